@@ -1,0 +1,46 @@
+package names
+
+// Labels and annotations on users' objects.
+const (
+	// MonitoredByLabel on a namespace holds the name of the mesh the namespace belongs to.
+	MonitoredByLabel = "openservicemesh.io/monitored-by"
+	// IgnoreLabel on a namespace keeps it out of every mesh.
+	IgnoreLabel = "openservicemesh.io/ignore"
+	// InjectionAnnotation on a namespace or pod turns injection on or off: enabled, yes, true or disabled, no, false.
+	InjectionAnnotation = "openservicemesh.io/sidecar-injection"
+	// MetricsAnnotation on a namespace asks for scrape annotations on its sidecars.
+	MetricsAnnotation = "openservicemesh.io/metrics"
+	// OutboundPortExclusionAnnotation on a pod lists destination ports that are not redirected, separated by commas.
+	OutboundPortExclusionAnnotation = "openservicemesh.io/outbound-port-exclusion-list"
+	// InboundPortExclusionAnnotation on a pod lists its own ports that are not redirected, separated by commas.
+	InboundPortExclusionAnnotation = "openservicemesh.io/inbound-port-exclusion-list"
+	// OutboundIPRangeExclusionAnnotation on a pod lists destination CIDRs that are not redirected, separated by commas.
+	OutboundIPRangeExclusionAnnotation = "openservicemesh.io/outbound-ip-range-exclusion-list"
+	// OutboundIPRangeInclusionAnnotation on a pod lists the only destination CIDRs that are redirected.
+	OutboundIPRangeInclusionAnnotation = "openservicemesh.io/outbound-ip-range-inclusion-list"
+	// ProxyUUIDLabel links a pod, its sidecar and the sidecar's node id, for tools; identity never comes from it.
+	ProxyUUIDLabel = "osm-proxy-uuid"
+	// RevisionLabel on a pod names the MeshRevision whose injector made its sidecar.
+	RevisionLabel = "operator.openservicemesh.io/revision"
+
+	// ScrapeAnnotation, ScrapePortAnnotation and ScrapePathAnnotation are what Prometheus' pod discovery reads.
+	ScrapeAnnotation     = "prometheus.io/scrape"
+	ScrapePortAnnotation = "prometheus.io/port"
+	ScrapePathAnnotation = "prometheus.io/path"
+)
+
+// Labels on the control plane's objects.
+const (
+	// NameLabel, InstanceLabel and VersionLabel are the recommended Kubernetes labels; instance is the mesh name.
+	NameLabel     = "app.kubernetes.io/name"
+	InstanceLabel = "app.kubernetes.io/instance"
+	VersionLabel  = "app.kubernetes.io/version"
+	// AppName is the value of NameLabel on everything that belongs to a mesh.
+	AppName = "openservicemesh.io"
+	// AppLabel names the component: osm-controller or osm-injector.
+	AppLabel = "app"
+	// MeshNameLabel on the controller's Deployment is how the osm command line finds meshes.
+	MeshNameLabel = "meshName"
+	// MeshLabel marks every object that the operator made for a mesh.
+	MeshLabel = "operator.openservicemesh.io/mesh"
+)

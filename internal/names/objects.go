@@ -1,0 +1,52 @@
+package names
+
+// Names of the control plane's own objects, as OSM users know them.
+const (
+	// DefaultMesh is the mesh name used when nothing else is said.
+	DefaultMesh = "osm"
+	// DefaultNamespace is the namespace the control plane runs in by default.
+	DefaultNamespace = "osm-system"
+	// OperatorNamespace is the namespace the operator itself runs in.
+	OperatorNamespace = "osm-operator-system"
+	// DefaultTrustDomain is the suffix of every workload principal by default.
+	DefaultTrustDomain = "cluster.local"
+
+	// Controller names the control plane's Deployment, Service and container.
+	Controller = "osm-controller"
+	// Injector names the injector's Deployment, Service and container.
+	Injector = "osm-injector"
+	// Validator names the Service of the validating webhook, served by the controller.
+	Validator = "osm-validator"
+	// MeshConfig is the name of the one MeshConfig object of a mesh, in its namespace.
+	MeshConfig = "osm-mesh-config"
+	// CABundleSecret holds the built-in certificate authority: keys CABundleCert and CABundleKey.
+	CABundleSecret = "osm-ca-bundle"
+	// CABundleCert is the key of the root certificate (PEM) in the CA Secret and in the trust ConfigMap.
+	CABundleCert = "ca.crt"
+	// CABundleKey is the key of the root's private key (PEM) in the CA Secret.
+	CABundleKey = "private.key"
+
+	// InjectorWebhook is the name of the webhook inside the MutatingWebhookConfiguration.
+	InjectorWebhook = "osm-inject.k8s.io"
+	// ValidatorWebhook is the name of the webhook inside the ValidatingWebhookConfiguration.
+	ValidatorWebhook = "osm-validator.k8s.io"
+)
+
+// MutatingWebhook is the name of a mesh's MutatingWebhookConfiguration.
+func MutatingWebhook(mesh string) string { return "osm-webhook-" + mesh }
+
+// ValidatingWebhook is the name of a mesh's ValidatingWebhookConfiguration.
+func ValidatingWebhook(mesh string) string { return "osm-validator-mesh-" + mesh }
+
+// TrustConfigMap is the name of the ConfigMap, in every namespace of the mesh, that holds the root certificate a
+// sidecar trusts for its connection to the control plane.
+func TrustConfigMap(mesh string) string { return "osm-trust-" + mesh }
+
+// TokenAudience is the audience of the service account tokens that sidecars of a mesh present to its control plane.
+func TokenAudience(mesh, namespace string) string { return mesh + "." + namespace + ".osm" }
+
+// ADSCommonName is the DNS name in the control plane's xDS server certificate.
+func ADSCommonName(trustDomain string) string { return "ads." + trustDomain }
+
+// ServiceHost is the fully qualified DNS name of a Kubernetes Service.
+func ServiceHost(name, namespace string) string { return name + "." + namespace + ".svc.cluster.local" }

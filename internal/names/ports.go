@@ -1,0 +1,58 @@
+package names
+
+// Ports of the control plane.
+const (
+	// ADSPort serves xDS over gRPC with TLS.
+	ADSPort = 15128
+	// HealthPort serves health, metrics and version over plain HTTP.
+	HealthPort = 9091
+	// DebugPort serves the debug endpoints when MeshConfig turns them on.
+	DebugPort = 9092
+	// ValidatorPort serves the validating webhook over HTTPS.
+	ValidatorPort = 9093
+	// InjectorPort serves the mutating webhook over HTTPS.
+	InjectorPort = 9090
+)
+
+// Ports of the sidecar, all inside the pod.
+const (
+	// AdminPort is Envoy's admin interface on 127.0.0.1.
+	AdminPort = 15000
+	// OutboundPort takes redirected connections that leave the pod.
+	OutboundPort = 15001
+	// InboundPort takes redirected connections that reach the pod.
+	InboundPort = 15003
+	// PrometheusPort serves the sidecar's metrics.
+	PrometheusPort = 15010
+	// LivenessPort, ReadinessPort and StartupPort answer the kubelet's rewritten probes.
+	LivenessPort  = 15901
+	ReadinessPort = 15902
+	StartupPort   = 15903
+	// ReadyPort answers /ready for the sidecar's own startup probe, once it holds its first configuration.
+	ReadyPort = 15905
+
+	// ProxyUID is the user that Envoy runs as; traffic of this user is not redirected, so no application may use it.
+	ProxyUID = 1500
+)
+
+// Containers, volumes and paths that injection adds to a pod.
+const (
+	// SidecarContainer is the Envoy sidecar.
+	SidecarContainer = "envoy"
+	// InitContainer programs the redirection and renders the sidecar's bootstrap.
+	InitContainer = "osm-init"
+	// BootstrapVolume is the memory volume that osm-init writes and the sidecar reads.
+	BootstrapVolume = "envoy-bootstrap-config-volume"
+	// BootstrapDir is where BootstrapVolume is mounted.
+	BootstrapDir = "/etc/envoy"
+	// TokenVolume holds the projected service account token, mounted by the sidecar only.
+	TokenVolume = "osm-token"
+	// TokenDir is where TokenVolume is mounted.
+	TokenDir = "/var/run/secrets/osm/token"
+	// TokenFile is the token's file name in TokenDir.
+	TokenFile = "token"
+	// TrustVolume is the trust ConfigMap, mounted by the sidecar only.
+	TrustVolume = "osm-trust"
+	// TrustDir is where TrustVolume is mounted.
+	TrustDir = "/var/run/secrets/osm/trust"
+)
