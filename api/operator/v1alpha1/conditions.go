@@ -1,0 +1,85 @@
+package v1alpha1
+
+// The conditions of a Mesh. They follow the rules that kubectl wait, Argo CD and Flux read alike: each carries
+// observedGeneration; Ready is Unknown while the operator works and False only when something failed;
+// Reconciling and Stalled exist only while they are True.
+const (
+	// ConditionReady is True when the mesh is as declared and works, Unknown while the operator brings it there,
+	// False when that failed. A MeshRevision has it too, and Reconciling and Stalled with it.
+	ConditionReady = "Ready"
+
+	// ConditionReconciling exists, True, while the operator works towards the declared state.
+	ConditionReconciling = "Reconciling"
+
+	// ConditionStalled exists, True, when trying again cannot help: somebody must change something first.
+	ConditionStalled = "Stalled"
+
+	// ConditionInstalled is True when everything the mesh consists of has been applied.
+	ConditionInstalled = "Installed"
+
+	// ConditionCertificatesReady is True when the root certificate and the certificates of the webhooks exist and
+	// are valid.
+	ConditionCertificatesReady = "CertificatesReady"
+
+	// ConditionControlPlaneReady is True when all pods of controller and injector are up to date and ready.
+	ConditionControlPlaneReady = "ControlPlaneReady"
+
+	// ConditionConfigurationAccepted is False when the MeshConfig sets fields that this version does not act on;
+	// the message names them. The mesh works, without what those fields ask for.
+	ConditionConfigurationAccepted = "ConfigurationAccepted"
+)
+
+// Reasons while the operator works (Ready Unknown, Reconciling True).
+const (
+	// ReasonProgressing means that the operator applies what is declared.
+	ReasonProgressing = "Progressing"
+	// ReasonWaitingForReplicas means that everything is applied and some pods are not ready yet.
+	ReasonWaitingForReplicas = "WaitingForReplicas"
+	// ReasonWaitingForCertificates means that a certificate the control plane needs is not there yet.
+	ReasonWaitingForCertificates = "WaitingForCertificates"
+	// ReasonWaitingForSidecars means that the Mesh is being deleted and pods still have its sidecar: restart them
+	// without injection, or delete them.
+	ReasonWaitingForSidecars = "WaitingForSidecars"
+	// ReasonDeleting means that the Mesh is being deleted and what it consists of is being removed.
+	ReasonDeleting = "Deleting"
+)
+
+// Reasons of success.
+const (
+	// ReasonReady means that the mesh is as declared and works.
+	ReasonReady = "Ready"
+	// ReasonApplied means that everything the mesh consists of has been applied.
+	ReasonApplied = "Applied"
+	// ReasonCertificatesValid means that all certificates of the control plane exist and are valid.
+	ReasonCertificatesValid = "CertificatesValid"
+	// ReasonReplicasReady means that all pods are up to date and ready.
+	ReasonReplicasReady = "ReplicasReady"
+	// ReasonAccepted means that every field that the MeshConfig sets is acted on.
+	ReasonAccepted = "Accepted"
+)
+
+// Reasons of failure. With the first group Stalled is True as well; the second group is tried again.
+const (
+	// ReasonInvalidSpec means that the spec contradicts itself in a way the API server cannot see.
+	ReasonInvalidSpec = "InvalidSpec"
+	// ReasonUnknownVersion means that this operator cannot install spec.version; the message lists what it can.
+	ReasonUnknownVersion = "UnknownVersion"
+	// ReasonNamespaceClaimed means that another Mesh, or an OSM that this operator did not install, lives in
+	// spec.namespace.
+	ReasonNamespaceClaimed = "NamespaceClaimed"
+	// ReasonUnsupportedKubernetes means that the cluster is older than this version can run on.
+	ReasonUnsupportedKubernetes = "UnsupportedKubernetes"
+
+	// ReasonApplyFailed means that the API server refused something; the message has its answer.
+	ReasonApplyFailed = "ApplyFailed"
+	// ReasonCertificatesFailed means that a certificate could not be made or read.
+	ReasonCertificatesFailed = "CertificatesFailed"
+	// ReasonReplicasFailed means that pods of the control plane keep failing, or did not become ready in time.
+	ReasonReplicasFailed = "ReplicasFailed"
+	// ReasonDeleteFailed means that something the mesh consists of could not be removed.
+	ReasonDeleteFailed = "DeleteFailed"
+	// ReasonFieldsNotActedOn means that the MeshConfig sets fields that this version does not act on.
+	ReasonFieldsNotActedOn = "FieldsNotActedOn"
+	// ReasonMeshConfigMissing means that the MeshConfig does not exist, so its defaults apply.
+	ReasonMeshConfigMissing = "MeshConfigMissing"
+)

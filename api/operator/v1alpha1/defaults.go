@@ -1,0 +1,35 @@
+package v1alpha1
+
+import "time"
+
+// What an absent field of a Mesh means. The values live here, beside the fields they belong to, so that the
+// operator, the CLI and the documentation cannot disagree; nothing writes them into a spec.
+const (
+	// DefaultNamespace is where a mesh is installed when spec.namespace is absent.
+	DefaultNamespace = "osm-system"
+	// DefaultTrustDomain is the end of every identity when spec.certificates.trustDomain is absent.
+	DefaultTrustDomain = "cluster.local"
+	// DefaultReplicas is the number of pods of the controller and of the injector.
+	DefaultReplicas int32 = 2
+	// DefaultControlPlaneLogLevel is the log level of the controller and of the injector.
+	DefaultControlPlaneLogLevel = "info"
+	// DefaultSidecarLogLevel is the log level of Envoy in new pods.
+	DefaultSidecarLogLevel = "error"
+	// DefaultServiceCertificateDuration is how long a workload's certificate is valid.
+	DefaultServiceCertificateDuration = 24 * time.Hour
+	// DefaultECDSAKeySize is the curve size, in bits, when the key algorithm is ECDSA: P-256.
+	DefaultECDSAKeySize int32 = 256
+	// DefaultRSAKeySize is the modulus size, in bits, when the key algorithm is RSA.
+	DefaultRSAKeySize int32 = 2048
+)
+
+// KeyAlgorithm is the kind of private key of a workload.
+// +kubebuilder:validation:Enum=ECDSA;RSA
+type KeyAlgorithm string
+
+const (
+	// ECDSA keys are small and quick to make and to verify; the default.
+	ECDSA KeyAlgorithm = "ECDSA"
+	// RSA keys are for peers that cannot verify ECDSA.
+	RSA KeyAlgorithm = "RSA"
+)

@@ -1,0 +1,213 @@
+package v1alpha1
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Mesh declares one service mesh. Its name is the mesh name: the value that namespaces carry in the label
+// openservicemesh.io/monitored-by to be part of it. An empty spec is a complete mesh that denies by default.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Cluster,shortName=mesh
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.status.version`
+// +kubebuilder:printcolumn:name="Namespace",type=string,JSONPath=`.status.namespace`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 53 && !self.metadata.name.contains('.')",messageExpression="'metadata.name \"' + self.metadata.name + '\" cannot name a mesh: it is the value of the namespace label openservicemesh.io/monitored-by and part of other names, so use at most 53 characters and no dots'"
+// +kubebuilder:validation:XValidation:rule="self.?spec.?namespace.orValue('osm-system') == oldSelf.?spec.?namespace.orValue('osm-system')",messageExpression="'spec.namespace cannot change, this mesh lives in ' + oldSelf.?spec.?namespace.orValue('osm-system') + ': delete the Mesh and create it again to move it'"
+// +kubebuilder:validation:XValidation:rule="self.?spec.?certificates.?trustDomain.orValue('cluster.local') == oldSelf.?spec.?certificates.?trustDomain.orValue('cluster.local')",messageExpression="'spec.certificates.trustDomain cannot change, every identity of this mesh ends in ' + oldSelf.?spec.?certificates.?trustDomain.orValue('cluster.local') + ': delete the Mesh and create it again to use another one'"
+type Mesh struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// spec is what the mesh shall be. Every field is optional.
+	// +optional
+	Spec MeshSpec `json:"spec,omitzero"`
+
+	// status is what the operator observed and did; only the operator writes it.
+	// +optional
+	Status MeshStatus `json:"status,omitzero"`
+}
+
+// MeshSpec is what a user declares about a mesh. A field that is absent has the default its comment names.
+type MeshSpec struct {
+	// namespace is where the control plane runs. It is created when it does not exist, and it cannot change.
+	// Default: osm-system.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",messageExpression="'spec.namespace \"' + self + '\" is not a namespace name: use lowercase letters, digits and dashes, for example osm-system'"
+	// +kubebuilder:validation:XValidation:rule="!(self in ['kube-system', 'kube-public', 'kube-node-lease'])",messageExpression="'spec.namespace ' + self + ' belongs to Kubernetes: give the mesh a namespace of its own, for example osm-system'"
+	Namespace *string `json:"namespace,omitempty"`
+
+	// version is the version of the control plane, for example v0.1.0. Default: the version of the operator.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^v[0-9]+[.][0-9]+[.][0-9]+(-[0-9A-Za-z.-]+)?$')",messageExpression="'spec.version \"' + self + '\" is not a version: write v and three numbers, for example v0.1.0'"
+	Version *string `json:"version,omitempty"`
+
+	// controlPlane shapes the controller, which serves configuration to the sidecars, and the injector, which
+	// adds the sidecars to pods. Both have the same shape.
+	// +optional
+	ControlPlane *ControlPlaneSpec `json:"controlPlane,omitempty"`
+
+	// sidecar is about the Envoy container of pods that are created from now on.
+	// +optional
+	Sidecar *SidecarSpec `json:"sidecar,omitempty"`
+
+	// traffic is the mesh-wide stance towards traffic that no policy speaks about.
+	// +optional
+	Traffic *TrafficSpec `json:"traffic,omitempty"`
+
+	// certificates is about the identities of workloads.
+	// +optional
+	Certificates *CertificatesSpec `json:"certificates,omitempty"`
+}
+
+// ControlPlaneSpec is the shape of the controller and of the injector.
+type ControlPlaneSpec struct {
+	// replicas is the number of pods of each of the two. Default: 2.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	Replicas *int32 `json:"replicas,omitempty"`
+
+	// resources are the compute resources of each pod. Default: the resources that the version was made with.
+	// +optional
+	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+
+	// logLevel is how much the control plane logs. Default: the level in the MeshConfig, which starts as info.
+	// +optional
+	// +kubebuilder:validation:Enum=trace;debug;info;warn;error;fatal;panic;disabled
+	LogLevel *string `json:"logLevel,omitempty"`
+}
+
+// SidecarSpec is the Envoy container that the injector adds to pods.
+type SidecarSpec struct {
+	// image is the image of Envoy. Default: the image in the MeshConfig, or else the one that belongs to the
+	// version of the control plane.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Image *string `json:"image,omitempty"`
+
+	// logLevel is the log level of Envoy. Default: the level in the MeshConfig, which starts as error.
+	// +optional
+	// +kubebuilder:validation:Enum=trace;debug;info;warning;warn;error;critical;off
+	LogLevel *string `json:"logLevel,omitempty"`
+
+	// resources are the compute resources of the Envoy container. Default: the resources in the MeshConfig,
+	// which starts without any.
+	// +optional
+	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+}
+
+// TrafficSpec says what happens to traffic that no policy speaks about.
+type TrafficSpec struct {
+	// permissive lets every workload of the mesh call every other one, without access policies. Absent leaves the
+	// decision to the MeshConfig, which starts as false: what no policy allows is denied.
+	// +optional
+	Permissive *bool `json:"permissive,omitempty"`
+
+	// egress lets workloads call addresses outside the mesh. Absent leaves the decision to the MeshConfig,
+	// which starts as false.
+	// +optional
+	Egress *bool `json:"egress,omitempty"`
+}
+
+// CertificatesSpec is about the certificates that prove the identity of workloads.
+type CertificatesSpec struct {
+	// trustDomain is the end of every identity in the mesh: <service account>.<namespace>.<trust domain>. It
+	// cannot change. Default: cluster.local.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",messageExpression="'spec.certificates.trustDomain \"' + self + '\" is not a trust domain: write a lowercase DNS name, for example cluster.local'"
+	TrustDomain *string `json:"trustDomain,omitempty"`
+
+	// serviceCertificateDuration is how long the certificate of a workload is valid, at least 1m. Sidecars get a
+	// new one before it ends. Default: the duration in the MeshConfig, which starts as 24h.
+	// +optional
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ns|us|ms|s|m|h))+$')",messageExpression="'spec.certificates.serviceCertificateDuration \"' + self + '\" is not a duration: write a number with a unit, for example 24h or 90m'"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]+([.][0-9]+)?(ns|us|ms|s|m|h))+$') || duration(self) >= duration('1m')",messageExpression="'spec.certificates.serviceCertificateDuration ' + self + ' is too short: certificates must be valid for at least 1m'"
+	ServiceCertificateDuration *metav1.Duration `json:"serviceCertificateDuration,omitempty"`
+
+	// key is the private key behind each certificate. Default: ECDSA with 256 bits.
+	// +optional
+	Key *KeySpec `json:"key,omitempty"`
+}
+
+// KeySpec is the kind and size of the private keys of workloads.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.size) || (self.?algorithm.orValue('ECDSA') == 'RSA' ? self.size in [2048, 3072, 4096] : self.size in [256, 384])",messageExpression="'spec.certificates.key.size ' + string(self.size) + ' does not fit the algorithm ' + self.?algorithm.orValue('ECDSA') + ': use 256 or 384 with ECDSA, and 2048, 3072 or 4096 with RSA'"
+type KeySpec struct {
+	// algorithm is ECDSA or RSA. Default: ECDSA.
+	// +optional
+	Algorithm *KeyAlgorithm `json:"algorithm,omitempty"`
+
+	// size is the key size in bits: 256 or 384 for ECDSA; 2048, 3072 or 4096 for RSA. Default: 256 for ECDSA and
+	// 2048 for RSA.
+	// +optional
+	Size *int32 `json:"size,omitempty"`
+}
+
+// MeshStatus is what the operator observed about a mesh and did for it.
+type MeshStatus struct {
+	// observedGeneration is the generation of the Mesh that this status speaks about.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// namespace is where the mesh runs, with the default applied.
+	// +optional
+	Namespace string `json:"namespace,omitempty"`
+
+	// version is the version of the control plane that is wanted now, with the default applied.
+	// +optional
+	Version string `json:"version,omitempty"`
+
+	// conditions are listed with their reasons in the documentation; Ready summarises them.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// revisions are the versions of the control plane that exist now, sorted by name.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Revisions []RevisionSummary `json:"revisions,omitempty"`
+
+	// namespaces is the number of namespaces that carry the label openservicemesh.io/monitored-by with the name
+	// of this mesh.
+	// +optional
+	Namespaces int32 `json:"namespaces,omitempty"`
+}
+
+// RevisionSummary is one MeshRevision as the status of its Mesh shows it.
+type RevisionSummary struct {
+	// name is the name of the MeshRevision.
+	Name string `json:"name"`
+
+	// version is the version of the control plane in this revision.
+	Version string `json:"version"`
+
+	// ready is true when all pods of the revision are up to date and ready.
+	Ready bool `json:"ready"`
+}
+
+// MeshList is a list of meshes.
+//
+// +kubebuilder:object:root=true
+type MeshList struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ListMeta `json:"metadata,omitzero"`
+	Items           []Mesh `json:"items"`
+}
