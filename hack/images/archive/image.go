@@ -1,0 +1,46 @@
+package archive
+
+import (
+	"fmt"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// Process is how a container of the image starts.
+type Process struct {
+	// Entrypoint is the program and its fixed arguments.
+	Entrypoint []string
+	// User is the numeric user that the program runs as, and its group.
+	User int
+	// WorkingDir is the directory it starts in.
+	WorkingDir string
+}
+
+// Assemble stacks the layers, base first, into an image for linux/amd64. It carries no creation time: the same layers
+// and settings always give the same digest.
+func Assemble(layers []v1.Layer, p Process, labels map[string]string) (v1.Image, error) {
+	img := mutate.MediaType(empty.Image, types.OCIManifestSchema1)
+	img = mutate.ConfigMediaType(img, types.OCIConfigJSON)
+	img, err := mutate.AppendLayers(img, layers...)
+	if err != nil {
+		return nil, fmt.Errorf("cannot stack the layers: %w", err)
+	}
+	file, err := img.ConfigFile()
+	if err != nil {
+		return nil, err
+	}
+	file = file.DeepCopy()
+	file.OS, file.Architecture = "linux", "amd64"
+	file.History = nil
+	file.Config = v1.Config{
+		Entrypoint: p.Entrypoint,
+		User:       fmt.Sprintf("%d:%d", p.User, p.User),
+		WorkingDir: p.WorkingDir,
+		Env:        []string{"PATH=/usr/local/bin:/usr/sbin:/usr/bin:/"},
+		Labels:     labels,
+	}
+	return mutate.ConfigFile(img, file)
+}

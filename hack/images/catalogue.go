@@ -1,0 +1,93 @@
+package main
+
+// image says what one image is made of. Adding an image is adding a line to catalogue.
+type image struct {
+	// name is the short name; the full one is docker.io/openservicemesh/<name>:<version>.
+	name string
+	// command is the main package, relative to the repository, whose program the image runs; empty for none.
+	command string
+	// entrypoint is the program's path in the image, where command's program is put.
+	entrypoint string
+	// user is the numeric user and group it runs as.
+	user int
+	// base is what lies below the program.
+	base base
+}
+
+// The users that images run as. Envoy has its own because the traffic redirection lets that user's traffic pass.
+const (
+	userRoot    = 0
+	userEnvoy   = 1500
+	userNonroot = 65532
+)
+
+// catalogue lists every image, in the order they are built and printed.
+func catalogue() []image {
+	return []image{
+		{"osm-operator", "./cmd/operator", "/osm-operator", userNonroot, scratch()},
+		{"osm-controller", "./cmd/controller", "/osm-controller", userNonroot, scratch()},
+		{"osm-injector", "./cmd/injector", "/osm-injector", userNonroot, scratch()},
+		{"init", "./cmd/init", "/osm-init", userRoot, scratch()},
+		{"bookbuyer", "./cmd/demo-bookbuyer", "/bookbuyer", userNonroot, scratch()},
+		{"bookthief", "./cmd/demo-bookthief", "/bookthief", userNonroot, scratch()},
+		{"bookstore", "./cmd/demo-bookstore", "/bookstore", userNonroot, scratch()},
+		{"bookwarehouse", "./cmd/demo-bookwarehouse", "/bookwarehouse", userNonroot, scratch()},
+		{"mysql", "./cmd/demo-mysql", "/demo-mysql", userNonroot, mariadb()},
+		{"envoy", "", "/usr/local/bin/envoy", userEnvoy, envoy()},
+	}
+}
+
+// base is a set of Debian packages and the files taken from them.
+type base struct {
+	// packages are the Debian packages; apt's current release of each is taken.
+	packages []string
+	// files are path.Match patterns of what is taken.
+	files []string
+	// envoy adds the Envoy program as a layer of its own.
+	envoy bool
+	// dataDir is a directory that the image's user may write, made for a volume to be mounted over; empty for none.
+	dataDir string
+}
+
+// scratch is the base of static programs: nothing at all.
+func scratch() base { return base{} }
+
+// envoy is the Envoy program on the C library.
+func envoy() base {
+	return base{
+		envoy:    true,
+		packages: []string{"libc6"},
+		files: []string{
+			"lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",
+			"lib/x86_64-linux-gnu/libc.so.6",
+			"lib/x86_64-linux-gnu/libdl.so.2",
+			"lib/x86_64-linux-gnu/libm.so.6",
+			"lib/x86_64-linux-gnu/libpthread.so.0",
+			"lib/x86_64-linux-gnu/librt.so.1",
+			"lib64/ld-linux-x86-64.so.2",
+			"usr/share/doc/libc6/copyright",
+		},
+	}
+}
+
+// mariadb is a MariaDB server without a shell or any other program.
+func mariadb() base {
+	return base{
+		dataDir: "/var/lib/mysql",
+		packages: []string{
+			"libaio1", "libc6", "libcap2", "libcrypt1", "libgcc-s1", "libgcrypt20", "libgpg-error0", "liblz4-1", "liblzma5",
+			"libnuma1", "libpcre2-8-0", "libssl3", "libstdc++6", "libsystemd0", "liburing2", "libzstd1",
+			"mariadb-common", "mariadb-server-core", "zlib1g",
+		},
+		files: []string{
+			"lib/x86_64-linux-gnu/*.so*",
+			"usr/lib/x86_64-linux-gnu/*.so*",
+			"lib64/ld-linux-x86-64.so.2",
+			"usr/share/doc/*/copyright",
+			"usr/sbin/mariadbd",
+			"usr/share/mysql/*.sql",
+			"usr/share/mysql/charsets/*",
+			"usr/share/mysql/english/errmsg.sys",
+		},
+	}
+}

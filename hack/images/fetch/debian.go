@@ -1,0 +1,90 @@
+package fetch
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Package is the release of a Debian package that apt would install now.
+type Package struct {
+	// Name is the package's name.
+	Name string
+	// Version is its Debian version.
+	Version string
+	// File is the file name apt-get download gives it.
+	File string
+	// SHA256 is its hash in hexadecimal, taken from the signed package index.
+	SHA256 string
+}
+
+// Packages asks apt for the current releases of the named packages, sorted by name. It downloads nothing.
+func Packages(ctx context.Context, names []string) ([]Package, error) {
+	args := append([]string{"download", "--print-uris"}, names...)
+	out, err := run(ctx, "", nil, "apt-get", args...)
+	if err != nil {
+		return nil, fmt.Errorf("cannot look up Debian packages; this image needs Debian 12 or newer with fresh package lists (apt-get update): %w", err)
+	}
+	var found []Package
+	for line := range strings.Lines(string(out)) {
+		p, err := parseURI(line)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, p)
+	}
+	slices.SortFunc(found, func(a, b Package) int { return strings.Compare(a.Name, b.Name) })
+	if len(found) != len(names) {
+		return nil, fmt.Errorf("apt knows %d of the %d packages asked for (%s); run apt-get update", len(found), len(names), strings.Join(names, ", "))
+	}
+	return found, nil
+}
+
+// parseURI reads a line of apt-get download --print-uris: 'uri' file size SHA256:hash.
+func parseURI(line string) (Package, error) {
+	f := strings.Fields(line)
+	if len(f) != 4 || !strings.HasPrefix(f[3], "SHA256:") {
+		return Package{}, fmt.Errorf("apt-get printed %q where a file with its SHA256 was expected", strings.TrimSpace(line))
+	}
+	parts := strings.SplitN(strings.TrimSuffix(f[1], ".deb"), "_", 3)
+	if len(parts) != 3 {
+		return Package{}, fmt.Errorf("%q is not the file name of a Debian package", f[1])
+	}
+	version, err := url.PathUnescape(parts[1])
+	if err != nil {
+		return Package{}, fmt.Errorf("%q has no readable version: %w", f[1], err)
+	}
+	return Package{Name: parts[0], Version: version, File: f[1], SHA256: strings.TrimPrefix(f[3], "SHA256:")}, nil
+}
+
+// Download returns the path of the package's file below the cache folder, fetching it first if it is not there.
+func (p Package) Download(ctx context.Context, cache string) (string, error) {
+	dir := filepath.Join(cache, "debs")
+	file := filepath.Join(dir, p.File)
+	if got, err := FileSHA256(file); err == nil && got == p.SHA256 {
+		return file, nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("cannot make the folder for Debian packages: %w", err)
+	}
+	// As root, apt would drop to its own user for the download, which cannot write into a private folder.
+	args := []string{"download", "--quiet=2"}
+	if os.Geteuid() == 0 {
+		args = append(args, "--option", "APT::Sandbox::User=root")
+	}
+	if _, err := run(ctx, dir, nil, "apt-get", append(args, p.Name+"="+p.Version)...); err != nil {
+		return "", fmt.Errorf("cannot download Debian package %s %s; run apt-get update and try again: %w", p.Name, p.Version, err)
+	}
+	got, err := FileSHA256(file)
+	if err != nil {
+		return "", fmt.Errorf("apt-get left no %s: %w", file, err)
+	}
+	if got != p.SHA256 {
+		return "", fmt.Errorf("%s has sha256 %s, the package index says %s", file, got, p.SHA256)
+	}
+	return file, nil
+}

@@ -1,0 +1,68 @@
+package layer
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/openservicemesh/osm-operator/hack/images/rootfs"
+)
+
+// format is part of every key: a change of how layers are written must not meet layers written the old way.
+const format = "layer/1"
+
+// Store is a folder of finished layers.
+type Store struct {
+	dir string
+}
+
+// NewStore returns a store in the given folder, which is made when the first layer is written.
+func NewStore(dir string) *Store {
+	return &Store{dir: dir}
+}
+
+// Layer returns the layer that was made from key, calling gather for its files only when the store does not have it.
+// The key must name everything the files depend on: versions, hashes, the list of paths taken.
+func (s *Store) Layer(key string, gather func() (*rootfs.Tree, error)) (v1.Layer, error) {
+	sum := sha256.Sum256([]byte(format + "\n" + key))
+	base := filepath.Join(s.dir, hex.EncodeToString(sum[:]))
+	if l, err := open(base); err == nil {
+		return l, nil
+	}
+	tree, err := gather()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(s.dir, 0o755); err != nil {
+		return nil, fmt.Errorf("cannot make the layer cache: %w", err)
+	}
+	if err := write(base, tree); err != nil {
+		return nil, err
+	}
+	return open(base)
+}
+
+// open reads the description of a stored layer and checks that its file is there in full.
+func open(base string) (*stored, error) {
+	raw, err := os.ReadFile(base + ".json")
+	if err != nil {
+		return nil, err
+	}
+	l := &stored{file: base + ".tar.gz"}
+	if err := json.Unmarshal(raw, &l.about); err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(l.file)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() != l.about.Size {
+		return nil, fmt.Errorf("%s has %d bytes where %d were written", l.file, info.Size(), l.about.Size)
+	}
+	return l, nil
+}

@@ -1,0 +1,90 @@
+package layer
+
+import (
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path/filepath"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/openservicemesh/osm-operator/hack/images/rootfs"
+)
+
+// write compresses a tree into base.tar.gz and describes it in base.json. Both appear whole or not at all, the
+// description last, so that an interrupted run or a second one at the same time leaves nothing half-written behind.
+func write(base string, tree *rootfs.Tree) error {
+	tmp, err := os.CreateTemp(filepath.Dir(base), "writing-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	desc, err := compress(tmp, tree)
+	if closeErr := tmp.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(tmp.Name(), base+".tar.gz"); err != nil {
+		return err
+	}
+	raw, err := json.Marshal(desc)
+	if err != nil {
+		return err
+	}
+	return replace(base+".json", raw)
+}
+
+// compress writes the tree's tar gzipped at the fastest level: the layers are imported on the machine that made them,
+// where the time to compress costs more than the bytes.
+func compress(w io.Writer, tree *rootfs.Tree) (about, error) {
+	packed, plain := sha256.New(), sha256.New()
+	size := &counter{}
+	zw, err := gzip.NewWriterLevel(io.MultiWriter(w, packed, size), gzip.BestSpeed)
+	if err != nil {
+		return about{}, err
+	}
+	if err := tree.WriteTar(io.MultiWriter(zw, plain)); err != nil {
+		return about{}, err
+	}
+	if err := zw.Close(); err != nil {
+		return about{}, fmt.Errorf("cannot finish the compressed layer: %w", err)
+	}
+	return about{Digest: sum(packed), DiffID: sum(plain), Size: size.n}, nil
+}
+
+func sum(h hash.Hash) v1.Hash {
+	return v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(h.Sum(nil))}
+}
+
+// counter counts the bytes written to it.
+type counter struct{ n int64 }
+
+// Write counts and discards.
+func (c *counter) Write(p []byte) (int, error) {
+	c.n += int64(len(p))
+	return len(p), nil
+}
+
+// replace writes a file beside its final place and moves it there.
+func replace(name string, raw []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(name), "writing-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	if _, err := tmp.Write(raw); err != nil {
+		tmp.Close()
+		return err
+	}
+	if err := tmp.Close(); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), name)
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/openservicemesh/osm-operator/hack/images/fetch"
+	"github.com/openservicemesh/osm-operator/hack/images/layer"
+	"github.com/openservicemesh/osm-operator/hack/images/lock"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "images:", err)
+		os.Exit(1)
+	}
+}
+
+// run is the whole command, with its outputs passed in.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("images", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	out := flags.String("o", "", "output folder (default bin/images in the repository)")
+	version := flags.String("version", "", "tag of the images and version of their programs (default the file VERSION)")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	root, err := findRoot(".")
+	if err != nil {
+		return err
+	}
+	cache, err := cacheFolder()
+	if err != nil {
+		return err
+	}
+	switch flags.Arg(0) {
+	case "list":
+		for _, img := range catalogue() {
+			fmt.Fprintln(stdout, img.name)
+		}
+		return nil
+	case "envoy-path":
+		return printEnvoyPath(ctx, cache, stdout)
+	}
+	if *out == "" {
+		*out = filepath.Join(root, "bin", "images")
+	}
+	if *version, err = versionOr(root, *version); err != nil {
+		return err
+	}
+	wanted, err := choose(catalogue(), flags.Args(), func(img image) bool {
+		if img.command == "" || fetch.HasCommand(root, img.command) {
+			return true
+		}
+		fmt.Fprintf(stderr, "images: %s is left out: there is no main package at %s\n", img.name, img.command)
+		return false
+	})
+	if err != nil {
+		return err
+	}
+	b := &builder{root: root, cache: cache, out: *out, version: *version, layers: layer.NewStore(filepath.Join(cache, "layers"))}
+	return withLock(cache, func() error { return buildAll(ctx, b, wanted, stdout) })
+}
+
+// buildAll builds the images, keeps the list of the output folder up to date and prints what was built.
+func buildAll(ctx context.Context, b *builder, wanted []image, stdout io.Writer) error {
+	list, err := lock.Read(b.out)
+	if err != nil {
+		return err
+	}
+	if err := b.compile(ctx, wanted); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(b.out, 0o755); err != nil {
+		return fmt.Errorf("cannot make the output folder: %w", err)
+	}
+	for _, img := range wanted {
+		if list[img.name], err = b.build(ctx, img, list[img.name]); err != nil {
+			return fmt.Errorf("image %s: %w", img.name, err)
+		}
+		if err := lock.Write(b.out, list); err != nil {
+			return err
+		}
+	}
+	return printTable(stdout, wanted, list)
+}
+
+func printEnvoyPath(ctx context.Context, cache string, stdout io.Writer) error {
+	bin, err := fetch.Envoy(ctx, cache)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(stdout, bin)
+	return err
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// moduleLine is how the go.mod of the repository's root begins.
+const moduleLine = "module github.com/openservicemesh/osm-operator\n"
+
+// findRoot returns the repository's folder, looking upwards from dir.
+func findRoot(dir string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	for {
+		raw, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+		if err == nil && bytes.HasPrefix(raw, []byte(moduleLine)) {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", errors.New("this is not inside the osm-operator repository; run the command from its hack folder")
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+// cacheFolder is where downloads, layers and programs are kept between runs: $XDG_CACHE_HOME/osm-operator, or
+// ~/.cache/osm-operator.
+func cacheFolder() (string, error) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("there is no cache folder: %w", err)
+	}
+	return filepath.Join(dir, "osm-operator"), nil
+}
+
+// versionOr returns the wanted version, or the one in the repository's file VERSION.
+func versionOr(root, wanted string) (string, error) {
+	if wanted != "" {
+		return wanted, nil
+	}
+	raw, err := os.ReadFile(filepath.Join(root, "VERSION"))
+	if err != nil {
+		return "", fmt.Errorf("no version was given and the file VERSION cannot be read: %w", err)
+	}
+	return strings.TrimSpace(string(raw)), nil
+}
+
+// withLock runs f while no other run of the image builder does: runs share the folder of compiled programs.
+func withLock(cache string, f func() error) error {
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return fmt.Errorf("cannot make the cache folder: %w", err)
+	}
+	file, err := os.OpenFile(filepath.Join(cache, "images.flock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
+		return fmt.Errorf("cannot lock the cache folder: %w", err)
+	}
+	return f()
+}

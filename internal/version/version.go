@@ -1,0 +1,5 @@
+package version
+
+// Version is the release that the program was built from, such as "v0.1.0". Release builds set it with
+// -ldflags "-X github.com/openservicemesh/osm-operator/internal/version.Version=v0.1.0"; a plain go build says "dev".
+var Version = "dev"
