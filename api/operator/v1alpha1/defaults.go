@@ -3,12 +3,9 @@ package v1alpha1
 import "time"
 
 // What an absent field of a Mesh means. The values live here, beside the fields they belong to, so that the
-// operator, the CLI and the documentation cannot disagree; nothing writes them into a spec.
+// operator, the CLI and the documentation cannot disagree; nothing writes them into a spec. The default namespace
+// and trust domain are part of the contract with users of Open Service Mesh and live in internal/names.
 const (
-	// DefaultNamespace is where a mesh is installed when spec.namespace is absent.
-	DefaultNamespace = "osm-system"
-	// DefaultTrustDomain is the end of every identity when spec.certificates.trustDomain is absent.
-	DefaultTrustDomain = "cluster.local"
 	// DefaultReplicas is the number of pods of the controller and of the injector.
 	DefaultReplicas int32 = 2
 	// DefaultControlPlaneLogLevel is the log level of the controller and of the injector.
