@@ -1,0 +1,26 @@
+package authz
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+)
+
+// matchKey is equal for matches that select the same requests by the same expressions, whatever their names. Parts are
+// quoted, so that no expression can look like two.
+func matchKey(m catalog.HTTPMatch) string {
+	var key strings.Builder
+	key.WriteString(strconv.Quote(m.PathRegex))
+	for _, method := range m.Methods {
+		key.WriteByte(' ')
+		key.WriteString(strconv.Quote(method))
+	}
+	for _, header := range m.Headers {
+		key.WriteByte('\n')
+		key.WriteString(strconv.Quote(header.Name))
+		key.WriteByte('=')
+		key.WriteString(strconv.Quote(header.Regex))
+	}
+	return key.String()
+}

@@ -1,0 +1,91 @@
+package catalog
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+
+	"github.com/openservicemesh/osm-operator/internal/identity"
+)
+
+// Catalog holds the entries of one mesh. It is not safe for concurrent use.
+type Catalog struct {
+	entries map[Ref]Entry
+
+	pods        index[string]
+	services    index[string]
+	slicesOf    index[Name]
+	targetsTo   index[identity.ServiceAccount]
+	targetsFrom index[identity.ServiceAccount]
+	splitsOf    index[Name]
+	splitsWith  index[Name]
+	backers     counts[Name, identity.ServiceAccount]
+	servicesOf  counts[identity.ServiceAccount, Name]
+}
+
+// New makes an empty catalog. An empty catalog denies everything.
+func New() *Catalog {
+	return &Catalog{
+		entries:     map[Ref]Entry{},
+		pods:        index[string]{},
+		services:    index[string]{},
+		slicesOf:    index[Name]{},
+		targetsTo:   index[identity.ServiceAccount]{},
+		targetsFrom: index[identity.ServiceAccount]{},
+		splitsOf:    index[Name]{},
+		splitsWith:  index[Name]{},
+		backers:     counts[Name, identity.ServiceAccount]{},
+		servicesOf:  counts[identity.ServiceAccount, Name]{},
+	}
+}
+
+// Apply makes the changes in order and answers with every dependency they touched, sorted. A change that leaves an entry
+// as it was touches nothing.
+func (c *Catalog) Apply(changes []Change) []Dep {
+	touched := touches{}
+	for _, change := range changes {
+		c.apply(change, touched)
+	}
+	return slices.SortedFunc(maps.Keys(touched), Dep.Compare)
+}
+
+func (c *Catalog) apply(change Change, touched touches) {
+	before, existed := c.entries[change.Ref]
+	if !existed && change.Entry == nil || existed && change.Entry != nil && reflect.DeepEqual(before, change.Entry) {
+		return
+	}
+	if existed {
+		c.unlink(before, touched)
+		delete(c.entries, change.Ref)
+	}
+	if change.Entry != nil {
+		c.entries[change.Ref] = change.Entry
+		c.link(change.Entry, touched)
+	}
+	if existed != (change.Entry != nil) && change.Ref.Kind == KindService {
+		touched.add(DepServices, Name{})
+	}
+}
+
+// touches collects dependencies.
+type touches map[Dep]struct{}
+
+func (t touches) add(kind DepKind, name Name) { t[Dep{kind, name}] = struct{}{} }
+
+func (t touches) account(kind DepKind, sa identity.ServiceAccount) { t.add(kind, Name(sa)) }
+
+func get[E Entry](c *Catalog, kind Kind, name Name) (E, bool) {
+	entry, ok := c.entries[Ref{kind, name}].(E)
+	return entry, ok
+}
+
+// sorted lists the entries that an index names, in order of their names.
+func sorted[E Entry](c *Catalog, kind Kind, names map[Name]struct{}) []E {
+	list := make([]E, 0, len(names))
+	for _, name := range slices.SortedFunc(maps.Keys(names), Name.Compare) {
+		if entry, ok := get[E](c, kind, name); ok {
+			list = append(list, entry)
+		}
+	}
+	return list
+}

@@ -1,0 +1,39 @@
+package catalog
+
+// index finds the names of entries by a property that several entries may share.
+type index[K comparable] map[K]map[Name]struct{}
+
+func (x index[K]) add(key K, name Name) {
+	if x[key] == nil {
+		x[key] = map[Name]struct{}{}
+	}
+	x[key][name] = struct{}{}
+}
+
+func (x index[K]) remove(key K, name Name) {
+	delete(x[key], name)
+	if len(x[key]) == 0 {
+		delete(x, key)
+	}
+}
+
+// counts holds, for each Service, how many live pods of each identity it selects.
+type counts[K, V comparable] map[K]map[V]int
+
+// add changes the count by delta and says whether the value appeared or disappeared.
+func (c counts[K, V]) add(key K, value V, delta int) bool {
+	if c[key] == nil {
+		c[key] = map[V]int{}
+	}
+	before := c[key][value]
+	after := before + delta
+	if after > 0 {
+		c[key][value] = after
+	} else {
+		delete(c[key], value)
+	}
+	if len(c[key]) == 0 {
+		delete(c, key)
+	}
+	return (before > 0) != (after > 0)
+}

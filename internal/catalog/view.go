@@ -1,0 +1,212 @@
+package catalog
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+
+	"github.com/openservicemesh/osm-operator/internal/identity"
+)
+
+// View reads the catalog and remembers what was asked. It is valid until the next Apply.
+type View struct {
+	catalog *Catalog
+	deps    touches
+}
+
+// View starts a fresh record of reads.
+func (c *Catalog) View() *View { return &View{catalog: c, deps: touches{}} }
+
+// Deps is everything that was asked so far, in no particular order.
+func (v *View) Deps() []Dep { return slices.Collect(maps.Keys(v.deps)) }
+
+// Settings are the mesh's settings; without a MeshConfig they are zero: nothing is permitted.
+func (v *View) Settings() Settings {
+	v.deps.add(DepSettings, Name{})
+	if s, ok := get[*Settings](v.catalog, KindSettings, Name{}); ok {
+		return *s
+	}
+	return Settings{}
+}
+
+// Pod is a pod, or nil.
+func (v *View) Pod(name Name) *Pod {
+	v.deps.add(DepPod, name)
+	pod, _ := get[*Pod](v.catalog, KindPod, name)
+	return pod
+}
+
+// InMesh says whether a namespace is part of the mesh. It records no dependency: whoever asks also reads the pod or
+// Service in question, which a change of the namespace touches.
+func (v *View) InMesh(namespace string) bool {
+	ns, ok := get[*Namespace](v.catalog, KindNamespace, Name{Namespace: namespace})
+	return ok && ns.Monitored
+}
+
+// ServiceAccountUID is the UID of a live service account; empty when there is none. It records no dependency: only the
+// authentication of new streams reads it.
+func (v *View) ServiceAccountUID(sa identity.ServiceAccount) string {
+	if account, ok := get[*ServiceAccount](v.catalog, KindServiceAccount, Name(sa)); ok {
+		return account.UID
+	}
+	return ""
+}
+
+// Service is a Service of the mesh, or nil when it does not exist or its namespace is not in the mesh.
+func (v *View) Service(name Name) *Service {
+	v.deps.add(DepService, name)
+	service, ok := get[*Service](v.catalog, KindService, name)
+	if !ok || !v.InMesh(name.Namespace) {
+		return nil
+	}
+	return service
+}
+
+// Services are the names of all Services of the mesh, sorted.
+func (v *View) Services() []Name {
+	v.deps.add(DepServices, Name{})
+	var names []Name
+	for namespace, services := range v.catalog.services {
+		if v.InMesh(namespace) {
+			names = slices.AppendSeq(names, maps.Keys(services))
+		}
+	}
+	slices.SortFunc(names, Name.Compare)
+	return names
+}
+
+// ServicesOfPod are the Services of the mesh that select the pod, sorted.
+func (v *View) ServicesOfPod(pod *Pod) []Name {
+	v.deps.add(DepNamespaceServices, Name{Namespace: pod.Name.Namespace})
+	if !v.InMesh(pod.Name.Namespace) {
+		return nil
+	}
+	var names []Name
+	for _, service := range sorted[*Service](v.catalog, KindService, v.catalog.services[pod.Name.Namespace]) {
+		if service.selects(pod) {
+			names = append(names, service.Name)
+		}
+	}
+	return names
+}
+
+// Backers are the identities of the pods behind a Service, sorted.
+func (v *View) Backers(service Name) []identity.ServiceAccount {
+	v.deps.add(DepBackers, service)
+	return slices.SortedFunc(maps.Keys(v.catalog.backers[service]), identity.ServiceAccount.Compare)
+}
+
+// ServicesOf are the Services of the mesh that an identity is behind, sorted.
+func (v *View) ServicesOf(sa identity.ServiceAccount) []Name {
+	v.deps.add(DepServicesOf, Name(sa))
+	if !v.InMesh(sa.Namespace) {
+		return nil
+	}
+	return slices.SortedFunc(maps.Keys(v.catalog.servicesOf[sa]), Name.Compare)
+}
+
+// TargetsTo are the TrafficTargets whose destination is the service account, sorted by name.
+func (v *View) TargetsTo(sa identity.ServiceAccount) []*TrafficTarget {
+	v.deps.add(DepTargetsTo, Name(sa))
+	return sorted[*TrafficTarget](v.catalog, KindTrafficTarget, v.catalog.targetsTo[sa])
+}
+
+// TargetsFrom are the TrafficTargets that have the service account among their sources, sorted by name.
+func (v *View) TargetsFrom(sa identity.ServiceAccount) []*TrafficTarget {
+	v.deps.add(DepTargetsFrom, Name(sa))
+	return sorted[*TrafficTarget](v.catalog, KindTrafficTarget, v.catalog.targetsFrom[sa])
+}
+
+// HTTPRouteGroup is a route object, or nil.
+func (v *View) HTTPRouteGroup(name Name) *HTTPRouteGroup {
+	v.deps.add(DepHTTPRouteGroup, name)
+	group, _ := get[*HTTPRouteGroup](v.catalog, KindHTTPRouteGroup, name)
+	return group
+}
+
+// TCPRoute is a route object, or nil.
+func (v *View) TCPRoute(name Name) *TCPRoute {
+	v.deps.add(DepTCPRoute, name)
+	route, _ := get[*TCPRoute](v.catalog, KindTCPRoute, name)
+	return route
+}
+
+// Split is the TrafficSplit in force for a root Service: the oldest, by name among those of equal age. Nil without one.
+func (v *View) Split(root Name) *TrafficSplit {
+	v.deps.add(DepSplit, root)
+	splits := sorted[*TrafficSplit](v.catalog, KindTrafficSplit, v.catalog.splitsOf[root])
+	if len(splits) == 0 {
+		return nil
+	}
+	return slices.MinFunc(splits, func(a, b *TrafficSplit) int { return a.Created.Compare(b.Created) })
+}
+
+// RootsOf are the root Services of the TrafficSplits that have the Service among their backends, sorted.
+func (v *View) RootsOf(backend Name) []Name {
+	v.deps.add(DepSplitsWith, backend)
+	var roots []Name
+	for _, split := range sorted[*TrafficSplit](v.catalog, KindTrafficSplit, v.catalog.splitsWith[backend]) {
+		roots = append(roots, split.Root)
+	}
+	slices.SortFunc(roots, Name.Compare)
+	return slices.Compact(roots)
+}
+
+// TargetPort is the container's port behind a Service's port. A named one is looked up in the pods in order of their
+// names, then in the endpoints; 0 when nothing knows it yet.
+func (v *View) TargetPort(service *Service, port Port) uint16 {
+	if port.TargetPort != 0 {
+		return port.TargetPort
+	}
+	v.deps.add(DepEndpoints, service.Name)
+	for _, pod := range sorted[*Pod](v.catalog, KindPod, v.catalog.pods[service.Name.Namespace]) {
+		if number, ok := pod.Ports[port.TargetName]; ok && service.selects(pod) {
+			return number
+		}
+	}
+	for _, slice := range sorted[*EndpointSlice](v.catalog, KindEndpointSlice, v.catalog.slicesOf[service.Name]) {
+		if number, ok := slice.Ports[port.Name]; ok {
+			return number
+		}
+	}
+	return 0
+}
+
+// Backend is one address behind a port of a Service, with the identity it must prove.
+type Backend struct {
+	Address  netip.AddrPort
+	Identity identity.ServiceAccount
+	Ready    bool
+}
+
+// Backends are the addresses behind a port of a Service: ready ones, and terminating ones that still serve. An address
+// counts only when it belongs to a live pod of the mesh that carries a sidecar: nothing else can prove an identity.
+func (v *View) Backends(service *Service, port Port) []Backend {
+	v.deps.add(DepEndpoints, service.Name)
+	fallback := v.TargetPort(service, port)
+	var backends []Backend
+	for _, slice := range sorted[*EndpointSlice](v.catalog, KindEndpointSlice, v.catalog.slicesOf[service.Name]) {
+		number, ok := slice.Ports[port.Name]
+		if !ok {
+			number = fallback
+		}
+		for _, endpoint := range slice.Endpoints {
+			if backend, ok := v.backend(service, endpoint, number); ok {
+				backends = append(backends, backend)
+			}
+		}
+	}
+	slices.SortFunc(backends, func(a, b Backend) int { return a.Address.Compare(b.Address) })
+	return slices.CompactFunc(backends, func(a, b Backend) bool { return a.Address == b.Address })
+}
+
+func (v *View) backend(service *Service, endpoint Endpoint, port uint16) (Backend, bool) {
+	pod, ok := get[*Pod](v.catalog, KindPod, endpoint.Pod)
+	if !ok || port == 0 || !pod.Injected || endpoint.Pod.Namespace != service.Name.Namespace || !slices.Contains(pod.IPs, endpoint.Address) {
+		return Backend{}, false
+	}
+	if !endpoint.Ready && !endpoint.Terminating {
+		return Backend{}, false
+	}
+	return Backend{Address: netip.AddrPortFrom(endpoint.Address, port), Identity: pod.Identity(), Ready: endpoint.Ready}, true
+}
