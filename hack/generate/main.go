@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/tool"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	check := flag.Bool("check", false, "write nothing; fail when a file is not what would be generated")
+	flag.Usage = func() { usage(flag.CommandLine.Output(), steps()) }
+	flag.Parse()
+	if err := run(ctx, *check, flag.Args()); err != nil {
+		fmt.Fprintln(os.Stderr, "generate:", err)
+		os.Exit(1)
+	}
+}
+
+// usage lists the steps and what they write.
+func usage(w io.Writer, all []step) {
+	fmt.Fprintln(w, "usage: go run ./generate [-check] [STEP...]")
+	for _, s := range all {
+		fmt.Fprintf(w, "  %-10s %s\n", s.name, strings.Join(s.outputs, ", "))
+	}
+}
+
+func run(ctx context.Context, check bool, names []string) error {
+	wanted, err := choose(steps(), names)
+	if err != nil {
+		return err
+	}
+	box, err := tool.Open(os.Stderr)
+	if err != nil {
+		return err
+	}
+	g := generator{root: box.Root, tool: box.Path}
+	g.kubectl = g.findKubectl
+	if check {
+		return verify(ctx, g, wanted)
+	}
+	return generate(ctx, g, wanted)
+}
+
+// choose returns the steps of the given names; no name means all.
+func choose(all []step, names []string) ([]step, error) {
+	if len(names) == 0 {
+		return all, nil
+	}
+	var wanted []step
+	for _, name := range names {
+		before := len(wanted)
+		for _, s := range all {
+			if s.name == name {
+				wanted = append(wanted, s)
+			}
+		}
+		if len(wanted) == before {
+			return nil, fmt.Errorf("there is no step %q: run with -h for the list", name)
+		}
+	}
+	return wanted, nil
+}
+
+func generate(ctx context.Context, g generator, wanted []step) error {
+	for _, s := range wanted {
+		if err := s.run(ctx, g); err != nil {
+			return fmt.Errorf("cannot generate %s: %w", strings.Join(s.outputs, ", "), err)
+		}
+	}
+	return nil
+}
+
+// verify generates, notes what changed, and puts everything back as it was.
+func verify(ctx context.Context, g generator, wanted []step) error {
+	var outputs []string
+	for _, s := range wanted {
+		outputs = append(outputs, s.outputs...)
+	}
+	before, err := read(g.root, outputs)
+	if err != nil {
+		return err
+	}
+	failed := generate(ctx, g, wanted)
+	after, err := read(g.root, outputs)
+	if err != nil {
+		return err
+	}
+	changed := differences(before, after)
+	if err := errors.Join(failed, restore(g.root, changed, before)); err != nil {
+		return err
+	}
+	if len(changed) > 0 {
+		return fmt.Errorf("these files are not what would be generated, run `make generate manifests` and commit them:\n  %s", strings.Join(changed, "\n  "))
+	}
+	fmt.Printf("generate: all %d generated files are up to date\n", len(before))
+	return nil
+}
+
+// findKubectl returns $KUBECTL, or the kubectl that the local cluster is built with, so that everybody renders with
+// the same version.
+func (g generator) findKubectl(ctx context.Context) (string, error) {
+	if kubectl := os.Getenv("KUBECTL"); kubectl != "" {
+		return kubectl, nil
+	}
+	out, err := g.output(ctx, "go", "run", "-C", "hack", "./cluster", "assets")
+	if err != nil {
+		return "", err
+	}
+	lines := slices.DeleteFunc(strings.Split(string(out), "\n"), func(line string) bool { return strings.TrimSpace(line) == "" })
+	if len(lines) == 0 {
+		return "", errors.New("`go run ./cluster assets` printed no folder, so there is no kubectl: set KUBECTL to one")
+	}
+	return filepath.Join(strings.TrimSpace(lines[len(lines)-1]), "kubectl"), nil
+}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/tool"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:])
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		os.Exit(exit.ExitCode())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "tool:", err)
+		os.Exit(1)
+	}
+}
+
+// run builds the tool if needed and runs it with this process's input and output.
+func run(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		return errors.New("name a tool: go run ./tool NAME [ARGUMENT...]")
+	}
+	box, err := tool.Open(os.Stderr)
+	if err != nil {
+		return err
+	}
+	program, err := box.Path(ctx, args[0])
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, program, args[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.Dir = box.Root
+	if dir := os.Getenv("OSM_TOOL_DIR"); dir != "" {
+		cmd.Dir = dir
+	}
+	return cmd.Run()
+}
