@@ -1,0 +1,123 @@
+package meshtest
+
+import (
+	"net/netip"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+)
+
+var (
+	namespaces = []string{"a", "b"}
+	words      = []string{"one", "two", "three"}
+	protocols  = []catalog.Protocol{catalog.ProtocolHTTP, catalog.ProtocolTCP, catalog.ProtocolTCPServerFirst}
+)
+
+// Change draws a random edit of a small mesh: few names, so that edits meet, and every kind of entry.
+func Change() *rapid.Generator[catalog.Change] {
+	return rapid.Custom(func(t *rapid.T) catalog.Change {
+		entry := rapid.OneOf(
+			entry(drawNamespace), entry(drawPod), entry(drawService), entry(drawSlice), entry(drawTarget),
+			entry(drawGroup), entry(drawTCPRoute), entry(drawSplit), entry(drawSettings),
+		).Draw(t, "entry")
+		change := catalog.Set(entry)
+		if rapid.IntRange(0, 4).Draw(t, "delete") == 0 {
+			change.Entry = nil
+		}
+		return change
+	})
+}
+
+func entry[E catalog.Entry](draw func(*rapid.T) E) *rapid.Generator[catalog.Entry] {
+	return rapid.Custom(func(t *rapid.T) catalog.Entry { return draw(t) })
+}
+
+func drawName(t *rapid.T) catalog.Name {
+	return Name(rapid.SampledFrom(namespaces).Draw(t, "namespace"), rapid.SampledFrom(words).Draw(t, "name"))
+}
+
+func drawAccount(t *rapid.T) identity.ServiceAccount { return identity.ServiceAccount(drawName(t)) }
+
+func drawNamespace(t *rapid.T) *catalog.Namespace {
+	return &catalog.Namespace{Name: rapid.SampledFrom(namespaces).Draw(t, "namespace"), Monitored: rapid.IntRange(0, 5).Draw(t, "monitored") > 0}
+}
+
+func address(name catalog.Name) netip.Addr {
+	var sum byte
+	for _, c := range []byte(name.String()) {
+		sum = sum*7 + c
+	}
+	return netip.AddrFrom4([4]byte{10, 0, 0, sum})
+}
+
+func drawPod(t *rapid.T) *catalog.Pod {
+	name := drawName(t)
+	pod := Pod(name.Namespace, name.Name, rapid.SampledFrom(words).Draw(t, "app"), rapid.SampledFrom(words).Draw(t, "sa"), address(name).String())
+	pod.Finished = rapid.IntRange(0, 6).Draw(t, "finished") == 0
+	pod.Injected = rapid.IntRange(0, 6).Draw(t, "injected") > 0
+	pod.Ports = map[string]uint16{"web": rapid.SampledFrom([]uint16{80, 81}).Draw(t, "port")}
+	return pod
+}
+
+func drawService(t *rapid.T) *catalog.Service {
+	name := drawName(t)
+	service := Service(name.Namespace, name.Name, rapid.SampledFrom(words).Draw(t, "app"), "", 80, rapid.SampledFrom(protocols).Draw(t, "protocol"))
+	if rapid.Bool().Draw(t, "virtual") {
+		service.ClusterIPs = []netip.Addr{netip.AddrFrom4([4]byte{10, 96, 0, rapid.ByteRange(1, 3).Draw(t, "ip")})}
+	}
+	if rapid.Bool().Draw(t, "named") {
+		service.Ports[0].TargetPort, service.Ports[0].TargetName = 0, "web"
+	}
+	return service
+}
+
+func drawSlice(t *rapid.T) *catalog.EndpointSlice {
+	service := drawName(t)
+	slice := &catalog.EndpointSlice{Name: Name(service.Namespace, service.Name+"-"+rapid.SampledFrom(words).Draw(t, "slice")), Service: service}
+	for range rapid.IntRange(0, 3).Draw(t, "endpoints") {
+		pod := Name(service.Namespace, rapid.SampledFrom(words).Draw(t, "pod"))
+		slice.Endpoints = append(slice.Endpoints, catalog.Endpoint{
+			Address: address(pod), Pod: pod, Ready: rapid.Bool().Draw(t, "ready"), Terminating: rapid.Bool().Draw(t, "terminating"),
+		})
+	}
+	return slice
+}
+
+func drawTarget(t *rapid.T) *catalog.TrafficTarget {
+	var rules []catalog.TargetRule
+	for range rapid.IntRange(0, 2).Draw(t, "rules") {
+		kind := rapid.SampledFrom([]catalog.Kind{catalog.KindHTTPRouteGroup, catalog.KindTCPRoute}).Draw(t, "kind")
+		rules = append(rules, catalog.TargetRule{Kind: kind, Name: rapid.SampledFrom(words).Draw(t, "rule")})
+	}
+	return Target(rapid.SampledFrom(words).Draw(t, "name"), drawAccount(t), rules, rapid.SliceOfN(rapid.Custom(drawAccount), 0, 3).Draw(t, "sources")...)
+}
+
+func drawGroup(t *rapid.T) *catalog.HTTPRouteGroup {
+	name := drawName(t)
+	return Group(name.Namespace, name.Name, rapid.SliceOfN(rapid.SampledFrom([]string{"/x", "/y", "/.*"}), 0, 3).Draw(t, "paths")...)
+}
+
+func drawTCPRoute(t *rapid.T) *catalog.TCPRoute {
+	return &catalog.TCPRoute{Name: drawName(t), Ports: rapid.SliceOfN(rapid.SampledFrom([]uint16{80, 81}), 0, 2).Draw(t, "ports")}
+}
+
+func drawSplit(t *rapid.T) *catalog.TrafficSplit {
+	name := drawName(t)
+	split := &catalog.TrafficSplit{
+		Name: name, Root: Name(name.Namespace, rapid.SampledFrom(words).Draw(t, "root")),
+		Created: time.Unix(rapid.Int64Range(0, 2).Draw(t, "created"), 0),
+	}
+	for range rapid.IntRange(1, 3).Draw(t, "backends") {
+		split.Backends = append(split.Backends, catalog.SplitBackend{
+			Service: Name(name.Namespace, rapid.SampledFrom(words).Draw(t, "backend")), Weight: rapid.Uint32Range(0, 2).Draw(t, "weight"),
+		})
+	}
+	return split
+}
+
+func drawSettings(t *rapid.T) *catalog.Settings {
+	return &catalog.Settings{Permissive: rapid.IntRange(0, 3).Draw(t, "permissive") == 0, Egress: rapid.Bool().Draw(t, "egress")}
+}
