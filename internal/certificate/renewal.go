@@ -1,0 +1,108 @@
+package certificate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/identity"
+)
+
+// retryAfter is the pause, plus up to as much again, after a renewal failed.
+const retryAfter = 10 * time.Second
+
+// Run renews certificates until ctx ends. A certificate whose renewal fails stays in use and is tried again; failed is told.
+func (m *Manager) Run(ctx context.Context, failed func(error)) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-m.wake:
+		case <-timer.C:
+		}
+		if m.dropRetiredRoots() {
+			m.options.RootChanged()
+		}
+		for _, sa := range m.due() {
+			if ctx.Err() != nil {
+				return
+			}
+			if err := m.renew(sa); err != nil {
+				failed(err)
+			}
+		}
+		timer.Reset(m.untilNext())
+	}
+}
+
+// due lists the workloads whose certificates must be renewed now, sorted, and forgets those that nobody used.
+func (m *Manager) due() []identity.ServiceAccount {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.options.Now()
+	var due []identity.ServiceAccount
+	for sa, e := range m.entries {
+		switch {
+		case !e.issued() || e.renewAt.After(now):
+		case !e.used:
+			delete(m.entries, sa)
+		default:
+			due = append(due, sa)
+		}
+	}
+	slices.SortFunc(due, identity.ServiceAccount.Compare)
+	return due
+}
+
+// renew replaces the certificate of a workload. The old one is served until the new one is there.
+func (m *Manager) renew(sa identity.ServiceAccount) error {
+	m.mu.Lock()
+	old, issuer, lifetime := m.entries[sa], m.issuer, m.lifetime
+	m.mu.Unlock()
+
+	leaf, err := issuer.Workload(sa, m.options.TrustDomain, lifetime)
+	m.mu.Lock()
+	if err != nil {
+		old.renewAt = m.options.Now().Add(retryAfter + time.Duration(m.options.Jitter()*float64(retryAfter)))
+		m.mu.Unlock()
+		return fmt.Errorf("the certificate of %s, valid until %s, is not renewed: %w", sa, old.leaf.NotAfter.Format(time.RFC3339), err)
+	}
+	m.entries[sa] = &entry{done: old.done, leaf: leaf, renewAt: m.renewalTime(leaf, issuer)}
+	m.mu.Unlock()
+	m.options.Rotated(sa)
+	return nil
+}
+
+// renewalTime is when to renew a leaf issued now: at two thirds of its life, give or take 5%; at once when the root or the
+// lifetime changed while it was issued. The caller holds the lock.
+func (m *Manager) renewalTime(leaf Leaf, issuer *Issuer) time.Time {
+	now := m.options.Now()
+	if issuer != m.issuer || leaf.NotAfter.After(now.Add(m.lifetime)) {
+		return now
+	}
+	share := 2.0/3 + (m.options.Jitter()-0.5)/10
+	after := time.Duration(share * float64(leaf.NotAfter.Sub(now)))
+	return now.Add(max(after, time.Second))
+}
+
+// untilNext is how long Run may sleep.
+func (m *Manager) untilNext() time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.options.Now()
+	next := now.Add(time.Hour)
+	for _, e := range m.entries {
+		if e.issued() && e.renewAt.Before(next) {
+			next = e.renewAt
+		}
+	}
+	for _, r := range m.retired {
+		if r.until.Before(next) {
+			next = r.until
+		}
+	}
+	return max(next.Sub(now), 0)
+}

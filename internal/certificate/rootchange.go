@@ -1,0 +1,75 @@
+package certificate
+
+import (
+	"bytes"
+	"crypto/x509"
+	"slices"
+	"time"
+)
+
+// retiredRoot is an authority that is trusted until the last certificate it issued has expired.
+type retiredRoot struct {
+	certificates []*x509.Certificate
+	until        time.Time
+}
+
+// SetRoot changes the root under a running mesh. What the old one trusted stays in the bundle until its last workload
+// certificate has expired; every workload's certificate is renewed from the new one. The same root again changes nothing.
+func (m *Manager) SetRoot(root *Root) {
+	m.mu.Lock()
+	old := m.issuer.root
+	sameIssuer := bytes.Equal(old.issuing.Raw, root.issuing.Raw)
+	if sameIssuer && bytes.Equal(old.CertPEM(), root.CertPEM()) {
+		m.mu.Unlock()
+		return
+	}
+	m.issuer = NewIssuer(root, m.options.Key, m.options.Now)
+	if !sameIssuer {
+		m.retire(old)
+	}
+	m.mu.Unlock()
+	m.options.RootChanged()
+	m.notify()
+}
+
+// retire keeps trusting a root while its certificates live, and makes all of them due for renewal. The caller holds the lock.
+func (m *Manager) retire(old *Root) {
+	now := m.options.Now()
+	until := now.Add(m.lifetime)
+	for _, e := range m.entries {
+		if !e.issued() {
+			continue
+		}
+		e.renewAt = now
+		if e.leaf.NotAfter.After(until) {
+			until = e.leaf.NotAfter
+		}
+	}
+	m.retired = append(m.retired, retiredRoot{certificates: old.trusted, until: until})
+}
+
+// dropRetiredRoots ends the trust in retired roots whose time is over, and says whether there were any.
+func (m *Manager) dropRetiredRoots() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.options.Now()
+	before := len(m.retired)
+	m.retired = slices.DeleteFunc(m.retired, func(r retiredRoot) bool { return !r.until.After(now) })
+	return len(m.retired) != before
+}
+
+// Root is the trust bundle for connections between workloads, as PEM: the certificates of the current root, then those of
+// roots whose workload certificates may still be alive. Each is there once.
+func (m *Manager) Root() []byte {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	bundle := slices.Clone(m.issuer.root.trusted)
+	for _, r := range m.retired {
+		for _, c := range r.certificates {
+			if !slices.ContainsFunc(bundle, c.Equal) {
+				bundle = append(bundle, c)
+			}
+		}
+	}
+	return encodeCertificates(bundle...)
+}

@@ -1,0 +1,73 @@
+package certificate
+
+import (
+	"crypto/tls"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// serverLifetime is the validity of the control plane's own server certificate.
+const serverLifetime = 24 * time.Hour
+
+// ServerIssuer issues server certificates; a Manager does.
+type ServerIssuer interface {
+	Server(dnsNames []string, lifetime time.Duration) (Leaf, error)
+	Generation() string
+}
+
+// ServerCertificate is a TLS server certificate that renews itself during handshakes: at two thirds of its life, or when the
+// root changed. It is safe for concurrent use.
+type ServerCertificate struct {
+	issuer   ServerIssuer
+	dnsNames []string
+	now      func() time.Time
+
+	mu         sync.Mutex
+	current    *tls.Certificate
+	generation string
+	renewAt    time.Time
+	expires    time.Time
+}
+
+// NewServerCertificate makes a certificate for the given DNS names. It is issued by the first handshake.
+func NewServerCertificate(issuer ServerIssuer, now func() time.Time, dnsNames ...string) *ServerCertificate {
+	return &ServerCertificate{issuer: issuer, dnsNames: dnsNames, now: now}
+}
+
+// TLSConfig is a server configuration for HTTP/2, as gRPC needs it, from TLS 1.2 on.
+func (s *ServerCertificate) TLSConfig() *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2"}, GetCertificate: s.Get}
+}
+
+// Get is a tls.Config's GetCertificate. When renewal fails, the certificate at hand is used as long as it is valid.
+func (s *ServerCertificate) Get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now, generation := s.now(), s.issuer.Generation()
+	if s.current != nil && now.Before(s.renewAt) && generation == s.generation {
+		return s.current, nil
+	}
+	if err := s.renew(now); err != nil {
+		if s.current != nil && now.Before(s.expires) {
+			return s.current, nil
+		}
+		return nil, err
+	}
+	return s.current, nil
+}
+
+// renew replaces the certificate. The caller holds the lock.
+func (s *ServerCertificate) renew(now time.Time) error {
+	leaf, err := s.issuer.Server(s.dnsNames, serverLifetime)
+	if err != nil {
+		return err
+	}
+	pair, err := tls.X509KeyPair(leaf.ChainPEM, leaf.KeyPEM)
+	if err != nil {
+		return fmt.Errorf("the new server certificate for %s is not usable: %w", s.dnsNames[0], err)
+	}
+	s.current, s.generation, s.expires = &pair, leaf.Generation, leaf.NotAfter
+	s.renewAt = now.Add(leaf.NotAfter.Sub(now) * 2 / 3)
+	return nil
+}
