@@ -1,0 +1,13 @@
+// Command demo-bookbuyer buys books from the bookstore of the demo.
+// Flows in: its environment. Flows out: see package demo.
+package main
+
+import (
+	"os"
+
+	"github.com/openservicemesh/osm-operator/internal/demo"
+)
+
+func main() {
+	os.Exit(demo.Main(demo.Bookbuyer))
+}

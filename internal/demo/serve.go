@@ -1,0 +1,56 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+// drainTime is how long requests may take that are still running when the listener closes.
+const drainTime = 5 * time.Second
+
+// Serve listens on the settings' port, on IPv4 and IPv6, until ctx is done. Then readiness fails at once, everything is
+// served on for the time to linger, because others learn of the end only after a while, and running requests are waited
+// for.
+func Serve(ctx context.Context, s Settings, web *Web, log *slog.Logger) error {
+	listener, err := net.Listen("tcp", fmt.Sprintf(":%d", s.Port))
+	if err != nil {
+		return fmt.Errorf("cannot listen on port %d: %w", s.Port, err)
+	}
+	log.Info("serving", "app", s.App, "identity", s.Identity, "address", listener.Addr().String())
+	return serveOn(ctx, listener, s.Linger, web, log)
+}
+
+func serveOn(ctx context.Context, listener net.Listener, linger time.Duration, web *Web, log *slog.Logger) error {
+	server := &http.Server{Handler: web, ReadHeaderTimeout: 10 * time.Second}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("the server ended: %w", err)
+	case <-ctx.Done():
+	}
+	log.Info("stopping: not ready any more, serving on", "for", linger)
+	web.Stopping()
+	timer := time.NewTimer(linger)
+	defer timer.Stop()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("the server ended while it was stopping: %w", err)
+	case <-timer.C:
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	if err := server.Shutdown(drain); err != nil {
+		return fmt.Errorf("requests were still running %s after the listener closed: %w", drainTime, err)
+	}
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	log.Info("stopped")
+	return nil
+}

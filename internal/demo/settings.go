@@ -1,0 +1,144 @@
+package demo
+
+import (
+	"flag"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+)
+
+// Settings are what a program of the demo is started with.
+type Settings struct {
+	// App is the program's name, such as "bookbuyer".
+	App string
+	// Identity is what a server calls itself in the header Identity (IDENTITY, default the program's name).
+	Identity string
+	// Port is where it listens (-port, default 14001).
+	Port int
+	// KeepAlive makes clients reuse connections (-keepalive, default true).
+	KeepAlive bool
+	// Timeout is for one request (-timeout, default 3 s).
+	Timeout time.Duration
+	// Linger is how long a server serves on after it was told to stop (-linger, default 5 s).
+	Linger time.Duration
+	// Pace is the time between requests of one client loop (CI_SLEEP_BETWEEN_REQUESTS_SECONDS, default 1; fractions
+	// are allowed).
+	Pace time.Duration
+	// Concurrency is the number of client loops (CI_CLIENT_CONCURRENT_CONNECTIONS, default 1).
+	Concurrency int
+	// Bookstore is the base URL of the bookstore (-bookstore; BOOKSTORE_SVC and BOOKSTORE_NAMESPACE make the default).
+	Bookstore string
+	// Warehouse is the base URL of the bookwarehouse (-warehouse; WAREHOUSE_SVC and BOOKWAREHOUSE_NAMESPACE).
+	Warehouse string
+	// Database is where and how the bookwarehouse reaches MySQL.
+	Database Database
+	// Goal is what a client must reach for the test line in its log.
+	Goal Goal
+}
+
+// Database says how to reach MySQL.
+type Database struct {
+	// Addr is host:port (-database, or MYSQL_HOST with port 3306, default mysql.bookwarehouse).
+	Addr string
+	// User, Password and Name are MYSQL_USER, MYSQL_PASSWORD and MYSQL_DATABASE.
+	User, Password, Name string
+}
+
+// Goal is when a client's log says that the test succeeded or failed.
+type Goal struct {
+	// Expected is the outcome that counts as success: "200" for the buyer; for the thief the variable
+	// BOOKTHIEF_EXPECTED_RESPONSE_CODE, where 0 means any failure without a status code.
+	Expected string
+	// MinSuccess is how many such outcomes are needed (CI_MIN_SUCCESS_THRESHOLD, default 1).
+	MinSuccess int
+	// MaxRequests ends the client's requests (CI_MAX_ITERATIONS_THRESHOLD, default 0 for never).
+	MaxRequests int
+}
+
+// ParseSettings reads flags and environment variables. The names of the variables are those of the Open Service Mesh
+// demo.
+func ParseSettings(app string, args []string, getenv func(string) string) (Settings, error) {
+	env := environment{getenv: getenv}
+	s := Settings{
+		App:         app,
+		Identity:    env.text("IDENTITY", app),
+		Pace:        env.seconds("CI_SLEEP_BETWEEN_REQUESTS_SECONDS", time.Second),
+		Concurrency: env.number("CI_CLIENT_CONCURRENT_CONNECTIONS", 1),
+		Goal: Goal{
+			Expected:    "200",
+			MinSuccess:  env.number("CI_MIN_SUCCESS_THRESHOLD", 1),
+			MaxRequests: env.number("CI_MAX_ITERATIONS_THRESHOLD", 0),
+		},
+		Database: Database{
+			User:     env.text("MYSQL_USER", "root"),
+			Password: env.text("MYSQL_PASSWORD", ""),
+			Name:     env.text("MYSQL_DATABASE", "booksdemo"),
+		},
+	}
+	if app == "bookthief" {
+		s.Goal.Expected = env.text("BOOKTHIEF_EXPECTED_RESPONSE_CODE", "0")
+	}
+	flags := flag.NewFlagSet(app, flag.ContinueOnError)
+	flags.IntVar(&s.Port, "port", Port, "port to listen on")
+	flags.BoolVar(&s.KeepAlive, "keepalive", true, "reuse connections between requests")
+	flags.DurationVar(&s.Timeout, "timeout", 3*time.Second, "time for one request")
+	flags.DurationVar(&s.Linger, "linger", 5*time.Second, "time to serve on after a signal to stop")
+	flags.StringVar(&s.Bookstore, "bookstore", env.service("BOOKSTORE_SVC", "bookstore", "BOOKSTORE_NAMESPACE", "bookstore"), "base URL of the bookstore")
+	flags.StringVar(&s.Warehouse, "warehouse", env.service("WAREHOUSE_SVC", "bookwarehouse", "BOOKWAREHOUSE_NAMESPACE", "bookwarehouse"), "base URL of the bookwarehouse")
+	flags.StringVar(&s.Database.Addr, "database", env.text("MYSQL_HOST", "mysql.bookwarehouse")+":3306", "host and port of MySQL")
+	if err := flags.Parse(args); err != nil {
+		return Settings{}, err
+	}
+	return s, env.err
+}
+
+// environment reads variables with defaults and keeps the first error.
+type environment struct {
+	getenv func(string) string
+	err    error
+}
+
+func (e *environment) text(name, fallback string) string {
+	if v := e.getenv(name); v != "" {
+		return v
+	}
+	return fallback
+}
+
+func (e *environment) number(name string, fallback int) int {
+	v := e.getenv(name)
+	if v == "" {
+		return fallback
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 0 {
+		e.fail(name, v, "a whole number of at least 0")
+		return fallback
+	}
+	return n
+}
+
+func (e *environment) seconds(name string, fallback time.Duration) time.Duration {
+	v := e.getenv(name)
+	if v == "" {
+		return fallback
+	}
+	n, err := strconv.ParseFloat(v, 64)
+	if err != nil || n < 0 || n > math.MaxInt32 {
+		e.fail(name, v, "a number of seconds")
+		return fallback
+	}
+	return time.Duration(n * float64(time.Second))
+}
+
+// service returns the base URL of a Service of the demo, by the variables that name it and its namespace.
+func (e *environment) service(nameVar, name, namespaceVar, namespace string) string {
+	return fmt.Sprintf("http://%s.%s:%d", e.text(nameVar, name), e.text(namespaceVar, namespace), Port)
+}
+
+func (e *environment) fail(name, value, want string) {
+	if e.err == nil {
+		e.err = fmt.Errorf("the environment variable %s is %q; it must be %s", name, value, want)
+	}
+}
