@@ -1,0 +1,138 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+)
+
+const (
+	// maxTokenBytes bounds what is parsed: tokens of the API server have about 1,200 bytes.
+	maxTokenBytes = 16 << 10
+	// leeway is how far the clocks of the API server and of this process may be apart.
+	leeway = 10 * time.Second
+)
+
+// algorithms are those that Kubernetes signs service account tokens with. Unsigned tokens and those with a shared secret are
+// never among them.
+var algorithms = []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose.ES384, jose.ES512}
+
+// ErrUnavailable means that a token could not be judged because the API server's keys are not known yet. The caller may try
+// again; every other error is final for the token.
+var ErrUnavailable = errors.New("the signing keys of the API server are not available")
+
+// Token is what a verified token says about its bearer.
+type Token struct {
+	Namespace         string
+	ServiceAccount    string
+	ServiceAccountUID string
+	Pod               string
+	PodUID            string
+	// Expiry is when the token stops being valid.
+	Expiry time.Time
+}
+
+// Config is what a Verifier needs. All fields are required.
+type Config struct {
+	// Audience must be among the token's audiences.
+	Audience string
+	// FetchIssuer asks for the issuer that tokens must have; it is called until it answers once.
+	FetchIssuer func(context.Context) (string, error)
+	// FetchKeys asks for the public keys of the issuer.
+	FetchKeys func(context.Context) (*jose.JSONWebKeySet, error)
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// Verifier verifies service account tokens offline. It is safe for concurrent use.
+type Verifier struct {
+	audience string
+	now      func() time.Time
+	keys     *keyCache
+}
+
+// NewVerifier makes a Verifier. Keys are fetched by the first token.
+func NewVerifier(config Config) *Verifier {
+	return &Verifier{
+		audience: config.Audience,
+		now:      config.Now,
+		keys:     newKeyCache(config.FetchIssuer, config.FetchKeys, config.Now),
+	}
+}
+
+// claims is the payload of a service account token.
+type claims struct {
+	jwt.Claims
+	Kubernetes struct {
+		Namespace      string    `json:"namespace"`
+		ServiceAccount reference `json:"serviceaccount"`
+		Pod            reference `json:"pod"`
+	} `json:"kubernetes.io"`
+}
+
+// reference names an object that a token is bound to.
+type reference struct {
+	Name string `json:"name"`
+	UID  string `json:"uid"`
+}
+
+// Verify checks form, algorithm, signature, issuer, audience and times of a token, and that it is bound to a pod.
+// Errors never contain the token.
+func (v *Verifier) Verify(ctx context.Context, raw string) (Token, error) {
+	if len(raw) > maxTokenBytes {
+		return Token{}, fmt.Errorf("the token has %d bytes: no service account token has more than %d", len(raw), maxTokenBytes)
+	}
+	parsed, err := jwt.ParseSigned(raw, algorithms)
+	if err != nil {
+		return Token{}, fmt.Errorf("the token is not a signed service account token: %w", err)
+	}
+	header := parsed.Headers[0]
+	key, issuer, err := v.keys.find(ctx, header.KeyID, header.Algorithm)
+	if err != nil {
+		return Token{}, err
+	}
+	var c claims
+	if err := parsed.Claims(key, &c); err != nil {
+		return Token{}, fmt.Errorf("the token is not signed by the API server of this cluster: %w", err)
+	}
+	if err := v.check(c, issuer); err != nil {
+		return Token{}, err
+	}
+	return Token{
+		Namespace:         c.Kubernetes.Namespace,
+		ServiceAccount:    c.Kubernetes.ServiceAccount.Name,
+		ServiceAccountUID: c.Kubernetes.ServiceAccount.UID,
+		Pod:               c.Kubernetes.Pod.Name,
+		PodUID:            c.Kubernetes.Pod.UID,
+		Expiry:            c.Expiry.Time(),
+	}, nil
+}
+
+// check judges the payload of a token whose signature is good.
+func (v *Verifier) check(c claims, issuer string) error {
+	now := v.now()
+	k := c.Kubernetes
+	switch {
+	case c.Issuer != issuer:
+		return fmt.Errorf("the token is issued by %q: expected %q", c.Issuer, issuer)
+	case !c.Audience.Contains(v.audience):
+		return fmt.Errorf("the token is for the audience %q: expected %q", c.Audience, v.audience)
+	case c.Expiry == nil:
+		return errors.New("the token never expires: use a projected service account token")
+	case !now.Before(c.Expiry.Time().Add(leeway)):
+		return fmt.Errorf("the token expired at %s", c.Expiry.Time().UTC().Format(time.RFC3339))
+	case c.NotBefore != nil && now.Add(leeway).Before(c.NotBefore.Time()):
+		return fmt.Errorf("the token is valid only from %s: are the clocks of this process and of the API server apart?", c.NotBefore.Time().UTC().Format(time.RFC3339))
+	case k.Pod.Name == "" || k.Pod.UID == "":
+		return errors.New("the token is not bound to a pod: use a projected service account token")
+	case k.Namespace == "" || k.ServiceAccount.Name == "" || k.ServiceAccount.UID == "":
+		return errors.New("the token names no service account")
+	case c.Subject != "system:serviceaccount:"+k.Namespace+":"+k.ServiceAccount.Name:
+		return fmt.Errorf("the token's subject %q is not its service account %s/%s", c.Subject, k.Namespace, k.ServiceAccount.Name)
+	}
+	return nil
+}
