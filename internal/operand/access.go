@@ -1,0 +1,98 @@
+package operand
+
+import (
+	"slices"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// trustResource is what manifests call the trust ConfigMap, whose real name has the mesh in it.
+const trustResource = "osm-trust"
+
+// bind makes roles and bindings those of one mesh.
+func bind(object *unstructured.Unstructured, p Parameters) error {
+	switch object.GetKind() {
+	case "ClusterRole", "Role":
+		return editRules(object, func(rule *rbacv1.PolicyRule) {
+			for i, name := range rule.ResourceNames {
+				if name == trustResource {
+					rule.ResourceNames[i] = names.TrustConfigMap(p.Mesh)
+				}
+			}
+		})
+	case "ClusterRoleBinding", "RoleBinding":
+		return bindSubjects(object, p)
+	}
+	return nil
+}
+
+// bindSubjects points a binding at the role and the accounts of a mesh.
+func bindSubjects(object *unstructured.Unstructured, p Parameters) error {
+	if object.GetKind() == "ClusterRoleBinding" {
+		role, _, err := unstructured.NestedString(object.Object, "roleRef", "name")
+		if err != nil {
+			return err
+		}
+		if err := unstructured.SetNestedField(object.Object, role+"-"+p.Mesh, "roleRef", "name"); err != nil {
+			return err
+		}
+	}
+	subjects, _, err := unstructured.NestedSlice(object.Object, "subjects")
+	if err != nil {
+		return err
+	}
+	for _, subject := range subjects {
+		if subject, ok := subject.(map[string]any); ok {
+			subject["namespace"] = p.Namespace
+		}
+	}
+	return unstructured.SetNestedSlice(object.Object, subjects, "subjects")
+}
+
+// editRules changes the rules of a role in place.
+func editRules(object *unstructured.Unstructured, edit func(*rbacv1.PolicyRule)) error {
+	rules, _, err := unstructured.NestedSlice(object.Object, "rules")
+	if err != nil {
+		return err
+	}
+	for i := range rules {
+		var rule rbacv1.PolicyRule
+		asMap, _ := rules[i].(map[string]any)
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(asMap, &rule); err != nil {
+			return err
+		}
+		edit(&rule)
+		if rules[i], err = runtime.DefaultUnstructuredConverter.ToUnstructured(&rule); err != nil {
+			return err
+		}
+	}
+	return unstructured.SetNestedSlice(object.Object, rules, "rules")
+}
+
+// Granted lists every permission that the manifests of any known version hand out. Whoever applies them must have them all.
+func (c *Catalogue) Granted() ([]rbacv1.PolicyRule, error) {
+	var granted []rbacv1.PolicyRule
+	for _, known := range c.Known() {
+		release, err := c.Release(known)
+		if err != nil {
+			return nil, err
+		}
+		objects, err := release.copies(controllerFile, injectorFile)
+		if err != nil {
+			return nil, err
+		}
+		for _, object := range objects {
+			if !slices.Contains([]string{"ClusterRole", "Role"}, object.GetKind()) {
+				continue
+			}
+			if err := editRules(object, func(rule *rbacv1.PolicyRule) { granted = append(granted, *rule.DeepCopy()) }); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return granted, nil
+}

@@ -1,0 +1,115 @@
+package operand
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/version"
+)
+
+// manifests holds a folder for each version.
+//
+//go:embed all:manifests
+var manifests embed.FS
+
+// currentFolder holds the manifests of the version that this source builds.
+const currentFolder = "current"
+
+// Catalogue is the set of control-plane versions that an operator can install.
+type Catalogue struct {
+	files   fs.FS
+	current string
+	images  Images
+	frozen  []string
+}
+
+// NewCatalogue opens the embedded manifests. current is the operator's own version, which is rendered from the folder
+// "current" with the given images. A frozen copy of the same version is not used: the source it was made from is here.
+func NewCatalogue(current string, images Images) (*Catalogue, error) {
+	files, err := fs.Sub(manifests, "manifests")
+	if err != nil {
+		return nil, fmt.Errorf("the embedded manifests cannot be opened: %w", err)
+	}
+	return openCatalogue(files, current, images)
+}
+
+// openCatalogue lists the versions in files.
+func openCatalogue(files fs.FS, current string, images Images) (*Catalogue, error) {
+	folders, err := fs.ReadDir(files, ".")
+	if err != nil {
+		return nil, fmt.Errorf("the versions of the control plane cannot be listed: %w", err)
+	}
+	c := &Catalogue{files: files, current: current, images: images}
+	for _, folder := range folders {
+		if name := folder.Name(); folder.IsDir() && name != currentFolder && name != current {
+			c.frozen = append(c.frozen, name)
+		}
+	}
+	slices.SortFunc(c.frozen, Compare)
+	return c, nil
+}
+
+// Current is the version that the operator itself was built as, the default of a mesh.
+func (c *Catalogue) Current() string { return c.current }
+
+// Known lists all versions, oldest first.
+func (c *Catalogue) Known() []string {
+	known := append(slices.Clone(c.frozen), c.current)
+	slices.SortFunc(known, Compare)
+	return known
+}
+
+// Release opens one version. An unknown one is an error that lists those that are known.
+func (c *Catalogue) Release(wanted string) (*Release, error) {
+	folder := wanted
+	switch {
+	case wanted == c.current:
+		folder = currentFolder
+	case !slices.Contains(c.frozen, wanted):
+		return nil, &UnknownVersionError{Wanted: wanted, Known: c.Known()}
+	}
+	objects, err := readFolder(c.files, folder)
+	if err != nil {
+		return nil, err
+	}
+	release := &Release{Version: wanted, objects: objects, Images: c.images}
+	if folder != currentFolder {
+		release.Images = imagesOf(objects)
+	}
+	return release, nil
+}
+
+// UnknownVersionError says that the operator cannot install a version.
+type UnknownVersionError struct {
+	// Wanted is what was asked for.
+	Wanted string
+	// Known are the versions that can be installed, oldest first.
+	Known []string
+}
+
+// Error says what is wrong and what to choose instead.
+func (e *UnknownVersionError) Error() string {
+	return fmt.Sprintf("this operator cannot install version %s: choose one of %s, or install an operator that knows it", e.Wanted, strings.Join(e.Known, ", "))
+}
+
+// Compare orders versions, older first. What is no version, such as the "dev" of a plain build, comes last.
+func Compare(a, b string) int {
+	va, errA := version.ParseSemantic(a)
+	vb, errB := version.ParseSemantic(b)
+	switch {
+	case errA != nil && errB != nil:
+		return strings.Compare(a, b)
+	case errA != nil:
+		return 1
+	case errB != nil:
+		return -1
+	case va.LessThan(vb):
+		return -1
+	case vb.LessThan(va):
+		return 1
+	}
+	return strings.Compare(a, b)
+}

@@ -1,0 +1,130 @@
+package operand
+
+import (
+	"errors"
+	"io/fs"
+	"path"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// withFrozen is a file system with the current manifests and a copy of them as each of some versions.
+func withFrozen(t *testing.T, versions ...string) fs.FS {
+	t.Helper()
+	files := fstest.MapFS{}
+	for _, folder := range append(versions, currentFolder) {
+		entries, err := fs.ReadDir(manifests, "manifests/current")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, entry := range entries {
+			text, err := fs.ReadFile(manifests, "manifests/current/"+entry.Name())
+			if err != nil {
+				t.Fatal(err)
+			}
+			files[path.Join(folder, entry.Name())] = &fstest.MapFile{Data: text}
+		}
+	}
+	return files
+}
+
+func TestKnownVersions(t *testing.T) {
+	catalogue, err := openCatalogue(withFrozen(t, "v0.10.0", "v0.9.0", "v0.11.0-rc.1"), "v0.11.0", testImages())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"v0.9.0", "v0.10.0", "v0.11.0-rc.1", "v0.11.0"}
+	if diff := cmp.Diff(want, catalogue.Known()); diff != "" {
+		t.Errorf("known versions (-want +got):\n%s", diff)
+	}
+}
+
+func TestDevelopmentVersionComesLast(t *testing.T) {
+	catalogue, err := openCatalogue(withFrozen(t, "v0.9.0"), "dev", testImages())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"v0.9.0", "dev"}, catalogue.Known()); diff != "" {
+		t.Errorf("known versions (-want +got):\n%s", diff)
+	}
+}
+
+func TestUnknownVersionListsTheKnownOnes(t *testing.T) {
+	catalogue, err := openCatalogue(withFrozen(t, "v0.9.0"), "v0.10.0", testImages())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = catalogue.Release("v7.0.0")
+	var unknown *UnknownVersionError
+	if !errors.As(err, &unknown) {
+		t.Fatalf("Release(v7.0.0) = %v, want an UnknownVersionError", err)
+	}
+	want := "this operator cannot install version v7.0.0: choose one of v0.9.0, v0.10.0, or install an operator that knows it"
+	if err.Error() != want {
+		t.Errorf("error = %q, want %q", err, want)
+	}
+}
+
+// A frozen version keeps its own images; the images of the operator are for the current version.
+func TestImagesBelongToTheirVersion(t *testing.T) {
+	catalogue, err := openCatalogue(withFrozen(t, "v0.9.0"), "v0.10.0", testImages())
+	if err != nil {
+		t.Fatal(err)
+	}
+	frozen, err := catalogue.Release("v0.9.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Images{Controller: "openservicemesh/osm-controller", Injector: "openservicemesh/osm-injector", Init: "openservicemesh/init", Sidecar: "openservicemesh/envoy"}
+	if diff := cmp.Diff(want, frozen.Images); diff != "" {
+		t.Errorf("images of the frozen version (-want +got):\n%s", diff)
+	}
+	current, err := catalogue.Release("v0.10.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(testImages(), current.Images); diff != "" {
+		t.Errorf("images of the current version (-want +got):\n%s", diff)
+	}
+}
+
+func TestOwnFrozenCopyIsNotUsed(t *testing.T) {
+	catalogue, err := openCatalogue(withFrozen(t, "v0.10.0"), "v0.10.0", testImages())
+	if err != nil {
+		t.Fatal(err)
+	}
+	release, err := catalogue.Release("v0.10.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if release.Images != testImages() {
+		t.Errorf("images = %v, want those given to the operator", release.Images)
+	}
+	if diff := cmp.Diff([]string{"v0.10.0"}, catalogue.Known()); diff != "" {
+		t.Errorf("known versions (-want +got):\n%s", diff)
+	}
+}
+
+func TestGrantedListsRolesOfEveryVersion(t *testing.T) {
+	catalogue, err := openCatalogue(withFrozen(t, "v0.9.0"), "v0.10.0", testImages())
+	if err != nil {
+		t.Fatal(err)
+	}
+	both, err := catalogue.Granted()
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone, err := openCatalogue(withFrozen(t), "v0.10.0", testImages())
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, err := alone.Granted()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(one) == 0 || len(both) != 2*len(one) {
+		t.Errorf("%d rules for one version and %d for two copies of it", len(one), len(both))
+	}
+}

@@ -1,0 +1,213 @@
+package operand
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	clientscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/yaml"
+
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
+
+func testImages() Images {
+	return Images{
+		Controller: "registry.example/osm-controller:v0.1.0",
+		Injector:   "registry.example/osm-injector:v0.1.0",
+		Init:       "registry.example/init:v0.1.0",
+		Sidecar:    "registry.example/envoy:v0.1.0",
+	}
+}
+
+func testParameters() Parameters {
+	return Parameters{
+		Mesh: "osm", Namespace: "osm-system", OperatorNamespace: "osm-operator-system", Revision: "osm-v0-1-0",
+		TrustDomain: "cluster.local", Replicas: 2, Images: testImages(),
+	}
+}
+
+func testRelease(t *testing.T) *Release {
+	t.Helper()
+	catalogue, err := NewCatalogue("v0.1.0", testImages())
+	if err != nil {
+		t.Fatal(err)
+	}
+	release, err := catalogue.Release("v0.1.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return release
+}
+
+// renderAll renders everything there is for a mesh.
+func renderAll(t *testing.T, release *Release, p Parameters) []*unstructured.Unstructured {
+	t.Helper()
+	services, err := release.Services(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	controlPlane, err := release.ControlPlane(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	webhooks, err := release.Webhooks(p, []byte("injector bundle"), []byte("validator bundle"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(append(services, controlPlane...), webhooks...)
+}
+
+func TestRenderGolden(t *testing.T) {
+	custom := testParameters()
+	custom.Mesh, custom.Namespace, custom.Revision = "east", "east-system", "east-v0-1-0"
+	custom.TrustDomain, custom.LogLevel, custom.Replicas = "east.example", "debug", 1
+	custom.KeyAlgorithm, custom.KeySize = "RSA", 3072
+	custom.Resources = &corev1.ResourceRequirements{
+		Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("0.5")},
+		Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1024Mi")},
+	}
+	for name, parameters := range map[string]Parameters{"default": testParameters(), "custom": custom} {
+		t.Run(name, func(t *testing.T) {
+			var text bytes.Buffer
+			for _, object := range renderAll(t, testRelease(t), parameters) {
+				document, err := yaml.Marshal(object.Object)
+				if err != nil {
+					t.Fatal(err)
+				}
+				text.WriteString("---\n")
+				text.Write(document)
+			}
+			golden := filepath.Join("testdata", name+".yaml")
+			if *update {
+				if err := os.WriteFile(golden, text.Bytes(), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), text.String()); diff != "" {
+				t.Errorf("rendered objects differ from %s (-want +got), run with -update when that is meant:\n%s", golden, diff)
+			}
+		})
+	}
+}
+
+// A field that Kubernetes does not know would be refused by the API server only when a user installs a mesh.
+func TestEveryObjectIsKnownToKubernetes(t *testing.T) {
+	decoder := serializer.NewCodecFactory(clientscheme.Scheme, serializer.EnableStrict).UniversalDeserializer()
+	for _, object := range renderAll(t, testRelease(t), testParameters()) {
+		text, err := object.MarshalJSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := decoder.Decode(text, nil, nil); err != nil {
+			t.Errorf("%s %s: %v", object.GetKind(), object.GetName(), err)
+		}
+	}
+}
+
+func TestNamesAreThoseOfTheContract(t *testing.T) {
+	parameters := testParameters()
+	parameters.Mesh = "east"
+	got := map[string]bool{}
+	for _, object := range renderAll(t, testRelease(t), parameters) {
+		got[object.GetKind()+" "+object.GetName()] = true
+		if clusterScoped[object.GetKind()] && !strings.HasSuffix(object.GetName(), "-east") {
+			t.Errorf("%s %s does not carry the mesh in its name, so a second mesh would overwrite it", object.GetKind(), object.GetName())
+		}
+	}
+	for _, want := range []string{
+		"Deployment " + names.Controller, "Deployment " + names.Injector,
+		"Service " + names.Controller, "Service " + names.Injector, "Service " + names.Validator,
+		"MutatingWebhookConfiguration " + names.MutatingWebhook("east"),
+		"ValidatingWebhookConfiguration " + names.ValidatingWebhook("east"),
+		"ClusterRole osm-controller-east", "ClusterRole osm-injector-east",
+	} {
+		if !got[want] {
+			t.Errorf("%s is not rendered", want)
+		}
+	}
+}
+
+func TestPodsAreHardened(t *testing.T) {
+	for _, object := range renderAll(t, testRelease(t), testParameters()) {
+		if object.GetKind() != "Deployment" {
+			continue
+		}
+		var d appsv1.Deployment
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &d); err != nil {
+			t.Fatal(err)
+		}
+		pod := d.Spec.Template.Spec
+		if pod.SecurityContext == nil || !*pod.SecurityContext.RunAsNonRoot || pod.SecurityContext.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
+			t.Errorf("%s: the pod must run as non-root with the seccomp profile RuntimeDefault", d.Name)
+		}
+		for _, c := range pod.Containers {
+			s := c.SecurityContext
+			if s == nil || *s.AllowPrivilegeEscalation || !*s.ReadOnlyRootFilesystem || !cmp.Equal(s.Capabilities.Drop, []corev1.Capability{"ALL"}) {
+				t.Errorf("%s/%s: the container must be read-only, without capabilities and escalation", d.Name, c.Name)
+			}
+			if c.ReadinessProbe == nil || c.LivenessProbe == nil {
+				t.Errorf("%s/%s: probes are missing", d.Name, c.Name)
+			}
+		}
+	}
+}
+
+// Selectors of Deployments cannot change, so nothing that differs between versions or meshes may enter them.
+func TestSelectorsAreConstant(t *testing.T) {
+	parameters := testParameters()
+	parameters.Mesh, parameters.Revision = "east", "east-v0-2-0"
+	for _, object := range renderAll(t, testRelease(t), parameters) {
+		if object.GetKind() != "Deployment" {
+			continue
+		}
+		got, _, err := unstructured.NestedStringMap(object.Object, "spec", "selector", "matchLabels")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(map[string]string{names.AppLabel: object.GetName()}, got); diff != "" {
+			t.Errorf("selector of %s (-want +got):\n%s", object.GetName(), diff)
+		}
+	}
+}
+
+func TestIncompleteParametersAreNamed(t *testing.T) {
+	parameters := testParameters()
+	parameters.Mesh, parameters.Replicas, parameters.Images.Init = "", 0, ""
+	_, err := testRelease(t).ControlPlane(parameters)
+	if err == nil {
+		t.Fatal("incomplete parameters were rendered")
+	}
+	for _, want := range []string{"mesh name is empty", "at least 1", "image of the init", "RELATED_IMAGE"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not say %q: %v", want, err)
+		}
+	}
+}
+
+func TestRenderingDoesNotChangeTheManifests(t *testing.T) {
+	release := testRelease(t)
+	first := renderAll(t, release, testParameters())
+	other := testParameters()
+	other.Mesh, other.Namespace = "east", "east-system"
+	renderAll(t, release, other)
+	if diff := cmp.Diff(first, renderAll(t, release, testParameters())); diff != "" {
+		t.Errorf("rendering another mesh changed this one (-before +after):\n%s", diff)
+	}
+}
