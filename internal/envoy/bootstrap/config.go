@@ -1,0 +1,96 @@
+package bootstrap
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// Version is the version of the bootstrap's contents. The sidecar reports it to the control plane, which can tell from
+// it what the sidecar was started with. It changes with every change that a running sidecar would have to restart for.
+const Version = "1"
+
+// Config is everything the bootstrap depends on. The fields with JSON names come from the injector; the others are
+// found out when the pod starts.
+type Config struct {
+	// ProxyUUID is the value of the pod's osm-proxy-uuid label. It is in the node id for tools; it proves nothing.
+	ProxyUUID string `json:"proxyUUID"`
+	// TrustDomain is the last part of every identity in the mesh.
+	TrustDomain string `json:"trustDomain"`
+	// Revision is the MeshRevision whose injector made the sidecar; empty without one.
+	Revision string `json:"revision,omitempty"`
+	// XDSHost is the DNS name or address of the control plane.
+	XDSHost string `json:"xdsHost"`
+	// XDSPort is the port of the control plane's xDS server.
+	XDSPort uint16 `json:"xdsPort"`
+	// Metrics is true when the pod asks to be scraped.
+	Metrics bool `json:"metrics,omitempty"`
+	// Probes are the application's health probes that the kubelet sends to the sidecar.
+	Probes []Probe `json:"probes,omitempty"`
+
+	// ServiceAccount and Namespace are those of the pod.
+	ServiceAccount string `json:"-"`
+	Namespace      string `json:"-"`
+	// PodIPs are the addresses of the pod. Listeners take IPv6 connections only when one of them is IPv6.
+	PodIPs []netip.Addr `json:"-"`
+	// Dirs are where the sidecar finds its files.
+	Dirs Dirs `json:"-"`
+}
+
+// Dirs are directories as the sidecar sees them.
+type Dirs struct {
+	// Config holds the rendered files.
+	Config string
+	// Token holds the projected service account token, in the file names.TokenFile.
+	Token string
+	// Trust holds the root certificate of the control plane, in the file names.CABundleCert.
+	Trust string
+}
+
+// DefaultDirs are the directories that the injector mounts.
+func DefaultDirs() Dirs {
+	return Dirs{Config: names.BootstrapDir, Token: names.TokenDir, Trust: names.TrustDir}
+}
+
+// validate refuses what Envoy would refuse later and less clearly, or would take for something else.
+func (c Config) validate() error {
+	var problems []error
+	for _, field := range []struct{ name, value string }{
+		{"proxyUUID", c.ProxyUUID}, {"trustDomain", c.TrustDomain}, {"xdsHost", c.XDSHost},
+		{"service account", c.ServiceAccount}, {"namespace", c.Namespace},
+		{"configuration directory", c.Dirs.Config}, {"token directory", c.Dirs.Token}, {"trust directory", c.Dirs.Trust},
+	} {
+		if field.value == "" {
+			problems = append(problems, fmt.Errorf("the %s of the sidecar is not set", field.name))
+		}
+	}
+	if c.XDSPort == 0 {
+		problems = append(problems, errors.New("the port of the control plane, xdsPort, is not set"))
+	}
+	for _, p := range c.Probes {
+		problems = append(problems, p.validate())
+	}
+	return errors.Join(problems...)
+}
+
+// ipv6 is true when the pod has an IPv6 address: a listener on [::] fails in a pod without one.
+func (c Config) ipv6() bool {
+	for _, ip := range c.PodIPs {
+		if ip.Is6() && !ip.Is4In6() {
+			return true
+		}
+	}
+	return false
+}
+
+// ipv4 is false only when the pod is known to have no IPv4 address.
+func (c Config) ipv4() bool {
+	for _, ip := range c.PodIPs {
+		if ip.Unmap().Is4() {
+			return true
+		}
+	}
+	return len(c.PodIPs) == 0
+}

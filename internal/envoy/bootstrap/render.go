@@ -1,0 +1,114 @@
+package bootstrap
+
+import (
+	"fmt"
+	"path"
+
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
+	"sigs.k8s.io/yaml"
+
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// Names of the rendered files.
+const (
+	// BootstrapFile is what Envoy is started with.
+	BootstrapFile = "bootstrap.yaml"
+	// TokenSecretFile tells Envoy where the token for the control plane is.
+	TokenSecretFile = "sds-token.yaml"
+	// TrustSecretFile tells Envoy where the root certificate of the control plane is.
+	TrustSecretFile = "sds-trust.yaml"
+)
+
+// File is one rendered file of the configuration directory. It holds nothing secret.
+type File struct {
+	Name    string
+	Content []byte
+}
+
+// Render makes the files that Envoy starts from, in a fixed order.
+func Render(c Config) ([]File, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	messages := []struct {
+		name    string
+		message proto.Message
+	}{
+		{BootstrapFile, bootstrap(c)},
+		{TokenSecretFile, secretFile(tokenSecret(c.Dirs))},
+		{TrustSecretFile, secretFile(trustSecret(c.Dirs))},
+	}
+	files := make([]File, 0, len(messages))
+	for _, m := range messages {
+		content, err := marshal(m.message)
+		if err != nil {
+			return nil, fmt.Errorf("%s cannot be written as YAML: %w", m.name, err)
+		}
+		files = append(files, File{Name: m.name, Content: content})
+	}
+	return files, nil
+}
+
+// marshal writes a message as YAML with sorted keys: protobuf's own JSON is different in every build on purpose.
+func marshal(m proto.Message) ([]byte, error) {
+	json, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	return yaml.JSONToYAML(json)
+}
+
+func bootstrap(c Config) *bootstrapv3.Bootstrap {
+	probeListeners, probeClusters := probes(c)
+	return &bootstrapv3.Bootstrap{
+		Node:             node(c),
+		Admin:            &bootstrapv3.Admin{Address: address(loopback, names.AdminPort)},
+		DynamicResources: dynamicResources(),
+		ClusterManager:   &bootstrapv3.ClusterManager{LoadStatsConfig: controlPlane(corev3.ApiConfigSource_GRPC)},
+		StaticResources: &bootstrapv3.Bootstrap_StaticResources{
+			Listeners: append([]*listenerv3.Listener{readyListener(c)}, probeListeners...),
+			Clusters:  append([]*clusterv3.Cluster{xdsCluster(c), readyCluster()}, probeClusters...),
+		},
+		LayeredRuntime: runtime(),
+		StatsConfig:    statsConfig(),
+		// Statistics of a cluster take memory only once it is used: in permissive mode a sidecar knows every
+		// service and calls few.
+		DeferredStatOptions: &bootstrapv3.Bootstrap_DeferredStatOptions{EnableDeferredCreationStats: true},
+	}
+}
+
+// node is what the sidecar says about itself to the control plane, which believes none of it as proof of identity.
+func node(c Config) *corev3.Node {
+	return &corev3.Node{
+		Id:      fmt.Sprintf("%s.sidecar.%s.%s.%s", c.ProxyUUID, c.ServiceAccount, c.Namespace, c.TrustDomain),
+		Cluster: c.ServiceAccount + "." + c.Namespace,
+		Metadata: &structpb.Struct{Fields: map[string]*structpb.Value{
+			"bootstrap_version": structpb.NewStringValue(Version),
+			"revision":          structpb.NewStringValue(c.Revision),
+			"ipv4":              structpb.NewBoolValue(c.ipv4()),
+			"ipv6":              structpb.NewBoolValue(c.ipv6()),
+			"metrics":           structpb.NewBoolValue(c.Metrics),
+		}},
+	}
+}
+
+// runtime raises Envoy's limit on the size of compiled regular expressions from 100, which ordinary path expressions
+// of SMI routes exceed, to the size that policies are admitted with.
+func runtime() *bootstrapv3.LayeredRuntime {
+	return &bootstrapv3.LayeredRuntime{Layers: []*bootstrapv3.RuntimeLayer{{
+		Name: "static",
+		LayerSpecifier: &bootstrapv3.RuntimeLayer_StaticLayer{StaticLayer: &structpb.Struct{Fields: map[string]*structpb.Value{
+			"re2.max_program_size.error_level": structpb.NewNumberValue(1000),
+		}}},
+	}}}
+}
+
+// inDir is a file of the configuration directory.
+func (c Config) inDir(file string) string { return path.Join(c.Dirs.Config, file) }

@@ -1,0 +1,79 @@
+package bootstrap
+
+import (
+	"path"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// Names of the two secrets of the control plane's connection. Envoy takes one secret from a file, so there are two
+// files; neither holds key material, both point at volumes that the kubelet keeps up to date.
+const (
+	tokenSecretName = "token"
+	trustSecretName = "trust"
+)
+
+// secretConfig is a secret in a file that is read again whenever the kubelet replaces the watched volume.
+func secretConfig(name, file, watched string) *tlsv3.SdsSecretConfig {
+	return &tlsv3.SdsSecretConfig{Name: name, SdsConfig: &corev3.ConfigSource{
+		ResourceApiVersion: corev3.ApiVersion_V3,
+		ConfigSourceSpecifier: &corev3.ConfigSource_PathConfigSource{PathConfigSource: &corev3.PathConfigSource{
+			Path: file, WatchedDirectory: &corev3.WatchedDirectory{Path: watched},
+		}},
+	}}
+}
+
+// xdsTLS believes the control plane when it shows a certificate for ads.<trust domain> that the trusted root signed.
+func xdsTLS(c Config) *corev3.TransportSocket {
+	server := names.ADSCommonName(c.TrustDomain)
+	exact := &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: server}}
+	return &corev3.TransportSocket{Name: "envoy.transport_sockets.tls", ConfigType: &corev3.TransportSocket_TypedConfig{
+		TypedConfig: pack(&tlsv3.UpstreamTlsContext{
+			Sni: server,
+			CommonTlsContext: &tlsv3.CommonTlsContext{
+				TlsParams: &tlsv3.TlsParameters{
+					TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_3,
+					TlsMaximumProtocolVersion: tlsv3.TlsParameters_TLSv1_3,
+				},
+				AlpnProtocols: []string{"h2"},
+				ValidationContextType: &tlsv3.CommonTlsContext_CombinedValidationContext{
+					CombinedValidationContext: &tlsv3.CommonTlsContext_CombinedCertificateValidationContext{
+						DefaultValidationContext: &tlsv3.CertificateValidationContext{
+							MatchTypedSubjectAltNames: []*tlsv3.SubjectAltNameMatcher{
+								{SanType: tlsv3.SubjectAltNameMatcher_DNS, Matcher: exact},
+							},
+						},
+						ValidationContextSdsSecretConfig: secretConfig(trustSecretName, c.inDir(TrustSecretFile), c.Dirs.Trust),
+					},
+				},
+			},
+		}),
+	}}
+}
+
+func tokenSecret(dirs Dirs) *tlsv3.Secret {
+	return &tlsv3.Secret{Name: tokenSecretName, Type: &tlsv3.Secret_GenericSecret{
+		GenericSecret: &tlsv3.GenericSecret{Secret: dataFile(dirs.Token, names.TokenFile)},
+	}}
+}
+
+func trustSecret(dirs Dirs) *tlsv3.Secret {
+	return &tlsv3.Secret{Name: trustSecretName, Type: &tlsv3.Secret_ValidationContext{
+		ValidationContext: &tlsv3.CertificateValidationContext{TrustedCa: dataFile(dirs.Trust, names.CABundleCert)},
+	}}
+}
+
+func dataFile(dir, file string) *corev3.DataSource {
+	return &corev3.DataSource{Specifier: &corev3.DataSource_Filename{Filename: path.Join(dir, file)}}
+}
+
+// secretFile is the form in which Envoy reads a secret from a file.
+func secretFile(secret *tlsv3.Secret) *discoveryv3.DiscoveryResponse {
+	return &discoveryv3.DiscoveryResponse{Resources: []*anypb.Any{pack(secret)}}
+}

@@ -1,0 +1,27 @@
+package bootstrap
+
+import (
+	metricsv3 "github.com/envoyproxy/go-control-plane/envoy/config/metrics/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+)
+
+// statsConfig keeps Envoy's default labels, which OSM's dashboards are built on, and leaves out the statistics of what
+// answers probes: every pod has them, and they would be counted as traffic of the mesh.
+func statsConfig() *metricsv3.StatsConfig {
+	prefixes := []string{
+		"cluster." + readyClusterName + ".",
+		"http." + readyListenerName + ".",
+		"http." + probesStatPrefix + ".",
+		"tcp." + passthroughStatPrefix + ".",
+	}
+	for _, kind := range ProbeKinds() {
+		prefixes = append(prefixes, "cluster."+probeClusterName(kind, ""))
+	}
+	patterns := make([]*matcherv3.StringMatcher, 0, len(prefixes))
+	for _, prefix := range prefixes {
+		patterns = append(patterns, &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: prefix}})
+	}
+	return &metricsv3.StatsConfig{StatsMatcher: &metricsv3.StatsMatcher{
+		StatsMatcher: &metricsv3.StatsMatcher_ExclusionList{ExclusionList: &matcherv3.ListStringMatcher{Patterns: patterns}},
+	}}
+}
