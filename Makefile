@@ -1,0 +1,89 @@
+# Every recipe is one command; what it does is in the Go program it calls. Those programs build and fetch what they
+# need: Go, make and root rights for the local cluster are all that must be there.
+.DEFAULT_GOAL := help
+
+HACK = go run -C hack
+
+.PHONY: help
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Build
+
+.PHONY: build
+build: ## Build all programs into bin/
+	go build -trimpath -o bin/ -ldflags "-X github.com/openservicemesh/osm-operator/internal/version.Version=$$(cat VERSION)" ./cmd/...
+
+.PHONY: images
+images: ## Build all container images into bin/images/
+	$(HACK) ./images
+
+.PHONY: generate
+generate: ## Generate Go code
+	$(HACK) ./generate code
+
+.PHONY: manifests
+manifests: ## Generate the definitions of our kinds and dist/install.yaml
+	$(HACK) ./generate manifests
+
+##@ Check
+
+.PHONY: lint
+lint: ## Read the code with all linters
+	$(HACK) ./suites lint
+
+.PHONY: drift
+drift: ## Fail when a generated file is out of date
+	$(HACK) ./suites drift
+
+.PHONY: test-unit
+test-unit: ## Test single packages, with the race detector
+	$(HACK) ./suites unit
+
+.PHONY: test-golden
+test-golden: ## Compare generated Envoy configuration with what it should be, and let Envoy read it
+	$(HACK) ./suites golden
+
+.PHONY: test-envtest
+test-envtest: ## Test reconcilers and validation against a real API server
+	$(HACK) ./suites envtest
+
+.PHONY: test-e2e
+test-e2e: ## Test users' journeys on a local cluster
+	$(HACK) ./suites e2e
+
+.PHONY: test
+test: ## Run all of the above, within the seconds of hack/budget.yaml
+	$(HACK) ./suites
+
+.PHONY: test-full
+test-full: ## Run everything there is, as before a release
+	$(HACK) ./suites -full -target "make test-full"
+
+.PHONY: bench
+bench: ## Measure the control plane
+	$(HACK) ./bench
+
+##@ Try
+
+.PHONY: cluster-up
+cluster-up: ## Start a local Kubernetes cluster
+	$(HACK) ./cluster up
+
+.PHONY: cluster-down
+cluster-down: ## Stop the local cluster and remove what it left
+	$(HACK) ./cluster down
+
+.PHONY: demo
+demo: ## Run the bookstore in a mesh on the local cluster
+	$(HACK) ./demo up
+
+.PHONY: demo-down
+demo-down: ## Remove the bookstore and its mesh
+	$(HACK) ./demo down
+
+##@ Release
+
+.PHONY: release
+release: ## Write down the images and manifests of the version in the file VERSION
+	$(HACK) ./release

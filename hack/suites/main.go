@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/repo"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	full := flag.Bool("full", false, "run everything, as before a release: longer, and nothing from the test cache")
+	target := flag.String("target", "make test", "what the last line calls this run")
+	flag.Parse()
+	if err := run(ctx, *full, *target, flag.Args()); err != nil {
+		fmt.Fprintln(os.Stderr, "suites:", err)
+		os.Exit(1)
+	}
+}
+
+// errFailed says that the table above has the details.
+var errFailed = errors.New("not everything passed")
+
+func run(ctx context.Context, full bool, target string, names []string) error {
+	root, err := repo.Root(".")
+	if err != nil {
+		return err
+	}
+	c := checkout{root: root, full: full}
+	wanted, err := choose(suites(), names)
+	if err != nil {
+		return err
+	}
+	b, err := readBudget(filepath.Join(c.hack(), "budget.yaml"))
+	if err != nil {
+		return err
+	}
+	begin := time.Now()
+	outcomes := runAll(ctx, c, b, wanted)
+	fmt.Println()
+	if err := printTable(os.Stdout, outcomes); err != nil {
+		return err
+	}
+	fmt.Println(lastLine(target, outcomes, time.Since(begin)))
+	for _, o := range outcomes {
+		if o.err != nil {
+			return errFailed
+		}
+	}
+	return nil
+}
+
+// runAll prepares, runs the suites, and stops what the preparation started.
+func runAll(ctx context.Context, c checkout, b budget, wanted []suite) []outcome {
+	r := runner{checkout: c, budget: b, out: os.Stdout, now: time.Now}
+	p := &preparation{checkout: c, out: os.Stdout, tried: map[need]error{}}
+	defer p.stop()
+	prepared := r.limited(ctx, prepareName, func(ctx context.Context, _ *outcome) error { return p.meet(ctx, wanted) })
+	outcomes := []outcome{prepared}
+	r.env = p.env
+	for _, s := range wanted {
+		if ctx.Err() != nil {
+			break
+		}
+		outcomes = append(outcomes, r.run(ctx, s, p.missing(s)))
+	}
+	return outcomes
+}
+
+// choose returns the named suites in the order in which they always run; no name means all.
+func choose(all []suite, names []string) ([]suite, error) {
+	if len(names) == 0 {
+		return all, nil
+	}
+	wanted := map[string]bool{}
+	for _, name := range names {
+		wanted[name] = true
+	}
+	var chosen []suite
+	for _, s := range all {
+		if wanted[s.name] {
+			chosen = append(chosen, s)
+			delete(wanted, s.name)
+		}
+	}
+	for name := range wanted {
+		return nil, fmt.Errorf("there is no suite %q: the suites are %s", name, strings.Join(suiteNames(), ", "))
+	}
+	return chosen, nil
+}

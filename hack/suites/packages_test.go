@@ -1,0 +1,93 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// tree writes files below a new folder and returns it.
+func tree(t *testing.T, content map[string]string) string {
+	t.Helper()
+	root := t.TempDir()
+	for name, text := range content {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+func TestFindPackages(t *testing.T) {
+	const plain = "package p\n\nimport \"testing\"\n\nfunc TestX(t *testing.T) {}\n"
+	root := tree(t, map[string]string{
+		"go.mod":                "module m\n",
+		"a/a.go":                "package a\n",
+		"b/b_test.go":           plain,
+		"c/c_test.go":           "package c\n\nimport \"testing\"\n\nfunc TestGoldenRoutes(t *testing.T) {}\n",
+		"c/more_test.go":        plain,
+		"d/d_test.go":           "package d\n\nimport \"testing\"\n\nfunc TestGoldenOnly(t *testing.T) {}\n",
+		"k/k_test.go":           "package k\n\nimport \"sigs.k8s.io/controller-runtime/pkg/envtest\"\n\nvar _ = envtest.Environment{}\n\nfunc TestY() {}\n",
+		"e2e/flow/flow_test.go": plain,
+		"nested/go.mod":         "module n\n",
+		"nested/n_test.go":      plain,
+		"b/testdata/t_test.go":  plain,
+		".hidden/h_test.go":     plain,
+	})
+	got, err := findPackages(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []testPackage{
+		{dir: "./b", unit: true},
+		{dir: "./c", golden: true, unit: true},
+		{dir: "./d", golden: true},
+		{dir: "./e2e/flow", unit: true},
+		{dir: "./k", envtest: true, unit: true},
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(testPackage{})); diff != "" {
+		t.Errorf("packages (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"./e2e/flow"}, selectDirs(got, inE2E)); diff != "" {
+		t.Errorf("packages of e2e (-want +got):\n%s", diff)
+	}
+}
+
+func TestSuitesDivideThePackages(t *testing.T) {
+	const test = "package p\n\nimport \"testing\"\n\nfunc TestX(t *testing.T) {}\n"
+	root := tree(t, map[string]string{
+		"go.mod":              "module m\n",
+		"a/a_test.go":         test,
+		"g/g_test.go":         "package g\n\nimport \"testing\"\n\nfunc TestGoldenX(t *testing.T) {}\n",
+		"k/k_test.go":         "package k\n\nimport _ \"m/testing/envtest\"\n\nfunc TestY() {}\n",
+		"e2e/e_test.go":       test,
+		"hack/go.mod":         "module h\n",
+		"hack/t/tool_test.go": test,
+	})
+	c := checkout{root: root}
+	want := map[string][]string{
+		"unit":    {"go test -json -timeout=0 -race -skip ^TestGolden ./a", "go test -json -timeout=0 ./t"},
+		"golden":  {"go test -json -timeout=0 -run ^TestGolden ./g"},
+		"envtest": {"go test -json -timeout=0 -count=1 -p=1 -skip ^TestGolden ./k"},
+		"e2e":     {"go test -json -timeout=0 -count=1 -p=1 ./e2e"},
+	}
+	for _, s := range suites() {
+		expected, ok := want[s.name]
+		if !ok {
+			continue
+		}
+		commands, err := s.commands(c)
+		if err != nil {
+			t.Errorf("%s: %v", s.name, err)
+		}
+		if diff := cmp.Diff(expected, commandLines(commands)); diff != "" {
+			t.Errorf("commands of %s (-want +got):\n%s", s.name, diff)
+		}
+	}
+}

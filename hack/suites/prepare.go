@@ -1,0 +1,137 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/tool"
+)
+
+// need is something that must be there before a suite can run.
+type need string
+
+const (
+	// needLinter is the linter, built.
+	needLinter need = "linter"
+	// needGenerators are the tools that generate files, built.
+	needGenerators need = "generators"
+	// needEnvoy is the real Envoy, named by the variable OSM_ENVOY.
+	needEnvoy need = "envoy"
+	// needAssets is the folder of an API server for tests, named by the variable KUBEBUILDER_ASSETS.
+	needAssets need = "assets"
+	// needCluster is a local cluster with the images loaded, reached with KUBECONFIG.
+	needCluster need = "cluster"
+)
+
+// preparation meets needs, each once.
+type preparation struct {
+	checkout checkout
+	out      io.Writer
+	// env collects environment variables for the suites.
+	env []string
+	// tried maps each need to why it could not be met, or nil.
+	tried map[need]error
+	// started is true when the cluster runs because of this preparation, which then stops it.
+	started bool
+}
+
+// meet meets every need of the suites, in order, and goes on when one cannot be met: the suites that need it fail.
+func (p *preparation) meet(ctx context.Context, wanted []suite) error {
+	var failed []error
+	for _, s := range wanted {
+		for _, n := range s.needs {
+			if _, tried := p.tried[n]; tried {
+				continue
+			}
+			err := p.one(ctx, n)
+			if err != nil {
+				err = fmt.Errorf("the %s that the suite %s needs cannot be had: %w", n, s.name, err)
+			}
+			p.tried[n] = err
+			failed = append(failed, err)
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// missing returns why the suite cannot run, or nil.
+func (p *preparation) missing(s suite) error {
+	var failed []error
+	for _, n := range s.needs {
+		failed = append(failed, p.tried[n])
+	}
+	return errors.Join(failed...)
+}
+
+func (p *preparation) one(ctx context.Context, n need) error {
+	switch n {
+	case needLinter:
+		return p.tools(ctx, "golangci-lint")
+	case needGenerators:
+		if err := p.tools(ctx, "controller-gen"); err != nil {
+			return err
+		}
+		return p.variable(ctx, "KUBEBUILDER_ASSETS", "./cluster", "assets")
+	case needEnvoy:
+		return p.variable(ctx, "OSM_ENVOY", "./images", "envoy-path")
+	case needAssets:
+		return p.variable(ctx, "KUBEBUILDER_ASSETS", "./cluster", "assets")
+	case needCluster:
+		return p.cluster(ctx)
+	}
+	return fmt.Errorf("nothing meets the need %q", n)
+}
+
+// tools builds developer's tools.
+func (p *preparation) tools(ctx context.Context, names ...string) error {
+	box, err := tool.Open(p.out)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if _, err := box.Path(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// variable sets an environment variable to the last line that a program of the hack module prints. A value that the
+// caller has set already is kept.
+func (p *preparation) variable(ctx context.Context, name string, program ...string) error {
+	if os.Getenv(name) != "" {
+		return nil
+	}
+	text, err := p.hack(ctx, program...)
+	if err != nil {
+		return err
+	}
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	value := strings.TrimSpace(lines[len(lines)-1])
+	if value == "" {
+		return errors.New("`go run " + strings.Join(program, " ") + "` printed nothing")
+	}
+	p.env = append(p.env, name+"="+value)
+	return nil
+}
+
+// hack runs a program of the hack module and returns what it prints; its messages are passed on.
+func (p *preparation) hack(ctx context.Context, program ...string) (string, error) {
+	cmd := start(ctx, command{dir: p.checkout.hack(), args: append([]string{"go", "run"}, program...)}, p.env)
+	var stdout bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, p.out
+	if err := cmd.Run(); err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			fmt.Fprint(p.out, stdout.String())
+		}
+		return "", fmt.Errorf("`go run %s` failed: %w", strings.Join(program, " "), reason(ctx, err))
+	}
+	return stdout.String(), nil
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// outcome is how one suite ended.
+type outcome struct {
+	name string
+	// err is nil when the suite passed, and says why otherwise.
+	err    error
+	took   time.Duration
+	limit  time.Duration
+	counts counts
+	// tests is true when the suite consists of tests, so that its counts mean something.
+	tests bool
+}
+
+// runner runs suites one after the other.
+type runner struct {
+	checkout checkout
+	budget   budget
+	// env is what the preparation found out, as environment variables.
+	env []string
+	out io.Writer
+	now func() time.Time
+}
+
+// limited runs a function within the time of a suite.
+func (r runner) limited(ctx context.Context, name string, f func(context.Context, *outcome) error) outcome {
+	o := outcome{name: name, limit: r.budget.limit(name, r.checkout.full)}
+	fmt.Fprintf(r.out, "== %s (at most %.0fs)\n", name, o.limit.Seconds())
+	ctx, cancel := context.WithTimeoutCause(ctx, o.limit, errOutOfTime)
+	defer cancel()
+	begin := r.now()
+	o.err = f(ctx, &o)
+	o.took = r.now().Sub(begin)
+	if o.err != nil {
+		fmt.Fprintf(r.out, "== %s failed: %v\n", name, o.err)
+	}
+	return o
+}
+
+// run runs one suite, unless something it needs is missing.
+func (r runner) run(ctx context.Context, s suite, missing error) outcome {
+	return r.limited(ctx, s.name, func(ctx context.Context, o *outcome) error {
+		if missing != nil {
+			return missing
+		}
+		commands, err := s.commands(r.checkout)
+		if err != nil {
+			return err
+		}
+		t := newTally()
+		var failed []error
+		for _, c := range commands {
+			failed = append(failed, r.runCommand(ctx, c, t))
+			o.tests = o.tests || c.goTest
+		}
+		o.counts = t.counts()
+		for _, text := range t.failures() {
+			fmt.Fprint(r.out, text)
+		}
+		return errors.Join(append(failed, r.judge(*o, t))...)
+	})
+}
+
+func (r runner) runCommand(ctx context.Context, c command, t *tally) error {
+	if c.goTest {
+		return runGoTest(ctx, c, r.env, t, r.out)
+	}
+	text, err := runPlain(ctx, c, r.env)
+	fmt.Fprint(r.out, text)
+	return err
+}
+
+// judge finds what the tests themselves do not report.
+func (r runner) judge(o outcome, t *tally) error {
+	if !o.tests {
+		return nil
+	}
+	var problems []error
+	if o.counts.total() == 0 {
+		problems = append(problems, errors.New("it ran no test at all"))
+	}
+	if o.counts.failed > 0 {
+		problems = append(problems, fmt.Errorf("%d tests failed", o.counts.failed))
+	}
+	for _, test := range t.skipped() {
+		if !r.budget.maySkip(test) {
+			why := strings.TrimSpace(strings.Join(t.output[test], ""))
+			problems = append(problems, fmt.Errorf("%s was skipped, and hack/budget.yaml does not allow that: %s", test, why))
+		}
+	}
+	return errors.Join(problems...)
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+func commandLines(commands []command) []string {
+	var lines []string
+	for _, c := range commands {
+		lines = append(lines, strings.Join(c.args, " "))
+	}
+	return lines
+}
+
+// module is a module with tests that pass, fail, skip, hang and do not build.
+var module = map[string]string{
+	"go.mod": "module example.com/m\n\ngo 1.26\n",
+	"good/good_test.go": `package good
+import "testing"
+func TestOne(t *testing.T) {}
+func TestTwo(t *testing.T) { t.Run("a", func(t *testing.T) {}); t.Run("b", func(t *testing.T) {}) }
+`,
+	"bad/bad_test.go": `package bad
+import "testing"
+func TestBad(t *testing.T) { t.Error("the sum is wrong") }
+`,
+	"skipped/skipped_test.go": `package skipped
+import "testing"
+func TestSkipped(t *testing.T) { t.Skip("no moon tonight") }
+`,
+	"broken/broken_test.go": `package broken
+var x int = "text"
+`,
+	"hangs/hangs_test.go": `package hangs
+import ("testing"; "time")
+func TestHangs(t *testing.T) { time.Sleep(time.Hour) }
+`,
+	"empty/empty_test.go": `package empty
+`,
+}
+
+// oneSuite runs the tests of one package of the module as a suite named unit.
+func oneSuite(t *testing.T, pkg string, b budget) (outcome, string) {
+	t.Helper()
+	root := tree(t, module)
+	var out bytes.Buffer
+	r := runner{checkout: checkout{root: root}, budget: b, out: &out, now: time.Now, env: []string{"GOFLAGS=", "GOWORK=off"}}
+	s := suite{name: "unit", commands: func(c checkout) ([]command, error) {
+		return []command{goTest(c.root, []string{"./" + pkg})}, nil
+	}}
+	return r.run(t.Context(), s, nil), out.String()
+}
+
+func seconds(n int) budget {
+	return budget{Suites: map[string]allowance{"unit": {Test: n, Full: n}}}
+}
+
+func TestRunJudgesSuites(t *testing.T) {
+	allowed := seconds(60)
+	allowed.Skips = []skip{{Test: "example.com/m/skipped.TestSkipped", Reason: "there is no moon"}}
+	tests := map[string]struct {
+		pkg    string
+		budget budget
+		counts counts
+		// complaint must be in the error, printed in the output; both empty means that the suite passes.
+		complaint, printed string
+	}{
+		"passes":         {"good", seconds(60), counts{passed: 3}, "", ""},
+		"fails":          {"bad", seconds(60), counts{failed: 1}, "1 tests failed", "the sum is wrong"},
+		"skips":          {"skipped", seconds(60), counts{skipped: 1}, "example.com/m/skipped.TestSkipped was skipped", ""},
+		"skips, allowed": {"skipped", allowed, counts{skipped: 1}, "", ""},
+		"does not build": {"broken", seconds(60), counts{failed: 1}, "1 tests failed", "cannot use \"text\""},
+		"has no test":    {"empty", seconds(60), counts{}, "no test at all", ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o, printed := oneSuite(t, tt.pkg, tt.budget)
+			if o.counts != tt.counts {
+				t.Errorf("counts are %+v, want %+v", o.counts, tt.counts)
+			}
+			if tt.complaint == "" && o.err != nil {
+				t.Errorf("the suite failed: %v", o.err)
+			}
+			if tt.complaint != "" && (o.err == nil || !strings.Contains(o.err.Error(), tt.complaint)) {
+				t.Errorf("the error is %v, it should say %q", o.err, tt.complaint)
+			}
+			if !strings.Contains(printed, tt.printed) {
+				t.Errorf("the output does not have %q:\n%s", tt.printed, printed)
+			}
+		})
+	}
+}
+
+func TestRunEndsASuiteThatTakesTooLong(t *testing.T) {
+	o, _ := oneSuite(t, "hangs", seconds(5))
+	if !errors.Is(o.err, errOutOfTime) {
+		t.Errorf("the error is %v, want %v", o.err, errOutOfTime)
+	}
+	if o.took > 5*time.Second+grace {
+		t.Errorf("it took %s to end", o.took)
+	}
+}
+
+func TestRunWithoutWhatItNeeds(t *testing.T) {
+	missing := errors.New("there is no Envoy")
+	r := runner{budget: seconds(60), out: &bytes.Buffer{}, now: time.Now}
+	s := suite{name: "unit", commands: func(checkout) ([]command, error) {
+		t.Error("the suite ran")
+		return nil, nil
+	}}
+	if o := r.run(t.Context(), s, missing); !errors.Is(o.err, missing) {
+		t.Errorf("the error is %v, want %v", o.err, missing)
+	}
+}
+
+func TestInterruptEndsTheCommand(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	interrupted := errors.New("interrupted")
+	cancel(interrupted)
+	if _, err := runPlain(ctx, command{dir: t.TempDir(), args: []string{"sleep", "60"}}, nil); !errors.Is(err, interrupted) {
+		t.Errorf("the error is %v, want %v", err, interrupted)
+	}
+}
