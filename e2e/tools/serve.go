@@ -1,0 +1,104 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// grace is how long the server goes on after it was told to stop, so that clients that have not heard of it yet are served.
+const grace = 5 * time.Second
+
+// answer is what the HTTP server says about a request.
+type answer struct {
+	Name    string              `json:"name"`
+	Method  string              `json:"method"`
+	Path    string              `json:"path"`
+	Host    string              `json:"host"`
+	Peer    string              `json:"peer"`
+	Headers map[string][]string `json:"headers"`
+}
+
+func serveCommand() *cobra.Command {
+	var httpAddress, echoAddress, greetAddress, name string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "answer over HTTP, echo over TCP, and greet over TCP as servers that speak first do",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if name == "" {
+				name, _ = os.Hostname()
+			}
+			return serve(cmd.Context(), name, httpAddress, map[string]string{"": echoAddress, "hello from " + name + "\n": greetAddress})
+		},
+	}
+	cmd.Flags().StringVar(&httpAddress, "http", ":8080", "address of the HTTP server")
+	cmd.Flags().StringVar(&echoAddress, "echo", "", "address of the TCP echo server")
+	cmd.Flags().StringVar(&greetAddress, "greet", "", "address of the TCP server that speaks first")
+	cmd.Flags().StringVar(&name, "name", "", "name in answers (default: the host's name)")
+	return cmd
+}
+
+func serve(ctx context.Context, name, httpAddress string, greetings map[string]string) error {
+	for greeting, address := range greetings {
+		if address == "" {
+			continue
+		}
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
+			return err
+		}
+		go acceptAll(listener, greeting)
+	}
+	server := &http.Server{Addr: httpAddress, Handler: describe(name), ReadHeaderTimeout: 10 * time.Second}
+	go func() {
+		<-ctx.Done()
+		time.Sleep(grace)
+		_ = server.Shutdown(context.Background())
+	}()
+	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+func describe(name string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(answer{
+			Name: name, Method: r.Method, Path: r.URL.Path, Host: r.Host, Peer: r.RemoteAddr, Headers: r.Header,
+		})
+	}
+}
+
+func acceptAll(listener net.Listener, greeting string) {
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		go echo(conn, greeting)
+	}
+}
+
+func echo(conn net.Conn, greeting string) {
+	defer conn.Close()
+	if _, err := fmt.Fprint(conn, greeting); err != nil {
+		return
+	}
+	lines := bufio.NewScanner(conn)
+	for lines.Scan() {
+		if _, err := fmt.Fprintln(conn, strings.TrimSpace(lines.Text())); err != nil {
+			return
+		}
+	}
+}
