@@ -49,6 +49,9 @@ type Inbound struct {
 	TargetPort uint16
 	Protocol   catalog.Protocol
 	Rules      authz.Rules
+	// DrainMark differs from the one before when a source was taken away: the sidecar then drains this port, so that a
+	// connection does not outlive its permission. Empty at first.
+	DrainMark string
 }
 
 // Outbound is one port of one Service that the identity may call.

@@ -1,0 +1,116 @@
+package envoy
+
+import (
+	"cmp"
+	"slices"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	tlsinspectorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/tls_inspector/v3"
+	netrbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/rbac/v3"
+	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/scope"
+)
+
+// inboundPort is one door of the workload, with every Service port that leads to it.
+type inboundPort struct {
+	scope.Inbound
+	ports []uint16
+}
+
+// mergeInbound makes one door of what Envoy could not tell apart: elements with the same Service and target port. An HTTP
+// protocol wins, because only then requests are authorised; otherwise the lowest Service port does.
+func mergeInbound(inbound []scope.Inbound) []inboundPort {
+	var out []inboundPort
+	for _, in := range slices.SortedStableFunc(slices.Values(inbound), compareInbound) {
+		last := len(out) - 1
+		if last >= 0 && out[last].Service == in.Service && out[last].TargetPort == in.TargetPort {
+			out[last].ports = append(out[last].ports, in.Port)
+			continue
+		}
+		out = append(out, inboundPort{Inbound: in, ports: []uint16{in.Port}})
+	}
+	for i := range out {
+		slices.Sort(out[i].ports)
+	}
+	return out
+}
+
+func compareInbound(a, b scope.Inbound) int {
+	rank := func(in scope.Inbound) int {
+		if in.Protocol.IsHTTP() {
+			return 0
+		}
+		return 1
+	}
+	return cmp.Or(
+		a.Service.Compare(b.Service),
+		cmp.Compare(a.TargetPort, b.TargetPort),
+		cmp.Compare(rank(a), rank(b)),
+		cmp.Compare(a.Port, b.Port),
+	)
+}
+
+// inboundDoor takes every connection that was redirected on its way into the pod. What matches no chain, plaintext above
+// all, is closed.
+func inboundDoor(s *scope.Scope, inbound []inboundPort) *listenerv3.Listener {
+	out := bound(inboundListener, names.InboundPort, s.Key.Class, corev3.TrafficDirection_INBOUND)
+	out.ListenerFilters = []*listenerv3.ListenerFilter{
+		restoreDestination(),
+		listenerFilter(tlsInspectorFilter, &tlsinspectorv3.TlsInspector{}),
+	}
+	out.AccessLog = refusedLog()
+	tls := serverTLS(s)
+	for _, in := range inbound {
+		out.FilterChains = append(out.FilterChains, inboundChain(in, tls))
+	}
+	return out
+}
+
+// inboundChain leads one kind of connection to the application, past the question who may connect.
+func inboundChain(in inboundPort, tls *corev3.TransportSocket) *listenerv3.FilterChain {
+	return &listenerv3.FilterChain{
+		Name: inboundChainName(in),
+		FilterChainMatch: &listenerv3.FilterChainMatch{
+			DestinationPort:      wrapperspb.UInt32(uint32(in.TargetPort)),
+			ServerNames:          []string{names.ServiceHost(in.Service.Name, in.Service.Namespace)},
+			TransportProtocol:    "tls",
+			ApplicationProtocols: []string{meshALPN},
+		},
+		Filters:         []*listenerv3.Filter{networkRBAC(in), inboundProxy(in)},
+		TransportSocket: tls,
+		Metadata:        drainMark(in.DrainMark),
+	}
+}
+
+// networkRBAC refers to the rules by the filter's name: that is what Envoy asks for.
+func networkRBAC(in inboundPort) *listenerv3.Filter {
+	return &listenerv3.Filter{
+		Name: inboundRBACName(in),
+		ConfigType: &listenerv3.Filter_ConfigDiscovery{ConfigDiscovery: &corev3.ExtensionConfigSource{
+			ConfigSource: ads(),
+			TypeUrls:     []string{packed(&netrbacv3.RBAC{}).GetTypeUrl()},
+		}},
+	}
+}
+
+func inboundProxy(in inboundPort) *listenerv3.Filter {
+	if in.Protocol.IsHTTP() {
+		return inboundHTTP(inboundRouteName(in))
+	}
+	local := localClusterName(in.Service, in.TargetPort)
+	return tcpTo("inbound-mesh-tcp-proxy."+local, local)
+}
+
+// drainMark makes a chain differ from its predecessor, and nothing else: Envoy drains the chain that changed.
+func drainMark(mark string) *corev3.Metadata {
+	if mark == "" {
+		return nil
+	}
+	return &corev3.Metadata{FilterMetadata: map[string]*structpb.Struct{
+		"osm": {Fields: map[string]*structpb.Value{"drain": structpb.NewStringValue(mark)}},
+	}}
+}

@@ -1,0 +1,90 @@
+package envoy
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/scope"
+)
+
+// Names that OSM's users and tools know.
+const (
+	inboundListener    = "inbound-listener"
+	outboundListener   = "outbound-listener"
+	prometheusListener = "inbound-prometheus-listener"
+
+	passthroughChain   = "outbound-egress-filter-chain"
+	passthroughCluster = "passthrough-outbound"
+	metricsCluster     = "envoy-metrics-cluster"
+
+	originalDstFilter  = "original_dst"
+	tlsInspectorFilter = "tls_inspector"
+	networkRBACFilter  = "l4_rbac"
+	hcmFilter          = "http_connection_manager"
+	tcpProxyFilter     = "tcp_proxy"
+	httpRBACFilter     = "envoy.filters.http.rbac"
+	routerFilter       = "http_router"
+
+	// meshALPN is offered by sidecars to each other; nothing else speaks to the mesh's filter chains.
+	meshALPN = "osm"
+)
+
+// Names that OSM does not have.
+const (
+	// closedChain holds no filter: Envoy accepts such a connection and closes it.
+	closedChain = "outbound-closed"
+)
+
+func inboundChainName(in inboundPort) string {
+	return fmt.Sprintf("inbound_%s_%d_%s", in.Service, in.TargetPort, in.Protocol)
+}
+
+func inboundRouteName(in inboundPort) string {
+	return fmt.Sprintf("rds-inbound.%d|%s", in.TargetPort, in.Service)
+}
+
+func inboundRBACName(in inboundPort) string {
+	return networkRBACFilter + "|" + inboundChainName(in)
+}
+
+func localClusterName(service catalog.Name, targetPort uint16) string {
+	return scope.ClusterName(service, targetPort) + "|local"
+}
+
+// podsClusterName names the cluster through which a client of a headless Service reaches the very pod it addressed.
+func podsClusterName(service catalog.Name, podPort uint16) string {
+	return scope.ClusterName(service, podPort) + "|pods"
+}
+
+func outboundChainName(o scope.Outbound) string {
+	return fmt.Sprintf("outbound_%s_%d_%s", o.Service, o.Port, o.Protocol)
+}
+
+// outboundListenerName leaves the protocol out: a port whose protocol changes keeps its address, and Envoy would refuse a
+// second listener on it.
+func outboundListenerName(o scope.Outbound) string {
+	return fmt.Sprintf("outbound_%s_%d", o.Service, o.Port)
+}
+
+func headlessListenerName(o scope.Outbound, pod netip.AddrPort) string {
+	return outboundListenerName(o) + "|" + pod.String()
+}
+
+func outboundRouteName(o scope.Outbound) string {
+	return fmt.Sprintf("rds-outbound.%d|%s", o.Port, o.Service)
+}
+
+// ServiceCertName is the name of the secret with the certificate and key of a workload.
+func ServiceCertName(sa identity.ServiceAccount) string { return "service-cert:" + sa.String() }
+
+// InboundTrustName is the name of the secret with which a workload verifies its clients.
+func InboundTrustName(sa identity.ServiceAccount) string {
+	return "root-cert-for-mtls-inbound:" + sa.String()
+}
+
+// OutboundTrustName is the name of the secret with which a client verifies the servers behind a Service.
+func OutboundTrustName(service catalog.Name) string {
+	return "root-cert-for-mtls-outbound:" + service.String()
+}

@@ -1,0 +1,132 @@
+package envoy
+
+import (
+	"fmt"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/scope"
+)
+
+// routes are the route configurations of every HTTP port, inbound and outbound.
+func routes(s *scope.Scope, inbound []inboundPort) []Resource {
+	var out []*routev3.RouteConfiguration
+	for _, in := range inbound {
+		if in.Protocol.IsHTTP() {
+			out = append(out, inboundRoutes(in, s.TrustDomain))
+		}
+	}
+	for _, o := range s.Outbound {
+		if o.Protocol.IsHTTP() {
+			out = append(out, outboundRoutes(o))
+		}
+	}
+	return newResources(RouteType, (*routev3.RouteConfiguration).GetName, out)
+}
+
+// inboundRoutes says which requests reach the application, and for whom. The client's Host decides nothing: a client may use
+// any name of the Service, that of a pod, or that of a TrafficSplit's root, and may learn of a change later than the server.
+func inboundRoutes(in inboundPort, trustDomain string) *routev3.RouteConfiguration {
+	host := virtualHost("inbound", in.Service, in.ports...)
+	if dotSegmentsMatter(in.Rules.Routes) {
+		host.Routes = append(host.Routes, rejectDotSegments())
+	}
+	local := []weighted{{cluster: localClusterName(in.Service, in.TargetPort), weight: 1}}
+	for _, r := range in.Rules.Routes {
+		host.Routes = append(host.Routes, &routev3.Route{
+			Match:                requestMatch(r.Match),
+			Action:               forward(local, nil),
+			TypedPerFilterConfig: map[string]*anypb.Any{httpRBACFilter: routeRBAC(r, trustDomain)},
+		})
+	}
+	return routeConfig(inboundRouteName(in), host)
+}
+
+// outboundRoutes sends every request to the backends: paths, methods and headers are the server's business.
+func outboundRoutes(o scope.Outbound) *routev3.RouteConfiguration {
+	host := virtualHost("outbound", o.Service, o.Port)
+	route := &routev3.Route{Match: anyRequest(), Action: nowhere()}
+	if to := backends(o); len(to) > 0 {
+		route.Action = forward(to, retries())
+	}
+	host.Routes = []*routev3.Route{route}
+	return routeConfig(outboundRouteName(o), host)
+}
+
+func routeConfig(name string, host *routev3.VirtualHost) *routev3.RouteConfiguration {
+	return &routev3.RouteConfiguration{
+		Name:             name,
+		VirtualHosts:     []*routev3.VirtualHost{host},
+		ValidateClusters: wrapperspb.Bool(false),
+	}
+}
+
+// virtualHost has every name of the Service for OSM's tools, and any other name.
+func virtualHost(direction string, service catalog.Name, ports ...uint16) *routev3.VirtualHost {
+	host := &routev3.VirtualHost{
+		Name: fmt.Sprintf("%s_virtual-host|%s", direction, names.ServiceHost(service.Name, service.Namespace)),
+	}
+	domain := service.Name
+	for _, suffix := range []string{"", "." + service.Namespace, ".svc", ".cluster", ".local"} {
+		domain += suffix
+		host.Domains = append(host.Domains, domain)
+		for _, port := range ports {
+			host.Domains = append(host.Domains, fmt.Sprintf("%s:%d", domain, port))
+		}
+	}
+	host.Domains = append(host.Domains, "*")
+	return host
+}
+
+// forward has no time limit: the application knows how long an answer may take, Envoy's default of 15 seconds does not.
+func forward(to []weighted, retry *routev3.RetryPolicy) *routev3.Route_Route {
+	split := &routev3.WeightedCluster{}
+	for _, b := range to {
+		split.Clusters = append(split.Clusters, &routev3.WeightedCluster_ClusterWeight{
+			Name:   b.cluster,
+			Weight: wrapperspb.UInt32(b.weight),
+		})
+	}
+	return &routev3.Route_Route{Route: &routev3.RouteAction{
+		ClusterSpecifier: &routev3.RouteAction_WeightedClusters{WeightedClusters: split},
+		Timeout:          durationpb.New(0),
+		RetryPolicy:      retry,
+	}}
+}
+
+// nowhere answers requests to a port whose TrafficSplit gives no backend any weight.
+func nowhere() *routev3.Route_DirectResponse {
+	return reply(503, "the TrafficSplit of this service gives no backend any weight\n")
+}
+
+func reply(status uint32, text string) *routev3.Route_DirectResponse {
+	return &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{
+		Status: status,
+		Body:   &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: text}},
+	}}
+}
+
+// dotSegmentsMatter says whether some path is treated differently from others.
+func dotSegmentsMatter(routes []authz.Route) bool {
+	for _, r := range routes {
+		if r.Match.PathRegex != "" && r.Match.PathRegex != ".*" {
+			return true
+		}
+	}
+	return false
+}
+
+// rejectDotSegments refuses "/public/..;x/admin": to Envoy, and so to the policy, "..;x" is a name like any other, but some
+// application servers drop what follows the semicolon and step up.
+func rejectDotSegments() *routev3.Route {
+	match := anyRequest()
+	match.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: expression(`.*/(\.|%2[eE]){1,2};.*`)}
+	return &routev3.Route{Match: match, Action: reply(400, "a path segment of dots with parameters is ambiguous\n")}
+}
