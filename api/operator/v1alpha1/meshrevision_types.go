@@ -57,6 +57,10 @@ type MeshRevisionSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="spec.trustDomain cannot change: delete the Mesh and create it again to use another one"
 	TrustDomain string `json:"trustDomain"`
 
+	// key is the private key behind the certificate of each workload. Default: ECDSA with 256 bits.
+	// +optional
+	Key KeySpec `json:"key,omitzero"`
+
 	// controlPlane is the shape of the controller and of the injector.
 	// +optional
 	ControlPlane ControlPlaneSpec `json:"controlPlane,omitzero"`
