@@ -1,0 +1,90 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	operatorv1alpha1 "github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+)
+
+// Cluster is a cluster to work in.
+type Cluster struct {
+	Repository Repository
+	// Kubeconfig is the path of the administrator's kubeconfig.
+	Kubeconfig string
+	Config     *rest.Config
+	Client     client.WithWatch
+	kubectl    string
+}
+
+// Start brings the local cluster up, or with CLUSTER=current finds the one that the kubeconfig names, and connects.
+func Start(ctx context.Context, out io.Writer) (*Cluster, error) {
+	repository, err := FindRepository()
+	if err != nil {
+		return nil, err
+	}
+	if err := repository.Tool(ctx, out, "./cluster", "up"); err != nil {
+		return nil, err
+	}
+	return Connect(ctx, repository)
+}
+
+// Connect connects to the cluster that is up.
+func Connect(ctx context.Context, repository Repository) (*Cluster, error) {
+	kubeconfig, err := repository.ToolOutput(ctx, "./cluster", "kubeconfig")
+	if err != nil {
+		return nil, err
+	}
+	assets, err := repository.ToolOutput(ctx, "./cluster", "assets")
+	if err != nil {
+		return nil, err
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("read kubeconfig %s: %w", kubeconfig, err)
+	}
+	config.QPS, config.Burst = 100, 200
+	c, err := client.NewWithWatch(config, client.Options{Scheme: Scheme()})
+	if err != nil {
+		return nil, err
+	}
+	return &Cluster{
+		Repository: repository, Kubeconfig: kubeconfig, Config: config, Client: c, kubectl: filepath.Join(assets, "kubectl"),
+	}, nil
+}
+
+// Scheme knows the kinds of Kubernetes and of the project.
+func Scheme() *runtime.Scheme {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, operatorv1alpha1.AddToScheme, configv1alpha2.AddToScheme} {
+		if err := add(scheme); err != nil {
+			panic(err) // two packages claim one kind: a mistake in this program
+		}
+	}
+	return scheme
+}
+
+// BuildImages builds images and puts them on the cluster's node; no names means all. With CLUSTER=current they must be
+// in a registry already, and nothing is done.
+func (c *Cluster) BuildImages(ctx context.Context, out io.Writer, names ...string) error {
+	if IsCurrent() {
+		return nil
+	}
+	if err := c.Repository.Tool(ctx, out, append([]string{"./images"}, names...)...); err != nil {
+		return err
+	}
+	archives, err := filepath.Glob(c.Repository.Path("bin", "images", "*.tar"))
+	if err != nil {
+		return err
+	}
+	return c.Repository.Tool(ctx, out, append([]string{"./cluster", "load"}, archives...)...)
+}

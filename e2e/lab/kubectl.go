@@ -1,0 +1,54 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+)
+
+// IsCurrent says whether the user's own cluster is used instead of the local one.
+func IsCurrent() bool { return os.Getenv("CLUSTER") == "current" }
+
+// Kubectl runs kubectl and returns what it prints. The error holds what it complained about.
+func (c *Cluster) Kubectl(ctx context.Context, args ...string) (string, error) {
+	return c.KubectlInput(ctx, "", args...)
+}
+
+// KubectlInput is Kubectl with standard input.
+func (c *Cluster) KubectlInput(ctx context.Context, input string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, c.kubectl, args...)
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return stdout.String(), fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(stderr.String()))
+	}
+	return stdout.String(), nil
+}
+
+// Apply applies manifests given as text, as kubectl apply -f - does.
+func (c *Cluster) Apply(ctx context.Context, manifests string) error {
+	_, err := c.KubectlInput(ctx, manifests, "apply", "-f", "-")
+	return err
+}
+
+// ApplyFile applies a file of the repository.
+func (c *Cluster) ApplyFile(ctx context.Context, path ...string) error {
+	_, err := c.Kubectl(ctx, "apply", "-f", c.Repository.Path(path...))
+	return err
+}
+
+// ApplyFolder applies a kustomization of the repository.
+func (c *Cluster) ApplyFolder(ctx context.Context, path ...string) error {
+	_, err := c.Kubectl(ctx, "apply", "-k", c.Repository.Path(path...))
+	return err
+}
+
+// Delete deletes what manifests given as text name, and waits until it is gone. What is not there is no error.
+func (c *Cluster) Delete(ctx context.Context, manifests string) error {
+	_, err := c.KubectlInput(ctx, manifests, "delete", "--ignore-not-found", "-f", "-")
+	return err
+}

@@ -1,0 +1,122 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	operatorv1alpha1 "github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+)
+
+// pause is the time between two looks.
+const pause = 200 * time.Millisecond
+
+// Until waits until look says that something is so. look also says what it saw, which the error repeats when the time is
+// over; an error of look is one more thing that was seen.
+func Until(ctx context.Context, limit time.Duration, what string, look func(context.Context) (done bool, saw string, err error)) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	last := "nothing yet"
+	for {
+		done, saw, err := look(ctx)
+		if err == nil && done {
+			return nil
+		}
+		if err != nil && ctx.Err() == nil {
+			saw = err.Error()
+		}
+		if saw != "" {
+			last = saw
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s: not within %s; last seen: %s", what, limit, last)
+		case <-time.After(pause):
+		}
+	}
+}
+
+// MeshReady waits until a Mesh says that it is ready.
+func (c *Cluster) MeshReady(ctx context.Context, name string, limit time.Duration) error {
+	return Until(ctx, limit, "mesh "+name+" ready", func(ctx context.Context) (bool, string, error) {
+		var mesh operatorv1alpha1.Mesh
+		if err := c.Client.Get(ctx, client.ObjectKey{Name: name}, &mesh); err != nil {
+			return false, "", err
+		}
+		ready := meta.FindStatusCondition(mesh.Status.Conditions, operatorv1alpha1.ConditionReady)
+		if ready == nil {
+			return false, "no Ready condition", nil
+		}
+		current := ready.ObservedGeneration == mesh.Generation
+		return current && string(ready.Status) == "True", fmt.Sprintf("Ready=%s %s: %s", ready.Status, ready.Reason, ready.Message), nil
+	})
+}
+
+// Available waits until every Deployment and StatefulSet of the namespaces runs what it declares, all of it ready.
+func (c *Cluster) Available(ctx context.Context, limit time.Duration, namespaces ...string) error {
+	for _, namespace := range namespaces {
+		err := Until(ctx, limit, "workloads in "+namespace+" ready", func(ctx context.Context) (bool, string, error) {
+			return c.available(ctx, namespace)
+		})
+		if err != nil {
+			return fmt.Errorf("%w\n%s", err, c.troubles(ctx, namespace))
+		}
+	}
+	return nil
+}
+
+func (c *Cluster) available(ctx context.Context, namespace string) (bool, string, error) {
+	var deployments appsv1.DeploymentList
+	var sets appsv1.StatefulSetList
+	if err := c.Client.List(ctx, &deployments, client.InNamespace(namespace)); err != nil {
+		return false, "", err
+	}
+	if err := c.Client.List(ctx, &sets, client.InNamespace(namespace)); err != nil {
+		return false, "", err
+	}
+	for _, d := range deployments.Items {
+		s := d.Status
+		if s.ObservedGeneration != d.Generation || s.UpdatedReplicas != *d.Spec.Replicas || s.ReadyReplicas != *d.Spec.Replicas || s.Replicas != *d.Spec.Replicas {
+			return false, fmt.Sprintf("deployment %s: %d of %d ready, %d updated", d.Name, s.ReadyReplicas, *d.Spec.Replicas, s.UpdatedReplicas), nil
+		}
+	}
+	for _, set := range sets.Items {
+		if s := set.Status; s.ObservedGeneration != set.Generation || s.ReadyReplicas != *set.Spec.Replicas || s.UpdatedReplicas != *set.Spec.Replicas {
+			return false, fmt.Sprintf("statefulset %s: %d of %d ready", set.Name, s.ReadyReplicas, *set.Spec.Replicas), nil
+		}
+	}
+	return true, "", nil
+}
+
+// troubles describes the pods of a namespace that are not ready, for error messages.
+func (c *Cluster) troubles(ctx context.Context, namespace string) string {
+	var pods corev1.PodList
+	if err := c.Client.List(context.WithoutCancel(ctx), &pods, client.InNamespace(namespace)); err != nil {
+		return err.Error()
+	}
+	text := ""
+	for _, pod := range pods.Items {
+		for _, status := range append(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses...) {
+			if !status.Ready {
+				text += fmt.Sprintf("pod %s container %s: %s\n", pod.Name, status.Name, describe(status.State))
+			}
+		}
+	}
+	return text
+}
+
+func describe(state corev1.ContainerState) string {
+	switch {
+	case state.Waiting != nil:
+		return fmt.Sprintf("waiting: %s %s", state.Waiting.Reason, state.Waiting.Message)
+	case state.Terminated != nil:
+		return fmt.Sprintf("ended: %s, exit code %d %s", state.Terminated.Reason, state.Terminated.ExitCode, state.Terminated.Message)
+	default:
+		return "running, not ready"
+	}
+}
