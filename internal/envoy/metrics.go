@@ -6,6 +6,7 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/scope"
@@ -31,7 +32,8 @@ func metricsDoor(class scope.Class) *listenerv3.Listener {
 
 func metricsRoutes() *routev3.RouteConfiguration {
 	return &routev3.RouteConfiguration{
-		Name: prometheusListener,
+		Name:             prometheusListener,
+		ValidateClusters: wrapperspb.Bool(false),
 		VirtualHosts: []*routev3.VirtualHost{{
 			Name:    metricsCluster,
 			Domains: []string{"*"},

@@ -1,0 +1,45 @@
+package envoy_test
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/openservicemesh/osm-operator/internal/envoy"
+	"github.com/openservicemesh/osm-operator/internal/scope"
+	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
+	"github.com/openservicemesh/osm-operator/internal/testing/pki"
+)
+
+// TestEnvoyAcceptsGoldens asks the real Envoy about every golden output, with endpoints and secrets in place.
+func TestEnvoyAcceptsGoldens(t *testing.T) {
+	sets := map[string][]envoy.Resource{}
+	ca := pki.New(t)
+	for name, s := range scopes(t) {
+		sets[name] = complete(t, ca, s)
+	}
+	envoytest.Validate(t, sets)
+}
+
+// complete is everything that a sidecar with this scope is sent.
+func complete(t *testing.T, ca *pki.Authority, s *scope.Scope) []envoy.Resource {
+	t.Helper()
+	chain, key := ca.Issue(t, s.Key.Identity, s.TrustDomain)
+	return slices.Concat(
+		envoy.Build(s),
+		envoy.TrustSecrets(s, ca.RootPEM),
+		[]envoy.Resource{envoy.ServiceCertSecret(s.Key.Identity, chain, key)},
+		endpoints(s),
+	)
+}
+
+func endpoints(s *scope.Scope) []envoy.Resource {
+	var out []envoy.Resource
+	for _, c := range s.Clusters {
+		out = append(out, envoy.Endpoints(c.Name(), scope.Endpoints{
+			Key:       c.Endpoints,
+			Addresses: []netip.AddrPort{netip.AddrPortFrom(netip.MustParseAddr("10.0.0.1"), c.TargetPort)},
+		}))
+	}
+	return out
+}

@@ -1,0 +1,131 @@
+package envoytest
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/openservicemesh/osm-operator/internal/envoy"
+)
+
+// batch is how many sets one run of Envoy validates. A run costs about a tenth of a second whatever it reads.
+const batch = 200
+
+// Validate fails the test for each set of resources, by its name, that the real Envoy would refuse.
+func Validate(t testing.TB, sets map[string][]envoy.Resource) {
+	t.Helper()
+	bin := Binary(t)
+	for names := range slices.Chunk(slices.Sorted(maps.Keys(sets)), batch) {
+		all := new(bootstrapv3.Bootstrap_StaticResources)
+		for i, name := range names {
+			static, err := Static(sets[name])
+			if err != nil {
+				t.Errorf("%s is not complete: %v", name, err)
+				continue
+			}
+			join(all, static, fmt.Sprintf("%d/", i))
+		}
+		if err := validate(t, bin, all); err != nil {
+			blame(t, bin, names, sets, err)
+		}
+	}
+}
+
+// blame validates each set of a refused batch alone.
+func blame(t testing.TB, bin string, names []string, sets map[string][]envoy.Resource, together error) {
+	t.Helper()
+	found := false
+	for _, name := range names {
+		static, err := Static(sets[name])
+		if err != nil {
+			continue
+		}
+		alone := new(bootstrapv3.Bootstrap_StaticResources)
+		join(alone, static, "")
+		if err := validate(t, bin, alone); err != nil {
+			found = true
+			t.Errorf("Envoy refuses %s: %v", name, err)
+		}
+	}
+	if !found {
+		t.Errorf("Envoy refuses the sets %v together, though it takes each of them alone: %v", names, together)
+	}
+}
+
+// join adds a set to others. Sets are strangers to each other that happen to use the same names and ports, so names get a
+// prefix and every listener a port of its own.
+func join(all, static *bootstrapv3.Bootstrap_StaticResources, prefix string) {
+	for _, c := range static.GetClusters() {
+		c.Name = prefix + c.GetName()
+		all.Clusters = append(all.Clusters, c)
+	}
+	for _, l := range static.GetListeners() {
+		l.Name = prefix + l.GetName()
+		for _, a := range addresses(l) {
+			a.PortSpecifier = &corev3.SocketAddress_PortValue{PortValue: uint32(len(all.GetListeners()) + 1)}
+		}
+		distinguish(l)
+		all.Listeners = append(all.Listeners, l)
+	}
+}
+
+func addresses(l *listenerv3.Listener) []*corev3.SocketAddress {
+	out := []*corev3.SocketAddress{l.GetAddress().GetSocketAddress()}
+	for _, a := range l.GetAdditionalAddresses() {
+		out = append(out, a.GetAddress().GetSocketAddress())
+	}
+	return out
+}
+
+// distinguish drops the addresses that became equal to another one of the same listener when all of them got one port.
+func distinguish(l *listenerv3.Listener) {
+	seen := map[string]bool{l.GetAddress().GetSocketAddress().GetAddress(): true}
+	l.AdditionalAddresses = slices.DeleteFunc(l.GetAdditionalAddresses(), func(a *listenerv3.AdditionalAddress) bool {
+		ip := a.GetAddress().GetSocketAddress().GetAddress()
+		duplicate := seen[ip]
+		seen[ip] = true
+		return duplicate
+	})
+}
+
+// validate asks Envoy; the error holds its words.
+func validate(t testing.TB, bin string, static *bootstrapv3.Bootstrap_StaticResources) error {
+	t.Helper()
+	config, err := protojson.Marshal(&bootstrapv3.Bootstrap{
+		Node:            &corev3.Node{Id: "test", Cluster: "test"},
+		StaticResources: static,
+		LayeredRuntime:  runtime(),
+	})
+	if err != nil {
+		t.Fatalf("the configuration cannot be written as JSON: %v", err)
+	}
+	path := filepath.Join(t.TempDir(), "envoy.json")
+	if err := os.WriteFile(path, config, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(bin, "--mode", "validate", "-l", "error", "-c", path).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	return nil
+}
+
+// runtime raises Envoy's limit on the size of regular expressions, as the sidecar's bootstrap does.
+func runtime() *bootstrapv3.LayeredRuntime {
+	return &bootstrapv3.LayeredRuntime{Layers: []*bootstrapv3.RuntimeLayer{{
+		Name: "static",
+		LayerSpecifier: &bootstrapv3.RuntimeLayer_StaticLayer{StaticLayer: &structpb.Struct{Fields: map[string]*structpb.Value{
+			"re2.max_program_size.error_level": structpb.NewNumberValue(1000),
+		}}},
+	}}}
+}

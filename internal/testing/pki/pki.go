@@ -1,0 +1,93 @@
+// Package pki issues workload certificates for tests, in the form the mesh issues them.
+//
+// Identities flow in; certificates and keys of a throw-away authority flow out, as PEM.
+package pki
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/identity"
+)
+
+// Authority is a root that lives as long as a test.
+type Authority struct {
+	// RootPEM is the root certificate.
+	RootPEM []byte
+
+	root *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+// New makes an authority whose root is valid for an hour.
+func New(t testing.TB) *Authority {
+	t.Helper()
+	key := newKey(t)
+	template := &x509.Certificate{
+		SerialNumber:          big.NewInt(1),
+		Subject:               pkix.Name{CommonName: "test root"},
+		NotBefore:             time.Now().Add(-time.Minute),
+		NotAfter:              time.Now().Add(time.Hour),
+		KeyUsage:              x509.KeyUsageCertSign,
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+	}
+	der := sign(t, template, template, key, key)
+	root, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Authority{RootPEM: encode("CERTIFICATE", der), root: root, key: key}
+}
+
+// Issue makes the certificate of a workload, with its principal as DNS name and its SPIFFE URI, and its key.
+func (a *Authority) Issue(t testing.TB, sa identity.ServiceAccount, trustDomain string) (chainPEM, keyPEM []byte) {
+	t.Helper()
+	key := newKey(t)
+	principal := sa.Principal(trustDomain)
+	der := sign(t, &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()),
+		Subject:      pkix.Name{CommonName: principal},
+		DNSNames:     []string{principal},
+		URIs:         []*url.URL{sa.SPIFFE(trustDomain)},
+		NotBefore:    time.Now().Add(-time.Minute),
+		NotAfter:     time.Now().Add(time.Hour),
+		KeyUsage:     x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}, a.root, key, a.key)
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return encode("CERTIFICATE", der), encode("PRIVATE KEY", private)
+}
+
+func newKey(t testing.TB) *ecdsa.PrivateKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func sign(t testing.TB, template, parent *x509.Certificate, key, signer *ecdsa.PrivateKey) []byte {
+	t.Helper()
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
+}
+
+func encode(kind string, der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+}
