@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"runtime"
 	"strconv"
@@ -24,12 +25,39 @@ type Namespace struct {
 // New makes a namespace with its loopback device up.
 func New(t *testing.T) *Namespace {
 	t.Helper()
+	ns := start(t, func() error { return unix.Unshare(unix.CLONE_NEWNET) })
+	var err error
+	// Duplicate address detection would keep every new IPv6 address unusable for a second or two.
+	ns.Do(func() { err = os.WriteFile("/proc/sys/net/ipv6/conf/default/accept_dad", []byte("0"), 0) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	ns.IP(t, "link set lo up")
+	return ns
+}
+
+// Enter is another thread in the same namespace, for what happens at the same time.
+func Enter(t *testing.T, ns *Namespace) *Namespace {
+	t.Helper()
+	return start(t, func() error {
+		file, err := os.Open(fmt.Sprintf("/proc/self/task/%d/ns/net", ns.tid))
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		return unix.Setns(int(file.Fd()), unix.CLONE_NEWNET)
+	})
+}
+
+// start makes a thread that moves to a namespace and waits for calls there.
+func start(t *testing.T, move func() error) *Namespace {
+	t.Helper()
 	ns := &Namespace{calls: make(chan func())}
 	started := make(chan error)
 	go func() {
 		// The thread is never unlocked: Go throws it away with the goroutine, and the namespace goes with it.
 		runtime.LockOSThread()
-		err := unix.Unshare(unix.CLONE_NEWNET)
+		err := move()
 		ns.tid = unix.Gettid()
 		started <- err
 		if err != nil {
@@ -43,7 +71,6 @@ func New(t *testing.T) *Namespace {
 		t.Fatalf("a network namespace cannot be made: %v; run this test as root", err)
 	}
 	t.Cleanup(func() { close(ns.calls) })
-	ns.IP(t, "link set lo up")
 	return ns
 }
 
@@ -95,14 +122,16 @@ func Connect(t *testing.T, device string, a *Namespace, addressesA []string, b *
 		addresses []string
 	}{{a, addressesA}, {b, addressesB}} {
 		for _, address := range end.addresses {
-			// Without nodad an IPv6 address cannot be used for the first second.
-			nodad := ""
-			if strings.Contains(address, ":") {
-				nodad = " nodad"
-			}
-			end.ns.IP(t, "address add "+address+" dev "+device+nodad)
+			end.ns.IP(t, "address add "+address+" dev "+device)
 		}
 		end.ns.IP(t, "link set "+device+" up")
+	}
+	for _, ns := range []*Namespace{a, b} {
+		// The kernel notices the carrier some time after both ends are up, and only then uses IPv6 addresses.
+		Eventually(t, 5*time.Second, device+" is up with all its addresses", func() bool {
+			out, err := ns.Output(exec.Command("ip", "address", "show", "dev", device))
+			return err == nil && strings.Contains(string(out), "state UP") && !strings.Contains(string(out), "tentative")
+		})
 	}
 }
 
@@ -122,6 +151,17 @@ func (ns *Namespace) Listen(t *testing.T, address string) net.Listener {
 // Dial connects to an IP address and port from inside the namespace.
 func (ns *Namespace) Dial(_ context.Context, _, address string) (conn net.Conn, err error) {
 	ns.Do(func() { conn, err = net.DialTimeout("tcp", address, 2*time.Second) })
+	return conn, err
+}
+
+// DialAs is Dial with a socket that belongs to the given user.
+func (ns *Namespace) DialAs(uid int, address string) (conn net.Conn, err error) {
+	ns.Do(func() {
+		// The kernel takes a socket's owner from the file system user of the thread that opens it.
+		_, _, _ = unix.RawSyscall(unix.SYS_SETFSUID, uintptr(uid), 0, 0)
+		defer func() { _, _, _ = unix.RawSyscall(unix.SYS_SETFSUID, 0, 0, 0) }()
+		conn, err = net.DialTimeout("tcp", address, 2*time.Second)
+	})
 	return conn, err
 }
 

@@ -1,0 +1,233 @@
+package redirect
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/redirect/nstest"
+)
+
+// Addresses of the pod under test and of its peer, joined by a cable.
+const (
+	pod4, pod6   = "10.9.0.1", "fd00:9::1"
+	peer4, peer6 = "10.9.0.2", "fd00:9::2"
+	root, proxy  = 0, names.ProxyUID
+)
+
+// network is a pod whose ports say who answered, and a peer outside it.
+type network struct{ pod, peer *nstest.Namespace }
+
+func newNetwork(t *testing.T, config Config) network {
+	t.Helper()
+	n := network{pod: nstest.New(t), peer: nstest.New(t)}
+	nstest.Connect(t, "eth0", n.pod, []string{pod4 + "/24", pod6 + "/64"}, n.peer, []string{peer4 + "/24", peer6 + "/64"})
+	apply(t, n.pod, config)
+	for port, name := range map[uint16]string{names.OutboundPort: "outbound", names.InboundPort: "inbound"} {
+		serve(n.pod.Listen(t, fmt.Sprintf(":%d", port)), func(conn *net.TCPConn) string { return name + " " + originalDestination(conn) })
+	}
+	for _, port := range []uint16{8080, 9090, 15901, 15905, 15906} {
+		serve(n.pod.Listen(t, fmt.Sprintf(":%d", port)), func(*net.TCPConn) string { return "application" })
+	}
+	for _, port := range []uint16{80, 6379, 15000} {
+		serve(n.peer.Listen(t, fmt.Sprintf(":%d", port)), func(*net.TCPConn) string { return "peer" })
+	}
+	return n
+}
+
+func serve(listener net.Listener, answer func(*net.TCPConn) string) {
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(conn, answer(conn.(*net.TCPConn)))
+			_ = conn.Close()
+		}
+	}()
+}
+
+// originalDestination asks the kernel where a redirected connection wanted to go, as Envoy does.
+func originalDestination(conn *net.TCPConn) string {
+	const soOriginalDst = 80
+	local := conn.LocalAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
+	level, buffer := unix.SOL_IP, make([]byte, unix.SizeofSockaddrInet6)
+	if local.Is6() {
+		level = unix.SOL_IPV6
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err.Error()
+	}
+	var errno syscall.Errno
+	size := uint32(len(buffer))
+	err = raw.Control(func(fd uintptr) {
+		_, _, errno = unix.Syscall6(unix.SYS_GETSOCKOPT, fd, uintptr(level), soOriginalDst,
+			uintptr(unsafe.Pointer(&buffer[0])), uintptr(unsafe.Pointer(&size)), 0)
+	})
+	if err != nil || errno != 0 {
+		return fmt.Sprint(err, errno)
+	}
+	port := uint16(buffer[2])<<8 | uint16(buffer[3])
+	address, _ := netip.AddrFromSlice(buffer[4:8])
+	if local.Is6() {
+		address, _ = netip.AddrFromSlice(buffer[8:24])
+	}
+	return netip.AddrPortFrom(address, port).String()
+}
+
+// ask connects and returns what the other side says, or the error.
+func ask(from *nstest.Namespace, uid int, address string) string {
+	conn, err := from.DialAs(uid, address)
+	if err != nil {
+		return err.Error()
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(2 * time.Second))
+	said, err := io.ReadAll(conn)
+	if err != nil {
+		return err.Error()
+	}
+	return string(said)
+}
+
+// asking is one connection and who shall answer it.
+type asking struct {
+	what, address, want string
+	uid                 int
+	inbound             bool
+}
+
+func check(t *testing.T, n network, askings []asking) {
+	t.Helper()
+	for _, a := range askings {
+		from := n.pod
+		if a.inbound {
+			from = n.peer
+		}
+		if got := ask(from, a.uid, a.address); !strings.Contains(got, a.want) {
+			t.Errorf("%s: connecting to %s as user %d reached %q, want %q", a.what, a.address, a.uid, got, a.want)
+		}
+	}
+}
+
+func TestTrafficByDefault(t *testing.T) {
+	check(t, newNetwork(t, Config{}), []asking{
+		{what: "outbound", uid: root, address: "10.9.0.2:80", want: "outbound 10.9.0.2:80"},
+		{what: "outbound IPv6", uid: root, address: "[fd00:9::2]:80", want: "outbound [fd00:9::2]:80"},
+		{what: "the sidecar itself", uid: proxy, address: "10.9.0.2:80", want: "peer"},
+		{what: "the sidecar itself, IPv6", uid: proxy, address: "[fd00:9::2]:80", want: "peer"},
+		{what: "another application user", uid: 1000, address: "10.9.0.2:80", want: "outbound 10.9.0.2:80"},
+		{what: "admin port", uid: root, address: "10.9.0.2:15000", want: "peer"},
+		{what: "inbound", inbound: true, address: "10.9.0.1:8080", want: "inbound 10.9.0.1:8080"},
+		{what: "inbound IPv6", inbound: true, address: "[fd00:9::1]:8080", want: "inbound [fd00:9::1]:8080"},
+		{what: "liveness probe", inbound: true, address: "10.9.0.1:15901", want: "application"},
+		{what: "liveness probe, IPv6", inbound: true, address: "[fd00:9::1]:15901", want: "application"},
+		{what: "the sidecar's own probe", inbound: true, address: "10.9.0.1:15905", want: "application"},
+		{what: "a port that is no probe port", inbound: true, address: "10.9.0.1:15906", want: "inbound 10.9.0.1:15906"},
+	})
+}
+
+func TestTrafficInsideThePod(t *testing.T) {
+	check(t, newNetwork(t, Config{}), []asking{
+		{what: "application to itself", uid: root, address: "127.0.0.1:8080", want: "application"},
+		{what: "application to itself, IPv6", uid: root, address: "[::1]:8080", want: "application"},
+		{what: "application to its pod's address", uid: root, address: "10.9.0.1:8080", want: "application"},
+		{what: "application to its pod's IPv6 address", uid: root, address: "[fd00:9::1]:8080", want: "application"},
+		{what: "sidecar to its application", uid: proxy, address: "127.0.0.1:8080", want: "application"},
+		{what: "sidecar to its application, IPv6", uid: proxy, address: "[::1]:8080", want: "application"},
+		{what: "sidecar to its own pod as a service", uid: proxy, address: "10.9.0.1:8080", want: "inbound 10.9.0.1:8080"},
+		{what: "sidecar to its own pod as a service, IPv6", uid: proxy, address: "[fd00:9::1]:8080", want: "inbound [fd00:9::1]:8080"},
+	})
+}
+
+func TestTrafficExclusions(t *testing.T) {
+	t.Run("ports", func(t *testing.T) {
+		n := newNetwork(t, Config{ExcludeOutboundPorts: []uint16{6379}, ExcludeInboundPorts: []uint16{9090}, ProbePorts: []uint16{15906}})
+		check(t, n, []asking{
+			{what: "excluded outbound port", address: "10.9.0.2:6379", want: "peer"},
+			{what: "excluded outbound port, IPv6", address: "[fd00:9::2]:6379", want: "peer"},
+			{what: "another outbound port", address: "10.9.0.2:80", want: "outbound"},
+			{what: "excluded inbound port", inbound: true, address: "10.9.0.1:9090", want: "application"},
+			{what: "another inbound port", inbound: true, address: "10.9.0.1:8080", want: "inbound"},
+			{what: "additional probe port", inbound: true, address: "10.9.0.1:15906", want: "application"},
+		})
+	})
+	t.Run("ranges", func(t *testing.T) {
+		n := newNetwork(t, Config{ExcludeOutboundRanges: prefixes("10.9.0.2/32", "fd00:9::/64")})
+		check(t, n, []asking{
+			{what: "excluded range", address: "10.9.0.2:80", want: "peer"},
+			{what: "excluded range, IPv6", address: "[fd00:9::2]:80", want: "peer"},
+		})
+	})
+	t.Run("included ranges", func(t *testing.T) {
+		n := newNetwork(t, Config{IncludeOutboundRanges: prefixes("10.9.0.0/24"), ExcludeOutboundPorts: []uint16{6379}})
+		check(t, n, []asking{
+			{what: "included range", address: "10.9.0.2:80", want: "outbound"},
+			{what: "an excluded port in an included range", address: "10.9.0.2:6379", want: "peer"},
+			{what: "outside the included ranges", address: "[fd00:9::2]:80", want: "peer"},
+		})
+	})
+	t.Run("interfaces", func(t *testing.T) {
+		check(t, newNetwork(t, Config{ExcludeInterfaces: []string{"eth0"}}), []asking{
+			{what: "outbound by the interface", address: "10.9.0.2:80", want: "peer"},
+			{what: "inbound by the interface", inbound: true, address: "10.9.0.1:8080", want: "application"},
+		})
+	})
+}
+
+// TestTrafficToPodIP has an application that listens on the pod's address only.
+func TestTrafficToPodIP(t *testing.T) {
+	config := Config{ToPodIP: true, PodIPs: []netip.Addr{netip.MustParseAddr(pod4)}}
+	n := newNetwork(t, config)
+	serve(n.pod.Listen(t, pod4+":7070"), func(*net.TCPConn) string { return "application" })
+	serve(n.pod.Listen(t, "127.0.0.1:15000"), func(*net.TCPConn) string { return "admin" })
+	check(t, n, []asking{
+		{what: "sidecar to its application", uid: proxy, address: "127.0.0.1:7070", want: "application"},
+		{what: "sidecar to its own admin port", uid: proxy, address: "127.0.0.1:15000", want: "admin"},
+		{what: "sidecar to its own pod as a service", uid: proxy, address: "10.9.0.1:7070", want: "inbound 10.9.0.1:7070"},
+	})
+}
+
+// TestTrafficWhileReplacing keeps connecting while the rules are replaced: no connection may pass by the sidecar.
+func TestTrafficWhileReplacing(t *testing.T) {
+	n := newNetwork(t, Config{})
+	done := make(chan error)
+	stop := make(chan struct{})
+	replacer := nstest.Enter(t, n.pod)
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				var err error
+				replacer.Do(func() { err = Apply(Config{}) })
+				if err != nil {
+					done <- err
+					return
+				}
+			}
+		}
+	}()
+	for range 300 {
+		if got := ask(n.pod, root, "10.9.0.2:80"); !strings.Contains(got, "outbound 10.9.0.2:80") {
+			t.Fatalf("a connection passed by the sidecar while the rules were replaced: it reached %q", got)
+		}
+	}
+	close(stop)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
