@@ -1,0 +1,127 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/assets"
+)
+
+func loadCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "load ARCHIVE...",
+		Short: "Put images from OCI archives onto the node, to be found by tag and by digest; those already there are skipped",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, archives []string) error {
+			t, err := newTool()
+			if err != nil {
+				return err
+			}
+			if yes, err := current(); err != nil {
+				return err
+			} else if yes {
+				return fmt.Errorf("CLUSTER=current: images cannot be put onto the nodes of a cluster made elsewhere; push them to a registry it pulls from")
+			}
+			return t.load(cmd, archives)
+		},
+	}
+}
+
+func (t *tool) load(cmd *cobra.Command, archives []string) error {
+	n, err := t.node()
+	if err != nil {
+		return err
+	}
+	containerd, _, err := t.builder.Cache.Folder(assets.Containerd())
+	if err != nil {
+		return err
+	}
+	images := n.Images(assets.Set{Containerd: containerd})
+	for _, archive := range archives {
+		result, err := images.Load(cmd.Context(), archive)
+		if err != nil {
+			return err
+		}
+		verb := "loaded"
+		if result.Present {
+			verb = "already there"
+		}
+		for _, image := range result.Images {
+			t.report.Say("%s: %s", verb, image)
+		}
+	}
+	return nil
+}
+
+func kubeconfigCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "kubeconfig",
+		Short: "Print the path of the cluster's kubeconfig",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			t, err := newTool()
+			if err != nil {
+				return err
+			}
+			file, err := t.kubeconfig()
+			if err == nil {
+				fmt.Fprintln(cmd.OutOrStdout(), file)
+			}
+			return err
+		},
+	}
+}
+
+func (t *tool) kubeconfig() (string, error) {
+	yes, err := current()
+	if err == nil && yes {
+		return currentKubeconfig(), nil
+	}
+	return t.state.Kubeconfig(), err
+}
+
+func assetsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "assets",
+		Short: "Build kube-apiserver, etcd and kubectl if needed and print their folder, for KUBEBUILDER_ASSETS; starts nothing",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			t, err := newTool()
+			if err != nil {
+				return err
+			}
+			dir, err := t.builder.KubernetesOnly(cmd.Context())
+			if err == nil {
+				fmt.Fprintln(cmd.OutOrStdout(), dir)
+			}
+			return err
+		},
+	}
+}
+
+func envCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "env",
+		Short: "Print shell commands that make kubectl and envtest use what is here: eval \"$(go run ./cluster env)\"",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			t, err := newTool()
+			if err != nil {
+				return err
+			}
+			kubernetes, err := t.builder.KubernetesOnly(cmd.Context())
+			if err != nil {
+				return err
+			}
+			file, err := t.kubeconfig()
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "export KUBECONFIG=%s\nexport PATH=%s:\"$PATH\"\nexport KUBEBUILDER_ASSETS=%s\n",
+				quote(file), quote(kubernetes), quote(filepath.Clean(kubernetes)))
+			return err
+		},
+	}
+}

@@ -1,0 +1,52 @@
+package assets
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/build"
+)
+
+func TestRequiredVersion(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "go.mod")
+	content := "module x\nrequire (\n\tk8s.io/kubectl v0.36.3\n\tk8s.io/kubernetes v1.36.3\n)\nreplace (\n\tk8s.io/api => k8s.io/api v0.1.2\n)\n"
+	if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := requiredVersion(file, "k8s.io/kubernetes"); err != nil || got != "v1.36.3" {
+		t.Errorf("requiredVersion = %q, %v", got, err)
+	}
+	if got, err := requiredVersion(file, "k8s.io/api"); err == nil {
+		t.Errorf("a replaced but not required module has version %q", got)
+	}
+}
+
+func TestVersionFlagsNameMajorAndMinor(t *testing.T) {
+	const p = " -X k8s.io/component-base/version."
+	if got, want := versionFlags("v1.36.3"), p+"gitVersion=v1.36.3"+p+"gitMajor=1"+p+"gitMinor=36"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestEveryArtifactHasItsOwnKey(t *testing.T) {
+	hack, err := FindHack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kubernetes, err := Kubernetes(hack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]string{}
+	for _, a := range []build.Artifact{kubernetes, Containerd(), Runc(), CNI(), CoreDNS(), nodeImages(hack, "/c/one"), nodeImages(hack, "/c/two")} {
+		key, err := build.Key(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if other, ok := seen[key]; ok {
+			t.Errorf("%s and %s have the same key", a.Name, other)
+		}
+		seen[key] = a.Name
+	}
+}

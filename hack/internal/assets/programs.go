@@ -1,0 +1,119 @@
+package assets
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/build"
+)
+
+// Versions of the programs built from other people's modules. Kubernetes' and etcd's are in kube/go.mod.
+const (
+	containerdVersion = "v2.4.2"
+	runcVersion       = "v1.5.2"
+	cniVersion        = "v1.9.1"
+	corednsVersion    = "v1.15.0"
+)
+
+// kubernetesNames are the names the multi-call binary is linked as; kubectl, kube-apiserver and etcd make the folder fit for
+// envtest's KUBEBUILDER_ASSETS.
+var kubernetesNames = []string{
+	"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl",
+}
+
+// linkerFlags drop symbol tables, which halves the files.
+const linkerFlags = "-s -w"
+
+// Kubernetes is the folder of the multi-call binary and its links.
+func Kubernetes(hack string) (build.Artifact, error) {
+	module := filepath.Join(hack, "kube")
+	version, err := requiredVersion(filepath.Join(module, "go.mod"), "k8s.io/kubernetes")
+	if err != nil {
+		return build.Artifact{}, err
+	}
+	args := []string{"go", "build", "-trimpath", "-buildvcs=false", "-ldflags", linkerFlags + versionFlags(version)}
+	return build.Artifact{
+		Name:    "kubernetes",
+		Inputs:  append(append([]string{version}, args...), kubernetesNames...),
+		Sources: []string{module},
+		Make: func(ctx context.Context, dir string) error {
+			args := append(args[:len(args):len(args)], "-o", filepath.Join(dir, "kube"), ".")
+			if err := build.Run(ctx, build.Command{Dir: module, Env: []string{"CGO_ENABLED=0"}, Args: args}); err != nil {
+				return err
+			}
+			for _, name := range kubernetesNames {
+				if err := os.Symlink("kube", filepath.Join(dir, name)); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}, nil
+}
+
+// versionFlags make the programs report their version; the kubelet and kubectl refuse to work with v0.0.0.
+func versionFlags(version string) string {
+	const target = " -X k8s.io/component-base/version."
+	parts := strings.SplitN(strings.TrimPrefix(version, "v"), ".", 3)
+	return target + "gitVersion=" + version + target + "gitMajor=" + parts[0] + target + "gitMinor=" + parts[1]
+}
+
+// requiredVersion reads the version of a module from a go.mod file.
+func requiredVersion(file, module string) (string, error) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	found := regexp.MustCompile(`(?m)^\s*` + regexp.QuoteMeta(module) + ` (v\d+\.\d+\.\S+)`).FindSubmatch(content)
+	if found == nil {
+		return "", fmt.Errorf("%s does not require %s", file, module)
+	}
+	return string(found[1]), nil
+}
+
+// Containerd is containerd, its shim for runc, and ctr.
+func Containerd() build.Artifact {
+	return install("containerd", containerdVersion, "0", "no_btrfs no_devmapper no_zfs", []string{
+		"github.com/containerd/containerd/v2/cmd/containerd",
+		"github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
+		"github.com/containerd/containerd/v2/cmd/ctr",
+	})
+}
+
+// Runc runs containers. It needs C for entering namespaces, and libseccomp for pods with a seccomp profile.
+func Runc() build.Artifact {
+	return install("runc", runcVersion, "1", "seccomp", []string{"github.com/opencontainers/runc"})
+}
+
+// CNI is the network plugins that the node's configuration names.
+func CNI() build.Artifact {
+	const plugins = "github.com/containernetworking/plugins/plugins/"
+	return install("cni", cniVersion, "0", "", []string{
+		plugins + "main/bridge", plugins + "main/loopback", plugins + "ipam/host-local", plugins + "meta/portmap",
+	})
+}
+
+// CoreDNS is the cluster's name server.
+func CoreDNS() build.Artifact {
+	return install("coredns", corednsVersion, "0", "", []string{"github.com/coredns/coredns"})
+}
+
+// install is an artifact made by `go install` of packages of one module. The module's checksum is verified by the go command.
+func install(name, version, cgo, tags string, packages []string) build.Artifact {
+	args := []string{"go", "install", "-trimpath", "-buildvcs=false", "-ldflags", linkerFlags, "-tags", tags}
+	for _, p := range packages {
+		args = append(args, p+"@"+version)
+	}
+	return build.Artifact{
+		Name:   name,
+		Inputs: append(args, "cgo="+cgo),
+		Make: func(ctx context.Context, dir string) error {
+			env := []string{"GOBIN=" + dir, "CGO_ENABLED=" + cgo, "GOFLAGS="}
+			return build.Run(ctx, build.Command{Dir: "/", Env: env, Args: args})
+		},
+	}
+}

@@ -1,0 +1,111 @@
+package component
+
+import (
+	"fmt"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/certs"
+)
+
+// etcd's ports differ from its usual ones, so that another etcd on the machine is not in the way.
+const (
+	etcdClientURL = "https://127.0.0.1:12379"
+	etcdPeerURL   = "http://127.0.0.1:12380"
+)
+
+// issuer is the service account issuer, as most clusters name it.
+const issuer = "https://kubernetes.default.svc.cluster.local"
+
+func (c Cluster) etcd() []string {
+	return []string{
+		"--name=osm-local",
+		"--data-dir=" + c.State.Etcd(),
+		"--listen-client-urls=" + etcdClientURL,
+		"--advertise-client-urls=" + etcdClientURL,
+		"--listen-peer-urls=" + etcdPeerURL,
+		"--initial-advertise-peer-urls=" + etcdPeerURL,
+		"--initial-cluster=osm-local=" + etcdPeerURL,
+		"--cert-file=" + c.Cert(certs.Etcd+".crt"),
+		"--key-file=" + c.Cert(certs.Etcd+".key"),
+		"--trusted-ca-file=" + c.Cert(certs.EtcdCA+".crt"),
+		"--client-cert-auth",
+		// The data does not outlive the cluster, so a power cut may cost it; every write is several times faster.
+		"--unsafe-no-fsync",
+		"--log-level=warn",
+	}
+}
+
+func (c Cluster) apiServer() []string {
+	return []string{
+		"--bind-address=" + c.Plan.NodeV4().String(),
+		fmt.Sprintf("--secure-port=%d", c.Plan.APIPort),
+		"--advertise-address=" + c.Plan.NodeV4().String(),
+		"--etcd-servers=" + etcdClientURL,
+		"--etcd-cafile=" + c.Cert(certs.EtcdCA+".crt"),
+		"--etcd-certfile=" + c.Cert(certs.APIServerEtcd+".crt"),
+		"--etcd-keyfile=" + c.Cert(certs.APIServerEtcd+".key"),
+		"--client-ca-file=" + c.Cert(certs.ClusterCA+".crt"),
+		"--tls-cert-file=" + c.Cert(certs.APIServer+".crt"),
+		"--tls-private-key-file=" + c.Cert(certs.APIServer+".key"),
+		"--kubelet-certificate-authority=" + c.Cert(certs.ClusterCA+".crt"),
+		"--kubelet-client-certificate=" + c.Cert(certs.APIServerKubelet+".crt"),
+		"--kubelet-client-key=" + c.Cert(certs.APIServerKubelet+".key"),
+		"--kubelet-preferred-address-types=InternalIP",
+		"--requestheader-client-ca-file=" + c.Cert(certs.FrontProxyCA+".crt"),
+		"--requestheader-allowed-names=front-proxy-client",
+		"--requestheader-username-headers=X-Remote-User",
+		"--requestheader-group-headers=X-Remote-Group",
+		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
+		"--proxy-client-cert-file=" + c.Cert(certs.FrontProxy+".crt"),
+		"--proxy-client-key-file=" + c.Cert(certs.FrontProxy+".key"),
+		"--service-account-issuer=" + issuer,
+		"--service-account-signing-key-file=" + c.Cert(certs.ServiceAccount+".key"),
+		"--service-account-key-file=" + c.Cert(certs.ServiceAccount+".pub"),
+		"--service-cluster-ip-range=" + c.ServiceRanges(),
+		"--authorization-mode=Node,RBAC",
+		"--allow-privileged=true",
+		"--profiling=false",
+	}
+}
+
+func (c Cluster) controllerManager() []string {
+	return []string{
+		"--kubeconfig=" + c.Cert(certs.ControllerManagerUser+".kubeconfig"),
+		"--authentication-kubeconfig=" + c.Cert(certs.ControllerManagerUser+".kubeconfig"),
+		"--authorization-kubeconfig=" + c.Cert(certs.ControllerManagerUser+".kubeconfig"),
+		"--secure-port=0",
+		"--leader-elect=false",
+		"--use-service-account-credentials=true",
+		"--service-account-private-key-file=" + c.Cert(certs.ServiceAccount+".key"),
+		"--root-ca-file=" + c.Cert(certs.ClusterCA+".crt"),
+		"--cluster-signing-cert-file=" + c.Cert(certs.ClusterCA+".crt"),
+		"--cluster-signing-key-file=" + c.Cert(certs.ClusterCA+".key"),
+		"--cluster-cidr=" + c.PodRanges(),
+		"--service-cluster-ip-range=" + c.ServiceRanges(),
+		// Pod addresses come from the one node's CNI configuration, not from ranges per node.
+		"--allocate-node-cidrs=false",
+		"--endpointslice-updates-batch-period=0s",
+		"--endpoint-updates-batch-period=0s",
+		"--kube-api-qps=300",
+		"--kube-api-burst=600",
+		"--profiling=false",
+	}
+}
+
+func (c Cluster) kubelet() []string {
+	return []string{
+		"--config=" + c.configFile("kubelet.yaml"),
+		"--kubeconfig=" + c.Cert(certs.KubeletUser+".kubeconfig"),
+		"--root-dir=" + c.State.Kubelet(),
+		"--cert-dir=" + c.State.Kubelet() + "/pki",
+		"--hostname-override=" + c.Plan.NodeName,
+		"--node-ip=" + c.Plan.NodeV4().String() + "," + c.Plan.NodeV6().String(),
+	}
+}
+
+// PodRanges are both ranges of pod addresses, IPv4 first, separated by a comma as the programs want them.
+func (c Cluster) PodRanges() string { return c.Plan.PodV4.String() + "," + c.Plan.PodV6.String() }
+
+// ServiceRanges are both ranges of cluster IPs. The first decides the family of single-stack Services.
+func (c Cluster) ServiceRanges() string {
+	return c.Plan.ServiceV4.String() + "," + c.Plan.ServiceV6.String()
+}

@@ -1,0 +1,53 @@
+package debian
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/build"
+)
+
+// Required are the packages: nft for kube-proxy; mount for the kubelet; what it takes to compile runc with seccomp.
+func Required() []string {
+	return []string{"nftables", "mount", "gcc", "libc6-dev", "pkg-config", "libseccomp-dev"}
+}
+
+// Missing returns those of the packages that are not installed.
+func Missing(ctx context.Context, packages []string) ([]string, error) {
+	args := append([]string{"-W", "-f", "${Package} ${db:Status-Status}\n"}, packages...)
+	// dpkg-query fails when it does not know a package, after it has listed those it knows.
+	out, err := exec.CommandContext(ctx, "dpkg-query", args...).Output()
+	if errors.Is(err, exec.ErrNotFound) {
+		return nil, fmt.Errorf("this machine has no dpkg-query: the local cluster installs what it needs on Debian and its derivatives only")
+	}
+	return missing(packages, string(out)), nil
+}
+
+func missing(packages []string, status string) []string {
+	installed := map[string]bool{}
+	for line := range strings.Lines(status) {
+		if name, state, _ := strings.Cut(strings.TrimSpace(line), " "); state == "installed" {
+			installed[name] = true
+		}
+	}
+	var lacking []string
+	for _, p := range packages {
+		if !installed[p] {
+			lacking = append(lacking, p)
+		}
+	}
+	return lacking
+}
+
+// Install installs the packages without recommended ones and without questions.
+func Install(ctx context.Context, packages []string) error {
+	env := []string{"DEBIAN_FRONTEND=noninteractive"}
+	if err := build.Run(ctx, build.Command{Env: env, Args: []string{"apt-get", "update", "-qq"}}); err != nil {
+		return err
+	}
+	args := append([]string{"apt-get", "install", "-qq", "-y", "--no-install-recommends"}, packages...)
+	return build.Run(ctx, build.Command{Env: env, Args: args})
+}

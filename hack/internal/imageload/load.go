@@ -1,0 +1,104 @@
+package imageload
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+)
+
+// Containerd is the running engine.
+type Containerd struct {
+	// Ctr is the path of containerd's command line client.
+	Ctr string
+	// Socket is where containerd listens.
+	Socket string
+}
+
+// Result says what became of one archive.
+type Result struct {
+	// Images are the names in the archive, each with its digest.
+	Images []string
+	// Present is true if containerd had them all, under all names, and nothing was copied.
+	Present bool
+}
+
+// Load imports one archive unless all its images are there.
+func (c Containerd) Load(ctx context.Context, file string) (Result, error) {
+	images, err := readIndex(file)
+	if err != nil {
+		return Result{}, err
+	}
+	have, err := c.list(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	result := Result{Present: true}
+	for _, img := range images {
+		digest := img.descriptor.Digest.String()
+		result.Images = append(result.Images, img.tagged+" "+digest)
+		result.Present = result.Present && have[img.tagged] == digest && have[img.canonical] == digest
+	}
+	if result.Present {
+		return result, nil
+	}
+	if err := c.importArchive(ctx, file, images); err != nil {
+		return Result{}, fmt.Errorf("cannot load %s: %w", file, err)
+	}
+	return result, nil
+}
+
+// importArchive streams the archive, with every image named by tag and by digest, into containerd, which unpacks it as well.
+func (c Containerd) importArchive(ctx context.Context, file string, images []image) error {
+	index, err := renderIndex(images)
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	cmd := c.command(ctx, "images", "import", "-")
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	copied := rewrite(in, f, index)
+	in.Close()
+	if err := cmd.Wait(); err != nil {
+		return fmt.Errorf("containerd refused it: %w: %s", err, strings.TrimSpace(out.String()))
+	}
+	return copied
+}
+
+// list returns the digest of every image by name.
+func (c Containerd) list(ctx context.Context) (map[string]string, error) {
+	out, err := c.command(ctx, "images", "list").Output()
+	if err != nil {
+		return nil, fmt.Errorf("containerd does not answer at %s; is the cluster up? %w", c.Socket, err)
+	}
+	return parseList(string(out)), nil
+}
+
+// parseList reads the table whose columns are name, type, digest and more.
+func parseList(table string) map[string]string {
+	digests := map[string]string{}
+	for line := range strings.Lines(table) {
+		if fields := strings.Fields(line); len(fields) > 2 && strings.HasPrefix(fields[2], "sha256:") {
+			digests[fields[0]] = fields[2]
+		}
+	}
+	return digests
+}
+
+func (c Containerd) command(ctx context.Context, args ...string) *exec.Cmd {
+	return exec.CommandContext(ctx, c.Ctr, append([]string{"--address", c.Socket, "--namespace", "k8s.io"}, args...)...)
+}

@@ -1,0 +1,79 @@
+package network
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestPlanAddressesAreDistinctAndInTheirRanges(t *testing.T) {
+	p := Default()
+	if p.PodV4.Overlaps(p.ServiceV4) || p.PodV6.Overlaps(p.ServiceV6) {
+		t.Error("pod and Service ranges overlap")
+	}
+	for name, got := range map[string][2]string{
+		"node v4": {p.NodeV4().String(), "10.244.0.1"},
+		"node v6": {p.NodeV6().String(), "fd6f:736d:0:1::1"},
+		"dns v4":  {p.DNSV4().String(), "10.96.0.10"},
+		"dns v6":  {p.DNSV6().String(), "fd6f:736d:0:2::a"},
+		"api":     {p.APIServer(), "https://10.244.0.1:6443"},
+	} {
+		if got[0] != got[1] {
+			t.Errorf("%s = %s, want %s", name, got[0], got[1])
+		}
+	}
+	if n := len(p.Bridge); n > 15 {
+		t.Errorf("interface name has %d characters, Linux allows 15", n)
+	}
+}
+
+func TestSysctlsAreRestored(t *testing.T) {
+	root := t.TempDir()
+	names := changedByKubelet()
+	for name := range wanted() {
+		names = append(names, name)
+	}
+	for _, name := range names {
+		file := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		write(t, file, "42\n")
+	}
+	s := Sysctls{Root: root, Record: filepath.Join(root, "record.json")}
+	if err := s.Apply(); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, filepath.Join(root, "net/ipv4/ip_forward")); got != "1" {
+		t.Errorf("ip_forward = %s after Apply", got)
+	}
+	write(t, filepath.Join(root, "vm/panic_on_oom"), "0") // as the kubelet does
+	if err := s.Apply(); err != nil {                     // a second start must not record the cluster's own values
+		t.Fatal(err)
+	}
+	if err := s.Restore(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if got := read(t, filepath.Join(root, name)); got != "42" {
+			t.Errorf("%s = %s after Restore, want 42", name, got)
+		}
+	}
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(content))
+}
+
+func write(t *testing.T, file, content string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,31 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// Down removes the cluster and everything it put on the machine, then looks whether something is left.
+func (n *Node) Down(ctx context.Context) error {
+	machine := n.Leftovers()
+	found, err := machine.List(ctx)
+	if err != nil {
+		return err
+	}
+	if len(found) == 0 {
+		n.Report.Say("there is no cluster, and nothing is left of one")
+		return nil
+	}
+	if err := n.Report.Run(ctx, "removing the cluster", machine.Clean); err != nil {
+		return err
+	}
+	left, err := machine.List(ctx)
+	if err != nil {
+		return err
+	}
+	if len(left) > 0 {
+		return fmt.Errorf("these are left:\n  %s", strings.Join(left, "\n  "))
+	}
+	return nil
+}

@@ -1,0 +1,119 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// Spec is a program to run.
+type Spec struct {
+	// Name names the pid file and the log file.
+	Name string
+	// Path is the program; its base name is argv[0].
+	Path string
+	// Args are the arguments after argv[0].
+	Args []string
+	// Env is added to PATH and HOME, the only variables a daemon inherits.
+	Env []string
+}
+
+// Manager starts processes and keeps their pid files.
+type Manager struct {
+	PidDir string
+	LogDir string
+	Proc   Procfs
+	// Adopt is called with every new pid before the start counts as done; it puts the process into its control group.
+	Adopt func(pid int) error
+}
+
+// Running is a process this program has started.
+type Running struct {
+	Name string
+	Log  string
+	// Exited is closed when the process has ended; Err is valid from then on.
+	Exited chan struct{}
+	Err    error
+}
+
+// Start runs the program in a session of its own, output to its log file, and writes its pid file.
+func (m Manager) Start(s Spec) (*Running, error) {
+	log, err := os.Create(filepath.Join(m.LogDir, s.Name+".log"))
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	cmd := exec.Command(s.Path, s.Args...)
+	cmd.Dir = "/"
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=/root"}, s.Env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("cannot start %s: %w", s.Name, err)
+	}
+	if err := m.register(s.Name, cmd.Process.Pid); err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot keep track of %s: %w", s.Name, err), cmd.Process.Kill())
+	}
+	r := &Running{Name: s.Name, Log: log.Name(), Exited: make(chan struct{})}
+	go func() {
+		r.Err = cmd.Wait()
+		close(r.Exited)
+	}()
+	return r, nil
+}
+
+func (m Manager) register(name string, pid int) error {
+	id, err := m.Proc.Identify(pid)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(m.pidFile(name), []byte(id.String()), 0o644); err != nil {
+		return err
+	}
+	return m.Adopt(pid)
+}
+
+func (m Manager) pidFile(name string) string { return filepath.Join(m.PidDir, name+".pid") }
+
+// Find returns the process of that name, if its pid file exists and that very process runs.
+func (m Manager) Find(name string) (Identity, bool) {
+	content, err := os.ReadFile(m.pidFile(name))
+	if err != nil {
+		return Identity{}, false
+	}
+	id, err := ParseIdentity(string(content))
+	if err != nil {
+		return Identity{}, false
+	}
+	return id, m.Proc.Alive(id)
+}
+
+// Names lists the pid files, sorted, whether their processes run or not.
+func (m Manager) Names() ([]string, error) {
+	entries, err := os.ReadDir(m.PidDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var names []string
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), ".pid"); ok {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, err
+}
+
+// Failure describes why a process that should run has ended, with the end of its log.
+func (r *Running) Failure() error {
+	content, _ := os.ReadFile(r.Log)
+	lines := strings.Split(strings.TrimRight(string(content), "\n"), "\n")
+	end := strings.Join(lines[max(0, len(lines)-15):], "\n")
+	return fmt.Errorf("%s has ended (%v); the end of %s:\n%s", r.Name, r.Err, r.Log, end)
+}
