@@ -1,0 +1,86 @@
+package snapshot
+
+import "time"
+
+// addable says whether additions of a type may be sent now: listeners wait for the clusters and endpoints that they may
+// refer to, routes also for listeners. Everything else may always be sent.
+func (q *sequencer) addable(t Type, o offer, now time.Time) bool {
+	switch t {
+	case Listeners:
+		return q.clustersReady(o, now)
+	case Routes:
+		return q.clustersReady(o, now) && !q.unsentAdditions(Listeners, o, now)
+	default:
+		return true
+	}
+}
+
+// clustersReady says whether the client holds all clusters that are offered, with their endpoints and secrets.
+func (q *sequencer) clustersReady(o offer, now time.Time) bool {
+	for _, t := range []Type{Secrets, Clusters} {
+		if q.types[t].inflight != "" || q.unsentAdditions(t, o, now) {
+			return false
+		}
+	}
+	for name := range q.warming {
+		if o.hasEndpoints(name) {
+			return false
+		}
+		delete(q.warming, name)
+	}
+	return true
+}
+
+// removable says whether removals of a type may be sent now: only when the client has acknowledged everything that may have
+// stopped to refer to them. Listeners go together with those that replace them.
+func (q *sequencer) removable(t Type, o offer, now time.Time) bool {
+	switch t {
+	case Listeners:
+		return q.addable(t, o, now)
+	case Routes, Extensions:
+		return q.settled(Listeners, o, now)
+	case Clusters:
+		return q.settled(Listeners, o, now) && q.settled(Routes, o, now)
+	case Endpoints:
+		return q.settled(Clusters, o, now)
+	default:
+		return q.settled(Listeners, o, now) && q.settled(Clusters, o, now)
+	}
+}
+
+// settled says whether the client holds exactly what is offered of a type and has accepted it.
+func (q *sequencer) settled(t Type, o offer, now time.Time) bool {
+	st := &q.types[t]
+	return st.inflight == "" && !st.rejected && !q.any(t, o, now, func(s step) bool { return s != nothing })
+}
+
+func (q *sequencer) unsentAdditions(t Type, o offer, now time.Time) bool {
+	return q.any(t, o, now, func(s step) bool { return s == add || s == wait })
+}
+
+// any says whether a dirty name of a type that the client asks for needs such a step.
+func (q *sequencer) any(t Type, o offer, now time.Time, wanted func(step) bool) bool {
+	st := &q.types[t]
+	if !st.asked {
+		return false
+	}
+	for name := range st.dirty {
+		if action, _ := q.decide(t, name, o, now); wanted(action) {
+			return true
+		}
+	}
+	return false
+}
+
+// overdue says whether a wait has been long enough.
+func overdue(held, now time.Time) bool { return !held.IsZero() && !now.Before(held.Add(patience)) }
+
+// hold starts, keeps or ends the wait of a type.
+func hold(held *time.Time, waiting bool, now time.Time) {
+	switch {
+	case !waiting:
+		*held = time.Time{}
+	case held.IsZero():
+		*held = now
+	}
+}

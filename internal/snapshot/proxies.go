@@ -1,0 +1,119 @@
+package snapshot
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/scope"
+)
+
+// Proxy is a connected sidecar as it is now.
+type Proxy struct {
+	Pod    catalog.Name
+	PodUID string
+	Scope  scope.Key
+	Since  time.Time
+	// Types says for each type of resources how far the sidecar is.
+	Types map[Type]TypeStatus
+}
+
+// TypeStatus is how far a sidecar is with one type of resources. Counts are of responses, since the stream began.
+type TypeStatus struct {
+	Sent, Accepted, Rejected uint64
+	// Rejection is the sidecar's text about the latest response, if it rejected that one; empty otherwise.
+	Rejection string
+	// Answered is when the sidecar last accepted or rejected a response.
+	Answered time.Time
+}
+
+// Waiting says whether a response is not yet answered.
+func (t TypeStatus) Waiting() bool { return t.Sent > t.Accepted+t.Rejected }
+
+// status is what a stream knows of its sidecar's answers.
+type status struct {
+	mu    sync.Mutex
+	types [numTypes]TypeStatus
+}
+
+func (s *status) sent(t Type) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.types[t].Sent++
+}
+
+func (s *status) answered(v Verdict, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := &s.types[v.Type]
+	st.Rejection, st.Answered = v.Rejection, now
+	if v.Rejection == "" {
+		st.Accepted++
+	} else {
+		st.Rejected++
+	}
+}
+
+// registry lists the connected streams for readers outside the Store's goroutine.
+type registry struct {
+	mu      sync.Mutex
+	streams map[*Stream]struct{}
+}
+
+func (r *registry) add(s *Stream) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.streams == nil {
+		r.streams = map[*Stream]struct{}{}
+	}
+	r.streams[s] = struct{}{}
+}
+
+func (r *registry) remove(s *Stream) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.streams, s)
+}
+
+func (r *registry) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.streams)
+}
+
+func (r *registry) list() []*Stream {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := make([]*Stream, 0, len(r.streams))
+	for s := range r.streams {
+		list = append(list, s)
+	}
+	return list
+}
+
+// Proxies are the connected sidecars, sorted by pod.
+func (s *Store) Proxies() []Proxy {
+	streams := s.registry.list()
+	proxies := make([]Proxy, 0, len(streams))
+	for _, stream := range streams {
+		proxies = append(proxies, stream.proxy())
+	}
+	slices.SortFunc(proxies, func(a, b Proxy) int { return a.Pod.Compare(b.Pod) })
+	return proxies
+}
+
+func (s *Stream) proxy() Proxy {
+	s.mu.Lock()
+	key := s.scope.key
+	s.mu.Unlock()
+	p := Proxy{Pod: s.peer.Pod, PodUID: s.peer.PodUID, Scope: key, Since: s.since, Types: map[Type]TypeStatus{}}
+	s.status.mu.Lock()
+	defer s.status.mu.Unlock()
+	for t := range numTypes {
+		if s.status.types[t] != (TypeStatus{}) {
+			p.Types[t] = s.status.types[t]
+		}
+	}
+	return p
+}

@@ -1,0 +1,140 @@
+package snapshot
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/scope"
+)
+
+// writeLimit is how long one write to a sidecar may take.
+const writeLimit = time.Minute
+
+// Store keeps the configuration of all connected sidecars up to date. Its methods are safe for concurrent use and do not
+// block, unless said otherwise.
+type Store struct {
+	config   Config
+	metrics  *metrics
+	queue    *queue
+	synced   atomic.Bool
+	ready    atomic.Bool
+	limit    atomic.Int64
+	registry registry
+
+	// What follows belongs to the goroutine of Run.
+	catalog    *catalog.Catalog
+	interner   *interner
+	scopes     map[scope.Key]*scopeNode
+	endpoints  map[scope.EndpointsKey]*endpointsNode
+	identities map[identity.ServiceAccount]*identityNode
+	streams    map[string]*Stream
+	joining    map[*join]struct{}
+
+	readsOfStreams   *index[*Stream]
+	readsOfScopes    *index[*scopeNode]
+	readsOfEndpoints *index[*endpointsNode]
+}
+
+// NewStore makes a Store without anything in it. It works while Run runs.
+func NewStore(config Config) *Store {
+	s := &Store{
+		config:           config,
+		queue:            newQueue(),
+		catalog:          catalog.New(),
+		interner:         newInterner(),
+		scopes:           map[scope.Key]*scopeNode{},
+		endpoints:        map[scope.EndpointsKey]*endpointsNode{},
+		identities:       map[identity.ServiceAccount]*identityNode{},
+		streams:          map[string]*Stream{},
+		joining:          map[*join]struct{}{},
+		readsOfStreams:   newIndex[*Stream](),
+		readsOfScopes:    newIndex[*scopeNode](),
+		readsOfEndpoints: newIndex[*endpointsNode](),
+	}
+	s.metrics = newMetrics(config.Metrics, &s.registry)
+	return s
+}
+
+// Apply queues changes of the mesh. Everything queued while the Store is busy becomes one batch.
+func (s *Store) Apply(list []catalog.Change) { s.queue.change(list) }
+
+// MarkSynced says that Apply has been given everything that existed at the start. Nothing is served before, so that no
+// sidecar is ever sent the configuration of half a mesh.
+func (s *Store) MarkSynced() {
+	s.post(func() {
+		s.synced.Store(true)
+		s.admit()
+		s.ready.Store(true)
+	})
+}
+
+// Ready says whether sidecars are served: everything that existed at the start has been taken in.
+func (s *Store) Ready() bool { return s.ready.Load() }
+
+// SetMaxConnections limits the number of connected sidecars; 0 means no limit. Those connected stay.
+func (s *Store) SetMaxConnections(n int) { s.limit.Store(int64(n)) }
+
+// CertificateRotated says that a workload has a new certificate.
+func (s *Store) CertificateRotated(sa identity.ServiceAccount) {
+	s.post(func() {
+		if n := s.identities[sa]; n != nil {
+			s.issue(n)
+		}
+	})
+}
+
+// RootChanged says that the trust bundle has changed.
+func (s *Store) RootChanged() {
+	s.post(func() {
+		for _, n := range s.scopes {
+			s.rebuildScope(n)
+		}
+	})
+}
+
+// post runs f on the goroutine of Run. It says whether that will happen.
+func (s *Store) post(f func()) bool { return s.queue.command(f) }
+
+// Run does the Store's work until ctx ends, then ends all streams. It returns nil.
+func (s *Store) Run(ctx context.Context) error {
+	defer s.stop()
+	sweep := time.NewTicker(writeLimit / 4)
+	defer sweep.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-sweep.C:
+			s.dropStuck()
+		case <-s.queue.wake:
+		}
+		s.work(s.queue.take())
+	}
+}
+
+// work applies one batch.
+func (s *Store) work(b batch) {
+	if len(b.changes) > 0 {
+		s.update(s.catalog.Apply(b.changes))
+	}
+	for _, command := range b.commands {
+		command()
+	}
+}
+
+// stop ends everything that waits for the Store.
+func (s *Store) stop() {
+	s.ready.Store(false)
+	for _, command := range s.queue.close().commands {
+		command()
+	}
+	for j := range s.joining {
+		s.refuse(j, ErrStopped)
+	}
+	for _, stream := range s.streams {
+		stream.end(ErrStopped)
+	}
+}

@@ -1,0 +1,173 @@
+package snapshot
+
+import (
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/envoy"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/scope"
+)
+
+// update builds again what has read any of the touched dependencies, and nothing else.
+func (s *Store) update(touched []catalog.Dep) {
+	for stream := range s.readsOfStreams.touched(touched) {
+		s.rebind(stream)
+	}
+	// A cluster's endpoints are looked at before its scopes: a scope that drops a cluster drops its endpoints with it.
+	for e := range s.readsOfEndpoints.touched(touched) {
+		s.rebuildEndpoints(e)
+	}
+	for n := range s.readsOfScopes.touched(touched) {
+		s.rebuildScope(n)
+	}
+	s.admit()
+}
+
+// scopeFor is the scope of a key, built now if nobody uses it yet.
+func (s *Store) scopeFor(key scope.Key) *scopeNode {
+	if n, ok := s.scopes[key]; ok {
+		return n
+	}
+	n := &scopeNode{key: key, streams: map[*Stream]struct{}{}, identity: s.identityFor(key.Identity)}
+	s.scopes[key] = n
+	n.identity.scopes[n] = struct{}{}
+	s.rebuildScope(n)
+	return n
+}
+
+func (s *Store) identityFor(sa identity.ServiceAccount) *identityNode {
+	n, ok := s.identities[sa]
+	if !ok {
+		n = &identityNode{account: sa, secret: envoy.ServiceCertName(sa), scopes: map[*scopeNode]struct{}{}}
+		s.identities[sa] = n
+		s.issue(n)
+	}
+	return n
+}
+
+// rebuildScope builds a scope from the catalog and hands its differences to its streams. A scope that left meanwhile is left
+// alone.
+func (s *Store) rebuildScope(n *scopeNode) {
+	if s.scopes[n.key] != n {
+		return
+	}
+	view := s.catalog.View()
+	built := scope.Build(view, s.config.TrustDomain, n.key)
+	s.readsOfScopes.set(n, view.Deps())
+
+	contents := s.translate(n, built)
+	endpoints := make(map[string]*endpointsNode, len(built.Clusters))
+	for _, c := range built.Clusters {
+		e := s.endpointsFor(c)
+		e.scopes[n] = struct{}{}
+		endpoints[c.Name()] = e
+	}
+	old := n.endpoints
+	n.mu.Lock()
+	diff := n.replace(contents, endpoints)
+	if !diff.empty() {
+		s.spread(n, &diff)
+	}
+	n.mu.Unlock()
+	for name, e := range old {
+		if endpoints[name] != e {
+			s.releaseEndpoints(e, n)
+		}
+	}
+}
+
+// translate makes the interned contents of a scope. A resource that cannot be marshalled keeps its last good version, and is
+// reported: the others must not suffer from it.
+func (s *Store) translate(n *scopeNode, built *scope.Scope) [numTypes]map[string]*content {
+	resources := append(envoy.Build(built), envoy.TrustSecrets(built, s.config.Certificates.Root())...)
+	var contents [numTypes]map[string]*content
+	for t := range contents {
+		contents[t] = map[string]*content{}
+	}
+	for _, r := range resources {
+		c, err := newContent(r)
+		if err != nil {
+			s.config.Log.Error(err, "a resource is not updated", "identity", n.key.Identity.String())
+			if t, err := ParseType(r.TypeURL); err == nil && n.contents[t][r.Name] != nil {
+				contents[t][r.Name] = n.contents[t][r.Name]
+			}
+			continue
+		}
+		contents[c.kind][c.name] = s.interner.intern(c)
+	}
+	return contents
+}
+
+// spread marks differences at the streams of a scope. The caller holds the scope's lock, so that no stream sees a resource
+// without the mark of what it depends on.
+func (s *Store) spread(n *scopeNode, diff *changes) {
+	now := s.config.Now()
+	for stream := range n.streams {
+		stream.mark(diff, now)
+	}
+}
+
+// tell is spread for what changed beside the scope itself.
+func (s *Store) tell(n *scopeNode, diff *changes) {
+	n.mu.Lock()
+	s.spread(n, diff)
+	n.mu.Unlock()
+}
+
+// endpointsFor is the node of a cluster's endpoints, built now if nobody uses it yet.
+func (s *Store) endpointsFor(c scope.Cluster) *endpointsNode {
+	if e, ok := s.endpoints[c.Endpoints]; ok {
+		return e
+	}
+	e := &endpointsNode{key: c.Endpoints, cluster: c.Name(), scopes: map[*scopeNode]struct{}{}}
+	s.endpoints[c.Endpoints] = e
+	s.rebuildEndpoints(e)
+	return e
+}
+
+// rebuildEndpoints builds a set of endpoints and, if it differs, marks it at the streams that use it.
+func (s *Store) rebuildEndpoints(e *endpointsNode) {
+	if s.endpoints[e.key] != e {
+		return
+	}
+	view := s.catalog.View()
+	built := scope.BuildEndpoints(view, e.key)
+	s.readsOfEndpoints.set(e, view.Deps())
+	c, err := newContent(envoy.Endpoints(e.cluster, built))
+	if err != nil {
+		s.config.Log.Error(err, "endpoints are not updated", "cluster", e.cluster)
+		return
+	}
+	if old := e.current.Load(); old != nil && old.hash == c.hash {
+		return
+	}
+	e.current.Store(s.interner.intern(c))
+	diff := changes{Endpoints: {e.cluster}}
+	for n := range e.scopes {
+		s.tell(n, &diff)
+	}
+}
+
+// releaseEndpoints drops a set of endpoints when the last scope that used it has left.
+func (s *Store) releaseEndpoints(e *endpointsNode, n *scopeNode) {
+	delete(e.scopes, n)
+	if len(e.scopes) == 0 && s.endpoints[e.key] == e {
+		delete(s.endpoints, e.key)
+		s.readsOfEndpoints.remove(e)
+	}
+}
+
+// releaseScope drops a scope when its last stream has left.
+func (s *Store) releaseScope(n *scopeNode) {
+	if len(n.streams) > 0 {
+		return
+	}
+	delete(s.scopes, n.key)
+	s.readsOfScopes.remove(n)
+	for _, e := range n.endpoints {
+		s.releaseEndpoints(e, n)
+	}
+	delete(n.identity.scopes, n)
+	if len(n.identity.scopes) == 0 {
+		delete(s.identities, n.identity.account)
+	}
+}

@@ -1,0 +1,45 @@
+package xds
+
+import (
+	"fmt"
+
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/openservicemesh/osm-operator/internal/snapshot"
+)
+
+// codec writes snapshot responses without copying what they share, and all other messages as protobuf does.
+type codec struct{}
+
+// Name implements encoding.CodecV2.
+func (codec) Name() string { return "proto" }
+
+// Marshal implements encoding.CodecV2.
+func (codec) Marshal(v any) (mem.BufferSlice, error) {
+	switch m := v.(type) {
+	case *snapshot.Response:
+		parts := m.Encode()
+		buffers := make(mem.BufferSlice, len(parts))
+		for i, part := range parts {
+			buffers[i] = mem.SliceBuffer(part)
+		}
+		return buffers, nil
+	case proto.Message:
+		data, err := proto.Marshal(m)
+		return mem.BufferSlice{mem.SliceBuffer(data)}, err
+	default:
+		return nil, fmt.Errorf("a %T cannot be sent: it is neither a response nor a protobuf message", v)
+	}
+}
+
+// Unmarshal implements encoding.CodecV2.
+func (codec) Unmarshal(data mem.BufferSlice, v any) error {
+	m, ok := v.(proto.Message)
+	if !ok {
+		return fmt.Errorf("a %T cannot be received: it is not a protobuf message", v)
+	}
+	buffer := data.MaterializeToBuffer(mem.DefaultBufferPool())
+	defer buffer.Free()
+	return proto.Unmarshal(buffer.ReadOnlyData(), m)
+}
