@@ -76,11 +76,11 @@ cluster-down: ## Stop the local cluster and remove what it left
 
 .PHONY: demo
 demo: ## Run the bookstore in a mesh on the local cluster
-	$(HACK) ./demo up
+	go run ./e2e/demo up
 
 .PHONY: demo-down
 demo-down: ## Remove the bookstore and its mesh
-	$(HACK) ./demo down
+	go run ./e2e/demo down
 
 ##@ Release
 

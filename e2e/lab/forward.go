@@ -44,10 +44,10 @@ func (c *Cluster) Forward(ctx context.Context, namespace, pod string, port int) 
 	return fmt.Sprintf("127.0.0.1:%d", ports[0].Local), nil
 }
 
-// Pod is the first running pod of a namespace with the label app=<app>.
-func (c *Cluster) Pod(ctx context.Context, namespace, app string) (*corev1.Pod, error) {
+// Pod is the first running pod of a namespace with a label.
+func (c *Cluster) Pod(ctx context.Context, namespace, label, value string) (*corev1.Pod, error) {
 	var pods corev1.PodList
-	if err := c.Client.List(ctx, &pods, client.InNamespace(namespace), client.MatchingLabels{"app": app}); err != nil {
+	if err := c.Client.List(ctx, &pods, client.InNamespace(namespace), client.MatchingLabels{label: value}); err != nil {
 		return nil, err
 	}
 	for i := range pods.Items {
@@ -55,5 +55,5 @@ func (c *Cluster) Pod(ctx context.Context, namespace, app string) (*corev1.Pod, 
 			return &pods.Items[i], nil
 		}
 	}
-	return nil, fmt.Errorf("no running pod with app=%s in namespace %s", app, namespace)
+	return nil, fmt.Errorf("no running pod with %s=%s in namespace %s", label, value, namespace)
 }

@@ -39,15 +39,19 @@ func Inbound(v *catalog.View, destination identity.ServiceAccount, port uint16, 
 
 // Connects says whether source may open a connection to destination on a container port.
 func Connects(v *catalog.View, source, destination identity.ServiceAccount, port uint16, protocol catalog.Protocol) bool {
-	if v.Settings().Permissive {
-		return true
-	}
+	return v.Settings().Permissive || len(Granting(v, source, destination, port, protocol)) > 0
+}
+
+// Granting are the TrafficTargets ("<namespace>/<name>", sorted) by which source may open a connection to destination on a
+// container port. They are what counts unless the mesh is permissive.
+func Granting(v *catalog.View, source, destination identity.ServiceAccount, port uint16, protocol catalog.Protocol) []string {
+	var policies []string
 	for _, target := range v.TargetsFrom(source) {
 		if target.Destination == destination && grantOf(v, target).connects(port, protocol) {
-			return true
+			policies = append(policies, target.Name.String())
 		}
 	}
-	return false
+	return policies
 }
 
 func permissive(protocol catalog.Protocol) Rules {

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/identity/token"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/snapshot"
+)
+
+// authenticator takes the identity of a sidecar from its verified token.
+type authenticator struct{ verifier *token.Verifier }
+
+func newAuthenticator(o options, client rest.Interface) authenticator {
+	server := token.NewAPIServer(client)
+	return authenticator{token.NewVerifier(token.Config{
+		Audience: names.TokenAudience(o.mesh, o.namespace), FetchIssuer: server.Issuer, FetchKeys: server.Keys, Now: time.Now,
+	})}
+}
+
+// Authenticate verifies a token and says who it speaks for.
+func (a authenticator) Authenticate(ctx context.Context, raw string) (snapshot.Peer, error) {
+	verified, err := a.verifier.Verify(ctx, raw)
+	if err != nil {
+		return snapshot.Peer{}, err
+	}
+	peer := snapshot.Peer{
+		PodUID: verified.PodUID, ServiceAccountUID: verified.ServiceAccountUID, Expiry: verified.Expiry,
+		ServiceAccount: identity.ServiceAccount{Namespace: verified.Namespace, Name: verified.ServiceAccount},
+	}
+	peer.Pod.Namespace, peer.Pod.Name = verified.Namespace, verified.Pod
+	return peer, nil
+}

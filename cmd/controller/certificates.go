@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/go-logr/logr"
+
+	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/snapshot"
+)
+
+const (
+	// initialLifetime is the life of workload certificates until the MeshConfig says otherwise; OSM's default.
+	initialLifetime = 24 * time.Hour
+	// caInterval is how often the mounted CA Secret is looked at; the kubelet needs about a minute to change it anyway.
+	caInterval = 10 * time.Second
+)
+
+// issued gives the store the certificates that a manager keeps.
+type issued struct{ *certificate.Manager }
+
+// Certificate implements snapshot.CertificateSource.
+func (i issued) Certificate(sa identity.ServiceAccount) (snapshot.Leaf, error) {
+	leaf, err := i.Manager.Certificate(sa)
+	return snapshot.Leaf(leaf), err
+}
+
+// authority is the built-in certificate authority of the mesh, read from its mounted Secret.
+type authority struct {
+	directory *certificate.Directory
+	manager   *certificate.Manager
+	// rotated and rootChanged are set before Run.
+	rotated     func(identity.ServiceAccount)
+	rootChanged func()
+}
+
+func openAuthority(o options) (*authority, error) {
+	a := &authority{directory: certificate.OpenDirectory(o.caDir, time.Now)}
+	root, err := a.directory.Load()
+	if err != nil {
+		return nil, err
+	}
+	a.manager = certificate.NewManager(certificate.Options{
+		Root: root, TrustDomain: o.trustDomain, Key: o.key, Lifetime: initialLifetime,
+		Now: time.Now, Jitter: rand.Float64,
+		Rotated:     func(sa identity.ServiceAccount) { a.rotated(sa) },
+		RootChanged: func() { a.rootChanged() },
+	})
+	return a, nil
+}
+
+// run renews certificates and follows the Secret until ctx ends.
+func (a *authority) run(ctx context.Context, log logr.Logger) error {
+	failed := func(err error) { log.Error(err, "certificates") }
+	go a.directory.Watch(ctx, caInterval, a.manager.SetRoot, failed)
+	a.manager.Run(ctx, failed)
+	return nil
+}

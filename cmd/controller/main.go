@@ -1,0 +1,56 @@
+// Command osm-controller is the control plane of one mesh: it watches workloads and policies, serves their configuration to
+// sidecars over xDS, and validates policies at admission.
+//
+// Flags and what the API server says flow in; xDS, webhook answers, conditions of policies, health and metrics flow out.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/version"
+)
+
+// options are the flags.
+type options struct {
+	mesh, namespace, trustDomain, revision string
+	logLevel                               string
+	caDir, webhookCertDir                  string
+	key                                    certificate.KeySpec
+}
+
+func main() {
+	if err := command().ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
+		fmt.Fprintln(os.Stderr, "Error:", err)
+		os.Exit(1)
+	}
+}
+
+func command() *cobra.Command {
+	var o options
+	cmd := &cobra.Command{
+		Use:           "osm-controller",
+		Short:         "The control plane of a service mesh",
+		Version:       version.Version,
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), o) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.mesh, "mesh-name", names.DefaultMesh, "name of the mesh; namespaces with this label value belong to it")
+	flags.StringVar(&o.namespace, "osm-namespace", names.DefaultNamespace, "namespace of the control plane and its MeshConfig")
+	flags.StringVar(&o.trustDomain, "trust-domain", names.DefaultTrustDomain, "suffix of workload principals")
+	flags.StringVar(&o.revision, "revision", "", "name of the MeshRevision this process is part of")
+	flags.StringVar(&o.logLevel, "log-level", "info", "log level until the MeshConfig is read")
+	flags.StringVar(&o.caDir, "ca-dir", "/etc/osm/ca", "directory with ca.crt and private.key")
+	flags.StringVar(&o.webhookCertDir, "webhook-cert-dir", "/etc/osm/webhook", "directory with tls.crt and tls.key of the validating webhook")
+	flags.StringVar((*string)(&o.key.Algorithm), "cert-key-algorithm", string(certificate.ECDSA), "kind of workload keys: ECDSA or RSA")
+	flags.IntVar(&o.key.Bits, "cert-key-size", 0, "size of workload keys in bits; 0 means the default of the kind")
+	return cmd
+}

@@ -1,0 +1,21 @@
+package config
+
+import (
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// Source is the MeshConfig named osm-mesh-config; listener hears of every version of it. Other MeshConfigs do not count.
+func Source(listener func(*configv1alpha2.MeshConfig)) controlplane.Source {
+	convert := func(mc *configv1alpha2.MeshConfig) (*catalog.Settings, []ingest.Problem) {
+		if mc.Name != names.MeshConfig {
+			return nil, nil
+		}
+		listener(mc)
+		return ingest.MeshConfig(mc)
+	}
+	return controlplane.SourceOf(catalog.KindSettings, &configv1alpha2.MeshConfig{}, convert)
+}

@@ -1,0 +1,93 @@
+package controlplane
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/go-logr/logr"
+	"k8s.io/client-go/tools/cache"
+	ctrlcache "sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/ingest"
+)
+
+// Sink takes changes without blocking, in order.
+type Sink interface {
+	Apply(changes []catalog.Change)
+}
+
+// Source is one kind of Kubernetes object: what to watch, and how it becomes an entry.
+type Source struct {
+	// Kind of the entries.
+	Kind catalog.Kind
+	// Object is an empty object of the kind to watch.
+	Object client.Object
+	// Ingest makes an entry of an object; nil when the object has no place in the mesh. Problems say what was left out.
+	Ingest func(client.Object) (catalog.Entry, []ingest.Problem)
+}
+
+// Feed watches Sources and hands what they say to a Sink.
+type Feed struct {
+	cache ctrlcache.Cache
+	sink  Sink
+	log   logr.Logger
+}
+
+// NewFeed makes a Feed that reads from cache.
+func NewFeed(cache ctrlcache.Cache, sink Sink, log logr.Logger) *Feed {
+	return &Feed{cache: cache, sink: sink, log: log}
+}
+
+// Watch begins to watch a Source and returns at once. The result says whether every object of the first list has reached
+// the Sink.
+func (f *Feed) Watch(ctx context.Context, source Source) (synced func() bool, err error) {
+	informer, err := f.cache.GetInformer(ctx, source.Object, ctrlcache.BlockUntilSynced(false))
+	if err != nil {
+		return nil, fmt.Errorf("watch %s: %w", source.Kind, err)
+	}
+	registration, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(obj any) { f.set(source, obj) },
+		UpdateFunc: func(_, obj any) { f.set(source, obj) },
+		DeleteFunc: func(obj any) { f.remove(source, obj) },
+	})
+	if err != nil {
+		return nil, fmt.Errorf("watch %s: %w", source.Kind, err)
+	}
+	return registration.HasSynced, nil
+}
+
+func (f *Feed) set(source Source, obj any) {
+	object, ok := obj.(client.Object)
+	if !ok {
+		return
+	}
+	entry, problems := source.Ingest(object)
+	for _, problem := range problems {
+		f.log.V(1).Info("left out", "kind", source.Kind, "namespace", object.GetNamespace(), "name", object.GetName(),
+			"reason", problem.Reason, "message", problem.Message)
+	}
+	f.sink.Apply([]catalog.Change{{Ref: ref(source.Kind, object), Entry: entry}})
+}
+
+func (f *Feed) remove(source Source, obj any) {
+	if unknown, ok := obj.(cache.DeletedFinalStateUnknown); ok {
+		obj = unknown.Obj
+	}
+	if object, ok := obj.(client.Object); ok {
+		f.sink.Apply([]catalog.Change{{Ref: ref(source.Kind, object)}})
+	}
+}
+
+// ref names the entry of an object as the entries name themselves.
+func ref(kind catalog.Kind, object client.Object) catalog.Ref {
+	switch kind {
+	case catalog.KindNamespace:
+		return catalog.Ref{Kind: kind, Name: catalog.Name{Namespace: object.GetName()}}
+	case catalog.KindSettings:
+		return catalog.Ref{Kind: kind}
+	default:
+		return catalog.Ref{Kind: kind, Name: catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()}}
+	}
+}

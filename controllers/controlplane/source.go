@@ -1,0 +1,51 @@
+package controlplane
+
+import (
+	"fmt"
+	"reflect"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/ingest"
+)
+
+// SourceOf makes a Source of a typed ingest function. A nil entry means that the object has no place in the mesh.
+func SourceOf[T client.Object, E interface {
+	comparable
+	catalog.Entry
+}](kind catalog.Kind, object T, convert func(T) (E, []ingest.Problem)) Source {
+	return Source{
+		Kind:   kind,
+		Object: object,
+		Ingest: func(obj client.Object) (catalog.Entry, []ingest.Problem) {
+			typed, ok := obj.(T)
+			if !ok {
+				return nil, nil
+			}
+			entry, problems := convert(typed)
+			var none E
+			if entry == none {
+				return nil, problems
+			}
+			return entry, problems
+		},
+	}
+}
+
+// Typed converts an object read as a plain map to the type of empty; an unstructured empty leaves it as it is.
+func Typed(object *unstructured.Unstructured, empty client.Object) (client.Object, error) {
+	if _, ok := empty.(*unstructured.Unstructured); ok {
+		return object, nil
+	}
+	typed, ok := reflect.New(reflect.TypeOf(empty).Elem()).Interface().(client.Object)
+	if !ok {
+		return nil, fmt.Errorf("%T is not an API object", empty)
+	}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, typed); err != nil {
+		return nil, fmt.Errorf("%s %s/%s: %w", object.GetKind(), object.GetNamespace(), object.GetName(), err)
+	}
+	return typed, nil
+}

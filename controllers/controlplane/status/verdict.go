@@ -1,0 +1,41 @@
+package status
+
+import (
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/openservicemesh/osm-operator/internal/ingest"
+)
+
+// The conditions of policy objects.
+const (
+	// Accepted is True when the whole object is in force. When it is False, the message says which part is not, and why.
+	Accepted = "Accepted"
+	// ResolvedRefs is True when every object that the policy refers to exists.
+	ResolvedRefs = "ResolvedRefs"
+)
+
+// The reasons of conditions, beside those of ingest's problems.
+const (
+	// ReasonAccepted: the object is in force.
+	ReasonAccepted = "Accepted"
+	// ReasonResolvedRefs: every reference leads somewhere.
+	ReasonResolvedRefs = "ResolvedRefs"
+	// ReasonRefNotFound: a referred object does not exist; the rule that refers to it grants nothing.
+	ReasonRefNotFound = "RefNotFound"
+	// ReasonConflicted: an older object speaks about the same thing, and counts.
+	ReasonConflicted = "Conflicted"
+)
+
+// condition makes a condition of problems: none means True.
+func condition(kind, good string, problems []ingest.Problem) metav1.Condition {
+	if len(problems) == 0 {
+		return metav1.Condition{Type: kind, Status: metav1.ConditionTrue, Reason: good, Message: "in force"}
+	}
+	messages := make([]string, len(problems))
+	for i, problem := range problems {
+		messages[i] = problem.Message
+	}
+	return metav1.Condition{Type: kind, Status: metav1.ConditionFalse, Reason: problems[0].Reason, Message: strings.Join(messages, "; ")}
+}

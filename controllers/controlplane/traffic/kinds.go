@@ -1,0 +1,36 @@
+package traffic
+
+import (
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/openservicemesh/osm-operator/controllers/controlplane"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/ingest"
+)
+
+// The SMI kinds in the versions that are stored. They are read as plain maps: one object of an unexpected shape would make
+// the decoding of a whole typed list fail.
+var (
+	TrafficTarget  = schema.GroupVersionKind{Group: "access.smi-spec.io", Version: "v1alpha3", Kind: "TrafficTarget"}
+	HTTPRouteGroup = schema.GroupVersionKind{Group: "specs.smi-spec.io", Version: "v1alpha4", Kind: "HTTPRouteGroup"}
+	TCPRoute       = schema.GroupVersionKind{Group: "specs.smi-spec.io", Version: "v1alpha4", Kind: "TCPRoute"}
+	TrafficSplit   = schema.GroupVersionKind{Group: "split.smi-spec.io", Version: "v1alpha4", Kind: "TrafficSplit"}
+)
+
+// Sources are the SMI kinds.
+func Sources() []controlplane.Source {
+	return []controlplane.Source{
+		controlplane.SourceOf(catalog.KindTrafficTarget, Object(TrafficTarget), ingest.TrafficTarget),
+		controlplane.SourceOf(catalog.KindHTTPRouteGroup, Object(HTTPRouteGroup), ingest.HTTPRouteGroup),
+		controlplane.SourceOf(catalog.KindTCPRoute, Object(TCPRoute), ingest.TCPRoute),
+		controlplane.SourceOf(catalog.KindTrafficSplit, Object(TrafficSplit), ingest.TrafficSplit),
+	}
+}
+
+// Object is an empty object of a kind.
+func Object(kind schema.GroupVersionKind) *unstructured.Unstructured {
+	u := &unstructured.Unstructured{}
+	u.SetGroupVersionKind(kind)
+	return u
+}

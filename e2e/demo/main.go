@@ -1,0 +1,36 @@
+// Command demo shows the mesh at its main job on a bare machine: a cluster, the operator, one Mesh, the bookstore, and a
+// table of who called whom and which policy decided.
+//
+// The word up, report or down flows in; progress, a table and what to try next flow out.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := &cobra.Command{Use: "demo", SilenceUsage: true, SilenceErrors: true}
+	root.AddCommand(
+		&cobra.Command{Use: "up", Short: "bring everything up and show the table", Args: cobra.NoArgs, RunE: run(up)},
+		&cobra.Command{Use: "report", Short: "show the table again", Args: cobra.NoArgs, RunE: run(reportAgain)},
+		&cobra.Command{Use: "down", Short: "remove everything again", Args: cobra.NoArgs, RunE: run(down)},
+	)
+	if err := root.ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "Error:", err)
+		os.Exit(1)
+	}
+}
+
+func run(f func(context.Context, *progress) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, _ []string) error {
+		return f(cmd.Context(), newProgress(cmd.OutOrStdout()))
+	}
+}

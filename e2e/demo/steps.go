@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/e2e/lab"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// How long single steps may take on a slow machine.
+const (
+	meshLimit      = 5 * time.Minute
+	workloadsLimit = 5 * time.Minute
+	trafficLimit   = 2 * time.Minute
+)
+
+// up is the whole demo. Each step can be done again without harm, so a second run is quick.
+func up(ctx context.Context, p *progress) error {
+	p.step("cluster")
+	cluster, err := lab.Start(ctx, p.out)
+	if err != nil {
+		return err
+	}
+	p.step("images")
+	if err := cluster.BuildImages(ctx, p.out); err != nil {
+		return err
+	}
+	p.step("operator: kubectl apply -f dist/install.yaml")
+	if err := cluster.InstallOperator(ctx, workloadsLimit); err != nil {
+		return err
+	}
+	p.step("mesh: kubectl apply -f config/samples/operator_v1alpha1_mesh.yaml")
+	if err := cluster.ApplyFile(ctx, "config", "samples", "operator_v1alpha1_mesh.yaml"); err != nil {
+		return err
+	}
+	if err := cluster.MeshReady(ctx, names.DefaultMesh, meshLimit); err != nil {
+		return err
+	}
+	p.step("mesh is Ready; bookstore: kubectl apply -k config/samples/bookstore")
+	if err := cluster.ApplyFolder(ctx, "config", "samples", "bookstore"); err != nil {
+		return err
+	}
+	if err := cluster.Available(ctx, workloadsLimit, namespaces...); err != nil {
+		return err
+	}
+	p.step("bookstore is ready; watching its traffic")
+	if err := show(ctx, p, cluster); err != nil {
+		return err
+	}
+	return advise(p, cluster)
+}
+
+func reportAgain(ctx context.Context, p *progress) error {
+	repository, err := lab.FindRepository()
+	if err != nil {
+		return err
+	}
+	cluster, err := lab.Connect(ctx, repository)
+	if err != nil {
+		return err
+	}
+	return show(ctx, p, cluster)
+}
+
+// down removes the cluster; with CLUSTER=current, what the demo put into it.
+func down(ctx context.Context, p *progress) error {
+	repository, err := lab.FindRepository()
+	if err != nil {
+		return err
+	}
+	if !lab.IsCurrent() {
+		return repository.Tool(ctx, p.out, "./cluster", "down")
+	}
+	cluster, err := lab.Connect(ctx, repository)
+	if err != nil {
+		return err
+	}
+	p.step("bookstore")
+	if _, err := cluster.Kubectl(ctx, "delete", "--ignore-not-found", "-k", repository.Path("config", "samples", "bookstore")); err != nil {
+		return err
+	}
+	p.step("mesh")
+	if _, err := cluster.Kubectl(ctx, "delete", "--ignore-not-found", "mesh", names.DefaultMesh); err != nil {
+		return err
+	}
+	p.step("operator")
+	return cluster.UninstallOperator(ctx)
+}
+
+func advise(p *progress, cluster *lab.Cluster) error {
+	p.say(`
+Go on from here:
+
+  export KUBECONFIG=%s PATH=%s:$PATH
+
+  the pages        kubectl port-forward -n bookbuyer deploy/bookbuyer 8080:14001      http://localhost:8080
+                   kubectl port-forward -n bookthief deploy/bookthief 8083:14001      http://localhost:8083
+                   kubectl port-forward -n bookstore deploy/bookstore-v1 8084:14001   http://localhost:8084
+  let the thief in kubectl apply -f config/samples/bookstore/extras/allow-bookthief.yaml
+  move the split   kubectl edit trafficsplit -n bookstore bookstore-split
+  no policies      kubectl patch meshconfig -n osm-system osm-mesh-config --type merge -p '{"spec":{"traffic":{"enablePermissiveTrafficPolicyMode":true}}}'
+  the table again  go run ./e2e/demo report
+  remove it all    make demo-down`, cluster.Kubeconfig, cluster.Tools())
+	return nil
+}

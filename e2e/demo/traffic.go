@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/e2e/lab"
+	"github.com/openservicemesh/osm-operator/internal/demo"
+)
+
+var namespaces = []string{"bookwarehouse", "bookstore", "bookbuyer", "bookthief"}
+
+// enough is how many books the buyer must have got before the split is worth printing.
+const enough = 40
+
+// counters are what the programs of the demo counted.
+type counters struct {
+	buyer, thief demo.Counters
+	stores       map[string]demo.StoreCounters
+	warehouse    demo.WarehouseCounters
+}
+
+// observe waits until there was enough traffic, and returns the counts.
+func observe(ctx context.Context, cluster *lab.Cluster) (*counters, error) {
+	result := &counters{}
+	err := lab.Until(ctx, trafficLimit, "traffic of the bookstore", func(ctx context.Context) (bool, string, error) {
+		now, err := read(ctx, cluster)
+		if err != nil {
+			return false, "", err
+		}
+		*result = *now
+		saw := fmt.Sprintf("bookbuyer %v, bookthief %v, bookwarehouse %d books", now.buyer.Outcomes, now.thief.Outcomes, now.warehouse.Total)
+		return now.buyer.Outcomes["200"] >= enough && now.thief.Requests > 0 && now.warehouse.Total > 0, saw, nil
+	})
+	return result, err
+}
+
+func read(ctx context.Context, cluster *lab.Cluster) (*counters, error) {
+	now := &counters{stores: map[string]demo.StoreCounters{}}
+	if err := fetch(ctx, cluster, "bookbuyer", "bookbuyer", &now.buyer); err != nil {
+		return nil, err
+	}
+	if err := fetch(ctx, cluster, "bookthief", "bookthief", &now.thief); err != nil {
+		return nil, err
+	}
+	for _, version := range []string{"v1", "v2"} {
+		var store demo.StoreCounters
+		if err := fetchLabelled(ctx, cluster, "bookstore", "version", version, &store); err != nil {
+			return nil, err
+		}
+		now.stores["bookstore-"+version] = store
+	}
+	return now, fetch(ctx, cluster, "bookwarehouse", "bookwarehouse", &now.warehouse)
+}
+
+func fetch(ctx context.Context, cluster *lab.Cluster, namespace, app string, into any) error {
+	return fetchLabelled(ctx, cluster, namespace, "app", app, into)
+}
+
+// fetchLabelled reads /counters of a pod as a user would, through a forwarded port.
+func fetchLabelled(ctx context.Context, cluster *lab.Cluster, namespace, label, value string, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	pod, err := cluster.Pod(ctx, namespace, label, value)
+	if err != nil {
+		return err
+	}
+	address, err := cluster.Forward(ctx, namespace, pod.Name, demo.Port)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/counters", nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
+		return fmt.Errorf("counters of %s/%s: %w", namespace, pod.Name, err)
+	}
+	return nil
+}

@@ -1,0 +1,45 @@
+package logging
+
+import (
+	"github.com/go-logr/logr"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	ctrlzap "sigs.k8s.io/controller-runtime/pkg/log/zap"
+)
+
+// Logger writes JSON lines. The zero value is not usable; make one with New.
+type Logger struct {
+	logr.Logger
+	level zap.AtomicLevel
+}
+
+// New makes a Logger at a level named as in MeshConfig's spec.observability.osmLogLevel.
+func New(level string) *Logger {
+	atomic := zap.NewAtomicLevelAt(parse(level))
+	return &Logger{Logger: ctrlzap.New(ctrlzap.Level(&atomic), ctrlzap.JSONEncoder()), level: atomic}
+}
+
+// SetLevel changes the level at once.
+func (l *Logger) SetLevel(level string) { l.level.SetLevel(parse(level)) }
+
+// parse understands OSM's levels; a word that is none of them means info, as in OSM.
+func parse(level string) zapcore.Level {
+	switch level {
+	case "trace":
+		return zapcore.Level(-2)
+	case "debug":
+		return zapcore.DebugLevel
+	case "warn":
+		return zapcore.WarnLevel
+	case "error":
+		return zapcore.ErrorLevel
+	case "fatal":
+		return zapcore.FatalLevel
+	case "panic":
+		return zapcore.PanicLevel
+	case "disabled":
+		return zapcore.FatalLevel + 1
+	default:
+		return zapcore.InfoLevel
+	}
+}
