@@ -17,8 +17,8 @@ import (
 // +kubebuilder:printcolumn:name="Namespace",type=string,JSONPath=`.status.namespace`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 53 && !self.metadata.name.contains('.')",messageExpression="'metadata.name \"' + self.metadata.name + '\" cannot name a mesh: it is the value of the namespace label openservicemesh.io/monitored-by and part of other names, so use at most 53 characters and no dots'"
-// +kubebuilder:validation:XValidation:rule="self.?spec.?namespace.orValue('osm-system') == oldSelf.?spec.?namespace.orValue('osm-system')",messageExpression="'spec.namespace cannot change, this mesh lives in ' + oldSelf.?spec.?namespace.orValue('osm-system') + ': delete the Mesh and create it again to move it'"
-// +kubebuilder:validation:XValidation:rule="self.?spec.?certificates.?trustDomain.orValue('cluster.local') == oldSelf.?spec.?certificates.?trustDomain.orValue('cluster.local')",messageExpression="'spec.certificates.trustDomain cannot change, every identity of this mesh ends in ' + oldSelf.?spec.?certificates.?trustDomain.orValue('cluster.local') + ': delete the Mesh and create it again to use another one'"
+// +kubebuilder:validation:XValidation:rule="(has(self.spec) && has(self.spec.__namespace__) ? self.spec.__namespace__ : 'osm-system') == (has(oldSelf.spec) && has(oldSelf.spec.__namespace__) ? oldSelf.spec.__namespace__ : 'osm-system')",messageExpression="'spec.namespace cannot change, this mesh lives in ' + (has(oldSelf.spec) && has(oldSelf.spec.__namespace__) ? oldSelf.spec.__namespace__ : 'osm-system') + ': delete the Mesh and create it again to move it'"
+// +kubebuilder:validation:XValidation:rule="(has(self.spec) && has(self.spec.certificates) && has(self.spec.certificates.trustDomain) ? self.spec.certificates.trustDomain : 'cluster.local') == (has(oldSelf.spec) && has(oldSelf.spec.certificates) && has(oldSelf.spec.certificates.trustDomain) ? oldSelf.spec.certificates.trustDomain : 'cluster.local')",messageExpression="'spec.certificates.trustDomain cannot change, every identity of this mesh ends in ' + (has(oldSelf.spec) && has(oldSelf.spec.certificates) && has(oldSelf.spec.certificates.trustDomain) ? oldSelf.spec.certificates.trustDomain : 'cluster.local') + ': delete the Mesh and create it again to use another one'"
 type Mesh struct {
 	metav1.TypeMeta `json:",inline"`
 	// +optional
@@ -146,7 +146,7 @@ type CertificatesSpec struct {
 
 // KeySpec is the kind and size of the private keys of workloads.
 //
-// +kubebuilder:validation:XValidation:rule="!has(self.size) || (self.?algorithm.orValue('ECDSA') == 'RSA' ? self.size in [2048, 3072, 4096] : self.size in [256, 384])",messageExpression="'spec.certificates.key.size ' + string(self.size) + ' does not fit the algorithm ' + self.?algorithm.orValue('ECDSA') + ': use 256 or 384 with ECDSA, and 2048, 3072 or 4096 with RSA'"
+// +kubebuilder:validation:XValidation:rule="!has(self.size) || ((has(self.algorithm) ? self.algorithm : 'ECDSA') == 'RSA' ? self.size in [2048, 3072, 4096] : self.size in [256, 384])",messageExpression="'spec.certificates.key.size %d does not fit the algorithm %s: use 256 or 384 with ECDSA, and 2048, 3072 or 4096 with RSA'.format([self.size, has(self.algorithm) ? self.algorithm : 'ECDSA'])"
 type KeySpec struct {
 	// algorithm is ECDSA or RSA. Default: ECDSA.
 	// +optional

@@ -1,0 +1,74 @@
+package crd_test
+
+import (
+	"io/fs"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/util/sets"
+
+	"github.com/openservicemesh/osm-operator/config/crd"
+)
+
+// maxSize keeps definitions small enough for an annotation with all of their content, which some tools write.
+const maxSize = 200 << 10
+
+func TestDefinitionsAreSmall(t *testing.T) {
+	for name, files := range map[string]fs.FS{"bases": crd.Own, "smi": crd.SMI} {
+		for i, content := range contents(t, files) {
+			if len(content) > maxSize {
+				t.Errorf("file %d of %s has %d bytes, at most %d are allowed", i, name, len(content), maxSize)
+			}
+		}
+	}
+}
+
+func TestDefinitionsServeWhatUsersHave(t *testing.T) {
+	want := map[string]sets.Set[string]{
+		"meshes.operator.openservicemesh.io":        sets.New("v1alpha1"),
+		"meshrevisions.operator.openservicemesh.io": sets.New("v1alpha1"),
+		"meshconfigs.config.openservicemesh.io":     sets.New("v1alpha2"),
+		"traffictargets.access.smi-spec.io":         sets.New("v1alpha3"),
+		"httproutegroups.specs.smi-spec.io":         sets.New("v1alpha4"),
+		"tcproutes.specs.smi-spec.io":               sets.New("v1alpha4"),
+		"trafficsplits.split.smi-spec.io":           sets.New("v1alpha2", "v1alpha4"),
+	}
+	got := map[string]sets.Set[string]{}
+	for _, definition := range definitions(t, crd.Own, crd.SMI) {
+		served := sets.New[string]()
+		for _, version := range definition.Spec.Versions {
+			if version.Served {
+				served.Insert(version.Name)
+			}
+			if version.Subresources == nil || version.Subresources.Status == nil {
+				t.Errorf("%s %s has no status", definition.Name, version.Name)
+			}
+		}
+		got[definition.Name] = served
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("served versions (-want +got):\n%s", diff)
+	}
+}
+
+// TestVersionsOfTrafficSplitAgree makes sure that a write in one version never prunes a field of the other: nothing
+// converts between them.
+func TestVersionsOfTrafficSplitAgree(t *testing.T) {
+	for _, definition := range definitions(t, crd.SMI) {
+		if definition.Name == "trafficsplits.split.smi-spec.io" {
+			if diff := cmp.Diff(definition.Spec.Versions[0].Schema, definition.Spec.Versions[1].Schema); diff != "" {
+				t.Errorf("the schemas differ:\n%s", diff)
+			}
+			return
+		}
+	}
+	t.Error("there is no definition of TrafficSplit")
+}
+
+func TestSMIDefinitionsCarryTheLabel(t *testing.T) {
+	for _, definition := range definitions(t, crd.SMI) {
+		if got := definition.Labels["app.kubernetes.io/name"]; got != "openservicemesh.io" {
+			t.Errorf("the label app.kubernetes.io/name of %s is %q, want openservicemesh.io", definition.Name, got)
+		}
+	}
+}

@@ -1,0 +1,85 @@
+package crd_test
+
+import (
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// mesh is a Mesh in YAML; the spec is one line in flow style.
+func mesh(name, spec string) string {
+	return "{apiVersion: operator.openservicemesh.io/v1alpha1, kind: Mesh, metadata: {name: " + name + "}, spec: " + spec + "}"
+}
+
+const completeMesh = `
+  namespace: osm-system
+  version: v0.1.0
+  controlPlane: {replicas: 3, logLevel: debug, resources: {requests: {cpu: 100m}}}
+  sidecar: {image: "example.com/envoy:v1", logLevel: "off", resources: {limits: {memory: 64Mi}}}
+  traffic: {permissive: false, egress: true}
+  certificates: {trustDomain: mesh.example.com, serviceCertificateDuration: 1h30m, key: {algorithm: RSA, size: 3072}}
+`
+
+func testMesh(t *testing.T, c client.Client) {
+	const head = "apiVersion: operator.openservicemesh.io/v1alpha1\nkind: Mesh\nmetadata: {name: osm}\n"
+	checkCreations(t, c, []creation{
+		{"without a spec", head, ""},
+		{"with an empty spec", mesh("osm", "{}"), ""},
+		{"with every field", head + "spec:" + completeMesh, ""},
+		{"with an unknown field", mesh("osm", "{mode: Plan}"), `unknown field "spec.mode"`},
+		{"name of the greatest length", mesh(strings.Repeat("m", 53), "{}"), ""},
+		{"name too long", mesh(strings.Repeat("m", 54), "{}"), "cannot name a mesh: it is the value of the namespace label openservicemesh.io/monitored-by"},
+		{"name with a dot", mesh("my.mesh", "{}"), `metadata.name "my.mesh" cannot name a mesh`},
+		{"namespace that is no name", mesh("osm", "{namespace: OSM}"), `spec.namespace "OSM" is not a namespace name: use lowercase letters, digits and dashes`},
+		{"namespace of Kubernetes", mesh("osm", "{namespace: kube-system}"), "spec.namespace kube-system belongs to Kubernetes: give the mesh a namespace of its own"},
+		{"version with a suffix", mesh("osm", "{version: v0.2.0-rc.1}"), ""},
+		{"version without the v", mesh("osm", "{version: 0.1.0}"), `spec.version "0.1.0" is not a version: write v and three numbers, for example v0.1.0`},
+		{"no replicas", mesh("osm", "{controlPlane: {replicas: 0}}"), "should be greater than or equal to 1"},
+		{"unknown log level", mesh("osm", "{controlPlane: {logLevel: loud}}"), `Unsupported value: "loud"`},
+		{"trust domain that is no name", mesh("osm", "{certificates: {trustDomain: Cluster.Local}}"), `"Cluster.Local" is not a trust domain: write a lowercase DNS name`},
+		{"duration that is none", mesh("osm", "{certificates: {serviceCertificateDuration: 24x}}"), `spec.certificates.serviceCertificateDuration "24x" is not a duration: write a number with a unit, for example 24h or 90m`},
+		{"shortest duration", mesh("osm", "{certificates: {serviceCertificateDuration: 60s}}"), ""},
+		{"duration too short", mesh("osm", "{certificates: {serviceCertificateDuration: 59s}}"), "serviceCertificateDuration 59s is too short: certificates must be valid for at least 1m"},
+		{"size of the default algorithm", mesh("osm", "{certificates: {key: {size: 384}}}"), ""},
+		{"ECDSA with a size of RSA", mesh("osm", "{certificates: {key: {size: 2048}}}"), "size 2048 does not fit the algorithm ECDSA: use 256 or 384 with ECDSA, and 2048, 3072 or 4096 with RSA"},
+		{"RSA with a size of ECDSA", mesh("osm", "{certificates: {key: {algorithm: RSA, size: 256}}}"), "size 256 does not fit the algorithm RSA"},
+		{"unknown algorithm", mesh("osm", "{certificates: {key: {algorithm: Ed25519}}}"), `Unsupported value: "Ed25519"`},
+	})
+	checkChanges(t, c, []change{
+		{"the default namespace becomes explicit", mesh("osm", "{}"), map[string]any{"spec.namespace": "osm-system"}, ""},
+		{"the spec goes and the namespace was the default", mesh("osm", "{namespace: osm-system}"), map[string]any{"spec": nil}, ""},
+		{"another namespace", mesh("osm", "{}"), map[string]any{"spec.namespace": "mesh"}, "spec.namespace cannot change, this mesh lives in osm-system: delete the Mesh and create it again to move it"},
+		{"the namespace goes", mesh("osm", "{namespace: mesh}"), map[string]any{"spec.namespace": nil}, "spec.namespace cannot change, this mesh lives in mesh"},
+		{"the default trust domain becomes explicit", mesh("osm", "{}"), map[string]any{"spec.certificates.trustDomain": "cluster.local"}, ""},
+		{"another trust domain", mesh("osm", "{certificates: {trustDomain: a.example}}"), map[string]any{"spec.certificates.trustDomain": "b.example"}, "spec.certificates.trustDomain cannot change, every identity of this mesh ends in a.example"},
+		{"another version", mesh("osm", "{version: v0.1.0}"), map[string]any{"spec.version": "v0.2.0"}, ""},
+	})
+}
+
+func testMeshRevision(t *testing.T, c client.Client) {
+	const revision = `
+apiVersion: operator.openservicemesh.io/v1alpha1
+kind: MeshRevision
+metadata: {name: osm-v0-1-0}
+spec:
+  mesh: osm
+  version: v0.1.0
+  namespace: osm-system
+  trustDomain: cluster.local
+  controlPlane: {replicas: 2}
+  images: {controller: controller:v1, injector: injector:v1, init: init:v1, sidecar: envoy:v1}
+`
+	checkCreations(t, c, []creation{
+		{"complete", revision, ""},
+		{"without images", strings.ReplaceAll(revision, "images:", "#"), "spec.images: Required value"},
+	})
+	checkChanges(t, c, []change{
+		{"more replicas", revision, map[string]any{"spec.controlPlane.replicas": int64(3)}, ""},
+		{"another image", revision, map[string]any{"spec.images.sidecar": "envoy:v2"}, ""},
+		{"another mesh", revision, map[string]any{"spec.mesh": "b"}, "spec.mesh cannot change: a revision belongs to one Mesh for ever"},
+		{"another version", revision, map[string]any{"spec.version": "v0.2.0"}, "spec.version cannot change: set spec.version of the Mesh"},
+		{"another namespace", revision, map[string]any{"spec.namespace": "b"}, "spec.namespace cannot change"},
+		{"another trust domain", revision, map[string]any{"spec.trustDomain": "b"}, "spec.trustDomain cannot change"},
+	})
+}

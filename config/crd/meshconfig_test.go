@@ -1,0 +1,111 @@
+package crd_test
+
+import (
+	"fmt"
+	"testing"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// meshConfig is a MeshConfig in YAML; the spec is one line in flow style.
+func meshConfig(spec string) string {
+	return "{apiVersion: config.openservicemesh.io/v1alpha2, kind: MeshConfig, metadata: {name: osm-mesh-config, namespace: in-mesh}, spec: " + spec + "}"
+}
+
+// completeMeshConfig sets every field that Open Service Mesh knew.
+const completeMeshConfig = `
+apiVersion: config.openservicemesh.io/v1alpha2
+kind: MeshConfig
+metadata: {name: osm-mesh-config, namespace: in-mesh}
+spec:
+  sidecar:
+    enablePrivilegedInitContainer: false
+    logLevel: error
+    envoyImage: e
+    envoyWindowsImage: w
+    initContainerImage: i
+    maxDataPlaneConnections: 0
+    configResyncInterval: 0s
+    resources: {limits: {cpu: 1}, requests: {memory: 64Mi}}
+    tlsMinProtocolVersion: TLSv1_2
+    tlsMaxProtocolVersion: TLSv1_3
+    cipherSuites: [ECDHE-ECDSA-AES128-GCM-SHA256]
+    ecdhCurves: [P-256]
+    localProxyMode: PodIP
+  traffic:
+    enableEgress: true
+    outboundIPRangeExclusionList: [1.2.3.4/32]
+    outboundIPRangeInclusionList: [10.0.0.0/8]
+    outboundPortExclusionList: [6379]
+    inboundPortExclusionList: [5432]
+    networkInterfaceExclusionList: [eth1]
+    enablePermissiveTrafficPolicyMode: true
+    inboundExternalAuthorization:
+      enable: false
+      address: authz.example.com
+      port: 9191
+      statPrefix: inboundExtAuthz
+      timeout: 1s
+      failureModeAllow: false
+  observability:
+    osmLogLevel: info
+    enableDebugServer: false
+    tracing: {enable: false, address: jaeger, port: 9411, endpoint: /api/v2/spans}
+  certificate:
+    serviceCertValidityDuration: 24h
+    certKeyBitSize: 2048
+    ingressGateway:
+      subjectAltNames: [gateway.ingress.cluster.local]
+      validityDuration: 24h
+      secret: {name: gateway, namespace: ingress}
+  featureFlags:
+    enableWASMStats: true
+    enableEgressPolicy: true
+    enableSnapshotCacheMode: false
+    enableAsyncProxyServiceMapping: false
+    enableIngressBackendPolicy: true
+    enableEnvoyActiveHealthChecks: false
+    enableRetryPolicy: false
+    enableMulticlusterMode: false
+`
+
+func testMeshConfig(t *testing.T, c client.Client) {
+	const unit = "is not a duration: write a number with a unit, for example 24h or 90m"
+	certificate := func(duration string) string {
+		return meshConfig("{certificate: {serviceCertValidityDuration: \"" + duration + "\", certKeyBitSize: 2048}}")
+	}
+	cases := []creation{
+		{"with every field of Open Service Mesh", completeMeshConfig, ""},
+		{"with an empty spec", meshConfig("{}"), ""},
+		{"with an unknown field", meshConfig("{traffic: {useHTTPSIngress: true}}"), `unknown field "spec.traffic.useHTTPSIngress"`},
+		{"log level off", meshConfig(`{sidecar: {logLevel: "off"}}`), ""},
+		{"log level off without quotes", meshConfig("{sidecar: {logLevel: off}}"), "spec.sidecar.logLevel"},
+		{"unknown TLS version", meshConfig("{sidecar: {tlsMinProtocolVersion: TLSv1_4}}"), `Unsupported value: "TLSv1_4"`},
+		{"unknown proxy mode", meshConfig("{sidecar: {localProxyMode: NodeIP}}"), `Unsupported value: "NodeIP"`},
+		{"certificate without key size", meshConfig("{certificate: {serviceCertValidityDuration: 24h}}"), "spec.certificate.certKeyBitSize: Required value"},
+		{"certificate without duration", meshConfig("{certificate: {certKeyBitSize: 2048}}"), "spec.certificate.serviceCertValidityDuration: Required value"},
+		{"certificate for no time", certificate("0s"), "spec.certificate.serviceCertValidityDuration is 0s, so every certificate would have ended before its first use"},
+		{"port 0 of tracing", meshConfig("{observability: {tracing: {port: 0}}}"), "should be greater than or equal to 1"},
+		{"port out of range", meshConfig("{traffic: {outboundPortExclusionList: [65536]}}"), "should be less than or equal to 65535"},
+		{"gateway without names", meshConfig("{certificate: {serviceCertValidityDuration: 24h, certKeyBitSize: 2048, ingressGateway: {subjectAltNames: []}}}"), "should have at least 1 items"},
+		{"resync that is no duration", meshConfig("{sidecar: {configResyncInterval: often}}"), `spec.sidecar.configResyncInterval "often" ` + unit},
+		{"timeout that is no duration", meshConfig("{traffic: {inboundExternalAuthorization: {timeout: 1sec}}}"), `spec.traffic.inboundExternalAuthorization.timeout "1sec" ` + unit},
+		{"absent duration written as empty", meshConfig(`{sidecar: {configResyncInterval: ""}}`), ""},
+	}
+	for _, duration := range []string{"24h", "1h30m", "1.5h", "90m", "300ms", "+5m"} {
+		cases = append(cases, creation{"duration " + duration, certificate(duration), ""})
+	}
+	for _, duration := range []string{"24x", "24", "h", "-1h", "1h 30m", ""} {
+		cases = append(cases, creation{"duration " + duration, certificate(duration), fmt.Sprintf("spec.certificate.serviceCertValidityDuration %q %s", duration, unit)})
+	}
+	for _, field := range []string{"outboundIPRangeExclusionList", "outboundIPRangeInclusionList"} {
+		for _, cidr := range []string{"0.0.0.0/0", "255.255.255.255/32", "::/0", "2001:db8::/32", "fd00::1/128"} {
+			cases = append(cases, creation{field + " " + cidr, meshConfig("{traffic: {" + field + `: ["` + cidr + `"]}}`), ""})
+		}
+		for _, cidr := range []string{"10.0.0.1", "10.0.0.0/33", "256.0.0.0/8", "10.0.0/8", "fd00::/129", "example.com/24", ""} {
+			refusal := fmt.Sprintf("spec.traffic.%s has %q, which is not an IP range: write an address and a prefix length", field, cidr)
+			cases = append(cases, creation{field + " " + cidr, meshConfig("{traffic: {" + field + `: ["` + cidr + `"]}}`), refusal})
+		}
+	}
+	checkCreations(t, c, cases)
+}

@@ -1,0 +1,68 @@
+package crd_test
+
+import (
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// namespaces are one that is part of a mesh, one that is not, and one that is and wants to be ignored.
+func namespaces() []*unstructured.Unstructured {
+	namespace := func(name string, labels map[string]string) *unstructured.Unstructured {
+		object := &unstructured.Unstructured{}
+		object.SetAPIVersion("v1")
+		object.SetKind("Namespace")
+		object.SetName(name)
+		object.SetLabels(labels)
+		return object
+	}
+	return []*unstructured.Unstructured{
+		namespace("in-mesh", map[string]string{"openservicemesh.io/monitored-by": "osm"}),
+		namespace("no-mesh", nil),
+		namespace("ignored", map[string]string{"openservicemesh.io/monitored-by": "osm", "openservicemesh.io/ignore": "true"}),
+	}
+}
+
+// destination is the spec of a TrafficTarget whose destination is in the namespace.
+func destination(namespace string) string {
+	return "{destination: {kind: ServiceAccount, name: a, namespace: " + namespace + "}}"
+}
+
+func testPolicies(t *testing.T, c client.Client) {
+	// Stored before the policy acts.
+	old := parse(t, trafficTarget("in-mesh", destination("elsewhere")))
+	old.SetName("old")
+	old.SetFinalizers([]string{"example.com/cleanup"})
+	create(t, c, old)
+
+	installPolicies(t, c, parse(t, trafficTarget("in-mesh", destination("elsewhere"))))
+	const sentence = `, but this TrafficTarget is in the namespace "in-mesh": only the namespace of the destination may allow calls to it`
+	checkCreations(t, c, []creation{
+		{"same namespace", trafficTarget("in-mesh", destination("in-mesh")), ""},
+		{"other namespace", trafficTarget("in-mesh", destination("elsewhere")), `spec.destination.namespace is "elsewhere"` + sentence},
+		{"no namespace", trafficTarget("in-mesh", "{destination: {kind: ServiceAccount, name: a}}"), `spec.destination.namespace is ""` + sentence},
+		{"outside a mesh", trafficTarget("no-mesh", destination("elsewhere")), ""},
+		{"in an ignored namespace", trafficTarget("ignored", destination("elsewhere")), ""},
+	})
+	checkChanges(t, c, []change{
+		{"the destination moves", trafficTarget("in-mesh", destination("in-mesh")), map[string]any{"spec.destination.namespace": "elsewhere"}, `spec.destination.namespace is "elsewhere"` + sentence},
+		{"another account", trafficTarget("in-mesh", destination("in-mesh")), map[string]any{"spec.destination.name": "b"}, ""},
+	})
+	t.Run("an object from before can be labelled and deleted", func(t *testing.T) {
+		old.SetLabels(map[string]string{"team": "shop"})
+		if err := c.Update(t.Context(), old); err != nil {
+			t.Errorf("it cannot be labelled: %v", err)
+		}
+		if err := c.Delete(t.Context(), old); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Get(t.Context(), client.ObjectKeyFromObject(old), old); err != nil {
+			t.Fatal(err)
+		}
+		old.SetFinalizers(nil)
+		if err := c.Update(t.Context(), old); err != nil {
+			t.Errorf("it cannot lose its finalizer: %v", err)
+		}
+	})
+}
