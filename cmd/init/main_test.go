@@ -1,0 +1,118 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/openservicemesh/osm-operator/internal/envoy/bootstrap"
+	"github.com/openservicemesh/osm-operator/internal/inject/initconfig"
+	"github.com/openservicemesh/osm-operator/internal/redirect/nstest"
+)
+
+func environment(change map[string]string) func(string) string {
+	values := map[string]string{
+		envPodIP: "10.244.0.7", envPodIPs: "10.244.0.7,fd00::7", envPodName: "bookbuyer-1", envPodNamespace: "bookbuyer",
+		envPodUID: "12ab", envServiceAccount: "buyer",
+	}
+	for name, value := range change {
+		values[name] = value
+	}
+	return func(name string) string { return values[name] }
+}
+
+func arguments(t *testing.T) []string {
+	t.Helper()
+	args, err := initconfig.Arguments(initconfig.Document{Bootstrap: bootstrap.Config{
+		ProxyUUID: "7f7c1f0e", TrustDomain: "cluster.local", XDSHost: "osm-controller.osm-system.svc.cluster.local", XDSPort: 15128,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return args
+}
+
+func testDirs(t *testing.T) bootstrap.Dirs {
+	return bootstrap.Dirs{Config: t.TempDir(), Token: "/token", Trust: "/trust"}
+}
+
+func TestRunPreparesPod(t *testing.T) {
+	ns, dirs := nstest.New(t), testDirs(t)
+	// The second run is what a restarted pod sandbox does.
+	for range 2 {
+		var err error
+		ns.Do(func() { err = run(arguments(t), environment(nil), dirs) })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	rules, err := ns.Output(exec.Command("nft", "list", "table", "inet", "osm"))
+	if err != nil || !strings.Contains(string(rules), "redirect to :15001") {
+		t.Errorf("the pod's traffic is not redirected: %v\n%s", err, rules)
+	}
+	path := filepath.Join(dirs.Config, bootstrap.BootstrapFile)
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"7f7c1f0e.sidecar.buyer.bookbuyer.cluster.local", "cluster: buyer.bookbuyer", "'::'"} {
+		if !strings.Contains(string(content), want) {
+			t.Errorf("%s lacks %s:\n%s", path, want, content)
+		}
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o644 {
+		t.Errorf("%s has mode %v (%v), want one the sidecar's user can read", path, info.Mode(), err)
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	for name, test := range map[string]struct {
+		env  map[string]string
+		dirs bootstrap.Dirs
+		want string
+	}{
+		"no service account": {map[string]string{envServiceAccount: ""}, testDirs(t), "SERVICE_ACCOUNT is empty"},
+		"bad address":        {map[string]string{envPodIPs: "10.0.0.300"}, testDirs(t), `"10.0.0.300", which is not an IP address`},
+		"no volume":          {nil, bootstrap.Dirs{Config: "/does/not/exist", Token: "/t", Trust: "/t"}, "its volume must be mounted"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ns := nstest.New(t)
+			var err error
+			ns.Do(func() { err = run(arguments(t), environment(test.env), test.dirs) })
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error is %v, want one that says %q", err, test.want)
+			}
+			if out, err := ns.Output(exec.Command("nft", "list", "ruleset")); err != nil || len(out) > 0 {
+				t.Errorf("a refused run left rules: %v\n%s", err, out)
+			}
+		})
+	}
+}
+
+// TestRunWithoutCapability is a pod whose platform took NET_ADMIN away.
+func TestRunWithoutCapability(t *testing.T) {
+	ns, dirs := nstest.New(t), testDirs(t)
+	var dropped, err error
+	ns.Do(func() {
+		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+		var data [2]unix.CapUserData
+		if dropped = unix.Capget(&header, &data[0]); dropped != nil {
+			return
+		}
+		data[0].Effective &^= 1 << unix.CAP_NET_ADMIN
+		if dropped = unix.Capset(&header, &data[0]); dropped != nil {
+			return
+		}
+		err = run(arguments(t), environment(nil), dirs)
+	})
+	if dropped != nil {
+		t.Fatal(dropped)
+	}
+	if err == nil || !strings.Contains(err.Error(), "needs the capability NET_ADMIN") {
+		t.Errorf("error is %v, want one that names the capability", err)
+	}
+}
