@@ -21,7 +21,7 @@ func inboundHTTP(routeConfig string) *listenerv3.Filter {
 		HeadersWithUnderscoresAction: corev3.HttpProtocolOptions_REJECT_REQUEST,
 	}
 	hcm.HttpFilters = []*hcmv3.HttpFilter{
-		// Without rules of its own the filter does nothing; each route brings its rules, so that a path which no route
+		// Without rules of its own the filter does nothing; the rules come with a route, so that a path which no route
 		// knows is not found rather than forbidden.
 		httpFilter(httpRBACFilter, &httprbacv3.RBAC{}),
 		httpFilter(routerFilter, &routerv3.Router{}),

@@ -3,21 +3,15 @@ package envoy
 import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
-	httprbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	netrbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/rbac/v3"
-	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/openservicemesh/osm-operator/internal/authz"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
-const (
-	// routePolicy is OSM's name of the one policy of a route.
-	routePolicy = "rbac-for-route"
-	// permissivePolicy is the name of the network policy of a permissive mesh.
-	permissivePolicy = "permissive"
-)
+// permissivePolicy is the name of the network policy of a permissive mesh.
+const permissivePolicy = "permissive"
 
 // networkRBACs says for each inbound chain who may connect. They are resources of their own, not part of the listener, so
 // that a change of policy leaves open connections alone and judges new ones.
@@ -49,18 +43,6 @@ func networkPolicies(rules authz.Rules, trustDomain string) map[string]*rbacv3.P
 	return policies
 }
 
-// routeRBAC says who may use a route; without sources nobody.
-func routeRBAC(route authz.Route, trustDomain string) *anypb.Any {
-	policies := map[string]*rbacv3.Policy{}
-	switch {
-	case route.AnySource:
-		policies[routePolicy] = policy(anyPrincipal())
-	case len(route.Sources) > 0:
-		policies[routePolicy] = policy(principals(route.Sources, trustDomain)...)
-	}
-	return packed(&httprbacv3.RBACPerRoute{Rbac: &httprbacv3.RBAC{Rules: allow(policies)}})
-}
-
 // allow lets in what a policy matches and nothing else; without policies it denies everything.
 func allow(policies map[string]*rbacv3.Policy) *rbacv3.RBAC {
 	return &rbacv3.RBAC{Action: rbacv3.RBAC_ALLOW, Policies: policies}
@@ -68,9 +50,13 @@ func allow(policies map[string]*rbacv3.Policy) *rbacv3.RBAC {
 
 func policy(who ...*rbacv3.Principal) *rbacv3.Policy {
 	return &rbacv3.Policy{
-		Permissions: []*rbacv3.Permission{{Rule: &rbacv3.Permission_Any{Any: true}}},
+		Permissions: []*rbacv3.Permission{anyPermission()},
 		Principals:  who,
 	}
+}
+
+func anyPermission() *rbacv3.Permission {
+	return &rbacv3.Permission{Rule: &rbacv3.Permission_Any{Any: true}}
 }
 
 // principals match names exactly, never as expressions: a service account's name may contain dots.

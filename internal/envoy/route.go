@@ -31,20 +31,18 @@ func routes(s *scope.Scope, inbound []inboundPort) []Resource {
 	return newResources(RouteType, (*routev3.RouteConfiguration).GetName, out)
 }
 
-// inboundRoutes says which requests reach the application, and for whom. The client's Host decides nothing: a client may use
+// inboundRoutes says which requests reach the application, and for whom: what has no route is not found, what has one but is
+// granted to others is forbidden. The client's Host decides nothing: a client may use
 // any name of the Service, that of a pod, or that of a TrafficSplit's root, and may learn of a change later than the server.
 func inboundRoutes(in inboundPort, trustDomain string) *routev3.RouteConfiguration {
 	host := virtualHost("inbound", in.Service, in.ports...)
+	host.TypedPerFilterConfig = map[string]*anypb.Any{httpRBACFilter: requestRBAC(in.Rules.Routes, trustDomain)}
 	if dotSegmentsMatter(in.Rules.Routes) {
 		host.Routes = append(host.Routes, rejectDotSegments())
 	}
 	local := []weighted{{cluster: localClusterName(in.Service, in.TargetPort), weight: 1}}
 	for _, r := range in.Rules.Routes {
-		host.Routes = append(host.Routes, &routev3.Route{
-			Match:                requestMatch(r.Match),
-			Action:               forward(local, nil),
-			TypedPerFilterConfig: map[string]*anypb.Any{httpRBACFilter: routeRBAC(r, trustDomain)},
-		})
+		host.Routes = append(host.Routes, &routev3.Route{Match: requestMatch(r.Match), Action: forward(local, nil)})
 	}
 	return routeConfig(inboundRouteName(in), host)
 }
