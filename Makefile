@@ -75,11 +75,15 @@ cluster-down: ## Stop the local cluster and remove what it left
 	$(HACK) ./cluster down
 
 .PHONY: demo
-demo: ## Run the bookstore in a mesh on the local cluster
+demo: ## Run the bookstore in a mesh on the local cluster, and show who may call whom
 	go run ./e2e/demo up
 
+.PHONY: demo-report
+demo-report: ## Show the bookstore's table again
+	go run ./e2e/demo report
+
 .PHONY: demo-down
-demo-down: ## Remove the bookstore and its mesh
+demo-down: ## Remove the bookstore, its mesh and the cluster
 	go run ./e2e/demo down
 
 ##@ Release

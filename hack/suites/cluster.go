@@ -3,42 +3,22 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"strings"
 	"time"
 )
-
-// clusterVariable is set by those who bring a cluster of their own: with the value "existing" the one that KUBECONFIG
-// names is used, and none is started.
-const clusterVariable = "CLUSTER"
 
 // stopTime is how long stopping the cluster may take.
 const stopTime = 2 * time.Minute
 
-// cluster builds the images, starts the local cluster unless it runs already, and loads them.
+// cluster builds the images and starts the local cluster, unless it runs already. The tests themselves put the images
+// on it. With CLUSTER=current the cluster of the kubeconfig counts as running.
 func (p *preparation) cluster(ctx context.Context) error {
-	if os.Getenv(clusterVariable) == "existing" {
-		return nil
-	}
-	before, err := p.clusterEnv(ctx)
+	_, notRunning := p.hack(ctx, "./cluster", "status")
 	if _, err := p.hack(ctx, "./images"); err != nil {
 		return err
 	}
-	if _, err := p.hack(ctx, "./cluster", "up"); err != nil {
-		return err
-	}
-	p.started = err != nil || before == ""
-	after, err := p.clusterEnv(ctx)
-	if err != nil {
-		return err
-	}
-	p.env = append(p.env, strings.Fields(after)...)
-	return nil
-}
-
-// clusterEnv returns the variables that lead to the running cluster.
-func (p *preparation) clusterEnv(ctx context.Context) (string, error) {
-	return p.hack(ctx, "./cluster", "env")
+	p.started = notRunning != nil
+	_, err := p.hack(ctx, "./cluster", "up")
+	return err
 }
 
 // stop stops the cluster if the preparation started it.

@@ -21,11 +21,11 @@ const (
 	needLinter need = "linter"
 	// needGenerators are the tools that generate files, built.
 	needGenerators need = "generators"
-	// needEnvoy is the real Envoy, named by the variable OSM_ENVOY.
+	// needEnvoy is the real Envoy, named by the variable ENVOY_BIN.
 	needEnvoy need = "envoy"
 	// needAssets is the folder of an API server for tests, named by the variable KUBEBUILDER_ASSETS.
 	needAssets need = "assets"
-	// needCluster is a local cluster with the images loaded, reached with KUBECONFIG.
+	// needCluster is a local cluster, and the images to put on it.
 	needCluster need = "cluster"
 )
 
@@ -79,7 +79,7 @@ func (p *preparation) one(ctx context.Context, n need) error {
 		}
 		return p.variable(ctx, "KUBEBUILDER_ASSETS", "./cluster", "assets")
 	case needEnvoy:
-		return p.variable(ctx, "OSM_ENVOY", "./images", "envoy-path")
+		return p.variable(ctx, "ENVOY_BIN", "./images", "envoy-path")
 	case needAssets:
 		return p.variable(ctx, "KUBEBUILDER_ASSETS", "./cluster", "assets")
 	case needCluster:
