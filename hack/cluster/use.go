@@ -49,7 +49,7 @@ func (t *tool) load(cmd *cobra.Command, archives []string) error {
 			verb = "already there"
 		}
 		for _, image := range result.Images {
-			t.report.Say("%s: %s", verb, image)
+			t.report.Say("%s: %s, %s", verb, image.Tagged, image.Canonical)
 		}
 	}
 	return nil

@@ -13,10 +13,11 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/internal/build"
 )
 
-// Images the node itself needs. The registry host does not exist: they are never pulled, only loaded.
+// Images the node itself needs, and the one that checks it. The registry host does not exist: they are never pulled, only loaded.
 const (
 	PauseImage   = registry + "pause:local"
 	CoreDNSImage = registry + "coredns:local"
+	ProbeImage   = registry + "probe:local"
 
 	registry = "osm-local.invalid/"
 )
@@ -25,31 +26,39 @@ const (
 const (
 	PauseArchive   = "pause.tar"
 	CoreDNSArchive = "coredns.tar"
+	ProbeArchive   = "probe.tar"
 )
 
 // nobody is the user that both images run as.
 const nobody = 65532
 
-// nodeImages is the folder of the archives of the node's own images.
+// nodeImages is the folder of the archives of the images in this package.
 func nodeImages(hack, coredns string) build.Artifact {
-	source := filepath.Join(hack, "pause")
+	sources := []string{filepath.Join(hack, "pause"), filepath.Join(hack, "probe")}
 	return build.Artifact{
 		Name:    "node-images",
 		Inputs:  []string{filepath.Base(coredns), "format 1"},
-		Sources: []string{source},
+		Sources: sources,
 		Make: func(ctx context.Context, dir string) error {
-			pause := filepath.Join(dir, "pause")
+			programs := filepath.Join(dir, "programs") + string(filepath.Separator)
+			defer os.RemoveAll(programs)
 			err := build.Run(ctx, build.Command{
 				Dir: hack, Env: []string{"CGO_ENABLED=0"},
-				Args: []string{"go", "build", "-trimpath", "-buildvcs=false", "-ldflags", linkerFlags, "-o", pause, "./pause"},
+				Args: []string{"go", "build", "-trimpath", "-buildvcs=false", "-ldflags", linkerFlags, "-o", programs, "./pause", "./probe"},
 			})
 			if err != nil {
 				return err
 			}
-			if err := writeImage(dir, "pause", pause, PauseArchive); err != nil {
-				return err
+			for archive, program := range map[string]string{
+				PauseArchive:   programs + "pause",
+				ProbeArchive:   programs + "probe",
+				CoreDNSArchive: filepath.Join(coredns, "coredns"),
+			} {
+				if err := writeImage(dir, filepath.Base(program), program, archive); err != nil {
+					return err
+				}
 			}
-			return writeImage(dir, "coredns", filepath.Join(coredns, "coredns"), CoreDNSArchive)
+			return nil
 		},
 	}
 }

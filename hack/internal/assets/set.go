@@ -68,7 +68,7 @@ func (b Builder) others(ctx context.Context, s *Set) error {
 		}
 		*part.folder = dir
 	}
-	dir, err := b.ensure(ctx, nodeImages(b.Hack, s.CoreDNS), "making the images of pause and CoreDNS")
+	dir, err := b.ensure(ctx, nodeImages(b.Hack, s.CoreDNS), "making the node's own images")
 	s.NodeImages = dir
 	return err
 }

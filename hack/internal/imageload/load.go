@@ -17,10 +17,16 @@ type Containerd struct {
 	Socket string
 }
 
+// Image is the two references under which a loaded image is found.
+type Image struct {
+	// Tagged ends in :TAG, Canonical in @DIGEST; both name the registry host.
+	Tagged, Canonical string
+}
+
 // Result says what became of one archive.
 type Result struct {
-	// Images are the names in the archive, each with its digest.
-	Images []string
+	// Images are those in the archive.
+	Images []Image
 	// Present is true if containerd had them all, under all names, and nothing was copied.
 	Present bool
 }
@@ -37,8 +43,8 @@ func (c Containerd) Load(ctx context.Context, file string) (Result, error) {
 	}
 	result := Result{Present: true}
 	for _, img := range images {
+		result.Images = append(result.Images, Image{Tagged: img.tagged, Canonical: img.canonical})
 		digest := img.descriptor.Digest.String()
-		result.Images = append(result.Images, img.tagged+" "+digest)
 		result.Present = result.Present && have[img.tagged] == digest && have[img.canonical] == digest
 	}
 	if result.Present {

@@ -1,0 +1,116 @@
+package acceptance
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"text/template"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/progress"
+)
+
+//go:embed manifests/objects.yaml
+var objects string
+
+// Cluster is a running cluster with the probe's image on its node.
+type Cluster struct {
+	// Kubectl is the client's path, Kubeconfig the file it uses.
+	Kubectl, Kubeconfig string
+	// Namespace is made for the checks and removed after them.
+	Namespace string
+	// ByTag and ByDigest are the probe image's two references.
+	ByTag, ByDigest string
+}
+
+// patience is how long a behaviour may take to show.
+const patience = 60 * time.Second
+
+// Run makes the objects, checks every behaviour, removes the objects and returns what failed.
+func (c Cluster) Run(ctx context.Context, report *progress.Reporter) error {
+	defer c.remove()
+	if err := report.Run(ctx, "starting pods", c.create); err != nil {
+		return err
+	}
+	var failed error
+	for _, check := range c.checks() {
+		if err := report.Run(ctx, check.name, check.run); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", check.name, err))
+		}
+	}
+	return failed
+}
+
+func (c Cluster) create(ctx context.Context) error {
+	if _, err := c.kubectl(ctx, "", "create", "namespace", c.Namespace); err != nil {
+		return err
+	}
+	var manifest bytes.Buffer
+	parsed, err := template.New("objects").Parse(objects)
+	if err != nil {
+		return err
+	}
+	if err := parsed.Execute(&manifest, c); err != nil {
+		return err
+	}
+	if _, err := c.kubectl(ctx, manifest.String(), "apply", "--server-side", "-f", "-"); err != nil {
+		return err
+	}
+	if _, err := c.inNamespace(ctx, "rollout", "status", "deployment/server", "--timeout=60s"); err != nil {
+		return err
+	}
+	_, err = c.inNamespace(ctx, "wait", "pod/client", "--for=condition=Ready", "--timeout=60s")
+	return err
+}
+
+// remove takes the objects away even if the caller's time is up.
+func (c Cluster) remove() {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for _, object := range []string{"validatingadmissionpolicybinding/", "validatingadmissionpolicy/", "namespace/"} {
+		_, _ = c.kubectl(ctx, "", "delete", object+c.Namespace, "--ignore-not-found")
+	}
+}
+
+func (c Cluster) inNamespace(ctx context.Context, args ...string) (string, error) {
+	return c.kubectl(ctx, "", append([]string{"--namespace", c.Namespace}, args...)...)
+}
+
+// inClient runs the probe in the client's pod.
+func (c Cluster) inClient(ctx context.Context, args ...string) (string, error) {
+	return c.inNamespace(ctx, append([]string{"exec", "client", "--", "/probe"}, args...)...)
+}
+
+func (c Cluster) kubectl(ctx context.Context, stdin string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, c.Kubectl, append([]string{"--kubeconfig", c.Kubeconfig}, args...)...)
+	cmd.Stdin = strings.NewReader(stdin)
+	var out, problem bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &problem
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("`kubectl %s` failed: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(problem.String()))
+	}
+	return strings.TrimSpace(out.String()), nil
+}
+
+// eventually repeats f until it succeeds or patience ends.
+func eventually(ctx context.Context, f func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := f()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-tick.C:
+		}
+	}
+}
