@@ -56,7 +56,7 @@ func missingRoute(ctx context.Context, reader client.Reader, namespace string, r
 	err := reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: rule.Name}, object)
 	if apierrors.IsNotFound(err) {
 		return &ingest.Problem{Reason: ReasonRefNotFound, Message: fmt.Sprintf(
-			"%s %s/%s does not exist, so the rule that refers to it grants nothing: create it, or correct the name", rule.Kind, namespace, rule.Name)}, nil
+			"%s %s/%s does not exist, so the rule that refers to it grants nothing: create it, or correct the name.", rule.Kind, namespace, rule.Name)}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -68,7 +68,7 @@ func missingRoute(ctx context.Context, reader client.Reader, namespace string, r
 	for _, name := range rule.Matches {
 		if !slices.ContainsFunc(group.Matches, func(m catalog.HTTPMatch) bool { return m.Name == name }) {
 			return &ingest.Problem{Reason: ReasonRefNotFound, Message: fmt.Sprintf(
-				"HTTPRouteGroup %s/%s has no usable match named %q, so that part of the rule grants nothing: add the match, or correct the name", namespace, rule.Name, name)}, nil
+				"HTTPRouteGroup %s/%s has no usable match named %q, so that part of the rule grants nothing: add the match, or correct the name.", namespace, rule.Name, name)}, nil
 		}
 	}
 	return nil, nil
@@ -86,7 +86,7 @@ func JudgeSplit(ctx context.Context, reader client.Reader, object *unstructured.
 	}
 	if older != nil {
 		problems = append(problems, ingest.Problem{Reason: ReasonConflicted, Message: fmt.Sprintf(
-			"TrafficSplit %s, which is older, already splits Service %s, so this one does nothing: delete one of them", older.Name, split.Root)})
+			"TrafficSplit %s, which is older, already splits Service %s, so this one does nothing: delete one of them.", older.Name, split.Root)})
 	}
 	return []metav1.Condition{condition(Accepted, ReasonAccepted, problems)}, nil
 }

@@ -28,14 +28,19 @@ const (
 	ReasonConflicted = "Conflicted"
 )
 
-// condition makes a condition of problems: none means True.
+// condition makes a condition of problems. Without any it is True; warnings leave it True and are told.
 func condition(kind, good string, problems []ingest.Problem) metav1.Condition {
 	if len(problems) == 0 {
 		return metav1.Condition{Type: kind, Status: metav1.ConditionTrue, Reason: good, Message: "in force"}
 	}
+	result := metav1.Condition{Type: kind, Status: metav1.ConditionTrue, Reason: problems[0].Reason}
 	messages := make([]string, len(problems))
 	for i, problem := range problems {
 		messages[i] = problem.Message
+		if !problem.Warning && result.Status == metav1.ConditionTrue {
+			result.Status, result.Reason = metav1.ConditionFalse, problem.Reason
+		}
 	}
-	return metav1.Condition{Type: kind, Status: metav1.ConditionFalse, Reason: problems[0].Reason, Message: strings.Join(messages, "; ")}
+	result.Message = strings.Join(messages, " ")
+	return result
 }

@@ -3,6 +3,7 @@ package workloads
 import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
@@ -11,12 +12,17 @@ import (
 
 // Sources are the kinds that a mesh's control plane cannot work without.
 func Sources(mesh string) []controlplane.Source {
-	namespace := func(ns *corev1.Namespace) (*catalog.Namespace, []ingest.Problem) { return ingest.Namespace(ns, mesh) }
+	namespace := func(ns *corev1.Namespace) *catalog.Namespace { return ingest.Namespace(ns, mesh) }
 	return []controlplane.Source{
-		controlplane.SourceOf(catalog.KindNamespace, &corev1.Namespace{}, namespace),
-		controlplane.SourceOf(catalog.KindServiceAccount, &corev1.ServiceAccount{}, ingest.ServiceAccount),
-		controlplane.SourceOf(catalog.KindPod, &corev1.Pod{}, ingest.Pod),
+		controlplane.SourceOf(catalog.KindNamespace, &corev1.Namespace{}, flawless(namespace)),
+		controlplane.SourceOf(catalog.KindServiceAccount, &corev1.ServiceAccount{}, flawless(ingest.ServiceAccount)),
+		controlplane.SourceOf(catalog.KindPod, &corev1.Pod{}, flawless(ingest.Pod)),
 		controlplane.SourceOf(catalog.KindService, &corev1.Service{}, ingest.Service),
 		controlplane.SourceOf(catalog.KindEndpointSlice, &discoveryv1.EndpointSlice{}, ingest.EndpointSlice),
 	}
+}
+
+// flawless fits kinds that are always understood.
+func flawless[T client.Object, E catalog.Entry](convert func(T) E) func(T) (E, []ingest.Problem) {
+	return func(object T) (E, []ingest.Problem) { return convert(object), nil }
 }

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	toolscache "k8s.io/client-go/tools/cache"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/webhook"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/config"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/workloads"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// newManager holds the cache that everything reads from. It has no leader election: every replica serves sidecars, and a
+// manager that loses a Lease ends its process.
+func newManager(restConfig *rest.Config, o options) (manager.Manager, error) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, configv1alpha2.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return nil, err
+		}
+	}
+	objects := workloads.CacheOptions()
+	objects[&configv1alpha2.MeshConfig{}] = cache.ByObject{Namespaces: map[string]cache.Config{o.namespace: {}}}
+	return ctrl.NewManager(restConfig, ctrl.Options{
+		Scheme:                 scheme,
+		Cache:                  cache.Options{ByObject: objects, DefaultTransform: cache.TransformStripManagedFields()},
+		Client:                 client.Options{Cache: &client.CacheOptions{Unstructured: true}},
+		Metrics:                metricsserver.Options{BindAddress: "0"},
+		HealthProbeBindAddress: "0",
+		WebhookServer:          webhook.NewServer(webhook.Options{Port: names.ValidatorPort, CertDir: o.webhookCertDir}),
+	})
+}
+
+// feed brings what the cluster holds into the store, and lets it serve once everything that existed has arrived.
+func (p *program) feed(ctx context.Context) error {
+	log := p.log.WithName("feed")
+	feed := controlplane.NewFeed(p.manager.GetCache(), p.store, log)
+	var synced []toolscache.InformerSynced
+	for _, source := range append(workloads.Sources(p.options.mesh), config.Source(p.settings)) {
+		one, err := feed.Watch(ctx, source)
+		if err != nil {
+			return err
+		}
+		synced = append(synced, one)
+	}
+	watcher := traffic.Watcher{Feed: feed, Mapper: p.manager.GetRESTMapper(), Log: log}
+	policies, err := watcher.Start(ctx, traffic.Sources())
+	if err != nil {
+		return err
+	}
+	for _, one := range policies {
+		synced = append(synced, one)
+	}
+	if toolscache.WaitForCacheSync(ctx.Done(), synced...) {
+		log.Info("the whole mesh has been read")
+		p.store.MarkSynced()
+	}
+	return nil
+}
+
+// addStatus adds the reconcilers that tell authors of policies what became of them.
+func (p *program) addStatus() error {
+	return status.Setup(p.manager, p.leader, p.options.mesh, func(kind schema.GroupVersionKind) bool {
+		_, err := p.manager.GetRESTMapper().RESTMapping(kind.GroupKind(), kind.Version)
+		return err == nil
+	})
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+	"k8s.io/client-go/kubernetes"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
+	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/logging"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/snapshot"
+	"github.com/openservicemesh/osm-operator/internal/version"
+	"github.com/openservicemesh/osm-operator/internal/xds"
+)
+
+// program is the running control plane.
+type program struct {
+	options   options
+	log       *logging.Logger
+	registry  *prometheus.Registry
+	authority *authority
+	store     *snapshot.Store
+	manager   manager.Manager
+	clients   kubernetes.Interface
+	leader    *status.Leader
+}
+
+// run runs the control plane until ctx ends or a part of it fails.
+func run(ctx context.Context, o options) error {
+	p, err := newProgram(o)
+	if err != nil {
+		return err
+	}
+	server, listener, err := p.xdsServer()
+	if err != nil {
+		return err
+	}
+	if err := p.addWebhook(); err != nil {
+		return err
+	}
+	if err := p.addStatus(); err != nil {
+		return err
+	}
+	p.log.Info("control plane starts", "version", version.Version, "mesh", o.mesh, "namespace", o.namespace, "revision", o.revision)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return p.store.Run(ctx) })
+	group.Go(func() error { return p.authority.run(ctx, p.log.WithName("certificates")) })
+	group.Go(func() error { return p.manager.Start(ctx) })
+	group.Go(func() error { return p.feed(ctx) })
+	group.Go(func() error { return server.Serve(ctx, listener) })
+	group.Go(func() error { return serveHTTP(ctx, health(p.registry, p.store.Ready)) })
+	group.Go(func() error {
+		return p.leader.Run(ctx, p.clients, o.namespace, os.Getenv("CONTROLLER_POD_NAME"), p.log.WithName("status"))
+	})
+	return group.Wait()
+}
+
+func newProgram(o options) (*program, error) {
+	p := &program{options: o, log: logging.New(o.logLevel), registry: prometheus.NewRegistry(), leader: &status.Leader{}}
+	ctrl.SetLogger(p.log.Logger)
+	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	var err error
+	if p.authority, err = openAuthority(o); err != nil {
+		return nil, err
+	}
+	p.store = snapshot.NewStore(snapshot.Config{
+		TrustDomain: o.trustDomain, Certificates: issued{p.authority.manager},
+		Log: p.log.WithName("store"), Metrics: p.registry, Now: time.Now,
+	})
+	p.authority.rotated, p.authority.rootChanged = p.store.CertificateRotated, p.store.RootChanged
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return nil, fmt.Errorf("no way to reach an API server: run in a cluster, or set KUBECONFIG: %w", err)
+	}
+	config.QPS, config.Burst = 50, 100
+	if p.clients, err = kubernetes.NewForConfig(config); err != nil {
+		return nil, err
+	}
+	p.manager, err = newManager(config, o)
+	return p, err
+}
+
+// xdsServer listens at once, so that a port that is taken is found before anything else is done.
+func (p *program) xdsServer() (*xds.Server, net.Listener, error) {
+	certificate := certificate.NewServerCertificate(p.authority.manager, time.Now, names.ADSCommonName(p.options.trustDomain))
+	server, err := xds.NewServer(xds.Config{
+		Store:         p.store,
+		Authenticator: newAuthenticator(p.options, p.clients.Discovery().RESTClient()),
+		TLS:           certificate.TLSConfig(),
+		Log:           p.log.WithName("xds"),
+		Metrics:       p.registry,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	listener, err := net.Listen("tcp", fmt.Sprintf(":%d", names.ADSPort))
+	return server, listener, err
+}

@@ -1,0 +1,20 @@
+package main
+
+import (
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/internal/ingest"
+)
+
+// settings acts on the parts of a MeshConfig that do not travel over xDS. A duration that cannot be read changes nothing:
+// what worked goes on working, and the Mesh's conditions say what is wrong.
+func (p *program) settings(mc *configv1alpha2.MeshConfig) {
+	p.log.SetLevel(mc.Spec.Observability.OSMLogLevel)
+	p.store.SetMaxConnections(mc.Spec.Sidecar.MaxDataPlaneConnections)
+	lifetime, problems := ingest.ServiceCertificateLifetime(&mc.Spec)
+	for _, problem := range problems {
+		p.log.Info("MeshConfig: "+problem.Message, "reason", problem.Reason)
+	}
+	if lifetime > 0 {
+		p.authority.manager.SetLifetime(lifetime)
+	}
+}
