@@ -5,17 +5,17 @@ import (
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 )
 
-// statsConfig keeps Envoy's default labels, which OSM's dashboards are built on, and leaves out the statistics of what
-// answers probes: every pod has them, and they would be counted as traffic of the mesh.
+// statsConfig keeps Envoy's default labels, which OSM's dashboards are built on, and leaves out the requests of the
+// kubelet: every pod has them, and they would be counted as traffic of the mesh. The clusters of probes stay in, because
+// Envoy answers TCP probes from their statistics.
 func statsConfig() *metricsv3.StatsConfig {
 	prefixes := []string{
 		"cluster." + readyClusterName + ".",
 		"http." + readyListenerName + ".",
 		"http." + probesStatPrefix + ".",
 		"tcp." + passthroughStatPrefix + ".",
-	}
-	for _, kind := range ProbeKinds() {
-		prefixes = append(prefixes, "cluster."+probeClusterName(kind, ""))
+		// The listeners on the ports 15901 to 15909.
+		"listener.0.0.0.0_1590",
 	}
 	patterns := make([]*matcherv3.StringMatcher, 0, len(prefixes))
 	for _, prefix := range prefixes {

@@ -6,6 +6,8 @@ import (
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	commondnsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/common/dns/v3"
+	dnsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/dns/v3"
 	credentialinjectorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/credential_injector/v3"
 	upstreamcodecv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/upstream_codec/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
@@ -68,18 +70,11 @@ func controlPlane(api corev3.ApiConfigSource_ApiType) *corev3.ApiConfigSource {
 // xdsCluster is the control plane, found by DNS, reached with TLS, addressed with the pod's token.
 func xdsCluster(c Config) *clusterv3.Cluster {
 	return &clusterv3.Cluster{
-		Name:                 names.Controller,
-		ClusterDiscoveryType: &clusterv3.Cluster_Type{Type: clusterv3.Cluster_LOGICAL_DNS},
-		ConnectTimeout:       durationpb.New(connectTimeout),
-		DnsLookupFamily:      clusterv3.Cluster_ALL,
-		DnsRefreshRate:       durationpb.New(dnsRefresh),
-		DnsFailureRefreshRate: &clusterv3.Cluster_RefreshRate{
-			BaseInterval: durationpb.New(dnsFailureRefresh), MaxInterval: durationpb.New(dnsRefresh),
-		},
-		TypedDnsResolverConfig: typed("envoy.network.dns_resolver.cares", &caresv3.CaresDnsResolverConfig{
-			// The name is complete: each search domain of the pod would be one more question before every answer.
-			DnsResolverOptions: &corev3.DnsResolverOptions{NoDefaultSearchDomain: true},
-		}),
+		Name: names.Controller,
+		ClusterDiscoveryType: &clusterv3.Cluster_ClusterType{ClusterType: &clusterv3.Cluster_CustomClusterType{
+			Name: "envoy.clusters.dns", TypedConfig: pack(xdsDNS()),
+		}},
+		ConnectTimeout:  durationpb.New(connectTimeout),
 		LoadAssignment:  endpoints(names.Controller, c.XDSHost, c.XDSPort),
 		TransportSocket: xdsTLS(c),
 		TypedExtensionProtocolOptions: map[string]*anypb.Any{
@@ -88,6 +83,23 @@ func xdsCluster(c Config) *clusterv3.Cluster {
 		UpstreamConnectionOptions: &clusterv3.UpstreamConnectionOptions{TcpKeepalive: &corev3.TcpKeepalive{
 			KeepaliveTime: wrapperspb.UInt32(uint32(keepaliveInterval.Seconds())),
 		}},
+	}
+}
+
+// xdsDNS asks for the control plane's address again and again, and at once more often while there is no answer. A
+// connection outlives a changed address.
+func xdsDNS() *dnsv3.DnsCluster {
+	return &dnsv3.DnsCluster{
+		AllAddressesInSingleEndpoint: true,
+		DnsLookupFamily:              commondnsv3.DnsLookupFamily_ALL,
+		DnsRefreshRate:               durationpb.New(dnsRefresh),
+		DnsFailureRefreshRate: &dnsv3.DnsCluster_RefreshRate{
+			BaseInterval: durationpb.New(dnsFailureRefresh), MaxInterval: durationpb.New(dnsRefresh),
+		},
+		TypedDnsResolverConfig: typed("envoy.network.dns_resolver.cares", &caresv3.CaresDnsResolverConfig{
+			// The name is complete: each search domain of the pod would be one more question before every answer.
+			DnsResolverOptions: &corev3.DnsResolverOptions{NoDefaultSearchDomain: true},
+		}),
 	}
 }
 
