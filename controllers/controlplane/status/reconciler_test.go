@@ -1,0 +1,62 @@
+package status
+
+import (
+	"context"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+)
+
+// A verdict is written once, told in one Event, and not written again until it changes. A replica that does not lead writes
+// nothing.
+func TestVerdictIsWrittenOnce(t *testing.T) {
+	writes := 0
+	stored := target(rule("HTTPRouteGroup", "none"))
+	reader := fake.NewClientBuilder().WithScheme(runtime.NewScheme()).WithObjects(stored).WithStatusSubresource(stored).
+		WithInterceptorFuncs(interceptor.Funcs{
+			SubResourcePatch: func(ctx context.Context, c client.Client, name string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+				writes++
+				return c.SubResource(name).Patch(ctx, o, p, opts...)
+			},
+		}).Build()
+	recorder := events.NewFakeRecorder(10)
+	verdict := metav1.ConditionFalse
+	r := &Reconciler{
+		Client: reader, Recorder: recorder, Leader: &Leader{}, Empty: traffic.Object(traffic.TrafficTarget),
+		Judge: func(context.Context, client.Reader, *unstructured.Unstructured) ([]metav1.Condition, error) {
+			return []metav1.Condition{{Type: Accepted, Status: verdict, Reason: "Test", Message: "because"}}, nil
+		},
+		InMesh: func(context.Context, string) (bool, error) { return true, nil },
+	}
+	request := ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "shop", Name: "target"}}
+	steps := []struct {
+		name           string
+		prepare        func()
+		writes, events int
+	}{
+		{"not leading", func() {}, 0, 0},
+		{"a bad verdict", func() { r.Leader.leading.Store(true) }, 1, 1},
+		{"the same again", func() {}, 1, 1},
+		{"it turns good", func() { verdict = metav1.ConditionTrue }, 2, 2},
+		{"the same again", func() {}, 2, 2},
+	}
+	for _, step := range steps {
+		step.prepare()
+		if _, err := r.Reconcile(t.Context(), request); err != nil {
+			t.Fatalf("%s: %v", step.name, err)
+		}
+		if writes != step.writes || len(recorder.Events) != step.events {
+			t.Errorf("%s: %d writes and %d Events so far, want %d and %d", step.name, writes, len(recorder.Events), step.writes, step.events)
+		}
+	}
+}
