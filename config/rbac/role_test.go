@@ -1,0 +1,100 @@
+package rbac
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/openservicemesh/osm-operator/internal/operand"
+)
+
+// permission is one verb on one resource, or on one URL.
+type permission struct{ group, resource, name, verb, url string }
+
+// permissions spells out a rule.
+func permissions(rule rbacv1.PolicyRule) []permission {
+	var all []permission
+	for _, verb := range rule.Verbs {
+		for _, url := range rule.NonResourceURLs {
+			all = append(all, permission{verb: verb, url: url})
+		}
+		for _, group := range rule.APIGroups {
+			for _, resource := range rule.Resources {
+				for _, name := range rule.ResourceNames {
+					all = append(all, permission{group: group, resource: resource, verb: verb, name: name})
+				}
+				if len(rule.ResourceNames) == 0 {
+					all = append(all, permission{group: group, resource: resource, verb: verb})
+				}
+			}
+		}
+	}
+	return all
+}
+
+// operatorPermissions reads role.yaml.
+func operatorPermissions(t *testing.T) map[permission]bool {
+	t.Helper()
+	content, err := os.ReadFile("role.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var role rbacv1.ClusterRole
+	if err := yaml.UnmarshalStrict(content, &role); err != nil {
+		t.Fatal(err)
+	}
+	all := map[permission]bool{}
+	for _, rule := range role.Rules {
+		for _, p := range permissions(rule) {
+			all[p] = true
+		}
+	}
+	return all
+}
+
+// catalogue opens the manifests of every version of the control plane.
+func catalogue(t *testing.T) *operand.Catalogue {
+	t.Helper()
+	c, err := operand.NewCatalogue("v0.1.0", operand.Images{Controller: "c", Injector: "i", Init: "n", Sidecar: "s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestOperatorMayGrantWhatItGrants: the API server lets nobody create a role with a permission that he does not have.
+func TestOperatorMayGrantWhatItGrants(t *testing.T) {
+	held := operatorPermissions(t)
+	granted, err := catalogue(t).Granted()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(granted) == 0 {
+		t.Fatal("the manifests grant nothing: this test looks in the wrong place")
+	}
+	for _, rule := range granted {
+		for _, p := range permissions(rule) {
+			everyName := p
+			everyName.name = ""
+			if !held[p] && !held[everyName] {
+				t.Errorf("a role of the control plane has %+v, which role.yaml lacks", p)
+			}
+		}
+	}
+}
+
+func TestRolesAreExact(t *testing.T) {
+	// A right to any of these is a right to everything.
+	forbidden := []string{"*", "bind", "escalate", "impersonate"}
+	for p := range operatorPermissions(t) {
+		for _, part := range []string{p.group, p.resource, p.verb, p.url} {
+			if slices.Contains(forbidden, part) || strings.Contains(part, "*") {
+				t.Errorf("role.yaml allows %+v", p)
+			}
+		}
+	}
+}
