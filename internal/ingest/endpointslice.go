@@ -1,0 +1,127 @@
+package ingest
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+)
+
+// maxNamed is how many refused addresses a message names.
+const maxNamed = 5
+
+// EndpointSlice reads an EndpointSlice, or nothing when it belongs to no Service. Endpoints without a pod of the same
+// namespace have no identity and are left out, and so are addresses that no pod can have: a slice written by hand must not lead
+// traffic to a node's own services or to a cloud's metadata server.
+func EndpointSlice(slice *discoveryv1.EndpointSlice) (*catalog.EndpointSlice, []Problem) {
+	service := slice.Labels[discoveryv1.LabelServiceName]
+	if service == "" {
+		return nil, nil
+	}
+	entry := &catalog.EndpointSlice{
+		Name:    catalog.Name{Namespace: slice.Namespace, Name: slice.Name},
+		Service: catalog.Name{Namespace: slice.Namespace, Name: service},
+		Ports:   endpointPorts(slice.Ports),
+	}
+	var refused, podless []string
+	for _, endpoint := range slice.Endpoints {
+		pod, known := podOf(endpoint, slice.Namespace)
+		for _, text := range endpoint.Addresses {
+			address, err := podAddress(text)
+			switch {
+			case err != nil:
+				refused = append(refused, err.Error())
+			case !known:
+				podless = append(podless, text)
+			default:
+				entry.Endpoints = append(entry.Endpoints, readEndpoint(address, pod, endpoint.Conditions))
+			}
+		}
+	}
+	slices.SortStableFunc(entry.Endpoints, func(a, b catalog.Endpoint) int { return a.Address.Compare(b.Address) })
+	var found problems
+	if len(refused) > 0 {
+		found.refuse(ReasonRefusedAddress, "The EndpointSlice of Service %s has addresses that no pod can have, and they get no traffic: %s.", service, some(refused))
+	}
+	if len(podless) > 0 {
+		found.refuse(ReasonRefusedAddress, "The EndpointSlice of Service %s has addresses without a pod of its namespace, and they get no traffic, because nothing can prove who answers there: %s.", service, some(podless))
+	}
+	return entry, found
+}
+
+// some joins the first few of many texts.
+func some(texts []string) string {
+	if len(texts) > maxNamed {
+		return fmt.Sprintf("%s and %d more", strings.Join(texts[:maxNamed], ", "), len(texts)-maxNamed)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// podOf is the pod behind an endpoint.
+func podOf(endpoint discoveryv1.Endpoint, namespace string) (catalog.Name, bool) {
+	ref := endpoint.TargetRef
+	if ref == nil || ref.Kind != "Pod" || ref.Name == "" || (ref.Namespace != "" && ref.Namespace != namespace) {
+		return catalog.Name{}, false
+	}
+	return catalog.Name{Namespace: namespace, Name: ref.Name}, true
+}
+
+// podAddress reads an address that a pod can have.
+func podAddress(text string) (netip.Addr, error) {
+	address, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Addr{}, fmt.Errorf("%.60q (not an IP address)", text)
+	}
+	kind := ""
+	address = address.Unmap()
+	switch {
+	case address.Zone() != "":
+		kind = "with a zone"
+	case address.IsUnspecified():
+		kind = "unspecified"
+	case address.IsLoopback():
+		kind = "loopback"
+	case address.IsLinkLocalUnicast():
+		kind = "link-local"
+	case address.IsMulticast() || address == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		kind = "multicast or broadcast"
+	default:
+		return address, nil
+	}
+	return netip.Addr{}, fmt.Errorf("%s (%s)", text, kind)
+}
+
+// readEndpoint applies the defaults of the EndpointSlice API: an unknown state counts as ready and serving.
+func readEndpoint(address netip.Addr, pod catalog.Name, c discoveryv1.EndpointConditions) catalog.Endpoint {
+	isTrue := func(b *bool, absent bool) bool { return (b == nil && absent) || (b != nil && *b) }
+	ready := isTrue(c.Ready, true)
+	terminating := isTrue(c.Terminating, false)
+	return catalog.Endpoint{
+		Address: address,
+		Pod:     pod,
+		Ready:   ready && !terminating,
+		// A terminating endpoint that does not serve any more is not even a last resort.
+		Terminating: terminating && isTrue(c.Serving, true),
+	}
+}
+
+// endpointPorts maps the names of TCP ports to numbers.
+func endpointPorts(ports []discoveryv1.EndpointPort) map[string]uint16 {
+	all := map[string]uint16{}
+	for _, port := range ports {
+		if port.Port == nil || *port.Port < 1 || *port.Port > 65535 || (port.Protocol != nil && *port.Protocol != corev1.ProtocolTCP) {
+			continue
+		}
+		name := ""
+		if port.Name != nil {
+			name = *port.Name
+		}
+		all[name] = uint16(*port.Port)
+	}
+	return all
+}

@@ -1,0 +1,132 @@
+package ingest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+)
+
+const (
+	// defaultLifetime is the validity of workload certificates when the MeshConfig says nothing usable.
+	defaultLifetime = 24 * time.Hour
+	// minLifetime is the shortest validity of workload certificates.
+	minLifetime = time.Minute
+)
+
+// tlsVersions are the versions a MeshConfig may name, oldest first.
+var tlsVersions = []string{"TLSv1_0", "TLSv1_1", "TLSv1_2", "TLSv1_3"}
+
+const (
+	defaultMinTLS = "TLSv1_2"
+	defaultMaxTLS = "TLSv1_3"
+)
+
+// MeshConfig reads the settings that reach sidecars. No MeshConfig (nil) means that everything is off: nothing is allowed that
+// no policy allows. Problems include the fields that are set and not acted on.
+func MeshConfig(config *configv1alpha2.MeshConfig) (*catalog.Settings, []Problem) {
+	if config == nil {
+		return &catalog.Settings{TLS: catalog.TLS{MinVersion: defaultMinTLS, MaxVersion: defaultMaxTLS}}, nil
+	}
+	var found problems
+	spec := &config.Spec
+	settings := &catalog.Settings{
+		Permissive: spec.Traffic.EnablePermissiveTrafficPolicyMode,
+		Egress:     spec.Traffic.EnableEgress,
+		TLS: catalog.TLS{
+			CipherSuites: slices.Clone(spec.Sidecar.CipherSuites),
+			ECDHCurves:   slices.Clone(spec.Sidecar.ECDHCurves),
+		},
+	}
+	settings.TLS.MinVersion, settings.TLS.MaxVersion = tlsRange(spec.Sidecar, &found)
+	_, durations := ServiceCertificateLifetime(spec)
+	found = append(found, durations...)
+	if ignored := ignoredFields(spec); len(ignored) > 0 {
+		found.warn(ReasonUnsupported, "This version of the mesh does not act on these fields yet: %s. Everything else in this MeshConfig is in force.", strings.Join(ignored, ", "))
+	}
+	return settings, found
+}
+
+// tlsRange reads the TLS versions, or the defaults when they exclude each other.
+func tlsRange(spec configv1alpha2.SidecarSpec, found *problems) (string, string) {
+	least, most := string(spec.TLSMinProtocolVersion), string(spec.TLSMaxProtocolVersion)
+	if least == "" {
+		least = defaultMinTLS
+	}
+	if most == "" {
+		most = defaultMaxTLS
+	}
+	for _, version := range []string{least, most} {
+		if version != "TLS_AUTO" && !slices.Contains(tlsVersions, version) {
+			found.refuse(ReasonInvalidTLS, "spec.sidecar names %.40q, which is not a version of TLS: use TLS_AUTO, TLSv1_2 or TLSv1_3. Sidecars use %s to %s.", version, defaultMinTLS, defaultMaxTLS)
+			return defaultMinTLS, defaultMaxTLS
+		}
+	}
+	// TLS_AUTO is not in the list and excludes nothing.
+	if low, high := slices.Index(tlsVersions, least), slices.Index(tlsVersions, most); low >= 0 && high >= 0 && low > high {
+		found.refuse(ReasonInvalidTLS, "spec.sidecar.tlsMinProtocolVersion %s is newer than spec.sidecar.tlsMaxProtocolVersion %s: swap them. Sidecars use %s to %s.", least, most, defaultMinTLS, defaultMaxTLS)
+		return defaultMinTLS, defaultMaxTLS
+	}
+	return least, most
+}
+
+// ServiceCertificateLifetime is how long certificates of workloads are valid: spec.certificate.serviceCertValidityDuration, or
+// 24 hours when that is not a usable duration, as OSM has it.
+func ServiceCertificateLifetime(spec *configv1alpha2.MeshConfigSpec) (time.Duration, []Problem) {
+	const field = "spec.certificate.serviceCertValidityDuration"
+	text := spec.Certificate.ServiceCertValidityDuration
+	lifetime, err := time.ParseDuration(text)
+	var found problems
+	switch {
+	case err != nil:
+		found.refuse(ReasonInvalidDuration, "%s %.40q is not a duration: write a number with a unit, for example 24h or 90m. Certificates are valid for %s.", field, text, defaultLifetime)
+	case lifetime <= 0:
+		found.refuse(ReasonInvalidDuration, "%s %s is not above zero: write for example 24h. Certificates are valid for %s.", field, text, defaultLifetime)
+	case lifetime < minLifetime:
+		found.refuse(ReasonInvalidDuration, "%s %s is too short: write at least %s. Certificates are valid for %s.", field, text, minLifetime, minLifetime)
+		return minLifetime, found
+	default:
+		return lifetime, nil
+	}
+	return defaultLifetime, found
+}
+
+// notActedOn lists the fields that no code acts on yet, and how to tell that they are set. A field leaves this list in the
+// change that makes it work.
+var notActedOn = []struct {
+	path string
+	set  func(*configv1alpha2.MeshConfigSpec) bool
+}{
+	{"sidecar.envoyWindowsImage", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Sidecar.EnvoyWindowsImage != "" }},
+	{"sidecar.maxDataPlaneConnections", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Sidecar.MaxDataPlaneConnections != 0 }},
+	{"sidecar.configResyncInterval", func(s *configv1alpha2.MeshConfigSpec) bool { return !isZeroDuration(s.Sidecar.ConfigResyncInterval) }},
+	{"traffic.inboundExternalAuthorization", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Traffic.InboundExternalAuthorization.Enable }},
+	{"observability.enableDebugServer", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Observability.EnableDebugServer }},
+	{"observability.tracing", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Observability.Tracing.Enable }},
+	{"certificate.ingressGateway", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Certificate.IngressGateway != nil }},
+	{"featureFlags.enableWASMStats", func(s *configv1alpha2.MeshConfigSpec) bool { return s.FeatureFlags.EnableWASMStats }},
+	{"featureFlags.enableEgressPolicy", func(s *configv1alpha2.MeshConfigSpec) bool { return s.FeatureFlags.EnableEgressPolicy }},
+	{"featureFlags.enableIngressBackendPolicy", func(s *configv1alpha2.MeshConfigSpec) bool { return s.FeatureFlags.EnableIngressBackendPolicy }},
+	{"featureFlags.enableEnvoyActiveHealthChecks", func(s *configv1alpha2.MeshConfigSpec) bool { return s.FeatureFlags.EnableEnvoyActiveHealthChecks }},
+	{"featureFlags.enableRetryPolicy", func(s *configv1alpha2.MeshConfigSpec) bool { return s.FeatureFlags.EnableRetryPolicy }},
+}
+
+// ignoredFields are the paths of fields that are set and not acted on.
+func ignoredFields(spec *configv1alpha2.MeshConfigSpec) []string {
+	var paths []string
+	for _, field := range notActedOn {
+		if field.set(spec) {
+			paths = append(paths, fmt.Sprintf("spec.%s", field.path))
+		}
+	}
+	return paths
+}
+
+// isZeroDuration says whether a duration is absent or zero, however it is written.
+func isZeroDuration(text string) bool {
+	d, err := time.ParseDuration(text)
+	return text == "" || (err == nil && d == 0)
+}

@@ -1,0 +1,58 @@
+package ingest
+
+import (
+	"testing"
+	"time"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+)
+
+func TestMeshConfig(t *testing.T) {
+	defaults := catalog.TLS{MinVersion: "TLSv1_2", MaxVersion: "TLSv1_3"}
+	const certificate = "\n  certificate: {serviceCertValidityDuration: 24h, certKeyBitSize: 2048}"
+	for name, c := range map[string]struct {
+		spec     string
+		want     *catalog.Settings
+		problems []string
+	}{
+		"nothing set": {"", &catalog.Settings{TLS: defaults}, nil},
+		"traffic":     {"\n  traffic: {enablePermissiveTrafficPolicyMode: true, enableEgress: true}", &catalog.Settings{Permissive: true, Egress: true, TLS: defaults}, nil},
+		"TLS": {"\n  sidecar: {tlsMinProtocolVersion: TLSv1_3, tlsMaxProtocolVersion: TLS_AUTO, cipherSuites: [A], ecdhCurves: [B]}",
+			&catalog.Settings{TLS: catalog.TLS{MinVersion: "TLSv1_3", MaxVersion: "TLS_AUTO", CipherSuites: []string{"A"}, ECDHCurves: []string{"B"}}}, nil},
+		"TLS that excludes itself": {"\n  sidecar: {tlsMinProtocolVersion: TLSv1_3, tlsMaxProtocolVersion: TLSv1_2}", &catalog.Settings{TLS: defaults},
+			[]string{"InvalidTLS: is newer than"}},
+		"TLS of the future": {"\n  sidecar: {tlsMaxProtocolVersion: TLSv2_0}", &catalog.Settings{TLS: defaults}, []string{`InvalidTLS: "TLSv2_0", which is not a version`}},
+		"fields not acted on": {"\n  observability: {tracing: {enable: true}}\n  featureFlags: {enableRetryPolicy: true}\n  sidecar: {configResyncInterval: 0s}",
+			&catalog.Settings{TLS: defaults}, []string{"?Unsupported: spec.observability.tracing, spec.featureFlags.enableRetryPolicy. Everything else"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, problems := MeshConfig(read[configv1alpha2.MeshConfig](t, "spec:"+certificate+c.spec))
+			expect(t, c.want, got, c.problems, problems)
+		})
+	}
+}
+
+func TestNoMeshConfigDeniesEverything(t *testing.T) {
+	got, problems := MeshConfig(nil)
+	expect(t, &catalog.Settings{TLS: catalog.TLS{MinVersion: "TLSv1_2", MaxVersion: "TLSv1_3"}}, got, nil, problems)
+}
+
+func TestServiceCertificateLifetime(t *testing.T) {
+	for text, c := range map[string]struct {
+		want     time.Duration
+		problems []string
+	}{
+		"24h": {24 * time.Hour, nil}, "2m": {2 * time.Minute, nil}, "1h30m": {90 * time.Minute, nil},
+		"":          {24 * time.Hour, []string{`InvalidDuration: spec.certificate.serviceCertValidityDuration "" is not a duration`}},
+		"one day":   {24 * time.Hour, []string{`InvalidDuration: "one day" is not a duration`}},
+		"24":        {24 * time.Hour, []string{"InvalidDuration: is not a duration"}},
+		"-1h":       {24 * time.Hour, []string{"InvalidDuration: is not above zero"}},
+		"0":         {24 * time.Hour, []string{"InvalidDuration: is not above zero"}},
+		"30s":       {time.Minute, []string{"InvalidDuration: is too short: write at least 1m0s"}},
+		"99999999h": {24 * time.Hour, []string{"InvalidDuration: is not a duration"}},
+	} {
+		got, problems := ServiceCertificateLifetime(&configv1alpha2.MeshConfigSpec{Certificate: configv1alpha2.CertificateSpec{ServiceCertValidityDuration: text}})
+		expect(t, c.want, got, c.problems, problems)
+	}
+}

@@ -1,0 +1,96 @@
+package ingest
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+)
+
+// Service reads a Service, or nothing when it is an alias of a DNS name (ExternalName), which has no endpoints of its own. A port
+// with a protocol that sidecars do not speak is left out. The entry shares the selector map, which must not change afterwards.
+func Service(service *corev1.Service) (*catalog.Service, []Problem) {
+	if service.Spec.Type == corev1.ServiceTypeExternalName {
+		return nil, nil
+	}
+	var found problems
+	entry := &catalog.Service{
+		Name:     catalog.Name{Namespace: service.Namespace, Name: service.Name},
+		Selector: service.Spec.Selector,
+	}
+	for _, ip := range clusterIPs(service) {
+		if address, err := netip.ParseAddr(ip); err == nil {
+			entry.ClusterIPs = append(entry.ClusterIPs, address.Unmap())
+		}
+	}
+	slices.SortFunc(entry.ClusterIPs, netip.Addr.Compare)
+	for _, port := range service.Spec.Ports {
+		if read, ok := servicePort(port, &found); ok {
+			entry.Ports = append(entry.Ports, read)
+		}
+	}
+	slices.SortFunc(entry.Ports, func(a, b catalog.Port) int { return cmp.Compare(a.Number, b.Number) })
+	return entry, found
+}
+
+// clusterIPs are the virtual addresses as text; "None" is among them for a headless Service.
+func clusterIPs(service *corev1.Service) []string {
+	if len(service.Spec.ClusterIPs) == 0 {
+		return []string{service.Spec.ClusterIP}
+	}
+	return service.Spec.ClusterIPs
+}
+
+// servicePort reads one port, unless the mesh has nothing to do with it.
+func servicePort(port corev1.ServicePort, found *problems) (catalog.Port, bool) {
+	if port.Protocol != "" && port.Protocol != corev1.ProtocolTCP {
+		found.warn(ReasonNotCaptured, "Port %d speaks %s: sidecars intercept TCP alone, so its traffic bypasses the mesh.", port.Port, port.Protocol)
+		return catalog.Port{}, false
+	}
+	read := catalog.Port{Name: port.Name, Number: uint16(port.Port)}
+	switch {
+	case port.TargetPort.Type == intstr.String:
+		read.TargetName = port.TargetPort.StrVal
+	case port.TargetPort.IntVal != 0:
+		read.TargetPort = uint16(port.TargetPort.IntVal)
+	default:
+		read.TargetPort = read.Number
+	}
+	if port.AppProtocol == nil || *port.AppProtocol == "" {
+		read.Protocol = protocolOfName(port.Name)
+		return read, true
+	}
+	protocol, ok := appProtocols[strings.ToLower(*port.AppProtocol)]
+	if !ok {
+		found.refuse(ReasonUnknownProtocol, "Port %d has the appProtocol %.60q, which sidecars do not speak, so the port is not part of the mesh: use http, grpc, tcp or tcp-server-first.", port.Port, *port.AppProtocol)
+	}
+	read.Protocol = protocol
+	return read, ok
+}
+
+// appProtocols are OSM's four protocols, and other names of HTTP that Kubernetes and common charts use.
+var appProtocols = map[string]catalog.Protocol{
+	"http":              catalog.ProtocolHTTP,
+	"http2":             catalog.ProtocolHTTP,
+	"h2c":               catalog.ProtocolHTTP,
+	"kubernetes.io/h2c": catalog.ProtocolHTTP,
+	"kubernetes.io/ws":  catalog.ProtocolHTTP,
+	"grpc":              catalog.ProtocolGRPC,
+	"tcp":               catalog.ProtocolTCP,
+	"tcp-server-first":  catalog.ProtocolTCPServerFirst,
+}
+
+// protocolOfName is OSM's convention: the name of a port is a protocol, or starts with one and a dash; else it is HTTP.
+func protocolOfName(name string) catalog.Protocol {
+	for _, protocol := range []catalog.Protocol{catalog.ProtocolTCPServerFirst, catalog.ProtocolTCP, catalog.ProtocolGRPC} {
+		if name == string(protocol) || strings.HasPrefix(name, string(protocol)+"-") {
+			return protocol
+		}
+	}
+	return catalog.ProtocolHTTP
+}
