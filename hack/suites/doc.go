@@ -12,6 +12,6 @@
 //
 //	e2e      it is in a package below e2e
 //	envtest  its package imports a package named envtest
-//	golden   its name begins with TestGolden
+//	golden   Golden is in its name
 //	unit     everything else
 package main

@@ -19,9 +19,8 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	full := flag.Bool("full", false, "run everything, as before a release: longer, and nothing from the test cache")
-	target := flag.String("target", "make test", "what the last line calls this run")
 	flag.Parse()
-	if err := run(ctx, *full, *target, flag.Args()); err != nil {
+	if err := run(ctx, *full, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "suites:", err)
 		os.Exit(1)
 	}
@@ -30,7 +29,7 @@ func main() {
 // errFailed says that the table above has the details.
 var errFailed = errors.New("not everything passed")
 
-func run(ctx context.Context, full bool, target string, names []string) error {
+func run(ctx context.Context, full bool, names []string) error {
 	root, err := repo.Root(".")
 	if err != nil {
 		return err
@@ -50,13 +49,24 @@ func run(ctx context.Context, full bool, target string, names []string) error {
 	if err := printTable(os.Stdout, outcomes); err != nil {
 		return err
 	}
-	fmt.Println(lastLine(target, outcomes, time.Since(begin)))
+	fmt.Println(lastLine(target(full, names), outcomes, time.Since(begin)))
 	for _, o := range outcomes {
 		if o.err != nil {
 			return errFailed
 		}
 	}
 	return nil
+}
+
+// target is what the last line calls a run.
+func target(full bool, names []string) string {
+	switch {
+	case len(names) > 0:
+		return strings.Join(names, ", ")
+	case full:
+		return "make test-full"
+	}
+	return "make test"
 }
 
 // runAll prepares, runs the suites, and stops what the preparation started.

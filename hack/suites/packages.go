@@ -1,20 +1,23 @@
 package main
 
 import (
-	"bytes"
 	"go/parser"
 	"go/token"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// goldenPrefix begins the names of the tests of the suite golden.
-const goldenPrefix = "TestGolden"
+// goldenWord is in the names of the tests of the suite golden; as a pattern of go test it finds those.
+const goldenWord = "Golden"
+
+// testFunction finds the names of tests, fuzz tests and examples. What a package does around its tests is none.
+var testFunction = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Example)\w*)\(`)
 
 // testPackage is a folder of a module that has tests.
 type testPackage struct {
@@ -22,7 +25,7 @@ type testPackage struct {
 	dir string
 	// envtest is true when a test file imports a package named envtest.
 	envtest bool
-	// golden is true when a test's name begins with TestGolden, unit when some other test is there.
+	// golden is true when a test has Golden in its name, unit when some other test is there.
 	golden, unit bool
 }
 
@@ -91,10 +94,12 @@ func classify(p testPackage, file string) (testPackage, error) {
 		}
 		p.envtest = p.envtest || path.Base(name) == "envtest"
 	}
-	golden := bytes.Count(content, []byte("\nfunc "+goldenPrefix))
-	all := bytes.Count(content, []byte("\nfunc Test")) + bytes.Count(content, []byte("\nfunc Fuzz")) + bytes.Count(content, []byte("\nfunc Example"))
-	p.golden = p.golden || golden > 0
-	p.unit = p.unit || all > golden
+	for _, match := range testFunction.FindAllSubmatch(content, -1) {
+		name := string(match[1])
+		isGolden := strings.HasPrefix(name, "Test") && strings.Contains(name, goldenWord)
+		p.golden = p.golden || isGolden
+		p.unit = p.unit || !isGolden && name != "TestMain"
+	}
 	return p, nil
 }
 

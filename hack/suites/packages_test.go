@@ -32,12 +32,13 @@ func TestFindPackages(t *testing.T) {
 		"b/b_test.go":           plain,
 		"c/c_test.go":           "package c\n\nimport \"testing\"\n\nfunc TestGoldenRoutes(t *testing.T) {}\n",
 		"c/more_test.go":        plain,
-		"d/d_test.go":           "package d\n\nimport \"testing\"\n\nfunc TestGoldenOnly(t *testing.T) {}\n",
+		"d/d_test.go":           "package d\n\nimport \"testing\"\n\nfunc TestOnlyGolden(t *testing.T) {}\n",
 		"k/k_test.go":           "package k\n\nimport \"sigs.k8s.io/controller-runtime/pkg/envtest\"\n\nvar _ = envtest.Environment{}\n\nfunc TestY() {}\n",
 		"e2e/flow/flow_test.go": plain,
 		"nested/go.mod":         "module n\n",
 		"nested/n_test.go":      plain,
 		"b/testdata/t_test.go":  plain,
+		"m/main_test.go":        "package m\n\nimport \"testing\"\n\nfunc TestMain(m *testing.M) { m.Run() }\n\nfunc TestRulesGolden(t *testing.T) {}\n",
 		".hidden/h_test.go":     plain,
 	})
 	got, err := findPackages(root)
@@ -50,6 +51,7 @@ func TestFindPackages(t *testing.T) {
 		{dir: "./d", golden: true},
 		{dir: "./e2e/flow", unit: true},
 		{dir: "./k", envtest: true, unit: true},
+		{dir: "./m", golden: true},
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(testPackage{})); diff != "" {
 		t.Errorf("packages (-want +got):\n%s", diff)
@@ -72,9 +74,9 @@ func TestSuitesDivideThePackages(t *testing.T) {
 	})
 	c := checkout{root: root}
 	want := map[string][]string{
-		"unit":    {"go test -json -timeout=0 -race -skip ^TestGolden ./a", "go test -json -timeout=0 ./t"},
-		"golden":  {"go test -json -timeout=0 -run ^TestGolden ./g"},
-		"envtest": {"go test -json -timeout=0 -count=1 -p=1 -skip ^TestGolden ./k"},
+		"unit":    {"go test -json -timeout=0 -race -skip Golden ./a", "go test -json -timeout=0 ./t"},
+		"golden":  {"go test -json -timeout=0 -run Golden ./g"},
+		"envtest": {"go test -json -timeout=0 -count=1 -p=1 -skip Golden ./k"},
 		"e2e":     {"go test -json -timeout=0 -count=1 -p=1 ./e2e"},
 	}
 	for _, s := range suites() {

@@ -89,7 +89,7 @@ func (r runner) judge(o outcome, t *tally) error {
 		problems = append(problems, errors.New("it ran no test at all"))
 	}
 	if o.counts.failed > 0 {
-		problems = append(problems, fmt.Errorf("%d tests failed", o.counts.failed))
+		problems = append(problems, fmt.Errorf("%s failed", many(o.counts.failed, "test")))
 	}
 	for _, test := range t.skipped() {
 		if !r.budget.maySkip(test) {

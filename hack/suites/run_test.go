@@ -71,10 +71,10 @@ func TestRunJudgesSuites(t *testing.T) {
 		complaint, printed string
 	}{
 		"passes":         {"good", seconds(60), counts{passed: 3}, "", ""},
-		"fails":          {"bad", seconds(60), counts{failed: 1}, "1 tests failed", "the sum is wrong"},
+		"fails":          {"bad", seconds(60), counts{failed: 1}, "1 test failed", "the sum is wrong"},
 		"skips":          {"skipped", seconds(60), counts{skipped: 1}, "example.com/m/skipped.TestSkipped was skipped", ""},
 		"skips, allowed": {"skipped", allowed, counts{skipped: 1}, "", ""},
-		"does not build": {"broken", seconds(60), counts{failed: 1}, "1 tests failed", "cannot use \"text\""},
+		"does not build": {"broken", seconds(60), counts{failed: 1}, "1 test failed", "cannot use \"text\""},
 		"has no test":    {"empty", seconds(60), counts{}, "no test at all", ""},
 	}
 	for name, tt := range tests {

@@ -91,12 +91,12 @@ func unit(c checkout) ([]command, error) {
 }
 
 func golden(c checkout) ([]command, error) {
-	return productTests(c, func(p testPackage) bool { return p.golden && !inE2E(p) }, "-run", "^"+goldenPrefix)
+	return productTests(c, func(p testPackage) bool { return p.golden && !inE2E(p) }, "-run", goldenWord)
 }
 
 func envtests(c checkout) ([]command, error) {
 	// One package at a time: each starts an API server of its own.
-	return productTests(c, func(p testPackage) bool { return p.envtest && !inE2E(p) }, "-count=1", "-p=1", "-skip", "^"+goldenPrefix)
+	return productTests(c, func(p testPackage) bool { return p.envtest && !inE2E(p) }, "-count=1", "-p=1", "-skip", goldenWord)
 }
 
 func e2e(c checkout) ([]command, error) {

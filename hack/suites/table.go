@@ -40,5 +40,13 @@ func lastLine(target string, outcomes []outcome, took time.Duration) string {
 	if failed != "" {
 		failed = " (failed:" + failed + ")"
 	}
-	return fmt.Sprintf("%s: %s %d suites, %d tests, %s%s", target, verdict, ran, tests, took.Round(time.Second), failed)
+	return fmt.Sprintf("%s: %s %s, %s, %s%s", target, verdict, many(ran, "suite"), many(tests, "test"), took.Round(time.Second), failed)
+}
+
+// many is a number with its noun.
+func many(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
 }
