@@ -93,7 +93,7 @@ func Runc() build.Artifact {
 func CNI() build.Artifact {
 	const plugins = "github.com/containernetworking/plugins/plugins/"
 	return install("cni", cniVersion, "0", "", []string{
-		plugins + "main/bridge", plugins + "main/loopback", plugins + "ipam/host-local", plugins + "meta/portmap",
+		plugins + "main/bridge", plugins + "ipam/host-local", plugins + "meta/portmap",
 	})
 }
 

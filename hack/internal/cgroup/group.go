@@ -66,7 +66,18 @@ func (g Group) Pids() ([]int, error) {
 	return slices.Compact(pids), nil
 }
 
-// Folders lists the group's folders that exist, children before their parents.
+// Roots lists the group's own folder in every hierarchy where it exists.
+func (g Group) Roots() []string {
+	var found []string
+	for _, h := range g.In {
+		if _, err := os.Stat(h.folder(g.Name)); err == nil {
+			found = append(found, h.folder(g.Name))
+		}
+	}
+	return found
+}
+
+// Folders lists the group's folders and those below that exist, children before their parents.
 func (g Group) Folders() []string {
 	var found []string
 	for _, h := range g.In {

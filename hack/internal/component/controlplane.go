@@ -83,6 +83,7 @@ func (c Cluster) controllerManager() []string {
 		"--service-cluster-ip-range=" + c.ServiceRanges(),
 		// Pod addresses come from the one node's CNI configuration, not from ranges per node.
 		"--allocate-node-cidrs=false",
+		"--flex-volume-plugin-dir=" + c.State.VolumePlugins(),
 		"--endpointslice-updates-batch-period=0s",
 		"--endpoint-updates-batch-period=0s",
 		"--kube-api-qps=300",

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,13 +19,13 @@ const (
 	cniResults  = "/var/lib/cni/results"
 	podLogLinks = "/var/log/containers"
 	shimSockets = "/run/containerd/s"
+	devices     = "/var/lib/kubelet/device-plugins"
 )
 
 // sharedFolders are removed when empty, the deeper ones first.
 func sharedFolders() []string {
 	return []string{
-		cniResults, "/var/lib/cni", podLogLinks, shimSockets, "/run/containerd",
-		"/var/lib/kubelet/device-plugins", "/var/lib/kubelet",
+		cniResults, "/var/lib/cni", podLogLinks, shimSockets, "/run/containerd", devices, "/var/lib/kubelet",
 	}
 }
 
@@ -34,7 +35,8 @@ func (m Machine) strayFiles(context.Context) ([]string, error) {
 	for dir, ours := range map[string]func(path string) bool{
 		cniResults:  func(path string) bool { return strings.HasPrefix(filepath.Base(path), m.Plan.CNIName+"-") },
 		podLogLinks: func(path string) bool { return pointsInto(path, m.State.Dir) },
-		shimSockets: func(path string) bool { return deadSocket(path) },
+		shimSockets: deadSocket,
+		devices:     deadSocket,
 	} {
 		entries, err := os.ReadDir(dir)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -46,6 +48,7 @@ func (m Machine) strayFiles(context.Context) ([]string, error) {
 			}
 		}
 	}
+	slices.Sort(found)
 	return found, nil
 }
 

@@ -71,7 +71,7 @@ func (m Machine) links(context.Context) ([]string, error) { return network.Links
 
 func (m Machine) deleteLinks(context.Context) error { return network.DeleteLinks(m.Plan) }
 
-func (m Machine) groups(context.Context) ([]string, error) { return m.Group.Folders(), nil }
+func (m Machine) groups(context.Context) ([]string, error) { return m.Group.Roots(), nil }
 
 func (m Machine) removeGroups(ctx context.Context) error {
 	// A killed process stays in its group until the kernel has taken it apart.

@@ -86,6 +86,7 @@ func (n *Node) prepare(c component.Cluster) error {
 			return err
 		}
 	}
+	loadModules()
 	// Records of former values come first: from here on `down` can put everything back.
 	if err := n.sysctls.Apply(); err != nil {
 		return err
@@ -100,6 +101,12 @@ func (n *Node) prepare(c component.Cluster) error {
 		return err
 	}
 	return n.configure(c)
+}
+
+// loadModules asks for the kernel modules that are not always loaded. Many kernels have them built in or have no modules at all;
+// where they are truly missing, the settings and mounts that need them fail and say so.
+func loadModules() {
+	_ = exec.Command("modprobe", "--quiet", "--all", "br_netfilter", "overlay").Run()
 }
 
 func (n *Node) configure(c component.Cluster) error {

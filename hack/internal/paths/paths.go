@@ -64,6 +64,9 @@ func (s State) Etcd() string { return s.join("etcd") }
 // Kubelet is the kubelet's root folder.
 func (s State) Kubelet() string { return s.join("kubelet") }
 
+// VolumePlugins is an empty folder, for programs that make their default one if they are not given another.
+func (s State) VolumePlugins() string { return s.join("kubelet", "volume-plugins") }
+
 // Containerd is containerd's folder; root, state and sockets lie below.
 func (s State) Containerd() string { return s.join("containerd") }
 

@@ -1,0 +1,97 @@
+package component
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/assets"
+	"github.com/openservicemesh/osm-operator/hack/internal/network"
+	"github.com/openservicemesh/osm-operator/hack/internal/paths"
+)
+
+func cluster() Cluster {
+	return Cluster{
+		State:  paths.State{Dir: "/state"},
+		Assets: assets.Set{Kubernetes: "/c/k", Containerd: "/c/cd", Runc: "/c/runc", CNI: "/c/cni"},
+		Plan:   network.Default(),
+	}
+}
+
+func TestRenderedFilesParse(t *testing.T) {
+	files, err := cluster().Render()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range files {
+		if strings.Contains(string(content), "<no value>") {
+			t.Errorf("%s has a hole:\n%s", name, content)
+		}
+		switch {
+		case strings.HasSuffix(name, ".yaml"):
+			for _, document := range strings.Split(string(content), "\n---\n") {
+				var object map[string]any
+				if err := yaml.UnmarshalStrict([]byte(document), &object); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+				if object["kind"] == nil || object["apiVersion"] == nil {
+					t.Errorf("%s holds a document without kind and version", name)
+				}
+			}
+		case strings.HasSuffix(name, ".conflist"):
+			var list struct{ Plugins []struct{ Type string } }
+			if err := json.Unmarshal(content, &list); err != nil || len(list.Plugins) != 2 {
+				t.Errorf("%s: %v, %+v", name, err, list)
+			}
+		}
+	}
+}
+
+// The folder is removed as a whole, so no program may be told to write elsewhere.
+func TestEverythingIsKeptBelowTheStateFolder(t *testing.T) {
+	c := cluster()
+	for name, spec := range c.Specs() {
+		for _, arg := range spec.Args {
+			_, value, _ := strings.Cut(arg, "=")
+			if strings.HasPrefix(value, "/") && !strings.HasPrefix(value, "/state/") {
+				t.Errorf("%s is given %s", name, arg)
+			}
+		}
+	}
+	files, err := c.Render()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`root = "/state/containerd/root"`, `state = "/state/containerd/state"`, `path = "/state/containerd/opt"`, `Root = "/state/containerd/runc"`} {
+		if !strings.Contains(string(files["containerd.toml"]), want) {
+			t.Errorf("containerd.toml lacks %s", want)
+		}
+	}
+}
+
+func TestEveryProcessIsSpecified(t *testing.T) {
+	specs := cluster().Specs()
+	if len(specs) != len(Names()) {
+		t.Errorf("%d specifications for %d names", len(specs), len(Names()))
+	}
+	for _, name := range Names() {
+		if specs[name].Name != name || !strings.HasSuffix(specs[name].Path, "/"+name) {
+			t.Errorf("%s is specified as %+v", name, specs[name])
+		}
+	}
+}
+
+func TestNothingListensOnOutsideAddresses(t *testing.T) {
+	p := network.Default()
+	for _, arg := range cluster().apiServer() {
+		if strings.HasPrefix(arg, "--bind-address=") && arg != "--bind-address="+p.NodeV4().String() {
+			t.Errorf("the API server listens by %s", arg)
+		}
+	}
+	if !slices.Contains(cluster().etcd(), "--client-cert-auth") {
+		t.Error("etcd takes clients without a certificate")
+	}
+}

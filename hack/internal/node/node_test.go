@@ -1,0 +1,49 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestReadyCondition(t *testing.T) {
+	tests := map[string]struct{ body, want string }{
+		"ready":     {`{"status":{"conditions":[{"type":"MemoryPressure","status":"False"},{"type":"Ready","status":"True"}]}}`, ""},
+		"not ready": {`{"status":{"conditions":[{"type":"Ready","status":"False","message":"no network"}]}}`, "no network"},
+		"new":       {`{"status":{}}`, "not reported"},
+		"damaged":   {`{`, "JSON"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			err := readyCondition([]byte(tt.body))
+			if (err == nil) != (tt.want == "") || (err != nil && !strings.Contains(err.Error(), tt.want)) {
+				t.Errorf("readyCondition = %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestAwaitKeepsTheReasonFromBeforeTheTimeout(t *testing.T) {
+	reason := errors.New("the node is not ready")
+	err := await(context.Background(), 150*time.Millisecond, nil, func(ctx context.Context) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return reason
+	})
+	if !errors.Is(err, reason) {
+		t.Errorf("await returned %v", err)
+	}
+	calls := 0
+	if err := await(context.Background(), time.Minute, nil, func(context.Context) error {
+		calls++
+		if calls < 2 {
+			return reason
+		}
+		return nil
+	}); err != nil {
+		t.Errorf("await returned %v after the check passed", err)
+	}
+}
