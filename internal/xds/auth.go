@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/openservicemesh/osm-operator/internal/identity/token"
 	"github.com/openservicemesh/osm-operator/internal/snapshot"
 )
 
@@ -29,12 +30,16 @@ const maxToken = 8 << 10
 // authenticate is the peer of a request's token. The reason of a refusal is counted and logged, and not told to the other
 // end in more words than it needs.
 func (s *Server) authenticate(ctx context.Context) (Peer, error) {
-	token, err := bearer(ctx)
+	raw, err := bearer(ctx)
 	if err == nil {
 		var peer Peer
-		if peer, err = s.config.Authenticator.Authenticate(ctx, token); err == nil {
+		if peer, err = s.config.Authenticator.Authenticate(ctx, raw); err == nil {
 			return peer, nil
 		}
+	}
+	if errors.Is(err, token.ErrUnavailable) {
+		s.metrics.refused.WithLabelValues("not-ready").Inc()
+		return Peer{}, status.Error(codes.Unavailable, "service account tokens cannot be judged yet; try again")
 	}
 	s.metrics.refused.WithLabelValues("token").Inc()
 	s.config.Log.Info("a connection was refused", "reason", err.Error())
@@ -49,14 +54,14 @@ func bearer(ctx context.Context) (string, error) {
 	if len(values) != 1 {
 		return "", errors.New("the request has no authorization header, or several")
 	}
-	token := strings.TrimSpace(values[0])
-	if scheme, rest, ok := strings.Cut(token, " "); ok && strings.EqualFold(scheme, "bearer") {
-		token = strings.TrimSpace(rest)
+	raw := strings.TrimSpace(values[0])
+	if scheme, rest, ok := strings.Cut(raw, " "); ok && strings.EqualFold(scheme, "bearer") {
+		raw = strings.TrimSpace(rest)
 	}
-	if token == "" || len(token) > maxToken {
+	if raw == "" || len(raw) > maxToken {
 		return "", errors.New("the token is empty or too long")
 	}
-	return token, nil
+	return raw, nil
 }
 
 // claimsAnother says whether a node's id, "<uuid>.sidecar.<service account>.<namespace>.<trust domain>", names another

@@ -1,0 +1,113 @@
+package fakexds
+
+import (
+	"maps"
+	"slices"
+
+	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+)
+
+// resubscribe gives the requests that make subscriptions what clusters and listeners refer to, warm or warming.
+func (e *Envoy) resubscribe() []*discovery.DeltaDiscoveryRequest {
+	var requests []*discovery.DeltaDiscoveryRequest
+	for _, t := range []string{EndpointType, SecretType, RouteType, ExtensionType} {
+		st, wanted := e.types[t], e.wanted(t)
+		req := &discovery.DeltaDiscoveryRequest{TypeUrl: t}
+		for name := range wanted {
+			if _, ok := st.subscribed[name]; !ok {
+				req.ResourceNamesSubscribe = append(req.ResourceNamesSubscribe, name)
+			}
+		}
+		for name := range st.subscribed {
+			if _, ok := wanted[name]; !ok {
+				req.ResourceNamesUnsubscribe = append(req.ResourceNamesUnsubscribe, name)
+				delete(st.held, name)
+			}
+		}
+		if len(req.ResourceNamesSubscribe)+len(req.ResourceNamesUnsubscribe) == 0 {
+			continue
+		}
+		slices.Sort(req.ResourceNamesSubscribe)
+		slices.Sort(req.ResourceNamesUnsubscribe)
+		st.subscribed, st.asked = wanted, true
+		requests = append(requests, req)
+	}
+	return requests
+}
+
+// wanted are the names of a type that clusters and listeners refer to.
+func (e *Envoy) wanted(typeURL string) map[string]struct{} {
+	names := map[string]struct{}{}
+	for _, resources := range e.using {
+		for _, refs := range resources {
+			maps.Copy(names, refs[typeURL])
+		}
+	}
+	for _, resources := range e.warming {
+		for _, w := range resources {
+			maps.Copy(names, w.refs[typeURL])
+		}
+	}
+	return names
+}
+
+// askForListeners gives the first request for listeners, once the first clusters are warm.
+func (e *Envoy) askForListeners() []*discovery.DeltaDiscoveryRequest {
+	st := e.types[ListenerType]
+	if st.asked || len(e.warming[ClusterType]) > 0 {
+		return nil
+	}
+	st.asked = true
+	return []*discovery.DeltaDiscoveryRequest{{TypeUrl: ListenerType}}
+}
+
+// Dangling lists what the configuration in use refers to and does not hold: a request that takes such a way fails.
+func (e *Envoy) Dangling() []string {
+	var list []string
+	for name, refs := range e.using[ClusterType] {
+		list = append(list, e.absent("cluster "+name, refs)...)
+	}
+	for name, refs := range e.using[ListenerType] {
+		list = append(list, e.absent("listener "+name, refs)...)
+		for routes := range refs[RouteType] {
+			list = append(list, e.absent("route configuration "+routes, e.types[RouteType].held[routes].refs)...)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// absent lists the references that are not held; clusters must also be warm.
+func (e *Envoy) absent(from string, refs references) []string {
+	var list []string
+	for t, names := range refs {
+		for name := range names {
+			_, ok := e.using[ClusterType][name]
+			if t != ClusterType {
+				ok = e.types[t].held[name].version != ""
+			}
+			if !ok {
+				list = append(list, from+" refers to "+t+" "+name)
+			}
+		}
+	}
+	return list
+}
+
+// Warming says whether something waits for what it refers to.
+func (e *Envoy) Warming() bool {
+	return len(e.warming[ClusterType])+len(e.warming[ListenerType]) > 0
+}
+
+// Versions are the versions of everything held, by type and name. A name that the server said does not exist has an empty
+// version.
+func (e *Envoy) Versions() map[string]map[string]string {
+	versions := map[string]map[string]string{}
+	for t, st := range e.types {
+		versions[t] = map[string]string{}
+		for name, h := range st.held {
+			versions[t][name] = h.version
+		}
+	}
+	return versions
+}

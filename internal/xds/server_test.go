@@ -1,0 +1,210 @@
+package xds
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"testing"
+	"time"
+
+	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/snapshot"
+	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
+	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+	"github.com/openservicemesh/osm-operator/internal/testing/pki"
+)
+
+const trustDomain = "mesh.test"
+
+// tokens knows tokens by heart.
+type tokens map[string]Peer
+
+func (t tokens) Authenticate(_ context.Context, token string) (Peer, error) {
+	if peer, ok := t[token]; ok {
+		return peer, nil
+	}
+	return Peer{}, errors.New("no such token")
+}
+
+// authority issues certificates of workloads for as long as a test.
+type authority struct {
+	t   testing.TB
+	pki *pki.Authority
+}
+
+func (a authority) Certificate(sa identity.ServiceAccount) (snapshot.Leaf, error) {
+	chain, key := a.pki.Issue(a.t, sa, trustDomain)
+	return snapshot.Leaf{ChainPEM: chain, KeyPEM: key, NotAfter: time.Now().Add(time.Hour).Truncate(time.Second), Generation: "g"}, nil
+}
+
+func (a authority) Root() []byte { return a.pki.RootPEM }
+
+// control is a control plane in this process.
+type control struct {
+	store    *snapshot.Store
+	tokens   tokens
+	metrics  *prometheus.Registry
+	address  string
+	tls      *tls.Config
+	rootPEM  []byte
+	rejected chan string
+}
+
+// start serves a mesh made of entries until the test ends.
+func start(t testing.TB, entries ...catalog.Entry) *control {
+	t.Helper()
+	root := pki.New(t)
+	c := &control{tokens: tokens{}, metrics: prometheus.NewRegistry(), rootPEM: root.RootPEM, rejected: make(chan string, 100)}
+	c.store = snapshot.NewStore(snapshot.Config{
+		TrustDomain: trustDomain, Certificates: authority{t, root}, Log: logr.Discard(), Metrics: c.metrics, Now: time.Now,
+	})
+	ads := meshtest.SA("control", "ads")
+	chain, key := root.Issue(t, ads, trustDomain)
+	pair, err := tls.X509KeyPair(chain, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := NewServer(Config{
+		Store: c.store, Authenticator: c.tokens, Log: logr.Discard(), Metrics: c.metrics,
+		TLS: &tls.Config{Certificates: []tls.Certificate{pair}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(root.RootPEM)
+	c.tls = &tls.Config{RootCAs: pool, ServerName: ads.Principal(trustDomain)}
+	c.run(t, server)
+	c.apply(entries...)
+	return c
+}
+
+func (c *control) run(t testing.TB, server *Server) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.address = listener.Addr().String()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 2)
+	go func() { done <- c.store.Run(ctx) }()
+	go func() { done <- server.Serve(ctx, listener) }()
+	t.Cleanup(func() {
+		cancel()
+		for range 2 {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+func (c *control) apply(entries ...catalog.Entry) {
+	changes := make([]catalog.Change, len(entries))
+	for i, e := range entries {
+		changes[i] = catalog.Set(e)
+	}
+	c.store.Apply(changes)
+}
+
+func (c *control) remove(e catalog.Entry) { c.store.Apply([]catalog.Change{{Ref: e.Ref()}}) }
+
+// tokenOf registers the token of a pod.
+func (c *control) tokenOf(pod *catalog.Pod) string {
+	token := "token of " + pod.UID
+	c.tokens[token] = peerOf(pod)
+	return token
+}
+
+func peerOf(pod *catalog.Pod) Peer {
+	return Peer{
+		Pod: pod.Name, PodUID: pod.UID, ServiceAccount: pod.Identity(), ServiceAccountUID: "uid-of-" + pod.ServiceAccount,
+		Expiry: time.Now().Add(time.Hour),
+	}
+}
+
+// proxy is a modelled sidecar that runs.
+type proxy struct {
+	applied chan *discovery.DeltaDiscoveryResponse
+	ended   chan error
+	cancel  context.CancelFunc
+	envoy   *fakexds.Envoy
+}
+
+func (c *control) connect(t testing.TB, token string, envoy *fakexds.Envoy) *proxy {
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &proxy{applied: make(chan *discovery.DeltaDiscoveryResponse, 1000), ended: make(chan error, 1), cancel: cancel, envoy: envoy}
+	options := fakexds.Options{
+		Address: c.address, TLS: c.tls, Token: token, NodeID: "uuid.sidecar.client.a." + trustDomain,
+		Applied: func(r *discovery.DeltaDiscoveryResponse) { p.applied <- r },
+	}
+	go func() { p.ended <- fakexds.Run(ctx, options, envoy) }()
+	t.Cleanup(cancel)
+	return p
+}
+
+// waitFor waits until a response with a resource of that type and name was applied.
+func (p *proxy) waitFor(t testing.TB, typeURL, name string) {
+	t.Helper()
+	timeout := time.After(10 * time.Second)
+	for {
+		select {
+		case r := <-p.applied:
+			for _, res := range r.GetResources() {
+				if r.GetTypeUrl() == typeURL && res.GetName() == name {
+					return
+				}
+			}
+		case err := <-p.ended:
+			t.Fatalf("the stream ended while waiting for %s: %v", name, err)
+		case <-timeout:
+			t.Fatalf("%s %s did not arrive", typeURL, name)
+		}
+	}
+}
+
+// waitEnd waits until the stream ends and returns why.
+func (p *proxy) waitEnd(t testing.TB) error {
+	t.Helper()
+	select {
+	case err := <-p.ended:
+		return err
+	case <-time.After(10 * time.Second):
+		t.Fatal("the stream does not end")
+		return nil
+	}
+}
+
+// mesh is one in which the pod a/client may call the Service a/server.
+type mesh struct {
+	client, server *catalog.Pod
+	service        *catalog.Service
+}
+
+func newMesh() mesh {
+	return mesh{
+		client:  meshtest.Pod("a", "client", "client", "client", "10.0.0.1"),
+		server:  meshtest.Pod("a", "server", "server", "server", "10.0.0.2"),
+		service: meshtest.Service("a", "server", "server", "10.96.0.1", 80, catalog.ProtocolHTTP),
+	}
+}
+
+func (m mesh) entries() []catalog.Entry {
+	return []catalog.Entry{
+		&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Settings{},
+		m.client, m.server, accountOf(m.client), accountOf(m.server),
+		m.service, meshtest.Slice(m.service.Name, m.server), meshtest.Group("a", "routes", "/x"),
+		meshtest.Target("t", m.server.Identity(), []catalog.TargetRule{meshtest.HTTP("routes")}, m.client.Identity()),
+	}
+}
+
+func accountOf(pod *catalog.Pod) *catalog.ServiceAccount {
+	return &catalog.ServiceAccount{Name: catalog.Name(pod.Identity()), UID: "uid-of-" + pod.ServiceAccount}
+}

@@ -1,0 +1,186 @@
+package xds
+
+import (
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
+	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+)
+
+// TestServe follows one sidecar from its first request to a change, a reconnect and the end of its pod.
+func TestServe(t *testing.T) {
+	m := newMesh()
+	c := start(t, m.entries()...)
+	c.store.MarkSynced()
+	envoy := fakexds.NewEnvoy()
+	p := c.connect(t, c.tokenOf(m.client), envoy)
+	p.waitFor(t, fakexds.RouteType, "rds-outbound.80|a/server")
+
+	second := meshtest.Pod("a", "second", "server", "server", "10.0.0.3")
+	c.apply(second, meshtest.Slice(m.service.Name, m.server, second))
+	p.waitFor(t, fakexds.EndpointType, "a/server|80")
+
+	p.cancel()
+	_ = p.waitEnd(t)
+	if dangling := envoy.Dangling(); len(dangling) > 0 {
+		t.Error(strings.Join(dangling, "\n"))
+	}
+	p = c.connect(t, c.tokenOf(m.client), envoy)
+	c.apply(meshtest.Slice(m.service.Name, m.server))
+	p.waitFor(t, fakexds.EndpointType, "a/server|80")
+	select {
+	case r := <-p.applied:
+		t.Errorf("a sidecar that came back was sent something else than the change: %v", r)
+	default:
+	}
+	c.remove(m.client)
+	if err := p.waitEnd(t); status.Code(err) != codes.PermissionDenied {
+		t.Errorf("the stream of a deleted pod ended with %v", err)
+	}
+}
+
+// TestStreamsEnd counts goroutines: streams that end, for whatever reason, leave none behind.
+func TestStreamsEnd(t *testing.T) {
+	m := newMesh()
+	c := start(t, m.entries()...)
+	c.store.MarkSynced()
+	token := c.tokenOf(m.client)
+	p := c.connect(t, token, fakexds.NewEnvoy())
+	p.waitFor(t, fakexds.RouteType, "rds-outbound.80|a/server")
+	p.cancel()
+	_ = p.waitEnd(t)
+	waitUntil(t, func() bool { return len(c.store.Proxies()) == 0 })
+	before := runtime.NumGoroutine()
+	for range 5 {
+		older := c.connect(t, token, fakexds.NewEnvoy())
+		older.waitFor(t, fakexds.RouteType, "rds-outbound.80|a/server")
+		newer := c.connect(t, token, fakexds.NewEnvoy())
+		newer.waitFor(t, fakexds.RouteType, "rds-outbound.80|a/server")
+		if err := older.waitEnd(t); status.Code(err) != codes.Aborted {
+			t.Errorf("the older stream of a pod ended with %v", err)
+		}
+		newer.cancel()
+		_ = newer.waitEnd(t)
+	}
+	waitUntil(t, func() bool { return runtime.NumGoroutine() <= before })
+}
+
+// TestThreat1And5Refused connects with every kind of token that must not be served.
+func TestThreat1And5Refused(t *testing.T) {
+	m := newMesh()
+	plain := meshtest.Pod("a", "plain", "plain", "client", "10.0.0.9")
+	plain.Injected = false
+	c := start(t, append(m.entries(), plain)...)
+	c.store.MarkSynced()
+	good := peerOf(m.client)
+	with := func(change func(*Peer)) string {
+		peer := good
+		change(&peer)
+		token := "token " + peer.Pod.String() + peer.PodUID + peer.ServiceAccount.String() + peer.ServiceAccountUID
+		c.tokens[token] = peer
+		return token
+	}
+	cases := []struct {
+		name, token string
+		code        codes.Code
+	}{
+		{"no token", "", codes.Unauthenticated},
+		{"foreign token", "what", codes.Unauthenticated},
+		{"two schemes", "Bearer Bearer x", codes.Unauthenticated},
+		{"oversized token", strings.Repeat("x", maxToken+1), codes.Unauthenticated},
+		{"pod without a sidecar", c.tokenOf(plain), codes.PermissionDenied},
+		{"unknown pod", with(func(p *Peer) { p.Pod.Name = "nobody" }), codes.Unauthenticated},
+		{"pod made again", with(func(p *Peer) { p.PodUID = "older" }), codes.Unauthenticated},
+		{"account made again", with(func(p *Peer) { p.ServiceAccountUID = "older" }), codes.Unauthenticated},
+		{"account without UID", with(func(p *Peer) { p.ServiceAccountUID = "" }), codes.Unauthenticated},
+		{"another account", with(func(p *Peer) { p.ServiceAccount.Name = "server" }), codes.Unauthenticated},
+	}
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			if err := c.connect(t, tc.token, fakexds.NewEnvoy()).waitEnd(t); status.Code(err) != tc.code {
+				t.Errorf("got %v, want %s", err, tc.code)
+			}
+		})
+	}
+}
+
+// TestPodThatComesLater is the usual race: the sidecar is faster than the watch.
+func TestPodThatComesLater(t *testing.T) {
+	m := newMesh()
+	c := start(t, m.entries()...)
+	c.remove(m.client)
+	c.store.MarkSynced()
+	p := c.connect(t, "Bearer "+c.tokenOf(m.client), fakexds.NewEnvoy())
+	time.AfterFunc(50*time.Millisecond, func() { c.apply(m.client) })
+	p.waitFor(t, fakexds.RouteType, "rds-outbound.80|a/server")
+}
+
+// TestThreat47NothingBeforeSync connects while only half of the mesh is known.
+func TestThreat47NothingBeforeSync(t *testing.T) {
+	m := newMesh()
+	entries := m.entries()
+	c := start(t, entries[:4]...)
+	p := c.connect(t, c.tokenOf(m.client), fakexds.NewEnvoy())
+	select {
+	case r := <-p.applied:
+		t.Fatalf("sent before everything was known: %v", r)
+	case err := <-p.ended:
+		t.Fatal(err)
+	case <-time.After(100 * time.Millisecond):
+	}
+	if c.store.Ready() {
+		t.Error("ready before everything was known")
+	}
+	c.apply(entries...)
+	c.store.MarkSynced()
+	p.waitFor(t, fakexds.RouteType, "rds-outbound.80|a/server")
+	if !c.store.Ready() {
+		t.Error("not ready though everything is known")
+	}
+}
+
+func TestExpiredTokenEndsTheStream(t *testing.T) {
+	m := newMesh()
+	c := start(t, m.entries()...)
+	c.store.MarkSynced()
+	peer := peerOf(m.client)
+	peer.Expiry = time.Now().Add(300 * time.Millisecond)
+	c.tokens["short"] = peer
+	p := c.connect(t, "short", fakexds.NewEnvoy())
+	if err := p.waitEnd(t); status.Code(err) != codes.Unauthenticated {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+func TestMaxConnections(t *testing.T) {
+	m := newMesh()
+	c := start(t, m.entries()...)
+	c.store.MarkSynced()
+	c.store.SetMaxConnections(1)
+	first := c.connect(t, c.tokenOf(m.client), fakexds.NewEnvoy())
+	first.waitFor(t, fakexds.RouteType, "rds-outbound.80|a/server")
+	second := c.connect(t, c.tokenOf(m.server), fakexds.NewEnvoy())
+	if err := second.waitEnd(t); status.Code(err) != codes.ResourceExhausted {
+		t.Errorf("one too many ended with %v", err)
+	}
+}
+
+// waitUntil waits for a condition that is about to hold.
+func waitUntil(t testing.TB, holds func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for !holds() {
+		if time.Now().After(deadline) {
+			t.Fatal("what was waited for did not happen")
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
