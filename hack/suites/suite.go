@@ -80,7 +80,7 @@ func unit(c checkout) ([]command, error) {
 		return nil, err
 	}
 	dirs := selectDirs(product, func(p testPackage) bool { return p.unit && !p.envtest && !inE2E(p) })
-	args := []string{"-race", "-skip", "^" + goldenPrefix}
+	args := []string{"-race", "-skip", goldenWord}
 	if c.full {
 		args = append(args, "-count=1")
 	}
