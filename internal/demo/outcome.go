@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -32,7 +33,7 @@ func Outcome(status int, err error) string {
 		return strconv.Itoa(status)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return Refused
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case cut(err):
 		return Reset
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return NoSuchHost
@@ -41,4 +42,17 @@ func Outcome(status int, err error) string {
 	default:
 		return Failed
 	}
+}
+
+// closedIdle is how net/http words, without exporting the error, that the server closed before the request was written.
+const closedIdle = "http: server closed idle connection"
+
+// cut reports whether an established connection ended too early.
+func cut(err error) bool {
+	for _, e := range []error{syscall.ECONNRESET, syscall.EPIPE, io.EOF, io.ErrUnexpectedEOF} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return strings.HasSuffix(err.Error(), closedIdle)
 }
