@@ -39,8 +39,12 @@ func (t *tool) load(cmd *cobra.Command, archives []string) error {
 		return err
 	}
 	images := n.Images(assets.Set{Containerd: containerd})
+	have, err := images.Inventory(cmd.Context())
+	if err != nil {
+		return err
+	}
 	for _, archive := range archives {
-		result, err := images.Load(cmd.Context(), archive)
+		result, err := images.Load(cmd.Context(), have, archive)
 		if err != nil {
 			return err
 		}

@@ -73,7 +73,7 @@ func TestUnusableArchivesAreExplained(t *testing.T) {
 func TestParseList(t *testing.T) {
 	const table = "REF TYPE DIGEST SIZE PLATFORMS LABELS\n" +
 		"docker.io/a/b:1 application/vnd.oci.image.manifest.v1+json " + digest + " 1.0 MiB linux/amd64 io.cri-containerd.image=managed\n"
-	if diff := cmp.Diff(map[string]string{"docker.io/a/b:1": digest}, parseList(table)); diff != "" {
+	if diff := cmp.Diff(Inventory{"docker.io/a/b:1": digest}, parseList(table)); diff != "" {
 		t.Error(diff)
 	}
 }

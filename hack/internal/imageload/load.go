@@ -31,13 +31,13 @@ type Result struct {
 	Present bool
 }
 
-// Load imports one archive unless all its images are there.
-func (c Containerd) Load(ctx context.Context, file string) (Result, error) {
+// Inventory is the digest of every image in containerd, by reference.
+type Inventory map[string]string
+
+// Load imports one archive unless all its images are in the inventory under the same names with the same digests. A tag that
+// names another image so far is moved.
+func (c Containerd) Load(ctx context.Context, have Inventory, file string) (Result, error) {
 	images, err := readIndex(file)
-	if err != nil {
-		return Result{}, err
-	}
-	have, err := c.list(ctx)
 	if err != nil {
 		return Result{}, err
 	}
@@ -85,8 +85,8 @@ func (c Containerd) importArchive(ctx context.Context, file string, images []ima
 	return copied
 }
 
-// list returns the digest of every image by name.
-func (c Containerd) list(ctx context.Context) (map[string]string, error) {
+// Inventory asks containerd for its images.
+func (c Containerd) Inventory(ctx context.Context) (Inventory, error) {
 	out, err := c.command(ctx, "images", "list").Output()
 	if err != nil {
 		return nil, fmt.Errorf("containerd does not answer at %s; is the cluster up? %w", c.Socket, err)
@@ -95,8 +95,8 @@ func (c Containerd) list(ctx context.Context) (map[string]string, error) {
 }
 
 // parseList reads the table whose columns are name, type, digest and more.
-func parseList(table string) map[string]string {
-	digests := map[string]string{}
+func parseList(table string) Inventory {
+	digests := Inventory{}
 	for line := range strings.Lines(table) {
 		if fields := strings.Fields(line); len(fields) > 2 && strings.HasPrefix(fields[2], "sha256:") {
 			digests[fields[0]] = fields[2]

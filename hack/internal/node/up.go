@@ -159,7 +159,7 @@ func (r *run) controlPlane(ctx context.Context) error {
 	group.Go(func() error {
 		for _, archive := range []string{assets.PauseArchive, assets.CoreDNSArchive} {
 			if err := await(ctx, time.Minute, r.started, func(ctx context.Context) error {
-				_, err := r.node.Images(r.set).Load(ctx, filepath.Join(r.set.NodeImages, archive))
+				_, err := r.node.Images(r.set).Load(ctx, nil, filepath.Join(r.set.NodeImages, archive))
 				return err
 			}); err != nil {
 				return err
