@@ -63,9 +63,8 @@ func inboundDoor(s *scope.Scope, inbound []inboundPort) *listenerv3.Listener {
 		listenerFilter(tlsInspectorFilter, &tlsinspectorv3.TlsInspector{}),
 	}
 	out.AccessLog = refusedLog()
-	tls := serverTLS(s)
 	for _, in := range inbound {
-		out.FilterChains = append(out.FilterChains, inboundChain(in, tls))
+		out.FilterChains = append(out.FilterChains, inboundChain(in, serverTLS(s, inboundTrustName(s.Key.Identity, in))))
 	}
 	return out
 }
@@ -86,7 +85,9 @@ func inboundChain(in inboundPort, tls *corev3.TransportSocket) *listenerv3.Filte
 	}
 }
 
-// networkRBAC refers to the rules by the filter's name: that is what Envoy asks for.
+// networkRBAC asks who connects when the client's first bytes arrive, and not before: alone it would let a client listen to
+// a server that speaks first. That is why the handshake on TCP ports checks names as well. The filter's name is what Envoy
+// asks for.
 func networkRBAC(in inboundPort) *listenerv3.Filter {
 	return &listenerv3.Filter{
 		Name: inboundRBACName(in),
@@ -102,7 +103,7 @@ func inboundProxy(in inboundPort) *listenerv3.Filter {
 		return inboundHTTP(inboundRouteName(in))
 	}
 	local := localClusterName(in.Service, in.TargetPort)
-	return tcpTo("inbound-mesh-tcp-proxy."+local, local)
+	return tcpAfterHandshake("inbound-mesh-tcp-proxy."+local, local)
 }
 
 // drainMark makes a chain differ from its predecessor, and nothing else: Envoy drains the chain that changed.

@@ -84,6 +84,15 @@ func InboundTrustName(sa identity.ServiceAccount) string {
 	return "root-cert-for-mtls-inbound:" + sa.String()
 }
 
+// inboundTrustName is InboundTrustName, except on TCP ports with rules: there the handshake itself admits only some names,
+// and each port has a secret of its own.
+func inboundTrustName(sa identity.ServiceAccount, in inboundPort) string {
+	if in.Protocol.IsHTTP() || in.Rules.Permissive {
+		return InboundTrustName(sa)
+	}
+	return InboundTrustName(sa) + "|" + scope.ClusterName(in.Service, in.TargetPort)
+}
+
 // OutboundTrustName is the name of the secret with which a client verifies the servers behind a Service.
 func OutboundTrustName(service catalog.Name) string {
 	return "root-cert-for-mtls-outbound:" + service.String()

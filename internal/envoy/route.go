@@ -9,7 +9,6 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"github.com/openservicemesh/osm-operator/internal/authz"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/scope"
@@ -37,9 +36,7 @@ func routes(s *scope.Scope, inbound []inboundPort) []Resource {
 func inboundRoutes(in inboundPort, trustDomain string) *routev3.RouteConfiguration {
 	host := virtualHost("inbound", in.Service, in.ports...)
 	host.TypedPerFilterConfig = map[string]*anypb.Any{httpRBACFilter: requestRBAC(in.Rules.Routes, trustDomain)}
-	if dotSegmentsMatter(in.Rules.Routes) {
-		host.Routes = append(host.Routes, rejectDotSegments())
-	}
+	host.Routes = rejectAmbiguous()
 	local := []weighted{{cluster: localClusterName(in.Service, in.TargetPort), weight: 1}}
 	for _, r := range in.Rules.Routes {
 		host.Routes = append(host.Routes, &routev3.Route{Match: requestMatch(r.Match), Action: forward(local, nil)})
@@ -111,20 +108,16 @@ func reply(status uint32, text string) *routev3.Route_DirectResponse {
 	}}
 }
 
-// dotSegmentsMatter says whether some path is treated differently from others.
-func dotSegmentsMatter(routes []authz.Route) bool {
-	for _, r := range routes {
-		if r.Match.PathRegex != "" && r.Match.PathRegex != ".*" {
-			return true
-		}
+// rejectAmbiguous answers requests that the policy and the application could read differently. To Envoy "..;x" is a name like
+// any other, but some application servers drop what follows the semicolon and step up. Two Host headers arrive here as one
+// with a comma.
+func rejectAmbiguous() []*routev3.Route {
+	dots := anyRequest()
+	dots.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: expression(`.*/\.\.?;.*`)}
+	hosts := anyRequest()
+	hosts.Headers = []*routev3.HeaderMatcher{headerMatcher(":authority", matching(".*,.*"))}
+	return []*routev3.Route{
+		{Match: dots, Action: reply(400, "a path segment of dots with parameters is ambiguous\n")},
+		{Match: hosts, Action: reply(400, "more than one host is ambiguous\n")},
 	}
-	return false
-}
-
-// rejectDotSegments refuses "/public/..;x/admin": to Envoy, and so to the policy, "..;x" is a name like any other, but some
-// application servers drop what follows the semicolon and step up.
-func rejectDotSegments() *routev3.Route {
-	match := anyRequest()
-	match.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: expression(`.*/(\.|%2[eE]){1,2};.*`)}
-	return &routev3.Route{Match: match, Action: reply(400, "a path segment of dots with parameters is ambiguous\n")}
 }

@@ -26,28 +26,44 @@ func ServiceCertSecret(sa identity.ServiceAccount, chainPEM, keyPEM []byte) Reso
 	})
 }
 
-// TrustSecrets are the validation contexts of a scope: one for all its clients, without names because RBAC judges them by
-// name, and one for each Service it may call, with exactly the identities behind it. They are sorted by name.
+// TrustSecrets are the validation contexts of a scope, sorted by name: one for its clients, without names because RBAC judges
+// requests by name; one for each TCP port with rules, with the identities that may connect; and one for each Service it may
+// call, with exactly the identities behind it.
 func TrustSecrets(s *scope.Scope, rootPEM []byte) []Resource {
+	anyClient := InboundTrustName(s.Key.Identity)
+	secrets := []*tlsv3.Secret{trustSecret(anyClient, rootPEM, nil)}
+	for _, in := range mergeInbound(s.Inbound) {
+		if name := inboundTrustName(s.Key.Identity, in); name != anyClient {
+			var clients []identity.ServiceAccount
+			for _, rule := range in.Rules.Network {
+				clients = append(clients, rule.Sources...)
+			}
+			secrets = append(secrets, trustSecret(name, rootPEM, only(clients, s.TrustDomain)))
+		}
+	}
 	servers := map[catalog.Name][]identity.ServiceAccount{}
 	for _, c := range s.Clusters {
 		servers[c.Service] = append(servers[c.Service], c.Identities...)
 	}
-	secrets := []*tlsv3.Secret{trustSecret(InboundTrustName(s.Key.Identity), rootPEM, nil)}
 	for service, identities := range servers {
-		slices.SortFunc(identities, identity.ServiceAccount.Compare)
-		principals := make([]string, 0, len(identities))
-		for _, sa := range slices.Compact(identities) {
-			principals = append(principals, sa.Principal(s.TrustDomain))
-		}
-		if len(principals) == 0 {
-			principals = []string{nobody}
-		}
-		secrets = append(secrets, trustSecret(OutboundTrustName(service), rootPEM, principals))
+		secrets = append(secrets, trustSecret(OutboundTrustName(service), rootPEM, only(identities, s.TrustDomain)))
 	}
 	return newResources(SecretType, (*tlsv3.Secret).GetName, secrets)
 }
 
+// only are the names of the identities, each once and sorted; never empty.
+func only(identities []identity.ServiceAccount, trustDomain string) []string {
+	if len(identities) == 0 {
+		return []string{nobody}
+	}
+	var principals []string
+	for _, sa := range slices.Compact(slices.SortedFunc(slices.Values(identities), identity.ServiceAccount.Compare)) {
+		principals = append(principals, sa.Principal(trustDomain))
+	}
+	return principals
+}
+
+// trustSecret trusts certificates of the root with one of the principals, or without principals all of them.
 func trustSecret(name string, rootPEM []byte, principals []string) *tlsv3.Secret {
 	var sans []*tlsv3.SubjectAltNameMatcher
 	for _, p := range principals {

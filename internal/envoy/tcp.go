@@ -10,6 +10,20 @@ import (
 // another endpoint is always safe.
 const tcpAttempts = 3
 
+// earlyBytes is how much a client may send before the application's port has answered.
+const earlyBytes = 16 << 10
+
+// tcpAfterHandshake forwards connections to one cluster once the client has proved its name: the application sees nothing of
+// others.
+func tcpAfterHandshake(statPrefix, clusterName string) *listenerv3.Filter {
+	return tcpProxy(&tcpv3.TcpProxy{
+		StatPrefix:          statPrefix,
+		ClusterSpecifier:    &tcpv3.TcpProxy_Cluster{Cluster: clusterName},
+		UpstreamConnectMode: tcpv3.UpstreamConnectMode_ON_DOWNSTREAM_TLS_HANDSHAKE,
+		MaxEarlyDataBytes:   wrapperspb.UInt32(earlyBytes),
+	})
+}
+
 // tcpTo forwards connections to one cluster.
 func tcpTo(statPrefix, clusterName string) *listenerv3.Filter {
 	return tcpProxy(&tcpv3.TcpProxy{

@@ -12,12 +12,12 @@ import (
 )
 
 // serverTLS is how a sidecar speaks to its clients. It requires their certificate; which of them may come in is the
-// business of RBAC. It must not agree on an application protocol itself: Envoy would take the agreed name "osm" for the
+// business of RBAC and, where the trust secret has names, of the handshake. It must not agree on an application protocol itself: Envoy would take the agreed name "osm" for the
 // HTTP version and no longer recognise HTTP/2.
-func serverTLS(s *scope.Scope) *corev3.TransportSocket {
+func serverTLS(s *scope.Scope, trust string) *corev3.TransportSocket {
 	return tlsSocket(&tlsv3.DownstreamTlsContext{
 		RequireClientCertificate: wrapperspb.Bool(true),
-		CommonTlsContext:         commonTLS(s, InboundTrustName(s.Key.Identity), nil),
+		CommonTlsContext:         commonTLS(s, trust, nil),
 	})
 }
 

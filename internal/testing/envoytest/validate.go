@@ -13,9 +13,9 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/openservicemesh/osm-operator/internal/envoy"
+	"github.com/openservicemesh/osm-operator/internal/envoy/flags"
 )
 
 // batch is how many sets one run of Envoy validates. A run costs about a tenth of a second whatever it reads.
@@ -104,7 +104,7 @@ func validate(t testing.TB, bin string, static *bootstrapv3.Bootstrap_StaticReso
 	config, err := protojson.Marshal(&bootstrapv3.Bootstrap{
 		Node:            &corev3.Node{Id: "test", Cluster: "test"},
 		StaticResources: static,
-		LayeredRuntime:  runtime(),
+		LayeredRuntime:  flags.Layer(),
 	})
 	if err != nil {
 		t.Fatalf("the configuration cannot be written as JSON: %v", err)
@@ -118,14 +118,4 @@ func validate(t testing.TB, bin string, static *bootstrapv3.Bootstrap_StaticReso
 		return fmt.Errorf("%w: %s", err, out)
 	}
 	return nil
-}
-
-// runtime raises Envoy's limit on the size of regular expressions, as the sidecar's bootstrap does.
-func runtime() *bootstrapv3.LayeredRuntime {
-	return &bootstrapv3.LayeredRuntime{Layers: []*bootstrapv3.RuntimeLayer{{
-		Name: "static",
-		LayerSpecifier: &bootstrapv3.RuntimeLayer_StaticLayer{StaticLayer: &structpb.Struct{Fields: map[string]*structpb.Value{
-			"re2.max_program_size.error_level": structpb.NewNumberValue(1000),
-		}}},
-	}}}
 }

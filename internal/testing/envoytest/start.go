@@ -1,0 +1,81 @@
+package envoytest
+
+import (
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/redirect/nstest"
+)
+
+// logShown is how many bytes of an Envoy's log a failed test shows.
+const logShown = 2048
+
+// Install copies the binary to a directory that every user may enter, and returns the copy's path: a sidecar runs as a user
+// that must not read the developer's home.
+func Install(t testing.TB, dir string) string {
+	t.Helper()
+	source, err := os.Open(Binary(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.Close()
+	path := filepath.Join(dir, "envoy")
+	target, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o755)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = io.Copy(target, source); err == nil {
+		err = target.Close()
+	}
+	if err != nil {
+		t.Fatalf("Envoy cannot be copied: %v", err)
+	}
+	return path
+}
+
+// Start runs an installed Envoy as the sidecar's user inside a namespace until the test ends, and waits until it answers on
+// its admin port. Its log is shown when the test fails. The directory must be readable by every user.
+func Start(t *testing.T, ns *nstest.Namespace, dir, name string, config *bootstrapv3.Bootstrap) {
+	t.Helper()
+	text, err := protojson.Marshal(config)
+	if err != nil {
+		t.Fatalf("the bootstrap of %s cannot be written as JSON: %v", name, err)
+	}
+	path := filepath.Join(dir, name+".json")
+	if err := os.WriteFile(path, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.Create(filepath.Join(dir, name+".log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		defer log.Close()
+		if text, err := os.ReadFile(log.Name()); err == nil && t.Failed() {
+			t.Logf("end of the log of %s:\n%s", name, text[max(0, len(text)-logShown):])
+		}
+	})
+	cmd := exec.Command(filepath.Join(dir, "envoy"), "-c", path, "--use-dynamic-base-id", "--concurrency", "1", "-l", "warning",
+		"--drain-time-s", "1", "--drain-strategy", "immediate")
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: names.ProxyUID, Gid: names.ProxyUID}}
+	ns.Start(t, cmd)
+	client := ns.HTTP()
+	nstest.Eventually(t, 20*time.Second, name+" answers on its admin port", func() bool {
+		answer, err := client.Get("http://127.0.0.1:15000/server_info")
+		if err != nil {
+			return false
+		}
+		_ = answer.Body.Close()
+		return true
+	})
+}

@@ -1,0 +1,93 @@
+package pods
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Answer is what a call came to: a status and a body, or an error on the way.
+type Answer struct {
+	Status int
+	Body   string
+	Header http.Header
+	Err    error
+}
+
+// Get requests a URL from the application of the pod. Headers are "name: value"; "host" sets the request's authority.
+func (p *Pod) Get(t *testing.T, url string, headers ...string) Answer {
+	t.Helper()
+	return p.Call(t, http.MethodGet, url, headers...)
+}
+
+// Call is Get with any method.
+func (p *Pod) Call(t *testing.T, method, url string, headers ...string) Answer {
+	t.Helper()
+	request, err := http.NewRequest(method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		if strings.EqualFold(name, "host") {
+			request.Host = value
+			continue
+		}
+		// Assigned, not added: the name shall reach the sidecar as the test spells it.
+		request.Header[name] = append(request.Header[name], value)
+	}
+	return do(p.NS.HTTP(), request)
+}
+
+// GetHTTP2 is Get over HTTP/2 without TLS, as gRPC clients speak it.
+func (p *Pod) GetHTTP2(t *testing.T, url string) Answer {
+	t.Helper()
+	transport := &http.Transport{DialContext: p.NS.Dial, Protocols: new(http.Protocols)}
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	defer transport.CloseIdleConnections()
+	request, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return do(&http.Client{Transport: transport, Timeout: 5 * time.Second}, request)
+}
+
+func do(client *http.Client, request *http.Request) Answer {
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	response, err := client.Do(request)
+	if err != nil {
+		return Answer{Err: err}
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	return Answer{Status: response.StatusCode, Body: string(body), Header: response.Header, Err: err}
+}
+
+// Dial connects the application of the pod to an address and port. Reads and writes fail after five seconds.
+func (p *Pod) Dial(t *testing.T, address string) (net.Conn, error) {
+	t.Helper()
+	conn, err := p.NS.Dial(context.Background(), "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn, conn.SetDeadline(time.Now().Add(5 * time.Second))
+}
+
+// Exchange connects, sends what is not empty, and returns everything the other side says before it closes.
+func (p *Pod) Exchange(t *testing.T, address, send string) (string, error) {
+	t.Helper()
+	conn, err := p.Dial(t, address)
+	if err != nil {
+		return "", err
+	}
+	if _, err := io.WriteString(conn, send); err != nil {
+		return "", err
+	}
+	received, err := io.ReadAll(conn)
+	return string(received), err
+}

@@ -1,0 +1,61 @@
+package pods_test
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+)
+
+// TestOpenConnections changes policies under connections that stand.
+func TestOpenConnections(t *testing.T) {
+	s := newShop(t)
+	s.configure(t, s.clientScope(), s.serverScope())
+	conn := s.greeted(t)
+
+	server := s.serverScope()
+	server.Inbound[3].Rules.Network = append(server.Inbound[3].Rules.Network,
+		authz.NetworkRule{Policy: "shop/thief", Sources: []identity.ServiceAccount{thief}})
+	s.server.Configure(t, server)
+	other := s.clientScope()
+	other.Outbound = other.Outbound[1:]
+	s.configure(t, other, server)
+	if _, err := io.WriteString(conn, "still here\n"); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(conn).ReadString('\n'); line != "echo still here\n" {
+		t.Errorf("after a grant to somebody else and the loss of another Service: %q, %v, want the connection to go on", line, err)
+	}
+
+	conn = s.greeted(t)
+	server.Inbound[3].Rules.Network = nil
+	server.Inbound[3].DrainMark = "1"
+	s.server.Configure(t, server)
+	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := conn.Read(make([]byte, 1)); n != 0 || isTimeout(err) {
+		t.Errorf("after the permission is gone and the port is marked: read %d, %v, want the connection to be cut", n, err)
+	}
+	if got, err := s.client.Exchange(t, "10.96.0.2:3306", "hello\n"); got != "" || isTimeout(err) {
+		t.Errorf("a new connection after the permission is gone = %q, %v, want a closed connection", got, err)
+	}
+}
+
+// greeted is a connection to the database that has heard its welcome.
+func (s *shop) greeted(t *testing.T) net.Conn {
+	t.Helper()
+	conn, err := s.client.Dial(t, "10.96.0.2:3306")
+	if err != nil {
+		t.Fatal(err)
+	}
+	welcome := make([]byte, len("welcome\n"))
+	if _, err := io.ReadFull(conn, welcome); err != nil {
+		t.Fatalf("no welcome: %v", err)
+	}
+	return conn
+}

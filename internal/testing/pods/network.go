@@ -1,0 +1,89 @@
+package pods
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/openservicemesh/osm-operator/internal/redirect"
+	"github.com/openservicemesh/osm-operator/internal/redirect/nstest"
+	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
+	"github.com/openservicemesh/osm-operator/internal/testing/pki"
+)
+
+// Network joins pods through a router, as the nodes of a cluster do. Addresses that no pod has are not reachable: virtual
+// addresses exist only in the sidecars.
+type Network struct {
+	// CA issues the certificates of all pods.
+	CA *pki.Authority
+
+	dir    string
+	router *nstest.Namespace
+	xds    *server
+	pods   int
+}
+
+// NewNetwork starts the network and the ADS server of its sidecars; both end with the test.
+func NewNetwork(t *testing.T) *Network {
+	t.Helper()
+	dir := publicDir(t)
+	n := &Network{CA: pki.New(t), dir: dir, router: nstest.New(t), xds: serve(t, filepath.Join(dir, "xds.sock"))}
+	envoytest.Install(t, dir)
+	n.router.Do(func() {
+		for _, knob := range []string{"ipv4/ip_forward", "ipv6/conf/all/forwarding"} {
+			if err := os.WriteFile("/proc/sys/net/"+knob, []byte("1"), 0); err != nil {
+				t.Errorf("the router cannot forward: %v", err)
+			}
+		}
+	})
+	return n
+}
+
+// publicDir is a directory for the test that the sidecar's user can enter, too.
+func publicDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "pods")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// Bare adds a pod without a sidecar, for clients outside the mesh.
+func (n *Network) Bare(t *testing.T) *Pod {
+	t.Helper()
+	n.pods++
+	p := &Pod{
+		NS: nstest.New(t),
+		IP: netip.AddrFrom4([4]byte{10, 77, byte(n.pods), 2}),
+		// The same number in both families makes failures easier to read.
+		IP6: netip.MustParseAddr(fmt.Sprintf("fd77:%d::2", n.pods)),
+	}
+	device := fmt.Sprintf("pod%d", n.pods)
+	gateway, gateway6 := fmt.Sprintf("10.77.%d.1", n.pods), fmt.Sprintf("fd77:%d::1", n.pods)
+	nstest.Connect(t, device, n.router, []string{gateway + "/24", gateway6 + "/64"},
+		p.NS, []string{p.IP.String() + "/24", p.IP6.String() + "/64"})
+	p.NS.IP(t, "route add default via "+gateway)
+	p.NS.IP(t, "-6 route add default via "+gateway6)
+	return p
+}
+
+// Pod adds a pod with a sidecar, whose name must be unique in the network. The sidecar knows nothing before Configure.
+func (n *Network) Pod(t *testing.T, name string) *Pod {
+	t.Helper()
+	p := n.Bare(t)
+	p.name, p.network = name, n
+	var err error
+	p.NS.Do(func() { err = redirect.Apply(redirect.Config{}) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	envoytest.Start(t, p.NS, n.dir, name, bootstrap(name, n.xds.socket))
+	return p
+}

@@ -1,0 +1,110 @@
+package pods
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/envoy"
+	"github.com/openservicemesh/osm-operator/internal/redirect/nstest"
+	"github.com/openservicemesh/osm-operator/internal/scope"
+)
+
+// Pod is a network namespace with two addresses and, unless it is bare, a sidecar.
+type Pod struct {
+	NS  *nstest.Namespace
+	IP  netip.Addr
+	IP6 netip.Addr
+
+	name    string
+	network *Network
+	version int
+	chain   []byte
+	key     []byte
+}
+
+// Configure sends everything that a scope and its endpoints stand for, and returns when the sidecar works by it. The test
+// fails with Envoy's own words when it refuses a part. The pod keeps the certificate of its first scope.
+func (p *Pod) Configure(t *testing.T, s *scope.Scope, endpoints ...scope.Endpoints) {
+	t.Helper()
+	if p.chain == nil {
+		p.chain, p.key = p.network.CA.Issue(t, s.Key.Identity, s.TrustDomain)
+	}
+	resources := slices.Concat(
+		envoy.Build(s),
+		envoy.TrustSecrets(s, p.network.CA.RootPEM),
+		[]envoy.Resource{envoy.ServiceCertSecret(s.Key.Identity, p.chain, p.key)},
+	)
+	for _, e := range endpoints {
+		resources = append(resources, envoy.Endpoints(scope.ClusterName(e.Key.Service, e.Key.TargetPort), e))
+	}
+	p.Send(t, resources)
+}
+
+// Send is Configure with resources as they are.
+func (p *Pod) Send(t *testing.T, resources []envoy.Resource) {
+	t.Helper()
+	p.version++
+	p.network.xds.set(t, p.name, p.version, append(resources, sentinel(p.version)...))
+	client := p.NS.HTTP()
+	nstest.Eventually(t, 20*time.Second, fmt.Sprintf("%s has version %d", p.name, p.version), func() bool {
+		if refused := p.network.xds.refusal(p.name); refused != "" {
+			t.Fatalf("the sidecar of %s refuses its configuration: %s", p.name, refused)
+		}
+		answer, err := client.Get("http://" + sentinelAddress(p.version))
+		if err != nil {
+			return false
+		}
+		_ = answer.Body.Close()
+		return answer.StatusCode == http.StatusNotFound
+	})
+}
+
+// Admin asks the sidecar's admin interface.
+func (p *Pod) Admin(t *testing.T, path string) string {
+	t.Helper()
+	answer, err := p.NS.HTTP().Get("http://127.0.0.1:15000" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+// ServeHTTP runs an HTTP application on a port of the pod until the test ends. It speaks HTTP/2 without TLS as well.
+func (p *Pod) ServeHTTP(t *testing.T, port uint16, handler http.Handler) {
+	t.Helper()
+	server := &http.Server{Handler: handler, Protocols: new(http.Protocols)}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(true)
+	listener := p.NS.Listen(t, nstest.Address("127.0.0.1", port))
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(func() { _ = server.Close() })
+}
+
+// ServeTCP runs a TCP application on a port of the pod until the test ends; the connection is closed when it returns.
+func (p *Pod) ServeTCP(t *testing.T, port uint16, application func(net.Conn)) {
+	t.Helper()
+	listener := p.NS.Listen(t, nstest.Address("127.0.0.1", port))
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				application(conn)
+			}()
+		}
+	}()
+}

@@ -1,0 +1,130 @@
+package pods_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"testing"
+
+	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/scope"
+	"github.com/openservicemesh/osm-operator/internal/testing/pods"
+)
+
+const trustDomain = "cluster.local"
+
+var (
+	buyer = identity.ServiceAccount{Namespace: "shop", Name: "buyer"}
+	thief = identity.ServiceAccount{Namespace: "shop", Name: "thief"}
+	books = identity.ServiceAccount{Namespace: "shop", Name: "books"}
+
+	web      = catalog.Name{Namespace: "shop", Name: "web"}
+	database = catalog.Name{Namespace: "shop", Name: "database"}
+	leaf     = catalog.Name{Namespace: "shop", Name: "leaf"}
+	stateful = catalog.Name{Namespace: "shop", Name: "stateful"}
+)
+
+// Virtual addresses; no pod has them.
+var (
+	webIP, webIP6 = netip.MustParseAddr("10.96.0.1"), netip.MustParseAddr("fd96::1")
+	databaseIP    = netip.MustParseAddr("10.96.0.2")
+	unknownIP     = "10.96.0.99"
+)
+
+// shop is a client and a server with sidecars, and a stranger without one.
+type shop struct {
+	network                  *pods.Network
+	client, server, stranger *pods.Pod
+}
+
+func newShop(t *testing.T) *shop {
+	t.Helper()
+	n := pods.NewNetwork(t)
+	s := &shop{network: n, client: n.Pod(t, "client"), server: n.Pod(t, "server"), stranger: n.Bare(t)}
+	s.server.ServeHTTP(t, 8080, http.HandlerFunc(describe))
+	s.server.ServeHTTP(t, 8081, http.HandlerFunc(describe))
+	s.server.ServeTCP(t, 3306, func(c net.Conn) {
+		_, _ = io.WriteString(c, "welcome\n")
+		line, _ := bufio.NewReader(c).ReadString('\n')
+		_, _ = io.WriteString(c, "echo "+line)
+	})
+	return s
+}
+
+// describe answers with what the application saw of the request.
+func describe(w http.ResponseWriter, r *http.Request) {
+	for name, values := range r.Header {
+		w.Header()["Saw-"+name] = values
+	}
+	w.Header().Set("Saw-Host", r.Host)
+	fmt.Fprintf(w, "%s %s %s port=%s", r.Proto, r.Method, r.URL.Path, r.Context().Value(http.LocalAddrContextKey))
+}
+
+func (s *shop) serverScope() *scope.Scope {
+	network := []authz.NetworkRule{{Policy: "shop/buyer", Sources: []identity.ServiceAccount{buyer}}}
+	return &scope.Scope{
+		Key:         scope.Key{Identity: books, Class: scope.Class{IPv6: true, Metrics: true}},
+		TrustDomain: trustDomain,
+		Inbound: []scope.Inbound{
+			{Service: web, Port: 80, TargetPort: 8080, Protocol: catalog.ProtocolHTTP, Rules: authz.Rules{
+				Network: network,
+				Routes: []authz.Route{
+					{Match: catalog.HTTPMatch{PathRegex: "/books/.*", Methods: []string{"GET"}}, Sources: []identity.ServiceAccount{buyer}},
+					{Match: catalog.HTTPMatch{PathRegex: "/admin"}, Sources: []identity.ServiceAccount{thief}},
+				},
+			}},
+			{Service: stateful, Port: 80, TargetPort: 8081, Protocol: catalog.ProtocolHTTP, Rules: authz.Rules{
+				Permissive: true, Routes: []authz.Route{{AnySource: true}},
+			}},
+			{Service: leaf, Port: 80, TargetPort: 8081, Protocol: catalog.ProtocolHTTP, Rules: authz.Rules{
+				Permissive: true, Routes: []authz.Route{{AnySource: true}},
+			}},
+			{Service: database, Port: 3306, TargetPort: 3306, Protocol: catalog.ProtocolTCPServerFirst, Rules: authz.Rules{Network: network}},
+		},
+	}
+}
+
+func (s *shop) clientScope() *scope.Scope {
+	c := &scope.Scope{
+		Key:         scope.Key{Identity: buyer, Class: scope.Class{IPv6: true, Metrics: true}},
+		TrustDomain: trustDomain,
+	}
+	add := func(o scope.Outbound, targetPort uint16) {
+		name := scope.ClusterName(o.Service, targetPort)
+		o.Backends = []scope.Backend{{Cluster: name, Weight: 100}}
+		c.Outbound = append(c.Outbound, o)
+		c.Clusters = append(c.Clusters, scope.Cluster{
+			Service: o.Service, TargetPort: targetPort, Protocol: o.Protocol, Identities: []identity.ServiceAccount{books},
+		})
+	}
+	add(scope.Outbound{Service: web, Port: 80, Protocol: catalog.ProtocolHTTP, Addresses: []netip.Addr{webIP, webIP6}}, 8080)
+	add(scope.Outbound{Service: stateful, Port: 80, PodPort: 8081, Protocol: catalog.ProtocolHTTP, Addresses: []netip.Addr{s.server.IP}}, 8081)
+	add(scope.Outbound{Service: database, Port: 3306, Protocol: catalog.ProtocolTCPServerFirst, Addresses: []netip.Addr{databaseIP}}, 3306)
+	c.Clusters = append(c.Clusters, scope.Cluster{
+		Service: leaf, TargetPort: 8081, Protocol: catalog.ProtocolHTTP, Identities: []identity.ServiceAccount{books},
+	})
+	return c
+}
+
+// endpoints puts every cluster of a scope on the server pod.
+func (s *shop) endpoints(c *scope.Scope) []scope.Endpoints {
+	var out []scope.Endpoints
+	for _, cluster := range c.Clusters {
+		out = append(out, scope.Endpoints{
+			Key:       scope.EndpointsKey{Service: cluster.Service, TargetPort: cluster.TargetPort},
+			Addresses: []netip.AddrPort{netip.AddrPortFrom(s.server.IP, cluster.TargetPort)},
+		})
+	}
+	return out
+}
+
+func (s *shop) configure(t *testing.T, client, server *scope.Scope) {
+	t.Helper()
+	s.server.Configure(t, server)
+	s.client.Configure(t, client, s.endpoints(client)...)
+}

@@ -1,0 +1,212 @@
+package pods_test
+
+import (
+	"bufio"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/testing/pods"
+)
+
+// raw is a request as a client may write it by hand, since Go's own client would clean it up, and the status it deserves.
+type raw struct{ target, headers, want string }
+
+func (s *shop) check(t *testing.T, requests []raw) {
+	t.Helper()
+	for _, r := range requests {
+		head := "GET " + r.target + " HTTP/1.1\r\n" + r.headers
+		if !strings.Contains(r.headers, "Host:") {
+			head += "Host: web.shop\r\n"
+		}
+		if !strings.Contains(r.headers, "Connection:") {
+			head += "Connection: close\r\n"
+		}
+		if got := s.status(t, head); got != r.want {
+			t.Errorf("GET %s %q = %q, want %s", r.target, r.headers, got, r.want)
+		}
+	}
+}
+
+// status sends the head of a request as it is and returns the status code of the answer.
+func (s *shop) status(t *testing.T, head string) string {
+	t.Helper()
+	conn, err := s.client.Dial(t, "10.96.0.1:80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, head+"\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil {
+		return err.Error()
+	}
+	return strings.Fields(line)[1]
+}
+
+// TestThreats sends what an attacker would. The client may GET /books/.* and nothing else; /admin is granted to another.
+// Each name ends with the number of the row in the threat checklist.
+func TestThreats(t *testing.T) {
+	s := newShop(t)
+	s.configure(t, s.clientScope(), s.serverScope())
+	t.Run("Threat14", s.dotsInNames)
+	t.Run("Threat15", s.dirtyPaths)
+	t.Run("Threat16", s.ambiguousPaths)
+	t.Run("Threat17", s.hosts)
+	t.Run("Threat18", s.headerNames)
+	t.Run("Threat19", s.headerBytes)
+	t.Run("Threat20", s.spoofedHeaders)
+	t.Run("Threat21", s.upgrades)
+	t.Run("Threat22", s.httpOnTCPPort)
+	t.Run("Threat23", s.podAddresses)
+}
+
+// dotsInNames: an account's name must not be read as an expression.
+func (s *shop) dotsInNames(t *testing.T) {
+	server := s.serverScope()
+	dotted := identity.ServiceAccount{Namespace: "shop", Name: "b.yer"}
+	server.Inbound[0].Rules.Network[0].Sources = []identity.ServiceAccount{dotted}
+	s.server.Configure(t, server)
+	defer s.server.Configure(t, s.serverScope())
+	// A new sidecar: connections that already stand keep their permission.
+	pod := s.network.Pod(t, "dotted")
+	c := s.clientScope()
+	pod.Configure(t, c, s.endpoints(c)...)
+	if got := pod.Get(t, "http://10.96.0.1/books/1"); got.Status != 503 {
+		t.Errorf("buyer, when b.yer is let in, gets %+v, want 503", got)
+	}
+	if got, err := pod.Exchange(t, "10.96.0.2:3306", ""); got != "" || isTimeout(err) {
+		t.Errorf("buyer, when b.yer is let in, hears %q, %v over TCP, want a closed connection", got, err)
+	}
+}
+
+func (s *shop) dirtyPaths(t *testing.T) {
+	s.check(t, []raw{
+		{"/books/1", "", "200"},
+		{"//books//1", "", "200"},
+		{"/x/../books/1", "", "200"},
+		{"//admin", "", "403"},
+		{"/books/../admin", "", "403"},
+		{"/books/%2e%2e/admin", "", "403"},
+		{"/books/..%2Fadmin", "", "400"},
+		{"/books/..%2fadmin", "", "400"},
+		{"/books/..%5Cadmin", "", "400"},
+		{`/books/..\admin`, "", "403"},
+	})
+}
+
+func (s *shop) ambiguousPaths(t *testing.T) {
+	s.check(t, []raw{
+		{"/books/1#/admin", "", "400"},
+		{"/books/..;/admin", "", "403"},
+		{"/books/..;x=1/admin", "", "403"},
+		{"/books/%2e%2E;x/admin", "", "400"},
+		{"/books/%2e;x/admin", "", "400"},
+		{"/admin;x=1", "", "404"},
+		{"/admin%00", "", "400"},
+		{"/books/%00", "", "400"},
+		{"/ADMIN", "", "404"},
+		{"/BOOKS/1", "", "404"},
+	})
+}
+
+func (s *shop) hosts(t *testing.T) {
+	s.check(t, []raw{
+		{"/books/1", "Host: Web.SHOP\r\n", "200"},
+		{"/books/1", "Host: web.shop.\r\n", "200"},
+		{"/books/1", "Host: web:80\r\n", "200"},
+		{"http://elsewhere/books/1", "", "200"},
+		{"http://elsewhere/admin", "", "403"},
+		{"/books/1", "Host: web.shop\r\nHost: other\r\n", "400"},
+	})
+	if got := s.status(t, "GET /books/1 HTTP/1.1\r\nConnection: close\r\n"); got != "400" {
+		t.Errorf("without Host = %q, want 400", got)
+	}
+}
+
+func (s *shop) headerNames(t *testing.T) {
+	s.check(t, []raw{{"/books/1", "user_id: 1\r\n", "400"}})
+	server := s.serverScope()
+	server.Inbound[0].Rules.Routes[0].Match.Headers = []catalog.HeaderMatch{{Name: "user", Regex: "alice"}}
+	s.server.Configure(t, server)
+	defer s.server.Configure(t, s.serverScope())
+	s.check(t, []raw{
+		{"/books/1", "user: alice\r\n", "200"},
+		{"/books/1", "", "404"},
+		{"/books/1", "user: bob\r\n", "404"},
+		{"/books/1", "user: alice\r\nuser: bob\r\n", "404"},
+		{"/books/1", "user: bob\r\nuser: alice\r\n", "404"},
+		{"/books/1", "user: alice,bob\r\n", "404"},
+	})
+}
+
+// headerBytes: bytes that are not UTF-8 must not slip through an expression.
+func (s *shop) headerBytes(t *testing.T) {
+	server := s.serverScope()
+	server.Inbound[0].Rules.Routes[0].Match.Headers = []catalog.HeaderMatch{{Name: "user", Regex: "alice|[a-z]+"}}
+	s.server.Configure(t, server)
+	defer s.server.Configure(t, s.serverScope())
+	s.check(t, []raw{
+		{"/books/1", "user: alice\r\n", "200"},
+		{"/books/1", "user: alice\xff\r\n", "404"},
+		{"/books/1", "user: \x80\r\n", "404"},
+	})
+}
+
+func (s *shop) spoofedHeaders(t *testing.T) {
+	got := s.client.Get(t, "http://10.96.0.1/books/1",
+		"x-forwarded-client-cert: By=me;URI=spiffe://cluster.local/thief/shop",
+		"x-envoy-retry-on: 5xx", "x-envoy-upstream-rq-timeout-ms: 1", "x-forwarded-proto: https", "x-request-id: abc")
+	if got.Status != 200 {
+		t.Fatalf("%+v", got)
+	}
+	for name, want := range map[string]string{
+		"Saw-X-Forwarded-Client-Cert":        "",
+		"Saw-X-Envoy-Retry-On":               "",
+		"Saw-X-Envoy-Upstream-Rq-Timeout-Ms": "",
+		"Saw-X-Forwarded-Proto":              "https",
+		"Saw-X-Request-Id":                   "abc",
+	} {
+		if value := got.Header.Get(name); value != want {
+			t.Errorf("%s = %q, want %q", name, value, want)
+		}
+	}
+}
+
+// upgrades are requests like others: the policy applies to them.
+func (s *shop) upgrades(t *testing.T) {
+	const websocket = "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+	s.check(t, []raw{
+		{"/books/1", "Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABk\r\n", "200"},
+		{"/books/1", websocket, "200"},
+		{"/admin", websocket, "403"},
+		{"/other", websocket, "404"},
+	})
+	if got := s.status(t, "CONNECT 10.0.0.1:22 HTTP/1.1\r\nHost: 10.0.0.1:22\r\n"); got != "404" {
+		t.Errorf("CONNECT = %q, want 404", got)
+	}
+}
+
+// httpOnTCPPort: a TCP port passes bytes and promises no more.
+func (s *shop) httpOnTCPPort(t *testing.T) {
+	got, err := s.client.Exchange(t, "10.96.0.2:3306", "GET /admin HTTP/1.1\r\n")
+	if want := "welcome\necho GET /admin HTTP/1.1\r\n"; got != want {
+		t.Errorf("the application of the TCP port answers %q, %v, want %q", got, err, want)
+	}
+}
+
+// podAddresses: the way around the Service's address leads to the same sidecar.
+func (s *shop) podAddresses(t *testing.T) {
+	for _, port := range []string{"8080", "3306"} {
+		address := s.server.IP.String() + ":" + port
+		for name, pod := range map[string]*pods.Pod{"a pod of the mesh": s.client, "a stranger": s.stranger} {
+			if got, err := pod.Exchange(t, address, "GET /books/1 HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n"); got != "" || isTimeout(err) {
+				t.Errorf("%s at %s hears %q, %v, want a closed connection", name, address, got, err)
+			}
+		}
+	}
+}
