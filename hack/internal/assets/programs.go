@@ -112,7 +112,7 @@ func install(name, version, cgo, tags string, packages []string) build.Artifact 
 		Name:   name,
 		Inputs: append(args, "cgo="+cgo),
 		Make: func(ctx context.Context, dir string) error {
-			env := []string{"GOBIN=" + dir, "CGO_ENABLED=" + cgo, "GOFLAGS="}
+			env := []string{"GOBIN=" + dir, "CGO_ENABLED=" + cgo}
 			return build.Run(ctx, build.Command{Dir: "/", Env: env, Args: args})
 		},
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 )
 
@@ -19,11 +20,14 @@ type Command struct {
 	Args []string
 }
 
+// hermetic keeps the go command from being steered by the user's settings and by a workspace around the module.
+var hermetic = []string{"GOFLAGS=", "GOWORK=off"}
+
 // Run waits for the command; its output becomes part of the error when it fails and is dropped otherwise.
 func Run(ctx context.Context, c Command) error {
 	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
 	cmd.Dir = c.Dir
-	cmd.Env = append(os.Environ(), c.Env...)
+	cmd.Env = slices.Concat(os.Environ(), hermetic, c.Env)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil {
