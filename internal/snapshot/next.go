@@ -14,7 +14,8 @@ const (
 	nothing step = iota
 	add
 	remove
-	// deny tells a client that asked by name that there is no such resource.
+	// deny tells a client that asked by name that there is no such resource. It waits like a removal: when what refers to the
+	// name is about to be replaced, there is no need to.
 	deny
 	// wait is for a resource that will come by itself.
 	wait
@@ -72,11 +73,11 @@ func (q *sequencer) respond(t Type, o offer, now time.Time) *Response {
 			delete(st.dirty, name)
 		case action == add && !mayAdd:
 			heldAdds = true
-		case action == remove && !mayRemove:
+		case (action == remove || action == deny) && !mayRemove:
 			heldRemoves = true
 		default:
-			size += r.take(action, name, res)
-			q.record(t, action, name, res, now)
+			size += r.take(name, res)
+			q.record(t, name, res, now)
 		}
 	}
 	hold(&st.addsHeld, heldAdds || (st.owed && !mayAdd), now)
@@ -89,8 +90,9 @@ func (q *sequencer) respond(t Type, o offer, now time.Time) *Response {
 	return r
 }
 
-func (r *Response) take(action step, name string, res Resource) int {
-	if action == add {
+// take puts a resource into the response, or a name that has none, and returns the size.
+func (r *Response) take(name string, res Resource) int {
+	if res.content != nil {
 		r.Resources = append(r.Resources, res)
 		return res.size()
 	}
@@ -116,7 +118,7 @@ func (q *sequencer) decide(t Type, name string, o offer, now time.Time) (step, R
 	case have != unsent:
 		return remove, Resource{}
 	case t == Routes:
-		return add, emptyRoutes(name)
+		return deny, emptyRoutes(name)
 	default:
 		return deny, Resource{}
 	}
@@ -142,34 +144,40 @@ func (q *sequencer) compare(t Type, have uint64, c *content, now time.Time) (ste
 	return add, res
 }
 
-// record notes what the client will hold once it has the response.
-func (q *sequencer) record(t Type, action step, name string, res Resource, now time.Time) {
+// record notes what the client will hold once it has the response: the resource, or none of that name.
+func (q *sequencer) record(t Type, name string, res Resource, now time.Time) {
 	st := &q.types[t]
+	have := st.held[name]
 	delete(st.dirty, name)
 	switch {
-	case action == add:
+	case res.content != nil:
 		st.held[name] = res.version
-	case action == remove && st.wildcard:
+	case st.wildcard && have != unsent:
 		delete(st.held, name)
 	default:
 		st.held[name] = absent
 	}
-	if t == Secrets && isServiceCertificate(name) {
+	if t == Secrets && res.content != nil && isServiceCertificate(name) {
 		q.acceptedUntil = time.Time{}
 	}
-	if t != Clusters {
-		return
+	if t == Clusters {
+		q.clusterSent(name, res, now)
 	}
+}
+
+// clusterSent makes endpoints follow their cluster: an added cluster waits for them, even for the same as before.
+func (q *sequencer) clusterSent(name string, res Resource, now time.Time) {
 	endpoints := &q.types[Endpoints]
-	if action == add {
+	_, subscribed := endpoints.held[name]
+	if res.content != nil {
 		q.warming[res.name] = ""
 	} else {
 		delete(q.warming, name)
-	}
-	if _, subscribed := endpoints.held[name]; subscribed {
-		if action != add {
+		if subscribed {
 			endpoints.held[name] = foreign
 		}
+	}
+	if subscribed {
 		endpoints.touch(name, now)
 	}
 }

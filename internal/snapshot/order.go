@@ -48,9 +48,13 @@ func (q *sequencer) removable(t Type, o offer, now time.Time) bool {
 	}
 }
 
-// settled says whether the client holds exactly what is offered of a type and has accepted it.
+// settled says whether the client holds exactly what is offered of a type and has accepted it. A client that brings
+// configuration from an earlier stream may hold more of it than it has told so far.
 func (q *sequencer) settled(t Type, o offer, now time.Time) bool {
 	st := &q.types[t]
+	if !st.asked {
+		return !q.resumed
+	}
 	return st.inflight == "" && !st.rejected && !q.any(t, o, now, func(s step) bool { return s != nothing })
 }
 

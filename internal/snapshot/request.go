@@ -45,6 +45,7 @@ func (q *sequencer) request(req *discovery.DeltaDiscoveryRequest, o offer, now t
 	if first {
 		verdict.Reconnect = !q.began && len(req.GetInitialResourceVersions()) > 0
 		q.began = true
+		q.resumed = q.resumed || len(req.GetInitialResourceVersions()) > 0
 		q.begin(t, req, o, now)
 	}
 	for _, name := range req.GetResourceNamesSubscribe() {

@@ -55,8 +55,8 @@ type sequencer struct {
 	certificate   string
 	acceptedUntil time.Time
 	nonce         uint64
-	// began is true after the first request.
-	began bool
+	// began is true after the first request, and resumed after one with versions from an earlier stream.
+	began, resumed bool
 }
 
 // typeState is what the client holds and waits for of one type.

@@ -61,17 +61,23 @@ func (e *Envoy) askForListeners() []*discovery.DeltaDiscoveryRequest {
 	return []*discovery.DeltaDiscoveryRequest{{TypeUrl: ListenerType}}
 }
 
-// Dangling lists what the configuration in use refers to and does not hold: a request that takes such a way fails.
+// Dangling lists what listeners in use refer to, directly or not, and the Envoy does not hold: a request that takes such a
+// way fails.
 func (e *Envoy) Dangling() []string {
 	var list []string
-	for name, refs := range e.using[ClusterType] {
-		list = append(list, e.absent("cluster "+name, refs)...)
+	clusters := map[string]struct{}{}
+	follow := func(from string, refs references) {
+		list = append(list, e.absent(from, refs)...)
+		maps.Copy(clusters, refs[ClusterType])
 	}
 	for name, refs := range e.using[ListenerType] {
-		list = append(list, e.absent("listener "+name, refs)...)
+		follow("listener "+name, refs)
 		for routes := range refs[RouteType] {
-			list = append(list, e.absent("route configuration "+routes, e.types[RouteType].held[routes].refs)...)
+			follow("route configuration "+routes, e.types[RouteType].held[routes].refs)
 		}
+	}
+	for name := range clusters {
+		list = append(list, e.absent("cluster "+name, e.using[ClusterType][name])...)
 	}
 	slices.Sort(list)
 	return slices.Compact(list)
