@@ -16,6 +16,8 @@ func OpenDatabase(d Database, timeout time.Duration) (*sql.DB, error) {
 	config.User, config.Passwd, config.DBName = d.User, d.Password, d.Name
 	config.Net, config.Addr = "tcp", d.Addr
 	config.Timeout, config.ReadTimeout, config.WriteTimeout = timeout, timeout, timeout
+	// What the driver would write to standard error comes back as errors too.
+	config.Logger = &mysql.NopLogger{}
 	connector, err := mysql.NewConnector(config)
 	if err != nil {
 		return nil, fmt.Errorf("the settings for the database at %s are not usable: %w", d.Addr, err)
