@@ -29,6 +29,7 @@ manifests: ## Generate the definitions of our kinds and dist/install.yaml
 .PHONY: fmt
 fmt: ## Format all Go code
 	$(HACK) ./tool golangci-lint fmt
+	$(HACK) ./tool -C . golangci-lint fmt
 
 ##@ Check
 

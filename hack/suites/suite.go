@@ -62,7 +62,7 @@ func suiteNames() []string {
 func lint(c checkout) ([]command, error) {
 	return []command{
 		{dir: c.hack(), args: []string{"go", "run", "./tool", "golangci-lint", "run", "./..."}},
-		{dir: c.hack(), args: []string{"go", "vet", "./..."}},
+		{dir: c.hack(), args: []string{"go", "run", "./tool", "-C", c.hack(), "golangci-lint", "run", "./..."}},
 	}, nil
 }
 

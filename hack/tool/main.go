@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,7 +17,9 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := run(ctx, os.Args[1:])
+	dir := flag.String("C", "", "the folder that the tool runs in; the root of the checkout if empty")
+	flag.Parse()
+	err := run(ctx, *dir, flag.Args())
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		os.Exit(exit.ExitCode())
@@ -26,10 +30,10 @@ func main() {
 	}
 }
 
-// run builds the tool if needed and runs it with this process's input and output.
-func run(ctx context.Context, args []string) error {
+// run builds the tool if needed and runs it in the folder, with this process's input and output.
+func run(ctx context.Context, dir string, args []string) error {
 	if len(args) == 0 {
-		return errors.New("name a tool: go run ./tool NAME [ARGUMENT...]")
+		return errors.New("name a tool: go run ./tool [-C FOLDER] NAME [ARGUMENT...]")
 	}
 	box, err := tool.Open(os.Stderr)
 	if err != nil {
@@ -41,9 +45,6 @@ func run(ctx context.Context, args []string) error {
 	}
 	cmd := exec.CommandContext(ctx, program, args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Dir = box.Root
-	if dir := os.Getenv("OSM_TOOL_DIR"); dir != "" {
-		cmd.Dir = dir
-	}
+	cmd.Dir = cmp.Or(dir, box.Root)
 	return cmd.Run()
 }
