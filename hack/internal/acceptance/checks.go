@@ -3,8 +3,6 @@ package acceptance
 import (
 	"bufio"
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -131,67 +129,6 @@ func (c Cluster) portForward(ctx context.Context) error {
 		err = fmt.Errorf("somebody else answered: %q", answer)
 	}
 	return err
-}
-
-// token compares the token in the client's pod with what the API server publishes about tokens.
-func (c Cluster) token(ctx context.Context) error {
-	raw, err := c.inClient(ctx, "cat", "/token/token")
-	if err != nil {
-		return err
-	}
-	header, claims, err := parseToken(raw)
-	if err != nil {
-		return err
-	}
-	if !slices.Equal(claims.Audience, []string{"acceptance"}) || claims.Kubernetes.Pod.Name != "client" {
-		return fmt.Errorf("the token is for %v and the pod %q", claims.Audience, claims.Kubernetes.Pod.Name)
-	}
-	discovery, err := c.kubectl(ctx, "", "get", "--raw", "/.well-known/openid-configuration")
-	if err != nil {
-		return err
-	}
-	if !strings.Contains(discovery, `"issuer":"`+claims.Issuer+`"`) {
-		return fmt.Errorf("the discovery document %s does not name the token's issuer %s", discovery, claims.Issuer)
-	}
-	keys, err := c.kubectl(ctx, "", "get", "--raw", "/openid/v1/jwks")
-	if err == nil && !strings.Contains(keys, `"kid":"`+header.KeyID+`"`) {
-		err = fmt.Errorf("the published keys %s lack the token's %s", keys, header.KeyID)
-	}
-	return err
-}
-
-type tokenHeader struct {
-	KeyID string `json:"kid"`
-}
-
-type tokenClaims struct {
-	Issuer     string   `json:"iss"`
-	Audience   []string `json:"aud"`
-	Kubernetes struct {
-		Pod struct {
-			Name string `json:"name"`
-		} `json:"pod"`
-	} `json:"kubernetes.io"`
-}
-
-// parseToken reads a token's first two parts; the signature is not checked.
-func parseToken(raw string) (tokenHeader, tokenClaims, error) {
-	var header tokenHeader
-	var claims tokenClaims
-	parts := strings.Split(strings.TrimSpace(raw), ".")
-	if len(parts) != 3 {
-		return header, claims, fmt.Errorf("a token has three parts, this has %d", len(parts))
-	}
-	for i, into := range []any{&header, &claims} {
-		content, err := base64.RawURLEncoding.DecodeString(parts[i])
-		if err != nil {
-			return header, claims, err
-		}
-		if err := json.Unmarshal(content, into); err != nil {
-			return header, claims, err
-		}
-	}
-	return header, claims, nil
 }
 
 func (c Cluster) admission(ctx context.Context) error {

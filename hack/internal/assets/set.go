@@ -74,8 +74,8 @@ func (b Builder) others(ctx context.Context, s *Set) error {
 }
 
 func (b Builder) ensure(ctx context.Context, a build.Artifact, step string) (string, error) {
-	return b.Cache.Ensure(ctx, a, func(make func(context.Context) error) error {
-		return b.Report.Run(ctx, step, make)
+	return b.Cache.Ensure(ctx, a, func(build func(context.Context) error) error {
+		return b.Report.Run(ctx, step, build)
 	})
 }
 

@@ -41,7 +41,7 @@ func (c Cache) Folder(a Artifact) (string, bool, error) {
 }
 
 // Ensure makes the artifact if the cache does not hold it and returns its folder. An interrupted run leaves no half-made folder
-// under the final name, and two runs at once make it only once. The function told is called before something is made.
+// under the final name, and two runs at once make it only once. What is to be made is handed to the function making, which runs it and may tell about it.
 func (c Cache) Ensure(ctx context.Context, a Artifact, making func(func(context.Context) error) error) (string, error) {
 	dir, there, err := c.Folder(a)
 	if err != nil || there {

@@ -115,5 +115,8 @@ func (r *Running) Failure() error {
 	content, _ := os.ReadFile(r.Log)
 	lines := strings.Split(strings.TrimRight(string(content), "\n"), "\n")
 	end := strings.Join(lines[max(0, len(lines)-15):], "\n")
-	return fmt.Errorf("%s has ended (%v); the end of %s:\n%s", r.Name, r.Err, r.Log, end)
+	if r.Err == nil {
+		return fmt.Errorf("%s has ended by itself; the end of %s:\n%s", r.Name, r.Log, end)
+	}
+	return fmt.Errorf("%s has ended: %w; the end of %s:\n%s", r.Name, r.Err, r.Log, end)
 }
