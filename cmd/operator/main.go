@@ -1,0 +1,70 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"time"
+
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/openservicemesh/osm-operator/controllers/operator"
+	"github.com/openservicemesh/osm-operator/internal/logging"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/operand"
+	"github.com/openservicemesh/osm-operator/internal/version"
+)
+
+func main() {
+	options, metrics, logLevel, showVersion := operator.Options{}, "", "", false
+	flag.StringVar(&options.Namespace, "namespace", names.OperatorNamespace, "the namespace that the operator runs in")
+	flag.BoolVar(&options.LeaderElection, "leader-elect", false, "let one of several replicas act")
+	flag.StringVar(&options.ProbeAddress, "health-probe-bind-address", ":8081", "where /healthz and /readyz are served")
+	flag.StringVar(&metrics, "metrics-bind-address", ":8443", "where /metrics is served over HTTPS; 0 serves none")
+	flag.StringVar(&logLevel, "log-level", "info", "trace, debug, info, warn, error, fatal, panic or disabled")
+	flag.BoolVar(&showVersion, "version", false, "print the version and exit")
+	flag.Parse()
+	if showVersion {
+		fmt.Println(version.Version)
+		return
+	}
+	logger := logging.New(logLevel)
+	ctrl.SetLogger(logger.Logger)
+	klog.SetLogger(logger.Logger)
+	options.Logger = logger.Logger
+	options.Version, options.Images, options.Now = version.Version, images(), time.Now
+	options.Metrics = metricsserver.Options{
+		BindAddress: metrics, SecureServing: true, FilterProvider: filters.WithAuthenticationAndAuthorization,
+	}
+	if err := run(options); err != nil {
+		logger.Error(err, "the operator stops")
+		os.Exit(1)
+	}
+}
+
+// run runs the operator until it is told to stop.
+func run(options operator.Options) error {
+	cfg, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("no cluster to work in: run the operator in a pod, or set KUBECONFIG: %w", err)
+	}
+	mgr, err := operator.NewManager(cfg, options)
+	if err != nil {
+		return err
+	}
+	options.Logger.Info("starting", "version", options.Version, "images", options.Images)
+	return mgr.Start(ctrl.SetupSignalHandler())
+}
+
+// images reads the images of the control plane; packagers and mirrors rewrite these variables in the operator's Deployment.
+func images() operand.Images {
+	return operand.Images{
+		Controller: os.Getenv("RELATED_IMAGE_OSM_CONTROLLER"),
+		Injector:   os.Getenv("RELATED_IMAGE_OSM_INJECTOR"),
+		Init:       os.Getenv("RELATED_IMAGE_OSM_INIT"),
+		Sidecar:    os.Getenv("RELATED_IMAGE_ENVOY"),
+	}
+}

@@ -1,0 +1,139 @@
+package operator
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/discovery"
+	clientscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/controllers/operator/mesh"
+	"github.com/openservicemesh/osm-operator/controllers/operator/revision"
+	"github.com/openservicemesh/osm-operator/controllers/operator/secrets"
+	"github.com/openservicemesh/osm-operator/internal/operand"
+)
+
+// Options are what the operator is started with.
+type Options struct {
+	// Version is the operator's own version, the default version of a mesh.
+	Version string
+	// Images are the images of that version.
+	Images operand.Images
+	// Namespace is where the operator runs.
+	Namespace string
+	// LeaderElection lets one of several replicas act.
+	LeaderElection bool
+	// ProbeAddress is where health is served; empty or "0" serves none.
+	ProbeAddress string
+	// Metrics say where and how metrics are served.
+	Metrics metricsserver.Options
+	// Logger gets all log lines.
+	Logger logr.Logger
+	// Now is the clock.
+	Now func() time.Time
+	// SeveralInOneProcess allows controllers of the same name twice in a process, which tests need.
+	SeveralInOneProcess bool
+}
+
+// NewManager puts the operator together; it acts when the manager is started.
+func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
+	scheme, err := Scheme()
+	if err != nil {
+		return nil, err
+	}
+	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
+		Scheme: scheme,
+		Cache:  cacheOptions(),
+		// Secrets have their own narrow watches.
+		Client:                        client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}},
+		Controller:                    config.Controller{SkipNameValidation: &o.SeveralInOneProcess},
+		LeaderElection:                o.LeaderElection,
+		LeaderElectionID:              "osm-operator",
+		LeaderElectionNamespace:       o.Namespace,
+		LeaderElectionReleaseOnCancel: true,
+		HealthProbeBindAddress:        o.ProbeAddress,
+		Metrics:                       o.Metrics,
+		Logger:                        o.Logger,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("the operator cannot be prepared: %w", err)
+	}
+	if err := mgr.AddHealthzCheck("alive", healthz.Ping); err != nil {
+		return nil, err
+	}
+	if err := mgr.AddReadyzCheck("ready", healthz.Ping); err != nil {
+		return nil, err
+	}
+	return mgr, addReconcilers(mgr, o)
+}
+
+// addReconcilers adds both reconcilers.
+func addReconcilers(mgr ctrl.Manager, o Options) error {
+	catalogue, err := operand.NewCatalogue(o.Version, o.Images)
+	if err != nil {
+		return err
+	}
+	store, err := secrets.New(mgr)
+	if err != nil {
+		return err
+	}
+	server, err := serverVersion(mgr)
+	if err != nil {
+		return err
+	}
+	recorder := mgr.GetEventRecorder("osm-operator")
+	applier := apply.New(mgr.GetClient(), recorder)
+	meshes := &mesh.Reconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Secrets: store, Applier: applier, Recorder: recorder,
+		Catalogue: catalogue, OperatorNamespace: o.Namespace, Kubernetes: server, Now: o.Now,
+	}
+	if err := meshes.SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("Meshes cannot be watched: %w", err)
+	}
+	revisions := &revision.Reconciler{
+		Client: mgr.GetClient(), Applier: applier, Catalogue: catalogue, OperatorNamespace: o.Namespace, Now: o.Now,
+	}
+	if err := revisions.SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("MeshRevisions cannot be watched: %w", err)
+	}
+	return nil
+}
+
+// serverVersion asks the API server for its version.
+func serverVersion(mgr ctrl.Manager) (string, error) {
+	client, err := discovery.NewDiscoveryClientForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+	if err != nil {
+		return "", fmt.Errorf("the API server cannot be asked for its version: %w", err)
+	}
+	info, err := client.ServerVersion()
+	if err != nil {
+		return "", fmt.Errorf("the API server does not tell its version: %w", err)
+	}
+	return info.GitVersion, nil
+}
+
+// Scheme holds every kind that the operator reads or writes.
+func Scheme() (*runtime.Scheme, error) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{
+		clientscheme.AddToScheme, apiextensionsv1.AddToScheme, v1alpha1.AddToScheme, configv1alpha2.AddToScheme,
+	} {
+		if err := add(scheme); err != nil {
+			return nil, fmt.Errorf("the kinds of the operator cannot be registered: %w", err)
+		}
+	}
+	return scheme, nil
+}

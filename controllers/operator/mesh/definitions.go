@@ -1,0 +1,114 @@
+package mesh
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/config/crd"
+	"github.com/openservicemesh/osm-operator/internal/operand"
+)
+
+// ManagedByLabel with ManagedByOperator marks the definitions of the Service Mesh Interface that the operator keeps.
+const (
+	ManagedByLabel    = "app.kubernetes.io/managed-by"
+	ManagedByOperator = "osm-operator"
+)
+
+// definitions installs the kinds of the Service Mesh Interface where they are absent, and keeps those it installed. Others may
+// belong to another mesh; they are used as they are.
+func (r *Reconciler) definitions(ctx context.Context, s *scope) error {
+	definitions, err := readDefinitions(crd.SMI)
+	if err != nil {
+		return err
+	}
+	for _, definition := range definitions {
+		foreign, err := r.foreign(ctx, definition)
+		if err != nil {
+			return err
+		}
+		if foreign != nil {
+			s.notes = append(s.notes, missingVersions(definition, foreign)...)
+			continue
+		}
+		if _, err := r.Applier.One(ctx, s.mesh, definition); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readDefinitions decodes definitions and marks them as the operator's.
+func readDefinitions(files fs.FS) ([]*unstructured.Unstructured, error) {
+	paths, err := fs.Glob(files, "*/*.yaml")
+	if err != nil {
+		return nil, fmt.Errorf("the definitions of the Service Mesh Interface cannot be listed: %w", err)
+	}
+	var all []*unstructured.Unstructured
+	for _, path := range paths {
+		text, err := fs.ReadFile(files, path)
+		if err != nil {
+			return nil, fmt.Errorf("the definition %s cannot be read: %w", path, err)
+		}
+		objects, err := operand.DecodeYAML(text)
+		if err != nil {
+			return nil, fmt.Errorf("the definition %s is damaged: %w", path, err)
+		}
+		for _, object := range objects {
+			labels := object.GetLabels()
+			if labels == nil {
+				labels = map[string]string{}
+			}
+			labels[ManagedByLabel] = ManagedByOperator
+			object.SetLabels(labels)
+		}
+		all = append(all, objects...)
+	}
+	return all, nil
+}
+
+// foreign returns a live definition that is not the operator's. The cache holds the operator's only.
+func (r *Reconciler) foreign(ctx context.Context, definition *unstructured.Unstructured) (*apiextensionsv1.CustomResourceDefinition, error) {
+	live := &apiextensionsv1.CustomResourceDefinition{}
+	key := client.ObjectKeyFromObject(definition)
+	err := r.Client.Get(ctx, key, live)
+	if apierrors.IsNotFound(err) {
+		err = r.Live.Get(ctx, key, live)
+	}
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("the definition %s cannot be read: %w", key.Name, err)
+	case live.Labels[ManagedByLabel] == ManagedByOperator:
+		return nil, nil
+	}
+	return live, nil
+}
+
+// missingVersions says what a foreign definition lacks.
+func missingVersions(ours *unstructured.Unstructured, foreign *apiextensionsv1.CustomResourceDefinition) []string {
+	var served []string
+	for _, v := range foreign.Spec.Versions {
+		if v.Served {
+			served = append(served, v.Name)
+		}
+	}
+	// Ours lists first the version that is stored, which is the one that control planes read.
+	versions, _, _ := unstructured.NestedSlice(ours.Object, "spec", "versions")
+	for _, entry := range versions {
+		v, _ := entry.(map[string]any)
+		if name, _ := v["name"].(string); v["storage"] == true && !slices.Contains(served, name) {
+			return []string{fmt.Sprintf(
+				"objects of %s have no effect, because its definition was installed by somebody else and does not serve version %s; to let the operator replace the definition, run kubectl label crd %s %s=%s",
+				foreign.Name, name, foreign.Name, ManagedByLabel, ManagedByOperator)}
+		}
+	}
+	return nil
+}

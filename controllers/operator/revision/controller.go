@@ -1,0 +1,152 @@
+package revision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/controllers/operator/condition"
+	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/operand"
+)
+
+// Reconciler deploys MeshRevisions. All fields are required.
+type Reconciler struct {
+	// Client reads from the manager's cache.
+	Client client.Client
+	// Applier writes what is rendered.
+	Applier *apply.Applier
+	// Catalogue holds the versions that can be deployed.
+	Catalogue *operand.Catalogue
+	// OperatorNamespace is where the operator runs.
+	OperatorNamespace string
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// SetupWithManager watches revisions, what they own, and the pods that tell why a Deployment is not ready.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("meshrevision").
+		For(&v1alpha1.MeshRevision{}).
+		Owns(&appsv1.Deployment{}).
+		Owns(&corev1.ServiceAccount{}).
+		Owns(&rbacv1.ClusterRole{}).
+		Owns(&rbacv1.ClusterRoleBinding{}).
+		Owns(&rbacv1.Role{}).
+		Owns(&rbacv1.RoleBinding{}).
+		Owns(&policyv1.PodDisruptionBudget{}).
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(r.ofMesh(func(o client.Object) string { return o.GetLabels()[names.MeshLabel] }))).
+		Watches(&v1alpha1.Mesh{}, handler.EnqueueRequestsFromMapFunc(r.ofMesh(client.Object.GetName))).
+		Complete(r)
+}
+
+// ofMesh maps an object to all revisions of the mesh that it belongs to.
+func (r *Reconciler) ofMesh(mesh func(client.Object) string) handler.MapFunc {
+	return func(ctx context.Context, object client.Object) []reconcile.Request {
+		var revisions v1alpha1.MeshRevisionList
+		if err := r.Client.List(ctx, &revisions); err != nil {
+			return nil
+		}
+		var requests []reconcile.Request
+		for i := range revisions.Items {
+			if revisions.Items[i].Spec.Mesh == mesh(object) {
+				requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&revisions.Items[i])})
+			}
+		}
+		return requests
+	}
+}
+
+// Reconcile brings one revision to its state, then writes its status once.
+func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	revision := &v1alpha1.MeshRevision{}
+	if err := r.Client.Get(ctx, request.NamespacedName, revision); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	acts, err := r.acts(ctx, revision)
+	if err != nil || !acts {
+		return reconcile.Result{}, err
+	}
+	applied := r.deploy(ctx, revision)
+	status, err := r.observe(ctx, revision, applied)
+	if err != nil {
+		return reconcile.Result{}, errors.Join(applied, err)
+	}
+	return reconcile.Result{}, errors.Join(applied, r.writeStatus(ctx, revision, status))
+}
+
+// acts says whether a revision is the one that its Mesh wants.
+func (r *Reconciler) acts(ctx context.Context, revision *v1alpha1.MeshRevision) (bool, error) {
+	if revision.DeletionTimestamp != nil {
+		return false, nil
+	}
+	mesh := &v1alpha1.Mesh{}
+	if err := r.Client.Get(ctx, client.ObjectKey{Name: revision.Spec.Mesh}, mesh); err != nil {
+		return false, client.IgnoreNotFound(err)
+	}
+	return desired.Of(mesh, r.Catalogue.Current()).Version == revision.Spec.Version, nil
+}
+
+// deploy applies everything the revision consists of, and removes what it no longer consists of.
+func (r *Reconciler) deploy(ctx context.Context, revision *v1alpha1.MeshRevision) error {
+	release, err := r.Catalogue.Release(revision.Spec.Version)
+	if err != nil {
+		return err
+	}
+	objects, err := release.ControlPlane(desired.Parameters(revision, r.OperatorNamespace))
+	if err != nil {
+		return err
+	}
+	if err := apply.Own(revision, r.Client.Scheme(), objects...); err != nil {
+		return err
+	}
+	if _, err := r.Applier.All(ctx, revision, objects); err != nil {
+		return err
+	}
+	return r.prune(ctx, revision, objects)
+}
+
+// writeStatus patches the status if it changed.
+func (r *Reconciler) writeStatus(ctx context.Context, revision *v1alpha1.MeshRevision, status v1alpha1.MeshRevisionStatus) error {
+	if equality.Semantic.DeepEqual(revision.Status, status) {
+		return nil
+	}
+	before := revision.DeepCopy()
+	revision.Status = status
+	if err := r.Client.Status().Patch(ctx, revision, client.MergeFrom(before), client.FieldOwner(apply.FieldManager)); err != nil {
+		return fmt.Errorf("the status of MeshRevision %s cannot be written: %w", revision.Name, client.IgnoreNotFound(err))
+	}
+	return nil
+}
+
+// observe computes the status from the live Deployments and pods, and from the error of deploying, if any.
+func (r *Reconciler) observe(ctx context.Context, revision *v1alpha1.MeshRevision, applied error) (v1alpha1.MeshRevisionStatus, error) {
+	status := *revision.Status.DeepCopy()
+	var workloads []workload
+	for _, name := range []string{names.Controller, names.Injector} {
+		observed, err := r.workload(ctx, revision.Spec.Namespace, name)
+		if err != nil {
+			return status, err
+		}
+		workloads = append(workloads, observed)
+	}
+	status.ObservedGeneration = revision.Generation
+	status.Controller, status.Injector = workloads[0].count(), workloads[1].count()
+	condition.Of(&status.Conditions, revision.Generation, r.Now()).Summarise(judge(applied, workloads))
+	return status, nil
+}

@@ -1,0 +1,98 @@
+package revision
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/condition"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// workload is one Deployment of the control plane with its pods. deployment is nil when it does not exist.
+type workload struct {
+	name       string
+	deployment *appsv1.Deployment
+	pods       []corev1.Pod
+}
+
+// workload reads a Deployment and its pods.
+func (r *Reconciler) workload(ctx context.Context, namespace, name string) (workload, error) {
+	w := workload{name: name, deployment: &appsv1.Deployment{}}
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, w.deployment)
+	if apierrors.IsNotFound(err) {
+		w.deployment = nil
+		return w, nil
+	}
+	if err != nil {
+		return w, fmt.Errorf("the Deployment %s/%s cannot be read: %w", namespace, name, err)
+	}
+	var pods corev1.PodList
+	if err := r.Client.List(ctx, &pods, client.InNamespace(namespace), client.MatchingLabels{names.AppLabel: name}); err != nil {
+		return w, fmt.Errorf("the pods of %s/%s cannot be listed: %w", namespace, name, err)
+	}
+	w.pods = pods.Items
+	return w, nil
+}
+
+// count counts pods. A pod counts as ready only when it is up to date; how many of the ready pods are old is not told by a
+// Deployment, so as many as can be are taken for old.
+func (w workload) count() v1alpha1.WorkloadStatus {
+	if w.deployment == nil {
+		return v1alpha1.WorkloadStatus{}
+	}
+	count := v1alpha1.WorkloadStatus{Replicas: ptr.Deref(w.deployment.Spec.Replicas, 1)}
+	status := w.deployment.Status
+	if status.ObservedGeneration >= w.deployment.Generation {
+		old := status.Replicas - status.UpdatedReplicas
+		count.Ready = min(max(status.ReadyReplicas-old, 0), count.Replicas)
+	}
+	return count
+}
+
+// done says whether all pods are up to date and ready and no other is left.
+func (w workload) done() bool {
+	if w.deployment == nil {
+		return false
+	}
+	count, status := w.count(), w.deployment.Status
+	return count.Ready == count.Replicas && status.Replicas == count.Replicas && status.AvailableReplicas >= count.Replicas
+}
+
+// judge says how a revision is doing.
+func judge(applied error, workloads []workload) condition.Verdict {
+	if applied != nil {
+		return condition.Verdict{State: condition.Failing, Reason: v1alpha1.ReasonApplyFailed, Message: applied.Error()}
+	}
+	var counts, waiting, troubles []string
+	for _, w := range workloads {
+		count := w.count()
+		text := fmt.Sprintf("%s %d of %d", w.name, count.Ready, count.Replicas)
+		counts = append(counts, text)
+		if !w.done() {
+			waiting = append(waiting, text)
+			troubles = append(troubles, w.troubles()...)
+		}
+	}
+	switch {
+	case len(troubles) > 0:
+		return condition.Verdict{State: condition.Failing, Reason: v1alpha1.ReasonReplicasFailed, Message: sentence(troubles)}
+	case len(waiting) > 0:
+		return condition.Verdict{State: condition.Working, Reason: v1alpha1.ReasonWaitingForReplicas, Message: "waiting for ready pods: " + strings.Join(waiting, ", ")}
+	}
+	return condition.Verdict{State: condition.Ready, Reason: v1alpha1.ReasonReplicasReady, Message: "all pods are ready: " + strings.Join(counts, ", ")}
+}
+
+// sentence joins troubles, each once, in a steady order.
+func sentence(troubles []string) string {
+	slices.Sort(troubles)
+	return strings.Join(slices.Compact(troubles), "; ")
+}

@@ -1,0 +1,92 @@
+// Package secrets watches and reads the few Secrets that belong to a control plane, and no others.
+//
+// In flow the names of those Secrets; out flow reads from memory and events. Each name is one watch that the API server filters, so
+// the operator needs no permission on, and never holds, any other Secret of the cluster.
+package secrets
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// The Secrets with the serving certificates of the webhooks.
+const (
+	// InjectorCert is mounted by the injector.
+	InjectorCert = "osm-injector-webhook-cert"
+	// ValidatorCert is mounted by the controller.
+	ValidatorCert = "osm-validator-webhook-cert"
+)
+
+// Names are the names of all Secrets that the operator reads, in any namespace.
+func Names() []string { return []string{names.CABundleSecret, InjectorCert, ValidatorCert} }
+
+// Store reads Secrets by name.
+type Store struct {
+	caches map[string]cache.Cache
+	live   client.Reader
+}
+
+// New adds one watch a name to the manager.
+func New(mgr manager.Manager) (*Store, error) {
+	store := &Store{caches: map[string]cache.Cache{}, live: mgr.GetAPIReader()}
+	for _, name := range Names() {
+		c, err := cache.New(mgr.GetConfig(), cache.Options{
+			Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(), HTTPClient: mgr.GetHTTPClient(),
+			DefaultTransform: cache.TransformStripManagedFields(),
+			ByObject:         map[client.Object]cache.ByObject{&corev1.Secret{}: {Field: fields.OneTermEqualSelector(metav1.ObjectNameField, name)}},
+		})
+		if err != nil {
+			return nil, fmt.Errorf("the watch of Secrets named %s cannot be prepared: %w", name, err)
+		}
+		if err := mgr.Add(c); err != nil {
+			return nil, fmt.Errorf("the watch of Secrets named %s cannot be added: %w", name, err)
+		}
+		store.caches[name] = c
+	}
+	return store, nil
+}
+
+// Sources are the events of all Secrets, for a controller; requests says what to reconcile.
+func (s *Store) Sources(requests func(context.Context, *corev1.Secret) []reconcile.Request) []source.Source {
+	var sources []source.Source
+	for _, name := range slices.Sorted(slices.Values(Names())) {
+		sources = append(sources, source.Kind(s.caches[name], &corev1.Secret{}, handler.TypedEnqueueRequestsFromMapFunc(requests)))
+	}
+	return sources
+}
+
+// Get reads a Secret, or returns nil when there is none. What memory does not have is asked of the API server, because a Secret that
+// seems absent would be made anew.
+func (s *Store) Get(ctx context.Context, namespace, name string) (*corev1.Secret, error) {
+	key := client.ObjectKey{Namespace: namespace, Name: name}
+	watched, ok := s.caches[name]
+	if !ok {
+		return nil, fmt.Errorf("the Secret %s is not one that the operator reads", key)
+	}
+	secret := &corev1.Secret{}
+	err := watched.Get(ctx, key, secret)
+	if apierrors.IsNotFound(err) {
+		err = s.live.Get(ctx, key, secret)
+	}
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("the Secret %s cannot be read: %w", key, err)
+	}
+	return secret, nil
+}
