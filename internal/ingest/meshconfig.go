@@ -44,7 +44,7 @@ func MeshConfig(config *configv1alpha2.MeshConfig) (*catalog.Settings, []Problem
 	settings.TLS.MinVersion, settings.TLS.MaxVersion = tlsRange(spec.Sidecar, &found)
 	_, durations := ServiceCertificateLifetime(spec)
 	found = append(found, durations...)
-	if ignored := ignoredFields(spec); len(ignored) > 0 {
+	if ignored := IgnoredFields(spec); len(ignored) > 0 {
 		found.warn(ReasonUnsupported, "This version of the mesh does not act on these fields yet: %s. Everything else in this MeshConfig is in force.", strings.Join(ignored, ", "))
 	}
 	return settings, found
@@ -94,28 +94,26 @@ func ServiceCertificateLifetime(spec *configv1alpha2.MeshConfigSpec) (time.Durat
 	return defaultLifetime, found
 }
 
-// notActedOn lists the fields that no code acts on yet, and how to tell that they are set. A field leaves this list in the
-// change that makes it work.
+// notActedOn lists the fields that no code acts on yet, and how to tell that they ask for something. A field leaves this list
+// in the change that makes it work. Not in it are switches that OSM's preset turns on for features whose objects this version
+// does not have: nobody asked for anything by them.
 var notActedOn = []struct {
 	path string
 	set  func(*configv1alpha2.MeshConfigSpec) bool
 }{
 	{"sidecar.envoyWindowsImage", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Sidecar.EnvoyWindowsImage != "" }},
-	{"sidecar.maxDataPlaneConnections", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Sidecar.MaxDataPlaneConnections != 0 }},
 	{"sidecar.configResyncInterval", func(s *configv1alpha2.MeshConfigSpec) bool { return !isZeroDuration(s.Sidecar.ConfigResyncInterval) }},
 	{"traffic.inboundExternalAuthorization", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Traffic.InboundExternalAuthorization.Enable }},
 	{"observability.enableDebugServer", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Observability.EnableDebugServer }},
 	{"observability.tracing", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Observability.Tracing.Enable }},
 	{"certificate.ingressGateway", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Certificate.IngressGateway != nil }},
-	{"featureFlags.enableWASMStats", func(s *configv1alpha2.MeshConfigSpec) bool { return s.FeatureFlags.EnableWASMStats }},
-	{"featureFlags.enableEgressPolicy", func(s *configv1alpha2.MeshConfigSpec) bool { return s.FeatureFlags.EnableEgressPolicy }},
-	{"featureFlags.enableIngressBackendPolicy", func(s *configv1alpha2.MeshConfigSpec) bool { return s.FeatureFlags.EnableIngressBackendPolicy }},
 	{"featureFlags.enableEnvoyActiveHealthChecks", func(s *configv1alpha2.MeshConfigSpec) bool { return s.FeatureFlags.EnableEnvoyActiveHealthChecks }},
 	{"featureFlags.enableRetryPolicy", func(s *configv1alpha2.MeshConfigSpec) bool { return s.FeatureFlags.EnableRetryPolicy }},
+	{"featureFlags.enableMulticlusterMode", func(s *configv1alpha2.MeshConfigSpec) bool { return s.FeatureFlags.EnableMulticlusterMode }},
 }
 
-// ignoredFields are the paths of fields that are set and not acted on.
-func ignoredFields(spec *configv1alpha2.MeshConfigSpec) []string {
+// IgnoredFields are the paths, for example spec.observability.tracing, of fields that ask for something and are not acted on.
+func IgnoredFields(spec *configv1alpha2.MeshConfigSpec) []string {
 	var paths []string
 	for _, field := range notActedOn {
 		if field.set(spec) {

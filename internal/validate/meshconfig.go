@@ -1,0 +1,105 @@
+package validate
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/internal/ingest"
+)
+
+// meshConfig judges a MeshConfig of any version: the older one is a subset of the newer one.
+func meshConfig(u *unstructured.Unstructured) []ingest.Problem {
+	var config configv1alpha2.MeshConfig
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &config); err != nil {
+		return []ingest.Problem{{Reason: ingest.ReasonMalformed, Message: fmt.Sprintf("A field of this MeshConfig has the wrong type: %s.", err)}}
+	}
+	_, problems := ingest.MeshConfig(&config)
+	problems = append(problems, durations(&config.Spec)...)
+	problems = append(problems, exclusions(config.Spec.Traffic)...)
+	problems = append(problems, softSettings(&config.Spec)...)
+	if config.Name != configv1alpha2.Name {
+		problems = append(problems, warning(ingest.ReasonUnsupported, "A mesh reads the MeshConfig named %s alone: this one, %s, has no effect.", configv1alpha2.Name, config.Name))
+	}
+	return problems
+}
+
+func refusal(reason, format string, args ...any) ingest.Problem {
+	return ingest.Problem{Reason: reason, Message: fmt.Sprintf(format, args...)}
+}
+
+func warning(reason, format string, args ...any) ingest.Problem {
+	return ingest.Problem{Reason: reason, Message: fmt.Sprintf(format, args...), Warning: true}
+}
+
+// durations checks the durations that may be absent.
+func durations(spec *configv1alpha2.MeshConfigSpec) []ingest.Problem {
+	fields := []struct{ path, text, example string }{
+		{"spec.sidecar.configResyncInterval", spec.Sidecar.ConfigResyncInterval, "0s or 5m"},
+		{"spec.traffic.inboundExternalAuthorization.timeout", spec.Traffic.InboundExternalAuthorization.Timeout, "1s"},
+	}
+	if gateway := spec.Certificate.IngressGateway; gateway != nil {
+		fields = append(fields, struct{ path, text, example string }{"spec.certificate.ingressGateway.validityDuration", gateway.ValidityDuration, "24h"})
+	}
+	var problems []ingest.Problem
+	for _, f := range fields {
+		if f.text == "" {
+			continue
+		}
+		if d, err := time.ParseDuration(f.text); err != nil || d < 0 {
+			problems = append(problems, refusal(ingest.ReasonInvalidDuration, "%s %.40q is not a duration: write a number with a unit, for example %s.", f.path, f.text, f.example))
+		}
+	}
+	return problems
+}
+
+// exclusions checks what is kept from interception.
+func exclusions(traffic configv1alpha2.TrafficSpec) []ingest.Problem {
+	var problems []ingest.Problem
+	for _, f := range []struct {
+		field  string
+		ranges []string
+	}{
+		{"outboundIPRangeExclusionList", traffic.OutboundIPRangeExclusionList},
+		{"outboundIPRangeInclusionList", traffic.OutboundIPRangeInclusionList},
+	} {
+		for _, text := range f.ranges {
+			if _, err := netip.ParsePrefix(text); err != nil {
+				problems = append(problems, refusal(ingest.ReasonMalformed, "spec.traffic.%s has %.60q, which is not an IP range: write an address and a prefix length, for example 10.0.0.0/8 or 2001:db8::/32.", f.field, text))
+			}
+		}
+	}
+	for _, f := range []struct {
+		field string
+		ports []int
+	}{
+		{"outboundPortExclusionList", traffic.OutboundPortExclusionList},
+		{"inboundPortExclusionList", traffic.InboundPortExclusionList},
+	} {
+		for _, port := range f.ports {
+			if port < 1 || port > 65535 {
+				problems = append(problems, refusal(ingest.ReasonInvalidPort, "spec.traffic.%s has %d, which is not a port: write numbers from 1 to 65535.", f.field, port))
+			}
+		}
+	}
+	return problems
+}
+
+// softSettings are values that OSM accepts and replaces by others.
+func softSettings(spec *configv1alpha2.MeshConfigSpec) []ingest.Problem {
+	var problems []ingest.Problem
+	levels := []string{"trace", "debug", "info", "warn", "error", "fatal", "panic", "disabled"}
+	if level := spec.Observability.OSMLogLevel; level != "" && !slices.Contains(levels, level) {
+		problems = append(problems, warning(ingest.ReasonUnsupported, "spec.observability.osmLogLevel %.40q is not a log level and means info: use one of %s.", level, strings.Join(levels, ", ")))
+	}
+	if bits := spec.Certificate.CertKeyBitSize; bits < 2048 || bits > 4096 {
+		problems = append(problems, warning(ingest.ReasonUnsupported, "spec.certificate.certKeyBitSize %d is out of range and means 2048: write a number from 2048 to 4096.", bits))
+	}
+	return problems
+}
