@@ -1,0 +1,74 @@
+package crd_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// testInstall applies what users apply, the manifests of the operator and the sample, and checks that the operator's
+// pod keeps to the security level that its namespace enforces.
+func testInstall(t *testing.T, c client.Client) {
+	for _, file := range []string{"../../dist/install.yaml", "../samples/operator_v1alpha1_mesh.yaml"} {
+		for _, object := range objects(t, file) {
+			err := c.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(object.DeepCopy()), client.FieldOwner("test"), client.ForceOwnership)
+			if err != nil {
+				t.Errorf("%s %s of %s is refused: %v", object.GetKind(), object.GetName(), file, err)
+			}
+			if object.GetKind() == "Deployment" {
+				checkPod(t, c, object)
+			}
+		}
+	}
+}
+
+// objects reads all objects of a file.
+func objects(t *testing.T, file string) []*unstructured.Unstructured {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(content), 4096)
+	var all []*unstructured.Unstructured
+	for {
+		object := &unstructured.Unstructured{}
+		err := decoder.Decode(&object.Object)
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		all = append(all, object)
+	}
+}
+
+// checkPod offers a pod of the Deployment to the API server, and then one that may do more, which must be refused:
+// otherwise the namespace enforces nothing.
+func checkPod(t *testing.T, c client.Client, deployment *unstructured.Unstructured) {
+	t.Helper()
+	spec, found, err := unstructured.NestedMap(deployment.Object, "spec", "template", "spec")
+	if err != nil || !found {
+		t.Fatalf("Deployment %s has no pod: %v", deployment.GetName(), err)
+	}
+	pod := &unstructured.Unstructured{Object: map[string]any{"spec": spec}}
+	pod.SetAPIVersion("v1")
+	pod.SetKind("Pod")
+	pod.SetName("test")
+	pod.SetNamespace(deployment.GetNamespace())
+	if err := c.Create(t.Context(), pod.DeepCopy(), client.DryRunAll); err != nil {
+		t.Errorf("a pod of %s is refused: %v", deployment.GetName(), err)
+	}
+	set(t, pod, "spec.hostNetwork", true)
+	if err := c.Create(t.Context(), pod, client.DryRunAll); err == nil || !strings.Contains(err.Error(), "PodSecurity") {
+		t.Errorf("a pod on the host's network gets the answer %v: the namespace %s should enforce a pod security level", err, pod.GetNamespace())
+	}
+}
