@@ -35,8 +35,6 @@ const (
 	ReasonProgressing = "Progressing"
 	// ReasonWaitingForReplicas means that everything is applied and some pods are not ready yet.
 	ReasonWaitingForReplicas = "WaitingForReplicas"
-	// ReasonWaitingForCertificates means that a certificate the control plane needs is not there yet.
-	ReasonWaitingForCertificates = "WaitingForCertificates"
 	// ReasonWaitingForSidecars means that the Mesh is being deleted and pods still have its sidecar: restart them
 	// without injection, or delete them.
 	ReasonWaitingForSidecars = "WaitingForSidecars"
@@ -80,6 +78,4 @@ const (
 	ReasonDeleteFailed = "DeleteFailed"
 	// ReasonFieldsNotActedOn means that the MeshConfig sets fields that this version does not act on.
 	ReasonFieldsNotActedOn = "FieldsNotActedOn"
-	// ReasonMeshConfigMissing means that the MeshConfig does not exist, so its defaults apply.
-	ReasonMeshConfigMissing = "MeshConfigMissing"
 )

@@ -1,7 +1,5 @@
 package v1alpha1
 
-import "time"
-
 // What an absent field of a Mesh means. The values live here, beside the fields they belong to, so that the
 // operator, the CLI and the documentation cannot disagree; nothing writes them into a spec. The default namespace
 // and trust domain are part of the contract with users of Open Service Mesh and live in internal/names.
@@ -10,10 +8,6 @@ const (
 	DefaultReplicas int32 = 2
 	// DefaultControlPlaneLogLevel is the log level of the controller and of the injector.
 	DefaultControlPlaneLogLevel = "info"
-	// DefaultSidecarLogLevel is the log level of Envoy in new pods.
-	DefaultSidecarLogLevel = "error"
-	// DefaultServiceCertificateDuration is how long a workload's certificate is valid.
-	DefaultServiceCertificateDuration = 24 * time.Hour
 	// DefaultECDSAKeySize is the curve size, in bits, when the key algorithm is ECDSA: P-256.
 	DefaultECDSAKeySize int32 = 256
 	// DefaultRSAKeySize is the modulus size, in bits, when the key algorithm is RSA.
