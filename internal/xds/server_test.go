@@ -48,20 +48,28 @@ func (a authority) Root() []byte { return a.pki.RootPEM }
 
 // control is a control plane in this process.
 type control struct {
-	store    *snapshot.Store
-	tokens   tokens
-	metrics  *prometheus.Registry
-	address  string
-	tls      *tls.Config
-	rootPEM  []byte
-	rejected chan string
+	store   *snapshot.Store
+	tokens  tokens
+	metrics *prometheus.Registry
+	address string
+	tls     *tls.Config
+	rootPEM []byte
 }
 
 // start serves a mesh made of entries until the test ends.
 func start(t testing.TB, entries ...catalog.Entry) *control {
 	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return startOn(t, listener, entries...)
+}
+
+func startOn(t testing.TB, listener net.Listener, entries ...catalog.Entry) *control {
+	t.Helper()
 	root := pki.New(t)
-	c := &control{tokens: tokens{}, metrics: prometheus.NewRegistry(), rootPEM: root.RootPEM, rejected: make(chan string, 100)}
+	c := &control{tokens: tokens{}, metrics: prometheus.NewRegistry(), rootPEM: root.RootPEM}
 	c.store = snapshot.NewStore(snapshot.Config{
 		TrustDomain: trustDomain, Certificates: authority{t, root}, Log: logr.Discard(), Metrics: c.metrics, Now: time.Now,
 	})
@@ -81,17 +89,13 @@ func start(t testing.TB, entries ...catalog.Entry) *control {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(root.RootPEM)
 	c.tls = &tls.Config{RootCAs: pool, ServerName: ads.Principal(trustDomain)}
-	c.run(t, server)
+	c.address = listener.Addr().String()
+	c.run(t, server, listener)
 	c.apply(entries...)
 	return c
 }
 
-func (c *control) run(t testing.TB, server *Server) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.address = listener.Addr().String()
+func (c *control) run(t testing.TB, server *Server, listener net.Listener) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 2)
 	go func() { done <- c.store.Run(ctx) }()

@@ -183,4 +183,3 @@ func waitUntil(t testing.TB, holds func() bool) {
 		time.Sleep(5 * time.Millisecond)
 	}
 }
-
