@@ -31,16 +31,14 @@ var accessLogFormat = map[string]string{
 }
 
 // accessLog writes one line of JSON to standard output for each request, or for each connection that carries no requests.
-func accessLog() []*accesslogv3.AccessLog { return []*accesslogv3.AccessLog{stdoutLog(nil)} }
+var accessLog = []*accesslogv3.AccessLog{stdoutLog(nil)}
 
 // refusedLog writes a line for each connection that matched no filter chain: no other log sees those.
-func refusedLog() []*accesslogv3.AccessLog {
-	return []*accesslogv3.AccessLog{stdoutLog(&accesslogv3.AccessLogFilter{
-		FilterSpecifier: &accesslogv3.AccessLogFilter_ResponseFlagFilter{
-			ResponseFlagFilter: &accesslogv3.ResponseFlagFilter{Flags: []string{"NR"}},
-		},
-	})}
-}
+var refusedLog = []*accesslogv3.AccessLog{stdoutLog(&accesslogv3.AccessLogFilter{
+	FilterSpecifier: &accesslogv3.AccessLogFilter_ResponseFlagFilter{
+		ResponseFlagFilter: &accesslogv3.ResponseFlagFilter{Flags: []string{"NR"}},
+	},
+})}
 
 func stdoutLog(filter *accesslogv3.AccessLogFilter) *accesslogv3.AccessLog {
 	fields := make(map[string]*structpb.Value, len(accessLogFormat))

@@ -47,7 +47,7 @@ func clusters(s *scope.Scope, inbound []inboundPort) []Resource {
 // meshCluster is one port of a Service as a destination; its endpoints come by EDS under the cluster's own name.
 func meshCluster(s *scope.Scope, c scope.Cluster) *clusterv3.Cluster {
 	out := cluster(c.Name(), clusterv3.Cluster_EDS)
-	out.EdsClusterConfig = &clusterv3.Cluster_EdsClusterConfig{EdsConfig: ads()}
+	out.EdsClusterConfig = &clusterv3.Cluster_EdsClusterConfig{EdsConfig: ads}
 	out.TransportSocket = clientTLS(s, c.Service)
 	out.TypedExtensionProtocolOptions = protocolOptions(c.Protocol)
 	return out
@@ -94,37 +94,34 @@ func cluster(name string, kind clusterv3.Cluster_DiscoveryType) *clusterv3.Clust
 		Name:                 name,
 		ClusterDiscoveryType: &clusterv3.Cluster_Type{Type: kind},
 		ConnectTimeout:       durationpb.New(connectTimeout),
-		CircuitBreakers:      noLimits(),
+		CircuitBreakers:      noLimits,
 	}
 }
 
 // noLimits raises every threshold to its maximum: Envoy's own default of 1,024 is a surprise to applications that never
 // asked for circuit breaking.
-func noLimits() *clusterv3.CircuitBreakers {
-	unlimited := wrapperspb.UInt32(math.MaxUint32)
-	return &clusterv3.CircuitBreakers{Thresholds: []*clusterv3.CircuitBreakers_Thresholds{{
-		Priority:           corev3.RoutingPriority_DEFAULT,
-		MaxConnections:     unlimited,
-		MaxPendingRequests: unlimited,
-		MaxRequests:        unlimited,
-		MaxRetries:         unlimited,
-		TrackRemaining:     true,
-	}}}
-}
+var noLimits = &clusterv3.CircuitBreakers{Thresholds: []*clusterv3.CircuitBreakers_Thresholds{{
+	Priority:           corev3.RoutingPriority_DEFAULT,
+	MaxConnections:     wrapperspb.UInt32(math.MaxUint32),
+	MaxPendingRequests: wrapperspb.UInt32(math.MaxUint32),
+	MaxRequests:        wrapperspb.UInt32(math.MaxUint32),
+	MaxRetries:         wrapperspb.UInt32(math.MaxUint32),
+	TrackRemaining:     true,
+}}}
 
 // protocolOptions make HTTP connections speak the version that the client spoke, so that gRPC stays HTTP/2.
 func protocolOptions(p catalog.Protocol) map[string]*anypb.Any {
 	if !p.IsHTTP() {
 		return nil
 	}
-	return map[string]*anypb.Any{
-		"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": packed(&httpv3.HttpProtocolOptions{
-			UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_UseDownstreamProtocolConfig{
-				UseDownstreamProtocolConfig: &httpv3.HttpProtocolOptions_UseDownstreamHttpConfig{
-					HttpProtocolOptions:  &corev3.Http1ProtocolOptions{},
-					Http2ProtocolOptions: &corev3.Http2ProtocolOptions{},
-				},
-			},
-		}),
-	}
+	return map[string]*anypb.Any{"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": sameVersion}
 }
+
+var sameVersion = packed(&httpv3.HttpProtocolOptions{
+	UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_UseDownstreamProtocolConfig{
+		UseDownstreamProtocolConfig: &httpv3.HttpProtocolOptions_UseDownstreamHttpConfig{
+			HttpProtocolOptions:  &corev3.Http1ProtocolOptions{},
+			Http2ProtocolOptions: &corev3.Http2ProtocolOptions{},
+		},
+	},
+})

@@ -10,6 +10,12 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
+// The HTTP filters, each the same everywhere.
+var (
+	requestRules = httpFilter(httpRBACFilter, &httprbacv3.RBAC{})
+	router       = httpFilter(routerFilter, &routerv3.Router{})
+)
+
 // inboundHTTP reads requests of other workloads. Paths are brought into one form before they are matched, and what could be
 // read in two ways is rejected: otherwise "/public/..%2Fadmin" would be one path to the policy and another to the application.
 func inboundHTTP(routeConfig string) *listenerv3.Filter {
@@ -23,8 +29,8 @@ func inboundHTTP(routeConfig string) *listenerv3.Filter {
 	hcm.HttpFilters = []*hcmv3.HttpFilter{
 		// Without rules of its own the filter does nothing; the rules come with a route, so that a path which no route
 		// knows is not found rather than forbidden.
-		httpFilter(httpRBACFilter, &httprbacv3.RBAC{}),
-		httpFilter(routerFilter, &routerv3.Router{}),
+		requestRules,
+		router,
 	}
 	return networkFilter(hcmFilter, hcm)
 }
@@ -32,7 +38,7 @@ func inboundHTTP(routeConfig string) *listenerv3.Filter {
 // outboundHTTP reads requests of the own application and leaves them as they are: the server's sidecar judges them.
 func outboundHTTP(routeConfig string) *listenerv3.Filter {
 	hcm := connectionManager(routeConfig)
-	hcm.HttpFilters = []*hcmv3.HttpFilter{httpFilter(routerFilter, &routerv3.Router{})}
+	hcm.HttpFilters = []*hcmv3.HttpFilter{router}
 	return networkFilter(hcmFilter, hcm)
 }
 
@@ -46,10 +52,10 @@ func connectionManager(routeConfig string) *hcmv3.HttpConnectionManager {
 		ForwardClientCertDetails: hcmv3.HttpConnectionManager_SANITIZE,
 		InternalAddressConfig:    &hcmv3.HttpConnectionManager_InternalAddressConfig{},
 		GenerateRequestId:        wrapperspb.Bool(true),
-		AccessLog:                accessLog(),
+		AccessLog:                accessLog,
 		UpgradeConfigs:           []*hcmv3.HttpConnectionManager_UpgradeConfig{{UpgradeType: "websocket"}},
 		RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{
-			ConfigSource:    ads(),
+			ConfigSource:    ads,
 			RouteConfigName: routeConfig,
 		}},
 	}

@@ -7,7 +7,6 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	tlsinspectorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/tls_inspector/v3"
-	netrbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/rbac/v3"
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
@@ -35,6 +34,7 @@ func mergeInbound(inbound []scope.Inbound) []inboundPort {
 	}
 	for i := range out {
 		slices.Sort(out[i].ports)
+		out[i].ports = slices.Compact(out[i].ports)
 	}
 	return out
 }
@@ -59,10 +59,10 @@ func compareInbound(a, b scope.Inbound) int {
 func inboundDoor(s *scope.Scope, inbound []inboundPort) *listenerv3.Listener {
 	out := bound(inboundListener, names.InboundPort, s.Key.Class, corev3.TrafficDirection_INBOUND)
 	out.ListenerFilters = []*listenerv3.ListenerFilter{
-		restoreDestination(),
+		restoreDestination,
 		listenerFilter(tlsInspectorFilter, &tlsinspectorv3.TlsInspector{}),
 	}
-	out.AccessLog = refusedLog()
+	out.AccessLog = refusedLog
 	for _, in := range inbound {
 		out.FilterChains = append(out.FilterChains, inboundChain(in, serverTLS(s, inboundTrustName(s.Key.Identity, in))))
 	}
@@ -92,8 +92,8 @@ func networkRBAC(in inboundPort) *listenerv3.Filter {
 	return &listenerv3.Filter{
 		Name: inboundRBACName(in),
 		ConfigType: &listenerv3.Filter_ConfigDiscovery{ConfigDiscovery: &corev3.ExtensionConfigSource{
-			ConfigSource: ads(),
-			TypeUrls:     []string{packed(&netrbacv3.RBAC{}).GetTypeUrl()},
+			ConfigSource: ads,
+			TypeUrls:     []string{networkRBACType},
 		}},
 	}
 }

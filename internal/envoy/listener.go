@@ -66,6 +66,4 @@ func listenerFilter(name string, config proto.Message) *listenerv3.ListenerFilte
 }
 
 // restoreDestination finds the destination that the connection had before it was redirected.
-func restoreDestination() *listenerv3.ListenerFilter {
-	return listenerFilter(originalDstFilter, &originaldstv3.OriginalDst{})
-}
+var restoreDestination = listenerFilter(originalDstFilter, &originaldstv3.OriginalDst{})

@@ -49,8 +49,11 @@ func headerMatcher(name string, value *matcherv3.StringMatcher) *routev3.HeaderM
 	}
 }
 
-// matching is an RE2 expression for a whole value.
+// matching is an RE2 expression for a whole value. Envoy refuses an empty expression, which matches an empty value.
 func matching(regex string) *matcherv3.StringMatcher {
+	if regex == "" {
+		return exactly("")
+	}
 	return &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: expression(regex)}}
 }
 

@@ -4,7 +4,6 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
@@ -23,7 +22,7 @@ func metricsDoor(class scope.Class) *listenerv3.Listener {
 		Filters: []*listenerv3.Filter{networkFilter(hcmFilter, &hcmv3.HttpConnectionManager{
 			StatPrefix:            "prometheus-http-conn-manager",
 			InternalAddressConfig: &hcmv3.HttpConnectionManager_InternalAddressConfig{},
-			HttpFilters:           []*hcmv3.HttpFilter{httpFilter(routerFilter, &routerv3.Router{})},
+			HttpFilters:           []*hcmv3.HttpFilter{router},
 			RouteSpecifier:        &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: metricsRoutes()},
 		})},
 	}}

@@ -18,8 +18,8 @@ import (
 func outboundDoor(s *scope.Scope) *listenerv3.Listener {
 	out := bound(outboundListener, names.OutboundPort, s.Key.Class, corev3.TrafficDirection_OUTBOUND)
 	out.UseOriginalDst = wrapperspb.Bool(true)
-	out.ListenerFilters = []*listenerv3.ListenerFilter{restoreDestination(), keepFromOwnDoors()}
-	out.AccessLog = refusedLog()
+	out.ListenerFilters = []*listenerv3.ListenerFilter{restoreDestination, keepFromOwnDoors()}
+	out.AccessLog = refusedLog
 	if s.Egress {
 		out.DefaultFilterChain = &listenerv3.FilterChain{
 			Name:    passthroughChain,

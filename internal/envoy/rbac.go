@@ -74,3 +74,6 @@ func anyPrincipal() *rbacv3.Principal { return authenticated(&rbacv3.Principal_A
 func authenticated(a *rbacv3.Principal_Authenticated) *rbacv3.Principal {
 	return &rbacv3.Principal{Identifier: &rbacv3.Principal_Authenticated_{Authenticated: a}}
 }
+
+// networkRBACType is the type of what networkRBACs sends.
+var networkRBACType = packed(&netrbacv3.RBAC{}).GetTypeUrl()

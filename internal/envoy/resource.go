@@ -52,12 +52,11 @@ func packed(m proto.Message) *anypb.Any {
 	return out
 }
 
-// ads is the source of everything that is not inline: the stream that delivered the resource itself.
-func ads() *corev3.ConfigSource {
-	return &corev3.ConfigSource{
-		ResourceApiVersion:    corev3.ApiVersion_V3,
-		ConfigSourceSpecifier: &corev3.ConfigSource_Ads{Ads: &corev3.AggregatedConfigSource{}},
-	}
+// ads is the source of everything that is not inline: the stream that delivered the resource itself. It is shared, like the
+// other parts of this package that are the same everywhere: nobody changes a message after it was built.
+var ads = &corev3.ConfigSource{
+	ResourceApiVersion:    corev3.ApiVersion_V3,
+	ConfigSourceSpecifier: &corev3.ConfigSource_Ads{Ads: &corev3.AggregatedConfigSource{}},
 }
 
 // The types of resources that this package builds.

@@ -15,16 +15,14 @@ const (
 )
 
 // retries hide the endpoints that went away before the sidecar learned of it.
-func retries() *routev3.RetryPolicy {
-	return &routev3.RetryPolicy{
-		RetryOn:    safeRetries,
-		NumRetries: wrapperspb.UInt32(retryCount),
-		RetryHostPredicate: []*routev3.RetryPolicy_RetryHostPredicate{{
-			Name: "envoy.retry_host_predicates.previous_hosts",
-			ConfigType: &routev3.RetryPolicy_RetryHostPredicate_TypedConfig{
-				TypedConfig: packed(&previoushostsv3.PreviousHostsPredicate{}),
-			},
-		}},
-		HostSelectionRetryMaxAttempts: hostAttempts,
-	}
+var retries = &routev3.RetryPolicy{
+	RetryOn:    safeRetries,
+	NumRetries: wrapperspb.UInt32(retryCount),
+	RetryHostPredicate: []*routev3.RetryPolicy_RetryHostPredicate{{
+		Name: "envoy.retry_host_predicates.previous_hosts",
+		ConfigType: &routev3.RetryPolicy_RetryHostPredicate_TypedConfig{
+			TypedConfig: packed(&previoushostsv3.PreviousHostsPredicate{}),
+		},
+	}},
+	HostSelectionRetryMaxAttempts: hostAttempts,
 }

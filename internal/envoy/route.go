@@ -49,7 +49,7 @@ func outboundRoutes(o scope.Outbound) *routev3.RouteConfiguration {
 	host := virtualHost("outbound", o.Service, o.Port)
 	route := &routev3.Route{Match: anyRequest(), Action: nowhere()}
 	if to := backends(o); len(to) > 0 {
-		route.Action = forward(to, retries())
+		route.Action = forward(to, retries)
 	}
 	host.Routes = []*routev3.Route{route}
 	return routeConfig(outboundRouteName(o), host)

@@ -46,6 +46,6 @@ func tcpSplit(statPrefix string, backends []weighted) *listenerv3.Filter {
 }
 
 func tcpProxy(config *tcpv3.TcpProxy) *listenerv3.Filter {
-	config.AccessLog = accessLog()
+	config.AccessLog = accessLog
 	return networkFilter(tcpProxyFilter, config)
 }

@@ -33,10 +33,10 @@ func commonTLS(s *scope.Scope, trust string, alpn []string) *tlsv3.CommonTlsCont
 	return &tlsv3.CommonTlsContext{
 		TlsParams: tlsParams(s.TLS),
 		TlsCertificateSdsSecretConfigs: []*tlsv3.SdsSecretConfig{
-			{Name: ServiceCertName(s.Key.Identity), SdsConfig: ads()},
+			{Name: ServiceCertName(s.Key.Identity), SdsConfig: ads},
 		},
 		ValidationContextType: &tlsv3.CommonTlsContext_ValidationContextSdsSecretConfig{
-			ValidationContextSdsSecretConfig: &tlsv3.SdsSecretConfig{Name: trust, SdsConfig: ads()},
+			ValidationContextSdsSecretConfig: &tlsv3.SdsSecretConfig{Name: trust, SdsConfig: ads},
 		},
 		AlpnProtocols: alpn,
 	}

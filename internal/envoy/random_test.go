@@ -1,0 +1,172 @@
+package envoy_test
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"testing"
+
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
+
+	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/envoy"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/scope"
+	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
+	"github.com/openservicemesh/osm-operator/internal/testing/pki"
+)
+
+// Few names, addresses and ports, so that random scopes collide where real ones could.
+var (
+	anyName     = rapid.Map(rapid.SampledFrom([]string{"a", "b", "c"}), func(n string) catalog.Name { return catalog.Name{Namespace: "ns", Name: n} })
+	anyAccount  = rapid.Map(rapid.SampledFrom([]string{"a", "b.c", "d"}), func(n string) identity.ServiceAccount { return identity.ServiceAccount{Namespace: "ns", Name: n} })
+	anyPort     = rapid.SampledFrom([]uint16{80, 81, 8080})
+	anyProtocol = rapid.SampledFrom([]catalog.Protocol{catalog.ProtocolHTTP, catalog.ProtocolGRPC, catalog.ProtocolTCP, catalog.ProtocolTCPServerFirst})
+	anyAddress  = rapid.Map(rapid.SampledFrom([]string{"10.0.0.1", "10.0.0.2", "fd00::1"}), netip.MustParseAddr)
+	anyRegex    = rapid.SampledFrom([]string{"", ".*", "/a", "/a/.*", "a|b", "[0-9]+(x|y){1,20}"})
+)
+
+var anyRoute = rapid.Custom(func(t *rapid.T) authz.Route {
+	r := authz.Route{
+		Match: catalog.HTTPMatch{
+			PathRegex: anyRegex.Draw(t, "path"),
+			Methods:   rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"GET", "PUT", "M-SEARCH"}), 0, 3, rapid.ID).Draw(t, "methods"),
+		},
+		AnySource: rapid.Bool().Draw(t, "any source"),
+	}
+	if rapid.Bool().Draw(t, "header") {
+		r.Match.Headers = []catalog.HeaderMatch{{Name: ":authority", Regex: anyRegex.Draw(t, "host")}}
+	}
+	if !r.AnySource {
+		r.Sources = rapid.SliceOfN(anyAccount, 0, 2).Draw(t, "sources")
+	}
+	return r
+})
+
+var anyInbound = rapid.Custom(func(t *rapid.T) scope.Inbound {
+	in := scope.Inbound{
+		Service:    anyName.Draw(t, "service"),
+		Port:       anyPort.Draw(t, "port"),
+		TargetPort: anyPort.Draw(t, "target"),
+		Protocol:   anyProtocol.Draw(t, "protocol"),
+		DrainMark:  rapid.SampledFrom([]string{"", "x"}).Draw(t, "mark"),
+	}
+	in.Rules.Permissive = rapid.Bool().Draw(t, "permissive")
+	if !in.Rules.Permissive && rapid.Bool().Draw(t, "network") {
+		in.Rules.Network = []authz.NetworkRule{{Policy: "ns/p", Sources: rapid.SliceOfN(anyAccount, 0, 3).Draw(t, "clients")}}
+	}
+	if in.Protocol.IsHTTP() {
+		in.Rules.Routes = rapid.SliceOfN(anyRoute, 0, 3).Draw(t, "routes")
+	}
+	return in
+})
+
+var anyOutbound = rapid.Custom(func(t *rapid.T) scope.Outbound {
+	o := scope.Outbound{
+		Service:   anyName.Draw(t, "service"),
+		Port:      anyPort.Draw(t, "port"),
+		Protocol:  anyProtocol.Draw(t, "protocol"),
+		Addresses: rapid.SliceOfN(anyAddress, 1, 3).Draw(t, "addresses"),
+	}
+	if rapid.Bool().Draw(t, "headless") {
+		o.PodPort = anyPort.Draw(t, "pod port")
+	}
+	for range rapid.IntRange(0, 3).Draw(t, "backends") {
+		o.Backends = append(o.Backends, scope.Backend{
+			Cluster: scope.ClusterName(anyName.Draw(t, "backend"), anyPort.Draw(t, "backend port")),
+			Weight:  rapid.SampledFrom([]uint32{0, 1, 100, 1<<32 - 1}).Draw(t, "weight"),
+		})
+	}
+	return o
+})
+
+var anyScope = rapid.Custom(func(t *rapid.T) *scope.Scope {
+	s := &scope.Scope{
+		Key: scope.Key{
+			Identity: anyAccount.Draw(t, "identity"),
+			Class:    scope.Class{IPv6: rapid.Bool().Draw(t, "IPv6"), Metrics: rapid.Bool().Draw(t, "metrics")},
+		},
+		TrustDomain: "cluster.local",
+		Egress:      rapid.Bool().Draw(t, "egress"),
+		Inbound:     rapid.SliceOfN(anyInbound, 0, 4).Draw(t, "inbound"),
+		Outbound:    rapid.SliceOfN(anyOutbound, 0, 4).Draw(t, "outbound"),
+	}
+	s.Clusters = clustersOf(t, s.Outbound)
+	return s
+})
+
+// clustersOf keeps the promise of a scope that every backend is one of its clusters.
+func clustersOf(t *rapid.T, outbound []scope.Outbound) []scope.Cluster {
+	var list []scope.Cluster
+	for _, o := range outbound {
+		for _, b := range o.Backends {
+			service, port, _ := strings.Cut(b.Cluster, "|")
+			target, _ := strconv.ParseUint(port, 10, 16)
+			list = append(list, scope.Cluster{
+				Service:    catalog.Name{Namespace: "ns", Name: strings.TrimPrefix(service, "ns/")},
+				TargetPort: uint16(target),
+				Protocol:   o.Protocol,
+				Identities: rapid.SliceOfN(anyAccount, 0, 2).Draw(t, "identities"),
+			})
+		}
+	}
+	return list
+}
+
+// TestResourcesNeverConflict looks for what makes Envoy refuse a whole configuration: a name, an address or a filter chain
+// match that occurs twice.
+func TestResourcesNeverConflict(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		resources := envoy.Build(anyScope.Draw(t, "scope"))
+		seen := map[string]bool{}
+		once := func(what string) {
+			if seen[what] {
+				t.Fatalf("%s occurs twice", what)
+			}
+			seen[what] = true
+		}
+		for _, r := range resources {
+			once(r.TypeURL + " " + r.Name)
+			if l, ok := r.Message.(*listenerv3.Listener); ok {
+				once(l.GetAddress().String())
+				for _, a := range l.GetAdditionalAddresses() {
+					once(a.GetAddress().String())
+				}
+				for _, c := range l.GetFilterChains() {
+					once(l.GetName() + " chain " + c.GetFilterChainMatch().String())
+				}
+			}
+		}
+	})
+}
+
+// TestBuildIsDeterministic builds twice and compares every byte.
+func TestBuildIsDeterministic(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := anyScope.Draw(t, "scope")
+		first, second := envoy.Build(s), envoy.Build(s)
+		first, second = append(first, envoy.TrustSecrets(s, nil)...), append(second, envoy.TrustSecrets(s, nil)...)
+		if len(first) != len(second) {
+			t.Fatalf("%d resources, then %d", len(first), len(second))
+		}
+		for i := range first {
+			if first[i].Name != second[i].Name || !proto.Equal(first[i].Message, second[i].Message) {
+				t.Fatalf("resource %d is %v, then %v", i, first[i], second[i])
+			}
+		}
+	})
+}
+
+// TestEnvoyAcceptsRandomScopes asks the real Envoy about scopes that nobody thought of.
+func TestEnvoyAcceptsRandomScopes(t *testing.T) {
+	ca := pki.New(t)
+	sets := map[string][]envoy.Resource{}
+	for seed := range 100 {
+		sets[fmt.Sprintf("scope of seed %d", seed)] = complete(t, ca, anyScope.Example(seed))
+	}
+	envoytest.Validate(t, sets)
+}
