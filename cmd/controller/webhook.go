@@ -1,3 +1,16 @@
 package main
 
-func (p *program) addWebhook() error { return nil }
+import "github.com/openservicemesh/osm-operator/internal/validate"
+
+// validatePath is where OSM's webhook configurations expect the validating webhook.
+const validatePath = "/validate"
+
+// addWebhook serves the validation of policies and MeshConfigs.
+func (p *program) addWebhook() error {
+	handler, err := validate.NewHTTPHandler(p.log.WithName("validator"))
+	if err != nil {
+		return err
+	}
+	p.manager.GetWebhookServer().Register(validatePath, handler)
+	return nil
+}
