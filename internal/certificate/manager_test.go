@@ -194,3 +194,24 @@ func TestRenewalFailureKeepsTheCertificateAndTriesAgain(t *testing.T) {
 		}
 	})
 }
+
+func TestTrustInASecondRootComesBeforeItIssues(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := start(t, time.Hour, true)
+		before := m.certificate(t)
+		next := newRoot(t, KeySpec{})
+		keyPEM, _ := m.options.Root.KeyPEM()
+		both, err := ParseRoot(append(m.Root(), next.CertPEM()...), keyPEM, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.SetRoot(both)
+		synctest.Wait()
+		if strings.Count(string(m.Root()), "BEGIN") != 2 || m.rootChanges.Load() != 1 {
+			t.Error("the second root is not trusted")
+		}
+		if m.rotations.Load() != 0 || !bytes.Equal(m.certificate(t).KeyPEM, before.KeyPEM) {
+			t.Error("certificates were renewed although their issuer is the same")
+		}
+	})
+}

@@ -3,6 +3,7 @@ package ingest
 import (
 	"encoding/json"
 	"math"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -44,8 +45,9 @@ func check(t *testing.T, u *unstructured.Unstructured) {
 	group2, q2 := HTTPRouteGroup(u)
 	route2, q3 := TCPRoute(u)
 	split2, q4 := TrafficSplit(u)
-	if diff := cmp.Diff([]any{target, group, route, split, p1, p2, p3, p4}, []any{target2, group2, route2, split2, q1, q2, q3, q4}); diff != "" {
-		t.Errorf("a second reading differs: %s", diff)
+	first, second := []any{target, group, route, split, p1, p2, p3, p4}, []any{target2, group2, route2, split2, q1, q2, q3, q4}
+	if !reflect.DeepEqual(first, second) {
+		t.Errorf("a second reading differs: %s", cmp.Diff(first, second))
 	}
 	for _, found := range [][]Problem{p1, p2, p3, p4} {
 		for _, p := range found {
