@@ -31,7 +31,9 @@ func Arguments(d Document) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the arguments of osm-init cannot be written as JSON: %w", err)
 	}
-	return []string{Flag + string(encoded)}, nil
+	// The kubelet would replace $(NAME) in an argument, and a path of a probe may hold that. A dollar sign occurs in
+	// JSON only inside strings, where it can be written as a number.
+	return []string{Flag + strings.ReplaceAll(string(encoded), "$", `\u0024`)}, nil
 }
 
 // Parse reads the document from arguments. It refuses fields it does not know: a document from a newer injector may

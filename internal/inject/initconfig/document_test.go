@@ -49,6 +49,26 @@ func TestContract(t *testing.T) {
 	}
 }
 
+// TestArgumentsAreNotExpanded has a path that the kubelet would take for a variable.
+func TestArgumentsAreNotExpanded(t *testing.T) {
+	document := full()
+	document.Bootstrap.Probes[0].Path = "/$(POD_IP)/$$"
+	args, err := Arguments(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(args[0], "$") {
+		t.Errorf("the kubelet would expand %s", args[0])
+	}
+	back, err := Parse(args)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := back.Bootstrap.Probes[0].Path; got != document.Bootstrap.Probes[0].Path {
+		t.Errorf("the path came back as %q, want %q", got, document.Bootstrap.Probes[0].Path)
+	}
+}
+
 func TestParseRefuses(t *testing.T) {
 	for name, test := range map[string]struct {
 		args []string

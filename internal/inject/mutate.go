@@ -1,0 +1,110 @@
+package inject
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/openservicemesh/osm-operator/internal/envoy/bootstrap"
+	"github.com/openservicemesh/osm-operator/internal/inject/initconfig"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// Mutate returns a copy of the pod with a sidecar. What an earlier injection left in the pod is replaced, so a copied or
+// restored pod gets a sidecar of its own. The uuid is new for every call. An error is a sentence for the pod's user.
+func Mutate(pod *corev1.Pod, ns Namespace, c Config, uuid string) (*corev1.Pod, error) {
+	pod = pod.DeepCopy()
+	if err := strip(pod); err != nil {
+		return nil, err
+	}
+	if err := refuse(pod); err != nil {
+		return nil, err
+	}
+	if err := annotateMetrics(pod, ns); err != nil {
+		return nil, err
+	}
+	document, err := document(pod, c, uuid)
+	if err != nil {
+		return nil, err
+	}
+	if err := addContainers(pod, ns, c, document); err != nil {
+		return nil, err
+	}
+	addVolumes(pod, c)
+	setKey(&pod.Labels, names.ProxyUUIDLabel, uuid)
+	if c.Revision != "" {
+		setKey(&pod.Labels, names.RevisionLabel, c.Revision)
+	} else {
+		delete(pod.Labels, names.RevisionLabel)
+	}
+	return pod, nil
+}
+
+// document is what osm-init gets to know. It rewrites the pod's probes on the way, because the sidecar answers them.
+func document(pod *corev1.Pod, c Config, uuid string) (initconfig.Document, error) {
+	rules, err := redirection(pod, c)
+	if err != nil {
+		return initconfig.Document{}, err
+	}
+	probes, err := redirectProbes(pod)
+	if err != nil {
+		return initconfig.Document{}, err
+	}
+	for _, probe := range probes {
+		if probe.ListenPort >= firstExtraProbePort {
+			rules.ProbePorts = append(rules.ProbePorts, probe.ListenPort)
+		}
+	}
+	scraped, _ := strconv.ParseBool(pod.Annotations[names.ScrapeAnnotation])
+	return initconfig.Document{
+		Bootstrap: bootstrap.Config{
+			ProxyUUID:   uuid,
+			TrustDomain: c.TrustDomain,
+			Revision:    c.Revision,
+			XDSHost:     names.ServiceHost(names.Controller, c.Namespace),
+			XDSPort:     names.ADSPort,
+			Metrics:     scraped,
+			Probes:      probes,
+		},
+		Redirect: rules,
+	}, nil
+}
+
+// annotateMetrics makes Prometheus scrape the sidecar when the namespace asks for it.
+func annotateMetrics(pod *corev1.Pod, ns Namespace) error {
+	on, _, err := enabled("namespace "+ns.Name, ns.Annotations, names.MetricsAnnotation)
+	if err != nil || !on {
+		return err
+	}
+	setKey(&pod.Annotations, names.ScrapeAnnotation, "true")
+	setKey(&pod.Annotations, names.ScrapePortAnnotation, strconv.Itoa(names.PrometheusPort))
+	setKey(&pod.Annotations, names.ScrapePathAnnotation, "/stats/prometheus")
+	return nil
+}
+
+// addContainers puts osm-init and the sidecar first: whatever else the pod starts finds a working network.
+func addContainers(pod *corev1.Pod, ns Namespace, c Config, document initconfig.Document) error {
+	envoyImage, initImage, err := c.images()
+	if err != nil {
+		return err
+	}
+	args, err := initconfig.Arguments(document)
+	if err != nil {
+		return err
+	}
+	cluster := cmp.Or(pod.Spec.ServiceAccountName, "default") + "." + ns.Name
+	pod.Spec.InitContainers = slices.Concat([]corev1.Container{
+		initContainer(initImage, args, c.Settings.Sidecar.EnablePrivilegedInitContainer),
+		sidecarContainer(envoyImage, cluster, document.Bootstrap.Probes, c.Settings.Sidecar),
+	}, pod.Spec.InitContainers)
+	return nil
+}
+
+func setKey(m *map[string]string, key, value string) {
+	if *m == nil {
+		*m = map[string]string{}
+	}
+	(*m)[key] = value
+}

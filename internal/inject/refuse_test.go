@@ -1,0 +1,109 @@
+package inject
+
+import (
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+func podFrom(t *testing.T, text string) *corev1.Pod {
+	t.Helper()
+	pod := &corev1.Pod{}
+	if err := yaml.UnmarshalStrict([]byte(text), pod); err != nil {
+		t.Fatal(err)
+	}
+	return pod
+}
+
+// TestMutateRefuses has pods that would escape the mesh, break in it, or say something unintelligible.
+func TestMutateRefuses(t *testing.T) {
+	annotation := func(key, value string) string {
+		return `{metadata: {annotations: {` + key + `: "` + value + `"}}, spec: {containers: [{name: app}]}}`
+	}
+	for name, test := range map[string]struct{ pod, want string }{
+		"user of the container":       {`{spec: {containers: [{name: app, securityContext: {runAsUser: 1500}}]}}`, "container app runs as user 1500"},
+		"user of the pod":             {`{spec: {securityContext: {runAsUser: 1500}, containers: [{name: app}]}}`, "container app runs as user 1500"},
+		"user of an init container":   {`{spec: {initContainers: [{name: setup, securityContext: {runAsUser: 1500}}], containers: [{name: app}]}}`, "container setup runs as user 1500"},
+		"user of one of two":          {`{spec: {securityContext: {runAsUser: 1500}, containers: [{name: app, securityContext: {runAsUser: 7}}, {name: two}]}}`, "container two runs as user 1500"},
+		"port of the sidecar":         {`{spec: {containers: [{name: app, ports: [{containerPort: 15003}]}]}}`, "has the port 15003, which the sidecar uses"},
+		"port of a probe":             {`{spec: {containers: [{name: app, ports: [{containerPort: 15901}]}]}}`, "has the port 15901"},
+		"port of an additional probe": {`{spec: {containers: [{name: app, ports: [{containerPort: 15940}]}]}}`, "has the port 15940"},
+		"name of the sidecar":         {`{spec: {containers: [{name: app}, {name: envoy}]}}`, "container envoy has a name that the mesh uses"},
+		"nothing but a sidecar":       {`{spec: {containers: [{name: envoy, volumeMounts: [{name: envoy-bootstrap-config-volume}]}]}}`, "no container besides the sidecar"},
+		"the sidecar's token":         {`{spec: {containers: [{name: app, volumeMounts: [{name: osm-token}]}]}}`, "mounts the volume osm-token"},
+		"unknown port name":           {`{spec: {containers: [{name: app, livenessProbe: {httpGet: {port: web}}}]}}`, `the liveness probe of container app names the port "web"`},
+		"port 0":                      {`{spec: {containers: [{name: app, readinessProbe: {tcpSocket: {port: 0}}}]}}`, "the readiness probe of container app has the port 0"},
+		"probe of a lost sidecar": {`{spec: {containers: [{name: app, livenessProbe: {httpGet: {port: 15901, path: /osm-liveness-probe}}}]}}`,
+			"points at port 15901 of an earlier sidecar"},
+		"port list": {annotation(names.OutboundPortExclusionAnnotation, "80,http"), `has "http", which is not a port`},
+		"port list with a large number": {annotation(names.InboundPortExclusionAnnotation, "65536"),
+			`the annotation openservicemesh.io/inbound-port-exclusion-list of the pod has "65536"`},
+		"port list with a gap":  {annotation(names.InboundPortExclusionAnnotation, "80,,81"), `has "", which is not a port`},
+		"range without length":  {annotation(names.OutboundIPRangeExclusionAnnotation, "10.0.0.1"), `has "10.0.0.1", which is not an IP range`},
+		"range that is no such": {annotation(names.OutboundIPRangeInclusionAnnotation, "10.0.0.0/33"), `has "10.0.0.0/33", which is not an IP range`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Mutate(podFrom(t, test.pod), testNamespace(), testConfig(), testUUID)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error is %v, want one that says %q", err, test.want)
+			}
+		})
+	}
+}
+
+// TestMutateAllows has pods that only look like those that are refused.
+func TestMutateAllows(t *testing.T) {
+	for name, pod := range map[string]string{
+		"another user in the container": `{spec: {securityContext: {runAsUser: 1500}, containers: [{name: app, securityContext: {runAsUser: 1000}}]}}`,
+		"the sidecar's group":           `{spec: {containers: [{name: app, securityContext: {runAsGroup: 1500}}]}}`,
+		"the sidecar's port over UDP":   `{spec: {containers: [{name: app, ports: [{containerPort: 15003, protocol: UDP}]}]}}`,
+		"a port beside the sidecar's":   `{spec: {containers: [{name: app, ports: [{containerPort: 15011}, {containerPort: 15900}]}]}}`,
+		"a name like the sidecar's":     `{spec: {containers: [{name: envoy-gateway}]}}`,
+		"an empty list":                 `{metadata: {annotations: {openservicemesh.io/outbound-port-exclusion-list: " "}}, spec: {containers: [{name: app}]}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := Mutate(podFrom(t, pod), testNamespace(), testConfig(), testUUID); err != nil {
+				t.Errorf("refused: %v", err)
+			}
+		})
+	}
+}
+
+func TestRefuseEphemeral(t *testing.T) {
+	err := RefuseEphemeral(podFrom(t, `{spec: {containers: [{name: app}], ephemeralContainers: [{name: debug, securityContext: {runAsUser: 1500}}]}}`))
+	if err == nil || !strings.Contains(err.Error(), "container debug runs as user 1500") {
+		t.Errorf("error is %v, want one about the user", err)
+	}
+	if err := RefuseEphemeral(podFrom(t, `{spec: {containers: [{name: app}], ephemeralContainers: [{name: debug}]}}`)); err != nil {
+		t.Errorf("refused: %v", err)
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	restricted := testNamespace()
+	restricted.Labels["pod-security.kubernetes.io/enforce"] = "restricted"
+	for name, test := range map[string]struct {
+		ns   Namespace
+		pod  string
+		want string
+	}{
+		"nothing":    {testNamespace(), `{spec: {containers: [{name: app}]}}`, ""},
+		"restricted": {restricted, `{spec: {containers: [{name: app}]}}`, "forbids the capability NET_ADMIN"},
+		"exclusion": {testNamespace(), `{metadata: {annotations: {openservicemesh.io/inbound-port-exclusion-list: "22"}}, spec: {containers: [{name: app}]}}`,
+			"inbound-port-exclusion-list=22 lets traffic pass by the mesh"},
+		"capability": {testNamespace(), `{spec: {containers: [{name: app, securityContext: {capabilities: {add: [NET_ADMIN]}}}]}}`, "container app may change the pod's network"},
+		"privileged": {testNamespace(), `{spec: {containers: [{name: app, securityContext: {privileged: true}}]}}`, "container app may change the pod's network"},
+		"copied":     {testNamespace(), `{spec: {initContainers: [{name: osm-init, securityContext: {capabilities: {add: [NET_ADMIN]}}}], containers: [{name: app}]}}`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := strings.Join(Warnings(podFrom(t, test.pod), test.ns), "\n")
+			if test.want == "" && got != "" || !strings.Contains(got, test.want) {
+				t.Errorf("warnings are %q, want %q", got, test.want)
+			}
+		})
+	}
+}

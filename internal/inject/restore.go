@@ -1,0 +1,77 @@
+package inject
+
+import (
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/openservicemesh/osm-operator/internal/envoy/bootstrap"
+	"github.com/openservicemesh/osm-operator/internal/inject/initconfig"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// restoreProbes undoes redirectProbes of an earlier injection with what its osm-init was told.
+func restoreProbes(pod *corev1.Pod, earlier initconfig.Document) error {
+	var problems []error
+	for _, kind := range bootstrap.ProbeKinds() {
+		for c := range containers(pod) {
+			probe := *probeOf(c, kind)
+			listenPort, ours := sidecarPort(c, probe)
+			if !ours {
+				continue
+			}
+			if !restoreProbe(probe, recorded(earlier, kind, c.Name, listenPort)) {
+				problems = append(problems, fmt.Errorf("the %s probe of container %s points at port %d of an earlier sidecar, "+
+					"and what it was before is not known: create the pod from its own manifest", kind, c.Name, listenPort))
+			}
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// sidecarPort is the port of the sidecar that a probe points at. The sidecar's own containers point at it rightly.
+func sidecarPort(c *corev1.Container, probe *corev1.Probe) (uint16, bool) {
+	if probe == nil || c.Name == names.SidecarContainer || c.Name == healthcheckContainer {
+		return 0, false
+	}
+	var port intstr.IntOrString
+	switch {
+	case probe.HTTPGet != nil && probe.HTTPGet.Host == "":
+		port = probe.HTTPGet.Port
+	case probe.GRPC != nil:
+		port = intstr.FromInt32(probe.GRPC.Port)
+	}
+	return uint16(port.IntVal), port.Type == intstr.Int && reserved(port.IntVal)
+}
+
+// recorded is what an earlier injection knew about a probe.
+func recorded(earlier initconfig.Document, kind bootstrap.ProbeKind, container string, listenPort uint16) *bootstrap.Probe {
+	for _, p := range earlier.Bootstrap.Probes {
+		if p.Kind == kind && p.Container == container && p.ListenPort == listenPort {
+			return &p
+		}
+	}
+	return nil
+}
+
+func restoreProbe(probe *corev1.Probe, before *bootstrap.Probe) bool {
+	if before == nil {
+		return false
+	}
+	port := intstr.FromInt32(int32(before.Port))
+	switch {
+	case before.Handler == bootstrap.TCP:
+		probe.HTTPGet, probe.TCPSocket = nil, &corev1.TCPSocketAction{Port: port}
+	case before.Handler == bootstrap.HTTP && probe.HTTPGet != nil:
+		probe.HTTPGet.Path, probe.HTTPGet.Port = before.Path, port
+	case probe.GRPC != nil:
+		probe.GRPC.Port = port.IntVal
+	case probe.HTTPGet != nil:
+		probe.HTTPGet.Port = port
+	default:
+		return false
+	}
+	return true
+}
