@@ -1,0 +1,152 @@
+package operator_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/openservicemesh/osm-operator/controllers/operator"
+	"github.com/openservicemesh/osm-operator/internal/logging"
+	"github.com/openservicemesh/osm-operator/internal/operand"
+)
+
+const (
+	// operatorVersion is the version that the operator under test says it is.
+	operatorVersion = "v0.1.0"
+	// patience is how long something may take that should take milliseconds.
+	patience = 20 * time.Second
+)
+
+// cluster is an API server with the operator running against it. There is no garbage collector, no kubelet and no Deployment
+// controller: tests say when pods are ready.
+var cluster struct {
+	client  client.Client
+	writes  *writeCounter
+	kubelet *kubelet
+	linter  *linter
+}
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code, err := runSuite(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// runSuite starts the API server and the operator, and runs all tests against them.
+func runSuite(m *testing.M) (int, error) {
+	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
+		return 1, fmt.Errorf("these tests need an API server: set KUBEBUILDER_ASSETS to the folder that \"go run -C hack ./cluster assets\" prints")
+	}
+	environment := &envtest.Environment{CRDDirectoryPaths: []string{filepath.Join("..", "..", "config", "crd", "bases")}, ErrorIfCRDPathMissing: true}
+	cfg, err := environment.Start()
+	if err != nil {
+		return 1, fmt.Errorf("the API server does not start: %w", err)
+	}
+	defer func() { _ = environment.Stop() }()
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	if err := startOperator(ctx, &running, cfg); err != nil {
+		return 1, err
+	}
+	return m.Run(), nil
+}
+
+// startOperator starts the operator, and what stands in for the rest of a cluster.
+func startOperator(ctx context.Context, running *sync.WaitGroup, cfg *rest.Config) error {
+	logger := logr.Discard()
+	if testing.Verbose() {
+		logger = logging.New("info").Logger
+	}
+	log.SetLogger(logger)
+	scheme, err := operator.Scheme()
+	if err != nil {
+		return err
+	}
+	// The client of the tests watches as well, so that the linter sees every status.
+	watching, err := client.NewWithWatch(cfg, client.Options{Scheme: scheme})
+	if err != nil {
+		return err
+	}
+	cluster.client = watching
+	cluster.writes = &writeCounter{}
+	counted := rest.CopyConfig(cfg)
+	counted.Wrap(func(next http.RoundTripper) http.RoundTripper { return &counting{next: next, counter: cluster.writes} })
+	mgr, err := operator.NewManager(counted, operator.Options{
+		Version: operatorVersion, Namespace: "osm-operator-system", Now: time.Now, Logger: logger, ProbeAddress: "0",
+		Metrics: metricsserver.Options{BindAddress: "0"}, SeveralInOneProcess: true,
+		Images: operand.Images{Controller: "example/controller:1", Injector: "example/injector:1", Init: "example/init:1", Sidecar: "example/envoy:1"},
+	})
+	if err != nil {
+		return err
+	}
+	cluster.kubelet = newKubelet(watching)
+	cluster.linter = newLinter()
+	running.Go(func() { _ = mgr.Start(ctx) })
+	running.Go(func() { cluster.kubelet.run(ctx) })
+	return cluster.linter.start(ctx, running, watching)
+}
+
+// writeCounter counts the requests of the operator that change something, except for leases and reviews.
+type writeCounter struct {
+	count atomic.Int64
+	mu    sync.Mutex
+	seen  []string
+}
+
+// counting is a transport that counts.
+type counting struct {
+	next    http.RoundTripper
+	counter *writeCounter
+}
+
+func (c *counting) RoundTrip(request *http.Request) (*http.Response, error) {
+	if request.Method != http.MethodGet && !strings.Contains(request.URL.Path, "/leases") {
+		c.counter.count.Add(1)
+		c.counter.mu.Lock()
+		c.counter.seen = append(c.counter.seen, request.Method+" "+request.URL.Path)
+		c.counter.mu.Unlock()
+	}
+	return c.next.RoundTrip(request)
+}
+
+// since lists the requests after the first n.
+func (w *writeCounter) since(n int64) []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]string(nil), w.seen[n:]...)
+}
+
+// eventually waits until check has no complaint.
+func eventually(t *testing.T, check func() error) {
+	t.Helper()
+	var last error
+	deadline := time.Now().Add(patience)
+	for time.Now().Before(deadline) {
+		if last = check(); last == nil {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatalf("not within %s: %v", patience, last)
+}
