@@ -41,8 +41,17 @@ func inboundRoutes(in inboundPort, trustDomain string) *routev3.RouteConfigurati
 	for _, r := range in.Rules.Routes {
 		host.Routes = append(host.Routes, &routev3.Route{Match: requestMatch(r.Match), Action: forward(local, nil)})
 	}
-	return routeConfig(inboundRouteName(in), host)
+	out := routeConfig(inboundRouteName(in), host)
+	out.RequestHeadersToAdd = clientAddress
+	return out
 }
+
+// clientAddress appends the address of the client's pod to x-forwarded-for. What stands before it is only the client's word, or
+// that of a gateway that the client is.
+var clientAddress = []*corev3.HeaderValueOption{{
+	Header:       &corev3.HeaderValue{Key: "x-forwarded-for", Value: "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"},
+	AppendAction: corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD,
+}}
 
 // outboundRoutes sends every request to the backends: paths, methods and headers are the server's business.
 func outboundRoutes(o scope.Outbound) *routev3.RouteConfiguration {

@@ -160,7 +160,8 @@ func (s *shop) headerBytes(t *testing.T) {
 func (s *shop) spoofedHeaders(t *testing.T) {
 	got := s.client.Get(t, "http://10.96.0.1/books/1",
 		"x-forwarded-client-cert: By=me;URI=spiffe://cluster.local/thief/shop",
-		"x-envoy-retry-on: 5xx", "x-envoy-upstream-rq-timeout-ms: 1", "x-forwarded-proto: https", "x-request-id: abc")
+		"x-envoy-retry-on: 5xx", "x-envoy-upstream-rq-timeout-ms: 1", "x-forwarded-proto: https", "x-request-id: abc",
+		"x-forwarded-for: 1.2.3.4")
 	if got.Status != 200 {
 		t.Fatalf("%+v", got)
 	}
@@ -170,6 +171,7 @@ func (s *shop) spoofedHeaders(t *testing.T) {
 		"Saw-X-Envoy-Upstream-Rq-Timeout-Ms": "",
 		"Saw-X-Forwarded-Proto":              "https",
 		"Saw-X-Request-Id":                   "abc",
+		"Saw-X-Forwarded-For":                "1.2.3.4," + s.client.IP.String(),
 	} {
 		if value := got.Header.Get(name); value != want {
 			t.Errorf("%s = %q, want %q", name, value, want)

@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 
+	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
@@ -19,6 +22,9 @@ func TestTraffic(t *testing.T) {
 	t.Run("versions of HTTP", s.httpVersions)
 	t.Run("TCP", s.connections)
 	t.Run("headless", s.headless)
+	t.Run("dead endpoints", s.deadEndpoints)
+	t.Run("itself", s.itself)
+	t.Run("overlapping grants", s.overlappingGrants)
 	t.Run("unknown destinations", s.unknownDestinations)
 	t.Run("own doors", s.ownDoors)
 	t.Run("metrics", s.metrics)
@@ -84,6 +90,73 @@ func (s *shop) headless(t *testing.T) {
 		got := s.client.Get(t, fmt.Sprintf("http://%s:%d/any", s.server.IP, port), "host: web-0.stateful")
 		if got.Status != 200 || !strings.HasSuffix(got.Body, ":8081") {
 			t.Errorf("port %d = %+v, want 200 from 8081", port, got)
+		}
+	}
+}
+
+// deadEndpoints: an address that no longer answers costs the client nothing but another try.
+func (s *shop) deadEndpoints(t *testing.T) {
+	c := s.clientScope()
+	endpoints := s.endpoints(c)
+	for i := range endpoints {
+		dead := netip.AddrPortFrom(netip.MustParseAddr("10.77.1.1"), endpoints[i].Key.TargetPort)
+		endpoints[i].Addresses = append(endpoints[i].Addresses, dead)
+	}
+	s.client.Configure(t, c, endpoints...)
+	defer s.configure(t, s.clientScope(), s.serverScope())
+	for range 20 {
+		if got := s.client.Get(t, "http://10.96.0.1/books/1"); got.Status != 200 {
+			t.Errorf("a request with half of the endpoints dead = %+v, want 200", got)
+		}
+		if got, err := s.client.Exchange(t, "10.96.0.2:3306", "hello\n"); got != "welcome\necho hello\n" {
+			t.Errorf("a connection with half of the endpoints dead = %q, %v", got, err)
+		}
+	}
+}
+
+// itself: a pod that calls its own Service goes through its sidecar twice, and needs a permission like others.
+func (s *shop) itself(t *testing.T) {
+	both := s.serverScope()
+	c := s.clientScope()
+	both.Outbound, both.Clusters = c.Outbound, c.Clusters
+	s.server.Configure(t, both, s.endpoints(c)...)
+	defer s.server.Configure(t, s.serverScope())
+	if got := s.server.Get(t, "http://10.96.0.1/books/1"); got.Status != 503 {
+		t.Errorf("without a rule for itself = %+v, want 503", got)
+	}
+	both = s.serverScope()
+	both.Outbound, both.Clusters = c.Outbound, c.Clusters
+	both.Inbound[0].Rules = authz.Rules{Permissive: true, Routes: []authz.Route{{AnySource: true}}}
+	s.server.Configure(t, both, s.endpoints(c)...)
+	if got := s.server.Get(t, "http://10.96.0.1/books/1"); got.Status != 200 {
+		t.Errorf("with a rule for itself = %+v, want 200", got)
+	}
+}
+
+// overlappingGrants: what one policy grants, another one for the same path does not take away.
+func (s *shop) overlappingGrants(t *testing.T) {
+	server := s.serverScope()
+	server.Inbound[0].Rules.Routes = []authz.Route{
+		{Match: catalog.HTTPMatch{PathRegex: "/books/secret"}, Sources: []identity.ServiceAccount{thief}},
+		{Match: catalog.HTTPMatch{PathRegex: "/books/.*", Methods: []string{"GET", "HEAD"}}, Sources: []identity.ServiceAccount{buyer}},
+		{Match: catalog.HTTPMatch{PathRegex: "/thief"}, Sources: []identity.ServiceAccount{thief}},
+	}
+	s.server.Configure(t, server)
+	defer s.server.Configure(t, s.serverScope())
+	for _, test := range []struct {
+		method, path string
+		status       int
+	}{
+		{"GET", "/books/secret", 200},
+		{"GET", "/books/1", 200},
+		{"HEAD", "/books/1", 200},
+		{"POST", "/books/secret", 403},
+		{"POST", "/books/1", 404},
+		{"GET", "/thief", 403},
+		{"GET", "/other", 404},
+	} {
+		if got := s.client.Call(t, test.method, "http://10.96.0.1"+test.path); got.Status != test.status {
+			t.Errorf("%s %s = %+v, want %d", test.method, test.path, got, test.status)
 		}
 	}
 }
