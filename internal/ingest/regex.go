@@ -2,7 +2,9 @@ package ingest
 
 import (
 	"fmt"
+	"regexp"
 	"regexp/syntax"
+	"strconv"
 	"strings"
 )
 
@@ -27,10 +29,29 @@ func checkRegex(expression string) error {
 	if err != nil {
 		return fmt.Errorf("it is not a regular expression of RE2: %w", err)
 	}
+	if escaped := beyondByte(expression); escaped != "" {
+		return fmt.Errorf("it has %s, which is more than one byte: write \\x00 to \\xff", escaped)
+	}
 	if size := regexSize(expression, parsed); size > maxRegexSize {
 		return fmt.Errorf("it compiles to about %d instructions: use at most %d, with fewer or smaller repetitions, or several matches", size, maxRegexSize)
 	}
 	return nil
+}
+
+// codeEscape finds escapes in the order they are read; those that give a character by its number, in hexadecimal or octal
+// digits, have it in a group.
+var codeEscape = regexp.MustCompile(`\\(?:x\{([0-9A-Fa-f]+)\}|([0-7]{2,3})|.)`)
+
+// beyondByte is the first escape of a character above 255. Envoy's RE2 works on bytes and refuses it.
+func beyondByte(expression string) string {
+	for _, found := range codeEscape.FindAllStringSubmatch(expression, -1) {
+		hexadecimal, errHex := strconv.ParseUint(found[1], 16, 64)
+		octal, errOct := strconv.ParseUint(found[2], 8, 64)
+		if (found[1] != "" && (errHex != nil || hexadecimal > 0xff)) || (found[2] != "" && (errOct != nil || octal > 0xff)) {
+			return found[0]
+		}
+	}
+	return ""
 }
 
 // regexSize estimates the size of the program that Envoy's RE2 makes of an expression, and errs on the large side. It walks the tree and
