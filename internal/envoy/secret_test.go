@@ -1,0 +1,95 @@
+package envoy_test
+
+import (
+	"net/netip"
+	"testing"
+
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/envoy"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/scope"
+)
+
+// TestTrustSecrets: whom a workload believes to be a client or a server. Without names Envoy would believe anybody.
+func TestTrustSecrets(t *testing.T) {
+	account := func(name string) identity.ServiceAccount {
+		return identity.ServiceAccount{Namespace: "shop", Name: name}
+	}
+	service := func(name string) catalog.Name { return catalog.Name{Namespace: "shop", Name: name} }
+	tcp := func(port uint16, rules authz.Rules) scope.Inbound {
+		return scope.Inbound{Service: service("cart"), Port: port, TargetPort: port, Protocol: catalog.ProtocolTCP, Rules: rules}
+	}
+	s := &scope.Scope{
+		Key:         scope.Key{Identity: account("cart")},
+		TrustDomain: "cluster.local",
+		Inbound: []scope.Inbound{
+			{Service: service("cart"), Port: 80, TargetPort: 80, Protocol: catalog.ProtocolHTTP},
+			tcp(1, authz.Rules{}),
+			tcp(2, authz.Rules{Permissive: true}),
+			tcp(3, authz.Rules{Network: []authz.NetworkRule{
+				{Policy: "shop/a", Sources: []identity.ServiceAccount{account("z"), account("y")}},
+				{Policy: "shop/b", Sources: []identity.ServiceAccount{account("y")}},
+			}}),
+		},
+		Clusters: []scope.Cluster{
+			{Service: service("books"), TargetPort: 80, Identities: []identity.ServiceAccount{account("b")}},
+			{Service: service("books"), TargetPort: 81, Identities: []identity.ServiceAccount{account("a"), account("b")}},
+			{Service: service("empty"), TargetPort: 80},
+		},
+	}
+	got := map[string][]string{}
+	for _, r := range envoy.TrustSecrets(s, []byte("root")) {
+		context := r.Message.(*tlsv3.Secret).GetValidationContext()
+		if string(context.GetTrustedCa().GetInlineBytes()) != "root" {
+			t.Errorf("%s does not trust the root", r.Name)
+		}
+		got[r.Name] = nil
+		for _, san := range context.GetMatchTypedSubjectAltNames() {
+			if san.GetSanType() != tlsv3.SubjectAltNameMatcher_DNS {
+				t.Errorf("%s matches %v", r.Name, san)
+			}
+			got[r.Name] = append(got[r.Name], san.GetMatcher().GetExact())
+		}
+	}
+	want := map[string][]string{
+		"root-cert-for-mtls-inbound:shop/cart":             nil,
+		"root-cert-for-mtls-inbound:shop/cart|shop/cart|1": {"nobody.invalid"},
+		"root-cert-for-mtls-inbound:shop/cart|shop/cart|3": {"y.shop.cluster.local", "z.shop.cluster.local"},
+		"root-cert-for-mtls-outbound:shop/books":           {"a.shop.cluster.local", "b.shop.cluster.local"},
+		"root-cert-for-mtls-outbound:shop/empty":           {"nobody.invalid"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("names in trust secrets (-want +got):\n%s", diff)
+	}
+}
+
+func TestServiceCertSecret(t *testing.T) {
+	r := envoy.ServiceCertSecret(identity.ServiceAccount{Namespace: "shop", Name: "cart"}, []byte("chain"), []byte("key"))
+	cert := r.Message.(*tlsv3.Secret).GetTlsCertificate()
+	if r.Name != "service-cert:shop/cart" || r.TypeURL != envoy.SecretType ||
+		string(cert.GetCertificateChain().GetInlineBytes()) != "chain" || string(cert.GetPrivateKey().GetInlineBytes()) != "key" {
+		t.Errorf("got %v", r)
+	}
+}
+
+func TestEndpoints(t *testing.T) {
+	none := envoy.Endpoints("shop/books|80", scope.Endpoints{})
+	if got := none.Message.(*endpointv3.ClusterLoadAssignment); got.GetClusterName() != "shop/books|80" || len(got.GetEndpoints()) != 0 {
+		t.Errorf("no addresses = %v, want an assignment without localities", got)
+	}
+	two := envoy.Endpoints("shop/books|80", scope.Endpoints{Addresses: []netip.AddrPort{
+		netip.MustParseAddrPort("10.0.0.1:80"), netip.MustParseAddrPort("[fd00::1]:80"),
+	}})
+	var got []string
+	for _, e := range two.Message.(*endpointv3.ClusterLoadAssignment).GetEndpoints()[0].GetLbEndpoints() {
+		got = append(got, e.GetEndpoint().GetAddress().GetSocketAddress().GetAddress())
+	}
+	if diff := cmp.Diff([]string{"10.0.0.1", "fd00::1"}, got); diff != "" {
+		t.Errorf("addresses (-want +got):\n%s", diff)
+	}
+}
