@@ -1,0 +1,120 @@
+package operator_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+func TestDriftIsRepaired(t *testing.T) {
+	const name = "drift"
+	mesh := readyMesh(t, name, nil)
+
+	deployment := &appsv1.Deployment{ObjectMeta: inHome(name, names.Controller)}
+	change(t, deployment, func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = "evil/image:1" })
+	waitFor(t, deployment, func(d *appsv1.Deployment) error {
+		if image := d.Spec.Template.Spec.Containers[0].Image; image != "example/controller:1" {
+			return fmt.Errorf("the image is still %s", image)
+		}
+		return nil
+	})
+
+	service := &corev1.Service{ObjectMeta: inHome(name, names.Injector)}
+	get(t, service)
+	was := service.UID
+	if err := cluster.client.Delete(t.Context(), service); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, service, func(s *corev1.Service) error {
+		if s.UID == was {
+			return fmt.Errorf("the Service is not made anew")
+		}
+		return nil
+	})
+
+	// An added subject is an added permission, so the list is owned as a whole.
+	binding := &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "osm-controller-drift"}}
+	change(t, binding, func(b *rbacv1.ClusterRoleBinding) {
+		b.Subjects = append(b.Subjects, rbacv1.Subject{Kind: "ServiceAccount", Name: "intruder", Namespace: "default"})
+	})
+	waitFor(t, binding, func(b *rbacv1.ClusterRoleBinding) error {
+		if len(b.Subjects) != 1 {
+			return fmt.Errorf("the binding has %d subjects", len(b.Subjects))
+		}
+		return nil
+	})
+
+	webhook := &admissionv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: names.MutatingWebhook(name)}}
+	ignore := admissionv1.Ignore
+	change(t, webhook, func(w *admissionv1.MutatingWebhookConfiguration) { w.Webhooks[0].FailurePolicy = &ignore })
+	waitFor(t, webhook, func(w *admissionv1.MutatingWebhookConfiguration) error {
+		if *w.Webhooks[0].FailurePolicy != admissionv1.Fail {
+			return fmt.Errorf("the failure policy is still Ignore")
+		}
+		return nil
+	})
+	waitReady(t, mesh)
+	waitEvent(t, "osm-controller", "DriftRepaired", "changed by somebody else", "image")
+}
+
+// What the operator does not declare stays as users have it.
+func TestForeignFieldsSurvive(t *testing.T) {
+	const name = "guests"
+	readyMesh(t, name, nil)
+	deployment := &appsv1.Deployment{ObjectMeta: inHome(name, names.Injector)}
+	change(t, deployment, func(d *appsv1.Deployment) {
+		d.Annotations["example/owner"] = "team"
+		d.Spec.Template.Spec.Tolerations = []corev1.Toleration{{Key: "example", Operator: corev1.TolerationOpExists}}
+	})
+	service := &corev1.Service{ObjectMeta: inHome(name, names.Injector)}
+	change(t, service, func(s *corev1.Service) { s.Spec.Selector["app"] = "wrong" })
+	waitFor(t, service, func(s *corev1.Service) error {
+		if s.Spec.Selector["app"] != names.Injector {
+			return fmt.Errorf("the selector is still wrong")
+		}
+		return nil
+	})
+	settle(t)
+	get(t, deployment)
+	if deployment.Annotations["example/owner"] != "team" || len(deployment.Spec.Template.Spec.Tolerations) != 1 {
+		t.Errorf("fields of others were removed: %v, %v", deployment.Annotations, deployment.Spec.Template.Spec.Tolerations)
+	}
+}
+
+// waitEvent waits for an Event whose note says all words.
+func waitEvent(t *testing.T, about, reason string, words ...string) {
+	t.Helper()
+	eventually(t, func() error {
+		var list eventsv1.EventList
+		if err := cluster.client.List(t.Context(), &list, client.InNamespace("")); err != nil {
+			return err
+		}
+		for i := range list.Items {
+			e := &list.Items[i]
+			if e.Reason == reason && containsAll(e.Note, append(words, about)) {
+				return nil
+			}
+		}
+		return fmt.Errorf("there is no Event %s that says %q", reason, words)
+	})
+}
+
+// containsAll says whether a text has all words.
+func containsAll(text string, words []string) bool {
+	for _, word := range words {
+		if !strings.Contains(text, word) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,136 @@
+package operator_test
+
+import (
+	"fmt"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+)
+
+func TestMeshConfigStartsWithPresetsAndDenies(t *testing.T) {
+	const name = "presets"
+	readyMesh(t, name, nil)
+	live := meshConfig(name)
+	get(t, live)
+	spec := live.Spec
+	if spec.Traffic.EnablePermissiveTrafficPolicyMode || spec.Traffic.EnableEgress {
+		t.Errorf("a new mesh must deny: %+v", spec.Traffic)
+	}
+	if spec.Certificate.ServiceCertValidityDuration != "24h" || spec.Certificate.CertKeyBitSize != 2048 || spec.Observability.OSMLogLevel != "info" ||
+		spec.Sidecar.LogLevel != "error" || spec.Sidecar.LocalProxyMode != configv1alpha2.LocalProxyModeLocalhost || !spec.FeatureFlags.EnableEgressPolicy {
+		t.Errorf("the presets are incomplete: %+v", spec)
+	}
+}
+
+func TestUsersKeepFieldsThatTheMeshDoesNotDeclare(t *testing.T) {
+	const name = "shared"
+	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) { spec.Traffic = &v1alpha1.TrafficSpec{Egress: ptr.To(true)} })
+	live := meshConfig(name)
+	waitFor(t, live, func(m *configv1alpha2.MeshConfig) error { return wantEgress(m, true) })
+
+	// kubectl edit of both a free field and a declared one: the first stays, the second is put back.
+	change(t, live, func(m *configv1alpha2.MeshConfig) {
+		m.Spec.Traffic.EnableEgress = false
+		m.Spec.Traffic.EnablePermissiveTrafficPolicyMode = true
+		m.Spec.Observability.OSMLogLevel = "debug"
+	})
+	waitFor(t, live, func(m *configv1alpha2.MeshConfig) error { return wantEgress(m, true) })
+	waitEvent(t, "spec.traffic.enableEgress", "Reverted", "the Mesh declares it in spec.traffic.egress")
+	settle(t)
+	get(t, live)
+	if !live.Spec.Traffic.EnablePermissiveTrafficPolicyMode || live.Spec.Observability.OSMLogLevel != "debug" {
+		t.Errorf("the users' fields were changed: %+v", live.Spec)
+	}
+
+	// A field that the Mesh no longer declares keeps its value, and is the users' again.
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Traffic = nil })
+	waitEvent(t, "spec.traffic.enableEgress", "HandedBack", "keeps its value", "shared-system")
+	waitReady(t, mesh)
+	settle(t)
+	get(t, live)
+	if err := wantEgress(live, true); err != nil {
+		t.Errorf("the field did not keep its value: %v", err)
+	}
+	change(t, live, func(m *configv1alpha2.MeshConfig) { m.Spec.Traffic.EnableEgress = false })
+	settle(t)
+	get(t, live)
+	if err := wantEgress(live, false); err != nil {
+		t.Errorf("the field is not the users': %v", err)
+	}
+
+	// Declared again, for both fields in turn: what was handed back before stays.
+	change(t, mesh, func(m *v1alpha1.Mesh) {
+		m.Spec.Sidecar = &v1alpha1.SidecarSpec{LogLevel: ptr.To("warning")}
+	})
+	waitFor(t, live, func(m *configv1alpha2.MeshConfig) error {
+		if m.Spec.Sidecar.LogLevel != "warning" {
+			return fmt.Errorf("log level %s", m.Spec.Sidecar.LogLevel)
+		}
+		return nil
+	})
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Sidecar = nil })
+	waitEvent(t, "spec.sidecar.logLevel", "HandedBack", "shared-system")
+	settle(t)
+	get(t, live)
+	if live.Spec.Sidecar.LogLevel != "warning" || live.Spec.Traffic.EnableEgress || live.Spec.Certificate.CertKeyBitSize != 2048 {
+		t.Errorf("handing back changed values: %+v", live.Spec)
+	}
+}
+
+func wantEgress(m *configv1alpha2.MeshConfig, want bool) error {
+	if m.Spec.Traffic.EnableEgress != want {
+		return fmt.Errorf("enableEgress is %v", m.Spec.Traffic.EnableEgress)
+	}
+	return nil
+}
+
+func TestUsersMeshConfigIsAdoptedUntouched(t *testing.T) {
+	const name = "adopted"
+	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: home(name)}})
+	own := meshConfig(name)
+	own.Spec = configv1alpha2.MeshConfigSpec{
+		Traffic:     configv1alpha2.TrafficSpec{EnablePermissiveTrafficPolicyMode: true, EnableEgress: true},
+		Certificate: configv1alpha2.CertificateSpec{ServiceCertValidityDuration: "1h", CertKeyBitSize: 4096},
+	}
+	create(t, own)
+	generation := own.Generation
+	mesh := readyMesh(t, name, nil)
+	settle(t)
+	get(t, own)
+	if own.Generation != generation || len(own.Labels) != 0 || len(own.OwnerReferences) != 0 {
+		t.Errorf("the users' MeshConfig was changed: %+v", own.ObjectMeta)
+	}
+
+	// It stays when the mesh goes.
+	if err := cluster.client.Delete(t.Context(), mesh); err != nil {
+		t.Fatal(err)
+	}
+	waitGone(t, mesh)
+	get(t, own)
+}
+
+func TestFieldsThatAreNotActedOnAreNamed(t *testing.T) {
+	const name = "unread"
+	mesh := readyMesh(t, name, nil)
+	waitCondition(t, mesh, v1alpha1.ConditionConfigurationAccepted, metav1.ConditionTrue, v1alpha1.ReasonAccepted)
+	live := meshConfig(name)
+	change(t, live, func(m *configv1alpha2.MeshConfig) {
+		m.Spec.Traffic.InboundExternalAuthorization = configv1alpha2.ExternalAuthorizationSpec{Enable: true, Address: "auth.example", Port: 9000}
+	})
+	c := waitCondition(t, mesh, v1alpha1.ConditionConfigurationAccepted, metav1.ConditionFalse, v1alpha1.ReasonFieldsNotActedOn)
+	mention(t, c.Message, "spec.traffic.inboundExternalAuthorization")
+	waitReady(t, mesh)
+	waitFor(t, live, func(m *configv1alpha2.MeshConfig) error {
+		accepted := meta.FindStatusCondition(m.Status.Conditions, configv1alpha2.ConditionAccepted)
+		if accepted == nil || accepted.Status != metav1.ConditionFalse || accepted.ObservedGeneration != m.Generation {
+			return fmt.Errorf("the MeshConfig does not say it: %+v", m.Status)
+		}
+		return nil
+	})
+}
