@@ -1,0 +1,71 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/internal/inject"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// fakeCluster remembers one namespace as it was last seen and as it is now.
+type fakeCluster struct {
+	seen, now   inject.Namespace
+	settings    configv1alpha2.MeshConfigSpec
+	broken      error
+	trustFor    []string
+	freshReads  int
+	trustBroken error
+}
+
+func (f *fakeCluster) Namespace(_ context.Context, name string, fresh bool) (inject.Namespace, error) {
+	ns := f.seen
+	if fresh {
+		f.freshReads++
+		ns = f.now
+	}
+	ns.Name = name
+	return ns, f.broken
+}
+
+func (f *fakeCluster) Settings(context.Context) (configv1alpha2.MeshConfigSpec, error) {
+	return f.settings, nil
+}
+
+func (f *fakeCluster) EnsureTrust(_ context.Context, namespace string) error {
+	f.trustFor = append(f.trustFor, namespace)
+	return f.trustBroken
+}
+
+func member() inject.Namespace {
+	return inject.Namespace{
+		Labels:      map[string]string{names.MonitoredByLabel: "osm"},
+		Annotations: map[string]string{names.InjectionAnnotation: "enabled"},
+	}
+}
+
+func enrolled() *fakeCluster { return &fakeCluster{seen: member(), now: member()} }
+
+func testHandler(cluster Cluster) *Handler {
+	return &Handler{
+		Config: inject.Config{
+			Mesh: "osm", Namespace: "osm-system", TrustDomain: "cluster.local", Revision: "osm-v0-1-0", EnvoyImage: "envoy", InitImage: "init",
+		},
+		Cluster: cluster,
+		NewUUID: func() string { return "7f7c1f0e" },
+		Log:     logr.Discard(),
+	}
+}
+
+func testMetrics(t *testing.T) (*Metrics, *prometheus.Registry) {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	return NewMetrics(registry), registry
+}
+
+var errBroken = errors.New("the API server does not answer")
