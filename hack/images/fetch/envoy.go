@@ -22,7 +22,7 @@ const (
 )
 
 // Envoy returns the path of the Envoy program below the cache folder, downloading it first if it is not there. A file
-// that is there is trusted by its size only after it was written whole: it is moved into place when its hash is right.
+// that is there is trusted, because it is moved into place only when its hash is right.
 func Envoy(ctx context.Context, cache string) (string, error) {
 	dir := filepath.Join(cache, "envoy", EnvoyVersion)
 	bin := filepath.Join(dir, "envoy")
