@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"io"
 	"net"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 func TestOpenConnections(t *testing.T) {
 	s := newShop(t)
 	s.configure(t, s.clientScope(), s.serverScope())
-	conn := s.greeted(t)
+	conn := s.greeted(t, databaseIP)
 
 	server := s.serverScope()
 	server.Inbound[3].Rules.Network = append(server.Inbound[3].Rules.Network,
@@ -31,7 +32,7 @@ func TestOpenConnections(t *testing.T) {
 		t.Errorf("after a grant to somebody else and the loss of another Service: %q, %v, want the connection to go on", line, err)
 	}
 
-	conn = s.greeted(t)
+	conn, untouched := s.greeted(t, databaseIP), s.greeted(t, archiveIP)
 	server.Inbound[3].Rules.Network = nil
 	server.Inbound[3].DrainMark = "1"
 	s.server.Configure(t, server)
@@ -41,15 +42,21 @@ func TestOpenConnections(t *testing.T) {
 	if n, err := conn.Read(make([]byte, 1)); n != 0 || isTimeout(err) {
 		t.Errorf("after the permission is gone and the port is marked: read %d, %v, want the connection to be cut", n, err)
 	}
+	if _, err := io.WriteString(untouched, "still here\n"); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(untouched).ReadString('\n'); line != "echo still here\n" {
+		t.Errorf("a connection to another Service of the same pod: %q, %v, want it to go on", line, err)
+	}
 	if got, err := s.client.Exchange(t, "10.96.0.2:3306", "hello\n"); got != "" || isTimeout(err) {
 		t.Errorf("a new connection after the permission is gone = %q, %v, want a closed connection", got, err)
 	}
 }
 
-// greeted is a connection to the database that has heard its welcome.
-func (s *shop) greeted(t *testing.T) net.Conn {
+// greeted is a connection to a Service of the database that has heard its welcome.
+func (s *shop) greeted(t *testing.T, service netip.Addr) net.Conn {
 	t.Helper()
-	conn, err := s.client.Dial(t, "10.96.0.2:3306")
+	conn, err := s.client.Dial(t, netip.AddrPortFrom(service, 3306).String())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,12 +27,15 @@ var (
 	database = catalog.Name{Namespace: "shop", Name: "database"}
 	leaf     = catalog.Name{Namespace: "shop", Name: "leaf"}
 	stateful = catalog.Name{Namespace: "shop", Name: "stateful"}
+	// archive is another Service in front of the database's port.
+	archive = catalog.Name{Namespace: "shop", Name: "archive"}
 )
 
 // Virtual addresses; no pod has them.
 var (
 	webIP, webIP6 = netip.MustParseAddr("10.96.0.1"), netip.MustParseAddr("fd96::1")
 	databaseIP    = netip.MustParseAddr("10.96.0.2")
+	archiveIP     = netip.MustParseAddr("10.96.0.3")
 	unknownIP     = "10.96.0.99"
 )
 
@@ -58,11 +61,28 @@ func newShop(t *testing.T) *shop {
 
 // describe answers with what the application saw of the request.
 func describe(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/books/echo" {
+		echo(w)
+		return
+	}
 	for name, values := range r.Header {
 		w.Header()["Saw-"+name] = values
 	}
 	w.Header().Set("Saw-Host", r.Host)
 	fmt.Fprintf(w, "%s %s %s port=%s", r.Proto, r.Method, r.URL.Path, r.Context().Value(http.LocalAddrContextKey))
+}
+
+// echo leaves HTTP and says every line again, as a websocket server might.
+func echo(w http.ResponseWriter) {
+	w.Header().Set("Connection", "Upgrade")
+	w.Header().Set("Upgrade", "websocket")
+	w.WriteHeader(http.StatusSwitchingProtocols)
+	conn, lines, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	_, _ = io.Copy(conn, lines)
 }
 
 func (s *shop) serverScope() *scope.Scope {
@@ -85,6 +105,7 @@ func (s *shop) serverScope() *scope.Scope {
 				Permissive: true, Routes: []authz.Route{{AnySource: true}},
 			}},
 			{Service: database, Port: 3306, TargetPort: 3306, Protocol: catalog.ProtocolTCPServerFirst, Rules: authz.Rules{Network: network}},
+			{Service: archive, Port: 3306, TargetPort: 3306, Protocol: catalog.ProtocolTCP, Rules: authz.Rules{Network: network}},
 		},
 	}
 }
@@ -105,6 +126,7 @@ func (s *shop) clientScope() *scope.Scope {
 	add(scope.Outbound{Service: web, Port: 80, Protocol: catalog.ProtocolHTTP, Addresses: []netip.Addr{webIP, webIP6}}, 8080)
 	add(scope.Outbound{Service: stateful, Port: 80, PodPort: 8081, Protocol: catalog.ProtocolHTTP, Addresses: []netip.Addr{s.server.IP}}, 8081)
 	add(scope.Outbound{Service: database, Port: 3306, Protocol: catalog.ProtocolTCPServerFirst, Addresses: []netip.Addr{databaseIP}}, 3306)
+	add(scope.Outbound{Service: archive, Port: 3306, Protocol: catalog.ProtocolTCP, Addresses: []netip.Addr{archiveIP}}, 3306)
 	c.Clusters = append(c.Clusters, scope.Cluster{
 		Service: leaf, TargetPort: 8081, Protocol: catalog.ProtocolHTTP, Identities: []identity.ServiceAccount{books},
 	})

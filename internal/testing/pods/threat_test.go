@@ -188,6 +188,10 @@ func (s *shop) upgrades(t *testing.T) {
 		{"/admin", websocket, "403"},
 		{"/other", websocket, "404"},
 	})
+	got, err := s.client.Exchange(t, "10.96.0.1:80", "GET /books/echo HTTP/1.1\r\nHost: web\r\n"+websocket+"\r\nhello\n")
+	if !strings.HasPrefix(got, "HTTP/1.1 101 ") || !strings.HasSuffix(got, "\r\n\r\nhello\n") {
+		t.Errorf("an allowed websocket = %q, %v, want 101 and an echo", got, err)
+	}
 	if got := s.status(t, "CONNECT 10.0.0.1:22 HTTP/1.1\r\nHost: 10.0.0.1:22\r\n"); got != "404" {
 		t.Errorf("CONNECT = %q, want 404", got)
 	}
