@@ -5,8 +5,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/ingest"
 )
 
-// settings acts on the parts of a MeshConfig that do not travel over xDS. A duration that cannot be read changes nothing:
-// what worked goes on working, and the Mesh's conditions say what is wrong.
+// settings acts on the parts of a MeshConfig that do not travel over xDS. What cannot be read has its default, as in OSM, and the
+// Mesh's conditions say what is wrong.
 func (p *program) settings(mc *configv1alpha2.MeshConfig) {
 	p.log.SetLevel(mc.Spec.Observability.OSMLogLevel)
 	p.store.SetMaxConnections(mc.Spec.Sidecar.MaxDataPlaneConnections)

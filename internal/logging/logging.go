@@ -16,8 +16,11 @@ type Logger struct {
 // New makes a Logger at a level named as in MeshConfig's spec.observability.osmLogLevel.
 func New(level string) *Logger {
 	atomic := zap.NewAtomicLevelAt(parse(level))
-	return &Logger{Logger: ctrlzap.New(ctrlzap.Level(&atomic), ctrlzap.JSONEncoder()), level: atomic}
+	return &Logger{Logger: ctrlzap.New(ctrlzap.Level(&atomic), ctrlzap.JSONEncoder(isoTime)), level: atomic}
 }
+
+// isoTime writes times that people can read.
+func isoTime(config *zapcore.EncoderConfig) { config.EncodeTime = zapcore.RFC3339NanoTimeEncoder }
 
 // SetLevel changes the level at once.
 func (l *Logger) SetLevel(level string) { l.level.SetLevel(parse(level)) }
