@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,20 +16,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-)
 
-// summary is what came of a number of requests.
-type summary struct {
-	Requests int `json:"requests"`
-	// Outcomes counts by status code, or by how the request failed: refused, reset, timeout, tls, dns, other.
-	Outcomes map[string]int `json:"outcomes"`
-	// Names counts answers by the name of the server that gave them.
-	Names map[string]int `json:"names"`
-	// Errors holds one example of each failure.
-	Errors map[string]string `json:"errors,omitempty"`
-	// Late is the longest time by which a request started after its turn: a machine that is too busy, not a slow server.
-	Late time.Duration `json:"lateNanoseconds"`
-}
+	"github.com/openservicemesh/osm-operator/e2e/report"
+)
 
 type requestOptions struct {
 	count     int
@@ -53,7 +41,7 @@ func requestCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return json.NewEncoder(os.Stdout).Encode(result)
+			return say(cmd, result)
 		},
 	}
 	flags := cmd.Flags()
@@ -67,7 +55,7 @@ func requestCommand() *cobra.Command {
 	return cmd
 }
 
-func (o requestOptions) run(ctx context.Context, url string) (*summary, error) {
+func (o requestOptions) run(ctx context.Context, url string) (*report.Requests, error) {
 	if o.duration > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, o.duration)
@@ -80,7 +68,7 @@ func (o requestOptions) run(ctx context.Context, url string) (*summary, error) {
 			TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // tests look at how a peer answers, whoever it is
 		},
 	}
-	result := &summary{Outcomes: map[string]int{}, Names: map[string]int{}, Errors: map[string]string{}}
+	result := &report.Requests{Outcomes: map[string]int{}, Names: map[string]int{}, Peers: map[string]int{}, Errors: map[string]string{}}
 	var mu sync.Mutex
 	var pending sync.WaitGroup
 	start := time.Now()
@@ -104,29 +92,32 @@ func (o requestOptions) run(ctx context.Context, url string) (*summary, error) {
 	return result, nil
 }
 
-func (o requestOptions) one(client *http.Client, url string, result *summary, mu *sync.Mutex) {
-	outcome, name, err := o.send(client, url)
+func (o requestOptions) one(client *http.Client, url string, result *report.Requests, mu *sync.Mutex) {
+	outcome, said, err := o.send(client, url)
 	mu.Lock()
 	defer mu.Unlock()
 	result.Requests++
 	result.Outcomes[outcome]++
-	if name != "" {
-		result.Names[name]++
+	if said.Name != "" {
+		result.Names[said.Name]++
+	}
+	if host, _, err := net.SplitHostPort(said.Peer); err == nil {
+		result.Peers[host]++
 	}
 	if err != nil {
 		result.Errors[outcome] = err.Error()
 	}
 }
 
-func (o requestOptions) send(client *http.Client, url string) (outcome, name string, err error) {
+func (o requestOptions) send(client *http.Client, url string) (outcome string, said answer, err error) {
 	request, err := http.NewRequest(o.method, url, nil)
 	if err != nil {
-		return "other", "", err
+		return report.Other, said, err
 	}
 	for _, header := range o.headers {
 		key, value, ok := strings.Cut(header, ":")
 		if !ok {
-			return "other", "", fmt.Errorf("header %q has no colon: write 'Name: value'", header)
+			return report.Other, said, fmt.Errorf("header %q has no colon: write 'Name: value'", header)
 		}
 		if strings.EqualFold(key, "host") {
 			request.Host = strings.TrimSpace(value)
@@ -135,16 +126,15 @@ func (o requestOptions) send(client *http.Client, url string) (outcome, name str
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return failure(err), "", err
+		return failure(err), said, err
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
-		return failure(err), "", err
+		return failure(err), said, err
 	}
-	var said answer
 	_ = json.Unmarshal(body, &said)
-	return strconv.Itoa(response.StatusCode), said.Name, nil
+	return strconv.Itoa(response.StatusCode), said, nil
 }
 
 // failure names the way in which a connection failed.
@@ -153,16 +143,16 @@ func failure(err error) string {
 	var timeout net.Error
 	switch {
 	case errors.As(err, &dns):
-		return "dns"
+		return report.DNS
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "refused"
+		return report.Refused
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "reset"
+		return report.Reset
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return "timeout"
+		return report.Timeout
 	case strings.Contains(err.Error(), "tls:"):
-		return "tls"
+		return report.TLS
 	default:
-		return "other"
+		return report.Other
 	}
 }

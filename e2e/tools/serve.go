@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,28 +29,36 @@ type answer struct {
 	Headers map[string][]string `json:"headers"`
 }
 
+// health is what /health answers.
+type health struct{ failing atomic.Bool }
+
+// addresses are where a server listens; empty ones are off.
+type addresses struct{ http, echo, greet, agent string }
+
 func serveCommand() *cobra.Command {
-	var httpAddress, echoAddress, greetAddress, name string
+	var where addresses
+	var name string
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "answer over HTTP, echo over TCP, and greet over TCP as servers that speak first do",
+		Short: "answer over HTTP, echo over TCP, greet over TCP as servers that speak first do, and take orders as an agent",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if name == "" {
 				name, _ = os.Hostname()
 			}
-			return serve(cmd.Context(), name, httpAddress, map[string]string{"": echoAddress, "hello from " + name + "\n": greetAddress})
+			return serve(cmd.Context(), name, where)
 		},
 	}
-	cmd.Flags().StringVar(&httpAddress, "http", ":8080", "address of the HTTP server")
-	cmd.Flags().StringVar(&echoAddress, "echo", "", "address of the TCP echo server")
-	cmd.Flags().StringVar(&greetAddress, "greet", "", "address of the TCP server that speaks first")
+	cmd.Flags().StringVar(&where.http, "http", ":8080", "address of the HTTP server")
+	cmd.Flags().StringVar(&where.echo, "echo", "", "address of the TCP echo server")
+	cmd.Flags().StringVar(&where.greet, "greet", "", "address of the TCP server that speaks first")
+	cmd.Flags().StringVar(&where.agent, "agent", "", "address of the agent")
 	cmd.Flags().StringVar(&name, "name", "", "name in answers (default: the host's name)")
 	return cmd
 }
 
-func serve(ctx context.Context, name, httpAddress string, greetings map[string]string) error {
-	for greeting, address := range greetings {
+func serve(ctx context.Context, name string, where addresses) error {
+	for greeting, address := range map[string]string{"": where.echo, "hello from " + name + "\n": where.greet} {
 		if address == "" {
 			continue
 		}
@@ -59,16 +68,33 @@ func serve(ctx context.Context, name, httpAddress string, greetings map[string]s
 		}
 		go acceptAll(listener, greeting)
 	}
-	server := &http.Server{Addr: httpAddress, Handler: describe(name), ReadHeaderTimeout: 10 * time.Second}
+	health := &health{}
+	failed := make(chan error, 2)
+	if where.agent != "" {
+		go func() { failed <- newAgent(health).listen(where.agent) }()
+	}
+	server := &http.Server{Addr: where.http, Handler: handler(name, health), ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		<-ctx.Done()
 		time.Sleep(grace)
 		_ = server.Shutdown(context.Background())
 	}()
-	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+	go func() { failed <- server.ListenAndServe() }()
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
+}
+
+func handler(name string, health *health) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", describe(name))
+	mux.HandleFunc("/health", func(w http.ResponseWriter, _ *http.Request) {
+		if health.failing.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	return mux
 }
 
 func describe(name string) http.HandlerFunc {

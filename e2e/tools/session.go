@@ -2,23 +2,15 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
+	"context"
 	"fmt"
 	"net"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
-)
 
-// sessionSummary is what came of one long TCP connection.
-type sessionSummary struct {
-	Greeting  string `json:"greeting,omitempty"`
-	Exchanges int    `json:"exchanges"`
-	// Failure is how the session ended before its time; empty when it did not.
-	Failure string `json:"failure,omitempty"`
-	Error   string `json:"error,omitempty"`
-}
+	"github.com/openservicemesh/osm-operator/e2e/report"
+)
 
 func sessionCommand() *cobra.Command {
 	var duration, every time.Duration
@@ -27,9 +19,8 @@ func sessionCommand() *cobra.Command {
 		Use:   "session ADDRESS",
 		Short: "hold one TCP connection to an echo server and exchange lines over it",
 		Args:  cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			result := session(args[0], duration, every, greeted)
-			return json.NewEncoder(os.Stdout).Encode(result)
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return say(cmd, session(cmd.Context(), args[0], duration, every, greeted))
 		},
 	}
 	cmd.Flags().DurationVar(&duration, "duration", 0, "how long to hold the connection; 0 means for one exchange")
@@ -38,9 +29,9 @@ func sessionCommand() *cobra.Command {
 	return cmd
 }
 
-func session(address string, duration, every time.Duration, greeted bool) sessionSummary {
-	var result sessionSummary
-	fail := func(err error) sessionSummary {
+func session(ctx context.Context, address string, duration, every time.Duration, greeted bool) report.Session {
+	var result report.Session
+	fail := func(err error) report.Session {
 		result.Failure, result.Error = failure(err), err.Error()
 		return result
 	}
@@ -56,14 +47,22 @@ func session(address string, duration, every time.Duration, greeted bool) sessio
 			return fail(err)
 		}
 	}
-	for end := time.Now().Add(duration); ; time.Sleep(every) {
+	for end := time.Now().Add(duration); ; pause(ctx, every) {
 		if err := exchange(conn, lines, result.Exchanges); err != nil {
 			return fail(err)
 		}
 		result.Exchanges++
-		if !time.Now().Before(end) {
+		if ctx.Err() != nil || !time.Now().Before(end) {
 			return result
 		}
+	}
+}
+
+// pause waits, and less when the session is told to end.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
 	}
 }
 
