@@ -34,7 +34,6 @@ func catalogue() []image {
 		{"bookwarehouse", "./cmd/demo-bookwarehouse", "/bookwarehouse", userNonroot, scratch()},
 		{"mysql", "./cmd/demo-mysql", "/demo-mysql", userNonroot, mariadb()},
 		{"envoy", "", "/usr/local/bin/envoy", userEnvoy, envoy()},
-		{"osm-test-tools", "./e2e/tools", "/tools", userNonroot, scratch()},
 	}
 }
 
