@@ -142,16 +142,16 @@ func (a *Applier) live(ctx context.Context, desired *unstructured.Unstructured) 
 	return runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 }
 
-// tell writes an Event about a change.
+// tell writes an Event about a change. The object is named as related: Events about equal objects are counted, not repeated.
 func (a *Applier) tell(owner client.Object, object *unstructured.Unstructured, outcome Outcome, fields []string) {
 	what := describe(object)
 	switch outcome {
 	case Created:
-		a.recorder.Eventf(owner, nil, corev1.EventTypeNormal, string(outcome), "Apply", "created %s", what)
+		a.recorder.Eventf(owner, object, corev1.EventTypeNormal, string(outcome), "Apply", "created %s", what)
 	case Updated:
-		a.recorder.Eventf(owner, nil, corev1.EventTypeNormal, string(outcome), "Apply", "updated %s", what)
+		a.recorder.Eventf(owner, object, corev1.EventTypeNormal, string(outcome), "Apply", "updated %s", what)
 	case Repaired:
-		a.recorder.Eventf(owner, nil, corev1.EventTypeWarning, string(outcome), "Apply",
+		a.recorder.Eventf(owner, object, corev1.EventTypeWarning, string(outcome), "Apply",
 			"%s was changed by somebody else, put back: %s", what, short(fields))
 	}
 }

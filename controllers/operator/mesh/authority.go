@@ -53,7 +53,7 @@ func (r *Reconciler) createAuthority(ctx context.Context, s *scope) error {
 	if err := r.Client.Create(ctx, secret, client.FieldOwner(apply.FieldManager)); err != nil {
 		return fmt.Errorf("the Secret %s/%s for the certificate authority cannot be created: %w", secret.Namespace, secret.Name, err)
 	}
-	r.say(s, corev1.EventTypeNormal, "Created", "created the certificate authority in Secret %s/%s", secret.Namespace, secret.Name)
+	r.say(s, corev1.EventTypeNormal, "Created", "CreateAuthority", "created the certificate authority in Secret %s/%s", secret.Namespace, secret.Name)
 	s.root = root
 	return nil
 }

@@ -181,7 +181,7 @@ func (r *Reconciler) retire(ctx context.Context, s *scope) error {
 		if err := client.IgnoreNotFound(r.Client.Delete(ctx, old)); err != nil {
 			return fmt.Errorf("the MeshRevision %s, which is replaced, cannot be deleted: %w", old.Name, err)
 		}
-		r.say(s, corev1.EventTypeNormal, "Replaced", "version %s has replaced version %s", current.Spec.Version, old.Spec.Version)
+		r.say(s, corev1.EventTypeNormal, "Replaced", "Retire "+old.Name, "version %s has replaced version %s", current.Spec.Version, old.Spec.Version)
 	}
 	return nil
 }

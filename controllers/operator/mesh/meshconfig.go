@@ -49,7 +49,7 @@ func (r *Reconciler) createMeshConfig(ctx context.Context, s *scope) (*configv1a
 	err = r.Client.Create(ctx, object, client.FieldOwner(presetManager))
 	switch {
 	case err == nil:
-		r.say(s, corev1.EventTypeNormal, "Created", "created MeshConfig %s/%s", object.GetNamespace(), object.GetName())
+		r.say(s, corev1.EventTypeNormal, "Created", "CreateMeshConfig", "created MeshConfig %s/%s", object.GetNamespace(), object.GetName())
 	case !apierrors.IsAlreadyExists(err):
 		return nil, err
 	}
@@ -83,10 +83,10 @@ func (r *Reconciler) decide(ctx context.Context, s *scope, live *configv1alpha2.
 	case err != nil:
 		return err
 	case outcome == apply.Repaired:
-		r.say(s, corev1.EventTypeWarning, "Reverted", "%s of MeshConfig %s/%s was changed by somebody else and put back, because the Mesh declares it in %s: change it there",
+		r.say(s, corev1.EventTypeWarning, "Reverted", "Revert", "%s of MeshConfig %s/%s was changed by somebody else and put back, because the Mesh declares it in %s: change it there",
 			strings.Join(fields, ", "), s.wanted.Namespace, names.MeshConfig, strings.Join(fieldsOf(declared, fields), ", "))
 	case outcome != apply.Unchanged:
-		r.say(s, corev1.EventTypeNormal, string(outcome), "wrote what the Mesh declares into MeshConfig %s/%s", s.wanted.Namespace, names.MeshConfig)
+		r.say(s, corev1.EventTypeNormal, string(outcome), "Declare", "wrote what the Mesh declares into MeshConfig %s/%s", s.wanted.Namespace, names.MeshConfig)
 	}
 	return nil
 }
@@ -120,7 +120,7 @@ func (r *Reconciler) handBack(ctx context.Context, s *scope, returned []string) 
 	if err := r.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner(presetManager)); err != nil {
 		return fmt.Errorf("the fields %s of the MeshConfig cannot be handed back: %w", strings.Join(returned, ", "), err)
 	}
-	r.say(s, corev1.EventTypeNormal, "HandedBack", "%s of MeshConfig %s/%s is no longer decided by the Mesh and keeps its value",
+	r.say(s, corev1.EventTypeNormal, "HandedBack", "HandBack", "%s of MeshConfig %s/%s is no longer decided by the Mesh and keeps its value",
 		strings.Join(returned, ", "), s.wanted.Namespace, names.MeshConfig)
 	return nil
 }

@@ -42,7 +42,7 @@ func (r *Reconciler) createNamespace(ctx context.Context, s *scope) error {
 	if err != nil {
 		return fmt.Errorf("the namespace %s cannot be created: %w", home.Name, err)
 	}
-	r.say(s, corev1.EventTypeNormal, "Created", "created Namespace %s", home.Name)
+	r.say(s, corev1.EventTypeNormal, "Created", "CreateNamespace", "created Namespace %s", home.Name)
 	s.home = home
 	return nil
 }

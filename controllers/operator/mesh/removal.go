@@ -121,7 +121,7 @@ func (r *Reconciler) deleteNamespace(ctx context.Context, s *scope) (int, error)
 		return 0, err
 	}
 	if guest != "" {
-		r.say(s, corev1.EventTypeNormal, "NamespaceKept", "kept namespace %s: it has %s, which was not made for this mesh", home.Name, guest)
+		r.say(s, corev1.EventTypeNormal, "NamespaceKept", "Remove", "kept namespace %s: it has %s, which was not made for this mesh", home.Name, guest)
 		return 0, nil
 	}
 	return 0, r.deleteOne(ctx, home)

@@ -55,7 +55,8 @@ func (r *Reconciler) parameters(s *scope) operand.Parameters {
 	return desired.Parameters(desired.Revision(s.mesh, s.wanted, s.release.Images), r.OperatorNamespace)
 }
 
-// say writes an Event about the mesh.
-func (r *Reconciler) say(s *scope, kind, reason, format string, arguments ...any) {
-	r.Recorder.Eventf(s.mesh, nil, kind, reason, "Reconcile", format, arguments...)
+// say writes an Event about the mesh. Events of equal kind, reason and action within some minutes are counted, not repeated, so
+// action names what each is about.
+func (r *Reconciler) say(s *scope, kind, reason, action, format string, arguments ...any) {
+	r.Recorder.Eventf(s.mesh, nil, kind, reason, action, format, arguments...)
 }

@@ -53,7 +53,7 @@ func (r *Reconciler) servingCertificate(ctx context.Context, s *scope, name, hos
 			s.lookAgain(end.Add(-renewBefore).Sub(r.Now()))
 			return nil
 		}
-		r.say(s, corev1.EventTypeNormal, "CertificateRenewed", "renewing the certificate in Secret %s/%s: %v", live.Namespace, name, problem)
+		r.say(s, corev1.EventTypeNormal, "CertificateRenewed", "Renew "+name, "renewing the certificate in Secret %s/%s: %v", live.Namespace, name, problem)
 	}
 	leaf, err := certificate.NewIssuer(s.root, certificate.KeySpec{}, r.Now).Server([]string{host}, servingLifetime)
 	if err != nil {

@@ -181,5 +181,5 @@ func (r *Reconciler) tellTransition(s *scope, before *v1alpha1.Mesh) {
 	if is.Status == "False" {
 		kind = corev1.EventTypeWarning
 	}
-	r.say(s, kind, is.Reason, "%s", is.Message)
+	r.say(s, kind, is.Reason, "Observe", "%s", is.Message)
 }

@@ -82,7 +82,7 @@ func (r *Reconciler) pruneTrust(ctx context.Context, s *scope, wanted map[string
 		if err := client.IgnoreNotFound(r.Client.Delete(ctx, object)); err != nil {
 			return fmt.Errorf("the ConfigMap %s/%s, which is no longer needed, cannot be deleted: %w", object.Namespace, object.Name, err)
 		}
-		r.say(s, corev1.EventTypeNormal, "Deleted", "deleted ConfigMap %s/%s: the namespace is no longer part of the mesh", object.Namespace, object.Name)
+		r.say(s, corev1.EventTypeNormal, "Deleted", "Leave "+object.Namespace, "deleted ConfigMap %s/%s: the namespace is no longer part of the mesh", object.Namespace, object.Name)
 	}
 	return nil
 }
