@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	toolscache "k8s.io/client-go/tools/cache"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cluster"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/internal/inject/webhook"
+)
+
+// newCluster is the cache that reviews are answered from, and the clients beside it.
+func newCluster(o options) (cluster.Cluster, error) {
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return nil, fmt.Errorf("no way to reach an API server: run in a cluster, or set KUBECONFIG: %w", err)
+	}
+	// Reviews come as fast as pods are created, and the API server has its own limits.
+	config.QPS, config.Burst = 100, 200
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, configv1alpha2.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return nil, err
+		}
+	}
+	return cluster.New(config, func(options *cluster.Options) {
+		options.Scheme = scheme
+		options.Cache = webhook.CacheOptions(o.mesh, o.namespace)
+	})
+}
+
+// sync waits until everything that existed at the start has been read, and follows the log level in the MeshConfig.
+func (p *program) sync(ctx context.Context) error {
+	var synced []toolscache.InformerSynced
+	for _, object := range webhook.Cached() {
+		informer, err := p.cluster.GetCache().GetInformer(ctx, object)
+		if err != nil {
+			return fmt.Errorf("%T cannot be watched: %w", object, err)
+		}
+		synced = append(synced, informer.HasSynced)
+		if _, ok := object.(*configv1alpha2.MeshConfig); !ok {
+			continue
+		}
+		registration, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
+			AddFunc:    p.settings,
+			UpdateFunc: func(_, now any) { p.settings(now) },
+		})
+		if err != nil {
+			return err
+		}
+		synced = append(synced, registration.HasSynced)
+	}
+	if toolscache.WaitForCacheSync(ctx.Done(), synced...) {
+		p.log.Info("namespaces and the MeshConfig have been read")
+		p.synced.Store(true)
+	}
+	return nil
+}
+
+// settings acts on what the MeshConfig says about the injector itself.
+func (p *program) settings(object any) {
+	if config, ok := object.(*configv1alpha2.MeshConfig); ok {
+		p.log.SetLevel(config.Spec.Observability.OSMLogLevel)
+	}
+}

@@ -1,0 +1,54 @@
+// Command osm-injector adds sidecars to the pods of one mesh.
+//
+// Flags, the webhook's certificate and what the API server says flow in; answers to admission reviews, trust ConfigMaps,
+// health and metrics flow out.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/version"
+)
+
+// options are the flags and environment variables.
+type options struct {
+	mesh, namespace, trustDomain, revision string
+	logLevel, webhookCertDir               string
+	envoyImage, initImage                  string
+}
+
+func main() {
+	if err := command().ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
+		fmt.Fprintln(os.Stderr, "Error:", err)
+		os.Exit(1)
+	}
+}
+
+func command() *cobra.Command {
+	o := options{
+		envoyImage: os.Getenv("OSM_DEFAULT_ENVOY_IMAGE"),
+		initImage:  os.Getenv("OSM_DEFAULT_INIT_CONTAINER_IMAGE"),
+	}
+	cmd := &cobra.Command{
+		Use:           "osm-injector",
+		Short:         "Adds sidecars to the pods of a service mesh",
+		Version:       version.Version,
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), o) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.mesh, "mesh-name", names.DefaultMesh, "name of the mesh; namespaces with this label value belong to it")
+	flags.StringVar(&o.namespace, "osm-namespace", names.DefaultNamespace, "namespace of the control plane and its MeshConfig")
+	flags.StringVar(&o.trustDomain, "trust-domain", names.DefaultTrustDomain, "suffix of workload principals")
+	flags.StringVar(&o.revision, "revision", "", "name of the MeshRevision this process is part of")
+	flags.StringVar(&o.logLevel, "log-level", "info", "log level until the MeshConfig is read")
+	flags.StringVar(&o.webhookCertDir, "webhook-cert-dir", "/etc/osm/webhook", "directory with tls.crt and tls.key of the webhook")
+	return cmd
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
+	"sigs.k8s.io/controller-runtime/pkg/cluster"
+
+	"github.com/openservicemesh/osm-operator/internal/health"
+	"github.com/openservicemesh/osm-operator/internal/inject"
+	"github.com/openservicemesh/osm-operator/internal/inject/webhook"
+	"github.com/openservicemesh/osm-operator/internal/logging"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/version"
+)
+
+// program is the running injector.
+type program struct {
+	options  options
+	log      *logging.Logger
+	registry *prometheus.Registry
+	cluster  cluster.Cluster
+	watcher  *certwatcher.CertWatcher
+	// synced is true once everything that existed at the start has been read.
+	synced atomic.Bool
+}
+
+// run answers reviews until ctx ends or a part of the program fails.
+func run(ctx context.Context, o options) error {
+	p, err := newProgram(o)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", fmt.Sprintf(":%d", names.InjectorPort))
+	if err != nil {
+		return fmt.Errorf("the webhook cannot listen: %w", err)
+	}
+	p.log.Info("injector starts", "version", version.Version, "mesh", o.mesh, "namespace", o.namespace, "revision", o.revision)
+	reviews := webhook.NewServeMux(p.handler(), webhook.NewMetrics(p.registry), time.Now)
+	stopping, stop := context.WithCancel(ctx)
+	defer stop()
+	// What reviews need goes on after that, until the last review is answered.
+	last, end := context.WithCancel(context.WithoutCancel(ctx))
+	group, running := errgroup.WithContext(last)
+	context.AfterFunc(running, stop)
+	group.Go(func() error { return p.cluster.Start(running) })
+	group.Go(func() error { return p.watcher.Start(running) })
+	group.Go(func() error { return p.sync(running) })
+	group.Go(func() error {
+		return health.Serve(running, health.Handler(p.registry, func() error { return p.notReady(stopping) }))
+	})
+	group.Go(func() error {
+		defer end()
+		return webhook.Serve(stopping, listener, reviews, p.watcher.GetCertificate)
+	})
+	return group.Wait()
+}
+
+func newProgram(o options) (*program, error) {
+	p := &program{options: o, log: logging.New(o.logLevel), registry: prometheus.NewRegistry()}
+	ctrl.SetLogger(p.log.Logger)
+	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	var err error
+	if p.watcher, err = certwatcher.New(filepath.Join(o.webhookCertDir, "tls.crt"), filepath.Join(o.webhookCertDir, "tls.key")); err != nil {
+		return nil, fmt.Errorf("the certificate of the webhook cannot be read from %s, where the operator's Secret is mounted: %w", o.webhookCertDir, err)
+	}
+	p.cluster, err = newCluster(o)
+	return p, err
+}
+
+// handler answers reviews from the cache.
+func (p *program) handler() *webhook.Handler {
+	return &webhook.Handler{
+		Config: inject.Config{
+			Mesh: p.options.mesh, Namespace: p.options.namespace, TrustDomain: p.options.trustDomain, Revision: p.options.revision,
+			EnvoyImage: p.options.envoyImage, InitImage: p.options.initImage,
+		},
+		Cluster: &webhook.Objects{
+			Mesh: p.options.mesh, MeshNamespace: p.options.namespace,
+			Cached: p.cluster.GetCache(), Live: p.cluster.GetAPIReader(), Writer: p.cluster.GetClient(),
+		},
+		NewUUID: uuid.NewString,
+		Log:     p.log.WithName("webhook"),
+	}
+}
+
+// notReady is why the injector cannot answer reviews now.
+func (p *program) notReady(stopping context.Context) error {
+	switch {
+	case stopping.Err() != nil:
+		return errors.New("the injector stops")
+	case !p.synced.Load():
+		return errors.New("namespaces and the MeshConfig have not been read completely yet")
+	}
+	return nil
+}

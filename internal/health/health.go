@@ -1,0 +1,47 @@
+package health
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/version"
+)
+
+// Handler serves /health/alive, /health/ready, /metrics and /version. The error of notReady is a sentence that says what
+// the program waits for; nil means ready.
+func Handler(registry prometheus.Gatherer, notReady func() error) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/health/alive", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") })
+	mux.HandleFunc("/health/ready", func(w http.ResponseWriter, _ *http.Request) {
+		if err := notReady(); err != nil {
+			http.Error(w, "not ready: "+err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ready")
+	})
+	mux.HandleFunc("/version", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]string{"version": version.Version})
+	})
+	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	return mux
+}
+
+// Serve serves a handler on names.HealthPort until ctx ends.
+func Serve(ctx context.Context, handler http.Handler) error {
+	server := &http.Server{Addr: fmt.Sprintf(":%d", names.HealthPort), Handler: handler, ReadHeaderTimeout: 5 * time.Second}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("the health server on port %d stopped: %w", names.HealthPort, err)
+	}
+	return nil
+}
