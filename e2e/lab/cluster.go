@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -23,7 +25,9 @@ type Cluster struct {
 	Kubeconfig string
 	Config     *rest.Config
 	Client     client.WithWatch
-	kubectl    string
+	// Version is the tag of the project's images.
+	Version string
+	kubectl string
 }
 
 // Start brings the local cluster up, or with CLUSTER=current finds the one that the kubeconfig names, and connects.
@@ -53,12 +57,17 @@ func Connect(ctx context.Context, repository Repository) (*Cluster, error) {
 		return nil, fmt.Errorf("read kubeconfig %s: %w", kubeconfig, err)
 	}
 	config.QPS, config.Burst = 100, 200
+	version, err := os.ReadFile(repository.Path("VERSION"))
+	if err != nil {
+		return nil, err
+	}
 	c, err := client.NewWithWatch(config, client.Options{Scheme: Scheme()})
 	if err != nil {
 		return nil, err
 	}
 	return &Cluster{
-		Repository: repository, Kubeconfig: kubeconfig, Config: config, Client: c, kubectl: filepath.Join(assets, "kubectl"),
+		Repository: repository, Kubeconfig: kubeconfig, Config: config, Client: c,
+		Version: strings.TrimSpace(string(version)), kubectl: filepath.Join(assets, "kubectl"),
 	}, nil
 }
 

@@ -1,0 +1,140 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+const (
+	// ToolsImage is the image of the test tools.
+	ToolsImage = "openservicemesh/osm-test-tools"
+	// toolsProgram is the tools' path in their image.
+	toolsProgram = "/osm-test-tools"
+
+	// HTTPPort, EchoPort and GreetPort are where a test pod serves HTTP, TCP, and TCP as a server that speaks first.
+	HTTPPort  = 8080
+	EchoPort  = 9000
+	GreetPort = 9001
+
+	// app is the label that Services of test pods select.
+	app = "app"
+)
+
+// CreateNamespace makes a namespace in a mesh with injection enabled, or outside of any when mesh is empty.
+func (c *Cluster) CreateNamespace(ctx context.Context, name, mesh string) error {
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{}}}
+	if mesh != "" {
+		ns.Labels[names.MonitoredByLabel] = mesh
+		ns.Annotations = map[string]string{names.InjectionAnnotation: "enabled"}
+	}
+	return c.Client.Create(ctx, ns)
+}
+
+// TestPod is a pod with the tools, which serve and take orders, and its service account, which is named like it.
+func (c *Cluster) TestPod(namespace, name string) (*corev1.ServiceAccount, *corev1.Pod) {
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	grace := int64(10)
+	off := false
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: map[string]string{app: name}},
+		Spec: corev1.PodSpec{
+			ServiceAccountName:            name,
+			AutomountServiceAccountToken:  &off,
+			TerminationGracePeriodSeconds: &grace,
+			Containers:                    []corev1.Container{c.ToolsContainer("app", name, HTTPPort, AgentPort)},
+		},
+	}
+	pod.Spec.Containers[0].Args = append(pod.Spec.Containers[0].Args, fmt.Sprintf("--echo=:%d", EchoPort), fmt.Sprintf("--greet=:%d", GreetPort))
+	return account, pod
+}
+
+// ToolsContainer is a container that serves HTTP on a port, is ready while its /health says so, and takes orders on another
+// port.
+func (c *Cluster) ToolsContainer(container, name string, httpPort, agentPort int32) corev1.Container {
+	off, on := false, true
+	return corev1.Container{
+		Name:            container,
+		Image:           ToolsImage + ":" + c.Version,
+		ImagePullPolicy: corev1.PullIfNotPresent,
+		Command:         []string{toolsProgram},
+		Args:            []string{"serve", "--name=" + name, fmt.Sprintf("--http=:%d", httpPort), fmt.Sprintf("--agent=127.0.0.1:%d", agentPort)},
+		ReadinessProbe: &corev1.Probe{
+			ProbeHandler:  corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/health", Port: intstr.FromInt32(httpPort)}},
+			PeriodSeconds: 1, FailureThreshold: 2, TimeoutSeconds: 2,
+		},
+		Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
+			corev1.ResourceCPU: resource.MustParse("1m"), corev1.ResourceMemory: resource.MustParse("8Mi"),
+		}},
+		SecurityContext: &corev1.SecurityContext{
+			RunAsNonRoot: &on, AllowPrivilegeEscalation: &off, ReadOnlyRootFilesystem: &on,
+			Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+		},
+	}
+}
+
+// TestService is a dual-stack Service of test pods, named like them: HTTP on HTTPPort, TCP on EchoPort and GreetPort.
+func TestService(namespace, name string) *corev1.Service {
+	dual := corev1.IPFamilyPolicyPreferDualStack
+	tcp, serverFirst := "tcp", "tcp-server-first"
+	return &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec: corev1.ServiceSpec{
+			Selector:       map[string]string{app: name},
+			IPFamilyPolicy: &dual,
+			Ports: []corev1.ServicePort{
+				{Name: "http", Port: HTTPPort, TargetPort: intstr.FromInt32(HTTPPort)},
+				{Name: "echo", Port: EchoPort, TargetPort: intstr.FromInt32(EchoPort), AppProtocol: &tcp},
+				{Name: "greet", Port: GreetPort, TargetPort: intstr.FromInt32(GreetPort), AppProtocol: &serverFirst},
+			},
+		},
+	}
+}
+
+// Create creates objects in order.
+func (c *Cluster) Create(ctx context.Context, objects ...client.Object) error {
+	for _, object := range objects {
+		if err := c.Client.Create(ctx, object); err != nil {
+			return fmt.Errorf("create %T %s/%s: %w", object, object.GetNamespace(), object.GetName(), err)
+		}
+	}
+	return nil
+}
+
+// PodsReady waits until every pod of a namespace is ready or has ended well.
+func (c *Cluster) PodsReady(ctx context.Context, limit time.Duration, namespace string) error {
+	err := Until(ctx, limit, "pods in "+namespace+" ready", func(ctx context.Context) (bool, string, error) {
+		var pods corev1.PodList
+		if err := c.Client.List(ctx, &pods, client.InNamespace(namespace)); err != nil {
+			return false, "", err
+		}
+		for i := range pods.Items {
+			if pod := &pods.Items[i]; !IsReady(pod) && pod.Status.Phase != corev1.PodSucceeded {
+				return false, "pod " + pod.Name + " is not ready", nil
+			}
+		}
+		return len(pods.Items) > 0, "no pod", nil
+	})
+	if err != nil {
+		return fmt.Errorf("%w\n%s", err, c.troubles(ctx, namespace))
+	}
+	return nil
+}
+
+// IsReady says whether a pod's condition Ready is True.
+func IsReady(pod *corev1.Pod) bool {
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.PodReady {
+			return condition.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
