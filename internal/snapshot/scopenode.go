@@ -22,6 +22,9 @@ type scopeNode struct {
 	endpoints map[string]*endpointsNode
 	identity  *identityNode
 
+	// built is the scope that contents were made from, and separate what separable says of it; the Store's alone.
+	built    *scope.Scope
+	separate bool
 	// streams is the Store's alone.
 	streams map[*Stream]struct{}
 }
@@ -75,30 +78,39 @@ func (c *changes) empty() bool {
 	return true
 }
 
-// replace puts new resources in place and returns what differs. The caller holds the write lock.
-func (n *scopeNode) replace(contents [numTypes]map[string]*content, endpoints map[string]*endpointsNode) changes {
+// edits are what must change in a scope's node. A nil value means that the name is gone.
+type edits struct {
+	contents  [numTypes]map[string]*content
+	endpoints map[string]*endpointsNode
+}
+
+// apply makes edits and returns what differs. The caller holds the write lock.
+func (n *scopeNode) apply(e edits) changes {
 	var diff changes
 	for t := range numTypes {
-		diff[t] = differences(n.contents[t], contents[t])
+		diff[t] = patch(&n.contents[t], e.contents[t])
 	}
-	diff[Endpoints] = differences(n.endpoints, endpoints)
-	n.contents, n.endpoints = contents, endpoints
+	diff[Endpoints] = patch(&n.endpoints, e.endpoints)
 	return diff
 }
 
-// differences are the sorted keys whose values are not the same in both maps. Contents are interned, so that equal ones are
-// the same pointer.
-func differences[V comparable](before, after map[string]V) []string {
+// patch edits a map and returns the sorted keys whose values are others than before. Contents are interned, so that equal
+// ones are the same pointer.
+func patch[V any](values *map[string]*V, edits map[string]*V) []string {
 	var names []string
-	for name, value := range after {
-		if old, ok := before[name]; !ok || old != value {
-			names = append(names, name)
+	for name, value := range edits {
+		if (*values)[name] == value {
+			continue
 		}
-	}
-	for name := range before {
-		if _, ok := after[name]; !ok {
-			names = append(names, name)
+		names = append(names, name)
+		if value == nil {
+			delete(*values, name)
+			continue
 		}
+		if *values == nil {
+			*values = map[string]*V{}
+		}
+		(*values)[name] = value
 	}
 	slices.Sort(names)
 	return names

@@ -90,6 +90,7 @@ func (s *Store) CertificateRotated(sa identity.ServiceAccount) {
 func (s *Store) RootChanged() {
 	s.post(func() {
 		for _, n := range s.scopes {
+			n.separate = false // every trust secret changes, though the scope does not
 			s.rebuildScope(n)
 		}
 	})

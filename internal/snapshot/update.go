@@ -53,48 +53,32 @@ func (s *Store) rebuildScope(n *scopeNode) {
 	view := s.catalog.View()
 	built := scope.Build(view, s.config.TrustDomain, n.key)
 	s.readsOfScopes.set(n, view.Deps())
-
-	contents := s.translate(n, built)
-	endpoints := make(map[string]*endpointsNode, len(built.Clusters))
-	for _, c := range built.Clusters {
-		e := s.endpointsFor(c)
-		e.scopes[n] = struct{}{}
-		endpoints[c.Name()] = e
+	separate := separable(built)
+	before, after, partial := n.built, built, false
+	if separate && n.separate {
+		before, after, partial = differing(n.built, built)
 	}
-	old := n.endpoints
+	s.edit(n, s.translate(n, before, after, partial))
+	n.built, n.separate = built, separate
+}
+
+// edit makes edits at a scope, marks them at its streams, and releases the endpoints that left.
+func (s *Store) edit(n *scopeNode, e edits) {
+	var left []*endpointsNode
+	for name, after := range e.endpoints {
+		if before := n.endpoints[name]; before != nil && before != after {
+			left = append(left, before)
+		}
+	}
 	n.mu.Lock()
-	diff := n.replace(contents, endpoints)
+	diff := n.apply(e)
 	if !diff.empty() {
 		s.spread(n, &diff)
 	}
 	n.mu.Unlock()
-	for name, e := range old {
-		if endpoints[name] != e {
-			s.releaseEndpoints(e, n)
-		}
+	for _, before := range left {
+		s.releaseEndpoints(before, n)
 	}
-}
-
-// translate makes the interned contents of a scope. A resource that cannot be marshalled keeps its last good version, and is
-// reported: the others must not suffer from it.
-func (s *Store) translate(n *scopeNode, built *scope.Scope) [numTypes]map[string]*content {
-	resources := append(envoy.Build(built), envoy.TrustSecrets(built, s.config.Certificates.Root())...)
-	var contents [numTypes]map[string]*content
-	for t := range contents {
-		contents[t] = map[string]*content{}
-	}
-	for _, r := range resources {
-		c, err := newContent(r)
-		if err != nil {
-			s.config.Log.Error(err, "a resource is not updated", "identity", n.key.Identity.String())
-			if t, err := ParseType(r.TypeURL); err == nil && n.contents[t][r.Name] != nil {
-				contents[t][r.Name] = n.contents[t][r.Name]
-			}
-			continue
-		}
-		contents[c.kind][c.name] = s.interner.intern(c)
-	}
-	return contents
 }
 
 // spread marks differences at the streams of a scope. The caller holds the scope's lock, so that no stream sees a resource
