@@ -7,7 +7,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
-	"github.com/openservicemesh/osm-operator/internal/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -24,7 +23,7 @@ func TestPartialTranslation(t *testing.T) {
 			b.store.Apply([]catalog.Change{change})
 			b.run()
 			n := stream.scope
-			full := b.store.editsTo(n, scope.Build(b.store.catalog.View(), trustDomain, n.key))
+			full := b.store.editsTo(n, n.built)
 			for kind := range numTypes {
 				if diff := differences(n.contents[kind], full.contents[kind]); len(diff) > 0 {
 					rt.Fatalf("%s after %+v: %v are not what a full translation gives", kind, change.Entry, diff)
