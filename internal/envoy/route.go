@@ -31,8 +31,8 @@ func routes(s *scope.Scope, inbound []inboundPort) []Resource {
 }
 
 // inboundRoutes says which requests reach the application, and for whom: what has no route is not found, what has one but is
-// granted to others is forbidden. The client's Host decides nothing: a client may use
-// any name of the Service, that of a pod, or that of a TrafficSplit's root, and may learn of a change later than the server.
+// granted to others is forbidden. The client's Host decides nothing: a client may use any name of the Service, that of a pod,
+// or that of a TrafficSplit's root, and may learn of a change later than the server.
 func inboundRoutes(in inboundPort, trustDomain string) *routev3.RouteConfiguration {
 	host := virtualHost("inbound", in.Service, in.ports...)
 	host.TypedPerFilterConfig = map[string]*anypb.Any{httpRBACFilter: requestRBAC(in.Rules.Routes, trustDomain)}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+
 	"github.com/openservicemesh/osm-operator/internal/redirect"
 	"github.com/openservicemesh/osm-operator/internal/redirect/nstest"
 	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
@@ -18,8 +20,9 @@ import (
 type Network struct {
 	// CA issues the certificates of all pods.
 	CA *pki.Authority
+	// Dir is a directory that sidecars can read, gone after the test.
+	Dir string
 
-	dir    string
 	router *nstest.Namespace
 	xds    *server
 	pods   int
@@ -29,7 +32,7 @@ type Network struct {
 func NewNetwork(t *testing.T) *Network {
 	t.Helper()
 	dir := publicDir(t)
-	n := &Network{CA: pki.New(t), dir: dir, router: nstest.New(t), xds: serve(t, filepath.Join(dir, "xds.sock"))}
+	n := &Network{CA: pki.New(t), Dir: dir, router: nstest.New(t), xds: serve(t, filepath.Join(dir, "xds.sock"))}
 	envoytest.Install(t, dir)
 	n.router.Do(func() {
 		for _, knob := range []string{"ipv4/ip_forward", "ipv6/conf/all/forwarding"} {
@@ -77,6 +80,13 @@ func (n *Network) Bare(t *testing.T) *Pod {
 // Pod adds a pod with a sidecar, whose name must be unique in the network. The sidecar knows nothing before Configure.
 func (n *Network) Pod(t *testing.T, name string) *Pod {
 	t.Helper()
+	return n.PodFrom(t, name, bootstrap(name, n.xds.socket))
+}
+
+// PodFrom is Pod with a bootstrap of the caller's, whose admin port must be the usual one. Configure reaches the sidecar only if
+// the bootstrap leads to the network's own ADS server.
+func (n *Network) PodFrom(t *testing.T, name string, config *bootstrapv3.Bootstrap) *Pod {
+	t.Helper()
 	p := n.Bare(t)
 	p.name, p.network = name, n
 	var err error
@@ -84,6 +94,6 @@ func (n *Network) Pod(t *testing.T, name string) *Pod {
 	if err != nil {
 		t.Fatal(err)
 	}
-	envoytest.Start(t, p.NS, n.dir, name, bootstrap(name, n.xds.socket))
+	envoytest.Start(t, p.NS, n.Dir, name, config)
 	return p
 }

@@ -49,7 +49,7 @@ func (s *shop) status(t *testing.T, head string) string {
 }
 
 // TestThreats sends what an attacker would. The client may GET /books/.* and nothing else; /admin is granted to another.
-// Each name ends with the number of the row in the threat checklist.
+// Each attack has its number, so that it is found again.
 func TestThreats(t *testing.T) {
 	s := newShop(t)
 	s.configure(t, s.clientScope(), s.serverScope())
