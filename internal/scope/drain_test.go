@@ -1,0 +1,60 @@
+package scope_test
+
+import (
+	"testing"
+
+	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/scope"
+)
+
+// TestCarryDrainMarks: a port is marked exactly when somebody loses the right to connect to it.
+func TestCarryDrainMarks(t *testing.T) {
+	allow := func(policy string, sources ...string) authz.NetworkRule {
+		rule := authz.NetworkRule{Policy: policy}
+		for _, name := range sources {
+			rule.Sources = append(rule.Sources, identity.ServiceAccount{Namespace: "ns", Name: name})
+		}
+		return rule
+	}
+	rules := func(network ...authz.NetworkRule) authz.Rules { return authz.Rules{Network: network} }
+	permissive := authz.Rules{Permissive: true}
+	for name, test := range map[string]struct {
+		before, after authz.Rules
+		marked        bool
+	}{
+		"nothing changes":                  {rules(allow("ns/p", "a")), rules(allow("ns/p", "a")), false},
+		"a source comes":                   {rules(allow("ns/p", "a")), rules(allow("ns/p", "a", "b")), false},
+		"a source goes":                    {rules(allow("ns/p", "a", "b")), rules(allow("ns/p", "a")), true},
+		"the last source goes":             {rules(allow("ns/p", "a")), rules(), true},
+		"another policy grants it as well": {rules(allow("ns/p", "a"), allow("ns/q", "a")), rules(allow("ns/q", "a")), false},
+		"one source replaces another":      {rules(allow("ns/p", "a")), rules(allow("ns/p", "b")), true},
+		"permissive mode begins":           {rules(allow("ns/p", "a")), permissive, false},
+		"permissive mode ends":             {permissive, rules(allow("ns/p", "a")), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			build := func(r authz.Rules) *scope.Scope {
+				return &scope.Scope{Inbound: []scope.Inbound{{Service: catalog.Name{Namespace: "ns", Name: "s"}, TargetPort: 1, Rules: r}}}
+			}
+			before, after := build(test.before), build(test.after)
+			before.Inbound[0].DrainMark = "old"
+			scope.CarryDrainMarks(before, after)
+			mark := after.Inbound[0].DrainMark
+			if marked := mark != "old"; marked != test.marked || mark == "" {
+				t.Errorf("mark = %q, want a new one: %t", mark, test.marked)
+			}
+			later := build(test.after)
+			scope.CarryDrainMarks(after, later)
+			if later.Inbound[0].DrainMark != mark {
+				t.Errorf("the mark becomes %q when nothing changes any more, want %q", later.Inbound[0].DrainMark, mark)
+			}
+		})
+	}
+	before := &scope.Scope{Inbound: []scope.Inbound{{TargetPort: 1, DrainMark: "old"}}}
+	after := &scope.Scope{Inbound: []scope.Inbound{{TargetPort: 2}}}
+	scope.CarryDrainMarks(before, after)
+	if mark := after.Inbound[0].DrainMark; mark != "" {
+		t.Errorf("a new port gets the mark %q of another one", mark)
+	}
+}
