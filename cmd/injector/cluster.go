@@ -20,8 +20,6 @@ func newCluster(o options) (cluster.Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no way to reach an API server: run in a cluster, or set KUBECONFIG: %w", err)
 	}
-	// Reviews come as fast as pods are created, and the API server has its own limits.
-	config.QPS, config.Burst = 100, 200
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, configv1alpha2.AddToScheme} {
 		if err := add(scheme); err != nil {

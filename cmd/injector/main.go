@@ -15,11 +15,12 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/version"
 )
 
-// options are the flags and environment variables.
+// options are the flags and environment variables, and the addresses that every injector listens on.
 type options struct {
 	mesh, namespace, trustDomain, revision string
 	logLevel, webhookCertDir               string
 	envoyImage, initImage                  string
+	webhookAddress, healthAddress          string
 }
 
 func main() {
@@ -33,6 +34,9 @@ func command() *cobra.Command {
 	o := options{
 		envoyImage: os.Getenv("OSM_DEFAULT_ENVOY_IMAGE"),
 		initImage:  os.Getenv("OSM_DEFAULT_INIT_CONTAINER_IMAGE"),
+
+		webhookAddress: fmt.Sprintf(":%d", names.InjectorPort),
+		healthAddress:  fmt.Sprintf(":%d", names.HealthPort),
 	}
 	cmd := &cobra.Command{
 		Use:           "osm-injector",

@@ -21,7 +21,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/inject"
 	"github.com/openservicemesh/osm-operator/internal/inject/webhook"
 	"github.com/openservicemesh/osm-operator/internal/logging"
-	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/version"
 )
 
@@ -42,7 +41,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", fmt.Sprintf(":%d", names.InjectorPort))
+	listener, err := net.Listen("tcp", o.webhookAddress)
 	if err != nil {
 		return fmt.Errorf("the webhook cannot listen: %w", err)
 	}
@@ -58,7 +57,7 @@ func run(ctx context.Context, o options) error {
 	group.Go(func() error { return p.watcher.Start(running) })
 	group.Go(func() error { return p.sync(running) })
 	group.Go(func() error {
-		return health.Serve(running, health.Handler(p.registry, func() error { return p.notReady(stopping) }))
+		return health.Serve(running, o.healthAddress, health.Handler(p.registry, func() error { return p.notReady(stopping) }))
 	})
 	group.Go(func() error {
 		defer end()

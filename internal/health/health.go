@@ -11,7 +11,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/version"
 )
 
@@ -35,13 +34,13 @@ func Handler(registry prometheus.Gatherer, notReady func() error) http.Handler {
 	return mux
 }
 
-// Serve serves a handler on names.HealthPort until ctx ends.
-func Serve(ctx context.Context, handler http.Handler) error {
-	server := &http.Server{Addr: fmt.Sprintf(":%d", names.HealthPort), Handler: handler, ReadHeaderTimeout: 5 * time.Second}
+// Serve serves a handler on an address until ctx ends.
+func Serve(ctx context.Context, address string, handler http.Handler) error {
+	server := &http.Server{Addr: address, Handler: handler, ReadHeaderTimeout: 5 * time.Second}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("the health server on port %d stopped: %w", names.HealthPort, err)
+		return fmt.Errorf("the health server on %s stopped: %w", address, err)
 	}
 	return nil
 }

@@ -68,7 +68,10 @@ func outsideMesh(ns Namespace, c Config) (Decision, bool) {
 
 // possible rules out pods that cannot have a sidecar.
 func possible(pod *corev1.Pod) Decision {
-	switch {
+	switch _, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]; {
+	case mirror:
+		return unprotected("the pod is only the image of a static pod, which its node runs as it is in a file: it gets no sidecar, " +
+			"and workloads of the mesh refuse its connections")
 	case pod.Spec.HostNetwork:
 		return unprotected("the pod uses the network of its node, where its traffic cannot be told from the node's: " +
 			"it gets no sidecar, and workloads of the mesh refuse its connections")

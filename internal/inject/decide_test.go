@@ -44,6 +44,7 @@ func TestShouldInject(t *testing.T) {
 		"host network, not asked for":    {ns: member(nil), spec: corev1.PodSpec{HostNetwork: true}, reason: "neither"},
 		"Windows by operating system":    {ns: member(annotated("enabled")), spec: corev1.PodSpec{OS: &corev1.PodOS{Name: corev1.Windows}}, want: Decision{Unprotected: true}, reason: "runs on Windows"},
 		"Windows by node selector":       {ns: member(annotated("enabled")), spec: corev1.PodSpec{NodeSelector: map[string]string{"kubernetes.io/os": "windows"}}, want: Decision{Unprotected: true}, reason: "runs on Windows"},
+		"static pod":                     {ns: member(annotated("enabled")), pod: map[string]string{"kubernetes.io/config.mirror": "f00"}, want: Decision{Unprotected: true}, reason: "the image of a static pod"},
 		"an error does not matter there": {ns: Namespace{Name: "kube-system"}, pod: annotated("maybe"), reason: "belongs to Kubernetes"},
 	}
 	for name, test := range tests {
