@@ -14,11 +14,14 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/controllers/operator"
 	"github.com/openservicemesh/osm-operator/internal/logging"
@@ -66,14 +69,14 @@ func runSuite(m *testing.M) (int, error) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer cancel()
-	if err := startOperator(ctx, &running, cfg); err != nil {
+	if err := startOperator(ctx, &running, environment, cfg); err != nil {
 		return 1, err
 	}
 	return m.Run(), nil
 }
 
 // startOperator starts the operator, and what stands in for the rest of a cluster.
-func startOperator(ctx context.Context, running *sync.WaitGroup, cfg *rest.Config) error {
+func startOperator(ctx context.Context, running *sync.WaitGroup, environment *envtest.Environment, cfg *rest.Config) error {
 	logger := logr.Discard()
 	if testing.Verbose() {
 		logger = logging.New("info").Logger
@@ -90,7 +93,10 @@ func startOperator(ctx context.Context, running *sync.WaitGroup, cfg *rest.Confi
 	}
 	cluster.client = watching
 	cluster.writes = &writeCounter{}
-	counted := rest.CopyConfig(cfg)
+	counted, err := asOperator(ctx, environment, watching)
+	if err != nil {
+		return err
+	}
 	counted.Wrap(func(next http.RoundTripper) http.RoundTripper { return &counting{next: next, counter: cluster.writes} })
 	mgr, err := operator.NewManager(counted, operator.Options{
 		Version: operatorVersion, Namespace: "osm-operator-system", Now: time.Now, Logger: logger, ProbeAddress: "0",
@@ -105,6 +111,34 @@ func startOperator(ctx context.Context, running *sync.WaitGroup, cfg *rest.Confi
 	running.Go(func() { _ = mgr.Start(ctx) })
 	running.Go(func() { cluster.kubelet.run(ctx) })
 	return cluster.linter.start(ctx, running, watching)
+}
+
+// asOperator makes a user with exactly the permissions that the operator is installed with, so that every test proves them, too.
+func asOperator(ctx context.Context, environment *envtest.Environment, c client.Client) (*rest.Config, error) {
+	content, err := os.ReadFile(filepath.Join("..", "..", "config", "rbac", "role.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	role := &rbacv1.ClusterRole{}
+	if err := yaml.UnmarshalStrict(content, role); err != nil {
+		return nil, err
+	}
+	if err := c.Create(ctx, role); err != nil {
+		return nil, err
+	}
+	binding := &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: role.Name},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: "osm-operator"}},
+	}
+	if err := c.Create(ctx, binding); err != nil {
+		return nil, err
+	}
+	user, err := environment.AddUser(envtest.User{Name: "osm-operator"}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return user.Config(), nil
 }
 
 // writeCounter counts the requests of the operator that change something, except for leases and reviews.
