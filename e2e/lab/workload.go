@@ -25,8 +25,8 @@ const (
 	EchoPort  = 9000
 	GreetPort = 9001
 
-	// app is the label that Services of test pods select.
-	app = "app"
+	// AppLabel is the label that Services of test pods select.
+	AppLabel = "app"
 )
 
 // CreateNamespace makes a namespace in a mesh with injection enabled, or outside of any when mesh is empty.
@@ -45,7 +45,7 @@ func (c *Cluster) TestPod(namespace, name string) (*corev1.ServiceAccount, *core
 	grace := int64(10)
 	off := false
 	pod := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: map[string]string{app: name}},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: map[string]string{AppLabel: name}},
 		Spec: corev1.PodSpec{
 			ServiceAccountName:            name,
 			AutomountServiceAccountToken:  &off,
@@ -88,7 +88,7 @@ func TestService(namespace, name string) *corev1.Service {
 	return &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
 		Spec: corev1.ServiceSpec{
-			Selector:       map[string]string{app: name},
+			Selector:       map[string]string{AppLabel: name},
 			IPFamilyPolicy: &dual,
 			Ports: []corev1.ServicePort{
 				{Name: "http", Port: HTTPPort, TargetPort: intstr.FromInt32(HTTPPort)},

@@ -1,0 +1,64 @@
+package journeys
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/e2e/lab"
+	"github.com/openservicemesh/osm-operator/e2e/report"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+func TestAJobIsServedFromItsFirstRequestAndCompletes(t *testing.T) {
+	t.Parallel()
+	s := theStage(t)
+	ns := meshNamespace(t, "job")
+	policy := grant{namespace: s.server.namespace, name: ns, destination: "server", source: ns + "/worker", rules: []string{"paths:books"}}.String()
+	put(t, policy)
+	t.Cleanup(func() { _ = cluster.Remove(context.Background(), policy) })
+
+	account, pod := cluster.TestPod(ns, "worker")
+	pod.Spec.RestartPolicy = corev1.RestartPolicyNever
+	container := &pod.Spec.Containers[0]
+	container.Args, container.ReadinessProbe = []string{"request", s.server.url("/books"), "--count", "5"}, nil
+	once := int32(0)
+	job := &batchv1.Job{
+		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "worker"},
+		Spec:       batchv1.JobSpec{BackoffLimit: &once, Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: pod.Labels}, Spec: pod.Spec}},
+	}
+	must(t, cluster.Create(t.Context(), account, job))
+	eventually(t, podLimit, "the Job is complete", func(ctx context.Context) (bool, string, error) {
+		var now batchv1.Job
+		if err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(job), &now); err != nil {
+			return false, "", err
+		}
+		return now.Status.Succeeded == 1, fmt.Sprintf("%+v", now.Status), nil
+	})
+	var all corev1.PodList
+	must(t, cluster.Client.List(t.Context(), &all, client.InNamespace(ns), client.MatchingLabels{lab.AppLabel: "worker"}))
+	if len(all.Items) != 1 || !hasSidecar(&all.Items[0]) {
+		t.Fatalf("the Job has %d pods, want one, with a sidecar", len(all.Items))
+	}
+	logs, err := cluster.Logs(t.Context(), ns, all.Items[0].Name, container.Name, 10)
+	must(t, err)
+	var result report.Requests
+	must(t, json.Unmarshal([]byte(logs), &result))
+	onlySuccess(t, &result, 5)
+}
+
+// hasSidecar says whether a pod was injected.
+func hasSidecar(pod *corev1.Pod) bool {
+	for _, container := range pod.Spec.InitContainers {
+		if container.Name == names.SidecarContainer {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,126 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// Logs returns the last lines that a container wrote.
+func (c *Cluster) Logs(ctx context.Context, namespace, pod, container string, lines int64) (string, error) {
+	clients, err := kubernetes.NewForConfig(c.Config)
+	if err != nil {
+		return "", err
+	}
+	options := &corev1.PodLogOptions{Container: container, TailLines: &lines}
+	data, err := clients.CoreV1().Pods(namespace).GetLogs(pod, options).DoRaw(ctx)
+	return string(data), err
+}
+
+// Describe says what can be seen of the pods of a namespace, and of the control plane, for the report of a failed test.
+func (c *Cluster) Describe(ctx context.Context, namespace string) string {
+	var b strings.Builder
+	var pods corev1.PodList
+	if err := c.Client.List(ctx, &pods, client.InNamespace(namespace)); err != nil {
+		return err.Error()
+	}
+	for i := range pods.Items {
+		pod := &pods.Items[i]
+		fmt.Fprintf(&b, "== pod %s/%s %s %v\n", namespace, pod.Name, pod.Status.Phase, pod.Status.PodIPs)
+		for _, status := range append(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses...) {
+			fmt.Fprintf(&b, "  %s ready=%t restarts=%d %s\n", status.Name, status.Ready, status.RestartCount, describe(status.State))
+		}
+		c.describeSidecar(ctx, &b, pod)
+	}
+	b.WriteString(c.ControlPlaneLogs(ctx, names.DefaultNamespace))
+	return b.String()
+}
+
+// describeSidecar adds what a sidecar logged and which listeners and endpoints it knows.
+func (c *Cluster) describeSidecar(ctx context.Context, b *strings.Builder, pod *corev1.Pod) {
+	for _, container := range pod.Spec.InitContainers {
+		if container.Name != names.SidecarContainer && container.Name != names.InitContainer {
+			continue
+		}
+		if logs, err := c.Logs(ctx, pod.Namespace, pod.Name, container.Name, 15); err == nil && logs != "" {
+			fmt.Fprintf(b, "  log of %s:\n%s\n", container.Name, indent(logs))
+		}
+		if container.Name == names.SidecarContainer && pod.Status.Phase == corev1.PodRunning {
+			listeners, err := c.Admin(ctx, pod.Namespace, pod.Name, "/listeners")
+			fmt.Fprintf(b, "  listeners: %s %v\n", strings.Join(strings.Fields(listeners), " "), printable(err))
+		}
+	}
+}
+
+func printable(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func indent(text string) string {
+	return "    " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n    ")
+}
+
+// Admin asks a sidecar's admin interface.
+func (c *Cluster) Admin(ctx context.Context, namespace, pod, path string) (string, error) {
+	return c.get(ctx, namespace, pod, names.AdminPort, path)
+}
+
+// get asks an HTTP server inside a pod.
+func (c *Cluster) get(ctx context.Context, namespace, pod string, port int, path string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	address, err := c.Forward(ctx, namespace, pod, port)
+	if err != nil {
+		return "", err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	data, err := io.ReadAll(response.Body)
+	return string(data), err
+}
+
+// GetJSON asks an HTTP server inside a pod and decodes its answer.
+func (c *Cluster) GetJSON(ctx context.Context, namespace, pod string, port int, path string, into any) error {
+	text, err := c.get(ctx, namespace, pod, port, path)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal([]byte(text), into)
+}
+
+// ControlPlaneLogs returns the ends of the logs of the operator and of the control plane in a namespace.
+func (c *Cluster) ControlPlaneLogs(ctx context.Context, namespace string) string {
+	var b strings.Builder
+	for _, namespace := range []string{names.OperatorNamespace, namespace} {
+		var pods corev1.PodList
+		if err := c.Client.List(ctx, &pods, client.InNamespace(namespace)); err != nil {
+			return err.Error()
+		}
+		for _, pod := range pods.Items {
+			logs, err := c.Logs(ctx, namespace, pod.Name, pod.Spec.Containers[0].Name, 25)
+			fmt.Fprintf(&b, "== log of %s/%s %s\n%s\n", namespace, pod.Name, printable(err), indent(logs))
+		}
+		b.WriteString(c.troubles(ctx, namespace))
+	}
+	return b.String()
+}
