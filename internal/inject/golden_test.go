@@ -111,8 +111,8 @@ func TestMutateGolden(t *testing.T) {
 	}
 }
 
-// TestMutateAgain injects pods that were injected before, as copying and restoring them does.
-func TestMutateAgain(t *testing.T) {
+// TestThreat32InjectedAgain injects pods that were injected before, as copying and restoring them does.
+func TestThreat32InjectedAgain(t *testing.T) {
 	for name, change := range goldenCases() {
 		t.Run(name, func(t *testing.T) {
 			config, ns := testConfig(), testNamespace()

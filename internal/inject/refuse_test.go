@@ -73,7 +73,7 @@ func TestMutateAllows(t *testing.T) {
 	}
 }
 
-func TestRefuseEphemeral(t *testing.T) {
+func TestThreat24EphemeralContainers(t *testing.T) {
 	err := RefuseEphemeral(podFrom(t, `{spec: {containers: [{name: app}], ephemeralContainers: [{name: debug, securityContext: {runAsUser: 1500}}]}}`))
 	if err == nil || !strings.Contains(err.Error(), "container debug runs as user 1500") {
 		t.Errorf("error is %v, want one about the user", err)
@@ -83,7 +83,7 @@ func TestRefuseEphemeral(t *testing.T) {
 	}
 }
 
-func TestWarnings(t *testing.T) {
+func TestThreat25And29Warnings(t *testing.T) {
 	restricted := testNamespace()
 	restricted.Labels["pod-security.kubernetes.io/enforce"] = "restricted"
 	for name, test := range map[string]struct {

@@ -121,7 +121,7 @@ func check(t *testing.T, n network, askings []asking) {
 	}
 }
 
-func TestTrafficByDefault(t *testing.T) {
+func TestThreat26BothFamiliesAreCaptured(t *testing.T) {
 	check(t, newNetwork(t, Config{}), []asking{
 		{what: "outbound", uid: root, address: "10.9.0.2:80", want: "outbound 10.9.0.2:80"},
 		{what: "outbound IPv6", uid: root, address: "[fd00:9::2]:80", want: "outbound [fd00:9::2]:80"},
@@ -138,7 +138,7 @@ func TestTrafficByDefault(t *testing.T) {
 	})
 }
 
-func TestTrafficInsideThePod(t *testing.T) {
+func TestThreat28InsideThePod(t *testing.T) {
 	check(t, newNetwork(t, Config{}), []asking{
 		{what: "application to itself", uid: root, address: "127.0.0.1:8080", want: "application"},
 		{what: "application to itself, IPv6", uid: root, address: "[::1]:8080", want: "application"},
@@ -184,6 +184,33 @@ func TestTrafficExclusions(t *testing.T) {
 			{what: "inbound by the interface", inbound: true, address: "10.9.0.1:8080", want: "application"},
 		})
 	})
+}
+
+// TestThreat27UDPPassesBy shows what the documentation says: only TCP goes through the sidecar.
+func TestThreat27UDPPassesBy(t *testing.T) {
+	n := newNetwork(t, Config{})
+	var client net.Conn
+	var peer net.PacketConn
+	var err error
+	n.peer.Do(func() { peer, err = net.ListenPacket("udp", peer4+":53") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer peer.Close()
+	n.pod.Do(func() { client, err = net.Dial("udp", peer4+":53") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if _, err := client.Write([]byte("question")); err != nil {
+		t.Fatal(err)
+	}
+	_ = peer.SetReadDeadline(time.Now().Add(2 * time.Second))
+	buffer := make([]byte, 64)
+	size, from, err := peer.ReadFrom(buffer)
+	if err != nil || string(buffer[:size]) != "question" || !strings.HasPrefix(from.String(), pod4+":") {
+		t.Errorf("the peer received %q from %v: %v", buffer[:size], from, err)
+	}
 }
 
 // TestTrafficToPodIP has an application that listens on the pod's address only.

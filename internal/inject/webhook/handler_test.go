@@ -91,7 +91,7 @@ func patched(t *testing.T, body []byte, answer *admissionv1.AdmissionResponse) (
 	return pod, result
 }
 
-func TestReviewInjects(t *testing.T) {
+func TestThreat33SidecarStartsFirst(t *testing.T) {
 	cluster, body := enrolled(), review(t, nil)
 	answer := ask(t, cluster, body)
 	if !answer.Allowed || string(answer.UID) != "0b4f1c43-2d6f-4f0a-9c43-1f0f4f0e7b11" || answer.PatchType == nil {
@@ -152,7 +152,7 @@ func TestReviewAfterLabelling(t *testing.T) {
 	}
 }
 
-func TestReviewLeavesPods(t *testing.T) {
+func TestThreat30And31LeftPods(t *testing.T) {
 	disabled := enrolled()
 	disabled.seen.Annotations, disabled.now.Annotations = nil, nil
 	for name, test := range map[string]struct {
