@@ -69,24 +69,24 @@ func rows(c *counters, policies *policies) []row {
 	})
 }
 
-// verdict is what the client experienced.
+// denials are the outcomes that a policy gives to whom it does not let in.
+var denials = []string{"403", "404", "refused", "reset"}
+
+// verdict is what the policies did. Failures of the applications themselves, such as 503 while a database starts, are none.
 func verdict(outcomes map[string]int) string {
-	good := outcomes["200"] + outcomes["ok"]
-	bad := 0
-	for outcome, n := range outcomes {
-		if outcome != "200" && outcome != "ok" {
-			bad += n
-		}
+	allowed, denied := outcomes["200"]+outcomes["ok"], 0
+	for _, outcome := range denials {
+		denied += outcomes[outcome]
 	}
 	switch {
-	case good > 0 && bad == 0:
+	case allowed > 0 && denied > 0:
+		return "changed meanwhile"
+	case allowed > 0:
 		return "allowed"
-	case good == 0 && bad > 0:
+	case denied > 0:
 		return "denied"
-	case good == 0:
-		return "no traffic"
 	default:
-		return "both"
+		return "no traffic"
 	}
 }
 

@@ -53,6 +53,9 @@ func (s *Store) rebuildScope(n *scopeNode) {
 	view := s.catalog.View()
 	built := scope.Build(view, s.config.TrustDomain, n.key)
 	s.readsOfScopes.set(n, view.Deps())
+	if n.built != nil {
+		scope.CarryDrainMarks(n.built, built)
+	}
 	separate := separable(built)
 	before, after, partial := n.built, built, false
 	if separate && n.separate {

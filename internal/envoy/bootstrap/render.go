@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 	"sigs.k8s.io/yaml"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/flags"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -76,7 +77,7 @@ func bootstrap(c Config) *bootstrapv3.Bootstrap {
 			Listeners: append([]*listenerv3.Listener{readyListener(c)}, probeListeners...),
 			Clusters:  append([]*clusterv3.Cluster{xdsCluster(c), readyCluster()}, probeClusters...),
 		},
-		LayeredRuntime: runtime(),
+		LayeredRuntime: flags.Layer(),
 		StatsConfig:    statsConfig(),
 		// Statistics of a cluster take memory only once it is used: in permissive mode a sidecar knows every
 		// service and calls few.
@@ -97,17 +98,6 @@ func node(c Config) *corev3.Node {
 			"metrics":           structpb.NewBoolValue(c.Metrics),
 		}},
 	}
-}
-
-// runtime raises Envoy's limit on the size of compiled regular expressions from 100, which ordinary path expressions
-// of SMI routes exceed, to the size that policies are admitted with.
-func runtime() *bootstrapv3.LayeredRuntime {
-	return &bootstrapv3.LayeredRuntime{Layers: []*bootstrapv3.RuntimeLayer{{
-		Name: "static",
-		LayerSpecifier: &bootstrapv3.RuntimeLayer_StaticLayer{StaticLayer: &structpb.Struct{Fields: map[string]*structpb.Value{
-			"re2.max_program_size.error_level": structpb.NewNumberValue(1000),
-		}}},
-	}}}
 }
 
 // inDir is a file of the configuration directory.
