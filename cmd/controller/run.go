@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/health"
 	"github.com/openservicemesh/osm-operator/internal/logging"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/snapshot"
@@ -58,7 +60,9 @@ func run(ctx context.Context, o options) error {
 	group.Go(func() error { return p.manager.Start(ctx) })
 	group.Go(func() error { return p.feed(ctx) })
 	group.Go(func() error { return server.Serve(ctx, listener) })
-	group.Go(func() error { return serveHTTP(ctx, health(p.registry, p.store.Ready)) })
+	group.Go(func() error {
+		return health.Serve(ctx, fmt.Sprintf(":%d", names.HealthPort), health.Handler(p.registry, p.notReady))
+	})
 	group.Go(func() error {
 		return p.leader.Run(ctx, p.clients, o.namespace, os.Getenv("CONTROLLER_POD_NAME"), p.log.WithName("status"))
 	})
@@ -105,4 +109,12 @@ func (p *program) xdsServer() (*xds.Server, net.Listener, error) {
 	}
 	listener, err := net.Listen("tcp", fmt.Sprintf(":%d", names.ADSPort))
 	return server, listener, err
+}
+
+// notReady says what the control plane waits for before it serves sidecars; nil when it does.
+func (p *program) notReady() error {
+	if !p.store.Ready() {
+		return errors.New("not ready: the mesh has not been read completely yet")
+	}
+	return nil
 }
