@@ -1,0 +1,75 @@
+// Command release writes down the version in the file VERSION: it builds its images from the last commit, and copies the current
+// manifests with the digests of those images and that commit.
+//
+// In flow a checkout without changes; out flow the images and a new folder below internal/operand/manifests, to be committed.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/repo"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "release:", err)
+		os.Exit(1)
+	}
+}
+
+// run makes the release.
+func run(ctx context.Context) error {
+	root, err := repo.Root(".")
+	if err != nil {
+		return err
+	}
+	version, err := os.ReadFile(filepath.Join(root, "VERSION"))
+	if err != nil {
+		return err
+	}
+	changed, err := output(ctx, root, "git", "status", "--porcelain")
+	if err != nil {
+		return err
+	}
+	if changed != "" {
+		return fmt.Errorf("the checkout has changes that are in no commit, so nobody could build this version again:\n%s", changed)
+	}
+	commit, err := output(ctx, root, "git", "rev-parse", "HEAD")
+	if err != nil {
+		return err
+	}
+	if err := show(ctx, filepath.Join(root, "hack"), "go", "run", "./images"); err != nil {
+		return err
+	}
+	return show(ctx, root, "go", "run", "./internal/operand/freeze", "-version", strings.TrimSpace(string(version)), "-commit", commit)
+}
+
+// output runs a program and returns what it prints.
+func output(ctx context.Context, folder, name string, arguments ...string) (string, error) {
+	command := exec.CommandContext(ctx, name, arguments...)
+	command.Dir, command.Stderr = folder, os.Stderr
+	printed, err := command.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s %s fails: %w", name, strings.Join(arguments, " "), err)
+	}
+	return strings.TrimSpace(string(printed)), nil
+}
+
+// show runs a program before the user's eyes.
+func show(ctx context.Context, folder, name string, arguments ...string) error {
+	command := exec.CommandContext(ctx, name, arguments...)
+	command.Dir, command.Stdout, command.Stderr = folder, os.Stdout, os.Stderr
+	if err := command.Run(); err != nil {
+		return fmt.Errorf("%s %s fails: %w", name, strings.Join(arguments, " "), err)
+	}
+	return nil
+}
