@@ -1,0 +1,64 @@
+package apply
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/yaml"
+)
+
+func TestDifferences(t *testing.T) {
+	tests := map[string]struct {
+		desired, live string
+		want          []string
+	}{
+		"equal":                          {"spec: {replicas: 2}", "spec: {replicas: 2}", nil},
+		"fields of others do not matter": {"spec: {replicas: 2}", "spec: {replicas: 2, paused: true}", nil},
+		"a value":                        {"spec: {replicas: 2}", "spec: {replicas: 5}", []string{"spec.replicas"}},
+		"a field that is gone":           {"metadata: {labels: {app: x}}", "metadata: {}", []string{"metadata.labels.app"}},
+		"zero values may be left out":    {"spec: {paused: false, text: '', number: 0, none: {}, list: []}", "spec: {}", nil},
+		"zero is not another value":      {"spec: {paused: false}", "spec: {paused: true}", []string{"spec.paused"}},
+		"named items by name": {
+			"spec: {containers: [{name: a, image: i}]}",
+			"spec: {containers: [{name: injected, image: x}, {name: a, image: i}]}", nil,
+		},
+		"a changed named item": {
+			"spec: {containers: [{name: a, image: i}]}",
+			"spec: {containers: [{name: a, image: other}]}", []string{"spec.containers[a].image"},
+		},
+		"a missing named item": {
+			"spec: {ports: [{name: a, port: 1}, {name: b, port: 2}]}",
+			"spec: {ports: [{name: a, port: 1}]}", []string{"spec.ports[b].name", "spec.ports[b].port"},
+		},
+		"an added rule": {
+			"rules: [{verbs: [get]}]",
+			"rules: [{verbs: [get]}, {verbs: ['*']}]", []string{"rules"},
+		},
+		"a widened rule": {
+			"rules: [{verbs: [get]}]",
+			"rules: [{verbs: [get, delete]}]", []string{"rules[0].verbs"},
+		},
+		"an added subject": {
+			"subjects: [{kind: ServiceAccount, name: a}]",
+			"subjects: [{kind: ServiceAccount, name: a}, {kind: User, name: eve}]", []string{"subjects"},
+		},
+		"another kind of value": {"spec: {a: {b: 1}}", "spec: {a: text}", []string{"spec.a"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := Differences(decode(t, test.desired), decode(t, test.live))
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("differences (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func decode(t *testing.T, text string) map[string]any {
+	t.Helper()
+	var value map[string]any
+	if err := yaml.Unmarshal([]byte(text), &value); err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
