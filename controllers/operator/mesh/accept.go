@@ -12,31 +12,12 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
 	"github.com/openservicemesh/osm-operator/controllers/operator/condition"
+	"github.com/openservicemesh/osm-operator/internal/ingest"
 )
-
-// notActedOn lists the fields of the MeshConfig that no part of this version reads, each with how to see that somebody asks for
-// something with it: a value that differs from the preset and from the default.
-var notActedOn = []struct {
-	field string
-	asked func(*configv1alpha2.MeshConfigSpec) bool
-}{
-	{"spec.sidecar.envoyWindowsImage", func(c *configv1alpha2.MeshConfigSpec) bool { return c.Sidecar.EnvoyWindowsImage != "" }},
-	{"spec.sidecar.maxDataPlaneConnections", func(c *configv1alpha2.MeshConfigSpec) bool { return c.Sidecar.MaxDataPlaneConnections != 0 }},
-	{"spec.sidecar.configResyncInterval", func(c *configv1alpha2.MeshConfigSpec) bool {
-		return c.Sidecar.ConfigResyncInterval != "" && c.Sidecar.ConfigResyncInterval != "0s"
-	}},
-	{"spec.traffic.inboundExternalAuthorization", func(c *configv1alpha2.MeshConfigSpec) bool { return c.Traffic.InboundExternalAuthorization.Enable }},
-	{"spec.observability.enableDebugServer", func(c *configv1alpha2.MeshConfigSpec) bool { return c.Observability.EnableDebugServer }},
-	{"spec.observability.tracing", func(c *configv1alpha2.MeshConfigSpec) bool { return c.Observability.Tracing.Enable }},
-	{"spec.certificate.ingressGateway", func(c *configv1alpha2.MeshConfigSpec) bool { return c.Certificate.IngressGateway != nil }},
-	{"spec.featureFlags.enableEnvoyActiveHealthChecks", func(c *configv1alpha2.MeshConfigSpec) bool { return c.FeatureFlags.EnableEnvoyActiveHealthChecks }},
-	{"spec.featureFlags.enableRetryPolicy", func(c *configv1alpha2.MeshConfigSpec) bool { return c.FeatureFlags.EnableRetryPolicy }},
-	{"spec.featureFlags.enableMulticlusterMode", func(c *configv1alpha2.MeshConfigSpec) bool { return c.FeatureFlags.EnableMulticlusterMode }},
-}
 
 // accept finds the fields of the MeshConfig that ask for something and are not acted on, and says so in both statuses.
 func (r *Reconciler) accept(ctx context.Context, s *scope, live *configv1alpha2.MeshConfig) error {
-	verdict := judgeMeshConfig(&live.Spec)
+	verdict := judgeMeshConfig(live)
 	s.configuration = &verdict
 	before := live.DeepCopy()
 	live.Status.ObservedGeneration = live.Generation
@@ -50,17 +31,16 @@ func (r *Reconciler) accept(ctx context.Context, s *scope, live *configv1alpha2.
 	return nil
 }
 
-// judgeMeshConfig says whether every field that asks for something is acted on.
-func judgeMeshConfig(spec *configv1alpha2.MeshConfigSpec) condition.Verdict {
-	var fields []string
-	for _, f := range notActedOn {
-		if f.asked(spec) {
-			fields = append(fields, f.field)
-		}
-	}
-	if len(fields) == 0 {
+// judgeMeshConfig says whether every field that asks for something is acted on. It asks the code that the control plane reads its
+// settings with, so both always agree.
+func judgeMeshConfig(config *configv1alpha2.MeshConfig) condition.Verdict {
+	_, problems := ingest.MeshConfig(config)
+	if len(problems) == 0 {
 		return condition.Verdict{State: condition.Ready, Reason: v1alpha1.ReasonAccepted, Message: "every field of the MeshConfig that asks for something is acted on"}
 	}
-	return condition.Verdict{State: condition.Failing, Reason: v1alpha1.ReasonFieldsNotActedOn, Message: fmt.Sprintf(
-		"this version does not act on %s of the MeshConfig: the mesh works without what these fields ask for", strings.Join(fields, ", "))}
+	var sentences []string
+	for _, problem := range problems {
+		sentences = append(sentences, problem.Message)
+	}
+	return condition.Verdict{State: condition.Failing, Reason: v1alpha1.ReasonFieldsNotActedOn, Message: strings.Join(sentences, " ")}
 }

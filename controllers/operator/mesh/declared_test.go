@@ -85,7 +85,7 @@ func TestPresetIsAMeshConfig(t *testing.T) {
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, &typed, true); err != nil {
 		t.Errorf("the preset has fields that a MeshConfig does not have: %v", err)
 	}
-	if v := judgeMeshConfig(&typed.Spec); v.Reason != v1alpha1.ReasonAccepted {
+	if v := judgeMeshConfig(&typed); v.Reason != v1alpha1.ReasonAccepted {
 		t.Errorf("a new mesh complains about its own presets: %s", v.Message)
 	}
 }
