@@ -33,6 +33,7 @@ func catalogue() []image {
 		{"bookstore", "./cmd/demo-bookstore", "/bookstore", userNonroot, scratch()},
 		{"bookwarehouse", "./cmd/demo-bookwarehouse", "/bookwarehouse", userNonroot, scratch()},
 		{"mysql", "./cmd/demo-mysql", "/demo-mysql", userNonroot, mariadb()},
+		{"osm-test-tools", "./e2e/tools", "/osm-test-tools", userNonroot, scratch()},
 		{"envoy", "", "/usr/local/bin/envoy", userEnvoy, envoy()},
 	}
 }
