@@ -37,6 +37,27 @@ func benchmarkEndpointChange(b *testing.B, streams, held int) {
 	}
 }
 
+// BenchmarkNewService measures what a new Service costs in a mesh where everybody sees everything: until each stream has sent
+// its cluster and taken the acknowledgement.
+func BenchmarkNewService(b *testing.B) {
+	w := newWorld(250, 250)
+	newest := meshtest.Service("a", "newest", "nothing", "10.97.0.1", 80, catalog.ProtocolTCP)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		w.bench.apply(newest)
+		for i, stream := range w.streams {
+			w.exchange(b, stream, w.sequencers[i])
+		}
+		b.StopTimer()
+		w.bench.remove(newest)
+		for i, stream := range w.streams {
+			w.exchange(b, stream, w.sequencers[i])
+		}
+		b.StartTimer()
+	}
+}
+
 // world is a mesh in permissive mode with streams that hold clusters and endpoints.
 type world struct {
 	bench      *bench

@@ -9,53 +9,65 @@ type node interface{ comparable }
 // index says which nodes of one kind read a dependency.
 type index[N node] struct {
 	readers map[catalog.Dep]map[N]struct{}
-	reads   map[N][]catalog.Dep
+	reads   map[N]map[catalog.Dep]struct{}
 }
 
 func newIndex[N node]() *index[N] {
-	return &index[N]{readers: map[catalog.Dep]map[N]struct{}{}, reads: map[N][]catalog.Dep{}}
+	return &index[N]{readers: map[catalog.Dep]map[N]struct{}{}, reads: map[N]map[catalog.Dep]struct{}{}}
 }
 
-// set replaces what a node has read.
+// set replaces what a node has read. Deps has no element twice. Most of it is what the node has read before, so that is found
+// out first, without a look at the large map of all readers.
 func (x *index[N]) set(n N, deps []catalog.Dep) {
-	if x.same(n, deps) {
+	known := x.reads[n]
+	if known == nil {
+		known = make(map[catalog.Dep]struct{}, len(deps))
+		x.reads[n] = known
+	}
+	for _, dep := range deps {
+		if _, ok := known[dep]; !ok {
+			known[dep] = struct{}{}
+			x.remember(n, dep)
+		}
+	}
+	if len(known) == len(deps) {
 		return
 	}
-	x.remove(n)
+	current := make(map[catalog.Dep]struct{}, len(deps))
 	for _, dep := range deps {
-		readers := x.readers[dep]
-		if readers == nil {
-			readers = map[N]struct{}{}
-			x.readers[dep] = readers
-		}
-		readers[n] = struct{}{}
+		current[dep] = struct{}{}
 	}
-	x.reads[n] = deps
-}
-
-// same says whether a node reads exactly deps already.
-func (x *index[N]) same(n N, deps []catalog.Dep) bool {
-	if len(x.reads[n]) != len(deps) {
-		return false
-	}
-	for _, dep := range deps {
-		if _, ok := x.readers[dep][n]; !ok {
-			return false
+	for dep := range known {
+		if _, ok := current[dep]; !ok {
+			x.forget(n, dep)
 		}
 	}
-	return true
+	x.reads[n] = current
 }
 
 // remove forgets a node.
 func (x *index[N]) remove(n N) {
-	for _, dep := range x.reads[n] {
-		readers := x.readers[dep]
-		delete(readers, n)
-		if len(readers) == 0 {
-			delete(x.readers, dep)
-		}
+	for dep := range x.reads[n] {
+		x.forget(n, dep)
 	}
 	delete(x.reads, n)
+}
+
+func (x *index[N]) remember(n N, dep catalog.Dep) {
+	readers := x.readers[dep]
+	if readers == nil {
+		readers = map[N]struct{}{}
+		x.readers[dep] = readers
+	}
+	readers[n] = struct{}{}
+}
+
+func (x *index[N]) forget(n N, dep catalog.Dep) {
+	readers := x.readers[dep]
+	delete(readers, n)
+	if len(readers) == 0 {
+		delete(x.readers, dep)
+	}
 }
 
 // touched are the nodes that read any of deps, each once, in no particular order.
