@@ -1,6 +1,7 @@
 package crd_test
 
 import (
+	"github.com/openservicemesh/osm-operator/internal/testing/envtest"
 	"io/fs"
 	"testing"
 
@@ -34,7 +35,7 @@ func TestDefinitionsServeWhatUsersHave(t *testing.T) {
 		"trafficsplits.split.smi-spec.io":           sets.New("v1alpha2", "v1alpha4"),
 	}
 	got := map[string]sets.Set[string]{}
-	for _, definition := range definitions(t, crd.Own, crd.SMI) {
+	for _, definition := range envtest.Definitions(t, crd.Own, crd.SMI) {
 		served := sets.New[string]()
 		for _, version := range definition.Spec.Versions {
 			if version.Served {
@@ -54,7 +55,7 @@ func TestDefinitionsServeWhatUsersHave(t *testing.T) {
 // TestVersionsOfTrafficSplitAgree makes sure that a write in one version never prunes a field of the other: nothing
 // converts between them.
 func TestVersionsOfTrafficSplitAgree(t *testing.T) {
-	for _, definition := range definitions(t, crd.SMI) {
+	for _, definition := range envtest.Definitions(t, crd.SMI) {
 		if definition.Name == "trafficsplits.split.smi-spec.io" {
 			if diff := cmp.Diff(definition.Spec.Versions[0].Schema, definition.Spec.Versions[1].Schema); diff != "" {
 				t.Errorf("the schemas differ:\n%s", diff)
@@ -66,7 +67,7 @@ func TestVersionsOfTrafficSplitAgree(t *testing.T) {
 }
 
 func TestSMIDefinitionsCarryTheLabel(t *testing.T) {
-	for _, definition := range definitions(t, crd.SMI) {
+	for _, definition := range envtest.Definitions(t, crd.SMI) {
 		if got := definition.Labels["app.kubernetes.io/name"]; got != "openservicemesh.io" {
 			t.Errorf("the label app.kubernetes.io/name of %s is %q, want openservicemesh.io", definition.Name, got)
 		}

@@ -3,29 +3,27 @@ package crd_test
 import (
 	"context"
 	"io/fs"
-	"os"
 	"testing"
 	"time"
 
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/config/admission"
 	"github.com/openservicemesh/osm-operator/config/crd"
+	"github.com/openservicemesh/osm-operator/internal/testing/envtest"
 )
 
 // TestValidation checks every rule of the definitions and of the admission policies on a real API server: what it
 // accepts, and the sentence with which it refuses.
 func TestValidation(t *testing.T) {
-	server := startServer(t)
+	server := envtest.Start(t)
 	c := newClient(t, server)
 	stored := storeOldTrafficSplits(t, server, c)
-	install(t, server, definitions(t, crd.Own, crd.SMI))
+	envtest.Install(t, server, envtest.Definitions(t, crd.Own, crd.SMI)...)
 	c = newClient(t, server)
 	for _, ns := range namespaces() {
 		create(t, c, ns)
@@ -39,25 +37,6 @@ func TestValidation(t *testing.T) {
 	t.Run("Install", func(t *testing.T) { testInstall(t, c) })
 }
 
-// startServer starts an API server that stops with the test.
-func startServer(t *testing.T) *rest.Config {
-	t.Helper()
-	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		t.Fatal("this test needs an API server: run `make test-envtest`, or set KUBEBUILDER_ASSETS to what `go run -C hack ./cluster assets` prints")
-	}
-	environment := &envtest.Environment{ControlPlaneStopTimeout: 20 * time.Second}
-	config, err := environment.Start()
-	if err != nil {
-		t.Fatalf("the API server does not start: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := environment.Stop(); err != nil {
-			t.Errorf("the API server does not stop: %v", err)
-		}
-	})
-	return config
-}
-
 // newClient returns a client that knows the kinds which are installed now, and fails on unknown fields.
 func newClient(t *testing.T, config *rest.Config) client.Client {
 	t.Helper()
@@ -66,22 +45,6 @@ func newClient(t *testing.T, config *rest.Config) client.Client {
 		t.Fatal(err)
 	}
 	return client.WithFieldValidation(c, "Strict")
-}
-
-// definitions reads all definitions from file systems.
-func definitions(t *testing.T, systems ...fs.FS) []*apiextensionsv1.CustomResourceDefinition {
-	t.Helper()
-	var all []*apiextensionsv1.CustomResourceDefinition
-	for _, files := range systems {
-		for _, content := range contents(t, files) {
-			definition := &apiextensionsv1.CustomResourceDefinition{}
-			if err := yaml.UnmarshalStrict(content, definition); err != nil {
-				t.Fatal(err)
-			}
-			all = append(all, definition)
-		}
-	}
-	return all
 }
 
 // contents returns the content of every file, in the order of their names.
@@ -100,13 +63,6 @@ func contents(t *testing.T, files fs.FS) [][]byte {
 		t.Fatal(err)
 	}
 	return all
-}
-
-func install(t *testing.T, config *rest.Config, definitions []*apiextensionsv1.CustomResourceDefinition) {
-	t.Helper()
-	if _, err := envtest.InstallCRDs(config, envtest.CRDInstallOptions{CRDs: definitions}); err != nil {
-		t.Fatalf("the API server refuses a definition: %v", err)
-	}
 }
 
 // installPolicies installs the admission policies and waits until they act, which the given object must show: it is

@@ -1,6 +1,7 @@
 package crd_test
 
 import (
+	"github.com/openservicemesh/osm-operator/internal/testing/envtest"
 	"testing"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -51,7 +52,7 @@ func storeOldTrafficSplits(t *testing.T, server *rest.Config, c client.Client) [
 	if err := yaml.UnmarshalStrict([]byte(oldTrafficSplit), old); err != nil {
 		t.Fatal(err)
 	}
-	install(t, server, []*apiextensionsv1.CustomResourceDefinition{old})
+	envtest.Install(t, server, old)
 	const head = "apiVersion: split.smi-spec.io/v1alpha2\nkind: TrafficSplit\n"
 	objects := []*unstructured.Unstructured{
 		parse(t, head+"metadata: {name: good, namespace: default}\nspec: {service: root, backends: [{service: a, weight: 30}, {service: b, weight: 70}]}"),

@@ -2,7 +2,6 @@ package servertest
 
 import (
 	"context"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -13,9 +12,9 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/openservicemesh/osm-operator/internal/identity/token"
+	"github.com/openservicemesh/osm-operator/internal/testing/envtest"
 )
 
 const audience = "osm.osm-system.osm"
@@ -30,21 +29,10 @@ type server struct {
 
 func start(t *testing.T) *server {
 	t.Helper()
-	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		t.Fatal("this test needs an API server: set KUBEBUILDER_ASSETS to the folder that `go run -C hack ./cluster assets` prints")
-	}
-	environment := &envtest.Environment{}
-	config, err := environment.Start()
-	if err != nil {
-		t.Fatalf("the API server does not start: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := environment.Stop(); err != nil {
-			t.Errorf("the API server does not stop: %v", err)
-		}
-	})
+	config := envtest.Start(t)
 	s := &server{config: config, client: kubernetes.NewForConfigOrDie(config)}
 	ctx := context.Background()
+	var err error
 	s.account, err = s.client.CoreV1().ServiceAccounts("default").Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "bookstore"}}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,65 @@
+package envtest
+
+import (
+	"io/fs"
+	"os"
+	"testing"
+	"time"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/yaml"
+)
+
+// Start starts an API server and its etcd; they stop with the test. No controller runs beside it: nothing collects
+// garbage, and nothing makes a Deployment ready.
+func Start(t *testing.T) *rest.Config {
+	t.Helper()
+	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
+		t.Fatal("this test needs an API server: run `make test-envtest`, or set KUBEBUILDER_ASSETS to what `go run -C hack ./cluster assets` prints")
+	}
+	environment := &envtest.Environment{ControlPlaneStopTimeout: 20 * time.Second}
+	config, err := environment.Start()
+	if err != nil {
+		t.Fatalf("the API server does not start: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := environment.Stop(); err != nil {
+			t.Errorf("the API server does not stop: %v", err)
+		}
+	})
+	return config
+}
+
+// Install defines kinds and waits until the API server serves them.
+func Install(t *testing.T, config *rest.Config, definitions ...*apiextensionsv1.CustomResourceDefinition) {
+	t.Helper()
+	if _, err := envtest.InstallCRDs(config, envtest.CRDInstallOptions{CRDs: definitions}); err != nil {
+		t.Fatalf("the API server refuses a definition: %v", err)
+	}
+}
+
+// Definitions reads all definitions from file systems, such as config/crd's.
+func Definitions(t *testing.T, systems ...fs.FS) []*apiextensionsv1.CustomResourceDefinition {
+	t.Helper()
+	var all []*apiextensionsv1.CustomResourceDefinition
+	for _, files := range systems {
+		err := fs.WalkDir(files, ".", func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			content, err := fs.ReadFile(files, path)
+			if err != nil {
+				return err
+			}
+			definition := &apiextensionsv1.CustomResourceDefinition{}
+			all = append(all, definition)
+			return yaml.UnmarshalStrict(content, definition)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
