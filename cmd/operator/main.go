@@ -35,7 +35,7 @@ func main() {
 	ctrl.SetLogger(logger.Logger)
 	klog.SetLogger(logger.Logger)
 	options.Logger = logger.Logger
-	options.Version, options.Images, options.Now = version.Version, images(), time.Now
+	options.Now = time.Now
 	options.Metrics = metricsserver.Options{
 		BindAddress: metrics, SecureServing: true, FilterProvider: filters.WithAuthenticationAndAuthorization,
 	}
@@ -47,6 +47,11 @@ func main() {
 
 // run runs the operator until it is told to stop.
 func run(options operator.Options) error {
+	catalogue, err := operand.NewCatalogue(version.Version, images())
+	if err != nil {
+		return err
+	}
+	options.Catalogue = catalogue
 	cfg, err := ctrl.GetConfig()
 	if err != nil {
 		return fmt.Errorf("no cluster to work in: run the operator in a pod, or set KUBECONFIG: %w", err)
@@ -55,7 +60,7 @@ func run(options operator.Options) error {
 	if err != nil {
 		return err
 	}
-	options.Logger.Info("starting", "version", options.Version, "images", options.Images)
+	options.Logger.Info("starting", "version", catalogue.Current(), "installs", catalogue.Known(), "images", images())
 	return mgr.Start(ctrl.SetupSignalHandler())
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -31,6 +33,8 @@ import (
 const (
 	// operatorVersion is the version that the operator under test says it is.
 	operatorVersion = "v0.1.0"
+	// olderVersion is another version that it can install.
+	olderVersion = "v0.0.9"
 	// patience is how long something may take that should take milliseconds.
 	patience = 20 * time.Second
 )
@@ -98,10 +102,13 @@ func startOperator(ctx context.Context, running *sync.WaitGroup, environment *en
 		return err
 	}
 	counted.Wrap(func(next http.RoundTripper) http.RoundTripper { return &counting{next: next, counter: cluster.writes} })
+	catalogue, err := twoVersions()
+	if err != nil {
+		return err
+	}
 	mgr, err := operator.NewManager(counted, operator.Options{
-		Version: operatorVersion, Namespace: "osm-operator-system", Now: time.Now, Logger: logger, ProbeAddress: "0",
+		Catalogue: catalogue, Namespace: "osm-operator-system", Now: time.Now, Logger: logger, ProbeAddress: "0",
 		Metrics: metricsserver.Options{BindAddress: "0"}, SeveralInOneProcess: true,
-		Images: operand.Images{Controller: "example/controller:1", Injector: "example/injector:1", Init: "example/init:1", Sidecar: "example/envoy:1"},
 	})
 	if err != nil {
 		return err
@@ -111,6 +118,27 @@ func startOperator(ctx context.Context, running *sync.WaitGroup, environment *en
 	running.Go(func() { _ = mgr.Start(ctx) })
 	running.Go(func() { cluster.kubelet.run(ctx) })
 	return cluster.linter.start(ctx, running, watching)
+}
+
+// twoVersions are the manifests of this source under two versions, so that a mesh can go from one to the other.
+func twoVersions() (*operand.Catalogue, error) {
+	current := os.DirFS(filepath.Join("..", "..", "internal", "operand", "manifests", "current"))
+	files := fstest.MapFS{}
+	entries, err := fs.ReadDir(current, ".")
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range entries {
+		content, err := fs.ReadFile(current, entry.Name())
+		if err != nil {
+			return nil, err
+		}
+		files["current/"+entry.Name()] = &fstest.MapFile{Data: content}
+		files[olderVersion+"/"+entry.Name()] = &fstest.MapFile{Data: content}
+	}
+	return operand.OpenCatalogue(files, operatorVersion, operand.Images{
+		Controller: "example/controller:1", Injector: "example/injector:1", Init: "example/init:1", Sidecar: "example/envoy:1",
+	})
 }
 
 // asOperator makes a user with exactly the permissions that the operator is installed with, so that every test proves them, too.

@@ -28,10 +28,8 @@ import (
 
 // Options are what the operator is started with.
 type Options struct {
-	// Version is the operator's own version, the default version of a mesh.
-	Version string
-	// Images are the images of that version.
-	Images operand.Images
+	// Catalogue holds the versions that can be installed.
+	Catalogue *operand.Catalogue
 	// Namespace is where the operator runs.
 	Namespace string
 	// LeaderElection lets one of several replicas act.
@@ -85,10 +83,6 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 
 // addReconcilers adds both reconcilers.
 func addReconcilers(mgr ctrl.Manager, o Options) error {
-	catalogue, err := operand.NewCatalogue(o.Version, o.Images)
-	if err != nil {
-		return err
-	}
 	store, err := secrets.New(mgr)
 	if err != nil {
 		return err
@@ -101,13 +95,13 @@ func addReconcilers(mgr ctrl.Manager, o Options) error {
 	applier := apply.New(mgr.GetClient(), recorder)
 	meshes := &mesh.Reconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Secrets: store, Applier: applier, Recorder: recorder,
-		Catalogue: catalogue, OperatorNamespace: o.Namespace, Kubernetes: server, Now: o.Now,
+		Catalogue: o.Catalogue, OperatorNamespace: o.Namespace, Kubernetes: server, Now: o.Now,
 	}
 	if err := meshes.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("Meshes cannot be watched: %w", err)
 	}
 	revisions := &revision.Reconciler{
-		Client: mgr.GetClient(), Applier: applier, Catalogue: catalogue, OperatorNamespace: o.Namespace, Now: o.Now,
+		Client: mgr.GetClient(), Applier: applier, Catalogue: o.Catalogue, OperatorNamespace: o.Namespace, Now: o.Now,
 	}
 	if err := revisions.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("MeshRevisions cannot be watched: %w", err)

@@ -83,6 +83,25 @@ func TestUsersKeepFieldsThatTheMeshDoesNotDeclare(t *testing.T) {
 	}
 }
 
+// A MeshConfig that somebody deleted comes back with the presets, and with what the Mesh declares.
+func TestDeletedMeshConfigComesBack(t *testing.T) {
+	const name = "regrown"
+	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) { spec.Traffic = &v1alpha1.TrafficSpec{Permissive: ptr.To(true)} })
+	live := meshConfig(name)
+	get(t, live)
+	was := live.UID
+	if err := cluster.client.Delete(t.Context(), live); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, live, func(m *configv1alpha2.MeshConfig) error {
+		if m.UID == was || !m.Spec.Traffic.EnablePermissiveTrafficPolicyMode || m.Spec.Certificate.ServiceCertValidityDuration != "24h" {
+			return fmt.Errorf("the MeshConfig is not complete: %+v", m.Spec)
+		}
+		return nil
+	})
+	waitReady(t, mesh)
+}
+
 func wantEgress(m *configv1alpha2.MeshConfig, want bool) error {
 	if m.Spec.Traffic.EnableEgress != want {
 		return fmt.Errorf("enableEgress is %v", m.Spec.Traffic.EnableEgress)

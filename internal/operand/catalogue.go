@@ -33,11 +33,11 @@ func NewCatalogue(current string, images Images) (*Catalogue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the embedded manifests cannot be opened: %w", err)
 	}
-	return openCatalogue(files, current, images)
+	return OpenCatalogue(files, current, images)
 }
 
-// openCatalogue lists the versions in files.
-func openCatalogue(files fs.FS, current string, images Images) (*Catalogue, error) {
+// OpenCatalogue is NewCatalogue with manifests from elsewhere: a folder for each version, and the folder "current".
+func OpenCatalogue(files fs.FS, current string, images Images) (*Catalogue, error) {
 	folders, err := fs.ReadDir(files, ".")
 	if err != nil {
 		return nil, fmt.Errorf("the versions of the control plane cannot be listed: %w", err)

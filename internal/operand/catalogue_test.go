@@ -31,7 +31,7 @@ func withFrozen(t *testing.T, versions ...string) fs.FS {
 }
 
 func TestKnownVersions(t *testing.T) {
-	catalogue, err := openCatalogue(withFrozen(t, "v0.10.0", "v0.9.0", "v0.11.0-rc.1"), "v0.11.0", testImages())
+	catalogue, err := OpenCatalogue(withFrozen(t, "v0.10.0", "v0.9.0", "v0.11.0-rc.1"), "v0.11.0", testImages())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestKnownVersions(t *testing.T) {
 }
 
 func TestDevelopmentVersionComesLast(t *testing.T) {
-	catalogue, err := openCatalogue(withFrozen(t, "v0.9.0"), "dev", testImages())
+	catalogue, err := OpenCatalogue(withFrozen(t, "v0.9.0"), "dev", testImages())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestDevelopmentVersionComesLast(t *testing.T) {
 }
 
 func TestUnknownVersionListsTheKnownOnes(t *testing.T) {
-	catalogue, err := openCatalogue(withFrozen(t, "v0.9.0"), "v0.10.0", testImages())
+	catalogue, err := OpenCatalogue(withFrozen(t, "v0.9.0"), "v0.10.0", testImages())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestUnknownVersionListsTheKnownOnes(t *testing.T) {
 
 // A frozen version keeps its own images; the images of the operator are for the current version.
 func TestImagesBelongToTheirVersion(t *testing.T) {
-	catalogue, err := openCatalogue(withFrozen(t, "v0.9.0"), "v0.10.0", testImages())
+	catalogue, err := OpenCatalogue(withFrozen(t, "v0.9.0"), "v0.10.0", testImages())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestImagesBelongToTheirVersion(t *testing.T) {
 }
 
 func TestOwnFrozenCopyIsNotUsed(t *testing.T) {
-	catalogue, err := openCatalogue(withFrozen(t, "v0.10.0"), "v0.10.0", testImages())
+	catalogue, err := OpenCatalogue(withFrozen(t, "v0.10.0"), "v0.10.0", testImages())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func TestOwnFrozenCopyIsNotUsed(t *testing.T) {
 }
 
 func TestGrantedListsRolesOfEveryVersion(t *testing.T) {
-	catalogue, err := openCatalogue(withFrozen(t, "v0.9.0"), "v0.10.0", testImages())
+	catalogue, err := OpenCatalogue(withFrozen(t, "v0.9.0"), "v0.10.0", testImages())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestGrantedListsRolesOfEveryVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	alone, err := openCatalogue(withFrozen(t), "v0.10.0", testImages())
+	alone, err := OpenCatalogue(withFrozen(t), "v0.10.0", testImages())
 	if err != nil {
 		t.Fatal(err)
 	}

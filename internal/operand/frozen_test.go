@@ -22,7 +22,7 @@ func TestFrozenVersionRendersTheSame(t *testing.T) {
 	for name, content := range files {
 		system["v0.1.0/"+name] = &fstest.MapFile{Data: content}
 	}
-	catalogue, err := openCatalogue(system, "v0.2.0", testImages())
+	catalogue, err := OpenCatalogue(system, "v0.2.0", testImages())
 	if err != nil {
 		t.Fatal(err)
 	}

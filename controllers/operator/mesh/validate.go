@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
@@ -20,6 +21,9 @@ import (
 
 // oldestKubernetes is the first version that runs sidecars as init containers that stay.
 const oldestKubernetes = "1.29.0"
+
+// pollForeign is how often a mesh looks again whether an OSM that stands in its way is gone.
+const pollForeign = 30 * time.Second
 
 // validate finds what must be changed by somebody before the mesh can be installed.
 func (r *Reconciler) validate(ctx context.Context, s *scope) error {
@@ -104,6 +108,8 @@ func (r *Reconciler) checkForeign(ctx context.Context, s *scope) error {
 			return fmt.Errorf("it cannot be found out whether an OSM is installed already: %w", err)
 		}
 		if object.GetLabels()[names.MeshLabel] != s.mesh.Name {
+			// What is not the operator's is not watched, so nothing tells when it goes.
+			s.lookAgain(pollForeign)
 			return &stalled{v1alpha1.ReasonNamespaceClaimed, fmt.Sprintf(
 				"%s exists and was not made for this Mesh: remove that OSM first, or choose another name and spec.namespace", strings.TrimPrefix(key.String(), "/"))}
 		}

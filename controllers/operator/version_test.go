@@ -1,0 +1,53 @@
+package operator_test
+
+import (
+	"fmt"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// The revision of a new version takes over the objects before the old one goes: nothing of the control plane is deleted in between.
+func TestNewVersionTakesOverBeforeTheOldOneGoes(t *testing.T) {
+	const name = "moving"
+	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) { spec.Version = ptr.To(olderVersion) })
+	old := &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "moving-v0-0-9"}}
+	get(t, old)
+	account := &corev1.ServiceAccount{ObjectMeta: inHome(name, names.Injector)}
+	get(t, account)
+	was := account.UID
+
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
+	waitGone(t, old)
+	waitReady(t, mesh)
+	next := &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "moving-v0-1-0"}}
+	get(t, next)
+	for _, component := range []string{names.Controller, names.Injector} {
+		deployment := &appsv1.Deployment{ObjectMeta: inHome(name, component)}
+		get(t, deployment)
+		if !metav1.IsControlledBy(deployment, next) || len(deployment.OwnerReferences) != 1 {
+			t.Errorf("%s is owned by %v, want the new revision alone: it would go with the old one", component, deployment.OwnerReferences)
+		}
+		if version := deployment.Labels[names.VersionLabel]; version != operatorVersion {
+			t.Errorf("%s says it is version %s", component, version)
+		}
+	}
+	get(t, account)
+	if account.UID != was || !metav1.IsControlledBy(account, next) {
+		t.Errorf("the account was made anew or is not owned by the new revision: %+v", account.ObjectMeta)
+	}
+	eventually(t, func() error {
+		get(t, mesh)
+		if len(mesh.Status.Revisions) != 1 || mesh.Status.Revisions[0].Version != operatorVersion {
+			return fmt.Errorf("revisions = %+v", mesh.Status.Revisions)
+		}
+		return nil
+	})
+	waitEvent(t, olderVersion, "Replaced", "version v0.1.0 has replaced")
+}
