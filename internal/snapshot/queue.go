@@ -64,6 +64,16 @@ func (q *queue) take() batch {
 	return taken
 }
 
+// takeChanges takes the changes alone.
+func (q *queue) takeChanges() []catalog.Change {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	taken := q.pending.changes
+	q.pending.changes = nil
+	clear(q.latest)
+	return taken
+}
+
 // close refuses further commands and returns what is left.
 func (q *queue) close() batch {
 	q.mu.Lock()

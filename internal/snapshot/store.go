@@ -116,13 +116,19 @@ func (s *Store) Run(ctx context.Context) error {
 	}
 }
 
-// work applies one batch.
+// work applies one batch. Changes that come meanwhile do not wait for the rest of it: a thousand sidecars that connect at once
+// must not keep those that are connected from hearing of an endpoint.
 func (s *Store) work(b batch) {
-	if len(b.changes) > 0 {
-		s.update(s.catalog.Apply(b.changes))
-	}
+	s.change(b.changes)
 	for _, command := range b.commands {
 		command()
+		s.change(s.queue.takeChanges())
+	}
+}
+
+func (s *Store) change(list []catalog.Change) {
+	if len(list) > 0 {
+		s.update(s.catalog.Apply(list))
 	}
 }
 

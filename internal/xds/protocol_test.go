@@ -1,0 +1,213 @@
+package xds
+
+import (
+	"context"
+	"crypto/tls"
+	"strings"
+	"testing"
+	"time"
+
+	core "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	loadstats "github.com/envoyproxy/go-control-plane/envoy/service/load_stats/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
+)
+
+// dial is a bare connection with a token, for what no Envoy says.
+func (c *control) dial(t testing.TB, token string) (*grpc.ClientConn, context.Context) {
+	t.Helper()
+	conn, err := grpc.NewClient("passthrough:///"+c.address, grpc.WithTransportCredentials(credentials.NewTLS(c.tls)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	t.Cleanup(cancel)
+	return conn, metadata.AppendToOutgoingContext(ctx, "authorization", token)
+}
+
+// metric is the value of a counter, summed over its labels.
+func (c *control) metric(t testing.TB, name string) float64 {
+	t.Helper()
+	families, err := c.metrics.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := 0.0
+	for _, family := range families {
+		if family.GetName() == name {
+			for _, m := range family.GetMetric() {
+				sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			}
+		}
+	}
+	return sum
+}
+
+func TestThreat53OverTheWire(t *testing.T) {
+	m := newMesh()
+	c := start(t, m.entries()...)
+	c.store.MarkSynced()
+	cases := map[string]struct {
+		request *discovery.DeltaDiscoveryRequest
+		code    codes.Code
+	}{
+		"unknown type": {&discovery.DeltaDiscoveryRequest{TypeUrl: "what"}, codes.InvalidArgument},
+		"huge nonce":   {&discovery.DeltaDiscoveryRequest{TypeUrl: fakexds.ClusterType, ResponseNonce: strings.Repeat("x", 1<<10)}, codes.InvalidArgument},
+		"oversized":    {&discovery.DeltaDiscoveryRequest{TypeUrl: strings.Repeat("x", maxRequest)}, codes.ResourceExhausted},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			conn, ctx := c.dial(t, c.tokenOf(m.client))
+			stream, err := discovery.NewAggregatedDiscoveryServiceClient(conn).DeltaAggregatedResources(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := stream.Send(tc.request); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := stream.Recv(); status.Code(err) != tc.code {
+				t.Errorf("got %v, want %s", err, tc.code)
+			}
+		})
+	}
+}
+
+// TestThreat2ClaimIsNotIdentity claims to be another workload: the claim changes nothing but a counter.
+func TestThreat2ClaimIsNotIdentity(t *testing.T) {
+	m := newMesh()
+	c := start(t, m.entries()...)
+	c.store.MarkSynced()
+	conn, ctx := c.dial(t, c.tokenOf(m.client))
+	stream, err := discovery.NewAggregatedDiscoveryServiceClient(conn).DeltaAggregatedResources(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = stream.Send(&discovery.DeltaDiscoveryRequest{
+		TypeUrl: fakexds.SecretType, ResourceNamesSubscribe: []string{"service-cert:a/client", "service-cert:a/server"},
+		Node: &core.Node{Id: "uuid.sidecar.server.a." + trustDomain, Cluster: "server"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sent, removed []string
+	for len(sent)+len(removed) < 2 {
+		response, err := stream.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, res := range response.GetResources() {
+			sent = append(sent, res.GetName())
+		}
+		removed = append(removed, response.GetRemovedResources()...)
+		if err := stream.Send(&discovery.DeltaDiscoveryRequest{TypeUrl: fakexds.SecretType, ResponseNonce: response.GetNonce()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(sent) != 1 || sent[0] != "service-cert:a/client" {
+		t.Errorf("sent %v", sent)
+	}
+	if got := c.metric(t, "osm_proxy_node_mismatch_count"); got != 1 {
+		t.Errorf("%v mismatches were counted", got)
+	}
+	if got := c.metric(t, "osm_proxy_foreign_secret_request_count"); got != 1 {
+		t.Errorf("%v requests for another workload's key were counted", got)
+	}
+}
+
+func TestClaimsAnother(t *testing.T) {
+	peer := peerOf(newMesh().client)
+	for id, want := range map[string]bool{
+		"":                                       false,
+		"u.sidecar.client.a.mesh.test":           false,
+		"u.sidecar.client.a":                     false,
+		"u.sidecar.server.a.mesh.test":           true,
+		"u.sidecar.client.ab.mesh.test":          true,
+		"u.sidecar.clients.a.mesh.test":          true,
+		"client.a.mesh.test":                     true,
+		"u.sidecar.x.sidecar.client.a.mesh.test": true,
+	} {
+		if got := claimsAnother(&core.Node{Id: id}, peer); got != want {
+			t.Errorf("%q: %v", id, got)
+		}
+	}
+}
+
+func TestLoadReportsAreQuiet(t *testing.T) {
+	m := newMesh()
+	c := start(t, m.entries()...)
+	conn, ctx := c.dial(t, c.tokenOf(m.client))
+	stream, err := loadstats.NewLoadReportingServiceClient(conn).StreamLoadStats(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Send(&loadstats.LoadStatsRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	response, err := stream.Recv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response.GetSendAllClusters() || len(response.GetClusters()) > 0 || response.GetLoadReportingInterval().AsDuration() < connectionAge {
+		t.Errorf("reports are asked for: %v", response)
+	}
+	conn, ctx = c.dial(t, "what")
+	if stream, err = loadstats.NewLoadReportingServiceClient(conn).StreamLoadStats(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Recv(); status.Code(err) != codes.Unauthenticated {
+		t.Errorf("a foreign token got %v", err)
+	}
+}
+
+func TestOlderDiscoveryIsNotServed(t *testing.T) {
+	c := start(t)
+	conn, ctx := c.dial(t, "what")
+	stream, err := discovery.NewAggregatedDiscoveryServiceClient(conn).StreamAggregatedResources(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Recv(); status.Code(err) != codes.Unimplemented || !strings.Contains(err.Error(), "DELTA_GRPC") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestOldTLSIsRefused(t *testing.T) {
+	c := start(t)
+	config := c.tls.Clone()
+	config.MinVersion, config.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
+	config.NextProtos = []string{"h2"}
+	conn, err := tls.Dial("tcp", c.address, config)
+	if err == nil {
+		_ = conn.Close()
+		t.Error("TLS 1.1 was accepted")
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	m := newMesh()
+	c := start(t, m.entries()...)
+	c.store.MarkSynced()
+	token := c.tokenOf(m.client)
+	envoy := fakexds.NewEnvoy()
+	p := c.connect(t, token, envoy)
+	p.waitFor(t, fakexds.RouteType, "rds-outbound.80|a/server")
+	if got := c.metric(t, "osm_proxy_connect_count"); got != 1 {
+		t.Errorf("%v sidecars are connected", got)
+	}
+	p.cancel()
+	_ = p.waitEnd(t)
+	c.connect(t, token, envoy)
+	waitUntil(t, func() bool { return c.metric(t, "osm_proxy_reconnect_count") == 1 })
+	for _, name := range []string{"osm_proxy_response_send_success_count", "osm_proxy_xds_request_count"} {
+		if c.metric(t, name) == 0 {
+			t.Errorf("%s stays at 0", name)
+		}
+	}
+}
