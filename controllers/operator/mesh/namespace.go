@@ -3,7 +3,6 @@ package mesh
 import (
 	"context"
 	"fmt"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -51,6 +50,3 @@ func (r *Reconciler) createNamespace(ctx context.Context, s *scope) error {
 func madeNamespace(s *scope, namespace *corev1.Namespace) bool {
 	return namespace.Labels[names.MeshLabel] == s.mesh.Name
 }
-
-// pollWhileRemoving is how often a removal looks again for what tells nothing of its end.
-const pollWhileRemoving = 5 * time.Second

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -38,8 +39,18 @@ func (r *Reconciler) remove(ctx context.Context, s *scope) (reconcile.Result, er
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	return reconcile.Result{RequeueAfter: pollWhileRemoving}, nil
+	if verdict.Reason == v1alpha1.ReasonDeleting {
+		return reconcile.Result{RequeueAfter: pollWhileRemoving}, nil
+	}
+	return reconcile.Result{RequeueAfter: pollForSidecars}, nil
 }
+
+const (
+	// pollWhileRemoving is how soon a removal goes on to its next step.
+	pollWhileRemoving = 500 * time.Millisecond
+	// pollForSidecars is how often a removal looks again for sidecars, which are not watched.
+	pollForSidecars = 5 * time.Second
+)
 
 // nothingLeft is the verdict when everything is removed.
 var nothingLeft = condition.Verdict{State: condition.Ready}
