@@ -51,7 +51,11 @@ func run(m *testing.M) int {
 		}
 		return 1
 	}
-	return m.Run()
+	code := m.Run()
+	if err := tearDownStage(context.WithoutCancel(ctx)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	return code
 }
 
 // setUp brings up what the tests need; each step can be done again without harm.

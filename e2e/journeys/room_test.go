@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -37,14 +38,25 @@ func cleanUp(t *testing.T, name string) {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		if t.Failed() {
-			t.Log(cluster.Describe(ctx, name))
-		}
+		describeFailure(t, name)
 		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
 		if err := client.IgnoreNotFound(cluster.Client.Delete(ctx, ns)); err != nil {
 			t.Log(err)
 		}
 	})
+}
+
+// described holds the namespaces whose state was told already: once is enough for all that failed in them.
+var described sync.Map
+
+// describeFailure tells what happened in a namespace if the test failed.
+func describeFailure(t *testing.T, namespace string) {
+	if !t.Failed() {
+		return
+	}
+	if _, told := described.LoadOrStore(namespace, true); !told {
+		t.Log(cluster.Describe(context.Background(), namespace))
+	}
 }
 
 // person is a test pod that calls others, or is called.

@@ -35,11 +35,7 @@ func theStage(t *testing.T) *stage {
 	t.Helper()
 	stageOnce.Do(func() { sharedStage, errStage = buildStage(context.Background()) })
 	must(t, errStage)
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Log(cluster.Describe(context.Background(), sharedStage.server.namespace))
-		}
-	})
+	t.Cleanup(func() { describeFailure(t, sharedStage.server.namespace) })
 	return sharedStage
 }
 
@@ -72,7 +68,8 @@ func stagePolicies(namespace string) string {
 	return routeGroup(namespace, "paths", "books=/books", "admin=/admin", "guests=/guests") +
 		routeGroup(namespace, "any", "all=.*") +
 		tcpRoute(namespace, "lines", lab.EchoPort, lab.GreetPort) +
-		grant{namespace: namespace, name: "friend", destination: "server", source: namespace + "/friend", rules: []string{"paths:books", "tcp:lines"}}.String() +
+		grant{namespace: namespace, name: "friend", destination: "server", source: namespace + "/friend", rules: []string{"paths:books"}}.String() +
+		grant{namespace: namespace, name: "friend-lines", destination: "server", source: namespace + "/friend", rules: []string{"tcp:lines"}}.String() +
 		grant{namespace: namespace, name: "boss", destination: "server", source: namespace + "/boss", rules: []string{"paths:admin"}}.String() +
 		grant{namespace: namespace, name: "neighbour", destination: "other", source: namespace + "/neighbour", rules: []string{"any"}}.String()
 }

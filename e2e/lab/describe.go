@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,6 +70,13 @@ func printable(err error) string {
 	return err.Error()
 }
 
+// withoutStart drops the lines about programs that start their parts, which say nothing about what went wrong.
+func withoutStart(logs string) string {
+	return strings.Join(slices.DeleteFunc(strings.Split(logs, "\n"), func(line string) bool {
+		return strings.Contains(line, `"msg":"Starting`)
+	}), "\n")
+}
+
 func indent(text string) string {
 	return "    " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n    ")
 }
@@ -117,8 +125,8 @@ func (c *Cluster) ControlPlaneLogs(ctx context.Context, namespace string) string
 			return err.Error()
 		}
 		for _, pod := range pods.Items {
-			logs, err := c.Logs(ctx, namespace, pod.Name, pod.Spec.Containers[0].Name, 25)
-			fmt.Fprintf(&b, "== log of %s/%s %s\n%s\n", namespace, pod.Name, printable(err), indent(logs))
+			logs, err := c.Logs(ctx, namespace, pod.Name, pod.Spec.Containers[0].Name, 60)
+			fmt.Fprintf(&b, "== log of %s/%s %s\n%s\n", namespace, pod.Name, printable(err), indent(withoutStart(logs)))
 		}
 		b.WriteString(c.troubles(ctx, namespace))
 	}

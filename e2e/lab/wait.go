@@ -2,12 +2,14 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	operatorv1alpha1 "github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -17,7 +19,7 @@ import (
 const pause = 200 * time.Millisecond
 
 // Until waits until look says that something is so. look also says what it saw, which the error repeats when the time is
-// over; an error of look is one more thing that was seen.
+// over; an error of look is one more thing that was seen, unless it is a HopelessError.
 func Until(ctx context.Context, limit time.Duration, what string, look func(context.Context) (done bool, saw string, err error)) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -26,6 +28,10 @@ func Until(ctx context.Context, limit time.Duration, what string, look func(cont
 		done, saw, err := look(ctx)
 		if err == nil && done {
 			return nil
+		}
+		var hopeless *HopelessError
+		if errors.As(err, &hopeless) {
+			return fmt.Errorf("%s: %w", what, err)
 		}
 		if err != nil && ctx.Err() == nil {
 			saw = err.Error()
@@ -40,6 +46,12 @@ func Until(ctx context.Context, limit time.Duration, what string, look func(cont
 		}
 	}
 }
+
+// HopelessError ends a wait: what it says will not get better.
+type HopelessError struct{ Reason string }
+
+// Error implements error.
+func (e *HopelessError) Error() string { return e.Reason }
 
 // MeshReady waits until a Mesh says that it is ready.
 func (c *Cluster) MeshReady(ctx context.Context, name string, limit time.Duration) error {
@@ -119,4 +131,13 @@ func describe(state corev1.ContainerState) string {
 	default:
 		return "running, not ready"
 	}
+}
+
+// Conditions puts conditions into words.
+func Conditions(conditions []metav1.Condition) string {
+	text := ""
+	for _, c := range conditions {
+		text += fmt.Sprintf("%s=%s %s: %s; ", c.Type, c.Status, c.Reason, c.Message)
+	}
+	return text
 }

@@ -118,13 +118,24 @@ func (c *Cluster) PodsReady(ctx context.Context, limit time.Duration, namespace 
 		}
 		for i := range pods.Items {
 			if pod := &pods.Items[i]; !IsReady(pod) && pod.Status.Phase != corev1.PodSucceeded {
-				return false, "pod " + pod.Name + " is not ready", nil
+				return false, "pod " + pod.Name + " is not ready", c.crashing(ctx, pod)
 			}
 		}
 		return len(pods.Items) > 0, "no pod", nil
 	})
 	if err != nil {
 		return fmt.Errorf("%w\n%s", err, c.troubles(ctx, namespace))
+	}
+	return nil
+}
+
+// crashing is the end of the log of a container that keeps failing, as an error, or nil.
+func (c *Cluster) crashing(ctx context.Context, pod *corev1.Pod) error {
+	for _, status := range append(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses...) {
+		if status.RestartCount > 1 && status.State.Waiting != nil {
+			logs, err := c.Logs(ctx, pod.Namespace, pod.Name, status.Name, 10)
+			return &HopelessError{fmt.Sprintf("container %s of pod %s keeps failing: %s %v", status.Name, pod.Name, logs, printable(err))}
+		}
 	}
 	return nil
 }
