@@ -51,7 +51,7 @@ func (c *Catalog) Apply(changes []Change) []Dep {
 
 func (c *Catalog) apply(change Change, touched touches) {
 	before, existed := c.entries[change.Ref]
-	if !existed && change.Entry == nil || existed && change.Entry != nil && reflect.DeepEqual(before, change.Entry) {
+	if !c.Differs(change) {
 		return
 	}
 	if existed {
@@ -65,6 +65,15 @@ func (c *Catalog) apply(change Change, touched touches) {
 	if existed != (change.Entry != nil) && change.Ref.Kind == KindService {
 		touched.add(DepServices, Name{})
 	}
+}
+
+// Differs says whether a change would change anything.
+func (c *Catalog) Differs(change Change) bool {
+	before, existed := c.entries[change.Ref]
+	if !existed || change.Entry == nil {
+		return existed != (change.Entry != nil)
+	}
+	return !reflect.DeepEqual(before, change.Entry)
 }
 
 // touches collects dependencies.

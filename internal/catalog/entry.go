@@ -55,6 +55,8 @@ type Entry interface {
 type Change struct {
 	Ref   Ref
 	Entry Entry
+	// Created is when the object was created; zero when that is not known. It only tells which of two policies is newer.
+	Created time.Time
 }
 
 // Set is the change that stores e.

@@ -23,10 +23,8 @@ func (c *Catalog) relink(entry Entry, delta int, touched touches) {
 		touched.add(DepEndpoints, e.Service)
 	case *TrafficTarget:
 		c.relinkTarget(e, delta, touched)
-	case *HTTPRouteGroup:
-		touched.add(DepHTTPRouteGroup, e.Name)
-	case *TCPRoute:
-		touched.add(DepTCPRoute, e.Name)
+	case *HTTPRouteGroup, *TCPRoute:
+		touchPolicy(e, touched)
 	case *TrafficSplit:
 		c.relinkSplit(e, delta, touched)
 	}
@@ -92,20 +90,18 @@ func (c *Catalog) countBacker(service Name, sa identity.ServiceAccount, delta in
 
 func (c *Catalog) relinkTarget(target *TrafficTarget, delta int, touched touches) {
 	update(c.targetsTo, target.Destination, target.Name, delta)
-	touched.account(DepTargetsTo, target.Destination)
 	for _, source := range target.Sources {
 		update(c.targetsFrom, source, target.Name, delta)
-		touched.account(DepTargetsFrom, source)
 	}
+	touchPolicy(target, touched)
 }
 
 func (c *Catalog) relinkSplit(split *TrafficSplit, delta int, touched touches) {
 	update(c.splitsOf, split.Root, split.Name, delta)
-	touched.add(DepSplit, split.Root)
 	for _, backend := range split.Backends {
 		update(c.splitsWith, backend.Service, split.Name, delta)
-		touched.add(DepSplitsWith, backend.Service)
 	}
+	touchPolicy(split, touched)
 }
 
 // selects says whether the pod is behind the Service. A Service without a selector selects nothing.

@@ -12,6 +12,8 @@ import (
 type View struct {
 	catalog *Catalog
 	deps    touches
+	// withheld are policies that this view does not show.
+	withheld map[Ref]struct{}
 }
 
 // View starts a fresh record of reads.
@@ -108,33 +110,39 @@ func (v *View) ServicesOf(sa identity.ServiceAccount) []Name {
 // TargetsTo are the TrafficTargets whose destination is the service account, sorted by name.
 func (v *View) TargetsTo(sa identity.ServiceAccount) []*TrafficTarget {
 	v.deps.add(DepTargetsTo, Name(sa))
-	return sorted[*TrafficTarget](v.catalog, KindTrafficTarget, v.catalog.targetsTo[sa])
+	return shown(v, sorted[*TrafficTarget](v.catalog, KindTrafficTarget, v.catalog.targetsTo[sa]))
 }
 
 // TargetsFrom are the TrafficTargets that have the service account among their sources, sorted by name.
 func (v *View) TargetsFrom(sa identity.ServiceAccount) []*TrafficTarget {
 	v.deps.add(DepTargetsFrom, Name(sa))
-	return sorted[*TrafficTarget](v.catalog, KindTrafficTarget, v.catalog.targetsFrom[sa])
+	return shown(v, sorted[*TrafficTarget](v.catalog, KindTrafficTarget, v.catalog.targetsFrom[sa]))
 }
 
 // HTTPRouteGroup is a route object, or nil.
 func (v *View) HTTPRouteGroup(name Name) *HTTPRouteGroup {
 	v.deps.add(DepHTTPRouteGroup, name)
-	group, _ := get[*HTTPRouteGroup](v.catalog, KindHTTPRouteGroup, name)
+	group, ok := get[*HTTPRouteGroup](v.catalog, KindHTTPRouteGroup, name)
+	if !ok || v.hides(group.Ref()) {
+		return nil
+	}
 	return group
 }
 
 // TCPRoute is a route object, or nil.
 func (v *View) TCPRoute(name Name) *TCPRoute {
 	v.deps.add(DepTCPRoute, name)
-	route, _ := get[*TCPRoute](v.catalog, KindTCPRoute, name)
+	route, ok := get[*TCPRoute](v.catalog, KindTCPRoute, name)
+	if !ok || v.hides(route.Ref()) {
+		return nil
+	}
 	return route
 }
 
 // Split is the TrafficSplit in force for a root Service: the oldest, by name among those of equal age. Nil without one.
 func (v *View) Split(root Name) *TrafficSplit {
 	v.deps.add(DepSplit, root)
-	splits := sorted[*TrafficSplit](v.catalog, KindTrafficSplit, v.catalog.splitsOf[root])
+	splits := shown(v, sorted[*TrafficSplit](v.catalog, KindTrafficSplit, v.catalog.splitsOf[root]))
 	if len(splits) == 0 {
 		return nil
 	}
@@ -145,7 +153,7 @@ func (v *View) Split(root Name) *TrafficSplit {
 func (v *View) RootsOf(backend Name) []Name {
 	v.deps.add(DepSplitsWith, backend)
 	var roots []Name
-	for _, split := range sorted[*TrafficSplit](v.catalog, KindTrafficSplit, v.catalog.splitsWith[backend]) {
+	for _, split := range shown(v, sorted[*TrafficSplit](v.catalog, KindTrafficSplit, v.catalog.splitsWith[backend])) {
 		roots = append(roots, split.Root)
 	}
 	slices.SortFunc(roots, Name.Compare)
