@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
@@ -19,7 +20,6 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/operator/secrets"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/names"
-	"time"
 )
 
 func TestMeshIsInstalled(t *testing.T) {
@@ -106,8 +106,10 @@ func TestReplicasAndKeysReachTheDeployment(t *testing.T) {
 	controller := &appsv1.Deployment{ObjectMeta: inHome(name, names.Controller)}
 	get(t, controller)
 	arguments := controller.Spec.Template.Spec.Containers[0].Args
-	for _, want := range []string{"--mesh-name=shape", "--osm-namespace=shape-system", "--trust-domain=shape.example", "--revision=shape-v0-1-0",
-		"--log-level=debug", "--cert-key-algorithm=RSA", "--cert-key-size=2048"} {
+	for _, want := range []string{
+		"--mesh-name=shape", "--osm-namespace=shape-system", "--trust-domain=shape.example", "--revision=shape-v0-1-0",
+		"--log-level=debug", "--cert-key-algorithm=RSA", "--cert-key-size=2048",
+	} {
 		if !slices.Contains(arguments, want) {
 			t.Errorf("the controller is not started with %s but with %v", want, arguments)
 		}

@@ -98,13 +98,13 @@ func addReconcilers(mgr ctrl.Manager, o Options) error {
 		Catalogue: o.Catalogue, OperatorNamespace: o.Namespace, Kubernetes: server, Now: o.Now,
 	}
 	if err := meshes.SetupWithManager(mgr); err != nil {
-		return fmt.Errorf("Meshes cannot be watched: %w", err)
+		return fmt.Errorf("the Meshes cannot be watched: %w", err)
 	}
 	revisions := &revision.Reconciler{
 		Client: mgr.GetClient(), Applier: applier, Catalogue: o.Catalogue, OperatorNamespace: o.Namespace, Now: o.Now,
 	}
 	if err := revisions.SetupWithManager(mgr); err != nil {
-		return fmt.Errorf("MeshRevisions cannot be watched: %w", err)
+		return fmt.Errorf("the MeshRevisions cannot be watched: %w", err)
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ var commit = regexp.MustCompile(`^[0-9a-f]{40}$`)
 func Freeze(images Images, madeFrom string) (map[string][]byte, error) {
 	for _, reference := range []string{images.Controller, images.Injector, images.Init, images.Sidecar} {
 		if !digest.MatchString(reference) {
-			return nil, fmt.Errorf("the image %q has no digest: a version is written down with images that cannot change, such as name:tag@sha256:...", reference)
+			return nil, fmt.Errorf("the image %q has no digest: a version is written down with images that cannot change, such as name:tag@sha256:<hash>", reference)
 		}
 	}
 	if !commit.MatchString(madeFrom) {

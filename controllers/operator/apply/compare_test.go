@@ -24,23 +24,28 @@ func TestDifferences(t *testing.T) {
 		},
 		"a changed named item": {
 			"spec: {containers: [{name: a, image: i}]}",
-			"spec: {containers: [{name: a, image: other}]}", []string{"spec.containers[a].image"},
+			"spec: {containers: [{name: a, image: other}]}",
+			[]string{"spec.containers[a].image"},
 		},
 		"a missing named item": {
 			"spec: {ports: [{name: a, port: 1}, {name: b, port: 2}]}",
-			"spec: {ports: [{name: a, port: 1}]}", []string{"spec.ports[b].name", "spec.ports[b].port"},
+			"spec: {ports: [{name: a, port: 1}]}",
+			[]string{"spec.ports[b].name", "spec.ports[b].port"},
 		},
 		"an added rule": {
 			"rules: [{verbs: [get]}]",
-			"rules: [{verbs: [get]}, {verbs: ['*']}]", []string{"rules"},
+			"rules: [{verbs: [get]}, {verbs: ['*']}]",
+			[]string{"rules"},
 		},
 		"a widened rule": {
 			"rules: [{verbs: [get]}]",
-			"rules: [{verbs: [get, delete]}]", []string{"rules[0].verbs"},
+			"rules: [{verbs: [get, delete]}]",
+			[]string{"rules[0].verbs"},
 		},
 		"an added subject": {
 			"subjects: [{kind: ServiceAccount, name: a}]",
-			"subjects: [{kind: ServiceAccount, name: a}, {kind: User, name: eve}]", []string{"subjects"},
+			"subjects: [{kind: ServiceAccount, name: a}, {kind: User, name: eve}]",
+			[]string{"subjects"},
 		},
 		"another kind of value": {"spec: {a: {b: 1}}", "spec: {a: text}", []string{"spec.a"}},
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -52,7 +53,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return r.remove(ctx, s)
 	}
 	if err := r.hold(ctx, mesh); err != nil {
-		return reconcile.Result{}, err
+		return stale(err)
 	}
 	err := r.run(ctx, s)
 	if seen := r.observe(ctx, s); err == nil {
@@ -75,6 +76,17 @@ func (r *Reconciler) hold(ctx context.Context, mesh *v1alpha1.Mesh) error {
 	}
 	return r.Client.Patch(ctx, mesh, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}), client.FieldOwner(apply.FieldManager))
 }
+
+// stale asks for another try, without the noise of an error, when the cache was only behind the API server.
+func stale(err error) (reconcile.Result, error) {
+	if apierrors.IsConflict(err) {
+		return reconcile.Result{RequeueAfter: retryStale}, nil
+	}
+	return reconcile.Result{}, err
+}
+
+// retryStale is longer than an event takes to arrive.
+const retryStale = 200 * time.Millisecond
 
 // phase is one step of the script.
 type phase struct {

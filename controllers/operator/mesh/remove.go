@@ -28,7 +28,7 @@ func (r *Reconciler) remove(ctx context.Context, s *scope) (reconcile.Result, er
 	if err != nil {
 		verdict = condition.Verdict{State: condition.Failing, Reason: v1alpha1.ReasonDeleteFailed, Message: err.Error()}
 	} else if verdict == nothingLeft {
-		return reconcile.Result{}, r.release(ctx, s.mesh)
+		return stale(r.release(ctx, s.mesh))
 	}
 	s.mesh.Status.ObservedGeneration = s.mesh.Generation
 	s.mesh.Status.Conditions = keepSummary(s.mesh.Status.Conditions)

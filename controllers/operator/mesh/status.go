@@ -26,7 +26,7 @@ func (r *Reconciler) observe(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	status.Namespaces = int32(len(members)) //nolint:gosec // a cluster has fewer namespaces than 2^31
+	status.Namespaces = int32(len(members))
 	if s.current, err = r.liveRevision(ctx, s); err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func freeze(version, commit, list, out string) (string, error) {
 		return "", err
 	}
 	folder := filepath.Join(out, version)
-	err = os.Mkdir(folder, 0o755) //nolint:gosec // sources are for everyone to read
+	err = os.Mkdir(folder, 0o755)
 	if errors.Is(err, os.ErrExist) {
 		return "", fmt.Errorf("%s exists: a version that is written down never changes; raise the version in the file VERSION", folder)
 	}
@@ -58,7 +58,7 @@ func freeze(version, commit, list, out string) (string, error) {
 		return "", err
 	}
 	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(folder, name), content, 0o644); err != nil { //nolint:gosec // sources are for everyone to read
+		if err := os.WriteFile(filepath.Join(folder, name), content, 0o644); err != nil {
 			return "", err
 		}
 	}
@@ -67,7 +67,7 @@ func freeze(version, commit, list, out string) (string, error) {
 
 // readImages reads the references and digests of the images that belong to a version.
 func readImages(list string) (operand.Images, error) {
-	content, err := os.ReadFile(list) //nolint:gosec // the file is the caller's choice
+	content, err := os.ReadFile(list)
 	if err != nil {
 		return operand.Images{}, fmt.Errorf("the list of built images cannot be read, build the images first: %w", err)
 	}
