@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
@@ -98,15 +96,4 @@ func imagesOf(objects map[string][]*unstructured.Unstructured) Images {
 		}
 	}
 	return images
-}
-
-// splitFlag takes a flag such as --mesh-name=osm apart.
-func splitFlag(argument string) (name, value string) {
-	name, value, _ = strings.Cut(strings.TrimPrefix(argument, "--"), "=")
-	return name, value
-}
-
-// without returns objects that drop does not name.
-func without(objects []*unstructured.Unstructured, drop func(*unstructured.Unstructured) bool) []*unstructured.Unstructured {
-	return slices.DeleteFunc(objects, drop)
 }

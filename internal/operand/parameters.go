@@ -56,8 +56,11 @@ func (i Images) Missing() []string {
 func (p Parameters) check() error {
 	var problems []error
 	for _, required := range []struct{ name, value string }{
-		{"mesh name", p.Mesh}, {"namespace", p.Namespace}, {"operator namespace", p.OperatorNamespace},
-		{"revision", p.Revision}, {"trust domain", p.TrustDomain},
+		{"mesh name", p.Mesh},
+		{"namespace", p.Namespace},
+		{"operator namespace", p.OperatorNamespace},
+		{"revision", p.Revision},
+		{"trust domain", p.TrustDomain},
 	} {
 		if required.value == "" {
 			problems = append(problems, fmt.Errorf("the %s is empty", required.name))

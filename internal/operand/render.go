@@ -2,6 +2,7 @@ package operand
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -41,7 +42,7 @@ func (r *Release) ControlPlane(p Parameters) ([]*unstructured.Unstructured, erro
 		return objects, nil
 	}
 	// With one replica a budget would only keep its node from being drained.
-	return without(objects, func(o *unstructured.Unstructured) bool { return o.GetKind() == "PodDisruptionBudget" }), nil
+	return slices.DeleteFunc(objects, func(o *unstructured.Unstructured) bool { return o.GetKind() == "PodDisruptionBudget" }), nil
 }
 
 // Webhooks renders the webhook configurations of a mesh. The bundles are the PEM certificates by which the API server verifies

@@ -2,6 +2,7 @@ package operand
 
 import (
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -67,7 +68,7 @@ func fillDeployment(d *deployment, version string, p Parameters) error {
 func fillFlags(container *corev1ac.ContainerApplyConfiguration, p Parameters) {
 	values := flags(p)
 	for i, argument := range container.Args {
-		name, _ := splitFlag(argument)
+		name, _, _ := strings.Cut(strings.TrimPrefix(argument, "--"), "=")
 		if value := values[name]; value != "" {
 			container.Args[i] = "--" + name + "=" + value
 		}
