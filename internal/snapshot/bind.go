@@ -6,12 +6,13 @@ import (
 )
 
 // bind makes the stream of a live pod. An older stream of the pod ends: its sidecar has restarted or changed replicas.
-func (s *Store) bind(peer Peer, view *catalog.View, pod *catalog.Pod) *Stream {
+func (s *Store) bind(j *join, view *catalog.View, pod *catalog.Pod) *Stream {
+	peer := j.peer
 	if old := s.streams[peer.PodUID]; old != nil {
 		s.drop(old, ErrSuperseded)
 	}
 	n := s.scopeFor(scope.KeyFor(view, pod))
-	stream := newStream(s, peer, n)
+	stream := newStream(s, peer, j.abort, n)
 	n.streams[stream] = struct{}{}
 	s.streams[peer.PodUID] = stream
 	s.readsOfStreams.set(stream, view.Deps())

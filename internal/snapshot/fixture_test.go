@@ -117,7 +117,7 @@ func accountOf(pod *catalog.Pod) *catalog.ServiceAccount {
 
 // connect binds a pod's sidecar, or says why not.
 func (b *bench) connect(peer Peer) (*Stream, error) {
-	j := &join{peer: peer, result: make(chan joined, 1)}
+	j := &join{peer: peer, abort: func() {}, result: make(chan joined, 1)}
 	b.store.enter(j)
 	b.run()
 	select {

@@ -9,45 +9,36 @@ type node interface{ comparable }
 // index says which nodes of one kind read a dependency.
 type index[N node] struct {
 	readers map[catalog.Dep]map[N]struct{}
-	reads   map[N]map[catalog.Dep]struct{}
+	reads   map[N][]catalog.Dep
 }
 
 func newIndex[N node]() *index[N] {
-	return &index[N]{readers: map[catalog.Dep]map[N]struct{}{}, reads: map[N]map[catalog.Dep]struct{}{}}
+	return &index[N]{readers: map[catalog.Dep]map[N]struct{}{}, reads: map[N][]catalog.Dep{}}
 }
 
 // set replaces what a node has read. Deps has no element twice. Most of it is what the node has read before, so that is found
 // out first, without a look at the large map of all readers.
 func (x *index[N]) set(n N, deps []catalog.Dep) {
-	known := x.reads[n]
-	if known == nil {
-		known = make(map[catalog.Dep]struct{}, len(deps))
-		x.reads[n] = known
+	gone := make(map[catalog.Dep]struct{}, len(x.reads[n]))
+	for _, dep := range x.reads[n] {
+		gone[dep] = struct{}{}
 	}
 	for _, dep := range deps {
-		if _, ok := known[dep]; !ok {
-			known[dep] = struct{}{}
+		if _, known := gone[dep]; known {
+			delete(gone, dep)
+		} else {
 			x.remember(n, dep)
 		}
 	}
-	if len(known) == len(deps) {
-		return
+	for dep := range gone {
+		x.forget(n, dep)
 	}
-	current := make(map[catalog.Dep]struct{}, len(deps))
-	for _, dep := range deps {
-		current[dep] = struct{}{}
-	}
-	for dep := range known {
-		if _, ok := current[dep]; !ok {
-			x.forget(n, dep)
-		}
-	}
-	x.reads[n] = current
+	x.reads[n] = deps
 }
 
 // remove forgets a node.
 func (x *index[N]) remove(n N) {
-	for dep := range x.reads[n] {
+	for _, dep := range x.reads[n] {
 		x.forget(n, dep)
 	}
 	delete(x.reads, n)

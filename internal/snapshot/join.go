@@ -34,6 +34,8 @@ var (
 	ErrSuperseded = errors.New("the pod has opened a newer stream")
 	// ErrGone: the pod was deleted, has finished or has left the mesh.
 	ErrGone = errors.New("the pod is no longer in the mesh")
+	// ErrExpired: the token has expired.
+	ErrExpired = errors.New("the service account token has expired; connect again with a fresh one")
 	// ErrStuck: the sidecar has not read for a minute.
 	ErrStuck = errors.New("the sidecar does not read what it is sent")
 	// ErrStopped: the control plane is shutting down.
@@ -55,6 +57,7 @@ const syncPatience = 10 * time.Second
 // join is a sidecar that waits to be bound to its pod.
 type join struct {
 	peer   Peer
+	abort  func()
 	reason error
 	result chan joined
 }
@@ -65,9 +68,10 @@ type joined struct {
 }
 
 // Connect binds a sidecar to its live pod and returns its stream, which the caller serves and closes. It waits for a pod that
-// is not known yet, and for a Store that is not synced yet. Errors are those above, or ctx's.
-func (s *Store) Connect(ctx context.Context, peer Peer) (*Stream, error) {
-	j := &join{peer: peer, result: make(chan joined, 1)}
+// is not known yet, and for a Store that is not synced yet. Errors are those above, or ctx's. The Store calls abort, at most
+// once, to cut a connection whose other end does not read.
+func (s *Store) Connect(ctx context.Context, peer Peer, abort func()) (*Stream, error) {
+	j := &join{peer: peer, abort: abort, result: make(chan joined, 1)}
 	if !s.post(func() { s.enter(j) }) {
 		return nil, ErrStopped
 	}
@@ -134,7 +138,7 @@ func (s *Store) tryJoin(j *join) {
 		return
 	}
 	delete(s.joining, j)
-	j.result <- joined{stream: s.bind(j.peer, view, pod)}
+	j.result <- joined{stream: s.bind(j, view, pod)}
 }
 
 // livePod is the pod that a token belongs to. Every claim of the token must match what is live.

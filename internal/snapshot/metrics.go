@@ -13,6 +13,8 @@ type metrics struct {
 	requests         *prometheus.CounterVec
 	rejections       *prometheus.CounterVec
 	foreign          prometheus.Counter
+	quarantined      *prometheus.CounterVec
+	withheld         prometheus.Gauge
 	updateTime       *prometheus.HistogramVec
 }
 
@@ -31,6 +33,14 @@ func newMetrics(registerer prometheus.Registerer, connected *registry) *metrics 
 		requests:   byType("osm_proxy_xds_request_count", "Requests of sidecars."),
 		rejections: byType("osm_proxy_response_rejected_count", "Responses that sidecars rejected."),
 		foreign:    counter("osm_proxy_foreign_secret_request_count", "Names of other workloads' certificates that sidecars asked for."),
+		quarantined: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "osm_policy_rejected_count",
+			Help: "Policies that were withheld because a sidecar rejected what came of them.",
+		}, []string{"kind"}),
+		withheld: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "osm_policy_withheld_count",
+			Help: "Policies that are withheld now, counted once for each kind of sidecar that they are withheld from.",
+		}),
 		updateTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "osm_proxy_config_update_time",
 			Help:    "Seconds from a change to its acknowledgement or rejection by a sidecar.",
@@ -39,7 +49,8 @@ func newMetrics(registerer prometheus.Registerer, connected *registry) *metrics 
 	}
 	count := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "osm_proxy_connect_count", Help: "Connected sidecars."},
 		func() float64 { return float64(connected.count()) })
-	registerer.MustRegister(m.reconnects, m.full, m.success, m.failure, m.requests, m.rejections, m.foreign, m.updateTime, count)
+	registerer.MustRegister(m.reconnects, m.full, m.success, m.failure, m.requests, m.rejections, m.foreign, m.quarantined, m.withheld,
+		m.updateTime, count)
 	return m
 }
 

@@ -63,7 +63,7 @@ func (q *sequencer) respond(t Type, o offer, now time.Time) *Response {
 	r := &Response{Type: t}
 	size, heldAdds, heldRemoves := 0, false, false
 	for _, name := range sortedNames(st.dirty) {
-		if size >= maxResponse {
+		if size >= maxResponse && !q.whole {
 			break
 		}
 		action, res := q.decide(t, name, o, now)
@@ -84,7 +84,7 @@ func (q *sequencer) respond(t Type, o offer, now time.Time) *Response {
 	hold(&st.removesHeld, heldRemoves, now)
 	if len(r.Resources)+len(r.Removed) == 0 && (!st.owed || !mayAdd) {
 		st.rest()
-		return nil
+		return q.isolate(t, o, now)
 	}
 	q.send(r, now)
 	return r
@@ -149,6 +149,9 @@ func (q *sequencer) record(t Type, name string, res Resource, now time.Time) {
 	st := &q.types[t]
 	have := st.held[name]
 	delete(st.dirty, name)
+	if res.content == nil {
+		st.forget(name)
+	}
 	switch {
 	case res.content != nil:
 		st.held[name] = res.version
@@ -187,7 +190,7 @@ func (q *sequencer) send(r *Response, now time.Time) {
 	st := &q.types[r.Type]
 	q.nonce++
 	r.Nonce = strconv.FormatUint(q.nonce, 10)
-	st.inflight = r.Nonce
+	st.inflight, st.flying = r.Nonce, r.Resources
 	st.sent, st.sentSince = now, st.since
 	if st.sentSince.IsZero() {
 		st.sentSince = now
@@ -208,7 +211,7 @@ func (q *sequencer) send(r *Response, now time.Time) {
 func (st *typeState) open() bool {
 	if len(st.dirty) == 0 && !st.owed {
 		st.addsHeld, st.removesHeld = time.Time{}, time.Time{}
-		return false
+		return len(st.parts) > 0 && st.inflight == ""
 	}
 	return st.asked && st.inflight == ""
 }

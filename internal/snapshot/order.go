@@ -55,7 +55,7 @@ func (q *sequencer) settled(t Type, o offer, now time.Time) bool {
 	if !st.asked {
 		return !q.resumed
 	}
-	return st.inflight == "" && !st.rejected && !q.any(t, o, now, func(s step) bool { return s != nothing })
+	return st.inflight == "" && !st.rejected && st.clean() && !q.any(t, o, now, func(s step) bool { return s != nothing })
 }
 
 func (q *sequencer) unsentAdditions(t Type, o offer, now time.Time) bool {

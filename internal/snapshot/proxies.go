@@ -22,7 +22,7 @@ type Proxy struct {
 // TypeStatus is how far a sidecar is with one type of resources. Counts are of responses, since the stream began.
 type TypeStatus struct {
 	Sent, Accepted, Rejected uint64
-	// Rejection is the sidecar's text about the latest response, if it rejected that one; empty otherwise.
+	// Rejection is the sidecar's text about what it was sent and does not use; empty when it uses everything.
 	Rejection string
 	// Answered is when the sidecar last accepted or rejected a response.
 	Answered time.Time
@@ -47,7 +47,7 @@ func (s *status) answered(v Verdict, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := &s.types[v.Type]
-	st.Rejection, st.Answered = v.Rejection, now
+	st.Rejection, st.Answered = v.Standing, now
 	if v.Rejection == "" {
 		st.Accepted++
 	} else {

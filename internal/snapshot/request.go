@@ -25,6 +25,10 @@ type Verdict struct {
 	Answers bool
 	// Rejection is the client's own text; empty when it accepted.
 	Rejection string
+	// Refused is the resource that the client certainly means; nil when it accepted, or when that is not known yet.
+	Refused *Refusal
+	// Standing is the client's text about whatever of the type it does not use now; empty when it uses everything.
+	Standing string
 	// Waited is the time since the change that the response brought.
 	Waited time.Duration
 }
@@ -97,10 +101,26 @@ func (q *sequencer) answer(t Type, req *discovery.DeltaDiscoveryRequest, now tim
 			verdict.Rejection = "rejected without a reason"
 		}
 	}
+	q.judge(st, &verdict, now)
 	if t == Endpoints && !st.rejected {
 		q.warmed(req.GetResponseNonce())
 	}
 	return verdict
+}
+
+// judge finds out what the client thinks of the resources that it was sent.
+func (q *sequencer) judge(st *typeState, v *Verdict, now time.Time) {
+	switch {
+	case !st.rejected:
+		st.accepted()
+	case q.whole:
+		st.flying = nil
+		v.Standing = v.Rejection
+		return
+	default:
+		v.Refused = st.reject(v.Type, v.Rejection, now)
+	}
+	v.Standing = st.standing()
 }
 
 // warmed forgets the clusters whose endpoints the client got with a response that it has acknowledged.
@@ -177,6 +197,7 @@ func (q *sequencer) unsubscribe(t Type, name string, now time.Time) {
 	}
 	delete(st.held, name)
 	delete(st.dirty, name)
+	st.forget(name)
 }
 
 // canonical is the name as the offer spells it in memory, so that a thousand clients share one string.

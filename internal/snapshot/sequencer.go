@@ -57,6 +57,9 @@ type sequencer struct {
 	nonce         uint64
 	// began is true after the first request, and resumed after one with versions from an earlier stream.
 	began, resumed bool
+	// whole is set for clients of the older protocol: a response is not divided, neither for its size nor to find out what in
+	// it is rejected.
+	whole bool
 }
 
 // typeState is what the client holds and waits for of one type.
@@ -80,6 +83,7 @@ type typeState struct {
 	sent, sentSince time.Time
 	// rejected is true after the client refused the latest response.
 	rejected bool
+	suspicion
 
 	// addsHeld and removesHeld are when additions and removals began to wait for other types; zero when none waits.
 	addsHeld, removesHeld time.Time
@@ -136,18 +140,23 @@ func (st *typeState) touch(name string, now time.Time) {
 // deadline is when next may have something to send without any further input; zero when it has not.
 func (q *sequencer) deadline() time.Time {
 	earliest := q.acceptedUntil
-	consider := func(held time.Time) {
-		if held.IsZero() {
+	consider := func(since time.Time, wait time.Duration) {
+		if since.IsZero() {
 			return
 		}
-		if at := held.Add(patience); earliest.IsZero() || at.Before(earliest) {
+		if at := since.Add(wait); earliest.IsZero() || at.Before(earliest) {
 			earliest = at
 		}
 	}
 	for t := range q.types {
-		if st := &q.types[t]; st.open() {
-			consider(st.addsHeld)
-			consider(st.removesHeld)
+		st := &q.types[t]
+		if !st.open() {
+			continue
+		}
+		consider(st.addsHeld, patience)
+		consider(st.removesHeld, patience)
+		if len(st.parts) > 0 {
+			consider(st.pausedUntil, 0)
 		}
 	}
 	return earliest

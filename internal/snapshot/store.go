@@ -23,6 +23,9 @@ type Store struct {
 	ready    atomic.Bool
 	limit    atomic.Int64
 	registry registry
+	// rejections is what the quarantine last published, and onRejections is told of it.
+	rejections   atomic.Pointer[[]Rejection]
+	onRejections func()
 
 	// What follows belongs to the goroutine of Run.
 	catalog    *catalog.Catalog
@@ -32,6 +35,7 @@ type Store struct {
 	identities map[identity.ServiceAccount]*identityNode
 	streams    map[string]*Stream
 	joining    map[*join]struct{}
+	quarantine *quarantine
 
 	readsOfStreams   *index[*Stream]
 	readsOfScopes    *index[*scopeNode]
@@ -50,6 +54,7 @@ func NewStore(config Config) *Store {
 		identities:       map[identity.ServiceAccount]*identityNode{},
 		streams:          map[string]*Stream{},
 		joining:          map[*join]struct{}{},
+		quarantine:       newQuarantine(),
 		readsOfStreams:   newIndex[*Stream](),
 		readsOfScopes:    newIndex[*scopeNode](),
 		readsOfEndpoints: newIndex[*endpointsNode](),

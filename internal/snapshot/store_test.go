@@ -191,12 +191,12 @@ func TestPodThatGoesEndsItsStream(t *testing.T) {
 			stream := b.mustConnect(t, client)
 			change(b, client)
 			select {
-			case <-stream.Done():
+			case <-stream.ended:
 			default:
 				t.Fatal("the stream goes on")
 			}
-			if !errors.Is(stream.Cause(), ErrGone) || len(b.store.Proxies()) != 0 {
-				t.Errorf("cause %v, proxies %v", stream.Cause(), b.store.Proxies())
+			if !errors.Is(stream.cause, ErrGone) || len(b.store.Proxies()) != 0 {
+				t.Errorf("cause %v, proxies %v", stream.cause, b.store.Proxies())
 			}
 		})
 	}
@@ -212,9 +212,9 @@ func TestThreat6NewestStreamWins(t *testing.T) {
 	older, newer := b.mustConnect(t, client), b.mustConnect(t, client)
 	older.Close()
 	b.run()
-	<-older.Done()
-	if !errors.Is(older.Cause(), ErrSuperseded) {
-		t.Errorf("the older stream ended with %v", older.Cause())
+	<-older.ended
+	if !errors.Is(older.cause, ErrSuperseded) {
+		t.Errorf("the older stream ended with %v", older.cause)
 	}
 	if proxies := b.store.Proxies(); len(proxies) != 1 || b.store.streams[client.UID] != newer {
 		t.Errorf("connected: %v", proxies)
@@ -279,9 +279,9 @@ func TestThreat49SlowReader(t *testing.T) {
 	}
 	b.now = b.now.Add(writeLimit + time.Second)
 	b.store.dropStuck()
-	<-stream.Done()
-	if !errors.Is(stream.Cause(), ErrStuck) {
-		t.Errorf("ended with %v", stream.Cause())
+	<-stream.ended
+	if !errors.Is(stream.cause, ErrStuck) {
+		t.Errorf("ended with %v", stream.cause)
 	}
 	cancel()
 	<-ended

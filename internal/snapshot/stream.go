@@ -29,6 +29,8 @@ type Stream struct {
 	cause   error
 	// blocked is when the write in progress began, in nanoseconds since 1970; 0 without one.
 	blocked atomic.Int64
+	// abort cuts the connection under a write in progress.
+	abort func()
 
 	// mu guards the handover from the Store's goroutine to the stream's. It is taken after a scope's lock.
 	mu    sync.Mutex
@@ -47,24 +49,21 @@ type mark struct {
 	at   time.Time
 }
 
-func newStream(s *Store, peer Peer, n *scopeNode) *Stream {
+func newStream(s *Store, peer Peer, abort func(), n *scopeNode) *Stream {
 	return &Stream{
-		store: s, peer: peer, pod: peer.Pod, scope: n, since: s.config.Now(),
+		store: s, peer: peer, abort: abort, pod: peer.Pod, scope: n, since: s.config.Now(),
 		wake: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 }
 
-// Done is closed when the stream must end; Cause then says why.
-func (s *Stream) Done() <-chan struct{} { return s.ended }
-
-// Cause is why the Store ended the stream; valid once Done is closed.
-func (s *Stream) Cause() error { return s.cause }
-
-// end makes Serve return.
+// end makes Serve return, even from a write that the sidecar does not take.
 func (s *Stream) end(cause error) {
 	s.endOnce.Do(func() {
 		s.cause = cause
 		close(s.ended)
+		if s.blocked.Load() != 0 {
+			s.abort()
+		}
 	})
 }
 
@@ -112,13 +111,15 @@ func (s *Stream) notify() {
 	}
 }
 
-// Serve answers requests until the stream ends, by ctx, by the Store or by an error of send. An *Invalid error means that the
-// sidecar sent something that no Envoy sends.
+// Serve answers requests until the stream ends: by ctx, by the Store, by the expiry of the sidecar's token, or by an error of
+// send. An *Invalid error means that the sidecar sent something that no Envoy sends.
 func (s *Stream) Serve(ctx context.Context, requests <-chan *discovery.DeltaDiscoveryRequest, send func(*Response) error) error {
 	q := newSequencer()
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
 	defer timer.Stop()
+	expiry := time.NewTimer(s.peer.Expiry.Sub(s.store.config.Now()))
+	defer expiry.Stop()
 	for {
 		deadline, err := s.flush(q, send)
 		if err != nil {
@@ -132,7 +133,12 @@ func (s *Stream) Serve(ctx context.Context, requests <-chan *discovery.DeltaDisc
 			return ctx.Err()
 		case <-s.ended:
 			return s.cause
-		case req := <-requests:
+		case <-expiry.C:
+			return ErrExpired
+		case req, open := <-requests:
+			if !open {
+				return nil
+			}
 			err = s.take(q, req)
 		case <-s.wake:
 		case <-timer.C:
@@ -156,14 +162,31 @@ func (s *Stream) flush(q *sequencer, send func(*Response) error) (time.Time, err
 		if r == nil {
 			return deadline, nil
 		}
-		s.blocked.Store(s.store.config.Now().UnixNano())
-		err := send(r)
-		s.blocked.Store(0)
+		err := s.write(r, send)
 		s.store.metrics.sent(r.Type, err)
 		if err != nil {
 			return time.Time{}, err
 		}
 		s.status.sent(r.Type)
+	}
+}
+
+// write sends a response, unless the Store has ended the stream. Between the two looks at each other's mark, either this
+// sees the end or the end sees this.
+func (s *Stream) write(r *Response, send func(*Response) error) error {
+	s.blocked.Store(s.store.config.Now().UnixNano())
+	defer s.blocked.Store(0)
+	select {
+	case <-s.ended:
+		return s.cause
+	default:
+	}
+	err := send(r)
+	select {
+	case <-s.ended:
+		return s.cause
+	default:
+		return err
 	}
 }
 
@@ -185,6 +208,9 @@ func (s *Stream) take(q *sequencer, req *discovery.DeltaDiscoveryRequest) error 
 		if verdict.Rejection != "" {
 			s.store.config.Log.Info("a sidecar rejected its configuration",
 				"pod", s.peer.Pod.String(), "type", verdict.Type.String(), "reason", verdict.Rejection)
+		}
+		if refusal := verdict.Refused; refusal != nil {
+			s.store.post(func() { s.store.refused(s, *refusal) })
 		}
 	}
 	return nil

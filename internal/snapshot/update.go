@@ -50,7 +50,7 @@ func (s *Store) rebuildScope(n *scopeNode) {
 	if s.scopes[n.key] != n {
 		return
 	}
-	view := s.catalog.View()
+	view := s.catalog.ViewWithout(s.quarantine.withheld(n.key))
 	built := scope.Build(view, s.config.TrustDomain, n.key)
 	s.readsOfScopes.set(n, view.Deps())
 	if n.built != nil {
@@ -149,6 +149,7 @@ func (s *Store) releaseScope(n *scopeNode) {
 		return
 	}
 	delete(s.scopes, n.key)
+	s.quarantine.left(n.key)
 	s.readsOfScopes.remove(n)
 	for _, e := range n.endpoints {
 		s.releaseEndpoints(e, n)

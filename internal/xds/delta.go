@@ -3,7 +3,7 @@ package xds
 import (
 	"context"
 	"errors"
-	"time"
+	"io"
 
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"google.golang.org/grpc/codes"
@@ -19,39 +19,32 @@ func (s *Server) StreamAggregatedResources(discovery.AggregatedDiscoveryService_
 
 // DeltaAggregatedResources serves one sidecar until it leaves or must.
 //
-// Reading, deciding with writing, and waiting for the end each have a goroutine: a sidecar that does not read blocks only the
-// second, and returning from the third ends the other two.
+// Reading has a goroutine of its own; deciding and writing happen here. A sidecar that does not read blocks nobody else, and
+// the Store cuts its connection in the end.
 func (s *Server) DeltaAggregatedResources(transport discovery.AggregatedDiscoveryService_DeltaAggregatedResourcesServer) error {
 	ctx := transport.Context()
 	peer, err := s.authenticate(ctx)
 	if err != nil {
 		return err
 	}
-	stream, err := s.config.Store.Connect(ctx, peer)
+	stream, err := s.config.Store.Connect(ctx, peer, connectionOf(ctx).cut)
 	if err != nil {
 		return s.refuse(peer, err)
 	}
 	defer stream.Close()
 
-	results := make(chan error, 2)
 	requests := make(chan *discovery.DeltaDiscoveryRequest)
-	go func() { results <- s.receive(transport, peer, requests) }()
+	var failure error
 	go func() {
-		results <- stream.Serve(ctx, requests, func(r *snapshot.Response) error { return transport.SendMsg(r) })
+		failure = s.receive(transport, peer, requests)
+		close(requests)
 	}()
-	expiry := time.NewTimer(time.Until(peer.Expiry))
-	defer expiry.Stop()
-	select {
-	case err = <-results:
-	case <-stream.Done():
-		err = stream.Cause()
-	case <-expiry.C:
-		err = errExpired
+	err = stream.Serve(ctx, requests, func(r *snapshot.Response) error { return transport.SendMsg(r) })
+	if err == nil { // requests was closed
+		err = failure
 	}
 	return s.ended(peer, err)
 }
-
-var errExpired = errors.New("the service account token has expired; connect again with a fresh one")
 
 // receive passes requests on, one at a time: what is not taken yet stays in the connection and slows the sidecar down.
 func (s *Server) receive(transport discovery.AggregatedDiscoveryService_DeltaAggregatedResourcesServer, peer Peer,
@@ -109,11 +102,13 @@ func (s *Server) ended(peer Peer, err error) error {
 		return status.Error(codes.Aborted, err.Error())
 	case errors.Is(err, snapshot.ErrGone):
 		return status.Error(codes.PermissionDenied, err.Error())
-	case errors.Is(err, errExpired):
+	case errors.Is(err, snapshot.ErrExpired):
 		return status.Error(codes.Unauthenticated, err.Error())
 	case errors.Is(err, snapshot.ErrStopped), errors.Is(err, snapshot.ErrStuck):
 		return status.Error(codes.Unavailable, err.Error())
-	default:
+	case errors.Is(err, io.EOF):
 		return nil
+	default:
+		return err
 	}
 }

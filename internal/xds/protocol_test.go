@@ -22,7 +22,9 @@ import (
 // dial is a bare connection with a token, for what no Envoy says.
 func (c *control) dial(t testing.TB, token string) (*grpc.ClientConn, context.Context) {
 	t.Helper()
-	conn, err := grpc.NewClient("passthrough:///"+c.address, grpc.WithTransportCredentials(credentials.NewTLS(c.tls)))
+	const window = 1 << 16 // set, so that it does not grow by itself
+	conn, err := grpc.NewClient("passthrough:///"+c.address, grpc.WithTransportCredentials(credentials.NewTLS(c.tls)),
+		grpc.WithInitialWindowSize(window), grpc.WithInitialConnWindowSize(window))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,8 +34,6 @@ const (
 	pingTimeout = 10 * time.Second
 	// minPing is how often a sidecar may ask whether we are still there.
 	minPing = 10 * time.Second
-	// readBuffer is small because requests are, and there is one for each sidecar.
-	readBuffer = 4 << 10
 )
 
 // Config is what a Server needs. All fields are required.
@@ -68,13 +66,13 @@ func NewServer(config Config) (*Server, error) {
 	tlsConfig.NextProtos = []string{"h2"}
 	s := &Server{config: config, metrics: newMetrics(config.Metrics)}
 	s.grpc = grpc.NewServer(
-		grpc.Creds(credentials.NewTLS(tlsConfig)),
+		grpc.Creds(transport{credentials.NewTLS(tlsConfig)}),
 		grpc.ForceServerCodecV2(codec{}),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.MaxRecvMsgSize(maxRequest),
 		grpc.MaxHeaderListSize(maxHeaders),
 		grpc.ConnectionTimeout(handshakeLimit),
-		grpc.ReadBufferSize(readBuffer),
+		grpc.ReadBufferSize(0), // TLS has a buffer of its own, and there is one for each sidecar
 		grpc.SharedWriteBuffer(true),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			MaxConnectionAge:      connectionAge,

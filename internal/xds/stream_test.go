@@ -1,14 +1,17 @@
 package xds
 
 import (
+	"fmt"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -181,5 +184,39 @@ func waitUntil(t testing.TB, holds func() bool) {
 			t.Fatal("what was waited for did not happen")
 		}
 		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// TestThreat49SupersededWhileItDoesNotRead opens a stream that is never read, until the server blocks, and then another one:
+// the first must not be left behind.
+func TestThreat49SupersededWhileItDoesNotRead(t *testing.T) {
+	m := newMesh()
+	var entries []catalog.Entry
+	for i := range 400 { // more than the flow control windows of the client take
+		name := fmt.Sprintf("service-%d", i)
+		address := fmt.Sprintf("10.97.%d.%d", i/250, i%250+1)
+		entries = append(entries, meshtest.Service("a", name, "server", address, 80, catalog.ProtocolTCP))
+	}
+	entries = append(entries, m.entries()...)
+	c := start(t, append(entries, &catalog.Settings{Permissive: true})...)
+	c.store.MarkSynced()
+	token := c.tokenOf(m.client)
+	conn, ctx := c.dial(t, token)
+	stream, err := discovery.NewAggregatedDiscoveryServiceClient(conn).DeltaAggregatedResources(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Send(&discovery.DeltaDiscoveryRequest{TypeUrl: fakexds.ClusterType}); err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Send(&discovery.DeltaDiscoveryRequest{TypeUrl: fakexds.SecretType, ResourceNamesSubscribe: []string{"service-cert:a/client"}}); err != nil {
+		t.Fatal(err)
+	}
+	waitUntil(t, func() bool { return c.metric(t, "osm_proxy_xds_request_count") == 2 })
+	second := c.connect(t, token, fakexds.NewEnvoy())
+	second.waitFor(t, fakexds.RouteType, "rds-outbound.80|a/server")
+	waitUntil(t, func() bool { return c.metric(t, "osm_proxy_response_send_error_count") == 1 })
+	if proxies := c.store.Proxies(); len(proxies) != 1 {
+		t.Errorf("%d sidecars are connected", len(proxies))
 	}
 }
