@@ -7,10 +7,12 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
@@ -52,8 +54,10 @@ func add(mgr manager.Manager, leader *Leader, mesh string, kind schema.GroupVers
 	gained := make(chan struct{}, 1)
 	leader.Notify(gained)
 	again := make(chan event.GenericEvent)
-	b := ctrl.NewControllerManagedBy(mgr).Named("status-" + kind.Kind).For(traffic.Object(kind)).
-		WatchesRawSource(source.Channel(again, allOf(mgr.GetClient(), kind, "")))
+	b := ctrl.NewControllerManagedBy(mgr).Named("status-"+kind.Kind).For(traffic.Object(kind)).
+		WatchesRawSource(source.Channel(again, allOf(mgr.GetClient(), kind, ""))).
+		// An object may be older than its namespace's membership, or reach this process before its namespace does.
+		Watches(&corev1.Namespace{}, inside(mgr.GetClient(), kind), builder.WithPredicates(predicate.LabelChangedPredicate{}))
 	for _, other := range about {
 		if defined(other) {
 			b = b.Watches(traffic.Object(other), neighbours(mgr.GetClient(), kind))
@@ -81,6 +85,13 @@ func neighbours(reader client.Reader, kind schema.GroupVersionKind) handler.Even
 	})
 }
 
+// inside asks for every object of the kind in the namespace that changed.
+func inside(reader client.Reader, kind schema.GroupVersionKind) handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, namespace client.Object) []ctrl.Request {
+		return requests(ctx, reader, kind, namespace.GetName())
+	})
+}
+
 // allOf asks for every object of the kind in a namespace; in all when it is empty.
 func allOf(reader client.Reader, kind schema.GroupVersionKind, namespace string) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, _ client.Object) []ctrl.Request {
@@ -102,12 +113,13 @@ func requests(ctx context.Context, reader client.Reader, kind schema.GroupVersio
 	return result
 }
 
+// inMesh says whether a namespace is part of the mesh and will stay: in one that is being deleted no Event can be written.
 func inMesh(reader client.Reader, mesh string) func(context.Context, string) (bool, error) {
 	return func(ctx context.Context, namespace string) (bool, error) {
 		var ns corev1.Namespace
 		if err := reader.Get(ctx, client.ObjectKey{Name: namespace}, &ns); err != nil {
 			return false, client.IgnoreNotFound(err)
 		}
-		return ns.Labels[names.MonitoredByLabel] == mesh, nil
+		return ingest.Namespace(&ns, mesh).Monitored && ns.DeletionTimestamp == nil, nil
 	}
 }

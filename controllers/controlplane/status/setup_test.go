@@ -1,0 +1,61 @@
+package status
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// A namespace that joins the mesh, or is heard of later than its policies, has all its policies judged.
+func TestPoliciesOfANamespaceThatJoinsAreJudged(t *testing.T) {
+	inShop, elsewhere := target(rule("HTTPRouteGroup", "none")), target(rule("HTTPRouteGroup", "none"))
+	elsewhere.SetNamespace("elsewhere")
+	reader := fake.NewClientBuilder().WithScheme(runtime.NewScheme()).WithObjects(inShop, elsewhere).Build()
+	queue := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[ctrl.Request]())
+	defer queue.ShutDown()
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: inShop.GetNamespace()}}
+	inside(reader, traffic.TrafficTarget).Create(t.Context(), event.CreateEvent{Object: ns}, queue)
+	if queue.Len() != 1 {
+		t.Fatalf("%d objects are to be judged, want 1", queue.Len())
+	}
+	got, _ := queue.Get()
+	want := ctrl.Request{NamespacedName: types.NamespacedName{Namespace: inShop.GetNamespace(), Name: inShop.GetName()}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestOnlyNamespacesThatAreAndStayInTheMeshAreLookedAfter(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := corev1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	now := metav1.Now()
+	namespace := func(name string, labels map[string]string) *corev1.Namespace {
+		return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}
+	}
+	going := namespace("going", map[string]string{names.MonitoredByLabel: "osm"})
+	going.DeletionTimestamp, going.Finalizers = &now, []string{"kubernetes"}
+	reader := fake.NewClientBuilder().WithScheme(scheme).WithObjects(
+		namespace("in", map[string]string{names.MonitoredByLabel: "osm"}),
+		namespace("other", map[string]string{names.MonitoredByLabel: "other"}),
+		namespace("ignored", map[string]string{names.MonitoredByLabel: "osm", names.IgnoreLabel: ""}),
+		going).Build()
+	for name, want := range map[string]bool{"in": true, "other": false, "ignored": false, "going": false, "none": false} {
+		got, err := inMesh(reader, "osm")(t.Context(), name)
+		if err != nil || got != want {
+			t.Errorf("namespace %s: %t %v, want %t", name, got, err, want)
+		}
+	}
+}
