@@ -1,0 +1,54 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+// commands are all commands, in the order of the help.
+func (a *app) commands() []*cobra.Command {
+	return []*cobra.Command{
+		a.versionCommand(),
+		a.envCommand(),
+		a.meshCommand(),
+		a.namespaceCommand(),
+		a.metricsCommand(),
+	}
+}
+
+// group makes a command that only holds others.
+func group(use, short string, aliases []string, children ...*cobra.Command) *cobra.Command {
+	parent := &cobra.Command{
+		Use: use, Short: short, Aliases: aliases,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return fmt.Errorf("%q is not a command of %q: see `%s --help`", args[0], cmd.CommandPath(), cmd.CommandPath())
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	parent.AddCommand(children...)
+	return parent
+}
+
+// atLeast demands a number of arguments, and says which one is missing.
+func atLeast(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < n {
+			return fmt.Errorf("%s is missing: write `%s`", what, cmd.UseLine())
+		}
+		return nil
+	}
+}
+
+// exactly demands a number of arguments.
+func exactly(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) > n {
+			return fmt.Errorf("%q is one argument too many: write `%s`", args[n], cmd.UseLine())
+		}
+		return atLeast(n, what)(cmd, args)
+	}
+}

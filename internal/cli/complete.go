@@ -1,0 +1,54 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+)
+
+// completeNamespaces offers the namespaces of the cluster.
+func (a *app) completeNamespaces(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+	c, err := a.kube.Client()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var namespaces corev1.NamespaceList
+	if err := c.List(cmd.Context(), &namespaces); err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var all []string
+	for i := range namespaces.Items {
+		all = append(all, namespaces.Items[i].Name)
+	}
+	return startingWith(all, begun), cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeMeshes offers the meshes of the cluster.
+func (a *app) completeMeshes(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+	c, err := a.kube.Client()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var meshes v1alpha1.MeshList
+	if err := c.List(cmd.Context(), &meshes); err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var all []string
+	for i := range meshes.Items {
+		all = append(all, meshes.Items[i].Name)
+	}
+	return startingWith(all, begun), cobra.ShellCompDirectiveNoFileComp
+}
+
+func startingWith(all []string, begun string) []string {
+	var found []string
+	for _, name := range all {
+		if strings.HasPrefix(name, begun) {
+			found = append(found, name)
+		}
+	}
+	return found
+}

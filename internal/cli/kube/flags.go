@@ -1,0 +1,123 @@
+package kube
+
+import (
+	"io"
+	"os"
+
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	operatorv1alpha1 "github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// Flags say which cluster, namespace and mesh namespace a command works with.
+type Flags struct {
+	// OSMNamespace is the namespace of the control plane.
+	OSMNamespace string
+	// Verbose asks for the API server's own words beside our sentences.
+	Verbose bool
+
+	config   *genericclioptions.ConfigFlags
+	warnings io.Writer
+}
+
+// NewFlags makes flags with the defaults of OSM and kubectl. Warnings of the API server are written to warnings.
+func NewFlags(warnings io.Writer) *Flags {
+	config := genericclioptions.NewConfigFlags(true)
+	// What a user of kubectl reaches for every day; the rest belongs into a kubeconfig.
+	config.CacheDir, config.ClusterName, config.AuthInfoName = nil, nil, nil
+	config.CertFile, config.KeyFile, config.CAFile, config.BearerToken = nil, nil, nil, nil
+	config.Insecure, config.TLSServerName, config.DisableCompression = nil, nil, nil
+	config.ImpersonateUID, config.ImpersonateUserExtra, config.APIServer = nil, nil, nil
+	return &Flags{OSMNamespace: names.DefaultNamespace, config: config, warnings: warnings}
+}
+
+// AddTo adds the flags to a set.
+func (f *Flags) AddTo(set *pflag.FlagSet) {
+	f.config.AddFlags(set)
+	set.StringVar(&f.OSMNamespace, "osm-namespace", f.OSMNamespace, "namespace of the control plane")
+	set.BoolVar(&f.Verbose, "verbose", false, "on failure, also print what the API server said")
+}
+
+// Namespace is the namespace of -n, or of the kubeconfig's context, or "default".
+func (f *Flags) Namespace() (string, error) {
+	namespace, _, err := f.config.ToRawKubeConfigLoader().Namespace()
+	return namespace, f.Sentence(err)
+}
+
+// unconfigured is the address that client-go makes up when no kubeconfig says one.
+const unconfigured = "http://localhost:8080"
+
+// Config says how to reach the cluster.
+func (f *Flags) Config() (*rest.Config, error) {
+	config, err := f.config.ToRESTConfig()
+	if err != nil {
+		return nil, f.Sentence(err)
+	}
+	if raw, err := f.config.ToRawKubeConfigLoader().RawConfig(); err == nil && len(raw.Clusters) == 0 && config.Host == unconfigured {
+		return nil, f.Sentence(clientcmd.ErrEmptyConfig)
+	}
+	config = rest.CopyConfig(config)
+	config.QPS, config.Burst = 100, 200
+	config.WarningHandler = rest.NewWarningWriter(f.warnings, rest.WarningWriterOptions{Deduplicate: true})
+	config.UserAgent = "osm"
+	return config, nil
+}
+
+// Client is a client that knows the kinds of Kubernetes and of the mesh. Its errors are sentences.
+func (f *Flags) Client() (client.WithWatch, error) {
+	config, err := f.Config()
+	if err != nil {
+		return nil, err
+	}
+	scheme, err := Scheme()
+	if err != nil {
+		return nil, err
+	}
+	c, err := client.NewWithWatch(config, client.Options{Scheme: scheme})
+	if err != nil {
+		return nil, f.Sentence(err)
+	}
+	return c, nil
+}
+
+// Scheme knows the kinds of Kubernetes and of the mesh.
+func Scheme() (*runtime.Scheme, error) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, operatorv1alpha1.AddToScheme, configv1alpha2.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return nil, err
+		}
+	}
+	return scheme, nil
+}
+
+// ContextName is the name of the kubeconfig's context in use; empty when there is none.
+func (f *Flags) ContextName() string {
+	if f.config.Context != nil && *f.config.Context != "" {
+		return *f.config.Context
+	}
+	raw, err := f.config.ToRawKubeConfigLoader().RawConfig()
+	if err != nil {
+		return ""
+	}
+	return raw.CurrentContext
+}
+
+// kubeconfig names the file in use, for sentences.
+func (f *Flags) kubeconfig() string {
+	if f.config.KubeConfig != nil && *f.config.KubeConfig != "" {
+		return *f.config.KubeConfig
+	}
+	if path := os.Getenv("KUBECONFIG"); path != "" {
+		return path
+	}
+	return "~/.kube/config"
+}

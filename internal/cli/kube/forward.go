@@ -1,0 +1,81 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+
+	"k8s.io/apimachinery/pkg/util/httpstream"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/portforward"
+	"k8s.io/client-go/transport/spdy"
+)
+
+// Forward opens a local port that leads to a port inside a pod, as kubectl port-forward does, until ctx ends. local is the
+// local port; 0 chooses one. The result is its address, such as 127.0.0.1:41234.
+func (f *Flags) Forward(ctx context.Context, namespace, pod string, local, port int) (string, error) {
+	dialer, err := f.dialer(namespace, pod)
+	if err != nil {
+		return "", err
+	}
+	ready := make(chan struct{})
+	forwarder, err := portforward.NewOnAddresses(dialer, []string{"127.0.0.1"}, []string{fmt.Sprintf("%d:%d", local, port)}, ctx.Done(), ready, io.Discard, io.Discard)
+	if err != nil {
+		return "", err
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- forwarder.ForwardPorts() }()
+	select {
+	case <-ready:
+	case err := <-failed:
+		return "", fmt.Errorf("port %d of pod %s/%s cannot be reached: %w", port, namespace, pod, f.Sentence(err))
+	}
+	ports, err := forwarder.GetPorts()
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("127.0.0.1:%d", ports[0].Local), nil
+}
+
+// dialer prefers WebSockets and falls back to SPDY for API servers that do not speak them.
+func (f *Flags) dialer(namespace, pod string) (httpstream.Dialer, error) {
+	config, err := f.Config()
+	if err != nil {
+		return nil, err
+	}
+	clients, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	address := clients.CoreV1().RESTClient().Post().Resource("pods").Namespace(namespace).Name(pod).SubResource("portforward").URL()
+	transport, upgrader, err := spdy.RoundTripperFor(config)
+	if err != nil {
+		return nil, err
+	}
+	older := spdy.NewDialer(upgrader, &http.Client{Transport: transport}, http.MethodPost, address)
+	newer, err := portforward.NewSPDYOverWebsocketDialer(address, config)
+	if err != nil {
+		return nil, err
+	}
+	return portforward.NewFallbackDialer(newer, older, func(err error) bool {
+		return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
+	}), nil
+}
+
+// PodAnswer asks an HTTP server in a pod, through the API server.
+func (f *Flags) PodAnswer(ctx context.Context, namespace, pod string, port int, path string) ([]byte, error) {
+	config, err := f.Config()
+	if err != nil {
+		return nil, err
+	}
+	clients, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := clients.CoreV1().Pods(namespace).ProxyGet("http", pod, fmt.Sprint(port), path, nil).DoRaw(ctx)
+	if err != nil {
+		return nil, f.Sentence(err)
+	}
+	return answer, nil
+}

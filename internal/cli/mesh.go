@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/openservicemesh/osm-operator/internal/cli/output"
+)
+
+func (a *app) meshCommand() *cobra.Command {
+	return group("mesh", "Manage meshes", nil, a.meshListCommand())
+}
+
+func (a *app) meshListCommand() *cobra.Command {
+	var form output.Flag
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the meshes of the cluster",
+		Long: `Lists every mesh: those that a Mesh object declares, and those that OSM's own installer has made. The second table says
+which versions of the Service Mesh Interface a mesh understands.`,
+		Args: exactly(0, ""),
+		RunE: a.run(func(ctx context.Context, _ []string) error { return a.meshList(ctx, &form) }),
+	}
+	form.AddTo(cmd.Flags())
+	// OSM asked the mesh over a forwarded port. Nothing is forwarded here; scripts that choose the port go on working.
+	cmd.Flags().Uint16P("local-port", "p", 9091, "has no effect; accepted for scripts written for OSM")
+	return cmd
+}
+
+// smiSupported is what every version of the control plane understands.
+const smiSupported = "HTTPRouteGroup:v1alpha4,TCPRoute:v1alpha4,TrafficSplit:v1alpha2,TrafficSplit:v1alpha4,TrafficTarget:v1alpha3"
+
+func (a *app) meshList(ctx context.Context, form *output.Flag) error {
+	if err := form.Check(); err != nil {
+		return err
+	}
+	c, err := a.kube.Client()
+	if err != nil {
+		return err
+	}
+	all, err := a.meshes(ctx, c)
+	if err != nil {
+		return err
+	}
+	result := output.Result{
+		Data: map[string]any{"items": all},
+		Table: output.Table{Columns: append(output.Columns("MESH NAME", "MESH NAMESPACE", "VERSION", "ADDED NAMESPACES"),
+			output.Column{Name: "READY", Wide: true}, output.Column{Name: "REASON", Wide: true})},
+	}
+	support := output.Table{Columns: output.Columns("MESH NAME", "MESH NAMESPACE", "SMI SUPPORTED")}
+	for _, m := range all {
+		result.Names = append(result.Names, "mesh.operator.openservicemesh.io/"+m.Name)
+		result.Table.Rows = append(result.Table.Rows, []string{m.Name, m.Namespace, m.Version, strings.Join(m.Members, ","), m.Ready, m.Reason})
+		if m.Declared {
+			support.Rows = append(support.Rows, []string{m.Name, m.Namespace, smiSupported})
+		}
+	}
+	if form.ForPeople() && len(all) == 0 {
+		a.note("No osm mesh control planes found")
+		return nil
+	}
+	if err := form.Print(a.Out, result); err != nil || !form.ForPeople() || len(support.Rows) == 0 {
+		return err
+	}
+	a.line("")
+	return form.Print(a.Out, output.Result{Table: support})
+}

@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/cli/kube"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// mesh is one mesh of the cluster, as the commands speak of it.
+type mesh struct {
+	Name      string `json:"name"`
+	Namespace string `json:"namespace"`
+	Version   string `json:"version"`
+	// Ready is True, False or Unknown; empty for a mesh that no Mesh object declares.
+	Ready   string   `json:"ready,omitempty"`
+	Reason  string   `json:"reason,omitempty"`
+	Message string   `json:"message,omitempty"`
+	Members []string `json:"namespaces"`
+	// Declared is false for an OSM that was installed by other means than a Mesh object.
+	Declared bool `json:"declared"`
+}
+
+// meshes lists the meshes of the cluster by name: those that Mesh objects declare, and those of OSM's own installer.
+func (a *app) meshes(ctx context.Context, c client.Client) ([]mesh, error) {
+	var declared v1alpha1.MeshList
+	if err := c.List(ctx, &declared); err != nil && !kube.IsUndefined(err) {
+		return nil, err
+	}
+	var found []mesh
+	for i := range declared.Items {
+		found = append(found, describe(&declared.Items[i]))
+	}
+	var controllers appsv1.DeploymentList
+	err := c.List(ctx, &controllers, client.MatchingLabels{names.AppLabel: names.Controller}, client.HasLabels{names.MeshNameLabel})
+	if err != nil && !(apierrors.IsForbidden(err) && len(found) > 0) {
+		return nil, err
+	}
+	for i := range controllers.Items {
+		d := &controllers.Items[i]
+		name := d.Labels[names.MeshNameLabel]
+		if !slices.ContainsFunc(found, func(m mesh) bool { return m.Name == name }) {
+			found = append(found, mesh{Name: name, Namespace: d.Namespace, Version: d.Labels[names.VersionLabel]})
+		}
+	}
+	slices.SortFunc(found, func(x, y mesh) int { return strings.Compare(x.Name, y.Name) })
+	return found, a.addMembers(ctx, c, found)
+}
+
+func describe(m *v1alpha1.Mesh) mesh {
+	found := mesh{Name: m.Name, Namespace: m.Status.Namespace, Version: m.Status.Version, Ready: "Unknown", Declared: true}
+	if found.Namespace == "" {
+		found.Namespace = namespaceOf(m)
+	}
+	if found.Version == "" && m.Spec.Version != nil {
+		found.Version = *m.Spec.Version
+	}
+	if ready := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionReady); ready != nil {
+		found.Ready, found.Reason, found.Message = string(ready.Status), ready.Reason, ready.Message
+	}
+	return found
+}
+
+func namespaceOf(m *v1alpha1.Mesh) string {
+	if m.Spec.Namespace != nil {
+		return *m.Spec.Namespace
+	}
+	return names.DefaultNamespace
+}
+
+// addMembers notes which namespaces belong to each mesh.
+func (a *app) addMembers(ctx context.Context, c client.Client, meshes []mesh) error {
+	var members corev1.NamespaceList
+	if err := c.List(ctx, &members, client.HasLabels{names.MonitoredByLabel}); err != nil {
+		return err
+	}
+	for i := range meshes {
+		meshes[i].Members = []string{}
+		for _, ns := range members.Items {
+			if ns.Labels[names.MonitoredByLabel] == meshes[i].Name {
+				meshes[i].Members = append(meshes[i].Members, ns.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// oneMesh is the mesh of that name; an empty name means the only one there is.
+func (a *app) oneMesh(ctx context.Context, c client.Client, name string) (mesh, error) {
+	all, err := a.meshes(ctx, c)
+	if err != nil {
+		return mesh{}, err
+	}
+	if name == "" && len(all) == 1 {
+		return all[0], nil
+	}
+	for _, m := range all {
+		if m.Name == name {
+			return m, nil
+		}
+	}
+	return mesh{}, noSuchMesh(name, all)
+}
+
+func noSuchMesh(name string, all []mesh) error {
+	var known []string
+	for _, m := range all {
+		known = append(known, m.Name)
+	}
+	switch {
+	case len(all) == 0:
+		return fmt.Errorf("this cluster has no mesh: make one with `osm install`")
+	case name == "":
+		return fmt.Errorf("this cluster has several meshes (%s): choose one with --mesh-name", strings.Join(known, ", "))
+	}
+	return fmt.Errorf("Mesh [%s] does not exist. Please specify another mesh using --mesh-name or create a new mesh: this cluster has %s", name, strings.Join(known, ", ")) //nolint:staticcheck,revive // the sentence that users of OSM know
+}

@@ -1,0 +1,235 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+func (a *app) namespaceCommand() *cobra.Command {
+	return group("namespace", "Put namespaces into meshes, and take them out", []string{"ns"},
+		a.namespaceAddCommand(), a.namespaceRemoveCommand(), a.namespaceIgnoreCommand(), a.namespaceListCommand())
+}
+
+func (a *app) namespaceAddCommand() *cobra.Command {
+	var meshName string
+	var withoutInjection bool
+	cmd := &cobra.Command{
+		Use:   "add NAMESPACE...",
+		Short: "Put namespaces into a mesh",
+		Long: `Puts namespaces into a mesh: its policies are heeded, and pods that are created from now on get a sidecar. Pods that
+exist already get theirs when they are restarted, for example by "kubectl rollout restart deployment".`,
+		Example: `  # Everything that starts in shop from now on is part of the mesh.
+  osm namespace add shop
+
+  # The namespace belongs to the mesh; pods ask for a sidecar one by one.
+  osm namespace add shop --disable-sidecar-injection`,
+		Args: atLeast(1, "the name of a namespace"),
+		RunE: a.run(func(ctx context.Context, args []string) error {
+			return a.namespaceAdd(ctx, meshName, withoutInjection, args)
+		}),
+		ValidArgsFunction: a.completeNamespaces,
+	}
+	a.addMeshName(cmd, &meshName, names.DefaultMesh)
+	cmd.Flags().BoolVar(&withoutInjection, "disable-sidecar-injection", false, "give no sidecars to new pods")
+	return cmd
+}
+
+// addMeshName adds --mesh-name.
+func (a *app) addMeshName(cmd *cobra.Command, value *string, standard string) {
+	cmd.Flags().StringVar(value, "mesh-name", standard, "name of the mesh")
+	_ = cmd.RegisterFlagCompletionFunc("mesh-name", a.completeMeshes)
+}
+
+func (a *app) namespaceAdd(ctx context.Context, meshName string, withoutInjection bool, namespaces []string) error {
+	c, err := a.kube.Client()
+	if err != nil {
+		return err
+	}
+	all, err := a.meshes(ctx, c)
+	if err != nil {
+		return err
+	}
+	found, err := a.oneMesh(ctx, c, meshName)
+	if err != nil {
+		return err
+	}
+	for _, name := range namespaces {
+		if home, ok := homeOf(name, all); ok {
+			a.line("Namespace [%s] already has [%s] installed and cannot be added to mesh [%s]", name, names.Controller, home.Name)
+			continue
+		}
+		if err := a.addNamespace(ctx, c, found.Name, withoutInjection, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// homeOf is the mesh whose control plane runs in a namespace.
+func homeOf(namespace string, all []mesh) (mesh, bool) {
+	for _, m := range all {
+		if m.Namespace == namespace {
+			return m, true
+		}
+	}
+	return mesh{}, false
+}
+
+func (a *app) addNamespace(ctx context.Context, c client.Client, meshName string, withoutInjection bool, name string) error {
+	ns, err := getNamespace(ctx, c, name)
+	if err != nil {
+		return fmt.Errorf("Could not add namespace [%s] to mesh [%s]: %w", name, meshName, err) //nolint:staticcheck,revive // the sentence that users of OSM know
+	}
+	injection := any("enabled")
+	if withoutInjection {
+		injection = nil
+	}
+	before, belongs := ns.Labels[names.MonitoredByLabel]
+	switch {
+	case ns.Labels[names.IgnoreLabel] == "true":
+		return fmt.Errorf("Cannot add ignored namespace [%s]: remove its label %s first (kubectl label namespace %s %s-)", name, names.IgnoreLabel, name, names.IgnoreLabel) //nolint:staticcheck,revive // the sentence that users of OSM know
+	case belongs && before == meshName && !withoutInjection:
+		a.line("Namespace [%s] has already been added to mesh [%s]", name, meshName)
+		if ns.Annotations[names.InjectionAnnotation] != "" {
+			return nil
+		}
+		// The label was there without injection: the command promises sidecars.
+	case belongs && before != meshName:
+		return fmt.Errorf("the namespace %s belongs to mesh %s: remove it there first (osm namespace remove %s --mesh-name %s)", name, before, name, before)
+	}
+	if err := patchMeta(ctx, c, ns, map[string]any{names.MonitoredByLabel: meshName}, map[string]any{names.InjectionAnnotation: injection}); err != nil {
+		return fmt.Errorf("Could not add namespace [%s] to mesh [%s]: %w", name, meshName, err) //nolint:staticcheck,revive // the sentence that users of OSM know
+	}
+	if before != meshName || withoutInjection {
+		a.line("Namespace [%s] successfully added to mesh [%s]", name, meshName)
+	}
+	return a.hintRestart(ctx, c, name, withoutInjection)
+}
+
+// hintRestart tells how the pods that run already get their sidecars.
+func (a *app) hintRestart(ctx context.Context, c client.Client, namespace string, withoutInjection bool) error {
+	if withoutInjection {
+		return nil
+	}
+	var pods corev1.PodList
+	if err := c.List(ctx, &pods, client.InNamespace(namespace)); err != nil {
+		return err
+	}
+	bare := 0
+	for i := range pods.Items {
+		if pods.Items[i].Labels[names.ProxyUUIDLabel] == "" && pods.Items[i].Status.Phase != corev1.PodSucceeded {
+			bare++
+		}
+	}
+	if bare > 0 {
+		a.note("%d pods of namespace %s run without a sidecar until they are restarted: kubectl -n %s rollout restart deployment,statefulset,daemonset", bare, namespace, namespace)
+	}
+	return nil
+}
+
+func (a *app) namespaceRemoveCommand() *cobra.Command {
+	var meshName string
+	cmd := &cobra.Command{
+		Use:   "remove NAMESPACE",
+		Short: "Take a namespace out of a mesh",
+		Long: `Takes a namespace out of a mesh: its label and annotations are removed, and new pods get no sidecar. Sidecars that run
+stay until their pods are restarted, and lose the mesh's configuration.`,
+		Args: exactly(1, "the name of a namespace"),
+		RunE: a.run(func(ctx context.Context, args []string) error {
+			c, err := a.kube.Client()
+			if err != nil {
+				return err
+			}
+			return a.removeNamespace(ctx, c, meshName, args[0])
+		}),
+		ValidArgsFunction: a.completeNamespaces,
+	}
+	a.addMeshName(cmd, &meshName, names.DefaultMesh)
+	return cmd
+}
+
+func (a *app) removeNamespace(ctx context.Context, c client.Client, meshName, name string) error {
+	ns, err := getNamespace(ctx, c, name)
+	if err != nil {
+		return fmt.Errorf("Could not remove namespace [%s] from mesh [%s]: %w", name, meshName, err) //nolint:staticcheck,revive // the sentence that users of OSM know
+	}
+	current, belongs := ns.Labels[names.MonitoredByLabel]
+	if !belongs {
+		a.line("Namespace [%s] already does not belong to any mesh", name)
+		return nil
+	}
+	if current != meshName {
+		return fmt.Errorf("Namespace belongs to mesh [%s], not mesh [%s]. Please specify the correct mesh", current, meshName) //nolint:staticcheck,revive // the sentence that users of OSM know
+	}
+	if err := patchMeta(ctx, c, ns, map[string]any{names.MonitoredByLabel: nil}, map[string]any{names.InjectionAnnotation: nil, names.MetricsAnnotation: nil}); err != nil {
+		return fmt.Errorf("Could not remove namespace [%s] from mesh [%s]: %w", name, meshName, err) //nolint:staticcheck,revive // the sentence that users of OSM know
+	}
+	a.line("Namespace [%s] successfully removed from mesh [%s]", name, meshName)
+	return nil
+}
+
+func (a *app) namespaceIgnoreCommand() *cobra.Command {
+	var meshName string
+	cmd := &cobra.Command{
+		Use:   "ignore NAMESPACE...",
+		Short: "Keep namespaces out of every mesh",
+		Long:  `Keeps namespaces out of every mesh: their pods get no sidecar whatever else is asked for, and no mesh takes them in.`,
+		Args:  atLeast(1, "the name of a namespace"),
+		RunE: a.run(func(ctx context.Context, args []string) error {
+			c, err := a.kube.Client()
+			if err != nil {
+				return err
+			}
+			for _, name := range args {
+				ns, err := getNamespace(ctx, c, name)
+				if err != nil {
+					return fmt.Errorf("Failed to retrieve namespace [%s]: %w", name, err) //nolint:staticcheck,revive // the sentence that users of OSM know
+				}
+				if err := patchMeta(ctx, c, ns, map[string]any{names.IgnoreLabel: "true"}, nil); err != nil {
+					return fmt.Errorf("Failed to configure namespace [%s] to be ignored: %w", name, err) //nolint:staticcheck,revive // the sentence that users of OSM know
+				}
+				a.line("Successfully configured namespace [%s] to be ignored", name)
+			}
+			return nil
+		}),
+		ValidArgsFunction: a.completeNamespaces,
+	}
+	// An ignored namespace is ignored by every mesh.
+	a.addMeshName(cmd, &meshName, names.DefaultMesh)
+	return cmd
+}
+
+// getNamespace reads a namespace; one that does not exist is a sentence.
+func getNamespace(ctx context.Context, c client.Client, name string) (*corev1.Namespace, error) {
+	ns := &corev1.Namespace{}
+	err := c.Get(ctx, client.ObjectKey{Name: name}, ns)
+	if apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("the namespace %s does not exist: create it with `kubectl create namespace %s`", name, name)
+	}
+	return ns, err
+}
+
+// patchMeta sets labels and annotations; nil removes one.
+func patchMeta(ctx context.Context, c client.Client, object client.Object, labels, annotations map[string]any) error {
+	metadata := map[string]any{}
+	if labels != nil {
+		metadata["labels"] = labels
+	}
+	if annotations != nil {
+		metadata["annotations"] = annotations
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": metadata})
+	if err != nil {
+		return err
+	}
+	return c.Patch(ctx, object, client.RawPatch(types.MergePatchType, patch))
+}

@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/internal/cli/output"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// membership is one namespace of a mesh.
+type membership struct {
+	Namespace string `json:"namespace"`
+	Mesh      string `json:"mesh"`
+	// Injection is the value of the annotation, "-" without one, or "disabled (ignored)".
+	Injection string `json:"sidecarInjection"`
+}
+
+func (a *app) namespaceListCommand() *cobra.Command {
+	var meshName string
+	var form output.Flag
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the namespaces of meshes",
+		Long:  `Lists the namespaces that belong to a mesh, with what they say about sidecars.`,
+		Args:  exactly(0, ""),
+		RunE: a.run(func(ctx context.Context, _ []string) error {
+			if err := form.Check(); err != nil {
+				return err
+			}
+			c, err := a.kube.Client()
+			if err != nil {
+				return err
+			}
+			return a.namespaceList(ctx, c, meshName, &form)
+		}),
+	}
+	a.addMeshName(cmd, &meshName, "")
+	form.AddTo(cmd.Flags())
+	return cmd
+}
+
+func (a *app) namespaceList(ctx context.Context, c client.Client, meshName string, form *output.Flag) error {
+	selector := client.ListOption(client.HasLabels{names.MonitoredByLabel})
+	if meshName != "" {
+		selector = client.MatchingLabels{names.MonitoredByLabel: meshName}
+	}
+	var namespaces corev1.NamespaceList
+	if err := c.List(ctx, &namespaces, selector); err != nil {
+		return err
+	}
+	if len(namespaces.Items) == 0 && form.ForPeople() {
+		if meshName == "" {
+			a.note("No namespaces in any mesh")
+		} else {
+			a.note("No namespaces in mesh [%s]", meshName)
+		}
+		return nil
+	}
+	found := make([]membership, 0, len(namespaces.Items))
+	result := output.Result{Table: output.Table{Columns: output.Columns("NAMESPACE", "MESH", "SIDECAR-INJECTION")}}
+	for i := range namespaces.Items {
+		m := memberOf(&namespaces.Items[i])
+		found = append(found, m)
+		result.Names = append(result.Names, "namespace/"+m.Namespace)
+		result.Table.Rows = append(result.Table.Rows, []string{m.Namespace, m.Mesh, m.Injection})
+	}
+	result.Data = map[string]any{"items": found}
+	return form.Print(a.Out, result)
+}
+
+func memberOf(ns *corev1.Namespace) membership {
+	m := membership{Namespace: ns.Name, Mesh: ns.Labels[names.MonitoredByLabel], Injection: "-"}
+	if value, ok := ns.Annotations[names.InjectionAnnotation]; ok {
+		m.Injection = value
+	}
+	if _, ignored := ns.Labels[names.IgnoreLabel]; ignored {
+		m.Injection = "disabled (ignored)"
+	}
+	return m
+}

@@ -1,0 +1,122 @@
+package output
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"k8s.io/cli-runtime/pkg/printers"
+	"sigs.k8s.io/yaml"
+)
+
+// Forms are the values of -o.
+var Forms = []string{"json", "yaml", "name", "wide"}
+
+// Flag is -o.
+type Flag struct {
+	form      string
+	noHeaders bool
+}
+
+// AddTo adds -o and --no-headers to a set.
+func (f *Flag) AddTo(set *pflag.FlagSet) {
+	set.StringVarP(&f.form, "output", "o", "", "form of the output: "+strings.Join(Forms, ", ")+" (default: a table)")
+	set.BoolVar(&f.noHeaders, "no-headers", false, "print tables without their headers")
+}
+
+// Check fails when -o has a value that is none of Forms.
+func (f *Flag) Check() error {
+	if f.form != "" && !slices.Contains(Forms, f.form) {
+		return fmt.Errorf("-o %s is not a form of output: use one of %s", f.form, strings.Join(Forms, ", "))
+	}
+	return nil
+}
+
+// ForPeople says whether a table is wanted, so that sentences around it are welcome.
+func (f *Flag) ForPeople() bool { return f.form == "" || f.form == "wide" }
+
+// Wide says whether all columns are wanted.
+func (f *Flag) Wide() bool { return f.form == "wide" }
+
+// Table is what people read.
+type Table struct {
+	Columns []Column
+	Rows    [][]string
+}
+
+// Column is one column of a table.
+type Column struct {
+	Name string
+	// Wide columns are shown with -o wide only.
+	Wide bool
+}
+
+// Columns makes columns that are always shown.
+func Columns(names ...string) []Column {
+	columns := make([]Column, len(names))
+	for i, name := range names {
+		columns[i].Name = name
+	}
+	return columns
+}
+
+// Result is something to print.
+type Result struct {
+	// Data is printed as JSON or YAML.
+	Data any
+	// Names are "<kind>/<name>" of what was found, for -o name.
+	Names []string
+	Table Table
+}
+
+// Print writes a result in the form that the flag names.
+func (f *Flag) Print(w io.Writer, r Result) error {
+	switch f.form {
+	case "json":
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "    ")
+		encoder.SetEscapeHTML(false)
+		return encoder.Encode(r.Data)
+	case "yaml":
+		text, err := yaml.Marshal(r.Data)
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(text)
+		return err
+	case "name":
+		for _, name := range r.Names {
+			fmt.Fprintln(w, name)
+		}
+		return nil
+	}
+	return r.Table.write(w, f.Wide(), !f.noHeaders)
+}
+
+// write aligns the columns as kubectl does.
+func (t Table) write(w io.Writer, wide, headers bool) error {
+	aligned := printers.GetNewTabWriter(w)
+	line := func(cells []string) {
+		var shown []string
+		for i, cell := range cells {
+			if wide || !t.Columns[i].Wide {
+				shown = append(shown, cell)
+			}
+		}
+		fmt.Fprintln(aligned, strings.Join(shown, "\t"))
+	}
+	if headers {
+		var names []string
+		for _, column := range t.Columns {
+			names = append(names, column.Name)
+		}
+		line(names)
+	}
+	for _, row := range t.Rows {
+		line(row)
+	}
+	return aligned.Flush()
+}

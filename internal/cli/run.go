@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+)
+
+// Exit codes.
+const (
+	// exitFailed: an error, or a check or test that failed.
+	exitFailed = 1
+	// exitNo: the question was answered, and the answer is no.
+	exitNo = 2
+)
+
+// silent is an error about which everything has been said.
+type silent struct{ code int }
+
+func (s silent) Error() string { return "failed" }
+
+// Run runs the command line and returns the exit code. program is how it was called; libraries log nothing.
+func Run(ctx context.Context, program string, args []string, streams Streams) int {
+	klog.SetLogger(logr.Discard())
+	log.SetLogger(logr.Discard())
+	root := New(streams, time.Now, os.Getenv)
+	if strings.HasPrefix(filepath.Base(program), "kubectl-") {
+		root.Annotations[cobra.CommandDisplayNameAnnotation] = "kubectl osm"
+	}
+	root.SetArgs(args)
+	return exitCode(root.ExecuteContext(ctx), streams.Err)
+}
+
+func exitCode(err error, w io.Writer) int {
+	var said silent
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &said):
+		return said.code
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(w, "Error: interrupted.")
+		return exitFailed
+	}
+	text := strings.TrimSpace(err.Error())
+	if text != "" && !strings.ContainsAny(text[len(text)-1:], ".:?!`\"") {
+		text += "."
+	}
+	fmt.Fprintln(w, "Error: "+text)
+	return exitFailed
+}
