@@ -14,23 +14,34 @@ import (
 // longer connect: a sidecar asks about a connection only once, so an open one would outlive its permission. Previous is what
 // the same kind of sidecar was configured from before. Call it before next is shared.
 func CarryDrainMarks(previous, next *Scope) {
+	carry(previous, next, func(was, is *Inbound) {
+		is.DrainMark = was.DrainMark
+		if losesSource(was.Rules, is.Rules) {
+			is.DrainMark = nextMark(was.DrainMark, is.Rules)
+		}
+	})
+}
+
+// KeepDrainMarks gives the ports of next the drain marks of previous, for a scope that is only looked at.
+func KeepDrainMarks(previous, next *Scope) {
+	carry(previous, next, func(was, is *Inbound) { is.DrainMark = was.DrainMark })
+}
+
+// carry calls f for each port that both scopes have.
+func carry(previous, next *Scope, f func(was, is *Inbound)) {
 	type door struct {
 		service catalog.Name
 		port    uint16
 	}
-	before := map[door]Inbound{}
-	for _, in := range previous.Inbound {
+	before := map[door]*Inbound{}
+	for i := range previous.Inbound {
+		in := &previous.Inbound[i]
 		before[door{in.Service, in.TargetPort}] = in
 	}
 	for i := range next.Inbound {
 		in := &next.Inbound[i]
-		was, ok := before[door{in.Service, in.TargetPort}]
-		if !ok {
-			continue
-		}
-		in.DrainMark = was.DrainMark
-		if losesSource(was.Rules, in.Rules) {
-			in.DrainMark = nextMark(was.DrainMark, in.Rules)
+		if was := before[door{in.Service, in.TargetPort}]; was != nil {
+			f(was, in)
 		}
 	}
 }

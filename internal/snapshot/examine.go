@@ -90,7 +90,8 @@ func (s *Store) examine(n *scopeNode, w *ward, r refused) {
 	s.giveBack(n, w, id)
 }
 
-// differsWithout says whether a resource would be another one, or none, without a policy.
+// differsWithout says whether a resource would be another one without a policy. That it would not be there at all does not
+// count, except for a TrafficSplit: a permission to call a Service is not what the way to the Service is made of.
 func (s *Store) differsWithout(n *scopeNode, w *ward, policy catalog.Ref, r refused) bool {
 	withheld := maps.Clone(w.withheld)
 	if withheld == nil {
@@ -106,7 +107,7 @@ func (s *Store) differsWithout(n *scopeNode, w *ward, policy catalog.Ref, r refu
 		c, err := newContent(res)
 		return err == nil && c.hash != r.hash
 	}
-	return true
+	return policy.Kind == catalog.KindTrafficSplit
 }
 
 func (s *Store) withhold(n *scopeNode, policy catalog.Ref, r refused) {

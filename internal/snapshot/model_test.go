@@ -25,14 +25,16 @@ type sidecar struct {
 
 	toServer []*discovery.DeltaDiscoveryRequest
 	toEnvoy  []*discovery.DeltaDiscoveryResponse
-	// rejected are the versions that the Envoy rejected, and lastRejection when it last did.
-	rejected      map[string]bool
-	lastRejection time.Time
-	log           []string
+	// rejected are the versions that the Envoy rejects, alone those that it rejected when they came alone, and lastRejection
+	// when it last did. Judge says of other versions whether it rejects them; nil says no.
+	rejected, alone map[string]bool
+	judge           func(*discovery.Resource) bool
+	lastRejection   time.Time
+	log             []string
 }
 
 func newSidecar(b *bench, pod *catalog.Pod) *sidecar {
-	return &sidecar{bench: b, pod: pod, envoy: fakexds.NewEnvoy(), rejected: map[string]bool{}}
+	return &sidecar{bench: b, pod: pod, envoy: fakexds.NewEnvoy(), rejected: map[string]bool{}, alone: map[string]bool{}}
 }
 
 // open begins a stream.
@@ -60,9 +62,10 @@ func (s *sidecar) flush(t failer) {
 		}
 		s.log = append(s.log, describe(message))
 		for _, res := range message.GetResources() {
-			if s.rejected[versionKey(message, res)] {
-				t.Fatalf("a rejected version was sent again: %s", versionKey(message, res))
+			if s.alone[versionKey(message, res)] {
+				t.Fatalf("a version was sent again after it was rejected alone: %q", versionKey(message, res))
 			}
+			s.forgetRejected(message.GetTypeUrl(), []string{res.GetName()}) // another version came between
 		}
 		s.forgetRejected(message.GetTypeUrl(), message.GetRemovedResources())
 		s.toEnvoy = append(s.toEnvoy, message)
@@ -76,9 +79,9 @@ func (s *sidecar) flush(t failer) {
 // forgetRejected forgets the rejections of names that were removed or asked for again: what was rejected may be sent again.
 func (s *sidecar) forgetRejected(typeURL string, names []string) {
 	for _, name := range names {
-		for key := range s.rejected {
+		for key := range s.alone {
 			if strings.HasPrefix(key, typeURL+"\x00"+name+"\x00") {
-				delete(s.rejected, key)
+				delete(s.alone, key)
 			}
 		}
 	}
@@ -99,17 +102,19 @@ func (s *sidecar) deliverRequest(t failer) bool {
 	return true
 }
 
-// deliverResponse brings one response to the Envoy, which takes or rejects it.
+// deliverResponse brings one response to the Envoy, which takes or rejects it. With reject, it begins to reject the last
+// resource of the response.
 func (s *sidecar) deliverResponse(t failer, reject bool) bool {
 	if len(s.toEnvoy) == 0 {
 		return false
 	}
 	response := s.toEnvoy[0]
 	s.toEnvoy = s.toEnvoy[1:]
-	if reject {
-		for _, res := range response.GetResources() {
-			s.rejected[versionKey(response, res)] = true
-		}
+	resources := response.GetResources()
+	if reject && len(resources) > 0 {
+		s.rejected[versionKey(response, resources[len(resources)-1])] = true
+	}
+	if reject && len(resources) == 0 || s.rejects(response) {
 		s.lastRejection = s.bench.now
 		s.toServer = append(s.toServer, s.envoy.Reject(response, "no")...)
 		s.log = append(s.log, "reject "+describe(response))
@@ -123,9 +128,25 @@ func (s *sidecar) deliverResponse(t failer, reject bool) bool {
 	return true
 }
 
+// rejects says whether the Envoy rejects a response: as a whole, without saying why, when it rejects any part of it.
+func (s *sidecar) rejects(response *discovery.DeltaDiscoveryResponse) bool {
+	any := false
+	for _, res := range response.GetResources() {
+		key := versionKey(response, res)
+		if s.rejected[key] || s.judge != nil && s.judge(res) {
+			s.rejected[key], any = true, true
+			if len(response.GetResources()) == 1 {
+				s.alone[key] = true
+			}
+		}
+	}
+	return any
+}
+
 // settle delivers everything, in time, until nothing moves any more.
 func (s *sidecar) settle(t failer) {
 	for range 10_000 {
+		s.bench.run() // what the Store does about rejections
 		s.flush(t)
 		if s.deliverRequest(t) || s.deliverResponse(t, false) {
 			continue
@@ -233,7 +254,7 @@ func (s *sidecar) step(t *testing.T, rt *rapid.T) {
 		s.flush(rt)
 	case "cut":
 		s.close()
-		s.rejected = map[string]bool{} // a new stream knows nothing of the old one's rejections
+		s.alone = map[string]bool{} // a new stream knows nothing of the old one's rejections
 		s.open(t)
 		s.flush(rt)
 	}

@@ -132,8 +132,13 @@ func (s *Store) work(b batch) {
 }
 
 func (s *Store) change(list []catalog.Change) {
-	if len(list) > 0 {
-		s.update(s.catalog.Apply(list))
+	if len(list) == 0 {
+		return
+	}
+	released := s.quarantine.note(list, s.catalog, s.synced.Load())
+	s.update(s.catalog.Apply(list))
+	if released {
+		s.publishRejections()
 	}
 }
 
