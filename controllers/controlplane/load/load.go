@@ -1,0 +1,135 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/config"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/workloads"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/ingest"
+)
+
+// Loaded is a mesh as it was at one moment.
+type Loaded struct {
+	Catalog *catalog.Catalog
+	// Findings are the problems of the objects, in order of kinds and names.
+	Findings []Finding
+}
+
+// Finding is a problem of one object.
+type Finding struct {
+	Kind catalog.Kind
+	Name catalog.Name
+	ingest.Problem
+}
+
+// sources are all kinds that make up a mesh, MeshConfig last.
+func sources(mesh string) []controlplane.Source {
+	return slices.Concat(workloads.Sources(mesh), traffic.Sources(), []controlplane.Source{config.Source(func(*configv1alpha2.MeshConfig) {})})
+}
+
+// FromCluster reads a mesh whose control plane runs in namespace. Kinds that the cluster does not define are empty.
+func FromCluster(ctx context.Context, c client.Client, mesh, namespace string) (*Loaded, error) {
+	all := sources(mesh)
+	lists := make([][]unstructured.Unstructured, len(all))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, source := range all {
+		group.Go(func() error {
+			items, err := list(ctx, c, source, namespace)
+			lists[i] = items
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	loaded := &Loaded{Catalog: catalog.New()}
+	for i, source := range all {
+		for j := range lists[i] {
+			if err := loaded.add(source, &lists[i][j]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return loaded, nil
+}
+
+// list reads all objects of a kind; of MeshConfigs only those of the mesh's own namespace.
+func list(ctx context.Context, c client.Client, source controlplane.Source, namespace string) ([]unstructured.Unstructured, error) {
+	kind, err := c.GroupVersionKindFor(source.Object)
+	if err != nil {
+		return nil, err
+	}
+	var options []client.ListOption
+	if source.Kind == catalog.KindSettings {
+		options = append(options, client.InNamespace(namespace))
+	}
+	all := &unstructured.UnstructuredList{}
+	all.SetGroupVersionKind(kind)
+	err = c.List(ctx, all, options...)
+	if meta.IsNoMatchError(err) {
+		return nil, nil
+	}
+	return all.Items, err
+}
+
+// FromObjects makes a mesh of objects. Objects of kinds that say nothing to a mesh are passed over; a version counts as the one
+// that is stored.
+func FromObjects(mesh string, scheme *runtime.Scheme, objects []*unstructured.Unstructured) (*Loaded, error) {
+	loaded := &Loaded{Catalog: catalog.New()}
+	for _, source := range sources(mesh) {
+		kind, err := apiutil.GVKForObject(source.Object, scheme)
+		if err != nil {
+			return nil, err
+		}
+		for _, object := range of(kind.GroupKind(), objects) {
+			if err := loaded.add(source, object); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return loaded, nil
+}
+
+// of picks the objects of a kind, in order of their names.
+func of(kind schema.GroupKind, objects []*unstructured.Unstructured) []*unstructured.Unstructured {
+	var found []*unstructured.Unstructured
+	for _, object := range objects {
+		if object.GroupVersionKind().GroupKind() == kind {
+			found = append(found, object)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b *unstructured.Unstructured) int {
+		return catalog.Name{Namespace: a.GetNamespace(), Name: a.GetName()}.Compare(catalog.Name{Namespace: b.GetNamespace(), Name: b.GetName()})
+	})
+	return found
+}
+
+// add brings one object into the catalog.
+func (l *Loaded) add(source controlplane.Source, object *unstructured.Unstructured) error {
+	typed, err := controlplane.Typed(object, source.Object)
+	if err != nil {
+		return fmt.Errorf("%w: correct the object", err)
+	}
+	entry, problems := source.Ingest(typed)
+	for _, problem := range problems {
+		l.Findings = append(l.Findings, Finding{Kind: source.Kind, Name: catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()}, Problem: problem})
+	}
+	if entry != nil {
+		l.Catalog.Apply([]catalog.Change{catalog.Set(entry)})
+	}
+	return nil
+}
