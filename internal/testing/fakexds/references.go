@@ -1,6 +1,9 @@
 package fakexds
 
 import (
+	"maps"
+	"slices"
+
 	cluster "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	listener "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	route "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -23,6 +26,16 @@ func (r references) add(typeURL, name string) {
 		r[typeURL] = map[string]struct{}{}
 	}
 	r[typeURL][name] = struct{}{}
+}
+
+// References lists what a resource and everything inside it refers to: names by the type URL of what they name.
+func References(resource *anypb.Any) (map[string][]string, error) {
+	refs, err := referencesOf(resource)
+	lists := make(map[string][]string, len(refs))
+	for typeURL, names := range refs {
+		lists[typeURL] = slices.Sorted(maps.Keys(names))
+	}
+	return lists, err
 }
 
 // referencesOf reads a resource and everything inside it.
