@@ -26,8 +26,8 @@ func (s *Store) rebind(stream *Stream) {
 		return
 	}
 	view := s.catalog.View()
-	pod := view.Pod(stream.pod)
-	if pod == nil || pod.UID != stream.peer.PodUID || pod.Finished || !pod.Injected || !view.InMesh(stream.pod.Namespace) {
+	pod := view.Pod(stream.peer.Pod)
+	if pod == nil || pod.UID != stream.peer.PodUID || pod.Finished || !pod.Injected || !view.InMesh(stream.peer.Pod.Namespace) {
 		s.drop(stream, ErrGone)
 		return
 	}

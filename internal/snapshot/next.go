@@ -191,7 +191,7 @@ func (q *sequencer) send(r *Response, now time.Time) {
 	q.nonce++
 	r.Nonce = strconv.FormatUint(q.nonce, 10)
 	st.inflight, st.flying = r.Nonce, r.Resources
-	st.sent, st.sentSince = now, st.since
+	st.sentSince = st.since
 	if st.sentSince.IsZero() {
 		st.sentSince = now
 	}

@@ -79,8 +79,8 @@ type typeState struct {
 
 	// inflight is the nonce of the response that is not acknowledged; empty without one.
 	inflight string
-	// sent is when, and sentSince what since was.
-	sent, sentSince time.Time
+	// sentSince is what since was when it was sent.
+	sentSince time.Time
 	// rejected is true after the client refused the latest response.
 	rejected bool
 	suspicion

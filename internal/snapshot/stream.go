@@ -7,8 +7,6 @@ import (
 	"time"
 
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
-
-	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
 // maxMarks is how many changes a stream remembers one by one while it is busy; with more it looks at everything once.
@@ -38,9 +36,6 @@ type Stream struct {
 	marks []mark
 	// all is set when marks are no longer enough: everything may have changed.
 	all time.Time
-
-	// key is what scope was chosen by; the Store's alone.
-	pod catalog.Name
 }
 
 // mark is a set of changes, shared by all streams it concerns.
@@ -51,7 +46,7 @@ type mark struct {
 
 func newStream(s *Store, peer Peer, abort func(), n *scopeNode) *Stream {
 	return &Stream{
-		store: s, peer: peer, abort: abort, pod: peer.Pod, scope: n, since: s.config.Now(),
+		store: s, peer: peer, abort: abort, scope: n, since: s.config.Now(),
 		wake: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 }
