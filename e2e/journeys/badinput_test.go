@@ -95,7 +95,7 @@ func TestAMeshThatCannotBeIsToldWhyAndHarmsNobody(t *testing.T) {
 				stalled := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionStalled)
 				ready := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionReady)
 				if stalled == nil || ready == nil {
-					return false, fmt.Sprint(mesh.Status.Conditions), nil
+					return false, lab.Conditions(mesh.Status.Conditions), nil
 				}
 				return stalled.Status == "True" && ready.Status == "False" && ready.Reason == c.reason && strings.Contains(ready.Message, c.message),
 					fmt.Sprintf("Ready=%s %s: %s", ready.Status, ready.Reason, ready.Message), nil
@@ -142,7 +142,7 @@ func hasCondition(t *testing.T, object *unstructured.Unstructured, kind, status,
 			return false, "", err
 		}
 		found := meta.FindStatusCondition(typed.Status.Conditions, kind)
-		return found != nil && string(found.Status) == status && strings.Contains(found.Message, part), fmt.Sprint(typed.Status.Conditions), nil
+		return found != nil && string(found.Status) == status && strings.Contains(found.Message, part), lab.Conditions(typed.Status.Conditions), nil
 	})
 }
 

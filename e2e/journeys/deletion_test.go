@@ -29,6 +29,11 @@ func TestASecondMeshLivesAloneAndIsRemovedWithoutATrace(t *testing.T) {
 	t.Cleanup(func() { _ = cluster.Remove(context.Background(), manifest) })
 	must(t, cluster.MeshReady(t.Context(), mesh, installLimit))
 	ns := namespace(t, "second-apps", mesh)
+	// kube-proxy may be a moment behind: the API server reaches the new injector through it.
+	eventually(t, policyLimit, "pods are injected", func(context.Context) (bool, string, error) {
+		pod, err := try(t, ns, "", nil)
+		return err == nil && hasSidecar(pod), "no sidecar", err
+	})
 	people := pods(t, context.Background(), ns, "server", "client")
 
 	t.Run("its workloads talk by its own settings", func(t *testing.T) {

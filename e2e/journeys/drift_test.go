@@ -20,7 +20,7 @@ import (
 
 const repairLimit = 10 * time.Second
 
-func TestDriftIsRepaired(t *testing.T) {
+func repairDrift(t *testing.T) {
 	key := client.ObjectKey{Namespace: names.DefaultNamespace, Name: names.Injector}
 	t.Run("a deleted Service comes back", func(t *testing.T) {
 		var before corev1.Service

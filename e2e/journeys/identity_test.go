@@ -50,8 +50,9 @@ func TestACertificateOfTwoMinutesRotatesUnderTraffic(t *testing.T) {
 
 	first, err := knock(t, t.Context(), outsider, server)
 	must(t, err)
-	if life := first.NotAfter.Sub(first.NotBefore); life < time.Minute || life > 5*time.Minute {
-		t.Fatalf("a certificate made after the setting was changed to 2m lives %s", life)
+	// It begins some minutes early, for clocks that differ.
+	if left := time.Until(first.NotAfter); left < 30*time.Second || left > 2*time.Minute {
+		t.Fatalf("a certificate made after the setting was changed to 2m ends in %s", left)
 	}
 	load, err := client.StartRequests(t.Context(), server.url("/"), "--rate", "25")
 	must(t, err)

@@ -30,7 +30,7 @@ func configure(t *testing.T, patch, back string) {
 	})
 }
 
-func TestPermissiveModeIsSwitchedLive(t *testing.T) {
+func permissiveMode(t *testing.T) {
 	s := theStage(t)
 	const (
 		on  = `{"spec":{"traffic":{"enablePermissiveTrafficPolicyMode":true}}}`

@@ -30,7 +30,7 @@ func controllers(ctx context.Context) ([]corev1.Pod, error) {
 }
 
 // Each replica is deleted once, so both must have served all sidecars in the end.
-func TestLosingAReplicaOfTheControlPlaneLosesNothing(t *testing.T) {
+func loseReplicas(t *testing.T) {
 	s := theStage(t)
 	before, err := controllers(t.Context())
 	must(t, err)
