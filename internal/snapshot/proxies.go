@@ -17,6 +17,19 @@ type Proxy struct {
 	Since  time.Time
 	// Types says for each type of resources how far the sidecar is.
 	Types map[Type]TypeStatus
+	// Offered are the versions of all that the sidecar's scope offers, by type: equal for equal configuration, in all replicas.
+	// A sidecar that is not Behind and rejects nothing has them. Endpoints and service certificates are not counted.
+	Offered map[Type]string
+}
+
+// UpToDate says whether the sidecar has accepted everything that it should have.
+func (p Proxy) UpToDate() bool {
+	for _, t := range p.Types {
+		if t.Rejection != "" || !t.Behind.IsZero() {
+			return false
+		}
+	}
+	return true
 }
 
 // TypeStatus is how far a sidecar is with one type of resources. Counts are of responses, since the stream began.
@@ -26,6 +39,8 @@ type TypeStatus struct {
 	Rejection string
 	// Answered is when the sidecar last accepted or rejected a response.
 	Answered time.Time
+	// Behind is since when the sidecar lacks something of the type; zero when it has all.
+	Behind time.Time
 }
 
 // Waiting says whether a response is not yet answered.
@@ -96,18 +111,41 @@ func (r *registry) list() []*Stream {
 func (s *Store) Proxies() []Proxy {
 	streams := s.registry.list()
 	proxies := make([]Proxy, 0, len(streams))
+	offered := map[*scopeNode]map[Type]string{}
 	for _, stream := range streams {
-		proxies = append(proxies, stream.proxy())
+		p, n := stream.proxy()
+		if offered[n] == nil {
+			offered[n] = n.versions()
+		}
+		p.Offered = offered[n]
+		proxies = append(proxies, p)
 	}
 	slices.SortFunc(proxies, func(a, b Proxy) int { return a.Pod.Compare(b.Pod) })
 	return proxies
 }
 
-func (s *Stream) proxy() Proxy {
+// versions are those of everything of a type together.
+func (n *scopeNode) versions() map[Type]string {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	versions := map[Type]string{}
+	for t := range numTypes {
+		sum := uint64(0) // of what does not depend on the order of names
+		for _, c := range n.contents[t] {
+			sum ^= c.hash
+		}
+		if len(n.contents[t]) > 0 {
+			versions[t] = formatVersion(sum)
+		}
+	}
+	return versions
+}
+
+func (s *Stream) proxy() (Proxy, *scopeNode) {
 	s.mu.Lock()
-	key := s.scope.key
+	n := s.scope
 	s.mu.Unlock()
-	p := Proxy{Pod: s.peer.Pod, PodUID: s.peer.PodUID, Scope: key, Since: s.since, Types: map[Type]TypeStatus{}}
+	p := Proxy{Pod: s.peer.Pod, PodUID: s.peer.PodUID, Scope: n.key, Since: s.since, Types: map[Type]TypeStatus{}}
 	s.status.mu.Lock()
 	defer s.status.mu.Unlock()
 	for t := range numTypes {
@@ -115,5 +153,5 @@ func (s *Stream) proxy() Proxy {
 			p.Types[t] = s.status.types[t]
 		}
 	}
-	return p
+	return p, n
 }

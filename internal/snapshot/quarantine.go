@@ -44,6 +44,8 @@ type sighting struct {
 	// turn counts the changes seen since everything that existed at the start was taken in; 0 for what existed then.
 	turn    uint64
 	created time.Time
+	// changed is when the current version had reached the scopes, and settled when their sidecars had answered it.
+	changed, settled time.Time
 }
 
 func (s sighting) compare(other sighting) int {
@@ -84,10 +86,9 @@ func newQuarantine() *quarantine {
 	return &quarantine{seen: map[catalog.Ref]sighting{}, wards: map[scope.Key]*ward{}}
 }
 
-// note takes changes that are about to be made. A policy that changes is given another chance everywhere; it says whether one
-// was withheld.
-func (q *quarantine) note(changes []catalog.Change, c *catalog.Catalog, synced bool) bool {
-	released := false
+// note takes changes that are about to be made, and returns the policies among them. A policy that changes is given another
+// chance everywhere; released says whether one was withheld.
+func (q *quarantine) note(changes []catalog.Change, c *catalog.Catalog, synced bool) (policies []catalog.Ref, released bool) {
 	for _, change := range changes {
 		if !change.Ref.Kind.IsPolicy() || !c.Differs(change) {
 			continue
@@ -108,8 +109,9 @@ func (q *quarantine) note(changes []catalog.Change, c *catalog.Catalog, synced b
 			s.turn = q.turn
 		}
 		q.seen[change.Ref] = s
+		policies = append(policies, change.Ref)
 	}
-	return released
+	return policies, released
 }
 
 // withheld are the policies that a scope is built without. The map is not changed later.

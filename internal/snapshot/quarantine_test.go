@@ -160,7 +160,7 @@ func TestPoliciesThatAreNotTheReasonComeBack(t *testing.T) {
 	if len(s.log) != 0 {
 		t.Errorf("a resource that is always rejected is sent for ever: %v", s.log)
 	}
-	if got := s.stream.proxy().Types[Routes].Rejection; got != "no" {
+	if got := firstProxy(s).Types[Routes].Rejection; got != "no" {
 		t.Errorf("the sidecar's reason is given as %q", got)
 	}
 }

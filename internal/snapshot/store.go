@@ -13,6 +13,9 @@ import (
 // writeLimit is how long one write to a sidecar may take.
 const writeLimit = time.Minute
 
+// sweepInterval is how often the Store looks at what nobody tells it of.
+const sweepInterval = time.Second
+
 // Store keeps the configuration of all connected sidecars up to date. Its methods are safe for concurrent use and do not
 // block, unless said otherwise.
 type Store struct {
@@ -36,6 +39,8 @@ type Store struct {
 	streams    map[string]*Stream
 	joining    map[*join]struct{}
 	quarantine *quarantine
+	// unsettled are policies that some sidecar may not have answered yet.
+	unsettled map[catalog.Ref]struct{}
 
 	readsOfStreams   *index[*Stream]
 	readsOfScopes    *index[*scopeNode]
@@ -55,6 +60,7 @@ func NewStore(config Config) *Store {
 		streams:          map[string]*Stream{},
 		joining:          map[*join]struct{}{},
 		quarantine:       newQuarantine(),
+		unsettled:        map[catalog.Ref]struct{}{},
 		readsOfStreams:   newIndex[*Stream](),
 		readsOfScopes:    newIndex[*scopeNode](),
 		readsOfEndpoints: newIndex[*endpointsNode](),
@@ -107,7 +113,7 @@ func (s *Store) post(f func()) bool { return s.queue.command(f) }
 // Run does the Store's work until ctx ends, then ends all streams. It returns nil.
 func (s *Store) Run(ctx context.Context) error {
 	defer s.stop()
-	sweep := time.NewTicker(writeLimit / 4)
+	sweep := time.NewTicker(sweepInterval)
 	defer sweep.Stop()
 	for {
 		select {
@@ -115,6 +121,7 @@ func (s *Store) Run(ctx context.Context) error {
 			return nil
 		case <-sweep.C:
 			s.dropStuck()
+			s.watchProgress()
 		case <-s.queue.wake:
 		}
 		s.work(s.queue.take())
@@ -135,8 +142,9 @@ func (s *Store) change(list []catalog.Change) {
 	if len(list) == 0 {
 		return
 	}
-	released := s.quarantine.note(list, s.catalog, s.synced.Load())
+	policies, released := s.quarantine.note(list, s.catalog, s.synced.Load())
 	s.update(s.catalog.Apply(list))
+	s.changed(policies)
 	if released {
 		s.publishRejections()
 	}

@@ -36,6 +36,8 @@ type Stream struct {
 	marks []mark
 	// all is set when marks are no longer enough: everything may have changed.
 	all time.Time
+	// behind is since when the sidecar has not acknowledged something; zero when it has acknowledged everything.
+	behind time.Time
 }
 
 // mark is a set of changes, shared by all streams it concerns.
@@ -45,8 +47,9 @@ type mark struct {
 }
 
 func newStream(s *Store, peer Peer, abort func(), n *scopeNode) *Stream {
+	now := s.config.Now()
 	return &Stream{
-		store: s, peer: peer, abort: abort, scope: n, since: s.config.Now(),
+		store: s, peer: peer, abort: abort, scope: n, since: now, behind: now,
 		wake: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 }
@@ -75,6 +78,7 @@ func (s *Stream) mark(diff *changes, now time.Time) {
 	} else {
 		s.markAll(now)
 	}
+	s.fallBehind(now)
 	s.mu.Unlock()
 	s.notify()
 }
@@ -95,6 +99,7 @@ func (s *Stream) move(n *scopeNode, now time.Time) {
 	s.mu.Lock()
 	s.scope = n
 	s.markAll(now)
+	s.fallBehind(now)
 	s.mu.Unlock()
 	s.notify()
 }
@@ -155,6 +160,7 @@ func (s *Stream) flush(q *sequencer, send func(*Response) error) (time.Time, err
 			}
 		})
 		if r == nil {
+			s.noteProgress(q)
 			return deadline, nil
 		}
 		err := s.write(r, send)
