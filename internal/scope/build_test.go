@@ -167,6 +167,29 @@ func outbound(s *scope.Scope) map[string]string {
 	return got
 }
 
+// TestHeadlessPortsShareTarget: each port of a headless Service is reached by its own number, also where several lead to one
+// port of the pods.
+func TestHeadlessPortsShareTarget(t *testing.T) {
+	pod := Pod("shop", "db-0", "db", "db", "10.0.0.1")
+	service := Service("shop", "db", "db", "", 80, catalog.ProtocolHTTP)
+	service.Ports = []catalog.Port{
+		{Number: 80, TargetPort: 8080, Protocol: catalog.ProtocolHTTP},
+		{Number: 81, TargetPort: 8080, Protocol: catalog.ProtocolHTTP},
+	}
+	other := Service("shop", "other", "db", "", 80, catalog.ProtocolHTTP)
+	other.Ports[0].TargetPort = 8080
+	v := Apply(&catalog.Namespace{Name: "shop", Monitored: true}, &catalog.Settings{Permissive: true},
+		pod, service, other, Slice(service.Name, pod), Slice(other.Name, pod)).View()
+	var got []string
+	for _, out := range scope.Build(v, trustDomain, scope.KeyFor(v, pod)).Outbound {
+		got = append(got, fmt.Sprintf("%s:%d", out.Service, out.Port))
+	}
+	// Nothing is left of the second Service: the first one has its pod's address with both of its ports.
+	if diff := cmp.Diff([]string{"shop/db:80", "shop/db:81"}, got); diff != "" {
+		t.Errorf("ways to the pod (-want +got):\n%s", diff)
+	}
+}
+
 func TestEndpoints(t *testing.T) {
 	service := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
 	one, two := Pod("shop", "one", "web", "sa1", "10.0.0.1"), Pod("shop", "two", "web", "sa2", "10.0.0.2")

@@ -122,23 +122,32 @@ func (o outbounds) podAddresses(service *catalog.Service, port catalog.Port) []n
 }
 
 // withoutDuplicates keeps, for each address and port, only the first Service in order of names: two Services that claim the
-// same address would make Envoy refuse the whole configuration.
+// same address would make Envoy refuse the whole configuration. An address stays as long as one of its ports is free: two
+// ports of a headless Service may lead to one port of its pods, and each is asked for by its own number.
 func withoutDuplicates(list []Outbound) []Outbound {
 	seen := map[netip.AddrPort]bool{}
 	var result []Outbound
 	for _, out := range list {
 		out.Addresses = slices.DeleteFunc(slices.Clone(out.Addresses), func(a netip.Addr) bool {
-			return seen[netip.AddrPortFrom(a, out.Port)] || out.Headless() && seen[netip.AddrPortFrom(a, out.PodPort)]
-		})
-		for _, a := range out.Addresses {
-			seen[netip.AddrPortFrom(a, out.Port)] = true
-			if out.Headless() {
-				seen[netip.AddrPortFrom(a, out.PodPort)] = true
+			free := false
+			for _, claimed := range out.claims(a) {
+				free = free || !seen[claimed]
+				seen[claimed] = true
 			}
-		}
+			return !free
+		})
 		if len(out.Addresses) > 0 {
 			result = append(result, out)
 		}
 	}
 	return result
+}
+
+// claims are the destinations by which clients reach an address.
+func (o Outbound) claims(a netip.Addr) []netip.AddrPort {
+	claimed := []netip.AddrPort{netip.AddrPortFrom(a, o.Port)}
+	if o.Headless() {
+		claimed = append(claimed, netip.AddrPortFrom(a, o.PodPort))
+	}
+	return claimed
 }
