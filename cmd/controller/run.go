@@ -54,19 +54,29 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	p.log.Info("control plane starts", "version", version.Version, "mesh", o.mesh, "namespace", o.namespace, "revision", o.revision)
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return p.store.Run(ctx) })
-	group.Go(func() error { return p.authority.run(ctx, p.log.WithName("certificates")) })
-	group.Go(func() error { return p.manager.Start(ctx) })
-	group.Go(func() error { return p.feed(ctx) })
-	group.Go(func() error { return server.Serve(ctx, listener) })
+	last, end := linger(ctx, leaveTime)
+	defer end()
+	group, running := errgroup.WithContext(last)
+	group.Go(func() error { return p.store.Run(running) })
+	group.Go(func() error { return p.authority.run(running, p.log.WithName("certificates")) })
+	group.Go(func() error { return p.manager.Start(running) })
+	group.Go(func() error { return p.feed(running) })
+	group.Go(func() error { return server.Serve(running, listener) })
 	group.Go(func() error {
-		return health.Serve(ctx, fmt.Sprintf(":%d", names.HealthPort), health.Handler(p.registry, p.notReady))
+		notReady := func() error { return p.notReady(ctx) }
+		return health.Serve(running, fmt.Sprintf(":%d", names.HealthPort), health.Handler(p.registry, notReady))
 	})
-	group.Go(func() error {
-		return p.leader.Run(ctx, p.clients, o.namespace, os.Getenv("CONTROLLER_POD_NAME"), p.log.WithName("status"))
-	})
+	group.Go(func() error { return p.writeStatus(ctx, running) })
 	return group.Wait()
+}
+
+// writeStatus contends for the Lease until ctx ends or a part of the program fails. It does not linger: another replica shall
+// have the Lease at once.
+func (p *program) writeStatus(ctx, running context.Context) error {
+	leading, stop := context.WithCancel(running)
+	defer stop()
+	defer context.AfterFunc(ctx, stop)()
+	return p.leader.Run(leading, p.clients, p.options.namespace, os.Getenv("CONTROLLER_POD_NAME"), p.log.WithName("status"))
 }
 
 func newProgram(o options) (*program, error) {
@@ -111,8 +121,11 @@ func (p *program) xdsServer() (*xds.Server, net.Listener, error) {
 	return server, listener, err
 }
 
-// notReady says what the control plane waits for before it serves sidecars; nil when it does.
-func (p *program) notReady() error {
+// notReady says why the control plane shall get no new connections; nil when it shall. stopping ends when it is told to stop.
+func (p *program) notReady(stopping context.Context) error {
+	if stopping.Err() != nil {
+		return errors.New("not ready: the control plane stops")
+	}
 	if !p.store.Ready() {
 		return errors.New("not ready: the mesh has not been read completely yet")
 	}
