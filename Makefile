@@ -66,8 +66,8 @@ test-full: ## Run everything there is, as before a release
 	$(HACK) ./suites -full
 
 .PHONY: bench
-bench: ## Measure the control plane
-	$(HACK) ./bench
+bench: ## Measure the way of a change to the sidecars
+	go run ./internal/testing/bench
 
 ##@ Try
 

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/testing/bench/fleet"
+	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
+	"github.com/openservicemesh/osm-operator/internal/testing/bench/report"
+	"github.com/openservicemesh/osm-operator/internal/testing/bench/server"
+)
+
+// options are the flags.
+type options struct {
+	full, check, record bool
+	only                string
+	sizes               string
+	variants            string
+	out, baseline       string
+	profiles            string
+}
+
+func main() {
+	log.SetFlags(0)
+	log.SetPrefix("bench: ")
+	if slices.Contains(os.Args[1:], serveFlag) {
+		if err := server.Run(context.Background(), os.Stdin, os.Stdout); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
+	var o options
+	flag.BoolVar(&o.full, "full", false, "measure meshes of 100, 500, 1000 and 2000 sidecars, as for docs/performance.md; takes about half an hour")
+	flag.BoolVar(&o.check, "check", false, "fail when a ratio is worse than in the baseline by more than 30%")
+	flag.BoolVar(&o.record, "record", false, "make this run's ratios the baseline")
+	flag.StringVar(&o.only, "only", "", "measure one mode only: policy or visible")
+	flag.StringVar(&o.sizes, "sizes", "", "measure these numbers of sidecars instead, separated by commas")
+	flag.StringVar(&o.variants, "variants", "", "measure only control planes whose names contain one of these words, separated by commas")
+	flag.StringVar(&o.out, "out", "bin/bench", "write results to files with this prefix: .json and .svg")
+	flag.StringVar(&o.baseline, "baseline", "internal/testing/bench/baseline.json", "the file with the ratios of an earlier short run")
+	flag.StringVar(&o.profiles, "profiles", "", "write CPU profiles of our control plane into this folder")
+	flag.Parse()
+	if err := run(o, os.Stdout); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(o options, out io.Writer) error {
+	p, err := o.plan()
+	if err != nil {
+		return err
+	}
+	if err := pinSelf(clientCore); err != nil {
+		return fmt.Errorf("this process cannot be kept on one core: %w", err)
+	}
+	results := &report.Run{
+		Machine: fmt.Sprintf("%d cores, %s", runtime.NumCPU(), processor()), Version: runtime.Version(),
+		Begun: time.Now().UTC().Format(time.RFC3339), Arguments: os.Args[1:],
+	}
+	signer, err := fleet.NewSigner()
+	if err != nil {
+		return err
+	}
+	for _, m := range p.meshes {
+		if err := measureMesh(p, m, signer, o.profiles, results); err != nil {
+			return err
+		}
+	}
+	results.AddSlopes()
+	if err := results.Table(out, string(server.Ours)); err != nil {
+		return err
+	}
+	if err := write(o.out, results); err != nil {
+		return err
+	}
+	return o.compare(results.Ratios(string(server.Ours)))
+}
+
+// measureMesh measures all variants in one mesh.
+func measureMesh(p plan, m measured, signer *fleet.Signer, profiles string, results *report.Run) error {
+	a, err := newArena(p, m, signer, profiles)
+	if err != nil {
+		return err
+	}
+	for _, v := range p.variants {
+		if !p.measures(v, m) {
+			continue
+		}
+		begun := time.Now()
+		result, err := a.measure(v)
+		if err != nil {
+			return err
+		}
+		log.Printf("%s, %d sidecars, %s: measured in %s", m.mode, m.sidecars, v, time.Since(begun).Round(100*time.Millisecond))
+		results.Results = append(results.Results, result)
+	}
+	debug.FreeOSMemory()
+	return nil
+}
+
+// plan is the plan that the flags ask for.
+func (o options) plan() (plan, error) {
+	p := shortPlan()
+	if o.full {
+		p = fullPlan()
+	}
+	if o.sizes != "" {
+		p.meshes = nil
+		for _, mode := range []mesh.Mode{mesh.Policy, mesh.Visible} {
+			for text := range strings.SplitSeq(o.sizes, ",") {
+				sidecars, err := strconv.Atoi(text)
+				if err != nil {
+					return p, fmt.Errorf("%q in -sizes is not a number of sidecars", text)
+				}
+				p.meshes = append(p.meshes, measured{mode, sidecars})
+			}
+		}
+	}
+	p.meshes = slices.DeleteFunc(p.meshes, func(m measured) bool { return o.only != "" && string(m.mode) != o.only })
+	p.variants = slices.DeleteFunc(slices.Clone(p.variants), func(v server.Variant) bool {
+		return !slices.ContainsFunc(strings.Split(o.variants, ","), func(word string) bool { return strings.Contains(string(v), word) })
+	})
+	if len(p.meshes) == 0 || len(p.variants) == 0 {
+		return p, errors.New("nothing is left to measure: see -only, -sizes and -variants")
+	}
+	return p, nil
+}
+
+// write writes the results as JSON and as a plot.
+func write(prefix string, results *report.Run) error {
+	if err := os.MkdirAll(filepath.Dir(prefix), 0o755); err != nil {
+		return err
+	}
+	data, err := json.MarshalIndent(results, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(prefix+".json", append(data, '\n'), 0o644); err != nil {
+		return err
+	}
+	file, err := os.Create(prefix + ".svg")
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return results.Plot(file)
+}
+
+// compare holds ratios against the baseline, or makes them the baseline.
+func (o options) compare(ratios map[string]float64) error {
+	if o.record {
+		data, err := json.MarshalIndent(ratios, "", "  ")
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(o.baseline, append(data, '\n'), 0o644)
+	}
+	if !o.check {
+		return nil
+	}
+	data, err := os.ReadFile(o.baseline)
+	if err != nil {
+		return fmt.Errorf("there is no baseline to compare with: %w", err)
+	}
+	var baseline map[string]float64
+	if err := json.Unmarshal(data, &baseline); err != nil {
+		return fmt.Errorf("%s is not a baseline: %w", o.baseline, err)
+	}
+	if complaints := report.Worse(ratios, baseline); len(complaints) > 0 {
+		return fmt.Errorf("ratios have become worse:\n  %s", strings.Join(complaints, "\n  "))
+	}
+	return nil
+}
+
+// processor is the name of the processor, as the system knows it.
+func processor() string {
+	data, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return runtime.GOARCH
+	}
+	for line := range strings.SplitSeq(string(data), "\n") {
+		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return runtime.GOARCH
+}

@@ -1,0 +1,162 @@
+package mesh
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+)
+
+// Mode is who sees whom.
+type Mode string
+
+// The modes.
+const (
+	// Policy lets every service be called by four others.
+	Policy Mode = "policy"
+	// Visible lets everybody call everybody, and so makes every sidecar know every service.
+	Visible Mode = "visible"
+)
+
+const (
+	// TrustDomain is that of all meshes.
+	TrustDomain = "mesh.bench"
+	// PodsPerService is how many sidecars share one identity.
+	PodsPerService = 2
+	// callers is how many services may call one, in the mode Policy.
+	callers = 4
+
+	servicePort   = 80
+	containerPort = 8080
+	perNamespace  = 50
+)
+
+// Mesh is a mesh of services with two sidecars each, and the state of its changes.
+type Mesh struct {
+	Mode Mode
+	// Services is how many services have sidecars that connect. Changes add others.
+	Services int
+
+	// shrunk are the services that have lost an endpoint.
+	shrunk map[int]bool
+	// done counts the changes of each kind.
+	done map[Kind]int
+}
+
+// New makes a mesh for a number of sidecars, at least 40.
+func New(mode Mode, sidecars int) *Mesh {
+	return &Mesh{Mode: mode, Services: max(sidecars, 40) / PodsPerService, shrunk: map[int]bool{}, done: map[Kind]int{}}
+}
+
+// Sidecars is how many sidecars connect.
+func (m *Mesh) Sidecars() int { return m.Services * PodsPerService }
+
+// Pod is the pod of a sidecar. Sidecars 2i and 2i+1 belong to service i.
+func (m *Mesh) Pod(sidecar int) *catalog.Pod {
+	name := name(sidecar / PodsPerService)
+	return &catalog.Pod{
+		Name:           catalog.Name{Namespace: name.Namespace, Name: fmt.Sprintf("%s-%d", name.Name, sidecar%PodsPerService)},
+		UID:            fmt.Sprintf("00000000-0000-4000-8000-%012d", sidecar),
+		ServiceAccount: name.Name,
+		IPs:            []netip.Addr{address(10, sidecar)},
+		Labels:         map[string]string{"app": name.Name},
+		Injected:       true,
+		Revision:       "bench",
+	}
+}
+
+// AccountUID is the UID of the service account of a service.
+func AccountUID(sa identity.ServiceAccount) string { return "account-" + sa.Name }
+
+// Entries are everything that exists before the first change.
+func (m *Mesh) Entries() []catalog.Entry {
+	entries := []catalog.Entry{&catalog.Settings{Permissive: m.Mode == Visible}}
+	for i := 0; i < m.Services; i += perNamespace {
+		entries = append(entries, &catalog.Namespace{Name: name(i).Namespace, Monitored: true})
+	}
+	for i := range m.Services {
+		entries = append(entries, m.service(i)...)
+		if m.Mode == Policy {
+			entries = append(entries, rules(i, 0), m.target(i))
+		}
+	}
+	return entries
+}
+
+// service is a service with its account, pods and endpoints.
+func (m *Mesh) service(i int) []catalog.Entry {
+	entries := []catalog.Entry{
+		&catalog.ServiceAccount{Name: name(i), UID: AccountUID(Account(i))},
+		&catalog.Service{
+			Name: name(i), ClusterIPs: []netip.Addr{address(172, i)}, Selector: map[string]string{"app": name(i).Name},
+			Ports: []catalog.Port{{Number: servicePort, TargetPort: containerPort, Protocol: catalog.ProtocolHTTP}},
+		},
+		m.slice(i, PodsPerService),
+	}
+	for n := range PodsPerService {
+		entries = append(entries, m.Pod(i*PodsPerService+n))
+	}
+	return entries
+}
+
+// slice holds the first endpoints of a service.
+func (m *Mesh) slice(i, endpoints int) *catalog.EndpointSlice {
+	slice := &catalog.EndpointSlice{
+		Name:    catalog.Name{Namespace: name(i).Namespace, Name: name(i).Name + "-slice"},
+		Service: name(i), Ports: map[string]uint16{"": containerPort},
+	}
+	for n := range endpoints {
+		pod := m.Pod(i*PodsPerService + n)
+		slice.Endpoints = append(slice.Endpoints, catalog.Endpoint{Address: pod.IPs[0], Pod: pod.Name, Ready: true})
+	}
+	return slice
+}
+
+// target lets the next services call one.
+func (m *Mesh) target(i int) *catalog.TrafficTarget {
+	t := &catalog.TrafficTarget{Name: name(i), Destination: Account(i), Rules: rulesOf(i)}
+	for _, caller := range m.callersOf(i) {
+		t.Sources = append(t.Sources, Account(caller))
+	}
+	return t
+}
+
+func (m *Mesh) callersOf(i int) []int {
+	list := make([]int, callers)
+	for n := range list {
+		list[n] = (i + 1 + n) % m.Services
+	}
+	return list
+}
+
+// rules are the requests that callers may send; the version is part of one path.
+func rules(i, version int) *catalog.HTTPRouteGroup {
+	return &catalog.HTTPRouteGroup{Name: name(i), Matches: []catalog.HTTPMatch{
+		{Name: "read", PathRegex: "/items(/.*)?", Methods: []string{"GET"}},
+		{Name: "write", PathRegex: "/items", Methods: []string{"POST"}},
+		{Name: "versioned", PathRegex: fmt.Sprintf("/v%d/.*", version)},
+	}}
+}
+
+func rulesOf(i int) []catalog.TargetRule {
+	return []catalog.TargetRule{{Kind: catalog.KindHTTPRouteGroup, Name: name(i).Name}}
+}
+
+// Account is the identity of a service.
+func Account(i int) identity.ServiceAccount { return identity.ServiceAccount(name(i)) }
+
+func name(i int) catalog.Name {
+	return catalog.Name{Namespace: fmt.Sprintf("team-%d", i/perNamespace), Name: fmt.Sprintf("service-%d", i)}
+}
+
+// address is one of 2^24 addresses that begin with the same byte.
+func address(first byte, n int) netip.Addr {
+	return netip.AddrFrom4([4]byte{first, byte(n >> 16), byte(n >> 8), byte(n)})
+}
+
+// NodeID is what a sidecar calls itself, in OSM's form.
+func (m *Mesh) NodeID(sidecar int) string {
+	pod := m.Pod(sidecar)
+	return fmt.Sprintf("%s.sidecar.%s.%s.%s", pod.UID, pod.ServiceAccount, pod.Name.Namespace, TrustDomain)
+}

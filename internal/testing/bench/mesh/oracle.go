@@ -1,0 +1,190 @@
+package mesh
+
+import (
+	"fmt"
+	"hash/maphash"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/envoy"
+	"github.com/openservicemesh/osm-operator/internal/scope"
+)
+
+// Resource is one resource of a sidecar, marshalled.
+type Resource struct {
+	TypeURL string
+	Name    string
+	Message proto.Message
+	// Value is the message in bytes, and Hash a hash of them.
+	Value []byte
+	Hash  uint64
+}
+
+// seed makes hashes comparable within one process.
+var seed = maphash.MakeSeed()
+
+// Hash is the hash of a marshalled message, comparable within one process.
+func Hash(value []byte) uint64 { return maphash.Bytes(seed, value) }
+
+// Oracle knows the configuration of every sidecar of a mesh, by building it in full from the catalog. The certificates of
+// workloads are not part of it.
+type Oracle struct {
+	mesh    *Mesh
+	catalog *catalog.Catalog
+	rootPEM []byte
+}
+
+// NewOracle makes an Oracle of a mesh before its first change. The trust bundle is in PEM.
+func NewOracle(m *Mesh, rootPEM []byte) *Oracle {
+	o := &Oracle{mesh: m, catalog: catalog.New(), rootPEM: rootPEM}
+	entries := m.Entries()
+	changes := make([]catalog.Change, len(entries))
+	for i, entry := range entries {
+		changes[i] = catalog.Set(entry)
+	}
+	o.catalog.Apply(changes)
+	return o
+}
+
+// Resources are all resources of the sidecars of a service.
+func (o *Oracle) Resources(service int) ([]Resource, error) { return o.translate(o.scope(service)) }
+
+// translate is what a scope becomes.
+func (o *Oracle) translate(s *scope.Scope) ([]Resource, error) {
+	list, err := marshal(append(envoy.Build(s), envoy.TrustSecrets(s, o.rootPEM)...))
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range s.Clusters {
+		r, err := o.endpoints(c)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, r)
+	}
+	return list, nil
+}
+
+// Apply makes a change and tells for each service whose sidecars must be told what they must be sent: resources that are new
+// or differ. No change of a mesh removes any.
+func (o *Oracle) Apply(c Change) (map[int][]Resource, error) {
+	if c.Endpoints != (catalog.Name{}) {
+		return o.applyEndpoints(c)
+	}
+	exact := c.Candidates
+	if c.Added != (catalog.Name{}) && o.mesh.Mode == Visible {
+		exact = exact[:1] // where everybody sees everything, the destinations of one are those of all
+	}
+	before := map[int][]Resource{}
+	for _, service := range exact {
+		var err error
+		if before[service], err = o.Resources(service); err != nil {
+			return nil, err
+		}
+	}
+	o.catalog.Apply(c.Changes)
+	differences := map[int][]Resource{}
+	for _, service := range exact {
+		after, err := o.Resources(service)
+		if err != nil {
+			return nil, err
+		}
+		if diff := difference(before[service], after); len(diff) > 0 {
+			differences[service] = diff
+		}
+	}
+	if len(exact) == len(c.Candidates) {
+		return differences, nil
+	}
+	return differences, o.destination(c, differences)
+}
+
+// applyEndpoints is Apply for endpoints, which are the same for everyone.
+func (o *Oracle) applyEndpoints(c Change) (map[int][]Resource, error) {
+	o.catalog.Apply(c.Changes)
+	cluster := scope.Cluster{Service: c.Endpoints, TargetPort: containerPort}
+	cluster.Endpoints = scope.EndpointsKey{Service: c.Endpoints, TargetPort: containerPort}
+	r, err := o.endpoints(cluster)
+	if err != nil {
+		return nil, err
+	}
+	differences := map[int][]Resource{}
+	for _, service := range c.Candidates {
+		differences[service] = []Resource{r}
+	}
+	return differences, nil
+}
+
+// destination adds what the new destination of the first candidate means to the sidecars of the others: resources of the same
+// names.
+func (o *Oracle) destination(c Change, differences map[int][]Resource) error {
+	first := differences[c.Candidates[0]]
+	names := make(map[string]bool, len(first))
+	for _, r := range first {
+		names[r.TypeURL+r.Name] = true
+	}
+	s := *o.scope(c.Candidates[0])
+	s.Inbound = nil
+	s.Outbound = slices.DeleteFunc(slices.Clone(s.Outbound), func(out scope.Outbound) bool { return out.Service != c.Added })
+	s.Clusters = slices.DeleteFunc(slices.Clone(s.Clusters), func(cl scope.Cluster) bool { return cl.Service != c.Added })
+	for _, service := range c.Candidates[1:] {
+		s.Key.Identity = Account(service)
+		list, err := o.translate(&s)
+		if err != nil {
+			return err
+		}
+		list = slices.DeleteFunc(list, func(r Resource) bool { return !names[r.TypeURL+r.Name] })
+		if len(list) != len(first) {
+			return fmt.Errorf("service %d is told %d resources of %s, another %d", service, len(list), c.Added, len(first))
+		}
+		differences[service] = list
+	}
+	return nil
+}
+
+func (o *Oracle) scope(service int) *scope.Scope {
+	view := o.catalog.View()
+	return scope.Build(view, TrustDomain, scope.KeyFor(view, o.mesh.Pod(service*PodsPerService)))
+}
+
+func (o *Oracle) endpoints(c scope.Cluster) (Resource, error) {
+	list, err := marshal([]envoy.Resource{envoy.Endpoints(c.Name(), scope.BuildEndpoints(o.catalog.View(), c.Endpoints))})
+	if err != nil {
+		return Resource{}, err
+	}
+	return list[0], nil
+}
+
+func marshal(resources []envoy.Resource) ([]Resource, error) {
+	list := make([]Resource, len(resources))
+	for i, r := range resources {
+		value, err := proto.MarshalOptions{Deterministic: true}.Marshal(r.Message)
+		if err != nil {
+			return nil, fmt.Errorf("resource %s does not marshal: %w", r.Name, err)
+		}
+		list[i] = Resource{TypeURL: r.TypeURL, Name: r.Name, Message: r.Message, Value: value, Hash: Hash(value)}
+	}
+	return list, nil
+}
+
+// difference are the resources of a list that another does not have in the same form, sorted.
+func difference(before, after []Resource) []Resource {
+	type key struct{ typeURL, name string }
+	held := make(map[key]uint64, len(before))
+	for _, r := range before {
+		held[key{r.TypeURL, r.Name}] = r.Hash
+	}
+	var diff []Resource
+	for _, r := range after {
+		if hash, ok := held[key{r.TypeURL, r.Name}]; !ok || hash != r.Hash {
+			diff = append(diff, r)
+		}
+	}
+	slices.SortFunc(diff, func(a, b Resource) int {
+		return strings.Compare(a.TypeURL+"\x00"+a.Name, b.TypeURL+"\x00"+b.Name)
+	})
+	return diff
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/openservicemesh/osm-operator/internal/testing/bench/server"
+)
+
+// serverCore and clientCore are where the processes run, on a machine with two cores or more.
+const (
+	serverCore = 0
+	clientCore = 1
+)
+
+// serveFlag makes this program the measured process.
+const serveFlag = "-serve"
+
+// child is the measured process.
+type child struct {
+	command *exec.Cmd
+	in      io.WriteCloser
+	out     *bufio.Reader
+	address string
+}
+
+// startChild starts the measured process and waits until it serves.
+func startChild(setup server.Setup) (*child, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	c := &child{command: exec.Command(program, serveFlag)}
+	c.command.Env = append(os.Environ(), "GOMAXPROCS=1")
+	c.command.Stderr = os.Stderr
+	if c.in, err = c.command.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := c.command.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	c.out = bufio.NewReader(out)
+	if err := startOn(c.command, serverCore); err != nil {
+		return nil, err
+	}
+	answer, err := c.exchange(setup)
+	c.address = answer.Address
+	return c, err
+}
+
+// do gives a command and waits for the answer.
+func (c *child) do(command server.Command) (server.Answer, error) { return c.exchange(command) }
+
+func (c *child) exchange(message any) (server.Answer, error) {
+	var answer server.Answer
+	if err := json.NewEncoder(c.in).Encode(message); err != nil {
+		return answer, fmt.Errorf("the measured process does not listen: %w", err)
+	}
+	line, err := c.out.ReadBytes('\n')
+	if err != nil {
+		return answer, fmt.Errorf("the measured process has ended: %w", err)
+	}
+	if err := json.Unmarshal(line, &answer); err != nil {
+		return answer, err
+	}
+	if answer.Error != "" {
+		return answer, errors.New(answer.Error)
+	}
+	return answer, nil
+}
+
+// end ends the process and waits for it.
+func (c *child) end() error {
+	_ = c.in.Close()
+	return c.command.Wait()
+}
+
+// startOn starts a process on one core.
+func startOn(command *exec.Cmd, core int) error {
+	started := make(chan error)
+	go func() {
+		// A process inherits the cores of the thread that starts it. The thread ends with this goroutine.
+		runtime.LockOSThread()
+		if err := pin(0, core); err != nil {
+			started <- err
+			return
+		}
+		started <- command.Start()
+	}()
+	return <-started
+}
+
+// pin keeps a thread on one core; 0 is the calling thread. On a machine with one core it does nothing.
+func pin(thread, core int) error {
+	if runtime.NumCPU() < 2 {
+		return nil
+	}
+	var set unix.CPUSet
+	set.Set(core)
+	return unix.SchedSetaffinity(thread, &set)
+}
+
+// pinSelf keeps all threads of this process on one core.
+func pinSelf(core int) error {
+	threads, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return err
+	}
+	runtime.GOMAXPROCS(1)
+	for _, thread := range threads {
+		var id int
+		if _, err := fmt.Sscan(thread.Name(), &id); err != nil {
+			return err
+		}
+		if err := pin(id, core); err != nil && !errors.Is(err, unix.ESRCH) {
+			return err
+		}
+	}
+	return nil
+}

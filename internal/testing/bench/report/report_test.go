@@ -1,0 +1,95 @@
+package report
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func sample() *Run {
+	return &Run{Results: []Result{
+		{Variant: "limit", Mode: "policy", Sidecars: 100, Values: map[Metric]float64{SyncCPU: 1, Of("endpoint", ChangeCPU): 0.001, Memory: 1e6}},
+		{Variant: "ours", Mode: "policy", Sidecars: 100, Values: map[Metric]float64{
+			SyncCPU: 1.5, SyncWall: 2, Of("endpoint", ChangeCPU): 0.002, Memory: 2e6,
+		}},
+		{Variant: "ours", Mode: "policy", Sidecars: 300, Values: map[Metric]float64{Memory: 12e6, Of("endpoint", ChangeCPU): 0.002}},
+	}}
+}
+
+func TestTable(t *testing.T) {
+	run := sample()
+	run.AddSlopes()
+	var text strings.Builder
+	if err := run.Table(&text, "ours"); err != nil {
+		t.Fatal(err)
+	}
+	want := `
+### policy, 100 sidecars
+
+| | limit | ours |
+|---|---:|---:|
+| first sync of all | | 2 s |
+| first sync, CPU | 1 s (x1.50) | 1.50 s |
+| memory | 1 MB (x2) | 2 MB |
+| endpoint: CPU a change (median) | 1 ms (x2) | 2 ms |
+
+### policy, 300 sidecars
+
+| | limit | ours |
+|---|---:|---:|
+| memory | | 12 MB |
+| memory a sidecar (slope) | | 50 kB |
+| endpoint: CPU a change (median) | | 2 ms |
+`
+	if diff := cmp.Diff(want, text.String()); diff != "" {
+		t.Errorf("table (-want +got):\n%s", diff)
+	}
+}
+
+func TestWorse(t *testing.T) {
+	ratios := sample().Ratios("ours")
+	sync := "policy, 100 sidecars, first sync, CPU, against limit"
+	change := "policy, 100 sidecars, endpoint: CPU a change (median), against limit"
+	if diff := cmp.Diff(map[string]float64{sync: 1.5, change: 2}, ratios); diff != "" {
+		t.Errorf("ratios (-want +got):\n%s", diff)
+	}
+	for _, tt := range []struct {
+		baseline map[string]float64
+		want     []string
+	}{
+		{map[string]float64{sync: 1.2, change: 4}, nil},
+		{map[string]float64{sync: 1.1, change: 2}, []string{sync + ": 1.50 times as much, 1.10 in the baseline"}},
+		{map[string]float64{"gone": 1}, []string{"gone: was not measured, though the baseline has it"}},
+	} {
+		if diff := cmp.Diff(tt.want, Worse(ratios, tt.baseline)); diff != "" {
+			t.Errorf("complaints (-want +got):\n%s", diff)
+		}
+	}
+}
+
+func TestPlotIsWellFormed(t *testing.T) {
+	var text strings.Builder
+	if err := sample().Plot(&text); err != nil {
+		t.Fatal(err)
+	}
+	circles := 0
+	for d := xml.NewDecoder(strings.NewReader(text.String())); ; {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if start, ok := token.(xml.StartElement); ok && start.Name.Local == "circle" {
+			circles++
+		}
+	}
+	if circles != 3+2 {
+		t.Errorf("%d circles were drawn, want 3 values and 2 in the legend", circles)
+	}
+}

@@ -1,0 +1,106 @@
+package report
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Metric is one thing that is measured.
+type Metric string
+
+// The metrics. Those of changes are prefixed by the kind of change.
+const (
+	SyncWall      Metric = "first sync of all"
+	SyncCPU       Metric = "first sync, CPU"
+	SyncBytes     Metric = "first sync, sent"
+	RestartWall   Metric = "restart, all reconnect"
+	RestartCPU    Metric = "restart, CPU"
+	RestartShare  Metric = "restart, sent again"
+	Memory        Metric = "memory"
+	MemorySlope   Metric = "memory a sidecar (slope)"
+	ChangeP50     Metric = "change to last acknowledgement, p50"
+	ChangeP99     Metric = "change to last acknowledgement, p99"
+	ChangeCPU     Metric = "CPU a change (median)"
+	ChangeMeanCPU Metric = "CPU a change (mean, with garbage collection)"
+	ChangeBytes   Metric = "sent"
+	ChangeTouched Metric = "sidecars touched"
+	ChangeNothing Metric = "sidecars touched for nothing"
+	ChangeAllocs  Metric = "allocations a change"
+)
+
+// Of is a metric of one kind of change.
+func Of(kind string, m Metric) Metric { return Metric(kind + ": " + string(m)) }
+
+// Result is what was measured of one control plane in one mesh.
+type Result struct {
+	Variant  string
+	Mode     string
+	Sidecars int
+	// Values are in seconds, bytes or numbers. A metric that was not measured is absent.
+	Values map[Metric]float64
+}
+
+// Run is everything that one run of the benchmark has measured.
+type Run struct {
+	// Machine, Version and Begun say where, of what and when.
+	Machine, Version, Begun string
+	// Arguments are those of the command line.
+	Arguments []string
+	Results   []Result
+}
+
+// find is the result of a variant in a mesh.
+func (r *Run) find(variant, mode string, sidecars int) (Result, bool) {
+	i := slices.IndexFunc(r.Results, func(x Result) bool {
+		return x.Variant == variant && x.Mode == mode && x.Sidecars == sidecars
+	})
+	if i < 0 {
+		return Result{}, false
+	}
+	return r.Results[i], true
+}
+
+// shape is a mode and a size.
+type shape struct {
+	mode     string
+	sidecars int
+}
+
+// shapes are those that were measured, in order.
+func (r *Run) shapes() []shape {
+	var list []shape
+	for _, result := range r.Results {
+		list = append(list, shape{result.Mode, result.Sidecars})
+	}
+	slices.SortFunc(list, func(a, b shape) int { return cmp.Or(cmp.Compare(a.mode, b.mode), a.sidecars-b.sidecars) })
+	return slices.Compact(list)
+}
+
+// variants are those that were measured, in the order in which they first come.
+func (r *Run) variants() []string {
+	var list []string
+	for _, result := range r.Results {
+		if !slices.Contains(list, result.Variant) {
+			list = append(list, result.Variant)
+		}
+	}
+	return list
+}
+
+// AddSlopes works out what one more sidecar costs in memory, from the memory of each mesh and that of the next smaller one.
+func (r *Run) AddSlopes() {
+	shapes := r.shapes()
+	for i := 1; i < len(shapes); i++ {
+		before, after := shapes[i-1], shapes[i]
+		if before.mode != after.mode {
+			continue
+		}
+		for _, variant := range r.variants() {
+			small, ok := r.find(variant, before.mode, before.sidecars)
+			large, also := r.find(variant, after.mode, after.sidecars)
+			if ok && also && small.Values[Memory] > 0 && large.Values[Memory] > 0 {
+				large.Values[MemorySlope] = (large.Values[Memory] - small.Values[Memory]) / float64(after.sidecars-before.sidecars)
+			}
+		}
+	}
+}

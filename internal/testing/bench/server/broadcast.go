@@ -1,0 +1,195 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
+)
+
+// maxMessage is the size in bytes above which a message is divided; clients refuse messages over 4 MiB.
+const maxMessage = 3 << 20
+
+// sendingOrder is that of our own sequencer.
+var sendingOrder = []string{
+	resource.SecretType, resource.ExtensionConfigType, resource.ClusterType,
+	resource.EndpointType, resource.ListenerType, resource.RouteType,
+}
+
+// broadcast sends each stream bytes that were prepared beforehand.
+type broadcast struct {
+	discovery.UnimplementedAggregatedDiscoveryServiceServer
+	library *library
+	grpc    *grpc.Server
+	read    atomic.Int64
+	// all are the messages of everything a sidecar needs, by service; next those of the change that is prepared.
+	all, next map[int][]mem.BufferSlice
+	wires     map[*mesh.Resource]mem.SliceBuffer
+
+	mu      sync.Mutex
+	streams map[int][]grpc.ServerStream
+}
+
+func newBroadcast(m *mesh.Mesh, a authority) (*broadcast, error) {
+	b := &broadcast{
+		library: newLibrary(m, a), all: map[int][]mem.BufferSlice{},
+		wires: map[*mesh.Resource]mem.SliceBuffer{}, streams: map[int][]grpc.ServerStream{},
+	}
+	for service := range m.Services {
+		list, err := b.library.of(service)
+		if err != nil {
+			return nil, err
+		}
+		b.all[service] = b.messages(list)
+	}
+	b.grpc = grpc.NewServer(append(a.grpcOptions(), grpc.ForceServerCodecV2(bareCodec{}))...)
+	discovery.RegisterAggregatedDiscoveryServiceServer(b.grpc, b)
+	return b, nil
+}
+
+// messages are the responses that bring resources, by type in the order in which ours are sent.
+func (b *broadcast) messages(list []*mesh.Resource) []mem.BufferSlice {
+	byType := map[string][]*mesh.Resource{}
+	for _, r := range list {
+		byType[r.TypeURL] = append(byType[r.TypeURL], r)
+	}
+	var messages []mem.BufferSlice
+	for _, typeURL := range sendingOrder {
+		var message mem.BufferSlice
+		for _, r := range byType[typeURL] {
+			if message.Len() > maxMessage {
+				messages = append(messages, append(message, mem.SliceBuffer(tail(typeURL))))
+				message = nil
+			}
+			r.Message = nil
+			if b.wires[r] == nil {
+				b.wires[r] = wire(r)
+			}
+			message = append(message, b.wires[r])
+		}
+		if message != nil {
+			messages = append(messages, append(message, mem.SliceBuffer(tail(typeURL))))
+		}
+	}
+	return slices.Clip(messages)
+}
+
+func (b *broadcast) serve(ctx context.Context, listener net.Listener) error {
+	stop := context.AfterFunc(ctx, b.grpc.Stop)
+	defer stop()
+	if err := b.grpc.Serve(listener); err != nil && ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// DeltaAggregatedResources sends everything at once and counts what comes back.
+func (b *broadcast) DeltaAggregatedResources(stream discovery.AggregatedDiscoveryService_DeltaAggregatedResourcesServer) error {
+	first := &bareMessage{keep: true}
+	if err := stream.RecvMsg(first); err != nil {
+		return err
+	}
+	service, err := serviceOf(first.data)
+	if err != nil {
+		return err
+	}
+	b.read.Add(1)
+	for _, message := range b.all[service] {
+		if err := stream.SendMsg(message); err != nil {
+			return err
+		}
+	}
+	b.mu.Lock()
+	b.streams[service] = append(b.streams[service], stream)
+	b.mu.Unlock()
+	for {
+		if err := stream.RecvMsg(&bareMessage{}); err != nil {
+			return nil
+		}
+		b.read.Add(1)
+	}
+}
+
+func (b *broadcast) prepare(c mesh.Change) error {
+	found, err := b.library.differences(c)
+	if err != nil {
+		return err
+	}
+	b.next = make(map[int][]mem.BufferSlice, len(found))
+	for service, list := range found {
+		b.next[service] = b.messages(list)
+	}
+	return nil
+}
+
+func (b *broadcast) change() error {
+	for service, messages := range b.next {
+		for _, stream := range b.streams[service] {
+			for _, message := range messages {
+				if err := stream.SendMsg(message); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (b *broadcast) requests() int64 { return b.read.Load() }
+
+// serviceOf is the number of the service of a sidecar, from the node id in its first request,
+// "<uuid>.sidecar.service-<n>.<namespace>.<trust domain>".
+func serviceOf(data []byte) (int, error) {
+	var req discovery.DeltaDiscoveryRequest
+	if err := proto.Unmarshal(data, &req); err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(req.GetNode().GetId(), ".sidecar.service-")
+	number, _, _ := strings.Cut(rest, ".")
+	service, err := strconv.Atoi(number)
+	if err != nil {
+		return 0, fmt.Errorf("node id %q names no service of the benchmark: %w", req.GetNode().GetId(), err)
+	}
+	return service, nil
+}
+
+// bareMessage is a request that nobody looks into.
+type bareMessage struct {
+	keep bool
+	data []byte
+}
+
+// bareCodec passes bytes through.
+type bareCodec struct{}
+
+// Name implements encoding.CodecV2.
+func (bareCodec) Name() string { return "proto" }
+
+// Marshal implements encoding.CodecV2.
+func (bareCodec) Marshal(v any) (mem.BufferSlice, error) {
+	message, ok := v.(mem.BufferSlice)
+	if !ok {
+		return nil, fmt.Errorf("a %T cannot be broadcast", v)
+	}
+	return message, nil
+}
+
+// Unmarshal implements encoding.CodecV2.
+func (bareCodec) Unmarshal(data mem.BufferSlice, v any) error {
+	if message, ok := v.(*bareMessage); ok && message.keep {
+		message.data = data.Materialize()
+	}
+	return nil
+}

@@ -1,0 +1,134 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/identity/token"
+	"github.com/openservicemesh/osm-operator/internal/snapshot"
+	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
+	"github.com/openservicemesh/osm-operator/internal/xds"
+)
+
+// ours is the control plane of this project, from the catalog on.
+type ours struct {
+	store  *snapshot.Store
+	server *xds.Server
+	// counter has the counter of requests alone.
+	counter  *prometheus.Registry
+	prepared []catalog.Change
+}
+
+func newOurs(setup Setup, m *mesh.Mesh, a authority) (*ours, error) {
+	authenticator, err := newTokens(setup)
+	if err != nil {
+		return nil, err
+	}
+	o := &ours{counter: prometheus.NewRegistry()}
+	metrics := watchedMetrics{prometheus.NewRegistry(), o}
+	o.store = snapshot.NewStore(snapshot.Config{
+		TrustDomain: mesh.TrustDomain, Certificates: a, Log: logr.Discard(), Metrics: metrics, Now: time.Now,
+	})
+	o.server, err = xds.NewServer(xds.Config{
+		Store: o.store, Authenticator: authenticator, TLS: a.serverTLS(), Log: logr.Discard(), Metrics: metrics,
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range m.Entries() {
+		o.store.Apply([]catalog.Change{catalog.Set(entry)})
+	}
+	o.store.MarkSynced()
+	return o, nil
+}
+
+func (o *ours) serve(ctx context.Context, listener net.Listener) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return o.store.Run(ctx) })
+	group.Go(func() error { return o.server.Serve(ctx, listener) })
+	return group.Wait()
+}
+
+func (o *ours) prepare(c mesh.Change) error {
+	o.prepared = c.Changes
+	return nil
+}
+
+func (o *ours) change() error {
+	o.store.Apply(o.prepared)
+	return nil
+}
+
+func (o *ours) requests() int64 {
+	families, err := o.counter.Gather()
+	if err != nil {
+		return 0
+	}
+	var sum float64
+	for _, family := range families {
+		for _, value := range family.GetMetric() {
+			sum += value.GetCounter().GetValue()
+		}
+	}
+	return int64(sum)
+}
+
+// watchedMetrics finds the counter of requests among the metrics.
+type watchedMetrics struct {
+	prometheus.Registerer
+	ours *ours
+}
+
+// MustRegister implements prometheus.Registerer.
+func (w watchedMetrics) MustRegister(collectors ...prometheus.Collector) {
+	w.Registerer.MustRegister(collectors...)
+	for _, c := range collectors {
+		descriptions := make(chan *prometheus.Desc, 1)
+		if vec, ok := c.(*prometheus.CounterVec); ok {
+			vec.Describe(descriptions)
+			if strings.Contains((<-descriptions).String(), `"osm_proxy_xds_request_count"`) {
+				w.ours.counter.MustRegister(c)
+			}
+		}
+	}
+}
+
+// tokens verifies the tokens of sidecars as the controller does, with keys that need no API server.
+type tokens struct{ verifier *token.Verifier }
+
+func newTokens(setup Setup) (tokens, error) {
+	var keys jose.JSONWebKeySet
+	if err := json.Unmarshal(setup.Keys, &keys); err != nil {
+		return tokens{}, fmt.Errorf("the keys of tokens cannot be read: %w", err)
+	}
+	return tokens{token.NewVerifier(token.Config{
+		Audience:    setup.Audience,
+		FetchIssuer: func(context.Context) (string, error) { return setup.Issuer, nil },
+		FetchKeys:   func(context.Context) (*jose.JSONWebKeySet, error) { return &keys, nil },
+		Now:         time.Now,
+	})}, nil
+}
+
+// Authenticate implements xds.Authenticator.
+func (t tokens) Authenticate(ctx context.Context, raw string) (xds.Peer, error) {
+	verified, err := t.verifier.Verify(ctx, raw)
+	if err != nil {
+		return xds.Peer{}, err
+	}
+	return xds.Peer{
+		Pod:    catalog.Name{Namespace: verified.Namespace, Name: verified.Pod},
+		PodUID: verified.PodUID, ServiceAccountUID: verified.ServiceAccountUID, Expiry: verified.Expiry,
+		ServiceAccount: identity.ServiceAccount{Namespace: verified.Namespace, Name: verified.ServiceAccount},
+	}, nil
+}

@@ -1,0 +1,172 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/pprof"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
+)
+
+// controlPlane is one variant.
+type controlPlane interface {
+	// serve serves a listener until ctx ends.
+	serve(ctx context.Context, listener net.Listener) error
+	// prepare works out a change; its cost is not measured.
+	prepare(c mesh.Change) error
+	// change makes what was prepared happen.
+	change() error
+	// requests is how many requests of sidecars have been read.
+	requests() int64
+}
+
+// settleLimit is how long sidecars may take to be answered.
+const settleLimit = 5 * time.Minute
+
+// Run reads a Setup and then commands until the input or ctx ends.
+func Run(ctx context.Context, in io.Reader, out io.Writer) error {
+	lines := bufio.NewReader(in)
+	p := &process{out: json.NewEncoder(out)}
+	var setup Setup
+	if err := readLine(lines, &setup); err != nil {
+		return fmt.Errorf("the setup cannot be read: %w", err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	p.mesh = mesh.New(setup.Mode, setup.Sidecars)
+	if p.plane, err = newControlPlane(setup, p.mesh); err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return p.plane.serve(ctx, listener) })
+	group.Go(func() error {
+		defer stop()
+		runtime.GC()
+		if err := p.answer(Answer{Address: listener.Addr().String()}); err != nil {
+			return err
+		}
+		return p.obey(lines)
+	})
+	return group.Wait()
+}
+
+func newControlPlane(setup Setup, m *mesh.Mesh) (controlPlane, error) {
+	authority, err := newAuthority(setup)
+	if err != nil {
+		return nil, err
+	}
+	switch setup.Variant {
+	case Ours:
+		return newOurs(setup, m, authority)
+	case Broadcast:
+		return newBroadcast(m, authority)
+	case CacheByScope, CacheByProxy:
+		return newCache(m, authority, setup.Variant == CacheByProxy)
+	}
+	return nil, fmt.Errorf("there is no control plane %q", setup.Variant)
+}
+
+// process is the process while it serves.
+type process struct {
+	mesh  *mesh.Mesh
+	plane controlPlane
+	out   *json.Encoder
+}
+
+// obey carries out commands until the input ends.
+func (p *process) obey(lines *bufio.Reader) error {
+	for {
+		var c Command
+		if err := readLine(lines, &c); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		begun := usage()
+		err := p.do(c)
+		a := usage()
+		if c.Task == Go {
+			a = begun
+		}
+		if err != nil {
+			a.Error = err.Error()
+		}
+		if err := p.answer(a); err != nil {
+			return err
+		}
+	}
+}
+
+func (p *process) answer(a Answer) error {
+	if a.At == 0 {
+		address := a.Address
+		a = usage()
+		a.Address = address
+	}
+	return p.out.Encode(a)
+}
+
+func (p *process) do(c Command) error {
+	switch c.Task {
+	case Prepare:
+		return p.plane.prepare(p.mesh.Next(c.Kind))
+	case Go:
+		return p.plane.change()
+	case Settle:
+		return p.settle(c.Requests)
+	case Weigh:
+		runtime.GC() // the first finds what the second can free: interned contents have cleanups
+		runtime.GC()
+		debug.FreeOSMemory()
+		return nil
+	case Profile:
+		return profile(c.File)
+	}
+	return fmt.Errorf("there is no task %q", c.Task)
+}
+
+// settle waits until a number of requests has been read.
+func (p *process) settle(requests int64) error {
+	limit := time.Now().Add(settleLimit)
+	for p.plane.requests() < requests {
+		if time.Now().After(limit) {
+			return fmt.Errorf("%d of %d requests have been read after %s", p.plane.requests(), requests, settleLimit)
+		}
+		time.Sleep(200 * time.Microsecond)
+	}
+	return nil
+}
+
+func profile(name string) error {
+	if name == "" {
+		pprof.StopCPUProfile()
+		return nil
+	}
+	file, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	return pprof.StartCPUProfile(file)
+}
+
+func readLine(lines *bufio.Reader, into any) error {
+	line, err := lines.ReadBytes('\n')
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(line, into)
+}

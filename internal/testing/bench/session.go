@@ -1,0 +1,218 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/testing/bench/fleet"
+	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
+	"github.com/openservicemesh/osm-operator/internal/testing/bench/report"
+	"github.com/openservicemesh/osm-operator/internal/testing/bench/server"
+)
+
+const (
+	// patience is how long sidecars may take to have what they must.
+	patience = 10 * time.Minute
+	// quiet is how long nothing must happen after a restart for it to be over.
+	quiet = 500 * time.Millisecond
+	// straggle is how long sidecars that nobody waits for are given to be touched.
+	straggle = 2 * time.Millisecond
+)
+
+// arena is one mesh with its sidecars, in which variants are measured one after the other.
+type arena struct {
+	plan     plan
+	measured measured
+	setup    server.Setup
+	fleet    *fleet.Fleet
+	tls      *tls.Config
+	// profiles is the folder for CPU profiles of ours; empty takes none.
+	profiles string
+}
+
+// newArena makes the sidecars of a mesh, their tokens and their authority.
+func newArena(p plan, m measured, signer *fleet.Signer, profiles string) (*arena, error) {
+	root, err := certificate.NewRoot(certificate.KeySpec{}, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	key, err := root.KeyPEM()
+	if err != nil {
+		return nil, err
+	}
+	invented := mesh.New(m.mode, m.sidecars)
+	tokens := make([]string, invented.Sidecars())
+	for i := range tokens {
+		if tokens[i], err = signer.Token(invented, i); err != nil {
+			return nil, err
+		}
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(root.CertPEM())
+	return &arena{
+		plan: p, measured: m, profiles: profiles, fleet: fleet.New(invented, tokens),
+		tls: &tls.Config{RootCAs: pool, ServerName: server.ServerName, MinVersion: tls.VersionTLS13},
+		setup: server.Setup{
+			Mode: m.mode, Sidecars: m.sidecars, RootCert: root.CertPEM(), RootKey: key,
+			Keys: signer.Keys, Issuer: fleet.Issuer, Audience: fleet.Audience,
+		},
+	}, nil
+}
+
+// session is one variant in an arena.
+type session struct {
+	*arena
+	variant server.Variant
+	child   *child
+	mesh    *mesh.Mesh
+	oracle  *mesh.Oracle
+	result  report.Result
+}
+
+// measure measures a variant.
+func (a *arena) measure(v server.Variant) (report.Result, error) {
+	s := &session{arena: a, variant: v, result: report.Result{
+		Variant: string(v), Mode: string(a.measured.mode), Sidecars: a.measured.sidecars, Values: map[report.Metric]float64{},
+	}}
+	s.setup.Variant = v
+	s.mesh = mesh.New(a.measured.mode, a.measured.sidecars)
+	s.oracle = mesh.NewOracle(s.mesh, a.setup.RootCert)
+	for _, step := range []func() error{s.firstSyncs, s.weigh, s.restart, s.changes, s.stop} {
+		if err := step(); err != nil {
+			return s.result, fmt.Errorf("%s, %d sidecars, %s: %w", a.measured.mode, a.measured.sidecars, v, err)
+		}
+	}
+	return s.result, nil
+}
+
+func (s *session) start() (err error) {
+	s.child, err = startChild(s.setup)
+	return err
+}
+
+func (s *session) stop() error {
+	s.fleet.Disconnect()
+	return s.child.end()
+}
+
+// firstSyncs measures how all sidecars connect at once and get everything. The last server stays.
+func (s *session) firstSyncs() error {
+	rounds := s.plan.syncs
+	if s.variant == server.Broadcast {
+		rounds++ // the first makes the sidecars acquainted with all resources
+	}
+	var wall, cpu, sent []float64
+	for round := range rounds {
+		if round > 0 {
+			if err := s.stop(); err != nil {
+				return err
+			}
+		}
+		if err := s.start(); err != nil {
+			return err
+		}
+		w, c, b, err := s.firstSync()
+		if err != nil {
+			return err
+		}
+		if s.variant != server.Broadcast || round > 0 {
+			wall, cpu, sent = append(wall, w), append(cpu, c), append(sent, b)
+		}
+	}
+	s.result.Values[report.SyncWall] = median(wall)
+	s.result.Values[report.SyncCPU] = median(cpu)
+	s.result.Values[report.SyncBytes] = median(sent)
+	return nil
+}
+
+func (s *session) firstSync() (wall, cpu, sent float64, err error) {
+	everything, err := s.oracle.Resources(0)
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	s.fleet.Forget()
+	// The certificate is one resource more.
+	w := s.fleet.ExpectAll(append(everything, mesh.Resource{TypeURL: secretType}))
+	begun, err := s.profile("sync")
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	s.fleet.Connect(s.child.address, s.tls)
+	ended, err := s.settle(w)
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	if err := s.endProfile(); err != nil {
+		return 0, 0, 0, err
+	}
+	return span(begun.At, ended.At), span(begun.CPU, ended.CPU), float64(s.fleet.Traffic().Bytes), nil
+}
+
+// settle waits until sidecars have what they wait for and the server has read their acknowledgements.
+func (s *session) settle(w *fleet.Wait) (server.Answer, error) {
+	limit := time.NewTimer(patience)
+	defer limit.Stop()
+	check := time.NewTicker(time.Second)
+	defer check.Stop()
+	for {
+		select {
+		case <-w.Done():
+			return s.child.do(server.Command{Task: server.Settle, Requests: s.fleet.Traffic().Requests})
+		case <-check.C:
+			if err := s.fleet.Err(); err != nil {
+				return server.Answer{}, err
+			}
+		case <-limit.C:
+			return server.Answer{}, fmt.Errorf("not everybody has been told within %s: %s", patience, s.fleet.Missing())
+		}
+	}
+}
+
+// weigh measures the memory of the server with all sidecars connected.
+func (s *session) weigh() error {
+	if s.variant == server.Broadcast {
+		return nil // it holds what the benchmark needs, not what a control plane needs
+	}
+	answer, err := s.child.do(server.Command{Task: server.Weigh})
+	s.result.Values[report.Memory] = float64(answer.Memory)
+	return err
+}
+
+// restart replaces the server and lets all sidecars connect again with what they hold.
+func (s *session) restart() error {
+	if s.variant == server.Broadcast {
+		return nil // it has no notion of what a sidecar holds
+	}
+	if err := s.stop(); err != nil {
+		return err
+	}
+	if err := s.start(); err != nil {
+		return err
+	}
+	begun, err := s.profile("restart")
+	if err != nil {
+		return err
+	}
+	s.fleet.Connect(s.child.address, s.tls)
+	before := s.fleet.Traffic()
+	for unchanged := time.Now(); time.Since(unchanged) < quiet; {
+		time.Sleep(20 * time.Millisecond)
+		if now := s.fleet.Traffic(); now != before {
+			before, unchanged = now, time.Now()
+		}
+		if err := s.fleet.Err(); err != nil {
+			return err
+		}
+	}
+	ended, err := s.child.do(server.Command{Task: server.Settle, Requests: before.Requests})
+	if err != nil {
+		return err
+	}
+	s.result.Values[report.RestartWall] = max(0, span(begun.At, ended.At)-quiet.Seconds())
+	s.result.Values[report.RestartCPU] = span(begun.CPU, ended.CPU)
+	s.result.Values[report.RestartShare] = float64(before.Bytes) / s.result.Values[report.SyncBytes]
+	return s.endProfile()
+}
