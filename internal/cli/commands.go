@@ -14,6 +14,8 @@ func (a *app) commands() []*cobra.Command {
 		a.meshCommand(),
 		a.namespaceCommand(),
 		a.metricsCommand(),
+		a.checkCommand(),
+		a.verifyCommand(),
 	}
 }
 

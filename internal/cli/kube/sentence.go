@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"strings"
@@ -51,6 +52,8 @@ func (f *Flags) sentence(err error) string {
 		return ""
 	case clientcmd.IsEmptyConfig(err):
 		return "no cluster is configured: set KUBECONFIG to the path of a kubeconfig, or give --kubeconfig"
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Sprintf("the kubeconfig %s does not exist: correct --kubeconfig or KUBECONFIG", f.kubeconfig())
 	case clientcmd.IsContextNotFound(err) || clientcmd.IsConfigurationInvalid(err) || strings.Contains(err.Error(), "context \"") && strings.Contains(err.Error(), "does not exist"):
 		return fmt.Sprintf("the kubeconfig %s cannot be used (%s): list its contexts with `kubectl config get-contexts` and choose one with --context", f.kubeconfig(), err)
 	case IsUndefined(err):

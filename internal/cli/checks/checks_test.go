@@ -1,0 +1,142 @@
+package checks_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"math/big"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/version"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"github.com/openservicemesh/osm-operator/internal/cli/checks"
+	"github.com/openservicemesh/osm-operator/internal/cli/kube"
+)
+
+var now = time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
+
+// root is a root certificate that ends at a time.
+func root(t *testing.T, end time.Time) string {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: now.Add(-time.Hour), NotAfter: end}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+}
+
+func subject(t *testing.T, objects ...client.Object) checks.Subject {
+	scheme, err := kube.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return checks.Subject{
+		Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build(),
+		Mesh:   "osm", Namespace: "osm-system", Now: now,
+		Kubernetes: func() (*version.Info, error) { return &version.Info{GitVersion: "v1.28.4"}, nil },
+		Ask:        func(context.Context, string, string, int, string) error { return errors.New("503") },
+	}
+}
+
+// lines are the results of groups, one a line.
+func lines(groups []checks.Group) []string {
+	var all []string
+	for _, g := range groups {
+		for _, r := range g.Results {
+			all = append(all, string(r.Status)+": "+r.What)
+		}
+	}
+	return all
+}
+
+func contains(t *testing.T, groups []checks.Group, want ...string) {
+	t.Helper()
+	text := strings.Join(lines(groups), "\n")
+	for _, w := range want {
+		if !strings.Contains(text, w) {
+			t.Errorf("no result %q among:\n%s", w, text)
+		}
+	}
+}
+
+func TestDataPlane(t *testing.T) {
+	injected := map[string]string{"openservicemesh.io/sidecar-injection": "enabled"}
+	member := map[string]string{"openservicemesh.io/monitored-by": "osm"}
+	pod := func(name string, labels map[string]string, started *bool) *corev1.Pod {
+		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "shop", Labels: labels}}
+		if started != nil {
+			p.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: "envoy", Started: started}}
+		}
+		return p
+	}
+	proxied := map[string]string{"osm-proxy-uuid": "x"}
+	s := subject(t,
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Labels: member, Annotations: injected}},
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "osm-trust-osm", Namespace: "shop"}, Data: map[string]string{"ca.crt": root(t, now.Add(48*time.Hour))}},
+		pod("good", proxied, ptr.To(true)), pod("slow", proxied, ptr.To(false)), pod("bare", nil, nil),
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "till", Labels: member}},
+	)
+	got := lines(s.DataPlane(t.Context()))
+	want := []string{
+		"warning: the root certificate ends on 2026-11-22",
+		"ok: 1 pod with a sidecar that holds its configuration",
+		"failed: the sidecars of these pods are not ready: slow",
+		"warning: these pods have no sidecar, so the mesh does not protect them: bare",
+		"failed: the ConfigMap osm-trust-osm is missing, so no new pod starts",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestPreInstallFindsWhatIsInTheWay(t *testing.T) {
+	s := subject(t,
+		&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "osm-controller", Namespace: "old", Labels: map[string]string{"app": "osm-controller", "meshName": "older"}}},
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "strict", Labels: map[string]string{"openservicemesh.io/monitored-by": "osm", "pod-security.kubernetes.io/enforce": "restricted"}}},
+		&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "win"}, Status: corev1.NodeStatus{NodeInfo: corev1.NodeSystemInfo{OperatingSystem: "windows"}}},
+	)
+	contains(t, s.PreInstall(t.Context()),
+		"failed: Kubernetes v1.28.4 is too old", "warning: sidecars run on Linux only, and these nodes run something else: win",
+		"failed: namespace old has a control plane of mesh older that no Mesh declares",
+		"failed: namespace strict enforces the pod security level restricted")
+}
+
+func TestControlPlaneThatIsBroken(t *testing.T) {
+	s := subject(t,
+		&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "osm-controller", Namespace: "osm-system"}, Spec: appsv1.DeploymentSpec{Replicas: ptr.To[int32](2)}, Status: appsv1.DeploymentStatus{ReadyReplicas: 1}},
+		&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "osm-controller-a", Namespace: "osm-system", Labels: map[string]string{"app": "osm-controller"}}, Status: corev1.PodStatus{Phase: corev1.PodRunning}},
+	)
+	groups := s.ControlPlane(t.Context())
+	contains(t, groups, "failed: osm-controller: 1 of 2 pods ready", "failed: pod osm-controller-a does not say that it is ready: 503",
+		"failed: the Deployment osm-operator does not exist", "failed: no pod of osm-injector is running",
+		"failed: the webhook osm-webhook-osm does not exist", "failed: the Service osm-system/osm-validator leads to no ready pod")
+	if worst := checks.Worst(groups); worst != checks.Failed {
+		t.Errorf("the worst is %s", worst)
+	}
+}
+
+func TestPrint(t *testing.T) {
+	var text strings.Builder
+	checks.Print(&text, []checks.Group{{Title: "One", Results: []checks.Result{{Status: checks.OK, What: "fine"}, {Status: checks.Failed, What: "broken", Do: "mend it"}}}, {Title: "Two"}})
+	want := "One\n  [ok]      fine\n  [failed]  broken\n            -> mend it\n\nTwo\n"
+	if diff := cmp.Diff(want, text.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

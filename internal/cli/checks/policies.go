@@ -1,0 +1,68 @@
+package checks
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/validate"
+)
+
+// Policies says which policies are not in force as they are written.
+func (s Subject) Policies(ctx context.Context) []Group {
+	group := Group{Title: "Policies"}
+	count := 0
+	for _, source := range traffic.Sources() {
+		kind := source.Object.GetObjectKind().GroupVersionKind()
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(kind)
+		err := s.Client.List(ctx, list)
+		if meta.IsNoMatchError(err) {
+			group.Results = append(group.Results, failed("the operator installs the definition with the first Mesh", "the cluster does not know the kind %s", kind.Kind))
+			continue
+		}
+		if err != nil {
+			group.Results = append(group.Results, unread("the objects of kind "+kind.Kind, err))
+			continue
+		}
+		for i := range list.Items {
+			count++
+			group.Results = append(group.Results, judge(&list.Items[i])...)
+		}
+	}
+	if len(group.Results) == 0 {
+		group.Results = append(group.Results, ok("%d objects of policy, all in force as they are written", count))
+	}
+	return []Group{group}
+}
+
+// judge repeats what the mesh says about an object; before the mesh has said anything, the rules of admission count.
+func judge(object *unstructured.Unstructured) []Result {
+	name := object.GetKind() + " " + object.GetNamespace() + "/" + object.GetName()
+	var status struct {
+		Conditions []metav1.Condition `json:"conditions"`
+	}
+	raw, _, _ := unstructured.NestedMap(object.Object, "status")
+	if runtime.DefaultUnstructuredConverter.FromUnstructured(raw, &status) == nil && len(status.Conditions) > 0 {
+		var results []Result
+		for _, c := range status.Conditions {
+			if c.Status == metav1.ConditionFalse {
+				results = append(results, failed("", "%s: %s: %s", name, c.Reason, c.Message))
+			}
+		}
+		return results
+	}
+	var results []Result
+	for _, p := range validate.Object(object) {
+		r := failed("", "%s: %s: %s", name, p.Reason, p.Message)
+		if p.Warning {
+			r.Status = Warning
+		}
+		results = append(results, r)
+	}
+	return results
+}
