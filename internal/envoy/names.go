@@ -68,9 +68,9 @@ func outboundListenerName(o scope.Outbound) string {
 	return fmt.Sprintf("outbound_%s_%d", o.Service, o.Port)
 }
 
-func headlessListenerName(o scope.Outbound, pod netip.AddrPort) string {
-	return outboundListenerName(o) + "|" + pod.String()
-}
+// headlessListenerName says nothing about the Service: an address that another Service takes over is then an update of the
+// listener. Under two names, Envoy would refuse the new listener for as long as it has the old one.
+func headlessListenerName(pod netip.AddrPort) string { return "outbound_pod|" + pod.String() }
 
 func outboundRouteName(o scope.Outbound) string {
 	return fmt.Sprintf("rds-outbound.%d|%s", o.Port, o.Service)

@@ -82,14 +82,14 @@ func outboundPorts(s *scope.Scope) []*listenerv3.Listener {
 	return out
 }
 
-// headlessPort makes a listener a pod, so that the coming and going of one pod leaves connections to the others alone.
+// headlessPort makes a listener for each address of a pod, so that the coming and going of one pod leaves connections to the others
+// alone, and so that two Services with the same pods can hand an address to each other.
 func headlessPort(o scope.Outbound, class scope.Class, taken map[netip.AddrPort]bool) []*listenerv3.Listener {
 	var out []*listenerv3.Listener
 	for _, a := range o.Addresses {
-		asked := netip.AddrPortFrom(a, o.Port)
-		addresses := usable([]netip.AddrPort{asked, netip.AddrPortFrom(a, o.PodPort)}, class, taken)
-		if len(addresses) > 0 {
-			out = append(out, unbound(headlessListenerName(o, asked), addresses, o))
+		asked, pod := netip.AddrPortFrom(a, o.Port), netip.AddrPortFrom(a, o.PodPort)
+		for _, address := range usable([]netip.AddrPort{asked, pod}, class, taken) {
+			out = append(out, unbound(headlessListenerName(address), []netip.AddrPort{address}, o))
 		}
 	}
 	return out

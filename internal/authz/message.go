@@ -1,0 +1,63 @@
+package authz
+
+import (
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+)
+
+// message is a request in the form in which it is matched.
+type message struct {
+	method string
+	// path is normal and has no query.
+	path string
+	// headers have lower-case names and all values of a name in one, joined by commas.
+	headers map[string]string
+	// ambiguousHost is true when there is more than one host.
+	ambiguousHost bool
+}
+
+// messageOf brings a request into the form in which sidecars match it, or says why they refuse it before that.
+func messageOf(r Request) (message, error) {
+	path, err := normalPath(r.Path)
+	if err != nil {
+		return message{}, err
+	}
+	m := message{method: r.Method, path: path, headers: map[string]string{}}
+	for _, h := range r.Headers {
+		name := strings.ToLower(h.Name)
+		if strings.Contains(name, "_") {
+			return message{}, errors.New("header names without underscores: applications may take them for dashes")
+		}
+		if before, ok := m.headers[name]; ok {
+			m.headers[name] = before + "," + h.Value
+		} else {
+			m.headers[name] = h.Value
+		}
+	}
+	m.ambiguousHost = strings.Contains(m.headers[":authority"], ",")
+	return m, nil
+}
+
+// matches says whether every part of a match fits.
+func (m message) matches(match catalog.HTTPMatch) bool {
+	if match.PathRegex != "" && !fullMatch(match.PathRegex, m.path) {
+		return false
+	}
+	if len(match.Methods) > 0 && !slices.Contains(match.Methods, m.method) {
+		return false
+	}
+	return !slices.ContainsFunc(match.Headers, func(h catalog.HeaderMatch) bool {
+		value, there := m.headers[h.Name]
+		return !there || !fullMatch(h.Regex, value)
+	})
+}
+
+// fullMatch says whether an expression matches the whole value. One that is not valid matches nothing.
+func fullMatch(expression, value string) bool {
+	re, err := regexp.Compile(`\A(?:` + expression + `)\z`)
+	return err == nil && re.MatchString(value)
+}

@@ -1,0 +1,77 @@
+package authz
+
+import (
+	"errors"
+	"strings"
+)
+
+// normalPath is the path of a request without its query, in the one form in which sidecars match it: unreserved characters are
+// not encoded, backslashes are slashes, segments of dots are resolved, and repeated slashes are one. A path that can be
+// read in two ways is an error, which says what the path must not have.
+func normalPath(raw string) (string, error) {
+	if strings.Contains(raw, "#") {
+		return "", errors.New("a path without a fragment (#)")
+	}
+	path, _, _ := strings.Cut(raw, "?")
+	lower := strings.ToLower(path)
+	for _, encoded := range []string{"%2f", "%5c", "%00"} {
+		if strings.Contains(lower, encoded) {
+			return "", errors.New("a path without " + encoded + ": applications differ in what they take it for")
+		}
+	}
+	path = withoutDots(strings.ReplaceAll(decoded(path), `\`, "/"))
+	for strings.Contains(path, "//") {
+		path = strings.ReplaceAll(path, "//", "/")
+	}
+	return path, nil
+}
+
+// decoded replaces the codes of unreserved characters (RFC 3986, 2.3) by the characters; no other code is touched.
+func decoded(path string) string {
+	var out strings.Builder
+	for i := 0; i < len(path); i++ {
+		if path[i] == '%' && i+2 < len(path) {
+			high, low := strings.IndexByte(hexDigits, lowered(path[i+1])), strings.IndexByte(hexDigits, lowered(path[i+2]))
+			if c := byte(high<<4 | low); high >= 0 && low >= 0 && unreserved(c) {
+				out.WriteByte(c)
+				i += 2
+				continue
+			}
+		}
+		out.WriteByte(path[i])
+	}
+	return out.String()
+}
+
+const hexDigits = "0123456789abcdef"
+
+func lowered(c byte) byte {
+	if c >= 'A' && c <= 'F' {
+		return c - 'A' + 'a'
+	}
+	return c
+}
+
+func unreserved(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~", c) >= 0
+}
+
+// withoutDots resolves the segments "." and ".." (RFC 3986, 5.2.4). An empty segment is one that ".." can take away.
+func withoutDots(path string) string {
+	segments := strings.Split(strings.TrimPrefix(path, "/"), "/")
+	kept := make([]string, 0, len(segments))
+	for i, segment := range segments {
+		switch segment {
+		case ".", "..":
+			if segment == ".." && len(kept) > 0 {
+				kept = kept[:len(kept)-1]
+			}
+			if i == len(segments)-1 {
+				kept = append(kept, "")
+			}
+		default:
+			kept = append(kept, segment)
+		}
+	}
+	return "/" + strings.Join(kept, "/")
+}

@@ -1,0 +1,116 @@
+package verdict
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr/testr"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/snapshot"
+	"github.com/openservicemesh/osm-operator/internal/xds"
+)
+
+const trustDomain = "mesh.test"
+
+// control is the control plane of the mesh without what reads Kubernetes: the catalog is told everything by the test.
+type control struct {
+	store   *snapshot.Store
+	rootPEM []byte
+}
+
+// tokens knows the token of each pod by heart.
+type tokens struct{}
+
+// Authenticate implements xds.Authenticator.
+func (tokens) Authenticate(_ context.Context, token string) (xds.Peer, error) {
+	for i, p := range pods {
+		if token != tokenOf(i) {
+			continue
+		}
+		sa := identity.ServiceAccount{Namespace: p.name.Namespace, Name: p.account}
+		return xds.Peer{
+			Pod: p.name, PodUID: "uid-" + p.name.Name, ServiceAccount: sa, ServiceAccountUID: accountUID(sa), Expiry: time.Now().Add(24 * time.Hour),
+		}, nil
+	}
+	return xds.Peer{}, errors.New("no such token")
+}
+
+// issued gives the store the certificates that a manager keeps.
+type issued struct{ *certificate.Manager }
+
+// Certificate implements snapshot.CertificateSource.
+func (i issued) Certificate(sa identity.ServiceAccount) (snapshot.Leaf, error) {
+	leaf, err := i.Manager.Certificate(sa)
+	return snapshot.Leaf(leaf), err
+}
+
+// serve runs the control plane on a listener until the test ends.
+func serve(t *testing.T, listener net.Listener) *control {
+	t.Helper()
+	root, err := certificate.NewRoot(certificate.KeySpec{}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	manager := certificate.NewManager(certificate.Options{
+		Root: root, TrustDomain: trustDomain, Lifetime: 24 * time.Hour, Now: time.Now, Jitter: rand.Float64,
+		Rotated: func(identity.ServiceAccount) {}, RootChanged: func() {},
+	})
+	metrics := prometheus.NewRegistry()
+	log := testr.New(t)
+	c := &control{rootPEM: root.CertPEM()}
+	c.store = snapshot.NewStore(snapshot.Config{TrustDomain: trustDomain, Certificates: issued{manager}, Log: log, Metrics: metrics, Now: time.Now})
+	server, err := xds.NewServer(xds.Config{
+		Store: c.store, Authenticator: tokens{}, Log: log, Metrics: metrics,
+		TLS: certificate.NewServerCertificate(manager, time.Now, names.ADSCommonName(trustDomain)).TLSConfig(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 2)
+	go func() { done <- c.store.Run(ctx) }()
+	go func() { done <- server.Serve(ctx, listener) }()
+	t.Cleanup(func() {
+		cancel()
+		for range 2 {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	return c
+}
+
+// apply makes changes and returns when the store has worked them in; sidecars learn of them later.
+func (c *control) apply(list []catalog.Change) {
+	c.store.Apply(list)
+	// Nobody is bound to a pod that nobody knows; what counts is that the answer comes after the changes.
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, _ = c.store.Connect(ctx, snapshot.Peer{}, func() {})
+}
+
+// progress counts what each sidecar was sent, and says whether all of it was answered by all of them.
+func (c *control) progress() (sent uint64, answered bool, rejection string) {
+	proxies := c.store.Proxies()
+	answered = len(proxies) == len(pods)
+	for _, proxy := range proxies {
+		for kind, status := range proxy.Types {
+			sent += status.Sent
+			answered = answered && !status.Waiting()
+			if status.Rejection != "" {
+				rejection = proxy.Pod.String() + " rejects " + kind.String() + ": " + status.Rejection
+			}
+		}
+	}
+	return sent, answered, rejection
+}

@@ -1,0 +1,7 @@
+// Package verdict proves that sidecars do what the policy engine says, before, while and after the mesh changes.
+//
+// Random meshes, edits and requests flow in (rapid draws them); a real control plane serves real Envoys in network namespaces
+// behind the project's own redirection, and while about 200 requests a second go through them, each answer is compared
+// with what authz.Decide says about the mesh before and after the edit. What flows out is a failure with the smallest mesh, as
+// YAML, and the request. It needs root, the ip program and ENVOY_BIN.
+package verdict

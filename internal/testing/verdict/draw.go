@@ -1,0 +1,185 @@
+package verdict
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+)
+
+// slot is a place in the mesh for one object. A draw of nil leaves it empty.
+type slot struct {
+	ref  catalog.Ref
+	draw func(*rapid.T) catalog.Entry
+	// always is true when the place is never empty; weight says how often an edit is about it.
+	always bool
+	weight int
+}
+
+// services are the places for Services, with their virtual addresses.
+var services = []struct {
+	name    catalog.Name
+	address netip.Addr
+}{
+	{Name("a", "s1"), virtualAddress(1)}, {Name("a", "s2"), virtualAddress(2)}, {Name("a", "s3"), virtualAddress(3)},
+	{Name("a", "s4"), virtualAddress(4)}, {Name("b", "s5"), virtualAddress(5)}, {Name("b", "s6"), virtualAddress(6)},
+}
+
+func virtualAddress(n byte) netip.Addr { return netip.AddrFrom4([4]byte{10, 96, 0, n}) }
+
+// slots are all places. Few names, so that what is drawn meets.
+func slots() []slot {
+	list := []slot{{ref: catalog.Ref{Kind: catalog.KindSettings}, draw: drawSettings, always: true, weight: 2}}
+	add := func(kind catalog.Kind, weight int, name catalog.Name, draw func(*rapid.T) catalog.Entry) {
+		list = append(list, slot{ref: catalog.Ref{Kind: kind, Name: name}, draw: draw, always: kind == catalog.KindPod, weight: weight})
+	}
+	for i, p := range pods {
+		add(catalog.KindPod, 1, p.name, func(t *rapid.T) catalog.Entry { return drawPod(t, i) })
+	}
+	for i, s := range services {
+		add(catalog.KindService, 2, s.name, func(t *rapid.T) catalog.Entry { return drawService(t, i) })
+	}
+	for i := range 6 {
+		namespace := []string{"a", "a", "b"}[i%3]
+		name := Name(namespace, fmt.Sprintf("t%d", i))
+		add(catalog.KindTrafficTarget, 4, name, func(t *rapid.T) catalog.Entry { return drawTarget(t, name) })
+	}
+	for _, name := range []catalog.Name{Name("a", "g1"), Name("a", "g2"), Name("b", "g1")} {
+		add(catalog.KindHTTPRouteGroup, 5, name, func(t *rapid.T) catalog.Entry { return drawGroup(t, name) })
+	}
+	for _, name := range []catalog.Name{Name("a", "r1"), Name("b", "r1")} {
+		add(catalog.KindTCPRoute, 3, name, func(t *rapid.T) catalog.Entry { return drawTCPRoute(t, name) })
+	}
+	for _, name := range []catalog.Name{Name("a", "split1"), Name("a", "split2"), Name("b", "split1")} {
+		add(catalog.KindTrafficSplit, 4, name, func(t *rapid.T) catalog.Entry { return drawSplit(t, name) })
+	}
+	return list
+}
+
+// AnyWorld draws a mesh with at least one Service.
+func AnyWorld() *rapid.Generator[World] {
+	return rapid.Custom(func(t *rapid.T) World {
+		w := World{}
+		for _, s := range slots() {
+			if s.always || rapid.IntRange(0, 3).Draw(t, "has "+s.ref.Name.String()) > 0 {
+				w[s.ref] = s.draw(t)
+			}
+		}
+		first := catalog.Ref{Kind: catalog.KindService, Name: services[0].name}
+		if w[first] == nil {
+			w[first] = drawService(t, 0)
+		}
+		return w
+	})
+}
+
+// AnyEdit draws a change of one object, sometimes of two at once.
+func AnyEdit() *rapid.Generator[[]catalog.Change] {
+	var weighted []slot
+	for _, s := range slots() {
+		weighted = append(weighted, slices.Repeat([]slot{s}, s.weight)...)
+	}
+	return rapid.Custom(func(t *rapid.T) []catalog.Change {
+		var list []catalog.Change
+		for range rapid.SampledFrom([]int{1, 1, 1, 2}).Draw(t, "objects") {
+			s := weighted[rapid.IntRange(0, len(weighted)-1).Draw(t, "object")]
+			change := catalog.Change{Ref: s.ref}
+			if s.always || rapid.IntRange(0, 4).Draw(t, "keep") > 0 {
+				change.Entry = s.draw(t)
+			}
+			list = append(list, change)
+		}
+		return list
+	})
+}
+
+func drawSettings(t *rapid.T) catalog.Entry {
+	return &catalog.Settings{Permissive: oneIn(t, 6, "permissive"), Egress: oneIn(t, 3, "egress")}
+}
+
+func oneIn(t *rapid.T, n int, what string) bool { return rapid.IntRange(0, n-1).Draw(t, what) == n-1 }
+
+func drawPod(t *rapid.T, i int) catalog.Entry {
+	state := rapid.SampledFrom([]string{ready, ready, ready, ready, unready, terminating}).Draw(t, "state")
+	return newPod(i, rapid.SampledFrom([]string{"x", "y"}).Draw(t, "app"), state)
+}
+
+func drawService(t *rapid.T, i int) catalog.Entry {
+	s := &catalog.Service{Name: services[i].name, Selector: map[string]string{appLabel: rapid.SampledFrom([]string{"x", "y"}).Draw(t, "selector")}}
+	if !oneIn(t, 4, "headless") {
+		s.ClusterIPs = []netip.Addr{services[i].address}
+	}
+	for _, port := range rapid.SliceOfNDistinct(anyPort, 1, 4, func(p catalog.Port) uint16 { return p.Number }).Draw(t, "ports") {
+		port.Name = fmt.Sprintf("p%d", port.Number)
+		s.Ports = append(s.Ports, port)
+	}
+	slices.SortFunc(s.Ports, func(a, b catalog.Port) int { return int(a.Number) - int(b.Number) })
+	return s
+}
+
+// anyPort draws a port that an application of its protocol is behind. 83 may be either; 84 is a second way to the web's.
+var anyPort = rapid.SampledFrom([]catalog.Port{
+	{Number: 80, TargetPort: webPort, Protocol: catalog.ProtocolHTTP},
+	{Number: 80, TargetName: "web", Protocol: catalog.ProtocolHTTP},
+	{Number: 80, TargetPort: otherPort, Protocol: catalog.ProtocolHTTP},
+	{Number: 80, TargetPort: webPort, Protocol: catalog.ProtocolGRPC},
+	{Number: 81, TargetPort: echoPort, Protocol: catalog.ProtocolTCP},
+	{Number: 82, TargetPort: greetsPort, Protocol: catalog.ProtocolTCPServerFirst},
+	{Number: 83, TargetPort: otherPort, Protocol: catalog.ProtocolHTTP},
+	{Number: 83, TargetPort: otherPort, Protocol: catalog.ProtocolTCP},
+	{Number: 84, TargetPort: webPort, Protocol: catalog.ProtocolHTTP},
+})
+
+func drawTarget(t *rapid.T, name catalog.Name) catalog.Entry {
+	target := &catalog.TrafficTarget{Name: name, Destination: accounts[2]}
+	if name.Namespace == "a" {
+		target.Destination = rapid.SampledFrom(accounts[:2]).Draw(t, "destination")
+	}
+	target.Sources = rapid.SliceOfNDistinct(rapid.SampledFrom(accounts), 0, 3, rapid.ID).Draw(t, "sources")
+	for range rapid.SampledFrom([]int{1, 1, 1, 2, 2, 0}).Draw(t, "rules") {
+		target.Rules = append(target.Rules, rapid.SampledFrom([]catalog.TargetRule{
+			HTTP("g1"), HTTP("g1"), HTTP("g2"), HTTP("g2", "m0"), HTTP("g1", "m0", "m1"), TCP("r1"), TCP("r1"), HTTP("none"), TCP("none"),
+		}).Draw(t, "rule"))
+	}
+	return target
+}
+
+func drawGroup(t *rapid.T, name catalog.Name) catalog.Entry {
+	g := &catalog.HTTPRouteGroup{Name: name}
+	for i := range rapid.SampledFrom([]int{1, 2, 3, 2, 0}).Draw(t, "matches") {
+		match := catalog.HTTPMatch{Name: fmt.Sprintf("m%d", i), PathRegex: anyPathRegex.Draw(t, "path")}
+		if oneIn(t, 3, "methods") {
+			match.Methods = rapid.SliceOfNDistinct(anyMethod, 1, 2, rapid.ID).Draw(t, "methods")
+			slices.Sort(match.Methods)
+		}
+		if oneIn(t, 4, "header") {
+			match.Headers = []catalog.HeaderMatch{anyHeaderMatch.Draw(t, "header")}
+		}
+		g.Matches = append(g.Matches, match)
+	}
+	return g
+}
+
+func drawTCPRoute(t *rapid.T, name catalog.Name) catalog.Entry {
+	ports := rapid.SampledFrom([]uint16{webPort, otherPort, echoPort, greetsPort})
+	return &catalog.TCPRoute{Name: name, Ports: rapid.SliceOfNDistinct(ports, 0, 3, rapid.ID).Draw(t, "ports")}
+}
+
+func drawSplit(t *rapid.T, name catalog.Name) catalog.Entry {
+	local := services[:4]
+	if name.Namespace == "b" {
+		local = services[4:]
+	}
+	anyService := rapid.Custom(func(t *rapid.T) catalog.Name { return local[rapid.IntRange(0, len(local)-1).Draw(t, "service")].name })
+	split := &catalog.TrafficSplit{Name: name, Root: anyService.Draw(t, "root"), Created: time.Unix(rapid.Int64Range(0, 1).Draw(t, "created"), 0)}
+	for _, backend := range rapid.SliceOfNDistinct(anyService, 1, 3, rapid.ID).Draw(t, "backends") {
+		weight := rapid.SampledFrom([]uint32{1, 1, 3, 0}).Draw(t, "weight")
+		split.Backends = append(split.Backends, catalog.SplitBackend{Service: backend, Weight: weight})
+	}
+	return split
+}

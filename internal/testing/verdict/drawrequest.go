@@ -1,0 +1,116 @@
+package verdict
+
+import (
+	"net/netip"
+	"strings"
+
+	"pgregory.net/rapid"
+
+	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+)
+
+// Request is what the application of a pod sends to an address.
+type Request struct {
+	// Pod is the index of the pod.
+	Pod    int
+	To     netip.AddrPort
+	Method string
+	Path   string
+	// Headers have the host first.
+	Headers []authz.Header
+}
+
+// speaks says how the application talks to a port.
+func (r Request) speaks() catalog.Protocol {
+	switch r.To.Port() {
+	case 81, echoPort:
+		return catalog.ProtocolTCP
+	case 82, greetsPort:
+		return catalog.ProtocolTCPServerFirst
+	}
+	return catalog.ProtocolHTTP
+}
+
+// AnyRequest draws a request to a virtual address, or to a pod's.
+func AnyRequest() *rapid.Generator[Request] { return rapid.Custom(drawRequest) }
+
+func drawRequest(t *rapid.T) Request {
+	r := Request{Pod: rapid.IntRange(0, len(pods)-1).Draw(t, "from")}
+	port := rapid.SampledFrom([]uint16{80, 80, 80, 81, 82, 83, 84}).Draw(t, "port")
+	address := rapid.SampledFrom(services).Draw(t, "service").address
+	if oneIn(t, 4, "to a pod") {
+		other := (r.Pod + rapid.IntRange(1, len(pods)-1).Draw(t, "to")) % len(pods)
+		address = podAddress(other)
+		port = rapid.SampledFrom([]uint16{80, 81, 82, 83, 84, webPort, otherPort, echoPort, greetsPort}).Draw(t, "pod port")
+	}
+	r.To = netip.AddrPortFrom(address, port)
+	if r.speaks() != catalog.ProtocolHTTP {
+		return r
+	}
+	r.Method, r.Path = anyMethod.Draw(t, "method"), anyPath.Draw(t, "path")
+	r.Headers = []authz.Header{{Name: ":authority", Value: anyHost.Draw(t, "host")}}
+	for range rapid.SampledFrom([]int{0, 0, 1, 1, 2}).Draw(t, "headers") {
+		r.Headers = append(r.Headers, anyHeader.Draw(t, "header"))
+	}
+	return r
+}
+
+var anyMethod = rapid.SampledFrom([]string{"GET", "GET", "POST", "PUT", "DELETE", "HEAD"})
+
+var (
+	anyHost   = rapid.SampledFrom([]string{"s1", "s1.a", "S1.a:80", "other.example"})
+	anyHeader = rapid.Custom(func(t *rapid.T) authz.Header {
+		return authz.Header{
+			Name:  rapid.SampledFrom([]string{"x-user", "X-User", "X-USER", "x-other", "x_user"}).Draw(t, "name"),
+			Value: rapid.SampledFrom([]string{"alice", "bob", "Alice", "alice,bob", "", "al ice"}).Draw(t, "value"),
+		}
+	})
+	anyHeaderMatch = rapid.SampledFrom([]catalog.HeaderMatch{
+		{Name: "x-user", Regex: "alice"}, {Name: "x-user", Regex: "al.*"}, {Name: "x-user", Regex: "(?i)alice|bob"}, {Name: "x-user", Regex: ""},
+		{Name: "x-other", Regex: ".*"}, {Name: ":authority", Regex: "s1(\\..*)?"}, {Name: "x-user", Regex: "alice,bob"},
+	})
+)
+
+// The grammar of paths and of expressions for them has few words, so that they meet.
+var (
+	anySegment      = rapid.SampledFrom([]string{"a", "b", "c", "admin", "1"})
+	anySegmentRegex = rapid.SampledFrom([]string{"a", "b", "admin", "[a-c]", "[a-z]+", "[0-9]", "(a|b)", ".*", `\w{1,3}`, "a?"})
+
+	anyPathRegex = rapid.Custom(func(t *rapid.T) string {
+		var path strings.Builder
+		for range rapid.IntRange(0, 2).Draw(t, "segments") {
+			path.WriteString("/" + anySegmentRegex.Draw(t, "segment"))
+		}
+		return path.String() + rapid.SampledFrom([]string{"", "", "/.*", "(/.*)?", "/?", "|/a", "|/admin/.*"}).Draw(t, "end")
+	})
+
+	anyPath = rapid.Custom(func(t *rapid.T) string {
+		var path strings.Builder
+		for range rapid.IntRange(1, 3).Draw(t, "segments") {
+			path.WriteString("/" + anySegment.Draw(t, "segment"))
+		}
+		if !oneIn(t, 3, "dirty") {
+			return path.String() + rapid.SampledFrom([]string{"", "", "", "/", "?q=/admin"}).Draw(t, "end")
+		}
+		return dirty(t, path.String())
+	})
+)
+
+// dirty puts something into a path that hides what it is.
+func dirty(t *rapid.T, path string) string {
+	dirt := rapid.SampledFrom([]string{
+		"/", "/.", "/./.", "/c/..", "/..", "/%2e%2e", "/c/%2E%2e", "%2F", "%5c", `\`, `/c\..`, "/%61", "%00", ";x", "//c/..", "#/", "/../..", "/%2e", "/A",
+	}).Draw(t, "dirt")
+	at := rapid.IntRange(0, strings.Count(path, "/")).Draw(t, "at")
+	segments := strings.SplitAfterN(path, "/", at+1)
+	last := len(segments) - 1
+	if last == 0 {
+		return path + dirt
+	}
+	whole := strings.TrimSuffix(strings.Join(segments[:last], ""), "/") + dirt + "/" + segments[last]
+	if strings.HasPrefix(whole, "/") {
+		return whole
+	}
+	return "/" + whole
+}

@@ -1,0 +1,102 @@
+package verdict
+
+import (
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+	"google.golang.org/protobuf/encoding/protojson"
+	"sigs.k8s.io/yaml"
+
+	"github.com/openservicemesh/osm-operator/internal/envoy/bootstrap"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/redirect/nstest"
+	podstest "github.com/openservicemesh/osm-operator/internal/testing/pods"
+)
+
+// Network is the pods with their sidecars and applications, and their control plane.
+type Network struct {
+	// Report counts what the steps have tried.
+	Report Report
+
+	control *control
+	pods    []*podstest.Pod
+	// world is what the control plane was told last.
+	world World
+}
+
+// NewNetwork starts everything; it ends with the test. At first the mesh has its pods and nothing else.
+func NewNetwork(t *testing.T) *Network {
+	t.Helper()
+	network := podstest.NewNetwork(t)
+	machine := network.Bare(t)
+	n := &Network{control: serve(t, machine.NS.Listen(t, nstest.Address(machine.IP.String(), names.ADSPort))), world: justPods()}
+	n.control.apply(changes(nil, n.world.entries()))
+	n.control.store.MarkSynced()
+	for i, p := range pods {
+		dir := filepath.Join(network.Dir, p.name.Name+".d")
+		pod := network.PodFrom(t, p.name.Name, n.bootstrap(t, dir, i, machine.IP))
+		if pod.IP != podAddress(i) {
+			t.Fatalf("pod %s has the address %s, want %s", p.name, pod.IP, podAddress(i))
+		}
+		serveApplications(t, pod, p.name.Name)
+		n.pods = append(n.pods, pod)
+	}
+	return n
+}
+
+// stats are the statistics of a sidecar whose names match an expression.
+func (n *Network) stats(pod *podstest.Pod, filter string) string {
+	answer, err := pod.NS.HTTP().Get(fmt.Sprintf("http://127.0.0.1:%d/stats?filter=%s", names.AdminPort, filter))
+	if err != nil {
+		return "unreachable: " + err.Error()
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return "unreadable: " + err.Error()
+	}
+	return string(body)
+}
+
+// bootstrap is what osm-init would render for a pod; its files are put where the sidecar can read them.
+func (n *Network) bootstrap(t *testing.T, dir string, pod int, server netip.Addr) *bootstrapv3.Bootstrap {
+	t.Helper()
+	config := bootstrap.Config{
+		ProxyUUID: "uuid", TrustDomain: trustDomain, XDSHost: server.String(), XDSPort: names.ADSPort,
+		ServiceAccount: pods[pod].account, Namespace: pods[pod].name.Namespace, PodIPs: []netip.Addr{podAddress(pod)},
+		Dirs: bootstrap.Dirs{Config: dir, Token: filepath.Join(dir, "token"), Trust: filepath.Join(dir, "trust")},
+	}
+	files, err := bootstrap.Render(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files = append(files,
+		bootstrap.File{Name: filepath.Join("token", names.TokenFile), Content: []byte(tokenOf(pod))},
+		bootstrap.File{Name: filepath.Join("trust", names.CABundleCert), Content: n.control.rootPEM})
+	for _, file := range files {
+		path := filepath.Join(dir, file.Name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, file.Content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := yaml.YAMLToJSON(files[0].Content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed := &bootstrapv3.Bootstrap{}
+	if err := protojson.Unmarshal(text, parsed); err != nil {
+		t.Fatalf("%s: %v", files[0].Name, err)
+	}
+	return parsed
+}
+
+// tokenOf is the token of the pod with the index.
+func tokenOf(pod int) string { return fmt.Sprintf("token of %s", pods[pod].name) }

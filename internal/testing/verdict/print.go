@@ -1,0 +1,58 @@
+package verdict
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+)
+
+// String says what is sent from where to where.
+func (r Request) String() string {
+	from := fmt.Sprintf("%s (%s) to %s", pods[r.Pod].name, pods[r.Pod].account, r.To)
+	if r.speaks() != catalog.ProtocolHTTP {
+		return from + " by " + string(r.speaks())
+	}
+	var headers []string
+	for _, h := range r.Headers {
+		headers = append(headers, fmt.Sprintf("%s: %q", h.Name, h.Value))
+	}
+	return fmt.Sprintf("%s: %s %s with %s", from, r.Method, r.Path, strings.Join(headers, ", "))
+}
+
+// String is the world as YAML.
+func (w World) String() string {
+	var text strings.Builder
+	for _, ref := range slices.SortedFunc(maps.Keys(w), compareRefs) {
+		text.WriteString(document(ref, w[ref]))
+	}
+	return text.String()
+}
+
+// nulls removes what says nothing, and writes names as users do.
+var nulls = strings.NewReplacer(`"Matches":null,`, "", `,"Matches":null`, "", `,"Methods":null`, "", `,"Headers":null`, "", `"TargetName":"",`, "")
+
+func document(ref catalog.Ref, entry catalog.Entry) string {
+	if entry == nil {
+		return fmt.Sprintf("# %s %s is removed\n", ref.Kind, ref.Name)
+	}
+	out, err := json.Marshal(entry)
+	if err != nil {
+		return fmt.Sprintf("# %s %s cannot be printed: %v\n", ref.Kind, ref.Name, err)
+	}
+	// JSON is YAML, and an object a line can be read at a glance.
+	return fmt.Sprintf("- %s: %s\n", ref.Kind, nulls.Replace(string(out)))
+}
+
+// story is what happened, as YAML.
+func (s *step) story() string {
+	var text strings.Builder
+	text.WriteString("---\n# the mesh before the edit\n" + s.before.world.String() + "---\n# the edit\n")
+	for _, c := range changes(s.before.world, s.after.world) {
+		text.WriteString(document(c.Ref, c.Entry))
+	}
+	return text.String()
+}

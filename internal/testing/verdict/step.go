@@ -1,0 +1,176 @@
+package verdict
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+)
+
+const (
+	// settleLimit is how long sidecars may take to answer everything that they are sent after an edit.
+	settleLimit = 15 * time.Second
+	// staleLimit is how long an answer may still be that of the mesh before the edit once all sidecars have agreed to it: a
+	// worker takes up what the main thread has agreed to, and connections drain for a second.
+	staleLimit = 4 * time.Second
+	// quiet is how many times in a row nothing must have been sent.
+	quiet = 3
+)
+
+// failer is what a step tells of failures: a *testing.T or a *rapid.T.
+type failer interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+var _ failer = (*testing.T)(nil)
+
+// Reset makes the mesh another one and waits until all sidecars work by it.
+func (n *Network) Reset(t failer, w World) {
+	t.Helper()
+	n.control.apply(changes(n.world.entries(), w.entries()))
+	n.world = w
+	n.settle(t)
+}
+
+// Step edits the mesh while the requests are sent, and fails unless each answer fits the mesh before or after the edit, and in
+// the end the one after it.
+func (n *Network) Step(t failer, edit []catalog.Change, requests []Request) {
+	t.Helper()
+	before, after := newOracle(n.world), newOracle(n.world.with(edit))
+	s := step{network: n, before: before, after: after, requests: requests}
+	s.divides = !slices.ContainsFunc(edit, func(c catalog.Change) bool { return c.Ref.Kind != catalog.KindTrafficSplit })
+	for _, r := range requests {
+		s.old, s.new = append(s.old, before.expect(r)), append(s.new, after.expect(r))
+	}
+	l := n.startLoad(requests)
+	l.round()
+	s.applied = time.Now()
+	n.control.apply(changes(before.world.entries(), after.world.entries()))
+	n.world = after.world
+	problem := n.settled()
+	s.settled = time.Now()
+	l.round()
+	samples := l.end()
+	if problem != "" {
+		t.Fatalf("%s\n%s", problem, s.story())
+	}
+	n.Report.settle(s.settled.Sub(s.applied))
+	s.judge(t, samples)
+}
+
+// settle waits until all sidecars work by what the control plane was told.
+func (n *Network) settle(t failer) {
+	t.Helper()
+	if problem := n.settled(); problem != "" {
+		t.Fatalf("%s\n%s", problem, n.world)
+	}
+}
+
+// settled waits until every sidecar has agreed to everything, and says what is wrong when that does not come.
+func (n *Network) settled() string {
+	var last uint64
+	still := 0
+	for deadline := time.Now().Add(settleLimit); time.Now().Before(deadline); time.Sleep(interval) {
+		sent, answered, rejection := n.control.progress()
+		if rejection != "" {
+			return rejection
+		}
+		if sent != last || !answered {
+			last, still = sent, 0
+			continue
+		}
+		if still++; still > quiet && !n.warming() {
+			return ""
+		}
+	}
+	return fmt.Sprintf("after %s some sidecar still waits or has not answered", settleLimit)
+}
+
+// warming says whether some sidecar still waits for a part of what it was sent.
+func (n *Network) warming() bool {
+	for _, pod := range n.pods {
+		for _, line := range strings.Split(n.stats(pod, "warming"), "\n") {
+			if _, value, ok := strings.Cut(line, ": "); ok && value != "0" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// step is an edit, and what is expected of the requests sent meanwhile.
+type step struct {
+	network       *Network
+	before, after *oracle
+	requests      []Request
+	// divides is true when the edit is about TrafficSplits alone.
+	divides  bool
+	old, new []expectation
+	// applied is just before the control plane was told, settled when all sidecars had agreed.
+	applied, settled time.Time
+}
+
+func (s *step) judge(t failer, samples []sample) {
+	t.Helper()
+	stale := map[int]string{}
+	for _, sample := range samples {
+		old, next := s.old[sample.request], s.new[sample.request]
+		switch {
+		case sample.end.Before(s.applied):
+			if !old.allows(sample.seen) {
+				s.fail(t, sample, "before the edit")
+			}
+		case next.allows(sample.seen):
+			s.network.Report.saw(next.verdict)
+		case !old.allows(sample.seen) && !s.between(old, next, sample.seen):
+			s.fail(t, sample, "after the edit")
+		case !sample.start.Before(s.settled):
+			stale[sample.request] = sample.seen
+		}
+	}
+	for i := range stale {
+		s.converge(t, i)
+	}
+}
+
+// between says whether an observation fits the moment in which one sidecar has learned of an edit and another has not. Where the
+// way of the request changes, a client may come to a server that does not know it yet and denies it, in whatever manner. Traffic
+// that is only divided in another way, among servers that let the client in before and after, must not notice.
+func (s *step) between(old, next expectation, seen string) bool {
+	if old.way == next.way || s.divides && old.verdict.Always(authz.Allowed) && next.verdict.Always(authz.Allowed) {
+		return false
+	}
+	return slices.Contains([]string{"403", "404", "503", closed}, seen)
+}
+
+// converge asks again until the answer is that of the mesh after the edit.
+func (s *step) converge(t failer, i int) {
+	t.Helper()
+	for {
+		sample := sample{request: i, start: time.Now()}
+		sample.seen = s.network.ask(s.requests[i])
+		sample.end = time.Now()
+		late := sample.end.Sub(s.settled)
+		if s.new[i].allows(sample.seen) {
+			s.network.Report.late(late)
+			return
+		}
+		if late > staleLimit {
+			s.fail(t, sample, "long after the edit")
+		}
+		time.Sleep(interval)
+	}
+}
+
+func (s *step) fail(t failer, sample sample, when string) {
+	t.Helper()
+	r := s.requests[sample.request]
+	t.Fatalf("%s, %s sees %q\n  before: %s\n  after:  %s\n  (%s after the edit, which had settled after %s)\n%s",
+		when, r, sample.seen, s.old[sample.request], s.new[sample.request],
+		sample.start.Sub(s.applied).Round(time.Millisecond), s.settled.Sub(s.applied).Round(time.Millisecond), s.story())
+}

@@ -1,0 +1,39 @@
+package verdict_test
+
+import (
+	"flag"
+	"strconv"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/openservicemesh/osm-operator/internal/testing/verdict"
+)
+
+// A pair is one edit and one request that is sent before, while and after it.
+var pairs = flag.Int("verdict.pairs", 2000, "how many pairs of an edit and a request to try")
+
+const (
+	editsOfMesh    = 5
+	requestsOfEdit = 20
+)
+
+// TestVerdicts changes meshes under load and believes no answer.
+func TestVerdicts(t *testing.T) {
+	network := verdict.NewNetwork(t)
+	checks := max(1, *pairs/(editsOfMesh*requestsOfEdit))
+	if err := flag.Set("rapid.checks", strconv.Itoa(checks)); err != nil {
+		t.Fatal(err)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		network.Reset(t, verdict.AnyWorld().Draw(t, "mesh"))
+		for range editsOfMesh {
+			edit := verdict.AnyEdit().Draw(t, "edit")
+			network.Step(t, edit, rapid.SliceOfN(verdict.AnyRequest(), requestsOfEdit, requestsOfEdit).Draw(t, "requests"))
+		}
+	})
+	t.Log(&network.Report)
+	if never := network.Report.Never(); !t.Failed() && len(never) > 0 && *pairs >= 1000 {
+		t.Errorf("no answer was ever %v: the meshes and requests that are drawn do not test it", never)
+	}
+}

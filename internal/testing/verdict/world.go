@@ -1,0 +1,164 @@
+package verdict
+
+import (
+	"cmp"
+	"maps"
+	"net/netip"
+	"reflect"
+	"slices"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+)
+
+// pods are the same in every mesh: a pod keeps its identity and its address for as long as it lives.
+var pods = []pod{
+	{Name("a", "p1"), "one"},
+	{Name("a", "p2"), "two"},
+	{Name("a", "p3"), "one"},
+	{Name("b", "p4"), "three"},
+}
+
+// pod is a pod without what may change.
+type pod struct {
+	name    catalog.Name
+	account string
+}
+
+// accounts are the identities of the pods.
+var accounts = []identity.ServiceAccount{SA("a", "one"), SA("a", "two"), SA("b", "three")}
+
+// Labels of pods. Services select by the first; the second says whether the pod is among the endpoints.
+const (
+	appLabel   = "app"
+	stateLabel = "state"
+)
+
+// States of a pod as an endpoint.
+const (
+	ready       = "ready"
+	unready     = "unready"
+	terminating = "terminating"
+)
+
+// Ports of the applications in every pod.
+const (
+	webPort    = 8080
+	otherPort  = 8081
+	echoPort   = 9000
+	greetsPort = 9001
+)
+
+// World is everything in a mesh that users write, and the pods. It is never changed.
+type World map[catalog.Ref]catalog.Entry
+
+// justPods is a mesh without anything that a user writes.
+func justPods() World {
+	w := World{}
+	for i := range pods {
+		p := newPod(i, "x", ready)
+		w[p.Ref()] = p
+	}
+	return w
+}
+
+// newPod is the pod with the index.
+func newPod(i int, app, state string) *catalog.Pod {
+	p := Pod(pods[i].name.Namespace, pods[i].name.Name, app, pods[i].account, podAddress(i).String())
+	p.Labels[stateLabel] = state
+	p.Ports = map[string]uint16{"web": webPort}
+	return p
+}
+
+// with is the world after changes; an entry of nil is removed.
+func (w World) with(changes []catalog.Change) World {
+	next := maps.Clone(w)
+	for _, c := range changes {
+		if c.Entry == nil {
+			delete(next, c.Ref)
+		} else {
+			next[c.Ref] = c.Entry
+		}
+	}
+	return next
+}
+
+// entries are what the control plane is told of a world: the world, and what Kubernetes makes of it.
+func (w World) entries() World {
+	all := maps.Clone(w)
+	add := func(e catalog.Entry) { all[e.Ref()] = e }
+	for _, namespace := range []string{"a", "b"} {
+		add(&catalog.Namespace{Name: namespace, Monitored: true})
+	}
+	for _, sa := range accounts {
+		add(&catalog.ServiceAccount{Name: catalog.Name(sa), UID: accountUID(sa)})
+	}
+	for _, e := range w {
+		if service, ok := e.(*catalog.Service); ok {
+			add(w.endpoints(service))
+		}
+	}
+	return all
+}
+
+func accountUID(sa identity.ServiceAccount) string { return "uid-of-" + sa.Name }
+
+// endpoints are what Kubernetes makes of a Service's selector.
+func (w World) endpoints(service *catalog.Service) *catalog.EndpointSlice {
+	slice := &catalog.EndpointSlice{Name: Name(service.Name.Namespace, service.Name.Name+"-1"), Service: service.Name, Ports: map[string]uint16{}}
+	for _, port := range service.Ports {
+		slice.Ports[port.Name] = cmp.Or(port.TargetPort, webPort)
+	}
+	for _, p := range pods {
+		pod, ok := w[catalog.Ref{Kind: catalog.KindPod, Name: p.name}].(*catalog.Pod)
+		if !ok || p.name.Namespace != service.Name.Namespace || !selects(service.Selector, pod.Labels) {
+			continue
+		}
+		state := pod.Labels[stateLabel]
+		slice.Endpoints = append(slice.Endpoints, catalog.Endpoint{
+			Address: pod.IPs[0], Pod: pod.Name, Ready: state == ready, Terminating: state == terminating,
+		})
+	}
+	return slice
+}
+
+func selects(selector, labels map[string]string) bool {
+	for key, value := range selector {
+		if labels[key] != value {
+			return false
+		}
+	}
+	return true
+}
+
+// changes lead from one list of entries to another.
+func changes(from, to World) []catalog.Change {
+	var list []catalog.Change
+	for ref := range from {
+		if to[ref] == nil {
+			list = append(list, catalog.Change{Ref: ref})
+		}
+	}
+	for ref, e := range to {
+		if !reflect.DeepEqual(from[ref], e) {
+			list = append(list, catalog.Set(e))
+		}
+	}
+	slices.SortFunc(list, func(a, b catalog.Change) int { return compareRefs(a.Ref, b.Ref) })
+	return list
+}
+
+func compareRefs(a, b catalog.Ref) int {
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), a.Name.Compare(b.Name))
+}
+
+// catalog is a catalog of its own with all entries of the world.
+func (w World) catalog() *catalog.Catalog {
+	c := catalog.New()
+	c.Apply(changes(nil, w.entries()))
+	return c
+}
+
+// podAddress is the address of the pod with the index. The first address of the network is the control plane's.
+func podAddress(pod int) netip.Addr { return netip.AddrFrom4([4]byte{10, 77, byte(pod + 2), 2}) }
