@@ -136,7 +136,9 @@ func hasCondition(t *testing.T, object *unstructured.Unstructured, kind, status,
 			return false, "", err
 		}
 		var typed struct {
-			Status struct{ Conditions []metav1.Condition }
+			Status struct {
+				Conditions []metav1.Condition `json:"conditions"`
+			} `json:"status"`
 		}
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &typed); err != nil {
 			return false, "", err
