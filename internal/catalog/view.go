@@ -84,11 +84,12 @@ func (v *View) ServicesOfPod(pod *Pod) []Name {
 		return nil
 	}
 	var names []Name
-	for _, service := range sorted[*Service](v.catalog, KindService, v.catalog.services[pod.Name.Namespace]) {
-		if service.selects(pod) {
-			names = append(names, service.Name)
+	for name := range v.catalog.services[pod.Name.Namespace] {
+		if service, ok := get[*Service](v.catalog, KindService, name); ok && service.selects(pod) {
+			names = append(names, name)
 		}
 	}
+	slices.SortFunc(names, Name.Compare)
 	return names
 }
 
@@ -188,7 +189,8 @@ type Backend struct {
 }
 
 // Backends are the addresses behind a port of a Service: ready ones, and terminating ones that still serve. An address
-// counts only when it belongs to a live pod of the mesh that carries a sidecar: nothing else can prove an identity.
+// counts only when it belongs to a live pod that the Service selects and that carries a sidecar: nothing else can prove an
+// identity that the Service's clients expect.
 func (v *View) Backends(service *Service, port Port) []Backend {
 	v.deps.add(DepEndpoints, service.Name)
 	fallback := v.TargetPort(service, port)
@@ -210,7 +212,7 @@ func (v *View) Backends(service *Service, port Port) []Backend {
 
 func (v *View) backend(service *Service, endpoint Endpoint, port uint16) (Backend, bool) {
 	pod, ok := get[*Pod](v.catalog, KindPod, endpoint.Pod)
-	if !ok || port == 0 || !pod.Injected || endpoint.Pod.Namespace != service.Name.Namespace || !slices.Contains(pod.IPs, endpoint.Address) {
+	if !ok || port == 0 || !pod.Injected || !service.selects(pod) || !slices.Contains(pod.IPs, endpoint.Address) {
 		return Backend{}, false
 	}
 	if !endpoint.Ready && !endpoint.Terminating {

@@ -25,7 +25,7 @@ func Build(v *catalog.View, trustDomain string, key Key) *Scope {
 		}
 	}
 	s.Outbound = withoutDuplicates(s.Outbound)
-	s.Clusters = slices.SortedFunc(maps.Values(o.clusters), func(a, b Cluster) int { return cmp.Compare(a.Name(), b.Name()) })
+	s.Clusters = slices.SortedFunc(maps.Values(o.clusters), compareClusters)
 	return s
 }
 
@@ -49,4 +49,8 @@ func inbound(v *catalog.View, key Key, service *catalog.Service) []Inbound {
 		})
 	}
 	return list
+}
+
+func compareClusters(a, b Cluster) int {
+	return cmp.Or(a.Service.Compare(b.Service), cmp.Compare(a.TargetPort, b.TargetPort))
 }
