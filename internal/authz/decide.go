@@ -22,15 +22,29 @@ func Decide(v *catalog.View, r Request) Verdict {
 	if port.Protocol.IsHTTP() && strings.Contains(r.Path, "#") {
 		return one(Answer{Outcome: BadRequest, Missing: "a path without a fragment (#)"})
 	}
-	places := way.places(v, r.Pod)
-	if len(places) == 0 {
-		return one(Answer{Outcome: Unavailable, Missing: "a ready endpoint with a sidecar behind " + r.Service.String() + ", or behind a backend of its TrafficSplit that has weight"})
-	}
 	verdict := Verdict{}
-	for _, p := range places {
-		verdict.Answers = append(verdict.Answers, p.judge(v, r))
+	for _, l := range way.leaves {
+		if l.weight > 0 {
+			verdict.Answers = append(verdict.Answers, l.judge(v, r, way.direct)...)
+		}
+	}
+	if len(verdict.Answers) == 0 {
+		return one(Answer{Outcome: Unavailable, Missing: "a backend in the TrafficSplit of " + r.Service.String() + " that has this port and a weight"})
 	}
 	return verdict
+}
+
+// judge is what becomes of the requests that a leaf takes: an answer for each place.
+func (l leaf) judge(v *catalog.View, r Request, direct bool) []Answer {
+	places := l.places(v, r.Pod, direct)
+	if len(places) == 0 {
+		return []Answer{{Outcome: Unavailable, Service: l.service.Name, Missing: "a ready pod with a sidecar behind " + l.service.Name.String()}}
+	}
+	var answers []Answer
+	for _, p := range places {
+		answers = append(answers, p.judge(v, r))
+	}
+	return answers
 }
 
 func one(a Answer) Verdict { return Verdict{Answers: []Answer{a}} }

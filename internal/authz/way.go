@@ -93,25 +93,20 @@ func (w way) missing(v *catalog.View, r Request) string {
 	return strings.Join(targets, ", or ")
 }
 
-// places are where requests are sent to, each once.
-func (w way) places(v *catalog.View, pod netip.Addr) []place {
+// places are where the leaf's requests are sent to, each once. Direct means that the client has chosen the pod.
+func (l leaf) places(v *catalog.View, pod netip.Addr, direct bool) []place {
 	var places []place
-	for _, l := range w.leaves {
-		if l.weight == 0 {
+	for _, b := range l.endpoints(v, direct) {
+		if direct && b.Address.Addr() != pod {
 			continue
 		}
-		for _, b := range l.endpoints(v, w.direct) {
-			if w.direct && b.Address.Addr() != pod {
-				continue
-			}
-			p := place{
-				service: l.service.Name, identity: b.Identity, port: l.target, protocol: doorProtocol(v, l),
-				trusted: len(l.allowed) == 0 || slices.Contains(l.allowed, b.Identity),
-			}
-			// A client that chooses its pod reaches it or fails; for others, pods that they may not call are left out.
-			if (p.trusted || w.direct) && !slices.Contains(places, p) {
-				places = append(places, p)
-			}
+		p := place{
+			service: l.service.Name, identity: b.Identity, port: l.target, protocol: doorProtocol(v, l),
+			trusted: len(l.allowed) == 0 || slices.Contains(l.allowed, b.Identity),
+		}
+		// A client that chooses its pod reaches it or fails; for others, pods that they may not call are left out.
+		if (p.trusted || direct) && !slices.Contains(places, p) {
+			places = append(places, p)
 		}
 	}
 	return places

@@ -31,9 +31,12 @@ const (
 // ask sends a request and says what the application sees: "<pod>:<port>" of the application that answers, the status of
 // somebody else's answer, closed, or refused.
 func (n *Network) ask(r Request) string {
-	conn, err := n.pods[r.Pod].NS.Dial(context.Background(), "tcp", r.To.String())
+	conn, err := n.dial(r)
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return refused
+	}
+	if errors.Is(err, syscall.ECONNRESET) {
+		return closed // the sidecar stopped listening before it took the connection
 	}
 	if err != nil {
 		return err.Error()
@@ -53,6 +56,20 @@ func (n *Network) ask(r Request) string {
 		defer nudge.Stop()
 	}
 	return line(conn)
+}
+
+// dial connects. The kernel remembers for two minutes how it treated a connection that never came about: when a sidecar has tried
+// to reach an address that does not exist, and the application happens to get the sidecar's port, its connection is not
+// redirected. It is made again, with another port.
+func (n *Network) dial(r Request) (conn net.Conn, err error) {
+	const tries = 3
+	for range tries {
+		conn, err = n.pods[r.Pod].NS.Dial(context.Background(), "tcp", r.To.String())
+		if !errors.Is(err, syscall.ENETUNREACH) {
+			break
+		}
+	}
+	return conn, err
 }
 
 // line is the first line of the answer.

@@ -66,7 +66,7 @@ func AnyWorld() *rapid.Generator[World] {
 	return rapid.Custom(func(t *rapid.T) World {
 		w := World{}
 		for _, s := range slots() {
-			if s.always || rapid.IntRange(0, 3).Draw(t, "has "+s.ref.Name.String()) > 0 {
+			if s.always || !oneIn(t, 4, "without "+s.ref.Name.String()) {
 				w[s.ref] = s.draw(t)
 			}
 		}
@@ -140,7 +140,7 @@ func drawTarget(t *rapid.T, name catalog.Name) catalog.Entry {
 	if name.Namespace == "a" {
 		target.Destination = rapid.SampledFrom(accounts[:2]).Draw(t, "destination")
 	}
-	target.Sources = rapid.SliceOfNDistinct(rapid.SampledFrom(accounts), 0, 3, rapid.ID).Draw(t, "sources")
+	target.Sources = rapid.SliceOfNDistinct(rapid.SampledFrom(accounts), 1, 3, rapid.ID).Draw(t, "sources")
 	for range rapid.SampledFrom([]int{1, 1, 1, 2, 2, 0}).Draw(t, "rules") {
 		target.Rules = append(target.Rules, rapid.SampledFrom([]catalog.TargetRule{
 			HTTP("g1"), HTTP("g1"), HTTP("g2"), HTTP("g2", "m0"), HTTP("g1", "m0", "m1"), TCP("r1"), TCP("r1"), HTTP("none"), TCP("none"),

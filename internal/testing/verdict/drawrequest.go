@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"maps"
 	"net/netip"
 	"strings"
 
@@ -32,8 +33,40 @@ func (r Request) speaks() catalog.Protocol {
 	return catalog.ProtocolHTTP
 }
 
-// AnyRequest draws a request to a virtual address, or to a pod's.
-func AnyRequest() *rapid.Generator[Request] { return rapid.Custom(drawRequest) }
+// candidates is how many requests are drawn for each that is sent: the one that an edit matters most to.
+const candidates = 6
+
+// AnyRequest draws a request to a virtual address, or to a pod's; most of them one whose answer the edit changes, or one that
+// at least gets to a server.
+func AnyRequest(w World, edit []catalog.Change) *rapid.Generator[Request] {
+	before, after := newOracle(w), newOracle(w.with(edit))
+	return rapid.Custom(func(t *rapid.T) Request {
+		best, rank := drawRequest(t), -1
+		if oneIn(t, 6, "any") {
+			return best
+		}
+		for range candidates {
+			r := drawRequest(t)
+			if n := interest(before.expect(r), after.expect(r)); n > rank {
+				best, rank = r, n
+			}
+		}
+		return best
+	})
+}
+
+// interest is higher for requests whose answers say more.
+func interest(old, next expectation) int {
+	switch {
+	case !maps.Equal(old.seen, next.seen):
+		return 3
+	case next.verdict.May(authz.Allowed) || next.verdict.May(authz.Forbidden) || next.verdict.May(authz.NotFound):
+		return 2
+	case next.verdict.Connectable():
+		return 1
+	}
+	return 0
+}
 
 func drawRequest(t *rapid.T) Request {
 	r := Request{Pod: rapid.IntRange(0, len(pods)-1).Draw(t, "from")}

@@ -25,8 +25,8 @@ type Network struct {
 
 	control *control
 	pods    []*podstest.Pod
-	// world is what the control plane was told last.
-	world World
+	// World is what the control plane was told last.
+	World World
 }
 
 // NewNetwork starts everything; it ends with the test. At first the mesh has its pods and nothing else.
@@ -34,8 +34,8 @@ func NewNetwork(t *testing.T) *Network {
 	t.Helper()
 	network := podstest.NewNetwork(t)
 	machine := network.Bare(t)
-	n := &Network{control: serve(t, machine.NS.Listen(t, nstest.Address(machine.IP.String(), names.ADSPort))), world: justPods()}
-	n.control.apply(changes(nil, n.world.entries()))
+	n := &Network{control: serve(t, machine.NS.Listen(t, nstest.Address(machine.IP.String(), names.ADSPort))), World: justPods()}
+	n.control.apply(changes(nil, n.World.entries()))
 	n.control.store.MarkSynced()
 	for i, p := range pods {
 		dir := filepath.Join(network.Dir, p.name.Name+".d")

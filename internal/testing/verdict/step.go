@@ -32,8 +32,8 @@ var _ failer = (*testing.T)(nil)
 // Reset makes the mesh another one and waits until all sidecars work by it.
 func (n *Network) Reset(t failer, w World) {
 	t.Helper()
-	n.control.apply(changes(n.world.entries(), w.entries()))
-	n.world = w
+	n.control.apply(changes(n.World.entries(), w.entries()))
+	n.World = w
 	n.settle(t)
 }
 
@@ -41,7 +41,7 @@ func (n *Network) Reset(t failer, w World) {
 // the end the one after it.
 func (n *Network) Step(t failer, edit []catalog.Change, requests []Request) {
 	t.Helper()
-	before, after := newOracle(n.world), newOracle(n.world.with(edit))
+	before, after := newOracle(n.World), newOracle(n.World.with(edit))
 	s := step{network: n, before: before, after: after, requests: requests}
 	s.divides = !slices.ContainsFunc(edit, func(c catalog.Change) bool { return c.Ref.Kind != catalog.KindTrafficSplit })
 	for _, r := range requests {
@@ -51,7 +51,7 @@ func (n *Network) Step(t failer, edit []catalog.Change, requests []Request) {
 	l.round()
 	s.applied = time.Now()
 	n.control.apply(changes(before.world.entries(), after.world.entries()))
-	n.world = after.world
+	n.World = after.world
 	problem := n.settled()
 	s.settled = time.Now()
 	l.round()
@@ -67,7 +67,7 @@ func (n *Network) Step(t failer, edit []catalog.Change, requests []Request) {
 func (n *Network) settle(t failer) {
 	t.Helper()
 	if problem := n.settled(); problem != "" {
-		t.Fatalf("%s\n%s", problem, n.world)
+		t.Fatalf("%s\n%s", problem, n.World)
 	}
 }
 

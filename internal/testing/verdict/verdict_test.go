@@ -29,7 +29,8 @@ func TestVerdicts(t *testing.T) {
 		network.Reset(t, verdict.AnyWorld().Draw(t, "mesh"))
 		for range editsOfMesh {
 			edit := verdict.AnyEdit().Draw(t, "edit")
-			network.Step(t, edit, rapid.SliceOfN(verdict.AnyRequest(), requestsOfEdit, requestsOfEdit).Draw(t, "requests"))
+			request := verdict.AnyRequest(network.World, edit)
+			network.Step(t, edit, rapid.SliceOfN(request, requestsOfEdit, requestsOfEdit).Draw(t, "requests"))
 		}
 	})
 	t.Log(&network.Report)
