@@ -14,6 +14,9 @@ func (a *app) commands() []*cobra.Command {
 		a.meshCommand(),
 		a.namespaceCommand(),
 		a.metricsCommand(),
+		a.installCommand(),
+		a.uninstallCommand(),
+		a.statusCommand(),
 		a.checkCommand(),
 		a.verifyCommand(),
 	}

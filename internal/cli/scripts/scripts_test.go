@@ -82,3 +82,5 @@ func TestOffline(t *testing.T) { stories(t, "offline") }
 func TestWithoutMesh(t *testing.T) { stories(t, "empty") }
 
 func TestMesh(t *testing.T) { stories(t, "mesh") }
+
+func TestTeardown(t *testing.T) { stories(t, "teardown") }

@@ -1,0 +1,11 @@
+// Package dist holds what users install.
+//
+// Nothing flows in; the rendered manifests of the operator flow out, for the command line to apply.
+package dist
+
+import _ "embed"
+
+// Operator is the operator with everything that it needs, as YAML documents in the order to apply them.
+//
+//go:embed install.yaml
+var Operator []byte

@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/dist"
+	"github.com/openservicemesh/osm-operator/internal/cli/kube"
+	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// installOperator applies the operator's manifests and waits until it runs.
+func (a *app) installOperator(ctx context.Context, c client.Client, p *progress) error {
+	objects, err := manifests.Decode(dist.Operator)
+	if err != nil {
+		return fmt.Errorf("the manifests in this program are damaged: %w", err)
+	}
+	for _, object := range objects {
+		if err := a.applyAsKnown(ctx, c, object); err != nil {
+			return fmt.Errorf("%s %s cannot be applied: %w", object.GetKind(), object.GetName(), a.kube.Sentence(err))
+		}
+	}
+	last := "its Deployment has not been looked at yet"
+	err = wait.PollUntilContextCancel(ctx, glance, true, func(ctx context.Context) (bool, error) {
+		d := &appsv1.Deployment{}
+		if err := c.Get(ctx, client.ObjectKey{Namespace: names.OperatorNamespace, Name: "osm-operator"}, d); err != nil {
+			return false, err
+		}
+		wanted := int32(1)
+		if d.Spec.Replicas != nil {
+			wanted = *d.Spec.Replicas
+		}
+		last = fmt.Sprintf("%d of %d pods are ready", d.Status.ReadyReplicas, wanted)
+		p.say("the operator: %s", last)
+		return d.Status.ObservedGeneration == d.Generation && d.Status.UpdatedReplicas == wanted && d.Status.ReadyReplicas >= wanted, nil
+	})
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("the operator does not run after %s (%s): see why with `kubectl -n %s describe pods`", p.elapsed(), last, names.OperatorNamespace)
+	}
+	if err == nil {
+		a.note("The operator runs in namespace %s.", names.OperatorNamespace)
+	}
+	return err
+}
+
+// applyAsKnown applies an object; when the cluster has only just learned its kind, it tries again.
+func (a *app) applyAsKnown(ctx context.Context, c client.Client, object *unstructured.Unstructured) error {
+	return wait.PollUntilContextCancel(ctx, glance, true, func(ctx context.Context) (bool, error) {
+		err := c.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), fieldOwner, client.ForceOwnership)
+		if kube.IsUndefined(err) {
+			return false, nil
+		}
+		if err != nil || object.GetKind() != "CustomResourceDefinition" {
+			return err == nil, err
+		}
+		return established(ctx, c, object.GetName())
+	})
+}
+
+func established(ctx context.Context, c client.Client, name string) (bool, error) {
+	live := &unstructured.Unstructured{}
+	live.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
+	if err := c.Get(ctx, client.ObjectKey{Name: name}, live); err != nil {
+		return false, err
+	}
+	conditions, _, _ := unstructured.NestedSlice(live.Object, "status", "conditions")
+	return slices.ContainsFunc(conditions, func(entry any) bool {
+		condition, ok := entry.(map[string]any)
+		return ok && condition["type"] == "Established" && condition["status"] == "True"
+	}), nil
+}
+
+// removeOperator deletes what installOperator applies, last things first.
+func (a *app) removeOperator(ctx context.Context, c client.Client) error {
+	objects, err := manifests.Decode(dist.Operator)
+	if err != nil {
+		return fmt.Errorf("the manifests in this program are damaged: %w", err)
+	}
+	slices.Reverse(objects)
+	for _, object := range objects {
+		if err := c.Delete(ctx, object); client.IgnoreNotFound(err) != nil && !kube.IsUndefined(err) {
+			return fmt.Errorf("%s %s cannot be deleted: %w", object.GetKind(), object.GetName(), a.kube.Sentence(err))
+		}
+	}
+	a.line("The operator and the kinds it brought are deleted")
+	return nil
+}

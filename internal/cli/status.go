@@ -1,0 +1,178 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/internal/cli/checks"
+	"github.com/openservicemesh/osm-operator/internal/cli/output"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// glanceAt is a mesh at a glance.
+type glanceAt struct {
+	mesh
+	ControlPlane []component `json:"controlPlane"`
+	Permissive   bool        `json:"permissive"`
+	Egress       bool        `json:"egress"`
+	Pods         podCounts   `json:"pods"`
+	// Problems are the policies that are not in force as they are written.
+	Problems []checks.Result `json:"problems"`
+}
+
+type component struct {
+	Name   string `json:"name"`
+	Ready  int32  `json:"ready"`
+	Wanted int32  `json:"wanted"`
+}
+
+type podCounts struct {
+	// Meshed pods have a sidecar, Bare ones have none. Pods that have ended are neither.
+	Meshed int `json:"meshed"`
+	Bare   int `json:"bare"`
+}
+
+func (a *app) statusCommand() *cobra.Command {
+	var meshName string
+	var form output.Flag
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show a mesh at a glance",
+		Long: `Shows how a mesh is: what the operator says, its control plane, its stance towards traffic, its namespaces and pods, and
+policies with problems. The exit code is 1 when the mesh is not ready.`,
+		Args: exactly(0, ""),
+		RunE: a.run(func(ctx context.Context, _ []string) error { return a.status(ctx, meshName, &form) }),
+	}
+	a.addMeshName(cmd, &meshName, "")
+	form.AddTo(cmd.Flags())
+	return cmd
+}
+
+func (a *app) status(ctx context.Context, meshName string, form *output.Flag) error {
+	if err := form.Check(); err != nil {
+		return err
+	}
+	c, err := a.kube.Client()
+	if err != nil {
+		return err
+	}
+	m, err := a.oneMesh(ctx, c, meshName)
+	if err != nil {
+		return err
+	}
+	found, err := a.glance(ctx, c, m)
+	if err != nil {
+		return err
+	}
+	if form.ForPeople() {
+		found.print(a.Out)
+	} else if err := form.Print(a.Out, output.Result{Data: found, Names: []string{"mesh.operator.openservicemesh.io/" + m.Name}}); err != nil {
+		return err
+	}
+	if m.Declared && m.Ready != "True" {
+		return silent{exitFailed}
+	}
+	return nil
+}
+
+func (a *app) glance(ctx context.Context, c client.Client, m mesh) (*glanceAt, error) {
+	found := &glanceAt{mesh: m, Problems: []checks.Result{}}
+	for _, name := range []string{names.Controller, names.Injector} {
+		d := &appsv1.Deployment{}
+		err := c.Get(ctx, client.ObjectKey{Namespace: m.Namespace, Name: name}, d)
+		if client.IgnoreNotFound(err) != nil {
+			return nil, err
+		}
+		one := component{Name: name, Ready: d.Status.ReadyReplicas}
+		if d.Spec.Replicas != nil {
+			one.Wanted = *d.Spec.Replicas
+		}
+		found.ControlPlane = append(found.ControlPlane, one)
+	}
+	config := &configv1alpha2.MeshConfig{}
+	err := c.Get(ctx, client.ObjectKey{Namespace: m.Namespace, Name: names.MeshConfig}, config)
+	if err != nil && !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err) {
+		return nil, err
+	}
+	found.Permissive, found.Egress = config.Spec.Traffic.EnablePermissiveTrafficPolicyMode, config.Spec.Traffic.EnableEgress
+	for _, namespace := range m.Members {
+		if err := found.Pods.count(ctx, c, namespace); err != nil {
+			return nil, err
+		}
+	}
+	subject := checks.Subject{Client: c, Mesh: m.Name, Namespace: m.Namespace}
+	for _, group := range subject.Policies(ctx) {
+		for _, r := range group.Results {
+			if r.Status != checks.OK {
+				found.Problems = append(found.Problems, r)
+			}
+		}
+	}
+	return found, nil
+}
+
+func (p *podCounts) count(ctx context.Context, c client.Client, namespace string) error {
+	var pods corev1.PodList
+	if err := c.List(ctx, &pods, client.InNamespace(namespace)); err != nil {
+		return err
+	}
+	for i := range pods.Items {
+		pod := &pods.Items[i]
+		switch {
+		case pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed:
+		case pod.Labels[names.ProxyUUIDLabel] != "":
+			p.Meshed++
+		default:
+			p.Bare++
+		}
+	}
+	return nil
+}
+
+// print writes it for people.
+func (g *glanceAt) print(w io.Writer) {
+	line := func(title, format string, args ...any) {
+		fmt.Fprintf(w, "%-15s %s\n", title, fmt.Sprintf(format, args...))
+	}
+	line("Mesh", "%s, version %s, in namespace %s", g.Name, orUnknown(g.Version), g.Namespace)
+	switch {
+	case !g.Declared:
+		line("State", "not declared by a Mesh: another program has installed it")
+	case g.Ready == "True":
+		line("State", "Ready")
+	default:
+		line("State", "%s: %s", orUnknown(g.Reason), orUnknown(g.Message))
+	}
+	var parts []string
+	for _, c := range g.ControlPlane {
+		parts = append(parts, fmt.Sprintf("%s %d of %d ready", c.Name, c.Ready, c.Wanted))
+	}
+	line("Control plane", "%s", strings.Join(parts, ", "))
+	line("Traffic", "%s; %s", stance(g.Permissive, "permissive: everybody may call everybody", "what no policy allows is denied"),
+		stance(g.Egress, "open to the outside", "closed to the outside"))
+	line("Namespaces", "%d: %s", len(g.Members), strings.Join(g.Members, ", "))
+	line("Pods", "%d with a sidecar, %d without", g.Pods.Meshed, g.Pods.Bare)
+	if len(g.Problems) == 0 {
+		line("Policies", "all in force as they are written")
+	}
+	for _, p := range g.Problems {
+		line("Policies", "[%s] %s", p.Status, p.What)
+	}
+}
+
+func stance(on bool, yes, no string) string {
+	if on {
+		return yes
+	}
+	return no
+}

@@ -1,0 +1,236 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+)
+
+// uninstallOptions are the flags of uninstall mesh.
+type uninstallOptions struct {
+	mesh            string
+	force           bool
+	clusterWide     bool
+	deleteNamespace bool
+	operator        bool
+	timeout         time.Duration
+}
+
+func (a *app) uninstallCommand() *cobra.Command {
+	var o uninstallOptions
+	cmd := &cobra.Command{
+		Use:   "mesh",
+		Short: "Remove a mesh",
+		Long: `Takes the namespaces out of a mesh, deletes the Mesh, and waits until the operator has removed everything that belongs to
+it. The operator waits for the last sidecar: restart the pods that have one, or delete them.
+
+The kinds of policies stay, and policies with them, unless --delete-cluster-wide-resources is given.`,
+		Args: exactly(0, ""),
+		RunE: a.run(func(ctx context.Context, _ []string) error { return a.uninstall(ctx, o) }),
+	}
+	f := cmd.Flags()
+	a.addMeshName(cmd, &o.mesh, "")
+	f.BoolVarP(&o.force, "force", "f", false, "do not ask")
+	f.BoolVarP(&o.clusterWide, "delete-cluster-wide-resources", "a", false, "also delete the definitions of the kinds of policies, and all policies with them")
+	f.BoolVar(&o.deleteNamespace, "delete-namespace", false, "also delete the namespace of the mesh when the operator has not made it")
+	f.BoolVar(&o.operator, "operator", false, "also delete the operator, when no other mesh is left")
+	f.DurationVar(&o.timeout, "timeout", 5*time.Minute, "how long to wait until everything is removed")
+	f.Uint16P("local-port", "p", 9091, "has no effect; accepted for scripts written for OSM")
+	f.String("ca-bundle-secret-name", "osm-ca-bundle", "has no effect: the operator deletes its Secret")
+	parent := group("uninstall", "Remove meshes", []string{"delete", "del"}, cmd)
+	parent.Hidden = a.settings.Install.Kind == managed
+	return parent
+}
+
+func (a *app) uninstall(ctx context.Context, o uninstallOptions) error {
+	if a.settings.Install.Kind == managed {
+		return errors.New("OSM CANNOT be uninstalled in a managed environment: install.kind in the file of settings is managed")
+	}
+	c, err := a.kube.Client()
+	if err != nil {
+		return err
+	}
+	all, err := a.meshes(ctx, c)
+	if err != nil {
+		return err
+	}
+	if len(all) == 0 {
+		a.line("No OSM control planes found")
+	}
+	answers := bufio.NewReader(a.In)
+	for _, m := range all {
+		if o.mesh != "" && m.Name != o.mesh {
+			continue
+		}
+		yes, err := a.confirm(answers, o.force, fmt.Sprintf("Uninstall OSM [mesh name: %s] in namespace [%s] and/or OSM resources?", m.Name, m.Namespace))
+		if err != nil {
+			return err
+		}
+		if !yes {
+			continue
+		}
+		if err := a.removeMesh(ctx, c, m, o); err != nil {
+			return err
+		}
+	}
+	if o.mesh != "" {
+		if err := noSuchMesh(o.mesh, all); !hasMesh(all, o.mesh) {
+			return err
+		}
+	}
+	return a.removeRest(ctx, c, o)
+}
+
+func hasMesh(all []mesh, name string) bool {
+	for _, m := range all {
+		if m.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// confirm asks a question until it is answered by y or n, three times at most.
+func (a *app) confirm(answers *bufio.Reader, force bool, question string) (bool, error) {
+	if force {
+		return true, nil
+	}
+	for range 3 {
+		fmt.Fprintf(a.Err, "%s [y/n]: ", question)
+		answer, err := answers.ReadString('\n')
+		switch strings.ToLower(strings.TrimSpace(answer)) {
+		case "y", "yes":
+			return true, nil
+		case "n", "no":
+			return false, nil
+		}
+		if errors.Is(err, io.EOF) {
+			fmt.Fprintln(a.Err)
+			return false, errors.New("the question was not answered: write y, or use --force where nobody can be asked")
+		}
+	}
+	return false, errors.New("the question was not answered by y or n")
+}
+
+// removeMesh removes one mesh and waits for the end.
+func (a *app) removeMesh(ctx context.Context, c client.Client, m mesh, o uninstallOptions) error {
+	if !m.Declared {
+		return fmt.Errorf("the mesh %s in namespace %s is not declared by a Mesh: uninstall it with the program that installed it, such as `helm uninstall -n %s %s`", m.Name, m.Namespace, m.Namespace, m.Name)
+	}
+	for _, name := range m.Members {
+		if err := a.removeNamespace(ctx, c, m.Name, name); err != nil {
+			return err
+		}
+	}
+	object := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: m.Name}}
+	if err := c.Delete(ctx, object); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("the Mesh %s cannot be deleted: %w", m.Name, a.kube.Sentence(err))
+	}
+	if err := a.awaitRemoval(ctx, c, object, o.timeout); err != nil {
+		return err
+	}
+	a.line("OSM [mesh name: %s] in namespace [%s] uninstalled", m.Name, m.Namespace)
+	if !o.deleteNamespace {
+		return nil
+	}
+	err := c.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: m.Namespace}})
+	if apierrors.IsNotFound(err) {
+		a.line("OSM namespace [%s] not found", m.Namespace)
+		return nil
+	}
+	if err == nil {
+		a.line("OSM namespace [%s] deleted successfully", m.Namespace)
+	}
+	return err
+}
+
+func (a *app) awaitRemoval(ctx context.Context, c client.Client, object *v1alpha1.Mesh, timeout time.Duration) error {
+	p := a.progress()
+	last := "the operator has not looked at it yet"
+	err := wait.PollUntilContextTimeout(ctx, glance, timeout, true, func(ctx context.Context) (bool, error) {
+		err := c.Get(ctx, client.ObjectKeyFromObject(object), object)
+		if apierrors.IsNotFound(err) {
+			return true, nil
+		}
+		if ready := meta.FindStatusCondition(object.Status.Conditions, v1alpha1.ConditionReady); ready != nil && ready.Status != metav1.ConditionTrue {
+			last = ready.Reason + ": " + ready.Message
+		}
+		p.say("%s", last)
+		return false, err
+	})
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("the mesh %s is not removed after %s: %s", object.Name, p.elapsed(), last)
+	}
+	return err
+}
+
+// removeRest removes what several meshes share, when it is asked for.
+func (a *app) removeRest(ctx context.Context, c client.Client, o uninstallOptions) error {
+	if !o.clusterWide && !o.operator {
+		return nil
+	}
+	left, err := a.meshes(ctx, c)
+	if err != nil {
+		return err
+	}
+	if len(left) > 0 {
+		return fmt.Errorf("the kinds of policies and the operator stay, because other meshes need them: %s in namespace %s", left[0].Name, left[0].Namespace)
+	}
+	if o.clusterWide {
+		if err := a.removeDefinitions(ctx, c); err != nil {
+			return err
+		}
+	}
+	if o.operator {
+		return a.removeOperator(ctx, c)
+	}
+	return nil
+}
+
+// definitions are the kinds of policies and settings; the operator's own kinds go with the operator.
+var definitions = []string{
+	"egresses.policy.openservicemesh.io",
+	"ingressbackends.policy.openservicemesh.io",
+	"meshconfigs.config.openservicemesh.io",
+	"meshrootcertificates.config.openservicemesh.io",
+	"upstreamtrafficsettings.policy.openservicemesh.io",
+	"retries.policy.openservicemesh.io",
+	"multiclusterservices.config.openservicemesh.io",
+	"httproutegroups.specs.smi-spec.io",
+	"tcproutes.specs.smi-spec.io",
+	"trafficsplits.split.smi-spec.io",
+	"traffictargets.access.smi-spec.io",
+}
+
+func (a *app) removeDefinitions(ctx context.Context, c client.Client) error {
+	for _, name := range definitions {
+		definition := &unstructured.Unstructured{}
+		definition.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
+		definition.SetName(name)
+		switch err := c.Delete(ctx, definition); {
+		case apierrors.IsNotFound(err):
+			a.line("Ignoring - did not find OSM CRD: %s", name)
+		case err != nil:
+			return fmt.Errorf("the definition %s cannot be deleted: %w", name, a.kube.Sentence(err))
+		default:
+			a.line("Successfully deleted OSM CRD: %s", name)
+		}
+	}
+	return nil
+}

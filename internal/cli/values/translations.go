@@ -1,0 +1,217 @@
+package values
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/ptr"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+)
+
+// translations are the values that have a field, by their names in OSM's chart.
+var translations = map[string]func(*Declaration, string) error{
+	"osm.meshName":     func(d *Declaration, v string) error { d.Mesh.Name = v; return nil },
+	"osm.osmNamespace": func(d *Declaration, v string) error { d.Mesh.Spec.Namespace = &v; return nil },
+	"osm.trustDomain":  func(d *Declaration, v string) error { d.certificates().TrustDomain = &v; return nil },
+
+	"osm.enablePermissiveTrafficPolicy": boolean(func(d *Declaration, v bool) { d.Mesh.Spec.Traffic.Permissive = &v }),
+	"osm.enableEgress":                  boolean(func(d *Declaration, v bool) { d.Mesh.Spec.Traffic.Egress = &v }),
+
+	"osm.sidecarImage":       func(d *Declaration, v string) error { d.sidecar().Image = &v; return nil },
+	"osm.envoyLogLevel":      func(d *Declaration, v string) error { d.sidecar().LogLevel = &v; return nil },
+	"osm.controllerLogLevel": func(d *Declaration, v string) error { d.controlPlane().LogLevel = &v; return nil },
+
+	"osm.osmController.replicaCount": replicas,
+	"osm.injector.replicaCount":      replicas,
+
+	"osm.osmController.resource.requests.cpu":    quantity(corev1.ResourceCPU, requests),
+	"osm.osmController.resource.requests.memory": quantity(corev1.ResourceMemory, requests),
+	"osm.osmController.resource.limits.cpu":      quantity(corev1.ResourceCPU, limits),
+	"osm.osmController.resource.limits.memory":   quantity(corev1.ResourceMemory, limits),
+
+	"osm.certificateProvider.serviceCertValidityDuration": duration,
+	"osm.certificateProvider.certKeyBitSize":              keySize,
+
+	"osm.enablePrivilegedInitContainer": configBoolean("sidecar", "enablePrivilegedInitContainer"),
+	"osm.maxDataPlaneConnections":       configNumber("sidecar", "maxDataPlaneConnections"),
+	"osm.configResyncInterval":          configText("sidecar", "configResyncInterval"),
+	"osm.localProxyMode":                configText("sidecar", "localProxyMode"),
+	"osm.sidecarWindowsImage":           configText("sidecar", "envoyWindowsImage"),
+	"osm.enableDebugServer":             configBoolean("observability", "enableDebugServer"),
+	"osm.tracing.enable":                configBoolean("observability", "tracing", "enable"),
+	"osm.tracing.address":               configText("observability", "tracing", "address"),
+	"osm.tracing.port":                  configNumber("observability", "tracing", "port"),
+	"osm.tracing.endpoint":              configText("observability", "tracing", "endpoint"),
+
+	"osm.outboundIPRangeExclusionList":  configTexts("traffic", "outboundIPRangeExclusionList"),
+	"osm.outboundIPRangeInclusionList":  configTexts("traffic", "outboundIPRangeInclusionList"),
+	"osm.networkInterfaceExclusionList": configTexts("traffic", "networkInterfaceExclusionList"),
+	"osm.outboundPortExclusionList":     configNumbers("traffic", "outboundPortExclusionList"),
+	"osm.inboundPortExclusionList":      configNumbers("traffic", "inboundPortExclusionList"),
+
+	"osm.featureFlags.enableWASMStats":                configBoolean("featureFlags", "enableWASMStats"),
+	"osm.featureFlags.enableEgressPolicy":             configBoolean("featureFlags", "enableEgressPolicy"),
+	"osm.featureFlags.enableSnapshotCacheMode":        configBoolean("featureFlags", "enableSnapshotCacheMode"),
+	"osm.featureFlags.enableAsyncProxyServiceMapping": configBoolean("featureFlags", "enableAsyncProxyServiceMapping"),
+	"osm.featureFlags.enableIngressBackendPolicy":     configBoolean("featureFlags", "enableIngressBackendPolicy"),
+	"osm.featureFlags.enableEnvoyActiveHealthChecks":  configBoolean("featureFlags", "enableEnvoyActiveHealthChecks"),
+	"osm.featureFlags.enableRetryPolicy":              configBoolean("featureFlags", "enableRetryPolicy"),
+}
+
+func (d *Declaration) sidecar() *v1alpha1.SidecarSpec {
+	if d.Mesh.Spec.Sidecar == nil {
+		d.Mesh.Spec.Sidecar = &v1alpha1.SidecarSpec{}
+	}
+	return d.Mesh.Spec.Sidecar
+}
+
+func (d *Declaration) controlPlane() *v1alpha1.ControlPlaneSpec {
+	if d.Mesh.Spec.ControlPlane == nil {
+		d.Mesh.Spec.ControlPlane = &v1alpha1.ControlPlaneSpec{}
+	}
+	return d.Mesh.Spec.ControlPlane
+}
+
+func (d *Declaration) certificates() *v1alpha1.CertificatesSpec {
+	if d.Mesh.Spec.Certificates == nil {
+		d.Mesh.Spec.Certificates = &v1alpha1.CertificatesSpec{}
+	}
+	return d.Mesh.Spec.Certificates
+}
+
+func truth(text string) (bool, error) {
+	value, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, fmt.Errorf("write true or false")
+	}
+	return value, nil
+}
+
+func boolean(set func(*Declaration, bool)) func(*Declaration, string) error {
+	return func(d *Declaration, text string) error {
+		value, err := truth(text)
+		if err == nil {
+			set(d, value)
+		}
+		return err
+	}
+}
+
+// replicas are of controller and injector alike: a Mesh has one number for both.
+func replicas(d *Declaration, text string) error {
+	number, err := strconv.ParseInt(text, 10, 32)
+	if err != nil || number < 1 {
+		return fmt.Errorf("write a number from 1")
+	}
+	if before := d.controlPlane().Replicas; before != nil && *before != int32(number) {
+		return fmt.Errorf("controller and injector have one number of replicas, spec.controlPlane.replicas of the Mesh, which is %d already", *before)
+	}
+	d.controlPlane().Replicas = ptr.To(int32(number))
+	return nil
+}
+
+func requests(r *corev1.ResourceRequirements) *corev1.ResourceList { return &r.Requests }
+func limits(r *corev1.ResourceRequirements) *corev1.ResourceList   { return &r.Limits }
+
+// quantity sets a resource of controller and injector.
+func quantity(name corev1.ResourceName, side func(*corev1.ResourceRequirements) *corev1.ResourceList) func(*Declaration, string) error {
+	return func(d *Declaration, text string) error {
+		amount, err := resource.ParseQuantity(text)
+		if err != nil {
+			return fmt.Errorf("write an amount, such as 500m or 128Mi")
+		}
+		c := d.controlPlane()
+		if c.Resources == nil {
+			c.Resources = &corev1.ResourceRequirements{}
+		}
+		list := side(c.Resources)
+		if *list == nil {
+			*list = corev1.ResourceList{}
+		}
+		(*list)[name] = amount
+		return nil
+	}
+}
+
+func duration(d *Declaration, text string) error {
+	value, err := time.ParseDuration(text)
+	if err != nil {
+		return fmt.Errorf("write a duration, such as 24h")
+	}
+	d.certificates().ServiceCertificateDuration = &metav1.Duration{Duration: value}
+	return nil
+}
+
+// keySize asks for RSA keys, which are the only ones that OSM has.
+func keySize(d *Declaration, text string) error {
+	bits, err := strconv.ParseInt(text, 10, 32)
+	if err != nil {
+		return fmt.Errorf("write a number of bits, such as 2048")
+	}
+	d.certificates().Key = &v1alpha1.KeySpec{Algorithm: ptr.To(v1alpha1.RSA), Size: ptr.To(int32(bits))}
+	d.Notes = append(d.Notes, "certKeyBitSize asks for RSA keys; without it, keys are ECDSA with 256 bits, which are much cheaper to make")
+	return nil
+}
+
+// config sets a field of the MeshConfig.
+func (d *Declaration) config(value any, path ...string) error {
+	if d.MeshConfig == nil {
+		d.MeshConfig = map[string]any{}
+	}
+	return unstructured.SetNestedField(d.MeshConfig, value, path...)
+}
+
+func configText(path ...string) func(*Declaration, string) error {
+	return func(d *Declaration, text string) error { return d.config(text, path...) }
+}
+
+func configBoolean(path ...string) func(*Declaration, string) error {
+	return func(d *Declaration, text string) error {
+		value, err := truth(text)
+		if err != nil {
+			return err
+		}
+		return d.config(value, path...)
+	}
+}
+
+func configNumber(path ...string) func(*Declaration, string) error {
+	return func(d *Declaration, text string) error {
+		number, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return fmt.Errorf("write a number")
+		}
+		return d.config(number, path...)
+	}
+}
+
+func configTexts(path ...string) func(*Declaration, string) error {
+	return func(d *Declaration, text string) error {
+		items := []any{}
+		for _, item := range list(text) {
+			items = append(items, item)
+		}
+		return d.config(items, path...)
+	}
+}
+
+func configNumbers(path ...string) func(*Declaration, string) error {
+	return func(d *Declaration, text string) error {
+		items := []any{}
+		for _, item := range list(text) {
+			number, err := strconv.ParseInt(strings.TrimSpace(item), 10, 64)
+			if err != nil {
+				return fmt.Errorf("write a list of numbers, such as {6379,7070}")
+			}
+			items = append(items, number)
+		}
+		return d.config(items, path...)
+	}
+}

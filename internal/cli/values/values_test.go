@@ -1,0 +1,88 @@
+package values_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/yaml"
+
+	"github.com/openservicemesh/osm-operator/internal/cli/values"
+)
+
+func TestTranslate(t *testing.T) {
+	tests := map[string]struct {
+		sets         []string
+		mesh, config string
+	}{
+		"OSM's presets, written down": {nil, "namespace: osm-system\ntraffic: {permissive: true, egress: true}", ""},
+		"several in one": {
+			[]string{"osm.enablePermissiveTrafficPolicy=false,osm.enableEgress=false", "osm.osmController.replicaCount=3,osm.injector.replicaCount=3"},
+			"namespace: osm-system\ntraffic: {permissive: false, egress: false}\ncontrolPlane: {replicas: 3}", "",
+		},
+		"images, levels, certificates": {
+			[]string{"osm.sidecarImage=envoy:1,osm.envoyLogLevel=debug,osm.controllerLogLevel=trace,osm.trustDomain=a.b,osm.certificateProvider.serviceCertValidityDuration=12h,osm.certificateProvider.certKeyBitSize=4096"},
+			"namespace: osm-system\ntraffic: {permissive: true, egress: true}\nsidecar: {image: 'envoy:1', logLevel: debug}\ncontrolPlane: {logLevel: trace}\n" +
+				"certificates: {trustDomain: a.b, serviceCertificateDuration: 12h0m0s, key: {algorithm: RSA, size: 4096}}", "",
+		},
+		"what only a MeshConfig has": {
+			[]string{"osm.outboundPortExclusionList={6379,7070},osm.enableDebugServer=true", "osm.outboundIPRangeExclusionList=10.0.0.0/8", "osm.tracing.port=9411"},
+			"namespace: osm-system\ntraffic: {permissive: true, egress: true}",
+			"traffic: {outboundPortExclusionList: [6379, 7070], outboundIPRangeExclusionList: [10.0.0.0/8]}\nobservability: {enableDebugServer: true, tracing: {port: 9411}}",
+		},
+		"what is so anyway": {[]string{"osm.deployPrometheus=false,osm.certificateProvider.kind=tresor,contour.enabled=false"}, "namespace: osm-system\ntraffic: {permissive: true, egress: true}", ""},
+		"another place":     {[]string{"osm.osmNamespace=arch", "osm.osmController.resource.limits.memory=1Gi"}, "namespace: arch\ntraffic: {permissive: true, egress: true}\ncontrolPlane: {resources: {limits: {memory: 1Gi}}}", ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := values.Translate("osm", "osm-system", test.sets)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(normal(t, test.mesh), normal(t, marshal(t, got.Mesh.Spec))); diff != "" {
+				t.Errorf("spec of the Mesh (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(normal(t, test.config), normal(t, marshal(t, got.MeshConfig))); diff != "" {
+				t.Errorf("spec of the MeshConfig (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func marshal(t *testing.T, value any) string {
+	text, err := yaml.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func normal(t *testing.T, text string) map[string]any {
+	content := map[string]any{}
+	if err := yaml.Unmarshal([]byte(text), &content); err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+func TestRefuse(t *testing.T) {
+	tests := []struct{ set, want string }{
+		{"osm.enableEgress", "is not an assignment"},
+		{"osm.enableEgress=maybe", "write true or false"},
+		{"osm.deployPrometheus=true", "deploy Prometheus yourself"},
+		{"osm.image.registry=x", "RELATED_IMAGE"},
+		{"osm.certificateProvider.kind=vault", "built-in authority"},
+		{"osm.osmController.podLabels.a=b", "spec.controlPlane"},
+		{"osm.osmController.replicaCount=2,osm.injector.replicaCount=3", "spec.controlPlane.replicas of the Mesh, which is 2 already"},
+		{"osm.nonsense=1", "kubectl explain mesh.spec"},
+		{"osm.outboundPortExclusionList={a}", "write a list of numbers"},
+	}
+	for _, test := range tests {
+		t.Run(test.set, func(t *testing.T) {
+			_, err := values.Translate("osm", "osm-system", []string{test.set})
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v: it should say %q", err, test.want)
+			}
+		})
+	}
+}
