@@ -35,14 +35,20 @@ func NewNetwork(t *testing.T) *Network {
 	n := &Network{CA: pki.New(t), Dir: dir, router: nstest.New(t), xds: serve(t, filepath.Join(dir, "xds.sock"))}
 	envoytest.Install(t, dir)
 	n.router.Do(func() {
-		// Without a limit the router says at once, and every time, that an address is not reachable.
-		for knob, value := range map[string]string{"ipv4/ip_forward": "1", "ipv6/conf/all/forwarding": "1", "ipv4/icmp_ratelimit": "0"} {
-			if err := os.WriteFile("/proc/sys/net/"+knob, []byte(value), 0); err != nil {
+		for _, knob := range []string{"ipv4/ip_forward", "ipv6/conf/all/forwarding"} {
+			if err := os.WriteFile("/proc/sys/net/"+knob, []byte("1"), 0); err != nil {
 				t.Errorf("the router cannot forward: %v", err)
 			}
 		}
 	})
 	return n
+}
+
+// Refuse makes the router refuse connections to a range of addresses at once. Others that no pod has are not reachable either,
+// but the kernel is slow to say so when it has said it often.
+func (n *Network) Refuse(t *testing.T, addresses netip.Prefix) {
+	t.Helper()
+	n.router.IP(t, "route add local "+addresses.String()+" dev lo")
 }
 
 // publicDir is a directory for the test that the sidecar's user can enter, too.

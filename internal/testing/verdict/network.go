@@ -33,6 +33,7 @@ type Network struct {
 func NewNetwork(t *testing.T) *Network {
 	t.Helper()
 	network := podstest.NewNetwork(t)
+	network.Refuse(t, netip.PrefixFrom(services[0].address, 24).Masked())
 	machine := network.Bare(t)
 	n := &Network{control: serve(t, machine.NS.Listen(t, nstest.Address(machine.IP.String(), names.ADSPort))), World: justPods()}
 	n.control.apply(changes(nil, n.World.entries()))
