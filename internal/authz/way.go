@@ -13,7 +13,7 @@ import (
 // way is how a client gets to a port of a Service.
 type way struct {
 	leaves []leaf
-	// direct is true when the client's own choice of a pod counts: a headless Service that is not split.
+	// direct is true when the client's own choice of a pod counts: a headless Service that is not split, or split into itself.
 	direct bool
 	// headless is true when the client connects to a pod's address.
 	headless bool
@@ -43,7 +43,6 @@ func wayTo(v *catalog.View, source identity.ServiceAccount, service *catalog.Ser
 		}
 	}
 	if split := v.Split(service.Name); split == nil {
-		w.direct = w.headless
 		w.leaves = []leaf{newLeaf(v, source, service, port, 1)}
 	} else {
 		for _, backend := range split.Backends {
@@ -54,6 +53,7 @@ func wayTo(v *catalog.View, source identity.ServiceAccount, service *catalog.Ser
 		}
 		w.leaves = slices.DeleteFunc(w.leaves, func(l leaf) bool { return l.target == 0 })
 	}
+	w.direct = w.headless && len(w.leaves) == 1 && w.leaves[0].service == service
 	w.reachable = slices.ContainsFunc(w.leaves, func(l leaf) bool { return len(l.allowed) > 0 })
 	return w
 }

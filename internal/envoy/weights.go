@@ -35,5 +35,10 @@ func backends(o scope.Outbound) []weighted {
 // reachesPodsDirectly says whether the client's own choice of a pod decides: a headless Service that is not split. Balancing
 // would hand the connection to another member of a StatefulSet than the one that was asked for.
 func reachesPodsDirectly(o scope.Outbound) bool {
-	return o.Headless() && len(o.Backends) == 1 && o.Backends[0].Cluster == scope.ClusterName(o.Service, o.PodPort)
+	if !o.Headless() || len(o.Backends) != 1 {
+		return false
+	}
+	// A TrafficSplit may give the Service itself no weight; then there is nowhere to go.
+	only := o.Backends[0]
+	return only.Weight > 0 && only.Cluster == scope.ClusterName(o.Service, o.PodPort)
 }
