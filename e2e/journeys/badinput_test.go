@@ -27,9 +27,11 @@ func TestBadPoliciesAreRefusedWithASentence(t *testing.T) {
 		name, manifest string
 		parts          []string
 	}{
-		{"TrafficTarget outside the namespace of its destination",
+		{
+			"TrafficTarget outside the namespace of its destination",
 			grant{namespace: ns, name: "x", destination: "server", destinationNamespace: "default", source: ns + "/a", rules: []string{"any"}}.String(),
-			[]string{`"default"`, ns, "only the namespace of the destination"}},
+			[]string{`"default"`, ns, "only the namespace of the destination"},
+		},
 		{"broken regular expression", routeGroup(ns, "x", "good=/good", "broken=/books("), []string{"pathRegex", "broken", "missing closing )"}},
 		{"weights that are all 0", split(ns, "x", "shop", "v1=0", "v2=0"), []string{"total weight is 0", "above 0"}},
 		{"port that is none", tcpRoute(ns, "x", 70000), []string{"70000", "65535"}},
@@ -47,7 +49,7 @@ func TestAMissingRouteIsShownAndOtherRulesGoOn(t *testing.T) {
 	ns := meshNamespace(t, "missing")
 	put(t, routeGroup(ns, "there", "all=/there"),
 		grant{namespace: ns, name: "half", destination: "server", source: ns + "/client", rules: []string{"there", "not-there"}}.String())
-	people := pods(t, context.Background(), ns, "server", "client")
+	people := pods(t, ns, "server", "client")
 	people["client"].gets(t, people["server"].url("/there"), "200")
 	target := policyObject("access.smi-spec.io/v1alpha3", "TrafficTarget", ns, "half")
 	hasCondition(t, target, "ResolvedRefs", "False", "HTTPRouteGroup "+ns+"/not-there does not exist")
@@ -71,7 +73,7 @@ func TestBadPoliciesThatWereStoredBeforeAreShownAndOthersGoOn(t *testing.T) {
 	hasEvent(t, group, "missing closing )")
 	hasCondition(t, elsewhere, "Accepted", "False", "create it in the namespace of its destination")
 	hasEvent(t, elsewhere, "create it in the namespace of its destination")
-	people := pods(t, context.Background(), ns, "server", "client")
+	people := pods(t, ns, "server", "client")
 	people["client"].gets(t, people["server"].url("/good"), "200")
 	people["client"].gets(t, people["server"].url("/books("), "404")
 }

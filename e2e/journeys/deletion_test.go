@@ -34,7 +34,7 @@ func TestASecondMeshLivesAloneAndIsRemovedWithoutATrace(t *testing.T) {
 		pod, err := try(t, ns, "", nil)
 		return err == nil && hasSidecar(pod), "no sidecar", err
 	})
-	people := pods(t, context.Background(), ns, "server", "client")
+	people := pods(t, ns, "server", "client")
 
 	t.Run("its workloads talk by its own settings", func(t *testing.T) {
 		people["client"].gets(t, people["server"].url("/"), "200")

@@ -13,17 +13,17 @@ import (
 )
 
 // knock shows the outsider the certificate of the sidecar in front of somebody.
-func knock(t *testing.T, ctx context.Context, outsider, who person) (*report.Handshake, error) {
+func knock(t *testing.T, outsider, who person) (*report.Handshake, error) {
 	t.Helper()
 	v4, _ := who.ips(t)
-	return outsider.Handshake(ctx, fmt.Sprintf("%s:%d", v4, lab.HTTPPort), names.ServiceHost(who.name, who.namespace))
+	return outsider.Handshake(t.Context(), fmt.Sprintf("%s:%d", v4, lab.HTTPPort), names.ServiceHost(who.name, who.namespace))
 }
 
 func TestACertificateNamesItsWorkloadAndClientsNeedOne(t *testing.T) {
 	t.Parallel()
 	s := theStage(t)
 	for _, who := range []person{s.server, s.other} {
-		seen, err := knock(t, t.Context(), s.outsider, who)
+		seen, err := knock(t, s.outsider, who)
 		must(t, err)
 		if want := fmt.Sprintf("%s.%s.%s", who.name, who.namespace, names.DefaultTrustDomain); !slices.Equal(seen.DNSNames, []string{want}) {
 			t.Errorf("DNS names are %v, want %s alone", seen.DNSNames, want)
@@ -43,12 +43,12 @@ func TestACertificateOfTwoMinutesRotatesUnderTraffic(t *testing.T) {
 	configure(t, `{"spec":{"certificate":{"serviceCertValidityDuration":"2m"}}}`, `{"spec":{"certificate":{"serviceCertValidityDuration":"24h"}}}`)
 	outside, ns := namespace(t, "rotation-outside", outsideMesh), meshNamespace(t, "rotation")
 	put(t, routeGroup(ns, "any", "all=.*"), grant{namespace: ns, name: "any", destination: "server", source: ns + "/client", rules: []string{"any"}}.String())
-	people := pods(t, context.Background(), ns, "server", "client")
-	outsider := pods(t, context.Background(), outside, "outsider")["outsider"]
+	people := pods(t, ns, "server", "client")
+	outsider := pods(t, outside, "outsider")["outsider"]
 	client, server := people["client"], people["server"]
 	client.gets(t, server.url("/"), "200")
 
-	first, err := knock(t, t.Context(), outsider, server)
+	first, err := knock(t, outsider, server)
 	must(t, err)
 	// It begins some minutes early, for clocks that differ.
 	if left := time.Until(first.NotAfter); left < 30*time.Second || left > 2*time.Minute {
@@ -57,7 +57,7 @@ func TestACertificateOfTwoMinutesRotatesUnderTraffic(t *testing.T) {
 	load, err := client.StartRequests(t.Context(), server.url("/"), "--rate", "25")
 	must(t, err)
 	eventually(t, time.Until(first.NotAfter), "another certificate before the first one ends", func(ctx context.Context) (bool, string, error) {
-		seen, err := knock(t, ctx, outsider, server)
+		seen, err := knock(t, outsider, server)
 		if err != nil {
 			return false, "", err
 		}

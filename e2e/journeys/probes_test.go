@@ -28,7 +28,7 @@ func TestProbesOfTwoContainersReachTheirApplications(t *testing.T) {
 	must(t, cluster.Create(t.Context(), account, pod))
 	must(t, cluster.PodsReady(t.Context(), podLimit, ns))
 	for i, port := range []int{lab.AgentPort, secondAgent} {
-		agent := cluster.Agent(context.Background(), ns, "two", port)
+		agent := cluster.Agent(t.Context(), ns, "two", port)
 		must(t, agent.SetHealth(t.Context(), false))
 		readiness(t, pod, i, false)
 		must(t, agent.SetHealth(t.Context(), true))

@@ -66,13 +66,13 @@ type person struct {
 }
 
 // pods creates test pods, each with its account and Service, and waits until they are ready.
-func pods(t *testing.T, ctx context.Context, namespace string, people ...string) map[string]person {
+func pods(t *testing.T, namespace string, people ...string) map[string]person {
 	t.Helper()
 	result := map[string]person{}
 	for _, name := range people {
 		account, pod := cluster.TestPod(namespace, name)
 		must(t, cluster.Create(t.Context(), account, lab.TestService(namespace, name), pod))
-		result[name] = person{cluster.Agent(ctx, namespace, name, lab.AgentPort), namespace, name}
+		result[name] = person{cluster.Agent(t.Context(), namespace, name, lab.AgentPort), namespace, name}
 	}
 	must(t, cluster.PodsReady(t.Context(), podLimit, namespace))
 	return result

@@ -20,7 +20,7 @@ func TestATrafficSplitDividesAndMovesWithoutAFailedRequest(t *testing.T) {
 		grant{namespace: ns, name: "v1", destination: "v1", source: ns + "/client", rules: []string{"any"}}.String(),
 		grant{namespace: ns, name: "v2", destination: "v2", source: ns + "/client", rules: []string{"any"}}.String(),
 		split(ns, "shop", "shop", "v1=50", "v2=50"))
-	people := pods(t, context.Background(), ns, "client", "v1", "v2")
+	people := pods(t, ns, "client", "v1", "v2")
 	for _, version := range []string{"v1", "v2"} {
 		pod := people[version].pod(t)
 		must(t, cluster.Patch(t.Context(), &corev1.Pod{ObjectMeta: pod.ObjectMeta}, `{"metadata":{"labels":{"version":"any"}}}`))

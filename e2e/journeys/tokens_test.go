@@ -1,7 +1,6 @@
 package journeys
 
 import (
-	"context"
 	"fmt"
 	"testing"
 
@@ -37,7 +36,7 @@ func intruder(t *testing.T) person {
 	pod.Spec.Containers[0].VolumeMounts = []corev1.VolumeMount{{Name: "tokens", MountPath: tokenDir}}
 	must(t, cluster.Create(t.Context(), account, pod))
 	must(t, cluster.PodsReady(t.Context(), podLimit, ns))
-	return person{cluster.Agent(context.Background(), ns, "intruder", lab.AgentPort), ns, "intruder"}
+	return person{cluster.Agent(t.Context(), ns, "intruder", lab.AgentPort), ns, "intruder"}
 }
 
 func TestTheControlPlaneTellsNobodyWithoutASidecarsTokenAnything(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -120,7 +121,8 @@ func (a *Agent) post(ctx context.Context, path string, args []string) ([]byte, e
 		if err == nil {
 			return said, nil
 		}
-		if _, refused := err.(*orderError); refused || attempt > 0 || ctx.Err() != nil {
+		var order *orderError
+		if errors.As(err, &order) || attempt > 0 || ctx.Err() != nil {
 			return nil, fmt.Errorf("agent of %s/%s: %s %s: %w", a.namespace, a.pod, path, strings.Join(args, " "), err)
 		}
 		a.mu.Lock()

@@ -20,9 +20,11 @@ const (
 	// toolsProgram is the tools' path in their image.
 	toolsProgram = "/osm-test-tools"
 
-	// HTTPPort, EchoPort and GreetPort are where a test pod serves HTTP, TCP, and TCP as a server that speaks first.
-	HTTPPort  = 8080
-	EchoPort  = 9000
+	// HTTPPort is where a test pod serves HTTP.
+	HTTPPort = 8080
+	// EchoPort is where it echoes lines over TCP.
+	EchoPort = 9000
+	// GreetPort is where it does so after it has spoken first.
 	GreetPort = 9001
 
 	// AppLabel is the label that Services of test pods select.
