@@ -22,6 +22,8 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/workloads"
 	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/report"
+	"github.com/openservicemesh/osm-operator/internal/report/server"
 )
 
 // newManager holds the cache that everything reads from. It has no leader election: every replica serves sidecars, and a
@@ -74,8 +76,14 @@ func (p *program) feed(ctx context.Context) error {
 
 // addStatus adds the reconcilers that tell authors of policies what became of them.
 func (p *program) addStatus() error {
-	return status.Setup(p.manager, p.leader, p.options.mesh, func(kind schema.GroupVersionKind) bool {
-		_, err := p.manager.GetRESTMapper().RESTMapping(kind.GroupKind(), kind.Version)
-		return err == nil
-	})
+	own := func() []report.Rejection { return server.Rejections(p.store.Rejections()).Rejections }
+	p.rejections = status.NewRejections(own, p.otherReplicas().Rejections)
+	p.store.OnRejections(p.rejections.Changed)
+	return status.Writers{
+		Leader: p.leader, Rejections: p.rejections, Mesh: p.options.mesh,
+		Defined: func(kind schema.GroupVersionKind) bool {
+			_, err := p.manager.GetRESTMapper().RESTMapping(kind.GroupKind(), kind.Version)
+			return err == nil
+		},
+	}.Setup(p.manager)
 }

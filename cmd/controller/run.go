@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
@@ -33,8 +34,11 @@ type program struct {
 	authority *authority
 	store     *snapshot.Store
 	manager   manager.Manager
+	config    *rest.Config
 	clients   kubernetes.Interface
 	leader    *status.Leader
+	// rejections is set by addStatus.
+	rejections *status.Rejections
 }
 
 // run runs the control plane until ctx ends or a part of it fails.
@@ -66,7 +70,9 @@ func run(ctx context.Context, o options) error {
 		notReady := func() error { return p.notReady(ctx) }
 		return health.Serve(running, fmt.Sprintf(":%d", names.HealthPort), health.Handler(p.registry, notReady))
 	})
+	group.Go(func() error { return p.serveReport(running) })
 	group.Go(func() error { return p.writeStatus(ctx, running) })
+	group.Go(func() error { return p.rejections.Run(running, p.leader.Leading, p.log.WithName("status")) })
 	return group.Wait()
 }
 
@@ -97,6 +103,7 @@ func newProgram(o options) (*program, error) {
 		return nil, fmt.Errorf("no way to reach an API server: run in a cluster, or set KUBECONFIG: %w", err)
 	}
 	config.QPS, config.Burst = 50, 100
+	p.config = config
 	if p.clients, err = kubernetes.NewForConfig(config); err != nil {
 		return nil, err
 	}

@@ -48,5 +48,8 @@ func TokenAudience(mesh, namespace string) string { return mesh + "." + namespac
 // ADSCommonName is the DNS name in the control plane's xDS server certificate.
 func ADSCommonName(trustDomain string) string { return "ads." + trustDomain }
 
+// ReportCommonName is the DNS name in the certificate by which the control plane serves its report.
+func ReportCommonName(trustDomain string) string { return "report." + trustDomain }
+
 // ServiceHost is the fully qualified DNS name of a Kubernetes Service.
 func ServiceHost(name, namespace string) string { return name + "." + namespace + ".svc.cluster.local" }

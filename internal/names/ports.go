@@ -10,6 +10,8 @@ const (
 	DebugPort = 9092
 	// ValidatorPort serves the validating webhook over HTTPS.
 	ValidatorPort = 9093
+	// ReportPort serves the state of the connected sidecars over HTTPS.
+	ReportPort = 9094
 	// InjectorPort serves the mutating webhook over HTTPS.
 	InjectorPort = 9090
 )

@@ -15,7 +15,9 @@ import (
 
 // dislikes rejects every resource that contains a text.
 func dislikes(text string) func(*discovery.Resource) bool {
-	return func(res *discovery.Resource) bool { return strings.Contains(string(res.GetResource().GetValue()), text) }
+	return func(res *discovery.Resource) bool {
+		return strings.Contains(string(res.GetResource().GetValue()), text)
+	}
 }
 
 // inbound is what the server's sidecar holds for its one Service.

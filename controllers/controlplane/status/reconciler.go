@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -25,6 +26,8 @@ type Reconciler struct {
 	// Empty is an empty object of the kind.
 	Empty *unstructured.Unstructured
 	Judge Judge
+	// Rejections knows what sidecars say.
+	Rejections *Rejections
 	// InMesh says whether the mesh looks after a namespace; the status of others is not ours to write.
 	InMesh func(ctx context.Context, namespace string) (bool, error)
 }
@@ -34,7 +37,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if !r.Leader.Leading() {
 		return ctrl.Result{}, nil
 	}
-	object := traffic.Object(r.Empty.GroupVersionKind())
+	kind := r.Empty.GroupVersionKind()
+	rejected, known := r.Rejections.of(kind.Kind, request.Namespace, request.Name)
+	if !known {
+		return ctrl.Result{RequeueAfter: time.Second}, nil
+	}
+	object := traffic.Object(kind)
 	if err := r.Client.Get(ctx, request.NamespacedName, object); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -44,6 +52,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	wanted, err := r.Judge(ctx, r.Client, object)
 	if err != nil {
 		return ctrl.Result{}, fmt.Errorf("judge %s %s: %w", object.GetKind(), request, err)
+	}
+	if len(rejected) > 0 {
+		for i := range wanted {
+			if wanted[i].Type == Accepted {
+				wanted[i] = rejectedBy(rejected, wanted[i])
+			}
+		}
 	}
 	return ctrl.Result{}, client.IgnoreNotFound(r.write(ctx, object, wanted))
 }
@@ -58,7 +73,7 @@ func (r *Reconciler) write(ctx context.Context, object *unstructured.Unstructure
 	for _, condition := range wanted {
 		condition.ObservedGeneration = object.GetGeneration()
 		before := meta.FindStatusCondition(current, condition.Type)
-		if before == nil && condition.Status == metav1.ConditionFalse || before != nil && before.Status != condition.Status {
+		if turns(before, condition) {
 			turned = append(turned, condition)
 		}
 		changed = meta.SetStatusCondition(&current, condition) || changed
@@ -77,6 +92,14 @@ func (r *Reconciler) write(ctx context.Context, object *unstructured.Unstructure
 		r.record(object, condition)
 	}
 	return nil
+}
+
+// turns says whether a condition is worth an Event: it changes its status, or is False for another reason.
+func turns(before *metav1.Condition, after metav1.Condition) bool {
+	if before == nil {
+		return after.Status == metav1.ConditionFalse
+	}
+	return before.Status != after.Status || after.Status == metav1.ConditionFalse && before.Reason != after.Reason
 }
 
 func (r *Reconciler) record(object *unstructured.Unstructured, condition metav1.Condition) {

@@ -2,8 +2,10 @@ package status
 
 import (
 	"context"
+	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -15,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/report"
 )
 
 // A verdict is written once, told in one Event, and not written again until it changes. A replica that does not lead writes
@@ -36,7 +39,8 @@ func TestVerdictIsWrittenOnce(t *testing.T) {
 		Judge: func(context.Context, client.Reader, *unstructured.Unstructured) ([]metav1.Condition, error) {
 			return []metav1.Condition{{Type: Accepted, Status: verdict, Reason: "Test", Message: "because"}}, nil
 		},
-		InMesh: func(context.Context, string) (bool, error) { return true, nil },
+		Rejections: nothingRejected(),
+		InMesh:     func(context.Context, string) (bool, error) { return true, nil },
 	}
 	request := ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "shop", Name: "target"}}
 	steps := []struct {
@@ -58,5 +62,52 @@ func TestVerdictIsWrittenOnce(t *testing.T) {
 		if writes != step.writes || len(recorder.Events) != step.events {
 			t.Errorf("%s: %d writes and %d Events so far, want %d and %d", step.name, writes, len(recorder.Events), step.writes, step.events)
 		}
+	}
+}
+
+// What a sidecar rejects is told in the condition and in an Event, and taken back when it is accepted.
+func TestRejectionIsWritten(t *testing.T) {
+	stored := target(rule("HTTPRouteGroup", "none"))
+	writer := fake.NewClientBuilder().WithScheme(runtime.NewScheme()).WithObjects(stored).WithStatusSubresource(stored).Build()
+	recorder := events.NewFakeRecorder(10)
+	r := &Reconciler{
+		Client: writer, Recorder: recorder, Leader: &Leader{}, Empty: traffic.Object(traffic.TrafficTarget), Judge: JudgeTarget,
+		Rejections: (&replicas{}).rejections(),
+		InMesh:     func(context.Context, string) (bool, error) { return true, nil },
+	}
+	r.Leader.leading.Store(true)
+	request := ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "shop", Name: "target"}}
+	reconcile := func() (ctrl.Result, metav1.Condition) {
+		t.Helper()
+		result, err := r.Reconcile(t.Context(), request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		object := traffic.Object(traffic.TrafficTarget)
+		if err := writer.Get(t.Context(), request.NamespacedName, object); err != nil {
+			t.Fatal(err)
+		}
+		conditions, err := conditionsOf(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if accepted := meta.FindStatusCondition(conditions, Accepted); accepted != nil {
+			return result, *accepted
+		}
+		return result, metav1.Condition{}
+	}
+	if result, accepted := reconcile(); result.RequeueAfter == 0 || accepted.Type != "" {
+		t.Fatalf("written before the other replicas were asked: %v", accepted)
+	}
+	r.Rejections.take([]report.Rejection{rejection("target", "shop/web", "shop/web-1")}, nil, true)
+	if _, accepted := reconcile(); accepted.Reason != ReasonRejectedByProxy || !strings.Contains(accepted.Message, "bad regex: (") {
+		t.Errorf("after the rejection: %v", accepted)
+	}
+	if told := <-recorder.Events; !strings.Contains(told, "Warning RejectedByProxy") || !strings.Contains(told, "shop/web-1") {
+		t.Errorf("the Event says %q", told)
+	}
+	r.Rejections.take(nil, nil, true)
+	if _, accepted := reconcile(); accepted.Status != metav1.ConditionTrue {
+		t.Errorf("after the rejection was taken back: %v", accepted)
 	}
 }

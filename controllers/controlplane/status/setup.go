@@ -20,8 +20,18 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// Setup adds a reconciler for each SMI kind that the cluster defines. mesh is the name of the mesh whose namespaces count.
-func Setup(mgr manager.Manager, leader *Leader, mesh string, defined func(schema.GroupVersionKind) bool) error {
+// Writers are what the reconcilers of all kinds share. All fields are required.
+type Writers struct {
+	Leader     *Leader
+	Rejections *Rejections
+	// Mesh is the name of the mesh whose namespaces count.
+	Mesh string
+	// Defined says whether the cluster defines a kind.
+	Defined func(schema.GroupVersionKind) bool
+}
+
+// Setup adds a reconciler for each SMI kind that the cluster defines. Call it before the Leader and the Rejections run.
+func (w Writers) Setup(mgr manager.Manager) error {
 	judges := []struct {
 		kind  schema.GroupVersionKind
 		judge Judge
@@ -34,32 +44,32 @@ func Setup(mgr manager.Manager, leader *Leader, mesh string, defined func(schema
 		{traffic.TCPRoute, JudgeRoutes(ingest.TCPRoute), nil},
 	}
 	for _, j := range judges {
-		if !defined(j.kind) {
+		if !w.Defined(j.kind) {
 			continue
 		}
-		if err := add(mgr, leader, mesh, j.kind, j.judge, j.about, defined); err != nil {
+		if err := w.add(mgr, j.kind, j.judge, j.about); err != nil {
 			return err
 		}
 	}
+	w.Leader.Notify(w.Rejections.wake)
 	return nil
 }
 
-func add(mgr manager.Manager, leader *Leader, mesh string, kind schema.GroupVersionKind, judge Judge,
-	about []schema.GroupVersionKind, defined func(schema.GroupVersionKind) bool,
-) error {
+func (w Writers) add(mgr manager.Manager, kind schema.GroupVersionKind, judge Judge, about []schema.GroupVersionKind) error {
 	r := &Reconciler{
-		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder(names.Controller), Leader: leader,
-		Empty: traffic.Object(kind), Judge: judge, InMesh: inMesh(mgr.GetClient(), mesh),
+		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder(names.Controller), Leader: w.Leader,
+		Empty: traffic.Object(kind), Judge: judge, Rejections: w.Rejections, InMesh: inMesh(mgr.GetClient(), w.Mesh),
 	}
 	gained := make(chan struct{}, 1)
-	leader.Notify(gained)
+	w.Leader.Notify(gained)
 	again := make(chan event.GenericEvent)
 	b := ctrl.NewControllerManagedBy(mgr).Named("status-"+kind.Kind).For(traffic.Object(kind)).
 		WatchesRawSource(source.Channel(again, allOf(mgr.GetClient(), kind, ""))).
+		WatchesRawSource(source.Channel(w.Rejections.watch(kind), &handler.EnqueueRequestForObject{})).
 		// An object may be older than its namespace's membership, or reach this process before its namespace does.
 		Watches(&corev1.Namespace{}, inside(mgr.GetClient(), kind), builder.WithPredicates(predicate.LabelChangedPredicate{}))
 	for _, other := range about {
-		if defined(other) {
+		if w.Defined(other) {
 			b = b.Watches(traffic.Object(other), neighbours(mgr.GetClient(), kind))
 		}
 	}

@@ -1,0 +1,148 @@
+package server
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/openservicemesh/osm-operator/internal/report"
+)
+
+// Limits of what strangers can make us ask the API server.
+const (
+	// maxToken is the size in bytes of the largest token that is looked at.
+	maxToken = 16 << 10
+	// remember is how long an answer of the API server counts.
+	remember = 10 * time.Second
+	// maxRemembered is how many answers are remembered.
+	maxRemembered = 1024
+	// maxReviews is how many questions are asked at a time; whoever comes on top waits.
+	maxReviews = 4
+	// patience is how long a request waits for the API server.
+	patience = 5 * time.Second
+)
+
+// Why a request is not answered.
+var (
+	errNoToken   = errors.New("send a bearer token of the cluster in the Authorization header")
+	errUnknown   = errors.New("the cluster does not know this token")
+	errForbidden = errors.New(`the token's user may not read the report: it needs the verb "get" on the non-resource URL ` + report.Root)
+)
+
+// Access decides who may read the report, by asking the API server. It is safe for concurrent use.
+type Access struct {
+	clients kubernetes.Interface
+	now     func() time.Time
+	reviews chan struct{}
+
+	mu      sync.Mutex
+	answers map[[sha256.Size]byte]decision
+}
+
+// decision is an answer of the API server; a nil err lets in.
+type decision struct {
+	err   error
+	until time.Time
+}
+
+// NewAccess makes an Access. The clients should have a rate limit of their own: strangers cause what is asked.
+func NewAccess(clients kubernetes.Interface, now func() time.Time) *Access {
+	return &Access{clients: clients, now: now, reviews: make(chan struct{}, maxReviews), answers: map[[sha256.Size]byte]decision{}}
+}
+
+// protect lets a request through when its token may read the report.
+func (a *Access) protect(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch err := a.check(r); {
+		case err == nil:
+			next.ServeHTTP(w, r)
+		case errors.Is(err, errNoToken), errors.Is(err, errUnknown):
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			refuse(w, http.StatusUnauthorized, err)
+		case errors.Is(err, errForbidden):
+			refuse(w, http.StatusForbidden, err)
+		default:
+			refuse(w, http.StatusServiceUnavailable, fmt.Errorf("the API server cannot be asked who may read this: %w", err))
+		}
+	})
+}
+
+func (a *Access) check(r *http.Request) error {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "bearer") || token == "" || len(token) > maxToken {
+		return errNoToken
+	}
+	key := sha256.Sum256([]byte(token))
+	if known, ok := a.recall(key); ok {
+		return known.err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	select {
+	case a.reviews <- struct{}{}:
+		defer func() { <-a.reviews }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	err := a.review(ctx, token)
+	if err == nil || errors.Is(err, errUnknown) || errors.Is(err, errForbidden) {
+		a.learn(key, err)
+	}
+	return err
+}
+
+// review asks the API server whose token it is, and whether he may.
+func (a *Access) review(ctx context.Context, token string) error {
+	who, err := a.clients.AuthenticationV1().TokenReviews().Create(ctx,
+		&authenticationv1.TokenReview{Spec: authenticationv1.TokenReviewSpec{Token: token}}, metav1.CreateOptions{})
+	if err != nil {
+		return err
+	}
+	if !who.Status.Authenticated {
+		return errUnknown
+	}
+	user := who.Status.User
+	extra := make(map[string]authorizationv1.ExtraValue, len(user.Extra))
+	for key, value := range user.Extra {
+		extra[key] = authorizationv1.ExtraValue(value)
+	}
+	may, err := a.clients.AuthorizationV1().SubjectAccessReviews().Create(ctx, &authorizationv1.SubjectAccessReview{
+		Spec: authorizationv1.SubjectAccessReviewSpec{
+			User: user.Username, UID: user.UID, Groups: user.Groups, Extra: extra,
+			NonResourceAttributes: &authorizationv1.NonResourceAttributes{Path: report.Root, Verb: "get"},
+		},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		return err
+	}
+	if !may.Status.Allowed {
+		return errForbidden
+	}
+	return nil
+}
+
+func (a *Access) recall(key [sha256.Size]byte) (decision, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	d, ok := a.answers[key]
+	return d, ok && a.now().Before(d.until)
+}
+
+func (a *Access) learn(key [sha256.Size]byte, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.answers) >= maxRemembered {
+		clear(a.answers)
+	}
+	a.answers[key] = decision{err, a.now().Add(remember)}
+}

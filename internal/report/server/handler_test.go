@@ -1,0 +1,213 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/report"
+	"github.com/openservicemesh/osm-operator/internal/scope"
+	"github.com/openservicemesh/osm-operator/internal/snapshot"
+)
+
+// cluster is an API server that knows two tokens, "reader" and "stranger", and lets the first one's user read.
+type cluster struct {
+	reviews int
+	down    bool
+	asked   []authorizationv1.NonResourceAttributes
+}
+
+func (c *cluster) access(now func() time.Time) *Access {
+	clients := fake.NewClientset()
+	clients.PrependReactor("create", "tokenreviews", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		c.reviews++
+		if c.down {
+			return true, nil, errors.New("connection refused")
+		}
+		review := action.(clienttesting.CreateAction).GetObject().(*authenticationv1.TokenReview)
+		review.Status.Authenticated = review.Spec.Token == "reader" || review.Spec.Token == "stranger"
+		review.Status.User.Username = review.Spec.Token
+		return true, review, nil
+	})
+	clients.PrependReactor("create", "subjectaccessreviews", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		review := action.(clienttesting.CreateAction).GetObject().(*authorizationv1.SubjectAccessReview)
+		c.asked = append(c.asked, *review.Spec.NonResourceAttributes)
+		review.Status.Allowed = review.Spec.User == "reader"
+		return true, review, nil
+	})
+	return NewAccess(clients, now)
+}
+
+// store is what a test wants to be reported.
+type store struct {
+	ready      bool
+	proxies    []snapshot.Proxy
+	rejections []snapshot.Rejection
+}
+
+func (s store) Ready() bool                      { return s.ready }
+func (s store) Proxies() []snapshot.Proxy        { return s.proxies }
+func (s store) Rejections() []snapshot.Rejection { return s.rejections }
+
+func (s store) Policy(_ context.Context, policy catalog.Ref) (snapshot.PolicyStatus, error) {
+	if policy.Name.Name != "known" {
+		return snapshot.PolicyStatus{}, snapshot.ErrNoPolicy
+	}
+	return snapshot.PolicyStatus{
+		Policy: policy, Changed: moment, Sidecars: 3, Acknowledged: 1, Rejected: 1, Laggards: []catalog.Name{{Namespace: "a", Name: "p"}},
+	}, nil
+}
+
+var moment = time.Unix(1_800_000_000, 0).UTC()
+
+func get(handler http.Handler, path, authorization string) *httptest.ResponseRecorder {
+	recorder := httptest.NewRecorder()
+	request := httptest.NewRequest(http.MethodGet, path, nil)
+	if authorization != "" {
+		request.Header.Set("Authorization", authorization)
+	}
+	handler.ServeHTTP(recorder, request)
+	return recorder
+}
+
+func TestWhoMayRead(t *testing.T) {
+	tests := []struct {
+		name, authorization string
+		down, unready       bool
+		code                int
+		says                string
+	}{
+		{"the reader", "Bearer reader", false, false, 200, "counts"},
+		{"any case of the scheme", "bearer reader", false, false, 200, "counts"},
+		{"nobody", "", false, false, 401, "send a bearer token"},
+		{"basic", "Basic cmVhZGVy", false, false, 401, "send a bearer token"},
+		{"an unknown token", "Bearer what", false, false, 401, "does not know this token"},
+		{"somebody else", "Bearer stranger", false, false, 403, "non-resource URL /report/v1"},
+		{"an oversized token", "Bearer " + strings.Repeat("x", maxToken+1), false, false, 401, "send a bearer token"},
+		{"no API server", "Bearer reader", true, false, 503, "cannot be asked"},
+		{"a replica that has just started", "Bearer reader", false, true, 503, "has not yet read the whole mesh"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c := &cluster{down: test.down}
+			got := get(Handler(store{ready: !test.unready}, c.access(time.Now)), report.ProxiesPath, test.authorization)
+			if got.Code != test.code || !strings.Contains(got.Body.String(), test.says) {
+				t.Errorf("got %d %s, want %d and %q", got.Code, got.Body, test.code, test.says)
+			}
+			for _, asked := range c.asked {
+				if asked.Path != "/report/v1" || asked.Verb != "get" {
+					t.Errorf("asked for %+v", asked)
+				}
+			}
+		})
+	}
+}
+
+// TestAnswersAreRemembered counts what the API server is asked.
+func TestAnswersAreRemembered(t *testing.T) {
+	now := moment
+	c := &cluster{}
+	handler := Handler(store{ready: true}, c.access(func() time.Time { return now }))
+	for range 3 {
+		get(handler, report.ProxiesPath, "Bearer reader")
+		get(handler, report.ProxiesPath, "Bearer what")
+	}
+	if c.reviews != 2 {
+		t.Errorf("the API server was asked %d times about two tokens", c.reviews)
+	}
+	now = now.Add(remember + time.Second)
+	if got := get(handler, report.ProxiesPath, "Bearer reader"); got.Code != 200 || c.reviews != 3 {
+		t.Errorf("later: %d, asked %d times", got.Code, c.reviews)
+	}
+}
+
+func TestDocuments(t *testing.T) {
+	s := store{
+		ready: true,
+		proxies: []snapshot.Proxy{
+			sidecar("behind", snapshot.TypeStatus{Sent: 2, Accepted: 1, Behind: moment}),
+			sidecar("fine", snapshot.TypeStatus{Sent: 1, Accepted: 1}),
+			sidecar("rejecting", snapshot.TypeStatus{Sent: 1, Rejected: 1, Rejection: "no", Behind: moment}),
+		},
+		rejections: []snapshot.Rejection{{
+			Policy: catalog.Ref{Kind: catalog.KindTrafficTarget, Name: catalog.Name{Namespace: "a", Name: "t"}},
+			Scope:  key, Proxy: catalog.Name{Namespace: "a", Name: "p"}, Type: snapshot.Routes, Resource: "r", Text: "no", At: moment,
+		}},
+	}
+	handler := Handler(s, (&cluster{}).access(time.Now))
+	t.Run("proxies", func(t *testing.T) {
+		var got report.Proxies
+		read(t, handler, report.ProxiesPath, &got)
+		want := report.Counts{Connected: 3, UpToDate: 1, Behind: 1, Rejecting: 1}
+		if diff := cmp.Diff(want, got.Counts); diff != "" {
+			t.Errorf("counts (-want +got):\n%s", diff)
+		}
+		first := report.Proxy{
+			Namespace: "a", Pod: "behind", UID: "uid", ServiceAccount: "sa", Revision: "osm", Connected: moment,
+			Types: map[string]report.Type{"RDS": {Version: "v", Sent: 2, Accepted: 1, Behind: &moment}},
+		}
+		if diff := cmp.Diff(first, got.Proxies[0]); diff != "" {
+			t.Errorf("the first (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("object", func(t *testing.T) {
+		var got report.Object
+		read(t, handler, report.ObjectsPath+"TrafficTarget/a/known", &got)
+		want := report.Object{
+			Kind: "TrafficTarget", Namespace: "a", Name: "known", Changed: moment,
+			Sidecars: 3, Acknowledged: 1, Rejected: 1, Laggards: []string{"a/p"},
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	})
+	t.Run("rejections", func(t *testing.T) {
+		var got report.Rejections
+		read(t, handler, report.RejectionsPath, &got)
+		want := []report.Rejection{{
+			Kind: "TrafficTarget", Namespace: "a", Name: "t", ServiceAccount: "a/sa", Pod: "a/p", Type: "RDS", Resource: "r", Text: "no", At: moment,
+		}}
+		if diff := cmp.Diff(want, got.Rejections); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	})
+	for _, path := range []string{report.ObjectsPath + "TrafficTarget/a/unknown", report.ObjectsPath + "TrafficTarget/a", "/"} {
+		if got := get(handler, path, "Bearer reader"); got.Code != 404 {
+			t.Errorf("%s answers %d", path, got.Code)
+		}
+	}
+}
+
+var key = scope.Key{Identity: identity.ServiceAccount{Namespace: "a", Name: "sa"}, Class: scope.Class{Revision: "osm"}}
+
+func sidecar(pod string, routes snapshot.TypeStatus) snapshot.Proxy {
+	return snapshot.Proxy{
+		Pod: catalog.Name{Namespace: "a", Name: pod}, PodUID: "uid", Scope: key, Since: moment,
+		Types: map[snapshot.Type]snapshot.TypeStatus{snapshot.Routes: routes}, Offered: map[snapshot.Type]string{snapshot.Routes: "v"},
+	}
+}
+
+func read(t *testing.T, handler http.Handler, path string, document any) {
+	t.Helper()
+	got := get(handler, path, "Bearer reader")
+	if got.Code != 200 || got.Header().Get("Content-Type") != "application/json" {
+		t.Fatalf("%s answers %d %s", path, got.Code, got.Body)
+	}
+	if err := json.Unmarshal(got.Body.Bytes(), document); err != nil {
+		t.Fatal(err)
+	}
+}
