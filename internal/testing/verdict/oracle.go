@@ -113,8 +113,12 @@ func (o *oracle) observations(a authz.Answer, root catalog.Port) []string {
 	case authz.Refused:
 		return []string{refused}
 	case authz.Unavailable:
-		if root.Protocol.IsHTTP() {
+		if root.Protocol.IsHTTP() && a.Destination == (identity.ServiceAccount{}) {
 			return []string{"503"}
+		}
+		if root.Protocol.IsHTTP() {
+			// A connection from a time when the client might connect lives on until it is drained; its requests are judged.
+			return []string{"503", "403", "404", "400"}
 		}
 	}
 	return []string{closed}
