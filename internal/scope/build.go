@@ -7,10 +7,24 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/authz"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
 )
+
+// Destinations are what a client may call.
+type Destinations struct {
+	// Outbound and Clusters are those of a Scope.
+	Outbound []Outbound
+	Clusters []Cluster
+}
 
 // Build makes the scope of a key. What it read is recorded in the view.
 func Build(v *catalog.View, trustDomain string, key Key) *Scope {
+	return BuildSharing(v, trustDomain, key, nil)
+}
+
+// BuildSharing is Build with the destinations that Common made of the same mesh, which the scope then shares; with nil it makes
+// its own. What Common read is not recorded in the view.
+func BuildSharing(v *catalog.View, trustDomain string, key Key, common *Destinations) *Scope {
 	settings := v.Settings()
 	s := &Scope{Key: key, TrustDomain: trustDomain, TLS: settings.TLS, Egress: settings.Egress}
 	for _, name := range names(key.Services) {
@@ -18,15 +32,35 @@ func Build(v *catalog.View, trustDomain string, key Key) *Scope {
 			s.Inbound = append(s.Inbound, inbound(v, key, service)...)
 		}
 	}
-	o := outbounds{view: v, client: key.Identity, clusters: map[string]Cluster{}}
-	for _, name := range o.reachable(settings.Permissive) {
+	if common == nil {
+		own := destinations(v, key.Identity, settings.Permissive)
+		common = &own
+	}
+	s.Outbound, s.Clusters = common.Outbound, common.Clusters
+	return s
+}
+
+// Common are the destinations of every client, when they are the same: in a permissive mesh, where nobody asks who calls. In
+// any other mesh it is nil. What it read is recorded in the view.
+func Common(v *catalog.View) *Destinations {
+	if !v.Settings().Permissive {
+		return nil
+	}
+	d := destinations(v, identity.ServiceAccount{}, true)
+	return &d
+}
+
+func destinations(v *catalog.View, client identity.ServiceAccount, permissive bool) Destinations {
+	o := outbounds{view: v, client: client, clusters: map[string]Cluster{}}
+	var d Destinations
+	for _, name := range o.reachable(permissive) {
 		if service := v.Service(name); service != nil {
-			s.Outbound = append(s.Outbound, o.of(service)...)
+			d.Outbound = append(d.Outbound, o.of(service)...)
 		}
 	}
-	s.Outbound = withoutDuplicates(s.Outbound)
-	s.Clusters = slices.SortedFunc(maps.Values(o.clusters), compareClusters)
-	return s
+	d.Outbound = withoutDuplicates(d.Outbound)
+	d.Clusters = slices.SortedFunc(maps.Values(o.clusters), compareClusters)
+	return d
 }
 
 // inbound makes one element a distinct container port of the Service: two Service ports that lead to the same container

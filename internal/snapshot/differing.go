@@ -13,12 +13,12 @@ import (
 // to one destination Service is translated without regard to the others, so a scope is compared with its predecessor Service
 // by Service and only what differs is translated again. A property test holds the result against a full translation.
 
-// separable says whether the Services of a scope can be translated one by one. They cannot when two of them claim one
+// separable says whether the destinations of a scope can be translated one by one. They cannot when two of them claim one
 // address, because then the order decides.
-func separable(s *scope.Scope) bool {
-	owners := make(map[netip.AddrPort]catalog.Name, len(s.Outbound))
-	for i := range s.Outbound {
-		o := &s.Outbound[i]
+func separable(outbound []scope.Outbound) bool {
+	owners := make(map[netip.AddrPort]catalog.Name, len(outbound))
+	for i := range outbound {
+		o := &outbound[i]
 		ports := []uint16{o.Port, o.PodPort}
 		if !o.Headless() {
 			ports = ports[:1]
@@ -36,12 +36,28 @@ func separable(s *scope.Scope) bool {
 	return true
 }
 
-// differing reduces two scopes of one key to the destinations that may differ. It says false when that is not possible. One
-// destination that both have remains in both, since there being any is a difference too; so does what is inbound.
-func differing(before, after *scope.Scope) (was, is *scope.Scope, ok bool) {
+// differing reduces a scope and its successor to the destinations that may differ; what is inbound remains. It says false when
+// that is not possible. The difference between common destinations has been found already.
+func (s *Store) differing(n *scopeNode, after *scope.Scope, shared *scope.Destinations) (was, is *scope.Scope, ok bool) {
+	before := n.built
 	if !reflect.DeepEqual(header(before), header(after)) {
 		return before, after, false
 	}
+	var from, to *scope.Destinations
+	if shared != nil && shared == s.common.current && n.shared != nil && n.shared == s.common.before {
+		from, to = s.common.was, s.common.is
+	} else {
+		from, to = narrowed(destinationsOf(before), destinationsOf(after))
+	}
+	if from == nil || to == nil {
+		return before, after, false
+	}
+	return with(before, from), with(after, to), true
+}
+
+// narrowed reduces two sets of destinations to those that may differ. One that both have remains in both, since there being
+// any is a difference too. It gives nil when there is none.
+func narrowed(before, after *scope.Destinations) (was, is *scope.Destinations) {
 	concerned := map[catalog.Name]bool{}
 	from, to := middle(before.Outbound, after.Outbound, sameOutbound)
 	for _, o := range slices.Concat(from, to) {
@@ -53,10 +69,10 @@ func differing(before, after *scope.Scope) (was, is *scope.Scope, ok bool) {
 	}
 	anchor := slices.IndexFunc(after.Outbound, func(o scope.Outbound) bool { return !concerned[o.Service] })
 	if anchor < 0 {
-		return before, after, false
+		return nil, nil
 	}
 	concerned[after.Outbound[anchor].Service] = true
-	return only(before, concerned), only(after, concerned), true
+	return only(before, concerned), only(after, concerned)
 }
 
 // middle is what is left of two lists without the elements that both begin and end with.
@@ -70,20 +86,30 @@ func middle[E any](a, b []E, same func(a, b *E) bool) (restA, restB []E) {
 	return a, b
 }
 
-// only is a scope without the destinations that are not concerned.
-func only(s *scope.Scope, concerned map[catalog.Name]bool) *scope.Scope {
+// only are the destinations that are concerned.
+func only(d *scope.Destinations, concerned map[catalog.Name]bool) *scope.Destinations {
+	reduced := &scope.Destinations{}
+	for i := range d.Outbound {
+		if concerned[d.Outbound[i].Service] {
+			reduced.Outbound = append(reduced.Outbound, d.Outbound[i])
+		}
+	}
+	for i := range d.Clusters {
+		if concerned[d.Clusters[i].Service] {
+			reduced.Clusters = append(reduced.Clusters, d.Clusters[i])
+		}
+	}
+	return reduced
+}
+
+func destinationsOf(s *scope.Scope) *scope.Destinations {
+	return &scope.Destinations{Outbound: s.Outbound, Clusters: s.Clusters}
+}
+
+// with is a scope with other destinations.
+func with(s *scope.Scope, d *scope.Destinations) *scope.Scope {
 	reduced := *s
-	reduced.Outbound, reduced.Clusters = nil, nil
-	for i := range s.Outbound {
-		if concerned[s.Outbound[i].Service] {
-			reduced.Outbound = append(reduced.Outbound, s.Outbound[i])
-		}
-	}
-	for i := range s.Clusters {
-		if concerned[s.Clusters[i].Service] {
-			reduced.Clusters = append(reduced.Clusters, s.Clusters[i])
-		}
-	}
+	reduced.Outbound, reduced.Clusters = d.Outbound, d.Clusters
 	return &reduced
 }
 
@@ -102,4 +128,9 @@ func sameOutbound(a, b *scope.Outbound) bool {
 func sameCluster(a, b *scope.Cluster) bool {
 	return a.Service == b.Service && a.TargetPort == b.TargetPort && a.Protocol == b.Protocol && a.Endpoints == b.Endpoints &&
 		slices.Equal(a.Identities, b.Identities)
+}
+
+// equal is the same comparison of values.
+func equal[E any](same func(a, b *E) bool) func(a, b E) bool {
+	return func(a, b E) bool { return same(&a, &b) }
 }

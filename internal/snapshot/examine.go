@@ -65,7 +65,7 @@ func (s *Store) examineNext(key scope.Key) {
 // examine withholds the newest policy without which a rejected resource is another one. When it comes to an end without one,
 // policies are not the reason, and those that were withheld for it are given back.
 func (s *Store) examine(n *scopeNode, w *ward, r refused) {
-	candidates := s.quarantine.newestFirst(s.catalog.Policies(s.readsOfScopes.reads[n]))
+	candidates := s.quarantine.newestFirst(s.catalog.Policies(s.readBy(n)))
 	if len(candidates) == 0 {
 		return
 	}

@@ -59,7 +59,7 @@ func (s *Store) policyStatus(policy catalog.Ref) (PolicyStatus, error) {
 		return PolicyStatus{}, fmt.Errorf("%w: %s %s", ErrNoPolicy, policy.Kind, policy.Name)
 	}
 	status := PolicyStatus{Policy: policy, Changed: seen.changed}
-	for n := range s.readsOfScopes.touched(s.catalog.Questions(policy)) {
+	for n := range s.scopesThatRead(s.catalog.Questions(policy)) {
 		status.Sidecars += len(n.streams)
 		if _, withheld := s.quarantine.withheld(n.key)[policy]; withheld {
 			status.Rejected += len(n.streams)

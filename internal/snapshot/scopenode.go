@@ -25,6 +25,8 @@ type scopeNode struct {
 	// built is the scope that contents were made from, and separate what separable says of it; the Store's alone.
 	built    *scope.Scope
 	separate bool
+	// shared are the common destinations that built has; nil when it has its own.
+	shared *scope.Destinations
 	// streams is the Store's alone.
 	streams map[*Stream]struct{}
 }

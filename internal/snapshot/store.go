@@ -39,6 +39,7 @@ type Store struct {
 	streams    map[string]*Stream
 	joining    map[*join]struct{}
 	quarantine *quarantine
+	common     *common
 	// unsettled are policies that some sidecar may not have answered yet.
 	unsettled map[catalog.Ref]struct{}
 
@@ -60,6 +61,7 @@ func NewStore(config Config) *Store {
 		streams:          map[string]*Stream{},
 		joining:          map[*join]struct{}{},
 		quarantine:       newQuarantine(),
+		common:           newCommon(),
 		unsettled:        map[catalog.Ref]struct{}{},
 		readsOfStreams:   newIndex[*Stream](),
 		readsOfScopes:    newIndex[*scopeNode](),

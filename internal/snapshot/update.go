@@ -1,6 +1,8 @@
 package snapshot
 
 import (
+	"maps"
+
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/envoy"
 	"github.com/openservicemesh/osm-operator/internal/identity"
@@ -9,6 +11,8 @@ import (
 
 // update builds again what has read any of the touched dependencies, and nothing else.
 func (s *Store) update(touched []catalog.Dep) {
+	// What scopes share comes first: a stream that moves to a new scope needs it.
+	commonDiffers := s.common.update(touched, s.catalog)
 	for stream := range s.readsOfStreams.touched(touched) {
 		s.rebind(stream)
 	}
@@ -16,7 +20,11 @@ func (s *Store) update(touched []catalog.Dep) {
 	for e := range s.readsOfEndpoints.touched(touched) {
 		s.rebuildEndpoints(e)
 	}
-	for n := range s.readsOfScopes.touched(touched) {
+	scopes := s.readsOfScopes.touched(touched)
+	if commonDiffers {
+		maps.Copy(scopes, s.common.scopes)
+	}
+	for n := range scopes {
 		s.rebuildScope(n)
 	}
 	s.admit()
@@ -50,19 +58,29 @@ func (s *Store) rebuildScope(n *scopeNode) {
 	if s.scopes[n.key] != n {
 		return
 	}
-	view := s.catalog.ViewWithout(s.quarantine.withheld(n.key))
-	built := scope.Build(view, s.config.TrustDomain, n.key)
+	withheld := s.quarantine.withheld(n.key)
+	view := s.catalog.ViewWithout(withheld)
+	var shared *scope.Destinations
+	if len(withheld) == 0 {
+		shared = s.common.share(n, s.catalog)
+	} else {
+		s.common.leave(n)
+	}
+	built := scope.BuildSharing(view, s.config.TrustDomain, n.key, shared)
 	s.readsOfScopes.set(n, view.Deps())
 	if n.built != nil {
 		scope.CarryDrainMarks(n.built, built)
 	}
-	separate := separable(built)
+	separate := s.common.separate
+	if shared == nil {
+		separate = separable(built.Outbound)
+	}
 	before, after, partial := n.built, built, false
 	if separate && n.separate {
-		before, after, partial = differing(n.built, built)
+		before, after, partial = s.differing(n, built, shared)
 	}
 	s.edit(n, s.translate(n, before, after, partial))
-	n.built, n.separate = built, separate
+	n.built, n.separate, n.shared = built, separate, shared
 }
 
 // edit makes edits at a scope, marks them at its streams, and releases the endpoints that left.
@@ -151,6 +169,7 @@ func (s *Store) releaseScope(n *scopeNode) {
 	delete(s.scopes, n.key)
 	s.quarantine.left(n.key)
 	s.readsOfScopes.remove(n)
+	s.common.leave(n)
 	for _, e := range n.endpoints {
 		s.releaseEndpoints(e, n)
 	}

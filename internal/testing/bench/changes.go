@@ -101,17 +101,15 @@ func (s *session) record(kind mesh.Kind, samples []sample) {
 		return values
 	}
 	put := func(m report.Metric, value float64) { s.result.Values[report.Of(string(kind), m)] = value }
-	nothing := func(m report.Metric) float64 {
-		if kind == mesh.Nothing {
-			return 0
-		}
-		return s.result.Values[report.Of(string(mesh.Nothing), m)]
+	nothing := func(m report.Metric) float64 { return s.result.Values[report.Of(string(mesh.Nothing), m)] }
+	if kind == mesh.Nothing {
+		nothing = func(report.Metric) float64 { return 0 }
 	}
 	wall, cpu := column(func(x sample) float64 { return x.wall }), column(func(x sample) float64 { return x.cpu })
 	put(report.ChangeP50, median(wall))
 	put(report.ChangeP99, quantile(wall, 0.99))
 	put(report.ChangeCPU, median(cpu)-nothing(report.ChangeCPU))
-	put(report.ChangeMeanCPU, mean(cpu)-nothing(report.ChangeMeanCPU))
+	put(report.ChangeMeanCPU, mean(cpu)-nothing(report.ChangeCPU))
 	put(report.ChangeBytes, median(column(func(x sample) float64 { return x.sent })))
 	put(report.ChangeTouched, median(column(func(x sample) float64 { return float64(x.touched) })))
 	put(report.ChangeNothing, slices.Max(column(func(x sample) float64 { return float64(x.needlessly) })))

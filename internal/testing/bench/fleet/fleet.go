@@ -29,6 +29,8 @@ type Fleet struct {
 	sidecars []*sidecar
 
 	requests, bytes, responses, last atomic.Int64
+	// opened is how many sidecars have sent their first requests.
+	opened atomic.Int64
 
 	stop   context.CancelFunc
 	ended  sync.WaitGroup
@@ -57,6 +59,7 @@ func (f *Fleet) Connect(address string, config *tls.Config) {
 	f.requests.Store(0)
 	f.bytes.Store(0)
 	f.responses.Store(0)
+	f.opened.Store(0)
 	f.failed = nil
 	ctx, stop := context.WithCancel(context.Background())
 	f.stop = stop
@@ -103,6 +106,12 @@ func (f *Fleet) Traffic() Traffic {
 	return Traffic{Requests: f.requests.Load(), Responses: f.responses.Load(), Bytes: f.bytes.Load(), Last: f.last.Load()}
 }
 
+// Reconnected is how many requests have been sent, and whether every sidecar has sent its first ones.
+func (f *Fleet) Reconnected() (requests int64, complete bool) {
+	complete = f.opened.Load() == int64(len(f.sidecars))
+	return f.requests.Load(), complete
+}
+
 // run connects a sidecar and answers the server until ctx or the stream ends.
 func (s *sidecar) run(ctx context.Context, address string, config *tls.Config) error {
 	conn, err := grpc.NewClient("passthrough:///"+address,
@@ -121,12 +130,15 @@ func (s *sidecar) run(ctx context.Context, address string, config *tls.Config) e
 	}
 	requests := s.open()
 	var r response
-	for {
+	for first := true; ; first = false {
 		for _, req := range requests {
 			if err := stream.SendMsg(req); err != nil {
 				break // receiving tells why
 			}
 			s.fleet.requests.Add(1)
+		}
+		if first {
+			s.fleet.opened.Add(1)
 		}
 		s.expect.acknowledged()
 		if err := stream.RecvMsg(&r); err != nil {
