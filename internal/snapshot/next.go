@@ -86,6 +86,10 @@ func (q *sequencer) respond(t Type, o offer, now time.Time) *Response {
 		st.rest()
 		return q.isolate(t, o, now)
 	}
+	if q.whole && !t.wildcard() && len(r.Resources) == 0 { // the older protocol has no word for what is not there
+		st.rest()
+		return nil
+	}
 	q.send(r, now)
 	return r
 }

@@ -114,7 +114,18 @@ func (s *Stream) notify() {
 // Serve answers requests until the stream ends: by ctx, by the Store, by the expiry of the sidecar's token, or by an error of
 // send. An *Invalid error means that the sidecar sent something that no Envoy sends.
 func (s *Stream) Serve(ctx context.Context, requests <-chan *discovery.DeltaDiscoveryRequest, send func(*Response) error) error {
+	return s.serve(ctx, newSequencer(), requests, send)
+}
+
+// ServeWhole is Serve for a client that must be sent the whole state of a type at once: responses are not divided, and names
+// that do not exist are not answered.
+func (s *Stream) ServeWhole(ctx context.Context, requests <-chan *discovery.DeltaDiscoveryRequest, send func(*Response) error) error {
 	q := newSequencer()
+	q.whole = true
+	return s.serve(ctx, q, requests, send)
+}
+
+func (s *Stream) serve(ctx context.Context, q *sequencer, requests <-chan *discovery.DeltaDiscoveryRequest, send func(*Response) error) error {
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
 	defer timer.Stop()

@@ -40,6 +40,9 @@ func (t Type) String() string { return types[t].short }
 // wildcard says whether a client may ask for all resources of the type.
 func (t Type) wildcard() bool { return t == Clusters || t == Listeners }
 
+// Whole says whether a state-of-the-world response of the type must have everything that the client asked for in it.
+func (t Type) Whole() bool { return t.wildcard() }
+
 // ParseType is the Type of a type URL.
 func ParseType(url string) (Type, error) {
 	for t := range numTypes {

@@ -5,8 +5,6 @@ import (
 
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
-
-	"github.com/openservicemesh/osm-operator/internal/snapshot"
 )
 
 // codec writes snapshot responses without copying what they share, and all other messages as protobuf does.
@@ -18,7 +16,7 @@ func (codec) Name() string { return "proto" }
 // Marshal implements encoding.CodecV2.
 func (codec) Marshal(v any) (mem.BufferSlice, error) {
 	switch m := v.(type) {
-	case *snapshot.Response:
+	case interface{ Encode() [][]byte }:
 		parts := m.Encode()
 		buffers := make(mem.BufferSlice, len(parts))
 		for i, part := range parts {

@@ -12,17 +12,27 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/snapshot"
 )
 
-// StreamAggregatedResources is the older form of discovery, which no sidecar of this mesh uses.
-func (s *Server) StreamAggregatedResources(discovery.AggregatedDiscoveryService_StreamAggregatedResourcesServer) error {
-	return status.Error(codes.Unimplemented, "state-of-the-world discovery is not served: set api_type DELTA_GRPC in ads_config")
+// DeltaAggregatedResources serves one sidecar until it leaves or must.
+func (s *Server) DeltaAggregatedResources(transport discovery.AggregatedDiscoveryService_DeltaAggregatedResourcesServer) error {
+	return s.serve(transport.Context(), session{
+		receive: transport.Recv,
+		send:    func(r *snapshot.Response) error { return transport.SendMsg(r) },
+	})
 }
 
-// DeltaAggregatedResources serves one sidecar until it leaves or must.
+// session is the other end of a stream, in whatever form it speaks.
+type session struct {
+	receive func() (*discovery.DeltaDiscoveryRequest, error)
+	send    func(*snapshot.Response) error
+	// whole is set when responses must not be divided.
+	whole bool
+}
+
+// serve serves one client until it leaves or must.
 //
 // Reading has a goroutine of its own; deciding and writing happen here. A sidecar that does not read blocks nobody else, and
 // the Store cuts its connection in the end.
-func (s *Server) DeltaAggregatedResources(transport discovery.AggregatedDiscoveryService_DeltaAggregatedResourcesServer) error {
-	ctx := transport.Context()
+func (s *Server) serve(ctx context.Context, session session) error {
 	peer, err := s.authenticate(ctx)
 	if err != nil {
 		return err
@@ -36,10 +46,14 @@ func (s *Server) DeltaAggregatedResources(transport discovery.AggregatedDiscover
 	requests := make(chan *discovery.DeltaDiscoveryRequest)
 	var failure error
 	go func() {
-		failure = s.receive(transport, peer, requests)
+		failure = s.receive(ctx, session, peer, requests)
 		close(requests)
 	}()
-	err = stream.Serve(ctx, requests, func(r *snapshot.Response) error { return transport.SendMsg(r) })
+	if session.whole {
+		err = stream.ServeWhole(ctx, requests, session.send)
+	} else {
+		err = stream.Serve(ctx, requests, session.send)
+	}
 	if err == nil { // requests was closed
 		err = failure
 	}
@@ -47,11 +61,9 @@ func (s *Server) DeltaAggregatedResources(transport discovery.AggregatedDiscover
 }
 
 // receive passes requests on, one at a time: what is not taken yet stays in the connection and slows the sidecar down.
-func (s *Server) receive(transport discovery.AggregatedDiscoveryService_DeltaAggregatedResourcesServer, peer Peer,
-	requests chan<- *discovery.DeltaDiscoveryRequest) error {
-	ctx := transport.Context()
+func (s *Server) receive(ctx context.Context, session session, peer Peer, requests chan<- *discovery.DeltaDiscoveryRequest) error {
 	for {
-		req, err := transport.Recv()
+		req, err := session.receive()
 		if err != nil {
 			return err
 		}

@@ -168,18 +168,6 @@ func TestLoadReportsAreQuiet(t *testing.T) {
 	}
 }
 
-func TestOlderDiscoveryIsNotServed(t *testing.T) {
-	c := start(t)
-	conn, ctx := c.dial(t, "what")
-	stream, err := discovery.NewAggregatedDiscoveryServiceClient(conn).StreamAggregatedResources(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := stream.Recv(); status.Code(err) != codes.Unimplemented || !strings.Contains(err.Error(), "DELTA_GRPC") {
-		t.Errorf("got %v", err)
-	}
-}
-
 func TestOldTLSIsRefused(t *testing.T) {
 	c := start(t)
 	config := c.tls.Clone()
