@@ -146,7 +146,9 @@ func failure(err error) string {
 		return report.DNS
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return report.Refused
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
+		// A connection that is closed before the request is written is idle to Go's client, whose error has no type.
+		strings.Contains(err.Error(), "server closed idle connection"):
 		return report.Reset
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return report.Timeout
