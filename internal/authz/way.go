@@ -27,6 +27,8 @@ type way struct {
 type leaf struct {
 	service *catalog.Service
 	port    catalog.Port
+	// protocol is what the server's sidecar takes the container's port for.
+	protocol catalog.Protocol
 	// target is the container's port; 0 when nothing knows it yet.
 	target uint16
 	weight uint32
@@ -59,9 +61,12 @@ func wayTo(v *catalog.View, source identity.ServiceAccount, service *catalog.Ser
 }
 
 func newLeaf(v *catalog.View, source identity.ServiceAccount, service *catalog.Service, port catalog.Port, weight uint32) leaf {
-	l := leaf{service: service, port: port, target: v.TargetPort(service, port), weight: weight, all: v.Backers(service.Name)}
+	l := leaf{
+		service: service, port: port, target: v.TargetPort(service, port), protocol: Door(v, service, port),
+		weight: weight, all: v.Backers(service.Name),
+	}
 	for _, sa := range l.all {
-		if l.target != 0 && Connects(v, source, sa, l.target, port.Protocol) {
+		if l.target != 0 && Connects(v, source, sa, l.target, l.protocol) {
 			l.allowed = append(l.allowed, sa)
 		}
 	}
@@ -84,7 +89,7 @@ func (w way) missing(v *catalog.View, r Request) string {
 	var targets []string
 	for _, l := range w.leaves {
 		for _, sa := range l.all {
-			targets = append(targets, missingTarget(r.Source, sa, l.target, l.port.Protocol))
+			targets = append(targets, missingTarget(r.Source, sa, l.target, l.protocol))
 		}
 	}
 	if len(targets) == 0 {
@@ -101,7 +106,7 @@ func (l leaf) places(v *catalog.View, pod netip.Addr, direct bool) []place {
 			continue
 		}
 		p := place{
-			service: l.service.Name, identity: b.Identity, port: l.target, protocol: doorProtocol(v, l),
+			service: l.service.Name, identity: b.Identity, port: l.target, protocol: l.protocol,
 			trusted: len(l.allowed) == 0 || slices.Contains(l.allowed, b.Identity),
 		}
 		// A client that chooses its pod reaches it or fails; for others, pods that they may not call are left out.
@@ -123,15 +128,4 @@ func (l leaf) endpoints(v *catalog.View, direct bool) []catalog.Backend {
 		return backends
 	}
 	return slices.DeleteFunc(backends, func(b catalog.Backend) bool { return !b.Ready })
-}
-
-// doorProtocol is what the server's sidecar takes a container port of a Service for: HTTP when any of the Service's ports that
-// lead to it says so, because only then requests are authorised.
-func doorProtocol(v *catalog.View, l leaf) catalog.Protocol {
-	for _, port := range l.service.Ports {
-		if port.Protocol.IsHTTP() && v.TargetPort(l.service, port) == l.target {
-			return port.Protocol
-		}
-	}
-	return l.port.Protocol
 }

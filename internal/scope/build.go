@@ -74,12 +74,13 @@ func inbound(v *catalog.View, key Key, service *catalog.Service) []Inbound {
 			continue
 		}
 		seen[target] = true
+		protocol := authz.Door(v, service, port)
 		list = append(list, Inbound{
 			Service:    service.Name,
 			Port:       port.Number,
 			TargetPort: target,
-			Protocol:   port.Protocol,
-			Rules:      authz.Inbound(v, key.Identity, target, port.Protocol),
+			Protocol:   protocol,
+			Rules:      authz.Inbound(v, key.Identity, target, protocol),
 		})
 	}
 	return list

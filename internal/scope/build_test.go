@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -165,6 +166,32 @@ func outbound(s *scope.Scope) map[string]string {
 		got[fmt.Sprintf("%s:%d", out.Service, out.Port)] = text
 	}
 	return got
+}
+
+// TestPortsOfTwoProtocolsShareTarget: a container port has one set of rules, HTTP when any of the ports before it says so, and all
+// ports that lead to it agree on who may be behind it.
+func TestPortsOfTwoProtocolsShareTarget(t *testing.T) {
+	client, one, two := Pod("shop", "cart", "cart", "cart", "10.0.0.1"), Pod("shop", "web-1", "web", "one", "10.0.0.2"), Pod("shop", "web-2", "web", "two", "10.0.0.3")
+	service := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolTCP)
+	service.Ports = []catalog.Port{
+		{Number: 79, TargetPort: 8080, Protocol: catalog.ProtocolTCP},
+		{Number: 80, TargetPort: 8080, Protocol: catalog.ProtocolHTTP},
+		{Number: 81, TargetPort: 8080, Protocol: catalog.ProtocolTCP},
+	}
+	v := Apply(&catalog.Namespace{Name: "shop", Monitored: true}, client, one, two, service, Slice(service.Name, one, two),
+		Group("shop", "paths", "/a"), &catalog.TCPRoute{Name: Name("shop", "port"), Ports: []uint16{8080}},
+		Target("http", one.Identity(), []catalog.TargetRule{HTTP("paths")}, client.Identity()),
+		Target("tcp", two.Identity(), []catalog.TargetRule{TCP("port")}, client.Identity())).View()
+	for _, in := range scope.Build(v, trustDomain, scope.KeyFor(v, one)).Inbound {
+		if in.Protocol != catalog.ProtocolHTTP || len(in.Rules.Routes) != 1 {
+			t.Errorf("the door of port %d = %+v, want HTTP with one route", in.TargetPort, in)
+		}
+	}
+	clusters := scope.Build(v, trustDomain, scope.KeyFor(v, client)).Clusters
+	want := []identity.ServiceAccount{one.Identity(), two.Identity()}
+	if len(clusters) != 1 || clusters[0].Protocol != catalog.ProtocolHTTP || !cmp.Equal(want, clusters[0].Identities) {
+		t.Errorf("clusters = %+v, want one of HTTP with the identities %v", clusters, want)
+	}
 }
 
 // TestHeadlessPortsShareTarget: each port of a headless Service is reached by its own number, also where several lead to one

@@ -100,10 +100,12 @@ func (o outbounds) splitBackends(split *catalog.TrafficSplit, port catalog.Port)
 // them otherwise.
 func (o outbounds) cluster(service *catalog.Service, port catalog.Port, target uint16) (Cluster, bool) {
 	all := o.view.Backers(service.Name)
+	// All ports that lead to one container port share the cluster, so they must agree on who is behind it.
+	protocol := authz.Door(o.view, service, port)
 	allowed := slices.DeleteFunc(slices.Clone(all), func(sa identity.ServiceAccount) bool {
-		return target == 0 || !authz.Connects(o.view, o.client, sa, target, port.Protocol)
+		return target == 0 || !authz.Connects(o.view, o.client, sa, target, protocol)
 	})
-	c := Cluster{Service: service.Name, TargetPort: target, Protocol: port.Protocol, Identities: all}
+	c := Cluster{Service: service.Name, TargetPort: target, Protocol: protocol, Identities: all}
 	c.Endpoints = EndpointsKey{Service: service.Name, TargetPort: target}
 	if len(allowed) > 0 && len(allowed) < len(all) {
 		c.Identities = allowed

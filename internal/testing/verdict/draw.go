@@ -66,7 +66,7 @@ func AnyWorld() *rapid.Generator[World] {
 	return rapid.Custom(func(t *rapid.T) World {
 		w := World{}
 		for _, s := range slots() {
-			if s.always || !oneIn(t, 4, "without "+s.ref.Name.String()) {
+			if s.always || !oneIn(t, 6, "without "+s.ref.Name.String()) {
 				w[s.ref] = s.draw(t)
 			}
 		}
@@ -86,10 +86,10 @@ func AnyEdit() *rapid.Generator[[]catalog.Change] {
 	}
 	return rapid.Custom(func(t *rapid.T) []catalog.Change {
 		var list []catalog.Change
-		for range rapid.SampledFrom([]int{1, 1, 1, 2}).Draw(t, "objects") {
-			s := weighted[rapid.IntRange(0, len(weighted)-1).Draw(t, "object")]
+		for range oneOf([]int{1, 1, 1, 2}).Draw(t, "objects") {
+			s := weighted[below(t, len(weighted), "object")]
 			change := catalog.Change{Ref: s.ref}
-			if s.always || rapid.IntRange(0, 4).Draw(t, "keep") > 0 {
+			if s.always || !oneIn(t, 6, "remove") {
 				change.Entry = s.draw(t)
 			}
 			list = append(list, change)
@@ -102,15 +102,13 @@ func drawSettings(t *rapid.T) catalog.Entry {
 	return &catalog.Settings{Permissive: oneIn(t, 6, "permissive"), Egress: oneIn(t, 3, "egress")}
 }
 
-func oneIn(t *rapid.T, n int, what string) bool { return rapid.IntRange(0, n-1).Draw(t, what) == n-1 }
-
 func drawPod(t *rapid.T, i int) catalog.Entry {
-	state := rapid.SampledFrom([]string{ready, ready, ready, ready, unready, terminating}).Draw(t, "state")
-	return newPod(i, rapid.SampledFrom([]string{"x", "y"}).Draw(t, "app"), state)
+	state := oneOf([]string{ready, ready, ready, ready, unready, terminating}).Draw(t, "state")
+	return newPod(i, oneOf([]string{"x", "y"}).Draw(t, "app"), state)
 }
 
 func drawService(t *rapid.T, i int) catalog.Entry {
-	s := &catalog.Service{Name: services[i].name, Selector: map[string]string{appLabel: rapid.SampledFrom([]string{"x", "y"}).Draw(t, "selector")}}
+	s := &catalog.Service{Name: services[i].name, Selector: map[string]string{appLabel: oneOf([]string{"x", "y"}).Draw(t, "selector")}}
 	if !oneIn(t, 4, "headless") {
 		s.ClusterIPs = []netip.Addr{services[i].address}
 	}
@@ -123,7 +121,7 @@ func drawService(t *rapid.T, i int) catalog.Entry {
 }
 
 // anyPort draws a port that an application of its protocol is behind. 83 may be either; 84 is a second way to the web's.
-var anyPort = rapid.SampledFrom([]catalog.Port{
+var anyPort = oneOf([]catalog.Port{
 	{Number: 80, TargetPort: webPort, Protocol: catalog.ProtocolHTTP},
 	{Number: 80, TargetName: "web", Protocol: catalog.ProtocolHTTP},
 	{Number: 80, TargetPort: otherPort, Protocol: catalog.ProtocolHTTP},
@@ -138,11 +136,11 @@ var anyPort = rapid.SampledFrom([]catalog.Port{
 func drawTarget(t *rapid.T, name catalog.Name) catalog.Entry {
 	target := &catalog.TrafficTarget{Name: name, Destination: accounts[2]}
 	if name.Namespace == "a" {
-		target.Destination = rapid.SampledFrom(accounts[:2]).Draw(t, "destination")
+		target.Destination = oneOf(accounts[:2]).Draw(t, "destination")
 	}
-	target.Sources = rapid.SliceOfNDistinct(rapid.SampledFrom(accounts), 1, 3, rapid.ID).Draw(t, "sources")
-	for range rapid.SampledFrom([]int{1, 1, 1, 2, 2, 0}).Draw(t, "rules") {
-		target.Rules = append(target.Rules, rapid.SampledFrom([]catalog.TargetRule{
+	target.Sources = rapid.SliceOfNDistinct(oneOf(accounts), 1, 3, rapid.ID).Draw(t, "sources")
+	for range oneOf([]int{1, 1, 1, 2, 2, 0}).Draw(t, "rules") {
+		target.Rules = append(target.Rules, oneOf([]catalog.TargetRule{
 			HTTP("g1"), HTTP("g1"), HTTP("g2"), HTTP("g2", "m0"), HTTP("g1", "m0", "m1"), TCP("r1"), TCP("r1"), HTTP("none"), TCP("none"),
 		}).Draw(t, "rule"))
 	}
@@ -151,7 +149,7 @@ func drawTarget(t *rapid.T, name catalog.Name) catalog.Entry {
 
 func drawGroup(t *rapid.T, name catalog.Name) catalog.Entry {
 	g := &catalog.HTTPRouteGroup{Name: name}
-	for i := range rapid.SampledFrom([]int{1, 2, 3, 2, 0}).Draw(t, "matches") {
+	for i := range oneOf([]int{1, 2, 3, 2, 0}).Draw(t, "matches") {
 		match := catalog.HTTPMatch{Name: fmt.Sprintf("m%d", i), PathRegex: anyPathRegex.Draw(t, "path")}
 		if oneIn(t, 3, "methods") {
 			match.Methods = rapid.SliceOfNDistinct(anyMethod, 1, 2, rapid.ID).Draw(t, "methods")
@@ -166,7 +164,7 @@ func drawGroup(t *rapid.T, name catalog.Name) catalog.Entry {
 }
 
 func drawTCPRoute(t *rapid.T, name catalog.Name) catalog.Entry {
-	ports := rapid.SampledFrom([]uint16{webPort, otherPort, echoPort, greetsPort})
+	ports := oneOf([]uint16{webPort, otherPort, echoPort, greetsPort})
 	return &catalog.TCPRoute{Name: name, Ports: rapid.SliceOfNDistinct(ports, 0, 3, rapid.ID).Draw(t, "ports")}
 }
 
@@ -175,10 +173,10 @@ func drawSplit(t *rapid.T, name catalog.Name) catalog.Entry {
 	if name.Namespace == "b" {
 		local = services[4:]
 	}
-	anyService := rapid.Custom(func(t *rapid.T) catalog.Name { return local[rapid.IntRange(0, len(local)-1).Draw(t, "service")].name })
-	split := &catalog.TrafficSplit{Name: name, Root: anyService.Draw(t, "root"), Created: time.Unix(rapid.Int64Range(0, 1).Draw(t, "created"), 0)}
+	anyService := rapid.Custom(func(t *rapid.T) catalog.Name { return local[below(t, len(local), "service")].name })
+	split := &catalog.TrafficSplit{Name: name, Root: anyService.Draw(t, "root"), Created: time.Unix(int64(below(t, 2, "created")), 0)}
 	for _, backend := range rapid.SliceOfNDistinct(anyService, 1, 3, rapid.ID).Draw(t, "backends") {
-		weight := rapid.SampledFrom([]uint32{1, 1, 3, 0}).Draw(t, "weight")
+		weight := oneOf([]uint32{1, 1, 3, 0}).Draw(t, "weight")
 		split.Backends = append(split.Backends, catalog.SplitBackend{Service: backend, Weight: weight})
 	}
 	return split

@@ -3,6 +3,7 @@ package verdict
 import (
 	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"pgregory.net/rapid"
@@ -36,17 +37,17 @@ func (r Request) speaks() catalog.Protocol {
 // candidates is how many requests are drawn for each that is sent: the one that an edit matters most to.
 const candidates = 6
 
-// AnyRequest draws a request to a virtual address, or to a pod's; most of them one whose answer the edit changes, or one that
-// at least gets to a server.
+// AnyRequest draws a request; most of them one whose answer the edit changes, or one that at least gets to a server.
 func AnyRequest(w World, edit []catalog.Change) *rapid.Generator[Request] {
 	before, after := newOracle(w), newOracle(w.with(edit))
+	doors := slices.Concat(before.doors(), after.doors())
 	return rapid.Custom(func(t *rapid.T) Request {
-		best, rank := drawRequest(t), -1
-		if oneIn(t, 6, "any") {
+		best, rank := drawRequest(t, nil), -1
+		if oneIn(t, 8, "any") {
 			return best
 		}
 		for range candidates {
-			r := drawRequest(t)
+			r := drawRequest(t, doors)
 			if n := interest(before.expect(r), after.expect(r)); n > rank {
 				best, rank = r, n
 			}
@@ -60,7 +61,7 @@ func interest(old, next expectation) int {
 	switch {
 	case !maps.Equal(old.seen, next.seen):
 		return 3
-	case next.verdict.May(authz.Allowed) || next.verdict.May(authz.Forbidden) || next.verdict.May(authz.NotFound):
+	case next.verdict.May(authz.Allowed) || next.verdict.May(authz.Forbidden):
 		return 2
 	case next.verdict.Connectable():
 		return 1
@@ -68,38 +69,42 @@ func interest(old, next expectation) int {
 	return 0
 }
 
-func drawRequest(t *rapid.T) Request {
-	r := Request{Pod: rapid.IntRange(0, len(pods)-1).Draw(t, "from")}
-	port := rapid.SampledFrom([]uint16{80, 80, 80, 81, 82, 83, 84}).Draw(t, "port")
-	address := rapid.SampledFrom(services).Draw(t, "service").address
-	if oneIn(t, 4, "to a pod") {
-		other := (r.Pod + rapid.IntRange(1, len(pods)-1).Draw(t, "to")) % len(pods)
-		address = podAddress(other)
-		port = rapid.SampledFrom([]uint16{80, 81, 82, 83, 84, webPort, otherPort, echoPort, greetsPort}).Draw(t, "pod port")
+// drawRequest draws a request to one of the doors; without any, to a virtual address or to a pod's.
+func drawRequest(t *rapid.T, doors []netip.AddrPort) Request {
+	r := Request{Pod: below(t, len(pods), "from")}
+	if len(doors) > 0 {
+		r.To = oneOf(doors).Draw(t, "door")
+	} else {
+		r.To = netip.AddrPortFrom(oneOf(services).Draw(t, "service").address, oneOf([]uint16{80, 81, 82, 83, 84}).Draw(t, "port"))
 	}
-	r.To = netip.AddrPortFrom(address, port)
+	if r.To.Addr() == podAddress(r.Pod) || len(doors) == 0 && oneIn(t, 4, "to a pod") {
+		// A pod's own address is not redirected; another pod's is.
+		other := (r.Pod + 1 + below(t, len(pods)-1, "to")) % len(pods)
+		ports := []uint16{80, 81, 82, 83, 84, webPort, otherPort, echoPort, greetsPort}
+		r.To = netip.AddrPortFrom(podAddress(other), oneOf(ports).Draw(t, "pod port"))
+	}
 	if r.speaks() != catalog.ProtocolHTTP {
 		return r
 	}
 	r.Method, r.Path = anyMethod.Draw(t, "method"), anyPath.Draw(t, "path")
 	r.Headers = []authz.Header{{Name: ":authority", Value: anyHost.Draw(t, "host")}}
-	for range rapid.SampledFrom([]int{0, 0, 1, 1, 2}).Draw(t, "headers") {
+	for range oneOf([]int{0, 0, 1, 1, 2}).Draw(t, "headers") {
 		r.Headers = append(r.Headers, anyHeader.Draw(t, "header"))
 	}
 	return r
 }
 
-var anyMethod = rapid.SampledFrom([]string{"GET", "GET", "POST", "PUT", "DELETE", "HEAD"})
+var anyMethod = oneOf([]string{"GET", "GET", "POST", "PUT", "DELETE", "HEAD"})
 
 var (
-	anyHost   = rapid.SampledFrom([]string{"s1", "s1.a", "S1.a:80", "other.example"})
+	anyHost   = oneOf([]string{"s1", "s1.a", "S1.a:80", "other.example"})
 	anyHeader = rapid.Custom(func(t *rapid.T) authz.Header {
 		return authz.Header{
-			Name:  rapid.SampledFrom([]string{"x-user", "X-User", "X-USER", "x-other", "x_user"}).Draw(t, "name"),
-			Value: rapid.SampledFrom([]string{"alice", "bob", "Alice", "alice,bob", "", "al ice"}).Draw(t, "value"),
+			Name:  oneOf([]string{"x-user", "X-User", "X-USER", "x-other", "x_user"}).Draw(t, "name"),
+			Value: oneOf([]string{"alice", "bob", "Alice", "alice,bob", "", "al ice"}).Draw(t, "value"),
 		}
 	})
-	anyHeaderMatch = rapid.SampledFrom([]catalog.HeaderMatch{
+	anyHeaderMatch = oneOf([]catalog.HeaderMatch{
 		{Name: "x-user", Regex: "alice"}, {Name: "x-user", Regex: "al.*"}, {Name: "x-user", Regex: "(?i)alice|bob"}, {Name: "x-user", Regex: ""},
 		{Name: "x-other", Regex: ".*"}, {Name: ":authority", Regex: "s1(\\..*)?"}, {Name: "x-user", Regex: "alice,bob"},
 	})
@@ -107,24 +112,24 @@ var (
 
 // The grammar of paths and of expressions for them has few words, so that they meet.
 var (
-	anySegment      = rapid.SampledFrom([]string{"a", "b", "c", "admin", "1"})
-	anySegmentRegex = rapid.SampledFrom([]string{"a", "b", "admin", "[a-c]", "[a-z]+", "[0-9]", "(a|b)", ".*", `\w{1,3}`, "a?"})
+	anySegment      = oneOf([]string{"a", "b", "c", "admin", "1"})
+	anySegmentRegex = oneOf([]string{"a", "b", "admin", "[a-c]", "[a-z]+", "[0-9]", "(a|b)", ".*", `\w{1,3}`, "a?"})
 
 	anyPathRegex = rapid.Custom(func(t *rapid.T) string {
 		var path strings.Builder
-		for range rapid.IntRange(0, 2).Draw(t, "segments") {
+		for range below(t, 3, "segments") {
 			path.WriteString("/" + anySegmentRegex.Draw(t, "segment"))
 		}
-		return path.String() + rapid.SampledFrom([]string{"", "", "/.*", "(/.*)?", "/?", "|/a", "|/admin/.*"}).Draw(t, "end")
+		return path.String() + oneOf([]string{"", "", "/.*", "(/.*)?", "/?", "|/a", "|/admin/.*"}).Draw(t, "end")
 	})
 
 	anyPath = rapid.Custom(func(t *rapid.T) string {
 		var path strings.Builder
-		for range rapid.IntRange(1, 3).Draw(t, "segments") {
+		for range 1 + below(t, 3, "segments") {
 			path.WriteString("/" + anySegment.Draw(t, "segment"))
 		}
 		if !oneIn(t, 3, "dirty") {
-			return path.String() + rapid.SampledFrom([]string{"", "", "", "/", "?q=/admin"}).Draw(t, "end")
+			return path.String() + oneOf([]string{"", "", "", "/", "?q=/admin"}).Draw(t, "end")
 		}
 		return dirty(t, path.String())
 	})
@@ -132,10 +137,10 @@ var (
 
 // dirty puts something into a path that hides what it is.
 func dirty(t *rapid.T, path string) string {
-	dirt := rapid.SampledFrom([]string{
+	dirt := oneOf([]string{
 		"/", "/.", "/./.", "/c/..", "/..", "/%2e%2e", "/c/%2E%2e", "%2F", "%5c", `\`, `/c\..`, "/%61", "%00", ";x", "//c/..", "#/", "/../..", "/%2e", "/A",
 	}).Draw(t, "dirt")
-	at := rapid.IntRange(0, strings.Count(path, "/")).Draw(t, "at")
+	at := below(t, strings.Count(path, "/")+1, "at")
 	segments := strings.SplitAfterN(path, "/", at+1)
 	last := len(segments) - 1
 	if last == 0 {

@@ -3,6 +3,7 @@ package verdict
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -46,6 +47,26 @@ func newOracle(w World) *oracle {
 		}
 	}
 	return o
+}
+
+// doors are the addresses at which the Services of the world answer, if anybody may call them.
+func (o *oracle) doors() []netip.AddrPort {
+	var list []netip.AddrPort
+	view := o.catalog.View()
+	for _, service := range o.services {
+		for _, port := range service.Ports {
+			for _, address := range service.ClusterIPs {
+				list = append(list, netip.AddrPortFrom(address, port.Number))
+			}
+			if !service.Headless() {
+				continue
+			}
+			for _, b := range view.Backends(service, port) {
+				list = append(list, netip.AddrPortFrom(b.Address.Addr(), port.Number), b.Address)
+			}
+		}
+	}
+	return list
 }
 
 // expect says what may come of a request.
