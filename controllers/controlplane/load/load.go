@@ -25,6 +25,8 @@ import (
 // Loaded is a mesh as it was at one moment.
 type Loaded struct {
 	Catalog *catalog.Catalog
+	// Names are those of all objects, also of those that have no entry because of their problems.
+	Names map[catalog.Ref]struct{}
 	// Findings are the problems of the objects, in order of kinds and names.
 	Findings []Finding
 }
@@ -56,7 +58,7 @@ func FromCluster(ctx context.Context, c client.Client, mesh, namespace string) (
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	loaded := &Loaded{Catalog: catalog.New()}
+	loaded := &Loaded{Catalog: catalog.New(), Names: map[catalog.Ref]struct{}{}}
 	for i, source := range all {
 		for j := range lists[i] {
 			if err := loaded.add(source, &lists[i][j]); err != nil {
@@ -89,7 +91,7 @@ func list(ctx context.Context, c client.Client, source controlplane.Source, name
 // FromObjects makes a mesh of objects. Objects of kinds that say nothing to a mesh are passed over; a version counts as the one
 // that is stored.
 func FromObjects(mesh string, scheme *runtime.Scheme, objects []*unstructured.Unstructured) (*Loaded, error) {
-	loaded := &Loaded{Catalog: catalog.New()}
+	loaded := &Loaded{Catalog: catalog.New(), Names: map[catalog.Ref]struct{}{}}
 	for _, source := range sources(mesh) {
 		kind, err := apiutil.GVKForObject(source.Object, scheme)
 		if err != nil {
@@ -124,9 +126,11 @@ func (l *Loaded) add(source controlplane.Source, object *unstructured.Unstructur
 	if err != nil {
 		return fmt.Errorf("%w: correct the object", err)
 	}
+	name := catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()}
+	l.Names[catalog.Ref{Kind: source.Kind, Name: name}] = struct{}{}
 	entry, problems := source.Ingest(typed)
 	for _, problem := range problems {
-		l.Findings = append(l.Findings, Finding{Kind: source.Kind, Name: catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()}, Problem: problem})
+		l.Findings = append(l.Findings, Finding{Kind: source.Kind, Name: name, Problem: problem})
 	}
 	if entry != nil {
 		l.Catalog.Apply([]catalog.Change{catalog.Set(entry)})

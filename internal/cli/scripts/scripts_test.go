@@ -69,6 +69,11 @@ func stories(t *testing.T, folder string) {
 		Dir: filepath.Join("testdata", folder),
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("KUBECONFIG", kubeconfig)
+			bookstore, err := filepath.Abs(filepath.Join("..", "..", "..", "config", "samples", "bookstore"))
+			if err != nil {
+				return err
+			}
+			env.Setenv("BOOKSTORE", bookstore)
 			env.Setenv("PATH", os.Getenv("KUBEBUILDER_ASSETS")+string(os.PathListSeparator)+env.Getenv("PATH"))
 			return nil
 		},

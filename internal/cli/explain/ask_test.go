@@ -1,0 +1,174 @@
+package explain_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"pgregory.net/rapid"
+
+	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/cli/explain"
+	"github.com/openservicemesh/osm-operator/internal/ingest"
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+)
+
+// mesh makes a mesh to ask; every name of an entry is taken.
+func mesh(c *catalog.Catalog, entries ...catalog.Entry) explain.Mesh {
+	taken := map[catalog.Ref]bool{}
+	for _, e := range entries {
+		taken[e.Ref()] = true
+	}
+	return explain.Mesh{
+		Name: "osm", Catalog: c, Taken: func(r catalog.Ref) bool { return taken[r] },
+		Account: func(context.Context, string, string, string) (string, bool, error) { return "", false, nil },
+	}
+}
+
+// shop has a Service web with one pod, and a till outside its namespace.
+func shop(more ...catalog.Entry) []catalog.Entry {
+	web := Pod("shop", "web-0", "web", "web", "10.0.0.1")
+	db := Pod("shop", "db-0", "db", "db", "10.0.0.2")
+	return append([]catalog.Entry{
+		&catalog.Namespace{Name: "shop", Monitored: true}, &catalog.Namespace{Name: "front", Monitored: true}, &catalog.Namespace{Name: "out"},
+		web, db, Pod("front", "till-0", "till", "till", "10.0.0.3"), Pod("out", "guest", "guest", "guest", "10.0.0.4"),
+		Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP), Slice(Name("shop", "web"), web),
+		Service("shop", "db", "db", "10.96.0.2", 3306, catalog.ProtocolTCP), Slice(Name("shop", "db"), db),
+		&catalog.ServiceAccount{Name: Name("front", "till"), UID: "1"}, &catalog.ServiceAccount{Name: Name("shop", "web"), UID: "2"},
+	}, more...)
+}
+
+func ask(t *testing.T, question string, entries ...catalog.Entry) *explain.Answer {
+	t.Helper()
+	q, err := explain.ParseQuestion(strings.Fields(question), nil, "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := explain.Ask(t.Context(), mesh(Apply(entries...), entries...), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
+func TestAsk(t *testing.T) {
+	web, till := SA("shop", "web"), SA("front", "till")
+	paths := Group("shop", "paths", "/a", "/b")
+	tests := map[string]struct {
+		question string
+		more     []catalog.Entry
+		// want are parts of the answer as people read it.
+		want []string
+	}{
+		"nobody has said anything": {"front/sa/till shop/svc/web GET /a", nil, []string{"DENIED", "refused: the connection is refused", "This would allow it:", "pathRegex: /a\n", "name: till-to-web\n"}},
+		"allowed": {"front/till-0 shop/web-0 GET /a", []catalog.Entry{paths, Target("t", web, []catalog.TargetRule{HTTP("paths")}, till)},
+			[]string{"ALLOWED by TrafficTarget shop/t", "pod front/till-0"}},
+		"granted to others: their match is used again": {"front/sa/till shop/svc/web GET /a", []catalog.Entry{paths, Target("t", web, []catalog.TargetRule{HTTP("paths", "/a")}, SA("front", "other"))},
+			[]string{"DENIED", "rules:\n  - kind: HTTPRouteGroup\n    matches:\n    - /a\n    name: paths"}},
+		"some paths are granted, and this one is not": {"front/sa/till shop/svc/web GET /c", []catalog.Entry{paths, Target("t", web, []catalog.TargetRule{HTTP("paths")}, till)},
+			[]string{"DENIED", "not found: status 404", "may send: any method /a  (TrafficTarget shop/t)", "pathRegex: /c\n"}},
+		"any request": {"front/sa/till shop/svc/web", []catalog.Entry{paths, Target("t", web, []catalog.TargetRule{HTTP("paths")}, till)},
+			[]string{"ALLOWED by TrafficTarget shop/t", "may send: any method /b"}},
+		"TCP": {"front/sa/till shop/svc/db", nil, []string{"DENIED", "kind: TCPRoute", "- 3306"}},
+		"names that are taken": {"front/sa/till shop/svc/web GET /a", []catalog.Entry{Group("shop", "till-to-web", "/z"), Target("till-to-web", web, nil, SA("x", "y"))},
+			[]string{"name: till-to-web-2\n"}},
+		"a client outside the mesh": {"out/guest shop/svc/web GET /a", []catalog.Entry{paths, Target("t", web, []catalog.TargetRule{HTTP("paths")}, SA("out", "guest"))},
+			[]string{"DENIED", "the namespace out of pod out/guest is not part of the mesh osm", "osm namespace add out"}},
+		"permissive":              {"front/sa/till shop/svc/web GET /a", []catalog.Entry{&catalog.Settings{Permissive: true}}, []string{"ALLOWED, because the mesh is permissive"}},
+		"by the container's port": {"front/sa/till shop/sa/web:80 GET /a", nil, []string{"Service shop/web port 80 (http)"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var text strings.Builder
+			if err := ask(t, test.question, shop(test.more...)...).Print(&text); err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(text.String(), want) {
+					t.Errorf("the answer does not have %q:\n%s", want, text.String())
+				}
+			}
+		})
+	}
+}
+
+func TestAskAboutWhatIsNotThere(t *testing.T) {
+	for _, question := range []string{"front/nobody shop/web", "front/sa/till shop/pod/none", "front/sa/till shop/svc/web:81"} {
+		q, err := explain.ParseQuestion(strings.Fields(question), nil, "default")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer, err := explain.Ask(t.Context(), mesh(Apply(shop()...), shop()...), q); err == nil {
+			t.Errorf("%s has the answer %v", question, answer)
+		}
+	}
+}
+
+// Whatever the mesh: the answer is authz's; asking changes nothing; and what is offered as a remedy is one.
+func TestAnswersOfRandomMeshes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := catalog.New()
+		taken := map[catalog.Ref]catalog.Entry{}
+		for _, change := range rapid.SliceOfN(Change(), 20, 120).Draw(t, "changes") {
+			c.Apply([]catalog.Change{change})
+			taken[change.Ref] = change.Entry
+		}
+		m := mesh(c)
+		m.Taken = func(r catalog.Ref) bool { return taken[r] != nil || r.Kind == catalog.KindServiceAccount }
+		words := []string{"one", "two", "three"}
+		q := explain.Question{
+			From: explain.Reference{Kind: explain.KindServiceAccount, Namespace: "a", Name: rapid.SampledFrom(words).Draw(t, "from")},
+			To:   explain.Reference{Kind: explain.KindService, Namespace: "b", Name: rapid.SampledFrom(words).Draw(t, "to")},
+		}
+		if rapid.Bool().Draw(t, "request") {
+			q.Method, q.Path = "GET", rapid.SampledFrom([]string{"/x", "/z", "//x/../y?q"}).Draw(t, "path")
+		}
+		answer, err := explain.Ask(t.Context(), m, q)
+		if err != nil {
+			return // there is no such Service
+		}
+		again, err := explain.Ask(t.Context(), m, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(answer, again); diff != "" {
+			t.Fatalf("asking changed the mesh (-first +second):\n%s", diff)
+		}
+		v := c.View()
+		if service := v.Service(Name("b", q.To.Name)); service != nil && !service.Headless() && q.Path != "" && v.InMesh("a") {
+			verdict := authz.Decide(v, authz.Request{Source: SA("a", q.From.Name), Service: service.Name, Port: 80, Method: q.Method, Path: q.Path, Headers: []authz.Header{{Name: ":authority", Value: q.To.Name + ".b"}}})
+			if verdict.Always(authz.Allowed) != answer.Allowed {
+				t.Fatalf("explain says allowed is %t, and the verdict is %v", answer.Allowed, verdict)
+			}
+		}
+		if answer.RemedySuffices && len(answer.Missing) == 0 {
+			put(t, c, answer.Remedy)
+			if after, err := explain.Ask(t.Context(), m, q); err != nil || !after.Allowed {
+				t.Fatalf("the remedy %v does not help: %v %v", answer.Remedy, after, err)
+			}
+		}
+	})
+}
+
+// put brings objects into a catalog.
+func put(t *rapid.T, c *catalog.Catalog, objects []*unstructured.Unstructured) {
+	for _, u := range objects {
+		var entry catalog.Entry
+		var problems []ingest.Problem
+		switch u.GetKind() {
+		case "HTTPRouteGroup":
+			entry, problems = ingest.HTTPRouteGroup(u)
+		case "TCPRoute":
+			entry, problems = ingest.TCPRoute(u)
+		case "TrafficTarget":
+			entry, problems = ingest.TrafficTarget(u)
+		}
+		if len(problems) > 0 {
+			t.Fatalf("the remedy has problems: %v", problems)
+		}
+		c.Apply([]catalog.Change{catalog.Set(entry)})
+	}
+}

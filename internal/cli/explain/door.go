@@ -1,0 +1,120 @@
+package explain
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+)
+
+// door is one port of one Service by which the destination can be called.
+type door struct {
+	service *catalog.Service
+	port    catalog.Port
+	// pod is the address that the client of a headless Service chooses.
+	pod netip.Addr
+	// only is the identity that the question is about; empty when it is about all behind the Service.
+	only identity.ServiceAccount
+}
+
+// doors are the ways to a destination; port 0 means all ports.
+func doors(v *catalog.View, to party, port uint16) ([]door, error) {
+	if to.service != nil {
+		return portsOf(v, to.service, identity.ServiceAccount{}, port, nil)
+	}
+	services := v.ServicesOf(to.identity)
+	if to.pod != nil {
+		services = v.ServicesOfPod(to.pod)
+	}
+	var all []door
+	for _, name := range services {
+		some, err := portsOf(v, v.Service(name), to.identity, 0, to.pod)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range some {
+			if port == 0 || d.port.Number == port || v.TargetPort(d.service, d.port) == port {
+				all = append(all, d)
+			}
+		}
+	}
+	if port != 0 && len(all) == 0 && len(services) > 0 {
+		return nil, fmt.Errorf("no Service leads to port %d of %s", port, to.what)
+	}
+	return all, nil
+}
+
+func portsOf(v *catalog.View, service *catalog.Service, only identity.ServiceAccount, port uint16, pod *catalog.Pod) ([]door, error) {
+	var all []door
+	for _, p := range service.Ports {
+		if port == 0 || p.Number == port {
+			all = append(all, door{service: service, port: p, only: only, pod: chosen(v, service, p, only, pod)})
+		}
+	}
+	if port != 0 && len(all) == 0 && v.Service(service.Name) != nil {
+		return nil, fmt.Errorf("Service %s has no port %d that the mesh knows", service.Name, port)
+	}
+	return all, nil
+}
+
+// chosen is the address that a client of a headless Service would connect to: the pod's, or the first one that fits.
+func chosen(v *catalog.View, service *catalog.Service, port catalog.Port, only identity.ServiceAccount, pod *catalog.Pod) netip.Addr {
+	if !service.Headless() {
+		return netip.Addr{}
+	}
+	for _, b := range v.Backends(service, port) {
+		if pod != nil && !slices.Contains(pod.IPs, b.Address.Addr()) {
+			continue
+		}
+		if only == (identity.ServiceAccount{}) || b.Identity == only {
+			return b.Address.Addr()
+		}
+	}
+	return netip.Addr{}
+}
+
+// behind is an identity that takes requests at a door, after a TrafficSplit.
+type behind struct {
+	service  catalog.Name
+	identity identity.ServiceAccount
+	// port is the container's.
+	port     uint16
+	protocol catalog.Protocol
+}
+
+// everybody lists who takes requests at a door.
+func (d door) everybody(v *catalog.View) []behind {
+	services := []*catalog.Service{d.service}
+	if split := v.Split(d.service.Name); split != nil {
+		services = nil
+		for _, b := range split.Backends {
+			if service := v.Service(b.Service); service != nil && b.Weight > 0 {
+				services = append(services, service)
+			}
+		}
+	}
+	var all []behind
+	for _, service := range services {
+		i := slices.IndexFunc(service.Ports, func(p catalog.Port) bool { return p.Number == d.port.Number })
+		if i < 0 {
+			continue
+		}
+		for _, sa := range v.Backers(service.Name) {
+			if d.only == (identity.ServiceAccount{}) || d.only == sa {
+				all = append(all, behind{service.Name, sa, v.TargetPort(service, service.Ports[i]), service.Ports[i].Protocol})
+			}
+		}
+	}
+	return all
+}
+
+// host is the value of the Host header that clients send.
+func (d door) host() string {
+	host := d.service.Name.Name + "." + d.service.Name.Namespace
+	if d.port.Number != 80 {
+		host += fmt.Sprintf(":%d", d.port.Number)
+	}
+	return host
+}

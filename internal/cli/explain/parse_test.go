@@ -1,0 +1,70 @@
+package explain_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/cli/explain"
+)
+
+func TestParseQuestion(t *testing.T) {
+	web := explain.Reference{Namespace: "shop", Name: "web"}
+	till := explain.Reference{Namespace: "mine", Name: "till"}
+	tests := map[string]struct {
+		args, headers []string
+		want          explain.Question
+	}{
+		"words":            {[]string{"till", "to", "shop/web"}, nil, explain.Question{From: till, To: web}},
+		"an arrow":         {[]string{"till", "->", "shop/web"}, nil, explain.Question{From: till, To: web}},
+		"one word":         {[]string{"till->shop/web"}, nil, explain.Question{From: till, To: web}},
+		"a quoted arrow":   {[]string{"till → shop/web GET /x"}, nil, explain.Question{From: till, To: web, Method: "GET", Path: "/x"}},
+		"no arrow":         {[]string{"till", "shop/web", "post", "/x"}, nil, explain.Question{From: till, To: web, Method: "POST", Path: "/x"}},
+		"a path alone":     {[]string{"till", "shop/web", "/x?y=1"}, nil, explain.Question{From: till, To: web, Method: "GET", Path: "/x?y=1"}},
+		"a method alone":   {[]string{"till", "shop/web", "HEAD"}, nil, explain.Question{From: till, To: web, Method: "HEAD", Path: "/"}},
+		"a URL":            {[]string{"till", "shop/web", "GET", "http://web.shop/x?y"}, nil, explain.Question{From: till, To: web, Method: "GET", Path: "/x?y"}},
+		"headers":          {[]string{"till", "shop/web", "/x"}, []string{"a: b", "c:d"}, explain.Question{From: till, To: web, Method: "GET", Path: "/x", Headers: []authz.Header{{Name: "a", Value: "b"}, {Name: "c", Value: "d"}}}},
+		"kinds":            {[]string{"po/till", "to", "shop/SVC/web:80"}, nil, explain.Question{From: explain.Reference{Kind: "pod", Namespace: "mine", Name: "till"}, To: explain.Reference{Kind: "service", Namespace: "shop", Name: "web", Port: 80}}},
+		"a host":           {[]string{"sa/till", "to", "web.shop.svc.cluster.local:8080"}, nil, explain.Question{From: explain.Reference{Kind: "serviceaccount", Namespace: "mine", Name: "till"}, To: explain.Reference{Kind: "service", Namespace: "shop", Name: "web", Port: 8080}}},
+		"a destination to": {[]string{"till", "to", "to"}, nil, explain.Question{From: till, To: explain.Reference{Namespace: "mine", Name: "to"}}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := explain.ParseQuestion(test.args, test.headers, "mine")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, got, cmpopts.IgnoreUnexported(explain.Reference{})); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestParseQuestionRefuses(t *testing.T) {
+	tests := []struct{ args, header, want string }{
+		{"till", "", "two parties are needed"},
+		{"till -", "", "the shell has taken > for a redirection"},
+		{"till shop/web:x", "", "write a number from 1 to 65535"},
+		{"till a/b/c/d", "", "names nothing"},
+		{"till a/pot/c", "", "is not a kind"},
+		{"till //", "", "names nothing"},
+		{"till shop/web GET /x extra", "", "one word too many"},
+		{"till shop/web", "nothing", "is not a header"},
+	}
+	for _, test := range tests {
+		t.Run(test.args+test.header, func(t *testing.T) {
+			var headers []string
+			if test.header != "" {
+				headers = []string{test.header}
+			}
+			_, err := explain.ParseQuestion(strings.Fields(test.args), headers, "mine")
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v: it should say %q", err, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,108 @@
+package explain
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+)
+
+// Mesh is what is asked.
+type Mesh struct {
+	// Name is the mesh's.
+	Name    string
+	Catalog *catalog.Catalog
+	// Taken says whether an object has that name already.
+	Taken func(catalog.Ref) bool
+	// Account is the service account of a workload's pods; found is false when there is no such workload.
+	Account func(ctx context.Context, kind, namespace, name string) (account string, found bool, err error)
+}
+
+// party is what a reference stands for.
+type party struct {
+	// what names it for people, such as "ServiceAccount shop/web".
+	what string
+	// identity is that of its pods. A Service has none of its own.
+	identity identity.ServiceAccount
+	service  *catalog.Service
+	pod      *catalog.Pod
+}
+
+// order is the order in which a name without a kind is looked for.
+func order(source bool) []string {
+	workloads := append([]string{KindPod}, Workloads...)
+	if source {
+		return append(workloads, KindServiceAccount, KindService)
+	}
+	return append([]string{KindService}, append(workloads, KindServiceAccount)...)
+}
+
+// resolve finds what a reference stands for.
+func (m Mesh) resolve(ctx context.Context, v *catalog.View, r Reference, source bool) (party, error) {
+	kinds := order(source)
+	if r.Kind != "" {
+		kinds = []string{r.Kind}
+	}
+	for _, kind := range kinds {
+		found, ok, err := m.find(ctx, v, kind, r)
+		if err != nil {
+			return party{}, err
+		}
+		if ok {
+			return found, nil
+		}
+	}
+	what := "pod, workload, service account or Service"
+	if r.Kind != "" {
+		what = r.Kind
+	}
+	return party{}, fmt.Errorf("there is no %s named %s in namespace %s: write NAMESPACE/NAME or NAMESPACE/KIND/NAME", what, r.Name, r.Namespace)
+}
+
+func (m Mesh) find(ctx context.Context, v *catalog.View, kind string, r Reference) (party, bool, error) {
+	name := catalog.Name{Namespace: r.Namespace, Name: r.Name}
+	switch kind {
+	case KindPod:
+		pod := v.Pod(name)
+		if pod == nil {
+			return party{}, false, nil
+		}
+		return party{what: "pod " + name.String(), identity: pod.Identity(), pod: pod}, true, nil
+	case KindService:
+		if !m.Taken(catalog.Ref{Kind: catalog.KindService, Name: name}) {
+			return party{}, false, nil
+		}
+		// A Service outside the mesh has no entry that a view shows.
+		service := v.Service(name)
+		if service == nil {
+			service = &catalog.Service{Name: name}
+		}
+		return party{what: "Service " + name.String(), service: service}, true, nil
+	case KindServiceAccount:
+		known := m.Taken(catalog.Ref{Kind: catalog.KindServiceAccount, Name: name})
+		return party{what: "ServiceAccount " + name.String(), identity: identity.ServiceAccount(name)}, known, nil
+	}
+	account, found, err := m.Account(ctx, kind, r.Namespace, r.Name)
+	return party{what: kind + " " + name.String(), identity: identity.ServiceAccount{Namespace: r.Namespace, Name: account}}, found, err
+}
+
+// caller is the identity that a source calls with.
+func (p party) caller(v *catalog.View) (identity.ServiceAccount, error) {
+	if p.service == nil {
+		return p.identity, nil
+	}
+	backers := v.Backers(p.service.Name)
+	switch len(backers) {
+	case 0:
+		return identity.ServiceAccount{}, fmt.Errorf("%s has no pods in the mesh, so nobody calls from there", p.what)
+	case 1:
+		return backers[0], nil
+	}
+	var accounts []string
+	for _, sa := range backers {
+		accounts = append(accounts, sa.Namespace+"/sa/"+sa.Name)
+	}
+	return identity.ServiceAccount{}, fmt.Errorf("%s stands for several identities: ask about one of %s", p.what, strings.Join(accounts, ", "))
+}

@@ -1,0 +1,104 @@
+package explain
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/openservicemesh/osm-operator/internal/authz"
+)
+
+// Print writes an answer for people.
+func (a *Answer) Print(w io.Writer) error {
+	fmt.Fprintf(w, "%s -> %s", a.From, a.To)
+	if a.Request != "" {
+		fmt.Fprintf(w, ": %s", a.Request)
+	}
+	fmt.Fprintf(w, "\n%s\n", a.Headline())
+	for _, way := range a.Ways {
+		way.print(w)
+	}
+	for _, piece := range a.Missing {
+		fmt.Fprintf(w, "\n  missing: %s\n", piece.What)
+		if piece.Do != "" {
+			fmt.Fprintf(w, "       do: %s\n", piece.Do)
+		}
+	}
+	if len(a.Remedy) == 0 {
+		return nil
+	}
+	switch {
+	case len(a.Missing) > 0 || !a.RemedySuffices:
+		fmt.Fprint(w, "\nThe policies that are missing, beside what else is missing:\n\n")
+	case a.Request == "" && a.grantsRequests():
+		fmt.Fprint(w, "\nThis would allow every request (ask about METHOD PATH to allow less):\n\n")
+	default:
+		fmt.Fprint(w, "\nThis would allow it:\n\n")
+	}
+	return a.PrintRemedy(w)
+}
+
+// Headline is the verdict in a word and a reason.
+func (a *Answer) Headline() string {
+	switch {
+	case a.Allowed && len(a.Policies) > 0:
+		return "ALLOWED by TrafficTarget " + strings.Join(a.Policies, ", ")
+	case a.Allowed:
+		return "ALLOWED, because the mesh is permissive"
+	case a.Partly:
+		return "PARTLY ALLOWED: it depends on where the request is sent"
+	}
+	return "DENIED"
+}
+
+func (a *Answer) grantsRequests() bool {
+	for _, object := range a.Remedy {
+		if object.GetKind() == "HTTPRouteGroup" {
+			return true
+		}
+	}
+	return false
+}
+
+func (way Way) print(w io.Writer) {
+	fmt.Fprintf(w, "\n  Service %s port %d (%s)", way.Service, way.Port, way.Protocol)
+	if way.At != "" {
+		fmt.Fprintf(w, ", by TrafficSplit to %s", way.At)
+	}
+	if way.Destination != "" {
+		fmt.Fprintf(w, ", ServiceAccount %s", way.Destination)
+	}
+	fmt.Fprintf(w, "\n    %s: %s\n", way.Outcome, way.Seen)
+	if len(way.Policies) > 0 && way.Outcome == string(authz.Allowed) {
+		fmt.Fprintf(w, "    by: TrafficTarget %s\n", strings.Join(way.Policies, ", "))
+	}
+	if way.Missing != "" {
+		fmt.Fprintf(w, "    missing: %s\n", way.Missing)
+	}
+	for _, grant := range way.Granted {
+		fmt.Fprintf(w, "    may send: %s", grant.Request)
+		if len(grant.Policies) > 0 {
+			fmt.Fprintf(w, "  (TrafficTarget %s)", strings.Join(grant.Policies, ", "))
+		}
+		fmt.Fprintln(w)
+	}
+}
+
+// PrintRemedy writes the objects that would allow it, as YAML that kubectl takes.
+func (a *Answer) PrintRemedy(w io.Writer) error {
+	for i, object := range Order(a.Remedy) {
+		if i > 0 {
+			fmt.Fprintln(w, "---")
+		}
+		text, err := yaml.Marshal(object.Object)
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(text); err != nil {
+			return err
+		}
+	}
+	return nil
+}

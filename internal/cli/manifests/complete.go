@@ -1,0 +1,232 @@
+package manifests
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
+
+	"github.com/openservicemesh/osm-operator/internal/cli/kube"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// Completed is a mesh of files as it would be in a cluster.
+type Completed struct {
+	// Mesh is the name of the mesh.
+	Mesh    string
+	Objects []*unstructured.Unstructured
+	// Scheme knows the kinds.
+	Scheme *runtime.Scheme
+}
+
+// completion adds objects.
+type completion struct {
+	Completed
+	// next is the number of the next address.
+	next uint32
+	pods []*corev1.Pod
+}
+
+// Complete adds to objects what a cluster would: a pod with a sidecar for each workload, addresses and endpoints. Namespaces that
+// are not among the objects, and those without a label about meshes, are taken to be in the mesh. An empty name of the mesh means the
+// one that a Mesh among the objects has, or osm. A Mesh's stance towards traffic counts when there is no MeshConfig.
+func Complete(mesh string, objects []*unstructured.Unstructured) (*Completed, error) {
+	scheme, err := kube.Scheme()
+	if err != nil {
+		return nil, err
+	}
+	c := &completion{Completed: Completed{Mesh: mesh, Scheme: scheme}}
+	declared := findMesh(objects)
+	if c.Mesh == "" && declared != nil {
+		c.Mesh = declared.GetName()
+	}
+	c.Mesh = cmp.Or(c.Mesh, names.DefaultMesh)
+	for _, object := range objects {
+		c.Objects = append(c.Objects, withNamespace(object))
+	}
+	c.namespaces()
+	c.settings(declared)
+	if err := c.workloads(); err != nil {
+		return nil, err
+	}
+	return &c.Completed, c.services()
+}
+
+// withNamespace puts an object without a namespace into the one that kubectl would.
+func withNamespace(object *unstructured.Unstructured) *unstructured.Unstructured {
+	copied := object.DeepCopy()
+	if copied.GetNamespace() == "" && copied.GetKind() != "Namespace" && copied.GetKind() != "Mesh" {
+		copied.SetNamespace(metav1.NamespaceDefault)
+	}
+	return copied
+}
+
+func findMesh(objects []*unstructured.Unstructured) *unstructured.Unstructured {
+	for _, object := range objects {
+		if object.GetKind() == "Mesh" {
+			return object
+		}
+	}
+	return nil
+}
+
+// namespaces labels those that say nothing about meshes, and adds those that are only named.
+func (c *completion) namespaces() {
+	known := map[string]bool{}
+	for _, object := range c.Objects {
+		if object.GetKind() != "Namespace" {
+			continue
+		}
+		known[object.GetName()] = true
+		set := object.GetLabels()
+		if _, said := set[names.MonitoredByLabel]; said {
+			continue
+		}
+		if set == nil {
+			set = map[string]string{}
+		}
+		set[names.MonitoredByLabel] = c.Mesh
+		object.SetLabels(set)
+	}
+	for _, object := range slices.Clone(c.Objects) {
+		if name := object.GetNamespace(); name != "" && !known[name] {
+			known[name] = true
+			c.add(&corev1.Namespace{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"},
+				ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{names.MonitoredByLabel: c.Mesh}}})
+		}
+	}
+}
+
+// settings makes a MeshConfig of what a Mesh says about traffic.
+func (c *completion) settings(declared *unstructured.Unstructured) {
+	if declared == nil || slices.ContainsFunc(c.Objects, func(u *unstructured.Unstructured) bool { return u.GetKind() == "MeshConfig" }) {
+		return
+	}
+	permissive, _, _ := unstructured.NestedBool(declared.Object, "spec", "traffic", "permissive")
+	egress, _, _ := unstructured.NestedBool(declared.Object, "spec", "traffic", "egress")
+	c.Objects = append(c.Objects, &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "config.openservicemesh.io/v1alpha2", "kind": "MeshConfig",
+		"metadata": map[string]any{"name": names.MeshConfig, "namespace": names.DefaultNamespace},
+		"spec":     map[string]any{"traffic": map[string]any{"enablePermissiveTrafficPolicyMode": permissive, "enableEgress": egress}},
+	}})
+}
+
+// workloads makes a pod for each workload, and gives addresses to pods that have none.
+func (c *completion) workloads() error {
+	for _, object := range slices.Clone(c.Objects) {
+		if object.GetKind() == "Pod" {
+			pod := &corev1.Pod{}
+			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, pod); err != nil {
+				return fmt.Errorf("Pod %s/%s: %w", object.GetNamespace(), object.GetName(), err) //nolint:staticcheck,revive // begins with a kind
+			}
+			c.run(pod)
+			c.remove(object)
+			c.add(pod)
+			continue
+		}
+		content := template(object)
+		if content == nil {
+			continue
+		}
+		pod := &corev1.Pod{}
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(content, pod); err != nil {
+			return fmt.Errorf("the pod template of %s %s/%s: %w", object.GetKind(), object.GetNamespace(), object.GetName(), err)
+		}
+		pod.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}
+		pod.Namespace, pod.Name = object.GetNamespace(), object.GetName()+"-0"
+		c.run(pod)
+		c.add(pod)
+		c.account(pod.Namespace, AccountOf(object))
+	}
+	return nil
+}
+
+// run makes a pod one that runs, with a sidecar.
+func (c *completion) run(pod *corev1.Pod) {
+	if !slices.ContainsFunc(pod.Spec.InitContainers, func(one corev1.Container) bool { return one.Name == names.SidecarContainer }) {
+		pod.Spec.InitContainers = append(pod.Spec.InitContainers, corev1.Container{Name: names.SidecarContainer})
+	}
+	if len(pod.Status.PodIPs) == 0 {
+		pod.Status.PodIPs = []corev1.PodIP{{IP: c.address().String()}}
+	}
+	c.pods = append(c.pods, pod)
+}
+
+// account adds a service account that is only named by a workload.
+func (c *completion) account(namespace, name string) {
+	there := slices.ContainsFunc(c.Objects, func(u *unstructured.Unstructured) bool {
+		return u.GetKind() == "ServiceAccount" && u.GetNamespace() == namespace && u.GetName() == name
+	})
+	if !there {
+		c.add(&corev1.ServiceAccount{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"}, ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}})
+	}
+}
+
+// address is one that no other object of the mesh has.
+func (c *completion) address() netip.Addr {
+	c.next++
+	var bytes [4]byte
+	binary.BigEndian.PutUint32(bytes[:], 10<<24|c.next)
+	return netip.AddrFrom4(bytes)
+}
+
+// services gives each Service an address, and the endpoints that its selector finds.
+func (c *completion) services() error {
+	for _, object := range slices.Clone(c.Objects) {
+		if object.GetKind() != "Service" {
+			continue
+		}
+		service := &corev1.Service{}
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, service); err != nil {
+			return fmt.Errorf("Service %s/%s: %w", object.GetNamespace(), object.GetName(), err) //nolint:staticcheck,revive // begins with a kind
+		}
+		if service.Spec.ClusterIP == "" {
+			service.Spec.ClusterIP = c.address().String()
+			_ = unstructured.SetNestedField(object.Object, service.Spec.ClusterIP, "spec", "clusterIP")
+		}
+		if len(service.Spec.Selector) > 0 {
+			c.add(c.endpoints(service))
+		}
+	}
+	return nil
+}
+
+func (c *completion) endpoints(service *corev1.Service) *discoveryv1.EndpointSlice {
+	slice := &discoveryv1.EndpointSlice{
+		TypeMeta:    metav1.TypeMeta{APIVersion: "discovery.k8s.io/v1", Kind: "EndpointSlice"},
+		ObjectMeta:  metav1.ObjectMeta{Namespace: service.Namespace, Name: service.Name, Labels: map[string]string{discoveryv1.LabelServiceName: service.Name}},
+		AddressType: discoveryv1.AddressTypeIPv4,
+	}
+	selector := labels.SelectorFromSet(service.Spec.Selector)
+	for _, pod := range c.pods {
+		if pod.Namespace != service.Namespace || !selector.Matches(labels.Set(pod.Labels)) {
+			continue
+		}
+		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{
+			Addresses: []string{pod.Status.PodIPs[0].IP}, Conditions: discoveryv1.EndpointConditions{Ready: ptr.To(true)},
+			TargetRef: &corev1.ObjectReference{Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name},
+		})
+	}
+	return slice
+}
+
+// add adds a typed object.
+func (c *completion) add(object runtime.Object) {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err == nil {
+		c.Objects = append(c.Objects, &unstructured.Unstructured{Object: content})
+	}
+}
+
+func (c *completion) remove(object *unstructured.Unstructured) {
+	c.Objects = slices.DeleteFunc(c.Objects, func(u *unstructured.Unstructured) bool { return u == object })
+}
