@@ -6,7 +6,7 @@ HACK = go run -C hack
 
 .PHONY: help
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ Build
 
@@ -64,6 +64,10 @@ test: ## Run all of the above, within the seconds of hack/budget.yaml
 .PHONY: test-full
 test-full: ## Run everything there is, as before a release
 	$(HACK) ./suites -full
+
+.PHONY: verdict-nightly
+verdict-nightly: ## Try 100,000 pairs of an edit and a request with real sidecars, in about 40 minutes
+	ENVOY_BIN=$$($(HACK) ./images envoy-path | tail -n 1) go test -count=1 -timeout=0 -v ./internal/testing/verdict -verdict.pairs=100000
 
 .PHONY: bench
 bench: ## Measure the way of a change to the sidecars

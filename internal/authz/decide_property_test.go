@@ -1,0 +1,148 @@
+package authz
+
+import (
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+)
+
+var anyCatalog = rapid.Custom(func(t *rapid.T) *catalog.Catalog {
+	c := meshtest.Apply(&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Namespace{Name: "b", Monitored: true})
+	c.Apply(rapid.SliceOfN(meshtest.Change(), 20, 60).Draw(t, "mesh"))
+	return c
+})
+
+var anyAccount = rapid.Custom(func(t *rapid.T) identity.ServiceAccount {
+	return identity.ServiceAccount{
+		Namespace: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "namespace"),
+		Name:      rapid.SampledFrom([]string{"one", "two", "three"}).Draw(t, "name"),
+	}
+})
+
+// requests are one request to each port of each Service, and to each pod of the headless ones.
+func requests(v *catalog.View, source identity.ServiceAccount, path string) []Request {
+	var list []Request
+	for _, name := range v.Services() {
+		service := v.Service(name)
+		for _, port := range service.Ports {
+			r := Request{Source: source, Service: name, Port: port.Number, Method: "GET", Path: path}
+			if !service.Headless() {
+				list = append(list, r)
+				continue
+			}
+			for _, b := range v.Backends(service, port) {
+				r.Pod = b.Address.Addr()
+				list = append(list, r)
+			}
+		}
+	}
+	return list
+}
+
+// TestDecideAgreesWithConnects: whoever may connect to nobody gets nowhere, and whoever may connect to somebody behind a Service
+// that is not split gets at least to a server.
+func TestDecideAgreesWithConnects(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		v, source := anyCatalog.Draw(t, "catalog").View(), anyAccount.Draw(t, "source")
+		for _, r := range requests(v, source, "/x") {
+			if v.Split(r.Service) != nil {
+				continue
+			}
+			service := v.Service(r.Service)
+			port, _ := portOf(service, r.Port)
+			target := v.TargetPort(service, port)
+			want := target != 0 && slices.ContainsFunc(v.Backers(r.Service), func(sa identity.ServiceAccount) bool {
+				return Connects(v, source, sa, target, port.Protocol)
+			})
+			if got := Decide(v, r); got.Connectable() != want {
+				t.Fatalf("%+v = %+v, but somebody lets the client connect is %v", r, got, want)
+			}
+		}
+	})
+}
+
+// TestDecideAgreesWithInbound: what is said about a request is what the rules of the server's sidecar do with it.
+func TestDecideAgreesWithInbound(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		v, source := anyCatalog.Draw(t, "catalog").View(), anyAccount.Draw(t, "source")
+		path := rapid.SampledFrom([]string{"/x", "/y", "/z", "//y", "/x/.."}).Draw(t, "path")
+		for _, r := range requests(v, source, path) {
+			port, _ := portOf(v.Service(r.Service), r.Port)
+			for _, a := range Decide(v, r).Answers {
+				if a.Destination == (identity.ServiceAccount{}) || v.Split(r.Service) != nil {
+					continue
+				}
+				rules := Inbound(v, a.Destination, v.TargetPort(v.Service(r.Service), port), port.Protocol)
+				if want := enforced(rules, port.Protocol, r); a.Outcome != want {
+					t.Fatalf("%+v = %+v, but by its rules the server's sidecar says %q\n%+v", r, a, want, rules)
+				}
+			}
+		}
+	})
+}
+
+// enforced is what a sidecar with the rules makes of a request, in the way in which it works: first who connects, then which
+// routes match, then for whom they are.
+func enforced(rules Rules, protocol catalog.Protocol, r Request) Outcome {
+	connects := rules.Permissive || slices.ContainsFunc(rules.Network, func(n NetworkRule) bool { return slices.Contains(n.Sources, r.Source) })
+	if !connects {
+		return Unavailable
+	}
+	if !protocol.IsHTTP() {
+		return Allowed
+	}
+	m, err := messageOf(r)
+	if err != nil {
+		return BadRequest
+	}
+	outcome := NotFound
+	for _, route := range rules.Routes {
+		if !m.matches(route.Match) {
+			continue
+		}
+		if route.AnySource || slices.Contains(route.Sources, r.Source) {
+			return Allowed
+		}
+		outcome = Forbidden
+	}
+	return outcome
+}
+
+// TestGrantsOnlyAdd: one more TrafficTarget takes nothing away from anybody.
+func TestGrantsOnlyAdd(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c, source := anyCatalog.Draw(t, "catalog"), anyAccount.Draw(t, "source")
+		before := map[place]bool{}
+		all := requests(c.View(), source, "/x")
+		for _, r := range all {
+			for _, a := range Decide(c.View(), r).Answers {
+				if a.Outcome == Allowed {
+					before[place{service: a.Service, identity: a.Destination, port: r.Port}] = true
+				}
+			}
+		}
+		destination := anyAccount.Draw(t, "destination")
+		rules := rapid.SliceOf(rapid.Custom(func(t *rapid.T) catalog.TargetRule {
+			return catalog.TargetRule{
+				Kind: rapid.SampledFrom([]catalog.Kind{catalog.KindHTTPRouteGroup, catalog.KindTCPRoute}).Draw(t, "kind"),
+				Name: rapid.SampledFrom([]string{"one", "two", "three"}).Draw(t, "rule"),
+			}
+		})).Draw(t, "rules")
+		c.Apply([]catalog.Change{catalog.Set(meshtest.Target("added", destination, rules, anyAccount.Draw(t, "added source")))})
+		for _, r := range all {
+			for _, a := range Decide(c.View(), r).Answers {
+				if a.Outcome == Allowed {
+					delete(before, place{service: a.Service, identity: a.Destination, port: r.Port})
+				}
+			}
+		}
+		if len(before) > 0 {
+			t.Fatalf("no longer allowed: %v", before)
+		}
+	})
+}

@@ -1,0 +1,46 @@
+package verdict
+
+import (
+	"net/netip"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/scope"
+)
+
+// TestVerdictsAgreeWithScopes needs no sidecar: what the policy engine says a client knows is what its scope has.
+func TestVerdictsAgreeWithScopes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := AnyWorld().Draw(t, "mesh")
+		o := newOracle(w)
+		for i, p := range pods {
+			view := o.catalog.View()
+			known, some := destinations(scope.Build(view, trustDomain, scope.KeyFor(view, view.Pod(p.name))))
+			for _, door := range o.doors() {
+				e := o.expect(Request{Pod: i, To: door, Method: "GET", Path: "/"})
+				if e.verdict.Connectable() != known[door] {
+					t.Fatalf("%s at %s: the verdict is %s, but that its scope has the destination is %v\n%s", p.name, door, e, known[door], w)
+				}
+				if e.verdict.May(authz.Refused) == some {
+					t.Fatalf("%s at %s: the verdict is %s, but that its scope has any destination is %v\n%s", p.name, door, e, some, w)
+				}
+			}
+		}
+	})
+}
+
+// destinations are the addresses and ports that a scope has, and whether its sidecar takes any connection.
+func destinations(s *scope.Scope) (known map[netip.AddrPort]bool, some bool) {
+	known = map[netip.AddrPort]bool{}
+	for _, out := range s.Outbound {
+		for _, address := range out.Addresses {
+			known[netip.AddrPortFrom(address, out.Port)] = true
+			if out.Headless() {
+				known[netip.AddrPortFrom(address, out.PodPort)] = true
+			}
+		}
+	}
+	return known, s.Egress || len(s.Outbound) > 0
+}
