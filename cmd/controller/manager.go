@@ -50,9 +50,11 @@ func newManager(restConfig *rest.Config, o options) (manager.Manager, error) {
 // feed brings what the cluster holds into the store, and lets it serve once everything that existed has arrived.
 func (p *program) feed(ctx context.Context) error {
 	log := p.log.WithName("feed")
-	feed := controlplane.NewFeed(p.manager.GetCache(), p.store, log)
+	feed := controlplane.NewFeed(p.manager.GetCache(), p.manager.GetAPIReader(), p.manager.GetScheme(), p.store, log)
 	var synced []toolscache.InformerSynced
-	for _, source := range append(workloads.Sources(p.options.mesh), config.Source(p.settings)) {
+	settings := config.Source(p.settings)
+	settings.Namespace = p.options.namespace
+	for _, source := range append(workloads.Sources(p.options.mesh), settings) {
 		one, err := feed.Watch(ctx, source)
 		if err != nil {
 			return err

@@ -16,6 +16,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
+	"github.com/openservicemesh/osm-operator/controllers/controlplane"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/health"
@@ -103,6 +104,9 @@ func newProgram(o options) (*program, error) {
 		return nil, fmt.Errorf("no way to reach an API server: run in a cluster, or set KUBECONFIG: %w", err)
 	}
 	config.QPS, config.Burst = 50, 100
+	ages := controlplane.NewAges(time.Now)
+	p.registry.MustRegister(ages)
+	config.Wrap(ages.Wrap)
 	p.config = config
 	if p.clients, err = kubernetes.NewForConfig(config); err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/cache"
 	ctrlcache "sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -26,18 +27,22 @@ type Source struct {
 	Object client.Object
 	// Ingest makes an entry of an object; nil when the object has no place in the mesh. Problems say what was left out.
 	Ingest func(client.Object) (catalog.Entry, []ingest.Problem)
+	// Namespace is the only one that is watched; empty for all.
+	Namespace string
 }
 
 // Feed watches Sources and hands what they say to a Sink.
 type Feed struct {
-	cache ctrlcache.Cache
-	sink  Sink
-	log   logr.Logger
+	cache  ctrlcache.Cache
+	live   client.Reader
+	scheme *runtime.Scheme
+	sink   Sink
+	log    logr.Logger
 }
 
-// NewFeed makes a Feed that reads from cache.
-func NewFeed(cache ctrlcache.Cache, sink Sink, log logr.Logger) *Feed {
-	return &Feed{cache: cache, sink: sink, log: log}
+// NewFeed makes a Feed that reads from cache, and from the API server itself when the cache cannot be believed.
+func NewFeed(cache ctrlcache.Cache, live client.Reader, scheme *runtime.Scheme, sink Sink, log logr.Logger) *Feed {
+	return &Feed{cache: cache, live: live, scheme: scheme, sink: sink, log: log}
 }
 
 // Watch begins to watch a Source and returns at once. The result says whether every object of the first list has reached
@@ -47,10 +52,12 @@ func (f *Feed) Watch(ctx context.Context, source Source) (synced func() bool, er
 	if err != nil {
 		return nil, fmt.Errorf("watch %s: %w", source.Kind, err)
 	}
+	remove := func(ref catalog.Ref) { f.sink.Apply([]catalog.Change{{Ref: ref}}) }
+	d := newDoubt(listOf(f.live, f.scheme, source), remove, f.log.WithValues("kind", source.Kind))
 	registration, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(obj any) { f.set(source, obj) },
-		UpdateFunc: func(_, obj any) { f.set(source, obj) },
-		DeleteFunc: func(obj any) { f.remove(source, obj) },
+		AddFunc:    func(obj any) { f.set(source, d, obj) },
+		UpdateFunc: func(_, obj any) { f.set(source, d, obj) },
+		DeleteFunc: func(obj any) { f.remove(ctx, source, d, obj) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("watch %s: %w", source.Kind, err)
@@ -58,7 +65,7 @@ func (f *Feed) Watch(ctx context.Context, source Source) (synced func() bool, er
 	return registration.HasSynced, nil
 }
 
-func (f *Feed) set(source Source, obj any) {
+func (f *Feed) set(source Source, d *doubt, obj any) {
 	object, ok := obj.(client.Object)
 	if !ok {
 		return
@@ -68,15 +75,25 @@ func (f *Feed) set(source Source, obj any) {
 		f.log.V(1).Info("left out", "kind", source.Kind, "namespace", object.GetNamespace(), "name", object.GetName(),
 			"reason", problem.Reason, "message", problem.Message)
 	}
-	f.sink.Apply([]catalog.Change{{Ref: ref(source.Kind, object), Entry: entry}})
+	of := ref(source.Kind, object)
+	d.seen(client.ObjectKeyFromObject(object), of)
+	f.sink.Apply([]catalog.Change{{Ref: of, Entry: entry, Created: object.GetCreationTimestamp().Time}})
 }
 
-func (f *Feed) remove(source Source, obj any) {
-	if unknown, ok := obj.(cache.DeletedFinalStateUnknown); ok {
+func (f *Feed) remove(ctx context.Context, source Source, d *doubt, obj any) {
+	unknown, unseen := obj.(cache.DeletedFinalStateUnknown)
+	if unseen {
 		obj = unknown.Obj
 	}
-	if object, ok := obj.(client.Object); ok {
-		f.sink.Apply([]catalog.Change{{Ref: ref(source.Kind, object)}})
+	object, ok := obj.(client.Object)
+	if !ok {
+		return
+	}
+	key, of := client.ObjectKeyFromObject(object), ref(source.Kind, object)
+	if unseen {
+		d.missed(ctx, key, of)
+	} else {
+		d.deleted(key, of)
 	}
 }
 

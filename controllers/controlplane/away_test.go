@@ -1,0 +1,179 @@
+package controlplane_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/controllers/controlplane"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/workloads"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// server is an API server of namespaces that shows what a test wants.
+type server struct {
+	mu sync.Mutex
+	// listed are the namespaces that informers are shown, and stored those that a list of names alone is.
+	listed, stored []string
+	// away makes every request fail, and expired is closed to end the watches: whoever watched must list again.
+	away    bool
+	expired chan struct{}
+	lists   int
+}
+
+// change is what happens to the server at one moment; informers are made to list again.
+func (s *server) change(f func(*server)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(s)
+	close(s.expired)
+	s.expired = make(chan struct{})
+}
+
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	away, expired, shown := s.away, s.expired, s.listed
+	if r.URL.Query().Get("watch") == "" {
+		s.lists++
+	}
+	s.mu.Unlock()
+	w.Header().Set("Content-Type", "application/json")
+	switch {
+	case away || r.URL.Path != "/api/v1/namespaces":
+		w.WriteHeader(http.StatusServiceUnavailable)
+	case r.URL.Query().Get("sendInitialEvents") != "":
+		w.WriteHeader(http.StatusUnprocessableEntity)
+	case r.URL.Query().Get("watch") != "":
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-expired:
+			_ = json.NewEncoder(w).Encode(map[string]any{"type": "ERROR", "object": metav1.Status{
+				TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: "Failure", Reason: "Expired", Code: http.StatusGone,
+			}})
+		case <-r.Context().Done():
+		}
+	default:
+		if partial := r.Header.Get("Accept"); strings.Contains(partial, "PartialObjectMetadataList") {
+			s.mu.Lock()
+			shown = s.stored
+			s.mu.Unlock()
+		}
+		_ = json.NewEncoder(w).Encode(listOf(shown))
+	}
+}
+
+func listOf(shown []string) corev1.NamespaceList {
+	list := corev1.NamespaceList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "NamespaceList"}, ListMeta: metav1.ListMeta{ResourceVersion: "1"}}
+	for _, name := range shown {
+		list.Items = append(list.Items, corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+			Name: name, ResourceVersion: "1", Labels: map[string]string{names.MonitoredByLabel: "osm"},
+		}})
+	}
+	return list
+}
+
+// startAway feeds namespaces from a server.
+func startAway(t *testing.T, s *server) (*sink, *prometheus.Registry) {
+	t.Helper()
+	s.expired = make(chan struct{})
+	http := httptest.NewServer(s)
+	t.Cleanup(http.Close)
+	t.Cleanup(http.CloseClientConnections)
+	mapper := meta.NewDefaultRESTMapper(nil)
+	mapper.Add(schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}, meta.RESTScopeRoot)
+	config := &rest.Config{Host: http.URL}
+	ages, registry := controlplane.NewAges(time.Now), prometheus.NewRegistry()
+	registry.MustRegister(ages)
+	config.Wrap(ages.Wrap)
+	objects, err := cache.New(config, cache.Options{Scheme: clientgoscheme.Scheme, Mapper: mapper})
+	if err != nil {
+		t.Fatal(err)
+	}
+	live, err := client.New(config, client.Options{Scheme: clientgoscheme.Scheme, Mapper: mapper})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = objects.Start(t.Context()) }()
+	target := &sink{entries: map[catalog.Ref]catalog.Entry{}}
+	feed := controlplane.NewFeed(objects, live, clientgoscheme.Scheme, target, logr.Discard())
+	if _, err := feed.Watch(t.Context(), workloads.Sources("osm")[0]); err != nil {
+		t.Fatal(err)
+	}
+	return target, registry
+}
+
+func namespaceRef(name string) catalog.Ref {
+	return catalog.Ref{Kind: catalog.KindNamespace, Name: catalog.Name{Namespace: name}}
+}
+
+// TestThreat46EmptyListIsConfirmed relists a kind three times: without one of two objects, which is believed; without any while
+// they are still stored, which is not; and without any when none is stored.
+func TestThreat46EmptyListIsConfirmed(t *testing.T) {
+	s := &server{listed: []string{"one", "two"}}
+	target, _ := startAway(t, s)
+	target.await(t, "the first list", namespaceRef("two"), exists)
+	s.change(func(s *server) { s.listed, s.stored = []string{"one"}, []string{"one"} })
+	target.await(t, "a list without two", namespaceRef("two"), gone)
+	target.await(t, "a list without two", namespaceRef("one"), exists)
+
+	var before int
+	s.change(func(s *server) { s.listed, before = nil, s.lists })
+	deadline := time.Now().Add(10 * time.Second)
+	for asked := 0; asked < before+2; { // the informer's list, and the one that confirms or not
+		if time.Now().After(deadline) {
+			t.Fatal("an empty list is not questioned")
+		}
+		time.Sleep(10 * time.Millisecond)
+		s.mu.Lock()
+		asked = s.lists
+		s.mu.Unlock()
+	}
+	target.await(t, "an empty list that the store does not confirm", namespaceRef("one"), exists)
+
+	s.change(func(s *server) { s.listed = []string{"three"}; s.stored = s.listed })
+	target.await(t, "a list with another one", namespaceRef("three"), exists)
+	s.change(func(s *server) { s.listed, s.stored = nil, nil })
+	target.await(t, "an empty list that the store confirms", namespaceRef("three"), gone)
+	target.await(t, "an empty list that the store confirms", namespaceRef("one"), gone)
+}
+
+// TestThreat46AgeGrows lets the API server go away: what is known stays, and the age of the watch tells that it is old.
+func TestThreat46AgeGrows(t *testing.T) {
+	s := &server{listed: []string{"one"}}
+	target, registry := startAway(t, s)
+	target.await(t, "the first list", namespaceRef("one"), exists)
+	s.change(func(s *server) { s.away = true })
+	age := func() float64 {
+		families, err := registry.Gather()
+		if err != nil || len(families) != 1 || families[0].GetName() != "osm_watch_age_seconds" || len(families[0].GetMetric()) != 1 {
+			t.Fatalf("metrics %v, %v", families, err)
+		}
+		return families[0].GetMetric()[0].GetGauge().GetValue()
+	}
+	deadline := time.Now().Add(20 * time.Second)
+	for age() < 1 {
+		if time.Now().After(deadline) {
+			t.Fatal("the age does not grow though nothing is heard")
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	target.await(t, "while the API server is away", namespaceRef("one"), exists)
+	s.change(func(s *server) { s.away = false; s.listed = []string{"one", "two"} })
+	target.await(t, "after it came back", namespaceRef("two"), exists)
+}
