@@ -42,14 +42,19 @@ func commonTLS(s *scope.Scope, trust string, alpn []string) *tlsv3.CommonTlsCont
 	}
 }
 
-// tlsParams leaves out what is unset or unknown, so that Envoy's own default, never a weaker one, applies.
+// tlsParams leaves out what is unset or unknown, so that Envoy's own default, never a weaker one, applies. Envoy's newest version is
+// TLS 1.2 for clients, though: with 1.3 as the oldest there would be none left.
 func tlsParams(t catalog.TLS) *tlsv3.TlsParameters {
 	version := func(name string) tlsv3.TlsParameters_TlsProtocol {
 		return tlsv3.TlsParameters_TlsProtocol(tlsv3.TlsParameters_TlsProtocol_value[name])
 	}
+	least, most := version(t.MinVersion), version(t.MaxVersion)
+	if least == tlsv3.TlsParameters_TLSv1_3 {
+		most = least
+	}
 	return &tlsv3.TlsParameters{
-		TlsMinimumProtocolVersion: version(t.MinVersion),
-		TlsMaximumProtocolVersion: version(t.MaxVersion),
+		TlsMinimumProtocolVersion: least,
+		TlsMaximumProtocolVersion: most,
 		CipherSuites:              t.CipherSuites,
 		EcdhCurves:                t.ECDHCurves,
 	}
