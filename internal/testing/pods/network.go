@@ -48,7 +48,11 @@ func NewNetwork(t *testing.T) *Network {
 // but the kernel is slow to say so when it has said it often.
 func (n *Network) Refuse(t *testing.T, addresses netip.Prefix) {
 	t.Helper()
-	n.router.IP(t, "route add local "+addresses.String()+" dev lo")
+	family := "-4 "
+	if addresses.Addr().Is6() {
+		family = "-6 "
+	}
+	n.router.IP(t, family+"route add local "+addresses.String()+" dev lo")
 }
 
 // publicDir is a directory for the test that the sidecar's user can enter, too.

@@ -21,16 +21,20 @@ type slot struct {
 	weight int
 }
 
-// services are the places for Services, with their virtual addresses.
+// services are the places for Services, with the last byte of their virtual addresses. Two have the same: an address goes to
+// another Service when its own is deleted, and a sidecar may learn of both at once.
 var services = []struct {
 	name    catalog.Name
-	address netip.Addr
+	address byte
 }{
-	{Name("a", "s1"), virtualAddress(1)}, {Name("a", "s2"), virtualAddress(2)}, {Name("a", "s3"), virtualAddress(3)},
-	{Name("a", "s4"), virtualAddress(4)}, {Name("b", "s5"), virtualAddress(5)}, {Name("b", "s6"), virtualAddress(6)},
+	{Name("a", "s1"), 1}, {Name("a", "s2"), 2}, {Name("a", "s3"), 3}, {Name("a", "s4"), 3}, {Name("b", "s5"), 5}, {Name("b", "s6"), 6},
 }
 
 func virtualAddress(n byte) netip.Addr { return netip.AddrFrom4([4]byte{10, 96, 0, n}) }
+
+func virtualAddress6(n byte) netip.Addr {
+	return netip.AddrFrom16([16]byte{0: 0xfd, 1: 0x96, 15: n})
+}
 
 // slots are all places. Few names, so that what is drawn meets.
 func slots() []slot {
@@ -99,7 +103,11 @@ func AnyEdit() *rapid.Generator[[]catalog.Change] {
 }
 
 func drawSettings(t *rapid.T) catalog.Entry {
-	return &catalog.Settings{Permissive: oneIn(t, 6, "permissive"), Egress: oneIn(t, 3, "egress")}
+	settings := &catalog.Settings{Permissive: oneIn(t, 6, "permissive"), Egress: oneIn(t, 3, "egress")}
+	if oneIn(t, 3, "TLS 1.3") {
+		settings.TLS.MinVersion = "TLSv1_3"
+	}
+	return settings
 }
 
 func drawPod(t *rapid.T, i int) catalog.Entry {
@@ -110,7 +118,10 @@ func drawPod(t *rapid.T, i int) catalog.Entry {
 func drawService(t *rapid.T, i int) catalog.Entry {
 	s := &catalog.Service{Name: services[i].name, Selector: map[string]string{appLabel: oneOf([]string{"x", "y"}).Draw(t, "selector")}}
 	if !oneIn(t, 4, "headless") {
-		s.ClusterIPs = []netip.Addr{services[i].address}
+		s.ClusterIPs = []netip.Addr{virtualAddress(services[i].address)}
+		if oneIn(t, 3, "dual stack") {
+			s.ClusterIPs = append(s.ClusterIPs, virtualAddress6(services[i].address))
+		}
 	}
 	for _, port := range rapid.SliceOfNDistinct(anyPort, 1, 4, func(p catalog.Port) uint16 { return p.Number }).Draw(t, "ports") {
 		port.Name = fmt.Sprintf("p%d", port.Number)

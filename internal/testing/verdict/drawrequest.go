@@ -75,7 +75,7 @@ func drawRequest(t *rapid.T, doors []netip.AddrPort) Request {
 	if len(doors) > 0 {
 		r.To = oneOf(doors).Draw(t, "door")
 	} else {
-		r.To = netip.AddrPortFrom(oneOf(services).Draw(t, "service").address, oneOf([]uint16{80, 81, 82, 83, 84}).Draw(t, "port"))
+		r.To = netip.AddrPortFrom(virtualAddress(oneOf(services).Draw(t, "service").address), oneOf([]uint16{80, 81, 82, 83, 84}).Draw(t, "port"))
 	}
 	if r.To.Addr() == podAddress(r.Pod) || len(doors) == 0 && oneIn(t, 4, "to a pod") {
 		// A pod's own address is not redirected; another pod's is.
@@ -88,6 +88,9 @@ func drawRequest(t *rapid.T, doors []netip.AddrPort) Request {
 	}
 	r.Method, r.Path = anyMethod.Draw(t, "method"), anyPath.Draw(t, "path")
 	r.Headers = []authz.Header{{Name: ":authority", Value: anyHost.Draw(t, "host")}}
+	if oneIn(t, 15, "two hosts") {
+		r.Headers = append(r.Headers, authz.Header{Name: ":authority", Value: anyHost.Draw(t, "another host")})
+	}
 	for range oneOf([]int{0, 0, 1, 1, 2}).Draw(t, "headers") {
 		r.Headers = append(r.Headers, anyHeader.Draw(t, "header"))
 	}

@@ -33,7 +33,8 @@ type Network struct {
 func NewNetwork(t *testing.T) *Network {
 	t.Helper()
 	network := podstest.NewNetwork(t)
-	network.Refuse(t, netip.PrefixFrom(services[0].address, 24).Masked())
+	network.Refuse(t, netip.PrefixFrom(virtualAddress(0), 24))
+	network.Refuse(t, netip.PrefixFrom(virtualAddress6(0), 64))
 	machine := network.Bare(t)
 	n := &Network{control: serve(t, machine.NS.Listen(t, nstest.Address(machine.IP.String(), names.ADSPort))), World: justPods()}
 	n.control.apply(changes(nil, n.World.entries()))
@@ -41,8 +42,8 @@ func NewNetwork(t *testing.T) *Network {
 	for i, p := range pods {
 		dir := filepath.Join(network.Dir, p.name.Name+".d")
 		pod := network.PodFrom(t, p.name.Name, n.bootstrap(t, dir, i, machine.IP))
-		if pod.IP != podAddress(i) {
-			t.Fatalf("pod %s has the address %s, want %s", p.name, pod.IP, podAddress(i))
+		if pod.IP != podAddress(i) || pod.IP6 != podAddress6(i) {
+			t.Fatalf("pod %s has the addresses %s and %s, want %s and %s", p.name, pod.IP, pod.IP6, podAddress(i), podAddress6(i))
 		}
 		serveApplications(t, pod, p.name.Name)
 		n.pods = append(n.pods, pod)
@@ -69,7 +70,7 @@ func (n *Network) bootstrap(t *testing.T, dir string, pod int, server netip.Addr
 	t.Helper()
 	config := bootstrap.Config{
 		ProxyUUID: "uuid", TrustDomain: trustDomain, XDSHost: server.String(), XDSPort: names.ADSPort,
-		ServiceAccount: pods[pod].account, Namespace: pods[pod].name.Namespace, PodIPs: []netip.Addr{podAddress(pod)},
+		ServiceAccount: pods[pod].account, Namespace: pods[pod].name.Namespace, PodIPs: []netip.Addr{podAddress(pod), podAddress6(pod)},
 		Dirs: bootstrap.Dirs{Config: dir, Token: filepath.Join(dir, "token"), Trust: filepath.Join(dir, "trust")},
 	}
 	files, err := bootstrap.Render(config)

@@ -109,7 +109,7 @@ func (o *oracle) destination(question authz.Request, r Request) (catalog.Name, c
 // answersAt says whether a port of a Service is what the request is sent to.
 func (o *oracle) answersAt(service *catalog.Service, port catalog.Port, r Request) bool {
 	if !service.Headless() {
-		return r.To.Addr() == service.ClusterIPs[0] && r.To.Port() == port.Number
+		return slices.Contains(service.ClusterIPs, r.To.Addr()) && r.To.Port() == port.Number
 	}
 	view := o.catalog.View()
 	for _, b := range view.Backends(service, port) {

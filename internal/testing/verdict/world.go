@@ -66,6 +66,7 @@ func justPods() World {
 // newPod is the pod with the index.
 func newPod(i int, app, state string) *catalog.Pod {
 	p := Pod(pods[i].name.Namespace, pods[i].name.Name, app, pods[i].account, podAddress(i).String())
+	p.IPs = append(p.IPs, podAddress6(i))
 	p.Labels[stateLabel] = state
 	p.Ports = map[string]uint16{"web": webPort}
 	return p
@@ -162,3 +163,8 @@ func (w World) catalog() *catalog.Catalog {
 
 // podAddress is the address of the pod with the index. The first address of the network is the control plane's.
 func podAddress(pod int) netip.Addr { return netip.AddrFrom4([4]byte{10, 77, byte(pod + 2), 2}) }
+
+// podAddress6 is the other address of the pod with the index.
+func podAddress6(pod int) netip.Addr {
+	return netip.AddrFrom16([16]byte{0: 0xfd, 1: 0x77, 3: byte(pod + 2), 15: 2})
+}
