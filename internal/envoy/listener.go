@@ -12,8 +12,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
-// listeners are the doors of a sidecar.
-func listeners(s *scope.Scope, inbound []inboundPort) []Resource {
+// doors are the listeners that bind ports of the pod.
+func doors(s *scope.Scope, inbound []inboundPort) []*listenerv3.Listener {
 	var out []*listenerv3.Listener
 	if len(inbound) > 0 {
 		out = append(out, inboundDoor(s, inbound))
@@ -21,11 +21,14 @@ func listeners(s *scope.Scope, inbound []inboundPort) []Resource {
 	if s.Egress || len(s.Outbound) > 0 {
 		out = append(out, outboundDoor(s))
 	}
-	out = append(out, outboundPorts(s)...)
 	if s.Key.Class.Metrics {
 		out = append(out, metricsDoor(s.Key.Class))
 	}
-	return newResources(ListenerType, (*listenerv3.Listener).GetName, out)
+	return out
+}
+
+func listeners(list []*listenerv3.Listener) []Resource {
+	return newResources(ListenerType, (*listenerv3.Listener).GetName, list)
 }
 
 // bound is a listener on every address of the pod. IPv6 is bound only where the pod has it: Envoy refuses a listener that

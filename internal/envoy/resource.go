@@ -26,10 +26,27 @@ func Build(s *scope.Scope) []Resource {
 	inbound := mergeInbound(s.Inbound)
 	var out []Resource
 	out = append(out, clusters(s, inbound)...)
-	out = append(out, listeners(s, inbound)...)
-	out = append(out, routes(s, inbound)...)
+	out = append(out, listeners(append(doors(s, inbound), outboundPorts(s)...))...)
+	out = append(out, routes(append(inboundRouteConfigs(s, inbound), outboundRouteConfigs(s)...))...)
 	out = append(out, networkRBACs(s, inbound)...)
 	return out
+}
+
+// Shared are those resources of a scope, secrets included, that are the same for every client with the same destinations and
+// the same address families: the listeners and routes of the destinations and the trust in them. Own are the others. Together
+// they are what Build and TrustSecrets make.
+func Shared(s *scope.Scope, rootPEM []byte) []Resource {
+	out := append(listeners(outboundPorts(s)), routes(outboundRouteConfigs(s))...)
+	return append(out, secrets(outboundTrust(s, rootPEM))...)
+}
+
+// Own are the resources of a scope that Shared leaves out.
+func Own(s *scope.Scope, rootPEM []byte) []Resource {
+	inbound := mergeInbound(s.Inbound)
+	out := append(clusters(s, inbound), listeners(doors(s, inbound))...)
+	out = append(out, routes(inboundRouteConfigs(s, inbound))...)
+	out = append(out, networkRBACs(s, inbound)...)
+	return append(out, secrets(inboundTrust(s, inbound, rootPEM))...)
 }
 
 // newResources names messages of one type and sorts them; of two with one name the first is kept.

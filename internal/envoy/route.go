@@ -14,20 +14,30 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
-// routes are the route configurations of every HTTP port, inbound and outbound.
-func routes(s *scope.Scope, inbound []inboundPort) []Resource {
+func routes(list []*routev3.RouteConfiguration) []Resource {
+	return newResources(RouteType, (*routev3.RouteConfiguration).GetName, list)
+}
+
+// inboundRouteConfigs are the route configurations of the HTTP ports of the workload.
+func inboundRouteConfigs(s *scope.Scope, inbound []inboundPort) []*routev3.RouteConfiguration {
 	var out []*routev3.RouteConfiguration
 	for _, in := range inbound {
 		if in.Protocol.IsHTTP() {
 			out = append(out, inboundRoutes(in, s.TrustDomain))
 		}
 	}
+	return out
+}
+
+// outboundRouteConfigs are the route configurations of the HTTP ports of the destinations.
+func outboundRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
+	var out []*routev3.RouteConfiguration
 	for _, o := range s.Outbound {
 		if o.Protocol.IsHTTP() {
 			out = append(out, outboundRoutes(o))
 		}
 	}
-	return newResources(RouteType, (*routev3.RouteConfiguration).GetName, out)
+	return out
 }
 
 // inboundRoutes says which requests reach the application, and for whom: what has no route is not found, what has one but is

@@ -30,25 +30,38 @@ func ServiceCertSecret(sa identity.ServiceAccount, chainPEM, keyPEM []byte) Reso
 // requests by name; one for each TCP port with rules, with the identities that may connect; and one for each Service it may
 // call, with exactly the identities behind it.
 func TrustSecrets(s *scope.Scope, rootPEM []byte) []Resource {
+	return secrets(append(inboundTrust(s, mergeInbound(s.Inbound), rootPEM), outboundTrust(s, rootPEM)...))
+}
+
+func secrets(list []*tlsv3.Secret) []Resource {
+	return newResources(SecretType, (*tlsv3.Secret).GetName, list)
+}
+
+func inboundTrust(s *scope.Scope, inbound []inboundPort, rootPEM []byte) []*tlsv3.Secret {
 	anyClient := InboundTrustName(s.Key.Identity)
-	secrets := []*tlsv3.Secret{trustSecret(anyClient, rootPEM, nil)}
-	for _, in := range mergeInbound(s.Inbound) {
+	list := []*tlsv3.Secret{trustSecret(anyClient, rootPEM, nil)}
+	for _, in := range inbound {
 		if name := inboundTrustName(s.Key.Identity, in); name != anyClient {
 			var clients []identity.ServiceAccount
 			for _, rule := range in.Rules.Network {
 				clients = append(clients, rule.Sources...)
 			}
-			secrets = append(secrets, trustSecret(name, rootPEM, only(clients, s.TrustDomain)))
+			list = append(list, trustSecret(name, rootPEM, only(clients, s.TrustDomain)))
 		}
 	}
+	return list
+}
+
+func outboundTrust(s *scope.Scope, rootPEM []byte) []*tlsv3.Secret {
 	servers := map[catalog.Name][]identity.ServiceAccount{}
 	for _, c := range s.Clusters {
 		servers[c.Service] = append(servers[c.Service], c.Identities...)
 	}
+	list := make([]*tlsv3.Secret, 0, len(servers))
 	for service, identities := range servers {
-		secrets = append(secrets, trustSecret(OutboundTrustName(service), rootPEM, only(identities, s.TrustDomain)))
+		list = append(list, trustSecret(OutboundTrustName(service), rootPEM, only(identities, s.TrustDomain)))
 	}
-	return newResources(SecretType, (*tlsv3.Secret).GetName, secrets)
+	return list
 }
 
 // only are the names of the identities, each once and sorted; never empty.

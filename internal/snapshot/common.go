@@ -20,10 +20,18 @@ type common struct {
 	scopes map[*scopeNode]struct{}
 	// reads has one node: this.
 	reads *index[*common]
+	// contents are the resources of current, was and is that are the same for all scopes, where somebody has needed them.
+	contents map[commonKey][]translated
+}
+
+// commonKey is what the resources of destinations depend on beside the destinations: the address families of the pod.
+type commonKey struct {
+	destinations *scope.Destinations
+	ipv6         bool
 }
 
 func newCommon() *common {
-	return &common{scopes: map[*scopeNode]struct{}{}, reads: newIndex[*common]()}
+	return &common{scopes: map[*scopeNode]struct{}{}, reads: newIndex[*common](), contents: map[commonKey][]translated{}}
 }
 
 // update builds the common destinations again if any of the touched dependencies asks for it, and says whether they differ.
@@ -55,6 +63,7 @@ func (c *common) build(mesh *catalog.Catalog) *scope.Destinations {
 
 func (c *common) set(d *scope.Destinations) {
 	c.current = d
+	clear(c.contents)
 	c.separate = d != nil && separable(d.Outbound)
 }
 
@@ -79,7 +88,8 @@ func (c *common) leave(n *scopeNode) {
 	delete(c.scopes, n)
 	if len(c.scopes) == 0 {
 		c.reads.remove(c)
-		c.current, c.before, c.was, c.is, c.separate = nil, nil, nil, nil, false
+		c.before, c.was, c.is = nil, nil, nil
+		c.set(nil)
 	}
 }
 

@@ -36,23 +36,51 @@ func separable(outbound []scope.Outbound) bool {
 	return true
 }
 
-// differing reduces a scope and its successor to the destinations that may differ; what is inbound remains. It says false when
-// that is not possible. The difference between common destinations has been found already.
-func (s *Store) differing(n *scopeNode, after *scope.Scope, shared *scope.Destinations) (was, is *scope.Scope, ok bool) {
+// transition is how a scope becomes its successor.
+type transition struct {
+	before, after *scope.Scope
+	// partial is true when both are reduced to the destinations that may differ; what is inbound remains.
+	partial bool
+	// was and is are their destinations where those are common to other scopes, else nil.
+	was, is *scope.Destinations
+}
+
+// transition compares a scope with its successor. The difference between common destinations has been found already.
+func (s *Store) transition(n *scopeNode, after *scope.Scope, shared *scope.Destinations) transition {
+	whole := transition{before: n.built, after: after, is: shared}
 	before := n.built
 	if !reflect.DeepEqual(header(before), header(after)) {
-		return before, after, false
+		return whole
 	}
-	var from, to *scope.Destinations
 	if shared != nil && shared == s.common.current && n.shared != nil && n.shared == s.common.before {
-		from, to = s.common.was, s.common.is
-	} else {
-		from, to = narrowed(destinationsOf(before), destinationsOf(after))
+		was, is := s.common.was, s.common.is
+		if was == nil {
+			return whole
+		}
+		return transition{with(before, was), with(after, is), true, was, is}
 	}
-	if from == nil || to == nil {
-		return before, after, false
+	was, is := narrowed(destinationsOf(before), destinationsOf(after))
+	if was == nil {
+		return whole
 	}
-	return with(before, from), with(after, to), true
+	return transition{before: with(before, was), after: with(after, is), partial: true}
+}
+
+// onlyAdds says whether everything that was there still is.
+func (t *transition) onlyAdds() bool {
+	return reflect.DeepEqual(t.before.Inbound, t.after.Inbound) &&
+		contains(t.after.Outbound, t.before.Outbound, sameOutbound) && contains(t.after.Clusters, t.before.Clusters, sameCluster)
+}
+
+// contains says whether a list has all elements of another, in the same order.
+func contains[E any](list, all []E, same func(a, b *E) bool) bool {
+	found := 0
+	for i := range list {
+		if found < len(all) && same(&list[i], &all[found]) {
+			found++
+		}
+	}
+	return found == len(all)
 }
 
 // narrowed reduces two sets of destinations to those that may differ. One that both have remains in both, since there being

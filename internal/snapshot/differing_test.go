@@ -23,7 +23,7 @@ func TestPartialTranslation(t *testing.T) {
 			b.store.Apply([]catalog.Change{change})
 			b.run()
 			n := stream.scope
-			full := b.store.editsTo(n, n.built)
+			full := b.store.editsTo(n, n.built, nil)
 			for kind := range numTypes {
 				if diff := differences(n.contents[kind], full.contents[kind]); len(diff) > 0 {
 					rt.Fatalf("%s after %+v: %v are not what a full translation gives", kind, change.Entry, diff)

@@ -100,12 +100,10 @@ func (s *Store) differsWithout(n *scopeNode, w *ward, policy catalog.Ref, r refu
 	withheld[policy] = struct{}{}
 	trial := scope.Build(s.catalog.ViewWithout(withheld), s.config.TrustDomain, n.key)
 	scope.KeepDrainMarks(n.built, trial)
-	for _, res := range s.resources(trial) {
-		if res.Name != r.Name || res.TypeURL != r.Type.URL() {
-			continue
+	for _, res := range s.resources(trial, nil) {
+		if res.kind == r.Type && res.name == r.Name {
+			return res.content != nil && res.content.hash != r.hash
 		}
-		c, err := newContent(res)
-		return err == nil && c.hash != r.hash
 	}
 	return policy.Kind == catalog.KindTrafficSplit
 }

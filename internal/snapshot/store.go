@@ -102,6 +102,7 @@ func (s *Store) CertificateRotated(sa identity.ServiceAccount) {
 // RootChanged says that the trust bundle has changed.
 func (s *Store) RootChanged() {
 	s.post(func() {
+		clear(s.common.contents)
 		for _, n := range s.scopes {
 			n.separate = false // every trust secret changes, though the scope does not
 			s.rebuildScope(n)

@@ -1,27 +1,40 @@
 package snapshot
 
 import (
+	"slices"
+
 	"github.com/openservicemesh/osm-operator/internal/envoy"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
+// translated is a resource of a scope; without content when it cannot be marshalled.
+type translated struct {
+	kind    Type
+	name    string
+	content *content
+}
+
 // translate gives the edits that lead from one scope to another. When partial, both hold only what differs between the two
-// and what cannot be told apart; else before counts for nothing and everything is made anew.
-func (s *Store) translate(n *scopeNode, before, after *scope.Scope, partial bool) edits {
-	e := s.editsTo(n, after)
-	if !partial {
+// and what cannot be told apart; else before counts for nothing and everything is made anew. The destinations of the scopes
+// are common to others if was and is name them.
+func (s *Store) translate(n *scopeNode, step transition) edits {
+	e := s.editsTo(n, step.after, step.is)
+	if !step.partial {
 		for t := range numTypes {
 			markAbsent(e.contents[t], n.contents[t])
 		}
 		markAbsent(e.endpoints, n.endpoints)
 		return e
 	}
-	for _, r := range s.resources(before) {
-		if t, err := ParseType(r.TypeURL); err == nil && e.contents[t][r.Name] == nil {
-			e.contents[t][r.Name] = nil
+	if step.onlyAdds() {
+		return e
+	}
+	for _, r := range s.resources(step.before, step.was) {
+		if e.contents[r.kind][r.name] == nil {
+			e.contents[r.kind][r.name] = nil
 		}
 	}
-	for _, c := range before.Clusters {
+	for _, c := range step.before.Clusters {
 		if name := c.Name(); e.endpoints[name] == nil {
 			e.endpoints[name] = nil
 		}
@@ -29,27 +42,54 @@ func (s *Store) translate(n *scopeNode, before, after *scope.Scope, partial bool
 	return e
 }
 
-func (s *Store) resources(built *scope.Scope) []envoy.Resource {
-	return append(envoy.Build(built), envoy.TrustSecrets(built, s.config.Certificates.Root())...)
+// resources are all resources of a scope. Those that its destinations share with other scopes are made once.
+func (s *Store) resources(built *scope.Scope, shared *scope.Destinations) []translated {
+	root := s.config.Certificates.Root()
+	if shared == nil {
+		return s.contents(append(envoy.Build(built), envoy.TrustSecrets(built, root)...))
+	}
+	key := commonKey{shared, built.Key.Class.IPv6}
+	common, known := s.common.contents[key]
+	if !known {
+		common = s.contents(envoy.Shared(built, root))
+		s.common.contents[key] = common
+	}
+	return slices.Concat(s.contents(envoy.Own(built, root)), common)
 }
 
-// editsTo sets everything that a scope consists of. A resource that cannot be marshalled keeps its last good version, and is
-// reported: the others must not suffer from it.
-func (s *Store) editsTo(n *scopeNode, built *scope.Scope) edits {
+// contents marshals resources. One that cannot be marshalled is reported.
+func (s *Store) contents(resources []envoy.Resource) []translated {
+	list := make([]translated, 0, len(resources))
+	for _, r := range resources {
+		kind, err := ParseType(r.TypeURL)
+		var c *content
+		if err == nil {
+			c, err = newContent(r)
+		}
+		if err != nil {
+			s.config.Log.Error(err, "a resource is not updated", "name", r.Name)
+		} else {
+			c = s.interner.intern(c)
+		}
+		list = append(list, translated{kind, r.Name, c})
+	}
+	return list
+}
+
+// editsTo sets everything that a scope consists of. A resource that cannot be marshalled keeps its last good version: the
+// others must not suffer from it.
+func (s *Store) editsTo(n *scopeNode, built *scope.Scope, shared *scope.Destinations) edits {
 	e := edits{endpoints: make(map[string]*endpointsNode, len(built.Clusters))}
 	for t := range e.contents {
 		e.contents[t] = map[string]*content{}
 	}
-	for _, r := range s.resources(built) {
-		c, err := newContent(r)
-		if err != nil {
-			s.config.Log.Error(err, "a resource is not updated", "identity", n.key.Identity.String())
-			if t, err := ParseType(r.TypeURL); err == nil && n.contents[t][r.Name] != nil {
-				e.contents[t][r.Name] = n.contents[t][r.Name]
-			}
-			continue
+	for _, r := range s.resources(built, shared) {
+		if r.content == nil {
+			r.content = n.contents[r.kind][r.name]
 		}
-		e.contents[c.kind][c.name] = s.interner.intern(c)
+		if r.content != nil {
+			e.contents[r.kind][r.name] = r.content
+		}
 	}
 	for _, c := range built.Clusters {
 		node := s.endpointsFor(c)

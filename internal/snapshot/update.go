@@ -75,11 +75,11 @@ func (s *Store) rebuildScope(n *scopeNode) {
 	if shared == nil {
 		separate = separable(built.Outbound)
 	}
-	before, after, partial := n.built, built, false
+	step := transition{after: built, is: shared}
 	if separate && n.separate {
-		before, after, partial = s.differing(n, built, shared)
+		step = s.transition(n, built, shared)
 	}
-	s.edit(n, s.translate(n, before, after, partial))
+	s.edit(n, s.translate(n, step))
 	n.built, n.separate, n.shared = built, separate, shared
 }
 
