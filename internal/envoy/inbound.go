@@ -7,7 +7,6 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	tlsinspectorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/tls_inspector/v3"
-	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/openservicemesh/osm-operator/internal/names"
@@ -104,14 +103,4 @@ func inboundProxy(in inboundPort) *listenerv3.Filter {
 	}
 	local := localClusterName(in.Service, in.TargetPort)
 	return tcpAfterHandshake("inbound-mesh-tcp-proxy."+local, local)
-}
-
-// drainMark makes a chain differ from its predecessor, and nothing else: Envoy drains the chain that changed.
-func drainMark(mark string) *corev3.Metadata {
-	if mark == "" {
-		return nil
-	}
-	return &corev3.Metadata{FilterMetadata: map[string]*structpb.Struct{
-		"osm": {Fields: map[string]*structpb.Value{"drain": structpb.NewStringValue(mark)}},
-	}}
 }

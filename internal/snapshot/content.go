@@ -44,17 +44,30 @@ func newContent(r envoy.Resource) (*content, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s resource %q cannot be marshalled: %w", kind, r.Name, err)
 	}
+	c := &content{kind: kind, name: r.Name, body: body(kind, r.Name, value)}
+	c.hash = hash(c.body)
+	if plain, marked := envoy.WithoutDrainMarks(r); marked {
+		value, err := proto.MarshalOptions{Deterministic: true}.Marshal(plain.Message)
+		if err != nil {
+			return nil, fmt.Errorf("%s resource %q cannot be marshalled: %w", kind, r.Name, err)
+		}
+		c.label = markedVersion(c.hash, hash(body(kind, r.Name, value)))
+	}
+	return c, nil
+}
+
+// body is the tail of a marshalled discovery Resource, from its marshalled message.
+func body(kind Type, name string, value []byte) []byte {
 	url := kind.URL()
 	anySize := protowire.SizeTag(fieldAnyURL) + protowire.SizeBytes(len(url)) +
 		protowire.SizeTag(fieldAnyValue) + protowire.SizeBytes(len(value))
-	size := protowire.SizeTag(fieldResourceName) + protowire.SizeBytes(len(r.Name)) +
+	size := protowire.SizeTag(fieldResourceName) + protowire.SizeBytes(len(name)) +
 		protowire.SizeTag(fieldResourceAny) + protowire.SizeBytes(anySize)
-	body := make([]byte, 0, size)
-	body = protowire.AppendString(protowire.AppendTag(body, fieldResourceName, protowire.BytesType), r.Name)
-	body = protowire.AppendVarint(protowire.AppendTag(body, fieldResourceAny, protowire.BytesType), uint64(anySize))
-	body = protowire.AppendString(protowire.AppendTag(body, fieldAnyURL, protowire.BytesType), url)
-	body = protowire.AppendBytes(protowire.AppendTag(body, fieldAnyValue, protowire.BytesType), value)
-	return &content{kind: kind, name: r.Name, hash: hash(body), body: body}, nil
+	b := make([]byte, 0, size)
+	b = protowire.AppendString(protowire.AppendTag(b, fieldResourceName, protowire.BytesType), name)
+	b = protowire.AppendVarint(protowire.AppendTag(b, fieldResourceAny, protowire.BytesType), uint64(anySize))
+	b = protowire.AppendString(protowire.AppendTag(b, fieldAnyURL, protowire.BytesType), url)
+	return protowire.AppendBytes(protowire.AppendTag(b, fieldAnyValue, protowire.BytesType), value)
 }
 
 // hash is the first eight bytes of SHA-256, so that nobody who may write a policy can make two versions of it look equal. It

@@ -148,16 +148,22 @@ func (q *sequencer) begin(t Type, req *discovery.DeltaDiscoveryRequest, o offer,
 	}
 	for name, version := range initial {
 		if _, ok := wanted[name]; ok || st.wildcard {
-			q.claim(t, canonical(t, name, o), version)
+			q.claim(t, canonical(t, name, o), version, o)
 		}
 	}
 	q.markType(t, o, now)
 }
 
 // claim notes a version that the client holds from an earlier stream.
-func (q *sequencer) claim(t Type, name, version string) {
+func (q *sequencer) claim(t Type, name, version string, o offer) {
 	st := &q.types[t]
 	st.held[name] = parseVersion(version)
+	if full, plain, marked := cutMarks(version); marked {
+		st.held[name] = full
+		if c, ok := o.content(t, name); ok && c.hash == plain {
+			st.held[name] = plain
+		}
+	}
 	if t == Secrets && isServiceCertificate(name) {
 		st.held[name] = claimed
 		q.certificate = version
