@@ -6,8 +6,10 @@ import (
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 )
 
-// What all tests share is touched here, in this order, before the others begin.
+// What all tests share is touched here, in this order, before the others begin. Permissive mode comes first: switching it off
+// takes permissions away, and a replica that takes over later does not know of that. It must not close sessions because of it.
 func TestWhatAllShare(t *testing.T) {
+	t.Run("permissive mode is switched live", permissiveMode)
 	s := theStage(t)
 	session, err := s.friend.StartSession(t.Context(), s.server.address(lab.EchoPort))
 	must(t, err)
@@ -19,5 +21,4 @@ func TestWhatAllShare(t *testing.T) {
 	if result.Failure != "" || result.Exchanges < 100 {
 		t.Errorf("a TCP session did not live through the loss of all replicas: %+v", result)
 	}
-	t.Run("permissive mode is switched live", permissiveMode)
 }
