@@ -129,15 +129,6 @@ func (a *Answer) request(v *catalog.View, p place, r Request) {
 	} else {
 		a.granted(v, p, r.Source, m)
 	}
-	if !m.ambiguousHost {
-		return
-	}
-	// Such a request has a route, which answers it, and so is forbidden rather than not found.
-	if a.Outcome == Allowed {
-		a.Outcome, a.Policies, a.Missing = BadRequest, nil, "one host, not several"
-	} else {
-		a.Outcome = Forbidden
-	}
 }
 
 // granted looks for the policies that grant a request: any one is enough.

@@ -16,8 +16,6 @@ type message struct {
 	path string
 	// headers have lower-case names and all values of a name in one, joined by commas.
 	headers map[string]string
-	// ambiguousHost is true when there is more than one host.
-	ambiguousHost bool
 }
 
 // messageOf brings a request into the form in which sidecars match it, or says why they refuse it before that.
@@ -38,7 +36,9 @@ func messageOf(r Request) (message, error) {
 			m.headers[name] = h.Value
 		}
 	}
-	m.ambiguousHost = strings.Contains(m.headers[":authority"], ",")
+	if strings.Contains(m.headers[":authority"], ",") {
+		return message{}, errors.New("one host, not several")
+	}
 	return m, nil
 }
 

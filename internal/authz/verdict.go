@@ -36,7 +36,8 @@ const (
 	Forbidden Outcome = "forbidden"
 	// NotFound: status 404. The request is granted to nobody.
 	NotFound Outcome = "not found"
-	// BadRequest: status 400. The request could be read in two ways, so nobody may send it.
+	// BadRequest: status 400. The request could be read in two ways, so nobody may send it. With several hosts it may be 403 for
+	// those who may not send the request with one host either.
 	BadRequest Outcome = "bad request"
 	// Unavailable: status 503, or on a TCP port a connection that is closed without an answer. Nothing is behind the Service, or
 	// what is there does not let the client connect.

@@ -34,6 +34,17 @@ func (r Request) speaks() catalog.Protocol {
 	return catalog.ProtocolHTTP
 }
 
+// hosts counts the Host headers.
+func (r Request) hosts() int {
+	count := 0
+	for _, h := range r.Headers {
+		if h.Name == ":authority" {
+			count++
+		}
+	}
+	return count
+}
+
 // candidates is how many requests are drawn for each that is sent: the one that an edit matters most to.
 const candidates = 6
 

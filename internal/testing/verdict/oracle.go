@@ -83,6 +83,12 @@ func (o *oracle) expect(r Request) expectation {
 		for _, seen := range o.observations(a, root) {
 			e.seen[seen] = true
 		}
+		if a.Outcome == authz.BadRequest && r.hosts() > 1 {
+			e.seen["403"] = true
+		}
+		if a.Outcome == authz.Allowed && !root.Protocol.IsHTTP() && r.hosts() > 1 {
+			e.seen["400"] = true // the application itself refuses what comes over TCP
+		}
 		ways = append(ways, fmt.Sprint(a.Service, a.Destination, a.Outcome == authz.Unavailable, o.applications(a)))
 	}
 	slices.Sort(ways)
