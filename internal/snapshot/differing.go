@@ -66,6 +66,14 @@ func (s *Store) transition(n *scopeNode, after *scope.Scope, shared *scope.Desti
 	return transition{before: with(before, was), after: with(after, is), partial: true}
 }
 
+// unchanged says whether a scope and its successor are the same. Whoever reads a policy is built again when it changes, and
+// often it makes no difference to him.
+func unchanged(before, after *scope.Scope) bool {
+	return slices.EqualFunc(before.Outbound, after.Outbound, equal(sameOutbound)) &&
+		slices.EqualFunc(before.Clusters, after.Clusters, equal(sameCluster)) &&
+		reflect.DeepEqual(before.Inbound, after.Inbound) && reflect.DeepEqual(header(before), header(after))
+}
+
 // onlyAdds says whether everything that was there still is.
 func (t *transition) onlyAdds() bool {
 	return reflect.DeepEqual(t.before.Inbound, t.after.Inbound) &&

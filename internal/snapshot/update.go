@@ -75,11 +75,13 @@ func (s *Store) rebuildScope(n *scopeNode) {
 	if shared == nil {
 		separate = separable(built.Outbound)
 	}
-	step := transition{after: built, is: shared}
+	step, same := transition{after: built, is: shared}, false
 	if separate && n.separate {
-		step = s.transition(n, built, shared)
+		step, same = s.transition(n, built, shared), unchanged(n.built, built)
 	}
-	s.edit(n, s.translate(n, step))
+	if !same {
+		s.edit(n, s.translate(n, step))
+	}
 	n.built, n.separate, n.shared = built, separate, shared
 }
 
