@@ -8,13 +8,14 @@ import (
 // bind makes the stream of a live pod. An older stream of the pod ends: its sidecar has restarted or changed replicas.
 func (s *Store) bind(j *join, view *catalog.View, pod *catalog.Pod) *Stream {
 	peer := j.peer
-	if old := s.streams[peer.PodUID]; old != nil {
-		s.drop(old, ErrSuperseded)
-	}
 	n := s.scopeFor(scope.KeyFor(view, pod))
 	stream := newStream(s, peer, j.abort, n)
 	n.streams[stream] = struct{}{}
+	old := s.streams[peer.PodUID]
 	s.streams[peer.PodUID] = stream
+	if old != nil { // after the new one is in, so that a scope that both have stays
+		s.drop(old, ErrSuperseded)
+	}
 	s.readsOfStreams.set(stream, view.Deps())
 	s.registry.add(stream)
 	return stream

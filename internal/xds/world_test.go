@@ -138,6 +138,7 @@ func TestWorld(t *testing.T) {
 	c.remove(second)
 	o.expect(fakexds.ListenerType, listeners...)
 	o.expect(fakexds.ClusterType, own...)
+	waitUntil(t, func() bool { return c.store.Proxies()[0].UpToDate() })
 	c.apply(second)
 	o.expect(fakexds.ClusterType, more...)
 	if again := o.last[fakexds.ClusterType].GetVersionInfo(); again != version {
