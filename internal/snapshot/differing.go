@@ -74,10 +74,16 @@ func unchanged(before, after *scope.Scope) bool {
 		reflect.DeepEqual(before.Inbound, after.Inbound) && reflect.DeepEqual(header(before), header(after))
 }
 
-// onlyAdds says whether everything that was there still is.
+// onlyAdds says whether every name that was there still is.
 func (t *transition) onlyAdds() bool {
-	return reflect.DeepEqual(t.before.Inbound, t.after.Inbound) &&
+	return slices.EqualFunc(t.before.Inbound, t.after.Inbound, sameDoor) &&
 		contains(t.after.Outbound, t.before.Outbound, sameOutbound) && contains(t.after.Clusters, t.before.Clusters, sameCluster)
+}
+
+// sameDoor says whether two inbound ports are translated to resources of the same names.
+func sameDoor(a, b scope.Inbound) bool {
+	return a.Service == b.Service && a.Port == b.Port && a.TargetPort == b.TargetPort && a.Protocol == b.Protocol &&
+		a.Rules.Permissive == b.Rules.Permissive
 }
 
 // contains says whether a list has all elements of another, in the same order.
