@@ -34,6 +34,10 @@ func up(ctx context.Context, p *progress) error {
 	if err := cluster.ApplyFile(ctx, "config", "samples", "operator_v1alpha1_mesh.yaml"); err != nil {
 		return err
 	}
+	// On a second run, programs that were built anew take the place of those that run.
+	if err := cluster.RenewPods(ctx, names.OperatorNamespace, names.DefaultNamespace); err != nil {
+		return err
+	}
 	if err := cluster.MeshReady(ctx, names.DefaultMesh, meshLimit); err != nil {
 		return err
 	}
