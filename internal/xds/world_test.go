@@ -77,10 +77,14 @@ func (o *observer) receive() (typeURL string, names []string) {
 	return response.GetTypeUrl(), names
 }
 
-// expect receives a response and acknowledges it.
+// expect receives a response and acknowledges it. Endpoints may come at any time.
 func (o *observer) expect(typeURL string, names ...string) {
 	o.t.Helper()
 	gotType, gotNames := o.receive()
+	for gotType == fakexds.EndpointType && gotType != typeURL {
+		o.send(gotType, nil)
+		gotType, gotNames = o.receive()
+	}
 	if diff := cmp.Diff(names, gotNames); diff != "" || gotType != typeURL {
 		o.t.Fatalf("got a response of type %s (-want +got):\n%s", gotType, diff)
 	}
