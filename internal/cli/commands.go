@@ -18,6 +18,7 @@ func (a *app) commands() []*cobra.Command {
 		a.uninstallCommand(),
 		a.statusCommand(),
 		a.explainCommand(),
+		a.policyCommand(),
 		a.checkCommand(),
 		a.verifyCommand(),
 	}

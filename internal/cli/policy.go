@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/load"
+	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+)
+
+func (a *app) policyCommand() *cobra.Command {
+	return group("policy", "Check and test policies", nil, a.checkPodsCommand(), a.policyTestCommand())
+}
+
+func (a *app) checkPodsCommand() *cobra.Command {
+	var meshName string
+	cmd := &cobra.Command{
+		Use:   "check-pods SOURCE_NAMESPACE/SOURCE_POD DESTINATION_NAMESPACE/DESTINATION_POD",
+		Short: "Check whether policies let one pod call another",
+		Long: `Checks whether a TrafficTarget, or permissive mode, lets one pod connect to another. A pod of the namespace default may be
+written without it. "osm explain" answers for single requests, and says what would allow them.`,
+		Example: `  osm policy check-pods bookbuyer/bookbuyer-5c797ff5f4-tck47 bookstore/bookstore-v1-8659bfb57-66zx9`,
+		Args:    exactly(2, "the name of a pod"),
+		RunE:    a.run(func(ctx context.Context, args []string) error { return a.checkPods(ctx, meshName, args[0], args[1]) }),
+	}
+	a.addMeshName(cmd, &meshName, "")
+	return cmd
+}
+
+func (a *app) checkPods(ctx context.Context, meshName, source, destination string) error {
+	c, err := a.kube.Client()
+	if err != nil {
+		return err
+	}
+	found, err := a.oneMesh(ctx, c, meshName)
+	if err != nil {
+		return err
+	}
+	loaded, err := load.FromCluster(ctx, c, found.Name, found.Namespace)
+	if err != nil {
+		return err
+	}
+	v := loaded.Catalog.View()
+	from, err := meshedPod(v, source)
+	if err != nil {
+		return err
+	}
+	to, err := meshedPod(v, destination)
+	if err != nil {
+		return err
+	}
+	if v.Settings().Permissive {
+		a.line("[+] Permissive mode enabled for mesh operated by osm-controller running in '%s' namespace\n\n [+] Pod '%s' is allowed to communicate to pod '%s'", found.Namespace, from.Name, to.Name)
+		return nil
+	}
+	a.line("[+] SMI traffic policy mode enabled for mesh operated by osm-controller running in %s namespace\n", found.Namespace)
+	granting := grantingPods(v, from, to)
+	for _, policy := range granting {
+		namespace, name, _ := strings.Cut(policy, "/")
+		a.line("[+] Pod '%s' is allowed to communicate to pod '%s' via the SMI TrafficTarget policy %q in namespace %s", from.Name, to.Name, name, namespace)
+	}
+	if len(granting) == 0 {
+		a.line("[+] Pod '%s' is not allowed to communicate to pod '%s', missing SMI TrafficTarget policy", from.Name, to.Name)
+	}
+	return nil
+}
+
+// meshedPod is a pod of the mesh, by "[NAMESPACE/]NAME".
+func meshedPod(v *catalog.View, text string) (*catalog.Pod, error) {
+	namespace, name, found := strings.Cut(text, "/")
+	if !found {
+		namespace, name = "default", text
+	}
+	if name == "" || strings.Contains(name, "/") {
+		return nil, fmt.Errorf("Pod name should be of the form <namespace/pod>, or <pod> for default namespace, got: %s", text) //nolint:staticcheck,revive // the sentence that users of OSM know
+	}
+	pod := v.Pod(catalog.Name{Namespace: namespace, Name: name})
+	if pod == nil {
+		return nil, fmt.Errorf("Could not find pod %s in namespace %s", name, namespace) //nolint:staticcheck,revive // the sentence that users of OSM know
+	}
+	if !pod.Injected || !v.InMesh(namespace) {
+		return nil, fmt.Errorf("Pod %s in namespace %s is not a part of a mesh", name, namespace) //nolint:staticcheck,revive // the sentence that users of OSM know
+	}
+	return pod, nil
+}
+
+// grantingPods are the TrafficTargets by which one pod may connect to any port of another, sorted.
+func grantingPods(v *catalog.View, from, to *catalog.Pod) []string {
+	var all []string
+	for _, name := range v.ServicesOfPod(to) {
+		service := v.Service(name)
+		for _, port := range service.Ports {
+			all = append(all, authz.Granting(v, from.Identity(), to.Identity(), v.TargetPort(service, port), port.Protocol)...)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// errNoExpectations: there is nothing to test.
+var errNoExpectations = errors.New("there are no expectations: add a document of kind PolicyTest to the files, see `osm policy test --help`")
