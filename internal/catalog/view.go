@@ -14,6 +14,8 @@ type View struct {
 	deps    touches
 	// withheld are policies that this view does not show.
 	withheld map[Ref]struct{}
+	// targetsFrom are answers of TargetsFrom: a client that may call many Services asks as many times.
+	targetsFrom map[identity.ServiceAccount][]*TrafficTarget
 }
 
 // View starts a fresh record of reads.
@@ -114,10 +116,19 @@ func (v *View) TargetsTo(sa identity.ServiceAccount) []*TrafficTarget {
 	return shown(v, sorted[*TrafficTarget](v.catalog, KindTrafficTarget, v.catalog.targetsTo[sa]))
 }
 
-// TargetsFrom are the TrafficTargets that have the service account among their sources, sorted by name.
+// TargetsFrom are the TrafficTargets that have the service account among their sources, sorted by name. The list is
+// not the caller's to change.
 func (v *View) TargetsFrom(sa identity.ServiceAccount) []*TrafficTarget {
 	v.deps.add(DepTargetsFrom, Name(sa))
-	return shown(v, sorted[*TrafficTarget](v.catalog, KindTrafficTarget, v.catalog.targetsFrom[sa]))
+	list, asked := v.targetsFrom[sa]
+	if !asked {
+		list = shown(v, sorted[*TrafficTarget](v.catalog, KindTrafficTarget, v.catalog.targetsFrom[sa]))
+		if v.targetsFrom == nil {
+			v.targetsFrom = map[identity.ServiceAccount][]*TrafficTarget{}
+		}
+		v.targetsFrom[sa] = list
+	}
+	return list
 }
 
 // HTTPRouteGroup is a route object, or nil.
