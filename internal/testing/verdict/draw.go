@@ -48,12 +48,12 @@ func slots() []slot {
 	for i, s := range services {
 		add(catalog.KindService, 2, s.name, func(t *rapid.T) catalog.Entry { return drawService(t, i) })
 	}
-	for i := range 6 {
+	for i := range 9 {
 		namespace := []string{"a", "a", "b"}[i%3]
 		name := Name(namespace, fmt.Sprintf("t%d", i))
-		add(catalog.KindTrafficTarget, 4, name, func(t *rapid.T) catalog.Entry { return drawTarget(t, name) })
+		add(catalog.KindTrafficTarget, 3, name, func(t *rapid.T) catalog.Entry { return drawTarget(t, name) })
 	}
-	for _, name := range []catalog.Name{Name("a", "g1"), Name("a", "g2"), Name("b", "g1")} {
+	for _, name := range []catalog.Name{Name("a", "g1"), Name("a", "g2"), Name("b", "g1"), Name("b", "g2")} {
 		add(catalog.KindHTTPRouteGroup, 5, name, func(t *rapid.T) catalog.Entry { return drawGroup(t, name) })
 	}
 	for _, name := range []catalog.Name{Name("a", "r1"), Name("b", "r1")} {
@@ -150,17 +150,20 @@ func drawTarget(t *rapid.T, name catalog.Name) catalog.Entry {
 		target.Destination = oneOf(accounts[:2]).Draw(t, "destination")
 	}
 	target.Sources = rapid.SliceOfNDistinct(oneOf(accounts), 1, 3, rapid.ID).Draw(t, "sources")
-	for range oneOf([]int{1, 1, 1, 2, 2, 0}).Draw(t, "rules") {
-		target.Rules = append(target.Rules, oneOf([]catalog.TargetRule{
-			HTTP("g1"), HTTP("g1"), HTTP("g2"), HTTP("g2", "m0"), HTTP("g1", "m0", "m1"), TCP("r1"), TCP("r1"), HTTP("none"), TCP("none"),
-		}).Draw(t, "rule"))
+	if oneIn(t, 10, "no rules") {
+		return target
+	}
+	http := []catalog.TargetRule{HTTP("g1"), HTTP("g2"), HTTP("g1", "m0"), HTTP("g2", "m0"), HTTP("g1", "m0", "m1")}
+	target.Rules = append(target.Rules, oneOf(slices.Concat(http, http, []catalog.TargetRule{TCP("r1"), TCP("r1"), TCP("r1")})).Draw(t, "rule"))
+	if oneIn(t, 3, "another rule") {
+		target.Rules = append(target.Rules, oneOf(append(http, TCP("r1"), HTTP("none"), TCP("none"))).Draw(t, "other rule"))
 	}
 	return target
 }
 
 func drawGroup(t *rapid.T, name catalog.Name) catalog.Entry {
 	g := &catalog.HTTPRouteGroup{Name: name}
-	for i := range oneOf([]int{1, 2, 3, 2, 0}).Draw(t, "matches") {
+	for i := range oneOf([]int{1, 2, 3, 2, 1, 2, 3, 0}).Draw(t, "matches") {
 		match := catalog.HTTPMatch{Name: fmt.Sprintf("m%d", i), PathRegex: anyPathRegex.Draw(t, "path")}
 		if oneIn(t, 3, "methods") {
 			match.Methods = rapid.SliceOfNDistinct(anyMethod, 1, 2, rapid.ID).Draw(t, "methods")

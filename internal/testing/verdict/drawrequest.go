@@ -46,7 +46,7 @@ func (r Request) hosts() int {
 }
 
 // candidates is how many requests are drawn for each that is sent: the one that an edit matters most to.
-const candidates = 6
+const candidates = 12
 
 // AnyRequest draws a request; most of them one whose answer the edit changes, or one that at least gets to a server.
 func AnyRequest(w World, edit []catalog.Change) *rapid.Generator[Request] {
@@ -70,9 +70,11 @@ func AnyRequest(w World, edit []catalog.Change) *rapid.Generator[Request] {
 // interest is higher for requests whose answers say more.
 func interest(old, next expectation) int {
 	switch {
+	case next.verdict.May(authz.Forbidden):
+		return 4
 	case !maps.Equal(old.seen, next.seen):
 		return 3
-	case next.verdict.May(authz.Allowed) || next.verdict.May(authz.Forbidden):
+	case next.verdict.May(authz.Allowed):
 		return 2
 	case next.verdict.Connectable():
 		return 1

@@ -14,7 +14,7 @@ import (
 var pairs = flag.Int("verdict.pairs", 2000, "how many pairs of an edit and a request to try")
 
 const (
-	editsOfMesh    = 5
+	editsOfMesh    = 4
 	requestsOfEdit = 20
 )
 
