@@ -19,6 +19,8 @@ func (a *app) commands() []*cobra.Command {
 		a.statusCommand(),
 		a.explainCommand(),
 		a.policyCommand(),
+		a.proxyCommand(),
+		a.waitCommand(),
 		a.checkCommand(),
 		a.verifyCommand(),
 	}

@@ -121,3 +121,11 @@ func (f *Flags) kubeconfig() string {
 	}
 	return "~/.kube/config"
 }
+
+// OnlyNamespace is the namespace of -n; empty when -n is not given.
+func (f *Flags) OnlyNamespace() string {
+	if f.config.Namespace == nil {
+		return ""
+	}
+	return *f.config.Namespace
+}

@@ -1,0 +1,72 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
+)
+
+// tokenSeconds is how long a token made for one question is valid; the API server gives none for less.
+const tokenSeconds = 600
+
+// Token is a bearer token that a server in the cluster can verify: the user's own, or for users who authenticate in another way,
+// such as by a certificate, a short-lived one of a service account.
+func (f *Flags) Token(ctx context.Context, namespace, account string) (string, error) {
+	config, err := f.Config()
+	if err != nil {
+		return "", err
+	}
+	if token, err := ownToken(ctx, config); err != nil || token != "" {
+		return token, err
+	}
+	clients, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return "", err
+	}
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: ptr.To[int64](tokenSeconds)}}
+	answer, err := clients.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, account, request, metav1.CreateOptions{})
+	if err != nil {
+		return "", fmt.Errorf("your kubeconfig has no token to show, and none can be made: %w", f.Sentence(err))
+	}
+	return answer.Status.Token, nil
+}
+
+// errCaptured ends a request that is only made to see how it would be authenticated.
+var errCaptured = errors.New("captured")
+
+// ownToken is the token that requests to the API server carry, whatever brings it there; empty without one.
+func ownToken(ctx context.Context, config *rest.Config) (string, error) {
+	var token string
+	wrapped, err := rest.HTTPWrappersForConfig(config, roundTripper(func(r *http.Request) (*http.Response, error) {
+		token, _ = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		return nil, errCaptured
+	}))
+	if err != nil {
+		return "", err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://localhost/", nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := wrapped.RoundTrip(request)
+	if response != nil {
+		_ = response.Body.Close()
+	}
+	if err != nil && !errors.Is(err, errCaptured) {
+		return "", err
+	}
+	return token, nil
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements http.RoundTripper.
+func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }

@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	reportclient "github.com/openservicemesh/osm-operator/internal/report/client"
+)
+
+// policyKinds are the kinds of policies by what users call them.
+var policyKinds = map[string]string{
+	"traffictarget": "TrafficTarget", "traffictargets": "TrafficTarget", "tt": "TrafficTarget",
+	"httproutegroup": "HTTPRouteGroup", "httproutegroups": "HTTPRouteGroup", "htr": "HTTPRouteGroup",
+	"tcproute": "TCPRoute", "tcproutes": "TCPRoute", "tr": "TCPRoute",
+	"trafficsplit": "TrafficSplit", "trafficsplits": "TrafficSplit", "ts": "TrafficSplit",
+}
+
+func (a *app) waitCommand() *cobra.Command {
+	var meshName string
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   "wait KIND/NAME...",
+		Short: "Wait until policies are in force at every sidecar that they concern",
+		Long: `Waits until all sidecars that a policy concerns have acknowledged its current version, and says how many they are and how long
+it took. Kinds are traffictarget, httproutegroup, tcproute and trafficsplit. The exit code is 1 when a sidecar rejects the policy,
+or not all have answered in time.`,
+		Example: `  kubectl apply -f grant.yaml && osm wait -n bookstore traffictarget/bookthief-to-bookstore-v1`,
+		Args:    atLeast(1, "the name of a policy"),
+		RunE: a.run(func(ctx context.Context, args []string) error {
+			namespace, err := a.kube.Namespace()
+			if err != nil {
+				return err
+			}
+			ctx, cancel := context.WithTimeout(ctx, timeout)
+			defer cancel()
+			for _, arg := range args {
+				kind, name, err := policyName(arg)
+				if err != nil {
+					return err
+				}
+				if err := a.waitFor(ctx, meshName, kind, namespace, name); err != nil {
+					return err
+				}
+			}
+			return nil
+		}),
+	}
+	a.addMeshName(cmd, &meshName, "")
+	cmd.Flags().DurationVar(&timeout, "timeout", 30*time.Second, "how long to wait")
+	return cmd
+}
+
+// policyName reads "KIND/NAME", with or without the kind's group, as kubectl prints it.
+func policyName(text string) (kind, name string, err error) {
+	kind, name, found := strings.Cut(text, "/")
+	plain, _, _ := strings.Cut(strings.ToLower(kind), ".")
+	if known := policyKinds[plain]; found && known != "" && name != "" {
+		return known, name, nil
+	}
+	return "", "", fmt.Errorf("%q is not the name of a policy: write traffictarget/NAME, httproutegroup/NAME, tcproute/NAME or trafficsplit/NAME", text)
+}
+
+func (a *app) waitFor(ctx context.Context, meshName, kind, namespace, name string) error {
+	c, err := a.kube.Client()
+	if err != nil {
+		return err
+	}
+	m, err := a.oneMesh(ctx, c, meshName)
+	if err != nil {
+		return err
+	}
+	replicas := a.reports(ctx, c, m)
+	p := a.progress()
+	what := kind + " " + namespace + "/" + name
+	last := "the control plane does not know it"
+	err = wait.PollUntilContextCancel(ctx, 200*time.Millisecond, true, func(ctx context.Context) (bool, error) {
+		answers, err := replicas.Object(ctx, kind, namespace, name)
+		if err != nil {
+			return false, err
+		}
+		sum, err := reportclient.Combine(answers)
+		if errors.Is(err, reportclient.ErrNotFound) {
+			p.say("%s", last)
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		last = fmt.Sprintf("%d of %d sidecars have acknowledged it", sum.Acknowledged, sum.Sidecars)
+		if len(sum.Unknown) > 0 {
+			last += "; these replicas do not answer: " + strings.Join(sum.Unknown, ", ")
+		}
+		if sum.Rejected > 0 {
+			return false, fmt.Errorf("%s: %d of %d sidecars reject it: see their words with `osm proxy status -o wide`", what, sum.Rejected, sum.Sidecars)
+		}
+		p.say("%s", last)
+		return !sum.Settled.IsZero() && len(sum.Unknown) == 0, nil
+	})
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%s is not in force everywhere after %s: %s", what, p.elapsed(), last)
+	}
+	if err == nil {
+		a.line("%s is in force: %s (%s)", what, last, p.elapsed())
+	}
+	return err
+}
