@@ -46,13 +46,3 @@ func document(ref catalog.Ref, entry catalog.Entry) string {
 	// JSON is YAML, and an object a line can be read at a glance.
 	return fmt.Sprintf("- %s: %s\n", ref.Kind, nulls.Replace(string(out)))
 }
-
-// story is what happened, as YAML.
-func (s *step) story() string {
-	var text strings.Builder
-	text.WriteString("---\n# the mesh before the edit\n" + s.before.world.String() + "---\n# the edit\n")
-	for _, c := range changes(s.before.world, s.after.world) {
-		text.WriteString(document(c.Ref, c.Entry))
-	}
-	return text.String()
-}

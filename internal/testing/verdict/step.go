@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -32,43 +33,47 @@ var _ failer = (*testing.T)(nil)
 // Reset makes the mesh another one and waits until all sidecars work by it.
 func (n *Network) Reset(t failer, w World) {
 	t.Helper()
+	if problem := n.reset(w); problem != "" {
+		t.Fatalf("%s\n%s", problem, w)
+	}
+}
+
+func (n *Network) reset(w World) (problem string) {
 	n.control.apply(changes(n.World.entries(), w.entries()))
 	n.World = w
-	n.settle(t)
+	return n.settled()
 }
 
 // Step edits the mesh while the requests are sent, and fails unless each answer fits the mesh before or after the edit, and in
-// the end the one after it.
+// the end the one after it. What it tells of a failure is the smallest mesh in which it happens again.
 func (n *Network) Step(t failer, edit []catalog.Change, requests []Request) {
 	t.Helper()
-	before, after := newOracle(n.World), newOracle(n.World.with(edit))
-	s := step{network: n, before: before, after: after, requests: requests}
+	if f := n.try(edit, requests); f != nil {
+		t.Fatalf("%s", n.reduced(f))
+	}
+}
+
+// try makes a step.
+func (n *Network) try(edit []catalog.Change, requests []Request) *failure {
+	s := step{network: n, edit: edit, before: newOracle(n.World), after: newOracle(n.World.with(edit)), requests: requests}
 	s.divides = !slices.ContainsFunc(edit, func(c catalog.Change) bool { return c.Ref.Kind != catalog.KindTrafficSplit })
 	for _, r := range requests {
-		s.old, s.new = append(s.old, before.expect(r)), append(s.new, after.expect(r))
+		s.old, s.new = append(s.old, s.before.expect(r)), append(s.new, s.after.expect(r))
 	}
 	l := n.startLoad(requests)
 	l.round()
 	s.applied = time.Now()
-	n.control.apply(changes(before.world.entries(), after.world.entries()))
-	n.World = after.world
+	n.control.apply(changes(s.before.world.entries(), s.after.world.entries()))
+	n.World = s.after.world
 	problem := n.settled()
 	s.settled = time.Now()
 	l.round()
 	samples := l.end()
 	if problem != "" {
-		t.Fatalf("%s\n%s", problem, s.story())
+		return s.failure(requests[0], problem)
 	}
 	n.Report.settle(s.settled.Sub(s.applied))
-	s.judge(t, samples)
-}
-
-// settle waits until all sidecars work by what the control plane was told.
-func (n *Network) settle(t failer) {
-	t.Helper()
-	if problem := n.settled(); problem != "" {
-		t.Fatalf("%s\n%s", problem, n.World)
-	}
+	return s.judge(samples)
 }
 
 // settled waits until every sidecar has agreed to everything, and says what is wrong when that does not come.
@@ -106,6 +111,7 @@ func (n *Network) warming() bool {
 // step is an edit, and what is expected of the requests sent meanwhile.
 type step struct {
 	network       *Network
+	edit          []catalog.Change
 	before, after *oracle
 	requests      []Request
 	// divides is true when the edit is about TrafficSplits alone.
@@ -115,27 +121,29 @@ type step struct {
 	applied, settled time.Time
 }
 
-func (s *step) judge(t failer, samples []sample) {
-	t.Helper()
-	stale := map[int]string{}
+func (s *step) judge(samples []sample) *failure {
+	stale := map[int]bool{}
 	for _, sample := range samples {
 		old, next := s.old[sample.request], s.new[sample.request]
 		switch {
 		case sample.end.Before(s.applied):
 			if !old.allows(sample.seen) {
-				s.fail(t, sample, "before the edit")
+				return s.wrong(sample, "before the edit")
 			}
 		case next.allows(sample.seen):
 			s.network.Report.saw(next.verdict)
 		case !old.allows(sample.seen) && !s.between(old, next, sample.seen):
-			s.fail(t, sample, "after the edit")
+			return s.wrong(sample, "after the edit")
 		case !sample.start.Before(s.settled):
-			stale[sample.request] = sample.seen
+			stale[sample.request] = true
 		}
 	}
-	for i := range stale {
-		s.converge(t, i)
+	for _, i := range slices.Sorted(maps.Keys(stale)) {
+		if f := s.converge(i); f != nil {
+			return f
+		}
 	}
+	return nil
 }
 
 // between says whether an observation fits the moment in which one sidecar has learned of an edit and another has not. Where the
@@ -149,8 +157,7 @@ func (s *step) between(old, next expectation, seen string) bool {
 }
 
 // converge asks again until the answer is that of the mesh after the edit.
-func (s *step) converge(t failer, i int) {
-	t.Helper()
+func (s *step) converge(i int) *failure {
 	for {
 		sample := sample{request: i, start: time.Now()}
 		sample.seen = s.network.ask(s.requests[i])
@@ -158,19 +165,11 @@ func (s *step) converge(t failer, i int) {
 		late := sample.end.Sub(s.settled)
 		if s.new[i].allows(sample.seen) {
 			s.network.Report.late(late)
-			return
+			return nil
 		}
 		if late > staleLimit {
-			s.fail(t, sample, "long after the edit")
+			return s.wrong(sample, "long after the edit")
 		}
 		time.Sleep(interval)
 	}
-}
-
-func (s *step) fail(t failer, sample sample, when string) {
-	t.Helper()
-	r := s.requests[sample.request]
-	t.Fatalf("%s, %s sees %q\n  before: %s\n  after:  %s\n  (%s after the edit, which had settled after %s)\n%s",
-		when, r, sample.seen, s.old[sample.request], s.new[sample.request],
-		sample.start.Sub(s.applied).Round(time.Millisecond), s.settled.Sub(s.applied).Round(time.Millisecond), s.story())
 }

@@ -22,8 +22,11 @@ const (
 func TestVerdicts(t *testing.T) {
 	network := verdict.NewNetwork(t)
 	checks := max(1, *pairs/(editsOfMesh*requestsOfEdit))
-	if err := flag.Set("rapid.checks", strconv.Itoa(checks)); err != nil {
-		t.Fatal(err)
+	// The network makes failures small by itself.
+	for name, value := range map[string]string{"rapid.checks": strconv.Itoa(checks), "rapid.shrinktime": "1ns"} {
+		if err := flag.Set(name, value); err != nil {
+			t.Fatal(err)
+		}
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		network.Reset(t, verdict.AnyWorld().Draw(t, "mesh"))
