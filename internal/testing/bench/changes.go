@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -138,10 +139,10 @@ func span(from, to int64) float64 { return time.Duration(to - from).Seconds() }
 
 func median(values []float64) float64 { return quantile(values, 0.5) }
 
-// quantile is the smallest value that is not below a share of all of them.
+// quantile is the smallest value that at least a share of all values do not exceed.
 func quantile(values []float64, q float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
-	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
+	return sorted[max(int(math.Ceil(q*float64(len(sorted))))-1, 0)]
 }
 
 func mean(values []float64) float64 {

@@ -31,6 +31,7 @@ type options struct {
 	variants            string
 	out, baseline       string
 	profiles            string
+	from                string
 }
 
 func main() {
@@ -52,6 +53,7 @@ func main() {
 	flag.StringVar(&o.out, "out", "bin/bench", "write results to files with this prefix: .json and .svg")
 	flag.StringVar(&o.baseline, "baseline", "internal/testing/bench/baseline.json", "the file with the ratios of an earlier short run")
 	flag.StringVar(&o.profiles, "profiles", "", "write CPU profiles of our control plane into this folder")
+	flag.StringVar(&o.from, "from", "", "measure nothing, but show the results in these .json files, separated by commas, as those of one run")
 	flag.Parse()
 	if err := run(o, os.Stdout); err != nil {
 		log.Fatal(err)
@@ -59,25 +61,9 @@ func main() {
 }
 
 func run(o options, out io.Writer) error {
-	p, err := o.plan()
+	results, err := o.results()
 	if err != nil {
 		return err
-	}
-	if err := pinSelf(clientCore); err != nil {
-		return fmt.Errorf("this process cannot be kept on one core: %w", err)
-	}
-	results := &report.Run{
-		Machine: fmt.Sprintf("%d cores, %s", runtime.NumCPU(), processor()), Version: runtime.Version(),
-		Begun: time.Now().UTC().Format(time.RFC3339), Arguments: os.Args[1:],
-	}
-	signer, err := fleet.NewSigner()
-	if err != nil {
-		return err
-	}
-	for _, m := range p.meshes {
-		if err := measureMesh(p, m, signer, o.profiles, results); err != nil {
-			return err
-		}
 	}
 	results.AddSlopes()
 	if err := results.Table(out, string(server.Ours)); err != nil {
@@ -87,6 +73,55 @@ func run(o options, out io.Writer) error {
 		return err
 	}
 	return o.compare(results.Ratios(string(server.Ours)))
+}
+
+// results are those of a new run, or of earlier ones.
+func (o options) results() (*report.Run, error) {
+	if o.from != "" {
+		return read(strings.Split(o.from, ","))
+	}
+	p, err := o.plan()
+	if err != nil {
+		return nil, err
+	}
+	if err := pinSelf(clientCore); err != nil {
+		return nil, fmt.Errorf("this process cannot be kept on one core: %w", err)
+	}
+	results := &report.Run{
+		Machine: fmt.Sprintf("%d cores, %s", runtime.NumCPU(), processor()), Version: runtime.Version(),
+		Begun: time.Now().UTC().Format(time.RFC3339), Arguments: os.Args[1:],
+	}
+	signer, err := fleet.NewSigner()
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range p.meshes {
+		if err := measureMesh(p, m, signer, o.profiles, results); err != nil {
+			return nil, err
+		}
+	}
+	return results, nil
+}
+
+// read joins the results of earlier runs.
+func read(files []string) (*report.Run, error) {
+	var all report.Run
+	for i, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		var one report.Run
+		if err := json.Unmarshal(data, &one); err != nil {
+			return nil, fmt.Errorf("%s holds no results: %w", file, err)
+		}
+		results := append(all.Results, one.Results...)
+		if i == 0 {
+			all = one
+		}
+		all.Results = results
+	}
+	return &all, nil
 }
 
 // measureMesh measures all variants in one mesh.
