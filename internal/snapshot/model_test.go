@@ -130,17 +130,17 @@ func (s *sidecar) deliverResponse(t failer, reject bool) bool {
 
 // rejects says whether the Envoy rejects a response: as a whole, without saying why, when it rejects any part of it.
 func (s *sidecar) rejects(response *discovery.DeltaDiscoveryResponse) bool {
-	any := false
+	rejected := false
 	for _, res := range response.GetResources() {
 		key := versionKey(response, res)
 		if s.rejected[key] || s.judge != nil && s.judge(res) {
-			s.rejected[key], any = true, true
+			s.rejected[key], rejected = true, true
 			if len(response.GetResources()) == 1 {
 				s.alone[key] = true
 			}
 		}
 	}
-	return any
+	return rejected
 }
 
 // settle delivers everything, in time, until nothing moves any more.

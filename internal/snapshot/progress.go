@@ -10,7 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// ErrNoPolicy: no such policy is part of the mesh.
+// ErrNoPolicy says that no such policy is part of the mesh.
 var ErrNoPolicy = errors.New("no such policy is known to this replica of the control plane")
 
 // maxLaggards is how many of those that have not acknowledged something are named.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -39,11 +40,11 @@ type isolation struct {
 	bad  string
 }
 
-func newIsolation(t *testing.T) *isolation {
+func newIsolation(t *testing.T, count int) *isolation {
 	i := &isolation{mesh: newMesh()}
 	bad := meshtest.Pod("a", "bad", "bad", "bad", "10.0.0.66")
 	entries := append(i.mesh.entries(), bad, accountOf(bad), &catalog.Settings{Permissive: true})
-	i.control = start(t, append(entries, manyServices(i.mesh, services)...)...)
+	i.control = start(t, append(entries, manyServices(i.mesh, count)...)...)
 	i.store.MarkSynced()
 	i.bad = i.tokenOf(bad)
 	i.good = i.connect(t, i.tokenOf(i.mesh.client), fakexds.NewEnvoy())
@@ -56,7 +57,8 @@ func manyServices(m mesh, count int) []catalog.Entry {
 	var entries []catalog.Entry
 	for n := range count {
 		address := fmt.Sprintf("10.97.%d.%d", n/250, n%250+1)
-		service := meshtest.Service("a", fmt.Sprintf("service-%d", n), "server", address, 80, catalog.ProtocolHTTP)
+		name := fmt.Sprintf("service-%04d-%s", n, strings.Repeat("x", 50)) // 63 characters, as long as names of Services may be
+		service := meshtest.Service("a", name, "server", address, 80, catalog.ProtocolHTTP)
 		entries = append(entries, service, meshtest.Slice(service.Name, m.server))
 	}
 	return entries
@@ -120,7 +122,7 @@ var allTypes = []string{fakexds.ClusterType, fakexds.ListenerType}
 
 // TestThreat49StuckReaderDisturbsNobody never reads.
 func TestThreat49StuckReaderDisturbsNobody(t *testing.T) {
-	i := newIsolation(t)
+	i := newIsolation(t, services)
 	i.check(t, func(ctx context.Context) {
 		stream, end, err := i.open(ctx)
 		if err != nil {
@@ -137,7 +139,7 @@ func TestThreat49StuckReaderDisturbsNobody(t *testing.T) {
 
 // TestThreat49SlowReaderDisturbsNobody reads and acknowledges one response in 50 ms.
 func TestThreat49SlowReaderDisturbsNobody(t *testing.T) {
-	i := newIsolation(t)
+	i := newIsolation(t, services)
 	i.check(t, func(ctx context.Context) {
 		i.answer(ctx, t, 50*time.Millisecond, func(*discovery.DeltaDiscoveryResponse) *rpc.Status { return nil })
 	})
@@ -145,7 +147,7 @@ func TestThreat49SlowReaderDisturbsNobody(t *testing.T) {
 
 // TestThreat51NackLoopDisturbsNobody rejects everything at once, for ever.
 func TestThreat51NackLoopDisturbsNobody(t *testing.T) {
-	i := newIsolation(t)
+	i := newIsolation(t, services)
 	i.check(t, func(ctx context.Context) {
 		i.answer(ctx, t, 0, func(*discovery.DeltaDiscoveryResponse) *rpc.Status { return &rpc.Status{Code: 13, Message: "no"} })
 	})
@@ -183,7 +185,7 @@ func (i *isolation) answer(ctx context.Context, t *testing.T, pause time.Duratio
 // TestThreat53NamesWithoutEndDisturbNobody asks for names that do not exist, tens of thousands in a request, and comes back
 // whenever it is thrown out.
 func TestThreat53NamesWithoutEndDisturbNobody(t *testing.T) {
-	i := newIsolation(t)
+	i := newIsolation(t, services)
 	var thrownOut, asked atomic.Int64
 	i.check(t, func(ctx context.Context) {
 		for ctx.Err() == nil {
@@ -216,7 +218,7 @@ func TestThreat53NamesWithoutEndDisturbNobody(t *testing.T) {
 
 // TestThreat50ReconnectsDisturbNobody connects again and again over new connections, eight at a time.
 func TestThreat50ReconnectsDisturbNobody(t *testing.T) {
-	i := newIsolation(t)
+	i := newIsolation(t, 20)
 	const connections, workers = 500, 8
 	goroutines := runtime.NumGoroutine()
 	began := time.Now()
@@ -250,12 +252,13 @@ func TestThreat50ReconnectsDisturbNobody(t *testing.T) {
 
 // TestThreat52ConfigurationOver4MB gives one sidecar more listeners than a client takes in one message.
 func TestThreat52ConfigurationOver4MB(t *testing.T) {
-	const many, limit = 4500, 4 << 20
+	const many, limit = 3000, 4 << 20
 	m := newMesh()
 	c := start(t, append(manyServices(m, many), m.entries()...)...)
 	c.apply(&catalog.Settings{Permissive: true})
 	c.store.MarkSynced()
-	conn, ctx := c.dial(t, c.tokenOf(m.client))
+	conn, _ := c.dial(t, "")
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", c.tokenOf(m.client))
 	stream, err := discovery.NewAggregatedDiscoveryServiceClient(conn).DeltaAggregatedResources(ctx)
 	if err != nil {
 		t.Fatal(err)

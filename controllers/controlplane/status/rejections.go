@@ -21,7 +21,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/report/client"
 )
 
-// ReasonRejectedByProxy: a sidecar rejected what came of the object, which is therefore withheld from its kind until it changes.
+// ReasonRejectedByProxy says that a sidecar rejected what came of the object, which is withheld from its kind until it changes.
 const ReasonRejectedByProxy = "RejectedByProxy"
 
 const (

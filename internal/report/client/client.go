@@ -23,10 +23,10 @@ const (
 	maxDocument = 256 << 20
 )
 
-// ErrNotFound: every replica answers that it does not know the object.
+// ErrNotFound says that every replica does not know the object.
 var ErrNotFound = errors.New("no replica of the control plane knows this object")
 
-// ErrNoReplicas: there is nobody to ask.
+// ErrNoReplicas says that there is nobody to ask.
 var ErrNoReplicas = errors.New("no replica of the control plane runs, so nothing is known of its sidecars")
 
 // Replica is one replica of the control plane.
