@@ -26,6 +26,10 @@ generate: ## Generate Go code
 manifests: ## Generate the definitions of our kinds and dist/install.yaml
 	$(HACK) ./generate manifests
 
+.PHONY: docs
+docs: ## Generate the reference of the osm command line
+	$(HACK) ./generate docs
+
 .PHONY: fmt
 fmt: ## Format all Go code
 	$(HACK) ./tool golangci-lint fmt

@@ -102,7 +102,7 @@ func verify(ctx context.Context, g generator, wanted []step) error {
 		return err
 	}
 	if len(changed) > 0 {
-		return fmt.Errorf("these files are not what would be generated, run `make generate manifests` and commit them:\n  %s", strings.Join(changed, "\n  "))
+		return fmt.Errorf("these files are not what would be generated, run `make generate manifests docs` and commit them:\n  %s", strings.Join(changed, "\n  "))
 	}
 	fmt.Printf("generate: all %d generated files are up to date\n", len(before))
 	return nil

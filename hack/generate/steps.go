@@ -44,6 +44,14 @@ func steps() []step {
 				return g.kustomize(ctx, "config/default", "dist/install.yaml")
 			},
 		},
+		{
+			name:    "docs",
+			outputs: []string{"docs/cli/osm*.md"},
+			run: func(ctx context.Context, g generator) error {
+				_, err := g.output(ctx, "go", "run", "./internal/cli/gendocs", "docs/cli")
+				return err
+			},
+		},
 	}
 }
 

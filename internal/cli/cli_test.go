@@ -1,0 +1,75 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+
+	"github.com/openservicemesh/osm-operator/internal/report"
+)
+
+func TestStateOf(t *testing.T) {
+	since := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
+	tests := map[string]struct {
+		types      map[string]report.Type
+		state, txt string
+	}{
+		"nothing yet":            {nil, "up to date", ""},
+		"all acknowledged":       {map[string]report.Type{"CDS": {Accepted: 1}}, "up to date", ""},
+		"an answer is missing":   {map[string]report.Type{"LDS": {Behind: &since}, "CDS": {Behind: &since}}, "behind", "waiting for an answer about CDS, LDS"},
+		"a refusal is the worst": {map[string]report.Type{"LDS": {Behind: &since}, "RDS": {Rejection: "no"}}, "rejecting", "RDS: no"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := stateOf(report.Proxy{Types: test.types}, "r")
+			if got.State != test.state || got.Text != test.txt {
+				t.Errorf("%q, %q; want %q, %q", got.State, got.Text, test.state, test.txt)
+			}
+		})
+	}
+}
+
+func TestPolicyName(t *testing.T) {
+	for text, want := range map[string]string{
+		"traffictarget/a": "TrafficTarget a", "TrafficTarget.access.smi-spec.io/a": "TrafficTarget a",
+		"tcproutes/b": "TCPRoute b", "pod/a": "", "a": "", "traffictarget/": "",
+	} {
+		kind, name, err := policyName(text)
+		if got := strings.TrimSpace(kind + " " + name); got != want || (err == nil) != (want != "") {
+			t.Errorf("%s is %q (%v), want %q", text, got, err, want)
+		}
+	}
+}
+
+func TestProgress(t *testing.T) {
+	now := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
+	var text strings.Builder
+	p := &progress{out: &text, now: func() time.Time { return now }, began: now}
+	p.say("too early")
+	now = now.Add(3 * time.Second)
+	p.say("%d of 2", 1)
+	p.say("%d of 2", 1)
+	now = now.Add(time.Second)
+	p.say("%d of 2", 2)
+	if diff := cmp.Diff("    3s  1 of 2\n    4s  2 of 2\n", text.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Every command says what it does, and every flag what it means, so that help and reference have no holes.
+func TestEveryCommandIsDescribed(t *testing.T) {
+	root := New(Streams{In: strings.NewReader(""), Out: &strings.Builder{}, Err: &strings.Builder{}}, time.Now, func(string) string { return "" })
+	var visit func(*cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		if cmd.Short == "" || !cmd.HasSubCommands() && cmd.Long == "" {
+			t.Errorf("%s has no description", cmd.CommandPath())
+		}
+		for _, child := range cmd.Commands() {
+			visit(child)
+		}
+	}
+	visit(root)
+}

@@ -1,0 +1,58 @@
+// Command gendocs writes the reference of the osm command line: go run ./internal/cli/gendocs FOLDER
+//
+// The commands themselves flow in; one page of Markdown for each flows out, named osm*.md. Pages of commands that are gone are
+// removed.
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/cobra/doc"
+
+	"github.com/openservicemesh/osm-operator/internal/cli"
+)
+
+func main() {
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: go run ./internal/cli/gendocs FOLDER")
+		os.Exit(2)
+	}
+	if err := generate(os.Args[1]); err != nil {
+		fmt.Fprintln(os.Stderr, "gendocs:", err)
+		os.Exit(1)
+	}
+}
+
+func generate(folder string) error {
+	old, err := filepath.Glob(filepath.Join(folder, "osm*.md"))
+	if err != nil {
+		return err
+	}
+	for _, page := range old {
+		if err := os.Remove(page); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	// Nothing of the machine that generates may reach the pages.
+	nothing := func(string) string { return "" }
+	root := cli.New(cli.Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard}, time.Now, nothing)
+	plain(root)
+	return doc.GenMarkdownTree(root, folder)
+}
+
+// plain leaves out the date of generation, which would make every page differ every day.
+func plain(cmd *cobra.Command) {
+	cmd.DisableAutoGenTag = true
+	for _, child := range cmd.Commands() {
+		plain(child)
+	}
+}
