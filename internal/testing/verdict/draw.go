@@ -107,9 +107,8 @@ func AnyEdit() *rapid.Generator[[]catalog.Change] {
 
 func drawSettings(t *rapid.T) catalog.Entry {
 	settings := &catalog.Settings{Permissive: oneIn(t, 6, "permissive"), Egress: oneIn(t, 3, "egress")}
-	if oneIn(t, 3, "TLS 1.3") {
-		settings.TLS.MinVersion = "TLSv1_3"
-	}
+	// Both ranges have a version in common: sidecars learn of a change one after the other.
+	settings.TLS = catalog.TLS{MinVersion: oneOf([]string{"TLSv1_2", "TLSv1_3"}).Draw(t, "oldest TLS"), MaxVersion: "TLSv1_3"}
 	return settings
 }
 
