@@ -8,4 +8,7 @@
 //   - the Store: one goroutine that owns the catalog and rebuilds exactly the scopes and endpoints a change touches;
 //   - the sequencer: the state machine of one stream, run by the stream's own goroutine, so that a slow sidecar delays
 //     nobody else.
+//
+// What a sidecar rejects flows back: the sequencer finds out which resource is meant, and the Store withholds the newest policy
+// behind it from that scope (quarantine.go, examine.go). Proxies, Policy and Rejections tell how far everybody is.
 package snapshot
