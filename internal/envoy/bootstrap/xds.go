@@ -45,10 +45,18 @@ func dynamicResources() *bootstrapv3.Bootstrap_DynamicResources {
 		InitialFetchTimeout:   durationpb.New(0),
 	}
 	return &bootstrapv3.Bootstrap_DynamicResources{
-		AdsConfig: controlPlane(corev3.ApiConfigSource_DELTA_GRPC),
+		AdsConfig: discovery(),
 		CdsConfig: source,
 		LdsConfig: proto.CloneOf(source),
 	}
+}
+
+// discovery says who asks with the first request of a stream only: Envoy's words about itself, with a list of all its extensions,
+// are 60 KB, an acknowledgement without them is 100 bytes.
+func discovery() *corev3.ApiConfigSource {
+	source := controlPlane(corev3.ApiConfigSource_DELTA_GRPC)
+	source.SetNodeOnFirstMessageOnly = true
+	return source
 }
 
 // controlPlane is a gRPC service of the control plane.
