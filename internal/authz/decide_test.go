@@ -72,11 +72,19 @@ func TestDecide(t *testing.T) {
 		{"permissive", []catalog.Entry{&catalog.Settings{Permissive: true}}, get("stranger", "legacy", "/"), []string{"allowed old"}},
 		{"TCP by a TCPRoute", nil, database, []string{"allowed two shop/db"}},
 		{"a pod that may not be called", nil, pod, []string{"unavailable two: from buy/thief to shop/two"}},
-		{"split to somebody who does not let in", []catalog.Entry{split("web", backend("web", 1), backend("legacy", 1))}, get("thief", "web", "/admin"),
-			[]string{"allowed one shop/admin", "unavailable old: from buy/thief to shop/old"}},
+		{
+			"split to somebody who does not let in",
+			[]catalog.Entry{split("web", backend("web", 1), backend("legacy", 1))},
+			get("thief", "web", "/admin"),
+			[]string{"allowed one shop/admin", "unavailable old: from buy/thief to shop/old"},
+		},
 		{"split to nobody", []catalog.Entry{split("web", backend("web", 0))}, get("thief", "web", "/admin"), []string{"unavailable : weight"}},
-		{"split to a Service without pods", []catalog.Entry{split("web", backend("web", 1), backend("empty", 1))}, get("thief", "web", "/admin"),
-			[]string{"allowed one shop/admin", "unavailable : ready pod"}},
+		{
+			"split to a Service without pods",
+			[]catalog.Entry{split("web", backend("web", 1), backend("empty", 1))},
+			get("thief", "web", "/admin"),
+			[]string{"allowed one shop/admin", "unavailable : ready pod"},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			verdict := authz.Decide(Apply(shop(test.more...)...).View(), test.request)

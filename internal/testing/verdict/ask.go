@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"syscall"
 	"time"
@@ -83,7 +84,7 @@ func line(conn net.Conn) string {
 
 // ended says how a connection came to its end before an answer.
 func ended(err error) string {
-	if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return fmt.Sprintf("nothing in %s", patience)
 	}
 	return closed

@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
-	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest" //nolint:staticcheck // its words make meshes read like sentences
 )
 
 // slot is a place in the mesh for one object. A draw of nil leaves it empty.

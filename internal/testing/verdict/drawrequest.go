@@ -121,8 +121,13 @@ var (
 		}
 	})
 	anyHeaderMatch = oneOf([]catalog.HeaderMatch{
-		{Name: "x-user", Regex: "alice"}, {Name: "x-user", Regex: "al.*"}, {Name: "x-user", Regex: "(?i)alice|bob"}, {Name: "x-user", Regex: ""},
-		{Name: "x-other", Regex: ".*"}, {Name: ":authority", Regex: "s1(\\..*)?"}, {Name: "x-user", Regex: "alice,bob"},
+		{Name: "x-user", Regex: "alice"},
+		{Name: "x-user", Regex: "al.*"},
+		{Name: "x-user", Regex: "(?i)alice|bob"},
+		{Name: "x-user", Regex: ""},
+		{Name: "x-other", Regex: ".*"},
+		{Name: ":authority", Regex: "s1(\\..*)?"},
+		{Name: "x-user", Regex: "alice,bob"},
 	})
 )
 

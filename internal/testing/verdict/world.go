@@ -9,7 +9,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/identity"
-	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest" //nolint:staticcheck // its words make meshes read like sentences
 )
 
 // pods are the same in every mesh: a pod keeps its identity and its address for as long as it lives.
