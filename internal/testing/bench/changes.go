@@ -119,11 +119,19 @@ func (s *session) record(kind mesh.Kind, samples []sample) {
 
 // profile begins a CPU profile of ours if profiles are wanted, and says what has been used so far.
 func (s *session) profile(phase string) (server.Answer, error) {
-	if s.profiles != "" && s.variant == server.Ours {
-		name := fmt.Sprintf("%s-%d-%s.pprof", s.measured.mode, s.measured.sidecars, strings.ReplaceAll(phase, " ", "-"))
-		return s.child.do(server.Command{Task: server.Profile, File: filepath.Join(s.profiles, name)})
+	if name := s.profileName(phase); name != "" {
+		return s.child.do(server.Command{Task: server.Profile, File: name})
 	}
 	return s.child.do(server.Command{Task: server.Settle})
+}
+
+// profileName is the file for a profile of ours; empty when none is wanted.
+func (s *session) profileName(phase string) string {
+	if s.profiles == "" || s.variant != server.Ours {
+		return ""
+	}
+	name := fmt.Sprintf("%s-%d-%s.pprof", s.measured.mode, s.measured.sidecars, strings.ReplaceAll(phase, " ", "-"))
+	return filepath.Join(s.profiles, name)
 }
 
 func (s *session) endProfile() error {

@@ -179,7 +179,7 @@ func (s *session) weigh() error {
 	if s.variant == server.Broadcast {
 		return nil // it holds what the benchmark needs, not what a control plane needs
 	}
-	answer, err := s.child.do(server.Command{Task: server.Weigh})
+	answer, err := s.child.do(server.Command{Task: server.Weigh, File: s.profileName("heap")})
 	s.result.Values[report.Memory] = float64(answer.Memory)
 	return err
 }

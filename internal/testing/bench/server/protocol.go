@@ -43,7 +43,8 @@ const (
 	Go Task = "go"
 	// Settle waits until a number of requests has been read.
 	Settle Task = "settle"
-	// Weigh collects garbage and gives memory back to the system, so that what is left is what is held.
+	// Weigh collects garbage and gives memory back to the system, so that what is left is what is held. It writes a
+	// heap profile into a file if one is named.
 	Weigh Task = "weigh"
 	// Profile starts a CPU profile into a file, or ends it when no file is named.
 	Profile Task = "profile"

@@ -129,10 +129,11 @@ func (p *process) do(c Command) error {
 	case Settle:
 		return p.settle(c.Requests)
 	case Weigh:
-		runtime.GC() // the first finds what the second can free: interned contents have cleanups
-		runtime.GC()
+		for range 5 { // each one lets stacks shrink by half, and frees what cleanups of the one before have let go
+			runtime.GC()
+		}
 		debug.FreeOSMemory()
-		return nil
+		return heap(c.File)
 	case Profile:
 		return profile(c.File)
 	}
@@ -149,6 +150,27 @@ func (p *process) settle(requests int64) error {
 		time.Sleep(200 * time.Microsecond)
 	}
 	return nil
+}
+
+// heap writes what is held where, and the sizes that the runtime keeps for the heap and for stacks, into files if one is named.
+func heap(name string) error {
+	if name == "" {
+		return nil
+	}
+	file, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	sizes := fmt.Sprintf("heap in use %d, of it objects %d; stacks %d; runtime's own %d; goroutines %d\n",
+		memory.HeapInuse, memory.HeapAlloc, memory.StackInuse, memory.MSpanInuse+memory.MCacheInuse+memory.GCSys+memory.OtherSys,
+		runtime.NumGoroutine())
+	if err := os.WriteFile(name+".txt", []byte(sizes), 0o644); err != nil {
+		return err
+	}
+	return pprof.Lookup("heap").WriteTo(file, 0)
 }
 
 func profile(name string) error {
