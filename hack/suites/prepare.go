@@ -17,6 +17,10 @@ import (
 type need string
 
 const (
+	// needPackages are the product's packages and tests, compiled: on a new machine that takes minutes, which are not the suite's.
+	needPackages need = "compiled packages"
+	// needRacePackages are the same, compiled for the race detector.
+	needRacePackages need = "packages compiled for the race detector"
 	// needLinter is the linter, built.
 	needLinter need = "linter"
 	// needGenerators are the tools that generate files, built.
@@ -71,6 +75,10 @@ func (p *preparation) missing(s suite) error {
 
 func (p *preparation) one(ctx context.Context, n need) error {
 	switch n {
+	case needPackages:
+		return p.compile(ctx)
+	case needRacePackages:
+		return p.compile(ctx, "-race")
 	case needLinter:
 		return p.tools(ctx, "golangci-lint")
 	case needGenerators:
@@ -86,6 +94,17 @@ func (p *preparation) one(ctx context.Context, n need) error {
 		return p.cluster(ctx)
 	}
 	return fmt.Errorf("nothing meets the need %q", n)
+}
+
+// compile compiles all packages of the product and their tests into Go's build cache, and links nothing.
+func (p *preparation) compile(ctx context.Context, flags ...string) error {
+	args := append([]string{"go", "list", "-export", "-test", "-deps", "-f", "{{/* nothing */}}"}, flags...)
+	cmd := start(ctx, command{dir: p.checkout.root, args: append(args, "./...")}, p.env)
+	cmd.Stdout, cmd.Stderr = p.out, p.out
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("the product does not compile: %w", reason(ctx, err))
+	}
+	return nil
 }
 
 // tools builds developer's tools.

@@ -42,12 +42,12 @@ type command struct {
 // suites returns all suites, quick ones first.
 func suites() []suite {
 	return []suite{
-		{name: "lint", needs: []need{needLinter}, commands: lint},
+		{name: "lint", needs: []need{needPackages, needLinter}, commands: lint},
 		{name: "drift", needs: []need{needGenerators}, commands: drift},
-		{name: "unit", needs: []need{needEnvoy}, commands: unit},
-		{name: "golden", needs: []need{needEnvoy}, commands: golden},
-		{name: "envtest", needs: []need{needAssets}, commands: envtests},
-		{name: "e2e", needs: []need{needCluster}, commands: e2e},
+		{name: "unit", needs: []need{needRacePackages, needEnvoy}, commands: unit},
+		{name: "golden", needs: []need{needPackages, needEnvoy}, commands: golden},
+		{name: "envtest", needs: []need{needPackages, needAssets}, commands: envtests},
+		{name: "e2e", needs: []need{needPackages, needCluster}, commands: e2e},
 	}
 }
 
