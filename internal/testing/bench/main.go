@@ -96,7 +96,7 @@ func (o options) results() (*report.Run, error) {
 		return nil, err
 	}
 	for _, m := range p.meshes {
-		if err := measureMesh(p, m, signer, o.profiles, results); err != nil {
+		if err := o.measureMesh(p, m, signer, results); err != nil {
 			return nil, err
 		}
 	}
@@ -124,9 +124,9 @@ func read(files []string) (*report.Run, error) {
 	return &all, nil
 }
 
-// measureMesh measures all variants in one mesh.
-func measureMesh(p plan, m measured, signer *fleet.Signer, profiles string, results *report.Run) error {
-	a, err := newArena(p, m, signer, profiles)
+// measureMesh measures all variants in one mesh. What there is so far is written each time: a long run may be cut short.
+func (o options) measureMesh(p plan, m measured, signer *fleet.Signer, results *report.Run) error {
+	a, err := newArena(p, m, signer, o.profiles)
 	if err != nil {
 		return err
 	}
@@ -141,6 +141,9 @@ func measureMesh(p plan, m measured, signer *fleet.Signer, profiles string, resu
 		}
 		log.Printf("%s, %d sidecars, %s: measured in %s", m.mode, m.sidecars, v, time.Since(begun).Round(100*time.Millisecond))
 		results.Results = append(results.Results, result)
+		if err := write(o.out, results); err != nil {
+			return err
+		}
 	}
 	debug.FreeOSMemory()
 	return nil
