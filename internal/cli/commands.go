@@ -22,6 +22,7 @@ func (a *app) commands() []*cobra.Command {
 		a.proxyCommand(),
 		a.waitCommand(),
 		a.checkCommand(),
+		a.supportCommand(),
 		a.verifyCommand(),
 	}
 }

@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/openservicemesh/osm-operator/internal/cli/output"
+	"github.com/openservicemesh/osm-operator/internal/cli/reasons"
+)
+
+func (a *app) supportCommand() *cobra.Command {
+	return group("support", "Find out what is wrong", nil, a.errorInfoCommand(), a.bugReportCommand())
+}
+
+// codeOfOSM is a code that OSM writes into its logs.
+var codeOfOSM = regexp.MustCompile(`^[Ee][0-9]{4}$`)
+
+func (a *app) errorInfoCommand() *cobra.Command {
+	var form output.Flag
+	cmd := &cobra.Command{
+		Use:   "error-info [REASON]",
+		Short: "Say what the reasons in conditions and Events mean",
+		Long:  `Says what the reasons mean by which a mesh names problems, in conditions of objects, in Events and in messages; all of them, or one.`,
+		Example: `  osm support error-info
+  osm support error-info RefNotFound`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return exactly(1, "")(cmd, args)
+			}
+			return nil
+		},
+		RunE: a.run(func(_ context.Context, args []string) error {
+			if err := form.Check(); err != nil {
+				return err
+			}
+			return a.errorInfo(args, &form)
+		}),
+		ValidArgsFunction: func(_ *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+			var all []string
+			for _, r := range reasons.All() {
+				all = append(all, r.Code)
+			}
+			return startingWith(all, begun), cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+	form.AddTo(cmd.Flags())
+	return cmd
+}
+
+func (a *app) errorInfo(args []string, form *output.Flag) error {
+	found := []reasons.Reason{}
+	for _, r := range reasons.All() {
+		if len(args) == 0 || strings.EqualFold(args[0], r.Code) {
+			found = append(found, r)
+		}
+	}
+	switch {
+	case len(found) == 0 && codeOfOSM.MatchString(args[0]):
+		return fmt.Errorf("%s is a code from the logs of OSM; this mesh names problems by reasons, in conditions and Events of the objects they are about: see `osm support error-info`", args[0])
+	case len(found) == 0:
+		return fmt.Errorf("there is no reason %s: see them all with `osm support error-info`", args[0])
+	}
+	result := output.Result{Data: map[string]any{"items": found}, Table: output.Table{Columns: output.Columns("ERROR CODE", "ON", "DESCRIPTION")}}
+	for _, r := range found {
+		result.Names = append(result.Names, r.Code)
+		result.Table.Rows = append(result.Table.Rows, []string{r.Code, r.On, r.Description})
+	}
+	return form.Print(a.Out, result)
+}
