@@ -139,7 +139,7 @@ func (a *app) refuseSecondMesh(ctx context.Context, c client.Client, name string
 		return err
 	}
 	if hasMesh(all, name) {
-		return fmt.Errorf("Mesh [%s] already exists in cluster. Please specify a new mesh name using --mesh-name, or change the one that exists with `kubectl edit mesh %s`", name, name) //nolint:staticcheck,revive // the sentence that users of OSM know
+		return fmt.Errorf("Mesh [%s] already exists in cluster. Please specify a new mesh name using --mesh-name, or change the one that exists with `kubectl edit mesh %s`", name, name) //nolint:staticcheck // the sentence that users of OSM know
 	}
 	if single && len(all) > 0 {
 		return fmt.Errorf("the cluster already has the mesh %s in namespace %s: add --enforce-single-mesh=false to install a second one", all[0].Name, all[0].Namespace)

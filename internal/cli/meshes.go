@@ -43,7 +43,7 @@ func (a *app) meshes(ctx context.Context, c client.Client) ([]mesh, error) {
 	}
 	var controllers appsv1.DeploymentList
 	err := c.List(ctx, &controllers, client.MatchingLabels{names.AppLabel: names.Controller}, client.HasLabels{names.MeshNameLabel})
-	if err != nil && !(apierrors.IsForbidden(err) && len(found) > 0) {
+	if err != nil && (!apierrors.IsForbidden(err) || len(found) == 0) {
 		return nil, err
 	}
 	for i := range controllers.Items {
@@ -123,5 +123,5 @@ func noSuchMesh(name string, all []mesh) error {
 	case name == "":
 		return fmt.Errorf("this cluster has several meshes (%s): choose one with --mesh-name", strings.Join(known, ", "))
 	}
-	return fmt.Errorf("Mesh [%s] does not exist. Please specify another mesh using --mesh-name or create a new mesh: this cluster has %s", name, strings.Join(known, ", ")) //nolint:staticcheck,revive // the sentence that users of OSM know
+	return fmt.Errorf("Mesh [%s] does not exist. Please specify another mesh using --mesh-name or create a new mesh: this cluster has %s", name, strings.Join(known, ", ")) //nolint:staticcheck // the sentence that users of OSM know
 }

@@ -65,13 +65,13 @@ func (a *app) metricsSwitchCommand(s metricsSwitch, short string) *cobra.Command
 func (a *app) switchMetrics(ctx context.Context, c client.Client, s metricsSwitch, name string) error {
 	ns, err := getNamespace(ctx, c, name)
 	if err != nil {
-		return fmt.Errorf("Failed to retrieve namespace [%s]: %w", name, err) //nolint:staticcheck,revive // the sentence that users of OSM know
+		return fmt.Errorf("Failed to retrieve namespace [%s]: %w", name, err) //nolint:staticcheck // the sentence that users of OSM know
 	}
 	if ns.Labels[names.MonitoredByLabel] == "" {
-		return fmt.Errorf("Namespace [%s] does not belong to a mesh, missing label %q: add it with `osm namespace add %s`", name, names.MonitoredByLabel, name) //nolint:staticcheck,revive // the sentence that users of OSM know
+		return fmt.Errorf("Namespace [%s] does not belong to a mesh, missing label %q: add it with `osm namespace add %s`", name, names.MonitoredByLabel, name) //nolint:staticcheck // the sentence that users of OSM know
 	}
 	if err := patchMeta(ctx, c, ns, nil, map[string]any{names.MetricsAnnotation: s.annotation}); err != nil {
-		return fmt.Errorf("Failed to %s metrics in namespace [%s]: %w", s.word, name, err) //nolint:staticcheck,revive // the sentence that users of OSM know
+		return fmt.Errorf("Failed to %s metrics in namespace [%s]: %w", s.word, name, err) //nolint:staticcheck // the sentence that users of OSM know
 	}
 	var pods corev1.PodList
 	if err := c.List(ctx, &pods, client.InNamespace(name), client.HasLabels{names.ProxyUUIDLabel}); err != nil {
@@ -79,7 +79,7 @@ func (a *app) switchMetrics(ctx context.Context, c client.Client, s metricsSwitc
 	}
 	for i := range pods.Items {
 		if err := patchMeta(ctx, c, &pods.Items[i], nil, s.annotations); client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("Failed to %s metrics for existing pod %s in namespace [%s]: %w", s.word, pods.Items[i].Name, name, err) //nolint:staticcheck,revive // the sentence that users of OSM know
+			return fmt.Errorf("Failed to %s metrics for existing pod %s in namespace [%s]: %w", s.word, pods.Items[i].Name, name, err) //nolint:staticcheck // the sentence that users of OSM know
 		}
 	}
 	a.line("Metrics successfully %sd in namespace [%s]", s.word, name)

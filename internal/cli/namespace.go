@@ -87,7 +87,7 @@ func homeOf(namespace string, all []mesh) (mesh, bool) {
 func (a *app) addNamespace(ctx context.Context, c client.Client, meshName string, withoutInjection bool, name string) error {
 	ns, err := getNamespace(ctx, c, name)
 	if err != nil {
-		return fmt.Errorf("Could not add namespace [%s] to mesh [%s]: %w", name, meshName, err) //nolint:staticcheck,revive // the sentence that users of OSM know
+		return fmt.Errorf("Could not add namespace [%s] to mesh [%s]: %w", name, meshName, err) //nolint:staticcheck // the sentence that users of OSM know
 	}
 	injection := any("enabled")
 	if withoutInjection {
@@ -96,7 +96,7 @@ func (a *app) addNamespace(ctx context.Context, c client.Client, meshName string
 	before, belongs := ns.Labels[names.MonitoredByLabel]
 	switch {
 	case ns.Labels[names.IgnoreLabel] == "true":
-		return fmt.Errorf("Cannot add ignored namespace [%s]: remove its label %s first (kubectl label namespace %s %s-)", name, names.IgnoreLabel, name, names.IgnoreLabel) //nolint:staticcheck,revive // the sentence that users of OSM know
+		return fmt.Errorf("Cannot add ignored namespace [%s]: remove its label %s first (kubectl label namespace %s %s-)", name, names.IgnoreLabel, name, names.IgnoreLabel) //nolint:staticcheck // the sentence that users of OSM know
 	case belongs && before == meshName && !withoutInjection:
 		a.line("Namespace [%s] has already been added to mesh [%s]", name, meshName)
 		if ns.Annotations[names.InjectionAnnotation] != "" {
@@ -107,7 +107,7 @@ func (a *app) addNamespace(ctx context.Context, c client.Client, meshName string
 		return fmt.Errorf("the namespace %s belongs to mesh %s: remove it there first (osm namespace remove %s --mesh-name %s)", name, before, name, before)
 	}
 	if err := patchMeta(ctx, c, ns, map[string]any{names.MonitoredByLabel: meshName}, map[string]any{names.InjectionAnnotation: injection}); err != nil {
-		return fmt.Errorf("Could not add namespace [%s] to mesh [%s]: %w", name, meshName, err) //nolint:staticcheck,revive // the sentence that users of OSM know
+		return fmt.Errorf("Could not add namespace [%s] to mesh [%s]: %w", name, meshName, err) //nolint:staticcheck // the sentence that users of OSM know
 	}
 	if before != meshName || withoutInjection {
 		a.line("Namespace [%s] successfully added to mesh [%s]", name, meshName)
@@ -160,7 +160,7 @@ stay until their pods are restarted, and lose the mesh's configuration.`,
 func (a *app) removeNamespace(ctx context.Context, c client.Client, meshName, name string) error {
 	ns, err := getNamespace(ctx, c, name)
 	if err != nil {
-		return fmt.Errorf("Could not remove namespace [%s] from mesh [%s]: %w", name, meshName, err) //nolint:staticcheck,revive // the sentence that users of OSM know
+		return fmt.Errorf("Could not remove namespace [%s] from mesh [%s]: %w", name, meshName, err) //nolint:staticcheck // the sentence that users of OSM know
 	}
 	current, belongs := ns.Labels[names.MonitoredByLabel]
 	if !belongs {
@@ -168,10 +168,10 @@ func (a *app) removeNamespace(ctx context.Context, c client.Client, meshName, na
 		return nil
 	}
 	if current != meshName {
-		return fmt.Errorf("Namespace belongs to mesh [%s], not mesh [%s]. Please specify the correct mesh", current, meshName) //nolint:staticcheck,revive // the sentence that users of OSM know
+		return fmt.Errorf("Namespace belongs to mesh [%s], not mesh [%s]. Please specify the correct mesh", current, meshName) //nolint:staticcheck // the sentence that users of OSM know
 	}
 	if err := patchMeta(ctx, c, ns, map[string]any{names.MonitoredByLabel: nil}, map[string]any{names.InjectionAnnotation: nil, names.MetricsAnnotation: nil}); err != nil {
-		return fmt.Errorf("Could not remove namespace [%s] from mesh [%s]: %w", name, meshName, err) //nolint:staticcheck,revive // the sentence that users of OSM know
+		return fmt.Errorf("Could not remove namespace [%s] from mesh [%s]: %w", name, meshName, err) //nolint:staticcheck // the sentence that users of OSM know
 	}
 	a.line("Namespace [%s] successfully removed from mesh [%s]", name, meshName)
 	return nil
@@ -192,10 +192,10 @@ func (a *app) namespaceIgnoreCommand() *cobra.Command {
 			for _, name := range args {
 				ns, err := getNamespace(ctx, c, name)
 				if err != nil {
-					return fmt.Errorf("Failed to retrieve namespace [%s]: %w", name, err) //nolint:staticcheck,revive // the sentence that users of OSM know
+					return fmt.Errorf("Failed to retrieve namespace [%s]: %w", name, err) //nolint:staticcheck // the sentence that users of OSM know
 				}
 				if err := patchMeta(ctx, c, ns, map[string]any{names.IgnoreLabel: "true"}, nil); err != nil {
-					return fmt.Errorf("Failed to configure namespace [%s] to be ignored: %w", name, err) //nolint:staticcheck,revive // the sentence that users of OSM know
+					return fmt.Errorf("Failed to configure namespace [%s] to be ignored: %w", name, err) //nolint:staticcheck // the sentence that users of OSM know
 				}
 				a.line("Successfully configured namespace [%s] to be ignored", name)
 			}

@@ -78,14 +78,14 @@ func meshedPod(v *catalog.View, text string) (*catalog.Pod, error) {
 		namespace, name = "default", text
 	}
 	if name == "" || strings.Contains(name, "/") {
-		return nil, fmt.Errorf("Pod name should be of the form <namespace/pod>, or <pod> for default namespace, got: %s", text) //nolint:staticcheck,revive // the sentence that users of OSM know
+		return nil, fmt.Errorf("Pod name should be of the form <namespace/pod>, or <pod> for default namespace, got: %s", text) //nolint:staticcheck // the sentence that users of OSM know
 	}
 	pod := v.Pod(catalog.Name{Namespace: namespace, Name: name})
 	if pod == nil {
-		return nil, fmt.Errorf("Could not find pod %s in namespace %s", name, namespace) //nolint:staticcheck,revive // the sentence that users of OSM know
+		return nil, fmt.Errorf("Could not find pod %s in namespace %s", name, namespace) //nolint:staticcheck // the sentence that users of OSM know
 	}
 	if !pod.Injected || !v.InMesh(namespace) {
-		return nil, fmt.Errorf("Pod %s in namespace %s is not a part of a mesh", name, namespace) //nolint:staticcheck,revive // the sentence that users of OSM know
+		return nil, fmt.Errorf("Pod %s in namespace %s is not a part of a mesh", name, namespace) //nolint:staticcheck // the sentence that users of OSM know
 	}
 	return pod, nil
 }

@@ -66,13 +66,13 @@ func (a *app) askEnvoy(ctx context.Context, method, query, namespace, name strin
 	pod := &corev1.Pod{}
 	err = c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, pod)
 	if apierrors.IsNotFound(err) {
-		return fmt.Errorf("Could not find pod %s in namespace %s: name its namespace with -n", name, namespace) //nolint:staticcheck,revive // the sentence that users of OSM know
+		return fmt.Errorf("Could not find pod %s in namespace %s: name its namespace with -n", name, namespace) //nolint:staticcheck // the sentence that users of OSM know
 	}
 	if err != nil {
 		return err
 	}
 	if pod.Labels[names.ProxyUUIDLabel] == "" {
-		return fmt.Errorf("Pod %s in namespace %s is not a part of a mesh: it has no sidecar", name, namespace) //nolint:staticcheck,revive // the sentence that users of OSM know
+		return fmt.Errorf("Pod %s in namespace %s is not a part of a mesh: it has no sidecar", name, namespace) //nolint:staticcheck // the sentence that users of OSM know
 	}
 	if pod.Status.Phase != corev1.PodRunning {
 		return fmt.Errorf("the pod %s in namespace %s is not running, it is %s", name, namespace, pod.Status.Phase)

@@ -125,11 +125,15 @@ func (m Mesh) membership(v *catalog.View, from, to party) []Piece {
 		}
 		switch {
 		case !v.InMesh(namespace):
-			missing = append(missing, Piece{What: fmt.Sprintf("the namespace %s of %s is not part of the mesh %s", namespace, p.what, m.Name),
-				Do: fmt.Sprintf("osm namespace add %s --mesh-name %s, then restart its pods", namespace, m.Name)})
+			missing = append(missing, Piece{
+				What: fmt.Sprintf("the namespace %s of %s is not part of the mesh %s", namespace, p.what, m.Name),
+				Do:   fmt.Sprintf("osm namespace add %s --mesh-name %s, then restart its pods", namespace, m.Name),
+			})
 		case p.pod != nil && !p.pod.Injected:
-			missing = append(missing, Piece{What: p.what + " has no sidecar, so it has no identity in the mesh",
-				Do: "restart it; when it still has none, see its annotation openservicemesh.io/sidecar-injection and that of its namespace"})
+			missing = append(missing, Piece{
+				What: p.what + " has no sidecar, so it has no identity in the mesh",
+				Do:   "restart it; when it still has none, see its annotation openservicemesh.io/sidecar-injection and that of its namespace",
+			})
 		case p.pod != nil && p.pod.Finished:
 			missing = append(missing, Piece{What: p.what + " has ended"})
 		}

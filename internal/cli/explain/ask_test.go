@@ -64,19 +64,37 @@ func TestAsk(t *testing.T) {
 		want []string
 	}{
 		"nobody has said anything": {"front/sa/till shop/svc/web GET /a", nil, []string{"DENIED", "refused: the connection is refused", "This would allow it:", "pathRegex: /a\n", "name: till-to-web\n"}},
-		"allowed": {"front/till-0 shop/web-0 GET /a", []catalog.Entry{paths, Target("t", web, []catalog.TargetRule{HTTP("paths")}, till)},
-			[]string{"ALLOWED by TrafficTarget shop/t", "pod front/till-0"}},
-		"granted to others: their match is used again": {"front/sa/till shop/svc/web GET /a", []catalog.Entry{paths, Target("t", web, []catalog.TargetRule{HTTP("paths", "/a")}, SA("front", "other"))},
-			[]string{"DENIED", "rules:\n  - kind: HTTPRouteGroup\n    matches:\n    - /a\n    name: paths"}},
-		"some paths are granted, and this one is not": {"front/sa/till shop/svc/web GET /c", []catalog.Entry{paths, Target("t", web, []catalog.TargetRule{HTTP("paths")}, till)},
-			[]string{"DENIED", "not found: status 404", "may send: any method /a  (TrafficTarget shop/t)", "pathRegex: /c\n"}},
-		"any request": {"front/sa/till shop/svc/web", []catalog.Entry{paths, Target("t", web, []catalog.TargetRule{HTTP("paths")}, till)},
-			[]string{"ALLOWED by TrafficTarget shop/t", "may send: any method /b"}},
+		"allowed": {
+			"front/till-0 shop/web-0 GET /a",
+			[]catalog.Entry{paths, Target("t", web, []catalog.TargetRule{HTTP("paths")}, till)},
+			[]string{"ALLOWED by TrafficTarget shop/t", "pod front/till-0"},
+		},
+		"granted to others: their match is used again": {
+			"front/sa/till shop/svc/web GET /a",
+			[]catalog.Entry{paths, Target("t", web, []catalog.TargetRule{HTTP("paths", "/a")}, SA("front", "other"))},
+			[]string{"DENIED", "rules:\n  - kind: HTTPRouteGroup\n    matches:\n    - /a\n    name: paths"},
+		},
+		"some paths are granted, and this one is not": {
+			"front/sa/till shop/svc/web GET /c",
+			[]catalog.Entry{paths, Target("t", web, []catalog.TargetRule{HTTP("paths")}, till)},
+			[]string{"DENIED", "not found: status 404", "may send: any method /a  (TrafficTarget shop/t)", "pathRegex: /c\n"},
+		},
+		"any request": {
+			"front/sa/till shop/svc/web",
+			[]catalog.Entry{paths, Target("t", web, []catalog.TargetRule{HTTP("paths")}, till)},
+			[]string{"ALLOWED by TrafficTarget shop/t", "may send: any method /b"},
+		},
 		"TCP": {"front/sa/till shop/svc/db", nil, []string{"DENIED", "kind: TCPRoute", "- 3306"}},
-		"names that are taken": {"front/sa/till shop/svc/web GET /a", []catalog.Entry{Group("shop", "till-to-web", "/z"), Target("till-to-web", web, nil, SA("x", "y"))},
-			[]string{"name: till-to-web-2\n"}},
-		"a client outside the mesh": {"out/guest shop/svc/web GET /a", []catalog.Entry{paths, Target("t", web, []catalog.TargetRule{HTTP("paths")}, SA("out", "guest"))},
-			[]string{"DENIED", "the namespace out of pod out/guest is not part of the mesh osm", "osm namespace add out"}},
+		"names that are taken": {
+			"front/sa/till shop/svc/web GET /a",
+			[]catalog.Entry{Group("shop", "till-to-web", "/z"), Target("till-to-web", web, nil, SA("x", "y"))},
+			[]string{"name: till-to-web-2\n"},
+		},
+		"a client outside the mesh": {
+			"out/guest shop/svc/web GET /a",
+			[]catalog.Entry{paths, Target("t", web, []catalog.TargetRule{HTTP("paths")}, SA("out", "guest"))},
+			[]string{"DENIED", "the namespace out of pod out/guest is not part of the mesh osm", "osm namespace add out"},
+		},
 		"permissive":              {"front/sa/till shop/svc/web GET /a", []catalog.Entry{&catalog.Settings{Permissive: true}}, []string{"ALLOWED, because the mesh is permissive"}},
 		"by the container's port": {"front/sa/till shop/sa/web:80 GET /a", nil, []string{"Service shop/web port 80 (http)"}},
 	}

@@ -54,7 +54,7 @@ func portsOf(v *catalog.View, service *catalog.Service, only identity.ServiceAcc
 		}
 	}
 	if port != 0 && len(all) == 0 && v.Service(service.Name) != nil {
-		return nil, fmt.Errorf("Service %s has no port %d that the mesh knows", service.Name, port)
+		return nil, fmt.Errorf("the Service %s has no port %d that the mesh knows", service.Name, port)
 	}
 	return all, nil
 }

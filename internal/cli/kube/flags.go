@@ -65,7 +65,8 @@ func (f *Flags) Config() (*rest.Config, error) {
 		return nil, f.Sentence(clientcmd.ErrEmptyConfig)
 	}
 	config = rest.CopyConfig(config)
-	config.QPS, config.Burst = 100, 200
+	// The API server shares itself out among its clients; a limit here would only add errors of its own.
+	config.QPS = -1
 	config.WarningHandler = rest.NewWarningWriter(f.warnings, rest.WarningWriterOptions{Deduplicate: true})
 	config.UserAgent = "osm"
 	return config, nil

@@ -17,8 +17,8 @@ import (
 	operatorv1alpha1 "github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 )
 
-// NoOperator is the error of a cluster that does not know the kind Mesh.
-var NoOperator = errors.New("this cluster does not know the kind Mesh, so the operator is not installed: install it with `osm install --operator`, or apply its manifests (dist/install.yaml)") //nolint:staticcheck // a sentence
+// ErrNoOperator is the error of a cluster that does not know the kind Mesh.
+var ErrNoOperator = errors.New("this cluster does not know the kind Mesh, so the operator is not installed: install it with `osm install --operator`, or apply its manifests (dist/install.yaml)")
 
 // Sentence makes an error that says what to do of one that a client returned. Errors that it does not know stay as they are.
 func (f *Flags) Sentence(err error) error {
@@ -76,7 +76,7 @@ func IsUndefined(err error) bool {
 
 func undefined(err error) string {
 	if strings.Contains(err.Error(), operatorv1alpha1.GroupVersion.Group) || strings.Contains(err.Error(), `"Mesh`) {
-		return NoOperator.Error()
+		return ErrNoOperator.Error()
 	}
 	return fmt.Sprintf("this cluster does not define a kind that is needed (%s): is a mesh installed? See `osm check`", err)
 }

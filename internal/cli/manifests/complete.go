@@ -100,8 +100,10 @@ func (c *completion) namespaces() {
 	for _, object := range slices.Clone(c.Objects) {
 		if name := object.GetNamespace(); name != "" && !known[name] {
 			known[name] = true
-			c.add(&corev1.Namespace{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"},
-				ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{names.MonitoredByLabel: c.Mesh}}})
+			c.add(&corev1.Namespace{
+				TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"},
+				ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{names.MonitoredByLabel: c.Mesh}},
+			})
 		}
 	}
 }
@@ -126,7 +128,7 @@ func (c *completion) workloads() error {
 		if object.GetKind() == "Pod" {
 			pod := &corev1.Pod{}
 			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, pod); err != nil {
-				return fmt.Errorf("Pod %s/%s: %w", object.GetNamespace(), object.GetName(), err) //nolint:staticcheck,revive // begins with a kind
+				return fmt.Errorf("Pod %s/%s: %w", object.GetNamespace(), object.GetName(), err) //nolint:staticcheck // begins with a kind
 			}
 			c.run(pod)
 			c.remove(object)
@@ -187,7 +189,7 @@ func (c *completion) services() error {
 		}
 		service := &corev1.Service{}
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, service); err != nil {
-			return fmt.Errorf("Service %s/%s: %w", object.GetNamespace(), object.GetName(), err) //nolint:staticcheck,revive // begins with a kind
+			return fmt.Errorf("Service %s/%s: %w", object.GetNamespace(), object.GetName(), err) //nolint:staticcheck // begins with a kind
 		}
 		if service.Spec.ClusterIP == "" {
 			service.Spec.ClusterIP = c.address().String()
