@@ -2,14 +2,16 @@ package snapshot
 
 import "time"
 
-// addable says whether additions of a type may be sent now: listeners wait for the clusters and endpoints that they may
-// refer to, routes also for listeners. Everything else may always be sent.
+// addable says whether additions of a type may be sent now: routes wait for the clusters and endpoints that they may refer to, and
+// listeners also for the routes that the client has asked for already. A chain that comes back while its predecessor drains
+// takes up the routes of the predecessor, as they are: these must not be rules of an earlier time. Everything else may always be
+// sent.
 func (q *sequencer) addable(t Type, o offer, now time.Time) bool {
 	switch t {
 	case Listeners:
-		return q.clustersReady(o, now)
+		return q.clustersReady(o, now) && !q.unsentAdditions(Routes, o, now)
 	case Routes:
-		return q.clustersReady(o, now) && !q.unsentAdditions(Listeners, o, now)
+		return q.clustersReady(o, now)
 	default:
 		return true
 	}

@@ -166,6 +166,29 @@ func TestListenersWaitForClustersAndEndpoints(t *testing.T) {
 	k.expect("LDS l")
 }
 
+// A listener that comes back while its predecessor drains finds the predecessor's routes.
+func TestListenersWaitForRoutesThatAreAskedFor(t *testing.T) {
+	k := newTalk(t)
+	k.put(Listeners, "l", "1")
+	k.put(Routes, "r", "1")
+	k.ask(Listeners)
+	k.expect("LDS l")
+	k.ack(Listeners)
+	k.ask(Routes, "r")
+	k.expect("RDS r")
+	k.ack(Routes)
+	k.drop(Listeners, "l")
+	k.drop(Routes, "r")
+	k.expect("LDS -l")
+	k.ack(Listeners)
+	k.expect("RDS -r")
+	k.put(Listeners, "l", "1")
+	k.put(Routes, "r", "2")
+	k.expect()
+	k.ack(Routes)
+	k.expect("RDS r", "LDS l")
+}
+
 func TestPatienceEnds(t *testing.T) {
 	k := newTalk(t)
 	k.ask(Clusters)
