@@ -1,7 +1,6 @@
 package crd_test
 
 import (
-	"github.com/openservicemesh/osm-operator/internal/testing/envtest"
 	"io/fs"
 	"testing"
 
@@ -9,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/openservicemesh/osm-operator/config/crd"
+	"github.com/openservicemesh/osm-operator/internal/testing/envtest"
 )
 
 // maxSize keeps definitions small enough for an annotation with all of their content, which some tools write.

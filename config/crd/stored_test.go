@@ -1,7 +1,6 @@
 package crd_test
 
 import (
-	"github.com/openservicemesh/osm-operator/internal/testing/envtest"
 	"testing"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -10,6 +9,8 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
+
+	"github.com/openservicemesh/osm-operator/internal/testing/envtest"
 )
 
 // oldTrafficSplit is the definition as a cluster that ran Open Service Mesh 1.2 has it: v1alpha2 is stored, nothing is

@@ -103,12 +103,30 @@ func TestProtocolOfServicePorts(t *testing.T) {
 		name, appProtocol string
 		want              catalog.Protocol
 	}{
-		{"", "", "http"}, {"web", "", "http"}, {"http", "", "http"}, {"http-web", "", "http"}, {"grpc", "", "grpc"}, {"grpc-api", "", "grpc"},
-		{"tcp", "", "tcp"}, {"tcp-mysql", "", "tcp"}, {"tcp-server-first", "", "tcp-server-first"}, {"tcp-server-first-mysql", "", "tcp-server-first"},
-		{"tcpdump", "", "http"}, {"grpcweb", "", "http"},
-		{"tcp-x", "http", "http"}, {"http", "tcp", "tcp"}, {"x", "tcp-server-first", "tcp-server-first"}, {"x", "grpc", "grpc"},
-		{"tcp", "kubernetes.io/h2c", "http"}, {"tcp", "kubernetes.io/ws", "http"}, {"tcp", "http2", "http"}, {"tcp", "h2c", "http"}, {"x", "HTTP", "http"},
-		{"http", "https", ""}, {"http", "kubernetes.io/wss", ""}, {"http", "mysql", ""},
+		{"", "", "http"},
+		{"web", "", "http"},
+		{"http", "", "http"},
+		{"http-web", "", "http"},
+		{"grpc", "", "grpc"},
+		{"grpc-api", "", "grpc"},
+		{"tcp", "", "tcp"},
+		{"tcp-mysql", "", "tcp"},
+		{"tcp-server-first", "", "tcp-server-first"},
+		{"tcp-server-first-mysql", "", "tcp-server-first"},
+		{"tcpdump", "", "http"},
+		{"grpcweb", "", "http"},
+		{"tcp-x", "http", "http"},
+		{"http", "tcp", "tcp"},
+		{"x", "tcp-server-first", "tcp-server-first"},
+		{"x", "grpc", "grpc"},
+		{"tcp", "kubernetes.io/h2c", "http"},
+		{"tcp", "kubernetes.io/ws", "http"},
+		{"tcp", "http2", "http"},
+		{"tcp", "h2c", "http"},
+		{"x", "HTTP", "http"},
+		{"http", "https", ""},
+		{"http", "kubernetes.io/wss", ""},
+		{"http", "mysql", ""},
 	} {
 		service := &corev1.Service{Spec: corev1.ServiceSpec{ClusterIP: "10.1.0.1", Ports: []corev1.ServicePort{{Name: c.name, Port: 80}}}}
 		if c.appProtocol != "" {
@@ -140,7 +158,8 @@ spec:
 		Name: x, Selector: map[string]string{"app": "x"},
 		ClusterIPs: []netip.Addr{netip.MustParseAddr("10.1.0.1"), netip.MustParseAddr("fd00::1")},
 		Ports: []catalog.Port{
-			{Number: 80, TargetPort: 8080, Protocol: "http"}, {Name: "same", Number: 90, TargetPort: 90, Protocol: "http"},
+			{Number: 80, TargetPort: 8080, Protocol: "http"},
+			{Name: "same", Number: 90, TargetPort: 90, Protocol: "http"},
 			{Name: "tcp-db", Number: 3306, TargetName: "db", Protocol: "tcp"},
 		},
 	}, entry, []string{"?NotCaptured: Port 53 speaks UDP"}, problems)

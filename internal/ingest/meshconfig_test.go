@@ -18,13 +18,20 @@ func TestMeshConfig(t *testing.T) {
 	}{
 		"nothing set": {"", &catalog.Settings{TLS: defaults}, nil},
 		"traffic":     {"\n  traffic: {enablePermissiveTrafficPolicyMode: true, enableEgress: true}", &catalog.Settings{Permissive: true, Egress: true, TLS: defaults}, nil},
-		"TLS": {"\n  sidecar: {tlsMinProtocolVersion: TLSv1_3, tlsMaxProtocolVersion: TLS_AUTO, cipherSuites: [A], ecdhCurves: [B]}",
-			&catalog.Settings{TLS: catalog.TLS{MinVersion: "TLSv1_3", MaxVersion: "TLS_AUTO", CipherSuites: []string{"A"}, ECDHCurves: []string{"B"}}}, nil},
-		"TLS that excludes itself": {"\n  sidecar: {tlsMinProtocolVersion: TLSv1_3, tlsMaxProtocolVersion: TLSv1_2}", &catalog.Settings{TLS: defaults},
-			[]string{"InvalidTLS: is newer than"}},
+		"TLS": {
+			"\n  sidecar: {tlsMinProtocolVersion: TLSv1_3, tlsMaxProtocolVersion: TLS_AUTO, cipherSuites: [A], ecdhCurves: [B]}",
+			&catalog.Settings{TLS: catalog.TLS{MinVersion: "TLSv1_3", MaxVersion: "TLS_AUTO", CipherSuites: []string{"A"}, ECDHCurves: []string{"B"}}}, nil,
+		},
+		"TLS that excludes itself": {
+			"\n  sidecar: {tlsMinProtocolVersion: TLSv1_3, tlsMaxProtocolVersion: TLSv1_2}", &catalog.Settings{TLS: defaults},
+			[]string{"InvalidTLS: is newer than"},
+		},
 		"TLS of the future": {"\n  sidecar: {tlsMaxProtocolVersion: TLSv2_0}", &catalog.Settings{TLS: defaults}, []string{`InvalidTLS: "TLSv2_0", which is not a version`}},
-		"fields not acted on": {"\n  observability: {tracing: {enable: true}}\n  featureFlags: {enableRetryPolicy: true}\n  sidecar: {configResyncInterval: 0s}",
-			&catalog.Settings{TLS: defaults}, []string{"?Unsupported: spec.observability.tracing, spec.featureFlags.enableRetryPolicy. Everything else"}},
+		"fields not acted on": {
+			"\n  observability: {tracing: {enable: true}}\n  featureFlags: {enableRetryPolicy: true}\n  sidecar: {configResyncInterval: 0s}",
+			&catalog.Settings{TLS: defaults},
+			[]string{"?Unsupported: spec.observability.tracing, spec.featureFlags.enableRetryPolicy. Everything else"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, problems := MeshConfig(read[configv1alpha2.MeshConfig](t, "spec:"+certificate+c.spec))

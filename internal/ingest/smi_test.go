@@ -31,25 +31,33 @@ func TestTrafficTarget(t *testing.T) {
 sources: [{kind: ServiceAccount, name: cert-manager.io, namespace: b}, {kind: ServiceAccount, name: buyer, namespace: a}, {kind: ServiceAccount, name: buyer, namespace: a}]
 rules: [{kind: HTTPRouteGroup, name: books, matches: [sell, buy, buy]}, {kind: TCPRoute, name: tcp}]`, good, nil},
 		"destination in its own namespace by default": {"destination: {kind: ServiceAccount, name: bookstore}\n" + sources + rules, small, nil},
-		"threat 36, destination elsewhere": {"destination: {kind: ServiceAccount, name: vault, namespace: bank}\n" + sources + rules, nil,
-			[]string{"ForeignNamespace: spec.destination.namespace is bank, but this TrafficTarget is in shop"}},
+		"threat 36, destination elsewhere": {
+			"destination: {kind: ServiceAccount, name: vault, namespace: bank}\n" + sources + rules, nil,
+			[]string{"ForeignNamespace: spec.destination.namespace is bank, but this TrafficTarget is in shop"},
+		},
 		"threat 35, no rules":   {destination + sources, nil, []string{"?GrantsNothing: spec.rules is empty"}},
 		"threat 35, no sources": {destination + rules, nil, []string{"?GrantsNothing: spec.sources is empty"}},
-		"threat 35, unknown kind of rule": {destination + sources + "rules: [{kind: TCPRoute, name: tcp}, {kind: UDPRoute, name: dns}]", nil,
-			[]string{`Unsupported: spec.rules[1] has the kind "UDPRoute"`}},
+		"threat 35, unknown kind of rule": {
+			destination + sources + "rules: [{kind: TCPRoute, name: tcp}, {kind: UDPRoute, name: dns}]", nil,
+			[]string{`Unsupported: spec.rules[1] has the kind "UDPRoute"`},
+		},
 		"rule without a name":        {destination + sources + "rules: [{kind: TCPRoute}]", nil, []string{"InvalidName: spec.rules[0] has no name"}},
 		"destination of other kind":  {"destination: {kind: Service, name: bookstore}\n" + sources + rules, nil, []string{`Unsupported: spec.destination has the kind "Service"`}},
 		"no destination":             {sources + rules, nil, []string{`Unsupported: spec.destination has the kind ""`}},
 		"source of other kind":       {destination + "sources: [{kind: Group, name: all}, {kind: ServiceAccount, name: buyer, namespace: a}]\n" + rules, small, []string{"Unsupported: spec.sources[0]"}},
 		"source without a namespace": {destination + "sources: [{kind: ServiceAccount, name: buyer}]\n" + rules, nil, []string{"InvalidName: spec.sources[0] has no namespace"}},
-		"threat 14, namespace with a dot": {destination + "sources: [{kind: ServiceAccount, name: x, namespace: a.b}, {kind: ServiceAccount, name: buyer, namespace: a}]\n" + rules, small,
-			[]string{"InvalidName: spec.sources[0].namespace"}},
+		"threat 14, namespace with a dot": {
+			destination + "sources: [{kind: ServiceAccount, name: x, namespace: a.b}, {kind: ServiceAccount, name: buyer, namespace: a}]\n" + rules, small,
+			[]string{"InvalidName: spec.sources[0].namespace"},
+		},
 		"threat 14, name is a pattern": {destination + "sources: [{kind: ServiceAccount, name: '.*', namespace: a}]\n" + rules, nil, []string{"InvalidName: spec.sources[0].name"}},
-		"wrong types": {"destination: 7\nsources: {a: b}\nrules: [null, {kind: TCPRoute, name: [x]}]", nil,
+		"wrong types": {
+			"destination: 7\nsources: {a: b}\nrules: [null, {kind: TCPRoute, name: [x]}]", nil,
 			[]string{
 				"Malformed: spec.destination is the number 7: expected an object", "Malformed: spec.sources is an object: expected a list",
 				"Malformed: spec.rules[0] is null: expected an object", "Malformed: spec.rules[1].name is a list: expected text",
-			}},
+			},
+		},
 		"no spec": {"null", nil, []string{`Unsupported: spec.destination`, "?GrantsNothing", "?GrantsNothing"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -71,14 +79,19 @@ func TestHTTPRouteGroup(t *testing.T) {
 		want     *catalog.HTTPRouteGroup
 		problems []string
 	}{
-		"all parts": {"matches: [{name: m, pathRegex: /books, methods: [post, GET, GET], headers: [{User-Agent: .*Chrome.*}]}]",
-			group(catalog.HTTPMatch{Name: "m", PathRegex: "/books", Methods: []string{"GET", "POST"}, Headers: []catalog.HeaderMatch{agent}}), nil},
+		"all parts": {
+			"matches: [{name: m, pathRegex: /books, methods: [post, GET, GET], headers: [{User-Agent: .*Chrome.*}]}]",
+			group(catalog.HTTPMatch{Name: "m", PathRegex: "/books", Methods: []string{"GET", "POST"}, Headers: []catalog.HeaderMatch{agent}}), nil,
+		},
 		"everything":                           {"matches: [{name: m, pathRegex: '.*', methods: ['*', GET]}]", group(catalog.HTTPMatch{Name: "m"}), nil},
 		"headers as list":                      {"matches: [{name: m, headers: [{user-agent: .*Chrome.*}, {Host: shop}]}]", both, nil},
 		"headers as map":                       {"matches: [{name: m, headers: {user-agent: .*Chrome.*, host: shop}}]", both, nil},
 		"headers as list of maps with several": {"matches: [{name: m, headers: [{user-agent: .*Chrome.*, host: shop}]}]", both, nil},
-		"threat 13, bad regex is off, others live": {"matches: [{name: bad, pathRegex: '/a('}, {name: good, pathRegex: /b}]",
-			group(catalog.HTTPMatch{Name: "good", PathRegex: "/b"}), []string{`InvalidRegex: spec.matches[0].pathRegex of the match "bad" is refused`}},
+		"threat 13, bad regex is off, others live": {
+			"matches: [{name: bad, pathRegex: '/a('}, {name: good, pathRegex: /b}]",
+			group(catalog.HTTPMatch{Name: "good", PathRegex: "/b"}),
+			[]string{`InvalidRegex: spec.matches[0].pathRegex of the match "bad" is refused`},
+		},
 		"bad header regex":     {"matches: [{name: m, headers: [{a: '('}]}]", group(), []string{`InvalidRegex: spec.matches[0].headers[0] "a" is refused`}},
 		"header not text":      {"matches: [{name: m, headers: [{a: 5}]}]", group(), []string{"InvalidHeader: its value is the number 5"}},
 		"headers not a list":   {"matches: [{name: m, headers: a}]", group(), []string{`InvalidHeader: spec.matches[0].headers is the text "a"`}},
@@ -87,8 +100,10 @@ func TestHTTPRouteGroup(t *testing.T) {
 		"header name":          {"matches: [{name: m, headers: {'a b': x}}]", group(), []string{"InvalidHeader: not the name of a header"}},
 		"threat 18":            {"matches: [{name: m, headers: {x_user: a}}]", group(), []string{"InvalidHeader: underscores"}},
 		"method":               {"matches: [{name: m, methods: ['GET /']}]", group(), []string{`InvalidMethod: spec.matches[0].methods has "GET /"`}},
-		"two of one name": {"matches: [{name: m, pathRegex: /a}, {name: m, pathRegex: /b}]", group(catalog.HTTPMatch{Name: "m", PathRegex: "/a"}),
-			[]string{"DuplicateMatch: spec.matches[1]"}},
+		"two of one name": {
+			"matches: [{name: m, pathRegex: /a}, {name: m, pathRegex: /b}]", group(catalog.HTTPMatch{Name: "m", PathRegex: "/a"}),
+			[]string{"DuplicateMatch: spec.matches[1]"},
+		},
 		"a bad match does not free its name": {"matches: [{name: m, pathRegex: '('}, {name: m, pathRegex: /b}]", group(), []string{"InvalidRegex: ", "DuplicateMatch: "}},
 		"no matches":                         {"{}", group(), []string{"?GrantsNothing: spec.matches is empty"}},
 		"malformed":                          {"matches: [{name: m, pathRegex: 5}]", nil, []string{"Malformed: spec.matches[0].pathRegex is the number 5: expected text"}},

@@ -82,7 +82,7 @@ func probeOf(c *corev1.Container, kind bootstrap.ProbeKind) **corev1.Probe {
 
 // describe is how the sidecar shall answer a probe; ok is false when the probe does not concern it.
 func describe(c *corev1.Container, probe *corev1.Probe) (p bootstrap.Probe, ok bool, err error) {
-	port := intstr.IntOrString{}
+	var port intstr.IntOrString
 	switch {
 	case probe.HTTPGet != nil && probe.HTTPGet.Host == "":
 		port, p.Handler = probe.HTTPGet.Port, bootstrap.HTTP

@@ -37,11 +37,15 @@ func TestMutateRefuses(t *testing.T) {
 		"the sidecar's token":         {`{spec: {containers: [{name: app, volumeMounts: [{name: osm-token}]}]}}`, "mounts the volume osm-token"},
 		"unknown port name":           {`{spec: {containers: [{name: app, livenessProbe: {httpGet: {port: web}}}]}}`, `the liveness probe of container app names the port "web"`},
 		"port 0":                      {`{spec: {containers: [{name: app, readinessProbe: {tcpSocket: {port: 0}}}]}}`, "the readiness probe of container app has the port 0"},
-		"probe of a lost sidecar": {`{spec: {containers: [{name: app, livenessProbe: {httpGet: {port: 15901, path: /osm-liveness-probe}}}]}}`,
-			"points at port 15901 of an earlier sidecar"},
+		"probe of a lost sidecar": {
+			`{spec: {containers: [{name: app, livenessProbe: {httpGet: {port: 15901, path: /osm-liveness-probe}}}]}}`,
+			"points at port 15901 of an earlier sidecar",
+		},
 		"port list": {annotation(names.OutboundPortExclusionAnnotation, "80,http"), `has "http", which is not a port`},
-		"port list with a large number": {annotation(names.InboundPortExclusionAnnotation, "65536"),
-			`the annotation openservicemesh.io/inbound-port-exclusion-list of the pod has "65536"`},
+		"port list with a large number": {
+			annotation(names.InboundPortExclusionAnnotation, "65536"),
+			`the annotation openservicemesh.io/inbound-port-exclusion-list of the pod has "65536"`,
+		},
 		"port list with a gap":  {annotation(names.InboundPortExclusionAnnotation, "80,,81"), `has "", which is not a port`},
 		"range without length":  {annotation(names.OutboundIPRangeExclusionAnnotation, "10.0.0.1"), `has "10.0.0.1", which is not an IP range`},
 		"range that is no such": {annotation(names.OutboundIPRangeInclusionAnnotation, "10.0.0.0/33"), `has "10.0.0.0/33", which is not an IP range`},
@@ -93,8 +97,10 @@ func TestThreat25And29Warnings(t *testing.T) {
 	}{
 		"nothing":    {testNamespace(), `{spec: {containers: [{name: app}]}}`, ""},
 		"restricted": {restricted, `{spec: {containers: [{name: app}]}}`, "forbids the capability NET_ADMIN"},
-		"exclusion": {testNamespace(), `{metadata: {annotations: {openservicemesh.io/inbound-port-exclusion-list: "22"}}, spec: {containers: [{name: app}]}}`,
-			"inbound-port-exclusion-list=22 lets traffic pass by the mesh"},
+		"exclusion": {
+			testNamespace(), `{metadata: {annotations: {openservicemesh.io/inbound-port-exclusion-list: "22"}}, spec: {containers: [{name: app}]}}`,
+			"inbound-port-exclusion-list=22 lets traffic pass by the mesh",
+		},
 		"capability": {testNamespace(), `{spec: {containers: [{name: app, securityContext: {capabilities: {add: [NET_ADMIN]}}}]}}`, "container app may change the pod's network"},
 		"privileged": {testNamespace(), `{spec: {containers: [{name: app, securityContext: {privileged: true}}]}}`, "container app may change the pod's network"},
 		"copied":     {testNamespace(), `{spec: {initContainers: [{name: osm-init, securityContext: {capabilities: {add: [NET_ADMIN]}}}], containers: [{name: app}]}}`, ""},

@@ -53,15 +53,18 @@ func TestOnlyTheTouchedIsTold(t *testing.T) {
 		want   map[string]map[string][]string
 	}{
 		{
-			"an endpoint", []catalog.Entry{second, meshtest.Slice(meshtest.Name("a", "server"), server, second)},
+			"an endpoint",
+			[]catalog.Entry{second, meshtest.Slice(meshtest.Name("a", "server"), server, second)},
 			map[string]map[string][]string{"client": {"EDS": {"a/server|80"}}},
 		},
 		{
-			"the same again", []catalog.Entry{second, meshtest.Slice(meshtest.Name("a", "server"), server, second)},
+			"the same again",
+			[]catalog.Entry{second, meshtest.Slice(meshtest.Name("a", "server"), server, second)},
 			map[string]map[string][]string{},
 		},
 		{
-			"a rule", []catalog.Entry{meshtest.Group("a", "routes", "/y")},
+			"a rule",
+			[]catalog.Entry{meshtest.Group("a", "routes", "/y")},
 			map[string]map[string][]string{"server": {"RDS": {"rds-inbound.80|a/server"}}},
 		},
 	}

@@ -20,15 +20,15 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// real is a real Envoy in a network namespace of its own, together with its control plane.
-type real struct {
+// liveEnvoy is a real Envoy in a network namespace of its own, together with its control plane.
+type liveEnvoy struct {
 	ns      *nstest.Namespace
 	control *control
 }
 
-func startReal(t *testing.T, pod *catalog.Pod, entries ...catalog.Entry) *real {
+func startReal(t *testing.T, pod *catalog.Pod, entries ...catalog.Entry) *liveEnvoy {
 	t.Helper()
-	r := &real{ns: nstest.New(t)}
+	r := &liveEnvoy{ns: nstest.New(t)}
 	listener := r.ns.Listen(t, fmt.Sprintf("127.0.0.1:%d", names.ADSPort))
 	r.control = startOn(t, listener, entries...)
 	r.control.store.MarkSynced()
@@ -69,7 +69,7 @@ func startReal(t *testing.T, pod *catalog.Pod, entries ...catalog.Entry) *real {
 }
 
 // ask asks Envoy's admin interface.
-func (r *real) ask(path string) string {
+func (r *liveEnvoy) ask(path string) string {
 	response, err := r.ns.HTTP().Get(fmt.Sprintf("http://127.0.0.1:%d%s", names.AdminPort, path))
 	if err != nil {
 		return ""
@@ -80,7 +80,7 @@ func (r *real) ask(path string) string {
 }
 
 // clusters are the versions of the clusters in use and of those that warm.
-func (r *real) clusters(t *testing.T) (active, warming map[string]string) {
+func (r *liveEnvoy) clusters(t *testing.T) (active, warming map[string]string) {
 	t.Helper()
 	type entry struct {
 		Version string                `json:"version_info"`
@@ -145,7 +145,7 @@ func TestRealEnvoy(t *testing.T) {
 }
 
 // checkAccepted fails when Envoy has rejected anything, by its own account or by ours.
-func (r *real) checkAccepted(t *testing.T) {
+func (r *liveEnvoy) checkAccepted(t *testing.T) {
 	t.Helper()
 	for _, line := range strings.Split(r.ask("/stats?filter=update_rejected|update_failure|fetch_timeout"), "\n") {
 		if name, value, ok := strings.Cut(line, ": "); ok && value != "0" && strings.Contains(name, "rejected") {

@@ -73,7 +73,6 @@ func NewServer(config Config) (*Server, error) {
 		grpc.MaxHeaderListSize(maxHeaders),
 		grpc.ConnectionTimeout(handshakeLimit),
 		grpc.ReadBufferSize(0), // TLS has a buffer of its own, and there is one for each sidecar
-		grpc.SharedWriteBuffer(true),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			MaxConnectionAge:      connectionAge,
 			MaxConnectionAgeGrace: connectionGrace,

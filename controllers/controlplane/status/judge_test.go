@@ -57,27 +57,39 @@ func TestJudge(t *testing.T) {
 	}{
 		{
 			"a target whose routes exist", JudgeTarget, target(rule("HTTPRouteGroup", "paths", "all")),
-			[]client.Object{group}, map[string]string{Accepted: "True Accepted", ResolvedRefs: "True ResolvedRefs"}, "in force",
+			[]client.Object{group},
+			map[string]string{Accepted: "True Accepted", ResolvedRefs: "True ResolvedRefs"},
+			"in force",
 		},
 		{
 			"a target whose group is missing", JudgeTarget, target(rule("HTTPRouteGroup", "none")),
-			nil, map[string]string{Accepted: "True Accepted", ResolvedRefs: "False RefNotFound"}, "HTTPRouteGroup shop/none does not exist",
+			nil,
+			map[string]string{Accepted: "True Accepted", ResolvedRefs: "False RefNotFound"},
+			"HTTPRouteGroup shop/none does not exist",
 		},
 		{
 			"a target that names a match which does not exist", JudgeTarget, target(rule("HTTPRouteGroup", "paths", "typo")),
-			[]client.Object{group}, map[string]string{Accepted: "True Accepted", ResolvedRefs: "False RefNotFound"}, `no usable match named "typo"`,
+			[]client.Object{group},
+			map[string]string{Accepted: "True Accepted", ResolvedRefs: "False RefNotFound"},
+			`no usable match named "typo"`,
 		},
 		{
 			"a target whose TCP route is missing", JudgeTarget, target(rule("TCPRoute", "none")),
-			nil, map[string]string{Accepted: "True Accepted", ResolvedRefs: "False RefNotFound"}, "TCPRoute shop/none does not exist",
+			nil,
+			map[string]string{Accepted: "True Accepted", ResolvedRefs: "False RefNotFound"},
+			"TCPRoute shop/none does not exist",
 		},
 		{
 			"the oldest split of a root", JudgeSplit, split("old", 1, 100),
-			[]client.Object{split("new", 2, 100)}, map[string]string{Accepted: "True Accepted"}, "in force",
+			[]client.Object{split("new", 2, 100)},
+			map[string]string{Accepted: "True Accepted"},
+			"in force",
 		},
 		{
 			"a younger split of the same root", JudgeSplit, split("new", 2, 100),
-			[]client.Object{split("old", 1, 100)}, map[string]string{Accepted: "False Conflicted"}, "TrafficSplit shop/old, which is older",
+			[]client.Object{split("old", 1, 100)},
+			map[string]string{Accepted: "False Conflicted"},
+			"TrafficSplit shop/old, which is older",
 		},
 	}
 	for _, test := range tests {

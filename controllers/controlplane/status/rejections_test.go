@@ -73,8 +73,12 @@ func TestRejectionsOfAllReplicas(t *testing.T) {
 		}, nil, "", 2},
 		{"one does not answer", nil, []client.Answer[report.Rejections]{answerOf("one", rejection("x", "shop/a", "shop/a-1")), away}, nil, "", 2},
 		{"nobody can be asked", nil, nil, errors.New("no list"), "", 2},
-		{"this one rejects too, for the same account", []report.Rejection{rejection("x", "shop/a", "shop/a-2")},
-			[]client.Answer[report.Rejections]{answerOf("one", rejection("x", "shop/a", "shop/a-1")), away}, nil, "", 2},
+		{
+			"this one rejects too, for the same account",
+			[]report.Rejection{rejection("x", "shop/a", "shop/a-2")},
+			[]client.Answer[report.Rejections]{answerOf("one", rejection("x", "shop/a", "shop/a-1")), away},
+			nil, "", 2,
+		},
 		{"the one that did not answer is gone", nil, []client.Answer[report.Rejections]{answerOf("one", rejection("x", "shop/a", "shop/a-1"))}, nil, "x", 1},
 		{"there is no other replica", nil, nil, client.ErrNoReplicas, "x", 0},
 	}

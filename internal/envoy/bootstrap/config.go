@@ -58,9 +58,14 @@ func DefaultDirs() Dirs {
 func (c Config) validate() error {
 	var problems []error
 	for _, field := range []struct{ name, value string }{
-		{"proxyUUID", c.ProxyUUID}, {"trustDomain", c.TrustDomain}, {"xdsHost", c.XDSHost},
-		{"service account", c.ServiceAccount}, {"namespace", c.Namespace},
-		{"configuration directory", c.Dirs.Config}, {"token directory", c.Dirs.Token}, {"trust directory", c.Dirs.Trust},
+		{"proxyUUID", c.ProxyUUID},
+		{"trustDomain", c.TrustDomain},
+		{"xdsHost", c.XDSHost},
+		{"service account", c.ServiceAccount},
+		{"namespace", c.Namespace},
+		{"configuration directory", c.Dirs.Config},
+		{"token directory", c.Dirs.Token},
+		{"trust directory", c.Dirs.Trust},
 	} {
 		if field.value == "" {
 			problems = append(problems, fmt.Errorf("the %s of the sidecar is not set", field.name))

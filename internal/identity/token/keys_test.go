@@ -114,12 +114,14 @@ func TestCallerThatGivesUpDoesNotWait(t *testing.T) {
 
 func TestPrivateAndSharedKeysAreNeverUsed(t *testing.T) {
 	c := newCluster(t)
-	v := NewVerifier(Config{Audience: audience, FetchIssuer: c.issuer, Now: func() time.Time { return c.now },
+	v := NewVerifier(Config{
+		Audience: audience, FetchIssuer: c.issuer, Now: func() time.Time { return c.now },
 		FetchKeys: func(context.Context) (*jose.JSONWebKeySet, error) {
 			return &jose.JSONWebKeySet{Keys: []jose.JSONWebKey{
 				{Key: c.key, KeyID: "k1"}, {Key: []byte("secret"), KeyID: "k2"}, {Key: c.key.Public(), KeyID: "k3", Use: "enc"},
 			}}, nil
-		}})
+		},
+	})
 	for _, id := range []string{"k1", "k2", "k3"} {
 		if _, err := v.Verify(context.Background(), sign(t, jose.ES256, c.key, id, podClaims())); err == nil {
 			t.Errorf("key %s was used", id)

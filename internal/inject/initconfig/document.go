@@ -39,14 +39,14 @@ func Arguments(d Document) ([]string, error) {
 // Parse reads the document from arguments. It refuses fields it does not know: a document from a newer injector may
 // ask for something that this program would silently leave out.
 func Parse(args []string) (Document, error) {
-	for _, arg := range args {
-		encoded, found := strings.CutPrefix(arg, Flag)
-		if !found {
-			return Document{}, fmt.Errorf("the argument %q is not known: osm-init takes one argument, %s<JSON document>", arg, Flag)
-		}
-		return decode([]byte(encoded))
+	if len(args) == 0 {
+		return Document{}, fmt.Errorf("osm-init has no arguments: it takes one, %s<JSON document>, which the injector writes", Flag)
 	}
-	return Document{}, fmt.Errorf("osm-init has no arguments: it takes one, %s<JSON document>, which the injector writes", Flag)
+	encoded, found := strings.CutPrefix(args[0], Flag)
+	if !found {
+		return Document{}, fmt.Errorf("the argument %q is not known: osm-init takes one argument, %s<JSON document>", args[0], Flag)
+	}
+	return decode([]byte(encoded))
 }
 
 func decode(encoded []byte) (Document, error) {

@@ -83,8 +83,10 @@ func TestEnsureTrustWithoutRoot(t *testing.T) {
 func TestNamespaceAndSettings(t *testing.T) {
 	objects, _ := testObjects(t,
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Labels: map[string]string{"a": "b"}, Annotations: map[string]string{"c": "d"}}},
-		&configv1alpha2.MeshConfig{ObjectMeta: metav1.ObjectMeta{Name: "osm-mesh-config", Namespace: "osm-system"},
-			Spec: configv1alpha2.MeshConfigSpec{Sidecar: configv1alpha2.SidecarSpec{LogLevel: "debug"}}},
+		&configv1alpha2.MeshConfig{
+			ObjectMeta: metav1.ObjectMeta{Name: "osm-mesh-config", Namespace: "osm-system"},
+			Spec:       configv1alpha2.MeshConfigSpec{Sidecar: configv1alpha2.SidecarSpec{LogLevel: "debug"}},
+		},
 	)
 	ns, err := objects.Namespace(context.Background(), "shop", true)
 	if err != nil || ns.Name != "shop" || ns.Labels["a"] != "b" || ns.Annotations["c"] != "d" {

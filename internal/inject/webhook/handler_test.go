@@ -196,8 +196,10 @@ func TestReviewRefuses(t *testing.T) {
 		"an ephemeral one":     {enrolled(), ephemeral, 403, "container debug runs as user 1500"},
 		"namespace unreadable": {unreadable, nil, 500, "the API server does not answer"},
 		"trust unwritable":     {untrusted, nil, 500, "the API server does not answer"},
-		"no pod": {enrolled(), func(r *admissionv1.AdmissionReview) { r.Request.Object.Raw = []byte(`{"spec": "x"}`) }, 400,
-			"the pod in the admission review cannot be read"},
+		"no pod": {
+			enrolled(), func(r *admissionv1.AdmissionReview) { r.Request.Object.Raw = []byte(`{"spec": "x"}`) }, 400,
+			"the pod in the admission review cannot be read",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			answer := ask(t, test.cluster, review(t, test.change))

@@ -141,12 +141,18 @@ func TestObject(t *testing.T) {
 	}{
 		{"all have it", []map[string]any{done(2, early), done(1, late)}, false, ObjectSum{Sidecars: 3, Acknowledged: 3, Settled: late}, nil},
 		{
-			"one lacks it", []map[string]any{done(2, early), {path: report.Object{Sidecars: 1, Laggards: []string{"a/p"}}}}, false,
-			ObjectSum{Sidecars: 3, Acknowledged: 2, Laggards: []string{"a/p"}}, nil,
+			"one lacks it",
+			[]map[string]any{done(2, early), {path: report.Object{Sidecars: 1, Laggards: []string{"a/p"}}}},
+			false,
+			ObjectSum{Sidecars: 3, Acknowledged: 2, Laggards: []string{"a/p"}},
+			nil,
 		},
 		{
-			"a sidecar came later and lacks it", []map[string]any{{path: report.Object{Sidecars: 2, Acknowledged: 1, Settled: &early}}}, false,
-			ObjectSum{Sidecars: 2, Acknowledged: 1}, nil,
+			"a sidecar came later and lacks it",
+			[]map[string]any{{path: report.Object{Sidecars: 2, Acknowledged: 1, Settled: &early}}},
+			false,
+			ObjectSum{Sidecars: 2, Acknowledged: 1},
+			nil,
 		},
 		{"one is not reached", []map[string]any{done(2, early)}, true, ObjectSum{Sidecars: 2, Acknowledged: 2, Unknown: []string{"dead"}}, nil},
 		{"one does not know it yet", []map[string]any{done(2, early), {}}, false, ObjectSum{Sidecars: 2, Acknowledged: 2, Unknown: []string{"b"}}, nil},

@@ -56,8 +56,10 @@ func newArena(p plan, m measured, signer *fleet.Signer, profiles string) (*arena
 	pool.AppendCertsFromPEM(root.CertPEM())
 	return &arena{
 		plan: p, measured: m, profiles: profiles, fleet: fleet.New(invented, tokens),
-		tls: &tls.Config{RootCAs: pool, ServerName: server.ServerName, MinVersion: tls.VersionTLS13,
-			CurvePreferences: []tls.CurveID{tls.X25519}}, // as Envoy does
+		tls: &tls.Config{
+			RootCAs: pool, ServerName: server.ServerName, MinVersion: tls.VersionTLS13,
+			CurvePreferences: []tls.CurveID{tls.X25519},
+		}, // as Envoy does
 		setup: server.Setup{
 			Mode: m.mode, Sidecars: m.sidecars, RootCert: root.CertPEM(), RootKey: key,
 			Keys: signer.Keys, Issuer: fleet.Issuer, Audience: fleet.Audience,
@@ -231,7 +233,7 @@ func (s *session) untilIdle() (server.Answer, error) {
 		if err != nil {
 			return idle, err
 		}
-		busy := now.CPU-idle.CPU > int64(now.At-idle.At)/idleShare
+		busy := now.CPU-idle.CPU > (now.At-idle.At)/idleShare
 		if !complete || busy || now.At < s.fleet.Traffic().Last {
 			idle = now
 		} else if now.At-idle.At > quiet.Nanoseconds() {

@@ -31,7 +31,7 @@ type Options struct {
 func Run(ctx context.Context, options Options, envoy *Envoy) error {
 	conn, err := grpc.NewClient("passthrough:///"+options.Address,
 		grpc.WithTransportCredentials(credentials.NewTLS(options.TLS)),
-		grpc.WithReadBufferSize(4<<10), grpc.WithSharedWriteBuffer(true))
+		grpc.WithReadBufferSize(4<<10))
 	if err != nil {
 		return fmt.Errorf("the client cannot be made: %w", err)
 	}

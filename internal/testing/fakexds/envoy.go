@@ -33,8 +33,6 @@ type Envoy struct {
 	using map[string]map[string]references
 	// warming are those that wait for what they refer to.
 	warming map[string]map[string]*warmingResource
-	// listenersAsked is true once the first clusters were warm.
-	listenersAsked bool
 }
 
 type typeState struct {

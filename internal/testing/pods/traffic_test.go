@@ -2,6 +2,7 @@ package pods_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -175,8 +176,8 @@ func (s *shop) unknownDestinations(t *testing.T) {
 }
 
 func isTimeout(err error) bool {
-	timeout, ok := err.(net.Error)
-	return ok && timeout.Timeout()
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
 // ownDoors: the sidecar listens on these ports of every address, and must not answer for others.

@@ -115,7 +115,7 @@ func (f *Fleet) Reconnected() (requests int64, complete bool) {
 // run connects a sidecar and answers the server until ctx or the stream ends.
 func (s *sidecar) run(ctx context.Context, address string, config *tls.Config) error {
 	conn, err := grpc.NewClient("passthrough:///"+address,
-		grpc.WithTransportCredentials(credentials.NewTLS(config)), grpc.WithSharedWriteBuffer(true),
+		grpc.WithTransportCredentials(credentials.NewTLS(config)),
 		grpc.WithInitialConnWindowSize(window), grpc.WithInitialWindowSize(window),
 		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(codec{}), grpc.MaxCallRecvMsgSize(maxResponse)))
 	if err != nil {

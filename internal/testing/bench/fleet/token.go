@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	// Issuer and Audience are what the tokens of sidecars name.
-	Issuer   = "https://issuer.bench"
+	// Issuer is the issuer that the tokens of sidecars name.
+	Issuer = "https://issuer.bench"
+	// Audience is the audience that they name.
 	Audience = "bench"
 
 	keyID         = "bench"

@@ -38,7 +38,7 @@ func (r *Run) Table(w io.Writer, ours string) error {
 		}
 		fmt.Fprintf(&text, "\n|---|%s\n", strings.Repeat("---:|", len(variants)))
 		for _, m := range rows() {
-			if line, any := r.row(s, m, variants, ours); any {
+			if line, filled := r.row(s, m, variants, ours); filled {
 				text.WriteString(line)
 			}
 		}
@@ -48,14 +48,14 @@ func (r *Run) Table(w io.Writer, ours string) error {
 }
 
 // row is a line of a table, and whether anything is in it.
-func (r *Run) row(s shape, m Metric, variants []string, ours string) (line string, any bool) {
+func (r *Run) row(s shape, m Metric, variants []string, ours string) (line string, filled bool) {
 	own, _ := r.find(ours, s.mode, s.sidecars)
 	mine, measured := own.Values[m]
 	line = "| " + string(m) + " |"
 	for _, v := range variants {
 		result, _ := r.find(v, s.mode, s.sidecars)
 		value, ok := result.Values[m]
-		any = any || ok
+		filled = filled || ok
 		switch {
 		case !ok:
 			line += " |"
@@ -65,7 +65,7 @@ func (r *Run) row(s shape, m Metric, variants []string, ours string) (line strin
 			line += fmt.Sprintf(" %s (x%s) |", format(m, value), short(mine/value))
 		}
 	}
-	return line + "\n", any
+	return line + "\n", filled
 }
 
 // format writes a value with its unit.

@@ -43,6 +43,6 @@ func (a authority) grpcOptions() []grpc.ServerOption {
 	config := a.serverTLS()
 	config.NextProtos = []string{"h2"}
 	return []grpc.ServerOption{
-		grpc.Creds(credentials.NewTLS(config)), grpc.ReadBufferSize(4 << 10), grpc.SharedWriteBuffer(true),
+		grpc.Creds(credentials.NewTLS(config)), grpc.ReadBufferSize(4 << 10),
 	}
 }
