@@ -41,13 +41,13 @@ func (c *common) update(touched []catalog.Dep, mesh *catalog.Catalog) bool {
 	}
 	before := c.current
 	after := c.build(mesh)
-	if after != nil && slices.EqualFunc(before.Outbound, after.Outbound, equal(sameOutbound)) &&
+	if before != nil && after != nil && slices.EqualFunc(before.Outbound, after.Outbound, equal(sameOutbound)) &&
 		slices.EqualFunc(before.Clusters, after.Clusters, equal(sameCluster)) {
 		return false
 	}
 	c.before, c.was, c.is = before, nil, nil
 	c.set(after)
-	if after != nil {
+	if before != nil && after != nil {
 		c.was, c.is = narrowed(before, after)
 	}
 	return true

@@ -94,6 +94,16 @@ func (s *suspicion) suspect(t Type, flying []Resource, text string) {
 // forget is for a name that the client no longer holds or wants.
 func (s *suspicion) forget(name string) { delete(s.refused, name) }
 
+// acquit takes resources out of the parts: they are sent in another response now, and judged by that one. A part would otherwise
+// bring a version again that was rejected alone meanwhile.
+func (s *suspicion) acquit(sent []Resource) {
+	for i, part := range s.parts {
+		s.parts[i] = slices.DeleteFunc(part, func(name string) bool {
+			return slices.ContainsFunc(sent, func(r Resource) bool { return r.name == name })
+		})
+	}
+}
+
 // clean says whether the client uses everything that it was sent.
 func (s *suspicion) clean() bool { return len(s.refused) == 0 && len(s.parts) == 0 }
 

@@ -90,6 +90,7 @@ func (q *sequencer) respond(t Type, o offer, now time.Time) *Response {
 		st.rest()
 		return nil
 	}
+	q.types[r.Type].acquit(r.Resources)
 	q.send(r, now)
 	return r
 }

@@ -455,3 +455,22 @@ func TestThreat53MaliciousRequests(t *testing.T) {
 		})
 	}
 }
+
+// A version that was rejected alone is not sent again, also when an earlier version of it waits to be sent in a part.
+func TestRejectedAloneIsNotSentInAPart(t *testing.T) {
+	k := newTalk(t)
+	for _, name := range []string{"a", "b", "c", "d"} {
+		k.put(Secrets, name, "1")
+	}
+	k.ask(Secrets, "a", "b", "c", "d")
+	k.expect("SDS a b c d")
+	k.put(Secrets, "d", "2")
+	k.nack(Secrets, "no")
+	k.expect("SDS d")
+	k.nack(Secrets, "no")
+	for _, want := range []string{"SDS a b", "SDS c"} {
+		k.expect(want)
+		k.ack(Secrets)
+	}
+	k.expect()
+}
