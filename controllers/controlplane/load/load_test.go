@@ -7,12 +7,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/yaml"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/load"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
@@ -82,7 +84,13 @@ func TestFromObjects(t *testing.T) {
 }
 
 func TestFromCluster(t *testing.T) {
-	builder := fake.NewClientBuilder().WithScheme(scheme(t))
+	known := scheme(t)
+	// The fake client learns unknown kinds when it first meets them, which two lists at a time must not make it do.
+	for _, kind := range []schema.GroupVersionKind{traffic.TrafficTarget, traffic.HTTPRouteGroup, traffic.TCPRoute, traffic.TrafficSplit} {
+		known.AddKnownTypeWithName(kind, &unstructured.Unstructured{})
+		known.AddKnownTypeWithName(kind.GroupVersion().WithKind(kind.Kind+"List"), &unstructured.UnstructuredList{})
+	}
+	builder := fake.NewClientBuilder().WithScheme(known)
 	for _, object := range parse(t) {
 		builder.WithObjects(object)
 	}
