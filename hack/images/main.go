@@ -13,6 +13,7 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/images/fetch"
 	"github.com/openservicemesh/osm-operator/hack/images/layer"
 	"github.com/openservicemesh/osm-operator/hack/images/lock"
+	"github.com/openservicemesh/osm-operator/hack/internal/repo"
 )
 
 func main() {
@@ -33,7 +34,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	root, err := findRoot(".")
+	root, err := repo.Root(".")
 	if err != nil {
 		return err
 	}

@@ -1,35 +1,12 @@
 package main
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 )
-
-// moduleLine is how the go.mod of the repository's root begins.
-const moduleLine = "module github.com/openservicemesh/osm-operator\n"
-
-// findRoot returns the repository's folder, looking upwards from dir.
-func findRoot(dir string) (string, error) {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return "", err
-	}
-	for {
-		raw, err := os.ReadFile(filepath.Join(dir, "go.mod"))
-		if err == nil && bytes.HasPrefix(raw, []byte(moduleLine)) {
-			return dir, nil
-		}
-		if dir == filepath.Dir(dir) {
-			return "", errors.New("this is not inside the osm-operator repository; run the command from its hack folder")
-		}
-		dir = filepath.Dir(dir)
-	}
-}
 
 // cacheFolder is where downloads, layers and programs are kept between runs: $XDG_CACHE_HOME/osm-operator, or
 // ~/.cache/osm-operator.
