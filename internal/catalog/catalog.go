@@ -19,23 +19,30 @@ type Catalog struct {
 	targetsFrom index[identity.ServiceAccount]
 	splitsOf    index[Name]
 	splitsWith  index[Name]
-	backers     counts[Name, identity.ServiceAccount]
-	servicesOf  counts[identity.ServiceAccount, Name]
+	retriesFrom index[identity.ServiceAccount]
+	settingsOf  index[Name]
+	// backpressuresOf is apart from settingsOf because an object of each kind may have the same name.
+	backpressuresOf index[Name]
+	backers         counts[Name, identity.ServiceAccount]
+	servicesOf      counts[identity.ServiceAccount, Name]
 }
 
 // New makes an empty catalog. An empty catalog denies everything.
 func New() *Catalog {
 	return &Catalog{
-		entries:     map[Ref]Entry{},
-		pods:        index[string]{},
-		services:    index[string]{},
-		slicesOf:    index[Name]{},
-		targetsTo:   index[identity.ServiceAccount]{},
-		targetsFrom: index[identity.ServiceAccount]{},
-		splitsOf:    index[Name]{},
-		splitsWith:  index[Name]{},
-		backers:     counts[Name, identity.ServiceAccount]{},
-		servicesOf:  counts[identity.ServiceAccount, Name]{},
+		entries:         map[Ref]Entry{},
+		pods:            index[string]{},
+		services:        index[string]{},
+		slicesOf:        index[Name]{},
+		targetsTo:       index[identity.ServiceAccount]{},
+		targetsFrom:     index[identity.ServiceAccount]{},
+		splitsOf:        index[Name]{},
+		splitsWith:      index[Name]{},
+		retriesFrom:     index[identity.ServiceAccount]{},
+		settingsOf:      index[Name]{},
+		backpressuresOf: index[Name]{},
+		backers:         counts[Name, identity.ServiceAccount]{},
+		servicesOf:      counts[identity.ServiceAccount, Name]{},
 	}
 }
 

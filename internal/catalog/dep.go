@@ -35,6 +35,12 @@ const (
 	DepSplit
 	// DepSplitsWith: the TrafficSplits that have a Service among their backends.
 	DepSplitsWith
+	// DepPermissive: whether a namespace has a word of its own on permissive mode. Name.Namespace is the namespace.
+	DepPermissive
+	// DepRetriesFrom: the Retries of a client. Name is the service account's.
+	DepRetriesFrom
+	// DepUpstreamSetting: the UpstreamTrafficSettings and Backpressures of a Service.
+	DepUpstreamSetting
 )
 
 // Dep is one question about the mesh whose answer something was built from, and which a change may touch.

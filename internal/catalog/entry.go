@@ -36,7 +36,11 @@ const (
 	KindHTTPRouteGroup Kind = "HTTPRouteGroup"
 	KindTCPRoute       Kind = "TCPRoute"
 	KindTrafficSplit   Kind = "TrafficSplit"
-	KindSettings       Kind = "Settings"
+	KindRetry          Kind = "Retry"
+	// KindUpstreamTrafficSetting and KindBackpressure are both read as UpstreamTrafficSetting.
+	KindUpstreamTrafficSetting Kind = "UpstreamTrafficSetting"
+	KindBackpressure           Kind = "Backpressure"
+	KindSettings               Kind = "Settings"
 )
 
 // Ref names one entry.
@@ -66,6 +70,8 @@ func Set(e Entry) Change { return Change{Ref: e.Ref(), Entry: e} }
 type Namespace struct {
 	Name      string
 	Monitored bool
+	// Permissive says for the Services of this namespace what Settings.Permissive says for all; nil says nothing else.
+	Permissive *bool
 }
 
 // Ref implements Entry. The name of a namespace is the Namespace part of its Ref.
@@ -230,6 +236,9 @@ type TrafficSplit struct {
 	Created  time.Time
 	Root     Name
 	Backends []SplitBackend
+	// Matches are the HTTPRouteGroups, in the split's namespace and sorted, that select the requests it divides; the others
+	// go on as if there were no such split. Empty divides everything. A group that does not exist selects nothing.
+	Matches []string
 }
 
 // Ref implements Entry.
@@ -248,6 +257,13 @@ type Settings struct {
 	// Egress lets connections to unknown destinations pass through unchanged.
 	Egress bool
 	TLS    TLS
+	// RetryPolicies makes Retry objects act.
+	RetryPolicies bool
+	// ActiveHealthChecks makes the sidecars of clients check every endpoint they may call.
+	ActiveHealthChecks bool
+	// EmptyRulesSelectNothing reads a rule of a TrafficTarget that names no matches as OSM does: it grants nothing. SMI, and
+	// the default here, is that it grants all matches of the group.
+	EmptyRulesSelectNothing bool
 }
 
 // Ref implements Entry.

@@ -27,6 +27,12 @@ func (c *Catalog) relink(entry Entry, delta int, touched touches) {
 		touchPolicy(e, touched)
 	case *TrafficSplit:
 		c.relinkSplit(e, delta, touched)
+	case *Retry:
+		update(c.retriesFrom, e.Source, e.Name, delta)
+		touchPolicy(e, touched)
+	case *UpstreamTrafficSetting:
+		update(c.upstreamIndex(e.Kind), e.Service, e.Name, delta)
+		touchPolicy(e, touched)
 	}
 }
 
@@ -42,6 +48,7 @@ func update[K comparable](x index[K], key K, name Name, delta int) {
 func (c *Catalog) touchNamespace(ns *Namespace, touched touches) {
 	touched.add(DepServices, Name{})
 	touched.add(DepNamespaceServices, Name{Namespace: ns.Name})
+	touched.add(DepPermissive, Name{Namespace: ns.Name})
 	for name := range c.services[ns.Name] {
 		touched.add(DepService, name)
 		touched.add(DepEndpoints, name)
@@ -102,6 +109,13 @@ func (c *Catalog) relinkSplit(split *TrafficSplit, delta int, touched touches) {
 		update(c.splitsWith, backend.Service, split.Name, delta)
 	}
 	touchPolicy(split, touched)
+}
+
+func (c *Catalog) upstreamIndex(kind Kind) index[Name] {
+	if kind == KindBackpressure {
+		return c.backpressuresOf
+	}
+	return c.settingsOf
 }
 
 // selects says whether the pod is behind the Service. A Service without a selector selects nothing.

@@ -12,7 +12,7 @@ import (
 // of a workload.
 func (k Kind) IsPolicy() bool {
 	switch k {
-	case KindTrafficTarget, KindHTTPRouteGroup, KindTCPRoute, KindTrafficSplit:
+	case KindTrafficTarget, KindHTTPRouteGroup, KindTCPRoute, KindTrafficSplit, KindRetry, KindUpstreamTrafficSetting, KindBackpressure:
 		return true
 	default:
 		return false
@@ -57,6 +57,11 @@ func (c *Catalog) Policies(deps []Dep) []Ref {
 			collect(found, KindTrafficSplit, c.splitsOf[dep.Name])
 		case DepSplitsWith:
 			collect(found, KindTrafficSplit, c.splitsWith[dep.Name])
+		case DepRetriesFrom:
+			collect(found, KindRetry, c.retriesFrom[identity.ServiceAccount(dep.Name)])
+		case DepUpstreamSetting:
+			collect(found, KindUpstreamTrafficSetting, c.settingsOf[dep.Name])
+			collect(found, KindBackpressure, c.backpressuresOf[dep.Name])
 		case DepHTTPRouteGroup:
 			c.collectOne(found, Ref{KindHTTPRouteGroup, dep.Name})
 		case DepTCPRoute:
@@ -104,5 +109,9 @@ func touchPolicy(entry Entry, touched touches) {
 		for _, backend := range e.Backends {
 			touched.add(DepSplitsWith, backend.Service)
 		}
+	case *Retry:
+		touched.account(DepRetriesFrom, e.Source)
+	case *UpstreamTrafficSetting:
+		touched.add(DepUpstreamSetting, e.Service)
 	}
 }

@@ -151,14 +151,33 @@ func (v *View) TCPRoute(name Name) *TCPRoute {
 	return route
 }
 
-// Split is the TrafficSplit in force for a root Service: the oldest, by name among those of equal age. Nil without one.
+// Permissive says whether every identity of the mesh may call the Services and pods of a namespace: by the namespace's own
+// word, or else the mesh's.
+func (v *View) Permissive(namespace string) bool {
+	v.deps.add(DepPermissive, Name{Namespace: namespace})
+	ns, ok := get[*Namespace](v.catalog, KindNamespace, Name{Namespace: namespace})
+	if ok && ns.Permissive != nil {
+		return *ns.Permissive
+	}
+	return v.Settings().Permissive
+}
+
+// Split is the TrafficSplit in force for those requests to a root Service that no split with matches selects: the oldest without
+// matches, by name among those of equal age. Nil without one.
 func (v *View) Split(root Name) *TrafficSplit {
 	v.deps.add(DepSplit, root)
+	everything := func(s *TrafficSplit) bool { return len(s.Matches) == 0 }
+	return oldestOf(v, KindTrafficSplit, v.catalog.splitsOf[root], everything)
+}
+
+// MatchingSplits are the TrafficSplits that divide only some requests to a root Service: the oldest first, by name among those of
+// equal age. The first whose HTTPRouteGroups match a request divides it.
+func (v *View) MatchingSplits(root Name) []*TrafficSplit {
+	v.deps.add(DepSplit, root)
 	splits := shown(v, sorted[*TrafficSplit](v.catalog, KindTrafficSplit, v.catalog.splitsOf[root]))
-	if len(splits) == 0 {
-		return nil
-	}
-	return slices.MinFunc(splits, func(a, b *TrafficSplit) int { return a.Created.Compare(b.Created) })
+	splits = slices.DeleteFunc(splits, func(s *TrafficSplit) bool { return len(s.Matches) == 0 })
+	slices.SortStableFunc(splits, func(a, b *TrafficSplit) int { return a.Created.Compare(b.Created) })
+	return splits
 }
 
 // RootsOf are the root Services of the TrafficSplits that have the Service among their backends, sorted.
