@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -65,32 +64,10 @@ func servicePort(port corev1.ServicePort, found *problems) (catalog.Port, bool) 
 		read.Protocol = protocolOfName(port.Name)
 		return read, true
 	}
-	protocol, ok := appProtocols[strings.ToLower(*port.AppProtocol)]
+	protocol, ok := protocolOf(*port.AppProtocol)
 	if !ok {
-		found.refuse(ReasonUnknownProtocol, "Port %d has the appProtocol %.60q, which sidecars do not speak, so the port is not part of the mesh: use http, grpc, tcp or tcp-server-first.", port.Port, *port.AppProtocol)
+		found.refuse(ReasonUnknownProtocol, "Port %d has the appProtocol %.60q, which sidecars do not speak, so the port is not part of the mesh: use http, grpc, tcp, tcp-server-first or https, and tcp for everything that is not HTTP.", port.Port, *port.AppProtocol)
 	}
 	read.Protocol = protocol
 	return read, ok
-}
-
-// appProtocols are OSM's four protocols, and other names of HTTP that Kubernetes and common charts use.
-var appProtocols = map[string]catalog.Protocol{
-	"http":              catalog.ProtocolHTTP,
-	"http2":             catalog.ProtocolHTTP,
-	"h2c":               catalog.ProtocolHTTP,
-	"kubernetes.io/h2c": catalog.ProtocolHTTP,
-	"kubernetes.io/ws":  catalog.ProtocolHTTP,
-	"grpc":              catalog.ProtocolGRPC,
-	"tcp":               catalog.ProtocolTCP,
-	"tcp-server-first":  catalog.ProtocolTCPServerFirst,
-}
-
-// protocolOfName is OSM's convention: the name of a port is a protocol, or starts with one and a dash; else it is HTTP.
-func protocolOfName(name string) catalog.Protocol {
-	for _, protocol := range []catalog.Protocol{catalog.ProtocolTCPServerFirst, catalog.ProtocolTCP, catalog.ProtocolGRPC} {
-		if name == string(protocol) || strings.HasPrefix(name, string(protocol)+"-") {
-			return protocol
-		}
-	}
-	return catalog.ProtocolHTTP
 }
