@@ -42,6 +42,7 @@ func goldenCases() map[string]func(*Config, *Namespace) {
 		"own-init-containers": usual,
 		"probes-single":       usual,
 		"probes-several":      usual,
+		"hooks":               usual,
 		"forged":              usual,
 		"copied-from-osm":     usual,
 		"metrics":             func(_ *Config, ns *Namespace) { ns.Annotations[names.MetricsAnnotation] = "enabled" },

@@ -18,19 +18,23 @@ const (
 	lastExtraProbePort  = firstExtraProbePort + 34
 )
 
-// A found probe is one that the kubelet sends over the network, and what the sidecar has to know about it.
+// A found probe is one that the kubelet sends over the network, or a hook, and what the sidecar has to know about it.
 type found struct {
+	// One of the two is set.
 	probe *corev1.Probe
+	hook  *corev1.HTTPGetAction
 	bootstrap.Probe
 }
 
-// redirectProbes points the pod's probes at the sidecar, which forwards them: the kubelet has no certificate, so the
+// redirectProbes points the pod's probes and hooks at the sidecar, which forwards them: the kubelet has no certificate, so the
 // application's own ports would refuse it. Exec probes stay, and so do probes of another host than the pod.
 func redirectProbes(pod *corev1.Pod) ([]bootstrap.Probe, error) {
 	all, err := findProbes(pod)
-	if err != nil {
+	hooks, hooksErr := findHooks(pod)
+	if err := errors.Join(err, hooksErr); err != nil {
 		return nil, err
 	}
+	all = append(all, hooks...)
 	if err := assignPorts(all); err != nil {
 		return nil, err
 	}
@@ -123,7 +127,7 @@ func portNumber(c *corev1.Container, port intstr.IntOrString) (uint16, error) {
 }
 
 // assignPorts gives the probes of a kind one port of the sidecar, told apart by path. A probe without a path of the
-// sidecar's has a port for itself: that of its kind if no other needs it, else one of the extra ports.
+// sidecar's has a port for itself: that of its kind if no other needs it, else one of the extra ports, as a hook has.
 func assignPorts(all []*found) error {
 	taken := map[uint16]bool{}
 	for _, f := range all {
@@ -136,11 +140,11 @@ func assignPorts(all []*found) error {
 	for _, f := range all {
 		switch {
 		case f.Handler != bootstrap.Passthrough:
-		case !taken[f.Kind.ListenPort()]:
+		case f.hook == nil && !taken[f.Kind.ListenPort()]:
 			f.ListenPort = f.Kind.ListenPort()
 			taken[f.ListenPort] = true
 		case next > lastExtraProbePort:
-			return fmt.Errorf("the pod has more HTTPS and gRPC probes than the sidecar has ports for, %d: remove some",
+			return fmt.Errorf("the pod has more HTTPS and gRPC probes and hooks than the sidecar has ports for, %d: remove some",
 				lastExtraProbePort-firstExtraProbePort+1)
 		default:
 			f.ListenPort = next
@@ -168,6 +172,8 @@ func pointAtSidecar(f *found, single bool) {
 		path = f.Kind.Path()
 	}
 	switch {
+	case f.hook != nil:
+		f.hook.Port = port
 	case f.Handler == bootstrap.TCP:
 		f.probe.TCPSocket = nil
 		f.probe.HTTPGet = &corev1.HTTPGetAction{Path: path, Port: port, Scheme: corev1.URISchemeHTTP}

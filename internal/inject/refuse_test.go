@@ -41,6 +41,13 @@ func TestMutateRefuses(t *testing.T) {
 			`{spec: {containers: [{name: app, livenessProbe: {httpGet: {port: 15901, path: /osm-liveness-probe}}}]}}`,
 			"points at port 15901 of an earlier sidecar",
 		},
+		"unknown port name of a hook": {
+			`{spec: {containers: [{name: app, lifecycle: {preStop: {httpGet: {port: web}}}}]}}`, `the preStop hook of container app names the port "web"`,
+		},
+		"hook of a lost sidecar": {
+			`{spec: {containers: [{name: app, lifecycle: {postStart: {httpGet: {port: 15906}}}}]}}`,
+			"the postStart hook of container app points at port 15906 of an earlier sidecar",
+		},
 		"port list": {annotation(names.OutboundPortExclusionAnnotation, "80,http"), `has "http", which is not a port`},
 		"port list with a large number": {
 			annotation(names.InboundPortExclusionAnnotation, "65536"),

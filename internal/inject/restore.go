@@ -14,7 +14,7 @@ import (
 
 // restoreProbes undoes redirectProbes of an earlier injection with what its osm-init was told.
 func restoreProbes(pod *corev1.Pod, earlier initconfig.Document) error {
-	var problems []error
+	problems := []error{restoreHooks(pod, earlier)}
 	for _, kind := range bootstrap.ProbeKinds() {
 		for c := range containers(pod) {
 			probe := *probeOf(c, kind)
@@ -23,12 +23,37 @@ func restoreProbes(pod *corev1.Pod, earlier initconfig.Document) error {
 				continue
 			}
 			if !restoreProbe(probe, recorded(earlier, kind, c.Name, listenPort)) {
-				problems = append(problems, fmt.Errorf("the %s probe of container %s points at port %d of an earlier sidecar, "+
-					"and what it was before is not known: create the pod from its own manifest", kind, c.Name, listenPort))
+				problems = append(problems, lost(kind, "probe", c.Name, int32(listenPort)))
 			}
 		}
 	}
 	return errors.Join(problems...)
+}
+
+// restoreHooks is restoreProbes for hooks.
+func restoreHooks(pod *corev1.Pod, earlier initconfig.Document) error {
+	var problems []error
+	for _, kind := range hookKinds() {
+		for c := range containers(pod) {
+			hook := hookOf(c, kind)
+			if hook == nil || hook.Port.Type != intstr.Int || !reserved(hook.Port.IntVal) {
+				continue
+			}
+			before := recorded(earlier, kind, c.Name, uint16(hook.Port.IntVal))
+			if before == nil {
+				problems = append(problems, lost(kind, "hook", c.Name, hook.Port.IntVal))
+				continue
+			}
+			hook.Port = intstr.FromInt32(int32(before.Port))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// lost says that an earlier injection cannot be undone.
+func lost(kind bootstrap.ProbeKind, what, container string, port int32) error {
+	return fmt.Errorf("the %s %s of container %s points at port %d of an earlier sidecar, "+
+		"and what it was before is not known: create the pod from its own manifest", kind, what, container, port)
 }
 
 // sidecarPort is the port of the sidecar that a probe points at. The sidecar's own containers point at it rightly.

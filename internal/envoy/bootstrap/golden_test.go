@@ -38,6 +38,7 @@ func goldenCases() map[string]Config {
 	http := Probe{Kind: Liveness, Container: "app", Handler: HTTP, ListenPort: 15901, Port: 8080, Path: "/alive?full=1", TimeoutSeconds: 3, PeriodSeconds: 10}
 	tcp := Probe{Kind: Readiness, Container: "app", Handler: TCP, ListenPort: 15902, Port: 3306, TimeoutSeconds: 1, PeriodSeconds: 10}
 	tls := Probe{Kind: Startup, Container: "app", Handler: Passthrough, ListenPort: 15903, Port: 8443, TimeoutSeconds: 1, PeriodSeconds: 1}
+	hook := Probe{Kind: PreStop, Container: "app", Handler: Passthrough, ListenPort: 15906, Port: 8080, TimeoutSeconds: 1, PeriodSeconds: 1}
 	second, third := http, tls
 	second.Container, second.Port, second.Path = "web", 8081, "/"
 	third.Kind, third.Container, third.ListenPort = Liveness, "secure", 15906
@@ -49,6 +50,7 @@ func goldenCases() map[string]Config {
 		"probe-tcp":            with(func(c *Config) { c.Probes = []Probe{tcp} }),
 		"probe-passthrough":    with(func(c *Config) { c.Probes = []Probe{tls} }),
 		"probe-two-containers": with(func(c *Config) { c.Probes = []Probe{second, http} }),
+		"hook":                 with(func(c *Config) { c.Probes = []Probe{http, hook} }),
 		"probe-extra-port":     with(func(c *Config) { c.Probes = []Probe{http, third} }),
 	}
 }

@@ -8,20 +8,29 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// ProbeKind is one of the three kinds of health probes.
+// ProbeKind is one of the three kinds of health probes, or of the two hooks, which the kubelet calls as it calls probes.
 type ProbeKind string
 
-// The kinds of probes, by the names in OSM's paths, listeners and clusters.
+// The kinds of probes, by the names in OSM's paths, listeners and clusters, and hooks.
 const (
 	Liveness  ProbeKind = "liveness"
 	Readiness ProbeKind = "readiness"
 	Startup   ProbeKind = "startup"
+	// PostStart and PreStop are called when a container has started and before it is stopped.
+	PostStart ProbeKind = "postStart"
+	PreStop   ProbeKind = "preStop"
 )
 
-// ProbeKinds are all kinds, in the order of their ports.
+// ProbeKinds are the kinds of health probes, in the order of their ports.
 func ProbeKinds() []ProbeKind { return []ProbeKind{Liveness, Readiness, Startup} }
 
-// ListenPort is the port on which the sidecar answers probes of this kind.
+// known says whether the sidecar answers this kind.
+func (k ProbeKind) known() bool { return k.ListenPort() != 0 || k.hook() }
+
+// hook says whether this is no probe.
+func (k ProbeKind) hook() bool { return k == PostStart || k == PreStop }
+
+// ListenPort is the port on which the sidecar answers probes of this kind; 0 for hooks, which have no port of their kind.
 func (k ProbeKind) ListenPort() uint16 {
 	switch k {
 	case Liveness:
@@ -49,7 +58,8 @@ const (
 	// TCP answers an HTTP request with 200 while the application's port takes connections, else with 503. A probe
 	// that merely connects would be answered by the sidecar itself, always.
 	TCP ProbeHandler = "tcp"
-	// Passthrough forwards the connection, byte by byte: HTTPS and gRPC probes.
+	// Passthrough forwards the connection, byte by byte: HTTPS and gRPC probes, and hooks. The kubelet takes any answer to
+	// a hook for success, so that only a connection which ends can tell it that the application's port is closed.
 	Passthrough ProbeHandler = "passthrough"
 )
 
@@ -83,8 +93,10 @@ func (p Probe) checkInterval() time.Duration {
 func (p Probe) validate() error {
 	where := fmt.Sprintf("the %s probe of container %q", p.Kind, p.Container)
 	switch {
-	case p.Kind.ListenPort() == 0:
-		return fmt.Errorf("%s is of no known kind: use liveness, readiness or startup", where)
+	case !p.Kind.known():
+		return fmt.Errorf("%s is of no known kind: use liveness, readiness, startup, postStart or preStop", where)
+	case p.Kind.hook() && p.Handler != Passthrough:
+		return fmt.Errorf("%s is a hook and has the handler %q: use passthrough", where, p.Handler)
 	case p.Handler != HTTP && p.Handler != TCP && p.Handler != Passthrough:
 		return fmt.Errorf("%s has the unknown handler %q: use http, tcp or passthrough", where, p.Handler)
 	case p.Port == 0 || p.ListenPort == 0:

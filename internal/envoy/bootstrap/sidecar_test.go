@@ -32,8 +32,12 @@ func startSidecar(t *testing.T, probes ...Probe) *sidecar {
 	envoy := envoyBinary(t)
 	s := &sidecar{pod: nstest.New(t), kubelet: nstest.New(t), authority: newAuthority(t)}
 	nstest.Connect(t, "eth0", s.pod, []string{"10.9.0.1/24", "fd00:9::1/64"}, s.kubelet, []string{"10.9.0.2/24", "fd00:9::2/64"})
+	rules := redirect.Config{}
+	for _, p := range probes {
+		rules.ProbePorts = append(rules.ProbePorts, p.ListenPort)
+	}
 	var err error
-	s.pod.Do(func() { err = redirect.Apply(redirect.Config{}) })
+	s.pod.Do(func() { err = redirect.Apply(rules) })
 	if err != nil {
 		t.Fatal(err)
 	}
