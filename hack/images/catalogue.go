@@ -33,6 +33,7 @@ func catalogue() []image {
 		{"bookstore", "./cmd/demo-bookstore", "/bookstore", userNonroot, scratch()},
 		{"bookwarehouse", "./cmd/demo-bookwarehouse", "/bookwarehouse", userNonroot, scratch()},
 		{"mysql", "./cmd/demo-mysql", "/demo-mysql", userNonroot, mariadb()},
+		{"curl", "", "/usr/bin/curl", userNonroot, curl()},
 		{"osm-test-tools", "./e2e/tools", "/osm-test-tools", userNonroot, scratch()},
 		{"envoy", "", "/usr/local/bin/envoy", userEnvoy, envoy()},
 	}
@@ -89,6 +90,34 @@ func mariadb() base {
 			"usr/share/mysql/*.sql",
 			"usr/share/mysql/charsets/*",
 			"usr/share/mysql/english/errmsg.sys",
+		},
+	}
+}
+
+// curl is curl with a small shell, for trying requests from inside the mesh.
+func curl() base {
+	return base{
+		packages: []string{
+			"coreutils", "curl", "dash", "libbrotli1", "libc6", "libcom-err2", "libcurl4", "libffi8", "libgmp10", "libgnutls30", "libgssapi-krb5-2",
+			"libhogweed6", "libidn2-0", "libk5crypto3", "libkeyutils1", "libkrb5-3", "libkrb5support0", "libldap-2.5-0", "libnettle8",
+			"libnghttp2-14", "libp11-kit0", "libpsl5", "librtmp1", "libsasl2-2", "libssh2-1", "libssl3", "libtasn1-6", "libunistring2",
+			"libzstd1", "zlib1g",
+		},
+		files: []string{
+			"bin/cat",
+			"bin/dash",
+			"bin/sh",
+			"bin/sleep",
+			"lib/x86_64-linux-gnu/*.so*",
+			"lib64/ld-linux-x86-64.so.2",
+			"usr/bin/curl",
+			"usr/bin/head",
+			"usr/bin/seq",
+			"usr/bin/sort",
+			"usr/bin/uniq",
+			"usr/bin/wc",
+			"usr/lib/x86_64-linux-gnu/*.so*",
+			"usr/share/doc/*/copyright",
 		},
 	}
 }
