@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -50,7 +51,8 @@ func newManager(restConfig *rest.Config, o options) (manager.Manager, error) {
 // feed brings what the cluster holds into the store, and lets it serve once everything that existed has arrived.
 func (p *program) feed(ctx context.Context) error {
 	log := p.log.WithName("feed")
-	feed := controlplane.NewFeed(p.manager.GetCache(), p.manager.GetAPIReader(), p.manager.GetScheme(), p.store, log)
+	feed := controlplane.NewFeed(p.manager.GetCache(), p.manager.GetAPIReader(), p.manager.GetScheme(), p.store, log, time.Now)
+	feed.Events = controlplane.NewEvents(p.registry)
 	var synced []toolscache.InformerSynced
 	settings := config.Source(p.settings)
 	settings.Namespace = p.options.namespace

@@ -111,7 +111,7 @@ func startAway(t *testing.T, s *server) (*sink, *prometheus.Registry) {
 	}
 	go func() { _ = objects.Start(t.Context()) }()
 	target := &sink{entries: map[catalog.Ref]catalog.Entry{}}
-	feed := controlplane.NewFeed(objects, live, clientgoscheme.Scheme, target, logr.Discard())
+	feed := controlplane.NewFeed(objects, live, clientgoscheme.Scheme, target, logr.Discard(), time.Now)
 	if _, err := feed.Watch(t.Context(), workloads.Sources("osm")[0]); err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,8 @@ package controlplane
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -38,11 +40,14 @@ type Feed struct {
 	scheme *runtime.Scheme
 	sink   Sink
 	log    logr.Logger
+	now    func() time.Time
+	// Events counts what is watched; nil counts nothing. Set it before Watch.
+	Events *Events
 }
 
-// NewFeed makes a Feed that reads from cache, and from the API server itself when the cache cannot be believed.
-func NewFeed(cache ctrlcache.Cache, live client.Reader, scheme *runtime.Scheme, sink Sink, log logr.Logger) *Feed {
-	return &Feed{cache: cache, live: live, scheme: scheme, sink: sink, log: log}
+// NewFeed makes a Feed that reads from cache, and from the API server itself when the cache cannot be believed. now is the clock.
+func NewFeed(cache ctrlcache.Cache, live client.Reader, scheme *runtime.Scheme, sink Sink, log logr.Logger, now func() time.Time) *Feed {
+	return &Feed{cache: cache, live: live, scheme: scheme, sink: sink, log: log, now: now}
 }
 
 // Watch begins to watch a Source and returns at once. The result says whether every object of the first list has reached
@@ -52,12 +57,21 @@ func (f *Feed) Watch(ctx context.Context, source Source) (synced func() bool, er
 	if err != nil {
 		return nil, fmt.Errorf("watch %s: %w", source.Kind, err)
 	}
-	remove := func(ref catalog.Ref) { f.sink.Apply([]catalog.Change{{Ref: ref}}) }
+	remove := func(ref catalog.Ref) { f.sink.Apply([]catalog.Change{{Ref: ref, Received: f.now()}}) }
 	d := newDoubt(listOf(f.live, f.scheme, source), remove, f.log.WithValues("kind", source.Kind))
 	registration, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(obj any) { f.set(source, d, obj) },
-		UpdateFunc: func(_, obj any) { f.set(source, d, obj) },
-		DeleteFunc: func(obj any) { f.remove(ctx, source, d, obj) },
+		AddFunc: func(obj any) {
+			f.Events.happened(source.Kind, "added")
+			f.set(source, d, obj)
+		},
+		UpdateFunc: func(_, obj any) {
+			f.Events.happened(source.Kind, "updated")
+			f.set(source, d, obj)
+		},
+		DeleteFunc: func(obj any) {
+			f.Events.happened(source.Kind, "deleted")
+			f.remove(ctx, source, d, obj)
+		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("watch %s: %w", source.Kind, err)
@@ -70,6 +84,7 @@ func (f *Feed) set(source Source, d *doubt, obj any) {
 	if !ok {
 		return
 	}
+	received := f.now()
 	entry, problems := source.Ingest(object)
 	for _, problem := range problems {
 		f.log.V(1).Info("left out", "kind", source.Kind, "namespace", object.GetNamespace(), "name", object.GetName(),
@@ -77,7 +92,9 @@ func (f *Feed) set(source Source, d *doubt, obj any) {
 	}
 	of := ref(source.Kind, object)
 	d.seen(client.ObjectKeyFromObject(object), of)
-	f.sink.Apply([]catalog.Change{{Ref: of, Entry: entry, Created: object.GetCreationTimestamp().Time}})
+	f.sink.Apply([]catalog.Change{{
+		Ref: of, Entry: entry, Created: object.GetCreationTimestamp().Time, Generation: generation(object), Received: received,
+	}})
 }
 
 func (f *Feed) remove(ctx context.Context, source Source, d *doubt, obj any) {
@@ -107,4 +124,17 @@ func ref(kind catalog.Kind, object client.Object) catalog.Ref {
 	default:
 		return catalog.Ref{Kind: kind, Name: catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()}}
 	}
+}
+
+// generation is the version of an object as catalog.Change has it. API servers count resourceVersions upwards, though clients
+// may not rely on more than their order.
+func generation(object client.Object) int64 {
+	if g := object.GetGeneration(); g > 0 {
+		return g
+	}
+	version, err := strconv.ParseInt(object.GetResourceVersion(), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return version
 }

@@ -108,7 +108,7 @@ func (w *world) run(t *testing.T, scheme *runtime.Scheme) {
 		t.Fatal(err)
 	}
 	go func() { _ = objects.Start(t.Context()) }()
-	feed := controlplane.NewFeed(objects, w.client, scheme, w.sink, logr.Discard())
+	feed := controlplane.NewFeed(objects, w.client, scheme, w.sink, logr.Discard(), time.Now)
 	var synced []toolscache.InformerSynced
 	for _, source := range workloads.Sources("osm") {
 		one, err := feed.Watch(t.Context(), source)

@@ -61,6 +61,11 @@ type Change struct {
 	Entry Entry
 	// Created is when the object was created; zero when that is not known. It only tells which of two policies is newer.
 	Created time.Time
+	// Generation is the object's metadata.generation, or its resourceVersion as a number when its kind counts no generations;
+	// 0 when that is not known. It tells nobody anything but which version of the object has arrived.
+	Generation int64
+	// Received is when the watch brought the object, before anything was made of it; zero when that is not known.
+	Received time.Time
 }
 
 // Set is the change that stores e.

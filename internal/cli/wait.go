@@ -8,8 +8,12 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	reportclient "github.com/openservicemesh/osm-operator/internal/report/client"
 )
 
@@ -80,11 +84,15 @@ func (a *app) waitFor(ctx context.Context, meshName, kind, namespace, name strin
 	what := kind + " " + namespace + "/" + name
 	last := "the control plane does not know it"
 	err = wait.PollUntilContextCancel(ctx, 200*time.Millisecond, true, func(ctx context.Context) (bool, error) {
+		generation, err := generationOf(ctx, c, kind, namespace, name)
+		if err != nil {
+			return false, err
+		}
 		answers, err := replicas.Object(ctx, kind, namespace, name)
 		if err != nil {
 			return false, err
 		}
-		sum, err := reportclient.Combine(answers)
+		sum, err := reportclient.Combine(answers, generation)
 		if errors.Is(err, reportclient.ErrNotFound) {
 			p.say("%s", last)
 			return false, nil
@@ -99,6 +107,9 @@ func (a *app) waitFor(ctx context.Context, meshName, kind, namespace, name strin
 		if sum.Rejected > 0 {
 			return false, fmt.Errorf("%s: %d of %d sidecars reject it: see their words with `osm proxy status -o wide`", what, sum.Rejected, sum.Sidecars)
 		}
+		if len(sum.Outdated) > 0 {
+			last += "; these replicas have not seen its newest version: " + strings.Join(sum.Outdated, ", ")
+		}
 		p.say("%s", last)
 		return !sum.Settled.IsZero() && len(sum.Unknown) == 0, nil
 	})
@@ -109,4 +120,25 @@ func (a *app) waitFor(ctx context.Context, meshName, kind, namespace, name strin
 		a.line("%s is in force: %s (%s)", what, last, p.elapsed())
 	}
 	return err
+}
+
+// generationOf is the current generation of a policy, by which a replica that still speaks of an older version is known. It is
+// 0, which compares with nothing, for somebody who may ask the control plane and not read the policy.
+func generationOf(ctx context.Context, c client.Client, kind, namespace, name string) (int64, error) {
+	for _, source := range traffic.Sources() {
+		if string(source.Kind) != kind {
+			continue
+		}
+		object := &metav1.PartialObjectMetadata{}
+		object.SetGroupVersionKind(source.Object.GetObjectKind().GroupVersionKind())
+		err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, object)
+		switch {
+		case apierrors.IsNotFound(err):
+			return 0, fmt.Errorf("there is no %s %s/%s: create it first", kind, namespace, name)
+		case apierrors.IsForbidden(err):
+			return 0, nil
+		}
+		return object.GetGeneration(), err
+	}
+	return 0, nil
 }

@@ -89,6 +89,8 @@ type Object struct {
 	Kind      string `json:"kind"`
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
+	// Generation is the metadata.generation of the version that the replica speaks of; 0 when it is not known.
+	Generation int64 `json:"generation,omitempty"`
 	// Changed is when the replica took in the current version.
 	Changed time.Time `json:"changed"`
 	// Sidecars are those that the policy concerns. Acknowledged and Rejected are parts of them; the rest has not answered.

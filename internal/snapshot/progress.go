@@ -19,6 +19,8 @@ const maxLaggards = 20
 // PolicyStatus is how far the connected sidecars are with the current version of a policy.
 type PolicyStatus struct {
 	Policy catalog.Ref
+	// Generation is the one of the object that this replica has taken in; 0 when it is not known.
+	Generation int64
 	// Changed is when this replica took in the current version.
 	Changed time.Time
 	// Sidecars are those whose configuration depends on the policy; Acknowledged those of them that have accepted it, and
@@ -58,7 +60,7 @@ func (s *Store) policyStatus(policy catalog.Ref) (PolicyStatus, error) {
 	if !known {
 		return PolicyStatus{}, fmt.Errorf("%w: %s %s", ErrNoPolicy, policy.Kind, policy.Name)
 	}
-	status := PolicyStatus{Policy: policy, Changed: seen.changed}
+	status := PolicyStatus{Policy: policy, Generation: seen.generation, Changed: seen.changed}
 	for n := range s.scopesThatRead(s.catalog.Questions(policy)) {
 		status.Sidecars += len(n.streams)
 		if _, withheld := s.quarantine.withheld(n.key)[policy]; withheld {

@@ -104,3 +104,36 @@ func TestUpToDate(t *testing.T) {
 		t.Errorf("a sidecar that has answered: %+v", p)
 	}
 }
+
+// TestProgressNamesTheGeneration follows the number of a policy's version: through an edit that says something else, one that
+// says the same, and one whose number is not known.
+func TestProgressNamesTheGeneration(t *testing.T) {
+	b := newBench()
+	b.store.MarkSynced()
+	b.apply(twoServices()...)
+	group := meshtest.Group("a", "routes", "/x")
+	changed := b.now
+	edit := func(e catalog.Entry, generation int64) {
+		b.now = b.now.Add(time.Second)
+		b.store.Apply([]catalog.Change{{Ref: e.Ref(), Entry: e, Generation: generation}})
+		b.run()
+	}
+	check := func(generation int64, at time.Time) {
+		t.Helper()
+		got := b.policy(t, group.Ref())
+		if got.Generation != generation || !got.Changed.Equal(at) {
+			t.Errorf("generation %d, changed %s; want %d, %s", got.Generation, got.Changed, generation, at)
+		}
+	}
+	check(0, changed)
+	edit(meshtest.Group("a", "routes", "/y"), 4)
+	changed = b.now
+	check(4, changed)
+	edit(meshtest.Group("a", "routes", "/y"), 5)
+	check(5, changed)
+	edit(meshtest.Group("a", "routes", "/y"), 0)
+	check(5, changed)
+	b.remove(group)
+	edit(group, 1)
+	check(1, b.now)
+}

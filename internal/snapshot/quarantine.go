@@ -46,6 +46,9 @@ type sighting struct {
 	created time.Time
 	// changed is when the current version had reached the scopes, and settled when their sidecars had answered it.
 	changed, settled time.Time
+	// generation is that of the newest version that has arrived, also if it says nothing else than the one before; 0 when not
+	// known.
+	generation int64
 }
 
 func (s sighting) compare(other sighting) int {
@@ -90,7 +93,11 @@ func newQuarantine() *quarantine {
 // chance everywhere; released says whether one was withheld.
 func (q *quarantine) note(changes []catalog.Change, c *catalog.Catalog, synced bool) (policies []catalog.Ref, released bool) {
 	for _, change := range changes {
-		if !change.Ref.Kind.IsPolicy() || !c.Differs(change) {
+		if !change.Ref.Kind.IsPolicy() {
+			continue
+		}
+		if !c.Differs(change) {
+			q.renumber(change)
 			continue
 		}
 		for key, w := range q.wards {
@@ -103,7 +110,7 @@ func (q *quarantine) note(changes []catalog.Change, c *catalog.Catalog, synced b
 			delete(q.seen, change.Ref)
 			continue
 		}
-		s := sighting{ref: change.Ref, created: change.Created}
+		s := sighting{ref: change.Ref, created: change.Created, generation: change.Generation}
 		if synced {
 			q.turn++
 			s.turn = q.turn
@@ -112,6 +119,14 @@ func (q *quarantine) note(changes []catalog.Change, c *catalog.Catalog, synced b
 		policies = append(policies, change.Ref)
 	}
 	return policies, released
+}
+
+// renumber notes a version of a policy that says the same as the one before.
+func (q *quarantine) renumber(change catalog.Change) {
+	if s, ok := q.seen[change.Ref]; ok && change.Entry != nil && change.Generation != 0 {
+		s.generation = change.Generation
+		q.seen[change.Ref] = s
+	}
 }
 
 // withheld are the policies that a scope is built without. The map is not changed later.

@@ -131,6 +131,12 @@ func TestObject(t *testing.T) {
 	done := func(n int, at time.Time) map[string]any {
 		return map[string]any{path: report.Object{Sidecars: n, Acknowledged: n, Settled: &at}}
 	}
+	generation := func(n int64, documents map[string]any) map[string]any {
+		object := documents[path].(report.Object)
+		object.Generation = n
+		documents[path] = object
+		return documents
+	}
 	tests := []struct {
 		name     string
 		replicas []map[string]any
@@ -156,6 +162,20 @@ func TestObject(t *testing.T) {
 		},
 		{"one is not reached", []map[string]any{done(2, early)}, true, ObjectSum{Sidecars: 2, Acknowledged: 2, Unknown: []string{"dead"}}, nil},
 		{"one does not know it yet", []map[string]any{done(2, early), {}}, false, ObjectSum{Sidecars: 2, Acknowledged: 2, Unknown: []string{"b"}}, nil},
+		{
+			"one speaks of an older version",
+			[]map[string]any{generation(2, done(2, early)), generation(1, done(1, late))},
+			false,
+			ObjectSum{Sidecars: 2, Acknowledged: 2, Outdated: []string{"b"}},
+			nil,
+		},
+		{
+			"all speak of this version",
+			[]map[string]any{generation(2, done(2, early)), generation(2, done(1, late))},
+			false,
+			ObjectSum{Sidecars: 3, Acknowledged: 3, Settled: late},
+			nil,
+		},
 		{"nobody knows it", []map[string]any{{}, {}}, false, ObjectSum{Unknown: []string{"a", "b"}}, ErrNotFound},
 	}
 	for _, test := range tests {
@@ -173,7 +193,7 @@ func TestObject(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := Combine(answers)
+			got, err := Combine(answers, 2)
 			if diff := cmp.Diff(test.want, got); diff != "" || !errors.Is(err, test.err) {
 				t.Errorf("error %v, want %v; -want +got:\n%s", err, test.err, diff)
 			}

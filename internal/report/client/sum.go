@@ -42,10 +42,13 @@ type ObjectSum struct {
 	Laggards []string
 	// Unknown are the replicas that did not answer.
 	Unknown []string
+	// Outdated are the replicas that speak of another version of the policy than the one asked for.
+	Outdated []string
 }
 
-// Combine adds up what replicas say about a policy. The error is ErrNotFound when all of them do not know it.
-func Combine(answers []Answer[report.Object]) (ObjectSum, error) {
+// Combine adds up what replicas say about a version of a policy; generation 0 stands for whatever version each of them has. The
+// error is ErrNotFound when all of them do not know the policy.
+func Combine(answers []Answer[report.Object], generation int64) (ObjectSum, error) {
 	var sum ObjectSum
 	missing, settled := 0, len(answers) > 0
 	for _, answer := range answers {
@@ -58,6 +61,11 @@ func Combine(answers []Answer[report.Object]) (ObjectSum, error) {
 			continue
 		}
 		object := answer.Value
+		if generation != 0 && object.Generation != 0 && object.Generation != generation {
+			sum.Outdated = append(sum.Outdated, answer.Replica)
+			settled = false
+			continue
+		}
 		sum.Sidecars += object.Sidecars
 		sum.Acknowledged += object.Acknowledged
 		sum.Rejected += object.Rejected

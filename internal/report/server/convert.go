@@ -34,8 +34,8 @@ func proxy(p snapshot.Proxy) report.Proxy {
 
 func object(s snapshot.PolicyStatus) report.Object {
 	result := report.Object{
-		Kind: string(s.Policy.Kind), Namespace: s.Policy.Name.Namespace, Name: s.Policy.Name.Name, Changed: s.Changed.UTC(),
-		Sidecars: s.Sidecars, Acknowledged: s.Acknowledged, Rejected: s.Rejected, Settled: optional(s.Settled),
+		Kind: string(s.Policy.Kind), Namespace: s.Policy.Name.Namespace, Name: s.Policy.Name.Name,
+		Generation: s.Generation, Changed: s.Changed.UTC(), Sidecars: s.Sidecars, Acknowledged: s.Acknowledged, Rejected: s.Rejected, Settled: optional(s.Settled),
 	}
 	for _, pod := range s.Laggards {
 		result.Laggards = append(result.Laggards, pod.String())

@@ -68,7 +68,7 @@ func (s store) Policy(_ context.Context, policy catalog.Ref) (snapshot.PolicySta
 		return snapshot.PolicyStatus{}, snapshot.ErrNoPolicy
 	}
 	return snapshot.PolicyStatus{
-		Policy: policy, Changed: moment, Sidecars: 3, Acknowledged: 1, Rejected: 1, Laggards: []catalog.Name{{Namespace: "a", Name: "p"}},
+		Policy: policy, Generation: 7, Changed: moment, Sidecars: 3, Acknowledged: 1, Rejected: 1, Laggards: []catalog.Name{{Namespace: "a", Name: "p"}},
 	}, nil
 }
 
@@ -168,7 +168,7 @@ func TestDocuments(t *testing.T) {
 		var got report.Object
 		read(t, handler, report.ObjectsPath+"TrafficTarget/a/known", &got)
 		want := report.Object{
-			Kind: "TrafficTarget", Namespace: "a", Name: "known", Changed: moment,
+			Kind: "TrafficTarget", Namespace: "a", Name: "known", Generation: 7, Changed: moment,
 			Sidecars: 3, Acknowledged: 1, Rejected: 1, Laggards: []string{"a/p"},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
