@@ -35,12 +35,32 @@ func (r *Reconciler) accept(ctx context.Context, s *scope, live *configv1alpha2.
 // settings with, so both always agree.
 func judgeMeshConfig(config *configv1alpha2.MeshConfig) condition.Verdict {
 	_, problems := ingest.MeshConfig(config)
+	later := newPods(config)
 	if len(problems) == 0 {
-		return condition.Verdict{State: condition.Ready, Reason: v1alpha1.ReasonAccepted, Message: "every field of the MeshConfig that asks for something is acted on"}
+		message := "every field of the MeshConfig that asks for something is acted on"
+		if later != "" {
+			message += "; on" + later
+		}
+		return condition.Verdict{State: condition.Ready, Reason: v1alpha1.ReasonAccepted, Message: message}
 	}
 	var sentences []string
 	for _, problem := range problems {
 		sentences = append(sentences, problem.Message)
 	}
+	if later != "" {
+		sentences = append(sentences, "On"+later+".")
+	}
 	return condition.Verdict{State: condition.Failing, Reason: v1alpha1.ReasonFieldsNotActedOn, Message: strings.Join(sentences, " ")}
+}
+
+// newPods names the fields that are in force for pods which are created from now on, and for no others.
+func newPods(config *configv1alpha2.MeshConfig) string {
+	if config == nil {
+		return ""
+	}
+	fields := ingest.NewPodFields(&config.Spec)
+	if len(fields) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" new pods only act %s: a pod keeps what they were when it was created, until it is replaced", strings.Join(fields, ", "))
 }
