@@ -36,6 +36,11 @@ func redirection(pod *corev1.Pod, c Config) (redirect.Config, error) {
 		ExcludeInterfaces:     traffic.NetworkInterfaceExclusionList,
 		ToPodIP:               c.Settings.Sidecar.LocalProxyMode == configv1alpha2.LocalProxyModePodIP,
 	}
+	for _, name := range rules.ExcludeInterfaces {
+		if err := redirect.CheckInterface(name); err != nil {
+			problems = append(problems, fmt.Errorf("spec.traffic.networkInterfaceExclusionList of the MeshConfig: %w", err))
+		}
+	}
 	return rules, errors.Join(problems...)
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -23,7 +24,19 @@ func refuse(pod *corev1.Pod) error {
 func RefuseEphemeral(pod *corev1.Pod) error {
 	var problems []error
 	for _, c := range pod.Spec.EphemeralContainers {
-		problems = append(problems, refuseUser(pod, c.Name, c.SecurityContext))
+		problems = append(problems, refuseUser(pod, c.Name, c.SecurityContext), refuseMounts(c.Name, c.VolumeMounts))
+	}
+	return errors.Join(problems...)
+}
+
+// refuseMounts keeps applications from the sidecar's files, of which the token is a secret.
+func refuseMounts(container string, mounts []corev1.VolumeMount) error {
+	var problems []error
+	for _, mount := range mounts {
+		if slices.Contains(injectedVolumes(), mount.Name) {
+			problems = append(problems, fmt.Errorf("the container %s mounts the volume %s, which belongs to the sidecar: "+
+				"remove the mount or rename the volume", container, mount.Name))
+		}
 	}
 	return errors.Join(problems...)
 }

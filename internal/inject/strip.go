@@ -64,12 +64,7 @@ func onlyOwnNames(pod *corev1.Pod) error {
 		if c.Name == names.SidecarContainer || c.Name == names.InitContainer {
 			problems = append(problems, fmt.Errorf("the container %s has a name that the mesh uses for its own: rename it", c.Name))
 		}
-		for _, mount := range c.VolumeMounts {
-			if slices.Contains(injectedVolumes(), mount.Name) {
-				problems = append(problems, fmt.Errorf("the container %s mounts the volume %s, which belongs to the sidecar: "+
-					"remove the mount or rename the volume", c.Name, mount.Name))
-			}
-		}
+		problems = append(problems, refuseMounts(c.Name, c.VolumeMounts))
 	}
 	return errors.Join(problems...)
 }

@@ -17,21 +17,48 @@ func Warnings(pod *corev1.Pod, ns Namespace) []string {
 		warnings = append(warnings, fmt.Sprintf("namespace %s has the label %s=%s, which forbids the capability NET_ADMIN that the init container %s needs: "+
 			"the pod will be refused unless the level is privileged", ns.Name, enforce, level, names.InitContainer))
 	}
-	for _, annotation := range []string{
-		names.InboundPortExclusionAnnotation, names.OutboundPortExclusionAnnotation,
-		names.OutboundIPRangeExclusionAnnotation, names.OutboundIPRangeInclusionAnnotation,
-	} {
-		if value := pod.Annotations[annotation]; value != "" {
-			warnings = append(warnings, fmt.Sprintf("the annotation %s=%s lets traffic pass by the mesh, without its policies and encryption", annotation, value))
-		}
+	for _, annotation := range Exclusions(pod) {
+		warnings = append(warnings, fmt.Sprintf("the annotation %s=%s lets traffic pass by the mesh, without its policies and encryption", annotation, pod.Annotations[annotation]))
+	}
+	if policy := pod.Spec.DNSPolicy; policy == corev1.DNSDefault || policy == corev1.DNSNone {
+		warnings = append(warnings, fmt.Sprintf("the pod has the dnsPolicy %s: its sidecar finds the control plane by a name of the cluster's DNS, "+
+			"and the pod will not start unless its name servers know that name; use ClusterFirst", policy))
+	}
+	if pod.Spec.ShareProcessNamespace != nil && *pod.Spec.ShareProcessNamespace {
+		warnings = append(warnings, "the pod has shareProcessNamespace, so a container that runs as root can read the sidecar's token and keys: "+
+			"remove it unless all containers are trusted as much as the sidecar")
 	}
 	for c := range containers(pod) {
-		if c.Name != names.InitContainer && canChangeNetwork(c.SecurityContext) {
-			warnings = append(warnings, fmt.Sprintf("the container %s may change the pod's network and so take its traffic out of the mesh: "+
-				"remove NET_ADMIN and privileged unless it needs them", c.Name))
+		if c.Name != names.InitContainer {
+			warnings = append(warnings, warnNetwork(c.Name, c.SecurityContext)...)
 		}
 	}
 	return warnings
+}
+
+// WarnEphemeral is Warnings for ephemeral containers, which are added to running pods.
+func WarnEphemeral(pod *corev1.Pod) []string {
+	var warnings []string
+	for _, c := range pod.Spec.EphemeralContainers {
+		warnings = append(warnings, warnNetwork(c.Name, c.SecurityContext)...)
+	}
+	return warnings
+}
+
+// Exclusions are the annotations by which a pod keeps some of its traffic away from its sidecar, in a fixed order.
+func Exclusions(pod *corev1.Pod) []string {
+	return slices.DeleteFunc([]string{
+		names.InboundPortExclusionAnnotation, names.OutboundPortExclusionAnnotation,
+		names.OutboundIPRangeExclusionAnnotation, names.OutboundIPRangeInclusionAnnotation,
+	}, func(annotation string) bool { return pod.Annotations[annotation] == "" })
+}
+
+func warnNetwork(container string, security *corev1.SecurityContext) []string {
+	if !canChangeNetwork(security) {
+		return nil
+	}
+	return []string{fmt.Sprintf("the container %s may change the pod's network and so take its traffic out of the mesh: "+
+		"remove NET_ADMIN and privileged unless it needs them", container)}
 }
 
 func canChangeNetwork(security *corev1.SecurityContext) bool {

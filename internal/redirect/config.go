@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
@@ -56,14 +57,22 @@ func (c Config) validate() error {
 		}
 	}
 	for _, name := range c.ExcludeInterfaces {
-		if name == "" || len(name) > maxInterfaceName {
-			problems = append(problems, fmt.Errorf("%q is not the name of a network interface: it has 1 to %d characters", name, maxInterfaceName))
+		if err := CheckInterface(name); err != nil {
+			problems = append(problems, err)
 		}
 	}
 	if _, err := c.podIPv4(); err != nil {
 		problems = append(problems, err)
 	}
 	return errors.Join(problems...)
+}
+
+// CheckInterface refuses what cannot be the name of a network interface.
+func CheckInterface(name string) error {
+	if name == "" || len(name) > maxInterfaceName || strings.ContainsAny(name, "/ \t\n") {
+		return fmt.Errorf("%q is not the name of a network interface: it has 1 to %d characters, without spaces and slashes", name, maxInterfaceName)
+	}
+	return nil
 }
 
 // podIPv4 is the pod's IPv4 address when it is needed, else the zero address.

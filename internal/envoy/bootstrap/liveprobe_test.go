@@ -107,7 +107,9 @@ func (s *sidecar) checkPassthroughProbe(t *testing.T) {
 func (s *sidecar) checkGRPCProbe(t *testing.T) {
 	ask := func() (healthpb.HealthCheckResponse_ServingStatus, error) {
 		conn, err := grpc.NewClient("passthrough:///10.9.0.1:15906", grpc.WithTransportCredentials(insecure.NewCredentials()),
-			grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) { return s.kubelet.Dial(ctx, "tcp", address) }))
+			grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
+				return s.kubelet.Dial(ctx, "tcp", address)
+			}))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -50,7 +50,7 @@ func (h *Handler) Handle(ctx context.Context, req admission.Request) admission.R
 	log := h.Log.WithValues("namespace", req.Namespace, "pod", nameOf(pod))
 	switch {
 	case req.SubResource == "ephemeralcontainers":
-		return answer(log, pod, inject.RefuseEphemeral(pod))
+		return answer(log, pod, inject.RefuseEphemeral(pod)).WithWarnings(inject.WarnEphemeral(pod)...)
 	case req.SubResource != "" || req.Operation != admissionv1.Create:
 		return admission.Allowed("only new pods get sidecars")
 	}
@@ -90,7 +90,21 @@ func (h *Handler) create(ctx context.Context, log logr.Logger, pod *corev1.Pod, 
 		return answer(log, pod, failure{err})
 	}
 	log.V(1).Info("pod gets a sidecar", "revision", config.Revision)
+	response.AuditAnnotations = audit(pod)
 	return response.WithWarnings(inject.Warnings(pod, ns)...)
+}
+
+// audit notes in the API server's audit log what a pod keeps away from its sidecar, so that it can be found later by whom.
+func audit(pod *corev1.Pod) map[string]string {
+	var notes map[string]string
+	for _, annotation := range inject.Exclusions(pod) {
+		if notes == nil {
+			notes = map[string]string{}
+		}
+		_, key, _ := strings.Cut(annotation, "/")
+		notes[key] = pod.Annotations[annotation]
+	}
+	return notes
 }
 
 // decide asks the API server once more before a pod is refused or left without a sidecar: what was last seen of its
