@@ -10,6 +10,7 @@ const Name = "osm-mesh-config"
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
+// +kubebuilder:storageversion
 // +kubebuilder:resource:scope=Namespaced
 // +kubebuilder:metadata:labels=app.kubernetes.io/name=openservicemesh.io
 type MeshConfig struct {

@@ -45,10 +45,27 @@ type TrafficSpec struct {
 	// +optional
 	EnablePermissiveTrafficPolicyMode bool `json:"enablePermissiveTrafficPolicyMode,omitempty"`
 
+	// rulesWithoutMatches says what a rule of a TrafficTarget allows that refers to an HTTPRouteGroup and names none of its
+	// matches: All of them, which is what the Service Mesh Interface says, or None, which is how Open Service Mesh read it.
+	// Default: All.
+	// +optional
+	RulesWithoutMatches RulesWithoutMatches `json:"rulesWithoutMatches,omitempty"`
+
 	// inboundExternalAuthorization asks a server about each request that comes in.
 	// +optional
 	InboundExternalAuthorization ExternalAuthorizationSpec `json:"inboundExternalAuthorization,omitzero"`
 }
+
+// RulesWithoutMatches is what a rule allows that names no matches.
+// +kubebuilder:validation:Enum=All;None
+type RulesWithoutMatches string
+
+const (
+	// RulesWithoutMatchesAll allows all matches of the group.
+	RulesWithoutMatchesAll RulesWithoutMatches = "All"
+	// RulesWithoutMatchesNone allows nothing.
+	RulesWithoutMatchesNone RulesWithoutMatches = "None"
+)
 
 // ExternalAuthorizationSpec names a gRPC server that allows or denies each inbound HTTP request.
 type ExternalAuthorizationSpec struct {

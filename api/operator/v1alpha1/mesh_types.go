@@ -117,6 +117,13 @@ type TrafficSpec struct {
 	// which starts as false.
 	// +optional
 	Egress *bool `json:"egress,omitempty"`
+
+	// rulesWithoutMatches says what a rule of a TrafficTarget allows that refers to an HTTPRouteGroup and names none of its
+	// matches: All of them, which is what the Service Mesh Interface says, or None, which is how Open Service Mesh read it.
+	// Absent leaves the decision to the MeshConfig, where it starts as All.
+	// +optional
+	// +kubebuilder:validation:Enum=All;None
+	RulesWithoutMatches *string `json:"rulesWithoutMatches,omitempty"`
 }
 
 // CertificatesSpec is about the certificates that prove the identity of workloads.

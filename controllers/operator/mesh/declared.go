@@ -62,6 +62,9 @@ func declarations(mesh *v1alpha1.Mesh) ([]declaration, error) {
 		if c.Egress != nil {
 			add("spec.traffic.egress", *c.Egress, "traffic", "enableEgress")
 		}
+		if c.RulesWithoutMatches != nil {
+			add("spec.traffic.rulesWithoutMatches", *c.RulesWithoutMatches, "traffic", "rulesWithoutMatches")
+		}
 	}
 	if c := mesh.Spec.Certificates; c != nil {
 		if c.ServiceCertificateDuration != nil {

@@ -1,0 +1,22 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// GroupVersion names the API group and version of the kinds in this package.
+var GroupVersion = schema.GroupVersion{Group: "policy.openservicemesh.io", Version: "v1alpha1"}
+
+// AddToScheme registers the kinds of this package in a scheme. It never fails; the error is there because
+// schemes are built from functions of this shape.
+func AddToScheme(scheme *runtime.Scheme) error {
+	scheme.AddKnownTypes(GroupVersion,
+		&Retry{}, &RetryList{},
+		&UpstreamTrafficSetting{}, &UpstreamTrafficSettingList{},
+		&Backpressure{}, &BackpressureList{},
+	)
+	metav1.AddToGroupVersion(scheme, GroupVersion)
+	return nil
+}
