@@ -8,7 +8,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/demo"
@@ -41,7 +40,10 @@ func openBookstore(t *testing.T) {
 	t.Helper()
 	names := []string{"bookwarehouse", "bookstore", "bookbuyer", "bookthief"}
 	for _, name := range names {
-		if !wasThere(t, name) {
+		// Somebody may run the demo, which then stays.
+		there, err := cluster.HasNamespace(t.Context(), time.Minute, name)
+		must(t, err)
+		if !there {
 			cleanUp(t, name)
 		}
 	}
@@ -49,19 +51,6 @@ func openBookstore(t *testing.T) {
 	// A change of what all share, such as the end of permissive mode, closes older sessions half a minute later.
 	must(t, cluster.Client.DeleteAllOf(t.Context(), &corev1.Pod{}, client.InNamespace("bookwarehouse"), client.MatchingLabels{"app": "bookwarehouse"}))
 	must(t, cluster.Available(t.Context(), bookstoreLimit, names...))
-}
-
-// wasThere says whether somebody runs the demo, which then stays. What an earlier test is still deleting is waited for.
-func wasThere(t *testing.T, namespace string) bool {
-	t.Helper()
-	there := false
-	eventually(t, time.Minute, "the old namespace "+namespace+" is gone", func(ctx context.Context) (bool, string, error) {
-		var ns corev1.Namespace
-		err := cluster.Client.Get(ctx, client.ObjectKey{Name: namespace}, &ns)
-		there = err == nil && ns.DeletionTimestamp == nil
-		return there || apierrors.IsNotFound(err), string(ns.Status.Phase), client.IgnoreNotFound(err)
-	})
-	return there
 }
 
 func TestTheBookstoreSellsToTheBuyerAndNotToTheThief(t *testing.T) {

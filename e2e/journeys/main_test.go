@@ -44,7 +44,8 @@ func TestMain(m *testing.M) {
 func run(m *testing.M) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := setUp(ctx); err != nil {
+	var err error
+	if cluster, err = lab.Prepare(ctx, os.Stderr, installLimit); err != nil {
 		fmt.Fprintln(os.Stderr, "the mesh cannot be set up:", err)
 		if cluster != nil {
 			fmt.Fprintln(os.Stderr, cluster.ControlPlaneLogs(ctx, names.DefaultNamespace))
@@ -56,25 +57,4 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 	}
 	return code
-}
-
-// setUp brings up what the tests need; each step can be done again without harm.
-func setUp(ctx context.Context) error {
-	var err error
-	if cluster, err = lab.Start(ctx, os.Stderr); err != nil {
-		return err
-	}
-	if err := cluster.BuildImages(ctx, os.Stderr); err != nil {
-		return err
-	}
-	if err := cluster.InstallOperator(ctx, installLimit); err != nil {
-		return err
-	}
-	if err := cluster.ApplyFile(ctx, "config", "samples", "operator_v1alpha1_mesh.yaml"); err != nil {
-		return err
-	}
-	if err := cluster.RenewPods(ctx, names.OperatorNamespace, names.DefaultNamespace); err != nil {
-		return err
-	}
-	return cluster.MeshReady(ctx, names.DefaultMesh, installLimit)
 }

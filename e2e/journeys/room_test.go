@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/uuid"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/e2e/lab"
@@ -39,8 +38,7 @@ func cleanUp(t *testing.T, name string) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		describeFailure(t, name)
-		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
-		if err := client.IgnoreNotFound(cluster.Client.Delete(ctx, ns)); err != nil {
+		if err := cluster.DeleteNamespace(ctx, name); err != nil {
 			t.Log(err)
 		}
 	})

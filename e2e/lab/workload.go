@@ -10,8 +10,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 const (
@@ -30,16 +28,6 @@ const (
 	// AppLabel is the label that Services of test pods select.
 	AppLabel = "app"
 )
-
-// CreateNamespace makes a namespace in a mesh with injection enabled, or outside of any when mesh is empty.
-func (c *Cluster) CreateNamespace(ctx context.Context, name, mesh string) error {
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{}}}
-	if mesh != "" {
-		ns.Labels[names.MonitoredByLabel] = mesh
-		ns.Annotations = map[string]string{names.InjectionAnnotation: "enabled"}
-	}
-	return c.Client.Create(ctx, ns)
-}
 
 // TestPod is a pod with the tools, which serve and take orders, and its service account, which is named like it.
 func (c *Cluster) TestPod(namespace, name string) (*corev1.ServiceAccount, *corev1.Pod) {

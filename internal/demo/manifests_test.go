@@ -81,8 +81,8 @@ func TestManifestsUseTheImagesOfThisVersion(t *testing.T) {
 			}
 		}
 	}
-	if seen != 6 {
-		t.Errorf("there are %d containers, want 6", seen)
+	if seen != 8 {
+		t.Errorf("there are %d containers, want 8", seen)
 	}
 }
 

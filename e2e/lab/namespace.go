@@ -1,0 +1,40 @@
+package lab
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// CreateNamespace makes a namespace in a mesh with injection enabled, or outside of any when mesh is empty.
+func (c *Cluster) CreateNamespace(ctx context.Context, name, mesh string) error {
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{}}}
+	if mesh != "" {
+		ns.Labels[names.MonitoredByLabel] = mesh
+		ns.Annotations = map[string]string{names.InjectionAnnotation: "enabled"}
+	}
+	return c.Client.Create(ctx, ns)
+}
+
+// HasNamespace says whether a namespace is there to stay. One that is being deleted is waited for.
+func (c *Cluster) HasNamespace(ctx context.Context, limit time.Duration, name string) (bool, error) {
+	there := false
+	err := Until(ctx, limit, "the old namespace "+name+" is gone", func(ctx context.Context) (bool, string, error) {
+		var ns corev1.Namespace
+		err := c.Client.Get(ctx, client.ObjectKey{Name: name}, &ns)
+		there = err == nil && ns.DeletionTimestamp == nil
+		return there || apierrors.IsNotFound(err), string(ns.Status.Phase), client.IgnoreNotFound(err)
+	})
+	return there, err
+}
+
+// DeleteNamespace deletes a namespace and does not wait. One that is not there is no error.
+func (c *Cluster) DeleteNamespace(ctx context.Context, name string) error {
+	return client.IgnoreNotFound(c.Client.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}))
+}

@@ -1,0 +1,36 @@
+package pages
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestPagesShowWhatHappens follows the pages one after the other: each leaves the demo as it found it.
+func TestPagesShowWhatHappens(t *testing.T) {
+	found, err := filepath.Glob(cluster.Repository.Path("docs", "traffic", "*.md"))
+	if err != nil || len(found) == 0 {
+		t.Fatalf("there are no pages in docs/traffic: %v", err)
+	}
+	found = append(found, cluster.Repository.Path("docs", "cli", "walkthrough.md"))
+	for _, page := range found {
+		if filepath.Base(page) == "README.md" {
+			continue
+		}
+		t.Run(strings.TrimSuffix(filepath.Base(page), ".md"), func(t *testing.T) {
+			t.Cleanup(func() { describeFailure(t) })
+			newReader(t).follow(t, page)
+		})
+	}
+}
+
+// describeFailure tells what happened in the demo if the test failed.
+func describeFailure(t *testing.T) {
+	if !t.Failed() {
+		return
+	}
+	for _, namespace := range demoNamespaces {
+		t.Log(cluster.Describe(context.Background(), namespace))
+	}
+}
