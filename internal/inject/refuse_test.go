@@ -25,16 +25,10 @@ func TestMutateRefuses(t *testing.T) {
 		return `{metadata: {annotations: {` + key + `: "` + value + `"}}, spec: {containers: [{name: app}]}}`
 	}
 	for name, test := range map[string]struct{ pod, want string }{
-		"user of the container":       {`{spec: {containers: [{name: app, securityContext: {runAsUser: 1500}}]}}`, "container app runs as user 1500"},
-		"user of the pod":             {`{spec: {securityContext: {runAsUser: 1500}, containers: [{name: app}]}}`, "container app runs as user 1500"},
-		"user of an init container":   {`{spec: {initContainers: [{name: setup, securityContext: {runAsUser: 1500}}], containers: [{name: app}]}}`, "container setup runs as user 1500"},
-		"user of one of two":          {`{spec: {securityContext: {runAsUser: 1500}, containers: [{name: app, securityContext: {runAsUser: 7}}, {name: two}]}}`, "container two runs as user 1500"},
 		"port of the sidecar":         {`{spec: {containers: [{name: app, ports: [{containerPort: 15003}]}]}}`, "has the port 15003, which the sidecar uses"},
 		"port of a probe":             {`{spec: {containers: [{name: app, ports: [{containerPort: 15901}]}]}}`, "has the port 15901"},
 		"port of an additional probe": {`{spec: {containers: [{name: app, ports: [{containerPort: 15940}]}]}}`, "has the port 15940"},
-		"name of the sidecar":         {`{spec: {containers: [{name: app}, {name: envoy}]}}`, "container envoy has a name that the mesh uses"},
 		"nothing but a sidecar":       {`{spec: {containers: [{name: envoy, volumeMounts: [{name: envoy-bootstrap-config-volume}]}]}}`, "no container besides the sidecar"},
-		"the sidecar's token":         {`{spec: {containers: [{name: app, volumeMounts: [{name: osm-token}]}]}}`, "mounts the volume osm-token"},
 		"unknown port name":           {`{spec: {containers: [{name: app, livenessProbe: {httpGet: {port: web}}}]}}`, `the liveness probe of container app names the port "web"`},
 		"port 0":                      {`{spec: {containers: [{name: app, readinessProbe: {tcpSocket: {port: 0}}}]}}`, "the readiness probe of container app has the port 0"},
 		"probe of a lost sidecar": {
@@ -57,12 +51,28 @@ func TestMutateRefuses(t *testing.T) {
 		"range without length":  {annotation(names.OutboundIPRangeExclusionAnnotation, "10.0.0.1"), `has "10.0.0.1", which is not an IP range`},
 		"range that is no such": {annotation(names.OutboundIPRangeInclusionAnnotation, "10.0.0.0/33"), `has "10.0.0.0/33", which is not an IP range`},
 	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := Mutate(podFrom(t, test.pod), testNamespace(), testConfig(), testUUID)
-			if err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("error is %v, want one that says %q", err, test.want)
-			}
-		})
+		t.Run(name, func(t *testing.T) { refuses(t, test.pod, test.want) })
+	}
+}
+
+// refuses wants a pod not to be injected, for a reason.
+func refuses(t *testing.T, pod, want string) {
+	t.Helper()
+	_, err := Mutate(podFrom(t, pod), testNamespace(), testConfig(), testUUID)
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error is %v, want one that says %q", err, want)
+	}
+}
+
+// TestThreat24UserOfTheSidecar has applications that would run as the user whose connections are not redirected.
+func TestThreat24UserOfTheSidecar(t *testing.T) {
+	for name, test := range map[string]struct{ pod, want string }{
+		"user of the container":     {`{spec: {containers: [{name: app, securityContext: {runAsUser: 1500}}]}}`, "container app runs as user 1500"},
+		"user of the pod":           {`{spec: {securityContext: {runAsUser: 1500}, containers: [{name: app}]}}`, "container app runs as user 1500"},
+		"user of an init container": {`{spec: {initContainers: [{name: setup, securityContext: {runAsUser: 1500}}], containers: [{name: app}]}}`, "container setup runs as user 1500"},
+		"user of one of two":        {`{spec: {securityContext: {runAsUser: 1500}, containers: [{name: app, securityContext: {runAsUser: 7}}, {name: two}]}}`, "container two runs as user 1500"},
+	} {
+		t.Run(name, func(t *testing.T) { refuses(t, test.pod, test.want) })
 	}
 }
 
@@ -79,43 +89,6 @@ func TestMutateAllows(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if _, err := Mutate(podFrom(t, pod), testNamespace(), testConfig(), testUUID); err != nil {
 				t.Errorf("refused: %v", err)
-			}
-		})
-	}
-}
-
-func TestThreat24EphemeralContainers(t *testing.T) {
-	err := RefuseEphemeral(podFrom(t, `{spec: {containers: [{name: app}], ephemeralContainers: [{name: debug, securityContext: {runAsUser: 1500}}]}}`))
-	if err == nil || !strings.Contains(err.Error(), "container debug runs as user 1500") {
-		t.Errorf("error is %v, want one about the user", err)
-	}
-	if err := RefuseEphemeral(podFrom(t, `{spec: {containers: [{name: app}], ephemeralContainers: [{name: debug}]}}`)); err != nil {
-		t.Errorf("refused: %v", err)
-	}
-}
-
-func TestThreat25And29Warnings(t *testing.T) {
-	restricted := testNamespace()
-	restricted.Labels["pod-security.kubernetes.io/enforce"] = "restricted"
-	for name, test := range map[string]struct {
-		ns   Namespace
-		pod  string
-		want string
-	}{
-		"nothing":    {testNamespace(), `{spec: {containers: [{name: app}]}}`, ""},
-		"restricted": {restricted, `{spec: {containers: [{name: app}]}}`, "forbids the capability NET_ADMIN"},
-		"exclusion": {
-			testNamespace(), `{metadata: {annotations: {openservicemesh.io/inbound-port-exclusion-list: "22"}}, spec: {containers: [{name: app}]}}`,
-			"inbound-port-exclusion-list=22 lets traffic pass by the mesh",
-		},
-		"capability": {testNamespace(), `{spec: {containers: [{name: app, securityContext: {capabilities: {add: [NET_ADMIN]}}}]}}`, "container app may change the pod's network"},
-		"privileged": {testNamespace(), `{spec: {containers: [{name: app, securityContext: {privileged: true}}]}}`, "container app may change the pod's network"},
-		"copied":     {testNamespace(), `{spec: {initContainers: [{name: osm-init, securityContext: {capabilities: {add: [NET_ADMIN]}}}], containers: [{name: app}]}}`, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			got := strings.Join(Warnings(podFrom(t, test.pod), test.ns), "\n")
-			if test.want == "" && got != "" || !strings.Contains(got, test.want) {
-				t.Errorf("warnings are %q, want %q", got, test.want)
 			}
 		})
 	}
