@@ -23,22 +23,44 @@ func Decide(v *catalog.View, r Request) Verdict {
 		return one(Answer{Outcome: BadRequest, Missing: "a path without a fragment (#)"})
 	}
 	verdict := Verdict{}
-	for _, l := range way.leaves {
-		if l.weight > 0 {
-			verdict.Answers = append(verdict.Answers, l.judge(v, r, way.direct)...)
+	share, by := way.shareOf(r)
+	for _, l := range share.leaves {
+		if l.Weight > 0 {
+			verdict.Answers = append(verdict.Answers, l.judge(v, r, share.direct)...)
 		}
 	}
 	if len(verdict.Answers) == 0 {
-		return one(Answer{Outcome: Unavailable, Missing: "a backend in the TrafficSplit of " + r.Service.String() + " that has this port and a weight"})
+		verdict = one(Answer{Outcome: Unavailable, Missing: share.missing(r)})
+	}
+	for i := range verdict.Answers {
+		verdict.Answers[i].dividedBy(share.Split, by)
 	}
 	return verdict
+}
+
+// missing is what would have to be there for a share of requests to go anywhere.
+func (s share) missing(r Request) string {
+	if s.Split == nil {
+		return fmt.Sprintf("a pod behind %s, for the requests that no TrafficSplit takes", r.Service)
+	}
+	return fmt.Sprintf("a backend in the TrafficSplit %s of %s that has this port and a weight", s.Split.Name, r.Service)
+}
+
+// dividedBy notes what has sent the request its way.
+func (a *Answer) dividedBy(split *catalog.TrafficSplit, by *SplitMatch) {
+	if split != nil {
+		a.Split = split.Name.String()
+	}
+	if by != nil {
+		a.Match = by.String()
+	}
 }
 
 // judge is what becomes of the requests that a leaf takes: an answer for each place.
 func (l leaf) judge(v *catalog.View, r Request, direct bool) []Answer {
 	places := l.places(v, r.Pod, direct)
 	if len(places) == 0 {
-		return []Answer{{Outcome: Unavailable, Service: l.service.Name, Missing: "a ready pod with a sidecar behind " + l.service.Name.String()}}
+		return []Answer{{Outcome: Unavailable, Service: l.Service.Name, Missing: "a ready pod with a sidecar behind " + l.Service.Name.String()}}
 	}
 	var answers []Answer
 	for _, p := range places {
@@ -99,7 +121,7 @@ type place struct {
 // judge is what the server's sidecar makes of the request.
 func (p place) judge(v *catalog.View, r Request) Answer {
 	a := Answer{Service: p.service, Destination: p.identity}
-	permissive := v.Settings().Permissive
+	permissive := v.Permissive(p.identity.Namespace)
 	connecting := Granting(v, r.Source, p.identity, p.port, p.protocol)
 	switch {
 	case !permissive && len(connecting) == 0:
@@ -109,7 +131,7 @@ func (p place) judge(v *catalog.View, r Request) Answer {
 	case p.protocol.IsHTTP():
 		a.request(v, p, r)
 	default:
-		a.Outcome = Allowed
+		a.Outcome, a.Permissive = Allowed, permissive
 		if !permissive {
 			a.Policies = connecting
 		}
@@ -124,8 +146,8 @@ func (a *Answer) request(v *catalog.View, p place, r Request) {
 		a.Outcome, a.Missing = BadRequest, err.Error()
 		return
 	}
-	if v.Settings().Permissive {
-		a.Outcome = Allowed
+	if v.Permissive(p.identity.Namespace) {
+		a.Outcome, a.Permissive = Allowed, true
 	} else {
 		a.granted(v, p, r.Source, m)
 	}

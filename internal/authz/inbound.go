@@ -12,7 +12,7 @@ import (
 // Inbound is what a workload identity lets in on a container port that speaks the protocol. Without a policy, and on
 // anything unclear in a policy, it lets in nobody.
 func Inbound(v *catalog.View, destination identity.ServiceAccount, port uint16, protocol catalog.Protocol) Rules {
-	if v.Settings().Permissive {
+	if v.Permissive(destination.Namespace) {
 		return permissive(protocol)
 	}
 	var rules Rules
@@ -39,11 +39,11 @@ func Inbound(v *catalog.View, destination identity.ServiceAccount, port uint16, 
 
 // Connects says whether source may open a connection to destination on a container port.
 func Connects(v *catalog.View, source, destination identity.ServiceAccount, port uint16, protocol catalog.Protocol) bool {
-	return v.Settings().Permissive || len(Granting(v, source, destination, port, protocol)) > 0
+	return v.Permissive(destination.Namespace) || len(Granting(v, source, destination, port, protocol)) > 0
 }
 
 // Granting are the TrafficTargets ("<namespace>/<name>", sorted) by which source may open a connection to destination on a
-// container port. They are what counts unless the mesh is permissive.
+// container port. They are what counts unless the destination's namespace, or the mesh, is permissive.
 func Granting(v *catalog.View, source, destination identity.ServiceAccount, port uint16, protocol catalog.Protocol) []string {
 	var policies []string
 	for _, target := range v.TargetsFrom(source) {
@@ -81,7 +81,7 @@ func grantOf(v *catalog.View, target *catalog.TrafficTarget) grant {
 		switch rule.Kind {
 		case catalog.KindHTTPRouteGroup:
 			if group := v.HTTPRouteGroup(name); group != nil {
-				g.matches = append(g.matches, selected(group, rule.Matches)...)
+				g.matches = append(g.matches, selected(v, group, rule.Matches)...)
 			}
 		case catalog.KindTCPRoute:
 			g.limited = true
@@ -126,9 +126,10 @@ func (g grant) addRoutes(routes map[string]*Route) {
 	}
 }
 
-// selected are the matches of a group that a rule names; a rule that names none means all of them (SMI).
-func selected(group *catalog.HTTPRouteGroup, names []string) []catalog.HTTPMatch {
-	if len(names) == 0 {
+// selected are the matches of a group that a rule names; a rule that names none means all of them (SMI), or none where the mesh
+// says so (OSM).
+func selected(v *catalog.View, group *catalog.HTTPRouteGroup, names []string) []catalog.HTTPMatch {
+	if len(names) == 0 && !v.Settings().EmptyRulesSelectNothing {
 		return group.Matches
 	}
 	var matches []catalog.HTTPMatch

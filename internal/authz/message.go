@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
@@ -12,28 +13,39 @@ import (
 // message is a request in the form in which it is matched.
 type message struct {
 	method string
-	// path is normal and has no query.
+	// path has no query.
 	path string
 	// headers have lower-case names and all values of a name in one, joined by commas.
 	headers map[string]string
 }
 
-// messageOf brings a request into the form in which sidecars match it, or says why they refuse it before that.
+// messageSent is a request in the form in which the client's sidecar matches it: as the client wrote it. A client that hides
+// something from its own sidecar only steers itself; what it may do is for the server to say.
+func messageSent(r Request) message {
+	path, _, _ := strings.Cut(r.Path, "?")
+	m := message{method: r.Method, path: path, headers: map[string]string{}}
+	for _, h := range r.Headers {
+		name := strings.ToLower(h.Name)
+		if before, ok := m.headers[name]; ok {
+			m.headers[name] = before + "," + h.Value
+		} else {
+			m.headers[name] = h.Value
+		}
+	}
+	return m
+}
+
+// messageOf brings a request into the form in which the server's sidecar matches it, or says why it refuses it before that.
 func messageOf(r Request) (message, error) {
 	path, err := normalPath(r.Path)
 	if err != nil {
 		return message{}, err
 	}
-	m := message{method: r.Method, path: path, headers: map[string]string{}}
-	for _, h := range r.Headers {
-		name := strings.ToLower(h.Name)
+	m := messageSent(r)
+	m.path = path
+	for name := range m.headers {
 		if strings.Contains(name, "_") {
 			return message{}, errors.New("header names without underscores: applications may take them for dashes")
-		}
-		if before, ok := m.headers[name]; ok {
-			m.headers[name] = before + "," + h.Value
-		} else {
-			m.headers[name] = h.Value
 		}
 	}
 	if strings.Contains(m.headers[":authority"], ",") {
@@ -56,8 +68,12 @@ func (m message) matches(match catalog.HTTPMatch) bool {
 	})
 }
 
-// fullMatch says whether an expression matches the whole value. One that is not valid matches nothing.
+// fullMatch says whether an expression matches the whole value. One that is not valid matches nothing, and neither does any
+// match bytes that are not UTF-8.
 func fullMatch(expression, value string) bool {
+	if !utf8.ValidString(value) {
+		return false
+	}
 	re, err := regexp.Compile(`\A(?:` + expression + `)\z`)
 	return err == nil && re.MatchString(value)
 }

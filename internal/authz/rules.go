@@ -27,7 +27,7 @@ type NetworkRule struct {
 // Route lets sources send the requests that match, by the union of the policies that grant the same match.
 type Route struct {
 	Match catalog.HTTPMatch
-	// AnySource is true in permissive mode.
+	// AnySource is true where the mesh or the namespace is permissive.
 	AnySource bool
 	// Sources are sorted.
 	Sources []identity.ServiceAccount

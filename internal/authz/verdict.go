@@ -62,9 +62,13 @@ type Answer struct {
 	// pods there; empty when the request does not get that far.
 	Service     catalog.Name
 	Destination identity.ServiceAccount
-	// Policies are the TrafficTargets ("<namespace>/<name>", sorted) that grant the request. Empty when it is denied, and in
-	// permissive mode.
-	Policies []string
+	// Split is the TrafficSplit ("<namespace>/<name>") that has sent the request there, and Match the match of an HTTPRouteGroup
+	// by which it has; empty without one.
+	Split, Match string
+	// Policies are the TrafficTargets ("<namespace>/<name>", sorted) that grant the request. Empty when it is denied, and when
+	// Permissive is true: then it is allowed because the mesh, or the destination's namespace, is permissive.
+	Policies   []string
+	Permissive bool
 	// Missing is a sentence about what would have to be there for the request to be allowed; empty when it is.
 	Missing string
 }

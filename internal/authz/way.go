@@ -12,9 +12,8 @@ import (
 
 // way is how a client gets to a port of a Service.
 type way struct {
-	leaves []leaf
-	// direct is true when the client's own choice of a pod counts: a headless Service that is not split, or split into itself.
-	direct bool
+	// shares are asked in order; the last one takes every request.
+	shares []share
 	// headless is true when the client connects to a pod's address.
 	headless bool
 	// addresses are those the client may connect to.
@@ -23,15 +22,19 @@ type way struct {
 	reachable bool
 }
 
-// leaf is a Service port that takes a share of the requests.
+// share is a division of requests as one client sees it.
+type share struct {
+	Division
+	leaves []leaf
+	// direct is true when the client's own choice of a pod counts.
+	direct bool
+}
+
+// leaf is a Service port that takes requests of a client.
 type leaf struct {
-	service *catalog.Service
-	port    catalog.Port
+	Leaf
 	// protocol is what the server's sidecar takes the container's port for.
 	protocol catalog.Protocol
-	// target is the container's port; 0 when nothing knows it yet.
-	target uint16
-	weight uint32
 	// all are the identities behind the Service, allowed those that the client may connect to.
 	all, allowed []identity.ServiceAccount
 }
@@ -44,33 +47,36 @@ func wayTo(v *catalog.View, source identity.ServiceAccount, service *catalog.Ser
 			w.addresses = append(w.addresses, b.Address.Addr())
 		}
 	}
-	if split := v.Split(service.Name); split == nil {
-		w.leaves = []leaf{newLeaf(v, source, service, port, 1)}
-	} else {
-		for _, backend := range split.Backends {
-			// A backend without the root's port takes no part.
-			if p, ok := portOf(v.Service(backend.Service), port.Number); ok {
-				w.leaves = append(w.leaves, newLeaf(v, source, v.Service(backend.Service), p, backend.Weight))
-			}
+	for _, division := range Divisions(v, service, port) {
+		s := share{Division: division, direct: division.Direct(service)}
+		for _, l := range division.Leaves {
+			s.leaves = append(s.leaves, newLeaf(v, source, l))
 		}
-		w.leaves = slices.DeleteFunc(w.leaves, func(l leaf) bool { return l.target == 0 })
+		w.reachable = w.reachable || slices.ContainsFunc(s.leaves, func(l leaf) bool { return len(l.allowed) > 0 })
+		w.shares = append(w.shares, s)
 	}
-	w.direct = w.headless && len(w.leaves) == 1 && w.leaves[0].service == service
-	w.reachable = slices.ContainsFunc(w.leaves, func(l leaf) bool { return len(l.allowed) > 0 })
 	return w
 }
 
-func newLeaf(v *catalog.View, source identity.ServiceAccount, service *catalog.Service, port catalog.Port, weight uint32) leaf {
-	l := leaf{
-		service: service, port: port, target: v.TargetPort(service, port), protocol: Door(v, service, port),
-		weight: weight, all: v.Backers(service.Name),
-	}
+func newLeaf(v *catalog.View, source identity.ServiceAccount, at Leaf) leaf {
+	l := leaf{Leaf: at, protocol: Door(v, at.Service, at.Port), all: v.Backers(at.Service.Name)}
 	for _, sa := range l.all {
-		if l.target != 0 && Connects(v, source, sa, l.target, l.protocol) {
+		if Connects(v, source, sa, l.Target, l.protocol) {
 			l.allowed = append(l.allowed, sa)
 		}
 	}
 	return l
+}
+
+// shareOf is the share that takes a request, and the match that says so, if any.
+func (w way) shareOf(r Request) (share, *SplitMatch) {
+	m := messageSent(r)
+	for _, s := range w.shares {
+		if by, taken := s.takes(m); taken {
+			return s, by
+		}
+	}
+	return share{}, nil // the last share takes everything
 }
 
 // known says whether the client's sidecar knows the way; pod is the client's choice for a headless Service.
@@ -87,15 +93,18 @@ func (w way) missing(v *catalog.View, r Request) string {
 		return fmt.Sprintf("a pod with a sidecar behind %s at the address %s", r.Service, r.Pod)
 	}
 	var targets []string
-	for _, l := range w.leaves {
-		for _, sa := range l.all {
-			targets = append(targets, missingTarget(r.Source, sa, l.target, l.protocol))
+	for _, s := range w.shares {
+		for _, l := range s.leaves {
+			for _, sa := range l.all {
+				targets = append(targets, missingTarget(r.Source, sa, l.Target, l.protocol))
+			}
 		}
 	}
 	if len(targets) == 0 {
 		return "a pod behind " + r.Service.String()
 	}
-	return strings.Join(targets, ", or ")
+	slices.Sort(targets)
+	return strings.Join(slices.Compact(targets), ", or ")
 }
 
 // places are where the leaf's requests are sent to, each once. Direct means that the client has chosen the pod.
@@ -106,7 +115,7 @@ func (l leaf) places(v *catalog.View, pod netip.Addr, direct bool) []place {
 			continue
 		}
 		p := place{
-			service: l.service.Name, identity: b.Identity, port: l.target, protocol: l.protocol,
+			service: l.Service.Name, identity: b.Identity, port: l.Target, protocol: l.protocol,
 			trusted: len(l.allowed) == 0 || slices.Contains(l.allowed, b.Identity),
 		}
 		// A client that chooses its pod reaches it or fails; for others, pods that they may not call are left out.
@@ -120,7 +129,7 @@ func (l leaf) places(v *catalog.View, pod netip.Addr, direct bool) []place {
 // endpoints are the addresses behind a leaf: those that are ready, or when none is that the client may call, those that still
 // serve while they terminate. Whoever chooses a pod is not asked whether it is ready.
 func (l leaf) endpoints(v *catalog.View, direct bool) []catalog.Backend {
-	backends := v.Backends(l.service, l.port)
+	backends := v.Backends(l.Service, l.Port)
 	usable := func(b catalog.Backend) bool {
 		return b.Ready && (len(l.allowed) == 0 || slices.Contains(l.allowed, b.Identity))
 	}

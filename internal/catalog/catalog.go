@@ -25,6 +25,8 @@ type Catalog struct {
 	backpressuresOf index[Name]
 	backers         counts[Name, identity.ServiceAccount]
 	servicesOf      counts[identity.ServiceAccount, Name]
+	// outspoken are the namespaces with a word of their own on permissive mode.
+	outspoken map[string]struct{}
 }
 
 // New makes an empty catalog. An empty catalog denies everything.
@@ -43,6 +45,7 @@ func New() *Catalog {
 		backpressuresOf: index[Name]{},
 		backers:         counts[Name, identity.ServiceAccount]{},
 		servicesOf:      counts[identity.ServiceAccount, Name]{},
+		outspoken:       map[string]struct{}{},
 	}
 }
 

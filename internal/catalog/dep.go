@@ -37,6 +37,8 @@ const (
 	DepSplitsWith
 	// DepPermissive: whether a namespace has a word of its own on permissive mode. Name.Namespace is the namespace.
 	DepPermissive
+	// DepOutspoken: which namespaces have a word of their own on permissive mode. No name.
+	DepOutspoken
 	// DepRetriesFrom: the Retries of a client. Name is the service account's.
 	DepRetriesFrom
 	// DepUpstreamSetting: the UpstreamTrafficSettings and Backpressures of a Service.

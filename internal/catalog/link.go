@@ -13,7 +13,7 @@ func (c *Catalog) relink(entry Entry, delta int, touched touches) {
 	case *Settings:
 		touched.add(DepSettings, Name{})
 	case *Namespace:
-		c.touchNamespace(e, touched)
+		c.relinkNamespace(e, delta, touched)
 	case *Pod:
 		c.relinkPod(e, delta, touched)
 	case *Service:
@@ -44,8 +44,16 @@ func update[K comparable](x index[K], key K, name Name, delta int) {
 	}
 }
 
-// touchNamespace: joining or leaving the mesh changes every Service and pod of the namespace.
-func (c *Catalog) touchNamespace(ns *Namespace, touched touches) {
+// relinkNamespace: joining or leaving the mesh changes every Service and pod of the namespace.
+func (c *Catalog) relinkNamespace(ns *Namespace, delta int, touched touches) {
+	if ns.Permissive != nil {
+		touched.add(DepOutspoken, Name{})
+		if delta > 0 {
+			c.outspoken[ns.Name] = struct{}{}
+		} else {
+			delete(c.outspoken, ns.Name)
+		}
+	}
 	touched.add(DepServices, Name{})
 	touched.add(DepNamespaceServices, Name{Namespace: ns.Name})
 	touched.add(DepPermissive, Name{Namespace: ns.Name})

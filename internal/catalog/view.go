@@ -79,6 +79,15 @@ func (v *View) Services() []Name {
 	return names
 }
 
+// ServicesIn are the names of the Services of a namespace of the mesh, sorted.
+func (v *View) ServicesIn(namespace string) []Name {
+	v.deps.add(DepNamespaceServices, Name{Namespace: namespace})
+	if !v.InMesh(namespace) {
+		return nil
+	}
+	return slices.SortedFunc(maps.Keys(v.catalog.services[namespace]), Name.Compare)
+}
+
 // ServicesOfPod are the Services of the mesh that select the pod, sorted.
 func (v *View) ServicesOfPod(pod *Pod) []Name {
 	v.deps.add(DepNamespaceServices, Name{Namespace: pod.Name.Namespace})
@@ -160,6 +169,12 @@ func (v *View) Permissive(namespace string) bool {
 		return *ns.Permissive
 	}
 	return v.Settings().Permissive
+}
+
+// Outspoken are the namespaces with a word of their own on permissive mode, sorted; Permissive says which.
+func (v *View) Outspoken() []string {
+	v.deps.add(DepOutspoken, Name{})
+	return slices.Sorted(maps.Keys(v.catalog.outspoken))
 }
 
 // Split is the TrafficSplit in force for those requests to a root Service that no split with matches selects: the oldest without

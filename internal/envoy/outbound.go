@@ -105,7 +105,7 @@ func unbound(name string, addresses []netip.AddrPort, o scope.Outbound) *listene
 // outboundChain has no listener filters on its way: a server that speaks first is heard at once.
 func outboundChain(o scope.Outbound) *listenerv3.FilterChain {
 	chain := &listenerv3.FilterChain{Name: outboundChainName(o)}
-	to := backends(o)
+	to := backends(o, o.Backends)
 	switch {
 	case o.Protocol.IsHTTP():
 		chain.Filters = []*listenerv3.Filter{outboundHTTP(outboundRouteName(o))}

@@ -63,15 +63,24 @@ var clientAddress = []*corev3.HeaderValueOption{{
 	AppendAction: corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD,
 }}
 
-// outboundRoutes sends every request to the backends: paths, methods and headers are the server's business.
+// outboundRoutes sends the requests that a TrafficSplit selects to its backends, and all others to those of the port: who may send
+// what is the server's business.
 func outboundRoutes(o scope.Outbound) *routev3.RouteConfiguration {
 	host := virtualHost("outbound", o.Service, o.Port)
-	route := &routev3.Route{Match: anyRequest(), Action: nowhere()}
-	if to := backends(o); len(to) > 0 {
-		route.Action = forward(to, retries)
+	for _, r := range o.Routes {
+		for _, match := range r.Matches {
+			host.Routes = append(host.Routes, outboundRoute(o, requestMatch(match), r.Backends))
+		}
 	}
-	host.Routes = []*routev3.Route{route}
+	host.Routes = append(host.Routes, outboundRoute(o, anyRequest(), o.Backends))
 	return routeConfig(outboundRouteName(o), host)
+}
+
+func outboundRoute(o scope.Outbound, match *routev3.RouteMatch, list []scope.Backend) *routev3.Route {
+	if to := backends(o, list); len(to) > 0 {
+		return &routev3.Route{Match: match, Action: forward(to, retries)}
+	}
+	return &routev3.Route{Match: match, Action: nowhere()}
 }
 
 func routeConfig(name string, host *routev3.VirtualHost) *routev3.RouteConfiguration {

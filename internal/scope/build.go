@@ -23,7 +23,7 @@ func Build(v *catalog.View, trustDomain string, key Key) *Scope {
 }
 
 // BuildSharing is Build with the destinations that Common made of the same mesh, which the scope then shares; with nil it makes
-// its own. What Common read is not recorded in the view.
+// its own. It is for SharesCommon to say who may share. What Common read is not recorded in the view.
 func BuildSharing(v *catalog.View, trustDomain string, key Key, common *Destinations) *Scope {
 	settings := v.Settings()
 	s := &Scope{Key: key, TrustDomain: trustDomain, TLS: settings.TLS, Egress: settings.Egress}
@@ -33,27 +33,27 @@ func BuildSharing(v *catalog.View, trustDomain string, key Key, common *Destinat
 		}
 	}
 	if common == nil {
-		own := destinations(v, key.Identity, settings.Permissive)
+		own := destinations(v, key.Identity)
 		common = &own
 	}
 	s.Outbound, s.Clusters = common.Outbound, common.Clusters
 	return s
 }
 
-// Common are the destinations of every client, when they are the same: in a permissive mesh, where nobody asks who calls. In
-// any other mesh it is nil. What it read is recorded in the view.
+// Common are the destinations of every client, where nobody asks who calls: in a permissive mesh, and in permissive namespaces.
+// It is nil where everybody is asked. What it read is recorded in the view.
 func Common(v *catalog.View) *Destinations {
-	if !v.Settings().Permissive {
+	if !permissiveAnywhere(v) {
 		return nil
 	}
-	d := destinations(v, identity.ServiceAccount{}, true)
+	d := destinations(v, identity.ServiceAccount{})
 	return &d
 }
 
-func destinations(v *catalog.View, client identity.ServiceAccount, permissive bool) Destinations {
+func destinations(v *catalog.View, client identity.ServiceAccount) Destinations {
 	o := outbounds{view: v, client: client, clusters: map[string]Cluster{}}
 	var d Destinations
-	for _, name := range o.reachable(permissive) {
+	for _, name := range o.reachable() {
 		if service := v.Service(name); service != nil {
 			d.Outbound = append(d.Outbound, o.of(service)...)
 		}

@@ -10,9 +10,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
-// defaultWeight is what OSM gives a Service that is not split. Only ratios count.
-const defaultWeight = 100
-
 // outbounds collects what a client identity may call.
 type outbounds struct {
 	view     *catalog.View
@@ -20,93 +17,61 @@ type outbounds struct {
 	clusters map[string]Cluster
 }
 
-// reachable are the Services that the client may have a reason to call, sorted: all in permissive mode, otherwise those of
-// the identities that some TrafficTarget lets it call, and the roots of splits that lead to them.
-func (o outbounds) reachable(permissive bool) []catalog.Name {
-	if permissive {
-		return o.view.Services()
-	}
-	found := map[catalog.Name]struct{}{}
-	for _, target := range o.view.TargetsFrom(o.client) {
-		for _, service := range o.view.ServicesOf(target.Destination) {
-			found[service] = struct{}{}
-			for _, root := range o.view.RootsOf(service) {
-				found[root] = struct{}{}
-			}
-		}
-	}
-	return slices.SortedFunc(maps.Keys(found), catalog.Name.Compare)
-}
-
 // of makes one element for each port of the Service on which the client may reach anything at all.
 func (o outbounds) of(service *catalog.Service) []Outbound {
 	var list []Outbound
-	split := o.view.Split(service.Name)
 	for _, port := range service.Ports {
-		target := o.view.TargetPort(service, port)
 		out := Outbound{Service: service.Name, Port: port.Number, Protocol: port.Protocol, Addresses: service.ClusterIPs}
 		if service.Headless() {
-			out.PodPort, out.Addresses = target, o.podAddresses(service, port)
+			out.PodPort, out.Addresses = o.view.TargetPort(service, port), o.podAddresses(service, port)
 		}
-		var reachable bool
-		if split != nil {
-			out.Backends, reachable = o.splitBackends(split, port)
-		} else {
-			out.Backends, reachable = o.ownBackend(service, port, target)
-		}
-		if reachable && len(out.Addresses) > 0 {
+		if o.divide(&out, authz.Divisions(o.view, service, port)) && len(out.Addresses) > 0 {
 			list = append(list, out)
 		}
 	}
 	return list
 }
 
-func (o outbounds) ownBackend(service *catalog.Service, port catalog.Port, target uint16) ([]Backend, bool) {
-	cluster, allowed := o.cluster(service, port, target)
-	if !allowed {
-		return nil, false
+// divide leads an outbound port to its backends, and says whether the client may reach any. A backend that the client may not
+// call keeps its share: the server refuses it, which shows the missing policy instead of hiding it.
+func (o outbounds) divide(out *Outbound, divisions []authz.Division) (reachable bool) {
+	clusters := map[string]Cluster{}
+	for _, division := range divisions {
+		var backends []Backend
+		for _, leaf := range division.Leaves {
+			cluster, allowed := o.cluster(leaf)
+			reachable = reachable || allowed
+			clusters[cluster.Name()] = cluster
+			backends = append(backends, Backend{Cluster: cluster.Name(), Weight: leaf.Weight})
+		}
+		if len(division.Matches) == 0 {
+			out.Backends = backends
+			continue
+		}
+		routes := OutboundRoutes{Backends: backends}
+		for _, match := range division.Matches {
+			routes.Matches = append(routes.Matches, match.HTTPMatch)
+		}
+		out.Routes = append(out.Routes, routes)
 	}
-	o.clusters[cluster.Name()] = cluster
-	return []Backend{{Cluster: cluster.Name(), Weight: defaultWeight}}, true
-}
-
-// splitBackends are the leaves of a split that have the root's port; others are left out (SMI). A leaf that the client may
-// not call keeps its share: the server refuses it, which shows the missing policy instead of hiding it.
-func (o outbounds) splitBackends(split *catalog.TrafficSplit, port catalog.Port) ([]Backend, bool) {
-	var backends []Backend
-	reachable := false
-	for _, leaf := range split.Backends {
-		service := o.view.Service(leaf.Service)
-		if service == nil {
-			continue
-		}
-		i := slices.IndexFunc(service.Ports, func(p catalog.Port) bool { return p.Number == port.Number })
-		if i < 0 {
-			continue
-		}
-		target := o.view.TargetPort(service, service.Ports[i])
-		if target == 0 {
-			continue
-		}
-		cluster, allowed := o.cluster(service, service.Ports[i], target)
-		reachable = reachable || allowed
-		o.clusters[cluster.Name()] = cluster
-		backends = append(backends, Backend{Cluster: cluster.Name(), Weight: leaf.Weight})
+	if reachable {
+		maps.Copy(o.clusters, clusters)
 	}
-	return backends, reachable
+	return reachable
 }
 
 // cluster is a port of a Service as the client may use it: with the identities it may call when there are any, with all of
 // them otherwise.
-func (o outbounds) cluster(service *catalog.Service, port catalog.Port, target uint16) (Cluster, bool) {
-	all := o.view.Backers(service.Name)
+func (o outbounds) cluster(leaf authz.Leaf) (Cluster, bool) {
+	name := leaf.Service.Name
+	all := o.view.Backers(name)
 	// All ports that lead to one container port share the cluster, so they must agree on who is behind it.
-	protocol := authz.Door(o.view, service, port)
+	protocol := authz.Door(o.view, leaf.Service, leaf.Port)
 	allowed := slices.DeleteFunc(slices.Clone(all), func(sa identity.ServiceAccount) bool {
-		return target == 0 || !authz.Connects(o.view, o.client, sa, target, protocol)
+		return !authz.Connects(o.view, o.client, sa, leaf.Target, protocol)
 	})
-	c := Cluster{Service: service.Name, TargetPort: target, Protocol: protocol, Identities: all}
-	c.Endpoints = EndpointsKey{Service: service.Name, TargetPort: target}
+	c := Cluster{Service: name, TargetPort: leaf.Target, Protocol: protocol, Identities: all}
+	c.Endpoints = EndpointsKey{Service: name, TargetPort: leaf.Target}
 	if len(allowed) > 0 && len(allowed) < len(all) {
 		c.Identities = allowed
 		c.Endpoints.Identities = joined(allowed)

@@ -64,8 +64,18 @@ type Outbound struct {
 	// PodPort is the port on which the pods of a headless Service are reached; 0 otherwise. Clients of a headless
 	// Service connect to a pod's address directly, on the Service's port or the pod's: both are intercepted.
 	PodPort uint16
-	// Backends share the traffic by weight: the Service itself, or those of a TrafficSplit. Empty or with a total weight
-	// of 0: there is no route.
+	// Routes divide some of the requests, in the order in which they are asked. Only HTTP ports have any.
+	Routes []OutboundRoutes
+	// Backends share the traffic that Routes leave by weight: the Service itself, or those of a TrafficSplit. Empty or with a
+	// total weight of 0: there is no route.
+	Backends []Backend
+}
+
+// OutboundRoutes are the requests that a TrafficSplit with matches divides.
+type OutboundRoutes struct {
+	// Matches select the requests, as the client has written them; any one is enough.
+	Matches []catalog.HTTPMatch
+	// Backends are as those of an Outbound.
 	Backends []Backend
 }
 

@@ -7,8 +7,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
-// common is what all scopes of a permissive mesh may call. Each of them would find the same, and find the same difference when
-// a Service comes or goes, so it is done once. A scope from which policies are withheld has destinations of its own.
+// common is what everybody may call in a permissive mesh, and in the permissive namespaces of any mesh. Each scope would find the
+// same, and find the same difference when a Service comes or goes, so it is done once. A scope that may call more, or from which
+// policies are withheld, has destinations of its own.
 type common struct {
 	// current is nil while nobody shares it.
 	current *scope.Destinations
@@ -67,14 +68,10 @@ func (c *common) set(d *scope.Destinations) {
 	c.separate = d != nil && separable(d.Outbound)
 }
 
-// share gives a scope the common destinations, if there are any, and has it built again when they change.
+// share gives a scope the common destinations and has it built again when they change.
 func (c *common) share(n *scopeNode, mesh *catalog.Catalog) *scope.Destinations {
-	if c.current == nil && mesh.View().Settings().Permissive {
-		c.set(c.build(mesh))
-	}
 	if c.current == nil {
-		c.leave(n)
-		return nil
+		c.set(c.build(mesh))
 	}
 	c.scopes[n] = struct{}{}
 	return c.current

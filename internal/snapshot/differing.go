@@ -164,8 +164,12 @@ func header(s *scope.Scope) scope.Scope {
 
 func sameOutbound(a, b *scope.Outbound) bool {
 	return a.Service == b.Service && a.Port == b.Port && a.Protocol == b.Protocol && a.PodPort == b.PodPort &&
-		slices.Equal(a.Addresses, b.Addresses) && slices.Equal(a.Backends, b.Backends)
+		slices.Equal(a.Addresses, b.Addresses) && slices.Equal(a.Backends, b.Backends) &&
+		slices.EqualFunc(a.Routes, b.Routes, sameRoutes)
 }
+
+// sameRoutes compares the parts of a destination's requests that are divided. Few destinations have any.
+func sameRoutes(a, b scope.OutboundRoutes) bool { return reflect.DeepEqual(a, b) }
 
 func sameCluster(a, b *scope.Cluster) bool {
 	return a.Service == b.Service && a.TargetPort == b.TargetPort && a.Protocol == b.Protocol && a.Endpoints == b.Endpoints &&

@@ -61,7 +61,7 @@ func (s *Store) rebuildScope(n *scopeNode) {
 	withheld := s.quarantine.withheld(n.key)
 	view := s.catalog.ViewWithout(withheld)
 	var shared *scope.Destinations
-	if len(withheld) == 0 {
+	if len(withheld) == 0 && scope.SharesCommon(view, n.key.Identity) {
 		shared = s.common.share(n, s.catalog)
 	} else {
 		s.common.leave(n)

@@ -2,6 +2,7 @@ package meshtest
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"pgregory.net/rapid"
@@ -42,7 +43,12 @@ func drawName(t *rapid.T) catalog.Name {
 func drawAccount(t *rapid.T) identity.ServiceAccount { return identity.ServiceAccount(drawName(t)) }
 
 func drawNamespace(t *rapid.T) *catalog.Namespace {
-	return &catalog.Namespace{Name: rapid.SampledFrom(namespaces).Draw(t, "namespace"), Monitored: rapid.IntRange(0, 5).Draw(t, "monitored") > 0}
+	ns := &catalog.Namespace{Name: rapid.SampledFrom(namespaces).Draw(t, "namespace"), Monitored: rapid.IntRange(0, 5).Draw(t, "monitored") > 0}
+	if rapid.IntRange(0, 2).Draw(t, "outspoken") == 0 {
+		permissive := rapid.Bool().Draw(t, "permissive namespace")
+		ns.Permissive = &permissive
+	}
+	return ns
 }
 
 func address(name catalog.Name) netip.Addr {
@@ -90,7 +96,11 @@ func drawTarget(t *rapid.T) *catalog.TrafficTarget {
 	var rules []catalog.TargetRule
 	for range rapid.IntRange(0, 2).Draw(t, "rules") {
 		kind := rapid.SampledFrom([]catalog.Kind{catalog.KindHTTPRouteGroup, catalog.KindTCPRoute}).Draw(t, "kind")
-		rules = append(rules, catalog.TargetRule{Kind: kind, Name: rapid.SampledFrom(words).Draw(t, "rule")})
+		rule := catalog.TargetRule{Kind: kind, Name: rapid.SampledFrom(words).Draw(t, "rule")}
+		if kind == catalog.KindHTTPRouteGroup && rapid.IntRange(0, 3).Draw(t, "named match") == 0 {
+			rule.Matches = []string{"/x"}
+		}
+		rules = append(rules, rule)
 	}
 	return Target(rapid.SampledFrom(words).Draw(t, "name"), drawAccount(t), rules, rapid.SliceOfN(rapid.Custom(drawAccount), 0, 3).Draw(t, "sources")...)
 }
@@ -110,6 +120,10 @@ func drawSplit(t *rapid.T) *catalog.TrafficSplit {
 		Name: name, Root: Name(name.Namespace, rapid.SampledFrom(words).Draw(t, "root")),
 		Created: time.Unix(rapid.Int64Range(0, 2).Draw(t, "created"), 0),
 	}
+	if rapid.IntRange(0, 2).Draw(t, "matching") == 0 {
+		split.Matches = rapid.SliceOfNDistinct(rapid.SampledFrom(words), 1, 2, rapid.ID).Draw(t, "matches")
+		slices.Sort(split.Matches)
+	}
 	for range rapid.IntRange(1, 3).Draw(t, "backends") {
 		split.Backends = append(split.Backends, catalog.SplitBackend{
 			Service: Name(name.Namespace, rapid.SampledFrom(words).Draw(t, "backend")), Weight: rapid.Uint32Range(0, 2).Draw(t, "weight"),
@@ -119,5 +133,8 @@ func drawSplit(t *rapid.T) *catalog.TrafficSplit {
 }
 
 func drawSettings(t *rapid.T) *catalog.Settings {
-	return &catalog.Settings{Permissive: rapid.IntRange(0, 3).Draw(t, "permissive") == 0, Egress: rapid.Bool().Draw(t, "egress")}
+	return &catalog.Settings{
+		Permissive: rapid.IntRange(0, 3).Draw(t, "permissive") == 0, Egress: rapid.Bool().Draw(t, "egress"),
+		EmptyRulesSelectNothing: rapid.IntRange(0, 3).Draw(t, "empty rules") == 0,
+	}
 }
