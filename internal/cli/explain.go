@@ -106,11 +106,7 @@ func (a *app) askable(ctx context.Context, meshName string, files []string) (exp
 	if len(files) > 0 {
 		return fromFiles(meshName, files)
 	}
-	c, err := a.kube.Client()
-	if err != nil {
-		return explain.Mesh{}, err
-	}
-	found, err := a.oneMesh(ctx, c, meshName)
+	c, found, err := a.open(ctx, meshName, nil)
 	if err != nil {
 		return explain.Mesh{}, err
 	}

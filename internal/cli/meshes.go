@@ -14,6 +14,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
+	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -93,6 +94,22 @@ func (a *app) addMembers(ctx context.Context, c client.Client, meshes []mesh) er
 		}
 	}
 	return nil
+}
+
+// open is how commands about one mesh begin: it checks the form of the output, connects to the cluster, and finds the mesh. form
+// is nil for commands without -o; an empty name means the only mesh there is.
+func (a *app) open(ctx context.Context, name string, form *output.Flag) (client.WithWatch, mesh, error) {
+	if form != nil {
+		if err := form.Check(); err != nil {
+			return nil, mesh{}, err
+		}
+	}
+	c, err := a.kube.Client()
+	if err != nil {
+		return nil, mesh{}, err
+	}
+	m, err := a.oneMesh(ctx, c, name)
+	return c, m, err
 }
 
 // oneMesh is the mesh of that name; an empty name means the only one there is.

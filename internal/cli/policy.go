@@ -34,11 +34,7 @@ written without it. "osm explain" answers for single requests, and says what wou
 }
 
 func (a *app) checkPods(ctx context.Context, meshName, source, destination string) error {
-	c, err := a.kube.Client()
-	if err != nil {
-		return err
-	}
-	found, err := a.oneMesh(ctx, c, meshName)
+	c, found, err := a.open(ctx, meshName, nil)
 	if err != nil {
 		return err
 	}

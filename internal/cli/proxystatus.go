@@ -40,14 +40,7 @@ namespace. The exit code is 1 when a sidecar rejects something, or a replica can
 }
 
 func (a *app) proxyStatus(ctx context.Context, meshName string, form *output.Flag) error {
-	if err := form.Check(); err != nil {
-		return err
-	}
-	c, err := a.kube.Client()
-	if err != nil {
-		return err
-	}
-	m, err := a.oneMesh(ctx, c, meshName)
+	c, m, err := a.open(ctx, meshName, form)
 	if err != nil {
 		return err
 	}

@@ -59,14 +59,7 @@ policies with problems. The exit code is 1 when the mesh is not ready.`,
 }
 
 func (a *app) status(ctx context.Context, meshName string, form *output.Flag) error {
-	if err := form.Check(); err != nil {
-		return err
-	}
-	c, err := a.kube.Client()
-	if err != nil {
-		return err
-	}
-	m, err := a.oneMesh(ctx, c, meshName)
+	c, m, err := a.open(ctx, meshName, form)
 	if err != nil {
 		return err
 	}

@@ -43,16 +43,7 @@ or not all have answered in time.`,
 			}
 			ctx, cancel := context.WithTimeout(ctx, timeout)
 			defer cancel()
-			for _, arg := range args {
-				kind, name, err := policyName(arg)
-				if err != nil {
-					return err
-				}
-				if err := a.waitFor(ctx, meshName, kind, namespace, name); err != nil {
-					return err
-				}
-			}
-			return nil
+			return a.waitForAll(ctx, meshName, namespace, args)
 		}),
 	}
 	a.addMeshName(cmd, &meshName, "")
@@ -70,20 +61,35 @@ func policyName(text string) (kind, name string, err error) {
 	return "", "", fmt.Errorf("%q is not the name of a policy: write traffictarget/NAME, httproutegroup/NAME, tcproute/NAME or trafficsplit/NAME", text)
 }
 
-func (a *app) waitFor(ctx context.Context, meshName, kind, namespace, name string) error {
-	c, err := a.kube.Client()
-	if err != nil {
-		return err
+// waitForAll waits for policies of a namespace, one after the other.
+func (a *app) waitForAll(ctx context.Context, meshName, namespace string, policies []string) error {
+	type policy struct{ kind, name string }
+	var all []policy
+	for _, text := range policies {
+		kind, name, err := policyName(text)
+		if err != nil {
+			return err
+		}
+		all = append(all, policy{kind, name})
 	}
-	m, err := a.oneMesh(ctx, c, meshName)
+	c, m, err := a.open(ctx, meshName, nil)
 	if err != nil {
 		return err
 	}
 	replicas := a.reports(ctx, c, m)
+	for _, p := range all {
+		if err := a.waitFor(ctx, c, replicas, p.kind, namespace, p.name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *app) waitFor(ctx context.Context, c client.Client, replicas *reportclient.Client, kind, namespace, name string) error {
 	p := a.progress()
 	what := kind + " " + namespace + "/" + name
 	last := "the control plane does not know it"
-	err = wait.PollUntilContextCancel(ctx, 200*time.Millisecond, true, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextCancel(ctx, 200*time.Millisecond, true, func(ctx context.Context) (bool, error) {
 		generation, err := generationOf(ctx, c, kind, namespace, name)
 		if err != nil {
 			return false, err
