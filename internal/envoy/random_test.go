@@ -3,6 +3,7 @@ package envoy_test
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -62,6 +63,7 @@ var anyInbound = rapid.Custom(func(t *rapid.T) scope.Inbound {
 	if in.Protocol.IsHTTP() {
 		in.Rules.Routes = rapid.SliceOfN(anyRoute, 0, 3).Draw(t, "routes")
 	}
+	in.Limits = anyLimits.Draw(t, "limits")
 	return in
 })
 
@@ -75,13 +77,23 @@ var anyOutbound = rapid.Custom(func(t *rapid.T) scope.Outbound {
 	if rapid.Bool().Draw(t, "headless") {
 		o.PodPort = anyPort.Draw(t, "pod port")
 	}
-	for range rapid.IntRange(0, 3).Draw(t, "backends") {
-		o.Backends = append(o.Backends, scope.Backend{
-			Cluster: scope.ClusterName(anyName.Draw(t, "backend"), anyPort.Draw(t, "backend port")),
-			Weight:  rapid.SampledFrom([]uint32{0, 1, 100, 1<<32 - 1}).Draw(t, "weight"),
-		})
+	o.Backends = anyBackends.Draw(t, "backends")
+	if o.Protocol.IsHTTP() && rapid.Bool().Draw(t, "split by request") {
+		o.Routes = rapid.SliceOfN(anyOutboundRoutes, 1, 2).Draw(t, "routes")
 	}
 	return o
+})
+
+var anyBackends = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) scope.Backend {
+	return scope.Backend{
+		Cluster: scope.ClusterName(anyName.Draw(t, "backend"), anyPort.Draw(t, "backend port")),
+		Weight:  rapid.SampledFrom([]uint32{0, 1, 100, 1<<32 - 1}).Draw(t, "weight"),
+	}
+}), 0, 3)
+
+var anyOutboundRoutes = rapid.Custom(func(t *rapid.T) scope.OutboundRoutes {
+	match := rapid.Map(anyRoute, func(r authz.Route) catalog.HTTPMatch { return r.Match })
+	return scope.OutboundRoutes{Matches: rapid.SliceOfN(match, 1, 2).Draw(t, "matches"), Backends: anyBackends.Draw(t, "backends")}
 })
 
 var anyScope = rapid.Custom(func(t *rapid.T) *scope.Scope {
@@ -96,6 +108,7 @@ var anyScope = rapid.Custom(func(t *rapid.T) *scope.Scope {
 		Outbound:    rapid.SliceOfN(anyOutbound, 0, 4).Draw(t, "outbound"),
 	}
 	s.Clusters = clustersOf(t, s.Outbound)
+	s.Retries = anyRetries.Draw(t, "retries")
 	return s
 })
 
@@ -103,7 +116,11 @@ var anyScope = rapid.Custom(func(t *rapid.T) *scope.Scope {
 func clustersOf(t *rapid.T, outbound []scope.Outbound) []scope.Cluster {
 	var list []scope.Cluster
 	for _, o := range outbound {
-		for _, b := range o.Backends {
+		backends := slices.Clone(o.Backends)
+		for _, r := range o.Routes {
+			backends = append(backends, r.Backends...)
+		}
+		for _, b := range backends {
 			service, port, _ := strings.Cut(b.Cluster, "|")
 			target, _ := strconv.ParseUint(port, 10, 16)
 			list = append(list, scope.Cluster{
@@ -111,6 +128,7 @@ func clustersOf(t *rapid.T, outbound []scope.Outbound) []scope.Cluster {
 				TargetPort: uint16(target),
 				Protocol:   o.Protocol,
 				Identities: rapid.SliceOfN(anyAccount, 0, 2).Draw(t, "identities"),
+				Upstream:   anyUpstream.Draw(t, "upstream"),
 			})
 		}
 	}
