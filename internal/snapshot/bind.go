@@ -41,7 +41,7 @@ func (s *Store) rebind(stream *Stream) {
 	n := s.scopeFor(key)
 	delete(old.streams, stream)
 	n.streams[stream] = struct{}{}
-	stream.move(n, s.config.Now())
+	stream.move(n, s.config.Now(), s.tracing)
 	s.releaseScope(old)
 }
 
@@ -64,6 +64,7 @@ func (s *Store) leave(stream *Stream) {
 		delete(s.streams, stream.peer.PodUID)
 	}
 	s.registry.remove(stream)
+	stream.abandon()
 }
 
 // dropStuck ends the streams of sidecars that do not read: each holds a response in memory that nobody wants.

@@ -16,9 +16,13 @@ type metrics struct {
 	quarantined      *prometheus.CounterVec
 	withheld         prometheus.Gauge
 	updateTime       *prometheus.HistogramVec
+	broadcasts       prometheus.Counter
+	stages           [numStages]prometheus.Observer
+	changes          prometheus.Histogram
+	monitored        *monitored
 }
 
-func newMetrics(registerer prometheus.Registerer, connected *registry) *metrics {
+func newMetrics(registerer prometheus.Registerer, connected *registry, waiting *queue) *metrics {
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
@@ -47,10 +51,14 @@ func newMetrics(registerer prometheus.Registerer, connected *registry) *metrics 
 			Buckets: []float64{.001, .005, .02, .1, .25, .5, 1, 2.5, 5, 10, 20, 40, 90},
 		}, []string{"resource_type", "success"}),
 	}
+	m.traces(registerer)
+	m.monitored = newMonitored(registerer)
+	queued := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "osm_events_queued", Help: "Changes of objects that wait to be taken in."},
+		func() float64 { return float64(waiting.length()) })
 	count := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "osm_proxy_connect_count", Help: "Connected sidecars."},
 		func() float64 { return float64(connected.count()) })
 	registerer.MustRegister(m.reconnects, m.full, m.success, m.failure, m.requests, m.rejections, m.foreign, m.quarantined, m.withheld,
-		m.updateTime, count)
+		m.updateTime, queued, count)
 	return m
 }
 

@@ -227,6 +227,11 @@ func TestSequencer(t *testing.T) {
 		s.settle(rt)
 		s.checkDangling(rt)
 		s.checkFinal(rt)
+		for _, trace := range b.store.Traces() {
+			if trace.Open != 0 || trace.Took == 0 {
+				rt.Fatalf("a change is not over though everything is answered: %+v", trace)
+			}
+		}
 	})
 }
 

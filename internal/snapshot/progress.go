@@ -139,6 +139,7 @@ func (s *Stream) noteProgress(q *sequencer) {
 			s.behind = since
 		}
 	}
+	s.answered()
 }
 
 // behind says for each type since when the client lacks something of it, zero when it lacks nothing. Whoever has not asked for

@@ -2,14 +2,23 @@ package snapshot
 
 import (
 	"sync"
+	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
 // batch is everything that was queued since the last one.
 type batch struct {
-	changes  []catalog.Change
+	changes  arrivals
 	commands []func()
+}
+
+// arrivals are changes that came together.
+type arrivals struct {
+	list []catalog.Change
+	// since is when the first of them was queued, and ingest the longest time that the making of one of them had taken by then.
+	since  time.Time
+	ingest time.Duration
 }
 
 // queue hands batches to the Store's goroutine. Its length is bounded by the number of objects: of several changes of one
@@ -27,15 +36,22 @@ func newQueue() *queue {
 }
 
 // change queues catalog changes.
-func (q *queue) change(list []catalog.Change) {
+func (q *queue) change(list []catalog.Change, now time.Time) {
 	q.mu.Lock()
+	changes := &q.pending.changes
+	if len(changes.list) == 0 {
+		changes.since = now
+	}
 	for _, c := range list {
+		if !c.Received.IsZero() {
+			changes.ingest = max(changes.ingest, now.Sub(c.Received))
+		}
 		if i, ok := q.latest[c.Ref]; ok {
-			q.pending.changes[i] = c
+			changes.list[i] = c
 			continue
 		}
-		q.latest[c.Ref] = len(q.pending.changes)
-		q.pending.changes = append(q.pending.changes, c)
+		q.latest[c.Ref] = len(changes.list)
+		changes.list = append(changes.list, c)
 	}
 	q.mu.Unlock()
 	q.notify()
@@ -65,13 +81,20 @@ func (q *queue) take() batch {
 }
 
 // takeChanges takes the changes alone.
-func (q *queue) takeChanges() []catalog.Change {
+func (q *queue) takeChanges() arrivals {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	taken := q.pending.changes
-	q.pending.changes = nil
+	q.pending.changes = arrivals{}
 	clear(q.latest)
 	return taken
+}
+
+// length is the number of changes that wait.
+func (q *queue) length() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.pending.changes.list)
 }
 
 // close refuses further commands and returns what is left.

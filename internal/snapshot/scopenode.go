@@ -80,6 +80,15 @@ func (c *changes) empty() bool {
 	return true
 }
 
+// size is the number of names.
+func (c *changes) size() int {
+	sum := 0
+	for _, names := range c {
+		sum += len(names)
+	}
+	return sum
+}
+
 // edits are what must change in a scope's node. A nil value means that the name is gone.
 type edits struct {
 	contents  [numTypes]map[string]*content

@@ -29,6 +29,7 @@ type Store struct {
 	// rejections is what the quarantine last published, and onRejections is told of it.
 	rejections   atomic.Pointer[[]Rejection]
 	onRejections func()
+	traces       traces
 
 	// What follows belongs to the goroutine of Run.
 	catalog    *catalog.Catalog
@@ -42,6 +43,9 @@ type Store struct {
 	common     *common
 	// unsettled are policies that some sidecar may not have answered yet.
 	unsettled map[catalog.Ref]struct{}
+	// tracing is the change that is being made, nil between changes, and traced how many there were.
+	tracing *trace
+	traced  uint64
 
 	readsOfStreams   *index[*Stream]
 	readsOfScopes    *index[*scopeNode]
@@ -67,12 +71,12 @@ func NewStore(config Config) *Store {
 		readsOfScopes:    newIndex[*scopeNode](),
 		readsOfEndpoints: newIndex[*endpointsNode](),
 	}
-	s.metrics = newMetrics(config.Metrics, &s.registry)
+	s.metrics = newMetrics(config.Metrics, &s.registry, s.queue)
 	return s
 }
 
 // Apply queues changes of the mesh. Everything queued while the Store is busy becomes one batch.
-func (s *Store) Apply(list []catalog.Change) { s.queue.change(list) }
+func (s *Store) Apply(list []catalog.Change) { s.queue.change(list, s.config.Now()) }
 
 // MarkSynced says that Apply has been given everything that existed at the start. Nothing is served before, so that no
 // sidecar is ever sent the configuration of half a mesh.
@@ -141,13 +145,22 @@ func (s *Store) work(b batch) {
 	}
 }
 
-func (s *Store) change(list []catalog.Change) {
-	if len(list) == 0 {
+func (s *Store) change(b arrivals) {
+	if len(b.list) == 0 {
 		return
 	}
-	policies, released := s.quarantine.note(list, s.catalog, s.synced.Load())
-	s.update(s.catalog.Apply(list))
+	s.tracing = s.begin(b)
+	began := s.config.Now()
+	policies, released := s.quarantine.note(b.list, s.catalog, s.synced.Load())
+	touched := s.catalog.Apply(b.list)
+	s.metrics.counted(b.list)
+	s.spend(StageCatalog, began)
+	s.update(touched)
 	s.changed(policies)
+	if len(touched) > 0 {
+		s.finish(s.tracing)
+	}
+	s.tracing = nil
 	if released {
 		s.publishRejections()
 	}

@@ -321,9 +321,9 @@ func TestQueueKeepsTheNewest(t *testing.T) {
 	q := newQueue()
 	for i := range 100 {
 		pod := meshtest.Pod("a", fmt.Sprint("pod-", i%3), fmt.Sprint(i), "sa", "10.0.0.1")
-		q.change([]catalog.Change{catalog.Set(pod)})
+		q.change([]catalog.Change{catalog.Set(pod)}, time.Time{})
 	}
-	changes := q.take().changes
+	changes := q.take().changes.list
 	if len(changes) != 3 {
 		t.Fatalf("%d changes wait for three objects", len(changes))
 	}
@@ -332,8 +332,8 @@ func TestQueueKeepsTheNewest(t *testing.T) {
 			t.Errorf("change %d is that of edit %s, want %s", i, got, want)
 		}
 	}
-	q.change([]catalog.Change{{Ref: changes[0].Ref}})
-	if rest := q.take().changes; len(rest) != 1 || rest[0].Entry != nil {
+	q.change([]catalog.Change{{Ref: changes[0].Ref}}, time.Time{})
+	if rest := q.take().changes.list; len(rest) != 1 || rest[0].Entry != nil {
 		t.Errorf("after taking: %v", rest)
 	}
 }

@@ -38,6 +38,10 @@ type Stream struct {
 	all time.Time
 	// behind is since when the sidecar has not acknowledged something; zero when it has acknowledged everything.
 	behind time.Time
+	// following are changes that the sidecar has not answered, the oldest first.
+	following []followed
+	// told is the number of the last change that the stream was told of; the Store's alone.
+	told uint64
 }
 
 // mark is a set of changes, shared by all streams it concerns.
@@ -70,8 +74,8 @@ func (s *Stream) Close() {
 	s.store.post(func() { s.store.leave(s) })
 }
 
-// mark notes changes of the stream's scope. It never blocks on the sidecar.
-func (s *Stream) mark(diff *changes, now time.Time) {
+// mark notes changes of the stream's scope. It never blocks on the sidecar. The trace may be nil.
+func (s *Stream) mark(diff *changes, now time.Time, t *trace) {
 	s.mu.Lock()
 	if len(s.marks) < maxMarks {
 		s.marks = append(s.marks, mark{diff, now})
@@ -79,6 +83,7 @@ func (s *Stream) mark(diff *changes, now time.Time) {
 		s.markAll(now)
 	}
 	s.fallBehind(now)
+	s.follow(t, now)
 	s.mu.Unlock()
 	s.notify()
 }
@@ -95,11 +100,12 @@ func (s *Stream) markAll(now time.Time) {
 }
 
 // move gives the stream another scope; the sidecar is sent the differences.
-func (s *Stream) move(n *scopeNode, now time.Time) {
+func (s *Stream) move(n *scopeNode, now time.Time, t *trace) {
 	s.mu.Lock()
 	s.scope = n
 	s.markAll(now)
 	s.fallBehind(now)
+	s.follow(t, now)
 	s.mu.Unlock()
 	s.notify()
 }
@@ -180,6 +186,7 @@ func (s *Stream) flush(q *sequencer, send func(*Response) error) (time.Time, err
 			return time.Time{}, err
 		}
 		s.status.sent(r.Type)
+		s.wrote()
 	}
 }
 
@@ -218,6 +225,7 @@ func (s *Stream) take(q *sequencer, req *discovery.DeltaDiscoveryRequest) error 
 	if verdict.Answers {
 		s.status.answered(verdict, s.store.config.Now())
 		if verdict.Rejection != "" {
+			s.refused()
 			s.store.config.Log.Info("a sidecar rejected its configuration",
 				"pod", s.peer.Pod.String(), "type", verdict.Type.String(), "reason", verdict.Rejection)
 		}
@@ -264,6 +272,7 @@ func (s *Stream) handOver(q *sequencer, n *scopeNode, now time.Time) bool {
 	}
 	clear(s.marks)
 	s.marks, s.all = s.marks[:0], time.Time{}
+	s.took()
 	return true
 }
 

@@ -12,7 +12,9 @@ import (
 // update builds again what has read any of the touched dependencies, and nothing else.
 func (s *Store) update(touched []catalog.Dep) {
 	// What scopes share comes first: a stream that moves to a new scope needs it.
+	began := s.config.Now()
 	commonDiffers := s.common.update(touched, s.catalog)
+	s.spend(StageScope, began)
 	for stream := range s.readsOfStreams.touched(touched) {
 		s.rebind(stream)
 	}
@@ -59,6 +61,7 @@ func (s *Store) rebuildScope(n *scopeNode) {
 		return
 	}
 	withheld := s.quarantine.withheld(n.key)
+	began := s.config.Now()
 	view := s.catalog.ViewWithout(withheld)
 	var shared *scope.Destinations
 	if len(withheld) == 0 && scope.SharesCommon(view, n.key.Identity) {
@@ -79,9 +82,12 @@ func (s *Store) rebuildScope(n *scopeNode) {
 	if separate && n.separate {
 		step, same = s.transition(n, built, shared), unchanged(n.built, built)
 	}
+	s.count(1, 0)
+	began = s.spend(StageScope, began)
 	if !same {
 		s.edit(n, s.translate(n, step))
 	}
+	s.spend(StageEnvoy, began)
 	n.built, n.separate, n.shared = built, separate, shared
 }
 
@@ -95,6 +101,7 @@ func (s *Store) edit(n *scopeNode, e edits) {
 	}
 	n.mu.Lock()
 	diff := n.apply(e)
+	s.count(0, diff.size())
 	if !diff.empty() {
 		s.spread(n, &diff)
 	}
@@ -109,7 +116,7 @@ func (s *Store) edit(n *scopeNode, e edits) {
 func (s *Store) spread(n *scopeNode, diff *changes) {
 	now := s.config.Now()
 	for stream := range n.streams {
-		stream.mark(diff, now)
+		stream.mark(diff, now, s.tracing)
 	}
 }
 
@@ -136,9 +143,12 @@ func (s *Store) rebuildEndpoints(e *endpointsNode) {
 	if s.endpoints[e.key] != e {
 		return
 	}
+	began := s.config.Now()
 	view := s.catalog.View()
 	built := scope.BuildEndpoints(view, e.key)
 	s.readsOfEndpoints.set(e, view.Deps())
+	began = s.spend(StageScope, began)
+	defer func() { s.spend(StageEnvoy, began) }()
 	c, err := newContent(envoy.Endpoints(e.cluster, built))
 	if err != nil {
 		s.config.Log.Error(err, "endpoints are not updated", "cluster", e.cluster)
@@ -148,6 +158,7 @@ func (s *Store) rebuildEndpoints(e *endpointsNode) {
 		return
 	}
 	e.current.Store(s.interner.intern(c))
+	s.count(0, 1)
 	diff := changes{Endpoints: {e.cluster}}
 	for n := range e.scopes {
 		s.tell(n, &diff)
