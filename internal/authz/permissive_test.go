@@ -1,0 +1,90 @@
+package authz_test
+
+import (
+	"testing"
+
+	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+)
+
+// TestPermissiveNamespaces: a namespace's own word counts before the mesh's, for what is called and not for who calls.
+func TestPermissiveNamespaces(t *testing.T) {
+	yes, no := true, false
+	for _, test := range []struct {
+		name       string
+		mesh       bool
+		shop, buy  *bool
+		want       authz.Outcome
+		permissive bool
+	}{
+		{"neither", false, nil, nil, authz.Refused, false},
+		{"the mesh", true, nil, nil, authz.Allowed, true},
+		{"the destination's namespace", false, &yes, nil, authz.Allowed, true},
+		{"the caller's namespace says nothing", false, nil, &yes, authz.Refused, false},
+		{"a strict namespace in a permissive mesh", true, &no, nil, authz.Reset, false},
+		{"a strict caller in a permissive mesh", true, nil, &no, authz.Allowed, true},
+		{"it says what the mesh says", false, &no, nil, authz.Refused, false},
+	} {
+		entries := append(shop(), &catalog.Settings{Permissive: test.mesh}, &catalog.Namespace{Name: "shop", Monitored: true, Permissive: test.shop},
+			&catalog.Namespace{Name: "buy", Monitored: true, Permissive: test.buy}, &catalog.Namespace{Name: "open", Monitored: true},
+			Pod("open", "x", "x", "x", "10.0.0.9"), Service("open", "x", "x", "10.96.0.9", 80, catalog.ProtocolHTTP))
+		v := Apply(entries...).View()
+		r := authz.Request{Source: SA("buy", "stranger"), Service: Name("shop", "legacy"), Port: 80, Method: "GET", Path: "/"}
+		got := authz.Decide(v, r)
+		if !got.Always(test.want) || got.Answers[0].Permissive != test.permissive {
+			t.Errorf("%s: %+v, want %s", test.name, got, test.want)
+		}
+		r.Service, r.Port = Name("shop", "db"), 3306
+		if got := authz.Decide(v, r); !got.Always(test.want) {
+			t.Errorf("%s: over TCP %+v, want %s", test.name, got, test.want)
+		}
+	}
+}
+
+// TestStrictNamespaceAsksForPolicies: who is granted something by a policy keeps it, and nothing more, where a permissive mesh has a
+// strict namespace.
+func TestStrictNamespaceAsksForPolicies(t *testing.T) {
+	no := false
+	v := Apply(shop(&catalog.Settings{Permissive: true}, &catalog.Namespace{Name: "shop", Monitored: true, Permissive: &no})...).View()
+	r := authz.Request{Source: SA("buy", "buyer"), Service: Name("shop", "web"), Port: 80, Method: "GET", Path: "/books/1"}
+	if got := authz.Decide(v, r); !got.Always(authz.Allowed) || len(got.Answers[0].Policies) == 0 {
+		t.Errorf("what a policy grants = %+v, want it allowed by the policy", got)
+	}
+	r.Path = "/admin"
+	if got := authz.Decide(v, r); got.May(authz.Allowed) {
+		t.Errorf("what no policy grants = %+v, want it denied", got)
+	}
+}
+
+// TestRulesThatAreNotThere: a rule whose route is missing, or of a kind that is left out, counts for nothing; the others count.
+func TestRulesThatAreNotThere(t *testing.T) {
+	web, buyer := SA("shop", "web"), SA("buy", "buyer")
+	group, ports := Group("shop", "paths", "/a", "/b"), &catalog.TCPRoute{Name: Name("shop", "ports"), Ports: []uint16{80}}
+	for _, test := range []struct {
+		name  string
+		rules []catalog.TargetRule
+		osm   bool
+		// http and tcp say who may connect to a port of that protocol, routes how many matches are granted.
+		http, tcp bool
+		routes    int
+	}{
+		{"no rules", nil, false, false, false, 0},
+		{"all matches", []catalog.TargetRule{HTTP("paths")}, false, true, false, 2},
+		{"no matches, as OSM reads it", []catalog.TargetRule{HTTP("paths")}, true, false, false, 0},
+		{"matches that are named count for OSM too", []catalog.TargetRule{HTTP("paths"), HTTP("paths", "/b")}, true, true, false, 1},
+		{"a missing group", []catalog.TargetRule{HTTP("none"), HTTP("paths", "/a")}, false, true, false, 1},
+		{"only a missing group", []catalog.TargetRule{HTTP("none")}, false, false, false, 0},
+		{"a missing TCPRoute opens nothing", []catalog.TargetRule{TCP("none")}, false, false, false, 0},
+		{"a missing TCPRoute leaves the other", []catalog.TargetRule{TCP("none"), TCP("ports")}, false, true, true, 0},
+		{"a missing TCPRoute never widens", []catalog.TargetRule{TCP("none"), HTTP("paths")}, false, false, false, 0},
+		{"a missing group leaves the TCPRoute", []catalog.TargetRule{HTTP("none"), TCP("ports")}, false, true, true, 0},
+	} {
+		v := Apply(&catalog.Settings{EmptyRulesSelectNothing: test.osm}, group, ports, Target("t", web, test.rules, buyer)).View()
+		http := authz.Inbound(v, web, 80, catalog.ProtocolHTTP)
+		tcp := authz.Inbound(v, web, 80, catalog.ProtocolTCP)
+		if (len(http.Network) > 0) != test.http || (len(tcp.Network) > 0) != test.tcp || len(http.Routes) != test.routes {
+			t.Errorf("%s: HTTP %+v, TCP %+v, want %+v", test.name, http, tcp, test)
+		}
+	}
+}
