@@ -134,12 +134,19 @@ func (s *Stream) noteProgress(q *sequencer) {
 	if len(s.marks) > 0 {
 		s.behind = s.marks[0].at
 	}
-	for _, since := range append(types[:], s.all) {
-		if !since.IsZero() && (s.behind.IsZero() || since.Before(s.behind)) {
-			s.behind = since
-		}
+	for _, since := range types { // without a slice of both: this runs for each response and each answer
+		s.behind = earlier(s.behind, since)
 	}
+	s.behind = earlier(s.behind, s.all)
 	s.answered()
+}
+
+// earlier is the earlier of two times, of which a zero one does not count.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
 }
 
 // behind says for each type since when the client lacks something of it, zero when it lacks nothing. Whoever has not asked for
