@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"slices"
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/identity"
@@ -31,6 +32,17 @@ type RetryPolicy struct {
 	PerTryTimeout time.Duration
 	// BackoffBase is the wait before the first repetition; it grows up to ten times that. 0 is Envoy's 25 ms.
 	BackoffBase time.Duration
+}
+
+// RetriedFrom are the Services that the Retries of a client name, sorted; it may not reach all of them.
+func (v *View) RetriedFrom(source identity.ServiceAccount) []Name {
+	v.deps.add(DepRetriesFrom, Name(source))
+	var list []Name
+	for _, r := range shown(v, sorted[*Retry](v.catalog, KindRetry, v.catalog.retriesFrom[source])) {
+		list = append(list, r.Destinations...)
+	}
+	slices.SortFunc(list, Name.Compare)
+	return slices.Compact(list)
 }
 
 // Retry is the policy in force for requests of a client to a Service: the oldest, by name among those of equal age. Nil without

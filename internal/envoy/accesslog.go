@@ -33,6 +33,11 @@ var accessLogFormat = map[string]string{
 // accessLog writes one line of JSON to standard output for each request, or for each connection that carries no requests.
 var accessLog = []*accesslogv3.AccessLog{stdoutLog(nil)}
 
+// requestLog is accessLog without the health checks of other sidecars.
+var requestLog = []*accesslogv3.AccessLog{stdoutLog(&accesslogv3.AccessLogFilter{
+	FilterSpecifier: &accesslogv3.AccessLogFilter_NotHealthCheckFilter{NotHealthCheckFilter: &accesslogv3.NotHealthCheckFilter{}},
+})}
+
 // refusedLog writes a line for each connection that matched no filter chain: no other log sees those.
 var refusedLog = []*accesslogv3.AccessLog{stdoutLog(&accesslogv3.AccessLogFilter{
 	FilterSpecifier: &accesslogv3.AccessLogFilter_ResponseFlagFilter{

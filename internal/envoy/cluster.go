@@ -1,18 +1,13 @@
 package envoy
 
 import (
-	"math"
 	"net/netip"
 	"time"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
-	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
@@ -49,25 +44,34 @@ func meshCluster(s *scope.Scope, c scope.Cluster) *clusterv3.Cluster {
 	out := cluster(c.Name(), clusterv3.Cluster_EDS)
 	out.EdsClusterConfig = &clusterv3.Cluster_EdsClusterConfig{EdsConfig: ads}
 	out.TransportSocket = clientTLS(s, c.Service)
-	out.TypedExtensionProtocolOptions = protocolOptions(c.Protocol)
+	out.TypedExtensionProtocolOptions = upstreamHTTP(c.Protocol, c.Upstream)
+	limitConnections(out, c.Upstream)
+	if c.Upstream != nil {
+		out.OutlierDetection = ejectFailing(c.Upstream.OutlierDetection)
+		out.HealthChecks = healthChecks(c)
+		// Endpoints that have left are not called again, however healthy they seem.
+		out.IgnoreHealthOnHostRemoval = len(out.HealthChecks) > 0
+	}
 	return out
 }
 
-// podsCluster connects to the address the client asked for, on the pod's port whichever of the two ports was asked for.
+// podsCluster connects to the address the client asked for, on the pod's port whichever of the two ports was asked for. No
+// other pod can take its place, so its health decides nothing.
 func podsCluster(s *scope.Scope, o scope.Outbound) *clusterv3.Cluster {
 	out := originalDst(podsClusterName(o.Service, o.PodPort))
 	out.LbConfig = &clusterv3.Cluster_OriginalDstLbConfig_{OriginalDstLbConfig: &clusterv3.Cluster_OriginalDstLbConfig{
 		UpstreamPortOverride: wrapperspb.UInt32(uint32(o.PodPort)),
 	}}
 	out.TransportSocket = clientTLS(s, o.Service)
-	out.TypedExtensionProtocolOptions = protocolOptions(o.Protocol)
+	out.TypedExtensionProtocolOptions = upstreamHTTP(o.Protocol, o.Upstream)
+	limitConnections(out, o.Upstream)
 	return out
 }
 
 // localCluster is the application in the sidecar's own pod.
 func localCluster(in inboundPort) *clusterv3.Cluster {
 	out := loopback(localClusterName(in.Service, in.TargetPort), in.TargetPort)
-	out.TypedExtensionProtocolOptions = protocolOptions(in.Protocol)
+	out.TypedExtensionProtocolOptions = upstreamHTTP(in.Protocol, nil)
 	return out
 }
 
@@ -97,31 +101,3 @@ func cluster(name string, kind clusterv3.Cluster_DiscoveryType) *clusterv3.Clust
 		CircuitBreakers:      noLimits,
 	}
 }
-
-// noLimits raises every threshold to its maximum: Envoy's own default of 1,024 is a surprise to applications that never
-// asked for circuit breaking.
-var noLimits = &clusterv3.CircuitBreakers{Thresholds: []*clusterv3.CircuitBreakers_Thresholds{{
-	Priority:           corev3.RoutingPriority_DEFAULT,
-	MaxConnections:     wrapperspb.UInt32(math.MaxUint32),
-	MaxPendingRequests: wrapperspb.UInt32(math.MaxUint32),
-	MaxRequests:        wrapperspb.UInt32(math.MaxUint32),
-	MaxRetries:         wrapperspb.UInt32(math.MaxUint32),
-	TrackRemaining:     true,
-}}}
-
-// protocolOptions make HTTP connections speak the version that the client spoke, so that gRPC stays HTTP/2.
-func protocolOptions(p catalog.Protocol) map[string]*anypb.Any {
-	if !p.IsHTTP() {
-		return nil
-	}
-	return map[string]*anypb.Any{"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": sameVersion}
-}
-
-var sameVersion = packed(&httpv3.HttpProtocolOptions{
-	UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_UseDownstreamProtocolConfig{
-		UseDownstreamProtocolConfig: &httpv3.HttpProtocolOptions_UseDownstreamHttpConfig{
-			HttpProtocolOptions:  &corev3.Http1ProtocolOptions{},
-			Http2ProtocolOptions: &corev3.Http2ProtocolOptions{},
-		},
-	},
-})

@@ -26,10 +26,14 @@ func inboundHTTP(routeConfig string) *listenerv3.Filter {
 	hcm.CommonHttpProtocolOptions = &corev3.HttpProtocolOptions{
 		HeadersWithUnderscoresAction: corev3.HttpProtocolOptions_REJECT_REQUEST,
 	}
+	hcm.AccessLog = requestLog
 	hcm.HttpFilters = []*hcmv3.HttpFilter{
+		healthAnswer,
 		// Without rules of its own the filter does nothing; the rules come with a route, so that a path which no route
 		// knows is not found rather than forbidden.
 		requestRules,
+		// What is forbidden does not use up what others may send.
+		requestLimits,
 		router,
 	}
 	return networkFilter(hcmFilter, hcm)

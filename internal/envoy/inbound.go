@@ -64,6 +64,9 @@ func inboundDoor(s *scope.Scope, inbound []inboundPort) *listenerv3.Listener {
 	out.AccessLog = refusedLog
 	for _, in := range inbound {
 		out.FilterChains = append(out.FilterChains, inboundChain(in, serverTLS(s, inboundTrustName(s.Key.Identity, in))))
+		if !in.Protocol.IsHTTP() {
+			out.FilterChains = append(out.FilterChains, healthChain(in, serverTLS(s, InboundTrustName(s.Key.Identity))))
+		}
 	}
 	return out
 }
@@ -71,28 +74,35 @@ func inboundDoor(s *scope.Scope, inbound []inboundPort) *listenerv3.Listener {
 // inboundChain leads one kind of connection to the application, past the question who may connect.
 func inboundChain(in inboundPort, tls *corev3.TransportSocket) *listenerv3.FilterChain {
 	return &listenerv3.FilterChain{
-		Name: inboundChainName(in),
-		FilterChainMatch: &listenerv3.FilterChainMatch{
-			DestinationPort:      wrapperspb.UInt32(uint32(in.TargetPort)),
-			ServerNames:          []string{names.ServiceHost(in.Service.Name, in.Service.Namespace)},
-			TransportProtocol:    "tls",
-			ApplicationProtocols: []string{meshALPN},
+		Name:             inboundChainName(in),
+		FilterChainMatch: inboundMatch(in, meshALPN),
+		Filters: []*listenerv3.Filter{
+			discovered(inboundRBACName(in), networkRBACType),
+			discovered(connectionLimitName(in), connectionLimitType),
+			inboundProxy(in),
 		},
-		Filters:         []*listenerv3.Filter{networkRBAC(in), inboundProxy(in)},
 		TransportSocket: tls,
 		Metadata:        drainMark(in.DrainMark),
 	}
 }
 
-// networkRBAC asks who connects when the client's first bytes arrive, and not before: alone it would let a client listen to
-// a server that speaks first. That is why the handshake on TCP ports checks names as well. The filter's name is what Envoy
-// asks for.
-func networkRBAC(in inboundPort) *listenerv3.Filter {
+func inboundMatch(in inboundPort, alpn string) *listenerv3.FilterChainMatch {
+	return &listenerv3.FilterChainMatch{
+		DestinationPort:      wrapperspb.UInt32(uint32(in.TargetPort)),
+		ServerNames:          []string{names.ServiceHost(in.Service.Name, in.Service.Namespace)},
+		TransportProtocol:    "tls",
+		ApplicationProtocols: []string{alpn},
+	}
+}
+
+// discovered is a filter whose configuration is a resource of its own, so that a change of it leaves open connections alone. The
+// filter's name is what Envoy asks for.
+func discovered(name, typeURL string) *listenerv3.Filter {
 	return &listenerv3.Filter{
-		Name: inboundRBACName(in),
+		Name: name,
 		ConfigType: &listenerv3.Filter_ConfigDiscovery{ConfigDiscovery: &corev3.ExtensionConfigSource{
 			ConfigSource: ads,
-			TypeUrls:     []string{networkRBACType},
+			TypeUrls:     []string{typeURL},
 		}},
 	}
 }

@@ -26,6 +26,10 @@ const (
 	tcpProxyFilter     = "tcp_proxy"
 	httpRBACFilter     = "envoy.filters.http.rbac"
 	routerFilter       = "http_router"
+	healthFilter       = "http_health_check"
+	httpLimitFilter    = "envoy.filters.http.local_ratelimit"
+
+	connectionLimitFilter = "l4_local_rate_limit"
 
 	// meshALPN is offered by sidecars to each other; nothing else speaks to the mesh's filter chains.
 	meshALPN = "osm"
@@ -35,6 +39,9 @@ const (
 const (
 	// closedChain holds no filter: Envoy accepts such a connection and closes it.
 	closedChain = "outbound-closed"
+
+	// healthALPN is offered by sidecars that check the health of a TCP port.
+	healthALPN = "osm-health"
 )
 
 func inboundChainName(in inboundPort) string {
@@ -47,6 +54,14 @@ func inboundRouteName(in inboundPort) string {
 
 func inboundRBACName(in inboundPort) string {
 	return networkRBACFilter + "|" + inboundChainName(in)
+}
+
+func connectionLimitName(in inboundPort) string {
+	return connectionLimitFilter + "|" + inboundChainName(in)
+}
+
+func healthChainName(in inboundPort) string {
+	return fmt.Sprintf("inbound_health_%s_%d", in.Service, in.TargetPort)
 }
 
 func localClusterName(service catalog.Name, targetPort uint16) string {

@@ -110,7 +110,7 @@ func outboundChain(o scope.Outbound) *listenerv3.FilterChain {
 	case o.Protocol.IsHTTP():
 		chain.Filters = []*listenerv3.Filter{outboundHTTP(outboundRouteName(o))}
 	case len(to) > 0:
-		chain.Filters = []*listenerv3.Filter{tcpSplit("outbound-mesh-tcp-proxy_"+chain.Name, to)}
+		chain.Filters = []*listenerv3.Filter{tcpSplit("outbound-mesh-tcp-proxy_"+chain.Name, to, tcpIdle(o.Upstream))}
 	}
 	return chain
 }

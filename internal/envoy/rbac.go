@@ -3,6 +3,7 @@ package envoy
 import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
+	netlimitv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/local_ratelimit/v3"
 	netrbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/rbac/v3"
 
 	"github.com/openservicemesh/osm-operator/internal/authz"
@@ -13,10 +14,13 @@ import (
 // permissivePolicy is the name of the network policy of a permissive mesh.
 const permissivePolicy = "permissive"
 
-// networkRBACs says for each inbound chain who may connect. They are resources of their own, not part of the listener, so
+// gates say for each inbound chain who may connect, and how often. They are resources of their own, not part of the listener, so
 // that a change of policy leaves open connections alone and judges new ones.
-func networkRBACs(s *scope.Scope, inbound []inboundPort) []Resource {
-	configs := make([]*corev3.TypedExtensionConfig, 0, len(inbound))
+//
+// Who may connect is asked when the client's first bytes arrive, and not before: alone it would let a client listen to a server
+// that speaks first. That is why the handshake on TCP ports checks names as well.
+func gates(s *scope.Scope, inbound []inboundPort) []Resource {
+	configs := make([]*corev3.TypedExtensionConfig, 0, 2*len(inbound))
 	for _, in := range inbound {
 		configs = append(configs, &corev3.TypedExtensionConfig{
 			Name: inboundRBACName(in),
@@ -24,7 +28,7 @@ func networkRBACs(s *scope.Scope, inbound []inboundPort) []Resource {
 				StatPrefix: "network-",
 				Rules:      allow(networkPolicies(in.Rules, s.TrustDomain)),
 			}),
-		})
+		}, connectionLimit(in))
 	}
 	return newResources(ExtensionType, (*corev3.TypedExtensionConfig).GetName, configs)
 }
@@ -75,5 +79,8 @@ func authenticated(a *rbacv3.Principal_Authenticated) *rbacv3.Principal {
 	return &rbacv3.Principal{Identifier: &rbacv3.Principal_Authenticated_{Authenticated: a}}
 }
 
-// networkRBACType is the type of what networkRBACs sends.
-var networkRBACType = packed(&netrbacv3.RBAC{}).GetTypeUrl()
+// The types of what gates sends.
+var (
+	networkRBACType     = packed(&netrbacv3.RBAC{}).GetTypeUrl()
+	connectionLimitType = packed(&netlimitv3.LocalRateLimit{}).GetTypeUrl()
+)

@@ -28,24 +28,26 @@ func Build(s *scope.Scope) []Resource {
 	out = append(out, clusters(s, inbound)...)
 	out = append(out, listeners(append(doors(s, inbound), outboundPorts(s)...))...)
 	out = append(out, routes(append(inboundRouteConfigs(s, inbound), outboundRouteConfigs(s)...))...)
-	out = append(out, networkRBACs(s, inbound)...)
+	out = append(out, gates(s, inbound)...)
 	return out
 }
 
 // Shared are those resources of a scope, secrets included, that are the same for every client with the same destinations and
-// the same address families: the listeners and routes of the destinations and the trust in them. Own are the others. Together
-// they are what Build and TrustSecrets make.
+// the same address families: the listeners and routes of the destinations and the trust in them. Own are the others, and those
+// which this client has in a form of its own. Shared, overwritten by Own, is what Build and TrustSecrets make.
 func Shared(s *scope.Scope, rootPEM []byte) []Resource {
-	out := append(listeners(outboundPorts(s)), routes(outboundRouteConfigs(s))...)
+	anybody := *s
+	anybody.Retries = nil
+	out := append(listeners(outboundPorts(s)), routes(outboundRouteConfigs(&anybody))...)
 	return append(out, secrets(outboundTrust(s, rootPEM))...)
 }
 
-// Own are the resources of a scope that Shared leaves out.
+// Own are the resources of a scope that Shared leaves out or has in the form of other clients.
 func Own(s *scope.Scope, rootPEM []byte) []Resource {
 	inbound := mergeInbound(s.Inbound)
 	out := append(clusters(s, inbound), listeners(doors(s, inbound))...)
-	out = append(out, routes(inboundRouteConfigs(s, inbound))...)
-	out = append(out, networkRBACs(s, inbound)...)
+	out = append(out, routes(append(inboundRouteConfigs(s, inbound), retriedRouteConfigs(s)...))...)
+	out = append(out, gates(s, inbound)...)
 	return append(out, secrets(inboundTrust(s, inbound, rootPEM))...)
 }
 

@@ -2,6 +2,7 @@ package envoy
 
 import (
 	"fmt"
+	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -34,7 +35,21 @@ func outboundRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
 	var out []*routev3.RouteConfiguration
 	for _, o := range s.Outbound {
 		if o.Protocol.IsHTTP() {
-			out = append(out, outboundRoutes(o))
+			out = append(out, outboundRoutes(o, s.RetryOf(o.Service)))
+		}
+	}
+	return out
+}
+
+// retriedRouteConfigs are those of the outbound ones that this client has in a form of its own.
+func retriedRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
+	if len(s.Retries) == 0 {
+		return nil
+	}
+	var out []*routev3.RouteConfiguration
+	for _, o := range s.Outbound {
+		if retry := s.RetryOf(o.Service); retry != nil && o.Protocol.IsHTTP() {
+			out = append(out, outboundRoutes(o, retry))
 		}
 	}
 	return out
@@ -46,10 +61,17 @@ func outboundRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
 func inboundRoutes(in inboundPort, trustDomain string) *routev3.RouteConfiguration {
 	host := virtualHost("inbound", in.Service, in.ports...)
 	host.TypedPerFilterConfig = map[string]*anypb.Any{httpRBACFilter: requestRBAC(in.Rules.Routes, trustDomain)}
+	if limit := hostLimit(in.Limits); limit != nil {
+		host.TypedPerFilterConfig[httpLimitFilter] = limitRequests(limit)
+	}
 	host.Routes = rejectAmbiguous()
 	local := []weighted{{cluster: localClusterName(in.Service, in.TargetPort), weight: 1}}
 	for _, r := range in.Rules.Routes {
-		host.Routes = append(host.Routes, &routev3.Route{Match: requestMatch(r.Match), Action: forward(local, nil)})
+		route := &routev3.Route{Match: requestMatch(r.Match), Action: forward(local, 0, nil)}
+		if limit := routeLimit(in.Limits, r.Match.PathRegex); limit != nil {
+			route.TypedPerFilterConfig = map[string]*anypb.Any{httpLimitFilter: limitRequests(limit)}
+		}
+		host.Routes = append(host.Routes, route)
 	}
 	out := routeConfig(inboundRouteName(in), host)
 	out.RequestHeadersToAdd = clientAddress
@@ -65,20 +87,20 @@ var clientAddress = []*corev3.HeaderValueOption{{
 
 // outboundRoutes sends the requests that a TrafficSplit selects to its backends, and all others to those of the port: who may send
 // what is the server's business.
-func outboundRoutes(o scope.Outbound) *routev3.RouteConfiguration {
+func outboundRoutes(o scope.Outbound, retry *catalog.RetryPolicy) *routev3.RouteConfiguration {
 	host := virtualHost("outbound", o.Service, o.Port)
 	for _, r := range o.Routes {
 		for _, match := range r.Matches {
-			host.Routes = append(host.Routes, outboundRoute(o, requestMatch(match), r.Backends))
+			host.Routes = append(host.Routes, outboundRoute(o, requestMatch(match), r.Backends, retry))
 		}
 	}
-	host.Routes = append(host.Routes, outboundRoute(o, anyRequest(), o.Backends))
+	host.Routes = append(host.Routes, outboundRoute(o, anyRequest(), o.Backends, retry))
 	return routeConfig(outboundRouteName(o), host)
 }
 
-func outboundRoute(o scope.Outbound, match *routev3.RouteMatch, list []scope.Backend) *routev3.Route {
+func outboundRoute(o scope.Outbound, match *routev3.RouteMatch, list []scope.Backend, retry *catalog.RetryPolicy) *routev3.Route {
 	if to := backends(o, list); len(to) > 0 {
-		return &routev3.Route{Match: match, Action: forward(to, retries)}
+		return &routev3.Route{Match: match, Action: forward(to, requestTimeout(o.Upstream), retryPolicy(retry))}
 	}
 	return &routev3.Route{Match: match, Action: nowhere()}
 }
@@ -108,8 +130,8 @@ func virtualHost(direction string, service catalog.Name, ports ...uint16) *route
 	return host
 }
 
-// forward has no time limit: the application knows how long an answer may take, Envoy's default of 15 seconds does not.
-func forward(to []weighted, retry *routev3.RetryPolicy) *routev3.Route_Route {
+// forward sends requests to clusters by weight. A timeout of 0 is none.
+func forward(to []weighted, timeout time.Duration, retry *routev3.RetryPolicy) *routev3.Route_Route {
 	split := &routev3.WeightedCluster{}
 	for _, b := range to {
 		split.Clusters = append(split.Clusters, &routev3.WeightedCluster_ClusterWeight{
@@ -119,7 +141,7 @@ func forward(to []weighted, retry *routev3.RetryPolicy) *routev3.Route_Route {
 	}
 	return &routev3.Route_Route{Route: &routev3.RouteAction{
 		ClusterSpecifier: &routev3.RouteAction_WeightedClusters{WeightedClusters: split},
-		Timeout:          durationpb.New(0),
+		Timeout:          durationpb.New(timeout),
 		RetryPolicy:      retry,
 	}}
 }

@@ -1,6 +1,8 @@
 package envoy
 
 import (
+	"time"
+
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	tcpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -32,8 +34,9 @@ func tcpTo(statPrefix, clusterName string) *listenerv3.Filter {
 	})
 }
 
-// tcpSplit forwards connections to several clusters by weight.
-func tcpSplit(statPrefix string, backends []weighted) *listenerv3.Filter {
+// tcpSplit forwards connections to several clusters by weight. They are closed when nothing was sent for the time that is idle, or
+// if that is 0 for Envoy's hour.
+func tcpSplit(statPrefix string, backends []weighted, idle time.Duration) *listenerv3.Filter {
 	split := &tcpv3.TcpProxy_WeightedCluster{}
 	for _, b := range backends {
 		split.Clusters = append(split.Clusters, &tcpv3.TcpProxy_WeightedCluster_ClusterWeight{Name: b.cluster, Weight: b.weight})
@@ -42,6 +45,7 @@ func tcpSplit(statPrefix string, backends []weighted) *listenerv3.Filter {
 		StatPrefix:         statPrefix,
 		ClusterSpecifier:   &tcpv3.TcpProxy_WeightedClusters{WeightedClusters: split},
 		MaxConnectAttempts: wrapperspb.UInt32(tcpAttempts),
+		IdleTimeout:        durationUnlessZero(idle),
 	})
 }
 

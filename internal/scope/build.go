@@ -37,6 +37,7 @@ func BuildSharing(v *catalog.View, trustDomain string, key Key, common *Destinat
 		common = &own
 	}
 	s.Outbound, s.Clusters = common.Outbound, common.Clusters
+	s.Retries = retries(v, key.Identity, settings.RetryPolicies)
 	return s
 }
 
@@ -68,6 +69,7 @@ func destinations(v *catalog.View, client identity.ServiceAccount) Destinations 
 func inbound(v *catalog.View, key Key, service *catalog.Service) []Inbound {
 	var list []Inbound
 	seen := map[uint16]bool{}
+	limits := limitsOf(upstreamSetting(v, service.Name))
 	for _, port := range service.Ports {
 		target := v.TargetPort(service, port)
 		if target == 0 || seen[target] {
@@ -81,6 +83,7 @@ func inbound(v *catalog.View, key Key, service *catalog.Service) []Inbound {
 			TargetPort: target,
 			Protocol:   protocol,
 			Rules:      authz.Inbound(v, key.Identity, target, protocol),
+			Limits:     limits,
 		})
 	}
 	return list

@@ -26,6 +26,7 @@ func (o outbounds) of(service *catalog.Service) []Outbound {
 			out.PodPort, out.Addresses = o.view.TargetPort(service, port), o.podAddresses(service, port)
 		}
 		if o.divide(&out, authz.Divisions(o.view, service, port)) && len(out.Addresses) > 0 {
+			out.Upstream = o.upstream(service.Name)
 			list = append(list, out)
 		}
 	}
@@ -72,6 +73,7 @@ func (o outbounds) cluster(leaf authz.Leaf) (Cluster, bool) {
 	})
 	c := Cluster{Service: name, TargetPort: leaf.Target, Protocol: protocol, Identities: all}
 	c.Endpoints = EndpointsKey{Service: name, TargetPort: leaf.Target}
+	c.Upstream = o.upstream(name)
 	if len(allowed) > 0 && len(allowed) < len(all) {
 		c.Identities = allowed
 		c.Endpoints.Identities = joined(allowed)

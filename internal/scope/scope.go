@@ -39,6 +39,9 @@ type Scope struct {
 	Outbound []Outbound
 	// Clusters are the destinations that Outbound refers to, each once.
 	Clusters []Cluster
+	// Retries say how this client's sidecar repeats failed requests; Services that it cannot call may be among them. They are
+	// apart from Outbound because they are the only thing about a destination that depends on who asks in a permissive mesh.
+	Retries []Retry
 }
 
 // Inbound is one port of one Service that the workload backs.
@@ -49,6 +52,8 @@ type Inbound struct {
 	TargetPort uint16
 	Protocol   catalog.Protocol
 	Rules      authz.Rules
+	// Limits bound what the port takes; nil does not.
+	Limits *Limits
 	// DrainMark differs from the one before when a source was taken away: the sidecar then drains this port, so that a
 	// connection does not outlive its permission. Empty at first.
 	DrainMark string
@@ -69,6 +74,8 @@ type Outbound struct {
 	// Backends share the traffic that Routes leave by weight: the Service itself, or those of a TrafficSplit. Empty or with a
 	// total weight of 0: there is no route.
 	Backends []Backend
+	// Upstream is how clients treat what they ask this Service for; nil leaves everything at its default.
+	Upstream *Upstream
 }
 
 // OutboundRoutes are the requests that a TrafficSplit with matches divides.
@@ -98,6 +105,8 @@ type Cluster struct {
 	Identities []identity.ServiceAccount
 	// Endpoints names the endpoints that this client may use.
 	Endpoints EndpointsKey
+	// Upstream is how clients treat their connections to this Service; nil leaves everything at its default.
+	Upstream *Upstream
 }
 
 // Name is OSM's cluster name, "<namespace>/<service>|<target port>".

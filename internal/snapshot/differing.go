@@ -52,14 +52,15 @@ func (s *Store) transition(n *scopeNode, after *scope.Scope, shared *scope.Desti
 	if !reflect.DeepEqual(header(before), header(after)) {
 		return whole
 	}
+	retried := retriedOtherwise(before.Retries, after.Retries)
 	if shared != nil && shared == s.common.current && n.shared != nil && n.shared == s.common.before {
 		was, is := s.common.was, s.common.is
-		if was == nil {
+		if was == nil || len(retried) > 0 {
 			return whole
 		}
 		return transition{with(before, was), with(after, is), true, was, is}
 	}
-	was, is := narrowed(destinationsOf(before), destinationsOf(after))
+	was, is := narrowed(destinationsOf(before), destinationsOf(after), retried...)
 	if was == nil {
 		return whole
 	}
@@ -71,7 +72,7 @@ func (s *Store) transition(n *scopeNode, after *scope.Scope, shared *scope.Desti
 func unchanged(before, after *scope.Scope) bool {
 	return slices.EqualFunc(before.Outbound, after.Outbound, equal(sameOutbound)) &&
 		slices.EqualFunc(before.Clusters, after.Clusters, equal(sameCluster)) &&
-		reflect.DeepEqual(before.Inbound, after.Inbound) && reflect.DeepEqual(header(before), header(after))
+		reflect.DeepEqual(before.Inbound, after.Inbound) && reflect.DeepEqual(before.Retries, after.Retries) && reflect.DeepEqual(header(before), header(after))
 }
 
 // onlyAdds says whether every name that was there still is.
@@ -98,9 +99,12 @@ func contains[E any](list, all []E, same func(a, b *E) bool) bool {
 }
 
 // narrowed reduces two sets of destinations to those that may differ. One that both have remains in both, since there being
-// any is a difference too. It gives nil when there is none.
-func narrowed(before, after *scope.Destinations) (was, is *scope.Destinations) {
+// any is a difference too. It gives nil when there is none. What differs for another reason is named by more.
+func narrowed(before, after *scope.Destinations, more ...catalog.Name) (was, is *scope.Destinations) {
 	concerned := map[catalog.Name]bool{}
+	for _, service := range more {
+		concerned[service] = true
+	}
 	from, to := middle(before.Outbound, after.Outbound, sameOutbound)
 	for _, o := range slices.Concat(from, to) {
 		concerned[o.Service] = true
@@ -115,6 +119,16 @@ func narrowed(before, after *scope.Destinations) (was, is *scope.Destinations) {
 	}
 	concerned[after.Outbound[anchor].Service] = true
 	return only(before, concerned), only(after, concerned)
+}
+
+// retriedOtherwise are the Services whose retry policies differ.
+func retriedOtherwise(before, after []scope.Retry) []catalog.Name {
+	var list []catalog.Name
+	from, to := middle(before, after, func(a, b *scope.Retry) bool { return *a == *b })
+	for _, r := range slices.Concat(from, to) {
+		list = append(list, r.Service)
+	}
+	return list
 }
 
 // middle is what is left of two lists without the elements that both begin and end with.
@@ -158,14 +172,14 @@ func with(s *scope.Scope, d *scope.Destinations) *scope.Scope {
 // header is a scope without its lists.
 func header(s *scope.Scope) scope.Scope {
 	h := *s
-	h.Inbound, h.Outbound, h.Clusters = nil, nil, nil
+	h.Inbound, h.Outbound, h.Clusters, h.Retries = nil, nil, nil, nil
 	return h
 }
 
 func sameOutbound(a, b *scope.Outbound) bool {
 	return a.Service == b.Service && a.Port == b.Port && a.Protocol == b.Protocol && a.PodPort == b.PodPort &&
 		slices.Equal(a.Addresses, b.Addresses) && slices.Equal(a.Backends, b.Backends) &&
-		slices.EqualFunc(a.Routes, b.Routes, sameRoutes)
+		slices.EqualFunc(a.Routes, b.Routes, sameRoutes) && sameUpstream(a.Upstream, b.Upstream)
 }
 
 // sameRoutes compares the parts of a destination's requests that are divided. Few destinations have any.
@@ -173,8 +187,11 @@ func sameRoutes(a, b scope.OutboundRoutes) bool { return reflect.DeepEqual(a, b)
 
 func sameCluster(a, b *scope.Cluster) bool {
 	return a.Service == b.Service && a.TargetPort == b.TargetPort && a.Protocol == b.Protocol && a.Endpoints == b.Endpoints &&
-		slices.Equal(a.Identities, b.Identities)
+		slices.Equal(a.Identities, b.Identities) && sameUpstream(a.Upstream, b.Upstream)
 }
+
+// sameUpstream: nearly all are nil.
+func sameUpstream(a, b *scope.Upstream) bool { return a == b || reflect.DeepEqual(a, b) }
 
 // equal is the same comparison of values.
 func equal[E any](same func(a, b *E) bool) func(a, b E) bool {

@@ -42,7 +42,8 @@ func (s *Store) translate(n *scopeNode, step transition) edits {
 	return e
 }
 
-// resources are all resources of a scope. Those that its destinations share with other scopes are made once.
+// resources are all resources of a scope. Those that its destinations share with other scopes are made once. Of two with one
+// name the later counts: the one that the scope has in a form of its own.
 func (s *Store) resources(built *scope.Scope, shared *scope.Destinations) []translated {
 	root := s.config.Certificates.Root()
 	if shared == nil {
@@ -54,7 +55,7 @@ func (s *Store) resources(built *scope.Scope, shared *scope.Destinations) []tran
 		common = s.contents(envoy.Shared(built, root))
 		s.common.contents[key] = common
 	}
-	return slices.Concat(s.contents(envoy.Own(built, root)), common)
+	return slices.Concat(common, s.contents(envoy.Own(built, root)))
 }
 
 // contents marshals resources. One that cannot be marshalled is reported.
