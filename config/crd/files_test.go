@@ -26,13 +26,17 @@ func TestDefinitionsAreSmall(t *testing.T) {
 
 func TestDefinitionsServeWhatUsersHave(t *testing.T) {
 	want := map[string]sets.Set[string]{
-		"meshes.operator.openservicemesh.io":        sets.New("v1alpha1"),
-		"meshrevisions.operator.openservicemesh.io": sets.New("v1alpha1"),
-		"meshconfigs.config.openservicemesh.io":     sets.New("v1alpha2"),
-		"traffictargets.access.smi-spec.io":         sets.New("v1alpha3"),
-		"httproutegroups.specs.smi-spec.io":         sets.New("v1alpha4"),
-		"tcproutes.specs.smi-spec.io":               sets.New("v1alpha4"),
-		"trafficsplits.split.smi-spec.io":           sets.New("v1alpha2", "v1alpha4"),
+		"meshes.operator.openservicemesh.io":                sets.New("v1alpha1"),
+		"meshrevisions.operator.openservicemesh.io":         sets.New("v1alpha1"),
+		"meshconfigs.config.openservicemesh.io":             sets.New("v1alpha1", "v1alpha2"),
+		"backpressures.policy.openservicemesh.io":           sets.New("v1alpha1"),
+		"retries.policy.openservicemesh.io":                 sets.New("v1alpha1"),
+		"upstreamtrafficsettings.policy.openservicemesh.io": sets.New("v1alpha1"),
+		"udproutes.specs.smi-spec.io":                       sets.New("v1alpha4"),
+		"traffictargets.access.smi-spec.io":                 sets.New("v1alpha3"),
+		"httproutegroups.specs.smi-spec.io":                 sets.New("v1alpha4"),
+		"tcproutes.specs.smi-spec.io":                       sets.New("v1alpha4"),
+		"trafficsplits.split.smi-spec.io":                   sets.New("v1alpha2", "v1alpha4"),
 	}
 	got := map[string]sets.Set[string]{}
 	for _, definition := range envtest.Definitions(t, crd.Own, crd.SMI) {
@@ -52,18 +56,22 @@ func TestDefinitionsServeWhatUsersHave(t *testing.T) {
 	}
 }
 
-// TestVersionsOfTrafficSplitAgree makes sure that a write in one version never prunes a field of the other: nothing
-// converts between them.
-func TestVersionsOfTrafficSplitAgree(t *testing.T) {
-	for _, definition := range envtest.Definitions(t, crd.SMI) {
-		if definition.Name == "trafficsplits.split.smi-spec.io" {
-			if diff := cmp.Diff(definition.Spec.Versions[0].Schema, definition.Spec.Versions[1].Schema); diff != "" {
-				t.Errorf("the schemas differ:\n%s", diff)
+// TestVersionsAgree makes sure that a write in one version never prunes a field of the other: nothing converts between them.
+func TestVersionsAgree(t *testing.T) {
+	compared := 0
+	for _, definition := range envtest.Definitions(t, crd.Own, crd.SMI) {
+		versions := definition.Spec.Versions
+		for _, other := range versions[1:] {
+			compared++
+			first, second := versions[0].Schema.OpenAPIV3Schema, other.Schema.OpenAPIV3Schema
+			if diff := cmp.Diff(first.Properties, second.Properties); diff != "" {
+				t.Errorf("the schemas of %s differ:\n%s", definition.Name, diff)
 			}
-			return
 		}
 	}
-	t.Error("there is no definition of TrafficSplit")
+	if compared != 2 {
+		t.Errorf("%d pairs of versions were compared, want those of TrafficSplit and MeshConfig", compared)
+	}
 }
 
 func TestSMIDefinitionsCarryTheLabel(t *testing.T) {

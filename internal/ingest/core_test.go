@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
@@ -34,10 +35,25 @@ func TestNamespaceMembership(t *testing.T) {
 		"of none":       {nil, false},
 		"to be ignored": {map[string]string{names.MonitoredByLabel: "osm", names.IgnoreLabel: "true"}, false},
 	} {
-		got := Namespace(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Labels: c.labels}}, "osm")
-		if got.Name != "shop" || got.Monitored != c.want {
-			t.Errorf("%s: %+v", name, got)
+		got, problems := Namespace(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Labels: c.labels}}, "osm")
+		if got.Name != "shop" || got.Monitored != c.want || got.Permissive != nil || len(problems) > 0 {
+			t.Errorf("%s: %+v %v", name, got, problems)
 		}
+	}
+}
+
+func TestNamespacesWordOnPermissiveMode(t *testing.T) {
+	for word, c := range map[string]struct {
+		want     *bool
+		problems []string
+	}{
+		"enabled": {ptr.To(true), nil}, "yes": {ptr.To(true), nil}, "True": {ptr.To(true), nil},
+		"disabled": {ptr.To(false), nil}, "no": {ptr.To(false), nil}, "false": {ptr.To(false), nil},
+		"":       {nil, []string{`InvalidAnnotation: permissive-traffic-policy of this namespace is ""`}},
+		"enable": {nil, []string{`InvalidAnnotation: is "enable" and has no effect: write enabled or disabled`}},
+	} {
+		got, problems := Namespace(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{names.PermissiveAnnotation: word}}}, "osm")
+		expect(t, c.want, got.Permissive, c.problems, problems)
 	}
 }
 

@@ -45,17 +45,8 @@ func check(t *testing.T, u *unstructured.Unstructured) {
 	group2, q2 := HTTPRouteGroup(u)
 	route2, q3 := TCPRoute(u)
 	split2, q4 := TrafficSplit(u)
-	first, second := []any{target, group, route, split, p1, p2, p3, p4}, []any{target2, group2, route2, split2, q1, q2, q3, q4}
-	if !reflect.DeepEqual(first, second) {
-		t.Errorf("a second reading differs: %s", cmp.Diff(first, second))
-	}
-	for _, found := range [][]Problem{p1, p2, p3, p4} {
-		for _, p := range found {
-			if p.Reason == "" || !strings.HasSuffix(p.Message, ".") {
-				t.Errorf("problem is not a sentence: %+v", p)
-			}
-		}
-	}
+	sameTwice(t, []any{target, group, route, split, p1, p2, p3, p4}, []any{target2, group2, route2, split2, q1, q2, q3, q4})
+	sentences(t, p1, p2, p3, p4)
 	if target != nil && (len(target.Rules) == 0 || len(target.Sources) == 0 || target.Destination.Namespace != target.Name.Namespace) {
 		t.Errorf("a target that must grant nothing grants something: %+v", target)
 	}
@@ -69,6 +60,24 @@ func check(t *testing.T, u *unstructured.Unstructured) {
 	}
 	if split != nil && total(split.Backends) > math.MaxUint32 {
 		t.Errorf("weights that Envoy cannot add up: %+v", split)
+	}
+}
+
+func sameTwice(t *testing.T, first, second []any) {
+	t.Helper()
+	if !reflect.DeepEqual(first, second) {
+		t.Errorf("a second reading differs: %s", cmp.Diff(first, second))
+	}
+}
+
+func sentences(t *testing.T, lists ...[]Problem) {
+	t.Helper()
+	for _, found := range lists {
+		for _, p := range found {
+			if p.Reason == "" || !strings.HasSuffix(p.Message, ".") {
+				t.Errorf("problem is not a sentence: %+v", p)
+			}
+		}
 	}
 }
 

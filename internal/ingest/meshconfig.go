@@ -40,6 +40,9 @@ func MeshConfig(config *configv1alpha2.MeshConfig) (*catalog.Settings, []Problem
 			CipherSuites: slices.Clone(spec.Sidecar.CipherSuites),
 			ECDHCurves:   slices.Clone(spec.Sidecar.ECDHCurves),
 		},
+		RetryPolicies:           spec.FeatureFlags.EnableRetryPolicy,
+		ActiveHealthChecks:      spec.FeatureFlags.EnableEnvoyActiveHealthChecks,
+		EmptyRulesSelectNothing: spec.Traffic.RulesWithoutMatches == configv1alpha2.RulesWithoutMatchesNone,
 	}
 	settings.TLS.MinVersion, settings.TLS.MaxVersion = tlsRange(spec.Sidecar, &found)
 	_, durations := ServiceCertificateLifetime(spec)
@@ -107,8 +110,6 @@ var notActedOn = []struct {
 	{"observability.enableDebugServer", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Observability.EnableDebugServer }},
 	{"observability.tracing", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Observability.Tracing.Enable }},
 	{"certificate.ingressGateway", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Certificate.IngressGateway != nil }},
-	{"featureFlags.enableEnvoyActiveHealthChecks", func(s *configv1alpha2.MeshConfigSpec) bool { return s.FeatureFlags.EnableEnvoyActiveHealthChecks }},
-	{"featureFlags.enableRetryPolicy", func(s *configv1alpha2.MeshConfigSpec) bool { return s.FeatureFlags.EnableRetryPolicy }},
 	{"featureFlags.enableMulticlusterMode", func(s *configv1alpha2.MeshConfigSpec) bool { return s.FeatureFlags.EnableMulticlusterMode }},
 }
 

@@ -18,6 +18,12 @@ func TestMeshConfig(t *testing.T) {
 	}{
 		"nothing set": {"", &catalog.Settings{TLS: defaults}, nil},
 		"traffic":     {"\n  traffic: {enablePermissiveTrafficPolicyMode: true, enableEgress: true}", &catalog.Settings{Permissive: true, Egress: true, TLS: defaults}, nil},
+		"feature flags": {
+			"\n  featureFlags: {enableRetryPolicy: true, enableEnvoyActiveHealthChecks: true}",
+			&catalog.Settings{TLS: defaults, RetryPolicies: true, ActiveHealthChecks: true}, nil,
+		},
+		"rules as OSM read them": {"\n  traffic: {rulesWithoutMatches: None}", &catalog.Settings{TLS: defaults, EmptyRulesSelectNothing: true}, nil},
+		"rules as SMI has them":  {"\n  traffic: {rulesWithoutMatches: All}", &catalog.Settings{TLS: defaults}, nil},
 		"TLS": {
 			"\n  sidecar: {tlsMinProtocolVersion: TLSv1_3, tlsMaxProtocolVersion: TLS_AUTO, cipherSuites: [A], ecdhCurves: [B]}",
 			&catalog.Settings{TLS: catalog.TLS{MinVersion: "TLSv1_3", MaxVersion: "TLS_AUTO", CipherSuites: []string{"A"}, ECDHCurves: []string{"B"}}}, nil,
@@ -28,9 +34,9 @@ func TestMeshConfig(t *testing.T) {
 		},
 		"TLS of the future": {"\n  sidecar: {tlsMaxProtocolVersion: TLSv2_0}", &catalog.Settings{TLS: defaults}, []string{`InvalidTLS: "TLSv2_0", which is not a version`}},
 		"fields not acted on": {
-			"\n  observability: {tracing: {enable: true}}\n  featureFlags: {enableRetryPolicy: true}\n  sidecar: {configResyncInterval: 0s}",
+			"\n  observability: {tracing: {enable: true}}\n  featureFlags: {enableMulticlusterMode: true}\n  sidecar: {configResyncInterval: 0s}",
 			&catalog.Settings{TLS: defaults},
-			[]string{"?Unsupported: spec.observability.tracing, spec.featureFlags.enableRetryPolicy. Everything else"},
+			[]string{"?Unsupported: spec.observability.tracing, spec.featureFlags.enableMulticlusterMode. Everything else"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,16 +1,32 @@
 package ingest
 
 import (
+	"strings"
+
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// Namespace reads whether a namespace belongs to a mesh: it is labelled with the mesh's name and not to be ignored.
-func Namespace(ns *corev1.Namespace, mesh string) *catalog.Namespace {
+// Namespace reads whether a namespace belongs to a mesh: it is labelled with the mesh's name and not to be ignored; and its own word
+// on permissive mode. A word that means nothing counts as none.
+func Namespace(ns *corev1.Namespace, mesh string) (*catalog.Namespace, []Problem) {
+	var found problems
 	_, ignored := ns.Labels[names.IgnoreLabel]
-	return &catalog.Namespace{Name: ns.Name, Monitored: !ignored && mesh != "" && ns.Labels[names.MonitoredByLabel] == mesh}
+	entry := &catalog.Namespace{Name: ns.Name, Monitored: !ignored && mesh != "" && ns.Labels[names.MonitoredByLabel] == mesh}
+	switch word, said := ns.Annotations[names.PermissiveAnnotation]; strings.ToLower(word) {
+	case "enabled", "yes", "true":
+		entry.Permissive = ptr.To(true)
+	case "disabled", "no", "false":
+		entry.Permissive = ptr.To(false)
+	default:
+		if said {
+			found.refuse(ReasonInvalidAnnotation, "The annotation %s of this namespace is %.40q and has no effect: write enabled or disabled.", names.PermissiveAnnotation, word)
+		}
+	}
+	return entry, found
 }
 
 // ServiceAccount reads a service account.

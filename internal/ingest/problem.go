@@ -45,6 +45,14 @@ const (
 	ReasonUnknownProtocol = "UnknownProtocol"
 	// ReasonNotCaptured: traffic that sidecars do not intercept.
 	ReasonNotCaptured = "NotCaptured"
+	// ReasonInvalidNumber: a number out of range.
+	ReasonInvalidNumber = "InvalidNumber"
+	// ReasonInvalidCondition: a condition of retries that sidecars do not know, or that does nothing by itself.
+	ReasonInvalidCondition = "InvalidCondition"
+	// ReasonInvalidAnnotation: an annotation whose value means nothing.
+	ReasonInvalidAnnotation = "InvalidAnnotation"
+	// ReasonNotUsed: an object, or a part of it, that nothing in this version looks at.
+	ReasonNotUsed = "NotUsed"
 	// ReasonRefusedAddress: an endpoint address that no pod can have.
 	ReasonRefusedAddress = "RefusedAddress"
 )

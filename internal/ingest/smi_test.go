@@ -38,9 +38,14 @@ rules: [{kind: HTTPRouteGroup, name: books, matches: [sell, buy, buy]}, {kind: T
 		"threat 35, no rules":   {destination + sources, nil, []string{"?GrantsNothing: spec.rules is empty"}},
 		"threat 35, no sources": {destination + rules, nil, []string{"?GrantsNothing: spec.sources is empty"}},
 		"threat 35, unknown kind of rule": {
-			destination + sources + "rules: [{kind: TCPRoute, name: tcp}, {kind: UDPRoute, name: dns}]", nil,
-			[]string{`Unsupported: spec.rules[1] has the kind "UDPRoute"`},
+			destination + sources + "rules: [{kind: TCPRoute, name: tcp}, {kind: GRPCRoute, name: dns}]", nil,
+			[]string{`Unsupported: spec.rules[1] has the kind "GRPCRoute"`},
 		},
+		"a rule about UDP beside another": {
+			destination + sources + "rules: [{kind: UDPRoute, name: dns}, {kind: TCPRoute, name: tcp}]", small,
+			[]string{`?NotCaptured: spec.rules[0] refers to UDPRoute "dns" and is not enforced`},
+		},
+		"a rule about UDP alone":     {destination + sources + "rules: [{kind: UDPRoute, name: dns}]", nil, []string{"?NotCaptured: spec.rules[0]"}},
 		"rule without a name":        {destination + sources + "rules: [{kind: TCPRoute}]", nil, []string{"InvalidName: spec.rules[0] has no name"}},
 		"destination of other kind":  {"destination: {kind: Service, name: bookstore}\n" + sources + rules, nil, []string{`Unsupported: spec.destination has the kind "Service"`}},
 		"no destination":             {sources + rules, nil, []string{`Unsupported: spec.destination has the kind ""`}},
@@ -145,6 +150,11 @@ func TestTrafficSplit(t *testing.T) {
 		}
 		return s
 	}
+	matching := func(groups ...string) *catalog.TrafficSplit {
+		s := split(90, 10)
+		s.Matches = groups
+		return s
+	}
 	const backends = "\nbackends: [{service: v2, weight: 10}, {service: v1, weight: 90}]"
 	for name, c := range map[string]struct {
 		spec     string
@@ -168,7 +178,11 @@ func TestTrafficSplit(t *testing.T) {
 		"too large weight":            {"service: books\nbackends: [{service: v1, weight: 4294967297}]", nil, []string{"InvalidWeight: is 4294967297"}},
 		"weight of v1alpha1":          {"service: books\nbackends: [{service: v1, weight: 500m}]", nil, []string{`Malformed: spec.backends[0].weight is the text "500m"`}},
 		"too many":                    {"service: books\nbackends: [" + strings.Repeat("{service: v1, weight: 1},", 257) + "]", nil, []string{"Unsupported: spec.backends has 257 elements"}},
-		"some requests only":          {"service: books\nmatches: [{kind: HTTPRouteGroup, name: a}]" + backends, nil, []string{"Unsupported: spec.matches is not supported yet"}},
+		"some requests only":          {"service: books\nmatches: [{kind: HTTPRouteGroup, name: b, apiGroup: specs.smi-spec.io}, {kind: HTTPRouteGroup, name: a}, {kind: HTTPRouteGroup, name: a}]" + backends, matching("a", "b"), nil},
+		"requests by another kind":    {"service: books\nmatches: [{kind: TCPRoute, name: a}]" + backends, nil, []string{`Unsupported: spec.matches[0] is of the kind "TCPRoute"`}},
+		"requests by another group":   {"service: books\nmatches: [{apiGroup: example.com, kind: HTTPRouteGroup, name: a}]" + backends, nil, []string{`Unsupported: of the group "example.com"`}},
+		"requests by no name":         {"service: books\nmatches: [{kind: HTTPRouteGroup}]" + backends, nil, []string{"InvalidName: spec.matches[0].name"}},
+		"requests by too many":        {"service: books\nmatches: [" + strings.Repeat("{kind: HTTPRouteGroup, name: a},", 65) + "]" + backends, nil, []string{"Unsupported: spec.matches has 65 elements"}},
 		"root among its own backends": {"service: v1\nbackends: [{service: v1, weight: 1}]", func() *catalog.TrafficSplit { s := split(1); s.Root.Name = "v1"; return s }(), nil},
 	} {
 		t.Run(name, func(t *testing.T) {

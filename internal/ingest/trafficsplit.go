@@ -15,6 +15,10 @@ const (
 	// Envoy can count.
 	maxWeight   = 1_000_000
 	maxBackends = 256
+	// maxMatches is the largest number of HTTPRouteGroups that select the requests of one split.
+	maxMatches = 64
+	// routeAPIGroup is the API group of HTTPRouteGroups.
+	routeAPIGroup = "specs.smi-spec.io"
 )
 
 // TrafficSplit reads an SMI TrafficSplit (split.smi-spec.io/v1alpha2 to v1alpha4). A split with a wrong backend has no entry, so
@@ -29,9 +33,7 @@ func TrafficSplit(u *unstructured.Unstructured) (*catalog.TrafficSplit, []Proble
 	}
 	split.Root = root
 	split.Backends = splitBackends(spec, u.GetNamespace())
-	if len(spec.list("matches")) > 0 {
-		found.refuse(ReasonUnsupported, "spec.matches is not supported yet, so this TrafficSplit is not used and all requests go to %s: remove it to split every request.", spec.text("service"))
-	}
+	split.Matches = splitMatches(spec)
 	if malformed := found.malformed(); len(malformed) > 0 {
 		return nil, malformed
 	}
@@ -71,6 +73,29 @@ func splitBackends(spec object, namespace string) []catalog.SplitBackend {
 	}
 	slices.SortFunc(backends, func(a, b catalog.SplitBackend) int { return a.Service.Compare(b.Service) })
 	return backends
+}
+
+// splitMatches reads the HTTPRouteGroups that select requests, sorted.
+func splitMatches(spec object) []string {
+	items := spec.objects("matches")
+	if len(items) > maxMatches {
+		spec.problems.refuse(ReasonUnsupported, "spec.matches has %d elements, so this TrafficSplit is not used: name at most %d, each with several matches.", len(items), maxMatches)
+		return nil
+	}
+	var groups []string
+	for _, item := range items {
+		group, kind, name := item.text("apiGroup"), item.text("kind"), item.text("name")
+		switch {
+		case kind != string(catalog.KindHTTPRouteGroup) || group != "" && group != routeAPIGroup:
+			item.problems.refuse(ReasonUnsupported, "%s is of the kind %.40q of the group %.60q, so this TrafficSplit is not used: use HTTPRouteGroup of %s.", item.path, kind, group, routeAPIGroup)
+		case len(validation.IsDNS1123Subdomain(name)) > 0:
+			item.problems.refuse(ReasonInvalidName, "%s.name %.80q is not the name of an HTTPRouteGroup, so this TrafficSplit is not used: name one in the namespace of this object.", item.path, name)
+		default:
+			groups = append(groups, name)
+		}
+	}
+	slices.Sort(groups)
+	return slices.Compact(groups)
 }
 
 func total(backends []catalog.SplitBackend) uint64 {

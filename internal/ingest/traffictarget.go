@@ -55,12 +55,16 @@ func targetSources(spec object) []identity.ServiceAccount {
 	return slices.Compact(sources)
 }
 
-// targetRules reads the rules. One rule of a kind that is not acted on makes the whole target unusable, as in OSM: what it
-// was meant to restrict is not known.
+// targetRules reads the rules. UDPRoutes are left out, and the others count. One rule of an unknown kind makes the whole target
+// unusable, as in OSM: what it was meant to restrict is not known.
 func targetRules(spec object) ([]catalog.TargetRule, bool) {
 	usable := true
 	var rules []catalog.TargetRule
 	for _, item := range spec.objects("rules") {
+		if item.text("kind") == "UDPRoute" {
+			item.problems.warn(ReasonNotCaptured, "%s refers to UDPRoute %.80q and is not enforced, because sidecars do not intercept UDP; the other rules of this TrafficTarget count.", item.path, item.text("name"))
+			continue
+		}
 		rule := catalog.TargetRule{Kind: catalog.Kind(item.text("kind")), Name: item.text("name"), Matches: item.texts("matches")}
 		slices.Sort(rule.Matches)
 		rule.Matches = slices.Compact(rule.Matches)

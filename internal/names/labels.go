@@ -10,6 +10,9 @@ const (
 	InjectionAnnotation = "openservicemesh.io/sidecar-injection"
 	// MetricsAnnotation on a namespace asks for scrape annotations on its sidecars.
 	MetricsAnnotation = "openservicemesh.io/metrics"
+	// PermissiveAnnotation on a namespace says for its workloads what MeshConfig says for all about permissive mode: enabled, yes,
+	// true or disabled, no, false. OSM had no such word.
+	PermissiveAnnotation = "openservicemesh.io/permissive-traffic-policy"
 	// OutboundPortExclusionAnnotation on a pod lists destination ports that are not redirected, separated by commas.
 	OutboundPortExclusionAnnotation = "openservicemesh.io/outbound-port-exclusion-list"
 	// InboundPortExclusionAnnotation on a pod lists its own ports that are not redirected, separated by commas.

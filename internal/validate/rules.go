@@ -30,6 +30,14 @@ func ruleOf(kind schema.GroupKind) Rule {
 		return entryless(ingest.TCPRoute)
 	case schema.GroupKind{Group: "split.smi-spec.io", Kind: "TrafficSplit"}:
 		return entryless(ingest.TrafficSplit)
+	case schema.GroupKind{Group: "specs.smi-spec.io", Kind: "UDPRoute"}:
+		return ingest.UDPRoute
+	case schema.GroupKind{Group: "policy.openservicemesh.io", Kind: "Retry"}:
+		return entryless(ingest.Retry)
+	case schema.GroupKind{Group: "policy.openservicemesh.io", Kind: "UpstreamTrafficSetting"}:
+		return entryless(ingest.UpstreamTrafficSetting)
+	case schema.GroupKind{Group: "policy.openservicemesh.io", Kind: "Backpressure"}:
+		return entryless(ingest.Backpressure)
 	case schema.GroupKind{Group: "config.openservicemesh.io", Kind: "MeshConfig"}:
 		return meshConfig
 	}

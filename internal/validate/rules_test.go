@@ -23,6 +23,7 @@ const (
 	group  = "apiVersion: specs.smi-spec.io/v1alpha4\nkind: HTTPRouteGroup\nmetadata: {name: x, namespace: shop}\n"
 	route  = "apiVersion: specs.smi-spec.io/v1alpha4\nkind: TCPRoute\nmetadata: {name: x, namespace: shop}\n"
 	split  = "apiVersion: split.smi-spec.io/v1alpha2\nkind: TrafficSplit\nmetadata: {name: x, namespace: shop}\n"
+	policy = "apiVersion: policy.openservicemesh.io/v1alpha1\nmetadata: {name: x, namespace: shop}\n"
 	config = "apiVersion: config.openservicemesh.io/v1alpha2\nkind: MeshConfig\nmetadata: {name: osm-mesh-config, namespace: osm-system}\n"
 
 	goodTarget = target + "spec: {destination: {kind: ServiceAccount, name: a, namespace: shop}, sources: [{kind: ServiceAccount, name: b, namespace: c}], rules: [{kind: TCPRoute, name: r}]}"
@@ -42,16 +43,22 @@ func TestRules(t *testing.T) {
 		"target with nothing": {target + "spec: {destination: {kind: ServiceAccount, name: a, namespace: shop}}", nil, []string{"spec.sources is empty", "spec.rules is empty"}},
 		"UDP rule": {
 			strings.Replace(goodTarget, "kind: TCPRoute", "kind: UDPRoute", 1),
-			[]string{"use HTTPRouteGroup or TCPRoute"},
 			nil,
+			[]string{"is not enforced, because sidecars do not intercept UDP"},
 		},
-		"two bad regexes": {group + "spec: {matches: [{name: a, pathRegex: '('}, {name: b, headers: [{h: '['}]}]}", []string{`match "a"`, `"h" is refused`}, nil},
-		"empty group":     {group + "spec: {}", nil, []string{"name at least one match"}},
-		"port":            {route + "spec: {matches: {ports: [70000]}}", []string{"write numbers from 1 to 65535"}, nil},
-		"weights":         {split + "spec: {service: a, backends: [{service: b, weight: 0}]}", []string{"a weight above 0"}, nil},
-		"negative weight": {strings.Replace(split, "v1alpha2", "v1alpha4", 1) + "spec: {service: a, backends: [{service: b, weight: -1}]}", []string{"from 0 to 1000000"}, nil},
-		"good config":     {config + "spec: {" + goodCertificate + "}", nil, nil},
-		"config of old":   {strings.Replace(config, "v1alpha2", "v1alpha1", 1) + "spec: {" + goodCertificate + "}", nil, nil},
+		"rule of a kind that nobody knows": {strings.Replace(goodTarget, "kind: TCPRoute", "kind: GRPCRoute", 1), []string{"use HTTPRouteGroup or TCPRoute"}, nil},
+		"UDP route":                        {strings.Replace(route, "TCPRoute", "UDPRoute", 1) + "spec: {matches: {ports: [53]}}", nil, []string{"passes the mesh by"}},
+		"retry":                            {policy + "kind: Retry\nspec: {source: {kind: ServiceAccount, name: a, namespace: b}, destinations: [{kind: Service, name: c, namespace: d}], retryPolicy: {retryOn: oops}}", []string{`"oops", which is not a condition`}, nil},
+		"setting of a host outside":        {policy + "kind: UpstreamTrafficSetting\nspec: {host: example.com}", nil, []string{"come into use with egress policies"}},
+		"setting with a bad limit":         {policy + "kind: UpstreamTrafficSetting\nspec: {host: a.shop, rateLimit: {local: {tcp: {connections: 1, unit: day}}}}", []string{"write second, minute or hour"}, nil},
+		"backpressure of nothing":          {policy + "kind: Backpressure\nspec: {maxConnections: 1}", []string{"names no Service"}, nil},
+		"two bad regexes":                  {group + "spec: {matches: [{name: a, pathRegex: '('}, {name: b, headers: [{h: '['}]}]}", []string{`match "a"`, `"h" is refused`}, nil},
+		"empty group":                      {group + "spec: {}", nil, []string{"name at least one match"}},
+		"port":                             {route + "spec: {matches: {ports: [70000]}}", []string{"write numbers from 1 to 65535"}, nil},
+		"weights":                          {split + "spec: {service: a, backends: [{service: b, weight: 0}]}", []string{"a weight above 0"}, nil},
+		"negative weight":                  {strings.Replace(split, "v1alpha2", "v1alpha4", 1) + "spec: {service: a, backends: [{service: b, weight: -1}]}", []string{"from 0 to 1000000"}, nil},
+		"good config":                      {config + "spec: {" + goodCertificate + "}", nil, nil},
+		"config of old":                    {strings.Replace(config, "v1alpha2", "v1alpha1", 1) + "spec: {" + goodCertificate + "}", nil, nil},
 		"config with durations": {
 			config + "spec: {sidecar: {configResyncInterval: often}, traffic: {inboundExternalAuthorization: {timeout: -1s}}, certificate: {serviceCertValidityDuration: 1 day, certKeyBitSize: 2048, ingressGateway: {validityDuration: x}}}",
 			[]string{`"1 day" is not a duration`, `configResyncInterval "often"`, `timeout "-1s"`, `validityDuration "x"`},

@@ -130,6 +130,7 @@ func inMesh(reader client.Reader, mesh string) func(context.Context, string) (bo
 		if err := reader.Get(ctx, client.ObjectKey{Name: namespace}, &ns); err != nil {
 			return false, client.IgnoreNotFound(err)
 		}
-		return ingest.Namespace(&ns, mesh).Monitored && ns.DeletionTimestamp == nil, nil
+		entry, _ := ingest.Namespace(&ns, mesh)
+		return entry.Monitored && ns.DeletionTimestamp == nil, nil
 	}
 }

@@ -9,22 +9,30 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/ingest"
 )
 
-// The SMI kinds in the versions that are stored. They are read as plain maps: one object of an unexpected shape would make
+// The kinds of policies in the versions that are stored. They are read as plain maps: one object of an unexpected shape would make
 // the decoding of a whole typed list fail.
 var (
 	TrafficTarget  = schema.GroupVersionKind{Group: "access.smi-spec.io", Version: "v1alpha3", Kind: "TrafficTarget"}
 	HTTPRouteGroup = schema.GroupVersionKind{Group: "specs.smi-spec.io", Version: "v1alpha4", Kind: "HTTPRouteGroup"}
 	TCPRoute       = schema.GroupVersionKind{Group: "specs.smi-spec.io", Version: "v1alpha4", Kind: "TCPRoute"}
+	UDPRoute       = schema.GroupVersionKind{Group: "specs.smi-spec.io", Version: "v1alpha4", Kind: "UDPRoute"}
 	TrafficSplit   = schema.GroupVersionKind{Group: "split.smi-spec.io", Version: "v1alpha4", Kind: "TrafficSplit"}
+
+	Retry                  = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "Retry"}
+	UpstreamTrafficSetting = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "UpstreamTrafficSetting"}
+	Backpressure           = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "Backpressure"}
 )
 
-// Sources are the SMI kinds.
+// Sources are the kinds of policies that are acted on.
 func Sources() []controlplane.Source {
 	return []controlplane.Source{
 		controlplane.SourceOf(catalog.KindTrafficTarget, Object(TrafficTarget), ingest.TrafficTarget),
 		controlplane.SourceOf(catalog.KindHTTPRouteGroup, Object(HTTPRouteGroup), ingest.HTTPRouteGroup),
 		controlplane.SourceOf(catalog.KindTCPRoute, Object(TCPRoute), ingest.TCPRoute),
 		controlplane.SourceOf(catalog.KindTrafficSplit, Object(TrafficSplit), ingest.TrafficSplit),
+		controlplane.SourceOf(catalog.KindRetry, Object(Retry), ingest.Retry),
+		controlplane.SourceOf(catalog.KindUpstreamTrafficSetting, Object(UpstreamTrafficSetting), ingest.UpstreamTrafficSetting),
+		controlplane.SourceOf(catalog.KindBackpressure, Object(Backpressure), ingest.Backpressure),
 	}
 }
 

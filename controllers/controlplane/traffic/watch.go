@@ -14,7 +14,7 @@ import (
 // lookAgain is how often the API server is asked for a kind that it does not define yet.
 const lookAgain = 5 * time.Second
 
-// Watcher begins to watch the kinds of SMI, each when the cluster defines it.
+// Watcher begins to watch the kinds of policies, each when the cluster defines it.
 type Watcher struct {
 	Feed   *controlplane.Feed
 	Mapper meta.RESTMapper

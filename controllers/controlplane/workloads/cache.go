@@ -7,6 +7,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 // CacheOptions keep in memory only what ingest reads of the kinds that a cluster has thousands of.
@@ -14,7 +15,7 @@ func CacheOptions() map[client.Object]cache.ByObject {
 	return map[client.Object]cache.ByObject{
 		&corev1.Pod{}:            {Transform: stripPod},
 		&corev1.ServiceAccount{}: {Transform: stripMeta},
-		&corev1.Namespace{}:      {Transform: stripMeta},
+		&corev1.Namespace{}:      {Transform: stripNamespace},
 	}
 }
 
@@ -29,6 +30,17 @@ func stripMeta(obj any) (any, error) {
 	if object, ok := obj.(metav1.Object); ok {
 		object.SetManagedFields(nil)
 		object.SetAnnotations(nil)
+	}
+	return obj, nil
+}
+
+func stripNamespace(obj any) (any, error) {
+	if ns, ok := obj.(*corev1.Namespace); ok {
+		word, said := ns.Annotations[names.PermissiveAnnotation]
+		ns.ManagedFields, ns.Annotations = nil, nil
+		if said {
+			ns.Annotations = map[string]string{names.PermissiveAnnotation: word}
+		}
 	}
 	return obj, nil
 }

@@ -12,9 +12,9 @@ import (
 
 // Sources are the kinds that a mesh's control plane cannot work without.
 func Sources(mesh string) []controlplane.Source {
-	namespace := func(ns *corev1.Namespace) *catalog.Namespace { return ingest.Namespace(ns, mesh) }
+	namespace := func(ns *corev1.Namespace) (*catalog.Namespace, []ingest.Problem) { return ingest.Namespace(ns, mesh) }
 	return []controlplane.Source{
-		controlplane.SourceOf(catalog.KindNamespace, &corev1.Namespace{}, flawless(namespace)),
+		controlplane.SourceOf(catalog.KindNamespace, &corev1.Namespace{}, namespace),
 		controlplane.SourceOf(catalog.KindServiceAccount, &corev1.ServiceAccount{}, flawless(ingest.ServiceAccount)),
 		controlplane.SourceOf(catalog.KindPod, &corev1.Pod{}, flawless(ingest.Pod)),
 		controlplane.SourceOf(catalog.KindService, &corev1.Service{}, ingest.Service),

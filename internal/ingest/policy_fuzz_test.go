@@ -1,0 +1,84 @@
+package ingest
+
+import (
+	"encoding/json"
+	"math"
+	"testing"
+
+	"golang.org/x/net/http/httpguts"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+)
+
+// FuzzPolicies reads any JSON document as every kind of OSM's policies: nothing panics, answers are the same twice, and what is
+// accepted is within what sidecars take.
+func FuzzPolicies(f *testing.F) {
+	for _, seed := range []string{
+		`{}`, `null`, `{"spec":null}`, `{"spec":{"source":5,"destinations":{},"retryPolicy":[]}}`,
+		`{"metadata":{"namespace":"a","name":"b"},"spec":{"source":{"kind":"ServiceAccount","name":"x","namespace":"a"},"destinations":[{"kind":"Service","name":"y","namespace":"b"}],"retryPolicy":{"retryOn":"5xx, reset","perTryTimeout":"1s","numRetries":3,"retryBackoffBaseInterval":"25ms"}}}`,
+		`{"metadata":{"namespace":"a","labels":{"app":"x"}},"spec":{"host":"x.a.svc.cluster.local","connectionSettings":{"tcp":{"maxConnections":4294967296,"connectTimeout":"-1s"},"http":{"maxRequests":1e300}},"maxConnections":-1}}`,
+		`{"metadata":{"namespace":"a"},"spec":{"host":"x.a","rateLimit":{"global":{},"local":{"tcp":{"connections":4294967295,"unit":"hour","burst":1},"http":{"requests":1,"unit":"second","responseStatusCode":418,"responseHeadersToAdd":[{"name":":path","value":"%"},{"name":"A","value":"b"}]}}}}}`,
+		`{"metadata":{"namespace":"a"},"spec":{"host":"x.a","httpRoutes":[{"path":"/","rateLimit":{"local":{"requests":1,"unit":"day"}}},{"path":"/"}],"outlierDetection":{"interval":"9999999h"},"healthCheck":{}}}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, document []byte) {
+		var fields map[string]any
+		if json.Unmarshal(document, &fields) != nil {
+			return // no API server hands out such an object
+		}
+		u := &unstructured.Unstructured{Object: fields}
+		retry, p1 := Retry(u)
+		setting, p2 := UpstreamTrafficSetting(u)
+		pressure, p3 := Backpressure(u)
+		retry2, q1 := Retry(u)
+		setting2, q2 := UpstreamTrafficSetting(u)
+		pressure2, q3 := Backpressure(u)
+		sameTwice(t, []any{retry, setting, pressure, p1, p2, p3}, []any{retry2, setting2, pressure2, q1, q2, q3})
+		sentences(t, p1, p2, p3, UDPRoute(u))
+		if retry != nil && (len(retry.Destinations) == 0 || retry.Source.Name == "" || retry.Policy.On == "" || retry.Policy.PerTryTimeout < 0 || retry.Policy.BackoffBase < 0) {
+			t.Errorf("a retry that sidecars cannot do: %+v", retry)
+		}
+		if pressure != nil && pressure.Service.Name == "" {
+			t.Errorf("limits for nothing: %+v", pressure)
+		}
+		if setting != nil {
+			checkSetting(t, setting)
+		}
+	})
+}
+
+func checkSetting(t *testing.T, setting *catalog.UpstreamTrafficSetting) {
+	t.Helper()
+	if setting.Service.Namespace != setting.Name.Namespace || setting.Service.Name == "" {
+		t.Errorf("a setting for a Service that is not its namespace's: %+v", setting)
+	}
+	limits := []catalog.RateLimit{}
+	if setting.ConnectionRate != nil {
+		limits = append(limits, *setting.ConnectionRate)
+	}
+	requests := []catalog.RequestRateLimit{}
+	if setting.RequestRate != nil {
+		requests = append(requests, *setting.RequestRate)
+	}
+	for _, route := range setting.Routes {
+		requests = append(requests, route.Limit)
+	}
+	for _, limit := range requests {
+		limits = append(limits, limit.RateLimit)
+		if !answerable(int64(limit.Status)) || len(limit.Headers) > maxLimitHeaders {
+			t.Errorf("an answer that sidecars cannot give: %+v", limit)
+		}
+		for _, header := range limit.Headers {
+			if !httpguts.ValidHeaderFieldName(header.Name) || !httpguts.ValidHeaderFieldValue(header.Value) {
+				t.Errorf("a header that is none: %+v", header)
+			}
+		}
+	}
+	for _, limit := range limits {
+		if limit.Tokens == 0 || limit.Interval <= 0 || uint64(limit.Tokens)+uint64(limit.Burst) > math.MaxUint32 {
+			t.Errorf("a limit that sidecars cannot count: %+v", limit)
+		}
+	}
+}

@@ -1,0 +1,89 @@
+package ingest
+
+import (
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+)
+
+// UpstreamTrafficSetting reads an UpstreamTrafficSetting (policy.openservicemesh.io/v1alpha1). One whose host is not a Service of its
+// own namespace has no entry. A field that cannot be used is left out and the others stay: each bounds traffic on its own.
+func UpstreamTrafficSetting(u *unstructured.Unstructured) (*catalog.UpstreamTrafficSetting, []Problem) {
+	var found problems
+	spec := specOf(u, &found)
+	setting := &catalog.UpstreamTrafficSetting{
+		Kind: catalog.KindUpstreamTrafficSetting, Name: nameOf(u), Created: u.GetCreationTimestamp().UTC(),
+		Connections:      connectionSettings(spec.object("connectionSettings")),
+		OutlierDetection: outlierDetection(spec),
+		HealthCheck:      healthCheck(spec),
+	}
+	var usable bool
+	setting.Service, usable = settingHost(spec, u.GetNamespace())
+	rateLimits(spec, setting)
+	setting.Routes = routeLimits(spec)
+	if malformed := found.malformed(); len(malformed) > 0 {
+		return nil, malformed
+	}
+	if !usable {
+		return nil, found
+	}
+	return setting, found
+}
+
+// settingHost reads the Service that the host names. Other hosts are not wrong: an Egress may refer to them.
+func settingHost(spec object, namespace string) (catalog.Name, bool) {
+	host := spec.text("host")
+	if host == "" {
+		spec.problems.refuse(ReasonInvalidName, "spec.host is empty, so this UpstreamTrafficSetting is not used: write <service>.%s.svc.cluster.local.", namespace)
+		return catalog.Name{}, false
+	}
+	service, local := localService(host, namespace)
+	if local && strings.Contains(host, ".") {
+		return service, true
+	}
+	spec.problems.warn(ReasonNotUsed, "spec.host %.80q is not the DNS name of a Service of the namespace %s, so this UpstreamTrafficSetting is not used: write <service>.%s.svc.cluster.local. Hosts outside the mesh come into use with egress policies, which this version does not have.", host, namespace, namespace)
+	return catalog.Name{}, false
+}
+
+func connectionSettings(spec object) catalog.ConnectionSettings {
+	tcp, http := spec.object("tcp"), spec.object("http")
+	return catalog.ConnectionSettings{
+		MaxConnections:           tcp.count("maxConnections", 0),
+		ConnectTimeout:           tcp.duration("connectTimeout", "5s"),
+		TCPIdleTimeout:           tcp.duration("idleTimeout", "1h"),
+		MaxPendingRequests:       http.count("maxPendingRequests", 0),
+		MaxRequests:              http.count("maxRequests", 0),
+		MaxRetries:               http.count("maxRetries", 0),
+		MaxRequestsPerConnection: http.count("maxRequestsPerConnection", 0),
+		RequestTimeout:           http.duration("requestTimeout", "15s"),
+		HTTPIdleTimeout:          http.duration("idleTimeout", "1h"),
+	}
+}
+
+func outlierDetection(spec object) *catalog.OutlierDetection {
+	outlier := spec.object("outlierDetection")
+	if outlier.fields == nil {
+		return nil
+	}
+	return &catalog.OutlierDetection{
+		ConsecutiveErrors:  orZero(outlier.count("consecutiveErrors", 1)),
+		Interval:           outlier.duration("interval", "10s"),
+		BaseEjectionTime:   outlier.duration("baseEjectionTime", "30s"),
+		MaxEjectionPercent: outlier.number("maxEjectionPercent", 0, 100),
+	}
+}
+
+func healthCheck(spec object) *catalog.HealthCheck {
+	check := spec.object("healthCheck")
+	if check.fields == nil {
+		return nil
+	}
+	return &catalog.HealthCheck{
+		Interval:           check.duration("interval", "10s"),
+		Timeout:            check.duration("timeout", "1s"),
+		UnhealthyThreshold: orZero(check.count("unhealthyThreshold", 1)),
+		HealthyThreshold:   orZero(check.count("healthyThreshold", 1)),
+	}
+}
