@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -70,9 +71,14 @@ MeshConfig stands for is refused, with what to use instead.`,
 	f.BoolVar(&o.single, "enforce-single-mesh", true, "refuse when the cluster has a mesh already")
 	f.BoolVar(&o.operator, "operator", false, "install or renew the operator first")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print what would be declared, and change nothing")
+	addChartPath(f)
+	return cmd
+}
+
+// addChartPath adds OSM's flag for another chart, so that scripts which name one go on working and are told.
+func addChartPath(f *pflag.FlagSet) {
 	f.String("osm-chart-path", "", "has no effect: there is no chart")
 	_ = f.MarkDeprecated("osm-chart-path", "the operator installs meshes without a chart")
-	return cmd
 }
 
 func (a *app) install(ctx context.Context, o installOptions) error {

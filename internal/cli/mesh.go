@@ -10,7 +10,7 @@ import (
 )
 
 func (a *app) meshCommand() *cobra.Command {
-	return group("mesh", "Manage meshes", nil, a.meshListCommand())
+	return group("mesh", "Manage meshes", nil, a.meshListCommand(), a.meshUpgradeCommand())
 }
 
 func (a *app) meshListCommand() *cobra.Command {

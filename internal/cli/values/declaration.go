@@ -42,6 +42,24 @@ func Translate(name, namespace string, sets []string) (*Declaration, error) {
 	return d, nil
 }
 
+// Changes makes a declaration of what sets name alone, for a mesh that exists: what they do not name is nil.
+func Changes(name string, sets []string) (*Declaration, error) {
+	assignments, err := parse(sets)
+	if err != nil {
+		return nil, err
+	}
+	d := &Declaration{Mesh: &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: name}}}
+	for _, a := range assignments {
+		if a.name == "osm.meshName" || a.name == "osm.osmNamespace" || a.name == "osm.trustDomain" {
+			return nil, fmt.Errorf("--set %s=%s: a mesh keeps its name, its namespace and its trust domain: uninstall it and install another one to change them", a.name, a.value)
+		}
+		if err := d.set(a); err != nil {
+			return nil, fmt.Errorf("--set %s=%s: %w", a.name, a.value, err)
+		}
+	}
+	return d, nil
+}
+
 func (d *Declaration) set(a assignment) error {
 	if translate := translations[a.name]; translate != nil {
 		return translate(d, a.value)

@@ -21,8 +21,8 @@ var translations = map[string]func(*Declaration, string) error{
 	"osm.osmNamespace": func(d *Declaration, v string) error { d.Mesh.Spec.Namespace = &v; return nil },
 	"osm.trustDomain":  func(d *Declaration, v string) error { d.certificates().TrustDomain = &v; return nil },
 
-	"osm.enablePermissiveTrafficPolicy": boolean(func(d *Declaration, v bool) { d.Mesh.Spec.Traffic.Permissive = &v }),
-	"osm.enableEgress":                  boolean(func(d *Declaration, v bool) { d.Mesh.Spec.Traffic.Egress = &v }),
+	"osm.enablePermissiveTrafficPolicy": boolean(func(d *Declaration, v bool) { d.traffic().Permissive = &v }),
+	"osm.enableEgress":                  boolean(func(d *Declaration, v bool) { d.traffic().Egress = &v }),
 
 	"osm.sidecarImage":       func(d *Declaration, v string) error { d.sidecar().Image = &v; return nil },
 	"osm.envoyLogLevel":      func(d *Declaration, v string) error { d.sidecar().LogLevel = &v; return nil },
@@ -70,6 +70,13 @@ func (d *Declaration) sidecar() *v1alpha1.SidecarSpec {
 		d.Mesh.Spec.Sidecar = &v1alpha1.SidecarSpec{}
 	}
 	return d.Mesh.Spec.Sidecar
+}
+
+func (d *Declaration) traffic() *v1alpha1.TrafficSpec {
+	if d.Mesh.Spec.Traffic == nil {
+		d.Mesh.Spec.Traffic = &v1alpha1.TrafficSpec{}
+	}
+	return d.Mesh.Spec.Traffic
 }
 
 func (d *Declaration) controlPlane() *v1alpha1.ControlPlaneSpec {

@@ -49,6 +49,23 @@ func TestTranslate(t *testing.T) {
 	}
 }
 
+// An upgrade changes what is named, and nothing that is not.
+func TestChanges(t *testing.T) {
+	got, err := values.Changes("osm", []string{"osm.enableEgress=false,osm.osmController.replicaCount=3,osm.enableDebugServer=true"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(normal(t, "traffic: {egress: false}\ncontrolPlane: {replicas: 3}"), normal(t, marshal(t, got.Mesh.Spec))); diff != "" {
+		t.Errorf("spec of the Mesh (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(normal(t, "observability: {enableDebugServer: true}"), normal(t, marshal(t, got.MeshConfig))); diff != "" {
+		t.Errorf("spec of the MeshConfig (-want +got):\n%s", diff)
+	}
+	if _, err := values.Changes("osm", []string{"osm.trustDomain=a.b"}); err == nil || !strings.Contains(err.Error(), "keeps its name") {
+		t.Errorf("error %v: another trust domain should be refused", err)
+	}
+}
+
 func marshal(t *testing.T, value any) string {
 	text, err := yaml.Marshal(value)
 	if err != nil {
