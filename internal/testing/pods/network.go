@@ -91,17 +91,29 @@ func (n *Network) Bare(t *testing.T) *Pod {
 // Pod adds a pod with a sidecar, whose name must be unique in the network. The sidecar knows nothing before Configure.
 func (n *Network) Pod(t *testing.T, name string) *Pod {
 	t.Helper()
-	return n.PodFrom(t, name, bootstrap(name, n.xds.socket))
+	return n.PodRedirected(t, name, redirect.Config{})
+}
+
+// PodRedirected is Pod with exceptions from the redirection. The addresses of the pod are filled in.
+func (n *Network) PodRedirected(t *testing.T, name string, rules redirect.Config) *Pod {
+	t.Helper()
+	return n.start(t, name, rules, bootstrap(name, n.xds.socket))
 }
 
 // PodFrom is Pod with a bootstrap of the caller's, whose admin port must be the usual one. Configure reaches the sidecar only if
 // the bootstrap leads to the network's own ADS server.
 func (n *Network) PodFrom(t *testing.T, name string, config *bootstrapv3.Bootstrap) *Pod {
 	t.Helper()
+	return n.start(t, name, redirect.Config{}, config)
+}
+
+func (n *Network) start(t *testing.T, name string, rules redirect.Config, config *bootstrapv3.Bootstrap) *Pod {
+	t.Helper()
 	p := n.Bare(t)
 	p.name, p.network = name, n
+	rules.PodIPs = []netip.Addr{p.IP, p.IP6}
 	var err error
-	p.NS.Do(func() { err = redirect.Apply(redirect.Config{}) })
+	p.NS.Do(func() { err = redirect.Apply(rules) })
 	if err != nil {
 		t.Fatal(err)
 	}
