@@ -2,22 +2,35 @@ package scripts_test
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/openservicemesh/osm-operator/internal/cli"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/testing/fakepods"
+	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
 
 // suite runs all tests against one API server.
 type suite struct{ m *testing.M }
 
-// kubeconfig is the path of the administrator's kubeconfig for the API server of this run.
-var kubeconfig string
+var (
+	// kubeconfig is the path of the administrator's kubeconfig for the API server of this run.
+	kubeconfig string
+	// apiServer is how to reach it as the administrator.
+	apiServer *rest.Config
+)
 
 func TestMain(m *testing.M) {
 	testscript.Main(suite{m}, map[string]func(){"osm": osm})
@@ -51,6 +64,7 @@ func (s suite) run() (int, error) {
 		return 1, fmt.Errorf("the API server does not start: %w", err)
 	}
 	defer func() { _ = environment.Stop() }()
+	apiServer = environment.Config
 	folder, err := os.MkdirTemp("", "osm-scripts-")
 	if err != nil {
 		return 1, err
@@ -64,7 +78,7 @@ func (s suite) run() (int, error) {
 }
 
 // stories runs the scripts of a folder.
-func stories(t *testing.T, folder string) {
+func stories(t *testing.T, folder string, more ...func(*testscript.Env) error) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", folder),
 		Setup: func(env *testscript.Env) error {
@@ -75,6 +89,11 @@ func stories(t *testing.T, folder string) {
 			}
 			env.Setenv("BOOKSTORE", bookstore)
 			env.Setenv("PATH", os.Getenv("KUBEBUILDER_ASSETS")+string(os.PathListSeparator)+env.Getenv("PATH"))
+			for _, prepare := range more {
+				if err := prepare(env); err != nil {
+					return err
+				}
+			}
 			return nil
 		},
 	})
@@ -88,4 +107,35 @@ func TestWithoutMesh(t *testing.T) { stories(t, "empty") }
 
 func TestMesh(t *testing.T) { stories(t, "mesh") }
 
+func TestPods(t *testing.T) {
+	authority := pki.New(t)
+	stories(t, "pods", func(env *testscript.Env) error { return playPods(t, env, authority) })
+}
+
 func TestTeardown(t *testing.T) { stories(t, "teardown") }
+
+// playPods lets the files below the script's folder "pods" answer for pods; the report of the control plane (port 9094) is
+// secured by a root whose certificate is the file ca.crt.
+func playPods(t *testing.T, env *testscript.Env, authority *pki.Authority) error {
+	chain, key := authority.Issue(t, identity.ServiceAccount{Namespace: "cluster", Name: "report"}, "local")
+	pair, err := tls.X509KeyPair(chain, key)
+	if err != nil {
+		return err
+	}
+	front, err := fakepods.New(apiServer, filepath.Join(env.WorkDir, "pods"), map[string]tls.Certificate{strconv.Itoa(names.ReportPort): pair})
+	if err != nil {
+		return err
+	}
+	env.Defer(front.Close)
+	if err := os.WriteFile(filepath.Join(env.WorkDir, "ca.crt"), authority.RootPEM, 0o600); err != nil {
+		return err
+	}
+	config := clientcmdapi.NewConfig()
+	config.Clusters["front"] = &clientcmdapi.Cluster{Server: front.URL}
+	config.AuthInfos["administrator"] = &clientcmdapi.AuthInfo{Token: "administrator"}
+	config.Contexts["front"] = &clientcmdapi.Context{Cluster: "front", AuthInfo: "administrator"}
+	config.CurrentContext = "front"
+	path := filepath.Join(env.WorkDir, "kubeconfig")
+	env.Setenv("KUBECONFIG", path)
+	return clientcmd.WriteToFile(*config, path)
+}

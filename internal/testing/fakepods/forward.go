@@ -1,0 +1,62 @@
+package fakepods
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/httpstream"      //nolint:staticcheck // what client-go's port-forward speaks has no other type
+	"k8s.io/apimachinery/pkg/util/httpstream/spdy" //nolint:staticcheck // see above
+)
+
+// portForwardProtocol is the one protocol of port-forward.
+const portForwardProtocol = "portforward.k8s.io"
+
+// forward serves port-forward over SPDY, as a kubelet does: each connection is a stream for data and one for its error.
+// WebSockets are refused, so clients fall back.
+func (f *Front) forward(w http.ResponseWriter, r *http.Request, pod string) {
+	if !httpstream.IsUpgradeRequest(r) || r.Header.Get("Upgrade") == "websocket" {
+		http.Error(w, "only SPDY is spoken here", http.StatusBadRequest)
+		return
+	}
+	if _, err := httpstream.Handshake(r, w, []string{portForwardProtocol}); err != nil {
+		return
+	}
+	failures := make(chan httpstream.Stream, 64)
+	connection := spdy.NewResponseUpgrader().UpgradeResponse(w, r, func(stream httpstream.Stream, _ <-chan struct{}) error {
+		if stream.Headers().Get(corev1.StreamType) == corev1.StreamTypeError {
+			failures <- stream
+			return nil
+		}
+		go f.carry(pod, stream, <-failures)
+		return nil
+	})
+	if connection == nil {
+		return
+	}
+	defer func() { _ = connection.Close() }()
+	<-connection.CloseChan()
+}
+
+// carry moves bytes between a stream and the port that it names.
+func (f *Front) carry(pod string, data, failure httpstream.Stream) {
+	defer func() { _ = data.Close(); _ = failure.Close() }()
+	address, err := f.port(pod, data.Headers().Get(corev1.PortHeader))
+	if err != nil {
+		_, _ = fmt.Fprint(failure, err)
+		return
+	}
+	var dialer net.Dialer
+	server, err := dialer.Dial("tcp", address)
+	if err != nil {
+		_, _ = fmt.Fprint(failure, err)
+		return
+	}
+	go func() {
+		_, _ = io.Copy(server, data)
+		_ = server.Close()
+	}()
+	_, _ = io.Copy(data, server)
+}

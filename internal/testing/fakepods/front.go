@@ -1,0 +1,117 @@
+package fakepods
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sync"
+
+	"k8s.io/client-go/rest"
+)
+
+// Front stands in front of an API server.
+type Front struct {
+	// URL is where clients find it; whoever asks has all rights, less those that he takes from himself by impersonation.
+	URL string
+
+	folder      string
+	certificate map[string]tls.Certificate
+	behind      http.Handler
+	server      *httptest.Server
+
+	mu sync.Mutex
+	// ports are the servers that play ports of pods, by their folders.
+	ports map[string]*httptest.Server
+}
+
+// New opens a front. Ports in certificates, such as "9094", speak TLS with that certificate; others do not.
+func New(apiServer *rest.Config, folder string, certificates map[string]tls.Certificate) (*Front, error) {
+	transport, err := rest.TransportFor(apiServer)
+	if err != nil {
+		return nil, err
+	}
+	target, err := url.Parse(apiServer.Host)
+	if err != nil {
+		return nil, fmt.Errorf("the address of the API server: %w", err)
+	}
+	f := &Front{folder: folder, certificate: certificates, ports: map[string]*httptest.Server{}}
+	f.behind = &httputil.ReverseProxy{
+		Transport: transport, FlushInterval: -1,
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			r.Out.Header.Del("Authorization")
+		},
+	}
+	f.server = httptest.NewServer(f)
+	f.URL = f.server.URL
+	return f, nil
+}
+
+// Close ends all connections.
+func (f *Front) Close() {
+	f.server.CloseClientConnections()
+	f.server.Close()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, port := range f.ports {
+		port.CloseClientConnections()
+		port.Close()
+	}
+}
+
+// Requests to pods themselves.
+var (
+	forwarding = regexp.MustCompile(`^/api/v1/namespaces/([^/]+)/pods/([^/]+)/portforward$`)
+	proxying   = regexp.MustCompile(`^/api/v1/namespaces/([^/]+)/pods/(?:https?:)?([^/:]+):([0-9]+)/proxy(/.*)$`)
+)
+
+// ServeHTTP implements http.Handler.
+func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if to := forwarding.FindStringSubmatch(r.URL.Path); to != nil {
+		f.forward(w, r, filepath.Join(f.folder, to[1], to[2]))
+		return
+	}
+	if to := proxying.FindStringSubmatch(r.URL.Path); to != nil {
+		answer(w, filepath.Join(f.folder, to[1], to[2], to[3]), to[4])
+		return
+	}
+	f.behind.ServeHTTP(w, r)
+}
+
+// answer answers a request to a port with a file.
+func answer(w http.ResponseWriter, port, path string) {
+	content, err := os.ReadFile(filepath.Join(port, filepath.Clean("/"+path)))
+	if err != nil {
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = w.Write([]byte(`{"error": "there is nothing of that name"}`))
+		return
+	}
+	_, _ = w.Write(content)
+}
+
+// port is the address of the server that plays a port.
+func (f *Front) port(pod, number string) (string, error) {
+	folder := filepath.Join(pod, number)
+	if _, err := os.Stat(folder); err != nil {
+		return "", fmt.Errorf("connect to port %s: connection refused", number)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.ports[folder] == nil {
+		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answer(w, folder, r.URL.Path) }))
+		if certificate, secured := f.certificate[number]; secured {
+			server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+			server.StartTLS()
+		} else {
+			server.Start()
+		}
+		f.ports[folder] = server
+	}
+	return f.ports[folder].Listener.Addr().String(), nil
+}
