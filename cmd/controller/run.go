@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane"
+	meshconfig "github.com/openservicemesh/osm-operator/controllers/controlplane/config"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/health"
@@ -38,6 +39,7 @@ type program struct {
 	config    *rest.Config
 	clients   kubernetes.Interface
 	leader    *status.Leader
+	resync    *meshconfig.Resync
 	// rejections is set by addStatus.
 	rejections *status.Rejections
 }
@@ -63,6 +65,7 @@ func run(ctx context.Context, o options) error {
 	defer end()
 	group, running := errgroup.WithContext(last)
 	group.Go(func() error { return p.store.Run(running) })
+	group.Go(func() error { return p.resync.Run(running) })
 	group.Go(func() error { return p.authority.run(running, p.log.WithName("certificates")) })
 	group.Go(func() error { return p.manager.Start(running) })
 	group.Go(func() error { return p.feed(running) })
@@ -98,6 +101,7 @@ func newProgram(o options) (*program, error) {
 		TrustDomain: o.trustDomain, Certificates: issued{p.authority.manager},
 		Log: p.log.WithName("store"), Metrics: p.registry, Now: time.Now,
 	})
+	p.resync = meshconfig.NewResync(p.store.Resync)
 	p.authority.rotated, p.authority.rootChanged = p.store.CertificateRotated, p.store.RootChanged
 	config, err := ctrl.GetConfig()
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 func (p *program) settings(mc *configv1alpha2.MeshConfig) {
 	p.log.SetLevel(mc.Spec.Observability.OSMLogLevel)
 	p.store.SetMaxConnections(mc.Spec.Sidecar.MaxDataPlaneConnections)
+	interval, _ := ingest.ResyncInterval(&mc.Spec)
+	p.resync.Set(interval)
 	lifetime, problems := ingest.ServiceCertificateLifetime(&mc.Spec)
 	for _, problem := range problems {
 		p.log.Info("MeshConfig: "+problem.Message, "reason", problem.Reason)

@@ -15,6 +15,8 @@ const (
 	defaultLifetime = 24 * time.Hour
 	// minLifetime is the shortest validity of workload certificates.
 	minLifetime = time.Minute
+	// minResync is the shortest interval of resynchronisation.
+	minResync = 30 * time.Second
 )
 
 // tlsVersions are the versions a MeshConfig may name, oldest first.
@@ -46,6 +48,8 @@ func MeshConfig(config *configv1alpha2.MeshConfig) (*catalog.Settings, []Problem
 	}
 	settings.TLS.MinVersion, settings.TLS.MaxVersion = tlsRange(spec.Sidecar, &found)
 	_, durations := ServiceCertificateLifetime(spec)
+	found = append(found, durations...)
+	_, durations = ResyncInterval(spec)
 	found = append(found, durations...)
 	if ignored := IgnoredFields(spec); len(ignored) > 0 {
 		found.warn(ReasonUnsupported, "This version of the mesh does not act on these fields yet: %s. Everything else in this MeshConfig is in force.", strings.Join(ignored, ", "))
@@ -97,6 +101,27 @@ func ServiceCertificateLifetime(spec *configv1alpha2.MeshConfigSpec) (time.Durat
 	return defaultLifetime, found
 }
 
+// ResyncInterval is how often everything is built and compared again: spec.sidecar.configResyncInterval. 0 means never, also when that
+// is not a usable duration or, as OSM has it, shorter than 30 seconds.
+func ResyncInterval(spec *configv1alpha2.MeshConfigSpec) (time.Duration, []Problem) {
+	const field = "spec.sidecar.configResyncInterval"
+	text := spec.Sidecar.ConfigResyncInterval
+	if text == "" {
+		return 0, nil
+	}
+	interval, err := time.ParseDuration(text)
+	var found problems
+	switch {
+	case err != nil || interval < 0:
+		found.refuse(ReasonInvalidDuration, "%s %.40q is not a duration: write a number with a unit, for example 0s or 5m. Nothing is resynchronised.", field, text)
+	case interval > 0 && interval < minResync:
+		found.warn(ReasonInvalidDuration, "%s %s is shorter than %s and ignored: write at least that, or 0s for never.", field, text, minResync)
+	default:
+		return interval, nil
+	}
+	return 0, found
+}
+
 // notActedOn lists the fields that no code acts on yet, and how to tell that they ask for something. A field leaves this list
 // in the change that makes it work. Not in it are switches that OSM's preset turns on for features whose objects this version
 // does not have: nobody asked for anything by them.
@@ -105,7 +130,6 @@ var notActedOn = []struct {
 	set  func(*configv1alpha2.MeshConfigSpec) bool
 }{
 	{"sidecar.envoyWindowsImage", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Sidecar.EnvoyWindowsImage != "" }},
-	{"sidecar.configResyncInterval", func(s *configv1alpha2.MeshConfigSpec) bool { return !isZeroDuration(s.Sidecar.ConfigResyncInterval) }},
 	{"traffic.inboundExternalAuthorization", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Traffic.InboundExternalAuthorization.Enable }},
 	{"observability.enableDebugServer", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Observability.EnableDebugServer }},
 	{"observability.tracing", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Observability.Tracing.Enable }},
@@ -122,10 +146,4 @@ func IgnoredFields(spec *configv1alpha2.MeshConfigSpec) []string {
 		}
 	}
 	return paths
-}
-
-// isZeroDuration says whether a duration is absent or zero, however it is written.
-func isZeroDuration(text string) bool {
-	d, err := time.ParseDuration(text)
-	return text == "" || (err == nil && d == 0)
 }

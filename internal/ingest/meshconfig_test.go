@@ -69,3 +69,18 @@ func TestServiceCertificateLifetime(t *testing.T) {
 		expect(t, c.want, got, c.problems, problems)
 	}
 }
+
+func TestResyncInterval(t *testing.T) {
+	for text, c := range map[string]struct {
+		want     time.Duration
+		problems []string
+	}{
+		"": {0, nil}, "0s": {0, nil}, "30s": {30 * time.Second, nil}, "5m": {5 * time.Minute, nil},
+		"29s":   {0, []string{"?InvalidDuration: spec.sidecar.configResyncInterval 29s is shorter than 30s and ignored"}},
+		"-5m":   {0, []string{"InvalidDuration: is not a duration"}},
+		"often": {0, []string{`InvalidDuration: "often" is not a duration`}},
+	} {
+		got, problems := ResyncInterval(&configv1alpha2.MeshConfigSpec{Sidecar: configv1alpha2.SidecarSpec{ConfigResyncInterval: text}})
+		expect(t, c.want, got, c.problems, problems)
+	}
+}

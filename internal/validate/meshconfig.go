@@ -38,10 +38,9 @@ func warning(reason, format string, args ...any) ingest.Problem {
 	return ingest.Problem{Reason: reason, Message: fmt.Sprintf(format, args...), Warning: true}
 }
 
-// durations checks the durations that may be absent.
+// durations checks those durations that ingest does not read.
 func durations(spec *configv1alpha2.MeshConfigSpec) []ingest.Problem {
 	fields := []struct{ path, text, example string }{
-		{"spec.sidecar.configResyncInterval", spec.Sidecar.ConfigResyncInterval, "0s or 5m"},
 		{"spec.traffic.inboundExternalAuthorization.timeout", spec.Traffic.InboundExternalAuthorization.Timeout, "1s"},
 	}
 	if gateway := spec.Certificate.IngressGateway; gateway != nil {

@@ -33,7 +33,8 @@ type SidecarSpec struct {
 	// +optional
 	MaxDataPlaneConnections int `json:"maxDataPlaneConnections,omitempty"`
 
-	// configResyncInterval is how often each sidecar gets its whole configuration again. Default: 0s, never.
+	// configResyncInterval is how often the configuration of every sidecar is built again and sent where it differs. At
+	// least 30s; what is shorter is ignored. Default: 0s, never.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[+]?(0|(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|ms|s|m|h))+)$')",messageExpression="'spec.sidecar.configResyncInterval \"' + self + '\" is not a duration: write a number with a unit, for example 24h or 90m'"
