@@ -126,6 +126,8 @@ func TestHeaders(t *testing.T) {
 		{"missing", "GET", []authz.Header{{":authority", "web.shop"}}, authz.NotFound},
 		{"twice", "GET", []authz.Header{{":authority", "web.shop"}, {"user", "alice"}, {"USER", "alice"}}, authz.NotFound},
 		{"another method", "PUT", []authz.Header{{":authority", "web.shop"}, {"user", "alice"}}, authz.NotFound},
+		{"bytes that are not UTF-8", "GET", []authz.Header{{":authority", "web\xff"}, {"user", "alice"}}, authz.Allowed},
+		{"a byte too much", "GET", []authz.Header{{":authority", "web"}, {"user", "alice\xff"}}, authz.NotFound},
 		{"underscore", "GET", []authz.Header{{":authority", "web.shop"}, {"user", "alice"}, {"a_b", ""}}, authz.BadRequest},
 		{"two hosts", "GET", []authz.Header{{":authority", "web"}, {":authority", "web"}, {"user", "alice"}}, authz.BadRequest},
 		{"two hosts in one", "GET", []authz.Header{{":authority", "a,web"}, {"user", "alice"}}, authz.BadRequest},

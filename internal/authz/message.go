@@ -68,12 +68,21 @@ func (m message) matches(match catalog.HTTPMatch) bool {
 	})
 }
 
-// fullMatch says whether an expression matches the whole value. One that is not valid matches nothing, and neither does any
-// match bytes that are not UTF-8.
+// fullMatch says whether an expression matches the whole value, byte by byte as Envoy does: a dot stands for one byte, whether the
+// bytes are UTF-8 or not. An expression that is not valid matches nothing.
 func fullMatch(expression, value string) bool {
-	if !utf8.ValidString(value) {
-		return false
+	re, err := regexp.Compile(`\A(?:` + asRunes(expression) + `)\z`)
+	return err == nil && re.MatchString(asRunes(value))
+}
+
+// asRunes makes a character of each byte (ISO 8859-1).
+func asRunes(text string) string {
+	if !strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		return text
 	}
-	re, err := regexp.Compile(`\A(?:` + expression + `)\z`)
-	return err == nil && re.MatchString(value)
+	runes := make([]rune, len(text))
+	for i := range len(text) {
+		runes[i] = rune(text[i])
+	}
+	return string(runes)
 }
