@@ -27,6 +27,8 @@ type Loaded struct {
 	Catalog *catalog.Catalog
 	// Names are those of all objects, also of those that have no entry because of their problems.
 	Names map[catalog.Ref]struct{}
+	// Entries are what the objects were read as.
+	Entries map[catalog.Ref]catalog.Entry
 	// Findings are the problems of the objects, in order of kinds and names.
 	Findings []Finding
 }
@@ -45,6 +47,16 @@ func sources(mesh string) []controlplane.Source {
 
 // FromCluster reads a mesh whose control plane runs in namespace. Kinds that the cluster does not define are empty.
 func FromCluster(ctx context.Context, c client.Client, mesh, namespace string) (*Loaded, error) {
+	objects, err := Objects(ctx, c, mesh, namespace)
+	if err != nil {
+		return nil, err
+	}
+	return FromObjects(mesh, c.Scheme(), objects)
+}
+
+// Objects reads the objects that make up a mesh whose control plane runs in namespace, for FromObjects and for those who look
+// at more of an object than the mesh does.
+func Objects(ctx context.Context, c client.Client, mesh, namespace string) ([]*unstructured.Unstructured, error) {
 	all := sources(mesh)
 	lists := make([][]unstructured.Unstructured, len(all))
 	group, ctx := errgroup.WithContext(ctx)
@@ -58,15 +70,13 @@ func FromCluster(ctx context.Context, c client.Client, mesh, namespace string) (
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	loaded := &Loaded{Catalog: catalog.New(), Names: map[catalog.Ref]struct{}{}}
-	for i, source := range all {
-		for j := range lists[i] {
-			if err := loaded.add(source, &lists[i][j]); err != nil {
-				return nil, err
-			}
+	var objects []*unstructured.Unstructured
+	for _, items := range lists {
+		for i := range items {
+			objects = append(objects, &items[i])
 		}
 	}
-	return loaded, nil
+	return objects, nil
 }
 
 // list reads all objects of a kind; of MeshConfigs only those of the mesh's own namespace.
@@ -85,13 +95,16 @@ func list(ctx context.Context, c client.Client, source controlplane.Source, name
 	if meta.IsNoMatchError(err) {
 		return nil, nil
 	}
+	for i := range all.Items {
+		all.Items[i].SetGroupVersionKind(kind)
+	}
 	return all.Items, err
 }
 
 // FromObjects makes a mesh of objects. Objects of kinds that say nothing to a mesh are passed over; a version counts as the one
 // that is stored.
 func FromObjects(mesh string, scheme *runtime.Scheme, objects []*unstructured.Unstructured) (*Loaded, error) {
-	loaded := &Loaded{Catalog: catalog.New(), Names: map[catalog.Ref]struct{}{}}
+	loaded := empty()
 	for _, source := range sources(mesh) {
 		kind, err := apiutil.GVKForObject(source.Object, scheme)
 		if err != nil {
@@ -133,7 +146,12 @@ func (l *Loaded) add(source controlplane.Source, object *unstructured.Unstructur
 		l.Findings = append(l.Findings, Finding{Kind: source.Kind, Name: name, Problem: problem})
 	}
 	if entry != nil {
+		l.Entries[entry.Ref()] = entry
 		l.Catalog.Apply([]catalog.Change{catalog.Set(entry)})
 	}
 	return nil
+}
+
+func empty() *Loaded {
+	return &Loaded{Catalog: catalog.New(), Names: map[catalog.Ref]struct{}{}, Entries: map[catalog.Ref]catalog.Entry{}}
 }

@@ -1,0 +1,65 @@
+package load_test
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/load"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+)
+
+// An edited copy is the mesh that the edited objects make, and what it was copied from stays.
+func TestEditOfClone(t *testing.T) {
+	all := parse(t)
+	known := scheme(t)
+	loadAll := func(objects ...*unstructured.Unstructured) *load.Loaded {
+		loaded, err := load.FromObjects("osm", known, objects)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return loaded
+	}
+	before := loadAll(all[:5]...)
+	moved := all[1].DeepCopy()
+	moved.Object["spec"].(map[string]any)["selector"] = map[string]any{"app": "other"}
+	edited := before.Clone()
+	touched, err := edited.Edit("osm", known, []*unstructured.Unstructured{moved, all[5], all[6]}, []*unstructured.Unstructured{all[3]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ignore := cmpopts.IgnoreFields(load.Loaded{}, "Catalog")
+	if diff := cmp.Diff(loadAll(all[0], moved, all[2], all[4], all[5]), edited, ignore, cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+		t.Errorf("(-made of the objects +edited):\n%s", diff)
+	}
+	if diff := cmp.Diff(loadAll(all[:5]...), before, ignore, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+		t.Errorf("the original has changed (-want +got):\n%s", diff)
+	}
+	web := catalog.Name{Namespace: "shop", Name: "web"}
+	if backers := edited.Catalog.View().Backers(web); len(backers) != 0 {
+		t.Errorf("%v are behind shop/web, which selects nobody", backers)
+	}
+	found := false
+	for _, dep := range touched {
+		found = found || dep == catalog.Dep{Kind: catalog.DepBackers, Name: web}
+	}
+	if !found {
+		t.Errorf("the touched dependencies %v lack who is behind shop/web", touched)
+	}
+}
+
+func TestKinds(t *testing.T) {
+	kinds, err := load.Kinds("osm", scheme(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, object := range parse(t) {
+		_, known := kinds[object.GroupVersionKind().GroupKind()]
+		if want := object.GetKind() != "ConfigMap"; known != want {
+			t.Errorf("%s: known is %t", object.GetKind(), known)
+		}
+	}
+}
