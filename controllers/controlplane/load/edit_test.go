@@ -27,12 +27,12 @@ func TestEditOfClone(t *testing.T) {
 	moved := all[1].DeepCopy()
 	moved.Object["spec"].(map[string]any)["selector"] = map[string]any{"app": "other"}
 	edited := before.Clone()
-	touched, err := edited.Edit("osm", known, []*unstructured.Unstructured{moved, all[5], all[6]}, []*unstructured.Unstructured{all[3]})
+	touched, err := edited.Edit("osm", known, []*unstructured.Unstructured{moved, all[6]}, []*unstructured.Unstructured{all[3]})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ignore := cmpopts.IgnoreFields(load.Loaded{}, "Catalog")
-	if diff := cmp.Diff(loadAll(all[0], moved, all[2], all[4], all[5]), edited, ignore, cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+	if diff := cmp.Diff(loadAll(all[0], moved, all[2], all[4]), edited, ignore, cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{})); diff != "" {
 		t.Errorf("(-made of the objects +edited):\n%s", diff)
 	}
 	if diff := cmp.Diff(loadAll(all[:5]...), before, ignore, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
