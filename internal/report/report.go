@@ -47,6 +47,8 @@ type Proxy struct {
 	// Revision is the MeshRevision whose injector made the sidecar; empty when that is not known.
 	Revision  string    `json:"revision,omitempty"`
 	Connected time.Time `json:"connected"`
+	// CertificateEnd is when the sidecar's certificate expires, of those that it has acknowledged; nil when it has none yet.
+	CertificateEnd *time.Time `json:"certificateEnd,omitempty"`
 	// Types says how far the sidecar is, by discovery service: CDS, EDS, LDS, RDS, SDS and ECDS.
 	Types map[string]Type `json:"types,omitempty"`
 }

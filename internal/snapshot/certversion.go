@@ -22,17 +22,40 @@ func certificateVersion(leaf Leaf) string {
 
 // stillGood says whether a client that holds one version of a certificate needs not be sent another, and until when.
 func stillGood(held, current string, now time.Time) (time.Time, bool) {
-	heldGeneration, heldExpiry, ok := cutLast(held)
+	heldGeneration, _, ok := cutLast(held)
 	generation, _, found := cutLast(current)
 	if !ok || !found || heldGeneration != generation {
 		return time.Time{}, false
 	}
-	seconds, err := strconv.ParseInt(heldExpiry, 10, 64)
-	if err != nil {
+	end, ok := certificateEnd(held)
+	if !ok {
 		return time.Time{}, false
 	}
-	until := time.Unix(seconds, 0).Add(-certificateMargin)
+	until := end.Add(-certificateMargin)
 	return until, now.Before(until)
+}
+
+// certificateEnd is when the certificate of a version expires.
+func certificateEnd(version string) (time.Time, bool) {
+	_, expiry, ok := cutLast(version)
+	seconds, err := strconv.ParseInt(expiry, 10, 64)
+	if !ok || err != nil {
+		return time.Time{}, false
+	}
+	return time.Unix(seconds, 0), true
+}
+
+// certificateEnd is when the service certificate in a response expires; false without one.
+func (r *Response) certificateEnd() (time.Time, bool) {
+	if r.Type != Secrets {
+		return time.Time{}, false
+	}
+	for _, res := range r.Resources {
+		if isServiceCertificate(res.Name()) {
+			return certificateEnd(res.Version())
+		}
+	}
+	return time.Time{}, false
 }
 
 func cutLast(s string) (before, after string, found bool) {

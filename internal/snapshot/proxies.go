@@ -20,6 +20,8 @@ type Proxy struct {
 	// Offered are the versions of all that the sidecar's scope offers, by type: equal for equal configuration, in all replicas.
 	// A sidecar that is not Behind and rejects nothing has them. Endpoints and service certificates are not counted.
 	Offered map[Type]string
+	// CertificateEnd is when the certificate expires that the sidecar has acknowledged; zero when it has none yet.
+	CertificateEnd time.Time
 }
 
 // UpToDate says whether the sidecar has accepted everything that it should have.
@@ -50,12 +52,26 @@ func (t TypeStatus) Waiting() bool { return t.Sent > t.Accepted+t.Rejected }
 type status struct {
 	mu    sync.Mutex
 	types [numTypes]TypeStatus
+	// certificateSent and certificateHeld are when the certificates expire that the sidecar was last sent and acknowledged.
+	certificateSent, certificateHeld time.Time
 }
 
-func (s *status) sent(t Type) {
+func (s *status) sent(r *Response) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.types[t].Sent++
+	s.types[r.Type].Sent++
+	if end, ok := r.certificateEnd(); ok {
+		s.certificateSent = end
+	}
+}
+
+// claims notes the certificate of an earlier stream, by its version, unless a newer one is on its way.
+func (s *status) claims(version string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if end, ok := certificateEnd(version); ok && s.certificateSent.IsZero() {
+		s.certificateHeld = end
+	}
 }
 
 func (s *status) answered(v Verdict, now time.Time) {
@@ -65,6 +81,9 @@ func (s *status) answered(v Verdict, now time.Time) {
 	st.Rejection, st.Answered = v.Standing, now
 	if v.Rejection == "" {
 		st.Accepted++
+		if v.Type == Secrets && !s.certificateSent.IsZero() {
+			s.certificateHeld = s.certificateSent
+		}
 	} else {
 		st.Rejected++
 	}
@@ -74,21 +93,33 @@ func (s *status) answered(v Verdict, now time.Time) {
 type registry struct {
 	mu      sync.Mutex
 	streams map[*Stream]struct{}
+	// pods counts the streams of each pod, by UID.
+	pods map[string]int
 }
 
 func (r *registry) add(s *Stream) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.streams == nil {
-		r.streams = map[*Stream]struct{}{}
+		r.streams, r.pods = map[*Stream]struct{}{}, map[string]int{}
 	}
 	r.streams[s] = struct{}{}
+	r.pods[s.peer.PodUID]++
 }
 
 func (r *registry) remove(s *Stream) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.streams, s)
+	if r.pods[s.peer.PodUID]--; r.pods[s.peer.PodUID] <= 0 {
+		delete(r.pods, s.peer.PodUID)
+	}
+}
+
+func (r *registry) has(uid string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.pods[uid] > 0
 }
 
 func (r *registry) count() int {
@@ -106,6 +137,9 @@ func (r *registry) list() []*Stream {
 	}
 	return list
 }
+
+// Connected says whether the sidecar of the pod with that UID is connected.
+func (s *Store) Connected(uid string) bool { return s.registry.has(uid) }
 
 // Proxies are the connected sidecars, sorted by pod.
 func (s *Store) Proxies() []Proxy {
@@ -148,6 +182,7 @@ func (s *Stream) proxy() (Proxy, *scopeNode) {
 	p := Proxy{Pod: s.peer.Pod, PodUID: s.peer.PodUID, Scope: n.key, Since: s.since, Types: map[Type]TypeStatus{}}
 	s.status.mu.Lock()
 	defer s.status.mu.Unlock()
+	p.CertificateEnd = s.status.certificateHeld
 	for t := range numTypes {
 		if s.status.types[t] != (TypeStatus{}) {
 			p.Types[t] = s.status.types[t]

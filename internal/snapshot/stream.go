@@ -185,7 +185,7 @@ func (s *Stream) flush(q *sequencer, send func(*Response) error) (time.Time, err
 		if err != nil {
 			return time.Time{}, err
 		}
-		s.status.sent(r.Type)
+		s.status.sent(r)
 		s.wrote()
 	}
 }
@@ -221,6 +221,9 @@ func (s *Stream) take(q *sequencer, req *discovery.DeltaDiscoveryRequest) error 
 	})
 	if err != nil {
 		return &Invalid{err}
+	}
+	if verdict.Type == Secrets {
+		s.status.claims(q.certificate)
 	}
 	if verdict.Answers {
 		s.status.answered(verdict, s.store.config.Now())

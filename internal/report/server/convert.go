@@ -21,7 +21,7 @@ func Proxies(list []snapshot.Proxy) report.Proxies {
 func proxy(p snapshot.Proxy) report.Proxy {
 	result := report.Proxy{
 		Namespace: p.Pod.Namespace, Pod: p.Pod.Name, UID: p.PodUID, ServiceAccount: p.Scope.Identity.Name,
-		Revision: p.Scope.Class.Revision, Connected: p.Since.UTC(), Types: map[string]report.Type{},
+		Revision: p.Scope.Class.Revision, Connected: p.Since.UTC(), CertificateEnd: optional(p.CertificateEnd), Types: map[string]report.Type{},
 	}
 	for t, status := range p.Types {
 		result.Types[t.String()] = report.Type{

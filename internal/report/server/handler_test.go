@@ -157,7 +157,7 @@ func TestDocuments(t *testing.T) {
 			t.Errorf("counts (-want +got):\n%s", diff)
 		}
 		first := report.Proxy{
-			Namespace: "a", Pod: "behind", UID: "uid", ServiceAccount: "sa", Revision: "osm", Connected: moment,
+			Namespace: "a", Pod: "behind", UID: "uid", ServiceAccount: "sa", Revision: "osm", Connected: moment, CertificateEnd: &moment,
 			Types: map[string]report.Type{"RDS": {Version: "v", Sent: 2, Accepted: 1, Behind: &moment}},
 		}
 		if diff := cmp.Diff(first, got.Proxies[0]); diff != "" {
@@ -196,7 +196,7 @@ var key = scope.Key{Identity: identity.ServiceAccount{Namespace: "a", Name: "sa"
 
 func sidecar(pod string, routes snapshot.TypeStatus) snapshot.Proxy {
 	return snapshot.Proxy{
-		Pod: catalog.Name{Namespace: "a", Name: pod}, PodUID: "uid", Scope: key, Since: moment,
+		Pod: catalog.Name{Namespace: "a", Name: pod}, PodUID: "uid", Scope: key, Since: moment, CertificateEnd: moment,
 		Types: map[snapshot.Type]snapshot.TypeStatus{snapshot.Routes: routes}, Offered: map[snapshot.Type]string{snapshot.Routes: "v"},
 	}
 }
