@@ -97,17 +97,21 @@ func (n *Network) Pod(t *testing.T, name string) *Pod {
 // PodRedirected is Pod with exceptions from the redirection. The addresses of the pod are filled in.
 func (n *Network) PodRedirected(t *testing.T, name string, rules redirect.Config) *Pod {
 	t.Helper()
-	return n.start(t, name, rules, bootstrap(name, n.xds.socket))
+	return n.Custom(t, name, rules, n.Bootstrap(name))
 }
+
+// Bootstrap is what the sidecar of a pod of that name is started with unless the caller adds to it.
+func (n *Network) Bootstrap(name string) *bootstrapv3.Bootstrap { return bootstrap(name, n.xds.socket) }
 
 // PodFrom is Pod with a bootstrap of the caller's, whose admin port must be the usual one. Configure reaches the sidecar only if
 // the bootstrap leads to the network's own ADS server.
 func (n *Network) PodFrom(t *testing.T, name string, config *bootstrapv3.Bootstrap) *Pod {
 	t.Helper()
-	return n.start(t, name, redirect.Config{}, config)
+	return n.Custom(t, name, redirect.Config{}, config)
 }
 
-func (n *Network) start(t *testing.T, name string, rules redirect.Config, config *bootstrapv3.Bootstrap) *Pod {
+// Custom is PodRedirected and PodFrom in one.
+func (n *Network) Custom(t *testing.T, name string, rules redirect.Config, config *bootstrapv3.Bootstrap) *Pod {
 	t.Helper()
 	p := n.Bare(t)
 	p.name, p.network = name, n

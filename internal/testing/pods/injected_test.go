@@ -1,0 +1,69 @@
+package pods_test
+
+import (
+	"testing"
+
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+	"google.golang.org/protobuf/encoding/protojson"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/internal/envoy/bootstrap"
+	"github.com/openservicemesh/osm-operator/internal/inject"
+	"github.com/openservicemesh/osm-operator/internal/inject/initconfig"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/scope"
+	"github.com/openservicemesh/osm-operator/internal/testing/pods"
+)
+
+// injected makes a pod of its manifest as a cluster does: the injector changes it, osm-init does what the injector told it, and
+// Envoy starts from what osm-init wrote. It returns the pod as the kubelet sees it. The sidecar knows no other workload.
+func injected(t *testing.T, n *pods.Network, manifest string, settings configv1alpha2.MeshConfigSpec) (*corev1.Pod, *pods.Pod) {
+	t.Helper()
+	before := &corev1.Pod{}
+	if err := yaml.UnmarshalStrict([]byte(manifest), before); err != nil {
+		t.Fatal(err)
+	}
+	pod, err := inject.Mutate(before, inject.Namespace{Name: "shop"}, inject.Config{
+		Mesh: "osm", Namespace: "osm-system", TrustDomain: trustDomain, EnvoyImage: "envoy", InitImage: "init", Settings: settings,
+	}, "uuid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := initconfig.Parse(pod.Spec.InitContainers[0].Args)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := n.Bootstrap(pod.Name)
+	static := rendered(t, document.Bootstrap).GetStaticResources()
+	config.StaticResources.Listeners = static.GetListeners()
+	for _, cluster := range static.GetClusters() {
+		// The tests have a control plane of their own.
+		if cluster.GetName() != names.Controller {
+			config.StaticResources.Clusters = append(config.StaticResources.Clusters, cluster)
+		}
+	}
+	p := n.Custom(t, pod.Name, document.Redirect, config)
+	p.Configure(t, &scope.Scope{Key: scope.Key{Identity: books, Class: scope.Class{IPv6: true}}, TrustDomain: trustDomain})
+	return pod, p
+}
+
+// rendered is the bootstrap that osm-init writes.
+func rendered(t *testing.T, config bootstrap.Config) *bootstrapv3.Bootstrap {
+	t.Helper()
+	config.ServiceAccount, config.Namespace, config.Dirs = "books", "shop", bootstrap.DefaultDirs()
+	files, err := bootstrap.Render(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := yaml.YAMLToJSON(files[0].Content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed := &bootstrapv3.Bootstrap{}
+	if err := protojson.Unmarshal(text, parsed); err != nil {
+		t.Fatal(err)
+	}
+	return parsed
+}
