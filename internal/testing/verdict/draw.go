@@ -45,6 +45,9 @@ func slots() []slot {
 	add := func(kind catalog.Kind, weight int, name catalog.Name, draw func(*rapid.T) catalog.Entry) {
 		list = append(list, slot{ref: catalog.Ref{Kind: kind, Name: name}, draw: draw, always: kind == catalog.KindPod, weight: weight})
 	}
+	for _, namespace := range namespaces {
+		add(catalog.KindNamespace, 2, Name(namespace, ""), func(t *rapid.T) catalog.Entry { return drawNamespace(t, namespace) })
+	}
 	for i, p := range pods {
 		add(catalog.KindPod, 1, p.name, func(t *rapid.T) catalog.Entry { return drawPod(t, i) })
 	}
@@ -62,7 +65,7 @@ func slots() []slot {
 	for _, name := range []catalog.Name{Name("a", "r1"), Name("b", "r1")} {
 		add(catalog.KindTCPRoute, 3, name, func(t *rapid.T) catalog.Entry { return drawTCPRoute(t, name) })
 	}
-	for _, name := range []catalog.Name{Name("a", "split1"), Name("a", "split2"), Name("b", "split1")} {
+	for _, name := range []catalog.Name{Name("a", "split1"), Name("a", "split2"), Name("a", "split3"), Name("b", "split1"), Name("b", "split2")} {
 		add(catalog.KindTrafficSplit, 4, name, func(t *rapid.T) catalog.Entry { return drawSplit(t, name) })
 	}
 	return list
@@ -106,10 +109,22 @@ func AnyEdit() *rapid.Generator[[]catalog.Change] {
 }
 
 func drawSettings(t *rapid.T) catalog.Entry {
-	settings := &catalog.Settings{Permissive: oneIn(t, 6, "permissive"), Egress: oneIn(t, 3, "egress")}
+	settings := &catalog.Settings{
+		Permissive: oneIn(t, 6, "permissive"), Egress: oneIn(t, 3, "egress"), EmptyRulesSelectNothing: oneIn(t, 5, "empty rules"),
+	}
 	// Both ranges have a version in common: sidecars learn of a change one after the other.
 	settings.TLS = catalog.TLS{MinVersion: oneOf([]string{"TLSv1_2", "TLSv1_3"}).Draw(t, "oldest TLS"), MaxVersion: "TLSv1_3"}
 	return settings
+}
+
+// drawNamespace draws a namespace that mostly says what the mesh says.
+func drawNamespace(t *rapid.T, name string) catalog.Entry {
+	ns := &catalog.Namespace{Name: name, Monitored: true}
+	if oneIn(t, 4, "outspoken") {
+		permissive := oneIn(t, 2, "permissive namespace")
+		ns.Permissive = &permissive
+	}
+	return ns
 }
 
 func drawPod(t *rapid.T, i int) catalog.Entry {
@@ -192,6 +207,10 @@ func drawSplit(t *rapid.T, name catalog.Name) catalog.Entry {
 	}
 	anyService := rapid.Custom(func(t *rapid.T) catalog.Name { return local[below(t, len(local), "service")].name })
 	split := &catalog.TrafficSplit{Name: name, Root: anyService.Draw(t, "root"), Created: time.Unix(int64(below(t, 2, "created")), 0)}
+	if oneIn(t, 2, "by request") {
+		split.Matches = rapid.SliceOfNDistinct(oneOf([]string{"g1", "g2", "g2", "none"}), 1, 2, rapid.ID).Draw(t, "groups")
+		slices.Sort(split.Matches)
+	}
 	for _, backend := range rapid.SliceOfNDistinct(anyService, 1, 3, rapid.ID).Draw(t, "backends") {
 		weight := oneOf([]uint32{1, 1, 3, 0}).Draw(t, "weight")
 		split.Backends = append(split.Backends, catalog.SplitBackend{Service: backend, Weight: weight})

@@ -117,7 +117,7 @@ var (
 	anyHeader = rapid.Custom(func(t *rapid.T) authz.Header {
 		return authz.Header{
 			Name:  oneOf([]string{"x-user", "X-User", "X-USER", "x-other", "x_user"}).Draw(t, "name"),
-			Value: oneOf([]string{"alice", "bob", "Alice", "alice,bob", "", "al ice"}).Draw(t, "value"),
+			Value: oneOf([]string{"alice", "bob", "Alice", "alice,bob", "", "al ice", "al\xffce"}).Draw(t, "value"),
 		}
 	})
 	anyHeaderMatch = oneOf([]catalog.HeaderMatch{

@@ -17,6 +17,8 @@ type Report struct {
 	lateAnswers       int
 	latest            time.Duration
 	outcomes          map[authz.Outcome]int
+	// matched counts answers at a place that a TrafficSplit has chosen by the request, opened those of permissive destinations.
+	matched, opened int
 }
 
 func (r *Report) settle(took time.Duration) {
@@ -37,13 +39,30 @@ func (r *Report) saw(v authz.Verdict) {
 	}
 	for _, a := range v.Answers {
 		r.outcomes[a.Outcome]++
+		if a.Match != "" {
+			r.matched++
+		}
+		if a.Permissive {
+			r.opened++
+		}
 	}
 }
 
-// Never lists the outcomes that no answer had: what was never seen was not tested.
-func (r *Report) Never() []authz.Outcome {
-	all := []authz.Outcome{authz.Allowed, authz.Forbidden, authz.NotFound, authz.BadRequest, authz.Unavailable, authz.Reset, authz.Refused, authz.Passed}
-	return slices.DeleteFunc(all, func(o authz.Outcome) bool { return r.outcomes[o] > 0 })
+// Never lists the outcomes that no answer had, and the reasons that none had: what was never seen was not tested.
+func (r *Report) Never() []string {
+	var never []string
+	for _, o := range []authz.Outcome{authz.Allowed, authz.Forbidden, authz.NotFound, authz.BadRequest, authz.Unavailable, authz.Reset, authz.Refused, authz.Passed} {
+		if r.outcomes[o] == 0 {
+			never = append(never, string(o))
+		}
+	}
+	if r.matched == 0 {
+		never = append(never, "split by request")
+	}
+	if r.opened == 0 {
+		never = append(never, "allowed without a policy")
+	}
+	return never
 }
 
 // String is the report in a few lines.
@@ -52,7 +71,7 @@ func (r *Report) String() string {
 	for _, o := range slices.Sorted(maps.Keys(r.outcomes)) {
 		outcomes = append(outcomes, fmt.Sprintf("%s %d", o, r.outcomes[o]))
 	}
-	return fmt.Sprintf("%d edits, settled after %s on average and %s at most; %d answers were late, by %s at most; answers: %s",
+	return fmt.Sprintf("%d edits, settled after %s on average and %s at most; %d answers were late, by %s at most; %d were split by request, %d allowed without a policy; answers: %s",
 		r.edits, (r.settling / time.Duration(max(r.edits, 1))).Round(time.Millisecond), r.slowest.Round(time.Millisecond),
-		r.lateAnswers, r.latest.Round(time.Millisecond), strings.Join(outcomes, ", "))
+		r.lateAnswers, r.latest.Round(time.Millisecond), r.matched, r.opened, strings.Join(outcomes, ", "))
 }

@@ -26,6 +26,9 @@ type pod struct {
 	account string
 }
 
+// namespaces are those of the mesh.
+var namespaces = []string{"a", "b"}
+
 // accounts are the identities of the pods.
 var accounts = []identity.ServiceAccount{SA("a", "one"), SA("a", "two"), SA("b", "three")}
 
@@ -89,8 +92,10 @@ func (w World) with(changes []catalog.Change) World {
 func (w World) entries() World {
 	all := maps.Clone(w)
 	add := func(e catalog.Entry) { all[e.Ref()] = e }
-	for _, namespace := range []string{"a", "b"} {
-		add(&catalog.Namespace{Name: namespace, Monitored: true})
+	for _, name := range namespaces {
+		if namespace := (&catalog.Namespace{Name: name, Monitored: true}); all[namespace.Ref()] == nil {
+			add(namespace)
+		}
 	}
 	for _, sa := range accounts {
 		add(&catalog.ServiceAccount{Name: catalog.Name(sa), UID: accountUID(sa)})
