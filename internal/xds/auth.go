@@ -42,7 +42,7 @@ func (s *Server) authenticate(ctx context.Context) (Peer, error) {
 		return Peer{}, status.Error(codes.Unavailable, "service account tokens cannot be judged yet; try again")
 	}
 	s.metrics.refused.WithLabelValues("token").Inc()
-	s.config.Log.Info("a connection was refused", "reason", err.Error())
+	s.refusals.log("a connection was refused", "reason", err.Error())
 	return Peer{}, status.Error(codes.Unauthenticated, "the service account token is missing or not accepted")
 }
 

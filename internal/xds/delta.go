@@ -83,7 +83,7 @@ func (s *Server) receive(ctx context.Context, session session, peer Peer, reques
 func (s *Server) refuse(peer Peer, err error) error {
 	code, reason := refusal(err)
 	s.metrics.refused.WithLabelValues(reason).Inc()
-	s.config.Log.Info("a connection was refused", "pod", peer.Pod.String(), "reason", err.Error())
+	s.refusals.log("a connection was refused", "pod", peer.Pod.String(), "reason", err.Error())
 	return status.Error(code, err.Error())
 }
 
@@ -108,7 +108,7 @@ func (s *Server) ended(peer Peer, err error) error {
 	switch {
 	case errors.As(err, &invalid):
 		s.metrics.refused.WithLabelValues("invalid").Inc()
-		s.config.Log.Info("a stream ended because of a request that no Envoy sends", "pod", peer.Pod.String(), "reason", err.Error())
+		s.refusals.log("a stream ended because of a request that no Envoy sends", "pod", peer.Pod.String(), "reason", err.Error())
 		return status.Error(codes.InvalidArgument, err.Error())
 	case errors.Is(err, snapshot.ErrSuperseded):
 		return status.Error(codes.Aborted, err.Error())

@@ -9,7 +9,6 @@ import (
 
 	core "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
-	loadstats "github.com/envoyproxy/go-control-plane/envoy/service/load_stats/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
@@ -138,33 +137,6 @@ func TestClaimsAnother(t *testing.T) {
 		if got := claimsAnother(&core.Node{Id: id}, peer); got != want {
 			t.Errorf("%q: %v", id, got)
 		}
-	}
-}
-
-func TestLoadReportsAreQuiet(t *testing.T) {
-	m := newMesh()
-	c := start(t, m.entries()...)
-	conn, ctx := c.dial(t, c.tokenOf(m.client))
-	stream, err := loadstats.NewLoadReportingServiceClient(conn).StreamLoadStats(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := stream.Send(&loadstats.LoadStatsRequest{}); err != nil {
-		t.Fatal(err)
-	}
-	response, err := stream.Recv()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if response.GetSendAllClusters() || len(response.GetClusters()) > 0 || response.GetLoadReportingInterval().AsDuration() < connectionAge {
-		t.Errorf("reports are asked for: %v", response)
-	}
-	conn, ctx = c.dial(t, "what")
-	if stream, err = loadstats.NewLoadReportingServiceClient(conn).StreamLoadStats(ctx); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := stream.Recv(); status.Code(err) != codes.Unauthenticated {
-		t.Errorf("a foreign token got %v", err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
 	"time"
 
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
@@ -16,6 +17,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 
+	book "github.com/openservicemesh/osm-operator/internal/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/snapshot"
 )
 
@@ -36,7 +38,7 @@ const (
 	minPing = 10 * time.Second
 )
 
-// Config is what a Server needs. All fields are required.
+// Config is what a Server needs. All fields are required, unless said otherwise.
 type Config struct {
 	Store         *snapshot.Store
 	Authenticator Authenticator
@@ -44,6 +46,10 @@ type Config struct {
 	TLS     *tls.Config
 	Log     logr.Logger
 	Metrics prometheus.Registerer
+	// Loads takes load reports; nil keeps them where nobody reads them.
+	Loads *book.Book
+	// Now is the clock; nil is the real one.
+	Now func() time.Time
 }
 
 // Server serves sidecars.
@@ -51,9 +57,10 @@ type Server struct {
 	discovery.UnimplementedAggregatedDiscoveryServiceServer
 	loadstats.UnimplementedLoadReportingServiceServer
 
-	config  Config
-	metrics *metrics
-	grpc    *grpc.Server
+	config   Config
+	metrics  *metrics
+	refusals *refusals
+	grpc     *grpc.Server
 }
 
 // NewServer makes a Server.
@@ -64,9 +71,17 @@ func NewServer(config Config) (*Server, error) {
 	tlsConfig := config.TLS.Clone()
 	tlsConfig.MinVersion = max(tlsConfig.MinVersion, tls.VersionTLS12)
 	tlsConfig.NextProtos = []string{"h2"}
-	s := &Server{config: config, metrics: newMetrics(config.Metrics)}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	if config.Loads == nil {
+		config.Loads = book.NewBook(config.Now)
+	}
+	handshakes := newGate(max(runtime.GOMAXPROCS(0), minHandshakes), maxHandshakes)
+	s := &Server{config: config, metrics: newMetrics(config.Metrics, handshakes)}
+	s.refusals = newRefusals(config.Log, config.Now, s.metrics.unlogged.Inc)
 	s.grpc = grpc.NewServer(
-		grpc.Creds(transport{credentials.NewTLS(tlsConfig)}),
+		grpc.Creds(transport{credentials.NewTLS(tlsConfig), handshakes, s.metrics.tooMany}),
 		grpc.ForceServerCodecV2(codec{}),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.MaxRecvMsgSize(maxRequest),

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/snapshot"
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -51,6 +53,9 @@ type control struct {
 	store   *snapshot.Store
 	tokens  tokens
 	metrics *prometheus.Registry
+	loads   *loadstats.Book
+	// later is by how many nanoseconds the server's clock is ahead.
+	later   atomic.Int64
 	address string
 	tls     *tls.Config
 	rootPEM []byte
@@ -79,8 +84,10 @@ func startOn(t testing.TB, listener net.Listener, entries ...catalog.Entry) *con
 	if err != nil {
 		t.Fatal(err)
 	}
+	now := func() time.Time { return time.Now().Add(time.Duration(c.later.Load())) }
+	c.loads = loadstats.NewBook(now)
 	server, err := NewServer(Config{
-		Store: c.store, Authenticator: c.tokens, Log: logr.Discard(), Metrics: c.metrics,
+		Store: c.store, Authenticator: c.tokens, Log: logr.Discard(), Metrics: c.metrics, Loads: c.loads, Now: now,
 		TLS: &tls.Config{Certificates: []tls.Certificate{pair}},
 	})
 	if err != nil {

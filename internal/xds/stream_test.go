@@ -173,6 +173,14 @@ func TestMaxConnections(t *testing.T) {
 	if err := second.waitEnd(t); status.Code(err) != codes.ResourceExhausted {
 		t.Errorf("one too many ended with %v", err)
 	}
+	if got := c.metric(t, "osm_proxy_max_connections_rejected"); got != 1 {
+		t.Errorf("%v refusals were counted", got)
+	}
+	c.store.SetMaxConnections(2)
+	c.connect(t, c.tokenOf(m.server), fakexds.NewEnvoy()).waitFor(t, fakexds.SecretType, "service-cert:a/server")
+	c.store.SetMaxConnections(1)
+	c.apply(meshtest.Slice(m.service.Name))
+	first.waitFor(t, fakexds.EndpointType, "a/server|80") // those who are connected stay
 }
 
 // waitUntil waits for a condition that is about to hold.

@@ -12,6 +12,9 @@ import (
 // whose write is blocked by the other end.
 type transport struct {
 	credentials.TransportCredentials
+	// handshakes bounds the handshakes at a time, and refused is called for each connection that there is no room for.
+	handshakes *gate
+	refused    func()
 }
 
 // connection is what is known of the connection of a request.
@@ -22,7 +25,13 @@ type connection struct {
 
 // ServerHandshake implements credentials.TransportCredentials.
 func (t transport) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	conn, info, err := t.TransportCredentials.ServerHandshake(raw)
+	gated, err := t.handshakes.enter(raw)
+	if err != nil {
+		t.refused()
+		return nil, nil, err
+	}
+	conn, info, err := t.TransportCredentials.ServerHandshake(gated)
+	gated.leave()
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,0 +1,43 @@
+package loadstats
+
+import "time"
+
+// slots is how many intervals a series remembers.
+const slots = int(Window / Interval)
+
+// series are the counts of one pair, by interval.
+type series struct {
+	// since is when the first reported time began, and last when the latest report came.
+	since, last time.Time
+	slots       [slots]slot
+}
+
+// slot are the counts that were reported within one interval, numbered from 1970.
+type slot struct {
+	number int64
+	Counts
+}
+
+func numberOf(t time.Time) int64 { return t.UnixNano() / int64(Interval) }
+
+func (s *series) add(c Counts, now time.Time) {
+	number := numberOf(now)
+	at := &s.slots[number%int64(slots)]
+	if at.number != number {
+		*at = slot{number: number}
+	}
+	at.Counts = at.Plus(c)
+	s.last = now
+}
+
+// recent are the intervals of the last Window in which something was reported, the oldest first.
+func (s *series) recent(now time.Time) []Recent {
+	newest := numberOf(now)
+	var list []Recent
+	for number := newest - int64(slots) + 1; number <= newest; number++ {
+		if at := s.slots[number%int64(slots)]; at.number == number {
+			list = append(list, Recent{time.Unix(0, number*int64(Interval)).UTC(), at.Counts})
+		}
+	}
+	return list
+}
