@@ -2,18 +2,13 @@ package manifests
 
 import (
 	"cmp"
-	"encoding/binary"
 	"fmt"
-	"net/netip"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/names"
@@ -31,9 +26,8 @@ type Completed struct {
 // completion adds objects.
 type completion struct {
 	Completed
-	// next is the number of the next address.
-	next uint32
-	pods []*corev1.Pod
+	addresses *Addresses
+	pods      []*corev1.Pod
 }
 
 // Complete adds to objects what a cluster would: a pod with a sidecar for each workload, addresses and endpoints. Namespaces that
@@ -44,7 +38,7 @@ func Complete(mesh string, objects []*unstructured.Unstructured) (*Completed, er
 	if err != nil {
 		return nil, err
 	}
-	c := &completion{Completed: Completed{Mesh: mesh, Scheme: scheme}}
+	c := &completion{Completed: Completed{Mesh: mesh, Scheme: scheme}, addresses: NewAddresses(10)}
 	declared := findMesh(objects)
 	if c.Mesh == "" && declared != nil {
 		c.Mesh = declared.GetName()
@@ -135,16 +129,13 @@ func (c *completion) workloads() error {
 			c.add(pod)
 			continue
 		}
-		content := template(object)
-		if content == nil {
+		pod, err := PodOf(object)
+		if err != nil {
+			return err
+		}
+		if pod == nil {
 			continue
 		}
-		pod := &corev1.Pod{}
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(content, pod); err != nil {
-			return fmt.Errorf("the pod template of %s %s/%s: %w", object.GetKind(), object.GetNamespace(), object.GetName(), err)
-		}
-		pod.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}
-		pod.Namespace, pod.Name = object.GetNamespace(), object.GetName()+"-0"
 		c.run(pod)
 		c.add(pod)
 		c.account(pod.Namespace, AccountOf(object))
@@ -154,11 +145,9 @@ func (c *completion) workloads() error {
 
 // run makes a pod one that runs, with a sidecar.
 func (c *completion) run(pod *corev1.Pod) {
-	if !slices.ContainsFunc(pod.Spec.InitContainers, func(one corev1.Container) bool { return one.Name == names.SidecarContainer }) {
-		pod.Spec.InitContainers = append(pod.Spec.InitContainers, corev1.Container{Name: names.SidecarContainer})
-	}
+	Inject(pod)
 	if len(pod.Status.PodIPs) == 0 {
-		pod.Status.PodIPs = []corev1.PodIP{{IP: c.address().String()}}
+		pod.Status.PodIPs = []corev1.PodIP{{IP: c.addresses.Of("pod " + pod.Namespace + "/" + pod.Name).String()}}
 	}
 	c.pods = append(c.pods, pod)
 }
@@ -173,14 +162,6 @@ func (c *completion) account(namespace, name string) {
 	}
 }
 
-// address is one that no other object of the mesh has.
-func (c *completion) address() netip.Addr {
-	c.next++
-	var bytes [4]byte
-	binary.BigEndian.PutUint32(bytes[:], 10<<24|c.next)
-	return netip.AddrFrom4(bytes)
-}
-
 // services gives each Service an address, and the endpoints that its selector finds.
 func (c *completion) services() error {
 	for _, object := range slices.Clone(c.Objects) {
@@ -192,33 +173,14 @@ func (c *completion) services() error {
 			return fmt.Errorf("Service %s/%s: %w", object.GetNamespace(), object.GetName(), err) //nolint:staticcheck // begins with a kind
 		}
 		if service.Spec.ClusterIP == "" {
-			service.Spec.ClusterIP = c.address().String()
+			service.Spec.ClusterIP = c.addresses.Of("Service " + service.Namespace + "/" + service.Name).String()
 			_ = unstructured.SetNestedField(object.Object, service.Spec.ClusterIP, "spec", "clusterIP")
 		}
 		if len(service.Spec.Selector) > 0 {
-			c.add(c.endpoints(service))
+			c.add(EndpointsOf(service, c.pods))
 		}
 	}
 	return nil
-}
-
-func (c *completion) endpoints(service *corev1.Service) *discoveryv1.EndpointSlice {
-	slice := &discoveryv1.EndpointSlice{
-		TypeMeta:    metav1.TypeMeta{APIVersion: "discovery.k8s.io/v1", Kind: "EndpointSlice"},
-		ObjectMeta:  metav1.ObjectMeta{Namespace: service.Namespace, Name: service.Name, Labels: map[string]string{discoveryv1.LabelServiceName: service.Name}},
-		AddressType: discoveryv1.AddressTypeIPv4,
-	}
-	selector := labels.SelectorFromSet(service.Spec.Selector)
-	for _, pod := range c.pods {
-		if pod.Namespace != service.Namespace || !selector.Matches(labels.Set(pod.Labels)) {
-			continue
-		}
-		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{
-			Addresses: []string{pod.Status.PodIPs[0].IP}, Conditions: discoveryv1.EndpointConditions{Ready: ptr.To(true)},
-			TargetRef: &corev1.ObjectReference{Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name},
-		})
-	}
-	return slice
 }
 
 // add adds a typed object.
