@@ -43,6 +43,9 @@ type Feed struct {
 	now    func() time.Time
 	// Events counts what is watched; nil counts nothing. Set it before Watch.
 	Events *Events
+	// Problems hears what was found in each object that was set, and nothing of one that was removed. It must not block; nil hears
+	// nothing. Set it before Watch.
+	Problems func(kind catalog.Kind, object client.Object, problems []ingest.Problem)
 }
 
 // NewFeed makes a Feed that reads from cache, and from the API server itself when the cache cannot be believed. now is the clock.
@@ -90,11 +93,18 @@ func (f *Feed) set(source Source, d *doubt, obj any) {
 		f.log.V(1).Info("left out", "kind", source.Kind, "namespace", object.GetNamespace(), "name", object.GetName(),
 			"reason", problem.Reason, "message", problem.Message)
 	}
+	f.tell(source.Kind, object, problems)
 	of := ref(source.Kind, object)
 	d.seen(client.ObjectKeyFromObject(object), of)
 	f.sink.Apply([]catalog.Change{{
 		Ref: of, Entry: entry, Created: object.GetCreationTimestamp().Time, Generation: generation(object), Received: received,
 	}})
+}
+
+func (f *Feed) tell(kind catalog.Kind, object client.Object, problems []ingest.Problem) {
+	if f.Problems != nil {
+		f.Problems(kind, object, problems)
+	}
 }
 
 func (f *Feed) remove(ctx context.Context, source Source, d *doubt, obj any) {
@@ -106,6 +116,7 @@ func (f *Feed) remove(ctx context.Context, source Source, d *doubt, obj any) {
 	if !ok {
 		return
 	}
+	f.tell(source.Kind, object, nil)
 	key, of := client.ObjectKeyFromObject(object), ref(source.Kind, object)
 	if unseen {
 		d.missed(ctx, key, of)

@@ -44,7 +44,7 @@ func ofPolicies() []Reason {
 		{ingest.ReasonInvalidDuration, policies, "A duration that cannot be read or used: write a number with a unit."},
 		{ingest.ReasonInvalidTLS, policies, "Versions of TLS that exclude each other."},
 		{ingest.ReasonGrantsNothing, policies, "A policy without rules or sources, which lets nobody in."},
-		{ingest.ReasonUnknownProtocol, policies, "A port of a Service with a protocol that sidecars do not speak: it is treated as the message says."},
+		{ingest.ReasonUnknownProtocol, policies, "A port of a Service with an appProtocol that sidecars do not know, so it is not part of the mesh: write http, grpc, tcp, tcp-server-first or https."},
 		{ingest.ReasonNotCaptured, policies, "Traffic that sidecars do not intercept, such as UDP."},
 		{ingest.ReasonRefusedAddress, policies, "An endpoint with an address that no pod can have: it is left out."},
 		{status.ReasonRefNotFound, policies, "An object that a policy refers to does not exist, so that part of the policy grants nothing: create it, or correct the name."},
