@@ -21,6 +21,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/health"
+	"github.com/openservicemesh/osm-operator/internal/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/logging"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/snapshot"
@@ -35,13 +36,15 @@ type program struct {
 	registry  *prometheus.Registry
 	authority *authority
 	store     *snapshot.Store
+	loads     *loadstats.Book
 	manager   manager.Manager
 	config    *rest.Config
 	clients   kubernetes.Interface
 	leader    *status.Leader
 	resync    *meshconfig.Resync
-	// rejections is set by addStatus.
+	// rejections and teller are set by addStatus.
 	rejections *status.Rejections
+	teller     *status.Teller
 }
 
 // run runs the control plane until ctx ends or a part of it fails.
@@ -76,6 +79,7 @@ func run(ctx context.Context, o options) error {
 	})
 	group.Go(func() error { return p.serveReport(running) })
 	group.Go(func() error { return p.writeStatus(ctx, running) })
+	group.Go(func() error { return p.teller.Run(running) })
 	group.Go(func() error { return p.rejections.Run(running, p.leader.Leading, p.log.WithName("status")) })
 	return group.Wait()
 }
@@ -91,6 +95,7 @@ func (p *program) writeStatus(ctx, running context.Context) error {
 
 func newProgram(o options) (*program, error) {
 	p := &program{options: o, log: logging.New(o.logLevel), registry: prometheus.NewRegistry(), leader: &status.Leader{}}
+	p.loads = loadstats.NewBook(time.Now)
 	ctrl.SetLogger(p.log.Logger)
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	var err error
@@ -128,6 +133,8 @@ func (p *program) xdsServer() (*xds.Server, net.Listener, error) {
 		TLS:           certificate.TLSConfig(),
 		Log:           p.log.WithName("xds"),
 		Metrics:       p.registry,
+		Loads:         p.loads,
+		Now:           time.Now,
 	})
 	if err != nil {
 		return nil, nil, err

@@ -9,6 +9,8 @@ const Root = "/report/v1"
 const (
 	ProxiesPath    = Root + "/proxies"
 	RejectionsPath = Root + "/rejections"
+	ChangesPath    = Root + "/changes"
+	LoadsPath      = Root + "/loads"
 	ObjectsPath    = Root + "/objects/"
 )
 

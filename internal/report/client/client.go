@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -149,7 +150,7 @@ func (c *Client) get(ctx context.Context, replica Replica, roots *x509.CertPool,
 	defer func() { _ = response.Body.Close() }()
 	body := io.LimitReader(response.Body, maxDocument)
 	if response.StatusCode != http.StatusOK {
-		return refusal(replica, response.StatusCode, body)
+		return refusal(replica, path, response.StatusCode, body)
 	}
 	if err := json.NewDecoder(body).Decode(document); err != nil {
 		return fmt.Errorf("replica %s gave an answer that cannot be read: %w", replica.Name, err)
@@ -158,13 +159,16 @@ func (c *Client) get(ctx context.Context, replica Replica, roots *x509.CertPool,
 }
 
 // refusal is the reason that a replica gives.
-func refusal(replica Replica, code int, body io.Reader) error {
+func refusal(replica Replica, path string, code int, body io.Reader) error {
 	var document report.Error
 	if err := json.NewDecoder(io.LimitReader(body, 64<<10)).Decode(&document); err != nil || document.Error == "" {
 		document.Error = http.StatusText(code)
 	}
-	if code == http.StatusNotFound {
+	switch {
+	case code == http.StatusNotFound && strings.HasPrefix(path, report.ObjectsPath):
 		return fmt.Errorf("replica %s: %w", replica.Name, ErrNotFound)
+	case code == http.StatusNotFound:
+		return fmt.Errorf("replica %s has no report of this kind: it is of an older version", replica.Name)
 	}
 	return fmt.Errorf("replica %s refuses to answer: %s", replica.Name, document.Error)
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/report"
 	"github.com/openservicemesh/osm-operator/internal/snapshot"
 )
@@ -19,13 +20,19 @@ type Store interface {
 	Proxies() []snapshot.Proxy
 	Policy(ctx context.Context, policy catalog.Ref) (snapshot.PolicyStatus, error)
 	Rejections() []snapshot.Rejection
+	Traces() []snapshot.Trace
 }
 
-// Handler serves the report of a Store to whoever access lets in.
-func Handler(store Store, access *Access) http.Handler {
+// Loads are what sidecars report about their requests. Reading makes them report. It is safe for concurrent use.
+type Loads interface{ Read() loadstats.Loads }
+
+// Handler serves the report of a Store, and the loads of its sidecars, to whoever access lets in.
+func Handler(store Store, load Loads, access *Access) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+report.ProxiesPath, func(w http.ResponseWriter, _ *http.Request) { answer(w, Proxies(store.Proxies())) })
 	mux.HandleFunc("GET "+report.RejectionsPath, func(w http.ResponseWriter, _ *http.Request) { answer(w, Rejections(store.Rejections())) })
+	mux.HandleFunc("GET "+report.ChangesPath, func(w http.ResponseWriter, _ *http.Request) { answer(w, Changes(store.Traces())) })
+	mux.HandleFunc("GET "+report.LoadsPath, func(w http.ResponseWriter, _ *http.Request) { answer(w, loads(load.Read())) })
 	mux.HandleFunc("GET "+report.ObjectsPath+"{kind}/{namespace}/{name}", func(w http.ResponseWriter, r *http.Request) {
 		policy := catalog.Ref{
 			Kind: catalog.Kind(r.PathValue("kind")),

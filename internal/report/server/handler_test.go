@@ -19,6 +19,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/report"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 	"github.com/openservicemesh/osm-operator/internal/snapshot"
@@ -57,11 +58,13 @@ type store struct {
 	ready      bool
 	proxies    []snapshot.Proxy
 	rejections []snapshot.Rejection
+	traces     []snapshot.Trace
 }
 
 func (s store) Ready() bool                      { return s.ready }
 func (s store) Proxies() []snapshot.Proxy        { return s.proxies }
 func (s store) Rejections() []snapshot.Rejection { return s.rejections }
+func (s store) Traces() []snapshot.Trace         { return s.traces }
 
 func (s store) Policy(_ context.Context, policy catalog.Ref) (snapshot.PolicyStatus, error) {
 	if policy.Name.Name != "known" {
@@ -104,7 +107,7 @@ func TestWhoMayRead(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			c := &cluster{down: test.down}
-			got := get(Handler(store{ready: !test.unready}, c.access(time.Now)), report.ProxiesPath, test.authorization)
+			got := get(Handler(store{ready: !test.unready}, nil, c.access(time.Now)), report.ProxiesPath, test.authorization)
 			if got.Code != test.code || !strings.Contains(got.Body.String(), test.says) {
 				t.Errorf("got %d %s, want %d and %q", got.Code, got.Body, test.code, test.says)
 			}
@@ -121,7 +124,7 @@ func TestWhoMayRead(t *testing.T) {
 func TestAnswersAreRemembered(t *testing.T) {
 	now := moment
 	c := &cluster{}
-	handler := Handler(store{ready: true}, c.access(func() time.Time { return now }))
+	handler := Handler(store{ready: true}, nil, c.access(func() time.Time { return now }))
 	for range 3 {
 		get(handler, report.ProxiesPath, "Bearer reader")
 		get(handler, report.ProxiesPath, "Bearer what")
@@ -143,12 +146,20 @@ func TestDocuments(t *testing.T) {
 			sidecar("fine", snapshot.TypeStatus{Sent: 1, Accepted: 1}),
 			sidecar("rejecting", snapshot.TypeStatus{Sent: 1, Rejected: 1, Rejection: "no", Behind: moment}),
 		},
+		traces: []snapshot.Trace{
+			{
+				Number: 2, At: moment, Total: 4, Streams: 1, Open: 1, Waiting: []catalog.Name{{Namespace: "a", Name: "p"}},
+				Objects: []snapshot.TracedObject{{Ref: policy, Generation: 3, Removed: true}},
+				Stages:  map[snapshot.Stage]time.Duration{snapshot.StagePush: 250 * time.Millisecond},
+			},
+			{Number: 1, At: moment, Streams: 1, Acknowledged: 1, Took: 750 * time.Millisecond},
+		},
 		rejections: []snapshot.Rejection{{
-			Policy: catalog.Ref{Kind: catalog.KindTrafficTarget, Name: catalog.Name{Namespace: "a", Name: "t"}},
+			Policy: policy,
 			Scope:  key, Proxy: catalog.Name{Namespace: "a", Name: "p"}, Type: snapshot.Routes, Resource: "r", Text: "no", At: moment,
 		}},
 	}
-	handler := Handler(s, (&cluster{}).access(time.Now))
+	handler := Handler(s, reported, (&cluster{}).access(time.Now))
 	t.Run("proxies", func(t *testing.T) {
 		var got report.Proxies
 		read(t, handler, report.ProxiesPath, &got)
@@ -175,6 +186,32 @@ func TestDocuments(t *testing.T) {
 			t.Errorf("-want +got:\n%s", diff)
 		}
 	})
+	t.Run("changes", func(t *testing.T) {
+		var got report.Changes
+		read(t, handler, report.ChangesPath, &got)
+		took := 0.75
+		want := []report.Change{
+			{
+				Number: 2, At: moment, Objects: []report.ChangedObject{{Kind: "TrafficTarget", Namespace: "a", Name: "t", Generation: 3, Removed: true}},
+				Total: 4, Sidecars: 1, Open: 1, Seconds: map[string]float64{"push": 0.25}, Waiting: []string{"a/p"},
+			},
+			{Number: 1, At: moment, Objects: []report.ChangedObject{}, Sidecars: 1, Acknowledged: 1, Seconds: map[string]float64{}, Took: &took},
+		}
+		if diff := cmp.Diff(want, got.Changes); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	})
+	t.Run("loads", func(t *testing.T) {
+		var got report.Loads
+		read(t, handler, report.LoadsPath, &got)
+		counts := report.LoadCounts{Issued: 30, Succeeded: 20, Failed: 10}
+		want := report.Loads{Since: moment, Sidecars: 2, Reporting: 1, Loads: []report.Load{{
+			Client: "a/sa", Cluster: "a/web|80", LoadCounts: counts, Seconds: 10, Rate: 3, Recent: []report.LoadInterval{{Start: moment, LoadCounts: counts}},
+		}}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	})
 	t.Run("rejections", func(t *testing.T) {
 		var got report.Rejections
 		read(t, handler, report.RejectionsPath, &got)
@@ -191,6 +228,19 @@ func TestDocuments(t *testing.T) {
 		}
 	}
 }
+
+// policy is one that is withheld.
+var policy = catalog.Ref{Kind: catalog.KindTrafficTarget, Name: catalog.Name{Namespace: "a", Name: "t"}}
+
+// book is what sidecars have reported.
+type book loadstats.Loads
+
+func (b book) Read() loadstats.Loads { return loadstats.Loads(b) }
+
+var reported = book{Since: moment, Sidecars: 2, Reporting: 1, Pairs: []loadstats.Pair{{
+	Client: key.Identity, Cluster: "a/web|80", Counts: loadstats.Counts{Issued: 30, Succeeded: 20, Failed: 10}, Over: 10 * time.Second,
+	Recent: []loadstats.Recent{{Start: moment, Counts: loadstats.Counts{Issued: 30, Succeeded: 20, Failed: 10}}},
+}}}
 
 var key = scope.Key{Identity: identity.ServiceAccount{Namespace: "a", Name: "sa"}, Class: scope.Class{Revision: "osm"}}
 
@@ -209,5 +259,16 @@ func read(t *testing.T, handler http.Handler, path string, document any) {
 	}
 	if err := json.Unmarshal(got.Body.Bytes(), document); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestEveryPathIsProtected asks as a stranger, of a Store and loads that must not even be looked at.
+func TestEveryPathIsProtected(t *testing.T) {
+	handler := Handler(nil, nil, (&cluster{}).access(time.Now))
+	paths := []string{report.ProxiesPath, report.RejectionsPath, report.ChangesPath, report.LoadsPath, report.ObjectsPath + "TrafficTarget/a/known"}
+	for _, path := range paths {
+		if got := get(handler, path, "Bearer stranger"); got.Code != 403 {
+			t.Errorf("%s answers %d %s", path, got.Code, got.Body)
+		}
 	}
 }

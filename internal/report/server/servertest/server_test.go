@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/operand"
 	"github.com/openservicemesh/osm-operator/internal/report"
@@ -31,6 +32,7 @@ type empty struct{}
 func (empty) Ready() bool                      { return true }
 func (empty) Proxies() []snapshot.Proxy        { return nil }
 func (empty) Rejections() []snapshot.Rejection { return nil }
+func (empty) Traces() []snapshot.Trace         { return nil }
 func (empty) Policy(context.Context, catalog.Ref) (snapshot.PolicyStatus, error) {
 	return snapshot.PolicyStatus{}, snapshot.ErrNoPolicy
 }
@@ -91,7 +93,7 @@ func TestWhoMayRead(t *testing.T) {
 	own := rest.AnonymousClientConfig(config)
 	own.BearerToken = token(t, clients, names.Controller)
 	access := server.NewAccess(kubernetes.NewForConfigOrDie(own), time.Now)
-	handler := server.Handler(empty{}, access)
+	handler := server.Handler(empty{}, loadstats.NewBook(time.Now), access)
 	for name, test := range map[string]struct {
 		token string
 		code  int
