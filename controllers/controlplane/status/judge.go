@@ -27,6 +27,13 @@ func JudgeRoutes[E catalog.Entry](convert func(*unstructured.Unstructured) (E, [
 	}
 }
 
+// JudgeUnenforced judges kinds that have no part in the mesh: they are accepted, and their authors told.
+func JudgeUnenforced(judge func(*unstructured.Unstructured) []ingest.Problem) Judge {
+	return func(_ context.Context, _ client.Reader, object *unstructured.Unstructured) ([]metav1.Condition, error) {
+		return []metav1.Condition{condition(Accepted, ReasonAccepted, judge(object))}, nil
+	}
+}
+
 // JudgeTarget judges a TrafficTarget: itself, and the route objects it refers to.
 func JudgeTarget(ctx context.Context, reader client.Reader, object *unstructured.Unstructured) ([]metav1.Condition, error) {
 	target, problems := ingest.TrafficTarget(object)
@@ -72,44 +79,4 @@ func missingRoute(ctx context.Context, reader client.Reader, namespace string, r
 		}
 	}
 	return nil, nil
-}
-
-// JudgeSplit judges a TrafficSplit: itself, whether an older one has the same root, and whether its Services exist.
-func JudgeSplit(ctx context.Context, reader client.Reader, object *unstructured.Unstructured) ([]metav1.Condition, error) {
-	split, problems := ingest.TrafficSplit(object)
-	if split == nil {
-		return []metav1.Condition{condition(Accepted, ReasonAccepted, problems)}, nil
-	}
-	older, err := olderSplit(ctx, reader, split)
-	if err != nil {
-		return nil, err
-	}
-	if older != nil {
-		problems = append(problems, ingest.Problem{Reason: ReasonConflicted, Message: fmt.Sprintf(
-			"TrafficSplit %s, which is older, already splits Service %s, so this one does nothing: delete one of them.", older.Name, split.Root)})
-	}
-	return []metav1.Condition{condition(Accepted, ReasonAccepted, problems)}, nil
-}
-
-// olderSplit is the split that counts instead of this one: the oldest with the same root, by name among equals.
-func olderSplit(ctx context.Context, reader client.Reader, split *catalog.TrafficSplit) (*catalog.TrafficSplit, error) {
-	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(traffic.TrafficSplit)
-	if err := reader.List(ctx, list, client.InNamespace(split.Name.Namespace)); err != nil {
-		return nil, err
-	}
-	first := split
-	for i := range list.Items {
-		other, _ := ingest.TrafficSplit(&list.Items[i])
-		if other == nil || other.Root != split.Root {
-			continue
-		}
-		if age := other.Created.Compare(first.Created); age < 0 || age == 0 && other.Name.Compare(first.Name) < 0 {
-			first = other
-		}
-	}
-	if first.Name == split.Name {
-		return nil, nil
-	}
-	return first, nil
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -12,7 +14,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/ingest"
 )
 
 func object(kind schema.GroupVersionKind, name string, created int64, spec map[string]any) *unstructured.Unstructured {
@@ -37,24 +41,58 @@ func rule(kind, name string, matches ...any) map[string]any {
 	return map[string]any{"kind": kind, "name": name, "matches": matches}
 }
 
-func split(name string, created int64, weight int64) *unstructured.Unstructured {
-	return object(traffic.TrafficSplit, name, created, map[string]any{
-		"service": "web", "backends": []any{map[string]any{"service": "web-v1", "weight": weight}},
-	})
+// judgement is an object among others, and the verdict on it.
+type judgement struct {
+	name   string
+	judge  Judge
+	object *unstructured.Unstructured
+	others []client.Object
+	// want maps condition types to "status reason".
+	want map[string]string
+	// says is part of a message.
+	says string
+}
+
+func (j judgement) check(t *testing.T) {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, configv1alpha2.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reader := fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(j.others, j.object)...).Build()
+	conditions, err := j.judge(t.Context(), reader, j.object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, said := map[string]string{}, ""
+	for _, c := range conditions {
+		got[c.Type] = string(c.Status) + " " + c.Reason
+		said += c.Message
+	}
+	if diff := cmp.Diff(j.want, got); diff != "" {
+		t.Errorf("conditions (-want +got):\n%s%s", diff, said)
+	}
+	if !strings.Contains(said, j.says) {
+		t.Errorf("conditions say %q, want %q", said, j.says)
+	}
+}
+
+// servicesNamed are Services of the namespace shop with the port 80.
+func servicesNamed(names ...string) []client.Object {
+	var all []client.Object
+	for _, name := range names {
+		all = append(all, &corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}},
+		})
+	}
+	return all
 }
 
 func TestJudge(t *testing.T) {
 	group := object(traffic.HTTPRouteGroup, "paths", 1, map[string]any{"matches": []any{map[string]any{"name": "all", "pathRegex": "/.*"}}})
-	tests := []struct {
-		name   string
-		judge  Judge
-		object *unstructured.Unstructured
-		others []client.Object
-		// want maps condition types to "status reason".
-		want map[string]string
-		// says is part of a message.
-		says string
-	}{
+	tests := []judgement{
 		{
 			"a target whose routes exist", JudgeTarget, target(rule("HTTPRouteGroup", "paths", "all")),
 			[]client.Object{group},
@@ -80,38 +118,19 @@ func TestJudge(t *testing.T) {
 			"TCPRoute shop/none does not exist",
 		},
 		{
-			"the oldest split of a root", JudgeSplit, split("old", 1, 100),
-			[]client.Object{split("new", 2, 100)},
-			map[string]string{Accepted: "True Accepted"},
-			"in force",
+			"a target with a rule about UDP", JudgeTarget, target(rule("UDPRoute", "dns"), rule("HTTPRouteGroup", "paths")),
+			[]client.Object{group},
+			map[string]string{Accepted: "True NotCaptured", ResolvedRefs: "True ResolvedRefs"},
+			"sidecars do not intercept UDP",
 		},
 		{
-			"a younger split of the same root", JudgeSplit, split("new", 2, 100),
-			[]client.Object{split("old", 1, 100)},
-			map[string]string{Accepted: "False Conflicted"},
-			"TrafficSplit shop/old, which is older",
+			"a UDP route", JudgeUnenforced(ingest.UDPRoute), object(traffic.UDPRoute, "dns", 1, map[string]any{}),
+			nil,
+			map[string]string{Accepted: "True NotCaptured"},
+			"this UDPRoute is not enforced",
 		},
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			reader := fake.NewClientBuilder().WithScheme(runtime.NewScheme()).WithObjects(append(test.others, test.object)...).Build()
-			conditions, err := test.judge(t.Context(), reader, test.object)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, said := map[string]string{}, ""
-			for _, c := range conditions {
-				got[c.Type] = string(c.Status) + " " + c.Reason
-				said += c.Message
-			}
-			for kind, want := range test.want {
-				if got[kind] != want {
-					t.Errorf("%s is %q, want %q (%s)", kind, got[kind], want, said)
-				}
-			}
-			if len(got) != len(test.want) || !strings.Contains(said, test.says) {
-				t.Errorf("conditions %v say %q; want %v and %q", got, said, test.want, test.says)
-			}
-		})
+		t.Run(test.name, func(t *testing.T) { test.check(t) })
 	}
 }

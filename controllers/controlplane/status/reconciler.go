@@ -26,6 +26,8 @@ type Reconciler struct {
 	// Empty is an empty object of the kind.
 	Empty *unstructured.Unstructured
 	Judge Judge
+	// Summarised says that the status has OSM's fields currentStatus and reason, too.
+	Summarised bool
 	// Rejections knows what sidecars say.
 	Rejections *Rejections
 	// InMesh says whether the mesh looks after a namespace; the status of others is not ours to write.
@@ -78,10 +80,14 @@ func (r *Reconciler) write(ctx context.Context, object *unstructured.Unstructure
 		}
 		changed = meta.SetStatusCondition(&current, condition) || changed
 	}
+	status := map[string]any{"conditions": current}
+	if r.Summarised {
+		changed = summarise(object, current, status) || changed
+	}
 	if !changed {
 		return nil
 	}
-	patch, err := json.Marshal(map[string]any{"status": map[string]any{"conditions": current}})
+	patch, err := json.Marshal(map[string]any{"status": status})
 	if err != nil {
 		return err
 	}
@@ -92,6 +98,18 @@ func (r *Reconciler) write(ctx context.Context, object *unstructured.Unstructure
 		r.record(object, condition)
 	}
 	return nil
+}
+
+// summarise adds what OSM's tools read of a status, and says whether the object has something else.
+func summarise(object *unstructured.Unstructured, conditions []metav1.Condition, status map[string]any) bool {
+	word, reason := "committed", "successfully committed by the system"
+	if accepted := meta.FindStatusCondition(conditions, Accepted); accepted != nil && accepted.Status == metav1.ConditionFalse {
+		word, reason = "error", accepted.Message
+	}
+	status["currentStatus"], status["reason"] = word, reason
+	hasWord, _, _ := unstructured.NestedString(object.Object, "status", "currentStatus")
+	hasReason, _, _ := unstructured.NestedString(object.Object, "status", "reason")
+	return hasWord != word || hasReason != reason
 }
 
 // turns says whether a condition is worth an Event: it changes its status, or is False for another reason.

@@ -111,3 +111,34 @@ func TestRejectionIsWritten(t *testing.T) {
 		t.Errorf("after the rejection was taken back: %v", accepted)
 	}
 }
+
+// A setting has the words that OSM's tools read beside its conditions.
+func TestSettingIsSummarised(t *testing.T) {
+	stored := setting("s", 1, "web.shop.svc.cluster.local")
+	writer := fake.NewClientBuilder().WithScheme(runtime.NewScheme()).WithObjects(stored).WithStatusSubresource(stored).Build()
+	verdict := metav1.Condition{Type: Accepted, Status: metav1.ConditionFalse, Reason: "Test", Message: "because"}
+	r := &Reconciler{
+		Client: writer, Recorder: events.NewFakeRecorder(10), Leader: &Leader{}, Empty: traffic.Object(traffic.UpstreamTrafficSetting), Summarised: true,
+		Judge: func(context.Context, client.Reader, *unstructured.Unstructured) ([]metav1.Condition, error) {
+			return []metav1.Condition{verdict}, nil
+		},
+		Rejections: nothingRejected(),
+		InMesh:     func(context.Context, string) (bool, error) { return true, nil },
+	}
+	r.Leader.leading.Store(true)
+	for _, want := range []struct{ word, reason string }{{"error", "because"}, {"committed", "successfully committed by the system"}} {
+		request := ctrl.Request{NamespacedName: client.ObjectKeyFromObject(stored)}
+		if _, err := r.Reconcile(t.Context(), request); err != nil {
+			t.Fatal(err)
+		}
+		object := traffic.Object(traffic.UpstreamTrafficSetting)
+		if err := writer.Get(t.Context(), request.NamespacedName, object); err != nil {
+			t.Fatal(err)
+		}
+		status, _, _ := unstructured.NestedMap(object.Object, "status")
+		if status["currentStatus"] != want.word || status["reason"] != want.reason {
+			t.Errorf("currentStatus is %q and reason %q, want %+v", status["currentStatus"], status["reason"], want)
+		}
+		verdict.Status, verdict.Reason = metav1.ConditionTrue, ReasonAccepted
+	}
+}

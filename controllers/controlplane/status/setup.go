@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
 	"github.com/openservicemesh/osm-operator/internal/names"
@@ -26,28 +27,52 @@ type Writers struct {
 	Rejections *Rejections
 	// Mesh is the name of the mesh whose namespaces count.
 	Mesh string
+	// Namespace is where its MeshConfig is.
+	Namespace string
 	// Defined says whether the cluster defines a kind.
 	Defined func(schema.GroupVersionKind) bool
 }
 
-// Setup adds a reconciler for each SMI kind that the cluster defines. Call it before the Leader and the Rejections run.
-func (w Writers) Setup(mgr manager.Manager) error {
-	judges := []struct {
-		kind  schema.GroupVersionKind
-		judge Judge
-		// about are the kinds whose change may change the verdict about objects of this kind in the same namespace.
-		about []schema.GroupVersionKind
-	}{
-		{traffic.TrafficTarget, JudgeTarget, []schema.GroupVersionKind{traffic.HTTPRouteGroup, traffic.TCPRoute}},
-		{traffic.TrafficSplit, JudgeSplit, []schema.GroupVersionKind{traffic.TrafficSplit}},
-		{traffic.HTTPRouteGroup, JudgeRoutes(ingest.HTTPRouteGroup), nil},
-		{traffic.TCPRoute, JudgeRoutes(ingest.TCPRoute), nil},
+// judged is a kind whose objects get a verdict.
+type judged struct {
+	kind  schema.GroupVersionKind
+	judge Judge
+	// about are the kinds whose change may change the verdict about objects of this kind in the same namespace.
+	about []schema.GroupVersionKind
+	// rivals tells which other objects of this kind a change concerns, in whatever namespace they are; nil for none.
+	rivals func(client.Object) func(*unstructured.Unstructured) bool
+	// services says that it matters which Services the namespace has, and config that the MeshConfig does.
+	services, config bool
+	// summarised says that the status has the two fields of OSM beside the conditions.
+	summarised bool
+}
+
+func (w Writers) judges() []judged {
+	return []judged{
+		{kind: traffic.TrafficTarget, judge: JudgeTarget, about: []schema.GroupVersionKind{traffic.HTTPRouteGroup, traffic.TCPRoute}},
+		{kind: traffic.TrafficSplit, judge: JudgeSplit, about: []schema.GroupVersionKind{traffic.TrafficSplit, traffic.HTTPRouteGroup}, services: true},
+		{kind: traffic.HTTPRouteGroup, judge: JudgeRoutes(ingest.HTTPRouteGroup)},
+		{kind: traffic.TCPRoute, judge: JudgeRoutes(ingest.TCPRoute)},
+		{kind: traffic.UDPRoute, judge: JudgeUnenforced(ingest.UDPRoute)},
+		{kind: traffic.Retry, judge: JudgeRetry(w.Namespace), rivals: sameSource, config: true},
+		{
+			kind: traffic.UpstreamTrafficSetting, judge: JudgeSetting, services: true, summarised: true,
+			about: []schema.GroupVersionKind{traffic.UpstreamTrafficSetting, traffic.HTTPRouteGroup},
+		},
+		{
+			kind: traffic.Backpressure, judge: JudgeBackpressure, services: true,
+			about: []schema.GroupVersionKind{traffic.Backpressure, traffic.UpstreamTrafficSetting},
+		},
 	}
-	for _, j := range judges {
+}
+
+// Setup adds a reconciler for each kind of policy that the cluster defines. Call it before the Leader and the Rejections run.
+func (w Writers) Setup(mgr manager.Manager) error {
+	for _, j := range w.judges() {
 		if !w.Defined(j.kind) {
 			continue
 		}
-		if err := w.add(mgr, j.kind, j.judge, j.about); err != nil {
+		if err := w.add(mgr, j); err != nil {
 			return err
 		}
 	}
@@ -55,23 +80,33 @@ func (w Writers) Setup(mgr manager.Manager) error {
 	return nil
 }
 
-func (w Writers) add(mgr manager.Manager, kind schema.GroupVersionKind, judge Judge, about []schema.GroupVersionKind) error {
+func (w Writers) add(mgr manager.Manager, j judged) error {
+	reader := mgr.GetClient()
 	r := &Reconciler{
-		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder(names.Controller), Leader: w.Leader,
-		Empty: traffic.Object(kind), Judge: judge, Rejections: w.Rejections, InMesh: inMesh(mgr.GetClient(), w.Mesh),
+		Client: reader, Recorder: mgr.GetEventRecorder(names.Controller), Leader: w.Leader, Summarised: j.summarised,
+		Empty: traffic.Object(j.kind), Judge: j.judge, Rejections: w.Rejections, InMesh: inMesh(reader, w.Mesh),
 	}
 	gained := make(chan struct{}, 1)
 	w.Leader.Notify(gained)
 	again := make(chan event.GenericEvent)
-	b := ctrl.NewControllerManagedBy(mgr).Named("status-"+kind.Kind).For(traffic.Object(kind)).
-		WatchesRawSource(source.Channel(again, allOf(mgr.GetClient(), kind, ""))).
-		WatchesRawSource(source.Channel(w.Rejections.watch(kind), &handler.EnqueueRequestForObject{})).
+	b := ctrl.NewControllerManagedBy(mgr).Named("status-"+j.kind.Kind).For(traffic.Object(j.kind)).
+		WatchesRawSource(source.Channel(again, allOf(reader, j.kind, ""))).
+		WatchesRawSource(source.Channel(w.Rejections.watch(j.kind), &handler.EnqueueRequestForObject{})).
 		// An object may be older than its namespace's membership, or reach this process before its namespace does.
-		Watches(&corev1.Namespace{}, inside(mgr.GetClient(), kind), builder.WithPredicates(predicate.LabelChangedPredicate{}))
-	for _, other := range about {
+		Watches(&corev1.Namespace{}, inside(reader, j.kind), builder.WithPredicates(predicate.LabelChangedPredicate{}))
+	for _, other := range j.about {
 		if w.Defined(other) {
-			b = b.Watches(traffic.Object(other), neighbours(mgr.GetClient(), kind))
+			b = b.Watches(traffic.Object(other), neighbours(reader, j.kind))
 		}
+	}
+	if j.rivals != nil {
+		b = b.Watches(traffic.Object(j.kind), rivals(reader, j.kind, j.rivals))
+	}
+	if j.services {
+		b = b.Watches(&corev1.Service{}, neighbours(reader, j.kind), builder.WithPredicates(predicate.ResourceVersionChangedPredicate{}))
+	}
+	if j.config {
+		b = b.Watches(&configv1alpha2.MeshConfig{}, allOf(reader, j.kind, ""), builder.WithPredicates(predicate.GenerationChangedPredicate{}))
 	}
 	if err := b.Complete(r); err != nil {
 		return err
@@ -82,10 +117,17 @@ func (w Writers) add(mgr manager.Manager, kind schema.GroupVersionKind, judge Ju
 			case <-ctx.Done():
 				return nil
 			case <-gained:
-				again <- event.GenericEvent{Object: traffic.Object(kind)}
+				again <- event.GenericEvent{Object: traffic.Object(j.kind)}
 			}
 		}
 	}))
+}
+
+// rivals asks for the objects of the kind, in all namespaces, that have to do with the one that changed.
+func rivals(reader client.Reader, kind schema.GroupVersionKind, of func(client.Object) func(*unstructured.Unstructured) bool) handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []ctrl.Request {
+		return requestsLike(ctx, reader, kind, "", of(object))
+	})
 }
 
 // neighbours asks for every object of the kind in the namespace of the object that changed.
@@ -110,15 +152,23 @@ func allOf(reader client.Reader, kind schema.GroupVersionKind, namespace string)
 }
 
 func requests(ctx context.Context, reader client.Reader, kind schema.GroupVersionKind, namespace string) []ctrl.Request {
+	return requestsLike(ctx, reader, kind, namespace, func(*unstructured.Unstructured) bool { return true })
+}
+
+func requestsLike(
+	ctx context.Context, reader client.Reader, kind schema.GroupVersionKind, namespace string, alike func(*unstructured.Unstructured) bool,
+) []ctrl.Request {
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(kind)
-	if err := reader.List(ctx, list, client.InNamespace(namespace)); err != nil {
+	if err := reader.List(ctx, list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "cannot list", "kind", kind.Kind)
 		return nil
 	}
 	var result []ctrl.Request
-	for _, item := range list.Items {
-		result = append(result, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(&item)})
+	for i := range list.Items {
+		if alike(&list.Items[i]) {
+			result = append(result, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+		}
 	}
 	return result
 }

@@ -24,6 +24,10 @@ const (
 	ReasonResolvedRefs = "ResolvedRefs"
 	// ReasonRefNotFound: a referred object does not exist; the rule that refers to it grants nothing.
 	ReasonRefNotFound = "RefNotFound"
+	// ReasonDisabled: the MeshConfig switches objects of this kind off.
+	ReasonDisabled = "Disabled"
+	// ReasonNotFollowed: another object speaks about the same thing, and does not count here.
+	ReasonNotFollowed = "NotFollowed"
 	// ReasonConflicted: an older object speaks about the same thing, and counts.
 	ReasonConflicted = "Conflicted"
 )

@@ -1,0 +1,167 @@
+package status
+
+import (
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+)
+
+const inForce, resolved = "True Accepted", "True ResolvedRefs"
+
+// split sends all requests to Service web that groups select to Service web-v1.
+func split(name string, created int64, groups ...string) *unstructured.Unstructured {
+	var matches []any
+	for _, group := range groups {
+		matches = append(matches, map[string]any{"kind": "HTTPRouteGroup", "name": group})
+	}
+	return object(traffic.TrafficSplit, name, created, map[string]any{
+		"service": "web", "backends": []any{map[string]any{"service": "web-v1", "weight": int64(100)}}, "matches": matches,
+	})
+}
+
+func TestJudgeSplit(t *testing.T) {
+	group := object(traffic.HTTPRouteGroup, "paths", 1, map[string]any{})
+	other := split("other", 1)
+	other.Object["spec"].(map[string]any)["service"] = "web-v1"
+	portless := servicesNamed("web", "web-v1")
+	portless[1].(*corev1.Service).Spec.Ports[0].Port = 81
+	beside := func(others ...client.Object) []client.Object {
+		return append(servicesNamed("web", "web-v1"), others...)
+	}
+	accepted := map[string]string{Accepted: inForce, ResolvedRefs: resolved}
+	for _, test := range []judgement{
+		{"the oldest of a root", JudgeSplit, split("old", 1), beside(split("new", 2)), accepted, "in force"},
+		{
+			"a younger one of the same root", JudgeSplit, split("new", 2), beside(split("old", 1)),
+			map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved}, "TrafficSplit shop/old, which is older",
+		},
+		{
+			"one of the same age", JudgeSplit, split("b", 1), beside(split("a", 1)),
+			map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved}, "TrafficSplit shop/a",
+		},
+		{"one with matches beside an older one", JudgeSplit, split("new", 2, "paths"), beside(split("old", 1), group), accepted, "in force"},
+		{"one beside an older one with matches", JudgeSplit, split("new", 2), beside(split("old", 1, "paths"), group), accepted, "in force"},
+		{
+			"a group that is missing", JudgeSplit, split("s", 1, "none"), beside(),
+			map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"}, "HTTPRouteGroup shop/none does not exist, so it selects no requests",
+		},
+		{
+			"a backend that is split itself", JudgeSplit, split("s", 1), beside(other),
+			map[string]string{Accepted: "True NotFollowed", ResolvedRefs: resolved}, "splits are not followed further",
+		},
+		{
+			"a backend that does not exist yet", JudgeSplit, split("s", 1), servicesNamed("web"),
+			map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"}, "Service shop/web-v1 does not exist, so the other backends take its share",
+		},
+		{
+			"a root that does not exist", JudgeSplit, split("s", 1), servicesNamed("web-v1"),
+			map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"}, "Service shop/web does not exist, so no requests are split",
+		},
+		{
+			"a backend without the root's port", JudgeSplit, split("s", 1), portless,
+			map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"}, "Service shop/web-v1 has none of the ports of Service shop/web",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.check(t) })
+	}
+}
+
+// retry is a Retry of the service account shop/client to Services of the namespace shop.
+func retry(namespace, name string, created int64, services ...string) *unstructured.Unstructured {
+	var destinations []any
+	for _, service := range services {
+		destinations = append(destinations, map[string]any{"kind": "Service", "namespace": "shop", "name": service})
+	}
+	u := object(traffic.Retry, name, created, map[string]any{
+		"source": map[string]any{"kind": "ServiceAccount", "namespace": "shop", "name": "client"}, "destinations": destinations,
+		"retryPolicy": map[string]any{"retryOn": "5xx"},
+	})
+	u.SetNamespace(namespace)
+	return u
+}
+
+func TestJudgeRetry(t *testing.T) {
+	on := &configv1alpha2.MeshConfig{ObjectMeta: metav1.ObjectMeta{Namespace: "osm-system", Name: "osm-mesh-config"}}
+	on.Spec.FeatureFlags.EnableRetryPolicy = true
+	off := on.DeepCopy()
+	off.Spec.FeatureFlags.EnableRetryPolicy = false
+	stranger := retry("shop", "a", 1, "web")
+	if err := unstructured.SetNestedField(stranger.Object, "stranger", "spec", "source", "name"); err != nil {
+		t.Fatal(err)
+	}
+	judge := JudgeRetry("osm-system")
+	for _, test := range []judgement{
+		{"alone", judge, retry("shop", "r", 1, "web"), []client.Object{on}, map[string]string{Accepted: inForce}, "in force"},
+		{
+			"switched off", judge, retry("shop", "r", 1, "web"), []client.Object{off}, map[string]string{Accepted: "False Disabled"},
+			"while spec.featureFlags.enableRetryPolicy of MeshConfig osm-system/osm-mesh-config is true",
+		},
+		{"without a MeshConfig", judge, retry("shop", "r", 1, "web"), nil, map[string]string{Accepted: "False Disabled"}, "set it to true"},
+		{"another client", judge, retry("shop", "r", 2, "web"), []client.Object{on, stranger}, map[string]string{Accepted: inForce}, "in force"},
+		{"another Service", judge, retry("shop", "r", 2, "web"), []client.Object{on, retry("shop", "a", 1, "api")}, map[string]string{Accepted: inForce}, "in force"},
+		{
+			"an older one in another namespace", judge, retry("shop", "r", 2, "web", "api"), []client.Object{on, retry("bank", "z", 1, "api")},
+			map[string]string{Accepted: "False Conflicted"}, "Retry bank/z, which is older, already says how service account shop/client repeats requests to Service shop/api",
+		},
+		{"a younger one", judge, retry("shop", "r", 1, "web"), []client.Object{on, retry("bank", "a", 2, "web")}, map[string]string{Accepted: inForce}, "in force"},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.check(t) })
+	}
+}
+
+// setting is an UpstreamTrafficSetting for a host with limits for paths.
+func setting(name string, created int64, host string, paths ...string) *unstructured.Unstructured {
+	var routes []any
+	for _, path := range paths {
+		routes = append(routes, map[string]any{"path": path, "rateLimit": map[string]any{"local": map[string]any{"requests": int64(1), "unit": "second"}}})
+	}
+	return object(traffic.UpstreamTrafficSetting, name, created, map[string]any{"host": host, "httpRoutes": routes})
+}
+
+func backpressure(name string, created int64) *unstructured.Unstructured {
+	u := object(traffic.Backpressure, name, created, map[string]any{})
+	u.SetLabels(map[string]string{"app": "web"})
+	return u
+}
+
+func TestJudgeSetting(t *testing.T) {
+	const host = "web.shop.svc.cluster.local"
+	group := object(traffic.HTTPRouteGroup, "paths", 1, map[string]any{"matches": []any{map[string]any{"name": "all", "pathRegex": "/buy.*"}}})
+	beside := func(others ...client.Object) []client.Object { return append(servicesNamed("web"), others...) }
+	accepted := map[string]string{Accepted: inForce, ResolvedRefs: resolved}
+	for _, test := range []judgement{
+		{"alone", JudgeSetting, setting("s", 1, host), beside(), accepted, "in force"},
+		{
+			"a younger one of the same Service", JudgeSetting, setting("new", 2, host), beside(setting("old", 1, "web.shop")),
+			map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved}, "UpstreamTrafficSetting shop/old, which is older, is already about Service shop/web",
+		},
+		{"an older one", JudgeSetting, setting("old", 1, host), beside(setting("new", 2, host), backpressure("b", 0)), accepted, "in force"},
+		{"a host outside", JudgeSetting, setting("s", 1, "example.com"), nil, map[string]string{Accepted: "False NotUsed"}, "come into use with egress policies"},
+		{
+			"a Service that does not exist", JudgeSetting, setting("s", 1, host), nil,
+			map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"}, "Service shop/web does not exist, so nothing is limited",
+		},
+		{"a path of a group", JudgeSetting, setting("s", 1, host, "/buy.*", ".*"), beside(group), accepted, "in force"},
+		{
+			"a path of no group", JudgeSetting, setting("s", 1, host, "/buy"), beside(group),
+			map[string]string{Accepted: "True RefNotFound", ResolvedRefs: resolved}, `has the pathRegex "/buy", letter by letter`,
+		},
+		{"backpressure alone", JudgeBackpressure, backpressure("b", 1), beside(), accepted, "in force"},
+		{
+			"backpressure beside a setting", JudgeBackpressure, backpressure("b", 1), beside(setting("s", 2, host)),
+			map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved}, "UpstreamTrafficSetting shop/s is about Service shop/web and counts instead",
+		},
+		{
+			"younger backpressure", JudgeBackpressure, backpressure("b", 2), beside(backpressure("a", 1)),
+			map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved}, "Backpressure shop/a, which is older",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.check(t) })
+	}
+}
