@@ -5,8 +5,10 @@ import (
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 // completeNamespaces offers the namespaces of the cluster.
@@ -39,6 +41,23 @@ func (a *app) completeMeshes(cmd *cobra.Command, _ []string, begun string) ([]st
 	var all []string
 	for i := range meshes.Items {
 		all = append(all, meshes.Items[i].Name)
+	}
+	return startingWith(all, begun), cobra.ShellCompDirectiveNoFileComp
+}
+
+// completePods offers the pods with a sidecar, of the namespace that is chosen.
+func (a *app) completePods(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+	c, err := a.kube.Client()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var pods corev1.PodList
+	if err := c.List(cmd.Context(), &pods, client.InNamespace(a.kube.OnlyNamespace()), client.HasLabels{names.ProxyUUIDLabel}); err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var all []string
+	for i := range pods.Items {
+		all = append(all, pods.Items[i].Name)
 	}
 	return startingWith(all, begun), cobra.ShellCompDirectiveNoFileComp
 }

@@ -131,7 +131,7 @@ func playPods(t *testing.T, env *testscript.Env, authority *pki.Authority) error
 		return err
 	}
 	config := clientcmdapi.NewConfig()
-	config.Clusters["front"] = &clientcmdapi.Cluster{Server: front.URL}
+	config.Clusters["front"] = &clientcmdapi.Cluster{Server: front.URL, CertificateAuthorityData: front.CA}
 	config.AuthInfos["administrator"] = &clientcmdapi.AuthInfo{Token: "administrator"}
 	config.Contexts["front"] = &clientcmdapi.Context{Cluster: "front", AuthInfo: "administrator"}
 	config.CurrentContext = "front"

@@ -7,8 +7,8 @@ import (
 	"net/http"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/httpstream"      //nolint:staticcheck // what client-go's port-forward speaks has no other type
-	"k8s.io/apimachinery/pkg/util/httpstream/spdy" //nolint:staticcheck // see above
+	"k8s.io/streaming/pkg/httpstream"
+	"k8s.io/streaming/pkg/httpstream/spdy"
 )
 
 // portForwardProtocol is the one protocol of port-forward.

@@ -2,6 +2,7 @@ package fakepods
 
 import (
 	"crypto/tls"
+	"encoding/pem"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -17,8 +18,10 @@ import (
 
 // Front stands in front of an API server.
 type Front struct {
-	// URL is where clients find it; whoever asks has all rights, less those that he takes from himself by impersonation.
+	// URL is where clients find it, by TLS with a certificate of CA (PEM). Whoever asks has all rights, less those that he takes
+	// from himself by impersonation.
 	URL string
+	CA  []byte
 
 	folder      string
 	certificate map[string]tls.Certificate
@@ -48,8 +51,9 @@ func New(apiServer *rest.Config, folder string, certificates map[string]tls.Cert
 			r.Out.Header.Del("Authorization")
 		},
 	}
-	f.server = httptest.NewServer(f)
+	f.server = httptest.NewTLSServer(f)
 	f.URL = f.server.URL
+	f.CA = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: f.server.Certificate().Raw})
 	return f, nil
 }
 

@@ -1,0 +1,104 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/cli/output"
+	"github.com/openservicemesh/osm-operator/internal/report"
+)
+
+// proxyDetail shows everything that is known of one sidecar.
+func (a *app) proxyDetail(ctx context.Context, meshName, namespace, pod string, form *output.Flag) error {
+	if before, after, found := strings.Cut(pod, "/"); found {
+		namespace, pod = before, after
+	}
+	c, m, err := a.open(ctx, meshName, form)
+	if err != nil {
+		return err
+	}
+	all, complete, err := a.sidecars(ctx, c, m, namespace)
+	if err != nil {
+		return err
+	}
+	all = slices.DeleteFunc(all, func(p connected) bool { return p.Pod != pod })
+	switch {
+	case len(all) == 0 && !complete:
+		return fmt.Errorf("the replicas that answer do not know a sidecar of pod %s, and not all of them answer", pod)
+	case len(all) == 0:
+		return fmt.Errorf("no pod %s with a sidecar runs in %s: see `osm proxy status`", pod, placeOf(namespace, m))
+	case len(all) > 1:
+		return fmt.Errorf("several namespaces have a pod %s (%s, %s): choose one with -n", pod, all[0].Namespace, all[1].Namespace)
+	}
+	p := all[0]
+	if form.ForPeople() {
+		err = a.printDetail(p)
+	} else {
+		err = form.Print(a.Out, output.Result{Data: p, Names: []string{"pod/" + p.Pod}})
+	}
+	if err == nil && p.State != stateUpToDate && p.State != stateBehind {
+		return silent{exitFailed}
+	}
+	return err
+}
+
+func placeOf(namespace string, m mesh) string {
+	if namespace == "" {
+		return "the mesh " + m.Name
+	}
+	return "namespace " + namespace
+}
+
+func (a *app) printDetail(p connected) error {
+	line := func(title, format string, args ...any) { a.line("%-15s %s", title, fmt.Sprintf(format, args...)) }
+	line("Pod", "%s/%s", p.Namespace, p.Pod)
+	line("Account", "%s", p.ServiceAccount)
+	line("State", "%s", p.State)
+	if p.Replica != "" {
+		line("Connected", "%s ago, to %s", a.since(p.Connected), p.Replica)
+	}
+	line("Revision", "%s", orUnknown(p.Revision))
+	switch {
+	case p.CertificateEnd == nil:
+		line("Certificate", "none is acknowledged")
+	case !p.CertificateEnd.After(a.now()):
+		line("Certificate", "ended at %s", p.CertificateEnd.Format(time.RFC3339))
+	default:
+		line("Certificate", "ends in %s, at %s", a.until(p.CertificateEnd), p.CertificateEnd.Format(time.RFC3339))
+	}
+	if len(p.Types) == 0 {
+		return nil
+	}
+	a.line("")
+	table := output.Table{Columns: output.Columns("TYPE", "STATE", "VERSION", "SENT", "ACCEPTED", "REJECTED")}
+	for _, name := range slices.Sorted(maps.Keys(p.Types)) {
+		t := p.Types[name]
+		table.Rows = append(table.Rows, []string{
+			name, a.stateOfType(t), orNone(t.Version), strconv.FormatUint(t.Sent, 10), strconv.FormatUint(t.Accepted, 10), strconv.FormatUint(t.Rejected, 10),
+		})
+	}
+	if err := new(output.Flag).Print(a.Out, output.Result{Table: table}); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Types)) {
+		if text := p.Types[name].Rejection; text != "" {
+			a.line("\n%s is rejected: %s", name, text)
+		}
+	}
+	return nil
+}
+
+func (a *app) stateOfType(t report.Type) string {
+	switch {
+	case t.Rejection != "":
+		return stateRejecting
+	case t.Behind != nil:
+		return "behind for " + a.since(*t.Behind)
+	}
+	return stateUpToDate
+}
