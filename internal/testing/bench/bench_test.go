@@ -36,7 +36,7 @@ func TestSmallMeshes(t *testing.T) {
 		changes: map[mesh.Kind]int{mesh.Nothing: 3, mesh.Endpoint: 4, mesh.Rules: 3, mesh.Grant: 3, mesh.NewService: 3},
 	}
 	for _, mode := range []mesh.Mode{mesh.Policy, mesh.Visible} {
-		a, err := newArena(p, measured{mode, 40}, signer, "")
+		a, err := newArena(p, measured{mode: mode, sidecars: 40}, signer, "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -22,9 +22,12 @@ const minimum = 3
 
 // changes measures all kinds of changes.
 func (s *session) changes() error {
-	for _, kind := range []mesh.Kind{mesh.Nothing, mesh.Endpoint, mesh.Rules, mesh.Grant, mesh.NewService} {
+	for _, kind := range []mesh.Kind{mesh.Nothing, mesh.Endpoint, mesh.Elsewhere, mesh.Rules, mesh.Grant, mesh.NewService} {
 		if s.measured.mode == mesh.Visible && (kind == mesh.Rules || kind == mesh.Grant) {
 			continue // where everybody may call everybody there are no rules
+		}
+		if kind == mesh.Elsewhere && s.measured.of == 0 {
+			continue // all are here
 		}
 		if err := s.changesOf(kind); err != nil {
 			return fmt.Errorf("%s: %w", kind, err)

@@ -32,6 +32,9 @@ type options struct {
 	out, baseline       string
 	profiles            string
 	from                string
+	scaling             bool
+	meshes              string
+	target              int
 }
 
 func main() {
@@ -54,6 +57,9 @@ func main() {
 	flag.StringVar(&o.baseline, "baseline", "internal/testing/bench/baseline.json", "the file with the ratios of an earlier short run")
 	flag.StringVar(&o.profiles, "profiles", "", "write CPU profiles of our control plane into this folder")
 	flag.StringVar(&o.from, "from", "", "measure nothing, but show the results in these .json files, separated by commas, as those of one run")
+	flag.BoolVar(&o.scaling, "scale", false, "measure one replica by the size of the mesh (-meshes) and by its own sidecars (-sizes), and extrapolate to -target")
+	flag.StringVar(&o.meshes, "meshes", "5000,10000,20000", "with -scale, numbers of sidecars in the mesh; connections are measured in the largest")
+	flag.IntVar(&o.target, "target", 100_000, "with -scale, the number of sidecars to extrapolate to")
 	flag.Parse()
 	if err := run(o, os.Stdout); err != nil {
 		log.Fatal(err)
@@ -61,6 +67,9 @@ func main() {
 }
 
 func run(o options, out io.Writer) error {
+	if o.scaling {
+		return o.scale(out)
+	}
 	results, err := o.results()
 	if err != nil {
 		return err
@@ -84,12 +93,9 @@ func (o options) results() (*report.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := pinSelf(clientCore); err != nil {
-		return nil, fmt.Errorf("this process cannot be kept on one core: %w", err)
-	}
-	results := &report.Run{
-		Machine: fmt.Sprintf("%d cores, %s", runtime.NumCPU(), processor()), Version: runtime.Version(),
-		Begun: time.Now().UTC().Format(time.RFC3339), Arguments: os.Args[1:],
+	results, err := o.newRun()
+	if err != nil {
+		return nil, err
 	}
 	signer, err := fleet.NewSigner()
 	if err != nil {
@@ -101,6 +107,22 @@ func (o options) results() (*report.Run, error) {
 		}
 	}
 	return results, nil
+}
+
+// newRun prepares this process for measuring.
+func (o options) newRun() (*report.Run, error) {
+	if o.profiles != "" {
+		if err := os.MkdirAll(o.profiles, 0o755); err != nil {
+			return nil, err
+		}
+	}
+	if err := pinSelf(clientCore); err != nil {
+		return nil, fmt.Errorf("this process cannot be kept on one core: %w", err)
+	}
+	return &report.Run{
+		Machine: fmt.Sprintf("%d cores, %s", runtime.NumCPU(), processor()), Version: runtime.Version(),
+		Begun: time.Now().UTC().Format(time.RFC3339), Arguments: os.Args[1:],
+	}, nil
 }
 
 // read joins the results of earlier runs.
@@ -163,7 +185,7 @@ func (o options) plan() (plan, error) {
 				if err != nil {
 					return p, fmt.Errorf("%q in -sizes is not a number of sidecars", text)
 				}
-				p.meshes = append(p.meshes, measured{mode, sidecars})
+				p.meshes = append(p.meshes, measured{mode: mode, sidecars: sidecars})
 			}
 		}
 	}

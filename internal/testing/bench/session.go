@@ -45,7 +45,7 @@ func newArena(p plan, m measured, signer *fleet.Signer, profiles string) (*arena
 	if err != nil {
 		return nil, err
 	}
-	invented := mesh.New(m.mode, m.sidecars)
+	invented := m.mesh()
 	tokens := make([]string, invented.Sidecars())
 	for i := range tokens {
 		if tokens[i], err = signer.Token(invented, i); err != nil {
@@ -61,7 +61,7 @@ func newArena(p plan, m measured, signer *fleet.Signer, profiles string) (*arena
 			CurvePreferences: []tls.CurveID{tls.X25519},
 		}, // as Envoy does
 		setup: server.Setup{
-			Mode: m.mode, Sidecars: m.sidecars, RootCert: root.CertPEM(), RootKey: key,
+			Mode: m.mode, Sidecars: max(m.sidecars, m.of), Connected: m.sidecars, RootCert: root.CertPEM(), RootKey: key,
 			Keys: signer.Keys, Issuer: fleet.Issuer, Audience: fleet.Audience,
 		},
 	}, nil
@@ -79,18 +79,24 @@ type session struct {
 
 // measure measures a variant.
 func (a *arena) measure(v server.Variant) (report.Result, error) {
-	s := &session{arena: a, variant: v, result: report.Result{
-		Variant: string(v), Mode: string(a.measured.mode), Sidecars: a.measured.sidecars, Values: map[report.Metric]float64{},
-	}}
-	s.setup.Variant = v
-	s.mesh = mesh.New(a.measured.mode, a.measured.sidecars)
-	s.oracle = mesh.NewOracle(s.mesh, a.setup.RootCert)
+	s := a.session(v)
 	for _, step := range []func() error{s.firstSyncs, s.weigh, s.restart, s.changes, s.stop} {
 		if err := step(); err != nil {
 			return s.result, fmt.Errorf("%s, %d sidecars, %s: %w", a.measured.mode, a.measured.sidecars, v, err)
 		}
 	}
 	return s.result, nil
+}
+
+// session is a variant before it has started.
+func (a *arena) session(v server.Variant) *session {
+	s := &session{arena: a, variant: v, result: report.Result{
+		Variant: string(v), Mode: string(a.measured.mode), Sidecars: a.measured.sidecars, Values: map[report.Metric]float64{},
+	}}
+	s.setup.Variant = v
+	s.mesh = a.measured.mesh()
+	s.oracle = mesh.NewOracle(s.mesh, a.setup.RootCert)
+	return s
 }
 
 func (s *session) start() (err error) {
@@ -181,7 +187,12 @@ func (s *session) weigh() error {
 	if s.variant == server.Broadcast {
 		return nil // it holds what the benchmark needs, not what a control plane needs
 	}
+	before, err := s.child.do(server.Command{Task: server.Settle})
+	if err != nil {
+		return err
+	}
 	answer, err := s.child.do(server.Command{Task: server.Weigh, File: s.profileName("heap")})
+	s.result.Values[report.Resident] = float64(before.Resident)
 	s.result.Values[report.Memory] = float64(answer.Memory)
 	return err
 }

@@ -21,6 +21,8 @@ const (
 	Rules Kind = "rules"
 	// NewService adds a service with two pods, and in the mode Policy lets four others call it.
 	NewService Kind = "new service"
+	// Elsewhere is Endpoint for a service that no connected sidecar may call. There must be such services.
+	Elsewhere Kind = "endpoint elsewhere"
 )
 
 // Change is one step in the life of a mesh.
@@ -38,13 +40,17 @@ type Change struct {
 func (m *Mesh) Next(kind Kind) Change {
 	n := m.done[kind]
 	m.done[kind]++
-	// The stride is a prime, so that changes in a row concern sidecars that have nothing to do with each other.
-	i := n * 13 % m.Services
+	among := m.changing()
+	i := n * stride % among
 	switch kind {
 	case Endpoint:
 		return m.endpoint(i)
+	case Elsewhere:
+		first := m.Connected + callers
+		c := m.endpoint(first + n*stride%(m.Services-callers-first))
+		return Change{Changes: c.Changes}
 	case Grant:
-		return m.grant(i, n/m.Services)
+		return m.grant(i, n/among)
 	case Rules:
 		return Change{Changes: []catalog.Change{catalog.Set(rules(i, n+1))}, Candidates: []int{i}}
 	case NewService:
@@ -52,6 +58,21 @@ func (m *Mesh) Next(kind Kind) Change {
 	default:
 		return Change{}
 	}
+}
+
+// stride is a prime, so that changes in a row concern sidecars that have nothing to do with each other.
+const stride = 13
+
+// changing is how many services changes are made to, in turn: those of which all that may have to be told are connected.
+func (m *Mesh) changing() int {
+	if m.Connected == m.Services {
+		return m.Services
+	}
+	among := m.Connected - 2*callers
+	if among%stride == 0 {
+		among--
+	}
+	return among
 }
 
 func (m *Mesh) endpoint(i int) Change {

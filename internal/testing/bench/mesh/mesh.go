@@ -37,6 +37,9 @@ type Mesh struct {
 	Mode Mode
 	// Services is how many services have sidecars that connect. Changes add others.
 	Services int
+	// Connected is how many of them, the first ones, have sidecars that connect to the measured replica; the others have
+	// theirs elsewhere. Changes concern these, unless they say otherwise.
+	Connected int
 
 	// shrunk are the services that have lost an endpoint.
 	shrunk map[int]bool
@@ -44,13 +47,26 @@ type Mesh struct {
 	done map[Kind]int
 }
 
-// New makes a mesh for a number of sidecars, at least 40.
+// least is the number of sidecars of the smallest mesh.
+const least = 40
+
+// New makes a mesh for a number of sidecars, at least 40, all of which connect.
 func New(mode Mode, sidecars int) *Mesh {
-	return &Mesh{Mode: mode, Services: max(sidecars, 40) / PodsPerService, shrunk: map[int]bool{}, done: map[Kind]int{}}
+	services := max(sidecars, least) / PodsPerService
+	return &Mesh{Mode: mode, Services: services, Connected: services, shrunk: map[int]bool{}, done: map[Kind]int{}}
+}
+
+// NewShare makes a mesh with a number of sidecars, of which some connect to the measured replica, all if that is 0.
+func NewShare(mode Mode, sidecars, connected int) *Mesh {
+	m := New(mode, sidecars)
+	if connected > 0 {
+		m.Connected = min(max(connected, least)/PodsPerService, m.Services)
+	}
+	return m
 }
 
 // Sidecars is how many sidecars connect.
-func (m *Mesh) Sidecars() int { return m.Services * PodsPerService }
+func (m *Mesh) Sidecars() int { return m.Connected * PodsPerService }
 
 // Pod is the pod of a sidecar. Sidecars 2i and 2i+1 belong to service i.
 func (m *Mesh) Pod(sidecar int) *catalog.Pod {

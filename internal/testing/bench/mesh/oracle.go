@@ -188,3 +188,8 @@ func difference(before, after []Resource) []Resource {
 	})
 	return diff
 }
+
+// ClusterName is the name of the cluster, and of the endpoints, of a service.
+func ClusterName(service int) string {
+	return scope.Cluster{Service: name(service), TargetPort: containerPort}.Name()
+}

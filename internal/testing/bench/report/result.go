@@ -17,6 +17,8 @@ const (
 	RestartCPU    Metric = "restart, CPU"
 	RestartShare  Metric = "restart, sent again"
 	Memory        Metric = "memory"
+	Resident      Metric = "resident memory after the first sync"
+	ReadCPU       Metric = "reading the mesh, CPU"
 	MemorySlope   Metric = "memory a sidecar (slope)"
 	ChangeP50     Metric = "change to last acknowledgement, p50"
 	ChangeP99     Metric = "change to last acknowledgement, p99"
@@ -36,6 +38,8 @@ type Result struct {
 	Variant  string
 	Mode     string
 	Sidecars int
+	// Of is how many sidecars the mesh has, where some are connected elsewhere; 0 where none are.
+	Of int `json:",omitempty"`
 	// Values are in seconds, bytes or numbers. A metric that was not measured is absent.
 	Values map[Metric]float64
 }

@@ -76,7 +76,7 @@ func format(m Metric, v float64) string {
 		return short(v*100) + " %"
 	case strings.Contains(name, "touched"), strings.Contains(name, "allocations"):
 		return short(v)
-	case strings.HasSuffix(name, "sent"), strings.HasPrefix(name, "memory"):
+	case strings.HasSuffix(name, "sent"), strings.Contains(name, "memory"):
 		return bytes(v)
 	}
 	return seconds(v)

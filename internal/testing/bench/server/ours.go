@@ -25,8 +25,9 @@ import (
 type ours struct {
 	store  *snapshot.Store
 	server *xds.Server
-	// counter has the counter of requests alone.
+	// counter has the counter of requests alone, and registry all metrics.
 	counter  *prometheus.Registry
+	registry *prometheus.Registry
 	prepared []catalog.Change
 }
 
@@ -35,8 +36,8 @@ func newOurs(setup Setup, m *mesh.Mesh, a authority) (*ours, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &ours{counter: prometheus.NewRegistry()}
-	metrics := watchedMetrics{prometheus.NewRegistry(), o}
+	o := &ours{counter: prometheus.NewRegistry(), registry: prometheus.NewRegistry()}
+	metrics := watchedMetrics{o.registry, o}
 	o.store = snapshot.NewStore(snapshot.Config{
 		TrustDomain: mesh.TrustDomain, Certificates: a, Log: logr.Discard(), Metrics: metrics, Now: time.Now,
 	})

@@ -15,13 +15,16 @@ const (
 	CacheByScope Variant = "cache, node a scope"
 	// CacheByProxy is the same with one node for each sidecar.
 	CacheByProxy Variant = "cache, node a proxy"
+	// Bare has the same connections and streams, reads requests and answers none: what gRPC and TLS hold for each sidecar.
+	Bare Variant = "connections alone"
 )
 
 // Setup is what the process needs before it serves.
 type Setup struct {
-	Variant  Variant
-	Mode     mesh.Mode
-	Sidecars int
+	Variant Variant
+	Mode    mesh.Mode
+	// Sidecars is how many the mesh has, and Connected how many of them connect; 0 means all.
+	Sidecars, Connected int
 	// RootCert and RootKey are the authority of the mesh in PEM: the same before and after a restart.
 	RootCert, RootKey []byte
 	// Keys is the JSON Web Key Set that tokens are verified with, Issuer and Audience what they must name.

@@ -46,7 +46,7 @@ func Run(ctx context.Context, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	p.mesh = mesh.New(setup.Mode, setup.Sidecars)
+	p.mesh = mesh.NewShare(setup.Mode, setup.Sidecars, setup.Connected)
 	if p.plane, err = newControlPlane(setup, p.mesh); err != nil {
 		return err
 	}
@@ -76,6 +76,8 @@ func newControlPlane(setup Setup, m *mesh.Mesh) (controlPlane, error) {
 		return newBroadcast(m, authority)
 	case CacheByScope, CacheByProxy:
 		return newCache(m, authority, setup.Variant == CacheByProxy)
+	case Bare:
+		return newBare(authority), nil
 	}
 	return nil, fmt.Errorf("there is no control plane %q", setup.Variant)
 }

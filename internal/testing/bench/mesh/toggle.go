@@ -1,0 +1,34 @@
+package mesh
+
+import "github.com/openservicemesh/osm-operator/internal/catalog"
+
+// Toggles is after how many steps of Toggle a service is as it was.
+const Toggles = 8
+
+// Toggle is one step in a life of the mesh that leads nowhere: each service in turn loses an endpoint and gets it back, its rules
+// change and change back, a grant comes and goes, and so does a service beside it. What grows over many steps is a leak.
+func (m *Mesh) Toggle(n int) []catalog.Change {
+	i := n / Toggles * stride % m.Services
+	entries := func() []catalog.Entry {
+		switch n % Toggles {
+		case 0:
+			return []catalog.Entry{m.slice(i, PodsPerService-1)}
+		case 1:
+			return []catalog.Entry{m.slice(i, PodsPerService)}
+		case 2, 3:
+			return []catalog.Entry{rules(i, 3-n%Toggles)}
+		case 4, 5:
+			return []catalog.Entry{m.grant(i, 0).Changes[0].Entry}
+		}
+		beside := m.Services + i
+		return append(m.service(beside), rules(beside, 0), m.target(beside))
+	}()
+	changes := make([]catalog.Change, len(entries))
+	for at, entry := range entries {
+		changes[at] = catalog.Set(entry)
+		if step := n % Toggles; step == 5 || step == 7 {
+			changes[at] = catalog.Change{Ref: entry.Ref()}
+		}
+	}
+	return changes
+}
