@@ -14,6 +14,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/snapshot"
 	"github.com/openservicemesh/osm-operator/internal/xds"
@@ -24,6 +25,7 @@ const trustDomain = "mesh.test"
 // control is the control plane of the mesh without what reads Kubernetes: the catalog is told everything by the test.
 type control struct {
 	store   *snapshot.Store
+	loads   *loadstats.Book
 	rootPEM []byte
 }
 
@@ -66,10 +68,10 @@ func serve(t *testing.T, listener net.Listener) *control {
 	})
 	metrics := prometheus.NewRegistry()
 	log := testr.New(t)
-	c := &control{rootPEM: root.CertPEM()}
+	c := &control{rootPEM: root.CertPEM(), loads: loadstats.NewBook(time.Now)}
 	c.store = snapshot.NewStore(snapshot.Config{TrustDomain: trustDomain, Certificates: issued{manager}, Log: log, Metrics: metrics, Now: time.Now})
 	server, err := xds.NewServer(xds.Config{
-		Store: c.store, Authenticator: tokens{}, Log: log, Metrics: metrics,
+		Store: c.store, Authenticator: tokens{}, Log: log, Metrics: metrics, Loads: c.loads,
 		TLS: certificate.NewServerCertificate(manager, time.Now, names.ADSCommonName(trustDomain)).TLSConfig(),
 	})
 	if err != nil {

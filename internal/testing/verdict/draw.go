@@ -68,6 +68,12 @@ func slots() []slot {
 	for _, name := range []catalog.Name{Name("a", "split1"), Name("a", "split2"), Name("a", "split3"), Name("b", "split1"), Name("b", "split2")} {
 		add(catalog.KindTrafficSplit, 4, name, func(t *rapid.T) catalog.Entry { return drawSplit(t, name) })
 	}
+	for _, name := range []catalog.Name{Name("a", "retry1"), Name("b", "retry2")} {
+		add(catalog.KindRetry, 2, name, func(t *rapid.T) catalog.Entry { return drawRetry(t, name) })
+	}
+	for _, name := range []catalog.Name{Name("a", "upstream1"), Name("a", "upstream2"), Name("b", "upstream1")} {
+		add(catalog.KindUpstreamTrafficSetting, 2, name, func(t *rapid.T) catalog.Entry { return drawUpstream(t, name) })
+	}
 	return list
 }
 
@@ -111,6 +117,7 @@ func AnyEdit() *rapid.Generator[[]catalog.Change] {
 func drawSettings(t *rapid.T) catalog.Entry {
 	settings := &catalog.Settings{
 		Permissive: oneIn(t, 6, "permissive"), Egress: oneIn(t, 3, "egress"), EmptyRulesSelectNothing: oneIn(t, 5, "empty rules"),
+		RetryPolicies: !oneIn(t, 3, "no retries"), ActiveHealthChecks: oneIn(t, 8, "health checks"),
 	}
 	// Both ranges have a version in common: sidecars learn of a change one after the other.
 	settings.TLS = catalog.TLS{MinVersion: oneOf([]string{"TLSv1_2", "TLSv1_3"}).Draw(t, "oldest TLS"), MaxVersion: "TLSv1_3"}
@@ -201,11 +208,7 @@ func drawTCPRoute(t *rapid.T, name catalog.Name) catalog.Entry {
 }
 
 func drawSplit(t *rapid.T, name catalog.Name) catalog.Entry {
-	local := services[:4]
-	if name.Namespace == "b" {
-		local = services[4:]
-	}
-	anyService := rapid.Custom(func(t *rapid.T) catalog.Name { return local[below(t, len(local), "service")].name })
+	anyService := anyServiceOf(name.Namespace)
 	split := &catalog.TrafficSplit{Name: name, Root: anyService.Draw(t, "root"), Created: time.Unix(int64(below(t, 2, "created")), 0)}
 	if oneIn(t, 2, "by request") {
 		split.Matches = rapid.SliceOfNDistinct(oneOf([]string{"g1", "g2", "g2", "none"}), 1, 2, rapid.ID).Draw(t, "groups")
@@ -216,4 +219,13 @@ func drawSplit(t *rapid.T, name catalog.Name) catalog.Entry {
 		split.Backends = append(split.Backends, catalog.SplitBackend{Service: backend, Weight: weight})
 	}
 	return split
+}
+
+// anyServiceOf draws the name of a Service of a namespace.
+func anyServiceOf(namespace string) *rapid.Generator[catalog.Name] {
+	local := services[:4]
+	if namespace == "b" {
+		local = services[4:]
+	}
+	return rapid.Custom(func(t *rapid.T) catalog.Name { return local[below(t, len(local), "service")].name })
 }

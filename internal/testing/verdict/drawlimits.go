@@ -1,0 +1,75 @@
+package verdict
+
+import (
+	"slices"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+)
+
+// What follows steers how requests are sent and not who may send them: retries, limits that are never reached, and checks that
+// every pod passes. No answer may change because of it, and nobody may notice that it comes and goes.
+
+// plenty is a number that no load of a test reaches.
+const plenty = 1_000_000
+
+func drawRetry(t *rapid.T, name catalog.Name) catalog.Entry {
+	r := &catalog.Retry{Name: name, Created: time.Unix(int64(below(t, 2, "created")), 0), Source: oneOf(accounts).Draw(t, "source")}
+	to := rapid.Custom(func(t *rapid.T) catalog.Name { return services[below(t, len(services), "destination")].name })
+	r.Destinations = rapid.SliceOfNDistinct(to, 1, 3, rapid.ID).Draw(t, "destinations")
+	slices.SortFunc(r.Destinations, catalog.Name.Compare)
+	r.Policy = catalog.RetryPolicy{
+		On:          oneOf([]string{"5xx", "connect-failure,reset", "gateway-error,refused-stream", "retriable-4xx,5xx"}).Draw(t, "on"),
+		Count:       oneOf([]uint32{1, 2, 5}).Draw(t, "count"),
+		BackoffBase: time.Millisecond,
+	}
+	if oneIn(t, 2, "timeout") {
+		r.Policy.PerTryTimeout = patience / 2
+	}
+	return r
+}
+
+func drawUpstream(t *rapid.T, name catalog.Name) catalog.Entry {
+	u := &catalog.UpstreamTrafficSetting{
+		Kind: catalog.KindUpstreamTrafficSetting, Name: name, Created: time.Unix(int64(below(t, 2, "created")), 0),
+		Service: anyServiceOf(name.Namespace).Draw(t, "service"),
+	}
+	rate := catalog.RateLimit{Tokens: plenty, Burst: oneOf([]uint32{0, 1}).Draw(t, "burst"), Interval: oneOf([]time.Duration{time.Second, time.Minute}).Draw(t, "interval")}
+	requests := catalog.RequestRateLimit{RateLimit: rate, Status: 429}
+	u.Connections = drawConnections(t)
+	if oneIn(t, 2, "connection rate") {
+		u.ConnectionRate = &rate
+	}
+	if oneIn(t, 2, "request rate") {
+		u.RequestRate = &requests
+	}
+	if oneIn(t, 2, "route rate") {
+		u.Routes = []catalog.RouteRateLimit{{Path: anyPathRegex.Draw(t, "path"), Limit: requests}}
+	}
+	if oneIn(t, 3, "outlier detection") {
+		u.OutlierDetection = &catalog.OutlierDetection{ConsecutiveErrors: plenty, Interval: time.Second, BaseEjectionTime: time.Second}
+	}
+	if oneIn(t, 4, "health check") {
+		u.HealthCheck = &catalog.HealthCheck{Interval: time.Second, Timeout: time.Second, UnhealthyThreshold: 3, HealthyThreshold: 1}
+	}
+	return u
+}
+
+// drawConnections draws bounds that are far away.
+func drawConnections(t *rapid.T) catalog.ConnectionSettings {
+	var c catalog.ConnectionSettings
+	limit := uint32(plenty)
+	for _, field := range []**uint32{&c.MaxConnections, &c.MaxPendingRequests, &c.MaxRequests, &c.MaxRetries, &c.MaxRequestsPerConnection} {
+		if oneIn(t, 2, "bounded") {
+			*field = &limit
+		}
+	}
+	for _, field := range []*time.Duration{&c.ConnectTimeout, &c.RequestTimeout, &c.HTTPIdleTimeout, &c.TCPIdleTimeout} {
+		if oneIn(t, 3, "timed") {
+			*field = patience / 2
+		}
+	}
+	return c
+}
