@@ -53,6 +53,7 @@ func (p *program) feed(ctx context.Context) error {
 	log := p.log.WithName("feed")
 	feed := controlplane.NewFeed(p.manager.GetCache(), p.manager.GetAPIReader(), p.manager.GetScheme(), p.store, log, time.Now)
 	feed.Events = controlplane.NewEvents(p.registry)
+	feed.Problems = p.teller.Hear
 	var synced []toolscache.InformerSynced
 	settings := config.Source(p.settings)
 	settings.Namespace = p.options.namespace
@@ -83,8 +84,9 @@ func (p *program) addStatus() error {
 	own := func() []report.Rejection { return server.Rejections(p.store.Rejections()).Rejections }
 	p.rejections = status.NewRejections(own, p.otherReplicas().Rejections)
 	p.store.OnRejections(p.rejections.Changed)
+	p.teller = status.NewTeller(p.manager.GetClient(), p.manager.GetEventRecorder(names.Controller), p.leader, p.options.mesh, p.log.WithName("status"))
 	return status.Writers{
-		Leader: p.leader, Rejections: p.rejections, Mesh: p.options.mesh,
+		Leader: p.leader, Rejections: p.rejections, Mesh: p.options.mesh, Namespace: p.options.namespace,
 		Defined: func(kind schema.GroupVersionKind) bool {
 			_, err := p.manager.GetRESTMapper().RESTMapping(kind.GroupKind(), kind.Version)
 			return err == nil
