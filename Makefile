@@ -74,8 +74,20 @@ verdict-nightly: ## Try 100,000 pairs of an edit and a request with real sidecar
 	ENVOY_BIN=$$($(HACK) ./images envoy-path | tail -n 1) go test -count=1 -timeout=0 -v ./internal/testing/verdict -verdict.pairs=100000
 
 .PHONY: bench
-bench: ## Measure the way of a change to the sidecars
+bench: ## Measure the way of a change to the sidecars, and what limits it; in less than two minutes
 	go run ./internal/testing/bench
+
+.PHONY: bench-check
+bench-check: ## Do the same, and fail when a ratio to the other control planes has become 30% worse
+	go run ./internal/testing/bench -check
+
+.PHONY: scale
+scale: ## Measure one replica by the size of the mesh and of its part, and extrapolate to 100,000 sidecars; in some minutes
+	go run ./internal/testing/bench -scale -out bin/scale
+
+.PHONY: soak
+soak: ## Change a mesh once a second for 30 minutes, let 10,000 sidecars come and go, and see whether anything grows
+	go test -count=1 -timeout=0 -v ./internal/testing/soak -soak.time=30m -soak.reconnects=10000
 
 ##@ Try
 
