@@ -1,0 +1,41 @@
+package controlplane
+
+import (
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/ingest"
+)
+
+// TestProblemsAreHeard sets an object with problems, mends it and removes it: whoever listens hears of each.
+func TestProblemsAreHeard(t *testing.T) {
+	var heard []string
+	feed := &Feed{sink: new(changes), log: logr.Discard(), now: time.Now}
+	feed.Problems = func(kind catalog.Kind, object client.Object, problems []ingest.Problem) {
+		text := string(kind) + " " + object.GetName()
+		for _, problem := range problems {
+			text += " " + problem.Reason
+		}
+		heard = append(heard, text)
+	}
+	source := SourceOf(catalog.KindService, &corev1.Service{}, ingest.Service)
+	d := newDoubt(nil, func(catalog.Ref) {}, logr.Discard())
+	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "dns"}}
+	service.Spec.Ports = []corev1.ServicePort{{Port: 53, Protocol: corev1.ProtocolUDP}}
+	feed.set(source, d, service)
+	mended := service.DeepCopy()
+	mended.Spec.Ports[0].Protocol = corev1.ProtocolTCP
+	feed.set(source, d, mended)
+	feed.set(source, d, service)
+	feed.remove(t.Context(), source, d, service)
+	if diff := cmp.Diff([]string{"Service dns NotCaptured", "Service dns", "Service dns NotCaptured", "Service dns"}, heard); diff != "" {
+		t.Errorf("heard (-want +got):\n%s", diff)
+	}
+}
