@@ -1,13 +1,16 @@
 package main
 
-import "github.com/openservicemesh/osm-operator/internal/validate"
+import (
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
+	"github.com/openservicemesh/osm-operator/internal/validate"
+)
 
 // validatePath is where OSM's webhook configurations expect the validating webhook.
 const validatePath = "/validate"
 
 // addWebhook serves the validation of policies and MeshConfigs.
 func (p *program) addWebhook() error {
-	handler, err := validate.NewHTTPHandler(p.log.WithName("validator"))
+	handler, err := validate.NewHTTPHandler(p.log.WithName("validator"), status.Beside(p.manager.GetClient()))
 	if err != nil {
 		return err
 	}

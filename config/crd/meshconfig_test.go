@@ -12,7 +12,7 @@ func meshConfig(spec string) string {
 	return "{apiVersion: config.openservicemesh.io/v1alpha2, kind: MeshConfig, metadata: {name: osm-mesh-config, namespace: in-mesh}, spec: " + spec + "}"
 }
 
-// completeMeshConfig sets every field that Open Service Mesh knew.
+// completeMeshConfig sets every field, those that Open Service Mesh knew and ours.
 const completeMeshConfig = `
 apiVersion: config.openservicemesh.io/v1alpha2
 kind: MeshConfig
@@ -40,6 +40,7 @@ spec:
     inboundPortExclusionList: [5432]
     networkInterfaceExclusionList: [eth1]
     enablePermissiveTrafficPolicyMode: true
+    rulesWithoutMatches: None
     inboundExternalAuthorization:
       enable: false
       address: authz.example.com
@@ -75,12 +76,13 @@ func testMeshConfig(t *testing.T, c client.Client) {
 		return meshConfig("{certificate: {serviceCertValidityDuration: \"" + duration + "\", certKeyBitSize: 2048}}")
 	}
 	cases := []creation{
-		{"with every field of Open Service Mesh", completeMeshConfig, ""},
+		{"with every field", completeMeshConfig, ""},
 		{"with an empty spec", meshConfig("{}"), ""},
 		{"with an unknown field", meshConfig("{traffic: {useHTTPSIngress: true}}"), `unknown field "spec.traffic.useHTTPSIngress"`},
 		{"log level off", meshConfig(`{sidecar: {logLevel: "off"}}`), ""},
 		{"log level off without quotes", meshConfig("{sidecar: {logLevel: off}}"), "spec.sidecar.logLevel"},
 		{"unknown TLS version", meshConfig("{sidecar: {tlsMinProtocolVersion: TLSv1_4}}"), `Unsupported value: "TLSv1_4"`},
+		{"unknown reading of rules", meshConfig("{traffic: {rulesWithoutMatches: Some}}"), `Unsupported value: "Some"`},
 		{"unknown proxy mode", meshConfig("{sidecar: {localProxyMode: NodeIP}}"), `Unsupported value: "NodeIP"`},
 		{"certificate without key size", meshConfig("{certificate: {serviceCertValidityDuration: 24h}}"), "spec.certificate.certKeyBitSize: Required value"},
 		{"certificate without duration", meshConfig("{certificate: {certKeyBitSize: 2048}}"), "spec.certificate.serviceCertValidityDuration: Required value"},

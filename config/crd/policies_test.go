@@ -45,6 +45,15 @@ func testPolicies(t *testing.T, c client.Client) {
 		{"outside a mesh", trafficTarget("no-mesh", destination("elsewhere")), ""},
 		{"in an ignored namespace", trafficTarget("ignored", destination("elsewhere")), ""},
 	})
+	permissive := func(word string) string {
+		return "{apiVersion: v1, kind: Namespace, metadata: {name: x, annotations: {openservicemesh.io/permissive-traffic-policy: " + word + "}}}"
+	}
+	checkCreations(t, c, []creation{
+		{"permissive namespace", permissive("enabled"), ""},
+		{"namespace that denies", permissive(`"No"`), ""},
+		{"namespace that says nothing", permissive("sometimes"), `the annotation openservicemesh.io/permissive-traffic-policy is "sometimes", which says nothing: write enabled or disabled`},
+		{"namespace with another annotation", "{apiVersion: v1, kind: Namespace, metadata: {name: x, annotations: {a: b}}}", ""},
+	})
 	checkChanges(t, c, []change{
 		{"the destination moves", trafficTarget("in-mesh", destination("in-mesh")), map[string]any{"spec.destination.namespace": "elsewhere"}, `spec.destination.namespace is "elsewhere"` + sentence},
 		{"another account", trafficTarget("in-mesh", destination("in-mesh")), map[string]any{"spec.destination.name": "b"}, ""},

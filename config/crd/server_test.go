@@ -31,6 +31,8 @@ func TestValidation(t *testing.T) {
 	t.Run("Mesh", func(t *testing.T) { testMesh(t, c) })
 	t.Run("MeshRevision", func(t *testing.T) { testMeshRevision(t, c) })
 	t.Run("MeshConfig", func(t *testing.T) { testMeshConfig(t, c) })
+	t.Run("MeshConfigV1alpha1", func(t *testing.T) { testOldMeshConfig(t, server, c) })
+	t.Run("TrafficPolicies", func(t *testing.T) { testTrafficPolicies(t, c) })
 	t.Run("SMI", func(t *testing.T) { testSMI(t, c) })
 	t.Run("StoredTrafficSplit", func(t *testing.T) { testStoredTrafficSplits(t, c, stored) })
 	t.Run("Policies", func(t *testing.T) { testPolicies(t, c) })

@@ -11,12 +11,17 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/openservicemesh/osm-operator/internal/ingest"
 )
 
-// NewHTTPHandler serves admission reviews of everything that has rules. A review of more than 7 MiB is refused unread: that is
+// Beside says what an object meets among the others of the mesh. Its problems are told and never refuse: the others may go.
+type Beside func(context.Context, *unstructured.Unstructured) []ingest.Problem
+
+// NewHTTPHandler serves admission reviews of everything that has rules; beside may be nil. A review of more than 7 MiB is refused unread: that is
 // two objects of the API server's own limit and a little for the rest.
-func NewHTTPHandler(log logr.Logger) (http.Handler, error) {
-	handler, err := admission.StandaloneWebhook(&admission.Webhook{Handler: Admission{}}, admission.StandaloneOptions{Logger: log})
+func NewHTTPHandler(log logr.Logger, beside Beside) (http.Handler, error) {
+	handler, err := admission.StandaloneWebhook(&admission.Webhook{Handler: Admission{Beside: beside}}, admission.StandaloneOptions{Logger: log})
 	if err != nil {
 		return nil, fmt.Errorf("the validating webhook cannot be made: %w", err)
 	}
@@ -24,11 +29,14 @@ func NewHTTPHandler(log logr.Logger) (http.Handler, error) {
 }
 
 // Admission answers admission reviews by the rules.
-type Admission struct{}
+type Admission struct {
+	// Beside may be nil.
+	Beside Beside
+}
 
 // Handle implements admission.Handler. Objects that are created or whose spec changes must be without refusals. An update that
 // leaves the spec alone passes with warnings: otherwise an object from before a rule could lose neither label nor finalizer.
-func (Admission) Handle(_ context.Context, request admission.Request) admission.Response {
+func (a Admission) Handle(ctx context.Context, request admission.Request) admission.Response {
 	switch request.Operation {
 	case admissionv1.Create, admissionv1.Update:
 	case admissionv1.Delete, admissionv1.Connect:
@@ -44,6 +52,11 @@ func (Admission) Handle(_ context.Context, request admission.Request) admission.
 		object.SetNamespace(request.Namespace)
 	}
 	refusals, warnings := Split(Object(object))
+	if a.Beside != nil && len(refusals) == 0 {
+		for _, problem := range a.Beside(ctx, object) {
+			warnings = append(warnings, problem.Message)
+		}
+	}
 	switch {
 	case len(refusals) == 0:
 		return admission.Allowed("").WithWarnings(warnings...)

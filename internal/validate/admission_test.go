@@ -6,14 +6,18 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/go-logr/logr"
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/openservicemesh/osm-operator/internal/ingest"
 )
 
 // raw is an object as it appears in a review; no text is no object.
@@ -60,8 +64,26 @@ func TestAdmission(t *testing.T) {
 	}
 }
 
+// What stands beside an object is told, and refuses nothing; it is not looked for when the object itself is refused.
+func TestAdmissionTellsWhatStandsBeside(t *testing.T) {
+	handler := Admission{Beside: func(_ context.Context, u *unstructured.Unstructured) []ingest.Problem {
+		return []ingest.Problem{{Reason: "Conflicted", Message: u.GetName() + " does nothing."}}
+	}}
+	for object, want := range map[string]admission.Response{
+		goodTarget: admission.Allowed("").WithWarnings("x does nothing."),
+		badTarget:  admission.Denied(""),
+	} {
+		response := handler.Handle(t.Context(), admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
+			Operation: admissionv1.Create, Namespace: "shop", Object: raw(t, object),
+		}})
+		if response.Allowed != want.Allowed || !slices.Equal(response.Warnings, want.Warnings) {
+			t.Errorf("allowed %t with warnings %q, want %t with %q", response.Allowed, response.Warnings, want.Allowed, want.Warnings)
+		}
+	}
+}
+
 func TestThreat12Reviews(t *testing.T) {
-	handler, err := NewHTTPHandler(logr.Discard())
+	handler, err := NewHTTPHandler(logr.Discard(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

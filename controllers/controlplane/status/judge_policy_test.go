@@ -1,12 +1,15 @@
 package status
 
 import (
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
@@ -163,5 +166,35 @@ func TestJudgeSetting(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.check(t) })
+	}
+}
+
+// Whoever writes a policy about something that an older one is about is told so at once.
+func TestBeside(t *testing.T) {
+	reader := fake.NewClientBuilder().WithScheme(runtime.NewScheme()).WithObjects(
+		split("old", 1), retry("bank", "old", 1, "web"), setting("old", 1, "web.shop"),
+	).Build()
+	for _, test := range []struct {
+		object *unstructured.Unstructured
+		says   []string
+	}{
+		{split("new", 2), []string{"TrafficSplit shop/old, which is older"}},
+		{split("new", 2, "paths"), nil},
+		{retry("shop", "new", 2, "web", "api"), []string{"Retry bank/old, which is older"}},
+		{setting("new", 2, "web.shop.svc.cluster.local"), []string{"UpstreamTrafficSetting shop/old, which is older"}},
+		{setting("new", 2, "api.shop.svc.cluster.local"), nil},
+		{backpressure("new", 2), []string{"UpstreamTrafficSetting shop/old is about Service shop/web and counts instead"}},
+		{target(rule("TCPRoute", "none")), nil},
+	} {
+		problems := Beside(reader)(t.Context(), test.object)
+		if len(problems) != len(test.says) {
+			t.Errorf("%s %s: %+v, want %q", test.object.GetKind(), test.object.GetName(), problems, test.says)
+			continue
+		}
+		for i, problem := range problems {
+			if !strings.Contains(problem.Message, test.says[i]) {
+				t.Errorf("%s %s: %q, want %q", test.object.GetKind(), test.object.GetName(), problem.Message, test.says[i])
+			}
+		}
 	}
 }

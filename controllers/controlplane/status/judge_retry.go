@@ -51,8 +51,8 @@ func besideRetries(retry *catalog.Retry, others []*catalog.Retry) []ingest.Probl
 			return other.Source == retry.Source && slices.Contains(other.Destinations, destination)
 		})
 		if found {
-			problems = append(problems, ingest.Problem{Reason: ReasonConflicted, Message: fmt.Sprintf(
-				"Retry %s, which is older, already says how service account %s repeats requests to Service %s, so this one does not: take the Service out of one of them.", older.Name, retry.Source, destination)})
+			problems = append(problems, conflict(
+				"Retry %s, which is older, already says how service account %s repeats requests to Service %s, so this one does not: take the Service out of one of them.", older.Name, retry.Source, destination))
 		}
 	}
 	return problems

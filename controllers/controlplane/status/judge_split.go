@@ -41,8 +41,7 @@ func besideSplits(split *catalog.TrafficSplit, others []*catalog.TrafficSplit) [
 		return other.Root == split.Root && len(other.Matches) == 0 && len(split.Matches) == 0
 	})
 	if found {
-		problems = append(problems, ingest.Problem{Reason: ReasonConflicted, Message: fmt.Sprintf(
-			"TrafficSplit %s, which is older, already splits Service %s, so this one does nothing: delete one of them.", older.Name, split.Root)})
+		problems = append(problems, conflict("TrafficSplit %s, which is older, already splits Service %s, so this one does nothing: delete one of them.", older.Name, split.Root))
 	}
 	for _, backend := range split.Backends {
 		i := slices.IndexFunc(others, func(other *catalog.TrafficSplit) bool { return other.Root == backend.Service })

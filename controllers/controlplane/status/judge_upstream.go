@@ -47,13 +47,7 @@ func JudgeBackpressure(ctx context.Context, reader client.Reader, object *unstru
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(newer, func(other *catalog.UpstreamTrafficSetting) bool { return other.Service == setting.Service })
-	if i >= 0 {
-		problems = append(problems, ingest.Problem{Reason: ReasonConflicted, Message: fmt.Sprintf(
-			"UpstreamTrafficSetting %s is about Service %s and counts instead: delete this Backpressure.", newer[i].Name, setting.Service)})
-	} else {
-		problems = append(problems, besideSettings(setting, others)...)
-	}
+	problems = append(problems, besideBackpressure(setting, newer, others)...)
 	return settingConditions(ctx, reader, setting, problems)
 }
 
@@ -69,8 +63,8 @@ func besideSettings(setting *catalog.UpstreamTrafficSetting, others []*catalog.U
 	if !found {
 		return nil
 	}
-	return []ingest.Problem{{Reason: ReasonConflicted, Message: fmt.Sprintf(
-		"%s %s, which is older, is already about Service %s, so this one does nothing: write everything into one of them.", older.Kind, older.Name, setting.Service)}}
+	return []ingest.Problem{conflict(
+		"%s %s, which is older, is already about Service %s, so this one does nothing: write everything into one of them.", older.Kind, older.Name, setting.Service)}
 }
 
 func settingConditions(ctx context.Context, reader client.Reader, setting *catalog.UpstreamTrafficSetting, problems []ingest.Problem) ([]metav1.Condition, error) {

@@ -2,6 +2,7 @@ package status
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -69,6 +70,11 @@ func ageOf(entry catalog.Entry) age {
 		return age{e.Created, e.Name}
 	}
 	return age{name: entry.Ref().Name}
+}
+
+// conflict says which other policy counts instead.
+func conflict(format string, args ...any) ingest.Problem {
+	return ingest.Problem{Reason: ReasonConflicted, Message: fmt.Sprintf(format, args...)}
 }
 
 // olderThan is the oldest of those that fit and are older than an entry; the zero value when there is none.
