@@ -69,11 +69,7 @@ The exit code is 0 when it is allowed and 2 when it is not.`,
 }
 
 func (a *app) explain(ctx context.Context, q explain.Question, meshName string, files []string, remedyOnly bool, form *output.Flag) error {
-	m, err := a.askable(ctx, meshName, files)
-	if err != nil {
-		return err
-	}
-	answer, err := explain.Ask(ctx, m, q)
+	answer, err := a.answer(ctx, q, meshName, files, !remedyOnly)
 	if err != nil {
 		return err
 	}
@@ -101,15 +97,32 @@ func policyNames(answer *explain.Answer) []string {
 	return all
 }
 
-// askable is the mesh that a question is about: of the cluster, or of files.
-func (a *app) askable(ctx context.Context, meshName string, files []string) (explain.Mesh, error) {
+// answer asks the mesh of files, or that of the cluster; with live, also how far the cluster's sidecars are.
+func (a *app) answer(ctx context.Context, q explain.Question, meshName string, files []string, live bool) (*explain.Answer, error) {
 	if len(files) > 0 {
-		return fromFiles(meshName, files)
+		m, err := fromFiles(meshName, files)
+		if err != nil {
+			return nil, err
+		}
+		return explain.Ask(ctx, m, q)
 	}
 	c, found, err := a.open(ctx, meshName, nil)
 	if err != nil {
-		return explain.Mesh{}, err
+		return nil, err
 	}
+	m, err := fromCluster(ctx, c, found)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := explain.Ask(ctx, m, q)
+	if err == nil && live {
+		answer.Live = a.live(ctx, c, found, answer)
+	}
+	return answer, err
+}
+
+// fromCluster makes a mesh of what the cluster holds.
+func fromCluster(ctx context.Context, c client.Client, found mesh) (explain.Mesh, error) {
 	loaded, err := load.FromCluster(ctx, c, found.Name, found.Namespace)
 	if err != nil {
 		return explain.Mesh{}, err

@@ -108,7 +108,7 @@ func (a *app) waitFor(ctx context.Context, c client.Client, replicas *reportclie
 		}
 		last = fmt.Sprintf("%d of %d sidecars have acknowledged it", sum.Acknowledged, sum.Sidecars)
 		if len(sum.Unknown) > 0 {
-			last += "; these replicas do not answer: " + strings.Join(sum.Unknown, ", ")
+			last += fmt.Sprintf("; these replicas do not answer: %s (%v)", strings.Join(sum.Unknown, ", "), firstError(answers))
 		}
 		if sum.Rejected > 0 {
 			return false, fmt.Errorf("%s: %d of %d sidecars reject it: see their words with `osm proxy status -o wide`", what, sum.Rejected, sum.Sidecars)

@@ -31,6 +31,10 @@ type Answer struct {
 	RemedySuffices bool `json:"remedySuffices,omitempty"`
 	// Policies are the TrafficTargets that allow it, each once.
 	Policies []string `json:"policies,omitempty"`
+	// Live is how far sidecars are with it; nil when nobody was asked.
+	Live []Live `json:"live,omitempty"`
+	// Parties are the service accounts whose sidecars have a part in it, the caller's first.
+	Parties []identity.ServiceAccount `json:"-"`
 }
 
 // Piece is something that is missing, and how to bring it.
@@ -45,13 +49,18 @@ type Way struct {
 	Port     uint16 `json:"port"`
 	Protocol string `json:"protocol"`
 	// At is the Service that a TrafficSplit sends the request to, when it is another one.
-	At          string `json:"at,omitempty"`
+	At string `json:"at,omitempty"`
+	// Split is the TrafficSplit that has sent the request its way, Match the matches of HTTPRouteGroups by which it has.
+	Split       string `json:"split,omitempty"`
+	Match       string `json:"match,omitempty"`
 	Destination string `json:"destination,omitempty"`
 	Outcome     string `json:"outcome"`
 	// Seen is what the application sees.
 	Seen     string   `json:"seen"`
 	Policies []string `json:"policies,omitempty"`
-	Missing  string   `json:"missing,omitempty"`
+	// Permissive is what lets everybody in, "the mesh" or "the namespace <name>"; empty where policies are asked.
+	Permissive string `json:"permissive,omitempty"`
+	Missing    string `json:"missing,omitempty"`
 	// Granted are the requests that the caller may send there, with the policies.
 	Granted []Grant `json:"granted,omitempty"`
 }
@@ -92,6 +101,7 @@ func Ask(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.Parties = parties(asker{v: v, caller: caller, question: q}, all)
 	if len(all) == 0 {
 		a.Missing = append(a.Missing, Piece{What: "no Service of the mesh leads to " + to.what + ", and sidecars reach pods through Services only", Do: "create a Service whose selector matches its pods"})
 		return a, nil
@@ -182,7 +192,10 @@ func (k asker) at(d door) []Way {
 		}
 		w := k.way(d)
 		w.Outcome, w.Seen = string(answer.Outcome), seen(answer.Outcome, d.port.Protocol)
-		w.Policies, w.Missing = answer.Policies, answer.Missing
+		w.Policies, w.Missing, w.Split, w.Match = answer.Policies, answer.Missing, answer.Split, answer.Match
+		if answer.Permissive {
+			w.Permissive = k.permissive(answer.Destination.Namespace)
+		}
 		if answer.Service != d.service.Name && answer.Service != (catalog.Name{}) {
 			w.At = answer.Service.String()
 		}
@@ -202,13 +215,27 @@ func (k asker) way(d door) Way {
 	return Way{Service: d.service.Name.String(), Port: d.port.Number, Protocol: string(d.port.Protocol)}
 }
 
+// permissive is what lets everybody call what is in a namespace; empty where policies are asked.
+func (k asker) permissive(namespace string) string {
+	switch {
+	case !k.v.Permissive(namespace):
+		return ""
+	case slices.Contains(k.v.Outspoken(), namespace):
+		return "the namespace " + namespace
+	}
+	return "the mesh"
+}
+
 // decide asks for the verdict about the request at a door.
-func (k asker) decide(d door) authz.Verdict {
+func (k asker) decide(d door) authz.Verdict { return authz.Decide(k.v, k.request(d)) }
+
+// request is the question at a door.
+func (k asker) request(d door) authz.Request {
 	r := authz.Request{Source: k.caller, Service: d.service.Name, Port: d.port.Number, Pod: d.pod}
 	if d.port.Protocol.IsHTTP() {
 		r.Method, r.Path, r.Headers = k.question.Method, k.question.Path, withHost(k.question.Headers, d.host())
 	}
-	return authz.Decide(k.v, r)
+	return r
 }
 
 // withHost adds the host unless the user has named one, and spells it as HTTP/2 does.
@@ -227,16 +254,16 @@ func withHost(headers []authz.Header, host string) []authz.Header {
 // anyRequest says for each identity behind a door whether the caller may send it anything, and what.
 func (k asker) anyRequest(d door) []Way {
 	var ways []Way
-	for _, b := range d.everybody(k.v) {
+	for _, b := range d.everybody(k) {
 		w := k.way(d)
+		w.Split, w.Match = b.split, b.matches
 		w.Destination = b.identity.Namespace + "/" + b.identity.Name
 		if b.service != d.service.Name {
 			w.At = b.service.String()
 		}
 		w.Granted = k.granted(d, b.service, b.identity)
-		w.Policies = authz.Granting(k.v, k.caller, b.identity, b.port, b.protocol)
-		if k.v.Settings().Permissive {
-			w.Policies = nil
+		if w.Permissive = k.permissive(b.identity.Namespace); w.Permissive == "" {
+			w.Policies = authz.Granting(k.v, k.caller, b.identity, b.port, b.protocol)
 		}
 		if len(w.Granted) > 0 {
 			w.Outcome, w.Seen = string(authz.Allowed), "the requests listed here reach the application"
@@ -260,8 +287,10 @@ func (k asker) granted(d door, service catalog.Name, destination identity.Servic
 		return nil
 	}
 	var grants []Grant
-	for _, b := range d.everybody(k.v) {
-		if b.service != service || b.identity != destination {
+	everybody := d.everybody(k)
+	for i, b := range everybody {
+		same := func(o behind) bool { return o.service == b.service && o.identity == b.identity && o.port == b.port }
+		if b.service != service || b.identity != destination || slices.ContainsFunc(everybody[:i], same) {
 			continue
 		}
 		for _, route := range authz.Inbound(k.v, destination, b.port, b.protocol).Routes {

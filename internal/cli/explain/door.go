@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
+	"github.com/openservicemesh/osm-operator/internal/authz"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
@@ -82,32 +84,44 @@ type behind struct {
 	// port is the container's.
 	port     uint16
 	protocol catalog.Protocol
+	// split is the TrafficSplit that leads there, and matches the requests that it takes; empty without one.
+	split, matches string
 }
 
-// everybody lists who takes requests at a door.
-func (d door) everybody(v *catalog.View) []behind {
-	services := []*catalog.Service{d.service}
-	if split := v.Split(d.service.Name); split != nil {
-		services = nil
-		for _, b := range split.Backends {
-			if service := v.Service(b.Service); service != nil && b.Weight > 0 {
-				services = append(services, service)
-			}
-		}
+// everybody lists who takes what the question asks about at a door: one request, or all.
+func (d door) everybody(k asker) []behind {
+	divisions := authz.Divisions(k.v, d.service, d.port)
+	if d.port.Protocol.IsHTTP() && k.question.asksRequest() {
+		divisions = []authz.Division{authz.Taking(divisions, k.request(d))}
 	}
 	var all []behind
-	for _, service := range services {
-		i := slices.IndexFunc(service.Ports, func(p catalog.Port) bool { return p.Number == d.port.Number })
-		if i < 0 {
-			continue
-		}
-		for _, sa := range v.Backers(service.Name) {
-			if d.only == (identity.ServiceAccount{}) || d.only == sa {
-				all = append(all, behind{service.Name, sa, v.TargetPort(service, service.Ports[i]), service.Ports[i].Protocol})
+	for _, division := range divisions {
+		for _, leaf := range division.Leaves {
+			if leaf.Weight == 0 {
+				continue
+			}
+			for _, sa := range k.v.Backers(leaf.Service.Name) {
+				if d.only == (identity.ServiceAccount{}) || d.only == sa {
+					b := behind{service: leaf.Service.Name, identity: sa, port: leaf.Target, protocol: authz.Door(k.v, leaf.Service, leaf.Port)}
+					b.split, b.matches = named(division)
+					all = append(all, b)
+				}
 			}
 		}
 	}
 	return all
+}
+
+// named says which TrafficSplit divides requests, and which requests.
+func named(division authz.Division) (split, matches string) {
+	if division.Split != nil {
+		split = division.Split.Name.String()
+	}
+	var list []string
+	for _, match := range division.Matches {
+		list = append(list, match.String())
+	}
+	return split, strings.Join(list, ", or ")
 }
 
 // host is the value of the Host header that clients send.

@@ -3,6 +3,7 @@ package explain
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/yaml"
@@ -26,6 +27,7 @@ func (a *Answer) Print(w io.Writer) error {
 			fmt.Fprintf(w, "       do: %s\n", piece.Do)
 		}
 	}
+	a.printLive(w)
 	if len(a.Remedy) == 0 {
 		return nil
 	}
@@ -43,14 +45,27 @@ func (a *Answer) Print(w io.Writer) error {
 // Headline is the verdict in a word and a reason.
 func (a *Answer) Headline() string {
 	switch {
-	case a.Allowed && len(a.Policies) > 0:
-		return "ALLOWED by TrafficTarget " + strings.Join(a.Policies, ", ")
 	case a.Allowed:
-		return "ALLOWED, because the mesh is permissive"
+		return "ALLOWED" + a.because()
 	case a.Partly:
 		return "PARTLY ALLOWED: it depends on where the request is sent"
 	}
 	return "DENIED"
+}
+
+// because says what allows it.
+func (a *Answer) because() string {
+	var reasons []string
+	if len(a.Policies) > 0 {
+		reasons = append(reasons, " by TrafficTarget "+strings.Join(a.Policies, ", "))
+	}
+	for _, way := range a.Ways {
+		reason := ", because " + way.Permissive + " is permissive"
+		if way.Permissive != "" && !slices.Contains(reasons, reason) {
+			reasons = append(reasons, reason)
+		}
+	}
+	return strings.Join(reasons, "")
 }
 
 func (a *Answer) grantsRequests() bool {
@@ -64,8 +79,14 @@ func (a *Answer) grantsRequests() bool {
 
 func (way Way) print(w io.Writer) {
 	fmt.Fprintf(w, "\n  Service %s port %d (%s)", way.Service, way.Port, way.Protocol)
+	if way.Split != "" {
+		fmt.Fprintf(w, ", by TrafficSplit %s", way.Split)
+	}
+	if way.Match != "" {
+		fmt.Fprintf(w, " (match %s)", way.Match)
+	}
 	if way.At != "" {
-		fmt.Fprintf(w, ", by TrafficSplit to %s", way.At)
+		fmt.Fprintf(w, " to %s", way.At)
 	}
 	if way.Destination != "" {
 		fmt.Fprintf(w, ", ServiceAccount %s", way.Destination)
@@ -73,6 +94,9 @@ func (way Way) print(w io.Writer) {
 	fmt.Fprintf(w, "\n    %s: %s\n", way.Outcome, way.Seen)
 	if len(way.Policies) > 0 && way.Outcome == string(authz.Allowed) {
 		fmt.Fprintf(w, "    by: TrafficTarget %s\n", strings.Join(way.Policies, ", "))
+	}
+	if way.Permissive != "" && way.Outcome == string(authz.Allowed) {
+		fmt.Fprintf(w, "    by: %s is permissive\n", way.Permissive)
 	}
 	if way.Missing != "" {
 		fmt.Fprintf(w, "    missing: %s\n", way.Missing)

@@ -20,7 +20,7 @@ func (m Mesh) remedy(k asker, doors []door) (objects []*unstructured.Unstructure
 	t := &trial{mesh: m, asker: k, made: map[catalog.Ref]bool{}}
 	defer t.undo()
 	for _, d := range doors {
-		for _, b := range d.everybody(t.view()) {
+		for _, b := range d.everybody(t.now()) {
 			if !t.allows(d, b) {
 				t.grant(d, b)
 			}

@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/internal/cli/explain"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/report"
+	reportclient "github.com/openservicemesh/osm-operator/internal/report/client"
+)
+
+// livePatience is how long an explanation waits for the control plane: it is of use without.
+const livePatience = 3 * time.Second
+
+// live asks the control plane how far the sidecars are with the policies that allow something; when it is denied, how far those
+// that have a part in it are with all they should have. What cannot be found out is said to be unknown.
+func (a *app) live(ctx context.Context, c client.Client, m mesh, answer *explain.Answer) []explain.Live {
+	ctx, cancel := context.WithTimeout(ctx, livePatience)
+	defer cancel()
+	replicas := a.reports(ctx, c, m)
+	if len(answer.Policies) == 0 {
+		if len(answer.Parties) == 0 {
+			return nil
+		}
+		return []explain.Live{liveParties(ctx, replicas, answer.Parties)}
+	}
+	var all []explain.Live
+	for _, policy := range answer.Policies {
+		all = append(all, livePolicy(ctx, c, replicas, policy))
+	}
+	return all
+}
+
+// livePolicy is how far the sidecars are with a TrafficTarget, by its "<namespace>/<name>".
+func livePolicy(ctx context.Context, c client.Client, replicas *reportclient.Client, policy string) explain.Live {
+	const kind = "TrafficTarget"
+	l := explain.Live{Of: kind + " " + policy}
+	namespace, name, _ := strings.Cut(policy, "/")
+	generation, err := generationOf(ctx, c, kind, namespace, name)
+	if err != nil {
+		l.Unknown = err.Error()
+		return l
+	}
+	answers, err := replicas.Object(ctx, kind, namespace, name)
+	if err != nil {
+		l.Unknown = err.Error()
+		return l
+	}
+	sum, err := reportclient.Combine(answers, generation)
+	if err != nil {
+		l.Unknown = err.Error()
+		return l
+	}
+	l.Sidecars, l.Acknowledged, l.Rejected = sum.Sidecars, sum.Acknowledged, sum.Rejected
+	if len(sum.Outdated) > 0 {
+		l.Unknown = "not yet seen by " + strings.Join(sum.Outdated, ", ")
+	}
+	if len(sum.Unknown) > 0 {
+		l.Unknown = firstError(answers).Error()
+	}
+	return l
+}
+
+// liveParties is how many of the sidecars of service accounts have all that they should have.
+func liveParties(ctx context.Context, replicas *reportclient.Client, parties []identity.ServiceAccount) explain.Live {
+	var accounts []string
+	for _, sa := range parties {
+		accounts = append(accounts, sa.String())
+	}
+	l := explain.Live{Of: "configuration of " + strings.Join(accounts, ", ")}
+	answers, err := replicas.Proxies(ctx)
+	if err != nil {
+		l.Unknown = err.Error()
+		return l
+	}
+	for _, answer := range answers {
+		if answer.Err != nil {
+			l.Unknown = answer.Err.Error()
+			continue
+		}
+		for _, p := range answer.Value.Proxies {
+			if !slices.Contains(parties, identity.ServiceAccount{Namespace: p.Namespace, Name: p.ServiceAccount}) {
+				continue
+			}
+			counts := p.Counts()
+			l.Sidecars, l.Acknowledged, l.Rejected = l.Sidecars+1, l.Acknowledged+counts.UpToDate, l.Rejected+counts.Rejecting
+		}
+	}
+	return l
+}
+
+// firstError is why the first of the replicas that do not answer does not.
+func firstError(answers []reportclient.Answer[report.Object]) error {
+	for _, answer := range answers {
+		if answer.Err != nil {
+			return answer.Err
+		}
+	}
+	return fmt.Errorf("a replica does not answer")
+}
