@@ -102,6 +102,17 @@ func (d Division) Direct(root *catalog.Service) bool {
 	return root.Headless() && len(d.Leaves) == 1 && d.Leaves[0].Service == root && d.Leaves[0].Weight > 0
 }
 
+// Taking is the one of the divisions of a port that takes a request.
+func Taking(divisions []Division, r Request) Division {
+	m := messageSent(r)
+	for _, d := range divisions {
+		if _, taken := d.takes(m); taken {
+			return d
+		}
+	}
+	return Division{} // the last division takes everything
+}
+
 // takes finds the match by which a request falls into the division; the last division takes every request, by no match.
 func (d Division) takes(m message) (by *SplitMatch, taken bool) {
 	if len(d.Matches) == 0 {

@@ -51,8 +51,12 @@ func (a *app) checkPods(ctx context.Context, meshName, source, destination strin
 	if err != nil {
 		return err
 	}
-	if v.Settings().Permissive {
-		a.line("[+] Permissive mode enabled for mesh operated by osm-controller running in '%s' namespace\n\n [+] Pod '%s' is allowed to communicate to pod '%s'", found.Namespace, from.Name, to.Name)
+	if v.Permissive(to.Name.Namespace) {
+		of := fmt.Sprintf("mesh operated by osm-controller running in '%s' namespace", found.Namespace)
+		if slices.Contains(v.Outspoken(), to.Name.Namespace) {
+			of = fmt.Sprintf("namespace '%s'", to.Name.Namespace)
+		}
+		a.line("[+] Permissive mode enabled for %s\n\n [+] Pod '%s' is allowed to communicate to pod '%s'", of, from.Name, to.Name)
 		return nil
 	}
 	a.line("[+] SMI traffic policy mode enabled for mesh operated by osm-controller running in %s namespace\n", found.Namespace)
