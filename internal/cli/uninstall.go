@@ -211,9 +211,11 @@ var definitions = []string{
 	"meshrootcertificates.config.openservicemesh.io",
 	"upstreamtrafficsettings.policy.openservicemesh.io",
 	"retries.policy.openservicemesh.io",
+	"backpressures.policy.openservicemesh.io",
 	"multiclusterservices.config.openservicemesh.io",
 	"httproutegroups.specs.smi-spec.io",
 	"tcproutes.specs.smi-spec.io",
+	"udproutes.specs.smi-spec.io",
 	"trafficsplits.split.smi-spec.io",
 	"traffictargets.access.smi-spec.io",
 }

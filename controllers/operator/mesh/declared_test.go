@@ -22,7 +22,7 @@ func TestEveryDeclarationReachesItsField(t *testing.T) {
 		Sidecar: &v1alpha1.SidecarSpec{Image: ptr.To("example/envoy:2"), LogLevel: ptr.To("info"), Resources: &corev1.ResourceRequirements{
 			Limits: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("0.5")},
 		}},
-		Traffic: &v1alpha1.TrafficSpec{Permissive: ptr.To(true), Egress: ptr.To(false)},
+		Traffic: &v1alpha1.TrafficSpec{Permissive: ptr.To(true), Egress: ptr.To(false), RulesWithoutMatches: ptr.To("None")},
 		Certificates: &v1alpha1.CertificatesSpec{
 			ServiceCertificateDuration: &metav1.Duration{Duration: 90 * time.Minute},
 			Key:                        &v1alpha1.KeySpec{Algorithm: ptr.To(v1alpha1.RSA), Size: ptr.To[int32](4096)},
@@ -42,7 +42,7 @@ func TestEveryDeclarationReachesItsField(t *testing.T) {
 			"envoyImage": "example/envoy:2", "logLevel": "info",
 			"resources": map[string]any{"limits": map[string]any{"cpu": "500m"}},
 		},
-		"traffic":     map[string]any{"enablePermissiveTrafficPolicyMode": true, "enableEgress": false},
+		"traffic":     map[string]any{"enablePermissiveTrafficPolicyMode": true, "enableEgress": false, "rulesWithoutMatches": "None"},
 		"certificate": map[string]any{"serviceCertValidityDuration": "1h30m0s", "certKeyBitSize": int64(4096)},
 	}
 	if diff := cmp.Diff(want, object.Object["spec"]); diff != "" {
