@@ -23,6 +23,9 @@ var policyKinds = map[string]string{
 	"httproutegroup": "HTTPRouteGroup", "httproutegroups": "HTTPRouteGroup", "htr": "HTTPRouteGroup",
 	"tcproute": "TCPRoute", "tcproutes": "TCPRoute", "tr": "TCPRoute",
 	"trafficsplit": "TrafficSplit", "trafficsplits": "TrafficSplit", "ts": "TrafficSplit",
+	"retry": "Retry", "retries": "Retry",
+	"upstreamtrafficsetting": "UpstreamTrafficSetting", "upstreamtrafficsettings": "UpstreamTrafficSetting",
+	"backpressure": "Backpressure", "backpressures": "Backpressure",
 }
 
 func (a *app) waitCommand() *cobra.Command {
@@ -32,8 +35,8 @@ func (a *app) waitCommand() *cobra.Command {
 		Use:   "wait KIND/NAME...",
 		Short: "Wait until policies are in force at every sidecar that they concern",
 		Long: `Waits until all sidecars that a policy concerns have acknowledged its current version, and says how many they are and how long
-it took. Kinds are traffictarget, httproutegroup, tcproute and trafficsplit. The exit code is 1 when a sidecar rejects the policy,
-or not all have answered in time.`,
+it took. Kinds are traffictarget, httproutegroup, tcproute, trafficsplit, retry, upstreamtrafficsetting and backpressure. The exit
+code is 1 when a sidecar rejects the policy, or not all have answered in time.`,
 		Example: `  kubectl apply -f grant.yaml && osm wait -n bookstore traffictarget/bookthief-to-bookstore-v1`,
 		Args:    atLeast(1, "the name of a policy"),
 		RunE: a.run(func(ctx context.Context, args []string) error {
@@ -58,7 +61,7 @@ func policyName(text string) (kind, name string, err error) {
 	if known := policyKinds[plain]; found && known != "" && name != "" {
 		return known, name, nil
 	}
-	return "", "", fmt.Errorf("%q is not the name of a policy: write traffictarget/NAME, httproutegroup/NAME, tcproute/NAME or trafficsplit/NAME", text)
+	return "", "", fmt.Errorf("%q is not the name of a policy: write traffictarget/NAME, httproutegroup/NAME, tcproute/NAME, trafficsplit/NAME, retry/NAME or upstreamtrafficsetting/NAME", text)
 }
 
 // waitForAll waits for policies of a namespace, one after the other.
