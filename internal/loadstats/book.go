@@ -27,7 +27,8 @@ const (
 	maxName = 768
 )
 
-// Counts are numbers of requests; for upstreams that are not HTTP, of connections, none of which succeeds or fails by itself.
+// Counts are numbers of requests, as Envoy counts them: an answer of 500 and above, or none, is a failure. For upstreams that are not
+// HTTP they are of connections, which neither succeed nor fail.
 type Counts struct{ Issued, Succeeded, Failed uint64 }
 
 // Plus adds counts. What is too much for the type stays at its maximum: sidecars say what they like.

@@ -28,8 +28,8 @@ type Load struct {
 	Recent []LoadInterval `json:"recent,omitempty"`
 }
 
-// LoadCounts are numbers of requests, as Envoy counts them. An upstream that is not HTTP has connections, which neither succeed nor
-// fail.
+// LoadCounts are numbers of requests, as Envoy counts them: an answer of 500 and above, or none, is a failure; a denial is an answer,
+// and succeeds. An upstream that is not HTTP has connections, which neither succeed nor fail.
 type LoadCounts struct {
 	Issued    uint64 `json:"issued"`
 	Succeeded uint64 `json:"succeeded"`

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/openservicemesh/osm-operator/internal/authz"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/loadstats"
@@ -12,38 +14,49 @@ import (
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestLoadsOfRealSidecars counts what real sidecars report of requests that are answered and of requests that are denied: nothing
-// as long as nobody reads, everything soon after.
+// deadPort is one that no application listens on.
+const deadPort = 8099
+
+// TestLoadsOfRealSidecars counts what a real sidecar reports of requests that are answered, denied, and sent to an application that
+// does not run. A denial is an answer.
 func TestLoadsOfRealSidecars(t *testing.T) {
 	n := NewNetwork(t)
 	service := Service("a", "s1", "x", virtualAddress(1).String(), 80, catalog.ProtocolHTTP)
 	service.Ports[0].TargetPort = webPort
+	broken := Service("a", "s2", "x", virtualAddress(2).String(), 80, catalog.ProtocolHTTP)
+	broken.Ports[0].TargetPort = deadPort
 	n.Reset(t, justPods().with([]catalog.Change{
-		catalog.Set(&catalog.Settings{}), catalog.Set(service), catalog.Set(Group("a", "g1", "/a")),
+		catalog.Set(&catalog.Settings{}), catalog.Set(service), catalog.Set(broken), catalog.Set(Group("a", "g1", "/a")),
 		catalog.Set(Target("one", accounts[0], []catalog.TargetRule{HTTP("g1")}, accounts[2])),
 		catalog.Set(Target("two", accounts[1], []catalog.TargetRule{HTTP("g1")}, accounts[2])),
 	}))
-	const client, good, bad = 3, 30, 10 // the pod runs as the third account
-	ask := func(path string, times int) {
+	const client, good, denied, failed = 3, 30, 10, 5 // the pod runs as the third account
+	ask := func(service byte, path string, times int) {
 		t.Helper()
 		for range times {
 			n.ask(Request{
-				Pod: client, To: netip.AddrPortFrom(virtualAddress(1), 80), Method: "GET", Path: path,
+				Pod: client, To: netip.AddrPortFrom(virtualAddress(service), 80), Method: "GET", Path: path,
 				Headers: []authz.Header{{Name: ":authority", Value: "web"}},
 			})
 		}
 	}
 	nstest.Eventually(t, 20*time.Second, "all sidecars to be able to report", func() bool { return n.control.loads.Read().Sidecars == len(pods) })
-	ask("/a", good)
-	ask("/denied", bad)
-	var got loadstats.Loads
-	nstest.Eventually(t, 3*loadstats.Interval, "the requests to be reported", func() bool {
-		got = n.control.loads.Read()
-		return len(got.Pairs) > 0 && got.Pairs[0].Issued >= good
-	})
-	pair := got.Pairs[0]
-	if pair.Client != accounts[client-1] || pair.Cluster != "a/s1|8080" || pair.Succeeded != good {
-		t.Errorf("%+v", got.Pairs)
+	ask(1, "/a", good)
+	ask(1, "/denied", denied)
+	ask(2, "/a", failed)
+	want := map[string]loadstats.Counts{
+		"a/s1|8080": {Issued: good + denied, Succeeded: good + denied}, "a/s2|8099": {Issued: failed, Failed: failed},
 	}
-	t.Logf("%+v", got)
+	got := map[string]loadstats.Counts{}
+	nstest.Eventually(t, 4*loadstats.Interval, "the requests to be reported", func() bool {
+		for _, p := range n.control.loads.Read().Pairs {
+			if p.Client == accounts[client-1] && p.Issued > 0 {
+				got[p.Cluster] = p.Counts
+			}
+		}
+		return got["a/s1|8080"].Issued+got["a/s2|8099"].Issued >= good+denied+failed
+	})
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
 }
