@@ -45,7 +45,7 @@ func Complete(mesh string, objects []*unstructured.Unstructured) (*Completed, er
 	}
 	c.Mesh = cmp.Or(c.Mesh, names.DefaultMesh)
 	for _, object := range objects {
-		c.Objects = append(c.Objects, withNamespace(object))
+		c.Objects = append(c.Objects, Placed(object.DeepCopy(), metav1.NamespaceDefault))
 	}
 	c.namespaces()
 	c.settings(declared)
@@ -55,13 +55,19 @@ func Complete(mesh string, objects []*unstructured.Unstructured) (*Completed, er
 	return &c.Completed, c.services()
 }
 
-// withNamespace puts an object without a namespace into the one that kubectl would.
-func withNamespace(object *unstructured.Unstructured) *unstructured.Unstructured {
-	copied := object.DeepCopy()
-	if copied.GetNamespace() == "" && copied.GetKind() != "Namespace" && copied.GetKind() != "Mesh" {
-		copied.SetNamespace(metav1.NamespaceDefault)
+// Placed puts an object that names no namespace into one, as kubectl does.
+func Placed(object *unstructured.Unstructured, namespace string) *unstructured.Unstructured {
+	if object.GetNamespace() != "" || Global(object) {
+		return object
 	}
+	copied := object.DeepCopy()
+	copied.SetNamespace(namespace)
 	return copied
+}
+
+// Global says whether an object that has to do with a mesh lies in no namespace.
+func Global(object *unstructured.Unstructured) bool {
+	return object.GetKind() == "Namespace" || object.GetKind() == "Mesh"
 }
 
 func findMesh(objects []*unstructured.Unstructured) *unstructured.Unstructured {

@@ -1,0 +1,125 @@
+package plan
+
+import (
+	"reflect"
+	"strconv"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/load"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/scope"
+	"github.com/openservicemesh/osm-operator/internal/validate"
+)
+
+// Subject is the mesh that an edit is about.
+type Subject struct {
+	// Mesh is its name, Namespace that of its control plane, whose MeshConfig counts.
+	Mesh, Namespace string
+	// TrustDomain and Root (PEM) go into what sidecars are sent; an empty Root only makes the plan's bytes fewer.
+	TrustDomain string
+	Root        []byte
+	Scheme      *runtime.Scheme
+	// Objects are those that make up the mesh, before the edit.
+	Objects []*unstructured.Unstructured
+}
+
+// Plan is what an edit would do.
+type Plan struct {
+	// Objects are the changes of objects.
+	Objects []Object `json:"objects"`
+	// Proxies are the sidecars that would be told something, by workload.
+	Proxies []Proxies `json:"proxies"`
+	// Sidecars is how many sidecars would be told something, of all that the mesh would have, and Bytes what they would be sent.
+	Sidecars    int `json:"sidecars"`
+	AllSidecars int `json:"allSidecars"`
+	Bytes       int `json:"bytes"`
+	// Flows are those that would be newly denied or newly allowed.
+	Flows []Flow `json:"flows"`
+	// Unknown are parts of the answer that are not computed, each a sentence.
+	Unknown []string `json:"notComputed,omitempty"`
+}
+
+// Empty says whether the edit would change nothing that a sidecar or an application notices.
+func (p *Plan) Empty() bool { return len(p.Proxies) == 0 && len(p.Flows) == 0 }
+
+// Make works out what an edit would do.
+func Make(s Subject, e *Edit) (*Plan, error) {
+	before, err := load.FromObjects(s.Mesh, s.Scheme, s.Objects)
+	if err != nil {
+		return nil, err
+	}
+	return Compare(s, before, e)
+}
+
+// Compare is Make for a mesh that is loaded already.
+func Compare(s Subject, before *load.Loaded, e *Edit) (*Plan, error) {
+	after := before.Clone()
+	touched, err := after.Edit(s.Mesh, s.Scheme, e.Put, e.Remove)
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{Objects: e.judged(), Proxies: []Proxies{}, Flows: []Flow{}, Unknown: e.Unknown}
+	if len(touched) == 0 {
+		return p, nil
+	}
+	c := &comparison{before: newSide(before.Catalog, s), after: newSide(after.Catalog, s), touched: map[catalog.Dep]bool{}, results: map[move]difference{}}
+	for _, dep := range touched {
+		c.touched[dep] = true
+	}
+	c.commonDiffers = !reflect.DeepEqual(scope.Common(before.Catalog.View()), scope.Common(after.Catalog.View()))
+	proxies, err := c.proxies(before, after, workloadsOf(s.Objects, e.Put))
+	if err != nil {
+		return nil, err
+	}
+	p.count(proxies, len(sidecars(after)))
+	flows := newFlows(before, after)
+	p.Flows = append(p.Flows, flows.compare()...)
+	p.Unknown = append(p.Unknown, flows.unknown()...)
+	return p, nil
+}
+
+func (p *Plan) count(proxies []Proxies, all int) {
+	p.Proxies = append(p.Proxies, proxies...)
+	p.AllSidecars = all
+	for _, one := range proxies {
+		if one.State != Removed {
+			p.Sidecars += one.Sidecars
+			p.Bytes += one.Sidecars * one.Bytes
+		}
+	}
+}
+
+// judged are the changes of objects with the problems that the mesh would find in them.
+func (e *Edit) judged() []Object {
+	put := map[string]*unstructured.Unstructured{}
+	for _, object := range e.Put {
+		put[Object{Kind: object.GetKind(), Namespace: object.GetNamespace(), Name: object.GetName()}.String()] = object
+	}
+	list := make([]Object, 0, len(e.Objects))
+	for _, o := range e.Objects {
+		if object := put[o.String()]; object != nil && o.Action != Removed {
+			for _, problem := range validate.Object(object) {
+				o.Problems = append(o.Problems, problem.Message)
+			}
+		}
+		list = append(list, o)
+	}
+	return list
+}
+
+// workloadsOf are the workloads of all pods among the objects; later ones count.
+func workloadsOf(lists ...[]*unstructured.Unstructured) map[catalog.Name]Workload {
+	all := map[catalog.Name]Workload{}
+	for _, objects := range lists {
+		for _, object := range objects {
+			if object.GetKind() == "Pod" {
+				all[catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()}] = ownerOf(object)
+			}
+		}
+	}
+	return all
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }

@@ -1,0 +1,129 @@
+package plan
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/openservicemesh/osm-operator/internal/cli/output"
+)
+
+// marks begin the lines of objects, as in a diff.
+var marks = map[Action]string{Added: "+", Changed: "~", Removed: "-"}
+
+// Print writes a plan for people.
+func (p *Plan) Print(w io.Writer, form *output.Flag) error {
+	p.printObjects(w)
+	if len(p.Proxies) > 0 {
+		fmt.Fprintf(w, "\n%d of %d sidecars would be told something, %s in all:\n\n", p.Sidecars, p.AllSidecars, bytesText(p.Bytes))
+		if err := form.Print(w, output.Result{Table: p.proxyTable()}); err != nil {
+			return err
+		}
+	} else if len(p.Objects) > 0 {
+		fmt.Fprint(w, "\nNo sidecar would be told anything.\n")
+	}
+	for _, part := range []struct {
+		title  string
+		denies bool
+	}{{"newly denied", true}, {"newly allowed", false}} {
+		flows := p.flows(part.denies)
+		if len(flows) == 0 {
+			if len(p.Objects) > 0 {
+				fmt.Fprintf(w, "\nNothing would be %s.\n", part.title)
+			}
+			continue
+		}
+		fmt.Fprintf(w, "\n%d would be %s:\n\n", len(flows), part.title)
+		for _, f := range flows {
+			f.print(w, form.Wide())
+		}
+	}
+	if len(p.Unknown) > 0 {
+		fmt.Fprint(w, "\nNot computed:\n\n")
+		for _, sentence := range p.Unknown {
+			fmt.Fprintf(w, "  %s\n", sentence)
+		}
+	}
+	return nil
+}
+
+func (p *Plan) printObjects(w io.Writer) {
+	if len(p.Objects) == 0 {
+		fmt.Fprintln(w, "No object of the mesh would change.")
+		return
+	}
+	for _, o := range p.Objects {
+		fmt.Fprintf(w, "%s %s\n", marks[o.Action], o)
+		for _, problem := range o.Problems {
+			fmt.Fprintf(w, "    ! %s\n", problem)
+		}
+	}
+}
+
+func (p *Plan) proxyTable() output.Table {
+	table := output.Table{Columns: output.Columns("WORKLOAD", "SIDECARS", "STATE", "ADDED", "CHANGED", "REMOVED", "BYTES EACH")}
+	for _, one := range p.Proxies {
+		table.Rows = append(table.Rows, []string{
+			one.Workload, itoa(one.Sidecars), string(one.State),
+			countsText(one.Resources.Added), countsText(one.Resources.Changed), countsText(one.Resources.Removed), itoa(one.Bytes),
+		})
+	}
+	return table
+}
+
+func (p *Plan) flows(denies bool) []Flow {
+	var list []Flow
+	for _, f := range p.Flows {
+		if f.Denies() == denies {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+func (f Flow) print(w io.Writer, wide bool) {
+	from := f.From
+	if f.From == Everybody {
+		from = "everybody"
+	}
+	fmt.Fprintf(w, "  %s -> %s  %s\n", from, f.To, f.Request)
+	if f.Before == Partly || f.After == Partly {
+		fmt.Fprintf(w, "    %s, and before %s\n", f.After, f.Before)
+	}
+	if len(f.By) > 0 {
+		when := "by"
+		if f.Denies() {
+			when = "until now by"
+		}
+		fmt.Fprintf(w, "    %s: %s\n", when, strings.Join(f.By, ", "))
+	}
+	if f.Seen != "" {
+		fmt.Fprintf(w, "    then: %s\n", f.Seen)
+	}
+	if f.Unused {
+		fmt.Fprintf(w, "    no pod of the mesh runs as %s\n", f.From)
+	}
+	if wide && f.Example != "" {
+		fmt.Fprintf(w, "    for example: %s\n", f.Example)
+	}
+}
+
+// bytesText is a number of bytes for people.
+func bytesText(n int) string {
+	switch {
+	case n < 10_000:
+		return fmt.Sprintf("%d bytes", n)
+	case n < 10_000_000:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	}
+	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+}
+
+// Names are the workloads and flows of a plan, for -o name.
+func (p *Plan) Names() []string {
+	var all []string
+	for _, one := range p.Proxies {
+		all = append(all, strings.Replace(one.Workload, " ", "/", 1))
+	}
+	return all
+}

@@ -1,0 +1,173 @@
+package plan
+
+import (
+	"cmp"
+	"reflect"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
+)
+
+const serviceLabel = discoveryv1.LabelServiceName
+
+// Workload is what a pod belongs to.
+type Workload struct{ Kind, Namespace, Name string }
+
+// String is "<kind> <namespace>/<name>", the kind in lower case.
+func (w Workload) String() string { return strings.ToLower(w.Kind) + " " + w.Namespace + "/" + w.Name }
+
+// ownerOf is the workload of a pod: its controller, or for a ReplicaSet of a Deployment the Deployment; itself without one.
+func ownerOf(pod *unstructured.Unstructured) Workload {
+	w := Workload{"Pod", pod.GetNamespace(), pod.GetName()}
+	for _, owner := range pod.GetOwnerReferences() {
+		if owner.Controller == nil || !*owner.Controller {
+			continue
+		}
+		w.Kind, w.Name = owner.Kind, owner.Name
+		if hash := pod.GetLabels()["pod-template-hash"]; owner.Kind == "ReplicaSet" && hash != "" {
+			if name, cut := strings.CutSuffix(owner.Name, "-"+hash); cut {
+				w.Kind, w.Name = "Deployment", name
+			}
+		}
+	}
+	return w
+}
+
+// workload adds a pod for a workload that has none yet. Pods that exist stay as they are: that a workload would replace them is
+// told.
+func (o *overlay) workload(object *unstructured.Unstructured) error {
+	pod, err := manifests.PodOf(object)
+	if err != nil || pod == nil {
+		return err
+	}
+	pods, err := o.podsNow()
+	if err != nil {
+		return err
+	}
+	own := Workload{object.GetKind(), object.GetNamespace(), object.GetName()}
+	account := cmp.Or(pod.Spec.ServiceAccountName, "default")
+	exists, same := false, false
+	for _, p := range pods {
+		if p.Namespace != own.Namespace || ownerOf(o.objects[podKey(p)]) != own {
+			continue
+		}
+		exists = true
+		same = same || cmp.Or(p.Spec.ServiceAccountName, "default") == account && labels.SelectorFromSet(pod.Labels).Matches(labels.Set(p.Labels))
+	}
+	switch {
+	case same:
+		return nil
+	case exists:
+		o.unknown("%s: its pods would be replaced by others with another service account or other labels. The plan takes them as they are now.", own)
+		return nil
+	}
+	o.note(Added, object)
+	if o.monitored(own.Namespace) {
+		manifests.Inject(pod)
+	}
+	pod.Status.Phase = corev1.PodRunning
+	pod.Status.PodIPs = []corev1.PodIP{{IP: o.addresses.Of("pod " + own.String()).String()}}
+	if err := o.putTyped(pod); err != nil {
+		return err
+	}
+	o.unknown("%s: how many pods it would have. The plan counts one.", own)
+	return nil
+}
+
+func podKey(p *corev1.Pod) key {
+	return key{corev1.SchemeGroupVersion.WithKind("Pod").GroupKind(), p.Namespace, p.Name}
+}
+
+func comparePods(a, b *corev1.Pod) int {
+	return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
+}
+
+func compareKeys(a, b key) int {
+	return cmp.Or(strings.Compare(a.kind.String(), b.kind.String()), strings.Compare(a.namespace, b.namespace), strings.Compare(a.name, b.name))
+}
+
+func (o *overlay) putTyped(object runtime.Object) error {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		return err
+	}
+	return o.put(&unstructured.Unstructured{Object: content})
+}
+
+// endpoints gives endpoints to new Services, to those that select other pods than before, and to those that select new pods.
+func (o *overlay) endpoints() error {
+	before := byKey(o.subject.Objects)
+	newPods := slices.ContainsFunc(o.Put, func(u *unstructured.Unstructured) bool { return u.GetKind() == "Pod" })
+	for _, id := range o.services(newPods) {
+		object := o.objects[id]
+		service := &corev1.Service{}
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, service); err != nil {
+			return err
+		}
+		if was := before[id]; was != nil && reflect.DeepEqual(selectorOf(was), selectorOf(object)) && !o.selectsNew(service) {
+			continue
+		}
+		if err := o.replaceEndpoints(service); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// services are the Services to look at: all when there are new pods, else those of the edit.
+func (o *overlay) services(all bool) []key {
+	var ids []key
+	for id, object := range o.objects {
+		if object.GetKind() == "Service" && (all || slices.Contains(o.Put, object)) {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, compareKeys)
+	return ids
+}
+
+func selectorOf(service *unstructured.Unstructured) map[string]string {
+	selector, _, _ := unstructured.NestedStringMap(service.Object, "spec", "selector")
+	return selector
+}
+
+func (o *overlay) selectsNew(service *corev1.Service) bool {
+	if len(service.Spec.Selector) == 0 {
+		return false
+	}
+	selector := labels.SelectorFromSet(service.Spec.Selector)
+	return slices.ContainsFunc(o.Put, func(u *unstructured.Unstructured) bool {
+		return u.GetKind() == "Pod" && u.GetNamespace() == service.Namespace && selector.Matches(labels.Set(u.GetLabels()))
+	})
+}
+
+// replaceEndpoints gives a Service the endpoints that its selector finds.
+func (o *overlay) replaceEndpoints(service *corev1.Service) error {
+	if len(service.Spec.Selector) == 0 {
+		return nil
+	}
+	pods, err := o.podsNow()
+	if err != nil {
+		return err
+	}
+	slice := manifests.EndpointsOf(service, pods)
+	var old []key
+	for id, object := range o.objects {
+		if object.GetKind() == "EndpointSlice" && id.namespace == service.Namespace && object.GetLabels()[serviceLabel] == service.Name {
+			old = append(old, id)
+		}
+	}
+	slices.SortFunc(old, compareKeys)
+	for _, id := range old {
+		o.Remove = append(o.Remove, o.objects[id])
+		delete(o.objects, id)
+	}
+	return o.putTyped(slice)
+}
