@@ -1,0 +1,129 @@
+package verdict
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+)
+
+// TestFlipsCostNoRequest changes how requests are divided, repeated, bounded and granted while about 200 a second go through. Each
+// of them is allowed at every moment by something that stays, wherever it is sent, so each must reach an application.
+func TestFlipsCostNoRequest(t *testing.T) {
+	n := NewNetwork(t)
+	n.Reset(t, flippingMesh())
+	requests := []Request{
+		webRequest("/a"), webRequest("/a", authz.Header{Name: "x-user", Value: "alice"}), webRequest("/b/c", authz.Header{Name: "x-user", Value: "bob"}),
+		{Pod: 0, To: netip.AddrPortFrom(virtualAddress(1), 81)},
+	}
+	const flips = 300
+	choose := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same flips each time
+	l := n.startLoad(requests)
+	for range flips {
+		flip := anyFlip(choose)
+		before := n.World
+		n.World = before.with([]catalog.Change{flip})
+		n.control.apply(changes(before.entries(), n.World.entries()))
+		// Some flips meet sidecars that are busy with the one before.
+		if choose.IntN(3) == 0 {
+			l.round()
+		}
+	}
+	if problem := n.settled(); problem != "" {
+		t.Error(problem)
+	}
+	l.round()
+	samples := l.end()
+	answered := map[string]int{}
+	for _, s := range samples {
+		answered[s.seen]++
+		if !slices.Contains([]string{"p1:8080", "p2:8080", "p3:8080", "p1:8081", "p2:8081", "p3:8081", "p1:9000", "p2:9000", "p3:9000"}, s.seen) {
+			t.Errorf("%s saw %q", requests[s.request], s.seen)
+		}
+	}
+	if len(answered) < 4 {
+		t.Errorf("only %v answered: the flips did not move anything", answered)
+	}
+	t.Logf("%d requests during %d flips: %v", len(samples), flips, answered)
+}
+
+// flippingMesh has three Services, with all pods of namespace a behind each, that pod p1 may call.
+func flippingMesh() World {
+	w := justPods()
+	add := func(e catalog.Entry) { w[e.Ref()] = e }
+	for i, target := range []uint16{webPort, otherPort, webPort} {
+		s := Service("a", services[i].name.Name, "x", virtualAddress(services[i].address).String(), 80, catalog.ProtocolHTTP)
+		s.Ports = []catalog.Port{
+			{Name: "web", Number: 80, TargetPort: target, Protocol: catalog.ProtocolHTTP},
+			{Name: "echo", Number: 81, TargetPort: echoPort, Protocol: catalog.ProtocolTCP},
+		}
+		add(s)
+	}
+	add(Group("a", "always", "/.*"))
+	add(&catalog.TCPRoute{Name: Name("a", "always")})
+	for _, sa := range accounts[:2] {
+		add(Target("http-"+sa.Name, sa, []catalog.TargetRule{HTTP("always")}, accounts[0]))
+		add(Target("tcp-"+sa.Name, sa, []catalog.TargetRule{TCP("always")}, accounts[0]))
+	}
+	add(&catalog.Settings{RetryPolicies: true})
+	return w
+}
+
+func webRequest(path string, headers ...authz.Header) Request {
+	return Request{
+		Pod: 0, To: netip.AddrPortFrom(virtualAddress(1), 80), Method: "GET", Path: path,
+		Headers: append([]authz.Header{{Name: ":authority", Value: "s1"}}, headers...),
+	}
+}
+
+// anyFlip puts an object into the mesh, takes it out, or changes it.
+func anyFlip(choose *rand.Rand) catalog.Change {
+	list := []catalog.Entry{
+		flippingSplit("rest", nil, choose), flippingSplit("alice", []string{"alice"}, choose), flippingSplit("both", []string{"alice", "paths"}, choose),
+		&catalog.HTTPRouteGroup{Name: Name("a", "alice"), Matches: []catalog.HTTPMatch{{Headers: []catalog.HeaderMatch{{Name: "x-user", Regex: pick(choose, "alice", "bob", ".*")}}}}},
+		Group("a", "paths", pick(choose, "/a", "/b/.*", "/c")),
+		&catalog.Retry{Name: Name("a", "retry"), Source: accounts[0], Destinations: []catalog.Name{services[choose.IntN(3)].name}, Policy: catalog.RetryPolicy{On: "5xx", Count: 1 + choose.Uint32N(3)}},
+		flippingLimits(choose),
+		Target("more", accounts[0], []catalog.TargetRule{HTTP("paths")}, accounts[pick(choose, 0, 1, 2)]),
+		Target("many", accounts[1], []catalog.TargetRule{HTTP("alice"), TCP("always")}, accounts...),
+	}
+	e := list[choose.IntN(len(list))]
+	if choose.IntN(4) == 0 {
+		return catalog.Change{Ref: e.Ref()}
+	}
+	return catalog.Set(e)
+}
+
+func flippingSplit(name string, groups []string, choose *rand.Rand) *catalog.TrafficSplit {
+	s := &catalog.TrafficSplit{Name: Name("a", name), Root: services[0].name, Matches: groups, Created: time.Unix(choose.Int64N(3), 0)}
+	for i := range 3 {
+		s.Backends = append(s.Backends, catalog.SplitBackend{Service: services[i].name, Weight: choose.Uint32N(3)})
+	}
+	// One backend always has a weight: without any there would be nowhere to go.
+	s.Backends[choose.IntN(3)].Weight++
+	return s
+}
+
+func flippingLimits(choose *rand.Rand) *catalog.UpstreamTrafficSetting {
+	limit, rate := plenty+choose.Uint32N(2), catalog.RateLimit{Tokens: plenty + choose.Uint32N(2), Interval: time.Second}
+	u := &catalog.UpstreamTrafficSetting{
+		Kind: catalog.KindUpstreamTrafficSetting, Name: Name("a", "limits"), Service: services[choose.IntN(3)].name,
+		Connections: catalog.ConnectionSettings{
+			MaxConnections: &limit, MaxPendingRequests: &limit, RequestTimeout: patience / time.Duration(1+choose.IntN(2)),
+			HTTPIdleTimeout: patience, TCPIdleTimeout: patience / time.Duration(1+choose.IntN(2)),
+		},
+		ConnectionRate: &rate, RequestRate: &catalog.RequestRateLimit{RateLimit: rate, Status: 429},
+		Routes: []catalog.RouteRateLimit{{Path: "/.*", Limit: catalog.RequestRateLimit{RateLimit: rate, Status: 429}}},
+	}
+	if choose.IntN(2) == 0 {
+		u.HealthCheck = &catalog.HealthCheck{Interval: time.Second, Timeout: time.Second, UnhealthyThreshold: 3, HealthyThreshold: 1}
+	}
+	return u
+}
+
+func pick[T any](choose *rand.Rand, list ...T) T { return list[choose.IntN(len(list))] }
