@@ -44,15 +44,16 @@ func (l *Loaded) Clone() *Loaded {
 // touched. Objects of kinds that say nothing to a mesh are passed over.
 func (l *Loaded) Edit(mesh string, scheme *runtime.Scheme, put, remove []*unstructured.Unstructured) ([]catalog.Dep, error) {
 	touched := map[catalog.Dep]struct{}{}
+	removed, added := sorted(remove), sorted(put)
 	for _, source := range sources(mesh) {
 		kind, err := apiutil.GVKForObject(source.Object, scheme)
 		if err != nil {
 			return nil, err
 		}
-		for _, object := range of(kind.GroupKind(), remove) {
+		for _, object := range removed[kind.GroupKind()] {
 			l.remove(source, object, touched)
 		}
-		for _, object := range of(kind.GroupKind(), put) {
+		for _, object := range added[kind.GroupKind()] {
 			if err := l.replace(source, object, touched); err != nil {
 				return nil, err
 			}
@@ -61,7 +62,7 @@ func (l *Loaded) Edit(mesh string, scheme *runtime.Scheme, put, remove []*unstru
 	return slices.SortedFunc(maps.Keys(touched), catalog.Dep.Compare), nil
 }
 
-func (l *Loaded) replace(source controlplane.Source, object *unstructured.Unstructured, touched map[catalog.Dep]struct{}) error {
+func (l *Loaded) replace(source controlplane.Source, object named, touched map[catalog.Dep]struct{}) error {
 	next := empty()
 	if err := next.add(source, object); err != nil {
 		return err
@@ -70,7 +71,7 @@ func (l *Loaded) replace(source controlplane.Source, object *unstructured.Unstru
 		l.remove(source, object, touched)
 	}
 	maps.Copy(l.Names, next.Names)
-	l.forget(source.Kind, nameOf(object))
+	l.forget(source.Kind, object.Name)
 	l.Findings = append(l.Findings, next.Findings...)
 	for ref, entry := range next.Entries {
 		l.Entries[ref] = entry
@@ -79,8 +80,8 @@ func (l *Loaded) replace(source controlplane.Source, object *unstructured.Unstru
 	return nil
 }
 
-func (l *Loaded) remove(source controlplane.Source, object *unstructured.Unstructured, touched map[catalog.Dep]struct{}) {
-	name := nameOf(object)
+func (l *Loaded) remove(source controlplane.Source, object named, touched map[catalog.Dep]struct{}) {
+	name := object.Name
 	l.forget(source.Kind, name)
 	delete(l.Names, catalog.Ref{Kind: source.Kind, Name: name})
 	if source.Kind == catalog.KindSettings && name.Name != names.MeshConfig {
@@ -111,8 +112,4 @@ func refOf(kind catalog.Kind, name catalog.Name) catalog.Ref {
 		return catalog.Ref{Kind: kind}
 	}
 	return catalog.Ref{Kind: kind, Name: name}
-}
-
-func nameOf(object *unstructured.Unstructured) catalog.Name {
-	return catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()}
 }

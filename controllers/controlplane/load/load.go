@@ -105,12 +105,13 @@ func list(ctx context.Context, c client.Client, source controlplane.Source, name
 // that is stored.
 func FromObjects(mesh string, scheme *runtime.Scheme, objects []*unstructured.Unstructured) (*Loaded, error) {
 	loaded := empty()
+	kinds := sorted(objects)
 	for _, source := range sources(mesh) {
 		kind, err := apiutil.GVKForObject(source.Object, scheme)
 		if err != nil {
 			return nil, err
 		}
-		for _, object := range of(kind.GroupKind(), objects) {
+		for _, object := range kinds[kind.GroupKind()] {
 			if err := loaded.add(source, object); err != nil {
 				return nil, err
 			}
@@ -119,27 +120,32 @@ func FromObjects(mesh string, scheme *runtime.Scheme, objects []*unstructured.Un
 	return loaded, nil
 }
 
-// of picks the objects of a kind, in order of their names.
-func of(kind schema.GroupKind, objects []*unstructured.Unstructured) []*unstructured.Unstructured {
-	var found []*unstructured.Unstructured
+// named is an object with its name, which is looked up too often to be dug out of the object each time.
+type named struct {
+	catalog.Name
+	*unstructured.Unstructured
+}
+
+// sorted are objects by kind, in order of their names.
+func sorted(objects []*unstructured.Unstructured) map[schema.GroupKind][]named {
+	kinds := map[schema.GroupKind][]named{}
 	for _, object := range objects {
-		if object.GroupVersionKind().GroupKind() == kind {
-			found = append(found, object)
-		}
+		kind := object.GroupVersionKind().GroupKind()
+		kinds[kind] = append(kinds[kind], named{catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()}, object})
 	}
-	slices.SortStableFunc(found, func(a, b *unstructured.Unstructured) int {
-		return catalog.Name{Namespace: a.GetNamespace(), Name: a.GetName()}.Compare(catalog.Name{Namespace: b.GetNamespace(), Name: b.GetName()})
-	})
-	return found
+	for _, list := range kinds {
+		slices.SortStableFunc(list, func(a, b named) int { return a.Name.Compare(b.Name) })
+	}
+	return kinds
 }
 
 // add brings one object into the catalog.
-func (l *Loaded) add(source controlplane.Source, object *unstructured.Unstructured) error {
-	typed, err := controlplane.Typed(object, source.Object)
+func (l *Loaded) add(source controlplane.Source, object named) error {
+	typed, err := controlplane.Typed(object.Unstructured, source.Object)
 	if err != nil {
 		return fmt.Errorf("%w: correct the object", err)
 	}
-	name := catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()}
+	name := object.Name
 	l.Names[catalog.Ref{Kind: source.Kind, Name: name}] = struct{}{}
 	entry, problems := source.Ingest(typed)
 	for _, problem := range problems {

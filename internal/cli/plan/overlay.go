@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -31,8 +32,8 @@ type overlay struct {
 	subject Subject
 	request Request
 	kinds   map[schema.GroupKind]bool
-	// objects are those of the cluster with the edit so far.
-	objects map[key]*unstructured.Unstructured
+	// before are the objects of the cluster, objects the same with the edit so far.
+	before, objects map[key]*unstructured.Unstructured
 	// pods are those of objects, once somebody has asked for them.
 	pods      []*corev1.Pod
 	addresses *manifests.Addresses
@@ -48,7 +49,8 @@ func (s Subject) Overlay(r Request) (*Edit, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &overlay{subject: s, request: r, kinds: map[schema.GroupKind]bool{}, objects: byKey(s.Objects), addresses: manifests.NewAddresses(invented)}
+	before := byKey(s.Objects)
+	o := &overlay{subject: s, request: r, kinds: map[schema.GroupKind]bool{}, before: before, objects: maps.Clone(before), addresses: manifests.NewAddresses(invented)}
 	for kind := range kinds {
 		o.kinds[kind] = true
 	}

@@ -69,11 +69,11 @@ func Compare(s Subject, before *load.Loaded, e *Edit) (*Plan, error) {
 		c.touched[dep] = true
 	}
 	c.commonDiffers = !reflect.DeepEqual(scope.Common(before.Catalog.View()), scope.Common(after.Catalog.View()))
-	proxies, err := c.proxies(before, after, workloadsOf(s.Objects, e.Put))
+	proxies, all, err := c.proxies(before, after, workloadsOf(s.Objects, e.Put))
 	if err != nil {
 		return nil, err
 	}
-	p.count(proxies, len(sidecars(after)))
+	p.count(proxies, all)
 	flows := newFlows(before, after)
 	p.Flows = append(p.Flows, flows.compare()...)
 	p.Unknown = append(p.Unknown, flows.unknown()...)

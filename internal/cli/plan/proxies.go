@@ -64,8 +64,8 @@ func sidecars(l *load.Loaded) map[catalog.Name]scope.Key {
 	return keys
 }
 
-// proxies finds the sidecars that would be told something else. workloads are those of all pods.
-func (c *comparison) proxies(before, after *load.Loaded, workloads map[catalog.Name]Workload) ([]Proxies, error) {
+// proxies finds the sidecars that would be told something else, and how many there would be. workloads are those of all pods.
+func (c *comparison) proxies(before, after *load.Loaded, workloads map[catalog.Name]Workload) (list []Proxies, all int, err error) {
 	old, current := sidecars(before), sidecars(after)
 	groups := map[string]*Proxies{}
 	count := func(pod catalog.Name, state Action, d difference) {
@@ -80,7 +80,7 @@ func (c *comparison) proxies(before, after *load.Loaded, workloads map[catalog.N
 		from, existed := old[pod]
 		d, err := c.difference(move{from, to}, existed)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		if !existed {
 			count(pod, Added, d)
@@ -93,11 +93,10 @@ func (c *comparison) proxies(before, after *load.Loaded, workloads map[catalog.N
 			count(pod, Removed, difference{})
 		}
 	}
-	var list []Proxies
 	for _, id := range slices.Sorted(maps.Keys(groups)) {
 		list = append(list, *groups[id])
 	}
-	return list, nil
+	return list, len(current), nil
 }
 
 // difference is what a sidecar would be told. It is worked out once for all sidecars that make the same move.

@@ -103,7 +103,6 @@ func (o *overlay) putTyped(object runtime.Object) error {
 
 // endpoints gives endpoints to new Services, to those that select other pods than before, and to those that select new pods.
 func (o *overlay) endpoints() error {
-	before := byKey(o.subject.Objects)
 	newPods := slices.ContainsFunc(o.Put, func(u *unstructured.Unstructured) bool { return u.GetKind() == "Pod" })
 	for _, id := range o.services(newPods) {
 		object := o.objects[id]
@@ -111,7 +110,7 @@ func (o *overlay) endpoints() error {
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, service); err != nil {
 			return err
 		}
-		if was := before[id]; was != nil && reflect.DeepEqual(selectorOf(was), selectorOf(object)) && !o.selectsNew(service) {
+		if was := o.before[id]; was != nil && reflect.DeepEqual(selectorOf(was), selectorOf(object)) && !o.selectsNew(service) {
 			continue
 		}
 		if err := o.replaceEndpoints(service); err != nil {
