@@ -1,0 +1,93 @@
+package rollout
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+func pointer[T any](v T) *T { return &v }
+
+var bounds = Bounds{Soak: time.Minute, Timeout: 10 * time.Minute, MaxErrorRateIncrease: 0.01}
+
+// well is an observation that passes every gate, changed by what a test is about.
+func well(change ...func(*Observation)) Observation {
+	o := Observation{
+		Now: noon, Since: noon.Add(-5 * time.Minute), WellSince: noon.Add(-2 * time.Minute),
+		Controller: Replicas{2, 2}, Injector: Replicas{2, 2}, Restarts: pointer(0),
+		Proxies: &Proxies{Live: 10, Connected: 10}, CertificatesUntil: pointer(noon.Add(time.Hour)),
+		ErrorRate: pointer(0.001), Baseline: pointer(0.001),
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	return o
+}
+
+func TestGates(t *testing.T) {
+	late := func(o *Observation) { o.Since = noon.Add(-time.Hour) }
+	for name, c := range map[string]struct {
+		observation Observation
+		gate        string
+		want        State
+	}{
+		"all is well":                      {well(), "", Passed},
+		"a controller is not ready":        {well(func(o *Observation) { o.Controller.Ready = 1 }), "ReplicasReady", Waiting},
+		"it never becomes ready":           {well(late, func(o *Observation) { o.Controller.Ready = 1 }), "ReplicasReady", Failed},
+		"no injector is wanted":            {well(func(o *Observation) { o.Injector = Replicas{} }), "ReplicasReady", Waiting},
+		"a container was restarted":        {well(func(o *Observation) { o.Restarts = pointer(1) }), "ControlPlaneRestarts", Failed},
+		"restarts are unknown":             {well(func(o *Observation) { o.Restarts = nil }), "ControlPlaneRestarts", Waiting},
+		"a sidecar is not connected":       {well(func(o *Observation) { o.Proxies.Connected = 9 }), "ProxiesConnected", Waiting},
+		"sidecars are unknown":             {well(func(o *Observation) { o.Proxies = nil }), "ProxiesConnected", Waiting},
+		"sidecars are unknown for long":    {well(late, func(o *Observation) { o.Proxies = nil }), "ProxiesConnected", Failed},
+		"a sidecar rejects":                {well(func(o *Observation) { o.Proxies.Rejected = 1 }), "ConfigurationAccepted", Failed},
+		"a certificate has ended":          {well(func(o *Observation) { o.CertificatesUntil = pointer(noon.Add(-time.Second)) }), "CertificatesValid", Failed},
+		"certificates are unknown":         {well(func(o *Observation) { o.CertificatesUntil = nil }), "CertificatesValid", Waiting},
+		"there are no certificates":        {well(func(o *Observation) { o.CertificatesUntil = &time.Time{} }), "CertificatesValid", Passed},
+		"more requests fail":               {well(func(o *Observation) { o.ErrorRate = pointer(0.02) }), "ErrorRate", Failed},
+		"as many fail as before":           {well(func(o *Observation) { o.ErrorRate, o.Baseline = pointer(0.3), pointer(0.3) }), "ErrorRate", Passed},
+		"the rate is unknown":              {well(func(o *Observation) { o.ErrorRate = nil }), "ErrorRate", Waiting},
+		"the rate before is unknown":       {well(func(o *Observation) { o.Baseline = nil }), "ErrorRate", Passed},
+		"unknown before, high now":         {well(func(o *Observation) { o.Baseline, o.ErrorRate = nil, pointer(0.02) }), "ErrorRate", Failed},
+		"it has not been well long enough": {well(func(o *Observation) { o.WellSince = noon.Add(-time.Second) }), soakGate, Waiting},
+		"a soak longer than the timeout":   {well(late, func(o *Observation) { o.WellSince = noon.Add(-time.Second) }), soakGate, Waiting},
+		"it is not known since when":       {well(func(o *Observation) { o.WellSince = time.Time{} }), soakGate, Waiting},
+	} {
+		t.Run(name, func(t *testing.T) {
+			verdicts := Judge(c.observation, bounds)
+			if got := Worst(verdicts); got != c.want {
+				t.Errorf("the worst state is %v, want %v: %+v", got, c.want, verdicts)
+			}
+			if c.want != Passed && !strings.HasPrefix(Explain(verdicts, c.want), c.gate+": ") {
+				t.Errorf("explained as %q, want it to begin with %s", Explain(verdicts, c.want), c.gate)
+			}
+		})
+	}
+}
+
+// TestNothingPassesUnseen holds for any observation with one part missing.
+func TestNothingPassesUnseen(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		o := well(func(o *Observation) {
+			o.Since = noon.Add(-time.Duration(rapid.IntRange(0, 1000).Draw(t, "since")) * time.Second)
+		})
+		switch rapid.IntRange(0, 3).Draw(t, "missing") {
+		case 0:
+			o.Proxies = nil
+		case 1:
+			o.ErrorRate = nil
+		case 2:
+			o.CertificatesUntil = nil
+		case 3:
+			o.Restarts = nil
+		}
+		if Worst(Judge(o, bounds)) == Passed {
+			t.Fatalf("%+v passes", o)
+		}
+	})
+	if Worst(nil) == Passed {
+		t.Error("without any gate everything passes")
+	}
+}
