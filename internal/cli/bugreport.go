@@ -17,26 +17,38 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/cli/checks"
-	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 // collected are the kinds that a report holds, as they are. No Secrets, and no ConfigMaps of applications.
-var collected = []schema.GroupVersionKind{
-	{Group: "operator.openservicemesh.io", Version: "v1alpha1", Kind: "Mesh"},
-	{Group: "operator.openservicemesh.io", Version: "v1alpha1", Kind: "MeshRevision"},
-	{Group: "config.openservicemesh.io", Version: "v1alpha2", Kind: "MeshConfig"},
-	{Group: "access.smi-spec.io", Version: "v1alpha3", Kind: "TrafficTarget"},
-	{Group: "specs.smi-spec.io", Version: "v1alpha4", Kind: "HTTPRouteGroup"},
-	{Group: "specs.smi-spec.io", Version: "v1alpha4", Kind: "TCPRoute"},
-	{Group: "split.smi-spec.io", Version: "v1alpha4", Kind: "TrafficSplit"},
-	{Version: "v1", Kind: "Namespace"},
-	{Version: "v1", Kind: "Node"},
+func collected() []schema.GroupVersionKind {
+	kinds := []schema.GroupVersionKind{
+		{Group: "operator.openservicemesh.io", Version: "v1alpha1", Kind: "Mesh"},
+		{Group: "operator.openservicemesh.io", Version: "v1alpha1", Kind: "MeshRevision"},
+		{Group: "config.openservicemesh.io", Version: "v1alpha2", Kind: "MeshConfig"},
+		{Version: "v1", Kind: "Namespace"},
+		{Version: "v1", Kind: "Node"},
+	}
+	for _, source := range traffic.Sources() {
+		kinds = append(kinds, source.Object.GetObjectKind().GroupVersionKind())
+	}
+	return kinds
+}
+
+// ingress are the kinds about traffic from outside; a cluster may know any of them.
+var ingress = []schema.GroupVersionKind{
+	{Group: "networking.k8s.io", Version: "v1", Kind: "Ingress"},
+	{Group: "networking.k8s.io", Version: "v1", Kind: "IngressClass"},
+	{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "IngressBackend"},
+	{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "Gateway"},
+	{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "HTTPRoute"},
 }
 
 // local are the kinds that a report holds of single namespaces.
@@ -54,37 +66,52 @@ type bugReport struct {
 	logs   kubernetes.Interface
 	tar    *tar.Writer
 	now    time.Time
+	// held are the pods that are part of the report already.
+	held     map[types.UID]bool
+	progress *progress
 	// gaps are what could not be collected.
 	gaps []string
 }
 
+// bugReportOptions are the flags of bug-report.
+type bugReportOptions struct {
+	mesh, file string
+	all        bool
+	namespaces []string
+	// deployments and pods are "<namespace>/<name>".
+	deployments, pods []string
+	ingress           bool
+}
+
 func (a *app) bugReportCommand() *cobra.Command {
-	var meshName, file string
-	var all bool
-	var applications []string
+	var o bugReportOptions
 	cmd := &cobra.Command{
 		Use:   "bug-report",
 		Short: "Collect what others need to find out what is wrong",
-		Long: `Collects versions, checks, policies, and the state and logs of the control plane in one archive (tar.gz), and with --all or
---app-namespaces those of applications' pods and sidecars too. Secrets are never part of it; environment variables and logs are, so
-look through it before you hand it on.`,
+		Long: `Collects versions, checks, policies, and the state and logs of the control plane in one archive (tar.gz). With --all,
+--app-namespaces, --app-deployments or --app-pods also those of applications' pods, and what the Envoys of their sidecars say about
+themselves; with --ingress the objects about traffic from outside. Secrets are never part of it, and Envoy leaves out private keys;
+environment variables and logs are part of it, so look through it before you hand it on.`,
 		Example: `  osm support bug-report
-  osm support bug-report --app-namespaces shop,till -o report.tar.gz`,
+  osm support bug-report --app-namespaces shop,till -o report.tar.gz
+  osm support bug-report --app-deployments shop/web --app-pods till/till-5c797ff5f4-tck47 --ingress`,
 		Args: exactly(0, ""),
-		RunE: a.run(func(ctx context.Context, _ []string) error {
-			return a.bugReport(ctx, meshName, file, all, applications)
-		}),
+		RunE: a.run(func(ctx context.Context, _ []string) error { return a.bugReport(ctx, o) }),
 	}
 	f := cmd.Flags()
-	a.addMeshName(cmd, &meshName, "")
-	f.BoolVar(&all, "all", false, "include all namespaces of the mesh")
-	f.StringSliceVar(&applications, "app-namespaces", nil, "include these namespaces, separated by commas")
-	f.StringVarP(&file, "out-file", "o", "", "file to write (default: osm-bug-report-<time>.tar.gz)")
+	a.addMeshName(cmd, &o.mesh, "")
+	f.BoolVar(&o.all, "all", false, "include all namespaces of the mesh")
+	f.StringSliceVar(&o.namespaces, "app-namespaces", nil, "include these namespaces, separated by commas")
+	f.StringSliceVar(&o.deployments, "app-deployments", nil, "include the pods of these Deployments, NAMESPACE/NAME, separated by commas")
+	f.StringSliceVar(&o.pods, "app-pods", nil, "include these pods, NAMESPACE/NAME, separated by commas")
+	f.BoolVar(&o.ingress, "ingress", false, "include what is said about traffic from outside: Ingresses, IngressBackends, Gateways, HTTPRoutes")
+	f.StringVarP(&o.file, "out-file", "o", "", "file to write (default: osm-bug-report-<time>.tar.gz)")
+	_ = cmd.RegisterFlagCompletionFunc("app-namespaces", a.completeNamespaces)
 	return cmd
 }
 
-func (a *app) bugReport(ctx context.Context, meshName, file string, all bool, applications []string) error {
-	subject, err := a.subject(ctx, meshName)
+func (a *app) bugReport(ctx context.Context, o bugReportOptions) error {
+	subject, err := a.subject(ctx, o.mesh)
 	if err != nil {
 		return err
 	}
@@ -96,59 +123,57 @@ func (a *app) bugReport(ctx context.Context, meshName, file string, all bool, ap
 	if err != nil {
 		return err
 	}
-	namespaces := append([]string{names.OperatorNamespace, subject.Namespace}, applications...)
-	if all {
-		meshes, err := a.meshes(ctx, subject.Client)
-		if err != nil {
-			return err
-		}
-		for _, m := range meshes {
-			if m.Name == subject.Mesh {
-				namespaces = append(namespaces, m.Members...)
-			}
-		}
-	}
-	if file == "" {
-		file = "osm-bug-report-" + a.now().UTC().Format("20060102-150405") + ".tar.gz"
+	if o.file == "" {
+		o.file = "osm-bug-report-" + a.now().UTC().Format("20060102-150405") + ".tar.gz"
 	}
 	var content bytes.Buffer
 	zipped := gzip.NewWriter(&content)
-	r := &bugReport{app: a, client: subject.Client, logs: logs, tar: tar.NewWriter(zipped), now: a.now()}
-	if err := r.collect(ctx, subject, namespaces); err != nil {
+	r := &bugReport{app: a, client: subject.Client, logs: logs, tar: tar.NewWriter(zipped), now: a.now(), progress: a.progress(), held: map[types.UID]bool{}}
+	chosen, err := r.choose(ctx, subject, o)
+	if err != nil {
+		return err
+	}
+	if err := r.collect(ctx, subject, chosen); err != nil {
 		return err
 	}
 	if err := zipped.Close(); err != nil {
 		return err
 	}
-	if err := os.WriteFile(file, content.Bytes(), 0o600); err != nil {
+	if err := os.WriteFile(o.file, content.Bytes(), 0o600); err != nil {
 		return fmt.Errorf("the report cannot be written: %w", err)
 	}
 	for _, gap := range r.gaps {
 		a.note("Not in the report: %s", gap)
 	}
-	a.line("%s", file)
+	a.line("%s", o.file)
 	return nil
 }
 
-func (r *bugReport) collect(ctx context.Context, subject checks.Subject, namespaces []string) error {
+func (r *bugReport) collect(ctx context.Context, subject checks.Subject, chosen choice) error {
+	r.progress.say("checking the mesh")
 	var text bytes.Buffer
 	checks.Print(&text, slices.Concat(subject.ControlPlane(ctx), subject.DataPlane(ctx), subject.Policies(ctx)))
 	if err := r.put("check.txt", text.Bytes()); err != nil {
 		return err
 	}
-	for _, kind := range collected {
+	for _, kind := range slices.Concat(collected(), chosen.kinds) {
 		if err := r.objects(ctx, kind, "cluster"); err != nil {
 			return err
 		}
 	}
-	slices.Sort(namespaces)
-	for _, namespace := range slices.Compact(namespaces) {
+	for _, namespace := range chosen.namespaces {
+		r.progress.say("namespace %s", namespace)
 		for _, kind := range local {
 			if err := r.objects(ctx, kind, namespace, client.InNamespace(namespace)); err != nil {
 				return err
 			}
 		}
 		if err := r.pods(ctx, namespace); err != nil {
+			return err
+		}
+	}
+	for i := range chosen.pods {
+		if err := r.pod(ctx, &chosen.pods[i]); err != nil {
 			return err
 		}
 	}
@@ -183,7 +208,7 @@ func (r *bugReport) objects(ctx context.Context, kind schema.GroupVersionKind, f
 	return r.put(path.Join(folder, strings.ToLower(kind.Kind)+".yaml"), text)
 }
 
-// pods adds the pods of a namespace and the logs of all their containers.
+// pods adds the pods of a namespace, and what is inside them.
 func (r *bugReport) pods(ctx context.Context, namespace string) error {
 	if err := r.objects(ctx, corev1.SchemeGroupVersion.WithKind("Pod"), namespace, client.InNamespace(namespace)); err != nil {
 		return err
@@ -193,11 +218,8 @@ func (r *bugReport) pods(ctx context.Context, namespace string) error {
 		return nil // a gap that has been noted
 	}
 	for i := range pods.Items {
-		p := &pods.Items[i]
-		for _, container := range slices.Concat(p.Spec.InitContainers, p.Spec.Containers) {
-			if err := r.log(ctx, p, container.Name); err != nil {
-				return err
-			}
+		if err := r.inside(ctx, &pods.Items[i]); err != nil {
+			return err
 		}
 	}
 	return nil

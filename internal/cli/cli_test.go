@@ -35,7 +35,7 @@ func TestStateOf(t *testing.T) {
 func TestPolicyName(t *testing.T) {
 	for text, want := range map[string]string{
 		"traffictarget/a": "TrafficTarget a", "TrafficTarget.access.smi-spec.io/a": "TrafficTarget a",
-		"tcproutes/b": "TCPRoute b", "pod/a": "", "a": "", "traffictarget/": "",
+		"tcproutes/b": "TCPRoute b", "retries.policy.openservicemesh.io/c": "Retry c", "TS/d": "TrafficSplit d", "pod/a": "", "a": "", "traffictarget/": "",
 	} {
 		kind, name, err := policyName(text)
 		if got := strings.TrimSpace(kind + " " + name); got != want || (err == nil) != (want != "") {

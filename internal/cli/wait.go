@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -17,15 +18,28 @@ import (
 	reportclient "github.com/openservicemesh/osm-operator/internal/report/client"
 )
 
-// policyKinds are the kinds of policies by what users call them.
-var policyKinds = map[string]string{
-	"traffictarget": "TrafficTarget", "traffictargets": "TrafficTarget", "tt": "TrafficTarget",
-	"httproutegroup": "HTTPRouteGroup", "httproutegroups": "HTTPRouteGroup", "htr": "HTTPRouteGroup",
-	"tcproute": "TCPRoute", "tcproutes": "TCPRoute", "tr": "TCPRoute",
-	"trafficsplit": "TrafficSplit", "trafficsplits": "TrafficSplit", "ts": "TrafficSplit",
-	"retry": "Retry", "retries": "Retry",
-	"upstreamtrafficsetting": "UpstreamTrafficSetting", "upstreamtrafficsettings": "UpstreamTrafficSetting",
-	"backpressure": "Backpressure", "backpressures": "Backpressure",
+// shortNames are those of kinds of policies.
+var shortNames = map[string]string{"tt": "TrafficTarget", "htr": "HTTPRouteGroup", "tr": "TCPRoute", "ts": "TrafficSplit"}
+
+// policyKind is the kind of policy by what users call it: the singular, the plural or a short name; empty for none.
+func policyKind(text string) string {
+	text = strings.ToLower(text)
+	for _, source := range traffic.Sources() {
+		plural, singular := meta.UnsafeGuessKindToResource(source.Object.GetObjectKind().GroupVersionKind())
+		if text == plural.Resource || text == singular.Resource || shortNames[text] == string(source.Kind) {
+			return string(source.Kind)
+		}
+	}
+	return ""
+}
+
+// policyKinds are the kinds of policies as users write them.
+func policyKinds() []string {
+	var all []string
+	for _, source := range traffic.Sources() {
+		all = append(all, strings.ToLower(string(source.Kind)))
+	}
+	return all
 }
 
 func (a *app) waitCommand() *cobra.Command {
@@ -57,11 +71,11 @@ code is 1 when a sidecar rejects the policy, or not all have answered in time.`,
 // policyName reads "KIND/NAME", with or without the kind's group, as kubectl prints it.
 func policyName(text string) (kind, name string, err error) {
 	kind, name, found := strings.Cut(text, "/")
-	plain, _, _ := strings.Cut(strings.ToLower(kind), ".")
-	if known := policyKinds[plain]; found && known != "" && name != "" {
+	plain, _, _ := strings.Cut(kind, ".")
+	if known := policyKind(plain); found && known != "" && name != "" {
 		return known, name, nil
 	}
-	return "", "", fmt.Errorf("%q is not the name of a policy: write traffictarget/NAME, httproutegroup/NAME, tcproute/NAME, trafficsplit/NAME, retry/NAME or upstreamtrafficsetting/NAME", text)
+	return "", "", fmt.Errorf("%q is not the name of a policy: write KIND/NAME, such as traffictarget/NAME; the kinds are %s", text, strings.Join(policyKinds(), ", "))
 }
 
 // waitForAll waits for policies of a namespace, one after the other.

@@ -3,6 +3,7 @@ package kube
 import (
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -67,9 +68,20 @@ func (f *Flags) Config() (*rest.Config, error) {
 	config = rest.CopyConfig(config)
 	// The API server shares itself out among its clients; a limit here would only add errors of its own.
 	config.QPS = -1
-	config.WarningHandler = rest.NewWarningWriter(f.warnings, rest.WarningWriterOptions{Deduplicate: true})
+	config.WarningHandler = warnings{rest.NewWarningWriter(f.warnings, rest.WarningWriterOptions{Deduplicate: true})}
 	config.UserAgent = "osm"
 	return config, nil
+}
+
+// warnings passes on the API server's warnings, except those about kinds and versions that are deprecated: this program chooses
+// what it reads, and its user can do nothing about it.
+type warnings struct{ next rest.WarningHandler }
+
+// HandleWarningHeader implements rest.WarningHandler.
+func (w warnings) HandleWarningHeader(code int, agent, text string) {
+	if !strings.Contains(text, " is deprecated") {
+		w.next.HandleWarningHeader(code, agent, text)
+	}
 }
 
 // Client is a client that knows the kinds of Kubernetes and of the mesh. Its errors are sentences.

@@ -4,7 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -33,12 +36,29 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(suite{m}, map[string]func(){"osm": osm})
+	testscript.Main(suite{m}, map[string]func(){"osm": osm, "xdg-open": browse, "open": browse})
+}
+
+// browse plays the browser of the machine: it writes the page that it is given into the file "seen".
+func browse() {
+	response, err := http.Get(os.Args[1])
+	if err == nil {
+		var page []byte
+		if page, err = io.ReadAll(response.Body); err == nil {
+			err = os.WriteFile("seen", page, 0o600)
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 }
 
 // osm is the command under test, in a process of its own.
 func osm() {
-	os.Exit(cli.Run(context.Background(), "osm", os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	os.Exit(cli.Run(ctx, "osm", os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 }
 
 // Run implements testscript.TestingM.

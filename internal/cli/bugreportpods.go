@@ -1,0 +1,192 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/openservicemesh/osm-operator/internal/cli/checks"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// choice is what a report holds beside what every report holds.
+type choice struct {
+	// namespaces are sorted, each once.
+	namespaces []string
+	pods       []corev1.Pod
+	kinds      []schema.GroupVersionKind
+}
+
+// choose finds what the flags ask for. An error means that they name something that does not exist.
+func (r *bugReport) choose(ctx context.Context, subject checks.Subject, o bugReportOptions) (choice, error) {
+	chosen := choice{namespaces: append([]string{names.OperatorNamespace, subject.Namespace}, o.namespaces...)}
+	if o.all {
+		meshes, err := r.app.meshes(ctx, r.client)
+		if err != nil {
+			return chosen, err
+		}
+		for _, m := range meshes {
+			if m.Name == subject.Mesh {
+				chosen.namespaces = append(chosen.namespaces, m.Members...)
+			}
+		}
+	}
+	slices.Sort(chosen.namespaces)
+	chosen.namespaces = slices.Compact(chosen.namespaces)
+	if o.ingress {
+		chosen.kinds = ingress
+	}
+	for _, name := range o.deployments {
+		pods, err := r.podsOfDeployment(ctx, name)
+		if err != nil {
+			return chosen, err
+		}
+		chosen.pods = append(chosen.pods, pods...)
+	}
+	for _, name := range o.pods {
+		var pod corev1.Pod
+		if err := r.named(ctx, "--app-pods", name, &pod); err != nil {
+			return chosen, err
+		}
+		chosen.pods = append(chosen.pods, pod)
+	}
+	return chosen, nil
+}
+
+// named reads an object by "<namespace>/<name>", as a flag has it.
+func (r *bugReport) named(ctx context.Context, flag, text string, object client.Object) error {
+	namespace, name, found := strings.Cut(text, "/")
+	if !found || namespace == "" || name == "" || strings.Contains(name, "/") {
+		return fmt.Errorf("%s %s: write NAMESPACE/NAME", flag, text)
+	}
+	if err := r.client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, object); err != nil {
+		return fmt.Errorf("%s %s: %w", flag, text, r.app.kube.Sentence(err))
+	}
+	return nil
+}
+
+// podsOfDeployment are the pods of a Deployment, which becomes part of the report.
+func (r *bugReport) podsOfDeployment(ctx context.Context, name string) ([]corev1.Pod, error) {
+	var deployment appsv1.Deployment
+	if err := r.named(ctx, "--app-deployments", name, &deployment); err != nil {
+		return nil, err
+	}
+	selector, err := metav1.LabelSelectorAsSelector(deployment.Spec.Selector)
+	if err != nil {
+		return nil, fmt.Errorf("--app-deployments %s: %w", name, err)
+	}
+	var pods corev1.PodList
+	if err := r.client.List(ctx, &pods, client.InNamespace(deployment.Namespace), client.MatchingLabelsSelector{Selector: selector}); err != nil {
+		return nil, err
+	}
+	return pods.Items, r.putObject(&deployment, path.Join(deployment.Namespace, "deployments", deployment.Name+".yaml"))
+}
+
+// putObject adds an object in a file of its own.
+func (r *bugReport) putObject(object client.Object, file string) error {
+	kind, err := r.client.GroupVersionKindFor(object)
+	if err != nil {
+		return err
+	}
+	object.GetObjectKind().SetGroupVersionKind(kind)
+	object.SetManagedFields(nil)
+	text, err := yaml.Marshal(object)
+	if err != nil {
+		return err
+	}
+	return r.put(file, text)
+}
+
+// pod adds a single pod, and what is inside it.
+func (r *bugReport) pod(ctx context.Context, p *corev1.Pod) error {
+	if r.held[p.UID] {
+		return nil
+	}
+	if err := r.putObject(p, path.Join(p.Namespace, "pods", p.Name+".yaml")); err != nil {
+		return err
+	}
+	return r.inside(ctx, p)
+}
+
+// inside adds what only the pod itself knows, once: the logs of its containers, and the state of its sidecar.
+func (r *bugReport) inside(ctx context.Context, p *corev1.Pod) error {
+	if r.held[p.UID] {
+		return nil
+	}
+	r.held[p.UID] = true
+	r.progress.say("pod %s/%s", p.Namespace, p.Name)
+	for _, container := range slices.Concat(p.Spec.InitContainers, p.Spec.Containers) {
+		if err := r.log(ctx, p, container.Name); err != nil {
+			return err
+		}
+	}
+	if p.Labels[names.ProxyUUIDLabel] == "" || p.Status.Phase != corev1.PodRunning {
+		return nil
+	}
+	return r.sidecar(ctx, p)
+}
+
+// ofEnvoy are the pages of Envoy's administration interface that a report holds.
+var ofEnvoy = []string{"config_dump", "clusters", "listeners", "certs", "stats", "server_info"}
+
+// sidecar adds what the Envoy of a pod says about itself; what it does not say is a gap.
+func (r *bugReport) sidecar(ctx context.Context, p *corev1.Pod) error {
+	ctx, cancel := context.WithTimeout(ctx, adminPatience)
+	defer cancel()
+	address, err := r.app.kube.Forward(ctx, p.Namespace, p.Name, 0, names.AdminPort)
+	if err != nil {
+		r.gaps = append(r.gaps, fmt.Sprintf("the state of the sidecar of pod %s/%s: %v", p.Namespace, p.Name, err))
+		return nil
+	}
+	for _, page := range ofEnvoy {
+		text, err := readAdmin(ctx, address, page)
+		var refused refusedPage
+		if errors.As(err, &refused) {
+			r.gaps = append(r.gaps, fmt.Sprintf("%s of the sidecar of pod %s/%s: %v", page, p.Namespace, p.Name, err))
+			continue
+		}
+		if err != nil {
+			r.gaps = append(r.gaps, fmt.Sprintf("the state of the sidecar of pod %s/%s: it does not answer: %v", p.Namespace, p.Name, err))
+			return nil
+		}
+		if err := r.put(path.Join(p.Namespace, "envoy", p.Name+"."+page+".txt"), text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refusedPage is the status by which an Envoy refuses a page.
+type refusedPage string
+
+// Error implements error.
+func (r refusedPage) Error() string { return string(r) }
+
+// readAdmin reads a page of an Envoy's administration interface.
+func readAdmin(ctx context.Context, address, page string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/"+page, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return nil, refusedPage(response.Status)
+	}
+	return io.ReadAll(response.Body)
+}
