@@ -57,8 +57,8 @@ func TestStrictNamespaceAsksForPolicies(t *testing.T) {
 	}
 }
 
-// TestRulesThatAreNotThere: a rule whose route is missing, or of a kind that is left out, counts for nothing; the others count.
-func TestRulesThatAreNotThere(t *testing.T) {
+// TestThreat35RulesThatAreNotThere: a rule whose route is missing, or of a kind that is left out, counts for nothing; the others count.
+func TestThreat35RulesThatAreNotThere(t *testing.T) {
 	web, buyer := SA("shop", "web"), SA("buy", "buyer")
 	group, ports := Group("shop", "paths", "/a", "/b"), &catalog.TCPRoute{Name: Name("shop", "ports"), Ports: []uint16{80}}
 	for _, test := range []struct {
@@ -86,5 +86,9 @@ func TestRulesThatAreNotThere(t *testing.T) {
 		if (len(http.Network) > 0) != test.http || (len(tcp.Network) > 0) != test.tcp || len(http.Routes) != test.routes {
 			t.Errorf("%s: HTTP %+v, TCP %+v, want %+v", test.name, http, tcp, test)
 		}
+	}
+	v := Apply(group, ports, Target("t", web, []catalog.TargetRule{HTTP("paths"), TCP("ports")})).View()
+	if authz.Connects(v, buyer, web, 80, catalog.ProtocolHTTP) || authz.Connects(v, SA("", ""), web, 80, catalog.ProtocolHTTP) {
+		t.Error("a target without sources lets somebody in")
 	}
 }

@@ -48,9 +48,9 @@ func (s *shop) status(t *testing.T, head string) string {
 	return strings.Fields(line)[1]
 }
 
-// TestThreats sends what an attacker would. The client may GET /books/.* and nothing else; /admin is granted to another.
+// TestThreat14To23 sends what an attacker would. The client may GET /books/.* and nothing else; /admin is granted to another.
 // Each attack has its number, so that it is found again.
-func TestThreats(t *testing.T) {
+func TestThreat14To23(t *testing.T) {
 	s := newShop(t)
 	s.configure(t, s.clientScope(), s.serverScope())
 	t.Run("Threat14", s.dotsInNames)

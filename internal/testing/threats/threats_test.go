@@ -1,0 +1,61 @@
+package threats_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const root = "../../.."
+
+var (
+	declared = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	named    = regexp.MustCompile("`(Test\\w+)`")
+)
+
+// TestEveryTestOfThePageExists reads the page and the tests.
+func TestEveryTestOfThePageExists(t *testing.T) {
+	tests := allTests(t)
+	page, err := os.ReadFile(filepath.Join(root, "docs", "threats.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := named.FindAllStringSubmatch(string(page), -1)
+	if len(found) == 0 {
+		t.Fatal("docs/threats.md names no tests")
+	}
+	for _, name := range found {
+		if !tests[name[1]] {
+			t.Errorf("docs/threats.md names %s, which is no test: correct the name there", name[1])
+		}
+	}
+}
+
+// allTests are the names of the tests of this module.
+func allTests(t *testing.T) map[string]bool {
+	t.Helper()
+	tests := map[string]bool{}
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && strings.HasPrefix(entry.Name(), ".") && entry.Name() != ".." {
+			return fs.SkipDir
+		}
+		if !strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		source, err := os.ReadFile(path)
+		for _, name := range declared.FindAllStringSubmatch(string(source), -1) {
+			tests[name[1]] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tests
+}
