@@ -34,12 +34,15 @@ func healthChecks(c scope.Cluster) []*corev3.HealthCheck {
 		return nil
 	}
 	h, alpn := c.Upstream.HealthCheck, meshALPN
+	interval := durationpb.New(cmp.Or(h.Interval, healthInterval))
 	if !c.Protocol.IsHTTP() {
 		alpn = healthALPN
 	}
 	return []*corev3.HealthCheck{{
-		Timeout:            durationpb.New(cmp.Or(h.Timeout, healthTimeout)),
-		Interval:           durationpb.New(cmp.Or(h.Interval, healthInterval)),
+		Timeout:  durationpb.New(cmp.Or(h.Timeout, healthTimeout)),
+		Interval: interval,
+		// Envoy's own minute would hold a first check against an endpoint for as long, that came before the server knew its clients.
+		NoTrafficInterval:  interval,
 		UnhealthyThreshold: wrapperspb.UInt32(cmp.Or(h.UnhealthyThreshold, healthUnhealthyThreshold)),
 		HealthyThreshold:   wrapperspb.UInt32(cmp.Or(h.HealthyThreshold, healthHealthyThreshold)),
 		TlsOptions:         &corev3.HealthCheck_TlsOptions{AlpnProtocols: []string{alpn}},

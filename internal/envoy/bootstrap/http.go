@@ -13,15 +13,19 @@ import (
 
 // httpFilters answers the listed paths and nothing else: these listeners are open to the whole cluster.
 func httpFilters(statPrefix string, routes []*routev3.Route, before ...*hcmv3.HttpFilter) *listenerv3.Filter {
+	return networkFilter("http_connection_manager", connectionManager(statPrefix, routes, before...))
+}
+
+func connectionManager(statPrefix string, routes []*routev3.Route, before ...*hcmv3.HttpFilter) *hcmv3.HttpConnectionManager {
 	router := httpFilter("http_router", pack(&routerv3.Router{SuppressEnvoyHeaders: true}))
-	return networkFilter("http_connection_manager", &hcmv3.HttpConnectionManager{
+	return &hcmv3.HttpConnectionManager{
 		StatPrefix:        statPrefix,
 		GenerateRequestId: wrapperspb.Bool(false),
 		RouteSpecifier: &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: &routev3.RouteConfiguration{
 			VirtualHosts: []*routev3.VirtualHost{{Name: "local_service", Domains: []string{"*"}, Routes: routes}},
 		}},
 		HttpFilters: append(before, router),
-	})
+	}
 }
 
 // pathRoute sends one exact path to a cluster, under another path.

@@ -7,26 +7,31 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	grpcstatus "google.golang.org/grpc/status"
 
 	"github.com/openservicemesh/osm-operator/internal/redirect/nstest"
 )
 
-// TestProbesReachApplication has one HTTP, one TCP and one HTTPS probe, each of another kind, a gRPC probe and a hook.
+// TestProbesReachApplication has one HTTP, one TCP and one HTTPS probe, each of another kind, an HTTPS connection that is passed on as
+// it is, a gRPC probe and a hook.
 func TestProbesReachApplication(t *testing.T) {
 	s := startSidecar(t,
 		Probe{Kind: Liveness, Container: "app", Handler: HTTP, ListenPort: 15901, Port: 8080, Path: "/alive?full=1", TimeoutSeconds: 1, PeriodSeconds: 1},
 		Probe{Kind: Readiness, Container: "app", Handler: TCP, ListenPort: 15902, Port: 3306, TimeoutSeconds: 1, PeriodSeconds: 1},
 		Probe{Kind: Startup, Container: "app", Handler: Passthrough, ListenPort: 15903, Port: 8443, TimeoutSeconds: 1, PeriodSeconds: 1},
-		Probe{Kind: Readiness, Container: "rpc", Handler: Passthrough, ListenPort: 15906, Port: 9000, TimeoutSeconds: 1, PeriodSeconds: 1},
-		Probe{Kind: PreStop, Container: "app", Handler: Passthrough, ListenPort: 15907, Port: 8082, TimeoutSeconds: 1, PeriodSeconds: 1},
+		Probe{Kind: Readiness, Container: "rpc", Handler: GRPC, ListenPort: 15906, Port: 9000, TimeoutSeconds: 1, PeriodSeconds: 1},
+		Probe{Kind: PreStop, Container: "app", Handler: HTTP, ListenPort: 15907, Port: 8082, Path: "/drain"},
+		Probe{Kind: Startup, Container: "secure", Handler: HTTPS, ListenPort: 15908, Port: 8443, Path: "/healthz", TimeoutSeconds: 1, PeriodSeconds: 1},
 	)
 	s.configure(t)
 	t.Run("http", func(t *testing.T) { s.checkHTTPProbe(t) })
@@ -88,6 +93,10 @@ func (s *sidecar) checkPassthroughProbe(t *testing.T) {
 		response.Body.Close()
 		t.Errorf("while the port is closed the probe answers %d, want no answer at all", response.StatusCode)
 	}
+	const own = "http://10.9.0.1:15908/osm-startup-probe"
+	if code := status(s.kubelet, own); code < 500 {
+		t.Errorf("while the port is closed the probe answers %d, want a failure", code)
+	}
 	certificate := newAuthority(t).server(t, "app")
 	listener := tls.NewListener(s.pod.Listen(t, "127.0.0.1:8443"), &tls.Config{Certificates: []tls.Certificate{certificate}})
 	go func() {
@@ -101,11 +110,17 @@ func (s *sidecar) checkPassthroughProbe(t *testing.T) {
 	if body, _ := io.ReadAll(response.Body); string(body) != "/healthz" {
 		t.Errorf("the application was asked for %q, want its own path", body)
 	}
+	if code, body := get(s.kubelet, own); code != 200 || body != "/healthz" {
+		t.Errorf("the probe answers %d from %q, want 200 from the application's own path", code, body)
+	}
+	if code := status(s.kubelet, "http://10.9.0.1:15908/healthz"); code != 404 {
+		t.Errorf("a path that is no probe answers %d, want 404", code)
+	}
 }
 
 // checkGRPCProbe asks as the kubelet does: one connection, one question.
 func (s *sidecar) checkGRPCProbe(t *testing.T) {
-	ask := func() (healthpb.HealthCheckResponse_ServingStatus, error) {
+	connect := func() *grpc.ClientConn {
 		conn, err := grpc.NewClient("passthrough:///10.9.0.1:15906", grpc.WithTransportCredentials(insecure.NewCredentials()),
 			grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
 				return s.kubelet.Dial(ctx, "tcp", address)
@@ -113,14 +128,18 @@ func (s *sidecar) checkGRPCProbe(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		return conn
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	ask := func() (healthpb.HealthCheckResponse_ServingStatus, error) {
+		conn := connect()
 		defer conn.Close()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
 		answer, err := healthpb.NewHealthClient(conn).Check(ctx, &healthpb.HealthCheckRequest{})
 		return answer.GetStatus(), err
 	}
-	if answer, err := ask(); err == nil {
-		t.Errorf("while the port is closed the probe answers %s, want no answer at all", answer)
+	if answer, err := ask(); grpcstatus.Code(err) != codes.Unavailable {
+		t.Errorf("while the port is closed the probe answers %s, %v, want it to be unavailable", answer, err)
 	}
 	server, application := grpc.NewServer(), health.NewServer()
 	healthpb.RegisterHealthServer(server, application)
@@ -134,19 +153,45 @@ func (s *sidecar) checkGRPCProbe(t *testing.T) {
 	if answer, err := ask(); err != nil || answer != healthpb.HealthCheckResponse_NOT_SERVING {
 		t.Errorf("the probe of an unhealthy application answers %s, %v", answer, err)
 	}
+	conn := connect()
+	defer conn.Close()
+	if _, err := healthpb.NewHealthClient(conn).List(ctx, &healthpb.HealthListRequest{}); grpcstatus.Code(err) != codes.Unimplemented {
+		t.Errorf("another call through the port of the probe = %v, want unimplemented: the port is open to the whole cluster", err)
+	}
 }
 
-// checkHook: the kubelet takes every answer to a hook for success, and no answer for failure.
+// checkHook: the kubelet takes every answer to a hook for success, but for a redirection that leads nowhere.
 func (s *sidecar) checkHook(t *testing.T) {
-	const url = "http://10.9.0.1:15907/drain"
-	if code := status(s.kubelet, url); code != 0 {
-		t.Errorf("while the port is closed the hook answers %d, want no answer at all", code)
+	url := "http://10.9.0.1:15907" + PreStop.HookPath(plainConfig().ProxyUUID, "app")
+	// The client follows redirections within a host, as the kubelet's does.
+	if response, err := s.kubelet.HTTP().Get(url); err == nil || !strings.Contains(err.Error(), "the application does not answer") {
+		t.Errorf("while the port is closed the hook ends with %v, %v, want an error that says why", response, err)
 	}
 	listener := s.pod.Listen(t, "127.0.0.1:8082")
 	go func() {
-		_ = http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.Path) }))
+		_ = http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("hang-up") != "" {
+				panic(http.ErrAbortHandler)
+			}
+			w.WriteHeader(http.StatusTeapot)
+			fmt.Fprint(w, r.URL.Path)
+		}))
 	}()
-	if code, body := get(s.kubelet, url); code != 200 || body != "/drain" {
-		t.Errorf("the hook answers %d from %q, want 200 from the application's own path", code, body)
+	if code, body := get(s.kubelet, url); code != http.StatusTeapot || body != "/drain" {
+		t.Errorf("the hook answers %d from %q, want what the application says on its own path", code, body)
+	}
+	for _, other := range []string{"/drain", "/osm-preStop-hook/app", PreStop.HookPath("another", "app"), PostStart.HookPath(plainConfig().ProxyUUID, "app")} {
+		if code := status(s.kubelet, "http://10.9.0.1:15907"+other); code != 404 {
+			t.Errorf("%s answers %d, want 404: the port is open to the whole cluster", other, code)
+		}
+	}
+	request, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("hang-up", "yes")
+	if response, err := s.kubelet.HTTP().Do(request); err == nil {
+		response.Body.Close()
+		t.Errorf("when the application hangs up the hook answers %d, want a failure", response.StatusCode)
 	}
 }

@@ -12,8 +12,10 @@ import (
 	healthcheckv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/health_check/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	tcpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
@@ -50,6 +52,9 @@ func probes(c Config) ([]*listenerv3.Listener, []*clusterv3.Cluster) {
 // probeListener answers the probes that share a port.
 func probeListener(c Config, shared []Probe) *listenerv3.Listener {
 	first := shared[0]
+	if first.Kind.hook() {
+		return hookListener(c, shared)
+	}
 	name := string(first.Kind) + "_listener"
 	if first.ListenPort != first.Kind.ListenPort() {
 		name = fmt.Sprintf("%s_%d", name, first.ListenPort)
@@ -64,6 +69,10 @@ func probeListener(c Config, shared []Probe) *listenerv3.Listener {
 	var routes []*routev3.Route
 	var checks []*hcmv3.HttpFilter
 	for _, p := range shared {
+		if p.Handler == GRPC {
+			routes = append(routes, pathRoute(healthCheck, clusterOf(p, single), healthCheck, p.timeout()))
+			continue
+		}
 		for _, path := range probePaths(p, single) {
 			if p.Handler == TCP {
 				checks = append(checks, healthCheckFilter(path, clusterOf(p, single)))
@@ -115,9 +124,28 @@ func clusterOf(p Probe, single bool) string {
 // probeCluster is the probed port of the application.
 func probeCluster(p Probe, single bool) *clusterv3.Cluster {
 	cluster := localCluster(clusterOf(p, single), p.Port)
-	if p.Handler != TCP {
-		return cluster
+	switch p.Handler {
+	case HTTPS:
+		cluster.TransportSocket = anyServer()
+	case GRPC:
+		cluster.TypedExtensionProtocolOptions = map[string]*anypb.Any{httpOptions: pack(http2(&corev3.Http2ProtocolOptions{}))}
+	case TCP:
+		checkConnections(cluster, p)
 	}
+	return cluster
+}
+
+// anyServer is TLS to a server whose certificate nobody verifies.
+func anyServer() *corev3.TransportSocket {
+	return &corev3.TransportSocket{Name: "tls", ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: pack(&tlsv3.UpstreamTlsContext{
+		CommonTlsContext: &tlsv3.CommonTlsContext{TlsParams: &tlsv3.TlsParameters{
+			TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_2, TlsMaximumProtocolVersion: tlsv3.TlsParameters_TLSv1_3,
+		}},
+	})}}
+}
+
+// checkConnections makes the health of a cluster that of its port.
+func checkConnections(cluster *clusterv3.Cluster, p Probe) {
 	interval := durationpb.New(p.checkInterval())
 	// While the port is closed it is tried every second: a pod shall be ready soon after its application is.
 	soon := durationpb.New(localTimeout)
@@ -133,5 +161,4 @@ func probeCluster(p Probe, single bool) *clusterv3.Cluster {
 	}}
 	// Without this Envoy takes an unhealthy cluster for a healthy one as soon as too much of it is unhealthy.
 	cluster.CommonLbConfig = &clusterv3.Cluster_CommonLbConfig{HealthyPanicThreshold: &typev3.Percent{Value: 0}}
-	return cluster
 }

@@ -86,7 +86,7 @@ func xdsCluster(c Config) *clusterv3.Cluster {
 		LoadAssignment:  endpoints(names.Controller, c.XDSHost, c.XDSPort),
 		TransportSocket: xdsTLS(c),
 		TypedExtensionProtocolOptions: map[string]*anypb.Any{
-			"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": pack(xdsHTTP(c)),
+			httpOptions: pack(xdsHTTP(c)),
 		},
 		UpstreamConnectionOptions: &clusterv3.UpstreamConnectionOptions{TcpKeepalive: &corev3.TcpKeepalive{
 			KeepaliveTime: wrapperspb.UInt32(uint32(keepaliveInterval.Seconds())),
@@ -119,19 +119,26 @@ func xdsHTTP(c Config) *upstreamhttpv3.HttpProtocolOptions {
 		Overwrite:  true,
 		Credential: &corev3.TypedExtensionConfig{Name: "envoy.http.injected_credentials.generic", TypedConfig: credential},
 	})
+	options := http2(&corev3.Http2ProtocolOptions{ConnectionKeepalive: &corev3.KeepaliveSettings{
+		Interval: durationpb.New(keepaliveInterval), Timeout: durationpb.New(keepaliveTimeout),
+	}})
+	options.HttpFilters = []*hcmv3.HttpFilter{
+		httpFilter("credential", injector),
+		httpFilter("codec", pack(&upstreamcodecv3.UpstreamCodec{})),
+	}
+	return options
+}
+
+// httpOptions is the name under which a cluster has its options of HTTP.
+const httpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+// http2 makes a cluster speak HTTP/2.
+func http2(options *corev3.Http2ProtocolOptions) *upstreamhttpv3.HttpProtocolOptions {
 	return &upstreamhttpv3.HttpProtocolOptions{
 		UpstreamProtocolOptions: &upstreamhttpv3.HttpProtocolOptions_ExplicitHttpConfig_{
 			ExplicitHttpConfig: &upstreamhttpv3.HttpProtocolOptions_ExplicitHttpConfig{
-				ProtocolConfig: &upstreamhttpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{
-					Http2ProtocolOptions: &corev3.Http2ProtocolOptions{ConnectionKeepalive: &corev3.KeepaliveSettings{
-						Interval: durationpb.New(keepaliveInterval), Timeout: durationpb.New(keepaliveTimeout),
-					}},
-				},
+				ProtocolConfig: &upstreamhttpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{Http2ProtocolOptions: options},
 			},
-		},
-		HttpFilters: []*hcmv3.HttpFilter{
-			httpFilter("credential", injector),
-			httpFilter("codec", pack(&upstreamcodecv3.UpstreamCodec{})),
 		},
 	}
 }

@@ -1,0 +1,75 @@
+package limits
+
+import (
+	"testing"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/testing/pods"
+)
+
+// bounded is a mesh with limits of connections to all Services.
+func (s *town) bounded(t *testing.T, limits catalog.ConnectionSettings) {
+	t.Helper()
+	var entries []catalog.Entry
+	for _, service := range []catalog.Name{books, shelf, store} {
+		entries = append(entries, setting(service, func(u *catalog.UpstreamTrafficSetting) { u.Connections = limits }))
+	}
+	s.Reset(t, mesh(entries...))
+	for _, a := range s.servers {
+		a.reset()
+	}
+}
+
+func (s *town) maxConnections(t *testing.T) {
+	s.bounded(t, catalog.ConnectionSettings{MaxConnections: number(2)})
+	first, second := s.echoes(t), s.echoes(t)
+	if first == nil || second == nil {
+		t.Fatal("two connections of two do not work")
+	}
+	if s.echoes(t) != nil {
+		t.Error("a third connection works, want it to be closed")
+	}
+	if !echo(first) || !echo(second) {
+		t.Error("those that stood before were cut")
+	}
+	_ = first.Close()
+	eventually(t, "a connection takes the place of one that was closed", func() bool { return s.echoes(t) != nil })
+}
+
+// maxPending: one connection, and one request that waits for it.
+func (s *town) maxPending(t *testing.T) {
+	s.bounded(t, catalog.ConnectionSettings{MaxConnections: number(1), MaxPendingRequests: number(1)})
+	if got := s.tally(t, booksIP, "/ok", 20); got[200] != 20 {
+		t.Errorf("one request after the other: %v, want none to fail", got)
+	}
+	holds := s.hold(t, booksIP)
+	waits := make(chan pods.Answer, 1)
+	go func() { waits <- s.get(t, booksIP, "/waits") }()
+	eventually(t, "a request waits", func() bool {
+		return s.statistic(t, s.client, "cluster.a/books|7001.upstream_rq_pending_active") == 1
+	})
+	if got := s.get(t, booksIP, "/ok"); got.Status != 503 || got.Header.Get("x-envoy-overloaded") != "true" {
+		t.Errorf("one more = %+v, want 503 because of overload", got)
+	}
+	s.servers[0].release()
+	if a, b := <-holds, <-waits; a.Status != 200 || b.Status != 200 {
+		t.Errorf("the one that was held and the one that waited = %+v, %+v, want 200", a, b)
+	}
+}
+
+func (s *town) maxRequests(t *testing.T) {
+	s.bounded(t, catalog.ConnectionSettings{MaxRequests: number(2)})
+	first, second := s.hold(t, booksIP), s.hold(t, booksIP)
+	got := s.get(t, booksIP, "/ok")
+	if got.Status != 503 || got.Header.Get("x-envoy-overloaded") != "true" {
+		t.Errorf("a third request at a time = %+v, want 503 because of overload", got)
+	}
+	if n := s.servers[0].count("/ok"); n != 0 {
+		t.Errorf("the third request came to the application %d times", n)
+	}
+	s.servers[0].release()
+	if a, b := <-first, <-second; a.Status != 200 || b.Status != 200 {
+		t.Errorf("the first two = %+v, %+v, want 200", a, b)
+	}
+	eventually(t, "there is room again", func() bool { return s.get(t, booksIP, "/ok").Status == 200 })
+}

@@ -1,0 +1,102 @@
+package limits
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest" //nolint:staticcheck // its words make meshes read like sentences
+	"github.com/openservicemesh/osm-operator/internal/testing/verdict"
+)
+
+// ownPort is where the harness has an application in each pod.
+const ownPort = 8080
+
+// drained is longer than the sidecars of these tests take to drain what changed.
+const drained = 2 * time.Second
+
+// editOf changes everything that may change without touching a listener; n makes it differ from the last edit.
+func editOf(service catalog.Name, n uint32) *catalog.UpstreamTrafficSetting {
+	return setting(service, func(u *catalog.UpstreamTrafficSetting) {
+		requests, connections := answered(catalog.RateLimit{Tokens: 1000000 + n, Interval: time.Hour}, 0), hourly(1000000+n, 0)
+		u.Connections = catalog.ConnectionSettings{
+			MaxConnections: number(1000 + n), MaxPendingRequests: number(1000 + n), MaxRequests: number(1000 + n), MaxRetries: number(1000 + n),
+			ConnectTimeout: time.Duration(5+n) * time.Second, RequestTimeout: time.Duration(100+n) * time.Second,
+			HTTPIdleTimeout: time.Duration(100+n) * time.Second,
+		}
+		u.ConnectionRate, u.RequestRate = &connections, &requests
+		u.Routes = []catalog.RouteRateLimit{{Path: ".*", Limit: requests}}
+		u.OutlierDetection = &catalog.OutlierDetection{ConsecutiveErrors: 100 + n}
+		u.HealthCheck = &catalog.HealthCheck{Interval: time.Duration(5+n) * time.Second}
+	})
+}
+
+// edits leave open connections and running requests alone.
+func (s *town) edits(t *testing.T) {
+	s.Reset(t, mesh())
+	for _, a := range s.servers {
+		a.reset()
+	}
+	session, running := s.echoes(t), s.hold(t, booksIP)
+	if session == nil {
+		t.Fatal("the TCP port does not work")
+	}
+	listeners := s.listenerChanges(t)
+	for n := range uint32(3) {
+		s.Reset(t, mesh(editOf(books, n), editOf(store, n), again(books, catalog.RetryPolicy{On: "5xx", Count: n + 1})))
+	}
+	s.Reset(t, mesh())
+	if after := s.listenerChanges(t); after != listeners {
+		t.Errorf("listeners changed: %s, before %s", after, listeners)
+	}
+	deadline := time.Now().Add(drained)
+	for time.Now().Before(deadline) {
+		if !echo(session) {
+			t.Fatal("a connection that stood was cut by an edit")
+		}
+	}
+	s.servers[0].release()
+	if got := <-running; got.Status != 200 {
+		t.Errorf("a request that was running = %+v, want 200", got)
+	}
+}
+
+// listenerChanges are the counts of listeners that the sidecars have taken up.
+func (s *town) listenerChanges(t *testing.T) string {
+	t.Helper()
+	text := ""
+	for i := range 4 {
+		for _, name := range []string{"listener_added", "listener_modified", "listener_removed", "listener_in_place_updated"} {
+			text += fmt.Sprintf("%d ", s.statistic(t, s.Pod(i), "listener_manager."+name))
+		}
+	}
+	return text
+}
+
+// flips come and go under load, and cost no request. The harness knows its own Services and applications.
+func (s *town) flips(t *testing.T) {
+	one, both := Service("a", "s1", "0", booksIP.String(), 80, catalog.ProtocolHTTP), Service("a", "s2", "", shelfIP.String(), 80, catalog.ProtocolHTTP)
+	one.Ports[0].TargetPort, both.Ports[0].TargetPort = ownPort, ownPort
+	w := mesh(one, both)
+	for _, service := range []catalog.Name{books, shelf, store} {
+		delete(w, catalog.Ref{Kind: catalog.KindService, Name: service})
+	}
+	both.Selector = map[string]string{role: seller.Name}
+	s.Reset(t, w)
+	var requests []verdict.Request
+	for _, ip := range []netip.Addr{booksIP, shelfIP} {
+		requests = append(requests, verdict.Request{
+			Pod: 3, To: netip.AddrPortFrom(ip, 80), Method: "GET", Path: "/", Headers: []authz.Header{{Name: ":authority", Value: "shop"}},
+		})
+	}
+	const rounds = 6
+	for n := range uint32(rounds) {
+		retry := again(both.Name, catalog.RetryPolicy{On: "5xx", Count: n + 1, PerTryTimeout: time.Minute})
+		s.Step(t, []catalog.Change{catalog.Set(editOf(one.Name, n)), catalog.Set(editOf(both.Name, n))}, requests)
+		s.Step(t, []catalog.Change{catalog.Set(retry)}, requests)
+		s.Step(t, []catalog.Change{{Ref: editOf(one.Name, n).Ref()}, {Ref: editOf(both.Name, n).Ref()}, {Ref: retry.Ref()}}, requests)
+	}
+}

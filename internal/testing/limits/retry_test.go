@@ -1,0 +1,92 @@
+package limits
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest" //nolint:staticcheck // its words make meshes read like sentences
+)
+
+// again is a Retry of the buyer for a Service.
+func again(service catalog.Name, policy catalog.RetryPolicy) *catalog.Retry {
+	return &catalog.Retry{Name: Name("b", "again"), Source: buyer, Destinations: []catalog.Name{service}, Policy: policy}
+}
+
+func (s *town) retries(t *testing.T) {
+	policy := catalog.RetryPolicy{On: "5xx", Count: 3, BackoffBase: time.Millisecond}
+	for _, test := range []struct {
+		name          string
+		entries       []catalog.Entry
+		fails         int
+		status, asked int
+	}{
+		{"without a Retry", nil, 1, 503, 1},
+		{"while the feature is off", []catalog.Entry{again(books, policy), &catalog.Settings{Permissive: true}}, 1, 503, 1},
+		{"for another Service", []catalog.Entry{again(shelf, policy)}, 1, 503, 1},
+		{"a server that is well", []catalog.Entry{again(books, policy)}, 0, 200, 1},
+		{"a server that fails twice", []catalog.Entry{again(books, policy)}, 2, 200, 3},
+		{"a server that fails as often as it is asked again", []catalog.Entry{again(books, policy)}, 3, 200, 4},
+		{"a server that fails more often", []catalog.Entry{again(books, policy)}, 9, 503, 4},
+		{"another failure", []catalog.Entry{again(books, catalog.RetryPolicy{On: "connect-failure", Count: 3})}, 1, 503, 1},
+	} {
+		s.Reset(t, mesh(test.entries...))
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			s.servers[0].reset(test.fails)
+			got := s.client.Call(t, method, "http://"+booksIP.String()+"/fail")
+			if n := s.servers[0].count("/fail"); got.Status != test.status || n != test.asked {
+				t.Errorf("%s, %s: %d after %d tries, want %d after %d", test.name, method, got.Status, n, test.status, test.asked)
+			}
+		}
+	}
+}
+
+func (s *town) grpcRetries(t *testing.T) {
+	s.Reset(t, mesh(again(books, catalog.RetryPolicy{On: "unavailable", Count: 2, BackoffBase: time.Millisecond})))
+	s.servers[0].reset(2)
+	got := s.client.GetHTTP2(t, "http://"+booksIP.String()+"/grpc")
+	if n := s.servers[0].count("/grpc"); n != 3 || got.Header.Get("Grpc-Status") != "" {
+		t.Errorf("a server that is unavailable twice: %+v after %d tries, want success after 3", got, n)
+	}
+}
+
+// perTryTimeout: the first try hangs for good, the second one is answered.
+func (s *town) perTryTimeout(t *testing.T) {
+	s.Reset(t, mesh(again(books, catalog.RetryPolicy{On: "5xx", Count: 2, PerTryTimeout: 300 * time.Millisecond})))
+	s.servers[0].reset()
+	start := time.Now()
+	got := s.get(t, booksIP, "/hold")
+	if n, took := s.servers[0].count("/hold"), time.Since(start); got.Status != 504 || n != 3 || took < 750*time.Millisecond {
+		t.Errorf("a server that hangs = %d after %d tries and %s, want 504 after 3 tries of 300 ms", got.Status, n, took)
+	}
+}
+
+func (s *town) requestTimeout(t *testing.T) {
+	s.bounded(t, catalog.ConnectionSettings{RequestTimeout: 300 * time.Millisecond})
+	start := time.Now()
+	got := s.get(t, booksIP, "/hold")
+	if took := time.Since(start); got.Status != 504 || took < 250*time.Millisecond {
+		t.Errorf("a server that hangs = %+v after %s, want 504 after 300 ms", got, took)
+	}
+	if got := s.get(t, booksIP, "/ok"); got.Status != 200 {
+		t.Errorf("a server that answers = %+v, want 200", got)
+	}
+}
+
+// split: what is said of the root counts for those who ask for the root, and for a backend that has no setting of its own.
+func (s *town) split(t *testing.T) {
+	limit := answered(hourly(2, 0), 0)
+	s.Reset(t, mesh(
+		&catalog.TrafficSplit{Name: Name("a", "split"), Root: shelf, Backends: []catalog.SplitBackend{{Service: books, Weight: 1}}},
+		again(shelf, catalog.RetryPolicy{On: "5xx", Count: 3, BackoffBase: time.Millisecond}),
+		setting(shelf, func(u *catalog.UpstreamTrafficSetting) { u.RequestRate = &limit }),
+	))
+	s.servers[0].reset(1)
+	if got := s.get(t, shelfIP, "/fail"); got.Status != 200 || s.servers[0].count("/fail") != 2 {
+		t.Errorf("a Retry for the root = %+v after %d tries, want 200 after 2", got, s.servers[0].count("/fail"))
+	}
+	if got := s.get(t, shelfIP, "/ok"); got.Status != 429 {
+		t.Errorf("after the two that the root's setting lets pass = %+v, want 429", got)
+	}
+}
