@@ -69,6 +69,10 @@ test: ## Run all of the above, within the seconds of hack/budget.yaml
 test-full: ## Run everything there is, as before a release
 	$(HACK) ./suites -full
 
+.PHONY: away-nightly
+away-nightly: ## Take the API server away for ten minutes, in real time
+	KUBEBUILDER_ASSETS=$$($(HACK) ./cluster assets | tail -n 1) go test -count=1 -timeout=0 -v ./internal/testing/away -away.time=10m
+
 .PHONY: verdict-nightly
 verdict-nightly: ## Try 100,000 pairs of an edit and a request with real sidecars, in about 40 minutes
 	ENVOY_BIN=$$($(HACK) ./images envoy-path | tail -n 1) go test -count=1 -timeout=0 -v ./internal/testing/verdict -verdict.pairs=100000

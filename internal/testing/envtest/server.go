@@ -2,9 +2,7 @@ package envtest
 
 import (
 	"io/fs"
-	"os"
 	"testing"
-	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/client-go/rest"
@@ -16,20 +14,7 @@ import (
 // garbage, and nothing makes a Deployment ready.
 func Start(t *testing.T) *rest.Config {
 	t.Helper()
-	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		t.Fatal("this test needs an API server: run `make test-envtest`, or set KUBEBUILDER_ASSETS to what `go run -C hack ./cluster assets` prints")
-	}
-	environment := &envtest.Environment{ControlPlaneStopTimeout: 20 * time.Second}
-	config, err := environment.Start()
-	if err != nil {
-		t.Fatalf("the API server does not start: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := environment.Stop(); err != nil {
-			t.Errorf("the API server does not stop: %v", err)
-		}
-	})
-	return config
+	return StartServer(t).Config
 }
 
 // Install defines kinds and waits until the API server serves them.

@@ -1,0 +1,138 @@
+package away
+
+import (
+	"flag"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/openservicemesh/osm-operator/internal/testing/envtest"
+	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
+)
+
+// long is how long the API server is away. By default it is only as long as the questions take that are asked meanwhile, and the
+// clock of the control plane is put ten minutes forward.
+var long = flag.Duration("away.time", 0, "how long the API server is away in real time; 0 puts the clock forward instead")
+
+// absence is how long it seems to be away at least.
+const absence = 10 * time.Minute
+
+// patience is how long anything is waited for that must happen.
+const patience = time.Minute
+
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for begun := time.Now(); !is(); time.Sleep(20 * time.Millisecond) {
+		if time.Since(begun) > patience {
+			t.Fatalf("waited %s for %s", patience, what)
+		}
+	}
+}
+
+// TestThreat46APIServerAwayForTenMinutes stops the API server and starts it again. Sidecars keep what they have, those of pods that
+// are known can connect, and when it is back they are sent what has changed and nothing else.
+func TestThreat46APIServerAwayForTenMinutes(t *testing.T) {
+	server := envtest.StartServer(t)
+	o := create(t, kubernetes.NewForConfigOrDie(server.Config))
+	p := start(t, server.Config)
+	tokens := map[string]string{}
+	for pod := range o.pods {
+		tokens[pod] = o.token(t, pod)
+	}
+	one := p.connect(t, tokens["one"], fakexds.NewEnvoy())
+	eventually(t, "the first sidecar to be configured", func() bool { return p.configured(one) })
+	one.everything()
+
+	server.Stop(t)
+	p.wait(t)
+	if !p.store.Ready() {
+		t.Error("the control plane is not ready while the API server is away")
+	}
+	ages := p.ages(t)
+	for _, resource := range []string{"namespaces", "serviceaccounts", "pods", "services", "endpointslices.discovery.k8s.io"} {
+		if ages[resource] < absence.Seconds() {
+			t.Errorf("the age of %s is %.0f s while the API server is away", resource, ages[resource])
+		}
+	}
+	two := p.connect(t, tokens["two"], fakexds.NewEnvoy())
+	eventually(t, "a new sidecar of a known pod to be configured", func() bool { return p.configured(two) })
+	p.strangers(t, tokens["web-1"])
+	one = p.again(t, one, tokens["one"])
+	two.everything()
+
+	server.Return(t)
+	eventually(t, "the API server to be heard again", func() bool {
+		for _, age := range p.ages(t) {
+			if age > absence.Seconds()/2 {
+				return false
+			}
+		}
+		return true
+	})
+	if _, err := o.clients.DiscoveryV1().EndpointSlices(namespace).Update(t.Context(), o.slice("web-0", "web-1"), metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for name, s := range map[string]*sidecar{"the first": one, "the second": two} {
+		eventually(t, name+" sidecar to hear of an endpoint", func() bool { return s.wasSent(fakexds.EndpointType, cluster) })
+		eventually(t, "all to be acknowledged", p.settled)
+		if diff := cmp.Diff([]string{fakexds.EndpointType + " " + cluster}, s.everything()); diff != "" {
+			t.Errorf("%s sidecar, since the API server went away (-want +sent):\n%s", name, diff)
+		}
+		if why := s.failure(); why != "" {
+			t.Errorf("%s sidecar was disconnected: %s", name, why)
+		}
+	}
+}
+
+// wait lets ten minutes pass.
+func (p *plane) wait(t *testing.T) {
+	t.Helper()
+	if *long > 0 {
+		t.Logf("waiting for %s", *long)
+		time.Sleep(*long) // the time itself is what is tested
+	}
+	p.late.Store(int64(max(absence-*long, 0)))
+}
+
+// configured says whether a sidecar holds the route to the Service, and its endpoints, and lacks nothing.
+func (p *plane) configured(s *sidecar) bool {
+	return s.wasSent(fakexds.RouteType, "rds-outbound.80|shop/web") && s.wasSent(fakexds.EndpointType, cluster) && p.settled()
+}
+
+func (p *plane) settled() bool {
+	for _, proxy := range p.store.Proxies() {
+		if !proxy.UpToDate() {
+			return false
+		}
+	}
+	return true
+}
+
+// again disconnects a sidecar and connects it with what it holds: it is sent nothing.
+func (p *plane) again(t *testing.T, s *sidecar, token string) *sidecar {
+	t.Helper()
+	s.disconnect()
+	if sent := s.everything(); len(sent) > 0 {
+		t.Errorf("a sidecar was sent %v while the API server was away", sent)
+	}
+	eventually(t, "the sidecar to be forgotten", func() bool { return len(p.store.Proxies()) == 1 })
+	asked := p.requests(t) + float64(len(s.envoy.Open()))
+	s = p.connect(t, token, s.envoy)
+	eventually(t, "the sidecar to be back", func() bool { return p.requests(t) >= asked && p.settled() })
+	if sent := s.everything(); len(sent) > 0 {
+		t.Errorf("a sidecar that came back was sent %v", sent)
+	}
+	return s
+}
+
+// strangers holds that a token that was changed is refused while nobody can be asked.
+func (p *plane) strangers(t *testing.T, token string) {
+	t.Helper()
+	cut := strings.LastIndexByte(token, '.')
+	s := p.connect(t, token[:cut]+token[:len(token)-cut], fakexds.NewEnvoy())
+	eventually(t, "a forged token to be refused", func() bool { return strings.Contains(s.failure(), "Unauthenticated") })
+}
