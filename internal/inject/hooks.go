@@ -9,9 +9,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/envoy/bootstrap"
 )
 
-// hookSeconds stands in for the times of a probe, which hooks do not have. Nothing waits by it.
-const hookSeconds = 1
-
 // hookKinds are the hooks of a container, in the order of a container's life.
 func hookKinds() []bootstrap.ProbeKind {
 	return []bootstrap.ProbeKind{bootstrap.PostStart, bootstrap.PreStop}
@@ -48,9 +45,9 @@ func findHooks(pod *corev1.Pod) ([]*found, error) {
 				problems = append(problems, fmt.Errorf("the %s hook of container %s %w", kind, c.Name, err))
 				continue
 			}
+			handler, path := request(hook)
 			all = append(all, &found{hook: hook, Probe: bootstrap.Probe{
-				Kind: kind, Container: c.Name, Handler: bootstrap.Passthrough, Port: port,
-				TimeoutSeconds: hookSeconds, PeriodSeconds: hookSeconds,
+				Kind: kind, Container: c.Name, Handler: handler, Port: port, Path: path,
 			}})
 		}
 	}

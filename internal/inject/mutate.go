@@ -48,12 +48,12 @@ func document(pod *corev1.Pod, c Config, uuid string) (initconfig.Document, erro
 	if err != nil {
 		return initconfig.Document{}, err
 	}
-	probes, err := redirectProbes(pod)
+	probes, err := redirectProbes(pod, uuid)
 	if err != nil {
 		return initconfig.Document{}, err
 	}
 	for _, probe := range probes {
-		if probe.ListenPort >= firstExtraProbePort {
+		if probe.ListenPort >= firstExtraProbePort && !slices.Contains(rules.ProbePorts, probe.ListenPort) {
 			rules.ProbePorts = append(rules.ProbePorts, probe.ListenPort)
 		}
 	}

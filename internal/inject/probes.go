@@ -28,7 +28,7 @@ type found struct {
 
 // redirectProbes points the pod's probes and hooks at the sidecar, which forwards them: the kubelet has no certificate, so the
 // application's own ports would refuse it. Exec probes stay, and so do probes of another host than the pod.
-func redirectProbes(pod *corev1.Pod) ([]bootstrap.Probe, error) {
+func redirectProbes(pod *corev1.Pod, uuid string) ([]bootstrap.Probe, error) {
 	all, err := findProbes(pod)
 	hooks, hooksErr := findHooks(pod)
 	if err := errors.Join(err, hooksErr); err != nil {
@@ -40,7 +40,7 @@ func redirectProbes(pod *corev1.Pod) ([]bootstrap.Probe, error) {
 	}
 	var list []bootstrap.Probe
 	for _, f := range all {
-		pointAtSidecar(f, probesAt(all, f.ListenPort) == 1)
+		pointAtSidecar(f, uuid, probesAt(all, f.ListenPort) == 1)
 		list = append(list, f.Probe)
 	}
 	return list, nil
@@ -89,21 +89,35 @@ func describe(c *corev1.Container, probe *corev1.Probe) (p bootstrap.Probe, ok b
 	var port intstr.IntOrString
 	switch {
 	case probe.HTTPGet != nil && probe.HTTPGet.Host == "":
-		port, p.Handler = probe.HTTPGet.Port, bootstrap.HTTP
-		if probe.HTTPGet.Scheme == corev1.URISchemeHTTPS {
-			p.Handler = bootstrap.Passthrough
-		} else {
-			p.Path = "/" + strings.TrimPrefix(probe.HTTPGet.Path, "/")
-		}
+		port = probe.HTTPGet.Port
+		p.Handler, p.Path = request(probe.HTTPGet)
 	case probe.TCPSocket != nil && probe.TCPSocket.Host == "":
 		port, p.Handler = probe.TCPSocket.Port, bootstrap.TCP
 	case probe.GRPC != nil:
-		port, p.Handler = intstr.FromInt32(probe.GRPC.Port), bootstrap.Passthrough
+		port, p.Handler = intstr.FromInt32(probe.GRPC.Port), bootstrap.GRPC
 	default:
 		return p, false, nil
 	}
 	p.Port, err = portNumber(c, port)
 	return p, err == nil, err
+}
+
+// request is how the sidecar asks the application in the kubelet's place.
+func request(get *corev1.HTTPGetAction) (bootstrap.ProbeHandler, string) {
+	handler := bootstrap.HTTP
+	if get.Scheme == corev1.URISchemeHTTPS {
+		handler = bootstrap.HTTPS
+	}
+	return handler, "/" + strings.TrimPrefix(get.Path, "/")
+}
+
+// answer makes the kubelet ask the sidecar for a path, always without TLS: the sidecar has no certificate for it, and the port of the
+// application would be open to everybody if TLS was passed on as it is.
+func answer(get *corev1.HTTPGetAction, port uint16, path string) {
+	get.Port, get.Path = intstr.FromInt32(int32(port)), path
+	if get.Scheme != "" {
+		get.Scheme = corev1.URISchemeHTTP
+	}
 }
 
 // portNumber finds the number of a port that may be given by its name.
@@ -126,30 +140,39 @@ func portNumber(c *corev1.Container, port intstr.IntOrString) (uint16, error) {
 	return uint16(number), nil
 }
 
-// assignPorts gives the probes of a kind one port of the sidecar, told apart by path. A probe without a path of the
-// sidecar's has a port for itself: that of its kind if no other needs it, else one of the extra ports, as a hook has.
+// assignPorts gives the probes of a kind one port of the sidecar, told apart by path. A gRPC probe, whose path is always the same,
+// has a port for itself: that of its kind if no other needs it, else one of the extra ports. All hooks share one of those.
 func assignPorts(all []*found) error {
 	taken := map[uint16]bool{}
 	for _, f := range all {
-		if f.Handler != bootstrap.Passthrough {
+		if f.hook == nil && f.Handler != bootstrap.GRPC {
 			f.ListenPort = f.Kind.ListenPort()
 			taken[f.ListenPort] = true
 		}
 	}
-	next := uint16(firstExtraProbePort)
+	next, hooks := uint16(firstExtraProbePort), uint16(0)
+	extra := func() uint16 {
+		next++
+		return next - 1
+	}
 	for _, f := range all {
 		switch {
-		case f.Handler != bootstrap.Passthrough:
-		case f.hook == nil && !taken[f.Kind.ListenPort()]:
+		case f.hook != nil:
+			if hooks == 0 {
+				hooks = extra()
+			}
+			f.ListenPort = hooks
+		case f.Handler != bootstrap.GRPC:
+		case !taken[f.Kind.ListenPort()]:
 			f.ListenPort = f.Kind.ListenPort()
 			taken[f.ListenPort] = true
-		case next > lastExtraProbePort:
-			return fmt.Errorf("the pod has more HTTPS and gRPC probes and hooks than the sidecar has ports for, %d: remove some",
-				lastExtraProbePort-firstExtraProbePort+1)
 		default:
-			f.ListenPort = next
-			next++
+			f.ListenPort = extra()
 		}
+	}
+	if next > lastExtraProbePort+1 {
+		return fmt.Errorf("the pod has %d probes and hooks that need a port of the sidecar for themselves, which has %d for them: "+
+			"remove some gRPC probes", next-firstExtraProbePort, lastExtraProbePort-firstExtraProbePort+1)
 	}
 	return nil
 }
@@ -165,23 +188,20 @@ func probesAt(all []*found, port uint16) int {
 }
 
 // pointAtSidecar rewrites a probe in its pod. The only probe of a kind has the path that OSM gives it.
-func pointAtSidecar(f *found, single bool) {
-	port := intstr.FromInt32(int32(f.ListenPort))
+func pointAtSidecar(f *found, uuid string, single bool) {
 	path := f.Kind.ContainerPath(f.Container)
 	if single {
 		path = f.Kind.Path()
 	}
 	switch {
 	case f.hook != nil:
-		f.hook.Port = port
+		answer(f.hook, f.ListenPort, f.Kind.HookPath(uuid, f.Container))
+	case f.Handler == bootstrap.GRPC:
+		f.probe.GRPC.Port = int32(f.ListenPort)
 	case f.Handler == bootstrap.TCP:
 		f.probe.TCPSocket = nil
-		f.probe.HTTPGet = &corev1.HTTPGetAction{Path: path, Port: port, Scheme: corev1.URISchemeHTTP}
-	case f.Handler == bootstrap.HTTP:
-		f.probe.HTTPGet.Path, f.probe.HTTPGet.Port = path, port
-	case f.probe.GRPC != nil:
-		f.probe.GRPC.Port = int32(f.ListenPort)
+		f.probe.HTTPGet = &corev1.HTTPGetAction{Path: path, Port: intstr.FromInt32(int32(f.ListenPort)), Scheme: corev1.URISchemeHTTP}
 	default:
-		f.probe.HTTPGet.Port = port
+		answer(f.probe.HTTPGet, f.ListenPort, path)
 	}
 }

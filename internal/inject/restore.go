@@ -44,7 +44,7 @@ func restoreHooks(pod *corev1.Pod, earlier initconfig.Document) error {
 				problems = append(problems, lost(kind, "hook", c.Name, hook.Port.IntVal))
 				continue
 			}
-			hook.Port = intstr.FromInt32(int32(before.Port))
+			restoreRequest(hook, before)
 		}
 	}
 	return errors.Join(problems...)
@@ -81,6 +81,14 @@ func recorded(earlier initconfig.Document, kind bootstrap.ProbeKind, container s
 	return nil
 }
 
+// restoreRequest undoes answer.
+func restoreRequest(get *corev1.HTTPGetAction, before *bootstrap.Probe) {
+	get.Path, get.Port = before.Path, intstr.FromInt32(int32(before.Port))
+	if before.Handler == bootstrap.HTTPS {
+		get.Scheme = corev1.URISchemeHTTPS
+	}
+}
+
 func restoreProbe(probe *corev1.Probe, before *bootstrap.Probe) bool {
 	if before == nil {
 		return false
@@ -89,8 +97,8 @@ func restoreProbe(probe *corev1.Probe, before *bootstrap.Probe) bool {
 	switch {
 	case before.Handler == bootstrap.TCP:
 		probe.HTTPGet, probe.TCPSocket = nil, &corev1.TCPSocketAction{Port: port}
-	case before.Handler == bootstrap.HTTP && probe.HTTPGet != nil:
-		probe.HTTPGet.Path, probe.HTTPGet.Port = before.Path, port
+	case probe.HTTPGet != nil && before.Path != "":
+		restoreRequest(probe.HTTPGet, before)
 	case probe.GRPC != nil:
 		probe.GRPC.Port = port.IntVal
 	case probe.HTTPGet != nil:
