@@ -144,6 +144,8 @@ func TestThreat28InsideThePod(t *testing.T) {
 		{what: "application to itself, IPv6", uid: root, address: "[::1]:8080", want: "application"},
 		{what: "application to its pod's address", uid: root, address: "10.9.0.1:8080", want: "application"},
 		{what: "application to its pod's IPv6 address", uid: root, address: "[fd00:9::1]:8080", want: "application"},
+		{what: "application to another loopback address", uid: root, address: "127.0.0.6:8080", want: "application"},
+		{what: "sidecar to another loopback address", uid: proxy, address: "127.0.0.6:8080", want: "inbound 127.0.0.6:8080"},
 		{what: "sidecar to its application", uid: proxy, address: "127.0.0.1:8080", want: "application"},
 		{what: "sidecar to its application, IPv6", uid: proxy, address: "[::1]:8080", want: "application"},
 		{what: "sidecar to its own pod as a service", uid: proxy, address: "10.9.0.1:8080", want: "inbound 10.9.0.1:8080"},
