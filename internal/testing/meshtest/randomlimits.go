@@ -1,0 +1,44 @@
+package meshtest
+
+import (
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+)
+
+var created = rapid.Map(rapid.Int64Range(0, 2), func(s int64) time.Time { return time.Unix(s, 0) })
+
+func drawRetry(t *rapid.T) *catalog.Retry {
+	r := &catalog.Retry{
+		Name: drawName(t), Created: created.Draw(t, "created"), Source: drawAccount(t), Destinations: []catalog.Name{drawName(t)},
+		Policy: catalog.RetryPolicy{On: "5xx", Count: rapid.Uint32Range(0, 3).Draw(t, "count")},
+	}
+	if other := drawName(t); other.Compare(r.Destinations[0]) > 0 {
+		r.Destinations = append(r.Destinations, other)
+	}
+	return r
+}
+
+func drawUpstream(t *rapid.T) *catalog.UpstreamTrafficSetting {
+	u := &catalog.UpstreamTrafficSetting{Kind: catalog.KindUpstreamTrafficSetting, Name: drawName(t), Created: created.Draw(t, "created")}
+	if rapid.IntRange(0, 3).Draw(t, "backpressure") == 0 {
+		u.Kind = catalog.KindBackpressure
+	}
+	u.Service = Name(u.Name.Namespace, rapid.SampledFrom(words).Draw(t, "service"))
+	limit := rapid.Uint32Range(1, 3).Draw(t, "limit")
+	rate := catalog.RateLimit{Tokens: limit, Interval: time.Minute}
+	if rapid.Bool().Draw(t, "connections") {
+		u.Connections.MaxConnections, u.ConnectionRate = &limit, &rate
+	}
+	if rapid.Bool().Draw(t, "requests") {
+		requests := catalog.RequestRateLimit{RateLimit: rate, Status: 429}
+		u.RequestRate, u.Routes = &requests, []catalog.RouteRateLimit{{Path: "/one", Limit: requests}}
+		u.Connections.RequestTimeout = time.Duration(limit) * time.Second
+	}
+	if rapid.Bool().Draw(t, "health") {
+		u.HealthCheck, u.OutlierDetection = &catalog.HealthCheck{}, &catalog.OutlierDetection{ConsecutiveErrors: limit}
+	}
+	return u
+}
