@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,11 +17,14 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane"
 	meshconfig "github.com/openservicemesh/osm-operator/controllers/controlplane/config"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/debug"
 	"github.com/openservicemesh/osm-operator/internal/health"
+	"github.com/openservicemesh/osm-operator/internal/httpmetrics"
 	"github.com/openservicemesh/osm-operator/internal/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/logging"
 	"github.com/openservicemesh/osm-operator/internal/names"
@@ -37,11 +41,16 @@ type program struct {
 	authority *authority
 	store     *snapshot.Store
 	loads     *loadstats.Book
-	manager   manager.Manager
-	config    *rest.Config
-	clients   kubernetes.Interface
-	leader    *status.Leader
-	resync    *meshconfig.Resync
+	http      *httpmetrics.Metrics
+	flags     *prometheus.GaugeVec
+	// meshConfig is the one that is in force; nil before there is one. debug serves pages when it says so.
+	meshConfig atomic.Pointer[configv1alpha2.MeshConfig]
+	debug      *debug.Switch
+	manager    manager.Manager
+	config     *rest.Config
+	clients    kubernetes.Interface
+	leader     *status.Leader
+	resync     *meshconfig.Resync
 	// rejections and teller are set by addStatus.
 	rejections *status.Rejections
 	teller     *status.Teller
@@ -75,8 +84,9 @@ func run(ctx context.Context, o options) error {
 	group.Go(func() error { return server.Serve(running, listener) })
 	group.Go(func() error {
 		notReady := func() error { return p.notReady(ctx) }
-		return health.Serve(running, fmt.Sprintf(":%d", names.HealthPort), health.Handler(p.registry, notReady))
+		return health.Serve(running, fmt.Sprintf(":%d", names.HealthPort), p.http.Measure(health.Handler(p.registry, notReady), health.Paths()...))
 	})
+	group.Go(func() error { return p.debug.Run(running) })
 	group.Go(func() error { return p.serveReport(running) })
 	group.Go(func() error { return p.writeStatus(ctx, running) })
 	group.Go(func() error { return p.teller.Run(running) })
@@ -96,6 +106,7 @@ func (p *program) writeStatus(ctx, running context.Context) error {
 func newProgram(o options) (*program, error) {
 	p := &program{options: o, log: logging.New(o.logLevel), registry: prometheus.NewRegistry(), leader: &status.Leader{}}
 	p.loads = loadstats.NewBook(time.Now)
+	p.addMetrics()
 	ctrl.SetLogger(p.log.Logger)
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	var err error
@@ -106,6 +117,7 @@ func newProgram(o options) (*program, error) {
 		TrustDomain: o.trustDomain, Certificates: issued{p.authority.manager},
 		Log: p.log.WithName("store"), Metrics: p.registry, Now: time.Now,
 	})
+	p.addDebug()
 	p.resync = meshconfig.NewResync(p.store.Resync)
 	p.authority.rotated, p.authority.rootChanged = p.store.CertificateRotated, p.store.RootChanged
 	config, err := ctrl.GetConfig()

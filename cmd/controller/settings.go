@@ -2,6 +2,7 @@ package main
 
 import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/internal/debug"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
 )
 
@@ -9,6 +10,11 @@ import (
 // Mesh's conditions say what is wrong.
 func (p *program) settings(mc *configv1alpha2.MeshConfig) {
 	p.log.SetLevel(mc.Spec.Observability.OSMLogLevel)
+	p.meshConfig.Store(mc)
+	p.debug.Set(mc.Spec.Observability.EnableDebugServer)
+	for flag, on := range debug.FeatureFlags(mc.Spec.FeatureFlags) {
+		p.flags.WithLabelValues(flag).Set(gauge(on))
+	}
 	p.store.SetMaxConnections(mc.Spec.Sidecar.MaxDataPlaneConnections)
 	interval, _ := ingest.ResyncInterval(&mc.Spec)
 	p.resync.Set(interval)

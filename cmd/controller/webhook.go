@@ -10,10 +10,10 @@ const validatePath = "/validate"
 
 // addWebhook serves the validation of policies and MeshConfigs.
 func (p *program) addWebhook() error {
-	handler, err := validate.NewHTTPHandler(p.log.WithName("validator"), status.Beside(p.manager.GetClient()))
+	handler, err := validate.NewHTTPHandler(p.log.WithName("validator"), status.Beside(p.manager.GetClient()), p.registry)
 	if err != nil {
 		return err
 	}
-	p.manager.GetWebhookServer().Register(validatePath, handler)
+	p.manager.GetWebhookServer().Register(validatePath, p.http.Measure(handler, validatePath))
 	return nil
 }

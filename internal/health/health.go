@@ -14,6 +14,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/version"
 )
 
+// Paths are those that Handler serves.
+func Paths() []string { return []string{"/health/alive", "/health/ready", "/version", "/metrics"} }
+
 // Handler serves /health/alive, /health/ready, /metrics and /version. The error of notReady is a sentence that says what
 // the program waits for; nil means ready.
 func Handler(registry prometheus.Gatherer, notReady func() error) http.Handler {
@@ -28,7 +31,8 @@ func Handler(registry prometheus.Gatherer, notReady func() error) http.Handler {
 	})
 	mux.HandleFunc("/version", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(map[string]string{"version": version.Version})
+		commit, date := version.Source()
+		_ = json.NewEncoder(w).Encode(map[string]string{"version": version.Version, "commit": commit, "build_date": date})
 	})
 	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	return mux

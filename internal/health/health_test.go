@@ -9,6 +9,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
+// TestPathsAreServed asks for every path that is said to be served.
+func TestPathsAreServed(t *testing.T) {
+	handler := Handler(prometheus.NewRegistry(), func() error { return nil })
+	for _, path := range Paths() {
+		recorder := httptest.NewRecorder()
+		handler.ServeHTTP(recorder, httptest.NewRequest("GET", path, nil))
+		if recorder.Code != 200 {
+			t.Errorf("%s answers %d", path, recorder.Code)
+		}
+	}
+}
+
 func TestHandler(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	counter := prometheus.NewCounter(prometheus.CounterOpts{Name: "osm_test_total", Help: "A test."})
@@ -24,7 +36,9 @@ func TestHandler(t *testing.T) {
 		{"/health/alive", errors.New("the cache is empty"), 200, "alive"},
 		{"/health/ready", errors.New("the cache is empty"), 503, "not ready: the cache is empty"},
 		{"/health/ready", nil, 200, "ready"},
-		{"/version", nil, 200, `{"version":"dev"}`},
+		{"/version", nil, 200, `"version":"dev"`},
+		{"/version", nil, 200, `"build_date":"`},
+		{"/version", nil, 200, `"commit":"`},
 		{"/metrics", nil, 200, "osm_test_total 0"},
 		{"/debug/pprof", nil, 404, ""},
 	} {

@@ -131,7 +131,6 @@ var notActedOn = []struct {
 }{
 	{"sidecar.envoyWindowsImage", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Sidecar.EnvoyWindowsImage != "" }},
 	{"traffic.inboundExternalAuthorization", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Traffic.InboundExternalAuthorization.Enable }},
-	{"observability.enableDebugServer", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Observability.EnableDebugServer }},
 	{"observability.tracing", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Observability.Tracing.Enable }},
 	{"certificate.ingressGateway", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Certificate.IngressGateway != nil }},
 	{"featureFlags.enableMulticlusterMode", func(s *configv1alpha2.MeshConfigSpec) bool { return s.FeatureFlags.EnableMulticlusterMode }},

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
 	admissionv1 "k8s.io/api/admission/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
@@ -18,10 +19,11 @@ import (
 // Beside says what an object meets among the others of the mesh. Its problems are told and never refuse: the others may go.
 type Beside func(context.Context, *unstructured.Unstructured) []ingest.Problem
 
-// NewHTTPHandler serves admission reviews of everything that has rules; beside may be nil. A review of more than 7 MiB is refused unread: that is
+// NewHTTPHandler serves admission reviews of everything that has rules; beside may be nil. Answers are counted by registerer's metrics. A review of more than 7 MiB is refused unread: that is
 // two objects of the API server's own limit and a little for the rest.
-func NewHTTPHandler(log logr.Logger, beside Beside) (http.Handler, error) {
-	handler, err := admission.StandaloneWebhook(&admission.Webhook{Handler: Admission{Beside: beside}}, admission.StandaloneOptions{Logger: log})
+func NewHTTPHandler(log logr.Logger, beside Beside, registerer prometheus.Registerer) (http.Handler, error) {
+	reviews := newCounted(Admission{Beside: beside}, registerer)
+	handler, err := admission.StandaloneWebhook(&admission.Webhook{Handler: reviews}, admission.StandaloneOptions{Logger: log})
 	if err != nil {
 		return nil, fmt.Errorf("the validating webhook cannot be made: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -83,7 +84,7 @@ func TestAdmissionTellsWhatStandsBeside(t *testing.T) {
 }
 
 func TestThreat12Reviews(t *testing.T) {
-	handler, err := NewHTTPHandler(logr.Discard(), nil)
+	handler, err := NewHTTPHandler(logr.Discard(), nil, prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/openservicemesh/osm-operator/internal/debug"
+	"github.com/openservicemesh/osm-operator/internal/httpmetrics"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/version"
+)
+
+// addMetrics registers what belongs to no part of the program.
+func (p *program) addMetrics() {
+	p.http = httpmetrics.New(p.registry, time.Now)
+	p.flags = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "osm_feature_flag_enabled", Help: "1 for each feature flag of the MeshConfig that is on, 0 for the others.",
+	}, []string{"feature_flag"})
+	built := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "osm_version_info", Help: "1, with the version of the control plane and what it was built from.",
+	}, []string{"version", "build_date", "git_commit"})
+	p.registry.MustRegister(p.flags, built)
+	commit, date := version.Source()
+	built.WithLabelValues(version.Version, date, commit).Set(1)
+}
+
+// addDebug makes the debug server. It listens on the pod's own loopback address: kubectl port-forward reaches it there, and no
+// other pod does.
+func (p *program) addDebug() {
+	listen := func() (net.Listener, error) { return net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", names.DebugPort)) }
+	handler := debug.Handler(debug.Sources{Store: p.store, Certificates: p.authority.manager.List, MeshConfig: p.meshConfig.Load})
+	p.debug = debug.NewSwitch(listen, handler, p.log.WithName("debug"))
+}
+
+func gauge(on bool) float64 {
+	if on {
+		return 1
+	}
+	return 0
+}

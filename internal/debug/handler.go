@@ -1,0 +1,95 @@
+package debug
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/pprof"
+)
+
+// page is one of the pages that answer with JSON.
+type page struct {
+	path, about string
+	show        func(Sources, *http.Request) (any, error)
+}
+
+// pages have OSM's paths; changes is our own.
+var pages = []page{
+	{"/debug/certs", "the certificates of workloads, without their keys", certificates},
+	{"/debug/xds", "the sidecars that are connected, and how far each is with each type of resources", streams},
+	{"/debug/proxy", "the sidecars that are connected; with ?uuid=, one of them; with &cfg=true, what it should be configured with", proxies},
+	{"/debug/policies", "the policies as they were understood", policies},
+	{"/debug/config", "the MeshConfig that is in force", config},
+	{"/debug/namespaces", "the namespaces of the mesh", namespaces},
+	{"/debug/feature-flags", "the feature flags of the MeshConfig", featureFlags},
+	{"/debug/changes", "the latest changes of the mesh, and how long each was in each stage on its way to the sidecars", changes},
+}
+
+// Handler serves the pages, an index of them at /debug, and Go's profiles below /debug/pprof/.
+func Handler(sources Sources) http.Handler {
+	mux := http.NewServeMux()
+	for _, p := range pages {
+		mux.HandleFunc("GET "+p.path, func(w http.ResponseWriter, r *http.Request) {
+			document, err := p.show(sources, r)
+			answer(w, document, err)
+		})
+	}
+	mux.HandleFunc("GET /debug", index)
+	mux.HandleFunc("GET /debug/{$}", index)
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return local(mux)
+}
+
+// local refuses requests for another host than this one: a web page whose name was made to lead to the forwarded port of whoever
+// reads it could otherwise read along.
+func local(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if name, _, err := net.SplitHostPort(r.Host); err == nil {
+			host = name
+		}
+		ip := net.ParseIP(host)
+		if host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			http.Error(w, "the debug pages are served for localhost alone: use kubectl port-forward", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func index(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	fmt.Fprint(w, "<!DOCTYPE html>\n<title>osm-controller</title>\n<ul>\n")
+	for _, p := range pages {
+		fmt.Fprintf(w, "<li><a href=%q>%s</a> %s</li>\n", p.path, p.path, p.about)
+	}
+	fmt.Fprint(w, "<li><a href=\"/debug/pprof/\">/debug/pprof/</a> profiles of the process</li>\n</ul>\n")
+}
+
+// problem is an error with a status.
+type problem struct {
+	code int
+	text string
+}
+
+func (p problem) Error() string { return p.text }
+
+func answer(w http.ResponseWriter, document any, err error) {
+	if err != nil {
+		code := http.StatusServiceUnavailable
+		if p, ok := err.(problem); ok { //nolint:errorlint // problems are not wrapped
+			code = p.code
+		}
+		http.Error(w, err.Error(), code)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	_ = encoder.Encode(document) // a client that is gone is told nothing
+}

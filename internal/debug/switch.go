@@ -1,0 +1,92 @@
+package debug
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-logr/logr"
+)
+
+// Limits of a connection. A profile may be as long as a write.
+const (
+	headerLimit = 5 * time.Second
+	writeLimit  = 5 * time.Minute
+	// tryAgain is how long after a failure to listen it is tried again.
+	tryAgain = 5 * time.Second
+)
+
+// Switch turns a server on and off while it runs. It begins off. Set is safe for concurrent use.
+type Switch struct {
+	listen  func() (net.Listener, error)
+	handler http.Handler
+	log     logr.Logger
+	on      atomic.Bool
+	changed chan struct{}
+}
+
+// NewSwitch makes a Switch of a server that serves a handler on what listen returns.
+func NewSwitch(listen func() (net.Listener, error), handler http.Handler, log logr.Logger) *Switch {
+	return &Switch{listen: listen, handler: handler, log: log, changed: make(chan struct{}, 1)}
+}
+
+// Set turns the server on or off, soon.
+func (s *Switch) Set(on bool) {
+	s.on.Store(on)
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+}
+
+// Run serves while it is on, until ctx ends. A server that cannot listen is logged and tried again: the mesh does not depend on it.
+func (s *Switch) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if s.on.Load() {
+			s.serve(ctx)
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-s.changed:
+		}
+	}
+	return nil
+}
+
+// serve serves until it is turned off, ctx ends, or the server fails.
+func (s *Switch) serve(ctx context.Context) {
+	listener, err := s.listen()
+	if err != nil {
+		s.failed(ctx, err)
+		return
+	}
+	server := &http.Server{Handler: s.handler, ReadHeaderTimeout: headerLimit, WriteTimeout: writeLimit}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	s.log.Info("the debug server is on", "address", listener.Addr().String())
+	for s.on.Load() && ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-s.changed:
+		case err := <-ended:
+			s.failed(ctx, err)
+			return
+		}
+	}
+	_ = server.Close()
+	<-ended
+	s.log.Info("the debug server is off")
+}
+
+// failed waits a while before the next attempt.
+func (s *Switch) failed(ctx context.Context, err error) {
+	s.log.Error(err, "the debug server does not run; trying again", "after", tryAgain)
+	select {
+	case <-ctx.Done():
+	case <-s.changed:
+	case <-time.After(tryAgain):
+	}
+}

@@ -1,0 +1,12 @@
+package version
+
+import "testing"
+
+// TestSourceAsTheLinkerWasTold builds nothing: it sets what the linker would.
+func TestSourceAsTheLinkerWasTold(t *testing.T) {
+	defer func() { Commit, Date = "", "" }()
+	Commit, Date = "abc", "2026-01-02T03:04:05Z"
+	if commit, date := Source(); commit != "abc" || date != "2026-01-02T03:04:05Z" {
+		t.Errorf("built from %s of %s", commit, date)
+	}
+}
