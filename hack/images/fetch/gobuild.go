@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 )
 
-// versionVariable is the variable that the linker sets to the version.
-const versionVariable = "github.com/openservicemesh/osm-operator/internal/version.Version"
+// versionPackage has the variables that the linker sets: Version, Commit and Date.
+const versionPackage = "github.com/openservicemesh/osm-operator/internal/version"
 
 // Commands compiles main packages of the repository, given as paths like "./cmd/controller", into static programs and
 // returns the folder they are in; each is named by the last element of its path. Go's own build cache makes a second
@@ -25,7 +25,7 @@ func Commands(ctx context.Context, root, cache, version string, packages []strin
 		return "", fmt.Errorf("cannot make the folder for programs: %w", err)
 	}
 	args := []string{
-		"build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -X " + versionVariable + "=" + version,
+		"build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w " + linkerVariables(version, sourceOf(ctx, root)),
 		"-o", dir + string(filepath.Separator),
 	}
 	env := []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64"}
