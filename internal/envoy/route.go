@@ -146,9 +146,9 @@ func forward(to []weighted, timeout time.Duration, retry *routev3.RetryPolicy) *
 	}}
 }
 
-// nowhere answers requests to a port whose TrafficSplit gives no backend any weight.
+// nowhere answers requests that nobody has a share of: no backend has a weight, or only a TrafficSplit with matches has backends.
 func nowhere() *routev3.Route_DirectResponse {
-	return reply(503, "the TrafficSplit of this service gives no backend any weight\n")
+	return reply(503, "no backend of this service has a share of this request: see its TrafficSplits\n")
 }
 
 func reply(status uint32, text string) *routev3.Route_DirectResponse {

@@ -74,6 +74,8 @@ func slots() []slot {
 	for _, name := range []catalog.Name{Name("a", "upstream1"), Name("a", "upstream2"), Name("b", "upstream1")} {
 		add(catalog.KindUpstreamTrafficSetting, 2, name, func(t *rapid.T) catalog.Entry { return drawUpstream(t, name) })
 	}
+	backpressure := Name("a", "upstream1")
+	add(catalog.KindBackpressure, 1, backpressure, func(t *rapid.T) catalog.Entry { return drawBackpressure(t, backpressure) })
 	return list
 }
 

@@ -57,6 +57,15 @@ func drawUpstream(t *rapid.T, name catalog.Name) catalog.Entry {
 	return u
 }
 
+// drawBackpressure draws what the first releases of OSM had instead.
+func drawBackpressure(t *rapid.T, name catalog.Name) catalog.Entry {
+	limit := uint32(plenty)
+	return &catalog.UpstreamTrafficSetting{
+		Kind: catalog.KindBackpressure, Name: name, Service: anyServiceOf(name.Namespace).Draw(t, "service"),
+		Connections: catalog.ConnectionSettings{MaxConnections: &limit},
+	}
+}
+
 // drawConnections draws bounds that are far away.
 func drawConnections(t *rapid.T) catalog.ConnectionSettings {
 	var c catalog.ConnectionSettings
