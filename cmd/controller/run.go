@@ -125,6 +125,8 @@ func newProgram(o options) (*program, error) {
 		return nil, fmt.Errorf("no way to reach an API server: run in a cluster, or set KUBECONFIG: %w", err)
 	}
 	config.QPS, config.Burst = 50, 100
+	// Some kinds of policies are deprecated, and watched for those who have them: nobody who reads the log can do anything about it.
+	config.WarningHandlerWithContext = rest.NoWarnings{}
 	ages := controlplane.NewAges(time.Now)
 	p.registry.MustRegister(ages)
 	config.Wrap(ages.Wrap)

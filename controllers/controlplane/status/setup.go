@@ -2,10 +2,12 @@ package status
 
 import (
 	"context"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -20,6 +22,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/ingest"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
+
+// lookAgain is how often the API server is asked for a kind that it does not define yet.
+const lookAgain = 5 * time.Second
 
 // Writers are what the reconcilers of all kinds share. All fields are required.
 type Writers struct {
@@ -66,13 +71,19 @@ func (w Writers) judges() []judged {
 	}
 }
 
-// Setup adds a reconciler for each kind of policy that the cluster defines. Call it before the Leader and the Rejections run.
+// Setup adds a reconciler for each kind of policy that the cluster defines, and for the others once it does. Call it before the Leader
+// and the Rejections run.
 func (w Writers) Setup(mgr manager.Manager) error {
 	for _, j := range w.judges() {
-		if !w.Defined(j.kind) {
+		inputs := signals{gained: make(chan struct{}, 1), rejected: w.Rejections.watch(j.kind)}
+		w.Leader.Notify(inputs.gained)
+		if w.Defined(j.kind) {
+			if err := w.add(mgr, j, inputs); err != nil {
+				return err
+			}
 			continue
 		}
-		if err := w.add(mgr, j); err != nil {
+		if err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { return w.await(ctx, mgr, j, inputs) })); err != nil {
 			return err
 		}
 	}
@@ -80,18 +91,31 @@ func (w Writers) Setup(mgr manager.Manager) error {
 	return nil
 }
 
-func (w Writers) add(mgr manager.Manager, j judged) error {
+// signals are what a reconciler hears beside the changes of objects.
+type signals struct {
+	gained   chan struct{}
+	rejected <-chan event.GenericEvent
+}
+
+// await adds the reconciler of a kind when the cluster defines it.
+func (w Writers) await(ctx context.Context, mgr manager.Manager, j judged, inputs signals) error {
+	err := wait.PollUntilContextCancel(ctx, lookAgain, false, func(context.Context) (bool, error) { return w.Defined(j.kind), nil })
+	if err != nil {
+		return nil // the program ends
+	}
+	return w.add(mgr, j, inputs)
+}
+
+func (w Writers) add(mgr manager.Manager, j judged, inputs signals) error {
 	reader := mgr.GetClient()
 	r := &Reconciler{
 		Client: reader, Recorder: mgr.GetEventRecorder(names.Controller), Leader: w.Leader, Summarised: j.summarised,
 		Empty: traffic.Object(j.kind), Judge: j.judge, Rejections: w.Rejections, InMesh: inMesh(reader, w.Mesh),
 	}
-	gained := make(chan struct{}, 1)
-	w.Leader.Notify(gained)
 	again := make(chan event.GenericEvent)
 	b := ctrl.NewControllerManagedBy(mgr).Named("status-"+j.kind.Kind).For(traffic.Object(j.kind)).
 		WatchesRawSource(source.Channel(again, allOf(reader, j.kind, ""))).
-		WatchesRawSource(source.Channel(w.Rejections.watch(j.kind), &handler.EnqueueRequestForObject{})).
+		WatchesRawSource(source.Channel(inputs.rejected, &handler.EnqueueRequestForObject{})).
 		// An object may be older than its namespace's membership, or reach this process before its namespace does.
 		Watches(&corev1.Namespace{}, inside(reader, j.kind), builder.WithPredicates(predicate.LabelChangedPredicate{}))
 	for _, other := range j.about {
@@ -116,7 +140,7 @@ func (w Writers) add(mgr manager.Manager, j judged) error {
 			select {
 			case <-ctx.Done():
 				return nil
-			case <-gained:
+			case <-inputs.gained:
 				again <- event.GenericEvent{Object: traffic.Object(j.kind)}
 			}
 		}

@@ -1,0 +1,248 @@
+package servertest
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/kubernetes"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/yaml"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/config/crd"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/report"
+	reportclient "github.com/openservicemesh/osm-operator/internal/report/client"
+	"github.com/openservicemesh/osm-operator/internal/testing/envtest"
+)
+
+// world is a running writer of status before a real API server that defines all kinds but UDPRoute.
+type world struct {
+	client.Client
+	config *rest.Config
+	udp    *apiextensionsv1.CustomResourceDefinition
+}
+
+func start(t *testing.T) world {
+	t.Helper()
+	ctrl.SetLogger(logr.Discard())
+	w := world{config: envtest.Start(t)}
+	w.config.WarningHandlerWithContext = rest.NoWarnings{}
+	definitions := envtest.Definitions(t, crd.Own, crd.SMI)
+	isUDP := func(d *apiextensionsv1.CustomResourceDefinition) bool { return d.Spec.Names.Kind == "UDPRoute" }
+	w.udp = definitions[slices.IndexFunc(definitions, isUDP)]
+	envtest.Install(t, w.config, slices.DeleteFunc(definitions, isUDP)...)
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, configv1alpha2.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var err error
+	if w.Client, err = client.New(w.config, client.Options{Scheme: scheme}); err != nil {
+		t.Fatal(err)
+	}
+	w.run(t, scheme)
+	return w
+}
+
+// run writes status until the test ends.
+func (w world) run(t *testing.T, scheme *runtime.Scheme) {
+	t.Helper()
+	mgr, err := ctrl.NewManager(w.config, ctrl.Options{
+		Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
+		Client: client.Options{Cache: &client.CacheOptions{Unstructured: true}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	leader := &status.Leader{}
+	rejections := status.NewRejections(func() []report.Rejection { return nil }, func(context.Context) ([]reportclient.Answer[report.Rejections], error) {
+		return nil, reportclient.ErrNoReplicas
+	})
+	err = status.Writers{
+		Leader: leader, Rejections: rejections, Mesh: "osm", Namespace: "osm-system",
+		Defined: func(kind schema.GroupVersionKind) bool {
+			_, err := mgr.GetRESTMapper().RESTMapping(kind.GroupKind(), kind.Version)
+			return err == nil
+		},
+	}.Setup(mgr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clients := kubernetes.NewForConfigOrDie(w.config)
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan struct{}, 3)
+	for _, part := range []manager.RunnableFunc{
+		mgr.Start,
+		func(ctx context.Context) error { return leader.Run(ctx, clients, "osm-system", "one", logr.Discard()) },
+		func(ctx context.Context) error { return rejections.Run(ctx, leader.Leading, logr.Discard()) },
+	} {
+		go func() {
+			if err := part(ctx); err != nil {
+				t.Errorf("a part of the writer ends: %v", err)
+			}
+			ended <- struct{}{}
+		}()
+	}
+	t.Cleanup(func() {
+		stop()
+		for range cap(ended) {
+			<-ended
+		}
+	})
+}
+
+// create makes the objects of a text.
+func (w world) create(t *testing.T, text string) {
+	t.Helper()
+	for _, document := range strings.Split(text, "\n---\n") {
+		object := &unstructured.Unstructured{}
+		if err := yaml.Unmarshal([]byte(document), &object.Object); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Create(t.Context(), object); err != nil {
+			t.Fatalf("%s %s: %v", object.GetKind(), object.GetName(), err)
+		}
+	}
+}
+
+// await waits until the status of an object of the namespace shop has a condition that says part, and returns it.
+func (w world) await(t *testing.T, apiVersion, kind, name, condition, want, part string) *unstructured.Unstructured {
+	t.Helper()
+	object, last := &unstructured.Unstructured{}, ""
+	object.SetAPIVersion(apiVersion)
+	object.SetKind(kind)
+	err := wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, 20*time.Second, true, func(ctx context.Context) (bool, error) {
+		if err := w.Get(ctx, client.ObjectKey{Namespace: "shop", Name: name}, object); err != nil {
+			return false, err
+		}
+		var typed struct {
+			Status struct {
+				Conditions []metav1.Condition `json:"conditions"`
+			} `json:"status"`
+		}
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &typed); err != nil {
+			return false, err
+		}
+		for _, c := range typed.Status.Conditions {
+			if c.Type == condition {
+				last = string(c.Status) + " " + c.Reason + ": " + c.Message
+				return strings.HasPrefix(last, want) && strings.Contains(c.Message, part) && c.ObservedGeneration == object.GetGeneration(), nil
+			}
+		}
+		return false, nil
+	})
+	if err != nil {
+		t.Fatalf("%s %s: %s is %q, want %q with %q: %v", kind, name, condition, last, want, part, err)
+	}
+	return object
+}
+
+const mesh = `
+apiVersion: v1
+kind: Namespace
+metadata: {name: osm-system}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {openservicemesh.io/monitored-by: osm}}
+---
+apiVersion: config.openservicemesh.io/v1alpha2
+kind: MeshConfig
+metadata: {name: osm-mesh-config, namespace: osm-system}
+spec: {featureFlags: {enableRetryPolicy: false}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {ports: [{port: 80}], selector: {app: web}}`
+
+const policies = `
+apiVersion: policy.openservicemesh.io/v1alpha1
+kind: Retry
+metadata: {name: retry, namespace: shop}
+spec:
+  source: {kind: ServiceAccount, name: client, namespace: shop}
+  destinations: [{kind: Service, name: web, namespace: shop}]
+  retryPolicy: {retryOn: 5xx, perTryTimeout: 1s, numRetries: 2, retryBackoffBaseInterval: 25ms}
+---
+apiVersion: policy.openservicemesh.io/v1alpha1
+kind: UpstreamTrafficSetting
+metadata: {name: a, namespace: shop}
+spec: {host: web.shop.svc.cluster.local}
+---
+apiVersion: policy.openservicemesh.io/v1alpha1
+kind: UpstreamTrafficSetting
+metadata: {name: b, namespace: shop}
+spec: {host: web.shop.svc.cluster.local}
+---
+apiVersion: policy.openservicemesh.io/v1alpha1
+kind: Backpressure
+metadata: {name: old, namespace: shop, labels: {app: web}}
+spec: {maxConnections: 1}
+---
+apiVersion: split.smi-spec.io/v1alpha2
+kind: TrafficSplit
+metadata: {name: split, namespace: shop}
+spec: {service: web, backends: [{service: web-v2, weight: 1}], matches: [{kind: HTTPRouteGroup, name: canary}]}`
+
+func TestStatusOfPolicies(t *testing.T) {
+	const policy, split = "policy.openservicemesh.io/v1alpha1", "split.smi-spec.io/v1alpha4"
+	w := start(t)
+	w.create(t, mesh)
+	w.create(t, policies)
+
+	w.await(t, policy, "Retry", "retry", "Accepted", "False Disabled", "enableRetryPolicy of MeshConfig osm-system/osm-mesh-config")
+	first := w.await(t, policy, "UpstreamTrafficSetting", "a", "Accepted", "True Accepted", "in force")
+	if word, _, _ := unstructured.NestedString(first.Object, "status", "currentStatus"); word != "committed" {
+		t.Errorf("currentStatus is %q, want committed", word)
+	}
+	w.await(t, policy, "UpstreamTrafficSetting", "b", "Accepted", "False Conflicted", "UpstreamTrafficSetting shop/a, which is older")
+	w.await(t, policy, "Backpressure", "old", "Accepted", "False Conflicted", "counts instead")
+	w.await(t, split, "TrafficSplit", "split", "ResolvedRefs", "False RefNotFound", "HTTPRouteGroup shop/canary does not exist, so it selects no requests: create it, or correct the name. Service shop/web-v2 does not exist")
+
+	config := &configv1alpha2.MeshConfig{}
+	if err := w.Get(t.Context(), client.ObjectKey{Namespace: "osm-system", Name: names.MeshConfig}, config); err != nil {
+		t.Fatal(err)
+	}
+	config.Spec.FeatureFlags.EnableRetryPolicy = true
+	config.Spec.Certificate = configv1alpha2.CertificateSpec{ServiceCertValidityDuration: "24h", CertKeyBitSize: 2048}
+	if err := w.Update(t.Context(), config); err != nil {
+		t.Fatal(err)
+	}
+	w.await(t, policy, "Retry", "retry", "Accepted", "True Accepted", "in force")
+
+	if err := w.Delete(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	w.await(t, policy, "UpstreamTrafficSetting", "b", "Accepted", "True Accepted", "in force")
+
+	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-v2"}, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}}
+	if err := w.Create(t.Context(), service); err != nil {
+		t.Fatal(err)
+	}
+	w.create(t, "{apiVersion: specs.smi-spec.io/v1alpha4, kind: HTTPRouteGroup, metadata: {name: canary, namespace: shop}, spec: {matches: [{name: all}]}}")
+	w.await(t, split, "TrafficSplit", "split", "ResolvedRefs", "True ResolvedRefs", "in force")
+
+	envtest.Install(t, w.config, w.udp)
+	w.create(t, "{apiVersion: specs.smi-spec.io/v1alpha4, kind: UDPRoute, metadata: {name: dns, namespace: shop}, spec: {matches: {ports: [53]}}}")
+	w.await(t, "specs.smi-spec.io/v1alpha4", "UDPRoute", "dns", "Accepted", "True NotCaptured", "is not enforced")
+}
