@@ -17,6 +17,7 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/workloads"
@@ -68,6 +69,7 @@ func (v tokens) Authenticate(ctx context.Context, raw string) (xds.Peer, error) 
 // start starts a control plane of a permissive mesh, and waits until it has read the mesh.
 func start(t *testing.T, config *rest.Config) *plane {
 	t.Helper()
+	log.SetLogger(logr.Discard())
 	p := &plane{registry: prometheus.NewRegistry()}
 	ages := controlplane.NewAges(p.now)
 	p.registry.MustRegister(ages)
