@@ -164,7 +164,11 @@ func (s *sidecar) checkGRPCProbe(t *testing.T) {
 func (s *sidecar) checkHook(t *testing.T) {
 	url := "http://10.9.0.1:15907" + PreStop.HookPath(plainConfig().ProxyUUID, "app")
 	// The client follows redirections within a host, as the kubelet's does.
-	if response, err := s.kubelet.HTTP().Get(url); err == nil || !strings.Contains(err.Error(), "the application does not answer") {
+	response, err := s.kubelet.HTTP().Get(url)
+	if err == nil {
+		response.Body.Close()
+	}
+	if err == nil || !strings.Contains(err.Error(), "the application does not answer") {
 		t.Errorf("while the port is closed the hook ends with %v, %v, want an error that says why", response, err)
 	}
 	listener := s.pod.Listen(t, "127.0.0.1:8082")

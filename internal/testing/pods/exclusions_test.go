@@ -1,6 +1,7 @@
 package pods_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -88,7 +89,7 @@ func greeting(t *testing.T, from *pods.Pod, address string) string {
 	defer conn.Close()
 	buffer := make([]byte, 64)
 	size, err := conn.Read(buffer)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return err.Error()
 	}
 	return string(buffer[:size])
