@@ -39,8 +39,8 @@ func MeshConfig(config *configv1alpha2.MeshConfig) (*catalog.Settings, []Problem
 		Permissive: spec.Traffic.EnablePermissiveTrafficPolicyMode,
 		Egress:     spec.Traffic.EnableEgress,
 		TLS: catalog.TLS{
-			CipherSuites: slices.Clone(spec.Sidecar.CipherSuites),
-			ECDHCurves:   slices.Clone(spec.Sidecar.ECDHCurves),
+			CipherSuites: known("spec.sidecar.cipherSuites", spec.Sidecar.CipherSuites, CipherSuites(), &found),
+			ECDHCurves:   known("spec.sidecar.ecdhCurves", spec.Sidecar.ECDHCurves, ECDHCurves(), &found),
 		},
 		RetryPolicies:           spec.FeatureFlags.EnableRetryPolicy,
 		ActiveHealthChecks:      spec.FeatureFlags.EnableEnvoyActiveHealthChecks,

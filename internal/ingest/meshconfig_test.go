@@ -25,8 +25,13 @@ func TestMeshConfig(t *testing.T) {
 		"rules as OSM read them": {"\n  traffic: {rulesWithoutMatches: None}", &catalog.Settings{TLS: defaults, EmptyRulesSelectNothing: true}, nil},
 		"rules as SMI has them":  {"\n  traffic: {rulesWithoutMatches: All}", &catalog.Settings{TLS: defaults}, nil},
 		"TLS": {
-			"\n  sidecar: {tlsMinProtocolVersion: TLSv1_3, tlsMaxProtocolVersion: TLS_AUTO, cipherSuites: [A], ecdhCurves: [B]}",
-			&catalog.Settings{TLS: catalog.TLS{MinVersion: "TLSv1_3", MaxVersion: "TLS_AUTO", CipherSuites: []string{"A"}, ECDHCurves: []string{"B"}}}, nil,
+			"\n  sidecar: {tlsMinProtocolVersion: TLSv1_3, tlsMaxProtocolVersion: TLS_AUTO, cipherSuites: [AES128-SHA], ecdhCurves: [P-256]}",
+			&catalog.Settings{TLS: catalog.TLS{MinVersion: "TLSv1_3", MaxVersion: "TLS_AUTO", CipherSuites: []string{"AES128-SHA"}, ECDHCurves: []string{"P-256"}}}, nil,
+		},
+		"names that nobody knows": {
+			"\n  sidecar: {cipherSuites: [RC4, AES128-SHA], ecdhCurves: [P-255]}",
+			&catalog.Settings{TLS: catalog.TLS{MinVersion: "TLSv1_2", MaxVersion: "TLSv1_3", CipherSuites: []string{"AES128-SHA"}}},
+			[]string{"InvalidTLS: spec.sidecar.cipherSuites names \"RC4\"", "InvalidTLS: spec.sidecar.ecdhCurves names \"P-255\""},
 		},
 		"TLS that excludes itself": {
 			"\n  sidecar: {tlsMinProtocolVersion: TLSv1_3, tlsMaxProtocolVersion: TLSv1_2}", &catalog.Settings{TLS: defaults},
