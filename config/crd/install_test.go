@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,10 +14,17 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// testInstall applies what users apply, the manifests of the operator and the sample, and checks that the operator's
+// testInstall applies what users apply, the manifests of the operator and the samples, and checks that the operator's
 // pod keeps to the security level that its namespace enforces.
 func testInstall(t *testing.T, c client.Client) {
-	for _, file := range []string{"../../dist/install.yaml", "../samples/operator_v1alpha1_mesh.yaml"} {
+	for _, name := range []string{"bookbuyer", "bookstore"} {
+		create(t, c, parse(t, "{apiVersion: v1, kind: Namespace, metadata: {name: "+name+"}}"))
+	}
+	samples, err := filepath.Glob("../samples/*_*.yaml")
+	if err != nil || len(samples) == 0 {
+		t.Fatalf("there are no samples: %v", err)
+	}
+	for _, file := range append([]string{"../../dist/install.yaml"}, samples...) {
 		for _, object := range objects(t, file) {
 			err := c.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(object.DeepCopy()), client.FieldOwner("test"), client.ForceOwnership)
 			if err != nil {
