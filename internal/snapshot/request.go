@@ -11,10 +11,12 @@ import (
 const (
 	maxNameLength   = 768
 	maxNonceLength  = 64
-	maxNames        = 1 << 16
 	maxUnknownNames = 2048
 	maxErrorLength  = 4096
 )
+
+// MaxNames is how many names a request may have.
+const MaxNames = 1 << 16
 
 // Verdict is what a request says about the response that it answers.
 type Verdict struct {
@@ -66,8 +68,8 @@ func checkLimits(t Type, req *discovery.DeltaDiscoveryRequest) error {
 		return fmt.Errorf("the nonce of a %s request has %d bytes, more than any nonce that was sent", t, len(req.GetResponseNonce()))
 	}
 	subscribe, unsubscribe := req.GetResourceNamesSubscribe(), req.GetResourceNamesUnsubscribe()
-	if n := len(subscribe) + len(unsubscribe) + len(req.GetInitialResourceVersions()); n > maxNames {
-		return fmt.Errorf("a %s request has %d names, more than the limit of %d", t, n, maxNames)
+	if n := len(subscribe) + len(unsubscribe) + len(req.GetInitialResourceVersions()); n > MaxNames {
+		return fmt.Errorf("a %s request has %d names, more than the limit of %d", t, n, MaxNames)
 	}
 	for _, names := range [][]string{subscribe, unsubscribe} {
 		for _, name := range names {

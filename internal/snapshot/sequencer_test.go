@@ -424,7 +424,7 @@ func TestThreat52LargeResponsesAreDivided(t *testing.T) {
 func TestThreat53MaliciousRequests(t *testing.T) {
 	long := strings.Repeat("x", 1<<20)
 	many := make([]string, maxUnknownNames+1)
-	tooMany := make([]string, maxNames+1)
+	tooMany := make([]string, MaxNames+1)
 	for i := range tooMany {
 		tooMany[i] = fmt.Sprint(i)
 	}

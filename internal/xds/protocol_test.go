@@ -3,6 +3,7 @@ package xds
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/openservicemesh/osm-operator/internal/snapshot"
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 )
 
@@ -55,10 +57,21 @@ func TestThreat53OverTheWire(t *testing.T) {
 	m := newMesh()
 	c := start(t, m.entries()...)
 	c.store.MarkSynced()
+	many := make([]string, snapshot.MaxNames+1)
+	for i := range many {
+		many[i] = fmt.Sprint(i)
+	}
+	versions := make(map[string]string, len(many))
+	for _, name := range many {
+		versions[name] = "1"
+	}
 	cases := map[string]struct {
 		request *discovery.DeltaDiscoveryRequest
 		code    codes.Code
 	}{
+		"names":        {&discovery.DeltaDiscoveryRequest{TypeUrl: fakexds.RouteType, ResourceNamesSubscribe: many}, codes.InvalidArgument},
+		"left names":   {&discovery.DeltaDiscoveryRequest{TypeUrl: fakexds.RouteType, ResourceNamesUnsubscribe: many}, codes.InvalidArgument},
+		"versions":     {&discovery.DeltaDiscoveryRequest{TypeUrl: fakexds.RouteType, InitialResourceVersions: versions}, codes.InvalidArgument},
 		"unknown type": {&discovery.DeltaDiscoveryRequest{TypeUrl: "what"}, codes.InvalidArgument},
 		"huge nonce":   {&discovery.DeltaDiscoveryRequest{TypeUrl: fakexds.ClusterType, ResponseNonce: strings.Repeat("x", 1<<10)}, codes.InvalidArgument},
 		"oversized":    {&discovery.DeltaDiscoveryRequest{TypeUrl: strings.Repeat("x", maxRequest)}, codes.ResourceExhausted},
@@ -77,6 +90,47 @@ func TestThreat53OverTheWire(t *testing.T) {
 				t.Errorf("got %v, want %s", err, tc.code)
 			}
 		})
+	}
+}
+
+// TestThreat53OverTheWireInTheOlderForm sends what no Envoy sends, in the state-of-the-world form.
+func TestThreat53OverTheWireInTheOlderForm(t *testing.T) {
+	m := newMesh()
+	c := start(t, m.entries()...)
+	c.store.MarkSynced()
+	many := make([]string, snapshot.MaxNames+1)
+	for i := range many {
+		many[i] = fmt.Sprint(i)
+	}
+	cases := map[string]*discovery.DiscoveryRequest{
+		"unknown type": {TypeUrl: "what"},
+		"huge nonce":   {TypeUrl: fakexds.ClusterType, ResponseNonce: strings.Repeat("x", 1<<10)},
+		"huge name":    {TypeUrl: fakexds.RouteType, ResourceNames: []string{strings.Repeat("x", 1<<20)}},
+		"names":        {TypeUrl: fakexds.RouteType, ResourceNames: many},
+	}
+	for name, request := range cases {
+		t.Run(name, func(t *testing.T) {
+			conn, ctx := c.dial(t, c.tokenOf(m.client))
+			stream, err := discovery.NewAggregatedDiscoveryServiceClient(conn).StreamAggregatedResources(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := stream.Send(request); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := stream.Recv(); status.Code(err) != codes.InvalidArgument {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// TestWorldTakesNoMoreNamesThanItMay translates a request with too many names: nothing of it may be remembered.
+func TestWorldTakesNoMoreNamesThanItMay(t *testing.T) {
+	w := newWorldly()
+	w.request(&discovery.DiscoveryRequest{TypeUrl: fakexds.RouteType, ResourceNames: make([]string, snapshot.MaxNames+1)})
+	if len(w.wanted) > 0 {
+		t.Errorf("%d types are remembered", len(w.wanted))
 	}
 }
 

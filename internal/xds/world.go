@@ -50,6 +50,10 @@ func (w *worldly) request(req *discovery.DiscoveryRequest) *discovery.DeltaDisco
 	if err != nil {
 		return delta // refused by whoever takes it
 	}
+	if len(req.GetResourceNames()) > snapshot.MaxNames {
+		delta.ResourceNamesSubscribe = req.GetResourceNames() // refused as well, before anything is remembered
+		return delta
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	before, asked := w.wanted[req.GetTypeUrl()]
