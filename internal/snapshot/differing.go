@@ -39,7 +39,7 @@ func separable(outbound []scope.Outbound) bool {
 // transition is how a scope becomes its successor.
 type transition struct {
 	before, after *scope.Scope
-	// partial is true when both are reduced to the destinations that may differ; what is inbound remains.
+	// partial is true when both are reduced to the destinations that may differ, and what is inbound to nothing if it is the same.
 	partial bool
 	// was and is are their destinations where those are common to other scopes, else nil.
 	was, is *scope.Destinations
@@ -58,13 +58,22 @@ func (s *Store) transition(n *scopeNode, after *scope.Scope, shared *scope.Desti
 		if was == nil || len(retried) > 0 {
 			return whole
 		}
-		return transition{with(before, was), with(after, is), true, was, is}
+		return outboundAlone(transition{with(before, was), with(after, is), true, was, is})
 	}
 	was, is := narrowed(destinationsOf(before), destinationsOf(after), retried...)
 	if was == nil {
 		return whole
 	}
-	return transition{before: with(before, was), after: with(after, is), partial: true}
+	return outboundAlone(transition{before: with(before, was), after: with(after, is), partial: true})
+}
+
+// outboundAlone takes what is inbound out of both scopes of a partial transition, if it is the same in both: a new destination does
+// not change who may come in.
+func outboundAlone(t transition) transition {
+	if reflect.DeepEqual(t.before.Inbound, t.after.Inbound) {
+		t.before.Inbound, t.after.Inbound = nil, nil
+	}
+	return t
 }
 
 // unchanged says whether a scope and its successor are the same. Whoever reads a policy is built again when it changes, and
