@@ -100,6 +100,9 @@ func get[E Entry](c *Catalog, kind Kind, name Name) (E, bool) {
 
 // sorted lists the entries that an index names, in order of their names.
 func sorted[E Entry](c *Catalog, kind Kind, names map[Name]struct{}) []E {
+	if len(names) == 0 {
+		return nil // most questions about policies
+	}
 	list := make([]E, 0, len(names))
 	for _, name := range slices.SortedFunc(maps.Keys(names), Name.Compare) {
 		if entry, ok := get[E](c, kind, name); ok {

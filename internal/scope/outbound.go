@@ -1,7 +1,6 @@
 package scope
 
 import (
-	"maps"
 	"net/netip"
 	"slices"
 
@@ -36,13 +35,13 @@ func (o outbounds) of(service *catalog.Service) []Outbound {
 // divide leads an outbound port to its backends, and says whether the client may reach any. A backend that the client may not
 // call keeps its share: the server refuses it, which shows the missing policy instead of hiding it.
 func (o outbounds) divide(out *Outbound, divisions []authz.Division) (reachable bool) {
-	clusters := map[string]Cluster{}
+	var clusters []Cluster
 	for _, division := range divisions {
 		var backends []Backend
 		for _, leaf := range division.Leaves {
 			cluster, allowed := o.cluster(leaf)
 			reachable = reachable || allowed
-			clusters[cluster.Name()] = cluster
+			clusters = append(clusters, cluster)
 			backends = append(backends, Backend{Cluster: cluster.Name(), Weight: leaf.Weight})
 		}
 		if len(division.Matches) == 0 {
@@ -55,10 +54,13 @@ func (o outbounds) divide(out *Outbound, divisions []authz.Division) (reachable 
 		}
 		out.Routes = append(out.Routes, routes)
 	}
-	if reachable {
-		maps.Copy(o.clusters, clusters)
+	if !reachable {
+		return false
 	}
-	return reachable
+	for _, cluster := range clusters {
+		o.clusters[cluster.Name()] = cluster
+	}
+	return true
 }
 
 // cluster is a port of a Service as the client may use it: with the identities it may call when there are any, with all of
