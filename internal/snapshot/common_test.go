@@ -107,3 +107,26 @@ func TestWithheldPolicyEndsSharing(t *testing.T) {
 		t.Error("the scope does not share again after the policy was given back")
 	}
 }
+
+// TestSharingBesideAStrictNamespace: in a permissive mesh with a strict namespace those share who may not call anything there, and one
+// that a policy lets in has destinations of its own.
+func TestSharingBesideAStrictNamespace(t *testing.T) {
+	b := newBench()
+	b.store.MarkSynced()
+	entries := twoServices()
+	b.apply(append(entries, &catalog.Settings{Permissive: true})...)
+	client, server := pods(entries)
+	n, other := b.mustConnect(t, client).scope, b.mustConnect(t, server).scope
+	strict := false
+	vault := meshtest.Pod("bank", "vault", "vault", "vault", "10.0.0.99")
+	service := meshtest.Service("bank", "vault", "vault", "10.96.0.99", 80, catalog.ProtocolHTTP)
+	b.apply(&catalog.Namespace{Name: "bank", Monitored: true, Permissive: &strict}, vault, service, meshtest.Slice(service.Name, vault), meshtest.Group("bank", "all", "/.*"))
+	if n.shared == nil || n.shared != other.shared {
+		t.Error("two scopes that no policy lets into the strict namespace do not share")
+	}
+	before := len(n.built.Outbound)
+	b.apply(meshtest.Target("t", vault.Identity(), []catalog.TargetRule{meshtest.HTTP("all")}, client.Identity()))
+	if n.shared != nil || other.shared == nil || len(n.built.Outbound) != before+1 {
+		t.Errorf("let in by a policy: shared is %t, and %d destinations became %d; the other scope shares: %t", n.shared != nil, before, len(n.built.Outbound), other.shared != nil)
+	}
+}
