@@ -50,7 +50,7 @@ func (a *app) verifyCommand() *cobra.Command {
 	}
 	a.addMeshName(health, &meshName, "")
 	form.AddTo(health.Flags())
-	return group("verify", "Verify that parts of a mesh work", nil, health)
+	return group("verify", "Verify that parts of a mesh work", nil, a.connectivityCommand(), a.verifyIngressCommand(), health)
 }
 
 // check makes checks and prints their results.
