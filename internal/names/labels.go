@@ -21,10 +21,17 @@ const (
 	OutboundIPRangeExclusionAnnotation = "openservicemesh.io/outbound-ip-range-exclusion-list"
 	// OutboundIPRangeInclusionAnnotation on a pod lists the only destination CIDRs that are redirected.
 	OutboundIPRangeInclusionAnnotation = "openservicemesh.io/outbound-ip-range-inclusion-list"
+	// AnalyzeIgnoreAnnotation on any object lists the codes of `osm analyze`, separated by commas, that are not to be reported about
+	// it; * means all. OSM had no such command.
+	AnalyzeIgnoreAnnotation = "openservicemesh.io/analyze-ignore"
 	// ProxyUUIDLabel links a pod, its sidecar and the sidecar's node id, for tools; identity never comes from it.
 	ProxyUUIDLabel = "osm-proxy-uuid"
 	// RevisionLabel on a pod names the MeshRevision whose injector made its sidecar.
 	RevisionLabel = "operator.openservicemesh.io/revision"
+	// RestartAnnotation on a pod template is the operator's latest restart: the revision whose sidecars the new pods get, and when.
+	RestartAnnotation = "operator.openservicemesh.io/restarted-for"
+	// RestartLabel on a workload or a namespace with the value "disabled" keeps the operator from restarting it.
+	RestartLabel = "operator.openservicemesh.io/restart"
 
 	// ScrapeAnnotation, ScrapePortAnnotation and ScrapePathAnnotation are what Prometheus' pod discovery reads.
 	ScrapeAnnotation     = "prometheus.io/scrape"

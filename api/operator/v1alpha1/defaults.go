@@ -1,5 +1,7 @@
 package v1alpha1
 
+import "time"
+
 // What an absent field of a Mesh means. The values live here, beside the fields they belong to, so that the
 // operator, the CLI and the documentation cannot disagree; nothing writes them into a spec. The default namespace
 // and trust domain are part of the contract with users of Open Service Mesh and live in internal/names.
@@ -23,4 +25,20 @@ const (
 	ECDSA KeyAlgorithm = "ECDSA"
 	// RSA keys are for peers that cannot verify ECDSA.
 	RSA KeyAlgorithm = "RSA"
+)
+
+// What absent fields of spec.upgrade mean.
+const (
+	// DefaultSoak is how long everything must be well after a step of an upgrade.
+	DefaultSoak = 5 * time.Minute
+	// DefaultStepTimeout is how long a step of an upgrade may take to become well.
+	DefaultStepTimeout = 10 * time.Minute
+	// DefaultMaxErrorRateIncrease is by how much the share of failed requests may grow.
+	DefaultMaxErrorRateIncrease = "1%"
+	// DefaultMaxRestarts is how often containers of a new control plane may be restarted.
+	DefaultMaxRestarts int32 = 2
+	// DefaultMaxUnavailable is how many workloads of a namespace may be restarting at the same time.
+	DefaultMaxUnavailable = "25%"
+	// DefaultPauseBetween is how long a namespace rests between restarts.
+	DefaultPauseBetween = 30 * time.Second
 )

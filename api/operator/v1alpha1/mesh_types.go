@@ -66,6 +66,14 @@ type MeshSpec struct {
 	// certificates is about the identities of workloads.
 	// +optional
 	Certificates *CertificatesSpec `json:"certificates,omitempty"`
+
+	// upgrade says how the mesh moves from one version to another, and back.
+	// +optional
+	Upgrade *UpgradeSpec `json:"upgrade,omitempty"`
+
+	// paused keeps the operator from changing anything of this mesh; its status goes on to be written. Default: false.
+	// +optional
+	Paused *bool `json:"paused,omitempty"`
 }
 
 // ControlPlaneSpec is the shape of the controller and of the injector.
@@ -195,6 +203,19 @@ type MeshStatus struct {
 	// of this mesh.
 	// +optional
 	Namespaces int32 `json:"namespaces,omitempty"`
+
+	// proxies counts the sidecars of this mesh.
+	// +optional
+	Proxies *ProxyCounts `json:"proxies,omitempty"`
+
+	// upgrade is what is under way; absent when the mesh runs the version that it asks for.
+	// +optional
+	Upgrade *UpgradeStatus `json:"upgrade,omitempty"`
+
+	// history are the upgrades that have ended, the latest first, at most 10.
+	// +optional
+	// +listType=atomic
+	History []HistoryEntry `json:"history,omitempty"`
 }
 
 // RevisionSummary is one MeshRevision as the status of its Mesh shows it.

@@ -10,6 +10,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:resource:scope=Cluster
 // +kubebuilder:printcolumn:name="Mesh",type=string,JSONPath=`.spec.mesh`
 // +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.spec.version`
+// +kubebuilder:printcolumn:name="Role",type=string,JSONPath=`.spec.role`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type MeshRevision struct {
@@ -68,6 +69,10 @@ type MeshRevisionSpec struct {
 	// images are the images of this version.
 	// +required
 	Images RevisionImages `json:"images"`
+
+	// role is what the revision does in its mesh: Base, Beside or Standby. Default: Base.
+	// +optional
+	Role Role `json:"role,omitempty"`
 }
 
 // RevisionImages are the images that one version of the control plane runs or injects.
@@ -112,6 +117,26 @@ type MeshRevisionStatus struct {
 	// injector counts the pods of the injector.
 	// +optional
 	Injector WorkloadStatus `json:"injector,omitzero"`
+
+	// role is what the revision does now, since roleSince.
+	// +optional
+	Role Role `json:"role,omitempty"`
+
+	// roleSince is when the revision took its role.
+	// +optional
+	RoleSince *metav1.Time `json:"roleSince,omitempty"`
+
+	// verifiedAt is when the revision had run the whole mesh and passed all gates: it can be gone back to.
+	// +optional
+	VerifiedAt *metav1.Time `json:"verifiedAt,omitempty"`
+
+	// rejected is why the revision was given up.
+	// +optional
+	Rejected *RevisionRejection `json:"rejected,omitempty"`
+
+	// baseline is what was observed before the revision took over.
+	// +optional
+	Baseline *RevisionBaseline `json:"baseline,omitempty"`
 }
 
 // WorkloadStatus counts the pods of one Deployment.

@@ -69,6 +69,18 @@ func IsRevisionOf(mesh, revision string) bool {
 	return ok && revisionSuffix.MatchString(suffix)
 }
 
+// anyRevision is the name of any revision: the mesh's name cannot hold what looks like a version twice, so the last one counts.
+var anyRevision = regexp.MustCompile(`^(.+)-(v[0-9]+-[0-9]+-[0-9]+(-[-0-9a-z]+)?|dev)$`)
+
+// MeshOf is the mesh that a MeshRevision of this name belongs, or belonged, to.
+func MeshOf(revision string) (string, bool) {
+	parts := anyRevision.FindStringSubmatch(revision)
+	if parts == nil {
+		return "", false
+	}
+	return parts[1], true
+}
+
 // Revision is the MeshRevision that a mesh should have, without an owner.
 func Revision(mesh *v1alpha1.Mesh, wanted Mesh, images operand.Images) *v1alpha1.MeshRevision {
 	controlPlane := v1alpha1.ControlPlaneSpec{}

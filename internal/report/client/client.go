@@ -27,6 +27,9 @@ const (
 // ErrNotFound says that every replica does not know the object.
 var ErrNotFound = errors.New("no replica of the control plane knows this object")
 
+// ErrOlder says that a replica is of a version that does not report what was asked for.
+var ErrOlder = errors.New("it has no report of this kind: it is of an older version")
+
 // ErrNoReplicas says that there is nobody to ask.
 var ErrNoReplicas = errors.New("no replica of the control plane runs, so nothing is known of its sidecars")
 
@@ -168,7 +171,7 @@ func refusal(replica Replica, path string, code int, body io.Reader) error {
 	case code == http.StatusNotFound && strings.HasPrefix(path, report.ObjectsPath):
 		return fmt.Errorf("replica %s: %w", replica.Name, ErrNotFound)
 	case code == http.StatusNotFound:
-		return fmt.Errorf("replica %s has no report of this kind: it is of an older version", replica.Name)
+		return fmt.Errorf("replica %s: %w", replica.Name, ErrOlder)
 	}
 	return fmt.Errorf("replica %s refuses to answer: %s", replica.Name, document.Error)
 }

@@ -1,0 +1,90 @@
+package vitals
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	kube "sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/report"
+	"github.com/openservicemesh/osm-operator/internal/report/client"
+)
+
+// Subject is a revision to observe.
+type Subject struct {
+	Namespace string
+	Version   string
+	// Controller and Injector are the values of the label app of its pods.
+	Controller, Injector string
+	TrustDomain          string
+	// Roots are the certificates (PEM) of the mesh's certificate authority.
+	Roots []byte
+}
+
+// Reader observes revisions.
+type Reader struct {
+	// Pods reads the pods of control planes.
+	Pods kube.Reader
+	// Token is a bearer token whose user may get the report.
+	Token func() (string, error)
+}
+
+// Read observes a revision now. What cannot be observed is absent in the reading.
+func (r *Reader) Read(ctx context.Context, s Subject) (Reading, error) {
+	var reading Reading
+	pods, err := r.pods(ctx, s)
+	if err != nil {
+		return reading, err
+	}
+	reading.Restarts = restarts(pods)
+	replicas := replicasOf(pods, s.Controller)
+	reporter := client.New(client.Config{
+		Replicas:    func(context.Context) ([]client.Replica, error) { return replicas, nil },
+		Token:       r.Token,
+		Roots:       func() ([]byte, error) { return s.Roots, nil },
+		TrustDomain: s.TrustDomain,
+	})
+	// Who cannot be asked at all leaves the reading empty, as does who does not answer.
+	if proxies, err := reporter.Proxies(ctx); err == nil {
+		reading.proxies(proxies)
+	}
+	if loads, err := reporter.Loads(ctx); err == nil {
+		reading.requests(loads)
+		reading.Mute = slices.ContainsFunc(loads, func(a client.Answer[report.Loads]) bool { return errors.Is(a.Err, client.ErrOlder) })
+	}
+	return reading, nil
+}
+
+// pods are those of the revision: of its version, since while one takes over from another both run under one name.
+func (r *Reader) pods(ctx context.Context, s Subject) ([]corev1.Pod, error) {
+	var list corev1.PodList
+	if err := r.Pods.List(ctx, &list, kube.InNamespace(s.Namespace), kube.MatchingLabels{names.VersionLabel: s.Version}); err != nil {
+		return nil, fmt.Errorf("the pods of version %s cannot be listed: %w", s.Version, err)
+	}
+	return slices.DeleteFunc(list.Items, func(p corev1.Pod) bool {
+		app := p.Labels[names.AppLabel]
+		return p.DeletionTimestamp != nil || app != s.Controller && app != s.Injector
+	}), nil
+}
+
+// replicasOf are the controllers that run, sorted by name.
+func replicasOf(pods []corev1.Pod, app string) []client.Replica {
+	var replicas []client.Replica
+	for i := range pods {
+		pod := &pods[i]
+		if pod.Labels[names.AppLabel] != app || pod.Status.Phase != corev1.PodRunning || len(pod.Status.PodIPs) == 0 {
+			continue
+		}
+		address := net.JoinHostPort(pod.Status.PodIPs[0].IP, strconv.Itoa(names.ReportPort))
+		replicas = append(replicas, client.Replica{Name: pod.Name, Address: address})
+	}
+	slices.SortFunc(replicas, func(a, b client.Replica) int { return strings.Compare(a.Name, b.Name) })
+	return replicas
+}

@@ -1,0 +1,75 @@
+package vitals
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/openservicemesh/osm-operator/internal/report"
+	"github.com/openservicemesh/osm-operator/internal/report/client"
+)
+
+var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+
+func answered[T any](values ...T) (list []client.Answer[T]) {
+	for _, v := range values {
+		list = append(list, client.Answer[T]{Replica: "r", Value: v})
+	}
+	return list
+}
+
+func TestProxies(t *testing.T) {
+	soon, later := noon.Add(time.Hour), noon.Add(2*time.Hour)
+	well := report.Proxy{Namespace: "shop", Pod: "web", CertificateEnd: &later, Types: map[string]report.Type{"LDS": {}}}
+	rejecting := report.Proxy{Namespace: "shop", Pod: "db", CertificateEnd: &soon, Types: map[string]report.Type{"LDS": {Rejection: "no such filter"}}}
+	var r Reading
+	r.proxies(answered(report.Proxies{Proxies: []report.Proxy{well}}, report.Proxies{Proxies: []report.Proxy{rejecting}}))
+	want := Reading{
+		Proxies:           &Proxies{Connected: 2, Rejecting: 1, Example: "shop/db rejects LDS: no such filter"},
+		CertificatesUntil: &soon,
+	}
+	if diff := cmp.Diff(want, r); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestHalfOfTheReplicasIsNoReading(t *testing.T) {
+	var r Reading
+	r.proxies(append(answered(report.Proxies{}), client.Answer[report.Proxies]{Replica: "gone", Err: errors.New("no route")}))
+	r.requests(append(answered(report.Loads{}), client.Answer[report.Loads]{Replica: "gone", Err: errors.New("no route")}))
+	if diff := cmp.Diff(Reading{}, r); diff != "" {
+		t.Errorf("a replica did not answer, but something was read:\n%s", diff)
+	}
+}
+
+func TestRequests(t *testing.T) {
+	load := func(issued, succeeded, failed uint64) report.Load {
+		return report.Load{Cluster: "c", LoadCounts: report.LoadCounts{Issued: issued, Succeeded: succeeded, Failed: failed}}
+	}
+	for name, c := range map[string]struct {
+		loads report.Loads
+		want  *Requests
+	}{
+		"nobody has reported yet": {report.Loads{Sidecars: 2}, nil},
+		"some have not reported":  {report.Loads{Sidecars: 2, Reporting: 1, Loads: []report.Load{load(10, 10, 0)}}, nil},
+		"all have":                {report.Loads{Sidecars: 2, Reporting: 2, Loads: []report.Load{load(10, 8, 2)}}, &Requests{10, 2}},
+		"there are no sidecars":   {report.Loads{}, &Requests{}},
+		"connections do not fail": {report.Loads{Sidecars: 1, Reporting: 1, Loads: []report.Load{load(10, 0, 0)}}, &Requests{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var r Reading
+			r.requests(answered(c.loads))
+			if diff := cmp.Diff(c.want, r.Requests); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+	if rate := (Requests{Issued: 10, Failed: 2}).ErrorRate(); rate != 0.2 {
+		t.Errorf("2 of 10 failed requests are a rate of %v", rate)
+	}
+	if rate := (Requests{}).ErrorRate(); rate != 0 {
+		t.Errorf("without requests the rate is %v", rate)
+	}
+}
