@@ -46,9 +46,9 @@ func steps() []step {
 		},
 		{
 			name:    "docs",
-			outputs: []string{"docs/cli/osm*.md"},
+			outputs: []string{"docs/cli/osm*.md", "docs/analysis.md"},
 			run: func(ctx context.Context, g generator) error {
-				_, err := g.output(ctx, "go", "run", "./internal/cli/gendocs", "docs/cli")
+				_, err := g.output(ctx, "go", "run", "./internal/cli/gendocs", "docs/cli", "docs/analysis.md")
 				return err
 			},
 		},

@@ -19,6 +19,7 @@ func (a *app) commands() []*cobra.Command {
 		a.statusCommand(),
 		a.explainCommand(),
 		a.planCommand(),
+		a.analyzeCommand(),
 		a.policyCommand(),
 		a.proxyCommand(),
 		a.dashboardCommand(),

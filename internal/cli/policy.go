@@ -15,7 +15,7 @@ import (
 )
 
 func (a *app) policyCommand() *cobra.Command {
-	return group("policy", "Check and test policies", nil, a.checkPodsCommand(), a.policyTestCommand())
+	return group("policy", "Check and test policies", nil, a.checkPodsCommand(), a.checkConflictsCommand(), a.policyTestCommand())
 }
 
 func (a *app) checkPodsCommand() *cobra.Command {

@@ -1,7 +1,7 @@
-// Command gendocs writes the reference of the osm command line: go run ./internal/cli/gendocs FOLDER
+// Command gendocs writes the reference of the osm command line: go run ./internal/cli/gendocs FOLDER ANALYSIS
 //
 // The commands themselves flow in; one page of Markdown for each flows out, named osm*.md. Pages of commands that are gone are
-// removed.
+// removed. The file ANALYSIS gets the page about the codes of osm analyze.
 package main
 
 import (
@@ -16,14 +16,19 @@ import (
 	"github.com/spf13/cobra/doc"
 
 	"github.com/openservicemesh/osm-operator/internal/cli"
+	"github.com/openservicemesh/osm-operator/internal/cli/analyze"
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: go run ./internal/cli/gendocs FOLDER")
+	if len(os.Args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: go run ./internal/cli/gendocs FOLDER ANALYSIS")
 		os.Exit(2)
 	}
-	if err := generate(os.Args[1]); err != nil {
+	err := generate(os.Args[1])
+	if err == nil {
+		err = os.WriteFile(os.Args[2], []byte(analyze.Page()), 0o644)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "gendocs:", err)
 		os.Exit(1)
 	}

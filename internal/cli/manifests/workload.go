@@ -1,6 +1,8 @@
 package manifests
 
 import (
+	"strings"
+
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
@@ -32,4 +34,27 @@ func AccountOf(workload *unstructured.Unstructured) string {
 		return "default"
 	}
 	return account
+}
+
+// Workload is what a pod belongs to.
+type Workload struct{ Kind, Namespace, Name string }
+
+// String is "<kind> <namespace>/<name>", the kind in lower case.
+func (w Workload) String() string { return strings.ToLower(w.Kind) + " " + w.Namespace + "/" + w.Name }
+
+// OwnerOf is the workload of a pod: its controller, or for a ReplicaSet of a Deployment the Deployment; itself without one.
+func OwnerOf(pod *unstructured.Unstructured) Workload {
+	w := Workload{"Pod", pod.GetNamespace(), pod.GetName()}
+	for _, owner := range pod.GetOwnerReferences() {
+		if owner.Controller == nil || !*owner.Controller {
+			continue
+		}
+		w.Kind, w.Name = owner.Kind, owner.Name
+		if hash := pod.GetLabels()["pod-template-hash"]; owner.Kind == "ReplicaSet" && hash != "" {
+			if name, cut := strings.CutSuffix(owner.Name, "-"+hash); cut {
+				w.Kind, w.Name = "Deployment", name
+			}
+		}
+	}
+	return w
 }

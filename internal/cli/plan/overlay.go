@@ -156,7 +156,7 @@ func belongs(object, owner *unstructured.Unstructured) bool {
 	case owner.GetKind() == "Service":
 		return object.GetKind() == "EndpointSlice" && object.GetLabels()[serviceLabel] == owner.GetName()
 	}
-	return object.GetKind() == "Pod" && ownerOf(object) == Workload{owner.GetKind(), owner.GetNamespace(), owner.GetName()}
+	return object.GetKind() == "Pod" && manifests.OwnerOf(object) == manifests.Workload{Kind: owner.GetKind(), Namespace: owner.GetNamespace(), Name: owner.GetName()}
 }
 
 // podsNow are the pods of the mesh with the edit so far.

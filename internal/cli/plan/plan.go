@@ -9,6 +9,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/load"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 	"github.com/openservicemesh/osm-operator/internal/validate"
 )
@@ -110,12 +111,12 @@ func (e *Edit) judged() []Object {
 }
 
 // workloadsOf are the workloads of all pods among the objects; later ones count.
-func workloadsOf(lists ...[]*unstructured.Unstructured) map[catalog.Name]Workload {
-	all := map[catalog.Name]Workload{}
+func workloadsOf(lists ...[]*unstructured.Unstructured) map[catalog.Name]manifests.Workload {
+	all := map[catalog.Name]manifests.Workload{}
 	for _, objects := range lists {
 		for _, object := range objects {
 			if object.GetKind() == "Pod" {
-				all[catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()}] = ownerOf(object)
+				all[catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()}] = manifests.OwnerOf(object)
 			}
 		}
 	}

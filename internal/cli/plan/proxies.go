@@ -8,6 +8,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/load"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 	"github.com/openservicemesh/osm-operator/internal/snapshot"
 )
@@ -65,7 +66,7 @@ func sidecars(l *load.Loaded) map[catalog.Name]scope.Key {
 }
 
 // proxies finds the sidecars that would be told something else, and how many there would be. workloads are those of all pods.
-func (c *comparison) proxies(before, after *load.Loaded, workloads map[catalog.Name]Workload) (list []Proxies, all int, err error) {
+func (c *comparison) proxies(before, after *load.Loaded, workloads map[catalog.Name]manifests.Workload) (list []Proxies, all int, err error) {
 	old, current := sidecars(before), sidecars(after)
 	groups := map[string]*Proxies{}
 	count := func(pod catalog.Name, state Action, d difference) {

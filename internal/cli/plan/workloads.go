@@ -17,29 +17,6 @@ import (
 
 const serviceLabel = discoveryv1.LabelServiceName
 
-// Workload is what a pod belongs to.
-type Workload struct{ Kind, Namespace, Name string }
-
-// String is "<kind> <namespace>/<name>", the kind in lower case.
-func (w Workload) String() string { return strings.ToLower(w.Kind) + " " + w.Namespace + "/" + w.Name }
-
-// ownerOf is the workload of a pod: its controller, or for a ReplicaSet of a Deployment the Deployment; itself without one.
-func ownerOf(pod *unstructured.Unstructured) Workload {
-	w := Workload{"Pod", pod.GetNamespace(), pod.GetName()}
-	for _, owner := range pod.GetOwnerReferences() {
-		if owner.Controller == nil || !*owner.Controller {
-			continue
-		}
-		w.Kind, w.Name = owner.Kind, owner.Name
-		if hash := pod.GetLabels()["pod-template-hash"]; owner.Kind == "ReplicaSet" && hash != "" {
-			if name, cut := strings.CutSuffix(owner.Name, "-"+hash); cut {
-				w.Kind, w.Name = "Deployment", name
-			}
-		}
-	}
-	return w
-}
-
 // workload adds a pod for a workload that has none yet. Pods that exist stay as they are: that a workload would replace them is
 // told.
 func (o *overlay) workload(object *unstructured.Unstructured) error {
@@ -51,11 +28,11 @@ func (o *overlay) workload(object *unstructured.Unstructured) error {
 	if err != nil {
 		return err
 	}
-	own := Workload{object.GetKind(), object.GetNamespace(), object.GetName()}
+	own := manifests.Workload{Kind: object.GetKind(), Namespace: object.GetNamespace(), Name: object.GetName()}
 	account := cmp.Or(pod.Spec.ServiceAccountName, "default")
 	exists, same := false, false
 	for _, p := range pods {
-		if p.Namespace != own.Namespace || ownerOf(o.objects[podKey(p)]) != own {
+		if p.Namespace != own.Namespace || manifests.OwnerOf(o.objects[podKey(p)]) != own {
 			continue
 		}
 		exists = true

@@ -1,0 +1,153 @@
+package analyze
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// workloads looks at the sidecars of pods, and speaks of the workloads that the pods belong to.
+func (a *analysis) workloads() {
+	type fault struct {
+		code     string
+		workload manifests.Workload
+	}
+	pods := map[fault][]*unstructured.Unstructured{}
+	for _, object := range a.mesh.Objects {
+		if object.GetKind() != "Pod" {
+			continue
+		}
+		if code := a.sidecar(object); code != "" {
+			f := fault{code, manifests.OwnerOf(object)}
+			pods[f] = append(pods[f], object)
+		}
+	}
+	for f, list := range pods {
+		// The annotations of a pod template are those of its pods.
+		s := subject{kind: f.workload.Kind, namespace: f.workload.Namespace, name: f.workload.Name, object: list[0]}
+		n := counted(len(list), "pod")
+		restart := fmt.Sprintf("kubectl -n %s rollout restart %s/%s", s.namespace, strings.ToLower(s.kind), s.name)
+		if s.kind == "Pod" {
+			restart = "delete it and create it again"
+		}
+		switch f.code {
+		case codeHostNetwork:
+			a.add(f.code, s, "%s in the network of the node: no sidecar, and workloads of the mesh refuse the connections. Run it without hostNetwork.", n)
+		case codeNotInjected:
+			a.add(f.code, s, "%s without a sidecar, because %s.", n, a.whyNot(list[0]))
+		case codeMadeBefore:
+			a.add(f.code, s, "%s without a sidecar, though injection is enabled: %s.", n, restart)
+		case codeOldSidecar:
+			a.add(f.code, s, "%s with a sidecar of %s, and the control plane is %s: %s.", n, orNone(list[0].GetLabels()[names.RevisionLabel]), a.mesh.Revision, restart)
+		}
+	}
+}
+
+// sidecar is the code of what is wrong with the sidecar of a pod of the mesh; empty when nothing is.
+func (a *analysis) sidecar(pod *unstructured.Unstructured) string {
+	entry, _ := a.mesh.Loaded.Entries[catalog.Ref{Kind: catalog.KindPod, Name: catalog.Name{Namespace: pod.GetNamespace(), Name: pod.GetName()}}].(*catalog.Pod)
+	if entry == nil || entry.Finished || !a.view.InMesh(pod.GetNamespace()) {
+		return ""
+	}
+	host, _, _ := unstructured.NestedBool(pod.Object, "spec", "hostNetwork")
+	_, mirror := pod.GetAnnotations()[corev1.MirrorPodAnnotationKey]
+	switch {
+	case host || mirror:
+		return codeHostNetwork
+	case entry.Injected && a.mesh.Revision != "" && entry.Revision != a.mesh.Revision:
+		return codeOldSidecar
+	case entry.Injected:
+		return ""
+	case a.whyNot(pod) != "":
+		return codeNotInjected
+	}
+	return codeMadeBefore
+}
+
+// whyNot says why a pod is not to have a sidecar; empty when it is to have one.
+func (a *analysis) whyNot(pod *unstructured.Unstructured) string {
+	if word, said := pod.GetAnnotations()[names.InjectionAnnotation]; said {
+		if enabled(word) {
+			return ""
+		}
+		return fmt.Sprintf("its annotation %s is %q", names.InjectionAnnotation, word)
+	}
+	namespace := a.objects[catalog.Ref{Kind: catalog.KindNamespace, Name: catalog.Name{Name: pod.GetNamespace()}}]
+	if namespace == nil {
+		return ""
+	}
+	word, said := namespace.GetAnnotations()[names.InjectionAnnotation]
+	switch {
+	case !said:
+		return fmt.Sprintf("neither it nor its namespace has the annotation %s", names.InjectionAnnotation)
+	case !enabled(word):
+		return fmt.Sprintf("the annotation %s of its namespace is %q", names.InjectionAnnotation, word)
+	}
+	return ""
+}
+
+func enabled(word string) bool {
+	return slices.Contains([]string{"enabled", "yes", "true"}, strings.ToLower(strings.TrimSpace(word)))
+}
+
+func orNone(revision string) string {
+	if revision == "" {
+		return "an unknown version"
+	}
+	return revision
+}
+
+// counted is a number with a noun.
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// namespaces looks at the labels that put namespaces into meshes.
+func (a *analysis) namespaces() {
+	members := 0
+	for _, object := range a.mesh.Objects {
+		if object.GetKind() != "Namespace" {
+			continue
+		}
+		mesh, labelled := object.GetLabels()[names.MonitoredByLabel]
+		if !labelled {
+			continue
+		}
+		s := subjectOf(object)
+		if mesh == a.mesh.Name {
+			members++
+		}
+		if a.mesh.Meshes != nil && !slices.Contains(a.mesh.Meshes, mesh) {
+			a.add(codeNoSuchMesh, s, "It is labelled for the mesh %q, which does not exist (%s): correct the label %s, or remove it.", mesh, meshesText(a.mesh.Meshes), names.MonitoredByLabel)
+		}
+		if _, ignored := object.GetLabels()[names.IgnoreLabel]; ignored {
+			a.add(codeIgnored, s, "It is labelled for the mesh %s and has the label %s, which wins: remove one of the two.", mesh, names.IgnoreLabel)
+		}
+		if level := object.GetLabels()["pod-security.kubernetes.io/enforce"]; mesh == a.mesh.Name && (level == "baseline" || level == "restricted") {
+			a.add(codePodSecurity, s, "It enforces the pod security level %s, which refuses what sidecars need: kubectl label namespace %s pod-security.kubernetes.io/enforce=privileged --overwrite.", level, object.GetName())
+		}
+	}
+	if members == 0 && !a.mesh.Partial {
+		a.add(codeNoMembers, subject{kind: "Mesh", name: a.mesh.Name}, "No namespace belongs to it: add one with `osm namespace add NAMESPACE`.")
+	}
+}
+
+func meshesText(meshes []string) string {
+	if len(meshes) == 0 {
+		return "there is no mesh"
+	}
+	return "there is " + strings.Join(meshes, ", ")
+}

@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/load"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/cli/analyze"
+)
+
+// conflictKinds are the kinds whose objects may conflict, by what users call them.
+var conflictKinds = map[string][]catalog.Kind{
+	"trafficsplit": {catalog.KindTrafficSplit}, "trafficsplits": {catalog.KindTrafficSplit}, "ts": {catalog.KindTrafficSplit},
+	"retry": {catalog.KindRetry}, "retries": {catalog.KindRetry},
+	"upstreamtrafficsetting": {catalog.KindUpstreamTrafficSetting, catalog.KindBackpressure}, "upstreamtrafficsettings": {catalog.KindUpstreamTrafficSetting, catalog.KindBackpressure},
+	"ingressbackend": {kindIngressBackend}, "ingressbackends": {kindIngressBackend},
+}
+
+// kindIngressBackend is a kind that OSM's command knows and the mesh does not act on.
+const kindIngressBackend catalog.Kind = "IngressBackend"
+
+func (a *app) checkConflictsCommand() *cobra.Command {
+	var meshName string
+	cmd := &cobra.Command{
+		Use:   "check-conflicts KIND",
+		Short: "Check whether objects of a kind conflict with each other",
+		Long: `Checks whether two policies of a kind speak about the same, so that one of them does nothing. Kinds are ingressbackend,
+trafficsplit, retry and upstreamtrafficsetting. -n takes one or more namespaces, separated by commas; without it, all are checked.
+The exit code is 1 when there are conflicts. "osm analyze" finds these and all other problems.`,
+		Example: `  osm policy check-conflicts trafficsplit
+  osm policy check-conflicts ingressbackend -n shop,till`,
+		Args:              exactly(1, "the kind"),
+		ValidArgsFunction: cobra.FixedCompletions([]string{"ingressbackend", "retry", "trafficsplit", "upstreamtrafficsetting"}, cobra.ShellCompDirectiveNoFileComp),
+		RunE:              a.run(func(ctx context.Context, args []string) error { return a.checkConflicts(ctx, meshName, args[0]) }),
+	}
+	a.addMeshName(cmd, &meshName, "")
+	return cmd
+}
+
+func (a *app) checkConflicts(ctx context.Context, meshName, kind string) error {
+	kinds := conflictKinds[strings.ToLower(kind)]
+	if kinds == nil {
+		return fmt.Errorf("%q is not a kind whose objects conflict: write ingressbackend, trafficsplit, retry or upstreamtrafficsetting", kind)
+	}
+	c, err := a.kube.Client()
+	if err != nil {
+		return err
+	}
+	found, err := a.oneMesh(ctx, c, meshName)
+	if err != nil {
+		return err
+	}
+	if kinds[0] == kindIngressBackend {
+		a.line("No conflicts among IngressBackend resources: this version of the mesh does not act on objects of that kind")
+		return nil
+	}
+	loaded, err := load.FromCluster(ctx, c, found.Name, found.Namespace)
+	if err != nil {
+		return err
+	}
+	var namespaces []string
+	if only := a.kube.OnlyNamespace(); only != "" {
+		namespaces = strings.Split(only, ",")
+	}
+	return a.reportConflicts(analyze.Conflicts(loaded), kinds, namespaces)
+}
+
+// reportConflicts prints the conflicts of some kinds, as OSM does.
+func (a *app) reportConflicts(all []analyze.Conflict, kinds []catalog.Kind, namespaces []string) error {
+	found := false
+	for _, c := range all {
+		if !slices.Contains(kinds, c.Kind) || len(namespaces) > 0 && !slices.Contains(namespaces, c.Name.Namespace) {
+			continue
+		}
+		found = true
+		winner := c.WinnerName.String()
+		if c.WinnerKind != c.Kind {
+			winner = c.Winner()
+		}
+		a.line("[+] %s %s conflicts with %s:\n %s\n", c.Kind, c.Name, winner, c.About)
+	}
+	if found {
+		return silent{exitFailed}
+	}
+	where := " in any namespace"
+	if len(namespaces) > 0 {
+		where = " in namespace " + strings.Join(namespaces, ", ")
+	}
+	a.line("No conflicts among %s resources%s", kinds[0], where)
+	return nil
+}
