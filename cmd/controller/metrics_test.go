@@ -1,0 +1,41 @@
+package main
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestMetricsAreDocumented finds the name of every metric in the code, and looks for it in the table that users read.
+func TestMetricsAreDocumented(t *testing.T) {
+	table, err := os.ReadFile("../../docs/observability.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defined := regexp.MustCompile(`(?:Name:\s*|counter\(|byType\(|NewDesc\()"(osm_[a-z0-9_]+)"`)
+	found := 0
+	for _, folder := range []string{"../../internal", "../../controllers/controlplane", "."} {
+		err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			code, err := os.ReadFile(path)
+			for _, match := range defined.FindAllStringSubmatch(string(code), -1) {
+				found++
+				if !strings.Contains(string(table), "`"+match[1]+"`") {
+					t.Errorf("%s defines %s, which docs/observability.md does not explain", path, match[1])
+				}
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if found < 20 {
+		t.Errorf("only %d metrics were found: the pattern no longer fits the code", found)
+	}
+}
