@@ -94,9 +94,9 @@ type HealthCheck struct {
 // when there is nothing else. Nil without one.
 func (v *View) UpstreamSetting(service Name) *UpstreamTrafficSetting {
 	v.deps.add(DepUpstreamSetting, service)
-	any := func(*UpstreamTrafficSetting) bool { return true }
+	every := func(*UpstreamTrafficSetting) bool { return true }
 	return cmp.Or(
-		oldestOf(v, KindUpstreamTrafficSetting, v.catalog.settingsOf[service], any),
-		oldestOf(v, KindBackpressure, v.catalog.backpressuresOf[service], any),
+		oldestOf(v, KindUpstreamTrafficSetting, v.catalog.settingsOf[service], every),
+		oldestOf(v, KindBackpressure, v.catalog.backpressuresOf[service], every),
 	)
 }

@@ -43,19 +43,23 @@ func TestAskAboutSplitsByRequest(t *testing.T) {
 		not     string
 	}{
 		"a tester": {
-			[]string{"x-tester: yes"}, nil,
-			[]string{"DENIED", "by TrafficSplit shop/ab (match tester of HTTPRouteGroup shop/testers) to shop/web-beta, ServiceAccount shop/beta", "name: till-to-beta"}, "ServiceAccount shop/web\n",
+			[]string{"x-tester: yes"},
+			nil,
+			[]string{"DENIED", "by TrafficSplit shop/ab (match tester of HTTPRouteGroup shop/testers) to shop/web-beta, ServiceAccount shop/beta", "name: till-to-beta"},
+			"ServiceAccount shop/web\n",
 		},
 		"a tester who may": {
 			[]string{"x-tester: yes"},
 			[]catalog.Entry{Target("beta", beta, []catalog.TargetRule{HTTP("paths")}, till)},
-			[]string{"ALLOWED by TrafficTarget shop/beta", "by TrafficSplit shop/ab (match tester of HTTPRouteGroup shop/testers) to shop/web-beta"}, "ServiceAccount shop/web\n",
+			[]string{"ALLOWED by TrafficTarget shop/beta", "by TrafficSplit shop/ab (match tester of HTTPRouteGroup shop/testers) to shop/web-beta"},
+			"ServiceAccount shop/web\n",
 		},
 		"somebody else": {nil, nil, []string{"ALLOWED by TrafficTarget shop/web", "ServiceAccount shop/web\n"}, "TrafficSplit"},
 		"no weight": {
 			[]string{"x-tester: yes"},
 			[]catalog.Entry{&catalog.TrafficSplit{Name: Name("shop", "ab"), Root: Name("shop", "web"), Matches: []string{"testers"}}},
-			[]string{"DENIED", "by TrafficSplit shop/ab (match", "status 503", "missing: a backend in the TrafficSplit shop/ab of shop/web that has this port and a weight"}, "This would allow",
+			[]string{"DENIED", "by TrafficSplit shop/ab (match", "status 503", "missing: a backend in the TrafficSplit shop/ab of shop/web that has this port and a weight"},
+			"This would allow",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -42,7 +42,8 @@ func TestThreat40TwinsBehindOnePort(t *testing.T) {
 		{
 			"a root without selector and pods",
 			[]catalog.Entry{root, service(1, "x"), &catalog.TrafficSplit{Name: Name("a", "split"), Root: root.Name, Backends: []catalog.SplitBackend{{Service: services[1].name, Weight: 1}}}},
-			grant(0, 2), at(3, 1), []string{"p1:8080", "p3:8080"},
+			grant(0, 2), at(3, 1),
+			[]string{"p1:8080", "p3:8080"},
 		},
 		{
 			"a backend that appears",
@@ -50,7 +51,8 @@ func TestThreat40TwinsBehindOnePort(t *testing.T) {
 				service(0, "nobody"), Target("grant", accounts[0], []catalog.TargetRule{HTTP("all")}, accounts[2]),
 				&catalog.TrafficSplit{Name: Name("a", "split"), Root: services[0].name, Backends: []catalog.SplitBackend{{Service: services[1].name, Weight: 1}}},
 			},
-			catalog.Set(service(1, "x")), at(3, 1), []string{"p1:8080", "p3:8080"},
+			catalog.Set(service(1, "x")), at(3, 1),
+			[]string{"p1:8080", "p3:8080"},
 		},
 	} {
 		w := justPods()
