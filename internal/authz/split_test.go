@@ -2,6 +2,7 @@ package authz_test
 
 import (
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -99,6 +100,35 @@ func TestSplits(t *testing.T) {
 				t.Errorf("answers (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestSplitOfAPortThatNoBackendHas: such a port leads nowhere, and the answer says which split is the reason.
+func TestSplitOfAPortThatNoBackendHas(t *testing.T) {
+	lone := Service("shop", "lone", "v2", "10.96.0.7", 81, catalog.ProtocolHTTP)
+	v := Apply(store(lone, splitOf("ab", "books", 0, nil, backend("lone", 1)))...).View()
+	r := authz.Request{Source: SA("shop", "client"), Service: Name("shop", "books"), Port: 80, Method: "GET", Path: "/"}
+	got := authz.Decide(v, r)
+	if want := "a backend in the TrafficSplit shop/ab of shop/books that has this port and a weight"; !got.Always(authz.Reset) || got.Answers[0].Missing != want {
+		t.Errorf("verdict = %+v, want reset for want of %s", got, want)
+	}
+}
+
+// TestHeadlessRootOfASplit: what a split takes is balanced among its backends; all else goes to the pod that the client has chosen.
+func TestHeadlessRootOfASplit(t *testing.T) {
+	one, two := Pod("shop", "db-1", "db", "one", "10.0.0.7"), Pod("shop", "db-2", "db", "two", "10.0.0.8")
+	db := Service("shop", "db", "db", "", 80, catalog.ProtocolHTTP)
+	v := Apply(store(one, two, db, Slice(db.Name, one, two), splitOf("ab", "db", 0, []string{"beta"}, backend("books-v2", 1)))...).View()
+	for _, test := range []struct {
+		beta, pod, want string
+	}{{"yes", "10.0.0.7", "v2"}, {"yes", "10.0.0.8", "v2"}, {"no", "10.0.0.7", "one"}, {"no", "10.0.0.8", "two"}} {
+		r := authz.Request{
+			Source: SA("shop", "client"), Service: db.Name, Port: 80, Pod: netip.MustParseAddr(test.pod), Method: "GET", Path: "/",
+			Headers: []authz.Header{{":authority", "db"}, {"x-beta", test.beta}},
+		}
+		if got := authz.Decide(v, r).Answers; len(got) != 1 || got[0].Outcome != authz.Allowed || got[0].Destination.Name != test.want {
+			t.Errorf("%+v = %+v, want it allowed at %s", test, got, test.want)
+		}
 	}
 }
 

@@ -100,7 +100,11 @@ func (w way) missing(v *catalog.View, r Request) string {
 			}
 		}
 	}
-	if len(targets) == 0 {
+	last := w.shares[len(w.shares)-1]
+	switch {
+	case len(targets) == 0 && last.Split != nil && len(last.leaves) == 0:
+		return last.missing(r)
+	case len(targets) == 0:
 		return "a pod behind " + r.Service.String()
 	}
 	slices.Sort(targets)
