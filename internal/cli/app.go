@@ -50,8 +50,9 @@ func New(streams Streams, now func() time.Time, env func(string) string) *cobra.
 		Long: `osm installs meshes, puts namespaces into them, and answers who may call whom, and why.
 
 It works on the cluster of your kubeconfig, as kubectl does. Called kubectl-osm on the PATH, it is "kubectl osm".
-Data goes to the standard output and everything else to the standard error. The exit code is 0 when all is well, 1 after an
-error or a check that failed, and 2 when the answer of a question is no.`,
+Data goes to the standard output and everything else to the standard error. Exit codes:
+
+` + exitCodes(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Annotations:   map[string]string{},
@@ -69,5 +70,6 @@ error or a check that failed, and 2 when the answer of a question is no.`,
 	}
 	a.kube.AddTo(root.PersistentFlags())
 	root.AddCommand(a.commands()...)
+	a.addCompletion(root)
 	return root
 }

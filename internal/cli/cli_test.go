@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"fmt"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +44,22 @@ func TestPolicyName(t *testing.T) {
 		if got := strings.TrimSpace(kind + " " + name); got != want || (err == nil) != (want != "") {
 			t.Errorf("%s is %q (%v), want %q", text, got, err, want)
 		}
+	}
+}
+
+// The page about the command line lists the exit codes that there are, and no others.
+func TestExitCodesAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/cli/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, e := range Exits {
+		want = append(want, fmt.Sprintf("| %d | %s |", e.Code, e.Means))
+	}
+	got := regexp.MustCompile(`(?m)^\| [0-9]+ \| .*$`).FindAllString(string(page), -1)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("docs/cli/README.md (-want +got):\n%s", diff)
 	}
 }
 

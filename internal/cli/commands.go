@@ -27,6 +27,7 @@ func (a *app) commands() []*cobra.Command {
 		a.checkCommand(),
 		a.supportCommand(),
 		a.verifyCommand(),
+		a.alphaCommand(),
 	}
 }
 

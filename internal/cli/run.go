@@ -24,6 +24,25 @@ const (
 	exitNo = 2
 )
 
+// Exits are the exit codes of all commands and what they mean, in order.
+var Exits = []struct {
+	Code  int
+	Means string
+}{
+	{0, "all is well, or the answer is yes"},
+	{exitFailed, "an error, or a check or a test that failed"},
+	{exitNo, "the question was answered, and the answer is no (explain), or something would change (plan)"},
+}
+
+// exitCodes are the exit codes as help shows them.
+func exitCodes() string {
+	var lines []string
+	for _, e := range Exits {
+		lines = append(lines, fmt.Sprintf("  %d  %s", e.Code, e.Means))
+	}
+	return strings.Join(lines, "\n")
+}
+
 // silent is an error about which everything has been said.
 type silent struct{ code int }
 

@@ -36,7 +36,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(suite{m}, map[string]func(){"osm": osm, "xdg-open": browse, "open": browse})
+	testscript.Main(suite{m}, map[string]func(){"osm": func() { osm("osm") }, "kubectl-osm": func() { osm("kubectl-osm") }, "xdg-open": browse, "open": browse})
 }
 
 // browse plays the browser of the machine: it writes the page that it is given into the file "seen".
@@ -54,11 +54,11 @@ func browse() {
 	}
 }
 
-// osm is the command under test, in a process of its own.
-func osm() {
+// osm is the command under test, by the name it is called by, in a process of its own.
+func osm(program string) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	os.Exit(cli.Run(ctx, "osm", os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+	os.Exit(cli.Run(ctx, program, os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 }
 
 // Run implements testscript.TestingM.
