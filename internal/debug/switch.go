@@ -77,7 +77,7 @@ func (s *Switch) serve(ctx context.Context) {
 		}
 	}
 	_ = server.Close()
-	<-ended
+	_ = <-ended
 	s.log.Info("the debug server is off")
 }
 

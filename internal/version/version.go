@@ -4,6 +4,9 @@ package version
 // -ldflags "-X github.com/openservicemesh/osm-operator/internal/version.Version=v0.1.0"; a plain go build says "dev".
 var Version = "dev"
 
-// Commit is the commit that the program was built from, with "-dirty" when the files differed from it, and Date the time of the
-// commit, so that building it again gives the same program. Release builds set both as they set Version.
-var Commit, Date string
+// Commit is the commit that the program was built from, with "-dirty" when files differed from it. Release builds set it as they set
+// Version.
+var Commit = ""
+
+// Date is the time of the commit, so that building it again gives the same program.
+var Date = ""
