@@ -19,7 +19,7 @@ type TCPConnectionSettings struct {
 	// +kubebuilder:validation:Maximum=4294967295
 	MaxConnections *int64 `json:"maxConnections,omitempty"`
 
-	// connectTimeout is how long it may take to open a connection, with its TLS handshake. Default: 5s.
+	// connectTimeout is how long it may take to open a connection, with its TLS handshake. Default: 2s.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[+]?(0|(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|ms|s|m|h))+)$')",messageExpression="'spec.connectionSettings.tcp.connectTimeout \"' + self + '\" is not a duration: write a number with a unit, for example 5s'"
