@@ -120,3 +120,7 @@ demo-down: ## Remove the bookstore, its mesh and the cluster
 .PHONY: release
 release: ## Write down the images and manifests of the version in the file VERSION
 	$(HACK) ./release
+
+.PHONY: release-cli
+release-cli: ## Build the archives of the osm command line for all platforms into bin/release/
+	$(HACK) ./releasecli
