@@ -1,24 +1,19 @@
 package soak
 
 import (
+	"context"
+	"sync"
 	"testing"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/internal/testing/bench/fleet"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
+	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 )
 
 // TestChanges changes a mesh over and over, and holds that neither memory nor goroutines nor series grow.
 func TestChanges(t *testing.T) {
 	p := start(t)
-	all := fleet.New(p.mesh, p.tokens)
-	all.Connect(p.address, p.tls)
-	t.Cleanup(all.Disconnect)
-	eventually(t, "all sidecars to connect", func() bool {
-		_, complete := all.Reconnected()
-		return complete && len(p.Store.Proxies()) == sidecars
-	})
-	p.settle(t)
+	p.connectAll(t)
 	round := p.mesh.Services * mesh.Toggles
 	for n := range round { // everything that may happen has happened once
 		p.toggle(t, n)
@@ -32,9 +27,26 @@ func TestChanges(t *testing.T) {
 		steps = p.live(t, before)
 	}
 	compare(t, before, take(t, p.Metrics), steps)
-	if err := all.Err(); err != nil {
-		t.Errorf("a sidecar was disconnected: %v", err)
+}
+
+// connectAll connects all sidecars. They stay, and keep nothing of what they no longer hold.
+func (p *plane) connectAll(t *testing.T) {
+	t.Helper()
+	ctx, leave := context.WithCancel(context.Background())
+	var left sync.WaitGroup
+	for i := range sidecars {
+		left.Go(func() {
+			if err := fakexds.Run(ctx, p.options(i), fakexds.NewEnvoy()); ctx.Err() == nil {
+				t.Errorf("sidecar %d was disconnected: %v", i, err)
+			}
+		})
 	}
+	t.Cleanup(func() {
+		leave()
+		left.Wait()
+	})
+	eventually(t, "all sidecars to connect", func() bool { return len(p.Store.Proxies()) == sidecars })
+	p.settle(t)
 }
 
 // live makes changes in real time until the time is over and all services are as they were. It reports each minute.
