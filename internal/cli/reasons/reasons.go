@@ -46,8 +46,14 @@ func ofPolicies() []Reason {
 		{ingest.ReasonGrantsNothing, policies, "A policy without rules or sources, which lets nobody in."},
 		{ingest.ReasonUnknownProtocol, policies, "A port of a Service with an appProtocol that sidecars do not know, so it is not part of the mesh: write http, grpc, tcp, tcp-server-first or https."},
 		{ingest.ReasonNotCaptured, policies, "Traffic that sidecars do not intercept, such as UDP."},
+		{ingest.ReasonInvalidNumber, policies, "A number out of range: the message says what counts instead."},
+		{ingest.ReasonInvalidCondition, policies, "A condition in retryOn that sidecars do not know, so the Retry does nothing; or one that does nothing by itself."},
+		{ingest.ReasonInvalidAnnotation, policies, "An annotation whose value means nothing, so it counts as absent."},
+		{ingest.ReasonNotUsed, policies, "An object, or a part of it, that nothing in this version looks at."},
 		{ingest.ReasonRefusedAddress, policies, "An endpoint with an address that no pod can have: it is left out."},
 		{status.ReasonRefNotFound, policies, "An object that a policy refers to does not exist, so that part of the policy grants nothing: create it, or correct the name."},
+		{status.ReasonDisabled, policies, "The MeshConfig switches objects of this kind off: the message names the field."},
+		{status.ReasonNotFollowed, policies, "A backend of a TrafficSplit is split itself, which does not count for its share here."},
 		{status.ReasonConflicted, policies, "An older object speaks about the same thing, and counts: delete one of the two."},
 	}
 }
