@@ -42,7 +42,8 @@ sets of files are compared, each as a mesh of its own, and no cluster is asked.
 Requests are compared by examples of each match on both sides. Two expressions that overlap may differ in requests that no example
 shows. What is not computed, such as pods that a changed workload would replace, is listed.
 
-The exit code is 0 when nothing would change for any sidecar or flow, 2 when something would, and 1 after an error.`,
+The exit code is 0 when nothing would change for any sidecar or flow, 2 when something would, and 1 after an error or when the
+mesh would refuse an object.`,
 		Example: `  osm plan -f policies/
   osm plan -f new.yaml --delete old.yaml -o json
   kustomize build | osm plan -f -
@@ -92,10 +93,15 @@ func (a *app) plan(ctx context.Context, o *planOptions) error {
 	} else {
 		err = o.form.Print(a.Out, output.Result{Data: p, Names: p.Names()})
 	}
-	if err == nil && !p.Empty() {
+	switch {
+	case err != nil:
+		return err
+	case p.Refused():
+		return silent{exitFailed}
+	case !p.Empty():
 		return silent{exitNo}
 	}
-	return err
+	return nil
 }
 
 // objectsOf reads the objects of files and of the standard input. Expectations of `osm policy test` are left out.

@@ -19,21 +19,21 @@ import (
 
 // acting finds policies that do not act, or not for long.
 func (a *analysis) acting() {
-	current := currentVersions()
 	for _, object := range append(slices.Clone(a.mesh.Objects), a.mesh.Others...) {
 		s := subjectOf(object)
 		kind := object.GroupVersionKind().GroupKind()
-		if version, known := current[kind]; known {
+		if version, known := a.current[kind]; known {
 			a.version(s, version)
 			a.rejected(s)
 		}
 		switch {
 		case kind.Kind == "Backpressure" && kind.Group == policyGroup:
 			a.add(codeDeprecated, s, "Backpressure is deprecated: write an UpstreamTrafficSetting, with the same limits in spec.connectionSettings and the DNS name of the Service as spec.host.")
-		case slices.Contains(NotActedOn(), kind):
+		case slices.Contains(a.idle, kind):
 			a.add(codeNotActedOn, s, "This version of the mesh does not act on objects of kind %s, so it does nothing: see docs/compatibility.md for what to use.", kind.Kind)
 		}
-		if isPolicy(kind) && kind.Kind != "Retry" && !a.view.InMesh(object.GetNamespace()) && !a.mesh.Partial {
+		_, acted := a.current[kind]
+		if acted && a.policies[catalog.Kind(kind.Kind)] && kind.Kind != "Retry" && !a.view.InMesh(object.GetNamespace()) && !a.mesh.Partial {
 			a.add(codeOutsideMesh, s, "The namespace %s is not part of the mesh %s, so it has no effect: add the namespace with `osm namespace add %s`, or move the object.", object.GetNamespace(), a.mesh.Name, object.GetNamespace())
 		}
 	}
@@ -64,11 +64,6 @@ func currentVersions() map[schema.GroupKind]string {
 		current[kind.GroupKind()] = kind.Version
 	}
 	return current
-}
-
-func isPolicy(kind schema.GroupKind) bool {
-	_, known := currentVersions()[kind]
-	return known && kind.Kind != "MeshConfig"
 }
 
 // version compares the version that an object is written in. A cluster shows all objects in one version, but kubectl notes what

@@ -5,14 +5,17 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/load"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 // Mesh is what is analysed.
@@ -43,6 +46,11 @@ type analysis struct {
 	// objects are the objects by what the catalog calls their kinds.
 	objects map[catalog.Ref]*unstructured.Unstructured
 	unread  []string
+	// current are the versions in which policies and settings are stored, idle the kinds that are not acted on, and policies the
+	// kinds of policies.
+	current  map[schema.GroupKind]string
+	idle     []schema.GroupKind
+	policies map[catalog.Kind]bool
 }
 
 // subject is the object that a finding is about.
@@ -82,6 +90,10 @@ func newAnalysis(m Mesh) *analysis {
 	a := &analysis{
 		mesh: m, view: m.Loaded.Catalog.View(), codes: map[string]Code{},
 		found: map[Finding]bool{}, hidden: map[Finding]bool{}, objects: map[catalog.Ref]*unstructured.Unstructured{},
+		current: currentVersions(), idle: NotActedOn(), policies: map[catalog.Kind]bool{},
+	}
+	for kind := range a.current {
+		a.policies[catalog.Kind(kind.Kind)] = kind.Kind != "MeshConfig"
 	}
 	for _, code := range Codes() {
 		a.codes[code.ID] = code
@@ -106,12 +118,35 @@ func (a *analysis) result() *Report {
 
 // report notes a finding, unless its object hides it.
 func (a *analysis) report(code string, severity Severity, s subject, message string) {
+	if !a.concerns(code, s) {
+		return
+	}
 	f := Finding{Code: code, Severity: severity, Kind: s.kind, Namespace: s.namespace, Name: s.name, Message: message}
 	if ignores(s.object, code) {
 		a.hidden[f] = true
 		return
 	}
 	a.found[f] = true
+}
+
+// concerns says whether a finding is the business of this mesh. Of objects in namespaces outside it that is only what makes the
+// author of a policy look, and nothing of what belongs to another mesh.
+func (a *analysis) concerns(code string, s subject) bool {
+	if s.namespace == "" || s.namespace == a.mesh.Namespace || a.view.InMesh(s.namespace) {
+		return true
+	}
+	if mesh := a.meshOf(s.namespace); mesh != a.mesh.Name && slices.Contains(a.mesh.Meshes, mesh) {
+		return false
+	}
+	return s.kind == "Retry" || code == codeOutsideMesh || a.policies[catalog.Kind(s.kind)] && strings.HasPrefix(code, ownPrefix)
+}
+
+// meshOf is the mesh that a namespace is labelled for.
+func (a *analysis) meshOf(namespace string) string {
+	if object := a.objects[catalog.Ref{Kind: catalog.KindNamespace, Name: catalog.Name{Name: namespace}}]; object != nil {
+		return object.GetLabels()[names.MonitoredByLabel]
+	}
+	return ""
 }
 
 // add notes a finding with the severity of its code.

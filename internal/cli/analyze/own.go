@@ -41,14 +41,17 @@ func ownCodes() []Code {
 	return all
 }
 
+// ownPrefix begins the codes of problems with single objects.
+const ownPrefix = "OSM01"
+
 func ownCode(i int) string {
 	const digits = "0123456789"
 	n := i + 1
-	return "OSM01" + string(digits[n/10]) + string(digits[n%10])
+	return ownPrefix + string(digits[n/10]) + string(digits[n%10])
 }
 
-// codeOf is the code of a reason.
-func codeOf(reason string) string {
+// CodeOf is the code of a problem with a single object, by the reason that conditions have for it.
+func CodeOf(reason string) string {
 	i := slices.IndexFunc(ownReasons, func(r struct{ reason, title, meaning, remedy string }) bool { return r.reason == reason })
 	if i < 0 {
 		return codeOther
@@ -73,5 +76,5 @@ func (a *analysis) judge(s subject, p ingest.Problem) {
 	if p.Warning {
 		severity = Warning
 	}
-	a.report(codeOf(p.Reason), severity, s, p.Message)
+	a.report(CodeOf(p.Reason), severity, s, p.Message)
 }

@@ -41,8 +41,9 @@ type Object struct {
 	Kind      string `json:"kind"`
 	Namespace string `json:"namespace,omitempty"`
 	Name      string `json:"name"`
-	// Problems are why the mesh would not act on it as it is written, or refuse it.
-	Problems []string `json:"problems,omitempty"`
+	// Refusals are why the mesh's admission would refuse it, Warnings what its author would be told.
+	Refusals []string `json:"refusals,omitempty"`
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // String is "<kind> <namespace>/<name>".

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"reflect"
+	"slices"
 	"strconv"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -44,6 +45,11 @@ type Plan struct {
 
 // Empty says whether the edit would change nothing that a sidecar or an application notices.
 func (p *Plan) Empty() bool { return len(p.Proxies) == 0 && len(p.Flows) == 0 }
+
+// Refused says whether the mesh would refuse one of the objects.
+func (p *Plan) Refused() bool {
+	return slices.ContainsFunc(p.Objects, func(o Object) bool { return len(o.Refusals) > 0 })
+}
 
 // Make works out what an edit would do.
 func Make(s Subject, e *Edit) (*Plan, error) {
@@ -101,9 +107,7 @@ func (e *Edit) judged() []Object {
 	list := make([]Object, 0, len(e.Objects))
 	for _, o := range e.Objects {
 		if object := put[o.String()]; object != nil && o.Action != Removed {
-			for _, problem := range validate.Object(object) {
-				o.Problems = append(o.Problems, problem.Message)
-			}
+			o.Refusals, o.Warnings = validate.Split(validate.Object(object))
 		}
 		list = append(list, o)
 	}

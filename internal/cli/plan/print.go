@@ -54,8 +54,11 @@ func (p *Plan) printObjects(w io.Writer) {
 	}
 	for _, o := range p.Objects {
 		fmt.Fprintf(w, "%s %s\n", marks[o.Action], o)
-		for _, problem := range o.Problems {
-			fmt.Fprintf(w, "    ! %s\n", problem)
+		for _, reason := range o.Refusals {
+			fmt.Fprintf(w, "    refused: %s\n", reason)
+		}
+		for _, warning := range o.Warnings {
+			fmt.Fprintf(w, "    warning: %s\n", warning)
 		}
 	}
 }

@@ -1,0 +1,236 @@
+package analyze_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/load"
+	"github.com/openservicemesh/osm-operator/internal/cli/analyze"
+	"github.com/openservicemesh/osm-operator/internal/cli/kube"
+	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
+)
+
+var now = time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
+
+func scheme(t *testing.T) *runtime.Scheme {
+	t.Helper()
+	s, err := kube.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func decode(t *testing.T, text string) []*unstructured.Unstructured {
+	t.Helper()
+	objects, err := manifests.Decode([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return objects
+}
+
+// mesh is a mesh of a cluster that has just these objects.
+func mesh(t *testing.T, objects []*unstructured.Unstructured) analyze.Mesh {
+	t.Helper()
+	loaded, err := load.FromObjects("osm", scheme(t), objects)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return analyze.Mesh{Name: "osm", Namespace: "osm-system", Loaded: loaded, Objects: objects, Meshes: []string{"osm", "other"}, Revision: "osm-v0-2-0", Now: now}
+}
+
+// shop is a mesh in which nothing is suspicious.
+const shop = `
+{apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {openservicemesh.io/monitored-by: osm}, annotations: {openservicemesh.io/sidecar-injection: enabled}}}
+---
+{apiVersion: v1, kind: ServiceAccount, metadata: {name: web, namespace: shop}}
+---
+{apiVersion: v1, kind: ServiceAccount, metadata: {name: till, namespace: shop}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {clusterIP: 10.0.0.1, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: web-0, namespace: shop, labels: {app: web, operator.openservicemesh.io/revision: osm-v0-2-0}}, spec: {serviceAccountName: web, initContainers: [{name: envoy}]}}
+---
+{apiVersion: specs.smi-spec.io/v1alpha4, kind: HTTPRouteGroup, metadata: {name: paths, namespace: shop}, spec: {matches: [{name: all, pathRegex: "/.*", methods: ["*"]}]}}
+---
+{apiVersion: access.smi-spec.io/v1alpha3, kind: TrafficTarget, metadata: {name: in, namespace: shop}, spec: {destination: {kind: ServiceAccount, name: web, namespace: shop}, sources: [{kind: ServiceAccount, name: till, namespace: shop}], rules: [{kind: HTTPRouteGroup, name: paths}]}}
+---
+`
+
+func target(name, fields string) string {
+	spec := map[string]string{
+		"destination": "{kind: ServiceAccount, name: web, namespace: shop}",
+		"sources":     "[{kind: ServiceAccount, name: till, namespace: shop}]",
+		"rules":       "[{kind: HTTPRouteGroup, name: paths}]",
+	}
+	field, value, _ := strings.Cut(fields, "=")
+	spec[field] = value
+	return "{apiVersion: access.smi-spec.io/v1alpha3, kind: TrafficTarget, metadata: {name: " + name + ", namespace: shop}, spec: {destination: " +
+		spec["destination"] + ", sources: " + spec["sources"] + ", rules: " + spec["rules"] + "}}"
+}
+
+const tcpService = `{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {clusterIP: 10.0.0.1, selector: {app: web}, ports: [{port: 80, targetPort: 8080, appProtocol: tcp}]}}`
+
+// findings are what objects are found to be beside those of the shop, by code.
+var findings = map[string]struct {
+	objects string
+	// want are "<code> <object>".
+	want []string
+}{
+	"nothing":                  {``, nil},
+	"another mesh's namespace": {`{apiVersion: v1, kind: Namespace, metadata: {name: theirs, labels: {openservicemesh.io/monitored-by: other}}}` + "\n---\n" + `{apiVersion: split.smi-spec.io/v1alpha4, kind: TrafficSplit, metadata: {name: s, namespace: theirs}, spec: {service: none}}`, nil},
+	"not a regular expression": {`{apiVersion: specs.smi-spec.io/v1alpha4, kind: HTTPRouteGroup, metadata: {name: paths, namespace: shop}, spec: {matches: [{name: all, pathRegex: "("}]}}`, []string{"OSM0105 HTTPRouteGroup shop/paths"}},
+	"no destination":           {target("t", "destination={kind: ServiceAccount, name: none, namespace: shop}"), []string{"OSM0201 TrafficTarget shop/t"}},
+	"not behind a Service":     {target("t", "destination={kind: ServiceAccount, name: till, namespace: shop}"), []string{"OSM0202 TrafficTarget shop/t"}},
+	"no source":                {target("t", "sources=[{kind: ServiceAccount, name: none, namespace: shop}]"), []string{"OSM0203 TrafficTarget shop/t"}},
+	"a source outside":         {`{apiVersion: v1, kind: ServiceAccount, metadata: {name: far, namespace: out}}` + "\n---\n" + target("t", "sources=[{kind: ServiceAccount, name: far, namespace: out}]"), []string{"OSM0204 TrafficTarget shop/t"}},
+	"no route":                 {target("t", "rules=[{kind: HTTPRouteGroup, name: none}]"), []string{"OSM0205 TrafficTarget shop/t"}},
+	"no match":                 {target("t", "rules=[{kind: HTTPRouteGroup, name: paths, matches: [none]}]"), []string{"OSM0206 TrafficTarget shop/t"}},
+	"unused routes":            {`{apiVersion: specs.smi-spec.io/v1alpha4, kind: TCPRoute, metadata: {name: r, namespace: shop}, spec: {}}`, []string{"OSM0207 TCPRoute shop/r"}},
+	"a split of nothing":       {`{apiVersion: split.smi-spec.io/v1alpha4, kind: TrafficSplit, metadata: {name: s, namespace: shop}, spec: {service: none, backends: [{service: web, weight: 1}]}}`, []string{"OSM0208 TrafficSplit shop/s"}},
+	"a split into nothing":     {`{apiVersion: split.smi-spec.io/v1alpha4, kind: TrafficSplit, metadata: {name: s, namespace: shop}, spec: {service: web, backends: [{service: none, weight: 1}]}}`, []string{"OSM0209 TrafficSplit shop/s"}},
+	"a backend without a port": {`{apiVersion: v1, kind: Service, metadata: {name: v2, namespace: shop}, spec: {clusterIP: 10.0.0.2, selector: {app: web}, ports: [{port: 81, targetPort: 8080}]}}` + "\n---\n" + `{apiVersion: split.smi-spec.io/v1alpha4, kind: TrafficSplit, metadata: {name: s, namespace: shop}, spec: {service: web, backends: [{service: v2, weight: 1}]}}`, []string{"OSM0210 TrafficSplit shop/s"}},
+	"a setting for nothing":    {`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: UpstreamTrafficSetting, metadata: {name: u, namespace: shop}, spec: {host: none.shop.svc.cluster.local}}`, []string{"OSM0211 UpstreamTrafficSetting shop/u"}},
+	"a port that nobody has":   {`{apiVersion: specs.smi-spec.io/v1alpha4, kind: TCPRoute, metadata: {name: r, namespace: shop}, spec: {matches: {ports: [1]}}}` + "\n---\n" + target("t", "rules=[{kind: TCPRoute, name: r}]"), []string{"OSM0213 TrafficTarget shop/t"}},
+	"HTTP rules for TCP":       {tcpService, []string{"OSM0214 TrafficTarget shop/in"}},
+	"two splits":               {`{apiVersion: split.smi-spec.io/v1alpha4, kind: TrafficSplit, metadata: {name: a, namespace: shop}, spec: {service: web, backends: [{service: web, weight: 1}]}}` + "\n---\n" + `{apiVersion: split.smi-spec.io/v1alpha4, kind: TrafficSplit, metadata: {name: b, namespace: shop}, spec: {service: web, backends: [{service: web, weight: 1}]}}`, []string{"OSM0301 TrafficSplit shop/b"}},
+	"retries": {
+		`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: Retry, metadata: {name: a, namespace: shop}, spec: {source: {kind: ServiceAccount, name: till, namespace: shop}, destinations: [{kind: Service, name: web, namespace: shop}, {kind: Service, name: none, namespace: shop}], retryPolicy: {retryOn: 5xx, numRetries: 1}}}` + "\n---\n" +
+			`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: Retry, metadata: {name: b, namespace: shop}, spec: {source: {kind: ServiceAccount, name: till, namespace: shop}, destinations: [{kind: Service, name: web, namespace: shop}], retryPolicy: {retryOn: 5xx, numRetries: 2}}}`,
+		[]string{"OSM0212 Retry shop/a", "OSM0401 Retry shop/a", "OSM0302 Retry shop/b", "OSM0401 Retry shop/b"},
+	},
+	"settings that conflict": {
+		`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: Backpressure, metadata: {name: a, namespace: shop, labels: {app: web}}, spec: {maxRequests: 1}}` + "\n---\n" +
+			`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: UpstreamTrafficSetting, metadata: {name: z, namespace: shop}, spec: {host: web.shop.svc.cluster.local}}`,
+		[]string{"OSM0303 Backpressure shop/a", "OSM0404 Backpressure shop/a"},
+	},
+	"a policy outside":     {`{apiVersion: specs.smi-spec.io/v1alpha4, kind: TCPRoute, metadata: {name: r, namespace: out}, spec: {}}`, []string{"OSM0402 TCPRoute out/r"}},
+	"a permissive mesh":    {`{apiVersion: config.openservicemesh.io/v1alpha2, kind: MeshConfig, metadata: {name: osm-mesh-config, namespace: osm-system}, spec: {certificate: {serviceCertValidityDuration: 24h, certKeyBitSize: 2048}, traffic: {enablePermissiveTrafficPolicyMode: true}}}`, []string{"OSM0403 MeshConfig osm-system/osm-mesh-config"}},
+	"an old version":       {`{apiVersion: specs.smi-spec.io/v1alpha4, kind: HTTPRouteGroup, metadata: {name: paths, namespace: shop, annotations: {kubectl.kubernetes.io/last-applied-configuration: '{"apiVersion": "specs.smi-spec.io/v1alpha3"}'}}, spec: {matches: [{name: all, pathRegex: "/.*"}]}}`, []string{"OSM0404 HTTPRouteGroup shop/paths"}},
+	"a rejected policy":    {strings.Replace(target("in", "="), "spec:", "status: {conditions: [{type: Accepted, status: 'False', reason: RejectedByProxy, message: it is bad.}]}, spec:", 1), []string{"OSM0406 TrafficTarget shop/in"}},
+	"no sidecar":           {`{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop}, spec: {}}`, []string{"OSM0501 Pod shop/p"}},
+	"injection turned off": {`{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop, annotations: {openservicemesh.io/sidecar-injection: disabled}}, spec: {}}`, []string{"OSM0502 Pod shop/p"}},
+	"hidden":               {`{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop, annotations: {openservicemesh.io/sidecar-injection: disabled, openservicemesh.io/analyze-ignore: "OSM0501, osm0502"}}, spec: {}}`, nil},
+	"all hidden":           {`{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop, annotations: {openservicemesh.io/analyze-ignore: "*"}}, spec: {}}`, nil},
+	"the node's network":   {`{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop}, spec: {hostNetwork: true}}`, []string{"OSM0503 Pod shop/p"}},
+	"an old sidecar":       {`{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop, labels: {operator.openservicemesh.io/revision: osm-v0-1-0}}, spec: {initContainers: [{name: envoy}]}}`, []string{"OSM0504 Pod shop/p"}},
+	"a Service of nobody":  {`{apiVersion: v1, kind: Service, metadata: {name: s, namespace: shop}, spec: {clusterIP: 10.0.0.9, selector: {app: none}, ports: [{port: 80}]}}`, []string{"OSM0505 Service shop/s"}},
+	"no such mesh":         {`{apiVersion: v1, kind: Namespace, metadata: {name: lost, labels: {openservicemesh.io/monitored-by: gone}}}`, []string{"OSM0601 Namespace lost"}},
+	"ignored": {
+		`{apiVersion: v1, kind: Namespace, metadata: {name: torn, labels: {openservicemesh.io/monitored-by: osm, openservicemesh.io/ignore: "true"}}}`,
+		[]string{"OSM0602 Namespace torn"},
+	},
+	"pod security": {
+		`{apiVersion: v1, kind: Namespace, metadata: {name: strict, labels: {openservicemesh.io/monitored-by: osm, pod-security.kubernetes.io/enforce: restricted}}}`,
+		[]string{"OSM0604 Namespace strict"},
+	},
+	"no namespace": {`{apiVersion: v1, kind: Namespace, metadata: {name: shop}}`, []string{"OSM0402 HTTPRouteGroup shop/paths", "OSM0603 Mesh osm", "OSM0402 TrafficTarget shop/in"}},
+}
+
+// with replaces those objects of the shop that have the same names.
+func with(t *testing.T, text string) []*unstructured.Unstructured {
+	t.Helper()
+	extra := decode(t, text)
+	var all []*unstructured.Unstructured
+	for _, object := range decode(t, shop) {
+		replaced := false
+		for _, other := range extra {
+			replaced = replaced || other.GetKind() == object.GetKind() && other.GetNamespace() == object.GetNamespace() && other.GetName() == object.GetName()
+		}
+		if !replaced {
+			all = append(all, object)
+		}
+	}
+	return append(all, extra...)
+}
+
+func TestRun(t *testing.T) {
+	for name, test := range findings {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for _, f := range analyze.Run(mesh(t, with(t, test.objects))).Findings {
+				got = append(got, f.Code+" "+f.Object())
+				if f.Message == "" || !strings.HasSuffix(f.Message, ".") {
+					t.Errorf("%s: not a sentence", f)
+				}
+			}
+			want := map[string]bool{}
+			for _, line := range test.want {
+				want[line] = true
+			}
+			for _, line := range got {
+				if !want[line] {
+					t.Errorf("%s is found too", line)
+				}
+				delete(want, line)
+			}
+			for line := range want {
+				t.Errorf("%s is not found, but %v", line, got)
+			}
+		})
+	}
+}
+
+func root(t *testing.T, end time.Time) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: now.Add(-time.Hour), NotAfter: end}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+}
+
+func configMap(namespace, certificates string) *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "osm-trust-osm", "namespace": namespace},
+		"data": map[string]any{"ca.crt": certificates},
+	}}
+}
+
+// What only a cluster has.
+func TestCluster(t *testing.T) {
+	namespaces := ""
+	for _, name := range []string{"ended", "ends", "empty", "both"} {
+		namespaces += "{apiVersion: v1, kind: Namespace, metadata: {name: " + name + ", labels: {openservicemesh.io/monitored-by: osm}}}\n---\n"
+	}
+	objects := decode(t, shop+namespaces)
+	builder := fake.NewClientBuilder().WithScheme(scheme(t))
+	ended, good := root(t, now.Add(-time.Hour)), root(t, now.Add(1000*time.Hour))
+	for _, object := range append(decode(t, `
+{apiVersion: operator.openservicemesh.io/v1alpha1, kind: Mesh, metadata: {name: osm}, status: {conditions: [{type: Ready, status: "False", reason: ApplyFailed, message: it is bad.}]}}
+`), configMap("ended", ended), configMap("ends", root(t, now.Add(time.Hour))), configMap("empty", ""), configMap("both", ended+good)) {
+		builder.WithObjects(client.Object(object))
+	}
+	var got []string
+	for _, f := range analyze.Cluster(t.Context(), builder.Build(), mesh(t, objects)).Findings {
+		got = append(got, f.Code+" "+f.Object())
+	}
+	want := []string{
+		"OSM0701 ConfigMap empty/osm-trust-osm", "OSM0702 ConfigMap ended/osm-trust-osm", "OSM0701 ConfigMap shop/osm-trust-osm",
+		"OSM0707 Mesh osm", "OSM0708 Mesh osm", "OSM0704 MutatingWebhookConfiguration osm-webhook-osm",
+		"OSM0703 ConfigMap ends/osm-trust-osm", "OSM0706 ValidatingAdmissionPolicy traffictarget-namespace.openservicemesh.io",
+		"OSM0705 ValidatingWebhookConfiguration osm-validator-mesh-osm",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
