@@ -37,6 +37,7 @@ func limitRequests(limit *catalog.RequestRateLimit) *anypb.Any {
 		FilterEnabled:  always("local_rate_limit_enabled"),
 		FilterEnforced: always("local_rate_limit_enforced"),
 	}
+	config.ResponseHeadersToAdd = []*corev3.HeaderValueOption{notAgain}
 	for _, h := range limit.Headers {
 		config.ResponseHeadersToAdd = append(config.ResponseHeadersToAdd, &corev3.HeaderValueOption{
 			Header: &corev3.HeaderValue{Key: h.Name, Value: h.Value},
@@ -91,6 +92,13 @@ func connectionLimit(in inboundPort) *corev3.TypedExtensionConfig {
 		config.TokenBucket = bucket(*limits.Connections)
 	}
 	return &corev3.TypedExtensionConfig{Name: connectionLimitName(in), TypedConfig: packed(config)}
+}
+
+// notAgain keeps the sidecars of clients from repeating what is over a limit, whatever its status; Envoy's condition
+// envoy-ratelimited repeats it all the same.
+var notAgain = &corev3.HeaderValueOption{
+	Header:       &corev3.HeaderValue{Key: "x-envoy-ratelimited", Value: "true"},
+	AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
 }
 
 func bucket(r catalog.RateLimit) *typev3.TokenBucket {

@@ -26,6 +26,7 @@ func TestLimits(t *testing.T) {
 	t.Run("silent TCP connections", s.idleTCP)
 	t.Run("TLS", s.tls)
 	t.Run("retries", s.retries)
+	t.Run("what is not repeated", s.notRepeated)
 	t.Run("retries of gRPC", s.grpcRetries)
 	t.Run("time of each try", s.perTryTimeout)
 	t.Run("time of a request", s.requestTimeout)

@@ -1,6 +1,7 @@
 package limits
 
 import (
+	"bytes"
 	"net/http"
 	"testing"
 	"time"
@@ -38,6 +39,32 @@ func (s *town) retries(t *testing.T) {
 			if n := s.servers[0].count("/fail"); got.Status != test.status || n != test.asked {
 				t.Errorf("%s, %s: %d after %d tries, want %d after %d", test.name, method, got.Status, n, test.status, test.asked)
 			}
+		}
+	}
+}
+
+// notRepeated: what the mesh itself refuses, and what it cannot keep, is not sent again.
+func (s *town) notRepeated(t *testing.T) {
+	limit := answered(hourly(1, 0), 503)
+	policy := again(books, catalog.RetryPolicy{On: "5xx", Count: 3, BackoffBase: time.Millisecond})
+	s.Reset(t, mesh(policy, setting(books, func(u *catalog.UpstreamTrafficSetting) { u.RequestRate = &limit })))
+	before := s.statistic(t, s.client, booksCluster+"upstream_rq_retry")
+	if got := s.tally(t, booksIP, "/ok", 5); got[200] != 1 || got[503] != 4 {
+		t.Errorf("a limit of one: %v, want one to pass", got)
+	}
+	if n := s.statistic(t, s.client, booksCluster+"upstream_rq_retry"); n != before {
+		t.Errorf("%d requests beyond a rate limit were sent again", n-before)
+	}
+	s.Reset(t, mesh(policy))
+	for size, asked := range map[int]int{1 << 19: 2, 1 << 22: 1} {
+		s.servers[0].reset(1)
+		answer, err := s.client.NS.HTTP().Post("http://"+booksIP.String()+"/fail", "", bytes.NewReader(make([]byte, size)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		if n := s.servers[0].count("/fail"); n != asked {
+			t.Errorf("a request with %d bytes was sent %d times, want %d", size, n, asked)
 		}
 	}
 }

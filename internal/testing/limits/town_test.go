@@ -3,6 +3,7 @@ package limits
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -182,6 +183,7 @@ func (a *application) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	held := a.held
 	a.mu.Unlock()
+	_, _ = io.Copy(io.Discard, r.Body)
 	switch {
 	case r.URL.Path == "/hold":
 		a.holding.Add(1)
