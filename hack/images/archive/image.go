@@ -39,7 +39,7 @@ func Assemble(layers []v1.Layer, p Process, labels map[string]string) (v1.Image,
 		Entrypoint: p.Entrypoint,
 		User:       fmt.Sprintf("%d:%d", p.User, p.User),
 		WorkingDir: p.WorkingDir,
-		Env:        []string{"PATH=/usr/local/bin:/usr/sbin:/usr/bin:/"},
+		Env:        []string{"PATH=/usr/local/bin:/usr/sbin:/usr/bin:/bin:/"},
 		Labels:     labels,
 	}
 	return mutate.ConfigFile(img, file)
