@@ -33,7 +33,7 @@ func TestSmallMeshes(t *testing.T) {
 	}
 	p := plan{
 		syncs: 1, patience: time.Minute,
-		changes: map[mesh.Kind]int{mesh.Nothing: 3, mesh.Endpoint: 4, mesh.Rules: 3, mesh.Grant: 3, mesh.NewService: 3},
+		changes: map[mesh.Kind]int{mesh.Nothing: 3, mesh.Endpoint: 4, mesh.Rules: 3, mesh.Grant: 3, mesh.Split: 3, mesh.Limits: 3, mesh.Retry: 3, mesh.NewService: 3},
 	}
 	for _, mode := range []mesh.Mode{mesh.Policy, mesh.Visible} {
 		a, err := newArena(p, measured{mode: mode, sidecars: 40}, signer, "")
@@ -42,7 +42,7 @@ func TestSmallMeshes(t *testing.T) {
 		}
 		kinds, sent := []mesh.Kind{mesh.Endpoint, mesh.NewService}, map[mesh.Kind]float64{}
 		if mode == mesh.Policy {
-			kinds = append(kinds, mesh.Rules, mesh.Grant)
+			kinds = append(kinds, mesh.PolicyOnly()...)
 		}
 		for _, v := range allVariants {
 			result, err := a.measure(v)

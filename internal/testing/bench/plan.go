@@ -42,7 +42,8 @@ func shortPlan() plan {
 		meshes: []measured{{mode: mesh.Policy, sidecars: 100}, {mode: mesh.Policy, sidecars: 500}, {mode: mesh.Visible, sidecars: 100}},
 		syncs:  1,
 		changes: map[mesh.Kind]int{
-			mesh.Nothing: 50, mesh.Endpoint: 100, mesh.Rules: 20, mesh.Grant: 20, mesh.NewService: 5,
+			mesh.Nothing: 50, mesh.Endpoint: 100, mesh.Rules: 20, mesh.Grant: 20, mesh.Split: 20, mesh.Limits: 20, mesh.Retry: 20,
+			mesh.NewService: 5,
 		},
 		patience: 2 * time.Second, variants: allVariants, cacheLimit: 200,
 	}
@@ -53,7 +54,8 @@ func fullPlan() plan {
 	p := plan{
 		syncs: 2,
 		changes: map[mesh.Kind]int{
-			mesh.Nothing: 100, mesh.Endpoint: 300, mesh.Rules: 100, mesh.Grant: 100, mesh.NewService: 10,
+			mesh.Nothing: 100, mesh.Endpoint: 300, mesh.Rules: 100, mesh.Grant: 100, mesh.Split: 50, mesh.Limits: 50, mesh.Retry: 50,
+			mesh.NewService: 10,
 		},
 		patience: 8 * time.Second, variants: allVariants, cacheLimit: 500,
 	}

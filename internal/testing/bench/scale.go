@@ -87,7 +87,7 @@ type point struct {
 
 func (p point) measure(o options, signer *fleet.Signer) (report.Result, error) {
 	plan := plan{syncs: 1, patience: 10 * time.Second, changes: map[mesh.Kind]int{
-		mesh.Nothing: 50, mesh.Endpoint: 100, mesh.Elsewhere: 100, mesh.Rules: 30, mesh.Grant: 30, mesh.NewService: 10,
+		mesh.Nothing: 100, mesh.Endpoint: 100, mesh.Elsewhere: 100, mesh.Rules: 30, mesh.Grant: 30, mesh.NewService: 10,
 	}}
 	connect := p.measured
 	connect.sidecars = max(connect.sidecars, 40) // who have no part in a measurement where none connects
@@ -205,7 +205,8 @@ func costsOf(r *report.Run, largest int) (report.Costs, error) {
 		}
 	}
 	last := r.Results[len(r.Results)-1].Values // of the largest number of sidecars
-	c.Change, c.Elsewhere = last[report.Of("endpoint", report.ChangeMeanCPU)], last[report.Of("endpoint elsewhere", report.ChangeMeanCPU)]
+	c.Change = last[report.Of("endpoint", report.ChangeCPU)]
+	c.Elsewhere = max(last[report.Of("endpoint elsewhere", report.ChangeCPU)], 0) // it may drown in what the questions cost
 	c.ChangeBytes = last[report.Of("endpoint", report.ChangeBytes)]
 	own := c.Sidecar.Slope * float64(r.Results[len(r.Results)-1].Sidecars)
 	c.Peak = max(1+(last[report.Resident]-last[report.Memory])/own, 1)

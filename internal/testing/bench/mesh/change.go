@@ -53,6 +53,12 @@ func (m *Mesh) Next(kind Kind) Change {
 		return m.grant(i, n/among)
 	case Rules:
 		return Change{Changes: []catalog.Change{catalog.Set(rules(i, n+1))}, Candidates: []int{i}}
+	case Split:
+		return m.split(i, n)
+	case Limits:
+		return m.limits(i, n)
+	case Retry:
+		return m.retry(i, n)
 	case NewService:
 		return m.newService(m.Services + n)
 	default:

@@ -87,7 +87,7 @@ func AccountUID(sa identity.ServiceAccount) string { return "account-" + sa.Name
 
 // Entries are everything that exists before the first change.
 func (m *Mesh) Entries() []catalog.Entry {
-	entries := []catalog.Entry{&catalog.Settings{Permissive: m.Mode == Visible}}
+	entries := []catalog.Entry{&catalog.Settings{Permissive: m.Mode == Visible, RetryPolicies: true}}
 	for i := 0; i < m.Services; i += perNamespace {
 		entries = append(entries, &catalog.Namespace{Name: name(i).Namespace, Monitored: true})
 	}

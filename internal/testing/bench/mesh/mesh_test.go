@@ -14,7 +14,7 @@ import (
 // full comparison.
 func TestCandidates(t *testing.T) {
 	for _, mode := range []Mode{Policy, Visible} {
-		for _, kind := range []Kind{Nothing, Endpoint, Grant, Rules, NewService} {
+		for _, kind := range []Kind{Nothing, Endpoint, Grant, Rules, Split, Limits, Retry, NewService} {
 			t.Run(string(mode)+" "+string(kind), func(t *testing.T) {
 				quick, full := New(mode, 40), New(mode, 40)
 				fast, slow := NewOracle(quick, []byte("root")), NewOracle(full, []byte("root"))
@@ -57,6 +57,8 @@ func TestPolicyChangesTouchFew(t *testing.T) {
 	}{
 		{Policy, Endpoint, callers, "ClusterLoadAssignment"},
 		{Policy, Rules, 1, "RouteConfiguration"},
+		{Policy, Limits, callers + 1, "Cluster RouteConfiguration"},
+		{Policy, Retry, 1, "RouteConfiguration"},
 		{Visible, Endpoint, 40, "ClusterLoadAssignment"},
 		{Visible, NewService, 40, "Cluster ClusterLoadAssignment Listener RouteConfiguration Secret"},
 		{Policy, NewService, callers, "Cluster ClusterLoadAssignment Listener RouteConfiguration Secret"},

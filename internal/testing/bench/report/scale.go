@@ -19,7 +19,8 @@ type Costs struct {
 	Sent Line
 	// Peak is the resident memory right after all sidecars have connected at once, divided by the memory when they are quiet.
 	Peak float64
-	// Change and Elsewhere are seconds of processor time of an endpoint change that some or no connected sidecar is told of.
+	// Change and Elsewhere are seconds of processor time of an endpoint change that some or no connected sidecar is told of, without
+	// garbage collection.
 	Change, Elsewhere float64
 	// ChangeBytes is what such a change sends.
 	ChangeBytes float64
@@ -138,7 +139,7 @@ func (c Costs) lines() []namedLine {
 func scaleRows() []Metric {
 	list := []Metric{ReadCPU, Memory, Resident, SyncWall, SyncCPU, SyncBytes, RestartCPU, RestartShare}
 	for _, kind := range []string{"endpoint", "endpoint elsewhere", "rules", "grant", "new service"} {
-		for _, m := range []Metric{ChangeP50, ChangeMeanCPU, ChangeBytes, ChangeTouched, ChangeNothing, ChangeAllocs} {
+		for _, m := range []Metric{ChangeP50, ChangeCPU, ChangeMeanCPU, ChangeBytes, ChangeTouched, ChangeNothing, ChangeAllocs} {
 			list = append(list, Of(kind, m))
 		}
 	}
