@@ -27,10 +27,11 @@ func (p *program) addMetrics() {
 	built.WithLabelValues(version.Version, date, commit).Set(1)
 }
 
-// addDebug makes the debug server. It listens on the pod's own loopback address: kubectl port-forward reaches it there, and no
-// other pod does.
-func (p *program) addDebug() {
-	listen := func() (net.Listener, error) { return net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", names.DebugPort)) }
+// debugAddress is the pod's own: kubectl port-forward reaches it there, and no other pod does.
+func debugAddress() string { return fmt.Sprintf("127.0.0.1:%d", names.DebugPort) }
+
+// addDebug makes the debug server.
+func (p *program) addDebug(listen func() (net.Listener, error)) {
 	handler := debug.Handler(debug.Sources{Store: p.store, Certificates: p.authority.manager.List, MeshConfig: p.meshConfig.Load})
 	p.debug = debug.NewSwitch(listen, handler, p.log.WithName("debug"))
 }

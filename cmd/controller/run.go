@@ -117,7 +117,7 @@ func newProgram(o options) (*program, error) {
 		TrustDomain: o.trustDomain, Certificates: issued{p.authority.manager},
 		Log: p.log.WithName("store"), Metrics: p.registry, Now: time.Now,
 	})
-	p.addDebug()
+	p.addDebug(func() (net.Listener, error) { return net.Listen("tcp", debugAddress()) })
 	p.resync = meshconfig.NewResync(p.store.Resync)
 	p.authority.rotated, p.authority.rootChanged = p.store.CertificateRotated, p.store.RootChanged
 	config, err := ctrl.GetConfig()

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	meshconfig "github.com/openservicemesh/osm-operator/controllers/controlplane/config"
+	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/logging"
+	"github.com/openservicemesh/osm-operator/internal/snapshot"
+)
+
+// withoutCluster is a program that reads no cluster.
+func withoutCluster(t *testing.T) *program {
+	t.Helper()
+	root, err := certificate.NewRoot(certificate.KeySpec{}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	manager := certificate.NewManager(certificate.Options{
+		Root: root, TrustDomain: "mesh.test", Lifetime: time.Hour, Now: time.Now, Jitter: func() float64 { return 0 },
+	})
+	p := &program{
+		log: logging.New("error"), registry: prometheus.NewRegistry(), authority: &authority{manager: manager},
+		resync: meshconfig.NewResync(func() {}),
+	}
+	p.addMetrics()
+	p.store = snapshot.NewStore(snapshot.Config{
+		TrustDomain: "mesh.test", Certificates: issued{manager}, Log: p.log.Logger, Metrics: p.registry, Now: time.Now,
+	})
+	return p
+}
+
+// TestMeshConfigSwitchesTheDebugServer follows three versions of a MeshConfig.
+func TestMeshConfigSwitchesTheDebugServer(t *testing.T) {
+	p := withoutCluster(t)
+	listening := make(chan net.Listener, 2)
+	p.addDebug(func() (net.Listener, error) {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		listening <- listener
+		return listener, err
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- p.debug.Run(ctx) }()
+	settings := func(debug, retry bool) {
+		mc := &configv1alpha2.MeshConfig{}
+		mc.Spec.Observability.EnableDebugServer, mc.Spec.FeatureFlags.EnableRetryPolicy = debug, retry
+		mc.Spec.Certificate.ServiceCertValidityDuration = "1h"
+		p.settings(mc)
+	}
+	settings(false, false)
+	settings(true, true)
+	address := (<-listening).Addr().String()
+	if code := pageStatus(t, address); code != http.StatusOK {
+		t.Errorf("the pages answer %d", code)
+	}
+	if on := testutil.ToFloat64(p.flags.WithLabelValues("enableRetryPolicy")); on != 1 {
+		t.Errorf("the flag is shown as %v", on)
+	}
+	settings(false, false)
+	if on := testutil.ToFloat64(p.flags.WithLabelValues("enableRetryPolicy")); on != 0 {
+		t.Errorf("the flag is still shown as %v", on)
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	for pageStatus(t, address) != 0 {
+		if time.Now().After(deadline) {
+			t.Fatal("the debug server is still on")
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if len(listening) > 0 {
+		t.Error("it was switched on more than once")
+	}
+}
+
+// pageStatus is what the feature flags' page answers with; 0 when nobody answers.
+func pageStatus(t *testing.T, address string) int {
+	t.Helper()
+	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Get("http://" + address + "/debug/feature-flags")
+	if err != nil {
+		return 0
+	}
+	defer func() { _ = response.Body.Close() }()
+	return response.StatusCode
+}
+
+func TestNoPodReachesTheDebugServer(t *testing.T) {
+	address, err := netip.ParseAddrPort(debugAddress())
+	if err != nil || !address.Addr().IsLoopback() || address.Port() != 9092 {
+		t.Errorf("it listens on %s: %v", debugAddress(), err)
+	}
+}
+
+func TestVersionInfo(t *testing.T) {
+	families, err := withoutCluster(t).registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() == "osm_version_info" && family.GetMetric()[0].GetGauge().GetValue() == 1 {
+			return
+		}
+	}
+	t.Error("no osm_version_info of 1")
+}
