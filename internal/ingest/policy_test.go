@@ -58,7 +58,8 @@ func TestRetry(t *testing.T) {
 		},
 		"a duration beyond all": {
 			source + destinations + "retryPolicy: {retryOn: '5xx,reset', numRetries: 3, perTryTimeout: 99999h, retryBackoffBaseInterval: 25ms}",
-			retry(func(r *catalog.Retry) { r.Policy.PerTryTimeout = 0 }), []string{"InvalidDuration: is too long and has no effect: write at most 8760h"},
+			retry(func(r *catalog.Retry) { r.Policy.PerTryTimeout = 0 }),
+			[]string{"InvalidDuration: is too long and has no effect: write at most 8760h"},
 		},
 		"some destinations that are none": {
 			source + "destinations: [{kind: ServiceAccount, name: a, namespace: b}, {kind: Service, name: '*', namespace: shop}, {kind: Service, name: books}, {kind: Service, name: books, namespace: shop}]\n" + policy,
@@ -129,7 +130,8 @@ func TestUpstreamTrafficSetting(t *testing.T) {
 			host + "outlierDetection: {maxEjectionPercent: 101}\nhealthCheck: {}",
 			setting(func(s *catalog.UpstreamTrafficSetting) {
 				s.OutlierDetection, s.HealthCheck = &catalog.OutlierDetection{}, &catalog.HealthCheck{}
-			}), []string{"InvalidNumber: spec.outlierDetection.maxEjectionPercent is 101, which is out of range and has no effect: write a whole number from 0 to 100"},
+			}),
+			[]string{"InvalidNumber: spec.outlierDetection.maxEjectionPercent is 101, which is out of range and has no effect: write a whole number from 0 to 100"},
 		},
 		"malformed":   {host + "connectionSettings: {tcp: {maxConnections: many}}\nrateLimit: []", nil, []string{"Malformed: spec.connectionSettings.tcp.maxConnections", "Malformed: spec.rateLimit is a list"}},
 		"global kept": {host + "rateLimit: {global: {tcp: {domain: a}}}", plain, []string{"?Unsupported: spec.rateLimit.global is kept and has no effect"}},
@@ -161,7 +163,8 @@ func TestRateLimits(t *testing.T) {
 		"connections": {"rateLimit: {local: {tcp: {connections: 100, unit: minute, burst: 10}}}", limits{TCP: ptr.To(limit(100, 10, time.Minute))}, nil},
 		"requests": {
 			http("requests: 5, unit: second, responseStatusCode: 503, responseHeadersToAdd: [{name: Retry-After, value: '10'}, {name: x-load, value: 100%%}]"),
-			limits{HTTP: &catalog.RequestRateLimit{RateLimit: limit(5, 0, time.Second), Status: 503, Headers: []catalog.Header{{Name: "retry-after", Value: "10"}, {Name: "x-load", Value: "100%%"}}}}, nil,
+			limits{HTTP: &catalog.RequestRateLimit{RateLimit: limit(5, 0, time.Second), Status: 503, Headers: []catalog.Header{{Name: "retry-after", Value: "10"}, {Name: "x-load", Value: "100%%"}}}},
+			nil,
 		},
 		"default status":            {http("requests: 3, unit: hour"), limits{HTTP: &request}, nil},
 		"status nobody answers":     {http("requests: 3, unit: hour, responseStatusCode: 418"), limits{HTTP: &request}, []string{"InvalidNumber: responseStatusCode is 418, which sidecars do not answer with"}},
@@ -180,7 +183,8 @@ func TestRateLimits(t *testing.T) {
 		"a bad limit, a good other": {"rateLimit: {local: {tcp: {connections: 0, unit: hour}, http: {requests: 3, unit: hour}}}", limits{HTTP: &request}, []string{"InvalidNumber: connections is 0"}},
 		"routes": {
 			"httpRoutes: [{path: /b, rateLimit: {local: {requests: 3, unit: hour}}}, {path: '.*', rateLimit: {local: {requests: 3, unit: hour}}}]",
-			limits{Routes: []catalog.RouteRateLimit{{Path: ".*", Limit: request}, {Path: "/b", Limit: request}}}, nil,
+			limits{Routes: []catalog.RouteRateLimit{{Path: ".*", Limit: request}, {Path: "/b", Limit: request}}},
+			nil,
 		},
 		"routes that cannot be used": {
 			"httpRoutes: [{rateLimit: {local: {requests: 3, unit: hour}}}, {path: /a}, {path: /b, rateLimit: {local: {requests: 3, unit: day}}}, {path: /b, rateLimit: {local: {requests: 3, unit: hour}}}, {path: /c, rateLimit: {global: {}, local: {requests: 3, unit: hour}}}]",

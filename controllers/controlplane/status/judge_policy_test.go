@@ -42,33 +42,40 @@ func TestJudgeSplit(t *testing.T) {
 		{"the oldest of a root", JudgeSplit, split("old", 1), beside(split("new", 2)), accepted, "in force"},
 		{
 			"a younger one of the same root", JudgeSplit, split("new", 2), beside(split("old", 1)),
-			map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved}, "TrafficSplit shop/old, which is older",
+			map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved},
+			"TrafficSplit shop/old, which is older",
 		},
 		{
 			"one of the same age", JudgeSplit, split("b", 1), beside(split("a", 1)),
-			map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved}, "TrafficSplit shop/a",
+			map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved},
+			"TrafficSplit shop/a",
 		},
 		{"one with matches beside an older one", JudgeSplit, split("new", 2, "paths"), beside(split("old", 1), group), accepted, "in force"},
 		{"one beside an older one with matches", JudgeSplit, split("new", 2), beside(split("old", 1, "paths"), group), accepted, "in force"},
 		{
 			"a group that is missing", JudgeSplit, split("s", 1, "none"), beside(),
-			map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"}, "HTTPRouteGroup shop/none does not exist, so it selects no requests",
+			map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"},
+			"HTTPRouteGroup shop/none does not exist, so it selects no requests",
 		},
 		{
 			"a backend that is split itself", JudgeSplit, split("s", 1), beside(other),
-			map[string]string{Accepted: "True NotFollowed", ResolvedRefs: resolved}, "splits are not followed further",
+			map[string]string{Accepted: "True NotFollowed", ResolvedRefs: resolved},
+			"splits are not followed further",
 		},
 		{
 			"a backend that does not exist yet", JudgeSplit, split("s", 1), servicesNamed("web"),
-			map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"}, "Service shop/web-v1 does not exist, so the other backends take its share",
+			map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"},
+			"Service shop/web-v1 does not exist, so the other backends take its share",
 		},
 		{
 			"a root that does not exist", JudgeSplit, split("s", 1), servicesNamed("web-v1"),
-			map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"}, "Service shop/web does not exist, so no requests are split",
+			map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"},
+			"Service shop/web does not exist, so no requests are split",
 		},
 		{
 			"a backend without the root's port", JudgeSplit, split("s", 1), portless,
-			map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"}, "Service shop/web-v1 has none of the ports of Service shop/web",
+			map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"},
+			"Service shop/web-v1 has none of the ports of Service shop/web",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.check(t) })
@@ -102,15 +109,19 @@ func TestJudgeRetry(t *testing.T) {
 	for _, test := range []judgement{
 		{"alone", judge, retry("shop", "r", 1, "web"), []client.Object{on}, map[string]string{Accepted: inForce}, "in force"},
 		{
-			"switched off", judge, retry("shop", "r", 1, "web"), []client.Object{off}, map[string]string{Accepted: "False Disabled"},
+			"switched off", judge, retry("shop", "r", 1, "web"),
+			[]client.Object{off},
+			map[string]string{Accepted: "False Disabled"},
 			"while spec.featureFlags.enableRetryPolicy of MeshConfig osm-system/osm-mesh-config is true",
 		},
 		{"without a MeshConfig", judge, retry("shop", "r", 1, "web"), nil, map[string]string{Accepted: "False Disabled"}, "set it to true"},
 		{"another client", judge, retry("shop", "r", 2, "web"), []client.Object{on, stranger}, map[string]string{Accepted: inForce}, "in force"},
 		{"another Service", judge, retry("shop", "r", 2, "web"), []client.Object{on, retry("shop", "a", 1, "api")}, map[string]string{Accepted: inForce}, "in force"},
 		{
-			"an older one in another namespace", judge, retry("shop", "r", 2, "web", "api"), []client.Object{on, retry("bank", "z", 1, "api")},
-			map[string]string{Accepted: "False Conflicted"}, "Retry bank/z, which is older, already says how service account shop/client repeats requests to Service shop/api",
+			"an older one in another namespace", judge, retry("shop", "r", 2, "web", "api"),
+			[]client.Object{on, retry("bank", "z", 1, "api")},
+			map[string]string{Accepted: "False Conflicted"},
+			"Retry bank/z, which is older, already says how service account shop/client repeats requests to Service shop/api",
 		},
 		{"a younger one", judge, retry("shop", "r", 1, "web"), []client.Object{on, retry("bank", "a", 2, "web")}, map[string]string{Accepted: inForce}, "in force"},
 	} {
@@ -142,27 +153,32 @@ func TestJudgeSetting(t *testing.T) {
 		{"alone", JudgeSetting, setting("s", 1, host), beside(), accepted, "in force"},
 		{
 			"a younger one of the same Service", JudgeSetting, setting("new", 2, host), beside(setting("old", 1, "web.shop")),
-			map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved}, "UpstreamTrafficSetting shop/old, which is older, is already about Service shop/web",
+			map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved},
+			"UpstreamTrafficSetting shop/old, which is older, is already about Service shop/web",
 		},
 		{"an older one", JudgeSetting, setting("old", 1, host), beside(setting("new", 2, host), backpressure("b", 0)), accepted, "in force"},
 		{"a host outside", JudgeSetting, setting("s", 1, "example.com"), nil, map[string]string{Accepted: "False NotUsed"}, "come into use with egress policies"},
 		{
 			"a Service that does not exist", JudgeSetting, setting("s", 1, host), nil,
-			map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"}, "Service shop/web does not exist, so nothing is limited",
+			map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"},
+			"Service shop/web does not exist, so nothing is limited",
 		},
 		{"a path of a group", JudgeSetting, setting("s", 1, host, "/buy.*", ".*"), beside(group), accepted, "in force"},
 		{
 			"a path of no group", JudgeSetting, setting("s", 1, host, "/buy"), beside(group),
-			map[string]string{Accepted: "True RefNotFound", ResolvedRefs: resolved}, `has the pathRegex "/buy", letter by letter`,
+			map[string]string{Accepted: "True RefNotFound", ResolvedRefs: resolved},
+			`has the pathRegex "/buy", letter by letter`,
 		},
 		{"backpressure alone", JudgeBackpressure, backpressure("b", 1), beside(), accepted, "in force"},
 		{
 			"backpressure beside a setting", JudgeBackpressure, backpressure("b", 1), beside(setting("s", 2, host)),
-			map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved}, "UpstreamTrafficSetting shop/s is about Service shop/web and counts instead",
+			map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved},
+			"UpstreamTrafficSetting shop/s is about Service shop/web and counts instead",
 		},
 		{
 			"younger backpressure", JudgeBackpressure, backpressure("b", 2), beside(backpressure("a", 1)),
-			map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved}, "Backpressure shop/a, which is older",
+			map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved},
+			"Backpressure shop/a, which is older",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.check(t) })

@@ -115,10 +115,14 @@ func (c *completion) settings(declared *unstructured.Unstructured) {
 	}
 	permissive, _, _ := unstructured.NestedBool(declared.Object, "spec", "traffic", "permissive")
 	egress, _, _ := unstructured.NestedBool(declared.Object, "spec", "traffic", "egress")
+	traffic := map[string]any{"enablePermissiveTrafficPolicyMode": permissive, "enableEgress": egress}
+	if rules, _, _ := unstructured.NestedString(declared.Object, "spec", "traffic", "rulesWithoutMatches"); rules != "" {
+		traffic["rulesWithoutMatches"] = rules
+	}
 	c.Objects = append(c.Objects, &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "config.openservicemesh.io/v1alpha2", "kind": "MeshConfig",
 		"metadata": map[string]any{"name": names.MeshConfig, "namespace": names.DefaultNamespace},
-		"spec":     map[string]any{"traffic": map[string]any{"enablePermissiveTrafficPolicyMode": permissive, "enableEgress": egress}},
+		"spec":     map[string]any{"traffic": traffic},
 	}})
 }
 
