@@ -26,6 +26,8 @@ type app struct {
 	// env reads an environment variable.
 	env      func(string) string
 	settings settings
+	// shown is what a running command tells about its progress; nil before it tells anything.
+	shown *progress
 }
 
 // note tells people something that is not data.
@@ -34,9 +36,10 @@ func (a *app) note(format string, args ...any) { fmt.Fprintf(a.Err, format+"\n",
 // line writes a line of data.
 func (a *app) line(format string, args ...any) { fmt.Fprintf(a.Out, format+"\n", args...) }
 
-// run makes what cobra calls of a command's function: errors of clients become sentences.
+// run makes what cobra calls of a command's function: errors of clients become sentences, and what takes long says so.
 func (a *app) run(do func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
+		defer a.progress().live()()
 		return a.kube.Sentence(do(cmd.Context(), args))
 	}
 }

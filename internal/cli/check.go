@@ -62,6 +62,7 @@ func (a *app) check(ctx context.Context, meshName string, form *output.Flag, par
 	if err != nil {
 		return err
 	}
+	a.progress().say("asking the cluster about mesh %s", subject.Mesh)
 	var groups []checks.Group
 	for _, part := range parts {
 		groups = append(groups, part(subject, ctx)...)

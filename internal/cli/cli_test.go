@@ -73,7 +73,14 @@ func TestProgress(t *testing.T) {
 	p.say("%d of 2", 1)
 	now = now.Add(time.Second)
 	p.say("%d of 2", 2)
-	if diff := cmp.Diff("    3s  1 of 2\n    4s  2 of 2\n", text.String()); diff != "" {
+	now = now.Add(time.Second)
+	p.reassure()
+	now = now.Add(reassurance)
+	p.hush(true)
+	p.reassure()
+	p.hush(false)
+	p.reassure()
+	if diff := cmp.Diff("    3s  1 of 2\n    4s  2 of 2\n   10s  2 of 2\n", text.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -140,7 +140,7 @@ func nameIn(namespace, text string) catalog.Name {
 
 // verifiable is the mesh with everybody who can be asked about it. Each sidecar is asked once.
 func (a *app) verifiable(ctx context.Context, c client.Client, found mesh) (connectivity.Mesh, error) {
-	m, err := fromCluster(ctx, c, found)
+	m, err := a.fromCluster(ctx, c, found)
 	if err != nil {
 		return connectivity.Mesh{}, err
 	}
@@ -166,6 +166,7 @@ func (a *app) verifiable(ctx context.Context, c client.Client, found mesh) (conn
 func (a *app) askSidecar(ctx context.Context, name catalog.Name) (*connectivity.Sidecar, error) {
 	ctx, cancel := context.WithTimeout(ctx, adminPatience)
 	defer cancel()
+	a.progress().say("asking the sidecar of pod %s", name)
 	address, err := a.kube.Forward(ctx, name.Namespace, name.Name, 0, names.AdminPort)
 	if err != nil {
 		return nil, err

@@ -54,6 +54,7 @@ func (a *app) dashboard(ctx context.Context, meshName string, local, remote int,
 	}
 	a.note("[+] Starting Dashboard forwarding")
 	return a.kube.Hold(ctx, m.Namespace, pod, local, remote, func(address string) {
+		a.progress().hush(true)
 		page := "http://" + address
 		a.line("%s", page)
 		if !browser {

@@ -110,7 +110,7 @@ func (a *app) answer(ctx context.Context, q explain.Question, meshName string, f
 	if err != nil {
 		return nil, err
 	}
-	m, err := fromCluster(ctx, c, found)
+	m, err := a.fromCluster(ctx, c, found)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +122,8 @@ func (a *app) answer(ctx context.Context, q explain.Question, meshName string, f
 }
 
 // fromCluster makes a mesh of what the cluster holds.
-func fromCluster(ctx context.Context, c client.Client, found mesh) (explain.Mesh, error) {
+func (a *app) fromCluster(ctx context.Context, c client.Client, found mesh) (explain.Mesh, error) {
+	a.progress().say("reading the mesh %s", found.Name)
 	loaded, err := load.FromCluster(ctx, c, found.Name, found.Namespace)
 	if err != nil {
 		return explain.Mesh{}, err

@@ -23,6 +23,7 @@ const livePatience = 3 * time.Second
 func (a *app) live(ctx context.Context, c client.Client, m mesh, answer *explain.Answer) []explain.Live {
 	ctx, cancel := context.WithTimeout(ctx, livePatience)
 	defer cancel()
+	a.progress().say("asking the control plane of mesh %s about its sidecars", m.Name)
 	replicas := a.reports(ctx, c, m)
 	if len(answer.Policies) == 0 {
 		if len(answer.Parties) == 0 {

@@ -87,6 +87,7 @@ func (a *app) proxyStatus(ctx context.Context, meshName, namespace string, form 
 // sidecars are those of a namespace, or of all with an empty name: what the replicas know of them, and those of which no replica
 // knows. complete is false when a replica does not answer.
 func (a *app) sidecars(ctx context.Context, c client.Client, m mesh, namespace string) (found []connected, complete bool, err error) {
+	a.progress().say("asking the control plane of mesh %s about its sidecars", m.Name)
 	answers, err := a.reports(ctx, c, m).Proxies(ctx)
 	if err != nil {
 		return nil, false, err

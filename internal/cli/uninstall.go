@@ -111,6 +111,8 @@ func (a *app) confirm(answers *bufio.Reader, force bool, question string) (bool,
 	if force {
 		return true, nil
 	}
+	a.progress().hush(true)
+	defer a.progress().hush(false)
 	for range 3 {
 		fmt.Fprintf(a.Err, "%s [y/n]: ", question)
 		answer, err := answers.ReadString('\n')

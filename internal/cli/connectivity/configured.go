@@ -10,7 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// configured verifies that the sidecar of a pod holds what it needs for calls of services.
+// configured verifies that the sidecar of a pod holds what it needs for calls of services, and can prove who it is.
 func (m Mesh) configured(ctx context.Context, v *catalog.View, role string, name catalog.Name, way side, services []catalog.Name) Check {
 	title := fmt.Sprintf("Verify the configuration of %s pod %q", role, name)
 	pod := v.Pod(name)
@@ -21,7 +21,8 @@ func (m Mesh) configured(ctx context.Context, v *catalog.View, role string, name
 	if err != nil {
 		return unknown(title, err, "")
 	}
-	return group(title, sidecar.holds(way, m.expected(v, pod, way, services)))
+	// Who may call nobody, and is called by nobody, has not even asked for a certificate; so it is looked at only here.
+	return group(title, sidecar.proves(pod.Identity().Principal(m.TrustDomain), m.Now), sidecar.holds(way, m.expected(v, pod, way, services)))
 }
 
 // reached are the Services that calls of services may reach: themselves, and the backends of their TrafficSplits.
