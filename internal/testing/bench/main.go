@@ -81,7 +81,13 @@ func run(o options, out io.Writer) error {
 	if err := write(o.out, results); err != nil {
 		return err
 	}
-	return o.compare(results.Ratios(string(server.Ours)))
+	switch {
+	case o.record:
+		return o.recordBaseline(results)
+	case o.check:
+		return o.compare(results)
+	}
+	return nil
 }
 
 // results are those of a new run, or of earlier ones.
@@ -219,18 +225,20 @@ func write(prefix string, results *report.Run) error {
 	return results.Plot(file)
 }
 
-// compare holds ratios against the baseline, or makes them the baseline.
-func (o options) compare(ratios map[string]float64) error {
-	if o.record {
-		data, err := json.MarshalIndent(ratios, "", "  ")
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(o.baseline, append(data, '\n'), 0o644)
+// recordBaseline makes the ratios of a run the baseline.
+func (o options) recordBaseline(results *report.Run) error {
+	data, err := json.MarshalIndent(results.Ratios(string(server.Ours)), "", "  ")
+	if err != nil {
+		return err
 	}
-	if !o.check {
-		return nil
-	}
+	return os.WriteFile(o.baseline, append(data, '\n'), 0o644)
+}
+
+// checks is how often is measured before a ratio is called worse. A busy machine spoils one run, and seldom the same in each.
+const checks = 3
+
+// compare holds ratios against the baseline. If any is worse it measures again, and the least of all runs counts.
+func (o options) compare(results *report.Run) error {
 	data, err := os.ReadFile(o.baseline)
 	if err != nil {
 		return fmt.Errorf("there is no baseline to compare with: %w", err)
@@ -239,7 +247,17 @@ func (o options) compare(ratios map[string]float64) error {
 	if err := json.Unmarshal(data, &baseline); err != nil {
 		return fmt.Errorf("%s is not a baseline: %w", o.baseline, err)
 	}
-	if complaints := report.Worse(ratios, baseline); len(complaints) > 0 {
+	complaints := report.Worse(results.Ratios(string(server.Ours)), baseline)
+	for run := 1; run < checks && len(complaints) > 0 && o.from == ""; run++ {
+		log.Printf("worse than the baseline, perhaps because of the machine; measuring again:\n  %s", strings.Join(complaints, "\n  "))
+		again, err := o.results()
+		if err != nil {
+			return err
+		}
+		results.Least(again)
+		complaints = report.Worse(results.Ratios(string(server.Ours)), baseline)
+	}
+	if len(complaints) > 0 {
 		return fmt.Errorf("ratios have become worse:\n  %s", strings.Join(complaints, "\n  "))
 	}
 	return nil

@@ -71,6 +71,29 @@ func TestWorse(t *testing.T) {
 	}
 }
 
+// TestLeast measures again with one value less, one more and one that is new.
+func TestLeast(t *testing.T) {
+	run, again := sample(), sample()
+	again.Results = again.Results[:2]
+	again.Results[0].Values[SyncCPU] = 0.5
+	again.Results[1].Values[SyncCPU] = 3
+	again.Results[1].Values[Memory] = 1
+	run.Least(again)
+	got := []float64{run.Results[0].Values[SyncCPU], run.Results[1].Values[SyncCPU], run.Results[1].Values[SyncWall], run.Results[2].Values[Memory]}
+	if diff := cmp.Diff([]float64{0.5, 1.5, 2, 12e6}, got); diff != "" {
+		t.Errorf("the least of two runs (-want +got):\n%s", diff)
+	}
+	if ratio := run.Ratios("ours")["policy, 100 sidecars, first sync, CPU, against limit"]; ratio != 3 {
+		t.Errorf("the ratio of the least is %g, want 3", ratio)
+	}
+	nothing := &Run{Results: []Result{
+		{Variant: "limit", Values: map[Metric]float64{Of("nothing", ChangeCPU): 1}}, {Variant: "ours", Values: map[Metric]float64{Of("nothing", ChangeCPU): 2}},
+	}}
+	if ratios := nothing.Ratios("ours"); len(ratios) > 0 {
+		t.Errorf("changes of nothing are compared: %v", ratios)
+	}
+}
+
 func TestPlotIsWellFormed(t *testing.T) {
 	var text strings.Builder
 	if err := sample().Plot(&text); err != nil {
