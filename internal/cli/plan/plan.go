@@ -68,23 +68,28 @@ func Compare(s Subject, before *load.Loaded, e *Edit) (*Plan, error) {
 		return nil, err
 	}
 	p := &Plan{Objects: e.judged(), Proxies: []Proxies{}, Flows: []Flow{}, Unknown: e.Unknown}
+	return p, p.compare(s, before, after, touched, workloadsOf(s.Objects, e.Put))
+}
+
+// compare works out what differs between two meshes. touched are the dependencies that lead from one to the other.
+func (p *Plan) compare(s Subject, before, after *load.Loaded, touched []catalog.Dep, workloads map[catalog.Name]manifests.Workload) error {
 	if len(touched) == 0 {
-		return p, nil
+		return nil
 	}
 	c := &comparison{before: newSide(before.Catalog, s), after: newSide(after.Catalog, s), touched: map[catalog.Dep]bool{}, results: map[move]difference{}}
 	for _, dep := range touched {
 		c.touched[dep] = true
 	}
 	c.commonDiffers = !reflect.DeepEqual(scope.Common(before.Catalog.View()), scope.Common(after.Catalog.View()))
-	proxies, all, err := c.proxies(before, after, workloadsOf(s.Objects, e.Put))
+	proxies, all, err := c.proxies(before, after, workloads)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	p.count(proxies, all)
 	flows := newFlows(before, after)
 	p.Flows = append(p.Flows, flows.compare()...)
 	p.Unknown = append(p.Unknown, flows.unknown()...)
-	return p, nil
+	return nil
 }
 
 func (p *Plan) count(proxies []Proxies, all int) {

@@ -17,12 +17,12 @@ const (
 	// maxExamples is how many examples of an expression are asked about.
 	maxExamples = 3
 	// maxSpelled is how many strings of a part of an expression are looked at.
-	maxSpelled = 12
+	maxSpelled = 24
 )
 
 // filler are the characters by which an example fills in for any: one that no path is likely to have, and the one that every
 // path begins with.
-const filler = "/~"
+const filler = "~/"
 
 // pathsOf are paths that match an expression as a whole, in the form in which sidecars match them; none when none was found.
 func pathsOf(expression string) []string {
@@ -117,16 +117,18 @@ func members(ranges []rune) []string {
 			all = append(all, string(r))
 		}
 	}
-	if len(all) == 0 && len(ranges) > 0 {
-		all = append(all, string(ranges[0]))
+	for _, r := range ranges {
+		if text := string(r); !slices.Contains(all, text) {
+			all = append(all, text)
+		}
 	}
 	return first(all, 2)
 }
 
-// repeated are strings of one or two of what an expression means.
+// repeated are strings of one or two of what an expression means, the plainest first.
 func repeated(re *syntax.Regexp) []string {
 	once := first(spell(re), 3)
-	var all []string
+	all := slices.Clone(once)
 	for _, a := range once {
 		for _, b := range once {
 			if a != b {
@@ -134,7 +136,7 @@ func repeated(re *syntax.Regexp) []string {
 			}
 		}
 	}
-	return first(append(all, once...), maxSpelled)
+	return first(all, maxSpelled)
 }
 
 // sequence joins what the parts of an expression mean, in several ways.
@@ -143,13 +145,25 @@ func sequence(parts []*syntax.Regexp) []string {
 	for _, part := range parts {
 		var longer []string
 		for _, end := range spell(part) {
-			for _, begin := range all {
+			for _, begin := range spread(all, 6) {
 				longer = append(longer, begin+end)
 			}
 		}
 		all = first(longer, maxSpelled)
 	}
 	return all
+}
+
+// spread are at most n of a list, from its beginning to its end.
+func spread(list []string, n int) []string {
+	if len(list) <= n {
+		return list
+	}
+	var some []string
+	for i := range n {
+		some = append(some, list[i*(len(list)-1)/(n-1)])
+	}
+	return some
 }
 
 func first(list []string, n int) []string { return list[:min(n, len(list))] }
