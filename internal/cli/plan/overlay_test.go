@@ -80,9 +80,9 @@ func TestApply(t *testing.T) {
 		want              map[string]any
 	}{
 		"a label of the last version goes, one of somebody else stays, and a list is replaced": {
-			`{apiVersion: specs.smi-spec.io/v1alpha4, kind: HTTPRouteGroup, metadata: {name: paths}, spec: {matches: [{name: b, pathRegex: /b}]}}`,
+			`{apiVersion: specs.smi-spec.io/v1alpha4, kind: HTTPRouteGroup, metadata: {name: paths, labels: {new: z}}, spec: {matches: [{name: b, pathRegex: /b}]}}`,
 			"HTTPRouteGroup", "paths",
-			map[string]any{"metadata.labels": map[string]any{"mine": "here"}, "spec.matches": []any{map[string]any{"name": "b", "pathRegex": "/b"}}, "metadata.creationTimestamp": "2026-01-01T00:00:00Z"},
+			map[string]any{"metadata.labels": map[string]any{"mine": "here", "new": "z"}, "spec.matches": []any{map[string]any{"name": "b", "pathRegex": "/b"}}, "metadata.creationTimestamp": "2026-01-01T00:00:00Z"},
 		},
 		"a Service keeps its address": {
 			`{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}}`,
@@ -160,7 +160,7 @@ func TestConsequences(t *testing.T) {
 			`{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: web}, spec: {template: {metadata: {labels: {app: web}}, spec: {serviceAccountName: another}}}}`, "",
 			"", "", "statefulset shop/web: its pods would be replaced by others with another service account or other labels. The plan takes them as they are now.",
 		},
-		"a Mesh":             {`{apiVersion: operator.openservicemesh.io/v1alpha1, kind: Mesh, metadata: {name: osm}}`, "", "", "", "Mesh osm: what the operator would do about it.."},
+		"a Mesh":             {`{apiVersion: operator.openservicemesh.io/v1alpha1, kind: Mesh, metadata: {name: osm}}`, "", "", "", "Mesh osm: what the operator would do about it."},
 		"a Service is gone":  {"", `{apiVersion: v1, kind: Service, metadata: {name: web}}`, "", "EndpointSlice web-x, Service web", ""},
 		"a workload is gone": {"", `{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: web}}`, "", "Pod web-0", ""},
 		"nothing is gone":    {"", `{apiVersion: v1, kind: Service, metadata: {name: none}}`, "", "", ""},
