@@ -58,7 +58,11 @@ func TestSmallMeshes(t *testing.T) {
 				if v == server.Broadcast {
 					sent[kind] = of(report.ChangeBytes)
 				}
-				if v == server.Ours && of(report.ChangeBytes) > 1.05*sent[kind] {
+				most := 1.05
+				if kind == mesh.Limits {
+					most = 1.5 // Envoy waits for the endpoints of a cluster that has changed, so they are sent again
+				}
+				if v == server.Ours && of(report.ChangeBytes) > most*sent[kind] {
 					t.Errorf("%s, %s: %g bytes were sent, of which %g are needed", mode, kind, of(report.ChangeBytes), sent[kind])
 				}
 			}

@@ -22,7 +22,7 @@ const minimum = 3
 
 // changes measures all kinds of changes.
 func (s *session) changes() error {
-	for _, kind := range []mesh.Kind{mesh.Nothing, mesh.Endpoint, mesh.Elsewhere, mesh.Rules, mesh.Grant, mesh.Split, mesh.Limits, mesh.Retry, mesh.NewService} {
+	for _, kind := range []mesh.Kind{mesh.Nothing, mesh.Endpoint, mesh.Elsewhere, mesh.Rules, mesh.Limits, mesh.Retry, mesh.Split, mesh.Grant, mesh.NewService} {
 		if s.measured.mode == mesh.Visible && slices.Contains(mesh.PolicyOnly(), kind) {
 			continue // where everybody may call everybody there are no rules
 		}

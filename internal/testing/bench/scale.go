@@ -39,6 +39,13 @@ type scaled struct {
 // scale measures what one replica needs by the size of the mesh and by the number of its own sidecars, and works out from it what
 // the replicas of a large mesh need.
 func (o options) scale(out io.Writer) error {
+	if o.from != "" {
+		results, err := read(strings.Split(o.from, ","))
+		if err != nil {
+			return err
+		}
+		return o.extrapolate(results, out)
+	}
 	meshes, err := numbers(o.meshes)
 	if err != nil {
 		return err
@@ -76,7 +83,7 @@ func (o options) scale(out io.Writer) error {
 		results.Results = append(results.Results, result)
 		log.Printf("%s, %d of %d sidecars connected: measured in %s", p.variant, p.sidecars, p.of, time.Since(begun).Round(100*time.Millisecond))
 	}
-	return o.extrapolate(results, largest, out)
+	return o.extrapolate(results, out)
 }
 
 // point is one measurement of a scale run.
@@ -157,8 +164,8 @@ func (s *session) untilQuiet() (server.Answer, error) {
 }
 
 // extrapolate draws lines through the results, and works out and writes what follows from them.
-func (o options) extrapolate(results *report.Run, largest int, out io.Writer) error {
-	costs, err := costsOf(results, largest)
+func (o options) extrapolate(results *report.Run, out io.Writer) error {
+	costs, err := costsOf(results)
 	if err != nil {
 		return err
 	}
@@ -181,7 +188,7 @@ func (o options) extrapolate(results *report.Run, largest int, out io.Writer) er
 }
 
 // costsOf are the lines through the results of a scale run whose sidecars were connected in the largest mesh.
-func costsOf(r *report.Run, largest int) (report.Costs, error) {
+func costsOf(r *report.Run) (report.Costs, error) {
 	byMesh := func(x report.Result) (float64, bool) { return float64(x.Of), x.Sidecars == 0 }
 	bySidecars := func(x report.Result) (float64, bool) { return float64(x.Sidecars), x.Sidecars > 0 }
 	var c report.Costs
@@ -206,7 +213,9 @@ func costsOf(r *report.Run, largest int) (report.Costs, error) {
 	}
 	last := r.Results[len(r.Results)-1].Values // of the largest number of sidecars
 	c.Change = last[report.Of("endpoint", report.ChangeCPU)]
-	c.Elsewhere = max(last[report.Of("endpoint elsewhere", report.ChangeCPU)], 0) // it may drown in what the questions cost
+	for _, result := range r.Results { // it nearly drowns in what the questions cost, so the largest is taken
+		c.Elsewhere = max(c.Elsewhere, result.Values[report.Of("endpoint elsewhere", report.ChangeCPU)])
+	}
 	c.ChangeBytes = last[report.Of("endpoint", report.ChangeBytes)]
 	own := c.Sidecar.Slope * float64(r.Results[len(r.Results)-1].Sidecars)
 	c.Peak = max(1+(last[report.Resident]-last[report.Memory])/own, 1)

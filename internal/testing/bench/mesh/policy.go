@@ -22,13 +22,14 @@ func PolicyOnly() []Kind { return []Kind{Rules, Grant, Split, Limits, Retry} }
 
 func (m *Mesh) split(i, version int) Change {
 	neighbour := i + 1
+	// The neighbour has no limits of its own, so those of its root become its limits.
 	if neighbour >= m.Services || name(neighbour).Namespace != name(i).Namespace {
 		neighbour = i - 1
 	}
 	s := &catalog.TrafficSplit{Name: name(i), Root: name(i), Backends: []catalog.SplitBackend{
 		{Service: name(i), Weight: uint32(version + 1)}, {Service: name(neighbour), Weight: 1},
 	}}
-	return Change{Changes: []catalog.Change{catalog.Set(s)}, Candidates: union(m.clientsOf(i), m.clientsOf(neighbour))}
+	return Change{Changes: []catalog.Change{catalog.Set(s)}, Candidates: union(append(m.clientsOf(i), neighbour), m.clientsOf(neighbour))}
 }
 
 func (m *Mesh) limits(i, version int) Change {
