@@ -69,6 +69,9 @@ test: ## Run all of the above, within the seconds of hack/budget.yaml
 test-full: ## Run everything there is, as before a release
 	$(HACK) ./suites -full
 
+.PHONY: nightly
+nightly: verdict-nightly away-nightly soak ## Run what takes too long for every change, in about an hour and a half
+
 .PHONY: away-nightly
 away-nightly: ## Take the API server away for ten minutes, in real time
 	KUBEBUILDER_ASSETS=$$($(HACK) ./cluster assets | tail -n 1) go test -count=1 -timeout=0 -v ./internal/testing/away -away.time=10m
