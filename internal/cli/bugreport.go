@@ -69,6 +69,8 @@ type bugReport struct {
 	// held are the pods that are part of the report already.
 	held     map[types.UID]bool
 	progress *progress
+	// kinds counts what could be read.
+	kinds int
 	// gaps are what could not be collected.
 	gaps []string
 }
@@ -139,6 +141,9 @@ func (a *app) bugReport(ctx context.Context, o bugReportOptions) error {
 	if err := zipped.Close(); err != nil {
 		return err
 	}
+	if r.kinds == 0 {
+		return fmt.Errorf("nothing could be collected, so no report is written: %s", r.gaps[0])
+	}
 	if err := os.WriteFile(o.file, content.Bytes(), 0o600); err != nil {
 		return fmt.Errorf("the report cannot be written: %w", err)
 	}
@@ -198,6 +203,7 @@ func (r *bugReport) objects(ctx context.Context, kind schema.GroupVersionKind, f
 		r.gaps = append(r.gaps, fmt.Sprintf("%s of %s: %v", kind.Kind, folder, r.app.kube.Sentence(err)))
 		return nil
 	}
+	r.kinds++
 	for i := range list.Items {
 		list.Items[i].SetManagedFields(nil)
 	}
