@@ -59,7 +59,7 @@ func TestSmallMeshes(t *testing.T) {
 					sent[kind] = of(report.ChangeBytes)
 				}
 				most := 1.05
-				if kind == mesh.Limits {
+				if kind == mesh.Limits || kind == mesh.Split {
 					most = 1.5 // Envoy waits for the endpoints of a cluster that has changed, so they are sent again
 				}
 				if v == server.Ours && of(report.ChangeBytes) > most*sent[kind] {
