@@ -26,6 +26,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/controllers/operator"
+	"github.com/openservicemesh/osm-operator/controllers/operator/vitals"
 	"github.com/openservicemesh/osm-operator/internal/logging"
 	"github.com/openservicemesh/osm-operator/internal/operand"
 )
@@ -46,6 +47,7 @@ var cluster struct {
 	writes  *writeCounter
 	kubelet *kubelet
 	linter  *linter
+	patient *patient
 }
 
 func TestMain(m *testing.M) {
@@ -97,6 +99,7 @@ func startOperator(ctx context.Context, running *sync.WaitGroup, environment *en
 	}
 	cluster.client = watching
 	cluster.writes = &writeCounter{}
+	cluster.patient = &patient{readings: map[string]vitals.Reading{}}
 	counted, err := asOperator(ctx, environment, watching)
 	if err != nil {
 		return err
@@ -109,6 +112,7 @@ func startOperator(ctx context.Context, running *sync.WaitGroup, environment *en
 	mgr, err := operator.NewManager(counted, operator.Options{
 		Catalogue: catalogue, Namespace: "osm-operator-system", Now: time.Now, Logger: logger, ProbeAddress: "0",
 		Metrics: metricsserver.Options{BindAddress: "0"}, SeveralInOneProcess: true,
+		Vitals: cluster.patient,
 	})
 	if err != nil {
 		return err

@@ -2,6 +2,8 @@ package operator
 
 import (
 	"fmt"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -20,9 +22,11 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/controllers/operator/dataplane"
 	"github.com/openservicemesh/osm-operator/controllers/operator/mesh"
 	"github.com/openservicemesh/osm-operator/controllers/operator/revision"
 	"github.com/openservicemesh/osm-operator/controllers/operator/secrets"
+	"github.com/openservicemesh/osm-operator/controllers/operator/vitals"
 	"github.com/openservicemesh/osm-operator/internal/operand"
 )
 
@@ -36,6 +40,8 @@ type Options struct {
 	LeaderElection bool
 	// ProbeAddress is where health is served; empty or "0" serves none.
 	ProbeAddress string
+	// Vitals observes control planes during upgrades; nil asks their replicas.
+	Vitals mesh.Vitals
 	// Metrics say where and how metrics are served.
 	Metrics metricsserver.Options
 	// Logger gets all log lines.
@@ -93,8 +99,16 @@ func addReconcilers(mgr ctrl.Manager, o Options) error {
 	}
 	recorder := mgr.GetEventRecorder("osm-operator")
 	applier := apply.New(mgr.GetClient(), recorder)
+	plane, err := dataplane.New(mgr)
+	if err != nil {
+		return err
+	}
+	if o.Vitals == nil {
+		o.Vitals = &vitals.Reader{Pods: mgr.GetClient(), Token: tokenOf(mgr.GetConfig())}
+	}
 	meshes := &mesh.Reconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Secrets: store, Applier: applier, Recorder: recorder,
+		DataPlane: plane, Vitals: o.Vitals,
 		Catalogue: o.Catalogue, OperatorNamespace: o.Namespace, Kubernetes: server, Now: o.Now,
 	}
 	if err := meshes.SetupWithManager(mgr); err != nil {
@@ -107,6 +121,18 @@ func addReconcilers(mgr ctrl.Manager, o Options) error {
 		return fmt.Errorf("the MeshRevisions cannot be watched: %w", err)
 	}
 	return nil
+}
+
+// tokenOf reads the token that the operator shows to the API server, which replicas of control planes let decide. Tokens are renewed
+// in place, so it is read anew each time.
+func tokenOf(cfg *rest.Config) func() (string, error) {
+	return func() (string, error) {
+		if cfg.BearerTokenFile == "" {
+			return cfg.BearerToken, nil
+		}
+		token, err := os.ReadFile(cfg.BearerTokenFile)
+		return strings.TrimSpace(string(token)), err
+	}
 }
 
 // serverVersion asks the API server for its version.

@@ -16,7 +16,7 @@ import (
 // The revision of a new version takes over the objects before the old one goes: nothing of the control plane is deleted in between.
 func TestNewVersionTakesOverBeforeTheOldOneGoes(t *testing.T) {
 	const name = "moving"
-	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) { spec.Version = ptr.To(olderVersion) })
+	mesh := readyMesh(t, name, quick)
 	old := &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "moving-v0-0-9"}}
 	get(t, old)
 	account := &corev1.ServiceAccount{ObjectMeta: inHome(name, names.Injector)}

@@ -93,12 +93,8 @@ func errorRate(o Observation, b Bounds) Verdict {
 
 func soaked(o Observation, b Bounds) Verdict {
 	v := Verdict{Gate: soakGate, Message: fmt.Sprintf("everything has been well for %s", b.Soak)}
-	rest := b.Soak
-	if !o.WellSince.IsZero() {
-		rest = o.WellSince.Add(b.Soak).Sub(o.Now)
-	}
-	if rest > 0 {
-		v.State, v.Message = Waiting, fmt.Sprintf("everything must be well for another %s", rest.Round(time.Second))
+	if o.WellSince.IsZero() || o.WellSince.Add(b.Soak).After(o.Now) {
+		v.State, v.Message = Waiting, fmt.Sprintf("everything must be well for %s", b.Soak)
 	}
 	return v
 }

@@ -107,6 +107,9 @@ func (s Situation) revision(name string) Revision {
 	return s.Revisions[i]
 }
 
+// Rejected says whether the wanted revision was given up.
+func (s Situation) Rejected() bool { return s.revision(s.Wanted).Rejected != "" }
+
 // lastGood is the revision to go back to: the one that was verified last, other than the wanted one; empty without one.
 func (s Situation) lastGood() string {
 	good := slices.DeleteFunc(slices.Clone(s.Revisions), func(r Revision) bool { return r.Verified.IsZero() || r.Name == s.Wanted })

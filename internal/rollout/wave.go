@@ -114,7 +114,7 @@ func (w *Wave) choose(outdated []Workload, room int, rest time.Duration) {
 		case room < 1:
 			w.wait(load, "as many workloads of the namespace are restarting, or not ready, as may be")
 		case rest > 0:
-			w.wait(load, fmt.Sprintf("the namespace rests for another %s", rest.Round(time.Second)))
+			w.wait(load, "the namespace rests after its last restart")
 			w.again(rest)
 		default:
 			w.Restart = append(w.Restart, load.Ref)

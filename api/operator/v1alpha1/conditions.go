@@ -14,6 +14,9 @@ const (
 	// ConditionStalled exists, True, when trying again cannot help: somebody must change something first.
 	ConditionStalled = "Stalled"
 
+	// ConditionPaused exists, True, while spec.paused keeps the operator from changing anything of the mesh.
+	ConditionPaused = "Paused"
+
 	// ConditionInstalled is True when everything the mesh consists of has been applied.
 	ConditionInstalled = "Installed"
 
@@ -38,6 +41,10 @@ const (
 	// ReasonWaitingForSidecars means that the Mesh is being deleted and pods still have its sidecar: restart them
 	// without injection, or delete them.
 	ReasonWaitingForSidecars = "WaitingForSidecars"
+	// ReasonUpgrading means that the mesh is on its way to another version; status.upgrade tells how far it is.
+	ReasonUpgrading = "Upgrading"
+	// ReasonRollingBack means that a gate has failed, and the mesh returns to the last good version.
+	ReasonRollingBack = "RollingBack"
 	// ReasonDeleting means that the Mesh is being deleted and what it consists of is being removed.
 	ReasonDeleting = "Deleting"
 )
@@ -46,6 +53,10 @@ const (
 const (
 	// ReasonReady means that the mesh is as declared and works.
 	ReasonReady = "Ready"
+	// ReasonPaused means that spec.paused keeps the operator from changing anything.
+	ReasonPaused = "Paused"
+	// ReasonStandby means that a MeshRevision runs nothing: another one runs the mesh.
+	ReasonStandby = "Standby"
 	// ReasonApplied means that everything the mesh consists of has been applied.
 	ReasonApplied = "Applied"
 	// ReasonCertificatesValid means that all certificates of the control plane exist and are valid.
@@ -65,6 +76,11 @@ const (
 	// ReasonNamespaceClaimed means that another Mesh, or an OSM that this operator did not install, lives in
 	// spec.namespace.
 	ReasonNamespaceClaimed = "NamespaceClaimed"
+	// ReasonRolledBack means that the mesh runs the last good version, because the one that it asks for did not pass its gates:
+	// the message says which. It is tried again when the spec changes.
+	ReasonRolledBack = "RolledBack"
+	// ReasonUpgradeHalted means that a gate has failed, and the way back is not automatic, or there is none.
+	ReasonUpgradeHalted = "UpgradeHalted"
 	// ReasonUnsupportedKubernetes means that the cluster is older than this version can run on.
 	ReasonUnsupportedKubernetes = "UnsupportedKubernetes"
 

@@ -58,6 +58,11 @@ func (c *Conditions) Part(kind string, v Verdict) {
 	c.write(kind, statusOf(v.State), v.Reason, v.Message)
 }
 
+// Only writes a condition that is True while it exists, or removes it.
+func (c *Conditions) Only(is bool, kind, reason, message string) {
+	c.onlyIf(is, kind, Verdict{Reason: reason, Message: message})
+}
+
 // onlyIf writes a condition that exists only while it is True.
 func (c *Conditions) onlyIf(is bool, kind string, v Verdict) {
 	if !is {

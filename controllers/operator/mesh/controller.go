@@ -7,6 +7,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -32,6 +33,10 @@ type Reconciler struct {
 	Applier *apply.Applier
 	// Recorder writes Events about a Mesh.
 	Recorder events.EventRecorder
+	// DataPlane observes what carries sidecars, and restarts it.
+	DataPlane DataPlane
+	// Vitals observes control planes.
+	Vitals Vitals
 	// Catalogue holds the versions that can be installed.
 	Catalogue *operand.Catalogue
 	// OperatorNamespace is where the operator runs.
@@ -49,6 +54,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	s := r.newScope(mesh)
+	if ptr.Deref(mesh.Spec.Paused, false) {
+		return reconcile.Result{}, r.rest(ctx, s)
+	}
 	if mesh.DeletionTimestamp != nil {
 		return r.remove(ctx, s)
 	}
@@ -110,12 +118,14 @@ func (r *Reconciler) script() []phase {
 		installed(r.namespace),
 		installed(r.definitions),
 		certificates(r.authority),
+		installed(r.steer),
 		installed(r.meshConfig),
 		installed(r.trust),
 		certificates(r.servingCertificates),
 		installed(r.services),
 		installed(r.revision),
 		installed(r.webhooks),
+		installed(r.restart),
 		installed(r.retire),
 	}
 }

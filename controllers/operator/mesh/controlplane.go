@@ -3,6 +3,7 @@ package mesh
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
@@ -10,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -33,32 +33,10 @@ func (r *Reconciler) services(ctx context.Context, s *scope) error {
 	return err
 }
 
-// revision keeps the MeshRevision of the wanted version; its own reconciler deploys it.
-func (r *Reconciler) revision(ctx context.Context, s *scope) error {
-	wanted := desired.Revision(s.mesh, s.wanted, s.release.Images)
-	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(wanted)
-	if err != nil {
-		return fmt.Errorf("the MeshRevision %s cannot be written down: %w", wanted.Name, err)
-	}
-	// Zero values of the typed form are not declared.
-	delete(content, "status")
-	object := &unstructured.Unstructured{Object: content}
-	unstructured.RemoveNestedField(object.Object, "metadata", "creationTimestamp")
-	if err := apply.Own(s.mesh, r.Client.Scheme(), object); err != nil {
-		return err
-	}
-	_, err = r.Applier.One(ctx, s.mesh, object)
-	return err
-}
-
 // webhooks registers each webhook once something answers it: with failure policy Fail, a webhook before its server would keep every
 // pod of the mesh from starting. What is registered stays, because a pod without a sidecar is outside every policy.
 func (r *Reconciler) webhooks(ctx context.Context, s *scope) error {
 	objects, err := r.renderWebhooks(s)
-	if err != nil {
-		return err
-	}
-	current, err := r.liveRevision(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -67,7 +45,7 @@ func (r *Reconciler) webhooks(ctx context.Context, s *scope) error {
 		if err != nil {
 			return err
 		}
-		if !registered && !answered(current, object) {
+		if !registered && !answered(s.baseRevision, object) {
 			s.pending = append(s.pending, fmt.Sprintf("%s is registered as soon as its pods are ready", object.GetName()))
 			continue
 		}
@@ -102,7 +80,7 @@ func (r *Reconciler) widenTrust(ctx context.Context, s *scope) error {
 // renderWebhooks renders the webhook configurations. The namespace of the mesh owns them: when it is deleted, however that happens,
 // they go as well, and no pod waits for a server that is gone.
 func (r *Reconciler) renderWebhooks(s *scope) ([]*unstructured.Unstructured, error) {
-	objects, err := s.release.Webhooks(r.parameters(s), s.bundles[secrets.InjectorCert], s.bundles[secrets.ValidatorCert])
+	objects, err := s.base.Webhooks(r.parameters(s), s.bundles[secrets.InjectorCert], s.bundles[secrets.ValidatorCert])
 	if err != nil {
 		return nil, err
 	}
@@ -154,8 +132,8 @@ func (r *Reconciler) liveRevision(ctx context.Context, s *scope) (*v1alpha1.Mesh
 	return live, nil
 }
 
-// retire deletes revisions of other versions once the wanted one is ready and has taken over their objects: what an old revision
-// still owned would go with it.
+// retire deletes the revisions that the plan has no use for, once the wanted one is ready and has taken over their objects: what an
+// old revision still owned would go with it.
 func (r *Reconciler) retire(ctx context.Context, s *scope) error {
 	current, err := r.liveRevision(ctx, s)
 	if err != nil || current == nil || current.Status.ObservedGeneration != current.Generation ||
@@ -175,7 +153,7 @@ func (r *Reconciler) retire(ctx context.Context, s *scope) error {
 	}
 	for i := range revisions {
 		old := &revisions[i]
-		if old.Name == current.Name || old.DeletionTimestamp != nil {
+		if !slices.Contains(s.plan.Retire, old.Name) || old.DeletionTimestamp != nil {
 			continue
 		}
 		if err := client.IgnoreNotFound(r.Client.Delete(ctx, old)); err != nil {

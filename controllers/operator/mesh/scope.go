@@ -10,6 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/operand"
+	"github.com/openservicemesh/osm-operator/internal/rollout"
 )
 
 // scope is what the phases of one reconciliation know. Each phase may read what earlier ones wrote.
@@ -25,8 +26,14 @@ type scope struct {
 	root *certificate.Root
 	// bundles are what the API server trusts, by the name of the Secret; written by servingCertificates.
 	bundles map[string][]byte
-	// current is the MeshRevision that is wanted, as it is now; nil when it does not exist.
+	// current is the MeshRevision that is wanted, as it is now; nil when it does not exist. Written by steer.
 	current *v1alpha1.MeshRevision
+	// situation and plan are written by steer.
+	situation rollout.Situation
+	plan      rollout.Plan
+	// base and baseRevision are what runs the mesh's own Deployments, by the plan; written by steer.
+	base         *operand.Release
+	baseRevision *v1alpha1.MeshRevision
 
 	// notes are sentences for the condition Installed: what is installed with a reservation.
 	notes []string

@@ -15,6 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
 	"github.com/openservicemesh/osm-operator/controllers/operator/condition"
+	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
 )
 
 // observe writes what is, whatever the phases achieved.
@@ -30,6 +31,10 @@ func (r *Reconciler) observe(ctx context.Context, s *scope) error {
 	if s.current, err = r.liveRevision(ctx, s); err != nil {
 		return err
 	}
+	if s.baseRevision == nil || s.baseRevision.Name == desired.RevisionName(s.wanted.Name, s.wanted.Version) {
+		s.baseRevision = s.current
+	}
+	r.tellUpgrade(s)
 	revisions, err := r.revisions(ctx, s)
 	if err != nil {
 		return err
@@ -52,6 +57,7 @@ func (r *Reconciler) conclude(s *scope, err error) {
 	for _, p := range parts {
 		conditions.Part(p.kind, p.verdict)
 	}
+	conditions.Only(false, v1alpha1.ConditionPaused, "", "")
 	conditions.Summarise(summary(s, parts))
 }
 
@@ -81,7 +87,7 @@ func parts(s *scope, err error) []part {
 	}
 	return []part{
 		{v1alpha1.ConditionCertificatesReady, certificates},
-		{v1alpha1.ConditionControlPlaneReady, revisionVerdict(s.current)},
+		{v1alpha1.ConditionControlPlaneReady, revisionVerdict(s.baseRevision)},
 		{v1alpha1.ConditionInstalled, installed},
 		{v1alpha1.ConditionConfigurationAccepted, configuration},
 	}
@@ -90,7 +96,7 @@ func parts(s *scope, err error) []part {
 // summary is the worst of what decides whether a mesh is ready. Fields that are not acted on do not keep it from working.
 func summary(s *scope, parts []part) condition.Verdict {
 	worst := condition.Verdict{State: condition.Ready, Reason: v1alpha1.ReasonReady, Message: "version " + s.wanted.Version + " runs in namespace " + s.wanted.Namespace}
-	for _, p := range parts {
+	for _, p := range append(parts, part{verdict: upgradeVerdict(s)}) {
 		if p.kind != v1alpha1.ConditionConfigurationAccepted && rank(p.verdict.State) > rank(worst.State) {
 			worst = p.verdict
 		}

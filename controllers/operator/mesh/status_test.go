@@ -48,8 +48,8 @@ func TestEveryConclusionKeepsTheRules(t *testing.T) {
 				for _, configuration := range []*condition.Verdict{nil, &accepted} {
 					generation++
 					s := &scope{
-						mesh:    &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm", Generation: generation}, Status: v1alpha1.MeshStatus{Conditions: conditions}},
-						current: revision, pending: pending, configuration: configuration,
+						mesh:         &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm", Generation: generation}, Status: v1alpha1.MeshStatus{Conditions: conditions}},
+						baseRevision: revision, pending: pending, configuration: configuration,
 					}
 					r.conclude(s, err)
 					conditions = s.mesh.Status.Conditions
@@ -80,7 +80,7 @@ func TestSummaryTellsWhatMattersMost(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			s := &scope{mesh: &v1alpha1.Mesh{}, wanted: desired.Mesh{Version: "v0.1.0", Namespace: "osm-system"}, current: test.current, pending: test.pending}
+			s := &scope{mesh: &v1alpha1.Mesh{}, wanted: desired.Mesh{Version: "v0.1.0", Namespace: "osm-system"}, baseRevision: test.current, pending: test.pending}
 			(&Reconciler{Now: noon}).conclude(s, test.err)
 			ready := meta.FindStatusCondition(s.mesh.Status.Conditions, v1alpha1.ConditionReady)
 			if ready.Status != test.status || !strings.Contains(ready.Message, test.says) {

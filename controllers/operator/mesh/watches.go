@@ -39,6 +39,9 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	}) {
 		b = b.WatchesRawSource(secret)
 	}
+	for _, sidecars := range r.DataPlane.Sources() {
+		b = b.WatchesRawSource(sidecars)
+	}
 	return b.Complete(r)
 }
 

@@ -11,6 +11,8 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -79,8 +81,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	acts, err := r.acts(ctx, revision)
-	if err != nil || !acts {
+	if err != nil || revision.DeletionTimestamp != nil {
 		return reconcile.Result{}, err
+	}
+	if !acts {
+		return reconcile.Result{}, r.stand(ctx, revision)
 	}
 	applied := r.deploy(ctx, revision)
 	status, err := r.observe(ctx, revision, applied)
@@ -90,16 +95,44 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	return reconcile.Result{}, errors.Join(applied, r.writeStatus(ctx, revision, status))
 }
 
-// acts says whether a revision is the one that its Mesh wants.
+// stand notes that a revision runs nothing. What it ran is taken over by another.
+func (r *Reconciler) stand(ctx context.Context, revision *v1alpha1.MeshRevision) error {
+	if revision.Spec.Role != v1alpha1.RoleStandby {
+		return nil
+	}
+	status := *revision.Status.DeepCopy()
+	status.ObservedGeneration = revision.Generation
+	status.Controller, status.Injector = v1alpha1.WorkloadStatus{}, v1alpha1.WorkloadStatus{}
+	r.noteRole(revision, &status)
+	condition.Of(&status.Conditions, revision.Generation, r.Now()).Summarise(condition.Verdict{
+		State: condition.Ready, Reason: v1alpha1.ReasonStandby, Message: "stands by: another revision runs the mesh",
+	})
+	return r.writeStatus(ctx, revision, status)
+}
+
+// noteRole notes since when the revision has its role.
+func (r *Reconciler) noteRole(revision *v1alpha1.MeshRevision, status *v1alpha1.MeshRevisionStatus) {
+	if status.Role == revision.Spec.Role && status.RoleSince != nil {
+		return
+	}
+	now := metav1.NewTime(r.Now().Truncate(time.Second))
+	status.Role, status.RoleSince = revision.Spec.Role, &now
+}
+
+// acts says whether a revision runs anything now: by its role, or for one without any, when it is the one that its Mesh wants. While
+// the Mesh is paused none does.
 func (r *Reconciler) acts(ctx context.Context, revision *v1alpha1.MeshRevision) (bool, error) {
-	if revision.DeletionTimestamp != nil {
+	if revision.DeletionTimestamp != nil || revision.Spec.Role == v1alpha1.RoleStandby {
 		return false, nil
 	}
 	mesh := &v1alpha1.Mesh{}
 	if err := r.Client.Get(ctx, client.ObjectKey{Name: revision.Spec.Mesh}, mesh); err != nil {
 		return false, client.IgnoreNotFound(err)
 	}
-	return desired.Of(mesh, r.Catalogue.Current()).Version == revision.Spec.Version, nil
+	if ptr.Deref(mesh.Spec.Paused, false) {
+		return false, nil
+	}
+	return revision.Spec.Role != "" || desired.Of(mesh, r.Catalogue.Current()).Version == revision.Spec.Version, nil
 }
 
 // deploy applies everything the revision consists of, and removes what it no longer consists of.
@@ -147,6 +180,7 @@ func (r *Reconciler) observe(ctx context.Context, revision *v1alpha1.MeshRevisio
 	}
 	status.ObservedGeneration = revision.Generation
 	status.Controller, status.Injector = workloads[0].count(), workloads[1].count()
+	r.noteRole(revision, &status)
 	condition.Of(&status.Conditions, revision.Generation, r.Now()).Summarise(judge(applied, workloads))
 	return status, nil
 }

@@ -1,0 +1,122 @@
+package mesh
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/utils/ptr"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/dataplane"
+	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/rollout"
+)
+
+// situation is everything that decides the next step of an upgrade, except the verdicts of the gates.
+func (r *Reconciler) situation(ctx context.Context, s *scope) (rollout.Situation, error) {
+	revisions, err := r.revisions(ctx, s)
+	if err != nil {
+		return rollout.Situation{}, err
+	}
+	workloads, err := r.DataPlane.Workloads(ctx, s.mesh.Name)
+	if err != nil {
+		return rollout.Situation{}, err
+	}
+	upgrade, _, _ := upgradeOf(s.mesh)
+	situation := rollout.Situation{
+		Now: r.Now(), Wanted: desired.RevisionName(s.wanted.Name, s.wanted.Version), Workloads: workloads, Limits: limitsOf(s.mesh),
+		Strategy:  rollout.Strategy(ptr.Deref(upgrade.Strategy, v1alpha1.StrategyInPlace)),
+		Automatic: ptr.Deref(upgrade.Rollback, v1alpha1.RollbackAutomatic) == v1alpha1.RollbackAutomatic,
+	}
+	sidecars, _ := dataplane.Count(workloads, situation.Wanted)
+	for i := range revisions {
+		revision := &revisions[i]
+		if revision.DeletionTimestamp != nil {
+			continue
+		}
+		situation.Revisions = append(situation.Revisions, fact(revision, s.mesh.Generation, sidecars[revision.Name]))
+		switch revision.Spec.Role {
+		case v1alpha1.RoleBase:
+			situation.Base = revision.Name
+		case v1alpha1.RoleBeside:
+			situation.Beside = revision.Name
+		}
+		if revision.Name == situation.Wanted {
+			s.current = revision
+			situation.Since = readySince(revision)
+		}
+	}
+	situation.Base = baseOf(situation.Base, revisions)
+	situation.Chosen, situation.Canaries, err = r.chosen(ctx, s, situation.Wanted)
+	return situation, err
+}
+
+// baseOf is the revision that runs the mesh's Deployments. One that an operator without roles has made says nothing of its role: it
+// is the base as long as no other is.
+func baseOf(base string, revisions []v1alpha1.MeshRevision) string {
+	if base != "" {
+		return base
+	}
+	for i := range revisions {
+		if revisions[i].Spec.Role == "" && revisions[i].DeletionTimestamp == nil {
+			return revisions[i].Name
+		}
+	}
+	return ""
+}
+
+// fact is what a MeshRevision says of itself. What an operator without roles had brought to work is good.
+func fact(revision *v1alpha1.MeshRevision, generation int64, sidecars int) rollout.Revision {
+	f := rollout.Revision{Name: revision.Name, Sidecars: sidecars, Serving: !readySince(revision).IsZero()}
+	switch {
+	case revision.Status.VerifiedAt != nil:
+		f.Verified = revision.Status.VerifiedAt.Time
+	case revision.Spec.Role == "" && f.Serving:
+		f.Verified = revision.CreationTimestamp.Time
+	}
+	if rejected := revision.Status.Rejected; rejected != nil && rejected.MeshGeneration == generation {
+		f.Rejected = rejected.Reason
+	}
+	return f
+}
+
+// readySince is when all pods of a revision became ready in the role that it shall have; zero while they are not.
+func readySince(revision *v1alpha1.MeshRevision) time.Time {
+	ready := meta.FindStatusCondition(revision.Status.Conditions, v1alpha1.ConditionReady)
+	if ready == nil || ready.Status != metav1.ConditionTrue || ready.ObservedGeneration != revision.Generation {
+		return time.Time{}
+	}
+	if revision.Spec.Role == v1alpha1.RoleStandby || revision.Spec.Role != "" && revision.Status.Role != revision.Spec.Role {
+		return time.Time{}
+	}
+	return ready.LastTransitionTime.Time
+}
+
+// chosen says which namespaces go first in a canary, and whether any of them is marked already.
+func (r *Reconciler) chosen(ctx context.Context, s *scope, wanted string) (func(string) bool, bool, error) {
+	upgrade, _, _ := upgradeOf(s.mesh)
+	selected, marked := map[string]bool{}, false
+	selector := labels.Nothing()
+	if upgrade.Canary != nil {
+		parsed, err := metav1.LabelSelectorAsSelector(&upgrade.Canary.NamespaceSelector)
+		if err != nil {
+			return nil, false, &stalled{v1alpha1.ReasonInvalidSpec, fmt.Sprintf("spec.upgrade.canary.namespaceSelector is not a selector: %s", err)}
+		}
+		selector = parsed
+	}
+	members, err := r.members(ctx, s.mesh.Name)
+	if err != nil {
+		return nil, false, err
+	}
+	for i := range members {
+		ns := &members[i]
+		selected[ns.Name] = selector.Matches(labels.Set(ns.Labels))
+		marked = marked || ns.Labels[names.RevisionLabel] == wanted
+	}
+	return func(namespace string) bool { return selected[namespace] }, marked, nil
+}

@@ -1,0 +1,181 @@
+package mesh
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/vitals"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/rollout"
+)
+
+// DataPlane is what carries the sidecars of meshes.
+type DataPlane interface {
+	// Workloads are all that carry sidecars of a mesh.
+	Workloads(ctx context.Context, mesh string) ([]rollout.Workload, error)
+	// Sources are watches that tell when they change, as requests for a mesh.
+	Sources() []source.Source
+	// Restart makes a workload replace its pods.
+	Restart(ctx context.Context, ref rollout.Ref, revision string, at time.Time) error
+}
+
+// Vitals observes control planes.
+type Vitals interface {
+	Read(ctx context.Context, s vitals.Subject) (vitals.Reading, error)
+}
+
+const (
+	// glance is how often an upgrade is looked at: what gates judge sends no events.
+	glance = 2 * time.Second
+	// patience is how long the requests of the version before are waited for; then the new one is judged without comparison.
+	patience = time.Minute
+)
+
+// steer observes the mesh and decides what is next on its way to the wanted version. Until the wanted revision is verified the
+// gates are asked, again and again.
+func (r *Reconciler) steer(ctx context.Context, s *scope) error {
+	situation, err := r.situation(ctx, s)
+	if err != nil {
+		return err
+	}
+	s.situation = situation
+	if s.upgrading() {
+		s.lookAgain(glance)
+		if err := r.judge(ctx, s); err != nil {
+			return err
+		}
+	} else if s.current != nil {
+		s.situation.Verdicts = rollout.Judge(observed(s, vitals.Reading{}), boundsOf(s.mesh))
+	}
+	s.plan = rollout.Next(s.situation)
+	measured, err := r.measure(ctx, s)
+	if err != nil {
+		return err
+	}
+	if !measured {
+		s.plan = rollout.Plan{Phase: rollout.ControlPlane, Base: s.situation.Base, Waiting: "noting how many requests fail with the version that runs"}
+	}
+	if s.plan.Wave.Again > 0 {
+		s.lookAgain(s.plan.Wave.Again)
+	}
+	if !s.plan.Wave.Done() {
+		s.lookAgain(glance)
+	}
+	return r.openBase(ctx, s)
+}
+
+// upgrading says whether there is a version to come from and one to go to that has not been verified.
+func (s *scope) upgrading() bool {
+	good, verified := false, false
+	for _, revision := range s.situation.Revisions {
+		if revision.Name == s.situation.Wanted {
+			verified = !revision.Verified.IsZero()
+		} else {
+			good = good || !revision.Verified.IsZero()
+		}
+	}
+	return good && !verified
+}
+
+// acting says whether the wanted revision runs anything.
+func (s *scope) acting() bool {
+	return s.situation.Wanted == s.situation.Base || s.situation.Wanted == s.situation.Beside
+}
+
+// judge asks the gates about the wanted revision.
+func (r *Reconciler) judge(ctx context.Context, s *scope) error {
+	if s.current == nil || !s.acting() {
+		return nil
+	}
+	reading, err := r.Vitals.Read(ctx, s.subject(s.current))
+	if err != nil {
+		return err
+	}
+	s.situation.Verdicts = rollout.Judge(observed(s, reading), boundsOf(s.mesh))
+	return nil
+}
+
+// subject is what is observed of a revision.
+func (s *scope) subject(revision *v1alpha1.MeshRevision) vitals.Subject {
+	return vitals.Subject{
+		Namespace: revision.Spec.Namespace, Version: revision.Spec.Version, TrustDomain: revision.Spec.TrustDomain, Roots: s.root.CertPEM(),
+		Controller: names.Controller, Injector: names.Injector,
+	}
+}
+
+// observed puts together what the gates judge.
+func observed(s *scope, reading vitals.Reading) rollout.Observation {
+	status := s.current.Status
+	o := rollout.Observation{
+		Now: s.situation.Now, Since: s.stepSince(), WellSince: s.wellSince(),
+		Controller: replicas(status.Controller), Injector: replicas(status.Injector),
+		Restarts: &reading.Restarts, CertificatesUntil: reading.CertificatesUntil,
+	}
+	if s.situation.Since.IsZero() {
+		// What the status counts may still be about another role, or another generation.
+		o.Controller.Ready, o.Injector.Ready = 0, 0
+	}
+	if reading.Proxies != nil {
+		o.Proxies = &rollout.Proxies{
+			Live: s.expected(), Connected: reading.Proxies.Connected, Rejected: reading.Proxies.Rejecting, Example: reading.Proxies.Example,
+		}
+	}
+	if reading.Requests != nil {
+		rate := reading.Requests.ErrorRate()
+		o.ErrorRate = &rate
+	}
+	if baseline := status.Baseline; baseline != nil && baseline.ErrorRate != "" {
+		rate := share(baseline.ErrorRate)
+		o.Baseline = &rate
+	}
+	return o
+}
+
+func replicas(status v1alpha1.WorkloadStatus) rollout.Replicas {
+	return rollout.Replicas{Wanted: int(status.Replicas), Ready: int(status.Ready)}
+}
+
+// expected is how many sidecars the wanted revision serves: its own beside another, all of them otherwise.
+func (s *scope) expected() int {
+	n := 0
+	for _, w := range s.situation.Workloads {
+		for revision, sidecars := range w.Sidecars {
+			if s.situation.Base == s.situation.Wanted || revision == s.situation.Wanted {
+				n += sidecars
+			}
+		}
+	}
+	return n
+}
+
+// stepSince is when the present step began: when the revision took its role, or a workload was restarted for it last.
+func (s *scope) stepSince() time.Time {
+	since := s.current.CreationTimestamp.Time
+	if s.current.Status.RoleSince != nil {
+		since = s.current.Status.RoleSince.Time
+	}
+	return s.latest(since, func(w rollout.Workload) time.Time { return w.Restart.At })
+}
+
+// wellSince is when the control plane, and every workload that was restarted for it, were ready at last.
+func (s *scope) wellSince() time.Time {
+	if s.situation.Since.IsZero() {
+		return time.Time{}
+	}
+	return s.latest(s.situation.Since, func(w rollout.Workload) time.Time { return w.ReadySince })
+}
+
+// latest is the latest of a moment and those of the workloads that were restarted for the wanted revision.
+func (s *scope) latest(moment time.Time, of func(rollout.Workload) time.Time) time.Time {
+	moments := []time.Time{moment}
+	for _, w := range s.situation.Workloads {
+		if w.Restart.Revision == s.situation.Wanted {
+			moments = append(moments, of(w))
+		}
+	}
+	return slices.MaxFunc(moments, time.Time.Compare)
+}

@@ -1,0 +1,137 @@
+package operator_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// shop is a namespace with Deployments of one pod each, whose pods get the sidecar of whatever revision runs the mesh.
+type shop struct {
+	t         *testing.T
+	mesh      string
+	namespace string
+	// restarted are the Deployments in the order in which their pods were replaced.
+	restarted []string
+	done      chan struct{}
+}
+
+// openShop makes the Deployments, and plays Deployment controller, injector and kubelet for them until the test ends.
+func openShop(t *testing.T, mesh string, deployments ...string) *shop {
+	t.Helper()
+	s := &shop{t: t, mesh: mesh, namespace: mesh + "-shop", done: make(chan struct{})}
+	// Without the label of the mesh the API server asks no injector, which is not there.
+	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace}})
+	for _, name := range deployments {
+		labels := map[string]string{"app": name}
+		create(t, &appsv1.Deployment{
+			ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name},
+			Spec: appsv1.DeploymentSpec{
+				Replicas: ptr.To[int32](1), Selector: &metav1.LabelSelector{MatchLabels: labels},
+				Template: corev1.PodTemplateSpec{
+					ObjectMeta: metav1.ObjectMeta{Labels: labels},
+					Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "example/app:1"}}},
+				},
+			},
+		})
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		defer close(s.done)
+		for ctx.Err() == nil {
+			s.work(ctx, deployments)
+			time.Sleep(20 * time.Millisecond)
+		}
+	}()
+	t.Cleanup(func() { cancel(); <-s.done })
+	return s
+}
+
+// work replaces the pod of every Deployment whose template is not the pod's any more.
+func (s *shop) work(ctx context.Context, deployments []string) {
+	for _, name := range deployments {
+		d := &appsv1.Deployment{}
+		if cluster.client.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: name}, d) != nil || d.Status.ObservedGeneration == d.Generation {
+			continue
+		}
+		hash := fmt.Sprintf("%d", d.Generation)
+		pod := s.pod(name, hash, s.base(ctx))
+		if d.Generation > 1 {
+			s.restarted = append(s.restarted, name)
+			_ = cluster.client.DeleteAllOf(ctx, &corev1.Pod{}, client.InNamespace(s.namespace), client.MatchingLabels{"app": name}, client.GracePeriodSeconds(0))
+		}
+		if err := cluster.client.Create(ctx, pod); err != nil {
+			s.t.Log(err)
+			continue
+		}
+		pod.Status = corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{
+			{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now()},
+		}}
+		_ = cluster.client.Status().Update(ctx, pod)
+		d.Status = appsv1.DeploymentStatus{ObservedGeneration: d.Generation, Replicas: 1, UpdatedReplicas: 1, ReadyReplicas: 1, AvailableReplicas: 1}
+		_ = cluster.client.Status().Update(ctx, d)
+	}
+}
+
+func (s *shop) pod(deployment, hash, revision string) *corev1.Pod {
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: s.namespace, Name: deployment + "-" + hash,
+			Labels: map[string]string{"app": deployment, appsv1.DefaultDeploymentUniqueLabelKey: hash, names.RevisionLabel: revision},
+			OwnerReferences: []metav1.OwnerReference{{
+				APIVersion: "apps/v1", Kind: "ReplicaSet", Name: deployment + "-" + hash, UID: "1", Controller: ptr.To(true),
+			}},
+		},
+		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "example/app:1"}}},
+	}
+}
+
+// base is the revision whose injector serves the mesh: that of the Deployment which exists.
+func (s *shop) base(ctx context.Context) string {
+	d := &appsv1.Deployment{}
+	if cluster.client.Get(ctx, client.ObjectKey{Namespace: home(s.mesh), Name: names.Injector}, d) != nil || len(d.OwnerReferences) == 0 {
+		return ""
+	}
+	return d.OwnerReferences[0].Name
+}
+
+// wait waits until all pods have the sidecar of a revision.
+func (s *shop) wait(revision string, pods int) {
+	s.t.Helper()
+	eventually(s.t, func() error {
+		var list corev1.PodList
+		if err := cluster.client.List(s.t.Context(), &list, client.InNamespace(s.namespace), client.MatchingLabels{names.RevisionLabel: revision}); err != nil {
+			return err
+		}
+		if len(list.Items) != pods {
+			return fmt.Errorf("%d of %d pods have the sidecar of %s", len(list.Items), pods, revision)
+		}
+		return nil
+	})
+}
+
+// quick are upgrades that do not wait.
+func quick(spec *v1alpha1.MeshSpec) {
+	spec.Version = ptr.To(olderVersion)
+	spec.Upgrade = &v1alpha1.UpgradeSpec{
+		Gates:     &v1alpha1.GatesSpec{Soak: &metav1.Duration{}, Timeout: &metav1.Duration{Duration: time.Minute}},
+		DataPlane: &v1alpha1.DataPlaneSpec{PauseBetween: &metav1.Duration{}},
+	}
+}
+
+// twice says whether a name is in a list twice.
+func twice(list []string) bool {
+	sorted := slices.Sorted(slices.Values(list))
+	return len(slices.Compact(sorted)) != len(list)
+}

@@ -1,0 +1,170 @@
+package operator_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/vitals"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// runs waits until the mesh's own Deployments are of a version.
+func runs(t *testing.T, mesh, version string) {
+	t.Helper()
+	eventually(t, func() error {
+		for _, component := range []string{names.Controller, names.Injector} {
+			d := &appsv1.Deployment{ObjectMeta: inHome(mesh, component)}
+			if err := cluster.client.Get(t.Context(), client.ObjectKeyFromObject(d), d); err != nil {
+				return err
+			}
+			if d.Labels[names.VersionLabel] != version {
+				return fmt.Errorf("%s is of version %s, want %s", component, d.Labels[names.VersionLabel], version)
+			}
+		}
+		return nil
+	})
+}
+
+// history waits until the last upgrade of a mesh is told of.
+func history(t *testing.T, mesh *v1alpha1.Mesh, result, from, to string) v1alpha1.HistoryEntry {
+	t.Helper()
+	eventually(t, func() error {
+		get(t, mesh)
+		if len(mesh.Status.History) == 0 || mesh.Status.History[0].Result != result || mesh.Status.History[0].Version != to || mesh.Status.History[0].From != from {
+			return fmt.Errorf("the history is %+v, want %s from %s to %s first", mesh.Status.History, result, from, to)
+		}
+		return nil
+	})
+	return mesh.Status.History[0]
+}
+
+func TestAnUpgradeMovesWorkloadsAndRemembers(t *testing.T) {
+	const name = "waves"
+	mesh := readyMesh(t, name, quick)
+	history(t, mesh, v1alpha1.ResultSucceeded, "", olderVersion)
+	s := openShop(t, name, "cart", "checkout", "search")
+	s.wait("waves-v0-0-9", 3)
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
+	s.wait("waves-v0-1-0", 3)
+	waitReady(t, mesh)
+	history(t, mesh, v1alpha1.ResultSucceeded, olderVersion, operatorVersion)
+	if p := mesh.Status.Proxies; p == nil || p.Total != 3 || p.Outdated != 0 {
+		t.Errorf("the status counts %+v sidecars, want 3 and none outdated", p)
+	}
+	if mesh.Status.Upgrade != nil {
+		t.Errorf("an upgrade that has ended is still told of: %+v", mesh.Status.Upgrade)
+	}
+	waitGone(t, &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "waves-v0-0-9"}})
+	if twice(s.restarted) {
+		t.Errorf("a workload was restarted twice: %v", s.restarted)
+	}
+}
+
+func TestAVersionThatSidecarsRejectIsGivenUp(t *testing.T) {
+	const name = "rejected"
+	mesh := readyMesh(t, name, quick)
+	s := openShop(t, name, "cart")
+	s.wait("rejected-v0-0-9", 1)
+	ill := healthy()
+	ill.Proxies.Rejecting, ill.Proxies.Example = 1, "shop/cart rejects LDS: no such filter"
+	cluster.patient.becomes(home(name), operatorVersion, ill)
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
+	waitEvent(t, operatorVersion, "RollingBack", "no such filter")
+	runs(t, name, olderVersion)
+	condition := waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonRolledBack)
+	mention(t, condition.Message, operatorVersion, "no such filter", "change the spec")
+	entry := history(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
+	mention(t, entry.Reason, "ConfigurationAccepted", "no such filter")
+	s.wait("rejected-v0-0-9", 1)
+	if len(s.restarted) > 0 {
+		t.Errorf("workloads were restarted for a version that never passed: %v", s.restarted)
+	}
+
+	// Another spec is another try.
+	cluster.patient.becomes(home(name), operatorVersion, healthy())
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Upgrade.Gates.MaxRejectedConfigs = ptr.To[int32](1) })
+	s.wait("rejected-v0-1-0", 1)
+	waitReady(t, mesh)
+}
+
+func TestWorkloadsReturnFromAVersionThatFailsLate(t *testing.T) {
+	const name = "late"
+	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
+		quick(spec)
+		spec.Upgrade.DataPlane.MaxUnavailable = ptr.To(intstr.FromInt32(1))
+		// The second wave does not come before the test has looked at the first.
+		spec.Upgrade.DataPlane.PauseBetween = &metav1.Duration{Duration: time.Minute}
+	})
+	s := openShop(t, name, "cart", "search")
+	s.wait("late-v0-0-9", 2)
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
+	s.wait("late-v0-1-0", 1)
+	failing := healthy()
+	failing.Requests = &vitals.Requests{Issued: 100, Failed: 50}
+	cluster.patient.becomes(home(name), operatorVersion, failing)
+	runs(t, name, olderVersion)
+	s.wait("late-v0-0-9", 2)
+	entry := history(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
+	mention(t, entry.Reason, "ErrorRate", "50.00%")
+}
+
+func TestAManualUpgradeHalts(t *testing.T) {
+	const name = "halting"
+	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
+		quick(spec)
+		spec.Upgrade.Rollback = ptr.To(v1alpha1.RollbackManual)
+	})
+	openShop(t, name, "cart").wait("halting-v0-0-9", 1)
+	ill := healthy()
+	ill.Restarts = 9
+	cluster.patient.becomes(home(name), operatorVersion, ill)
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
+	condition := waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonUpgradeHalted)
+	mention(t, condition.Message, "restarted 9 times")
+	runs(t, name, operatorVersion)
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(olderVersion) })
+	runs(t, name, olderVersion)
+	waitReady(t, mesh)
+}
+
+func TestRestartsByHandAreOnlyTold(t *testing.T) {
+	const name = "byhand"
+	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
+		quick(spec)
+		spec.Upgrade.DataPlane.Restart = ptr.To(v1alpha1.RestartManual)
+	})
+	s := openShop(t, name, "cart")
+	s.wait("byhand-v0-0-9", 1)
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
+	history(t, mesh, v1alpha1.ResultSucceeded, olderVersion, operatorVersion)
+	waitReady(t, mesh)
+	if len(s.restarted) > 0 || mesh.Status.Proxies.Outdated != 1 {
+		t.Errorf("restarted %v, and %d sidecars are outdated: want none and 1", s.restarted, mesh.Status.Proxies.Outdated)
+	}
+}
+
+func TestAPausedMeshIsLeftAlone(t *testing.T) {
+	const name = "pausing"
+	mesh := readyMesh(t, name, quick)
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Paused, m.Spec.Version = ptr.To(true), ptr.To(operatorVersion) })
+	condition := waitCondition(t, mesh, v1alpha1.ConditionPaused, metav1.ConditionTrue, v1alpha1.ReasonPaused)
+	mention(t, condition.Message, "spec.paused")
+	d := &appsv1.Deployment{ObjectMeta: inHome(name, names.Controller)}
+	change(t, d, func(d *appsv1.Deployment) { d.Spec.Replicas = ptr.To[int32](5) })
+	quietFor(t, 2*time.Second, cluster.writes.count.Load())
+	get(t, d)
+	if *d.Spec.Replicas != 5 || d.Labels[names.VersionLabel] != olderVersion {
+		t.Errorf("a paused mesh was changed: %d replicas of version %s", *d.Spec.Replicas, d.Labels[names.VersionLabel])
+	}
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Paused = nil })
+	runs(t, name, operatorVersion)
+	waitReady(t, mesh)
+}
