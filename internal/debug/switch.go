@@ -2,6 +2,7 @@ package debug
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -77,7 +78,9 @@ func (s *Switch) serve(ctx context.Context) {
 		}
 	}
 	_ = server.Close()
-	_ = <-ended
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		s.log.Error(err, "the debug server ended by itself")
+	}
 	s.log.Info("the debug server is off")
 }
 
