@@ -54,6 +54,9 @@ succeed.`,
 	f.Uint16Var(&o.port, "to-ext-port", 0, "port outside the mesh that is connected to")
 	f.StringVar(&o.host, "to-ext-host", "", "host outside the mesh that is connected to (default: any)")
 	form.AddTo(f)
+	for _, flag := range []string{"from-pod", "to-pod"} {
+		_ = cmd.RegisterFlagCompletionFunc(flag, a.completeMeshedPods)
+	}
 	return cmd
 }
 

@@ -59,6 +59,7 @@ The exit code is 0 when it is allowed and 2 when it is not.`,
 			return a.explain(ctx, question, meshName, files, remedyOnly, &form)
 		}),
 	}
+	cmd.ValidArgsFunction = a.completeParties
 	f := cmd.Flags()
 	a.addMeshName(cmd, &meshName, "")
 	f.StringArrayVarP(&headers, "header", "H", nil, "header of the request, \"name: value\"; may be repeated")

@@ -29,6 +29,7 @@ written without it. "osm explain" answers for single requests, and says what wou
 		Args:    exactly(2, "the name of a pod"),
 		RunE:    a.run(func(ctx context.Context, args []string) error { return a.checkPods(ctx, meshName, args[0], args[1]) }),
 	}
+	cmd.ValidArgsFunction = a.completeMeshedPods
 	a.addMeshName(cmd, &meshName, "")
 	return cmd
 }

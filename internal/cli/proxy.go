@@ -37,6 +37,8 @@ func (a *app) proxyAdminCommand(name, method, short, example string) *cobra.Comm
 		Long:    short + `, by its administration interface, and print the answer as it comes. QUERY is a path of that interface, such as config_dump, clusters, listeners, stats, certs, ready or server_info; "help" lists them all.`,
 		Example: example,
 		Args:    exactly(2, "the query or the name of the pod"),
+
+		ValidArgsFunction: a.completeAdmin,
 		RunE: a.run(func(ctx context.Context, args []string) error {
 			namespace, err := a.kube.Namespace()
 			if err != nil {

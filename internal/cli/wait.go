@@ -63,6 +63,7 @@ code is 1 when a sidecar rejects the policy, or not all have answered in time.`,
 			return a.waitForAll(ctx, meshName, namespace, args)
 		}),
 	}
+	cmd.ValidArgsFunction = a.completePolicies
 	a.addMeshName(cmd, &meshName, "")
 	cmd.Flags().DurationVar(&timeout, "timeout", 30*time.Second, "how long to wait")
 	return cmd
