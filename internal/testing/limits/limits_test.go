@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
-	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest" //nolint:staticcheck // its words make meshes read like sentences
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // TestLimits measures each limit by what it lets through.

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
-	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest" //nolint:staticcheck // its words make meshes read like sentences
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // again is a Retry of the buyer for a Service.
