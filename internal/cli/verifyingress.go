@@ -71,7 +71,8 @@ func (a *app) verifyIngress(ctx context.Context, o ingressOptions, form *output.
 		{"to-service", o.toService, inside, schema.GroupVersionKind{Version: "v1", Kind: "Service"}},
 		{"ingress-backend", o.ingressBackend, inside, ingressBackendKind},
 	}
-	result := connectivity.Check{Context: "Verify if the ingress can access the mesh", Status: connectivity.Failure,
+	result := connectivity.Check{
+		Context: "Verify if the ingress can access the mesh", Status: connectivity.Failure,
 		Reason:     "this version of the mesh does not act on IngressBackends: sidecars close connections from outside the mesh",
 		Suggestion: "put the ingress into the mesh, and let it in by a TrafficTarget; or exclude the port from the sidecar by the pod's annotation openservicemesh.io/inbound-port-exclusion-list, which gives up its protection",
 	}

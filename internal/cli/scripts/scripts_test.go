@@ -41,17 +41,23 @@ func TestMain(m *testing.M) {
 
 // browse plays the browser of the machine: it writes the page that it is given into the file "seen".
 func browse() {
-	response, err := http.Get(os.Args[1])
-	if err == nil {
-		var page []byte
-		if page, err = io.ReadAll(response.Body); err == nil {
-			err = os.WriteFile("seen", page, 0o600)
-		}
-	}
-	if err != nil {
+	if err := save(os.Args[1], "seen"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+func save(page, file string) error {
+	response, err := http.Get(page)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	content, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, content, 0o600)
 }
 
 // osm is the command under test, by the name it is called by, in a process of its own.
