@@ -1,112 +1,17 @@
 package plan_test
 
 import (
-	"fmt"
-	"net/netip"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/load"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/plan"
-	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/testing/largemesh"
 )
-
-// The size for which answers within a second are promised.
-const (
-	services = 1000
-	// policiesEach is how many TrafficTargets lead to each service; with its HTTPRouteGroup that makes ten policies.
-	policiesEach = 9
-	perNamespace = 50
-)
-
-func object(apiVersion, kind, namespace, name string, fields map[string]any) *unstructured.Unstructured {
-	u := &unstructured.Unstructured{Object: map[string]any{}}
-	for field, value := range fields {
-		u.Object[field] = value
-	}
-	u.SetAPIVersion(apiVersion)
-	u.SetKind(kind)
-	u.SetNamespace(namespace)
-	u.SetName(name)
-	return u
-}
-
-func address(network byte, n int) string {
-	return netip.AddrFrom4([4]byte{network, byte(n >> 16), byte(n >> 8), byte(n)}).String()
-}
-
-func namespaceOf(i int) string { return fmt.Sprintf("team-%d", i/perNamespace) }
-func nameOf(i int) string      { return fmt.Sprintf("service-%d", i) }
-
-// large is a mesh of 1,000 services with two pods each and 10,000 policies, as a cluster would list it.
-func large() []*unstructured.Unstructured {
-	var all []*unstructured.Unstructured
-	for i := 0; i < services; i += perNamespace {
-		ns := object("v1", "Namespace", "", namespaceOf(i), nil)
-		ns.SetLabels(map[string]string{names.MonitoredByLabel: "osm"})
-		all = append(all, ns)
-	}
-	for i := range services {
-		all = append(all, serviceObjects(i)...)
-		all = append(all, object(traffic.HTTPRouteGroup.GroupVersion().String(), "HTTPRouteGroup", namespaceOf(i), nameOf(i), map[string]any{
-			"spec": map[string]any{"matches": []any{
-				map[string]any{"name": "read", "pathRegex": "/items/.*", "methods": []any{"GET"}},
-				map[string]any{"name": "write", "pathRegex": "/items", "methods": []any{"POST"}},
-			}},
-		}))
-		for n := range policiesEach {
-			all = append(all, target(i, n, "read"))
-		}
-	}
-	return all
-}
-
-func serviceObjects(i int) []*unstructured.Unstructured {
-	ns, name := namespaceOf(i), nameOf(i)
-	labels := map[string]any{"app": name}
-	all := []*unstructured.Unstructured{
-		object("v1", "ServiceAccount", ns, name, nil),
-		object("v1", "Service", ns, name, map[string]any{"spec": map[string]any{
-			"clusterIP": address(172, i+1), "selector": labels,
-			"ports": []any{map[string]any{"name": "http", "port": int64(80), "targetPort": int64(8080)}},
-		}}),
-	}
-	var endpoints []any
-	for n := range 2 {
-		pod := object("v1", "Pod", ns, fmt.Sprintf("%s-%d", name, n), map[string]any{
-			"spec":   map[string]any{"serviceAccountName": name, "initContainers": []any{map[string]any{"name": names.SidecarContainer}}, "containers": []any{map[string]any{"name": "app", "image": "app"}}},
-			"status": map[string]any{"phase": "Running", "podIPs": []any{map[string]any{"ip": address(10, i*2+n+1)}}},
-		})
-		pod.SetLabels(map[string]string{"app": name})
-		all = append(all, pod)
-		endpoints = append(endpoints, map[string]any{
-			"addresses": []any{address(10, i*2+n+1)}, "conditions": map[string]any{"ready": true},
-			"targetRef": map[string]any{"kind": "Pod", "namespace": ns, "name": pod.GetName()},
-		})
-	}
-	slice := object("discovery.k8s.io/v1", "EndpointSlice", ns, name, map[string]any{
-		"addressType": "IPv4", "endpoints": endpoints, "ports": []any{map[string]any{"name": "http", "port": int64(8080)}},
-	})
-	slice.SetLabels(map[string]string{"kubernetes.io/service-name": name})
-	return append(all, slice)
-}
-
-// target lets another service call a service.
-func target(i, n int, match string) *unstructured.Unstructured {
-	source := (i + 1 + n*7) % services
-	return object(traffic.TrafficTarget.GroupVersion().String(), "TrafficTarget", namespaceOf(i), fmt.Sprintf("%s-%d", nameOf(i), n), map[string]any{
-		"spec": map[string]any{
-			"destination": map[string]any{"kind": "ServiceAccount", "name": nameOf(i), "namespace": namespaceOf(i)},
-			"sources":     []any{map[string]any{"kind": "ServiceAccount", "name": nameOf(source), "namespace": namespaceOf(source)}},
-			"rules":       []any{map[string]any{"kind": "HTTPRouteGroup", "name": nameOf(i), "matches": []any{match}}},
-		},
-	})
-}
 
 func subject(t testing.TB, objects []*unstructured.Unstructured) plan.Subject {
+	t.Helper()
 	scheme, err := kube.Scheme()
 	if err != nil {
 		t.Fatal(err)
@@ -114,22 +19,12 @@ func subject(t testing.TB, objects []*unstructured.Unstructured) plan.Subject {
 	return plan.Subject{Mesh: "osm", Namespace: "osm-system", TrustDomain: "cluster.local", Scheme: scheme, Objects: objects}
 }
 
-// edit is a team's change: a few grants, one taken away, and other paths.
-func edit() plan.Request {
-	r := plan.Request{Namespace: "default"}
-	for i := range 10 {
-		r.Apply = append(r.Apply, target(i*31, 2, "write"), target(i*31, policiesEach, "read"))
-		r.Delete = append(r.Delete, target(i*31, 0, "read"))
-	}
-	return r
-}
-
-// BenchmarkPlan is a plan from the objects of the API server to the answer.
+// BenchmarkPlan is a plan of one new grant, from the objects of the API server to the answer.
 func BenchmarkPlan(b *testing.B) {
-	s := subject(b, large())
-	b.ResetTimer()
-	for range b.N {
-		e, err := s.Overlay(edit())
+	s := subject(b, largemesh.Objects(largemesh.Services))
+	r := plan.Request{Apply: []*unstructured.Unstructured{largemesh.Target(largemesh.Services, 500, largemesh.TargetsEach, "read")}}
+	for b.Loop() {
+		e, err := s.Overlay(r)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -137,41 +32,8 @@ func BenchmarkPlan(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if len(p.Flows) == 0 || len(p.Proxies) == 0 {
+		if len(p.Flows) != 1 || len(p.Proxies) != 4 {
 			b.Fatalf("%d flows and %d workloads would change", len(p.Flows), len(p.Proxies))
-		}
-	}
-}
-
-// BenchmarkPlanRepository is a plan of files that hold all policies of the mesh, of which few have changed.
-func BenchmarkPlanRepository(b *testing.B) {
-	s := subject(b, large())
-	r := edit()
-	for _, object := range s.Objects {
-		if object.GetKind() == "TrafficTarget" || object.GetKind() == "HTTPRouteGroup" {
-			r.Apply = append([]*unstructured.Unstructured{object.DeepCopy()}, r.Apply...)
-		}
-	}
-	r.Delete = nil
-	b.ResetTimer()
-	for range b.N {
-		e, err := s.Overlay(r)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if _, err := plan.Make(s, e); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-// BenchmarkLoad is the part that explain and plan share: making a mesh of the API server's objects.
-func BenchmarkLoad(b *testing.B) {
-	s := subject(b, large())
-	b.ResetTimer()
-	for range b.N {
-		if _, err := load.FromObjects(s.Mesh, s.Scheme, s.Objects); err != nil {
-			b.Fatal(err)
 		}
 	}
 }

@@ -123,13 +123,7 @@ func (o *overlay) put(object *unstructured.Unstructured) error {
 // delete takes an object away, and what goes with it.
 func (o *overlay) delete(named *unstructured.Unstructured) error {
 	id := keyOf(named)
-	var gone []key
-	for k, object := range o.objects {
-		if k == id || belongs(object, named) {
-			gone = append(gone, k)
-		}
-	}
-	slices.SortFunc(gone, compareKeys)
+	gone := o.going(id, named)
 	for _, k := range gone {
 		object := o.objects[k]
 		if k == id || object.GetKind() != "Pod" && object.GetKind() != "EndpointSlice" {
@@ -138,11 +132,29 @@ func (o *overlay) delete(named *unstructured.Unstructured) error {
 		o.Remove = append(o.Remove, object)
 		delete(o.objects, k)
 	}
-	if len(gone) > 0 && o.objects[id] == nil && !o.kinds[id.kind] {
+	if len(gone) > 0 && !o.kinds[id.kind] {
 		o.note(Removed, named)
 	}
 	o.pods = nil
 	return nil
+}
+
+// going are an object and what goes with it, sorted.
+func (o *overlay) going(id key, named *unstructured.Unstructured) []key {
+	var gone []key
+	if o.objects[id] != nil {
+		gone = append(gone, id)
+	}
+	if o.kinds[id.kind] && id.kind.Kind != "Namespace" && id.kind.Kind != "Service" {
+		return gone // a policy, with which nothing goes
+	}
+	for k, object := range o.objects {
+		if k != id && belongs(object, named) {
+			gone = append(gone, k)
+		}
+	}
+	slices.SortFunc(gone, compareKeys)
+	return gone
 }
 
 // belongs says whether an object goes with another: the endpoints with their Service, the pods with their workload, everything

@@ -1,0 +1,173 @@
+package largemesh
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	k8sruntime "k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/load"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/cli/analyze"
+	"github.com/openservicemesh/osm-operator/internal/cli/explain"
+	"github.com/openservicemesh/osm-operator/internal/cli/kube"
+	"github.com/openservicemesh/osm-operator/internal/cli/plan"
+)
+
+// Limit is the time within which questions are to be answered, without the time of fetching objects from an API server.
+const Limit = time.Second
+
+// Question is one that the command line answers.
+type Question struct {
+	Name string
+	// Answer takes the objects of the mesh to the answer.
+	Answer func(context.Context) error
+}
+
+// Questions are those that are measured, about a mesh of a number of services, at least 40.
+func Questions(services int) ([]Question, error) {
+	scheme, err := kube.Scheme()
+	if err != nil {
+		return nil, err
+	}
+	m := &mesh{scheme: scheme, objects: Objects(services)}
+	few := plan.Request{Namespace: "default"}
+	for i := range 10 {
+		few.Apply = append(few.Apply, Target(services, i*31%services, 2, "write"), Target(services, i*31%services, TargetsEach, "read"))
+		few.Delete = append(few.Delete, Target(services, i*31%services, 0, "read"))
+	}
+	repository := plan.Request{Namespace: "default", Apply: slices.Clone(few.Apply)}
+	for _, object := range m.objects {
+		if object.GetKind() == "TrafficTarget" || object.GetKind() == "HTTPRouteGroup" {
+			repository.Apply = append(repository.Apply, object.DeepCopy())
+		}
+	}
+	slices.Reverse(repository.Apply) // the changed versions come last, and count
+	called, denied := services/2, services-1
+	allowed := Target(services, called, 0, "read")
+	source, _, _ := unstructured.NestedSlice(allowed.Object, "spec", "sources")
+	caller := source[0].(map[string]any)
+	return []Question{
+		{"make a mesh of the objects", func(context.Context) error { _, err := m.load(); return err }},
+		{"explain a request that is allowed", m.explain(fmt.Sprintf("%s/sa/%s to %s/svc/%s GET /items/1", caller["namespace"], caller["name"], namespaceOf(called), nameOf(called)), true)},
+		{"explain a request that is denied, and find what would allow it", m.explain(fmt.Sprintf("%s/sa/%s to %s/svc/%s GET /items/1", namespaceOf(denied), nameOf(denied), namespaceOf(called), nameOf(called)), false)},
+		{"plan 20 objects and 10 deletions", m.plan(few)},
+		{"plan all policies, of which 20 differ", m.plan(repository)},
+		{"analyze", m.analyze},
+	}, nil
+}
+
+type mesh struct {
+	scheme  *k8sruntime.Scheme
+	objects []*unstructured.Unstructured
+}
+
+func (m *mesh) load() (*load.Loaded, error) { return load.FromObjects("osm", m.scheme, m.objects) }
+
+func (m *mesh) explain(question string, allowed bool) func(context.Context) error {
+	return func(ctx context.Context) error {
+		loaded, err := m.load()
+		if err != nil {
+			return err
+		}
+		q, err := explain.ParseQuestion(strings.Fields(question), nil, "default")
+		if err != nil {
+			return err
+		}
+		answer, err := explain.Ask(ctx, explain.Mesh{
+			Name: "osm", Catalog: loaded.Catalog,
+			Taken: func(r catalog.Ref) bool { _, taken := loaded.Names[r]; return taken },
+		}, q)
+		if err == nil && (answer.Allowed != allowed || !allowed && !answer.RemedySuffices) {
+			return fmt.Errorf("%s has the wrong answer: %+v", question, answer)
+		}
+		return err
+	}
+}
+
+func (m *mesh) plan(r plan.Request) func(context.Context) error {
+	return func(context.Context) error {
+		s := plan.Subject{Mesh: "osm", Namespace: "osm-system", TrustDomain: "cluster.local", Scheme: m.scheme, Objects: m.objects}
+		e, err := s.Overlay(r)
+		if err != nil {
+			return err
+		}
+		p, err := plan.Make(s, e)
+		if err == nil && (len(p.Flows) < 20 || len(p.Proxies) < 20) {
+			return fmt.Errorf("the plan has %d flows and %d workloads only", len(p.Flows), len(p.Proxies))
+		}
+		return err
+	}
+}
+
+func (m *mesh) analyze(context.Context) error {
+	loaded, err := m.load()
+	if err != nil {
+		return err
+	}
+	report := analyze.Run(analyze.Mesh{Name: "osm", Namespace: "osm-system", Loaded: loaded, Objects: m.objects, Meshes: []string{"osm"}})
+	if len(report.Findings) > 0 {
+		return fmt.Errorf("%d findings, the first is %s", len(report.Findings), report.Findings[0])
+	}
+	return nil
+}
+
+// repetitions is how often each question is asked; the medians count.
+const repetitions = 5
+
+// Table measures all questions and writes a table: the time by the clock, and that of the processors, which a busy machine leaves
+// as it is.
+func Table(ctx context.Context, out io.Writer) error {
+	questions, err := Questions(Services)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\nQuestions about %d services and %d policies, each within %s\n", Services, Services*(TargetsEach+1), Limit)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "question\ttime\tCPU\t")
+	for _, q := range questions {
+		wall, cpu, err := medians(ctx, q)
+		if err != nil {
+			return fmt.Errorf("%s: %w", q.Name, err)
+		}
+		verdict := "met"
+		if wall > Limit {
+			verdict = "missed"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", q.Name, wall.Round(time.Millisecond), cpu.Round(time.Millisecond), verdict)
+	}
+	return w.Flush()
+}
+
+// medians are the times that a question takes.
+func medians(ctx context.Context, q Question) (wall, cpu time.Duration, err error) {
+	var walls, cpus []time.Duration
+	for range repetitions {
+		runtime.GC() // the garbage of the question before is not this one's
+		began, used := time.Now(), processorTime()
+		if err := q.Answer(ctx); err != nil {
+			return 0, 0, err
+		}
+		walls, cpus = append(walls, time.Since(began)), append(cpus, processorTime()-used)
+	}
+	slices.Sort(walls)
+	slices.Sort(cpus)
+	return walls[repetitions/2], cpus[repetitions/2], nil
+}
+
+// processorTime is how long this process has used processors.
+func processorTime() time.Duration {
+	var usage syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
+		return 0
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
