@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -60,6 +61,33 @@ func TestExitCodesAreDocumented(t *testing.T) {
 	got := regexp.MustCompile(`(?m)^\| [0-9]+ \| .*$`).FindAllString(string(page), -1)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("docs/cli/README.md (-want +got):\n%s", diff)
+	}
+}
+
+// The file of settings is found by OSM_CONFIG, or in the user's home, which Windows names by another variable.
+func TestSettings(t *testing.T) {
+	home := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(home, ".osm"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for path, kind := range map[string]string{filepath.Join(home, ".osm", "config.yaml"): "managed", filepath.Join(home, "other"): "self-hosted"} {
+		if err := os.WriteFile(path, []byte("install: {kind: "+kind+"}"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, test := range map[string]struct {
+		env  map[string]string
+		want string
+	}{
+		"home":       {map[string]string{"HOME": home}, managed},
+		"on Windows": {map[string]string{"USERPROFILE": home}, managed},
+		"named":      {map[string]string{"HOME": home, "OSM_CONFIG": filepath.Join(home, "other")}, selfHosted},
+		"nothing":    {nil, selfHosted},
+	} {
+		got, err := loadSettings(func(key string) string { return test.env[key] })
+		if err != nil || got.Install.Kind != test.want {
+			t.Errorf("%s: %q (%v), want %q", name, got.Install.Kind, err, test.want)
+		}
 	}
 }
 

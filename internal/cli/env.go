@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,8 +35,12 @@ func loadSettings(env func(string) string) (settings, error) {
 	var s settings
 	s.Install.Kind = selfHosted
 	path := env("OSM_CONFIG")
-	if path == "" {
-		path = filepath.Join(env("HOME"), ".osm", "config.yaml")
+	home := cmp.Or(env("HOME"), env("USERPROFILE")) // the latter on Windows
+	switch {
+	case path == "" && home == "":
+		return s, nil
+	case path == "":
+		path = filepath.Join(home, ".osm", "config.yaml")
 	}
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
