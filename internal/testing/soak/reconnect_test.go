@@ -2,6 +2,7 @@ package soak
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -108,7 +109,7 @@ func (p *plane) reconnect(t *testing.T, connections int) {
 					served.Add(1)
 					leave()
 				}
-				if err := fakexds.Run(ctx, options, fakexds.NewEnvoy()); context.Cause(ctx) != context.Canceled {
+				if err := fakexds.Run(ctx, options, fakexds.NewEnvoy()); !errors.Is(ctx.Err(), context.Canceled) {
 					t.Errorf("a sidecar that connects again was not served: %v", err)
 				}
 				leave()

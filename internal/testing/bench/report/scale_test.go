@@ -41,9 +41,14 @@ func TestShareOf(t *testing.T) {
 		name      string
 		got, want float64
 	}{
-		{"sidecars", float64(got.Sidecars), float64(want.Sidecars)}, {"memory", got.Memory, want.Memory}, {"peak", got.Peak, want.Peak},
-		{"busy", got.Busy, want.Busy}, {"storm", got.Storm, want.Storm}, {"failover", got.Failover, want.Failover},
-		{"sent", got.Sent, want.Sent}, {"watched", got.Watched, want.Watched},
+		{"sidecars", float64(got.Sidecars), float64(want.Sidecars)},
+		{"memory", got.Memory, want.Memory},
+		{"peak", got.Peak, want.Peak},
+		{"busy", got.Busy, want.Busy},
+		{"storm", got.Storm, want.Storm},
+		{"failover", got.Failover, want.Failover},
+		{"sent", got.Sent, want.Sent},
+		{"watched", got.Watched, want.Watched},
 	} {
 		if math.Abs(v.got-v.want) > 1e-9 {
 			t.Errorf("%s is %g, want %g", v.name, v.got, v.want)
