@@ -52,6 +52,29 @@ func TestArchiveIsRenamedByTagAndDigestAndOtherwiseUntouched(t *testing.T) {
 	}
 }
 
+func TestAnImageIsFoundUnderTheDigestOfAnother(t *testing.T) {
+	images, err := readIndex(writeTar(t, map[string]string{"index.json": index}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const init, other = "docker.io/openservicemesh/init", "sha256:0683a690f30a3d8665f3ca069a02b6f4112d775b9f56197b8f8e17eeb5c2c2ed"
+	images, err = also(images, []string{init + ":v1@" + digest, init + ":v1@" + other})
+	if err != nil || len(images) != 2 {
+		t.Fatalf("images = %+v (%v), want the image itself and one more name", images, err)
+	}
+	if images[1].canonical != init+"@"+other || images[1].descriptor.Digest.String() != digest {
+		t.Errorf("the second name is %s for %s", images[1].canonical, images[1].descriptor.Digest)
+	}
+	for _, wrong := range []string{"UPPER CASE", ""} {
+		if _, err := also(images[:1], []string{wrong}); err == nil || !strings.Contains(err.Error(), "not a reference") {
+			t.Errorf("error %v for %q, want one that says that it is not a reference", err, wrong)
+		}
+	}
+	if _, err := also(images, []string{init + ":v2"}); err == nil || !strings.Contains(err.Error(), "2 images") {
+		t.Errorf("error %v, want one that says that there are two images", err)
+	}
+}
+
 func TestUnusableArchivesAreExplained(t *testing.T) {
 	tests := map[string]struct {
 		files map[string]string

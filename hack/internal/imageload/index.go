@@ -91,6 +91,30 @@ func newImage(d v1.Descriptor) (image, error) {
 	}, nil
 }
 
+// also adds entries that name the only image of an archive by further references: by their digests where they have one, since that
+// is how the kubelet looks for them, and by their tags otherwise.
+func also(images []image, references []string) ([]image, error) {
+	if len(references) > 0 && len(images) != 1 {
+		return nil, fmt.Errorf("it lists %d images, so none of them can be given another name", len(images))
+	}
+	for _, text := range references {
+		named, err := reference.ParseDockerRef(text)
+		if err != nil {
+			return nil, fmt.Errorf("%q is not a reference: %w", text, err)
+		}
+		more := images[0]
+		if digested, ok := named.(reference.Digested); ok {
+			more.canonical = reference.TrimNamed(named).String() + "@" + digested.Digest().String()
+		} else {
+			more.tagged = named.String()
+		}
+		if more.canonical != images[0].canonical || more.tagged != images[0].tagged {
+			images = append(images, more)
+		}
+	}
+	return images, nil
+}
+
 // renderIndex is the list that names every image twice: containerd makes one entry for each name, and the kubelet looks a
 // reference up by exactly the name it is written with in the pod.
 func renderIndex(images []image) ([]byte, error) {

@@ -35,11 +35,15 @@ type Result struct {
 type Inventory map[string]string
 
 // Load imports one archive unless all its images are in the inventory under the same names with the same digests. A tag that
-// names another image so far is moved.
-func (c Containerd) Load(ctx context.Context, have Inventory, file string) (Result, error) {
+// names another image so far is moved. With a reference, which may have a digest, the image of the archive is found under that one,
+// too, whatever its own digest is.
+func (c Containerd) Load(ctx context.Context, have Inventory, file string, references ...string) (Result, error) {
 	images, err := readIndex(file)
 	if err != nil {
 		return Result{}, err
+	}
+	if images, err = also(images, references); err != nil {
+		return Result{}, fmt.Errorf("%s: %w", file, err)
 	}
 	result := Result{Present: true}
 	for _, img := range images {

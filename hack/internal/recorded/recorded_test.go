@@ -1,0 +1,123 @@
+package recorded
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/progress"
+)
+
+const (
+	hashA = "sha256:c1b55e1569fd2d635fc29c1b711017cd883a850279523eaf64a75b7562e5f17d"
+	hashB = "sha256:0683a690f30a3d8665f3ca069a02b6f4112d775b9f56197b8f8e17eeb5c2c2ed"
+)
+
+// builder builds in the place of the image builder: it leaves the list and two archives, one of which is not what was written down.
+const builder = `package main
+
+import ("os"; "path/filepath")
+
+func main() {
+	out := os.Args[2]
+	_ = os.MkdirAll(out, 0o755)
+	for name, text := range map[string]string{
+		"a.tar": "", "b.tar": "",
+		"images.lock": ` + "`" + `{"a": {"digest": "` + hashA + `", "archive": "a.tar"}, "b": {"digest": "` + hashA + `", "archive": "b.tar"}}` + "`" + `,
+	} {
+		if err := os.WriteFile(filepath.Join(out, name), []byte(text), 0o644); err != nil { panic(err) }
+	}
+}
+`
+
+// clone is a checkout whose first commit has the builder, and whose manifests, written later, name that commit.
+func clone(t *testing.T) (root string) {
+	t.Helper()
+	root = t.TempDir()
+	put(t, root, "hack/go.mod", "module hack\n\ngo 1.26.0\n")
+	put(t, root, "hack/images/main.go", builder)
+	git(t, root, "init", "-q")
+	git(t, root, "add", ".")
+	git(t, root, "-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "-q", "-m", "builder")
+	put(t, root, manifests+"/v0.1.0/COMMIT", git(t, root, "rev-parse", "HEAD"))
+	put(t, root, manifests+"/v0.1.0/controller.yaml", "image: docker.io/openservicemesh/a:v0.1.0@"+hashA+
+		"\nvalue: \"docker.io/openservicemesh/b:v0.1.0@"+hashB+"\"\n")
+	// What the checkout has become since must not matter.
+	put(t, root, "hack/images/main.go", "package main\n\nfunc main() { panic(1) }\n")
+	return root
+}
+
+func TestARecordedVersionIsBuiltOnceFromItsCommit(t *testing.T) {
+	b := Builder{Root: clone(t), Cache: t.TempDir(), Report: progress.New(io.Discard, time.Now)}
+	images, err := b.Images(context.Background(), "v0.1.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Join(b.Cache, "versions", strings.TrimSpace(git(t, b.Root, "rev-parse", "HEAD")))
+	want := []Image{
+		{Archive: filepath.Join(folder, "a.tar"), Reference: "docker.io/openservicemesh/a:v0.1.0@" + hashA, Built: hashA},
+		{Archive: filepath.Join(folder, "b.tar"), Reference: "docker.io/openservicemesh/b:v0.1.0@" + hashB, Built: hashA},
+	}
+	if diff := cmp.Diff(want, images); diff != "" {
+		t.Fatal(diff)
+	}
+	if !images[0].Same() || images[1].Same() {
+		t.Errorf("a is %t and b %t the same as written down, want true and false", images[0].Same(), images[1].Same())
+	}
+	if list := git(t, b.Root, "worktree", "list"); strings.Count(list, "\n") != 1 {
+		t.Errorf("a working tree is left:\n%s", list)
+	}
+	before := stat(t, images[0].Archive)
+	if _, err := b.Images(context.Background(), "v0.1.0"); err != nil || !stat(t, images[0].Archive).Equal(before) {
+		t.Errorf("it was built again (%v)", err)
+	}
+}
+
+func TestWhatCannotBeBuiltIsExplained(t *testing.T) {
+	b := Builder{Root: clone(t), Cache: t.TempDir(), Report: progress.New(io.Discard, time.Now)}
+	if _, err := b.Images(context.Background(), "v9.9.9"); err == nil || !strings.Contains(err.Error(), "never written down") {
+		t.Errorf("error %v, want one that says that nobody wrote v9.9.9 down", err)
+	}
+	put(t, b.Root, manifests+"/v0.1.0/COMMIT", strings.Repeat("0", 40))
+	if _, err := b.Images(context.Background(), "v0.1.0"); err == nil || !strings.Contains(err.Error(), "--unshallow") {
+		t.Errorf("error %v, want one that says how to get the commit", err)
+	}
+}
+
+func put(t *testing.T, root, name, content string) {
+	t.Helper()
+	file := filepath.Join(root, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func git(t *testing.T, root string, arguments ...string) string {
+	t.Helper()
+	command := exec.Command("git", arguments...)
+	command.Dir = root
+	out, err := command.CombinedOutput()
+	if err != nil {
+		t.Fatalf("git %v: %v: %s", arguments, err, out)
+	}
+	return string(out)
+}
+
+func stat(t *testing.T, file string) time.Time {
+	t.Helper()
+	info, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.ModTime()
+}
