@@ -12,8 +12,8 @@ import (
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 )
 
-// applied is what `kubectl apply` would make of an object that exists: fields that the file has are set, and those that the last
-// applied version had and the file has not are removed. Others stay.
+// applied is what `kubectl apply` would make of an object that exists, or the same object when nothing changes: fields that the file has
+// are set, and those that the last applied version had and the file has not are removed. Others stay.
 func applied(current, wanted *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	original := []byte(current.GetAnnotations()[corev1.LastAppliedConfigAnnotation])
 	if unchanged(original, current, wanted) {
@@ -33,9 +33,12 @@ func applied(current, wanted *unstructured.Unstructured) (*unstructured.Unstruct
 	if err != nil {
 		return nil, fmt.Errorf("%s %s/%s cannot be applied to the one that exists: %w", wanted.GetKind(), wanted.GetNamespace(), wanted.GetName(), err)
 	}
-	result := &unstructured.Unstructured{}
+	result, before := &unstructured.Unstructured{}, map[string]any{}
 	if err := json.Unmarshal(merged, &result.Object); err != nil {
 		return nil, err
+	}
+	if err := json.Unmarshal(now, &before); err != nil || reflect.DeepEqual(result.Object, before) {
+		return current, err
 	}
 	return result, nil
 }
@@ -131,5 +134,16 @@ func within(part, whole any) bool {
 		}
 		return true
 	}
-	return reflect.DeepEqual(part, whole)
+	return reflect.DeepEqual(plain(part), plain(whole))
+}
+
+// plain is a value in the form that compares equal: YAML is read with other kinds of numbers than an API server's JSON.
+func plain(value any) any {
+	switch n := value.(type) {
+	case int64:
+		return float64(n)
+	case int:
+		return float64(n)
+	}
+	return value
 }

@@ -121,7 +121,7 @@ func TestApplyNothingNew(t *testing.T) {
 	e := overlay(t, plan.Request{Namespace: "shop", Apply: decode(t, `
 {apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {kept: here}}}
 ---
-{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {selector: {app: web}}}
+{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {selector: {app: web}, ports: [{port: 80}]}}
 ---
 {apiVersion: specs.smi-spec.io/v1alpha4, kind: HTTPRouteGroup, metadata: {name: paths, labels: {old: x}}, spec: {matches: [{name: a, pathRegex: /a}]}}
 ---
