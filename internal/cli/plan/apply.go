@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 
 	corev1 "k8s.io/api/core/v1"
@@ -20,6 +21,14 @@ func applied(current, wanted *unstructured.Unstructured) (*unstructured.Unstruct
 		return current, nil
 	}
 	wanted = wanted.DeepCopy()
+	if len(original) > 0 { // kubectl writes this annotation itself
+		annotations := maps.Clone(wanted.GetAnnotations())
+		if annotations == nil {
+			annotations = map[string]string{}
+		}
+		annotations[corev1.LastAppliedConfigAnnotation] = string(original)
+		wanted.SetAnnotations(annotations)
+	}
 	wanted.SetAPIVersion(current.GetAPIVersion()) // a cluster has one version of an object, and shows it in several
 	modified, err := json.Marshal(wanted.Object)
 	if err != nil {

@@ -25,7 +25,7 @@ func decode(t *testing.T, text string) []*unstructured.Unstructured {
 const cluster = `
 {apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {openservicemesh.io/monitored-by: osm, kept: here}}}
 ---
-{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop, resourceVersion: "7"}, spec: {clusterIP: 10.0.0.1, clusterIPs: [10.0.0.1], selector: {app: web}, ports: [{port: 80, protocol: TCP, targetPort: 80}]}}
+{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop, resourceVersion: "7", annotations: {kubectl.kubernetes.io/last-applied-configuration: '{"metadata":{"annotations":{},"name":"web"}}'}}, spec: {clusterIP: 10.0.0.1, clusterIPs: [10.0.0.1], selector: {app: web}, ports: [{port: 80, protocol: TCP, targetPort: 80}]}}
 ---
 {apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: web-x, namespace: shop, labels: {kubernetes.io/service-name: web}}, addressType: IPv4, endpoints: [{addresses: [10.1.0.1], targetRef: {kind: Pod, name: web-0}}]}
 ---
