@@ -97,3 +97,12 @@ func (c *Cluster) BuildImages(ctx context.Context, out io.Writer, names ...strin
 	}
 	return c.Repository.Tool(ctx, out, append([]string{"./cluster", "load"}, archives...)...)
 }
+
+// LoadVersion builds the images of a version that was written down before, unless that was done already, and puts them on the
+// cluster's node. With CLUSTER=current they must be in a registry already, and nothing is done.
+func (c *Cluster) LoadVersion(ctx context.Context, out io.Writer, version string) error {
+	if IsCurrent() {
+		return nil
+	}
+	return c.Repository.Tool(ctx, out, "./cluster", "load-version", version)
+}

@@ -1,0 +1,67 @@
+package upgrade
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/e2e/lab"
+)
+
+func TestTheMeshMovesToTheNextVersionAndNoRequestFails(t *testing.T) {
+	m := newMesh(t, "upgrade", before)
+	s := openShop(t, m)
+	upgradeInPlace(t, s, func() {})
+}
+
+// upgradeInPlace moves a mesh to this version under traffic, while something else happens.
+func upgradeInPlace(t *testing.T, s shop, meanwhile func()) {
+	t.Helper()
+	m := s.mesh
+	byRevision, _, err := s.sidecars(t.Context())
+	must(t, err)
+	if byRevision[m.revision(before)] != 10 {
+		t.Fatalf("the sidecars are %v, want 10 of %s", byRevision, m.revision(before))
+	}
+	running := s.start()
+	m.change(`{"version":"` + cluster.Version + `"}`)
+	meanwhile()
+	m.ends(v1alpha1.ResultSucceeded, before, cluster.Version)
+	must(t, cluster.MeshReady(t.Context(), m.name, time.Minute))
+	s.movedAllBut(t, buyer, keeper)
+	// Each of them has a sidecar of another version than the one it calls.
+	s.call(t, "cart", keeper)
+	s.call(t, buyer, keeper)
+	s.call(t, buyer, store)
+	running.stop("upgrade in place", 0)
+}
+
+// movedAllBut wants the sidecars of all apps to be of this version, except for some, which the status counts.
+func (s shop) movedAllBut(t *testing.T, left ...string) {
+	t.Helper()
+	old := map[string]bool{}
+	for _, app := range left {
+		old[app] = true
+	}
+	_, ofApp, err := s.sidecars(t.Context())
+	must(t, err)
+	for app, revision := range ofApp {
+		want := s.mesh.revision(cluster.Version)
+		if old[app] {
+			want = s.mesh.revision(before)
+		}
+		if revision != want {
+			t.Errorf("the sidecar of %s is of %s, want %s", app, revision, want)
+		}
+	}
+	must(t, lab.Until(t.Context(), 20*time.Second, "the status counts the sidecars that are left", func(ctx context.Context) (bool, string, error) {
+		live, err := s.mesh.read(ctx)
+		if err != nil || live.Status.Proxies == nil {
+			return false, "no count", err
+		}
+		p := live.Status.Proxies
+		return p.Total == 10 && p.Outdated == int32(len(left)) && live.Status.Upgrade == nil, fmt.Sprintf("%+v", *p), nil
+	}))
+}

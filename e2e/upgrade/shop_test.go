@@ -1,0 +1,155 @@
+package upgrade
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/e2e/lab"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+const (
+	// buyer is a bare pod, which nobody restarts: its sidecar stays the one that it began with.
+	buyer = "buyer"
+	// keeper opted out of restarts.
+	keeper = "keeper"
+	// store has two replicas: no request to it may fail.
+	store = "store"
+	// warehouse is another one with two.
+	warehouse = "warehouse"
+)
+
+// others are workloads with one sidecar each.
+var others = []string{"cart", "search", "mail"}
+
+// policies let everybody in the namespace call store, warehouse and keeper.
+const policies = `apiVersion: specs.smi-spec.io/v1alpha4
+kind: HTTPRouteGroup
+metadata: {name: books, namespace: %[1]s}
+spec: {matches: [{name: books, pathRegex: /books, methods: [GET]}]}
+---
+apiVersion: access.smi-spec.io/v1alpha3
+kind: TrafficTarget
+metadata: {name: %[2]s, namespace: %[1]s}
+spec:
+  destination: {kind: ServiceAccount, name: %[2]s, namespace: %[1]s}
+  sources: [{kind: ServiceAccount, name: buyer, namespace: %[1]s}, {kind: ServiceAccount, name: cart, namespace: %[1]s}]
+  rules: [{kind: HTTPRouteGroup, name: books}]
+---
+`
+
+// shop is a namespace of a mesh with ten sidecars.
+type shop struct {
+	t         *testing.T
+	mesh      mesh
+	namespace string
+}
+
+// openShop makes the workloads and waits until they are ready.
+func openShop(t *testing.T, m mesh) shop {
+	t.Helper()
+	s := shop{t, m, m.name + "-shop"}
+	must(t, cluster.CreateNamespace(t.Context(), s.namespace, m.name))
+	t.Cleanup(s.close)
+	for _, called := range []string{store, warehouse, keeper} {
+		must(t, cluster.Put(t.Context(), fmt.Sprintf(policies, s.namespace, called)))
+	}
+	account, pod := cluster.TestPod(s.namespace, buyer)
+	must(t, cluster.Create(t.Context(), account, pod))
+	s.deploy(store, 2, nil)
+	s.deploy(warehouse, 2, nil)
+	s.deploy(keeper, 1, map[string]string{names.RestartLabel: "disabled"})
+	for _, other := range others {
+		s.deploy(other, 1, nil)
+	}
+	s.deploySet("ledger")
+	must(t, cluster.PodsReady(t.Context(), podLimit, s.namespace))
+	must(t, cluster.Available(t.Context(), podLimit, s.namespace))
+	return s
+}
+
+// close removes the namespace and waits: its sidecars hold the Mesh.
+func (s shop) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	if s.t.Failed() {
+		s.t.Log(cluster.Describe(ctx, s.namespace))
+	}
+	if err := cluster.DeleteNamespace(ctx, s.namespace); err != nil {
+		s.t.Error(err)
+	}
+	if _, err := cluster.HasNamespace(ctx, 2*time.Minute, s.namespace); err != nil {
+		s.t.Error(err)
+	}
+}
+
+// template is a pod template of the test tools, with its account and Service.
+func (s shop) template(name string) corev1.PodTemplateSpec {
+	account, pod := cluster.TestPod(s.namespace, name)
+	must(s.t, cluster.Create(s.t.Context(), account, lab.TestService(s.namespace, name)))
+	// It goes on for five seconds after it was told to stop; a busy machine may need a little longer to tell everybody else.
+	pod.Spec.TerminationGracePeriodSeconds = ptr.To[int64](30)
+	return corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: pod.Labels}, Spec: pod.Spec}
+}
+
+// deploy makes a Deployment.
+func (s shop) deploy(name string, replicas int32, labels map[string]string) {
+	template := s.template(name)
+	none, one := intstr.FromInt32(0), intstr.FromInt32(1)
+	deployment := &appsv1.Deployment{ObjectMeta: objectNamed(s.namespace, name), Spec: appsv1.DeploymentSpec{
+		Replicas: &replicas, Selector: &metav1.LabelSelector{MatchLabels: template.Labels}, Template: template,
+		Strategy: appsv1.DeploymentStrategy{Type: appsv1.RollingUpdateDeploymentStrategyType, RollingUpdate: &appsv1.RollingUpdateDeployment{MaxUnavailable: &none, MaxSurge: &one}},
+	}}
+	deployment.Labels = labels
+	must(s.t, cluster.Create(s.t.Context(), deployment))
+}
+
+// deploySet makes a StatefulSet of one pod.
+func (s shop) deploySet(name string) {
+	template := s.template(name)
+	must(s.t, cluster.Create(s.t.Context(), &appsv1.StatefulSet{ObjectMeta: objectNamed(s.namespace, name), Spec: appsv1.StatefulSetSpec{
+		ServiceName: name, Replicas: ptr.To[int32](1), Selector: &metav1.LabelSelector{MatchLabels: template.Labels}, Template: template,
+	}}))
+}
+
+// sidecars counts the live sidecars of the shop by revision, and those of each app.
+func (s shop) sidecars(ctx context.Context) (byRevision map[string]int, ofApp map[string]string, err error) {
+	var pods corev1.PodList
+	if err := cluster.Client.List(ctx, &pods, client.InNamespace(s.namespace)); err != nil {
+		return nil, nil, err
+	}
+	byRevision, ofApp = map[string]int{}, map[string]string{}
+	for i := range pods.Items {
+		if pod := &pods.Items[i]; pod.DeletionTimestamp == nil {
+			byRevision[pod.Labels[names.RevisionLabel]]++
+			ofApp[pod.Labels[lab.AppLabel]] = pod.Labels[names.RevisionLabel]
+		}
+	}
+	return byRevision, ofApp, nil
+}
+
+// agent gives orders to the pod of an app.
+func (s shop) agent(app string) *lab.Agent {
+	s.t.Helper()
+	pod, err := cluster.Pod(s.t.Context(), s.namespace, lab.AppLabel, app)
+	must(s.t, err)
+	return cluster.Agent(s.t.Context(), s.namespace, pod.Name, lab.AgentPort)
+}
+
+// url is how apps call another one.
+func (s shop) url(app string) string {
+	return fmt.Sprintf("http://%s.%s:%d/books", app, s.namespace, lab.HTTPPort)
+}
+
+func objectNamed(namespace, name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Namespace: namespace, Name: name}
+}
