@@ -38,7 +38,7 @@ type UpgradeStatus struct {
 	// to is the version that it goes to.
 	To string `json:"to"`
 
-	// phase is Installing, ControlPlane, CanaryControlPlane, CanaryWorkloads, Workloads, Halted, RollingBack or RolledBack.
+	// phase is Installing, ControlPlane, Workloads, Halted, RollingBack or RolledBack.
 	Phase string `json:"phase"`
 
 	// since is when the phase began.

@@ -6,17 +6,10 @@ import (
 )
 
 // UpgradeSpec says how a mesh moves from one version to another, and back when the new one is not well.
-//
-// +kubebuilder:validation:XValidation:rule="(has(self.strategy) && self.strategy == 'Canary') == has(self.canary)",messageExpression="has(self.canary) ? 'spec.upgrade.canary is set, but spec.upgrade.strategy is not Canary: set the strategy, or remove canary' : 'spec.upgrade.strategy is Canary: say in spec.upgrade.canary.namespaceSelector which namespaces go first'"
 type UpgradeSpec struct {
-	// strategy is InPlace, which replaces the control plane and then restarts workloads in waves, or Canary, which runs the new
-	// control plane beside the old one for some namespaces first. Default: InPlace.
+	// strategy is InPlace, which replaces the control plane and then restarts workloads in waves. Default: InPlace.
 	// +optional
 	Strategy *UpgradeStrategy `json:"strategy,omitempty"`
-
-	// canary says who goes first with the strategy Canary.
-	// +optional
-	Canary *CanarySpec `json:"canary,omitempty"`
 
 	// gates are what must be well before an upgrade goes on.
 	// +optional
@@ -33,13 +26,12 @@ type UpgradeSpec struct {
 }
 
 // UpgradeStrategy is the way to another version.
-// +kubebuilder:validation:Enum=InPlace;Canary
+// +kubebuilder:validation:Enum=InPlace
 type UpgradeStrategy string
 
 // The strategies.
 const (
 	StrategyInPlace UpgradeStrategy = "InPlace"
-	StrategyCanary  UpgradeStrategy = "Canary"
 )
 
 // RollbackMode says who returns to the last good version.
@@ -51,13 +43,6 @@ const (
 	RollbackAutomatic RollbackMode = "Automatic"
 	RollbackManual    RollbackMode = "Manual"
 )
-
-// CanarySpec says which workloads get a new version first.
-type CanarySpec struct {
-	// namespaceSelector selects the namespaces of the mesh whose workloads go first.
-	// +required
-	NamespaceSelector metav1.LabelSelector `json:"namespaceSelector"`
-}
 
 // GatesSpec is what must be well. What cannot be observed is not well.
 type GatesSpec struct {

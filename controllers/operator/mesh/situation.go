@@ -2,18 +2,15 @@ package mesh
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/dataplane"
 	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
-	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/rollout"
 )
 
@@ -52,8 +49,7 @@ func (r *Reconciler) situation(ctx context.Context, s *scope) (rollout.Situation
 		}
 	}
 	situation.Base = baseOf(situation.Base, revisions)
-	situation.Chosen, situation.Canaries, err = r.chosen(ctx, s, situation.Wanted)
-	return situation, err
+	return situation, nil
 }
 
 // baseOf is the revision that runs the mesh's Deployments. One that an operator without roles has made says nothing of its role: it
@@ -95,28 +91,4 @@ func readySince(revision *v1alpha1.MeshRevision) time.Time {
 		return time.Time{}
 	}
 	return ready.LastTransitionTime.Time
-}
-
-// chosen says which namespaces go first in a canary, and whether any of them is marked already.
-func (r *Reconciler) chosen(ctx context.Context, s *scope, wanted string) (func(string) bool, bool, error) {
-	upgrade, _, _ := upgradeOf(s.mesh)
-	selected, marked := map[string]bool{}, false
-	selector := labels.Nothing()
-	if upgrade.Canary != nil {
-		parsed, err := metav1.LabelSelectorAsSelector(&upgrade.Canary.NamespaceSelector)
-		if err != nil {
-			return nil, false, &stalled{v1alpha1.ReasonInvalidSpec, fmt.Sprintf("spec.upgrade.canary.namespaceSelector is not a selector: %s", err)}
-		}
-		selector = parsed
-	}
-	members, err := r.members(ctx, s.mesh.Name)
-	if err != nil {
-		return nil, false, err
-	}
-	for i := range members {
-		ns := &members[i]
-		selected[ns.Name] = selector.Matches(labels.Set(ns.Labels))
-		marked = marked || ns.Labels[names.RevisionLabel] == wanted
-	}
-	return func(namespace string) bool { return selected[namespace] }, marked, nil
 }

@@ -13,9 +13,6 @@ import (
 // restart restarts the workloads of the plan's wave. One that has changed since it was observed is looked at again.
 func (r *Reconciler) restart(ctx context.Context, s *scope) error {
 	target := s.plan.Base
-	if s.plan.Phase == rollout.CanaryWorkloads {
-		target = s.plan.Beside
-	}
 	for _, ref := range s.plan.Wave.Restart {
 		err := r.DataPlane.Restart(ctx, ref, target, r.Now())
 		if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
