@@ -33,7 +33,11 @@ func (p *Plan) Print(w io.Writer, form *output.Flag) error {
 			}
 			continue
 		}
-		fmt.Fprintf(w, "\n%d would be %s:\n\n", len(flows), part.title)
+		noun := "flows"
+		if len(flows) == 1 {
+			noun = "flow"
+		}
+		fmt.Fprintf(w, "\n%d %s would be %s:\n\n", len(flows), noun, part.title)
 		for _, f := range flows {
 			f.print(w, form.Wide())
 		}
