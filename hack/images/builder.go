@@ -24,6 +24,7 @@ type builder struct {
 	cache   string // downloads, layers and compiled programs
 	out     string // where archives and the list go
 	version string // the tag, and the version linked into programs
+	tags    string // build tags, separated by commas; empty in everything that is released
 	layers  *layer.Store
 	bin     string // the folder of compiled programs, set by compile
 }
@@ -39,7 +40,7 @@ func (b *builder) compile(ctx context.Context, images []image) error {
 	if len(packages) == 0 {
 		return nil
 	}
-	dir, err := fetch.Commands(ctx, b.root, b.cache, b.version, packages)
+	dir, err := fetch.Commands(ctx, b.root, b.cache, b.version, b.tags, packages)
 	b.bin = dir
 	return err
 }

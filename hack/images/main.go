@@ -31,6 +31,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.SetOutput(stderr)
 	out := flags.String("o", "", "output folder (default bin/images in the repository)")
 	version := flags.String("version", "", "tag of the images and version of their programs (default the file VERSION)")
+	tags := flags.String("tags", "", "build tags of the programs, for faulty versions that tests upgrade to; give such images a -version and a folder of their own")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -67,7 +68,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	b := &builder{root: root, cache: cache, out: *out, version: *version, layers: layer.NewStore(filepath.Join(cache, "layers"))}
+	b := &builder{root: root, cache: cache, out: *out, version: *version, tags: *tags, layers: layer.NewStore(filepath.Join(cache, "layers"))}
 	return withLock(cache, func() error { return buildAll(ctx, b, wanted, stdout) })
 }
 

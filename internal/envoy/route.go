@@ -73,6 +73,7 @@ func inboundRoutes(in inboundPort, trustDomain string) *routev3.RouteConfigurati
 		}
 		host.Routes = append(host.Routes, route)
 	}
+	host.Routes = withFault(host.Routes)
 	out := routeConfig(inboundRouteName(in), host)
 	out.RequestHeadersToAdd = clientAddress
 	return out

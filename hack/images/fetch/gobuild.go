@@ -13,8 +13,8 @@ const versionPackage = "github.com/openservicemesh/osm-operator/internal/version
 
 // Commands compiles main packages of the repository, given as paths like "./cmd/controller", into static programs and
 // returns the folder they are in; each is named by the last element of its path. Go's own build cache makes a second
-// call cheap.
-func Commands(ctx context.Context, root, cache, version string, packages []string) (string, error) {
+// call cheap. tags are build tags, separated by commas, or empty.
+func Commands(ctx context.Context, root, cache, version, tags string, packages []string) (string, error) {
 	for _, p := range packages {
 		if !HasCommand(root, p) {
 			return "", fmt.Errorf("there is no main package at %s, so its image cannot be built", p)
@@ -27,6 +27,9 @@ func Commands(ctx context.Context, root, cache, version string, packages []strin
 	args := []string{
 		"build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w " + linkerVariables(version, sourceOf(ctx, root)),
 		"-o", dir + string(filepath.Separator),
+	}
+	if tags != "" {
+		args = append(args, "-tags", tags)
 	}
 	env := []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64"}
 	if _, err := run(ctx, root, env, "go", append(args, packages...)...); err != nil {
