@@ -63,20 +63,17 @@ func (l *Loaded) Edit(mesh string, scheme *runtime.Scheme, put, remove []*unstru
 }
 
 func (l *Loaded) replace(source controlplane.Source, object named, touched map[catalog.Dep]struct{}) error {
-	next := empty()
-	if err := next.add(source, object); err != nil {
+	var next reading
+	if err := next.read(source, object); err != nil {
 		return err
 	}
-	if len(next.Entries) == 0 {
+	if next.entry == nil {
 		l.remove(source, object, touched)
+	} else {
+		l.apply(catalog.Set(next.entry), touched)
 	}
-	maps.Copy(l.Names, next.Names)
 	l.forget(source.Kind, object.Name)
-	l.Findings = append(l.Findings, next.Findings...)
-	for ref, entry := range next.Entries {
-		l.Entries[ref] = entry
-		l.apply(catalog.Set(entry), touched)
-	}
+	l.add(source.Kind, object.Name, next) // once more, which touches nothing
 	return nil
 }
 

@@ -102,23 +102,45 @@ func list(ctx context.Context, c client.Client, source controlplane.Source, name
 }
 
 // FromObjects makes a mesh of objects. Objects of kinds that say nothing to a mesh are passed over; a version counts as the one
-// that is stored.
+// that is stored. The objects are read by several goroutines at a time.
 func FromObjects(mesh string, scheme *runtime.Scheme, objects []*unstructured.Unstructured) (*Loaded, error) {
-	loaded := empty()
 	kinds := sorted(objects)
-	for _, source := range sources(mesh) {
+	all := sources(mesh)
+	lists, results := make([][]named, len(all)), make([][]reading, len(all))
+	group := errgroup.Group{}
+	for i, source := range all {
 		kind, err := apiutil.GVKForObject(source.Object, scheme)
 		if err != nil {
 			return nil, err
 		}
-		for _, object := range kinds[kind.GroupKind()] {
-			if err := loaded.add(source, object); err != nil {
-				return nil, err
-			}
+		list := kinds[kind.GroupKind()]
+		lists[i] = list
+		results[i] = make([]reading, len(list))
+		for begin := 0; begin < len(list); begin += portion {
+			group.Go(func() error {
+				for j := begin; j < min(begin+portion, len(list)); j++ {
+					if err := results[i][j].read(source, list[j]); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	loaded := empty()
+	for i, source := range all {
+		for j, object := range lists[i] {
+			loaded.add(source.Kind, object.Name, results[i][j])
 		}
 	}
 	return loaded, nil
 }
+
+// portion is how many objects of a kind a goroutine reads.
+const portion = 1000
 
 // named is an object with its name, which is looked up too often to be dug out of the object each time.
 type named struct {
@@ -139,23 +161,31 @@ func sorted(objects []*unstructured.Unstructured) map[schema.GroupKind][]named {
 	return kinds
 }
 
-// add brings one object into the catalog.
-func (l *Loaded) add(source controlplane.Source, object named) error {
+// reading is what an object was read as; without an entry when it has no place in the mesh.
+type reading struct {
+	entry    catalog.Entry
+	problems []ingest.Problem
+}
+
+func (r *reading) read(source controlplane.Source, object named) error {
 	typed, err := controlplane.Typed(object.Unstructured, source.Object)
 	if err != nil {
 		return fmt.Errorf("%w: correct the object", err)
 	}
-	name := object.Name
-	l.Names[catalog.Ref{Kind: source.Kind, Name: name}] = struct{}{}
-	entry, problems := source.Ingest(typed)
-	for _, problem := range problems {
-		l.Findings = append(l.Findings, Finding{Kind: source.Kind, Name: name, Problem: problem})
-	}
-	if entry != nil {
-		l.Entries[entry.Ref()] = entry
-		l.Catalog.Apply([]catalog.Change{catalog.Set(entry)})
-	}
+	r.entry, r.problems = source.Ingest(typed)
 	return nil
+}
+
+// add brings one object into the catalog.
+func (l *Loaded) add(kind catalog.Kind, name catalog.Name, r reading) {
+	l.Names[catalog.Ref{Kind: kind, Name: name}] = struct{}{}
+	for _, problem := range r.problems {
+		l.Findings = append(l.Findings, Finding{Kind: kind, Name: name, Problem: problem})
+	}
+	if r.entry != nil {
+		l.Entries[r.entry.Ref()] = r.entry
+		l.Catalog.Apply([]catalog.Change{catalog.Set(r.entry)})
+	}
 }
 
 func empty() *Loaded {

@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -11,7 +12,6 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/load"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
-	"github.com/openservicemesh/osm-operator/internal/scope"
 	"github.com/openservicemesh/osm-operator/internal/validate"
 )
 
@@ -80,14 +80,20 @@ func (p *Plan) compare(s Subject, before, after *load.Loaded, touched []catalog.
 	for _, dep := range touched {
 		c.touched[dep] = true
 	}
-	c.commonDiffers = !reflect.DeepEqual(scope.Common(before.Catalog.View()), scope.Common(after.Catalog.View()))
+	c.commonDiffers = !reflect.DeepEqual(c.before.common, c.after.common)
+	// Both halves only read the catalogs.
+	var flows *flows
+	var group sync.WaitGroup
+	group.Go(func() {
+		flows = newFlows(before, after)
+		p.Flows = append(p.Flows, flows.compare()...)
+	})
 	proxies, all, err := c.proxies(before, after, workloads)
+	group.Wait()
 	if err != nil {
 		return err
 	}
 	p.count(proxies, all)
-	flows := newFlows(before, after)
-	p.Flows = append(p.Flows, flows.compare()...)
 	p.Unknown = append(p.Unknown, flows.unknown()...)
 	return nil
 }

@@ -3,8 +3,10 @@ package plan
 import (
 	"cmp"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/load"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
@@ -68,6 +70,7 @@ func sidecars(l *load.Loaded) map[catalog.Name]scope.Key {
 // proxies finds the sidecars that would be told something else, and how many there would be. workloads are those of all pods.
 func (c *comparison) proxies(before, after *load.Loaded, workloads map[catalog.Name]manifests.Workload) (list []Proxies, all int, err error) {
 	old, current := sidecars(before), sidecars(after)
+	c.filter(old, current)
 	groups := map[string]*Proxies{}
 	count := func(pod catalog.Name, state Action, d difference) {
 		p := Proxies{Workload: workloads[pod].String(), State: state, Resources: d.counts, Bytes: d.bytes}
@@ -100,6 +103,33 @@ func (c *comparison) proxies(before, after *load.Loaded, workloads map[catalog.N
 	return list, len(current), nil
 }
 
+// filter notes which sidecars the edit does not concern. That is most of the work, so several goroutines share it: they only read.
+func (c *comparison) filter(old, current map[catalog.Name]scope.Key) {
+	same := map[scope.Key]bool{}
+	for pod, to := range current {
+		if from, existed := old[pod]; existed && from == to {
+			same[to] = true
+		}
+	}
+	keys := slices.Collect(maps.Keys(same))
+	concerned := make([]bool, len(keys))
+	workers := runtime.GOMAXPROCS(0)
+	var group sync.WaitGroup
+	for w := range workers {
+		group.Go(func() {
+			for i := w; i < len(keys); i += workers {
+				concerned[i] = c.concerned(c.before.build(keys[i]))
+			}
+		})
+	}
+	group.Wait()
+	for i, k := range keys {
+		if !concerned[i] {
+			c.results[move{k, k}] = difference{}
+		}
+	}
+}
+
 // difference is what a sidecar would be told. It is worked out once for all sidecars that make the same move.
 func (c *comparison) difference(m move, existed bool) (difference, error) {
 	if !existed {
@@ -118,11 +148,7 @@ func (c *comparison) compare(m move, existed bool) (difference, error) {
 		held, err := c.after.contentsOf(c.after.build(m.to))
 		return changesOf(nil, held), err
 	}
-	was := c.before.build(m.from)
-	if m.from == m.to && !c.concerned(was) {
-		return difference{}, nil
-	}
-	is := c.after.build(m.to)
+	was, is := c.before.build(m.from), c.after.build(m.to)
 	scope.CarryDrainMarks(was.Scope, is.Scope)
 	held, err := c.before.contentsOf(was)
 	if err != nil {

@@ -34,16 +34,15 @@ type side struct {
 	catalog     *catalog.Catalog
 	trustDomain string
 	root        []byte
-	// common are the destinations that clients share in a permissive mesh, once made; nil when there are none.
-	common     *scope.Destinations
-	commonMade bool
+	// common are the destinations that clients share in a permissive mesh; nil when there are none.
+	common *scope.Destinations
 	// shared are the resources of common, by whether pods have IPv6 addresses.
 	shared    map[bool]contents
 	endpoints map[scope.EndpointsKey]content
 }
 
 func newSide(c *catalog.Catalog, s Subject) *side {
-	return &side{catalog: c, trustDomain: s.TrustDomain, root: s.Root, shared: map[bool]contents{}, endpoints: map[scope.EndpointsKey]content{}}
+	return &side{catalog: c, trustDomain: s.TrustDomain, root: s.Root, common: scope.Common(c.View()), shared: map[bool]contents{}, endpoints: map[scope.EndpointsKey]content{}}
 }
 
 // built is the scope of one kind of sidecar.
@@ -55,14 +54,11 @@ type built struct {
 	sharing bool
 }
 
-// build makes the scope of a key, as the control plane does.
+// build makes the scope of a key, as the control plane does. It may be called by several goroutines at a time.
 func (s *side) build(k scope.Key) built {
 	view := s.catalog.View()
 	var common *scope.Destinations
 	if scope.SharesCommon(view, k.Identity) {
-		if !s.commonMade {
-			s.common, s.commonMade = scope.Common(s.catalog.View()), true
-		}
 		common = s.common
 	}
 	made := scope.BuildSharing(view, s.trustDomain, k, common)
