@@ -19,11 +19,12 @@ import (
 )
 
 func main() {
-	options, metrics, logLevel, showVersion := operator.Options{}, "", "", false
+	options, metrics, logLevel, further, showVersion := operator.Options{}, "", "", "", false
 	flag.StringVar(&options.Namespace, "namespace", names.OperatorNamespace, "the namespace that the operator runs in")
 	flag.BoolVar(&options.LeaderElection, "leader-elect", false, "let one of several replicas act")
 	flag.StringVar(&options.ProbeAddress, "health-probe-bind-address", ":8081", "where /healthz and /readyz are served")
 	flag.StringVar(&metrics, "metrics-bind-address", ":8443", "where /metrics is served over HTTPS; 0 serves none")
+	flag.StringVar(&further, "further-versions", "", "a folder that has a folder for each further version that can be installed, such as one under test")
 	flag.StringVar(&logLevel, "log-level", "info", "trace, debug, info, warn, error, fatal, panic or disabled")
 	flag.BoolVar(&showVersion, "version", false, "print the version and exit")
 	flag.Parse()
@@ -39,17 +40,22 @@ func main() {
 	options.Metrics = metricsserver.Options{
 		BindAddress: metrics, SecureServing: true, FilterProvider: filters.WithAuthenticationAndAuthorization,
 	}
-	if err := run(options); err != nil {
+	if err := run(options, further); err != nil {
 		logger.Error(err, "the operator stops")
 		os.Exit(1)
 	}
 }
 
-// run runs the operator until it is told to stop.
-func run(options operator.Options) error {
+// run runs the operator until it is told to stop. further is a folder of further versions, or empty.
+func run(options operator.Options, further string) error {
 	catalogue, err := operand.NewCatalogue(version.Version, images())
 	if err != nil {
 		return err
+	}
+	if further != "" {
+		if err := catalogue.Add(os.DirFS(further)); err != nil {
+			return err
+		}
 	}
 	options.Catalogue = catalogue
 	cfg, err := ctrl.GetConfig()

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
@@ -23,7 +24,8 @@ type Catalogue struct {
 	files   fs.FS
 	current string
 	images  Images
-	frozen  []string
+	// frozen has the folder of each version that is written down.
+	frozen map[string]fs.FS
 }
 
 // NewCatalogue opens the embedded manifests. current is the operator's own version, which is rendered from the folder
@@ -42,14 +44,41 @@ func OpenCatalogue(files fs.FS, current string, images Images) (*Catalogue, erro
 	if err != nil {
 		return nil, fmt.Errorf("the versions of the control plane cannot be listed: %w", err)
 	}
-	c := &Catalogue{files: files, current: current, images: images}
+	c := &Catalogue{files: files, current: current, images: images, frozen: map[string]fs.FS{}}
 	for _, folder := range folders {
 		if name := folder.Name(); folder.IsDir() && name != currentFolder && name != current {
-			c.frozen = append(c.frozen, name)
+			c.frozen[name] = files
 		}
 	}
-	slices.SortFunc(c.frozen, Compare)
 	return c, nil
+}
+
+// Add makes further versions known: files has a folder for each, as Freeze wrote it. A version that is known already is an error:
+// it would be unclear which of the two is meant.
+func (c *Catalogue) Add(files fs.FS) error {
+	folders, err := fs.ReadDir(files, ".")
+	if err != nil {
+		return fmt.Errorf("further versions of the control plane cannot be listed: %w", err)
+	}
+	for _, folder := range folders {
+		name := folder.Name()
+		// In a mounted ConfigMap, what is named like a folder is a link to one; the folders themselves begin with two dots.
+		info, err := fs.Stat(files, name)
+		if err != nil {
+			return fmt.Errorf("the further version %s cannot be read: %w", name, err)
+		}
+		if !info.IsDir() || strings.HasPrefix(name, ".") {
+			continue
+		}
+		if slices.Contains(c.Known(), name) {
+			return fmt.Errorf("version %s is known already: remove its further folder", name)
+		}
+		if _, err := readFolder(files, name); err != nil {
+			return err
+		}
+		c.frozen[name] = files
+	}
+	return nil
 }
 
 // Current is the version that the operator itself was built as, the default of a mesh.
@@ -57,21 +86,22 @@ func (c *Catalogue) Current() string { return c.current }
 
 // Known lists all versions, oldest first.
 func (c *Catalogue) Known() []string {
-	known := append(slices.Clone(c.frozen), c.current)
+	known := append(slices.Collect(maps.Keys(c.frozen)), c.current)
 	slices.SortFunc(known, Compare)
 	return known
 }
 
 // Release opens one version. An unknown one is an error that lists those that are known.
 func (c *Catalogue) Release(wanted string) (*Release, error) {
-	folder := wanted
-	switch {
-	case wanted == c.current:
-		folder = currentFolder
-	case !slices.Contains(c.frozen, wanted):
-		return nil, &UnknownVersionError{Wanted: wanted, Known: c.Known()}
+	files, folder := c.files, currentFolder
+	if wanted != c.current {
+		var known bool
+		if files, known = c.frozen[wanted]; !known {
+			return nil, &UnknownVersionError{Wanted: wanted, Known: c.Known()}
+		}
+		folder = wanted
 	}
-	objects, err := readFolder(c.files, folder)
+	objects, err := readFolder(files, folder)
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,10 @@ package operand
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"path"
+	"path/filepath"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -49,6 +52,48 @@ func TestDevelopmentVersionComesLast(t *testing.T) {
 	if diff := cmp.Diff([]string{"v0.9.0", "dev"}, catalogue.Known()); diff != "" {
 		t.Errorf("known versions (-want +got):\n%s", diff)
 	}
+}
+
+func TestFurtherVersionsAreKnownToo(t *testing.T) {
+	catalogue, err := OpenCatalogue(withFrozen(t, "v0.9.0"), "v0.10.0", testImages())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// As the kubelet mounts a ConfigMap: the version is a link into a folder with a hidden name.
+	folder := t.TempDir()
+	hidden := filepath.Join(folder, "..2026_01_01", "v0.10.1-rc.1")
+	if err := os.MkdirAll(hidden, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(hidden, must(fs.Sub(withFrozen(t), currentFolder))); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Symlink("..2026_01_01", filepath.Join(folder, "..data")),
+		os.Symlink(filepath.Join("..data", "v0.10.1-rc.1"), filepath.Join(folder, "v0.10.1-rc.1"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := catalogue.Add(os.DirFS(folder)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"v0.9.0", "v0.10.0", "v0.10.1-rc.1"}, catalogue.Known()); diff != "" {
+		t.Errorf("known versions (-want +got):\n%s", diff)
+	}
+	if _, err := catalogue.Release("v0.10.1-rc.1"); err != nil {
+		t.Error(err)
+	}
+	for _, twice := range []string{"v0.9.0", "v0.10.0"} {
+		err := catalogue.Add(fstest.MapFS{twice + "/controller.yaml": &fstest.MapFile{}})
+		if err == nil || !strings.Contains(err.Error(), "known already") {
+			t.Errorf("adding %s again = %v, want an error", twice, err)
+		}
+	}
+}
+
+func must(files fs.FS, err error) fs.FS {
+	if err != nil {
+		panic(err)
+	}
+	return files
 }
 
 func TestUnknownVersionListsTheKnownOnes(t *testing.T) {
