@@ -10,10 +10,22 @@ import (
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 )
 
-func TestTheMeshMovesToTheNextVersionAndNoRequestFails(t *testing.T) {
-	m := newMesh(t, "upgrade", before)
-	s := openShop(t, m)
-	upgradeInPlace(t, s, func() {})
+// The scenarios follow each other on one mesh: each begins where the one before has ended.
+func TestAMeshMovesForwardAndBackUnderTraffic(t *testing.T) {
+	faults := []bad{{"crash", []string{"ControlPlaneRestarts", "ReplicasReady"}, 0}}
+	if full() {
+		faults = append(faults, bad{"reject", []string{"ConfigurationAccepted"}, 0}, bad{"unavailable", []string{"ErrorRate"}, 3000})
+	}
+	var all []string
+	for _, b := range faults {
+		all = append(all, b.fault)
+	}
+	teachFaults(t, all...)
+	s := openShop(t, newMesh(t, "upgrade", before))
+	t.Run("to the next version", func(t *testing.T) { upgradeInPlace(t, s.in(t), func() {}) })
+	for _, b := range faults {
+		t.Run("to a version with the fault "+b.fault, func(t *testing.T) { returnsFrom(t, s.in(t), b) })
+	}
 }
 
 // upgradeInPlace moves a mesh to this version under traffic, while something else happens.

@@ -77,6 +77,12 @@ func openShop(t *testing.T, m mesh) shop {
 	return s
 }
 
+// in is the shop for a part of the test that made it.
+func (s shop) in(t *testing.T) shop {
+	s.t, s.mesh.t = t, t
+	return s
+}
+
 // close removes the namespace and waits: its sidecars hold the Mesh.
 func (s shop) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
