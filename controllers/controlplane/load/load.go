@@ -156,7 +156,7 @@ func sorted(objects []*unstructured.Unstructured) map[schema.GroupKind][]named {
 		kinds[kind] = append(kinds[kind], named{catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()}, object})
 	}
 	for _, list := range kinds {
-		slices.SortStableFunc(list, func(a, b named) int { return a.Name.Compare(b.Name) })
+		slices.SortStableFunc(list, func(a, b named) int { return a.Compare(b.Name) })
 	}
 	return kinds
 }

@@ -48,9 +48,13 @@ const (
 // NotActedOn are the kinds of Open Service Mesh that the mesh does nothing about.
 func NotActedOn() []schema.GroupKind {
 	all := []schema.GroupKind{
-		{Group: policyGroup, Kind: "Egress"}, {Group: policyGroup, Kind: "IngressBackend"}, {Group: policyGroup, Kind: "Telemetry"},
-		{Group: configGroup, Kind: "MeshRootCertificate"}, {Group: configGroup, Kind: "MultiClusterService"},
-		{Group: configGroup, Kind: "ExtensionService"}, {Group: traffic.TCPRoute.Group, Kind: "UDPRoute"},
+		{Group: policyGroup, Kind: "Egress"},
+		{Group: policyGroup, Kind: "IngressBackend"},
+		{Group: policyGroup, Kind: "Telemetry"},
+		{Group: configGroup, Kind: "MeshRootCertificate"},
+		{Group: configGroup, Kind: "MultiClusterService"},
+		{Group: configGroup, Kind: "ExtensionService"},
+		{Group: traffic.TCPRoute.Group, Kind: "UDPRoute"},
 	}
 	acted := currentVersions()
 	return slices.DeleteFunc(all, func(kind schema.GroupKind) bool { _, known := acted[kind]; return known })

@@ -82,8 +82,10 @@ func claimsOf(ref catalog.Ref, entry catalog.Entry) map[string]claim {
 		}
 	case *catalog.Retry:
 		for _, destination := range e.Destinations {
-			claims["retry "+e.Source.Namespace+"/"+e.Source.Name+" "+destination.String()] = claim{ref, e.Created,
-				fmt.Sprintf("both are about requests of %s/%s to Service %s. Remove the destination from one of the two.", e.Source.Namespace, e.Source.Name, destination)}
+			claims["retry "+e.Source.Namespace+"/"+e.Source.Name+" "+destination.String()] = claim{
+				ref, e.Created,
+				fmt.Sprintf("both are about requests of %s/%s to Service %s. Remove the destination from one of the two.", e.Source.Namespace, e.Source.Name, destination),
+			}
 		}
 	case *catalog.UpstreamTrafficSetting:
 		claims["setting "+e.Service.String()] = claim{ref, e.Created, fmt.Sprintf("both bound the traffic to Service %s. Merge the two into one.", e.Service)}

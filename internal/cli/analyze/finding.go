@@ -88,7 +88,7 @@ func (r *Report) Worst() Severity {
 // Keep drops the findings that are milder than a severity, and with a namespace those about objects of others.
 func (r *Report) Keep(least Severity, namespace string) {
 	r.Findings = slices.DeleteFunc(r.Findings, func(f Finding) bool {
-		elsewhere := namespace != "" && f.Namespace != namespace && !(f.Kind == "Namespace" && f.Name == namespace)
+		elsewhere := namespace != "" && f.Namespace != namespace && (f.Kind != "Namespace" || f.Name != namespace)
 		return elsewhere || !f.Severity.AtLeast(least)
 	})
 }

@@ -130,7 +130,7 @@ func (a *analysis) routes() {
 	}
 	for ref := range a.mesh.Loaded.Names {
 		route := ref.Kind == catalog.KindHTTPRouteGroup || ref.Kind == catalog.KindTCPRoute
-		if route && !used[ref] && !(a.mesh.Partial && !a.has(catalog.KindTrafficTarget, ref.Name.Namespace)) {
+		if route && !used[ref] && (!a.mesh.Partial || a.has(catalog.KindTrafficTarget, ref.Name.Namespace)) {
 			a.add(codeUnusedRoute, a.subject(ref.Kind, ref.Name), "No TrafficTarget or TrafficSplit refers to it: refer to it, or delete it.")
 		}
 	}

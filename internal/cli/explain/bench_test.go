@@ -8,7 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
-	"github.com/openservicemesh/osm-operator/internal/testing/largemesh"
+	"github.com/openservicemesh/osm-operator/internal/cli/largemesh"
 )
 
 // BenchmarkAsk is an answer with a remedy, about a mesh of 1,000 services and 10,000 policies that is loaded already.
