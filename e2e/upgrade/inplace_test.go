@@ -26,6 +26,9 @@ func TestAMeshMovesForwardAndBackUnderTraffic(t *testing.T) {
 	for _, b := range faults {
 		t.Run("to a version with the fault "+b.fault, func(t *testing.T) { returnsFrom(t, s.in(t), b) })
 	}
+	if full() {
+		t.Run("while the operator is killed", killedOnTheWay)
+	}
 }
 
 // upgradeInPlace moves a mesh to this version under traffic, while something else happens.

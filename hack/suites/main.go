@@ -76,7 +76,7 @@ func runAll(ctx context.Context, c checkout, b budget, wanted []suite) []outcome
 	defer p.stop()
 	prepared := r.limited(ctx, prepareName, func(ctx context.Context, _ *outcome) error { return p.meet(ctx, wanted) })
 	outcomes := []outcome{prepared}
-	r.env = p.env
+	r.env = append(p.env, c.env()...)
 	for _, s := range wanted {
 		if ctx.Err() != nil {
 			break

@@ -93,3 +93,12 @@ func TestSuitesDivideThePackages(t *testing.T) {
 		}
 	}
 }
+
+func TestOnlyFullRunsTellTests(t *testing.T) {
+	if env := (checkout{}).env(); len(env) > 0 {
+		t.Errorf("an ordinary run sets %v, want nothing", env)
+	}
+	if diff := cmp.Diff([]string{"OSM_TEST_FULL=true"}, checkout{full: true}.env()); diff != "" {
+		t.Errorf("variables of a full run (-want +got):\n%s", diff)
+	}
+}

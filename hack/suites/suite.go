@@ -29,6 +29,17 @@ type checkout struct {
 // hack is the folder of the module of the developer's tools.
 func (c checkout) hack() string { return filepath.Join(c.root, "hack") }
 
+// fullVariable tells tests that they may take longer: those that run long scenarios in `make test-full` alone read it.
+const fullVariable = "OSM_TEST_FULL=true"
+
+// env are the variables that tell tests how they are run.
+func (c checkout) env() []string {
+	if c.full {
+		return []string{fullVariable}
+	}
+	return nil
+}
+
 // command is one program that a suite runs.
 type command struct {
 	// dir is the folder it runs in.
