@@ -25,11 +25,15 @@ func TestPagesShowWhatHappens(t *testing.T) {
 	}
 }
 
+// described is true once the state of the demo was told: once is enough for all that failed in it.
+var described bool
+
 // describeFailure tells what happened in the demo if the test failed.
 func describeFailure(t *testing.T) {
-	if !t.Failed() {
+	if !t.Failed() || described {
 		return
 	}
+	described = true
 	for _, namespace := range demoNamespaces {
 		t.Log(cluster.Describe(context.Background(), namespace))
 	}
