@@ -69,8 +69,13 @@ func sidecars(l *load.Loaded) map[catalog.Name]scope.Key {
 
 // proxies finds the sidecars that would be told something else, and how many there would be. workloads are those of all pods.
 func (c *comparison) proxies(before, after *load.Loaded, workloads map[catalog.Name]manifests.Workload) (list []Proxies, all int, err error) {
-	old, current := sidecars(before), sidecars(after)
-	c.filter(old, current)
+	may, narrow := candidates(c.touched, before, after)
+	old := sidecars(before)
+	current := old
+	if !narrow {
+		current = sidecars(after)
+	}
+	c.filter(old, current, func(k scope.Key) bool { return !narrow || may[k.Identity] })
 	groups := map[string]*Proxies{}
 	count := func(pod catalog.Name, state Action, d difference) {
 		p := Proxies{Workload: workloads[pod].String(), State: state, Resources: d.counts, Bytes: d.bytes}
@@ -103,8 +108,9 @@ func (c *comparison) proxies(before, after *load.Loaded, workloads map[catalog.N
 	return list, len(current), nil
 }
 
-// filter notes which sidecars the edit does not concern. That is most of the work, so several goroutines share it: they only read.
-func (c *comparison) filter(old, current map[catalog.Name]scope.Key) {
+// filter notes which sidecars the edit does not concern; may says which it may. That is most of the work, so several goroutines
+// share it: they only read.
+func (c *comparison) filter(old, current map[catalog.Name]scope.Key, may func(scope.Key) bool) {
 	same := map[scope.Key]bool{}
 	for pod, to := range current {
 		if from, existed := old[pod]; existed && from == to {
@@ -118,7 +124,7 @@ func (c *comparison) filter(old, current map[catalog.Name]scope.Key) {
 	for w := range workers {
 		group.Go(func() {
 			for i := w; i < len(keys); i += workers {
-				concerned[i] = c.concerned(c.before.build(keys[i]))
+				concerned[i] = may(keys[i]) && c.concerned(c.before.build(keys[i]))
 			}
 		})
 	}

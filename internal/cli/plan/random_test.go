@@ -37,7 +37,13 @@ func drawEdit(t *rapid.T) made {
 	m := made{before: &load.Loaded{Catalog: catalog.New(), Names: map[catalog.Ref]struct{}{}, Entries: map[catalog.Ref]catalog.Entry{}}}
 	apply(m.before, rapid.SliceOfN(meshtest.Change(), 30, 120).Draw(t, "mesh"))
 	m.after = m.before.Clone()
-	touched := apply(m.after, rapid.SliceOfN(meshtest.Change(), 1, 4).Draw(t, "edit"))
+	change := meshtest.Change()
+	if rapid.Bool().Draw(t, "grants alone") {
+		change = change.Filter(func(c catalog.Change) bool {
+			return c.Ref.Kind == catalog.KindTrafficTarget || c.Ref.Kind == catalog.KindHTTPRouteGroup || c.Ref.Kind == catalog.KindTCPRoute
+		})
+	}
+	touched := apply(m.after, rapid.SliceOfN(change, 1, 4).Draw(t, "edit"))
 	workloads := map[catalog.Name]manifests.Workload{}
 	for _, l := range []*load.Loaded{m.before, m.after} {
 		for ref := range l.Entries {
