@@ -88,8 +88,11 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.behind.ServeHTTP(w, r)
 }
 
-// answer answers a request to a port with a file.
+// answer answers a request to a port with a file; the root is index.html.
 func answer(w http.ResponseWriter, port, path string) {
+	if path == "/" {
+		path = "index.html"
+	}
 	content, err := os.ReadFile(filepath.Join(port, filepath.Clean("/"+path)))
 	if err != nil {
 		w.WriteHeader(http.StatusNotFound)
