@@ -121,7 +121,7 @@ func (m *mesh) analyze(context.Context) error {
 }
 
 // repetitions is how often each question is asked; the medians count.
-const repetitions = 5
+const repetitions = 3
 
 // Table measures all questions and writes a table: the time by the clock, and that of the processors, which a busy machine leaves
 // as it is.

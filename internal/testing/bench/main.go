@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/largemesh"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/fleet"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/report"
@@ -70,6 +71,12 @@ func run(o options, out io.Writer) error {
 	if o.scaling {
 		return o.scale(out)
 	}
+	if o.everything() {
+		// Before this process is kept on one core: the command line has all of them.
+		if err := largemesh.Table(context.Background(), out); err != nil {
+			return err
+		}
+	}
 	results, err := o.results()
 	if err != nil {
 		return err
@@ -88,6 +95,11 @@ func run(o options, out io.Writer) error {
 		return o.compare(results)
 	}
 	return nil
+}
+
+// everything says whether no part is chosen by flags, and no ratio is to be compared.
+func (o options) everything() bool {
+	return o.from == "" && o.only == "" && o.sizes == "" && o.variants == "" && !o.check && !o.record
 }
 
 // results are those of a new run, or of earlier ones.
