@@ -11,6 +11,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -92,8 +93,15 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err != nil {
 		return reconcile.Result{}, errors.Join(applied, err)
 	}
-	return reconcile.Result{}, errors.Join(applied, r.writeStatus(ctx, revision, status))
+	var result reconcile.Result
+	if !meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionReady) {
+		result.RequeueAfter = glance
+	}
+	return result, errors.Join(applied, r.writeStatus(ctx, revision, status))
 }
+
+// glance is how often a revision that is not ready is looked at: that the time of a pod on a lost node is over sends no event.
+const glance = 5 * time.Second
 
 // stand notes that a revision runs nothing. What it ran is taken over by another.
 func (r *Reconciler) stand(ctx context.Context, revision *v1alpha1.MeshRevision) error {

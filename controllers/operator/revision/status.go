@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -22,11 +23,12 @@ type workload struct {
 	name       string
 	deployment *appsv1.Deployment
 	pods       []corev1.Pod
+	now        time.Time
 }
 
 // workload reads a Deployment and its pods.
 func (r *Reconciler) workload(ctx context.Context, namespace, name string) (workload, error) {
-	w := workload{name: name, deployment: &appsv1.Deployment{}}
+	w := workload{name: name, deployment: &appsv1.Deployment{}, now: r.Now()}
 	err := r.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, w.deployment)
 	if apierrors.IsNotFound(err) {
 		w.deployment = nil
@@ -64,7 +66,23 @@ func (w workload) done() bool {
 		return false
 	}
 	count, status := w.count(), w.deployment.Status
-	return count.Ready == count.Replicas && status.Replicas == count.Replicas && status.AvailableReplicas >= count.Replicas
+	return count.Ready == count.Replicas && status.Replicas == count.Replicas && status.AvailableReplicas >= count.Replicas && w.lingering() == 0
+}
+
+// lingering counts pods of another version that still answer. A Deployment does not count those that are going away, and the API
+// server keeps its connections to them: an injector among them would give new pods the sidecars of its own version. One whose time
+// is over does not count; on a node that is lost its object stays for ever.
+func (w workload) lingering() int {
+	n := 0
+	version := w.deployment.Spec.Template.Labels[names.VersionLabel]
+	for i := range w.pods {
+		pod := &w.pods[i]
+		ended := pod.DeletionTimestamp != nil && !w.now.Before(pod.DeletionTimestamp.Time)
+		if pod.Labels[names.VersionLabel] != version && !ended {
+			n++
+		}
+	}
+	return n
 }
 
 // judge says how a revision is doing.
@@ -78,7 +96,7 @@ func judge(applied error, workloads []workload) condition.Verdict {
 		text := fmt.Sprintf("%s %d of %d", w.name, count.Ready, count.Replicas)
 		counts = append(counts, text)
 		if !w.done() {
-			waiting = append(waiting, text)
+			waiting = append(waiting, text+w.tellLingering())
 			troubles = append(troubles, w.troubles()...)
 		}
 	}
@@ -89,6 +107,14 @@ func judge(applied error, workloads []workload) condition.Verdict {
 		return condition.Verdict{State: condition.Working, Reason: v1alpha1.ReasonWaitingForReplicas, Message: "waiting for ready pods: " + strings.Join(waiting, ", ")}
 	}
 	return condition.Verdict{State: condition.Ready, Reason: v1alpha1.ReasonReplicasReady, Message: "all pods are ready: " + strings.Join(counts, ", ")}
+}
+
+// tellLingering says how many pods of another version there are, if any.
+func (w workload) tellLingering() string {
+	if w.deployment == nil || w.lingering() == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (pods of another version that still answer: %d)", w.lingering())
 }
 
 // sentence joins troubles, each once, in a steady order.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/condition"
+	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 // deployed is a workload with two wanted pods and a status.
@@ -43,6 +45,42 @@ func TestCount(t *testing.T) {
 			}
 			if got := w.done(); got != test.done {
 				t.Errorf("done = %v, want %v", got, test.done)
+			}
+		})
+	}
+}
+
+// A pod that is going away still answers: what its injector admits gets the sidecars of the version before.
+func TestPodsOfAnotherVersionThatLingerAreWaitedFor(t *testing.T) {
+	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	pod := func(version string, ends time.Duration) corev1.Pod {
+		p := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{names.VersionLabel: version}}}
+		if ends != 0 {
+			p.DeletionTimestamp = &metav1.Time{Time: now.Add(ends)}
+		}
+		return p
+	}
+	tests := map[string]struct {
+		pods []corev1.Pod
+		done bool
+	}{
+		"only its own":                        {[]corev1.Pod{pod("v2", 0), pod("v2", 0)}, true},
+		"one of its own ends":                 {[]corev1.Pod{pod("v2", 0), pod("v2", 0), pod("v2", time.Second)}, true},
+		"one of the version before ends":      {[]corev1.Pod{pod("v2", 0), pod("v2", 0), pod("v1", time.Second)}, false},
+		"one of the version before is there":  {[]corev1.Pod{pod("v2", 0), pod("v2", 0), pod("v1", 0)}, false},
+		"one should have ended: a lost node":  {[]corev1.Pod{pod("v2", 0), pod("v2", 0), pod("v1", -time.Second)}, true},
+		"one whose version is not known ends": {[]corev1.Pod{pod("v2", 0), pod("v2", 0), pod("", time.Second)}, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := deployed(appsv1.DeploymentStatus{ObservedGeneration: 3, Replicas: 2, UpdatedReplicas: 2, ReadyReplicas: 2, AvailableReplicas: 2}, test.pods...)
+			w.now = now
+			w.deployment.Spec.Template.Labels = map[string]string{names.VersionLabel: "v2"}
+			if got := w.done(); got != test.done {
+				t.Errorf("done = %v, want %v", got, test.done)
+			}
+			if got := judge(nil, []workload{w}); (got.State == condition.Ready) != test.done {
+				t.Errorf("judge = %+v", got)
 			}
 		})
 	}
