@@ -56,9 +56,14 @@ func TestAnUpgradeMovesWorkloadsAndRemembers(t *testing.T) {
 	s.wait("waves-v0-1-0", 3)
 	waitReady(t, mesh)
 	history(t, mesh, v1alpha1.ResultSucceeded, olderVersion, operatorVersion)
-	if p := mesh.Status.Proxies; p == nil || p.Total != 3 || p.Outdated != 0 {
-		t.Errorf("the status counts %+v sidecars, want 3 and none outdated", p)
-	}
+	// The last pod may be heard of after its Deployment.
+	eventually(t, func() error {
+		get(t, mesh)
+		if p := mesh.Status.Proxies; p == nil || p.Total != 3 || p.Outdated != 0 {
+			return fmt.Errorf("the status counts %+v sidecars, want 3 and none outdated", p)
+		}
+		return nil
+	})
 	if mesh.Status.Upgrade != nil {
 		t.Errorf("an upgrade that has ended is still told of: %+v", mesh.Status.Upgrade)
 	}

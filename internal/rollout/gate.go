@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -21,8 +22,8 @@ type Observation struct {
 	CertificatesUntil *time.Time
 	// ErrorRate is the share of failed requests among all requests now, Baseline that before the step. Without requests both are 0.
 	ErrorRate, Baseline *float64
-	// WellSince is when everything but the soak became well, as far as can be seen: the latest of the times at which a pod of the
-	// control plane or a restarted workload became ready.
+	// WellSince is when all other gates had passed first in this step, or later: when a pod of the control plane or a restarted
+	// workload became ready; zero before.
 	WellSince time.Time
 }
 
@@ -110,6 +111,11 @@ func Worst(verdicts []Verdict) State {
 		worst = max(worst, v.State)
 	}
 	return worst
+}
+
+// Well says whether every gate has passed but the one that only time opens.
+func Well(verdicts []Verdict) bool {
+	return len(verdicts) > 0 && !slices.ContainsFunc(verdicts, func(v Verdict) bool { return v.State != Passed && v.Gate != soakGate })
 }
 
 // Explain joins the messages of the verdicts that have a state.

@@ -91,3 +91,24 @@ func TestNothingPassesUnseen(t *testing.T) {
 		t.Error("without any gate everything passes")
 	}
 }
+
+func TestWellAsksAllButTheSoak(t *testing.T) {
+	soaking := func(o *Observation) { o.WellSince = time.Time{} }
+	for name, c := range map[string]struct {
+		observation Observation
+		want        bool
+	}{
+		"all is well":                  {well(), true},
+		"only the soak is left":        {well(soaking), true},
+		"a sidecar is not connected":   {well(soaking, func(o *Observation) { o.Proxies.Connected = 9 }), false},
+		"a sidecar rejects":            {well(func(o *Observation) { o.Proxies.Rejected = 1 }), false},
+		"what requests do is not read": {well(func(o *Observation) { o.ErrorRate = nil }), false},
+	} {
+		if got := Well(Judge(c.observation, bounds)); got != c.want {
+			t.Errorf("%s: Well = %t, want %t", name, got, c.want)
+		}
+	}
+	if Well(nil) {
+		t.Error("Well without verdicts: nobody has looked")
+	}
+}

@@ -82,9 +82,7 @@ func (s Situation) canary(wanted Revision) Plan {
 // control plane became ready, the soak does not count; the pause of the limits does.
 func (s Situation) mayMove() bool {
 	waves := !s.Since.IsZero() && s.restartedAfter(s.Since)
-	return len(s.Verdicts) > 0 && !slices.ContainsFunc(s.Verdicts, func(v Verdict) bool {
-		return v.State != Passed && !(v.Gate == soakGate && waves)
-	})
+	return len(s.Verdicts) > 0 && (Worst(s.Verdicts) == Passed || waves && Well(s.Verdicts))
 }
 
 // fail gives the wanted revision up, or waits for people to do it.

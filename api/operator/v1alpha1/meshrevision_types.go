@@ -126,6 +126,11 @@ type MeshRevisionStatus struct {
 	// +optional
 	RoleSince *metav1.Time `json:"roleSince,omitempty"`
 
+	// wellSince is when every gate but the soak had passed first in the latest step of an upgrade. One from before that step, which
+	// begins with roleSince or with the latest restart of a workload, says nothing.
+	// +optional
+	WellSince *metav1.Time `json:"wellSince,omitempty"`
+
 	// verifiedAt is when the revision had run the whole mesh and passed all gates: it can be gone back to.
 	// +optional
 	VerifiedAt *metav1.Time `json:"verifiedAt,omitempty"`

@@ -334,6 +334,10 @@ func (in *MeshRevisionStatus) DeepCopyInto(out *MeshRevisionStatus) {
 		in, out := &in.RoleSince, &out.RoleSince
 		*out = (*in).DeepCopy()
 	}
+	if in.WellSince != nil {
+		in, out := &in.WellSince, &out.WellSince
+		*out = (*in).DeepCopy()
+	}
 	if in.VerifiedAt != nil {
 		in, out := &in.VerifiedAt, &out.VerifiedAt
 		*out = (*in).DeepCopy()

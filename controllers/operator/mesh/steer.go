@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -96,7 +97,11 @@ func (r *Reconciler) judge(ctx context.Context, s *scope) error {
 		return err
 	}
 	s.situation.Verdicts = rollout.Judge(observed(s, reading), boundsOf(s.mesh))
-	return nil
+	if !s.wellSince().IsZero() || !rollout.Well(s.situation.Verdicts) {
+		return nil
+	}
+	now := metav1.NewTime(r.Now().Truncate(time.Second))
+	return r.note(ctx, s.current, func(status *v1alpha1.MeshRevisionStatus) { status.WellSince = &now })
 }
 
 // subject is what is observed of a revision.
@@ -161,12 +166,18 @@ func (s *scope) stepSince() time.Time {
 	return s.latest(since, func(w rollout.Workload) time.Time { return w.Restart.At })
 }
 
-// wellSince is when the control plane, and every workload that was restarted for it, were ready at last.
+// wellSince is since when everything is well that gates ask for; zero as long as that was not seen in the present step. That pods are
+// ready is not enough: what is wrong with a version shows once sidecars have connected to it.
 func (s *scope) wellSince() time.Time {
-	if s.situation.Since.IsZero() {
+	noted := s.current.Status.WellSince
+	if s.situation.Since.IsZero() || noted == nil || !noted.After(s.stepSince()) {
 		return time.Time{}
 	}
-	return s.latest(s.situation.Since, func(w rollout.Workload) time.Time { return w.ReadySince })
+	since := noted.Time
+	if s.situation.Since.After(since) {
+		since = s.situation.Since
+	}
+	return s.latest(since, func(w rollout.Workload) time.Time { return w.ReadySince })
 }
 
 // latest is the latest of a moment and those of the workloads that were restarted for the wanted revision.

@@ -1,0 +1,43 @@
+package mesh
+
+import (
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/rollout"
+)
+
+// The pods of a control plane are ready before the first sidecar has connected to them. The soak must not be over by then.
+func TestTheSoakBeginsWhenEverythingWasSeenToBeWell(t *testing.T) {
+	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	at := func(seconds int) *metav1.Time {
+		moment := metav1.NewTime(noon.Add(time.Duration(seconds) * time.Second))
+		return &moment
+	}
+	restarted := func(seconds, ready int) rollout.Workload {
+		return rollout.Workload{Restart: rollout.Restart{Revision: "new", At: at(seconds).Time}, ReadySince: at(ready).Time}
+	}
+	for name, c := range map[string]struct {
+		ready     time.Time
+		well      *metav1.Time
+		workloads []rollout.Workload
+		want      time.Time
+	}{
+		"pods are ready, sidecars are not connected": {ready: at(10).Time},
+		"everything was well then":                   {ready: at(10).Time, well: at(20), want: at(20).Time},
+		"a pod became ready again":                   {ready: at(30).Time, well: at(20), want: at(30).Time},
+		"pods are not ready any more":                {well: at(20)},
+		"a workload was restarted after that":        {ready: at(10).Time, well: at(20), workloads: []rollout.Workload{restarted(25, 40)}},
+		"everything is well again":                   {ready: at(10).Time, well: at(41), workloads: []rollout.Workload{restarted(25, 40)}, want: at(41).Time},
+		"it was well before this try":                {ready: at(10).Time, well: at(0)},
+	} {
+		s := &scope{current: &v1alpha1.MeshRevision{Status: v1alpha1.MeshRevisionStatus{RoleSince: at(1), WellSince: c.well}}}
+		s.situation = rollout.Situation{Wanted: "new", Since: c.ready, Workloads: c.workloads}
+		if got := s.wellSince(); !got.Equal(c.want) {
+			t.Errorf("%s: well since %s, want %s", name, got, c.want)
+		}
+	}
+}
