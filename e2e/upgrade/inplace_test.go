@@ -14,7 +14,7 @@ import (
 func TestAMeshMovesForwardAndBackUnderTraffic(t *testing.T) {
 	faults := []bad{{"crash", []string{"ControlPlaneRestarts", "ReplicasReady"}, 0}}
 	if full() {
-		faults = append(faults, bad{"reject", []string{"ConfigurationAccepted"}, 0}, bad{"unavailable", []string{"ErrorRate"}, 3000})
+		faults = append(faults, bad{"reject", []string{"ConfigurationAccepted"}, 0}, bad{"unavailable", []string{"ErrorRate"}, 1200})
 	}
 	var all []string
 	for _, b := range faults {

@@ -31,8 +31,8 @@ func returnsFrom(t *testing.T, s shop, b bad) {
 	sidecars, _, err := s.sidecars(t.Context())
 	must(t, err)
 	running := s.start()
-	// One restart of a control plane that never gets up is enough to know; the default waits for some more.
-	m.change(`{"version":"` + faulty(b.fault) + `","upgrade":{"gates":{"maxRestarts":0}}}`)
+	// One restart of a control plane that never gets up is enough to know, and sidecars report their requests every five seconds.
+	m.change(`{"version":"` + faulty(b.fault) + `","upgrade":{"gates":{"maxRestarts":0,"soak":"15s"}}}`)
 	entry := m.ends(v1alpha1.ResultRolledBack, cluster.Version, faulty(b.fault))
 	if !strings.Contains(entry.Reason, b.gates[0]) && (len(b.gates) < 2 || !strings.Contains(entry.Reason, b.gates[1])) {
 		t.Errorf("the history says %q, which names none of the gates %v", entry.Reason, b.gates)
