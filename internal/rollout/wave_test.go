@@ -49,7 +49,8 @@ func TestNextWave(t *testing.T) {
 	}{
 		"nothing is outdated": {[]Workload{deployment("a", "x", "new")}, one, want{}},
 		"one at a time": {
-			[]Workload{deployment("a", "x", "old"), deployment("a", "y", "old")}, one,
+			[]Workload{deployment("a", "x", "old"), deployment("a", "y", "old")},
+			one,
 			want{restart: []string{"x"}, waiting: []string{"y"}},
 		},
 		"each namespace counts for itself": {
@@ -57,14 +58,17 @@ func TestNextWave(t *testing.T) {
 		},
 		"a percentage is rounded up": {
 			[]Workload{deployment("a", "w", "old"), deployment("a", "x", "old"), deployment("a", "y", "old")},
-			Limits{MaxUnavailable: intstr.FromString("34%")}, want{restart: []string{"w", "x"}, waiting: []string{"y"}},
+			Limits{MaxUnavailable: intstr.FromString("34%")},
+			want{restart: []string{"w", "x"}, waiting: []string{"y"}},
 		},
 		"what is under way takes the room": {
-			[]Workload{deployment("a", "x", "old", restarted, unready), deployment("a", "y", "old")}, one,
+			[]Workload{deployment("a", "x", "old", restarted, unready), deployment("a", "y", "old")},
+			one,
 			want{underway: []string{"x"}, waiting: []string{"y"}},
 		},
 		"what somebody else broke takes the room, and is not touched": {
-			[]Workload{deployment("a", "x", "old", unready), deployment("a", "y", "old")}, one,
+			[]Workload{deployment("a", "x", "old", unready), deployment("a", "y", "old")},
+			one,
 			want{stuck: []string{"x"}, waiting: []string{"y"}},
 		},
 		"a broken workload without old sidecars takes the room too": {
@@ -86,7 +90,8 @@ func TestNextWave(t *testing.T) {
 			}, one, want{manual: []string{"x", "y"}},
 		},
 		"a disruption budget": {
-			[]Workload{deployment("a", "x", "old", func(w *Workload) { w.Blocked = "x" }), deployment("a", "y", "old")}, one,
+			[]Workload{deployment("a", "x", "old", func(w *Workload) { w.Blocked = "x" }), deployment("a", "y", "old")},
+			one,
 			want{stuck: []string{"x"}, restart: []string{"y"}},
 		},
 		"restarted in vain": {
@@ -97,7 +102,8 @@ func TestNextWave(t *testing.T) {
 				deployment("a", "x", "new", restarted, func(w *Workload) { w.ReadySince = noon.Add(-10 * time.Second) }),
 				deployment("a", "y", "old"), deployment("b", "z", "old"),
 			},
-			Limits{MaxUnavailable: intstr.FromInt32(1), Pause: time.Minute}, want{waiting: []string{"y"}, restart: []string{"z"}},
+			Limits{MaxUnavailable: intstr.FromInt32(1), Pause: time.Minute},
+			want{waiting: []string{"y"}, restart: []string{"z"}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

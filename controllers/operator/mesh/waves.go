@@ -35,7 +35,9 @@ func told(w rollout.Wave) string {
 		notes []rollout.Note
 	}{
 		{"restarting", plain(append(append([]rollout.Ref{}, w.Restart...), w.Underway...))},
-		{"waiting", w.Waiting}, {"cannot be restarted now", w.Stuck}, {"left to you", w.Manual},
+		{"waiting", w.Waiting},
+		{"cannot be restarted now", w.Stuck},
+		{"left to you", w.Manual},
 	} {
 		if len(part.notes) > 0 {
 			sentences = append(sentences, part.what+": "+some(part.notes))
