@@ -73,7 +73,7 @@ func (r *reader) do(ctx context.Context, step pages.Step) error {
 		case len(step.Output) == 0 && err == nil, len(step.Output) > 0 && pages.Matches(step.Output, printed):
 			return nil
 		case changes(step.Command) || time.Now().After(deadline):
-			return fmt.Errorf("$ %s\nprinted (%v)\n%s\nthe page shows\n%s", step.Command, err, printed, strings.Join(step.Output, "\n"))
+			return fmt.Errorf("$ %s\nprinted (%s)\n%s\nthe page shows\n%s", step.Command, fmt.Sprint(err), printed, strings.Join(step.Output, "\n"))
 		}
 		select {
 		case <-time.After(pause):
