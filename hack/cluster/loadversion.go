@@ -12,9 +12,9 @@ import (
 
 func loadVersionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "load-version VERSION...",
-		Short: "Build the images of versions that were written down, from their commits, and put them onto the node as their manifests name them",
-		Args:  cobra.MinimumNArgs(1),
+		Use: "load-version [VERSION...]",
+		Short: "Build the images of versions that were written down, from their commits, and put them onto the node as their manifests name them; " +
+			"without a version, of all but the present one",
 		RunE: func(cmd *cobra.Command, versions []string) error {
 			t, err := newTool()
 			if err != nil {
@@ -25,8 +25,17 @@ func loadVersionCommand() *cobra.Command {
 			} else if yes {
 				return fmt.Errorf("CLUSTER=current: images cannot be put onto the nodes of a cluster made elsewhere; push them to a registry it pulls from")
 			}
+			root, err := repo.Root(".")
+			if err != nil {
+				return err
+			}
+			if len(versions) == 0 {
+				if versions, err = recorded.Versions(root); err != nil {
+					return err
+				}
+			}
 			for _, version := range versions {
-				if err := t.loadVersion(cmd, version); err != nil {
+				if err := t.loadVersion(cmd, root, version); err != nil {
 					return err
 				}
 			}
@@ -37,11 +46,7 @@ func loadVersionCommand() *cobra.Command {
 
 // loadVersion loads the images of one version. Those that came out otherwise than they were written down get the written name all
 // the same: on this one node that is better than none.
-func (t *tool) loadVersion(cmd *cobra.Command, version string) error {
-	root, err := repo.Root(".")
-	if err != nil {
-		return err
-	}
+func (t *tool) loadVersion(cmd *cobra.Command, root, version string) error {
 	images, err := recorded.Builder{Root: root, Cache: t.builder.Cache.Dir, Report: t.report}.Images(cmd.Context(), version)
 	if err != nil {
 		return err

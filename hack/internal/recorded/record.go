@@ -18,6 +18,25 @@ const manifests = "internal/operand/manifests"
 // pinned finds the images of a manifest: the short name, and the digest.
 var pinned = regexp.MustCompile(`docker\.io/openservicemesh/([a-z0-9-]+):[^@\s"]+@(sha256:[0-9a-f]{64})`)
 
+// Versions lists the versions that were written down in a checkout, sorted by name, but for the one that it builds itself.
+func Versions(root string) ([]string, error) {
+	present, err := os.ReadFile(filepath.Join(root, "VERSION"))
+	if err != nil {
+		return nil, err
+	}
+	commits, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(manifests), "*", "COMMIT"))
+	if err != nil {
+		return nil, err
+	}
+	var versions []string
+	for _, file := range commits {
+		if version := filepath.Base(filepath.Dir(file)); version != strings.TrimSpace(string(present)) {
+			versions = append(versions, version)
+		}
+	}
+	return versions, nil
+}
+
 // record is what was written down about a version.
 type record struct {
 	version string

@@ -80,6 +80,21 @@ func TestARecordedVersionIsBuiltOnceFromItsCommit(t *testing.T) {
 	}
 }
 
+func TestVersionsAreThoseThatWereWrittenDownBefore(t *testing.T) {
+	root := t.TempDir()
+	put(t, root, "VERSION", "v0.3.0\n")
+	for _, file := range []string{"v0.1.0/COMMIT", "v0.2.0/COMMIT", "v0.3.0/COMMIT", "current/controller.yaml"} {
+		put(t, root, manifests+"/"+file, "")
+	}
+	got, err := Versions(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"v0.1.0", "v0.2.0"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestWhatCannotBeBuiltIsExplained(t *testing.T) {
 	b := Builder{Root: clone(t), Cache: t.TempDir(), Report: progress.New(io.Discard, time.Now)}
 	if _, err := b.Images(context.Background(), "v9.9.9"); err == nil || !strings.Contains(err.Error(), "never written down") {
