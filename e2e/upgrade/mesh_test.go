@@ -36,6 +36,10 @@ func newMesh(t *testing.T, name, version string) mesh {
 	t.Helper()
 	m := mesh{t, name}
 	text := fmt.Sprintf(manifest, name, version, "1%")
+	// A run that was killed has left its own, of another version.
+	must(t, cluster.DeleteNamespace(t.Context(), m.shop()))
+	must(t, cluster.Remove(t.Context(), text))
+	must(t, m.gone(t.Context()))
 	must(t, cluster.Put(t.Context(), text))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
@@ -56,6 +60,9 @@ func newMesh(t *testing.T, name, version string) mesh {
 
 // namespace is where the control plane runs.
 func (m mesh) namespace() string { return m.name + "-system" }
+
+// shop is the namespace of the workloads.
+func (m mesh) shop() string { return m.name + "-shop" }
 
 // revision is the name of the mesh's MeshRevision of a version.
 func (m mesh) revision(version string) string {

@@ -57,7 +57,9 @@ type shop struct {
 // openShop makes the workloads and waits until they are ready.
 func openShop(t *testing.T, m mesh) shop {
 	t.Helper()
-	s := shop{t, m, m.name + "-shop"}
+	s := shop{t, m, m.shop()}
+	_, err := cluster.HasNamespace(t.Context(), podLimit, s.namespace)
+	must(t, err)
 	must(t, cluster.CreateNamespace(t.Context(), s.namespace, m.name))
 	t.Cleanup(s.close)
 	for _, called := range []string{store, warehouse, keeper} {
