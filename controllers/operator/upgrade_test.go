@@ -173,3 +173,17 @@ func TestAPausedMeshIsLeftAlone(t *testing.T) {
 	runs(t, name, operatorVersion)
 	waitReady(t, mesh)
 }
+
+func TestPeopleGoBackToAVersionThatCannotTell(t *testing.T) {
+	const name = "back"
+	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) { quick(spec); spec.Version = ptr.To(operatorVersion) })
+	s := openShop(t, name, "cart")
+	s.wait("back-v0-1-0", 1)
+	mute := healthy()
+	mute.Requests, mute.Mute = nil, true
+	cluster.patient.becomes(home(name), olderVersion, mute)
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(olderVersion) })
+	s.wait("back-v0-0-9", 1)
+	history(t, mesh, v1alpha1.ResultSucceeded, operatorVersion, olderVersion)
+	waitReady(t, mesh)
+}

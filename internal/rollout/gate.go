@@ -22,6 +22,8 @@ type Observation struct {
 	CertificatesUntil *time.Time
 	// ErrorRate is the share of failed requests among all requests now, Baseline that before the step. Without requests both are 0.
 	ErrorRate, Baseline *float64
+	// Mute is true for an earlier version that cannot tell how many requests fail: people who go back to it do without that gate.
+	Mute bool
 	// WellSince is when all other gates had passed first in this step, or later: when a pod of the control plane or a restarted
 	// workload became ready; zero before.
 	WellSince time.Time

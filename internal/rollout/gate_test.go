@@ -49,6 +49,7 @@ func TestGates(t *testing.T) {
 		"more requests fail":               {well(func(o *Observation) { o.ErrorRate = pointer(0.02) }), "ErrorRate", Failed},
 		"as many fail as before":           {well(func(o *Observation) { o.ErrorRate, o.Baseline = pointer(0.3), pointer(0.3) }), "ErrorRate", Passed},
 		"the rate is unknown":              {well(func(o *Observation) { o.ErrorRate = nil }), "ErrorRate", Waiting},
+		"an earlier version cannot tell":   {well(func(o *Observation) { o.ErrorRate, o.Mute = nil, true }), "ErrorRate", Passed},
 		"the rate before is unknown":       {well(func(o *Observation) { o.Baseline = nil }), "ErrorRate", Passed},
 		"unknown before, high now":         {well(func(o *Observation) { o.Baseline, o.ErrorRate = nil, pointer(0.02) }), "ErrorRate", Failed},
 		"it has not been well long enough": {well(func(o *Observation) { o.WellSince = noon.Add(-time.Second) }), soakGate, Waiting},

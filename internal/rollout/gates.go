@@ -75,6 +75,10 @@ func certificatesValid(o Observation, _ Bounds) Verdict {
 // what comes after it is judged by the stricter measure.
 func errorRate(o Observation, b Bounds) Verdict {
 	v := Verdict{Gate: "ErrorRate"}
+	if o.Mute {
+		v.Message = "this earlier version cannot tell how many requests fail"
+		return v
+	}
 	if o.ErrorRate == nil {
 		v.State, v.Message = Waiting, "the sidecars' load reports cannot be read"
 		return v

@@ -11,6 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/vitals"
 	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/operand"
 	"github.com/openservicemesh/osm-operator/internal/rollout"
 )
 
@@ -136,6 +137,10 @@ func observed(s *scope, reading vitals.Reading) rollout.Observation {
 	if baseline := status.Baseline; baseline != nil && baseline.ErrorRate != "" {
 		rate := share(baseline.ErrorRate)
 		o.Baseline = &rate
+	}
+	// Only who goes back may do without: a new version that cannot tell is not well.
+	if baseline := status.Baseline; baseline != nil && reading.Mute {
+		o.Mute = operand.Compare(s.current.Spec.Version, baseline.From) < 0
 	}
 	return o
 }
