@@ -132,7 +132,7 @@ func (s *step) judge(samples []sample) *failure {
 			}
 		case next.allows(sample.seen):
 			s.network.Report.saw(next.verdict)
-		case !old.allows(sample.seen) && !s.between(old, next, sample.seen):
+		case !old.allows(sample.seen) && !s.between(old, next, sample.seen) && !s.together(sample):
 			return s.wrong(sample, "after the edit")
 		case !sample.start.Before(s.settled):
 			stale[sample.request] = true
@@ -154,6 +154,13 @@ func (s *step) between(old, next expectation, seen string) bool {
 		return false
 	}
 	return slices.Contains([]string{"403", "404", "503", closed}, seen)
+}
+
+// together says whether an observation is what a client and a server do of whom one has learned of the edit.
+func (s *step) together(sample sample) bool {
+	return slices.ContainsFunc(s.mixed(), func(o *oracle) bool {
+		return o.expect(s.requests[sample.request]).allows(sample.seen)
+	})
 }
 
 // converge asks again until the answer is that of the mesh after the edit.

@@ -1,0 +1,65 @@
+package verdict
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+)
+
+// TestClientAndServerMayReadAGroupAtDifferentTimes is a moment that the network once came to: the client's sidecar no longer takes a
+// request for one of the split, and the server's still grants it.
+func TestClientAndServerMayReadAGroupAtDifferentTimes(t *testing.T) {
+	root := catalog.Name{Namespace: "b", Name: "s6"}
+	group := func(path string) *catalog.HTTPRouteGroup {
+		return &catalog.HTTPRouteGroup{
+			Name: catalog.Name{Namespace: "b", Name: "g1"}, Matches: []catalog.HTTPMatch{{Name: "m0", PathRegex: path}},
+		}
+	}
+	w := justPods()
+	for _, e := range []catalog.Entry{
+		&catalog.Settings{},
+		&catalog.Service{
+			Name: root, ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.6")}, Selector: map[string]string{"app": "x"},
+			Ports: []catalog.Port{{Name: "p80", Number: 80, TargetPort: webPort, Protocol: catalog.ProtocolHTTP}},
+		},
+		&catalog.TrafficTarget{
+			Name: catalog.Name{Namespace: "b", Name: "t"}, Destination: accounts[len(accounts)-1], Sources: accounts,
+			Rules: []catalog.TargetRule{{Kind: catalog.KindHTTPRouteGroup, Name: "g1"}},
+		},
+		&catalog.TrafficSplit{
+			Name: catalog.Name{Namespace: "b", Name: "split"}, Root: root, Matches: []string{"g1"},
+			Backends: []catalog.SplitBackend{{Service: root, Weight: 0}},
+		},
+		group("/.*"),
+	} {
+		w[e.Ref()] = e
+	}
+	edit := []catalog.Change{catalog.Set(group("/a"))}
+	s := &step{
+		edit: edit, before: newOracle(w), after: newOracle(w.with(edit)),
+		requests: []Request{{Pod: 1, To: netip.MustParseAddrPort("10.96.0.6:80"), Method: "GET", Path: "/admin"}},
+	}
+	old, next := s.before.expect(s.requests[0]), s.after.expect(s.requests[0])
+	answered := func(o *oracle) (list []string) {
+		for seen := range o.expect(s.requests[0]).seen {
+			list = append(list, seen)
+		}
+		return list
+	}
+	if !old.allows("503") || !next.allows("404") {
+		t.Fatalf("before %v, after %v: want 503 and 404", old, next)
+	}
+	for _, o := range s.mixed() {
+		for _, seen := range answered(o) {
+			if old.allows(seen) || next.allows(seen) {
+				continue
+			}
+			if !s.together(sample{seen: seen}) {
+				t.Errorf("%s is not taken for what both do together", seen)
+			}
+			return
+		}
+	}
+	t.Errorf("no moment of the edit has an answer of its own: %v", answered(s.mixed()[0]))
+}
