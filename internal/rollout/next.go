@@ -17,8 +17,6 @@ func Next(s Situation) Plan {
 		return s.install()
 	case Worst(s.Verdicts) == Failed:
 		return s.fail(wanted)
-	case s.Strategy == Canary && s.Base != s.Wanted:
-		return s.canary(wanted)
 	}
 	return s.replace(wanted)
 }
@@ -35,7 +33,7 @@ func (s Situation) install() Plan {
 
 // replace takes the mesh's own Deployments over, then moves the workloads.
 func (s Situation) replace(wanted Revision) Plan {
-	p := Plan{Phase: ControlPlane, Base: s.Wanted, Beside: s.Beside}
+	p := Plan{Phase: ControlPlane, Base: s.Wanted}
 	if s.Base != s.Wanted || !wanted.Serving {
 		p.Waiting = Explain(s.Verdicts, Waiting)
 		return p
@@ -47,33 +45,10 @@ func (s Situation) replace(wanted Revision) Plan {
 		p.Waiting = Explain(s.Verdicts, Waiting)
 		return p
 	}
-	// What ran beside is the same revision: its sidecars find the mesh's own Deployments under the old name.
-	p.Phase, p.Beside = Workloads, ""
+	p.Phase = Workloads
 	p.Wave = NextWave(s.Workloads, s.Wanted, s.Limits, s.Now)
 	if p.Wave.Done() && Worst(s.Verdicts) == Passed {
 		p.Phase, p.Verify = Settled, true
-	}
-	return p
-}
-
-// canary moves the chosen namespaces to a control plane of their own, then asks for the rest.
-func (s Situation) canary(wanted Revision) Plan {
-	p := Plan{Phase: CanaryControlPlane, Base: s.lastGood(), Beside: s.Wanted, Canaries: s.Canaries}
-	if s.Beside != s.Wanted || !wanted.Serving {
-		p.Waiting = Explain(s.Verdicts, Waiting)
-		return p
-	}
-	if s.begun() {
-		p.Phase = CanaryWorkloads
-	}
-	if !s.mayMove() {
-		p.Waiting = Explain(s.Verdicts, Waiting)
-		return p
-	}
-	p.Phase, p.Canaries = CanaryWorkloads, true
-	p.Wave = NextWave(s.chosen(), s.Wanted, s.Limits, s.Now)
-	if p.Wave.Done() && Worst(s.Verdicts) == Passed {
-		p.Phase, p.Base = ControlPlane, s.Wanted
 	}
 	return p
 }
@@ -89,7 +64,7 @@ func (s Situation) mayMove() bool {
 func (s Situation) fail(wanted Revision) Plan {
 	why := Explain(s.Verdicts, Failed)
 	if !s.Automatic {
-		return Plan{Phase: Halted, Base: s.Base, Beside: s.Beside, Canaries: s.Canaries, Waiting: why}
+		return Plan{Phase: Halted, Base: s.Base, Waiting: why}
 	}
 	wanted.Rejected = why
 	p := s.back(wanted)
@@ -104,10 +79,6 @@ func (s Situation) back(wanted Revision) Plan {
 		return Plan{Phase: Halted, Base: s.Wanted, Waiting: wanted.Rejected + "; there is no earlier revision to go back to"}
 	}
 	p := Plan{Phase: RollingBack, Base: good, Waiting: wanted.Rejected}
-	// Sidecars of a canary need its control plane until they are gone.
-	if s.Beside == s.Wanted && wanted.Sidecars > 0 {
-		p.Beside = s.Wanted
-	}
 	if s.Base != good || !s.revision(good).Serving {
 		return p
 	}
@@ -136,7 +107,7 @@ func (s Situation) settled() Plan {
 		p.Wave = NextWave(s.Workloads, s.Wanted, s.Limits, s.Now)
 	}
 	for _, r := range s.Revisions {
-		if r.Name != s.Wanted && s.Base == s.Wanted && r.Name != s.Beside {
+		if r.Name != s.Wanted && s.Base == s.Wanted {
 			p.Retire = append(p.Retire, r.Name)
 		}
 	}

@@ -19,11 +19,10 @@ var (
 // upgrade is a mesh that ran old and asks for new, changed by what a test is about.
 func upgrade(change ...func(*Situation)) Situation {
 	s := Situation{
-		Now: noon, Since: noon.Add(-time.Hour), Strategy: InPlace, Automatic: true, Wanted: "new", Base: "new", Verdicts: passed,
+		Now: noon, Since: noon.Add(-time.Hour), Automatic: true, Wanted: "new", Base: "new", Verdicts: passed,
 		Revisions: []Revision{{Name: "old", Verified: noon.Add(-24 * time.Hour), Serving: true, Sidecars: 2}, {Name: "new", Serving: true}},
 		Workloads: []Workload{deployment("a", "x", "old"), deployment("b", "y", "old")},
 		Limits:    Limits{MaxUnavailable: intstr.FromInt32(1)},
-		Chosen:    func(namespace string) bool { return namespace == "a" },
 	}
 	for _, c := range change {
 		c(&s)
@@ -32,8 +31,6 @@ func upgrade(change ...func(*Situation)) Situation {
 }
 
 func TestNext(t *testing.T) {
-	canary := func(s *Situation) { s.Strategy, s.Base = Canary, "old" }
-	beside := func(s *Situation) { s.Beside = "new" }
 	verdicts := func(v []Verdict) func(*Situation) { return func(s *Situation) { s.Verdicts = v } }
 	moved := func(names ...string) func(*Situation) {
 		return func(s *Situation) {
@@ -47,64 +44,39 @@ func TestNext(t *testing.T) {
 	rejected := func(s *Situation) { s.Revisions[1].Rejected = "because" }
 	verified := func(s *Situation) { s.Revisions[1].Verified = noon }
 	type want struct {
-		phase        Phase
-		base, beside string
-		restart      []string
+		phase   Phase
+		base    string
+		restart []string
 	}
 	for name, c := range map[string]struct {
 		s    Situation
 		want want
 	}{
-		"install":                       {upgrade(func(s *Situation) { s.Revisions, s.Base, s.Workloads = nil, "", nil }, verdicts(waiting)), want{Installing, "new", "", nil}},
-		"installed":                     {upgrade(func(s *Situation) { s.Revisions = s.Revisions[1:]; s.Workloads = nil }, verdicts(soaking)), want{Settled, "new", "", nil}},
-		"take over":                     {upgrade(func(s *Situation) { s.Base = "old" }), want{ControlPlane, "new", "", nil}},
-		"wait for the control plane":    {upgrade(verdicts(waiting)), want{ControlPlane, "new", "", nil}},
-		"soak":                          {upgrade(verdicts(soaking)), want{ControlPlane, "new", "", nil}},
-		"the injector does not serve":   {upgrade(func(s *Situation) { s.Revisions[1].Serving = false }), want{ControlPlane, "new", "", nil}},
-		"the first wave":                {upgrade(), want{Workloads, "new", "", []string{"x", "y"}}},
-		"no soak between waves":         {upgrade(moved("x"), verdicts(soaking)), want{Workloads, "new", "", []string{"y"}}},
-		"soak after a new start":        {upgrade(moved("x"), verdicts(soaking), func(s *Situation) { s.Since = noon }), want{Workloads, "new", "", nil}},
-		"soak after the last wave":      {upgrade(moved("x", "y"), verdicts(soaking)), want{Workloads, "new", "", nil}},
-		"verified":                      {upgrade(moved("x", "y")), want{Settled, "new", "", nil}},
-		"settled catches up":            {upgrade(verified), want{Settled, "new", "", []string{"x", "y"}}},
-		"fails":                         {upgrade(verdicts(failed)), want{RollingBack, "old", "", nil}},
-		"fails, and people decide":      {upgrade(verdicts(failed), func(s *Situation) { s.Automatic = false }), want{Halted, "new", "", nil}},
-		"back: control plane first":     {upgrade(rejected, moved("x")), want{RollingBack, "old", "", nil}},
-		"back: then workloads":          {upgrade(rejected, moved("x"), func(s *Situation) { s.Base = "old" }), want{RollingBack, "old", "", []string{"x"}}},
-		"rolled back":                   {upgrade(rejected, func(s *Situation) { s.Base = "old" }), want{RolledBack, "old", "", nil}},
-		"nothing to go back to":         {upgrade(rejected, func(s *Situation) { s.Revisions[0].Verified = time.Time{} }), want{Halted, "new", "", nil}},
-		"canary starts beside":          {upgrade(canary), want{CanaryControlPlane, "old", "new", nil}},
-		"canary waits":                  {upgrade(canary, beside, verdicts(soaking)), want{CanaryControlPlane, "old", "new", nil}},
-		"canary moves what is chosen":   {upgrade(canary, beside), want{CanaryWorkloads, "old", "new", []string{"x"}}},
-		"canary soaks":                  {upgrade(canary, beside, moved("x"), verdicts(soaking)), want{CanaryWorkloads, "old", "new", nil}},
-		"canary is promoted":            {upgrade(canary, beside, moved("x")), want{ControlPlane, "new", "new", nil}},
-		"canary stays until judged":     {upgrade(beside, moved("x"), verdicts(waiting)), want{Workloads, "new", "new", nil}},
-		"canary goes, the rest follows": {upgrade(beside, moved("x")), want{Workloads, "new", "", []string{"y"}}},
-		"canary fails": {
-			upgrade(canary, beside, moved("x"), verdicts(failed), func(s *Situation) { s.Revisions[1].Sidecars = 2 }),
-			want{RollingBack, "old", "new", []string{"x"}},
-		},
-		"failed canary goes": {upgrade(canary, beside, rejected), want{RolledBack, "old", "", nil}},
+		"install":                     {upgrade(func(s *Situation) { s.Revisions, s.Base, s.Workloads = nil, "", nil }, verdicts(waiting)), want{Installing, "new", nil}},
+		"installed":                   {upgrade(func(s *Situation) { s.Revisions = s.Revisions[1:]; s.Workloads = nil }, verdicts(soaking)), want{Settled, "new", nil}},
+		"take over":                   {upgrade(func(s *Situation) { s.Base = "old" }), want{ControlPlane, "new", nil}},
+		"wait for the control plane":  {upgrade(verdicts(waiting)), want{ControlPlane, "new", nil}},
+		"soak":                        {upgrade(verdicts(soaking)), want{ControlPlane, "new", nil}},
+		"the injector does not serve": {upgrade(func(s *Situation) { s.Revisions[1].Serving = false }), want{ControlPlane, "new", nil}},
+		"the first wave":              {upgrade(), want{Workloads, "new", []string{"x", "y"}}},
+		"no soak between waves":       {upgrade(moved("x"), verdicts(soaking)), want{Workloads, "new", []string{"y"}}},
+		"soak after a new start":      {upgrade(moved("x"), verdicts(soaking), func(s *Situation) { s.Since = noon }), want{Workloads, "new", nil}},
+		"soak after the last wave":    {upgrade(moved("x", "y"), verdicts(soaking)), want{Workloads, "new", nil}},
+		"verified":                    {upgrade(moved("x", "y")), want{Settled, "new", nil}},
+		"settled catches up":          {upgrade(verified), want{Settled, "new", []string{"x", "y"}}},
+		"fails":                       {upgrade(verdicts(failed)), want{RollingBack, "old", nil}},
+		"fails, and people decide":    {upgrade(verdicts(failed), func(s *Situation) { s.Automatic = false }), want{Halted, "new", nil}},
+		"back: control plane first":   {upgrade(rejected, moved("x")), want{RollingBack, "old", nil}},
+		"back: then workloads":        {upgrade(rejected, moved("x"), func(s *Situation) { s.Base = "old" }), want{RollingBack, "old", []string{"x"}}},
+		"rolled back":                 {upgrade(rejected, func(s *Situation) { s.Base = "old" }), want{RolledBack, "old", nil}},
+		"nothing to go back to":       {upgrade(rejected, func(s *Situation) { s.Revisions[0].Verified = time.Time{} }), want{Halted, "new", nil}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := Next(c.s)
-			if p.Phase != c.want.phase || p.Base != c.want.base || p.Beside != c.want.beside || !slices.Equal(names(p.Wave.Restart), c.want.restart) {
-				t.Errorf("got %s, base %q, beside %q, restart %v; want %+v", p.Phase, p.Base, p.Beside, names(p.Wave.Restart), c.want)
+			if p.Phase != c.want.phase || p.Base != c.want.base || !slices.Equal(names(p.Wave.Restart), c.want.restart) {
+				t.Errorf("got %s, base %q, restart %v; want %+v", p.Phase, p.Base, names(p.Wave.Restart), c.want)
 			}
 		})
-	}
-}
-
-func TestCanariesStayMarkedWhileTheyAreWaitedFor(t *testing.T) {
-	s := upgrade(func(s *Situation) {
-		s.Strategy, s.Base, s.Beside, s.Canaries, s.Verdicts = Canary, "old", "new", true, waiting
-	})
-	if !Next(s).Canaries {
-		t.Error("a gate that waits takes the mark from the namespaces")
-	}
-	s.Verdicts = failed
-	if Next(s).Canaries {
-		t.Error("after a failure new pods still get the canary's sidecars")
 	}
 }
 
@@ -117,7 +89,7 @@ func TestNextIsSafe(t *testing.T) {
 		if good := s.lastGood(); good != "" && wanted.Verified.IsZero() && slices.Contains(p.Retire, good) {
 			t.Fatalf("retires %s, to which it may have to go back: %+v", good, p)
 		}
-		if slices.Contains(p.Retire, p.Base) || slices.Contains(p.Retire, p.Beside) {
+		if slices.Contains(p.Retire, p.Base) {
 			t.Fatalf("retires what it uses: %+v", p)
 		}
 		forward := wanted.Verified.IsZero() && wanted.Rejected == "" && p.Reject == ""
@@ -129,12 +101,8 @@ func TestNextIsSafe(t *testing.T) {
 			t.Fatalf("verifies what did not pass: %+v", p)
 		}
 		for _, ref := range p.Wave.Restart {
-			target := p.Base
-			if p.Phase == CanaryWorkloads {
-				target = p.Beside
-			}
-			if !s.revision(target).Serving {
-				t.Fatalf("restarts %s before the injector of %s serves", ref, target)
+			if !s.revision(p.Base).Serving {
+				t.Fatalf("restarts %s before the injector of %s serves", ref, p.Base)
 			}
 		}
 	})
@@ -144,11 +112,9 @@ func drawSituation(t *rapid.T) Situation {
 	state := rapid.SampledFrom([]State{Passed, Passed, Waiting, Failed})
 	s := Situation{
 		Now: noon, Since: noon.Add(-time.Duration(rapid.IntRange(0, 100).Draw(t, "since")) * time.Minute),
-		Strategy:  rapid.SampledFrom([]Strategy{InPlace, Canary}).Draw(t, "strategy"),
-		Automatic: rapid.Bool().Draw(t, "automatic"), Canaries: rapid.Bool().Draw(t, "canaries"), Wanted: "new",
-		Base: rapid.SampledFrom([]string{"", "old", "new"}).Draw(t, "base"), Beside: rapid.SampledFrom([]string{"", "new"}).Draw(t, "beside"),
+		Automatic: rapid.Bool().Draw(t, "automatic"), Wanted: "new",
+		Base:      rapid.SampledFrom([]string{"", "old", "new"}).Draw(t, "base"),
 		Workloads: drawWorkloads(t, []string{"old", "new", "older"}),
-		Chosen:    func(namespace string) bool { return namespace == "a" },
 	}
 	for _, name := range []string{"older", "old", "new"} {
 		r := Revision{Name: name, Serving: rapid.Bool().Draw(t, "serving"), Sidecars: rapid.IntRange(0, 3).Draw(t, "sidecars")}

@@ -6,17 +6,6 @@ import (
 	"time"
 )
 
-// Strategy is the way from one version to the next.
-type Strategy string
-
-// The strategies.
-const (
-	// InPlace replaces the control plane of the whole mesh, then restarts workloads in waves.
-	InPlace Strategy = "InPlace"
-	// Canary runs the new control plane beside the old one for some namespaces first.
-	Canary Strategy = "Canary"
-)
-
 // Revision is one version of a control plane, as it is now.
 type Revision struct {
 	Name string
@@ -32,8 +21,7 @@ type Revision struct {
 
 // Situation is everything that decides the next step.
 type Situation struct {
-	Now      time.Time
-	Strategy Strategy
+	Now time.Time
 	// Automatic is true when a failed gate leads back by itself.
 	Automatic bool
 	// Wanted is the name of the revision that the Mesh asks for. It need not be among Revisions yet.
@@ -42,17 +30,13 @@ type Situation struct {
 	Revisions []Revision
 	// Since is when the pods of the wanted control plane became ready; zero while they are not.
 	Since time.Time
-	// Canaries is true when the chosen namespaces get the sidecars of Beside already.
-	Canaries bool
-	// Base is the revision that runs the mesh's own Deployments, Beside the one that runs Deployments of its own; empty for none.
-	Base, Beside string
+	// Base is the revision that runs the mesh's Deployments; empty for none.
+	Base string
 	// Verdicts are those of the gates on the wanted revision.
 	Verdicts []Verdict
 	// Workloads are all that carry sidecars of the mesh.
 	Workloads []Workload
-	// Chosen says whether a namespace is among the first to get a canary.
-	Chosen func(namespace string) bool
-	Limits Limits
+	Limits    Limits
 }
 
 // Phase is where a mesh is on its way.
@@ -64,10 +48,6 @@ const (
 	Installing Phase = "Installing"
 	// ControlPlane: the control plane of the mesh is replaced, and judged.
 	ControlPlane Phase = "ControlPlane"
-	// CanaryControlPlane: the new control plane comes up beside the old one, and is judged.
-	CanaryControlPlane Phase = "CanaryControlPlane"
-	// CanaryWorkloads: the chosen namespaces move to the canary, and are judged.
-	CanaryWorkloads Phase = "CanaryWorkloads"
 	// Workloads: workloads with outdated sidecars are restarted in waves, and judged.
 	Workloads Phase = "Workloads"
 	// Settled: the mesh runs the version that it asks for.
@@ -83,10 +63,8 @@ const (
 // Plan is what shall be so now.
 type Plan struct {
 	Phase Phase
-	// Base shall run the mesh's own Deployments, Beside Deployments of its own; empty for none.
-	Base, Beside string
-	// Canaries is true when new pods of the chosen namespaces shall get the sidecars of Beside.
-	Canaries bool
+	// Base shall run the mesh's Deployments.
+	Base string
 	// Wave is what to do about outdated sidecars. It restarts nothing in phases that wait.
 	Wave Wave
 	// Verify is true when the wanted revision has passed everything.
@@ -129,9 +107,4 @@ func (s Situation) restartedAfter(moment time.Time) bool {
 	return slices.ContainsFunc(s.Workloads, func(w Workload) bool {
 		return w.Restart.Revision == s.Wanted && w.Restart.At.After(moment)
 	})
-}
-
-// chosen are the workloads of the namespaces that get a canary first.
-func (s Situation) chosen() []Workload {
-	return slices.DeleteFunc(slices.Clone(s.Workloads), func(w Workload) bool { return s.Chosen == nil || !s.Chosen(w.Ref.Namespace) })
 }

@@ -70,7 +70,7 @@ type MeshRevisionSpec struct {
 	// +required
 	Images RevisionImages `json:"images"`
 
-	// role is what the revision does in its mesh: Base, Beside or Standby. Default: Base.
+	// role is what the revision does in its mesh: Base or Standby. Default: Base.
 	// +optional
 	Role Role `json:"role,omitempty"`
 }

@@ -77,15 +77,13 @@ const (
 const MaxHistory = 10
 
 // Role is what a revision does in its mesh.
-// +kubebuilder:validation:Enum=Base;Beside;Standby
+// +kubebuilder:validation:Enum=Base;Standby
 type Role string
 
 // The roles.
 const (
 	// RoleBase runs the mesh's own Deployments, osm-controller and osm-injector.
 	RoleBase Role = "Base"
-	// RoleBeside runs Deployments of its own, for the namespaces of a canary.
-	RoleBeside Role = "Beside"
 	// RoleStandby runs nothing: what it was, and how it ended, is remembered.
 	RoleStandby Role = "Standby"
 )

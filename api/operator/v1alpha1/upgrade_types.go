@@ -7,10 +7,6 @@ import (
 
 // UpgradeSpec says how a mesh moves from one version to another, and back when the new one is not well.
 type UpgradeSpec struct {
-	// strategy is InPlace, which replaces the control plane and then restarts workloads in waves. Default: InPlace.
-	// +optional
-	Strategy *UpgradeStrategy `json:"strategy,omitempty"`
-
 	// gates are what must be well before an upgrade goes on.
 	// +optional
 	Gates *GatesSpec `json:"gates,omitempty"`
@@ -24,15 +20,6 @@ type UpgradeSpec struct {
 	// +optional
 	DataPlane *DataPlaneSpec `json:"dataPlane,omitempty"`
 }
-
-// UpgradeStrategy is the way to another version.
-// +kubebuilder:validation:Enum=InPlace
-type UpgradeStrategy string
-
-// The strategies.
-const (
-	StrategyInPlace UpgradeStrategy = "InPlace"
-)
 
 // RollbackMode says who returns to the last good version.
 // +kubebuilder:validation:Enum=Automatic;Manual

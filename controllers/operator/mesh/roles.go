@@ -41,11 +41,8 @@ func (r *Reconciler) revision(ctx context.Context, s *scope) error {
 
 // roleIn is the role that a plan has for a revision.
 func roleIn(p rollout.Plan, revision string) v1alpha1.Role {
-	switch revision {
-	case p.Base:
+	if revision == p.Base {
 		return v1alpha1.RoleBase
-	case p.Beside:
-		return v1alpha1.RoleBeside
 	}
 	return v1alpha1.RoleStandby
 }

@@ -27,7 +27,6 @@ func (r *Reconciler) situation(ctx context.Context, s *scope) (rollout.Situation
 	upgrade, _, _ := upgradeOf(s.mesh)
 	situation := rollout.Situation{
 		Now: r.Now(), Wanted: desired.RevisionName(s.wanted.Name, s.wanted.Version), Workloads: workloads, Limits: limitsOf(s.mesh),
-		Strategy:  rollout.Strategy(ptr.Deref(upgrade.Strategy, v1alpha1.StrategyInPlace)),
 		Automatic: ptr.Deref(upgrade.Rollback, v1alpha1.RollbackAutomatic) == v1alpha1.RollbackAutomatic,
 	}
 	sidecars, _ := dataplane.Count(workloads, situation.Wanted)
@@ -37,11 +36,8 @@ func (r *Reconciler) situation(ctx context.Context, s *scope) (rollout.Situation
 			continue
 		}
 		situation.Revisions = append(situation.Revisions, fact(revision, s.mesh.Generation, sidecars[revision.Name]))
-		switch revision.Spec.Role {
-		case v1alpha1.RoleBase:
+		if revision.Spec.Role == v1alpha1.RoleBase {
 			situation.Base = revision.Name
-		case v1alpha1.RoleBeside:
-			situation.Beside = revision.Name
 		}
 		if revision.Name == situation.Wanted {
 			s.current = revision

@@ -85,7 +85,7 @@ func (s *scope) upgrading() bool {
 
 // acting says whether the wanted revision runs anything.
 func (s *scope) acting() bool {
-	return s.situation.Wanted == s.situation.Base || s.situation.Wanted == s.situation.Beside
+	return s.situation.Wanted == s.situation.Base
 }
 
 // judge asks the gates about the wanted revision.
@@ -149,14 +149,12 @@ func replicas(status v1alpha1.WorkloadStatus) rollout.Replicas {
 	return rollout.Replicas{Wanted: int(status.Replicas), Ready: int(status.Ready)}
 }
 
-// expected is how many sidecars the wanted revision serves: its own beside another, all of them otherwise.
+// expected is how many sidecars the control plane serves.
 func (s *scope) expected() int {
 	n := 0
 	for _, w := range s.situation.Workloads {
-		for revision, sidecars := range w.Sidecars {
-			if s.situation.Base == s.situation.Wanted || revision == s.situation.Wanted {
-				n += sidecars
-			}
+		for _, sidecars := range w.Sidecars {
+			n += sidecars
 		}
 	}
 	return n
