@@ -86,8 +86,10 @@ func TestFromObjects(t *testing.T) {
 func TestFromCluster(t *testing.T) {
 	known := scheme(t)
 	// The fake client learns unknown kinds when it first meets them, which two lists at a time must not make it do.
-	for _, kind := range []schema.GroupVersionKind{traffic.TrafficTarget, traffic.HTTPRouteGroup, traffic.TCPRoute, traffic.TrafficSplit,
-		traffic.Retry, traffic.UpstreamTrafficSetting, traffic.Backpressure} {
+	for _, kind := range []schema.GroupVersionKind{
+		traffic.TrafficTarget, traffic.HTTPRouteGroup, traffic.TCPRoute, traffic.TrafficSplit,
+		traffic.Retry, traffic.UpstreamTrafficSetting, traffic.Backpressure,
+	} {
 		known.AddKnownTypeWithName(kind, &unstructured.Unstructured{})
 		known.AddKnownTypeWithName(kind.GroupVersion().WithKind(kind.Kind+"List"), &unstructured.UnstructuredList{})
 	}
