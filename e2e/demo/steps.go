@@ -42,6 +42,12 @@ func up(ctx context.Context, p *progress) error {
 		return err
 	}
 	p.step("mesh is Ready; bookstore: kubectl apply -k config/samples/bookstore")
+	// What is being deleted, of an earlier demo, would take what is applied now with it.
+	for _, name := range namespaces {
+		if _, err := cluster.HasNamespace(ctx, workloadsLimit, name); err != nil {
+			return err
+		}
+	}
 	if err := cluster.ApplyFolder(ctx, "config", "samples", "bookstore"); err != nil {
 		return err
 	}
