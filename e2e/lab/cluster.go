@@ -58,7 +58,7 @@ func Connect(ctx context.Context, repository Repository) (*Cluster, error) {
 	}
 	config.QPS, config.Burst = 100, 200
 	// That a kind is deprecated, which is read because users may still have it, is no news for whoever runs a demo or a test.
-	config.WarningHandler = rest.NoWarnings{}
+	config.WarningHandlerWithContext = rest.NoWarnings{}
 	version, err := os.ReadFile(repository.Path("VERSION"))
 	if err != nil {
 		return nil, err
