@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/openservicemesh/osm-operator/hack/internal/assets"
 	"github.com/openservicemesh/osm-operator/hack/internal/recorded"
 	"github.com/openservicemesh/osm-operator/hack/internal/repo"
 )
@@ -51,16 +50,7 @@ func (t *tool) loadVersion(cmd *cobra.Command, root, version string) error {
 	if err != nil {
 		return err
 	}
-	n, err := t.node()
-	if err != nil {
-		return err
-	}
-	containerd, _, err := t.builder.Cache.Folder(assets.Containerd())
-	if err != nil {
-		return err
-	}
-	store := n.Images(assets.Set{Containerd: containerd})
-	have, err := store.Inventory(cmd.Context())
+	store, have, err := t.store(cmd.Context())
 	if err != nil {
 		return err
 	}

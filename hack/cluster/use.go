@@ -5,8 +5,6 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
-
-	"github.com/openservicemesh/osm-operator/hack/internal/assets"
 )
 
 func loadCommand() *cobra.Command {
@@ -30,16 +28,7 @@ func loadCommand() *cobra.Command {
 }
 
 func (t *tool) load(cmd *cobra.Command, archives []string) error {
-	n, err := t.node()
-	if err != nil {
-		return err
-	}
-	containerd, _, err := t.builder.Cache.Folder(assets.Containerd())
-	if err != nil {
-		return err
-	}
-	images := n.Images(assets.Set{Containerd: containerd})
-	have, err := images.Inventory(cmd.Context())
+	images, have, err := t.store(cmd.Context())
 	if err != nil {
 		return err
 	}
