@@ -20,7 +20,7 @@ var (
 func upgrade(change ...func(*Situation)) Situation {
 	s := Situation{
 		Now: noon, Since: noon.Add(-time.Hour), Automatic: true, Wanted: "new", Base: "new", Verdicts: passed,
-		Revisions: []Revision{{Name: "old", Verified: noon.Add(-24 * time.Hour), Serving: true, Sidecars: 2}, {Name: "new", Serving: true}},
+		Revisions: []Revision{{Name: "old", Verified: noon.Add(-24 * time.Hour), Serving: true}, {Name: "new", Serving: true}},
 		Workloads: []Workload{deployment("a", "x", "old"), deployment("b", "y", "old")},
 		Limits:    Limits{MaxUnavailable: intstr.FromInt32(1)},
 	}
@@ -117,7 +117,7 @@ func drawSituation(t *rapid.T) Situation {
 		Workloads: drawWorkloads(t, []string{"old", "new", "older"}),
 	}
 	for _, name := range []string{"older", "old", "new"} {
-		r := Revision{Name: name, Serving: rapid.Bool().Draw(t, "serving"), Sidecars: rapid.IntRange(0, 3).Draw(t, "sidecars")}
+		r := Revision{Name: name, Serving: rapid.Bool().Draw(t, "serving")}
 		if rapid.Bool().Draw(t, "verified") {
 			r.Verified = noon.Add(-time.Hour)
 		}

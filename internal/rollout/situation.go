@@ -15,8 +15,6 @@ type Revision struct {
 	Rejected string
 	// Serving is true when its injector's pods are ready, so that new pods get its sidecars.
 	Serving bool
-	// Sidecars is the number of live sidecars that its injector made.
-	Sidecars int
 }
 
 // Situation is everything that decides the next step.

@@ -9,7 +9,6 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/controllers/operator/dataplane"
 	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/rollout"
 )
@@ -29,13 +28,12 @@ func (r *Reconciler) situation(ctx context.Context, s *scope) (rollout.Situation
 		Now: r.Now(), Wanted: desired.RevisionName(s.wanted.Name, s.wanted.Version), Workloads: workloads, Limits: limitsOf(s.mesh),
 		Automatic: ptr.Deref(upgrade.Rollback, v1alpha1.RollbackAutomatic) == v1alpha1.RollbackAutomatic,
 	}
-	sidecars, _ := dataplane.Count(workloads, situation.Wanted)
 	for i := range revisions {
 		revision := &revisions[i]
 		if revision.DeletionTimestamp != nil {
 			continue
 		}
-		situation.Revisions = append(situation.Revisions, fact(revision, s.mesh.Generation, sidecars[revision.Name]))
+		situation.Revisions = append(situation.Revisions, fact(revision, s.mesh.Generation))
 		if revision.Spec.Role == v1alpha1.RoleBase {
 			situation.Base = revision.Name
 		}
@@ -63,8 +61,8 @@ func baseOf(base string, revisions []v1alpha1.MeshRevision) string {
 }
 
 // fact is what a MeshRevision says of itself. What an operator without roles had brought to work is good.
-func fact(revision *v1alpha1.MeshRevision, generation int64, sidecars int) rollout.Revision {
-	f := rollout.Revision{Name: revision.Name, Sidecars: sidecars, Serving: !readySince(revision).IsZero()}
+func fact(revision *v1alpha1.MeshRevision, generation int64) rollout.Revision {
+	f := rollout.Revision{Name: revision.Name, Serving: !readySince(revision).IsZero()}
 	switch {
 	case revision.Status.VerifiedAt != nil:
 		f.Verified = revision.Status.VerifiedAt.Time

@@ -10,7 +10,6 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/vitals"
-	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/operand"
 	"github.com/openservicemesh/osm-operator/internal/rollout"
 )
@@ -109,7 +108,6 @@ func (r *Reconciler) judge(ctx context.Context, s *scope) error {
 func (s *scope) subject(revision *v1alpha1.MeshRevision) vitals.Subject {
 	return vitals.Subject{
 		Namespace: revision.Spec.Namespace, Version: revision.Spec.Version, TrustDomain: revision.Spec.TrustDomain, Roots: s.root.CertPEM(),
-		Controller: names.Controller, Injector: names.Injector,
 	}
 }
 

@@ -19,11 +19,9 @@ import (
 
 // Subject is a revision to observe.
 type Subject struct {
-	Namespace string
-	Version   string
-	// Controller and Injector are the values of the label app of its pods.
-	Controller, Injector string
-	TrustDomain          string
+	Namespace   string
+	Version     string
+	TrustDomain string
 	// Roots are the certificates (PEM) of the mesh's certificate authority.
 	Roots []byte
 }
@@ -44,7 +42,7 @@ func (r *Reader) Read(ctx context.Context, s Subject) (Reading, error) {
 		return reading, err
 	}
 	reading.Restarts = restarts(pods)
-	replicas := replicasOf(pods, s.Controller)
+	replicas := replicasOf(pods)
 	reporter := client.New(client.Config{
 		Replicas:    func(context.Context) ([]client.Replica, error) { return replicas, nil },
 		Token:       r.Token,
@@ -70,16 +68,16 @@ func (r *Reader) pods(ctx context.Context, s Subject) ([]corev1.Pod, error) {
 	}
 	return slices.DeleteFunc(list.Items, func(p corev1.Pod) bool {
 		app := p.Labels[names.AppLabel]
-		return p.DeletionTimestamp != nil || app != s.Controller && app != s.Injector
+		return p.DeletionTimestamp != nil || app != names.Controller && app != names.Injector
 	}), nil
 }
 
 // replicasOf are the controllers that run, sorted by name.
-func replicasOf(pods []corev1.Pod, app string) []client.Replica {
+func replicasOf(pods []corev1.Pod) []client.Replica {
 	var replicas []client.Replica
 	for i := range pods {
 		pod := &pods[i]
-		if pod.Labels[names.AppLabel] != app || pod.Status.Phase != corev1.PodRunning || len(pod.Status.PodIPs) == 0 {
+		if pod.Labels[names.AppLabel] != names.Controller || pod.Status.Phase != corev1.PodRunning || len(pod.Status.PodIPs) == 0 {
 			continue
 		}
 		address := net.JoinHostPort(pod.Status.PodIPs[0].IP, strconv.Itoa(names.ReportPort))
