@@ -26,8 +26,15 @@ const (
 	// CABundleKey is the key of the root's private key (PEM) in the CA Secret.
 	CABundleKey = "private.key"
 
+	// InjectorCertSecret holds the certificate of the injector's webhook.
+	InjectorCertSecret = "osm-injector-webhook-cert"
+	// CanaryCertSecret holds that of the injector that runs beside it. There is one at a time, so its name is always the same.
+	CanaryCertSecret = InjectorCertSecret + "-canary"
+
 	// InjectorWebhook is the name of the webhook inside the MutatingWebhookConfiguration.
 	InjectorWebhook = "osm-inject.k8s.io"
+	// CanaryWebhook is the name of the webhook beside it, for the namespaces that a new version is tried in.
+	CanaryWebhook = "osm-inject-canary.k8s.io"
 	// ValidatorWebhook is the name of the webhook inside the ValidatingWebhookConfiguration.
 	ValidatorWebhook = "osm-validator.k8s.io"
 )

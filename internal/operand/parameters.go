@@ -31,6 +31,21 @@ type Parameters struct {
 	KeySize int32
 	// Images are the images to run and to inject.
 	Images Images
+	// Beside is the suffix of a control plane that runs beside the mesh's own, as Suffix makes it. Empty means the mesh's own.
+	Beside string
+	// Canary sends the pods of some namespaces to the injector of a control plane beside the mesh's own. Only Webhooks reads it; nil
+	// means that all go to the mesh's own.
+	Canary *Canary
+}
+
+// Canary is what the webhook of an injector beside the mesh's own needs.
+type Canary struct {
+	// Suffix is that of the control plane it belongs to.
+	Suffix string
+	// Namespaces are those whose pods it decides about, by name; at least one.
+	Namespaces []string
+	// Bundle is the PEM certificate by which the API server verifies it.
+	Bundle []byte
 }
 
 // Images are the images of one control-plane version.

@@ -20,12 +20,18 @@ const (
 
 // Services renders the Services of a mesh, which outlive each version of its control plane.
 func (r *Release) Services(p Parameters) ([]*unstructured.Unstructured, error) {
+	p.Beside = ""
 	return r.render(p, servicesFile)
 }
 
 // ControlPlane renders what one MeshRevision consists of: accounts, permissions, Deployments, and disruption budgets when there
-// is more than one replica.
+// is more than one replica. With Parameters.Beside all of them have other names and other selectors than those of the mesh's own.
 func (r *Release) ControlPlane(p Parameters) ([]*unstructured.Unstructured, error) {
+	if p.Beside != "" {
+		if err := r.CanRunBeside(); err != nil {
+			return nil, err
+		}
+	}
 	objects, err := r.render(p, controllerFile, injectorFile)
 	if err != nil {
 		return nil, err
@@ -46,8 +52,10 @@ func (r *Release) ControlPlane(p Parameters) ([]*unstructured.Unstructured, erro
 }
 
 // Webhooks renders the webhook configurations of a mesh. The bundles are the PEM certificates by which the API server verifies
-// the injector and the validator.
+// the injector and the validator. With Parameters.Canary the injection configuration holds two webhooks, and each namespace belongs to
+// exactly one of them, also at the moment when it is written.
 func (r *Release) Webhooks(p Parameters, injectorBundle, validatorBundle []byte) ([]*unstructured.Unstructured, error) {
+	p.Beside = ""
 	objects, err := r.render(p, webhooksFile)
 	if err != nil {
 		return nil, err
@@ -58,6 +66,9 @@ func (r *Release) Webhooks(p Parameters, injectorBundle, validatorBundle []byte)
 			bundle = validatorBundle
 		}
 		if err := fillWebhooks(object, p, bundle); err != nil {
+			return nil, fmt.Errorf("%s of version %s cannot be rendered: %w", object.GetName(), r.Version, err)
+		}
+		if err := addCanary(object, p.Canary); err != nil {
 			return nil, fmt.Errorf("%s of version %s cannot be rendered: %w", object.GetName(), r.Version, err)
 		}
 	}
@@ -74,6 +85,7 @@ func (r *Release) render(p Parameters, files ...string) ([]*unstructured.Unstruc
 		return nil, err
 	}
 	for _, object := range objects {
+		moveBeside(object, p.Beside)
 		place(object, p)
 		label(object, r.Version, p)
 		if err := bind(object, p); err != nil {
@@ -135,6 +147,8 @@ func flags(p Parameters) map[string]string {
 		"revision":           p.Revision,
 		"log-level":          p.LogLevel,
 		"cert-key-algorithm": p.KeyAlgorithm,
+		xdsHostFlag:          names.ServiceHost(names.Beside(names.Controller, p.Beside), p.Namespace),
+		writeStatusFlag:      strconv.FormatBool(p.Beside == ""),
 	}
 	if p.KeySize != 0 {
 		values["cert-key-size"] = strconv.Itoa(int(p.KeySize))

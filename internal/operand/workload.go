@@ -68,11 +68,17 @@ func fillDeployment(d *deployment, version string, p Parameters) error {
 func fillFlags(container *corev1ac.ContainerApplyConfiguration, p Parameters) {
 	values := flags(p)
 	for i, argument := range container.Args {
-		name, _, _ := strings.Cut(strings.TrimPrefix(argument, "--"), "=")
+		name := flagName(argument)
 		if value := values[name]; value != "" {
 			container.Args[i] = "--" + name + "=" + value
 		}
 	}
+}
+
+// flagName is the name of the flag that an argument gives.
+func flagName(argument string) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(argument, "--"), "=")
+	return name
 }
 
 // imageFields lists where a container names images.

@@ -1,0 +1,278 @@
+package operand
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// besideParameters are those of a second version of the mesh that testParameters describes.
+func besideParameters() Parameters {
+	p := testParameters()
+	p.Revision = "osm-v0-2-0"
+	p.Beside = Suffix(p.Mesh, p.Revision)
+	return p
+}
+
+// renderBeside renders everything of a control plane beside the mesh's own.
+func renderBeside(t *testing.T) []*unstructured.Unstructured {
+	t.Helper()
+	objects, err := testRelease(t).ControlPlane(besideParameters())
+	if err != nil {
+		t.Fatal(err)
+	}
+	services, err := testRelease(t).BesideServices(besideParameters(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(objects, services...)
+}
+
+// typed decodes all objects of a kind.
+func typed[T any](t *testing.T, objects []*unstructured.Unstructured, kind string) []T {
+	t.Helper()
+	var all []T
+	for _, object := range objects {
+		if object.GetKind() != kind {
+			continue
+		}
+		var one T
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &one); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, one)
+	}
+	if len(all) == 0 {
+		t.Fatalf("no %s is rendered", kind)
+	}
+	return all
+}
+
+func TestSuffixIsTheRevisionWithoutItsMesh(t *testing.T) {
+	if got := Suffix("east", "east-v0-2-0"); got != "v0-2-0" {
+		t.Errorf("suffix = %q, want v0-2-0", got)
+	}
+}
+
+func TestBesideSharesNoName(t *testing.T) {
+	key := func(o *unstructured.Unstructured) string {
+		return o.GetKind() + " " + o.GetNamespace() + "/" + o.GetName()
+	}
+	own := map[string]bool{}
+	for _, object := range renderAll(t, testRelease(t), testParameters()) {
+		own[key(object)] = true
+	}
+	for _, object := range renderBeside(t) {
+		if own[key(object)] {
+			t.Errorf("%s is of both control planes: one would overwrite the other's", key(object))
+		}
+		own[key(object)] = true
+		if !strings.Contains(object.GetName(), "v0-2-0") {
+			t.Errorf("%s does not say which version it belongs to", key(object))
+		}
+		if _, ok := object.GetLabels()[names.MeshNameLabel]; ok {
+			t.Errorf("%s has the label %s, so that it looks like a second mesh", key(object), names.MeshNameLabel)
+		}
+	}
+}
+
+// selectors are all selectors of pods in rendered objects, by the object.
+func selectors(t *testing.T, objects []*unstructured.Unstructured) map[string]map[string]string {
+	t.Helper()
+	all := map[string]map[string]string{}
+	for _, d := range typed[appsv1.Deployment](t, objects, "Deployment") {
+		all["Deployment "+d.Name] = d.Spec.Selector.MatchLabels
+		all["affinity of "+d.Name] = d.Spec.Template.Spec.Affinity.PodAntiAffinity.PreferredDuringSchedulingIgnoredDuringExecution[0].PodAffinityTerm.LabelSelector.MatchLabels
+		all["spread of "+d.Name] = d.Spec.Template.Spec.TopologySpreadConstraints[0].LabelSelector.MatchLabels
+	}
+	for _, b := range typed[policyv1.PodDisruptionBudget](t, objects, "PodDisruptionBudget") {
+		all["PodDisruptionBudget "+b.Name] = b.Spec.Selector.MatchLabels
+	}
+	for _, s := range typed[corev1.Service](t, objects, "Service") {
+		all["Service "+s.Name] = s.Spec.Selector
+	}
+	return all
+}
+
+// pods are the labels of the pods of each Deployment.
+func pods(t *testing.T, objects []*unstructured.Unstructured) map[string]map[string]string {
+	t.Helper()
+	all := map[string]map[string]string{}
+	for _, d := range typed[appsv1.Deployment](t, objects, "Deployment") {
+		all[d.Name] = d.Spec.Template.Labels
+	}
+	return all
+}
+
+func TestNoSelectorMatchesPodsOfBothControlPlanes(t *testing.T) {
+	own, beside := renderAll(t, testRelease(t), testParameters()), renderBeside(t)
+	for _, pair := range []struct{ from, to []*unstructured.Unstructured }{{own, beside}, {beside, own}} {
+		for holder, selector := range selectors(t, pair.from) {
+			for deployment, podLabels := range pods(t, pair.to) {
+				if labels.SelectorFromSet(selector).Matches(labels.Set(podLabels)) {
+					t.Errorf("%s selects the pods of %s", holder, deployment)
+				}
+			}
+		}
+	}
+	for holder, selector := range selectors(t, beside) {
+		matched := 0
+		for _, podLabels := range pods(t, beside) {
+			if labels.SelectorFromSet(selector).Matches(labels.Set(podLabels)) {
+				matched++
+			}
+		}
+		if matched != 1 {
+			t.Errorf("%s selects the pods of %d Deployments beside the mesh's own, want 1", holder, matched)
+		}
+	}
+}
+
+func TestReferencesOfBesideAreItsOwn(t *testing.T) {
+	objects := renderBeside(t)
+	exists := map[string]bool{}
+	for _, object := range objects {
+		exists[object.GetKind()+" "+object.GetName()] = true
+	}
+	need := func(holder, kind, name string) {
+		t.Helper()
+		if !exists[kind+" "+name] {
+			t.Errorf("%s refers to the %s %s, which is not rendered with it", holder, kind, name)
+		}
+	}
+	for _, b := range typed[rbacv1.ClusterRoleBinding](t, objects, "ClusterRoleBinding") {
+		need(b.Name, b.RoleRef.Kind, b.RoleRef.Name)
+		need(b.Name, b.Subjects[0].Kind, b.Subjects[0].Name)
+	}
+	for _, b := range typed[rbacv1.RoleBinding](t, objects, "RoleBinding") {
+		need(b.Name, b.RoleRef.Kind, b.RoleRef.Name)
+		need(b.Name, b.Subjects[0].Kind, b.Subjects[0].Name)
+	}
+	for _, d := range typed[appsv1.Deployment](t, objects, "Deployment") {
+		need(d.Name, "ServiceAccount", d.Spec.Template.Spec.ServiceAccountName)
+	}
+}
+
+func TestFlagsAndSecretsOfBeside(t *testing.T) {
+	type workload struct{ XDSHost, WriteStatus, Revision, Secret string }
+	read := func(objects []*unstructured.Unstructured) map[string]workload {
+		all := map[string]workload{}
+		for _, d := range typed[appsv1.Deployment](t, objects, "Deployment") {
+			given := map[string]string{}
+			for _, argument := range d.Spec.Template.Spec.Containers[0].Args {
+				_, value, _ := strings.Cut(argument, "=")
+				given[flagName(argument)] = value
+			}
+			volumes := d.Spec.Template.Spec.Volumes
+			all[d.Name] = workload{given[xdsHostFlag], given[writeStatusFlag], given["revision"], volumes[len(volumes)-1].Secret.SecretName}
+		}
+		return all
+	}
+	got := read(append(renderBeside(t), renderAll(t, testRelease(t), testParameters())...))
+	want := map[string]workload{
+		"osm-controller":        {"", "true", "osm-v0-1-0", "osm-validator-webhook-cert"},
+		"osm-controller-v0-2-0": {"", "false", "osm-v0-2-0", "osm-validator-webhook-cert"},
+		"osm-injector":          {"osm-controller.osm-system.svc.cluster.local", "", "osm-v0-1-0", "osm-injector-webhook-cert"},
+		"osm-injector-v0-2-0":   {"osm-controller-v0-2-0.osm-system.svc.cluster.local", "", "osm-v0-2-0", "osm-injector-webhook-cert-canary"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("what the Deployments are told (-want +got):\n%s", diff)
+	}
+}
+
+// An alias leads the sidecars of a version that runs no more to the control plane that does.
+func TestAliasLeadsToTheMeshsOwn(t *testing.T) {
+	release := testRelease(t)
+	objects, err := release.BesideServices(besideParameters(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	services := typed[corev1.Service](t, objects, "Service")
+	if len(services) != 1 || services[0].Name != "osm-controller-v0-2-0" {
+		t.Fatalf("the alias is rendered as %v", services)
+	}
+	var own corev1.Service
+	for _, service := range typed[corev1.Service](t, renderAll(t, release, testParameters()), "Service") {
+		if service.Name == names.Controller {
+			own = service
+		}
+	}
+	if diff := cmp.Diff(own.Spec, services[0].Spec); diff != "" {
+		t.Errorf("the alias differs from the Service that it stands for (-own +alias):\n%s", diff)
+	}
+}
+
+// The frozen v0.1.0 has neither flag, so nothing may be rendered of it beside another version, but an alias to it may.
+func TestVersionWithoutTheFlagsCannotRunBeside(t *testing.T) {
+	catalogue, err := NewCatalogue("v0.2.0", testImages())
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := catalogue.Release("v0.1.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rendered := old.ControlPlane(besideParameters())
+	for _, err := range []error{old.CanRunBeside(), rendered} {
+		if err == nil || !strings.Contains(err.Error(), "v0.1.0") || !strings.Contains(err.Error(), "InPlace") {
+			t.Errorf("error = %v, want one that names the version and the remedy", err)
+		}
+	}
+	if _, err := old.BesideServices(besideParameters(), true); err != nil {
+		t.Errorf("an alias to version v0.1.0: %v", err)
+	}
+	current, err := catalogue.Release("v0.2.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := current.CanRunBeside(); err != nil {
+		t.Errorf("the current version: %v", err)
+	}
+}
+
+func TestEachNamespaceBelongsToOneWebhook(t *testing.T) {
+	p := testParameters()
+	p.Canary = &Canary{Suffix: "v0-2-0", Namespaces: []string{"shop", "bank", "shop"}, Bundle: []byte("canary bundle")}
+	objects, err := testRelease(t).Webhooks(p, []byte("injector bundle"), []byte("validator bundle"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	configuration := typed[admissionv1.MutatingWebhookConfiguration](t, objects, "MutatingWebhookConfiguration")[0]
+	of := map[string][]string{}
+	for _, webhook := range configuration.Webhooks {
+		selector, err := metav1.LabelSelectorAsSelector(webhook.NamespaceSelector)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, namespace := range []string{"shop", "bank", "club", p.Namespace, p.OperatorNamespace} {
+			if selector.Matches(labels.Set{names.MonitoredByLabel: p.Mesh, corev1.LabelMetadataName: namespace}) {
+				of[namespace] = append(of[namespace], webhook.Name+" "+webhook.ClientConfig.Service.Name+" "+string(webhook.ClientConfig.CABundle))
+			}
+		}
+	}
+	canary := names.CanaryWebhook + " osm-injector-v0-2-0 canary bundle"
+	want := map[string][]string{"shop": {canary}, "bank": {canary}, "club": {names.InjectorWebhook + " osm-injector injector bundle"}}
+	if diff := cmp.Diff(want, of); diff != "" {
+		t.Errorf("webhooks of each namespace (-want +got):\n%s", diff)
+	}
+}
+
+func TestCanaryWithoutNamespacesIsRefused(t *testing.T) {
+	p := testParameters()
+	p.Canary = &Canary{Suffix: "v0-2-0", Bundle: []byte("bundle")}
+	if _, err := testRelease(t).Webhooks(p, []byte("a"), []byte("b")); err == nil || !strings.Contains(err.Error(), "at least one namespace") {
+		t.Errorf("error = %v, want one about namespaces", err)
+	}
+}
