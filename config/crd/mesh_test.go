@@ -15,7 +15,17 @@ func mesh(name, spec string) string {
 const completeMesh = `
   namespace: osm-system
   version: v0.1.0
-  controlPlane: {replicas: 3, logLevel: debug, resources: {requests: {cpu: 100m}}}
+  controlPlane:
+    logLevel: debug
+    resources: {requests: {cpu: 100m}}
+    autoscaling: {minReplicas: 3, maxReplicas: 9, targetCPUUtilization: 60}
+    images: {controller: "example.com/controller:v1", injector: "example.com/injector:v1", init: "example.com/init:v1"}
+    imagePullSecrets: [{name: registry}]
+    priorityClassName: mesh-critical
+    nodeSelector: {example.com/pool: infrastructure}
+    tolerations: [{key: example.com/infrastructure, operator: Exists, effect: NoSchedule}]
+    affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: kubernetes.io/hostname}]}}
+    topologySpreadConstraints: [{maxSkew: 1, topologyKey: topology.kubernetes.io/zone, whenUnsatisfiable: DoNotSchedule}]
   sidecar: {image: "example.com/envoy:v1", logLevel: "off", resources: {limits: {memory: 64Mi}}}
   traffic: {permissive: false, egress: true}
   certificates: {trustDomain: mesh.example.com, serviceCertificateDuration: 1h30m, key: {algorithm: RSA, size: 3072}}
@@ -36,6 +46,15 @@ func testMesh(t *testing.T, c client.Client) {
 		{"version with a suffix", mesh("osm", "{version: v0.2.0-rc.1}"), ""},
 		{"version without the v", mesh("osm", "{version: 0.1.0}"), `spec.version "0.1.0" is not a version: write v and three numbers, for example v0.1.0`},
 		{"no replicas", mesh("osm", "{controlPlane: {replicas: 0}}"), "should be greater than or equal to 1"},
+		{"replicas beside autoscaling", mesh("osm", "{controlPlane: {replicas: 2, autoscaling: {maxReplicas: 3}}}"), "spec.controlPlane.replicas and spec.controlPlane.autoscaling exclude each other"},
+		{"fewest replicas of autoscaling", mesh("osm", "{controlPlane: {autoscaling: {maxReplicas: 2}}}"), ""},
+		{"fewer than the default of minReplicas", mesh("osm", "{controlPlane: {autoscaling: {maxReplicas: 1}}}"), "spec.controlPlane.autoscaling.maxReplicas 1 is less than minReplicas 2: raise the one or lower the other"},
+		{"fewer than minReplicas", mesh("osm", "{controlPlane: {autoscaling: {minReplicas: 5, maxReplicas: 4}}}"), "maxReplicas 4 is less than minReplicas 5"},
+		{"autoscaling without a maximum", mesh("osm", "{controlPlane: {autoscaling: {}}}"), "spec.controlPlane.autoscaling.maxReplicas: Required value"},
+		{"autoscaling without requested CPU", mesh("osm", "{controlPlane: {autoscaling: {maxReplicas: 3}, resources: {requests: {memory: 64Mi}}}}"), "set spec.controlPlane.resources.requests.cpu, or leave spec.controlPlane.resources out"},
+		{"a limit of CPU is a request", mesh("osm", "{controlPlane: {autoscaling: {maxReplicas: 3}, resources: {limits: {cpu: 1}}}}"), ""},
+		{"the same pull secret twice", mesh("osm", "{controlPlane: {imagePullSecrets: [{name: a}, {name: a}]}}"), "Duplicate value"},
+		{"an image without a name", mesh("osm", "{controlPlane: {images: {controller: ''}}}"), "spec.controlPlane.images.controller"},
 		{"unknown log level", mesh("osm", "{controlPlane: {logLevel: loud}}"), `Unsupported value: "loud"`},
 		{"trust domain that is no name", mesh("osm", "{certificates: {trustDomain: Cluster.Local}}"), `"Cluster.Local" is not a trust domain: write a lowercase DNS name`},
 		{"duration that is none", mesh("osm", "{certificates: {serviceCertificateDuration: 24x}}"), `spec.certificates.serviceCertificateDuration "24x" is not a duration: write a number with a unit, for example 24h or 90m`},

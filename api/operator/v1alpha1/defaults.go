@@ -8,6 +8,8 @@ import "time"
 const (
 	// DefaultReplicas is the number of pods of the controller and of the injector.
 	DefaultReplicas int32 = 2
+	// DefaultTargetCPUUtilization is the percentage of the requested CPU that pods use on average under autoscaling.
+	DefaultTargetCPUUtilization int32 = 80
 	// DefaultControlPlaneLogLevel is the log level of the controller and of the injector.
 	DefaultControlPlaneLogLevel = "info"
 	// DefaultECDSAKeySize is the curve size, in bits, when the key algorithm is ECDSA: P-256.

@@ -76,24 +76,6 @@ type MeshSpec struct {
 	Paused *bool `json:"paused,omitempty"`
 }
 
-// ControlPlaneSpec is the shape of the controller and of the injector.
-type ControlPlaneSpec struct {
-	// replicas is the number of pods of each of the two. Default: 2.
-	// +optional
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=100
-	Replicas *int32 `json:"replicas,omitempty"`
-
-	// resources are the compute resources of each pod. Default: the resources that the version was made with.
-	// +optional
-	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
-
-	// logLevel is how much the control plane logs. Default: the level in the MeshConfig, which starts as info.
-	// +optional
-	// +kubebuilder:validation:Enum=trace;debug;info;warn;error;fatal;panic;disabled
-	LogLevel *string `json:"logLevel,omitempty"`
-}
-
 // SidecarSpec is the Envoy container that the injector adds to pods.
 type SidecarSpec struct {
 	// image is the image of Envoy. Default: the image in the MeshConfig, or else the one that belongs to the
