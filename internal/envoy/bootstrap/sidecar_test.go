@@ -15,6 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/redirect"
 	"github.com/openservicemesh/osm-operator/internal/redirect/nstest"
+	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
 )
 
 const patience = 20 * time.Second
@@ -29,7 +30,7 @@ type sidecar struct {
 // startSidecar programs the network, renders the bootstrap and starts Envoy; there is no control plane yet.
 func startSidecar(t *testing.T, probes ...Probe) *sidecar {
 	t.Helper()
-	envoy := envoyBinary(t)
+	envoy := envoytest.Binary(t)
 	s := &sidecar{pod: nstest.New(t), kubelet: nstest.New(t), authority: newAuthority(t)}
 	nstest.Connect(t, "eth0", s.pod, []string{"10.9.0.1/24", "fd00:9::1/64"}, s.kubelet, []string{"10.9.0.2/24", "fd00:9::2/64"})
 	rules := redirect.Config{}

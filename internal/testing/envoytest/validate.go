@@ -21,10 +21,16 @@ import (
 // batch is how many sets one run of Envoy validates. A run costs about a tenth of a second whatever it reads.
 const batch = 200
 
-// Validate fails the test for each set of resources, by its name, that the real Envoy would refuse.
+// Validate fails the test for each set of resources, by its name, that the real Envoy would refuse, in one of its minor versions.
 func Validate(t testing.TB, sets map[string][]envoy.Resource) {
 	t.Helper()
-	bin := Binary(t)
+	for _, bin := range Binaries(t) {
+		validateWith(t, bin, sets)
+	}
+}
+
+func validateWith(t testing.TB, bin string, sets map[string][]envoy.Resource) {
+	t.Helper()
 	for names := range slices.Chunk(slices.Sorted(maps.Keys(sets)), batch) {
 		all := new(bootstrapv3.Bootstrap_StaticResources)
 		for i, name := range names {
@@ -54,11 +60,11 @@ func blame(t testing.TB, bin string, names []string, sets map[string][]envoy.Res
 		join(alone, static, "")
 		if err := validate(t, bin, alone); err != nil {
 			found = true
-			t.Errorf("Envoy refuses %s: %v", name, err)
+			t.Errorf("%s refuses %s: %v", bin, name, err)
 		}
 	}
 	if !found {
-		t.Errorf("Envoy refuses the sets %v together, though it takes each of them alone: %v", names, together)
+		t.Errorf("%s refuses the sets %v together, though it takes each of them alone: %v", bin, names, together)
 	}
 }
 
