@@ -19,8 +19,12 @@ type Parameters struct {
 	Revision string
 	// TrustDomain is the end of every identity in the mesh.
 	TrustDomain string
-	// Replicas is the number of pods of the controller and of the injector, at least 1.
+	// Replicas is the number of pods of the controller and of the injector, at least 1. With Autoscaling it is not read.
 	Replicas int32
+	// Autoscaling lets a HorizontalPodAutoscaler decide the number of pods: no Deployment then says one. nil means Replicas.
+	Autoscaling *Autoscaling
+	// Scheduling is where the pods run. The zero value keeps what the manifests say.
+	Scheduling Scheduling
 	// Resources replace the compute resources of both containers. nil keeps those of the manifests.
 	Resources *corev1.ResourceRequirements
 	// LogLevel is the log level that both start with, before they read the MeshConfig. Empty keeps that of the manifests.
@@ -81,7 +85,7 @@ func (p Parameters) check() error {
 			problems = append(problems, fmt.Errorf("the %s is empty", required.name))
 		}
 	}
-	if p.Replicas < 1 {
+	if p.Autoscaling == nil && p.Replicas < 1 {
 		problems = append(problems, fmt.Errorf("the number of replicas is %d: at least 1 is needed", p.Replicas))
 	}
 	for _, name := range p.Images.Missing() {

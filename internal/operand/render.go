@@ -24,8 +24,9 @@ func (r *Release) Services(p Parameters) ([]*unstructured.Unstructured, error) {
 	return r.render(p, servicesFile)
 }
 
-// ControlPlane renders what one MeshRevision consists of: accounts, permissions, Deployments, and disruption budgets when there
-// is more than one replica. With Parameters.Beside all of them have other names and other selectors than those of the mesh's own.
+// ControlPlane renders what one MeshRevision consists of: accounts, permissions, Deployments, disruption budgets when there
+// is or may be more than one replica, and autoscalers. With Parameters.Beside all of them have other names and other selectors than
+// those of the mesh's own.
 func (r *Release) ControlPlane(p Parameters) ([]*unstructured.Unstructured, error) {
 	if p.Beside != "" {
 		if err := r.CanRunBeside(); err != nil {
@@ -43,6 +44,10 @@ func (r *Release) ControlPlane(p Parameters) ([]*unstructured.Unstructured, erro
 		if err := editDeployment(object, func(d *deployment) error { return fillDeployment(d, r.Version, p) }); err != nil {
 			return nil, fmt.Errorf("the Deployment %s of version %s cannot be rendered: %w", object.GetName(), r.Version, err)
 		}
+	}
+	if p.Autoscaling != nil {
+		scaled, err := autoscalers(objects, *p.Autoscaling)
+		return append(objects, scaled...), err
 	}
 	if p.Replicas > 1 {
 		return objects, nil

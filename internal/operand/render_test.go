@@ -79,7 +79,7 @@ func TestRenderGolden(t *testing.T) {
 		Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("0.5")},
 		Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1024Mi")},
 	}
-	for name, parameters := range map[string]Parameters{"default": testParameters(), "custom": custom} {
+	for name, parameters := range map[string]Parameters{"default": testParameters(), "custom": custom, "scaled": scaledParameters()} {
 		t.Run(name, func(t *testing.T) {
 			var text bytes.Buffer
 			for _, object := range renderAll(t, testRelease(t), parameters) {

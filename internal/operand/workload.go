@@ -49,7 +49,13 @@ func roundTrip(from, to any) error {
 
 // fillDeployment gives a Deployment the parameters of a mesh.
 func fillDeployment(d *deployment, version string, p Parameters) error {
-	d.Spec.WithReplicas(p.Replicas)
+	d.Spec.Replicas = &p.Replicas
+	if p.Autoscaling != nil {
+		d.Spec.Replicas = nil
+	}
+	if err := fillScheduling(d, p.Scheduling); err != nil {
+		return err
+	}
 	d.Spec.Template.WithLabels(Labels(p.Mesh, version))
 	for i := range d.Spec.Template.Spec.Containers {
 		container := &d.Spec.Template.Spec.Containers[i]
