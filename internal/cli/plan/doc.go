@@ -1,6 +1,6 @@
 // Package plan says what an edit of a mesh would do before anybody makes it: which sidecars would be configured anew, by how
 // much, and which flows would be newly denied or newly allowed.
 //
-// The objects of a mesh and an edit flow in; a Plan flows out, and nothing is written. Both meshes go through the packages that
-// configure the sidecars (ingest, catalog, scope, envoy), and what comes out of them is compared by content.
+// The objects of a mesh and an edit flow in; a Plan flows out, and nothing is written. Both meshes are read as a control plane reads
+// them, and compared by internal/plan.
 package plan

@@ -13,6 +13,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/load"
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
+	compared "github.com/openservicemesh/osm-operator/internal/plan"
 )
 
 // Edit is what changes in a mesh.
@@ -26,13 +27,13 @@ type Edit struct {
 }
 
 // Action is what becomes of an object.
-type Action string
+type Action = compared.Action
 
 // What becomes of objects.
 const (
-	Added   Action = "added"
-	Changed Action = "changed"
-	Removed Action = "removed"
+	Added   = compared.Added
+	Changed = compared.Changed
+	Removed = compared.Removed
 )
 
 // Object is a change of one object.

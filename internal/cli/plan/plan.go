@@ -1,10 +1,7 @@
 package plan
 
 import (
-	"reflect"
 	"slices"
-	"strconv"
-	"sync"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -12,6 +9,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/load"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
+	compared "github.com/openservicemesh/osm-operator/internal/plan"
 	"github.com/openservicemesh/osm-operator/internal/validate"
 )
 
@@ -31,20 +29,8 @@ type Subject struct {
 type Plan struct {
 	// Objects are the changes of objects.
 	Objects []Object `json:"objects"`
-	// Proxies are the sidecars that would be told something, by workload.
-	Proxies []Proxies `json:"proxies"`
-	// Sidecars is how many sidecars would be told something, of all that the mesh would have, and Bytes what they would be sent.
-	Sidecars    int `json:"sidecars"`
-	AllSidecars int `json:"allSidecars"`
-	Bytes       int `json:"bytes"`
-	// Flows are those that would be newly denied or newly allowed.
-	Flows []Flow `json:"flows"`
-	// Unknown are parts of the answer that are not computed, each a sentence.
-	Unknown []string `json:"notComputed,omitempty"`
+	compared.Changes
 }
-
-// Empty says whether the edit would change nothing that a sidecar or an application notices.
-func (p *Plan) Empty() bool { return len(p.Proxies) == 0 && len(p.Flows) == 0 }
 
 // Refused says whether the mesh would refuse one of the objects.
 func (p *Plan) Refused() bool {
@@ -67,46 +53,17 @@ func Compare(s Subject, before *load.Loaded, e *Edit) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{Objects: e.judged(), Proxies: []Proxies{}, Flows: []Flow{}, Unknown: e.Unknown}
-	return p, p.compare(s, before, after, touched, workloadsOf(s.Objects, e.Put))
-}
-
-// compare works out what differs between two meshes. touched are the dependencies that lead from one to the other.
-func (p *Plan) compare(s Subject, before, after *load.Loaded, touched []catalog.Dep, workloads map[catalog.Name]manifests.Workload) error {
-	if len(touched) == 0 {
-		return nil
-	}
-	c := &comparison{before: newSide(before.Catalog, s), after: newSide(after.Catalog, s), touched: map[catalog.Dep]bool{}, results: map[move]difference{}}
-	for _, dep := range touched {
-		c.touched[dep] = true
-	}
-	c.commonDiffers = !reflect.DeepEqual(c.before.common, c.after.common)
-	// Both halves only read the catalogs.
-	var flows *flows
-	var group sync.WaitGroup
-	group.Go(func() {
-		flows = newFlows(before, after)
-		p.Flows = append(p.Flows, flows.compare()...)
-	})
-	proxies, all, err := c.proxies(before, after, workloads)
-	group.Wait()
+	subject := compared.Subject{TrustDomain: s.TrustDomain, Root: s.Root, Workloads: workloadsOf(s.Objects, e.Put)}
+	changes, err := compared.Compare(subject, sideOf(before), sideOf(after), touched)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	p.count(proxies, all)
-	p.Unknown = append(p.Unknown, flows.unknown()...)
-	return nil
+	changes.Unknown = append(slices.Clone(e.Unknown), changes.Unknown...)
+	return &Plan{Objects: e.judged(), Changes: *changes}, nil
 }
 
-func (p *Plan) count(proxies []Proxies, all int) {
-	p.Proxies = append(p.Proxies, proxies...)
-	p.AllSidecars = all
-	for _, one := range proxies {
-		if one.State != Removed {
-			p.Sidecars += one.Sidecars
-			p.Bytes += one.Sidecars * one.Bytes
-		}
-	}
+func sideOf(l *load.Loaded) compared.Mesh {
+	return compared.Mesh{Catalog: l.Catalog, Entries: l.Entries}
 }
 
 // judged are the changes of objects with the problems that the mesh would find in them.
@@ -126,16 +83,14 @@ func (e *Edit) judged() []Object {
 }
 
 // workloadsOf are the workloads of all pods among the objects; later ones count.
-func workloadsOf(lists ...[]*unstructured.Unstructured) map[catalog.Name]manifests.Workload {
-	all := map[catalog.Name]manifests.Workload{}
+func workloadsOf(lists ...[]*unstructured.Unstructured) map[catalog.Name]string {
+	all := map[catalog.Name]string{}
 	for _, objects := range lists {
 		for _, object := range objects {
 			if object.GetKind() == "Pod" {
-				all[catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()}] = manifests.OwnerOf(object)
+				all[catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()}] = manifests.OwnerOf(object).String()
 			}
 		}
 	}
 	return all
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }

@@ -3,9 +3,11 @@ package plan
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
+	compared "github.com/openservicemesh/osm-operator/internal/plan"
 )
 
 // marks begin the lines of objects, as in a diff.
@@ -39,7 +41,7 @@ func (p *Plan) Print(w io.Writer, form *output.Flag) error {
 		}
 		fmt.Fprintf(w, "\n%d %s would be %s:\n\n", len(flows), noun, part.title)
 		for _, f := range flows {
-			f.print(w, form.Wide())
+			printFlow(w, f, form.Wide())
 		}
 	}
 	if len(p.Unknown) > 0 {
@@ -71,15 +73,15 @@ func (p *Plan) proxyTable() output.Table {
 	table := output.Table{Columns: output.Columns("WORKLOAD", "SIDECARS", "STATE", "ADDED", "CHANGED", "REMOVED", "BYTES EACH")}
 	for _, one := range p.Proxies {
 		table.Rows = append(table.Rows, []string{
-			one.Workload, itoa(one.Sidecars), string(one.State),
-			countsText(one.Resources.Added), countsText(one.Resources.Changed), countsText(one.Resources.Removed), itoa(one.Bytes),
+			one.Workload, strconv.Itoa(one.Sidecars), string(one.State),
+			compared.CountsText(one.Resources.Added), compared.CountsText(one.Resources.Changed), compared.CountsText(one.Resources.Removed), strconv.Itoa(one.Bytes),
 		})
 	}
 	return table
 }
 
-func (p *Plan) flows(denies bool) []Flow {
-	var list []Flow
+func (p *Plan) flows(denies bool) []compared.Flow {
+	var list []compared.Flow
 	for _, f := range p.Flows {
 		if f.Denies() == denies {
 			list = append(list, f)
@@ -88,13 +90,13 @@ func (p *Plan) flows(denies bool) []Flow {
 	return list
 }
 
-func (f Flow) print(w io.Writer, wide bool) {
+func printFlow(w io.Writer, f compared.Flow, wide bool) {
 	from := f.From
-	if f.From == Everybody {
+	if f.From == compared.Everybody {
 		from = "everybody"
 	}
 	fmt.Fprintf(w, "  %s -> %s  %s\n", from, f.To, f.Request)
-	if f.Before == Partly || f.After == Partly {
+	if f.Before == compared.Partly || f.After == compared.Partly {
 		fmt.Fprintf(w, "    %s, and before %s\n", f.After, f.Before)
 	}
 	if len(f.By) > 0 {

@@ -2,15 +2,14 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/load"
 	"github.com/openservicemesh/osm-operator/internal/authz"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
-	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -18,11 +17,11 @@ import (
 
 // made is a random mesh, and the same after a random edit.
 type made struct {
-	before, after *load.Loaded
-	plan          *Plan
+	before, after Mesh
+	plan          *Changes
 }
 
-func apply(l *load.Loaded, changes []catalog.Change) []catalog.Dep {
+func apply(l Mesh, changes []catalog.Change) []catalog.Dep {
 	for _, change := range changes {
 		if change.Entry == nil {
 			delete(l.Entries, change.Ref)
@@ -33,10 +32,19 @@ func apply(l *load.Loaded, changes []catalog.Change) []catalog.Dep {
 	return l.Catalog.Apply(changes)
 }
 
+// clone is the same mesh in a catalog of its own.
+func (l Mesh) clone() Mesh {
+	copied := Mesh{Catalog: catalog.New(), Entries: maps.Clone(l.Entries)}
+	for _, entry := range l.Entries {
+		copied.Catalog.Apply([]catalog.Change{catalog.Set(entry)})
+	}
+	return copied
+}
+
 func drawEdit(t *rapid.T) made {
-	m := made{before: &load.Loaded{Catalog: catalog.New(), Names: map[catalog.Ref]struct{}{}, Entries: map[catalog.Ref]catalog.Entry{}}}
+	m := made{before: Mesh{Catalog: catalog.New(), Entries: map[catalog.Ref]catalog.Entry{}}}
 	apply(m.before, rapid.SliceOfN(meshtest.Change(), 30, 120).Draw(t, "mesh"))
-	m.after = m.before.Clone()
+	m.after = m.before.clone()
 	change := meshtest.Change()
 	if rapid.Bool().Draw(t, "grants alone") {
 		change = change.Filter(func(c catalog.Change) bool {
@@ -44,14 +52,15 @@ func drawEdit(t *rapid.T) made {
 		})
 	}
 	touched := apply(m.after, rapid.SliceOfN(change, 1, 4).Draw(t, "edit"))
-	workloads := map[catalog.Name]manifests.Workload{}
-	for _, l := range []*load.Loaded{m.before, m.after} {
+	workloads := map[catalog.Name]string{}
+	for _, l := range []Mesh{m.before, m.after} {
 		for ref := range l.Entries {
-			workloads[ref.Name] = manifests.Workload{Kind: "Pod", Namespace: ref.Name.Namespace, Name: ref.Name.Name}
+			workloads[ref.Name] = "pod " + ref.Name.String()
 		}
 	}
-	m.plan = &Plan{}
-	if err := m.plan.compare(Subject{TrustDomain: "cluster.local"}, m.before, m.after, touched, workloads); err != nil {
+	var err error
+	m.plan, err = Compare(Subject{TrustDomain: "cluster.local", Workloads: workloads}, m.before, m.after, touched)
+	if err != nil {
 		t.Fatal(err)
 	}
 	return m
@@ -88,12 +97,12 @@ func TestProxiesOfRandomEdits(t *testing.T) {
 	})
 }
 
-func scopeOf(l *load.Loaded, k scope.Key) *scope.Scope {
+func scopeOf(l Mesh, k scope.Key) *scope.Scope {
 	return scope.Build(l.Catalog.View(), "cluster.local", k)
 }
 
 // whole is the whole configuration of a sidecar, shared with nobody.
-func whole(t *rapid.T, l *load.Loaded, previous *scope.Scope, k scope.Key) contents {
+func whole(t *rapid.T, l Mesh, previous *scope.Scope, k scope.Key) contents {
 	built := built{Scope: scopeOf(l, k)}
 	if previous != nil {
 		scope.CarryDrainMarks(previous, built.Scope)
@@ -142,7 +151,7 @@ func TestFlowsOfRandomEdits(t *testing.T) {
 	})
 }
 
-func compareDoor(t *rapid.T, p *Plan, q question) {
+func compareDoor(t *rapid.T, p *Changes, q question) {
 	for _, path := range []string{"/x", "/y", "/z"} {
 		s := sample{method: "GET", path: path}
 		before, after := q.ask(q.flows.before, q.was, s), q.ask(q.flows.after, q.is, s)

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/load"
 	"github.com/openservicemesh/osm-operator/internal/authz"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/identity"
@@ -69,9 +68,9 @@ type flowSide struct {
 	doors map[doorID]*door
 }
 
-func newFlows(before, after *load.Loaded) *flows {
+func newFlows(before, after Mesh) *flows {
 	f := &flows{before: newFlowSide(before), after: newFlowSide(after), running: map[identity.ServiceAccount]bool{}, gaps: map[string]bool{}}
-	for _, l := range []*load.Loaded{before, after} {
+	for _, l := range []Mesh{before, after} {
 		view := l.Catalog.View()
 		for _, entry := range l.Entries {
 			if pod, ok := entry.(*catalog.Pod); ok && pod.Injected && !pod.Finished && view.InMesh(pod.Name.Namespace) {
@@ -82,7 +81,7 @@ func newFlows(before, after *load.Loaded) *flows {
 	return f
 }
 
-func newFlowSide(l *load.Loaded) flowSide {
+func newFlowSide(l Mesh) flowSide {
 	view := l.Catalog.View()
 	d := &doors{view: view, rules: map[ruleKey]authz.Rules{}}
 	return flowSide{view: view, doors: d.all()}

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/load"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
@@ -9,7 +8,7 @@ import (
 // candidates are the identities whose sidecars an edit may concern. It says so for edits of grants alone, which are most; for
 // others narrow is false, and everybody's scope must be looked at. A scope asks for the grants to and from its own identity, and
 // for the route objects that they name.
-func candidates(touched map[catalog.Dep]bool, meshes ...*load.Loaded) (found map[identity.ServiceAccount]bool, narrow bool) {
+func candidates(touched map[catalog.Dep]bool, meshes ...Mesh) (found map[identity.ServiceAccount]bool, narrow bool) {
 	found = map[identity.ServiceAccount]bool{}
 	routes := map[catalog.Ref]bool{}
 	for dep := range touched {

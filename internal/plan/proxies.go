@@ -8,9 +8,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/load"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
-	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 	"github.com/openservicemesh/osm-operator/internal/snapshot"
 )
@@ -56,7 +54,7 @@ type difference struct {
 }
 
 // sidecars are the keys of the scopes of all sidecars of a mesh.
-func sidecars(l *load.Loaded) map[catalog.Name]scope.Key {
+func sidecars(l Mesh) map[catalog.Name]scope.Key {
 	view := l.Catalog.View()
 	keys := map[catalog.Name]scope.Key{}
 	for _, entry := range l.Entries {
@@ -68,7 +66,7 @@ func sidecars(l *load.Loaded) map[catalog.Name]scope.Key {
 }
 
 // proxies finds the sidecars that would be told something else, and how many there would be. workloads are those of all pods.
-func (c *comparison) proxies(before, after *load.Loaded, workloads map[catalog.Name]manifests.Workload) (list []Proxies, all int, err error) {
+func (c *comparison) proxies(before, after Mesh, workloads map[catalog.Name]string) (list []Proxies, all int, err error) {
 	may, narrow := candidates(c.touched, before, after)
 	old := sidecars(before)
 	current := old
@@ -78,7 +76,7 @@ func (c *comparison) proxies(before, after *load.Loaded, workloads map[catalog.N
 	c.filter(old, current, func(k scope.Key) bool { return !narrow || may[k.Identity] })
 	groups := map[string]*Proxies{}
 	count := func(pod catalog.Name, state Action, d difference) {
-		p := Proxies{Workload: workloads[pod].String(), State: state, Resources: d.counts, Bytes: d.bytes}
+		p := Proxies{Workload: workloads[pod], State: state, Resources: d.counts, Bytes: d.bytes}
 		id := p.Workload + "|" + string(state) + "|" + d.counts.text()
 		if groups[id] == nil {
 			groups[id] = &p
@@ -210,11 +208,11 @@ func changesOf(before, after contents) difference {
 
 // text is the same for equal counts.
 func (c Counts) text() string {
-	return strings.Join([]string{countsText(c.Added), countsText(c.Changed), countsText(c.Removed)}, "|")
+	return strings.Join([]string{CountsText(c.Added), CountsText(c.Changed), CountsText(c.Removed)}, "|")
 }
 
-// countsText lists numbers by type in the order in which sidecars are sent the types.
-func countsText(counts map[string]int) string {
+// CountsText lists numbers by type in the order in which sidecars are sent the types.
+func CountsText(counts map[string]int) string {
 	var parts []string
 	for _, kind := range snapshot.AllTypes() {
 		if n := counts[kind.String()]; n > 0 {
