@@ -22,17 +22,18 @@ type options struct {
 	logLevel                               string
 	caDir, webhookCertDir                  string
 	key                                    certificate.KeySpec
+	writeStatus                            bool
 }
 
 func main() {
-	if err := command().ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
+	if err := command(&options{}).ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", err)
 		os.Exit(1)
 	}
 }
 
-func command() *cobra.Command {
-	var o options
+// command fills o from its flags.
+func command(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:           "osm-controller",
 		Short:         "The control plane of a service mesh",
@@ -40,7 +41,7 @@ func command() *cobra.Command {
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), o) },
+		RunE:          func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), *o) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.mesh, "mesh-name", names.DefaultMesh, "name of the mesh; namespaces with this label value belong to it")
@@ -52,5 +53,7 @@ func command() *cobra.Command {
 	flags.StringVar(&o.webhookCertDir, "webhook-cert-dir", "/etc/osm/webhook", "directory with tls.crt and tls.key of the validating webhook")
 	flags.StringVar((*string)(&o.key.Algorithm), "cert-key-algorithm", string(certificate.ECDSA), "kind of workload keys: ECDSA or RSA")
 	flags.IntVar(&o.key.Bits, "cert-key-size", 0, "size of workload keys in bits; 0 means the default of the kind")
+	flags.BoolVar(&o.writeStatus, "write-status", true,
+		"write status and Events of policies, one replica at a time; false for a control plane beside another one, which does")
 	return cmd
 }

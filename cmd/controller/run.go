@@ -95,8 +95,13 @@ func run(ctx context.Context, o options) error {
 }
 
 // writeStatus contends for the Lease until ctx ends or a part of the program fails. It does not linger: another replica shall
-// have the Lease at once.
+// have the Lease at once. Beside another control plane it never contends, so that there is one writer: without the Lease neither status nor
+// Events are written.
 func (p *program) writeStatus(ctx, running context.Context) error {
+	if !p.options.writeStatus {
+		p.log.Info("leaves the status of policies to the control plane that it runs beside")
+		return nil
+	}
 	leading, stop := context.WithCancel(running)
 	defer stop()
 	defer context.AfterFunc(ctx, stop)()

@@ -47,7 +47,7 @@ func startHarness(t *testing.T) *harness {
 	t.Cleanup(func() { _ = environment.Stop() })
 	h := &harness{Client: newClient(t, config), options: options{
 		mesh: "osm", namespace: "osm-system", trustDomain: "cluster.local", revision: "osm-v0-1-0", logLevel: "error", webhookCertDir: t.TempDir(),
-		envoyImage: "envoy:1", initImage: "init:1", webhookAddress: freeAddress(t), healthAddress: freeAddress(t),
+		xdsHost: "osm-controller-v0-1-0.osm-system.svc.cluster.local", envoyImage: "envoy:1", initImage: "init:1", webhookAddress: freeAddress(t), healthAddress: freeAddress(t),
 	}}
 	// The injector acts as the service account of its Deployment, and has no right but those of its roles.
 	account, err := environment.AddUser(envtest.User{

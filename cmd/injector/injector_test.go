@@ -60,6 +60,9 @@ func (h *harness) injectsAfterLabelling(t *testing.T) {
 		if len(pod.Spec.InitContainers) != 2 || pod.Labels[names.ProxyUUIDLabel] == "" || pod.Labels[names.RevisionLabel] != "osm-v0-1-0" {
 			t.Fatalf("the pod in %s has no sidecar: labels %v, %d init containers", namespace, pod.Labels, len(pod.Spec.InitContainers))
 		}
+		if arguments := strings.Join(pod.Spec.InitContainers[0].Args, " "); !strings.Contains(arguments, h.options.xdsHost) {
+			t.Errorf("the sidecar in %s is not told the host %s: %s", namespace, h.options.xdsHost, arguments)
+		}
 		if trust, err := h.trustOf(namespace); err != nil || trust.Data[names.CABundleCert] != "the root" {
 			t.Errorf("trust of %s is %v, %v", namespace, trust.Data, err)
 		}

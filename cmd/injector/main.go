@@ -19,6 +19,7 @@ import (
 type options struct {
 	mesh, namespace, trustDomain, revision string
 	logLevel, webhookCertDir               string
+	xdsHost                                string
 	envoyImage, initImage                  string
 	webhookAddress, healthAddress          string
 }
@@ -54,5 +55,7 @@ func command() *cobra.Command {
 	flags.StringVar(&o.revision, "revision", "", "name of the MeshRevision this process is part of")
 	flags.StringVar(&o.logLevel, "log-level", "info", "log level until the MeshConfig is read")
 	flags.StringVar(&o.webhookCertDir, "webhook-cert-dir", "/etc/osm/webhook", "directory with tls.crt and tls.key of the webhook")
+	flags.StringVar(&o.xdsHost, "xds-host", "",
+		"host that new sidecars connect to; empty means "+names.Controller+" in the namespace of the control plane")
 	return cmd
 }

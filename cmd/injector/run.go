@@ -83,6 +83,7 @@ func (p *program) handler() *webhook.Handler {
 	return &webhook.Handler{
 		Config: inject.Config{
 			Mesh: p.options.mesh, Namespace: p.options.namespace, TrustDomain: p.options.trustDomain, Revision: p.options.revision,
+			XDSHost:    p.options.xdsHost,
 			EnvoyImage: p.options.envoyImage, InitImage: p.options.initImage,
 		},
 		Cluster: &webhook.Objects{

@@ -17,6 +17,8 @@ type Config struct {
 	TrustDomain string
 	// Revision is the MeshRevision that the injector belongs to; empty without one.
 	Revision string
+	// XDSHost is the host of the control plane that sidecars connect to for life. Empty means the mesh's own Service in Namespace.
+	XDSHost string
 	// EnvoyImage and InitImage are used where the settings name no image.
 	EnvoyImage string
 	InitImage  string

@@ -63,7 +63,7 @@ func document(pod *corev1.Pod, c Config, uuid string) (initconfig.Document, erro
 			ProxyUUID:   uuid,
 			TrustDomain: c.TrustDomain,
 			Revision:    c.Revision,
-			XDSHost:     names.ServiceHost(names.Controller, c.Namespace),
+			XDSHost:     cmp.Or(c.XDSHost, names.ServiceHost(names.Controller, c.Namespace)),
 			XDSPort:     names.ADSPort,
 			Metrics:     scraped,
 			Probes:      probes,

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/fake"
+
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
+)
+
+// Two control planes of one mesh have one writer of status, because that of the second never asks for the Lease.
+func TestOnlyTheMeshsOwnControlPlaneContendsForTheLease(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		args       []string
+		contending bool
+	}{
+		{"the mesh's own", nil, true},
+		{"beside it", []string{"--write-status=false"}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := withoutCluster(t)
+			cmd := command(&p.options)
+			if err := cmd.ParseFlags(append(c.args, "--osm-namespace=osm-system")); err != nil {
+				t.Fatal(err)
+			}
+			clients := fake.NewClientset()
+			p.clients, p.leader = clients, &status.Leader{}
+			t.Setenv("CONTROLLER_POD_NAME", "osm-controller-0")
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			ended := make(chan error, 1)
+			go func() { ended <- p.writeStatus(ctx, ctx) }()
+			if c.contending {
+				for held(t, clients) == nil {
+					select {
+					case err := <-ended:
+						t.Fatalf("it ended before it had the Lease: %v", err)
+					case <-time.After(10 * time.Millisecond):
+					}
+				}
+				stop()
+			}
+			if err := <-ended; err != nil {
+				t.Fatal(err)
+			}
+			if asked := len(clients.Actions()) > 0; asked != c.contending {
+				t.Errorf("it asked the API server for %v", clients.Actions())
+			}
+		})
+	}
+}
+
+// held is the Lease of the writer, if somebody holds it.
+func held(t *testing.T, clients *fake.Clientset) *coordinationv1.Lease {
+	t.Helper()
+	list, err := clients.CoordinationV1().Leases("osm-system").List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(list.Items) == 0 {
+		return nil
+	}
+	return &list.Items[0]
+}
