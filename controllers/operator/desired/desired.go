@@ -81,14 +81,9 @@ func MeshOf(revision string) (string, bool) {
 	return parts[1], true
 }
 
-// Revision is the MeshRevision that a mesh should have, without an owner.
+// Revision is the MeshRevision that a mesh should have, without an owner. images are those of the wanted version.
 func Revision(mesh *v1alpha1.Mesh, wanted Mesh, images operand.Images) *v1alpha1.MeshRevision {
-	controlPlane := v1alpha1.ControlPlaneSpec{}
-	if mesh.Spec.ControlPlane != nil {
-		controlPlane = *mesh.Spec.ControlPlane.DeepCopy()
-	}
-	controlPlane.Replicas = ptr.To(ptr.Deref(controlPlane.Replicas, v1alpha1.DefaultReplicas))
-	controlPlane.LogLevel = ptr.To(ptr.Deref(controlPlane.LogLevel, v1alpha1.DefaultControlPlaneLogLevel))
+	images = Images(mesh, images)
 	return &v1alpha1.MeshRevision{
 		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "MeshRevision"},
 		ObjectMeta: metav1.ObjectMeta{
@@ -97,7 +92,7 @@ func Revision(mesh *v1alpha1.Mesh, wanted Mesh, images operand.Images) *v1alpha1
 		},
 		Spec: v1alpha1.MeshRevisionSpec{
 			Mesh: wanted.Name, Version: wanted.Version, Namespace: wanted.Namespace, TrustDomain: wanted.TrustDomain,
-			Key: wanted.Key, ControlPlane: controlPlane,
+			Key: wanted.Key, ControlPlane: controlPlane(mesh),
 			Images: v1alpha1.RevisionImages{
 				Controller: images.Controller, Injector: images.Injector, Init: images.Init, Sidecar: images.Sidecar,
 			},
@@ -112,6 +107,8 @@ func Parameters(revision *v1alpha1.MeshRevision, operatorNamespace string) opera
 		Mesh: spec.Mesh, Namespace: spec.Namespace, OperatorNamespace: operatorNamespace, Revision: revision.Name,
 		TrustDomain:  spec.TrustDomain,
 		Replicas:     ptr.Deref(spec.ControlPlane.Replicas, v1alpha1.DefaultReplicas),
+		Autoscaling:  autoscaling(spec.ControlPlane),
+		Scheduling:   scheduling(spec.ControlPlane),
 		Resources:    spec.ControlPlane.Resources,
 		LogLevel:     ptr.Deref(spec.ControlPlane.LogLevel, ""),
 		KeyAlgorithm: string(ptr.Deref(spec.Key.Algorithm, "")),

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/operand"
 )
@@ -38,9 +39,9 @@ func (r *Reconciler) validate(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	if missing := release.Images.Missing(); len(missing) > 0 {
+	if missing := desired.Images(s.mesh, release.Images).Missing(); len(missing) > 0 {
 		return &stalled{v1alpha1.ReasonInvalidSpec, fmt.Sprintf(
-			"the operator does not know the images of version %s (%s): set the RELATED_IMAGE variables in its Deployment",
+			"the operator does not know the images of version %s (%s): set the RELATED_IMAGE variables in its Deployment, or spec.controlPlane.images",
 			s.wanted.Version, strings.Join(missing, ", "))}
 	}
 	s.release = release

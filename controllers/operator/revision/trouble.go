@@ -50,7 +50,7 @@ func (w workload) container(status corev1.ContainerStatus) string {
 	case waiting.Reason == "ErrImagePull", waiting.Reason == "ImagePullBackOff", waiting.Reason == "ErrImageNeverPull":
 		return fmt.Sprintf("%s: the image %s cannot be pulled: check that it exists and that the nodes may pull it", w.name, status.Image)
 	case waiting.Reason == "InvalidImageName":
-		return fmt.Sprintf("%s: %q is not the name of an image: correct it in the RELATED_IMAGE variables of the operator", w.name, status.Image)
+		return fmt.Sprintf("%s: %q is not the name of an image: correct it in spec.controlPlane.images of the Mesh, or in the RELATED_IMAGE variables of the operator", w.name, status.Image)
 	case waiting.Reason == "CreateContainerConfigError", waiting.Reason == "CreateContainerError", waiting.Reason == "RunContainerError":
 		return fmt.Sprintf("%s: the container cannot be started: %s", w.name, waiting.Message)
 	case waiting.Reason == "CrashLoopBackOff":
