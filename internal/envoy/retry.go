@@ -1,6 +1,7 @@
 package envoy
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +28,17 @@ const (
 
 // safe hides the endpoints that went away before the sidecar learned of it.
 var safe = retries(catalog.RetryPolicy{Count: retryCount})
+
+// unanswered sends a request to the application again whose connection ended before a word of the answer: servers end connections that
+// were idle for long enough, and to the sidecar that may come in the same moment as the next request. What has changed something
+// is not sent twice, so this holds for methods that change nothing, as it does for any HTTP client that uses connections again.
+var unanswered = &routev3.RetryPolicy{
+	RetryOn:    "reset",
+	NumRetries: wrapperspb.UInt32(retryCount),
+	RetriableRequestHeaders: []*routev3.HeaderMatcher{
+		methodMatcher([]string{http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace}),
+	},
+}
 
 // retryPolicy is a client's own for a Service, or without one what is safe for everybody. A policy that repeats nothing leaves the
 // latter in force, and one that repeats something adds its conditions: they share its number.

@@ -64,6 +64,7 @@ func inboundRoutes(in inboundPort, trustDomain string) *routev3.RouteConfigurati
 	if limit := hostLimit(in.Limits); limit != nil {
 		host.TypedPerFilterConfig[httpLimitFilter] = limitRequests(limit)
 	}
+	host.RetryPolicy = unanswered
 	host.Routes = rejectAmbiguous()
 	local := []weighted{{cluster: localClusterName(in.Service, in.TargetPort), weight: 1}}
 	for _, r := range in.Rules.Routes {

@@ -25,6 +25,7 @@ func TestLimits(t *testing.T) {
 	t.Run("idle HTTP connections", s.idleHTTP)
 	t.Run("silent TCP connections", s.idleTCP)
 	t.Run("TLS", s.tls)
+	t.Run("connections that end", s.connectionsThatEnd)
 	t.Run("retries", s.retries)
 	t.Run("what is not repeated", s.notRepeated)
 	t.Run("retries of gRPC", s.grpcRetries)

@@ -110,6 +110,8 @@ type application struct {
 	failures int
 	// held is where requests to /hold wait; it is closed to let them go.
 	held chan struct{}
+	// served are the other ends of connections over which a request to /once was answered.
+	served map[string]bool
 
 	// holding counts the requests that wait, connections those to the TCP port.
 	holding, connections atomic.Int32
@@ -141,7 +143,7 @@ func serve(t *testing.T, pod *pods.Pod) *application {
 func (a *application) reset(failures ...int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.asked, a.held, a.failures = map[string]int{}, make(chan struct{}), 0
+	a.asked, a.served, a.held, a.failures = map[string]int{}, map[string]bool{}, make(chan struct{}), 0
 	for _, n := range failures {
 		a.failures += n
 	}
@@ -181,10 +183,14 @@ func (a *application) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if fails && r.URL.Path != "/ok" {
 		a.failures--
 	}
-	held := a.held
+	held, again := a.held, a.served[r.RemoteAddr]
+	a.served[r.RemoteAddr] = a.served[r.RemoteAddr] || r.URL.Path == "/once"
 	a.mu.Unlock()
 	_, _ = io.Copy(io.Discard, r.Body)
 	switch {
+	case r.URL.Path == "/once" && again:
+		// To the sidecar this is a server that ends an idle connection in the moment in which a request comes.
+		panic(http.ErrAbortHandler)
 	case r.URL.Path == "/hold":
 		a.holding.Add(1)
 		defer a.holding.Add(-1)
