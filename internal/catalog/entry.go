@@ -269,7 +269,19 @@ type Settings struct {
 	// EmptyRulesSelectNothing reads a rule of a TrafficTarget that names no matches as OSM does: it grants nothing. SMI, and
 	// the default here, is that it grants all matches of the group.
 	EmptyRulesSelectNothing bool
+	// Leaving is how far the mesh is on its way out.
+	Leaving Leaving
 }
+
+// Leaving is how sidecars treat pods without one, while a mesh is taken apart. The zero value is a mesh that stays.
+type Leaving int
+
+const (
+	// LeavingOpen lets in whoever asks, besides those that the policies let in.
+	LeavingOpen Leaving = iota + 1
+	// LeavingTransparent sends everything unchanged to where it was going, besides.
+	LeavingTransparent
+)
 
 // Ref implements Entry.
 func (s *Settings) Ref() Ref { return Ref{Kind: KindSettings} }

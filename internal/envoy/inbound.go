@@ -54,7 +54,7 @@ func compareInbound(a, b scope.Inbound) int {
 }
 
 // inboundDoor takes every connection that was redirected on its way into the pod. What matches no chain, plaintext above
-// all, is closed.
+// all, is closed, unless the mesh is being taken apart.
 func inboundDoor(s *scope.Scope, inbound []inboundPort) *listenerv3.Listener {
 	out := bound(inboundListener, names.InboundPort, s.Key.Class, corev3.TrafficDirection_INBOUND)
 	out.ListenerFilters = []*listenerv3.ListenerFilter{
@@ -67,6 +67,9 @@ func inboundDoor(s *scope.Scope, inbound []inboundPort) *listenerv3.Listener {
 		if !in.Protocol.IsHTTP() {
 			out.FilterChains = append(out.FilterChains, healthChain(in, serverTLS(s, InboundTrustName(s.Key.Identity))))
 		}
+	}
+	if s.Open {
+		letAnybodyIn(out, inbound)
 	}
 	return out
 }

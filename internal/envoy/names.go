@@ -40,6 +40,9 @@ const (
 	// closedChain holds no filter: Envoy accepts such a connection and closes it.
 	closedChain = "outbound-closed"
 
+	// openPrefix begins the names of chains that let in whoever asks, while the mesh is being taken apart.
+	openPrefix = "inbound_open_"
+
 	// healthALPN is offered by sidecars that check the health of a TCP port.
 	healthALPN = "osm-health"
 )

@@ -104,6 +104,7 @@ var anyScope = rapid.Custom(func(t *rapid.T) *scope.Scope {
 		},
 		TrustDomain: "cluster.local",
 		Egress:      rapid.Bool().Draw(t, "egress"),
+		Open:        rapid.Bool().Draw(t, "open"),
 		Inbound:     rapid.SliceOfN(anyInbound, 0, 4).Draw(t, "inbound"),
 		Outbound:    rapid.SliceOfN(anyOutbound, 0, 4).Draw(t, "outbound"),
 	}

@@ -8,6 +8,7 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 const (
@@ -45,6 +46,7 @@ func MeshConfig(config *configv1alpha2.MeshConfig) (*catalog.Settings, []Problem
 		RetryPolicies:           spec.FeatureFlags.EnableRetryPolicy,
 		ActiveHealthChecks:      spec.FeatureFlags.EnableEnvoyActiveHealthChecks,
 		EmptyRulesSelectNothing: spec.Traffic.RulesWithoutMatches == configv1alpha2.RulesWithoutMatchesNone,
+		Leaving:                 leaving(config.Annotations[names.LeavingAnnotation]),
 	}
 	settings.TLS.MinVersion, settings.TLS.MaxVersion = tlsRange(spec.Sidecar, &found)
 	_, durations := ServiceCertificateLifetime(spec)
@@ -55,6 +57,17 @@ func MeshConfig(config *configv1alpha2.MeshConfig) (*catalog.Settings, []Problem
 		found.warn(ReasonUnsupported, "This version of the mesh does not act on these fields yet: %s. Everything else in this MeshConfig is in force.", strings.Join(ignored, ", "))
 	}
 	return settings, found
+}
+
+// leaving reads the word of the operator that takes a mesh apart.
+func leaving(word string) catalog.Leaving {
+	switch word {
+	case names.LeavingOpen:
+		return catalog.LeavingOpen
+	case names.LeavingTransparent:
+		return catalog.LeavingTransparent
+	}
+	return 0
 }
 
 // tlsRange reads the TLS versions, or the defaults when they exclude each other.

@@ -32,6 +32,13 @@ const (
 	RestartAnnotation = "operator.openservicemesh.io/restarted-for"
 	// RestartLabel on a workload or a namespace with the value "disabled" keeps the operator from restarting it.
 	RestartLabel = "operator.openservicemesh.io/restart"
+	// LeavingAnnotation of a MeshConfig is written by the operator while it takes the sidecars out of a mesh that is being removed:
+	// LeavingOpen, then LeavingTransparent. Anything else is as if it were absent.
+	LeavingAnnotation = "operator.openservicemesh.io/leaving"
+	// LeavingOpen makes sidecars accept connections of whoever asks as well, also without TLS.
+	LeavingOpen = "open"
+	// LeavingTransparent makes sidecars send everything unchanged to where it was going, too.
+	LeavingTransparent = "transparent"
 
 	// ScrapeAnnotation, ScrapePortAnnotation and ScrapePathAnnotation are what Prometheus' pod discovery reads.
 	ScrapeAnnotation     = "prometheus.io/scrape"

@@ -33,6 +33,8 @@ type Scope struct {
 	TLS         catalog.TLS
 	// Egress lets connections to unknown destinations pass through.
 	Egress bool
+	// Open lets in whoever asks, also without TLS: the mesh is being taken apart.
+	Open bool
 	// Inbound holds one element for each port of each Service the workload backs.
 	Inbound []Inbound
 	// Outbound holds one element for each port of each Service that the identity may call.
