@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -37,17 +38,20 @@ const (
 	Updated Outcome = "Updated"
 	// Repaired means that somebody had changed the object, and the change was undone.
 	Repaired Outcome = "DriftRepaired"
+	// LeftAlone means that nothing was written because of DriftAnnotation.
+	LeftAlone Outcome = "LeftAlone"
 )
 
 // Applier applies rendered objects and tells about it with Events.
 type Applier struct {
 	client   client.Client
 	recorder events.EventRecorder
+	alone    *leftAlone
 }
 
 // New makes an Applier. c reads from a cache that watches every kind that will be applied.
 func New(c client.Client, recorder events.EventRecorder) *Applier {
-	return &Applier{client: c, recorder: recorder}
+	return &Applier{client: c, recorder: recorder, alone: &leftAlone{byOwner: map[types.UID]map[string]bool{}}}
 }
 
 // All applies objects in their order, on behalf of owner, and stops at the first error. It says whether anything was written.
@@ -58,7 +62,7 @@ func (a *Applier) All(ctx context.Context, owner client.Object, objects []*unstr
 		if err != nil {
 			return written, err
 		}
-		written = written || outcome != Unchanged
+		written = written || outcome != Unchanged && outcome != LeftAlone
 	}
 	return written, nil
 }
@@ -66,9 +70,10 @@ func (a *Applier) All(ctx context.Context, owner client.Object, objects []*unstr
 // One applies an object on behalf of owner, which Events are about. Conflicts are forced: what is rendered is the operator's.
 func (a *Applier) One(ctx context.Context, owner client.Object, object *unstructured.Unstructured) (Outcome, error) {
 	outcome, fields, err := a.Silently(ctx, object)
-	if err != nil || outcome == Unchanged {
+	if err != nil {
 		return outcome, err
 	}
+	a.tellLeftAlone(owner, object, outcome == LeftAlone)
 	a.tell(owner, object, outcome, fields)
 	return outcome, nil
 }
@@ -92,8 +97,11 @@ func (a *Applier) Silently(ctx context.Context, object *unstructured.Unstructure
 		return Unchanged, nil, err
 	}
 	outcome, fields := decide(desired, live, hash)
-	if outcome == Unchanged {
-		return Unchanged, nil, nil
+	if outcome == Unchanged || outcome == LeftAlone {
+		return outcome, nil, nil
+	}
+	if err := a.handOver(ctx, desired, live); err != nil {
+		return Unchanged, nil, err
 	}
 	err = a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(desired), client.FieldOwner(FieldManager), client.ForceOwnership)
 	if err != nil {
@@ -107,6 +115,9 @@ func (a *Applier) Silently(ctx context.Context, object *unstructured.Unstructure
 func decide(desired *unstructured.Unstructured, live map[string]any, hash string) (Outcome, []string) {
 	if live == nil {
 		return Created, nil
+	}
+	if ignored(desired, live) {
+		return LeftAlone, nil
 	}
 	applied, _, _ := unstructured.NestedString(live, "metadata", "annotations", HashAnnotation)
 	fields := Differences(desired.Object, live)

@@ -49,13 +49,13 @@ func compareMap(desired, live map[string]any, path string, paths *[]string) {
 	}
 }
 
-// compareList looks at all items. Lists of named items are merged by name, so others may have added some; every other list is
+// compareList looks at all items. Lists whose items have keys are merged by them, so others may have added some; every other list is
 // owned as a whole, and an item that somebody added to it is a difference.
 func compareList(desired, live []any, path string, paths *[]string) {
-	if byName(desired, path) {
+	if keys := keysOf(desired, path); keys != nil {
 		for _, item := range desired {
-			name := item.(map[string]any)["name"]
-			compare(item, find(live, name), fmt.Sprintf("%s[%v]", path, name), paths)
+			asMap := item.(map[string]any)
+			compare(item, find(live, asMap, keys), fmt.Sprintf("%s[%v]", path, asMap[keys[0]]), paths)
 		}
 		return
 	}
@@ -68,25 +68,38 @@ func compareList(desired, live []any, path string, paths *[]string) {
 	}
 }
 
+// keysOf lists the fields by which the items of a list are merged; nil when the list is one value.
+func keysOf(list []any, path string) []string {
+	keys := []string{"topologyKey", "whenUnsatisfiable"}
+	switch {
+	case byName(list, path):
+		return []string{"name"}
+	case path != "spec.template.spec.topologySpreadConstraints" || slices.ContainsFunc(list, func(item any) bool { return !has(item, keys) }):
+		return nil
+	}
+	return keys
+}
+
 // byName says whether the items of a list are merged by their names. Subjects of a binding have names as well, but are one value:
 // an added subject would be an added permission.
 func byName(list []any, path string) bool {
 	if len(list) == 0 || path == "subjects" {
 		return false
 	}
-	for _, item := range list {
-		asMap, ok := item.(map[string]any)
-		if !ok || asMap["name"] == nil {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(list, func(item any) bool { return !has(item, []string{"name"}) })
 }
 
-// find returns the item with a name, or nil.
-func find(list []any, name any) any {
+// has says whether an item of a list has some fields.
+func has(item any, keys []string) bool {
+	asMap, ok := item.(map[string]any)
+	return ok && !slices.ContainsFunc(keys, func(key string) bool { return asMap[key] == nil })
+}
+
+// find returns the item that has the same keys as another, or nil.
+func find(list []any, like map[string]any, keys []string) any {
 	for _, item := range list {
-		if asMap, ok := item.(map[string]any); ok && asMap["name"] == name {
+		asMap, ok := item.(map[string]any)
+		if ok && !slices.ContainsFunc(keys, func(key string) bool { return asMap[key] != like[key] }) {
 			return item
 		}
 	}

@@ -32,6 +32,15 @@ func TestDifferences(t *testing.T) {
 			"spec: {ports: [{name: a, port: 1}]}",
 			[]string{"spec.ports[b].name", "spec.ports[b].port"},
 		},
+		"a spread constraint that somebody added": {
+			"spec: {template: {spec: {topologySpreadConstraints: [{topologyKey: zone, whenUnsatisfiable: DoNotSchedule, maxSkew: 1}]}}}",
+			"spec: {template: {spec: {topologySpreadConstraints: [{topologyKey: host, whenUnsatisfiable: DoNotSchedule, maxSkew: 1}, {topologyKey: zone, whenUnsatisfiable: DoNotSchedule, maxSkew: 1}]}}}", nil,
+		},
+		"a changed spread constraint": {
+			"spec: {template: {spec: {topologySpreadConstraints: [{topologyKey: zone, whenUnsatisfiable: DoNotSchedule, maxSkew: 1}]}}}",
+			"spec: {template: {spec: {topologySpreadConstraints: [{topologyKey: zone, whenUnsatisfiable: DoNotSchedule, maxSkew: 2}]}}}",
+			[]string{"spec.template.spec.topologySpreadConstraints[zone].maxSkew"},
+		},
 		"an added rule": {
 			"rules: [{verbs: [get]}]",
 			"rules: [{verbs: [get]}, {verbs: ['*']}]",
