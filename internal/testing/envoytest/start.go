@@ -19,16 +19,16 @@ import (
 // logShown is how many bytes of an Envoy's log a failed test shows.
 const logShown = 2048
 
-// Install copies the binary to a directory that every user may enter, and returns the copy's path: a sidecar runs as a user
+// Install copies a binary to a directory that every user may enter, and returns the copy's path: a sidecar runs as a user
 // that must not read the developer's home.
-func Install(t testing.TB, dir string) string {
+func Install(t testing.TB, binary, dir string) string {
 	t.Helper()
-	source, err := os.Open(Binary(t))
+	source, err := os.Open(binary)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer source.Close()
-	path := filepath.Join(dir, "envoy")
+	path := filepath.Join(dir, "envoy-"+filepath.Base(filepath.Dir(binary)))
 	target, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o755)
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +44,7 @@ func Install(t testing.TB, dir string) string {
 
 // Start runs an installed Envoy as the sidecar's user inside a namespace until the test ends, and waits until it answers on
 // its admin port. Its log is shown when the test fails. The directory must be readable by every user.
-func Start(t *testing.T, ns *nstest.Namespace, dir, name string, config *bootstrapv3.Bootstrap) {
+func Start(t *testing.T, ns *nstest.Namespace, program, dir, name string, config *bootstrapv3.Bootstrap) {
 	t.Helper()
 	text, err := protojson.Marshal(config)
 	if err != nil {
@@ -64,7 +64,7 @@ func Start(t *testing.T, ns *nstest.Namespace, dir, name string, config *bootstr
 			t.Logf("end of the log of %s:\n%s", name, text[max(0, len(text)-logShown):])
 		}
 	})
-	cmd := exec.Command(filepath.Join(dir, "envoy"), "-c", path, "--use-dynamic-base-id", "--concurrency", "1", "-l", "warning",
+	cmd := exec.Command(program, "-c", path, "--use-dynamic-base-id", "--concurrency", "1", "-l", "warning",
 		"--drain-time-s", "1", "--drain-strategy", "immediate")
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: names.ProxyUID, Gid: names.ProxyUID}}

@@ -26,6 +26,8 @@ type Network struct {
 	router *nstest.Namespace
 	xds    *server
 	pods   int
+	// program is the Envoy of pods that are added.
+	program string
 }
 
 // NewNetwork starts the network and the ADS server of its sidecars; both end with the test.
@@ -33,7 +35,7 @@ func NewNetwork(t *testing.T) *Network {
 	t.Helper()
 	dir := publicDir(t)
 	n := &Network{CA: pki.New(t), Dir: dir, router: nstest.New(t), xds: serve(t, filepath.Join(dir, "xds.sock"))}
-	envoytest.Install(t, dir)
+	n.Run(t, envoytest.Binary(t))
 	n.router.Do(func() {
 		for _, knob := range []string{"ipv4/ip_forward", "ipv6/conf/all/forwarding"} {
 			if err := os.WriteFile("/proc/sys/net/"+knob, []byte("1"), 0); err != nil {
@@ -42,6 +44,12 @@ func NewNetwork(t *testing.T) *Network {
 		}
 	})
 	return n
+}
+
+// Run makes pods that are added from now on run another Envoy than the usual one.
+func (n *Network) Run(t *testing.T, binary string) {
+	t.Helper()
+	n.program = envoytest.Install(t, binary, n.Dir)
 }
 
 // Refuse makes the router refuse connections to a range of addresses at once. Others that no pod has are not reachable either,
@@ -121,6 +129,6 @@ func (n *Network) Custom(t *testing.T, name string, rules redirect.Config, confi
 	if err != nil {
 		t.Fatal(err)
 	}
-	envoytest.Start(t, p.NS, n.Dir, name, config)
+	envoytest.Start(t, p.NS, n.program, n.Dir, name, config)
 	return p
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/envoy/bootstrap"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/redirect/nstest"
+	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
 	podstest "github.com/openservicemesh/osm-operator/internal/testing/pods"
 )
 
@@ -32,6 +33,19 @@ type Network struct {
 // NewNetwork starts everything; it ends with the test. At first the mesh has its pods and nothing else.
 func NewNetwork(t *testing.T) *Network {
 	t.Helper()
+	return newNetwork(t, len(pods))
+}
+
+// NewMixedNetwork is NewNetwork with sidecars of two minor versions of Envoy: the second half of the pods has the earlier one, so that
+// both are clients and servers of both, also under the same account.
+func NewMixedNetwork(t *testing.T) *Network {
+	t.Helper()
+	return newNetwork(t, len(pods)/2)
+}
+
+// newNetwork gives the first pods sidecars of the usual Envoy, and the others of the minor version before.
+func newNetwork(t *testing.T, usual int) *Network {
+	t.Helper()
 	network := podstest.NewNetwork(t)
 	network.Refuse(t, netip.PrefixFrom(virtualAddress(0), 24))
 	network.Refuse(t, netip.PrefixFrom(virtualAddress6(0), 64))
@@ -40,6 +54,9 @@ func NewNetwork(t *testing.T) *Network {
 	n.control.apply(changes(nil, n.World.entries()))
 	n.control.store.MarkSynced()
 	for i, p := range pods {
+		if i == usual {
+			network.Run(t, envoytest.Binaries(t)[envoytest.EarlierVariable])
+		}
 		dir := filepath.Join(network.Dir, p.name.Name+".d")
 		pod := network.PodFrom(t, p.name.Name, n.bootstrap(t, dir, i, machine.IP))
 		if pod.IP != podAddress(i) || pod.IP6 != podAddress6(i) {

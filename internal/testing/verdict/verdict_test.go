@@ -20,8 +20,18 @@ const (
 
 // TestVerdicts changes meshes under load and believes no answer.
 func TestVerdicts(t *testing.T) {
-	network := verdict.NewNetwork(t)
-	checks := max(1, *pairs/(editsOfMesh*requestsOfEdit))
+	tryPairs(t, verdict.NewNetwork(t), *pairs)
+}
+
+// TestVerdictsBetweenMinors does the same, with fewer pairs, where sidecars of two minor versions of Envoy are clients and servers of
+// each other.
+func TestVerdictsBetweenMinors(t *testing.T) {
+	tryPairs(t, verdict.NewMixedNetwork(t), *pairs/2)
+}
+
+func tryPairs(t *testing.T, network *verdict.Network, pairs int) {
+	t.Helper()
+	checks := max(1, pairs/(editsOfMesh*requestsOfEdit))
 	// The network makes failures small by itself.
 	for name, value := range map[string]string{"rapid.checks": strconv.Itoa(checks), "rapid.shrinktime": "1ns"} {
 		if err := flag.Set(name, value); err != nil {
@@ -37,7 +47,7 @@ func TestVerdicts(t *testing.T) {
 		}
 	})
 	t.Log(&network.Report)
-	if never := network.Report.Never(); !t.Failed() && len(never) > 0 && *pairs >= 1000 {
+	if never := network.Report.Never(); !t.Failed() && len(never) > 0 && pairs >= 1000 {
 		t.Errorf("no answer was ever %v: the meshes and requests that are drawn do not test it", never)
 	}
 }
