@@ -17,6 +17,10 @@ func Next(s Situation) Plan {
 		return s.install()
 	case Worst(s.Verdicts) == Failed:
 		return s.fail(wanted)
+	case s.Strategy == Canary && s.Base != s.Wanted:
+		return s.canary(wanted)
+	case s.Beside == s.Wanted:
+		return s.promote(wanted)
 	}
 	return s.replace(wanted)
 }
@@ -34,11 +38,12 @@ func (s Situation) install() Plan {
 // replace takes the mesh's own Deployments over, then moves the workloads.
 func (s Situation) replace(wanted Revision) Plan {
 	p := Plan{Phase: ControlPlane, Base: s.Wanted}
-	if s.Base != s.Wanted || !wanted.Serving {
+	if s.Base != s.Wanted || !wanted.Serving || s.Injects != "" {
 		p.Waiting = Explain(s.Verdicts, Waiting)
 		return p
 	}
-	if s.begun() {
+	// With a canary, some were restarted before the mesh's own Deployments were replaced.
+	if s.begun(func(w Workload) bool { return s.Strategy != Canary || !s.first(w) }) {
 		p.Phase = Workloads
 	}
 	if !s.mayMove() {
@@ -64,7 +69,11 @@ func (s Situation) mayMove() bool {
 func (s Situation) fail(wanted Revision) Plan {
 	why := Explain(s.Verdicts, Failed)
 	if !s.Automatic {
-		return Plan{Phase: Halted, Base: s.Base, Waiting: why}
+		p := Plan{Phase: Halted, Base: s.Base, Injects: s.injecting(wanted), Waiting: why}
+		if s.Beside == s.Wanted {
+			p.Beside = s.Wanted
+		}
+		return p
 	}
 	wanted.Rejected = why
 	p := s.back(wanted)
@@ -72,38 +81,33 @@ func (s Situation) fail(wanted Revision) Plan {
 	return p
 }
 
-// back returns to the last good revision: its control plane first, then the workloads.
+// back returns to the last good revision: its control plane first, then the workloads that have a sidecar of the wanted one, or were
+// restarted away from it already. What ran beside goes at once: its sidecars find the mesh's own control plane under its name.
 func (s Situation) back(wanted Revision) Plan {
 	good := s.lastGood()
 	if good == "" {
 		return Plan{Phase: Halted, Base: s.Wanted, Waiting: wanted.Rejected + "; there is no earlier revision to go back to"}
 	}
 	p := Plan{Phase: RollingBack, Base: good, Waiting: wanted.Rejected}
-	if s.Base != good || !s.revision(good).Serving {
+	// As long as the injector beside decides about pods, restarted ones would get its sidecars again.
+	if s.Base != good || !s.revision(good).Serving || s.Beside != "" || s.Injects != "" {
 		return p
 	}
 	limits := s.Limits
 	limits.Manual = false
-	p.Wave = NextWave(s.movedTo(s.Wanted), good, limits, s.Now)
+	limits.Only = func(w Workload) bool { return w.Sidecars[s.Wanted] > 0 || w.Restart.Revision == good }
+	p.Wave = NextWave(s.Workloads, good, limits, s.Now)
 	if p.Wave.Done() {
 		p.Phase = RolledBack
 	}
 	return p
 }
 
-// movedTo are the workloads that have a sidecar of a revision, or were restarted away from it.
-func (s Situation) movedTo(revision string) []Workload {
-	good := s.lastGood()
-	return slices.DeleteFunc(slices.Clone(s.Workloads), func(w Workload) bool {
-		return w.Sidecars[revision] == 0 && w.Restart.Revision != good
-	})
-}
-
 // settled keeps the wanted revision, catches up with workloads that could not be restarted before, and retires the others: sidecars
 // of theirs are served by the wanted one.
 func (s Situation) settled() Plan {
 	p := Plan{Phase: Settled, Base: s.Wanted}
-	if s.Base == s.Wanted && s.revision(s.Wanted).Serving {
+	if s.Base == s.Wanted && s.revision(s.Wanted).Serving && s.Injects == "" {
 		p.Wave = NextWave(s.Workloads, s.Wanted, s.Limits, s.Now)
 	}
 	for _, r := range s.Revisions {

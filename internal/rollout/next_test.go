@@ -22,7 +22,7 @@ func upgrade(change ...func(*Situation)) Situation {
 		Now: noon, Since: noon.Add(-time.Hour), Automatic: true, Wanted: "new", Base: "new", Verdicts: passed,
 		Revisions: []Revision{{Name: "old", Verified: noon.Add(-24 * time.Hour), Serving: true}, {Name: "new", Serving: true}},
 		Workloads: []Workload{deployment("a", "x", "old"), deployment("b", "y", "old")},
-		Limits:    Limits{MaxUnavailable: intstr.FromInt32(1)},
+		Limits:    Limits{MaxUnavailable: intstr.FromInt32(1)}, Strategy: InPlace,
 	}
 	for _, c := range change {
 		c(&s)
@@ -89,8 +89,11 @@ func TestNextIsSafe(t *testing.T) {
 		if good := s.lastGood(); good != "" && wanted.Verified.IsZero() && slices.Contains(p.Retire, good) {
 			t.Fatalf("retires %s, to which it may have to go back: %+v", good, p)
 		}
-		if slices.Contains(p.Retire, p.Base) {
+		if slices.Contains(p.Retire, p.Base) || slices.Contains(p.Retire, p.Beside) {
 			t.Fatalf("retires what it uses: %+v", p)
+		}
+		if p.Injects != "" && (p.Injects != p.Beside || !s.revision(p.Injects).Answering) {
+			t.Fatalf("sends pods to an injector that does not answer: %+v", p)
 		}
 		forward := wanted.Verified.IsZero() && wanted.Rejected == "" && p.Reject == ""
 		unseen := len(s.Verdicts) == 0 || slices.ContainsFunc(s.Verdicts, func(v Verdict) bool { return v.State != Passed && v.Gate != soakGate })
@@ -101,8 +104,15 @@ func TestNextIsSafe(t *testing.T) {
 			t.Fatalf("verifies what did not pass: %+v", p)
 		}
 		for _, ref := range p.Wave.Restart {
-			if !s.revision(p.Base).Serving {
-				t.Fatalf("restarts %s before the injector of %s serves", ref, p.Base)
+			injector := p.Base
+			if p.Injects != "" && slices.Contains(s.Chosen, ref.Namespace) {
+				injector = p.Injects
+			}
+			if p.Wave.Target != injector || s.Injects != p.Injects || !s.revision(injector).Serving {
+				t.Fatalf("restarts %s before the injector of %s decides about it and serves: %+v", ref, p.Wave.Target, p)
+			}
+			if forward && p.Base != s.Wanted && !slices.Contains(s.Chosen, ref.Namespace) {
+				t.Fatalf("restarts %s, which is not among the first, before the promotion: %+v", ref, p)
 			}
 		}
 	})
@@ -112,12 +122,18 @@ func drawSituation(t *rapid.T) Situation {
 	state := rapid.SampledFrom([]State{Passed, Passed, Waiting, Failed})
 	s := Situation{
 		Now: noon, Since: noon.Add(-time.Duration(rapid.IntRange(0, 100).Draw(t, "since")) * time.Minute),
+		Strategy:  rapid.SampledFrom([]Strategy{InPlace, Canary}).Draw(t, "strategy"),
 		Automatic: rapid.Bool().Draw(t, "automatic"), Wanted: "new",
 		Base:      rapid.SampledFrom([]string{"", "old", "new"}).Draw(t, "base"),
+		Beside:    rapid.SampledFrom([]string{"", "new", "older"}).Draw(t, "beside"),
+		Injects:   rapid.SampledFrom([]string{"", "new", "older"}).Draw(t, "injects"),
+		Refused:   rapid.SampledFrom([]string{"", "", "", "too old"}).Draw(t, "refused"),
+		Chosen:    rapid.SampledFrom([][]string{{"a"}, {"a", "b"}, nil}).Draw(t, "chosen"),
 		Workloads: drawWorkloads(t, []string{"old", "new", "older"}),
 	}
 	for _, name := range []string{"older", "old", "new"} {
-		r := Revision{Name: name, Serving: rapid.Bool().Draw(t, "serving")}
+		r := Revision{Name: name, Serving: rapid.Bool().Draw(t, "serving"), Answering: rapid.Bool().Draw(t, "answering")}
+		r.Answering = r.Answering || r.Serving
 		if rapid.Bool().Draw(t, "verified") {
 			r.Verified = noon.Add(-time.Hour)
 		}

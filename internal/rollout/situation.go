@@ -6,6 +6,17 @@ import (
 	"time"
 )
 
+// Strategy is the way from one version to the next.
+type Strategy string
+
+// The strategies.
+const (
+	// InPlace replaces the control plane of the whole mesh, then restarts workloads in waves.
+	InPlace Strategy = "InPlace"
+	// Canary runs the new control plane beside the old one for some namespaces first.
+	Canary Strategy = "Canary"
+)
+
 // Revision is one version of a control plane, as it is now.
 type Revision struct {
 	Name string
@@ -13,13 +24,16 @@ type Revision struct {
 	Verified time.Time
 	// Rejected says why the revision was given up; empty as long as it was not. It is not tried again until the Mesh changes.
 	Rejected string
-	// Serving is true when its injector's pods are ready, so that new pods get its sidecars.
+	// Serving is true when all its pods are ready in the role that it shall have, so that new pods get its sidecars.
 	Serving bool
+	// Answering is true when at least one pod of its injector is ready, so that pods can start.
+	Answering bool
 }
 
 // Situation is everything that decides the next step.
 type Situation struct {
-	Now time.Time
+	Now      time.Time
+	Strategy Strategy
 	// Automatic is true when a failed gate leads back by itself.
 	Automatic bool
 	// Wanted is the name of the revision that the Mesh asks for. It need not be among Revisions yet.
@@ -28,13 +42,20 @@ type Situation struct {
 	Revisions []Revision
 	// Since is when the pods of the wanted control plane became ready; zero while they are not.
 	Since time.Time
-	// Base is the revision that runs the mesh's Deployments; empty for none.
-	Base string
+	// Base is the revision that runs the mesh's own Deployments, Beside the one that runs Deployments of its own; empty for none. One
+	// that is both takes the mesh's own over.
+	Base, Beside string
+	// Injects is the revision beside whose injector the chosen namespaces get their sidecars from; empty while all get them from Base.
+	Injects string
+	// Refused says why the wanted revision cannot run beside another; empty when it can.
+	Refused string
 	// Verdicts are those of the gates on the wanted revision.
 	Verdicts []Verdict
 	// Workloads are all that carry sidecars of the mesh.
 	Workloads []Workload
-	Limits    Limits
+	// Chosen are the namespaces that move to a canary first, sorted.
+	Chosen []string
+	Limits Limits
 }
 
 // Phase is where a mesh is on its way.
@@ -44,6 +65,10 @@ type Phase string
 const (
 	// Installing: the first control plane of a mesh is coming up.
 	Installing Phase = "Installing"
+	// CanaryControlPlane: the new control plane comes up beside the old one, and is judged.
+	CanaryControlPlane Phase = "CanaryControlPlane"
+	// CanaryWorkloads: the chosen namespaces move to the new control plane, and are judged.
+	CanaryWorkloads Phase = "CanaryWorkloads"
 	// ControlPlane: the control plane of the mesh is replaced, and judged.
 	ControlPlane Phase = "ControlPlane"
 	// Workloads: workloads with outdated sidecars are restarted in waves, and judged.
@@ -61,8 +86,10 @@ const (
 // Plan is what shall be so now.
 type Plan struct {
 	Phase Phase
-	// Base shall run the mesh's Deployments.
-	Base string
+	// Base shall run the mesh's own Deployments, Beside Deployments of its own; empty for none.
+	Base, Beside string
+	// Injects is the revision beside whose injector shall give the chosen namespaces their sidecars; empty when Base shall.
+	Injects string
 	// Wave is what to do about outdated sidecars. It restarts nothing in phases that wait.
 	Wave Wave
 	// Verify is true when the wanted revision has passed everything.
@@ -97,8 +124,10 @@ func (s Situation) lastGood() string {
 	}).Name
 }
 
-// begun says whether workloads were restarted for the wanted revision already.
-func (s Situation) begun() bool { return s.restartedAfter(time.Time{}) }
+// begun says whether some of these workloads were restarted for the wanted revision already.
+func (s Situation) begun(these func(Workload) bool) bool {
+	return slices.ContainsFunc(s.Workloads, func(w Workload) bool { return w.Restart.Revision == s.Wanted && these(w) })
+}
 
 // restartedAfter says whether a workload was restarted for the wanted revision after a moment.
 func (s Situation) restartedAfter(moment time.Time) bool {

@@ -17,10 +17,14 @@ type Limits struct {
 	Pause time.Duration
 	// Manual restarts nothing and only says what is outdated.
 	Manual bool
+	// Only says which workloads are looked at; nil means all. The others count for what a namespace bears all the same.
+	Only func(Workload) bool
 }
 
 // Wave is what to do about outdated sidecars now.
 type Wave struct {
+	// Target is the revision whose sidecars restarted workloads get.
+	Target string
 	// Restart are the workloads to restart now, sorted.
 	Restart []Ref
 	// Underway are those that were restarted and are not ready yet, sorted.
@@ -53,7 +57,7 @@ func NextWave(workloads []Workload, target string, limits Limits, now time.Time)
 	for _, w := range workloads {
 		byNamespace[w.Ref.Namespace] = append(byNamespace[w.Ref.Namespace], w)
 	}
-	var wave Wave
+	wave := Wave{Target: target}
 	for _, group := range byNamespace {
 		wave.namespace(group, target, limits, now)
 	}
@@ -73,29 +77,29 @@ func (w *Wave) namespace(group []Workload, target string, limits Limits, now tim
 	var ended time.Time
 	var outdated []Workload
 	for _, load := range group {
-		if !load.Ref.Restartable() {
-			w.byHand(load, target, "is not a Deployment, StatefulSet or DaemonSet: delete its pods, or let them end")
-			continue
-		}
-		restartable++
-		if !load.Settled {
-			unavailable++
-		}
-		if load.Restart.Revision == target && load.ReadySince.After(ended) {
-			ended = load.ReadySince
+		if load.Ref.Restartable() {
+			restartable++
+			if !load.Settled {
+				unavailable++
+			}
+			if load.Restart.Revision == target && load.ReadySince.After(ended) {
+				ended = load.ReadySince
+			}
 		}
 		switch {
-		case !load.outdated(target):
+		case !load.outdated(target) || limits.Only != nil && !limits.Only(load):
+		case !load.Ref.Restartable():
+			w.byHand(load, "is not a Deployment, StatefulSet or DaemonSet: delete its pods, or let them end")
 		case limits.Manual:
-			w.byHand(load, target, "is outdated, and restarts are manual: restart it with kubectl rollout restart")
+			w.byHand(load, "is outdated, and restarts are manual: restart it with kubectl rollout restart")
 		case load.OptedOut:
-			w.byHand(load, target, "opted out of restarts: restart it with kubectl rollout restart")
+			w.byHand(load, "opted out of restarts: restart it with kubectl rollout restart")
 		case load.OnDelete:
-			w.byHand(load, target, "replaces pods only when they are deleted: delete them one after the other")
+			w.byHand(load, "replaces pods only when they are deleted: delete them one after the other")
 		case load.Restart.Revision == target && !load.Settled:
 			w.Underway = append(w.Underway, load.Ref)
 		case load.Restart.Revision == target:
-			w.Manual = append(w.Manual, Note{load.Ref, "was restarted and has old sidecars all the same: see whether its pods are injected"})
+			w.byHand(load, "was restarted and has old sidecars all the same: see whether its pods are injected")
 		default:
 			outdated = append(outdated, load)
 		}
@@ -127,10 +131,8 @@ func (w *Wave) wait(load Workload, reason string) {
 	w.Waiting = append(w.Waiting, Note{load.Ref, reason})
 }
 
-func (w *Wave) byHand(load Workload, target, reason string) {
-	if load.outdated(target) {
-		w.Manual = append(w.Manual, Note{load.Ref, reason})
-	}
+func (w *Wave) byHand(load Workload, reason string) {
+	w.Manual = append(w.Manual, Note{load.Ref, reason})
 }
 
 func (w *Wave) again(after time.Duration) {
