@@ -31,6 +31,8 @@ const (
 
 // What absent fields of spec.upgrade mean.
 const (
+	// DefaultStrategy is how the mesh moves from one version to the next.
+	DefaultStrategy = StrategyInPlace
 	// DefaultSoak is how long everything must be well after a step of an upgrade.
 	DefaultSoak = 5 * time.Minute
 	// DefaultStepTimeout is how long a step of an upgrade may take to become well.

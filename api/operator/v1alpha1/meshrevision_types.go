@@ -70,7 +70,7 @@ type MeshRevisionSpec struct {
 	// +required
 	Images RevisionImages `json:"images"`
 
-	// role is what the revision does in its mesh: Base or Standby. Default: Base.
+	// role is what the revision does in its mesh: Base, Beside, Promoting or Standby. Default: Base.
 	// +optional
 	Role Role `json:"role,omitempty"`
 }
@@ -125,6 +125,10 @@ type MeshRevisionStatus struct {
 	// roleSince is when the revision took its role.
 	// +optional
 	RoleSince *metav1.Time `json:"roleSince,omitempty"`
+
+	// ranBeside is true when the revision has run beside another one: sidecars from that time know it by a Service of its own name.
+	// +optional
+	RanBeside bool `json:"ranBeside,omitempty"`
 
 	// wellSince is when every gate but the soak had passed first in the latest step of an upgrade. One from before that step, which
 	// begins with roleSince or with the latest restart of a workload, says nothing.

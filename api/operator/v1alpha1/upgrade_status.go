@@ -38,7 +38,7 @@ type UpgradeStatus struct {
 	// to is the version that it goes to.
 	To string `json:"to"`
 
-	// phase is Installing, ControlPlane, Workloads, Halted, RollingBack or RolledBack.
+	// phase is Installing, CanaryControlPlane, CanaryWorkloads, ControlPlane, Workloads, Halted, RollingBack or RolledBack.
 	Phase string `json:"phase"`
 
 	// since is when the phase began.
@@ -77,13 +77,17 @@ const (
 const MaxHistory = 10
 
 // Role is what a revision does in its mesh.
-// +kubebuilder:validation:Enum=Base;Standby
+// +kubebuilder:validation:Enum=Base;Beside;Promoting;Standby
 type Role string
 
 // The roles.
 const (
 	// RoleBase runs the mesh's own Deployments, osm-controller and osm-injector.
 	RoleBase Role = "Base"
+	// RoleBeside runs Deployments of its own, with the revision in their names, for the namespaces of a canary.
+	RoleBeside Role = "Beside"
+	// RolePromoting runs both: it takes over the mesh's own Deployments, and keeps its own until those serve.
+	RolePromoting Role = "Promoting"
 	// RoleStandby runs nothing: what it was, and how it ended, is remembered.
 	RoleStandby Role = "Standby"
 )

@@ -6,7 +6,19 @@ import (
 )
 
 // UpgradeSpec says how a mesh moves from one version to another, and back when the new one is not well.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.strategy) || self.strategy != 'Canary' || has(self.canary)",message="spec.upgrade.strategy Canary does not say who is first: select namespaces of the mesh in spec.upgrade.canary.namespaces, for example matchLabels: {kubernetes.io/metadata.name: shop}"
+// +kubebuilder:validation:XValidation:rule="!has(self.canary) || (has(self.strategy) && self.strategy == 'Canary')",message="spec.upgrade.canary means nothing with the strategy InPlace, which moves all namespaces: remove it, or set spec.upgrade.strategy to Canary"
 type UpgradeSpec struct {
+	// strategy is InPlace, which replaces the control plane of the whole mesh, or Canary, which runs the new one beside it for some
+	// namespaces first. The first installation has nothing to run beside. Default: InPlace.
+	// +optional
+	Strategy *UpgradeStrategy `json:"strategy,omitempty"`
+
+	// canary says who is first. It is required with the strategy Canary, and refused with InPlace.
+	// +optional
+	Canary *CanarySpec `json:"canary,omitempty"`
+
 	// gates are what must be well before an upgrade goes on.
 	// +optional
 	Gates *GatesSpec `json:"gates,omitempty"`
