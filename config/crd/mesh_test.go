@@ -15,6 +15,7 @@ func mesh(name, spec string) string {
 const completeMesh = `
   namespace: osm-system
   version: v0.1.0
+  mode: Apply
   controlPlane:
     logLevel: debug
     resources: {requests: {cpu: 100m}}
@@ -37,7 +38,9 @@ func testMesh(t *testing.T, c client.Client) {
 		{"without a spec", head, ""},
 		{"with an empty spec", mesh("osm", "{}"), ""},
 		{"with every field", head + "spec:" + completeMesh, ""},
-		{"with an unknown field", mesh("osm", "{mode: Plan}"), `unknown field "spec.mode"`},
+		{"with an unknown field", mesh("osm", "{colour: green}"), `unknown field "spec.colour"`},
+		{"to be planned", mesh("osm", "{mode: Plan}"), ""},
+		{"with an unknown mode", mesh("osm", "{mode: plan}"), `Unsupported value: "plan": supported values: "Apply", "Plan"`},
 		{"name of the greatest length", mesh(strings.Repeat("m", 53), "{}"), ""},
 		{"name too long", mesh(strings.Repeat("m", 54), "{}"), "cannot name a mesh: it is the value of the namespace label openservicemesh.io/monitored-by"},
 		{"name with a dot", mesh("my.mesh", "{}"), `metadata.name "my.mesh" cannot name a mesh`},

@@ -17,6 +17,10 @@ const (
 	// ConditionPaused exists, True, while spec.paused keeps the operator from changing anything of the mesh.
 	ConditionPaused = "Paused"
 
+	// ConditionPlanned exists with spec.mode Plan: True when status.plan says what Apply would do, False when something stands in
+	// the way of that; the message says what.
+	ConditionPlanned = "Planned"
+
 	// ConditionInstalled is True when everything the mesh consists of has been applied.
 	ConditionInstalled = "Installed"
 
@@ -41,6 +45,8 @@ const (
 	// ReasonWaitingForSidecars means that the Mesh is being deleted and pods still have its sidecar: restart them
 	// without injection, or delete them.
 	ReasonWaitingForSidecars = "WaitingForSidecars"
+	// ReasonRemovingSidecars means that the Mesh is being deleted and the operator takes the sidecars out of workloads.
+	ReasonRemovingSidecars = "RemovingSidecars"
 	// ReasonUpgrading means that the mesh is on its way to another version; status.upgrade tells how far it is.
 	ReasonUpgrading = "Upgrading"
 	// ReasonRollingBack means that a gate has failed, and the mesh returns to the last good version.
@@ -55,6 +61,9 @@ const (
 	ReasonReady = "Ready"
 	// ReasonPaused means that spec.paused keeps the operator from changing anything.
 	ReasonPaused = "Paused"
+	// ReasonPlanned means that spec.mode Plan keeps the operator from changing anything. Ready is then Unknown without Reconciling
+	// as long as the mesh is not installed: nobody is working on it, and nothing is wrong.
+	ReasonPlanned = "Planned"
 	// ReasonStandby means that a MeshRevision runs nothing: another one runs the mesh.
 	ReasonStandby = "Standby"
 	// ReasonApplied means that everything the mesh consists of has been applied.

@@ -15,6 +15,7 @@ import (
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.status.version`
 // +kubebuilder:printcolumn:name="Namespace",type=string,JSONPath=`.status.namespace`
+// +kubebuilder:printcolumn:name="Plan",type=string,JSONPath=`.status.plan.summary`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 53 && !self.metadata.name.contains('.')",messageExpression="'metadata.name \"' + self.metadata.name + '\" cannot name a mesh: it is the value of the namespace label openservicemesh.io/monitored-by and part of other names, so use at most 53 characters and no dots'"
 // +kubebuilder:validation:XValidation:rule="(has(self.spec) && has(self.spec.__namespace__) ? self.spec.__namespace__ : 'osm-system') == (has(oldSelf.spec) && has(oldSelf.spec.__namespace__) ? oldSelf.spec.__namespace__ : 'osm-system')",messageExpression="'spec.namespace cannot change, this mesh lives in ' + (has(oldSelf.spec) && has(oldSelf.spec.__namespace__) ? oldSelf.spec.__namespace__ : 'osm-system') + ': delete the Mesh and create it again to move it'"
@@ -70,6 +71,15 @@ type MeshSpec struct {
 	// upgrade says how the mesh moves from one version to another, and back.
 	// +optional
 	Upgrade *UpgradeSpec `json:"upgrade,omitempty"`
+
+	// mode is Apply, which brings the mesh to what is declared, or Plan, which changes nothing and writes into status.plan what
+	// Apply would do. Default: Apply.
+	// +optional
+	Mode *MeshMode `json:"mode,omitempty"`
+
+	// removal says what becomes of workloads when the Mesh is deleted.
+	// +optional
+	Removal *RemovalSpec `json:"removal,omitempty"`
 
 	// paused keeps the operator from changing anything of this mesh; its status goes on to be written. Default: false.
 	// +optional
@@ -194,6 +204,14 @@ type MeshStatus struct {
 	// +optional
 	Upgrade *UpgradeStatus `json:"upgrade,omitempty"`
 
+	// plan is what Apply would do; only with spec.mode Plan.
+	// +optional
+	Plan *PlanStatus `json:"plan,omitempty"`
+
+	// removal is how far the removal is; absent while the Mesh is not being deleted.
+	// +optional
+	Removal *RemovalStatus `json:"removal,omitempty"`
+
 	// history are the upgrades that have ended, the latest first, at most 10.
 	// +optional
 	// +listType=atomic
@@ -207,6 +225,10 @@ type RevisionSummary struct {
 
 	// version is the version of the control plane in this revision.
 	Version string `json:"version"`
+
+	// role is what the revision does: Base, Beside, Promoting or Standby.
+	// +optional
+	Role Role `json:"role,omitempty"`
 
 	// ready is true when all pods of the revision are up to date and ready.
 	Ready bool `json:"ready"`

@@ -56,7 +56,7 @@ func lintSummary(conditions []metav1.Condition, say func(string, ...any)) {
 			say("Ready is True while Reconciling or Stalled is there")
 		}
 	case metav1.ConditionUnknown:
-		if reconciling == nil {
+		if reconciling == nil && ready.Reason != v1alpha1.ReasonPlanned {
 			say("Ready is Unknown and Reconciling is not there: nobody is working on it")
 		}
 	case metav1.ConditionFalse:
