@@ -12,7 +12,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -51,7 +50,7 @@ type Applier struct {
 
 // New makes an Applier. c reads from a cache that watches every kind that will be applied.
 func New(c client.Client, recorder events.EventRecorder) *Applier {
-	return &Applier{client: c, recorder: recorder, alone: &leftAlone{byOwner: map[types.UID]map[string]bool{}}}
+	return &Applier{client: c, recorder: recorder, alone: newLeftAlone()}
 }
 
 // All applies objects in their order, on behalf of owner, and stops at the first error. It says whether anything was written.
@@ -73,7 +72,7 @@ func (a *Applier) One(ctx context.Context, owner client.Object, object *unstruct
 	if err != nil {
 		return outcome, err
 	}
-	a.tellLeftAlone(owner, object, outcome == LeftAlone)
+	a.Notice(owner, object, outcome == LeftAlone)
 	a.tell(owner, object, outcome, fields)
 	return outcome, nil
 }

@@ -31,46 +31,54 @@ func ignored(desired *unstructured.Unstructured, live map[string]any) bool {
 	return Ignored((&unstructured.Unstructured{Object: live}).GetAnnotations())
 }
 
-// leftAlone remembers which objects of an owner were left alone when they were looked at last, so that each is told about once.
+// leftAlone remembers which objects of each owner were left alone, in the reconciliation that runs and in the one before, so that each is
+// told about once.
 type leftAlone struct {
-	mu      sync.Mutex
-	byOwner map[types.UID]map[string]bool
+	mu          sync.Mutex
+	now, before map[types.UID]map[string]bool
 }
 
-// note notes whether an object was left alone, and says whether that is news.
+func newLeftAlone() *leftAlone {
+	return &leftAlone{now: map[types.UID]map[string]bool{}, before: map[types.UID]map[string]bool{}}
+}
+
+// note notes whether an object is left alone, and says whether that is news.
 func (l *leftAlone) note(owner types.UID, object string, alone bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.byOwner[owner][object] == alone {
-		return false
-	}
-	if !alone {
-		delete(l.byOwner[owner], object)
-		if len(l.byOwner[owner]) == 0 {
-			delete(l.byOwner, owner)
+	if alone {
+		if l.now[owner] == nil {
+			l.now[owner] = map[string]bool{}
 		}
-		return true
+		l.now[owner][object] = true
 	}
-	if l.byOwner[owner] == nil {
-		l.byOwner[owner] = map[string]bool{}
-	}
-	l.byOwner[owner][object] = true
-	return true
+	return l.before[owner][object] != alone
 }
 
-// LeftAlone says in a sentence which objects of an owner were left alone when they were looked at last; empty when none was.
+// Begin begins a reconciliation of an owner: what was left alone until now may not exist any more.
+func (a *Applier) Begin(owner client.Object) {
+	a.alone.mu.Lock()
+	defer a.alone.mu.Unlock()
+	delete(a.alone.before, owner.GetUID())
+	if was, ok := a.alone.now[owner.GetUID()]; ok {
+		a.alone.before[owner.GetUID()] = was
+		delete(a.alone.now, owner.GetUID())
+	}
+}
+
+// LeftAlone says in a sentence which objects of an owner were left alone since Begin; empty when none was.
 func (a *Applier) LeftAlone(owner client.Object) string {
 	a.alone.mu.Lock()
 	defer a.alone.mu.Unlock()
-	objects := slices.Sorted(maps.Keys(a.alone.byOwner[owner.GetUID()]))
+	objects := slices.Sorted(maps.Keys(a.alone.now[owner.GetUID()]))
 	if len(objects) == 0 {
 		return ""
 	}
 	return fmt.Sprintf("left alone because of the annotation %s=%s: %s", DriftAnnotation, DriftIgnore, short(objects))
 }
 
-// tellLeftAlone writes an Event when the operator begins to leave an object alone, and when it takes care of it again.
-func (a *Applier) tellLeftAlone(owner client.Object, object *unstructured.Unstructured, alone bool) {
+// Notice notes whether an object of an owner is left alone, and writes an Event when that begins and when it ends. One calls it itself.
+func (a *Applier) Notice(owner client.Object, object *unstructured.Unstructured, alone bool) {
 	what := describe(object)
 	switch {
 	case !a.alone.note(owner.GetUID(), what, alone):

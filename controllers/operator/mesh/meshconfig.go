@@ -66,6 +66,11 @@ func (r *Reconciler) decide(ctx context.Context, s *scope, live *configv1alpha2.
 	if err != nil {
 		return err
 	}
+	alone := apply.Ignored(live.Annotations)
+	r.Applier.Notice(s.mesh, object, alone)
+	if alone {
+		return nil
+	}
 	owned, err := applied(live.ManagedFields, apply.FieldManager)
 	if err != nil {
 		return err

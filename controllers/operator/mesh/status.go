@@ -52,6 +52,9 @@ func (r *Reconciler) observe(ctx context.Context, s *scope) error {
 
 // conclude writes the conditions. err is why the script ended early, if it did.
 func (r *Reconciler) conclude(s *scope, err error) {
+	if alone := r.Applier.LeftAlone(s.mesh); alone != "" {
+		s.notes = append(s.notes, alone)
+	}
 	conditions := condition.Of(&s.mesh.Status.Conditions, s.mesh.Generation, r.Now())
 	parts := parts(s, err)
 	for _, p := range parts {

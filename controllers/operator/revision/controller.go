@@ -7,6 +7,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -53,6 +54,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Owns(&rbacv1.Role{}).
 		Owns(&rbacv1.RoleBinding{}).
 		Owns(&policyv1.PodDisruptionBudget{}).
+		Owns(&autoscalingv2.HorizontalPodAutoscaler{}).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(r.ofMesh(func(o client.Object) string { return o.GetLabels()[names.MeshLabel] }))).
 		Watches(&v1alpha1.Mesh{}, handler.EnqueueRequestsFromMapFunc(r.ofMesh(client.Object.GetName))).
 		Complete(r)
@@ -145,6 +147,7 @@ func (r *Reconciler) acts(ctx context.Context, revision *v1alpha1.MeshRevision) 
 
 // deploy applies everything the revision consists of, and removes what it no longer consists of.
 func (r *Reconciler) deploy(ctx context.Context, revision *v1alpha1.MeshRevision) error {
+	r.Applier.Begin(revision)
 	release, err := r.Catalogue.Release(revision.Spec.Version)
 	if err != nil {
 		return err
@@ -154,6 +157,9 @@ func (r *Reconciler) deploy(ctx context.Context, revision *v1alpha1.MeshRevision
 		return err
 	}
 	if err := apply.Own(revision, r.Client.Scheme(), objects...); err != nil {
+		return err
+	}
+	if err := r.begin(ctx, revision, objects); err != nil {
 		return err
 	}
 	if _, err := r.Applier.All(ctx, revision, objects); err != nil {
@@ -180,7 +186,7 @@ func (r *Reconciler) observe(ctx context.Context, revision *v1alpha1.MeshRevisio
 	status := *revision.Status.DeepCopy()
 	var workloads []workload
 	for _, name := range []string{names.Controller, names.Injector} {
-		observed, err := r.workload(ctx, revision.Spec.Namespace, name)
+		observed, err := r.workload(ctx, revision, name)
 		if err != nil {
 			return status, err
 		}
@@ -189,6 +195,6 @@ func (r *Reconciler) observe(ctx context.Context, revision *v1alpha1.MeshRevisio
 	status.ObservedGeneration = revision.Generation
 	status.Controller, status.Injector = workloads[0].count(), workloads[1].count()
 	r.noteRole(revision, &status)
-	condition.Of(&status.Conditions, revision.Generation, r.Now()).Summarise(judge(applied, workloads))
+	condition.Of(&status.Conditions, revision.Generation, r.Now()).Summarise(judge(applied, workloads, r.Applier.LeftAlone(revision)))
 	return status, nil
 }

@@ -24,11 +24,18 @@ type workload struct {
 	deployment *appsv1.Deployment
 	pods       []corev1.Pod
 	now        time.Time
+	// version is what the revision runs; a Deployment of another one is not its yet, or was left alone.
+	version     string
+	autoscaling *v1alpha1.AutoscalingSpec
 }
 
 // workload reads a Deployment and its pods.
-func (r *Reconciler) workload(ctx context.Context, namespace, name string) (workload, error) {
-	w := workload{name: name, deployment: &appsv1.Deployment{}, now: r.Now()}
+func (r *Reconciler) workload(ctx context.Context, revision *v1alpha1.MeshRevision, name string) (workload, error) {
+	namespace := revision.Spec.Namespace
+	w := workload{
+		name: name, deployment: &appsv1.Deployment{}, now: r.Now(),
+		version: revision.Spec.Version, autoscaling: revision.Spec.ControlPlane.Autoscaling,
+	}
 	err := r.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, w.deployment)
 	if apierrors.IsNotFound(err) {
 		w.deployment = nil
@@ -53,7 +60,7 @@ func (w workload) count() v1alpha1.WorkloadStatus {
 	}
 	count := v1alpha1.WorkloadStatus{Replicas: ptr.Deref(w.deployment.Spec.Replicas, 1)}
 	status := w.deployment.Status
-	if status.ObservedGeneration >= w.deployment.Generation {
+	if status.ObservedGeneration >= w.deployment.Generation && w.running() == w.version {
 		old := status.Replicas - status.UpdatedReplicas
 		count.Ready = min(max(status.ReadyReplicas-old, 0), count.Replicas)
 	}
@@ -66,27 +73,41 @@ func (w workload) done() bool {
 		return false
 	}
 	count, status := w.count(), w.deployment.Status
-	return count.Ready == count.Replicas && status.Replicas == count.Replicas && status.AvailableReplicas >= count.Replicas && w.lingering() == 0
+	least := w.least(count.Replicas)
+	if count.Ready < least || status.AvailableReplicas < least || status.Replicas != status.UpdatedReplicas || w.lingering() > 0 {
+		return false
+	}
+	return w.autoscaling != nil || status.Replicas == count.Replicas
 }
+
+// running is the version of the pods that the Deployment makes.
+func (w workload) running() string { return w.deployment.Spec.Template.Labels[names.VersionLabel] }
 
 // lingering counts pods of another version that still answer. A Deployment does not count those that are going away, and the API
 // server keeps its connections to them: an injector among them would give new pods the sidecars of its own version. One whose time
 // is over does not count; on a node that is lost its object stays for ever.
 func (w workload) lingering() int {
 	n := 0
-	version := w.deployment.Spec.Template.Labels[names.VersionLabel]
 	for i := range w.pods {
 		pod := &w.pods[i]
 		ended := pod.DeletionTimestamp != nil && !w.now.Before(pod.DeletionTimestamp.Time)
-		if pod.Labels[names.VersionLabel] != version && !ended {
+		if pod.Labels[names.VersionLabel] != w.running() && !ended {
 			n++
 		}
 	}
 	return n
 }
 
-// judge says how a revision is doing.
-func judge(applied error, workloads []workload) condition.Verdict {
+// judge says how a revision is doing. alone says which of its objects users keep the operator from changing, if any.
+func judge(applied error, workloads []workload, alone string) condition.Verdict {
+	verdict := judgeWorkloads(applied, workloads)
+	if alone != "" {
+		verdict.Message += "; " + alone
+	}
+	return verdict
+}
+
+func judgeWorkloads(applied error, workloads []workload) condition.Verdict {
 	if applied != nil {
 		return condition.Verdict{State: condition.Failing, Reason: v1alpha1.ReasonApplyFailed, Message: applied.Error()}
 	}
@@ -96,7 +117,7 @@ func judge(applied error, workloads []workload) condition.Verdict {
 		text := fmt.Sprintf("%s %d of %d", w.name, count.Ready, count.Replicas)
 		counts = append(counts, text)
 		if !w.done() {
-			waiting = append(waiting, text+w.tellLingering())
+			waiting = append(waiting, text+w.tellVersion()+w.tellLingering())
 			troubles = append(troubles, w.troubles()...)
 		}
 	}
@@ -106,7 +127,25 @@ func judge(applied error, workloads []workload) condition.Verdict {
 	case len(waiting) > 0:
 		return condition.Verdict{State: condition.Working, Reason: v1alpha1.ReasonWaitingForReplicas, Message: "waiting for ready pods: " + strings.Join(waiting, ", ")}
 	}
-	return condition.Verdict{State: condition.Ready, Reason: v1alpha1.ReasonReplicasReady, Message: "all pods are ready: " + strings.Join(counts, ", ")}
+	return condition.Verdict{State: condition.Ready, Reason: v1alpha1.ReasonReplicasReady, Message: tellReady(workloads) + strings.Join(counts, ", ")}
+}
+
+// tellReady says whether all pods are ready, or only as many as must be.
+func tellReady(workloads []workload) string {
+	for _, w := range workloads {
+		if count := w.count(); count.Ready < count.Replicas {
+			return "enough pods are ready, and more are coming: "
+		}
+	}
+	return "all pods are ready: "
+}
+
+// tellVersion says that the Deployment is still of another version, if it is.
+func (w workload) tellVersion() string {
+	if w.deployment == nil || w.running() == w.version {
+		return ""
+	}
+	return fmt.Sprintf(" (still of version %s)", w.running())
 }
 
 // tellLingering says how many pods of another version there are, if any.

@@ -74,12 +74,12 @@ func TestPodsOfAnotherVersionThatLingerAreWaitedFor(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := deployed(appsv1.DeploymentStatus{ObservedGeneration: 3, Replicas: 2, UpdatedReplicas: 2, ReadyReplicas: 2, AvailableReplicas: 2}, test.pods...)
-			w.now = now
+			w.now, w.version = now, "v2"
 			w.deployment.Spec.Template.Labels = map[string]string{names.VersionLabel: "v2"}
 			if got := w.done(); got != test.done {
 				t.Errorf("done = %v, want %v", got, test.done)
 			}
-			if got := judge(nil, []workload{w}); (got.State == condition.Ready) != test.done {
+			if got := judge(nil, []workload{w}, ""); (got.State == condition.Ready) != test.done {
 				t.Errorf("judge = %+v", got)
 			}
 		})
@@ -127,7 +127,7 @@ func TestJudge(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := judge(test.applied, []workload{test.w})
+			got := judge(test.applied, []workload{test.w}, "")
 			if got.State != test.state || got.Reason != test.reason {
 				t.Errorf("judge = %+v", got)
 			}
