@@ -90,6 +90,11 @@ func start[T any](ctx context.Context, a *Agent, args []string) (*Running[T], er
 	return &Running[T]{agent: a, id: string(id)}, nil
 }
 
+// Look returns what the command would report now. Commands that know nothing before they end answer with an error.
+func (r *Running[T]) Look(ctx context.Context) (*T, error) {
+	return decoded[T](r.agent.post(ctx, "/look?id="+r.id, nil))
+}
+
 // Stop ends the command and returns its report.
 func (r *Running[T]) Stop(ctx context.Context) (*T, error) {
 	return decoded[T](r.agent.post(ctx, "/stop?id="+r.id, nil))

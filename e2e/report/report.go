@@ -16,6 +16,8 @@ const (
 	DNS = "dns"
 	// Other is everything else.
 	Other = "other"
+	// Starved is no answer in time while the client itself got no processor for half of that time: it says nothing about the server.
+	Starved = "starved"
 )
 
 // Requests is what came of a number of HTTP requests.
@@ -31,6 +33,21 @@ type Requests struct {
 	Errors map[string]string `json:"errors,omitempty"`
 	// Late is the longest time by which a request started after its turn: a machine that is too busy, not a slow server.
 	Late time.Duration `json:"lateNanoseconds"`
+	// Failures are the first that were not answered with 200, with the moments at which they began.
+	Failures []Failure `json:"failures,omitempty"`
+}
+
+// Failure is a request that was not answered with 200.
+type Failure struct {
+	// ID is the request's x-request-id, by which sidecars log it.
+	ID      string        `json:"id"`
+	At      time.Time     `json:"at"`
+	Took    time.Duration `json:"tookNanoseconds"`
+	Outcome string        `json:"outcome"`
+	// Said is the error, or the beginning of the answer.
+	Said string `json:"said,omitempty"`
+	// Stalled is for how long the client itself got no processor meanwhile.
+	Stalled time.Duration `json:"stalledNanoseconds"`
 }
 
 // Session is what came of one long TCP connection.

@@ -17,6 +17,7 @@ import (
 //
 //	POST /run    {"args": [...]}  runs a command to its end and answers with what it printed
 //	POST /start  {"args": [...]}  starts a command and answers with its number
+//	POST /look?id=N               answers with what a started command would print now
 //	POST /stop?id=N               ends a started command and answers with what it printed
 //	POST /health?healthy=BOOL     decides what the server's /health answers
 type agent struct {
@@ -33,6 +34,25 @@ type started struct {
 	done   chan struct{}
 	out    bytes.Buffer
 	err    error
+	look   lookout
+}
+
+// lookout is where a command that lasts makes known what it would print now.
+type lookout struct {
+	mu   sync.Mutex
+	says func() any
+}
+
+// lookoutKey is the key of a lookout in a context.
+type lookoutKey struct{}
+
+// publish makes known what a command would print now, if somebody may ask.
+func publish(ctx context.Context, says func() any) {
+	if l, ok := ctx.Value(lookoutKey{}).(*lookout); ok {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.says = says
+	}
 }
 
 func newAgent(h *health) *agent { return &agent{health: h, started: map[string]*started{}} }
@@ -41,6 +61,7 @@ func (a *agent) listen(address string) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /run", a.run)
 	mux.HandleFunc("POST /start", a.start)
+	mux.HandleFunc("POST /look", a.look)
 	mux.HandleFunc("POST /stop", a.stop)
 	mux.HandleFunc("POST /health", a.setHealth)
 	server := &http.Server{Addr: address, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
@@ -81,7 +102,7 @@ func (a *agent) start(w http.ResponseWriter, r *http.Request) {
 	}
 	go func() {
 		defer close(s.done)
-		s.err = cmd.ExecuteContext(ctx)
+		s.err = cmd.ExecuteContext(context.WithValue(ctx, lookoutKey{}, &s.look))
 	}()
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -104,6 +125,26 @@ func (a *agent) stop(w http.ResponseWriter, r *http.Request) {
 	s.cancel()
 	<-s.done
 	reply(w, s.out.Bytes(), s.err)
+}
+
+func (a *agent) look(w http.ResponseWriter, r *http.Request) {
+	id := r.URL.Query().Get("id")
+	a.mu.Lock()
+	s := a.started[id]
+	a.mu.Unlock()
+	if s == nil {
+		reply(w, nil, fmt.Errorf("no command with the number %q runs", id))
+		return
+	}
+	s.look.mu.Lock()
+	says := s.look.says
+	s.look.mu.Unlock()
+	if says == nil {
+		reply(w, nil, fmt.Errorf("the command with the number %q says nothing before it ends", id))
+		return
+	}
+	text, err := json.Marshal(says())
+	reply(w, text, err)
 }
 
 func (a *agent) setHealth(w http.ResponseWriter, r *http.Request) {

@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -61,6 +59,10 @@ func (o requestOptions) run(ctx context.Context, url string) (*report.Requests, 
 		ctx, cancel = context.WithTimeout(ctx, o.duration)
 		defer cancel()
 	}
+	// Requests that are under way when ctx ends are watched to their end.
+	watching, unwatch := context.WithCancel(context.WithoutCancel(ctx))
+	defer unwatch()
+	watch := startStallWatch(watching)
 	client := &http.Client{
 		Timeout: o.timeout,
 		Transport: &http.Transport{
@@ -68,13 +70,14 @@ func (o requestOptions) run(ctx context.Context, url string) (*report.Requests, 
 			TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // tests look at how a peer answers, whoever it is
 		},
 	}
-	result := &report.Requests{Outcomes: map[string]int{}, Names: map[string]int{}, Peers: map[string]int{}, Errors: map[string]string{}}
-	var mu sync.Mutex
+	s := &sender{options: o, client: client, url: url, watch: watch, run: strconv.FormatInt(time.Now().UnixNano(), 36)}
+	s.result = report.Requests{Outcomes: map[string]int{}, Names: map[string]int{}, Peers: map[string]int{}, Errors: map[string]string{}}
+	publish(ctx, func() any { return s.snapshot() })
 	var pending sync.WaitGroup
 	start := time.Now()
 	for i := 0; (o.count == 0 || i < o.count) && ctx.Err() == nil; i++ {
 		if o.rate <= 0 {
-			o.one(client, url, result, &mu)
+			s.one(i)
 			continue
 		}
 		turn := start.Add(time.Duration(float64(i) / o.rate * float64(time.Second)))
@@ -83,58 +86,12 @@ func (o requestOptions) run(ctx context.Context, url string) (*report.Requests, 
 		case <-ctx.Done():
 			continue
 		}
-		mu.Lock()
-		result.Late = max(result.Late, time.Since(turn))
-		mu.Unlock()
-		pending.Go(func() { o.one(client, url, result, &mu) })
+		s.late(time.Since(turn))
+		pending.Go(func() { s.one(i) })
 	}
 	pending.Wait()
-	return result, nil
-}
-
-func (o requestOptions) one(client *http.Client, url string, result *report.Requests, mu *sync.Mutex) {
-	outcome, said, err := o.send(client, url)
-	mu.Lock()
-	defer mu.Unlock()
-	result.Requests++
-	result.Outcomes[outcome]++
-	if said.Name != "" {
-		result.Names[said.Name]++
-	}
-	if host, _, err := net.SplitHostPort(said.Peer); err == nil {
-		result.Peers[host]++
-	}
-	if err != nil {
-		result.Errors[outcome] = err.Error()
-	}
-}
-
-func (o requestOptions) send(client *http.Client, url string) (outcome string, said answer, err error) {
-	request, err := http.NewRequest(o.method, url, nil)
-	if err != nil {
-		return report.Other, said, err
-	}
-	for _, header := range o.headers {
-		key, value, ok := strings.Cut(header, ":")
-		if !ok {
-			return report.Other, said, fmt.Errorf("header %q has no colon: write 'Name: value'", header)
-		}
-		if strings.EqualFold(key, "host") {
-			request.Host = strings.TrimSpace(value)
-		}
-		request.Header.Add(key, strings.TrimSpace(value))
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return failure(err), said, err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return failure(err), said, err
-	}
-	_ = json.Unmarshal(body, &said)
-	return strconv.Itoa(response.StatusCode), said, nil
+	result := s.snapshot()
+	return &result, nil
 }
 
 // failure names the way in which a connection failed.

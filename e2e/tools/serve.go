@@ -27,6 +27,8 @@ type answer struct {
 	Host    string              `json:"host"`
 	Peer    string              `json:"peer"`
 	Headers map[string][]string `json:"headers"`
+	// text is the whole answer as it came.
+	text string
 }
 
 // health is what /health answers.
