@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -17,10 +18,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/adopt"
 	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
 	"github.com/openservicemesh/osm-operator/controllers/operator/dataplane"
 	"github.com/openservicemesh/osm-operator/controllers/operator/mesh"
@@ -84,7 +87,24 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 	if err := mgr.AddReadyzCheck("ready", healthz.Ping); err != nil {
 		return nil, err
 	}
+	// Kinds that cannot be listed could not be watched, and no Mesh would ever be looked at.
+	if err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { return repairConversions(ctx, mgr) })); err != nil {
+		return nil, err
+	}
 	return mgr, addReconcilers(mgr, o)
+}
+
+// repairConversions makes kinds readable that an OSM has left behind. Watches are tried again until they succeed, so this need not
+// come first; what fails here is tried again when a mesh is installed.
+func repairConversions(ctx context.Context, mgr ctrl.Manager) error {
+	repaired, err := adopt.RepairConversions(ctx, mgr.GetAPIReader(), mgr.GetClient())
+	if err != nil {
+		mgr.GetLogger().Error(err, "definitions of an earlier Open Service Mesh may not be readable")
+	}
+	if len(repaired) > 0 {
+		mgr.GetLogger().Info("took conversion webhooks without a Service out of definitions", "definitions", repaired)
+	}
+	return nil
 }
 
 // addReconcilers adds both reconcilers.

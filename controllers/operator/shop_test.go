@@ -88,7 +88,7 @@ func (s *shop) pod(deployment, hash, revision string) *corev1.Pod {
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: s.namespace, Name: deployment + "-" + hash,
-			Labels: map[string]string{"app": deployment, appsv1.DefaultDeploymentUniqueLabelKey: hash, names.RevisionLabel: revision},
+			Labels: map[string]string{"app": deployment, appsv1.DefaultDeploymentUniqueLabelKey: hash, names.RevisionLabel: revision, names.ProxyUUIDLabel: "1"},
 			OwnerReferences: []metav1.OwnerReference{{
 				APIVersion: "apps/v1", Kind: "ReplicaSet", Name: deployment + "-" + hash, UID: "1", Controller: ptr.To(true),
 			}},

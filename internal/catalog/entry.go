@@ -102,6 +102,9 @@ type Pod struct {
 	Ports map[string]uint16
 	// Injected is true when the pod carries the mesh's sidecar.
 	Injected bool
+	// Earlier is true when the pod carries a sidecar of Open Service Mesh instead: it proves its identity to clients by a certificate
+	// of the same authority until that ends, and never connects to this control plane.
+	Earlier bool
 	// Revision is the MeshRevision whose injector made the sidecar; empty without one.
 	Revision string
 	// Metrics is true when the pod asks to be scraped, so its sidecar serves metrics on its own port.

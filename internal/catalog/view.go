@@ -234,8 +234,8 @@ type Backend struct {
 }
 
 // Backends are the addresses behind a port of a Service: ready ones, and terminating ones that still serve. An address
-// counts only when it belongs to a live pod that the Service selects and that carries a sidecar: nothing else can prove an
-// identity that the Service's clients expect.
+// counts only when it belongs to a live pod that the Service selects and that carries a sidecar, be it one of an Open Service Mesh
+// that was here before: nothing else can prove an identity that the Service's clients expect.
 func (v *View) Backends(service *Service, port Port) []Backend {
 	v.deps.add(DepEndpoints, service.Name)
 	fallback := v.TargetPort(service, port)
@@ -257,7 +257,7 @@ func (v *View) Backends(service *Service, port Port) []Backend {
 
 func (v *View) backend(service *Service, endpoint Endpoint, port uint16) (Backend, bool) {
 	pod, ok := get[*Pod](v.catalog, KindPod, endpoint.Pod)
-	if !ok || port == 0 || !pod.Injected || !service.selects(pod) || !slices.Contains(pod.IPs, endpoint.Address) {
+	if !ok || port == 0 || !pod.Injected && !pod.Earlier || !service.selects(pod) || !slices.Contains(pod.IPs, endpoint.Address) {
 		return Backend{}, false
 	}
 	if !endpoint.Ready && !endpoint.Terminating {

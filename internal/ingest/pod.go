@@ -29,6 +29,7 @@ func Pod(pod *corev1.Pod) *catalog.Pod {
 	if entry.ServiceAccount == "" {
 		entry.ServiceAccount = "default"
 	}
+	entry.Earlier = !entry.Injected && pod.Labels[names.ProxyUUIDLabel] != "" && slices.ContainsFunc(pod.Spec.Containers, isSidecar)
 	return entry
 }
 

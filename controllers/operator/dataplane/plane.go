@@ -30,11 +30,13 @@ type Plane struct {
 	// namespaces reads namespaces from the manager's cache.
 	namespaces client.Reader
 	writer     client.Writer
+	// live reads from the API server, for pods that are not watched.
+	live client.Reader
 }
 
 // New makes a Plane whose watches start with the manager.
 func New(mgr manager.Manager) (*Plane, error) {
-	injected, err := labels.NewRequirement(names.RevisionLabel, selection.Exists, nil)
+	injected, err := labels.NewRequirement(names.ProxyUUIDLabel, selection.Exists, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -45,31 +47,63 @@ func New(mgr manager.Manager) (*Plane, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the sidecars cannot be watched: %w", err)
 	}
-	return &Plane{own, mgr.GetClient(), mgr.GetClient()}, mgr.Add(own)
+	return &Plane{own, mgr.GetClient(), mgr.GetClient(), mgr.GetAPIReader()}, mgr.Add(own)
 }
 
 // Sources are the watches that tell of what changes, as requests for the mesh concerned. A workload does not tell which mesh its
 // pods are in; they change with it, so only pods are listened to, and budgets not at all: they are looked at when a wave is chosen.
 func (p *Plane) Sources() []source.Source {
-	return []source.Source{source.Kind(p.cache, &corev1.Pod{}, handler.TypedEnqueueRequestsFromMapFunc(func(_ context.Context, pod *corev1.Pod) []reconcile.Request {
-		mesh, ok := desired.MeshOf(pod.Labels[names.RevisionLabel])
-		if !ok {
-			return nil
+	return []source.Source{source.Kind(p.cache, &corev1.Pod{}, handler.TypedEnqueueRequestsFromMapFunc(func(ctx context.Context, pod *corev1.Pod) []reconcile.Request {
+		meshes := map[string]bool{}
+		if mesh, ok := desired.MeshOf(pod.Labels[names.RevisionLabel]); ok {
+			meshes[mesh] = true
 		}
-		return []reconcile.Request{{NamespacedName: client.ObjectKey{Name: mesh}}}
+		if mesh := p.member(ctx, pod.Namespace); mesh != "" {
+			meshes[mesh] = true
+		}
+		var requests []reconcile.Request
+		for mesh := range meshes {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKey{Name: mesh}})
+		}
+		return requests
 	}))}
 }
 
-// Workloads are all that carry sidecars of a mesh, sorted.
+// member is the mesh that a namespace is part of; empty when it is part of none, or not known.
+func (p *Plane) member(ctx context.Context, namespace string) string {
+	object := &corev1.Namespace{}
+	if p.namespaces.Get(ctx, client.ObjectKey{Name: namespace}, object) != nil {
+		return ""
+	}
+	return meshOf(object)
+}
+
+// meshOf is the mesh that a namespace is part of.
+func meshOf(namespace *corev1.Namespace) string {
+	if _, ignored := namespace.Labels[names.IgnoreLabel]; ignored {
+		return ""
+	}
+	return namespace.Labels[names.MonitoredByLabel]
+}
+
+// Workloads are all that carry sidecars of a mesh, sorted, and those in its namespaces whose sidecars somebody else has made: another
+// mesh, of which the namespace was a part before, or an Open Service Mesh. Sidecars of the latter count under an empty revision.
 func (p *Plane) Workloads(ctx context.Context, mesh string) ([]rollout.Workload, error) {
 	s := seen{states: map[rollout.Ref]state{}, optedOut: map[string]bool{}}
 	var pods corev1.PodList
 	if err := p.cache.List(ctx, &pods); err != nil {
 		return nil, fmt.Errorf("the pods with sidecars cannot be listed: %w", err)
 	}
+	members := map[string]string{}
 	for i := range pods.Items {
-		if desired.IsRevisionOf(mesh, pods.Items[i].Labels[names.RevisionLabel]) {
-			s.pods = append(s.pods, pods.Items[i])
+		pod := &pods.Items[i]
+		member, known := members[pod.Namespace]
+		if !known {
+			member = p.member(ctx, pod.Namespace)
+			members[pod.Namespace] = member
+		}
+		if concerns(mesh, member, pod) {
+			s.pods = append(s.pods, *pod)
 		}
 	}
 	if len(s.pods) == 0 {

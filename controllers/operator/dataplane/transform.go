@@ -15,7 +15,11 @@ func strip(object any) (any, error) {
 	switch o := object.(type) {
 	case *corev1.Pod:
 		stripMeta(&o.ObjectMeta)
+		earlier := earlier(o)
 		o.Spec = corev1.PodSpec{}
+		if earlier {
+			o.Spec.Containers = []corev1.Container{{Name: names.SidecarContainer}}
+		}
 		o.Status = corev1.PodStatus{Phase: o.Status.Phase, Conditions: readyOnly(o.Status.Conditions)}
 	case *appsv1.Deployment:
 		stripMeta(&o.ObjectMeta)

@@ -49,6 +49,11 @@ func (r *Reconciler) webhooks(ctx context.Context, s *scope) error {
 			s.pending = append(s.pending, fmt.Sprintf("%s is registered as soon as its pods are ready", object.GetName()))
 			continue
 		}
+		if !registered {
+			if err := r.clearWebhooks(ctx, s); err != nil {
+				return err
+			}
+		}
 		if _, err := r.Applier.One(ctx, s.mesh, object); err != nil {
 			return err
 		}

@@ -21,8 +21,8 @@ const (
 	ManagedByOperator = "osm-operator"
 )
 
-// definitions installs the kinds of the Service Mesh Interface where they are absent, and keeps those it installed. Others may
-// belong to another mesh; they are used as they are.
+// definitions installs the kinds of the Service Mesh Interface where they are absent or were left by an OSM, and keeps those it
+// installed. Others may belong to another mesh; they are used as they are.
 func (r *Reconciler) definitions(ctx context.Context, s *scope) error {
 	definitions, err := readDefinitions(crd.SMI)
 	if err != nil {
@@ -34,6 +34,13 @@ func (r *Reconciler) definitions(ctx context.Context, s *scope) error {
 			return err
 		}
 		if foreign != nil {
+			taken, err := r.takeDefinition(ctx, s, definition, foreign)
+			if err != nil {
+				return err
+			}
+			if taken {
+				continue
+			}
 			s.notes = append(s.notes, missingVersions(definition, foreign)...)
 			continue
 		}

@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
 	"github.com/openservicemesh/osm-operator/controllers/operator/vitals"
 	"github.com/openservicemesh/osm-operator/internal/operand"
 	"github.com/openservicemesh/osm-operator/internal/rollout"
@@ -18,6 +19,8 @@ import (
 type DataPlane interface {
 	// Workloads are all that carry sidecars of a mesh.
 	Workloads(ctx context.Context, mesh string) ([]rollout.Workload, error)
+	// Leaving are all that carry sidecars of a mesh, and those that were restarted for a target and carry none any more.
+	Leaving(ctx context.Context, mesh, target string) ([]rollout.Workload, error)
 	// Sources are watches that tell when they change, as requests for a mesh.
 	Sources() []source.Source
 	// Restart makes a workload replace its pods.
@@ -147,12 +150,14 @@ func replicas(status v1alpha1.WorkloadStatus) rollout.Replicas {
 	return rollout.Replicas{Wanted: int(status.Replicas), Ready: int(status.Ready)}
 }
 
-// expected is how many sidecars the control plane serves.
+// expected is how many sidecars the control plane serves: those that another mesh has made never connect to it.
 func (s *scope) expected() int {
 	n := 0
 	for _, w := range s.situation.Workloads {
-		for _, sidecars := range w.Sidecars {
-			n += sidecars
+		for revision, sidecars := range w.Sidecars {
+			if desired.IsRevisionOf(s.mesh.Name, revision) {
+				n += sidecars
+			}
 		}
 	}
 	return n

@@ -1,0 +1,118 @@
+package mesh
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/adopt"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// pollForeign is how often a mesh looks again whether an OSM that stands in its way is gone.
+const pollForeign = 30 * time.Second
+
+// checkForeign refuses to take over an OSM that runs, and makes what a removed one has left readable. What is not the operator's is
+// not watched, so the API server is asked, and only until the control plane of the mesh exists.
+func (r *Reconciler) checkForeign(ctx context.Context, s *scope) error {
+	installed, err := r.installed(ctx, s)
+	if err != nil || installed {
+		return err
+	}
+	found, err := adopt.InTheWay(ctx, r.Live, s.mesh.Name, s.wanted.Namespace)
+	if err != nil {
+		return err
+	}
+	if found != nil {
+		s.lookAgain(pollForeign)
+		return &stalled{v1alpha1.ReasonNamespaceClaimed, found.Sentence()}
+	}
+	if err := r.checkWebhook(ctx, s); err != nil {
+		return err
+	}
+	repaired, err := adopt.RepairConversions(ctx, r.Live, r.Client)
+	if len(repaired) > 0 {
+		r.say(s, corev1.EventTypeNormal, "Adopted", "RepairConversion",
+			"the conversion webhook of %s was taken out of the definitions: its Service does not exist", strings.Join(repaired, ", "))
+	}
+	return err
+}
+
+// installed says whether the control plane of the mesh has been deployed.
+func (r *Reconciler) installed(ctx context.Context, s *scope) (bool, error) {
+	controller := &appsv1.Deployment{}
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: s.wanted.Namespace, Name: names.Controller}, controller)
+	if client.IgnoreNotFound(err) != nil {
+		return false, fmt.Errorf("the Deployment of the control plane cannot be read: %w", err)
+	}
+	return err == nil && controller.Labels[names.MeshLabel] == s.mesh.Name, nil
+}
+
+// checkWebhook refuses a mesh whose name an injector elsewhere answers for.
+func (r *Reconciler) checkWebhook(ctx context.Context, s *scope) error {
+	webhook := &admissionv1.MutatingWebhookConfiguration{}
+	err := r.Live.Get(ctx, client.ObjectKey{Name: names.MutatingWebhook(s.mesh.Name)}, webhook)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("the webhook configuration %s cannot be read: %w", names.MutatingWebhook(s.mesh.Name), err)
+	}
+	if webhook.Labels[names.MeshLabel] == s.mesh.Name {
+		return nil
+	}
+	answered, err := adopt.Answered(ctx, r.Live, webhook, s.wanted.Namespace)
+	if err != nil || !answered {
+		return err
+	}
+	s.lookAgain(pollForeign)
+	return &stalled{v1alpha1.ReasonNamespaceClaimed, fmt.Sprintf(
+		"the MutatingWebhookConfiguration %s exists, was not made for this Mesh, and is answered by another injector: remove that mesh first, or choose another name for this one", webhook.Name)}
+}
+
+// takeDefinition lets the operator keep a definition that an OSM has left, so that all versions are served which control planes
+// read. As long as any OSM runs in the cluster, it is that one's.
+func (r *Reconciler) takeDefinition(ctx context.Context, s *scope, ours *unstructured.Unstructured, theirs *apiextensionsv1.CustomResourceDefinition) (bool, error) {
+	if !adopt.IsOSMs(theirs) {
+		return false, nil
+	}
+	running, err := adopt.List(ctx, r.Live)
+	if err != nil || len(running) > 0 {
+		return false, err
+	}
+	if _, _, err := r.Applier.Silently(ctx, ours); err != nil {
+		return false, err
+	}
+	r.say(s, corev1.EventTypeNormal, "Adopted", "Adopt "+theirs.Name, "took over the definition %s, which an Open Service Mesh has left", theirs.Name)
+	return true, nil
+}
+
+// clearWebhooks deletes the webhook configurations of a removed OSM, other than the one of this name, which is overwritten: what
+// calls a Service that is gone keeps every pod of the mesh from starting. It is done when the mesh's own is about to take their place.
+func (r *Reconciler) clearWebhooks(ctx context.Context, s *scope) error {
+	dead, err := adopt.DeadWebhooks(ctx, r.Live, s.mesh.Name)
+	if err != nil {
+		return err
+	}
+	for _, object := range dead {
+		if object.GetName() == names.MutatingWebhook(s.mesh.Name) || object.GetName() == names.ValidatingWebhook(s.mesh.Name) {
+			continue
+		}
+		if err := r.deleteOne(ctx, object); err != nil {
+			return err
+		}
+		r.say(s, corev1.EventTypeNormal, "Adopted", "Delete "+object.GetName(),
+			"deleted the webhook configuration %s, which an Open Service Mesh has left: the Service that it calls does not exist", object.GetName())
+	}
+	return nil
+}
