@@ -1,6 +1,8 @@
 package dataplane
 
 import (
+	"time"
+
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -15,6 +17,8 @@ type state struct {
 	onDelete bool
 	// restart is the operator's annotation on the pod template.
 	restart string
+	// done is when its last rollout ended, if it tells.
+	done time.Time
 	// labels are those of its pods.
 	labels map[string]string
 	// own are the labels of the object itself.
@@ -30,6 +34,7 @@ func stateOf(object client.Object, annotation string) state {
 		s.settled = current(o.ObjectMeta, o.Status.ObservedGeneration) && o.Status.UpdatedReplicas == wanted &&
 			o.Status.Replicas == wanted && o.Status.AvailableReplicas == wanted
 		s.onDelete = o.Spec.Paused
+		s.done = rolledOut(o.Status.Conditions)
 		s.restart, s.labels = o.Spec.Template.Annotations[annotation], o.Spec.Template.Labels
 	case *appsv1.StatefulSet:
 		wanted := ptr.Deref(o.Spec.Replicas, 1)
@@ -44,6 +49,16 @@ func stateOf(object client.Object, annotation string) state {
 		s.restart, s.labels = o.Spec.Template.Annotations[annotation], o.Spec.Template.Labels
 	}
 	return s
+}
+
+// rolledOut is when a Deployment's last rollout ended; zero while one lasts.
+func rolledOut(conditions []appsv1.DeploymentCondition) time.Time {
+	for _, c := range conditions {
+		if c.Type == appsv1.DeploymentProgressing && c.Reason == "NewReplicaSetAvailable" {
+			return c.LastUpdateTime.Time
+		}
+	}
+	return time.Time{}
 }
 
 // current says whether a status speaks about the newest spec.
