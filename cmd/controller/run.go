@@ -22,6 +22,7 @@ import (
 	meshconfig "github.com/openservicemesh/osm-operator/controllers/controlplane/config"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/contract"
 	"github.com/openservicemesh/osm-operator/internal/debug"
 	"github.com/openservicemesh/osm-operator/internal/health"
 	"github.com/openservicemesh/osm-operator/internal/httpmetrics"
@@ -147,6 +148,7 @@ func newProgram(o options) (*program, error) {
 func (p *program) xdsServer() (*xds.Server, net.Listener, error) {
 	certificate := certificate.NewServerCertificate(p.authority.manager, time.Now, names.ADSCommonName(p.options.trustDomain))
 	server, err := xds.NewServer(xds.Config{
+		Contract:      contract.Current(),
 		Store:         p.store,
 		Authenticator: newAuthenticator(p.options, p.clients.Discovery().RESTClient()),
 		TLS:           certificate.TLSConfig(),

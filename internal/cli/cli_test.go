@@ -34,6 +34,9 @@ func TestStateOf(t *testing.T) {
 			}
 		})
 	}
+	if got := stateOf(report.Proxy{Unserved: "its Envoy is old"}, "r"); got.State != "not served" || got.Text != "its Envoy is old" {
+		t.Errorf("a sidecar that is not served is %q, %q", got.State, got.Text)
+	}
 }
 
 func TestPolicyName(t *testing.T) {

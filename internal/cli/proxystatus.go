@@ -32,11 +32,11 @@ func (a *app) proxyStatusCommand() *cobra.Command {
 		Use:   "status [POD]",
 		Short: "Show every sidecar, and whether it has its configuration",
 		Long: `Shows every sidecar: by which replica of the control plane it is served, whether it has acknowledged its configuration (up to
-date), has not answered yet (behind), refuses something (rejecting, with Envoy's own words below the table), or is not connected,
-and when its certificate expires. Without -n, those of all namespaces of the mesh. With the name of a pod, everything that is known
+date), has not answered yet (behind), refuses something (rejecting, with Envoy's own words below the table), has an Envoy that is too
+old for the control plane (not served), or is not connected, and when its certificate expires. Without -n, those of all namespaces of the mesh. With the name of a pod, everything that is known
 of its sidecar, by type of resources.
 
-The exit code is 1 when a sidecar rejects something or is not connected, or a replica cannot be asked.`,
+The exit code is 1 when a sidecar rejects something, is not served or not connected, or a replica cannot be asked.`,
 		Example: `  osm proxy status
   osm proxy status -n bookstore -o wide
   osm proxy status bookbuyer-5c797ff5f4-tck47 -n bookbuyer`,
@@ -73,7 +73,10 @@ func (a *app) proxyStatus(ctx context.Context, meshName, namespace string, form 
 	}
 	broken := !complete
 	for _, p := range found {
-		broken = broken || p.State == stateRejecting || p.State == stateApart
+		broken = broken || p.State == stateRejecting || p.State == stateApart || p.State == stateUnserved
+		if p.State == stateUnserved && form.ForPeople() && !form.Wide() {
+			a.line("\n%s/%s is not served: %s", p.Namespace, p.Pod, p.Text)
+		}
 		if p.State == stateRejecting && form.ForPeople() && !form.Wide() {
 			a.line("\n%s/%s rejects %s", p.Namespace, p.Pod, p.Text)
 		}
@@ -152,6 +155,8 @@ const (
 	stateUpToDate  = "up to date"
 	stateBehind    = "behind"
 	stateRejecting = "rejecting"
+	// stateUnserved: it is connected and sent nothing, since its Envoy is too old.
+	stateUnserved = "not served"
 	// stateApart: no replica serves it. stateUnknown: a replica that does not answer may.
 	stateApart   = "not connected"
 	stateUnknown = "unknown"
@@ -172,6 +177,8 @@ func stateOf(p report.Proxy, replica string) connected {
 	slices.Sort(rejections)
 	slices.Sort(behind)
 	switch {
+	case p.Unserved != "":
+		one.State, one.Text = stateUnserved, p.Unserved
 	case len(rejections) > 0:
 		one.State, one.Text = stateRejecting, strings.Join(rejections, "; ")
 	case len(behind) > 0:
@@ -182,11 +189,11 @@ func stateOf(p report.Proxy, replica string) connected {
 
 func (a *app) proxyTable(found []connected) output.Result {
 	result := output.Result{Data: map[string]any{"items": found}, Table: output.Table{Columns: append(
-		output.Columns("NAMESPACE", "POD", "SERVICE ACCOUNT", "STATE", "CONNECTED", "CERTIFICATE ENDS", "REVISION", "REPLICA"), output.Column{Name: "TEXT", Wide: true})}}
+		output.Columns("NAMESPACE", "POD", "SERVICE ACCOUNT", "STATE", "CONNECTED", "CERTIFICATE ENDS", "REVISION", "REPLICA"), output.Column{Name: "ENVOY", Wide: true}, output.Column{Name: "TEXT", Wide: true})}}
 	for _, p := range found {
 		result.Names = append(result.Names, "pod/"+p.Pod)
 		result.Table.Rows = append(result.Table.Rows, []string{
-			p.Namespace, p.Pod, p.ServiceAccount, p.State, a.since(p.Connected), a.until(p.CertificateEnd), orUnknown(p.Revision), orNone(p.Replica), strings.ReplaceAll(p.Text, "\n", " "),
+			p.Namespace, p.Pod, p.ServiceAccount, p.State, a.since(p.Connected), a.until(p.CertificateEnd), orUnknown(p.Revision), orNone(p.Replica), orUnknown(p.Envoy), strings.ReplaceAll(p.Text, "\n", " "),
 		})
 	}
 	return result

@@ -28,7 +28,7 @@ type Counts struct {
 	UpToDate int `json:"upToDate"`
 	// Behind have not answered everything yet.
 	Behind int `json:"behind"`
-	// Rejecting do not use something that they were sent.
+	// Rejecting do not use something that they were sent, or cannot be sent anything.
 	Rejecting int `json:"rejecting"`
 }
 
@@ -47,7 +47,13 @@ type Proxy struct {
 	UID            string `json:"uid"`
 	ServiceAccount string `json:"serviceAccount"`
 	// Revision is the MeshRevision whose injector made the sidecar; empty when that is not known.
-	Revision  string    `json:"revision,omitempty"`
+	Revision string `json:"revision,omitempty"`
+	// Envoy is the release of its Envoy, and Bootstrap the version of what that was started from, as the sidecar says; empty when it
+	// does not.
+	Envoy     string `json:"envoy,omitempty"`
+	Bootstrap string `json:"bootstrap,omitempty"`
+	// Unserved says why the sidecar is connected and sent nothing; empty when it is served.
+	Unserved  string    `json:"unserved,omitempty"`
 	Connected time.Time `json:"connected"`
 	// CertificateEnd is when the sidecar's certificate expires, of those that it has acknowledged; nil when it has none yet.
 	CertificateEnd *time.Time `json:"certificateEnd,omitempty"`
@@ -57,7 +63,7 @@ type Proxy struct {
 
 // Counts are those of this sidecar alone.
 func (p Proxy) Counts() Counts {
-	rejecting, behind := false, false
+	rejecting, behind := p.Unserved != "", false
 	for _, t := range p.Types {
 		rejecting = rejecting || t.Rejection != ""
 		behind = behind || t.Behind != nil

@@ -22,10 +22,23 @@ type Proxy struct {
 	Offered map[Type]string
 	// CertificateEnd is when the certificate expires that the sidecar has acknowledged; zero when it has none yet.
 	CertificateEnd time.Time
+	// Software is what the sidecar says of itself.
+	Software Software
+}
+
+// Software is what a sidecar says that it is made of. It proves nothing, and nobody is configured by it.
+type Software struct {
+	// Envoy is its release, such as 1.40.0, and Bootstrap the version of what it was started from; empty when it does not say.
+	Envoy, Bootstrap string
+	// Unserved says why it is sent nothing; empty when it is served.
+	Unserved string
 }
 
 // UpToDate says whether the sidecar has accepted everything that it should have.
 func (p Proxy) UpToDate() bool {
+	if p.Software.Unserved != "" {
+		return false
+	}
 	for _, t := range p.Types {
 		if t.Rejection != "" || !t.Behind.IsZero() {
 			return false
@@ -50,10 +63,18 @@ func (t TypeStatus) Waiting() bool { return t.Sent > t.Accepted+t.Rejected }
 
 // status is what a stream knows of its sidecar's answers.
 type status struct {
-	mu    sync.Mutex
-	types [numTypes]TypeStatus
+	mu       sync.Mutex
+	software Software
+	types    [numTypes]TypeStatus
 	// certificateSent and certificateHeld are when the certificates expire that the sidecar was last sent and acknowledged.
 	certificateSent, certificateHeld time.Time
+}
+
+// Introduce notes what the sidecar says of itself.
+func (s *Stream) Introduce(software Software) {
+	s.status.mu.Lock()
+	defer s.status.mu.Unlock()
+	s.status.software = software
 }
 
 func (s *status) sent(r *Response) {
@@ -182,7 +203,7 @@ func (s *Stream) proxy() (Proxy, *scopeNode) {
 	p := Proxy{Pod: s.peer.Pod, PodUID: s.peer.PodUID, Scope: n.key, Since: s.since, Types: map[Type]TypeStatus{}}
 	s.status.mu.Lock()
 	defer s.status.mu.Unlock()
-	p.CertificateEnd = s.status.certificateHeld
+	p.CertificateEnd, p.Software = s.status.certificateHeld, s.status.software
 	for t := range numTypes {
 		if s.status.types[t] != (TypeStatus{}) {
 			p.Types[t] = s.status.types[t]

@@ -46,7 +46,7 @@ func (s *Server) serve(ctx context.Context, session session) error {
 	requests := make(chan *discovery.DeltaDiscoveryRequest)
 	var failure error
 	go func() {
-		failure = s.receive(ctx, session, peer, requests)
+		failure = s.receive(ctx, session, peer, stream, requests)
 		close(requests)
 	}()
 	if session.whole {
@@ -60,17 +60,26 @@ func (s *Server) serve(ctx context.Context, session session) error {
 	return s.ended(peer, err)
 }
 
-// receive passes requests on, one at a time: what is not taken yet stays in the connection and slows the sidecar down.
-func (s *Server) receive(ctx context.Context, session session, peer Peer, requests chan<- *discovery.DeltaDiscoveryRequest) error {
+// receive passes requests on, one at a time: what is not taken yet stays in the connection and slows the sidecar down. Those of a
+// sidecar that is not served are read and not passed on: it is connected, so that it is seen and does not try again and again, and
+// is sent nothing that it could misunderstand.
+func (s *Server) receive(ctx context.Context, session session, peer Peer, stream *snapshot.Stream, requests chan<- *discovery.DeltaDiscoveryRequest) error {
+	served := true
 	for {
 		req, err := session.receive()
 		if err != nil {
 			return err
 		}
-		if claimsAnother(req.GetNode(), peer) {
-			s.metrics.claims.Inc()
+		if node := req.GetNode(); node != nil {
+			if claimsAnother(node, peer) {
+				s.metrics.claims.Inc()
+			}
+			served = s.introduce(stream, peer, node)
+			req.Node = nil
 		}
-		req.Node = nil
+		if !served {
+			continue
+		}
 		select {
 		case requests <- req:
 		case <-ctx.Done():

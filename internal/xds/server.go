@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 
+	"github.com/openservicemesh/osm-operator/internal/contract"
 	book "github.com/openservicemesh/osm-operator/internal/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/snapshot"
 )
@@ -46,6 +47,8 @@ type Config struct {
 	TLS     *tls.Config
 	Log     logr.Logger
 	Metrics prometheus.Registerer
+	// Contract says which sidecars are served; the zero value is all.
+	Contract contract.Promise
 	// Loads takes load reports; nil keeps them where nobody reads them.
 	Loads *book.Book
 	// Now is the clock; nil is the real one.

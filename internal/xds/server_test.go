@@ -10,11 +10,13 @@ import (
 	"testing"
 	"time"
 
+	core "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/contract"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/snapshot"
@@ -64,14 +66,24 @@ type control struct {
 // start serves a mesh made of entries until the test ends.
 func start(t testing.TB, entries ...catalog.Entry) *control {
 	t.Helper()
+	return startOn(t, listen(t), entries...)
+}
+
+func listen(t testing.TB) net.Listener {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return startOn(t, listener, entries...)
+	return listener
 }
 
 func startOn(t testing.TB, listener net.Listener, entries ...catalog.Entry) *control {
+	t.Helper()
+	return startWith(t, listener, contract.Promise{}, entries...)
+}
+
+func startWith(t testing.TB, listener net.Listener, promise contract.Promise, entries ...catalog.Entry) *control {
 	t.Helper()
 	root := pki.New(t)
 	c := &control{tokens: tokens{}, metrics: prometheus.NewRegistry(), rootPEM: root.RootPEM}
@@ -87,7 +99,7 @@ func startOn(t testing.TB, listener net.Listener, entries ...catalog.Entry) *con
 	now := func() time.Time { return time.Now().Add(time.Duration(c.later.Load())) }
 	c.loads = loadstats.NewBook(now)
 	server, err := NewServer(Config{
-		Store: c.store, Authenticator: c.tokens, Log: logr.Discard(), Metrics: c.metrics, Loads: c.loads, Now: now,
+		Store: c.store, Authenticator: c.tokens, Log: logr.Discard(), Metrics: c.metrics, Loads: c.loads, Now: now, Contract: promise,
 		TLS: &tls.Config{Certificates: []tls.Certificate{pair}},
 	})
 	if err != nil {
@@ -150,10 +162,15 @@ type proxy struct {
 }
 
 func (c *control) connect(t testing.TB, token string, envoy *fakexds.Envoy) *proxy {
+	return c.connectAs(t, token, envoy, nil)
+}
+
+// connectAs connects a sidecar that says more of itself.
+func (c *control) connectAs(t testing.TB, token string, envoy *fakexds.Envoy, node *core.Node) *proxy {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &proxy{applied: make(chan *discovery.DeltaDiscoveryResponse, 1000), ended: make(chan error, 1), cancel: cancel, envoy: envoy}
 	options := fakexds.Options{
-		Address: c.address, TLS: c.tls, Token: token, NodeID: "uuid.sidecar.client.a." + trustDomain,
+		Address: c.address, TLS: c.tls, Token: token, NodeID: "uuid.sidecar.client.a." + trustDomain, Node: node,
 		Applied: func(r *discovery.DeltaDiscoveryResponse) { p.applied <- r },
 	}
 	go func() { p.ended <- fakexds.Run(ctx, options, envoy) }()

@@ -27,6 +27,8 @@ type Reading struct {
 // Proxies counts connected sidecars.
 type Proxies struct {
 	Connected, Rejecting int
+	// Behind have not answered everything yet that they were sent.
+	Behind int
 	// Example names one that rejects, with Envoy's own words.
 	Example string
 }
@@ -67,6 +69,7 @@ func (r *Reading) proxies(answers []client.Answer[report.Proxies]) {
 			counts := p.Counts()
 			sum.Connected += counts.Connected
 			sum.Rejecting += counts.Rejecting
+			sum.Behind += counts.Behind
 			if counts.Rejecting > 0 && sum.Example == "" {
 				sum.Example = example(p)
 			}
@@ -80,6 +83,9 @@ func (r *Reading) proxies(answers []client.Answer[report.Proxies]) {
 
 // example is what a sidecar rejects, in Envoy's words.
 func example(p report.Proxy) string {
+	if p.Unserved != "" {
+		return fmt.Sprintf("%s/%s is not served: %s", p.Namespace, p.Pod, p.Unserved)
+	}
 	for _, kind := range []string{"CDS", "EDS", "LDS", "RDS", "SDS", "ECDS"} {
 		if text := p.Types[kind].Rejection; text != "" {
 			return fmt.Sprintf("%s/%s rejects %s: %.300s", p.Namespace, p.Pod, kind, text)

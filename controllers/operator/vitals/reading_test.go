@@ -35,6 +35,16 @@ func TestProxies(t *testing.T) {
 	}
 }
 
+func TestAnUnservedSidecarIsAnExample(t *testing.T) {
+	var r Reading
+	old := report.Proxy{Namespace: "shop", Pod: "web", Unserved: "its Envoy is 1.38.3"}
+	r.proxies(answered(report.Proxies{Proxies: []report.Proxy{old}}))
+	want := &Proxies{Connected: 1, Rejecting: 1, Example: "shop/web is not served: its Envoy is 1.38.3"}
+	if diff := cmp.Diff(want, r.Proxies); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestHalfOfTheReplicasIsNoReading(t *testing.T) {
 	var r Reading
 	r.proxies(append(answered(report.Proxies{}), client.Answer[report.Proxies]{Replica: "gone", Err: errors.New("no route")}))

@@ -22,6 +22,7 @@ func proxy(p snapshot.Proxy) report.Proxy {
 	result := report.Proxy{
 		Namespace: p.Pod.Namespace, Pod: p.Pod.Name, UID: p.PodUID, ServiceAccount: p.Scope.Identity.Name,
 		Revision: p.Scope.Class.Revision, Connected: p.Since.UTC(), CertificateEnd: optional(p.CertificateEnd), Types: map[string]report.Type{},
+		Envoy: p.Software.Envoy, Bootstrap: p.Software.Bootstrap, Unserved: p.Software.Unserved,
 	}
 	for t, status := range p.Types {
 		result.Types[t.String()] = report.Type{

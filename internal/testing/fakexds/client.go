@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
 )
 
 // Options are how a Client connects and what it does with responses.
@@ -21,6 +22,8 @@ type Options struct {
 	Token string
 	// NodeID is the claim in the first request.
 	NodeID string
+	// Node adds to what the client says of itself in the first request; nil adds nothing.
+	Node *core.Node
 	// Judge says why a response is rejected, or "" to accept it; nil accepts everything.
 	Judge func(*discovery.DeltaDiscoveryResponse) string
 	// Applied is called on the client's goroutine after a response was applied; nil does nothing.
@@ -50,6 +53,7 @@ func RunOver(ctx context.Context, conn grpc.ClientConnInterface, options Options
 	}
 	requests := envoy.Open()
 	requests[0].Node = &core.Node{Id: options.NodeID, Cluster: "fake"}
+	proto.Merge(requests[0].Node, options.Node)
 	for {
 		for _, req := range requests {
 			if err := stream.Send(req); err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/contract"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/names"
@@ -71,7 +72,7 @@ func serve(t *testing.T, listener net.Listener) *control {
 	c := &control{rootPEM: root.CertPEM(), loads: loadstats.NewBook(time.Now)}
 	c.store = snapshot.NewStore(snapshot.Config{TrustDomain: trustDomain, Certificates: issued{manager}, Log: log, Metrics: metrics, Now: time.Now})
 	server, err := xds.NewServer(xds.Config{
-		Store: c.store, Authenticator: tokens{}, Log: log, Metrics: metrics, Loads: c.loads,
+		Store: c.store, Authenticator: tokens{}, Log: log, Metrics: metrics, Loads: c.loads, Contract: contract.Current(),
 		TLS: certificate.NewServerCertificate(manager, time.Now, names.ADSCommonName(trustDomain)).TLSConfig(),
 	})
 	if err != nil {

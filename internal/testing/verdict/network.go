@@ -3,10 +3,14 @@ package verdict
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -66,6 +70,25 @@ func newNetwork(t *testing.T, usual int) *Network {
 		n.pods = append(n.pods, pod)
 	}
 	return n
+}
+
+// Minors are the minor versions of Envoy that the sidecars run, as they tell the control plane, sorted.
+func (n *Network) Minors(t *testing.T) []string {
+	t.Helper()
+	minors := map[string]bool{}
+	nstest.Eventually(t, 10*time.Second, "all sidecars have said what they are", func() bool {
+		list := n.control.store.Proxies()
+		for _, proxy := range list {
+			major, rest, _ := strings.Cut(proxy.Software.Envoy, ".")
+			minor, _, known := strings.Cut(rest, ".")
+			if !known {
+				return false
+			}
+			minors[major+"."+minor] = true
+		}
+		return len(list) == len(pods)
+	})
+	return slices.Sorted(maps.Keys(minors))
 }
 
 // stats are the statistics of a sidecar whose names match an expression.

@@ -2,11 +2,13 @@ package verdict_test
 
 import (
 	"flag"
+	"slices"
 	"strconv"
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"github.com/openservicemesh/osm-operator/internal/contract"
 	"github.com/openservicemesh/osm-operator/internal/testing/verdict"
 )
 
@@ -26,7 +28,11 @@ func TestVerdicts(t *testing.T) {
 // TestVerdictsBetweenMinors does the same, with fewer pairs, where sidecars of two minor versions of Envoy are clients and servers of
 // each other.
 func TestVerdictsBetweenMinors(t *testing.T) {
-	tryPairs(t, verdict.NewMixedNetwork(t), *pairs/2)
+	network := verdict.NewMixedNetwork(t)
+	if minors := network.Minors(t); !slices.Equal(minors, contract.Current().Envoys) {
+		t.Fatalf("the sidecars run Envoy %v, want %v", minors, contract.Current().Envoys)
+	}
+	tryPairs(t, network, *pairs/2)
 }
 
 func tryPairs(t *testing.T, network *verdict.Network, pairs int) {
