@@ -101,7 +101,7 @@ func (a *app) subject(ctx context.Context, meshName string) (checks.Subject, err
 	if err == nil {
 		for _, m := range all {
 			if m.Name == meshName || meshName == "" && len(all) == 1 {
-				subject.Mesh, subject.Namespace = m.Name, m.Namespace
+				subject.Mesh, subject.Namespace, subject.Beside = m.Name, m.Namespace, m.beside
 			}
 		}
 		if subject.Mesh == "" && len(all) > 1 {

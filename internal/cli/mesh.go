@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,8 +19,9 @@ func (a *app) meshListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the meshes of the cluster",
-		Long: `Lists every mesh: those that a Mesh object declares, and those that OSM's own installer has made. The second table says
-which versions of the Service Mesh Interface a mesh understands.`,
+		Long: `Lists every mesh: those that a Mesh object declares, and those that OSM's own installer has made. While a mesh tries a version
+in some namespaces first, that version stands in the column CANARY. The second table says which versions of the Service Mesh
+Interface a mesh understands.`,
 		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.meshList(ctx, &form) }),
 	}
@@ -47,12 +49,12 @@ func (a *app) meshList(ctx context.Context, form *output.Flag) error {
 	result := output.Result{
 		Data: map[string]any{"items": all},
 		Table: output.Table{Columns: append(output.Columns("MESH NAME", "MESH NAMESPACE", "VERSION", "ADDED NAMESPACES"),
-			output.Column{Name: "READY", Wide: true}, output.Column{Name: "REASON", Wide: true})},
+			output.Column{Name: "CANARY", Wide: !anyCanary(all)}, output.Column{Name: "READY", Wide: true}, output.Column{Name: "REASON", Wide: true})},
 	}
 	support := output.Table{Columns: output.Columns("MESH NAME", "MESH NAMESPACE", "SMI SUPPORTED")}
 	for _, m := range all {
 		result.Names = append(result.Names, "mesh.operator.openservicemesh.io/"+m.Name)
-		result.Table.Rows = append(result.Table.Rows, []string{m.Name, m.Namespace, m.Version, strings.Join(m.Members, ","), m.Ready, m.Reason})
+		result.Table.Rows = append(result.Table.Rows, []string{m.Name, m.Namespace, m.Version, strings.Join(m.Members, ","), orNone(m.Canary), m.Ready, m.Reason})
 		if m.Declared {
 			support.Rows = append(support.Rows, []string{m.Name, m.Namespace, smiSupported})
 		}
@@ -66,4 +68,9 @@ func (a *app) meshList(ctx context.Context, form *output.Flag) error {
 	}
 	a.line("")
 	return form.Print(a.Out, output.Result{Table: support})
+}
+
+// anyCanary says whether a mesh tries a version in some namespaces first.
+func anyCanary(all []mesh) bool {
+	return slices.ContainsFunc(all, func(m mesh) bool { return m.Canary != "" })
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/operand"
 )
 
 // mesh is one mesh of the cluster, as the commands speak of it.
@@ -28,8 +29,13 @@ type mesh struct {
 	Reason  string   `json:"reason,omitempty"`
 	Message string   `json:"message,omitempty"`
 	Members []string `json:"namespaces"`
+	// Canary is the version that is tried in some namespaces first, by a control plane beside the mesh's own; empty for none.
+	Canary string `json:"canary,omitempty"`
 	// Declared is false for an OSM that was installed by other means than a Mesh object.
 	Declared bool `json:"declared"`
+
+	// beside is the suffix of the names of the canary's Deployments.
+	beside string
 }
 
 // meshes lists the meshes of the cluster by name: those that Mesh objects declare, and those of OSM's own installer.
@@ -55,7 +61,33 @@ func (a *app) meshes(ctx context.Context, c client.Client) ([]mesh, error) {
 		}
 	}
 	slices.SortFunc(found, func(x, y mesh) int { return strings.Compare(x.Name, y.Name) })
+	if err := addCanaries(ctx, c, found); err != nil {
+		return nil, err
+	}
 	return found, a.addMembers(ctx, c, found)
+}
+
+// addCanaries notes which version runs beside that of each mesh. Who may not read revisions sees none.
+func addCanaries(ctx context.Context, c client.Client, meshes []mesh) error {
+	var revisions v1alpha1.MeshRevisionList
+	if err := c.List(ctx, &revisions); err != nil {
+		if kube.IsUndefined(err) || apierrors.IsForbidden(err) {
+			return nil
+		}
+		return err
+	}
+	for i := range revisions.Items {
+		spec := &revisions.Items[i].Spec
+		if spec.Role != v1alpha1.RoleBeside && spec.Role != v1alpha1.RolePromoting {
+			continue
+		}
+		for j := range meshes {
+			if meshes[j].Name == spec.Mesh {
+				meshes[j].Canary, meshes[j].beside = spec.Version, operand.Suffix(spec.Mesh, revisions.Items[i].Name)
+			}
+		}
+	}
+	return nil
 }
 
 func describe(m *v1alpha1.Mesh) mesh {

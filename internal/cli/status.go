@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -23,9 +25,11 @@ import (
 type glanceAt struct {
 	mesh
 	ControlPlane []component `json:"controlPlane"`
-	Permissive   bool        `json:"permissive"`
-	Egress       bool        `json:"egress"`
-	Pods         podCounts   `json:"pods"`
+	// Beside is the control plane of a canary, that runs beside the mesh's own; empty without one.
+	Beside     []component `json:"beside,omitempty"`
+	Permissive bool        `json:"permissive"`
+	Egress     bool        `json:"egress"`
+	Pods       podCounts   `json:"pods"`
 	// Problems are the policies that are not in force as they are written.
 	Problems []checks.Result `json:"problems"`
 }
@@ -40,6 +44,8 @@ type podCounts struct {
 	// Meshed pods have a sidecar, Bare ones have none. Pods that have ended are neither.
 	Meshed int `json:"meshed"`
 	Bare   int `json:"bare"`
+	// ByRevision are the pods with a sidecar by the MeshRevision whose injector made it.
+	ByRevision map[string]int `json:"byRevision"`
 }
 
 func (a *app) statusCommand() *cobra.Command {
@@ -79,21 +85,18 @@ func (a *app) status(ctx context.Context, meshName string, form *output.Flag) er
 }
 
 func (a *app) glance(ctx context.Context, c client.Client, m mesh) (*glanceAt, error) {
-	found := &glanceAt{mesh: m, Problems: []checks.Result{}}
-	for _, name := range []string{names.Controller, names.Injector} {
-		d := &appsv1.Deployment{}
-		err := c.Get(ctx, client.ObjectKey{Namespace: m.Namespace, Name: name}, d)
-		if client.IgnoreNotFound(err) != nil {
+	found := &glanceAt{mesh: m, Pods: podCounts{ByRevision: map[string]int{}}, Problems: []checks.Result{}}
+	var err error
+	if found.ControlPlane, err = components(ctx, c, m.Namespace, ""); err != nil {
+		return nil, err
+	}
+	if m.Canary != "" {
+		if found.Beside, err = components(ctx, c, m.Namespace, m.beside); err != nil {
 			return nil, err
 		}
-		one := component{Name: name, Ready: d.Status.ReadyReplicas}
-		if d.Spec.Replicas != nil {
-			one.Wanted = *d.Spec.Replicas
-		}
-		found.ControlPlane = append(found.ControlPlane, one)
 	}
 	config := &configv1alpha2.MeshConfig{}
-	err := c.Get(ctx, client.ObjectKey{Namespace: m.Namespace, Name: names.MeshConfig}, config)
+	err = c.Get(ctx, client.ObjectKey{Namespace: m.Namespace, Name: names.MeshConfig}, config)
 	if err != nil && !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err) {
 		return nil, err
 	}
@@ -114,6 +117,24 @@ func (a *app) glance(ctx context.Context, c client.Client, m mesh) (*glanceAt, e
 	return found, nil
 }
 
+// components are the Deployments of a control plane; those of the mesh's own have no suffix.
+func components(ctx context.Context, c client.Client, namespace, suffix string) ([]component, error) {
+	var all []component
+	for _, name := range []string{names.Beside(names.Controller, suffix), names.Beside(names.Injector, suffix)} {
+		d := &appsv1.Deployment{}
+		err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, d)
+		if client.IgnoreNotFound(err) != nil {
+			return nil, err
+		}
+		one := component{Name: name, Ready: d.Status.ReadyReplicas}
+		if d.Spec.Replicas != nil {
+			one.Wanted = *d.Spec.Replicas
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
 func (p *podCounts) count(ctx context.Context, c client.Client, namespace string) error {
 	var pods corev1.PodList
 	if err := c.List(ctx, &pods, client.InNamespace(namespace)); err != nil {
@@ -125,6 +146,7 @@ func (p *podCounts) count(ctx context.Context, c client.Client, namespace string
 		case pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed:
 		case pod.Labels[names.ProxyUUIDLabel] != "":
 			p.Meshed++
+			p.ByRevision[orUnknown(pod.Labels[names.RevisionLabel])]++
 		default:
 			p.Bare++
 		}
@@ -146,21 +168,41 @@ func (g *glanceAt) print(w io.Writer) {
 	default:
 		line("State", "%s: %s", orUnknown(g.Reason), orUnknown(g.Message))
 	}
-	var parts []string
-	for _, c := range g.ControlPlane {
-		parts = append(parts, fmt.Sprintf("%s %d of %d ready", c.Name, c.Ready, c.Wanted))
+	line("Control plane", "%s", readiness(g.ControlPlane))
+	if g.Canary != "" {
+		line("Canary", "version %s beside it: %s", g.Canary, readiness(g.Beside))
 	}
-	line("Control plane", "%s", strings.Join(parts, ", "))
 	line("Traffic", "%s; %s", stance(g.Permissive, "permissive: everybody may call everybody", "what no policy allows is denied"),
 		stance(g.Egress, "open to the outside", "closed to the outside"))
 	line("Namespaces", "%d: %s", len(g.Members), strings.Join(g.Members, ", "))
-	line("Pods", "%d with a sidecar, %d without", g.Pods.Meshed, g.Pods.Bare)
+	line("Pods", "%d with a sidecar%s, %d without", g.Pods.Meshed, g.Pods.revisions(), g.Pods.Bare)
 	if len(g.Problems) == 0 {
 		line("Policies", "all in force as they are written")
 	}
 	for _, p := range g.Problems {
 		line("Policies", "[%s] %s", p.Status, p.What)
 	}
+}
+
+// readiness says how many pods of Deployments are ready.
+func readiness(all []component) string {
+	var parts []string
+	for _, c := range all {
+		parts = append(parts, fmt.Sprintf("%s %d of %d ready", c.Name, c.Ready, c.Wanted))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// revisions tells sidecars of several revisions apart; empty when all are of one.
+func (p *podCounts) revisions() string {
+	if len(p.ByRevision) < 2 {
+		return ""
+	}
+	var parts []string
+	for _, revision := range slices.Sorted(maps.Keys(p.ByRevision)) {
+		parts = append(parts, fmt.Sprintf("%d of %s", p.ByRevision[revision], revision))
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
 }
 
 func stance(on bool, yes, no string) string {

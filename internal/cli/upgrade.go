@@ -26,6 +26,7 @@ type upgradeOptions struct {
 	version string
 	sets    []string
 	timeout time.Duration
+	way     strategyFlags
 }
 
 func (a *app) meshUpgradeCommand() *cobra.Command {
@@ -37,28 +38,41 @@ func (a *app) meshUpgradeCommand() *cobra.Command {
 version of this program. --set changes other values on the way, by the names of OSM's chart; values that are not named stay as
 they are. When the operator refuses the version, the Mesh is set back, and its reason is told.
 
+With --strategy canary the new version first runs beside the old one, for the namespaces that --canary-namespaces selects; when it
+is well there, it takes the place of the old one. Both stay in the Mesh for later upgrades, until --strategy in-place.
+
 Sidecars keep running, and get the new version's when their pods are restarted.`,
 		Example: `  osm mesh upgrade --version v0.2.0
+  osm mesh upgrade --version v0.2.0 --strategy canary --canary-namespaces kubernetes.io/metadata.name=shop
   osm mesh upgrade --mesh-name osm --set=osm.enablePermissiveTrafficPolicy=false`,
 		Args:   exactly(0, ""),
 		Hidden: a.settings.Install.Kind == managed,
-		RunE:   a.run(func(ctx context.Context, _ []string) error { return a.upgrade(ctx, o) }),
 	}
+	cmd.RunE = a.run(func(ctx context.Context, _ []string) error {
+		if wanted, _ := o.way.wanted(); wanted == v1alpha1.StrategyCanary && !cmd.Flags().Changed("timeout") {
+			o.timeout = canaryTimeout
+		}
+		return a.upgrade(ctx, o)
+	})
 	f := cmd.Flags()
+	o.way.addTo(f)
 	a.addMeshName(cmd, &o.mesh, names.DefaultMesh)
 	f.StringVar(&o.version, "version", "", "version of the control plane, such as v0.1.0 (default: that of this program)")
 	f.StringArrayVar(&o.sets, "set", nil, "value of OSM's chart to change, name=value; may be repeated, or several separated by commas")
-	f.DurationVar(&o.timeout, "timeout", 5*time.Minute, "how long to wait until the new version runs")
+	f.DurationVar(&o.timeout, "timeout", 5*time.Minute, "how long to wait until the new version runs; 1h with --strategy canary, when nothing else is said")
 	addChartPath(f)
 	return cmd
 }
+
+// canaryTimeout is how long a canary may take: it is watched for a while before it takes the place of the old version.
+const canaryTimeout = time.Hour
 
 func (a *app) upgrade(ctx context.Context, o upgradeOptions) error {
 	if a.settings.Install.Kind == managed {
 		return errors.New("this cluster's mesh is managed by somebody else (install.kind in the file of settings is managed), so it is not upgraded here")
 	}
 	changes, err := values.Changes(o.mesh, o.sets)
-	if err != nil {
+	if err := errors.Join(err, o.way.check()); err != nil {
 		return err
 	}
 	for _, note := range changes.Notes {
@@ -81,7 +95,7 @@ func (a *app) upgrade(ctx context.Context, o upgradeOptions) error {
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	p := a.progress()
-	if err := a.changeMesh(ctx, c, changes, p); err != nil {
+	if err := a.changeMesh(ctx, c, changes, o.way, p); err != nil {
 		return err
 	}
 	a.line("OSM successfully upgraded mesh [%s] in namespace [%s]", m.Name, m.Namespace)
@@ -91,13 +105,13 @@ func (a *app) upgrade(ctx context.Context, o upgradeOptions) error {
 
 // changeMesh changes a Mesh, waits until the change is done, and then changes its MeshConfig. What the operator refuses is taken
 // back.
-func (a *app) changeMesh(ctx context.Context, c client.Client, changes *values.Declaration, p *progress) error {
+func (a *app) changeMesh(ctx context.Context, c client.Client, changes *values.Declaration, way strategyFlags, p *progress) error {
 	live := &v1alpha1.Mesh{}
 	if err := c.Get(ctx, client.ObjectKeyFromObject(changes.Mesh), live); err != nil {
 		return err
 	}
 	before := live.DeepCopy()
-	patch, err := json.Marshal(map[string]any{"spec": changes.Mesh.Spec})
+	patch, err := specPatch(changes.Mesh.Spec, way, live.Spec.Upgrade)
 	if err != nil {
 		return err
 	}
@@ -120,6 +134,26 @@ func (a *app) changeMesh(ctx context.Context, c client.Client, changes *values.D
 		return fmt.Errorf("the namespace %s has no MeshConfig to change: see `osm check`", namespaceOf(live))
 	}
 	return err
+}
+
+// specPatch is the merge patch that changes what is named, and leaves the rest of a Mesh as it is.
+func specPatch(changes v1alpha1.MeshSpec, way strategyFlags, live *v1alpha1.UpgradeSpec) ([]byte, error) {
+	text, err := json.Marshal(changes)
+	if err != nil {
+		return nil, err
+	}
+	spec := map[string]any{}
+	if err := json.Unmarshal(text, &spec); err != nil {
+		return nil, err
+	}
+	upgrade, err := way.patch(live)
+	if err != nil {
+		return nil, err
+	}
+	if upgrade != nil {
+		spec["upgrade"] = upgrade
+	}
+	return json.Marshal(map[string]any{"spec": spec})
 }
 
 // awaitChange waits until a Mesh is as it is declared; refusal is the operator's reason when it will not be.

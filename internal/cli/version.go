@@ -39,8 +39,9 @@ func (a *app) versionCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the versions of this program and of the meshes",
-		Long: `Prints the version of this program, then the version that each mesh of the cluster says it runs. A mesh that cannot be
-asked is listed with the version that it is declared to have.`,
+		Long: `Prints the version of this program, then the version that each mesh of the cluster says it runs, and on a line of its
+own the one that it tries in some namespaces first. A mesh that cannot be asked is listed with the version that it is declared to
+have.`,
 		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			if err := form.Check(); err != nil {
@@ -111,20 +112,26 @@ func (a *app) meshVersions(ctx context.Context) ([]meshVersion, error) {
 		return nil, err
 	}
 	found := make([]meshVersion, 0, len(all))
-	for _, m := range all {
-		one := meshVersion{Name: m.Name, Namespace: m.Namespace, Version: m.Version}
-		if err := a.askVersion(ctx, c, &one); err != nil {
+	ask := func(m mesh, declared, app string) {
+		one := meshVersion{Name: m.Name, Namespace: m.Namespace, Version: declared}
+		if err := a.askVersion(ctx, c, app, &one); err != nil {
 			a.note("The version of mesh %s is the one that it is declared to have, because its control plane does not answer: %v", m.Name, err)
 		}
 		found = append(found, one)
 	}
+	for _, m := range all {
+		ask(m, m.Version, names.Controller)
+		if m.Canary != "" {
+			ask(m, m.Canary, names.Beside(names.Controller, m.beside))
+		}
+	}
 	return found, nil
 }
 
-// askVersion asks the controller of a mesh for its version; without a running controller the answer stays as it is.
-func (a *app) askVersion(ctx context.Context, c client.Client, m *meshVersion) error {
+// askVersion asks a controller of a mesh, by the label of its pods, for its version; without a running one the answer stays as it is.
+func (a *app) askVersion(ctx context.Context, c client.Client, app string, m *meshVersion) error {
 	var pods corev1.PodList
-	if err := c.List(ctx, &pods, client.InNamespace(m.Namespace), client.MatchingLabels{names.AppLabel: names.Controller}); err != nil {
+	if err := c.List(ctx, &pods, client.InNamespace(m.Namespace), client.MatchingLabels{names.AppLabel: app}); err != nil {
 		return err
 	}
 	for i := range pods.Items {

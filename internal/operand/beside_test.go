@@ -7,21 +7,21 @@ import (
 	"github.com/google/go-cmp/cmp"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 // besideParameters are those of a second version of the mesh that testParameters describes.
 func besideParameters() Parameters {
-	p := testParameters()
-	p.Revision = "osm-v0-2-0"
+	p := scaledParameters()
+	p.Scheduling.Affinity, p.Scheduling.Spread, p.Revision = nil, nil, "osm-v0-2-0"
 	p.Beside = Suffix(p.Mesh, p.Revision)
 	return p
 }
@@ -40,20 +40,10 @@ func renderBeside(t *testing.T) []*unstructured.Unstructured {
 	return append(objects, services...)
 }
 
-// typed decodes all objects of a kind.
+// typed decodes all objects of a kind, of which there must be some.
 func typed[T any](t *testing.T, objects []*unstructured.Unstructured, kind string) []T {
 	t.Helper()
-	var all []T
-	for _, object := range objects {
-		if object.GetKind() != kind {
-			continue
-		}
-		var one T
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &one); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, one)
-	}
+	all := ofKind[T](t, objects, kind)
 	if len(all) == 0 {
 		t.Fatalf("no %s is rendered", kind)
 	}
@@ -71,7 +61,7 @@ func TestBesideSharesNoName(t *testing.T) {
 		return o.GetKind() + " " + o.GetNamespace() + "/" + o.GetName()
 	}
 	own := map[string]bool{}
-	for _, object := range renderAll(t, testRelease(t), testParameters()) {
+	for _, object := range renderAll(t, testRelease(t), scaledParameters()) {
 		own[key(object)] = true
 	}
 	for _, object := range renderBeside(t) {
@@ -162,6 +152,9 @@ func TestReferencesOfBesideAreItsOwn(t *testing.T) {
 	}
 	for _, d := range typed[appsv1.Deployment](t, objects, "Deployment") {
 		need(d.Name, "ServiceAccount", d.Spec.Template.Spec.ServiceAccountName)
+	}
+	for _, a := range typed[autoscalingv2.HorizontalPodAutoscaler](t, objects, "HorizontalPodAutoscaler") {
+		need(a.Name, a.Spec.ScaleTargetRef.Kind, a.Spec.ScaleTargetRef.Name)
 	}
 }
 

@@ -8,4 +8,7 @@
 // Each version is a folder of plain YAML files below manifests: "current" is the version that this source builds, the others
 // are frozen copies of earlier releases with image digests. All are rendered by the same code, which fills in values where a
 // manifest has a place for them: a flag that a version does not list is not given to it.
+//
+// A control plane can be rendered beside the mesh's own, from the same manifests: every name, label, selector and reference then has
+// the suffix of its revision, so that neither touches the other.
 package operand

@@ -132,6 +132,14 @@ func TestControlPlaneThatIsBroken(t *testing.T) {
 	}
 }
 
+func TestControlPlaneOfACanaryIsChecked(t *testing.T) {
+	s := subject(t)
+	s.Beside = "v0-2-0"
+	contains(t, s.ControlPlane(t.Context()),
+		"failed: the Deployment osm-controller-v0-2-0 does not exist", "failed: the Deployment osm-injector-v0-2-0 does not exist",
+		"failed: no pod of osm-injector-v0-2-0 is running", "failed: the Service osm-system/osm-controller-v0-2-0 leads to no ready pod")
+}
+
 func TestPrint(t *testing.T) {
 	var text strings.Builder
 	checks.Print(&text, []checks.Group{{Title: "One", Results: []checks.Result{{Status: checks.OK, What: "fine"}, {Status: checks.Failed, What: "broken", Do: "mend it"}}}, {Title: "Two"}})

@@ -20,7 +20,7 @@ import (
 
 // ControlPlane says whether the control plane of a mesh works.
 func (s Subject) ControlPlane(ctx context.Context) []Group {
-	return []Group{
+	groups := []Group{
 		{"Operator", []Result{s.deployment(ctx, names.OperatorNamespace, "osm-operator")}},
 		{"Mesh " + s.Mesh, append(s.mesh(ctx), s.meshConfig(ctx))},
 		{"Control plane", []Result{
@@ -30,6 +30,15 @@ func (s Subject) ControlPlane(ctx context.Context) []Group {
 		}},
 		{"Webhooks", []Result{s.injectorWebhook(ctx), s.validatorWebhook(ctx)}},
 	}
+	if s.Beside == "" {
+		return groups
+	}
+	controller, injector := names.Beside(names.Controller, s.Beside), names.Beside(names.Injector, s.Beside)
+	return append(groups, Group{"Control plane of the canary", []Result{
+		s.deployment(ctx, s.Namespace, controller), s.deployment(ctx, s.Namespace, injector),
+		s.answering(ctx, controller), s.answering(ctx, injector),
+		s.endpoints(ctx, controller), s.endpoints(ctx, injector),
+	}})
 }
 
 func (s Subject) deployment(ctx context.Context, namespace, name string) Result {

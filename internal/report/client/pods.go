@@ -13,17 +13,17 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// Pods lists the replicas of the control plane in a namespace by their pods, sorted by name. All that run count, ready or not:
-// one that does not answer still has sidecars.
+// Pods lists the replicas of the control plane in a namespace by their pods, sorted by name: those of the mesh's own, and those of one that
+// runs beside it, which has sidecars, too. All that run count, ready or not: one that does not answer still has sidecars.
 func Pods(reader client.Reader, namespace string) func(context.Context) ([]Replica, error) {
 	return func(ctx context.Context) ([]Replica, error) {
 		var pods corev1.PodList
-		if err := reader.List(ctx, &pods, client.InNamespace(namespace), client.MatchingLabels{names.AppLabel: names.Controller}); err != nil {
+		if err := reader.List(ctx, &pods, client.InNamespace(namespace), client.HasLabels{names.AppLabel}); err != nil {
 			return nil, err
 		}
 		var replicas []Replica
 		for _, pod := range pods.Items {
-			if pod.Status.Phase != corev1.PodRunning {
+			if pod.Status.Phase != corev1.PodRunning || names.Component(pod.Labels[names.AppLabel]) != names.Controller {
 				continue
 			}
 			replica := Replica{Name: pod.Name}
