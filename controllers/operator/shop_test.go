@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -85,7 +86,7 @@ func (s *shop) work(ctx context.Context, deployments []string) {
 }
 
 func (s *shop) pod(deployment, hash, revision string) *corev1.Pod {
-	return &corev1.Pod{
+	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: s.namespace, Name: deployment + "-" + hash,
 			Labels: map[string]string{"app": deployment, appsv1.DefaultDeploymentUniqueLabelKey: hash, names.RevisionLabel: revision, names.ProxyUUIDLabel: "1"},
@@ -95,10 +96,19 @@ func (s *shop) pod(deployment, hash, revision string) *corev1.Pod {
 		},
 		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "example/app:1"}}},
 	}
+	if revision == "" {
+		delete(pod.Labels, names.RevisionLabel)
+		delete(pod.Labels, names.ProxyUUIDLabel)
+	}
+	return pod
 }
 
-// base is the revision whose injector serves the mesh: that of the Deployment which exists.
+// base is the revision whose injector serves the mesh: that of the Deployment which exists, as long as it is asked.
 func (s *shop) base(ctx context.Context) string {
+	webhook := &admissionv1.MutatingWebhookConfiguration{}
+	if cluster.client.Get(ctx, client.ObjectKey{Name: names.MutatingWebhook(s.mesh)}, webhook) != nil {
+		return ""
+	}
 	d := &appsv1.Deployment{}
 	if cluster.client.Get(ctx, client.ObjectKey{Namespace: home(s.mesh), Name: names.Injector}, d) != nil || len(d.OwnerReferences) == 0 {
 		return ""

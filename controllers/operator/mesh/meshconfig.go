@@ -29,6 +29,9 @@ func (r *Reconciler) meshConfig(ctx context.Context, s *scope) error {
 	if err != nil {
 		return fmt.Errorf("the MeshConfig of the mesh cannot be read or created: %w", err)
 	}
+	if err := r.stay(ctx, s, live); err != nil {
+		return err
+	}
 	if err := r.decide(ctx, s, live); err != nil {
 		return err
 	}

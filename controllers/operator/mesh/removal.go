@@ -42,6 +42,7 @@ func (r *Reconciler) removal() []removalStep {
 			&rbacv1.ClusterRoleBindingList{}, &rbacv1.RoleBindingList{}, &rbacv1.ClusterRoleList{}, &rbacv1.RoleList{}, &corev1.ServiceAccountList{})},
 		{"the trust of the namespaces", lists(&corev1.ConfigMapList{})},
 		{"the MeshConfig", lists(&configv1alpha2.MeshConfigList{})},
+		{"what the operator wrote into the MeshConfig", r.quiet},
 		{"the certificates of the webhooks", r.deleteSecrets(secrets.InjectorCert, secrets.ValidatorCert)},
 		{"the certificate authority", r.deleteSecrets(names.CABundleSecret)},
 		{"the namespace", r.deleteNamespace},
@@ -84,6 +85,15 @@ func (r *Reconciler) deleteOne(ctx context.Context, object client.Object) error 
 		return fmt.Errorf("%s %s cannot be deleted: %w", object.GetObjectKind().GroupVersionKind().Kind, object.GetName(), err)
 	}
 	return nil
+}
+
+// quiet takes from a MeshConfig that stays what was said to control planes while the sidecars were taken out.
+func (r *Reconciler) quiet(ctx context.Context, s *scope) (int, error) {
+	live := &configv1alpha2.MeshConfig{}
+	if err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.wanted.Namespace, Name: names.MeshConfig}, live); err != nil {
+		return 0, client.IgnoreNotFound(err)
+	}
+	return 0, r.stay(ctx, s, live)
 }
 
 // deleteSecrets deletes Secrets that were made for the mesh.

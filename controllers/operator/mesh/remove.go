@@ -2,11 +2,9 @@ package mesh
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -15,8 +13,6 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
 	"github.com/openservicemesh/osm-operator/controllers/operator/condition"
-	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
-	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 // remove removes a mesh: it waits for sidecars, then takes away what the mesh consists of, and lets the Mesh go.
@@ -39,8 +35,11 @@ func (r *Reconciler) remove(ctx context.Context, s *scope) (reconcile.Result, er
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	if verdict.Reason == v1alpha1.ReasonDeleting {
+	switch verdict.Reason {
+	case v1alpha1.ReasonDeleting:
 		return reconcile.Result{RequeueAfter: pollWhileRemoving}, nil
+	case v1alpha1.ReasonRemovingSidecars:
+		return reconcile.Result{RequeueAfter: glance}, nil
 	}
 	return reconcile.Result{RequeueAfter: pollForSidecars}, nil
 }
@@ -64,12 +63,16 @@ func keepSummary(conditions []metav1.Condition) []metav1.Condition {
 
 // removeNext does the first step that is not done yet, and says what it waits for.
 func (r *Reconciler) removeNext(ctx context.Context, s *scope) (condition.Verdict, error) {
-	sidecars, err := r.sidecars(ctx, s.mesh.Name)
+	left, err := r.sidecars(ctx, s.mesh.Name)
 	if err != nil {
 		return condition.Verdict{}, err
 	}
-	if len(sidecars) > 0 {
-		return condition.Verdict{State: condition.Working, Reason: v1alpha1.ReasonWaitingForSidecars, Message: sidecarMessage(sidecars)}, nil
+	s.mesh.Status.Upgrade = nil
+	switch {
+	case len(left) > 0 && restartsSidecars(s.mesh):
+		return r.takeOut(ctx, s, left)
+	case len(left) > 0:
+		return r.removing(s, v1alpha1.RemovalWaiting, v1alpha1.ReasonWaitingForSidecars, len(left), sidecarMessage(left)), nil
 	}
 	for _, step := range r.removal() {
 		left, err := step.run(ctx, s)
@@ -77,10 +80,26 @@ func (r *Reconciler) removeNext(ctx context.Context, s *scope) (condition.Verdic
 			return condition.Verdict{}, err
 		}
 		if left > 0 {
-			return condition.Verdict{State: condition.Working, Reason: v1alpha1.ReasonDeleting, Message: "removing " + step.what}, nil
+			return r.removing(s, v1alpha1.RemovalDeleting, v1alpha1.ReasonDeleting, 0, "removing "+step.what), nil
 		}
 	}
 	return nothingLeft, nil
+}
+
+// removing writes into the status how far the removal is.
+func (r *Reconciler) removing(s *scope, phase, reason string, sidecars int, message string) condition.Verdict {
+	s.mesh.Status.Removal = &v1alpha1.RemovalStatus{
+		Phase: phase, Since: metav1.NewTime(r.removingSince(s, phase)), Sidecars: int32(sidecars), Message: message,
+	}
+	return condition.Verdict{State: condition.Working, Reason: reason, Message: message}
+}
+
+// removingSince is when a phase of the removal began, which is now when the status speaks of another one.
+func (r *Reconciler) removingSince(s *scope, phase string) time.Time {
+	if before := s.mesh.Status.Removal; before != nil && before.Phase == phase {
+		return before.Since.Time
+	}
+	return r.Now().Truncate(time.Second)
 }
 
 // release lets the Mesh go.
@@ -89,43 +108,4 @@ func (r *Reconciler) release(ctx context.Context, mesh *v1alpha1.Mesh) error {
 	controllerutil.RemoveFinalizer(mesh, Finalizer)
 	err := r.Client.Patch(ctx, mesh, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}), client.FieldOwner(apply.FieldManager))
 	return client.IgnoreNotFound(err)
-}
-
-// sidecars lists the running pods with a sidecar of a mesh. The label of the revision tells the mesh even after the namespace has
-// left it; pods without that label belong to the mesh of their namespace.
-func (r *Reconciler) sidecars(ctx context.Context, mesh string) ([]string, error) {
-	members, err := r.members(ctx, mesh)
-	if err != nil {
-		return nil, err
-	}
-	inside := map[string]bool{}
-	for i := range members {
-		inside[members[i].Name] = true
-	}
-	pods := &metav1.PartialObjectMetadataList{}
-	pods.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("PodList"))
-	// Read live and rarely: watching every sidecar of the cluster for this would be a high price.
-	if err := r.Live.List(ctx, pods, client.HasLabels{names.ProxyUUIDLabel}, notFinished()); err != nil {
-		return nil, fmt.Errorf("the pods with sidecars cannot be listed: %w", err)
-	}
-	var left []string
-	for i := range pods.Items {
-		pod := &pods.Items[i]
-		revision, labelled := pod.Labels[names.RevisionLabel]
-		if labelled && desired.IsRevisionOf(mesh, revision) || !labelled && inside[pod.Namespace] {
-			left = append(left, pod.Namespace+"/"+pod.Name)
-		}
-	}
-	slices.Sort(left)
-	return left, nil
-}
-
-// sidecarMessage says what to do about sidecars.
-func sidecarMessage(pods []string) string {
-	count := fmt.Sprintf("%d pods have", len(pods))
-	if len(pods) == 1 {
-		count = "1 pod has"
-	}
-	return fmt.Sprintf("%s a sidecar of this mesh, for example %s: remove the label %s from their namespaces and restart their workloads, or delete them",
-		count, pods[0], names.MonitoredByLabel)
 }
