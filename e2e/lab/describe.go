@@ -11,7 +11,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/names"
@@ -24,6 +26,17 @@ func (c *Cluster) Logs(ctx context.Context, namespace, pod, container string, li
 		return "", err
 	}
 	options := &corev1.PodLogOptions{Container: container, TailLines: &lines}
+	data, err := clients.CoreV1().Pods(namespace).GetLogs(pod, options).DoRaw(ctx)
+	return string(data), err
+}
+
+// LogsSince returns what a container has written since a moment, as far as its node still has it.
+func (c *Cluster) LogsSince(ctx context.Context, namespace, pod, container string, since time.Time) (string, error) {
+	clients, err := kubernetes.NewForConfig(c.Config)
+	if err != nil {
+		return "", err
+	}
+	options := &corev1.PodLogOptions{Container: container, SinceTime: ptr.To(metav1.NewTime(since))}
 	data, err := clients.CoreV1().Pods(namespace).GetLogs(pod, options).DoRaw(ctx)
 	return string(data), err
 }

@@ -10,24 +10,32 @@ import (
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 )
 
-// The scenarios follow each other on one mesh: each begins where the one before has ended.
+// The faults, with the gates of which one must see each.
+var (
+	crash  = bad{fault: "crash", gates: []string{"ControlPlaneRestarts", "ReplicasReady"}}
+	reject = bad{fault: "reject", gates: []string{"ConfigurationAccepted"}}
+	// A tenth of all requests fails until the gate has seen it and the version before has taken over.
+	unavailable = bad{fault: "unavailable", gates: []string{"ErrorRate"}, mayFail: 2000}
+)
+
 func TestAMeshMovesForwardAndBackUnderTraffic(t *testing.T) {
-	faults := []bad{{"crash", []string{"ControlPlaneRestarts", "ReplicasReady"}, 0}}
-	if full() {
-		faults = append(faults, bad{"reject", []string{"ConfigurationAccepted"}, 0}, bad{"unavailable", []string{"ErrorRate"}, 1200})
-	}
-	var all []string
-	for _, b := range faults {
-		all = append(all, b.fault)
-	}
-	teachFaults(t, all...)
-	s := openShop(t, newMesh(t, "upgrade", before))
-	t.Run("to the next version", func(t *testing.T) { upgradeInPlace(t, s.in(t), func() {}) })
-	for _, b := range faults {
-		t.Run("to a version with the fault "+b.fault, func(t *testing.T) { returnsFrom(t, s.in(t), b) })
-	}
+	teachFaults(t, crash.fault, reject.fault, unavailable.fault)
+	t.Run("one way after the other", forwardAndBack)
 	if full() {
 		t.Run("while the operator is killed", killedOnTheWay)
+		t.Run("while the API server is away", withoutAPIServer)
+	}
+}
+
+// forwardAndBack is a row of scenarios on one mesh: each begins where the one before has ended.
+func forwardAndBack(t *testing.T) {
+	s := openShop(t, newMesh(t, "upgrade", before))
+	t.Run("to the next version", func(t *testing.T) { upgradeInPlace(t, s.in(t), func() {}) })
+	for _, b := range []bad{crash, reject, unavailable} {
+		t.Run("to a version with the fault "+b.fault, func(t *testing.T) { returnsFrom(t, s.in(t), b, func() {}) })
+	}
+	if full() {
+		t.Run("back after the first wave", func(t *testing.T) { returnsAfterWave(t, s.in(t)) })
 	}
 }
 
@@ -37,20 +45,20 @@ func upgradeInPlace(t *testing.T, s shop, meanwhile func()) {
 	m := s.mesh
 	byRevision, _, err := s.sidecars(t.Context())
 	must(t, err)
-	if byRevision[m.revision(before)] != 10 {
-		t.Fatalf("the sidecars are %v, want 10 of %s", byRevision, m.revision(before))
+	if byRevision[m.revision(before)] != sidecarsInAll {
+		t.Fatalf("the sidecars are %v, want %d of %s", byRevision, sidecarsInAll, m.revision(before))
 	}
-	running := s.start()
+	running := s.start(0)
 	m.change(`{"version":"` + cluster.Version + `"}`)
 	meanwhile()
 	m.ends(v1alpha1.ResultSucceeded, before, cluster.Version)
 	must(t, cluster.MeshReady(t.Context(), m.name, time.Minute))
-	s.movedAllBut(t, buyer, keeper)
+	s.movedAllBut(t, buyer, keeper, bookbuyer)
 	// Each of them has a sidecar of another version than the one it calls.
 	s.call(t, "cart", keeper)
 	s.call(t, buyer, keeper)
 	s.call(t, buyer, store)
-	running.stop("upgrade in place", 0)
+	running.stop("upgrade in place")
 }
 
 // movedAllBut wants the sidecars of all apps to be of this version, except for some, which the status counts.
@@ -77,6 +85,6 @@ func (s shop) movedAllBut(t *testing.T, left ...string) {
 			return false, "no count", err
 		}
 		p := live.Status.Proxies
-		return p.Total == 10 && p.Outdated == int32(len(left)) && live.Status.Upgrade == nil, fmt.Sprintf("%+v", *p), nil
+		return p.Total == sidecarsInAll && p.Outdated == int32(len(left)) && live.Status.Upgrade == nil, fmt.Sprintf("%+v", *p), nil
 	}))
 }

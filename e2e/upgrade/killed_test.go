@@ -14,13 +14,30 @@ import (
 
 // killedOnTheWay kills the operator at each phase. Whatever it knows it reads from the cluster, so another one goes on.
 func killedOnTheWay(t *testing.T) {
-	s := openShop(t, newMesh(t, "killed", before))
-	upgradeInPlace(t, s, func() {
-		for _, phase := range []string{"ControlPlane", "Workloads"} {
-			s.mesh.reaches(phase)
-			killOperator(t)
-		}
+	s := openShop(t, newMesh(t, "killed", before, func(m mesh) { m.killedAt("Installing") }))
+	t.Run("to the next version", func(t *testing.T) {
+		s := s.in(t)
+		upgradeInPlace(t, s, func() { s.mesh.killedAt("ControlPlane", "Workloads") })
 	})
+	t.Run("to a version with a fault", func(t *testing.T) {
+		s := s.in(t)
+		returnsFrom(t, s, reject, func() {
+			s.mesh.killedAt("ControlPlane", "RollingBack")
+			s.hasReturned(t, reject)
+			// It must not try again what was given up: that is written down, too.
+			s.mesh.killedAt("RolledBack")
+		})
+	})
+}
+
+// killedAt waits for phases, and kills the operator at each.
+func (m mesh) killedAt(phases ...string) {
+	m.t.Helper()
+	for _, phase := range phases {
+		m.reaches(phase)
+		killOperator(m.t)
+		m.t.Logf("killed the operator at %s, in phase %s", time.Now().Format(time.TimeOnly), phase)
+	}
 }
 
 // killOperator kills the operator without a word, and waits until another one runs.
@@ -41,5 +58,4 @@ func killOperator(t *testing.T) {
 		}
 		return false, "not yet", nil
 	}))
-	t.Logf("killed the operator at %s", time.Now().Format(time.TimeOnly))
 }

@@ -21,7 +21,7 @@ spec:
   namespace: %[1]s-system
   version: %[2]s
   upgrade:
-    gates: {soak: 5s, timeout: 90s, maxErrorRateIncrease: "%[3]s"}
+    gates: {soak: 5s, timeout: 4m, maxErrorRateIncrease: "1%%"}
     dataPlane: {maxUnavailable: 50%%, pauseBetween: 2s}
 `
 
@@ -32,13 +32,14 @@ type mesh struct {
 }
 
 // newMesh makes a Mesh of a version, waits until it is ready, and removes it after the test.
-func newMesh(t *testing.T, name, version string) mesh {
+// Meanwhile something may happen.
+func newMesh(t *testing.T, name, version string, meanwhile ...func(mesh)) mesh {
 	t.Helper()
 	m := mesh{t, name}
-	text := fmt.Sprintf(manifest, name, version, "1%")
+	text := fmt.Sprintf(manifest, name, version)
 	// A run that was killed has left its own, of another version.
-	must(t, cluster.DeleteNamespace(t.Context(), m.shop()))
 	must(t, cluster.Remove(t.Context(), text))
+	must(t, m.deleteNamespaces(t.Context()))
 	must(t, m.gone(t.Context()))
 	must(t, cluster.Put(t.Context(), text))
 	t.Cleanup(func() {
@@ -54,8 +55,35 @@ func newMesh(t *testing.T, name, version string) mesh {
 			t.Error(err)
 		}
 	})
+	for _, happens := range meanwhile {
+		happens(m)
+	}
 	must(t, cluster.MeshReady(t.Context(), name, installLimit))
 	return m
+}
+
+// workloads are the namespaces of its workloads.
+func (m mesh) workloads() []string {
+	namespaces := []string{m.shop()}
+	for _, name := range bookNamespaces {
+		namespaces = append(namespaces, m.name+"-"+name)
+	}
+	return namespaces
+}
+
+// deleteNamespaces deletes those of the workloads and waits.
+func (m mesh) deleteNamespaces(ctx context.Context) error {
+	for _, namespace := range m.workloads() {
+		if err := cluster.DeleteNamespace(ctx, namespace); err != nil {
+			return err
+		}
+	}
+	for _, namespace := range m.workloads() {
+		if _, err := cluster.HasNamespace(ctx, 2*time.Minute, namespace); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // namespace is where the control plane runs.

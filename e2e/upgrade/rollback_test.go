@@ -3,6 +3,7 @@ package upgrade
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,31 +25,39 @@ type bad struct {
 	mayFail int
 }
 
-// returnsFrom moves a mesh that runs this version to a faulty one, under traffic, and waits until it has returned.
-func returnsFrom(t *testing.T, s shop, b bad) {
+// returnsFrom moves a mesh that runs this version to a faulty one, under traffic, and waits until it has returned, while something else
+// happens.
+func returnsFrom(t *testing.T, s shop, b bad, meanwhile func()) {
 	t.Helper()
 	m := s.mesh
 	sidecars, _, err := s.sidecars(t.Context())
 	must(t, err)
-	running := s.start()
+	running := s.start(b.mayFail)
 	// One restart of a control plane that never gets up is enough to know, and sidecars report their requests every five seconds.
 	m.change(`{"version":"` + faulty(b.fault) + `","upgrade":{"gates":{"maxRestarts":0,"soak":"15s"}}}`)
-	entry := m.ends(v1alpha1.ResultRolledBack, cluster.Version, faulty(b.fault))
-	if !strings.Contains(entry.Reason, b.gates[0]) && (len(b.gates) < 2 || !strings.Contains(entry.Reason, b.gates[1])) {
-		t.Errorf("the history says %q, which names none of the gates %v", entry.Reason, b.gates)
-	}
-	s.runs(t, cluster.Version)
-	must(t, cluster.Available(t.Context(), podLimit, m.namespace()))
-	running.stop("return from "+b.fault, b.mayFail)
+	meanwhile()
+	s.hasReturned(t, b)
+	running.stop("return from " + b.fault)
 	// Whoever lost a connection on the way is back.
-	after := s.start()
+	after := s.start(0)
 	time.Sleep(calm)
-	after.stop("after the return from "+b.fault, 0)
+	after.stop("after the return from " + b.fault)
 	if now, _, err := s.sidecars(t.Context()); err != nil || fmt.Sprint(now) != fmt.Sprint(sidecars) {
 		t.Errorf("the sidecars are %v (%v), want those from before: %v", now, err, sidecars)
 	}
 	m.change(`{"version":"` + cluster.Version + `"}`)
 	must(t, cluster.MeshReady(t.Context(), m.name, time.Minute))
+}
+
+// hasReturned waits until a faulty version was given up because of one of its gates, and this one runs.
+func (s shop) hasReturned(t *testing.T, b bad) {
+	t.Helper()
+	entry := s.mesh.ends(v1alpha1.ResultRolledBack, cluster.Version, faulty(b.fault))
+	if !slices.ContainsFunc(b.gates, func(gate string) bool { return strings.Contains(entry.Reason, gate) }) {
+		t.Errorf("the history says %q, which names none of the gates %v", entry.Reason, b.gates)
+	}
+	s.runs(t, cluster.Version)
+	must(t, cluster.Available(t.Context(), podLimit, s.mesh.namespace()))
 }
 
 // calm is how long traffic is watched after a return: it is the thing under test that nothing happens.

@@ -47,7 +47,10 @@ spec:
 ---
 `
 
-// shop is a namespace of a mesh with ten sidecars.
+// sidecarsInAll is how many sidecars a shop has: ten of its own, and those of the bookstore.
+const sidecarsInAll = 10 + bookstoreSidecars
+
+// shop is a namespace of a mesh with ten sidecars, and the bookstore beside it.
 type shop struct {
 	t         *testing.T
 	mesh      mesh
@@ -58,10 +61,9 @@ type shop struct {
 func openShop(t *testing.T, m mesh) shop {
 	t.Helper()
 	s := shop{t, m, m.shop()}
-	_, err := cluster.HasNamespace(t.Context(), podLimit, s.namespace)
-	must(t, err)
 	must(t, cluster.CreateNamespace(t.Context(), s.namespace, m.name))
 	t.Cleanup(s.close)
+	s.openBookstore()
 	for _, called := range []string{store, warehouse, keeper} {
 		must(t, cluster.Put(t.Context(), fmt.Sprintf(policies, s.namespace, called)))
 	}
@@ -75,7 +77,7 @@ func openShop(t *testing.T, m mesh) shop {
 	}
 	s.deploySet("ledger")
 	must(t, cluster.PodsReady(t.Context(), podLimit, s.namespace))
-	must(t, cluster.Available(t.Context(), podLimit, s.namespace))
+	must(t, cluster.Available(t.Context(), podLimit, s.namespaces()...))
 	return s
 }
 
@@ -85,20 +87,20 @@ func (s shop) in(t *testing.T) shop {
 	return s
 }
 
-// close removes the namespace and waits: its sidecars hold the Mesh.
+// close removes the namespaces and waits: their sidecars hold the Mesh.
 func (s shop) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	if s.t.Failed() {
 		s.t.Log(cluster.Describe(ctx, s.namespace))
 	}
-	if err := cluster.DeleteNamespace(ctx, s.namespace); err != nil {
-		s.t.Error(err)
-	}
-	if _, err := cluster.HasNamespace(ctx, 2*time.Minute, s.namespace); err != nil {
+	if err := s.mesh.deleteNamespaces(ctx); err != nil {
 		s.t.Error(err)
 	}
 }
+
+// namespaces are those of the shop and of the bookstore.
+func (s shop) namespaces() []string { return s.mesh.workloads() }
 
 // template is a pod template of the test tools, with its account and Service.
 func (s shop) template(name string) corev1.PodTemplateSpec {
@@ -131,15 +133,17 @@ func (s shop) deploySet(name string) {
 
 // sidecars counts the live sidecars of the shop by revision, and those of each app.
 func (s shop) sidecars(ctx context.Context) (byRevision map[string]int, ofApp map[string]string, err error) {
-	var pods corev1.PodList
-	if err := cluster.Client.List(ctx, &pods, client.InNamespace(s.namespace)); err != nil {
-		return nil, nil, err
-	}
 	byRevision, ofApp = map[string]int{}, map[string]string{}
-	for i := range pods.Items {
-		if pod := &pods.Items[i]; pod.DeletionTimestamp == nil {
-			byRevision[pod.Labels[names.RevisionLabel]]++
-			ofApp[pod.Labels[lab.AppLabel]] = pod.Labels[names.RevisionLabel]
+	for _, namespace := range s.namespaces() {
+		var pods corev1.PodList
+		if err := cluster.Client.List(ctx, &pods, client.InNamespace(namespace)); err != nil {
+			return nil, nil, err
+		}
+		for i := range pods.Items {
+			if pod := &pods.Items[i]; pod.DeletionTimestamp == nil {
+				byRevision[pod.Labels[names.RevisionLabel]]++
+				ofApp[pod.Labels[lab.AppLabel]] = pod.Labels[names.RevisionLabel]
+			}
 		}
 	}
 	return byRevision, ofApp, nil
