@@ -36,6 +36,7 @@ func TestValidation(t *testing.T) {
 	t.Run("SMI", func(t *testing.T) { testSMI(t, c) })
 	t.Run("StoredTrafficSplit", func(t *testing.T) { testStoredTrafficSplits(t, c, stored) })
 	t.Run("Policies", func(t *testing.T) { testPolicies(t, c) })
+	t.Run("RemovalOrder", func(t *testing.T) { testRemovalOrder(t, c) })
 	t.Run("Install", func(t *testing.T) { testInstall(t, c) })
 }
 

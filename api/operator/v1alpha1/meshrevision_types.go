@@ -110,11 +110,11 @@ type MeshRevisionStatus struct {
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// controller counts the pods of the controller.
+	// controller counts the pods of the controller: of the one beside the mesh's own while there is one.
 	// +optional
 	Controller WorkloadStatus `json:"controller,omitzero"`
 
-	// injector counts the pods of the injector.
+	// injector counts the pods of the injector, likewise.
 	// +optional
 	Injector WorkloadStatus `json:"injector,omitzero"`
 

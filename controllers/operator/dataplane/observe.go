@@ -109,13 +109,13 @@ func readiness(pod *corev1.Pod) (bool, time.Time) {
 	return false, time.Time{}
 }
 
-// Count counts the sidecars of workloads by revision, and those that are not of the wanted one.
-func Count(workloads []rollout.Workload, wanted string) (byRevision map[string]int, outdated int) {
+// Count counts the sidecars of workloads by revision, and those that are not of the revision that is wanted in their namespace.
+func Count(workloads []rollout.Workload, wanted func(namespace string) string) (byRevision map[string]int, outdated int) {
 	byRevision = map[string]int{}
 	for _, w := range workloads {
 		for revision, n := range w.Sidecars {
 			byRevision[revision] += n
-			if revision != wanted {
+			if revision != wanted(w.Ref.Namespace) {
 				outdated += n
 			}
 		}

@@ -17,6 +17,12 @@ func upgradeOf(mesh *v1alpha1.Mesh) (v1alpha1.UpgradeSpec, v1alpha1.GatesSpec, v
 	return upgrade, ptr.Deref(upgrade.Gates, v1alpha1.GatesSpec{}), ptr.Deref(upgrade.DataPlane, v1alpha1.DataPlaneSpec{})
 }
 
+// strategyOf is the way to the next version, with the default applied.
+func strategyOf(mesh *v1alpha1.Mesh) rollout.Strategy {
+	upgrade, _, _ := upgradeOf(mesh)
+	return rollout.Strategy(ptr.Deref(upgrade.Strategy, v1alpha1.DefaultStrategy))
+}
+
 // boundsOf are the bounds of the gates, with defaults applied.
 func boundsOf(mesh *v1alpha1.Mesh) rollout.Bounds {
 	_, gates, _ := upgradeOf(mesh)

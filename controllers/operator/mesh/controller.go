@@ -14,7 +14,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
-	"github.com/openservicemesh/osm-operator/controllers/operator/secrets"
+	"github.com/openservicemesh/osm-operator/internal/contract"
 	"github.com/openservicemesh/osm-operator/internal/operand"
 )
 
@@ -28,7 +28,7 @@ type Reconciler struct {
 	// Live reads from the API server, for what is not worth a watch.
 	Live client.Reader
 	// Secrets reads the Secrets of control planes.
-	Secrets *secrets.Store
+	Secrets Secrets
 	// Applier writes what is rendered.
 	Applier *apply.Applier
 	// Recorder writes Events about a Mesh.
@@ -39,6 +39,8 @@ type Reconciler struct {
 	Vitals Vitals
 	// Catalogue holds the versions that can be installed.
 	Catalogue *operand.Catalogue
+	// Contract says between which versions a mesh may go.
+	Contract contract.Table
 	// OperatorNamespace is where the operator runs.
 	OperatorNamespace string
 	// Kubernetes is the version of the API server, such as v1.36.3.
@@ -54,15 +56,24 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	s := r.newScope(mesh)
+	if planning(mesh) {
+		return r.plan(ctx, s)
+	}
 	if ptr.Deref(mesh.Spec.Paused, false) {
 		return reconcile.Result{}, r.rest(ctx, s)
 	}
 	if mesh.DeletionTimestamp != nil {
 		return r.remove(ctx, s)
 	}
-	if err := r.hold(ctx, mesh); err != nil {
+	return r.advance(ctx, s)
+}
+
+// advance goes one step towards what is declared. A plan rehearses it.
+func (r *Reconciler) advance(ctx context.Context, s *scope) (reconcile.Result, error) {
+	if err := r.hold(ctx, s.mesh.DeepCopy()); err != nil {
 		return stale(err)
 	}
+	s.mesh.Status.Plan = nil
 	err := r.run(ctx, s)
 	if seen := r.observe(ctx, s); err == nil {
 		err = seen
@@ -122,16 +133,21 @@ func (r *Reconciler) script() []phase {
 		installed(r.meshConfig),
 		installed(r.trust),
 		certificates(r.servingCertificates),
+		installed(r.withdraw),
+		certificates(r.canaryCertificate),
 		installed(r.services),
 		installed(r.revision),
 		installed(r.webhooks),
+		installed(r.dropCanary),
 		installed(r.restart),
+		installed(r.remark),
 		installed(r.retire),
 	}
 }
 
 // run runs the script up to the first failure.
 func (r *Reconciler) run(ctx context.Context, s *scope) error {
+	r.Applier.Begin(s.mesh)
 	for _, step := range r.script() {
 		if err := step.run(ctx, s); err != nil {
 			return &failure{phase: step, cause: err}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
@@ -18,25 +19,13 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
 	"github.com/openservicemesh/osm-operator/controllers/operator/secrets"
 	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/operand"
 )
-
-// services keeps the Services of the mesh, which outlive each version.
-func (r *Reconciler) services(ctx context.Context, s *scope) error {
-	objects, err := s.release.Services(r.parameters(s))
-	if err != nil {
-		return err
-	}
-	if err := apply.Own(s.mesh, r.Client.Scheme(), objects...); err != nil {
-		return err
-	}
-	_, err = r.Applier.All(ctx, s.mesh, objects)
-	return err
-}
 
 // webhooks registers each webhook once something answers it: with failure policy Fail, a webhook before its server would keep every
 // pod of the mesh from starting. What is registered stays, because a pod without a sidecar is outside every policy.
 func (r *Reconciler) webhooks(ctx context.Context, s *scope) error {
-	objects, err := r.renderWebhooks(s)
+	objects, err := r.renderWebhooks(s, s.canaryOf())
 	if err != nil {
 		return err
 	}
@@ -58,12 +47,16 @@ func (r *Reconciler) webhooks(ctx context.Context, s *scope) error {
 			return err
 		}
 	}
+	if s.plan.Injects != "" && s.plan.Injects != s.situation.Injects {
+		r.say(s, corev1.EventTypeNormal, "CanaryInjects", "Inject "+s.plan.Injects, "new pods of %s get the sidecars of %s from now on",
+			strings.Join(s.situation.Chosen, ", "), s.plan.Injects)
+	}
 	return nil
 }
 
 // widenTrust updates the webhooks that are registered.
 func (r *Reconciler) widenTrust(ctx context.Context, s *scope) error {
-	objects, err := r.renderWebhooks(s)
+	objects, err := r.renderWebhooks(s, s.canaryOf())
 	if err != nil {
 		return err
 	}
@@ -84,8 +77,10 @@ func (r *Reconciler) widenTrust(ctx context.Context, s *scope) error {
 
 // renderWebhooks renders the webhook configurations. The namespace of the mesh owns them: when it is deleted, however that happens,
 // they go as well, and no pod waits for a server that is gone.
-func (r *Reconciler) renderWebhooks(s *scope) ([]*unstructured.Unstructured, error) {
-	objects, err := s.base.Webhooks(r.parameters(s), s.bundles[secrets.InjectorCert], s.bundles[secrets.ValidatorCert])
+func (r *Reconciler) renderWebhooks(s *scope, canary *operand.Canary) ([]*unstructured.Unstructured, error) {
+	p := r.parameters(s)
+	p.Canary = canary
+	objects, err := s.base.Webhooks(p, s.bundles[secrets.InjectorCert], s.bundles[secrets.ValidatorCert])
 	if err != nil {
 		return nil, err
 	}

@@ -34,6 +34,8 @@ func (r *Reconciler) rest(ctx context.Context, s *scope) error {
 	conditions := condition.Of(&s.mesh.Status.Conditions, s.mesh.Generation, r.Now())
 	conditions.Part(v1alpha1.ConditionControlPlaneReady, verdict)
 	conditions.Only(true, v1alpha1.ConditionPaused, v1alpha1.ReasonPaused, message)
+	conditions.Only(false, v1alpha1.ConditionPlanned, "", "")
+	s.mesh.Status.Plan = nil
 	if verdict.State == condition.Ready {
 		verdict.Reason, verdict.Message = v1alpha1.ReasonPaused, message
 	}
@@ -48,7 +50,7 @@ func (r *Reconciler) runningRevision(ctx context.Context, s *scope) (*v1alpha1.M
 		return nil, err
 	}
 	for i := range revisions {
-		if role := revisions[i].Spec.Role; role == v1alpha1.RoleBase || role == "" {
+		if role := revisions[i].Spec.Role; runsBase(role) || role == "" {
 			return &revisions[i], nil
 		}
 	}

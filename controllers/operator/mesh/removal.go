@@ -43,7 +43,7 @@ func (r *Reconciler) removal() []removalStep {
 		{"the trust of the namespaces", lists(&corev1.ConfigMapList{})},
 		{"the MeshConfig", lists(&configv1alpha2.MeshConfigList{})},
 		{"what the operator wrote into the MeshConfig", r.quiet},
-		{"the certificates of the webhooks", r.deleteSecrets(secrets.InjectorCert, secrets.ValidatorCert)},
+		{"the certificates of the webhooks", r.deleteSecrets(secrets.InjectorCert, secrets.CanaryCert, secrets.ValidatorCert)},
 		{"the certificate authority", r.deleteSecrets(names.CABundleSecret)},
 		{"the namespace", r.deleteNamespace},
 	}

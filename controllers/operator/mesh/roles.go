@@ -24,25 +24,37 @@ func (r *Reconciler) revision(ctx context.Context, s *scope) error {
 	if err := r.conclusions(ctx, s); err != nil {
 		return err
 	}
-	// Whoever is to stop stops first: two revisions must not write the same objects.
 	revisions, err := r.revisions(ctx, s)
 	if err != nil {
 		return err
 	}
-	for i := range revisions {
-		if revisions[i].Name != s.situation.Wanted {
-			if err := r.assign(ctx, &revisions[i], roleIn(s.plan, revisions[i].Name)); err != nil {
+	// Whoever is to stop stops first: two revisions must not write the same objects.
+	for _, takes := range []bool{false, true} {
+		for i := range revisions {
+			if role := roleIn(s.plan, revisions[i].Name); revisions[i].Name != s.situation.Wanted && runsBase(role) == takes {
+				if err := r.assign(ctx, &revisions[i], role); err != nil {
+					return err
+				}
+			}
+		}
+		if role := roleIn(s.plan, s.situation.Wanted); runsBase(role) == takes {
+			if err := r.applyRevision(ctx, s, role); err != nil {
 				return err
 			}
 		}
 	}
-	return r.applyRevision(ctx, s, roleIn(s.plan, s.situation.Wanted))
+	return nil
 }
 
 // roleIn is the role that a plan has for a revision.
 func roleIn(p rollout.Plan, revision string) v1alpha1.Role {
-	if revision == p.Base {
+	switch {
+	case revision == p.Base && revision == p.Beside:
+		return v1alpha1.RolePromoting
+	case revision == p.Base:
 		return v1alpha1.RoleBase
+	case revision == p.Beside:
+		return v1alpha1.RoleBeside
 	}
 	return v1alpha1.RoleStandby
 }
@@ -103,7 +115,7 @@ func (r *Reconciler) openBase(ctx context.Context, s *scope) error {
 // measure notes how the version that runs is doing, before another takes over. It says whether that is done, or not needed.
 func (r *Reconciler) measure(ctx context.Context, s *scope) (bool, error) {
 	switch {
-	case !s.upgrading() || s.acting() || s.situation.Base == "":
+	case !s.upgrading() || s.acting() || s.situation.Base == "" || s.plan.Phase == rollout.Halted:
 		return true, nil
 	case s.current == nil:
 		// The revision comes first: what is noted is noted there.

@@ -30,6 +30,9 @@ const (
 // servingCertificates keeps the certificates of the webhooks. Both are signed by the root of the mesh, so as long as the root stays,
 // a new certificate needs no new trust.
 func (r *Reconciler) servingCertificates(ctx context.Context, s *scope) error {
+	if err := r.recallCanary(ctx, s); err != nil {
+		return err
+	}
 	for _, served := range []struct{ secret, service string }{
 		{secrets.InjectorCert, names.Injector}, {secrets.ValidatorCert, names.Validator},
 	} {

@@ -25,7 +25,7 @@ func (r *Reconciler) situation(ctx context.Context, s *scope) (rollout.Situation
 	}
 	upgrade, _, _ := upgradeOf(s.mesh)
 	situation := rollout.Situation{
-		Now: r.Now(), Wanted: desired.RevisionName(s.wanted.Name, s.wanted.Version), Workloads: workloads, Limits: limitsOf(s.mesh),
+		Strategy: strategyOf(s.mesh), Now: r.Now(), Wanted: desired.RevisionName(s.wanted.Name, s.wanted.Version), Workloads: workloads, Limits: limitsOf(s.mesh),
 		Automatic: ptr.Deref(upgrade.Rollback, v1alpha1.RollbackAutomatic) == v1alpha1.RollbackAutomatic,
 	}
 	for i := range revisions {
@@ -34,16 +34,28 @@ func (r *Reconciler) situation(ctx context.Context, s *scope) (rollout.Situation
 			continue
 		}
 		situation.Revisions = append(situation.Revisions, fact(revision, s.mesh.Generation))
-		if revision.Spec.Role == v1alpha1.RoleBase {
+		if runsBase(revision.Spec.Role) {
 			situation.Base = revision.Name
+		}
+		if runsBeside(revision.Spec.Role) {
+			situation.Beside = revision.Name
 		}
 		if revision.Name == situation.Wanted {
 			s.current = revision
-			situation.Since = readySince(revision)
+			situation.Since = inRoleSince(revision)
 		}
 	}
 	situation.Base = baseOf(situation.Base, revisions)
-	return situation, nil
+	return situation, r.lookBeside(ctx, s, &situation)
+}
+
+// runsBase says whether a role includes the mesh's own Deployments, runsBeside whether it includes others.
+func runsBase(role v1alpha1.Role) bool {
+	return role == v1alpha1.RoleBase || role == v1alpha1.RolePromoting
+}
+
+func runsBeside(role v1alpha1.Role) bool {
+	return role == v1alpha1.RoleBeside || role == v1alpha1.RolePromoting
 }
 
 // baseOf is the revision that runs the mesh's Deployments. One that an operator without roles has made says nothing of its role: it
@@ -62,7 +74,7 @@ func baseOf(base string, revisions []v1alpha1.MeshRevision) string {
 
 // fact is what a MeshRevision says of itself. What an operator without roles had brought to work is good.
 func fact(revision *v1alpha1.MeshRevision, generation int64) rollout.Revision {
-	f := rollout.Revision{Name: revision.Name, Serving: !readySince(revision).IsZero()}
+	f := rollout.Revision{Name: revision.Name, Serving: !readySince(revision).IsZero(), Answering: answersBeside(revision)}
 	switch {
 	case revision.Status.VerifiedAt != nil:
 		f.Verified = revision.Status.VerifiedAt.Time
@@ -73,6 +85,20 @@ func fact(revision *v1alpha1.MeshRevision, generation int64) rollout.Revision {
 		f.Rejected = rejected.Reason
 	}
 	return f
+}
+
+// inRoleSince is when all pods of a revision were ready in its role, and it had that role; zero while they are not.
+func inRoleSince(revision *v1alpha1.MeshRevision) time.Time {
+	since := readySince(revision)
+	if role := revision.Status.RoleSince; !since.IsZero() && role != nil && role.After(since) {
+		return role.Time
+	}
+	return since
+}
+
+// answersBeside says whether a pod of the injector beside the mesh's own is ready.
+func answersBeside(revision *v1alpha1.MeshRevision) bool {
+	return runsBeside(revision.Spec.Role) && runsBeside(revision.Status.Role) && revision.Status.Injector.Ready > 0
 }
 
 // readySince is when all pods of a revision became ready in the role that it shall have; zero while they are not.

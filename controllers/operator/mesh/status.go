@@ -42,7 +42,7 @@ func (r *Reconciler) observe(ctx context.Context, s *scope) error {
 	status.Revisions = nil
 	for i := range revisions {
 		status.Revisions = append(status.Revisions, v1alpha1.RevisionSummary{
-			Name: revisions[i].Name, Version: revisions[i].Spec.Version,
+			Name: revisions[i].Name, Version: revisions[i].Spec.Version, Role: revisions[i].Spec.Role,
 			Ready: revisionVerdict(&revisions[i]).State == condition.Ready,
 		})
 	}
@@ -61,6 +61,7 @@ func (r *Reconciler) conclude(s *scope, err error) {
 		conditions.Part(p.kind, p.verdict)
 	}
 	conditions.Only(false, v1alpha1.ConditionPaused, "", "")
+	conditions.Only(false, v1alpha1.ConditionPlanned, "", "")
 	conditions.Summarise(summary(s, parts))
 }
 

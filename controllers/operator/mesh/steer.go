@@ -47,6 +47,9 @@ func (r *Reconciler) steer(ctx context.Context, s *scope) error {
 		return err
 	}
 	s.situation = situation
+	if err := r.checkStep(s); err != nil {
+		return err
+	}
 	if s.upgrading() {
 		s.lookAgain(glance)
 		if err := r.judge(ctx, s); err != nil {
@@ -61,7 +64,7 @@ func (r *Reconciler) steer(ctx context.Context, s *scope) error {
 		return err
 	}
 	if !measured {
-		s.plan = rollout.Plan{Phase: rollout.ControlPlane, Base: s.situation.Base, Waiting: "noting how many requests fail with the version that runs"}
+		s.plan = rollout.Before(s.situation, "noting how many requests fail with the version that runs")
 	}
 	if s.plan.Wave.Again > 0 {
 		s.lookAgain(s.plan.Wave.Again)
@@ -87,7 +90,7 @@ func (s *scope) upgrading() bool {
 
 // acting says whether the wanted revision runs anything.
 func (s *scope) acting() bool {
-	return s.situation.Wanted == s.situation.Base
+	return s.situation.Wanted == s.situation.Base || s.situation.Wanted == s.situation.Beside
 }
 
 // judge asks the gates about the wanted revision.
@@ -110,6 +113,7 @@ func (r *Reconciler) judge(ctx context.Context, s *scope) error {
 // subject is what is observed of a revision.
 func (s *scope) subject(revision *v1alpha1.MeshRevision) vitals.Subject {
 	return vitals.Subject{
+		Suffixes:  s.suffixes(revision.Name),
 		Namespace: revision.Spec.Namespace, Version: revision.Spec.Version, TrustDomain: revision.Spec.TrustDomain, Roots: s.root.CertPEM(),
 	}
 }
@@ -155,7 +159,7 @@ func (s *scope) expected() int {
 	n := 0
 	for _, w := range s.situation.Workloads {
 		for revision, sidecars := range w.Sidecars {
-			if desired.IsRevisionOf(s.mesh.Name, revision) {
+			if desired.IsRevisionOf(s.mesh.Name, revision) && (!s.trying() || revision == s.situation.Wanted) {
 				n += sidecars
 			}
 		}
@@ -190,7 +194,7 @@ func (s *scope) wellSince() time.Time {
 func (s *scope) latest(moment time.Time, of func(rollout.Workload) time.Time) time.Time {
 	moments := []time.Time{moment}
 	for _, w := range s.situation.Workloads {
-		if w.Restart.Revision == s.situation.Wanted {
+		if w.Restart.Revision == s.situation.Wanted || s.triedByHand(w) {
 			moments = append(moments, of(w))
 		}
 	}

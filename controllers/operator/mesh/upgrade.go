@@ -82,7 +82,7 @@ func (s *scope) progress() string {
 
 // countProxies counts the sidecars of the mesh. Only those of settled workloads are certainly ready.
 func countProxies(s *scope) *v1alpha1.ProxyCounts {
-	byRevision, outdated := dataplane.Count(s.situation.Workloads, s.plan.Base)
+	byRevision, outdated := dataplane.Count(s.situation.Workloads, s.target)
 	counts := &v1alpha1.ProxyCounts{Outdated: int32(outdated)}
 	for _, w := range s.situation.Workloads {
 		if w.Settled {

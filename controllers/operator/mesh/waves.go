@@ -12,7 +12,7 @@ import (
 
 // restart restarts the workloads of the plan's wave. One that has changed since it was observed is looked at again.
 func (r *Reconciler) restart(ctx context.Context, s *scope) error {
-	target := s.plan.Base
+	target := s.plan.Wave.Target
 	for _, ref := range s.plan.Wave.Restart {
 		err := r.DataPlane.Restart(ctx, ref, target, r.Now())
 		if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {

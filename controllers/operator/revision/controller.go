@@ -83,6 +83,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err := r.Client.Get(ctx, request.NamespacedName, revision); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
+	planned, err := r.planned(ctx, revision)
+	if err != nil || planned {
+		return reconcile.Result{}, err
+	}
 	acts, err := r.acts(ctx, revision)
 	if err != nil || revision.DeletionTimestamp != nil {
 		return reconcile.Result{}, err
@@ -110,6 +114,15 @@ func (r *Reconciler) stand(ctx context.Context, revision *v1alpha1.MeshRevision)
 	if revision.Spec.Role != v1alpha1.RoleStandby {
 		return nil
 	}
+	paused, err := r.paused(ctx, revision)
+	if err != nil {
+		return err
+	}
+	if !paused {
+		if err := r.clear(ctx, revision); err != nil {
+			return err
+		}
+	}
 	status := *revision.Status.DeepCopy()
 	status.ObservedGeneration = revision.Generation
 	status.Controller, status.Injector = v1alpha1.WorkloadStatus{}, v1alpha1.WorkloadStatus{}
@@ -125,6 +138,7 @@ func (r *Reconciler) noteRole(revision *v1alpha1.MeshRevision, status *v1alpha1.
 	if status.Role == revision.Spec.Role && status.RoleSince != nil {
 		return
 	}
+	status.RanBeside = status.RanBeside || runsBeside(revision.Spec.Role)
 	now := metav1.NewTime(r.Now().Truncate(time.Second))
 	status.Role, status.RoleSince = revision.Spec.Role, &now
 }
@@ -145,14 +159,28 @@ func (r *Reconciler) acts(ctx context.Context, revision *v1alpha1.MeshRevision) 
 	return revision.Spec.Role != "" || desired.Of(mesh, r.Catalogue.Current()).Version == revision.Spec.Version, nil
 }
 
+// planned says whether the Mesh of a revision is only planned: then not even a status is written.
+func (r *Reconciler) planned(ctx context.Context, revision *v1alpha1.MeshRevision) (bool, error) {
+	mesh := &v1alpha1.Mesh{}
+	if err := r.Client.Get(ctx, client.ObjectKey{Name: revision.Spec.Mesh}, mesh); err != nil {
+		return false, client.IgnoreNotFound(err)
+	}
+	return ptr.Deref(mesh.Spec.Mode, v1alpha1.ModeApply) == v1alpha1.ModePlan, nil
+}
+
+// paused says whether the Mesh of a revision is paused: then nothing is changed.
+func (r *Reconciler) paused(ctx context.Context, revision *v1alpha1.MeshRevision) (bool, error) {
+	mesh := &v1alpha1.Mesh{}
+	if err := r.Client.Get(ctx, client.ObjectKey{Name: revision.Spec.Mesh}, mesh); err != nil {
+		return false, client.IgnoreNotFound(err)
+	}
+	return ptr.Deref(mesh.Spec.Paused, false), nil
+}
+
 // deploy applies everything the revision consists of, and removes what it no longer consists of.
 func (r *Reconciler) deploy(ctx context.Context, revision *v1alpha1.MeshRevision) error {
 	r.Applier.Begin(revision)
-	release, err := r.Catalogue.Release(revision.Spec.Version)
-	if err != nil {
-		return err
-	}
-	objects, err := release.ControlPlane(desired.Parameters(revision, r.OperatorNamespace))
+	objects, err := r.render(revision)
 	if err != nil {
 		return err
 	}
@@ -165,7 +193,10 @@ func (r *Reconciler) deploy(ctx context.Context, revision *v1alpha1.MeshRevision
 	if _, err := r.Applier.All(ctx, revision, objects); err != nil {
 		return err
 	}
-	return r.prune(ctx, revision, objects)
+	if err := r.prune(ctx, revision, objects); err != nil {
+		return err
+	}
+	return r.clear(ctx, revision)
 }
 
 // writeStatus patches the status if it changed.
@@ -185,12 +216,14 @@ func (r *Reconciler) writeStatus(ctx context.Context, revision *v1alpha1.MeshRev
 func (r *Reconciler) observe(ctx context.Context, revision *v1alpha1.MeshRevision, applied error) (v1alpha1.MeshRevisionStatus, error) {
 	status := *revision.Status.DeepCopy()
 	var workloads []workload
-	for _, name := range []string{names.Controller, names.Injector} {
-		observed, err := r.workload(ctx, revision, name)
-		if err != nil {
-			return status, err
+	for _, suffix := range suffixes(revision) {
+		for _, name := range []string{names.Controller, names.Injector} {
+			observed, err := r.workload(ctx, revision, names.Beside(name, suffix))
+			if err != nil {
+				return status, err
+			}
+			workloads = append(workloads, observed)
 		}
-		workloads = append(workloads, observed)
 	}
 	status.ObservedGeneration = revision.Generation
 	status.Controller, status.Injector = workloads[0].count(), workloads[1].count()

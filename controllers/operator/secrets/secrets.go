@@ -25,10 +25,12 @@ const (
 	InjectorCert = "osm-injector-webhook-cert"
 	// ValidatorCert is mounted by the controller.
 	ValidatorCert = "osm-validator-webhook-cert"
+	// CanaryCert is mounted by the injector that runs beside the mesh's own. There is one at a time, so one name does.
+	CanaryCert = names.CanaryCertSecret
 )
 
 // Names are the names of all Secrets that the operator reads, in any namespace.
-func Names() []string { return []string{names.CABundleSecret, InjectorCert, ValidatorCert} }
+func Names() []string { return []string{names.CABundleSecret, InjectorCert, ValidatorCert, CanaryCert} }
 
 // Store reads Secrets by name.
 type Store struct {

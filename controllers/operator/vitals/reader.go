@@ -24,6 +24,8 @@ type Subject struct {
 	TrustDomain string
 	// Roots are the certificates (PEM) of the mesh's certificate authority.
 	Roots []byte
+	// Suffixes are those of the Deployments to observe, in their names: an empty one stands for the mesh's own, as do none at all.
+	Suffixes []string
 }
 
 // Reader observes revisions.
@@ -42,7 +44,7 @@ func (r *Reader) Read(ctx context.Context, s Subject) (Reading, error) {
 		return reading, err
 	}
 	reading.Restarts = restarts(pods)
-	replicas := replicasOf(pods)
+	replicas := replicasOf(pods, s.apps(names.Controller))
 	reporter := client.New(client.Config{
 		Replicas:    func(context.Context) ([]client.Replica, error) { return replicas, nil },
 		Token:       r.Token,
@@ -66,18 +68,33 @@ func (r *Reader) pods(ctx context.Context, s Subject) ([]corev1.Pod, error) {
 	if err := r.Pods.List(ctx, &list, kube.InNamespace(s.Namespace), kube.MatchingLabels{names.VersionLabel: s.Version}); err != nil {
 		return nil, fmt.Errorf("the pods of version %s cannot be listed: %w", s.Version, err)
 	}
+	apps := s.apps(names.Controller, names.Injector)
 	return slices.DeleteFunc(list.Items, func(p corev1.Pod) bool {
-		app := p.Labels[names.AppLabel]
-		return p.DeletionTimestamp != nil || app != names.Controller && app != names.Injector
+		return p.DeletionTimestamp != nil || !slices.Contains(apps, p.Labels[names.AppLabel])
 	}), nil
 }
 
+// apps are the labels of the pods of some components.
+func (s Subject) apps(components ...string) []string {
+	suffixes := s.Suffixes
+	if len(suffixes) == 0 {
+		suffixes = []string{""}
+	}
+	var apps []string
+	for _, suffix := range suffixes {
+		for _, component := range components {
+			apps = append(apps, names.Beside(component, suffix))
+		}
+	}
+	return apps
+}
+
 // replicasOf are the controllers that run, sorted by name.
-func replicasOf(pods []corev1.Pod) []client.Replica {
+func replicasOf(pods []corev1.Pod, controllers []string) []client.Replica {
 	var replicas []client.Replica
 	for i := range pods {
 		pod := &pods[i]
-		if pod.Labels[names.AppLabel] != names.Controller || pod.Status.Phase != corev1.PodRunning || len(pod.Status.PodIPs) == 0 {
+		if !slices.Contains(controllers, pod.Labels[names.AppLabel]) || pod.Status.Phase != corev1.PodRunning || len(pod.Status.PodIPs) == 0 {
 			continue
 		}
 		address := net.JoinHostPort(pod.Status.PodIPs[0].IP, strconv.Itoa(names.ReportPort))
