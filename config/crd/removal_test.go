@@ -1,0 +1,54 @@
+package crd_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// testRemovalOrder: what a Mesh cannot do without is not deleted before it, and everything may go when the last Mesh has gone. It
+// needs the policies of testPolicies.
+func testRemovalOrder(t *testing.T, c client.Client) {
+	definition := func(name string) string {
+		return "{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: " + name + "}}"
+	}
+	const home = "{apiVersion: v1, kind: Namespace, metadata: {name: osm-operator-system}}"
+	const other = "{apiVersion: v1, kind: Namespace, metadata: {name: osm-operator-system-of-mine}}"
+	mesh := parse(t, "{apiVersion: operator.openservicemesh.io/v1alpha1, kind: Mesh, metadata: {name: in-the-way}}")
+	needed := []string{home, definition("meshes.operator.openservicemesh.io"), definition("meshrevisions.operator.openservicemesh.io"), definition("meshconfigs.config.openservicemesh.io")}
+	free := []string{other, definition("retries.policy.openservicemesh.io")}
+	for _, namespace := range []string{home, other} {
+		create(t, c, parse(t, namespace))
+	}
+	create(t, c, mesh)
+	// eventually waits until every deletion, which is only tried, ends as wanted: the API server hears of Meshes a moment later.
+	eventually := func(texts []string, refused bool) {
+		t.Helper()
+		var wrong string
+		err := wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
+			wrong = ""
+			for _, text := range texts {
+				err := c.Delete(ctx, parse(t, text), client.DryRunAll)
+				said := err != nil && strings.Contains(err.Error(), "the Mesh in-the-way still needs this: delete the Mesh")
+				if refused && !said || !refused && err != nil {
+					wrong = fmt.Sprintf("deleting %s: %v", text, err)
+				}
+			}
+			return wrong == "", nil
+		})
+		if err != nil {
+			t.Errorf("refused %t was wanted: %s", refused, wrong)
+		}
+	}
+	eventually(needed, true)
+	eventually(free, false)
+	if err := c.Delete(t.Context(), mesh); err != nil {
+		t.Fatal(err)
+	}
+	eventually(needed, false)
+}
