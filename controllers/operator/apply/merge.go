@@ -33,11 +33,26 @@ func mergeValue(desired, live any, path string) any {
 		asMap, _ := live.(map[string]any)
 		return mergeMap(desired, asMap, path)
 	case []any:
+		if path == "metadata.ownerReferences" {
+			return mergeOwners(desired, live)
+		}
 		if asList, ok := live.([]any); ok && keysOf(desired, path) != nil {
 			return mergeByKeys(desired, asList, path)
 		}
 	}
 	return runtime.DeepCopyJSONValue(desired)
+}
+
+// mergeOwners keeps the owners that others have added. The controller is the operator's, and there is one.
+func mergeOwners(desired []any, live any) []any {
+	merged := runtime.DeepCopyJSONValue(desired).([]any)
+	asList, _ := live.([]any)
+	for _, item := range asList {
+		if owner, ok := item.(map[string]any); ok && owner["controller"] != true && find(desired, owner, []string{"uid"}) == nil {
+			merged = append(merged, item)
+		}
+	}
+	return merged
 }
 
 // mergeByKeys keeps the items of others, in their places.

@@ -13,7 +13,12 @@ func TestMerge(t *testing.T) {
 		"fields of others stay":     {"spec: {replicas: 2}", "spec: {replicas: 5, paused: true}", "spec: {replicas: 2, paused: true}"},
 		"named items of others too": {"spec: {c: [{name: a, image: i}]}", "spec: {c: [{name: x}, {name: a, image: j, tty: true}]}", "spec: {c: [{name: x}, {name: a, image: i, tty: true}]}"},
 		"a new named item":          {"spec: {c: [{name: a}]}", "spec: {c: [{name: x}]}", "spec: {c: [{name: x}, {name: a}]}"},
-		"other lists are a whole":   {"rules: [{verbs: [get]}]", "rules: [{verbs: [get]}, {verbs: ['*']}]", "rules: [{verbs: [get]}]"},
+		"one controller": {
+			"metadata: {ownerReferences: [{uid: b, name: b, controller: true}]}",
+			"metadata: {ownerReferences: [{uid: a, name: a, controller: true}, {uid: x, name: x}]}",
+			"metadata: {ownerReferences: [{uid: b, name: b, controller: true}, {uid: x, name: x}]}",
+		},
+		"other lists are a whole": {"rules: [{verbs: [get]}]", "rules: [{verbs: [get]}, {verbs: ['*']}]", "rules: [{verbs: [get]}]"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package rehearsal
 
 import (
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -76,9 +77,17 @@ func (c *Cluster) Unchanged() int {
 func differing(before, now map[string]any) []string {
 	before, now = declared(before), declared(now)
 	fields := slices.Concat(apply.Differences(before, now), apply.Differences(now, before))
+	for i, field := range fields {
+		if strings.HasPrefix(field, owners) {
+			fields[i] = owners
+		}
+	}
 	slices.Sort(fields)
 	return slices.Compact(fields)
 }
+
+// owners is named as a whole: each part of it says the same.
+const owners = "metadata.ownerReferences"
 
 // declared is an object without what nobody declares.
 func declared(content map[string]any) map[string]any {

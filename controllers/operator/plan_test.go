@@ -1,0 +1,223 @@
+package operator_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// planned waits for a plan of the present generation that a check has no complaint about.
+func planned(t *testing.T, mesh *v1alpha1.Mesh, check func(*v1alpha1.PlanStatus) error) *v1alpha1.PlanStatus {
+	t.Helper()
+	eventually(t, func() error {
+		get(t, mesh)
+		plan := mesh.Status.Plan
+		if plan == nil || plan.Generation != mesh.Generation {
+			return fmt.Errorf("there is no plan of generation %d: %+v", mesh.Generation, mesh.Status)
+		}
+		return check(plan)
+	})
+	return mesh.Status.Plan
+}
+
+func whatever(*v1alpha1.PlanStatus) error { return nil }
+
+// would are the changes of a plan, each "<verb> <object>: <fields>".
+func would(plan *v1alpha1.PlanStatus) string {
+	var lines []string
+	for _, c := range plan.Objects.Changes {
+		lines = append(lines, strings.TrimSuffix(fmt.Sprintf("%s %s: %s", c.Verb, c.Object, strings.Join(c.Fields, " ")), ": "))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// changesNothing runs an edit, and holds that the operator's requests about a mesh change nothing but its status.
+func changesNothing(t *testing.T, mesh *v1alpha1.Mesh, edit func()) {
+	t.Helper()
+	settle(t)
+	before := cluster.writes.count.Load()
+	edit()
+	settle(t)
+	for _, request := range cluster.writes.since(before) {
+		if !strings.HasSuffix(request, "/meshes/"+mesh.Name+"/status") && !strings.Contains(request, "/events") {
+			t.Errorf("the operator wrote %s while it should only plan", request)
+		}
+	}
+}
+
+func TestAMeshThatDoesNotExistIsPlanned(t *testing.T) {
+	const name = "unborn"
+	mesh := &v1alpha1.Mesh{}
+	mesh.Name = name
+	changesNothing(t, mesh, func() {
+		mesh = newMesh(t, name, func(spec *v1alpha1.MeshSpec) {
+			spec.Mode = ptr.To(v1alpha1.ModePlan)
+			spec.Traffic = &v1alpha1.TrafficSpec{Egress: ptr.To(true)}
+		})
+		waitCondition(t, mesh, v1alpha1.ConditionPlanned, metav1.ConditionTrue, v1alpha1.ReasonPlanned)
+	})
+	waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonPlanned)
+	plan := planned(t, mesh, whatever)
+	mention(t, would(plan), "Create Namespace unborn-system", "Create Secret unborn-system/osm-ca-bundle", "Create MeshConfig unborn-system/osm-mesh-config",
+		"Create Deployment unborn-system/osm-controller", "Create MutatingWebhookConfiguration "+names.MutatingWebhook(name), "Create MeshRevision unborn-v0-1-0")
+	mention(t, strings.Join(plan.NotComputed, " "), "not computable", "not installed")
+	if plan.Problem != "" || plan.From != "" || plan.To != operatorVersion || plan.Objects.Delete+plan.Objects.Repair > 0 {
+		t.Errorf("the plan of a new mesh is %+v", plan)
+	}
+	if found, err := exists(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: home(name)}}); found || err != nil {
+		t.Errorf("the namespace exists: %v", err)
+	}
+	if len(mesh.Finalizers) > 0 {
+		t.Errorf("a mesh that is only planned has finalizers: %v", mesh.Finalizers)
+	}
+
+	cluster.kubelet.serve(home(name))
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Mode = nil })
+	waitReady(t, mesh)
+	if mesh.Status.Plan != nil {
+		t.Errorf("the plan stays: %+v", mesh.Status.Plan)
+	}
+	for _, c := range plan.Objects.Changes {
+		if c.Verb != v1alpha1.VerbCreate {
+			t.Errorf("%s %s in the plan of a new mesh", c.Verb, c.Object)
+		}
+	}
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Mode = ptr.To(v1alpha1.ModePlan) })
+	after := planned(t, mesh, whatever)
+	if o := after.Objects; o.Create+o.Update+o.Repair+o.Delete > 0 || o.Unchanged == 0 || after.Hash == plan.Hash {
+		t.Errorf("the plan of what was applied is %+v", after)
+	}
+}
+
+func TestChangesOfAnInstalledMeshArePlanned(t *testing.T) {
+	const name = "planned"
+	mesh := readyMesh(t, name, nil)
+	controller := &appsv1.Deployment{ObjectMeta: inHome(name, names.Controller)}
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Mode = ptr.To(v1alpha1.ModePlan) })
+	planned(t, mesh, whatever)
+	changesNothing(t, mesh, func() {
+		change(t, mesh, func(m *v1alpha1.Mesh) {
+			m.Spec.ControlPlane = &v1alpha1.ControlPlaneSpec{Replicas: ptr.To[int32](3)}
+			m.Spec.Traffic = &v1alpha1.TrafficSpec{Permissive: ptr.To(true)}
+		})
+		injector := &appsv1.Deployment{ObjectMeta: inHome(name, names.Injector)}
+		change(t, injector, func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = "evil/image:1" })
+		service := &corev1.Service{ObjectMeta: inHome(name, names.Validator)}
+		change(t, service, func(s *corev1.Service) { s.Spec.Selector["app"] = "wrong" })
+		planned(t, mesh, func(p *v1alpha1.PlanStatus) error {
+			for _, line := range []string{
+				"Update Deployment planned-system/osm-controller: spec.replicas",
+				"Repair Service planned-system/osm-validator: spec.selector.app",
+				"Update MeshConfig planned-system/osm-mesh-config: spec.traffic.enablePermissiveTrafficPolicyMode",
+				"Update MeshRevision planned-v0-1-0: spec.controlPlane.replicas",
+			} {
+				if !strings.Contains(would(p), line) {
+					return fmt.Errorf("the plan does not say %q:\n%s", line, would(p))
+				}
+			}
+			return nil
+		})
+	})
+	condition := waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonPlanned)
+	mention(t, condition.Message, "update", "repair 1")
+	plan := mesh.Status.Plan
+	if !slices.ContainsFunc(plan.Objects.Changes, func(c v1alpha1.PlannedObject) bool {
+		return c.Object == "Deployment planned-system/osm-injector" && slices.ContainsFunc(c.Fields, func(f string) bool { return strings.HasSuffix(f, ".image") })
+	}) {
+		t.Errorf("the image of the injector is not in the plan:\n%s", would(plan))
+	}
+	if plan.Proxies == nil || plan.Flows == nil {
+		t.Errorf("proxies and flows are missing: %v", plan.NotComputed)
+	}
+	get(t, controller)
+	if *controller.Spec.Replicas != v1alpha1.DefaultReplicas {
+		t.Errorf("the controller has %d replicas", *controller.Spec.Replicas)
+	}
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Mode = ptr.To(v1alpha1.ModeApply) })
+	waitFor(t, controller, func(d *appsv1.Deployment) error {
+		if *d.Spec.Replicas != 3 {
+			return fmt.Errorf("the controller has %d replicas", *d.Spec.Replicas)
+		}
+		return nil
+	})
+	waitReady(t, mesh)
+}
+
+func TestAnUpgradeIsPlanned(t *testing.T) {
+	const name = "planup"
+	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
+		quick(spec)
+		spec.Upgrade.Gates.Soak = &metav1.Duration{Duration: time.Hour}
+		spec.Upgrade.Gates.Timeout = nil
+	})
+	s := openShop(t, name, "cart", "checkout", "desk")
+	s.wait("planup-v0-0-9", 3)
+	create(t, &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "bare", Labels: map[string]string{names.RevisionLabel: "planup-v0-0-9", names.ProxyUUIDLabel: "0"}},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "example/app:1"}}},
+	})
+	changesNothing(t, mesh, func() {
+		change(t, mesh, func(m *v1alpha1.Mesh) {
+			m.Spec.Mode, m.Spec.Version = ptr.To(v1alpha1.ModePlan), ptr.To(operatorVersion)
+		})
+		planned(t, mesh, func(p *v1alpha1.PlanStatus) error {
+			if p.Workloads.Restart != 3 || p.Workloads.Waves != 3 || p.Workloads.Left != 1 {
+				return fmt.Errorf("want 3 workloads in 3 waves and 1 left: %+v", p.Workloads)
+			}
+			return nil
+		})
+	})
+	plan := mesh.Status.Plan
+	mention(t, would(plan), "Create MeshRevision planup-v0-1-0", "Delete MeshRevision planup-v0-0-9", "Update Deployment planup-system/osm-controller")
+	mention(t, plan.Summary, "version v0.0.9 to v0.1.0", "restart 3 in 3 waves")
+	mention(t, strings.Join(plan.NotComputed, " "), "not computable", "v0.0.9")
+	mention(t, plan.Workloads.LeftToYou[0].Workload, "Pod planup-shop/bare")
+	var restarts []string
+	for _, r := range plan.Workloads.Restarts {
+		restarts = append(restarts, r.Workload)
+	}
+	if plan.Problem != "" || len(s.restarted) > 0 {
+		t.Errorf("problem %q, restarted %v", plan.Problem, s.restarted)
+	}
+
+	// What was planned is what happens, in that order.
+	change(t, mesh, func(m *v1alpha1.Mesh) {
+		m.Spec.Mode = nil
+		m.Spec.Upgrade.Gates.Soak = &metav1.Duration{}
+	})
+	history(t, mesh, v1alpha1.ResultSucceeded, olderVersion, operatorVersion)
+	waitReady(t, mesh)
+	var happened []string
+	for _, restarted := range s.restarted {
+		happened = append(happened, "Deployment "+s.namespace+"/"+restarted)
+	}
+	if !slices.Equal(happened, restarts) {
+		t.Errorf("planned %v, and happened %v", restarts, happened)
+	}
+	old := &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "planup-v0-0-9"}}
+	if err := cluster.client.Get(t.Context(), client.ObjectKeyFromObject(old), old); !apierrors.IsNotFound(err) {
+		t.Errorf("the revision that was to be deleted: %v", err)
+	}
+}
+
+func TestWhatStandsInTheWayIsPlanned(t *testing.T) {
+	const name = "planbad"
+	mesh := newMesh(t, name, func(spec *v1alpha1.MeshSpec) {
+		spec.Mode, spec.Version = ptr.To(v1alpha1.ModePlan), ptr.To("v9.9.9")
+	})
+	condition := waitCondition(t, mesh, v1alpha1.ConditionPlanned, metav1.ConditionFalse, v1alpha1.ReasonUnknownVersion)
+	mention(t, condition.Message, "v9.9.9")
+	mention(t, planned(t, mesh, whatever).Problem, "v9.9.9")
+}
