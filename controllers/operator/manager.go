@@ -119,7 +119,7 @@ func addReconcilers(mgr ctrl.Manager, o Options) error {
 	}
 	recorder := mgr.GetEventRecorder("osm-operator")
 	applier := apply.New(mgr.GetClient(), recorder)
-	plane, err := dataplane.New(mgr)
+	plane, err := dataplane.New(mgr, o.Now)
 	if err != nil {
 		return err
 	}

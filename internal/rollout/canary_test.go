@@ -25,7 +25,7 @@ func TestCanary(t *testing.T) {
 		return func(s *Situation) {
 			for i := range s.Workloads {
 				if w := &s.Workloads[i]; slices.Contains(names, w.Ref.Name) {
-					w.Sidecars, w.Restart = map[string]int{"new": 2}, Restart{"new", noon.Add(-time.Minute)}
+					w.Sidecars, w.Restart = map[string]int{"new": 2}, Restart{Revision: "new", At: noon.Add(-time.Minute)}
 				}
 			}
 		}

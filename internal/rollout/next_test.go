@@ -36,7 +36,7 @@ func TestNext(t *testing.T) {
 		return func(s *Situation) {
 			for i := range s.Workloads {
 				if w := &s.Workloads[i]; slices.Contains(names, w.Ref.Name) {
-					w.Sidecars, w.Restart = map[string]int{"new": 2}, Restart{"new", noon.Add(-time.Minute)}
+					w.Sidecars, w.Restart = map[string]int{"new": 2}, Restart{Revision: "new", At: noon.Add(-time.Minute)}
 				}
 			}
 		}

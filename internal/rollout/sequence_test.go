@@ -69,7 +69,7 @@ func (w *world) follow(p Plan) {
 	for _, ref := range p.Wave.Restart {
 		for i := range w.s.Workloads {
 			if load := &w.s.Workloads[i]; load.Ref == ref {
-				load.Restart = Restart{p.Wave.Target, w.s.Now}
+				load.Restart = Restart{Revision: p.Wave.Target, At: w.s.Now}
 				load.Sidecars, load.Settled = map[string]int{w.injector(ref.Namespace): 2}, false
 			}
 		}

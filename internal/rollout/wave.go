@@ -98,8 +98,11 @@ func (w *Wave) namespace(group []Workload, target string, limits Limits, now tim
 			w.byHand(load, "replaces pods only when they are deleted: delete them one after the other")
 		case load.Restart.Revision == target && !load.Settled:
 			w.Underway = append(w.Underway, load.Ref)
-		case load.Restart.Revision == target:
-			w.byHand(load, "was restarted and has old sidecars all the same: see whether its pods are injected")
+		case load.Restart.Revision == target && load.Restart.Again:
+			w.byHand(load, "was restarted twice and has old sidecars all the same: see whether its pods are injected")
+		case load.Restart.Revision == target && load.doubtful(now) > 0:
+			w.wait(load, "it was restarted and has old sidecars all the same: it is looked at again, and restarted once more")
+			w.again(load.doubtful(now))
 		default:
 			outdated = append(outdated, load)
 		}

@@ -94,8 +94,18 @@ func TestNextWave(t *testing.T) {
 			one,
 			want{stuck: []string{"x"}, restart: []string{"y"}},
 		},
-		"restarted in vain": {
-			[]Workload{deployment("a", "x", "old", restarted)}, one, want{manual: []string{"x"}},
+		"restarted in vain, once more": {
+			[]Workload{deployment("a", "x", "old", restarted)}, one, want{restart: []string{"x"}},
+		},
+		"restarted in vain a moment ago": {
+			[]Workload{deployment("a", "x", "old", restarted, func(w *Workload) { w.ReadySince = noon.Add(-9 * time.Second) })}, one, want{waiting: []string{"x"}},
+		},
+		"restarted in vain, and pods are not seen yet": {
+			[]Workload{deployment("a", "x", "old", func(w *Workload) { w.Restart = Restart{Revision: "new", At: noon.Add(-9 * time.Second)} })},
+			one, want{waiting: []string{"x"}},
+		},
+		"restarted in vain twice": {
+			[]Workload{deployment("a", "x", "old", restarted, func(w *Workload) { w.Restart.Again = true })}, one, want{manual: []string{"x"}},
 		},
 		"the namespace rests": {
 			[]Workload{
@@ -154,6 +164,9 @@ func TestNoWaveExceedsItsRoom(t *testing.T) {
 				if w.Ref == ref && (!w.Ref.Restartable() || w.OptedOut || w.Blocked != "" || !w.Settled) {
 					t.Fatalf("%s is restarted, but is %+v", ref, w)
 				}
+				if w.Ref == ref && w.Restart.Revision == "new" && w.Restart.Again {
+					t.Fatalf("%s is restarted a third time for one revision: %+v", ref, w)
+				}
 			}
 		}
 	})
@@ -175,7 +188,7 @@ func drawWorkloads(t *rapid.T, revisions []string) []Workload {
 			w.Blocked = "budget"
 		}
 		if rapid.Bool().Draw(t, "restarted") {
-			w.Restart = Restart{Revision: rapid.SampledFrom(revisions).Draw(t, "for"), At: noon.Add(-time.Hour)}
+			w.Restart = Restart{Revision: rapid.SampledFrom(revisions).Draw(t, "for"), At: noon.Add(-time.Hour), Again: rapid.Bool().Draw(t, "again")}
 		}
 		if w.Settled {
 			w.ReadySince = noon.Add(-time.Duration(rapid.IntRange(0, 100).Draw(t, "ready")) * time.Second)

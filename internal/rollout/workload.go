@@ -35,6 +35,8 @@ type Workload struct {
 	OnDelete bool
 	// Sidecars counts its live pods by the revision of their sidecars.
 	Sidecars map[string]int
+	// Starting counts those among them that have just started, and need not be connected yet; nil for none.
+	Starting map[string]int
 	// Settled is true when its last rollout is over and all its pods are ready.
 	Settled bool
 	// Restart is the operator's latest restart, as its pod template records it; the zero value is none.
@@ -50,6 +52,21 @@ type Restart struct {
 	// Revision is the one whose sidecars the new pods were to get.
 	Revision string
 	At       time.Time
+	// Again is true when it was the second one for that revision: the first had left old sidecars.
+	Again bool
+}
+
+// doubt is how long a workload that was restarted in vain is looked at before it is restarted once more: its pods and what its own
+// object says of them are not seen at the same moment.
+const doubt = 10 * time.Second
+
+// doubtful is for how much longer the workload is looked at before that.
+func (w Workload) doubtful(now time.Time) time.Duration {
+	latest := w.Restart.At
+	if w.ReadySince.After(latest) {
+		latest = w.ReadySince
+	}
+	return latest.Add(doubt).Sub(now)
 }
 
 // outdated says whether some sidecar of the workload is not of the target.

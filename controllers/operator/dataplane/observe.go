@@ -26,6 +26,7 @@ type seen struct {
 	budgets []policyv1.PodDisruptionBudget
 	// optedOut are the namespaces whose workloads are not restarted.
 	optedOut map[string]bool
+	now      time.Time
 }
 
 // workloads makes one element for each thing that owns pods with sidecars, sorted.
@@ -43,8 +44,12 @@ func (s seen) workloads() []rollout.Workload {
 			w = &fresh
 			found[ref] = w
 		}
-		w.Sidecars[pod.Labels[names.RevisionLabel]]++
+		revision := pod.Labels[names.RevisionLabel]
+		w.Sidecars[revision]++
 		ready, since := readiness(pod)
+		if starting(pod, s.now) {
+			w.Starting = counted(w.Starting, revision)
+		}
 		w.Settled = w.Settled && ready
 		if since.After(w.ReadySince) {
 			w.ReadySince = since
@@ -126,14 +131,24 @@ func Count(workloads []rollout.Workload, wanted func(namespace string) string) (
 
 // formatRestart writes a restart as the annotation holds it; parseRestart reads it. What somebody else wrote is no restart.
 func formatRestart(r rollout.Restart) string {
-	return r.Revision + " " + r.At.UTC().Format(time.RFC3339)
+	text := r.Revision + " " + r.At.UTC().Format(time.RFC3339)
+	if r.Again {
+		text += " " + again
+	}
+	return text
 }
 
+// again is the last word of the annotation of a second restart.
+const again = "again"
+
 func parseRestart(text string) rollout.Restart {
-	revision, when, ok := strings.Cut(text, " ")
-	at, err := time.Parse(time.RFC3339, when)
-	if !ok || err != nil {
+	words := strings.Fields(text)
+	if len(words) != 2 && (len(words) != 3 || words[2] != again) {
 		return rollout.Restart{}
 	}
-	return rollout.Restart{Revision: revision, At: at}
+	at, err := time.Parse(time.RFC3339, words[1])
+	if err != nil {
+		return rollout.Restart{}
+	}
+	return rollout.Restart{Revision: words[0], At: at, Again: len(words) == 3}
 }

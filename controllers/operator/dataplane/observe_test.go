@@ -100,6 +100,7 @@ func TestWorkloads(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			c.seen.now = noon.Add(time.Hour)
 			if diff := cmp.Diff(c.want, c.seen.workloads()); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -150,11 +151,14 @@ func TestStateOf(t *testing.T) {
 }
 
 func TestRestartSurvivesItsAnnotation(t *testing.T) {
-	want := rollout.Restart{Revision: "osm-v0-2-0", At: noon}
-	if got := parseRestart(formatRestart(want)); got != want {
-		t.Errorf("got %+v, want %+v", got, want)
+	for _, want := range []rollout.Restart{{Revision: "osm-v0-2-0", At: noon}, {Revision: "osm-v0-2-0", At: noon, Again: true}} {
+		if got := parseRestart(formatRestart(want)); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
 	}
-	if got := parseRestart("2026-11-20T12:00:00Z"); got != (rollout.Restart{}) {
-		t.Errorf("somebody else's annotation is read as %+v", got)
+	for _, foreign := range []string{"2026-11-20T12:00:00Z", "osm-v0-2-0 today", "osm-v0-2-0 2026-11-20T12:00:00Z often", ""} {
+		if got := parseRestart(foreign); got != (rollout.Restart{}) {
+			t.Errorf("somebody else's annotation %q is read as %+v", foreign, got)
+		}
 	}
 }

@@ -32,10 +32,11 @@ type Plane struct {
 	writer     client.Writer
 	// live reads from the API server, for pods that are not watched.
 	live client.Reader
+	now  func() time.Time
 }
 
 // New makes a Plane whose watches start with the manager.
-func New(mgr manager.Manager) (*Plane, error) {
+func New(mgr manager.Manager, now func() time.Time) (*Plane, error) {
 	injected, err := labels.NewRequirement(names.ProxyUUIDLabel, selection.Exists, nil)
 	if err != nil {
 		return nil, err
@@ -47,7 +48,7 @@ func New(mgr manager.Manager) (*Plane, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the sidecars cannot be watched: %w", err)
 	}
-	return &Plane{own, mgr.GetClient(), mgr.GetClient(), mgr.GetAPIReader()}, mgr.Add(own)
+	return &Plane{own, mgr.GetClient(), mgr.GetClient(), mgr.GetAPIReader(), now}, mgr.Add(own)
 }
 
 // Sources are the watches that tell of what changes, as requests for the mesh concerned. A workload does not tell which mesh its
@@ -89,7 +90,7 @@ func meshOf(namespace *corev1.Namespace) string {
 // Workloads are all that carry sidecars of a mesh, sorted, and those in its namespaces whose sidecars somebody else has made: another
 // mesh, of which the namespace was a part before, or an Open Service Mesh. Sidecars of the latter count under an empty revision.
 func (p *Plane) Workloads(ctx context.Context, mesh string) ([]rollout.Workload, error) {
-	s := seen{states: map[rollout.Ref]state{}, optedOut: map[string]bool{}}
+	s := seen{states: map[rollout.Ref]state{}, optedOut: map[string]bool{}, now: p.now()}
 	var pods corev1.PodList
 	if err := p.cache.List(ctx, &pods); err != nil {
 		return nil, fmt.Errorf("the pods with sidecars cannot be listed: %w", err)
@@ -173,13 +174,14 @@ func objectOf(ref rollout.Ref) client.Object {
 }
 
 // Restart makes a workload replace its pods, whose new sidecars shall be of a revision. It fails with a conflict when the workload
-// is not what was observed any more: then somebody looks again.
+// is not what was observed any more: then somebody looks again. A second restart for one revision is written down as such.
 func (p *Plane) Restart(ctx context.Context, ref rollout.Ref, revision string, at time.Time) error {
 	object := objectOf(ref)
 	if err := p.cache.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
 		return fmt.Errorf("%s cannot be restarted: %w", ref, err)
 	}
-	annotation := formatRestart(rollout.Restart{Revision: revision, At: at})
+	earlier := parseRestart(stateOf(object, names.RestartAnnotation).restart)
+	annotation := formatRestart(rollout.Restart{Revision: revision, At: at, Again: earlier.Revision == revision})
 	patch := fmt.Sprintf(`{"metadata":{"resourceVersion":%q},"spec":{"template":{"metadata":{"annotations":{%q:%q}}}}}`,
 		object.GetResourceVersion(), names.RestartAnnotation, annotation)
 	if err := p.writer.Patch(ctx, object, client.RawPatch("application/merge-patch+json", []byte(patch)), client.FieldOwner(apply.FieldManager)); err != nil {

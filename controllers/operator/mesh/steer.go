@@ -113,7 +113,7 @@ func (r *Reconciler) judge(ctx context.Context, s *scope) error {
 // subject is what is observed of a revision.
 func (s *scope) subject(revision *v1alpha1.MeshRevision) vitals.Subject {
 	return vitals.Subject{
-		Suffixes:  s.suffixes(revision.Name),
+		Suffixes:  suffixes(revision),
 		Namespace: revision.Spec.Namespace, Version: revision.Spec.Version, TrustDomain: revision.Spec.TrustDomain, Roots: s.root.CertPEM(),
 	}
 }
@@ -160,7 +160,7 @@ func (s *scope) expected() int {
 	for _, w := range s.situation.Workloads {
 		for revision, sidecars := range w.Sidecars {
 			if desired.IsRevisionOf(s.mesh.Name, revision) && (!s.trying() || revision == s.situation.Wanted) {
-				n += sidecars
+				n += sidecars - w.Starting[revision]
 			}
 		}
 	}
