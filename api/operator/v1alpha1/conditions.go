@@ -82,6 +82,9 @@ const (
 	ReasonInvalidSpec = "InvalidSpec"
 	// ReasonUnknownVersion means that this operator cannot install spec.version; the message lists what it can.
 	ReasonUnknownVersion = "UnknownVersion"
+	// ReasonUnsupportedStep means that a mesh cannot go from the version that runs to spec.version at once, or that spec.version does not
+	// serve sidecars that live in the mesh; the message says what to do first.
+	ReasonUnsupportedStep = "UnsupportedStep"
 	// ReasonNamespaceClaimed means that another Mesh, or an OSM that this operator did not install, lives in
 	// spec.namespace.
 	ReasonNamespaceClaimed = "NamespaceClaimed"
@@ -101,6 +104,8 @@ const (
 	ReasonReplicasFailed = "ReplicasFailed"
 	// ReasonDeleteFailed means that something the mesh consists of could not be removed.
 	ReasonDeleteFailed = "DeleteFailed"
+	// ReasonPlanFailed means that a plan could not be made, or not to its end.
+	ReasonPlanFailed = "PlanFailed"
 	// ReasonFieldsNotActedOn means that the MeshConfig sets fields that this version does not act on.
 	ReasonFieldsNotActedOn = "FieldsNotActedOn"
 )
