@@ -20,6 +20,10 @@ import (
 // checkClaims lets a mesh have its namespace for itself: the oldest of several Meshes that name it gets it, and none runs in a
 // namespace that is part of another mesh, whose injector would change the pods of its control plane.
 func (r *Reconciler) checkClaims(ctx context.Context, s *scope) error {
+	if other, alike := desired.MeshOf(s.mesh.Name); alike && desired.IsRevisionOf(other, desired.RevisionName(s.mesh.Name, s.wanted.Version)) {
+		return &stalled{v1alpha1.ReasonInvalidSpec, fmt.Sprintf(
+			"metadata.name %s is how a revision of the mesh %s is named, so that their sidecars could not be told apart: delete this Mesh, and create it again under another name", s.mesh.Name, other)}
+	}
 	var meshes v1alpha1.MeshList
 	if err := r.Client.List(ctx, &meshes); err != nil {
 		return fmt.Errorf("the other Meshes cannot be listed: %w", err)
