@@ -27,6 +27,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/controllers/operator"
 	"github.com/openservicemesh/osm-operator/controllers/operator/vitals"
+	"github.com/openservicemesh/osm-operator/internal/contract"
 	"github.com/openservicemesh/osm-operator/internal/logging"
 	"github.com/openservicemesh/osm-operator/internal/operand"
 )
@@ -36,6 +37,9 @@ const (
 	operatorVersion = "v0.1.0"
 	// olderVersion is another version that it can install.
 	olderVersion = "v0.0.9"
+	// nextVersion comes after that of the operator, and distantVersion after that: no mesh goes there from the others at once.
+	nextVersion    = "v0.2.0"
+	distantVersion = "v0.3.0"
 	// patience is how long something may take that should take milliseconds.
 	patience = 20 * time.Second
 )
@@ -105,14 +109,14 @@ func startOperator(ctx context.Context, running *sync.WaitGroup, environment *en
 		return err
 	}
 	counted.Wrap(func(next http.RoundTripper) http.RoundTripper { return &counting{next: next, counter: cluster.writes} })
-	catalogue, err := twoVersions()
+	catalogue, err := versions()
 	if err != nil {
 		return err
 	}
 	mgr, err := operator.NewManager(counted, operator.Options{
 		Catalogue: catalogue, Namespace: "osm-operator-system", Now: time.Now, Logger: logger, ProbeAddress: "0",
 		Metrics: metricsserver.Options{BindAddress: "0"}, SeveralInOneProcess: true,
-		Vitals: cluster.patient,
+		Vitals: cluster.patient, Contract: promises(),
 	})
 	if err != nil {
 		return err
@@ -124,8 +128,19 @@ func startOperator(ctx context.Context, running *sync.WaitGroup, environment *en
 	return cluster.linter.start(ctx, running, watching)
 }
 
-// twoVersions are the manifests of this source under two versions, so that a mesh can go from one to the other.
-func twoVersions() (*operand.Catalogue, error) {
+// promises lets a mesh go between the two usual versions, and to the distant one by none of them.
+func promises() contract.Table {
+	all := []string{"1", "2"}
+	return contract.Table{
+		{Minor: "v0.0", Bootstrap: "1", Envoy: "1.40", Bootstraps: all, Envoys: []string{"1.40"}},
+		{Minor: "v0.1", Bootstrap: "2", Envoy: "1.40", Bootstraps: all, Envoys: []string{"1.40"}},
+		{Minor: "v0.2", Bootstrap: "2", Envoy: "1.40", Bootstraps: all, Envoys: []string{"1.40"}},
+		{Minor: "v0.3", Bootstrap: "2", Envoy: "1.40", Bootstraps: []string{"2"}, Envoys: []string{"1.40"}},
+	}
+}
+
+// versions are the manifests of this source under several versions, so that a mesh can go from one to the other.
+func versions() (*operand.Catalogue, error) {
 	current := os.DirFS(filepath.Join("..", "..", "internal", "operand", "manifests", "current"))
 	files := fstest.MapFS{}
 	entries, err := fs.ReadDir(current, ".")
@@ -138,7 +153,9 @@ func twoVersions() (*operand.Catalogue, error) {
 			return nil, err
 		}
 		files["current/"+entry.Name()] = &fstest.MapFile{Data: content}
-		files[olderVersion+"/"+entry.Name()] = &fstest.MapFile{Data: content}
+		for _, version := range []string{olderVersion, nextVersion, distantVersion} {
+			files[version+"/"+entry.Name()] = &fstest.MapFile{Data: content}
+		}
 	}
 	return operand.OpenCatalogue(files, operatorVersion, operand.Images{
 		Controller: "example/controller:1", Injector: "example/injector:1", Init: "example/init:1", Sidecar: "example/envoy:1",

@@ -30,6 +30,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/operator/revision"
 	"github.com/openservicemesh/osm-operator/controllers/operator/secrets"
 	"github.com/openservicemesh/osm-operator/controllers/operator/vitals"
+	"github.com/openservicemesh/osm-operator/internal/contract"
 	"github.com/openservicemesh/osm-operator/internal/operand"
 )
 
@@ -37,6 +38,8 @@ import (
 type Options struct {
 	// Catalogue holds the versions that can be installed.
 	Catalogue *operand.Catalogue
+	// Contract says between which versions a mesh may go; nil is what was recorded.
+	Contract contract.Table
 	// Namespace is where the operator runs.
 	Namespace string
 	// LeaderElection lets one of several replicas act.
@@ -126,10 +129,13 @@ func addReconcilers(mgr ctrl.Manager, o Options) error {
 	if o.Vitals == nil {
 		o.Vitals = &vitals.Reader{Pods: mgr.GetClient(), Token: tokenOf(mgr.GetConfig())}
 	}
+	if o.Contract == nil {
+		o.Contract = contract.Recorded()
+	}
 	meshes := &mesh.Reconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Secrets: store, Applier: applier, Recorder: recorder,
 		DataPlane: plane, Vitals: o.Vitals,
-		Catalogue: o.Catalogue, OperatorNamespace: o.Namespace, Kubernetes: server, Now: o.Now,
+		Catalogue: o.Catalogue, Contract: o.Contract, OperatorNamespace: o.Namespace, Kubernetes: server, Now: o.Now,
 	}
 	if err := meshes.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("the Meshes cannot be watched: %w", err)
