@@ -113,7 +113,7 @@ func (r *Reconciler) judge(ctx context.Context, s *scope) error {
 // subject is what is observed of a revision.
 func (s *scope) subject(revision *v1alpha1.MeshRevision) vitals.Subject {
 	return vitals.Subject{
-		Suffixes:  suffixes(revision),
+		Suffixes:  s.suffixes(revision.Name),
 		Namespace: revision.Spec.Namespace, Version: revision.Spec.Version, TrustDomain: revision.Spec.TrustDomain, Roots: s.root.CertPEM(),
 	}
 }
