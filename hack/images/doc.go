@@ -8,4 +8,5 @@
 //	go run ./images list                              print the names
 //	go run ./images envoy-path                        print the path of the Envoy program, downloading it if needed
 //	go run ./images earlier-envoy-path                print that of the minor version before, which tests use beside it
+//	go run ./images prometheus-path                   print the path of a Prometheus, which tests let scrape sidecars
 package main

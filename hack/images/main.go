@@ -50,9 +50,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 		return nil
 	case "envoy-path":
-		return printEnvoyPath(ctx, cache, fetch.CurrentEnvoy(), stdout)
+		return printPath(stdout)(fetch.Envoy(ctx, cache, fetch.CurrentEnvoy()))
 	case "earlier-envoy-path":
-		return printEnvoyPath(ctx, cache, fetch.EarlierEnvoy(), stdout)
+		return printPath(stdout)(fetch.Envoy(ctx, cache, fetch.EarlierEnvoy()))
+	case "prometheus-path":
+		return printPath(stdout)(fetch.Prometheus(ctx, cache))
 	}
 	if *out == "" {
 		*out = filepath.Join(root, "bin", "images")
@@ -97,11 +99,13 @@ func buildAll(ctx context.Context, b *builder, wanted []image, stdout io.Writer)
 	return printTable(stdout, wanted, list)
 }
 
-func printEnvoyPath(ctx context.Context, cache string, release fetch.EnvoyRelease, stdout io.Writer) error {
-	bin, err := fetch.Envoy(ctx, cache, release)
-	if err != nil {
+// printPath prints the path of a program that was fetched.
+func printPath(stdout io.Writer) func(string, error) error {
+	return func(path string, err error) error {
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(stdout, path)
 		return err
 	}
-	_, err = fmt.Fprintln(stdout, bin)
-	return err
 }

@@ -27,6 +27,8 @@ const (
 	needGenerators need = "generators"
 	// needEnvoy is the real Envoy of two minor versions, named by the variables ENVOY_BIN and EARLIER_ENVOY_BIN.
 	needEnvoy need = "envoy"
+	// needPrometheus is a real Prometheus, named by the variable PROMETHEUS_BIN.
+	needPrometheus need = "prometheus"
 	// needAssets is the folder of an API server for tests, named by the variable KUBEBUILDER_ASSETS.
 	needAssets need = "assets"
 	// needCluster is a local cluster, and the images to put on it.
@@ -91,6 +93,8 @@ func (p *preparation) one(ctx context.Context, n need) error {
 			return err
 		}
 		return p.variable(ctx, "EARLIER_ENVOY_BIN", "./images", "earlier-envoy-path")
+	case needPrometheus:
+		return p.variable(ctx, "PROMETHEUS_BIN", "./images", "prometheus-path")
 	case needAssets:
 		return p.variable(ctx, "KUBEBUILDER_ASSETS", "./cluster", "assets")
 	case needCluster:

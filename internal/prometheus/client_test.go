@@ -1,0 +1,90 @@
+package prometheus
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// vector is an answer of Prometheus with elements of these values.
+func vector(values ...string) string {
+	var elements []string
+	for i, value := range values {
+		elements = append(elements, fmt.Sprintf(`{"metric":{"n":"%d"},"value":[1700000000,%q]}`, i, value))
+	}
+	return `{"status":"success","data":{"resultType":"vector","result":[` + strings.Join(elements, ",") + `]}}`
+}
+
+func TestErrorRate(t *testing.T) {
+	for name, test := range map[string]struct {
+		status  int
+		body    string
+		want    float64
+		problem string
+	}{
+		"a share":                 {200, vector("0.25"), 0.25, ""},
+		"nothing fails":           {200, vector("0"), 0, ""},
+		"a scalar":                {200, `{"status":"success","data":{"resultType":"scalar","result":[1700000000,"1"]}}`, 1, ""},
+		"nothing":                 {200, vector(), 0, "it has no data for the query"},
+		"no number":               {200, vector("NaN"), 0, "the answer is NaN, as of a division by no requests"},
+		"endless":                 {200, vector("+Inf"), 0, "the answer +Inf is no share of requests"},
+		"a percentage of success": {200, vector("99.5"), 0, "the answer 99.5 is no share of requests that fail"},
+		"less than nothing":       {200, vector("-0.1"), 0, "is no share"},
+		"several":                 {200, vector("0", "0.5"), 0, "the query has 2 answers where one number is wanted: sum them up"},
+		"a range":                 {200, `{"status":"success","data":{"resultType":"matrix","result":[]}}`, 0, "a matrix as its answer"},
+		"a query that is none":    {400, `{"status":"error","errorType":"bad_data","error":"parse error"}`, 0, "it refuses the query: parse error"},
+		"it is ill":               {503, `{"status":"error","errorType":"unavailable","error":"starting"}`, 0, "it does not answer as a Prometheus does: server_error: server error: 503"},
+		"it is none":              {404, "<html>", 0, "it does not answer as a Prometheus does: client_error: client error: 404"},
+		"it wants a password":     {401, "", 0, "client error: 401"},
+		"it is something else":    {200, "<html>", 0, "it does not answer as a Prometheus does"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var asked http.Request
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_ = r.ParseForm()
+				asked = *r
+				w.WriteHeader(test.status)
+				fmt.Fprint(w, test.body)
+			}))
+			defer server.Close()
+			got, err := New(nil).ErrorRate(t.Context(), server.URL+"/under/", "q", time.Unix(1700000000, 0))
+			if got != test.want || (err == nil) != (test.problem == "") || err != nil && !strings.Contains(err.Error(), test.problem) {
+				t.Errorf("%v, %v; want %v, %q", got, err, test.want, test.problem)
+			}
+			if asked.URL.Path != "/under/api/v1/query" || asked.Form.Get("query") != "q" || asked.Form.Get("time") != "1700000000" {
+				t.Errorf("asked for %s with %v", asked.URL.Path, asked.Form)
+			}
+		})
+	}
+}
+
+func TestNobodyAnswers(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	server.Close()
+	if _, err := New(nil).ErrorRate(t.Context(), server.URL, "q", time.Now()); err == nil || errors.Is(err, ErrNoData) || !strings.Contains(err.Error(), "it cannot be reached") {
+		t.Errorf("nobody listens: %v", err)
+	}
+	silent := make(chan struct{})
+	server = httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-silent }))
+	defer server.Close()
+	defer close(silent)
+	if _, err := New(nil).ErrorRate(t.Context(), server.URL, "q", time.Now()); err == nil || err.Error() != "it does not answer within 3s" {
+		t.Errorf("nobody speaks: %v", err)
+	}
+}
+
+func TestQuery(t *testing.T) {
+	if got := Query(nil); got != "vector(0)" {
+		t.Errorf("without namespaces: %s", got)
+	}
+	want := `(sum(rate(envoy_cluster_upstream_rq_xx{envoy_response_code_class="5",envoy_cluster_name=~"(bank|shop)/.+[|][0-9]+"}[2m])) or vector(0))` +
+		` / clamp_min(sum(rate(envoy_cluster_upstream_rq_xx{envoy_cluster_name=~"(bank|shop)/.+[|][0-9]+"}[2m]))` +
+		` or (0 * count(envoy_server_live) unless sum(envoy_cluster_upstream_rq_xx{envoy_cluster_name=~"(bank|shop)/.+[|][0-9]+"})), 1e-9)`
+	if got := Query([]string{"shop", "bank"}); got != want {
+		t.Errorf("the query is\n%s, want\n%s", got, want)
+	}
+}
