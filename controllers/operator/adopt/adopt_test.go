@@ -1,14 +1,8 @@
 package adopt_test
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
 	"io/fs"
-	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -83,23 +77,13 @@ func TestOSMIsTakenOver(t *testing.T) {
 // authority makes a certificate authority as OSM does.
 func (c *cluster) authority(namespace string) *unstructured.Unstructured {
 	c.t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	root, err := leavings.NewAuthority(time.Now())
 	must(c.t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
-		Subject:   pkix.Name{CommonName: "osm-ca.openservicemesh.io", Organization: []string{"Open Service Mesh"}, Country: []string{"US"}, Locality: []string{"CA"}},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(87600 * time.Hour),
-	}
-	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	must(c.t, err)
-	encoded, err := x509.MarshalPKCS8PrivateKey(key)
+	key, err := root.KeyPEM()
 	must(c.t, err)
 	must(c.t, c.client.Create(c.t.Context(), &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: names.CABundleSecret},
-		Data: map[string][]byte{
-			names.CABundleCert: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}),
-			names.CABundleKey:  pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}),
-		},
+		Data:       map[string][]byte{names.CABundleCert: root.CertPEM(), names.CABundleKey: key},
 	}))
 	secret := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Secret"}}
 	secret.SetNamespace(namespace)
