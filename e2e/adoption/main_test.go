@@ -1,0 +1,69 @@
+package adoption
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/e2e/lab"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// cluster is what all tests work in.
+var cluster *lab.Cluster
+
+const (
+	// installLimit is for installing the operator and a mesh.
+	installLimit = 4 * time.Minute
+	// podLimit is for pods to become ready.
+	podLimit = 3 * time.Minute
+	// effectLimit is for something to take effect.
+	effectLimit = 2 * time.Minute
+)
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var err error
+	if cluster, err = lab.Prepare(ctx, os.Stderr, installLimit); err != nil {
+		fmt.Fprintln(os.Stderr, "nothing can be taken over:", err)
+		if cluster != nil {
+			fmt.Fprintln(os.Stderr, cluster.ControlPlaneLogs(ctx, names.DefaultNamespace))
+		}
+		return 1
+	}
+	return m.Run()
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// eventually waits until check is content.
+func eventually(t *testing.T, what string, check func(context.Context) (bool, string, error)) {
+	t.Helper()
+	must(t, lab.Until(t.Context(), effectLimit, what, check))
+}
+
+// meshGone removes a Mesh and waits until it is gone.
+func meshGone(ctx context.Context, name string) error {
+	if err := cluster.Remove(ctx, fmt.Sprintf("{apiVersion: operator.openservicemesh.io/v1alpha1, kind: Mesh, metadata: {name: %s}}", name)); err != nil {
+		return err
+	}
+	return lab.Until(ctx, 90*time.Second, "Mesh "+name+" is gone", func(ctx context.Context) (bool, string, error) {
+		live, err := readMesh(ctx, name)
+		if err != nil {
+			return false, "", err
+		}
+		return live == nil, "it is there", nil
+	})
+}
