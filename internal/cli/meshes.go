@@ -61,33 +61,7 @@ func (a *app) meshes(ctx context.Context, c client.Client) ([]mesh, error) {
 		}
 	}
 	slices.SortFunc(found, func(x, y mesh) int { return strings.Compare(x.Name, y.Name) })
-	if err := addCanaries(ctx, c, found); err != nil {
-		return nil, err
-	}
 	return found, a.addMembers(ctx, c, found)
-}
-
-// addCanaries notes which version runs beside that of each mesh. Who may not read revisions sees none.
-func addCanaries(ctx context.Context, c client.Client, meshes []mesh) error {
-	var revisions v1alpha1.MeshRevisionList
-	if err := c.List(ctx, &revisions); err != nil {
-		if kube.IsUndefined(err) || apierrors.IsForbidden(err) {
-			return nil
-		}
-		return err
-	}
-	for i := range revisions.Items {
-		spec := &revisions.Items[i].Spec
-		if spec.Role != v1alpha1.RoleBeside && spec.Role != v1alpha1.RolePromoting {
-			continue
-		}
-		for j := range meshes {
-			if meshes[j].Name == spec.Mesh {
-				meshes[j].Canary, meshes[j].beside = spec.Version, operand.Suffix(spec.Mesh, revisions.Items[i].Name)
-			}
-		}
-	}
-	return nil
 }
 
 func describe(m *v1alpha1.Mesh) mesh {
@@ -98,10 +72,23 @@ func describe(m *v1alpha1.Mesh) mesh {
 	if found.Version == "" && m.Spec.Version != nil {
 		found.Version = *m.Spec.Version
 	}
+	addRevisions(&found, m.Status.Revisions)
 	if ready := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionReady); ready != nil {
 		found.Ready, found.Reason, found.Message = string(ready.Status), ready.Reason, ready.Message
 	}
 	return found
+}
+
+// addRevisions tells the versions of a mesh that run apart from the one that it should have.
+func addRevisions(found *mesh, revisions []v1alpha1.RevisionSummary) {
+	for _, r := range revisions {
+		switch r.Role {
+		case v1alpha1.RoleBase:
+			found.Version = r.Version
+		case v1alpha1.RoleBeside, v1alpha1.RolePromoting:
+			found.Canary, found.beside = r.Version, operand.Suffix(found.Name, r.Name)
+		}
+	}
 }
 
 func namespaceOf(m *v1alpha1.Mesh) string {
