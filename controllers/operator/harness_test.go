@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -37,6 +38,8 @@ const (
 	operatorVersion = "v0.1.0"
 	// olderVersion is another version that it can install.
 	olderVersion = "v0.0.9"
+	// ancientVersion has none of the flags that a canary needs.
+	ancientVersion = "v0.0.8"
 	// nextVersion comes after that of the operator, and distantVersion after that: no mesh goes there from the others at once.
 	nextVersion    = "v0.2.0"
 	distantVersion = "v0.3.0"
@@ -52,6 +55,8 @@ var cluster struct {
 	kubelet *kubelet
 	linter  *linter
 	patient *patient
+	// restart replaces the operator by another one, as when its pod is lost.
+	restart func(*testing.T)
 }
 
 func TestMain(m *testing.M) {
@@ -113,17 +118,33 @@ func startOperator(ctx context.Context, running *sync.WaitGroup, environment *en
 	if err != nil {
 		return err
 	}
-	mgr, err := operator.NewManager(counted, operator.Options{
-		Catalogue: catalogue, Namespace: "osm-operator-system", Now: time.Now, Logger: logger, ProbeAddress: "0",
-		Metrics: metricsserver.Options{BindAddress: "0"}, SeveralInOneProcess: true,
-		Vitals: cluster.patient, Contract: promises(),
-	})
+	start := func() (func(), error) {
+		mgr, err := operator.NewManager(counted, operator.Options{
+			Catalogue: catalogue, Namespace: "osm-operator-system", Now: time.Now, Logger: logger, ProbeAddress: "0",
+			Metrics: metricsserver.Options{BindAddress: "0"}, SeveralInOneProcess: true,
+			Vitals: cluster.patient, Contract: promises(),
+		})
+		if err != nil {
+			return nil, err
+		}
+		living, stop := context.WithCancel(ctx)
+		ended := make(chan struct{})
+		running.Go(func() { defer close(ended); _ = mgr.Start(living) })
+		return func() { stop(); <-ended }, nil
+	}
+	stop, err := start()
 	if err != nil {
 		return err
 	}
+	cluster.restart = func(t *testing.T) {
+		t.Helper()
+		stop()
+		if stop, err = start(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	cluster.kubelet = newKubelet(watching)
 	cluster.linter = newLinter()
-	running.Go(func() { _ = mgr.Start(ctx) })
 	running.Go(func() { cluster.kubelet.run(ctx) })
 	return cluster.linter.start(ctx, running, watching)
 }
@@ -138,6 +159,9 @@ func promises() contract.Table {
 		{Minor: "v0.3", Bootstrap: "2", Envoy: "1.40", Bootstraps: []string{"2"}, Envoys: []string{"1.40"}},
 	}
 }
+
+// besideFlags are the arguments that a version before canaries did not have.
+var besideFlags = regexp.MustCompile(`(?m)^\s*- --(xds-host|write-status)=.*\n`)
 
 // versions are the manifests of this source under several versions, so that a mesh can go from one to the other.
 func versions() (*operand.Catalogue, error) {
@@ -156,6 +180,7 @@ func versions() (*operand.Catalogue, error) {
 		for _, version := range []string{olderVersion, nextVersion, distantVersion} {
 			files[version+"/"+entry.Name()] = &fstest.MapFile{Data: content}
 		}
+		files[ancientVersion+"/"+entry.Name()] = &fstest.MapFile{Data: besideFlags.ReplaceAll(content, nil)}
 	}
 	return operand.OpenCatalogue(files, operatorVersion, operand.Images{
 		Controller: "example/controller:1", Injector: "example/injector:1", Init: "example/init:1", Sidecar: "example/envoy:1",

@@ -15,9 +15,20 @@ type kubelet struct {
 
 	mu         sync.Mutex
 	namespaces map[string]bool
+	// held are Deployments whose pods do not become ready.
+	held map[client.ObjectKey]bool
 }
 
-func newKubelet(c client.Client) *kubelet { return &kubelet{client: c, namespaces: map[string]bool{}} }
+func newKubelet(c client.Client) *kubelet {
+	return &kubelet{client: c, namespaces: map[string]bool{}, held: map[client.ObjectKey]bool{}}
+}
+
+// hold keeps the pods of a Deployment from becoming ready, or lets them.
+func (k *kubelet) hold(namespace, name string, hold bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.held[client.ObjectKey{Namespace: namespace, Name: name}] = hold
+}
 
 // serve makes all Deployments of a namespace ready from now on.
 func (k *kubelet) serve(namespace string) {
@@ -49,7 +60,7 @@ func (k *kubelet) once(ctx context.Context) {
 	for i := range deployments.Items {
 		d := &deployments.Items[i]
 		k.mu.Lock()
-		served := k.namespaces[d.Namespace]
+		served := k.namespaces[d.Namespace] && !k.held[client.ObjectKeyFromObject(d)]
 		k.mu.Unlock()
 		if !served || d.Status.ObservedGeneration == d.Generation {
 			continue

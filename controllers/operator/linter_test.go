@@ -3,6 +3,7 @@ package operator_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,10 +20,12 @@ type linter struct {
 	read    map[string]int
 	broken  map[string][]string
 	reasons map[string][]string
+	// phases are those of upgrades, in their order, by mesh.
+	phases map[string][]string
 }
 
 func newLinter() *linter {
-	return &linter{read: map[string]int{}, broken: map[string][]string{}, reasons: map[string][]string{}}
+	return &linter{read: map[string]int{}, broken: map[string][]string{}, reasons: map[string][]string{}, phases: map[string][]string{}}
 }
 
 // start watches until ctx ends.
@@ -49,6 +52,7 @@ func (l *linter) see(event watch.Event) {
 	}
 	switch object := event.Object.(type) {
 	case *v1alpha1.Mesh:
+		l.follow(object)
 		l.lint(object.Name, "Mesh", object.Generation, object.Status.ObservedGeneration, object.Status.Conditions)
 	case *v1alpha1.MeshRevision:
 		l.lint(object.Spec.Mesh, "MeshRevision", object.Generation, object.Status.ObservedGeneration, object.Status.Conditions)
@@ -71,6 +75,22 @@ func (l *linter) lint(mesh, kind string, generation, observed int64, conditions 
 	for _, problem := range condition.Lint(generation, observed, conditions) {
 		l.broken[mesh] = append(l.broken[mesh], fmt.Sprintf("%s: %s in %+v", kind, problem, conditions))
 	}
+}
+
+// follow notes the phase of an upgrade when it is another one.
+func (l *linter) follow(mesh *v1alpha1.Mesh) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if list := l.phases[mesh.Name]; mesh.Status.Upgrade != nil && (len(list) == 0 || list[len(list)-1] != mesh.Status.Upgrade.Phase) {
+		l.phases[mesh.Name] = append(list, mesh.Status.Upgrade.Phase)
+	}
+}
+
+// phasesOf returns the phases that the upgrades of a mesh went through.
+func (l *linter) phasesOf(mesh string) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.phases[mesh])
 }
 
 // about returns how many statuses of a mesh were read, and what was wrong with them.

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/operand"
@@ -101,14 +102,14 @@ func (s *scope) triedByHand(w rollout.Workload) bool {
 	return s.trying() && s.situation.Limits.Manual && w.Sidecars[s.situation.Wanted] > 0
 }
 
-// suffixes are those of the Deployments that a revision runs.
-func (s *scope) suffixes(revision string) []string {
+// suffixes are those of the Deployments that a revision runs in its role.
+func suffixes(revision *v1alpha1.MeshRevision) []string {
 	var suffixes []string
-	if revision == s.situation.Base {
+	if role := revision.Spec.Role; runsBase(role) || role == "" {
 		suffixes = append(suffixes, "")
 	}
-	if revision == s.situation.Beside {
-		suffixes = append(suffixes, operand.Suffix(s.mesh.Name, revision))
+	if runsBeside(revision.Spec.Role) {
+		suffixes = append(suffixes, operand.Suffix(revision.Spec.Mesh, revision.Name))
 	}
 	return suffixes
 }

@@ -102,7 +102,7 @@ func (r *Reconciler) judge(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	s.situation.Verdicts = rollout.Judge(observed(s, reading), boundsOf(s.mesh))
+	s.situation.Verdicts = rollout.Judge(r.askPrometheus(ctx, s, observed(s, reading)), boundsOf(s.mesh))
 	if !s.wellSince().IsZero() || !rollout.Well(s.situation.Verdicts) {
 		return nil
 	}
@@ -113,7 +113,7 @@ func (r *Reconciler) judge(ctx context.Context, s *scope) error {
 // subject is what is observed of a revision.
 func (s *scope) subject(revision *v1alpha1.MeshRevision) vitals.Subject {
 	return vitals.Subject{
-		Suffixes:  s.suffixes(revision.Name),
+		Suffixes:  suffixes(revision),
 		Namespace: revision.Spec.Namespace, Version: revision.Spec.Version, TrustDomain: revision.Spec.TrustDomain, Roots: s.root.CertPEM(),
 	}
 }
