@@ -59,16 +59,18 @@ func TestCanary(t *testing.T) {
 			want{ControlPlane, "new", "new", "new", nil},
 		},
 		"runs both until all is well":    {trial(promoting, moved("x"), verdicts(waiting)), want{ControlPlane, "new", "new", "new", nil}},
-		"goes when the mesh's own serve": {trial(promoting, moved("x"), verdicts(soaking)), want{ControlPlane, "new", "", "", nil}},
+		"goes when the mesh's own serve": {trial(promoting, moved("x"), verdicts(soaking)), want{ControlPlane, "new", "new", "", nil}},
+		"after its webhook has":          {trial(promoting, moved("x"), verdicts(soaking), func(s *Situation) { s.Injects = "" }), want{ControlPlane, "new", "", "", nil}},
 		"the rest waits for the webhook": {trial(promoting, moved("x"), func(s *Situation) { s.Beside = "" }), want{ControlPlane, "new", "", "", nil}},
 		"the mesh's own soak":            {trial(promoting, moved("x"), verdicts(soaking), gone, func(s *Situation) { s.Since = noon }), want{ControlPlane, "new", "", "", nil}},
 		"then the rest follows":          {trial(promoting, moved("x"), gone), want{Workloads, "new", "", "", []string{"y"}}},
 		"verified":                       {trial(promoting, moved("x", "y"), gone), want{Settled, "new", "", "", nil}},
 		"fails before anybody moved":     {trial(verdicts(failed)), want{RollingBack, "old", "", "", nil}},
-		"fails: first the webhook goes":  {trial(injects, moved("x"), verdicts(failed)), want{RollingBack, "old", "", "", nil}},
+		"fails: first the webhook goes":  {trial(injects, moved("x"), verdicts(failed)), want{RollingBack, "old", "new", "", nil}},
+		"then its control plane":         {trial(rejected, moved("x"), func(s *Situation) { s.Injects = "" }), want{RollingBack, "old", "", "", nil}},
 		"then what was moved returns":    {trial(rejected, moved("x"), gone, back), want{RollingBack, "old", "", "", []string{"x"}}},
 		"and it is over":                 {trial(rejected, gone, back), want{RolledBack, "old", "", "", nil}},
-		"fails during the promotion":     {trial(promoting, moved("x"), verdicts(failed)), want{RollingBack, "old", "", "", nil}},
+		"fails during the promotion":     {trial(promoting, moved("x"), verdicts(failed)), want{RollingBack, "old", "new", "", nil}},
 		"people decide":                  {trial(injects, verdicts(failed), func(s *Situation) { s.Automatic = false }), want{Halted, "old", "new", "new", nil}},
 		"people decide, and nobody answers": {
 			trial(injects, verdicts(failed), silent, func(s *Situation) { s.Automatic = false }), want{Halted, "old", "new", "", nil},
@@ -77,8 +79,8 @@ func TestCanary(t *testing.T) {
 		"nobody is chosen":              {trial(func(s *Situation) { s.Beside, s.Chosen = "", nil }), want{Halted, "old", "", "", nil}},
 		"nobody is chosen any more":     {trial(injects, func(s *Situation) { s.Chosen = nil }), want{Halted, "old", "new", "", nil}},
 		"becomes in place":              {trial(injects, moved("x"), func(s *Situation) { s.Strategy, s.Chosen = InPlace, nil }), want{ControlPlane, "new", "new", "", nil}},
-		"people go back to the version": {trial(injects, moved("x"), func(s *Situation) { s.Wanted = "old" }), want{Settled, "old", "", "", nil}},
-		"another version is wanted":     {trial(injects, func(s *Situation) { s.Wanted, s.Verdicts = "newer", nil }), want{CanaryControlPlane, "old", "newer", "", nil}},
+		"people go back to the version": {trial(injects, moved("x"), func(s *Situation) { s.Wanted = "old" }), want{Settled, "old", "new", "", nil}},
+		"another version is wanted":     {trial(injects, func(s *Situation) { s.Wanted, s.Verdicts = "newer", nil }), want{CanaryControlPlane, "old", "new", "", nil}},
 		"the first installation":        {trial(gone, func(s *Situation) { s.Revisions, s.Base = s.Revisions[1:], "" }), want{Installing, "new", "", "", nil}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -96,6 +98,17 @@ func gone(s *Situation) { s.Beside, s.Injects = "", "" }
 
 // back is when the old revision runs the mesh's own Deployments again, or still.
 func back(s *Situation) { s.Base = "old" }
+
+func TestNothingMovesWhileTheBaselineIsTaken(t *testing.T) {
+	s := trial(func(s *Situation) { s.Wanted, s.Injects = "newer", "new" })
+	if p := Before(s, "measuring"); p.Phase != CanaryControlPlane || p.Base != "old" || p.Beside != "new" || p.Injects != "" {
+		t.Errorf("got %+v: want the webhook of the canary before to go, then its control plane", p)
+	}
+	s.Injects = ""
+	if p := Before(s, "measuring"); p.Beside != "" {
+		t.Errorf("got %+v: want the canary before to go", p)
+	}
+}
 
 func TestACanarySaysWhatItWaitsFor(t *testing.T) {
 	for want, s := range map[string]Situation{

@@ -5,8 +5,29 @@ import (
 )
 
 // Next says what shall be so now. It goes forward only on verdicts that all passed, and never retires the revision to go back to
-// before the wanted one is verified.
-func Next(s Situation) Plan {
+// before the wanted one is verified. What runs beside goes only after its webhook was seen to have gone: a pod that asks an injector
+// which is not there cannot start.
+func Next(s Situation) Plan { return s.orderly(s.next()) }
+
+// Before is the plan while something is noted that has to be known before the wanted revision acts.
+func Before(s Situation, waiting string) Plan {
+	p := Plan{Phase: ControlPlane, Base: s.Base, Waiting: waiting}
+	if s.Strategy == Canary {
+		p.Phase = CanaryControlPlane
+	}
+	return s.orderly(p)
+}
+
+// orderly keeps what runs beside until its webhook was seen to have gone.
+func (s Situation) orderly(p Plan) Plan {
+	if s.Injects != "" && s.Injects == s.Beside && p.Injects != s.Injects && p.Beside != s.Beside {
+		p.Beside = s.Beside
+		p.Retire = slices.DeleteFunc(p.Retire, func(name string) bool { return name == p.Beside })
+	}
+	return p
+}
+
+func (s Situation) next() Plan {
 	wanted := s.revision(s.Wanted)
 	switch {
 	case wanted.Rejected != "":
@@ -82,7 +103,7 @@ func (s Situation) fail(wanted Revision) Plan {
 }
 
 // back returns to the last good revision: its control plane first, then the workloads that have a sidecar of the wanted one, or were
-// restarted away from it already. What ran beside goes at once: its sidecars find the mesh's own control plane under its name.
+// restarted away from it already. What ran beside goes before them: its sidecars find the mesh's own control plane under its name.
 func (s Situation) back(wanted Revision) Plan {
 	good := s.lastGood()
 	if good == "" {
