@@ -1,0 +1,226 @@
+package operator_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// scale changes the number of pods as an autoscaler does.
+func scale(t *testing.T, mesh, name string, replicas int32) {
+	t.Helper()
+	d := &appsv1.Deployment{ObjectMeta: inHome(mesh, name)}
+	get(t, d)
+	to := &autoscalingv1.Scale{Spec: autoscalingv1.ScaleSpec{Replicas: replicas}}
+	err := cluster.client.SubResource("scale").Update(t.Context(), d, client.WithSubResourceBody(to), client.FieldOwner("horizontal-pod-autoscaler"))
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// watchReplicas collects every number of pods that a Deployment ever asks for.
+func watchReplicas(t *testing.T, mesh, name string) (seen func() map[int32]bool) {
+	t.Helper()
+	watching, ok := cluster.client.(client.WithWatch)
+	if !ok {
+		t.Fatal("the client of the tests does not watch")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	w, err := watching.Watch(ctx, &appsv1.DeploymentList{}, client.InNamespace(home(mesh)), client.MatchingFields{"metadata.name": name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, done := map[int32]bool{}, make(chan struct{})
+	go func() {
+		defer close(done)
+		for event := range w.ResultChan() {
+			if d, ok := event.Object.(*appsv1.Deployment); ok {
+				all[*d.Spec.Replicas] = true
+			}
+		}
+	}()
+	t.Cleanup(cancel)
+	return func() map[int32]bool { cancel(); w.Stop(); <-done; return all }
+}
+
+// waitReplicas waits until a Deployment asks for a number of pods.
+func waitReplicas(t *testing.T, mesh string, replicas int32) {
+	t.Helper()
+	for _, name := range []string{names.Controller, names.Injector} {
+		waitFor(t, &appsv1.Deployment{ObjectMeta: inHome(mesh, name)}, func(d *appsv1.Deployment) error {
+			if *d.Spec.Replicas != replicas {
+				return fmt.Errorf("%s asks for %d pods, want %d", name, *d.Spec.Replicas, replicas)
+			}
+			return nil
+		})
+	}
+}
+
+// The number of pods goes from the operator to an autoscaler and back, and is never what nobody asked for.
+func TestReplicasAreHandedToAnAutoscalerAndBack(t *testing.T) {
+	const name = "scaled"
+	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
+		spec.ControlPlane = &v1alpha1.ControlPlaneSpec{Replicas: ptr.To[int32](3)}
+	})
+	seen := watchReplicas(t, name, names.Controller)
+
+	change(t, mesh, func(m *v1alpha1.Mesh) {
+		m.Spec.ControlPlane.Replicas = nil
+		m.Spec.ControlPlane.Autoscaling = &v1alpha1.AutoscalingSpec{MinReplicas: ptr.To[int32](2), MaxReplicas: 7}
+	})
+	autoscaler := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: inHome(name, names.Controller)}
+	waitFor(t, autoscaler, func(a *autoscalingv2.HorizontalPodAutoscaler) error {
+		if a.Spec.MaxReplicas != 7 || *a.Spec.MinReplicas != 2 || *a.Spec.Metrics[0].Resource.Target.AverageUtilization != 80 {
+			return fmt.Errorf("the autoscaler is %+v", a.Spec)
+		}
+		return nil
+	})
+	waitReady(t, mesh)
+	waitReplicas(t, name, 3)
+	scale(t, name, names.Controller, 6)
+	scale(t, name, names.Injector, 6)
+	settle(t)
+	waitReplicas(t, name, 6)
+	waitReady(t, mesh)
+	get(t, &policyv1.PodDisruptionBudget{ObjectMeta: inHome(name, names.Injector)})
+
+	// Another change of the Deployment does not touch the number either.
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.ControlPlane.PriorityClassName = ptr.To("mesh-critical") })
+	waitFor(t, &appsv1.Deployment{ObjectMeta: inHome(name, names.Controller)}, func(d *appsv1.Deployment) error {
+		if d.Spec.Template.Spec.PriorityClassName != "mesh-critical" {
+			return fmt.Errorf("the priority is %q", d.Spec.Template.Spec.PriorityClassName)
+		}
+		return nil
+	})
+	waitReplicas(t, name, 6)
+
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.ControlPlane = &v1alpha1.ControlPlaneSpec{Replicas: ptr.To[int32](4)} })
+	waitReplicas(t, name, 4)
+	waitGone(t, autoscaler)
+	waitGone(t, &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: inHome(name, names.Injector)})
+	scale(t, name, names.Controller, 9)
+	waitReplicas(t, name, 4)
+	for replicas := range seen() {
+		if replicas != 3 && replicas != 6 && replicas != 4 && replicas != 9 {
+			t.Errorf("for a moment the Deployment asked for %d pods", replicas)
+		}
+	}
+}
+
+// A mesh that begins with autoscaling begins with its smallest number of pods.
+func TestAutoscalingFromTheStart(t *testing.T) {
+	const name = "elastic"
+	cluster.kubelet.serve(home(name))
+	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: home(name)}})
+	seen := watchReplicas(t, name, names.Injector)
+	mesh := newMesh(t, name, func(spec *v1alpha1.MeshSpec) {
+		spec.ControlPlane = &v1alpha1.ControlPlaneSpec{Autoscaling: &v1alpha1.AutoscalingSpec{MinReplicas: ptr.To[int32](3), MaxReplicas: 5}}
+	})
+	waitReady(t, mesh)
+	get(t, &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: inHome(name, names.Injector)})
+	settle(t)
+	scale(t, name, names.Injector, 5)
+	settle(t)
+	for replicas := range seen() {
+		if replicas != 3 && replicas != 5 {
+			t.Errorf("for a moment the Deployment asked for %d pods", replicas)
+		}
+	}
+	// An autoscaler that somebody deletes comes again, and goes with the mesh.
+	autoscaler := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: inHome(name, names.Injector)}
+	get(t, autoscaler)
+	was := autoscaler.UID
+	if err := cluster.client.Delete(t.Context(), autoscaler); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, autoscaler, func(a *autoscalingv2.HorizontalPodAutoscaler) error {
+		if a.UID == was {
+			return fmt.Errorf("the autoscaler is not made anew")
+		}
+		return nil
+	})
+	if err := cluster.client.Delete(t.Context(), mesh); err != nil {
+		t.Fatal(err)
+	}
+	waitGone(t, mesh)
+	waitGone(t, autoscaler)
+}
+
+// What the last good version had is restored, also where the version after it had an autoscaler.
+func TestAnAutoscalerOfAVersionThatIsGivenUpGoes(t *testing.T) {
+	const name = "unscaled"
+	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
+		quick(spec)
+		spec.ControlPlane = &v1alpha1.ControlPlaneSpec{Replicas: ptr.To[int32](3)}
+	})
+	history(t, mesh, v1alpha1.ResultSucceeded, "", olderVersion)
+	ill := healthy()
+	ill.Restarts = 9
+	cluster.patient.becomes(home(name), operatorVersion, ill)
+	change(t, mesh, func(m *v1alpha1.Mesh) {
+		m.Spec.Version = ptr.To(operatorVersion)
+		m.Spec.ControlPlane = &v1alpha1.ControlPlaneSpec{Autoscaling: &v1alpha1.AutoscalingSpec{MaxReplicas: 5}}
+	})
+	history(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
+	runs(t, name, olderVersion)
+	waitReplicas(t, name, 3)
+	waitGone(t, &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: inHome(name, names.Controller)})
+}
+
+func TestPlaceAndImagesReachThePods(t *testing.T) {
+	const name = "placed"
+	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) { spec.ControlPlane = placed() })
+	for _, component := range []string{names.Controller, names.Injector} {
+		d := &appsv1.Deployment{ObjectMeta: inHome(name, component)}
+		get(t, d)
+		pod := d.Spec.Template.Spec
+		if pod.PriorityClassName != "mesh-critical" || pod.NodeSelector["example.com/pool"] != "infrastructure" || len(pod.Tolerations) != 1 ||
+			pod.ImagePullSecrets[0].Name != "registry" || len(pod.TopologySpreadConstraints) != 1 || pod.Affinity.NodeAffinity == nil || pod.Affinity.PodAntiAffinity != nil {
+			t.Errorf("the pods of %s run as %+v", component, pod)
+		}
+	}
+	d := &appsv1.Deployment{ObjectMeta: inHome(name, names.Injector)}
+	get(t, d)
+	if image := d.Spec.Template.Spec.Containers[0].Image; image != "mirror.example/injector:1" {
+		t.Errorf("the injector's image is %s", image)
+	}
+
+	// What is not declared any more is as the version has it.
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.ControlPlane = nil })
+	waitFor(t, d, func(d *appsv1.Deployment) error {
+		pod := d.Spec.Template.Spec
+		if pod.PriorityClassName != "system-cluster-critical" || len(pod.Tolerations)+len(pod.ImagePullSecrets) > 0 ||
+			pod.NodeSelector["example.com/pool"] != "" || pod.Affinity.PodAntiAffinity == nil || pod.Containers[0].Image != "example/injector:1" {
+			return fmt.Errorf("the pods run as %+v", pod)
+		}
+		return nil
+	})
+	waitReady(t, mesh)
+}
+
+// placed declares everything about images and the place of pods.
+func placed() *v1alpha1.ControlPlaneSpec {
+	return &v1alpha1.ControlPlaneSpec{
+		Images:            &v1alpha1.ImagesSpec{Injector: ptr.To("mirror.example/injector:1")},
+		ImagePullSecrets:  []v1alpha1.PullSecret{{Name: "registry"}},
+		PriorityClassName: ptr.To("mesh-critical"),
+		NodeSelector:      map[string]string{"example.com/pool": "infrastructure"},
+		Tolerations:       []corev1.Toleration{{Key: "example.com/infrastructure", Operator: corev1.TolerationOpExists, TolerationSeconds: ptr.To[int64](0), Effect: corev1.TaintEffectNoExecute}},
+		Affinity: &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
+			NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{{Key: "example.com/arch", Operator: corev1.NodeSelectorOpExists}}}},
+		}}},
+		TopologySpreadConstraints: []corev1.TopologySpreadConstraint{{MaxSkew: 1, TopologyKey: "kubernetes.io/hostname", WhenUnsatisfiable: corev1.DoNotSchedule}},
+	}
+}
