@@ -9,10 +9,8 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/names"
@@ -174,7 +172,7 @@ func TestAnUpgradeIsPlanned(t *testing.T) {
 		})
 		planned(t, mesh, func(p *v1alpha1.PlanStatus) error {
 			if p.Workloads.Restart != 3 || p.Workloads.Waves != 3 || p.Workloads.Left != 1 {
-				return fmt.Errorf("want 3 workloads in 3 waves and 1 left: %+v", p.Workloads)
+				return fmt.Errorf("want 3 workloads in 3 waves and 1 left: %+v; %s; problem %q", p.Workloads, p.Summary, p.Problem)
 			}
 			return nil
 		})
@@ -206,10 +204,7 @@ func TestAnUpgradeIsPlanned(t *testing.T) {
 	if !slices.Equal(happened, restarts) {
 		t.Errorf("planned %v, and happened %v", restarts, happened)
 	}
-	old := &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "planup-v0-0-9"}}
-	if err := cluster.client.Get(t.Context(), client.ObjectKeyFromObject(old), old); !apierrors.IsNotFound(err) {
-		t.Errorf("the revision that was to be deleted: %v", err)
-	}
+	waitGone(t, &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "planup-v0-0-9"}})
 }
 
 func TestWhatStandsInTheWayIsPlanned(t *testing.T) {

@@ -18,15 +18,17 @@ const (
 
 // How much of a plan its status holds. Of what is more there is a number, so that a plan of any mesh fits into an object.
 const (
-	// MaxPlanned is how many elements each list of a plan has.
-	MaxPlanned = 50
+	// MaxPlannedObjects is how many objects are listed: enough for those of a new mesh.
+	MaxPlannedObjects = 60
+	// MaxPlanned is how many elements each other list has.
+	MaxPlanned = 25
 	// MaxPlannedFields is how many fields of an object are named.
-	MaxPlannedFields = 10
+	MaxPlannedFields = 6
 	// MaxPlannedText is the length of each text of a plan, in bytes.
-	MaxPlannedText = 300
+	MaxPlannedText = 200
 )
 
-// PlanStatus is what Apply would do. Lists have at most 50 elements; the numbers beside them count all.
+// PlanStatus is what Apply would do. Lists have at most 25 elements, that of objects 60; the numbers beside them count all.
 type PlanStatus struct {
 	// generation is the generation of the Mesh that was planned.
 	Generation int64 `json:"generation"`
@@ -110,7 +112,7 @@ type PlannedObject struct {
 	// object is "<kind> <namespace>/<name>".
 	Object string `json:"object"`
 
-	// fields are the paths of the fields that would change, at most 10 of them.
+	// fields are the paths of the fields that would change, at most 6 of them.
 	// +optional
 	// +listType=atomic
 	Fields []string `json:"fields,omitempty"`

@@ -44,7 +44,7 @@ func (r *Reconciler) foreseeSidecars(ctx context.Context, s *scope, base *v1alph
 	}
 	plannedProxies(p.Proxies, changes)
 	plannedFlows(p.Flows, changes)
-	p.NotComputed = append(p.NotComputed, changes.Unknown[:min(len(changes.Unknown), v1alpha1.MaxPlanned)]...)
+	p.NotComputed = sentences(changes.Unknown)
 	return nil
 }
 
@@ -94,10 +94,19 @@ func plannedProxies(p *v1alpha1.PlannedProxies, changes *plan.Changes) {
 	p.Changed, p.Total = int32(changes.Sidecars), max(p.Total, int32(changes.AllSidecars))
 	for _, one := range changes.Proxies[:min(len(changes.Proxies), v1alpha1.MaxPlanned)] {
 		p.Examples = append(p.Examples, v1alpha1.PlannedProxy{
-			Workload: one.Workload, Sidecars: int32(one.Sidecars), Added: counted(one.Resources.Added),
+			Workload: clip(one.Workload, v1alpha1.MaxPlannedText), Sidecars: int32(one.Sidecars), Added: counted(one.Resources.Added),
 			Changed: counted(one.Resources.Changed), Removed: counted(one.Resources.Removed),
 		})
 	}
+}
+
+// sentences are the first of a list, so far as there is room for them.
+func sentences(list []string) []string {
+	var some []string
+	for _, sentence := range list[:min(len(list), v1alpha1.MaxPlanned)] {
+		some = append(some, clip(sentence, v1alpha1.MaxPlannedText))
+	}
+	return some
 }
 
 // counted lists numbers of resources by type; nothing for none.
@@ -130,7 +139,7 @@ func plannedFlows(p *v1alpha1.PlannedFlows, changes *plan.Changes) {
 		}
 		if len(p.Changes) < v1alpha1.MaxPlanned {
 			p.Changes = append(p.Changes, v1alpha1.PlannedFlow{
-				Verdict: verdict, From: flow.From, To: clip(flow.To, v1alpha1.MaxPlannedText), Request: clip(flow.Request, v1alpha1.MaxPlannedText),
+				Verdict: verdict, From: clip(flow.From, v1alpha1.MaxPlannedText), To: clip(flow.To, v1alpha1.MaxPlannedText), Request: clip(flow.Request, v1alpha1.MaxPlannedText),
 				By: clip(strings.Join(flow.By, ", "), v1alpha1.MaxPlannedText),
 			})
 		}

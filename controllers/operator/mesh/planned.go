@@ -43,7 +43,7 @@ func plannedObjects(changes []rehearsal.Change, unchanged int) v1alpha1.PlannedO
 		case rehearsal.Delete:
 			objects.Delete++
 		}
-		if len(objects.Changes) < v1alpha1.MaxPlanned {
+		if len(objects.Changes) < v1alpha1.MaxPlannedObjects {
 			objects.Changes = append(objects.Changes, plannedObject(change))
 		}
 	}
@@ -54,7 +54,7 @@ func plannedObject(change rehearsal.Change) v1alpha1.PlannedObject {
 	name := change.Kind.Kind + " " + strings.TrimPrefix(change.ObjectKey.String(), "/")
 	planned := v1alpha1.PlannedObject{Verb: v1alpha1.PlanVerb(change.Verb), Object: clip(name, v1alpha1.MaxPlannedText)}
 	for _, field := range change.Fields[:min(len(change.Fields), v1alpha1.MaxPlannedFields)] {
-		planned.Fields = append(planned.Fields, clip(field, v1alpha1.MaxPlannedText/3))
+		planned.Fields = append(planned.Fields, clip(field, v1alpha1.MaxPlannedText/2))
 	}
 	planned.MoreFields = int32(len(change.Fields) - len(planned.Fields))
 	return planned
@@ -67,13 +67,13 @@ func plannedWorkloads(waves [][]rollout.Ref, left []rollout.Note) v1alpha1.Plann
 		w.Restart += int32(len(wave))
 		for _, ref := range wave {
 			if len(w.Restarts) < v1alpha1.MaxPlanned {
-				w.Restarts = append(w.Restarts, v1alpha1.PlannedRestart{Wave: int32(i + 1), Workload: ref.String()})
+				w.Restarts = append(w.Restarts, v1alpha1.PlannedRestart{Wave: int32(i + 1), Workload: clip(ref.String(), v1alpha1.MaxPlannedText)})
 			}
 		}
 	}
 	left = slices.SortedFunc(slices.Values(left), func(a, b rollout.Note) int { return a.Ref.Compare(b.Ref) })
 	for _, note := range left[:min(len(left), v1alpha1.MaxPlanned)] {
-		w.LeftToYou = append(w.LeftToYou, v1alpha1.PlannedNote{Workload: note.Ref.String(), Reason: clip(note.Reason, v1alpha1.MaxPlannedText)})
+		w.LeftToYou = append(w.LeftToYou, v1alpha1.PlannedNote{Workload: clip(note.Ref.String(), v1alpha1.MaxPlannedText), Reason: clip(note.Reason, v1alpha1.MaxPlannedText)})
 	}
 	return w
 }

@@ -2,8 +2,10 @@ package mesh
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -74,7 +76,7 @@ func (r *Reconciler) rehearse(ctx context.Context, mesh *v1alpha1.Mesh) (*rehear
 	twin := *r
 	twin.Client, twin.Live, twin.Secrets = world, cluster.Over(r.Live), &heldSecrets{r.Secrets, world}
 	twin.Applier, twin.Recorder = apply.New(world, rehearsal.Silence{}), rehearsal.Silence{}
-	twin.DataPlane, twin.Vitals, twin.Now = plane, rehearsal.Health{}, cluster.Now
+	twin.DataPlane, twin.Vitals, twin.Prometheus, twin.Now = plane, rehearsal.Health{}, rehearsal.Health{}, cluster.Now
 	freed := mesh.DeepCopy()
 	freed.Spec.Mode, freed.Spec.Paused, freed.Status.Plan = nil, nil, nil
 	if err := world.Update(ctx, freed); err != nil {
@@ -114,15 +116,23 @@ func (s *stage) play(ctx context.Context) (metav1.Condition, error) {
 		idle++
 		stalled := ready.Status == metav1.ConditionFalse
 		if failed != nil || stalled || again == 0 || again > horizon || idle >= maxIdle {
-			if ready.Status == metav1.ConditionTrue {
-				ready.Message = ""
-			}
-			return ready, nil
+			return problemOf(ready, failed), nil
 		}
 		wait = min(2*wait, horizon)
 		s.world.Pass(max(wait, again))
 	}
 	return metav1.Condition{Reason: v1alpha1.ReasonPlanFailed, Message: fmt.Sprintf("the plan goes on after %d steps, and ends here", maxRounds)}, nil
+}
+
+// problemOf is the condition Ready in the end of a rehearsal when it is not True, with what failed.
+func problemOf(ready metav1.Condition, failed error) metav1.Condition {
+	switch {
+	case failed != nil && !strings.Contains(failed.Error(), ready.Message):
+		ready.Message += ": " + failed.Error()
+	case ready.Status == metav1.ConditionTrue:
+		ready.Message = ""
+	}
+	return ready
 }
 
 // round is one step of the mesh, of its revisions, and of the rest of the cluster. failed is what the operator would try again.
@@ -139,8 +149,9 @@ func (s *stage) round(ctx context.Context) (again time.Duration, failed, err err
 	}
 	reviser := s.reviser()
 	for i := range revisions {
-		// What fails is told by the revision's status.
-		_, _ = reviser.Reconcile(ctx, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&revisions[i])})
+		if _, wrong := reviser.Reconcile(ctx, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&revisions[i])}); wrong != nil {
+			failed = errors.Join(failed, fmt.Errorf("MeshRevision %s: %w", revisions[i].Name, wrong))
+		}
 	}
 	return result.RequeueAfter, failed, s.world.PlayDeployments(ctx, s.mesh.Name)
 }

@@ -118,7 +118,8 @@ func TestApplyTellsRepairsFromUpdates(t *testing.T) {
 	if err := first.Get(t.Context(), client.ObjectKeyFromObject(wanted), live); err != nil {
 		t.Fatal(err)
 	}
-	live.ResourceVersion, live.Data["k"] = "", "changed"
+	live.ResourceVersion = "" // as a fake client wants it
+	live.Data["k"] = "changed"
 
 	for name, c := range map[string]struct {
 		text string

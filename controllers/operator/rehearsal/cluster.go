@@ -84,6 +84,8 @@ func (c *Cluster) put(k key, gvk schema.GroupVersionKind, before, now map[string
 func (c *Cluster) born(content map[string]any) {
 	u := &unstructured.Unstructured{Object: content}
 	u.SetUID(types.UID(fmt.Sprintf("planned-%d", len(c.order)+1)))
+	// Those who write only over what they have read ask for one.
+	u.SetResourceVersion("1")
 	u.SetCreationTimestamp(metav1.NewTime(c.now.Truncate(time.Second)))
 	u.SetGeneration(1)
 }
