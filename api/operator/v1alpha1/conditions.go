@@ -91,7 +91,8 @@ const (
 	// ReasonRolledBack means that the mesh runs the last good version, because the one that it asks for did not pass its gates:
 	// the message says which. It is tried again when the spec changes.
 	ReasonRolledBack = "RolledBack"
-	// ReasonUpgradeHalted means that a gate has failed, and the way back is not automatic, or there is none.
+	// ReasonUpgradeHalted means that a gate has failed, and the way back is not automatic, or there is none; or that a canary cannot
+	// begin, because the version cannot run beside another or no namespace is chosen. The message says which.
 	ReasonUpgradeHalted = "UpgradeHalted"
 	// ReasonUnsupportedKubernetes means that the cluster is older than this version can run on.
 	ReasonUnsupportedKubernetes = "UnsupportedKubernetes"
