@@ -32,6 +32,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/operator/vitals"
 	"github.com/openservicemesh/osm-operator/internal/contract"
 	"github.com/openservicemesh/osm-operator/internal/operand"
+	"github.com/openservicemesh/osm-operator/internal/prometheus"
 )
 
 // Options are what the operator is started with.
@@ -135,7 +136,8 @@ func addReconcilers(mgr ctrl.Manager, o Options) error {
 	meshes := &mesh.Reconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Secrets: store, Applier: applier, Recorder: recorder,
 		DataPlane: plane, Vitals: o.Vitals,
-		Catalogue: o.Catalogue, Contract: o.Contract, OperatorNamespace: o.Namespace, Kubernetes: server, Now: o.Now,
+		Prometheus: prometheus.New(nil),
+		Catalogue:  o.Catalogue, Contract: o.Contract, OperatorNamespace: o.Namespace, Kubernetes: server, Now: o.Now,
 	}
 	if err := meshes.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("the Meshes cannot be watched: %w", err)

@@ -2,6 +2,8 @@ package prometheus
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"math"
@@ -15,9 +17,17 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// Client asks a Prometheus.
+// Target is a Prometheus to ask.
+type Target struct {
+	// Address is the URL that its API is below.
+	Address string
+	// Roots are certificates (PEM) by which its own is verified; empty takes those of the system.
+	Roots []byte
+}
+
+// Client asks Prometheuses.
 type Client struct {
-	transport http.RoundTripper
+	transport *http.Transport
 }
 
 // timeout is how long an answer may take.
@@ -36,12 +46,22 @@ func New(dial func(ctx context.Context, network, address string) (net.Conn, erro
 var ErrNoData = errors.New("it has no data for the query")
 
 // ErrorRate is the share of requests that failed at a moment, from 0 to 1: the answer to the query, which must be one number.
-func (c *Client) ErrorRate(ctx context.Context, address, query string, at time.Time) (float64, error) {
+func (c *Client) ErrorRate(ctx context.Context, target Target, query string, at time.Time) (float64, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	client, err := api.NewClient(api.Config{Address: address, RoundTripper: c.transport})
+	transport := c.transport
+	if len(target.Roots) > 0 {
+		roots := x509.NewCertPool()
+		if !roots.AppendCertsFromPEM(target.Roots) {
+			return 0, errors.New("its caBundle holds no certificate in PEM")
+		}
+		transport = transport.Clone()
+		transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+		defer transport.CloseIdleConnections()
+	}
+	client, err := api.NewClient(api.Config{Address: target.Address, RoundTripper: transport})
 	if err != nil {
-		return 0, fmt.Errorf("%s is no address of a Prometheus: %w", address, err)
+		return 0, fmt.Errorf("%s is no address of a Prometheus: %w", target.Address, err)
 	}
 	value, _, err := promv1.NewAPI(client).Query(ctx, query, at)
 	if err != nil {

@@ -1,13 +1,18 @@
 package prometheus
 
 import (
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
 
 // vector is an answer of Prometheus with elements of these values.
@@ -51,7 +56,7 @@ func TestErrorRate(t *testing.T) {
 				fmt.Fprint(w, test.body)
 			}))
 			defer server.Close()
-			got, err := New(nil).ErrorRate(t.Context(), server.URL+"/under/", "q", time.Unix(1700000000, 0))
+			got, err := New(nil).ErrorRate(t.Context(), Target{Address: server.URL + "/under/"}, "q", time.Unix(1700000000, 0))
 			if got != test.want || (err == nil) != (test.problem == "") || err != nil && !strings.Contains(err.Error(), test.problem) {
 				t.Errorf("%v, %v; want %v, %q", got, err, test.want, test.problem)
 			}
@@ -65,15 +70,38 @@ func TestErrorRate(t *testing.T) {
 func TestNobodyAnswers(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
-	if _, err := New(nil).ErrorRate(t.Context(), server.URL, "q", time.Now()); err == nil || errors.Is(err, ErrNoData) || !strings.Contains(err.Error(), "it cannot be reached") {
+	if _, err := New(nil).ErrorRate(t.Context(), Target{Address: server.URL}, "q", time.Now()); err == nil || errors.Is(err, ErrNoData) || !strings.Contains(err.Error(), "it cannot be reached") {
 		t.Errorf("nobody listens: %v", err)
 	}
 	silent := make(chan struct{})
 	server = httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-silent }))
 	defer server.Close()
 	defer close(silent)
-	if _, err := New(nil).ErrorRate(t.Context(), server.URL, "q", time.Now()); err == nil || err.Error() != "it does not answer within 3s" {
+	if _, err := New(nil).ErrorRate(t.Context(), Target{Address: server.URL}, "q", time.Now()); err == nil || err.Error() != "it does not answer within 3s" {
 		t.Errorf("nobody speaks: %v", err)
+	}
+}
+
+func TestTheCertificateIsVerified(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, vector("0.5")) }))
+	defer server.Close()
+	// What the server says about clients that do not trust it is of no interest.
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	roots := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	for name, test := range map[string]struct {
+		roots   []byte
+		want    float64
+		problem string
+	}{
+		"its own root":      {roots, 0.5, ""},
+		"no root":           {nil, 0, "it cannot be reached: tls: failed to verify certificate"},
+		"what is no root":   {[]byte("secret"), 0, "its caBundle holds no certificate in PEM"},
+		"the root of other": {pki.New(t).RootPEM, 0, "it cannot be reached: tls: failed to verify certificate"},
+	} {
+		got, err := New(nil).ErrorRate(t.Context(), Target{Address: server.URL, Roots: test.roots}, "q", time.Now())
+		if got != test.want || (err == nil) != (test.problem == "") || err != nil && !strings.Contains(err.Error(), test.problem) {
+			t.Errorf("%s: %v, %v; want %v, %q", name, got, err, test.want, test.problem)
+		}
 	}
 }
 

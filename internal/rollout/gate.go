@@ -24,6 +24,8 @@ type Observation struct {
 	ErrorRate, Baseline *float64
 	// Mute is true for an earlier version that cannot tell how many requests fail: people who go back to it do without that gate.
 	Mute bool
+	// Prometheus is what one says about failed requests; nil when none shall be asked.
+	Prometheus *Prometheus
 	// WellSince is when all other gates had passed first in this step, or later: when a pod of the control plane or a restarted
 	// workload became ready; zero before.
 	WellSince time.Time
@@ -42,6 +44,16 @@ type Proxies struct {
 	Rejected int
 	// Example names one that rejects, with Envoy's own words; empty when none does.
 	Example string
+}
+
+// Prometheus is what a Prometheus says about failed requests.
+type Prometheus struct {
+	Address string
+	// ErrorRate is the share of failed requests now; nil when it does not tell, for the Reason.
+	ErrorRate *float64
+	Reason    string
+	// Baseline is the share before the step; 0 when it had no data then.
+	Baseline float64
 }
 
 // Bounds are what a Mesh declares its gates to be.
@@ -85,7 +97,7 @@ type Gate func(Observation, Bounds) Verdict
 
 // Gates are those of every step, in the order in which people want to hear of them.
 func Gates() []Gate {
-	return []Gate{replicasReady, controlPlaneRestarts, proxiesConnected, configurationAccepted, certificatesValid, errorRate, soaked}
+	return []Gate{replicasReady, controlPlaneRestarts, proxiesConnected, configurationAccepted, certificatesValid, errorRate, prometheusErrorRate, soaked}
 }
 
 // Judge asks all gates. Waiting longer than the timeout is a failure of the gate that waits.

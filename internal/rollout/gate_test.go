@@ -26,6 +26,22 @@ func well(change ...func(*Observation)) Observation {
 	return o
 }
 
+// prometheus is an observation of one.
+func prometheus(rate *float64, before float64) func(*Observation) {
+	return func(o *Observation) {
+		o.Prometheus = &Prometheus{Address: "http://prometheus:9090", ErrorRate: rate, Reason: "it cannot be reached: connection refused", Baseline: before}
+	}
+}
+
+func TestAPrometheusThatNeverAnswersIsNamedWithTheRemedy(t *testing.T) {
+	o := well(prometheus(nil, 0), func(o *Observation) { o.Since = noon.Add(-time.Hour) })
+	want := "PrometheusErrorRate: the Prometheus at http://prometheus:9090 does not tell how many requests fail: it cannot be reached: connection refused; " +
+		"correct spec.upgrade.gates.prometheus, or remove it, and the step has taken longer than 10m0s"
+	if got := Explain(Judge(o, bounds), Failed); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestGates(t *testing.T) {
 	late := func(o *Observation) { o.Since = noon.Add(-time.Hour) }
 	for name, c := range map[string]struct {
@@ -52,6 +68,11 @@ func TestGates(t *testing.T) {
 		"an earlier version cannot tell":   {well(func(o *Observation) { o.ErrorRate, o.Mute = nil, true }), "ErrorRate", Passed},
 		"the rate before is unknown":       {well(func(o *Observation) { o.Baseline = nil }), "ErrorRate", Passed},
 		"unknown before, high now":         {well(func(o *Observation) { o.Baseline, o.ErrorRate = nil, pointer(0.02) }), "ErrorRate", Failed},
+		"no Prometheus is asked":           {well(), "", Passed},
+		"Prometheus sees nothing worse":    {well(prometheus(pointer(0.011), 0.001)), "", Passed},
+		"Prometheus sees more fail":        {well(prometheus(pointer(0.012), 0.001)), "PrometheusErrorRate", Failed},
+		"Prometheus does not answer":       {well(prometheus(nil, 0)), "PrometheusErrorRate", Waiting},
+		"Prometheus never answers":         {well(late, prometheus(nil, 0)), "PrometheusErrorRate", Failed},
 		"it has not been well long enough": {well(func(o *Observation) { o.WellSince = noon.Add(-time.Second) }), soakGate, Waiting},
 		"a soak longer than the timeout":   {well(late, func(o *Observation) { o.WellSince = noon.Add(-time.Second) }), soakGate, Waiting},
 		"it is not known since when":       {well(func(o *Observation) { o.WellSince = time.Time{} }), soakGate, Waiting},
@@ -74,7 +95,7 @@ func TestNothingPassesUnseen(t *testing.T) {
 		o := well(func(o *Observation) {
 			o.Since = noon.Add(-time.Duration(rapid.IntRange(0, 1000).Draw(t, "since")) * time.Second)
 		})
-		switch rapid.IntRange(0, 3).Draw(t, "missing") {
+		switch rapid.IntRange(0, 4).Draw(t, "missing") {
 		case 0:
 			o.Proxies = nil
 		case 1:
@@ -83,6 +104,8 @@ func TestNothingPassesUnseen(t *testing.T) {
 			o.CertificatesUntil = nil
 		case 3:
 			o.Restarts = nil
+		case 4:
+			prometheus(nil, rapid.Float64Range(0, 1).Draw(t, "before"))(&o)
 		}
 		if Worst(Judge(o, bounds)) == Passed {
 			t.Fatalf("%+v passes", o)

@@ -95,6 +95,26 @@ func errorRate(o Observation, b Bounds) Verdict {
 	return v
 }
 
+// prometheusErrorRate judges what a Prometheus says as errorRate judges the load reports.
+func prometheusErrorRate(o Observation, b Bounds) Verdict {
+	v := Verdict{Gate: "PrometheusErrorRate", Message: "no Prometheus is asked"}
+	p := o.Prometheus
+	switch {
+	case p == nil:
+		return v
+	case p.ErrorRate == nil:
+		v.State = Waiting
+		v.Message = fmt.Sprintf("the Prometheus at %s does not tell how many requests fail: %s; correct spec.upgrade.gates.prometheus, or remove it", p.Address, p.Reason)
+		return v
+	}
+	v.Message = fmt.Sprintf("by the Prometheus at %s %.2f%% of requests fail, %.2f%% did before", p.Address, 100**p.ErrorRate, 100*p.Baseline)
+	if *p.ErrorRate > p.Baseline+b.MaxErrorRateIncrease {
+		v.State = Failed
+		v.Message += fmt.Sprintf(", which is more than %.2f points above", 100*b.MaxErrorRateIncrease)
+	}
+	return v
+}
+
 func soaked(o Observation, b Bounds) Verdict {
 	v := Verdict{Gate: soakGate, Message: fmt.Sprintf("everything has been well for %s", b.Soak)}
 	if o.WellSince.IsZero() || o.WellSince.Add(b.Soak).After(o.Now) {

@@ -77,6 +77,10 @@ type GatesSpec struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	MaxRestarts *int32 `json:"maxRestarts,omitempty"`
+
+	// prometheus is asked how many requests fail as well; the increase is bounded by maxErrorRateIncrease. Default: none is asked.
+	// +optional
+	Prometheus *PrometheusSpec `json:"prometheus,omitempty"`
 }
 
 // DataPlaneSpec is about workloads with outdated sidecars.

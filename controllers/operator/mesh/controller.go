@@ -37,6 +37,8 @@ type Reconciler struct {
 	DataPlane DataPlane
 	// Vitals observes control planes.
 	Vitals Vitals
+	// Prometheus tells which requests fail, for Meshes that name one.
+	Prometheus Prometheus
 	// Catalogue holds the versions that can be installed.
 	Catalogue *operand.Catalogue
 	// Contract says between which versions a mesh may go.

@@ -31,11 +31,11 @@ func TestPrometheusKnowsWhatFails(t *testing.T) {
 		}
 	}))
 	s.configure(t, s.clientScope(), s.serverScope())
-	address := promtest.Start(t, s.stranger.NS,
-		nstest.Address(s.client.IP.String(), names.PrometheusPort), nstest.Address(s.server.IP.String(), names.PrometheusPort))
+	target := prometheus.Target{Address: promtest.Start(t, s.stranger.NS,
+		nstest.Address(s.client.IP.String(), names.PrometheusPort), nstest.Address(s.server.IP.String(), names.PrometheusPort))}
 	client := prometheus.New(s.stranger.NS.Dial)
 	failed := func(at time.Time, namespaces ...string) float64 {
-		rate, err := client.ErrorRate(t.Context(), address, prometheus.Query(namespaces), at)
+		rate, err := client.ErrorRate(t.Context(), target, prometheus.Query(namespaces), at)
 		if err != nil {
 			if !errors.Is(err, prometheus.ErrNoData) {
 				t.Fatal(err)
@@ -52,7 +52,7 @@ func TestPrometheusKnowsWhatFails(t *testing.T) {
 		}
 	}
 
-	if _, err := client.ErrorRate(t.Context(), address, prometheus.Query([]string{"shop"}), time.Now().Add(-time.Hour)); !errors.Is(err, prometheus.ErrNoData) {
+	if _, err := client.ErrorRate(t.Context(), target, prometheus.Query([]string{"shop"}), time.Now().Add(-time.Hour)); !errors.Is(err, prometheus.ErrNoData) {
 		t.Errorf("before anything was scraped: %v, want no data", err)
 	}
 	nstest.Eventually(t, 10*time.Second, "idle sidecars fail nothing", func() bool { return failed(time.Now(), "shop") == 0 })
@@ -74,10 +74,10 @@ func TestPrometheusKnowsWhatFails(t *testing.T) {
 		t.Errorf("%v of the requests of nobody failed", rate)
 	}
 	withLocal := `count(envoy_cluster_upstream_rq_xx{envoy_cluster_name=~"shop/.+local"}) > bool 0`
-	if counted, err := client.ErrorRate(t.Context(), address, withLocal, time.Now()); err != nil || counted != 1 {
+	if counted, err := client.ErrorRate(t.Context(), target, withLocal, time.Now()); err != nil || counted != 1 {
 		t.Errorf("the server's own count of requests is not scraped, so nothing shows that it is left out: %v, %v", counted, err)
 	}
-	if _, err := client.ErrorRate(t.Context(), address, "sum(", time.Now()); err == nil || !strings.Contains(err.Error(), "it refuses the query") {
+	if _, err := client.ErrorRate(t.Context(), target, "sum(", time.Now()); err == nil || !strings.Contains(err.Error(), "it refuses the query") {
 		t.Errorf("a query that is none: %v", err)
 	}
 }
