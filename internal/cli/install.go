@@ -18,6 +18,7 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/adopt"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/values"
 	"github.com/openservicemesh/osm-operator/internal/names"
@@ -50,7 +51,10 @@ first, from the manifests in this program.
 
 A mesh made by this command starts as those of OSM do: permissive, and open to the outside. Both are written into the Mesh
 (spec.traffic), where they can be changed. --set takes the values of OSM's chart; one that no field of the Mesh or the
-MeshConfig stands for is refused, with what to use instead.`,
+MeshConfig stands for is refused, with what to use instead.
+
+What an Open Service Mesh has left in the namespace is taken over: its MeshConfig, its certificate authority, and every
+policy; docs/migration.md has the steps.`,
 		Example: `  # Everything that is needed, on a cluster that has nothing.
   osm install --operator
 
@@ -143,6 +147,12 @@ func (a *app) refuseSecondMesh(ctx context.Context, c client.Client, name string
 	all, err := a.meshes(ctx, c)
 	if err != nil {
 		return err
+	}
+	for _, m := range all {
+		if !m.Declared && (single || m.Name == name) {
+			running := adopt.Running{Namespace: m.Namespace, Mesh: m.Name}
+			return fmt.Errorf("an Open Service Mesh that no Mesh declares runs in namespace %s, with the mesh name %s: remove it with %s, and install again; docs/migration.md has the steps", m.Namespace, m.Name, running.Remedy())
+		}
 	}
 	if hasMesh(all, name) {
 		return fmt.Errorf("Mesh [%s] already exists in cluster. Please specify a new mesh name using --mesh-name, or change the one that exists with `kubectl edit mesh %s`", name, name) //nolint:staticcheck // the sentence that users of OSM know

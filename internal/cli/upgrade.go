@@ -56,7 +56,7 @@ Sidecars keep running, and get the new version's when their pods are restarted.`
 	})
 	f := cmd.Flags()
 	o.way.addTo(f)
-	a.addMeshName(cmd, &o.mesh, names.DefaultMesh)
+	a.addMeshName(cmd, &o.mesh, "")
 	f.StringVar(&o.version, "version", "", "version of the control plane, such as v0.1.0 (default: that of this program)")
 	f.StringArrayVar(&o.sets, "set", nil, "value of OSM's chart to change, name=value; may be repeated, or several separated by commas")
 	f.DurationVar(&o.timeout, "timeout", 5*time.Minute, "how long to wait until the new version runs; 1h with --strategy canary, when nothing else is said")
@@ -71,16 +71,20 @@ func (a *app) upgrade(ctx context.Context, o upgradeOptions) error {
 	if a.settings.Install.Kind == managed {
 		return errors.New("this cluster's mesh is managed by somebody else (install.kind in the file of settings is managed), so it is not upgraded here")
 	}
-	changes, err := values.Changes(o.mesh, o.sets)
+	_, err := values.Changes(o.mesh, o.sets)
 	if err := errors.Join(err, o.way.check()); err != nil {
 		return err
-	}
-	for _, note := range changes.Notes {
-		a.note("Note: %s.", note)
 	}
 	c, m, err := a.open(ctx, o.mesh, nil)
 	if err != nil {
 		return err
+	}
+	changes, err := values.Changes(m.Name, o.sets)
+	if err != nil {
+		return err
+	}
+	for _, note := range changes.Notes {
+		a.note("Note: %s.", note)
 	}
 	if !m.Declared {
 		return fmt.Errorf("the mesh %s in namespace %s is not declared by a Mesh: upgrade it with the program that installed it, or uninstall it and use `osm install`", m.Name, m.Namespace)

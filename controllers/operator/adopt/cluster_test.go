@@ -115,7 +115,9 @@ func (c *cluster) apply(manifest string) []*unstructured.Unstructured {
 	must(c.t, err)
 	for _, object := range objects {
 		// A kind that was just defined is served a moment later.
-		c.eventually(func() error { return c.client.Create(c.t.Context(), object, client.FieldOwner("kubectl-client-side-apply")) })
+		c.eventually(func() error {
+			return c.client.Create(c.t.Context(), object, client.FieldOwner("kubectl-client-side-apply"))
+		})
 	}
 	return objects
 }

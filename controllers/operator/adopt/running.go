@@ -39,13 +39,17 @@ type Running struct {
 
 // Sentence says what stands in the way, and what to do.
 func (r Running) Sentence() string {
-	remedy := fmt.Sprintf("`helm uninstall %s --namespace %s --no-hooks`, which leaves its MeshConfig, its certificate authority and all policies "+
-		"for this Mesh to take over; without --no-hooks the first two are deleted", orDefault(r.Mesh), r.Namespace)
-	if r.Namespace == managedNamespace {
-		remedy = "the command of the cloud that runs it as an add-on, such as `az aks disable-addons --addons open-service-mesh`"
-	}
 	return fmt.Sprintf("%s %s/%s exists and was not made for this Mesh, but belongs to an Open Service Mesh that something else installed: "+
-		"remove that first, with %s; or give this Mesh another name and spec.namespace. The steps are in docs/migration.md", r.Kind, r.Namespace, r.Name, remedy)
+		"remove that first, with %s; or give this Mesh another name and spec.namespace. The steps are in docs/migration.md", r.Kind, r.Namespace, r.Name, r.Remedy())
+}
+
+// Remedy is what removes it and leaves what a Mesh takes over.
+func (r Running) Remedy() string {
+	if r.Namespace == managedNamespace {
+		return "the command of the cloud that runs it as an add-on, such as `az aks disable-addons --addons open-service-mesh`"
+	}
+	return fmt.Sprintf("`helm uninstall %s --namespace %s --no-hooks`, which leaves its MeshConfig, its certificate authority and all policies "+
+		"for this Mesh to take over (without --no-hooks the first two are deleted)", orDefault(r.Mesh), r.Namespace)
 }
 
 func orDefault(mesh string) string {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/cli/checks"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 )
@@ -116,6 +118,29 @@ func TestPreInstallFindsWhatIsInTheWay(t *testing.T) {
 		"failed: Kubernetes v1.28.4 is too old", "warning: sidecars run on Linux only, and these nodes run something else: win",
 		"failed: namespace old has a control plane of mesh older that no Mesh declares",
 		"failed: namespace strict enforces the pod security level restricted")
+}
+
+func TestPreInstallSaysWhatIsTakenOver(t *testing.T) {
+	osms := map[string]string{"app.kubernetes.io/name": "openservicemesh.io", "app.kubernetes.io/instance": "osm"}
+	service := &admissionv1.ServiceReference{Namespace: "osm-system", Name: "osm-injector"}
+	s := subject(t,
+		&configv1alpha2.MeshConfig{ObjectMeta: metav1.ObjectMeta{Namespace: "osm-system", Name: "osm-mesh-config"}, Spec: configv1alpha2.MeshConfigSpec{Traffic: configv1alpha2.TrafficSpec{EnableEgress: true}}},
+		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "osm-system", Name: "osm-ca-bundle"}},
+		&admissionv1.MutatingWebhookConfiguration{
+			ObjectMeta: metav1.ObjectMeta{Name: "osm-webhook-osm", Labels: osms},
+			Webhooks:   []admissionv1.MutatingWebhook{{Name: "osm-inject.k8s.io", ClientConfig: admissionv1.WebhookClientConfig{Service: service}}},
+		},
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Labels: map[string]string{"openservicemesh.io/monitored-by": "osm"}}},
+		&corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "cart-1", Labels: map[string]string{"osm-proxy-uuid": "1"}},
+			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "cart"}, {Name: "envoy"}}},
+		},
+	)
+	groups := s.PreInstall(t.Context())
+	contains(t, groups, "ok: no other mesh osm", "ok: the MeshConfig in namespace osm-system stays as it is: permissive mode false, egress true",
+		"ok: the certificate authority in Secret osm-system/osm-ca-bundle is used as it is",
+		"warning: a removed OSM left the webhook configuration osm-webhook-osm behind, and nothing answers it",
+		"warning: 1 pod with a sidecar of OSM, such as shop/cart-1")
 }
 
 func TestControlPlaneThatIsBroken(t *testing.T) {

@@ -3,10 +3,9 @@ package checks
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
-	admissionv1 "k8s.io/api/admissionregistration/v1"
-	appsv1 "k8s.io/api/apps/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/version"
@@ -23,7 +22,8 @@ func (s Subject) PreInstall(ctx context.Context) []Group {
 	return []Group{
 		{"Cluster", []Result{s.kubernetes(), s.nodes(ctx)}},
 		{"Rights to install", s.rights(ctx)},
-		{"Nothing in the way", append(s.foreign(ctx), s.podSecurity(ctx)...)},
+		{"Nothing in the way", slices.Concat(s.foreign(ctx), s.podSecurity(ctx))},
+		{"What is taken over", s.leavings(ctx)},
 	}
 }
 
@@ -82,39 +82,6 @@ func (s Subject) rights(ctx context.Context) []Result {
 		default:
 			results = append(results, failed("ask an administrator of the cluster to install the operator", "you may not %s %s", right.Verb, name))
 		}
-	}
-	return results
-}
-
-// foreign finds an OSM that another installer made, and a mesh of the same name.
-func (s Subject) foreign(ctx context.Context) []Result {
-	var controllers appsv1.DeploymentList
-	if err := s.Client.List(ctx, &controllers, client.MatchingLabels{names.AppLabel: names.Controller}); err != nil {
-		return []Result{unread("the Deployments", err)}
-	}
-	var results []Result
-	for i := range controllers.Items {
-		d := &controllers.Items[i]
-		if d.Labels[names.MeshLabel] == "" {
-			results = append(results, failed("remove it first, with the program that installed it, or give the new mesh another name and namespace",
-				"namespace %s has a control plane of mesh %s that no Mesh declares", d.Namespace, d.Labels[names.MeshNameLabel]))
-		} else if d.Namespace == s.Namespace || d.Labels[names.MeshNameLabel] == s.Mesh {
-			results = append(results, warning("choose another --mesh-name and --osm-namespace for a second mesh, or change the Mesh that exists",
-				"the mesh %s already runs in namespace %s", d.Labels[names.MeshNameLabel], d.Namespace))
-		}
-	}
-	var webhooks admissionv1.MutatingWebhookConfigurationList
-	if err := s.Client.List(ctx, &webhooks); err != nil {
-		return append(results, unread("the webhooks", err))
-	}
-	for i := range webhooks.Items {
-		w := &webhooks.Items[i]
-		if w.Name == names.MutatingWebhook(s.Mesh) && w.Labels[names.MeshLabel] == "" {
-			results = append(results, failed("kubectl delete mutatingwebhookconfiguration "+w.Name, "a removed OSM left the webhook %s behind, which would stop pods", w.Name))
-		}
-	}
-	if len(results) == 0 {
-		results = append(results, ok("no other mesh %s, and no control plane in namespace %s", s.Mesh, s.Namespace))
 	}
 	return results
 }

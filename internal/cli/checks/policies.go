@@ -34,6 +34,7 @@ func (s Subject) Policies(ctx context.Context) []Group {
 			group.Results = append(group.Results, judge(&list.Items[i])...)
 		}
 	}
+	group.Results = append(group.Results, s.withoutEffect(ctx)...)
 	if len(group.Results) == 0 {
 		group.Results = append(group.Results, ok("%d objects of policy, all in force as they are written", count))
 	}
