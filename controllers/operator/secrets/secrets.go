@@ -22,7 +22,7 @@ import (
 // The Secrets with the serving certificates of the webhooks.
 const (
 	// InjectorCert is mounted by the injector.
-	InjectorCert = "osm-injector-webhook-cert"
+	InjectorCert = names.InjectorCertSecret
 	// ValidatorCert is mounted by the controller.
 	ValidatorCert = "osm-validator-webhook-cert"
 	// CanaryCert is mounted by the injector that runs beside the mesh's own. There is one at a time, so one name does.
