@@ -39,6 +39,7 @@ func forwardAndBack(t *testing.T) {
 	}
 	if full() {
 		t.Run("back after the first wave", func(t *testing.T) { returnsAfterWave(t, s.in(t)) })
+		t.Run("under the version before", func(t *testing.T) { underTheVersionBefore(t, s.in(t)) })
 	}
 }
 
