@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -52,6 +53,10 @@ func (r *Reconciler) createAuthority(ctx context.Context, s *scope) error {
 	}
 	if err := r.Client.Create(ctx, secret, client.FieldOwner(apply.FieldManager)); err != nil {
 		return fmt.Errorf("the Secret %s/%s for the certificate authority cannot be created: %w", secret.Namespace, secret.Name, err)
+	}
+	if meta.IsStatusConditionTrue(s.mesh.Status.Conditions, v1alpha1.ConditionCertificatesReady) {
+		r.say(s, corev1.EventTypeWarning, "AuthorityReplaced", "ReplaceAuthority", "the certificate authority in Secret %s/%s was gone, and a new one takes its place: "+
+			"restart the control plane if it does not serve it, and the workloads whose calls fail", secret.Namespace, secret.Name)
 	}
 	r.say(s, corev1.EventTypeNormal, "Created", "CreateAuthority", "created the certificate authority in Secret %s/%s", secret.Namespace, secret.Name)
 	s.root = root

@@ -25,6 +25,9 @@ func (r *Reconciler) namespace(ctx context.Context, s *scope) error {
 		return fmt.Errorf("the namespace %s cannot be read: %w", s.wanted.Namespace, err)
 	}
 	if home.DeletionTimestamp != nil {
+		if err := r.unhook(ctx, s); err != nil {
+			return err
+		}
 		return fmt.Errorf("the namespace %s is being deleted: the mesh is installed again when it is gone", home.Name)
 	}
 	s.home = home

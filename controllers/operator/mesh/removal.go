@@ -74,6 +74,26 @@ func (r *Reconciler) deleteAll(ctx context.Context, s *scope, lists ...client.Ob
 	return left, nil
 }
 
+// unhook deletes the webhooks of a mesh whose namespace goes, and its servers with it. Their owner is that namespace, which may last for
+// long while it goes; no pod shall wait for it.
+func (r *Reconciler) unhook(ctx context.Context, s *scope) error {
+	_, err := r.deleteAll(ctx, s, &admissionv1.MutatingWebhookConfigurationList{}, &admissionv1.ValidatingWebhookConfigurationList{})
+	return err
+}
+
+// unhookWithoutServers does it while a mesh is removed that no longer has its namespace.
+func (r *Reconciler) unhookWithoutServers(ctx context.Context, s *scope) error {
+	home := &corev1.Namespace{}
+	err := r.Client.Get(ctx, client.ObjectKey{Name: s.wanted.Namespace}, home)
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("the namespace %s cannot be read: %w", s.wanted.Namespace, err)
+	}
+	if err == nil && home.DeletionTimestamp == nil {
+		return nil
+	}
+	return r.unhook(ctx, s)
+}
+
 // deleteOne deletes an object, once.
 func (r *Reconciler) deleteOne(ctx context.Context, object client.Object) error {
 	if object.GetDeletionTimestamp() != nil {

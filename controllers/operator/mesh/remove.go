@@ -67,6 +67,9 @@ func (r *Reconciler) removeNext(ctx context.Context, s *scope) (condition.Verdic
 	if err != nil {
 		return condition.Verdict{}, err
 	}
+	if err := r.unhookWithoutServers(ctx, s); err != nil {
+		return condition.Verdict{}, err
+	}
 	s.mesh.Status.Upgrade = nil
 	switch {
 	case len(left) > 0 && restartsSidecars(s.mesh):

@@ -108,12 +108,3 @@ func TestOldKubernetesIsRefused(t *testing.T) {
 		})
 	}
 }
-
-func TestSidecarMessageCounts(t *testing.T) {
-	if got := sidecarMessage([]string{"shop/a"}); !strings.HasPrefix(got, "1 pod has a sidecar of this mesh, for example shop/a:") {
-		t.Errorf("message = %q", got)
-	}
-	if got := sidecarMessage([]string{"shop/a", "shop/b"}); !strings.HasPrefix(got, "2 pods have a sidecar") {
-		t.Errorf("message = %q", got)
-	}
-}

@@ -87,12 +87,18 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err != nil || planned {
 		return reconcile.Result{}, err
 	}
+	if revision.DeletionTimestamp != nil {
+		return reconcile.Result{}, r.letGo(ctx, revision)
+	}
 	acts, err := r.acts(ctx, revision)
-	if err != nil || revision.DeletionTimestamp != nil {
+	if err != nil {
 		return reconcile.Result{}, err
 	}
 	if !acts {
 		return reconcile.Result{}, r.stand(ctx, revision)
+	}
+	if err := r.hold(ctx, revision); err != nil {
+		return reconcile.Result{}, err
 	}
 	applied := r.deploy(ctx, revision)
 	status, err := r.observe(ctx, revision, applied)
