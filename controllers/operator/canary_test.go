@@ -2,6 +2,7 @@ package operator_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -126,12 +127,7 @@ func TestACanaryIsTriedFirstAndThenTakesOver(t *testing.T) {
 		waitGone(t, object)
 	}
 	leadsTo(t, name, names.Controller)
-	waitFor(t, &admissionv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: names.MutatingWebhook(name)}}, func(c *admissionv1.MutatingWebhookConfiguration) error {
-		if len(c.Webhooks) != 1 {
-			return fmt.Errorf("there are %d webhooks, want 1", len(c.Webhooks))
-		}
-		return nil
-	})
+	webhooks(t, name, 1)
 	waitEvent(t, "canary-v0-1-0", "CanaryInjects", first)
 	waitEvent(t, "canary-v0-1-0", "CanaryWithdrawn", "no longer")
 	quietFor(t, 2*time.Second, cluster.writes.count.Load())
@@ -234,79 +230,164 @@ var stages = map[string]struct {
 	},
 }
 
-// stopped is a mesh whose canary stands still in a stage.
-func stopped(t *testing.T, name, stage string) (*v1alpha1.Mesh, *mall) {
+// trial is a mesh whose canary comes to stand still in a stage.
+type trial struct {
+	name, stage string
+	mesh        *v1alpha1.Mesh
+	mall        *mall
+}
+
+// begin begins a trial, and does not wait.
+func begin(t *testing.T, name, stage string) *trial {
 	t.Helper()
 	first := name + "-first"
 	mesh := readyMesh(t, name, trying(first))
 	m := openMall(t, name, map[string][]string{first: {"cart", "search"}, name + "-rest": {"pay"}})
-	stages[stage].arrange(name, &mesh.Spec)
 	change(t, mesh, func(m *v1alpha1.Mesh) {
 		stages[stage].arrange(name, &m.Spec)
 		m.Spec.Version = ptr.To(operatorVersion)
 	})
-	waitPhase(t, mesh, stages[stage].phase)
-	switch stage {
+	return &trial{name, stage, mesh, m}
+}
+
+// stop waits until it stands still.
+func (c *trial) stop(t *testing.T) {
+	t.Helper()
+	switch c.stage {
 	case "starting":
-		waitFor(t, &appsv1.Deployment{ObjectMeta: inHome(name, names.Controller+"-"+canarySuffix)}, func(*appsv1.Deployment) error { return nil })
+		waitFor(t, &appsv1.Deployment{ObjectMeta: inHome(c.name, names.Controller+"-"+canarySuffix)}, func(*appsv1.Deployment) error { return nil })
 	case "moving":
-		m.waitSome(first, name+"-v0-1-0", 1)
+		c.mall.waitSome(c.name+"-first", c.name+"-v0-1-0", 1)
 	case "promoting":
-		m.wait(first, name+"-v0-1-0")
+		c.mall.wait(c.name+"-first", c.name+"-v0-1-0")
 	}
-	return mesh, m
+	waitPhase(t, c.mesh, stages[c.stage].phase)
+}
+
+// each begins a trial for each stage, and waits for all.
+func each(t *testing.T, prefix string) []*trial {
+	t.Helper()
+	var trials []*trial
+	for _, stage := range slices.Sorted(maps.Keys(stages)) {
+		trials = append(trials, begin(t, prefix+stage, stage))
+	}
+	for _, c := range trials {
+		c.stop(t)
+	}
+	return trials
 }
 
 func TestAMeshIsRemovedInTheMiddleOfACanary(t *testing.T) {
-	for stage := range stages {
-		t.Run(stage, func(t *testing.T) {
-			name := "gone" + stage
-			mesh, m := stopped(t, name, stage)
-			if err := cluster.client.Delete(t.Context(), mesh); err != nil {
-				t.Fatal(err)
+	trials := each(t, "gone")
+	for _, c := range trials {
+		if err := cluster.client.Delete(t.Context(), c.mesh); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range trials {
+		waitCondition(t, c.mesh, v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonWaitingForSidecars)
+		// As long as sidecars are left, so is what they need.
+		get(t, &appsv1.Deployment{ObjectMeta: inHome(c.name, names.Controller+"-"+canarySuffix)})
+		c.mall.demolish()
+	}
+	for _, c := range trials {
+		waitGone(t, c.mesh)
+		left := append(besideOf(c.name), alias(c.name),
+			&admissionv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: names.MutatingWebhook(c.name)}},
+			&corev1.Service{ObjectMeta: inHome(c.name, names.Controller)}, &appsv1.Deployment{ObjectMeta: inHome(c.name, names.Controller)},
+			&v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: c.name + "-v0-1-0"}}, &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: c.name + "-v0-0-9"}})
+		for _, object := range left {
+			if found, err := exists(t.Context(), object); err != nil || found {
+				t.Errorf("removed while %s: %T %s was left behind (%v)", c.stage, object, object.GetName(), err)
 			}
-			waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonWaitingForSidecars)
-			// As long as sidecars are left, so is what they need.
-			get(t, &appsv1.Deployment{ObjectMeta: inHome(name, names.Controller+"-"+canarySuffix)})
-			m.demolish()
-			waitGone(t, mesh)
-			left := append(besideOf(name), alias(name),
-				&admissionv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: names.MutatingWebhook(name)}},
-				&corev1.Service{ObjectMeta: inHome(name, names.Controller)}, &appsv1.Deployment{ObjectMeta: inHome(name, names.Controller)},
-				&v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: name + "-v0-1-0"}}, &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: name + "-v0-0-9"}})
-			for _, object := range left {
-				if found, err := exists(t.Context(), object); err != nil || found {
-					t.Errorf("%T %s was left behind (%v)", object, object.GetName(), err)
-				}
-			}
-		})
+		}
 	}
 }
 
 // What an operator knows is in the cluster: one that is replaced in any phase goes on.
 func TestACanaryGoesOnWithAnotherOperator(t *testing.T) {
-	for stage := range stages {
-		t.Run(stage, func(t *testing.T) {
-			name := "next" + stage
-			mesh, m := stopped(t, name, stage)
-			cluster.restart(t)
-			get(t, mesh)
-			before := m.moved()
-			waitPhase(t, mesh, stages[stage].phase)
-			change(t, mesh, func(m *v1alpha1.Mesh) { stages[stage].resume(name, &m.Spec) })
-			m.wait(name+"-first", name+"-v0-1-0")
-			m.wait(name+"-rest", name+"-v0-1-0")
-			waitReady(t, mesh)
-			if moves := m.moved(); len(moves) != 3 || !slices.Equal(moves[:len(before)], before) {
-				t.Errorf("restarts: %+v, want each workload once", moves)
-			}
+	trials := each(t, "next")
+	before := map[string][]move{}
+	for _, c := range trials {
+		before[c.name] = c.mall.moved()
+	}
+	cluster.restart(t)
+	for _, c := range trials {
+		waitPhase(t, c.mesh, stages[c.stage].phase)
+		change(t, c.mesh, func(m *v1alpha1.Mesh) { stages[c.stage].resume(c.name, &m.Spec) })
+	}
+	for _, c := range trials {
+		c.mall.wait(c.name+"-first", c.name+"-v0-1-0")
+		c.mall.wait(c.name+"-rest", c.name+"-v0-1-0")
+		waitReady(t, c.mesh)
+		if moves := c.mall.moved(); len(moves) != 3 || !slices.Equal(moves[:len(before[c.name])], before[c.name]) {
+			t.Errorf("replaced while %s: restarts %+v, want each workload once", c.stage, moves)
+		}
+	}
+}
+
+// halted is a canary of which one of two workloads has moved.
+func halted(t *testing.T, name string) (*v1alpha1.Mesh, *mall) {
+	t.Helper()
+	c := begin(t, name, "moving")
+	c.stop(t)
+	return c.mesh, c.mall
+}
+
+// webhooks waits until a mesh has so many webhooks for injection.
+func webhooks(t *testing.T, mesh string, want int) {
+	t.Helper()
+	waitFor(t, &admissionv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: names.MutatingWebhook(mesh)}}, func(c *admissionv1.MutatingWebhookConfiguration) error {
+		if len(c.Webhooks) != want {
+			return fmt.Errorf("there are %d webhooks, want %d", len(c.Webhooks), want)
+		}
+		return nil
+	})
+}
+
+// Pods of the chosen namespaces must start, also while no injector of the canary answers.
+func TestACanaryThatDoesNotAnswerIsNotAsked(t *testing.T) {
+	const name = "canarysilent"
+	_, m := halted(t, name)
+	webhooks(t, name, 2)
+	injector := &appsv1.Deployment{ObjectMeta: inHome(name, names.Injector+"-"+canarySuffix)}
+	answering := func(pods int32) {
+		eventually(t, func() error {
+			get(t, injector)
+			injector.Status.ReadyReplicas, injector.Status.AvailableReplicas = pods, pods
+			return cluster.client.Status().Update(t.Context(), injector)
 		})
 	}
+	answering(0)
+	webhooks(t, name, 1)
+	m.waitSome(name+"-first", name+"-v0-1-0", 1)
+	answering(2)
+	webhooks(t, name, 2)
+}
+
+func TestPeopleLeaveACanary(t *testing.T) {
+	returned, m := halted(t, "canaryleft")
+	onwards, n := halted(t, "canaryother")
+	// The version that still runs the mesh is wanted again, and a third version while the second is tried.
+	change(t, returned, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(olderVersion) })
+	change(t, onwards, func(m *v1alpha1.Mesh) {
+		m.Spec.Version, m.Spec.Upgrade.DataPlane.PauseBetween = ptr.To(latestVersion), &metav1.Duration{}
+	})
+	m.wait("canaryleft-first", "canaryleft-v0-0-9")
+	waitReady(t, returned)
+	waitGone(t, &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "canaryleft-v0-1-0"}})
+	waitGone(t, alias("canaryleft"))
+	for _, namespace := range []string{"canaryother-first", "canaryother-rest"} {
+		n.wait(namespace, "canaryother-v0-1-1")
+	}
+	waitReady(t, onwards)
+	waitGone(t, &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "canaryother-v0-1-0"}})
+	waitGone(t, alias("canaryother"))
 }
 
 func TestACanaryCanBePaused(t *testing.T) {
 	const name = "canarypaused"
-	mesh, m := stopped(t, name, "moving")
+	mesh, m := halted(t, name)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Paused = ptr.To(true) })
 	waitCondition(t, mesh, v1alpha1.ConditionPaused, metav1.ConditionTrue, v1alpha1.ReasonPaused)
 	failing := healthy()

@@ -40,6 +40,8 @@ const (
 	olderVersion = "v0.0.9"
 	// ancientVersion has none of the flags that a canary needs.
 	ancientVersion = "v0.0.8"
+	// latestVersion is a correction of the operator's own.
+	latestVersion = "v0.1.1"
 	// nextVersion comes after that of the operator, and distantVersion after that: no mesh goes there from the others at once.
 	nextVersion    = "v0.2.0"
 	distantVersion = "v0.3.0"
@@ -177,7 +179,7 @@ func versions() (*operand.Catalogue, error) {
 			return nil, err
 		}
 		files["current/"+entry.Name()] = &fstest.MapFile{Data: content}
-		for _, version := range []string{olderVersion, nextVersion, distantVersion} {
+		for _, version := range []string{olderVersion, latestVersion, nextVersion, distantVersion} {
 			files[version+"/"+entry.Name()] = &fstest.MapFile{Data: content}
 		}
 		files[ancientVersion+"/"+entry.Name()] = &fstest.MapFile{Data: besideFlags.ReplaceAll(content, nil)}
@@ -247,6 +249,12 @@ func (w *writeCounter) since(n int64) []string {
 
 // eventually waits until check has no complaint.
 func eventually(t *testing.T, check func() error) {
+	t.Helper()
+	within(t, patience, check)
+}
+
+// within is eventually for what takes longer.
+func within(t *testing.T, patience time.Duration, check func() error) {
 	t.Helper()
 	var last error
 	deadline := time.Now().Add(patience)

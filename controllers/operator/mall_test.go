@@ -36,6 +36,9 @@ type mall struct {
 	stop   func()
 }
 
+// upgradePatience is how long several steps of an upgrade may take, each of which is looked at every other second.
+const upgradePatience = 3 * patience
+
 // hostAnnotation says on a pod where its sidecar finds its control plane.
 const hostAnnotation = "host"
 
@@ -267,7 +270,7 @@ func (m *mall) wait(namespace, revision string) {
 // waitSome waits until some pods of a namespace have it.
 func (m *mall) waitSome(namespace, revision string, pods int) {
 	m.t.Helper()
-	eventually(m.t, func() error {
+	within(m.t, upgradePatience, func() error {
 		if have := m.sidecars(namespace); have[revision] != pods {
 			return fmt.Errorf("namespace %s has sidecars of %v, want %d of %s", namespace, have, pods, revision)
 		}
