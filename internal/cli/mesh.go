@@ -11,7 +11,7 @@ import (
 )
 
 func (a *app) meshCommand() *cobra.Command {
-	return group("mesh", "Manage meshes", nil, a.meshListCommand(), a.meshUpgradeCommand())
+	return group("mesh", "Manage meshes", nil, a.meshListCommand(), a.meshPlanCommand(), a.meshUpgradeCommand())
 }
 
 func (a *app) meshListCommand() *cobra.Command {
@@ -49,12 +49,12 @@ func (a *app) meshList(ctx context.Context, form *output.Flag) error {
 	result := output.Result{
 		Data: map[string]any{"items": all},
 		Table: output.Table{Columns: append(output.Columns("MESH NAME", "MESH NAMESPACE", "VERSION", "ADDED NAMESPACES"),
-			output.Column{Name: "CANARY", Wide: !anyCanary(all)}, output.Column{Name: "READY", Wide: true}, output.Column{Name: "REASON", Wide: true})},
+			output.Column{Name: "CANARY", Wide: !anyCanary(all)}, output.Column{Name: "READY", Wide: true}, output.Column{Name: "REASON", Wide: true}, output.Column{Name: "PLAN", Wide: true})},
 	}
 	support := output.Table{Columns: output.Columns("MESH NAME", "MESH NAMESPACE", "SMI SUPPORTED")}
 	for _, m := range all {
 		result.Names = append(result.Names, "mesh.operator.openservicemesh.io/"+m.Name)
-		result.Table.Rows = append(result.Table.Rows, []string{m.Name, m.Namespace, m.Version, strings.Join(m.Members, ","), orNone(m.Canary), m.Ready, m.Reason})
+		result.Table.Rows = append(result.Table.Rows, []string{m.Name, m.Namespace, m.Version, strings.Join(m.Members, ","), orNone(m.Canary), m.Ready, m.Reason, orNone(m.Plan)})
 		if m.Declared {
 			support.Rows = append(support.Rows, []string{m.Name, m.Namespace, smiSupported})
 		}

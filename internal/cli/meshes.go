@@ -31,6 +31,8 @@ type mesh struct {
 	Members []string `json:"namespaces"`
 	// Canary is the version that is tried in some namespaces first, by a control plane beside the mesh's own; empty for none.
 	Canary string `json:"canary,omitempty"`
+	// Plan says in a sentence what the operator would do; empty for a mesh that is not in mode Plan.
+	Plan string `json:"plan,omitempty"`
 	// Declared is false for an OSM that was installed by other means than a Mesh object.
 	Declared bool `json:"declared"`
 
@@ -71,6 +73,9 @@ func describe(m *v1alpha1.Mesh) mesh {
 	}
 	if found.Version == "" && m.Spec.Version != nil {
 		found.Version = *m.Spec.Version
+	}
+	if m.Status.Plan != nil {
+		found.Plan = m.Status.Plan.Summary
 	}
 	addRevisions(&found, m.Status.Revisions)
 	if ready := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionReady); ready != nil {

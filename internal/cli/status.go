@@ -168,6 +168,9 @@ func (g *glanceAt) print(w io.Writer) {
 	default:
 		line("State", "%s: %s", orUnknown(g.Reason), orUnknown(g.Message))
 	}
+	if g.Plan != "" {
+		line("Plan", "%s; nothing is changed before spec.mode is Apply", g.Plan)
+	}
 	line("Control plane", "%s", readiness(g.ControlPlane))
 	if g.Canary != "" {
 		line("Canary", "version %s beside it: %s", g.Canary, readiness(g.Beside))

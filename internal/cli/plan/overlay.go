@@ -85,7 +85,7 @@ func (o *overlay) known(object *unstructured.Unstructured) bool {
 func (o *overlay) apply(wanted *unstructured.Unstructured) error {
 	switch {
 	case wanted.GetKind() == "Mesh":
-		o.unknown("Mesh %s: what the operator would do about it.", wanted.GetName())
+		o.unknown("Mesh %s: what the operator would do about it. Set its spec.mode to Plan, and `osm mesh plan` shows that.", wanted.GetName())
 		return nil
 	case !o.known(wanted):
 		return nil

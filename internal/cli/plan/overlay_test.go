@@ -160,7 +160,7 @@ func TestConsequences(t *testing.T) {
 			`{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: web}, spec: {template: {metadata: {labels: {app: web}}, spec: {serviceAccountName: another}}}}`, "",
 			"", "", "statefulset shop/web: its pods would be replaced by others with another service account or other labels. The plan takes them as they are now.",
 		},
-		"a Mesh":             {`{apiVersion: operator.openservicemesh.io/v1alpha1, kind: Mesh, metadata: {name: osm}}`, "", "", "", "Mesh osm: what the operator would do about it."},
+		"a Mesh":             {`{apiVersion: operator.openservicemesh.io/v1alpha1, kind: Mesh, metadata: {name: osm}}`, "", "", "", "Mesh osm: what the operator would do about it. Set its spec.mode to Plan, and `osm mesh plan` shows that."},
 		"a Service is gone":  {"", `{apiVersion: v1, kind: Service, metadata: {name: web}}`, "", "EndpointSlice web-x, Service web", ""},
 		"a workload is gone": {"", `{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: web}}`, "", "Pod web-0", ""},
 		"nothing is gone":    {"", `{apiVersion: v1, kind: Service, metadata: {name: none}}`, "", "", ""},

@@ -1,0 +1,159 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/cli/output"
+)
+
+func (a *app) meshPlanCommand() *cobra.Command {
+	var name string
+	var form output.Flag
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Show what the operator would do about a Mesh in mode Plan",
+		Long: `Shows the plan in the status of a Mesh whose spec.mode is Plan: the objects that the operator would create, update, repair and
+delete, the workloads that it would restart, in waves, and those that it leaves to you, the sidecars that would be configured anew,
+and the flows that would be newly denied or allowed. The operator changes nothing until spec.mode is Apply.
+
+The exit code is 0 when nothing would change, 2 when something would, and 1 after an error or when the plan cannot be carried out.`,
+		Example: `  kubectl patch mesh osm --type merge -p '{"spec":{"mode":"Plan","version":"v0.2.0"}}'
+  kubectl wait mesh osm --for=condition=Planned
+  osm mesh plan`,
+		Args: exactly(0, ""),
+		RunE: a.run(func(ctx context.Context, _ []string) error { return a.meshPlan(ctx, name, &form) }),
+	}
+	a.addMeshName(cmd, &name, "")
+	form.AddTo(cmd.Flags())
+	return cmd
+}
+
+func (a *app) meshPlan(ctx context.Context, name string, form *output.Flag) error {
+	c, m, err := a.open(ctx, name, form)
+	if err != nil {
+		return err
+	}
+	plan, err := planIn(ctx, c, m)
+	if err != nil {
+		return err
+	}
+	if form.ForPeople() {
+		printMeshPlan(a.Out, plan)
+	} else if err := form.Print(a.Out, output.Result{Data: plan, Names: []string{"mesh.operator.openservicemesh.io/" + m.Name}}); err != nil {
+		return err
+	}
+	o := plan.Objects
+	switch {
+	case plan.Problem != "":
+		return silent{exitFailed}
+	case o.Create+o.Update+o.Repair+o.Delete+plan.Workloads.Restart > 0:
+		return silent{exitNo}
+	}
+	return nil
+}
+
+// planIn reads the plan of a mesh.
+func planIn(ctx context.Context, c client.Client, m mesh) (*v1alpha1.PlanStatus, error) {
+	object := &v1alpha1.Mesh{}
+	if !m.Declared {
+		return nil, fmt.Errorf("no Mesh object declares the mesh %s, so nobody plans it", m.Name)
+	}
+	if err := c.Get(ctx, client.ObjectKey{Name: m.Name}, object); err != nil {
+		return nil, err
+	}
+	plan := object.Status.Plan
+	switch {
+	case object.Spec.Mode == nil || *object.Spec.Mode != v1alpha1.ModePlan:
+		return nil, fmt.Errorf(`the mesh %s is not in mode Plan: run kubectl patch mesh %s --type merge -p '{"spec":{"mode":"Plan"}}', which keeps the operator from changing it`, m.Name, m.Name)
+	case plan == nil || plan.Generation != object.Generation:
+		return nil, fmt.Errorf("the operator has not planned the newest spec of the mesh %s yet: run kubectl wait mesh %s --for=condition=Planned, then try again", m.Name, m.Name)
+	}
+	return plan, nil
+}
+
+// planMarks begin the lines of objects, as in a diff.
+var planMarks = map[v1alpha1.PlanVerb]string{v1alpha1.VerbCreate: "+", v1alpha1.VerbUpdate: "~", v1alpha1.VerbRepair: "!", v1alpha1.VerbDelete: "-"}
+
+// printMeshPlan writes a plan for people.
+func printMeshPlan(w io.Writer, p *v1alpha1.PlanStatus) {
+	fmt.Fprintf(w, "Plan %s: %s.\n", p.Hash, p.Summary)
+	title := func(format string, args ...any) { fmt.Fprintf(w, "\n"+format+"\n\n", args...) }
+	more := func(all int32, shown int) {
+		if n := int(all) - shown; n > 0 {
+			fmt.Fprintf(w, "  and %d more\n", n)
+		}
+	}
+	o := p.Objects
+	if len(o.Changes) > 0 {
+		title("Objects: %d to create (+), %d to update (~), %d to repair (!), %d to delete (-), %d unchanged", o.Create, o.Update, o.Repair, o.Delete, o.Unchanged)
+		for _, c := range o.Changes {
+			fmt.Fprintf(w, "  %s %s\n", planMarks[c.Verb], c.Object)
+			printFields(w, c)
+		}
+		more(o.Create+o.Update+o.Repair+o.Delete, len(o.Changes))
+	}
+	if load := p.Workloads; load.Restart > 0 {
+		title("Workloads: %d to restart, in %d waves", load.Restart, load.Waves)
+		for _, r := range load.Restarts {
+			fmt.Fprintf(w, "  wave %d  %s\n", r.Wave, r.Workload)
+		}
+		more(load.Restart, len(load.Restarts))
+	}
+	if load := p.Workloads; load.Left > 0 {
+		title("Workloads left to you: %d", load.Left)
+		for _, n := range load.LeftToYou {
+			fmt.Fprintf(w, "  %s  %s\n", n.Workload, n.Reason)
+		}
+		more(load.Left, len(load.LeftToYou))
+	}
+	printPlannedTraffic(w, p, title, more)
+	if len(p.NotComputed) > 0 {
+		title("Not computed:")
+		for _, sentence := range p.NotComputed {
+			fmt.Fprintf(w, "  %s\n", sentence)
+		}
+	}
+}
+
+func printFields(w io.Writer, c v1alpha1.PlannedObject) {
+	fields := strings.Join(c.Fields, ", ")
+	if c.MoreFields > 0 {
+		fields += fmt.Sprintf(" and %d more", c.MoreFields)
+	}
+	if fields != "" {
+		fmt.Fprintf(w, "      %s\n", fields)
+	}
+}
+
+// printPlannedTraffic writes what sidecars would be told, and which flows would be decided otherwise.
+func printPlannedTraffic(w io.Writer, p *v1alpha1.PlanStatus, title func(string, ...any), more func(int32, int)) {
+	if proxies := p.Proxies; proxies != nil && proxies.Changed > 0 {
+		title("Sidecars: %d of %d would be configured anew", proxies.Changed, proxies.Total)
+		for _, one := range proxies.Examples {
+			fmt.Fprintf(w, "  %s (%d)", one.Workload, one.Sidecars)
+			for _, part := range []struct{ what, counts string }{{"added", one.Added}, {"changed", one.Changed}, {"removed", one.Removed}} {
+				if part.counts != "" {
+					fmt.Fprintf(w, "  %s: %s", part.what, part.counts)
+				}
+			}
+			fmt.Fprintln(w)
+		}
+	}
+	if flows := p.Flows; flows != nil && flows.Allowed+flows.Denied > 0 {
+		title("Flows: %d newly denied, %d newly allowed", flows.Denied, flows.Allowed)
+		for _, f := range flows.Changes {
+			fmt.Fprintf(w, "  %-8s %s -> %s  %s\n", strings.ToLower(f.Verdict), f.From, f.To, f.Request)
+			if f.By != "" {
+				fmt.Fprintf(w, "           by: %s\n", f.By)
+			}
+		}
+		more(flows.Allowed+flows.Denied, len(flows.Changes))
+	}
+}
