@@ -54,7 +54,7 @@ A mesh made by this command starts as those of OSM do: permissive, and open to t
 MeshConfig stands for is refused, with what to use instead.
 
 What an Open Service Mesh has left in the namespace is taken over: its MeshConfig, its certificate authority, and every
-policy; docs/migration.md has the steps.`,
+policy; docs/migration.md has the steps. Over a MeshConfig that exists, only what --set names is declared.`,
 		Example: `  # Everything that is needed, on a cluster that has nothing.
   osm install --operator
 
@@ -89,7 +89,7 @@ func (a *app) install(ctx context.Context, o installOptions) error {
 	if a.settings.Install.Kind == managed {
 		return errors.New("this cluster's mesh is managed by somebody else (install.kind in the file of settings is managed), so it is not installed here")
 	}
-	declared, err := values.Translate(o.mesh, a.kube.OSMNamespace, o.sets)
+	declared, err := a.declare(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -124,6 +124,31 @@ func (a *app) install(ctx context.Context, o installOptions) error {
 	a.note("It took %s. Put namespaces into the mesh with `osm namespace add`.", p.elapsed())
 	return nil
 }
+
+// declare is what is to be installed: with OSM's presets, or, over a MeshConfig that exists, with what the flags say alone.
+func (a *app) declare(ctx context.Context, o installOptions) (*values.Declaration, error) {
+	declared, err := values.Translate(o.mesh, a.kube.OSMNamespace, o.sets)
+	if err != nil {
+		return nil, err
+	}
+	c, err := a.kube.Client()
+	if err != nil {
+		// What needs the cluster says so itself; printing a declaration does not.
+		return declared, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, inheritTimeout)
+	defer cancel()
+	found := &configv1alpha2.MeshConfig{}
+	if err := c.Get(ctx, client.ObjectKey{Namespace: namespaceOf(declared.Mesh), Name: names.MeshConfig}, found); err != nil {
+		return declared, nil
+	}
+	a.note("Note: the MeshConfig in namespace %s exists and is kept (permissive mode %t, egress %t): only what --set names is changed.",
+		found.Namespace, found.Spec.Traffic.EnablePermissiveTrafficPolicyMode, found.Spec.Traffic.EnableEgress)
+	return values.Inherit(o.mesh, a.kube.OSMNamespace, o.sets)
+}
+
+// inheritTimeout is for asking a cluster that may not be there whether it has a MeshConfig.
+const inheritTimeout = 5 * time.Second
 
 func (a *app) printDeclaration(d *values.Declaration) error {
 	text, err := yaml.Marshal(map[string]any{"apiVersion": d.Mesh.APIVersion, "kind": d.Mesh.Kind, "metadata": map[string]any{"name": d.Mesh.Name}, "spec": d.Mesh.Spec})

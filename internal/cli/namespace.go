@@ -153,23 +153,19 @@ stay until their pods are restarted, and lose the mesh's configuration.`,
 		}),
 		ValidArgsFunction: a.completeNamespaces,
 	}
-	a.addMeshName(cmd, &meshName, "")
+	a.addMeshName(cmd, &meshName, names.DefaultMesh)
 	return cmd
 }
 
-// removeNamespace takes a namespace out of a mesh; an empty name of the mesh means the one that it is part of.
 func (a *app) removeNamespace(ctx context.Context, c client.Client, meshName, name string) error {
 	ns, err := getNamespace(ctx, c, name)
 	if err != nil {
-		return fmt.Errorf("Could not remove namespace [%s] from its mesh: %w", name, err) //nolint:staticcheck // the sentence that users of OSM know
+		return fmt.Errorf("Could not remove namespace [%s] from mesh [%s]: %w", name, meshName, err) //nolint:staticcheck // the sentence that users of OSM know
 	}
 	current, belongs := ns.Labels[names.MonitoredByLabel]
 	if !belongs {
 		a.line("Namespace [%s] already does not belong to any mesh", name)
 		return nil
-	}
-	if meshName == "" {
-		meshName = current
 	}
 	if current != meshName {
 		return fmt.Errorf("Namespace belongs to mesh [%s], not mesh [%s]. Please specify the correct mesh", current, meshName) //nolint:staticcheck // the sentence that users of OSM know

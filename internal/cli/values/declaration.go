@@ -22,6 +22,15 @@ type Declaration struct {
 
 // Translate makes the declaration of a mesh: OSM's presets, which are permissive and open to the outside, changed by sets.
 func Translate(name, namespace string, sets []string) (*Declaration, error) {
+	return declare(name, namespace, &v1alpha1.TrafficSpec{Permissive: ptr.To(true), Egress: ptr.To(true)}, sets)
+}
+
+// Inherit makes the declaration of a mesh that takes over a MeshConfig: what sets do not name stays as it is there.
+func Inherit(name, namespace string, sets []string) (*Declaration, error) {
+	return declare(name, namespace, nil, sets)
+}
+
+func declare(name, namespace string, traffic *v1alpha1.TrafficSpec, sets []string) (*Declaration, error) {
 	assignments, err := parse(sets)
 	if err != nil {
 		return nil, err
@@ -29,10 +38,7 @@ func Translate(name, namespace string, sets []string) (*Declaration, error) {
 	d := &Declaration{Mesh: &v1alpha1.Mesh{
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Mesh"},
 		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec: v1alpha1.MeshSpec{
-			Namespace: &namespace,
-			Traffic:   &v1alpha1.TrafficSpec{Permissive: ptr.To(true), Egress: ptr.To(true)},
-		},
+		Spec:       v1alpha1.MeshSpec{Namespace: &namespace, Traffic: traffic},
 	}}
 	for _, a := range assignments {
 		if err := d.set(a); err != nil {
