@@ -86,6 +86,9 @@ func (c Cluster) controllerManager() []string {
 		"--flex-volume-plugin-dir=" + c.State.VolumePlugins(),
 		"--endpointslice-updates-batch-period=0s",
 		"--endpoint-updates-batch-period=0s",
+		// The one node is not heard of when the API server was away. Taken for lost, all its pods would be unready at once, and every
+		// Service without an endpoint.
+		"--node-monitor-grace-period=5m",
 		"--kube-api-qps=300",
 		"--kube-api-burst=600",
 		"--profiling=false",
