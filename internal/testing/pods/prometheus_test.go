@@ -96,10 +96,10 @@ func podWithStats(t *testing.T, n *pods.Network, name string) *pods.Pod {
 	if err != nil {
 		t.Fatal(err)
 	}
-	real, config := &bootstrapv3.Bootstrap{}, n.Bootstrap(name)
-	if err := protojson.Unmarshal(text, real); err != nil {
+	rendered, config := &bootstrapv3.Bootstrap{}, n.Bootstrap(name)
+	if err := protojson.Unmarshal(text, rendered); err != nil {
 		t.Fatal(err)
 	}
-	config.StatsConfig, config.DeferredStatOptions = real.GetStatsConfig(), real.GetDeferredStatOptions()
+	config.StatsConfig, config.DeferredStatOptions = rendered.GetStatsConfig(), rendered.GetDeferredStatOptions()
 	return n.PodFrom(t, name, config)
 }
