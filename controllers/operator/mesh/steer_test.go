@@ -41,3 +41,18 @@ func TestTheSoakBeginsWhenEverythingWasSeenToBeWell(t *testing.T) {
 		}
 	}
 }
+
+// In a mesh where pods come and go there is always one that is not connected yet.
+func TestSidecarsThatHaveJustStartedNeedNotBeConnected(t *testing.T) {
+	workloads := []rollout.Workload{
+		{Sidecars: map[string]int{"osm-v0-1-0": 2, "osm-v0-2-0": 3}, Starting: map[string]int{"osm-v0-2-0": 2}},
+		{Sidecars: map[string]int{"other-v0-2-0": 7}},
+	}
+	for beside, want := range map[string]int{"": 3, "osm-v0-2-0": 1} {
+		s := &scope{mesh: &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}}}
+		s.situation = rollout.Situation{Wanted: "osm-v0-2-0", Base: "osm-v0-1-0", Beside: beside, Workloads: workloads}
+		if got := s.expected(); got != want {
+			t.Errorf("with %q beside, %d sidecars must be connected, want %d", beside, got, want)
+		}
+	}
+}
