@@ -17,8 +17,11 @@ func TestRoleIn(t *testing.T) {
 		base, beside string
 		want         v1alpha1.Role
 	}{
-		{"new", "", v1alpha1.RoleBase}, {"old", "new", v1alpha1.RoleBeside}, {"new", "new", v1alpha1.RolePromoting},
-		{"old", "", v1alpha1.RoleStandby}, {"old", "newer", v1alpha1.RoleStandby},
+		{"new", "", v1alpha1.RoleBase},
+		{"old", "new", v1alpha1.RoleBeside},
+		{"new", "new", v1alpha1.RolePromoting},
+		{"old", "", v1alpha1.RoleStandby},
+		{"old", "newer", v1alpha1.RoleStandby},
 	} {
 		if got := roleIn(rollout.Plan{Base: c.base, Beside: c.beside}, "new"); got != c.want {
 			t.Errorf("with base %q and beside %q the role is %s, want %s", c.base, c.beside, got, c.want)
@@ -44,8 +47,10 @@ func TestAnswersBeside(t *testing.T) {
 		ready        int32
 		want         bool
 	}{
-		{v1alpha1.RoleBeside, v1alpha1.RoleBeside, 1, true}, {v1alpha1.RolePromoting, v1alpha1.RoleBeside, 1, true},
-		{v1alpha1.RoleBeside, v1alpha1.RoleBeside, 0, false}, {v1alpha1.RoleBeside, v1alpha1.RoleBase, 2, false},
+		{v1alpha1.RoleBeside, v1alpha1.RoleBeside, 1, true},
+		{v1alpha1.RolePromoting, v1alpha1.RoleBeside, 1, true},
+		{v1alpha1.RoleBeside, v1alpha1.RoleBeside, 0, false},
+		{v1alpha1.RoleBeside, v1alpha1.RoleBase, 2, false},
 		{v1alpha1.RoleBase, v1alpha1.RolePromoting, 2, false},
 	} {
 		revision := &v1alpha1.MeshRevision{}
