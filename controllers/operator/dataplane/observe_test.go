@@ -162,3 +162,37 @@ func TestRestartSurvivesItsAnnotation(t *testing.T) {
 		}
 	}
 }
+
+func TestConcerns(t *testing.T) {
+	osms := func(p *corev1.Pod) {
+		p.Labels = map[string]string{names.ProxyUUIDLabel: "1"}
+		p.Spec.Containers = []corev1.Container{{Name: "app"}, {Name: names.SidecarContainer}}
+	}
+	labelled := func(p *corev1.Pod) { p.Labels = map[string]string{names.ProxyUUIDLabel: "1"} }
+	for name, c := range map[string]struct {
+		pod    corev1.Pod
+		member string
+		want   bool
+	}{
+		"its own":                            {pod("a", "osm-v0-2-0", "", ""), "osm", true},
+		"its own, in a namespace of no mesh": {pod("a", "osm-v0-2-0", "", ""), "", true},
+		"its own, which another mesh has":    {pod("a", "osm-v0-2-0", "", ""), "other", false},
+		"another one's, in its namespace":    {pod("a", "other-v0-2-0", "", ""), "osm", true},
+		"another one's":                      {pod("a", "other-v0-2-0", "", ""), "other", false},
+		"another one's, of no mesh":          {pod("a", "other-v0-2-0", "", ""), "", false},
+		"OSM's, in its namespace":            {pod("a", "", "", "", osms), "osm", true},
+		"OSM's, in another one's":            {pod("a", "", "", "", osms), "other", false},
+		"OSM's, of no mesh":                  {pod("a", "", "", "", osms), "", false},
+		"a label without a sidecar":          {pod("a", "", "", "", labelled), "osm", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stripped, err := strip(&c.pod)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := concerns("osm", c.member, stripped.(*corev1.Pod)); got != c.want {
+				t.Errorf("concerns is %t, want %t", got, c.want)
+			}
+		})
+	}
+}

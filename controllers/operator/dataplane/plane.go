@@ -12,13 +12,9 @@ import (
 	"k8s.io/apimachinery/pkg/selection"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
-	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
-	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/rollout"
 )
@@ -49,25 +45,6 @@ func New(mgr manager.Manager, now func() time.Time) (*Plane, error) {
 		return nil, fmt.Errorf("the sidecars cannot be watched: %w", err)
 	}
 	return &Plane{own, mgr.GetClient(), mgr.GetClient(), mgr.GetAPIReader(), now}, mgr.Add(own)
-}
-
-// Sources are the watches that tell of what changes, as requests for the mesh concerned. A workload does not tell which mesh its
-// pods are in; they change with it, so only pods are listened to, and budgets not at all: they are looked at when a wave is chosen.
-func (p *Plane) Sources() []source.Source {
-	return []source.Source{source.Kind(p.cache, &corev1.Pod{}, handler.TypedEnqueueRequestsFromMapFunc(func(ctx context.Context, pod *corev1.Pod) []reconcile.Request {
-		meshes := map[string]bool{}
-		if mesh, ok := desired.MeshOf(pod.Labels[names.RevisionLabel]); ok {
-			meshes[mesh] = true
-		}
-		if mesh := p.member(ctx, pod.Namespace); mesh != "" {
-			meshes[mesh] = true
-		}
-		var requests []reconcile.Request
-		for mesh := range meshes {
-			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKey{Name: mesh}})
-		}
-		return requests
-	}))}
 }
 
 // member is the mesh that a namespace is part of; empty when it is part of none, or not known.
