@@ -62,8 +62,11 @@ func TestOSMIsTakenOver(t *testing.T) {
 	}
 	c.breakConversions()
 
-	// A new operator finds kinds that cannot be listed.
+	// A new operator finds kinds that cannot be listed. A plan comes first, and changes nothing else.
+	must(t, c.client.Patch(t.Context(), wanted, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"mode":"Plan"}}`))))
 	defer c.operator()()
+	c.planned()
+	must(t, c.client.Patch(t.Context(), wanted, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"mode":"Apply"}}`))))
 	c.condition("osm", v1alpha1.ConditionReady, v1alpha1.ReasonReady)
 	if diff := cmp.Diff(before, c.snapshot(kept)); diff != "" {
 		t.Errorf("what users and OSM wrote was changed (-before +after):\n%s", diff)
@@ -210,6 +213,29 @@ func (c *cluster) mentions(text string, words ...string) {
 			c.t.Errorf("%q does not say %q", text, word)
 		}
 	}
+}
+
+// planned waits for a plan, which must know of what is taken over.
+func (c *cluster) planned() {
+	c.t.Helper()
+	c.eventually(func() error {
+		m := &v1alpha1.Mesh{}
+		if err := c.client.Get(c.t.Context(), client.ObjectKey{Name: "osm"}, m); err != nil {
+			return err
+		}
+		if m.Status.Plan == nil || m.Status.ObservedGeneration != m.Generation {
+			return fmt.Errorf("there is no plan: %+v", m.Status.Conditions)
+		}
+		text := fmt.Sprintf("%+v", *m.Status.Plan)
+		for _, want := range []string{"aks-osm-webhook-osm", "osm-webhook-osm", "bookbuyer"} {
+			if !strings.Contains(text, want) {
+				return fmt.Errorf("the plan does not name %s: %s", want, text)
+			}
+		}
+		return nil
+	})
+	injection := &admissionv1.MutatingWebhookConfiguration{}
+	must(c.t, c.client.Get(c.t.Context(), client.ObjectKey{Name: "aks-osm-webhook-osm"}, injection))
 }
 
 // checkDefinitions checks that every kind can be read again, in each version that the control plane reads.
