@@ -9,6 +9,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
@@ -215,4 +216,83 @@ func TestWhatStandsInTheWayIsPlanned(t *testing.T) {
 	condition := waitCondition(t, mesh, v1alpha1.ConditionPlanned, metav1.ConditionFalse, v1alpha1.ReasonUnknownVersion)
 	mention(t, condition.Message, "v9.9.9")
 	mention(t, planned(t, mesh, whatever).Problem, "v9.9.9")
+}
+
+// A canary moves the chosen namespaces first; what runs beside the mesh comes and goes, and is not part of what is left.
+func TestACanaryIsPlanned(t *testing.T) {
+	const name = "plancan"
+	mesh := readyMesh(t, name, quick)
+	openMall(t, name, map[string][]string{"plancan-first": {"till"}, "plancan-rest": {"cart", "desk"}})
+	changesNothing(t, mesh, func() {
+		change(t, mesh, func(m *v1alpha1.Mesh) {
+			m.Spec.Mode, m.Spec.Version = ptr.To(v1alpha1.ModePlan), ptr.To(operatorVersion)
+			m.Spec.Upgrade.Strategy = ptr.To(v1alpha1.StrategyCanary)
+			m.Spec.Upgrade.Canary = &v1alpha1.CanarySpec{Namespaces: metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: "plancan-first"}}}
+		})
+		planned(t, mesh, func(p *v1alpha1.PlanStatus) error {
+			if p.Workloads.Restart != 3 {
+				return fmt.Errorf("want 3 restarts: %+v; %s; problem %q", p.Workloads, p.Summary, p.Problem)
+			}
+			return nil
+		})
+	})
+	plan := mesh.Status.Plan
+	want := []v1alpha1.PlannedRestart{{Wave: 1, Workload: "Deployment plancan-first/till"}, {Wave: 2, Workload: "Deployment plancan-rest/cart"}, {Wave: 3, Workload: "Deployment plancan-rest/desk"}}
+	if !slices.Equal(plan.Workloads.Restarts, want) || plan.Problem != "" {
+		t.Errorf("restarts %v, problem %q", plan.Workloads.Restarts, plan.Problem)
+	}
+	if said := would(plan); strings.Contains(said, "Deployment plancan-system/osm-controller-"+canarySuffix) {
+		t.Errorf("what runs beside for a while is planned to stay:\n%s", said)
+	}
+}
+
+// What sidecars would be told is compiled from the policies of the cluster.
+func TestWhatSidecarsWouldBeToldIsPlanned(t *testing.T) {
+	const name, shop = "plantell", "plantell-shop"
+	mesh := readyMesh(t, name, nil)
+	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: shop}})
+	for i, account := range []string{"till", "web"} {
+		create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: shop, Name: account}})
+		pod := &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Namespace: shop, Name: account, Labels: map[string]string{
+				"app": account, names.ProxyUUIDLabel: account, names.RevisionLabel: name + "-v0-1-0",
+			}},
+			Spec: corev1.PodSpec{
+				ServiceAccountName: account, InitContainers: []corev1.Container{{Name: names.SidecarContainer, Image: "e", RestartPolicy: ptr.To(corev1.ContainerRestartPolicyAlways)}},
+				Containers: []corev1.Container{{Name: "app", Image: "a"}},
+			},
+		}
+		create(t, pod)
+		ip := fmt.Sprintf("10.9.0.%d", i+1)
+		pod.Status = corev1.PodStatus{Phase: corev1.PodRunning, PodIP: ip, PodIPs: []corev1.PodIP{{IP: ip}}}
+		if err := cluster.client.Status().Update(t.Context(), pod); err != nil {
+			t.Fatal(err)
+		}
+	}
+	create(t, &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Namespace: shop, Name: "web"},
+		Spec:       corev1.ServiceSpec{Selector: map[string]string{"app": "web"}, Ports: []corev1.ServicePort{{Name: "http", Port: 80}}},
+	})
+	create(t, &discoveryv1.EndpointSlice{
+		ObjectMeta:  metav1.ObjectMeta{Namespace: shop, Name: "web", Labels: map[string]string{discoveryv1.LabelServiceName: "web"}},
+		AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{{Name: ptr.To("http"), Port: ptr.To[int32](80)}},
+		Endpoints: []discoveryv1.Endpoint{{
+			Addresses: []string{"10.9.0.2"}, Conditions: discoveryv1.EndpointConditions{Ready: ptr.To(true)},
+			TargetRef: &corev1.ObjectReference{Kind: "Pod", Namespace: shop, Name: "web"},
+		}},
+	})
+	change(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: shop}}, func(n *corev1.Namespace) { n.Labels[names.MonitoredByLabel] = name })
+	change(t, mesh, func(m *v1alpha1.Mesh) {
+		m.Spec.Mode = ptr.To(v1alpha1.ModePlan)
+		m.Spec.Traffic = &v1alpha1.TrafficSpec{Permissive: ptr.To(true), Egress: ptr.To(true)}
+	})
+	plan := planned(t, mesh, func(p *v1alpha1.PlanStatus) error {
+		if p.Proxies == nil || p.Proxies.Changed != 2 || p.Proxies.Total != 2 || p.Flows.Allowed < 2 {
+			return fmt.Errorf("want 2 sidecars of 2 and some flows: %+v, %+v, not computed %v", p.Proxies, p.Flows, p.NotComputed)
+		}
+		return nil
+	})
+	mention(t, fmt.Sprint(plan.Flows.Changes), "Allowed", "destinations outside the mesh", "permissive mode", shop+"/web:80")
+	mention(t, fmt.Sprint(plan.Proxies.Examples), "Pod plantell-shop/till", "LDS")
+	mention(t, plan.Summary, "sidecars configured anew: 2", "newly allowed")
 }

@@ -9,6 +9,7 @@ import (
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -46,18 +47,44 @@ func (c *Client) Apply(ctx context.Context, configuration runtime.ApplyConfigura
 	if err != nil {
 		return err
 	}
+	k := key{gvk.GroupKind(), name}
 	now := apply.Merge(desired.Object, before)
+	var own tree
+	var others []tree
 	if before == nil {
 		c.born(now)
 	} else {
+		own, others, err = c.owned(ctx, k, gvk)
+		if err != nil {
+			return err
+		}
+		now = runtime.DeepCopyJSON(now)
+		giveUp(now, desired.Object, own, others)
 		aged(before, now)
 	}
-	k := key{gvk.GroupKind(), name}
 	c.put(k, gvk, before, now, true)
-	if o := c.objects[k]; o != nil && o.applied == "" {
-		o.applied = desired.GetAnnotations()[apply.HashAnnotation]
+	if o := c.objects[k]; o != nil {
+		o.own, o.others = treeOf(desired.Object), others
+		if o.applied == "" {
+			o.applied = desired.GetAnnotations()[apply.HashAnnotation]
+		}
 	}
 	return nil
+}
+
+// owned are the fields of an object that the operator has applied, and those of others: as the API server has them, or as they were
+// applied in the rehearsal.
+func (c *Client) owned(ctx context.Context, k key, gvk schema.GroupVersionKind) (own tree, others []tree, err error) {
+	if o := c.objects[k]; o != nil && o.own != nil {
+		return o.own, o.others, nil
+	}
+	object := &metav1.PartialObjectMetadata{}
+	object.SetGroupVersionKind(gvk)
+	if err := c.live.Get(ctx, k.NamespacedName, object); err != nil {
+		return nil, nil, client.IgnoreNotFound(err)
+	}
+	own, others = ownedBy(object.ManagedFields)
+	return own, others, nil
 }
 
 // Create makes an object.

@@ -46,6 +46,9 @@ type object struct {
 	before, now map[string]any
 	// byOperator is true when the operator has changed more than its status.
 	byOperator bool
+	// own are the fields that were applied last in the rehearsal, others those of others.
+	own    tree
+	others []tree
 	// applied is the hash that was applied first, if it was by the operator's Applier.
 	applied string
 }

@@ -137,7 +137,9 @@ func (Health) Read(context.Context, vitals.Subject) (vitals.Reading, error) {
 }
 
 // ErrorRate is what a Prometheus says when no request fails.
-func (Health) ErrorRate(context.Context, prometheus.Target, string, time.Time) (float64, error) { return 0, nil }
+func (Health) ErrorRate(context.Context, prometheus.Target, string, time.Time) (float64, error) {
+	return 0, nil
+}
 
 // Silence tells nobody of what happens in a rehearsal.
 type Silence struct{}
