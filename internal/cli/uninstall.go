@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -29,6 +30,7 @@ type uninstallOptions struct {
 	clusterWide     bool
 	deleteNamespace bool
 	operator        bool
+	sidecars        string
 	timeout         time.Duration
 }
 
@@ -38,7 +40,9 @@ func (a *app) uninstallCommand() *cobra.Command {
 		Use:   "mesh",
 		Short: "Remove a mesh",
 		Long: `Takes the namespaces out of a mesh, deletes the Mesh, and waits until the operator has removed everything that belongs to
-it. The operator waits for the last sidecar: restart the pods that have one, or delete them.
+it. The operator waits for the last sidecar: restart the pods that have one, or delete them. With --sidecars restart, or when the Mesh
+says spec.removal.sidecars Restart, the operator restarts the workloads in waves, and the namespaces are taken out of the mesh
+afterwards.
 
 The kinds of policies stay, and policies with them, unless --delete-cluster-wide-resources is given.`,
 		Args: exactly(0, ""),
@@ -50,6 +54,7 @@ The kinds of policies stay, and policies with them, unless --delete-cluster-wide
 	f.BoolVarP(&o.clusterWide, "delete-cluster-wide-resources", "a", false, "also delete the definitions of the kinds of policies, and all policies with them")
 	f.BoolVar(&o.deleteNamespace, "delete-namespace", false, "also delete the namespace of the mesh when the operator has not made it")
 	f.BoolVar(&o.operator, "operator", false, "also delete the operator, when no other mesh is left")
+	f.StringVar(&o.sidecars, "sidecars", "", "restart, to let the operator restart workloads without sidecars, or wait, for somebody to do it; empty does as the Mesh says")
 	f.DurationVar(&o.timeout, "timeout", 5*time.Minute, "how long to wait until everything is removed")
 	f.Uint16P("local-port", "p", 9091, "has no effect; accepted for scripts written for OSM")
 	f.String("ca-bundle-secret-name", "osm-ca-bundle", "has no effect: the operator deletes its Secret")
@@ -61,6 +66,9 @@ The kinds of policies stay, and policies with them, unless --delete-cluster-wide
 func (a *app) uninstall(ctx context.Context, o uninstallOptions) error {
 	if a.settings.Install.Kind == managed {
 		return errors.New("OSM CANNOT be uninstalled in a managed environment: install.kind in the file of settings is managed")
+	}
+	if _, err := sidecarRemoval(o.sidecars); err != nil {
+		return err
 	}
 	c, err := a.kube.Client()
 	if err != nil {
@@ -135,16 +143,7 @@ func (a *app) removeMesh(ctx context.Context, c client.Client, m mesh, o uninsta
 	if !m.Declared {
 		return fmt.Errorf("the mesh %s in namespace %s is not declared by a Mesh: uninstall it with the program that installed it, such as `helm uninstall -n %s %s`", m.Name, m.Namespace, m.Namespace, m.Name)
 	}
-	for _, name := range m.Members {
-		if err := a.removeNamespace(ctx, c, m.Name, name); err != nil {
-			return err
-		}
-	}
-	object := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: m.Name}}
-	if err := c.Delete(ctx, object); client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("the Mesh %s cannot be deleted: %w", m.Name, a.kube.Sentence(err))
-	}
-	if err := a.awaitRemoval(ctx, c, object, o.timeout); err != nil {
+	if err := a.deleteMesh(ctx, c, m, o); err != nil {
 		return err
 	}
 	a.line("OSM [mesh name: %s] in namespace [%s] uninstalled", m.Name, m.Namespace)
@@ -160,6 +159,73 @@ func (a *app) removeMesh(ctx context.Context, c client.Client, m mesh, o uninsta
 		a.line("OSM namespace [%s] deleted successfully", m.Namespace)
 	}
 	return err
+}
+
+// deleteMesh deletes a Mesh and takes its namespaces out of it: first, where people restart their workloads, so that new pods get no
+// sidecar; last, where the operator does, because pods with and without a sidecar reach each other only inside the mesh.
+func (a *app) deleteMesh(ctx context.Context, c client.Client, m mesh, o uninstallOptions) error {
+	restarts, err := a.chooseRemoval(ctx, c, m.Name, o.sidecars)
+	if err != nil {
+		return err
+	}
+	if !restarts {
+		if err := a.removeMembers(ctx, c, m); err != nil {
+			return err
+		}
+	}
+	object := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: m.Name}}
+	if err := c.Delete(ctx, object); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("the Mesh %s cannot be deleted: %w", m.Name, a.kube.Sentence(err))
+	}
+	if err := a.awaitRemoval(ctx, c, object, o.timeout); err != nil || !restarts {
+		return err
+	}
+	return a.removeMembers(ctx, c, m)
+}
+
+// removeMembers takes all namespaces out of a mesh.
+func (a *app) removeMembers(ctx context.Context, c client.Client, m mesh) error {
+	for _, name := range m.Members {
+		if err := a.removeNamespace(ctx, c, m.Name, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// chooseRemoval writes what was chosen about sidecars into a Mesh, and says whether the operator is to restart workloads.
+func (a *app) chooseRemoval(ctx context.Context, c client.Client, name, chosen string) (bool, error) {
+	sidecars, err := sidecarRemoval(chosen)
+	if err != nil {
+		return false, err
+	}
+	object := &v1alpha1.Mesh{}
+	if err := c.Get(ctx, client.ObjectKey{Name: name}, object); err != nil {
+		return false, client.IgnoreNotFound(err)
+	}
+	declared := ptr.Deref(ptr.Deref(object.Spec.Removal, v1alpha1.RemovalSpec{}).Sidecars, v1alpha1.SidecarsWait)
+	if sidecars == "" || sidecars == declared {
+		return declared == v1alpha1.SidecarsRestart, nil
+	}
+	before := object.DeepCopy()
+	object.Spec.Removal = &v1alpha1.RemovalSpec{Sidecars: &sidecars}
+	if err := c.Patch(ctx, object, client.MergeFrom(before), fieldOwner); err != nil {
+		return false, fmt.Errorf("spec.removal of the Mesh %s cannot be written: %w", name, a.kube.Sentence(err))
+	}
+	return sidecars == v1alpha1.SidecarsRestart, nil
+}
+
+// sidecarRemoval reads the flag --sidecars; empty chooses nothing.
+func sidecarRemoval(word string) (v1alpha1.SidecarRemoval, error) {
+	switch word {
+	case "":
+		return "", nil
+	case "wait":
+		return v1alpha1.SidecarsWait, nil
+	case "restart":
+		return v1alpha1.SidecarsRestart, nil
+	}
+	return "", fmt.Errorf("--sidecars %q is not known: write restart or wait", word)
 }
 
 func (a *app) awaitRemoval(ctx context.Context, c client.Client, object *v1alpha1.Mesh, timeout time.Duration) error {
