@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
@@ -57,6 +58,7 @@ var cluster struct {
 	kubelet *kubelet
 	linter  *linter
 	patient *patient
+	metrics *prometheus.Registry
 	// restart replaces the operator by another one, as when its pod is lost.
 	restart func(*testing.T)
 }
@@ -121,10 +123,11 @@ func startOperator(ctx context.Context, running *sync.WaitGroup, environment *en
 		return err
 	}
 	start := func() (func(), error) {
+		cluster.metrics = prometheus.NewRegistry()
 		mgr, err := operator.NewManager(counted, operator.Options{
 			Catalogue: catalogue, Namespace: "osm-operator-system", Now: time.Now, Logger: logger, ProbeAddress: "0",
 			Metrics: metricsserver.Options{BindAddress: "0"}, SeveralInOneProcess: true,
-			Vitals: cluster.patient, Contract: promises(),
+			Vitals: cluster.patient, Contract: promises(), Registry: cluster.metrics,
 		})
 		if err != nil {
 			return nil, err

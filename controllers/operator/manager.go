@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	prometheusclient "github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -19,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	served "sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
@@ -27,6 +29,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
 	"github.com/openservicemesh/osm-operator/controllers/operator/dataplane"
 	"github.com/openservicemesh/osm-operator/controllers/operator/mesh"
+	"github.com/openservicemesh/osm-operator/controllers/operator/metrics"
 	"github.com/openservicemesh/osm-operator/controllers/operator/revision"
 	"github.com/openservicemesh/osm-operator/controllers/operator/secrets"
 	"github.com/openservicemesh/osm-operator/controllers/operator/vitals"
@@ -51,6 +54,8 @@ type Options struct {
 	Vitals mesh.Vitals
 	// Metrics say where and how metrics are served.
 	Metrics metricsserver.Options
+	// Registry takes the metrics about meshes; nil means the one that is served, or with SeveralInOneProcess one of its own.
+	Registry prometheusclient.Registerer
 	// Logger gets all log lines.
 	Logger logr.Logger
 	// Now is the clock.
@@ -130,6 +135,13 @@ func addReconcilers(mgr ctrl.Manager, o Options) error {
 	if o.Vitals == nil {
 		o.Vitals = &vitals.Reader{Pods: mgr.GetClient(), Token: tokenOf(mgr.GetConfig())}
 	}
+	if o.Registry == nil && o.SeveralInOneProcess {
+		o.Registry = prometheusclient.NewRegistry()
+	}
+	recorded, err := addMetrics(mgr, o.Registry)
+	if err != nil {
+		return err
+	}
 	if o.Contract == nil {
 		o.Contract = contract.Recorded()
 	}
@@ -138,6 +150,7 @@ func addReconcilers(mgr ctrl.Manager, o Options) error {
 		DataPlane: plane, Vitals: o.Vitals,
 		Prometheus: prometheus.New(nil),
 		Catalogue:  o.Catalogue, Contract: o.Contract, OperatorNamespace: o.Namespace, Kubernetes: server, Now: o.Now,
+		Metrics: recorded,
 	}
 	if err := meshes.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("the Meshes cannot be watched: %w", err)
@@ -149,6 +162,21 @@ func addReconcilers(mgr ctrl.Manager, o Options) error {
 		return fmt.Errorf("the MeshRevisions cannot be watched: %w", err)
 	}
 	return nil
+}
+
+// addMetrics registers the metrics about meshes.
+func addMetrics(mgr ctrl.Manager, registry prometheusclient.Registerer) (*metrics.Recorder, error) {
+	if registry == nil {
+		registry = served.Registry
+	}
+	if err := registry.Register(metrics.NewCollector(mgr.GetClient(), mgr.Elected())); err != nil {
+		return nil, fmt.Errorf("the metrics about meshes cannot be registered: %w", err)
+	}
+	recorder, err := metrics.NewRecorder(registry)
+	if err != nil {
+		return nil, fmt.Errorf("the metrics about upgrades cannot be registered: %w", err)
+	}
+	return recorder, nil
 }
 
 // tokenOf reads the token that the operator shows to the API server, which replicas of control planes let decide. Tokens are renewed

@@ -102,8 +102,7 @@ func (a *Applier) Silently(ctx context.Context, object *unstructured.Unstructure
 	if err := a.handOver(ctx, desired, live); err != nil {
 		return Unchanged, nil, err
 	}
-	err = a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(desired), client.FieldOwner(FieldManager), client.ForceOwnership)
-	if err != nil {
+	if err := a.apply(ctx, desired, live); err != nil {
 		return Unchanged, nil, fmt.Errorf("%s cannot be applied: %w", describe(desired), err)
 	}
 	log.FromContext(ctx).Info("applied", "object", describe(desired), "outcome", outcome, "fields", fields)

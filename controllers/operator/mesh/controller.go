@@ -14,6 +14,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/controllers/operator/metrics"
 	"github.com/openservicemesh/osm-operator/internal/contract"
 	"github.com/openservicemesh/osm-operator/internal/operand"
 )
@@ -47,6 +48,8 @@ type Reconciler struct {
 	OperatorNamespace string
 	// Kubernetes is the version of the API server, such as v1.36.3.
 	Kubernetes string
+	// Metrics counts what happens; nil counts nothing.
+	Metrics *metrics.Recorder
 	// Now is the clock.
 	Now func() time.Time
 }
@@ -55,6 +58,9 @@ type Reconciler struct {
 func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	mesh := &v1alpha1.Mesh{}
 	if err := r.Client.Get(ctx, request.NamespacedName, mesh); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.Metrics.Forget(request.Name)
+		}
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	s := r.newScope(mesh)
@@ -77,6 +83,7 @@ func (r *Reconciler) advance(ctx context.Context, s *scope) (reconcile.Result, e
 	}
 	s.mesh.Status.Plan = nil
 	err := r.run(ctx, s)
+	r.Metrics.Judged(s.mesh.Name, s.situation.Verdicts)
 	if seen := r.observe(ctx, s); err == nil {
 		err = seen
 	}

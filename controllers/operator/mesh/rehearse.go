@@ -77,6 +77,8 @@ func (r *Reconciler) rehearse(ctx context.Context, mesh *v1alpha1.Mesh) (*rehear
 	twin.Client, twin.Live, twin.Secrets = world, cluster.Over(r.Live), &heldSecrets{r.Secrets, world}
 	twin.Applier, twin.Recorder = apply.New(world, rehearsal.Silence{}), rehearsal.Silence{}
 	twin.DataPlane, twin.Vitals, twin.Prometheus, twin.Now = plane, rehearsal.Health{}, rehearsal.Health{}, cluster.Now
+	// What is only rehearsed did not happen.
+	twin.Metrics = nil
 	freed := mesh.DeepCopy()
 	freed.Spec.Mode, freed.Spec.Paused, freed.Status.Plan = nil, nil, nil
 	if err := world.Update(ctx, freed); err != nil {

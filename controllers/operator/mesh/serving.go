@@ -54,7 +54,7 @@ func (r *Reconciler) servingCertificate(ctx context.Context, s *scope, name, hos
 		if problem == nil {
 			s.bundles[name] = live.Data[names.CABundleCert]
 			s.lookAgain(end.Add(-renewBefore).Sub(r.Now()))
-			return nil
+			return r.keepMarks(ctx, s, live)
 		}
 		r.say(s, corev1.EventTypeNormal, "CertificateRenewed", "Renew "+name, "renewing the certificate in Secret %s/%s: %v", live.Namespace, name, problem)
 	}

@@ -20,6 +20,9 @@ import (
 
 // observe writes what is, whatever the phases achieved.
 func (r *Reconciler) observe(ctx context.Context, s *scope) error {
+	if alone := r.Applier.LeftAlone(s.mesh); alone != "" {
+		s.notes = append(s.notes, alone)
+	}
 	status := &s.mesh.Status
 	status.ObservedGeneration = s.mesh.Generation
 	status.Namespace, status.Version = s.wanted.Namespace, s.wanted.Version
@@ -52,9 +55,6 @@ func (r *Reconciler) observe(ctx context.Context, s *scope) error {
 
 // conclude writes the conditions. err is why the script ended early, if it did.
 func (r *Reconciler) conclude(s *scope, err error) {
-	if alone := r.Applier.LeftAlone(s.mesh); alone != "" {
-		s.notes = append(s.notes, alone)
-	}
 	conditions := condition.Of(&s.mesh.Status.Conditions, s.mesh.Generation, r.Now())
 	parts := parts(s, err)
 	for _, p := range parts {
@@ -176,7 +176,9 @@ func (r *Reconciler) writeStatus(ctx context.Context, s *scope) error {
 	if err := r.Client.Status().Patch(ctx, after, client.MergeFrom(before), client.FieldOwner(apply.FieldManager)); err != nil {
 		return fmt.Errorf("the status of Mesh %s cannot be written: %w", s.mesh.Name, client.IgnoreNotFound(err))
 	}
+	r.Metrics.Written(before, after, r.Now())
 	r.tellTransition(s, before)
+	r.tellPhase(s, before)
 	return nil
 }
 

@@ -115,6 +115,7 @@ func (r *Reconciler) restartWithout(ctx context.Context, s *scope) (rollout.Wave
 		if err != nil {
 			return wave, err
 		}
+		r.Metrics.Restarted(s.mesh.Name)
 		r.say(s, corev1.EventTypeNormal, "Restarted", "TakeOut "+ref.String(), "restarted %s without a sidecar", ref)
 	}
 	return wave, nil

@@ -22,6 +22,7 @@ func (r *Reconciler) restart(ctx context.Context, s *scope) error {
 		if err != nil {
 			return err
 		}
+		r.Metrics.Restarted(s.mesh.Name)
 		r.say(s, corev1.EventTypeNormal, "Restarted", "Restart "+ref.String(), "restarted %s for the sidecars of %s", ref, target)
 	}
 	return nil

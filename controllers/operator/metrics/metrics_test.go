@@ -1,0 +1,158 @@
+package metrics
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/rollout"
+)
+
+var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+
+// upgrading is a mesh in a phase that began at noon.
+func upgrading(phase string) *v1alpha1.Mesh {
+	mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}}
+	mesh.Status = v1alpha1.MeshStatus{
+		Version: "v0.2.0", Namespace: "osm-system",
+		Upgrade:    &v1alpha1.UpgradeStatus{To: "v0.2.0", Phase: phase, Since: metav1.NewTime(noon)},
+		History:    []v1alpha1.HistoryEntry{{Version: "v0.1.0", Result: v1alpha1.ResultSucceeded}},
+		Conditions: []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue}},
+		Proxies: &v1alpha1.ProxyCounts{Total: 5, Ready: 4, Outdated: 3, ByRevision: []v1alpha1.RevisionProxies{
+			{Revision: "osm-v0-1-0", Total: 3}, {Revision: "osm-v0-2-0", Total: 2},
+		}},
+	}
+	return mesh
+}
+
+func TestTheStatusOfMeshesIsTold(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	cluster := fake.NewClientBuilder().WithScheme(scheme).WithObjects(upgrading("Workloads")).Build()
+	acting := make(chan struct{})
+	c := NewCollector(cluster, acting)
+	if n := testutil.CollectAndCount(c); n != 0 {
+		t.Errorf("a replica that does not act tells %d series", n)
+	}
+	close(acting)
+	want := `
+# HELP osm_operator_history_entries Upgrades in the status of a mesh, at most ten, by how they ended.
+# TYPE osm_operator_history_entries gauge
+osm_operator_history_entries{mesh="osm",result="RolledBack"} 0
+osm_operator_history_entries{mesh="osm",result="Succeeded"} 1
+# HELP osm_operator_mesh_info 1, with the version that a mesh shall run and its namespace.
+# TYPE osm_operator_mesh_info gauge
+osm_operator_mesh_info{mesh="osm",namespace="osm-system",version="v0.2.0"} 1
+# HELP osm_operator_mesh_phase_start_timestamp_seconds When the phase that a mesh is in began, in seconds since 1970. A mesh has one phase.
+# TYPE osm_operator_mesh_phase_start_timestamp_seconds gauge
+osm_operator_mesh_phase_start_timestamp_seconds{mesh="osm",phase="Workloads"} 1.795176e+09
+# HELP osm_operator_mesh_ready 1 while a mesh is as declared and works, 0 otherwise.
+# TYPE osm_operator_mesh_ready gauge
+osm_operator_mesh_ready{mesh="osm"} 1
+# HELP osm_operator_proxies Sidecars of a mesh by the revision that injected them.
+# TYPE osm_operator_proxies gauge
+osm_operator_proxies{mesh="osm",revision="osm-v0-1-0"} 3
+osm_operator_proxies{mesh="osm",revision="osm-v0-2-0"} 2
+# HELP osm_operator_proxies_outdated Sidecars of a mesh that are of another revision than they should be.
+# TYPE osm_operator_proxies_outdated gauge
+osm_operator_proxies_outdated{mesh="osm"} 3
+`
+	names := []string{
+		"osm_operator_history_entries", "osm_operator_mesh_info", "osm_operator_mesh_phase_start_timestamp_seconds", "osm_operator_mesh_ready",
+		"osm_operator_proxies", "osm_operator_proxies_outdated",
+	}
+	if err := testutil.CollectAndCompare(c, strings.NewReader(want), names...); err != nil {
+		t.Error(err)
+	}
+	if problems, err := testutil.CollectAndLint(c); err != nil || len(problems) > 0 {
+		t.Errorf("%v %v", problems, err)
+	}
+	if err := cluster.Delete(t.Context(), upgrading("")); err != nil {
+		t.Fatal(err)
+	}
+	if n := testutil.CollectAndCount(c); n != 1 {
+		t.Errorf("%d series are told of a mesh that is gone", n-1)
+	}
+}
+
+func TestWhatHappensIsCountedAndForgotten(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	r, err := NewRecorder(registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Judged("osm", []rollout.Verdict{{Gate: "ReplicasReady", State: rollout.Passed}, {Gate: "Soaked", State: rollout.Waiting}})
+	r.Judged("osm", []rollout.Verdict{{Gate: "ReplicasReady", State: rollout.Failed}})
+	r.Restarted("osm")
+	back := upgrading("RollingBack")
+	r.Written(upgrading("Workloads"), back, noon.Add(time.Minute))
+	r.Written(back, back, noon.Add(2*time.Minute))
+	ended := upgrading("RolledBack")
+	ended.Status.History = append([]v1alpha1.HistoryEntry{{Version: "v0.2.0", Result: v1alpha1.ResultRolledBack}}, ended.Status.History...)
+	r.Written(back, ended, noon.Add(3*time.Minute))
+	want := `
+# HELP osm_operator_gate_state 1 for the state that a gate is in, 0 for its others, when the mesh was looked at last.
+# TYPE osm_operator_gate_state gauge
+osm_operator_gate_state{gate="ReplicasReady",mesh="osm",state="failed"} 1
+osm_operator_gate_state{gate="ReplicasReady",mesh="osm",state="passed"} 0
+osm_operator_gate_state{gate="ReplicasReady",mesh="osm",state="waiting"} 0
+# HELP osm_operator_rollbacks_total Ways back to the last good version that have begun.
+# TYPE osm_operator_rollbacks_total counter
+osm_operator_rollbacks_total{mesh="osm"} 1
+# HELP osm_operator_upgrades_total Upgrades that have ended, installations among them, by how.
+# TYPE osm_operator_upgrades_total counter
+osm_operator_upgrades_total{mesh="osm",result="RolledBack"} 1
+# HELP osm_operator_workload_restarts_total Workloads that the operator has restarted for another sidecar, or for none.
+# TYPE osm_operator_workload_restarts_total counter
+osm_operator_workload_restarts_total{mesh="osm"} 1
+`
+	err = testutil.GatherAndCompare(registry, strings.NewReader(want), "osm_operator_gate_state", "osm_operator_rollbacks_total",
+		"osm_operator_upgrades_total", "osm_operator_workload_restarts_total")
+	if err != nil {
+		t.Error(err)
+	}
+	if n := testutil.CollectAndCount(r.durations); n != 2 {
+		t.Errorf("the durations of %d phases are told, want Workloads and RollingBack", n)
+	}
+	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) > 0 {
+		t.Errorf("%v %v", problems, err)
+	}
+	r.Forget("osm")
+	if n, err := testutil.GatherAndCount(registry); err != nil || n != 0 {
+		t.Errorf("%d series are left of a mesh that is gone (%v)", n, err)
+	}
+	// Who rehearses counts nothing.
+	var nobody *Recorder
+	nobody.Judged("osm", nil)
+	nobody.Restarted("osm")
+	nobody.Written(back, ended, noon)
+	nobody.Forget("osm")
+}
+
+func TestPhases(t *testing.T) {
+	paused := upgrading("Workloads")
+	paused.Status.Conditions = append(paused.Status.Conditions, metav1.Condition{Type: v1alpha1.ConditionPaused, LastTransitionTime: metav1.NewTime(noon)})
+	going := upgrading("Workloads")
+	going.Status.Removal = &v1alpha1.RemovalStatus{Phase: v1alpha1.RemovalRestarting, Since: metav1.NewTime(noon)}
+	settled := upgrading("")
+	settled.Status.Upgrade, settled.Status.History[0].Ended = nil, metav1.NewTime(noon)
+	for want, mesh := range map[string]*v1alpha1.Mesh{
+		"Paused": paused, "Restarting": going, "Workloads": upgrading("Workloads"), "Settled": settled,
+	} {
+		if phase, since := PhaseOf(mesh); phase != want || !since.Equal(noon) {
+			t.Errorf("phase %q since %s, want %s", phase, since, want)
+		}
+	}
+	if phase, _ := PhaseOf(&v1alpha1.Mesh{}); phase != "" {
+		t.Errorf("a mesh without status is in phase %q", phase)
+	}
+}
