@@ -26,6 +26,7 @@ func TestBackends(t *testing.T) {
 		{"a pod that has finished", pod(func(p *catalog.Pod) { p.Finished = true }), 0},
 		{"a pod that another Service selects", pod(func(p *catalog.Pod) { p.Labels = map[string]string{"app": "other"} }), 0},
 		{"a pod without a sidecar", pod(func(p *catalog.Pod) { p.Injected = false }), 0},
+		{"a pod with a sidecar of OSM", pod(func(p *catalog.Pod) { p.Injected, p.Earlier = false, true }), 1},
 		{"a pod with another address", pod(func(p *catalog.Pod) { p.IPs = Pod("x", "x", "x", "x", "10.0.0.2").IPs }), 0},
 	}
 	for _, test := range tests {

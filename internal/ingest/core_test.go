@@ -104,12 +104,24 @@ func TestPodStates(t *testing.T) {
 		"succeeded":                 {"status: {phase: Succeeded}", func(p *catalog.Pod) bool { return p.Finished }},
 		"failed":                    {"status: {phase: Failed}", func(p *catalog.Pod) bool { return p.Finished }},
 		"without a sidecar":         {"spec: {containers: [{name: app}]}", func(p *catalog.Pod) bool { return !p.Injected && !p.Finished }},
-		"envoy of the application":  {"spec: {containers: [{name: envoy}]}", func(p *catalog.Pod) bool { return !p.Injected }},
+		"envoy of the application":  {"spec: {containers: [{name: envoy}]}", func(p *catalog.Pod) bool { return !p.Injected && !p.Earlier }},
 		"threat 31, host's network": {"spec: {hostNetwork: true, containers: []}\nstatus: {podIPs: [{ip: 10.0.0.1}]}", func(p *catalog.Pod) bool { return p.IPs == nil }},
 	} {
 		pod := read[corev1.Pod](t, c.yaml)
 		if !c.expect(Pod(pod)) || !c.expect(Pod(StripPod(pod))) {
 			t.Errorf("%s: %+v, stripped %+v", name, Pod(pod), Pod(StripPod(pod)))
+		}
+	}
+}
+
+func TestSidecarsOfOSMAreKnown(t *testing.T) {
+	for containers, want := range map[string]bool{"[{name: app}, {name: envoy}]": true, "[{name: app}]": false} {
+		pod := read[corev1.Pod](t, "spec: {containers: "+containers+"}")
+		pod.Labels = map[string]string{names.ProxyUUIDLabel: "1"}
+		for _, p := range []*catalog.Pod{Pod(pod), Pod(StripPod(pod))} {
+			if p.Injected || p.Earlier != want {
+				t.Errorf("containers %s: injected %t, earlier %t, want %t", containers, p.Injected, p.Earlier, want)
+			}
 		}
 	}
 }

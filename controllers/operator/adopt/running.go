@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -12,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/selection"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -66,7 +68,7 @@ func InTheWay(ctx context.Context, live client.Reader, mesh, namespace string) (
 		if err != nil {
 			return nil, err
 		}
-		if found != nil && found.Labels[names.MeshLabel] == "" {
+		if found != nil && !operators(found) {
 			return running(found, "Deployment"), nil
 		}
 	}
@@ -75,7 +77,7 @@ func InTheWay(ctx context.Context, live client.Reader, mesh, namespace string) (
 	if err != nil {
 		return nil, err
 	}
-	if service != nil && service.Labels[names.MeshLabel] == "" && service.Annotations[helmRelease] != "" {
+	if service != nil && !operators(service) && service.Annotations[helmRelease] != "" {
 		found := running(service, "Service")
 		found.Mesh = service.Annotations[helmRelease]
 		return found, nil
@@ -107,11 +109,17 @@ func List(ctx context.Context, live client.Reader) ([]Running, error) {
 	}
 	var all []Running
 	for i := range list.Items {
-		if slices.Contains(deployments(), list.Items[i].Name) {
+		if slices.Contains(deployments(), list.Items[i].Name) && !operators(&list.Items[i]) {
 			all = append(all, *running(&list.Items[i], "Deployment"))
 		}
 	}
 	return all, nil
+}
+
+// operators says whether an object was made for a Mesh. Its owner says so too, when somebody has taken its label away.
+func operators(object *metav1.PartialObjectMetadata) bool {
+	owner := metav1.GetControllerOf(object)
+	return object.Labels[names.MeshLabel] != "" || owner != nil && strings.HasPrefix(owner.APIVersion, v1alpha1.GroupVersion.Group+"/")
 }
 
 // running describes an object.

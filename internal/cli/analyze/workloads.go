@@ -62,7 +62,7 @@ func (a *analysis) sidecar(pod *unstructured.Unstructured) string {
 	switch {
 	case host || mirror:
 		return codeHostNetwork
-	case entry.Injected && a.mesh.Revision != "" && entry.Revision != a.mesh.Revision:
+	case entry.Earlier, entry.Injected && a.mesh.Revision != "" && entry.Revision != a.mesh.Revision:
 		return codeOldSidecar
 	case entry.Injected:
 		return ""

@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/internal/ingest"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -38,7 +39,7 @@ func (s Subject) namespace(ctx context.Context, ns *corev1.Namespace) []Result {
 	if err := s.Client.List(ctx, &pods, client.InNamespace(ns.Name)); err != nil {
 		return append(results, unread("the pods", err))
 	}
-	var bare, waiting []string
+	var bare, waiting, earlier []string
 	meshed := 0
 	for i := range pods.Items {
 		p := &pods.Items[i]
@@ -46,6 +47,8 @@ func (s Subject) namespace(ctx context.Context, ns *corev1.Namespace) []Result {
 		case p.Spec.HostNetwork || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed:
 		case p.Labels[names.ProxyUUIDLabel] == "":
 			bare = append(bare, p.Name)
+		case ingest.Pod(p).Earlier:
+			earlier = append(earlier, p.Name)
 		case !sidecarReady(p):
 			waiting = append(waiting, p.Name)
 		default:
@@ -57,6 +60,9 @@ func (s Subject) namespace(ctx context.Context, ns *corev1.Namespace) []Result {
 	}
 	if len(waiting) > 0 {
 		results = append(results, failed(fmt.Sprintf("see why: kubectl -n %s logs %s -c envoy", ns.Name, waiting[0]), "the sidecars of these pods are not ready: %s", some(waiting)))
+	}
+	if len(earlier) > 0 {
+		results = append(results, warning(fmt.Sprintf("kubectl -n %s rollout restart deployment,statefulset,daemonset, or let the operator do it", ns.Name), "these pods have a sidecar of OSM, which goes by what OSM told it last: %s", some(earlier)))
 	}
 	if len(bare) > 0 && enabled(ns.Annotations[names.InjectionAnnotation]) {
 		results = append(results, warning(fmt.Sprintf("kubectl -n %s rollout restart deployment,statefulset,daemonset", ns.Name), "these pods have no sidecar, so the mesh does not protect them: %s", some(bare)))
