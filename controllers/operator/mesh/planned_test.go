@@ -111,11 +111,33 @@ func TestSummaryOf(t *testing.T) {
 	}
 }
 
+func TestPlansOfOneSpecAreKeptApart(t *testing.T) {
+	mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{UID: "1", Generation: 1}}
+	p, now := newPace(), time.Unix(1000, 0)
+	step := func(after time.Duration, want bool) {
+		t.Helper()
+		now = now.Add(after)
+		if rest := p.wait(mesh, now); (rest == 0) != want || rest > planRest {
+			t.Errorf("the mesh rests for %s", rest)
+		}
+	}
+	step(0, true)
+	step(time.Second, false)
+	step(planRest, true)
+	mesh.Generation = 2
+	step(time.Second, true)
+	mesh.UID = "2"
+	step(0, true)
+	if rest := (*pace)(nil).wait(mesh, now); rest != 0 {
+		t.Errorf("without a pace the mesh rests for %s", rest)
+	}
+}
+
 // Whoever adds a field to the reconciler says what a rehearsal does with it: what writes, or observes what a rehearsal plays, is replaced
 // in rehearse.
 func TestEveryFieldIsRehearsed(t *testing.T) {
-	replaced := []string{"Client", "Live", "Secrets", "Applier", "Recorder", "DataPlane", "Vitals", "Prometheus", "Now"}
-	readOnly := []string{"Catalogue", "Contract", "OperatorNamespace", "Kubernetes"}
+	replaced := []string{"Client", "Live", "Secrets", "Applier", "Recorder", "DataPlane", "Vitals", "Prometheus", "Metrics", "Now"}
+	readOnly := []string{"Catalogue", "Contract", "OperatorNamespace", "Kubernetes", "pace"}
 	fields := reflect.TypeFor[Reconciler]()
 	for i := range fields.NumField() {
 		name := fields.Field(i).Name
