@@ -18,6 +18,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/version"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -126,6 +127,8 @@ func TestPreInstallSaysWhatIsTakenOver(t *testing.T) {
 	s := subject(t,
 		&configv1alpha2.MeshConfig{ObjectMeta: metav1.ObjectMeta{Namespace: "osm-system", Name: "osm-mesh-config"}, Spec: configv1alpha2.MeshConfigSpec{Traffic: configv1alpha2.TrafficSpec{EnableEgress: true}}},
 		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "osm-system", Name: "osm-ca-bundle"}},
+		trafficTarget("wide", map[string]any{"kind": "HTTPRouteGroup", "name": "routes"}),
+		trafficTarget("narrow", map[string]any{"kind": "HTTPRouteGroup", "name": "routes", "matches": []any{"books"}}),
 		&admissionv1.MutatingWebhookConfiguration{
 			ObjectMeta: metav1.ObjectMeta{Name: "osm-webhook-osm", Labels: osms},
 			Webhooks:   []admissionv1.MutatingWebhook{{Name: "osm-inject.k8s.io", ClientConfig: admissionv1.WebhookClientConfig{Service: service}}},
@@ -140,7 +143,15 @@ func TestPreInstallSaysWhatIsTakenOver(t *testing.T) {
 	contains(t, groups, "ok: no other mesh osm", "ok: the MeshConfig in namespace osm-system stays as it is: permissive mode false, egress true",
 		"ok: the certificate authority in Secret osm-system/osm-ca-bundle is used as it is",
 		"warning: a removed OSM left the webhook configuration osm-webhook-osm behind, and nothing answers it",
-		"warning: 1 pod with a sidecar of OSM, such as shop/cart-1")
+		"warning: 1 pod with a sidecar of OSM, such as shop/cart-1",
+		"warning: these TrafficTargets refer to an HTTPRouteGroup without naming its matches, which allowed nothing under OSM and allows all of them here: shop/wide")
+}
+
+func trafficTarget(name string, rule map[string]any) *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "access.smi-spec.io/v1alpha3", "kind": "TrafficTarget", "metadata": map[string]any{"namespace": "shop", "name": name},
+		"spec": map[string]any{"rules": []any{rule}},
+	}}
 }
 
 func TestControlPlaneThatIsBroken(t *testing.T) {

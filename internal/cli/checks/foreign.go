@@ -3,6 +3,7 @@ package checks
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
@@ -90,12 +91,48 @@ func (s Subject) leavings(ctx context.Context) []Result {
 	for _, object := range dead {
 		results = append(results, warning("install the mesh: it takes its place", "a removed OSM left the webhook configuration %s behind, and nothing answers it: in the namespaces of the mesh no pod starts, or no policy is accepted", object.GetName()))
 	}
+	results = append(results, s.wider(ctx, config)...)
 	results = append(results, s.earlierSidecars(ctx)...)
 	results = append(results, s.withoutEffect(ctx)...)
 	if len(results) == 0 {
 		results = append(results, ok("nothing is left of an OSM that was here before"))
 	}
 	return results
+}
+
+// wider finds rules that allowed nothing under OSM and allow everything here.
+func (s Subject) wider(ctx context.Context, config *configv1alpha2.MeshConfig) []Result {
+	if config.Name == "" || config.Labels[names.MeshLabel] != "" || config.Spec.Traffic.RulesWithoutMatches != "" {
+		return nil
+	}
+	targets := &unstructured.UnstructuredList{}
+	targets.SetGroupVersionKind(schema.GroupVersionKind{Group: "access.smi-spec.io", Version: "v1alpha3", Kind: "TrafficTarget"})
+	err := s.Client.List(ctx, targets)
+	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return []Result{unread("the TrafficTargets", err)}
+	}
+	var found []string
+	for i := range targets.Items {
+		rules, _, _ := unstructured.NestedSlice(targets.Items[i].Object, "spec", "rules")
+		if slices.ContainsFunc(rules, withoutMatches) {
+			found = append(found, targets.Items[i].GetNamespace()+"/"+targets.Items[i].GetName())
+		}
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	return []Result{warning("write spec.traffic.rulesWithoutMatches: None into the Mesh to keep OSM's reading, or name the matches",
+		"these TrafficTargets refer to an HTTPRouteGroup without naming its matches, which allowed nothing under OSM and allows all of them here: %s", some(found))}
+}
+
+// withoutMatches says whether a rule refers to an HTTPRouteGroup and names none of its matches.
+func withoutMatches(rule any) bool {
+	content, _ := rule.(map[string]any)
+	matches, _ := content["matches"].([]any)
+	return content["kind"] == "HTTPRouteGroup" && len(matches) == 0
 }
 
 // earlierSidecars counts the pods whose sidecars OSM has made.
