@@ -1,0 +1,143 @@
+package operator_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// silence is how long a settled cluster is watched for writes.
+const silence = 60 * time.Second
+
+// TestSettledMeshesOfAllSortsAreNotWrittenTo settles one mesh of each sort, all in one cluster, and counts what the operator writes while
+// nobody changes anything: nothing but Leases.
+func TestSettledMeshesOfAllSortsAreNotWrittenTo(t *testing.T) {
+	for i, spec := range sampleSpecs(t) {
+		readyMesh(t, fmt.Sprintf("calm-sample-%d", i), func(s *v1alpha1.MeshSpec) {
+			home := s.Namespace
+			*s = spec
+			s.Namespace = home
+		})
+	}
+	readyMesh(t, "calm-minimal", nil)
+	readyMesh(t, "calm-everything", everything)
+	readyMesh(t, "calm-replicas", func(s *v1alpha1.MeshSpec) {
+		s.ControlPlane = placed()
+		s.ControlPlane.Replicas = ptr.To[int32](1)
+		s.ControlPlane.Resources = &corev1.ResourceRequirements{Requests: resources("0.050", "65536Ki"), Limits: resources("1", "1Gi")}
+	})
+	scaled := readyMesh(t, "calm-scaled", func(s *v1alpha1.MeshSpec) {
+		s.ControlPlane = &v1alpha1.ControlPlaneSpec{Autoscaling: &v1alpha1.AutoscalingSpec{MaxReplicas: 4}}
+	})
+	settle(t)
+	scale(t, scaled.Name, names.Controller, 4)
+	calmMembers(t)
+	calmPaused(t)
+	calmRolledBack(t)
+	calmLeftAlone(t)
+	calmPlanned(t)
+	settle(t)
+	quietFor(t, silence, cluster.writes.count.Load())
+}
+
+// sampleSpecs are the specs of all Meshes among the samples.
+func sampleSpecs(t *testing.T) []v1alpha1.MeshSpec {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join("..", "..", "config", "samples", "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var specs []v1alpha1.MeshSpec
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, document := range strings.Split(string(text), "\n---\n") {
+			mesh := &v1alpha1.Mesh{}
+			if err := yaml.Unmarshal([]byte(document), mesh); err == nil && mesh.Kind == "Mesh" {
+				specs = append(specs, mesh.Spec)
+			}
+		}
+	}
+	if len(specs) == 0 {
+		t.Fatal("there is no Mesh among the samples")
+	}
+	return specs
+}
+
+// calmMembers is a mesh with namespaces and workloads, some of which have outdated sidecars that are left to people.
+func calmMembers(t *testing.T) {
+	t.Helper()
+	const name = "calm-members"
+	mesh := readyMesh(t, name, func(s *v1alpha1.MeshSpec) {
+		quick(s)
+		s.Upgrade.DataPlane.Restart = ptr.To(v1alpha1.RestartManual)
+	})
+	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "calm-member", Labels: map[string]string{names.MonitoredByLabel: name}}})
+	openShop(t, name, "cart", "search").wait("calm-members-v0-0-9", 2)
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
+	history(t, mesh, v1alpha1.ResultSucceeded, olderVersion, operatorVersion)
+	waitReady(t, mesh)
+}
+
+// calmPaused is a mesh that has drifted while it is paused.
+func calmPaused(t *testing.T) {
+	t.Helper()
+	const name = "calm-paused"
+	mesh := readyMesh(t, name, nil)
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Paused = ptr.To(true) })
+	waitCondition(t, mesh, v1alpha1.ConditionPaused, metav1.ConditionTrue, v1alpha1.ReasonPaused)
+	change(t, &appsv1.Deployment{ObjectMeta: inHome(name, names.Injector)}, func(d *appsv1.Deployment) { d.Spec.Replicas = ptr.To[int32](5) })
+}
+
+// calmRolledBack is a mesh that has given a version up.
+func calmRolledBack(t *testing.T) {
+	t.Helper()
+	const name = "calm-back"
+	mesh := readyMesh(t, name, quick)
+	openShop(t, name, "cart").wait("calm-back-v0-0-9", 1)
+	ill := healthy()
+	ill.Restarts = 9
+	cluster.patient.becomes(home(name), operatorVersion, ill)
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
+	history(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
+}
+
+// calmLeftAlone is a mesh with objects that users change by hand.
+func calmLeftAlone(t *testing.T) {
+	t.Helper()
+	const name = "calm-handmade"
+	mesh := readyMesh(t, name, nil)
+	change(t, &appsv1.Deployment{ObjectMeta: inHome(name, names.Injector)}, func(d *appsv1.Deployment) {
+		keep(d, true)
+		d.Spec.Template.Spec.Containers[0].Image = "example/patched:1"
+	})
+	change(t, &corev1.Service{ObjectMeta: inHome(name, names.Injector)}, func(s *corev1.Service) { keep(s, true) })
+	says(t, mesh, v1alpha1.ConditionInstalled, "left alone", true)
+}
+
+// calmPlanned is a mesh that is only planned.
+func calmPlanned(t *testing.T) {
+	t.Helper()
+	mesh := newMesh(t, "calm-planned", func(s *v1alpha1.MeshSpec) { s.Mode = ptr.To(v1alpha1.ModePlan) })
+	eventually(t, func() error {
+		get(t, mesh)
+		if mesh.Status.Plan == nil {
+			return fmt.Errorf("there is no plan yet")
+		}
+		return nil
+	})
+}
