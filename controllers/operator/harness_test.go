@@ -59,6 +59,8 @@ var cluster struct {
 	linter  *linter
 	patient *patient
 	metrics *prometheus.Registry
+	// rest connects as the operator, uncounted.
+	rest *rest.Config
 	// restart replaces the operator by another one, as when its pod is lost.
 	restart func(*testing.T)
 }
@@ -117,6 +119,7 @@ func startOperator(ctx context.Context, running *sync.WaitGroup, environment *en
 	if err != nil {
 		return err
 	}
+	cluster.rest = rest.CopyConfig(counted)
 	counted.Wrap(func(next http.RoundTripper) http.RoundTripper { return &counting{next: next, counter: cluster.writes} })
 	catalogue, err := versions()
 	if err != nil {

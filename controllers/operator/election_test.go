@@ -1,0 +1,75 @@
+package operator_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/openservicemesh/osm-operator/controllers/operator"
+)
+
+// candidate is an operator that acts when it holds the Lease in a namespace. stop tells it to stop and waits.
+func candidate(t *testing.T, namespace string) (elected <-chan struct{}, stop func()) {
+	t.Helper()
+	catalogue, err := versions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mgr, err := operator.NewManager(cluster.rest, operator.Options{
+		Catalogue: catalogue, Namespace: namespace, LeaderElection: true, Now: time.Now, Logger: logr.Discard(), ProbeAddress: "0",
+		Metrics: metricsserver.Options{BindAddress: "0"}, SeveralInOneProcess: true, Vitals: cluster.patient, Contract: promises(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = mgr.Start(ctx)
+	}()
+	stop = func() { cancel(); <-done }
+	t.Cleanup(stop)
+	return mgr.Elected(), stop
+}
+
+// An operator that is told to stop gives its Lease back, so the next one need not wait until it has run out.
+func TestTheNextOperatorTakesOverAtOnce(t *testing.T) {
+	const namespace = "osm-operator-election"
+	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
+	first, stop := candidate(t, namespace)
+	select {
+	case <-first:
+	case <-time.After(patience):
+		t.Fatal("the only operator does not act")
+	}
+	second, _ := candidate(t, namespace)
+	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "osm-operator"}}
+	get(t, lease)
+	holder, lasts := *lease.Spec.HolderIdentity, time.Duration(*lease.Spec.LeaseDurationSeconds)*time.Second
+	select {
+	case <-second:
+		t.Fatal("two operators act at once")
+	default:
+	}
+	begin := time.Now()
+	stop()
+	waitFor(t, lease, func(l *coordinationv1.Lease) error {
+		if now := ptr.Deref(l.Spec.HolderIdentity, ""); now == "" || now == holder {
+			return fmt.Errorf("the Lease is held by %q", now)
+		}
+		return nil
+	})
+	if took := time.Since(begin); took > lasts-time.Second {
+		t.Errorf("the next operator took over after %s, when the Lease of %s had run out", took, lasts)
+	}
+	<-second
+}
