@@ -1,0 +1,170 @@
+package removal
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/e2e/lab"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// manifest is a Mesh that denies by default, and whose workloads are restarted quickly.
+const manifest = `apiVersion: operator.openservicemesh.io/v1alpha1
+kind: Mesh
+metadata: {name: %[1]s}
+spec:
+  namespace: %[1]s-system
+  controlPlane: {replicas: 1}
+  upgrade:
+    gates: {timeout: 90s}
+    dataPlane: {maxUnavailable: 50%%, pauseBetween: 2s}
+  removal: {sidecars: %[2]s}
+`
+
+// mesh is the Mesh of a scenario.
+type mesh struct {
+	t    *testing.T
+	name string
+}
+
+// newMesh makes a Mesh and waits until it is ready. Whatever a test leaves of it is removed.
+func newMesh(t *testing.T, name string, sidecars v1alpha1.SidecarRemoval) mesh {
+	t.Helper()
+	m := mesh{t, name}
+	text := fmt.Sprintf(manifest, name, sidecars)
+	must(t, cluster.DeleteNamespace(t.Context(), m.shop()))
+	must(t, cluster.Remove(t.Context(), text))
+	must(t, m.gone(t.Context()))
+	must(t, cluster.Put(t.Context(), text))
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+		defer cancel()
+		if t.Failed() {
+			t.Log(m.told(ctx), cluster.Describe(ctx, m.shop()), cluster.ControlPlaneLogs(ctx, m.namespace()))
+		}
+		if err := cluster.DeleteNamespace(ctx, m.shop()); err != nil {
+			t.Error(err)
+		}
+		if err := cluster.Remove(ctx, text); err != nil {
+			t.Error(err)
+		}
+		if err := m.gone(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	must(t, cluster.MeshReady(t.Context(), name, installLimit))
+	_, err := cluster.HasNamespace(t.Context(), podLimit, m.shop())
+	must(t, err)
+	must(t, cluster.CreateNamespace(t.Context(), m.shop(), name))
+	return m
+}
+
+// namespace is where the control plane runs, shop where the workloads do.
+func (m mesh) namespace() string { return m.name + "-system" }
+func (m mesh) shop() string      { return m.name + "-shop" }
+
+// read reads the Mesh.
+func (m mesh) read(ctx context.Context) (*v1alpha1.Mesh, error) {
+	live := &v1alpha1.Mesh{}
+	return live, cluster.Client.Get(ctx, client.ObjectKey{Name: m.name}, live)
+}
+
+// delete begins the removal.
+func (m mesh) delete() {
+	m.t.Helper()
+	must(m.t, cluster.Client.Delete(m.t.Context(), &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: m.name}}))
+}
+
+// told is what the status says.
+func (m mesh) told(ctx context.Context) string {
+	live, err := m.read(ctx)
+	switch {
+	case err != nil:
+		return err.Error()
+	case live.Status.Removal != nil:
+		return fmt.Sprintf("%s: %.400s", live.Status.Removal.Phase, live.Status.Removal.Message)
+	}
+	return lab.Conditions(live.Status.Conditions)
+}
+
+// says waits until the summary of the Mesh has a reason and mentions something. Phases on the way there are logged.
+func (m mesh) says(reason string, words ...string) {
+	m.t.Helper()
+	start, last := time.Now(), ""
+	must(m.t, lab.Until(m.t.Context(), removalLimit, m.name+" says "+reason, func(ctx context.Context) (bool, string, error) {
+		live, err := m.read(ctx)
+		if err != nil {
+			return false, "", err
+		}
+		if now := m.told(ctx); now != last {
+			m.t.Logf("%5.1fs %s", time.Since(start).Seconds(), now)
+			last = now
+		}
+		ready := meta.FindStatusCondition(live.Status.Conditions, v1alpha1.ConditionReady)
+		if ready == nil || ready.Reason != reason {
+			return false, last, nil
+		}
+		for _, word := range words {
+			if !strings.Contains(ready.Message, word) {
+				return false, last, nil
+			}
+		}
+		return true, last, nil
+	}))
+}
+
+// gone waits until the Mesh is removed.
+func (m mesh) gone(ctx context.Context) error {
+	return lab.Until(ctx, removalLimit, "Mesh "+m.name+" is gone", func(ctx context.Context) (bool, string, error) {
+		_, err := m.read(ctx)
+		return apierrors.IsNotFound(err), m.told(ctx), client.IgnoreNotFound(err)
+	})
+}
+
+// leavesNothing waits until nothing in the cluster carries the label of the mesh, or its name where only names are known.
+func (m mesh) leavesNothing() {
+	m.t.Helper()
+	must(m.t, lab.Until(m.t.Context(), removalLimit, "everything of the mesh is gone", func(ctx context.Context) (bool, string, error) {
+		var left []string
+		for _, kind := range []schema.GroupVersionKind{
+			v1alpha1.GroupVersion.WithKind("MeshRevision"), corev1.SchemeGroupVersion.WithKind("Namespace"), corev1.SchemeGroupVersion.WithKind("Service"),
+			corev1.SchemeGroupVersion.WithKind("ConfigMap"), corev1.SchemeGroupVersion.WithKind("Secret"), corev1.SchemeGroupVersion.WithKind("ServiceAccount"),
+			appsv1.SchemeGroupVersion.WithKind("Deployment"), rbacv1.SchemeGroupVersion.WithKind("ClusterRole"), rbacv1.SchemeGroupVersion.WithKind("ClusterRoleBinding"),
+			admissionv1.SchemeGroupVersion.WithKind("MutatingWebhookConfiguration"), admissionv1.SchemeGroupVersion.WithKind("ValidatingWebhookConfiguration"),
+		} {
+			list := &metav1.PartialObjectMetadataList{}
+			list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
+			if err := cluster.Client.List(ctx, list); err != nil {
+				return false, "", err
+			}
+			for _, item := range list.Items {
+				named := item.Name == names.MutatingWebhook(m.name) || item.Name == names.ValidatingWebhook(m.name) || item.Name == names.TrustConfigMap(m.name)
+				if named || item.Labels[names.MeshLabel] == m.name || item.Namespace == m.namespace() || kind.Kind == "Namespace" && item.Name == m.namespace() {
+					left = append(left, kind.Kind+" "+item.Namespace+"/"+item.Name)
+				}
+			}
+		}
+		return len(left) == 0, strings.Join(left, ", "), nil
+	}))
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
