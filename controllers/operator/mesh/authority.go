@@ -56,7 +56,7 @@ func (r *Reconciler) createAuthority(ctx context.Context, s *scope) error {
 	}
 	if meta.IsStatusConditionTrue(s.mesh.Status.Conditions, v1alpha1.ConditionCertificatesReady) {
 		r.say(s, corev1.EventTypeWarning, "AuthorityReplaced", "ReplaceAuthority", "the certificate authority in Secret %s/%s was gone, and a new one takes its place: "+
-			"restart the control plane if it does not serve it, and the workloads whose calls fail", secret.Namespace, secret.Name)
+			"certificates are renewed under it, and calls may fail for about a minute until every replica of the control plane has it", secret.Namespace, secret.Name)
 	}
 	r.say(s, corev1.EventTypeNormal, "Created", "CreateAuthority", "created the certificate authority in Secret %s/%s", secret.Namespace, secret.Name)
 	s.root = root
