@@ -70,7 +70,7 @@ test-full: ## Run everything there is, as before a release
 	$(HACK) ./suites -full
 
 .PHONY: nightly
-nightly: verdict-nightly away-nightly soak ## Run what takes too long for every change, in about an hour and a half
+nightly: verdict-nightly verdict-recorded away-nightly soak ## Run what takes too long for every change, in about an hour and a half
 
 .PHONY: away-nightly
 away-nightly: ## Take the API server away for ten minutes, in real time
@@ -79,6 +79,10 @@ away-nightly: ## Take the API server away for ten minutes, in real time
 .PHONY: verdict-nightly
 verdict-nightly: ## Try 100,000 pairs of an edit and a request with real sidecars, in about 40 minutes
 	ENVOY_BIN=$$($(HACK) ./images envoy-path | tail -n 1) EARLIER_ENVOY_BIN=$$($(HACK) ./images earlier-envoy-path | tail -n 1) go test -count=1 -timeout=0 -v ./internal/testing/verdict -verdict.pairs=100000
+
+.PHONY: verdict-recorded
+verdict-recorded: ## Try 20,000 pairs where sidecars of this version meet the control plane of the one before, in about ten minutes
+	ENVOY_BIN=$$($(HACK) ./images envoy-path | tail -n 1) $(HACK) ./verdict -pairs 20000 v0.1.0
 
 .PHONY: bench
 bench: ## Measure the way of a change to the sidecars, and what limits it; in less than two minutes

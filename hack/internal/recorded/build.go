@@ -89,32 +89,18 @@ func (r record) built(folder string) ([]Image, error) {
 
 // make checks the commit out elsewhere and builds with the tools of that commit.
 func (b Builder) make(ctx context.Context, r record, folder string) error {
-	if _, err := b.run(ctx, b.Root, "git", "cat-file", "-e", r.commit+"^{commit}"); err != nil {
-		return fmt.Errorf("the commit %s, which %s was built from, is not in this clone: get the whole history, for example with "+
-			"`git fetch --unshallow`: %w", r.commit, r.version, err)
-	}
-	parent, err := os.MkdirTemp("", "osm-"+r.version+"-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(parent)
-	checkout := filepath.Join(parent, "checkout")
-	if _, err := b.run(ctx, b.Root, "git", "worktree", "add", "--detach", checkout, r.commit); err != nil {
-		return fmt.Errorf("the commit of %s cannot be checked out: %w", r.version, err)
-	}
-	defer func() {
-		_, _ = b.run(context.WithoutCancel(ctx), b.Root, "git", "worktree", "remove", "--force", checkout)
-	}()
-	// Half a build has another name, so that it is never taken for a whole one.
-	half := folder + ".half"
-	if err := errors.Join(os.RemoveAll(half), os.RemoveAll(folder)); err != nil {
-		return err
-	}
-	arguments := append([]string{"run", "./images", "-o", half, "-version", r.version}, r.names()...)
-	if _, err := b.run(ctx, filepath.Join(checkout, "hack"), "go", arguments...); err != nil {
-		return fmt.Errorf("the images of %s cannot be built: %w", r.version, err)
-	}
-	return os.Rename(half, folder)
+	return b.checkOut(ctx, r, func(checkout string) error {
+		// Half a build has another name, so that it is never taken for a whole one.
+		half := folder + ".half"
+		if err := errors.Join(os.RemoveAll(half), os.RemoveAll(folder)); err != nil {
+			return err
+		}
+		arguments := append([]string{"run", "./images", "-o", half, "-version", r.version}, r.names()...)
+		if _, err := b.run(ctx, filepath.Join(checkout, "hack"), "go", arguments...); err != nil {
+			return fmt.Errorf("the images of %s cannot be built: %w", r.version, err)
+		}
+		return os.Rename(half, folder)
+	})
 }
 
 // run runs a program in a folder and returns what it prints; an error has what it says.

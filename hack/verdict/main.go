@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/recorded"
+	"github.com/openservicemesh/osm-operator/hack/internal/repo"
+)
+
+// bootstrap is the folder of the package that renders what sidecars start from, relative to a checkout.
+const bootstrap = "internal/envoy/bootstrap"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "verdict:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("verdict", flag.ContinueOnError)
+	pairs := flags.Int("pairs", 2000, "how many pairs of an edit and a request to try")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() != 1 {
+		return errors.New("name one recorded version, for example v0.1.0")
+	}
+	root, err := repo.Root(".")
+	if err != nil {
+		return err
+	}
+	return recorded.Builder{Root: root}.CheckOut(ctx, flags.Arg(0), func(folder string) error {
+		if err := replace(filepath.Join(root, bootstrap), filepath.Join(folder, bootstrap)); err != nil {
+			return err
+		}
+		cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-timeout=0", "-v", "-run=^TestVerdicts$", "./internal/testing/verdict",
+			fmt.Sprintf("-verdict.pairs=%d", *pairs))
+		cmd.Dir, cmd.Stdout, cmd.Stderr = folder, os.Stdout, os.Stderr
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("sidecars of this checkout under the control plane of %s: %w", flags.Arg(0), err)
+		}
+		return nil
+	})
+}
+
+// replace puts the sources of a package in the place of another one's.
+func replace(from, to string) error {
+	older, err := filepath.Glob(filepath.Join(to, "*.go"))
+	if err != nil {
+		return err
+	}
+	for _, file := range older {
+		if err := os.Remove(file); err != nil {
+			return err
+		}
+	}
+	newer, err := filepath.Glob(filepath.Join(from, "*.go"))
+	if err != nil {
+		return err
+	}
+	for _, file := range newer {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		source, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(to, filepath.Base(file)), source, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
