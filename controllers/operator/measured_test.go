@@ -1,0 +1,122 @@
+package operator_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/rollout"
+)
+
+// series are the values of all series about a mesh, by name and labels without the mesh.
+func series(t *testing.T, mesh string) map[string]float64 {
+	t.Helper()
+	families, err := cluster.metrics.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]float64{}
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			var labels []string
+			about := false
+			for _, label := range metric.GetLabel() {
+				if label.GetName() == "mesh" {
+					about = label.GetValue() == mesh
+					continue
+				}
+				labels = append(labels, label.GetValue())
+			}
+			if about {
+				all[strings.TrimPrefix(family.GetName(), "osm_operator_")+" "+strings.Join(labels, " ")] =
+					metric.GetGauge().GetValue() + metric.GetCounter().GetValue() + float64(metric.GetHistogram().GetSampleCount())
+			}
+		}
+	}
+	return all
+}
+
+// measured waits until series have some values.
+func measured(t *testing.T, mesh string, want map[string]float64) {
+	t.Helper()
+	eventually(t, func() error {
+		got := series(t, mesh)
+		for name, value := range want {
+			if have, ok := got[name]; !ok || have != value {
+				return fmt.Errorf("%q is %v (there: %v), want %v, among %v", name, have, ok, value, slices.Sorted(maps.Keys(got)))
+			}
+		}
+		return nil
+	})
+}
+
+// awaitPhaseEvent waits for the Event that a mesh has come to a phase.
+func awaitPhaseEvent(t *testing.T, mesh, phase string) {
+	t.Helper()
+	eventually(t, func() error {
+		var list eventsv1.EventList
+		if err := cluster.client.List(t.Context(), &list); err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(list.Items, func(e eventsv1.Event) bool {
+			return e.Regarding.Name == mesh && e.Reason == "PhaseBegun" && strings.HasPrefix(e.Note, phase+": ")
+		}) {
+			return fmt.Errorf("no Event says that Mesh %s has come to the phase %s", mesh, phase)
+		}
+		return nil
+	})
+}
+
+// Each phase of a way there and back has an Event and is measured, and nothing is left of a mesh that is gone.
+func TestPhasesAreMeasuredAndTold(t *testing.T) {
+	const name = "measured"
+	mesh := readyMesh(t, name, quick)
+	s := openShop(t, name, "cart", "search")
+	s.wait("measured-v0-0-9", 2)
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
+	s.wait("measured-v0-1-0", 2)
+	waitReady(t, mesh)
+	measured(t, name, map[string]float64{
+		"upgrades_total Succeeded": 2, "workload_restarts_total ": 2, "mesh_ready ": 1, "proxies measured-v0-1-0": 2, "proxies_outdated ": 0,
+		"gate_state ReplicasReady passed": 1, "history_entries Succeeded": 2, "mesh_phase_seconds Workloads": 1,
+	})
+	if _, settled := series(t, name)["mesh_phase_start_timestamp_seconds Settled"]; !settled {
+		t.Errorf("a settled mesh is in another phase: %v", series(t, name))
+	}
+
+	ill := healthy()
+	ill.Restarts = 9
+	cluster.patient.becomes(home(name), olderVersion, ill)
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(olderVersion) })
+	history(t, mesh, v1alpha1.ResultRolledBack, operatorVersion, olderVersion)
+	measured(t, name, map[string]float64{"upgrades_total RolledBack": 1, "rollbacks_total ": 1, "history_entries RolledBack": 1, "mesh_ready ": 0})
+	for _, phase := range []rollout.Phase{rollout.Installing, rollout.ControlPlane, rollout.Workloads, rollout.RollingBack, rollout.RolledBack} {
+		awaitPhaseEvent(t, name, string(phase))
+	}
+
+	for _, deployment := range []string{"cart", "search"} {
+		if err := cluster.client.DeleteAllOf(t.Context(), &corev1.Pod{}, client.InNamespace(s.namespace),
+			client.MatchingLabels{"app": deployment}, client.GracePeriodSeconds(0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := cluster.client.Delete(t.Context(), mesh); err != nil {
+		t.Fatal(err)
+	}
+	awaitPhaseEvent(t, name, v1alpha1.RemovalDeleting)
+	waitGone(t, mesh)
+	eventually(t, func() error {
+		if left := series(t, name); len(left) > 0 {
+			return fmt.Errorf("series of a mesh that is gone: %v", left)
+		}
+		return nil
+	})
+}
