@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 )
 
 // Differences names the fields of desired whose live values are others, as sorted paths such as "spec.replicas". Fields that only
@@ -80,10 +81,10 @@ func keysOf(list []any, path string) []string {
 	return keys
 }
 
-// byName says whether the items of a list are merged by their names. Subjects of a binding have names as well, but are one value:
-// an added subject would be an added permission.
+// byName says whether the items of a list are merged by their names. Subjects of a binding and versions of a definition have names as
+// well, but are one value: an added subject would be an added permission.
 func byName(list []any, path string) bool {
-	if len(list) == 0 || path == "subjects" {
+	if len(list) == 0 || path == "subjects" || strings.HasPrefix(path, "spec.versions") {
 		return false
 	}
 	return !slices.ContainsFunc(list, func(item any) bool { return !has(item, []string{"name"}) })

@@ -56,6 +56,9 @@ func TestDifferences(t *testing.T) {
 			"subjects: [{kind: ServiceAccount, name: a}, {kind: User, name: eve}]",
 			[]string{"subjects"},
 		},
+		"an added version of a definition": {
+			"spec: {versions: [{name: v1}]}", "spec: {versions: [{name: v1}, {name: v2}]}", []string{"spec.versions"},
+		},
 		"another kind of value": {"spec: {a: {b: 1}}", "spec: {a: text}", []string{"spec.a"}},
 	}
 	for name, test := range tests {
