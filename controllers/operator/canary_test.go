@@ -291,7 +291,14 @@ func TestAMeshIsRemovedInTheMiddleOfACanary(t *testing.T) {
 		c.mall.demolish()
 	}
 	for _, c := range trials {
-		waitGone(t, c.mesh)
+		// Each kind of object goes in a step of its own.
+		within(t, upgradePatience, func() error {
+			found, err := exists(t.Context(), c.mesh)
+			if err == nil && found {
+				err = fmt.Errorf("Mesh %s is still there: %+v", c.name, c.mesh.Status.Conditions)
+			}
+			return err
+		})
 		left := append(besideOf(c.name), alias(c.name),
 			&admissionv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: names.MutatingWebhook(c.name)}},
 			&corev1.Service{ObjectMeta: inHome(c.name, names.Controller)}, &appsv1.Deployment{ObjectMeta: inHome(c.name, names.Controller)},

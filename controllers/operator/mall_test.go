@@ -64,7 +64,7 @@ func openMall(t *testing.T, mesh string, shops map[string][]string) *mall {
 		for ctx.Err() == nil {
 			m.work(ctx)
 			m.inspect(ctx)
-			time.Sleep(20 * time.Millisecond)
+			time.Sleep(100 * time.Millisecond)
 		}
 	}()
 	m.stop = sync.OnceFunc(func() { cancel(); <-done })
