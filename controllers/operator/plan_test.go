@@ -208,6 +208,29 @@ func TestAnUpgradeIsPlanned(t *testing.T) {
 	waitGone(t, &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "planup-v0-0-9"}})
 }
 
+// A plan that says what the plan before has said is not written, however often the operator looks again.
+func TestASettledPlanIsNotWritten(t *testing.T) {
+	const name = "planquiet"
+	mesh := readyMesh(t, name, nil)
+	change(t, mesh, func(m *v1alpha1.Mesh) {
+		m.Spec.Mode, m.Spec.ControlPlane = ptr.To(v1alpha1.ModePlan), &v1alpha1.ControlPlaneSpec{Replicas: ptr.To[int32](3)}
+	})
+	planned(t, mesh, whatever)
+	settle(t)
+	before := cluster.writes.count.Load()
+	for i := range 3 {
+		change(t, mesh, func(m *v1alpha1.Mesh) { m.Annotations = map[string]string{"example/touched": fmt.Sprint(i)} })
+		// Longer than a mesh rests between two plans.
+		timer := time.NewTimer(6 * time.Second)
+		<-timer.C
+	}
+	for _, request := range cluster.writes.since(before) {
+		if strings.Contains(request, name) {
+			t.Errorf("the operator wrote %s, and the plan is the same", request)
+		}
+	}
+}
+
 func TestWhatStandsInTheWayIsPlanned(t *testing.T) {
 	const name = "planbad"
 	mesh := newMesh(t, name, func(spec *v1alpha1.MeshSpec) {

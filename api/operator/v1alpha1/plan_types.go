@@ -21,14 +21,14 @@ const (
 	// MaxPlannedObjects is how many objects are listed: enough for those of a new mesh.
 	MaxPlannedObjects = 60
 	// MaxPlanned is how many elements each other list has.
-	MaxPlanned = 25
+	MaxPlanned = 20
 	// MaxPlannedFields is how many fields of an object are named.
 	MaxPlannedFields = 6
 	// MaxPlannedText is the length of each text of a plan, in bytes.
 	MaxPlannedText = 200
 )
 
-// PlanStatus is what Apply would do. Lists have at most 25 elements, that of objects 60; the numbers beside them count all.
+// PlanStatus is what Apply would do. Lists have at most 20 elements, that of objects 60; the numbers beside them count all.
 type PlanStatus struct {
 	// generation is the generation of the Mesh that was planned.
 	Generation int64 `json:"generation"`

@@ -52,6 +52,9 @@ type Reconciler struct {
 	Metrics *metrics.Recorder
 	// Now is the clock.
 	Now func() time.Time
+
+	// pace keeps plans apart; SetupWithManager makes it.
+	pace *pace
 }
 
 // Reconcile brings one Mesh to its state, or removes it, and writes its status once.

@@ -33,7 +33,7 @@ func (r *Reconciler) foreseeSidecars(ctx context.Context, s *scope, base *v1alph
 		}
 	}
 	i := slices.IndexFunc(done.changes, func(c rehearsal.Change) bool {
-		return c.Kind.Kind == "MeshConfig" && c.ObjectKey.Name == names.MeshConfig && c.After != nil
+		return c.Kind.Kind == "MeshConfig" && c.Name == names.MeshConfig && c.After != nil
 	})
 	if i < 0 {
 		return nil

@@ -29,7 +29,10 @@ func (r *Reconciler) rest(ctx context.Context, s *scope) error {
 	}
 	// Of the other parts nothing is known now.
 	for _, p := range parts(s, nil) {
-		meta.RemoveStatusCondition(&s.mesh.Status.Conditions, p.kind)
+		// What is written again keeps the time of its transition.
+		if p.kind != v1alpha1.ConditionControlPlaneReady {
+			meta.RemoveStatusCondition(&s.mesh.Status.Conditions, p.kind)
+		}
 	}
 	conditions := condition.Of(&s.mesh.Status.Conditions, s.mesh.Generation, r.Now())
 	conditions.Part(v1alpha1.ConditionControlPlaneReady, verdict)

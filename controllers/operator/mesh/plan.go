@@ -24,6 +24,9 @@ func planning(mesh *v1alpha1.Mesh) bool {
 
 // plan works out what would be done about a mesh, and writes that into its status and nothing else.
 func (r *Reconciler) plan(ctx context.Context, s *scope) (reconcile.Result, error) {
+	if rest := r.pace.wait(s.mesh, r.Now()); rest > 0 {
+		return reconcile.Result{RequeueAfter: rest}, nil
+	}
 	s.lookAgain(planAgain)
 	base, seen := r.asItIs(ctx, s)
 	planned := condition.Verdict{
@@ -85,7 +88,10 @@ func (r *Reconciler) asItIs(ctx context.Context, s *scope) (*v1alpha1.MeshRevisi
 // nobody knows, and nobody works on it.
 func (r *Reconciler) concludePlan(s *scope, base *v1alpha1.MeshRevision, planned condition.Verdict) {
 	for _, p := range parts(s, nil) {
-		meta.RemoveStatusCondition(&s.mesh.Status.Conditions, p.kind)
+		// What is written again keeps the time of its transition.
+		if base == nil || p.kind != v1alpha1.ConditionControlPlaneReady {
+			meta.RemoveStatusCondition(&s.mesh.Status.Conditions, p.kind)
+		}
 	}
 	conditions := condition.Of(&s.mesh.Status.Conditions, s.mesh.Generation, r.Now())
 	paused := ptr.Deref(s.mesh.Spec.Paused, false)

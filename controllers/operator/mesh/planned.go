@@ -51,7 +51,7 @@ func plannedObjects(changes []rehearsal.Change, unchanged int) v1alpha1.PlannedO
 }
 
 func plannedObject(change rehearsal.Change) v1alpha1.PlannedObject {
-	name := change.Kind.Kind + " " + strings.TrimPrefix(change.ObjectKey.String(), "/")
+	name := change.Kind.Kind + " " + strings.TrimPrefix(change.String(), "/")
 	planned := v1alpha1.PlannedObject{Verb: v1alpha1.PlanVerb(change.Verb), Object: clip(name, v1alpha1.MaxPlannedText)}
 	for _, field := range change.Fields[:min(len(change.Fields), v1alpha1.MaxPlannedFields)] {
 		planned.Fields = append(planned.Fields, clip(field, v1alpha1.MaxPlannedText/2))

@@ -21,6 +21,7 @@ import (
 
 // SetupWithManager watches Meshes and everything that they consist of or depend on.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	r.pace = newPace()
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named("mesh").
 		For(&v1alpha1.Mesh{}).
