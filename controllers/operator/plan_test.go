@@ -20,7 +20,7 @@ import (
 // planned waits for a plan of the present generation that a check has no complaint about.
 func planned(t *testing.T, mesh *v1alpha1.Mesh, check func(*v1alpha1.PlanStatus) error) *v1alpha1.PlanStatus {
 	t.Helper()
-	eventually(t, func() error {
+	within(t, upgradePatience, func() error {
 		get(t, mesh)
 		plan := mesh.Status.Plan
 		if plan == nil || plan.Generation != mesh.Generation {
@@ -195,6 +195,13 @@ func TestAnUpgradeIsPlanned(t *testing.T) {
 	change(t, mesh, func(m *v1alpha1.Mesh) {
 		m.Spec.Mode = nil
 		m.Spec.Upgrade.Gates.Soak = &metav1.Duration{}
+	})
+	within(t, upgradePatience, func() error {
+		get(t, mesh)
+		if len(mesh.Status.History) < 2 {
+			return fmt.Errorf("the upgrade has not ended: %+v", mesh.Status.Upgrade)
+		}
+		return nil
 	})
 	history(t, mesh, v1alpha1.ResultSucceeded, olderVersion, operatorVersion)
 	waitReady(t, mesh)
