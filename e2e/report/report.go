@@ -33,6 +33,8 @@ type Requests struct {
 	Errors map[string]string `json:"errors,omitempty"`
 	// Late is the longest time by which a request started after its turn: a machine that is too busy, not a slow server.
 	Late time.Duration `json:"lateNanoseconds"`
+	// LeftOut is how many turns no request was sent in, because too many were under way already.
+	LeftOut int `json:"leftOut,omitempty"`
 	// Failures are the first that were not answered with 200, with the moments at which they began.
 	Failures []Failure `json:"failures,omitempty"`
 }

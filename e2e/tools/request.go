@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -21,6 +20,7 @@ import (
 type requestOptions struct {
 	count     int
 	rate      float64
+	most      int
 	duration  time.Duration
 	timeout   time.Duration
 	method    string
@@ -44,7 +44,8 @@ func requestCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.IntVar(&options.count, "count", 1, "number of requests; 0 means until --duration is over")
-	flags.Float64Var(&options.rate, "rate", 0, "requests a second; 0 means one after the other")
+	flags.Float64Var(&options.rate, "rate", 0, "requests a second, less when as many as --most are under way; 0 means one after the other")
+	flags.IntVar(&options.most, "most", 1000, "number of requests that are under way at most, with --rate")
 	flags.DurationVar(&options.duration, "duration", 0, "stop after this time; 0 means when --count is reached")
 	flags.DurationVar(&options.timeout, "timeout", 5*time.Second, "time for one request")
 	flags.StringVar(&options.method, "method", http.MethodGet, "method")
@@ -73,25 +74,20 @@ func (o requestOptions) run(ctx context.Context, url string) (*report.Requests, 
 	s := &sender{options: o, client: client, url: url, watch: watch, run: strconv.FormatInt(time.Now().UnixNano(), 36)}
 	s.result = report.Requests{Outcomes: map[string]int{}, Names: map[string]int{}, Peers: map[string]int{}, Errors: map[string]string{}}
 	publish(ctx, func() any { return s.snapshot() })
-	var pending sync.WaitGroup
-	start := time.Now()
-	for i := 0; (o.count == 0 || i < o.count) && ctx.Err() == nil; i++ {
-		if o.rate <= 0 {
+	if o.rate > 0 {
+		s.paced(ctx)
+	} else {
+		for i := 0; o.more(ctx, i); i++ {
 			s.one(i)
-			continue
 		}
-		turn := start.Add(time.Duration(float64(i) / o.rate * float64(time.Second)))
-		select {
-		case <-time.After(time.Until(turn)):
-		case <-ctx.Done():
-			continue
-		}
-		s.late(time.Since(turn))
-		pending.Go(func() { s.one(i) })
 	}
-	pending.Wait()
 	result := s.snapshot()
 	return &result, nil
+}
+
+// more says whether the request with a number is to be sent.
+func (o requestOptions) more(ctx context.Context, number int) bool {
+	return (o.count == 0 || number < o.count) && ctx.Err() == nil
 }
 
 // failure names the way in which a connection failed.

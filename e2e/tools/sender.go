@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -45,11 +46,39 @@ func (s *sender) snapshot() report.Requests {
 	return r
 }
 
-// late notes by how much a request began after its turn.
-func (s *sender) late(by time.Duration) {
+// paced sends requests at a rate. Turns that come while as many requests are under way as may be are left out: a machine that cannot
+// keep up is not buried under those that wait.
+func (s *sender) paced(ctx context.Context) {
+	var pending sync.WaitGroup
+	defer pending.Wait()
+	room := make(chan struct{}, s.options.most)
+	start := time.Now()
+	for i := 0; s.options.more(ctx, i); i++ {
+		turn := start.Add(time.Duration(float64(i) / s.options.rate * float64(time.Second)))
+		select {
+		case <-time.After(time.Until(turn)):
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case room <- struct{}{}:
+			s.begins(time.Since(turn), 0)
+			pending.Go(func() {
+				s.one(i)
+				<-room
+			})
+		default:
+			s.begins(0, 1)
+		}
+	}
+}
+
+// begins notes by how much a request began after its turn, or that it was left out.
+func (s *sender) begins(late time.Duration, leftOut int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.result.Late = max(s.result.Late, by)
+	s.result.Late = max(s.result.Late, late)
+	s.result.LeftOut += leftOut
 }
 
 // one sends the request with a number.

@@ -54,8 +54,8 @@ func (s shop) openBookstore() {
 			objects, err := lab.Objects(strings.ReplaceAll(moved, names.MonitoredByLabel+": "+names.DefaultMesh, names.MonitoredByLabel+": "+s.mesh.name))
 			must(s.t, err)
 			for _, object := range objects {
-				if object.GetKind() == "Deployment" && object.GetName() == bookbuyer {
-					hurry(object)
+				if object.GetKind() == "Deployment" {
+					adapt(object)
 				}
 				must(s.t, cluster.Create(s.t.Context(), object))
 			}
@@ -63,16 +63,23 @@ func (s shop) openBookstore() {
 	}
 }
 
-// hurry makes the bookbuyer buy faster, and stay.
-func hurry(deployment *unstructured.Unstructured) {
-	deployment.SetLabels(map[string]string{names.RestartLabel: "disabled"})
+// adapt makes a Deployment patient with its own probes, and the bookbuyer buy faster, and stay.
+func adapt(deployment *unstructured.Unstructured) {
 	containers, _, _ := unstructured.NestedSlice(deployment.Object, "spec", "template", "spec", "containers")
 	container, _ := containers[0].(map[string]any)
-	env, _ := container["env"].([]any)
-	container["env"] = append(env,
-		map[string]any{"name": "CI_SLEEP_BETWEEN_REQUESTS_SECONDS", "value": fmt.Sprint(float64(bookbuyerLoops) / bookbuyerRate)},
-		map[string]any{"name": "CI_CLIENT_CONCURRENT_CONNECTIONS", "value": strconv.Itoa(bookbuyerLoops)})
-	container["args"] = []any{"-timeout=" + answerLimit}
+	for _, probe := range []string{"readinessProbe", "livenessProbe"} {
+		if settings, ok := container[probe].(map[string]any); ok {
+			settings["timeoutSeconds"], settings["failureThreshold"] = int64(probeSeconds), int64(probeFailures)
+		}
+	}
+	if deployment.GetName() == bookbuyer {
+		deployment.SetLabels(map[string]string{names.RestartLabel: "disabled"})
+		env, _ := container["env"].([]any)
+		container["env"] = append(env,
+			map[string]any{"name": "CI_SLEEP_BETWEEN_REQUESTS_SECONDS", "value": fmt.Sprint(float64(bookbuyerLoops) / bookbuyerRate)},
+			map[string]any{"name": "CI_CLIENT_CONCURRENT_CONNECTIONS", "value": strconv.Itoa(bookbuyerLoops)})
+		container["args"] = []any{"-timeout=" + answerLimit}
+	}
 	_ = unstructured.SetNestedSlice(deployment.Object, containers, "spec", "template", "spec", "containers")
 }
 

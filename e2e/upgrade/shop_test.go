@@ -108,8 +108,22 @@ func (s shop) template(name string) corev1.PodTemplateSpec {
 	must(s.t, cluster.Create(s.t.Context(), account, lab.TestService(s.namespace, name)))
 	// It goes on for five seconds after it was told to stop; a busy machine may need a little longer to tell everybody else.
 	pod.Spec.TerminationGracePeriodSeconds = ptr.To[int64](30)
+	// Where it is slow to answer it is not taken for one that cannot: both pods of an app would be, and the app had no endpoint.
+	patient(pod.Spec.Containers[0].ReadinessProbe)
 	return corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: pod.Labels}, Spec: pod.Spec}
 }
+
+// patient lets a probe fail for as long as a busy machine may need to answer it.
+func patient(probe *corev1.Probe) {
+	probe.TimeoutSeconds, probe.FailureThreshold = probeSeconds, probeFailures
+}
+
+const (
+	// probeSeconds is how long a probe waits for an answer.
+	probeSeconds = 10
+	// probeFailures is how often it goes without one in a row.
+	probeFailures = 3
+)
 
 // deploy makes a Deployment.
 func (s shop) deploy(name string, replicas int32, labels map[string]string) {

@@ -15,8 +15,8 @@ import (
 // flows are what the buyer sends: one with a new connection for each request, one with connections that last. With what the bookbuyer
 // sends (see bookbuyerRate) they are 200 requests a second.
 var flows = map[string][]string{
-	store:     {"--rate", "100"},
-	warehouse: {"--rate", "60", "--keep-alive"},
+	store:     {"--rate", "100", "--most", "50"},
+	warehouse: {"--rate", "60", "--most", "30", "--keep-alive"},
 }
 
 // answerLimit is how long a request may take: on a busy machine a slow answer is no lost one.
@@ -64,7 +64,8 @@ func (tr traffic) stop(what string) {
 		result, err := running.Stop(t.Context())
 		must(t, err)
 		total, failed = total+result.Requests, failed+result.Requests-result.Outcomes["200"]-result.Outcomes[report.Starved]
-		t.Logf("%s: %d requests to %s, %v %v, late by up to %s", what, result.Requests, called, result.Outcomes, result.Errors, result.Late)
+		t.Logf("%s: %d requests to %s, %v %v, late by up to %s, %d left out while the machine was too busy",
+			what, result.Requests, called, result.Outcomes, result.Errors, result.Late, result.LeftOut)
 		for _, f := range result.Failures {
 			failures = append(failures, describe(called, f))
 		}
