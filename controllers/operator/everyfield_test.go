@@ -199,7 +199,7 @@ func (v *vandal) intact(live *unstructured.Unstructured, path fieldPath) bool {
 
 // await waits for the repair.
 func (v *vandal) await(ctx context.Context, path fieldPath, what string) {
-	for deadline := time.Now().Add(repairTime); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(repairTime); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		live, err := v.live(ctx)
 		if err == nil && v.intact(live, path) {
 			return
@@ -225,7 +225,7 @@ func (v *vandal) delete(ctx context.Context) {
 		v.t.Error(err)
 		return
 	}
-	for deadline := time.Now().Add(repairTime); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(repairTime); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if live, err = v.live(ctx); err == nil && live.GetUID() != was {
 			return
 		}
