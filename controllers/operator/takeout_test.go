@@ -166,6 +166,7 @@ func TestRemovalGoesOnWithoutAControlPlane(t *testing.T) {
 	})
 	waitEvent(t, "silent-v0-0-9", "SidecarsNotTold", "calls may fail")
 	removalReaches(t, mesh, v1alpha1.RemovalInjectionOff)
+	s.waitWithout("cart")
 	waitGone(t, mesh)
 }
 

@@ -41,5 +41,5 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// full says whether the scenarios run as well that take the whole cluster apart.
+// full says whether the longest scenarios run as well.
 func full() bool { return os.Getenv("OSM_TEST_FULL") == "true" }

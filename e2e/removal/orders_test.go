@@ -74,9 +74,17 @@ func starts(t *testing.T, namespace, name string) string {
 	return ""
 }
 
+// TestTheWrongOrders takes parts of a mesh away before it, one scenario after the other.
+func TestTheWrongOrders(t *testing.T) {
+	if full() {
+		t.Run("the operator goes first", holdsUpNobodyElse)
+		t.Run("the namespace goes first", namespaceFirst)
+	}
+}
+
 // A mesh that is down holds up its own workloads, and says so; nothing else in the cluster. Its deletion waits for the operator, and
 // the operator finishes it.
-func TestAMeshThatIsDownHoldsUpNobodyElse(t *testing.T) {
+func holdsUpNobodyElse(t *testing.T) {
 	m := newMesh(t, "down", v1alpha1.SidecarsWait)
 	buyer := m.pod(m.shop(), "buyer", "")
 	outside := m.name + "-outside"
@@ -109,7 +117,7 @@ func TestAMeshThatIsDownHoldsUpNobodyElse(t *testing.T) {
 }
 
 // Who deletes the namespace of a mesh that is at work holds up no pods, and gets it back: sidecars find the new control plane.
-func TestTheNamespaceIsDeletedUnderAMesh(t *testing.T) {
+func namespaceFirst(t *testing.T) {
 	m := newMesh(t, "homeless", v1alpha1.SidecarsWait)
 	must(t, cluster.Put(t.Context(), fmt.Sprintf(policy, m.shop(), "store")))
 	m.deploy("store", 1)
