@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/util/version"
 )
@@ -26,6 +27,9 @@ type Catalogue struct {
 	images  Images
 	// frozen has the folder of each version that is written down.
 	frozen map[string]fs.FS
+	// opened has each version that was asked for: every look at a mesh asks for one, and reading it takes milliseconds.
+	opened map[string]*Release
+	mu     sync.Mutex
 }
 
 // NewCatalogue opens the embedded manifests. current is the operator's own version, which is rendered from the folder
@@ -44,7 +48,7 @@ func OpenCatalogue(files fs.FS, current string, images Images) (*Catalogue, erro
 	if err != nil {
 		return nil, fmt.Errorf("the versions of the control plane cannot be listed: %w", err)
 	}
-	c := &Catalogue{files: files, current: current, images: images, frozen: map[string]fs.FS{}}
+	c := &Catalogue{files: files, current: current, images: images, frozen: map[string]fs.FS{}, opened: map[string]*Release{}}
 	for _, folder := range folders {
 		if name := folder.Name(); folder.IsDir() && name != currentFolder && name != current {
 			c.frozen[name] = files
@@ -91,8 +95,14 @@ func (c *Catalogue) Known() []string {
 	return known
 }
 
-// Release opens one version. An unknown one is an error that lists those that are known.
+// Release opens one version, once: what it answers is shared, and nobody may change it. An unknown version is an error that lists those
+// that are known.
 func (c *Catalogue) Release(wanted string) (*Release, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if release, ok := c.opened[wanted]; ok {
+		return release, nil
+	}
 	files, folder := c.files, currentFolder
 	if wanted != c.current {
 		var known bool
@@ -109,6 +119,7 @@ func (c *Catalogue) Release(wanted string) (*Release, error) {
 	if folder != currentFolder {
 		release.Images = imagesOf(objects)
 	}
+	c.opened[wanted] = release
 	return release, nil
 }
 
