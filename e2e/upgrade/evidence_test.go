@@ -45,6 +45,7 @@ func watch(s shop, running map[string]*lab.Running[report.Requests]) *evidence {
 	go func() {
 		defer close(e.done)
 		known := map[string]int{}
+		unsold := e.unsold(ctx)
 		for looks := 0; looks < mostLooks; {
 			select {
 			case <-ctx.Done():
@@ -59,6 +60,11 @@ func watch(s shop, running map[string]*lab.Running[report.Requests]) *evidence {
 					known[called] = len(now.Failures)
 					looks++
 				}
+			}
+			if now := e.unsold(ctx); now > unsold {
+				e.bookstore(ctx, now-unsold)
+				unsold = now
+				looks++
 			}
 		}
 	}()
@@ -106,6 +112,38 @@ func (e *evidence) collect(ctx context.Context, called string, failures []report
 	}
 }
 
+// unsold is how many requests of the bookbuyer have failed. Who cannot be asked has failed none.
+func (e *evidence) unsold(ctx context.Context) int {
+	ctx, cancel := context.WithTimeout(ctx, lookEvery)
+	defer cancel()
+	now, err := e.shop.bought(ctx)
+	if err != nil {
+		return 0
+	}
+	return now.Requests - now.Outcomes["200"]
+}
+
+// bookstore writes down what the sidecars of the bookbuyer and of the bookstore have logged, since the bookbuyer knows no ids.
+func (e *evidence) bookstore(ctx context.Context, failed int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	now := time.Now()
+	e.say("== %d requests of the bookbuyer failed, seen at %s", failed, now.UTC().Format("15:04:05.000"))
+	for _, name := range []string{bookbuyer, bookstore} {
+		namespace := e.shop.bookNamespace(name)
+		var pods corev1.PodList
+		if err := cluster.Client.List(ctx, &pods, client.InNamespace(namespace)); err != nil {
+			e.say("%v", err)
+		}
+		for i := range pods.Items {
+			e.sidecar(ctx, &pods.Items[i], []report.Failure{{At: now.Add(-lookEvery)}})
+		}
+		e.events(ctx, namespace, now.Add(-30*time.Second))
+	}
+}
+
 // sidecar writes down the lines about failed requests, and the statistics of the port.
 func (e *evidence) sidecar(ctx context.Context, pod *corev1.Pod, failures []report.Failure) {
 	e.say("-- %s, ready %t, ends %v, %v", pod.Name, lab.IsReady(pod), pod.DeletionTimestamp, pod.Status.PodIPs)
@@ -133,7 +171,7 @@ func (e *evidence) sidecar(ctx context.Context, pod *corev1.Pod, failures []repo
 
 func mentions(line string, failures []report.Failure) bool {
 	for _, f := range failures {
-		if strings.Contains(line, f.ID) {
+		if f.ID != "" && strings.Contains(line, f.ID) {
 			return true
 		}
 	}
