@@ -94,3 +94,23 @@ func (s shop) bought(ctx context.Context) (counters demo.Counters, err error) {
 		return err == nil && counters.Outcomes["200"] > 0, "it has bought nothing", err
 	})
 }
+
+// notBought is what the bookbuyer's sidecar says of the requests that were not answered with 200 since a moment.
+func (s shop) notBought(ctx context.Context, since time.Time) string {
+	const most = 20
+	pod, err := cluster.Pod(ctx, s.bookNamespace(bookbuyer), lab.AppLabel, bookbuyer)
+	if err != nil {
+		return err.Error()
+	}
+	logs, err := cluster.LogsSince(ctx, pod.Namespace, pod.Name, names.SidecarContainer, since)
+	if err != nil {
+		return err.Error()
+	}
+	var lines []string
+	for line := range strings.Lines(logs) {
+		if strings.Contains(line, `"response_code":`) && !strings.Contains(line, `"response_code":200`) {
+			lines = append(lines, line)
+		}
+	}
+	return fmt.Sprintf("the sidecar of the bookbuyer, %d lines:\n%s", len(lines), strings.Join(lines[:min(len(lines), most)], ""))
+}

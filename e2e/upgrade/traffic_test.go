@@ -79,6 +79,9 @@ func (tr traffic) stop(what string) {
 	took := time.Since(tr.begun)
 	t.Logf("%s: %d of %d requests failed, %.0f a second for %.0f s", what, failed, total, float64(total)/took.Seconds(), took.Seconds())
 	seen := tr.evidence.end()
+	if lost > 0 {
+		seen += tr.shop.notBought(t.Context(), tr.begun)
+	}
 	if failed > tr.mayFail {
 		t.Errorf("%s: %d of %d requests failed, and %d may:\n%s\n%s", what, failed, total, tr.mayFail, strings.Join(failures, "\n"), seen)
 	}
