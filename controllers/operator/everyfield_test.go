@@ -125,12 +125,17 @@ func (v *vandal) run(ctx context.Context) {
 	v.t.Logf("%s: %d changes repaired, %v refused", v.name(), v.changed, v.refused)
 }
 
-// constant are the fields that the API server lets nobody change, and ports without which a Service would be none.
+// constant are the fields that the API server lets nobody change, or not without others: a volume that is mounted, the label that a
+// selector selects, the strategy that another field is about, the only port of a Service.
 func constant() []string {
 	return []string{
-		"ClusterRoleBinding roleRef", "RoleBinding roleRef", "Secret type", "Deployment spec.selector", "Service spec.clusterIP",
+		"ClusterRoleBinding roleRef", "RoleBinding roleRef", "Secret type", "Service spec.clusterIP",
 		"Service spec.ports[9090/TCP]", "Service spec.ports[9093/TCP]", "Service spec.ports[9094/TCP]",
 		"MeshRevision spec.mesh", "MeshRevision spec.namespace", "MeshRevision spec.trustDomain", "MeshRevision spec.version",
+		"Deployment spec.selector", "Deployment spec.strategy.type", "Deployment spec.template.metadata.labels.app",
+		"Deployment spec.template.spec.containers[osm-injector].volumeMounts[/etc/osm/webhook].name",
+		"Deployment spec.template.spec.volumes[webhook-cert]", "Deployment spec.template.spec.volumes[webhook-cert].name",
+		"Deployment spec.template.spec.volumes[ca]", "Deployment spec.template.spec.volumes[ca].name",
 	}
 }
 
@@ -138,7 +143,7 @@ func (v *vandal) name() string { return v.original.GetKind() + " " + v.original.
 
 // change writes the first other value that the API server accepts, and waits until the original one is back. It says whether there is one.
 func (v *vandal) change(ctx context.Context, path fieldPath, others []any) bool {
-	return slices.ContainsFunc(others[:min(len(others), 4)], func(other any) bool {
+	return slices.ContainsFunc(others[:min(len(others), 8)], func(other any) bool {
 		return v.try(ctx, path, func(live *unstructured.Unstructured) { path.write(live, other, false) }, fmt.Sprintf("changed to %v", other))
 	})
 }

@@ -169,7 +169,7 @@ func otherValues(value any) []any {
 		}
 		return others
 	case map[string]any:
-		return []any{map[string]any{}}
+		return append(otherItems(value), map[string]any{})
 	}
 	return nil
 }
@@ -220,6 +220,7 @@ func otherWords(word string) []any {
 		{"Exists", "Equal"},
 		{"NoExecute", "NoSchedule"},
 		{"ECDSA", "RSA"},
+		{"ca", "webhook-cert"},
 		{"metadata.name", "metadata.namespace"},
 		{"metadata.namespace", "metadata.name"},
 		{"DoNotSchedule", "ScheduleAnyway"},

@@ -12,14 +12,24 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
+// Plainly applies an object without comparing it first, without a hash in an annotation, and without Events.
+func (a *Applier) Plainly(ctx context.Context, desired *unstructured.Unstructured) error {
+	live, err := a.live(ctx, desired)
+	if err != nil {
+		return err
+	}
+	return a.apply(ctx, desired, live)
+}
+
 // apply applies an object. The API server merges ports by their numbers and wants their names to differ, so a port whose number somebody
-// has changed stands in the way of the one that is applied: its number is put back first.
+// has changed stands in the way of the one that is applied: its number is put back first. Likewise it merges owners by their UIDs and
+// wants one of them to be in control: an owner of the same name with the UID of another time, as in what was restored, is replaced.
 func (a *Applier) apply(ctx context.Context, desired *unstructured.Unstructured, live map[string]any) error {
 	err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(desired), client.FieldOwner(FieldManager), client.ForceOwnership)
 	if !apierrors.IsInvalid(err) {
 		return err
 	}
-	operations := collisions(desired.Object, live, "")
+	operations := append(collisions(desired.Object, live, ""), staleOwner(desired, live)...)
 	if len(operations) == 0 {
 		return err
 	}
@@ -41,6 +51,19 @@ type operation struct {
 	Op    string `json:"op"`
 	Path  string `json:"path"`
 	Value any    `json:"value"`
+}
+
+// staleOwner replaces the owners of a live object when one of them is who shall own it, at another time.
+func staleOwner(desired *unstructured.Unstructured, live map[string]any) []operation {
+	for _, was := range (&unstructured.Unstructured{Object: live}).GetOwnerReferences() {
+		for _, is := range desired.GetOwnerReferences() {
+			if was.Kind == is.Kind && was.Name == is.Name && was.UID != is.UID {
+				owners, _, _ := unstructured.NestedSlice(desired.Object, "metadata", "ownerReferences")
+				return []operation{{"add", "/metadata/ownerReferences", owners}}
+			}
+		}
+	}
+	return nil
 }
 
 // numbers are the fields by which lists of ports are merged.

@@ -11,7 +11,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
 	"github.com/openservicemesh/osm-operator/controllers/operator/secrets"
@@ -130,9 +129,8 @@ func (r *Reconciler) writeServing(ctx context.Context, s *scope, name string, le
 	if err := apply.Own(s.mesh, r.Client.Scheme(), secret); err != nil {
 		return err
 	}
-	// Not by the Applier: it would leave a hash of a private key in an annotation.
-	err := r.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(secret), client.FieldOwner(apply.FieldManager), client.ForceOwnership)
-	if err != nil {
+	// A hash of a private key must not be left in an annotation.
+	if err := r.Applier.Plainly(ctx, secret); err != nil {
 		return fmt.Errorf("the certificate in Secret %s/%s cannot be written: %w", s.wanted.Namespace, name, err)
 	}
 	return nil
