@@ -45,7 +45,7 @@ func watch(s shop, running map[string]*lab.Running[report.Requests]) *evidence {
 	go func() {
 		defer close(e.done)
 		known := map[string]int{}
-		unsold := e.unsold(ctx)
+		unsold := e.unsold(ctx, 0)
 		for looks := 0; looks < mostLooks; {
 			select {
 			case <-ctx.Done():
@@ -61,7 +61,7 @@ func watch(s shop, running map[string]*lab.Running[report.Requests]) *evidence {
 					looks++
 				}
 			}
-			if now := e.unsold(ctx); now > unsold {
+			if now := e.unsold(ctx, unsold); now > unsold {
 				e.bookstore(ctx, now-unsold)
 				unsold = now
 				looks++
@@ -112,13 +112,13 @@ func (e *evidence) collect(ctx context.Context, called string, failures []report
 	}
 }
 
-// unsold is how many requests of the bookbuyer have failed. Who cannot be asked has failed none.
-func (e *evidence) unsold(ctx context.Context) int {
+// unsold is how many requests of the bookbuyer have failed: as many as before when it cannot be asked.
+func (e *evidence) unsold(ctx context.Context, before int) int {
 	ctx, cancel := context.WithTimeout(ctx, lookEvery)
 	defer cancel()
 	now, err := e.shop.bought(ctx)
 	if err != nil {
-		return 0
+		return before
 	}
 	return now.Requests - now.Outcomes["200"]
 }
