@@ -70,7 +70,7 @@ func waitReplicas(t *testing.T, mesh string, replicas int32) {
 
 // The number of pods goes from the operator to an autoscaler and back, and is never what nobody asked for.
 func TestReplicasAreHandedToAnAutoscalerAndBack(t *testing.T) {
-	const name = "scaled"
+	const name = "stretched"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
 		spec.ControlPlane = &v1alpha1.ControlPlaneSpec{Replicas: ptr.To[int32](3)}
 	})

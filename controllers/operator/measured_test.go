@@ -77,15 +77,15 @@ func awaitPhaseEvent(t *testing.T, mesh, phase string) {
 
 // Each phase of a way there and back has an Event and is measured, and nothing is left of a mesh that is gone.
 func TestPhasesAreMeasuredAndTold(t *testing.T) {
-	const name = "measured"
+	const name = "followed"
 	mesh := readyMesh(t, name, quick)
 	s := openShop(t, name, "cart", "search")
-	s.wait("measured-v0-0-9", 2)
+	s.wait("followed-v0-0-9", 2)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
-	s.wait("measured-v0-1-0", 2)
+	s.wait("followed-v0-1-0", 2)
 	waitReady(t, mesh)
 	measured(t, name, map[string]float64{
-		"upgrades_total Succeeded": 2, "workload_restarts_total ": 2, "mesh_ready ": 1, "proxies measured-v0-1-0": 2, "proxies_outdated ": 0,
+		"upgrades_total Succeeded": 2, "workload_restarts_total ": 2, "mesh_ready ": 1, "proxies followed-v0-1-0": 2, "proxies_outdated ": 0,
 		"gate_state ReplicasReady passed": 1, "history_entries Succeeded": 2, "mesh_phase_seconds Workloads": 1,
 	})
 	if _, settled := series(t, name)["mesh_phase_start_timestamp_seconds Settled"]; !settled {
