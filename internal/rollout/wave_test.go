@@ -102,7 +102,8 @@ func TestNextWave(t *testing.T) {
 		},
 		"restarted in vain, and pods are not seen yet": {
 			[]Workload{deployment("a", "x", "old", func(w *Workload) { w.Restart = Restart{Revision: "new", At: noon.Add(-9 * time.Second)} })},
-			one, want{waiting: []string{"x"}},
+			one,
+			want{waiting: []string{"x"}},
 		},
 		"restarted in vain twice": {
 			[]Workload{deployment("a", "x", "old", restarted, func(w *Workload) { w.Restart.Again = true })}, one, want{manual: []string{"x"}},
