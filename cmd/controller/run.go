@@ -34,6 +34,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/xds"
 )
 
+// settling is long enough for an operator to see that sidecars reject what a new version sends, and to go back.
+const settling = time.Minute
+
 // program is the running control plane.
 type program struct {
 	options   options
@@ -121,7 +124,7 @@ func newProgram(o options) (*program, error) {
 	}
 	p.store = snapshot.NewStore(snapshot.Config{
 		TrustDomain: o.trustDomain, Certificates: issued{p.authority.manager},
-		Log: p.log.WithName("store"), Metrics: p.registry, Now: time.Now,
+		Log: p.log.WithName("store"), Metrics: p.registry, Now: time.Now, Settling: settling,
 	})
 	p.addDebug(func() (net.Listener, error) { return net.Listen("tcp", debugAddress()) })
 	p.resync = meshconfig.NewResync(p.store.Resync)

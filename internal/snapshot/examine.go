@@ -48,9 +48,13 @@ func (s *Store) examineNext(key scope.Key) {
 		if c := n.contents[r.Type][r.Name]; c == nil || c.hash != r.hash {
 			continue // it has changed since
 		}
-		s.examine(n, w, r)
+		again := examineEvery
+		if wait := s.examine(n, w, r); wait > 0 {
+			w.waiting = append(w.waiting, r)
+			again = wait
+		}
 		w.resting = true
-		time.AfterFunc(examineEvery, func() {
+		time.AfterFunc(again, func() {
 			s.post(func() {
 				w.resting = false
 				s.examineNext(key)
@@ -63,31 +67,35 @@ func (s *Store) examineNext(key scope.Key) {
 }
 
 // examine withholds the newest policy without which a rejected resource is another one. When it comes to an end without one,
-// policies are not the reason, and those that were withheld for it are given back.
-func (s *Store) examine(n *scopeNode, w *ward, r refused) {
+// policies are not the reason, and those that were withheld for it are given back. It may be too early to tell: then it says for how long.
+func (s *Store) examine(n *scopeNode, w *ward, r refused) (wait time.Duration) {
 	candidates := s.quarantine.newestFirst(s.catalog.Policies(s.readBy(n)))
 	if len(candidates) == 0 {
-		return
+		return 0
 	}
 	id := resourceKey{r.Type, r.Name}
 	if given, hopeless := w.hopeless[id]; hopeless && candidates[0].compare(given) <= 0 {
-		return
+		return 0
 	}
 	trials := 0
 	for _, candidate := range candidates {
 		if _, already := w.withheld[candidate.ref]; already {
 			continue
 		}
+		if wait := s.settled.Sub(s.config.Now()); candidate.turn == 0 && wait > 0 {
+			return wait
+		}
 		if trials++; trials > maxTrials {
 			break
 		}
 		if s.differsWithout(n, w, candidate.ref, r) {
 			s.withhold(n, candidate.ref, r)
-			return
+			return 0
 		}
 	}
 	w.hopeless[id] = candidates[0]
 	s.giveBack(n, w, id)
+	return 0
 }
 
 // differsWithout says whether a resource would be another one without a policy. That it would not be there at all does not

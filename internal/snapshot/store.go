@@ -19,10 +19,12 @@ const sweepInterval = time.Second
 // Store keeps the configuration of all connected sidecars up to date. Its methods are safe for concurrent use and do not
 // block, unless said otherwise.
 type Store struct {
-	config   Config
-	metrics  *metrics
-	queue    *queue
-	synced   atomic.Bool
+	config  Config
+	metrics *metrics
+	queue   *queue
+	synced  atomic.Bool
+	// settled is when policies that existed at the start may be withheld.
+	settled  time.Time
 	ready    atomic.Bool
 	limit    atomic.Int64
 	registry registry
@@ -83,6 +85,7 @@ func (s *Store) Apply(list []catalog.Change) { s.queue.change(list, s.config.Now
 func (s *Store) MarkSynced() {
 	s.post(func() {
 		s.synced.Store(true)
+		s.settled = s.config.Now().Add(s.config.Settling)
 		s.admit()
 		s.ready.Store(true)
 	})
