@@ -29,13 +29,15 @@ spec:
 type mesh struct {
 	t    *testing.T
 	name string
+	// moved is when it was last told to go to another version.
+	moved *time.Time
 }
 
 // newMesh makes a Mesh of a version, waits until it is ready, and removes it after the test.
 // Meanwhile something may happen.
 func newMesh(t *testing.T, name, version string, meanwhile ...func(mesh)) mesh {
 	t.Helper()
-	m := mesh{t, name}
+	m := mesh{t, name, new(time.Time)}
 	text := fmt.Sprintf(manifest, name, version)
 	// A run that was killed has left its own, of another version.
 	must(t, cluster.Remove(t.Context(), text))
@@ -106,10 +108,13 @@ func (m mesh) read(ctx context.Context) (*v1alpha1.Mesh, error) {
 // change merges a JSON text into the spec.
 func (m mesh) change(spec string) {
 	m.t.Helper()
+	if strings.Contains(spec, `"version"`) {
+		*m.moved = time.Now()
+	}
 	must(m.t, cluster.Patch(m.t.Context(), &v1alpha1.Mesh{ObjectMeta: objectNamed("", m.name)}, `{"spec":`+spec+`}`))
 }
 
-// ends waits until the newest element of the history is an upgrade with a result, and returns it. The phases on the way there are
+// ends waits until the newest element of the history is an upgrade with a result that ended since the version was changed, and returns it. The phases on the way there are
 // logged with the moments at which they were seen.
 func (m mesh) ends(result, from, to string) v1alpha1.HistoryEntry {
 	m.t.Helper()
@@ -128,7 +133,9 @@ func (m mesh) ends(result, from, to string) v1alpha1.HistoryEntry {
 			return false, last, nil
 		}
 		entry = live.Status.History[0]
-		return entry.Result == result && entry.From == from && entry.Version == to, last, nil
+		// The history tells whole seconds.
+		late := !entry.Ended.Time.Before(m.moved.Truncate(time.Second))
+		return late && entry.Result == result && entry.From == from && entry.Version == to, last, nil
 	}))
 	m.t.Logf("%5.1fs %s from %s to %s: %s", time.Since(start).Seconds(), entry.Result, entry.From, entry.Version, entry.Reason)
 	return entry
