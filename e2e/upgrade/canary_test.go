@@ -40,14 +40,19 @@ func TestANewVersionIsTriedInOneNamespaceFirst(t *testing.T) {
 		teachFaults(t, reject.fault)
 	}
 	s := openShop(t, newMesh(t, "canary", before))
-	t.Run("and takes over", func(t *testing.T) { canaryTakesOver(t, s.in(t)) })
-	if full() {
-		t.Run("and is given up", func(t *testing.T) { canaryIsGivenUp(t, s.in(t)) })
+	if !full() {
+		t.Run("and takes over", func(t *testing.T) { canaryTakesOver(t, s.in(t), func(...string) {}) })
+		return
 	}
+	t.Run("and takes over while the operator is killed", func(t *testing.T) {
+		s := s.in(t)
+		canaryTakesOver(t, s, s.mesh.killedAt)
+	})
+	t.Run("and is given up", func(t *testing.T) { canaryIsGivenUp(t, s.in(t)) })
 }
 
-// canaryTakesOver moves a mesh to this version under traffic, one namespace first.
-func canaryTakesOver(t *testing.T, s shop) {
+// canaryTakesOver moves a mesh to this version under traffic, one namespace first. In each of its phases something else may happen.
+func canaryTakesOver(t *testing.T, s shop, meanwhile func(phases ...string)) {
 	t.Helper()
 	m, early := s.mesh, s.bookNamespace(bookstore)
 	suffix := operand.Suffix(m.name, m.revision(cluster.Version))
@@ -55,9 +60,11 @@ func canaryTakesOver(t *testing.T, s shop) {
 	running := s.start(0)
 	asked := m.command("mesh", "upgrade", "--version", cluster.Version,
 		"--strategy", "canary", "--canary-namespaces", corev1.LabelMetadataName+"="+early, "--timeout", upgradeLimit.String())
+	meanwhile("CanaryControlPlane")
 	m.reaches("CanaryWorkloads")
 	// The control plane beside stays for as long as it is looked at.
 	m.change(`{"upgrade":{"gates":{"soak":"10m"}}}`)
+	meanwhile("CanaryWorkloads")
 	must(t, lab.Until(t.Context(), podLimit, "the sidecars are divided between two control planes", func(ctx context.Context) (bool, string, error) {
 		return s.servedBy(ctx, func(namespace string) string {
 			if namespace == early {
@@ -72,6 +79,7 @@ func canaryTakesOver(t *testing.T, s shop) {
 		t.Errorf("pods of other namespaces were restarted (-before +after):\n%s", diff)
 	}
 	m.change(`{"upgrade":{"gates":{"soak":"5s"}}}`)
+	meanwhile("ControlPlane", "Workloads")
 	m.ends(v1alpha1.ResultSucceeded, before, cluster.Version)
 	if err := <-asked; err != nil {
 		t.Error(err)
