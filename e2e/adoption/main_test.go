@@ -4,13 +4,10 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/openservicemesh/osm-operator/e2e/lab"
-	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 // cluster is what all tests work in.
@@ -25,20 +22,15 @@ const (
 	effectLimit = 2 * time.Minute
 )
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) {
+	os.Exit(lab.Suite{SetUp: setUp, Impossible: "nothing can be taken over", Out: os.Stderr}.Run(m))
+}
 
-func run(m *testing.M) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+// setUp brings up the operator and the sample mesh.
+func setUp(ctx context.Context) (*lab.Cluster, error) {
 	var err error
-	if cluster, err = lab.Prepare(ctx, os.Stderr, installLimit); err != nil {
-		fmt.Fprintln(os.Stderr, "nothing can be taken over:", err)
-		if cluster != nil {
-			fmt.Fprintln(os.Stderr, cluster.ControlPlaneLogs(ctx, names.DefaultNamespace))
-		}
-		return 1
-	}
-	return m.Run()
+	cluster, err = lab.Prepare(ctx, os.Stderr, installLimit)
+	return cluster, err
 }
 
 func must(t *testing.T, err error) {

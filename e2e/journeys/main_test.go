@@ -3,15 +3,11 @@ package journeys
 import (
 	"context"
 	"flag"
-	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/openservicemesh/osm-operator/e2e/lab"
-	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 // cluster is what all tests work in.
@@ -38,23 +34,12 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 	}
-	os.Exit(run(m))
+	os.Exit(lab.Suite{SetUp: setUp, Impossible: "the mesh cannot be set up", TearDown: tearDownStage, Out: os.Stderr}.Run(m))
 }
 
-func run(m *testing.M) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+// setUp brings up the operator and the sample mesh.
+func setUp(ctx context.Context) (*lab.Cluster, error) {
 	var err error
-	if cluster, err = lab.Prepare(ctx, os.Stderr, installLimit); err != nil {
-		fmt.Fprintln(os.Stderr, "the mesh cannot be set up:", err)
-		if cluster != nil {
-			fmt.Fprintln(os.Stderr, cluster.ControlPlaneLogs(ctx, names.DefaultNamespace))
-		}
-		return 1
-	}
-	code := m.Run()
-	if err := tearDownStage(context.WithoutCancel(ctx)); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	}
-	return code
+	cluster, err = lab.Prepare(ctx, os.Stderr, installLimit)
+	return cluster, err
 }

@@ -7,14 +7,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/openservicemesh/osm-operator/e2e/lab"
-	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 var (
@@ -36,24 +33,7 @@ var demoNamespaces = []string{"bookbuyer", "bookthief", "bookstore", "bookwareho
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := setUp(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "the demo cannot be set up:", err)
-		if cluster != nil {
-			fmt.Fprintln(os.Stderr, cluster.ControlPlaneLogs(ctx, names.DefaultNamespace))
-		}
-		return 1
-	}
-	code := m.Run()
-	if err := tearDown(context.WithoutCancel(ctx)); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	}
-	return code
+	os.Exit(lab.Suite{SetUp: setUp, Impossible: "the demo cannot be set up", TearDown: tearDown, Out: os.Stderr}.Run(m))
 }
 
 // tearDown deletes the demo, unless somebody ran it before the tests.
@@ -66,33 +46,33 @@ func tearDown(ctx context.Context) error {
 }
 
 // setUp brings up the demo as `make demo` does, with the pods that the pages send requests from.
-func setUp(ctx context.Context) error {
+func setUp(ctx context.Context) (*lab.Cluster, error) {
 	var err error
 	if cluster, err = lab.Prepare(ctx, os.Stderr, installLimit); err != nil {
-		return err
+		return cluster, err
 	}
 	for _, name := range demoNamespaces {
 		there, err := cluster.HasNamespace(ctx, time.Minute, name)
 		if err != nil {
-			return err
+			return cluster, err
 		}
 		if !there {
 			borrowed = append(borrowed, name)
 		}
 	}
 	if err := cluster.ApplyFolder(ctx, "config", "samples", "bookstore"); err != nil {
-		return err
+		return cluster, err
 	}
 	if err := cluster.ApplyFile(ctx, "config", "samples", "bookstore", "curl"); err != nil {
-		return err
+		return cluster, err
 	}
 	if tools, err = os.MkdirTemp("", "osm-pages-"); err != nil {
-		return err
+		return cluster, err
 	}
 	build := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(tools, "osm"), "./cmd/osm")
 	build.Dir, build.Stdout, build.Stderr = cluster.Repository.Path(), os.Stderr, os.Stderr
 	if err := build.Run(); err != nil {
-		return fmt.Errorf("build osm: %w", err)
+		return cluster, fmt.Errorf("build osm: %w", err)
 	}
-	return cluster.Available(ctx, demoLimit, demoNamespaces...)
+	return cluster, cluster.Available(ctx, demoLimit, demoNamespaces...)
 }

@@ -2,15 +2,11 @@ package upgrade
 
 import (
 	"context"
-	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/openservicemesh/osm-operator/e2e/lab"
-	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 // cluster is what all tests work in.
@@ -28,28 +24,17 @@ const (
 	upgradeLimit = 6 * time.Minute
 )
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := prepare(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "upgrades cannot be tried out:", err)
-		if cluster != nil {
-			fmt.Fprintln(os.Stderr, cluster.ControlPlaneLogs(ctx, names.DefaultNamespace))
-		}
-		return 1
-	}
-	return m.Run()
+func TestMain(m *testing.M) {
+	os.Exit(lab.Suite{SetUp: setUp, Impossible: "upgrades cannot be tried out", Out: os.Stderr}.Run(m))
 }
 
-// prepare brings up the operator, and puts the images of the version before beside those of this one.
-func prepare(ctx context.Context) error {
+// setUp brings up the operator, and puts the images of the version before beside those of this one.
+func setUp(ctx context.Context) (*lab.Cluster, error) {
 	var err error
 	if cluster, err = lab.Prepare(ctx, os.Stderr, installLimit); err != nil {
-		return err
+		return cluster, err
 	}
-	return cluster.LoadVersion(ctx, os.Stderr, before)
+	return cluster, cluster.LoadVersion(ctx, os.Stderr, before)
 }
 
 // full says whether the longest scenarios run as well.
