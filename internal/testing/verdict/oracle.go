@@ -78,7 +78,8 @@ func (o *oracle) expect(r Request) expectation {
 	question.Service, root = o.destination(question, r)
 	question.Port = root.Number
 	e.verdict = authz.Decide(o.catalog.View(), question)
-	ways := []string{string(root.Protocol)}
+	// An address that another Service takes moves to another listener, also when a TrafficSplit leads from there to the same server.
+	ways := []string{string(root.Protocol), question.Service.String()}
 	for _, a := range e.verdict.Answers {
 		for _, seen := range o.observations(a, root) {
 			e.seen[seen] = true
