@@ -46,8 +46,8 @@ const (
 	// nextVersion comes after that of the operator, and distantVersion after that: no mesh goes there from the others at once.
 	nextVersion    = "v0.2.0"
 	distantVersion = "v0.3.0"
-	// patience is how long something may take that should take milliseconds.
-	patience = 20 * time.Second
+	// patience is how long something may take that should take milliseconds, on a machine that does other things as well.
+	patience = time.Minute
 )
 
 // cluster is an API server with the operator running against it. There is no garbage collector, no kubelet and no Deployment

@@ -37,7 +37,7 @@ type mall struct {
 }
 
 // upgradePatience is how long several steps of an upgrade may take, each of which is looked at every other second.
-const upgradePatience = 3 * patience
+const upgradePatience = 2 * patience
 
 // hostAnnotation says on a pod where its sidecar finds its control plane.
 const hostAnnotation = "host"
