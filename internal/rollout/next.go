@@ -115,7 +115,7 @@ func (s Situation) back(wanted Revision) Plan {
 		return p
 	}
 	limits := s.Limits
-	limits.Manual = false
+	limits.Manual, limits.Undo = false, s.Wanted
 	limits.Only = func(w Workload) bool { return w.Sidecars[s.Wanted] > 0 || w.Restart.Revision == good }
 	p.Wave = NextWave(s.Workloads, good, limits, s.Now)
 	if p.Wave.Done() {

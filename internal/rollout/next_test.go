@@ -41,6 +41,13 @@ func TestNext(t *testing.T) {
 			}
 		}
 	}
+	unready := func(name string) func(*Situation) {
+		return func(s *Situation) {
+			for i := range s.Workloads {
+				s.Workloads[i].Settled = s.Workloads[i].Settled && s.Workloads[i].Ref.Name != name
+			}
+		}
+	}
 	rejected := func(s *Situation) { s.Revisions[1].Rejected = "because" }
 	verified := func(s *Situation) { s.Revisions[1].Verified = noon }
 	type want struct {
@@ -68,6 +75,7 @@ func TestNext(t *testing.T) {
 		"fails, and people decide":    {upgrade(verdicts(failed), func(s *Situation) { s.Automatic = false }), want{Halted, "new", nil}},
 		"back: control plane first":   {upgrade(rejected, moved("x")), want{RollingBack, "old", nil}},
 		"back: then workloads":        {upgrade(rejected, moved("x"), func(s *Situation) { s.Base = "old" }), want{RollingBack, "old", []string{"x"}}},
+		"back: ready or not":          {upgrade(rejected, moved("x"), unready("x"), func(s *Situation) { s.Base = "old" }), want{RollingBack, "old", []string{"x"}}},
 		"rolled back":                 {upgrade(rejected, func(s *Situation) { s.Base = "old" }), want{RolledBack, "old", nil}},
 		"nothing to go back to":       {upgrade(rejected, func(s *Situation) { s.Revisions[0].Verified = time.Time{} }), want{Halted, "new", nil}},
 	} {

@@ -19,6 +19,9 @@ type Limits struct {
 	Manual bool
 	// Only says which workloads are looked at; nil means all. The others count for what a namespace bears all the same.
 	Only func(Workload) bool
+	// Undo is a revision that was given up; empty for none. A workload that was restarted for it and is not ready is restarted at once:
+	// its sidecars may be why it is not ready, and it does not become less so.
+	Undo string
 }
 
 // Wave is what to do about outdated sidecars now.
@@ -96,6 +99,8 @@ func (w *Wave) namespace(group []Workload, target string, limits Limits, now tim
 			w.byHand(load, "opted out of restarts: restart it with kubectl rollout restart")
 		case load.OnDelete:
 			w.byHand(load, "replaces pods only when they are deleted: delete them one after the other")
+		case limits.Undo != "" && load.Restart.Revision == limits.Undo && !load.Settled:
+			w.Restart = append(w.Restart, load.Ref)
 		case load.Restart.Revision == target && !load.Settled:
 			w.Underway = append(w.Underway, load.Ref)
 		case load.Restart.Revision == target && load.Restart.Again:

@@ -108,6 +108,15 @@ func TestNextWave(t *testing.T) {
 		"restarted in vain twice": {
 			[]Workload{deployment("a", "x", "old", restarted, func(w *Workload) { w.Restart.Again = true })}, one, want{manual: []string{"x"}},
 		},
+		"what was restarted for a version that was given up is not waited for": {
+			[]Workload{
+				deployment("a", "x", "bad", unready, func(w *Workload) { w.Restart = Restart{Revision: "bad", At: noon} }),
+				deployment("a", "y", "bad", func(w *Workload) { w.Restart = Restart{Revision: "bad", At: noon} }),
+				deployment("a", "z", "old", unready),
+			},
+			Limits{MaxUnavailable: intstr.FromInt32(1), Undo: "bad"},
+			want{restart: []string{"x"}, waiting: []string{"y"}, stuck: []string{"z"}},
+		},
 		"the namespace rests": {
 			[]Workload{
 				deployment("a", "x", "new", restarted, func(w *Workload) { w.ReadySince = noon.Add(-10 * time.Second) }),
