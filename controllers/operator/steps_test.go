@@ -29,10 +29,15 @@ func newMesh(t *testing.T, name string, edit func(*v1alpha1.MeshSpec)) *v1alpha1
 	}
 	create(t, mesh)
 	t.Cleanup(func() {
-		read, broken := cluster.linter.about(name)
-		if read == 0 {
-			t.Errorf("no status of Mesh %s was ever written", name)
-		}
+		var broken []string
+		// What the test has read may not have come to who reads all of them yet.
+		eventually(t, func() error {
+			var read int
+			if read, broken = cluster.linter.about(name); read == 0 {
+				return fmt.Errorf("no status of Mesh %s was ever written", name)
+			}
+			return nil
+		})
 		for _, problem := range broken {
 			t.Errorf("a status of Mesh %s breaks the rules: %s", name, problem)
 		}
