@@ -10,6 +10,7 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -72,7 +73,8 @@ func (s *shop) work(ctx context.Context, deployments []string) {
 			s.restarted = append(s.restarted, name)
 			_ = cluster.client.DeleteAllOf(ctx, &corev1.Pod{}, client.InNamespace(s.namespace), client.MatchingLabels{"app": name}, client.GracePeriodSeconds(0))
 		}
-		if err := cluster.client.Create(ctx, pod); err != nil {
+		// It is there when the Deployment has changed before its status could be written.
+		if err := cluster.client.Create(ctx, pod); err != nil && !apierrors.IsAlreadyExists(err) {
 			s.t.Log(err)
 			continue
 		}
