@@ -37,85 +37,99 @@ func noted(notes []Note) (list []string) {
 	return list
 }
 
+// wanted is what a wave shall be, by the names of the workloads.
+type wanted struct{ restart, underway, waiting, stuck, manual []string }
+
+// waveCase is a situation with the wave that it shall have.
+type waveCase struct {
+	workloads []Workload
+	limits    Limits
+	want      wanted
+}
+
+var one = Limits{MaxUnavailable: intstr.FromInt32(1)}
+
+func restarted(w *Workload) { w.Restart = Restart{Revision: "new", At: noon.Add(-time.Minute)} }
+
+func notReady(w *Workload) { w.Settled = false }
+
 func TestNextWave(t *testing.T) {
-	one := Limits{MaxUnavailable: intstr.FromInt32(1)}
-	restarted := func(w *Workload) { w.Restart = Restart{Revision: "new", At: noon.Add(-time.Minute)} }
-	unready := func(w *Workload) { w.Settled = false }
-	type want struct{ restart, underway, waiting, stuck, manual []string }
-	for name, c := range map[string]struct {
-		workloads []Workload
-		limits    Limits
-		want      want
-	}{
-		"nothing is outdated": {[]Workload{deployment("a", "x", "new")}, one, want{}},
+	checkWaves(t, map[string]waveCase{
+		"nothing is outdated": {[]Workload{deployment("a", "x", "new")}, one, wanted{}},
 		"one at a time": {
 			[]Workload{deployment("a", "x", "old"), deployment("a", "y", "old")},
 			one,
-			want{restart: []string{"x"}, waiting: []string{"y"}},
+			wanted{restart: []string{"x"}, waiting: []string{"y"}},
 		},
 		"each namespace counts for itself": {
-			[]Workload{deployment("a", "x", "old"), deployment("b", "y", "old")}, one, want{restart: []string{"x", "y"}},
+			[]Workload{deployment("a", "x", "old"), deployment("b", "y", "old")}, one, wanted{restart: []string{"x", "y"}},
 		},
 		"a percentage is rounded up": {
 			[]Workload{deployment("a", "w", "old"), deployment("a", "x", "old"), deployment("a", "y", "old")},
 			Limits{MaxUnavailable: intstr.FromString("34%")},
-			want{restart: []string{"w", "x"}, waiting: []string{"y"}},
+			wanted{restart: []string{"w", "x"}, waiting: []string{"y"}},
 		},
 		"what is under way takes the room": {
-			[]Workload{deployment("a", "x", "old", restarted, unready), deployment("a", "y", "old")},
+			[]Workload{deployment("a", "x", "old", restarted, notReady), deployment("a", "y", "old")},
 			one,
-			want{underway: []string{"x"}, waiting: []string{"y"}},
+			wanted{underway: []string{"x"}, waiting: []string{"y"}},
 		},
 		"what somebody else broke takes the room, and is not touched": {
-			[]Workload{deployment("a", "x", "old", unready), deployment("a", "y", "old")},
+			[]Workload{deployment("a", "x", "old", notReady), deployment("a", "y", "old")},
 			one,
-			want{stuck: []string{"x"}, waiting: []string{"y"}},
+			wanted{stuck: []string{"x"}, waiting: []string{"y"}},
 		},
 		"a broken workload without old sidecars takes the room too": {
-			[]Workload{deployment("a", "x", "new", unready), deployment("a", "y", "old")}, one, want{waiting: []string{"y"}},
+			[]Workload{deployment("a", "x", "new", notReady), deployment("a", "y", "old")}, one, wanted{waiting: []string{"y"}},
 		},
 		"manual": {
-			[]Workload{deployment("a", "x", "old")}, Limits{MaxUnavailable: intstr.FromInt32(1), Manual: true}, want{manual: []string{"x"}},
+			[]Workload{deployment("a", "x", "old")}, Limits{MaxUnavailable: intstr.FromInt32(1), Manual: true}, wanted{manual: []string{"x"}},
 		},
 		"opted out": {
-			[]Workload{deployment("a", "x", "old", func(w *Workload) { w.OptedOut = true })}, one, want{manual: []string{"x"}},
+			[]Workload{deployment("a", "x", "old", func(w *Workload) { w.OptedOut = true })}, one, wanted{manual: []string{"x"}},
 		},
 		"on delete": {
-			[]Workload{deployment("a", "x", "old", func(w *Workload) { w.OnDelete = true })}, one, want{manual: []string{"x"}},
+			[]Workload{deployment("a", "x", "old", func(w *Workload) { w.OnDelete = true })}, one, wanted{manual: []string{"x"}},
 		},
 		"a Job and a bare pod are told about": {
 			[]Workload{
 				deployment("a", "x", "old", func(w *Workload) { w.Ref.Kind = "Job" }),
 				deployment("a", "y", "old", func(w *Workload) { w.Ref.Kind = "Pod" }),
-			}, one, want{manual: []string{"x", "y"}},
+			}, one, wanted{manual: []string{"x", "y"}},
 		},
 		"a disruption budget": {
 			[]Workload{deployment("a", "x", "old", func(w *Workload) { w.Blocked = "x" }), deployment("a", "y", "old")},
 			one,
-			want{stuck: []string{"x"}, restart: []string{"y"}},
+			wanted{stuck: []string{"x"}, restart: []string{"y"}},
 		},
+	})
+}
+
+// What was restarted already, for this version or for one that was given up.
+func TestNextWaveAfterRestarts(t *testing.T) {
+	checkWaves(t, map[string]waveCase{
 		"restarted in vain, once more": {
-			[]Workload{deployment("a", "x", "old", restarted)}, one, want{restart: []string{"x"}},
+			[]Workload{deployment("a", "x", "old", restarted)}, one, wanted{restart: []string{"x"}},
 		},
 		"restarted in vain a moment ago": {
-			[]Workload{deployment("a", "x", "old", restarted, func(w *Workload) { w.ReadySince = noon.Add(-9 * time.Second) })}, one, want{waiting: []string{"x"}},
+			[]Workload{deployment("a", "x", "old", restarted, func(w *Workload) { w.ReadySince = noon.Add(-9 * time.Second) })}, one, wanted{waiting: []string{"x"}},
 		},
 		"restarted in vain, and pods are not seen yet": {
 			[]Workload{deployment("a", "x", "old", func(w *Workload) { w.Restart = Restart{Revision: "new", At: noon.Add(-9 * time.Second)} })},
 			one,
-			want{waiting: []string{"x"}},
+			wanted{waiting: []string{"x"}},
 		},
 		"restarted in vain twice": {
-			[]Workload{deployment("a", "x", "old", restarted, func(w *Workload) { w.Restart.Again = true })}, one, want{manual: []string{"x"}},
+			[]Workload{deployment("a", "x", "old", restarted, func(w *Workload) { w.Restart.Again = true })}, one, wanted{manual: []string{"x"}},
 		},
 		"what was restarted for a version that was given up is not waited for": {
 			[]Workload{
-				deployment("a", "x", "bad", unready, func(w *Workload) { w.Restart = Restart{Revision: "bad", At: noon} }),
+				deployment("a", "x", "bad", notReady, func(w *Workload) { w.Restart = Restart{Revision: "bad", At: noon} }),
 				deployment("a", "y", "bad", func(w *Workload) { w.Restart = Restart{Revision: "bad", At: noon} }),
-				deployment("a", "z", "old", unready),
+				deployment("a", "z", "old", notReady),
 			},
 			Limits{MaxUnavailable: intstr.FromInt32(1), Undo: "bad"},
-			want{restart: []string{"x"}, waiting: []string{"y"}, stuck: []string{"z"}},
+			wanted{restart: []string{"x"}, waiting: []string{"y"}, stuck: []string{"z"}},
 		},
 		"the namespace rests": {
 			[]Workload{
@@ -123,13 +137,18 @@ func TestNextWave(t *testing.T) {
 				deployment("a", "y", "old"), deployment("b", "z", "old"),
 			},
 			Limits{MaxUnavailable: intstr.FromInt32(1), Pause: time.Minute},
-			want{waiting: []string{"y"}, restart: []string{"z"}},
+			wanted{waiting: []string{"y"}, restart: []string{"z"}},
 		},
-	} {
+	})
+}
+
+func checkWaves(t *testing.T, cases map[string]waveCase) {
+	t.Helper()
+	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			w := NextWave(c.workloads, "new", c.limits, noon)
-			got := want{names(w.Restart), names(w.Underway), noted(w.Waiting), noted(w.Stuck), noted(w.Manual)}
-			if diff := cmp.Diff(c.want, got, cmp.AllowUnexported(want{})); diff != "" {
+			got := wanted{names(w.Restart), names(w.Underway), noted(w.Waiting), noted(w.Stuck), noted(w.Manual)}
+			if diff := cmp.Diff(c.want, got, cmp.AllowUnexported(wanted{})); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})

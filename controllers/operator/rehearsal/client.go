@@ -122,19 +122,11 @@ func (c *Client) Patch(ctx context.Context, object client.Object, patch client.P
 
 // Delete takes an object away. Nothing that waits for its end is played: it is gone.
 func (c *Client) Delete(ctx context.Context, object client.Object, _ ...client.DeleteOption) error {
-	gvk, err := apiutil.GVKForObject(object, c.scheme)
+	gvk, before, err := c.existing(ctx, object)
 	if err != nil {
 		return err
 	}
-	name := client.ObjectKeyFromObject(object)
-	before, err := c.current(ctx, gvk, name)
-	if err != nil {
-		return err
-	}
-	if before == nil {
-		return notFound(gvk, name)
-	}
-	c.put(key{gvk.GroupKind(), name}, gvk, before, nil, true)
+	c.put(key{gvk.GroupKind(), client.ObjectKeyFromObject(object)}, gvk, before, nil, true)
 	return nil
 }
 
@@ -157,19 +149,25 @@ func (c *Client) content(object client.Object) (schema.GroupVersionKind, map[str
 	return gvk, content, nil
 }
 
-// change changes an object that exists: its status alone, or all but its status. The object gets the result.
-func (c *Client) change(ctx context.Context, object client.Object, edit func(map[string]any) (map[string]any, error), status bool) error {
+// existing is an object as it is now. That there is none is an error, as the API server's would be.
+func (c *Client) existing(ctx context.Context, object client.Object) (schema.GroupVersionKind, map[string]any, error) {
 	gvk, err := apiutil.GVKForObject(object, c.scheme)
 	if err != nil {
-		return err
+		return gvk, nil, err
 	}
 	name := client.ObjectKeyFromObject(object)
 	before, err := c.current(ctx, gvk, name)
+	if err == nil && before == nil {
+		err = notFound(gvk, name)
+	}
+	return gvk, before, err
+}
+
+// change changes an object that exists: its status alone, or all but its status. The object gets the result.
+func (c *Client) change(ctx context.Context, object client.Object, edit func(map[string]any) (map[string]any, error), status bool) error {
+	gvk, before, err := c.existing(ctx, object)
 	if err != nil {
 		return err
-	}
-	if before == nil {
-		return notFound(gvk, name)
 	}
 	edited, err := edit(runtime.DeepCopyJSON(before))
 	if err != nil {
@@ -185,7 +183,7 @@ func (c *Client) change(ctx context.Context, object client.Object, edit func(map
 		now["status"] = kept
 	}
 	aged(before, now)
-	c.put(key{gvk.GroupKind(), name}, gvk, before, now, !status)
+	c.put(key{gvk.GroupKind(), client.ObjectKeyFromObject(object)}, gvk, before, now, !status)
 	return fill(object, now)
 }
 
