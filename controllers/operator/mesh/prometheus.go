@@ -27,7 +27,11 @@ func (r *Reconciler) askPrometheus(ctx context.Context, s *scope, o rollout.Obse
 	asked := &rollout.Prometheus{Address: gates.Prometheus.Address}
 	o.Prometheus = asked
 	target := prometheus.Target{Address: asked.Address, Roots: gates.Prometheus.CABundle}
-	query := s.query(gates.Prometheus)
+	query, err := r.query(ctx, s, gates.Prometheus)
+	if err != nil {
+		asked.Reason = err.Error()
+		return o
+	}
 	rate, err := r.Prometheus.ErrorRate(ctx, target, query, o.Now)
 	if err != nil {
 		asked.Reason = err.Error()
@@ -44,14 +48,22 @@ func (r *Reconciler) askPrometheus(ctx context.Context, s *scope, o rollout.Obse
 	return o
 }
 
-// query is what a Prometheus is asked: by default about all namespaces with sidecars of the mesh.
-func (s *scope) query(declared *v1alpha1.PrometheusSpec) string {
+// query is what a Prometheus is asked: by default about all namespaces of the mesh, and those where its sidecars are. The ones without
+// sidecars count because all pods of a namespace may be being replaced at the moment, and then its failures must not be overlooked.
+func (r *Reconciler) query(ctx context.Context, s *scope, declared *v1alpha1.PrometheusSpec) (string, error) {
 	if declared.Query != nil {
-		return *declared.Query
+		return *declared.Query, nil
+	}
+	members, err := r.members(ctx, s.mesh.Name)
+	if err != nil {
+		return "", err
 	}
 	namespaces := map[string]bool{}
+	for i := range members {
+		namespaces[members[i].Name] = true
+	}
 	for _, w := range s.situation.Workloads {
 		namespaces[w.Ref.Namespace] = true
 	}
-	return prometheus.Query(slices.Collect(maps.Keys(namespaces)))
+	return prometheus.Query(slices.Collect(maps.Keys(namespaces))), nil
 }
