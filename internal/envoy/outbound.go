@@ -64,35 +64,59 @@ func portRange(first, last int32) *listenerv3.ListenerFilterChainMatchPredicate 
 // outboundPorts are the listeners that outboundDoor hands connections to. They bind nothing. One is small and says nothing
 // about the client, so that a new Service costs each sidecar one listener, and all sidecars share it.
 func outboundPorts(s *scope.Scope) []*listenerv3.Listener {
-	taken := map[netip.AddrPort]bool{}
 	var out []*listenerv3.Listener
-	for _, o := range s.Outbound {
-		if o.Headless() {
-			out = append(out, headlessPort(o, s.Key.Class, taken)...)
-			continue
-		}
-		var virtual []netip.AddrPort
-		for _, a := range o.Addresses {
-			virtual = append(virtual, netip.AddrPortFrom(a, o.Port))
-		}
-		if virtual = usable(virtual, s.Key.Class, taken); len(virtual) > 0 {
-			out = append(out, unbound(outboundListenerName(o), virtual, o))
+	for _, d := range destinations(s) {
+		for _, addresses := range d.listeners {
+			name := outboundListenerName(d.Outbound)
+			if d.Headless() {
+				name = headlessListenerName(addresses[0])
+			}
+			out = append(out, unbound(name, addresses, d.Outbound))
 		}
 	}
 	return out
 }
 
-// headlessPort makes a listener for each address of a pod, so that the coming and going of one pod leaves connections to the others
-// alone, and so that two Services with the same pods can hand an address to each other.
-func headlessPort(o scope.Outbound, class scope.Class, taken map[netip.AddrPort]bool) []*listenerv3.Listener {
-	var out []*listenerv3.Listener
-	for _, a := range o.Addresses {
-		asked, pod := netip.AddrPortFrom(a, o.Port), netip.AddrPortFrom(a, o.PodPort)
-		for _, address := range usable([]netip.AddrPort{asked, pod}, class, taken) {
-			out = append(out, unbound(headlessListenerName(address), []netip.AddrPort{address}, o))
+// destination is a port that the client can reach: at least one of its addresses is of a family that the pod has, and no other
+// destination was before it.
+type destination struct {
+	scope.Outbound
+	// listeners are the addresses of each listener.
+	listeners [][]netip.AddrPort
+}
+
+func destinations(s *scope.Scope) []destination {
+	taken := map[netip.AddrPort]bool{}
+	var out []destination
+	for _, o := range s.Outbound {
+		d := destination{Outbound: o}
+		for _, addresses := range listened(o) {
+			if addresses = usable(addresses, s.Key.Class, taken); len(addresses) > 0 {
+				d.listeners = append(d.listeners, addresses)
+			}
+		}
+		if len(d.listeners) > 0 {
+			out = append(out, d)
 		}
 	}
 	return out
+}
+
+// listened are the addresses of a port, those of one listener together. Each address of a pod of a headless Service has a listener of
+// its own, so that the coming and going of one pod leaves connections to the others alone, and so that two Services with the same pods
+// can hand an address to each other.
+func listened(o scope.Outbound) [][]netip.AddrPort {
+	var virtual []netip.AddrPort
+	var single [][]netip.AddrPort
+	for _, a := range o.Addresses {
+		asked, pod := netip.AddrPortFrom(a, o.Port), netip.AddrPortFrom(a, o.PodPort)
+		virtual = append(virtual, asked)
+		single = append(single, []netip.AddrPort{asked}, []netip.AddrPort{pod})
+	}
+	if o.Headless() {
+		return single
+	}
+	return [][]netip.AddrPort{virtual}
 }
 
 func unbound(name string, addresses []netip.AddrPort, o scope.Outbound) *listenerv3.Listener {

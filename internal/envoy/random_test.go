@@ -3,12 +3,15 @@ package envoy_test
 import (
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
@@ -162,6 +165,33 @@ func TestResourcesNeverConflict(t *testing.T) {
 		}
 	})
 }
+
+// TestRoutesAreNamedByListeners: a sidecar asks for exactly the routes that there are, or it would wait for some, or never hear of others.
+func TestRoutesAreNamedByListeners(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		named, are := map[string]bool{}, map[string]bool{}
+		s := anyScope.Draw(t, "scope")
+		s.Outbound = rapid.SliceOfNDistinct(anyOutbound, 0, 4, func(o scope.Outbound) string {
+			return fmt.Sprint(o.Service, o.Port) // a Service has a port once
+		}).Draw(t, "ports")
+		for _, r := range envoy.Build(s) {
+			switch r.TypeURL {
+			case envoy.RouteType:
+				are[r.Name] = true
+			case envoy.ListenerType:
+				for _, match := range routesName.FindAllStringSubmatch(protojson.Format(r.Message), -1) {
+					named[match[1]] = true
+				}
+			}
+		}
+		if diff := cmp.Diff(are, named); diff != "" {
+			t.Fatalf("routes that are (-) and that listeners name (+):\n%s", diff)
+		}
+	})
+}
+
+// routesName finds the names of route configurations in a listener.
+var routesName = regexp.MustCompile(`"routeConfigName": *"([^"]+)"`)
 
 // TestBuildIsDeterministic builds twice and compares every byte.
 func TestBuildIsDeterministic(t *testing.T) {

@@ -33,9 +33,9 @@ func inboundRouteConfigs(s *scope.Scope, inbound []inboundPort) []*routev3.Route
 // outboundRouteConfigs are the route configurations of the HTTP ports of the destinations.
 func outboundRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
 	var out []*routev3.RouteConfiguration
-	for _, o := range s.Outbound {
-		if o.Protocol.IsHTTP() {
-			out = append(out, outboundRoutes(o, s.RetryOf(o.Service)))
+	for _, d := range destinations(s) {
+		if d.Protocol.IsHTTP() {
+			out = append(out, outboundRoutes(d.Outbound, s.RetryOf(d.Service)))
 		}
 	}
 	return out
@@ -47,9 +47,9 @@ func retriedRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
 		return nil
 	}
 	var out []*routev3.RouteConfiguration
-	for _, o := range s.Outbound {
-		if retry := s.RetryOf(o.Service); retry != nil && o.Protocol.IsHTTP() {
-			out = append(out, outboundRoutes(o, retry))
+	for _, d := range destinations(s) {
+		if retry := s.RetryOf(d.Service); retry != nil && d.Protocol.IsHTTP() {
+			out = append(out, outboundRoutes(d.Outbound, retry))
 		}
 	}
 	return out

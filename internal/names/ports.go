@@ -30,7 +30,7 @@ const (
 	LivenessPort  = 15901
 	ReadinessPort = 15902
 	StartupPort   = 15903
-	// ReadyPort answers /ready for the sidecar's own startup probe, once it holds its first configuration.
+	// ReadyPort answers /ready for the sidecar's own startup probe, once it has accepted its first configuration.
 	ReadyPort = 15905
 
 	// ProxyUID is the user that Envoy runs as; traffic of this user is not redirected, so no application may use it.
@@ -43,6 +43,8 @@ const (
 	SidecarContainer = "envoy"
 	// InitContainer programs the redirection and renders the sidecar's bootstrap.
 	InitContainer = "osm-init"
+	// UnreadyCluster is the cluster of a sidecar that is not ready, whatever its Envoy says of itself.
+	UnreadyCluster = "unready_cluster"
 	// BootstrapVolume is the memory volume that osm-init writes and the sidecar reads.
 	BootstrapVolume = "envoy-bootstrap-config-volume"
 	// BootstrapDir is where BootstrapVolume is mounted.

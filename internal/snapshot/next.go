@@ -25,6 +25,15 @@ const (
 // every input and when deadline has passed.
 func (q *sequencer) next(o offer, now time.Time) *Response {
 	q.renewClaim(now)
+	r := q.first(q.full(o), now)
+	if r == nil && q.becomesReady(q.full(o), now) {
+		r = q.first(o, now)
+	}
+	return r
+}
+
+// first is the response of the first type of which something may be sent.
+func (q *sequencer) first(o offer, now time.Time) *Response {
 	for t := range numTypes {
 		st := &q.types[t]
 		if !st.open() {

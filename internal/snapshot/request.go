@@ -47,6 +47,10 @@ func (q *sequencer) request(req *discovery.DeltaDiscoveryRequest, o offer, now t
 	verdict := q.answer(t, req, now)
 	st := &q.types[t]
 	first := !st.asked
+	if first && t == Clusters {
+		q.wasReady(req.GetInitialResourceVersions())
+	}
+	o = q.full(o)
 	st.asked = true
 	if first {
 		verdict.Reconnect = !q.began && len(req.GetInitialResourceVersions()) > 0

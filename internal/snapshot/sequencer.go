@@ -57,6 +57,10 @@ type sequencer struct {
 	nonce         uint64
 	// began is true after the first request, and resumed after one with versions from an earlier stream.
 	began, resumed bool
+	// unready is the cluster by which the client is not ready, until it uses everything that it was sent; nil afterwards, and for
+	// clients that were ready before. unasked is since when nothing but requests for routes is missing.
+	unready *content
+	unasked time.Time
 	// whole is set for clients of the older protocol: a response is not divided, neither for its size nor to find out what in
 	// it is rejected.
 	whole bool
@@ -109,6 +113,7 @@ func (q *sequencer) mark(t Type, names []string, now time.Time) {
 
 // markAll notes that everything may have changed, as when the sidecar moves to another scope.
 func (q *sequencer) markAll(o offer, now time.Time) {
+	o = q.full(o)
 	for t := range numTypes {
 		q.markType(t, o, now)
 	}
@@ -148,6 +153,7 @@ func (q *sequencer) deadline() time.Time {
 			earliest = at
 		}
 	}
+	consider(q.unasked, patience)
 	for t := range q.types {
 		st := &q.types[t]
 		if !st.open() {

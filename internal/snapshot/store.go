@@ -32,6 +32,8 @@ type Store struct {
 	rejections   atomic.Pointer[[]Rejection]
 	onRejections func()
 	traces       traces
+	// unready is the cluster by which a new sidecar is not ready.
+	unready *content
 
 	// What follows belongs to the goroutine of Run.
 	catalog    *catalog.Catalog
@@ -69,6 +71,7 @@ func NewStore(config Config) *Store {
 		quarantine:       newQuarantine(),
 		common:           newCommon(),
 		unsettled:        map[catalog.Ref]struct{}{},
+		unready:          unreadyCluster(),
 		readsOfStreams:   newIndex[*Stream](),
 		readsOfScopes:    newIndex[*scopeNode](),
 		readsOfEndpoints: newIndex[*endpointsNode](),

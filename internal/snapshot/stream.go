@@ -120,7 +120,9 @@ func (s *Stream) notify() {
 // Serve answers requests until the stream ends: by ctx, by the Store, by the expiry of the sidecar's token, or by an error of
 // send. An *Invalid error means that the sidecar sent something that no Envoy sends.
 func (s *Stream) Serve(ctx context.Context, requests <-chan *discovery.DeltaDiscoveryRequest, send func(*Response) error) error {
-	return s.serve(ctx, newSequencer(), requests, send)
+	q := newSequencer()
+	q.unready = s.store.unready
+	return s.serve(ctx, q, requests, send)
 }
 
 // ServeWhole is Serve for a client that must be sent the whole state of a type at once: responses are not divided, and names

@@ -28,9 +28,14 @@ type liveEnvoy struct {
 
 func startReal(t *testing.T, pod *catalog.Pod, entries ...catalog.Entry) *liveEnvoy {
 	t.Helper()
+	return startRealAt(t, character{}, pod, entries...)
+}
+
+func startRealAt(t *testing.T, is character, pod *catalog.Pod, entries ...catalog.Entry) *liveEnvoy {
+	t.Helper()
 	r := &liveEnvoy{ns: nstest.New(t)}
 	listener := r.ns.Listen(t, fmt.Sprintf("127.0.0.1:%d", names.ADSPort))
-	r.control = startOn(t, listener, entries...)
+	r.control = startWith(t, listener, is, entries...)
 	r.control.store.MarkSynced()
 	dir := t.TempDir()
 	config := bootstrap.Config{
@@ -66,6 +71,16 @@ func startReal(t *testing.T, pod *catalog.Pod, entries ...catalog.Entry) *liveEn
 	})
 	r.ns.Start(t, cmd)
 	return r
+}
+
+// ready asks what the kubelet asks: a status code, 0 for no answer.
+func (r *liveEnvoy) ready() int {
+	response, err := r.ns.HTTP().Get(fmt.Sprintf("http://127.0.0.1:%d%s", names.ReadyPort, bootstrap.ReadyPath))
+	if err != nil {
+		return 0
+	}
+	defer func() { _ = response.Body.Close() }()
+	return response.StatusCode
 }
 
 // ask asks Envoy's admin interface.

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"net"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/contract"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/loadstats"
+	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/snapshot"
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -80,15 +82,22 @@ func listen(t testing.TB) net.Listener {
 
 func startOn(t testing.TB, listener net.Listener, entries ...catalog.Entry) *control {
 	t.Helper()
-	return startWith(t, listener, contract.Promise{}, entries...)
+	return startWith(t, listener, character{}, entries...)
 }
 
-func startWith(t testing.TB, listener net.Listener, promise contract.Promise, entries ...catalog.Entry) *control {
+// character is what control planes may differ in.
+type character struct {
+	promise  contract.Promise
+	settling time.Duration
+}
+
+func startWith(t testing.TB, listener net.Listener, is character, entries ...catalog.Entry) *control {
 	t.Helper()
 	root := pki.New(t)
 	c := &control{tokens: tokens{}, metrics: prometheus.NewRegistry(), rootPEM: root.RootPEM}
 	c.store = snapshot.NewStore(snapshot.Config{
 		TrustDomain: trustDomain, Certificates: authority{t, root}, Log: logr.Discard(), Metrics: c.metrics, Now: time.Now,
+		Settling: is.settling,
 	})
 	ads := meshtest.SA("control", "ads")
 	chain, key := root.Issue(t, ads, trustDomain)
@@ -99,7 +108,7 @@ func startWith(t testing.TB, listener net.Listener, promise contract.Promise, en
 	now := func() time.Time { return time.Now().Add(time.Duration(c.later.Load())) }
 	c.loads = loadstats.NewBook(now)
 	server, err := NewServer(Config{
-		Store: c.store, Authenticator: c.tokens, Log: logr.Discard(), Metrics: c.metrics, Loads: c.loads, Now: now, Contract: promise,
+		Store: c.store, Authenticator: c.tokens, Log: logr.Discard(), Metrics: c.metrics, Loads: c.loads, Now: now, Contract: is.promise,
 		TLS: &tls.Config{Certificates: []tls.Certificate{pair}},
 	})
 	if err != nil {
@@ -181,19 +190,32 @@ func (c *control) connectAs(t testing.TB, token string, envoy *fakexds.Envoy, no
 // waitFor waits until a response with a resource of that type and name was applied.
 func (p *proxy) waitFor(t testing.TB, typeURL, name string) {
 	t.Helper()
+	p.waitUntil(t, typeURL+" "+name, func(r *discovery.DeltaDiscoveryResponse) bool {
+		return r.GetTypeUrl() == typeURL && slices.ContainsFunc(r.GetResources(), func(res *discovery.Resource) bool { return res.GetName() == name })
+	})
+}
+
+// waitReady waits until the sidecar is told that it uses everything.
+func (p *proxy) waitReady(t testing.TB) {
+	t.Helper()
+	p.waitUntil(t, "that it is ready", func(r *discovery.DeltaDiscoveryResponse) bool {
+		return slices.Contains(r.GetRemovedResources(), names.UnreadyCluster)
+	})
+}
+
+func (p *proxy) waitUntil(t testing.TB, what string, holds func(*discovery.DeltaDiscoveryResponse) bool) {
+	t.Helper()
 	timeout := time.After(10 * time.Second)
 	for {
 		select {
 		case r := <-p.applied:
-			for _, res := range r.GetResources() {
-				if r.GetTypeUrl() == typeURL && res.GetName() == name {
-					return
-				}
+			if holds(r) {
+				return
 			}
 		case err := <-p.ended:
-			t.Fatalf("the stream ended while waiting for %s: %v", name, err)
+			t.Fatalf("the stream ended while waiting for %s: %v", what, err)
 		case <-timeout:
-			t.Fatalf("%s %s did not arrive", typeURL, name)
+			t.Fatalf("%s did not arrive", what)
 		}
 	}
 }

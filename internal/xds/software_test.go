@@ -43,7 +43,7 @@ func TestOnlyTriedEnvoysAreServed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMesh()
-			c := startWith(t, listen(t), promise, m.entries()...)
+			c := startWith(t, listen(t), character{promise: promise}, m.entries()...)
 			c.store.MarkSynced()
 			p := c.connectAs(t, c.tokenOf(m.client), fakexds.NewEnvoy(), test.node)
 			if test.served {

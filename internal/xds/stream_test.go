@@ -24,6 +24,7 @@ func TestServe(t *testing.T) {
 	envoy := fakexds.NewEnvoy()
 	p := c.connect(t, c.tokenOf(m.client), envoy)
 	p.waitFor(t, fakexds.RouteType, "rds-outbound.80|a/server")
+	p.waitReady(t)
 
 	second := meshtest.Pod("a", "second", "server", "server", "10.0.0.3")
 	c.apply(second, meshtest.Slice(m.service.Name, m.server, second))

@@ -10,7 +10,7 @@ import (
 
 // Version is the version of the bootstrap's contents. The sidecar reports it to the control plane, which can tell from
 // it what the sidecar was started with. It changes with every change that a running sidecar would have to restart for.
-// Since 2 a probe opens nothing but what the kubelet asks for.
+// Since 2 a probe opens nothing but what the kubelet asks for, and a sidecar is not ready while it rejects what it was first sent.
 const Version = "2"
 
 // Config is everything the bootstrap depends on. The fields with JSON names come from the injector; the others are

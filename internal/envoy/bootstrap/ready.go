@@ -4,15 +4,18 @@ import (
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	aggregatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/aggregate/v3"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 const (
-	// ReadyPath is the path on names.ReadyPort that answers 200 once the sidecar holds its first configuration.
-	ReadyPath         = "/ready"
-	readyListenerName = "ready_listener"
-	readyClusterName  = "ready_cluster"
+	// ReadyPath is the path on names.ReadyPort that answers 200 once the sidecar has accepted its first configuration.
+	ReadyPath             = "/ready"
+	readyListenerName     = "ready_listener"
+	readyClusterName      = "ready_cluster"
+	readyAdminClusterName = "ready_admin_cluster"
 )
 
 // readyListener shows one path of the admin interface to the kubelet. Envoy accepts no connection on any listener
@@ -22,4 +25,20 @@ func readyListener(c Config) *listenerv3.Listener {
 	return podListener(c, readyListenerName, names.ReadyPort, httpFilters(readyListenerName, []*routev3.Route{route}))
 }
 
-func readyCluster() *clusterv3.Cluster { return localCluster(readyClusterName, names.AdminPort) }
+// readyClusters lead to the admin interface, unless the control plane has sent the cluster that leads nowhere. Envoy takes a
+// rejection for an arrival, so its own word is not enough. A control plane that sends no such cluster has a sidecar that is ready on
+// its own word.
+func readyClusters() []*clusterv3.Cluster {
+	return []*clusterv3.Cluster{
+		{
+			Name: readyClusterName,
+			ClusterDiscoveryType: &clusterv3.Cluster_ClusterType{ClusterType: &clusterv3.Cluster_CustomClusterType{
+				Name:        "envoy.clusters.aggregate",
+				TypedConfig: pack(&aggregatev3.ClusterConfig{Clusters: []string{names.UnreadyCluster, readyAdminClusterName}}),
+			}},
+			ConnectTimeout: durationpb.New(localTimeout),
+			LbPolicy:       clusterv3.Cluster_CLUSTER_PROVIDED,
+		},
+		localCluster(readyAdminClusterName, names.AdminPort),
+	}
+}

@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"fmt"
 	"path"
+	"slices"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
@@ -75,7 +76,7 @@ func bootstrap(c Config) *bootstrapv3.Bootstrap {
 		ClusterManager:   &bootstrapv3.ClusterManager{LoadStatsConfig: controlPlane(corev3.ApiConfigSource_GRPC)},
 		StaticResources: &bootstrapv3.Bootstrap_StaticResources{
 			Listeners: append([]*listenerv3.Listener{readyListener(c)}, probeListeners...),
-			Clusters:  append([]*clusterv3.Cluster{xdsCluster(c), readyCluster()}, probeClusters...),
+			Clusters:  slices.Concat([]*clusterv3.Cluster{xdsCluster(c)}, readyClusters(), probeClusters),
 		},
 		LayeredRuntime: flags.Layer(),
 		StatsConfig:    statsConfig(),

@@ -3,6 +3,8 @@ package bootstrap
 import (
 	metricsv3 "github.com/envoyproxy/go-control-plane/envoy/config/metrics/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+
+	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 // statsConfig keeps Envoy's default labels, which OSM's dashboards are built on, and leaves out the requests of the
@@ -11,6 +13,8 @@ import (
 func statsConfig() *metricsv3.StatsConfig {
 	prefixes := []string{
 		"cluster." + readyClusterName + ".",
+		"cluster." + readyAdminClusterName + ".",
+		"cluster." + names.UnreadyCluster + ".",
 		"http." + readyListenerName + ".",
 		"http." + probesStatPrefix + ".",
 		"tcp." + passthroughStatPrefix + ".",

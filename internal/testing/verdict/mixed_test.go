@@ -63,3 +63,37 @@ func TestClientAndServerMayReadAGroupAtDifferentTimes(t *testing.T) {
 	}
 	t.Errorf("no moment of the edit has an answer of its own: %v", answered(s.mixed()[0]))
 }
+
+// TestAClientMayKnowTheEndpointsBeforeTheListeners is another: a Service gets other pods and loses the port that the client asks, whose
+// target port it keeps for another one.
+func TestAClientMayKnowTheEndpointsBeforeTheListeners(t *testing.T) {
+	service := func(app string, address netip.Addr, port catalog.Port) *catalog.Service {
+		s := &catalog.Service{Name: catalog.Name{Namespace: "a", Name: "s4"}, Selector: map[string]string{"app": app}, Ports: []catalog.Port{port}}
+		if address.IsValid() {
+			s.ClusterIPs = []netip.Addr{address}
+		}
+		return s
+	}
+	w := justPods()
+	for i, app := range []string{"x", "y", "y", "y"} {
+		p := newPod(i, app, ready)
+		w[p.Ref()] = p
+	}
+	to := netip.MustParseAddrPort("10.96.0.3:80")
+	for _, e := range []catalog.Entry{
+		&catalog.Settings{Permissive: true},
+		service("y", to.Addr(), catalog.Port{Name: "p80", Number: 80, TargetPort: otherPort, Protocol: catalog.ProtocolHTTP}),
+	} {
+		w[e.Ref()] = e
+	}
+	edit := []catalog.Change{catalog.Set(service("x", netip.Addr{}, catalog.Port{Name: "p83", Number: 83, TargetPort: otherPort, Protocol: catalog.ProtocolTCP}))}
+	s := &step{
+		edit: edit, before: newOracle(w), after: newOracle(w.with(edit)),
+		requests: []Request{{Pod: 3, To: to, Method: "POST", Path: "/admin"}},
+	}
+	for seen, want := range map[string]bool{"p1:8081": true, "p4:8081": false, "403": false} {
+		if got := s.together(sample{seen: seen}); got != want {
+			t.Errorf("%s is taken for what comes of the moment between: %t, want %t", seen, got, want)
+		}
+	}
+}
