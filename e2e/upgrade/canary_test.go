@@ -27,11 +27,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operand"
 )
 
-// rejectedFirst is how many requests may fail until a canary whose configuration sidecars reject is given up. In place nobody loses one:
-// sidecars keep what they have. A new sidecar has nothing, and Envoy takes a first answer that it rejects for an answer: it begins without
-// routes and answers 404 until its pod is taken back.
-const rejectedFirst = 200
-
 // bookstore is the namespace that a canary moves first: its callers and the bookwarehouse, which it calls, are in others.
 const bookstore = "bookstore"
 
@@ -101,7 +96,7 @@ func canaryIsGivenUp(t *testing.T, s shop) {
 	own := &appsv1.Deployment{}
 	must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: m.namespace(), Name: names.Controller}, own))
 	late := s.live(s.except(early)...)
-	running := s.start(rejectedFirst)
+	running := s.start(0)
 	m.change(`{"version":"` + faulty(reject.fault) + `","upgrade":{"gates":{"soak":"15s"}}}`)
 	s.hasReturned(t, reject)
 	running.stop("return from a canary")
