@@ -32,7 +32,7 @@ func TestServeFailsReadinessAtOnceAndServesOn(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	ended := make(chan error, 1)
-	linger := 500 * time.Millisecond
+	linger := 2 * time.Second
 	go func() { ended <- serveOn(ctx, listener, linger, web, slog.New(slog.DiscardHandler)) }()
 	client := Client(true, time.Second)
 	if code, closes := status(t, client, base+"/health"); code != 200 || closes {

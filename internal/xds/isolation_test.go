@@ -27,7 +27,7 @@ const (
 	services = 120
 	// latest is how late a change may reach a good sidecar while another one misbehaves. It is far above what a change takes,
 	// because tests share their machine.
-	latest = 2 * time.Second
+	latest = 8 * time.Second
 	// maxGrowth is by how many bytes the heap may have grown when it is over.
 	maxGrowth = 48 << 20
 )
