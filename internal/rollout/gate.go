@@ -10,8 +10,9 @@ import (
 // Observation is what gates judge. A nil pointer is something that could not be observed, which is never well.
 type Observation struct {
 	Now time.Time
-	// Since is when the step began.
-	Since time.Time
+	// UnwellSince is since when not everything is well: when the step began, or when, after everything had been well in it, something was
+	// seen not to be any more. Now when that is being seen for the first time.
+	UnwellSince time.Time
 	// Controller and Injector are the pods of the revision under judgement.
 	Controller, Injector Replicas
 	// Restarts is how often containers of the control plane's pods were restarted since the step began.
@@ -60,7 +61,7 @@ type Prometheus struct {
 type Bounds struct {
 	// Soak is how long everything must be well before the next step.
 	Soak time.Duration
-	// Timeout is how long a step may wait to become well.
+	// Timeout is how long a step may wait to become well, or to become well again.
 	Timeout time.Duration
 	// MaxErrorRateIncrease is by how much the share of failed requests may grow, 0.01 for one in a hundred.
 	MaxErrorRateIncrease float64
@@ -102,13 +103,13 @@ func Gates() []Gate {
 
 // Judge asks all gates. Waiting longer than the timeout is a failure of the gate that waits.
 func Judge(o Observation, b Bounds) []Verdict {
-	late := b.Timeout > 0 && o.Now.Sub(o.Since) > b.Timeout
+	late := b.Timeout > 0 && o.Now.Sub(o.UnwellSince) > b.Timeout
 	var verdicts []Verdict
 	for _, gate := range Gates() {
 		v := gate(o, b)
 		if v.State == Waiting && late && v.Gate != soakGate {
 			v.State = Failed
-			v.Message += fmt.Sprintf(", and the step has taken longer than %s", b.Timeout)
+			v.Message += fmt.Sprintf(", for longer than %s", b.Timeout)
 		}
 		verdicts = append(verdicts, v)
 	}

@@ -15,7 +15,7 @@ var bounds = Bounds{Soak: time.Minute, Timeout: 10 * time.Minute, MaxErrorRateIn
 // well is an observation that passes every gate, changed by what a test is about.
 func well(change ...func(*Observation)) Observation {
 	o := Observation{
-		Now: noon, Since: noon.Add(-5 * time.Minute), WellSince: noon.Add(-2 * time.Minute),
+		Now: noon, UnwellSince: noon, WellSince: noon.Add(-2 * time.Minute),
 		Controller: Replicas{2, 2}, Injector: Replicas{2, 2}, Restarts: pointer(0),
 		Proxies: &Proxies{Live: 10, Connected: 10}, CertificatesUntil: pointer(noon.Add(time.Hour)),
 		ErrorRate: pointer(0.001), Baseline: pointer(0.001),
@@ -34,16 +34,16 @@ func prometheus(rate *float64, before float64) func(*Observation) {
 }
 
 func TestAPrometheusThatNeverAnswersIsNamedWithTheRemedy(t *testing.T) {
-	o := well(prometheus(nil, 0), func(o *Observation) { o.Since = noon.Add(-time.Hour) })
+	o := well(prometheus(nil, 0), func(o *Observation) { o.UnwellSince = noon.Add(-time.Hour) })
 	want := "PrometheusErrorRate: the Prometheus at http://prometheus:9090 does not tell how many requests fail: it cannot be reached: connection refused; " +
-		"correct spec.upgrade.gates.prometheus, or remove it, and the step has taken longer than 10m0s"
+		"correct spec.upgrade.gates.prometheus, or remove it, for longer than 10m0s"
 	if got := Explain(Judge(o, bounds), Failed); got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
 
 func TestGates(t *testing.T) {
-	late := func(o *Observation) { o.Since = noon.Add(-time.Hour) }
+	late := func(o *Observation) { o.UnwellSince = noon.Add(-time.Hour) }
 	for name, c := range map[string]struct {
 		observation Observation
 		gate        string
@@ -51,6 +51,7 @@ func TestGates(t *testing.T) {
 	}{
 		"all is well":                      {well(), "", Passed},
 		"a controller is not ready":        {well(func(o *Observation) { o.Controller.Ready = 1 }), "ReplicasReady", Waiting},
+		"one is moved during the soak":     {well(func(o *Observation) { o.Controller.Ready, o.WellSince = 1, time.Time{} }), "ReplicasReady", Waiting},
 		"it never becomes ready":           {well(late, func(o *Observation) { o.Controller.Ready = 1 }), "ReplicasReady", Failed},
 		"no injector is wanted":            {well(func(o *Observation) { o.Injector = Replicas{} }), "ReplicasReady", Waiting},
 		"a container was restarted":        {well(func(o *Observation) { o.Restarts = pointer(1) }), "ControlPlaneRestarts", Failed},
@@ -93,7 +94,7 @@ func TestGates(t *testing.T) {
 func TestNothingPassesUnseen(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := well(func(o *Observation) {
-			o.Since = noon.Add(-time.Duration(rapid.IntRange(0, 1000).Draw(t, "since")) * time.Second)
+			o.UnwellSince = noon.Add(-time.Duration(rapid.IntRange(0, 1000).Draw(t, "since")) * time.Second)
 		})
 		switch rapid.IntRange(0, 4).Draw(t, "missing") {
 		case 0:

@@ -135,6 +135,10 @@ type MeshRevisionStatus struct {
 	// +optional
 	WellSince *metav1.Time `json:"wellSince,omitempty"`
 
+	// unwellSince is since when some gate has not passed, after all had in the step; none while all pass.
+	// +optional
+	UnwellSince *metav1.Time `json:"unwellSince,omitempty"`
+
 	// verifiedAt is when the revision had run the whole mesh and passed all gates: it can be gone back to.
 	// +optional
 	VerifiedAt *metav1.Time `json:"verifiedAt,omitempty"`

@@ -460,6 +460,10 @@ func (in *MeshRevisionStatus) DeepCopyInto(out *MeshRevisionStatus) {
 		in, out := &in.WellSince, &out.WellSince
 		*out = (*in).DeepCopy()
 	}
+	if in.UnwellSince != nil {
+		in, out := &in.UnwellSince, &out.UnwellSince
+		*out = (*in).DeepCopy()
+	}
 	if in.VerifiedAt != nil {
 		in, out := &in.VerifiedAt, &out.VerifiedAt
 		*out = (*in).DeepCopy()

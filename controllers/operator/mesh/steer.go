@@ -2,10 +2,8 @@ package mesh
 
 import (
 	"context"
-	"slices"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -103,11 +101,7 @@ func (r *Reconciler) judge(ctx context.Context, s *scope) error {
 		return err
 	}
 	s.situation.Verdicts = rollout.Judge(r.askPrometheus(ctx, s, observed(s, reading)), boundsOf(s.mesh))
-	if !s.wellSince().IsZero() || !rollout.Well(s.situation.Verdicts) {
-		return nil
-	}
-	now := metav1.NewTime(r.Now().Truncate(time.Second))
-	return r.note(ctx, s.current, func(status *v1alpha1.MeshRevisionStatus) { status.WellSince = &now })
+	return r.noteHealth(ctx, s)
 }
 
 // subject is what is observed of a revision.
@@ -122,7 +116,7 @@ func (s *scope) subject(revision *v1alpha1.MeshRevision) vitals.Subject {
 func observed(s *scope, reading vitals.Reading) rollout.Observation {
 	status := s.current.Status
 	o := rollout.Observation{
-		Now: s.situation.Now, Since: s.stepSince(), WellSince: s.wellSince(),
+		Now: s.situation.Now, UnwellSince: s.unwellSince(), WellSince: s.wellSince(),
 		Controller: replicas(status.Controller), Injector: replicas(status.Injector),
 		Restarts: &reading.Restarts, CertificatesUntil: reading.CertificatesUntil,
 	}
@@ -165,38 +159,4 @@ func (s *scope) expected() int {
 		}
 	}
 	return n
-}
-
-// stepSince is when the present step began: when the revision took its role, or a workload was restarted for it last.
-func (s *scope) stepSince() time.Time {
-	since := s.current.CreationTimestamp.Time
-	if s.current.Status.RoleSince != nil {
-		since = s.current.Status.RoleSince.Time
-	}
-	return s.latest(since, func(w rollout.Workload) time.Time { return w.Restart.At })
-}
-
-// wellSince is since when everything is well that gates ask for; zero as long as that was not seen in the present step. That pods are
-// ready is not enough: what is wrong with a version shows once sidecars have connected to it.
-func (s *scope) wellSince() time.Time {
-	noted := s.current.Status.WellSince
-	if s.situation.Since.IsZero() || noted == nil || !noted.After(s.stepSince()) {
-		return time.Time{}
-	}
-	since := noted.Time
-	if s.situation.Since.After(since) {
-		since = s.situation.Since
-	}
-	return s.latest(since, func(w rollout.Workload) time.Time { return w.ReadySince })
-}
-
-// latest is the latest of a moment and those of the workloads that were restarted for the wanted revision.
-func (s *scope) latest(moment time.Time, of func(rollout.Workload) time.Time) time.Time {
-	moments := []time.Time{moment}
-	for _, w := range s.situation.Workloads {
-		if w.Restart.Revision == s.situation.Wanted || s.triedByHand(w) {
-			moments = append(moments, of(w))
-		}
-	}
-	return slices.MaxFunc(moments, time.Time.Compare)
 }

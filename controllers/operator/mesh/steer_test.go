@@ -42,6 +42,31 @@ func TestTheSoakBeginsWhenEverythingWasSeenToBeWell(t *testing.T) {
 	}
 }
 
+// A soak that is longer than the timeout must not be lost because a pod is moved in it.
+func TestTheTimeoutCountsAnewAfterEverythingWasWell(t *testing.T) {
+	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	at := func(minutes int) *metav1.Time {
+		moment := metav1.NewTime(noon.Add(time.Duration(minutes) * time.Minute))
+		return &moment
+	}
+	for name, c := range map[string]struct {
+		well, unwell *metav1.Time
+		want         time.Time
+	}{
+		"it was never well":                  {want: at(0).Time},
+		"it was well before the step":        {well: at(-5), unwell: at(-4), want: at(0).Time},
+		"it has just been seen not to be":    {well: at(2), want: at(60).Time},
+		"it has not been for a while":        {well: at(2), unwell: at(50), want: at(50).Time},
+		"it was not in the step before this": {well: at(2), unwell: at(-1), want: at(60).Time},
+	} {
+		s := &scope{current: &v1alpha1.MeshRevision{Status: v1alpha1.MeshRevisionStatus{RoleSince: at(0), WellSince: c.well, UnwellSince: c.unwell}}}
+		s.situation.Now = at(60).Time
+		if got := s.unwellSince(); !got.Equal(c.want) {
+			t.Errorf("%s: not well since %s, want %s", name, got, c.want)
+		}
+	}
+}
+
 // In a mesh where pods come and go there is always one that is not connected yet.
 func TestSidecarsThatHaveJustStartedNeedNotBeConnected(t *testing.T) {
 	workloads := []rollout.Workload{
