@@ -25,6 +25,7 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/config/crd"
 	"github.com/openservicemesh/osm-operator/controllers/operator/adopt"
 	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
 	"github.com/openservicemesh/osm-operator/controllers/operator/dataplane"
@@ -145,11 +146,15 @@ func addReconcilers(mgr ctrl.Manager, o Options) error {
 	if o.Contract == nil {
 		o.Contract = contract.Recorded()
 	}
+	definitions, err := mesh.ReadDefinitions(crd.SMI)
+	if err != nil {
+		return err
+	}
 	meshes := &mesh.Reconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Secrets: store, Applier: applier, Recorder: recorder,
 		DataPlane: plane, Vitals: o.Vitals,
 		Prometheus: prometheus.New(nil),
-		Catalogue:  o.Catalogue, Contract: o.Contract, OperatorNamespace: o.Namespace, Kubernetes: server, Now: o.Now,
+		Catalogue:  o.Catalogue, Definitions: definitions, Contract: o.Contract, OperatorNamespace: o.Namespace, Kubernetes: server, Now: o.Now,
 		Metrics: recorded,
 	}
 	if err := meshes.SetupWithManager(mgr); err != nil {

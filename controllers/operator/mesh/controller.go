@@ -6,6 +6,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -42,6 +43,8 @@ type Reconciler struct {
 	Prometheus Prometheus
 	// Catalogue holds the versions that can be installed.
 	Catalogue *operand.Catalogue
+	// Definitions are those of the Service Mesh Interface, see ReadDefinitions.
+	Definitions []*unstructured.Unstructured
 	// Contract says between which versions a mesh may go.
 	Contract contract.Table
 	// OperatorNamespace is where the operator runs.

@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/openservicemesh/osm-operator/config/crd"
 	"github.com/openservicemesh/osm-operator/internal/operand"
 )
 
@@ -24,11 +23,8 @@ const (
 // definitions installs the kinds of the Service Mesh Interface where they are absent or were left by an OSM, and keeps those it
 // installed. Others may belong to another mesh; they are used as they are.
 func (r *Reconciler) definitions(ctx context.Context, s *scope) error {
-	definitions, err := readDefinitions(crd.SMI)
-	if err != nil {
-		return err
-	}
-	for _, definition := range definitions {
+	for _, definition := range r.Definitions {
+		definition = definition.DeepCopy()
 		foreign, err := r.foreign(ctx, definition)
 		if err != nil {
 			return err
@@ -51,8 +47,8 @@ func (r *Reconciler) definitions(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// readDefinitions decodes definitions and marks them as the operator's.
-func readDefinitions(files fs.FS) ([]*unstructured.Unstructured, error) {
+// ReadDefinitions decodes the definitions of the Service Mesh Interface and marks them as the operator's.
+func ReadDefinitions(files fs.FS) ([]*unstructured.Unstructured, error) {
 	paths, err := fs.Glob(files, "*/*.yaml")
 	if err != nil {
 		return nil, fmt.Errorf("the definitions of the Service Mesh Interface cannot be listed: %w", err)
