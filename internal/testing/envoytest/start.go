@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -43,8 +44,9 @@ func Install(t testing.TB, binary, dir string) string {
 }
 
 // Start runs an installed Envoy as the sidecar's user inside a namespace until the test ends, and waits until it answers on
-// its admin port. Its log is shown when the test fails. The directory must be readable by every user.
-func Start(t *testing.T, ns *nstest.Namespace, program, dir, name string, config *bootstrapv3.Bootstrap) {
+// its admin port. Connections of what is replaced last for as long as drain, to the second. Its log is shown when the test fails. The
+// directory must be readable by every user.
+func Start(t *testing.T, ns *nstest.Namespace, program, dir, name string, drain time.Duration, config *bootstrapv3.Bootstrap) {
 	t.Helper()
 	text, err := protojson.Marshal(config)
 	if err != nil {
@@ -65,7 +67,7 @@ func Start(t *testing.T, ns *nstest.Namespace, program, dir, name string, config
 		}
 	})
 	cmd := exec.Command(program, "-c", path, "--use-dynamic-base-id", "--concurrency", "1", "-l", "warning",
-		"--drain-time-s", "1", "--drain-strategy", "immediate")
+		"--drain-time-s", strconv.Itoa(int(drain.Seconds())), "--drain-strategy", "immediate")
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: names.ProxyUID, Gid: names.ProxyUID}}
 	ns.Start(t, cmd)

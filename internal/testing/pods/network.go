@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 
@@ -22,6 +23,9 @@ type Network struct {
 	CA *pki.Authority
 	// Dir is a directory that sidecars can read, gone after the test.
 	Dir string
+	// Drain is how long, in pods that are added from now on, connections of what is replaced last. It is a second, so that tests
+	// need not wait for half a minute as in a mesh.
+	Drain time.Duration
 
 	router *nstest.Namespace
 	xds    *server
@@ -34,7 +38,7 @@ type Network struct {
 func NewNetwork(t *testing.T) *Network {
 	t.Helper()
 	dir := publicDir(t)
-	n := &Network{CA: pki.New(t), Dir: dir, router: nstest.New(t), xds: serve(t, filepath.Join(dir, "xds.sock"))}
+	n := &Network{CA: pki.New(t), Dir: dir, Drain: time.Second, router: nstest.New(t), xds: serve(t, filepath.Join(dir, "xds.sock"))}
 	n.Run(t, envoytest.Binary(t))
 	n.router.Do(func() {
 		for _, knob := range []string{"ipv4/ip_forward", "ipv6/conf/all/forwarding"} {
@@ -129,6 +133,6 @@ func (n *Network) Custom(t *testing.T, name string, rules redirect.Config, confi
 	if err != nil {
 		t.Fatal(err)
 	}
-	envoytest.Start(t, p.NS, n.program, n.Dir, name, config)
+	envoytest.Start(t, p.NS, n.program, n.Dir, name, n.Drain, config)
 	return p
 }

@@ -15,7 +15,8 @@ import (
 // TestFlipsCostNoRequest changes how requests are divided, repeated, bounded and granted while about 200 a second go through. Each
 // of them is allowed at every moment by something that stays, wherever it is sent, so each must reach an application.
 func TestFlipsCostNoRequest(t *testing.T) {
-	n := NewNetwork(t)
+	// No request may fail because it takes long.
+	n := newNetwork(t, 2*patience, len(pods))
 	n.Reset(t, flippingMesh())
 	requests := []Request{
 		webRequest("/a"), webRequest("/a", authz.Header{Name: "x-user", Value: "alice"}), webRequest("/b/c", authz.Header{Name: "x-user", Value: "bob"}),

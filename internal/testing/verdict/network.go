@@ -37,20 +37,24 @@ type Network struct {
 // NewNetwork starts everything; it ends with the test. At first the mesh has its pods and nothing else.
 func NewNetwork(t *testing.T) *Network {
 	t.Helper()
-	return newNetwork(t, len(pods))
+	return newNetwork(t, drain, len(pods))
 }
 
 // NewMixedNetwork is NewNetwork with sidecars of two minor versions of Envoy: the second half of the pods has the earlier one, so that
 // both are clients and servers of both, also under the same account.
 func NewMixedNetwork(t *testing.T) *Network {
 	t.Helper()
-	return newNetwork(t, len(pods)/2)
+	return newNetwork(t, drain, len(pods)/2)
 }
 
+// drain is how long connections of what is replaced last: longer than a request takes on a busy machine.
+const drain = 3 * time.Second
+
 // newNetwork gives the first pods sidecars of the usual Envoy, and the others of the minor version before.
-func newNetwork(t *testing.T, usual int) *Network {
+func newNetwork(t *testing.T, drain time.Duration, usual int) *Network {
 	t.Helper()
 	network := podstest.NewNetwork(t)
+	network.Drain = drain
 	network.Refuse(t, netip.PrefixFrom(virtualAddress(0), 24))
 	network.Refuse(t, netip.PrefixFrom(virtualAddress6(0), 64))
 	machine := network.Bare(t)

@@ -14,10 +14,10 @@ import (
 
 const (
 	// settleLimit is how long sidecars may take to answer everything that they are sent after an edit.
-	settleLimit = 15 * time.Second
+	settleLimit = time.Minute
 	// staleLimit is how long an answer may still be that of the mesh before the edit once all sidecars have agreed to it: a
-	// worker takes up what the main thread has agreed to, and connections drain for a second.
-	staleLimit = 4 * time.Second
+	// worker takes up what the main thread has agreed to, and connections drain.
+	staleLimit = 3 * drain
 	// quiet is how many times in a row nothing must have been sent.
 	quiet = 3
 )
