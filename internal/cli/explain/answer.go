@@ -25,6 +25,8 @@ type Answer struct {
 	Ways   []Way `json:"ways"`
 	// Missing are pieces that no policy can replace, such as a sidecar, each with what to do.
 	Missing []Piece `json:"missing,omitempty"`
+	// Leaving says what policies no longer decide, because the mesh is being removed; empty while it stays.
+	Leaving string `json:"leaving,omitempty"`
 	// Remedy are the objects that would allow it; nil when it is allowed, or when no policy can help.
 	Remedy []*unstructured.Unstructured `json:"remedy,omitempty"`
 	// RemedySuffices is false when something would still be missing with the remedy.
@@ -86,6 +88,7 @@ func Ask(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 	if q.asksRequest() {
 		a.Request = q.Method + " " + q.Path
 	}
+	a.Leaving = m.leaving(v.Settings())
 	a.Missing = m.membership(v, from, to)
 	caller, err := from.caller(v)
 	if err != nil {
@@ -123,6 +126,17 @@ func as(p party, caller identity.ServiceAccount) string {
 		return ""
 	}
 	return " (ServiceAccount " + caller.Namespace + "/" + caller.Name + ")"
+}
+
+// leaving says how sidecars let in more than policies do while they are taken out of a mesh.
+func (m Mesh) leaving(settings catalog.Settings) string {
+	switch settings.Leaving {
+	case catalog.LeavingOpen:
+		return fmt.Sprintf("The mesh %s is being removed: its sidecars let in whoever asks, also what is denied here.", m.Name)
+	case catalog.LeavingTransparent:
+		return fmt.Sprintf("The mesh %s is being removed: its sidecars let in whoever asks and send everything to where it was going, also what is denied here.", m.Name)
+	}
+	return ""
 }
 
 // membership finds what keeps the two parties from being in the mesh at all.

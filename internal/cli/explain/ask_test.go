@@ -190,3 +190,21 @@ func put(t *rapid.T, c *catalog.Catalog, objects []*unstructured.Unstructured) {
 		c.Apply([]catalog.Change{catalog.Set(entry)})
 	}
 }
+
+// While a mesh is removed its policies still say what they said, and no longer decide.
+func TestAskAMeshThatIsLeaving(t *testing.T) {
+	for leaving, want := range map[catalog.Leaving]string{
+		0:                          "",
+		catalog.LeavingOpen:        "let in whoever asks, also what is denied here",
+		catalog.LeavingTransparent: "send everything to where it was going",
+	} {
+		answer := ask(t, "front/till-0 shop/svc/web GET /a", shop(&catalog.Settings{Leaving: leaving})...)
+		var text strings.Builder
+		if err := answer.Print(&text); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(answer.Leaving, want) || (answer.Leaving == "") != (want == "") || !strings.Contains(text.String(), answer.Leaving) {
+			t.Errorf("of a mesh that is at %d on its way out, it says %q", leaving, text.String())
+		}
+	}
+}

@@ -18,6 +18,9 @@ func (a *Answer) Print(w io.Writer) error {
 		fmt.Fprintf(w, ": %s", a.Request)
 	}
 	fmt.Fprintf(w, "\n%s\n", a.Headline())
+	if a.Leaving != "" {
+		fmt.Fprintf(w, "\n%s\n\n", a.Leaving)
+	}
 	for _, way := range a.Ways {
 		way.print(w)
 	}
