@@ -33,10 +33,11 @@ func Until(ctx context.Context, limit time.Duration, what string, look func(cont
 		if errors.As(err, &hopeless) {
 			return fmt.Errorf("%s: %w", what, err)
 		}
-		if err != nil && ctx.Err() == nil {
+		if err != nil {
 			saw = err.Error()
 		}
-		if saw != "" {
+		// A look that the end of the time has cut short has seen nothing.
+		if saw != "" && ctx.Err() == nil {
 			last = saw
 		}
 		select {

@@ -37,12 +37,7 @@ func withoutOperator(t *testing.T) (back func()) {
 	must(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(d), d))
 	replicas := *d.Spec.Replicas
 	scale(t, d.Namespace, d.Name, 0)
-	// A Deployment does not count pods that are about to end, and such an operator still repairs what it sees.
-	must(t, lab.Until(t.Context(), podLimit, "the operator's pods are gone", func(ctx context.Context) (bool, string, error) {
-		var pods corev1.PodList
-		err := cluster.Client.List(ctx, &pods, client.InNamespace(d.Namespace))
-		return len(pods.Items) == 0, fmt.Sprintf("%d pods", len(pods.Items)), err
-	}))
+	hasEnded(t, d.Namespace, client.MatchingLabels(d.Spec.Selector.MatchLabels))
 	returned := false
 	back = func() {
 		if !returned {
@@ -56,6 +51,16 @@ func withoutOperator(t *testing.T) (back func()) {
 		}
 	})
 	return back
+}
+
+// hasEnded waits until pods are gone: a Deployment does not count those that are about to end, and they still do what they do.
+func hasEnded(t *testing.T, namespace string, labels client.MatchingLabels) {
+	t.Helper()
+	must(t, lab.Until(t.Context(), podLimit, "the pods are gone", func(ctx context.Context) (bool, string, error) {
+		var pods corev1.PodList
+		err := cluster.Client.List(ctx, &pods, client.InNamespace(namespace), labels)
+		return len(pods.Items) == 0, fmt.Sprintf("%d pods", len(pods.Items)), err
+	}))
 }
 
 // starts creates a bare pod and says why the API server refuses it; empty when it was let in, and has then been deleted.
@@ -92,6 +97,7 @@ func holdsUpNobodyElse(t *testing.T) {
 	t.Cleanup(func() { _ = cluster.DeleteNamespace(context.Background(), outside) })
 	back := withoutOperator(t)
 	scale(t, m.namespace(), names.Injector, 0)
+	hasEnded(t, m.namespace(), client.MatchingLabels{"app": names.Injector})
 	for _, namespace := range []string{"kube-system", outside, names.OperatorNamespace, m.namespace()} {
 		refused := starts(t, namespace, "removal-canary")
 		// The operator's namespace has rules of its own for pods, which are not about the mesh.

@@ -167,12 +167,12 @@ func (m mesh) osm(ctx context.Context, args ...string) (string, error) {
 // servedBy says whether all sidecars of the shop are connected to replicas of the Deployment that should serve their namespace.
 func (s shop) servedBy(ctx context.Context, deployment func(namespace string) string) (bool, string, error) {
 	// It fails while a sidecar is not connected, and says which.
-	text, err := s.mesh.osm(ctx, "proxy", "status", "-o", "json")
+	text, failed := s.mesh.osm(ctx, "proxy", "status", "-o", "json")
 	var found struct {
 		Items []struct{ Namespace, Pod, State, Replica string }
 	}
 	if decoding := json.Unmarshal([]byte(text), &found); decoding != nil {
-		return false, fmt.Sprintf("%s %v %v", text, err, decoding), nil
+		return false, fmt.Sprintf("%s %v %v", text, failed, decoding), nil
 	}
 	var wrong []string
 	for _, p := range found.Items {
@@ -184,7 +184,7 @@ func (s shop) servedBy(ctx context.Context, deployment func(namespace string) st
 	}
 	live, err := s.mesh.read(ctx)
 	return err == nil && len(wrong) == 0 && len(found.Items) == sidecarsInAll,
-		fmt.Sprintf("%d sidecars; %s; %s", len(found.Items), strings.Join(wrong, ", "), told(live)), err
+		fmt.Sprintf("%d of %d sidecars (%v); %s; %s", len(found.Items), sidecarsInAll, failed, strings.Join(wrong, ", "), told(live)), err
 }
 
 // storesTrade waits until both bookstores, which have sidecars of the new version, have sold to and bought from sidecars of the old one,

@@ -32,12 +32,13 @@ type traffic struct {
 	// mayFail is how many requests may fail.
 	mayFail  int
 	evidence *evidence
+	judged   bool
 }
 
-// start begins to send, of which so many requests may fail.
-func (s shop) start(mayFail int) traffic {
+// start begins to send, of which so many requests may fail. What has become of them is told also when the test ends before its time.
+func (s shop) start(mayFail int) *traffic {
 	s.t.Helper()
-	tr := traffic{shop: s, running: map[string]*lab.Running[report.Requests]{}, mayFail: mayFail, begun: time.Now()}
+	tr := &traffic{shop: s, running: map[string]*lab.Running[report.Requests]{}, mayFail: mayFail, begun: time.Now()}
 	agent := s.agent(buyer)
 	for called, how := range flows {
 		s.reachable(agent, called)
@@ -51,17 +52,23 @@ func (s shop) start(mayFail int) traffic {
 	if mayFail == 0 {
 		tr.evidence = watch(s, tr.running)
 	}
+	s.t.Cleanup(func() {
+		if !tr.judged {
+			tr.stop("until the test ended")
+		}
+	})
 	return tr
 }
 
 // stop ends the traffic and judges it.
-func (tr traffic) stop(what string) {
-	t := tr.shop.t
+func (tr *traffic) stop(what string) {
+	tr.judged = true
+	t, ctx := tr.shop.t, context.WithoutCancel(tr.shop.t.Context())
 	t.Helper()
 	total, failed := 0, 0
 	var failures []string
 	for called, running := range tr.running {
-		result, err := running.Stop(t.Context())
+		result, err := running.Stop(ctx)
 		must(t, err)
 		total, failed = total+result.Requests, failed+result.Requests-result.Outcomes["200"]-result.Outcomes[report.Starved]
 		t.Logf("%s: %d requests to %s, %v %v, late by up to %s, %d left out while the machine was too busy",
@@ -70,7 +77,7 @@ func (tr traffic) stop(what string) {
 			failures = append(failures, describe(called, f))
 		}
 	}
-	bought, err := tr.shop.bought(t.Context())
+	bought, err := tr.shop.bought(ctx)
 	must(t, err)
 	requests := bought.Requests - tr.bought.Requests
 	lost := requests - (bought.Outcomes["200"] - tr.bought.Outcomes["200"])
@@ -80,7 +87,7 @@ func (tr traffic) stop(what string) {
 	t.Logf("%s: %d of %d requests failed, %.0f a second for %.0f s", what, failed, total, float64(total)/took.Seconds(), took.Seconds())
 	seen := tr.evidence.end()
 	if lost > 0 {
-		seen += tr.shop.notBought(t.Context(), tr.begun)
+		seen += tr.shop.notBought(ctx, tr.begun)
 	}
 	if failed > tr.mayFail {
 		t.Errorf("%s: %d of %d requests failed, and %d may:\n%s\n%s", what, failed, total, tr.mayFail, strings.Join(failures, "\n"), seen)

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"weak"
 
+	listener "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
@@ -21,6 +22,8 @@ type content struct {
 	hash uint64
 	// body is the tail of a marshalled discovery Resource: its name and its Any. The version goes in front of it.
 	body []byte
+	// door is true for a listener that takes connections itself; others are handed theirs by one.
+	door bool
 	// label is the version on the wire of a content whose version is not its hash.
 	label string
 }
@@ -44,7 +47,7 @@ func newContent(r envoy.Resource) (*content, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s resource %q cannot be marshalled: %w", kind, r.Name, err)
 	}
-	c := &content{kind: kind, name: r.Name, body: body(kind, r.Name, value)}
+	c := &content{kind: kind, name: r.Name, body: body(kind, r.Name, value), door: isDoor(r.Message)}
 	c.hash = hash(c.body)
 	if plain, marked := envoy.WithoutDrainMarks(r); marked {
 		value, err := proto.MarshalOptions{Deterministic: true}.Marshal(plain.Message)
@@ -54,6 +57,11 @@ func newContent(r envoy.Resource) (*content, error) {
 		c.label = markedVersion(c.hash, hash(body(kind, r.Name, value)))
 	}
 	return c, nil
+}
+
+func isDoor(m proto.Message) bool {
+	l, ok := m.(*listener.Listener)
+	return ok && (l.GetBindToPort() == nil || l.GetBindToPort().GetValue())
 }
 
 // body is the tail of a marshalled discovery Resource, from its marshalled message.

@@ -71,7 +71,7 @@ func (q *sequencer) respond(t Type, o offer, now time.Time) *Response {
 	}
 	r := &Response{Type: t}
 	size, heldAdds, heldRemoves := 0, false, false
-	for _, name := range sortedNames(st.dirty) {
+	for _, name := range q.turn(t, o, now) {
 		if size >= maxResponse && !q.whole {
 			break
 		}

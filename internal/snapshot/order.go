@@ -90,3 +90,27 @@ func hold(held *time.Time, waiting bool, now time.Time) {
 		*held = now
 	}
 }
+
+// turn are the names that may be sent in the next response of a type, in order. A connection whose listener goes is what its door makes
+// of it: it is closed, or passed on if the door has just learned to. Envoy takes listeners away before it changes others, so a door
+// that changes while listeners only go is sent alone, and they go when it has been acknowledged.
+func (q *sequencer) turn(t Type, o offer, now time.Time) []string {
+	names := sortedNames(q.types[t].dirty)
+	if t != Listeners {
+		return names
+	}
+	var doors []string
+	others := map[step]bool{}
+	for _, name := range names {
+		action, res := q.decide(t, name, o, now)
+		if action == add && res.door {
+			doors = append(doors, name)
+		} else {
+			others[action] = true
+		}
+	}
+	if len(doors) > 0 && others[remove] && !others[add] {
+		return doors
+	}
+	return names
+}

@@ -17,6 +17,7 @@ import (
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	rpc "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/openservicemesh/osm-operator/internal/envoy"
 )
@@ -64,7 +65,7 @@ func (k *talk) put(t Type, name, text string) {
 	case Endpoints:
 		m = &endpoint.ClusterLoadAssignment{ClusterName: name, NamedEndpoints: map[string]*endpoint.Endpoint{text: {}}}
 	case Listeners:
-		m = &listener.Listener{Name: name, StatPrefix: text}
+		m = &listener.Listener{Name: name, StatPrefix: text, BindToPort: wrapperspb.Bool(name == "door")}
 	case Routes:
 		m = &route.RouteConfiguration{Name: name, InternalOnlyHeaders: []string{text}}
 	default:
@@ -187,6 +188,28 @@ func TestListenersWaitForRoutesThatAreAskedFor(t *testing.T) {
 	k.expect()
 	k.ack(Routes)
 	k.expect("RDS r", "LDS l")
+}
+
+// What listeners leave behind is for the door that hands connections to them, so it must know first what to do with those.
+func TestADoorChangesBeforeItsListenersGo(t *testing.T) {
+	k := newTalk(t)
+	k.ask(Listeners)
+	for _, name := range []string{"a", "b", "door"} {
+		k.put(Listeners, name, "1")
+	}
+	k.expect("LDS a b door")
+	k.ack(Listeners)
+	k.put(Listeners, "door", "2")
+	k.drop(Listeners, "a")
+	k.expect("LDS door")
+	k.ack(Listeners)
+	k.expect("LDS -a")
+	k.ack(Listeners)
+	// A listener whose place another one takes goes together with the coming of that.
+	k.put(Listeners, "door", "3")
+	k.put(Listeners, "c", "1")
+	k.drop(Listeners, "b")
+	k.expect("LDS c door -b")
 }
 
 func TestPatienceEnds(t *testing.T) {
