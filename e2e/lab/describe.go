@@ -143,5 +143,21 @@ func (c *Cluster) ControlPlaneLogs(ctx context.Context, namespace string) string
 		}
 		b.WriteString(c.troubles(ctx, namespace))
 	}
+	b.WriteString(c.nodes(ctx))
 	return b.String()
+}
+
+// nodes says what has happened to the nodes: pods of one that is taken for lost are not among the endpoints.
+func (c *Cluster) nodes(ctx context.Context) string {
+	var events corev1.EventList
+	if err := c.Client.List(ctx, &events, client.InNamespace(metav1.NamespaceDefault)); err != nil {
+		return err.Error()
+	}
+	text := ""
+	for _, e := range events.Items {
+		if e.InvolvedObject.Kind == "Node" {
+			text += fmt.Sprintf("node %s at %s: %s: %s\n", e.InvolvedObject.Name, e.LastTimestamp.Format(time.TimeOnly), e.Reason, e.Message)
+		}
+	}
+	return text
 }
