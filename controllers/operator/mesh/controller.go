@@ -71,7 +71,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	}
 	s := r.newScope(mesh)
 	if planning(mesh) {
-		return r.plan(ctx, s)
+		return either(r.plan(ctx, s))
 	}
 	if ptr.Deref(mesh.Spec.Paused, false) {
 		return reconcile.Result{}, r.rest(ctx, s)
@@ -79,7 +79,15 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if mesh.DeletionTimestamp != nil {
 		return r.remove(ctx, s)
 	}
-	return r.advance(ctx, s)
+	return either(r.advance(ctx, s))
+}
+
+// either keeps the time of the next look from those that fail: they are tried again when the queue says so, and are warned of having both.
+func either(result reconcile.Result, err error) (reconcile.Result, error) {
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	return result, nil
 }
 
 // advance goes one step towards what is declared. A plan rehearses it.

@@ -109,7 +109,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if !meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionReady) {
 		result.RequeueAfter = glance
 	}
-	return result, errors.Join(applied, r.writeStatus(ctx, revision, status))
+	if err := errors.Join(applied, r.writeStatus(ctx, revision, status)); err != nil {
+		return reconcile.Result{}, err
+	}
+	return result, nil
 }
 
 // glance is how often a revision that is not ready is looked at: that the time of a pod on a lost node is over sends no event.
