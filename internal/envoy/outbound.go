@@ -86,6 +86,9 @@ type destination struct {
 }
 
 func destinations(s *scope.Scope) []destination {
+	if s.Transparent {
+		return nil
+	}
 	taken := map[netip.AddrPort]bool{}
 	var out []destination
 	for _, o := range s.Outbound {

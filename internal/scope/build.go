@@ -27,8 +27,8 @@ func Build(v *catalog.View, trustDomain string, key Key) *Scope {
 func BuildSharing(v *catalog.View, trustDomain string, key Key, common *Destinations) *Scope {
 	settings := v.Settings()
 	s := &Scope{Key: key, TrustDomain: trustDomain, TLS: settings.TLS, Egress: settings.Egress, Open: settings.Leaving > 0}
-	transparent := settings.Leaving == catalog.LeavingTransparent
-	s.Egress = s.Egress || transparent
+	s.Transparent = settings.Leaving == catalog.LeavingTransparent
+	s.Egress = s.Egress || s.Transparent
 	for _, name := range names(key.Services) {
 		if service := v.Service(name); service != nil {
 			s.Inbound = append(s.Inbound, inbound(v, key, service)...)
@@ -39,10 +39,6 @@ func BuildSharing(v *catalog.View, trustDomain string, key Key, common *Destinat
 		common = &own
 	}
 	s.Outbound, s.Clusters = common.Outbound, common.Clusters
-	if transparent {
-		// Requests on connections that stand still need their clusters.
-		s.Outbound = nil
-	}
 	s.Retries = retries(v, key.Identity, settings.RetryPolicies)
 	return s
 }

@@ -9,9 +9,9 @@ import (
 )
 
 // SharesCommon says whether a client may call what Common has and nothing else: some of the mesh is permissive, and no policy leads
-// the client to the rest.
+// the client to the rest. Where everything is sent as it is, nobody is led to what Common has.
 func SharesCommon(v *catalog.View, client identity.ServiceAccount) bool {
-	if !permissiveAnywhere(v) {
+	if !permissiveAnywhere(v) || v.Settings().Leaving == catalog.LeavingTransparent {
 		return false
 	}
 	if v.Settings().Permissive && len(v.Outspoken()) == 0 {

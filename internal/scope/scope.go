@@ -35,6 +35,8 @@ type Scope struct {
 	Egress bool
 	// Open lets in whoever asks, also without TLS: the mesh is being taken apart.
 	Open bool
+	// Transparent sends every new connection unchanged to where it was going. Outbound and Clusters are for those that stand.
+	Transparent bool
 	// Inbound holds one element for each port of each Service the workload backs.
 	Inbound []Inbound
 	// Outbound holds one element for each port of each Service that the identity may call.
