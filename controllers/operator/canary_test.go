@@ -19,8 +19,8 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/secrets"
-	"github.com/openservicemesh/osm-operator/controllers/operator/vitals"
 	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/rollout"
 )
 
 // canarySuffix is what the names of a canary of operatorVersion end with.
@@ -166,7 +166,7 @@ func TestACanaryThatFailsTouchesOnlyTheChosen(t *testing.T) {
 	})
 
 	failing := healthy()
-	failing.Requests = &vitals.Requests{Issued: 100, Failed: 50}
+	failing.Requests = &rollout.Requests{Issued: 100, Failed: 50}
 	cluster.patient.becomes(home(name), operatorVersion, failing)
 	m.wait(first, "canaryill-v0-0-9")
 	entry := history(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/controllers/operator/vitals"
+	"github.com/openservicemesh/osm-operator/internal/rollout"
 )
 
 // patient is a control plane that tests make well or ill. Every sidecar is connected.
@@ -34,5 +35,5 @@ func (p *patient) Read(_ context.Context, s vitals.Subject) (vitals.Reading, err
 // healthy is a reading that passes all gates.
 func healthy() vitals.Reading {
 	until := time.Now().Add(time.Hour)
-	return vitals.Reading{Proxies: &vitals.Proxies{Connected: 1000}, CertificatesUntil: &until, Requests: &vitals.Requests{Issued: 100}}
+	return vitals.Reading{Proxies: &vitals.Proxies{Connected: 1000}, CertificatesUntil: &until, Requests: &rollout.Requests{Issued: 100}}
 }

@@ -12,8 +12,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/controllers/operator/vitals"
 	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/rollout"
 )
 
 // runs waits until the mesh's own Deployments are of a version.
@@ -113,7 +113,7 @@ func TestWorkloadsReturnFromAVersionThatFailsLate(t *testing.T) {
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
 	s.wait("late-v0-1-0", 1)
 	failing := healthy()
-	failing.Requests = &vitals.Requests{Issued: 100, Failed: 50}
+	failing.Requests = &rollout.Requests{Issued: 100, Failed: 50}
 	cluster.patient.becomes(home(name), operatorVersion, failing)
 	runs(t, name, olderVersion)
 	s.wait("late-v0-0-9", 2)

@@ -21,8 +21,9 @@ type Observation struct {
 	Proxies *Proxies
 	// CertificatesUntil is when the first certificate that sidecars hold ends; zero without sidecars.
 	CertificatesUntil *time.Time
-	// ErrorRate is the share of failed requests among all requests now, Baseline that before the step. Without requests both are 0.
-	ErrorRate, Baseline *float64
+	// Requests are those of the last minute, Baseline is the share of failed ones before the step: 0 if there were none.
+	Requests *Requests
+	Baseline *float64
 	// Mute is true for an earlier version that cannot tell how many requests fail: people who go back to it do without that gate.
 	Mute bool
 	// Prometheus is what one says about failed requests; nil when none shall be asked.

@@ -71,7 +71,7 @@ func certificatesValid(o Observation, _ Bounds) Verdict {
 	return v
 }
 
-// errorRate compares with before. A version that cannot tell how many requests fail is taken for one without failures, so that
+// errorRate compares with before, beyond what may be chance. A version that cannot tell how many requests fail is taken for one without failures, so that
 // what comes after it is judged by the stricter measure.
 func errorRate(o Observation, b Bounds) Verdict {
 	v := Verdict{Gate: "ErrorRate"}
@@ -79,7 +79,7 @@ func errorRate(o Observation, b Bounds) Verdict {
 		v.Message = "this earlier version cannot tell how many requests fail"
 		return v
 	}
-	if o.ErrorRate == nil {
+	if o.Requests == nil {
 		v.State, v.Message = Waiting, "the sidecars' load reports cannot be read"
 		return v
 	}
@@ -87,8 +87,9 @@ func errorRate(o Observation, b Bounds) Verdict {
 	if o.Baseline != nil {
 		before = *o.Baseline
 	}
-	v.Message = fmt.Sprintf("%.2f%% of requests fail, %.2f%% did before", 100**o.ErrorRate, 100*before)
-	if *o.ErrorRate > before+b.MaxErrorRateIncrease {
+	v.Message = fmt.Sprintf("%.2f%% of requests fail (%d of %d in the last minute), %.2f%% did before",
+		100*o.Requests.ErrorRate(), o.Requests.Failed, o.Requests.Issued, 100*before)
+	if o.Requests.exceeds(before + b.MaxErrorRateIncrease) {
 		v.State = Failed
 		v.Message += fmt.Sprintf(", which is more than %.2f points above", 100*b.MaxErrorRateIncrease)
 	}

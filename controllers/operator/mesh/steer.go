@@ -130,8 +130,7 @@ func observed(s *scope, reading vitals.Reading) rollout.Observation {
 		}
 	}
 	if reading.Requests != nil {
-		rate := reading.Requests.ErrorRate()
-		o.ErrorRate = &rate
+		o.Requests = reading.Requests
 	}
 	if baseline := status.Baseline; baseline != nil && baseline.ErrorRate != "" {
 		rate := share(baseline.ErrorRate)

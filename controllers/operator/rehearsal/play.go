@@ -132,7 +132,7 @@ type Health struct{}
 // Read says that all gates may pass.
 func (Health) Read(context.Context, vitals.Subject) (vitals.Reading, error) {
 	return vitals.Reading{
-		Proxies: &vitals.Proxies{Connected: math.MaxInt32}, CertificatesUntil: &time.Time{}, Requests: &vitals.Requests{Issued: 1},
+		Proxies: &vitals.Proxies{Connected: math.MaxInt32}, CertificatesUntil: &time.Time{}, Requests: &rollout.Requests{Issued: 1},
 	}, nil
 }
 

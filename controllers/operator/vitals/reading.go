@@ -8,6 +8,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/report"
 	"github.com/openservicemesh/osm-operator/internal/report/client"
+	"github.com/openservicemesh/osm-operator/internal/rollout"
 )
 
 // Reading is what was observed. A nil pointer is a part that was not observed whole.
@@ -19,7 +20,7 @@ type Reading struct {
 	// CertificatesUntil is when the first of their certificates ends; zero without sidecars.
 	CertificatesUntil *time.Time
 	// Requests are those of the last minute. Sidecars report them only while somebody asks, so the first reading has none.
-	Requests *Requests
+	Requests *rollout.Requests
 	// Mute is true when the revision is of a version that cannot report requests.
 	Mute bool
 }
@@ -31,19 +32,6 @@ type Proxies struct {
 	Behind int
 	// Example names one that rejects, with Envoy's own words.
 	Example string
-}
-
-// Requests counts requests between workloads.
-type Requests struct {
-	Issued, Failed uint64
-}
-
-// ErrorRate is the share of requests that failed; without requests 0.
-func (r Requests) ErrorRate() float64 {
-	if r.Issued == 0 {
-		return 0
-	}
-	return float64(r.Failed) / float64(r.Issued)
 }
 
 // restarts counts restarts of containers.
@@ -100,7 +88,7 @@ func (r *Reading) requests(answers []client.Answer[report.Loads]) {
 	if !sum.Complete() {
 		return
 	}
-	var requests Requests
+	var requests rollout.Requests
 	for _, load := range sum.Loads {
 		// Of an upstream that is not HTTP it is not known what has failed.
 		if load.Succeeded+load.Failed > 0 {

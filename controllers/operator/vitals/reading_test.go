@@ -9,6 +9,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/report"
 	"github.com/openservicemesh/osm-operator/internal/report/client"
+	"github.com/openservicemesh/osm-operator/internal/rollout"
 )
 
 var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
@@ -60,13 +61,13 @@ func TestRequests(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		loads report.Loads
-		want  *Requests
+		want  *rollout.Requests
 	}{
 		"nobody has reported yet": {report.Loads{Sidecars: 2}, nil},
 		"some have not reported":  {report.Loads{Sidecars: 2, Reporting: 1, Loads: []report.Load{load(10, 10, 0)}}, nil},
-		"all have":                {report.Loads{Sidecars: 2, Reporting: 2, Loads: []report.Load{load(10, 8, 2)}}, &Requests{10, 2}},
-		"there are no sidecars":   {report.Loads{}, &Requests{}},
-		"connections do not fail": {report.Loads{Sidecars: 1, Reporting: 1, Loads: []report.Load{load(10, 0, 0)}}, &Requests{}},
+		"all have":                {report.Loads{Sidecars: 2, Reporting: 2, Loads: []report.Load{load(10, 8, 2)}}, &rollout.Requests{Issued: 10, Failed: 2}},
+		"there are no sidecars":   {report.Loads{}, &rollout.Requests{}},
+		"connections do not fail": {report.Loads{Sidecars: 1, Reporting: 1, Loads: []report.Load{load(10, 0, 0)}}, &rollout.Requests{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var r Reading
@@ -75,11 +76,5 @@ func TestRequests(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
-	}
-	if rate := (Requests{Issued: 10, Failed: 2}).ErrorRate(); rate != 0.2 {
-		t.Errorf("2 of 10 failed requests are a rate of %v", rate)
-	}
-	if rate := (Requests{}).ErrorRate(); rate != 0 {
-		t.Errorf("without requests the rate is %v", rate)
 	}
 }
