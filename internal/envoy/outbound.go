@@ -63,9 +63,9 @@ func portRange(first, last int32) *listenerv3.ListenerFilterChainMatchPredicate 
 
 // outboundPorts are the listeners that outboundDoor hands connections to. They bind nothing. One is small and says nothing
 // about the client, so that a new Service costs each sidecar one listener, and all sidecars share it.
-func outboundPorts(s *scope.Scope) []*listenerv3.Listener {
+func outboundPorts(reachable []destination) []*listenerv3.Listener {
 	var out []*listenerv3.Listener
-	for _, d := range destinations(s) {
+	for _, d := range reachable {
 		for _, addresses := range d.listeners {
 			name := outboundListenerName(d.Outbound)
 			if d.Headless() {

@@ -23,11 +23,11 @@ type Resource struct {
 // RBAC, in this order and sorted by name within a type. No name occurs twice in a type, and no two listeners or filter
 // chains ask for the same connections, whatever the scope says: Envoy would refuse all of them.
 func Build(s *scope.Scope) []Resource {
-	inbound := mergeInbound(s.Inbound)
+	inbound, reachable := mergeInbound(s.Inbound), destinations(s)
 	var out []Resource
 	out = append(out, clusters(s, inbound)...)
-	out = append(out, listeners(append(doors(s, inbound), outboundPorts(s)...))...)
-	out = append(out, routes(append(inboundRouteConfigs(s, inbound), outboundRouteConfigs(s)...))...)
+	out = append(out, listeners(append(doors(s, inbound), outboundPorts(reachable)...))...)
+	out = append(out, routes(append(inboundRouteConfigs(s, inbound), outboundRouteConfigs(s, reachable)...))...)
 	out = append(out, gates(s, inbound)...)
 	return out
 }
@@ -38,7 +38,8 @@ func Build(s *scope.Scope) []Resource {
 func Shared(s *scope.Scope, rootPEM []byte) []Resource {
 	anybody := *s
 	anybody.Retries = nil
-	out := append(listeners(outboundPorts(s)), routes(outboundRouteConfigs(&anybody))...)
+	reachable := destinations(s)
+	out := append(listeners(outboundPorts(reachable)), routes(outboundRouteConfigs(&anybody, reachable))...)
 	return append(out, secrets(outboundTrust(s, rootPEM))...)
 }
 

@@ -31,9 +31,9 @@ func inboundRouteConfigs(s *scope.Scope, inbound []inboundPort) []*routev3.Route
 }
 
 // outboundRouteConfigs are the route configurations of the HTTP ports of the destinations.
-func outboundRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
+func outboundRouteConfigs(s *scope.Scope, reachable []destination) []*routev3.RouteConfiguration {
 	var out []*routev3.RouteConfiguration
-	for _, d := range destinations(s) {
+	for _, d := range reachable {
 		if d.Protocol.IsHTTP() {
 			out = append(out, outboundRoutes(d.Outbound, s.RetryOf(d.Service)))
 		}

@@ -71,8 +71,8 @@ func certificatesValid(o Observation, _ Bounds) Verdict {
 	return v
 }
 
-// errorRate compares with before, beyond what may be chance. A version that cannot tell how many requests fail is taken for one without failures, so that
-// what comes after it is judged by the stricter measure.
+// errorRate compares with before, beyond what may be accident. A version that cannot tell how many requests fail is taken for one
+// without failures, so that what comes after it is judged by the stricter measure.
 func errorRate(o Observation, b Bounds) Verdict {
 	v := Verdict{Gate: "ErrorRate"}
 	if o.Mute {

@@ -18,12 +18,12 @@ import (
 // content is a resource without its version: immutable, marshalled and hashed once, and shared by all who hold an equal one.
 type content struct {
 	kind Type
+	// door is true for a listener that takes connections itself; others are handed theirs by one.
+	door bool
 	name string
 	hash uint64
 	// body is the tail of a marshalled discovery Resource: its name and its Any. The version goes in front of it.
 	body []byte
-	// door is true for a listener that takes connections itself; others are handed theirs by one.
-	door bool
 	// label is the version on the wire of a content whose version is not its hash.
 	label string
 }

@@ -25,8 +25,9 @@ const (
 // every input and when deadline has passed.
 func (q *sequencer) next(o offer, now time.Time) *Response {
 	q.renewClaim(now)
-	r := q.first(q.full(o), now)
-	if r == nil && q.becomesReady(q.full(o), now) {
+	full := q.full(o)
+	r := q.first(full, now)
+	if r == nil && q.becomesReady(full, now) {
 		r = q.first(o, now)
 	}
 	return r

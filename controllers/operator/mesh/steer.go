@@ -118,7 +118,7 @@ func observed(s *scope, reading vitals.Reading) rollout.Observation {
 	o := rollout.Observation{
 		Now: s.situation.Now, UnwellSince: s.unwellSince(), WellSince: s.wellSince(),
 		Controller: replicas(status.Controller), Injector: replicas(status.Injector),
-		Restarts: &reading.Restarts, CertificatesUntil: reading.CertificatesUntil,
+		Restarts: &reading.Restarts, CertificatesUntil: reading.CertificatesUntil, Requests: reading.Requests,
 	}
 	if s.situation.Since.IsZero() {
 		// What the status counts may still be about another role, or another generation.
@@ -128,9 +128,6 @@ func observed(s *scope, reading vitals.Reading) rollout.Observation {
 		o.Proxies = &rollout.Proxies{
 			Live: s.expected(), Connected: reading.Proxies.Connected, Rejected: reading.Proxies.Rejecting, Example: reading.Proxies.Example,
 		}
-	}
-	if reading.Requests != nil {
-		o.Requests = reading.Requests
 	}
 	if baseline := status.Baseline; baseline != nil && baseline.ErrorRate != "" {
 		rate := share(baseline.ErrorRate)
