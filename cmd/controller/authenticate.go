@@ -12,7 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/snapshot"
 )
 
-// authenticator takes the identity of a sidecar from its verified token.
+// authenticator derives the identity of a sidecar from its verified token.
 type authenticator struct{ verifier *token.Verifier }
 
 func newAuthenticator(o options, client rest.Interface) authenticator {
@@ -22,7 +22,7 @@ func newAuthenticator(o options, client rest.Interface) authenticator {
 	})}
 }
 
-// Authenticate verifies a token and says who it speaks for.
+// Authenticate verifies a token and returns the peer that it identifies.
 func (a authenticator) Authenticate(ctx context.Context, raw string) (snapshot.Peer, error) {
 	verified, err := a.verifier.Verify(ctx, raw)
 	if err != nil {

@@ -13,26 +13,26 @@ import (
 )
 
 const (
-	// initialLifetime is the life of workload certificates until the MeshConfig says otherwise; OSM's default.
+	// initialLifetime is OSM's default lifetime of workload certificates, used until the MeshConfig is read.
 	initialLifetime = 24 * time.Hour
-	// caInterval is how often the mounted CA Secret is looked at; the kubelet needs about a minute to change it anyway.
+	// caInterval is how often the mounted CA Secret is checked. The kubelet takes about a minute to update it.
 	caInterval = 10 * time.Second
 )
 
-// issued gives the store the certificates that a manager keeps.
-type issued struct{ *certificate.Manager }
+// certificateSource adapts a Manager to snapshot.CertificateSource.
+type certificateSource struct{ *certificate.Manager }
 
 // Certificate implements snapshot.CertificateSource.
-func (i issued) Certificate(sa identity.ServiceAccount) (snapshot.Leaf, error) {
+func (i certificateSource) Certificate(sa identity.ServiceAccount) (snapshot.Certificate, error) {
 	leaf, err := i.Manager.Certificate(sa)
-	return snapshot.Leaf(leaf), err
+	return snapshot.Certificate(leaf), err
 }
 
-// authority is the built-in certificate authority of the mesh, read from its mounted Secret.
+// authority is the built-in certificate authority of the mesh, with its root from the mounted Secret.
 type authority struct {
 	directory *certificate.Directory
 	manager   *certificate.Manager
-	// rotated and rootChanged are set before Run.
+	// rotated and rootChanged are set before run.
 	rotated     func(identity.ServiceAccount)
 	rootChanged func()
 }
@@ -52,9 +52,9 @@ func openAuthority(o options) (*authority, error) {
 	return a, nil
 }
 
-// run renews certificates and follows the Secret until ctx ends.
+// run renews certificates and watches the Secret until ctx ends.
 func (a *authority) run(ctx context.Context, log logr.Logger) error {
-	failed := func(err error) { log.Error(err, "certificates") }
+	failed := func(err error) { log.Error(err, "certificate renewal failed") }
 	go a.directory.Watch(ctx, caInterval, a.manager.SetRoot, failed)
 	a.manager.Run(ctx, failed)
 	return nil

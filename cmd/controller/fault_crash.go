@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// A control plane with this tag never runs: tests of upgrades see what becomes of a mesh that moves to it.
+// A control plane with this build tag always exits at its start. Tests of upgrades use it as a faulty version.
 func init() {
 	fmt.Fprintln(os.Stderr, "Error: this control plane was built to crash")
 	os.Exit(3)

@@ -1,7 +1,8 @@
-// Command osm-controller is the control plane of one mesh: it watches workloads and policies, serves their configuration to
+// Command osm-controller is the control plane of one mesh. It watches workloads and policies, serves their configuration to
 // sidecars over xDS, and validates policies at admission.
 //
-// Flags and what the API server says flow in; xDS, webhook answers, conditions of policies, health and metrics flow out.
+// Its input is flags and the objects of the API server. Its output is xDS, admission responses, conditions of policies,
+// health endpoints and metrics.
 package main
 
 import (
@@ -16,7 +17,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/version"
 )
 
-// options are the flags.
+// options holds the values of the flags.
 type options struct {
 	mesh, namespace, trustDomain, revision string
 	logLevel                               string
@@ -32,7 +33,7 @@ func main() {
 	}
 }
 
-// command fills o from its flags.
+// command returns the command, whose flags set o.
 func command(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:           "osm-controller",
@@ -54,6 +55,6 @@ func command(o *options) *cobra.Command {
 	flags.StringVar((*string)(&o.key.Algorithm), "cert-key-algorithm", string(certificate.ECDSA), "kind of workload keys: ECDSA or RSA")
 	flags.IntVar(&o.key.Bits, "cert-key-size", 0, "size of workload keys in bits; 0 means the default of the kind")
 	flags.BoolVar(&o.writeStatus, "write-status", true,
-		"write status and Events of policies, one replica at a time; false for a control plane beside another one, which does")
+		"write status and Events of policies, one replica at a time; set to false for a canary control plane")
 	return cmd
 }

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	toolscache "k8s.io/client-go/tools/cache"
@@ -27,8 +26,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/report/server"
 )
 
-// newManager holds the cache that everything reads from. It has no leader election: every replica serves sidecars, and a
-// manager that loses a Lease ends its process.
+// newManager returns a manager with the cache of all objects. It has no leader election, because every replica serves
+// sidecars and a manager that loses its Lease exits.
 func newManager(restConfig *rest.Config, o options) (manager.Manager, error) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, configv1alpha2.AddToScheme} {
@@ -48,48 +47,44 @@ func newManager(restConfig *rest.Config, o options) (manager.Manager, error) {
 	})
 }
 
-// feed brings what the cluster holds into the store, and lets it serve once everything that existed has arrived.
-func (p *program) feed(ctx context.Context) error {
+// runFeed feeds the cluster's objects into the store, and lets the store serve once all existing objects have arrived.
+func (p *program) runFeed(ctx context.Context) error {
 	log := p.log.WithName("feed")
 	feed := controlplane.NewFeed(p.manager.GetCache(), p.manager.GetAPIReader(), p.manager.GetScheme(), p.store, log, time.Now)
 	feed.Events = controlplane.NewEvents(p.registry)
-	feed.Problems = p.teller.Hear
+	feed.Problems = p.events.Record
 	var synced []toolscache.InformerSynced
 	settings := config.Source(p.settings)
 	settings.Namespace = p.options.namespace
 	for _, source := range append(workloads.Sources(p.options.mesh), settings) {
-		one, err := feed.Watch(ctx, source)
+		hasSynced, err := feed.Watch(ctx, source)
 		if err != nil {
 			return err
 		}
-		synced = append(synced, one)
+		synced = append(synced, hasSynced)
 	}
 	watcher := traffic.Watcher{Feed: feed, Mapper: p.manager.GetRESTMapper(), Log: log}
 	policies, err := watcher.Start(ctx, traffic.Sources())
 	if err != nil {
 		return err
 	}
-	for _, one := range policies {
-		synced = append(synced, one)
+	for _, hasSynced := range policies {
+		synced = append(synced, hasSynced)
 	}
 	if toolscache.WaitForCacheSync(ctx.Done(), synced...) {
-		log.Info("the whole mesh has been read")
+		log.Info("all objects of the mesh have been read")
 		p.store.MarkSynced()
 	}
 	return nil
 }
 
-// addStatus adds the reconcilers that tell authors of policies what became of them.
+// addStatus adds the controllers that write the status of policies.
 func (p *program) addStatus() error {
 	own := func() []report.Rejection { return server.Rejections(p.store.Rejections()).Rejections }
 	p.rejections = status.NewRejections(own, p.otherReplicas().Rejections)
 	p.store.OnRejections(p.rejections.Changed)
-	p.teller = status.NewTeller(p.manager.GetClient(), p.manager.GetEventRecorder(names.Controller), p.leader, p.options.mesh, p.log.WithName("status"))
+	p.events = status.NewEventReporter(p.manager.GetClient(), p.manager.GetEventRecorder(names.Controller), p.leader, p.options.mesh, p.log.WithName("status"))
 	return status.Writers{
 		Leader: p.leader, Rejections: p.rejections, Mesh: p.options.mesh, Namespace: p.options.namespace,
-		Defined: func(kind schema.GroupVersionKind) bool {
-			_, err := p.manager.GetRESTMapper().RESTMapping(kind.GroupKind(), kind.Version)
-			return err == nil
-		},
 	}.Setup(p.manager)
 }

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestMetricsAreDocumented finds the name of every metric in the code, and looks for it in the table that users read.
-func TestMetricsAreDocumented(t *testing.T) {
+// TestMetrics_AreDocumented checks that docs/observability.md has every metric that the code defines.
+func TestMetrics_AreDocumented(t *testing.T) {
 	table, err := os.ReadFile("../../docs/observability.md")
 	if err != nil {
 		t.Fatal(err)
@@ -26,7 +26,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 			for _, match := range defined.FindAllStringSubmatch(string(code), -1) {
 				found++
 				if !strings.Contains(string(table), "`"+match[1]+"`") {
-					t.Errorf("%s defines %s, which docs/observability.md does not explain", path, match[1])
+					t.Errorf("%s defines %s, which docs/observability.md does not describe", path, match[1])
 				}
 			}
 			return err
@@ -36,6 +36,6 @@ func TestMetricsAreDocumented(t *testing.T) {
 		}
 	}
 	if found < 20 {
-		t.Errorf("only %d metrics were found: the pattern no longer fits the code", found)
+		t.Errorf("only %d metrics were found: the pattern does not match the code", found)
 	}
 }

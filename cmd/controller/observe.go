@@ -13,30 +13,30 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/version"
 )
 
-// addMetrics registers what belongs to no part of the program.
+// addMetrics registers the metrics of the process.
 func (p *program) addMetrics() {
 	p.http = httpmetrics.New(p.registry, time.Now)
 	p.flags = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "osm_feature_flag_enabled", Help: "1 for each feature flag of the MeshConfig that is on, 0 for the others.",
 	}, []string{"feature_flag"})
 	built := prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "osm_version_info", Help: "1, with the version of the control plane and what it was built from.",
+		Name: "osm_version_info", Help: "Always 1, with the version and source commit of the control plane.",
 	}, []string{"version", "build_date", "git_commit"})
 	p.registry.MustRegister(p.flags, built)
 	commit, date := version.Source()
 	built.WithLabelValues(version.Version, date, commit).Set(1)
 }
 
-// debugAddress is the pod's own: kubectl port-forward reaches it there, and no other pod does.
+// debugAddress is on the loopback interface: kubectl port-forward reaches it, but no other pod does.
 func debugAddress() string { return fmt.Sprintf("127.0.0.1:%d", names.DebugPort) }
 
-// addDebug makes the debug server.
+// addDebug creates the debug server.
 func (p *program) addDebug(listen func() (net.Listener, error)) {
 	handler := debug.Handler(debug.Sources{Store: p.store, Certificates: p.authority.manager.List, MeshConfig: p.meshConfig.Load})
 	p.debug = debug.NewSwitch(listen, handler, p.log.WithName("debug"))
 }
 
-func gauge(on bool) float64 {
+func boolGauge(on bool) float64 {
 	if on {
 		return 1
 	}

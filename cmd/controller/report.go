@@ -17,13 +17,13 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/report/server"
 )
 
-// Limits of what strangers can make this process ask of the API server, apart from its own questions.
+// Limits of token reviews for unauthenticated callers, with a client of their own.
 const (
 	reviewQPS   = 10
 	reviewBurst = 20
 )
 
-// serveReport tells whoever may know how far the sidecars are.
+// serveReport serves the state of this replica's sidecars to authorized callers.
 func (p *program) serveReport(ctx context.Context) error {
 	config := rest.CopyConfig(p.config)
 	config.QPS, config.Burst = reviewQPS, reviewBurst
@@ -39,18 +39,18 @@ func (p *program) serveReport(ctx context.Context) error {
 	return server.Serve(ctx, listener, own.Get, server.Handler(p.store, p.loads, server.NewAccess(clients, time.Now)))
 }
 
-// otherReplicas asks the replicas of the control plane about their sidecars.
+// otherReplicas returns a client for the reports of the other replicas.
 func (p *program) otherReplicas() *reportclient.Client {
 	return reportclient.New(reportclient.Config{
-		Replicas:    p.replicasBeside(os.Getenv("CONTROLLER_POD_NAME")),
+		Replicas:    p.replicasExcept(os.Getenv("CONTROLLER_POD_NAME")),
 		Token:       p.token,
 		Roots:       func() ([]byte, error) { return p.authority.manager.Root(), nil },
 		TrustDomain: p.options.trustDomain,
 	})
 }
 
-// replicasBeside lists the replicas other than this one.
-func (p *program) replicasBeside(own string) func(context.Context) ([]reportclient.Replica, error) {
+// replicasExcept returns a function that lists all replicas but the given one.
+func (p *program) replicasExcept(own string) func(context.Context) ([]reportclient.Replica, error) {
 	all := reportclient.Pods(p.manager.GetClient(), p.options.namespace)
 	return func(ctx context.Context) ([]reportclient.Replica, error) {
 		list, err := all(ctx)
@@ -64,7 +64,7 @@ func (p *program) replicasBeside(own string) func(context.Context) ([]reportclie
 	}
 }
 
-// token is the one by which this process speaks to the API server; the kubelet renews its file.
+// token returns this process's token for the API server, from the file that the kubelet renews.
 func (p *program) token() (string, error) {
 	if p.config.BearerTokenFile == "" {
 		return p.config.BearerToken, nil

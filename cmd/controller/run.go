@@ -22,7 +22,7 @@ import (
 	meshconfig "github.com/openservicemesh/osm-operator/controllers/controlplane/config"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
-	"github.com/openservicemesh/osm-operator/internal/contract"
+	"github.com/openservicemesh/osm-operator/internal/compatibility"
 	"github.com/openservicemesh/osm-operator/internal/debug"
 	"github.com/openservicemesh/osm-operator/internal/health"
 	"github.com/openservicemesh/osm-operator/internal/httpmetrics"
@@ -34,20 +34,20 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/xds"
 )
 
-// settling is long enough for an operator to see that sidecars reject what a new version sends, and to go back.
-const settling = time.Minute
+// quarantineDelay leaves time for the operator to roll back a new version whose configuration sidecars reject.
+const quarantineDelay = time.Minute
 
-// program is the running control plane.
+// program holds the parts of the running control plane.
 type program struct {
 	options   options
 	log       *logging.Logger
 	registry  *prometheus.Registry
 	authority *authority
 	store     *snapshot.Store
-	loads     *loadstats.Book
+	loads     *loadstats.Store
 	http      *httpmetrics.Metrics
 	flags     *prometheus.GaugeVec
-	// meshConfig is the one that is in force; nil before there is one. debug serves pages when it says so.
+	// meshConfig is the current MeshConfig, or nil. It enables debug.
 	meshConfig atomic.Pointer[configv1alpha2.MeshConfig]
 	debug      *debug.Switch
 	manager    manager.Manager
@@ -55,12 +55,12 @@ type program struct {
 	clients    kubernetes.Interface
 	leader     *status.Leader
 	resync     *meshconfig.Resync
-	// rejections and teller are set by addStatus.
+	// rejections and events are set by addStatus.
 	rejections *status.Rejections
-	teller     *status.Teller
+	events     *status.EventReporter
 }
 
-// run runs the control plane until ctx ends or a part of it fails.
+// run runs the control plane until ctx ends or one of its parts fails.
 func run(ctx context.Context, o options) error {
 	p, err := newProgram(o)
 	if err != nil {
@@ -76,15 +76,15 @@ func run(ctx context.Context, o options) error {
 	if err := p.addStatus(); err != nil {
 		return err
 	}
-	p.log.Info("control plane starts", "version", version.Version, "mesh", o.mesh, "namespace", o.namespace, "revision", o.revision)
-	last, end := linger(ctx, leaveTime)
-	defer end()
-	group, running := errgroup.WithContext(last)
+	p.log.Info("starting control plane", "version", version.Version, "mesh", o.mesh, "namespace", o.namespace, "revision", o.revision)
+	drainCtx, cancel := drainContext(ctx, propagationDelay)
+	defer cancel()
+	group, running := errgroup.WithContext(drainCtx)
 	group.Go(func() error { return p.store.Run(running) })
 	group.Go(func() error { return p.resync.Run(running) })
 	group.Go(func() error { return p.authority.run(running, p.log.WithName("certificates")) })
 	group.Go(func() error { return p.manager.Start(running) })
-	group.Go(func() error { return p.feed(running) })
+	group.Go(func() error { return p.runFeed(running) })
 	group.Go(func() error { return server.Serve(running, listener) })
 	group.Go(func() error {
 		notReady := func() error { return p.notReady(ctx) }
@@ -93,17 +93,16 @@ func run(ctx context.Context, o options) error {
 	group.Go(func() error { return p.debug.Run(running) })
 	group.Go(func() error { return p.serveReport(running) })
 	group.Go(func() error { return p.writeStatus(ctx, running) })
-	group.Go(func() error { return p.teller.Run(running) })
+	group.Go(func() error { return p.events.Run(running) })
 	group.Go(func() error { return p.rejections.Run(running, p.leader.Leading, p.log.WithName("status")) })
 	return group.Wait()
 }
 
-// writeStatus contends for the Lease until ctx ends or a part of the program fails. It does not linger: another replica shall
-// have the Lease at once. Beside another control plane it never contends, so that there is one writer: without the Lease neither status nor
-// Events are written.
+// writeStatus competes for the Lease until ctx ends or a part of the program fails. It stops without delay, so that another
+// replica acquires the Lease at once. A canary control plane never competes, and writes no status or Events without the Lease.
 func (p *program) writeStatus(ctx, running context.Context) error {
 	if !p.options.writeStatus {
-		p.log.Info("leaves the status of policies to the control plane that it runs beside")
+		p.log.Info("policy status is written by the active control plane")
 		return nil
 	}
 	leading, stop := context.WithCancel(running)
@@ -114,7 +113,7 @@ func (p *program) writeStatus(ctx, running context.Context) error {
 
 func newProgram(o options) (*program, error) {
 	p := &program{options: o, log: logging.New(o.logLevel), registry: prometheus.NewRegistry(), leader: &status.Leader{}}
-	p.loads = loadstats.NewBook(time.Now)
+	p.loads = loadstats.NewStore(time.Now)
 	p.addMetrics()
 	ctrl.SetLogger(p.log.Logger)
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -123,20 +122,20 @@ func newProgram(o options) (*program, error) {
 		return nil, err
 	}
 	p.store = snapshot.NewStore(snapshot.Config{
-		TrustDomain: o.trustDomain, Certificates: issued{p.authority.manager},
-		Log: p.log.WithName("store"), Metrics: p.registry, Now: time.Now, Settling: settling,
+		TrustDomain: o.trustDomain, Certificates: certificateSource{p.authority.manager},
+		Log: p.log.WithName("store"), Metrics: p.registry, Now: time.Now, StartupPeriod: quarantineDelay,
 	})
 	p.addDebug(func() (net.Listener, error) { return net.Listen("tcp", debugAddress()) })
 	p.resync = meshconfig.NewResync(p.store.Resync)
 	p.authority.rotated, p.authority.rootChanged = p.store.CertificateRotated, p.store.RootChanged
 	config, err := ctrl.GetConfig()
 	if err != nil {
-		return nil, fmt.Errorf("no way to reach an API server: run in a cluster, or set KUBECONFIG: %w", err)
+		return nil, fmt.Errorf("the API server's address is not known: run in a cluster, or set KUBECONFIG: %w", err)
 	}
 	config.QPS, config.Burst = 50, 100
-	// Some kinds of policies are deprecated, and watched for those who have them: nobody who reads the log can do anything about it.
+	// Watching deprecated policy kinds causes warnings on which readers of the log cannot act.
 	config.WarningHandlerWithContext = rest.NoWarnings{}
-	ages := controlplane.NewAges(time.Now)
+	ages := controlplane.NewWatchAges(time.Now)
 	p.registry.MustRegister(ages)
 	config.Wrap(ages.Wrap)
 	p.config = config
@@ -147,11 +146,11 @@ func newProgram(o options) (*program, error) {
 	return p, err
 }
 
-// xdsServer listens at once, so that a port that is taken is found before anything else is done.
+// xdsServer creates the xDS server. It listens at once, so that a port conflict fails the start.
 func (p *program) xdsServer() (*xds.Server, net.Listener, error) {
 	certificate := certificate.NewServerCertificate(p.authority.manager, time.Now, names.ADSCommonName(p.options.trustDomain))
 	server, err := xds.NewServer(xds.Config{
-		Contract:      contract.Current(),
+		Compatibility: compatibility.Current(),
 		Store:         p.store,
 		Authenticator: newAuthenticator(p.options, p.clients.Discovery().RESTClient()),
 		TLS:           certificate.TLSConfig(),
@@ -167,13 +166,13 @@ func (p *program) xdsServer() (*xds.Server, net.Listener, error) {
 	return server, listener, err
 }
 
-// notReady says why the control plane shall get no new connections; nil when it shall. stopping ends when it is told to stop.
+// notReady returns why the control plane must not get new connections, or nil. stopping ends when it has to stop.
 func (p *program) notReady(stopping context.Context) error {
 	if stopping.Err() != nil {
-		return errors.New("not ready: the control plane stops")
+		return errors.New("not ready: the control plane is stopping")
 	}
-	if !p.store.Ready() {
-		return errors.New("not ready: the mesh has not been read completely yet")
+	if !p.store.IsReady() {
+		return errors.New("not ready: not all objects of the mesh have been read")
 	}
 	return nil
 }

@@ -6,14 +6,14 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/ingest"
 )
 
-// settings acts on the parts of a MeshConfig that do not travel over xDS. What cannot be read has its default, as in OSM, and the
-// Mesh's conditions say what is wrong.
+// settings applies the parts of a MeshConfig outside xDS. Invalid values get their default, as in OSM, and the Mesh's
+// conditions report them.
 func (p *program) settings(mc *configv1alpha2.MeshConfig) {
 	p.log.SetLevel(mc.Spec.Observability.OSMLogLevel)
 	p.meshConfig.Store(mc)
 	p.debug.Set(mc.Spec.Observability.EnableDebugServer)
 	for flag, on := range debug.FeatureFlags(mc.Spec.FeatureFlags) {
-		p.flags.WithLabelValues(flag).Set(gauge(on))
+		p.flags.WithLabelValues(flag).Set(boolGauge(on))
 	}
 	p.store.SetMaxConnections(mc.Spec.Sidecar.MaxDataPlaneConnections)
 	interval, _ := ingest.ResyncInterval(&mc.Spec)

@@ -18,8 +18,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/snapshot"
 )
 
-// withoutCluster is a program that reads no cluster.
-func withoutCluster(t *testing.T) *program {
+// newTestProgram returns a program without a cluster.
+func newTestProgram(t *testing.T) *program {
 	t.Helper()
 	root, err := certificate.NewRoot(certificate.KeySpec{}, time.Now())
 	if err != nil {
@@ -34,14 +34,14 @@ func withoutCluster(t *testing.T) *program {
 	}
 	p.addMetrics()
 	p.store = snapshot.NewStore(snapshot.Config{
-		TrustDomain: "mesh.test", Certificates: issued{manager}, Log: p.log.Logger, Metrics: p.registry, Now: time.Now,
+		TrustDomain: "mesh.test", Certificates: certificateSource{manager}, Log: p.log.Logger, Metrics: p.registry, Now: time.Now,
 	})
 	return p
 }
 
-// TestMeshConfigSwitchesTheDebugServer follows three versions of a MeshConfig.
-func TestMeshConfigSwitchesTheDebugServer(t *testing.T) {
-	p := withoutCluster(t)
+// TestSettings_ToggleDebugServer applies three versions of a MeshConfig.
+func TestSettings_ToggleDebugServer(t *testing.T) {
+	p := newTestProgram(t)
 	listening := make(chan net.Listener, 2)
 	p.addDebug(func() (net.Listener, error) {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -61,14 +61,14 @@ func TestMeshConfigSwitchesTheDebugServer(t *testing.T) {
 	settings(true, true)
 	address := (<-listening).Addr().String()
 	if code := pageStatus(t, address); code != http.StatusOK {
-		t.Errorf("the pages answer %d", code)
+		t.Errorf("status of the debug page = %d", code)
 	}
 	if on := testutil.ToFloat64(p.flags.WithLabelValues("enableRetryPolicy")); on != 1 {
-		t.Errorf("the flag is shown as %v", on)
+		t.Errorf("the flag metric = %v, want 1", on)
 	}
 	settings(false, false)
 	if on := testutil.ToFloat64(p.flags.WithLabelValues("enableRetryPolicy")); on != 0 {
-		t.Errorf("the flag is still shown as %v", on)
+		t.Errorf("the flag metric = %v, want 0", on)
 	}
 	deadline := time.Now().Add(10 * time.Second)
 	for pageStatus(t, address) != 0 {
@@ -82,11 +82,11 @@ func TestMeshConfigSwitchesTheDebugServer(t *testing.T) {
 		t.Error(err)
 	}
 	if len(listening) > 0 {
-		t.Error("it was switched on more than once")
+		t.Error("the debug server was started more than once")
 	}
 }
 
-// pageStatus is what the feature flags' page answers with; 0 when nobody answers.
+// pageStatus returns the status code of the feature flags page, or 0 without a server.
 func pageStatus(t *testing.T, address string) int {
 	t.Helper()
 	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
@@ -98,15 +98,15 @@ func pageStatus(t *testing.T, address string) int {
 	return response.StatusCode
 }
 
-func TestNoPodReachesTheDebugServer(t *testing.T) {
+func TestDebugAddress_IsLoopback(t *testing.T) {
 	address, err := netip.ParseAddrPort(debugAddress())
 	if err != nil || !address.Addr().IsLoopback() || address.Port() != 9092 {
-		t.Errorf("it listens on %s: %v", debugAddress(), err)
+		t.Errorf("the debug server listens on %s: %v", debugAddress(), err)
 	}
 }
 
 func TestVersionInfo(t *testing.T) {
-	families, err := withoutCluster(t).registry.Gather()
+	families, err := newTestProgram(t).registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,18 +12,18 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
 )
 
-// Two control planes of one mesh have one writer of status, because that of the second never asks for the Lease.
-func TestOnlyTheMeshsOwnControlPlaneContendsForTheLease(t *testing.T) {
+// Two control planes of one mesh have one writer of status, because a canary never competes for the Lease.
+func TestWriteStatus_OnlyActiveControlPlaneCompetes(t *testing.T) {
 	for _, c := range []struct {
 		name       string
 		args       []string
 		contending bool
 	}{
-		{"the mesh's own", nil, true},
+		{"active", nil, true},
 		{"beside it", []string{"--write-status=false"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := withoutCluster(t)
+			p := newTestProgram(t)
 			cmd := command(&p.options)
 			if err := cmd.ParseFlags(append(c.args, "--osm-namespace=osm-system")); err != nil {
 				t.Fatal(err)
@@ -36,10 +36,10 @@ func TestOnlyTheMeshsOwnControlPlaneContendsForTheLease(t *testing.T) {
 			ended := make(chan error, 1)
 			go func() { ended <- p.writeStatus(ctx, ctx) }()
 			if c.contending {
-				for held(t, clients) == nil {
+				for getLease(t, clients) == nil {
 					select {
 					case err := <-ended:
-						t.Fatalf("it ended before it had the Lease: %v", err)
+						t.Fatalf("writeStatus returned before it had the Lease: %v", err)
 					case <-time.After(10 * time.Millisecond):
 					}
 				}
@@ -49,14 +49,14 @@ func TestOnlyTheMeshsOwnControlPlaneContendsForTheLease(t *testing.T) {
 				t.Fatal(err)
 			}
 			if asked := len(clients.Actions()) > 0; asked != c.contending {
-				t.Errorf("it asked the API server for %v", clients.Actions())
+				t.Errorf("unexpected requests to the API server: %v", clients.Actions())
 			}
 		})
 	}
 }
 
-// held is the Lease of the writer, if somebody holds it.
-func held(t *testing.T, clients *fake.Clientset) *coordinationv1.Lease {
+// getLease returns the Lease of the status writer, or nil if it is not held.
+func getLease(t *testing.T, clients *fake.Clientset) *coordinationv1.Lease {
 	t.Helper()
 	list, err := clients.CoordinationV1().Leases("osm-system").List(t.Context(), metav1.ListOptions{})
 	if err != nil {

@@ -5,12 +5,12 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/validate"
 )
 
-// validatePath is where OSM's webhook configurations expect the validating webhook.
+// validatePath is the path of the validating webhook in OSM's webhook configurations.
 const validatePath = "/validate"
 
-// addWebhook serves the validation of policies and MeshConfigs.
+// addWebhook adds the validating webhook for policies and MeshConfigs.
 func (p *program) addWebhook() error {
-	handler, err := validate.NewHTTPHandler(p.log.WithName("validator"), status.Beside(p.manager.GetClient()), p.registry)
+	handler, err := validate.NewHTTPHandler(p.log.WithName("validator"), status.FindConflicts(p.manager.GetClient()), p.registry)
 	if err != nil {
 		return err
 	}

@@ -1,5 +1,4 @@
-// Command demo-bookbuyer buys books from the bookstore of the demo.
-// Flows in: its environment. Flows out: see package demo.
+// Command demo-bookbuyer buys books from the demo's bookstore. Package demo describes its environment variables and output.
 package main
 
 import (

@@ -1,5 +1,4 @@
-// Command demo-bookstore sells the books of the demo.
-// Flows in: its environment. Flows out: see package demo.
+// Command demo-bookstore sells the demo's books. Package demo describes its environment variables and output.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Command demo-bookthief tries to take books from the bookstore of the demo.
-// Flows in: its environment. Flows out: see package demo.
+// Command demo-bookthief tries to take books from the demo's bookstore. Package demo describes its environment variables
+// and output.
 package main
 
 import (

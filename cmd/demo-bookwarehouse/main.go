@@ -1,5 +1,5 @@
-// Command demo-bookwarehouse restocks the books of the demo in MySQL.
-// Flows in: its environment. Flows out: see package demo.
+// Command demo-bookwarehouse restocks the demo's books from MySQL. Package demo describes its environment variables and
+// output.
 package main
 
 import (

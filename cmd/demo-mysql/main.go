@@ -1,5 +1,5 @@
-// Command demo-mysql is the entrypoint of the demo's MySQL image: it initialises the database once and runs the server.
-// Flows in: MYSQL_DATABASE, MYSQL_USER, MYSQL_PASSWORD. Flows out: a server on port 3306; see package mariadb.
+// Command demo-mysql is the entrypoint of the demo's MySQL image. It initializes the database of MYSQL_DATABASE, MYSQL_USER
+// and MYSQL_PASSWORD once, and runs the server on port 3306. Package mariadb describes the details.
 package main
 
 import (
@@ -20,8 +20,8 @@ func run(ctx context.Context, _ []string, getenv func(string) string, log *slog.
 	if err != nil {
 		return err
 	}
-	log.Info("initialising the database, if there is none", "folder", settings.Dir)
-	if err := mariadb.Initialise(ctx, settings); err != nil {
+	log.Info("initializing the database if it does not exist", "folder", settings.Dir)
+	if err := mariadb.Initialize(ctx, settings); err != nil {
 		return err
 	}
 	return mariadb.Serve(ctx, settings, os.Stdout, log)

@@ -1,5 +1,5 @@
 // Command init is osm-init, the init container that runs in every pod of a mesh before its sidecar.
 //
-// The injector's document and the pod's own names and addresses flow in, as an argument and as environment variables.
-// The sidecar's bootstrap files and the redirection of the pod's traffic flow out. Running it again is harmless.
+// Its input is the injector's document, as an argument, and the pod's names and addresses, as environment variables. It
+// writes the sidecar's bootstrap files and redirects the pod's traffic. It is idempotent.
 package main

@@ -17,7 +17,7 @@ func main() {
 	}
 }
 
-// run prepares the pod. The files come first: rules without a sidecar would cut the pod off.
+// run prepares the pod. It writes the files first, because the redirection without a sidecar would cut the pod off.
 func run(args []string, getenv func(string) string, dirs bootstrap.Dirs) error {
 	document, err := initconfig.Parse(args)
 	if err != nil {
@@ -37,18 +37,18 @@ func run(args []string, getenv func(string) string, dirs bootstrap.Dirs) error {
 	if err := redirect.Apply(rules); err != nil {
 		return err
 	}
-	return report(rules)
+	return printRules(rules)
 }
 
-// writeBootstrap writes the files so that the sidecar's user can read them. They hold no secrets.
+// writeBootstrap writes the files readable for the sidecar's user. They contain no secrets.
 func writeBootstrap(config bootstrap.Config) error {
 	files, err := bootstrap.Render(config)
 	if err != nil {
-		return fmt.Errorf("the sidecar's bootstrap cannot be made: %w", err)
+		return fmt.Errorf("the sidecar's bootstrap cannot be rendered: %w", err)
 	}
 	root, err := os.OpenRoot(config.Dirs.Config)
 	if err != nil {
-		return fmt.Errorf("the directory of the sidecar's bootstrap cannot be opened, its volume must be mounted there: %w", err)
+		return fmt.Errorf("the directory of the sidecar's bootstrap cannot be opened, check that its volume is mounted: %w", err)
 	}
 	defer root.Close()
 	for _, file := range files {
@@ -56,16 +56,16 @@ func writeBootstrap(config bootstrap.Config) error {
 		if err := root.WriteFile(file.Name, file.Content, readableByAll); err != nil {
 			return fmt.Errorf("%s of the sidecar cannot be written: %w", file.Name, err)
 		}
-		// The process may run with a stricter file mode mask.
+		// The umask of the process may be stricter.
 		if err := root.Chmod(file.Name, readableByAll); err != nil {
-			return fmt.Errorf("%s of the sidecar cannot be made readable for it: %w", file.Name, err)
+			return fmt.Errorf("%s of the sidecar cannot be made readable for its user: %w", file.Name, err)
 		}
 	}
 	return nil
 }
 
-// report prints the rules, so that the log of the container says what is and what is not redirected.
-func report(config redirect.Config) error {
+// printRules prints the rules to the container's log.
+func printRules(config redirect.Config) error {
 	lines, err := redirect.Rules(config)
 	if err != nil {
 		return err

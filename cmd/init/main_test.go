@@ -40,9 +40,9 @@ func testDirs(t *testing.T) bootstrap.Dirs {
 	return bootstrap.Dirs{Config: t.TempDir(), Token: "/token", Trust: "/trust"}
 }
 
-func TestRunPreparesPod(t *testing.T) {
+func TestRun_PreparesPod(t *testing.T) {
 	ns, dirs := nstest.New(t), testDirs(t)
-	// The second run is what a restarted pod sandbox does.
+	// A restarted pod sandbox runs osm-init again.
 	for range 2 {
 		var err error
 		ns.Do(func() { err = run(arguments(t), environment(nil), dirs) })
@@ -65,11 +65,11 @@ func TestRunPreparesPod(t *testing.T) {
 		}
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o644 {
-		t.Errorf("%s has mode %v (%v), want one the sidecar's user can read", path, info.Mode(), err)
+		t.Errorf("%s has mode %v (%v), want it readable for the sidecar's user", path, info.Mode(), err)
 	}
 }
 
-func TestRunRefuses(t *testing.T) {
+func TestRun_RejectsInvalidInput(t *testing.T) {
 	for name, test := range map[string]struct {
 		env  map[string]string
 		dirs bootstrap.Dirs
@@ -77,24 +77,24 @@ func TestRunRefuses(t *testing.T) {
 	}{
 		"no service account": {map[string]string{envServiceAccount: ""}, testDirs(t), "SERVICE_ACCOUNT is empty"},
 		"bad address":        {map[string]string{envPodIPs: "10.0.0.300"}, testDirs(t), `"10.0.0.300", which is not an IP address`},
-		"no volume":          {nil, bootstrap.Dirs{Config: "/does/not/exist", Token: "/t", Trust: "/t"}, "its volume must be mounted"},
+		"no volume":          {nil, bootstrap.Dirs{Config: "/does/not/exist", Token: "/t", Trust: "/t"}, "check that its volume is mounted"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ns := nstest.New(t)
 			var err error
 			ns.Do(func() { err = run(arguments(t), environment(test.env), test.dirs) })
 			if err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("error is %v, want one that says %q", err, test.want)
+				t.Errorf("error is %v, want one with %q", err, test.want)
 			}
 			if out, err := ns.Output(exec.Command("nft", "list", "ruleset")); err != nil || len(out) > 0 {
-				t.Errorf("a refused run left rules: %v\n%s", err, out)
+				t.Errorf("a failed run left rules: %v\n%s", err, out)
 			}
 		})
 	}
 }
 
-// TestRunWithoutCapability is a pod whose platform took NET_ADMIN away.
-func TestRunWithoutCapability(t *testing.T) {
+// TestRun_FailsWithoutNetAdmin covers a platform that removes NET_ADMIN.
+func TestRun_FailsWithoutNetAdmin(t *testing.T) {
 	ns, dirs := nstest.New(t), testDirs(t)
 	var dropped, err error
 	ns.Do(func() {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Environment variables, filled by the kubelet from the pod.
+// Environment variables that the kubelet sets from the pod's fields.
 const (
 	envPodIP          = "POD_IP"
 	envPodIPs         = "POD_IPS"
@@ -17,7 +17,7 @@ const (
 	envServiceAccount = "SERVICE_ACCOUNT"
 )
 
-// pod is what a pod knows about itself only when it starts.
+// pod holds the metadata of the pod that is only known at its start.
 type pod struct {
 	namespace, serviceAccount string
 	ips                       []netip.Addr
@@ -27,7 +27,7 @@ func podFromEnvironment(getenv func(string) string) (pod, error) {
 	var problems []error
 	for _, name := range []string{envPodIP, envPodIPs, envPodName, envPodNamespace, envPodUID, envServiceAccount} {
 		if getenv(name) == "" {
-			problems = append(problems, fmt.Errorf("the environment variable %s is empty: the injector fills it from the pod's own fields", name))
+			problems = append(problems, fmt.Errorf("the environment variable %s is empty: the injector sets it from the pod's fields", name))
 		}
 	}
 	if problems != nil {

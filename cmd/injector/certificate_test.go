@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// newCertificate writes a certificate for this machine into the webhook's directory and returns what trusts it.
+// newCertificate writes a certificate for localhost into the webhook's directory and returns its root.
 func newCertificate(t *testing.T, dir string) []byte {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -14,11 +14,11 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/inject/webhook"
 )
 
-// newCluster is the cache that reviews are answered from, and the clients beside it.
+// newCluster returns the cache and clients for reviews.
 func newCluster(o options) (cluster.Cluster, error) {
 	config, err := ctrl.GetConfig()
 	if err != nil {
-		return nil, fmt.Errorf("no way to reach an API server: run in a cluster, or set KUBECONFIG: %w", err)
+		return nil, fmt.Errorf("the API server's address is not known: run in a cluster, or set KUBECONFIG: %w", err)
 	}
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, configv1alpha2.AddToScheme} {
@@ -32,7 +32,7 @@ func newCluster(o options) (cluster.Cluster, error) {
 	})
 }
 
-// sync waits until everything that existed at the start has been read, and follows the log level in the MeshConfig.
+// sync waits until all existing objects have been read, and applies the log level of the MeshConfig.
 func (p *program) sync(ctx context.Context) error {
 	var synced []toolscache.InformerSynced
 	for _, object := range webhook.Cached() {
@@ -45,8 +45,8 @@ func (p *program) sync(ctx context.Context) error {
 			continue
 		}
 		registration, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
-			AddFunc:    p.settings,
-			UpdateFunc: func(_, now any) { p.settings(now) },
+			AddFunc:    p.applySettings,
+			UpdateFunc: func(_, now any) { p.applySettings(now) },
 		})
 		if err != nil {
 			return err
@@ -60,8 +60,8 @@ func (p *program) sync(ctx context.Context) error {
 	return nil
 }
 
-// settings acts on what the MeshConfig says about the injector itself.
-func (p *program) settings(object any) {
+// applySettings applies the MeshConfig's settings for the injector itself.
+func (p *program) applySettings(object any) {
 	if config, ok := object.(*configv1alpha2.MeshConfig); ok {
 		p.log.SetLevel(config.Spec.Observability.OSMLogLevel)
 	}

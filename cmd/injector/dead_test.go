@@ -13,35 +13,35 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// TestADeadInjectorHoldsUpItsMeshAlone registers the webhook while no injector runs: the namespaces that a cluster and a mesh need to
-// come up again are never asked about, even when somebody has put them into the mesh.
-func TestADeadInjectorHoldsUpItsMeshAlone(t *testing.T) {
+// TestWebhook_UnavailableInjectorBlocksMemberPodsOnly registers the webhook without a running injector. The namespaces
+// that a cluster and a mesh need to recover are never sent to the webhook, even if they are labelled as members.
+func TestWebhook_UnavailableInjectorBlocksMemberPodsOnly(t *testing.T) {
 	h := startHarness(t)
-	h.turnOn(t)
+	h.registerWebhook(t)
 	labels := map[string]string{names.MonitoredByLabel: h.options.mesh}
 	for _, name := range []string{"kube-system", "kube-public", h.options.namespace, names.OperatorNamespace} {
-		h.labelled(t, name, labels)
+		h.ensureNamespace(t, name, labels)
 	}
-	h.labelled(t, "outside", nil)
-	h.labelled(t, "of-another-mesh", map[string]string{names.MonitoredByLabel: "other"})
-	h.labelled(t, "left-out", map[string]string{names.MonitoredByLabel: h.options.mesh, names.IgnoreLabel: "true"})
-	for _, namespace := range []string{"kube-system", "kube-public", h.options.namespace, names.OperatorNamespace, "outside", "of-another-mesh", "left-out"} {
+	h.ensureNamespace(t, "outside", nil)
+	h.ensureNamespace(t, "of-another-mesh", map[string]string{names.MonitoredByLabel: "other"})
+	h.ensureNamespace(t, "ignored", map[string]string{names.MonitoredByLabel: h.options.mesh, names.IgnoreLabel: "true"})
+	for _, namespace := range []string{"kube-system", "kube-public", h.options.namespace, names.OperatorNamespace, "outside", "of-another-mesh", "ignored"} {
 		h.create(t, newPod(namespace, "app"))
 	}
-	h.member(t, "inside")
+	h.createMember(t, "inside")
 	err := h.Create(context.Background(), newPod("inside", "app"))
 	if err == nil || !strings.Contains(err.Error(), `failed calling webhook "osm-inject.k8s.io"`) {
-		t.Errorf("a pod of the mesh gets the answer %v, want one that names the webhook", err)
+		t.Errorf("creating a pod of the mesh returned %v, want an error that names the webhook", err)
 	}
-	// Everything but pods goes on in a namespace of the mesh.
+	// Other objects can still be created in a namespace of the mesh.
 	h.create(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "inside", Name: "settings"}})
 	if err := h.Delete(context.Background(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "inside", Name: "settings"}}); err != nil {
 		t.Error(err)
 	}
 }
 
-// labelled makes sure that a namespace exists and has labels.
-func (h *harness) labelled(t *testing.T, name string, labels map[string]string) {
+// ensureNamespace ensures that a namespace exists and has labels.
+func (h *harness) ensureNamespace(t *testing.T, name string, labels map[string]string) {
 	t.Helper()
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}
 	err := h.Create(context.Background(), ns)

@@ -25,9 +25,13 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/operand"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 )
 
-// harness is an API server that asks a running injector, with the permissions and the webhook that the operator gives it.
+// timeout limits waiting for any expected state.
+const timeout = 30 * time.Second
+
+// harness is an API server and a running injector, with the permissions and the webhook that the operator creates for it.
 type harness struct {
 	client.Client
 	options options
@@ -49,7 +53,7 @@ func startHarness(t *testing.T) *harness {
 		mesh: "osm", namespace: "osm-system", trustDomain: "cluster.local", revision: "osm-v0-1-0", logLevel: "error", webhookCertDir: t.TempDir(),
 		xdsHost: "osm-controller-v0-1-0.osm-system.svc.cluster.local", envoyImage: "envoy:1", initImage: "init:1", webhookAddress: freeAddress(t), healthAddress: freeAddress(t),
 	}}
-	// The injector acts as the service account of its Deployment, and has no right but those of its roles.
+	// The injector uses the service account of its Deployment, and has only the permissions of its roles.
 	account, err := environment.AddUser(envtest.User{
 		Name: "system:serviceaccount:osm-system:osm-injector", Groups: []string{"system:serviceaccounts", "system:serviceaccounts:osm-system"},
 	}, nil)
@@ -81,7 +85,7 @@ func newClient(t *testing.T, config *rest.Config) client.Client {
 	return c
 }
 
-// install creates what the operator does for an injector, except for its Deployment and its webhook.
+// install creates the objects of an injector as the operator does, except for its Deployment and webhook.
 func (h *harness) install(t *testing.T) {
 	t.Helper()
 	h.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: h.options.namespace}})
@@ -101,8 +105,8 @@ func (h *harness) install(t *testing.T) {
 	})
 }
 
-// turnOn registers the webhook, at the address of this process.
-func (h *harness) turnOn(t *testing.T) {
+// registerWebhook registers the webhook at the address of this process.
+func (h *harness) registerWebhook(t *testing.T) {
 	t.Helper()
 	objects, err := h.release(t).Webhooks(h.parameters(), h.root, h.root)
 	if err != nil {
@@ -145,7 +149,7 @@ func (h *harness) release(t *testing.T) *operand.Release {
 func (h *harness) parameters() operand.Parameters {
 	return operand.Parameters{
 		Mesh: "osm", Namespace: h.options.namespace, OperatorNamespace: names.OperatorNamespace, Revision: h.options.revision,
-		TrustDomain: h.options.trustDomain, Replicas: 1,
+		TrustDomain: h.options.trustDomain, Controller: operand.Workload{Replicas: 1}, Injector: operand.Workload{Replicas: 1},
 		Images: operand.Images{Controller: "controller:1", Injector: "injector:1", Init: "init:1", Sidecar: "envoy:1"},
 	}
 }
@@ -157,7 +161,7 @@ func (h *harness) create(t *testing.T, object client.Object, options ...client.C
 	}
 }
 
-// start runs the injector until the test ends, and waits until it says that it is ready.
+// start runs the injector until the test ends, and waits until it is ready.
 func (h *harness) start(t *testing.T) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
@@ -166,21 +170,21 @@ func (h *harness) start(t *testing.T) {
 	t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {
-			t.Errorf("the injector ended with an error: %v", err)
+			t.Errorf("the injector failed: %v", err)
 		}
 	})
-	eventually(t, "the injector is ready", func() error {
+	eventually.Succeeds(t, timeout, "the injector is ready", func() error {
 		select {
 		case err := <-ended:
 			ended <- nil
-			t.Fatalf("the injector ended early: %v", err)
+			t.Fatalf("the injector exited early: %v", err)
 		default:
 		}
 		return get("http://"+h.options.healthAddress+"/health/ready", nil)
 	})
 }
 
-// get asks a URL and complains about every answer but 200.
+// get requests a URL and returns an error unless the status code is 200.
 func get(url string, root []byte) error {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(root)
@@ -191,25 +195,9 @@ func get(url string, root []byte) error {
 	}
 	defer response.Body.Close()
 	if body, _ := io.ReadAll(response.Body); response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %d %s", url, response.StatusCode, body)
+		return fmt.Errorf("%s: response = %d %s", url, response.StatusCode, body)
 	}
 	return nil
-}
-
-// eventually waits until check has no complaint.
-func eventually(t *testing.T, what string, check func() error) {
-	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
-	for {
-		err := check()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("still not true: %s: %v", what, err)
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
 }
 
 func freeAddress(t *testing.T) string {

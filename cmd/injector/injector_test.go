@@ -13,23 +13,24 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 )
 
 // TestInjector runs the whole program against a real API server.
 func TestInjector(t *testing.T) {
 	h := startHarness(t)
 	h.start(t)
-	h.turnOn(t)
+	h.registerWebhook(t)
 	t.Run("injects right after a namespace is labelled", h.injectsAfterLabelling)
 	t.Run("writes nothing in a dry run", h.writesNothingInDryRun)
-	t.Run("refuses with a sentence", h.refuses)
-	t.Run("warns about pods it cannot protect", h.leavesHostNetwork)
+	t.Run("denies with a message", h.deniesWithMessage)
+	t.Run("warns about unprotected pods", h.skipsHostNetwork)
 	t.Run("follows the MeshConfig", h.followsMeshConfig)
-	t.Run("shows a renewed certificate", h.showsRenewedCertificate)
+	t.Run("serves a renewed certificate", h.servesRenewedCertificate)
 }
 
-// member creates a namespace of the mesh.
-func (h *harness) member(t *testing.T, name string) {
+// createMember creates a namespace of the mesh.
+func (h *harness) createMember(t *testing.T, name string) {
 	t.Helper()
 	h.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
 		Name:        name,
@@ -41,12 +42,12 @@ func (h *harness) member(t *testing.T, name string) {
 func newPod(namespace, name string) *corev1.Pod {
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace},
-		// In this API server nothing fills in the service account, which a pod with a token must name.
+		// No admission plugin sets the service account here, which a pod with a token must name.
 		Spec: corev1.PodSpec{ServiceAccountName: "default", Containers: []corev1.Container{{Name: "app", Image: "app:1"}}},
 	}
 }
 
-func (h *harness) trustOf(namespace string) (*corev1.ConfigMap, error) {
+func (h *harness) getTrust(namespace string) (*corev1.ConfigMap, error) {
 	found := &corev1.ConfigMap{}
 	return found, h.Get(context.Background(), client.ObjectKey{Namespace: namespace, Name: names.TrustConfigMap("osm")}, found)
 }
@@ -54,35 +55,35 @@ func (h *harness) trustOf(namespace string) (*corev1.ConfigMap, error) {
 func (h *harness) injectsAfterLabelling(t *testing.T) {
 	for i := range 5 {
 		namespace := fmt.Sprintf("shop-%d", i)
-		h.member(t, namespace)
+		h.createMember(t, namespace)
 		pod := newPod(namespace, "app")
 		h.create(t, pod)
 		if len(pod.Spec.InitContainers) != 2 || pod.Labels[names.ProxyUUIDLabel] == "" || pod.Labels[names.RevisionLabel] != "osm-v0-1-0" {
 			t.Fatalf("the pod in %s has no sidecar: labels %v, %d init containers", namespace, pod.Labels, len(pod.Spec.InitContainers))
 		}
 		if arguments := strings.Join(pod.Spec.InitContainers[0].Args, " "); !strings.Contains(arguments, h.options.xdsHost) {
-			t.Errorf("the sidecar in %s is not told the host %s: %s", namespace, h.options.xdsHost, arguments)
+			t.Errorf("the bootstrap in %s lacks the host %s: %s", namespace, h.options.xdsHost, arguments)
 		}
-		if trust, err := h.trustOf(namespace); err != nil || trust.Data[names.CABundleCert] != "the root" {
+		if trust, err := h.getTrust(namespace); err != nil || trust.Data[names.CABundleCert] != "the root" {
 			t.Errorf("trust of %s is %v, %v", namespace, trust.Data, err)
 		}
 	}
 }
 
 func (h *harness) writesNothingInDryRun(t *testing.T) {
-	h.member(t, "trial")
+	h.createMember(t, "trial")
 	pod := newPod("trial", "app")
 	h.create(t, pod, client.DryRunAll)
 	if len(pod.Spec.InitContainers) != 2 {
-		t.Error("a dry run shows no sidecar")
+		t.Error("a dry run returned a pod without a sidecar")
 	}
-	if _, err := h.trustOf("trial"); !apierrors.IsNotFound(err) {
-		t.Errorf("a dry run wrote the trust of its namespace: %v", err)
+	if _, err := h.getTrust("trial"); !apierrors.IsNotFound(err) {
+		t.Errorf("a dry run created the trust ConfigMap of its namespace: %v", err)
 	}
 }
 
-func (h *harness) refuses(t *testing.T) {
-	h.member(t, "refused")
+func (h *harness) deniesWithMessage(t *testing.T) {
+	h.createMember(t, "refused")
 	pod := newPod("refused", "app")
 	user := int64(names.ProxyUID)
 	pod.Spec.Containers[0].SecurityContext = &corev1.SecurityContext{RunAsUser: &user}
@@ -93,8 +94,8 @@ func (h *harness) refuses(t *testing.T) {
 	}
 }
 
-func (h *harness) leavesHostNetwork(t *testing.T) {
-	h.member(t, "node-agents")
+func (h *harness) skipsHostNetwork(t *testing.T) {
+	h.createMember(t, "node-agents")
 	pod := newPod("node-agents", "agent")
 	pod.Spec.HostNetwork = true
 	h.create(t, pod)
@@ -104,7 +105,7 @@ func (h *harness) leavesHostNetwork(t *testing.T) {
 }
 
 func (h *harness) followsMeshConfig(t *testing.T) {
-	h.member(t, "configured")
+	h.createMember(t, "configured")
 	h.create(t, &configv1alpha2.MeshConfig{
 		ObjectMeta: metav1.ObjectMeta{Name: names.MeshConfig, Namespace: h.options.namespace},
 		Spec: configv1alpha2.MeshConfigSpec{
@@ -112,7 +113,7 @@ func (h *harness) followsMeshConfig(t *testing.T) {
 			Certificate: configv1alpha2.CertificateSpec{ServiceCertValidityDuration: "24h", CertKeyBitSize: 2048},
 		},
 	})
-	eventually(t, "new pods get the image of the MeshConfig", func() error {
+	eventually.Succeeds(t, timeout, "new pods get the image of the MeshConfig", func() error {
 		pod := newPod("configured", "app")
 		h.create(t, pod, client.DryRunAll)
 		if got := pod.Spec.InitContainers[1].Image; got != "registry/envoy:2" {
@@ -122,11 +123,11 @@ func (h *harness) followsMeshConfig(t *testing.T) {
 	})
 }
 
-func (h *harness) showsRenewedCertificate(t *testing.T) {
+func (h *harness) servesRenewedCertificate(t *testing.T) {
 	url := "https://" + h.options.webhookAddress + "/healthz"
 	if err := get(url, h.root); err != nil {
 		t.Fatal(err)
 	}
 	renewed := newCertificate(t, h.options.webhookCertDir)
-	eventually(t, "the renewed certificate is shown", func() error { return get(url, renewed) })
+	eventually.Succeeds(t, timeout, "the renewed certificate is served", func() error { return get(url, renewed) })
 }

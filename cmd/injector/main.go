@@ -1,7 +1,7 @@
 // Command osm-injector adds sidecars to the pods of one mesh.
 //
-// Flags, the webhook's certificate and what the API server says flow in; answers to admission reviews, trust ConfigMaps,
-// health and metrics flow out.
+// Its input is flags, the webhook's certificate and the objects of the API server. Its output is admission responses, trust
+// ConfigMaps, health endpoints and metrics.
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/version"
 )
 
-// options are the flags and environment variables, and the addresses that every injector listens on.
+// options holds the values of flags and environment variables, and the addresses of the servers.
 type options struct {
 	mesh, namespace, trustDomain, revision string
 	logLevel, webhookCertDir               string

@@ -24,18 +24,18 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/version"
 )
 
-// program is the running injector.
+// program holds the parts of the running injector.
 type program struct {
 	options  options
 	log      *logging.Logger
 	registry *prometheus.Registry
 	cluster  cluster.Cluster
 	watcher  *certwatcher.CertWatcher
-	// synced is true once everything that existed at the start has been read.
+	// synced is true once all existing objects have been read.
 	synced atomic.Bool
 }
 
-// run answers reviews until ctx ends or a part of the program fails.
+// run serves reviews until ctx ends or a part of the program fails.
 func run(ctx context.Context, o options) error {
 	p, err := newProgram(o)
 	if err != nil {
@@ -45,13 +45,13 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return fmt.Errorf("the webhook cannot listen: %w", err)
 	}
-	p.log.Info("injector starts", "version", version.Version, "mesh", o.mesh, "namespace", o.namespace, "revision", o.revision)
-	reviews := webhook.NewServeMux(p.handler(), webhook.NewMetrics(p.registry), time.Now)
+	p.log.Info("starting injector", "version", version.Version, "mesh", o.mesh, "namespace", o.namespace, "revision", o.revision)
+	reviews := webhook.NewServeMux(p.handler(), webhook.NewMetrics(p.registry, time.Now))
 	stopping, stop := context.WithCancel(ctx)
 	defer stop()
-	// What reviews need goes on after that, until the last review is answered.
-	last, end := context.WithCancel(context.WithoutCancel(ctx))
-	group, running := errgroup.WithContext(last)
+	// The dependencies of reviews run until the webhook server has drained.
+	dependenciesCtx, stopDependencies := context.WithCancel(context.WithoutCancel(ctx))
+	group, running := errgroup.WithContext(dependenciesCtx)
 	context.AfterFunc(running, stop)
 	group.Go(func() error { return p.cluster.Start(running) })
 	group.Go(func() error { return p.watcher.Start(running) })
@@ -60,7 +60,7 @@ func run(ctx context.Context, o options) error {
 		return health.Serve(running, o.healthAddress, health.Handler(p.registry, func() error { return p.notReady(stopping) }))
 	})
 	group.Go(func() error {
-		defer end()
+		defer stopDependencies()
 		return webhook.Serve(stopping, listener, reviews, p.watcher.GetCertificate)
 	})
 	return group.Wait()
@@ -78,7 +78,7 @@ func newProgram(o options) (*program, error) {
 	return p, err
 }
 
-// handler answers reviews from the cache.
+// handler returns the webhook handler, which reads from the cache.
 func (p *program) handler() *webhook.Handler {
 	return &webhook.Handler{
 		Config: inject.Config{
@@ -95,13 +95,13 @@ func (p *program) handler() *webhook.Handler {
 	}
 }
 
-// notReady is why the injector cannot answer reviews now.
+// notReady returns why the injector cannot serve reviews, or nil.
 func (p *program) notReady(stopping context.Context) error {
 	switch {
 	case stopping.Err() != nil:
-		return errors.New("the injector stops")
+		return errors.New("the injector is stopping")
 	case !p.synced.Load():
-		return errors.New("namespaces and the MeshConfig have not been read completely yet")
+		return errors.New("namespaces and the MeshConfig have not been read yet")
 	}
 	return nil
 }

@@ -1,5 +1,5 @@
-// Command osm-operator installs and keeps meshes: it acts on Mesh objects.
+// Command osm-operator installs and maintains the meshes that Mesh objects declare.
 //
-// In flow flags, the images of the control plane in RELATED_IMAGE variables, and the Meshes of the cluster it runs in; out flow the
-// control planes of those meshes and the status of each Mesh. Metrics are served over HTTPS to callers that may read them.
+// Its input is flags, the images of the control plane in RELATED_IMAGE variables, and the Mesh objects of its cluster. Its
+// output is the control planes of those meshes and the status of each Mesh. It serves metrics over HTTPS to authorized callers.
 package main

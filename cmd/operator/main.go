@@ -21,10 +21,10 @@ import (
 func main() {
 	options, metrics, logLevel, further, showVersion := operator.Options{}, "", "", "", false
 	flag.StringVar(&options.Namespace, "namespace", names.OperatorNamespace, "the namespace that the operator runs in")
-	flag.BoolVar(&options.LeaderElection, "leader-elect", false, "let one of several replicas act")
-	flag.StringVar(&options.ProbeAddress, "health-probe-bind-address", ":8081", "where /healthz and /readyz are served")
-	flag.StringVar(&metrics, "metrics-bind-address", ":8443", "where /metrics is served over HTTPS; 0 serves none")
-	flag.StringVar(&further, "further-versions", "", "a folder that has a folder for each further version that can be installed, such as one under test")
+	flag.BoolVar(&options.LeaderElection, "leader-elect", false, "run leader election, so that one of several replicas is active")
+	flag.StringVar(&options.ProbeAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz")
+	flag.StringVar(&metrics, "metrics-bind-address", ":8443", "address of /metrics over HTTPS; 0 disables it")
+	flag.StringVar(&further, "further-versions", "", "a directory with one subdirectory for each additional version that can be installed, such as a version under test")
 	flag.StringVar(&logLevel, "log-level", "info", "trace, debug, info, warn, error, fatal, panic or disabled")
 	flag.BoolVar(&showVersion, "version", false, "print the version and exit")
 	flag.Parse()
@@ -41,12 +41,12 @@ func main() {
 		BindAddress: metrics, SecureServing: true, FilterProvider: filters.WithAuthenticationAndAuthorization,
 	}
 	if err := run(options, further); err != nil {
-		logger.Error(err, "the operator stops")
+		logger.Error(err, "the operator failed")
 		os.Exit(1)
 	}
 }
 
-// run runs the operator until it is told to stop. further is a folder of further versions, or empty.
+// run runs the operator until it receives a signal. further is a directory of additional versions, or empty.
 func run(options operator.Options, further string) error {
 	catalogue, err := operand.NewCatalogue(version.Version, images())
 	if err != nil {
@@ -60,7 +60,7 @@ func run(options operator.Options, further string) error {
 	options.Catalogue = catalogue
 	cfg, err := ctrl.GetConfig()
 	if err != nil {
-		return fmt.Errorf("no cluster to work in: run the operator in a pod, or set KUBECONFIG: %w", err)
+		return fmt.Errorf("the API server's address is not known: run the operator in a pod, or set KUBECONFIG: %w", err)
 	}
 	mgr, err := operator.NewManager(cfg, options)
 	if err != nil {
@@ -70,7 +70,7 @@ func run(options operator.Options, further string) error {
 	return mgr.Start(ctrl.SetupSignalHandler())
 }
 
-// images reads the images of the control plane; packagers and mirrors rewrite these variables in the operator's Deployment.
+// images reads the images of the control plane. Packagers and mirrors replace these variables in the operator's Deployment.
 func images() operand.Images {
 	return operand.Images{
 		Controller: os.Getenv("RELATED_IMAGE_OSM_CONTROLLER"),

@@ -8,38 +8,38 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// creation is an object and what the API server says about it.
+// creation is an object and the expected response of the API server.
 type creation struct {
 	name string
 	// object is YAML.
 	object string
-	// refusal is part of the answer; empty means that the object is accepted.
-	refusal string
+	// rejection is part of the error. It is empty if the object is accepted.
+	rejection string
 }
 
-// checkCreations offers each object to the API server, which stores none of them.
+// checkCreations creates each object in a dry run.
 func checkCreations(t *testing.T, c client.Client, cases []creation) {
 	t.Helper()
 	for _, tt := range cases {
 		t.Run(tt.name, func(t *testing.T) {
 			err := c.Create(t.Context(), parse(t, tt.object), client.DryRunAll)
-			checkRefusal(t, err, tt.refusal)
+			checkRejection(t, err, tt.rejection)
 		})
 	}
 }
 
-// change is an edit of a stored object and what the API server says about it.
+// change is an edit of a stored object and the expected response of the API server.
 type change struct {
 	name string
-	// from is the object as it is stored, in YAML.
+	// from is the stored object in YAML.
 	from string
-	// fields is the edit: values by the path of their field. A nil value removes the field.
+	// fields contains the new values by field path. A nil value removes the field.
 	fields map[string]any
-	// refusal is part of the answer; empty means that the edit is accepted.
-	refusal string
+	// rejection is part of the error. It is empty if the edit is accepted.
+	rejection string
 }
 
-// checkChanges stores each object, offers its edit to the API server, and removes the object.
+// checkChanges creates each object, edits it in a dry run, and deletes it.
 func checkChanges(t *testing.T, c client.Client, cases []change) {
 	t.Helper()
 	for _, tt := range cases {
@@ -55,12 +55,12 @@ func checkChanges(t *testing.T, c client.Client, cases []change) {
 			for path, value := range tt.fields {
 				set(t, edited, path, value)
 			}
-			checkRefusal(t, c.Update(t.Context(), edited, client.DryRunAll), tt.refusal)
+			checkRejection(t, c.Update(t.Context(), edited, client.DryRunAll), tt.rejection)
 		})
 	}
 }
 
-// set writes a value at a path such as spec.namespace, or removes what is there.
+// set sets the value at a path such as spec.namespace, or removes the field.
 func set(t *testing.T, object *unstructured.Unstructured, path string, value any) {
 	t.Helper()
 	fields := strings.Split(path, ".")
@@ -73,14 +73,14 @@ func set(t *testing.T, object *unstructured.Unstructured, path string, value any
 	}
 }
 
-func checkRefusal(t *testing.T, err error, refusal string) {
+func checkRejection(t *testing.T, err error, rejection string) {
 	t.Helper()
 	switch {
-	case refusal == "" && err != nil:
-		t.Errorf("refused: %v", err)
-	case refusal != "" && err == nil:
-		t.Errorf("accepted; the answer should be: %s", refusal)
-	case refusal != "" && !strings.Contains(err.Error(), refusal):
-		t.Errorf("the answer is\n  %v\nand does not have\n  %s", err, refusal)
+	case rejection == "" && err != nil:
+		t.Errorf("rejected: %v", err)
+	case rejection != "" && err == nil:
+		t.Errorf("accepted, want the error: %s", rejection)
+	case rejection != "" && !strings.Contains(err.Error(), rejection):
+		t.Errorf("the error is\n  %v\nand does not contain\n  %s", err, rejection)
 	}
 }

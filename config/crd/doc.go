@@ -1,6 +1,5 @@
-// Package crd carries the CustomResourceDefinitions of the project inside programs.
+// Package crd embeds the CustomResourceDefinitions of the project.
 //
-// In flow the YAML files beside it: bases is generated from the types in api, smi is written by hand. Out flow
-// the same bytes as file systems, for the operator, which installs the SMI kinds where they are absent, and for
-// tests, which install all of them.
+// The YAML files of this folder flow in: bases is generated from the types in api, smi is written by hand. The same bytes flow out as file
+// systems. The operator installs the SMI kinds where they are absent. Tests install all kinds.
 package crd

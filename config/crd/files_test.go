@@ -11,7 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/envtest"
 )
 
-// maxSize keeps definitions small enough for an annotation with all of their content, which some tools write.
+// maxSize is the maximum size of a definition in bytes. Some tools write the whole content into an annotation.
 const maxSize = 200 << 10
 
 func TestDefinitionsAreSmall(t *testing.T) {
@@ -24,7 +24,7 @@ func TestDefinitionsAreSmall(t *testing.T) {
 	}
 }
 
-func TestDefinitionsServeWhatUsersHave(t *testing.T) {
+func TestServedVersions(t *testing.T) {
 	want := map[string]sets.Set[string]{
 		"meshes.operator.openservicemesh.io":                sets.New("v1alpha1"),
 		"meshrevisions.operator.openservicemesh.io":         sets.New("v1alpha1"),
@@ -56,8 +56,8 @@ func TestDefinitionsServeWhatUsersHave(t *testing.T) {
 	}
 }
 
-// TestVersionsAgree makes sure that a write in one version never prunes a field of the other: nothing converts between them.
-func TestVersionsAgree(t *testing.T) {
+// TestVersionsHaveEqualSchemas checks that a write in one version never prunes a field of the other. There is no conversion.
+func TestVersionsHaveEqualSchemas(t *testing.T) {
 	compared := 0
 	for _, definition := range envtest.Definitions(t, crd.Own, crd.SMI) {
 		versions := definition.Spec.Versions
@@ -74,7 +74,7 @@ func TestVersionsAgree(t *testing.T) {
 	}
 }
 
-func TestSMIDefinitionsCarryTheLabel(t *testing.T) {
+func TestSMIDefinitionsHaveTheLabel(t *testing.T) {
 	for _, definition := range envtest.Definitions(t, crd.SMI) {
 		if got := definition.Labels["app.kubernetes.io/name"]; got != "openservicemesh.io" {
 			t.Errorf("the label app.kubernetes.io/name of %s is %q, want openservicemesh.io", definition.Name, got)

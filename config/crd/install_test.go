@@ -14,8 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// testInstall applies what users apply, the manifests of the operator and the samples, and checks that the operator's
-// pod keeps to the security level that its namespace enforces.
+// testInstall applies the manifests of the operator and the samples. It checks that the pod of the operator complies with the pod
+// security level of its namespace.
 func testInstall(t *testing.T, c client.Client) {
 	for _, name := range []string{"bookbuyer", "bookstore"} {
 		create(t, c, parse(t, "{apiVersion: v1, kind: Namespace, metadata: {name: "+name+"}}"))
@@ -28,7 +28,7 @@ func testInstall(t *testing.T, c client.Client) {
 		for _, object := range objects(t, file) {
 			err := c.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(object.DeepCopy()), client.FieldOwner("test"), client.ForceOwnership)
 			if err != nil {
-				t.Errorf("%s %s of %s is refused: %v", object.GetKind(), object.GetName(), file, err)
+				t.Errorf("%s %s of %s is rejected: %v", object.GetKind(), object.GetName(), file, err)
 			}
 			if object.GetKind() == "Deployment" {
 				checkPod(t, c, object)
@@ -59,8 +59,8 @@ func objects(t *testing.T, file string) []*unstructured.Unstructured {
 	}
 }
 
-// checkPod offers a pod of the Deployment to the API server, and then one that may do more, which must be refused:
-// otherwise the namespace enforces nothing.
+// checkPod creates a pod of the Deployment in a dry run. A pod on the host network must be rejected, which shows that the namespace
+// enforces a pod security level.
 func checkPod(t *testing.T, c client.Client, deployment *unstructured.Unstructured) {
 	t.Helper()
 	spec, found, err := unstructured.NestedMap(deployment.Object, "spec", "template", "spec")
@@ -73,10 +73,10 @@ func checkPod(t *testing.T, c client.Client, deployment *unstructured.Unstructur
 	pod.SetName("test")
 	pod.SetNamespace(deployment.GetNamespace())
 	if err := c.Create(t.Context(), pod.DeepCopy(), client.DryRunAll); err != nil {
-		t.Errorf("a pod of %s is refused: %v", deployment.GetName(), err)
+		t.Errorf("a pod of %s is rejected: %v", deployment.GetName(), err)
 	}
 	set(t, pod, "spec.hostNetwork", true)
 	if err := c.Create(t.Context(), pod, client.DryRunAll); err == nil || !strings.Contains(err.Error(), "PodSecurity") {
-		t.Errorf("a pod on the host's network gets the answer %v: the namespace %s should enforce a pod security level", err, pod.GetNamespace())
+		t.Errorf("a pod on the host network gets the error %v: the namespace %s should enforce a pod security level", err, pod.GetNamespace())
 	}
 }

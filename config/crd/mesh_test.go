@@ -7,10 +7,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// mesh is a Mesh in YAML; the spec is one line in flow style.
+// mesh returns a Mesh in YAML. The spec is one line in flow style.
 func mesh(name, spec string) string {
 	return "{apiVersion: operator.openservicemesh.io/v1alpha1, kind: Mesh, metadata: {name: " + name + "}, spec: " + spec + "}"
 }
+
+// controller returns a Mesh with a configuration of the controller in YAML.
+func controller(text string) string { return mesh("osm", "{controlPlane: {controller: "+text+"}}") }
 
 const completeMesh = `
   namespace: osm-system
@@ -18,8 +21,12 @@ const completeMesh = `
   mode: Apply
   controlPlane:
     logLevel: debug
-    resources: {requests: {cpu: 100m}}
-    autoscaling: {minReplicas: 3, maxReplicas: 9, targetCPUUtilization: 60}
+    controller:
+      resources: {requests: {cpu: 100m}}
+      autoscaling: {minReplicas: 3, maxReplicas: 9, targetCPUUtilizationPercentage: 60}
+      labels: {team: mesh}
+      annotations: {example.com/note: a}
+    injector: {replicas: 4}
     images: {controller: "example.com/controller:v1", injector: "example.com/injector:v1", init: "example.com/init:v1"}
     imagePullSecrets: [{name: registry}]
     priorityClassName: mesh-critical
@@ -39,28 +46,30 @@ func testMesh(t *testing.T, c client.Client) {
 		{"with an empty spec", mesh("osm", "{}"), ""},
 		{"with every field", head + "spec:" + completeMesh, ""},
 		{"with an unknown field", mesh("osm", "{colour: green}"), `unknown field "spec.colour"`},
-		{"to be planned", mesh("osm", "{mode: Plan}"), ""},
+		{"mode Plan", mesh("osm", "{mode: Plan}"), ""},
 		{"with an unknown mode", mesh("osm", "{mode: plan}"), `Unsupported value: "plan": supported values: "Apply", "Plan"`},
-		{"name of the greatest length", mesh(strings.Repeat("m", 53), "{}"), ""},
+		{"longest name", mesh(strings.Repeat("m", 53), "{}"), ""},
 		{"name too long", mesh(strings.Repeat("m", 54), "{}"), "cannot name a mesh: it is the value of the namespace label openservicemesh.io/monitored-by"},
 		{"name with a dot", mesh("my.mesh", "{}"), `metadata.name "my.mesh" cannot name a mesh`},
-		{"namespace that is no name", mesh("osm", "{namespace: OSM}"), `spec.namespace "OSM" is not a namespace name: use lowercase letters, digits and dashes`},
+		{"invalid namespace", mesh("osm", "{namespace: OSM}"), `spec.namespace "OSM" is not a namespace name: use lowercase letters, digits and dashes`},
 		{"namespace of Kubernetes", mesh("osm", "{namespace: kube-system}"), "spec.namespace kube-system belongs to Kubernetes: give the mesh a namespace of its own"},
 		{"version with a suffix", mesh("osm", "{version: v0.2.0-rc.1}"), ""},
 		{"version without the v", mesh("osm", "{version: 0.1.0}"), `spec.version "0.1.0" is not a version: write v and three numbers, for example v0.1.0`},
-		{"no replicas", mesh("osm", "{controlPlane: {replicas: 0}}"), "should be greater than or equal to 1"},
-		{"replicas beside autoscaling", mesh("osm", "{controlPlane: {replicas: 2, autoscaling: {maxReplicas: 3}}}"), "spec.controlPlane.replicas and spec.controlPlane.autoscaling exclude each other"},
-		{"fewest replicas of autoscaling", mesh("osm", "{controlPlane: {autoscaling: {maxReplicas: 2}}}"), ""},
-		{"fewer than the default of minReplicas", mesh("osm", "{controlPlane: {autoscaling: {maxReplicas: 1}}}"), "spec.controlPlane.autoscaling.maxReplicas 1 is less than minReplicas 2: raise the one or lower the other"},
-		{"fewer than minReplicas", mesh("osm", "{controlPlane: {autoscaling: {minReplicas: 5, maxReplicas: 4}}}"), "maxReplicas 4 is less than minReplicas 5"},
-		{"autoscaling without a maximum", mesh("osm", "{controlPlane: {autoscaling: {}}}"), "spec.controlPlane.autoscaling.maxReplicas: Required value"},
-		{"autoscaling without requested CPU", mesh("osm", "{controlPlane: {autoscaling: {maxReplicas: 3}, resources: {requests: {memory: 64Mi}}}}"), "set spec.controlPlane.resources.requests.cpu, or leave spec.controlPlane.resources out"},
-		{"a limit of CPU is a request", mesh("osm", "{controlPlane: {autoscaling: {maxReplicas: 3}, resources: {limits: {cpu: 1}}}}"), ""},
+		{"no replicas", mesh("osm", "{controlPlane: {injector: {replicas: 0}}}"), "should be greater than or equal to 1"},
+		{"replicas and autoscaling", controller("{replicas: 2, autoscaling: {maxReplicas: 3}}"), "spec.controlPlane.controller: Invalid value: replicas and autoscaling exclude each other"},
+		{"autoscaling and deprecated replicas", mesh("osm", "{controlPlane: {replicas: 2, controller: {autoscaling: {maxReplicas: 3}}}}"), ""},
+		{"smallest maxReplicas", controller("{autoscaling: {maxReplicas: 2}}"), ""},
+		{"maxReplicas below the default of minReplicas", controller("{autoscaling: {maxReplicas: 1}}"), "maxReplicas 1 is less than minReplicas 2: raise maxReplicas or lower minReplicas"},
+		{"maxReplicas below minReplicas", controller("{autoscaling: {minReplicas: 5, maxReplicas: 4}}"), "maxReplicas 4 is less than minReplicas 5"},
+		{"autoscaling without maxReplicas", controller("{autoscaling: {}}"), "spec.controlPlane.controller.autoscaling.maxReplicas: Required value"},
+		{"autoscaling without a CPU request", controller("{autoscaling: {maxReplicas: 3}, resources: {requests: {memory: 64Mi}}}"), "set resources.requests.cpu, or remove resources"},
+		{"autoscaling with deprecated resources without a CPU request", mesh("osm", "{controlPlane: {resources: {requests: {memory: 64Mi}}, injector: {autoscaling: {maxReplicas: 3}}}}"), "set requests.cpu in spec.controlPlane.controller.resources"},
+		{"a CPU limit implies a CPU request", controller("{autoscaling: {maxReplicas: 3}, resources: {limits: {cpu: 1}}}"), ""},
 		{"the same pull secret twice", mesh("osm", "{controlPlane: {imagePullSecrets: [{name: a}, {name: a}]}}"), "Duplicate value"},
 		{"an image without a name", mesh("osm", "{controlPlane: {images: {controller: ''}}}"), "spec.controlPlane.images.controller"},
 		{"unknown log level", mesh("osm", "{controlPlane: {logLevel: loud}}"), `Unsupported value: "loud"`},
-		{"trust domain that is no name", mesh("osm", "{certificates: {trustDomain: Cluster.Local}}"), `"Cluster.Local" is not a trust domain: write a lowercase DNS name`},
-		{"duration that is none", mesh("osm", "{certificates: {serviceCertificateDuration: 24x}}"), `spec.certificates.serviceCertificateDuration "24x" is not a duration: write a number with a unit, for example 24h or 90m`},
+		{"invalid trust domain", mesh("osm", "{certificates: {trustDomain: Cluster.Local}}"), `"Cluster.Local" is not a trust domain: write a lowercase DNS name`},
+		{"invalid duration", mesh("osm", "{certificates: {serviceCertificateDuration: 24x}}"), `spec.certificates.serviceCertificateDuration "24x" is not a duration: write a number with a unit, for example 24h or 90m`},
 		{"shortest duration", mesh("osm", "{certificates: {serviceCertificateDuration: 60s}}"), ""},
 		{"duration too short", mesh("osm", "{certificates: {serviceCertificateDuration: 59s}}"), "serviceCertificateDuration 59s is too short: certificates must be valid for at least 1m"},
 		{"size of the default algorithm", mesh("osm", "{certificates: {key: {size: 384}}}"), ""},
@@ -70,9 +79,9 @@ func testMesh(t *testing.T, c client.Client) {
 	})
 	checkChanges(t, c, []change{
 		{"the default namespace becomes explicit", mesh("osm", "{}"), map[string]any{"spec.namespace": "osm-system"}, ""},
-		{"the spec goes and the namespace was the default", mesh("osm", "{namespace: osm-system}"), map[string]any{"spec": nil}, ""},
-		{"another namespace", mesh("osm", "{}"), map[string]any{"spec.namespace": "mesh"}, "spec.namespace cannot change, this mesh lives in osm-system: delete the Mesh and create it again to move it"},
-		{"the namespace goes", mesh("osm", "{namespace: mesh}"), map[string]any{"spec.namespace": nil}, "spec.namespace cannot change, this mesh lives in mesh"},
+		{"the spec is removed and the namespace was the default", mesh("osm", "{namespace: osm-system}"), map[string]any{"spec": nil}, ""},
+		{"another namespace", mesh("osm", "{}"), map[string]any{"spec.namespace": "mesh"}, "spec.namespace cannot change, this mesh runs in osm-system: delete the Mesh and create it again to move it"},
+		{"the namespace is removed", mesh("osm", "{namespace: mesh}"), map[string]any{"spec.namespace": nil}, "spec.namespace cannot change, this mesh runs in mesh"},
 		{"the default trust domain becomes explicit", mesh("osm", "{}"), map[string]any{"spec.certificates.trustDomain": "cluster.local"}, ""},
 		{"another trust domain", mesh("osm", "{certificates: {trustDomain: a.example}}"), map[string]any{"spec.certificates.trustDomain": "b.example"}, "spec.certificates.trustDomain cannot change, every identity of this mesh ends in a.example"},
 		{"another version", mesh("osm", "{version: v0.1.0}"), map[string]any{"spec.version": "v0.2.0"}, ""},
@@ -89,7 +98,7 @@ spec:
   version: v0.1.0
   namespace: osm-system
   trustDomain: cluster.local
-  controlPlane: {replicas: 2}
+  controlPlane: {controller: {replicas: 2}, injector: {replicas: 2}}
   images: {controller: controller:v1, injector: injector:v1, init: init:v1, sidecar: envoy:v1}
 `
 	checkCreations(t, c, []creation{
@@ -97,9 +106,9 @@ spec:
 		{"without images", strings.ReplaceAll(revision, "images:", "#"), "spec.images: Required value"},
 	})
 	checkChanges(t, c, []change{
-		{"more replicas", revision, map[string]any{"spec.controlPlane.replicas": int64(3)}, ""},
+		{"more replicas", revision, map[string]any{"spec.controlPlane.controller.replicas": int64(3)}, ""},
 		{"another image", revision, map[string]any{"spec.images.sidecar": "envoy:v2"}, ""},
-		{"another mesh", revision, map[string]any{"spec.mesh": "b"}, "spec.mesh cannot change: a revision belongs to one Mesh for ever"},
+		{"another mesh", revision, map[string]any{"spec.mesh": "b"}, "spec.mesh cannot change: a revision always belongs to the same Mesh"},
 		{"another version", revision, map[string]any{"spec.version": "v0.2.0"}, "spec.version cannot change: set spec.version of the Mesh"},
 		{"another namespace", revision, map[string]any{"spec.namespace": "b"}, "spec.namespace cannot change"},
 		{"another trust domain", revision, map[string]any{"spec.trustDomain": "b"}, "spec.trustDomain cannot change"},

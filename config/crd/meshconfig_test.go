@@ -7,12 +7,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// meshConfig is a MeshConfig in YAML; the spec is one line in flow style.
+// meshConfig returns a MeshConfig in YAML. The spec is one line in flow style.
 func meshConfig(spec string) string {
 	return "{apiVersion: config.openservicemesh.io/v1alpha2, kind: MeshConfig, metadata: {name: osm-mesh-config, namespace: in-mesh}, spec: " + spec + "}"
 }
 
-// completeMeshConfig sets every field, those that Open Service Mesh knew and ours.
+// completeMeshConfig sets every field, including fields that Open Service Mesh does not have.
 const completeMeshConfig = `
 apiVersion: config.openservicemesh.io/v1alpha2
 kind: MeshConfig
@@ -105,8 +105,8 @@ func testMeshConfig(t *testing.T, c client.Client) {
 			cases = append(cases, creation{field + " " + cidr, meshConfig("{traffic: {" + field + `: ["` + cidr + `"]}}`), ""})
 		}
 		for _, cidr := range []string{"10.0.0.1", "10.0.0.0/33", "256.0.0.0/8", "10.0.0/8", "fd00::/129", "example.com/24", ""} {
-			refusal := fmt.Sprintf("spec.traffic.%s has %q, which is not an IP range: write an address and a prefix length", field, cidr)
-			cases = append(cases, creation{field + " " + cidr, meshConfig("{traffic: {" + field + `: ["` + cidr + `"]}}`), refusal})
+			rejection := fmt.Sprintf("spec.traffic.%s has %q, which is not an IP range: write an address and a prefix length", field, cidr)
+			cases = append(cases, creation{field + " " + cidr, meshConfig("{traffic: {" + field + `: ["` + cidr + `"]}}`), rejection})
 		}
 	}
 	checkCreations(t, c, cases)

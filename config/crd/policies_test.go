@@ -7,7 +7,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// namespaces are one that is part of a mesh, one that is not, and one that is and wants to be ignored.
+// namespaces returns a namespace of a mesh, one outside the mesh, and an ignored one.
 func namespaces() []*unstructured.Unstructured {
 	namespace := func(name string, labels map[string]string) *unstructured.Unstructured {
 		object := &unstructured.Unstructured{}
@@ -24,13 +24,13 @@ func namespaces() []*unstructured.Unstructured {
 	}
 }
 
-// destination is the spec of a TrafficTarget whose destination is in the namespace.
+// destination returns the spec of a TrafficTarget with a destination in the namespace.
 func destination(namespace string) string {
 	return "{destination: {kind: ServiceAccount, name: a, namespace: " + namespace + "}}"
 }
 
 func testPolicies(t *testing.T, c client.Client) {
-	// Stored before the policy acts.
+	// This object is stored before the policy is enforced.
 	old := parse(t, trafficTarget("in-mesh", destination("elsewhere")))
 	old.SetName("old")
 	old.SetFinalizers([]string{"example.com/cleanup"})
@@ -58,10 +58,10 @@ func testPolicies(t *testing.T, c client.Client) {
 		{"the destination moves", trafficTarget("in-mesh", destination("in-mesh")), map[string]any{"spec.destination.namespace": "elsewhere"}, `spec.destination.namespace is "elsewhere"` + sentence},
 		{"another account", trafficTarget("in-mesh", destination("in-mesh")), map[string]any{"spec.destination.name": "b"}, ""},
 	})
-	t.Run("an object from before can be labelled and deleted", func(t *testing.T) {
+	t.Run("an existing object can be labeled and deleted", func(t *testing.T) {
 		old.SetLabels(map[string]string{"team": "shop"})
 		if err := c.Update(t.Context(), old); err != nil {
-			t.Errorf("it cannot be labelled: %v", err)
+			t.Errorf("it cannot be labeled: %v", err)
 		}
 		if err := c.Delete(t.Context(), old); err != nil {
 			t.Fatal(err)
@@ -71,7 +71,7 @@ func testPolicies(t *testing.T, c client.Client) {
 		}
 		old.SetFinalizers(nil)
 		if err := c.Update(t.Context(), old); err != nil {
-			t.Errorf("it cannot lose its finalizer: %v", err)
+			t.Errorf("its finalizer cannot be removed: %v", err)
 		}
 	})
 }

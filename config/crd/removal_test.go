@@ -11,8 +11,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// testRemovalOrder: what a Mesh cannot do without is not deleted before it, and everything may go when the last Mesh has gone. It
-// needs the policies of testPolicies.
+// testRemovalOrder checks that objects which a Mesh needs cannot be deleted before the last Mesh. It requires the policies of
+// testPolicies.
 func testRemovalOrder(t *testing.T, c client.Client) {
 	definition := func(name string) string {
 		return "{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: " + name + "}}"
@@ -26,7 +26,7 @@ func testRemovalOrder(t *testing.T, c client.Client) {
 		create(t, c, parse(t, namespace))
 	}
 	create(t, c, mesh)
-	// eventually waits until every deletion, which is only tried, ends as wanted: the API server hears of Meshes a moment later.
+	// eventually waits until every deletion has the wanted result in a dry run. The policies observe Meshes with a delay.
 	eventually := func(texts []string, refused bool) {
 		t.Helper()
 		var wrong string
@@ -34,8 +34,8 @@ func testRemovalOrder(t *testing.T, c client.Client) {
 			wrong = ""
 			for _, text := range texts {
 				err := c.Delete(ctx, parse(t, text), client.DryRunAll)
-				said := err != nil && strings.Contains(err.Error(), "the Mesh in-the-way still needs this: delete the Mesh")
-				if refused && !said || !refused && err != nil {
+				rejected := err != nil && strings.Contains(err.Error(), "the Mesh in-the-way still needs this: delete the Mesh")
+				if refused && !rejected || !refused && err != nil {
 					wrong = fmt.Sprintf("deleting %s: %v", text, err)
 				}
 			}

@@ -17,8 +17,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/envtest"
 )
 
-// TestValidation checks every rule of the definitions and of the admission policies on a real API server: what it
-// accepts, and the sentence with which it refuses.
+// TestValidation checks every rule of the definitions and of the admission policies on a real API server, including the error texts.
 func TestValidation(t *testing.T) {
 	server := envtest.Start(t)
 	c := newClient(t, server)
@@ -41,7 +40,7 @@ func TestValidation(t *testing.T) {
 	t.Run("Install", func(t *testing.T) { testInstall(t, c) })
 }
 
-// newClient returns a client that knows the kinds which are installed now, and fails on unknown fields.
+// newClient returns a client for the installed kinds. It fails on unknown fields.
 func newClient(t *testing.T, config *rest.Config) client.Client {
 	t.Helper()
 	c, err := client.New(config, client.Options{})
@@ -51,7 +50,7 @@ func newClient(t *testing.T, config *rest.Config) client.Client {
 	return client.WithFieldValidation(c, "Strict")
 }
 
-// contents returns the content of every file, in the order of their names.
+// contents returns the content of every file, sorted by name.
 func contents(t *testing.T, files fs.FS) [][]byte {
 	t.Helper()
 	var all [][]byte
@@ -69,8 +68,7 @@ func contents(t *testing.T, files fs.FS) [][]byte {
 	return all
 }
 
-// installPolicies installs the admission policies and waits until they act, which the given object must show: it is
-// refused from then on.
+// installPolicies installs the admission policies and waits until they are enforced, which means that they reject the given object.
 func installPolicies(t *testing.T, c client.Client, refused *unstructured.Unstructured) {
 	t.Helper()
 	for _, content := range contents(t, admission.Policies) {
@@ -80,7 +78,7 @@ func installPolicies(t *testing.T, c client.Client, refused *unstructured.Unstru
 		return c.Create(ctx, refused.DeepCopy(), client.DryRunAll) != nil, nil
 	})
 	if err != nil {
-		t.Fatalf("the admission policies do not act: %v", err)
+		t.Fatalf("the admission policies are not enforced: %v", err)
 	}
 }
 

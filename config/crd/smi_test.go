@@ -7,7 +7,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// smi is an object of a Service Mesh Interface kind in YAML; the spec is one line in flow style.
+// smi returns an object of a Service Mesh Interface kind in YAML. The spec is one line in flow style.
 func smi(apiVersion, kind, namespace, spec string) string {
 	return "{apiVersion: " + apiVersion + ", kind: " + kind + ", metadata: {name: x, namespace: " + namespace + "}, spec: " + spec + "}"
 }

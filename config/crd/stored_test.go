@@ -13,8 +13,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/envtest"
 )
 
-// oldTrafficSplit is the definition as a cluster that ran Open Service Mesh 1.2 has it: v1alpha2 is stored, nothing is
-// validated beyond types.
+// oldTrafficSplit is the definition of Open Service Mesh 1.2. It stores v1alpha2 and validates only types.
 const oldTrafficSplit = `
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
@@ -46,7 +45,7 @@ spec:
                     weight: {type: number}
 `
 
-// storeOldTrafficSplits stores one good object and one that our definition refuses, under the old definition.
+// storeOldTrafficSplits stores a valid object, and one that the current definition rejects, under the old definition.
 func storeOldTrafficSplits(t *testing.T, server *rest.Config, c client.Client) []*unstructured.Unstructured {
 	t.Helper()
 	old := &apiextensionsv1.CustomResourceDefinition{}
@@ -65,8 +64,8 @@ func storeOldTrafficSplits(t *testing.T, server *rest.Config, c client.Client) [
 	return objects
 }
 
-// testStoredTrafficSplits checks that objects from before survive the change of definitions: they are there in both
-// versions, and one that would be refused today can still be labelled and get a status.
+// testStoredTrafficSplits checks that existing objects survive the change of definitions. Both versions serve them, and an invalid one
+// can still be labeled and get a status.
 func testStoredTrafficSplits(t *testing.T, c client.Client, stored []*unstructured.Unstructured) {
 	for _, before := range stored {
 		t.Run(before.GetName(), func(t *testing.T) {
@@ -81,7 +80,7 @@ func testStoredTrafficSplits(t *testing.T, c client.Client, stored []*unstructur
 			}
 			now.SetLabels(map[string]string{"team": "shop"})
 			if err := c.Update(t.Context(), now); err != nil {
-				t.Errorf("it cannot be labelled: %v", err)
+				t.Errorf("it cannot be labeled: %v", err)
 			}
 			set(t, now, "status.conditions", []any{map[string]any{
 				"type": "Accepted", "status": "True", "reason": "Accepted", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z",

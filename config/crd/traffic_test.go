@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// osmPolicy is an object of a kind of OSM's policies in YAML; the spec is in flow style.
+// osmPolicy returns an object of an OSM policy kind in YAML. The spec is in flow style.
 func osmPolicy(kind, spec string) string {
 	return "{apiVersion: policy.openservicemesh.io/v1alpha1, kind: " + kind + ", metadata: {name: x, namespace: in-mesh}, spec: " + spec + "}"
 }
@@ -65,7 +65,7 @@ func testTrafficPolicies(t *testing.T, c client.Client) {
 	t.Run("limits of later versions are kept", func(t *testing.T) { testKeptLimits(t, c, setting) })
 }
 
-// testKeptLimits: what a later version of OSM has stored in a setting is still there after others have changed the object.
+// testKeptLimits checks that fields of later OSM versions are preserved when other fields change.
 func testKeptLimits(t *testing.T, c client.Client, setting func(string) string) {
 	object := parse(t, setting("rateLimit: {global: {tcp: {domain: d}}}"))
 	create(t, c, object)
@@ -86,8 +86,7 @@ func remove(t *testing.T, c client.Client, object client.Object) {
 	}
 }
 
-// testOldMeshConfig: what is written through v1alpha1 keeps the fields that only v1alpha2 had, both ways show all of them, and who
-// writes it is warned.
+// testOldMeshConfig checks that a write through v1alpha1 keeps all fields and returns a deprecation warning.
 func testOldMeshConfig(t *testing.T, server *rest.Config, c client.Client) {
 	stored := parse(t, completeMeshConfig)
 	create(t, c, stored)
@@ -126,7 +125,7 @@ func testOldMeshConfig(t *testing.T, server *rest.Config, c client.Client) {
 	}
 }
 
-// warnings collects what the API server warns of.
+// warnings collects the warnings of the API server.
 type warnings struct {
 	mu    sync.Mutex
 	texts []string

@@ -1,4 +1,2 @@
-// Package rbac holds the roles of the operator as YAML, and the tests that keep them exact.
-//
-// In flow the files beside it, written by hand; out flows nothing: config/default installs them.
+// Package rbac contains the roles of the operator as YAML, and tests that they are exact. config/default installs them.
 package rbac

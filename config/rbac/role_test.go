@@ -9,13 +9,15 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/openservicemesh/osm-operator/internal/component"
+	"github.com/openservicemesh/osm-operator/internal/component/builtin"
 	"github.com/openservicemesh/osm-operator/internal/operand"
 )
 
 // permission is one verb on one resource, or on one URL.
 type permission struct{ group, resource, name, verb, url string }
 
-// permissions spells out a rule.
+// permissions returns the single permissions of a rule.
 func permissions(rule rbacv1.PolicyRule) []permission {
 	var all []permission
 	for _, verb := range rule.Verbs {
@@ -36,7 +38,7 @@ func permissions(rule rbacv1.PolicyRule) []permission {
 	return all
 }
 
-// operatorPermissions reads role.yaml.
+// operatorPermissions returns the permissions in role.yaml.
 func operatorPermissions(t *testing.T) map[permission]bool {
 	t.Helper()
 	content, err := os.ReadFile("role.yaml")
@@ -56,7 +58,7 @@ func operatorPermissions(t *testing.T) map[permission]bool {
 	return all
 }
 
-// catalogue opens the manifests of every version of the control plane.
+// catalogue returns the manifests of every version of the control plane.
 func catalogue(t *testing.T) *operand.Catalogue {
 	t.Helper()
 	c, err := operand.NewCatalogue("v0.1.0", operand.Images{Controller: "c", Injector: "i", Init: "n", Sidecar: "s"})
@@ -66,15 +68,15 @@ func catalogue(t *testing.T) *operand.Catalogue {
 	return c
 }
 
-// TestOperatorMayGrantWhatItGrants: the API server lets nobody create a role with a permission that he does not have.
-func TestOperatorMayGrantWhatItGrants(t *testing.T) {
+// TestOperatorHasEveryGrantedPermission exists because the API server allows a subject to grant only permissions that it has.
+func TestOperatorHasEveryGrantedPermission(t *testing.T) {
 	held := operatorPermissions(t)
-	granted, err := catalogue(t).Granted()
+	granted, err := catalogue(t).GrantedRules()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(granted) == 0 {
-		t.Fatal("the manifests grant nothing: this test looks in the wrong place")
+		t.Fatal("the manifests grant no permissions")
 	}
 	for _, rule := range granted {
 		for _, p := range permissions(rule) {
@@ -87,8 +89,24 @@ func TestOperatorMayGrantWhatItGrants(t *testing.T) {
 	}
 }
 
+// TestOperatorMayManageComponents compares role.yaml with the kinds that the components declare.
+func TestOperatorMayManageComponents(t *testing.T) {
+	held := operatorPermissions(t)
+	rules := component.Rules(builtin.All())
+	if len(rules) == 0 {
+		t.Fatal("no component declares a kind")
+	}
+	for _, rule := range rules {
+		for _, p := range permissions(rule) {
+			if !held[p] {
+				t.Errorf("a component requires %+v, which role.yaml lacks", p)
+			}
+		}
+	}
+}
+
 func TestRolesAreExact(t *testing.T) {
-	// A right to any of these is a right to everything.
+	// Each of these allows privilege escalation.
 	forbidden := []string{"*", "bind", "escalate", "impersonate"}
 	for p := range operatorPermissions(t) {
 		for _, part := range []string{p.group, p.resource, p.verb, p.url} {

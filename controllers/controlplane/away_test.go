@@ -26,19 +26,19 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// server is an API server of namespaces that shows what a test wants.
-type server struct {
+// fakeServer is an API server for namespaces whose content a test sets.
+type fakeServer struct {
 	mu sync.Mutex
-	// listed are the namespaces that informers are shown, and stored those that a list of names alone is.
-	listed, stored []string
-	// away makes every request fail, and expired is closed to end the watches: whoever watched must list again.
-	away    bool
-	expired chan struct{}
-	lists   int
+	// cached are the namespaces in lists and watches of informers; stored are those in lists of metadata.
+	cached, stored []string
+	// unavailable makes every request fail. Closing expired ends the watches, so that informers list again.
+	unavailable bool
+	expired     chan struct{}
+	lists       int
 }
 
-// change is what happens to the server at one moment; informers are made to list again.
-func (s *server) change(f func(*server)) {
+// update changes the server's state and makes informers list again.
+func (s *fakeServer) update(f func(*fakeServer)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f(s)
@@ -46,9 +46,9 @@ func (s *server) change(f func(*server)) {
 	s.expired = make(chan struct{})
 }
 
-func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *fakeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
-	away, expired, shown := s.away, s.expired, s.listed
+	away, expired, shown := s.unavailable, s.expired, s.cached
 	if r.URL.Query().Get("watch") == "" {
 		s.lists++
 	}
@@ -74,11 +74,11 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			shown = s.stored
 			s.mu.Unlock()
 		}
-		_ = json.NewEncoder(w).Encode(listOf(shown))
+		_ = json.NewEncoder(w).Encode(storedNames(shown))
 	}
 }
 
-func listOf(shown []string) corev1.NamespaceList {
+func storedNames(shown []string) corev1.NamespaceList {
 	list := corev1.NamespaceList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "NamespaceList"}, ListMeta: metav1.ListMeta{ResourceVersion: "1"}}
 	for _, name := range shown {
 		list.Items = append(list.Items, corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
@@ -88,8 +88,8 @@ func listOf(shown []string) corev1.NamespaceList {
 	return list
 }
 
-// startAway feeds namespaces from a server.
-func startAway(t *testing.T, s *server) (*sink, *prometheus.Registry) {
+// startFeed starts a Feed of namespaces from a server.
+func startFeed(t *testing.T, s *fakeServer) (*recordingSink, *prometheus.Registry) {
 	t.Helper()
 	s.expired = make(chan struct{})
 	http := httptest.NewServer(s)
@@ -98,7 +98,7 @@ func startAway(t *testing.T, s *server) (*sink, *prometheus.Registry) {
 	mapper := meta.NewDefaultRESTMapper(nil)
 	mapper.Add(schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}, meta.RESTScopeRoot)
 	config := &rest.Config{Host: http.URL}
-	ages, registry := controlplane.NewAges(time.Now), prometheus.NewRegistry()
+	ages, registry := controlplane.NewWatchAges(time.Now), prometheus.NewRegistry()
 	registry.MustRegister(ages)
 	config.Wrap(ages.Wrap)
 	objects, err := cache.New(config, cache.Options{Scheme: clientgoscheme.Scheme, Mapper: mapper})
@@ -110,7 +110,7 @@ func startAway(t *testing.T, s *server) (*sink, *prometheus.Registry) {
 		t.Fatal(err)
 	}
 	go func() { _ = objects.Start(t.Context()) }()
-	target := &sink{entries: map[catalog.Ref]catalog.Entry{}}
+	target := &recordingSink{entries: map[catalog.Ref]catalog.Entry{}}
 	feed := controlplane.NewFeed(objects, live, clientgoscheme.Scheme, target, logr.Discard(), time.Now)
 	if _, err := feed.Watch(t.Context(), workloads.Sources("osm")[0]); err != nil {
 		t.Fatal(err)
@@ -122,42 +122,42 @@ func namespaceRef(name string) catalog.Ref {
 	return catalog.Ref{Kind: catalog.KindNamespace, Name: catalog.Name{Namespace: name}}
 }
 
-// TestThreat46EmptyListIsConfirmed relists a kind twice: without one of two objects, which is believed; and without any while
-// they are still stored, which is not, until the store says the same.
+// TestThreat46EmptyListIsConfirmed covers a list that lacks one of two objects, which is applied, and an empty list, which is
+// not applied until the storage confirms it.
 func TestThreat46EmptyListIsConfirmed(t *testing.T) {
-	s := &server{listed: []string{"one", "two"}}
-	target, _ := startAway(t, s)
+	s := &fakeServer{cached: []string{"one", "two"}}
+	target, _ := startFeed(t, s)
 	target.await(t, "the first list", namespaceRef("two"), exists)
-	s.change(func(s *server) { s.listed, s.stored = []string{"one"}, []string{"one"} })
-	target.await(t, "a list without two", namespaceRef("two"), gone)
+	s.update(func(s *fakeServer) { s.cached, s.stored = []string{"one"}, []string{"one"} })
+	target.await(t, "a list without two", namespaceRef("two"), missing)
 	target.await(t, "a list without two", namespaceRef("one"), exists)
 
 	var before int
-	s.change(func(s *server) { s.listed, before = nil, s.lists })
+	s.update(func(s *fakeServer) { s.cached, before = nil, s.lists })
 	deadline := time.Now().Add(10 * time.Second)
-	for asked := 0; asked < before+2; { // the informer's list, and the one that confirms or not
+	for asked := 0; asked < before+2; { // the informer's list and the confirming one
 		if time.Now().After(deadline) {
-			t.Fatal("an empty list is not questioned")
+			t.Fatal("an empty list was not checked")
 		}
 		time.Sleep(10 * time.Millisecond)
 		s.mu.Lock()
 		asked = s.lists
 		s.mu.Unlock()
 	}
-	target.await(t, "an empty list that the store does not confirm", namespaceRef("one"), exists)
+	target.await(t, "an empty list that the storage does not confirm", namespaceRef("one"), exists)
 
 	s.mu.Lock()
 	s.stored = nil
 	s.mu.Unlock()
-	target.await(t, "when the store confirms it later", namespaceRef("one"), gone)
+	target.await(t, "an empty list that the storage confirms", namespaceRef("one"), missing)
 }
 
-// TestThreat46AgeGrows lets the API server go away: what is known stays, and the age of the watch tells that it is old.
-func TestThreat46AgeGrows(t *testing.T) {
-	s := &server{listed: []string{"one"}}
-	target, registry := startAway(t, s)
+// TestThreat46WatchAgeGrows makes the API server unavailable. Known objects stay, and the watch age metric grows.
+func TestThreat46WatchAgeGrows(t *testing.T) {
+	s := &fakeServer{cached: []string{"one"}}
+	target, registry := startFeed(t, s)
 	target.await(t, "the first list", namespaceRef("one"), exists)
-	s.change(func(s *server) { s.away = true })
+	s.update(func(s *fakeServer) { s.unavailable = true })
 	age := func() float64 {
 		families, err := registry.Gather()
 		if err != nil || len(families) != 1 || families[0].GetName() != "osm_watch_age_seconds" || len(families[0].GetMetric()) != 1 {
@@ -168,11 +168,11 @@ func TestThreat46AgeGrows(t *testing.T) {
 	deadline := time.Now().Add(20 * time.Second)
 	for age() < 1 {
 		if time.Now().After(deadline) {
-			t.Fatal("the age does not grow though nothing is heard")
+			t.Fatal("the age does not grow without responses")
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	target.await(t, "while the API server is away", namespaceRef("one"), exists)
-	s.change(func(s *server) { s.away = false; s.listed = []string{"one", "two"} })
+	target.await(t, "while the API server is unavailable", namespaceRef("one"), exists)
+	s.update(func(s *fakeServer) { s.unavailable = false; s.cached = []string{"one", "two"} })
 	target.await(t, "after it came back", namespaceRef("two"), exists)
 }

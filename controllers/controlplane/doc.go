@@ -1,6 +1,6 @@
-// Package controlplane carries what the API server says into the catalog of the running mesh.
+// Package controlplane feeds the objects of the API server into the catalog of the running mesh.
 //
-// Watch events flow in; catalog changes flow out to a Sink, made by ingest. The sub-packages name the kinds: workloads,
-// traffic and config; status carries what the mesh thinks of policies back to their objects. Nothing here decides anything,
-// except whether a list that shows nothing is to be believed.
+// Its input is watch events. Its output is catalog changes, converted by package ingest, for a Sink. Sub-packages define
+// the watched kinds (workloads, traffic, config); package status writes the status of policies. The only decision made
+// here is whether a list without any objects must be confirmed.
 package controlplane

@@ -8,22 +8,21 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// Events counts what the API server tells, by kind of object and what happened to it, as OSM names it: pod-added,
-// traffictarget-updated. OSM has the namespace as a label too; series of namespaces that are gone would stay for ever. A nil
-// Events counts nothing.
+// Events counts watch events by kind and type under OSM's names, such as pod-added and traffictarget-updated. OSM also has
+// a namespace label, which would leave series of deleted namespaces. A nil Events counts nothing.
 type Events struct{ count *prometheus.CounterVec }
 
 // NewEvents registers the counter.
 func NewEvents(registerer prometheus.Registerer) *Events {
 	e := &Events{prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "osm_k8s_api_event_count", Help: "Events of the API server, by kind of object and what happened to it.",
+		Name: "osm_k8s_api_event_count", Help: "Events of the API server, by kind of object and type of event.",
 	}, []string{"type"})}
 	registerer.MustRegister(e.count)
 	return e
 }
 
-func (e *Events) happened(kind catalog.Kind, what string) {
+func (e *Events) record(kind catalog.Kind, event string) {
 	if e != nil {
-		e.count.WithLabelValues(strings.ToLower(string(kind)) + "-" + what).Inc()
+		e.count.WithLabelValues(strings.ToLower(string(kind)) + "-" + event).Inc()
 	}
 }

@@ -16,24 +16,24 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/ingest"
 )
 
-// Sink takes changes without blocking, in order.
+// Sink applies changes in order, without blocking.
 type Sink interface {
 	Apply(changes []catalog.Change)
 }
 
-// Source is one kind of Kubernetes object: what to watch, and how it becomes an entry.
+// Source describes one kind of Kubernetes object: what to watch, and how to convert it to a catalog entry.
 type Source struct {
-	// Kind of the entries.
+	// Kind is the kind of the entries.
 	Kind catalog.Kind
-	// Object is an empty object of the kind to watch.
+	// Object is an empty object of the watched kind.
 	Object client.Object
-	// Ingest makes an entry of an object; nil when the object has no place in the mesh. Problems say what was left out.
+	// Ingest converts an object. The entry is nil if the object is not part of the mesh; problems describe omitted parts.
 	Ingest func(client.Object) (catalog.Entry, []ingest.Problem)
-	// Namespace is the only one that is watched; empty for all.
+	// Namespace limits the watch to one namespace; empty means all.
 	Namespace string
 }
 
-// Feed watches Sources and hands what they say to a Sink.
+// Feed watches Sources and sends catalog changes to a Sink.
 type Feed struct {
 	cache  ctrlcache.Cache
 	live   client.Reader
@@ -41,39 +41,39 @@ type Feed struct {
 	sink   Sink
 	log    logr.Logger
 	now    func() time.Time
-	// Events counts what is watched; nil counts nothing. Set it before Watch.
+	// Events counts watch events; nil counts nothing. It must be set before Watch.
 	Events *Events
-	// Problems hears what was found in each object that was set, and nothing of one that was removed. It must not block; nil hears
-	// nothing. Set it before Watch.
+	// Problems is called with the problems of each added or updated object, and with none for a deleted one. It must not
+	// block. It may be nil, and must be set before Watch.
 	Problems func(kind catalog.Kind, object client.Object, problems []ingest.Problem)
 }
 
-// NewFeed makes a Feed that reads from cache, and from the API server itself when the cache cannot be believed. now is the clock.
+// NewFeed returns a Feed that watches through cache, and confirms deletions with the live reader. now is the clock.
 func NewFeed(cache ctrlcache.Cache, live client.Reader, scheme *runtime.Scheme, sink Sink, log logr.Logger, now func() time.Time) *Feed {
 	return &Feed{cache: cache, live: live, scheme: scheme, sink: sink, log: log, now: now}
 }
 
-// Watch begins to watch a Source and returns at once. The result says whether every object of the first list has reached
-// the Sink.
+// Watch starts to watch a Source and returns at once. synced reports whether the Sink has received every object of the
+// first list.
 func (f *Feed) Watch(ctx context.Context, source Source) (synced func() bool, err error) {
 	informer, err := f.cache.GetInformer(ctx, source.Object, ctrlcache.BlockUntilSynced(false))
 	if err != nil {
 		return nil, fmt.Errorf("watch %s: %w", source.Kind, err)
 	}
 	remove := func(ref catalog.Ref) { f.sink.Apply([]catalog.Change{{Ref: ref, Received: f.now()}}) }
-	d := newDoubt(listOf(f.live, f.scheme, source), remove, f.log.WithValues("kind", source.Kind))
+	guard := newDeletionGuard(storedNames(f.live, f.scheme, source), remove, f.log.WithValues("kind", source.Kind))
 	registration, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc: func(obj any) {
-			f.Events.happened(source.Kind, "added")
-			f.set(source, d, obj)
+			f.Events.record(source.Kind, "added")
+			f.set(source, guard, obj)
 		},
 		UpdateFunc: func(_, obj any) {
-			f.Events.happened(source.Kind, "updated")
-			f.set(source, d, obj)
+			f.Events.record(source.Kind, "updated")
+			f.set(source, guard, obj)
 		},
 		DeleteFunc: func(obj any) {
-			f.Events.happened(source.Kind, "deleted")
-			f.remove(ctx, source, d, obj)
+			f.Events.record(source.Kind, "deleted")
+			f.remove(ctx, source, guard, obj)
 		},
 	})
 	if err != nil {
@@ -82,7 +82,7 @@ func (f *Feed) Watch(ctx context.Context, source Source) (synced func() bool, er
 	return registration.HasSynced, nil
 }
 
-func (f *Feed) set(source Source, d *doubt, obj any) {
+func (f *Feed) set(source Source, guard *deletionGuard, obj any) {
 	object, ok := obj.(client.Object)
 	if !ok {
 		return
@@ -90,55 +90,59 @@ func (f *Feed) set(source Source, d *doubt, obj any) {
 	received := f.now()
 	entry, problems := source.Ingest(object)
 	for _, problem := range problems {
-		f.log.V(1).Info("left out", "kind", source.Kind, "namespace", object.GetNamespace(), "name", object.GetName(),
+		f.log.V(1).Info("parts of the object are ignored", "kind", source.Kind, "namespace", object.GetNamespace(), "name", object.GetName(),
 			"reason", problem.Reason, "message", problem.Message)
 	}
-	f.tell(source.Kind, object, problems)
-	of := ref(source.Kind, object)
-	d.seen(client.ObjectKeyFromObject(object), of)
+	f.reportProblems(source.Kind, object, problems)
+	entryRef := ref(source.Kind, object)
+	guard.observe(client.ObjectKeyFromObject(object), entryRef)
 	f.sink.Apply([]catalog.Change{{
-		Ref: of, Entry: entry, Created: object.GetCreationTimestamp().Time, Generation: generation(object), Received: received,
+		Ref: entryRef, Entry: entry, Created: object.GetCreationTimestamp().Time, Generation: generation(object), Received: received,
 	}})
 }
 
-func (f *Feed) tell(kind catalog.Kind, object client.Object, problems []ingest.Problem) {
+func (f *Feed) reportProblems(kind catalog.Kind, object client.Object, problems []ingest.Problem) {
 	if f.Problems != nil {
 		f.Problems(kind, object, problems)
 	}
 }
 
-func (f *Feed) remove(ctx context.Context, source Source, d *doubt, obj any) {
-	unknown, unseen := obj.(cache.DeletedFinalStateUnknown)
-	if unseen {
+func (f *Feed) remove(ctx context.Context, source Source, guard *deletionGuard, obj any) {
+	unknown, unobserved := obj.(cache.DeletedFinalStateUnknown)
+	if unobserved {
 		obj = unknown.Obj
 	}
 	object, ok := obj.(client.Object)
 	if !ok {
 		return
 	}
-	f.tell(source.Kind, object, nil)
-	key, of := client.ObjectKeyFromObject(object), ref(source.Kind, object)
-	if unseen {
-		d.missed(ctx, key, of)
+	f.reportProblems(source.Kind, object, nil)
+	key, entryRef := client.ObjectKeyFromObject(object), ref(source.Kind, object)
+	if unobserved {
+		guard.deleteUnobserved(ctx, key, entryRef)
 	} else {
-		d.deleted(key, of)
+		guard.delete(key, entryRef)
 	}
 }
 
-// ref names the entry of an object as the entries name themselves.
 func ref(kind catalog.Kind, object client.Object) catalog.Ref {
+	return RefOf(kind, catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()})
+}
+
+// RefOf returns the catalog reference of an object with the given name. The entry of a namespace has its name in the
+// Namespace field, and settings have no name.
+func RefOf(kind catalog.Kind, name catalog.Name) catalog.Ref {
 	switch kind {
 	case catalog.KindNamespace:
-		return catalog.Ref{Kind: kind, Name: catalog.Name{Namespace: object.GetName()}}
+		return catalog.Ref{Kind: kind, Name: catalog.Name{Namespace: name.Name}}
 	case catalog.KindSettings:
 		return catalog.Ref{Kind: kind}
-	default:
-		return catalog.Ref{Kind: kind, Name: catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()}}
 	}
+	return catalog.Ref{Kind: kind, Name: name}
 }
 
-// generation is the version of an object as catalog.Change has it. API servers count resourceVersions upwards, though clients
-// may not rely on more than their order.
+// generation returns the value for catalog.Change.Generation. It falls back to resourceVersion, which API servers
+// increase, although clients may only rely on its order.
 func generation(object client.Object) int64 {
 	if g := object.GetGeneration(); g > 0 {
 		return g

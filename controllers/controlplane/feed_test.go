@@ -28,13 +28,13 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/envtest"
 )
 
-// sink remembers the latest entry of every object.
-type sink struct {
+// recordingSink records the latest entry of every object.
+type recordingSink struct {
 	mu      sync.Mutex
 	entries map[catalog.Ref]catalog.Entry
 }
 
-func (s *sink) Apply(changes []catalog.Change) {
+func (s *recordingSink) Apply(changes []catalog.Change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, change := range changes {
@@ -42,8 +42,8 @@ func (s *sink) Apply(changes []catalog.Change) {
 	}
 }
 
-// await waits until the entry of ref is what check wants; nil stands for none.
-func (s *sink) await(t *testing.T, what string, ref catalog.Ref, check func(catalog.Entry) bool) {
+// await waits until check accepts the entry of ref, which is nil if there is none.
+func (s *recordingSink) await(t *testing.T, what string, ref catalog.Ref, check func(catalog.Entry) bool) {
 	t.Helper()
 	deadline := time.Now().Add(30 * time.Second)
 	for {
@@ -60,22 +60,22 @@ func (s *sink) await(t *testing.T, what string, ref catalog.Ref, check func(cata
 	}
 }
 
-func exists(e catalog.Entry) bool { return e != nil }
-func gone(e catalog.Entry) bool   { return e == nil }
+func exists(e catalog.Entry) bool  { return e != nil }
+func missing(e catalog.Entry) bool { return e == nil }
 
-// world is a running feed before a real API server that defines all SMI kinds but TrafficSplit.
-type world struct {
+// feedTest is a running Feed with a real API server that defines all SMI kinds but TrafficSplit.
+type feedTest struct {
 	client client.Client
-	sink   *sink
+	sink   *recordingSink
 	split  *apiextensionsv1.CustomResourceDefinition
 	config *rest.Config
 }
 
-func start(t *testing.T) *world {
+func start(t *testing.T) *feedTest {
 	config := envtest.Start(t)
 	definitions := envtest.Definitions(t, crd.Own, crd.SMI)
 	isSplit := func(d *apiextensionsv1.CustomResourceDefinition) bool { return d.Spec.Names.Kind == "TrafficSplit" }
-	w := &world{sink: &sink{entries: map[catalog.Ref]catalog.Entry{}}, config: config}
+	w := &feedTest{sink: &recordingSink{entries: map[catalog.Ref]catalog.Entry{}}, config: config}
 	w.split = definitions[slices.IndexFunc(definitions, isSplit)]
 	envtest.Install(t, config, slices.DeleteFunc(definitions, isSplit)...)
 
@@ -94,7 +94,7 @@ func start(t *testing.T) *world {
 	return w
 }
 
-func (w *world) run(t *testing.T, scheme *runtime.Scheme) {
+func (w *feedTest) run(t *testing.T, scheme *runtime.Scheme) {
 	httpClient, err := rest.HTTPClientFor(w.config)
 	if err != nil {
 		t.Fatal(err)
@@ -130,7 +130,7 @@ func (w *world) run(t *testing.T, scheme *runtime.Scheme) {
 	}
 }
 
-func (w *world) create(t *testing.T, object client.Object) {
+func (w *feedTest) create(t *testing.T, object client.Object) {
 	t.Helper()
 	if err := w.client.Create(t.Context(), object); err != nil {
 		t.Fatal(err)
@@ -155,7 +155,7 @@ func TestFeed(t *testing.T) {
 	before := catalog.Ref{Kind: catalog.KindNamespace, Name: catalog.Name{Namespace: "before"}}
 	w.sink.mu.Lock()
 	if w.sink.entries[before] == nil {
-		t.Error("the feed is synced, but an object from before has not reached the sink")
+		t.Error("the Feed has synced, but the sink lacks an existing object")
 	}
 	w.sink.mu.Unlock()
 
@@ -177,7 +177,7 @@ func TestFeed(t *testing.T) {
 	if err := w.client.Delete(t.Context(), group); err != nil {
 		t.Fatal(err)
 	}
-	w.sink.await(t, "a deleted policy", ref, gone)
+	w.sink.await(t, "a deleted policy", ref, missing)
 
 	envtest.Install(t, w.config, w.split)
 	w.create(t, smi("split.smi-spec.io/v1alpha4", "TrafficSplit", "late", map[string]any{

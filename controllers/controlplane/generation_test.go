@@ -20,13 +20,13 @@ type changes []catalog.Change
 // Apply implements Sink.
 func (c *changes) Apply(list []catalog.Change) { *c = append(*c, list...) }
 
-// TestVersionsTravel looks at what a Feed says of the versions of objects, and when it has got them.
-func TestVersionsTravel(t *testing.T) {
+// TestFeed_SetsGeneration checks the generation and the time of receipt in changes.
+func TestFeed_SetsGeneration(t *testing.T) {
 	moment := time.Unix(1_800_000_000, 0)
 	var got changes
-	source := SourceOf(catalog.KindNamespace, &corev1.Namespace{}, flawlessNamespace)
+	source := SourceOf(catalog.KindNamespace, &corev1.Namespace{}, ingestNamespace)
 	feed := &Feed{sink: &got, log: logr.Discard(), now: func() time.Time { return moment }}
-	doubts := newDoubt(nil, nil, logr.Discard())
+	doubts := newDeletionGuard(nil, nil, logr.Discard())
 	for _, object := range []*corev1.Namespace{
 		{ObjectMeta: metav1.ObjectMeta{Name: "a", Generation: 3, ResourceVersion: "77"}},
 		{ObjectMeta: metav1.ObjectMeta{Name: "b", ResourceVersion: "78"}},
@@ -46,16 +46,16 @@ func TestVersionsTravel(t *testing.T) {
 	}
 }
 
-func TestEventsAreCounted(t *testing.T) {
+func TestEvents_CountByKindAndType(t *testing.T) {
 	events := NewEvents(prometheus.NewRegistry())
-	events.happened(catalog.KindTrafficTarget, "updated")
+	events.record(catalog.KindTrafficTarget, "updated")
 	if got := testutil.ToFloat64(events.count.WithLabelValues("traffictarget-updated")); got != 1 {
 		t.Errorf("counted %v", got)
 	}
 	var none *Events
-	none.happened(catalog.KindPod, "added")
+	none.record(catalog.KindPod, "added")
 }
 
-func flawlessNamespace(ns *corev1.Namespace) (*catalog.Namespace, []ingest.Problem) {
+func ingestNamespace(ns *corev1.Namespace) (*catalog.Namespace, []ingest.Problem) {
 	return &catalog.Namespace{Name: ns.Name, Monitored: true}, nil
 }

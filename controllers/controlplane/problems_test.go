@@ -14,8 +14,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/ingest"
 )
 
-// TestProblemsAreHeard sets an object with problems, mends it and removes it: whoever listens hears of each.
-func TestProblemsAreHeard(t *testing.T) {
+// TestFeed_ReportsProblems adds an object with problems, fixes it and deletes it. Each step must be reported.
+func TestFeed_ReportsProblems(t *testing.T) {
 	var heard []string
 	feed := &Feed{sink: new(changes), log: logr.Discard(), now: time.Now}
 	feed.Problems = func(kind catalog.Kind, object client.Object, problems []ingest.Problem) {
@@ -26,7 +26,7 @@ func TestProblemsAreHeard(t *testing.T) {
 		heard = append(heard, text)
 	}
 	source := SourceOf(catalog.KindService, &corev1.Service{}, ingest.Service)
-	d := newDoubt(nil, func(catalog.Ref) {}, logr.Discard())
+	d := newDeletionGuard(nil, func(catalog.Ref) {}, logr.Discard())
 	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "dns"}}
 	service.Spec.Ports = []corev1.ServicePort{{Port: 53, Protocol: corev1.ProtocolUDP}}
 	feed.set(source, d, service)
@@ -36,6 +36,6 @@ func TestProblemsAreHeard(t *testing.T) {
 	feed.set(source, d, service)
 	feed.remove(t.Context(), source, d, service)
 	if diff := cmp.Diff([]string{"Service dns NotCaptured", "Service dns", "Service dns NotCaptured", "Service dns"}, heard); diff != "" {
-		t.Errorf("heard (-want +got):\n%s", diff)
+		t.Errorf("reported problems differ (-want +got):\n%s", diff)
 	}
 }

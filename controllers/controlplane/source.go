@@ -12,7 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/ingest"
 )
 
-// SourceOf makes a Source of a typed ingest function. A nil entry means that the object has no place in the mesh.
+// SourceOf returns a Source for a typed ingest function. A nil entry means that the object is not part of the mesh.
 func SourceOf[T client.Object, E interface {
 	comparable
 	catalog.Entry
@@ -35,7 +35,7 @@ func SourceOf[T client.Object, E interface {
 	}
 }
 
-// Typed converts an object read as a plain map to the type of empty; an unstructured empty leaves it as it is.
+// Typed converts an unstructured object to the type of empty. If empty is unstructured, it returns the object itself.
 func Typed(object *unstructured.Unstructured, empty client.Object) (client.Object, error) {
 	if _, ok := empty.(*unstructured.Unstructured); ok {
 		return object, nil

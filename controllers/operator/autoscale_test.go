@@ -18,7 +18,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// scale changes the number of pods as an autoscaler does.
+// scale changes the replicas of a Deployment as an autoscaler does.
 func scale(t *testing.T, mesh, name string, replicas int32) {
 	t.Helper()
 	d := &appsv1.Deployment{ObjectMeta: inHome(mesh, name)}
@@ -30,7 +30,7 @@ func scale(t *testing.T, mesh, name string, replicas int32) {
 	}
 }
 
-// watchReplicas collects every number of pods that a Deployment ever asks for.
+// watchReplicas collects every value of the replicas of a Deployment.
 func watchReplicas(t *testing.T, mesh, name string) (seen func() map[int32]bool) {
 	t.Helper()
 	watching, ok := cluster.client.(client.WithWatch)
@@ -55,30 +55,29 @@ func watchReplicas(t *testing.T, mesh, name string) (seen func() map[int32]bool)
 	return func() map[int32]bool { cancel(); w.Stop(); <-done; return all }
 }
 
-// waitReplicas waits until a Deployment asks for a number of pods.
+// waitReplicas waits until the Deployments of the control plane have a number of replicas.
 func waitReplicas(t *testing.T, mesh string, replicas int32) {
 	t.Helper()
 	for _, name := range []string{names.Controller, names.Injector} {
 		waitFor(t, &appsv1.Deployment{ObjectMeta: inHome(mesh, name)}, func(d *appsv1.Deployment) error {
 			if *d.Spec.Replicas != replicas {
-				return fmt.Errorf("%s asks for %d pods, want %d", name, *d.Spec.Replicas, replicas)
+				return fmt.Errorf("%s has %d replicas, want %d", name, *d.Spec.Replicas, replicas)
 			}
 			return nil
 		})
 	}
 }
 
-// The number of pods goes from the operator to an autoscaler and back, and is never what nobody asked for.
-func TestReplicasAreHandedToAnAutoscalerAndBack(t *testing.T) {
+// The replicas are controlled by the operator, then by an autoscaler, then by the operator again. There are no intermediate values.
+func TestReplicasMoveToAutoscalerAndBack(t *testing.T) {
 	const name = "stretched"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
-		spec.ControlPlane = &v1alpha1.ControlPlaneSpec{Replicas: ptr.To[int32](3)}
+		spec.ControlPlane = replicas(3)
 	})
 	seen := watchReplicas(t, name, names.Controller)
 
 	change(t, mesh, func(m *v1alpha1.Mesh) {
-		m.Spec.ControlPlane.Replicas = nil
-		m.Spec.ControlPlane.Autoscaling = &v1alpha1.AutoscalingSpec{MinReplicas: ptr.To[int32](2), MaxReplicas: 7}
+		m.Spec.ControlPlane = autoscaled(v1alpha1.AutoscalingSpec{MinReplicas: ptr.To[int32](2), MaxReplicas: 7})
 	})
 	autoscaler := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: inHome(name, names.Controller)}
 	waitFor(t, autoscaler, func(a *autoscalingv2.HorizontalPodAutoscaler) error {
@@ -91,12 +90,12 @@ func TestReplicasAreHandedToAnAutoscalerAndBack(t *testing.T) {
 	waitReplicas(t, name, 3)
 	scale(t, name, names.Controller, 6)
 	scale(t, name, names.Injector, 6)
-	settle(t)
+	waitNoWrites(t)
 	waitReplicas(t, name, 6)
 	waitReady(t, mesh)
 	get(t, &policyv1.PodDisruptionBudget{ObjectMeta: inHome(name, names.Injector)})
 
-	// Another change of the Deployment does not touch the number either.
+	// Another change of the Deployment keeps the replicas.
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.ControlPlane.PriorityClassName = ptr.To("mesh-critical") })
 	waitFor(t, &appsv1.Deployment{ObjectMeta: inHome(name, names.Controller)}, func(d *appsv1.Deployment) error {
 		if d.Spec.Template.Spec.PriorityClassName != "mesh-critical" {
@@ -106,7 +105,7 @@ func TestReplicasAreHandedToAnAutoscalerAndBack(t *testing.T) {
 	})
 	waitReplicas(t, name, 6)
 
-	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.ControlPlane = &v1alpha1.ControlPlaneSpec{Replicas: ptr.To[int32](4)} })
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.ControlPlane = replicas(4) })
 	waitReplicas(t, name, 4)
 	waitGone(t, autoscaler)
 	waitGone(t, &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: inHome(name, names.Injector)})
@@ -114,31 +113,31 @@ func TestReplicasAreHandedToAnAutoscalerAndBack(t *testing.T) {
 	waitReplicas(t, name, 4)
 	for replicas := range seen() {
 		if replicas != 3 && replicas != 6 && replicas != 4 && replicas != 9 {
-			t.Errorf("for a moment the Deployment asked for %d pods", replicas)
+			t.Errorf("the Deployment had %d replicas temporarily", replicas)
 		}
 	}
 }
 
-// A mesh that begins with autoscaling begins with its smallest number of pods.
-func TestAutoscalingFromTheStart(t *testing.T) {
+// A new mesh with autoscaling starts with minReplicas.
+func TestNewMeshWithAutoscalingStartsWithMinReplicas(t *testing.T) {
 	const name = "elastic"
 	cluster.kubelet.serve(home(name))
 	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: home(name)}})
 	seen := watchReplicas(t, name, names.Injector)
 	mesh := newMesh(t, name, func(spec *v1alpha1.MeshSpec) {
-		spec.ControlPlane = &v1alpha1.ControlPlaneSpec{Autoscaling: &v1alpha1.AutoscalingSpec{MinReplicas: ptr.To[int32](3), MaxReplicas: 5}}
+		spec.ControlPlane = autoscaled(v1alpha1.AutoscalingSpec{MinReplicas: ptr.To[int32](3), MaxReplicas: 5})
 	})
 	waitReady(t, mesh)
 	get(t, &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: inHome(name, names.Injector)})
-	settle(t)
+	waitNoWrites(t)
 	scale(t, name, names.Injector, 5)
-	settle(t)
+	waitNoWrites(t)
 	for replicas := range seen() {
 		if replicas != 3 && replicas != 5 {
-			t.Errorf("for a moment the Deployment asked for %d pods", replicas)
+			t.Errorf("the Deployment had %d replicas temporarily", replicas)
 		}
 	}
-	// An autoscaler that somebody deletes comes again, and goes with the mesh.
+	// A deleted autoscaler is recreated. It is deleted with the mesh.
 	autoscaler := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: inHome(name, names.Injector)}
 	get(t, autoscaler)
 	was := autoscaler.UID
@@ -147,7 +146,7 @@ func TestAutoscalingFromTheStart(t *testing.T) {
 	}
 	waitFor(t, autoscaler, func(a *autoscalingv2.HorizontalPodAutoscaler) error {
 		if a.UID == was {
-			return fmt.Errorf("the autoscaler is not made anew")
+			return fmt.Errorf("the autoscaler was not recreated")
 		}
 		return nil
 	})
@@ -158,30 +157,30 @@ func TestAutoscalingFromTheStart(t *testing.T) {
 	waitGone(t, autoscaler)
 }
 
-// What the last good version had is restored, also where the version after it had an autoscaler.
-func TestAnAutoscalerOfAVersionThatIsGivenUpGoes(t *testing.T) {
+// A rollback restores the replicas of the previous version and deletes the autoscalers of the failed one.
+func TestRollbackDeletesAutoscalersOfTheFailedVersion(t *testing.T) {
 	const name = "unscaled"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
 		quick(spec)
-		spec.ControlPlane = &v1alpha1.ControlPlaneSpec{Replicas: ptr.To[int32](3)}
+		spec.ControlPlane = replicas(3)
 	})
-	history(t, mesh, v1alpha1.ResultSucceeded, "", olderVersion)
-	ill := healthy()
-	ill.Restarts = 9
-	cluster.patient.becomes(home(name), operatorVersion, ill)
+	waitHistory(t, mesh, v1alpha1.ResultSucceeded, "", olderVersion)
+	unhealthy := healthy()
+	unhealthy.Restarts = 9
+	cluster.health.set(home(name), operatorVersion, unhealthy)
 	change(t, mesh, func(m *v1alpha1.Mesh) {
 		m.Spec.Version = ptr.To(operatorVersion)
-		m.Spec.ControlPlane = &v1alpha1.ControlPlaneSpec{Autoscaling: &v1alpha1.AutoscalingSpec{MaxReplicas: 5}}
+		m.Spec.ControlPlane = autoscaled(v1alpha1.AutoscalingSpec{MaxReplicas: 5})
 	})
-	history(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
-	runs(t, name, olderVersion)
+	waitHistory(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
+	waitVersion(t, name, olderVersion)
 	waitReplicas(t, name, 3)
 	waitGone(t, &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: inHome(name, names.Controller)})
 }
 
-func TestPlaceAndImagesReachThePods(t *testing.T) {
+func TestSchedulingAndImagesReachThePods(t *testing.T) {
 	const name = "placed"
-	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) { spec.ControlPlane = placed() })
+	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) { spec.ControlPlane = scheduled() })
 	for _, component := range []string{names.Controller, names.Injector} {
 		d := &appsv1.Deployment{ObjectMeta: inHome(name, component)}
 		get(t, d)
@@ -197,7 +196,7 @@ func TestPlaceAndImagesReachThePods(t *testing.T) {
 		t.Errorf("the injector's image is %s", image)
 	}
 
-	// What is not declared any more is as the version has it.
+	// Fields that are no longer declared return to the defaults of the version.
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.ControlPlane = nil })
 	waitFor(t, d, func(d *appsv1.Deployment) error {
 		pod := d.Spec.Template.Spec
@@ -210,8 +209,8 @@ func TestPlaceAndImagesReachThePods(t *testing.T) {
 	waitReady(t, mesh)
 }
 
-// placed declares everything about images and the place of pods.
-func placed() *v1alpha1.ControlPlaneSpec {
+// scheduled declares all fields for images and scheduling.
+func scheduled() *v1alpha1.ControlPlaneSpec {
 	return &v1alpha1.ControlPlaneSpec{
 		Images:            &v1alpha1.ImagesSpec{Injector: ptr.To("mirror.example/injector:1")},
 		ImagePullSecrets:  []v1alpha1.PullSecret{{Name: "registry"}},
@@ -222,5 +221,17 @@ func placed() *v1alpha1.ControlPlaneSpec {
 			NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{{Key: "example.com/arch", Operator: corev1.NodeSelectorOpExists}}}},
 		}}},
 		TopologySpreadConstraints: []corev1.TopologySpreadConstraint{{MaxSkew: 1, TopologyKey: "kubernetes.io/hostname", WhenUnsatisfiable: corev1.DoNotSchedule}},
+	}
+}
+
+// replicas declares the same number of pods for the controller and the injector.
+func replicas(n int32) *v1alpha1.ControlPlaneSpec {
+	return &v1alpha1.ControlPlaneSpec{Controller: &v1alpha1.WorkloadSpec{Replicas: &n}, Injector: &v1alpha1.WorkloadSpec{Replicas: &n}}
+}
+
+// autoscaled declares the same autoscaling for the controller and the injector.
+func autoscaled(a v1alpha1.AutoscalingSpec) *v1alpha1.ControlPlaneSpec {
+	return &v1alpha1.ControlPlaneSpec{
+		Controller: &v1alpha1.WorkloadSpec{Autoscaling: a.DeepCopy()}, Injector: &v1alpha1.WorkloadSpec{Autoscaling: a.DeepCopy()},
 	}
 }

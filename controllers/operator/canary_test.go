@@ -23,11 +23,11 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/rollout"
 )
 
-// canarySuffix is what the names of a canary of operatorVersion end with.
+// canarySuffix is the suffix of the object names of a canary with operatorVersion.
 const canarySuffix = "v0-1-0"
 
-// besideOf are objects that only exist while a canary runs.
-func besideOf(mesh string) []client.Object {
+// canaryObjects returns objects that exist only while a canary runs.
+func canaryObjects(mesh string) []client.Object {
 	controller, injector := names.Controller+"-"+canarySuffix, names.Injector+"-"+canarySuffix
 	return []client.Object{
 		&appsv1.Deployment{ObjectMeta: inHome(mesh, controller)}, &appsv1.Deployment{ObjectMeta: inHome(mesh, injector)},
@@ -41,24 +41,24 @@ func besideOf(mesh string) []client.Object {
 	}
 }
 
-// alias is the Service by which sidecars of a canary find their control plane.
-func alias(mesh string) *corev1.Service {
+// canaryService returns the Service at which sidecars of a canary reach their control plane.
+func canaryService(mesh string) *corev1.Service {
 	return &corev1.Service{ObjectMeta: inHome(mesh, names.Controller+"-"+canarySuffix)}
 }
 
-// leadsTo waits until the alias leads to pods with an app label.
-func leadsTo(t *testing.T, mesh, app string) {
+// waitSelector waits until the canary Service selects pods with an app label.
+func waitSelector(t *testing.T, mesh, app string) {
 	t.Helper()
-	waitFor(t, alias(mesh), func(s *corev1.Service) error {
+	waitFor(t, canaryService(mesh), func(s *corev1.Service) error {
 		if got := s.Spec.Selector[names.AppLabel]; got != app {
-			return fmt.Errorf("the Service %s leads to %s, want %s", s.Name, got, app)
+			return fmt.Errorf("the Service %s selects %s, want %s", s.Name, got, app)
 		}
 		return nil
 	})
 }
 
 // waitPhase waits until an upgrade is in a phase.
-func waitPhase(t *testing.T, mesh *v1alpha1.Mesh, phase string) {
+func waitPhase(t *testing.T, mesh *v1alpha1.Mesh, phase v1alpha1.UpgradePhase) {
 	t.Helper()
 	eventually(t, func() error {
 		get(t, mesh)
@@ -69,8 +69,8 @@ func waitPhase(t *testing.T, mesh *v1alpha1.Mesh, phase string) {
 	})
 }
 
-// rolesAre waits until the revisions of a mesh have these roles, as its status tells.
-func rolesAre(t *testing.T, mesh *v1alpha1.Mesh, want map[string]v1alpha1.Role) {
+// waitRoles waits until the status of a mesh has these roles for its revisions.
+func waitRoles(t *testing.T, mesh *v1alpha1.Mesh, want map[string]v1alpha1.Role) {
 	t.Helper()
 	eventually(t, func() error {
 		get(t, mesh)
@@ -85,8 +85,8 @@ func rolesAre(t *testing.T, mesh *v1alpha1.Mesh, want map[string]v1alpha1.Role) 
 	})
 }
 
-// inOrder sees that phases came in an order, whatever came between.
-func inOrder(t *testing.T, have []string, want ...string) {
+// checkPhaseOrder checks that the wanted phases occurred in this order. Other phases may be between them.
+func checkPhaseOrder(t *testing.T, have []v1alpha1.UpgradePhase, want ...v1alpha1.UpgradePhase) {
 	t.Helper()
 	i := 0
 	for _, phase := range have {
@@ -99,108 +99,109 @@ func inOrder(t *testing.T, have []string, want ...string) {
 	}
 }
 
-func TestACanaryIsTriedFirstAndThenTakesOver(t *testing.T) {
+func TestCanaryIsVerifiedAndPromoted(t *testing.T) {
 	const name, first, rest = "canary", "canary-first", "canary-rest"
-	mesh := readyMesh(t, name, trying(first))
-	m := openMall(t, name, map[string][]string{first: {"cart"}, rest: {"pay", "search"}})
+	mesh := readyMesh(t, name, canaryIn(first))
+	m := newCanaryWorkloads(t, name, map[string][]string{first: {"cart"}, rest: {"pay", "search"}})
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
 	m.wait(first, "canary-v0-1-0")
 	m.wait(rest, "canary-v0-1-0")
 	waitReady(t, mesh)
-	history(t, mesh, v1alpha1.ResultSucceeded, olderVersion, operatorVersion)
-	inOrder(t, cluster.linter.phasesOf(name), "CanaryControlPlane", "CanaryWorkloads", "ControlPlane", "Workloads")
-	for i, move := range m.moved() {
-		if early := move.namespace != first && move.base != "canary-v0-1-0"; early || i == 0 && (move.namespace != first || move.base != "canary-v0-0-9") {
-			t.Errorf("%+v: want the chosen namespace before the promotion and the others after it; all moves: %+v", move, m.moved())
+	waitHistory(t, mesh, v1alpha1.ResultSucceeded, olderVersion, operatorVersion)
+	checkPhaseOrder(t, cluster.linter.phasesOf(name), "CanaryControlPlane", "CanaryWorkloads", "ControlPlane", "Workloads")
+	for i, restart := range m.recordedRestarts() {
+		if early := restart.namespace != first && restart.active != "canary-v0-1-0"; early || i == 0 && (restart.namespace != first || restart.active != "canary-v0-0-9") {
+			t.Errorf("%+v: want the selected namespace before the promotion and the others after it; all restarts: %+v", restart, m.recordedRestarts())
 		}
-		if move.sidecar != "canary-v0-1-0" {
-			t.Errorf("a restart gave sidecars of %s", move.sidecar)
+		if restart.sidecar != "canary-v0-1-0" {
+			t.Errorf("a restart gave sidecars of %s", restart.sidecar)
 		}
 	}
-	if len(m.moved()) != 3 {
-		t.Errorf("restarts: %+v, want each workload once", m.moved())
+	if len(m.recordedRestarts()) != 3 {
+		t.Errorf("restarts: %+v, want each workload once", m.recordedRestarts())
 	}
 
-	// What ran beside is gone, except for the name that the first sidecars know.
-	runs(t, name, operatorVersion)
-	for _, object := range besideOf(name) {
+	// The objects of the canary are deleted, except for the Service that its sidecars use.
+	waitVersion(t, name, operatorVersion)
+	for _, object := range canaryObjects(name) {
 		waitGone(t, object)
 	}
-	leadsTo(t, name, names.Controller)
-	webhooks(t, name, 1)
+	waitSelector(t, name, names.Controller)
+	waitWebhooks(t, name, 1)
 	waitEvent(t, "canary-v0-1-0", "CanaryInjects", first)
 	waitEvent(t, "canary-v0-1-0", "CanaryWithdrawn", "no longer")
-	quietFor(t, 2*time.Second, cluster.writes.count.Load())
+	waitNoWrites(t)
+	checkNoWrites(t, 2*time.Second, cluster.writes.count.Load())
 
-	// The name stays until no sidecar can know it any more.
+	// The Service is deleted when no sidecar uses it.
 	change(t, mesh, func(m *v1alpha1.Mesh) {
-		m.Spec.Version, m.Spec.Upgrade.Strategy, m.Spec.Upgrade.Canary = ptr.To(olderVersion), nil, nil
+		m.Spec.Version, m.Spec.Upgrade.Strategy = ptr.To(olderVersion), nil
 	})
 	m.wait(first, "canary-v0-0-9")
-	waitGone(t, alias(name))
+	waitGone(t, canaryService(name))
 	waitReady(t, mesh)
 }
 
-func TestACanaryThatFailsTouchesOnlyTheChosen(t *testing.T) {
+func TestFailedCanaryAffectsOnlySelectedNamespaces(t *testing.T) {
 	const name, first, rest = "canaryill", "canaryill-first", "canaryill-rest"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
-		trying(first)(spec)
+		canaryIn(first)(spec)
 		spec.Upgrade.DataPlane.MaxUnavailable = ptr.To(intstr.FromInt32(1))
-		// The second wave does not come before the test has looked at the first.
+		// The second wave starts after the checks of the first.
 		spec.Upgrade.DataPlane.PauseBetween = &metav1.Duration{Duration: time.Minute}
 	})
-	m := openMall(t, name, map[string][]string{first: {"cart", "search"}, rest: {"pay"}})
+	m := newCanaryWorkloads(t, name, map[string][]string{first: {"cart", "search"}, rest: {"pay"}})
 	before := &appsv1.Deployment{ObjectMeta: inHome(name, names.Controller)}
 	get(t, before)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
-	m.waitSome(first, "canaryill-v0-1-0", 1)
+	m.waitPods(first, "canaryill-v0-1-0", 1)
 	waitPhase(t, mesh, "CanaryWorkloads")
-	rolesAre(t, mesh, map[string]v1alpha1.Role{olderVersion: v1alpha1.RoleBase, operatorVersion: v1alpha1.RoleBeside})
-	leadsTo(t, name, names.Controller+"-"+canarySuffix)
+	waitRoles(t, mesh, map[string]v1alpha1.Role{olderVersion: v1alpha1.RoleActive, operatorVersion: v1alpha1.RoleCanary})
+	waitSelector(t, name, names.Controller+"-"+canarySuffix)
 	eventually(t, func() error {
 		get(t, mesh)
 		if p := mesh.Status.Proxies; p.Total != 3 || p.Outdated != 1 {
-			return fmt.Errorf("the status counts %+v, want 3 sidecars, of which one is not yet of the canary", p)
+			return fmt.Errorf("the status counts %+v, want 3 sidecars, of which one does not have the canary revision yet", p)
 		}
 		return nil
 	})
 
 	failing := healthy()
 	failing.Requests = &rollout.Requests{Issued: 100, Failed: 50}
-	cluster.patient.becomes(home(name), operatorVersion, failing)
+	cluster.health.set(home(name), operatorVersion, failing)
 	m.wait(first, "canaryill-v0-0-9")
-	entry := history(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
+	entry := waitHistory(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
 	mention(t, entry.Reason, "ErrorRate", "50.00%")
 	waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonRolledBack)
-	for _, object := range besideOf(name) {
+	for _, object := range canaryObjects(name) {
 		waitGone(t, object)
 	}
-	leadsTo(t, name, names.Controller)
-	for _, move := range m.moved() {
-		if move.namespace != first || move.base != "canaryill-v0-0-9" {
-			t.Errorf("%+v: want only the chosen namespace touched, and the mesh's own control plane never", move)
+	waitSelector(t, name, names.Controller)
+	for _, restart := range m.recordedRestarts() {
+		if restart.namespace != first || restart.active != "canaryill-v0-0-9" {
+			t.Errorf("%+v: want restarts only in the selected namespace, without a change of the active control plane", restart)
 		}
 	}
 	after := &appsv1.Deployment{ObjectMeta: inHome(name, names.Controller)}
 	get(t, after)
 	if after.UID != before.UID || after.Generation != before.Generation {
-		t.Errorf("the mesh's own Deployment was changed: generation %d, was %d", after.Generation, before.Generation)
+		t.Errorf("the active Deployment was changed: generation %d, was %d", after.Generation, before.Generation)
 	}
 
-	// Somebody who deletes the name that sidecars of the canary know has it back.
-	if err := cluster.client.Delete(t.Context(), alias(name)); err != nil {
+	// The Service that sidecars of the canary use is recreated after its deletion.
+	if err := cluster.client.Delete(t.Context(), canaryService(name)); err != nil {
 		t.Fatal(err)
 	}
-	leadsTo(t, name, names.Controller)
+	waitSelector(t, name, names.Controller)
 
-	// Another spec is another try, and the same name leads to the canary again.
-	cluster.patient.becomes(home(name), operatorVersion, healthy())
+	// A changed spec starts another attempt, and the Service selects the canary again.
+	cluster.health.set(home(name), operatorVersion, healthy())
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Upgrade.DataPlane.PauseBetween = &metav1.Duration{} })
 	m.wait(rest, "canaryill-v0-1-0")
 	waitReady(t, mesh)
 }
 
-// stages are the phases of a canary in which a test can stop it: arrange is called before the upgrade, resume after it has stopped.
+// stages are the phases in which a test can stop a canary. arrange runs before the upgrade, and resume after the stop.
 var stages = map[string]struct {
 	phase           string
 	arrange, resume func(name string, spec *v1alpha1.MeshSpec)
@@ -224,125 +225,125 @@ var stages = map[string]struct {
 	},
 	"promoting": {
 		"ControlPlane",
-		// The mesh's own pods are ready once, with the first version.
+		// The pods of the active control plane become ready with the first version only.
 		func(name string, _ *v1alpha1.MeshSpec) { cluster.kubelet.hold(home(name), names.Controller, true) },
 		func(name string, _ *v1alpha1.MeshSpec) { cluster.kubelet.hold(home(name), names.Controller, false) },
 	},
 }
 
-// trial is a mesh whose canary comes to stand still in a stage.
-type trial struct {
+// stoppedCanary is a mesh whose canary stops in a stage.
+type stoppedCanary struct {
 	name, stage string
 	mesh        *v1alpha1.Mesh
-	mall        *mall
+	workloads   *canaryWorkloads
 }
 
-// begin begins a trial, and does not wait.
-func begin(t *testing.T, name, stage string) *trial {
+// startCanary starts a canary without waiting for its stop.
+func startCanary(t *testing.T, name, stage string) *stoppedCanary {
 	t.Helper()
 	first := name + "-first"
-	mesh := readyMesh(t, name, trying(first))
-	m := openMall(t, name, map[string][]string{first: {"cart", "search"}, name + "-rest": {"pay"}})
+	mesh := readyMesh(t, name, canaryIn(first))
+	m := newCanaryWorkloads(t, name, map[string][]string{first: {"cart", "search"}, name + "-rest": {"pay"}})
 	change(t, mesh, func(m *v1alpha1.Mesh) {
 		stages[stage].arrange(name, &m.Spec)
 		m.Spec.Version = ptr.To(operatorVersion)
 	})
-	return &trial{name, stage, mesh, m}
+	return &stoppedCanary{name, stage, mesh, m}
 }
 
-// stop waits until it stands still.
-func (c *trial) stop(t *testing.T) {
+// stop waits until the canary has reached its stage.
+func (c *stoppedCanary) stop(t *testing.T) {
 	t.Helper()
 	switch c.stage {
 	case "starting":
 		waitFor(t, &appsv1.Deployment{ObjectMeta: inHome(c.name, names.Controller+"-"+canarySuffix)}, func(*appsv1.Deployment) error { return nil })
 	case "moving":
-		c.mall.waitSome(c.name+"-first", c.name+"-v0-1-0", 1)
+		c.workloads.waitPods(c.name+"-first", c.name+"-v0-1-0", 1)
 	case "promoting":
-		c.mall.wait(c.name+"-first", c.name+"-v0-1-0")
+		c.workloads.wait(c.name+"-first", c.name+"-v0-1-0")
 	}
-	waitPhase(t, c.mesh, stages[c.stage].phase)
+	waitPhase(t, c.mesh, v1alpha1.UpgradePhase(stages[c.stage].phase))
 }
 
-// each begins a trial for each stage, and waits for all.
-func each(t *testing.T, prefix string) []*trial {
+// stopInEachStage starts one canary for each stage and waits until all have stopped.
+func stopInEachStage(t *testing.T, prefix string) []*stoppedCanary {
 	t.Helper()
-	var trials []*trial
+	var canaries []*stoppedCanary
 	for _, stage := range slices.Sorted(maps.Keys(stages)) {
-		trials = append(trials, begin(t, prefix+stage, stage))
+		canaries = append(canaries, startCanary(t, prefix+stage, stage))
 	}
-	for _, c := range trials {
+	for _, c := range canaries {
 		c.stop(t)
 	}
-	return trials
+	return canaries
 }
 
-func TestAMeshIsRemovedInTheMiddleOfACanary(t *testing.T) {
-	trials := each(t, "gone")
-	for _, c := range trials {
+func TestDeletionDuringCanary(t *testing.T) {
+	canaries := stopInEachStage(t, "gone")
+	for _, c := range canaries {
 		if err := cluster.client.Delete(t.Context(), c.mesh); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, c := range trials {
+	for _, c := range canaries {
 		waitCondition(t, c.mesh, v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonWaitingForSidecars)
-		// As long as sidecars are left, so is what they need.
+		// The control plane exists as long as sidecars exist.
 		get(t, &appsv1.Deployment{ObjectMeta: inHome(c.name, names.Controller+"-"+canarySuffix)})
-		c.mall.demolish()
+		c.workloads.deletePods()
 	}
-	for _, c := range trials {
-		// Each kind of object goes in a step of its own.
-		within(t, upgradePatience, func() error {
+	for _, c := range canaries {
+		// Each kind of object is deleted in a separate step.
+		within(t, upgradeTimeout, func() error {
 			found, err := exists(t.Context(), c.mesh)
 			if err == nil && found {
-				err = fmt.Errorf("Mesh %s is still there: %+v", c.name, c.mesh.Status.Conditions)
+				err = fmt.Errorf("Mesh %s still exists: %+v", c.name, c.mesh.Status.Conditions)
 			}
 			return err
 		})
-		left := append(besideOf(c.name), alias(c.name),
+		left := append(canaryObjects(c.name), canaryService(c.name),
 			&admissionv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: names.MutatingWebhook(c.name)}},
 			&corev1.Service{ObjectMeta: inHome(c.name, names.Controller)}, &appsv1.Deployment{ObjectMeta: inHome(c.name, names.Controller)},
 			&v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: c.name + "-v0-1-0"}}, &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: c.name + "-v0-0-9"}})
 		for _, object := range left {
 			if found, err := exists(t.Context(), object); err != nil || found {
-				t.Errorf("removed while %s: %T %s was left behind (%v)", c.stage, object, object.GetName(), err)
+				t.Errorf("removed in stage %s: %T %s was not deleted (%v)", c.stage, object, object.GetName(), err)
 			}
 		}
 	}
 }
 
-// What an operator knows is in the cluster: one that is replaced in any phase goes on.
-func TestACanaryGoesOnWithAnotherOperator(t *testing.T) {
-	trials := each(t, "next")
-	before := map[string][]move{}
-	for _, c := range trials {
-		before[c.name] = c.mall.moved()
+// The state of an upgrade is stored in the cluster, so a restarted operator continues it in any phase.
+func TestCanaryContinuesAfterOperatorRestart(t *testing.T) {
+	canaries := stopInEachStage(t, "next")
+	before := map[string][]restart{}
+	for _, c := range canaries {
+		before[c.name] = c.workloads.recordedRestarts()
 	}
 	cluster.restart(t)
-	for _, c := range trials {
-		waitPhase(t, c.mesh, stages[c.stage].phase)
+	for _, c := range canaries {
+		waitPhase(t, c.mesh, v1alpha1.UpgradePhase(stages[c.stage].phase))
 		change(t, c.mesh, func(m *v1alpha1.Mesh) { stages[c.stage].resume(c.name, &m.Spec) })
 	}
-	for _, c := range trials {
-		c.mall.wait(c.name+"-first", c.name+"-v0-1-0")
-		c.mall.wait(c.name+"-rest", c.name+"-v0-1-0")
+	for _, c := range canaries {
+		c.workloads.wait(c.name+"-first", c.name+"-v0-1-0")
+		c.workloads.wait(c.name+"-rest", c.name+"-v0-1-0")
 		waitReady(t, c.mesh)
-		if moves := c.mall.moved(); len(moves) != 3 || !slices.Equal(moves[:len(before[c.name])], before[c.name]) {
-			t.Errorf("replaced while %s: restarts %+v, want each workload once", c.stage, moves)
+		if restarts := c.workloads.recordedRestarts(); len(restarts) != 3 || !slices.Equal(restarts[:len(before[c.name])], before[c.name]) {
+			t.Errorf("restarted in stage %s: restarts %+v, want each workload once", c.stage, restarts)
 		}
 	}
 }
 
-// halted is a canary of which one of two workloads has moved.
-func halted(t *testing.T, name string) (*v1alpha1.Mesh, *mall) {
+// haltedCanary starts a canary and stops it after the restart of one of two workloads.
+func haltedCanary(t *testing.T, name string) (*v1alpha1.Mesh, *canaryWorkloads) {
 	t.Helper()
-	c := begin(t, name, "moving")
+	c := startCanary(t, name, "moving")
 	c.stop(t)
-	return c.mesh, c.mall
+	return c.mesh, c.workloads
 }
 
-// webhooks waits until a mesh has so many webhooks for injection.
-func webhooks(t *testing.T, mesh string, want int) {
+// waitWebhooks waits until a mesh has a number of injection webhooks.
+func waitWebhooks(t *testing.T, mesh string, want int) {
 	t.Helper()
 	waitFor(t, &admissionv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: names.MutatingWebhook(mesh)}}, func(c *admissionv1.MutatingWebhookConfiguration) error {
 		if len(c.Webhooks) != want {
@@ -352,11 +353,11 @@ func webhooks(t *testing.T, mesh string, want int) {
 	})
 }
 
-// Pods of the chosen namespaces must start, also while no injector of the canary answers.
-func TestACanaryThatDoesNotAnswerIsNotAsked(t *testing.T) {
+// Pods of the selected namespaces must start even if no injector of the canary is ready.
+func TestCanaryWebhookIsRemovedWithoutReadyInjector(t *testing.T) {
 	const name = "canarysilent"
-	_, m := halted(t, name)
-	webhooks(t, name, 2)
+	_, m := haltedCanary(t, name)
+	waitWebhooks(t, name, 2)
 	injector := &appsv1.Deployment{ObjectMeta: inHome(name, names.Injector+"-"+canarySuffix)}
 	answering := func(pods int32) {
 		eventually(t, func() error {
@@ -366,16 +367,16 @@ func TestACanaryThatDoesNotAnswerIsNotAsked(t *testing.T) {
 		})
 	}
 	answering(0)
-	webhooks(t, name, 1)
-	m.waitSome(name+"-first", name+"-v0-1-0", 1)
+	waitWebhooks(t, name, 1)
+	m.waitPods(name+"-first", name+"-v0-1-0", 1)
 	answering(2)
-	webhooks(t, name, 2)
+	waitWebhooks(t, name, 2)
 }
 
-func TestPeopleLeaveACanary(t *testing.T) {
-	returned, m := halted(t, "canaryleft")
-	onwards, n := halted(t, "canaryother")
-	// The version that still runs the mesh is wanted again, and a third version while the second is tried.
+func TestVersionChangeDuringCanary(t *testing.T) {
+	returned, m := haltedCanary(t, "canaryleft")
+	onwards, n := haltedCanary(t, "canaryother")
+	// One mesh returns to the active version, and the other changes to a third version during the canary.
 	change(t, returned, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(olderVersion) })
 	change(t, onwards, func(m *v1alpha1.Mesh) {
 		m.Spec.Version, m.Spec.Upgrade.DataPlane.PauseBetween = ptr.To(latestVersion), &metav1.Duration{}
@@ -383,65 +384,66 @@ func TestPeopleLeaveACanary(t *testing.T) {
 	m.wait("canaryleft-first", "canaryleft-v0-0-9")
 	waitReady(t, returned)
 	waitGone(t, &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "canaryleft-v0-1-0"}})
-	waitGone(t, alias("canaryleft"))
+	waitGone(t, canaryService("canaryleft"))
 	for _, namespace := range []string{"canaryother-first", "canaryother-rest"} {
 		n.wait(namespace, "canaryother-v0-1-1")
 	}
 	waitReady(t, onwards)
 	waitGone(t, &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "canaryother-v0-1-0"}})
-	waitGone(t, alias("canaryother"))
+	waitGone(t, canaryService("canaryother"))
 }
 
-func TestACanaryCanBePaused(t *testing.T) {
+func TestPausedCanaryDoesNotProgress(t *testing.T) {
 	const name = "canarypaused"
-	mesh, m := halted(t, name)
+	mesh, m := haltedCanary(t, name)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Paused = ptr.To(true) })
 	waitCondition(t, mesh, v1alpha1.ConditionPaused, metav1.ConditionTrue, v1alpha1.ReasonPaused)
 	failing := healthy()
 	failing.Restarts = 9
-	cluster.patient.becomes(home(name), operatorVersion, failing)
-	quietFor(t, 3*time.Second, cluster.writes.count.Load())
-	m.waitSome(name+"-first", name+"-v0-1-0", 1)
+	cluster.health.set(home(name), operatorVersion, failing)
+	waitNoWrites(t)
+	checkNoWrites(t, 3*time.Second, cluster.writes.count.Load())
+	m.waitPods(name+"-first", name+"-v0-1-0", 1)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Paused = nil })
 	m.wait(name+"-first", name+"-v0-0-9")
-	history(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
+	waitHistory(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
 }
 
-func TestACanaryOfNobodyHalts(t *testing.T) {
+func TestCanaryWithoutNamespacesHalts(t *testing.T) {
 	const name, first = "canarynobody", "canarynobody-first"
-	mesh := readyMesh(t, name, trying(first))
+	mesh := readyMesh(t, name, canaryIn(first))
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
 	condition := waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonUpgradeHalted)
-	mention(t, condition.Message, "no namespace of the mesh", "spec.upgrade.canary.namespaces")
-	runs(t, name, olderVersion)
-	// A namespace that joins later is enough.
-	m := openMall(t, name, map[string][]string{first: {"cart"}})
+	mention(t, condition.Message, "no namespace of the mesh", "spec.upgrade.strategy.canary.namespaces")
+	waitVersion(t, name, olderVersion)
+	// The upgrade continues when a matching namespace joins the mesh.
+	m := newCanaryWorkloads(t, name, map[string][]string{first: {"cart"}})
 	m.wait(first, name+"-v0-1-0")
 	waitReady(t, mesh)
 }
 
-func TestAVersionWithoutTheFlagsIsNoCanary(t *testing.T) {
+func TestVersionWithoutCanaryFlagsHalts(t *testing.T) {
 	const name = "canaryold"
-	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) { trying(name + "-first")(spec); spec.Version = ptr.To(operatorVersion) })
-	openMall(t, name, map[string][]string{name + "-first": {"cart"}})
+	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) { canaryIn(name + "-first")(spec); spec.Version = ptr.To(operatorVersion) })
+	newCanaryWorkloads(t, name, map[string][]string{name + "-first": {"cart"}})
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(ancientVersion) })
 	condition := waitCondition(t, mesh, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonUpgradeHalted)
 	mention(t, condition.Message, ancientVersion, "InPlace")
-	runs(t, name, operatorVersion)
+	waitVersion(t, name, operatorVersion)
 }
 
-func TestWhoIsFirstMustBeSaid(t *testing.T) {
+func TestInvalidCanarySelectorIsRejected(t *testing.T) {
 	for name, c := range map[string]struct {
 		edit func(*v1alpha1.UpgradeSpec)
 		want string
 	}{
-		"nobody":   {func(u *v1alpha1.UpgradeSpec) { u.Canary = nil }, "does not say who is first"},
-		"everyone": {func(u *v1alpha1.UpgradeSpec) { u.Canary.Namespaces = metav1.LabelSelector{} }, "every namespace of the mesh"},
-		"no need":  {func(u *v1alpha1.UpgradeSpec) { u.Strategy = nil }, "means nothing with the strategy InPlace"},
+		"no selector":    {func(u *v1alpha1.UpgradeSpec) { u.Strategy.Canary = nil }, "needs spec.upgrade.strategy.canary"},
+		"empty selector": {func(u *v1alpha1.UpgradeSpec) { u.Strategy.Canary.Namespaces = metav1.LabelSelector{} }, "every namespace of the mesh"},
+		"type InPlace":   {func(u *v1alpha1.UpgradeSpec) { u.Strategy.Type = nil }, "has no effect with type InPlace"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "canaryrefused"}}
-			trying("shop")(&mesh.Spec)
+			canaryIn("shop")(&mesh.Spec)
 			c.edit(mesh.Spec.Upgrade)
 			err := cluster.client.Create(t.Context(), mesh)
 			if err == nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// authority is a CA Secret as a user would make it.
+// authority returns a CA Secret that a user could create.
 func authority(t *testing.T, mesh string) *corev1.Secret {
 	t.Helper()
 	root, err := certificate.NewRoot(certificate.KeySpec{}, time.Now())
@@ -33,7 +33,7 @@ func authority(t *testing.T, mesh string) *corev1.Secret {
 	}
 }
 
-func TestUsersAuthorityIsUsed(t *testing.T) {
+func TestExistingAuthorityIsUsed(t *testing.T) {
 	const name = "ownca"
 	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: home(name)}})
 	own := authority(t, name)
@@ -42,16 +42,16 @@ func TestUsersAuthorityIsUsed(t *testing.T) {
 	readyMesh(t, name, nil)
 	get(t, own)
 	if own.ResourceVersion != version {
-		t.Error("the users' certificate authority was written to")
+		t.Error("the certificate authority of the user was changed")
 	}
 	trust := &corev1.ConfigMap{ObjectMeta: inHome(name, names.TrustConfigMap(name))}
 	get(t, trust)
 	if trust.Data[names.CABundleCert] != string(own.Data[names.CABundleCert]) {
-		t.Error("another root than the users' is trusted")
+		t.Error("the trusted root is not that of the user")
 	}
 }
 
-func TestBrokenAuthorityIsExplainedAndNotReplaced(t *testing.T) {
+func TestInvalidAuthorityIsReportedAndNotReplaced(t *testing.T) {
 	const name = "badca"
 	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: home(name)}})
 	own := authority(t, name)
@@ -67,8 +67,8 @@ func TestBrokenAuthorityIsExplainedAndNotReplaced(t *testing.T) {
 	waitReady(t, mesh)
 }
 
-// When the root is replaced, the webhooks trust both roots, because their pods take up the new certificate only a little later.
-func TestReplacedRootIsTrustedBesideTheOldOne(t *testing.T) {
+// After the root is replaced, the webhooks trust both roots, because their pods load the new certificate with a delay.
+func TestWebhooksTrustOldAndNewRoot(t *testing.T) {
 	const name = "newroot"
 	mesh := readyMesh(t, name, nil)
 	live := &corev1.Secret{ObjectMeta: inHome(name, names.CABundleSecret)}
@@ -94,16 +94,16 @@ func TestReplacedRootIsTrustedBesideTheOldOne(t *testing.T) {
 	waitReady(t, mesh)
 }
 
-func TestDamagedServingCertificateIsReplaced(t *testing.T) {
+func TestInvalidServingCertificateIsReplaced(t *testing.T) {
 	const name = "badcert"
 	mesh := readyMesh(t, name, nil)
 	serving := &corev1.Secret{ObjectMeta: inHome(name, secrets.ValidatorCert)}
 	get(t, serving)
-	was := string(serving.Data[corev1.TLSCertKey])
+	previous := string(serving.Data[corev1.TLSCertKey])
 	change(t, serving, func(s *corev1.Secret) { s.Data[corev1.TLSPrivateKeyKey] = []byte("damaged") })
 	waitFor(t, serving, func(s *corev1.Secret) error {
-		if string(s.Data[corev1.TLSCertKey]) == was {
-			return fmt.Errorf("the certificate is still the old one")
+		if string(s.Data[corev1.TLSCertKey]) == previous {
+			return fmt.Errorf("the certificate was not replaced")
 		}
 		return nil
 	})
@@ -130,7 +130,7 @@ func TestTrustFollowsTheNamespaceLabel(t *testing.T) {
 	change(t, trust, func(c *corev1.ConfigMap) { c.Data[names.CABundleCert] = "tampered" })
 	waitFor(t, trust, func(c *corev1.ConfigMap) error {
 		if c.Data[names.CABundleCert] == "tampered" {
-			return fmt.Errorf("the trust is still tampered with")
+			return fmt.Errorf("the trust was not restored")
 		}
 		return nil
 	})

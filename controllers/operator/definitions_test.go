@@ -8,13 +8,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// A definition that the operator keeps is kept whole: schema, columns and versions.
+// The operator repairs every part of a CRD: schema, versions and names.
 func TestDefinitionsAreRepaired(t *testing.T) {
 	readyMesh(t, "defined", nil)
-	settle(t)
+	waitNoWrites(t)
 	definition := &apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: "tcproutes.specs.smi-spec.io"}}
 	get(t, definition)
-	was := definition.Spec.DeepCopy()
+	previous := definition.Spec.DeepCopy()
 	for name, edit := range map[string]func(*apiextensionsv1.CustomResourceDefinitionSpec){
 		"description": func(s *apiextensionsv1.CustomResourceDefinitionSpec) {
 			s.Versions[0].Schema.OpenAPIV3Schema.Description = "x"
@@ -32,8 +32,8 @@ func TestDefinitionsAreRepaired(t *testing.T) {
 	} {
 		change(t, definition, func(d *apiextensionsv1.CustomResourceDefinition) { edit(&d.Spec) })
 		waitFor(t, definition, func(d *apiextensionsv1.CustomResourceDefinition) error {
-			if !equal(*was, d.Spec) {
-				return fmt.Errorf("%s: the definition is not as it was", name)
+			if !equal(*previous, d.Spec) {
+				return fmt.Errorf("%s: the CRD is not repaired", name)
 			}
 			return nil
 		})

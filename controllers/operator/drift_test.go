@@ -37,7 +37,7 @@ func TestDriftIsRepaired(t *testing.T) {
 	}
 	waitFor(t, service, func(s *corev1.Service) error {
 		if s.UID == was {
-			return fmt.Errorf("the Service is not made anew")
+			return fmt.Errorf("the Service was not recreated")
 		}
 		return nil
 	})
@@ -64,10 +64,10 @@ func TestDriftIsRepaired(t *testing.T) {
 		return nil
 	})
 	waitReady(t, mesh)
-	waitEvent(t, "osm-controller", "DriftRepaired", "changed by somebody else", "image")
+	waitEvent(t, "osm-controller", "DriftRepaired", "outside the operator", "image")
 }
 
-// What the operator does not declare stays as users have it.
+// Fields that the operator does not declare keep the values of users.
 func TestForeignFieldsSurvive(t *testing.T) {
 	const name = "guests"
 	readyMesh(t, name, nil)
@@ -84,14 +84,14 @@ func TestForeignFieldsSurvive(t *testing.T) {
 		}
 		return nil
 	})
-	settle(t)
+	waitNoWrites(t)
 	get(t, deployment)
 	if deployment.Annotations["example/owner"] != "team" || len(deployment.Spec.Template.Spec.Tolerations) != 1 {
 		t.Errorf("fields of others were removed: %v, %v", deployment.Annotations, deployment.Spec.Template.Spec.Tolerations)
 	}
 }
 
-// waitEvent waits for an Event whose note says all words.
+// waitEvent waits for an Event whose note contains all words.
 func waitEvent(t *testing.T, about, reason string, words ...string) {
 	t.Helper()
 	eventually(t, func() error {
@@ -105,11 +105,11 @@ func waitEvent(t *testing.T, about, reason string, words ...string) {
 				return nil
 			}
 		}
-		return fmt.Errorf("there is no Event %s that says %q", reason, words)
+		return fmt.Errorf("there is no Event %s that contains %q", reason, words)
 	})
 }
 
-// containsAll says whether a text has all words.
+// containsAll reports whether a text contains all words.
 func containsAll(text string, words []string) bool {
 	for _, word := range words {
 		if !strings.Contains(text, word) {

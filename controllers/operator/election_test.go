@@ -16,7 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/operator"
 )
 
-// candidate is an operator that acts when it holds the Lease in a namespace. stop tells it to stop and waits.
+// candidate runs an operator that competes for the Lease in a namespace, until stop is called.
 func candidate(t *testing.T, namespace string) (elected <-chan struct{}, stop func()) {
 	t.Helper()
 	catalogue, err := versions()
@@ -25,7 +25,7 @@ func candidate(t *testing.T, namespace string) (elected <-chan struct{}, stop fu
 	}
 	mgr, err := operator.NewManager(cluster.rest, operator.Options{
 		Catalogue: catalogue, Namespace: namespace, LeaderElection: true, Now: time.Now, Logger: logr.Discard(), ProbeAddress: "0",
-		Metrics: metricsserver.Options{BindAddress: "0"}, SeveralInOneProcess: true, Vitals: cluster.patient, Contract: promises(),
+		Metrics: metricsserver.Options{BindAddress: "0"}, SeveralInOneProcess: true, Health: cluster.health, Compatibility: supportedSteps(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -41,15 +41,15 @@ func candidate(t *testing.T, namespace string) (elected <-chan struct{}, stop fu
 	return mgr.Elected(), stop
 }
 
-// An operator that is told to stop gives its Lease back, so the next one need not wait until it has run out.
-func TestTheNextOperatorTakesOverAtOnce(t *testing.T) {
+// An operator releases its Lease when it stops, so the next one does not wait for its expiry.
+func TestStoppedOperatorReleasesItsLease(t *testing.T) {
 	const namespace = "osm-operator-election"
 	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
 	first, stop := candidate(t, namespace)
 	select {
 	case <-first:
-	case <-time.After(patience):
-		t.Fatal("the only operator does not act")
+	case <-time.After(defaultTimeout):
+		t.Fatal("the only operator is not elected")
 	}
 	second, _ := candidate(t, namespace)
 	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "osm-operator"}}
@@ -57,7 +57,7 @@ func TestTheNextOperatorTakesOverAtOnce(t *testing.T) {
 	holder, lasts := *lease.Spec.HolderIdentity, time.Duration(*lease.Spec.LeaseDurationSeconds)*time.Second
 	select {
 	case <-second:
-		t.Fatal("two operators act at once")
+		t.Fatal("two operators are elected")
 	default:
 	}
 	begin := time.Now()
@@ -69,7 +69,7 @@ func TestTheNextOperatorTakesOverAtOnce(t *testing.T) {
 		return nil
 	})
 	if took := time.Since(begin); took > lasts-time.Second {
-		t.Errorf("the next operator took over after %s, when the Lease of %s had run out", took, lasts)
+		t.Errorf("the next operator took over after %s, when the Lease of %s had expired", took, lasts)
 	}
 	<-second
 }

@@ -28,40 +28,41 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/controllers/operator"
-	"github.com/openservicemesh/osm-operator/controllers/operator/vitals"
-	"github.com/openservicemesh/osm-operator/internal/contract"
+	"github.com/openservicemesh/osm-operator/controllers/operator/health"
+	"github.com/openservicemesh/osm-operator/internal/compatibility"
+	"github.com/openservicemesh/osm-operator/internal/component"
 	"github.com/openservicemesh/osm-operator/internal/logging"
 	"github.com/openservicemesh/osm-operator/internal/operand"
 )
 
 const (
-	// operatorVersion is the version that the operator under test says it is.
+	// operatorVersion is the version of the operator under test.
 	operatorVersion = "v0.1.0"
-	// olderVersion is another version that it can install.
+	// olderVersion is an older version that it can install.
 	olderVersion = "v0.0.9"
-	// ancientVersion has none of the flags that a canary needs.
+	// ancientVersion lacks the flags that a canary needs.
 	ancientVersion = "v0.0.8"
-	// latestVersion is a correction of the operator's own.
+	// latestVersion is a patch release of operatorVersion.
 	latestVersion = "v0.1.1"
-	// nextVersion comes after that of the operator, and distantVersion after that: no mesh goes there from the others at once.
+	// nextVersion is one minor version after operatorVersion, and distantVersion is one after nextVersion.
 	nextVersion    = "v0.2.0"
 	distantVersion = "v0.3.0"
-	// patience is how long something may take that should take milliseconds, on a machine that does other things as well.
-	patience = time.Minute
+	// defaultTimeout is the timeout of eventually. It allows for slow machines.
+	defaultTimeout = time.Minute
 )
 
 // cluster is an API server with the operator running against it. There is no garbage collector, no kubelet and no Deployment
-// controller: tests say when pods are ready.
+// controller: tests set the status of pods.
 var cluster struct {
 	client  client.Client
 	writes  *writeCounter
 	kubelet *kubelet
 	linter  *linter
-	patient *patient
+	health  *fakeHealth
 	metrics *prometheus.Registry
-	// rest connects as the operator, uncounted.
+	// rest is the configuration of the operator's user, without the write counter.
 	rest *rest.Config
-	// restart replaces the operator by another one, as when its pod is lost.
+	// restart stops the operator and starts another one.
 	restart func(*testing.T)
 }
 
@@ -96,7 +97,7 @@ func runSuite(m *testing.M) (int, error) {
 	return m.Run(), nil
 }
 
-// startOperator starts the operator, and what stands in for the rest of a cluster.
+// startOperator starts the operator and the simulation of the other controllers.
 func startOperator(ctx context.Context, running *sync.WaitGroup, environment *envtest.Environment, cfg *rest.Config) error {
 	logger := logr.Discard()
 	if testing.Verbose() {
@@ -107,14 +108,14 @@ func startOperator(ctx context.Context, running *sync.WaitGroup, environment *en
 	if err != nil {
 		return err
 	}
-	// The client of the tests watches as well, so that the linter sees every status.
+	// The client of the tests can watch, so the linter receives every status.
 	watching, err := client.NewWithWatch(cfg, client.Options{Scheme: scheme})
 	if err != nil {
 		return err
 	}
 	cluster.client = watching
 	cluster.writes = &writeCounter{}
-	cluster.patient = &patient{readings: map[string]vitals.Reading{}}
+	cluster.health = &fakeHealth{readings: map[string]health.Observation{}}
 	counted, err := asOperator(ctx, environment, watching)
 	if err != nil {
 		return err
@@ -130,7 +131,7 @@ func startOperator(ctx context.Context, running *sync.WaitGroup, environment *en
 		mgr, err := operator.NewManager(counted, operator.Options{
 			Catalogue: catalogue, Namespace: "osm-operator-system", Now: time.Now, Logger: logger, ProbeAddress: "0",
 			Metrics: metricsserver.Options{BindAddress: "0"}, SeveralInOneProcess: true,
-			Vitals: cluster.patient, Contract: promises(), Registry: cluster.metrics,
+			Health: cluster.health, Compatibility: supportedSteps(), Registry: cluster.metrics, Components: []component.Component{gizmos, brokenComponent{}},
 		})
 		if err != nil {
 			return nil, err
@@ -157,10 +158,10 @@ func startOperator(ctx context.Context, running *sync.WaitGroup, environment *en
 	return cluster.linter.start(ctx, running, watching)
 }
 
-// promises lets a mesh go between the two usual versions, and to the distant one by none of them.
-func promises() contract.Table {
+// supportedSteps supports steps between adjacent versions of the tests. The distant version does not serve bootstrap version 1.
+func supportedSteps() compatibility.Table {
 	all := []string{"1", "2"}
-	return contract.Table{
+	return compatibility.Table{
 		{Minor: "v0.0", Bootstrap: "1", Envoy: "1.40", Bootstraps: all, Envoys: []string{"1.40"}},
 		{Minor: "v0.1", Bootstrap: "2", Envoy: "1.40", Bootstraps: all, Envoys: []string{"1.40"}},
 		{Minor: "v0.2", Bootstrap: "2", Envoy: "1.40", Bootstraps: all, Envoys: []string{"1.40"}},
@@ -168,10 +169,10 @@ func promises() contract.Table {
 	}
 }
 
-// besideFlags are the arguments that a version before canaries did not have.
-var besideFlags = regexp.MustCompile(`(?m)^\s*- --(xds-host|write-status)=.*\n`)
+// canaryFlags are the arguments that versions without support for canaries lack.
+var canaryFlags = regexp.MustCompile(`(?m)^\s*- --(xds-host|write-status)=.*\n`)
 
-// versions are the manifests of this source under several versions, so that a mesh can go from one to the other.
+// versions returns the current manifests under several versions, between which a mesh can change.
 func versions() (*operand.Catalogue, error) {
 	current := os.DirFS(filepath.Join("..", "..", "internal", "operand", "manifests", "current"))
 	files := fstest.MapFS{}
@@ -188,14 +189,14 @@ func versions() (*operand.Catalogue, error) {
 		for _, version := range []string{olderVersion, latestVersion, nextVersion, distantVersion} {
 			files[version+"/"+entry.Name()] = &fstest.MapFile{Data: content}
 		}
-		files[ancientVersion+"/"+entry.Name()] = &fstest.MapFile{Data: besideFlags.ReplaceAll(content, nil)}
+		files[ancientVersion+"/"+entry.Name()] = &fstest.MapFile{Data: canaryFlags.ReplaceAll(content, nil)}
 	}
 	return operand.OpenCatalogue(files, operatorVersion, operand.Images{
 		Controller: "example/controller:1", Injector: "example/injector:1", Init: "example/init:1", Sidecar: "example/envoy:1",
 	})
 }
 
-// asOperator makes a user with exactly the permissions that the operator is installed with, so that every test proves them, too.
+// asOperator creates a user with exactly the permissions of the installed operator, so every test verifies them.
 func asOperator(ctx context.Context, environment *envtest.Environment, c client.Client) (*rest.Config, error) {
 	content, err := os.ReadFile(filepath.Join("..", "..", "config", "rbac", "role.yaml"))
 	if err != nil {
@@ -205,6 +206,7 @@ func asOperator(ctx context.Context, environment *envtest.Environment, c client.
 	if err := yaml.UnmarshalStrict(content, role); err != nil {
 		return nil, err
 	}
+	role.Rules = append(role.Rules, component.Rules([]component.Component{gizmos})...)
 	if err := c.Create(ctx, role); err != nil {
 		return nil, err
 	}
@@ -230,7 +232,7 @@ type writeCounter struct {
 	seen  []string
 }
 
-// counting is a transport that counts.
+// counting is a transport that counts requests.
 type counting struct {
 	next    http.RoundTripper
 	counter *writeCounter
@@ -253,22 +255,22 @@ func (w *writeCounter) since(n int64) []string {
 	return append([]string(nil), w.seen[n:]...)
 }
 
-// eventually waits until check has no complaint.
+// eventually waits until check returns no error.
 func eventually(t *testing.T, check func() error) {
 	t.Helper()
-	within(t, patience, check)
+	within(t, defaultTimeout, check)
 }
 
-// within is eventually for what takes longer.
-func within(t *testing.T, patience time.Duration, check func() error) {
+// within is eventually with another timeout.
+func within(t *testing.T, timeout time.Duration, check func() error) {
 	t.Helper()
 	var last error
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(timeout)
 	for time.Now().Before(deadline) {
 		if last = check(); last == nil {
 			return
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	t.Fatalf("not within %s: %v", patience, last)
+	t.Fatalf("not within %s: %v", timeout, last)
 }

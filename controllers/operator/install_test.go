@@ -26,7 +26,7 @@ func TestMeshIsInstalled(t *testing.T) {
 	const name = "install"
 	mesh := newMesh(t, name, nil)
 
-	// Before any pod is ready, everything is there but the webhooks, which would keep pods from starting.
+	// Before any pod is ready, all objects exist except the webhooks, which would prevent pods from starting.
 	waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonWaitingForReplicas)
 	for _, object := range []client.Object{
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: home(name)}},
@@ -69,14 +69,14 @@ func TestMeshIsInstalled(t *testing.T) {
 		t.Errorf("the injection webhook is owned by %v, want the namespace of the mesh", owners)
 	}
 	if mesh.Status.Version != operatorVersion || mesh.Status.Namespace != home(name) {
-		t.Errorf("status says version %s in %s", mesh.Status.Version, mesh.Status.Namespace)
+		t.Errorf("status has version %s in %s", mesh.Status.Version, mesh.Status.Namespace)
 	}
 	if len(mesh.Status.Revisions) != 1 || !mesh.Status.Revisions[0].Ready || mesh.Status.Revisions[0].Name != "install-v0-1-0" {
 		t.Errorf("revisions = %+v", mesh.Status.Revisions)
 	}
 }
 
-// checkWebhookTrust checks that the API server trusts what the injector serves.
+// checkWebhookTrust checks that the API server trusts the certificate of the injector.
 func checkWebhookTrust(t *testing.T, mesh string, injection *admissionv1.MutatingWebhookConfiguration) {
 	t.Helper()
 	ca := &corev1.Secret{ObjectMeta: inHome(mesh, names.CABundleSecret)}
@@ -97,7 +97,8 @@ func checkWebhookTrust(t *testing.T, mesh string, injection *admissionv1.Mutatin
 func TestReplicasAndKeysReachTheDeployment(t *testing.T) {
 	const name = "shape"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
-		spec.ControlPlane = &v1alpha1.ControlPlaneSpec{Replicas: ptr.To[int32](3), LogLevel: ptr.To("debug")}
+		spec.ControlPlane = replicas(3)
+		spec.ControlPlane.LogLevel = ptr.To("debug")
 		spec.Certificates = &v1alpha1.CertificatesSpec{
 			TrustDomain: ptr.To("shape.example"),
 			Key:         &v1alpha1.KeySpec{Algorithm: ptr.To(v1alpha1.RSA), Size: ptr.To[int32](2048)},
@@ -118,8 +119,10 @@ func TestReplicasAndKeysReachTheDeployment(t *testing.T) {
 		t.Errorf("replicas = %d, want 3", *controller.Spec.Replicas)
 	}
 
-	// With one replica, the disruption budgets go.
-	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.ControlPlane.Replicas = ptr.To[int32](1) })
+	// With one replica, the disruption budgets are deleted.
+	change(t, mesh, func(m *v1alpha1.Mesh) {
+		m.Spec.ControlPlane.Controller, m.Spec.ControlPlane.Injector = replicas(1).Controller, replicas(1).Injector
+	})
 	waitFor(t, controller, func(d *appsv1.Deployment) error {
 		if *d.Spec.Replicas != 1 {
 			return fmt.Errorf("replicas = %d", *d.Spec.Replicas)
@@ -130,7 +133,7 @@ func TestReplicasAndKeysReachTheDeployment(t *testing.T) {
 	waitReady(t, mesh)
 }
 
-func TestTroubleIsToldInPlainWords(t *testing.T) {
+func TestImagePullFailureIsReported(t *testing.T) {
 	const name = "trouble"
 	mesh := newMesh(t, name, nil)
 	waitFor(t, &appsv1.Deployment{ObjectMeta: inHome(name, names.Injector)}, func(*appsv1.Deployment) error { return nil })

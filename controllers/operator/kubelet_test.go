@@ -9,13 +9,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// kubelet makes the pods of Deployments ready in the namespaces it is told to.
+// kubelet makes Deployments ready in the namespaces that it serves.
 type kubelet struct {
 	client client.Client
 
 	mu         sync.Mutex
 	namespaces map[string]bool
-	// held are Deployments whose pods do not become ready.
+	// held are the Deployments that do not become ready.
 	held map[client.ObjectKey]bool
 }
 
@@ -23,21 +23,21 @@ func newKubelet(c client.Client) *kubelet {
 	return &kubelet{client: c, namespaces: map[string]bool{}, held: map[client.ObjectKey]bool{}}
 }
 
-// hold keeps the pods of a Deployment from becoming ready, or lets them.
+// hold keeps a Deployment from becoming ready, or ends that.
 func (k *kubelet) hold(namespace, name string, hold bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.held[client.ObjectKey{Namespace: namespace, Name: name}] = hold
 }
 
-// serve makes all Deployments of a namespace ready from now on.
+// serve makes all Deployments of a namespace ready.
 func (k *kubelet) serve(namespace string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.namespaces[namespace] = true
 }
 
-// run works until ctx ends.
+// run updates Deployments until ctx is done.
 func (k *kubelet) run(ctx context.Context) {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
@@ -46,13 +46,13 @@ func (k *kubelet) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			k.once(ctx)
+			k.updateAll(ctx)
 		}
 	}
 }
 
-// once updates the status of every Deployment that is behind.
-func (k *kubelet) once(ctx context.Context) {
+// updateAll updates the status of every Deployment with an unobserved generation.
+func (k *kubelet) updateAll(ctx context.Context) {
 	var deployments appsv1.DeploymentList
 	if k.client.List(ctx, &deployments) != nil {
 		return
@@ -69,7 +69,7 @@ func (k *kubelet) once(ctx context.Context) {
 		d.Status = appsv1.DeploymentStatus{
 			ObservedGeneration: d.Generation, Replicas: replicas, UpdatedReplicas: replicas, ReadyReplicas: replicas, AvailableReplicas: replicas,
 		}
-		// A conflict is tried again at the next tick.
+		// The next tick retries after a conflict.
 		_ = k.client.Status().Update(ctx, d)
 	}
 }

@@ -25,16 +25,20 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/config/crd"
 	"github.com/openservicemesh/osm-operator/controllers/operator/adopt"
-	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
 	"github.com/openservicemesh/osm-operator/controllers/operator/dataplane"
-	"github.com/openservicemesh/osm-operator/controllers/operator/mesh"
+	"github.com/openservicemesh/osm-operator/controllers/operator/health"
 	"github.com/openservicemesh/osm-operator/controllers/operator/metrics"
-	"github.com/openservicemesh/osm-operator/controllers/operator/revision"
+	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
+	"github.com/openservicemesh/osm-operator/controllers/operator/plan"
+	"github.com/openservicemesh/osm-operator/controllers/operator/restart"
+	"github.com/openservicemesh/osm-operator/controllers/operator/rollout"
 	"github.com/openservicemesh/osm-operator/controllers/operator/secrets"
-	"github.com/openservicemesh/osm-operator/controllers/operator/vitals"
-	"github.com/openservicemesh/osm-operator/internal/contract"
+	"github.com/openservicemesh/osm-operator/controllers/operator/status"
+	"github.com/openservicemesh/osm-operator/controllers/operator/teardown"
+	"github.com/openservicemesh/osm-operator/internal/compatibility"
+	"github.com/openservicemesh/osm-operator/internal/component"
+	"github.com/openservicemesh/osm-operator/internal/component/builtin"
 	"github.com/openservicemesh/osm-operator/internal/operand"
 	"github.com/openservicemesh/osm-operator/internal/prometheus"
 )
@@ -43,16 +47,18 @@ import (
 type Options struct {
 	// Catalogue holds the versions that can be installed.
 	Catalogue *operand.Catalogue
-	// Contract says between which versions a mesh may go; nil is what was recorded.
-	Contract contract.Table
+	// Compatibility defines the supported steps between versions. The default is the recorded table.
+	Compatibility compatibility.Table
 	// Namespace is where the operator runs.
 	Namespace string
 	// LeaderElection lets one of several replicas act.
 	LeaderElection bool
 	// ProbeAddress is where health is served; empty or "0" serves none.
 	ProbeAddress string
-	// Vitals observes control planes during upgrades; nil asks their replicas.
-	Vitals mesh.Vitals
+	// Components are further components of every mesh, which tests need.
+	Components []component.Component
+	// Health observes control planes during upgrades and removals; nil asks their replicas.
+	Health rollout.Health
 	// Metrics say where and how metrics are served.
 	Metrics metricsserver.Options
 	// Registry takes the metrics about meshes; nil means the one that is served, or with SeveralInOneProcess one of its own.
@@ -117,54 +123,54 @@ func repairConversions(ctx context.Context, mgr ctrl.Manager) error {
 	return nil
 }
 
-// addReconcilers adds both reconcilers.
+// addReconcilers adds the controllers. None of them calls another: they are ordered by the state that they observe.
 func addReconcilers(mgr ctrl.Manager, o Options) error {
 	store, err := secrets.New(mgr)
 	if err != nil {
 		return err
 	}
-	server, err := serverVersion(mgr)
-	if err != nil {
-		return err
-	}
-	recorder := mgr.GetEventRecorder("osm-operator")
-	applier := apply.New(mgr.GetClient(), recorder)
 	plane, err := dataplane.New(mgr, o.Now)
 	if err != nil {
 		return err
 	}
-	if o.Vitals == nil {
-		o.Vitals = &vitals.Reader{Pods: mgr.GetClient(), Token: tokenOf(mgr.GetConfig())}
+	if o.Health == nil {
+		o.Health = &health.Reader{Pods: mgr.GetClient(), Token: tokenOf(mgr.GetConfig())}
 	}
 	if o.Registry == nil && o.SeveralInOneProcess {
 		o.Registry = prometheusclient.NewRegistry()
+	}
+	if o.Compatibility == nil {
+		o.Compatibility = compatibility.Recorded()
 	}
 	recorded, err := addMetrics(mgr, o.Registry)
 	if err != nil {
 		return err
 	}
-	if o.Contract == nil {
-		o.Contract = contract.Recorded()
-	}
-	definitions, err := mesh.ReadDefinitions(crd.SMI)
+	shared, err := newParts(mgr, o)
 	if err != nil {
 		return err
 	}
-	meshes := &mesh.Reconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Secrets: store, Applier: applier, Recorder: recorder,
-		DataPlane: plane, Vitals: o.Vitals,
-		Prometheus: prometheus.New(nil),
-		Catalogue:  o.Catalogue, Definitions: definitions, Contract: o.Contract, OperatorNamespace: o.Namespace, Kubernetes: server, Now: o.Now,
-		Metrics: recorded,
+	cluster := &observe.Cluster{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Secrets: store, Catalogue: o.Catalogue, OperatorNamespace: o.Namespace, Now: o.Now,
 	}
-	if err := meshes.SetupWithManager(mgr); err != nil {
-		return fmt.Errorf("the Meshes cannot be watched: %w", err)
+	writer := status.NewWriter(mgr.GetClient())
+	recorder := mgr.GetEventRecorder("osm-operator")
+	shared.cluster, shared.status, shared.recorder, shared.metrics = cluster, writer, recorder, recorded
+	shared.plane, shared.restarts, shared.health, shared.prometheus = plane, plane, o.Health, prometheus.New(nil)
+	shared.components = append(builtin.All(), o.Components...)
+	built := shared.build()
+	shared.running = built.components
+	plans := &plan.Reconciler{Cluster: cluster, Status: writer, DataPlane: plane, Controllers: shared.simulated}
+	teardowns := &teardown.Reconciler{
+		Cluster: cluster, Recorder: recorder, MeshConfigs: shared.meshConfigs(), Status: writer, DataPlane: plane,
+		Restarter: restart.New(plane, recorder, recorded, o.Now), Health: o.Health, Metrics: recorded,
 	}
-	revisions := &revision.Reconciler{
-		Client: mgr.GetClient(), Applier: applier, Catalogue: o.Catalogue, OperatorNamespace: o.Namespace, Now: o.Now,
-	}
-	if err := revisions.SetupWithManager(mgr); err != nil {
-		return fmt.Errorf("the MeshRevisions cannot be watched: %w", err)
+	for _, controller := range []interface{ SetupWithManager(ctrl.Manager) error }{
+		built.mesh, built.certificates, built.trust, built.rollout, built.revision, built.components, plans, teardowns,
+	} {
+		if err := controller.SetupWithManager(mgr); err != nil {
+			return fmt.Errorf("the watches of %T cannot be prepared: %w", controller, err)
+		}
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 )
 
-func TestMeshConfigStartsWithPresetsAndDenies(t *testing.T) {
+func TestNewMeshConfigHasPresetsAndDeniesTraffic(t *testing.T) {
 	const name = "presets"
 	readyMesh(t, name, nil)
 	live := meshConfig(name)
@@ -28,13 +28,13 @@ func TestMeshConfigStartsWithPresetsAndDenies(t *testing.T) {
 	}
 }
 
-func TestUsersKeepFieldsThatTheMeshDoesNotDeclare(t *testing.T) {
+func TestUndeclaredFieldsBelongToUsers(t *testing.T) {
 	const name = "shared"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) { spec.Traffic = &v1alpha1.TrafficSpec{Egress: ptr.To(true)} })
 	live := meshConfig(name)
 	waitFor(t, live, func(m *configv1alpha2.MeshConfig) error { return wantEgress(m, true) })
 
-	// kubectl edit of both a free field and a declared one: the first stays, the second is put back.
+	// A user edits an undeclared and a declared field. The operator reverts the latter only.
 	change(t, live, func(m *configv1alpha2.MeshConfig) {
 		m.Spec.Traffic.EnableEgress = false
 		m.Spec.Traffic.EnablePermissiveTrafficPolicyMode = true
@@ -42,29 +42,29 @@ func TestUsersKeepFieldsThatTheMeshDoesNotDeclare(t *testing.T) {
 	})
 	waitFor(t, live, func(m *configv1alpha2.MeshConfig) error { return wantEgress(m, true) })
 	waitEvent(t, "spec.traffic.enableEgress", "Reverted", "the Mesh declares it in spec.traffic.egress")
-	settle(t)
+	waitNoWrites(t)
 	get(t, live)
 	if !live.Spec.Traffic.EnablePermissiveTrafficPolicyMode || live.Spec.Observability.OSMLogLevel != "debug" {
-		t.Errorf("the users' fields were changed: %+v", live.Spec)
+		t.Errorf("undeclared fields were changed: %+v", live.Spec)
 	}
 
-	// A field that the Mesh no longer declares keeps its value, and is the users' again.
+	// A field that is no longer declared keeps its value, and users can change it.
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Traffic = nil })
 	waitEvent(t, "spec.traffic.enableEgress", "HandedBack", "keeps its value", "shared-system")
 	waitReady(t, mesh)
-	settle(t)
+	waitNoWrites(t)
 	get(t, live)
 	if err := wantEgress(live, true); err != nil {
 		t.Errorf("the field did not keep its value: %v", err)
 	}
 	change(t, live, func(m *configv1alpha2.MeshConfig) { m.Spec.Traffic.EnableEgress = false })
-	settle(t)
+	waitNoWrites(t)
 	get(t, live)
 	if err := wantEgress(live, false); err != nil {
-		t.Errorf("the field is not the users': %v", err)
+		t.Errorf("the operator reverted an undeclared field: %v", err)
 	}
 
-	// Declared again, for both fields in turn: what was handed back before stays.
+	// Handing back another field keeps the fields that were handed back earlier.
 	change(t, mesh, func(m *v1alpha1.Mesh) {
 		m.Spec.Sidecar = &v1alpha1.SidecarSpec{LogLevel: ptr.To("warning")}
 	})
@@ -76,25 +76,25 @@ func TestUsersKeepFieldsThatTheMeshDoesNotDeclare(t *testing.T) {
 	})
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Sidecar = nil })
 	waitEvent(t, "spec.sidecar.logLevel", "HandedBack", "shared-system")
-	settle(t)
+	waitNoWrites(t)
 	get(t, live)
 	if live.Spec.Sidecar.LogLevel != "warning" || live.Spec.Traffic.EnableEgress || live.Spec.Certificate.CertKeyBitSize != 2048 {
 		t.Errorf("handing back changed values: %+v", live.Spec)
 	}
 }
 
-// A MeshConfig that somebody deleted comes back with the presets, and with what the Mesh declares.
-func TestDeletedMeshConfigComesBack(t *testing.T) {
+// A deleted MeshConfig is recreated with the presets and the declared fields.
+func TestDeletedMeshConfigIsRecreated(t *testing.T) {
 	const name = "regrown"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) { spec.Traffic = &v1alpha1.TrafficSpec{Permissive: ptr.To(true)} })
 	live := meshConfig(name)
 	get(t, live)
-	was := live.UID
+	previous := live.UID
 	if err := cluster.client.Delete(t.Context(), live); err != nil {
 		t.Fatal(err)
 	}
 	waitFor(t, live, func(m *configv1alpha2.MeshConfig) error {
-		if m.UID == was || !m.Spec.Traffic.EnablePermissiveTrafficPolicyMode || m.Spec.Certificate.ServiceCertValidityDuration != "24h" {
+		if m.UID == previous || !m.Spec.Traffic.EnablePermissiveTrafficPolicyMode || m.Spec.Certificate.ServiceCertValidityDuration != "24h" {
 			return fmt.Errorf("the MeshConfig is not complete: %+v", m.Spec)
 		}
 		return nil
@@ -109,7 +109,7 @@ func wantEgress(m *configv1alpha2.MeshConfig, want bool) error {
 	return nil
 }
 
-func TestUsersMeshConfigIsAdoptedUntouched(t *testing.T) {
+func TestExistingMeshConfigIsAdoptedUnchanged(t *testing.T) {
 	const name = "adopted"
 	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: home(name)}})
 	own := meshConfig(name)
@@ -120,13 +120,13 @@ func TestUsersMeshConfigIsAdoptedUntouched(t *testing.T) {
 	create(t, own)
 	generation := own.Generation
 	mesh := readyMesh(t, name, nil)
-	settle(t)
+	waitNoWrites(t)
 	get(t, own)
 	if own.Generation != generation || len(own.Labels) != 0 || len(own.OwnerReferences) != 0 {
-		t.Errorf("the users' MeshConfig was changed: %+v", own.ObjectMeta)
+		t.Errorf("the existing MeshConfig was changed: %+v", own.ObjectMeta)
 	}
 
-	// It stays when the mesh goes.
+	// It stays after the mesh is deleted.
 	if err := cluster.client.Delete(t.Context(), mesh); err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func TestUsersMeshConfigIsAdoptedUntouched(t *testing.T) {
 	get(t, own)
 }
 
-func TestFieldsThatAreNotActedOnAreNamed(t *testing.T) {
+func TestUnsupportedFieldsAreReported(t *testing.T) {
 	const name = "unread"
 	mesh := readyMesh(t, name, nil)
 	waitCondition(t, mesh, v1alpha1.ConditionConfigurationAccepted, metav1.ConditionTrue, v1alpha1.ReasonAccepted)
@@ -148,7 +148,7 @@ func TestFieldsThatAreNotActedOnAreNamed(t *testing.T) {
 	waitFor(t, live, func(m *configv1alpha2.MeshConfig) error {
 		accepted := meta.FindStatusCondition(m.Status.Conditions, configv1alpha2.ConditionAccepted)
 		if accepted == nil || accepted.Status != metav1.ConditionFalse || accepted.ObservedGeneration != m.Generation {
-			return fmt.Errorf("the MeshConfig does not say it: %+v", m.Status)
+			return fmt.Errorf("the MeshConfig is not marked as such: %+v", m.Status)
 		}
 		return nil
 	})

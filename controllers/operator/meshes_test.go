@@ -18,8 +18,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// Two meshes share nothing but the kinds: each has its own authority, audience and cluster-wide objects, and one goes without the other.
-func TestTwoMeshesHaveNothingInCommon(t *testing.T) {
+// Each mesh has its own certificate authority and cluster-scoped objects, and can be deleted alone.
+func TestMeshesShareNoObjects(t *testing.T) {
 	one := readyMesh(t, "apart", nil)
 	two := readyMesh(t, "apart-too", nil)
 	authorities := map[string]bool{}
@@ -55,13 +55,13 @@ func TestTwoMeshesHaveNothingInCommon(t *testing.T) {
 	get(t, &corev1.ConfigMap{ObjectMeta: inHome(two.Name, names.TrustConfigMap(two.Name))})
 }
 
-// The sidecars of a mesh of this name would be taken for those of another one.
-func TestNoMeshIsNamedLikeARevision(t *testing.T) {
+// The sidecars of a mesh with the name of a revision would count as those of another mesh.
+func TestNameOfARevisionIsRejected(t *testing.T) {
 	c := waitCondition(t, newMesh(t, "likeness-v0-1-0", nil), v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonInvalidSpec)
 	mention(t, c.Message, "likeness-v0-1-0", "a revision of the mesh likeness", "create it again under another name")
 }
 
-func TestNoMeshLivesInsideAnother(t *testing.T) {
+func TestNamespaceOfAnotherMeshIsRejected(t *testing.T) {
 	const name = "lodger"
 	inside := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: home(name), Labels: map[string]string{names.MonitoredByLabel: "landlord"}}}
 	create(t, inside)
@@ -70,15 +70,15 @@ func TestNoMeshLivesInsideAnother(t *testing.T) {
 	c := waitCondition(t, mesh, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonNamespaceClaimed)
 	mention(t, c.Message, home(name), "part of the mesh landlord", "kubectl label namespace "+home(name)+" openservicemesh.io/monitored-by-")
 	if found, err := exists(t.Context(), &corev1.Secret{ObjectMeta: inHome(name, names.CABundleSecret)}); err != nil || found {
-		t.Errorf("something was made for a mesh that cannot be installed (%v)", err)
+		t.Errorf("an object of a stalled mesh was created (%v)", err)
 	}
 
-	// The correction is enough.
+	// A corrected label needs nothing else.
 	change(t, inside, func(n *corev1.Namespace) { delete(n.Labels, names.MonitoredByLabel) })
 	waitReady(t, mesh)
 }
 
-func TestTheNameOfARunningOSMIsRefusedElsewhere(t *testing.T) {
+func TestNameOfARunningOSMIsRejected(t *testing.T) {
 	const name = "doppelganger"
 	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "doppelganger-elsewhere"}})
 	labels := map[string]string{names.AppLabel: names.Controller}
@@ -98,21 +98,21 @@ func TestTheNameOfARunningOSMIsRefusedElsewhere(t *testing.T) {
 	mention(t, c.Message, "doppelganger-elsewhere/osm-controller", "helm uninstall doppelganger --namespace doppelganger-elsewhere --no-hooks")
 }
 
-func TestAuthorityOfTwoMeshesIsToldOf(t *testing.T) {
+func TestSharedAuthorityIsReported(t *testing.T) {
 	readyMesh(t, "original", nil)
 	secret := &corev1.Secret{ObjectMeta: inHome("original", names.CABundleSecret)}
 	get(t, secret)
 	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: home("copied")}})
 	create(t, &corev1.Secret{ObjectMeta: inHome("copied", names.CABundleSecret), Data: secret.Data})
 	mesh := readyMesh(t, "copied", nil)
-	c := waitCondition(t, mesh, v1alpha1.ConditionInstalled, metav1.ConditionTrue, v1alpha1.ReasonApplied)
+	c := waitCondition(t, mesh, v1alpha1.ConditionCertificatesReady, metav1.ConditionTrue, v1alpha1.ReasonCertificatesValid)
 	mention(t, c.Message, "is that of the mesh original too", "copied-system/osm-ca-bundle")
 }
 
-// A namespace that goes from one mesh to another takes its pods along: the new mesh restarts them, the old one lets them be.
-func TestANamespaceChangesItsMesh(t *testing.T) {
+// The pods of a namespace that moves to another mesh belong to the new mesh.
+func TestNamespaceMovesToAnotherMesh(t *testing.T) {
 	from, to := readyMesh(t, "giving", quickNow), readyMesh(t, "taking", quickNow)
-	s := openShop(t, "giving", "cart")
+	s := newWorkloads(t, "giving", "cart")
 	s.wait("giving-v0-1-0", 1)
 	proxies := func(mesh *v1alpha1.Mesh, want ...v1alpha1.RevisionProxies) {
 		t.Helper()
@@ -128,7 +128,7 @@ func TestANamespaceChangesItsMesh(t *testing.T) {
 	}
 	proxies(from, v1alpha1.RevisionProxies{Revision: "giving-v0-1-0", Total: 1})
 
-	// The API server would ask the injector, which is not there, about new pods: the Deployment is never settled again.
+	// No injector runs in this cluster, so a restarted Deployment would never be ready.
 	change(t, to, func(m *v1alpha1.Mesh) { m.Spec.Upgrade.DataPlane.Restart = ptr.To(v1alpha1.RestartManual) })
 	waitReady(t, to)
 	shop := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace}}
@@ -140,15 +140,15 @@ func TestANamespaceChangesItsMesh(t *testing.T) {
 		if err := cluster.client.Get(t.Context(), client.ObjectKeyFromObject(to), to); err != nil {
 			return err
 		}
-		installed := meta.FindStatusCondition(to.Status.Conditions, v1alpha1.ConditionInstalled)
-		if installed == nil || !strings.Contains(installed.Message, "sidecars that the mesh giving has made, of which the namespaces were a part: 1") {
-			return fmt.Errorf("it is not told: %+v", installed)
+		dataPlane := meta.FindStatusCondition(to.Status.Conditions, v1alpha1.ConditionDataPlaneUpToDate)
+		if dataPlane == nil || !strings.Contains(dataPlane.Message, "sidecars that the mesh giving has made, of which the namespaces were a part: 1") {
+			return fmt.Errorf("the sidecars of the other mesh are not reported: %+v", dataPlane)
 		}
 		return nil
 	})
 }
 
-// quickNow is quick at the operator's own version.
+// quickNow is quick with the version of the operator.
 func quickNow(spec *v1alpha1.MeshSpec) {
 	quick(spec)
 	spec.Version = nil

@@ -14,18 +14,18 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// A workload that opted out is restarted once it opts in again, although nothing else in the mesh changes.
-func TestAWorkloadThatOptsInAgainIsRestarted(t *testing.T) {
+// Opting in again triggers a restart without another change in the mesh.
+func TestWorkloadIsRestartedAfterOptingInAgain(t *testing.T) {
 	const name = "optin"
 	mesh := readyMesh(t, name, quick)
-	s := openShop(t, name, "cart")
+	s := newWorkloads(t, name, "cart")
 	s.wait("optin-v0-0-9", 1)
 	cart := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "cart"}}
 	change(t, cart, func(d *appsv1.Deployment) { d.Labels = map[string]string{names.RestartLabel: "disabled"} })
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
-	history(t, mesh, v1alpha1.ResultSucceeded, olderVersion, operatorVersion)
+	waitHistory(t, mesh, v1alpha1.ResultSucceeded, olderVersion, operatorVersion)
 	change(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace}}, func(n *corev1.Namespace) { n.Labels[names.MonitoredByLabel] = name })
-	settle(t)
+	waitNoWrites(t)
 	get(t, cart)
 	if at := cart.Spec.Template.Annotations[names.RestartAnnotation]; at != "" {
 		t.Fatalf("the workload opted out and was restarted: %s", at)
@@ -33,7 +33,7 @@ func TestAWorkloadThatOptsInAgainIsRestarted(t *testing.T) {
 	change(t, cart, func(d *appsv1.Deployment) { delete(d.Labels, names.RestartLabel) })
 	waitFor(t, cart, func(d *appsv1.Deployment) error {
 		if at := d.Spec.Template.Annotations[names.RestartAnnotation]; !strings.HasPrefix(at, "optin-v0-1-0 ") {
-			return fmt.Errorf("it was restarted for %q", at)
+			return fmt.Errorf("the workload was restarted for %q", at)
 		}
 		return nil
 	})

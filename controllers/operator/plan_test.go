@@ -17,10 +17,10 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// planned waits for a plan of the present generation that a check has no complaint about.
-func planned(t *testing.T, mesh *v1alpha1.Mesh, check func(*v1alpha1.PlanStatus) error) *v1alpha1.PlanStatus {
+// waitPlan waits for a plan of the current generation for which check returns no error.
+func waitPlan(t *testing.T, mesh *v1alpha1.Mesh, check func(*v1alpha1.PlanStatus) error) *v1alpha1.PlanStatus {
 	t.Helper()
-	within(t, upgradePatience, func() error {
+	within(t, upgradeTimeout, func() error {
 		get(t, mesh)
 		plan := mesh.Status.Plan
 		if plan == nil || plan.Generation != mesh.Generation {
@@ -31,10 +31,10 @@ func planned(t *testing.T, mesh *v1alpha1.Mesh, check func(*v1alpha1.PlanStatus)
 	return mesh.Status.Plan
 }
 
-func whatever(*v1alpha1.PlanStatus) error { return nil }
+func anyPlan(*v1alpha1.PlanStatus) error { return nil }
 
-// would are the changes of a plan, each "<verb> <object>: <fields>".
-func would(plan *v1alpha1.PlanStatus) string {
+// changesOf formats the changes of a plan, each as "<verb> <object>: <fields>".
+func changesOf(plan *v1alpha1.PlanStatus) string {
 	var lines []string
 	for _, c := range plan.Objects.Changes {
 		lines = append(lines, strings.TrimSuffix(fmt.Sprintf("%s %s: %s", c.Verb, c.Object, strings.Join(c.Fields, " ")), ": "))
@@ -42,25 +42,27 @@ func would(plan *v1alpha1.PlanStatus) string {
 	return strings.Join(lines, "\n")
 }
 
-// changesNothing runs an edit, and holds that the operator's requests about a mesh change nothing but its status.
-func changesNothing(t *testing.T, mesh *v1alpha1.Mesh, edit func()) {
+// checkOnlyStatusWrites runs an edit and checks that the operator changes only the status of the mesh.
+func checkOnlyStatusWrites(t *testing.T, edit func()) {
 	t.Helper()
-	settle(t)
+	waitNoWrites(t)
 	before := cluster.writes.count.Load()
 	edit()
-	settle(t)
+	waitNoWrites(t)
 	for _, request := range cluster.writes.since(before) {
-		if !strings.HasSuffix(request, "/meshes/"+mesh.Name+"/status") && !strings.Contains(request, "/events") {
-			t.Errorf("the operator wrote %s while it should only plan", request)
+		// The status of a Mesh of an earlier test may still be written.
+		isStatus := strings.Contains(request, "/meshes/") && strings.HasSuffix(request, "/status")
+		if !isStatus && !strings.Contains(request, "/events") {
+			t.Errorf("the operator wrote %s in Plan mode", request)
 		}
 	}
 }
 
-func TestAMeshThatDoesNotExistIsPlanned(t *testing.T) {
+func TestPlanOfNewMesh(t *testing.T) {
 	const name = "unborn"
 	mesh := &v1alpha1.Mesh{}
 	mesh.Name = name
-	changesNothing(t, mesh, func() {
+	checkOnlyStatusWrites(t, func() {
 		mesh = newMesh(t, name, func(spec *v1alpha1.MeshSpec) {
 			spec.Mode = ptr.To(v1alpha1.ModePlan)
 			spec.Traffic = &v1alpha1.TrafficSpec{Egress: ptr.To(true)}
@@ -68,10 +70,10 @@ func TestAMeshThatDoesNotExistIsPlanned(t *testing.T) {
 		waitCondition(t, mesh, v1alpha1.ConditionPlanned, metav1.ConditionTrue, v1alpha1.ReasonPlanned)
 	})
 	waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonPlanned)
-	plan := planned(t, mesh, whatever)
-	mention(t, would(plan), "Create Namespace unborn-system", "Create Secret unborn-system/osm-ca-bundle", "Create MeshConfig unborn-system/osm-mesh-config",
+	plan := waitPlan(t, mesh, anyPlan)
+	mention(t, changesOf(plan), "Create Namespace unborn-system", "Create Secret unborn-system/osm-ca-bundle", "Create MeshConfig unborn-system/osm-mesh-config",
 		"Create Deployment unborn-system/osm-controller", "Create MutatingWebhookConfiguration "+names.MutatingWebhook(name), "Create MeshRevision unborn-v0-1-0")
-	mention(t, strings.Join(plan.NotComputed, " "), "not computable", "not installed")
+	mention(t, strings.Join(plan.Unavailable, " "), "not computable", "not installed")
 	if plan.Problem != "" || plan.From != "" || plan.To != operatorVersion || plan.Objects.Delete+plan.Objects.Repair > 0 {
 		t.Errorf("the plan of a new mesh is %+v", plan)
 	}
@@ -79,14 +81,14 @@ func TestAMeshThatDoesNotExistIsPlanned(t *testing.T) {
 		t.Errorf("the namespace exists: %v", err)
 	}
 	if len(mesh.Finalizers) > 0 {
-		t.Errorf("a mesh that is only planned has finalizers: %v", mesh.Finalizers)
+		t.Errorf("a mesh in Plan mode has finalizers: %v", mesh.Finalizers)
 	}
 
 	cluster.kubelet.serve(home(name))
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Mode = nil })
 	waitReady(t, mesh)
 	if mesh.Status.Plan != nil {
-		t.Errorf("the plan stays: %+v", mesh.Status.Plan)
+		t.Errorf("the plan was not removed: %+v", mesh.Status.Plan)
 	}
 	for _, c := range plan.Objects.Changes {
 		if c.Verb != v1alpha1.VerbCreate {
@@ -94,36 +96,36 @@ func TestAMeshThatDoesNotExistIsPlanned(t *testing.T) {
 		}
 	}
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Mode = ptr.To(v1alpha1.ModePlan) })
-	after := planned(t, mesh, whatever)
+	after := waitPlan(t, mesh, anyPlan)
 	if o := after.Objects; o.Create+o.Update+o.Repair+o.Delete > 0 || o.Unchanged == 0 || after.Hash == plan.Hash {
-		t.Errorf("the plan of what was applied is %+v", after)
+		t.Errorf("the plan after the installation is %+v", after)
 	}
 }
 
-func TestChangesOfAnInstalledMeshArePlanned(t *testing.T) {
+func TestPlanOfInstalledMesh(t *testing.T) {
 	const name = "planned"
 	mesh := readyMesh(t, name, nil)
 	controller := &appsv1.Deployment{ObjectMeta: inHome(name, names.Controller)}
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Mode = ptr.To(v1alpha1.ModePlan) })
-	planned(t, mesh, whatever)
-	changesNothing(t, mesh, func() {
+	waitPlan(t, mesh, anyPlan)
+	checkOnlyStatusWrites(t, func() {
 		change(t, mesh, func(m *v1alpha1.Mesh) {
-			m.Spec.ControlPlane = &v1alpha1.ControlPlaneSpec{Replicas: ptr.To[int32](3)}
+			m.Spec.ControlPlane = replicas(3)
 			m.Spec.Traffic = &v1alpha1.TrafficSpec{Permissive: ptr.To(true)}
 		})
 		injector := &appsv1.Deployment{ObjectMeta: inHome(name, names.Injector)}
 		change(t, injector, func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = "evil/image:1" })
 		service := &corev1.Service{ObjectMeta: inHome(name, names.Validator)}
 		change(t, service, func(s *corev1.Service) { s.Spec.Selector["app"] = "wrong" })
-		planned(t, mesh, func(p *v1alpha1.PlanStatus) error {
+		waitPlan(t, mesh, func(p *v1alpha1.PlanStatus) error {
 			for _, line := range []string{
 				"Update Deployment planned-system/osm-controller: spec.replicas",
 				"Repair Service planned-system/osm-validator: spec.selector.app",
 				"Update MeshConfig planned-system/osm-mesh-config: spec.traffic.enablePermissiveTrafficPolicyMode",
-				"Update MeshRevision planned-v0-1-0: spec.controlPlane.replicas",
+				"Update MeshRevision planned-v0-1-0: spec.controlPlane.controller.replicas",
 			} {
-				if !strings.Contains(would(p), line) {
-					return fmt.Errorf("the plan does not say %q:\n%s", line, would(p))
+				if !strings.Contains(changesOf(p), line) {
+					return fmt.Errorf("the plan does not contain %q:\n%s", line, changesOf(p))
 				}
 			}
 			return nil
@@ -135,10 +137,10 @@ func TestChangesOfAnInstalledMeshArePlanned(t *testing.T) {
 	if !slices.ContainsFunc(plan.Objects.Changes, func(c v1alpha1.PlannedObject) bool {
 		return c.Object == "Deployment planned-system/osm-injector" && slices.ContainsFunc(c.Fields, func(f string) bool { return strings.HasSuffix(f, ".image") })
 	}) {
-		t.Errorf("the image of the injector is not in the plan:\n%s", would(plan))
+		t.Errorf("the image of the injector is not in the plan:\n%s", changesOf(plan))
 	}
 	if plan.Proxies == nil || plan.Flows == nil {
-		t.Errorf("proxies and flows are missing: %v", plan.NotComputed)
+		t.Errorf("proxies and flows are missing: %v", plan.Unavailable)
 	}
 	get(t, controller)
 	if *controller.Spec.Replicas != v1alpha1.DefaultReplicas {
@@ -154,35 +156,35 @@ func TestChangesOfAnInstalledMeshArePlanned(t *testing.T) {
 	waitReady(t, mesh)
 }
 
-func TestAnUpgradeIsPlanned(t *testing.T) {
+func TestPlanOfUpgrade(t *testing.T) {
 	const name = "planup"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
 		quick(spec)
 		spec.Upgrade.Gates.Soak = &metav1.Duration{Duration: time.Hour}
 		spec.Upgrade.Gates.Timeout = nil
 	})
-	s := openShop(t, name, "cart", "checkout", "desk")
+	s := newWorkloads(t, name, "cart", "checkout", "desk")
 	s.wait("planup-v0-0-9", 3)
 	create(t, &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "bare", Labels: map[string]string{names.RevisionLabel: "planup-v0-0-9", names.ProxyUUIDLabel: "0"}},
 		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "example/app:1"}}},
 	})
-	changesNothing(t, mesh, func() {
+	checkOnlyStatusWrites(t, func() {
 		change(t, mesh, func(m *v1alpha1.Mesh) {
 			m.Spec.Mode, m.Spec.Version = ptr.To(v1alpha1.ModePlan), ptr.To(operatorVersion)
 		})
-		planned(t, mesh, func(p *v1alpha1.PlanStatus) error {
-			if p.Workloads.Restart != 3 || p.Workloads.Waves != 3 || p.Workloads.Left != 1 {
+		waitPlan(t, mesh, func(p *v1alpha1.PlanStatus) error {
+			if p.Workloads.Restart != 3 || p.Workloads.Waves != 3 || p.Workloads.SkippedTotal != 1 {
 				return fmt.Errorf("want 3 workloads in 3 waves and 1 left: %+v; %s; problem %q", p.Workloads, p.Summary, p.Problem)
 			}
 			return nil
 		})
 	})
 	plan := mesh.Status.Plan
-	mention(t, would(plan), "Create MeshRevision planup-v0-1-0", "Delete MeshRevision planup-v0-0-9", "Update Deployment planup-system/osm-controller")
+	mention(t, changesOf(plan), "Create MeshRevision planup-v0-1-0", "Delete MeshRevision planup-v0-0-9", "Update Deployment planup-system/osm-controller")
 	mention(t, plan.Summary, "version v0.0.9 to v0.1.0", "restart 3 in 3 waves")
-	mention(t, strings.Join(plan.NotComputed, " "), "not computable", "v0.0.9")
-	mention(t, plan.Workloads.LeftToYou[0].Workload, "Pod planup-shop/bare")
+	mention(t, strings.Join(plan.Unavailable, " "), "not computable", "v0.0.9")
+	mention(t, plan.Workloads.Skipped[0].Workload, "Pod planup-shop/bare")
 	var restarts []string
 	for _, r := range plan.Workloads.Restarts {
 		restarts = append(restarts, r.Workload)
@@ -191,75 +193,77 @@ func TestAnUpgradeIsPlanned(t *testing.T) {
 		t.Errorf("problem %q, restarted %v", plan.Problem, s.restarted)
 	}
 
-	// What was planned is what happens, in that order.
+	// The upgrade restarts the workloads in the planned order.
 	change(t, mesh, func(m *v1alpha1.Mesh) {
 		m.Spec.Mode = nil
 		m.Spec.Upgrade.Gates.Soak = &metav1.Duration{}
 	})
-	within(t, upgradePatience, func() error {
+	within(t, upgradeTimeout, func() error {
 		get(t, mesh)
 		if len(mesh.Status.History) < 2 {
 			return fmt.Errorf("the upgrade has not ended: %+v", mesh.Status.Upgrade)
 		}
 		return nil
 	})
-	history(t, mesh, v1alpha1.ResultSucceeded, olderVersion, operatorVersion)
+	waitHistory(t, mesh, v1alpha1.ResultSucceeded, olderVersion, operatorVersion)
 	waitReady(t, mesh)
 	var happened []string
 	for _, restarted := range s.restarted {
 		happened = append(happened, "Deployment "+s.namespace+"/"+restarted)
 	}
 	if !slices.Equal(happened, restarts) {
-		t.Errorf("planned %v, and happened %v", restarts, happened)
+		t.Errorf("planned %v, restarted %v", restarts, happened)
 	}
 	waitGone(t, &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "planup-v0-0-9"}})
 }
 
-// A plan that says what the plan before has said is not written, however often the operator looks again.
-func TestASettledPlanIsNotWritten(t *testing.T) {
+// A plan that is equal to the previous one is not written.
+func TestUnchangedPlanIsNotWritten(t *testing.T) {
 	const name = "planquiet"
 	mesh := readyMesh(t, name, nil)
 	change(t, mesh, func(m *v1alpha1.Mesh) {
-		m.Spec.Mode, m.Spec.ControlPlane = ptr.To(v1alpha1.ModePlan), &v1alpha1.ControlPlaneSpec{Replicas: ptr.To[int32](3)}
+		m.Spec.Mode, m.Spec.ControlPlane = ptr.To(v1alpha1.ModePlan), replicas(3)
 	})
-	planned(t, mesh, whatever)
-	settle(t)
+	waitPlan(t, mesh, anyPlan)
+	waitNoWrites(t)
 	before := cluster.writes.count.Load()
 	for i := range 3 {
 		change(t, mesh, func(m *v1alpha1.Mesh) { m.Annotations = map[string]string{"example/touched": fmt.Sprint(i)} })
-		// Longer than a mesh rests between two plans.
+		// This is longer than the interval between two plans.
 		timer := time.NewTimer(6 * time.Second)
 		<-timer.C
 	}
 	for _, request := range cluster.writes.since(before) {
 		if strings.Contains(request, name) {
-			t.Errorf("the operator wrote %s, and the plan is the same", request)
+			t.Errorf("the operator wrote %s for an unchanged plan", request)
 		}
 	}
 }
 
-func TestWhatStandsInTheWayIsPlanned(t *testing.T) {
+func TestPlanReportsProblems(t *testing.T) {
 	const name = "planbad"
 	mesh := newMesh(t, name, func(spec *v1alpha1.MeshSpec) {
 		spec.Mode, spec.Version = ptr.To(v1alpha1.ModePlan), ptr.To("v9.9.9")
 	})
 	condition := waitCondition(t, mesh, v1alpha1.ConditionPlanned, metav1.ConditionFalse, v1alpha1.ReasonUnknownVersion)
 	mention(t, condition.Message, "v9.9.9")
-	mention(t, planned(t, mesh, whatever).Problem, "v9.9.9")
+	mention(t, waitPlan(t, mesh, anyPlan).Problem, "v9.9.9")
 }
 
-// A canary moves the chosen namespaces first; what runs beside the mesh comes and goes, and is not part of what is left.
-func TestACanaryIsPlanned(t *testing.T) {
+// The canary namespaces are restarted first. Temporary objects of the canary are not part of the plan.
+func TestPlanOfCanaryUpgrade(t *testing.T) {
 	const name = "plancan"
 	mesh := readyMesh(t, name, quick)
-	openMall(t, name, map[string][]string{"plancan-first": {"till"}, "plancan-rest": {"cart", "desk"}})
-	changesNothing(t, mesh, func() {
+	newCanaryWorkloads(t, name, map[string][]string{"plancan-first": {"till"}, "plancan-rest": {"cart", "desk"}})
+	checkOnlyStatusWrites(t, func() {
 		change(t, mesh, func(m *v1alpha1.Mesh) {
 			m.Spec.Mode, m.Spec.Version = ptr.To(v1alpha1.ModePlan), ptr.To(operatorVersion)
-			m.Spec.Upgrade.Strategy = ptr.To(v1alpha1.StrategyCanary)
-			m.Spec.Upgrade.Canary = &v1alpha1.CanarySpec{Namespaces: metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: "plancan-first"}}}
+			m.Spec.Upgrade.Strategy = &v1alpha1.UpgradeStrategy{
+				Type:   ptr.To(v1alpha1.StrategyCanary),
+				Canary: &v1alpha1.CanarySpec{Namespaces: metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: "plancan-first"}}},
+			}
 		})
-		planned(t, mesh, func(p *v1alpha1.PlanStatus) error {
+		waitPlan(t, mesh, func(p *v1alpha1.PlanStatus) error {
 			if p.Workloads.Restart != 3 {
 				return fmt.Errorf("want 3 restarts: %+v; %s; problem %q", p.Workloads, p.Summary, p.Problem)
 			}
@@ -271,13 +275,13 @@ func TestACanaryIsPlanned(t *testing.T) {
 	if !slices.Equal(plan.Workloads.Restarts, want) || plan.Problem != "" {
 		t.Errorf("restarts %v, problem %q", plan.Workloads.Restarts, plan.Problem)
 	}
-	if said := would(plan); strings.Contains(said, "Deployment plancan-system/osm-controller-"+canarySuffix) {
-		t.Errorf("what runs beside for a while is planned to stay:\n%s", said)
+	if changes := changesOf(plan); strings.Contains(changes, "Deployment plancan-system/osm-controller-"+canarySuffix) {
+		t.Errorf("the plan contains a temporary object of the canary:\n%s", changes)
 	}
 }
 
-// What sidecars would be told is compiled from the policies of the cluster.
-func TestWhatSidecarsWouldBeToldIsPlanned(t *testing.T) {
+// The plan contains the sidecar configuration that is compiled from the policies of the cluster.
+func TestPlanOfSidecarConfiguration(t *testing.T) {
 	const name, shop = "plantell", "plantell-shop"
 	mesh := readyMesh(t, name, nil)
 	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: shop}})
@@ -316,9 +320,9 @@ func TestWhatSidecarsWouldBeToldIsPlanned(t *testing.T) {
 		m.Spec.Mode = ptr.To(v1alpha1.ModePlan)
 		m.Spec.Traffic = &v1alpha1.TrafficSpec{Permissive: ptr.To(true), Egress: ptr.To(true)}
 	})
-	plan := planned(t, mesh, func(p *v1alpha1.PlanStatus) error {
+	plan := waitPlan(t, mesh, func(p *v1alpha1.PlanStatus) error {
 		if p.Proxies == nil || p.Proxies.Changed != 2 || p.Proxies.Total != 2 || p.Flows.Allowed < 2 {
-			return fmt.Errorf("want 2 sidecars of 2 and some flows: %+v, %+v, not computed %v", p.Proxies, p.Flows, p.NotComputed)
+			return fmt.Errorf("want 2 sidecars of 2 and some flows: %+v, %+v, not computed %v", p.Proxies, p.Flows, p.Unavailable)
 		}
 		return nil
 	})

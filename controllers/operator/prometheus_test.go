@@ -19,7 +19,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// metrics is a Prometheus that answers with one number, whatever it is asked.
+// metrics is a Prometheus server that returns the same number for every query.
 type metrics struct {
 	mu      sync.Mutex
 	now     string
@@ -27,8 +27,8 @@ type metrics struct {
 	queries map[string]bool
 }
 
-// servedMetrics starts one until the test ends, and returns its address.
-func servedMetrics(t *testing.T, m *metrics) string {
+// serveMetrics runs a Prometheus until the test ends, and returns its address.
+func serveMetrics(t *testing.T, m *metrics) string {
 	t.Helper()
 	m.queries = map[string]bool{}
 	begin := float64(time.Now().Unix())
@@ -43,7 +43,7 @@ func servedMetrics(t *testing.T, m *metrics) string {
 		value := m.now
 		var at float64
 		if _, err := fmt.Sscan(r.Form.Get("time"), &at); err == nil && at == float64(int64(at)) && at >= begin {
-			// The moment of a baseline has no fractions.
+			// Only the time of a baseline has no fraction.
 			value = m.before
 		}
 		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"scalar","result":[1700000000,%q]}}`, value)
@@ -52,41 +52,41 @@ func servedMetrics(t *testing.T, m *metrics) string {
 	return server.URL
 }
 
-// becomes says what is answered from now on.
-func (m *metrics) becomes(now string) {
+// set changes the answer.
+func (m *metrics) set(now string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.now = now
 }
 
-// asking makes the gates of a Mesh ask a Prometheus.
-func asking(address string, query *string) func(*v1alpha1.MeshSpec) {
+// withPrometheus adds a Prometheus to the gates of a Mesh.
+func withPrometheus(address string, query *string) func(*v1alpha1.MeshSpec) {
 	return func(spec *v1alpha1.MeshSpec) {
 		quick(spec)
 		spec.Upgrade.Gates.Prometheus = &v1alpha1.PrometheusSpec{Address: address, Query: query}
 	}
 }
 
-// What the sidecars' own reports do not show, a Prometheus may.
-func TestAVersionThatPrometheusSeesFailIsGivenUp(t *testing.T) {
+// Prometheus can measure failures that load reports of sidecars do not contain.
+func TestPrometheusErrorRateCausesRollback(t *testing.T) {
 	const name = "measured"
 	m := &metrics{now: "0.3", before: "0.25"}
-	address := servedMetrics(t, m)
-	mesh := readyMesh(t, name, asking(address, nil))
-	// The only pod of the shop is away while it is replaced; a namespace without pods is asked about all the same.
+	address := serveMetrics(t, m)
+	mesh := readyMesh(t, name, withPrometheus(address, nil))
+	// The query includes namespaces without pods, because the only pod is absent while it is replaced.
 	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "measured-empty", Labels: map[string]string{names.MonitoredByLabel: name}}})
-	s := openShop(t, name, "cart")
+	s := newWorkloads(t, name, "cart")
 	s.wait("measured-v0-0-9", 1)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
-	entry := history(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
-	mention(t, entry.Reason, "PrometheusErrorRate", address, "30.00% of requests fail, 25.00% did before")
-	runs(t, name, olderVersion)
+	entry := waitHistory(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
+	mention(t, entry.Reason, "PrometheusErrorRate", address, "30.00% of requests fail, 25.00% failed before")
+	waitVersion(t, name, olderVersion)
 
-	// The same number is no failure when it was so before.
-	m.becomes("0.25")
+	// The same error rate as before the upgrade passes.
+	m.set("0.25")
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Upgrade.Gates.MaxRestarts = ptr.To[int32](3) })
 	waitReady(t, mesh)
-	runs(t, name, operatorVersion)
+	waitVersion(t, name, operatorVersion)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	shop := false
@@ -95,17 +95,17 @@ func TestAVersionThatPrometheusSeesFailIsGivenUp(t *testing.T) {
 		shop = shop || strings.Contains(query, "measured-shop")
 	}
 	if !shop {
-		t.Errorf("nothing was asked about the namespace with the sidecars: %v", slices.Collect(maps.Keys(m.queries)))
+		t.Errorf("no query includes the namespace with the sidecars: %v", slices.Collect(maps.Keys(m.queries)))
 	}
 }
 
-// A Prometheus that does not answer keeps an upgrade from going on, and at the end of the timeout it is a failure.
-func TestAPrometheusThatDoesNotAnswerIsNotHealthy(t *testing.T) {
-	// Nobody listens there, and no test beside this one is given this port.
+// An unreachable Prometheus blocks an upgrade, and fails it at the timeout.
+func TestUnreachablePrometheusFailsTheGate(t *testing.T) {
+	// No test listens on this port.
 	const gone = "http://127.0.0.1:9"
 	const name = "blind"
-	mesh := readyMesh(t, name, asking(gone, ptr.To("vector(0)")))
-	s := openShop(t, name, "cart")
+	mesh := readyMesh(t, name, withPrometheus(gone, ptr.To("vector(0)")))
+	s := newWorkloads(t, name, "cart")
 	s.wait("blind-v0-0-9", 1)
 	change(t, mesh, func(m *v1alpha1.Mesh) {
 		m.Spec.Version = ptr.To(operatorVersion)
@@ -118,10 +118,10 @@ func TestAPrometheusThatDoesNotAnswerIsNotHealthy(t *testing.T) {
 		}
 		return nil
 	})
-	entry := history(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
+	entry := waitHistory(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
 	mention(t, entry.Reason, "PrometheusErrorRate", "the Prometheus at "+gone, "connection refused", "correct spec.upgrade.gates.prometheus, or remove it")
 	if len(s.restarted) > 0 {
-		t.Errorf("workloads were restarted for a version that nobody measured: %v", s.restarted)
+		t.Errorf("workloads were restarted for an unmeasured version: %v", s.restarted)
 	}
-	runs(t, name, olderVersion)
+	waitVersion(t, name, olderVersion)
 }

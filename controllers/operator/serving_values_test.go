@@ -10,7 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 )
 
-// signedBy checks who signed the certificate in a Secret.
+// signedBy checks that a root signed the certificate in a Secret.
 func signedBy(secret *corev1.Secret, root *certificate.Root) error {
 	block, _ := pem.Decode(secret.Data[corev1.TLSCertKey])
 	if block == nil {

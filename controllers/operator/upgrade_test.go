@@ -16,8 +16,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/rollout"
 )
 
-// runs waits until the mesh's own Deployments are of a version.
-func runs(t *testing.T, mesh, version string) {
+// waitVersion waits until the active Deployments of a mesh have a version.
+func waitVersion(t *testing.T, mesh, version string) {
 	t.Helper()
 	eventually(t, func() error {
 		for _, component := range []string{names.Controller, names.Injector} {
@@ -26,15 +26,15 @@ func runs(t *testing.T, mesh, version string) {
 				return err
 			}
 			if d.Labels[names.VersionLabel] != version {
-				return fmt.Errorf("%s is of version %s, want %s", component, d.Labels[names.VersionLabel], version)
+				return fmt.Errorf("%s has version %s, want %s", component, d.Labels[names.VersionLabel], version)
 			}
 		}
 		return nil
 	})
 }
 
-// history waits until the last upgrade of a mesh is told of.
-func history(t *testing.T, mesh *v1alpha1.Mesh, result, from, to string) v1alpha1.HistoryEntry {
+// waitHistory waits until the history of a mesh starts with an upgrade, and returns its entry.
+func waitHistory(t *testing.T, mesh *v1alpha1.Mesh, result v1alpha1.UpgradeResult, from, to string) v1alpha1.HistoryEntry {
 	t.Helper()
 	eventually(t, func() error {
 		get(t, mesh)
@@ -46,17 +46,17 @@ func history(t *testing.T, mesh *v1alpha1.Mesh, result, from, to string) v1alpha
 	return mesh.Status.History[0]
 }
 
-func TestAnUpgradeMovesWorkloadsAndRemembers(t *testing.T) {
+func TestUpgradeRestartsWorkloadsAndRecordsHistory(t *testing.T) {
 	const name = "waves"
 	mesh := readyMesh(t, name, quick)
-	history(t, mesh, v1alpha1.ResultSucceeded, "", olderVersion)
-	s := openShop(t, name, "cart", "checkout", "search")
+	waitHistory(t, mesh, v1alpha1.ResultSucceeded, "", olderVersion)
+	s := newWorkloads(t, name, "cart", "checkout", "search")
 	s.wait("waves-v0-0-9", 3)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
 	s.wait("waves-v0-1-0", 3)
 	waitReady(t, mesh)
-	history(t, mesh, v1alpha1.ResultSucceeded, olderVersion, operatorVersion)
-	// The last pod may be heard of after its Deployment.
+	waitHistory(t, mesh, v1alpha1.ResultSucceeded, olderVersion, operatorVersion)
+	// The event of the last pod can arrive after that of its Deployment.
 	eventually(t, func() error {
 		get(t, mesh)
 		if p := mesh.Status.Proxies; p == nil || p.Total != 3 || p.Outdated != 0 {
@@ -65,98 +65,98 @@ func TestAnUpgradeMovesWorkloadsAndRemembers(t *testing.T) {
 		return nil
 	})
 	if mesh.Status.Upgrade != nil {
-		t.Errorf("an upgrade that has ended is still told of: %+v", mesh.Status.Upgrade)
+		t.Errorf("a completed upgrade is still in the status: %+v", mesh.Status.Upgrade)
 	}
 	waitGone(t, &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "waves-v0-0-9"}})
-	if twice(s.restarted) {
+	if hasDuplicates(s.restarted) {
 		t.Errorf("a workload was restarted twice: %v", s.restarted)
 	}
 }
 
-func TestAVersionThatSidecarsRejectIsGivenUp(t *testing.T) {
+func TestRejectedConfigurationCausesRollback(t *testing.T) {
 	const name = "rejected"
 	mesh := readyMesh(t, name, quick)
-	s := openShop(t, name, "cart")
+	s := newWorkloads(t, name, "cart")
 	s.wait("rejected-v0-0-9", 1)
-	ill := healthy()
-	ill.Proxies.Rejecting, ill.Proxies.Example = 1, "shop/cart rejects LDS: no such filter"
-	cluster.patient.becomes(home(name), operatorVersion, ill)
+	unhealthy := healthy()
+	unhealthy.Proxies.Rejecting, unhealthy.Proxies.Example = 1, "shop/cart rejects LDS: no such filter"
+	cluster.health.set(home(name), operatorVersion, unhealthy)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
 	waitEvent(t, operatorVersion, "RollingBack", "no such filter")
-	runs(t, name, olderVersion)
+	waitVersion(t, name, olderVersion)
 	condition := waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonRolledBack)
 	mention(t, condition.Message, operatorVersion, "no such filter", "change the spec")
-	entry := history(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
+	entry := waitHistory(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
 	mention(t, entry.Reason, "ConfigurationAccepted", "no such filter")
 	s.wait("rejected-v0-0-9", 1)
 	if len(s.restarted) > 0 {
-		t.Errorf("workloads were restarted for a version that never passed: %v", s.restarted)
+		t.Errorf("workloads were restarted for a rejected version: %v", s.restarted)
 	}
 
-	// Another spec is another try.
-	cluster.patient.becomes(home(name), operatorVersion, healthy())
+	// A changed spec starts another attempt.
+	cluster.health.set(home(name), operatorVersion, healthy())
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Upgrade.Gates.MaxRejectedConfigs = ptr.To[int32](1) })
 	s.wait("rejected-v0-1-0", 1)
 	waitReady(t, mesh)
 }
 
-func TestWorkloadsReturnFromAVersionThatFailsLate(t *testing.T) {
+func TestLateFailureRollsWorkloadsBack(t *testing.T) {
 	const name = "late"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
 		quick(spec)
 		spec.Upgrade.DataPlane.MaxUnavailable = ptr.To(intstr.FromInt32(1))
-		// The second wave does not come before the test has looked at the first.
+		// The second wave starts after the checks of the first.
 		spec.Upgrade.DataPlane.PauseBetween = &metav1.Duration{Duration: time.Minute}
 	})
-	s := openShop(t, name, "cart", "search")
+	s := newWorkloads(t, name, "cart", "search")
 	s.wait("late-v0-0-9", 2)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
 	s.wait("late-v0-1-0", 1)
 	failing := healthy()
 	failing.Requests = &rollout.Requests{Issued: 100, Failed: 50}
-	cluster.patient.becomes(home(name), operatorVersion, failing)
-	runs(t, name, olderVersion)
+	cluster.health.set(home(name), operatorVersion, failing)
+	waitVersion(t, name, olderVersion)
 	s.wait("late-v0-0-9", 2)
-	entry := history(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
+	entry := waitHistory(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
 	mention(t, entry.Reason, "ErrorRate", "50.00%")
 }
 
-func TestAManualUpgradeHalts(t *testing.T) {
+func TestManualRollbackHaltsFailedUpgrade(t *testing.T) {
 	const name = "halting"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
 		quick(spec)
 		spec.Upgrade.Rollback = ptr.To(v1alpha1.RollbackManual)
 	})
-	openShop(t, name, "cart").wait("halting-v0-0-9", 1)
-	ill := healthy()
-	ill.Restarts = 9
-	cluster.patient.becomes(home(name), operatorVersion, ill)
+	newWorkloads(t, name, "cart").wait("halting-v0-0-9", 1)
+	unhealthy := healthy()
+	unhealthy.Restarts = 9
+	cluster.health.set(home(name), operatorVersion, unhealthy)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
 	condition := waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonUpgradeHalted)
 	mention(t, condition.Message, "restarted 9 times")
-	runs(t, name, operatorVersion)
+	waitVersion(t, name, operatorVersion)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(olderVersion) })
-	runs(t, name, olderVersion)
+	waitVersion(t, name, olderVersion)
 	waitReady(t, mesh)
 }
 
-func TestRestartsByHandAreOnlyTold(t *testing.T) {
+func TestManualRestartPolicyRestartsNothing(t *testing.T) {
 	const name = "byhand"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
 		quick(spec)
 		spec.Upgrade.DataPlane.Restart = ptr.To(v1alpha1.RestartManual)
 	})
-	s := openShop(t, name, "cart")
+	s := newWorkloads(t, name, "cart")
 	s.wait("byhand-v0-0-9", 1)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
-	history(t, mesh, v1alpha1.ResultSucceeded, olderVersion, operatorVersion)
+	waitHistory(t, mesh, v1alpha1.ResultSucceeded, olderVersion, operatorVersion)
 	waitReady(t, mesh)
 	if len(s.restarted) > 0 || mesh.Status.Proxies.Outdated != 1 {
 		t.Errorf("restarted %v, and %d sidecars are outdated: want none and 1", s.restarted, mesh.Status.Proxies.Outdated)
 	}
 }
 
-func TestAPausedMeshIsLeftAlone(t *testing.T) {
+func TestPausedMeshIsNotChanged(t *testing.T) {
 	const name = "pausing"
 	mesh := readyMesh(t, name, quick)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Paused, m.Spec.Version = ptr.To(true), ptr.To(operatorVersion) })
@@ -164,26 +164,27 @@ func TestAPausedMeshIsLeftAlone(t *testing.T) {
 	mention(t, condition.Message, "spec.paused")
 	d := &appsv1.Deployment{ObjectMeta: inHome(name, names.Controller)}
 	change(t, d, func(d *appsv1.Deployment) { d.Spec.Replicas = ptr.To[int32](5) })
-	quietFor(t, 2*time.Second, cluster.writes.count.Load())
+	waitNoWrites(t)
+	checkNoWrites(t, 2*time.Second, cluster.writes.count.Load())
 	get(t, d)
 	if *d.Spec.Replicas != 5 || d.Labels[names.VersionLabel] != olderVersion {
 		t.Errorf("a paused mesh was changed: %d replicas of version %s", *d.Spec.Replicas, d.Labels[names.VersionLabel])
 	}
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Paused = nil })
-	runs(t, name, operatorVersion)
+	waitVersion(t, name, operatorVersion)
 	waitReady(t, mesh)
 }
 
-func TestPeopleGoBackToAVersionThatCannotTell(t *testing.T) {
+func TestDowngradeToVersionWithoutLoadReports(t *testing.T) {
 	const name = "back"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) { quick(spec); spec.Version = ptr.To(operatorVersion) })
-	s := openShop(t, name, "cart")
+	s := newWorkloads(t, name, "cart")
 	s.wait("back-v0-1-0", 1)
-	mute := healthy()
-	mute.Requests, mute.Mute = nil, true
-	cluster.patient.becomes(home(name), olderVersion, mute)
+	unsupported := healthy()
+	unsupported.Requests, unsupported.LoadReportsUnsupported = nil, true
+	cluster.health.set(home(name), olderVersion, unsupported)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(olderVersion) })
 	s.wait("back-v0-0-9", 1)
-	history(t, mesh, v1alpha1.ResultSucceeded, operatorVersion, olderVersion)
+	waitHistory(t, mesh, v1alpha1.ResultSucceeded, operatorVersion, olderVersion)
 	waitReady(t, mesh)
 }

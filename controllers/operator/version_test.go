@@ -13,15 +13,15 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// The revision of a new version takes over the objects before the old one goes: nothing of the control plane is deleted in between.
-func TestNewVersionTakesOverBeforeTheOldOneGoes(t *testing.T) {
+// The revision of a new version takes over the objects before the old revision is deleted, so no object is deleted.
+func TestNewRevisionTakesOverBeforeTheOldOneIsDeleted(t *testing.T) {
 	const name = "moving"
 	mesh := readyMesh(t, name, quick)
 	old := &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "moving-v0-0-9"}}
 	get(t, old)
 	account := &corev1.ServiceAccount{ObjectMeta: inHome(name, names.Injector)}
 	get(t, account)
-	was := account.UID
+	previous := account.UID
 
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
 	waitGone(t, old)
@@ -32,15 +32,15 @@ func TestNewVersionTakesOverBeforeTheOldOneGoes(t *testing.T) {
 		deployment := &appsv1.Deployment{ObjectMeta: inHome(name, component)}
 		get(t, deployment)
 		if !metav1.IsControlledBy(deployment, next) || len(deployment.OwnerReferences) != 1 {
-			t.Errorf("%s is owned by %v, want the new revision alone: it would go with the old one", component, deployment.OwnerReferences)
+			t.Errorf("%s is owned by %v, want only the new revision", component, deployment.OwnerReferences)
 		}
 		if version := deployment.Labels[names.VersionLabel]; version != operatorVersion {
-			t.Errorf("%s says it is version %s", component, version)
+			t.Errorf("%s has version %s", component, version)
 		}
 	}
 	get(t, account)
-	if account.UID != was || !metav1.IsControlledBy(account, next) {
-		t.Errorf("the account was made anew or is not owned by the new revision: %+v", account.ObjectMeta)
+	if account.UID != previous || !metav1.IsControlledBy(account, next) {
+		t.Errorf("the ServiceAccount was recreated or is not owned by the new revision: %+v", account.ObjectMeta)
 	}
 	eventually(t, func() error {
 		get(t, mesh)

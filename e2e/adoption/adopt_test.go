@@ -21,18 +21,19 @@ import (
 )
 
 const (
-	heir     = "heir"
-	heirHome = "heir-system"
-	// store and buyer are the namespaces of leavings.Users.
+	adoptingMesh      = "heir"
+	adoptingNamespace = "heir-system"
+	// store and buyer are the namespaces used by leavings.Users.
 	store = "heir-bookstore"
 	buyer = "heir-bookbuyer"
 
-	heirMesh = `{apiVersion: operator.openservicemesh.io/v1alpha1, kind: Mesh, metadata: {name: heir},
-spec: {namespace: heir-system, controlPlane: {replicas: 1}, upgrade: {dataPlane: {maxUnavailable: 100%, pauseBetween: 0s}}}}`
+	adoptingManifest = `{apiVersion: operator.openservicemesh.io/v1alpha1, kind: Mesh, metadata: {name: heir},
+spec: {namespace: heir-system, controlPlane: {controller: {replicas: 1}, injector: {replicas: 1}}, upgrade: {dataPlane: {maxUnavailable: 100%, pauseBetween: 0s}}}}`
 )
 
-// TestAMeshTakesOverFromOSM begins with what an uninstallation without hooks leaves while applications run on.
-func TestAMeshTakesOverFromOSM(t *testing.T) {
+// TestMeshAdoptsWorkloadsOfOSM starts from the objects that an uninstallation without hooks leaves behind while
+// applications keep running.
+func TestMeshAdoptsWorkloadsOfOSM(t *testing.T) {
 	ctx := t.Context()
 	clean := func(ctx context.Context) error {
 		for _, namespace := range []string{store, buyer, "heir-gateway", "heir-left-out"} {
@@ -40,13 +41,13 @@ func TestAMeshTakesOverFromOSM(t *testing.T) {
 				return err
 			}
 		}
-		if err := meshGone(ctx, heir); err != nil {
+		if err := deleteMesh(ctx, adoptingMesh); err != nil {
 			return err
 		}
-		return errors.Join(cluster.Remove(ctx, leavings.Webhooks(heir, heirHome)), cluster.DeleteNamespace(ctx, heirHome))
+		return errors.Join(cluster.Remove(ctx, leavings.Webhooks(adoptingMesh, adoptingNamespace)), cluster.DeleteNamespace(ctx, adoptingNamespace))
 	}
 	must(t, clean(ctx))
-	for _, namespace := range []string{store, buyer, heirHome} {
+	for _, namespace := range []string{store, buyer, adoptingNamespace} {
 		_, err := cluster.HasNamespace(ctx, effectLimit, namespace)
 		must(t, err)
 	}
@@ -54,46 +55,46 @@ func TestAMeshTakesOverFromOSM(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 		defer cancel()
 		if t.Failed() {
-			t.Log(cluster.Describe(ctx, store), cluster.Describe(ctx, buyer), cluster.ControlPlaneLogs(ctx, heirHome))
+			t.Log(cluster.Describe(ctx, store), cluster.Describe(ctx, buyer), cluster.ControlPlaneLogs(ctx, adoptingNamespace))
 		}
 		if err := clean(ctx); err != nil {
 			t.Error(err)
 		}
 	})
 
-	root := leave(t)
-	server, client := injected(t, store, "bookstore", serverSidecar(t, root)), injected(t, buyer, "bookbuyer", clientSidecar())
+	root := createLeftovers(t)
+	server, client := deployWithSidecar(t, store, "bookstore", serverSidecar(t, root)), deployWithSidecar(t, buyer, "bookbuyer", clientSidecar())
 	optOut(t, server, `"disabled"`)
-	must(t, cluster.Put(ctx, leavings.Webhooks(heir, heirHome)))
+	must(t, cluster.Put(ctx, leavings.Webhooks(adoptingMesh, adoptingNamespace)))
 	if _, pod := cluster.TestPod(buyer, "late"); cluster.Client.Create(ctx, pod) == nil {
-		t.Fatal("the webhooks that OSM has left are without effect, so nothing is shown by their end")
+		t.Fatal("OSM's leftover webhooks have no effect, so the test cannot detect their removal")
 	}
 
 	start := time.Now()
-	must(t, cluster.Put(ctx, heirMesh))
-	must(t, cluster.MeshReady(ctx, heir, installLimit))
-	revision := heir + "-" + strings.ReplaceAll(cluster.Version, ".", "-")
-	pod := renewed(t, client, revision)
+	must(t, cluster.Put(ctx, adoptingManifest))
+	must(t, cluster.MeshReady(ctx, adoptingMesh, installLimit))
+	revision := adoptingMesh + "-" + strings.ReplaceAll(cluster.Version, ".", "-")
+	pod := awaitRestart(t, client, revision)
 	t.Logf("%s: the client has the new sidecar", time.Since(start).Round(time.Second))
-	ask := asking(t, pod)
-	ask("a sidecar of OSM lets in the new one by the same authority", "/books-bought", "200")
+	ask := requester(t, pod)
+	ask("an OSM sidecar accepts a new sidecar with the same CA", "/books-bought", "200")
 
 	optOut(t, server, "null")
-	renewed(t, server, revision)
-	t.Logf("%s: the server has it, too", time.Since(start).Round(time.Second))
-	ask("policies from before count between new sidecars", "/books-bought", "200")
-	ask("and deny what they denied", "/admin", "404")
-	counted(t, revision)
+	awaitRestart(t, server, revision)
+	t.Logf("%s: the server has the new sidecar", time.Since(start).Round(time.Second))
+	ask("existing policies allow requests between new sidecars", "/books-bought", "200")
+	ask("existing policies deny requests between new sidecars", "/admin", "404")
+	awaitBothSidecars(t, revision)
 }
 
-// leave puts into the cluster what OSM leaves, as far as its kinds are defined: this version has none for the others.
-func leave(t *testing.T) *leavings.Authority {
+// createLeftovers creates the objects that OSM leaves behind. Kinds that this version does not define are skipped.
+func createLeftovers(t *testing.T) *leavings.Authority {
 	t.Helper()
 	root, err := leavings.NewAuthority(time.Now())
 	must(t, err)
 	key, err := root.KeyPEM()
 	must(t, err)
-	all, err := lab.Objects(leavings.Made(heir, heirHome) + "\n---\n" + leavings.Users(heir, heirHome))
+	all, err := lab.Objects(leavings.Made(adoptingMesh, adoptingNamespace) + "\n---\n" + leavings.Users(adoptingMesh, adoptingNamespace))
 	must(t, err)
 	for _, object := range all {
 		if slices.Contains([]string{"MeshRootCertificate", "Egress", "IngressBackend"}, object.GetKind()) {
@@ -103,16 +104,16 @@ func leave(t *testing.T) *leavings.Authority {
 		must(t, err)
 		must(t, cluster.Put(t.Context(), string(text)))
 	}
-	// Leaves the root Service alone: the backends do not exist in this test.
+	// The root Service has no backends in this test.
 	must(t, cluster.Remove(t.Context(), "{apiVersion: split.smi-spec.io/v1alpha2, kind: TrafficSplit, metadata: {name: bookstore-split, namespace: "+store+"}}"))
 	must(t, cluster.Create(t.Context(), &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: heirHome, Name: names.CABundleSecret},
+		ObjectMeta: metav1.ObjectMeta{Namespace: adoptingNamespace, Name: names.CABundleSecret},
 		Data:       map[string][]byte{names.CABundleCert: root.CertPEM(), names.CABundleKey: key},
 	}))
 	return root
 }
 
-// serverSidecar is a real Envoy that does what OSM's sidecar of the bookstore does.
+// serverSidecar returns a real Envoy with the configuration of OSM's bookstore sidecar.
 func serverSidecar(t *testing.T, root *leavings.Authority) corev1.Container {
 	t.Helper()
 	certificate, key, err := root.Issue("bookstore."+store+".cluster.local", time.Now())
@@ -127,14 +128,15 @@ func serverSidecar(t *testing.T, root *leavings.Authority) corev1.Container {
 	}
 }
 
-// clientSidecar has the name of a sidecar and does nothing: nobody calls the client, and it calls nobody before it is restarted.
+// clientSidecar returns a container that only has the name of a sidecar. The client sends and receives nothing before
+// its restart.
 func clientSidecar() corev1.Container {
 	container := cluster.ToolsContainer(names.SidecarContainer, "sidecar", 14090, 7071)
 	container.ReadinessProbe = nil
 	return container
 }
 
-// envoyImage is the image of the sidecars of the sample mesh.
+// envoyImage returns the image of the sample mesh's sidecars.
 func envoyImage(t *testing.T) string {
 	t.Helper()
 	operator := &appsv1.Deployment{}
@@ -144,18 +146,19 @@ func envoyImage(t *testing.T) string {
 			return variable.Value
 		}
 	}
-	t.Fatal("the operator does not say which image has Envoy")
+	t.Fatal("the operator has no variable with the Envoy image")
 	return ""
 }
 
-// optOut keeps the operator from restarting a Deployment, or lets it: value is JSON.
+// optOut sets a Deployment's opt-out of restarts; value is JSON.
 func optOut(t *testing.T, d *appsv1.Deployment, value string) {
 	t.Helper()
 	must(t, cluster.Patch(t.Context(), d, fmt.Sprintf(`{"metadata":{"labels":{%q:%s}}}`, names.RestartLabel, value)))
 }
 
-// asking has a pod call the bookstore as OSM's demo does, until it is answered as wanted.
-func asking(t *testing.T, pod *corev1.Pod) func(what, path, want string) {
+// requester returns a function that sends requests from a pod to the bookstore, like OSM's demo, until the outcome is as
+// wanted.
+func requester(t *testing.T, pod *corev1.Pod) func(what, path, want string) {
 	agent := cluster.Agent(t.Context(), pod.Namespace, pod.Name, lab.AgentPort)
 	url := fmt.Sprintf("http://%s:%d", names.ServiceHost("bookstore", store), servicePort)
 	return func(what, path, want string) {
@@ -170,11 +173,11 @@ func asking(t *testing.T, pod *corev1.Pod) func(what, path, want string) {
 	}
 }
 
-// counted waits until the Mesh counts both sidecars as its own.
-func counted(t *testing.T, revision string) {
+// awaitBothSidecars waits until the Mesh counts both sidecars as its own.
+func awaitBothSidecars(t *testing.T, revision string) {
 	t.Helper()
-	eventually(t, "both sidecars are the mesh's own", func(ctx context.Context) (bool, string, error) {
-		live, err := readMesh(ctx, heir)
+	eventually(t, "the mesh counts both sidecars as its own", func(ctx context.Context) (bool, string, error) {
+		live, err := readMesh(ctx, adoptingMesh)
 		if err != nil || live == nil || live.Status.Proxies == nil {
 			return false, "there is no status", err
 		}

@@ -1,6 +1,6 @@
-// Package adoption tries on a real cluster what lives before a mesh, and beside it.
+// Package adoption tests a new mesh next to workloads of Open Service Mesh, and two meshes in one cluster.
 //
-// What an Open Service Mesh leaves, with pods whose sidecars it made, flows in, and a Mesh over it; out flows whether those pods are
-// restarted, and may do what the policies from before say, with sidecars of both kinds and with new ones alone. And two meshes flow
-// in; out flows whether either lets a workload of the other in, and outlives it.
+// Input: OSM's leftovers with pods that have OSM sidecars, and a Mesh that adopts them. The tests check that the pods
+// are restarted and that existing policies stay in force, with mixed and with new sidecars. With two meshes they check
+// that neither accepts workloads of the other, and that each survives the removal of the other.
 package adoption

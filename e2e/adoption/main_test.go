@@ -10,23 +10,23 @@ import (
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 )
 
-// cluster is what all tests work in.
+// cluster is the cluster of all tests.
 var cluster *lab.Cluster
 
 const (
-	// installLimit is for installing the operator and a mesh.
+	// installLimit is the time limit for installing the operator and a mesh.
 	installLimit = 4 * time.Minute
-	// podLimit is for pods to become ready.
+	// podLimit is the time limit for pods to become ready.
 	podLimit = 3 * time.Minute
-	// effectLimit is for something to take effect.
+	// effectLimit is the time limit for a change to take effect.
 	effectLimit = 2 * time.Minute
 )
 
 func TestMain(m *testing.M) {
-	os.Exit(lab.Suite{SetUp: setUp, Impossible: "nothing can be taken over", Out: os.Stderr}.Run(m))
+	os.Exit(lab.Suite{SetUp: setUp, FailureMessage: "cannot set up the adoption tests", Out: os.Stderr}.Run(m))
 }
 
-// setUp brings up the operator and the sample mesh.
+// setUp installs the operator and the sample mesh.
 func setUp(ctx context.Context) (*lab.Cluster, error) {
 	var err error
 	cluster, err = lab.Prepare(ctx, os.Stderr, installLimit)
@@ -40,14 +40,14 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// eventually waits until check is content.
+// eventually waits until check returns done.
 func eventually(t *testing.T, what string, check func(context.Context) (bool, string, error)) {
 	t.Helper()
 	must(t, lab.Until(t.Context(), effectLimit, what, check))
 }
 
-// meshGone removes a Mesh and waits until it is gone.
-func meshGone(ctx context.Context, name string) error {
+// deleteMesh deletes a Mesh and waits until it is gone.
+func deleteMesh(ctx context.Context, name string) error {
 	if err := cluster.Remove(ctx, fmt.Sprintf("{apiVersion: operator.openservicemesh.io/v1alpha1, kind: Mesh, metadata: {name: %s}}", name)); err != nil {
 		return err
 	}
@@ -56,6 +56,6 @@ func meshGone(ctx context.Context, name string) error {
 		if err != nil {
 			return false, "", err
 		}
-		return live == nil, "it is there", nil
+		return live == nil, "it still exists", nil
 	})
 }

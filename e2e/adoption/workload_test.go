@@ -19,16 +19,16 @@ import (
 )
 
 const (
-	// servicePort is where the Services of the workloads lead.
+	// servicePort is the target port of the workloads' Services.
 	servicePort = 14001
-	// appPort is where an application behind a stub of OSM's sidecar listens: the stub has the Service's port.
+	// appPort is the port of an application behind a stub of OSM's sidecar. The stub uses the Service's target port.
 	appPort = 14080
 )
 
-// injected makes a Deployment of one pod that has a sidecar which no injector of this cluster has made: the given container. The
-// Deployment's own template is without it, as that of any user of OSM. A Deployment makes its pods itself, so a quota holds it back
-// until a pod made by hand is its own.
-func injected(t *testing.T, namespace, name string, sidecar corev1.Container) *appsv1.Deployment {
+// deployWithSidecar creates a Deployment of one pod with the given container as its sidecar, without an injector. The
+// Deployment's own template has no sidecar, as with OSM. A quota prevents the Deployment from creating pods until it
+// has adopted the prepared pod.
+func deployWithSidecar(t *testing.T, namespace, name string, sidecar corev1.Container) *appsv1.Deployment {
 	t.Helper()
 	ctx := t.Context()
 	account, pod := cluster.TestPod(namespace, name)
@@ -62,13 +62,13 @@ func injected(t *testing.T, namespace, name string, sidecar corev1.Container) *a
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
 		Spec:       corev1.ServiceSpec{Selector: map[string]string{lab.AppLabel: name}, Ports: []corev1.ServicePort{{Name: "http", Port: servicePort}}},
 	}))
-	give(t, d, pod)
+	adoptPod(t, d, pod)
 	must(t, cluster.Client.Delete(ctx, quota))
 	return d
 }
 
-// give makes a pod that of a Deployment which may make none itself.
-func give(t *testing.T, d *appsv1.Deployment, pod *corev1.Pod) {
+// adoptPod makes the Deployment adopt a pod while it cannot create one itself.
+func adoptPod(t *testing.T, d *appsv1.Deployment, pod *corev1.Pod) {
 	t.Helper()
 	eventually(t, "the Deployment "+d.Name+" has adopted its pod", func(ctx context.Context) (bool, string, error) {
 		var sets appsv1.ReplicaSetList
@@ -86,8 +86,8 @@ func give(t *testing.T, d *appsv1.Deployment, pod *corev1.Pod) {
 	})
 }
 
-// renewed waits until a Deployment has one pod, ready and with a sidecar of a revision, and returns it.
-func renewed(t *testing.T, d *appsv1.Deployment, revision string) *corev1.Pod {
+// awaitRestart waits until a Deployment has one ready pod with a sidecar of a revision, and returns it.
+func awaitRestart(t *testing.T, d *appsv1.Deployment, revision string) *corev1.Pod {
 	t.Helper()
 	var found *corev1.Pod
 	eventually(t, d.Name+" has a sidecar of "+revision, func(ctx context.Context) (bool, string, error) {
@@ -96,12 +96,12 @@ func renewed(t *testing.T, d *appsv1.Deployment, revision string) *corev1.Pod {
 			return false, fmt.Sprintf("it has %d pods", len(pods.Items)), err
 		}
 		found = &pods.Items[0]
-		return lab.IsReady(found) && found.Labels[names.RevisionLabel] == revision, fmt.Sprintf("pod %s is of %q", found.Name, found.Labels[names.RevisionLabel]), nil
+		return lab.IsReady(found) && found.Labels[names.RevisionLabel] == revision, fmt.Sprintf("pod %s has revision %q", found.Name, found.Labels[names.RevisionLabel]), nil
 	})
 	return found
 }
 
-// readMesh reads a Mesh; nil when there is none.
+// readMesh returns a Mesh, or nil if it does not exist.
 func readMesh(ctx context.Context, name string) (*v1alpha1.Mesh, error) {
 	live := &v1alpha1.Mesh{}
 	err := cluster.Client.Get(ctx, client.ObjectKey{Name: name}, live)

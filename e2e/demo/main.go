@@ -1,7 +1,7 @@
-// Command demo shows the mesh at its main job on a bare machine: a cluster, the operator, one Mesh, the bookstore, and a
-// table of who called whom and which policy decided.
+// Command demo runs the bookstore in a mesh on a bare machine: a cluster, the operator, one Mesh, the bookstore, and a
+// table of the traffic with the policies that decide it.
 //
-// The word up, report or down flows in; progress, a table and what to try next flow out.
+// Input: the command up, report or down. Output: progress, the table and suggested next commands.
 package main
 
 import (
@@ -19,9 +19,9 @@ func main() {
 	defer stop()
 	root := &cobra.Command{Use: "demo", SilenceUsage: true, SilenceErrors: true}
 	root.AddCommand(
-		&cobra.Command{Use: "up", Short: "bring everything up and show the table", Args: cobra.NoArgs, RunE: run(up)},
+		&cobra.Command{Use: "up", Short: "start the demo and show the table", Args: cobra.NoArgs, RunE: run(up)},
 		&cobra.Command{Use: "report", Short: "show the table again", Args: cobra.NoArgs, RunE: run(reportAgain)},
-		&cobra.Command{Use: "down", Short: "remove everything again", Args: cobra.NoArgs, RunE: run(down)},
+		&cobra.Command{Use: "down", Short: "remove the demo", Args: cobra.NoArgs, RunE: run(down)},
 	)
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", err)

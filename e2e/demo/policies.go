@@ -13,22 +13,22 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// policies answers why somebody may call somebody, by the code that configures the sidecars.
-type policies struct {
+// policyView explains which policies allow a call, with the code that configures the sidecars.
+type policyView struct {
 	view *catalog.View
 }
 
-// readPolicies reads what the cluster holds now.
-func readPolicies(ctx context.Context, cluster *lab.Cluster) (*policies, error) {
+// readPolicies reads the current policies of the cluster.
+func readPolicies(ctx context.Context, cluster *lab.Cluster) (*policyView, error) {
 	loaded, err := load.FromCluster(ctx, cluster.Client, names.DefaultMesh, names.DefaultNamespace)
 	if err != nil {
 		return nil, err
 	}
-	return &policies{view: loaded.Catalog.View()}, nil
+	return &policyView{view: loaded.Catalog.View()}, nil
 }
 
-// because names the policies by which source ("<namespace>/<service account>") may reach any of the destinations.
-func (p *policies) because(source string, destinations ...string) string {
+// reason names the policies that allow source ("<namespace>/<service account>") to reach any of the destinations.
+func (p *policyView) reason(source string, destinations ...string) string {
 	if p.view.Settings().Permissive {
 		return "permissive mode"
 	}
@@ -40,7 +40,7 @@ func (p *policies) because(source string, destinations ...string) string {
 		for _, name := range p.view.ServicesOf(to) {
 			service := p.view.Service(name)
 			for _, port := range service.Ports {
-				for _, policy := range authz.Granting(p.view, from, to, p.view.TargetPort(service, port), port.Protocol) {
+				for _, policy := range authz.GrantingTargets(p.view, from, to, p.view.TargetPort(service, port), port.Protocol) {
 					if !granting[policy] {
 						granting[policy] = true
 						found = append(found, "TrafficTarget "+policy)
@@ -50,7 +50,7 @@ func (p *policies) because(source string, destinations ...string) string {
 		}
 	}
 	if len(found) == 0 {
-		return "no TrafficTarget has ServiceAccount " + source + " among its sources"
+		return "no TrafficTarget has the source ServiceAccount " + source + ""
 	}
 	slices.Sort(found)
 	return strings.Join(found, ", ")

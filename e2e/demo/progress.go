@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// progress tells what is going on, with the time since the start.
+// progress prints progress lines with the time since the start.
 type progress struct {
 	out   io.Writer
 	start time.Time
@@ -18,4 +18,4 @@ func (p *progress) step(format string, args ...any) {
 	fmt.Fprintf(p.out, "[%4.0fs] %s\n", time.Since(p.start).Seconds(), fmt.Sprintf(format, args...))
 }
 
-func (p *progress) say(format string, args ...any) { fmt.Fprintf(p.out, format+"\n", args...) }
+func (p *progress) printf(format string, args ...any) { fmt.Fprintf(p.out, format+"\n", args...) }

@@ -8,14 +8,14 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// How long single steps may take on a slow machine.
+// Time limits of single steps on a slow machine.
 const (
 	meshLimit      = 5 * time.Minute
 	workloadsLimit = 5 * time.Minute
 	trafficLimit   = 2 * time.Minute
 )
 
-// up is the whole demo. Each step can be done again without harm, so a second run is quick.
+// up runs the whole demo. Each step is idempotent, so a second run is fast.
 func up(ctx context.Context, p *progress) error {
 	p.step("cluster")
 	cluster, err := lab.Start(ctx, p.out)
@@ -34,7 +34,7 @@ func up(ctx context.Context, p *progress) error {
 	if err := cluster.ApplyFile(ctx, "config", "samples", "operator_v1alpha1_mesh.yaml"); err != nil {
 		return err
 	}
-	// On a second run, programs that were built anew take the place of those that run.
+	// On a second run, rebuilt programs replace the running ones.
 	if err := cluster.RenewPods(ctx, names.OperatorNamespace, names.DefaultNamespace); err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func up(ctx context.Context, p *progress) error {
 		return err
 	}
 	p.step("mesh is Ready; bookstore: kubectl apply -k config/samples/bookstore")
-	// What is being deleted, of an earlier demo, would take what is applied now with it.
+	// Namespaces of an earlier demo that are being deleted would take the new objects with them.
 	for _, name := range namespaces {
 		if _, err := cluster.HasNamespace(ctx, workloadsLimit, name); err != nil {
 			return err
@@ -58,7 +58,7 @@ func up(ctx context.Context, p *progress) error {
 	if err := show(ctx, p, cluster); err != nil {
 		return err
 	}
-	return advise(p, cluster)
+	return printNextSteps(p, cluster)
 }
 
 func reportAgain(ctx context.Context, p *progress) error {
@@ -73,7 +73,7 @@ func reportAgain(ctx context.Context, p *progress) error {
 	return show(ctx, p, cluster)
 }
 
-// down removes the cluster; with CLUSTER=current, what the demo put into it.
+// down removes the cluster or, with CLUSTER=current, the objects of the demo.
 func down(ctx context.Context, p *progress) error {
 	repository, err := lab.FindRepository()
 	if err != nil {
@@ -98,19 +98,19 @@ func down(ctx context.Context, p *progress) error {
 	return cluster.UninstallOperator(ctx)
 }
 
-func advise(p *progress, cluster *lab.Cluster) error {
-	p.say(`
-Go on from here:
+func printNextSteps(p *progress, cluster *lab.Cluster) error {
+	p.printf(`
+Next steps:
 
   export KUBECONFIG=%s PATH=%s:$PATH
 
-  the pages        kubectl port-forward -n bookbuyer deploy/bookbuyer 8080:14001      http://localhost:8080
+  web pages        kubectl port-forward -n bookbuyer deploy/bookbuyer 8080:14001      http://localhost:8080
                    kubectl port-forward -n bookthief deploy/bookthief 8083:14001      http://localhost:8083
                    kubectl port-forward -n bookstore deploy/bookstore-v1 8084:14001   http://localhost:8084
-  let the thief in kubectl apply -f config/samples/bookstore/extras/allow-bookthief.yaml
+  allow the thief  kubectl apply -f config/samples/bookstore/extras/allow-bookthief.yaml
   move the split   kubectl edit trafficsplit -n bookstore bookstore-split
-  no policies      kubectl patch meshconfig -n osm-system osm-mesh-config --type merge -p '{"spec":{"traffic":{"enablePermissiveTrafficPolicyMode":true}}}'
-  the table again  go run ./e2e/demo report
-  remove it all    make demo-down`, cluster.Kubeconfig, cluster.Tools())
+  permissive mode  kubectl patch meshconfig -n osm-system osm-mesh-config --type merge -p '{"spec":{"traffic":{"enablePermissiveTrafficPolicyMode":true}}}'
+  table again      go run ./e2e/demo report
+  clean up         make demo-down`, cluster.Kubeconfig, cluster.Tools())
 	return nil
 }

@@ -12,16 +12,16 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/demo"
 )
 
-// row is one line of the table: who called whom, how it went, and why.
+// row is one line of the table: client, server, request, outcomes and deciding policies.
 type row struct {
 	from, to, request string
 	outcomes          map[string]int
-	because           string
+	reason            string
 }
 
-// show prints what happened and which policy decided it.
+// show prints the observed traffic and the policies that decided it.
 func show(ctx context.Context, p *progress, cluster *lab.Cluster) error {
-	counted, err := observe(ctx, cluster)
+	observed, err := observe(ctx, cluster)
 	if err != nil {
 		return err
 	}
@@ -29,50 +29,51 @@ func show(ctx context.Context, p *progress, cluster *lab.Cluster) error {
 	if err != nil {
 		return err
 	}
-	p.say("")
+	p.printf("")
 	w := tabwriter.NewWriter(p.out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(w, "FROM\tTO\tREQUEST\tVERDICT\tHOW IT WENT\tBY")
-	for _, r := range rows(counted, policies) {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.from, r.to, r.request, verdict(r.outcomes), counts(r.outcomes), r.because)
+	fmt.Fprintln(w, "FROM\tTO\tREQUEST\tVERDICT\tOUTCOMES\tDECIDED BY")
+	for _, r := range rows(observed, policies) {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.from, r.to, r.request, verdict(r.outcomes), counts(r.outcomes), r.reason)
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	p.say("\nTrafficSplit bookstore/bookstore-split: %s", shares(counted.buyer))
+	p.printf("\nTrafficSplit bookstore/bookstore-split: %s", shares(observed.buyer))
 	return nil
 }
 
-func rows(c *counters, policies *policies) []row {
+func rows(c *counters, policies *policyView) []row {
 	var list []row
 	for _, path := range slices.Sorted(maps.Keys(c.buyer.Paths)) {
 		list = append(list, row{
 			"bookbuyer", "bookstore", "GET " + path, c.buyer.Paths[path],
-			policies.because("bookbuyer/bookbuyer", "bookstore/bookstore-v1", "bookstore/bookstore-v2"),
+			policies.reason("bookbuyer/bookbuyer", "bookstore/bookstore-v1", "bookstore/bookstore-v2"),
 		})
 	}
 	for _, path := range slices.Sorted(maps.Keys(c.thief.Paths)) {
 		list = append(list, row{
 			"bookthief", "bookstore", "GET " + path, c.thief.Paths[path],
-			policies.because("bookthief/bookthief", "bookstore/bookstore-v1", "bookstore/bookstore-v2"),
+			policies.reason("bookthief/bookthief", "bookstore/bookstore-v1", "bookstore/bookstore-v2"),
 		})
 	}
 	for _, store := range slices.Sorted(maps.Keys(c.stores)) {
 		list = append(list, row{
 			store, "bookwarehouse", "POST " + demo.PathRestock, c.stores[store].Outcomes,
-			policies.because("bookstore/"+store, "bookwarehouse/bookwarehouse"),
+			policies.reason("bookstore/"+store, "bookwarehouse/bookwarehouse"),
 		})
 	}
 	session := map[string]int{"ok": c.warehouse.Session.Queries, "lost": c.warehouse.Session.Lost}
 	return append(list, row{
 		"bookwarehouse", "mysql", "TCP 3306", session,
-		policies.because("bookwarehouse/bookwarehouse", "bookwarehouse/mysql"),
+		policies.reason("bookwarehouse/bookwarehouse", "bookwarehouse/mysql"),
 	})
 }
 
-// denials are the outcomes that a policy gives to whom it does not let in.
+// denials are the outcomes of a denial by policy.
 var denials = []string{"403", "404", "refused", "reset"}
 
-// verdict is what the policies did. Failures of the applications themselves, such as 503 while a database starts, are none.
+// verdict summarizes the effect of the policies. Failures of the applications, such as 503 while a database starts, do
+// not count.
 func verdict(outcomes map[string]int) string {
 	allowed, denied := outcomes["200"]+outcomes["ok"], 0
 	for _, outcome := range denials {
@@ -80,7 +81,7 @@ func verdict(outcomes map[string]int) string {
 	}
 	switch {
 	case allowed > 0 && denied > 0:
-		return "changed meanwhile"
+		return "changed during the run"
 	case allowed > 0:
 		return "allowed"
 	case denied > 0:
@@ -103,7 +104,7 @@ func counts(outcomes map[string]int) string {
 func shares(c demo.Counters) string {
 	var parts []string
 	for _, identity := range slices.Sorted(maps.Keys(c.Percent)) {
-		parts = append(parts, fmt.Sprintf("%s got %d of the bookbuyer's books (%.0f%%)", identity, c.Identities[identity], c.Percent[identity]))
+		parts = append(parts, fmt.Sprintf("%s sold %d of the bookbuyer's books (%.0f%%)", identity, c.Identities[identity], c.Percent[identity]))
 	}
 	return strings.Join(parts, ", ")
 }

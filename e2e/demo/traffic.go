@@ -13,17 +13,17 @@ import (
 
 var namespaces = []string{"bookwarehouse", "bookstore", "bookbuyer", "bookthief"}
 
-// enough is how many books the buyer must have got before the split is worth printing.
-const enough = 40
+// minBooks is the number of books the buyer must have bought before the split is printed.
+const minBooks = 40
 
-// counters are what the programs of the demo counted.
+// counters are the counters of the demo's programs.
 type counters struct {
 	buyer, thief demo.Counters
 	stores       map[string]demo.StoreCounters
 	warehouse    demo.WarehouseCounters
 }
 
-// observe waits until there was enough traffic, and returns the counts.
+// observe waits until there was enough traffic, and returns the counters.
 func observe(ctx context.Context, cluster *lab.Cluster) (*counters, error) {
 	result := &counters{}
 	err := lab.Until(ctx, trafficLimit, "traffic of the bookstore", func(ctx context.Context) (bool, string, error) {
@@ -32,8 +32,8 @@ func observe(ctx context.Context, cluster *lab.Cluster) (*counters, error) {
 			return false, "", err
 		}
 		*result = *now
-		saw := fmt.Sprintf("bookbuyer %v, bookthief %v, bookwarehouse %d books", now.buyer.Outcomes, now.thief.Outcomes, now.warehouse.Total)
-		return now.buyer.Outcomes["200"] >= enough && now.thief.Requests > 0 && now.warehouse.Total > 0, saw, nil
+		observed := fmt.Sprintf("bookbuyer %v, bookthief %v, bookwarehouse %d books", now.buyer.Outcomes, now.thief.Outcomes, now.warehouse.Total)
+		return now.buyer.Outcomes["200"] >= minBooks && now.thief.Requests > 0 && now.warehouse.Total > 0, observed, nil
 	})
 	return result, err
 }
@@ -60,7 +60,7 @@ func fetch(ctx context.Context, cluster *lab.Cluster, namespace, app string, int
 	return fetchLabelled(ctx, cluster, namespace, "app", app, into)
 }
 
-// fetchLabelled reads /counters of a pod as a user would, through a forwarded port.
+// fetchLabelled reads /counters of a pod through a forwarded port.
 func fetchLabelled(ctx context.Context, cluster *lab.Cluster, namespace, label, value string, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()

@@ -20,7 +20,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-func TestBadPoliciesAreRefusedWithASentence(t *testing.T) {
+func TestInvalidPoliciesAreRejectedWithReason(t *testing.T) {
 	t.Parallel()
 	ns := meshNamespace(t, "bad")
 	for _, c := range []struct {
@@ -34,51 +34,51 @@ func TestBadPoliciesAreRefusedWithASentence(t *testing.T) {
 		},
 		{"broken regular expression", routeGroup(ns, "x", "good=/good", "broken=/books("), []string{"pathRegex", "broken", "missing closing )"}},
 		{"weights that are all 0", split(ns, "x", "shop", "v1=0", "v2=0"), []string{"total weight is 0", "above 0"}},
-		{"port that is none", tcpRoute(ns, "x", 70000), []string{"70000", "65535"}},
+		{"invalid port", tcpRoute(ns, "x", 70000), []string{"70000", "65535"}},
 	} {
-		t.Run(c.name, func(t *testing.T) { refused(t, cluster.Put(t.Context(), c.manifest), c.parts...) })
+		t.Run(c.name, func(t *testing.T) { requireRejection(t, cluster.Put(t.Context(), c.manifest), c.parts...) })
 	}
-	t.Run("duration in the MeshConfig that is none", func(t *testing.T) {
+	t.Run("invalid duration in the MeshConfig", func(t *testing.T) {
 		err := cluster.Patch(t.Context(), meshConfig(), `{"spec":{"certificate":{"serviceCertValidityDuration":"1 day"}}}`)
-		refused(t, err, "serviceCertValidityDuration", `1 day`, "is not a duration", "for example 24h")
+		requireRejection(t, err, "serviceCertValidityDuration", `1 day`, "is not a duration", "for example 24h")
 	})
 }
 
-func TestAMissingRouteIsShownAndOtherRulesGoOn(t *testing.T) {
+func TestMissingRouteIsReportedAndOtherRulesApply(t *testing.T) {
 	t.Parallel()
 	ns := meshNamespace(t, "missing")
-	put(t, routeGroup(ns, "there", "all=/there"),
+	applyPolicies(t, routeGroup(ns, "there", "all=/there"),
 		grant{namespace: ns, name: "half", destination: "server", source: ns + "/client", rules: []string{"there", "not-there"}}.String())
-	people := pods(t, ns, "server", "client")
-	people["client"].gets(t, people["server"].url("/there"), "200")
+	workloads := createWorkloads(t, ns, "server", "client")
+	workloads["client"].expect(t, workloads["server"].url("/there"), "200")
 	target := policyObject("access.smi-spec.io/v1alpha3", "TrafficTarget", ns, "half")
-	hasCondition(t, target, "ResolvedRefs", "False", "HTTPRouteGroup "+ns+"/not-there does not exist")
-	hasCondition(t, target, "Accepted", "True", "")
-	hasEvent(t, target, "not-there does not exist")
-	put(t, routeGroup(ns, "not-there", "all=/later"))
-	people["client"].gets(t, people["server"].url("/later"), "200")
-	hasCondition(t, target, "ResolvedRefs", "True", "")
+	awaitCondition(t, target, "ResolvedRefs", "False", "HTTPRouteGroup "+ns+"/not-there does not exist")
+	awaitCondition(t, target, "Accepted", "True", "")
+	awaitWarning(t, target, "not-there does not exist")
+	applyPolicies(t, routeGroup(ns, "not-there", "all=/later"))
+	workloads["client"].expect(t, workloads["server"].url("/later"), "200")
+	awaitCondition(t, target, "ResolvedRefs", "True", "")
 }
 
-func TestBadPoliciesThatWereStoredBeforeAreShownAndOthersGoOn(t *testing.T) {
+func TestStoredInvalidPoliciesAreReportedAndOthersApply(t *testing.T) {
 	t.Parallel()
-	ns := namespace(t, "stored", outsideMesh)
-	put(t, routeGroup(ns, "mixed", "good=/good", "broken=/books("),
+	ns := createNamespace(t, "stored", outsideMesh)
+	applyPolicies(t, routeGroup(ns, "mixed", "good=/good", "broken=/books("),
 		grant{namespace: ns, name: "elsewhere", destination: "server", destinationNamespace: "default", source: ns + "/client", rules: []string{"mixed"}}.String(),
 		grant{namespace: ns, name: "good", destination: "server", source: ns + "/client", rules: []string{"mixed"}}.String())
-	join(t, ns, names.DefaultMesh)
+	joinMesh(t, ns, names.DefaultMesh)
 	group := policyObject("specs.smi-spec.io/v1alpha4", "HTTPRouteGroup", ns, "mixed")
 	elsewhere := policyObject("access.smi-spec.io/v1alpha3", "TrafficTarget", ns, "elsewhere")
-	hasCondition(t, group, "Accepted", "False", "missing closing )")
-	hasEvent(t, group, "missing closing )")
-	hasCondition(t, elsewhere, "Accepted", "False", "create it in the namespace of its destination")
-	hasEvent(t, elsewhere, "create it in the namespace of its destination")
-	people := pods(t, ns, "server", "client")
-	people["client"].gets(t, people["server"].url("/good"), "200")
-	people["client"].gets(t, people["server"].url("/books("), "404")
+	awaitCondition(t, group, "Accepted", "False", "missing closing )")
+	awaitWarning(t, group, "missing closing )")
+	awaitCondition(t, elsewhere, "Accepted", "False", "create it in the namespace of its destination")
+	awaitWarning(t, elsewhere, "create it in the namespace of its destination")
+	workloads := createWorkloads(t, ns, "server", "client")
+	workloads["client"].expect(t, workloads["server"].url("/good"), "200")
+	workloads["client"].expect(t, workloads["server"].url("/books("), "404")
 }
 
-func TestAMeshThatCannotBeIsToldWhyAndHarmsNobody(t *testing.T) {
+func TestInvalidMeshIsStalledAndHarmless(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, spec, reason, message string }{
 		{"unknown version", "{namespace: NAME, version: v9.9.9}", v1alpha1.ReasonUnknownVersion, "v9.9.9"},
@@ -87,7 +87,7 @@ func TestAMeshThatCannotBeIsToldWhyAndHarmsNobody(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			name := uniqueName("rival")
 			manifest := meshManifest(name, strings.ReplaceAll(c.spec, "NAME", name))
-			put(t, manifest)
+			applyPolicies(t, manifest)
 			t.Cleanup(func() { _ = cluster.Remove(context.Background(), manifest) })
 			eventually(t, 20*time.Second, "the Mesh is Stalled with the reason", func(ctx context.Context) (bool, string, error) {
 				var mesh v1alpha1.Mesh
@@ -102,26 +102,26 @@ func TestAMeshThatCannotBeIsToldWhyAndHarmsNobody(t *testing.T) {
 				return stalled.Status == "True" && ready.Status == "False" && ready.Reason == c.reason && strings.Contains(ready.Message, c.message),
 					fmt.Sprintf("Ready=%s %s: %s", ready.Status, ready.Reason, ready.Message), nil
 			})
-			remove(t, manifest)
-			meshGone(t, name, 30*time.Second)
+			deletePolicies(t, manifest)
+			awaitMeshGone(t, name, 30*time.Second)
 		})
 	}
 	must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, 10*time.Second))
 }
 
-// meshManifest is a Mesh.
+// meshManifest returns the manifest of a Mesh.
 func meshManifest(name, spec string) string {
 	return fmt.Sprintf("apiVersion: operator.openservicemesh.io/v1alpha1\nkind: Mesh\nmetadata: {name: %s}\nspec: %s\n---\n", name, spec)
 }
 
-// join puts a namespace into a mesh.
-func join(t *testing.T, namespace, mesh string) {
+// joinMesh adds a namespace to a mesh.
+func joinMesh(t *testing.T, namespace, mesh string) {
 	t.Helper()
 	patch := fmt.Sprintf(`{"metadata":{"labels":{%q:%q},"annotations":{%q:"enabled"}}}`, names.MonitoredByLabel, mesh, names.InjectionAnnotation)
 	must(t, cluster.Patch(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, patch))
 }
 
-// policyObject names an object of a kind without Go types.
+// policyObject returns a reference to an object of a kind without Go types.
 func policyObject(version, kind, namespace, name string) *unstructured.Unstructured {
 	object := &unstructured.Unstructured{}
 	object.SetGroupVersionKind(schema.FromAPIVersionAndKind(version, kind))
@@ -130,8 +130,8 @@ func policyObject(version, kind, namespace, name string) *unstructured.Unstructu
 	return object
 }
 
-// hasCondition waits until an object has a condition whose message contains a part.
-func hasCondition(t *testing.T, object *unstructured.Unstructured, kind, status, part string) {
+// awaitCondition waits until an object has a condition whose message contains a part.
+func awaitCondition(t *testing.T, object *unstructured.Unstructured, kind, status, part string) {
 	t.Helper()
 	eventually(t, 15*time.Second, fmt.Sprintf("%s %s is %s=%s %q", object.GetKind(), object.GetName(), kind, status, part), func(ctx context.Context) (bool, string, error) {
 		if err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
@@ -150,10 +150,10 @@ func hasCondition(t *testing.T, object *unstructured.Unstructured, kind, status,
 	})
 }
 
-// hasEvent waits for a warning about an object.
-func hasEvent(t *testing.T, object *unstructured.Unstructured, part string) {
+// awaitWarning waits for a warning Event about an object.
+func awaitWarning(t *testing.T, object *unstructured.Unstructured, part string) {
 	t.Helper()
-	eventually(t, 15*time.Second, fmt.Sprintf("a warning about %s %s that says %q", object.GetKind(), object.GetName(), part), func(ctx context.Context) (bool, string, error) {
+	eventually(t, 15*time.Second, fmt.Sprintf("a warning about %s %s that contains %q", object.GetKind(), object.GetName(), part), func(ctx context.Context) (bool, string, error) {
 		var events corev1.EventList
 		if err := cluster.Client.List(ctx, &events, client.InNamespace(object.GetNamespace())); err != nil {
 			return false, "", err
@@ -168,8 +168,8 @@ func hasEvent(t *testing.T, object *unstructured.Unstructured, part string) {
 	})
 }
 
-// meshGone waits until a Mesh is deleted.
-func meshGone(t *testing.T, name string, limit time.Duration) {
+// awaitMeshGone waits until a Mesh is gone.
+func awaitMeshGone(t *testing.T, name string, limit time.Duration) {
 	t.Helper()
 	eventually(t, limit, "Mesh "+name+" is gone", func(ctx context.Context) (bool, string, error) {
 		var mesh v1alpha1.Mesh

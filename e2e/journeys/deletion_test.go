@@ -19,35 +19,35 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// A second mesh lives beside the first one, refuses its workloads, and is removed without a trace.
-func TestASecondMeshLivesAloneAndIsRemovedWithoutATrace(t *testing.T) {
+// A second mesh is isolated from the first one, and its removal leaves nothing behind.
+func TestSecondMeshIsIsolatedAndFullyRemoved(t *testing.T) {
 	t.Parallel()
-	s := theStage(t)
+	s := sharedFixture(t)
 	mesh := uniqueName("second")
-	manifest := meshManifest(mesh, fmt.Sprintf("{namespace: %s, controlPlane: {replicas: 1}, traffic: {permissive: true}}", mesh))
-	put(t, manifest)
+	manifest := meshManifest(mesh, fmt.Sprintf("{namespace: %s, controlPlane: {controller: {replicas: 1}, injector: {replicas: 1}}, traffic: {permissive: true}}", mesh))
+	applyPolicies(t, manifest)
 	t.Cleanup(func() { _ = cluster.Remove(context.Background(), manifest) })
 	must(t, cluster.MeshReady(t.Context(), mesh, installLimit))
-	ns := namespace(t, "second-apps", mesh)
-	// kube-proxy may be a moment behind: the API server reaches the new injector through it.
+	ns := createNamespace(t, "second-apps", mesh)
+	// The API server reaches the new injector through kube-proxy, which may be slightly behind.
 	eventually(t, policyLimit, "pods are injected", func(context.Context) (bool, string, error) {
-		pod, err := try(t, ns, "", nil)
+		pod, err := dryRunPod(t, ns, "", nil)
 		return err == nil && hasSidecar(pod), "no sidecar", err
 	})
-	people := pods(t, ns, "server", "client")
+	workloads := createWorkloads(t, ns, "server", "client")
 
-	t.Run("its workloads talk by its own settings", func(t *testing.T) {
-		people["client"].gets(t, people["server"].url("/"), "200")
-		s.stranger.gets(t, s.server.url("/"), report.Refused)
+	t.Run("its workloads use its own settings", func(t *testing.T) {
+		workloads["client"].expect(t, workloads["server"].url("/"), "200")
+		s.stranger.expect(t, s.server.url("/"), report.Refused)
 	})
-	t.Run("the other mesh's workloads are strangers", func(t *testing.T) {
-		_, v6 := people["server"].ips(t)
-		s.friend.gets(t, "http://["+v6+"]:8080/", report.Reset)
-		s.outsider.gets(t, people["server"].url("/"), report.Reset)
+	t.Run("workloads of the other mesh are denied", func(t *testing.T) {
+		_, v6 := workloads["server"].ips(t)
+		s.friend.expect(t, "http://["+v6+"]:8080/", report.Reset)
+		s.outsider.expect(t, workloads["server"].url("/"), report.Reset)
 	})
-	t.Run("deletion waits for sidecars and says so", func(t *testing.T) {
-		remove(t, manifest)
-		eventually(t, 20*time.Second, "the Mesh says which sidecars are left", func(ctx context.Context) (bool, string, error) {
+	t.Run("deletion waits for sidecars and reports it", func(t *testing.T) {
+		deletePolicies(t, manifest)
+		eventually(t, 20*time.Second, "the Mesh reports the remaining sidecars", func(ctx context.Context) (bool, string, error) {
 			var now v1alpha1.Mesh
 			if err := cluster.Client.Get(ctx, client.ObjectKey{Name: mesh}, &now); err != nil {
 				return false, "", err
@@ -56,28 +56,28 @@ func TestASecondMeshLivesAloneAndIsRemovedWithoutATrace(t *testing.T) {
 			return ready != nil && ready.Reason == v1alpha1.ReasonWaitingForSidecars && strings.Contains(ready.Message, "2 pods have a sidecar"),
 				lab.Conditions(now.Status.Conditions), nil
 		})
-		people["client"].gets(t, people["server"].url("/"), "200")
+		workloads["client"].expect(t, workloads["server"].url("/"), "200")
 	})
-	t.Run("and leaves nothing", func(t *testing.T) {
+	t.Run("deletion leaves nothing behind", func(t *testing.T) {
 		must(t, cluster.Client.DeleteAllOf(t.Context(), &corev1.Pod{}, client.InNamespace(ns)))
-		meshGone(t, mesh, 90*time.Second)
+		awaitMeshGone(t, mesh, 90*time.Second)
 		eventually(t, time.Minute, "everything of the mesh is gone", func(ctx context.Context) (bool, string, error) {
-			left, err := leftOf(ctx, mesh)
-			return len(left) == 0, strings.Join(left, ", "), err
+			remaining, err := remainingObjects(ctx, mesh)
+			return len(remaining) == 0, strings.Join(remaining, ", "), err
 		})
-		var home corev1.Namespace
+		var meshNamespace corev1.Namespace
 		eventually(t, time.Minute, "the namespace of the mesh is gone", func(ctx context.Context) (bool, string, error) {
-			err := cluster.Client.Get(ctx, client.ObjectKey{Name: mesh}, &home)
-			return apierrors.IsNotFound(err), string(home.Status.Phase), client.IgnoreNotFound(err)
+			err := cluster.Client.Get(ctx, client.ObjectKey{Name: mesh}, &meshNamespace)
+			return apierrors.IsNotFound(err), string(meshNamespace.Status.Phase), client.IgnoreNotFound(err)
 		})
 	})
 	must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, 10*time.Second))
-	s.friend.gets(t, s.server.url("/books"), "200")
+	s.friend.expect(t, s.server.url("/books"), "200")
 }
 
-// leftOf lists what still carries the label of a mesh or its name where only names are known.
-func leftOf(ctx context.Context, mesh string) ([]string, error) {
-	var left []string
+// remainingObjects lists the objects with the label of a mesh, or with its name for kinds without the label.
+func remainingObjects(ctx context.Context, mesh string) ([]string, error) {
+	var remaining []string
 	for _, kind := range meshKinds() {
 		list := &metav1.PartialObjectMetadataList{}
 		list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
@@ -86,9 +86,9 @@ func leftOf(ctx context.Context, mesh string) ([]string, error) {
 		}
 		for _, item := range list.Items {
 			if item.Labels[names.MeshLabel] == mesh || item.Name == names.MutatingWebhook(mesh) || item.Name == names.ValidatingWebhook(mesh) || item.Name == names.TrustConfigMap(mesh) {
-				left = append(left, fmt.Sprintf("%s %s/%s", kind.Kind, item.Namespace, item.Name))
+				remaining = append(remaining, fmt.Sprintf("%s %s/%s", kind.Kind, item.Namespace, item.Name))
 			}
 		}
 	}
-	return left, nil
+	return remaining, nil
 }

@@ -1,6 +1,6 @@
-// Package journeys holds the end-to-end tests: what users do, with real pods, real sidecars and real traffic, on one
-// cluster and one mesh that all tests share.
+// Package journeys contains the end-to-end tests of user journeys, with real pods, sidecars and traffic, on one cluster
+// and one shared mesh.
 //
-// A checkout and a machine flow in; verdicts flow out. Tests that touch what all share, such as the MeshConfig or the
-// control plane, run first and one after the other; the others run beside each other in namespaces of their own.
+// Input: a checkout and a machine. Output: test results. Tests that change shared state, such as the MeshConfig or the
+// control plane, run first and one at a time. The others run in parallel, in their own namespaces.
 package journeys

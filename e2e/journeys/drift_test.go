@@ -20,19 +20,19 @@ import (
 
 const repairLimit = 10 * time.Second
 
-func repairDrift(t *testing.T) {
+func testDriftRepair(t *testing.T) {
 	key := client.ObjectKey{Namespace: names.DefaultNamespace, Name: names.Injector}
-	t.Run("a deleted Service comes back", func(t *testing.T) {
+	t.Run("a deleted Service is recreated", func(t *testing.T) {
 		var before corev1.Service
 		must(t, cluster.Client.Get(t.Context(), key, &before))
 		must(t, cluster.Client.Delete(t.Context(), &before))
-		eventually(t, repairLimit, "the injector's Service is back", func(ctx context.Context) (bool, string, error) {
+		eventually(t, repairLimit, "the injector's Service exists again", func(ctx context.Context) (bool, string, error) {
 			var now corev1.Service
 			err := cluster.Client.Get(ctx, key, &now)
 			return err == nil && now.UID != before.UID, "the old one", err
 		})
 	})
-	t.Run("an edited image is put back", func(t *testing.T) {
+	t.Run("an edited image is reverted", func(t *testing.T) {
 		var before appsv1.Deployment
 		must(t, cluster.Client.Get(t.Context(), key, &before))
 		image := before.Spec.Template.Spec.Containers[0].Image
@@ -52,40 +52,42 @@ func repairDrift(t *testing.T) {
 	})
 	must(t, cluster.Available(t.Context(), installLimit, names.DefaultNamespace))
 	must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, time.Minute))
-	t.Run("once settled nothing is written", nothingIsWritten)
+	t.Run("an idle mesh has no writes", testNoWritesWhenIdle)
 }
 
-// nothingIsWritten watches every object of the mesh for half a minute. Settling may take a little after Ready.
-func nothingIsWritten(t *testing.T) {
+// testNoWritesWhenIdle compares every object of the mesh over half a minute. The mesh may become idle slightly after
+// Ready.
+func testNoWritesWhenIdle(t *testing.T) {
 	var before map[string]string
-	eventually(t, time.Minute, "the mesh has settled", func(ctx context.Context) (bool, string, error) {
-		now, err := versions(ctx)
+	eventually(t, time.Minute, "the mesh is idle", func(ctx context.Context) (bool, string, error) {
+		now, err := resourceVersions(ctx)
 		if err != nil {
 			return false, "", err
 		}
-		settled := maps.Equal(before, now)
-		saw := fmt.Sprint(differing(before, now))
+		idle := maps.Equal(before, now)
+		observed := fmt.Sprint(changedObjects(before, now))
 		before = now
-		if settled {
+		if idle {
 			return true, "", nil
 		}
-		await(t, 2*time.Second)
-		return false, saw, nil
+		sleep(t, 2*time.Second)
+		return false, observed, nil
 	})
 	if len(before) < 20 {
 		t.Fatalf("only %d objects belong to the mesh: %v", len(before), slices.Sorted(maps.Keys(before)))
 	}
-	await(t, 30*time.Second)
-	after, err := versions(t.Context())
+	sleep(t, 30*time.Second)
+	after, err := resourceVersions(t.Context())
 	must(t, err)
-	for _, change := range differing(before, after) {
-		t.Errorf("written without a reason: %s", change)
+	for _, change := range changedObjects(before, after) {
+		t.Errorf("unexpected write: %s", change)
 	}
-	t.Logf("%d objects were left alone", len(after))
+	t.Logf("%d objects were unchanged", len(after))
 }
 
-// versions maps each object of the mesh to its resource version. Leases change by their nature.
-func versions(ctx context.Context) (map[string]string, error) {
+// resourceVersions maps each object of the mesh to its resource version. Leases are excluded because they are renewed all the
+// time.
+func resourceVersions(ctx context.Context) (map[string]string, error) {
 	result := map[string]string{}
 	for _, kind := range meshKinds() {
 		for _, options := range [][]client.ListOption{
@@ -104,7 +106,7 @@ func versions(ctx context.Context) (map[string]string, error) {
 	return result, nil
 }
 
-// meshKinds are the kinds that a mesh consists of, and those that are written while it works.
+// meshKinds are the kinds of objects of a mesh, including those that are written while it runs.
 func meshKinds() []schema.GroupVersionKind {
 	return []schema.GroupVersionKind{
 		{Group: "operator.openservicemesh.io", Version: "v1alpha1", Kind: "Mesh"},
@@ -130,8 +132,8 @@ func meshKinds() []schema.GroupVersionKind {
 	}
 }
 
-// differing names the objects that two looks do not agree on.
-func differing(before, after map[string]string) []string {
+// changedObjects returns the objects that differ between two observations.
+func changedObjects(before, after map[string]string) []string {
 	var changes []string
 	for name, version := range after {
 		if before[name] != version {
@@ -139,7 +141,7 @@ func differing(before, after map[string]string) []string {
 		}
 	}
 	for name := range before {
-		if _, still := after[name]; !still {
+		if _, exists := after[name]; !exists {
 			changes = append(changes, name+" (deleted)")
 		}
 	}

@@ -12,61 +12,61 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// knock shows the outsider the certificate of the sidecar in front of somebody.
-func knock(t *testing.T, outsider, who person) (*report.Handshake, error) {
+// shakeHands performs a TLS handshake from the outsider with a pod's sidecar.
+func shakeHands(t *testing.T, outsider, server workload) (*report.Handshake, error) {
 	t.Helper()
-	v4, _ := who.ips(t)
-	return outsider.Handshake(t.Context(), fmt.Sprintf("%s:%d", v4, lab.HTTPPort), names.ServiceHost(who.name, who.namespace))
+	v4, _ := server.ips(t)
+	return outsider.Handshake(t.Context(), fmt.Sprintf("%s:%d", v4, lab.HTTPPort), names.ServiceHost(server.name, server.namespace))
 }
 
-func TestACertificateNamesItsWorkloadAndClientsNeedOne(t *testing.T) {
+func TestCertificateIdentifiesWorkloadAndIsRequired(t *testing.T) {
 	t.Parallel()
-	s := theStage(t)
-	for _, who := range []person{s.server, s.other} {
-		seen, err := knock(t, s.outsider, who)
+	s := sharedFixture(t)
+	for _, who := range []workload{s.server, s.other} {
+		seen, err := shakeHands(t, s.outsider, who)
 		must(t, err)
 		if want := fmt.Sprintf("%s.%s.%s", who.name, who.namespace, names.DefaultTrustDomain); !slices.Equal(seen.DNSNames, []string{want}) {
-			t.Errorf("DNS names are %v, want %s alone", seen.DNSNames, want)
+			t.Errorf("DNS names are %v, want only %s", seen.DNSNames, want)
 		}
 		if want := fmt.Sprintf("spiffe://%s/%s/%s", names.DefaultTrustDomain, who.name, who.namespace); !slices.Equal(seen.URIs, []string{want}) {
-			t.Errorf("URIs are %v, want %s alone", seen.URIs, want)
+			t.Errorf("URIs are %v, want only %s", seen.URIs, want)
 		}
 		if seen.Error == "" {
-			t.Errorf("%s lets in a client that shows no certificate", who.name)
+			t.Errorf("%s accepts a client without a certificate", who.name)
 		}
-		t.Logf("%s: %v %v valid until %s; the server said: %s", who.name, seen.DNSNames, seen.URIs, seen.NotAfter, seen.Error)
+		t.Logf("%s: %v %v valid until %s; error of the server: %s", who.name, seen.DNSNames, seen.URIs, seen.NotAfter, seen.Error)
 	}
 }
 
-func TestACertificateOfTwoMinutesRotatesUnderTraffic(t *testing.T) {
+func TestShortLivedCertificateRotatesUnderTraffic(t *testing.T) {
 	t.Parallel()
-	configure(t, `{"spec":{"certificate":{"serviceCertValidityDuration":"2m"}}}`, `{"spec":{"certificate":{"serviceCertValidityDuration":"24h"}}}`)
-	outside, ns := namespace(t, "rotation-outside", outsideMesh), meshNamespace(t, "rotation")
-	put(t, routeGroup(ns, "any", "all=.*"), grant{namespace: ns, name: "any", destination: "server", source: ns + "/client", rules: []string{"any"}}.String())
-	people := pods(t, ns, "server", "client")
-	outsider := pods(t, outside, "outsider")["outsider"]
-	client, server := people["client"], people["server"]
-	client.gets(t, server.url("/"), "200")
+	patchMeshConfig(t, `{"spec":{"certificate":{"serviceCertValidityDuration":"2m"}}}`, `{"spec":{"certificate":{"serviceCertValidityDuration":"24h"}}}`)
+	outside, ns := createNamespace(t, "rotation-outside", outsideMesh), meshNamespace(t, "rotation")
+	applyPolicies(t, routeGroup(ns, "any", "all=.*"), grant{namespace: ns, name: "any", destination: "server", source: ns + "/client", rules: []string{"any"}}.String())
+	workloads := createWorkloads(t, ns, "server", "client")
+	outsider := createWorkloads(t, outside, "outsider")["outsider"]
+	client, server := workloads["client"], workloads["server"]
+	client.expect(t, server.url("/"), "200")
 
-	first, err := knock(t, outsider, server)
+	first, err := shakeHands(t, outsider, server)
 	must(t, err)
-	// It begins some minutes early, for clocks that differ.
+	// A certificate is valid from some minutes ago, to tolerate clock skew.
 	if left := time.Until(first.NotAfter); left < 30*time.Second || left > 2*time.Minute {
-		t.Fatalf("a certificate made after the setting was changed to 2m ends in %s", left)
+		t.Fatalf("a certificate issued after the change to 2m expires in %s", left)
 	}
 	load, err := client.StartRequests(t.Context(), server.url("/"), "--rate", "25")
 	must(t, err)
-	eventually(t, time.Until(first.NotAfter), "another certificate before the first one ends", func(ctx context.Context) (bool, string, error) {
-		seen, err := knock(t, outsider, server)
+	eventually(t, time.Until(first.NotAfter), "a new certificate before the first one expires", func(ctx context.Context) (bool, string, error) {
+		seen, err := shakeHands(t, outsider, server)
 		if err != nil {
 			return false, "", err
 		}
 		return seen.Serial != "" && seen.Serial != first.Serial, "serial " + seen.Serial, nil
 	})
-	t.Logf("renewed %s before its end", time.Until(first.NotAfter).Round(time.Second))
-	// Traffic must go on past the end of the first certificate.
-	await(t, time.Until(first.NotAfter.Add(3*time.Second)))
+	t.Logf("renewed %s before its expiry", time.Until(first.NotAfter).Round(time.Second))
+	// Traffic must succeed after the first certificate has expired.
+	sleep(t, time.Until(first.NotAfter.Add(3*time.Second)))
 	result, err := load.Stop(t.Context())
 	must(t, err)
-	onlySuccess(t, result, 1000)
+	requireNoFailures(t, result, 1000)
 }

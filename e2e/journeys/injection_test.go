@@ -10,8 +10,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// try creates a pod on trial: it is admitted or refused, and never runs.
-func try(t *testing.T, namespace, annotation string, change func(*corev1.Pod)) (*corev1.Pod, error) {
+// dryRunPod creates a pod as a dry run: it passes admission and never runs.
+func dryRunPod(t *testing.T, namespace, annotation string, change func(*corev1.Pod)) (*corev1.Pod, error) {
 	t.Helper()
 	_, pod := cluster.TestPod(namespace, uniqueName("trial"))
 	pod.Spec.ServiceAccountName = "default"
@@ -25,8 +25,8 @@ func try(t *testing.T, namespace, annotation string, change func(*corev1.Pod)) (
 	return pod, err
 }
 
-// annotated makes a namespace in the mesh with an injection annotation, or without when it is empty.
-func annotated(t *testing.T, prefix, annotation string, labels map[string]string) string {
+// annotatedNamespace creates a namespace in the mesh with an injection annotation, or without one if it is empty.
+func annotatedNamespace(t *testing.T, prefix, annotation string, labels map[string]string) string {
 	t.Helper()
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
 		Name: uniqueName(prefix), Labels: map[string]string{names.MonitoredByLabel: names.DefaultMesh}, Annotations: map[string]string{},
@@ -44,33 +44,33 @@ func annotated(t *testing.T, prefix, annotation string, labels map[string]string
 
 func TestInjectionFollowsAnnotationsAndNamespaces(t *testing.T) {
 	t.Parallel()
-	enabled := annotated(t, "enabled", "enabled", nil)
-	disabled := annotated(t, "disabled", "disabled", nil)
-	silent := annotated(t, "silent", "", nil)
-	ignored := annotated(t, "ignored", "enabled", map[string]string{names.IgnoreLabel: ""})
+	enabled := annotatedNamespace(t, "enabled", "enabled", nil)
+	disabled := annotatedNamespace(t, "disabled", "disabled", nil)
+	unset := annotatedNamespace(t, "silent", "", nil)
+	ignored := annotatedNamespace(t, "ignored", "enabled", map[string]string{names.IgnoreLabel: ""})
 	for _, c := range []struct {
 		name, namespace, annotation string
 		want                        bool
 	}{
 		{"namespace enabled", enabled, "", true},
 		{"namespace enabled, pod disabled", enabled, "disabled", false},
-		{"namespace enabled, pod says no", enabled, "no", false},
+		{"namespace enabled, pod \"no\"", enabled, "no", false},
 		{"namespace disabled", disabled, "", false},
 		{"namespace disabled, pod enabled", disabled, "enabled", true},
-		{"nobody says anything", silent, "", false},
-		{"the pod alone says yes", silent, "yes", true},
-		{"namespace to be ignored", ignored, "enabled", false},
+		{"no annotation", unset, "", false},
+		{"only the pod is enabled", unset, "yes", true},
+		{"ignored namespace", ignored, "enabled", false},
 		{"namespace outside of the mesh", "default", "enabled", false},
-		{"Kubernetes' own namespace", "kube-system", "enabled", false},
-		{"the mesh's own namespace", names.DefaultNamespace, "enabled", false},
-		{"the operator's namespace", names.OperatorNamespace, "enabled", false},
+		{"namespace of Kubernetes", "kube-system", "enabled", false},
+		{"namespace of the mesh", names.DefaultNamespace, "enabled", false},
+		{"namespace of the operator", names.OperatorNamespace, "enabled", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			change := func(*corev1.Pod) {}
 			if c.namespace == names.OperatorNamespace {
 				change = restricted
 			}
-			pod, err := try(t, c.namespace, c.annotation, change)
+			pod, err := dryRunPod(t, c.namespace, c.annotation, change)
 			must(t, err)
 			if got := hasSidecar(pod); got != c.want {
 				t.Errorf("the pod has a sidecar: %t, want %t", got, c.want)
@@ -79,14 +79,14 @@ func TestInjectionFollowsAnnotationsAndNamespaces(t *testing.T) {
 	}
 }
 
-// restricted fits a pod to the strictest pod security level.
+// restricted makes a pod comply with the restricted pod security level.
 func restricted(pod *corev1.Pod) {
 	pod.Spec.SecurityContext = &corev1.PodSecurityContext{SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}}
 }
 
-func TestPodsThatWouldEscapeTheMeshAreRefused(t *testing.T) {
+func TestPodsThatBypassSidecarAreRejected(t *testing.T) {
 	t.Parallel()
-	ns := annotated(t, "refused", "enabled", nil)
+	ns := annotatedNamespace(t, "refused", "enabled", nil)
 	user := int64(names.ProxyUID)
 	for _, c := range []struct {
 		name   string
@@ -95,19 +95,19 @@ func TestPodsThatWouldEscapeTheMeshAreRefused(t *testing.T) {
 	}{
 		{"container with the sidecar's user", func(p *corev1.Pod) { p.Spec.Containers[0].SecurityContext.RunAsUser = &user }, []string{"container app", "1500", "runAsUser"}},
 		{"pod with the sidecar's user", func(p *corev1.Pod) { p.Spec.SecurityContext = &corev1.PodSecurityContext{RunAsUser: &user} }, []string{"1500"}},
-		{"a port of the sidecar's", func(p *corev1.Pod) {
+		{"port of the sidecar", func(p *corev1.Pod) {
 			p.Spec.Containers[0].Ports = []corev1.ContainerPort{{ContainerPort: names.InboundPort}}
 		}, []string{"15003", "container app"}},
-		{"an annotation that says neither yes nor no", func(p *corev1.Pod) {
+		{"invalid injection annotation", func(p *corev1.Pod) {
 			p.Annotations = map[string]string{names.InjectionAnnotation: "perhaps"}
 		}, []string{"perhaps", "enabled or disabled"}},
-		{"a port list that is none", func(p *corev1.Pod) {
+		{"invalid port list", func(p *corev1.Pod) {
 			p.Annotations = map[string]string{names.OutboundPortExclusionAnnotation: "80,http"}
 		}, []string{"http", names.OutboundPortExclusionAnnotation}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := try(t, ns, "", c.change)
-			refused(t, err, c.parts...)
+			_, err := dryRunPod(t, ns, "", c.change)
+			requireRejection(t, err, c.parts...)
 		})
 	}
 }

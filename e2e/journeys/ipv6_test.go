@@ -10,25 +10,25 @@ import (
 	"github.com/openservicemesh/osm-operator/e2e/report"
 )
 
-func TestIPv6IsCapturedAndJudgedAsIPv4(t *testing.T) {
+func TestIPv6FollowsSamePoliciesAsIPv4(t *testing.T) {
 	t.Parallel()
-	s := theStage(t)
+	s := sharedFixture(t)
 	_, service := s.server.clusterIPs(t)
 	_, pod := s.server.ips(t)
 	url := "http://[" + service + "]:8080/books"
-	t.Run("the server's sidecar knows the client", func(t *testing.T) {
-		result := s.friend.gets(t, url, "200")
+	t.Run("the server's sidecar identifies the client", func(t *testing.T) {
+		result := s.friend.expect(t, url, "200")
 		for peer := range result.Peers {
 			if peer != "127.0.0.1" && peer != "::1" {
-				t.Errorf("the application was called by %s and not by its sidecar", peer)
+				t.Errorf("the application was called by %s, want its sidecar", peer)
 			}
 		}
-		s.boss.gets(t, url, "403")
+		s.boss.expect(t, url, "403")
 	})
-	t.Run("denied without a policy", func(t *testing.T) { s.stranger.gets(t, url, report.Refused) })
-	t.Run("denied with a policy elsewhere", func(t *testing.T) { s.neighbour.gets(t, url, report.Reset) })
-	t.Run("a pod's own address is no way around", func(t *testing.T) {
-		s.stranger.gets(t, "http://["+pod+"]:8080/books", report.Refused)
+	t.Run("denied without a policy", func(t *testing.T) { s.stranger.expect(t, url, report.Refused) })
+	t.Run("denied with a policy for another server", func(t *testing.T) { s.neighbour.expect(t, url, report.Reset) })
+	t.Run("a pod address does not bypass policies", func(t *testing.T) {
+		s.stranger.expect(t, "http://["+pod+"]:8080/books", report.Refused)
 	})
 	t.Run("pod of a headless Service", func(t *testing.T) {
 		var headless corev1.Service

@@ -16,12 +16,12 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-func TestAJobIsServedFromItsFirstRequestAndCompletes(t *testing.T) {
+func TestJobSucceedsFromFirstRequestAndCompletes(t *testing.T) {
 	t.Parallel()
-	s := theStage(t)
+	s := sharedFixture(t)
 	ns := meshNamespace(t, "job")
 	policy := grant{namespace: s.server.namespace, name: ns, destination: "server", source: ns + "/worker", rules: []string{"paths:books"}}.String()
-	put(t, policy)
+	applyPolicies(t, policy)
 	t.Cleanup(func() { _ = cluster.Remove(context.Background(), policy) })
 
 	account, pod := cluster.TestPod(ns, "worker")
@@ -44,16 +44,16 @@ func TestAJobIsServedFromItsFirstRequestAndCompletes(t *testing.T) {
 	var all corev1.PodList
 	must(t, cluster.Client.List(t.Context(), &all, client.InNamespace(ns), client.MatchingLabels{lab.AppLabel: "worker"}))
 	if len(all.Items) != 1 || !hasSidecar(&all.Items[0]) {
-		t.Fatalf("the Job has %d pods, want one, with a sidecar", len(all.Items))
+		t.Fatalf("the Job has %d pods, want one with a sidecar", len(all.Items))
 	}
 	logs, err := cluster.Logs(t.Context(), ns, all.Items[0].Name, container.Name, 10)
 	must(t, err)
 	var result report.Requests
 	must(t, json.Unmarshal([]byte(logs), &result))
-	onlySuccess(t, &result, 5)
+	requireNoFailures(t, &result, 5)
 }
 
-// hasSidecar says whether a pod was injected.
+// hasSidecar reports whether a pod has a sidecar.
 func hasSidecar(pod *corev1.Pod) bool {
 	for _, container := range pod.Spec.InitContainers {
 		if container.Name == names.SidecarContainer {

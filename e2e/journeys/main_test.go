@@ -10,34 +10,35 @@ import (
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 )
 
-// cluster is what all tests work in.
+// cluster is the cluster of all tests.
 var cluster *lab.Cluster
 
 const (
-	// beside is how many tests run beside each other: they mostly wait.
-	beside = "6"
+	// parallelTests is the number of parallel tests. It exceeds the number of processors because tests mostly wait.
+	parallelTests = "6"
 
-	// installLimit is for installing the operator and a mesh.
+	// installLimit is the time limit for installing the operator and a mesh.
 	installLimit = 4 * time.Minute
-	// podLimit is for a pod with its sidecar to become ready.
+	// podLimit is the time limit for a pod with a sidecar to become ready.
 	podLimit = 2 * time.Minute
-	// policyLimit is for a change of policy to reach the sidecars: milliseconds on an idle machine, which this is not.
+	// policyLimit is the time limit for a policy change to reach the sidecars: milliseconds on an idle machine, more on
+	// a busy one.
 	policyLimit = 10 * time.Second
 )
 
 func TestMain(m *testing.M) {
-	chosen := false
+	parallelSet := false
 	flag.Parse()
-	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
-	if !chosen {
-		if err := flag.Set("test.parallel", beside); err != nil {
+	flag.Visit(func(f *flag.Flag) { parallelSet = parallelSet || f.Name == "test.parallel" })
+	if !parallelSet {
+		if err := flag.Set("test.parallel", parallelTests); err != nil {
 			panic(err)
 		}
 	}
-	os.Exit(lab.Suite{SetUp: setUp, Impossible: "the mesh cannot be set up", TearDown: tearDownStage, Out: os.Stderr}.Run(m))
+	os.Exit(lab.Suite{SetUp: setUp, FailureMessage: "cannot set up the mesh", TearDown: tearDownFixture, Out: os.Stderr}.Run(m))
 }
 
-// setUp brings up the operator and the sample mesh.
+// setUp installs the operator and the sample mesh.
 func setUp(ctx context.Context) (*lab.Cluster, error) {
 	var err error
 	cluster, err = lab.Prepare(ctx, os.Stderr, installLimit)

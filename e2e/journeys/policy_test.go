@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// routeGroup is an HTTPRouteGroup whose matches have paths: "<name>=<regular expression>".
+// routeGroup returns an HTTPRouteGroup. Its matches have the form "<name>=<regular expression>".
 func routeGroup(namespace, name string, matches ...string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "apiVersion: specs.smi-spec.io/v1alpha4\nkind: HTTPRouteGroup\nmetadata: {name: %s, namespace: %s}\nspec:\n  matches:\n", name, namespace)
@@ -17,19 +17,19 @@ func routeGroup(namespace, name string, matches ...string) string {
 	return b.String() + "---\n"
 }
 
-// tcpRoute is a TCPRoute with ports.
+// tcpRoute returns a TCPRoute with ports.
 func tcpRoute(namespace, name string, ports ...int) string {
 	list := strings.Join(strings.Fields(strings.Trim(fmt.Sprint(ports), "[]")), ", ")
 	return fmt.Sprintf("apiVersion: specs.smi-spec.io/v1alpha4\nkind: TCPRoute\nmetadata: {name: %s, namespace: %s}\nspec: {matches: {ports: [%s]}}\n---\n", name, namespace, list)
 }
 
-// grant is a TrafficTarget.
+// grant describes a TrafficTarget.
 type grant struct {
-	// namespace is the one of the object; destinationNamespace that of the destination, by default the same.
+	// namespace is the namespace of the object and, by default, of the destination.
 	namespace, name, destination, destinationNamespace string
-	// source is "<namespace>/<service account>".
+	// source has the form "<namespace>/<service account>".
 	source string
-	// rules are "<HTTPRouteGroup>", "<HTTPRouteGroup>:<match>" or "tcp:<TCPRoute>".
+	// rules have the form "<HTTPRouteGroup>", "<HTTPRouteGroup>:<match>" or "tcp:<TCPRoute>".
 	rules []string
 }
 
@@ -61,7 +61,7 @@ spec:
 `, g.name, g.namespace, g.destination, g.destinationNamespace, source, sourceNamespace, strings.Join(rules, ", "))
 }
 
-// split is a TrafficSplit with backends "<service>=<weight>".
+// split returns a TrafficSplit. Its backends have the form "<service>=<weight>".
 func split(namespace, name, service string, backends ...string) string {
 	var list []string
 	for _, backend := range backends {
@@ -72,14 +72,14 @@ func split(namespace, name, service string, backends ...string) string {
 		name, namespace, service, strings.Join(list, ", "))
 }
 
-// put applies policies.
-func put(t *testing.T, manifests ...string) {
+// applyPolicies applies policies.
+func applyPolicies(t *testing.T, manifests ...string) {
 	t.Helper()
 	must(t, cluster.Put(t.Context(), strings.Join(manifests, "")))
 }
 
-// remove deletes policies.
-func remove(t *testing.T, manifests ...string) {
+// deletePolicies deletes policies.
+func deletePolicies(t *testing.T, manifests ...string) {
 	t.Helper()
 	must(t, cluster.Remove(t.Context(), strings.Join(manifests, "")))
 }

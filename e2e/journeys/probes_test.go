@@ -13,7 +13,7 @@ import (
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 )
 
-func TestProbesOfTwoContainersReachTheirApplications(t *testing.T) {
+func TestProbesOfEachContainerReachItsApplication(t *testing.T) {
 	t.Parallel()
 	ns := meshNamespace(t, "probes")
 	account, pod := cluster.TestPod(ns, "two")
@@ -30,9 +30,9 @@ func TestProbesOfTwoContainersReachTheirApplications(t *testing.T) {
 	for i, port := range []int{lab.AgentPort, secondAgent} {
 		agent := cluster.Agent(t.Context(), ns, "two", port)
 		must(t, agent.SetHealth(t.Context(), false))
-		readiness(t, pod, i, false)
+		awaitReadiness(t, pod, i, false)
 		must(t, agent.SetHealth(t.Context(), true))
-		readiness(t, pod, i, true)
+		awaitReadiness(t, pod, i, true)
 	}
 	var now corev1.Pod
 	must(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(pod), &now))
@@ -43,11 +43,11 @@ func TestProbesOfTwoContainersReachTheirApplications(t *testing.T) {
 	}
 }
 
-// readiness waits until one of the two containers is ready or not, and wants the other one to be ready.
-func readiness(t *testing.T, pod *corev1.Pod, container int, want bool) {
+// awaitReadiness waits until one of the two containers is ready or not, while the other one stays ready.
+func awaitReadiness(t *testing.T, pod *corev1.Pod, container int, want bool) {
 	t.Helper()
 	name := pod.Spec.Containers[container].Name
-	eventually(t, 20*time.Second, fmt.Sprintf("container %s alone has readiness %t", name, want), func(ctx context.Context) (bool, string, error) {
+	eventually(t, 20*time.Second, fmt.Sprintf("only container %s has readiness %t", name, want), func(ctx context.Context) (bool, string, error) {
 		var now corev1.Pod
 		if err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(pod), &now); err != nil {
 			return false, "", err

@@ -14,7 +14,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// controllers lists the pods of the control plane that are not going away.
+// controllers returns the pods of the control plane that are not terminating.
 func controllers(ctx context.Context) ([]corev1.Pod, error) {
 	var pods corev1.PodList
 	if err := cluster.Client.List(ctx, &pods, client.InNamespace(names.DefaultNamespace), client.MatchingLabels{names.AppLabel: names.Controller}); err != nil {
@@ -29,9 +29,9 @@ func controllers(ctx context.Context) ([]corev1.Pod, error) {
 	return alive, nil
 }
 
-// Each replica is deleted once, so both must have served all sidecars in the end.
-func loseReplicas(t *testing.T) {
-	s := theStage(t)
+// Each replica is deleted once, so each of them serves all sidecars at some time.
+func testReplicaLoss(t *testing.T) {
+	s := sharedFixture(t)
 	before, err := controllers(t.Context())
 	must(t, err)
 	if len(before) != 2 {
@@ -42,10 +42,10 @@ func loseReplicas(t *testing.T) {
 	for i := range before {
 		must(t, cluster.Client.Delete(t.Context(), &before[i]))
 		policy := grant{namespace: s.server.namespace, name: fmt.Sprintf("loss-%d", i), destination: "server", source: s.guest.namespace + "/guest", rules: []string{"paths:guests"}}.String()
-		put(t, policy)
-		s.guest.getsWithin(t, 20*time.Second, s.server.url("/guests"), "200")
-		remove(t, policy)
-		s.guest.getsWithin(t, 20*time.Second, s.server.url("/guests"), report.Refused)
+		applyPolicies(t, policy)
+		s.guest.expectWithin(t, 20*time.Second, s.server.url("/guests"), "200")
+		deletePolicies(t, policy)
+		s.guest.expectWithin(t, 20*time.Second, s.server.url("/guests"), report.Refused)
 		eventually(t, 90*time.Second, "two ready replicas", func(ctx context.Context) (bool, string, error) {
 			now, err := controllers(ctx)
 			if err != nil {
@@ -62,5 +62,5 @@ func loseReplicas(t *testing.T) {
 	}
 	result, err := load.Stop(t.Context())
 	must(t, err)
-	onlySuccess(t, result, 100)
+	requireNoFailures(t, result, 100)
 }

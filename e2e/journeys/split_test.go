@@ -10,36 +10,36 @@ import (
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 )
 
-func TestATrafficSplitDividesAndMovesWithoutAFailedRequest(t *testing.T) {
+func TestTrafficSplitMovesWithoutFailedRequests(t *testing.T) {
 	t.Parallel()
 	ns := meshNamespace(t, "split")
 	root := lab.TestService(ns, "shop")
 	root.Spec.Selector = map[string]string{"version": "any"}
 	must(t, cluster.Create(t.Context(), root))
-	put(t, routeGroup(ns, "any", "all=.*"),
+	applyPolicies(t, routeGroup(ns, "any", "all=.*"),
 		grant{namespace: ns, name: "v1", destination: "v1", source: ns + "/client", rules: []string{"any"}}.String(),
 		grant{namespace: ns, name: "v2", destination: "v2", source: ns + "/client", rules: []string{"any"}}.String(),
 		split(ns, "shop", "shop", "v1=50", "v2=50"))
-	people := pods(t, ns, "client", "v1", "v2")
+	workloads := createWorkloads(t, ns, "client", "v1", "v2")
 	for _, version := range []string{"v1", "v2"} {
-		pod := people[version].pod(t)
+		pod := workloads[version].pod(t)
 		must(t, cluster.Patch(t.Context(), &corev1.Pod{ObjectMeta: pod.ObjectMeta}, `{"metadata":{"labels":{"version":"any"}}}`))
 	}
-	client, shop := people["client"], person{nil, ns, "shop"}
-	client.gets(t, shop.url("/"), "200")
+	client, shop := workloads["client"], workload{nil, ns, "shop"}
+	client.expect(t, shop.url("/"), "200")
 
-	t.Run("50 to 50 within 5 points", func(t *testing.T) {
+	t.Run("50 to 50 within 5 percentage points", func(t *testing.T) {
 		result, err := client.Requests(t.Context(), shop.url("/"), "--count", "1000", "--keep-alive")
 		must(t, err)
-		onlySuccess(t, result, 1000)
+		requireNoFailures(t, result, 1000)
 		if n := result.Names["v1"]; n < 450 || n > 550 {
-			t.Errorf("v1 got %d of 1000 requests and v2 %d: both want 450 to 550", n, result.Names["v2"])
+			t.Errorf("v1 got %d of 1000 requests and v2 %d, want 450 to 550 each", n, result.Names["v2"])
 		}
 	})
 	t.Run("moved to 0 to 100 under load", func(t *testing.T) {
 		load, err := client.StartRequests(t.Context(), shop.url("/"), "--rate", "100")
 		must(t, err)
-		put(t, split(ns, "shop", "shop", "v1=0", "v2=100"))
+		applyPolicies(t, split(ns, "shop", "shop", "v1=0", "v2=100"))
 		eventually(t, policyLimit, "all requests go to v2", func(ctx context.Context) (bool, string, error) {
 			result, err := client.Requests(ctx, shop.url("/"), "--count", "20")
 			if err != nil {
@@ -47,7 +47,7 @@ func TestATrafficSplitDividesAndMovesWithoutAFailedRequest(t *testing.T) {
 			}
 			return result.Names["v2"] == 20, "", nil
 		})
-		put(t, split(ns, "shop", "shop", "v1=100", "v2=0"))
+		applyPolicies(t, split(ns, "shop", "shop", "v1=100", "v2=0"))
 		eventually(t, policyLimit, "all requests go to v1", func(ctx context.Context) (bool, string, error) {
 			result, err := client.Requests(ctx, shop.url("/"), "--count", "20")
 			if err != nil {
@@ -55,16 +55,16 @@ func TestATrafficSplitDividesAndMovesWithoutAFailedRequest(t *testing.T) {
 			}
 			return result.Names["v1"] == 20, "", nil
 		})
-		// The load must have lasted long enough for connections from before the move to be used again.
-		await(t, 5*time.Second)
+		// The load must last long enough to reuse connections from before the change.
+		sleep(t, 5*time.Second)
 		result, err := load.Stop(t.Context())
 		must(t, err)
-		onlySuccess(t, result, 400)
+		requireNoFailures(t, result, 400)
 	})
 }
 
-// await lets a load go on for a time; nothing happens that could be waited for instead.
-func await(t *testing.T, d time.Duration) {
+// sleep keeps a load running for a time, without an event to wait for.
+func sleep(t *testing.T, d time.Duration) {
 	t.Helper()
 	select {
 	case <-time.After(d):

@@ -12,7 +12,8 @@ import (
 
 const tokenDir = "/tokens"
 
-// tokenVolume projects a token for each audience, in a file named like the key; an empty audience is the API server's.
+// tokenVolume projects a token for each audience into a file with the key as its name. An empty audience is the API
+// server's.
 func tokenVolume(audiences map[string]string) corev1.Volume {
 	seconds := int64(3600)
 	projected := &corev1.ProjectedVolumeSource{}
@@ -24,8 +25,8 @@ func tokenVolume(audiences map[string]string) corev1.Volume {
 	return corev1.Volume{Name: "tokens", VolumeSource: corev1.VolumeSource{Projected: projected}}
 }
 
-// intruder is a pod of a monitored namespace without a sidecar, with tokens of its own.
-func intruder(t *testing.T) person {
+// createIntruder creates a pod without a sidecar in a monitored namespace, with its own tokens.
+func createIntruder(t *testing.T) workload {
 	t.Helper()
 	ns := meshNamespace(t, "intruder")
 	account, pod := cluster.TestPod(ns, "intruder")
@@ -36,18 +37,18 @@ func intruder(t *testing.T) person {
 	pod.Spec.Containers[0].VolumeMounts = []corev1.VolumeMount{{Name: "tokens", MountPath: tokenDir}}
 	must(t, cluster.Create(t.Context(), account, pod))
 	must(t, cluster.PodsReady(t.Context(), podLimit, ns))
-	return person{cluster.Agent(t.Context(), ns, "intruder", lab.AgentPort), ns, "intruder"}
+	return workload{cluster.Agent(t.Context(), ns, "intruder", lab.AgentPort), ns, "intruder"}
 }
 
-func TestTheControlPlaneTellsNobodyWithoutASidecarsTokenAnything(t *testing.T) {
+func TestControlPlaneRejectsClientsWithoutSidecarToken(t *testing.T) {
 	t.Parallel()
-	who := intruder(t)
+	who := createIntruder(t)
 	server := fmt.Sprintf("%s.%s.svc.cluster.local:%d", names.Controller, names.DefaultNamespace, names.ADSPort)
 	victim := fmt.Sprintf("x.sidecar.%s.%s.%s", "server", "somewhere", names.DefaultTrustDomain)
 	for _, c := range []struct{ name, token, want string }{
 		{"no token", "", "Unauthenticated"},
 		{"token for the API server", "api", "Unauthenticated"},
-		{"token for somebody else", "foreign", "Unauthenticated"},
+		{"token for another audience", "foreign", "Unauthenticated"},
 		{"right audience, but no sidecar in the pod", "right", "PermissionDenied"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -59,7 +60,7 @@ func TestTheControlPlaneTellsNobodyWithoutASidecarsTokenAnything(t *testing.T) {
 			must(t, err)
 			t.Logf("%s: %s", result.Code, result.Message)
 			if result.Code != c.want || result.Message == "" || result.Resources > 0 {
-				t.Errorf("the control plane answers %s %q with %d resources, want %s and a reason", result.Code, result.Message, result.Resources, c.want)
+				t.Errorf("the control plane returned %s %q and %d resources, want %s and a reason", result.Code, result.Message, result.Resources, c.want)
 			}
 		})
 	}

@@ -14,13 +14,14 @@ import (
 	"github.com/openservicemesh/osm-operator/e2e/report"
 )
 
-// AgentPort is where the tools in a test pod take orders, on the pod's own loopback: policies do not touch it.
+// AgentPort is the port of the agent in a test pod. The agent listens on the pod's loopback address, so policies do not
+// affect it.
 const AgentPort = 7070
 
-// Agent gives orders to the tools in one container of a pod.
+// Agent is a client of the agent in one container of a pod.
 type Agent struct {
 	cluster *Cluster
-	// lifetime ends the forwarded connection.
+	// lifetime limits the lifetime of the forwarded connection.
 	lifetime       context.Context
 	namespace, pod string
 	port           int
@@ -29,55 +30,54 @@ type Agent struct {
 	address string
 }
 
-// Agent returns the agent of a pod that listens on a port. Nothing is connected until it is used; the connection ends with
-// ctx.
+// Agent returns the client of the agent on a port of a pod. It connects on first use, and the connection ends with ctx.
 func (c *Cluster) Agent(ctx context.Context, namespace, pod string, port int) *Agent {
 	return &Agent{cluster: c, lifetime: ctx, namespace: namespace, pod: pod, port: port}
 }
 
-// Run runs a command of the tools to its end and returns what it printed.
+// Run runs a command of the tools to completion and returns its output.
 func (a *Agent) Run(ctx context.Context, args ...string) ([]byte, error) {
 	return a.post(ctx, "/run", args)
 }
 
 // Requests runs the command request.
 func (a *Agent) Requests(ctx context.Context, url string, args ...string) (*report.Requests, error) {
-	return decoded[report.Requests](a.Run(ctx, append([]string{"request", url}, args...)...))
+	return decodeReport[report.Requests](a.Run(ctx, append([]string{"request", url}, args...)...))
 }
 
 // Session runs the command session.
 func (a *Agent) Session(ctx context.Context, address string, args ...string) (*report.Session, error) {
-	return decoded[report.Session](a.Run(ctx, append([]string{"session", address}, args...)...))
+	return decodeReport[report.Session](a.Run(ctx, append([]string{"session", address}, args...)...))
 }
 
 // Handshake runs the command handshake.
 func (a *Agent) Handshake(ctx context.Context, address, serverName string) (*report.Handshake, error) {
-	return decoded[report.Handshake](a.Run(ctx, "handshake", address, "--server-name", serverName, "--protocols", "osm"))
+	return decodeReport[report.Handshake](a.Run(ctx, "handshake", address, "--server-name", serverName, "--protocols", "osm"))
 }
 
 // Stream runs the command stream.
 func (a *Agent) Stream(ctx context.Context, address string, args ...string) (*report.Stream, error) {
-	return decoded[report.Stream](a.Run(ctx, append([]string{"stream", address}, args...)...))
+	return decodeReport[report.Stream](a.Run(ctx, append([]string{"stream", address}, args...)...))
 }
 
-// SetHealth decides what the server's /health answers.
+// SetHealth sets the response of the server's /health.
 func (a *Agent) SetHealth(ctx context.Context, healthy bool) error {
 	_, err := a.post(ctx, fmt.Sprintf("/health?healthy=%t", healthy), nil)
 	return err
 }
 
-// Running is a command that was started.
+// Running is a started command.
 type Running[T any] struct {
 	agent *Agent
 	id    string
 }
 
-// StartRequests starts the command request, until Stop.
+// StartRequests starts the command request. It runs until Stop.
 func (a *Agent) StartRequests(ctx context.Context, url string, args ...string) (*Running[report.Requests], error) {
 	return start[report.Requests](ctx, a, append([]string{"request", url, "--count", "0"}, args...))
 }
 
-// StartSession starts the command session, until Stop.
+// StartSession starts the command session. It runs until Stop.
 func (a *Agent) StartSession(ctx context.Context, address string, args ...string) (*Running[report.Session], error) {
 	return start[report.Session](ctx, a, append([]string{"session", address, "--duration", "1h"}, args...))
 }
@@ -90,17 +90,17 @@ func start[T any](ctx context.Context, a *Agent, args []string) (*Running[T], er
 	return &Running[T]{agent: a, id: string(id)}, nil
 }
 
-// Look returns what the command would report now. Commands that know nothing before they end answer with an error.
-func (r *Running[T]) Look(ctx context.Context) (*T, error) {
-	return decoded[T](r.agent.post(ctx, "/look?id="+r.id, nil))
+// Snapshot returns the current report of the command. Commands without intermediate reports return an error.
+func (r *Running[T]) Snapshot(ctx context.Context) (*T, error) {
+	return decodeReport[T](r.agent.post(ctx, "/snapshot?id="+r.id, nil))
 }
 
 // Stop ends the command and returns its report.
 func (r *Running[T]) Stop(ctx context.Context) (*T, error) {
-	return decoded[T](r.agent.post(ctx, "/stop?id="+r.id, nil))
+	return decodeReport[T](r.agent.post(ctx, "/stop?id="+r.id, nil))
 }
 
-func decoded[T any](data []byte, err error) (*T, error) {
+func decodeReport[T any](data []byte, err error) (*T, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,8 @@ func decoded[T any](data []byte, err error) (*T, error) {
 	return result, nil
 }
 
-// post sends an order. A connection that broke, as it does when the API server or the pod is replaced, is made anew once.
+// post sends a request to the agent. It reconnects once if the connection is broken, for example after a restart of the
+// API server or the pod.
 func (a *Agent) post(ctx context.Context, path string, args []string) ([]byte, error) {
 	body, err := json.Marshal(map[string][]string{"args": args})
 	if err != nil {
@@ -122,12 +123,12 @@ func (a *Agent) post(ctx context.Context, path string, args []string) ([]byte, e
 		if err != nil {
 			return nil, err
 		}
-		said, err := send(ctx, "http://"+address+path, body)
+		response, err := send(ctx, "http://"+address+path, body)
 		if err == nil {
-			return said, nil
+			return response, nil
 		}
-		var order *orderError
-		if errors.As(err, &order) || attempt > 0 || ctx.Err() != nil {
+		var rejected *agentError
+		if errors.As(err, &rejected) || attempt > 0 || ctx.Err() != nil {
 			return nil, fmt.Errorf("agent of %s/%s: %s %s: %w", a.namespace, a.pod, path, strings.Join(args, " "), err)
 		}
 		a.mu.Lock()
@@ -149,10 +150,10 @@ func (a *Agent) connect() (string, error) {
 	return address, err
 }
 
-// orderError is an order that arrived and could not be carried out.
-type orderError struct{ said string }
+// agentError is an error that the agent returned for a request.
+type agentError struct{ message string }
 
-func (e *orderError) Error() string { return e.said }
+func (e *agentError) Error() string { return e.message }
 
 func send(ctx context.Context, url string, body []byte) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
@@ -164,12 +165,12 @@ func send(ctx context.Context, url string, body []byte) ([]byte, error) {
 		return nil, err
 	}
 	defer response.Body.Close()
-	said, err := io.ReadAll(response.Body)
+	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		return nil, err
 	}
 	if response.StatusCode != http.StatusOK {
-		return nil, &orderError{strings.TrimSpace(string(said))}
+		return nil, &agentError{strings.TrimSpace(string(text))}
 	}
-	return said, nil
+	return text, nil
 }

@@ -8,17 +8,19 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	operatorv1alpha1 "github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 )
 
-// Cluster is a cluster to work in.
+// Cluster is a client of a test cluster.
 type Cluster struct {
 	Repository Repository
 	// Kubeconfig is the path of the administrator's kubeconfig.
@@ -30,7 +32,7 @@ type Cluster struct {
 	kubectl string
 }
 
-// Start brings the local cluster up, or with CLUSTER=current finds the one that the kubeconfig names, and connects.
+// Start starts the local cluster and connects to it. With CLUSTER=current it connects to the kubeconfig's cluster.
 func Start(ctx context.Context, out io.Writer) (*Cluster, error) {
 	repository, err := FindRepository()
 	if err != nil {
@@ -42,7 +44,7 @@ func Start(ctx context.Context, out io.Writer) (*Cluster, error) {
 	return Connect(ctx, repository)
 }
 
-// Connect connects to the cluster that is up.
+// Connect connects to the running cluster.
 func Connect(ctx context.Context, repository Repository) (*Cluster, error) {
 	kubeconfig, err := repository.ToolOutput(ctx, "./cluster", "kubeconfig")
 	if err != nil {
@@ -57,7 +59,9 @@ func Connect(ctx context.Context, repository Repository) (*Cluster, error) {
 		return nil, fmt.Errorf("read kubeconfig %s: %w", kubeconfig, err)
 	}
 	config.QPS, config.Burst = 100, 200
-	// That a kind is deprecated, which is read because users may still have it, is no news for whoever runs a demo or a test.
+	// Without a logger, controller-runtime prints a warning with a stack trace.
+	log.SetLogger(logr.Discard())
+	// Warnings about deprecated kinds are dropped: such kinds are read only because users may still have them.
 	config.WarningHandlerWithContext = rest.NoWarnings{}
 	version, err := os.ReadFile(repository.Path("VERSION"))
 	if err != nil {
@@ -73,19 +77,19 @@ func Connect(ctx context.Context, repository Repository) (*Cluster, error) {
 	}, nil
 }
 
-// Scheme knows the kinds of Kubernetes and of the project.
+// Scheme returns a scheme with the kinds of Kubernetes and of the project.
 func Scheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, operatorv1alpha1.AddToScheme, configv1alpha2.AddToScheme} {
 		if err := add(scheme); err != nil {
-			panic(err) // two packages claim one kind: a mistake in this program
+			panic(err) // Two packages register the same kind: a programming error.
 		}
 	}
 	return scheme
 }
 
-// BuildImages builds images and puts them on the cluster's node; no names means all. With CLUSTER=current they must be
-// in a registry already, and nothing is done.
+// BuildImages builds images and loads them onto the cluster's node; without names it builds all. With CLUSTER=current
+// it does nothing, because the images must already be in a registry.
 func (c *Cluster) BuildImages(ctx context.Context, out io.Writer, names ...string) error {
 	if IsCurrent() {
 		return nil
@@ -100,8 +104,8 @@ func (c *Cluster) BuildImages(ctx context.Context, out io.Writer, names ...strin
 	return c.Repository.Tool(ctx, out, append([]string{"./cluster", "load"}, archives...)...)
 }
 
-// LoadVersion builds the images of a version that was written down before, unless that was done already, and puts them on the
-// cluster's node. With CLUSTER=current they must be in a registry already, and nothing is done.
+// LoadVersion builds the images of a recorded version if needed and loads them onto the cluster's node. With
+// CLUSTER=current it does nothing, because the images must already be in a registry.
 func (c *Cluster) LoadVersion(ctx context.Context, out io.Writer, version string) error {
 	if IsCurrent() {
 		return nil

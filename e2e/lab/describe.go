@@ -19,7 +19,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// Logs returns the last lines that a container wrote.
+// Logs returns the last lines of a container's log.
 func (c *Cluster) Logs(ctx context.Context, namespace, pod, container string, lines int64) (string, error) {
 	clients, err := kubernetes.NewForConfig(c.Config)
 	if err != nil {
@@ -30,7 +30,7 @@ func (c *Cluster) Logs(ctx context.Context, namespace, pod, container string, li
 	return string(data), err
 }
 
-// LogsSince returns what a container has written since a moment, as far as its node still has it.
+// LogsSince returns the log of a container since a time, as far as its node still has it.
 func (c *Cluster) LogsSince(ctx context.Context, namespace, pod, container string, since time.Time) (string, error) {
 	clients, err := kubernetes.NewForConfig(c.Config)
 	if err != nil {
@@ -41,7 +41,7 @@ func (c *Cluster) LogsSince(ctx context.Context, namespace, pod, container strin
 	return string(data), err
 }
 
-// Describe says what can be seen of the pods of a namespace, and of the control plane, for the report of a failed test.
+// Describe describes the pods of a namespace and the control plane, for the report of a failed test.
 func (c *Cluster) Describe(ctx context.Context, namespace string) string {
 	var b strings.Builder
 	var pods corev1.PodList
@@ -60,7 +60,7 @@ func (c *Cluster) Describe(ctx context.Context, namespace string) string {
 	return b.String()
 }
 
-// describeSidecar adds what a sidecar logged and which listeners and endpoints it knows.
+// describeSidecar adds the log, the listeners and the endpoints of a sidecar.
 func (c *Cluster) describeSidecar(ctx context.Context, b *strings.Builder, pod *corev1.Pod) {
 	for _, container := range pod.Spec.InitContainers {
 		if container.Name != names.SidecarContainer && container.Name != names.InitContainer {
@@ -71,20 +71,20 @@ func (c *Cluster) describeSidecar(ctx context.Context, b *strings.Builder, pod *
 		}
 		if container.Name == names.SidecarContainer && pod.Status.Phase == corev1.PodRunning {
 			listeners, err := c.Admin(ctx, pod.Namespace, pod.Name, "/listeners")
-			fmt.Fprintf(b, "  listeners: %s %v\n", strings.Join(strings.Fields(listeners), " "), printable(err))
+			fmt.Fprintf(b, "  listeners: %s %v\n", strings.Join(strings.Fields(listeners), " "), errorText(err))
 		}
 	}
 }
 
-func printable(err error) string {
+func errorText(err error) string {
 	if err == nil {
 		return ""
 	}
 	return err.Error()
 }
 
-// withoutStart drops the lines about programs that start their parts, which say nothing about what went wrong.
-func withoutStart(logs string) string {
+// withoutStartup drops log lines about starting components, which rarely explain a failure.
+func withoutStartup(logs string) string {
 	return strings.Join(slices.DeleteFunc(strings.Split(logs, "\n"), func(line string) bool {
 		return strings.Contains(line, `"msg":"Starting`)
 	}), "\n")
@@ -94,12 +94,12 @@ func indent(text string) string {
 	return "    " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n    ")
 }
 
-// Admin asks a sidecar's admin interface.
+// Admin sends a GET request to a sidecar's admin interface.
 func (c *Cluster) Admin(ctx context.Context, namespace, pod, path string) (string, error) {
 	return c.get(ctx, namespace, pod, names.AdminPort, path)
 }
 
-// get asks an HTTP server inside a pod.
+// get sends a GET request to an HTTP server inside a pod.
 func (c *Cluster) get(ctx context.Context, namespace, pod string, port int, path string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -120,7 +120,7 @@ func (c *Cluster) get(ctx context.Context, namespace, pod string, port int, path
 	return string(data), err
 }
 
-// GetJSON asks an HTTP server inside a pod and decodes its answer.
+// GetJSON sends a GET request to an HTTP server inside a pod and decodes the response.
 func (c *Cluster) GetJSON(ctx context.Context, namespace, pod string, port int, path string, into any) error {
 	text, err := c.get(ctx, namespace, pod, port, path)
 	if err != nil {
@@ -139,16 +139,16 @@ func (c *Cluster) ControlPlaneLogs(ctx context.Context, namespace string) string
 		}
 		for _, pod := range pods.Items {
 			logs, err := c.Logs(ctx, namespace, pod.Name, pod.Spec.Containers[0].Name, 60)
-			fmt.Fprintf(&b, "== log of %s/%s %s\n%s\n", namespace, pod.Name, printable(err), indent(withoutStart(logs)))
+			fmt.Fprintf(&b, "== log of %s/%s %s\n%s\n", namespace, pod.Name, errorText(err), indent(withoutStartup(logs)))
 		}
-		b.WriteString(c.troubles(ctx, namespace))
+		b.WriteString(c.unreadyContainers(ctx, namespace))
 	}
-	b.WriteString(c.nodes(ctx))
+	b.WriteString(c.nodeEvents(ctx))
 	return b.String()
 }
 
-// nodes says what has happened to the nodes: pods of one that is taken for lost are not among the endpoints.
-func (c *Cluster) nodes(ctx context.Context) string {
+// nodeEvents describes Events about nodes. Pods of a node that is marked lost are not among the endpoints.
+func (c *Cluster) nodeEvents(ctx context.Context) string {
 	var events corev1.EventList
 	if err := c.Client.List(ctx, &events, client.InNamespace(metav1.NamespaceDefault)); err != nil {
 		return err.Error()

@@ -1,5 +1,6 @@
-// Package lab drives a real cluster as a user would: it starts the local one, puts images on it, applies manifests with
-// kubectl, waits for what should come true, and reaches pods.
+// Package lab operates a real cluster as a user would. It starts the local cluster, loads images, applies manifests
+// with kubectl, waits for conditions and connects to pods.
 //
-// Commands and conditions flow in; what the cluster said flows out. The demo and the end-to-end tests are written with it.
+// Input: commands and conditions. Output: the state and responses of the cluster. The demo and the end-to-end tests use
+// it.
 package lab

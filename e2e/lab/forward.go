@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Forward opens a local port that leads to a port inside a pod, as kubectl port-forward does, until ctx ends.
+// Forward forwards a local port to a port of a pod until ctx ends, like kubectl port-forward.
 func (c *Cluster) Forward(ctx context.Context, namespace, pod string, port int) (address string, err error) {
 	clients, err := kubernetes.NewForConfig(c.Config)
 	if err != nil {
@@ -44,7 +44,7 @@ func (c *Cluster) Forward(ctx context.Context, namespace, pod string, port int) 
 	return fmt.Sprintf("127.0.0.1:%d", ports[0].Local), nil
 }
 
-// Pod is the first running pod of a namespace with a label.
+// Pod returns the first running pod of a namespace with a label.
 func (c *Cluster) Pod(ctx context.Context, namespace, label, value string) (*corev1.Pod, error) {
 	var pods corev1.PodList
 	if err := c.Client.List(ctx, &pods, client.InNamespace(namespace), client.MatchingLabels{label: value}); err != nil {

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// IsCurrent says whether the user's own cluster is used instead of the local one.
+// IsCurrent reports whether CLUSTER selects the user's own cluster instead of the local one.
 func IsCurrent() bool { return os.Getenv("CLUSTER") == "current" }
 
-// Kubectl runs kubectl and returns what it prints. The error holds what it complained about.
+// Kubectl runs kubectl and returns its standard output. The error contains its standard error.
 func (c *Cluster) Kubectl(ctx context.Context, args ...string) (string, error) {
 	return c.KubectlInput(ctx, "", args...)
 }
@@ -29,7 +29,7 @@ func (c *Cluster) KubectlInput(ctx context.Context, input string, args ...string
 	return stdout.String(), nil
 }
 
-// Apply applies manifests given as text, as kubectl apply -f - does.
+// Apply applies manifests given as text, like kubectl apply -f -.
 func (c *Cluster) Apply(ctx context.Context, manifests string) error {
 	_, err := c.KubectlInput(ctx, manifests, "apply", "-f", "-")
 	return err
@@ -47,7 +47,7 @@ func (c *Cluster) ApplyFolder(ctx context.Context, path ...string) error {
 	return err
 }
 
-// Delete deletes what manifests given as text name, and waits until it is gone. What is not there is no error.
+// Delete deletes the objects in the manifests and waits until they are gone. A missing object is no error.
 func (c *Cluster) Delete(ctx context.Context, manifests string) error {
 	_, err := c.KubectlInput(ctx, manifests, "delete", "--ignore-not-found", "-f", "-")
 	return err

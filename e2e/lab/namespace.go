@@ -12,7 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// CreateNamespace makes a namespace in a mesh with injection enabled, or outside of any when mesh is empty.
+// CreateNamespace creates a namespace in a mesh with injection enabled, or outside of any mesh if mesh is empty.
 func (c *Cluster) CreateNamespace(ctx context.Context, name, mesh string) error {
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{}}}
 	if mesh != "" {
@@ -22,19 +22,19 @@ func (c *Cluster) CreateNamespace(ctx context.Context, name, mesh string) error 
 	return c.Client.Create(ctx, ns)
 }
 
-// HasNamespace says whether a namespace is there to stay. One that is being deleted is waited for.
+// HasNamespace reports whether a namespace exists. It waits for one that is being deleted.
 func (c *Cluster) HasNamespace(ctx context.Context, limit time.Duration, name string) (bool, error) {
-	there := false
+	exists := false
 	err := Until(ctx, limit, "the old namespace "+name+" is gone", func(ctx context.Context) (bool, string, error) {
 		var ns corev1.Namespace
 		err := c.Client.Get(ctx, client.ObjectKey{Name: name}, &ns)
-		there = err == nil && ns.DeletionTimestamp == nil
-		return there || apierrors.IsNotFound(err), string(ns.Status.Phase), client.IgnoreNotFound(err)
+		exists = err == nil && ns.DeletionTimestamp == nil
+		return exists || apierrors.IsNotFound(err), string(ns.Status.Phase), client.IgnoreNotFound(err)
 	})
-	return there, err
+	return exists, err
 }
 
-// DeleteNamespace deletes a namespace and does not wait. One that is not there is no error.
+// DeleteNamespace deletes a namespace without waiting. A missing namespace is no error.
 func (c *Cluster) DeleteNamespace(ctx context.Context, name string) error {
 	return client.IgnoreNotFound(c.Client.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}))
 }

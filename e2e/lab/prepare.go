@@ -8,9 +8,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// Prepare brings up what users begin with: a cluster, the project's images, the operator, and the sample mesh, ready. Each step
-// can be done again without harm; programs that were built anew take the place of those that run. The cluster is returned with
-// an error too, once there is one, so that it can be described.
+// Prepare sets up a cluster with the project's images, the operator and the ready sample mesh. It is idempotent:
+// rebuilt programs replace the running ones. It returns the cluster together with an error, so that callers can
+// describe it.
 func Prepare(ctx context.Context, out io.Writer, limit time.Duration) (*Cluster, error) {
 	cluster, err := Start(ctx, out)
 	if err != nil {

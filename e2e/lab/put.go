@@ -12,10 +12,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// fieldOwner is the name under which tests write.
+// fieldOwner is the field manager of the tests.
 const fieldOwner = client.FieldOwner("osm-e2e")
 
-// Objects reads manifests given as text.
+// Objects parses manifests given as text.
 func Objects(manifests string) ([]*unstructured.Unstructured, error) {
 	decoder := yaml.NewYAMLOrJSONDecoder(strings.NewReader(manifests), 4096)
 	var all []*unstructured.Unstructured
@@ -34,7 +34,7 @@ func Objects(manifests string) ([]*unstructured.Unstructured, error) {
 	}
 }
 
-// Put applies manifests given as text on the server's side. It starts no process, and its error is the API server's own.
+// Put applies manifests by server-side apply. It starts no process and returns the API server's own error.
 func (c *Cluster) Put(ctx context.Context, manifests string) error {
 	objects, err := Objects(manifests)
 	if err != nil {
@@ -48,7 +48,7 @@ func (c *Cluster) Put(ctx context.Context, manifests string) error {
 	return nil
 }
 
-// Remove deletes what manifests given as text name, and does not wait. What is not there is no error.
+// Remove deletes the objects in the manifests without waiting. A missing object is no error.
 func (c *Cluster) Remove(ctx context.Context, manifests string) error {
 	objects, err := Objects(manifests)
 	if err != nil {
@@ -62,7 +62,7 @@ func (c *Cluster) Remove(ctx context.Context, manifests string) error {
 	return nil
 }
 
-// Patch merges a JSON text into an object.
+// Patch applies a JSON merge patch to an object.
 func (c *Cluster) Patch(ctx context.Context, object client.Object, patch string) error {
 	return c.Client.Patch(ctx, object, client.RawPatch("application/merge-patch+json", []byte(patch)), fieldOwner)
 }

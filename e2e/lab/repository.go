@@ -11,10 +11,10 @@ import (
 	"strings"
 )
 
-// Repository is the root of a checkout.
+// Repository is the root folder of a checkout.
 type Repository string
 
-// FindRepository looks for the checkout that the working directory is in.
+// FindRepository returns the checkout that contains the working directory.
 func FindRepository() (Repository, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -28,12 +28,12 @@ func FindRepository() (Repository, error) {
 	return "", errors.New("the working directory is not inside a checkout of the project: change into one")
 }
 
-// Path is a path below the root.
+// Path returns a path below the root.
 func (r Repository) Path(elements ...string) string {
 	return filepath.Join(append([]string{string(r)}, elements...)...)
 }
 
-// Tool runs a developer tool of hack/, such as "./cluster up", and shows its progress on out.
+// Tool runs a developer tool of hack/, such as "./cluster up", and prints its progress to out.
 func (r Repository) Tool(ctx context.Context, out io.Writer, args ...string) error {
 	cmd := r.command(ctx, args)
 	cmd.Stdout, cmd.Stderr = out, out
@@ -43,7 +43,7 @@ func (r Repository) Tool(ctx context.Context, out io.Writer, args ...string) err
 	return nil
 }
 
-// ToolOutput runs a developer tool of hack/ and returns what it prints.
+// ToolOutput runs a developer tool of hack/ and returns its standard output.
 func (r Repository) ToolOutput(ctx context.Context, args ...string) (string, error) {
 	cmd := r.command(ctx, args)
 	cmd.Stderr = os.Stderr

@@ -11,24 +11,24 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// Suite is what goes around the tests of a package.
+// Suite runs the tests of a package with a setup and a teardown.
 type Suite struct {
-	// SetUp makes what the tests need. The cluster that it returns, also with an error, is described when it fails.
+	// SetUp prepares what the tests need. If it fails, the cluster that it returns is described.
 	SetUp func(context.Context) (*Cluster, error)
-	// Impossible says what cannot be done when that fails.
-	Impossible string
-	// TearDown takes away what SetUp has made; nil leaves it to whoever comes next.
+	// FailureMessage is printed if SetUp fails.
+	FailureMessage string
+	// TearDown removes what SetUp has created; nil keeps it for the next run.
 	TearDown func(context.Context) error
-	// Out is where failures of both are told.
+	// Out receives the errors of both.
 	Out io.Writer
 }
 
-// Run runs tests, such as those of a *testing.M, and returns the exit code of the program. An interrupt ends what is being set up.
+// Run runs tests, such as those of a *testing.M, and returns the exit code of the program. An interrupt cancels SetUp.
 func (s Suite) Run(tests interface{ Run() int }) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if cluster, err := s.SetUp(ctx); err != nil {
-		_, _ = fmt.Fprintf(s.Out, "%s: %v\n", s.Impossible, err)
+		_, _ = fmt.Fprintf(s.Out, "%s: %v\n", s.FailureMessage, err)
 		if cluster != nil {
 			_, _ = fmt.Fprintln(s.Out, cluster.ControlPlaneLogs(ctx, names.DefaultNamespace))
 		}

@@ -15,46 +15,46 @@ import (
 	operatorv1alpha1 "github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 )
 
-// pause is the time between two looks.
-const pause = 200 * time.Millisecond
+// pollInterval is the time between two checks.
+const pollInterval = 200 * time.Millisecond
 
-// Until waits until look says that something is so. look also says what it saw, which the error repeats when the time is
-// over; an error of look is one more thing that was seen, unless it is a HopelessError.
-func Until(ctx context.Context, limit time.Duration, what string, look func(context.Context) (done bool, saw string, err error)) error {
+// Until waits until check returns done. check also describes what it observed, which the timeout error repeats. An
+// error of check does not end the wait, unless it is a PermanentError.
+func Until(ctx context.Context, limit time.Duration, what string, check func(context.Context) (done bool, observed string, err error)) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	last := "nothing yet"
+	last := "nothing observed yet"
 	for {
-		done, saw, err := look(ctx)
+		done, observed, err := check(ctx)
 		if err == nil && done {
 			return nil
 		}
-		var hopeless *HopelessError
-		if errors.As(err, &hopeless) {
+		var permanent *PermanentError
+		if errors.As(err, &permanent) {
 			return fmt.Errorf("%s: %w", what, err)
 		}
 		if err != nil {
-			saw = err.Error()
+			observed = err.Error()
 		}
-		// A look that the end of the time has cut short has seen nothing.
-		if saw != "" && ctx.Err() == nil {
-			last = saw
+		// A check that was cut short by the timeout has observed nothing.
+		if observed != "" && ctx.Err() == nil {
+			last = observed
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%s: not within %s; last seen: %s", what, limit, last)
-		case <-time.After(pause):
+			return fmt.Errorf("%s: timed out after %s; last observed: %s", what, limit, last)
+		case <-time.After(pollInterval):
 		}
 	}
 }
 
-// HopelessError ends a wait: what it says will not get better.
-type HopelessError struct{ Reason string }
+// PermanentError ends a wait, because retrying cannot succeed.
+type PermanentError struct{ Reason string }
 
 // Error implements error.
-func (e *HopelessError) Error() string { return e.Reason }
+func (e *PermanentError) Error() string { return e.Reason }
 
-// MeshReady waits until a Mesh says that it is ready.
+// MeshReady waits until a Mesh is Ready.
 func (c *Cluster) MeshReady(ctx context.Context, name string, limit time.Duration) error {
 	return Until(ctx, limit, "mesh "+name+" ready", func(ctx context.Context) (bool, string, error) {
 		var mesh operatorv1alpha1.Mesh
@@ -70,14 +70,14 @@ func (c *Cluster) MeshReady(ctx context.Context, name string, limit time.Duratio
 	})
 }
 
-// Available waits until every Deployment and StatefulSet of the namespaces runs what it declares, all of it ready.
+// Available waits until all replicas of every Deployment and StatefulSet of the namespaces are updated and ready.
 func (c *Cluster) Available(ctx context.Context, limit time.Duration, namespaces ...string) error {
 	for _, namespace := range namespaces {
 		err := Until(ctx, limit, "workloads in "+namespace+" ready", func(ctx context.Context) (bool, string, error) {
 			return c.available(ctx, namespace)
 		})
 		if err != nil {
-			return fmt.Errorf("%w\n%s", err, c.troubles(ctx, namespace))
+			return fmt.Errorf("%w\n%s", err, c.unreadyContainers(ctx, namespace))
 		}
 	}
 	return nil
@@ -106,8 +106,8 @@ func (c *Cluster) available(ctx context.Context, namespace string) (bool, string
 	return true, "", nil
 }
 
-// troubles describes the pods of a namespace that are not ready, for error messages.
-func (c *Cluster) troubles(ctx context.Context, namespace string) string {
+// unreadyContainers describes the containers that are not ready, for error messages.
+func (c *Cluster) unreadyContainers(ctx context.Context, namespace string) string {
 	var pods corev1.PodList
 	if err := c.Client.List(context.WithoutCancel(ctx), &pods, client.InNamespace(namespace)); err != nil {
 		return err.Error()
@@ -128,13 +128,13 @@ func describe(state corev1.ContainerState) string {
 	case state.Waiting != nil:
 		return fmt.Sprintf("waiting: %s %s", state.Waiting.Reason, state.Waiting.Message)
 	case state.Terminated != nil:
-		return fmt.Sprintf("ended: %s, exit code %d %s", state.Terminated.Reason, state.Terminated.ExitCode, state.Terminated.Message)
+		return fmt.Sprintf("terminated: %s, exit code %d %s", state.Terminated.Reason, state.Terminated.ExitCode, state.Terminated.Message)
 	default:
 		return "running, not ready"
 	}
 }
 
-// Conditions puts conditions into words.
+// Conditions formats conditions as text.
 func Conditions(conditions []metav1.Condition) string {
 	text := ""
 	for _, c := range conditions {

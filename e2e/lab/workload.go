@@ -15,21 +15,21 @@ import (
 const (
 	// ToolsImage is the image of the test tools.
 	ToolsImage = "openservicemesh/osm-test-tools"
-	// toolsProgram is the tools' path in their image.
+	// toolsProgram is the path of the tools in their image.
 	toolsProgram = "/osm-test-tools"
 
-	// HTTPPort is where a test pod serves HTTP.
+	// HTTPPort is the port of a test pod's HTTP server.
 	HTTPPort = 8080
-	// EchoPort is where it echoes lines over TCP.
+	// EchoPort is the port of its TCP echo server.
 	EchoPort = 9000
-	// GreetPort is where it does so after it has spoken first.
+	// GreetPort is the port of an echo server that sends a greeting first.
 	GreetPort = 9001
 
 	// AppLabel is the label that Services of test pods select.
 	AppLabel = "app"
 )
 
-// TestPod is a pod with the tools, which serve and take orders, and its service account, which is named like it.
+// TestPod returns a pod with the tools as servers and agent, and a service account of the same name.
 func (c *Cluster) TestPod(namespace, name string) (*corev1.ServiceAccount, *corev1.Pod) {
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	grace := int64(10)
@@ -47,8 +47,7 @@ func (c *Cluster) TestPod(namespace, name string) (*corev1.ServiceAccount, *core
 	return account, pod
 }
 
-// ToolsContainer is a container that serves HTTP on a port, is ready while its /health says so, and takes orders on another
-// port.
+// ToolsContainer returns a container with an HTTP server and an agent. The container's readiness follows its /health.
 func (c *Cluster) ToolsContainer(container, name string, httpPort, agentPort int32) corev1.Container {
 	off, on := false, true
 	return corev1.Container{
@@ -71,7 +70,8 @@ func (c *Cluster) ToolsContainer(container, name string, httpPort, agentPort int
 	}
 }
 
-// TestService is a dual-stack Service of test pods, named like them: HTTP on HTTPPort, TCP on EchoPort and GreetPort.
+// TestService returns a dual-stack Service of the test pods with the same name: HTTP on HTTPPort, TCP on EchoPort and
+// GreetPort.
 func TestService(namespace, name string) *corev1.Service {
 	dual := corev1.IPFamilyPolicyPreferDualStack
 	tcp, serverFirst := "tcp", "tcp-server-first"
@@ -99,7 +99,7 @@ func (c *Cluster) Create(ctx context.Context, objects ...client.Object) error {
 	return nil
 }
 
-// PodsReady waits until every pod of a namespace is ready or has ended well.
+// PodsReady waits until every pod of a namespace is ready or has succeeded.
 func (c *Cluster) PodsReady(ctx context.Context, limit time.Duration, namespace string) error {
 	err := Until(ctx, limit, "pods in "+namespace+" ready", func(ctx context.Context) (bool, string, error) {
 		var pods corev1.PodList
@@ -108,29 +108,29 @@ func (c *Cluster) PodsReady(ctx context.Context, limit time.Duration, namespace 
 		}
 		for i := range pods.Items {
 			if pod := &pods.Items[i]; !IsReady(pod) && pod.Status.Phase != corev1.PodSucceeded {
-				return false, "pod " + pod.Name + " is not ready", c.crashing(ctx, pod)
+				return false, "pod " + pod.Name + " is not ready", c.crashLoopError(ctx, pod)
 			}
 		}
 		return len(pods.Items) > 0, "no pod", nil
 	})
 	if err != nil {
-		return fmt.Errorf("%w\n%s", err, c.troubles(ctx, namespace))
+		return fmt.Errorf("%w\n%s", err, c.unreadyContainers(ctx, namespace))
 	}
 	return nil
 }
 
-// crashing is the end of the log of a container that keeps failing, as an error, or nil.
-func (c *Cluster) crashing(ctx context.Context, pod *corev1.Pod) error {
+// crashLoopError returns a PermanentError with the end of the log if a container keeps failing, or nil.
+func (c *Cluster) crashLoopError(ctx context.Context, pod *corev1.Pod) error {
 	for _, status := range append(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses...) {
 		if status.RestartCount > 1 && status.State.Waiting != nil {
 			logs, err := c.Logs(ctx, pod.Namespace, pod.Name, status.Name, 10)
-			return &HopelessError{fmt.Sprintf("container %s of pod %s keeps failing: %s %v", status.Name, pod.Name, logs, printable(err))}
+			return &PermanentError{fmt.Sprintf("container %s of pod %s keeps failing: %s %v", status.Name, pod.Name, logs, errorText(err))}
 		}
 	}
 	return nil
 }
 
-// IsReady says whether a pod's condition Ready is True.
+// IsReady reports whether the pod's condition Ready is True.
 func IsReady(pod *corev1.Pod) bool {
 	for _, condition := range pod.Status.Conditions {
 		if condition.Type == corev1.PodReady {

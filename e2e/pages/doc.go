@@ -1,5 +1,5 @@
-// Package pages holds the end-to-end tests of the documentation: each page of docs/traffic, and the walk through the command
-// line, is followed as a reader would, on the demo, and what it shows is compared with what happens.
+// Package pages tests the documentation end to end: it runs each page of docs/traffic, the command line walkthrough and the
+// tutorial on the demo, and compares the output with the page.
 //
-// Pages flow in; verdicts flow out, each with the page and line that is wrong.
+// Pages flow in. Test failures flow out, with the page and the line.
 package pages

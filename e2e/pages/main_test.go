@@ -15,12 +15,12 @@ import (
 )
 
 var (
-	// cluster is where the pages are tried.
+	// cluster runs the demo.
 	cluster *lab.Cluster
-	// tools is the folder of the program osm.
+	// tools is the folder of the osm binary.
 	tools string
-	// borrowed are the demo's namespaces that were not there before.
-	borrowed []string
+	// created lists the namespaces of the demo that did not exist before the tests.
+	created []string
 )
 
 const (
@@ -28,42 +28,42 @@ const (
 	demoLimit    = 3 * time.Minute
 )
 
-// demoNamespaces are those of the bookstore.
+// demoNamespaces are the namespaces of the bookstore.
 var demoNamespaces = []string{"bookbuyer", "bookthief", "bookstore", "bookwarehouse"}
+
+// tutorialNamespace is created by the tutorial. It remains only if the tutorial fails.
+const tutorialNamespace = "hello"
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	os.Exit(lab.Suite{SetUp: setUp, Impossible: "the demo cannot be set up", TearDown: tearDown, Out: os.Stderr}.Run(m))
+	os.Exit(lab.Suite{SetUp: setUp, FailureMessage: "the demo cannot be set up", TearDown: tearDown, Out: os.Stderr}.Run(m))
 }
 
-// tearDown deletes the demo, unless somebody ran it before the tests.
+// tearDown deletes the demo unless it ran before the tests.
 func tearDown(ctx context.Context) error {
 	failed := []error{os.RemoveAll(tools)}
-	for _, name := range borrowed {
+	for _, name := range append([]string{tutorialNamespace}, created...) {
 		failed = append(failed, cluster.DeleteNamespace(ctx, name))
 	}
 	return errors.Join(failed...)
 }
 
-// setUp brings up the demo as `make demo` does, with the pods that the pages send requests from.
+// setUp starts the demo as `make demo` does.
 func setUp(ctx context.Context) (*lab.Cluster, error) {
 	var err error
 	if cluster, err = lab.Prepare(ctx, os.Stderr, installLimit); err != nil {
 		return cluster, err
 	}
 	for _, name := range demoNamespaces {
-		there, err := cluster.HasNamespace(ctx, time.Minute, name)
+		exists, err := cluster.HasNamespace(ctx, time.Minute, name)
 		if err != nil {
 			return cluster, err
 		}
-		if !there {
-			borrowed = append(borrowed, name)
+		if !exists {
+			created = append(created, name)
 		}
 	}
 	if err := cluster.ApplyFolder(ctx, "config", "samples", "bookstore"); err != nil {
-		return cluster, err
-	}
-	if err := cluster.ApplyFile(ctx, "config", "samples", "bookstore", "curl"); err != nil {
 		return cluster, err
 	}
 	if tools, err = os.MkdirTemp("", "osm-pages-"); err != nil {

@@ -9,29 +9,48 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestPagesShowWhatHappens follows the pages one after the other: each leaves the demo as it found it.
-func TestPagesShowWhatHappens(t *testing.T) {
+// TestPagesMatchOutput runs all pages, one after the other. Each page must remove the objects and files that it creates.
+func TestPagesMatchOutput(t *testing.T) {
 	found, err := filepath.Glob(cluster.Repository.Path("docs", "traffic", "*.md"))
 	if err != nil || len(found) == 0 {
-		t.Fatalf("there are no pages in docs/traffic: %v", err)
+		t.Fatalf("no pages in docs/traffic: %v", err)
 	}
-	found = append(found, cluster.Repository.Path("docs", "cli", "walkthrough.md"))
+	found = append(found,
+		cluster.Repository.Path("docs", "cli", "walkthrough.md"),
+		cluster.Repository.Path("docs", "tutorials", "your-own-application.md"),
+	)
 	for _, page := range found {
 		if filepath.Base(page) == "README.md" {
 			continue
 		}
 		t.Run(strings.TrimSuffix(filepath.Base(page), ".md"), func(t *testing.T) {
 			t.Cleanup(func() { describeFailure(t) })
+			startCurl(t)
 			before := inventory(t)
-			newReader(t).follow(t, page)
+			reader := newReader(t)
+			reader.follow(t, page)
 			if diff := cmp.Diff(before, inventory(t)); diff != "" {
-				t.Errorf("%s leaves the demo another than it was (-before +after):\n%s", page, diff)
+				t.Errorf("%s changes the demo (-before +after):\n%s", page, diff)
+			}
+			if left := reader.leftovers(t); len(left) > 0 {
+				t.Errorf("%s leaves files behind: %v", page, left)
 			}
 		})
 	}
 }
 
-// inventory lists the policies of the demo, its Services, and the settings of the mesh.
+// startCurl starts the pods that pages send requests from. The walkthrough deletes them at its end.
+func startCurl(t *testing.T) {
+	t.Helper()
+	if err := cluster.ApplyFile(t.Context(), "config", "samples", "bookstore", "curl"); err != nil {
+		t.Fatal(err)
+	}
+	if err := cluster.Available(t.Context(), demoLimit, "bookbuyer", "bookthief"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// inventory lists the policies and Services of the demo, and the settings of the mesh.
 func inventory(t *testing.T) []string {
 	t.Helper()
 	kinds := "services,traffictargets,httproutegroups,tcproutes,trafficsplits,retries,upstreamtrafficsettings"
@@ -46,16 +65,16 @@ func inventory(t *testing.T) []string {
 	return append(strings.Fields(objects), settings)
 }
 
-// described is true once the state of the demo was told: once is enough for all that failed in it.
+// described is true after the state of the demo was logged. All failures share one description.
 var described bool
 
-// describeFailure tells what happened in the demo if the test failed.
+// describeFailure logs the state of the demo if the test failed.
 func describeFailure(t *testing.T) {
 	if !t.Failed() || described {
 		return
 	}
 	described = true
-	for _, namespace := range demoNamespaces {
+	for _, namespace := range append([]string{tutorialNamespace}, demoNamespaces...) {
 		t.Log(cluster.Describe(context.Background(), namespace))
 	}
 }

@@ -2,9 +2,9 @@ package pages
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -15,33 +15,39 @@ import (
 )
 
 const (
-	// stepLimit is how long what a page shows may take to come true: most of it is policy on its way to sidecars.
-	stepLimit = 40 * time.Second
-	// commandLimit is for a command that itself waits, such as kubectl rollout status.
-	commandLimit = 3 * time.Minute
-	pause        = 500 * time.Millisecond
+	// stepTimeout bounds the retries of a step. Most of it is the propagation of policies to sidecars.
+	stepTimeout = 40 * time.Second
+	// scriptTimeout bounds one script. Scripts may wait themselves, for example in kubectl rollout status.
+	scriptTimeout = 3 * time.Minute
+	retryInterval = 500 * time.Millisecond
 )
 
-// reader follows pages: he writes the files and types the commands.
+// checkoutFolders are the folders of the repository that pages refer to.
+var checkoutFolders = []string{"config", "dist"}
+
+// reader runs the scripts of a page in a folder that looks like a checkout, with kubectl and osm in its PATH.
 type reader struct {
-	dir string
-	env []string
+	dir   string
+	shell pages.Shell
 }
 
-// newReader has a folder that looks like a checkout, and kubectl and osm on his PATH.
 func newReader(t *testing.T) *reader {
 	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"config", "dist"} {
+	for _, name := range checkoutFolders {
 		if err := os.Symlink(cluster.Repository.Path(name), filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	path := strings.Join([]string{tools, cluster.Tools(), os.Getenv("PATH")}, string(os.PathListSeparator))
-	return &reader{dir: dir, env: append(os.Environ(), "PATH="+path, "KUBECONFIG="+cluster.Kubeconfig)}
+	return &reader{dir: dir, shell: pages.Shell{
+		Dir:   dir,
+		Env:   append(os.Environ(), "PATH="+path, "KUBECONFIG="+cluster.Kubeconfig),
+		State: filepath.Join(t.TempDir(), "state"),
+	}}
 }
 
-// follow does what a page says, and stops at the first thing that is not as the page shows it.
+// follow runs the steps of a page and fails the test at the first unexpected output.
 func (r *reader) follow(t *testing.T, page string) {
 	t.Helper()
 	markdown, err := os.ReadFile(page)
@@ -53,7 +59,7 @@ func (r *reader) follow(t *testing.T, page string) {
 		t.Fatalf("%s: %v", page, err)
 	}
 	if len(steps) == 0 {
-		t.Fatalf("%s has nothing to try: show a command in a console block", page)
+		t.Fatalf("%s has no commands: add an sh block", page)
 	}
 	for _, step := range steps {
 		if err := r.do(t.Context(), step); err != nil {
@@ -62,43 +68,47 @@ func (r *reader) follow(t *testing.T, page string) {
 	}
 }
 
-func (r *reader) do(ctx context.Context, step pages.Step) error {
-	if step.File != "" {
-		return os.WriteFile(filepath.Join(r.dir, step.File), []byte(step.Content), 0o600)
+// leftovers lists the files that a page created and did not remove.
+func (r *reader) leftovers(t *testing.T) []string {
+	t.Helper()
+	entries, err := os.ReadDir(r.dir)
+	if err != nil {
+		t.Fatal(err)
 	}
-	deadline := time.Now().Add(stepLimit)
+	var names []string
+	for _, entry := range entries {
+		if entry.Type()&os.ModeSymlink == 0 {
+			names = append(names, entry.Name())
+		}
+	}
+	return names
+}
+
+func (r *reader) do(ctx context.Context, step pages.Step) error {
+	deadline := time.Now().Add(stepTimeout)
 	for {
-		printed, err := r.run(ctx, step.Command)
+		printed, err := r.run(ctx, step.Script)
 		switch {
-		case len(step.Output) == 0 && err == nil, len(step.Output) > 0 && pages.Matches(step.Output, printed):
+		case step.Output == nil && err == nil, step.Output != nil && pages.Matches(step.Output, printed):
 			return nil
-		case changes(step.Command) || time.Now().After(deadline):
-			return fmt.Errorf("$ %s\nprinted (%s)\n%s\nthe page shows\n%s", step.Command, fmt.Sprint(err), printed, strings.Join(step.Output, "\n"))
+		case isMutating(step.Script) || time.Now().After(deadline):
+			return errors.Join(fmt.Errorf("%sprinted\n%s\nexpected\n%s", step.Script, printed, strings.Join(step.Output, "\n")), err)
 		}
 		select {
-		case <-time.After(pause):
+		case <-time.After(retryInterval):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 }
 
-// changing are commands that must do at once what the page shows; others only look, and look again.
-var changing = regexp.MustCompile(`^(kubectl (apply|create|delete|patch|label|annotate|scale|rollout restart)|osm (namespace|metrics|wait|install|uninstall)) `)
-
-func changes(command string) bool { return changing.MatchString(command) }
-
-// run types a command into a shell; where it leads with cd, the next one begins.
-func (r *reader) run(ctx context.Context, command string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, commandLimit)
+func (r *reader) run(ctx context.Context, script string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, scriptTimeout)
 	defer cancel()
-	left := filepath.Join(filepath.Dir(r.dir), "left")
-	script := fmt.Sprintf("%s\nstatus=$?\npwd > %q\nexit $status\n", command, left)
-	cmd := exec.CommandContext(ctx, "sh", "-c", script)
-	cmd.Dir, cmd.Env = r.dir, r.env
-	printed, err := cmd.CombinedOutput()
-	if where, readErr := os.ReadFile(left); readErr == nil {
-		r.dir = strings.TrimSpace(string(where))
-	}
-	return string(printed), err
+	return r.shell.Run(ctx, script)
 }
+
+// mutating matches commands that must succeed the first time. All other scripts are retried.
+var mutating = regexp.MustCompile(`(?m)^(kubectl (apply|create|delete|patch|label|annotate|scale|rollout restart)|osm (namespace|metrics|wait|install|uninstall)|rm) `)
+
+func isMutating(script string) bool { return mutating.MatchString(script) }

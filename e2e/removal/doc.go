@@ -1,5 +1,5 @@
-// Package removal removes meshes on a real cluster: with sidecars taken out under load, and in orders in which nobody should, but somebody
-// will.
+// Package removal tests the removal of meshes on a real cluster: sidecars removed under load, and parts of a mesh
+// deleted in the wrong order.
 //
-// In flow a cluster with the operator; out flow counted requests, and what is left when a mesh is gone.
+// Input: a cluster with the operator. Output: counted requests, and the objects that remain after a removal.
 package removal

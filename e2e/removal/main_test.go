@@ -9,28 +9,28 @@ import (
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 )
 
-// cluster is what all tests work in.
+// cluster is the cluster of all tests.
 var cluster *lab.Cluster
 
 const (
-	// installLimit is for installing the operator and a mesh.
+	// installLimit is the time limit for installing the operator and a mesh.
 	installLimit = 4 * time.Minute
-	// podLimit is for pods to become ready.
+	// podLimit is the time limit for pods to become ready.
 	podLimit = 3 * time.Minute
-	// removalLimit is for a step of a removal.
+	// removalLimit is the time limit for a step of a removal.
 	removalLimit = 3 * time.Minute
 )
 
 func TestMain(m *testing.M) {
-	os.Exit(lab.Suite{SetUp: setUp, Impossible: "removals cannot be tried out", Out: os.Stderr}.Run(m))
+	os.Exit(lab.Suite{SetUp: setUp, FailureMessage: "cannot set up the removal tests", Out: os.Stderr}.Run(m))
 }
 
-// setUp brings up the operator and the sample mesh.
+// setUp installs the operator and the sample mesh.
 func setUp(ctx context.Context) (*lab.Cluster, error) {
 	var err error
 	cluster, err = lab.Prepare(ctx, os.Stderr, installLimit)
 	return cluster, err
 }
 
-// full says whether the longest scenarios run as well.
+// full reports whether to run the longest scenarios as well.
 func full() bool { return os.Getenv("OSM_TEST_FULL") == "true" }

@@ -22,13 +22,13 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// manifest is a Mesh that denies by default, and whose workloads are restarted quickly.
+// manifest is a Mesh that denies by default and restarts workloads quickly.
 const manifest = `apiVersion: operator.openservicemesh.io/v1alpha1
 kind: Mesh
 metadata: {name: %[1]s}
 spec:
   namespace: %[1]s-system
-  controlPlane: {replicas: 1}
+  controlPlane: {controller: {replicas: 1}, injector: {replicas: 1}}
   upgrade:
     gates: {timeout: 90s}
     dataPlane: {maxUnavailable: 50%%, pauseBetween: 2s}
@@ -41,20 +41,20 @@ type mesh struct {
 	name string
 }
 
-// newMesh makes a Mesh and waits until it is ready. Whatever a test leaves of it is removed.
+// newMesh creates a Mesh and waits until it is ready. It is removed after the test.
 func newMesh(t *testing.T, name string, sidecars v1alpha1.SidecarRemoval) mesh {
 	t.Helper()
 	m := mesh{t, name}
 	text := fmt.Sprintf(manifest, name, sidecars)
 	must(t, cluster.DeleteNamespace(t.Context(), m.shop()))
 	must(t, cluster.Remove(t.Context(), text))
-	must(t, m.gone(t.Context()))
+	must(t, m.awaitGone(t.Context()))
 	must(t, cluster.Put(t.Context(), text))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 		defer cancel()
 		if t.Failed() {
-			t.Log(m.told(ctx), cluster.Describe(ctx, m.shop()), cluster.ControlPlaneLogs(ctx, m.namespace()))
+			t.Log(m.removalStatus(ctx), cluster.Describe(ctx, m.shop()), cluster.ControlPlaneLogs(ctx, m.namespace()))
 		}
 		if err := cluster.DeleteNamespace(ctx, m.shop()); err != nil {
 			t.Error(err)
@@ -62,7 +62,7 @@ func newMesh(t *testing.T, name string, sidecars v1alpha1.SidecarRemoval) mesh {
 		if err := cluster.Remove(ctx, text); err != nil {
 			t.Error(err)
 		}
-		if err := m.gone(ctx); err != nil {
+		if err := m.awaitGone(ctx); err != nil {
 			t.Error(err)
 		}
 	})
@@ -73,7 +73,7 @@ func newMesh(t *testing.T, name string, sidecars v1alpha1.SidecarRemoval) mesh {
 	return m
 }
 
-// namespace is where the control plane runs, shop where the workloads do.
+// namespace is the namespace of the control plane, shop that of the workloads.
 func (m mesh) namespace() string { return m.name + "-system" }
 func (m mesh) shop() string      { return m.name + "-shop" }
 
@@ -83,14 +83,14 @@ func (m mesh) read(ctx context.Context) (*v1alpha1.Mesh, error) {
 	return live, cluster.Client.Get(ctx, client.ObjectKey{Name: m.name}, live)
 }
 
-// delete begins the removal.
+// delete starts the removal.
 func (m mesh) delete() {
 	m.t.Helper()
 	must(m.t, cluster.Client.Delete(m.t.Context(), &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: m.name}}))
 }
 
-// told is what the status says.
-func (m mesh) told(ctx context.Context) string {
+// removalStatus returns the removal phase and message in the status.
+func (m mesh) removalStatus(ctx context.Context) string {
 	live, err := m.read(ctx)
 	switch {
 	case err != nil:
@@ -101,16 +101,17 @@ func (m mesh) told(ctx context.Context) string {
 	return lab.Conditions(live.Status.Conditions)
 }
 
-// says waits until the summary of the Mesh has a reason and mentions something. Phases on the way there are logged.
-func (m mesh) says(reason string, words ...string) {
+// awaitReason waits until the Mesh's Ready condition has the reason and its message contains the words. Phases on the way are
+// logged.
+func (m mesh) awaitReason(reason string, words ...string) {
 	m.t.Helper()
 	start, last := time.Now(), ""
-	must(m.t, lab.Until(m.t.Context(), removalLimit, m.name+" says "+reason, func(ctx context.Context) (bool, string, error) {
+	must(m.t, lab.Until(m.t.Context(), removalLimit, m.name+" has reason "+reason, func(ctx context.Context) (bool, string, error) {
 		live, err := m.read(ctx)
 		if err != nil {
 			return false, "", err
 		}
-		if now := m.told(ctx); now != last {
+		if now := m.removalStatus(ctx); now != last {
 			m.t.Logf("%5.1fs %s", time.Since(start).Seconds(), now)
 			last = now
 		}
@@ -127,19 +128,19 @@ func (m mesh) says(reason string, words ...string) {
 	}))
 }
 
-// gone waits until the Mesh is removed.
-func (m mesh) gone(ctx context.Context) error {
+// awaitGone waits until the Mesh is gone.
+func (m mesh) awaitGone(ctx context.Context) error {
 	return lab.Until(ctx, removalLimit, "Mesh "+m.name+" is gone", func(ctx context.Context) (bool, string, error) {
 		_, err := m.read(ctx)
-		return apierrors.IsNotFound(err), m.told(ctx), client.IgnoreNotFound(err)
+		return apierrors.IsNotFound(err), m.removalStatus(ctx), client.IgnoreNotFound(err)
 	})
 }
 
-// leavesNothing waits until nothing in the cluster carries the label of the mesh, or its name where only names are known.
-func (m mesh) leavesNothing() {
+// awaitNoObjects waits until no object has the label of the mesh, or its name for kinds without the label.
+func (m mesh) awaitNoObjects() {
 	m.t.Helper()
 	must(m.t, lab.Until(m.t.Context(), removalLimit, "everything of the mesh is gone", func(ctx context.Context) (bool, string, error) {
-		var left []string
+		var remaining []string
 		for _, kind := range []schema.GroupVersionKind{
 			v1alpha1.GroupVersion.WithKind("MeshRevision"), corev1.SchemeGroupVersion.WithKind("Namespace"), corev1.SchemeGroupVersion.WithKind("Service"),
 			corev1.SchemeGroupVersion.WithKind("ConfigMap"), corev1.SchemeGroupVersion.WithKind("Secret"), corev1.SchemeGroupVersion.WithKind("ServiceAccount"),
@@ -152,13 +153,13 @@ func (m mesh) leavesNothing() {
 				return false, "", err
 			}
 			for _, item := range list.Items {
-				named := item.Name == names.MutatingWebhook(m.name) || item.Name == names.ValidatingWebhook(m.name) || item.Name == names.TrustConfigMap(m.name)
-				if named || item.Labels[names.MeshLabel] == m.name || item.Namespace == m.namespace() || kind.Kind == "Namespace" && item.Name == m.namespace() {
-					left = append(left, kind.Kind+" "+item.Namespace+"/"+item.Name)
+				hasName := item.Name == names.MutatingWebhook(m.name) || item.Name == names.ValidatingWebhook(m.name) || item.Name == names.TrustConfigMap(m.name)
+				if hasName || item.Labels[names.MeshLabel] == m.name || item.Namespace == m.namespace() || kind.Kind == "Namespace" && item.Name == m.namespace() {
+					remaining = append(remaining, kind.Kind+" "+item.Namespace+"/"+item.Name)
 				}
 			}
 		}
-		return len(left) == 0, strings.Join(left, ", "), nil
+		return len(remaining) == 0, strings.Join(remaining, ", "), nil
 	}))
 }
 

@@ -18,43 +18,43 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// scale gives a Deployment a number of replicas, and waits until it has them.
+// scale sets the number of replicas of a Deployment, and waits for them.
 func scale(t *testing.T, namespace, name string, replicas int32) {
 	t.Helper()
 	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	must(t, cluster.Patch(t.Context(), d, fmt.Sprintf(`{"spec":{"replicas":%d}}`, replicas)))
 	must(t, lab.Until(t.Context(), podLimit, fmt.Sprintf("%s has %d pods", name, replicas), func(ctx context.Context) (bool, string, error) {
 		err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(d), d)
-		saw := fmt.Sprintf("%d of them, %d ready", d.Status.Replicas, d.Status.ReadyReplicas)
-		return d.Status.ObservedGeneration >= d.Generation && d.Status.Replicas == replicas && d.Status.ReadyReplicas == replicas, saw, err
+		observed := fmt.Sprintf("%d of them, %d ready", d.Status.Replicas, d.Status.ReadyReplicas)
+		return d.Status.ObservedGeneration >= d.Generation && d.Status.Replicas == replicas && d.Status.ReadyReplicas == replicas, observed, err
 	}))
 }
 
-// withoutOperator takes the operator away until the function that it returns is called.
-func withoutOperator(t *testing.T) (back func()) {
+// withoutOperator stops the operator until the returned function is called.
+func withoutOperator(t *testing.T) (restore func()) {
 	t.Helper()
 	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: names.OperatorNamespace, Name: "osm-operator"}}
 	must(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(d), d))
 	replicas := *d.Spec.Replicas
 	scale(t, d.Namespace, d.Name, 0)
-	hasEnded(t, d.Namespace, client.MatchingLabels(d.Spec.Selector.MatchLabels))
-	returned := false
-	back = func() {
-		if !returned {
+	awaitPodsGone(t, d.Namespace, client.MatchingLabels(d.Spec.Selector.MatchLabels))
+	restored := false
+	restore = func() {
+		if !restored {
 			scale(t, d.Namespace, d.Name, replicas)
-			returned = true
+			restored = true
 		}
 	}
 	t.Cleanup(func() {
-		if !returned {
+		if !restored {
 			_ = cluster.Patch(context.Background(), d, fmt.Sprintf(`{"spec":{"replicas":%d}}`, replicas))
 		}
 	})
-	return back
+	return restore
 }
 
-// hasEnded waits until pods are gone: a Deployment does not count those that are about to end, and they still do what they do.
-func hasEnded(t *testing.T, namespace string, labels client.MatchingLabels) {
+// awaitPodsGone waits until pods are gone. A Deployment does not count terminating pods, which still run.
+func awaitPodsGone(t *testing.T, namespace string, labels client.MatchingLabels) {
 	t.Helper()
 	must(t, lab.Until(t.Context(), podLimit, "the pods are gone", func(ctx context.Context) (bool, string, error) {
 		var pods corev1.PodList
@@ -63,8 +63,8 @@ func hasEnded(t *testing.T, namespace string, labels client.MatchingLabels) {
 	}))
 }
 
-// starts creates a bare pod and says why the API server refuses it; empty when it was let in, and has then been deleted.
-func starts(t *testing.T, namespace, name string) string {
+// tryPod creates a bare pod and returns the API server's error, or "" after the pod was ready and has been deleted.
+func tryPod(t *testing.T, namespace, name string) string {
 	t.Helper()
 	_, pod := cluster.TestPod(namespace, name)
 	pod.Spec.ServiceAccountName = "default"
@@ -79,73 +79,74 @@ func starts(t *testing.T, namespace, name string) string {
 	return ""
 }
 
-// TestTheWrongOrders takes parts of a mesh away before it, one scenario after the other.
-func TestTheWrongOrders(t *testing.T) {
+// TestPartsDeletedInWrongOrder deletes parts of a mesh before the mesh, one scenario at a time.
+func TestPartsDeletedInWrongOrder(t *testing.T) {
 	if full() {
-		t.Run("the operator goes first", holdsUpNobodyElse)
-		t.Run("the namespace goes first", namespaceFirst)
+		t.Run("the operator first", testOperatorFirst)
+		t.Run("the namespace first", testNamespaceFirst)
 	}
 }
 
-// A mesh that is down holds up its own workloads, and says so; nothing else in the cluster. Its deletion waits for the operator, and
-// the operator finishes it.
-func holdsUpNobodyElse(t *testing.T) {
+// A mesh without running injectors blocks only its own workloads, and names the injector. Its deletion waits for the
+// operator to return.
+func testOperatorFirst(t *testing.T) {
 	m := newMesh(t, "down", v1alpha1.SidecarsWait)
 	buyer := m.pod(m.shop(), "buyer", "")
 	outside := m.name + "-outside"
 	must(t, cluster.CreateNamespace(t.Context(), outside, ""))
 	t.Cleanup(func() { _ = cluster.DeleteNamespace(context.Background(), outside) })
-	back := withoutOperator(t)
+	restore := withoutOperator(t)
 	scale(t, m.namespace(), names.Injector, 0)
-	hasEnded(t, m.namespace(), client.MatchingLabels{"app": names.Injector})
+	awaitPodsGone(t, m.namespace(), client.MatchingLabels{"app": names.Injector})
 	for _, namespace := range []string{"kube-system", outside, names.OperatorNamespace, m.namespace()} {
-		refused := starts(t, namespace, "removal-canary")
-		// The operator's namespace has rules of its own for pods, which are not about the mesh.
-		if refused != "" && !strings.Contains(refused, "PodSecurity") {
-			t.Errorf("a pod in %s cannot start while the injector is down: %s", namespace, refused)
+		rejection := tryPod(t, namespace, "removal-canary")
+		// The operator's namespace has its own admission rules for pods, which do not concern the mesh.
+		if rejection != "" && !strings.Contains(rejection, "PodSecurity") {
+			t.Errorf("a pod in %s cannot start while the injector is down: %s", namespace, rejection)
 		}
 	}
-	refused := starts(t, m.shop(), "refused")
-	t.Log("in a namespace of the mesh: ", refused)
-	if !strings.Contains(refused, "osm-inject.k8s.io") || !strings.Contains(refused, names.Injector) {
-		t.Errorf("a pod of the mesh is refused with %q, which does not name the injector", refused)
+	rejection := tryPod(t, m.shop(), "refused")
+	t.Log("in a namespace of the mesh: ", rejection)
+	if !strings.Contains(rejection, "osm-inject.k8s.io") || !strings.Contains(rejection, names.Injector) {
+		t.Errorf("a pod of the mesh is rejected with %q, which does not name the injector", rejection)
 	}
-	// The sidecars that run go on, and the Mesh waits for its operator.
+	// Running sidecars keep working, and the Mesh waits for its operator.
 	m.delete()
 	if _, err := buyer.Requests(t.Context(), m.url("nobody")); err != nil {
 		t.Error(err)
 	}
-	back()
-	m.says(v1alpha1.ReasonWaitingForSidecars, "Pod down-shop/buyer")
-	must(t, cluster.Client.Delete(t.Context(), &corev1.Pod{ObjectMeta: m.named("buyer")}))
-	must(t, m.gone(t.Context()))
-	m.leavesNothing()
+	restore()
+	m.awaitReason(v1alpha1.ReasonWaitingForSidecars, "Pod down-shop/buyer")
+	must(t, cluster.Client.Delete(t.Context(), &corev1.Pod{ObjectMeta: m.objectMeta("buyer")}))
+	must(t, m.awaitGone(t.Context()))
+	m.awaitNoObjects()
 }
 
-// Who deletes the namespace of a mesh that is at work holds up no pods, and gets it back: sidecars find the new control plane.
-func namespaceFirst(t *testing.T) {
+// Deleting the namespace of a running mesh blocks no pods. The namespace is recreated, and sidecars connect to the new
+// control plane.
+func testNamespaceFirst(t *testing.T) {
 	m := newMesh(t, "homeless", v1alpha1.SidecarsWait)
 	must(t, cluster.Put(t.Context(), fmt.Sprintf(policy, m.shop(), "store")))
 	m.deploy("store", 1)
 	buyer := m.pod(m.shop(), "buyer", "")
-	m.ready()
-	m.answered(buyer, "store")
+	m.awaitReady()
+	m.awaitAnswer(buyer, "store")
 	start := time.Now()
 	must(t, cluster.DeleteNamespace(t.Context(), m.namespace()))
-	must(t, lab.Until(t.Context(), 20*time.Second, "the webhooks go", func(ctx context.Context) (bool, string, error) {
+	must(t, lab.Until(t.Context(), 20*time.Second, "the webhooks are gone", func(ctx context.Context) (bool, string, error) {
 		err := cluster.Client.Get(ctx, client.ObjectKey{Name: names.MutatingWebhook(m.name)}, &admissionv1.MutatingWebhookConfiguration{})
-		return err != nil, "the webhook is there", client.IgnoreNotFound(err)
+		return err != nil, "the webhook still exists", client.IgnoreNotFound(err)
 	}))
 	t.Logf("the webhooks were gone after %s", time.Since(start).Round(100*time.Millisecond))
 	must(t, lab.Until(t.Context(), installLimit, "the mesh is installed again", func(ctx context.Context) (bool, string, error) {
-		home := &corev1.Namespace{}
-		err := cluster.Client.Get(ctx, client.ObjectKey{Name: m.namespace()}, home)
-		return err == nil && home.DeletionTimestamp == nil && home.CreationTimestamp.After(start.Add(-time.Second)), m.told(ctx), client.IgnoreNotFound(err)
+		meshNamespace := &corev1.Namespace{}
+		err := cluster.Client.Get(ctx, client.ObjectKey{Name: m.namespace()}, meshNamespace)
+		return err == nil && meshNamespace.DeletionTimestamp == nil && meshNamespace.CreationTimestamp.After(start.Add(-time.Second)), m.removalStatus(ctx), client.IgnoreNotFound(err)
 	}))
 	must(t, cluster.MeshReady(t.Context(), m.name, installLimit))
 	t.Logf("the mesh was ready again after %s", time.Since(start).Round(time.Second))
 	var failed int
-	must(t, lab.Until(t.Context(), installLimit, "requests are answered again", func(ctx context.Context) (bool, string, error) {
+	must(t, lab.Until(t.Context(), installLimit, "requests succeed again", func(ctx context.Context) (bool, string, error) {
 		result, err := buyer.Requests(ctx, m.url("store"), "--count", "10", "--rate", "10")
 		if err != nil {
 			return false, "", err
@@ -153,10 +154,10 @@ func namespaceFirst(t *testing.T) {
 		failed += result.Requests - result.Outcomes["200"]
 		return result.Outcomes["200"] == 10, fmt.Sprint(result.Outcomes), nil
 	}))
-	t.Logf("of the requests after that, %d failed, and all were answered after %s", failed, time.Since(start).Round(time.Second))
+	t.Logf("%d of the following requests failed; all succeeded after %s", failed, time.Since(start).Round(time.Second))
 	m.pod(m.shop(), "newcomer", "")
 	must(t, cluster.DeleteNamespace(t.Context(), m.shop()))
 	m.delete()
-	must(t, m.gone(t.Context()))
-	m.leavesNothing()
+	must(t, m.awaitGone(t.Context()))
+	m.awaitNoObjects()
 }

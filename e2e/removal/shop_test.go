@@ -17,7 +17,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// policy lets the buyer call an app for /books and talk to it over TCP.
+// policy allows the buyer to call an app on /books and over TCP.
 const policy = `apiVersion: specs.smi-spec.io/v1alpha4
 kind: HTTPRouteGroup
 metadata: {name: books, namespace: %[1]s}
@@ -45,7 +45,7 @@ spec:
   rules: [{kind: TCPRoute, name: lines}]
 `
 
-// template is a pod template of the test tools, with its account and Service.
+// template returns a pod template of the test tools, and creates its service account and Service.
 func (m mesh) template(name string) corev1.PodTemplateSpec {
 	m.t.Helper()
 	account, pod := cluster.TestPod(m.shop(), name)
@@ -54,27 +54,27 @@ func (m mesh) template(name string) corev1.PodTemplateSpec {
 	return corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: pod.Labels}, Spec: pod.Spec}
 }
 
-// deploy makes a Deployment that is replaced without losing a request.
+// deploy creates a Deployment with a rolling update that loses no request.
 func (m mesh) deploy(name string, replicas int32) {
 	m.t.Helper()
 	template := m.template(name)
 	none, one := intstr.FromInt32(0), intstr.FromInt32(1)
-	must(m.t, cluster.Create(m.t.Context(), &appsv1.Deployment{ObjectMeta: m.named(name), Spec: appsv1.DeploymentSpec{
+	must(m.t, cluster.Create(m.t.Context(), &appsv1.Deployment{ObjectMeta: m.objectMeta(name), Spec: appsv1.DeploymentSpec{
 		Replicas: &replicas, Selector: &metav1.LabelSelector{MatchLabels: template.Labels}, Template: template,
 		Strategy: appsv1.DeploymentStrategy{Type: appsv1.RollingUpdateDeploymentStrategyType, RollingUpdate: &appsv1.RollingUpdateDeployment{MaxUnavailable: &none, MaxSurge: &one}},
 	}}))
 }
 
-// deploySet makes a StatefulSet.
+// deploySet creates a StatefulSet.
 func (m mesh) deploySet(name string, replicas int32) {
 	m.t.Helper()
 	template := m.template(name)
-	must(m.t, cluster.Create(m.t.Context(), &appsv1.StatefulSet{ObjectMeta: m.named(name), Spec: appsv1.StatefulSetSpec{
+	must(m.t, cluster.Create(m.t.Context(), &appsv1.StatefulSet{ObjectMeta: m.objectMeta(name), Spec: appsv1.StatefulSetSpec{
 		ServiceName: name, Replicas: &replicas, Selector: &metav1.LabelSelector{MatchLabels: template.Labels}, Template: template,
 	}}))
 }
 
-// pod makes a bare pod, and waits until it is ready.
+// pod creates a bare pod, and waits until it is ready.
 func (m mesh) pod(namespace, name string, injection string) *lab.Agent {
 	m.t.Helper()
 	account, pod := cluster.TestPod(namespace, name)
@@ -89,13 +89,13 @@ func (m mesh) pod(namespace, name string, injection string) *lab.Agent {
 	return cluster.Agent(m.t.Context(), namespace, name, lab.AgentPort)
 }
 
-// ready waits until everything in the shop is.
-func (m mesh) ready() {
+// awaitReady waits until all workloads of the shop are ready.
+func (m mesh) awaitReady() {
 	m.t.Helper()
 	must(m.t, cluster.Available(m.t.Context(), podLimit, m.shop()))
 }
 
-// sidecars counts the live pods of an app, and those of them that have a sidecar.
+// sidecars counts the live pods of an app, and those with a sidecar.
 func (m mesh) sidecars(ctx context.Context, app string) (pods, injected int, err error) {
 	var list corev1.PodList
 	if err := cluster.Client.List(ctx, &list, client.InNamespace(m.shop()), client.MatchingLabels{lab.AppLabel: app}); err != nil {
@@ -113,19 +113,19 @@ func (m mesh) sidecars(ctx context.Context, app string) (pods, injected int, err
 	return pods, injected, nil
 }
 
-func (m mesh) named(name string) metav1.ObjectMeta {
+func (m mesh) objectMeta(name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: m.shop(), Name: name}
 }
 
-// url is how apps call another one.
+// url returns the URL of an app.
 func (m mesh) url(app string) string {
 	return fmt.Sprintf("http://%s.%s:%d/books", app, m.shop(), lab.HTTPPort)
 }
 
-// answered waits until a request to an app is answered.
-func (m mesh) answered(agent *lab.Agent, app string) {
+// awaitAnswer waits until a request to an app succeeds.
+func (m mesh) awaitAnswer(agent *lab.Agent, app string) {
 	m.t.Helper()
-	must(m.t, lab.Until(m.t.Context(), 30*time.Second, "requests to "+app+" are answered", func(ctx context.Context) (bool, string, error) {
+	must(m.t, lab.Until(m.t.Context(), 30*time.Second, "requests to "+app+" succeed", func(ctx context.Context) (bool, string, error) {
 		result, err := agent.Requests(ctx, m.url(app))
 		if err != nil {
 			return false, "", err
@@ -134,29 +134,29 @@ func (m mesh) answered(agent *lab.Agent, app string) {
 	}))
 }
 
-// stream is a steady number of requests to an app.
-type stream struct {
-	what    string
+// load is a constant rate of requests to an app.
+type load struct {
+	name    string
 	running *lab.Running[report.Requests]
 }
 
-// begin begins to send.
-func (m mesh) begin(what string, agent *lab.Agent, app, rate string) stream {
+// startLoad starts a load.
+func (m mesh) startLoad(what string, agent *lab.Agent, app, rate string) load {
 	m.t.Helper()
-	m.answered(agent, app)
+	m.awaitAnswer(agent, app)
 	running, err := agent.StartRequests(m.t.Context(), m.url(app), "--rate", rate)
 	must(m.t, err)
-	return stream{what + " to " + app, running}
+	return load{what + " to " + app, running}
 }
 
-// end stops and wants every request answered.
-func (m mesh) end(s stream) {
+// finishLoad stops a load and requires that every request succeeded.
+func (m mesh) finishLoad(s load) {
 	m.t.Helper()
 	result, err := s.running.Stop(m.t.Context())
 	must(m.t, err)
 	failed := result.Requests - result.Outcomes["200"]
-	m.t.Logf("%s: %d of %d requests failed, %v %v, late by up to %s", s.what, failed, result.Requests, result.Outcomes, result.Errors, result.Late)
+	m.t.Logf("%s: %d of %d requests failed, %v %v, late by up to %s", s.name, failed, result.Requests, result.Outcomes, result.Errors, result.Late)
 	if failed > 0 || result.Requests < 100 {
-		m.t.Errorf("%s: %d of %d requests failed: none may, and 100 are the least that say something: %v", s.what, failed, result.Requests, result.Failures)
+		m.t.Errorf("%s: %d of %d requests failed, want 0 of at least 100: %v", s.name, failed, result.Requests, result.Failures)
 	}
 }

@@ -1,4 +1,4 @@
-// Package report holds what the test tools say about what they did, for the tools that write it and the tests that read it.
+// Package report defines the reports of the test tools, for the tools that write them and the tests that read them.
 //
-// Observations of clients flow in; JSON flows out.
+// Input: observations of clients. Output: JSON.
 package report

@@ -2,81 +2,83 @@ package report
 
 import "time"
 
-// The ways in which a request fails without a status code.
+// Outcomes of requests without a status code.
 const (
-	// Refused is a connection that nobody accepted.
+	// Refused means that the connection was refused.
 	Refused = "refused"
-	// Reset is a connection that was accepted and closed without an answer.
+	// Reset means that the connection was closed without a response.
 	Reset = "reset"
-	// Timeout is no answer in time.
+	// Timeout means that no response arrived in time.
 	Timeout = "timeout"
-	// TLS is a handshake that failed.
+	// TLS means that the handshake failed.
 	TLS = "tls"
-	// DNS is a name that does not resolve.
+	// DNS means that the name does not resolve.
 	DNS = "dns"
-	// Other is everything else.
+	// Other is any other failure.
 	Other = "other"
-	// Starved is no answer in time while the client itself got no processor for half of that time: it says nothing about the server.
+	// Starved is a timeout during which the client itself had no processor for half of the time. It proves nothing
+	// about the server.
 	Starved = "starved"
 )
 
-// Requests is what came of a number of HTTP requests.
+// Requests is the report of a number of HTTP requests.
 type Requests struct {
 	Requests int `json:"requests"`
-	// Outcomes counts by status code, or by how the request failed.
+	// Outcomes counts requests by status code or failure.
 	Outcomes map[string]int `json:"outcomes"`
-	// Names counts answers by the name of the server that gave them.
+	// Names counts responses by the name of the server.
 	Names map[string]int `json:"names"`
-	// Peers counts answers by the address from which the server was called, without its port.
+	// Peers counts responses by the client address that the server observed, without the port.
 	Peers map[string]int `json:"peers"`
-	// Errors holds one example of each failure.
+	// Errors has one example of each failure.
 	Errors map[string]string `json:"errors,omitempty"`
-	// Late is the longest time by which a request started after its turn: a machine that is too busy, not a slow server.
+	// Late is the longest delay between the scheduled and the actual start of a request. It measures the load of the
+	// client's machine.
 	Late time.Duration `json:"lateNanoseconds"`
-	// LeftOut is how many turns no request was sent in, because too many were under way already.
-	LeftOut int `json:"leftOut,omitempty"`
-	// Failures are the first that were not answered with 200, with the moments at which they began.
+	// Skipped counts scheduled requests that were not sent because too many were in flight.
+	Skipped int `json:"skipped,omitempty"`
+	// Failures are the first requests without status code 200, with their start times.
 	Failures []Failure `json:"failures,omitempty"`
 }
 
-// Failure is a request that was not answered with 200.
+// Failure is a request without status code 200.
 type Failure struct {
-	// ID is the request's x-request-id, by which sidecars log it.
-	ID      string        `json:"id"`
-	At      time.Time     `json:"at"`
-	Took    time.Duration `json:"tookNanoseconds"`
-	Outcome string        `json:"outcome"`
-	// Said is the error, or the beginning of the answer.
-	Said string `json:"said,omitempty"`
-	// Stalled is for how long the client itself got no processor meanwhile.
+	// ID is the x-request-id in the logs of sidecars.
+	ID       string        `json:"id"`
+	At       time.Time     `json:"at"`
+	Duration time.Duration `json:"durationNanoseconds"`
+	Outcome  string        `json:"outcome"`
+	// Detail is the error, or the beginning of the response.
+	Detail string `json:"detail,omitempty"`
+	// Stalled is how long the client itself had no processor meanwhile.
 	Stalled time.Duration `json:"stalledNanoseconds"`
 }
 
-// Session is what came of one long TCP connection.
+// Session is the report of one long TCP connection.
 type Session struct {
-	// Greeting is what the server said first.
+	// Greeting is the first line from a server that speaks first.
 	Greeting  string `json:"greeting,omitempty"`
 	Exchanges int    `json:"exchanges"`
-	// Failure is how the session ended before its time; empty when it did not.
+	// Failure is the reason of an early end; empty otherwise.
 	Failure string `json:"failure,omitempty"`
 	Error   string `json:"error,omitempty"`
 }
 
-// Handshake is what came of a TLS handshake without a client certificate.
+// Handshake is the report of a TLS handshake without a client certificate.
 type Handshake struct {
-	// DNSNames, URIs, Serial, NotBefore and NotAfter are those of the server's certificate; empty when it showed none.
+	// DNSNames, URIs, Serial, NotBefore and NotAfter describe the server's certificate; empty without one.
 	DNSNames  []string  `json:"dnsNames,omitempty"`
 	URIs      []string  `json:"uris,omitempty"`
 	Serial    string    `json:"serial,omitempty"`
 	NotBefore time.Time `json:"notBefore,omitzero"`
 	NotAfter  time.Time `json:"notAfter,omitzero"`
-	// Error is how the connection ended; empty when the server let the client in.
+	// Error is the reason for the end of the connection; empty if the server accepted the client.
 	Error string `json:"error,omitempty"`
 }
 
-// Stream is what came of asking the control plane for configuration.
+// Stream is the report of a request for configuration to the control plane.
 type Stream struct {
-	// Code is the gRPC status code's name, OK when configuration arrived.
+	// Code is the name of the gRPC status code, OK if configuration arrived.
 	Code    string `json:"code"`
 	Message string `json:"message,omitempty"`
 	// Resources is the number of resources in the first response.

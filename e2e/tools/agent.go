@@ -13,13 +13,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// agent runs commands for tests over HTTP, which is much cheaper than starting a process in a pod for each.
+// agent runs commands for tests over HTTP, which is much cheaper than one exec per command.
 //
-//	POST /run    {"args": [...]}  runs a command to its end and answers with what it printed
-//	POST /start  {"args": [...]}  starts a command and answers with its number
-//	POST /look?id=N               answers with what a started command would print now
-//	POST /stop?id=N               ends a started command and answers with what it printed
-//	POST /health?healthy=BOOL     decides what the server's /health answers
+//	POST /run    {"args": [...]}  runs a command to completion and returns its output
+//	POST /start  {"args": [...]}  starts a command and returns its number
+//	POST /snapshot?id=N           returns the current report of a started command
+//	POST /stop?id=N               stops a started command and returns its output
+//	POST /health?healthy=BOOL     sets the response of the server's /health
 type agent struct {
 	health *health
 
@@ -28,30 +28,30 @@ type agent struct {
 	started map[string]*started
 }
 
-// started is a command that runs.
+// started is a running command.
 type started struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 	out    bytes.Buffer
 	err    error
-	look   lookout
+	source snapshotSource
 }
 
-// lookout is where a command that lasts makes known what it would print now.
-type lookout struct {
-	mu   sync.Mutex
-	says func() any
+// snapshotSource provides the current report of a long command.
+type snapshotSource struct {
+	mu      sync.Mutex
+	current func() any
 }
 
-// lookoutKey is the key of a lookout in a context.
-type lookoutKey struct{}
+// snapshotKey is the context key of a snapshotSource.
+type snapshotKey struct{}
 
-// publish makes known what a command would print now, if somebody may ask.
-func publish(ctx context.Context, says func() any) {
-	if l, ok := ctx.Value(lookoutKey{}).(*lookout); ok {
+// publish sets the function that returns the current report, if the command runs in an agent.
+func publish(ctx context.Context, current func() any) {
+	if l, ok := ctx.Value(snapshotKey{}).(*snapshotSource); ok {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.says = says
+		l.current = current
 	}
 }
 
@@ -61,20 +61,20 @@ func (a *agent) listen(address string) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /run", a.run)
 	mux.HandleFunc("POST /start", a.start)
-	mux.HandleFunc("POST /look", a.look)
+	mux.HandleFunc("POST /snapshot", a.snapshot)
 	mux.HandleFunc("POST /stop", a.stop)
 	mux.HandleFunc("POST /health", a.setHealth)
 	server := &http.Server{Addr: address, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	return server.ListenAndServe()
 }
 
-// prepare makes the command that a request asks for.
+// prepare returns the command of a request.
 func prepare(r *http.Request, out *bytes.Buffer) (*cobra.Command, error) {
 	var body struct {
 		Args []string `json:"args"`
 	}
 	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-		return nil, fmt.Errorf("the body is not {\"args\": [...]}: %w", err)
+		return nil, fmt.Errorf("the body does not have the form {\"args\": [...]}: %w", err)
 	}
 	cmd := clientCommands()
 	cmd.SetArgs(body.Args)
@@ -102,7 +102,7 @@ func (a *agent) start(w http.ResponseWriter, r *http.Request) {
 	}
 	go func() {
 		defer close(s.done)
-		s.err = cmd.ExecuteContext(context.WithValue(ctx, lookoutKey{}, &s.look))
+		s.err = cmd.ExecuteContext(context.WithValue(ctx, snapshotKey{}, &s.source))
 	}()
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -119,7 +119,7 @@ func (a *agent) stop(w http.ResponseWriter, r *http.Request) {
 	delete(a.started, id)
 	a.mu.Unlock()
 	if s == nil {
-		reply(w, nil, fmt.Errorf("no command with the number %q runs", id))
+		reply(w, nil, fmt.Errorf("no command with the number %q is running", id))
 		return
 	}
 	s.cancel()
@@ -127,23 +127,23 @@ func (a *agent) stop(w http.ResponseWriter, r *http.Request) {
 	reply(w, s.out.Bytes(), s.err)
 }
 
-func (a *agent) look(w http.ResponseWriter, r *http.Request) {
+func (a *agent) snapshot(w http.ResponseWriter, r *http.Request) {
 	id := r.URL.Query().Get("id")
 	a.mu.Lock()
 	s := a.started[id]
 	a.mu.Unlock()
 	if s == nil {
-		reply(w, nil, fmt.Errorf("no command with the number %q runs", id))
+		reply(w, nil, fmt.Errorf("no command with the number %q is running", id))
 		return
 	}
-	s.look.mu.Lock()
-	says := s.look.says
-	s.look.mu.Unlock()
-	if says == nil {
-		reply(w, nil, fmt.Errorf("the command with the number %q says nothing before it ends", id))
+	s.source.mu.Lock()
+	current := s.source.current
+	s.source.mu.Unlock()
+	if current == nil {
+		reply(w, nil, fmt.Errorf("the command with the number %q has no report before it ends", id))
 		return
 	}
-	text, err := json.Marshal(says())
+	text, err := json.Marshal(current())
 	reply(w, text, err)
 }
 

@@ -17,14 +17,14 @@ func handshakeCommand() *cobra.Command {
 	var protocols []string
 	cmd := &cobra.Command{
 		Use:   "handshake ADDRESS",
-		Short: "look at a TLS server's certificate, and whether it lets in a client that has none",
+		Short: "report a TLS server's certificate and whether it accepts a client without one",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return say(cmd, handshake(cmd.Context(), args[0], serverName, protocols))
+			return printReport(cmd, handshake(cmd.Context(), args[0], serverName, protocols))
 		},
 	}
-	cmd.Flags().StringVar(&serverName, "server-name", "", "name asked for (SNI)")
-	cmd.Flags().StringSliceVar(&protocols, "protocols", nil, "application protocols offered (ALPN)")
+	cmd.Flags().StringVar(&serverName, "server-name", "", "server name (SNI)")
+	cmd.Flags().StringSliceVar(&protocols, "protocols", nil, "application protocols (ALPN)")
 	return cmd
 }
 
@@ -33,7 +33,7 @@ func handshake(ctx context.Context, address, serverName string, protocols []stri
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	dialer := tls.Dialer{NetDialer: &net.Dialer{}, Config: &tls.Config{
-		InsecureSkipVerify: true, //nolint:gosec // the test judges the certificate, whoever issued it
+		InsecureSkipVerify: true, //nolint:gosec // the test checks the certificate itself
 		ServerName:         serverName,
 		NextProtos:         protocols,
 		VerifyPeerCertificate: func(raw [][]byte, _ [][]*x509.Certificate) error {
@@ -46,7 +46,7 @@ func handshake(ctx context.Context, address, serverName string, protocols []stri
 		return result
 	}
 	defer conn.Close()
-	// With TLS 1.3 the server judges the client after the client's side of the handshake is over.
+	// In TLS 1.3 the server verifies the client after the client's handshake is complete.
 	_ = conn.SetDeadline(time.Now().Add(2 * time.Second))
 	if _, err := conn.Write([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n")); err != nil {
 		result.Error = err.Error()

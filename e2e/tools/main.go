@@ -1,7 +1,7 @@
-// Command tools is the client and the server that end-to-end tests run in pods: it answers over HTTP and TCP, it calls
-// others and counts how they answered, and as an agent it does so whenever a test says so.
+// Command tools is the client and the server in the pods of end-to-end tests. It serves HTTP and TCP, calls other
+// servers and counts the responses. As an agent it does so on request of a test.
 //
-// Flags and traffic flow in; answers, and reports as JSON on standard output, flow out.
+// Input: flags and traffic. Output: responses, and reports as JSON on standard output.
 package main
 
 import (
@@ -26,14 +26,14 @@ func main() {
 	}
 }
 
-// clientCommands are the commands that an agent runs too.
+// clientCommands returns the commands that an agent can run.
 func clientCommands() *cobra.Command {
 	root := &cobra.Command{Use: "tools", SilenceUsage: true, SilenceErrors: true}
 	root.AddCommand(requestCommand(), sessionCommand(), handshakeCommand(), streamCommand())
 	return root
 }
 
-// say writes a report.
-func say(cmd *cobra.Command, report any) error {
+// printReport writes a report as JSON.
+func printReport(cmd *cobra.Command, report any) error {
 	return json.NewEncoder(cmd.OutOrStdout()).Encode(report)
 }

@@ -18,39 +18,39 @@ import (
 )
 
 type requestOptions struct {
-	count     int
-	rate      float64
-	most      int
-	duration  time.Duration
-	timeout   time.Duration
-	method    string
-	headers   []string
-	keepAlive bool
+	count       int
+	rate        float64
+	maxInFlight int
+	duration    time.Duration
+	timeout     time.Duration
+	method      string
+	headers     []string
+	keepAlive   bool
 }
 
 func requestCommand() *cobra.Command {
 	var options requestOptions
 	cmd := &cobra.Command{
 		Use:   "request URL",
-		Short: "send HTTP requests and count how they are answered",
+		Short: "send HTTP requests and count the responses",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			result, err := options.run(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
-			return say(cmd, result)
+			return printReport(cmd, result)
 		},
 	}
 	flags := cmd.Flags()
-	flags.IntVar(&options.count, "count", 1, "number of requests; 0 means until --duration is over")
-	flags.Float64Var(&options.rate, "rate", 0, "requests a second, less when as many as --most are under way; 0 means one after the other")
-	flags.IntVar(&options.most, "most", 1000, "number of requests that are under way at most, with --rate")
-	flags.DurationVar(&options.duration, "duration", 0, "stop after this time; 0 means when --count is reached")
-	flags.DurationVar(&options.timeout, "timeout", 5*time.Second, "time for one request")
+	flags.IntVar(&options.count, "count", 1, "number of requests; 0 means until --duration has passed")
+	flags.Float64Var(&options.rate, "rate", 0, "requests per second, fewer if --most are in flight; 0 means one at a time")
+	flags.IntVar(&options.maxInFlight, "most", 1000, "maximum number of requests in flight, with --rate")
+	flags.DurationVar(&options.duration, "duration", 0, "stop after this time; 0 means no limit")
+	flags.DurationVar(&options.timeout, "timeout", 5*time.Second, "timeout of one request")
 	flags.StringVar(&options.method, "method", http.MethodGet, "method")
 	flags.StringArrayVarP(&options.headers, "header", "H", nil, "header, as 'Name: value'")
-	flags.BoolVar(&options.keepAlive, "keep-alive", false, "use connections again")
+	flags.BoolVar(&options.keepAlive, "keep-alive", false, "reuse connections")
 	return cmd
 }
 
@@ -60,38 +60,38 @@ func (o requestOptions) run(ctx context.Context, url string) (*report.Requests, 
 		ctx, cancel = context.WithTimeout(ctx, o.duration)
 		defer cancel()
 	}
-	// Requests that are under way when ctx ends are watched to their end.
-	watching, unwatch := context.WithCancel(context.WithoutCancel(ctx))
-	defer unwatch()
-	watch := startStallWatch(watching)
+	// Requests in flight when ctx ends are still observed until they complete.
+	watchContext, stopWatch := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWatch()
+	watch := startStallWatch(watchContext)
 	client := &http.Client{
 		Timeout: o.timeout,
 		Transport: &http.Transport{
 			DisableKeepAlives: !o.keepAlive,
-			TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // tests look at how a peer answers, whoever it is
+			TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // tests check the response, not the certificate
 		},
 	}
-	s := &sender{options: o, client: client, url: url, watch: watch, run: strconv.FormatInt(time.Now().UnixNano(), 36)}
+	s := &sender{options: o, client: client, url: url, watch: watch, idPrefix: strconv.FormatInt(time.Now().UnixNano(), 36)}
 	s.result = report.Requests{Outcomes: map[string]int{}, Names: map[string]int{}, Peers: map[string]int{}, Errors: map[string]string{}}
 	publish(ctx, func() any { return s.snapshot() })
 	if o.rate > 0 {
-		s.paced(ctx)
+		s.sendAtRate(ctx)
 	} else {
-		for i := 0; o.more(ctx, i); i++ {
-			s.one(i)
+		for i := 0; o.hasNext(ctx, i); i++ {
+			s.sendOne(i)
 		}
 	}
 	result := s.snapshot()
 	return &result, nil
 }
 
-// more says whether the request with a number is to be sent.
-func (o requestOptions) more(ctx context.Context, number int) bool {
+// hasNext reports whether to send the request with the given number.
+func (o requestOptions) hasNext(ctx context.Context, number int) bool {
 	return (o.count == 0 || number < o.count) && ctx.Err() == nil
 }
 
-// failure names the way in which a connection failed.
-func failure(err error) string {
+// outcomeOf returns the outcome for an error of the HTTP client.
+func outcomeOf(err error) string {
 	var dns *net.DNSError
 	var timeout net.Error
 	switch {
@@ -100,7 +100,8 @@ func failure(err error) string {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return report.Refused
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
-		// A connection that is closed before the request is written is idle to Go's client, whose error has no type.
+		// If the connection is closed before the request is written, Go's client returns an untyped error about an idle
+		// connection.
 		strings.Contains(err.Error(), "server closed idle connection"):
 		return report.Reset
 	case errors.As(err, &timeout) && timeout.Timeout():

@@ -17,26 +17,26 @@ import (
 	"github.com/openservicemesh/osm-operator/e2e/report"
 )
 
-// mostFailures is how many failed requests a report describes.
-const mostFailures = 50
+// maxFailures limits the failed requests in a report.
+const maxFailures = 50
 
-// requestID is the header by which sidecars name a request in their logs.
+// requestID is the header of the request id in the logs of sidecars.
 const requestID = "X-Request-Id"
 
-// sender sends requests and counts what comes of them.
+// sender sends requests and counts the outcomes.
 type sender struct {
 	options requestOptions
 	client  *http.Client
 	url     string
 	watch   *stallWatch
-	// run begins the ids of all requests.
-	run string
+	// idPrefix is the prefix of all request ids.
+	idPrefix string
 
 	mu     sync.Mutex
 	result report.Requests
 }
 
-// snapshot is what came of the requests until now.
+// snapshot returns the report of the requests so far.
 func (s *sender) snapshot() report.Requests {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -46,14 +46,14 @@ func (s *sender) snapshot() report.Requests {
 	return r
 }
 
-// paced sends requests at a rate. Turns that come while as many requests are under way as may be are left out: a machine that cannot
-// keep up is not buried under those that wait.
-func (s *sender) paced(ctx context.Context) {
+// sendAtRate sends requests at a rate. A turn is skipped while the maximum number of requests is in flight, so that an
+// overloaded machine does not accumulate pending requests.
+func (s *sender) sendAtRate(ctx context.Context) {
 	var pending sync.WaitGroup
 	defer pending.Wait()
-	room := make(chan struct{}, s.options.most)
+	slots := make(chan struct{}, s.options.maxInFlight)
 	start := time.Now()
-	for i := 0; s.options.more(ctx, i); i++ {
+	for i := 0; s.options.hasNext(ctx, i); i++ {
 		turn := start.Add(time.Duration(float64(i) / s.options.rate * float64(time.Second)))
 		select {
 		case <-time.After(time.Until(turn)):
@@ -61,33 +61,33 @@ func (s *sender) paced(ctx context.Context) {
 			return
 		}
 		select {
-		case room <- struct{}{}:
-			s.begins(time.Since(turn), 0)
+		case slots <- struct{}{}:
+			s.recordTurn(time.Since(turn), 0)
 			pending.Go(func() {
-				s.one(i)
-				<-room
+				s.sendOne(i)
+				<-slots
 			})
 		default:
-			s.begins(0, 1)
+			s.recordTurn(0, 1)
 		}
 	}
 }
 
-// begins notes by how much a request began after its turn, or that it was left out.
-func (s *sender) begins(late time.Duration, leftOut int) {
+// recordTurn records by how much a request started late, or that it was skipped.
+func (s *sender) recordTurn(late time.Duration, skipped int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.result.Late = max(s.result.Late, late)
-	s.result.LeftOut += leftOut
+	s.result.Skipped += skipped
 }
 
-// one sends the request with a number.
-func (s *sender) one(number int) {
-	id := fmt.Sprintf("%s-%d", s.run, number)
-	begun := time.Now()
-	outcome, said, err := s.send(id)
+// sendOne sends and records the request with a number.
+func (s *sender) sendOne(number int) {
+	id := fmt.Sprintf("%s-%d", s.idPrefix, number)
+	start := time.Now()
+	outcome, response, err := s.send(id)
 	now := time.Now()
-	failed := report.Failure{ID: id, At: begun, Took: now.Sub(begun), Stalled: s.watch.between(begun, now)}
+	failed := report.Failure{ID: id, At: start, Duration: now.Sub(start), Stalled: s.watch.between(start, now)}
 	if outcome == report.Timeout && failed.Stalled > s.options.timeout/2 {
 		outcome = report.Starved
 	}
@@ -95,31 +95,31 @@ func (s *sender) one(number int) {
 	defer s.mu.Unlock()
 	s.result.Requests++
 	s.result.Outcomes[outcome]++
-	if said.Name != "" {
-		s.result.Names[said.Name]++
+	if response.Name != "" {
+		s.result.Names[response.Name]++
 	}
-	if host, _, err := net.SplitHostPort(said.Peer); err == nil {
+	if host, _, err := net.SplitHostPort(response.Peer); err == nil {
 		s.result.Peers[host]++
 	}
 	if err != nil {
 		s.result.Errors[outcome] = err.Error()
-		said.text = err.Error()
+		response.text = err.Error()
 	}
-	if outcome != strconv.Itoa(http.StatusOK) && len(s.result.Failures) < mostFailures {
-		failed.Outcome, failed.Said = outcome, fmt.Sprintf("%.200s", said.text)
+	if outcome != strconv.Itoa(http.StatusOK) && len(s.result.Failures) < maxFailures {
+		failed.Outcome, failed.Detail = outcome, fmt.Sprintf("%.200s", response.text)
 		s.result.Failures = append(s.result.Failures, failed)
 	}
 }
 
-func (s *sender) send(id string) (outcome string, said answer, err error) {
+func (s *sender) send(id string) (outcome string, parsed response, err error) {
 	request, err := http.NewRequest(s.options.method, s.url, nil)
 	if err != nil {
-		return report.Other, said, err
+		return report.Other, parsed, err
 	}
 	for _, header := range s.options.headers {
 		key, value, ok := strings.Cut(header, ":")
 		if !ok {
-			return report.Other, said, fmt.Errorf("header %q has no colon: write 'Name: value'", header)
+			return report.Other, parsed, fmt.Errorf("header %q has no colon: write 'Name: value'", header)
 		}
 		if strings.EqualFold(key, "host") {
 			request.Host = strings.TrimSpace(value)
@@ -131,14 +131,14 @@ func (s *sender) send(id string) (outcome string, said answer, err error) {
 	}
 	response, err := s.client.Do(request)
 	if err != nil {
-		return failure(err), said, err
+		return outcomeOf(err), parsed, err
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
-		return failure(err), said, err
+		return outcomeOf(err), parsed, err
 	}
-	_ = json.Unmarshal(body, &said)
-	said.text = string(body)
-	return strconv.Itoa(response.StatusCode), said, nil
+	_ = json.Unmarshal(body, &parsed)
+	parsed.text = string(body)
+	return strconv.Itoa(response.StatusCode), parsed, nil
 }

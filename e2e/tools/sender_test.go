@@ -9,42 +9,42 @@ import (
 	"time"
 )
 
-// A server that cannot keep up is not sent more and more.
-func TestAPacedSenderLeavesOutWhatTheServerCannotTake(t *testing.T) {
+// The number of requests in flight stays limited when the server is too slow.
+func TestSendAtRateSkipsTurnsAboveMaxInFlight(t *testing.T) {
 	const most = 5
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	release := make(chan struct{})
-	var under, worst atomic.Int32
+	var inFlight, maximum atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		if n := under.Add(1); n > worst.Load() {
-			worst.Store(n)
+		if n := inFlight.Add(1); n > maximum.Load() {
+			maximum.Store(n)
 		}
 		<-release
-		under.Add(-1)
+		inFlight.Add(-1)
 	}))
 	defer server.Close()
 	done := make(chan error, 1)
-	options := requestOptions{rate: 1000, most: most, timeout: time.Minute, method: http.MethodGet}
+	options := requestOptions{rate: 1000, maxInFlight: most, timeout: time.Minute, method: http.MethodGet}
 	go func() {
 		result, err := options.run(ctx, server.URL)
 		if err == nil && (result.Requests < most || result.Requests != result.Outcomes["200"] || len(result.Failures) > 0) {
-			t.Errorf("it reports %+v", result)
+			t.Errorf("the report is %+v", result)
 		}
 		done <- err
 	}()
-	for begun := time.Now(); under.Load() < most; time.Sleep(time.Millisecond) {
-		if time.Since(begun) > 10*time.Second {
-			t.Fatalf("%d requests are under way, want %d", under.Load(), most)
+	for start := time.Now(); inFlight.Load() < most; time.Sleep(time.Millisecond) {
+		if time.Since(start) > 10*time.Second {
+			t.Fatalf("%d requests are in flight, want %d", inFlight.Load(), most)
 		}
 	}
-	time.Sleep(20 * time.Millisecond) // nothing more may come: that is the thing under test
+	time.Sleep(20 * time.Millisecond) // No more requests may arrive in this time.
 	stop()
 	close(release)
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	if worst.Load() > most {
-		t.Errorf("%d requests were under way at a time, want %d at most", worst.Load(), most)
+	if maximum.Load() > most {
+		t.Errorf("%d requests were in flight at a time, want at most %d", maximum.Load(), most)
 	}
 }

@@ -16,25 +16,25 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// grace is how long the server goes on after it was told to stop, so that clients that have not heard of it yet are served.
-const grace = 5 * time.Second
+// gracePeriod is how long the server keeps serving after SIGTERM, for clients that still use its endpoint.
+const gracePeriod = 5 * time.Second
 
-// answer is what the HTTP server says about a request.
-type answer struct {
+// response is the HTTP server's description of a request.
+type response struct {
 	Name    string              `json:"name"`
 	Method  string              `json:"method"`
 	Path    string              `json:"path"`
 	Host    string              `json:"host"`
 	Peer    string              `json:"peer"`
 	Headers map[string][]string `json:"headers"`
-	// text is the whole answer as it came.
+	// text is the response body.
 	text string
 }
 
-// health is what /health answers.
+// health determines the response of /health.
 type health struct{ failing atomic.Bool }
 
-// addresses are where a server listens; empty ones are off.
+// addresses are the listen addresses of the servers; an empty one disables the server.
 type addresses struct{ http, echo, greet, agent string }
 
 func serveCommand() *cobra.Command {
@@ -42,7 +42,7 @@ func serveCommand() *cobra.Command {
 	var name string
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "answer over HTTP, echo over TCP, greet over TCP as servers that speak first do, and take orders as an agent",
+		Short: "serve HTTP, a TCP echo, a TCP echo that sends a greeting first, and an agent",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if name == "" {
@@ -53,9 +53,9 @@ func serveCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&where.http, "http", ":8080", "address of the HTTP server")
 	cmd.Flags().StringVar(&where.echo, "echo", "", "address of the TCP echo server")
-	cmd.Flags().StringVar(&where.greet, "greet", "", "address of the TCP server that speaks first")
+	cmd.Flags().StringVar(&where.greet, "greet", "", "address of the TCP echo server that sends a greeting first")
 	cmd.Flags().StringVar(&where.agent, "agent", "", "address of the agent")
-	cmd.Flags().StringVar(&name, "name", "", "name in answers (default: the host's name)")
+	cmd.Flags().StringVar(&name, "name", "", "name in responses (default: the host name)")
 	return cmd
 }
 
@@ -78,7 +78,7 @@ func serve(ctx context.Context, name string, where addresses) error {
 	server := &http.Server{Addr: where.http, Handler: handler(name, health), ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		<-ctx.Done()
-		time.Sleep(grace)
+		time.Sleep(gracePeriod)
 		_ = server.Shutdown(context.Background())
 	}()
 	go func() { failed <- server.ListenAndServe() }()
@@ -102,7 +102,7 @@ func handler(name string, health *health) http.Handler {
 func describe(name string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(answer{
+		_ = json.NewEncoder(w).Encode(response{
 			Name: name, Method: r.Method, Path: r.URL.Path, Host: r.Host, Peer: r.RemoteAddr, Headers: r.Header,
 		})
 	}

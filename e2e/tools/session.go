@@ -20,19 +20,19 @@ func sessionCommand() *cobra.Command {
 		Short: "hold one TCP connection to an echo server and exchange lines over it",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return say(cmd, session(cmd.Context(), args[0], duration, every, greeted))
+			return printReport(cmd, session(cmd.Context(), args[0], duration, every, greeted))
 		},
 	}
 	cmd.Flags().DurationVar(&duration, "duration", 0, "how long to hold the connection; 0 means for one exchange")
 	cmd.Flags().DurationVar(&every, "every", 200*time.Millisecond, "time between exchanges")
-	cmd.Flags().BoolVar(&greeted, "greeted", false, "the server speaks first: read its line before saying anything")
+	cmd.Flags().BoolVar(&greeted, "greeted", false, "the server speaks first: read its line before sending")
 	return cmd
 }
 
 func session(ctx context.Context, address string, duration, every time.Duration, greeted bool) report.Session {
 	var result report.Session
 	fail := func(err error) report.Session {
-		result.Failure, result.Error = failure(err), err.Error()
+		result.Failure, result.Error = outcomeOf(err), err.Error()
 		return result
 	}
 	conn, err := net.DialTimeout("tcp", address, 5*time.Second)
@@ -58,7 +58,7 @@ func session(ctx context.Context, address string, duration, every time.Duration,
 	}
 }
 
-// pause waits, and less when the session is told to end.
+// pause waits for the duration or until ctx ends.
 func pause(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():
@@ -71,12 +71,12 @@ func exchange(conn net.Conn, lines *bufio.Reader, n int) error {
 	if _, err := fmt.Fprintf(conn, "line %d\n", n); err != nil {
 		return err
 	}
-	said, err := lines.ReadString('\n')
+	echoed, err := lines.ReadString('\n')
 	if err != nil {
 		return err
 	}
-	if want := fmt.Sprintf("line %d\n", n); said != want {
-		return fmt.Errorf("the server echoed %q instead of %q", said, want)
+	if want := fmt.Sprintf("line %d\n", n); echoed != want {
+		return fmt.Errorf("the server echoed %q, want %q", echoed, want)
 	}
 	return nil
 }

@@ -7,23 +7,23 @@ import (
 )
 
 const (
-	// stallTick is how often a stallWatch wants to run.
+	// stallTick is the interval in which a stallWatch expects to run.
 	stallTick = 20 * time.Millisecond
-	// stallLeast is the shortest delay that counts as a stall.
-	stallLeast = 5 * stallTick
+	// minStall is the shortest delay that counts as a stall.
+	minStall = 5 * stallTick
 )
 
-// stall is a time in which this program got no processor.
+// stall is an interval in which this program had no processor.
 type stall struct{ from, to time.Time }
 
-// stallWatch notes when this program got no processor: what it then calls slow may be its own fault.
+// stallWatch records when this program had no processor, because delays it measures then may be its own.
 type stallWatch struct {
 	mu     sync.Mutex
 	last   time.Time
 	stalls []stall
 }
 
-// startStallWatch watches until ctx ends.
+// startStallWatch records stalls until ctx ends.
 func startStallWatch(ctx context.Context) *stallWatch {
 	w := &stallWatch{last: time.Now()}
 	go func() {
@@ -34,29 +34,29 @@ func startStallWatch(ctx context.Context) *stallWatch {
 			case <-ctx.Done():
 				return
 			case <-ticker.C:
-				w.ran(time.Now())
+				w.recordTick(time.Now())
 			}
 		}
 	}()
 	return w
 }
 
-// ran notes a moment at which the program runs.
-func (w *stallWatch) ran(now time.Time) {
+// recordTick records a time at which the program runs.
+func (w *stallWatch) recordTick(now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if now.Sub(w.last) >= stallLeast {
+	if now.Sub(w.last) >= minStall {
 		w.stalls = append(w.stalls, stall{w.last.Add(stallTick), now})
 	}
 	w.last = now
 }
 
-// between is how long the program got no processor between two moments, all stalls together. The second is now.
+// between returns the total stall time between a past moment and now.
 func (w *stallWatch) between(moment, now time.Time) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var sum time.Duration
-	if now.Sub(w.last) >= stallLeast {
+	if now.Sub(w.last) >= minStall {
 		sum = stall{w.last.Add(stallTick), now}.after(moment)
 	}
 	for i := len(w.stalls) - 1; i >= 0 && w.stalls[i].to.After(moment); i-- {
@@ -65,7 +65,7 @@ func (w *stallWatch) between(moment, now time.Time) time.Duration {
 	return sum
 }
 
-// after is how much of the stall lies after a moment.
+// after returns the part of the stall after a moment.
 func (s stall) after(moment time.Time) time.Duration {
 	if s.from.Before(moment) {
 		return max(0, s.to.Sub(moment))

@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-func TestStallsCountFromAMomentOn(t *testing.T) {
+func TestBetweenCountsOnlyStallsAfterStart(t *testing.T) {
 	begin := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 	at := func(ms int) time.Time { return begin.Add(time.Duration(ms) * time.Millisecond) }
 	w := stallWatch{last: at(0)}
 	for _, ms := range []int{20, 1020, 1045, 1545} {
-		w.ran(at(ms))
+		w.recordTick(at(ms))
 	}
 	for _, c := range []struct {
 		from, now int

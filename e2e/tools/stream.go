@@ -24,7 +24,7 @@ func streamCommand() *cobra.Command {
 	var tokenFile, node string
 	cmd := &cobra.Command{
 		Use:   "stream ADDRESS",
-		Short: "ask a control plane for configuration as a sidecar does",
+		Short: "request configuration from a control plane like a sidecar",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			token := ""
@@ -39,19 +39,19 @@ func streamCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return say(cmd, result)
+			return printReport(cmd, result)
 		},
 	}
-	cmd.Flags().StringVar(&tokenFile, "token-file", "", "file with the token to present (default: none)")
-	cmd.Flags().StringVar(&node, "node", "", "node id to claim")
+	cmd.Flags().StringVar(&tokenFile, "token-file", "", "file with the token to send (default: none)")
+	cmd.Flags().StringVar(&node, "node", "", "node id to send")
 	return cmd
 }
 
-// stream opens a delta stream and asks for clusters.
+// stream opens a delta xDS stream and subscribes to clusters.
 func stream(ctx context.Context, address, token, node string) (report.Stream, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	secure := credentials.NewTLS(&tls.Config{InsecureSkipVerify: true}) //nolint:gosec // the test is about what the server thinks of the client
+	secure := credentials.NewTLS(&tls.Config{InsecureSkipVerify: true}) //nolint:gosec // the test checks how the server verifies the client
 	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(secure))
 	if err != nil {
 		return report.Stream{}, fmt.Errorf("control plane %s: %w", address, err)
@@ -60,19 +60,19 @@ func stream(ctx context.Context, address, token, node string) (report.Stream, er
 	if token != "" {
 		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token)
 	}
-	response, err := ask(ctx, conn, node)
+	response, err := subscribe(ctx, conn, node)
 	if err != nil {
 		return report.Stream{Code: status.Code(err).String(), Message: status.Convert(err).Message()}, nil
 	}
 	return report.Stream{Code: codes.OK.String(), Resources: len(response.GetResources())}, nil
 }
 
-func ask(ctx context.Context, conn *grpc.ClientConn, node string) (*discoveryv3.DeltaDiscoveryResponse, error) {
+func subscribe(ctx context.Context, conn *grpc.ClientConn, node string) (*discoveryv3.DeltaDiscoveryResponse, error) {
 	ads, err := discoveryv3.NewAggregatedDiscoveryServiceClient(conn).DeltaAggregatedResources(ctx)
 	if err != nil {
 		return nil, err
 	}
-	// A refused stream shows its status when it is read; a failed write only says that the stream is over.
+	// The status of a rejected stream is returned by Recv; a failed Send only reports the end of the stream.
 	_ = ads.Send(&discoveryv3.DeltaDiscoveryRequest{
 		Node:                   &corev3.Node{Id: node},
 		TypeUrl:                "type.googleapis.com/envoy.config.cluster.v3.Cluster",

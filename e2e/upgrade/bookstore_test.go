@@ -18,27 +18,27 @@ import (
 )
 
 const (
-	// bookbuyer buys books from two versions of the bookstore, bookbuyerRate times a second. Its sidecar stays as well, and with it
-	// what it has counted.
+	// bookbuyer buys bookbuyerRate books per second from two versions of the bookstore. It opts out of restarts, so its
+	// sidecar and its counters stay.
 	bookbuyer     = "bookbuyer"
 	bookbuyerRate = 40
-	// bookbuyerLoops is how many requests it has under way at most.
+	// bookbuyerLoops is the maximum number of its requests in flight.
 	bookbuyerLoops = 4
-	// bookstoreSidecars are those of the bookbuyer, two bookstores, the bookwarehouse and its database.
+	// bookstoreSidecars is the number of sidecars of the bookbuyer, two bookstores, the bookwarehouse and its database.
 	bookstoreSidecars = 5
 )
 
-// bookNamespaces are those of the bookstore, without the prefix that keeps them apart from the demo's.
+// bookNamespaces are the namespaces of the bookstore, without the prefix that distinguishes them from the demo's.
 var bookNamespaces = []string{"bookbuyer", "bookstore", "bookwarehouse"}
 
-// namespaceOf matches wherever the bookstore's manifests name one of its namespaces.
-var namespaceOf = regexp.MustCompile(`(namespace: |kind: Namespace\nmetadata:\n  name: |_NAMESPACE\n +value: |mysql\.)(bookbuyer|bookstore|bookwarehouse)\b`)
+// namespaceReference matches references to these namespaces in the bookstore's manifests.
+var namespaceReference = regexp.MustCompile(`(namespace: |kind: Namespace\nmetadata:\n  name: |_NAMESPACE\n +value: |mysql\.)(bookbuyer|bookstore|bookwarehouse)\b`)
 
-// bookNamespace is the shop's own namespace of a name.
+// bookNamespace returns the shop's namespace for a namespace of the bookstore.
 func (s shop) bookNamespace(name string) string { return s.mesh.name + "-" + name }
 
-// openBookstore applies the bookstore of the demo, but for the thief, to namespaces of the shop's mesh.
-func (s shop) openBookstore() {
+// deployBookstore deploys the bookstore of the demo, without the thief, into namespaces of the shop's mesh.
+func (s shop) deployBookstore() {
 	s.t.Helper()
 	folder := cluster.Repository.Path("config", "samples", "bookstore")
 	for _, part := range []string{"apps", "policies", "split"} {
@@ -50,12 +50,12 @@ func (s shop) openBookstore() {
 			}
 			text, err := os.ReadFile(file)
 			must(s.t, err)
-			moved := namespaceOf.ReplaceAllString(string(text), "${1}"+s.mesh.name+"-${2}")
+			moved := namespaceReference.ReplaceAllString(string(text), "${1}"+s.mesh.name+"-${2}")
 			objects, err := lab.Objects(strings.ReplaceAll(moved, names.MonitoredByLabel+": "+names.DefaultMesh, names.MonitoredByLabel+": "+s.mesh.name))
 			must(s.t, err)
 			for _, object := range objects {
 				if object.GetKind() == "Deployment" {
-					adapt(object)
+					adjustDeployment(object)
 				}
 				must(s.t, cluster.Create(s.t.Context(), object))
 			}
@@ -63,8 +63,8 @@ func (s shop) openBookstore() {
 	}
 }
 
-// adapt makes a Deployment patient with its own probes, and the bookbuyer buy faster, and stay.
-func adapt(deployment *unstructured.Unstructured) {
+// adjustDeployment relaxes the probes of a Deployment. It makes the bookbuyer faster and opts it out of restarts.
+func adjustDeployment(deployment *unstructured.Unstructured) {
 	containers, _, _ := unstructured.NestedSlice(deployment.Object, "spec", "template", "spec", "containers")
 	container, _ := containers[0].(map[string]any)
 	for _, probe := range []string{"readinessProbe", "livenessProbe"} {
@@ -78,14 +78,14 @@ func adapt(deployment *unstructured.Unstructured) {
 		container["env"] = append(env,
 			map[string]any{"name": "CI_SLEEP_BETWEEN_REQUESTS_SECONDS", "value": fmt.Sprint(float64(bookbuyerLoops) / bookbuyerRate)},
 			map[string]any{"name": "CI_CLIENT_CONCURRENT_CONNECTIONS", "value": strconv.Itoa(bookbuyerLoops)})
-		container["args"] = []any{"-timeout=" + answerLimit}
+		container["args"] = []any{"-timeout=" + requestTimeout}
 	}
 	_ = unstructured.SetNestedSlice(deployment.Object, containers, "spec", "template", "spec", "containers")
 }
 
-// bought is what the bookbuyer has counted since it started.
-func (s shop) bought(ctx context.Context) (counters demo.Counters, err error) {
-	return counters, lab.Until(ctx, 30*time.Second, "the bookbuyer tells what it has bought", func(ctx context.Context) (bool, string, error) {
+// buyerCounters returns the counters of the bookbuyer.
+func (s shop) buyerCounters(ctx context.Context) (counters demo.Counters, err error) {
+	return counters, lab.Until(ctx, 30*time.Second, "the bookbuyer reports its counters", func(ctx context.Context) (bool, string, error) {
 		pod, err := cluster.Pod(ctx, s.bookNamespace(bookbuyer), lab.AppLabel, bookbuyer)
 		if err != nil {
 			return false, "", err
@@ -95,9 +95,9 @@ func (s shop) bought(ctx context.Context) (counters demo.Counters, err error) {
 	})
 }
 
-// notBought is what the bookbuyer's sidecar says of the requests that were not answered with 200 since a moment.
-func (s shop) notBought(ctx context.Context, since time.Time) string {
-	const most = 20
+// failedRequestLog returns the log lines of the bookbuyer's sidecar about failed requests since a time.
+func (s shop) failedRequestLog(ctx context.Context, since time.Time) string {
+	const maxLines = 20
 	pod, err := cluster.Pod(ctx, s.bookNamespace(bookbuyer), lab.AppLabel, bookbuyer)
 	if err != nil {
 		return err.Error()
@@ -112,5 +112,5 @@ func (s shop) notBought(ctx context.Context, since time.Time) string {
 			lines = append(lines, line)
 		}
 	}
-	return fmt.Sprintf("the sidecar of the bookbuyer, %d lines:\n%s", len(lines), strings.Join(lines[:min(len(lines), most)], ""))
+	return fmt.Sprintf("the sidecar of the bookbuyer, %d lines:\n%s", len(lines), strings.Join(lines[:min(len(lines), maxLines)], ""))
 }

@@ -1,6 +1,7 @@
-// Package upgrade tests the way from one version of a mesh to the next, and back: with real sidecars of both versions, under
-// traffic of which no request may fail.
+// Package upgrade tests upgrades and rollbacks of a mesh with real sidecars of both versions, under load without a
+// failed request.
 //
-// In flow a local cluster with the images of this version and of the recorded one before; out flows the verdict of each scenario
-// with its numbers of requests. The scenarios that take longest run with OSM_TEST_FULL=true alone, which `make test-full` sets.
+// Input: a local cluster with the images of this version and of the recorded version before it. Output: the result of
+// each scenario with its number of requests. The longest scenarios run only with OSM_TEST_FULL=true, which `make
+// test-full` sets.
 package upgrade

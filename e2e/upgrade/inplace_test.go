@@ -10,66 +10,67 @@ import (
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 )
 
-// The faults, with the gates of which one must see each.
+// Faulty versions with their gates. At least one gate of each must fail.
 var (
-	crash  = bad{fault: "crash", gates: []string{"ControlPlaneRestarts", "ReplicasReady"}}
-	reject = bad{fault: "reject", gates: []string{"ConfigurationAccepted"}}
-	// A tenth of all requests fails until the gate has seen it and the version before has taken over.
-	unavailable = bad{fault: "unavailable", gates: []string{"ErrorRate"}, mayFail: 2000}
+	crash  = faultyVersion{fault: "crash", gates: []string{"ControlPlaneRestarts", "ReplicasReady"}}
+	reject = faultyVersion{fault: "reject", gates: []string{"ConfigurationAccepted"}}
+	// A tenth of all requests fails until the gate fails and the mesh is rolled back.
+	unavailable = faultyVersion{fault: "unavailable", gates: []string{"ErrorRate"}, maxFailures: 2000}
 )
 
-func TestAMeshMovesForwardAndBackUnderTraffic(t *testing.T) {
-	teachFaults(t, crash.fault, reject.fault, unavailable.fault)
-	t.Run("one way after the other", forwardAndBack)
+func TestInPlaceUpgradeAndRollback(t *testing.T) {
+	addFaultyVersions(t, crash.fault, reject.fault, unavailable.fault)
+	t.Run("in sequence", testUpgradeSequence)
 	if full() {
-		t.Run("while the operator is killed", killedOnTheWay)
+		t.Run("while the operator is killed", testOperatorKilled)
 	}
-	// The API server of a cluster made elsewhere cannot be stopped.
+	// Only the API server of the local cluster can be stopped.
 	if full() && !lab.IsCurrent() {
-		t.Run("while the API server is away", withoutAPIServer)
+		t.Run("while the API server is stopped", testAPIServerOutage)
 	}
 }
 
-// forwardAndBack is a row of scenarios on one mesh: each begins where the one before has ended.
-func forwardAndBack(t *testing.T) {
-	s := openShop(t, newMesh(t, "upgrade", before))
+// testUpgradeSequence runs a sequence of scenarios on one mesh. Each starts in the final state of the previous one.
+func testUpgradeSequence(t *testing.T) {
+	s := deployShop(t, newMesh(t, "upgrade", previousVersion))
 	t.Run("to the next version", func(t *testing.T) { upgradeInPlace(t, s.in(t), func() {}) })
-	for _, b := range []bad{crash, reject, unavailable} {
-		t.Run("to a version with the fault "+b.fault, func(t *testing.T) { returnsFrom(t, s.in(t), b, func() {}) })
+	for _, b := range []faultyVersion{crash, reject, unavailable} {
+		t.Run("to a version with the fault "+b.fault, func(t *testing.T) { testRollback(t, s.in(t), b, func() {}) })
 	}
 	if full() {
-		t.Run("back after the first wave", func(t *testing.T) { returnsAfterWave(t, s.in(t)) })
-		t.Run("under the version before", func(t *testing.T) { underTheVersionBefore(t, s.in(t)) })
+		t.Run("rollback after the first wave", func(t *testing.T) { testRollbackAfterWave(t, s.in(t)) })
+		t.Run("with the previous control plane", func(t *testing.T) { testPreviousControlPlane(t, s.in(t)) })
 	}
 }
 
-// upgradeInPlace moves a mesh to this version under traffic, while something else happens.
+// upgradeInPlace upgrades a mesh to this version under load, and calls meanwhile during the upgrade.
 func upgradeInPlace(t *testing.T, s shop, meanwhile func()) {
 	t.Helper()
 	m := s.mesh
 	byRevision, _, err := s.sidecars(t.Context())
 	must(t, err)
-	if byRevision[m.revision(before)] != sidecarsInAll {
-		t.Fatalf("the sidecars are %v, want %d of %s", byRevision, sidecarsInAll, m.revision(before))
+	if byRevision[m.revision(previousVersion)] != totalSidecars {
+		t.Fatalf("the sidecars by revision are %v, want %d of %s", byRevision, totalSidecars, m.revision(previousVersion))
 	}
-	running := s.start(0)
+	running := s.startTraffic(0)
 	m.change(`{"version":"` + cluster.Version + `"}`)
 	meanwhile()
-	m.ends(v1alpha1.ResultSucceeded, before, cluster.Version)
+	m.awaitResult(v1alpha1.ResultSucceeded, previousVersion, cluster.Version)
 	must(t, cluster.MeshReady(t.Context(), m.name, time.Minute))
-	s.movedAllBut(t, buyer, keeper, bookbuyer)
-	// Each of them has a sidecar of another version than the one it calls.
-	s.call(t, "cart", keeper)
-	s.call(t, buyer, keeper)
-	s.call(t, buyer, store)
-	running.stop("upgrade in place")
+	s.checkUpgradedExcept(t, buyer, keeper, bookbuyer)
+	// In each pair, client and server have sidecars of different versions.
+	s.checkRequests(t, "cart", keeper)
+	s.checkRequests(t, buyer, keeper)
+	s.checkRequests(t, buyer, store)
+	running.stop("in-place upgrade")
 }
 
-// movedAllBut wants the sidecars of all apps to be of this version, except for some, which the status counts.
-func (s shop) movedAllBut(t *testing.T, left ...string) {
+// checkUpgradedExcept requires the sidecars of all apps to have this version, except for some, which the status counts as
+// outdated.
+func (s shop) checkUpgradedExcept(t *testing.T, exceptions ...string) {
 	t.Helper()
 	old := map[string]bool{}
-	for _, app := range left {
+	for _, app := range exceptions {
 		old[app] = true
 	}
 	_, ofApp, err := s.sidecars(t.Context())
@@ -77,18 +78,18 @@ func (s shop) movedAllBut(t *testing.T, left ...string) {
 	for app, revision := range ofApp {
 		want := s.mesh.revision(cluster.Version)
 		if old[app] {
-			want = s.mesh.revision(before)
+			want = s.mesh.revision(previousVersion)
 		}
 		if revision != want {
-			t.Errorf("the sidecar of %s is of %s, want %s", app, revision, want)
+			t.Errorf("the sidecar of %s has revision %s, want %s", app, revision, want)
 		}
 	}
-	must(t, lab.Until(t.Context(), 20*time.Second, "the status counts the sidecars that are left", func(ctx context.Context) (bool, string, error) {
+	must(t, lab.Until(t.Context(), 20*time.Second, "the status counts the outdated sidecars", func(ctx context.Context) (bool, string, error) {
 		live, err := s.mesh.read(ctx)
 		if err != nil || live.Status.Proxies == nil {
 			return false, "no count", err
 		}
 		p := live.Status.Proxies
-		return p.Total == sidecarsInAll && p.Outdated == int32(len(left)) && live.Status.Upgrade == nil, fmt.Sprintf("%+v", *p), nil
+		return p.Total == totalSidecars && p.Outdated == int32(len(exceptions)) && live.Status.Upgrade == nil, fmt.Sprintf("%+v", *p), nil
 	}))
 }

@@ -8,39 +8,40 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// killedOnTheWay kills the operator at each phase. Whatever it knows it reads from the cluster, so another one goes on.
-func killedOnTheWay(t *testing.T) {
-	s := openShop(t, newMesh(t, "killed", before, func(m mesh) { m.killedAt("Installing") }))
+// testOperatorKilled kills the operator in each phase. All its state is in the cluster, so the next operator pod continues.
+func testOperatorKilled(t *testing.T) {
+	s := deployShop(t, newMesh(t, "killed", previousVersion, func(m mesh) { m.killOperatorIn("Installing") }))
 	t.Run("to the next version", func(t *testing.T) {
 		s := s.in(t)
-		upgradeInPlace(t, s, func() { s.mesh.killedAt("ControlPlane", "Workloads") })
+		upgradeInPlace(t, s, func() { s.mesh.killOperatorIn("ControlPlane", "Workloads") })
 	})
 	t.Run("to a version with a fault", func(t *testing.T) {
 		s := s.in(t)
-		returnsFrom(t, s, reject, func() {
-			s.mesh.killedAt("ControlPlane", "RollingBack")
-			s.hasReturned(t, reject)
-			// It must not try again what was given up: that is written down, too.
-			s.mesh.killedAt("RolledBack")
+		testRollback(t, s, reject, func() {
+			s.mesh.killOperatorIn("ControlPlane", "RollingBack")
+			s.awaitRollback(t, reject)
+			// The result of the failed upgrade is in the status, so a new operator must not retry it.
+			s.mesh.killOperatorIn("RolledBack")
 		})
 	})
 }
 
-// killedAt waits for phases, and kills the operator at each.
-func (m mesh) killedAt(phases ...string) {
+// killOperatorIn kills the operator in each of the phases.
+func (m mesh) killOperatorIn(phases ...string) {
 	m.t.Helper()
 	for _, phase := range phases {
-		m.reaches(phase)
+		m.awaitPhase(v1alpha1.UpgradePhase(phase))
 		killOperator(m.t)
 		m.t.Logf("killed the operator at %s, in phase %s", time.Now().Format(time.TimeOnly), phase)
 	}
 }
 
-// killOperator kills the operator without a word, and waits until another one runs.
+// killOperator kills the operator without a grace period, and waits until another one is ready.
 func killOperator(t *testing.T) {
 	t.Helper()
 	old, err := cluster.Pod(t.Context(), names.OperatorNamespace, names.AppLabel, "osm-operator")

@@ -9,33 +9,33 @@ import (
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 )
 
-// cluster is what all tests work in.
+// cluster is the cluster of all tests.
 var cluster *lab.Cluster
 
 const (
-	// before is the recorded version that upgrades begin with.
-	before = "v0.1.0"
+	// previousVersion is the recorded version that upgrades start from.
+	previousVersion = "v0.1.0"
 
-	// installLimit is for installing the operator and a mesh.
+	// installLimit is the time limit for installing the operator and a mesh.
 	installLimit = 4 * time.Minute
-	// podLimit is for pods with their sidecars to become ready.
+	// podLimit is the time limit for pods with sidecars to become ready.
 	podLimit = 3 * time.Minute
-	// upgradeLimit is for an upgrade, or the return from one.
+	// upgradeLimit is the time limit for an upgrade or a rollback.
 	upgradeLimit = 6 * time.Minute
 )
 
 func TestMain(m *testing.M) {
-	os.Exit(lab.Suite{SetUp: setUp, Impossible: "upgrades cannot be tried out", Out: os.Stderr}.Run(m))
+	os.Exit(lab.Suite{SetUp: setUp, FailureMessage: "cannot set up the upgrade tests", Out: os.Stderr}.Run(m))
 }
 
-// setUp brings up the operator, and puts the images of the version before beside those of this one.
+// setUp installs the operator, and loads the images of the previous version.
 func setUp(ctx context.Context) (*lab.Cluster, error) {
 	var err error
 	if cluster, err = lab.Prepare(ctx, os.Stderr, installLimit); err != nil {
 		return cluster, err
 	}
-	return cluster, cluster.LoadVersion(ctx, os.Stderr, before)
+	return cluster, cluster.LoadVersion(ctx, os.Stderr, previousVersion)
 }
 
-// full says whether the longest scenarios run as well.
+// full reports whether to run the longest scenarios as well.
 func full() bool { return os.Getenv("OSM_TEST_FULL") == "true" }

@@ -16,64 +16,64 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// bad is a version that a mesh must return from by itself.
-type bad struct {
+// faultyVersion is a version that a mesh must roll back automatically.
+type faultyVersion struct {
 	fault string
-	// gates are the gates of which one must have failed.
+	// gates are gates of which at least one must fail.
 	gates []string
-	// mayFail is how many requests may fail until the mesh has returned.
-	mayFail int
+	// maxFailures is the number of requests that may fail until the rollback is complete.
+	maxFailures int
 }
 
-// returnsFrom moves a mesh that runs this version to a faulty one, under traffic, and waits until it has returned, while something else
-// happens.
-func returnsFrom(t *testing.T, s shop, b bad, meanwhile func()) {
+// testRollback upgrades a mesh to a faulty version under load, and waits for the rollback. meanwhile is called in
+// between.
+func testRollback(t *testing.T, s shop, b faultyVersion, meanwhile func()) {
 	t.Helper()
 	m := s.mesh
 	sidecars, _, err := s.sidecars(t.Context())
 	must(t, err)
-	running := s.start(b.mayFail)
-	// One restart of a control plane that never gets up is enough to know, and sidecars report their requests every five seconds.
+	running := s.startTraffic(b.maxFailures)
+	// One restart of a crashing control plane fails the gate. Sidecars report their requests every five seconds.
 	m.change(`{"version":"` + faulty(b.fault) + `","upgrade":{"gates":{"maxRestarts":0,"soak":"15s"}}}`)
 	meanwhile()
-	s.hasReturned(t, b)
-	running.stop("return from " + b.fault)
-	// Whoever lost a connection on the way is back.
-	after := s.start(0)
-	time.Sleep(calm)
-	after.stop("after the return from " + b.fault)
+	s.awaitRollback(t, b)
+	running.stop("rollback from " + b.fault)
+	// Clients that lost a connection have reconnected.
+	after := s.startTraffic(0)
+	time.Sleep(observationTime)
+	after.stop("after the rollback from " + b.fault)
 	if now, _, err := s.sidecars(t.Context()); err != nil || fmt.Sprint(now) != fmt.Sprint(sidecars) {
-		t.Errorf("the sidecars are %v (%v), want those from before: %v", now, err, sidecars)
+		t.Errorf("the sidecars by revision are %v (%v), want %v as before", now, err, sidecars)
 	}
 	m.change(`{"version":"` + cluster.Version + `"}`)
 	must(t, cluster.MeshReady(t.Context(), m.name, time.Minute))
 }
 
-// hasReturned waits until a faulty version was given up because of one of its gates, and this one runs.
-func (s shop) hasReturned(t *testing.T, b bad) {
+// awaitRollback waits until a faulty version was rolled back because of one of its gates, and this version runs.
+func (s shop) awaitRollback(t *testing.T, b faultyVersion) {
 	t.Helper()
-	entry := s.mesh.ends(v1alpha1.ResultRolledBack, cluster.Version, faulty(b.fault))
+	entry := s.mesh.awaitResult(v1alpha1.ResultRolledBack, cluster.Version, faulty(b.fault))
 	if !slices.ContainsFunc(b.gates, func(gate string) bool { return strings.Contains(entry.Reason, gate) }) {
-		t.Errorf("the history says %q, which names none of the gates %v", entry.Reason, b.gates)
+		t.Errorf("the reason in the history is %q, want one of the gates %v in it", entry.Reason, b.gates)
 	}
-	s.runs(t, cluster.Version)
+	s.awaitControlPlane(t, cluster.Version)
 	must(t, cluster.Available(t.Context(), podLimit, s.mesh.namespace()))
 }
 
-// calm is how long traffic is watched after a return: it is the thing under test that nothing happens.
-const calm = 10 * time.Second
+// observationTime is how long traffic is observed after a rollback, to prove that no request fails.
+const observationTime = 10 * time.Second
 
-// runs waits until the Deployments of the control plane are of a version.
-func (s shop) runs(t *testing.T, version string) {
+// awaitControlPlane waits until the Deployments of the control plane have a version.
+func (s shop) awaitControlPlane(t *testing.T, version string) {
 	t.Helper()
-	must(t, lab.Until(t.Context(), podLimit, "the control plane is of "+version, func(ctx context.Context) (bool, string, error) {
+	must(t, lab.Until(t.Context(), podLimit, "the control plane has version "+version, func(ctx context.Context) (bool, string, error) {
 		for _, component := range []string{names.Controller, names.Injector} {
 			d := &appsv1.Deployment{}
 			if err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: s.mesh.namespace(), Name: component}, d); err != nil {
 				return false, "", err
 			}
 			if is := d.Labels[names.VersionLabel]; is != version {
-				return false, component + " is of " + is, nil
+				return false, component + " has version " + is, nil
 			}
 		}
 		return true, "", nil

@@ -18,20 +18,20 @@ import (
 )
 
 const (
-	// buyer is a bare pod, which nobody restarts: its sidecar stays the one that it began with.
+	// buyer is a bare pod, which is never restarted, so it keeps its first sidecar.
 	buyer = "buyer"
-	// keeper opted out of restarts.
+	// keeper opts out of restarts.
 	keeper = "keeper"
-	// store has two replicas: no request to it may fail.
+	// store has two replicas, so that no request to it may fail.
 	store = "store"
-	// warehouse is another one with two.
+	// warehouse has two replicas as well.
 	warehouse = "warehouse"
 )
 
 // others are workloads with one sidecar each.
 var others = []string{"cart", "search", "mail"}
 
-// policies let everybody in the namespace call store, warehouse and keeper.
+// policies allow buyer and cart to call an app on /books.
 const policies = `apiVersion: specs.smi-spec.io/v1alpha4
 kind: HTTPRouteGroup
 metadata: {name: books, namespace: %[1]s}
@@ -47,25 +47,25 @@ spec:
 ---
 `
 
-// sidecarsInAll is how many sidecars a shop has: ten of its own, and those of the bookstore.
-const sidecarsInAll = 10 + bookstoreSidecars
+// totalSidecars is the number of sidecars of a shop and its bookstore.
+const totalSidecars = 10 + bookstoreSidecars
 
-// shop is a namespace of a mesh with ten sidecars, and the bookstore beside it.
+// shop is a namespace of a mesh with ten sidecars, and the bookstore.
 type shop struct {
 	t         *testing.T
 	mesh      mesh
 	namespace string
 }
 
-// openShop makes the workloads and waits until they are ready.
-func openShop(t *testing.T, m mesh) shop {
+// deployShop deploys the workloads and waits until they are ready.
+func deployShop(t *testing.T, m mesh) shop {
 	t.Helper()
 	s := shop{t, m, m.shop()}
 	must(t, cluster.CreateNamespace(t.Context(), s.namespace, m.name))
 	t.Cleanup(s.close)
-	s.openBookstore()
-	for _, called := range []string{store, warehouse, keeper} {
-		must(t, cluster.Put(t.Context(), fmt.Sprintf(policies, s.namespace, called)))
+	s.deployBookstore()
+	for _, server := range []string{store, warehouse, keeper} {
+		must(t, cluster.Put(t.Context(), fmt.Sprintf(policies, s.namespace, server)))
 	}
 	account, pod := cluster.TestPod(s.namespace, buyer)
 	must(t, cluster.Create(t.Context(), account, pod))
@@ -81,13 +81,13 @@ func openShop(t *testing.T, m mesh) shop {
 	return s
 }
 
-// in is the shop for a part of the test that made it.
+// in returns the shop for a subtest.
 func (s shop) in(t *testing.T) shop {
 	s.t, s.mesh.t = t, t
 	return s
 }
 
-// close removes the namespaces and waits: their sidecars hold the Mesh.
+// close deletes the namespaces and waits until they are gone, because their sidecars block the removal of the Mesh.
 func (s shop) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
@@ -99,33 +99,34 @@ func (s shop) close() {
 	}
 }
 
-// namespaces are those of the shop and of the bookstore.
+// namespaces returns the namespaces of the shop and of the bookstore.
 func (s shop) namespaces() []string { return s.mesh.workloads() }
 
-// template is a pod template of the test tools, with its account and Service.
+// template returns a pod template of the test tools, and creates its service account and Service.
 func (s shop) template(name string) corev1.PodTemplateSpec {
 	account, pod := cluster.TestPod(s.namespace, name)
 	must(s.t, cluster.Create(s.t.Context(), account, lab.TestService(s.namespace, name)))
-	// It goes on for five seconds after it was told to stop; a busy machine may need a little longer to tell everybody else.
+	// The server keeps serving for five seconds after SIGTERM. On a busy machine the removal of the endpoint may take
+	// longer to reach all sidecars.
 	pod.Spec.TerminationGracePeriodSeconds = ptr.To[int64](30)
-	// Where it is slow to answer it is not taken for one that cannot: both pods of an app would be, and the app had no endpoint.
-	patient(pod.Spec.Containers[0].ReadinessProbe)
+	// A slow probe must not count as a failure: with both pods of an app unready, the app would have no endpoint.
+	relaxProbe(pod.Spec.Containers[0].ReadinessProbe)
 	return corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: pod.Labels}, Spec: pod.Spec}
 }
 
-// patient lets a probe fail for as long as a busy machine may need to answer it.
-func patient(probe *corev1.Probe) {
+// relaxProbe sets the timeout and failure threshold of a probe for a busy machine.
+func relaxProbe(probe *corev1.Probe) {
 	probe.TimeoutSeconds, probe.FailureThreshold = probeSeconds, probeFailures
 }
 
 const (
-	// probeSeconds is how long a probe waits for an answer.
+	// probeSeconds is the timeout of a probe.
 	probeSeconds = 10
-	// probeFailures is how often it goes without one in a row.
+	// probeFailures is the failure threshold of a probe.
 	probeFailures = 3
 )
 
-// deploy makes a Deployment.
+// deploy creates a Deployment.
 func (s shop) deploy(name string, replicas int32, labels map[string]string) {
 	template := s.template(name)
 	none, one := intstr.FromInt32(0), intstr.FromInt32(1)
@@ -137,7 +138,7 @@ func (s shop) deploy(name string, replicas int32, labels map[string]string) {
 	must(s.t, cluster.Create(s.t.Context(), deployment))
 }
 
-// deploySet makes a StatefulSet of one pod.
+// deploySet creates a StatefulSet of one pod.
 func (s shop) deploySet(name string) {
 	template := s.template(name)
 	must(s.t, cluster.Create(s.t.Context(), &appsv1.StatefulSet{ObjectMeta: objectNamed(s.namespace, name), Spec: appsv1.StatefulSetSpec{
@@ -145,7 +146,7 @@ func (s shop) deploySet(name string) {
 	}}))
 }
 
-// sidecars counts the live sidecars of the shop by revision, and those of each app.
+// sidecars counts the live sidecars of the shop by revision, and returns the revision of each app.
 func (s shop) sidecars(ctx context.Context) (byRevision map[string]int, ofApp map[string]string, err error) {
 	byRevision, ofApp = map[string]int{}, map[string]string{}
 	for _, namespace := range s.namespaces() {
@@ -163,7 +164,7 @@ func (s shop) sidecars(ctx context.Context) (byRevision map[string]int, ofApp ma
 	return byRevision, ofApp, nil
 }
 
-// agent gives orders to the pod of an app.
+// agent returns the agent of a pod of an app.
 func (s shop) agent(app string) *lab.Agent {
 	s.t.Helper()
 	pod, err := cluster.Pod(s.t.Context(), s.namespace, lab.AppLabel, app)
@@ -171,7 +172,7 @@ func (s shop) agent(app string) *lab.Agent {
 	return cluster.Agent(s.t.Context(), s.namespace, pod.Name, lab.AgentPort)
 }
 
-// url is how apps call another one.
+// url returns the URL of an app.
 func (s shop) url(app string) string {
 	return fmt.Sprintf("http://%s.%s:%d/books", app, s.namespace, lab.HTTPPort)
 }

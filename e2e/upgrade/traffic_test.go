@@ -12,113 +12,113 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/demo"
 )
 
-// flows are what the buyer sends: one with a new connection for each request, one with connections that last. With what the bookbuyer
-// sends (see bookbuyerRate) they are 200 requests a second.
+// flows are the buyer's loads by server: one opens a connection per request, one reuses connections. Together with the
+// bookbuyer (see bookbuyerRate) they send 200 requests per second.
 var flows = map[string][]string{
 	store:     {"--rate", "100", "--most", "50"},
 	warehouse: {"--rate", "60", "--most", "30", "--keep-alive"},
 }
 
-// answerLimit is how long a request may take: on a busy machine a slow answer is no lost one.
-const answerLimit = "15s"
+// requestTimeout is the timeout of a request. It is long, because a slow response on a busy machine is not a failure.
+const requestTimeout = "15s"
 
-// traffic is what is sent while something happens to the mesh.
+// traffic is the load during a scenario.
 type traffic struct {
 	shop    shop
 	running map[string]*lab.Running[report.Requests]
-	// bought is what the bookbuyer had counted when it began.
-	bought demo.Counters
-	begun  time.Time
-	// mayFail is how many requests may fail.
-	mayFail  int
-	evidence *evidence
-	judged   bool
+	// buyerCounters holds the bookbuyer's counters at the start.
+	buyerCounters demo.Counters
+	start         time.Time
+	// maxFailures is the number of requests that may fail.
+	maxFailures int
+	diagnosis   *diagnosis
+	stopped     bool
 }
 
-// start begins to send, of which so many requests may fail. What has become of them is told also when the test ends before its time.
-func (s shop) start(mayFail int) *traffic {
+// startTraffic starts the load. At most maxFailures requests may fail. The result is logged also if the test ends early.
+func (s shop) startTraffic(maxFailures int) *traffic {
 	s.t.Helper()
-	tr := &traffic{shop: s, running: map[string]*lab.Running[report.Requests]{}, mayFail: mayFail, begun: time.Now()}
+	tr := &traffic{shop: s, running: map[string]*lab.Running[report.Requests]{}, maxFailures: maxFailures, start: time.Now()}
 	agent := s.agent(buyer)
-	for called, how := range flows {
-		s.reachable(agent, called)
-		running, err := agent.StartRequests(s.t.Context(), s.url(called), append([]string{"--timeout", answerLimit}, how...)...)
+	for server, args := range flows {
+		s.awaitReachable(agent, server)
+		running, err := agent.StartRequests(s.t.Context(), s.url(server), append([]string{"--timeout", requestTimeout}, args...)...)
 		must(s.t, err)
-		tr.running[called] = running
+		tr.running[server] = running
 	}
 	var err error
-	tr.bought, err = s.bought(s.t.Context())
+	tr.buyerCounters, err = s.buyerCounters(s.t.Context())
 	must(s.t, err)
-	if mayFail == 0 {
-		tr.evidence = watch(s, tr.running)
+	if maxFailures == 0 {
+		tr.diagnosis = startDiagnosis(s, tr.running)
 	}
 	s.t.Cleanup(func() {
-		if !tr.judged {
+		if !tr.stopped {
 			tr.stop("until the test ended")
 		}
 	})
 	return tr
 }
 
-// stop ends the traffic and judges it.
-func (tr *traffic) stop(what string) {
-	tr.judged = true
+// stop stops the load and checks its result.
+func (tr *traffic) stop(name string) {
+	tr.stopped = true
 	t, ctx := tr.shop.t, context.WithoutCancel(tr.shop.t.Context())
 	t.Helper()
 	total, failed := 0, 0
 	var failures []string
-	for called, running := range tr.running {
+	for server, running := range tr.running {
 		result, err := running.Stop(ctx)
 		must(t, err)
 		total, failed = total+result.Requests, failed+result.Requests-result.Outcomes["200"]-result.Outcomes[report.Starved]
-		t.Logf("%s: %d requests to %s, %v %v, late by up to %s, %d left out while the machine was too busy",
-			what, result.Requests, called, result.Outcomes, result.Errors, result.Late, result.LeftOut)
+		t.Logf("%s: %d requests to %s, %v %v, late by up to %s, %d skipped because the machine was too busy",
+			name, result.Requests, server, result.Outcomes, result.Errors, result.Late, result.Skipped)
 		for _, f := range result.Failures {
-			failures = append(failures, describe(called, f))
+			failures = append(failures, describe(server, f))
 		}
 	}
-	bought, err := tr.shop.bought(ctx)
+	counters, err := tr.shop.buyerCounters(ctx)
 	must(t, err)
-	requests := bought.Requests - tr.bought.Requests
-	lost := requests - (bought.Outcomes["200"] - tr.bought.Outcomes["200"])
-	t.Logf("%s: %d requests of the bookbuyer, of which %d failed: before %v, now %v", what, requests, lost, tr.bought.Outcomes, bought.Outcomes)
-	total, failed = total+requests, failed+lost
-	took := time.Since(tr.begun)
-	t.Logf("%s: %d of %d requests failed, %.0f a second for %.0f s", what, failed, total, float64(total)/took.Seconds(), took.Seconds())
-	seen := tr.evidence.end()
-	if lost > 0 {
-		seen += tr.shop.notBought(ctx, tr.begun)
+	requests := counters.Requests - tr.buyerCounters.Requests
+	buyerFailures := requests - (counters.Outcomes["200"] - tr.buyerCounters.Outcomes["200"])
+	t.Logf("%s: %d requests of the bookbuyer, %d failed: outcomes before %v, now %v", name, requests, buyerFailures, tr.buyerCounters.Outcomes, counters.Outcomes)
+	total, failed = total+requests, failed+buyerFailures
+	duration := time.Since(tr.start)
+	t.Logf("%s: %d of %d requests failed, %.0f per second for %.0f s", name, failed, total, float64(total)/duration.Seconds(), duration.Seconds())
+	collected := tr.diagnosis.end()
+	if buyerFailures > 0 {
+		collected += tr.shop.failedRequestLog(ctx, tr.start)
 	}
-	if failed > tr.mayFail {
-		t.Errorf("%s: %d of %d requests failed, and %d may:\n%s\n%s", what, failed, total, tr.mayFail, strings.Join(failures, "\n"), seen)
+	if failed > tr.maxFailures {
+		t.Errorf("%s: %d of %d requests failed, want at most %d:\n%s\n%s", name, failed, total, tr.maxFailures, strings.Join(failures, "\n"), collected)
 	}
 	if total < 500 {
-		t.Errorf("%s: %d requests are too few to say anything", what, total)
+		t.Errorf("%s: %d requests are too few for a result", name, total)
 	}
 }
 
 func describe(called string, f report.Failure) string {
-	return fmt.Sprintf("%s %s to %s: %s after %s, of which the client had no processor for %s: %s",
-		f.At.UTC().Format("15:04:05.000"), f.ID, called, f.Outcome, f.Took, f.Stalled, f.Said)
+	return fmt.Sprintf("%s %s to %s: %s after %s, the client had no processor for %s: %s",
+		f.At.UTC().Format("15:04:05.000"), f.ID, called, f.Outcome, f.Duration, f.Stalled, f.Detail)
 }
 
-// call sends some requests from one app to another, and wants them all answered.
-func (s shop) call(t *testing.T, from, to string) {
+// checkRequests sends requests from one app to another, and requires all of them to succeed.
+func (s shop) checkRequests(t *testing.T, from, to string) {
 	t.Helper()
 	agent := s.agent(from)
-	s.reachable(agent, to)
-	result, err := agent.Requests(t.Context(), s.url(to), "--count", "50", "--rate", "50", "--timeout", answerLimit)
+	s.awaitReachable(agent, to)
+	result, err := agent.Requests(t.Context(), s.url(to), "--count", "50", "--rate", "50", "--timeout", requestTimeout)
 	must(t, err)
 	if result.Outcomes["200"] != 50 {
 		t.Errorf("of 50 requests from %s to %s: %v %v", from, to, result.Outcomes, result.Failures)
 	}
 }
 
-// reachable waits until a request is answered: a policy may not have arrived yet.
-func (s shop) reachable(agent *lab.Agent, called string) {
+// awaitReachable waits until a request succeeds, because a policy may not have been pushed yet.
+func (s shop) awaitReachable(agent *lab.Agent, server string) {
 	s.t.Helper()
-	must(s.t, lab.Until(s.t.Context(), 20*time.Second, "requests to "+called+" are answered", func(ctx context.Context) (bool, string, error) {
-		result, err := agent.Requests(ctx, s.url(called))
+	must(s.t, lab.Until(s.t.Context(), 20*time.Second, "requests to "+server+" succeed", func(ctx context.Context) (bool, string, error) {
+		result, err := agent.Requests(ctx, s.url(server))
 		if err != nil {
 			return false, "", err
 		}

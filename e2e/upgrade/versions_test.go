@@ -21,61 +21,62 @@ import (
 )
 
 const (
-	// shelf is the ConfigMap and the volume with the manifests of faulty versions.
-	shelf = "further-versions"
-	// shelfPath is where the operator finds them.
-	shelfPath = "/etc/osm/further-versions"
+	// furtherVersions is the name of the ConfigMap and the volume with the manifests of faulty versions.
+	furtherVersions = "further-versions"
+	// furtherVersionsPath is the mount path of the volume in the operator.
+	furtherVersionsPath = "/etc/osm/further-versions"
 )
 
-// faulty is the version with a fault: the controller is built with the tag faulty_<fault>, all else is as in this version.
+// faulty returns the version with a fault. Its controller is built with the tag faulty_<fault>; everything else is the
+// same as in this version.
 func faulty(fault string) string { return "v0.2.1-" + fault }
 
-// teachFaults builds versions with faults, and makes the operator know them until the test ends.
-func teachFaults(t *testing.T, faults ...string) {
+// addFaultyVersions builds versions with faults, and makes the operator support them until the test ends.
+func addFaultyVersions(t *testing.T, faults ...string) {
 	t.Helper()
-	books := &corev1.ConfigMap{ObjectMeta: objectNamed(names.OperatorNamespace, shelf), Data: map[string]string{}}
-	volume := corev1.Volume{Name: shelf}
-	volume.ConfigMap = &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: shelf}}
+	manifests := &corev1.ConfigMap{ObjectMeta: objectNamed(names.OperatorNamespace, furtherVersions), Data: map[string]string{}}
+	volume := corev1.Volume{Name: furtherVersions}
+	volume.ConfigMap = &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: furtherVersions}}
 	for _, fault := range faults {
 		version := faulty(fault)
 		for name, text := range manifestsOf(t, fault) {
 			key := version + "_" + name
-			books.Data[key] = string(text)
+			manifests.Data[key] = string(text)
 			volume.ConfigMap.Items = append(volume.ConfigMap.Items, corev1.KeyToPath{Key: key, Path: path.Join(version, name)})
 		}
 	}
-	must(t, client.IgnoreNotFound(cluster.Client.Delete(t.Context(), books.DeepCopy())))
-	must(t, cluster.Create(t.Context(), books))
+	must(t, client.IgnoreNotFound(cluster.Client.Delete(t.Context(), manifests.DeepCopy())))
+	must(t, cluster.Create(t.Context(), manifests))
 	operator := readOperator(t.Context(), t)
 	live := operator.DeepCopy()
-	withoutShelf(&operator.Spec.Template.Spec)
+	removeFurtherVersions(&operator.Spec.Template.Spec)
 	before := operator.DeepCopy()
-	t.Cleanup(func() { forgetFaults(t, before, books) })
+	t.Cleanup(func() { removeFaultyVersions(t, before, manifests) })
 	template := &operator.Spec.Template.Spec
 	template.Volumes = append(template.Volumes, volume)
-	template.Containers[0].Args = append(template.Containers[0].Args, "--further-versions="+shelfPath)
-	template.Containers[0].VolumeMounts = append(template.Containers[0].VolumeMounts, corev1.VolumeMount{Name: shelf, MountPath: shelfPath, ReadOnly: true})
+	template.Containers[0].Args = append(template.Containers[0].Args, "--further-versions="+furtherVersionsPath)
+	template.Containers[0].VolumeMounts = append(template.Containers[0].VolumeMounts, corev1.VolumeMount{Name: furtherVersions, MountPath: furtherVersionsPath, ReadOnly: true})
 	must(t, cluster.Client.Patch(t.Context(), operator, client.MergeFrom(live)))
 	must(t, cluster.Available(t.Context(), installLimit, names.OperatorNamespace))
 }
 
-// withoutShelf takes away what a test that was killed has left.
-func withoutShelf(pod *corev1.PodSpec) {
+// removeFurtherVersions removes what a killed test has left.
+func removeFurtherVersions(pod *corev1.PodSpec) {
 	container := &pod.Containers[0]
-	pod.Volumes = slices.DeleteFunc(pod.Volumes, func(v corev1.Volume) bool { return v.Name == shelf })
-	container.VolumeMounts = slices.DeleteFunc(container.VolumeMounts, func(v corev1.VolumeMount) bool { return v.Name == shelf })
+	pod.Volumes = slices.DeleteFunc(pod.Volumes, func(v corev1.Volume) bool { return v.Name == furtherVersions })
+	container.VolumeMounts = slices.DeleteFunc(container.VolumeMounts, func(v corev1.VolumeMount) bool { return v.Name == furtherVersions })
 	container.Args = slices.DeleteFunc(container.Args, func(a string) bool { return strings.HasPrefix(a, "--further-versions") })
 }
 
-// forgetFaults gives the operator back what it ran with before.
-func forgetFaults(t *testing.T, before *appsv1.Deployment, books *corev1.ConfigMap) {
+// removeFaultyVersions restores the operator's Deployment.
+func removeFaultyVersions(t *testing.T, before *appsv1.Deployment, manifests *corev1.ConfigMap) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	operator := readOperator(ctx, t)
 	changed := operator.DeepCopy()
 	operator.Spec = before.Spec
 	must(t, cluster.Client.Patch(ctx, operator, client.MergeFrom(changed)))
-	must(t, cluster.Client.Delete(ctx, books))
+	must(t, cluster.Client.Delete(ctx, manifests))
 	must(t, cluster.Available(ctx, 2*time.Minute, names.OperatorNamespace))
 }
 
@@ -86,26 +87,26 @@ func readOperator(ctx context.Context, t *testing.T) *appsv1.Deployment {
 	return operator
 }
 
-// manifestsOf builds the controller of a faulty version, and writes its manifests as a release does.
+// manifestsOf builds the controller of a faulty version, and renders its manifests like a release.
 func manifestsOf(t *testing.T, fault string) map[string][]byte {
 	t.Helper()
 	folder := cluster.Repository.Path("bin", "faulty", fault)
 	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./images", "-o", folder, "-version", faulty(fault), "-tags", "faulty_"+fault, names.Controller))
 	if !lab.IsCurrent() {
-		// Elsewhere it must be in a registry already.
+		// With CLUSTER=current the images must already be in a registry.
 		must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load", path.Join(folder, names.Controller+".tar")))
 	}
-	built := pinned(t, cluster.Repository.Path("bin", "images", "images.lock"))
+	built := pinnedReferences(t, cluster.Repository.Path("bin", "images", "images.lock"))
 	files, err := operand.Freeze(operand.Images{
-		Controller: pinned(t, path.Join(folder, "images.lock"))[names.Controller],
+		Controller: pinnedReferences(t, path.Join(folder, "images.lock"))[names.Controller],
 		Injector:   built[names.Injector], Init: built["init"], Sidecar: built["envoy"],
 	}, strings.Repeat("0", 40))
 	must(t, err)
 	return files
 }
 
-// pinned reads references with digests out of a list of built images.
-func pinned(t *testing.T, list string) map[string]string {
+// pinnedReferences returns the references with digests from a list of built images.
+func pinnedReferences(t *testing.T, list string) map[string]string {
 	t.Helper()
 	text, err := os.ReadFile(list)
 	must(t, err)

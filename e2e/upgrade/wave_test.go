@@ -14,36 +14,36 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// returnsAfterWave lets a version that fails requests come through to the first wave, by a gate that is open too wide, and then closes
-// the gate. The workloads that have moved return once, when no injector of that version answers any more: what it admitted would
-// keep its sidecars.
-func returnsAfterWave(t *testing.T, s shop) {
+// testRollbackAfterWave lets a faulty version pass to the first wave, with a gate threshold that is too high, and then
+// lowers the threshold. The restarted workloads must be restarted once more, after the last injector of that version
+// has stopped: pods it admits would get its sidecar again.
+func testRollbackAfterWave(t *testing.T, s shop) {
 	m := s.mesh
 	sidecars, _, err := s.sidecars(t.Context())
 	must(t, err)
-	// Nothing is counted: a tenth of all requests fails for as long as the gate is open.
+	// Failures are not limited: a tenth of all requests fails while the threshold is too high.
 	m.change(`{"version":"` + faulty(unavailable.fault) + `","upgrade":{"gates":{"maxErrorRateIncrease":"100%","soak":"5s"}}}`)
-	s.hasMoved(t, m.revision(faulty(unavailable.fault)))
-	running := s.start(unavailable.mayFail)
-	watching := watchInjectors(t, m, faulty(unavailable.fault))
+	s.awaitFirstRestart(t, m.revision(faulty(unavailable.fault)))
+	running := s.startTraffic(unavailable.maxFailures)
+	stopWatch := watchInjectors(t, m, faulty(unavailable.fault))
 	m.change(`{"upgrade":{"gates":{"maxErrorRateIncrease":"1%"}}}`)
-	s.hasReturned(t, unavailable)
-	running.stop("return after the first wave")
-	last := watching()
-	t.Logf("the last injector of %s ended at %s", faulty(unavailable.fault), last.Format(time.TimeOnly))
-	s.restartedOnceAfter(t, m.revision(cluster.Version), last)
-	after := s.start(0)
-	time.Sleep(calm)
-	after.stop("after the return from the first wave")
+	s.awaitRollback(t, unavailable)
+	running.stop("rollback after the first wave")
+	last := stopWatch()
+	t.Logf("the last injector of %s stopped at %s", faulty(unavailable.fault), last.Format(time.TimeOnly))
+	s.checkRestartedOnce(t, m.revision(cluster.Version), last)
+	after := s.startTraffic(0)
+	time.Sleep(observationTime)
+	after.stop("after the rollback from the first wave")
 	if now, _, err := s.sidecars(t.Context()); err != nil || now[m.revision(faulty(unavailable.fault))] != 0 {
-		t.Errorf("the sidecars are %v (%v), and were %v", now, err, sidecars)
+		t.Errorf("the sidecars by revision are %v (%v), want %v as before", now, err, sidecars)
 	}
 	m.change(`{"version":"` + cluster.Version + `"}`)
 	must(t, cluster.MeshReady(t.Context(), m.name, time.Minute))
 }
 
-// hasMoved waits until a workload of the shop is restarted for a revision and has its sidecar.
-func (s shop) hasMoved(t *testing.T, revision string) {
+// awaitFirstRestart waits until a workload of the shop was restarted for a revision and has its sidecar.
+func (s shop) awaitFirstRestart(t *testing.T, revision string) {
 	t.Helper()
 	must(t, lab.Until(t.Context(), upgradeLimit, "a sidecar of "+revision, func(ctx context.Context) (bool, string, error) {
 		now, _, err := s.sidecars(ctx)
@@ -51,11 +51,12 @@ func (s shop) hasMoved(t *testing.T, revision string) {
 			return false, "", err
 		}
 		live, err := s.mesh.read(ctx)
-		return now[revision] > 0, told(live), err
+		return now[revision] > 0, upgradeStatus(live), err
 	}))
 }
 
-// watchInjectors notes when the last injector of a version answered; the function that it returns ends that, and tells.
+// watchInjectors records when an injector of a version was last ready. The returned function stops that and returns the
+// time.
 func watchInjectors(t *testing.T, m mesh, version string) func() time.Time {
 	ctx, cancel := context.WithCancel(t.Context())
 	seen := make(chan time.Time, 1)
@@ -77,8 +78,8 @@ func watchInjectors(t *testing.T, m mesh, version string) func() time.Time {
 	return func() time.Time { cancel(); return <-seen }
 }
 
-// restartedOnceAfter wants workloads to be restarted for a revision after a moment, each at the first attempt.
-func (s shop) restartedOnceAfter(t *testing.T, revision string, moment time.Time) {
+// checkRestartedOnce requires that workloads were restarted for a revision after a moment, each at the first attempt.
+func (s shop) checkRestartedOnce(t *testing.T, revision string, moment time.Time) {
 	t.Helper()
 	var all appsv1.DeploymentList
 	restarted := 0
@@ -91,13 +92,13 @@ func (s shop) restartedOnceAfter(t *testing.T, revision string, moment time.Time
 			}
 			at, err := time.Parse(time.RFC3339, words[1])
 			must(t, err)
-			// Restarts for the upgrade to this version lie minutes back.
+			// Earlier restarts, for the upgrade to this version, are minutes older.
 			if time.Since(at) > time.Since(moment)+time.Minute {
 				continue
 			}
 			restarted++
 			if at.Before(moment.Truncate(time.Second)) || len(words) > 2 {
-				t.Errorf("%s was restarted as %q, while an injector of the other version answered until %s", d.Name, words, moment.UTC().Format(time.RFC3339))
+				t.Errorf("%s was restarted as %q, but an injector of the other version was ready until %s", d.Name, words, moment.UTC().Format(time.RFC3339))
 			}
 		}
 	}

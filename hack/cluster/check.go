@@ -14,7 +14,7 @@ import (
 func checkCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check",
-		Short: "Try out the running cluster: names, both address families, exec, logs, port-forward, tokens, policies, sidecars",
+		Short: "Test the running cluster: DNS, both address families, exec, logs, port-forward, tokens, policies, sidecars",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			t, err := newTool()
@@ -31,14 +31,14 @@ func (t *tool) check(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := n.Healthy(cmd.Context()); err != nil {
+	if err := n.CheckHealth(cmd.Context()); err != nil {
 		return fmt.Errorf("there is no healthy cluster to check: %w", err)
 	}
 	set, err := t.builder.All(cmd.Context())
 	if err != nil {
 		return err
 	}
-	// Without an inventory, the image is imported anew, which takes no time worth saving.
+	// The inventory is nil because importing this small image again is cheap.
 	loaded, err := n.Images(set).Load(cmd.Context(), nil, filepath.Join(set.NodeImages, assets.ProbeArchive))
 	if err != nil {
 		return err

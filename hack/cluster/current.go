@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// checkCurrent makes sure that the kubeconfig's current cluster answers, and says which one that is.
-func (t *tool) checkCurrent(ctx context.Context) error {
+// checkCurrentCluster checks that the kubeconfig's current cluster responds, and reports its context.
+func (t *tool) checkCurrentCluster(ctx context.Context) error {
 	kubectl, err := exec.LookPath("kubectl")
 	if err != nil {
 		dir, err := t.builder.KubernetesOnly(ctx)
@@ -21,17 +21,17 @@ func (t *tool) checkCurrent(ctx context.Context) error {
 	}
 	name, err := exec.CommandContext(ctx, kubectl, "config", "current-context").CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("CLUSTER=current, but the kubeconfig names no current cluster: %s", strings.TrimSpace(string(name)))
+		return fmt.Errorf("CLUSTER=current, but the kubeconfig has no current context: %s", strings.TrimSpace(string(name)))
 	}
 	context := strings.TrimSpace(string(name))
 	if out, err := exec.CommandContext(ctx, kubectl, "get", "--raw", "/readyz", "--request-timeout=10s").CombinedOutput(); err != nil {
-		return fmt.Errorf("the current cluster %s does not answer: %s", context, strings.TrimSpace(string(out)))
+		return fmt.Errorf("the current cluster %s does not respond: %s", context, strings.TrimSpace(string(out)))
 	}
-	t.report.Say("CLUSTER=current: using the cluster of the context %s, which answers; nothing is started, stopped or loaded", context)
+	t.report.Printf("CLUSTER=current: using the cluster of context %s, which responds; nothing is started, stopped or loaded", context)
 	return nil
 }
 
-// currentKubeconfig is the file that kubectl would use first.
+// currentKubeconfig returns the first file that kubectl would load.
 func currentKubeconfig() string {
 	if list := filepath.SplitList(os.Getenv("KUBECONFIG")); len(list) > 0 {
 		return list[0]

@@ -1,4 +1,5 @@
-// Command cluster runs a real one-node Kubernetes on a Debian machine, for development and tests, and removes it without a trace.
+// Command cluster runs a one-node Kubernetes cluster on a Debian machine, for development and tests.
 //
-// In: commands (up, down, status, load, api-server, env, kubeconfig, assets). Out: a cluster, and what shells and tests need to use it.
+// Input: commands (up, down, status, check, load, load-version, api-server, env, kubeconfig, assets). Output: a running
+// cluster, and the settings that shells and tests need to use it. `down` removes everything that `up` created.
 package main

@@ -15,7 +15,7 @@ func upCommand() *cobra.Command {
 		Use:   "up",
 		Short: "Start the cluster, or do nothing if it is healthy",
 		Args:  cobra.NoArgs,
-		RunE: changing(func(ctx context.Context, t *tool) error {
+		RunE: lockedAsRoot(func(ctx context.Context, t *tool) error {
 			if err := t.installPackages(ctx); err != nil {
 				return err
 			}
@@ -30,7 +30,7 @@ func upCommand() *cobra.Command {
 			if err := n.Up(ctx, set); err != nil {
 				return err
 			}
-			t.report.Say("to use it:  export KUBECONFIG=%s  PATH=%s:$PATH", t.state.Kubeconfig(), set.Kubernetes)
+			t.report.Printf("to use the cluster:  export KUBECONFIG=%s  PATH=%s:$PATH", t.state.Kubeconfig(), set.Kubernetes)
 			return nil
 		}),
 	}
@@ -39,9 +39,9 @@ func upCommand() *cobra.Command {
 func downCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "down",
-		Short: "Remove the cluster with everything in it and all it put on the machine; built programs stay cached",
+		Short: "Remove the cluster and everything it created on the machine; built programs stay cached",
 		Args:  cobra.NoArgs,
-		RunE: changing(func(ctx context.Context, t *tool) error {
+		RunE: lockedAsRoot(func(ctx context.Context, t *tool) error {
 			n, err := t.node()
 			if err != nil {
 				return err
@@ -51,22 +51,23 @@ func downCommand() *cobra.Command {
 	}
 }
 
-// changing wraps a command that changes the machine: as root, one at a time, and not at all with CLUSTER=current.
-func changing(f func(context.Context, *tool) error) func(*cobra.Command, []string) error {
+// lockedAsRoot wraps a command that changes the machine. The command runs as root, one at a time. With CLUSTER=current
+// it only checks the current cluster.
+func lockedAsRoot(f func(context.Context, *tool) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, _ []string) error {
 		t, err := newTool()
 		if err != nil {
 			return err
 		}
-		if yes, err := current(); err != nil {
+		if yes, err := usesCurrentCluster(); err != nil {
 			return err
 		} else if yes {
-			return t.checkCurrent(cmd.Context())
+			return t.checkCurrentCluster(cmd.Context())
 		}
 		if err := requireRoot(); err != nil {
 			return err
 		}
-		unlock, err := t.exclusive()
+		unlock, err := t.lock()
 		if err != nil {
 			return err
 		}
@@ -88,18 +89,18 @@ func (t *tool) installPackages(ctx context.Context) error {
 func statusCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
-		Short: "Show whether the cluster is healthy; without one, show what is left on the machine. Fails unless healthy",
+		Short: "Show whether the cluster is healthy, or what a removed cluster left behind; fails unless healthy",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			t, err := newTool()
 			if err != nil {
 				return err
 			}
-			if yes, err := current(); err != nil || yes {
+			if yes, err := usesCurrentCluster(); err != nil || yes {
 				if err != nil {
 					return err
 				}
-				return t.checkCurrent(cmd.Context())
+				return t.checkCurrentCluster(cmd.Context())
 			}
 			return t.status(cmd)
 		},
@@ -121,7 +122,7 @@ func (t *tool) status(cmd *cobra.Command) error {
 		}
 		fmt.Fprintf(out, "%-24s %s\n", p.Name, state)
 	}
-	unhealthy := n.Healthy(cmd.Context())
+	unhealthy := n.CheckHealth(cmd.Context())
 	if unhealthy == nil {
 		fmt.Fprintf(out, "healthy; kubeconfig %s\n", t.state.Kubeconfig())
 		return nil
@@ -129,12 +130,12 @@ func (t *tool) status(cmd *cobra.Command) error {
 	if running > 0 {
 		return fmt.Errorf("the cluster is not healthy: %w", unhealthy)
 	}
-	left, err := n.Leftovers().List(cmd.Context())
+	leftovers, err := n.Leftovers().List(cmd.Context())
 	if err != nil {
 		return err
 	}
-	if len(left) == 0 {
-		return fmt.Errorf("there is no cluster, and nothing is left of one")
+	if len(leftovers) == 0 {
+		return fmt.Errorf("there is no cluster, and there are no leftovers")
 	}
-	return fmt.Errorf("there is no cluster, but these are left of one (`down` removes them):\n  %s", strings.Join(left, "\n  "))
+	return fmt.Errorf("there is no cluster, but there are leftovers (`down` removes them):\n  %s", strings.Join(leftovers, "\n  "))
 }

@@ -12,17 +12,17 @@ import (
 func loadVersionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "load-version [VERSION...]",
-		Short: "Build the images of versions that were written down, from their commits, and put them onto the node as their manifests name them; " +
-			"without a version, of all but the present one",
+		Short: "Build the images of recorded versions from their commits and load them onto the node under the references in their manifests; " +
+			"without a version, load all except the current one",
 		RunE: func(cmd *cobra.Command, versions []string) error {
 			t, err := newTool()
 			if err != nil {
 				return err
 			}
-			if yes, err := current(); err != nil {
+			if yes, err := usesCurrentCluster(); err != nil {
 				return err
 			} else if yes {
-				return fmt.Errorf("CLUSTER=current: images cannot be put onto the nodes of a cluster made elsewhere; push them to a registry it pulls from")
+				return fmt.Errorf("CLUSTER=current: images cannot be loaded onto the nodes of this cluster; push them to a registry that it pulls from")
 			}
 			root, err := repo.Root(".")
 			if err != nil {
@@ -43,23 +43,23 @@ func loadVersionCommand() *cobra.Command {
 	}
 }
 
-// loadVersion loads the images of one version. Those that came out otherwise than they were written down get the written name all
-// the same: on this one node that is better than none.
+// loadVersion loads the images of one version. An image whose digest differs from the recorded one is loaded under the
+// recorded reference anyway: on a single-node test cluster that is better than a missing image.
 func (t *tool) loadVersion(cmd *cobra.Command, root, version string) error {
 	images, err := recorded.Builder{Root: root, Cache: t.builder.Cache.Dir, Report: t.report}.Images(cmd.Context(), version)
 	if err != nil {
 		return err
 	}
-	store, have, err := t.store(cmd.Context())
+	store, inventory, err := t.store(cmd.Context())
 	if err != nil {
 		return err
 	}
 	for _, image := range images {
-		if !image.Same() {
-			t.report.Say("%s came out as %s: something that is not in the checkout, such as a Debian package, has changed since; it is used here all the same",
+		if !image.IsReproduced() {
+			t.report.Printf("%s was built as %s: an input outside the checkout, such as a Debian package, has changed; the image is used anyway",
 				image.Reference, image.Built)
 		}
-		result, err := store.Load(cmd.Context(), have, image.Archive, image.Reference)
+		result, err := store.Load(cmd.Context(), inventory, image.Archive, image.Reference)
 		if err != nil {
 			return err
 		}
@@ -67,7 +67,7 @@ func (t *tool) loadVersion(cmd *cobra.Command, root, version string) error {
 		if result.Present {
 			verb = "already there"
 		}
-		t.report.Say("%s: %s", verb, image.Reference)
+		t.report.Printf("%s: %s", verb, image.Reference)
 	}
 	return nil
 }

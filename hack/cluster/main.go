@@ -22,8 +22,8 @@ func main() {
 func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "cluster",
-		Short: "A real one-node Kubernetes on this machine",
-		Long: `Runs a real one-node Kubernetes on this Debian machine, as root, from programs it builds itself and keeps in a cache.
+		Short: "A one-node Kubernetes cluster on this machine",
+		Long: `Runs a one-node Kubernetes cluster on this Debian machine, as root, from programs that it builds and caches.
 
   OSM_LOCAL_STATE   folder of the running cluster (default /var/lib/osm-local)
   OSM_LOCAL_CACHE   folder of built programs (default osm-operator in the user's cache folder)

@@ -2,5 +2,5 @@ package main
 
 import "strings"
 
-// quote makes one word of a POSIX shell out of any string.
+// quote returns the string as one word of a POSIX shell.
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

@@ -5,11 +5,11 @@ import (
 	"testing"
 )
 
-func TestQuoteSurvivesTheShell(t *testing.T) {
+func TestQuoteRoundTripsThroughShell(t *testing.T) {
 	for _, want := range []string{"/plain", "with space", "it's", "$HOME `x` \"q\" \\", ""} {
 		out, err := exec.Command("sh", "-c", "printf %s "+quote(want)).Output()
 		if err != nil || string(out) != want {
-			t.Errorf("the shell makes %q of %q (%v)", out, want, err)
+			t.Errorf("the shell printed %q, want %q (%v)", out, want, err)
 		}
 	}
 }

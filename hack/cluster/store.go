@@ -7,7 +7,7 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/internal/imageload"
 )
 
-// store opens the images of the node, and lists those that are there.
+// store opens the node's image store and lists its images.
 func (t *tool) store(ctx context.Context) (imageload.Containerd, imageload.Inventory, error) {
 	var none imageload.Containerd
 	n, err := t.node()
@@ -19,6 +19,6 @@ func (t *tool) store(ctx context.Context) (imageload.Containerd, imageload.Inven
 		return none, nil, err
 	}
 	images := n.Images(assets.Set{Containerd: containerd})
-	have, err := images.Inventory(ctx)
-	return images, have, err
+	inventory, err := images.Inventory(ctx)
+	return images, inventory, err
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/internal/progress"
 )
 
-// tool is what every command works with.
+// tool holds what every command uses.
 type tool struct {
 	report  *progress.Reporter
 	builder assets.Builder
@@ -35,7 +35,7 @@ func newTool() (*tool, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Progress goes to standard error: standard output is for what other programs read.
+	// Progress goes to standard error; standard output is for other programs to read.
 	report := progress.New(os.Stderr, time.Now)
 	return &tool{
 		report:  report,
@@ -46,27 +46,27 @@ func newTool() (*tool, error) {
 
 func (t *tool) node() (*node.Node, error) { return node.New(t.state, network.Default(), t.report) }
 
-// exclusive keeps two commands that change the cluster from running at the same time; the second waits.
-func (t *tool) exclusive() (func(), error) {
+// lock prevents two commands from changing the cluster at the same time. The second waits for the first.
+func (t *tool) lock() (func(), error) {
 	return build.Lock(filepath.Join(t.builder.Cache.Dir, "cluster.lock"))
 }
 
-// requireRoot explains why a command cannot work for an ordinary user.
+// requireRoot returns an error for an ordinary user.
 func requireRoot() error {
 	if os.Geteuid() != 0 {
-		return errors.New("this needs root, because it makes control groups, mounts and network interfaces: run it as root")
+		return errors.New("run this command as root: it creates control groups, mounts and network interfaces")
 	}
 	return nil
 }
 
-// current reports that the user wants the kubeconfig's cluster instead of one made here.
-func current() (bool, error) {
+// usesCurrentCluster reports whether CLUSTER selects the kubeconfig's cluster instead of the local one.
+func usesCurrentCluster() (bool, error) {
 	switch v := os.Getenv(paths.ClusterVariable); v {
 	case "", "local":
 		return false, nil
 	case "current":
 		return true, nil
 	default:
-		return false, fmt.Errorf("%s is %q; it may be \"local\", which is the default, or \"current\"", paths.ClusterVariable, v)
+		return false, fmt.Errorf("%s is %q; it must be \"local\" (the default) or \"current\"", paths.ClusterVariable, v)
 	}
 }

@@ -10,17 +10,17 @@ import (
 func loadCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "load ARCHIVE...",
-		Short: "Put images from OCI archives onto the node, to be found by tag and by digest; those already there are skipped",
+		Short: "Load images from OCI archives onto the node, by tag and by digest; images already present are skipped",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, archives []string) error {
 			t, err := newTool()
 			if err != nil {
 				return err
 			}
-			if yes, err := current(); err != nil {
+			if yes, err := usesCurrentCluster(); err != nil {
 				return err
 			} else if yes {
-				return fmt.Errorf("CLUSTER=current: images cannot be put onto the nodes of a cluster made elsewhere; push them to a registry it pulls from")
+				return fmt.Errorf("CLUSTER=current: images cannot be loaded onto the nodes of this cluster; push them to a registry that it pulls from")
 			}
 			return t.load(cmd, archives)
 		},
@@ -28,12 +28,12 @@ func loadCommand() *cobra.Command {
 }
 
 func (t *tool) load(cmd *cobra.Command, archives []string) error {
-	images, have, err := t.store(cmd.Context())
+	images, inventory, err := t.store(cmd.Context())
 	if err != nil {
 		return err
 	}
 	for _, archive := range archives {
-		result, err := images.Load(cmd.Context(), have, archive)
+		result, err := images.Load(cmd.Context(), inventory, archive)
 		if err != nil {
 			return err
 		}
@@ -42,7 +42,7 @@ func (t *tool) load(cmd *cobra.Command, archives []string) error {
 			verb = "already there"
 		}
 		for _, image := range result.Images {
-			t.report.Say("%s: %s, %s", verb, image.Tagged, image.Canonical)
+			t.report.Printf("%s: %s, %s", verb, image.Tagged, image.Canonical)
 		}
 	}
 	return nil
@@ -68,7 +68,7 @@ func kubeconfigCommand() *cobra.Command {
 }
 
 func (t *tool) kubeconfig() (string, error) {
-	yes, err := current()
+	yes, err := usesCurrentCluster()
 	if err == nil && yes {
 		return currentKubeconfig(), nil
 	}
@@ -78,7 +78,7 @@ func (t *tool) kubeconfig() (string, error) {
 func assetsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "assets",
-		Short: "Build kube-apiserver, etcd and kubectl if needed and print their folder, for KUBEBUILDER_ASSETS; starts nothing",
+		Short: "Build kube-apiserver, etcd and kubectl if needed and print their folder, for KUBEBUILDER_ASSETS",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			t, err := newTool()
@@ -97,7 +97,7 @@ func assetsCommand() *cobra.Command {
 func envCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "env",
-		Short: "Print shell commands that make kubectl and envtest use what is here: eval \"$(go run ./cluster env)\"",
+		Short: "Print shell commands that configure kubectl and envtest: eval \"$(go run ./cluster env)\"",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			t, err := newTool()

@@ -10,8 +10,8 @@ import (
 // files maps the paths of files, relative to a root, to their content.
 type files map[string][]byte
 
-// read returns every file below the root that one of the patterns names.
-func read(root string, patterns []string) (files, error) {
+// readFiles returns every file below the root that matches one of the patterns.
+func readFiles(root string, patterns []string) (files, error) {
 	found := files{}
 	for _, pattern := range patterns {
 		names, err := filepath.Glob(filepath.Join(root, pattern))
@@ -33,7 +33,7 @@ func read(root string, patterns []string) (files, error) {
 	return found, nil
 }
 
-// differences returns the sorted names of files that are in only one of the two, or differ.
+// differences returns the sorted names of files that differ or exist in only one of the two sets.
 func differences(before, after files) []string {
 	var names []string
 	for name, content := range before {
@@ -50,7 +50,7 @@ func differences(before, after files) []string {
 	return names
 }
 
-// restore brings the named files below the root back to what they were.
+// restore writes the original content of the named files back, and removes files that did not exist.
 func restore(root string, names []string, before files) error {
 	for _, name := range names {
 		path := filepath.Join(root, name)

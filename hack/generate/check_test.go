@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// write makes a step that writes the given files below the root and removes those with no content.
-func write(content map[string]string) step {
+// writeStep returns a step that writes the given files below the root and removes those without content.
+func writeStep(content map[string]string) step {
 	return step{name: "code", outputs: []string{"out/*.txt"}, run: func(_ context.Context, g generator) error {
 		for name, text := range content {
 			path := filepath.Join(g.root, "out", name)
@@ -34,11 +34,11 @@ func TestVerify(t *testing.T) {
 		generated map[string]string
 		want      []string
 	}{
-		"up to date":  {map[string]string{"a.txt": "a"}, nil},
-		"changed":     {map[string]string{"a.txt": "A"}, []string{"out/a.txt"}},
-		"new file":    {map[string]string{"b.txt": "b"}, []string{"out/b.txt"}},
-		"gone file":   {map[string]string{"a.txt": ""}, []string{"out/a.txt"}},
-		"all of them": {map[string]string{"a.txt": "A", "b.txt": "b"}, []string{"out/a.txt", "out/b.txt"}},
+		"up to date":    {map[string]string{"a.txt": "a"}, nil},
+		"changed":       {map[string]string{"a.txt": "A"}, []string{"out/a.txt"}},
+		"new file":      {map[string]string{"b.txt": "b"}, []string{"out/b.txt"}},
+		"deleted file":  {map[string]string{"a.txt": ""}, []string{"out/a.txt"}},
+		"several files": {map[string]string{"a.txt": "A", "b.txt": "b"}, []string{"out/a.txt", "out/b.txt"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -51,32 +51,32 @@ func TestVerify(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(root, "out", "a.txt"), []byte("a"), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			err := verify(t.Context(), g, []step{write(tt.generated)})
+			err := verify(t.Context(), g, []step{writeStep(tt.generated)})
 			if (err != nil) != (len(tt.want) > 0) {
 				t.Fatalf("verify returned %v, the changed files are %q", err, tt.want)
 			}
 			for _, file := range tt.want {
 				if !strings.Contains(err.Error(), "\n  "+file) {
-					t.Errorf("the error does not name %s: %v", file, err)
+					t.Errorf("the error does not contain %s: %v", file, err)
 				}
 			}
-			after, err := read(root, []string{"out/*.txt"})
+			after, err := readFiles(root, []string{"out/*.txt"})
 			if err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(original, after); diff != "" {
-				t.Errorf("verify did not put the files back (-before +after):\n%s", diff)
+				t.Errorf("verify did not restore the files (-before +after):\n%s", diff)
 			}
 		})
 	}
 }
 
-func TestChoose(t *testing.T) {
-	if _, err := choose(steps(), []string{"manifest"}); err == nil {
+func TestSelectSteps(t *testing.T) {
+	if _, err := selectSteps(steps(), []string{"manifest"}); err == nil {
 		t.Error("an unknown step was accepted")
 	}
-	wanted, err := choose(steps(), []string{"manifests"})
+	wanted, err := selectSteps(steps(), []string{"manifests"})
 	if err != nil || len(wanted) != 2 {
-		t.Errorf("choose(manifests) = %d steps, %v; want the 2 of that name", len(wanted), err)
+		t.Errorf("selectSteps(manifests) = %d steps, %v; want the 2 of that name", len(wanted), err)
 	}
 }

@@ -1,7 +1,7 @@
-// Command generate writes the files of the checkout that are made from others: go run ./generate [-check] [STEP...]
+// Command generate writes the generated files of the checkout: go run ./generate [-check] [STEP...]
 //
-// In: the types in api, the trees in config, the commands of osm. Out: the generated files, in place, listed in steps.go; with -check
-// nothing is written, and the command fails with the names of the files that are not what would be generated. The
-// steps are code (deepcopy functions), manifests (definitions, dist/install.yaml) and docs (the reference of the command
-// line); none named means all.
+// Input: the types in api, the kustomize trees in config, the commands of osm. Output: the generated files, in place,
+// listed in steps.go. With -check nothing is written, and the command fails with the names of outdated files. The steps
+// are code (deepcopy functions), manifests (CRDs, dist/install.yaml) and docs (the command line reference). Without a
+// step, all of them run.
 package main

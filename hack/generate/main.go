@@ -19,7 +19,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	check := flag.Bool("check", false, "write nothing; fail when a file is not what would be generated")
+	check := flag.Bool("check", false, "write nothing; fail when a generated file is out of date")
 	flag.Usage = func() { usage(flag.CommandLine.Output(), steps()) }
 	flag.Parse()
 	if err := run(ctx, *check, flag.Args()); err != nil {
@@ -28,7 +28,7 @@ func main() {
 	}
 }
 
-// usage lists the steps and what they write.
+// usage prints the steps and their outputs.
 func usage(w io.Writer, all []step) {
 	fmt.Fprintln(w, "usage: go run ./generate [-check] [STEP...]")
 	for _, s := range all {
@@ -37,7 +37,7 @@ func usage(w io.Writer, all []step) {
 }
 
 func run(ctx context.Context, check bool, names []string) error {
-	wanted, err := choose(steps(), names)
+	wanted, err := selectSteps(steps(), names)
 	if err != nil {
 		return err
 	}
@@ -53,8 +53,8 @@ func run(ctx context.Context, check bool, names []string) error {
 	return generate(ctx, g, wanted)
 }
 
-// choose returns the steps of the given names; no name means all.
-func choose(all []step, names []string) ([]step, error) {
+// selectSteps returns the steps with the given names, or all steps without names.
+func selectSteps(all []step, names []string) ([]step, error) {
 	if len(names) == 0 {
 		return all, nil
 	}
@@ -82,18 +82,18 @@ func generate(ctx context.Context, g generator, wanted []step) error {
 	return nil
 }
 
-// verify generates, notes what changed, and puts everything back as it was.
+// verify generates the files, records which ones changed, and restores them all.
 func verify(ctx context.Context, g generator, wanted []step) error {
 	var outputs []string
 	for _, s := range wanted {
 		outputs = append(outputs, s.outputs...)
 	}
-	before, err := read(g.root, outputs)
+	before, err := readFiles(g.root, outputs)
 	if err != nil {
 		return err
 	}
 	failed := generate(ctx, g, wanted)
-	after, err := read(g.root, outputs)
+	after, err := readFiles(g.root, outputs)
 	if err != nil {
 		return err
 	}
@@ -102,14 +102,13 @@ func verify(ctx context.Context, g generator, wanted []step) error {
 		return err
 	}
 	if len(changed) > 0 {
-		return fmt.Errorf("these files are not what would be generated, run `make generate manifests docs` and commit them:\n  %s", strings.Join(changed, "\n  "))
+		return fmt.Errorf("these files are out of date, run `make generate manifests docs` and commit them:\n  %s", strings.Join(changed, "\n  "))
 	}
 	fmt.Printf("generate: all %d generated files are up to date\n", len(before))
 	return nil
 }
 
-// findKubectl returns $KUBECTL, or the kubectl that the local cluster is built with, so that everybody renders with
-// the same version.
+// findKubectl returns $KUBECTL, or the kubectl of the local cluster. All developers then render with the same version.
 func (g generator) findKubectl(ctx context.Context) (string, error) {
 	if kubectl := os.Getenv("KUBECTL"); kubectl != "" {
 		return kubectl, nil
@@ -120,7 +119,7 @@ func (g generator) findKubectl(ctx context.Context) (string, error) {
 	}
 	lines := slices.DeleteFunc(strings.Split(string(out), "\n"), func(line string) bool { return strings.TrimSpace(line) == "" })
 	if len(lines) == 0 {
-		return "", errors.New("`go run ./cluster assets` printed no folder, so there is no kubectl: set KUBECTL to one")
+		return "", errors.New("`go run ./cluster assets` printed no folder: set KUBECTL to the path of kubectl")
 	}
 	return filepath.Join(strings.TrimSpace(lines[len(lines)-1]), "kubectl"), nil
 }

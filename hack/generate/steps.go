@@ -12,15 +12,15 @@ import (
 
 // step is one generator.
 type step struct {
-	// name groups steps on the command line.
+	// name selects the step on the command line; several steps may share it.
 	name string
-	// outputs are patterns, relative to the root, of every file that the step writes.
+	// outputs are the glob patterns, relative to the root, of every file that the step writes.
 	outputs []string
 	// run writes the outputs.
 	run func(ctx context.Context, g generator) error
 }
 
-// steps returns all generators in the order in which they build on each other.
+// steps returns all generators, each after the ones it depends on.
 func steps() []step {
 	return []step{
 		{
@@ -55,11 +55,11 @@ func steps() []step {
 	}
 }
 
-// generator is what steps run with.
+// generator holds what the steps use.
 type generator struct {
 	// root is the root of the checkout.
 	root string
-	// tool returns the path of a developer's tool.
+	// tool returns the path of a pinned developer tool.
 	tool func(ctx context.Context, name string) (string, error)
 	// kubectl returns the path of kubectl.
 	kubectl func(ctx context.Context) (string, error)
@@ -74,7 +74,7 @@ func (g generator) controllerGen(ctx context.Context, args ...string) error {
 	return err
 }
 
-// kustomize renders a tree into a file.
+// kustomize renders a kustomize tree into a file.
 func (g generator) kustomize(ctx context.Context, tree, file string) error {
 	kubectl, err := g.kubectl(ctx)
 	if err != nil {
@@ -91,7 +91,7 @@ func (g generator) kustomize(ctx context.Context, tree, file string) error {
 	return os.WriteFile(file, rendered, 0o644)
 }
 
-// output runs a program in the root and returns what it prints.
+// output runs a program in the root and returns its standard output.
 func (g generator) output(ctx context.Context, program string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = g.root

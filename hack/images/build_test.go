@@ -19,7 +19,7 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/images/lock"
 )
 
-// program prints the version it was linked with, from the package that the linker flag names.
+// program prints the version that the linker flag sets.
 const program = `package main
 
 import "github.com/openservicemesh/osm-operator/internal/version"
@@ -27,8 +27,8 @@ import "github.com/openservicemesh/osm-operator/internal/version"
 func main() { println(version.Version) }
 `
 
-// project makes a repository with one program, and an image of it.
-func project(t *testing.T) (string, image) {
+// newProject creates a repository with one program, and the image of the program.
+func newProject(t *testing.T) (string, image) {
 	t.Helper()
 	root := t.TempDir()
 	files := map[string]string{
@@ -49,8 +49,8 @@ func project(t *testing.T) (string, image) {
 	return root, image{"hello", "./cmd/hello", "/bin/hello", userNonroot, scratch()}
 }
 
-// buildIn builds the image with a cache of its own and returns the output folder.
-func buildIn(t *testing.T, root, version string, img image) string {
+// buildImage builds the image with a new cache and returns the output folder.
+func buildImage(t *testing.T, root, version string, img image) string {
 	t.Helper()
 	cache, out := t.TempDir(), t.TempDir()
 	b := &builder{root: root, cache: cache, out: out, version: version, layers: layer.NewStore(filepath.Join(cache, "layers"))}
@@ -60,32 +60,32 @@ func buildIn(t *testing.T, root, version string, img image) string {
 	return out
 }
 
-func TestSameInputSameArchive(t *testing.T) {
-	root, img := project(t)
-	first := buildIn(t, root, "v9.9.9", img)
-	// A copy of the repository elsewhere, with other file times, is the same input.
-	elsewhere, _ := project(t)
-	second := buildIn(t, elsewhere, "v9.9.9", img)
+func TestSameInputGivesSameArchive(t *testing.T) {
+	root, img := newProject(t)
+	first := buildImage(t, root, "v9.9.9", img)
+	// A copy of the repository with other file times in another folder is the same input.
+	copied, _ := newProject(t)
+	second := buildImage(t, copied, "v9.9.9", img)
 	for _, name := range []string{"hello.tar", lock.File} {
 		a, b := readFile(t, filepath.Join(first, name)), readFile(t, filepath.Join(second, name))
 		if !bytes.Equal(a, b) {
 			t.Errorf("%s differs between two builds of the same input", name)
 		}
 	}
-	other := buildIn(t, root, "v9.9.10", img)
+	other := buildImage(t, root, "v9.9.10", img)
 	if bytes.Equal(readFile(t, filepath.Join(first, "hello.tar")), readFile(t, filepath.Join(other, "hello.tar"))) {
-		t.Error("another version gives the same archive, so the version is not linked in")
+		t.Error("another version gives the same archive: the version is not linked into the program")
 	}
 }
 
-func TestArchiveIsAnImageThatContainerdCanName(t *testing.T) {
-	root, img := project(t)
-	out := buildIn(t, root, "v9.9.9", img)
+func TestArchiveNamesImageForContainerd(t *testing.T) {
+	root, img := newProject(t)
+	out := buildImage(t, root, "v9.9.9", img)
 	files := untar(t, filepath.Join(out, "hello.tar"))
 	var index v1.IndexManifest
 	decode(t, files["index.json"], &index)
 	if len(index.Manifests) != 1 {
-		t.Fatalf("the index names %d images, want 1", len(index.Manifests))
+		t.Fatalf("the index lists %d images, want 1", len(index.Manifests))
 	}
 	got := index.Manifests[0]
 	if name := got.Annotations["io.containerd.image.name"]; name != "docker.io/openservicemesh/hello:v9.9.9" {
@@ -103,23 +103,23 @@ func TestArchiveIsAnImageThatContainerdCanName(t *testing.T) {
 	var config v1.ConfigFile
 	decode(t, files["blobs/sha256/"+manifest.Config.Digest.Hex], &config)
 	if config.Config.User != "65532:65532" || config.Config.Entrypoint[0] != "/bin/hello" || !config.Created.IsZero() {
-		t.Errorf("the image runs %v as %s, created %s", config.Config.Entrypoint, config.Config.User, config.Created)
+		t.Errorf("entrypoint %v, user %s, created %s", config.Config.Entrypoint, config.Config.User, config.Created)
 	}
 	list, err := lock.Read(out)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if list["hello"].Digest != got.Digest.String() {
-		t.Errorf("the list says %s, the archive holds %s", list["hello"].Digest, got.Digest)
+		t.Errorf("the list has digest %s, the archive %s", list["hello"].Digest, got.Digest)
 	}
 }
 
-func TestUnchangedImagesAreNotWrittenAgain(t *testing.T) {
-	root, img := project(t)
+func TestUnchangedImageIsNotRewritten(t *testing.T) {
+	root, img := newProject(t)
 	cache, out := t.TempDir(), t.TempDir()
 	b := &builder{root: root, cache: cache, out: out, version: "v1", layers: layer.NewStore(filepath.Join(cache, "layers"))}
 	file := filepath.Join(out, "hello.tar")
-	long := time.Unix(1, 0)
+	oldTime := time.Unix(1, 0)
 	rebuild := func() bool {
 		t.Helper()
 		if err := buildAll(context.Background(), b, []image{img}, io.Discard); err != nil {
@@ -129,8 +129,8 @@ func TestUnchangedImagesAreNotWrittenAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		written := !info.ModTime().Equal(long)
-		if err := os.Chtimes(file, long, long); err != nil {
+		written := !info.ModTime().Equal(oldTime)
+		if err := os.Chtimes(file, oldTime, oldTime); err != nil {
 			t.Fatal(err)
 		}
 		return written
@@ -150,26 +150,26 @@ func TestUnchangedImagesAreNotWrittenAgain(t *testing.T) {
 	}
 }
 
-func TestMissingMainPackageIsAnErrorOnlyWhenAskedFor(t *testing.T) {
-	root, img := project(t)
+func TestMissingMainPackageFailsOnlyIfNamed(t *testing.T) {
+	root, img := newProject(t)
 	missing := image{"later", "./cmd/later", "/later", userNonroot, scratch()}
 	all := []image{img, missing}
-	there := func(i image) bool { return i.name == "hello" }
-	chosen, err := choose(all, nil, there)
-	if err != nil || len(chosen) != 1 || chosen[0].name != "hello" {
-		t.Errorf("without names %v is chosen (%v), want hello alone", namesOf(chosen), err)
+	buildable := func(i image) bool { return i.name == "hello" }
+	selected, err := selectImages(all, nil, buildable)
+	if err != nil || len(selected) != 1 || selected[0].name != "hello" {
+		t.Errorf("without names %v is selected (%v), want only hello", namesOf(selected), err)
 	}
-	chosen, err = choose(all, []string{"later"}, there)
-	if err != nil || len(chosen) != 1 {
-		t.Fatalf("by name %v is chosen (%v), want later", namesOf(chosen), err)
+	selected, err = selectImages(all, []string{"later"}, buildable)
+	if err != nil || len(selected) != 1 {
+		t.Fatalf("by name %v is selected (%v), want later", namesOf(selected), err)
 	}
 	b := &builder{root: root, cache: t.TempDir(), out: t.TempDir(), version: "v1"}
-	err = buildAll(context.Background(), b, chosen, io.Discard)
+	err = buildAll(context.Background(), b, selected, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "./cmd/later") {
-		t.Errorf("error is %v, want one that names the missing package", err)
+		t.Errorf("error is %v, want the missing package in it", err)
 	}
-	if _, err := choose(all, []string{"nothing"}, there); err == nil || !strings.Contains(err.Error(), "hello, later") {
-		t.Errorf("error is %v, want one that lists the images", err)
+	if _, err := selectImages(all, []string{"nothing"}, buildable); err == nil || !strings.Contains(err.Error(), "hello, later") {
+		t.Errorf("error is %v, want the list of images in it", err)
 	}
 }
 

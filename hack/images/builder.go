@@ -15,21 +15,21 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/images/lock"
 )
 
-// repository is the registry and organisation that every image is named under.
+// repository is the registry and organisation of every image.
 const repository = "docker.io/openservicemesh/"
 
 // builder builds images into one output folder.
 type builder struct {
-	root    string // the repository's folder
-	cache   string // downloads, layers and compiled programs
-	out     string // where archives and the list go
-	version string // the tag, and the version linked into programs
-	tags    string // build tags, separated by commas; empty in everything that is released
+	root    string // repository root
+	cache   string // cached downloads, layers and compiled programs
+	out     string // output folder of archives and images.lock
+	version string // image tag, and the version linked into programs
+	tags    string // build tags, separated by commas; empty for released images
 	layers  *layer.Store
-	bin     string // the folder of compiled programs, set by compile
+	bin     string // folder of compiled programs, set by compile
 }
 
-// compile builds the programs of all the images in one call of the Go command.
+// compile builds the programs of all images with one run of the go command.
 func (b *builder) compile(ctx context.Context, images []image) error {
 	var packages []string
 	for _, img := range images {
@@ -45,9 +45,9 @@ func (b *builder) compile(ctx context.Context, images []image) error {
 	return err
 }
 
-// build assembles one image and writes its archive, unless the archive that before describes is there already.
-func (b *builder) build(ctx context.Context, img image, before lock.Image) (lock.Image, error) {
-	layers, sources, err := b.stack(ctx, img)
+// build assembles one image and writes its archive, unless the archive of the previous run is identical.
+func (b *builder) build(ctx context.Context, img image, previous lock.Image) (lock.Image, error) {
+	layers, sources, err := b.imageLayers(ctx, img)
 	if err != nil {
 		return lock.Image{}, err
 	}
@@ -61,11 +61,11 @@ func (b *builder) build(ctx context.Context, img image, before lock.Image) (lock
 		return lock.Image{}, err
 	}
 	name := archive.Name{Repository: repository + img.name, Tag: b.version}
-	now := lock.Image{Reference: name.String(), Digest: digest.String(), Archive: img.name + ".tar", Sources: sources}
-	file := filepath.Join(b.out, now.Archive)
-	if size, ok := unchanged(file, before, now); ok {
-		now.Size = size
-		return now, nil
+	current := lock.Image{Reference: name.String(), Digest: digest.String(), Archive: img.name + ".tar", Sources: sources}
+	file := filepath.Join(b.out, current.Archive)
+	if size, ok := unchanged(file, previous, current); ok {
+		current.Size = size
+		return current, nil
 	}
 	if err := archive.Write(file, name, built); err != nil {
 		return lock.Image{}, err
@@ -74,29 +74,29 @@ func (b *builder) build(ctx context.Context, img image, before lock.Image) (lock
 	if err != nil {
 		return lock.Image{}, err
 	}
-	now.Size = info.Size()
-	return now, nil
+	current.Size = info.Size()
+	return current, nil
 }
 
-// unchanged reports whether the archive of an earlier run is the one that would be written now, and its size.
-func unchanged(file string, before, now lock.Image) (int64, bool) {
-	if before.Digest != now.Digest || before.Reference != now.Reference {
+// unchanged reports whether the archive of the previous run is identical to the current image, and its size.
+func unchanged(file string, previous, current lock.Image) (int64, bool) {
+	if previous.Digest != current.Digest || previous.Reference != current.Reference {
 		return 0, false
 	}
 	info, err := os.Stat(file)
-	if err != nil || info.Size() != before.Size {
+	if err != nil || info.Size() != previous.Size {
 		return 0, false
 	}
-	return before.Size, true
+	return previous.Size, true
 }
 
-// stack gathers the layers of an image, the largest and least often changed first.
-func (b *builder) stack(ctx context.Context, img image) ([]v1.Layer, []lock.Source, error) {
+// imageLayers returns the layers of an image, the largest and least often changed first.
+func (b *builder) imageLayers(ctx context.Context, img image) ([]v1.Layer, []lock.Source, error) {
 	layers, sources, err := b.baseLayers(ctx, img)
 	if err != nil {
 		return nil, nil, err
 	}
-	accounts, err := b.accounts()
+	accounts, err := b.accountsLayer()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -104,14 +104,14 @@ func (b *builder) stack(ctx context.Context, img image) ([]v1.Layer, []lock.Sour
 	if img.command == "" {
 		return layers, sources, nil
 	}
-	program, err := b.program(filepath.Join(b.bin, path.Base(img.command)), img.entrypoint)
+	program, err := b.programLayer(filepath.Join(b.bin, path.Base(img.command)), img.entrypoint)
 	if err != nil {
 		return nil, nil, err
 	}
 	return append(layers, program), sources, nil
 }
 
-// labels are the image's OCI labels; nothing in them changes from build to build.
+// labels returns the image's OCI labels. They are the same in every build.
 func (b *builder) labels(img image) map[string]string {
 	return map[string]string{
 		"org.opencontainers.image.title":   fmt.Sprintf("openservicemesh/%s", img.name),

@@ -1,27 +1,28 @@
 package main
 
-// image says what one image is made of. Adding an image is adding a line to catalogue.
+// image describes the content of one image. To add an image, add a line to catalogue.
 type image struct {
-	// name is the short name; the full one is docker.io/openservicemesh/<name>:<version>.
+	// name is the short name; the full name is docker.io/openservicemesh/<name>:<version>.
 	name string
-	// command is the main package, relative to the repository, whose program the image runs; empty for none.
+	// command is the main package of the image's program, relative to the repository; empty if the base has the
+	// program.
 	command string
-	// entrypoint is the program's path in the image, where command's program is put.
+	// entrypoint is the path of the program in the image.
 	entrypoint string
-	// user is the numeric user and group it runs as.
+	// user is the numeric user and group of the program.
 	user int
-	// base is what lies below the program.
+	// base is the content below the program.
 	base base
 }
 
-// The users that images run as. Envoy has its own because the traffic redirection lets that user's traffic pass.
+// Users of the images. Envoy has its own user because the traffic redirection exempts that user's traffic.
 const (
 	userRoot    = 0
 	userEnvoy   = 1500
 	userNonroot = 65532
 )
 
-// catalogue lists every image, in the order they are built and printed.
+// catalogue lists every image in build order.
 func catalogue() []image {
 	return []image{
 		{"osm-operator", "./cmd/operator", "/osm-operator", userNonroot, scratch()},
@@ -41,20 +42,20 @@ func catalogue() []image {
 
 // base is a set of Debian packages and the files taken from them.
 type base struct {
-	// packages are the Debian packages; apt's current release of each is taken.
+	// packages are Debian packages, in the current release of apt.
 	packages []string
-	// files are path.Match patterns of what is taken.
+	// files are the path.Match patterns of the files to take.
 	files []string
-	// envoy adds the Envoy program as a layer of its own.
+	// envoy adds the Envoy program as a separate layer.
 	envoy bool
-	// dataDir is a directory that the image's user may write, made for a volume to be mounted over; empty for none.
+	// dataDir is a directory owned by the image's user, as a mount point for a volume; empty for none.
 	dataDir string
 }
 
-// scratch is the base of static programs: nothing at all.
+// scratch is the empty base of static programs.
 func scratch() base { return base{} }
 
-// envoy is the Envoy program on the C library.
+// envoy is the Envoy program and the C library it needs.
 func envoy() base {
 	return base{
 		envoy:    true,
@@ -72,7 +73,7 @@ func envoy() base {
 	}
 }
 
-// mariadb is a MariaDB server without a shell or any other program.
+// mariadb is a MariaDB server without a shell.
 func mariadb() base {
 	return base{
 		dataDir: "/var/lib/mysql",
@@ -94,7 +95,7 @@ func mariadb() base {
 	}
 }
 
-// curl is curl with a small shell, for trying requests from inside the mesh.
+// curl is curl with a small shell, for sending requests from inside the mesh.
 func curl() base {
 	return base{
 		packages: []string{

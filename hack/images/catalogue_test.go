@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestCatalogueNamesAreUniqueAndProgramsHaveAPlace(t *testing.T) {
+func TestCatalogueHasUniqueNamesAndAProgramPerImage(t *testing.T) {
 	seen := map[string]bool{}
 	for _, img := range catalogue() {
 		if seen[img.name] {
@@ -15,7 +15,7 @@ func TestCatalogueNamesAreUniqueAndProgramsHaveAPlace(t *testing.T) {
 		}
 		seen[img.name] = true
 		if !path.IsAbs(img.entrypoint) {
-			t.Errorf("the image %s starts %q, want an absolute path", img.name, img.entrypoint)
+			t.Errorf("the image %s has entrypoint %q, want an absolute path", img.name, img.entrypoint)
 		}
 		inBase := img.base.envoy || slices.Contains(img.base.files, strings.TrimPrefix(img.entrypoint, "/"))
 		if img.command == "" && !inBase {

@@ -13,7 +13,7 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/images/rootfs"
 )
 
-// baseLayers returns the layers below an image's own program, with the packages they are made of.
+// baseLayers returns the layers below an image's own program, and the packages they contain.
 func (b *builder) baseLayers(ctx context.Context, img image) ([]v1.Layer, []lock.Source, error) {
 	if len(img.base.packages) == 0 {
 		return nil, nil, nil
@@ -36,7 +36,7 @@ func (b *builder) baseLayers(ctx context.Context, img image) ([]v1.Layer, []lock
 	if !img.base.envoy {
 		return layers, sources, nil
 	}
-	program, err := b.envoyProgram(ctx, img.entrypoint)
+	program, err := b.envoyLayer(ctx, img.entrypoint)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -45,12 +45,12 @@ func (b *builder) baseLayers(ctx context.Context, img image) ([]v1.Layer, []lock
 	return append(layers, program), append(sources, wheel), nil
 }
 
-// baseKey names everything the files of a base depend on.
+// baseKey returns a cache key of everything the files of a base depend on.
 func baseKey(img image, sources []lock.Source) string {
 	return fmt.Sprintf("base\n%v\n%s %d\n%v", img.base.files, img.base.dataDir, img.user, sources)
 }
 
-// baseTree takes the wanted files from the packages and checks that no library is missing.
+// baseTree extracts the wanted files from the packages and checks that no library is missing.
 func (b *builder) baseTree(ctx context.Context, img image, packages []fetch.Package) (*rootfs.Tree, error) {
 	tree := rootfs.New()
 	for _, p := range packages {
@@ -68,20 +68,20 @@ func (b *builder) baseTree(ctx context.Context, img image, packages []fetch.Pack
 	return tree, tree.CheckLinked()
 }
 
-// envoyProgram is the layer with the Envoy binary alone.
-func (b *builder) envoyProgram(ctx context.Context, entrypoint string) (v1.Layer, error) {
+// envoyLayer returns the layer with the Envoy binary.
+func (b *builder) envoyLayer(ctx context.Context, entrypoint string) (v1.Layer, error) {
 	bin, err := fetch.Envoy(ctx, b.cache, fetch.CurrentEnvoy())
 	if err != nil {
 		return nil, err
 	}
-	return b.program(bin, entrypoint)
+	return b.programLayer(bin, entrypoint)
 }
 
-// program is a layer of one executable file, kept by the hash of its content.
-func (b *builder) program(file, entrypoint string) (v1.Layer, error) {
+// programLayer returns a layer with one executable file, cached by the hash of its content.
+func (b *builder) programLayer(file, entrypoint string) (v1.Layer, error) {
 	sum, err := fetch.FileSHA256(file)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the program of the image: %w", err)
+		return nil, fmt.Errorf("cannot read the image's program: %w", err)
 	}
 	return b.layers.Layer(strings.Join([]string{"program", entrypoint, sum}, "\n"), func() (*rootfs.Tree, error) {
 		content, err := os.ReadFile(file)
@@ -94,8 +94,8 @@ func (b *builder) program(file, entrypoint string) (v1.Layer, error) {
 	})
 }
 
-// accounts is the layer with the names of the users that images run as.
-func (b *builder) accounts() (v1.Layer, error) {
+// accountsLayer returns the layer with /etc/passwd and /etc/group for the users of the images.
+func (b *builder) accountsLayer() (v1.Layer, error) {
 	passwd := fmt.Sprintf("root:x:%[1]d:%[1]d::/:/sbin/nologin\nenvoy:x:%[2]d:%[2]d::/:/sbin/nologin\nnonroot:x:%[3]d:%[3]d::/:/sbin/nologin\n",
 		userRoot, userEnvoy, userNonroot)
 	group := fmt.Sprintf("root:x:%d:\nenvoy:x:%d:\nnonroot:x:%d:\n", userRoot, userEnvoy, userNonroot)

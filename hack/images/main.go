@@ -25,13 +25,13 @@ func main() {
 	}
 }
 
-// run is the whole command, with its outputs passed in.
+// run executes the command with the given arguments and writers.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("images", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	out := flags.String("o", "", "output folder (default bin/images in the repository)")
 	version := flags.String("version", "", "tag of the images and version of their programs (default the file VERSION)")
-	tags := flags.String("tags", "", "build tags of the programs, for faulty versions that tests upgrade to; give such images a -version and a folder of their own")
+	tags := flags.String("tags", "", "build tags of the programs, for faulty versions that tests upgrade to; use a separate -version and output folder")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -59,14 +59,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if *out == "" {
 		*out = filepath.Join(root, "bin", "images")
 	}
-	if *version, err = versionOr(root, *version); err != nil {
+	if *version, err = versionOrDefault(root, *version); err != nil {
 		return err
 	}
-	wanted, err := choose(catalogue(), flags.Args(), func(img image) bool {
+	wanted, err := selectImages(catalogue(), flags.Args(), func(img image) bool {
 		if img.command == "" || fetch.HasCommand(root, img.command) {
 			return true
 		}
-		fmt.Fprintf(stderr, "images: %s is left out: there is no main package at %s\n", img.name, img.command)
+		fmt.Fprintf(stderr, "images: %s is skipped: there is no main package at %s\n", img.name, img.command)
 		return false
 	})
 	if err != nil {
@@ -76,7 +76,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return withLock(cache, func() error { return buildAll(ctx, b, wanted, stdout) })
 }
 
-// buildAll builds the images, keeps the list of the output folder up to date and prints what was built.
+// buildAll builds the images, updates the list of the output folder and prints the built images.
 func buildAll(ctx context.Context, b *builder, wanted []image, stdout io.Writer) error {
 	list, err := lock.Read(b.out)
 	if err != nil {
@@ -86,7 +86,7 @@ func buildAll(ctx context.Context, b *builder, wanted []image, stdout io.Writer)
 		return err
 	}
 	if err := os.MkdirAll(b.out, 0o755); err != nil {
-		return fmt.Errorf("cannot make the output folder: %w", err)
+		return fmt.Errorf("cannot create the output folder: %w", err)
 	}
 	for _, img := range wanted {
 		if list[img.name], err = b.build(ctx, img, list[img.name]); err != nil {
@@ -99,7 +99,7 @@ func buildAll(ctx context.Context, b *builder, wanted []image, stdout io.Writer)
 	return printTable(stdout, wanted, list)
 }
 
-// printPath prints the path of a program that was fetched.
+// printPath returns a function that prints the path of a fetched program.
 func printPath(stdout io.Writer) func(string, error) error {
 	return func(path string, err error) error {
 		if err != nil {

@@ -1,7 +1,7 @@
-// Command pause is the first process of every pod of the local cluster: it holds the pod's namespaces and collects processes
-// whose parents have gone.
+// Command pause is the first process of every pod of the local cluster. It holds the pod's namespaces and reaps
+// orphaned processes.
 //
-// In: signals. Out: nothing; it ends on SIGINT and SIGTERM.
+// Input: signals. Output: none; it exits on SIGINT and SIGTERM.
 package main
 
 import (
@@ -21,7 +21,7 @@ func main() {
 	}
 }
 
-// reap collects every ended child; several may have ended for one signal.
+// reap waits for every exited child. One signal can stand for several exits.
 func reap() {
 	for {
 		if pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil); pid <= 0 && err != syscall.EINTR {

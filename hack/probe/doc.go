@@ -1,4 +1,6 @@
-// Command probe is what runs in the pods that check the local cluster: a web server, and the few tools a shell would offer.
+// Command probe runs in the pods that test the local cluster. It is a web server and a replacement for a few shell
+// tools.
 //
-// In: `probe serve`, `probe get FAMILY URL`, `probe cat FILE`. Out: answers on port 8080, or the answer on standard output.
+// Input: `probe serve`, `probe get FAMILY URL`, `probe cat FILE`. Output: a server on port 8080, or the response or
+// file on standard output.
 package main

@@ -38,7 +38,7 @@ func run(args []string) error {
 	}
 }
 
-// serve answers every request with the pod's name and the caller's address, and ends when it is asked to.
+// serve responds to every request with the pod's name and the client's address, until it receives a signal.
 func serve() error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -47,7 +47,7 @@ func serve() error {
 		return err
 	}
 	server := &http.Server{Addr: ":" + port, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Println("asked for", r.URL.Path, "by", r.RemoteAddr)
+		fmt.Println(r.Method, r.URL.Path, "from", r.RemoteAddr)
 		fmt.Fprintln(w, name, r.RemoteAddr)
 	})}
 	go func() {
@@ -60,7 +60,7 @@ func serve() error {
 	return nil
 }
 
-// get prints the answer of the URL, reached over one address family: "tcp4" or "tcp6".
+// get prints the response of the URL over one address family: "tcp4" or "tcp6".
 func get(family, url string) error {
 	dialer := &net.Dialer{Timeout: 2 * time.Second}
 	client := &http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{

@@ -1,7 +1,8 @@
-// Command release writes down the version in the file VERSION: it builds its images from the last commit, and copies the current
-// manifests with the digests of those images and that commit.
+// Command release records the version in the file VERSION: it builds its images from the last commit, and copies the
+// current manifests with the digests of those images and the commit.
 //
-// In flow a checkout without changes; out flow the images and a new folder below internal/operand/manifests, to be committed.
+// Input: a checkout without changes. Output: the images, and a new folder below internal/operand/manifests, to be
+// committed.
 package main
 
 import (
@@ -26,7 +27,7 @@ func main() {
 	}
 }
 
-// run makes the release.
+// run records the release.
 func run(ctx context.Context) error {
 	root, err := repo.Root(".")
 	if err != nil {
@@ -41,35 +42,35 @@ func run(ctx context.Context) error {
 		return err
 	}
 	if changed != "" {
-		return fmt.Errorf("the checkout has changes that are in no commit, so nobody could build this version again:\n%s", changed)
+		return fmt.Errorf("the checkout has uncommitted changes, so this version could not be reproduced:\n%s", changed)
 	}
 	commit, err := output(ctx, root, "git", "rev-parse", "HEAD")
 	if err != nil {
 		return err
 	}
-	if err := show(ctx, filepath.Join(root, "hack"), "go", "run", "./images"); err != nil {
+	if err := runVisibly(ctx, filepath.Join(root, "hack"), "go", "run", "./images"); err != nil {
 		return err
 	}
-	return show(ctx, root, "go", "run", "./internal/operand/freeze", "-version", strings.TrimSpace(string(version)), "-commit", commit)
+	return runVisibly(ctx, root, "go", "run", "./internal/operand/freeze", "-version", strings.TrimSpace(string(version)), "-commit", commit)
 }
 
-// output runs a program and returns what it prints.
+// output runs a program and returns its standard output.
 func output(ctx context.Context, folder, name string, arguments ...string) (string, error) {
 	command := exec.CommandContext(ctx, name, arguments...)
 	command.Dir, command.Stderr = folder, os.Stderr
 	printed, err := command.Output()
 	if err != nil {
-		return "", fmt.Errorf("%s %s fails: %w", name, strings.Join(arguments, " "), err)
+		return "", fmt.Errorf("%s %s failed: %w", name, strings.Join(arguments, " "), err)
 	}
 	return strings.TrimSpace(string(printed)), nil
 }
 
-// show runs a program before the user's eyes.
-func show(ctx context.Context, folder, name string, arguments ...string) error {
+// runVisibly runs a program with its output on the terminal.
+func runVisibly(ctx context.Context, folder, name string, arguments ...string) error {
 	command := exec.CommandContext(ctx, name, arguments...)
 	command.Dir, command.Stdout, command.Stderr = folder, os.Stdout, os.Stderr
 	if err := command.Run(); err != nil {
-		return fmt.Errorf("%s %s fails: %w", name, strings.Join(arguments, " "), err)
+		return fmt.Errorf("%s %s failed: %w", name, strings.Join(arguments, " "), err)
 	}
 	return nil
 }

@@ -19,18 +19,18 @@ import (
 type file struct {
 	name    string
 	content []byte
-	// runs is true for programs.
-	runs bool
+	// executable is true for programs.
+	executable bool
 }
 
 func (f file) mode() int64 {
-	if f.runs {
+	if f.executable {
 		return 0o755
 	}
 	return 0o644
 }
 
-// writeArchive writes an archive whose bytes depend on nothing but its arguments.
+// writeArchive writes an archive whose bytes depend only on its arguments.
 func writeArchive(path string, at time.Time, files []file, pack func(io.Writer, time.Time, []file) error) error {
 	var packed bytes.Buffer
 	if err := pack(&packed, at, files); err != nil {
@@ -39,8 +39,8 @@ func writeArchive(path string, at time.Time, files []file, pack func(io.Writer, 
 	return os.WriteFile(path, packed.Bytes(), 0o644)
 }
 
-// tarred packs files for Linux and macOS.
-func tarred(w io.Writer, at time.Time, files []file) error {
+// writeTarGz packs files for Linux and macOS.
+func writeTarGz(w io.Writer, at time.Time, files []file) error {
 	compressed, err := gzip.NewWriterLevel(w, gzip.BestCompression)
 	if err != nil {
 		return err
@@ -61,8 +61,8 @@ func tarred(w io.Writer, at time.Time, files []file) error {
 	return compressed.Close()
 }
 
-// zipped packs files for Windows.
-func zipped(w io.Writer, at time.Time, files []file) error {
+// writeZip packs files for Windows.
+func writeZip(w io.Writer, at time.Time, files []file) error {
 	archive := zip.NewWriter(w)
 	for _, f := range files {
 		header := &zip.FileHeader{Name: f.name, Method: zip.Deflate, Modified: at}
@@ -78,7 +78,7 @@ func zipped(w io.Writer, at time.Time, files []file) error {
 	return archive.Close()
 }
 
-// writeSums writes the SHA-256 sums of archives in the form of sha256sum, and returns the file's path.
+// writeSums writes the SHA-256 sums of archives in the format of sha256sum, and returns the file's path.
 func (r release) writeSums(archives []string) (string, error) {
 	var lines []string
 	for _, archive := range archives {
@@ -88,7 +88,7 @@ func (r release) writeSums(archives []string) (string, error) {
 		}
 		lines = append(lines, fmt.Sprintf("%x  %s\n", sha256.Sum256(content), filepath.Base(archive)))
 	}
-	// sorted by names, as ls lists them
+	// sorted by file name
 	slices.SortFunc(lines, func(a, b string) int { return strings.Compare(a[2*sha256.Size:], b[2*sha256.Size:]) })
 	path := filepath.Join(r.folder, fmt.Sprintf("osm-%s-checksums.txt", r.version))
 	return path, os.WriteFile(path, []byte(strings.Join(lines, "")), 0o644)

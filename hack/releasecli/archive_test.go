@@ -15,12 +15,12 @@ import (
 
 var (
 	commit = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
-	sample = []file{{name: "LICENSE", content: []byte("free")}, {name: "osm", content: []byte("program"), runs: true}}
+	sample = []file{{name: "LICENSE", content: []byte("free")}, {name: "osm", content: []byte("program"), executable: true}}
 )
 
-// Packing twice gives the same bytes, with the names, modes and times that are asked for.
+// Names, modes and times are as given, and packing twice gives the same bytes.
 func TestArchivesAreReproducible(t *testing.T) {
-	for name, pack := range map[string]func(io.Writer, time.Time, []file) error{"tar": tarred, "zip": zipped} {
+	for name, pack := range map[string]func(io.Writer, time.Time, []file) error{"tar": writeTarGz, "zip": writeZip} {
 		var first, second bytes.Buffer
 		for _, w := range []*bytes.Buffer{&first, &second} {
 			if err := pack(w, commit, sample); err != nil {
@@ -35,7 +35,7 @@ func TestArchivesAreReproducible(t *testing.T) {
 
 func TestTar(t *testing.T) {
 	var packed bytes.Buffer
-	if err := tarred(&packed, commit, sample); err != nil {
+	if err := writeTarGz(&packed, commit, sample); err != nil {
 		t.Fatal(err)
 	}
 	unzipped, err := gzip.NewReader(&packed)
@@ -57,7 +57,7 @@ func TestTar(t *testing.T) {
 
 func TestZip(t *testing.T) {
 	var packed bytes.Buffer
-	if err := zipped(&packed, commit, sample); err != nil {
+	if err := writeZip(&packed, commit, sample); err != nil {
 		t.Fatal(err)
 	}
 	archive, err := zip.NewReader(bytes.NewReader(packed.Bytes()), int64(packed.Len()))
@@ -72,7 +72,7 @@ func TestZip(t *testing.T) {
 	}
 }
 
-func TestSums(t *testing.T) {
+func TestWriteSums(t *testing.T) {
 	r := release{folder: t.TempDir(), version: "v1"}
 	var archives []string
 	for _, name := range []string{"b", "a"} {
@@ -93,16 +93,16 @@ func TestSums(t *testing.T) {
 	}
 }
 
-func TestChoose(t *testing.T) {
-	all, err := choose("")
+func TestSelectPlatforms(t *testing.T) {
+	all, err := selectPlatforms("")
 	if err != nil || len(all) != 6 {
 		t.Errorf("a release has %d platforms (%v), want 6", len(all), err)
 	}
-	some, err := choose("windows/arm64,linux/amd64")
-	if err != nil || len(some) != 2 || some[0].program() != "osm.exe" || some[1].program() != "osm" {
-		t.Errorf("chosen: %v (%v)", some, err)
+	selected, err := selectPlatforms("windows/arm64,linux/amd64")
+	if err != nil || len(selected) != 2 || selected[0].program() != "osm.exe" || selected[1].program() != "osm" {
+		t.Errorf("selected: %v (%v)", selected, err)
 	}
-	if _, err := choose("plan9/386"); err == nil || !strings.Contains(err.Error(), "linux/amd64") {
+	if _, err := selectPlatforms("plan9/386"); err == nil || !strings.Contains(err.Error(), "linux/amd64") {
 		t.Errorf("an unknown platform: %v", err)
 	}
 }

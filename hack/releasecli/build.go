@@ -12,12 +12,12 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/internal/repo"
 )
 
-// platform is an operating system and an architecture, as Go calls them.
+// platform is an operating system and an architecture, with Go's names.
 type platform struct{ os, arch string }
 
 func (p platform) String() string { return p.os + "/" + p.arch }
 
-// program is the file name of the program.
+// program returns the file name of the program.
 func (p platform) program() string {
 	if p.os == "windows" {
 		return "osm.exe"
@@ -25,13 +25,13 @@ func (p platform) program() string {
 	return "osm"
 }
 
-// platforms are all that a release is built for.
+// platforms are all platforms of a release.
 var platforms = []platform{
 	{"linux", "amd64"}, {"linux", "arm64"}, {"darwin", "amd64"}, {"darwin", "arm64"}, {"windows", "amd64"}, {"windows", "arm64"},
 }
 
-// choose picks platforms from a list with commas; an empty one means all.
-func choose(list string) ([]platform, error) {
+// selectPlatforms parses a comma-separated list of platforms; an empty list means all.
+func selectPlatforms(list string) ([]platform, error) {
 	if list == "" {
 		return platforms, nil
 	}
@@ -39,14 +39,14 @@ func choose(list string) ([]platform, error) {
 	for name := range strings.SplitSeq(list, ",") {
 		i := slices.IndexFunc(platforms, func(p platform) bool { return p.String() == name })
 		if i < 0 {
-			return nil, fmt.Errorf("-platforms: no release is built for %q: choose from %v", name, platforms)
+			return nil, fmt.Errorf("-platforms: %q is not supported: choose from %v", name, platforms)
 		}
 		chosen = append(chosen, platforms[i])
 	}
 	return chosen, nil
 }
 
-// build builds the program for a platform and packs it; the result is the archive's path.
+// build builds the program for a platform, packs it, and returns the archive's path.
 func (r release) build(ctx context.Context, p platform) (string, error) {
 	scratch, err := os.MkdirTemp("", "osm-release-")
 	if err != nil {
@@ -71,12 +71,12 @@ func (r release) build(ctx context.Context, p platform) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		files = append(files, file{name: name, content: content, runs: path == program})
+		files = append(files, file{name: name, content: content, executable: path == program})
 	}
 	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.name, b.name) })
 	base := filepath.Join(r.folder, fmt.Sprintf("osm-%s-%s-%s", r.version, p.os, p.arch))
 	if p.os == "windows" {
-		return base + ".zip", writeArchive(base+".zip", r.time, files, zipped)
+		return base + ".zip", writeArchive(base+".zip", r.commitTime, files, writeZip)
 	}
-	return base + ".tar.gz", writeArchive(base+".tar.gz", r.time, files, tarred)
+	return base + ".tar.gz", writeArchive(base+".tar.gz", r.commitTime, files, writeTarGz)
 }

@@ -1,8 +1,10 @@
-// Command releasecli builds the archives of a release of the osm command line: go run ./releasecli [-dirty] [-platforms LIST]
+// Command releasecli builds the release archives of the osm command line: go run ./releasecli [-dirty] [-platforms
+// LIST]
 //
-// In: a checkout without changes, its file VERSION and its last commit. Out: below bin/release an archive for each platform, tar.gz or
-// for Windows zip, with the program and the license, and a file with their SHA-256 sums. Whoever builds the same commit with the same
-// Go gets the same bytes: no path and no time of the machine is part of them; files have the time of the commit.
+// Input: a checkout without changes, its file VERSION and its last commit. Output: below bin/release one archive per
+// platform, tar.gz or for Windows zip, with the program and the license, and a file with their SHA-256 sums. Builds are
+// reproducible: the same commit and Go version give the same bytes. Archives contain no path or time of the machine;
+// files have the time of the commit.
 package main
 
 import (
@@ -25,8 +27,8 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	dirty := flag.Bool("dirty", false, "build from a checkout with changes, though nobody can build these archives again")
-	list := flag.String("platforms", "", "build for these platforms only, such as linux/arm64, separated by commas")
+	dirty := flag.Bool("dirty", false, "build from a checkout with uncommitted changes; the archives are not reproducible")
+	list := flag.String("platforms", "", "comma-separated platforms to build for, such as linux/arm64")
 	flag.Parse()
 	if err := run(ctx, *dirty, *list); err != nil {
 		fmt.Fprintln(os.Stderr, "releasecli:", err)
@@ -36,7 +38,7 @@ func main() {
 
 // run builds a release.
 func run(ctx context.Context, dirty bool, list string) error {
-	wanted, err := choose(list)
+	wanted, err := selectPlatforms(list)
 	if err != nil {
 		return err
 	}
@@ -68,15 +70,15 @@ func run(ctx context.Context, dirty bool, list string) error {
 	return err
 }
 
-// release is what is built.
+// release describes the release to build.
 type release struct {
 	root, folder string
 	version      string
-	// time is that of the commit, which all files get.
-	time time.Time
+	// commitTime is the commit time, which all files get.
+	commitTime time.Time
 }
 
-// describe finds out what is to be built.
+// describe returns the release of the checkout.
 func describe(ctx context.Context, root string, dirty bool) (release, error) {
 	r := release{root: root, folder: filepath.Join(root, "bin", "release")}
 	text, err := os.ReadFile(filepath.Join(root, "VERSION"))
@@ -89,7 +91,7 @@ func describe(ctx context.Context, root string, dirty bool) (release, error) {
 		return r, err
 	}
 	if changed != "" && !dirty {
-		return r, errors.New("the checkout has changes that are in no commit, so nobody could build this release again: commit them, or use -dirty to try it out")
+		return r, errors.New("the checkout has uncommitted changes, so this release could not be reproduced: commit them, or use -dirty for a test build")
 	}
 	seconds, err := git(ctx, root, "log", "-1", "--format=%ct")
 	if err != nil {
@@ -97,19 +99,19 @@ func describe(ctx context.Context, root string, dirty bool) (release, error) {
 	}
 	unix, err := strconv.ParseInt(seconds, 10, 64)
 	if err != nil {
-		return r, fmt.Errorf("the time of the last commit, %q, cannot be read: %w", seconds, err)
+		return r, fmt.Errorf("cannot parse the time %q of the last commit: %w", seconds, err)
 	}
-	r.time = time.Unix(unix, 0).UTC()
+	r.commitTime = time.Unix(unix, 0).UTC()
 	return r, nil
 }
 
-// git asks git about the checkout.
+// git runs a git command in the checkout.
 func git(ctx context.Context, root string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir, cmd.Stderr = root, os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("git %s fails: %w", strings.Join(args, " "), err)
+		return "", fmt.Errorf("git %s failed: %w", strings.Join(args, " "), err)
 	}
 	return strings.TrimSpace(string(out)), nil
 }

@@ -10,29 +10,29 @@ import (
 
 // budget is the content of hack/budget.yaml.
 type budget struct {
-	// Suites gives each suite its time; "prepare" is what comes before the suites.
-	Suites map[string]allowance `json:"suites"`
+	// Suites sets the time limits of each suite, including "prepare".
+	Suites map[string]timeLimit `json:"suites"`
 	// Skips are the tests that may be skipped.
 	Skips []skip `json:"skips,omitempty"`
 }
 
-// allowance is the time of a suite, in seconds.
-type allowance struct {
-	// Test is the time in `make test`.
+// timeLimit is the time limit of a suite, in seconds.
+type timeLimit struct {
+	// Test is the limit in `make test`.
 	Test int `json:"test"`
-	// Full is the time in `make test-full`.
+	// Full is the limit in `make test-full`.
 	Full int `json:"full"`
 }
 
 // skip allows one test to be skipped.
 type skip struct {
-	// Test is the import path of its package, a dot, and its name.
+	// Test is the import path of the package, a dot, and the name of the test.
 	Test string `json:"test"`
-	// Reason says why the project may be released although this test did not run.
+	// Reason explains why a release does not need this test.
 	Reason string `json:"reason"`
 }
 
-// readBudget reads and checks the file.
+// readBudget reads and validates the file.
 func readBudget(file string) (budget, error) {
 	content, err := os.ReadFile(file)
 	if err != nil {
@@ -44,22 +44,22 @@ func readBudget(file string) (budget, error) {
 func parseBudget(file string, content []byte) (budget, error) {
 	var b budget
 	if err := yaml.UnmarshalStrict(content, &b); err != nil {
-		return budget{}, fmt.Errorf("%s is not a budget: %w", file, err)
+		return budget{}, fmt.Errorf("%s is not a valid budget: %w", file, err)
 	}
 	for _, name := range append([]string{prepareName}, suiteNames()...) {
 		if a := b.Suites[name]; a.Test <= 0 || a.Full <= 0 {
-			return budget{}, fmt.Errorf("%s gives the suite %s no time: write suites.%s: {test: SECONDS, full: SECONDS}", file, name, name)
+			return budget{}, fmt.Errorf("%s has no time limit for the suite %s: add suites.%s: {test: SECONDS, full: SECONDS}", file, name, name)
 		}
 	}
 	for _, s := range b.Skips {
 		if s.Test == "" || s.Reason == "" {
-			return budget{}, fmt.Errorf("%s allows the skip of %q because of %q: write both a test and a reason", file, s.Test, s.Reason)
+			return budget{}, fmt.Errorf("%s has a skip with test %q and reason %q: both are required", file, s.Test, s.Reason)
 		}
 	}
 	return b, nil
 }
 
-// limit returns the time that the suite has.
+// limit returns the time limit of the suite.
 func (b budget) limit(suite string, full bool) time.Duration {
 	a := b.Suites[suite]
 	if full {

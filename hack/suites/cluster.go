@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// stopTime is how long stopping the cluster may take.
-const stopTime = 2 * time.Minute
+// stopTimeout is the time limit for stopping the cluster.
+const stopTimeout = 2 * time.Minute
 
-// cluster builds the images and starts the local cluster, unless it runs already. The tests themselves put the images
-// on it. With CLUSTER=current the cluster of the kubeconfig counts as running.
+// cluster builds the images and starts the local cluster, unless it is running. The tests load the images themselves.
+// With CLUSTER=current the kubeconfig's cluster counts as running.
 func (p *preparation) cluster(ctx context.Context) error {
 	_, notRunning := p.hack(ctx, "./cluster", "status")
 	if _, err := p.hack(ctx, "./images"); err != nil {
@@ -21,10 +21,10 @@ func (p *preparation) cluster(ctx context.Context) error {
 	if _, err := p.hack(ctx, "./cluster", "up"); err != nil || os.Getenv("CLUSTER") == "current" {
 		return err
 	}
-	// Upgrades begin with a version before. Building it takes minutes once, which are not the tests'. In a clone without history
-	// it cannot be built; then the tests of upgrades fail, and no others.
+	// Upgrade tests start from a recorded version. Building it takes minutes once, and counts as preparation. A clone
+	// without history cannot build it; then only the upgrade tests fail.
 	if _, err := p.hack(ctx, "./cluster", "load-version"); err != nil {
-		fmt.Fprintf(p.out, "the tests of upgrades will fail: %v\n", err)
+		fmt.Fprintf(p.out, "the upgrade tests will fail: %v\n", err)
 	}
 	return nil
 }
@@ -34,10 +34,10 @@ func (p *preparation) stop() {
 	if !p.started {
 		return
 	}
-	// Whatever ended the run must not keep the cluster from being stopped.
-	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
+	// The cluster is stopped even when the run's context has ended.
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
 	if _, err := p.hack(ctx, "./cluster", "down"); err != nil {
-		fmt.Fprintf(p.out, "the cluster is left running: %v\n", err)
+		fmt.Fprintf(p.out, "cannot stop the cluster, it is still running: %v\n", err)
 	}
 }

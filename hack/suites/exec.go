@@ -15,43 +15,44 @@ import (
 	"time"
 )
 
-// grace is how long a program has to end after it was asked to, so that it can stop what it started.
-const grace = 20 * time.Second
+// gracePeriod is how long a program may take to exit after SIGTERM, so that it can stop its own children.
+const gracePeriod = 20 * time.Second
 
-// start makes a command whose whole process group is asked to end, and killed after the grace, when the context ends.
-func start(ctx context.Context, c command, env []string) *exec.Cmd {
+// newCommand returns a command whose process group gets SIGTERM when the context ends, and SIGKILL after the grace
+// period.
+func newCommand(ctx context.Context, c command, env []string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, c.args[0], c.args[1:]...)
 	cmd.Dir = c.dir
 	cmd.Env = append(os.Environ(), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
-	cmd.WaitDelay = grace
+	cmd.WaitDelay = gracePeriod
 	return cmd
 }
 
-// finish kills what is left of a command's process group; an empty group is no error.
-func finish(cmd *exec.Cmd) {
+// killGroup kills the remaining processes of a command's process group. An empty group is no error.
+func killGroup(cmd *exec.Cmd) {
 	if cmd.Process != nil {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	}
 }
 
-// runPlain runs a command and returns everything it printed.
+// runPlain runs a command and returns its output.
 func runPlain(ctx context.Context, c command, env []string) (string, error) {
-	cmd := start(ctx, c, env)
-	defer finish(cmd)
+	cmd := newCommand(ctx, c, env)
+	defer killGroup(cmd)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil {
-		return out.String(), fmt.Errorf("`%s` failed: %w", strings.Join(c.args, " "), reason(ctx, err))
+		return out.String(), fmt.Errorf("`%s` failed: %w", strings.Join(c.args, " "), causeOf(ctx, err))
 	}
 	return out.String(), nil
 }
 
-// runGoTest runs a command that prints the events of go test into a tally, and says on the writer which packages ended.
+// runGoTest runs a command that prints the events of go test into a tally, and prints a line per finished package.
 func runGoTest(ctx context.Context, c command, env []string, t *tally, progress io.Writer) error {
-	cmd := start(ctx, c, env)
-	defer finish(cmd)
+	cmd := newCommand(ctx, c, env)
+	defer killGroup(cmd)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()
@@ -64,7 +65,7 @@ func runGoTest(ctx context.Context, c command, env []string, t *tally, progress 
 	readErr := readEvents(stdout, t, progress)
 	err = cmd.Wait()
 	if ctx.Err() != nil {
-		return reason(ctx, err)
+		return causeOf(ctx, err)
 	}
 	if readErr != nil {
 		return readErr
@@ -75,7 +76,7 @@ func runGoTest(ctx context.Context, c command, env []string, t *tally, progress 
 	return nil
 }
 
-// readEvents reads lines until the end. A line that is no event is kept as the output of no test.
+// readEvents reads lines until EOF. Lines that are not events are printed.
 func readEvents(r io.Reader, t *tally, progress io.Writer) error {
 	lines := bufio.NewReader(r)
 	for {
@@ -97,11 +98,11 @@ func readEvents(r io.Reader, t *tally, progress io.Writer) error {
 	}
 }
 
-// errOutOfTime is the cause of a context whose suite used up its seconds.
-var errOutOfTime = errors.New("it ran out of the time that hack/budget.yaml gives it")
+// errTimeLimitExceeded is the cause of a context whose suite exceeded its time limit.
+var errTimeLimitExceeded = errors.New("it exceeded its time limit in hack/budget.yaml")
 
-// reason prefers why the context ended to the error of the program that was killed for it.
-func reason(ctx context.Context, err error) error {
+// causeOf returns the cause of an ended context instead of the error of the program that was killed for it.
+func causeOf(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

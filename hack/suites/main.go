@@ -18,7 +18,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	full := flag.Bool("full", false, "run everything, as before a release: longer, and nothing from the test cache")
+	full := flag.Bool("full", false, "run all tests, as before a release, without the test cache")
 	flag.Parse()
 	if err := run(ctx, *full, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "suites:", err)
@@ -26,8 +26,8 @@ func main() {
 	}
 }
 
-// errFailed says that the table above has the details.
-var errFailed = errors.New("not everything passed")
+// errFailed refers to the printed table for details.
+var errFailed = errors.New("some suites failed")
 
 func run(ctx context.Context, full bool, names []string) error {
 	root, err := repo.Root(".")
@@ -35,7 +35,7 @@ func run(ctx context.Context, full bool, names []string) error {
 		return err
 	}
 	c := checkout{root: root, full: full}
-	wanted, err := choose(suites(), names)
+	wanted, err := selectSuites(suites(), names)
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func run(ctx context.Context, full bool, names []string) error {
 	return nil
 }
 
-// target is what the last line calls a run.
+// target returns the name of the run in the last line.
 func target(full bool, names []string) string {
 	switch {
 	case len(names) > 0:
@@ -69,12 +69,12 @@ func target(full bool, names []string) string {
 	return "make test"
 }
 
-// runAll prepares, runs the suites, and stops what the preparation started.
+// runAll prepares and runs the suites, and stops what the preparation started.
 func runAll(ctx context.Context, c checkout, b budget, wanted []suite) []outcome {
 	r := runner{checkout: c, budget: b, out: os.Stdout, now: time.Now}
 	p := &preparation{checkout: c, out: os.Stdout, tried: map[need]error{}}
 	defer p.stop()
-	prepared := r.limited(ctx, prepareName, func(ctx context.Context, _ *outcome) error { return p.meet(ctx, wanted) })
+	prepared := r.runLimited(ctx, prepareName, func(ctx context.Context, _ *outcome) error { return p.fulfil(ctx, wanted) })
 	outcomes := []outcome{prepared}
 	r.env = append(p.env, c.env()...)
 	for _, s := range wanted {
@@ -86,8 +86,8 @@ func runAll(ctx context.Context, c checkout, b budget, wanted []suite) []outcome
 	return outcomes
 }
 
-// choose returns the named suites in the order in which they always run; no name means all.
-func choose(all []suite, names []string) ([]suite, error) {
+// selectSuites returns the named suites in their fixed order, or all suites without names.
+func selectSuites(all []suite, names []string) ([]suite, error) {
 	if len(names) == 0 {
 		return all, nil
 	}

@@ -13,23 +13,23 @@ import (
 	"strings"
 )
 
-// goldenWord is in the names of the tests of the suite golden; as a pattern of go test it finds those.
+// goldenWord is part of the test names of the golden suite, and the pattern that selects them.
 const goldenWord = "Golden"
 
-// testFunction finds the names of tests, fuzz tests and examples. What a package does around its tests is none.
+// testFunction matches the names of tests, fuzz tests and examples, but not of TestMain.
 var testFunction = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Example)\w*)\(`)
 
-// testPackage is a folder of a module that has tests.
+// testPackage is a folder of a module with tests.
 type testPackage struct {
 	// dir is the folder relative to the module, such as ./internal/catalog.
 	dir string
-	// envtest is true when a test file imports a package named envtest.
+	// envtest is true if a test file imports a package named envtest.
 	envtest bool
-	// golden is true when a test has Golden in its name, unit when some other test is there.
+	// golden is true if a test has Golden in its name, unit if another test exists.
 	golden, unit bool
 }
 
-// findPackages returns the packages with tests below a module's root, sorted; nested modules are left out.
+// findPackages returns the packages with tests below a module's root, sorted, without nested modules.
 func findPackages(root string) ([]testPackage, error) {
 	found := map[string]testPackage{}
 	err := filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
@@ -37,7 +37,7 @@ func findPackages(root string) ([]testPackage, error) {
 			return err
 		}
 		if entry.IsDir() {
-			return enter(root, file, entry.Name())
+			return skipFolder(root, file, entry.Name())
 		}
 		if !strings.HasSuffix(file, "_test.go") {
 			return nil
@@ -63,8 +63,8 @@ func findPackages(root string) ([]testPackage, error) {
 	return packages, nil
 }
 
-// enter says whether a walk goes into the folder: not into nested modules, and not where go itself would not look.
-func enter(root, dir, name string) error {
+// skipFolder returns fs.SkipDir for nested modules and for folders that the go command ignores.
+func skipFolder(root, dir, name string) error {
 	if dir == root {
 		return nil
 	}
@@ -77,7 +77,7 @@ func enter(root, dir, name string) error {
 	return nil
 }
 
-// classify adds what one test file says to what is known about its package.
+// classify updates what is known about a package from one test file.
 func classify(p testPackage, file string) (testPackage, error) {
 	content, err := os.ReadFile(file)
 	if err != nil {
@@ -103,7 +103,7 @@ func classify(p testPackage, file string) (testPackage, error) {
 	return p, nil
 }
 
-// selectDirs returns the folders of the packages that the function picks.
+// selectDirs returns the folders of the packages that pick selects.
 func selectDirs(packages []testPackage, pick func(testPackage) bool) []string {
 	var dirs []string
 	for _, p := range packages {
@@ -114,5 +114,5 @@ func selectDirs(packages []testPackage, pick func(testPackage) bool) []string {
 	return dirs
 }
 
-// inE2E reports whether the package belongs to the tests of a whole cluster.
+// inE2E reports whether the package is below e2e.
 func inE2E(p testPackage) bool { return p.dir == "./e2e" || strings.HasPrefix(p.dir, "./e2e/") }

@@ -8,8 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// tree writes files below a new folder and returns it.
-func tree(t *testing.T, content map[string]string) string {
+// writeTree writes files into a new folder and returns it.
+func writeTree(t *testing.T, content map[string]string) string {
 	t.Helper()
 	root := t.TempDir()
 	for name, text := range content {
@@ -26,7 +26,7 @@ func tree(t *testing.T, content map[string]string) string {
 
 func TestFindPackages(t *testing.T) {
 	const plain = "package p\n\nimport \"testing\"\n\nfunc TestX(t *testing.T) {}\n"
-	root := tree(t, map[string]string{
+	root := writeTree(t, map[string]string{
 		"go.mod":                "module m\n",
 		"a/a.go":                "package a\n",
 		"b/b_test.go":           plain,
@@ -61,9 +61,9 @@ func TestFindPackages(t *testing.T) {
 	}
 }
 
-func TestSuitesDivideThePackages(t *testing.T) {
+func TestEachPackageBelongsToOneSuite(t *testing.T) {
 	const test = "package p\n\nimport \"testing\"\n\nfunc TestX(t *testing.T) {}\n"
-	root := tree(t, map[string]string{
+	root := writeTree(t, map[string]string{
 		"go.mod":              "module m\n",
 		"a/a_test.go":         test,
 		"g/g_test.go":         "package g\n\nimport \"testing\"\n\nfunc TestGoldenX(t *testing.T) {}\n",
@@ -94,7 +94,7 @@ func TestSuitesDivideThePackages(t *testing.T) {
 	}
 }
 
-func TestOnlyFullRunsTellTests(t *testing.T) {
+func TestOnlyFullRunSetsVariable(t *testing.T) {
 	if env := (checkout{}).env(); len(env) > 0 {
 		t.Errorf("an ordinary run sets %v, want nothing", env)
 	}

@@ -13,51 +13,52 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/internal/tool"
 )
 
-// need is something that must be there before a suite can run.
+// need is a requirement of a suite.
 type need string
 
 const (
-	// needPackages are the product's packages and tests, compiled: on a new machine that takes minutes, which are not the suite's.
+	// needPackages is the compiled product with its tests. Compiling takes minutes on a new machine, which do not count
+	// for the suite.
 	needPackages need = "compiled packages"
-	// needRacePackages are the same, compiled for the race detector.
+	// needRacePackages is the same, compiled for the race detector.
 	needRacePackages need = "packages compiled for the race detector"
-	// needLinter is the linter, built.
+	// needLinter is the built linter.
 	needLinter need = "linter"
-	// needGenerators are the tools that generate files, built.
+	// needGenerators are the built code generators.
 	needGenerators need = "generators"
-	// needEnvoy is the real Envoy of two minor versions, named by the variables ENVOY_BIN and EARLIER_ENVOY_BIN.
+	// needEnvoy is Envoy in two minor versions, in the variables ENVOY_BIN and EARLIER_ENVOY_BIN.
 	needEnvoy need = "envoy"
-	// needPrometheus is a real Prometheus, named by the variable PROMETHEUS_BIN.
+	// needPrometheus is Prometheus, in the variable PROMETHEUS_BIN.
 	needPrometheus need = "prometheus"
-	// needAssets is the folder of an API server for tests, named by the variable KUBEBUILDER_ASSETS.
+	// needAssets is the folder of an API server for tests, in the variable KUBEBUILDER_ASSETS.
 	needAssets need = "assets"
-	// needCluster is a local cluster, and the images to put on it.
+	// needCluster is a local cluster, and the built images.
 	needCluster need = "cluster"
 )
 
-// preparation meets needs, each once.
+// preparation fulfils each need of the suites once.
 type preparation struct {
 	checkout checkout
 	out      io.Writer
 	// env collects environment variables for the suites.
 	env []string
-	// tried maps each need to why it could not be met, or nil.
+	// tried maps each need to its error, or nil.
 	tried map[need]error
-	// started is true when the cluster runs because of this preparation, which then stops it.
+	// started is true if the preparation started the cluster, and therefore has to stop it.
 	started bool
 }
 
-// meet meets every need of the suites, in order, and goes on when one cannot be met: the suites that need it fail.
-func (p *preparation) meet(ctx context.Context, wanted []suite) error {
+// fulfil fulfils the needs of the suites in order. It continues after an error: only the suites with that need fail.
+func (p *preparation) fulfil(ctx context.Context, wanted []suite) error {
 	var failed []error
 	for _, s := range wanted {
 		for _, n := range s.needs {
 			if _, tried := p.tried[n]; tried {
 				continue
 			}
-			err := p.one(ctx, n)
+			err := p.fulfilOne(ctx, n)
 			if err != nil {
-				err = fmt.Errorf("the %s that the suite %s needs cannot be had: %w", n, s.name, err)
+				err = fmt.Errorf("cannot prepare the %s for the suite %s: %w", n, s.name, err)
 			}
 			p.tried[n] = err
 			failed = append(failed, err)
@@ -66,7 +67,7 @@ func (p *preparation) meet(ctx context.Context, wanted []suite) error {
 	return errors.Join(failed...)
 }
 
-// missing returns why the suite cannot run, or nil.
+// missing returns the errors of the suite's needs, or nil.
 func (p *preparation) missing(s suite) error {
 	var failed []error
 	for _, n := range s.needs {
@@ -75,7 +76,7 @@ func (p *preparation) missing(s suite) error {
 	return errors.Join(failed...)
 }
 
-func (p *preparation) one(ctx context.Context, n need) error {
+func (p *preparation) fulfilOne(ctx context.Context, n need) error {
 	switch n {
 	case needPackages:
 		return p.compile(ctx)
@@ -100,21 +101,21 @@ func (p *preparation) one(ctx context.Context, n need) error {
 	case needCluster:
 		return p.cluster(ctx)
 	}
-	return fmt.Errorf("nothing meets the need %q", n)
+	return fmt.Errorf("unknown need %q", n)
 }
 
-// compile compiles all packages of the product and their tests into Go's build cache, and links nothing.
+// compile compiles all packages of the product and their tests into the go build cache, without linking.
 func (p *preparation) compile(ctx context.Context, flags ...string) error {
 	args := append([]string{"go", "list", "-export", "-test", "-deps", "-f", "{{/* nothing */}}"}, flags...)
-	cmd := start(ctx, command{dir: p.checkout.root, args: append(args, "./...")}, p.env)
+	cmd := newCommand(ctx, command{dir: p.checkout.root, args: append(args, "./...")}, p.env)
 	cmd.Stdout, cmd.Stderr = p.out, p.out
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("the product does not compile: %w", reason(ctx, err))
+		return fmt.Errorf("the product does not compile: %w", causeOf(ctx, err))
 	}
 	return nil
 }
 
-// tools builds developer's tools.
+// tools builds developer tools.
 func (p *preparation) tools(ctx context.Context, names ...string) error {
 	box, err := tool.Open(p.out)
 	if err != nil {
@@ -128,8 +129,8 @@ func (p *preparation) tools(ctx context.Context, names ...string) error {
 	return nil
 }
 
-// variable sets an environment variable to the last line that a program of the hack module prints. A value that the
-// caller has set already is kept.
+// variable sets an environment variable to the last line printed by a program of the hack module. A value from the
+// caller is kept.
 func (p *preparation) variable(ctx context.Context, name string, program ...string) error {
 	if os.Getenv(name) != "" {
 		return nil
@@ -147,9 +148,9 @@ func (p *preparation) variable(ctx context.Context, name string, program ...stri
 	return nil
 }
 
-// hack runs a program of the hack module and returns what it prints; its messages are passed on.
+// hack runs a program of the hack module and returns its standard output. Standard error is passed through.
 func (p *preparation) hack(ctx context.Context, program ...string) (string, error) {
-	cmd := start(ctx, command{dir: p.checkout.hack(), args: append([]string{"go", "run"}, program...)}, p.env)
+	cmd := newCommand(ctx, command{dir: p.checkout.hack(), args: append([]string{"go", "run"}, program...)}, p.env)
 	var stdout bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, p.out
 	if err := cmd.Run(); err != nil {
@@ -157,7 +158,7 @@ func (p *preparation) hack(ctx context.Context, program ...string) (string, erro
 		if errors.As(err, &exit) {
 			fmt.Fprint(p.out, stdout.String())
 		}
-		return "", fmt.Errorf("`go run %s` failed: %w", strings.Join(program, " "), reason(ctx, err))
+		return "", fmt.Errorf("`go run %s` failed: %w", strings.Join(program, " "), causeOf(ctx, err))
 	}
 	return stdout.String(), nil
 }

@@ -31,11 +31,11 @@ func TestLastLine(t *testing.T) {
 	}
 }
 
-func TestTableHasARowForEachSuite(t *testing.T) {
+func TestTableHasRowPerSuite(t *testing.T) {
 	var b strings.Builder
 	err := printTable(&b, []outcome{
-		{name: "lint", took: 61 * time.Second, limit: 420 * time.Second},
-		{name: "unit", tests: true, err: errors.New("no"), counts: counts{passed: 7, failed: 1}, took: 2 * time.Second, limit: 600 * time.Second},
+		{name: "lint", duration: 61 * time.Second, limit: 420 * time.Second},
+		{name: "unit", tests: true, err: errors.New("no"), counts: counts{passed: 7, failed: 1}, duration: 2 * time.Second, limit: 600 * time.Second},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -49,33 +49,33 @@ unit   FAIL    2.0      600     7       1       0
 	}
 }
 
-func TestChooseKeepsTheOrder(t *testing.T) {
-	chosen, err := choose(suites(), []string{"e2e", "lint"})
-	if err != nil || len(chosen) != 2 || chosen[0].name != "lint" || chosen[1].name != "e2e" {
-		t.Errorf("chosen %v, %v; want lint, then e2e", chosen, err)
+func TestSelectSuitesKeepsOrder(t *testing.T) {
+	selected, err := selectSuites(suites(), []string{"e2e", "lint"})
+	if err != nil || len(selected) != 2 || selected[0].name != "lint" || selected[1].name != "e2e" {
+		t.Errorf("selected %v, %v; want lint, then e2e", selected, err)
 	}
-	if _, err := choose(suites(), []string{"units"}); err == nil || !strings.Contains(err.Error(), "envtest") {
-		t.Errorf("the error is %v, it should list the suites", err)
+	if _, err := selectSuites(suites(), []string{"units"}); err == nil || !strings.Contains(err.Error(), "envtest") {
+		t.Errorf("the error is %v, want the list of suites in it", err)
 	}
 }
 
-func TestBudgetOfThisCheckout(t *testing.T) {
+func TestBudgetOfCheckoutIsValid(t *testing.T) {
 	b, err := readBudget("../budget.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if b.limit("e2e", true) < b.limit("e2e", false) {
-		t.Error("the full run has less time than the usual one")
+		t.Error("the limit of a full run is below that of a normal run")
 	}
 }
 
-func TestBudgetRefusesWhatIsIncomplete(t *testing.T) {
+func TestParseBudgetRejectsIncompleteBudget(t *testing.T) {
 	complete := "suites:\n"
 	for _, name := range append([]string{prepareName}, suiteNames()...) {
 		complete += "  " + name + ": {test: 1, full: 2}\n"
 	}
 	if _, err := parseBudget("budget.yaml", []byte(complete)); err != nil {
-		t.Fatalf("a complete budget is refused: %v", err)
+		t.Fatalf("a complete budget is rejected: %v", err)
 	}
 	tests := map[string]string{
 		"a suite without time":  strings.Replace(complete, "unit: {test: 1", "unit: {test: 0", 1),
@@ -85,7 +85,7 @@ func TestBudgetRefusesWhatIsIncomplete(t *testing.T) {
 	for name, content := range tests {
 		t.Run(name, func(t *testing.T) {
 			if _, err := parseBudget("budget.yaml", []byte(content)); err == nil {
-				t.Error("it is accepted")
+				t.Error("parseBudget returned no error")
 			}
 		})
 	}

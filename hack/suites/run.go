@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// outcome is how one suite ended.
+// outcome is the result of one suite.
 type outcome struct {
 	name string
-	// err is nil when the suite passed, and says why otherwise.
-	err    error
-	took   time.Duration
-	limit  time.Duration
-	counts counts
-	// tests is true when the suite consists of tests, so that its counts mean something.
+	// err is nil if the suite passed.
+	err      error
+	duration time.Duration
+	limit    time.Duration
+	counts   counts
+	// tests is true if the suite consists of tests, so that its counts are meaningful.
 	tests bool
 }
 
@@ -25,30 +25,30 @@ type outcome struct {
 type runner struct {
 	checkout checkout
 	budget   budget
-	// env is what the preparation found out, as environment variables.
+	// env are the environment variables set by the preparation.
 	env []string
 	out io.Writer
 	now func() time.Time
 }
 
-// limited runs a function within the time of a suite.
-func (r runner) limited(ctx context.Context, name string, f func(context.Context, *outcome) error) outcome {
+// runLimited runs a function within the time limit of a suite.
+func (r runner) runLimited(ctx context.Context, name string, f func(context.Context, *outcome) error) outcome {
 	o := outcome{name: name, limit: r.budget.limit(name, r.checkout.full)}
 	fmt.Fprintf(r.out, "== %s (at most %.0fs)\n", name, o.limit.Seconds())
-	ctx, cancel := context.WithTimeoutCause(ctx, o.limit, errOutOfTime)
+	ctx, cancel := context.WithTimeoutCause(ctx, o.limit, errTimeLimitExceeded)
 	defer cancel()
 	begin := r.now()
 	o.err = f(ctx, &o)
-	o.took = r.now().Sub(begin)
+	o.duration = r.now().Sub(begin)
 	if o.err != nil {
 		fmt.Fprintf(r.out, "== %s failed: %v\n", name, o.err)
 	}
 	return o
 }
 
-// run runs one suite, unless something it needs is missing.
+// run runs one suite, unless one of its needs is missing.
 func (r runner) run(ctx context.Context, s suite, missing error) outcome {
-	return r.limited(ctx, s.name, func(ctx context.Context, o *outcome) error {
+	return r.runLimited(ctx, s.name, func(ctx context.Context, o *outcome) error {
 		if missing != nil {
 			return missing
 		}
@@ -66,7 +66,7 @@ func (r runner) run(ctx context.Context, s suite, missing error) outcome {
 		for _, text := range t.failures() {
 			fmt.Fprint(r.out, text)
 		}
-		return errors.Join(append(failed, r.judge(*o, t))...)
+		return errors.Join(append(failed, r.checkTally(*o, t))...)
 	})
 }
 
@@ -79,22 +79,22 @@ func (r runner) runCommand(ctx context.Context, c command, t *tally) error {
 	return err
 }
 
-// judge finds what the tests themselves do not report.
-func (r runner) judge(o outcome, t *tally) error {
+// checkTally checks for failures that the tests themselves do not report.
+func (r runner) checkTally(o outcome, t *tally) error {
 	if !o.tests {
 		return nil
 	}
 	var problems []error
 	if o.counts.total() == 0 {
-		problems = append(problems, errors.New("it ran no test at all"))
+		problems = append(problems, errors.New("it ran no test"))
 	}
 	if o.counts.failed > 0 {
-		problems = append(problems, fmt.Errorf("%s failed", many(o.counts.failed, "test")))
+		problems = append(problems, fmt.Errorf("%s failed", pluralize(o.counts.failed, "test")))
 	}
 	for _, test := range t.skipped() {
 		if !r.budget.maySkip(test) {
 			why := strings.TrimSpace(strings.Join(t.output[test], ""))
-			problems = append(problems, fmt.Errorf("%s was skipped, and hack/budget.yaml does not allow that: %s", test, why))
+			problems = append(problems, fmt.Errorf("%s was skipped, which hack/budget.yaml does not allow: %s", test, why))
 		}
 	}
 	return errors.Join(problems...)

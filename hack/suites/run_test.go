@@ -17,7 +17,7 @@ func commandLines(commands []command) []string {
 	return lines
 }
 
-// module is a module with tests that pass, fail, skip, hang and do not build.
+// module is a Go module with tests that pass, fail, skip, hang and do not build.
 var module = map[string]string{
 	"go.mod": "module example.com/m\n\ngo 1.26\n",
 	"good/good_test.go": `package good
@@ -31,7 +31,7 @@ func TestBad(t *testing.T) { t.Error("the sum is wrong") }
 `,
 	"skipped/skipped_test.go": `package skipped
 import "testing"
-func TestSkipped(t *testing.T) { t.Skip("no moon tonight") }
+func TestSkipped(t *testing.T) { t.Skip("not supported here") }
 `,
 	"broken/broken_test.go": `package broken
 var x int = "text"
@@ -44,10 +44,10 @@ func TestHangs(t *testing.T) { time.Sleep(time.Hour) }
 `,
 }
 
-// oneSuite runs the tests of one package of the module as a suite named unit.
-func oneSuite(t *testing.T, pkg string, b budget) (outcome, string) {
+// runPackage runs the tests of one package of the module as the suite unit.
+func runPackage(t *testing.T, pkg string, b budget) (outcome, string) {
 	t.Helper()
-	root := tree(t, module)
+	root := writeTree(t, module)
 	var out bytes.Buffer
 	r := runner{checkout: checkout{root: root}, budget: b, out: &out, now: time.Now, env: []string{"GOFLAGS=", "GOWORK=off"}}
 	s := suite{name: "unit", commands: func(c checkout) ([]command, error) {
@@ -56,60 +56,60 @@ func oneSuite(t *testing.T, pkg string, b budget) (outcome, string) {
 	return r.run(t.Context(), s, nil), out.String()
 }
 
-func seconds(n int) budget {
-	return budget{Suites: map[string]allowance{"unit": {Test: n, Full: n}}}
+func budgetOf(n int) budget {
+	return budget{Suites: map[string]timeLimit{"unit": {Test: n, Full: n}}}
 }
 
-func TestRunJudgesSuites(t *testing.T) {
-	allowed := seconds(60)
-	allowed.Skips = []skip{{Test: "example.com/m/skipped.TestSkipped", Reason: "there is no moon"}}
+func TestRunReportsSuiteResult(t *testing.T) {
+	allowed := budgetOf(60)
+	allowed.Skips = []skip{{Test: "example.com/m/skipped.TestSkipped", Reason: "not supported"}}
 	tests := map[string]struct {
 		pkg    string
 		budget budget
 		counts counts
-		// complaint must be in the error, printed in the output; both empty means that the suite passes.
-		complaint, printed string
+		// wantError must be in the error, and printed in the output; both are empty if the suite passes.
+		wantError, printed string
 	}{
-		"passes":         {"good", seconds(60), counts{passed: 3}, "", ""},
-		"fails":          {"bad", seconds(60), counts{failed: 1}, "1 test failed", "the sum is wrong"},
-		"skips":          {"skipped", seconds(60), counts{skipped: 1}, "example.com/m/skipped.TestSkipped was skipped", ""},
+		"passes":         {"good", budgetOf(60), counts{passed: 3}, "", ""},
+		"fails":          {"bad", budgetOf(60), counts{failed: 1}, "1 test failed", "the sum is wrong"},
+		"skips":          {"skipped", budgetOf(60), counts{skipped: 1}, "example.com/m/skipped.TestSkipped was skipped", ""},
 		"skips, allowed": {"skipped", allowed, counts{skipped: 1}, "", ""},
-		"does not build": {"broken", seconds(60), counts{failed: 1}, "1 test failed", "cannot use \"text\""},
-		"has no test":    {"empty", seconds(60), counts{}, "no test at all", ""},
+		"does not build": {"broken", budgetOf(60), counts{failed: 1}, "1 test failed", "cannot use \"text\""},
+		"has no test":    {"empty", budgetOf(60), counts{}, "ran no test", ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			o, printed := oneSuite(t, tt.pkg, tt.budget)
+			o, printed := runPackage(t, tt.pkg, tt.budget)
 			if o.counts != tt.counts {
 				t.Errorf("counts are %+v, want %+v", o.counts, tt.counts)
 			}
-			if tt.complaint == "" && o.err != nil {
+			if tt.wantError == "" && o.err != nil {
 				t.Errorf("the suite failed: %v", o.err)
 			}
-			if tt.complaint != "" && (o.err == nil || !strings.Contains(o.err.Error(), tt.complaint)) {
-				t.Errorf("the error is %v, it should say %q", o.err, tt.complaint)
+			if tt.wantError != "" && (o.err == nil || !strings.Contains(o.err.Error(), tt.wantError)) {
+				t.Errorf("the error is %v, want %q in it", o.err, tt.wantError)
 			}
 			if !strings.Contains(printed, tt.printed) {
-				t.Errorf("the output does not have %q:\n%s", tt.printed, printed)
+				t.Errorf("the output does not contain %q:\n%s", tt.printed, printed)
 			}
 		})
 	}
 }
 
-func TestRunEndsASuiteThatTakesTooLong(t *testing.T) {
-	o, _ := oneSuite(t, "hangs", seconds(5))
-	if !errors.Is(o.err, errOutOfTime) {
-		t.Errorf("the error is %v, want %v", o.err, errOutOfTime)
+func TestRunStopsSuiteAtTimeLimit(t *testing.T) {
+	o, _ := runPackage(t, "hangs", budgetOf(5))
+	if !errors.Is(o.err, errTimeLimitExceeded) {
+		t.Errorf("the error is %v, want %v", o.err, errTimeLimitExceeded)
 	}
-	if o.took > 5*time.Second+grace {
-		t.Errorf("it took %s to end", o.took)
+	if o.duration > 5*time.Second+gracePeriod {
+		t.Errorf("the suite ended after %s", o.duration)
 	}
 }
 
-func TestRunWithoutWhatItNeeds(t *testing.T) {
+func TestRunFailsIfNeedIsMissing(t *testing.T) {
 	missing := errors.New("there is no Envoy")
-	r := runner{budget: seconds(60), out: &bytes.Buffer{}, now: time.Now}
+	r := runner{budget: budgetOf(60), out: &bytes.Buffer{}, now: time.Now}
 	s := suite{name: "unit", commands: func(checkout) ([]command, error) {
 		t.Error("the suite ran")
 		return nil, nil
@@ -119,7 +119,7 @@ func TestRunWithoutWhatItNeeds(t *testing.T) {
 	}
 }
 
-func TestInterruptEndsTheCommand(t *testing.T) {
+func TestInterruptStopsCommand(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	interrupted := errors.New("interrupted")
 	cancel(interrupted)

@@ -5,34 +5,34 @@ import (
 	"path/filepath"
 )
 
-// prepareName is how the budget and the closing table call what comes before the suites.
+// prepareName is the name of the preparation in the budget and the table.
 const prepareName = "prepare"
 
 // suite is one part of the project's tests.
 type suite struct {
-	// name is what the command line, the budget and the closing table call it.
+	// name is the name on the command line, in the budget and in the table.
 	name string
-	// needs are what must be there before it can run.
+	// needs are the requirements of the suite.
 	needs []need
-	// commands returns what to run, one after the other, all within the suite's time.
+	// commands returns the commands to run in sequence; their total time is limited.
 	commands func(c checkout) ([]command, error)
 }
 
-// checkout is where the suites run.
+// checkout is the checkout that the suites run in.
 type checkout struct {
-	// root is the root of the checkout, the folder of the product's module.
+	// root is the folder of the product's module.
 	root string
 	// full is true in `make test-full`.
 	full bool
 }
 
-// hack is the folder of the module of the developer's tools.
+// hack returns the folder of the module of the developer tools.
 func (c checkout) hack() string { return filepath.Join(c.root, "hack") }
 
-// fullVariable tells tests that they may take longer: those that run long scenarios in `make test-full` alone read it.
+// fullVariable enables long scenarios in tests that read it.
 const fullVariable = "OSM_TEST_FULL=true"
 
-// env are the variables that tell tests how they are run.
+// env returns the variables that configure tests.
 func (c checkout) env() []string {
 	if c.full {
 		return []string{fullVariable}
@@ -42,15 +42,15 @@ func (c checkout) env() []string {
 
 // command is one program that a suite runs.
 type command struct {
-	// dir is the folder it runs in.
+	// dir is the working folder.
 	dir string
 	// args are the program and its arguments.
 	args []string
-	// goTest is true when it prints the events of `go test -json`.
+	// goTest is true if the command prints the events of `go test -json`.
 	goTest bool
 }
 
-// suites returns all suites, quick ones first.
+// suites returns all suites, fast ones first.
 func suites() []suite {
 	return []suite{
 		{name: "lint", needs: []need{needPackages, needLinter}, commands: lint},
@@ -106,7 +106,7 @@ func golden(c checkout) ([]command, error) {
 }
 
 func envtests(c checkout) ([]command, error) {
-	// One package at a time: each starts an API server of its own.
+	// One package at a time: each starts its own API server.
 	return productTests(c, func(p testPackage) bool { return p.envtest && !inE2E(p) }, "-count=1", "-p=1", "-skip", goldenWord)
 }
 
@@ -114,7 +114,7 @@ func e2e(c checkout) ([]command, error) {
 	return productTests(c, inE2E, "-count=1", "-p=1")
 }
 
-// productTests is one run of the tests of the packages that the function picks.
+// productTests returns one run of go test over the packages that pick selects.
 func productTests(c checkout, pick func(testPackage) bool, args ...string) ([]command, error) {
 	packages, err := findPackages(c.root)
 	if err != nil {
@@ -127,7 +127,7 @@ func productTests(c checkout, pick func(testPackage) bool, args ...string) ([]co
 	return []command{goTest(c.root, dirs, args...)}, nil
 }
 
-// goTest is a run of go test. Its own timeout is off: the suite's time is the limit.
+// goTest returns a run of go test. Its timeout is off, because the suite's time limit applies.
 func goTest(dir string, packages []string, args ...string) command {
 	all := append([]string{"go", "test", "-json", "-timeout=0"}, args...)
 	return command{dir: dir, args: append(all, packages...), goTest: true}

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// printTable writes one row for each suite.
+// printTable writes one row per suite.
 func printTable(w io.Writer, outcomes []outcome) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "SUITE\tRESULT\tSECONDS\tBUDGET\tPASSED\tFAILED\tSKIPPED")
@@ -19,13 +19,13 @@ func printTable(w io.Writer, outcomes []outcome) error {
 		if o.tests {
 			passed, failed, skipped = fmt.Sprint(o.counts.passed), fmt.Sprint(o.counts.failed), fmt.Sprint(o.counts.skipped)
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%.1f\t%.0f\t%s\t%s\t%s\n", o.name, result, o.took.Seconds(), o.limit.Seconds(), passed, failed, skipped)
+		fmt.Fprintf(tw, "%s\t%s\t%.1f\t%.0f\t%s\t%s\t%s\n", o.name, result, o.duration.Seconds(), o.limit.Seconds(), passed, failed, skipped)
 	}
 	return tw.Flush()
 }
 
-// lastLine is the verdict on the whole run.
-func lastLine(target string, outcomes []outcome, took time.Duration) string {
+// lastLine summarizes the whole run.
+func lastLine(target string, outcomes []outcome, duration time.Duration) string {
 	verdict, ran, tests, failed := "PASS", 0, 0, ""
 	for _, o := range outcomes {
 		if o.name != prepareName {
@@ -40,11 +40,11 @@ func lastLine(target string, outcomes []outcome, took time.Duration) string {
 	if failed != "" {
 		failed = " (failed:" + failed + ")"
 	}
-	return fmt.Sprintf("%s: %s %s, %s, %s%s", target, verdict, many(ran, "suite"), many(tests, "test"), took.Round(time.Second), failed)
+	return fmt.Sprintf("%s: %s %s, %s, %s%s", target, verdict, pluralize(ran, "suite"), pluralize(tests, "test"), duration.Round(time.Second), failed)
 }
 
-// many is a number with its noun.
-func many(n int, noun string) string {
+// pluralize returns a number with its noun.
+func pluralize(n int, noun string) string {
 	if n != 1 {
 		noun += "s"
 	}

@@ -17,26 +17,26 @@ type event struct {
 
 // tally collects the events of one run.
 type tally struct {
-	// verdicts maps package and test, joined by a dot, to pass, fail or skip.
-	verdicts map[string]string
-	// output keeps what tests and packages printed until they pass.
+	// results maps package and test, joined by a dot, to pass, fail or skip.
+	results map[string]string
+	// output keeps the output of tests and packages until they pass.
 	output map[string][]string
-	// broken are packages that failed without a failing test: they did not build, panicked or ran out of time.
+	// broken are packages that failed without a failing test: a build error, a panic or a timeout.
 	broken []string
 }
 
 func newTally() *tally {
-	return &tally{verdicts: map[string]string{}, output: map[string][]string{}}
+	return &tally{results: map[string]string{}, output: map[string][]string{}}
 }
 
-// add takes one event. It returns true when the event ends a package.
+// add records one event. It returns true if the event ends a package.
 func (t *tally) add(e event) bool {
 	key := e.Package
 	switch {
 	case e.Test != "":
 		key += "." + e.Test
 	case e.ImportPath != "":
-		// Output of a build. Its path may carry the test variant in brackets.
+		// Build output. Its path may have a test variant in brackets.
 		key, _, _ = strings.Cut(e.ImportPath, " ")
 	}
 	switch e.Action {
@@ -47,7 +47,7 @@ func (t *tally) add(e event) bool {
 			delete(t.output, key)
 		}
 		if e.Test != "" {
-			t.verdicts[key] = e.Action
+			t.results[key] = e.Action
 			return false
 		}
 		if e.Action == "fail" && !t.anyFailed(e.Package) {
@@ -59,7 +59,7 @@ func (t *tally) add(e event) bool {
 }
 
 func (t *tally) anyFailed(pkg string) bool {
-	for key, verdict := range t.verdicts {
+	for key, verdict := range t.results {
 		if verdict == "fail" && strings.HasPrefix(key, pkg+".") {
 			return true
 		}
@@ -67,12 +67,12 @@ func (t *tally) anyFailed(pkg string) bool {
 	return false
 }
 
-// counts are the numbers of a run.
+// counts are the numbers of tests by result.
 type counts struct{ passed, failed, skipped int }
 
 func (c counts) total() int { return c.passed + c.failed + c.skipped }
 
-// counts counts the tests without subtests, and tests that failed although none of their subtests did.
+// counts counts tests without subtests, and tests that failed although all their subtests passed.
 func (t *tally) counts() counts {
 	var c counts
 	keys := t.sorted()
@@ -84,13 +84,13 @@ func (t *tally) counts() counts {
 			}
 			if strings.HasPrefix(other, key+"/") {
 				children = true
-				childFailed = childFailed || t.verdicts[other] == "fail"
+				childFailed = childFailed || t.results[other] == "fail"
 			}
 		}
-		if children && (t.verdicts[key] != "fail" || childFailed) {
+		if children && (t.results[key] != "fail" || childFailed) {
 			continue
 		}
-		switch t.verdicts[key] {
+		switch t.results[key] {
 		case "pass":
 			c.passed++
 		case "fail":
@@ -103,16 +103,16 @@ func (t *tally) counts() counts {
 	return c
 }
 
-// skipped returns the sorted names of the skipped tests.
+// skipped returns the sorted names of skipped tests.
 func (t *tally) skipped() []string {
-	return slices.DeleteFunc(t.sorted(), func(key string) bool { return t.verdicts[key] != "skip" })
+	return slices.DeleteFunc(t.sorted(), func(key string) bool { return t.results[key] != "skip" })
 }
 
-// failures returns what everything that failed printed, tests before packages, each in sorted order.
+// failures returns the output of everything that failed, tests before packages, each in sorted order.
 func (t *tally) failures() []string {
 	var texts []string
 	for _, key := range t.sorted() {
-		if t.verdicts[key] == "fail" {
+		if t.results[key] == "fail" {
 			texts = append(texts, strings.Join(t.output[key], ""))
 		}
 	}
@@ -122,7 +122,7 @@ func (t *tally) failures() []string {
 		for _, key := range t.unfinished(pkg) {
 			texts = append(texts, strings.Join(t.output[key], ""))
 		}
-		// A test package that does not build reports under the path with the suffix.
+		// A test package that does not build is reported under its path with a suffix.
 		for _, variant := range []string{pkg + "_test", pkg + ".test"} {
 			texts = append(texts, strings.Join(t.output[variant], ""))
 		}
@@ -130,11 +130,11 @@ func (t *tally) failures() []string {
 	return slices.DeleteFunc(texts, func(s string) bool { return s == "" })
 }
 
-// unfinished returns the tests of a package that began and never ended, because the package panicked or was killed.
+// unfinished returns the tests of a package without a result, because the package panicked or was killed.
 func (t *tally) unfinished(pkg string) []string {
 	var keys []string
 	for key := range t.output {
-		if strings.HasPrefix(key, pkg+".Test") && t.verdicts[key] == "" {
+		if strings.HasPrefix(key, pkg+".Test") && t.results[key] == "" {
 			keys = append(keys, key)
 		}
 	}
@@ -143,8 +143,8 @@ func (t *tally) unfinished(pkg string) []string {
 }
 
 func (t *tally) sorted() []string {
-	keys := make([]string, 0, len(t.verdicts))
-	for key := range t.verdicts {
+	keys := make([]string, 0, len(t.results))
+	for key := range t.results {
 		keys = append(keys, key)
 	}
 	slices.Sort(keys)

@@ -39,8 +39,8 @@ func TestTally(t *testing.T) {
 	if err := readEvents(strings.NewReader(strings.TrimSpace(events)), tl, &progress); err != nil {
 		t.Fatal(err)
 	}
-	// TestTable counts by its subtests; TestParent counts itself, because its only subtest passed; m/b and m/c count
-	// as one failure each.
+	// TestTable counts by its subtests. TestParent counts itself, because its only subtest passed. m/b and m/c count as
+	// one failure each.
 	if got, want := tl.counts(), (counts{passed: 3, failed: 4, skipped: 1}); got != want {
 		t.Errorf("counts are %+v, want %+v", got, want)
 	}
@@ -53,12 +53,12 @@ func TestTally(t *testing.T) {
 	}
 	for _, line := range []string{"fail  m/a  1.5s", "fail  m/b", "fail  m/c"} {
 		if !strings.Contains(progress.String(), line) {
-			t.Errorf("the progress does not say %q:\n%s", line, progress.String())
+			t.Errorf("the progress does not contain %q:\n%s", line, progress.String())
 		}
 	}
 }
 
-func TestReadEventsShowsWhatIsNoEvent(t *testing.T) {
+func TestReadEventsPrintsOtherLines(t *testing.T) {
 	var progress strings.Builder
 	if err := readEvents(strings.NewReader("go: downloading x\n"), newTally(), &progress); err != nil {
 		t.Fatal(err)
@@ -68,7 +68,7 @@ func TestReadEventsShowsWhatIsNoEvent(t *testing.T) {
 	}
 }
 
-func TestPrefixOfAnotherNameIsNoParent(t *testing.T) {
+func TestNamePrefixIsNotParent(t *testing.T) {
 	tl := newTally()
 	input := `{"Action":"pass","Package":"m/a","Test":"TestRead"}
 {"Action":"pass","Package":"m/a","Test":"TestReadAll"}

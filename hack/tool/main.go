@@ -17,7 +17,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	dir := flag.String("C", "", "the folder that the tool runs in; the root of the checkout if empty")
+	dir := flag.String("C", "", "working folder of the tool (default the root of the checkout)")
 	flag.Parse()
 	err := run(ctx, *dir, flag.Args())
 	var exit *exec.ExitError
@@ -30,7 +30,7 @@ func main() {
 	}
 }
 
-// run builds the tool if needed and runs it in the folder, with this process's input and output.
+// run builds the tool if needed and runs it in the folder, with the standard streams of this process.
 func run(ctx context.Context, dir string, args []string) error {
 	if len(args) == 0 {
 		return errors.New("name a tool: go run ./tool [-C FOLDER] NAME [ARGUMENT...]")

@@ -16,8 +16,8 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/internal/repo"
 )
 
-// bootstrap is the folder of the package that renders what sidecars start from, relative to a checkout.
-const bootstrap = "internal/envoy/bootstrap"
+// bootstrapPackage is the folder of the package that renders the bootstrap of sidecars, relative to a checkout.
+const bootstrapPackage = "internal/envoy/bootstrap"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -30,7 +30,7 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("verdict", flag.ContinueOnError)
-	pairs := flags.Int("pairs", 2000, "how many pairs of an edit and a request to try")
+	pairs := flags.Int("pairs", 2000, "number of pairs of an edit and a request")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	return recorded.Builder{Root: root}.CheckOut(ctx, flags.Arg(0), func(folder string) error {
-		if err := replace(filepath.Join(root, bootstrap), filepath.Join(folder, bootstrap)); err != nil {
+		if err := replacePackage(filepath.Join(root, bootstrapPackage), filepath.Join(folder, bootstrapPackage)); err != nil {
 			return err
 		}
 		cmd := exec.CommandContext(ctx, "go", "test", "-count=1", "-timeout=0", "-v", "-run=^TestVerdicts$", "./internal/testing/verdict",
@@ -55,8 +55,8 @@ func run(ctx context.Context, args []string) error {
 	})
 }
 
-// replace puts the sources of a package in the place of another one's.
-func replace(from, to string) error {
+// replacePackage replaces the sources of one package by those of another, without tests.
+func replacePackage(from, to string) error {
 	older, err := filepath.Glob(filepath.Join(to, "*.go"))
 	if err != nil {
 		return err

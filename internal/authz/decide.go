@@ -9,67 +9,67 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
-// Decide says what becomes of a request, and why, once all sidecars work by what the view shows.
+// Decide returns the outcome of a request, and the reason, once all sidecars have the configuration for this view.
 func Decide(v *catalog.View, r Request) Verdict {
 	port, ok := portOf(v.Service(r.Service), r.Port)
 	if !ok {
-		return unknown(v, r, fmt.Sprintf("the mesh has no Service %s with a port %d", r.Service, r.Port))
+		return unreachable(v, r, fmt.Sprintf("the mesh has no Service %s with a port %d", r.Service, r.Port))
 	}
-	way := wayTo(v, r.Source, v.Service(r.Service), port)
-	if !way.known(r.Pod) {
-		return unknown(v, r, way.missing(v, r))
+	route := resolveRoute(v, r.Source, v.Service(r.Service), port)
+	if !route.isReachable(r.Pod) {
+		return unreachable(v, r, route.missing(v, r))
 	}
 	if port.Protocol.IsHTTP() && strings.Contains(r.Path, "#") {
-		return one(Answer{Outcome: BadRequest, Missing: "a path without a fragment (#)"})
+		return singleAnswer(Answer{Outcome: BadRequest, Missing: "a path without a fragment (#)"})
 	}
 	verdict := Verdict{}
-	share, by := way.shareOf(r)
-	for _, l := range share.leaves {
-		if l.Weight > 0 {
-			verdict.Answers = append(verdict.Answers, l.judge(v, r, share.direct)...)
+	rule, matched := route.ruleFor(r)
+	for _, b := range rule.resolved {
+		if b.Weight > 0 {
+			verdict.Answers = append(verdict.Answers, b.evaluate(v, r, rule.direct)...)
 		}
 	}
 	if len(verdict.Answers) == 0 {
-		verdict = one(Answer{Outcome: Unavailable, Missing: share.missing(r)})
+		verdict = singleAnswer(Answer{Outcome: Unavailable, Missing: rule.missing(r)})
 	}
 	for i := range verdict.Answers {
-		verdict.Answers[i].dividedBy(share.Split, by)
+		verdict.Answers[i].setRule(rule.Split, matched)
 	}
 	return verdict
 }
 
-// missing is what would have to be there for a share of requests to go anywhere.
-func (s share) missing(r Request) string {
+// missing describes what the rule needs to have a destination.
+func (s resolvedRule) missing(r Request) string {
 	if s.Split == nil {
 		return fmt.Sprintf("a pod behind %s, for the requests that no TrafficSplit takes", r.Service)
 	}
 	return fmt.Sprintf("a backend in the TrafficSplit %s of %s that has this port and a weight", s.Split.Name, r.Service)
 }
 
-// dividedBy notes what has sent the request its way.
-func (a *Answer) dividedBy(split *catalog.TrafficSplit, by *SplitMatch) {
+// setRule records the TrafficSplit and the match that selected the destination.
+func (a *Answer) setRule(split *catalog.TrafficSplit, matched *SplitMatch) {
 	if split != nil {
 		a.Split = split.Name.String()
 	}
-	if by != nil {
-		a.Match = by.String()
+	if matched != nil {
+		a.Match = matched.String()
 	}
 }
 
-// judge is what becomes of the requests that a leaf takes: an answer for each place.
-func (l leaf) judge(v *catalog.View, r Request, direct bool) []Answer {
-	places := l.places(v, r.Pod, direct)
-	if len(places) == 0 {
-		return []Answer{{Outcome: Unavailable, Service: l.Service.Name, Missing: "a ready pod with a sidecar behind " + l.Service.Name.String()}}
+// evaluate returns one answer for each candidate of the backend.
+func (b resolvedBackend) evaluate(v *catalog.View, r Request, direct bool) []Answer {
+	candidates := b.candidates(v, r.Pod, direct)
+	if len(candidates) == 0 {
+		return []Answer{{Outcome: Unavailable, Service: b.Service.Name, Missing: "a ready pod with a sidecar behind " + b.Service.Name.String()}}
 	}
 	var answers []Answer
-	for _, p := range places {
-		answers = append(answers, p.judge(v, r))
+	for _, p := range candidates {
+		answers = append(answers, p.evaluate(v, r))
 	}
 	return answers
 }
 
-func one(a Answer) Verdict { return Verdict{Answers: []Answer{a}} }
+func singleAnswer(a Answer) Verdict { return Verdict{Answers: []Answer{a}} }
 
 func portOf(service *catalog.Service, number uint16) (catalog.Port, bool) {
 	if service == nil {
@@ -82,24 +82,24 @@ func portOf(service *catalog.Service, number uint16) (catalog.Port, bool) {
 	return service.Ports[i], true
 }
 
-// unknown is the verdict about a destination that the client's sidecar does not know.
-func unknown(v *catalog.View, r Request, missing string) Verdict {
+// unreachable is the verdict on a destination that is not in the configuration of the client's sidecar.
+func unreachable(v *catalog.View, r Request, missing string) Verdict {
 	outcome := Refused
 	switch {
 	case v.Settings().Egress:
-		outcome = Passed
-	case knowsAny(v, r.Source):
+		outcome = PassedThrough
+	case reachesAny(v, r.Source):
 		outcome = Reset
 	}
-	return one(Answer{Outcome: outcome, Missing: missing})
+	return singleAnswer(Answer{Outcome: outcome, Missing: missing})
 }
 
-// knowsAny says whether the source's sidecar knows any destination.
-func knowsAny(v *catalog.View, source identity.ServiceAccount) bool {
+// reachesAny reports whether the source's sidecar has any destination.
+func reachesAny(v *catalog.View, source identity.ServiceAccount) bool {
 	for _, name := range v.Services() {
 		service := v.Service(name)
 		for _, port := range service.Ports {
-			if way := wayTo(v, source, service, port); way.reachable && len(way.addresses) > 0 {
+			if route := resolveRoute(v, source, service, port); route.reachable && len(route.addresses) > 0 {
 				return true
 			}
 		}
@@ -107,29 +107,29 @@ func knowsAny(v *catalog.View, source identity.ServiceAccount) bool {
 	return false
 }
 
-// place is where a request may be sent to.
-type place struct {
+// candidate is a workload that may receive the request.
+type candidate struct {
 	service  catalog.Name
 	identity identity.ServiceAccount
-	// port is the container's, protocol what the server's sidecar takes it for.
+	// port is the container's port, protocol the one that the server's sidecar uses for it.
 	port     uint16
 	protocol catalog.Protocol
-	// trusted is false when the client expects other identities there, and so breaks off the handshake.
+	// trusted is false when the client expects other identities and aborts the handshake.
 	trusted bool
 }
 
-// judge is what the server's sidecar makes of the request.
-func (p place) judge(v *catalog.View, r Request) Answer {
+// evaluate returns the decision of the server's sidecar.
+func (p candidate) evaluate(v *catalog.View, r Request) Answer {
 	a := Answer{Service: p.service, Destination: p.identity}
 	permissive := v.Permissive(p.identity.Namespace)
-	connecting := Granting(v, r.Source, p.identity, p.port, p.protocol)
+	connecting := GrantingTargets(v, r.Source, p.identity, p.port, p.protocol)
 	switch {
 	case !permissive && len(connecting) == 0:
 		a.Outcome, a.Missing = Unavailable, missingTarget(r.Source, p.identity, p.port, p.protocol)
 	case !p.trusted:
 		a.Outcome, a.Missing = Unavailable, "a server that proves to be one of the identities that the client may call on this port"
 	case p.protocol.IsHTTP():
-		a.request(v, p, r)
+		a.evaluateRequest(v, p, r)
 	default:
 		a.Outcome, a.Permissive = Allowed, permissive
 		if !permissive {
@@ -139,9 +139,9 @@ func (p place) judge(v *catalog.View, r Request) Answer {
 	return a
 }
 
-// request judges what is read on an HTTP port.
-func (a *Answer) request(v *catalog.View, p place, r Request) {
-	m, err := messageOf(r)
+// evaluateRequest authorizes a request to an HTTP port.
+func (a *Answer) evaluateRequest(v *catalog.View, p candidate, r Request) {
+	m, err := serverMessage(r)
 	if err != nil {
 		a.Outcome, a.Missing = BadRequest, err.Error()
 		return
@@ -149,12 +149,12 @@ func (a *Answer) request(v *catalog.View, p place, r Request) {
 	if v.Permissive(p.identity.Namespace) {
 		a.Outcome, a.Permissive = Allowed, true
 	} else {
-		a.granted(v, p, r.Source, m)
+		a.evaluatePolicies(v, p, r.Source, m)
 	}
 }
 
-// granted looks for the policies that grant a request: any one is enough.
-func (a *Answer) granted(v *catalog.View, p place, source identity.ServiceAccount, m message) {
+// evaluatePolicies collects the policies that grant a request. One is enough.
+func (a *Answer) evaluatePolicies(v *catalog.View, p candidate, source identity.ServiceAccount, m message) {
 	var others []string
 	for _, target := range v.TargetsTo(p.identity) {
 		g := grantOf(v, target)
@@ -180,7 +180,7 @@ func (a *Answer) granted(v *catalog.View, p place, source identity.ServiceAccoun
 	}
 }
 
-// missingTarget is the policy that would let the source connect.
+// missingTarget describes the policy that would allow the source to connect.
 func missingTarget(source, destination identity.ServiceAccount, port uint16, protocol catalog.Protocol) string {
 	rule := "an HTTPRouteGroup"
 	if !protocol.IsHTTP() {

@@ -24,7 +24,7 @@ var anyAccount = rapid.Custom(func(t *rapid.T) identity.ServiceAccount {
 	}
 })
 
-// requests are one request to each port of each Service, and to each pod of the headless ones.
+// requests returns one request to each port of each Service, and to each pod of headless Services.
 func requests(v *catalog.View, source identity.ServiceAccount, path string) []Request {
 	var list []Request
 	for _, name := range v.Services() {
@@ -44,9 +44,9 @@ func requests(v *catalog.View, source identity.ServiceAccount, path string) []Re
 	return list
 }
 
-// TestDecideAgreesWithConnects: whoever may connect to nobody gets nowhere, and whoever may connect to somebody behind a Service
-// that is not split gets at least to a server.
-func TestDecideAgreesWithConnects(t *testing.T) {
+// TestDecideAgreesWithMayConnect checks that a request to a Service without a split is connectable exactly if the
+// client may connect to an identity behind it.
+func TestDecideAgreesWithMayConnect(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		v, source := anyCatalog.Draw(t, "catalog").View(), anyAccount.Draw(t, "source")
 		for _, r := range requests(v, source, "/x") {
@@ -56,18 +56,18 @@ func TestDecideAgreesWithConnects(t *testing.T) {
 			service := v.Service(r.Service)
 			port, _ := portOf(service, r.Port)
 			target := v.TargetPort(service, port)
-			want := target != 0 && slices.ContainsFunc(v.Backers(r.Service), func(sa identity.ServiceAccount) bool {
-				return Connects(v, source, sa, target, port.Protocol)
+			want := target != 0 && slices.ContainsFunc(v.ServiceIdentities(r.Service), func(sa identity.ServiceAccount) bool {
+				return MayConnect(v, source, sa, target, port.Protocol)
 			})
 			if got := Decide(v, r); got.Connectable() != want {
-				t.Fatalf("%+v = %+v, but somebody lets the client connect is %v", r, got, want)
+				t.Fatalf("%+v = %+v, but the client may connect: %v", r, got, want)
 			}
 		}
 	})
 }
 
-// TestDecideAgreesWithInbound: what is said about a request is what the rules of the server's sidecar do with it.
-func TestDecideAgreesWithInbound(t *testing.T) {
+// TestDecideAgreesWithInboundRules checks that verdicts agree with the rules of the server's sidecar.
+func TestDecideAgreesWithInboundRules(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		v, source := anyCatalog.Draw(t, "catalog").View(), anyAccount.Draw(t, "source")
 		path := rapid.SampledFrom([]string{"/x", "/y", "/z", "//y", "/x/.."}).Draw(t, "path")
@@ -77,17 +77,17 @@ func TestDecideAgreesWithInbound(t *testing.T) {
 				if a.Destination == (identity.ServiceAccount{}) || v.Split(r.Service) != nil {
 					continue
 				}
-				rules := Inbound(v, a.Destination, v.TargetPort(v.Service(r.Service), port), port.Protocol)
+				rules := InboundRules(v, a.Destination, v.TargetPort(v.Service(r.Service), port), port.Protocol)
 				if want := enforced(rules, port.Protocol, r); a.Outcome != want {
-					t.Fatalf("%+v = %+v, but by its rules the server's sidecar says %q\n%+v", r, a, want, rules)
+					t.Fatalf("%+v = %+v, but the rules of the server's sidecar give %q\n%+v", r, a, want, rules)
 				}
 			}
 		}
 	})
 }
 
-// enforced is what a sidecar with the rules makes of a request, in the way in which it works: first who connects, then which
-// routes match, then for whom they are.
+// enforced evaluates the rules as a sidecar does: first the connection, then the routes that match, then their
+// sources.
 func enforced(rules Rules, protocol catalog.Protocol, r Request) Outcome {
 	connects := rules.Permissive || slices.ContainsFunc(rules.Network, func(n NetworkRule) bool { return slices.Contains(n.Sources, r.Source) })
 	if !connects {
@@ -96,7 +96,7 @@ func enforced(rules Rules, protocol catalog.Protocol, r Request) Outcome {
 	if !protocol.IsHTTP() {
 		return Allowed
 	}
-	m, err := messageOf(r)
+	m, err := serverMessage(r)
 	if err != nil {
 		return BadRequest
 	}
@@ -113,16 +113,16 @@ func enforced(rules Rules, protocol catalog.Protocol, r Request) Outcome {
 	return outcome
 }
 
-// TestGrantsOnlyAdd: one more TrafficTarget takes nothing away from anybody.
-func TestGrantsOnlyAdd(t *testing.T) {
+// TestTrafficTargetRevokesNothing checks that an additional TrafficTarget revokes no permission.
+func TestTrafficTargetRevokesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c, source := anyCatalog.Draw(t, "catalog"), anyAccount.Draw(t, "source")
-		before := map[place]bool{}
+		before := map[candidate]bool{}
 		all := requests(c.View(), source, "/x")
 		for _, r := range all {
 			for _, a := range Decide(c.View(), r).Answers {
 				if a.Outcome == Allowed {
-					before[place{service: a.Service, identity: a.Destination, port: r.Port}] = true
+					before[candidate{service: a.Service, identity: a.Destination, port: r.Port}] = true
 				}
 			}
 		}
@@ -137,7 +137,7 @@ func TestGrantsOnlyAdd(t *testing.T) {
 		for _, r := range all {
 			for _, a := range Decide(c.View(), r).Answers {
 				if a.Outcome == Allowed {
-					delete(before, place{service: a.Service, identity: a.Destination, port: r.Port})
+					delete(before, candidate{service: a.Service, identity: a.Destination, port: r.Port})
 				}
 			}
 		}

@@ -12,7 +12,8 @@ import (
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// shop is a mesh in which buyer may read books of web's two identities, and thief may do something else with one of them.
+// shop is a mesh in which buyer may read books from web's two identities, and thief has another permission for one of
+// them.
 func shop(more ...catalog.Entry) []catalog.Entry {
 	one, two, old := Pod("shop", "web-1", "web", "one", "10.0.0.1"), Pod("shop", "web-2", "web", "two", "10.0.0.2"), Pod("shop", "old", "old", "old", "10.0.0.3")
 	web := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
@@ -53,32 +54,32 @@ func TestDecide(t *testing.T) {
 		name    string
 		more    []catalog.Entry
 		request authz.Request
-		// want has a line for each answer: outcome, destination, policies, and a part of what is missing.
+		// want has one line per answer: outcome, destination, policies, and a part of Missing.
 		want []string
 	}{
-		{"by any policy, at each identity", nil, get("buyer", "web", "/books/1"), []string{"allowed one shop/read,shop/read-too", "allowed two shop/read-two"}},
-		{"at the identities that the client may call", nil, get("thief", "web", "/books/1"), []string{"allowed one shop/read-too"}},
+		{"granted by any policy, per identity", nil, get("buyer", "web", "/books/1"), []string{"allowed one shop/read,shop/read-too", "allowed two shop/read-two"}},
+		{"only identities that the client may call", nil, get("thief", "web", "/books/1"), []string{"allowed one shop/read-too"}},
 		{"granted to others", nil, get("buyer", "web", "/admin"), []string{"forbidden one: shop/admin", "not found two: GET /admin"}},
-		{"granted to nobody", nil, get("thief", "web", "/other"), []string{"not found one: GET /other"}},
-		{"in another form", nil, get("thief", "web", "//books/../%61dmin"), []string{"allowed one shop/admin"}},
-		{"in a form with two meanings", nil, get("thief", "web", "/books%2f1"), []string{"bad request one: %2f"}},
+		{"not granted", nil, get("thief", "web", "/other"), []string{"not found one: GET /other"}},
+		{"path that needs normalization", nil, get("thief", "web", "//books/../%61dmin"), []string{"allowed one shop/admin"}},
+		{"ambiguous path", nil, get("thief", "web", "/books%2f1"), []string{"bad request one: %2f"}},
 		{"a fragment", nil, get("thief", "web", "/books/1#a"), []string{"bad request : fragment"}},
-		{"nobody's Service", nil, get("thief", "legacy", "/"), []string{"reset : from buy/thief to shop/old"}},
+		{"Service without a grant", nil, get("thief", "legacy", "/"), []string{"reset : from buy/thief to shop/old"}},
 		{"no such Service", nil, get("thief", "none", "/"), []string{"reset : no Service shop/none"}},
 		{"no such port", nil, authz.Request{Source: SA("buy", "thief"), Service: Name("shop", "web"), Port: 81}, []string{"reset : port 81"}},
-		{"a stranger", nil, get("stranger", "web", "/books/1"), []string{"refused : from buy/stranger to shop/one"}},
-		{"a stranger with egress", []catalog.Entry{&catalog.Settings{Egress: true}}, get("stranger", "web", "/books/1"), []string{"passed through : from buy/stranger to shop/one"}},
-		{"nobody behind the Service", []catalog.Entry{&catalog.Settings{Permissive: true}}, get("thief", "empty", "/"), []string{"reset : a pod behind shop/empty"}},
+		{"client without any grant", nil, get("stranger", "web", "/books/1"), []string{"refused : from buy/stranger to shop/one"}},
+		{"client without any grant, with egress", []catalog.Entry{&catalog.Settings{Egress: true}}, get("stranger", "web", "/books/1"), []string{"passed through : from buy/stranger to shop/one"}},
+		{"Service without pods", []catalog.Entry{&catalog.Settings{Permissive: true}}, get("thief", "empty", "/"), []string{"reset : a pod behind shop/empty"}},
 		{"permissive", []catalog.Entry{&catalog.Settings{Permissive: true}}, get("stranger", "legacy", "/"), []string{"allowed old"}},
 		{"TCP by a TCPRoute", nil, database, []string{"allowed two shop/db"}},
 		{"a pod that may not be called", nil, pod, []string{"unavailable two: from buy/thief to shop/two"}},
 		{
-			"split to somebody who does not let in",
+			"split to a backend that denies the client",
 			[]catalog.Entry{split("web", backend("web", 1), backend("legacy", 1))},
 			get("thief", "web", "/admin"),
 			[]string{"allowed one shop/admin", "unavailable old: from buy/thief to shop/old"},
 		},
-		{"split to nobody", []catalog.Entry{split("web", backend("web", 0))}, get("thief", "web", "/admin"), []string{"unavailable : weight"}},
+		{"split without weight", []catalog.Entry{split("web", backend("web", 0))}, get("thief", "web", "/admin"), []string{"unavailable : weight"}},
 		{
 			"split to a Service without pods",
 			[]catalog.Entry{split("web", backend("web", 1), backend("empty", 1))},
@@ -110,7 +111,7 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-// TestHeaders: what several lines with one name come to.
+// TestHeaders checks how repeated and ambiguous headers are matched.
 func TestHeaders(t *testing.T) {
 	group := &catalog.HTTPRouteGroup{Name: Name("shop", "books"), Matches: []catalog.HTTPMatch{{
 		Methods: []string{"GET"}, Headers: []catalog.HeaderMatch{{Name: ":authority", Regex: "web.*"}, {Name: "user", Regex: "alice"}},
@@ -127,7 +128,7 @@ func TestHeaders(t *testing.T) {
 		{"twice", "GET", []authz.Header{{":authority", "web.shop"}, {"user", "alice"}, {"USER", "alice"}}, authz.NotFound},
 		{"another method", "PUT", []authz.Header{{":authority", "web.shop"}, {"user", "alice"}}, authz.NotFound},
 		{"bytes that are not UTF-8", "GET", []authz.Header{{":authority", "web\xff"}, {"user", "alice"}}, authz.Allowed},
-		{"a byte too much", "GET", []authz.Header{{":authority", "web"}, {"user", "alice\xff"}}, authz.NotFound},
+		{"one additional byte", "GET", []authz.Header{{":authority", "web"}, {"user", "alice\xff"}}, authz.NotFound},
 		{"underscore", "GET", []authz.Header{{":authority", "web.shop"}, {"user", "alice"}, {"a_b", ""}}, authz.BadRequest},
 		{"two hosts", "GET", []authz.Header{{":authority", "web"}, {":authority", "web"}, {"user", "alice"}}, authz.BadRequest},
 		{"two hosts in one", "GET", []authz.Header{{":authority", "a,web"}, {"user", "alice"}}, authz.BadRequest},

@@ -9,11 +9,11 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
-// Inbound is what a workload identity lets in on a container port that speaks the protocol. Without a policy, and on
-// anything unclear in a policy, it lets in nobody.
-func Inbound(v *catalog.View, destination identity.ServiceAccount, port uint16, protocol catalog.Protocol) Rules {
+// InboundRules are the rules of a workload identity for a container port with the given protocol. Without a policy,
+// and for unclear parts of a policy, they allow nobody.
+func InboundRules(v *catalog.View, destination identity.ServiceAccount, port uint16, protocol catalog.Protocol) Rules {
 	if v.Permissive(destination.Namespace) {
-		return permissive(protocol)
+		return permissiveRules(protocol)
 	}
 	var rules Rules
 	routes := map[string]*Route{}
@@ -22,13 +22,13 @@ func Inbound(v *catalog.View, destination identity.ServiceAccount, port uint16, 
 		if !g.connects(port, protocol) {
 			continue
 		}
-		rules.Network = append(rules.Network, NetworkRule{Policy: target.Name.String(), Sources: normalised(target.Sources)})
+		rules.Network = append(rules.Network, NetworkRule{Policy: target.Name.String(), Sources: sortedUnique(target.Sources)})
 		if protocol.IsHTTP() {
 			g.addRoutes(routes)
 		}
 	}
 	for _, route := range routes {
-		route.Sources = normalised(route.Sources)
+		route.Sources = sortedUnique(route.Sources)
 		slices.Sort(route.Policies)
 		route.Policies = slices.Compact(route.Policies)
 		rules.Routes = append(rules.Routes, *route)
@@ -37,14 +37,14 @@ func Inbound(v *catalog.View, destination identity.ServiceAccount, port uint16, 
 	return rules
 }
 
-// Connects says whether source may open a connection to destination on a container port.
-func Connects(v *catalog.View, source, destination identity.ServiceAccount, port uint16, protocol catalog.Protocol) bool {
-	return v.Permissive(destination.Namespace) || len(Granting(v, source, destination, port, protocol)) > 0
+// MayConnect reports whether source may open a connection to a container port of destination.
+func MayConnect(v *catalog.View, source, destination identity.ServiceAccount, port uint16, protocol catalog.Protocol) bool {
+	return v.Permissive(destination.Namespace) || len(GrantingTargets(v, source, destination, port, protocol)) > 0
 }
 
-// Granting are the TrafficTargets ("<namespace>/<name>", sorted) by which source may open a connection to destination on a
-// container port. They are what counts unless the destination's namespace, or the mesh, is permissive.
-func Granting(v *catalog.View, source, destination identity.ServiceAccount, port uint16, protocol catalog.Protocol) []string {
+// GrantingTargets are the TrafficTargets ("<namespace>/<name>", sorted) that allow source to connect to a container
+// port of destination. They do not apply when the destination's namespace, or the mesh, is permissive.
+func GrantingTargets(v *catalog.View, source, destination identity.ServiceAccount, port uint16, protocol catalog.Protocol) []string {
 	var policies []string
 	for _, target := range v.TargetsFrom(source) {
 		if target.Destination == destination && grantOf(v, target).connects(port, protocol) {
@@ -54,7 +54,7 @@ func Granting(v *catalog.View, source, destination identity.ServiceAccount, port
 	return policies
 }
 
-func permissive(protocol catalog.Protocol) Rules {
+func permissiveRules(protocol catalog.Protocol) Rules {
 	rules := Rules{Permissive: true}
 	if protocol.IsHTTP() {
 		rules.Routes = []Route{{AnySource: true}}
@@ -62,13 +62,13 @@ func permissive(protocol catalog.Protocol) Rules {
 	return rules
 }
 
-// grant is what a TrafficTarget gives to its sources, with its references resolved.
+// grant is what a TrafficTarget allows, with its references resolved.
 type grant struct {
 	target *catalog.TrafficTarget
 	// matches are those of the HTTPRouteGroups that exist.
 	matches []catalog.HTTPMatch
-	// limited is true when the target has TCPRoute rules: then only their ports are granted. A TCPRoute that is missing
-	// gives no port, so that a target never grants more because a part of it is gone.
+	// limited is true when the target has TCPRoute rules: only their ports are granted. A missing TCPRoute grants no
+	// port, so a target never grants more because a part of it is missing.
 	limited bool
 	anyPort bool
 	ports   map[uint16]bool
@@ -81,7 +81,7 @@ func grantOf(v *catalog.View, target *catalog.TrafficTarget) grant {
 		switch rule.Kind {
 		case catalog.KindHTTPRouteGroup:
 			if group := v.HTTPRouteGroup(name); group != nil {
-				g.matches = append(g.matches, selected(v, group, rule.Matches)...)
+				g.matches = append(g.matches, selectMatches(v, group, rule.Matches)...)
 			}
 		case catalog.KindTCPRoute:
 			g.limited = true
@@ -101,8 +101,8 @@ func (g *grant) addPorts(route *catalog.TCPRoute) {
 	}
 }
 
-// connects says whether the sources may open a connection to the port. A TCP port needs a TCPRoute: HTTP rules say
-// nothing about bytes that are not HTTP.
+// connects reports whether the sources may connect to the port. A TCP port needs a TCPRoute, because HTTP rules do not
+// apply to other protocols.
 func (g grant) connects(port uint16, protocol catalog.Protocol) bool {
 	switch {
 	case g.limited:
@@ -126,9 +126,9 @@ func (g grant) addRoutes(routes map[string]*Route) {
 	}
 }
 
-// selected are the matches of a group that a rule names; a rule that names none means all of them (SMI), or none where the mesh
-// says so (OSM).
-func selected(v *catalog.View, group *catalog.HTTPRouteGroup, names []string) []catalog.HTTPMatch {
+// selectMatches returns the matches of a group that a rule names. A rule that names none selects all of them (SMI), or
+// none if the mesh is configured so (OSM).
+func selectMatches(v *catalog.View, group *catalog.HTTPRouteGroup, names []string) []catalog.HTTPMatch {
 	if len(names) == 0 && !v.Settings().EmptyRulesSelectNothing {
 		return group.Matches
 	}
@@ -141,7 +141,7 @@ func selected(v *catalog.View, group *catalog.HTTPRouteGroup, names []string) []
 	return matches
 }
 
-func normalised(sources []identity.ServiceAccount) []identity.ServiceAccount {
+func sortedUnique(sources []identity.ServiceAccount) []identity.ServiceAccount {
 	unique := map[identity.ServiceAccount]struct{}{}
 	for _, source := range sources {
 		unique[source] = struct{}{}
@@ -149,7 +149,7 @@ func normalised(sources []identity.ServiceAccount) []identity.ServiceAccount {
 	return slices.SortedFunc(maps.Keys(unique), identity.ServiceAccount.Compare)
 }
 
-// compareRoutes puts routes with more conditions first, so that what is routed does not depend on names.
+// compareRoutes sorts routes with more conditions first, so that the order does not depend on names.
 func compareRoutes(a, b Route) int {
 	return cmp.Or(
 		cmp.Compare(specificity(b.Match), specificity(a.Match)),

@@ -22,7 +22,7 @@ func TestInbound(t *testing.T) {
 		protocol catalog.Protocol
 		want     authz.Rules
 	}{
-		{"nobody without a target", nil, catalog.ProtocolHTTP, authz.Rules{}},
+		{"no permission without a target", nil, catalog.ProtocolHTTP, authz.Rules{}},
 		{"a rule without matches means all matches", []catalog.Entry{group, Target("t", shop, []catalog.TargetRule{HTTP("paths")}, buyer)}, catalog.ProtocolHTTP, authz.Rules{
 			Network: []authz.NetworkRule{{Policy: "shop/t", Sources: accounts(buyer)}},
 			Routes: []authz.Route{
@@ -47,12 +47,12 @@ func TestInbound(t *testing.T) {
 		}},
 		{"a TCP route limits HTTP rules to its ports", []catalog.Entry{group, &catalog.TCPRoute{Name: Name("shop", "other"), Ports: []uint16{81}}, Target("t", shop, []catalog.TargetRule{HTTP("paths"), TCP("other")}, buyer)}, catalog.ProtocolHTTP, authz.Rules{}},
 		{"HTTP rules do not open a TCP port", []catalog.Entry{group, Target("t", shop, []catalog.TargetRule{HTTP("paths")}, buyer)}, catalog.ProtocolTCP, authz.Rules{}},
-		{"permissive mode lets everybody in", []catalog.Entry{&catalog.Settings{Permissive: true}}, catalog.ProtocolHTTP, authz.Rules{Permissive: true, Routes: []authz.Route{{AnySource: true}}}},
+		{"permissive mode allows everybody", []catalog.Entry{&catalog.Settings{Permissive: true}}, catalog.ProtocolHTTP, authz.Rules{Permissive: true, Routes: []authz.Route{{AnySource: true}}}},
 		{"permissive mode on TCP has no routes", []catalog.Entry{&catalog.Settings{Permissive: true}}, catalog.ProtocolTCP, authz.Rules{Permissive: true}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got := authz.Inbound(Apply(test.entries...).View(), shop, 80, test.protocol)
+			got := authz.InboundRules(Apply(test.entries...).View(), shop, 80, test.protocol)
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("rules (-want +got):\n%s", diff)
 			}
@@ -60,8 +60,8 @@ func TestInbound(t *testing.T) {
 	}
 }
 
-// What a client is told it may connect to must be what the server lets in.
-func TestConnectsAgreesWithInbound(t *testing.T) {
+// The client's destinations must agree with what the server allows.
+func TestMayConnectAgreesWithInboundRules(t *testing.T) {
 	shop, buyer := SA("shop", "web"), SA("buy", "buyer")
 	entries := []catalog.Entry{
 		Group("shop", "paths", "/a"), &catalog.TCPRoute{Name: Name("shop", "p81"), Ports: []uint16{81}},
@@ -70,10 +70,10 @@ func TestConnectsAgreesWithInbound(t *testing.T) {
 	for _, protocol := range []catalog.Protocol{catalog.ProtocolHTTP, catalog.ProtocolGRPC, catalog.ProtocolTCP, catalog.ProtocolTCPServerFirst} {
 		for _, port := range []uint16{80, 81} {
 			v := Apply(entries...).View()
-			connects := authz.Connects(v, buyer, shop, port, protocol)
-			admitted := len(authz.Inbound(v, shop, port, protocol).Network) > 0
+			connects := authz.MayConnect(v, buyer, shop, port, protocol)
+			admitted := len(authz.InboundRules(v, shop, port, protocol).Network) > 0
 			if connects != admitted {
-				t.Errorf("%s port %d: client side says %v, server side %v", protocol, port, connects, admitted)
+				t.Errorf("%s port %d: client may connect is %v, server allows is %v", protocol, port, connects, admitted)
 			}
 		}
 	}

@@ -7,8 +7,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// matchKey is equal for matches that select the same requests by the same expressions, whatever their names. Parts are
-// quoted, so that no expression can look like two.
+// matchKey is equal for matches with the same expressions, whatever their names. Parts are quoted to keep them apart.
 func matchKey(m catalog.HTTPMatch) string {
 	var key strings.Builder
 	key.WriteString(strconv.Quote(m.PathRegex))

@@ -10,18 +10,18 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// message is a request in the form in which it is matched.
+// message is an HTTP request in the form in which sidecars match it.
 type message struct {
 	method string
 	// path has no query.
 	path string
-	// headers have lower-case names and all values of a name in one, joined by commas.
+	// headers have lower-case names. Several values of a name are joined by commas.
 	headers map[string]string
 }
 
-// messageSent is a request in the form in which the client's sidecar matches it: as the client wrote it. A client that hides
-// something from its own sidecar only steers itself; what it may do is for the server to say.
-func messageSent(r Request) message {
+// clientMessage is the request as the client's sidecar matches it: unchanged. A client that deceives its own sidecar
+// only changes its routing; the server authorizes the request.
+func clientMessage(r Request) message {
 	path, _, _ := strings.Cut(r.Path, "?")
 	m := message{method: r.Method, path: path, headers: map[string]string{}}
 	for _, h := range r.Headers {
@@ -35,13 +35,13 @@ func messageSent(r Request) message {
 	return m
 }
 
-// messageOf brings a request into the form in which the server's sidecar matches it, or says why it refuses it before that.
-func messageOf(r Request) (message, error) {
-	path, err := normalPath(r.Path)
+// serverMessage is the request as the server's sidecar matches it, or an error that says why the sidecar rejects it.
+func serverMessage(r Request) (message, error) {
+	path, err := normalizePath(r.Path)
 	if err != nil {
 		return message{}, err
 	}
-	m := messageSent(r)
+	m := clientMessage(r)
 	m.path = path
 	for name := range m.headers {
 		if strings.Contains(name, "_") {
@@ -54,7 +54,7 @@ func messageOf(r Request) (message, error) {
 	return m, nil
 }
 
-// matches says whether every part of a match fits.
+// matches reports whether every part of a match applies.
 func (m message) matches(match catalog.HTTPMatch) bool {
 	if match.PathRegex != "" && !fullMatch(match.PathRegex, m.path) {
 		return false
@@ -63,20 +63,20 @@ func (m message) matches(match catalog.HTTPMatch) bool {
 		return false
 	}
 	return !slices.ContainsFunc(match.Headers, func(h catalog.HeaderMatch) bool {
-		value, there := m.headers[h.Name]
-		return !there || !fullMatch(h.Regex, value)
+		value, present := m.headers[h.Name]
+		return !present || !fullMatch(h.Regex, value)
 	})
 }
 
-// fullMatch says whether an expression matches the whole value, byte by byte as Envoy does: a dot stands for one byte, whether the
-// bytes are UTF-8 or not. An expression that is not valid matches nothing.
+// fullMatch reports whether an expression matches the whole value. Like Envoy it works on bytes: a dot matches one
+// byte, whether the value is UTF-8 or not. An invalid expression matches nothing.
 func fullMatch(expression, value string) bool {
-	re, err := regexp.Compile(`\A(?:` + asRunes(expression) + `)\z`)
-	return err == nil && re.MatchString(asRunes(value))
+	re, err := regexp.Compile(`\A(?:` + bytesAsRunes(expression) + `)\z`)
+	return err == nil && re.MatchString(bytesAsRunes(value))
 }
 
-// asRunes makes a character of each byte (ISO 8859-1).
-func asRunes(text string) string {
+// bytesAsRunes converts each byte to a character (ISO 8859-1).
+func bytesAsRunes(text string) string {
 	if !strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) {
 		return text
 	}

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// normalPath is the path of a request without its query, in the one form in which sidecars match it: unreserved characters are
-// not encoded, backslashes are slashes, segments of dots are resolved, and repeated slashes are one. A path that can be
-// read in two ways is an error, which says what the path must not have.
-func normalPath(raw string) (string, error) {
+// normalizePath is the path without its query in the form in which sidecars match it: unreserved characters decoded,
+// backslashes as slashes, dot segments resolved, repeated slashes merged. An ambiguous path is an error that names the
+// ambiguous part.
+func normalizePath(raw string) (string, error) {
 	if strings.Contains(raw, "#") {
 		return "", errors.New("a path without a fragment (#)")
 	}
@@ -19,15 +19,15 @@ func normalPath(raw string) (string, error) {
 			return "", errors.New("a path without " + encoded + ": applications differ in what they take it for")
 		}
 	}
-	path = withoutDots(strings.ReplaceAll(decoded(path), `\`, "/"))
+	path = resolveDotSegments(strings.ReplaceAll(decodeUnreserved(path), `\`, "/"))
 	for strings.Contains(path, "//") {
 		path = strings.ReplaceAll(path, "//", "/")
 	}
 	return path, nil
 }
 
-// decoded replaces the codes of unreserved characters (RFC 3986, 2.3) by the characters; no other code is touched.
-func decoded(path string) string {
+// decodeUnreserved decodes percent-encoded unreserved characters (RFC 3986, 2.3) and leaves all others encoded.
+func decodeUnreserved(path string) string {
 	var out strings.Builder
 	for i := 0; i < len(path); i++ {
 		if path[i] == '%' && i+2 < len(path) {
@@ -56,8 +56,8 @@ func unreserved(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~", c) >= 0
 }
 
-// withoutDots resolves the segments "." and ".." (RFC 3986, 5.2.4). An empty segment is one that ".." can take away.
-func withoutDots(path string) string {
+// resolveDotSegments resolves the segments "." and ".." (RFC 3986, 5.2.4). ".." may remove an empty segment.
+func resolveDotSegments(path string) string {
 	segments := strings.Split(strings.TrimPrefix(path, "/"), "/")
 	kept := make([]string, 0, len(segments))
 	for i, segment := range segments {

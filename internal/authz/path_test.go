@@ -7,7 +7,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestNormalPath(t *testing.T) {
+func TestNormalizePath(t *testing.T) {
 	for raw, want := range map[string]string{
 		"/":               "/",
 		"/a/b?c=/d":       "/a/b",
@@ -33,21 +33,21 @@ func TestNormalPath(t *testing.T) {
 		"/a/...":          "/a/...",
 		"/a/.b/..c/d../e": "/a/.b/..c/d../e",
 	} {
-		got, err := normalPath(raw)
+		got, err := normalizePath(raw)
 		if got != want || (err != nil) != (want == "") {
 			t.Errorf("%s = %q, %v, want %q", raw, got, err, want)
 		}
 	}
 }
 
-// TestNormalPathIsNormal: there is nothing left to do, and nothing that hides.
-func TestNormalPathIsNormal(t *testing.T) {
+// TestNormalizedPathHasNoDotSegments checks normalized paths for dot segments, repeated slashes and backslashes.
+func TestNormalizedPathHasNoDotSegments(t *testing.T) {
 	piece := rapid.SampledFrom([]string{"/", "a", ".", "..", "%2e", "%2E%2e", `\`, "//", "%61", "%25", ";", "%"})
 	rapid.Check(t, func(t *rapid.T) {
 		raw := "/" + strings.Join(rapid.SliceOfN(piece, 0, 12).Draw(t, "pieces"), "")
-		path, err := normalPath(raw)
+		path, err := normalizePath(raw)
 		if err != nil {
-			// Pieces may join to a code that is refused.
+			// The pieces form an encoding that is rejected.
 			return
 		}
 		for segment := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {

@@ -8,7 +8,8 @@ import (
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestPermissiveNamespaces: a namespace's own word counts before the mesh's, for what is called and not for who calls.
+// TestPermissiveNamespaces checks that a namespace's override applies to its Services before the mesh-wide setting,
+// and not to its clients.
 func TestPermissiveNamespaces(t *testing.T) {
 	yes, no := true, false
 	for _, test := range []struct {
@@ -21,10 +22,10 @@ func TestPermissiveNamespaces(t *testing.T) {
 		{"neither", false, nil, nil, authz.Refused, false},
 		{"the mesh", true, nil, nil, authz.Allowed, true},
 		{"the destination's namespace", false, &yes, nil, authz.Allowed, true},
-		{"the caller's namespace says nothing", false, nil, &yes, authz.Refused, false},
+		{"the client's namespace has no effect", false, nil, &yes, authz.Refused, false},
 		{"a strict namespace in a permissive mesh", true, &no, nil, authz.Reset, false},
 		{"a strict caller in a permissive mesh", true, nil, &no, authz.Allowed, true},
-		{"it says what the mesh says", false, &no, nil, authz.Refused, false},
+		{"override equal to the mesh", false, &no, nil, authz.Refused, false},
 	} {
 		entries := append(shop(), &catalog.Settings{Permissive: test.mesh}, &catalog.Namespace{Name: "shop", Monitored: true, Permissive: test.shop},
 			&catalog.Namespace{Name: "buy", Monitored: true, Permissive: test.buy}, &catalog.Namespace{Name: "open", Monitored: true},
@@ -42,9 +43,8 @@ func TestPermissiveNamespaces(t *testing.T) {
 	}
 }
 
-// TestStrictNamespaceAsksForPolicies: who is granted something by a policy keeps it, and nothing more, where a permissive mesh has a
-// strict namespace.
-func TestStrictNamespaceAsksForPolicies(t *testing.T) {
+// TestStrictNamespaceRequiresPolicies checks that policies apply in a strict namespace of a permissive mesh.
+func TestStrictNamespaceRequiresPolicies(t *testing.T) {
 	no := false
 	v := Apply(shop(&catalog.Settings{Permissive: true}, &catalog.Namespace{Name: "shop", Monitored: true, Permissive: &no})...).View()
 	r := authz.Request{Source: SA("buy", "buyer"), Service: Name("shop", "web"), Port: 80, Method: "GET", Path: "/books/1"}
@@ -57,15 +57,16 @@ func TestStrictNamespaceAsksForPolicies(t *testing.T) {
 	}
 }
 
-// TestThreat35RulesThatAreNotThere: a rule whose route is missing, or of a kind that is left out, counts for nothing; the others count.
-func TestThreat35RulesThatAreNotThere(t *testing.T) {
+// TestThreat35MissingRules checks that a rule without its route, or of a skipped kind, grants nothing and leaves the
+// other rules in force.
+func TestThreat35MissingRules(t *testing.T) {
 	web, buyer := SA("shop", "web"), SA("buy", "buyer")
 	group, ports := Group("shop", "paths", "/a", "/b"), &catalog.TCPRoute{Name: Name("shop", "ports"), Ports: []uint16{80}}
 	for _, test := range []struct {
 		name  string
 		rules []catalog.TargetRule
 		osm   bool
-		// http and tcp say who may connect to a port of that protocol, routes how many matches are granted.
+		// http and tcp are whether the client may connect to a port of that protocol; routes is the number of granted matches.
 		http, tcp bool
 		routes    int
 	}{
@@ -81,14 +82,14 @@ func TestThreat35RulesThatAreNotThere(t *testing.T) {
 		{"a missing group leaves the TCPRoute", []catalog.TargetRule{HTTP("none"), TCP("ports")}, false, true, true, 0},
 	} {
 		v := Apply(&catalog.Settings{EmptyRulesSelectNothing: test.osm}, group, ports, Target("t", web, test.rules, buyer)).View()
-		http := authz.Inbound(v, web, 80, catalog.ProtocolHTTP)
-		tcp := authz.Inbound(v, web, 80, catalog.ProtocolTCP)
+		http := authz.InboundRules(v, web, 80, catalog.ProtocolHTTP)
+		tcp := authz.InboundRules(v, web, 80, catalog.ProtocolTCP)
 		if (len(http.Network) > 0) != test.http || (len(tcp.Network) > 0) != test.tcp || len(http.Routes) != test.routes {
 			t.Errorf("%s: HTTP %+v, TCP %+v, want %+v", test.name, http, tcp, test)
 		}
 	}
 	v := Apply(group, ports, Target("t", web, []catalog.TargetRule{HTTP("paths"), TCP("ports")})).View()
-	if authz.Connects(v, buyer, web, 80, catalog.ProtocolHTTP) || authz.Connects(v, SA("", ""), web, 80, catalog.ProtocolHTTP) {
-		t.Error("a target without sources lets somebody in")
+	if authz.MayConnect(v, buyer, web, 80, catalog.ProtocolHTTP) || authz.MayConnect(v, SA("", ""), web, 80, catalog.ProtocolHTTP) {
+		t.Error("a target without sources allows a client")
 	}
 }

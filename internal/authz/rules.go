@@ -5,18 +5,20 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
-// Rules is what one workload identity lets in on one of its ports.
+// Rules are the clients and requests that one workload identity allows on one of its ports.
 type Rules struct {
-	// Permissive lets in every identity of the mesh; Network is then empty and Routes has the one that matches everything.
+	// Permissive allows every identity of the mesh. Network is then empty and Routes has one route that matches
+	// everything.
 	Permissive bool
-	// Network says who may connect, one rule a TrafficTarget, sorted by policy. Empty and not permissive: nobody.
+	// Network lists who may connect, one rule per TrafficTarget, sorted by policy. When it is empty and Permissive is
+	// false, nobody may.
 	Network []NetworkRule
-	// Routes says who may send which requests (HTTP ports only), most specific first. A request that matches no route
-	// is granted to nobody.
+	// Routes lists who may send which requests (HTTP ports only), most specific first. A request that matches no route
+	// is denied.
 	Routes []Route
 }
 
-// NetworkRule lets sources connect because of a policy.
+// NetworkRule allows sources to connect because of one policy.
 type NetworkRule struct {
 	// Policy is "<namespace>/<name>" of the TrafficTarget.
 	Policy string
@@ -24,7 +26,7 @@ type NetworkRule struct {
 	Sources []identity.ServiceAccount
 }
 
-// Route lets sources send the requests that match, by the union of the policies that grant the same match.
+// Route allows sources to send the requests that match. It is the union of the policies that grant the same match.
 type Route struct {
 	Match catalog.HTTPMatch
 	// AnySource is true where the mesh or the namespace is permissive.

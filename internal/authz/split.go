@@ -6,17 +6,19 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// ownWeight is what OSM gives a Service that is not split. Only ratios count.
-const ownWeight = 100
+// defaultWeight is OSM's weight of a Service without a TrafficSplit. Only ratios matter.
+const defaultWeight = 100
 
-// Division is how some of the requests to a port of a Service are divided.
-type Division struct {
-	// Split is the TrafficSplit that says so; nil where the Service takes its requests itself.
+// RouteRule assigns some requests to a port of a Service to weighted backends.
+type RouteRule struct {
+	// Split is the TrafficSplit that defines the rule; nil for the Service's own rule.
 	Split *catalog.TrafficSplit
-	// Matches select the requests; any one is enough. The last division of a port has none and takes what is left.
+	// Matches select the requests; any one is enough. The last rule of a port has none and applies to all remaining
+	// requests.
 	Matches []SplitMatch
-	// Leaves take the requests, by weight. Empty, or without any weight: the requests go nowhere.
-	Leaves []Leaf
+	// Backends receive the requests by weight. If the list is empty or all weights are 0, the requests have no
+	// destination.
+	Backends []WeightedBackend
 }
 
 // SplitMatch is a match of an HTTPRouteGroup that a TrafficSplit refers to.
@@ -25,13 +27,13 @@ type SplitMatch struct {
 	catalog.HTTPMatch
 }
 
-// Leaf is a port of a Service that takes a share of requests.
-type Leaf struct {
+// WeightedBackend is a port of a Service that receives a share of requests.
+type WeightedBackend struct {
 	Service *catalog.Service
 	Port    catalog.Port
-	// Target is the container's port.
-	Target uint16
-	Weight uint32
+	// TargetPort is the container's port.
+	TargetPort uint16
+	Weight     uint32
 }
 
 // String names the match as "<name> of HTTPRouteGroup <namespace>/<name>".
@@ -42,30 +44,31 @@ func (m SplitMatch) String() string {
 	return m.Name + " of HTTPRouteGroup " + m.Group.String()
 }
 
-// Divisions say how requests to a port of a Service are divided: the first division that matches a request divides it, and the
-// last one matches every request. TrafficSplits with matches come first, the oldest of them ahead; they say nothing about
-// connections that are not HTTP. A backend that is the root of another split is sent its share itself: splits are not
-// followed further, so that they have no cycles.
-func Divisions(v *catalog.View, service *catalog.Service, port catalog.Port) []Division {
-	var list []Division
+// RouteRules are the rules for requests to a port of a Service. The first rule that matches a request applies; the
+// last one matches every request. TrafficSplits with matches come first, the oldest ahead, and only on HTTP ports.
+//
+// A backend that is the root of another split receives its share itself. Splits are not followed further, so they have
+// no cycles.
+func RouteRules(v *catalog.View, service *catalog.Service, port catalog.Port) []RouteRule {
+	var list []RouteRule
 	if port.Protocol.IsHTTP() {
 		for _, split := range v.MatchingSplits(service.Name) {
-			if matches := matchesOf(v, split); len(matches) > 0 {
-				list = append(list, Division{Split: split, Matches: matches, Leaves: leavesOf(v, split, port)})
+			if matches := splitMatches(v, split); len(matches) > 0 {
+				list = append(list, RouteRule{Split: split, Matches: matches, Backends: splitBackends(v, split, port)})
 			}
 		}
 	}
-	rest := Division{Split: v.Split(service.Name)}
-	if rest.Split != nil {
-		rest.Leaves = leavesOf(v, rest.Split, port)
+	last := RouteRule{Split: v.Split(service.Name)}
+	if last.Split != nil {
+		last.Backends = splitBackends(v, last.Split, port)
 	} else if target := v.TargetPort(service, port); target != 0 {
-		rest.Leaves = []Leaf{{Service: service, Port: port, Target: target, Weight: ownWeight}}
+		last.Backends = []WeightedBackend{{Service: service, Port: port, TargetPort: target, Weight: defaultWeight}}
 	}
-	return append(list, rest)
+	return append(list, last)
 }
 
-// matchesOf are the matches of the groups of a split that exist, in order of the groups' names.
-func matchesOf(v *catalog.View, split *catalog.TrafficSplit) []SplitMatch {
+// splitMatches are the matches of a split's existing groups, in order of the groups' names.
+func splitMatches(v *catalog.View, split *catalog.TrafficSplit) []SplitMatch {
 	var list []SplitMatch
 	for _, name := range split.Matches {
 		group := v.HTTPRouteGroup(catalog.Name{Namespace: split.Name.Namespace, Name: name})
@@ -79,10 +82,10 @@ func matchesOf(v *catalog.View, split *catalog.TrafficSplit) []SplitMatch {
 	return list
 }
 
-// leavesOf are the backends of a split that take part. One that does not exist, or has no port of the root's number, does not
-// (SMI), and neither does one whose container port nobody knows yet.
-func leavesOf(v *catalog.View, split *catalog.TrafficSplit, root catalog.Port) []Leaf {
-	var leaves []Leaf
+// splitBackends are the usable backends of a split. A backend is skipped when it does not exist, has no port with the
+// root's number (SMI), or its container port is not known yet.
+func splitBackends(v *catalog.View, split *catalog.TrafficSplit, root catalog.Port) []WeightedBackend {
+	var backends []WeightedBackend
 	for _, backend := range split.Backends {
 		service := v.Service(backend.Service)
 		port, ok := portOf(service, root.Number)
@@ -90,37 +93,37 @@ func leavesOf(v *catalog.View, split *catalog.TrafficSplit, root catalog.Port) [
 			continue
 		}
 		if target := v.TargetPort(service, port); target != 0 {
-			leaves = append(leaves, Leaf{Service: service, Port: port, Target: target, Weight: backend.Weight})
+			backends = append(backends, WeightedBackend{Service: service, Port: port, TargetPort: target, Weight: backend.Weight})
 		}
 	}
-	return leaves
+	return backends
 }
 
-// Direct says whether the client's own choice of a pod counts: for a headless Service that takes requests itself, or whose split
-// has no other backend. Balancing would hand the request to another member of a StatefulSet than the one that was asked for.
-func (d Division) Direct(root *catalog.Service) bool {
-	return root.Headless() && len(d.Leaves) == 1 && d.Leaves[0].Service == root && d.Leaves[0].Weight > 0
+// ClientChoosesPod reports whether requests go to the pod that the client chose: the Service is headless and takes the
+// requests itself, or its split has no other backend. Load balancing would reach another member of a StatefulSet.
+func (r RouteRule) ClientChoosesPod(root *catalog.Service) bool {
+	return root.Headless() && len(r.Backends) == 1 && r.Backends[0].Service == root && r.Backends[0].Weight > 0
 }
 
-// Taking is the one of the divisions of a port that takes a request.
-func Taking(divisions []Division, r Request) Division {
-	m := messageSent(r)
-	for _, d := range divisions {
-		if _, taken := d.takes(m); taken {
-			return d
+// MatchRule returns the rule that applies to a request.
+func MatchRule(rules []RouteRule, r Request) RouteRule {
+	m := clientMessage(r)
+	for _, r := range rules {
+		if _, ok := r.match(m); ok {
+			return r
 		}
 	}
-	return Division{} // the last division takes everything
+	return RouteRule{} // not reached: the last rule matches every request
 }
 
-// takes finds the match by which a request falls into the division; the last division takes every request, by no match.
-func (d Division) takes(m message) (by *SplitMatch, taken bool) {
-	if len(d.Matches) == 0 {
+// match returns the match that selects the request. The last rule selects every request, with a nil match.
+func (r RouteRule) match(m message) (matched *SplitMatch, ok bool) {
+	if len(r.Matches) == 0 {
 		return nil, true
 	}
-	i := slices.IndexFunc(d.Matches, func(match SplitMatch) bool { return m.matches(match.HTTPMatch) })
+	i := slices.IndexFunc(r.Matches, func(match SplitMatch) bool { return m.matches(match.HTTPMatch) })
 	if i < 0 {
 		return nil, false
 	}
-	return &d.Matches[i], true
+	return &r.Matches[i], true
 }

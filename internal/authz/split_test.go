@@ -13,7 +13,7 @@ import (
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// store is a mesh in which anybody may call the Service books of two versions, and root, which has no pods of its own.
+// store is a mesh in which every client may call the Service books in two versions, and root, which has no pods.
 func store(more ...catalog.Entry) []catalog.Entry {
 	v1, v2 := Pod("shop", "v1", "v1", "v1", "10.0.0.1"), Pod("shop", "v2", "v2", "v2", "10.0.0.2")
 	books := Service("shop", "books", "v1", "10.96.0.1", 80, catalog.ProtocolHTTP)
@@ -37,7 +37,7 @@ func store(more ...catalog.Entry) []catalog.Entry {
 	}, more...)
 }
 
-// splitOf divides requests that the groups match, or without groups all, at an age in seconds.
+// splitOf applies to requests that match the groups, or to all without groups. age is in seconds.
 func splitOf(name, root string, age int64, groups []string, backends ...catalog.SplitBackend) *catalog.TrafficSplit {
 	return &catalog.TrafficSplit{Name: Name("shop", name), Root: Name("shop", root), Created: time.Unix(-age, 0), Matches: groups, Backends: backends}
 }
@@ -60,13 +60,13 @@ func TestSplits(t *testing.T) {
 		want []string
 	}{
 		{"no split", yes, nil, []string{"allowed books"}},
-		{"what matches is divided", yes, []catalog.Entry{match}, []string{"allowed books-v2 ab by header of HTTPRouteGroup shop/beta"}},
-		{"what does not match goes to the root", plain, []catalog.Entry{match}, []string{"allowed books"}},
+		{"split applies to matching requests", yes, []catalog.Entry{match}, []string{"allowed books-v2 ab by header of HTTPRouteGroup shop/beta"}},
+		{"other requests go to the root", plain, []catalog.Entry{match}, []string{"allowed books"}},
 		{"by path and method", path, []catalog.Entry{match}, []string{"allowed books-v2 ab by path of HTTPRouteGroup shop/beta"}},
 		{"another method", post, []catalog.Entry{match}, []string{"allowed books"}},
 		{"paths as they are written", dirty, []catalog.Entry{match}, []string{"allowed books"}},
 		{"a header twice is one value", twice, []catalog.Entry{match}, []string{"allowed books"}},
-		{"the rest by the split without matches", plain, []catalog.Entry{match, splitOf("rest", "books", 9, nil, v2)}, []string{"allowed books-v2 rest"}},
+		{"other requests follow the split without matches", plain, []catalog.Entry{match, splitOf("rest", "books", 9, nil, v2)}, []string{"allowed books-v2 rest"}},
 		{"matches come first, however young", yes, []catalog.Entry{splitOf("young", "books", -9, []string{"beta"}, v1), splitOf("rest", "books", 9, nil, v2)}, []string{"allowed books young by header of HTTPRouteGroup shop/beta"}},
 		{"the oldest that matches", yes, []catalog.Entry{match, splitOf("old", "books", 5, []string{"all"}, v1)}, []string{"allowed books old by all of HTTPRouteGroup shop/all"}},
 		{"by name among equals", yes, []catalog.Entry{match, splitOf("aa", "books", 0, []string{"beta"}, v1)}, []string{"allowed books aa by header of HTTPRouteGroup shop/beta"}},
@@ -76,10 +76,10 @@ func TestSplits(t *testing.T) {
 		{"a backend that does not exist yet is left out", yes, []catalog.Entry{splitOf("ab", "books", 0, []string{"beta"}, none, v2)}, []string{"allowed books-v2 ab by header of HTTPRouteGroup shop/beta"}},
 		{"no backend exists yet", yes, []catalog.Entry{splitOf("ab", "books", 0, []string{"beta"}, none)}, []string{"unavailable  ab by header of HTTPRouteGroup shop/beta"}},
 		{"no weight", yes, []catalog.Entry{splitOf("ab", "books", 0, []string{"beta"}, backend("books-v2", 0))}, []string{"unavailable  ab by header of HTTPRouteGroup shop/beta"}},
-		{"no weight concerns nobody else", plain, []catalog.Entry{splitOf("ab", "books", 0, []string{"beta"}, backend("books-v2", 0))}, []string{"allowed books"}},
+		{"no weight does not affect other requests", plain, []catalog.Entry{splitOf("ab", "books", 0, []string{"beta"}, backend("books-v2", 0))}, []string{"allowed books"}},
 		{"a root without pods", onRoot, []catalog.Entry{splitOf("ab", "root", 0, nil, v2)}, []string{"allowed books-v2 ab"}},
 		{"a root without pods, by match", onRoot, []catalog.Entry{splitOf("ab", "root", 0, []string{"beta"}, v2)}, []string{"allowed books-v2 ab by header of HTTPRouteGroup shop/beta"}},
-		{"a root without pods has nobody for the rest", func() authz.Request { r := onRoot; r.Headers = nil; return r }(), []catalog.Entry{splitOf("ab", "root", 0, []string{"beta"}, v2)}, []string{"unavailable "}},
+		{"a root without pods has no backend for other requests", func() authz.Request { r := onRoot; r.Headers = nil; return r }(), []catalog.Entry{splitOf("ab", "root", 0, []string{"beta"}, v2)}, []string{"unavailable "}},
 		{"connections have no headers", database, []catalog.Entry{match}, []string{"allowed books"}},
 		{"connections follow the split without matches", database, []catalog.Entry{match, splitOf("rest", "books", 0, nil, v2)}, []string{"allowed books-v2 rest"}},
 		{"a split of a split is not followed", yes, []catalog.Entry{match, splitOf("next", "books-v2", 0, nil, v1)}, []string{"allowed books-v2 ab by header of HTTPRouteGroup shop/beta"}},
@@ -103,8 +103,9 @@ func TestSplits(t *testing.T) {
 	}
 }
 
-// TestSplitOfAPortThatNoBackendHas: such a port leads nowhere, and the answer says which split is the reason.
-func TestSplitOfAPortThatNoBackendHas(t *testing.T) {
+// TestSplitWithoutBackendPort checks that a port that no backend has is unreachable, and that the answer names the
+// split.
+func TestSplitWithoutBackendPort(t *testing.T) {
 	lone := Service("shop", "lone", "v2", "10.96.0.7", 81, catalog.ProtocolHTTP)
 	v := Apply(store(lone, splitOf("ab", "books", 0, nil, backend("lone", 1)))...).View()
 	r := authz.Request{Source: SA("shop", "client"), Service: Name("shop", "books"), Port: 80, Method: "GET", Path: "/"}
@@ -114,8 +115,9 @@ func TestSplitOfAPortThatNoBackendHas(t *testing.T) {
 	}
 }
 
-// TestHeadlessRootOfASplit: what a split takes is balanced among its backends; all else goes to the pod that the client has chosen.
-func TestHeadlessRootOfASplit(t *testing.T) {
+// TestHeadlessSplitRoot checks that requests selected by a split are load balanced, and others go to the pod that the
+// client chose.
+func TestHeadlessSplitRoot(t *testing.T) {
 	one, two := Pod("shop", "db-1", "db", "one", "10.0.0.7"), Pod("shop", "db-2", "db", "two", "10.0.0.8")
 	db := Service("shop", "db", "db", "", 80, catalog.ProtocolHTTP)
 	v := Apply(store(one, two, db, Slice(db.Name, one, two), splitOf("ab", "db", 0, []string{"beta"}, backend("books-v2", 1)))...).View()
@@ -132,7 +134,7 @@ func TestHeadlessRootOfASplit(t *testing.T) {
 	}
 }
 
-// TestThreat37SplitCycles: splits are not followed from one to the next, so a cycle of them is none.
+// TestThreat37SplitCycles checks that splits are not followed from one to the next, so that they cannot form a cycle.
 func TestThreat37SplitCycles(t *testing.T) {
 	v := Apply(store(splitOf("there", "books", 0, nil, backend("books-v2", 1)), splitOf("back", "books-v2", 0, nil, backend("books", 1)))...).View()
 	for from, to := range map[string]string{"books": "books-v2", "books-v2": "books"} {
@@ -143,7 +145,8 @@ func TestThreat37SplitCycles(t *testing.T) {
 	}
 }
 
-// TestThreat37OldestSplitWins: of two splits on one root the younger one, or of equals the second by name, divides nothing.
+// TestThreat37OldestSplitWins checks that of two splits with one root only the oldest applies, the first by name among
+// equals.
 func TestThreat37OldestSplitWins(t *testing.T) {
 	old, young := splitOf("z", "books", 5, nil, backend("books", 1)), splitOf("a", "books", 1, nil, backend("books-v2", 1))
 	same := splitOf("b", "books", 1, nil, backend("books", 1))

@@ -21,87 +21,87 @@ type Catalog struct {
 	splitsWith  index[Name]
 	retriesFrom index[identity.ServiceAccount]
 	settingsOf  index[Name]
-	// backpressuresOf is apart from settingsOf because an object of each kind may have the same name.
+	// backpressuresOf is separate from settingsOf because objects of both kinds may have the same name.
 	backpressuresOf index[Name]
-	backers         counts[Name, identity.ServiceAccount]
+	identities      counts[Name, identity.ServiceAccount]
 	servicesOf      counts[identity.ServiceAccount, Name]
-	// outspoken are the namespaces with a word of their own on permissive mode.
-	outspoken map[string]struct{}
+	// permissiveOverrides are the namespaces that override permissive mode.
+	permissiveOverrides map[string]struct{}
 }
 
-// New makes an empty catalog. An empty catalog denies everything.
+// New returns an empty catalog, which denies everything.
 func New() *Catalog {
 	return &Catalog{
-		entries:         map[Ref]Entry{},
-		pods:            index[string]{},
-		services:        index[string]{},
-		slicesOf:        index[Name]{},
-		targetsTo:       index[identity.ServiceAccount]{},
-		targetsFrom:     index[identity.ServiceAccount]{},
-		splitsOf:        index[Name]{},
-		splitsWith:      index[Name]{},
-		retriesFrom:     index[identity.ServiceAccount]{},
-		settingsOf:      index[Name]{},
-		backpressuresOf: index[Name]{},
-		backers:         counts[Name, identity.ServiceAccount]{},
-		servicesOf:      counts[identity.ServiceAccount, Name]{},
-		outspoken:       map[string]struct{}{},
+		entries:             map[Ref]Entry{},
+		pods:                index[string]{},
+		services:            index[string]{},
+		slicesOf:            index[Name]{},
+		targetsTo:           index[identity.ServiceAccount]{},
+		targetsFrom:         index[identity.ServiceAccount]{},
+		splitsOf:            index[Name]{},
+		splitsWith:          index[Name]{},
+		retriesFrom:         index[identity.ServiceAccount]{},
+		settingsOf:          index[Name]{},
+		backpressuresOf:     index[Name]{},
+		identities:          counts[Name, identity.ServiceAccount]{},
+		servicesOf:          counts[identity.ServiceAccount, Name]{},
+		permissiveOverrides: map[string]struct{}{},
 	}
 }
 
-// Apply makes the changes in order and answers with every dependency they touched, sorted. A change that leaves an entry
-// as it was touches nothing.
+// Apply makes the changes in order and returns every affected dependency, sorted. A change that leaves an entry equal
+// affects nothing.
 func (c *Catalog) Apply(changes []Change) []Dep {
-	touched := touches{}
+	affected := depSet{}
 	for _, change := range changes {
-		c.apply(change, touched)
+		c.apply(change, affected)
 	}
-	return slices.SortedFunc(maps.Keys(touched), Dep.Compare)
+	return slices.SortedFunc(maps.Keys(affected), Dep.Compare)
 }
 
-func (c *Catalog) apply(change Change, touched touches) {
-	before, existed := c.entries[change.Ref]
+func (c *Catalog) apply(change Change, affected depSet) {
+	before, exists := c.entries[change.Ref]
 	if !c.Differs(change) {
 		return
 	}
-	if existed {
-		c.unlink(before, touched)
+	if exists {
+		c.unlink(before, affected)
 		delete(c.entries, change.Ref)
 	}
 	if change.Entry != nil {
 		c.entries[change.Ref] = change.Entry
-		c.link(change.Entry, touched)
+		c.link(change.Entry, affected)
 	}
-	if existed != (change.Entry != nil) && change.Ref.Kind == KindService {
-		touched.add(DepServices, Name{})
+	if exists != (change.Entry != nil) && change.Ref.Kind == KindService {
+		affected.add(DepServices, Name{})
 	}
 }
 
-// Differs says whether a change would change anything.
+// Differs reports whether a change would change anything.
 func (c *Catalog) Differs(change Change) bool {
-	before, existed := c.entries[change.Ref]
-	if !existed || change.Entry == nil {
-		return existed != (change.Entry != nil)
+	before, exists := c.entries[change.Ref]
+	if !exists || change.Entry == nil {
+		return exists != (change.Entry != nil)
 	}
 	return !reflect.DeepEqual(before, change.Entry)
 }
 
-// touches collects dependencies.
-type touches map[Dep]struct{}
+// depSet is a set of dependencies.
+type depSet map[Dep]struct{}
 
-func (t touches) add(kind DepKind, name Name) { t[Dep{kind, name}] = struct{}{} }
+func (t depSet) add(kind DepKind, name Name) { t[Dep{kind, name}] = struct{}{} }
 
-func (t touches) account(kind DepKind, sa identity.ServiceAccount) { t.add(kind, Name(sa)) }
+func (t depSet) account(kind DepKind, sa identity.ServiceAccount) { t.add(kind, Name(sa)) }
 
 func get[E Entry](c *Catalog, kind Kind, name Name) (E, bool) {
 	entry, ok := c.entries[Ref{kind, name}].(E)
 	return entry, ok
 }
 
-// sorted lists the entries that an index names, in order of their names.
+// sorted returns the entries that an index names, in order of their names.
 func sorted[E Entry](c *Catalog, kind Kind, names map[Name]struct{}) []E {
 	if len(names) == 0 {
-		return nil // most questions about policies
+		return nil // the most frequent case for policies
 	}
 	list := make([]E, 0, len(names))
 	for _, name := range slices.SortedFunc(maps.Keys(names), Name.Compare) {

@@ -2,10 +2,10 @@ package catalog
 
 import "cmp"
 
-// DepKind says which question about the mesh a dependency stands for.
+// DepKind is the kind of data that a dependency stands for.
 type DepKind uint8
 
-// The questions that views answer. Name is the object's, unless said otherwise.
+// Kinds of dependencies. The name of a Dep is that of the object unless the comment says otherwise.
 const (
 	// DepSettings: the mesh-wide settings. No name.
 	DepSettings DepKind = iota
@@ -13,13 +13,13 @@ const (
 	DepPod
 	// DepService: a Service's addresses and ports, and whether it is in the mesh.
 	DepService
-	// DepServices: which Services the mesh has. No name.
+	// DepServices: the set of Services of the mesh. No name.
 	DepServices
-	// DepNamespaceServices: which pods the Services of a namespace select. Name.Namespace is the namespace.
+	// DepNamespaceServices: the pods that the Services of a namespace select. Name.Namespace is the namespace.
 	DepNamespaceServices
-	// DepBackers: the identities behind a Service.
-	DepBackers
-	// DepServicesOf: the Services an identity is behind. Name is the service account's.
+	// DepServiceIdentities: the identities of the pods behind a Service.
+	DepServiceIdentities
+	// DepServicesOf: the Services of an identity. Name is the service account's.
 	DepServicesOf
 	// DepEndpoints: the addresses behind a Service.
 	DepEndpoints
@@ -27,25 +27,25 @@ const (
 	DepTargetsTo
 	// DepTargetsFrom: the TrafficTargets that grant access for a service account.
 	DepTargetsFrom
-	// DepHTTPRouteGroup: an HTTPRouteGroup, present or not.
+	// DepHTTPRouteGroup: an HTTPRouteGroup, existing or not.
 	DepHTTPRouteGroup
-	// DepTCPRoute: a TCPRoute, present or not.
+	// DepTCPRoute: a TCPRoute, existing or not.
 	DepTCPRoute
 	// DepSplit: the TrafficSplits of a root Service.
 	DepSplit
 	// DepSplitsWith: the TrafficSplits that have a Service among their backends.
 	DepSplitsWith
-	// DepPermissive: whether a namespace has a word of its own on permissive mode. Name.Namespace is the namespace.
+	// DepPermissive: whether a namespace overrides permissive mode. Name.Namespace is the namespace.
 	DepPermissive
-	// DepOutspoken: which namespaces have a word of their own on permissive mode. No name.
-	DepOutspoken
+	// DepPermissiveOverrides: the namespaces that override permissive mode. No name.
+	DepPermissiveOverrides
 	// DepRetriesFrom: the Retries of a client. Name is the service account's.
 	DepRetriesFrom
 	// DepUpstreamSetting: the UpstreamTrafficSettings and Backpressures of a Service.
 	DepUpstreamSetting
 )
 
-// Dep is one question about the mesh whose answer something was built from, and which a change may touch.
+// Dep is data that something was built from and that a change may affect.
 type Dep struct {
 	Kind DepKind
 	Name Name

@@ -1,8 +1,8 @@
-// Package catalog is the mesh as plain data: namespaces, services, endpoints, pods and policies, and who depends on what.
+// Package catalog holds the mesh as plain data: namespaces, services, endpoints, pods, policies and their dependencies.
 //
-// Changes made of entries (from ingest) flow in through Catalog.Apply, which answers with the dependencies they touched. Views
-// flow out: reads of the data that remember what they read, so that whoever built something from a view can be told exactly
-// when to build it again. The package knows no Kubernetes client and no Envoy type.
+// Changes made of entries (from package ingest) flow in through Catalog.Apply, which returns the dependencies that they
+// affect. Views flow out: reads of the data that record their dependencies. Whatever was built from a view must be rebuilt
+// when one of its dependencies is affected. The package uses neither a Kubernetes client nor Envoy types.
 //
-// A Catalog and its views belong to one goroutine; nothing here locks. Entries are immutable once they are in a change.
+// A Catalog and its views are not safe for concurrent use. Entries are immutable once they are in a change.
 package catalog

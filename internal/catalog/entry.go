@@ -25,7 +25,7 @@ func (n Name) Compare(other Name) int {
 // Kind is the kind of an entry.
 type Kind string
 
-// The kinds of entries a catalog holds.
+// Kinds of entries.
 const (
 	KindNamespace      Kind = "Namespace"
 	KindServiceAccount Kind = "ServiceAccount"
@@ -37,7 +37,7 @@ const (
 	KindTCPRoute       Kind = "TCPRoute"
 	KindTrafficSplit   Kind = "TrafficSplit"
 	KindRetry          Kind = "Retry"
-	// KindUpstreamTrafficSetting and KindBackpressure are both read as UpstreamTrafficSetting.
+	// KindUpstreamTrafficSetting and KindBackpressure entries are both of type UpstreamTrafficSetting.
 	KindUpstreamTrafficSetting Kind = "UpstreamTrafficSetting"
 	KindBackpressure           Kind = "Backpressure"
 	KindSettings               Kind = "Settings"
@@ -51,38 +51,39 @@ type Ref struct {
 
 // Entry is one object of the mesh as plain data.
 type Entry interface {
-	// Ref names the entry; two entries with equal Refs are versions of the same object.
+	// Ref identifies the entry. Two entries with equal Refs are versions of the same object.
 	Ref() Ref
 }
 
-// Change replaces the entry that Ref names, or removes it when Entry is nil.
+// Change replaces the entry with this Ref, or removes it when Entry is nil.
 type Change struct {
 	Ref   Ref
 	Entry Entry
-	// Created is when the object was created; zero when that is not known. It only tells which of two policies is newer.
+	// Created is when the object was created; zero when unknown. It only determines which of two policies is newer.
 	Created time.Time
-	// Generation is the object's metadata.generation, or its resourceVersion as a number when its kind counts no generations;
-	// 0 when that is not known. It tells nobody anything but which version of the object has arrived.
+	// Generation is the object's metadata.generation, or its numeric resourceVersion when its kind has no generations;
+	// 0 when unknown. It identifies the version of the object in traces.
 	Generation int64
-	// Received is when the watch brought the object, before anything was made of it; zero when that is not known.
+	// Received is when the watch delivered the object; zero when unknown.
 	Received time.Time
 }
 
 // Set is the change that stores e.
 func Set(e Entry) Change { return Change{Ref: e.Ref(), Entry: e} }
 
-// Namespace says whether a namespace is part of the mesh. Namespaces outside the mesh have no entry or Monitored false.
+// Namespace records whether a namespace is part of the mesh. Namespaces outside the mesh have no entry or Monitored
+// false.
 type Namespace struct {
 	Name      string
 	Monitored bool
-	// Permissive says for the Services of this namespace what Settings.Permissive says for all; nil says nothing else.
+	// Permissive overrides Settings.Permissive for the Services of this namespace; nil does not.
 	Permissive *bool
 }
 
-// Ref implements Entry. The name of a namespace is the Namespace part of its Ref.
+// Ref identifies one entry.
 func (n *Namespace) Ref() Ref { return Ref{KindNamespace, Name{Namespace: n.Name}} }
 
-// ServiceAccount is known for its UID alone: a token of an account that was deleted and made again must not count.
+// ServiceAccount exists for its UID: tokens of a deleted and recreated account are invalid.
 type ServiceAccount struct {
 	Name Name
 	UID  string
@@ -91,7 +92,7 @@ type ServiceAccount struct {
 // Ref implements Entry.
 func (s *ServiceAccount) Ref() Ref { return Ref{KindServiceAccount, s.Name} }
 
-// Pod is what the mesh must know of a pod.
+// Pod is the part of a pod that the mesh uses.
 type Pod struct {
 	Name           Name
 	UID            string
@@ -102,14 +103,14 @@ type Pod struct {
 	Ports map[string]uint16
 	// Injected is true when the pod carries the mesh's sidecar.
 	Injected bool
-	// Earlier is true when the pod carries a sidecar of Open Service Mesh instead: it proves its identity to clients by a certificate
-	// of the same authority until that ends, and never connects to this control plane.
-	Earlier bool
-	// Revision is the MeshRevision whose injector made the sidecar; empty without one.
+	// OSMSidecar is true when the pod has a sidecar of Open Service Mesh instead. Until its certificate from the same
+	// authority expires, it proves its identity to clients. It never connects to this control plane.
+	OSMSidecar bool
+	// Revision is the MeshRevision whose injector added the sidecar; empty without one.
 	Revision string
-	// Metrics is true when the pod asks to be scraped, so its sidecar serves metrics on its own port.
+	// Metrics is true when the pod is annotated for scraping, so its sidecar serves metrics.
 	Metrics bool
-	// Finished is true when the pod has succeeded or failed: it is no longer behind any Service.
+	// Finished is true when the pod has succeeded or failed. Services do not select it any more.
 	Finished bool
 }
 
@@ -121,10 +122,10 @@ func (p *Pod) Identity() identity.ServiceAccount {
 	return identity.ServiceAccount{Namespace: p.Name.Namespace, Name: p.ServiceAccount}
 }
 
-// Protocol is how the mesh treats a Service port (OSM's four).
+// Protocol is how the mesh handles a Service port. The values are OSM's.
 type Protocol string
 
-// The protocols of Service ports.
+// Protocols of Service ports.
 const (
 	ProtocolHTTP           Protocol = "http"
 	ProtocolGRPC           Protocol = "grpc"
@@ -132,7 +133,7 @@ const (
 	ProtocolTCPServerFirst Protocol = "tcp-server-first"
 )
 
-// IsHTTP says whether requests, not only connections, are routed and authorised.
+// IsHTTP reports whether requests, not only connections, are routed and authorized.
 func (p Protocol) IsHTTP() bool { return p == ProtocolHTTP || p == ProtocolGRPC }
 
 // Service is a Kubernetes Service.
@@ -140,7 +141,7 @@ type Service struct {
 	Name Name
 	// ClusterIPs are the virtual addresses; a headless Service has none.
 	ClusterIPs []netip.Addr
-	// Selector chooses the pods behind the Service; empty when its endpoints are kept by hand.
+	// Selector selects the pods behind the Service; empty when its endpoints are maintained manually.
 	Selector map[string]string
 	// Ports are sorted by number.
 	Ports []Port
@@ -149,7 +150,7 @@ type Service struct {
 // Ref implements Entry.
 func (s *Service) Ref() Ref { return Ref{KindService, s.Name} }
 
-// Headless says whether clients reach the pods' own addresses instead of a virtual one.
+// Headless reports whether clients connect to the pods' own addresses.
 func (s *Service) Headless() bool { return len(s.ClusterIPs) == 0 }
 
 // Port is one port of a Service.
@@ -174,11 +175,11 @@ type EndpointSlice struct {
 // Ref implements Entry.
 func (s *EndpointSlice) Ref() Ref { return Ref{KindEndpointSlice, s.Name} }
 
-// Endpoint is one address behind a Service. Its pod is the only source of its identity.
+// Endpoint is one address behind a Service. Its identity comes from its pod only.
 type Endpoint struct {
 	Address netip.Addr
 	Pod     Name
-	// Ready is true when the endpoint takes new traffic; Terminating ones are a last resort when nothing else is left.
+	// Ready is true when the endpoint accepts new traffic. Terminating endpoints are used when no other is ready.
 	Ready       bool
 	Terminating bool
 }
@@ -212,7 +213,7 @@ type HTTPRouteGroup struct {
 // Ref implements Entry.
 func (g *HTTPRouteGroup) Ref() Ref { return Ref{KindHTTPRouteGroup, g.Name} }
 
-// HTTPMatch matches requests. Every part that is present must match.
+// HTTPMatch selects requests. Every part that is set must match.
 type HTTPMatch struct {
 	Name string
 	// PathRegex is an RE2 expression that must match the whole path without the query; empty matches every path.
@@ -238,58 +239,59 @@ type TCPRoute struct {
 // Ref implements Entry.
 func (r *TCPRoute) Ref() Ref { return Ref{KindTCPRoute, r.Name} }
 
-// TrafficSplit divides the traffic of a root Service among backends of the same namespace (split.smi-spec.io).
+// TrafficSplit distributes the traffic of a root Service to backends in its namespace by weight (split.smi-spec.io).
 type TrafficSplit struct {
 	Name     Name
 	Created  time.Time
 	Root     Name
 	Backends []SplitBackend
-	// Matches are the HTTPRouteGroups, in the split's namespace and sorted, that select the requests it divides; the others
-	// go on as if there were no such split. Empty divides everything. A group that does not exist selects nothing.
+	// Matches are the HTTPRouteGroups, in the split's namespace and sorted, that select the requests of this split.
+	// Empty selects all requests. A group that does not exist selects none.
 	Matches []string
 }
 
 // Ref implements Entry.
 func (s *TrafficSplit) Ref() Ref { return Ref{KindTrafficSplit, s.Name} }
 
-// SplitBackend is one leaf of a TrafficSplit.
+// SplitBackend is one weighted backend of a TrafficSplit.
 type SplitBackend struct {
 	Service Name
 	Weight  uint32
 }
 
-// Settings are the mesh-wide settings that reach sidecars over xDS, from MeshConfig.
+// Settings are the mesh-wide settings from MeshConfig that reach sidecars over xDS.
 type Settings struct {
-	// Permissive lets every identity of the mesh call every service of it; TrafficTargets are then ignored.
+	// Permissive allows every identity of the mesh to call every Service of the mesh, regardless of TrafficTargets.
 	Permissive bool
-	// Egress lets connections to unknown destinations pass through unchanged.
+	// Egress passes connections to unknown destinations through unchanged.
 	Egress bool
 	TLS    TLS
-	// RetryPolicies makes Retry objects act.
+	// RetryPolicies enables Retry objects.
 	RetryPolicies bool
-	// ActiveHealthChecks makes the sidecars of clients check every endpoint they may call.
+	// ActiveHealthChecks makes clients' sidecars check every endpoint that they may call.
 	ActiveHealthChecks bool
-	// EmptyRulesSelectNothing reads a rule of a TrafficTarget that names no matches as OSM does: it grants nothing. SMI, and
-	// the default here, is that it grants all matches of the group.
+	// EmptyRulesSelectNothing makes a TrafficTarget rule without matches grant nothing, as in OSM. By default it
+	// grants all matches of the group, as in SMI.
 	EmptyRulesSelectNothing bool
-	// Leaving is how far the mesh is on its way out.
-	Leaving Leaving
+	// Teardown is the teardown step of a mesh that is being removed.
+	Teardown Teardown
 }
 
-// Leaving is how sidecars treat pods without one, while a mesh is taken apart. The zero value is a mesh that stays.
-type Leaving int
+// Teardown is how sidecars treat pods without a sidecar while a mesh is being removed. The zero value means that the
+// mesh stays.
+type Teardown int
 
 const (
-	// LeavingOpen lets in whoever asks, besides those that the policies let in.
-	LeavingOpen Leaving = iota + 1
-	// LeavingTransparent sends everything unchanged to where it was going, besides.
-	LeavingTransparent
+	// TeardownOpen accepts any client in addition to those that the policies allow.
+	TeardownOpen Teardown = iota + 1
+	// TeardownPassthrough also passes new outbound connections through unchanged.
+	TeardownPassthrough
 )
 
 // Ref implements Entry.
 func (s *Settings) Ref() Ref { return Ref{Kind: KindSettings} }
 
-// TLS holds the parameters of connections between sidecars. Names are Envoy's; empty means Envoy's default.
+// TLS has the parameters of connections between sidecars, by Envoy's names. Empty values mean Envoy's defaults.
 type TLS struct {
 	MinVersion   string
 	MaxVersion   string

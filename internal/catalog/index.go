@@ -1,6 +1,6 @@
 package catalog
 
-// index finds the names of entries by a property that several entries may share.
+// index maps a property to the names of the entries that have it.
 type index[K comparable] map[K]map[Name]struct{}
 
 func (x index[K]) add(key K, name Name) {
@@ -17,10 +17,10 @@ func (x index[K]) remove(key K, name Name) {
 	}
 }
 
-// counts holds, for each Service, how many live pods of each identity it selects.
+// counts maps a key to its values and how many objects contribute each value.
 type counts[K, V comparable] map[K]map[V]int
 
-// add changes the count by delta and says whether the value appeared or disappeared.
+// add changes the count by delta and reports whether the value appeared or disappeared.
 func (c counts[K, V]) add(key K, value V, delta int) bool {
 	if c[key] == nil {
 		c[key] = map[V]int{}

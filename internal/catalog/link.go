@@ -2,41 +2,41 @@ package catalog
 
 import "github.com/openservicemesh/osm-operator/internal/identity"
 
-// link enters a new entry in the indexes; unlink takes an old one out. Both touch what depends on the entry, so a replaced
-// entry touches what depended on the old and on the new version.
+// link adds an entry to the indexes and unlink removes it. Both add the dependencies of the entry to affected, so replacing
+// an entry affects the dependencies of its old and its new version.
 
-func (c *Catalog) link(entry Entry, touched touches)   { c.relink(entry, 1, touched) }
-func (c *Catalog) unlink(entry Entry, touched touches) { c.relink(entry, -1, touched) }
+func (c *Catalog) link(entry Entry, affected depSet)   { c.updateIndexes(entry, 1, affected) }
+func (c *Catalog) unlink(entry Entry, affected depSet) { c.updateIndexes(entry, -1, affected) }
 
-func (c *Catalog) relink(entry Entry, delta int, touched touches) {
+func (c *Catalog) updateIndexes(entry Entry, delta int, affected depSet) {
 	switch e := entry.(type) {
 	case *Settings:
-		touched.add(DepSettings, Name{})
+		affected.add(DepSettings, Name{})
 	case *Namespace:
-		c.relinkNamespace(e, delta, touched)
+		c.updateNamespace(e, delta, affected)
 	case *Pod:
-		c.relinkPod(e, delta, touched)
+		c.updatePod(e, delta, affected)
 	case *Service:
-		c.relinkService(e, delta, touched)
+		c.updateService(e, delta, affected)
 	case *EndpointSlice:
-		update(c.slicesOf, e.Service, e.Name, delta)
-		touched.add(DepEndpoints, e.Service)
+		updateIndex(c.slicesOf, e.Service, e.Name, delta)
+		affected.add(DepEndpoints, e.Service)
 	case *TrafficTarget:
-		c.relinkTarget(e, delta, touched)
+		c.updateTarget(e, delta, affected)
 	case *HTTPRouteGroup, *TCPRoute:
-		touchPolicy(e, touched)
+		addPolicyDeps(e, affected)
 	case *TrafficSplit:
-		c.relinkSplit(e, delta, touched)
+		c.updateSplit(e, delta, affected)
 	case *Retry:
-		update(c.retriesFrom, e.Source, e.Name, delta)
-		touchPolicy(e, touched)
+		updateIndex(c.retriesFrom, e.Source, e.Name, delta)
+		addPolicyDeps(e, affected)
 	case *UpstreamTrafficSetting:
-		update(c.upstreamIndex(e.Kind), e.Service, e.Name, delta)
-		touchPolicy(e, touched)
+		updateIndex(c.upstreamIndex(e.Kind), e.Service, e.Name, delta)
+		addPolicyDeps(e, affected)
 	}
 }
 
-func update[K comparable](x index[K], key K, name Name, delta int) {
+func updateIndex[K comparable](x index[K], key K, name Name, delta int) {
 	if delta > 0 {
 		x.add(key, name)
 	} else {
@@ -44,79 +44,80 @@ func update[K comparable](x index[K], key K, name Name, delta int) {
 	}
 }
 
-// relinkNamespace: joining or leaving the mesh changes every Service and pod of the namespace.
-func (c *Catalog) relinkNamespace(ns *Namespace, delta int, touched touches) {
+// updateNamespace affects every Service and pod of the namespace, because joining or leaving the mesh changes all of
+// them.
+func (c *Catalog) updateNamespace(ns *Namespace, delta int, affected depSet) {
 	if ns.Permissive != nil {
-		touched.add(DepOutspoken, Name{})
+		affected.add(DepPermissiveOverrides, Name{})
 		if delta > 0 {
-			c.outspoken[ns.Name] = struct{}{}
+			c.permissiveOverrides[ns.Name] = struct{}{}
 		} else {
-			delete(c.outspoken, ns.Name)
+			delete(c.permissiveOverrides, ns.Name)
 		}
 	}
-	touched.add(DepServices, Name{})
-	touched.add(DepNamespaceServices, Name{Namespace: ns.Name})
-	touched.add(DepPermissive, Name{Namespace: ns.Name})
+	affected.add(DepServices, Name{})
+	affected.add(DepNamespaceServices, Name{Namespace: ns.Name})
+	affected.add(DepPermissive, Name{Namespace: ns.Name})
 	for name := range c.services[ns.Name] {
-		touched.add(DepService, name)
-		touched.add(DepEndpoints, name)
-		for sa := range c.backers[name] {
-			touched.account(DepServicesOf, sa)
+		affected.add(DepService, name)
+		affected.add(DepEndpoints, name)
+		for sa := range c.identities[name] {
+			affected.account(DepServicesOf, sa)
 		}
 	}
 	for name := range c.pods[ns.Name] {
-		touched.add(DepPod, name)
+		affected.add(DepPod, name)
 	}
 }
 
-func (c *Catalog) relinkPod(pod *Pod, delta int, touched touches) {
-	update(c.pods, pod.Name.Namespace, pod.Name, delta)
-	touched.add(DepPod, pod.Name)
+func (c *Catalog) updatePod(pod *Pod, delta int, affected depSet) {
+	updateIndex(c.pods, pod.Name.Namespace, pod.Name, delta)
+	affected.add(DepPod, pod.Name)
 	for name := range c.services[pod.Name.Namespace] {
 		service, ok := get[*Service](c, KindService, name)
 		if ok && service.selects(pod) {
-			c.countBacker(name, pod.Identity(), delta, touched)
-			touched.add(DepEndpoints, name)
+			c.countIdentity(name, pod.Identity(), delta, affected)
+			affected.add(DepEndpoints, name)
 		}
 	}
 }
 
-func (c *Catalog) relinkService(service *Service, delta int, touched touches) {
-	update(c.services, service.Name.Namespace, service.Name, delta)
-	touched.add(DepService, service.Name)
-	touched.add(DepEndpoints, service.Name)
-	touched.add(DepNamespaceServices, Name{Namespace: service.Name.Namespace})
+func (c *Catalog) updateService(service *Service, delta int, affected depSet) {
+	updateIndex(c.services, service.Name.Namespace, service.Name, delta)
+	affected.add(DepService, service.Name)
+	affected.add(DepEndpoints, service.Name)
+	affected.add(DepNamespaceServices, Name{Namespace: service.Name.Namespace})
 	for name := range c.pods[service.Name.Namespace] {
 		pod, ok := get[*Pod](c, KindPod, name)
 		if ok && service.selects(pod) {
-			c.countBacker(service.Name, pod.Identity(), delta, touched)
+			c.countIdentity(service.Name, pod.Identity(), delta, affected)
 		}
 	}
 }
 
-func (c *Catalog) countBacker(service Name, sa identity.ServiceAccount, delta int, touched touches) {
-	if c.backers.add(service, sa, delta) {
-		touched.add(DepBackers, service)
+func (c *Catalog) countIdentity(service Name, sa identity.ServiceAccount, delta int, affected depSet) {
+	if c.identities.add(service, sa, delta) {
+		affected.add(DepServiceIdentities, service)
 	}
 	if c.servicesOf.add(sa, service, delta) {
-		touched.account(DepServicesOf, sa)
+		affected.account(DepServicesOf, sa)
 	}
 }
 
-func (c *Catalog) relinkTarget(target *TrafficTarget, delta int, touched touches) {
-	update(c.targetsTo, target.Destination, target.Name, delta)
+func (c *Catalog) updateTarget(target *TrafficTarget, delta int, affected depSet) {
+	updateIndex(c.targetsTo, target.Destination, target.Name, delta)
 	for _, source := range target.Sources {
-		update(c.targetsFrom, source, target.Name, delta)
+		updateIndex(c.targetsFrom, source, target.Name, delta)
 	}
-	touchPolicy(target, touched)
+	addPolicyDeps(target, affected)
 }
 
-func (c *Catalog) relinkSplit(split *TrafficSplit, delta int, touched touches) {
-	update(c.splitsOf, split.Root, split.Name, delta)
+func (c *Catalog) updateSplit(split *TrafficSplit, delta int, affected depSet) {
+	updateIndex(c.splitsOf, split.Root, split.Name, delta)
 	for _, backend := range split.Backends {
-		update(c.splitsWith, backend.Service, split.Name, delta)
+		updateIndex(c.splitsWith, backend.Service, split.Name, delta)
 	}
-	touchPolicy(split, touched)
+	addPolicyDeps(split, affected)
 }
 
 func (c *Catalog) upstreamIndex(kind Kind) index[Name] {
@@ -126,7 +127,7 @@ func (c *Catalog) upstreamIndex(kind Kind) index[Name] {
 	return c.settingsOf
 }
 
-// selects says whether the pod is behind the Service. A Service without a selector selects nothing.
+// selects reports whether the pod is behind the Service. A Service without a selector selects nothing.
 func (s *Service) selects(pod *Pod) bool {
 	if len(s.Selector) == 0 || pod.Finished || pod.Name.Namespace != s.Name.Namespace {
 		return false

@@ -2,7 +2,7 @@ package catalog
 
 import "slices"
 
-// Entries are all entries of some kinds, sorted by kind and name. They are not changed later.
+// Entries returns all entries of some kinds, sorted by kind and name.
 func (c *Catalog) Entries(kinds ...Kind) []Entry {
 	var list []Entry
 	for ref, entry := range c.entries {

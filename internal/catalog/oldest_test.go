@@ -42,9 +42,9 @@ func TestOldestUpstreamSettingIsInForce(t *testing.T) {
 		if got == nil || got.Kind != w.kind || got.Name.Name != w.name {
 			t.Fatalf("in force is %+v, want %s %s", got, w.kind, w.name)
 		}
-		touched := c.Apply([]Change{{Ref: got.Ref()}})
-		if !slices.Contains(touched, Dep{DepUpstreamSetting, shop}) {
-			t.Fatalf("removing %s touched %v", w.name, touched)
+		affected := c.Apply([]Change{{Ref: got.Ref()}})
+		if !slices.Contains(affected, Dep{DepUpstreamSetting, shop}) {
+			t.Fatalf("removing %s affected %v", w.name, affected)
 		}
 	}
 	if got := c.View().UpstreamSetting(shop); got != nil {
@@ -52,16 +52,16 @@ func TestOldestUpstreamSettingIsInForce(t *testing.T) {
 	}
 }
 
-func TestWithheldSettingIsNotInForce(t *testing.T) {
+func TestExcludedSettingIsNotInForce(t *testing.T) {
 	old := setting(KindUpstreamTrafficSetting, "old", early)
 	c := filled(old, setting(KindUpstreamTrafficSetting, "new", early.Add(time.Hour)))
 	v := c.ViewWithout(map[Ref]struct{}{old.Ref(): {}})
 	if got := v.UpstreamSetting(shop); got == nil || got.Name.Name != "new" {
-		t.Fatalf("with the oldest withheld, in force is %+v", got)
+		t.Fatalf("without the oldest, %+v is in force", got)
 	}
 }
 
-func TestRetryIsFoundByClientAndService(t *testing.T) {
+func TestRetryByClientAndService(t *testing.T) {
 	retry := &Retry{Name: Name{Namespace: "anywhere", Name: "r"}, Source: buyer, Destinations: []Name{shop}}
 	c := filled(retry)
 	if c.View().Retry(buyer, shop) != retry {
@@ -76,38 +76,38 @@ func TestRetryIsFoundByClientAndService(t *testing.T) {
 	v := c.View()
 	v.Retry(buyer, shop)
 	if got := c.Policies(v.Deps()); !slices.Equal(got, []Ref{retry.Ref()}) {
-		t.Errorf("whoever asked was built from %v, want the Retry", got)
+		t.Errorf("policies of the view are %v, want the Retry", got)
 	}
 }
 
-func TestNamespaceSaysWhetherItIsPermissive(t *testing.T) {
+func TestNamespaceOverridesPermissiveMode(t *testing.T) {
 	yes, no := true, false
 	c := filled(&Settings{Permissive: true}, &Namespace{Name: "strict", Monitored: true, Permissive: &no}, &Namespace{Name: "plain", Monitored: true})
 	if c.View().Permissive("strict") || !c.View().Permissive("plain") || !c.View().Permissive("unknown") {
-		t.Error("in a permissive mesh only the namespace that says no is strict")
+		t.Error("in a permissive mesh only the namespace with a negative override is strict")
 	}
-	touched := c.Apply([]Change{Set(&Settings{}), Set(&Namespace{Name: "plain", Monitored: true, Permissive: &yes})})
+	affected := c.Apply([]Change{Set(&Settings{}), Set(&Namespace{Name: "plain", Monitored: true, Permissive: &yes})})
 	if c.View().Permissive("strict") || !c.View().Permissive("plain") {
-		t.Error("in a strict mesh only the namespace that says yes is permissive")
+		t.Error("in a strict mesh only the namespace with a positive override is permissive")
 	}
-	if !slices.Contains(touched, Dep{DepPermissive, Name{Namespace: "plain"}}) {
-		t.Errorf("a namespace's word touched only %v", touched)
+	if !slices.Contains(affected, Dep{DepPermissive, Name{Namespace: "plain"}}) {
+		t.Errorf("a namespace's override affected only %v", affected)
 	}
 }
 
-func TestSplitsWithMatchesStandApart(t *testing.T) {
+func TestMatchingSplitsAreSeparate(t *testing.T) {
 	split := func(name string, age time.Duration, matches ...string) *TrafficSplit {
 		return &TrafficSplit{Name: Name{Namespace: "bookstore", Name: name}, Created: early.Add(age), Root: shop, Matches: matches}
 	}
 	c := filled(split("all", 0), split("a", 2*time.Hour, "beta"), split("b", time.Hour, "beta"), split("c", time.Hour, "alpha"))
 	if got := c.View().Split(shop); got.Name.Name != "all" {
-		t.Errorf("everything is divided by %s", got.Name.Name)
+		t.Errorf("the split in force is %s, want all", got.Name.Name)
 	}
 	var order []string
 	for _, s := range c.View().MatchingSplits(shop) {
 		order = append(order, s.Name.Name)
 	}
 	if want := []string{"b", "c", "a"}; !slices.Equal(order, want) {
-		t.Errorf("splits with matches come as %v, want %v", order, want)
+		t.Errorf("matching splits are %v, want %v", order, want)
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
-// IsPolicy says whether entries of the kind are written to steer traffic, and so can be left out without anybody losing sight
-// of a workload.
+// IsPolicy reports whether entries of the kind are policies: leaving one out changes how traffic is handled, but not
+// which workloads exist.
 func (k Kind) IsPolicy() bool {
 	switch k {
 	case KindTrafficTarget, KindHTTPRouteGroup, KindTCPRoute, KindTrafficSplit, KindRetry, KindUpstreamTrafficSetting, KindBackpressure:
@@ -24,27 +24,27 @@ func (r Ref) Compare(other Ref) int {
 	return cmp.Or(cmp.Compare(r.Kind, other.Kind), r.Name.Compare(other.Name))
 }
 
-// ViewWithout starts a record of reads in which some policies do not exist. What depends on the question is recorded all the
-// same, so that whoever built something from the view hears of it when the policy changes. The map must not be changed while
-// the view is in use; nil withholds nothing.
-func (c *Catalog) ViewWithout(withheld map[Ref]struct{}) *View {
-	return &View{catalog: c, deps: touches{}, withheld: withheld}
+// ViewWithout returns a view in which the excluded policies do not exist. It records dependencies on them all the
+// same, so whatever was built from it is rebuilt when an excluded policy changes. The map must not change while the
+// view is in use; nil excludes nothing.
+func (c *Catalog) ViewWithout(excluded map[Ref]struct{}) *View {
+	return &View{catalog: c, deps: depSet{}, excluded: excluded}
 }
 
 func (v *View) hides(ref Ref) bool {
-	_, hidden := v.withheld[ref]
+	_, hidden := v.excluded[ref]
 	return hidden
 }
 
-// shown are the entries that a view does not hide.
-func shown[E Entry](v *View, list []E) []E {
-	if len(v.withheld) == 0 {
+// visible removes the entries that the view excludes.
+func visible[E Entry](v *View, list []E) []E {
+	if len(v.excluded) == 0 {
 		return list
 	}
 	return slices.DeleteFunc(list, func(e E) bool { return v.hides(e.Ref()) })
 }
 
-// Policies are the policies that answer any of the questions, sorted: what whoever asked them was built from.
+// Policies returns the existing policies that any of the dependencies refer to, sorted.
 func (c *Catalog) Policies(deps []Dep) []Ref {
 	found := map[Ref]struct{}{}
 	for _, dep := range deps {
@@ -83,35 +83,35 @@ func (c *Catalog) collectOne(found map[Ref]struct{}, ref Ref) {
 	}
 }
 
-// Questions are those that a policy is part of the answer to, sorted; none when there is no such policy.
-func (c *Catalog) Questions(policy Ref) []Dep {
-	touched := touches{}
+// PolicyDeps returns the dependencies that refer to a policy, sorted; none when the policy does not exist.
+func (c *Catalog) PolicyDeps(policy Ref) []Dep {
+	affected := depSet{}
 	if entry, ok := c.entries[policy]; ok {
-		touchPolicy(entry, touched)
+		addPolicyDeps(entry, affected)
 	}
-	return slices.SortedFunc(maps.Keys(touched), Dep.Compare)
+	return slices.SortedFunc(maps.Keys(affected), Dep.Compare)
 }
 
-// touchPolicy touches what depends on a policy.
-func touchPolicy(entry Entry, touched touches) {
+// addPolicyDeps adds the dependencies that refer to a policy.
+func addPolicyDeps(entry Entry, affected depSet) {
 	switch e := entry.(type) {
 	case *TrafficTarget:
-		touched.account(DepTargetsTo, e.Destination)
+		affected.account(DepTargetsTo, e.Destination)
 		for _, source := range e.Sources {
-			touched.account(DepTargetsFrom, source)
+			affected.account(DepTargetsFrom, source)
 		}
 	case *HTTPRouteGroup:
-		touched.add(DepHTTPRouteGroup, e.Name)
+		affected.add(DepHTTPRouteGroup, e.Name)
 	case *TCPRoute:
-		touched.add(DepTCPRoute, e.Name)
+		affected.add(DepTCPRoute, e.Name)
 	case *TrafficSplit:
-		touched.add(DepSplit, e.Root)
+		affected.add(DepSplit, e.Root)
 		for _, backend := range e.Backends {
-			touched.add(DepSplitsWith, backend.Service)
+			affected.add(DepSplitsWith, backend.Service)
 		}
 	case *Retry:
-		touched.account(DepRetriesFrom, e.Source)
+		affected.account(DepRetriesFrom, e.Source)
 	case *UpstreamTrafficSetting:
-		touched.add(DepUpstreamSetting, e.Service)
+		affected.add(DepUpstreamSetting, e.Service)
 	}
 }

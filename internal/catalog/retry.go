@@ -7,12 +7,12 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
-// Retry says how often a client's sidecar repeats failed requests to some Services (policy.openservicemesh.io). It acts only
-// while Settings.RetryPolicies is on.
+// Retry configures how a client's sidecar retries requests to some Services (policy.openservicemesh.io). It requires
+// Settings.RetryPolicies.
 type Retry struct {
 	Name    Name
 	Created time.Time
-	// Source is the client. The namespace of the object itself decides nothing, as in OSM.
+	// Source is the client. As in OSM, the namespace of the Retry does not matter.
 	Source identity.ServiceAccount
 	// Destinations are Services, sorted.
 	Destinations []Name
@@ -22,37 +22,38 @@ type Retry struct {
 // Ref implements Entry.
 func (r *Retry) Ref() Ref { return Ref{KindRetry, r.Name} }
 
-// RetryPolicy is the way failed requests are repeated.
+// RetryPolicy configures retries of failed requests.
 type RetryPolicy struct {
 	// On lists Envoy's retry conditions, joined by commas, for example "5xx,connect-failure".
 	On string
-	// Count is how often a request is repeated at most.
+	// Count is the maximum number of retries.
 	Count uint32
-	// PerTryTimeout bounds each attempt; 0 does not.
+	// PerTryTimeout bounds each attempt; 0 means no limit.
 	PerTryTimeout time.Duration
-	// BackoffBase is the wait before the first repetition; it grows up to ten times that. 0 is Envoy's 25 ms.
+	// BackoffBase is the backoff before the first retry; it grows up to ten times that. 0 is Envoy's default of 25 ms.
 	BackoffBase time.Duration
 }
 
-// RetriedFrom are the Services that the Retries of a client name, sorted; it may not reach all of them.
-func (v *View) RetriedFrom(source identity.ServiceAccount) []Name {
+// RetriedServices returns the destinations of a client's Retries, sorted. The client may not be allowed to call all of
+// them.
+func (v *View) RetriedServices(source identity.ServiceAccount) []Name {
 	v.deps.add(DepRetriesFrom, Name(source))
 	var list []Name
-	for _, r := range shown(v, sorted[*Retry](v.catalog, KindRetry, v.catalog.retriesFrom[source])) {
+	for _, r := range visible(v, sorted[*Retry](v.catalog, KindRetry, v.catalog.retriesFrom[source])) {
 		list = append(list, r.Destinations...)
 	}
 	slices.SortFunc(list, Name.Compare)
 	return slices.Compact(list)
 }
 
-// Retry is the policy in force for requests of a client to a Service: the oldest, by name among those of equal age. Nil without
-// one.
+// Retry returns the Retry in force for requests of a client to a Service: the oldest, the first by name among those of
+// equal age; nil if there is none.
 func (v *View) Retry(source identity.ServiceAccount, destination Name) *Retry {
 	v.deps.add(DepRetriesFrom, Name(source))
-	return oldestOf(v, KindRetry, v.catalog.retriesFrom[source], func(r *Retry) bool { return r.leadsTo(destination) })
+	return oldestOf(v, KindRetry, v.catalog.retriesFrom[source], func(r *Retry) bool { return r.hasDestination(destination) })
 }
 
-func (r *Retry) leadsTo(destination Name) bool {
+func (r *Retry) hasDestination(destination Name) bool {
 	for _, d := range r.Destinations {
 		if d == destination {
 			return true

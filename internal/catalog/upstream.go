@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// UpstreamTrafficSetting bounds the traffic to a Service (policy.openservicemesh.io), for all its clients.
+// UpstreamTrafficSetting configures the traffic to a Service for all its clients (policy.openservicemesh.io).
 type UpstreamTrafficSetting struct {
-	// Kind is KindUpstreamTrafficSetting, or KindBackpressure for its forerunner in OSM's first releases.
+	// Kind is KindUpstreamTrafficSetting, or KindBackpressure for its predecessor in early OSM releases.
 	Kind    Kind
 	Name    Name
 	Created time.Time
-	// Service is the one the setting's host names; it lies in the setting's own namespace.
+	// Service is the one that spec.host names. It is in the setting's namespace.
 	Service     Name
 	Connections ConnectionSettings
-	// ConnectionRate bounds new connections to TCP ports at each pod of the Service; nil does not.
+	// ConnectionRate bounds new connections to each pod of the Service; nil means no limit.
 	ConnectionRate *RateLimit
-	// RequestRate bounds requests to HTTP ports at each pod of the Service; nil does not.
+	// RequestRate bounds requests to each pod of the Service; nil means no limit.
 	RequestRate *RequestRateLimit
-	// Routes bound the requests of single routes, sorted by path, instead of RequestRate.
+	// Routes bound the requests of single routes instead of RequestRate, sorted by path.
 	Routes           []RouteRateLimit
 	OutlierDetection *OutlierDetection
 	HealthCheck      *HealthCheck
@@ -27,16 +27,16 @@ type UpstreamTrafficSetting struct {
 // Ref implements Entry.
 func (u *UpstreamTrafficSetting) Ref() Ref { return Ref{u.Kind, u.Name} }
 
-// ConnectionSettings act in the sidecar of each client. Nil and 0 leave a limit away.
+// ConnectionSettings apply in each client's sidecar. Nil and 0 mean no limit.
 type ConnectionSettings struct {
 	MaxConnections           *uint32
 	MaxPendingRequests       *uint32
 	MaxRequests              *uint32
 	MaxRetries               *uint32
 	MaxRequestsPerConnection *uint32
-	// ConnectTimeout bounds the connection and the TLS handshake together.
+	// ConnectTimeout bounds connecting and the TLS handshake together.
 	ConnectTimeout time.Duration
-	// RequestTimeout bounds a request up to the end of its answer.
+	// RequestTimeout bounds a request up to the end of its response.
 	RequestTimeout time.Duration
 	// HTTPIdleTimeout closes HTTP connections without requests, TCPIdleTimeout TCP connections without bytes.
 	HTTPIdleTimeout time.Duration
@@ -50,39 +50,40 @@ type RateLimit struct {
 	Interval time.Duration
 }
 
-// RequestRateLimit is a rate limit with the answer to what exceeds it.
+// RequestRateLimit is a rate limit and the response to requests above it.
 type RequestRateLimit struct {
 	RateLimit
-	// Status is the answer's status code, 400 to 599.
+	// Status is the status code of the response, 400 to 599.
 	Status uint32
-	// Headers are added to the answer, in order.
+	// Headers are added to the response, in order.
 	Headers []Header
 }
 
-// Header is a header of an answer.
+// Header is a response header.
 type Header struct {
 	Name  string
 	Value string
 }
 
-// RouteRateLimit bounds the requests of the routes whose path expression is Path, letter by letter (OSM).
+// RouteRateLimit bounds the requests of routes with exactly this path expression, as in OSM.
 type RouteRateLimit struct {
 	Path  string
 	Limit RequestRateLimit
 }
 
-// OutlierDetection leaves out endpoints that fail. Zero values are Envoy's defaults.
+// OutlierDetection ejects failing endpoints. Zero values mean Envoy's defaults.
 type OutlierDetection struct {
-	// ConsecutiveErrors of the 5xx kind, or failed connections, throw an endpoint out.
+	// ConsecutiveErrors is the number of consecutive 5xx responses or failed connections after which an endpoint is
+	// ejected.
 	ConsecutiveErrors uint32
 	Interval          time.Duration
 	BaseEjectionTime  time.Duration
-	// MaxEjectionPercent of the endpoints may be out at one time.
+	// MaxEjectionPercent of the endpoints may be ejected at one time.
 	MaxEjectionPercent *uint32
 }
 
-// HealthCheck makes the sidecars of clients ask each endpoint whether it is well. Zero values are OSM's defaults: every 10 s,
-// within 1 s, out after 3 failures, back after 1 success.
+// HealthCheck makes clients' sidecars check each endpoint. Zero values mean OSM's defaults: every 10 s with a timeout
+// of 1 s, unhealthy after 3 failures, healthy after 1 success.
 type HealthCheck struct {
 	Interval           time.Duration
 	Timeout            time.Duration
@@ -90,13 +91,13 @@ type HealthCheck struct {
 	HealthyThreshold   uint32
 }
 
-// UpstreamSetting is the setting in force for a Service: the oldest, by name among those of equal age; a Backpressure only
-// when there is nothing else. Nil without one.
+// UpstreamSetting returns the setting in force for a Service: the oldest, the first by name among those of equal age.
+// A Backpressure applies only without an UpstreamTrafficSetting. Nil if there is none.
 func (v *View) UpstreamSetting(service Name) *UpstreamTrafficSetting {
 	v.deps.add(DepUpstreamSetting, service)
-	every := func(*UpstreamTrafficSetting) bool { return true }
+	all := func(*UpstreamTrafficSetting) bool { return true }
 	return cmp.Or(
-		oldestOf(v, KindUpstreamTrafficSetting, v.catalog.settingsOf[service], every),
-		oldestOf(v, KindBackpressure, v.catalog.backpressuresOf[service], every),
+		oldestOf(v, KindUpstreamTrafficSetting, v.catalog.settingsOf[service], all),
+		oldestOf(v, KindBackpressure, v.catalog.backpressuresOf[service], all),
 	)
 }

@@ -8,23 +8,23 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
-// View reads the catalog and remembers what was asked. It is valid until the next Apply.
+// View reads the catalog and records its dependencies. It is valid until the next Apply.
 type View struct {
 	catalog *Catalog
-	deps    touches
-	// withheld are policies that this view does not show.
-	withheld map[Ref]struct{}
-	// targetsFrom are answers of TargetsFrom: a client that may call many Services asks as many times.
+	deps    depSet
+	// excluded are policies that the view does not contain.
+	excluded map[Ref]struct{}
+	// targetsFrom caches results of TargetsFrom, which is called once per Service that a client may call.
 	targetsFrom map[identity.ServiceAccount][]*TrafficTarget
 }
 
-// View starts a fresh record of reads.
-func (c *Catalog) View() *View { return &View{catalog: c, deps: touches{}} }
+// View returns a view without recorded dependencies.
+func (c *Catalog) View() *View { return &View{catalog: c, deps: depSet{}} }
 
-// Deps is everything that was asked so far, in no particular order.
+// Deps returns all recorded dependencies, in no particular order.
 func (v *View) Deps() []Dep { return slices.Collect(maps.Keys(v.deps)) }
 
-// Settings are the mesh's settings; without a MeshConfig they are zero: nothing is permitted.
+// Settings returns the mesh's settings. Without a MeshConfig they are zero: nothing is permitted.
 func (v *View) Settings() Settings {
 	v.deps.add(DepSettings, Name{})
 	if s, ok := get[*Settings](v.catalog, KindSettings, Name{}); ok {
@@ -33,22 +33,22 @@ func (v *View) Settings() Settings {
 	return Settings{}
 }
 
-// Pod is a pod, or nil.
+// Pod returns a pod, or nil.
 func (v *View) Pod(name Name) *Pod {
 	v.deps.add(DepPod, name)
 	pod, _ := get[*Pod](v.catalog, KindPod, name)
 	return pod
 }
 
-// InMesh says whether a namespace is part of the mesh. It records no dependency: whoever asks also reads the pod or
-// Service in question, which a change of the namespace touches.
+// InMesh reports whether a namespace is part of the mesh. It records no dependency: callers also read a pod or Service
+// of the namespace, which a change of the namespace affects.
 func (v *View) InMesh(namespace string) bool {
 	ns, ok := get[*Namespace](v.catalog, KindNamespace, Name{Namespace: namespace})
 	return ok && ns.Monitored
 }
 
-// ServiceAccountUID is the UID of a live service account; empty when there is none. It records no dependency: only the
-// authentication of new streams reads it.
+// ServiceAccountUID returns the UID of an existing service account, or an empty string. It records no dependency: only
+// the authentication of new streams uses it.
 func (v *View) ServiceAccountUID(sa identity.ServiceAccount) string {
 	if account, ok := get[*ServiceAccount](v.catalog, KindServiceAccount, Name(sa)); ok {
 		return account.UID
@@ -56,7 +56,7 @@ func (v *View) ServiceAccountUID(sa identity.ServiceAccount) string {
 	return ""
 }
 
-// Service is a Service of the mesh, or nil when it does not exist or its namespace is not in the mesh.
+// Service returns a Service, or nil when it does not exist or its namespace is not in the mesh.
 func (v *View) Service(name Name) *Service {
 	v.deps.add(DepService, name)
 	service, ok := get[*Service](v.catalog, KindService, name)
@@ -66,7 +66,7 @@ func (v *View) Service(name Name) *Service {
 	return service
 }
 
-// Services are the names of all Services of the mesh, sorted.
+// Services returns the names of all Services of the mesh, sorted.
 func (v *View) Services() []Name {
 	v.deps.add(DepServices, Name{})
 	var names []Name
@@ -79,7 +79,7 @@ func (v *View) Services() []Name {
 	return names
 }
 
-// ServicesIn are the names of the Services of a namespace of the mesh, sorted.
+// ServicesIn returns the names of the Services of a namespace of the mesh, sorted.
 func (v *View) ServicesIn(namespace string) []Name {
 	v.deps.add(DepNamespaceServices, Name{Namespace: namespace})
 	if !v.InMesh(namespace) {
@@ -88,7 +88,7 @@ func (v *View) ServicesIn(namespace string) []Name {
 	return slices.SortedFunc(maps.Keys(v.catalog.services[namespace]), Name.Compare)
 }
 
-// ServicesOfPod are the Services of the mesh that select the pod, sorted.
+// ServicesOfPod returns the Services of the mesh that select the pod, sorted.
 func (v *View) ServicesOfPod(pod *Pod) []Name {
 	v.deps.add(DepNamespaceServices, Name{Namespace: pod.Name.Namespace})
 	if !v.InMesh(pod.Name.Namespace) {
@@ -104,13 +104,13 @@ func (v *View) ServicesOfPod(pod *Pod) []Name {
 	return names
 }
 
-// Backers are the identities of the pods behind a Service, sorted.
-func (v *View) Backers(service Name) []identity.ServiceAccount {
-	v.deps.add(DepBackers, service)
-	return slices.SortedFunc(maps.Keys(v.catalog.backers[service]), identity.ServiceAccount.Compare)
+// ServiceIdentities returns the identities of the pods behind a Service, sorted.
+func (v *View) ServiceIdentities(service Name) []identity.ServiceAccount {
+	v.deps.add(DepServiceIdentities, service)
+	return slices.SortedFunc(maps.Keys(v.catalog.identities[service]), identity.ServiceAccount.Compare)
 }
 
-// ServicesOf are the Services of the mesh that an identity is behind, sorted.
+// ServicesOf returns the Services of the mesh whose pods have the identity, sorted.
 func (v *View) ServicesOf(sa identity.ServiceAccount) []Name {
 	v.deps.add(DepServicesOf, Name(sa))
 	if !v.InMesh(sa.Namespace) {
@@ -119,19 +119,19 @@ func (v *View) ServicesOf(sa identity.ServiceAccount) []Name {
 	return slices.SortedFunc(maps.Keys(v.catalog.servicesOf[sa]), Name.Compare)
 }
 
-// TargetsTo are the TrafficTargets whose destination is the service account, sorted by name.
+// TargetsTo returns the TrafficTargets whose destination is the service account, sorted by name.
 func (v *View) TargetsTo(sa identity.ServiceAccount) []*TrafficTarget {
 	v.deps.add(DepTargetsTo, Name(sa))
-	return shown(v, sorted[*TrafficTarget](v.catalog, KindTrafficTarget, v.catalog.targetsTo[sa]))
+	return visible(v, sorted[*TrafficTarget](v.catalog, KindTrafficTarget, v.catalog.targetsTo[sa]))
 }
 
-// TargetsFrom are the TrafficTargets that have the service account among their sources, sorted by name. The list is
-// not the caller's to change.
+// TargetsFrom returns the TrafficTargets with the service account among their sources, sorted by name. The caller must
+// not change the list.
 func (v *View) TargetsFrom(sa identity.ServiceAccount) []*TrafficTarget {
 	v.deps.add(DepTargetsFrom, Name(sa))
-	list, asked := v.targetsFrom[sa]
-	if !asked {
-		list = shown(v, sorted[*TrafficTarget](v.catalog, KindTrafficTarget, v.catalog.targetsFrom[sa]))
+	list, ok := v.targetsFrom[sa]
+	if !ok {
+		list = visible(v, sorted[*TrafficTarget](v.catalog, KindTrafficTarget, v.catalog.targetsFrom[sa]))
 		if v.targetsFrom == nil {
 			v.targetsFrom = map[identity.ServiceAccount][]*TrafficTarget{}
 		}
@@ -140,7 +140,7 @@ func (v *View) TargetsFrom(sa identity.ServiceAccount) []*TrafficTarget {
 	return list
 }
 
-// HTTPRouteGroup is a route object, or nil.
+// HTTPRouteGroup returns an HTTPRouteGroup, or nil.
 func (v *View) HTTPRouteGroup(name Name) *HTTPRouteGroup {
 	v.deps.add(DepHTTPRouteGroup, name)
 	group, ok := get[*HTTPRouteGroup](v.catalog, KindHTTPRouteGroup, name)
@@ -150,7 +150,7 @@ func (v *View) HTTPRouteGroup(name Name) *HTTPRouteGroup {
 	return group
 }
 
-// TCPRoute is a route object, or nil.
+// TCPRoute returns a TCPRoute, or nil.
 func (v *View) TCPRoute(name Name) *TCPRoute {
 	v.deps.add(DepTCPRoute, name)
 	route, ok := get[*TCPRoute](v.catalog, KindTCPRoute, name)
@@ -160,8 +160,8 @@ func (v *View) TCPRoute(name Name) *TCPRoute {
 	return route
 }
 
-// Permissive says whether every identity of the mesh may call the Services and pods of a namespace: by the namespace's own
-// word, or else the mesh's.
+// Permissive reports whether every identity of the mesh may call the Services and pods of a namespace: by the
+// namespace's override, or else by the mesh-wide setting.
 func (v *View) Permissive(namespace string) bool {
 	v.deps.add(DepPermissive, Name{Namespace: namespace})
 	ns, ok := get[*Namespace](v.catalog, KindNamespace, Name{Namespace: namespace})
@@ -171,43 +171,43 @@ func (v *View) Permissive(namespace string) bool {
 	return v.Settings().Permissive
 }
 
-// Outspoken are the namespaces with a word of their own on permissive mode, sorted; Permissive says which.
-func (v *View) Outspoken() []string {
-	v.deps.add(DepOutspoken, Name{})
-	return slices.Sorted(maps.Keys(v.catalog.outspoken))
+// PermissiveOverrides returns the namespaces that override permissive mode, sorted. Permissive returns their setting.
+func (v *View) PermissiveOverrides() []string {
+	v.deps.add(DepPermissiveOverrides, Name{})
+	return slices.Sorted(maps.Keys(v.catalog.permissiveOverrides))
 }
 
-// Split is the TrafficSplit in force for those requests to a root Service that no split with matches selects: the oldest without
-// matches, by name among those of equal age. Nil without one.
+// Split returns the TrafficSplit in force for requests to a root Service that no split with matches selects: the
+// oldest without matches, the first by name among those of equal age; nil if there is none.
 func (v *View) Split(root Name) *TrafficSplit {
 	v.deps.add(DepSplit, root)
 	everything := func(s *TrafficSplit) bool { return len(s.Matches) == 0 }
 	return oldestOf(v, KindTrafficSplit, v.catalog.splitsOf[root], everything)
 }
 
-// MatchingSplits are the TrafficSplits that divide only some requests to a root Service: the oldest first, by name among those of
-// equal age. The first whose HTTPRouteGroups match a request divides it.
+// MatchingSplits returns the TrafficSplits that select some requests to a root Service: the oldest first, then by
+// name. The first split whose HTTPRouteGroups match a request applies to it.
 func (v *View) MatchingSplits(root Name) []*TrafficSplit {
 	v.deps.add(DepSplit, root)
-	splits := shown(v, sorted[*TrafficSplit](v.catalog, KindTrafficSplit, v.catalog.splitsOf[root]))
+	splits := visible(v, sorted[*TrafficSplit](v.catalog, KindTrafficSplit, v.catalog.splitsOf[root]))
 	splits = slices.DeleteFunc(splits, func(s *TrafficSplit) bool { return len(s.Matches) == 0 })
 	slices.SortStableFunc(splits, func(a, b *TrafficSplit) int { return a.Created.Compare(b.Created) })
 	return splits
 }
 
-// RootsOf are the root Services of the TrafficSplits that have the Service among their backends, sorted.
+// RootsOf returns the root Services of the TrafficSplits that have the Service among their backends, sorted.
 func (v *View) RootsOf(backend Name) []Name {
 	v.deps.add(DepSplitsWith, backend)
 	var roots []Name
-	for _, split := range shown(v, sorted[*TrafficSplit](v.catalog, KindTrafficSplit, v.catalog.splitsWith[backend])) {
+	for _, split := range visible(v, sorted[*TrafficSplit](v.catalog, KindTrafficSplit, v.catalog.splitsWith[backend])) {
 		roots = append(roots, split.Root)
 	}
 	slices.SortFunc(roots, Name.Compare)
 	return slices.Compact(roots)
 }
 
-// TargetPort is the container's port behind a Service's port. A named one is looked up in the pods in order of their
-// names, then in the endpoints; 0 when nothing knows it yet.
+// TargetPort returns the container port behind a Service's port. A named port is looked up in the pods in order of
+// their names, then in the endpoints; 0 when it is not known yet.
 func (v *View) TargetPort(service *Service, port Port) uint16 {
 	if port.TargetPort != 0 {
 		return port.TargetPort
@@ -226,16 +226,16 @@ func (v *View) TargetPort(service *Service, port Port) uint16 {
 	return 0
 }
 
-// Backend is one address behind a port of a Service, with the identity it must prove.
+// Backend is one address behind a port of a Service and the identity that it must prove.
 type Backend struct {
 	Address  netip.AddrPort
 	Identity identity.ServiceAccount
 	Ready    bool
 }
 
-// Backends are the addresses behind a port of a Service: ready ones, and terminating ones that still serve. An address
-// counts only when it belongs to a live pod that the Service selects and that carries a sidecar, be it one of an Open Service Mesh
-// that was here before: nothing else can prove an identity that the Service's clients expect.
+// Backends returns the addresses behind a port of a Service: ready ones, and terminating ones that still serve. An
+// address counts only if it belongs to an existing pod that the Service selects and that has a sidecar, possibly one
+// of Open Service Mesh. No other endpoint can prove an identity that clients expect.
 func (v *View) Backends(service *Service, port Port) []Backend {
 	v.deps.add(DepEndpoints, service.Name)
 	fallback := v.TargetPort(service, port)
@@ -257,7 +257,7 @@ func (v *View) Backends(service *Service, port Port) []Backend {
 
 func (v *View) backend(service *Service, endpoint Endpoint, port uint16) (Backend, bool) {
 	pod, ok := get[*Pod](v.catalog, KindPod, endpoint.Pod)
-	if !ok || port == 0 || !pod.Injected && !pod.Earlier || !service.selects(pod) || !slices.Contains(pod.IPs, endpoint.Address) {
+	if !ok || port == 0 || !pod.Injected && !pod.OSMSidecar || !service.selects(pod) || !slices.Contains(pod.IPs, endpoint.Address) {
 		return Backend{}, false
 	}
 	if !endpoint.Ready && !endpoint.Terminating {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// mount writes a root as the kubelet does: a new directory, then ..data is pointed at it.
+// mount writes a root as the kubelet does: it creates a directory and then replaces the symlink ..data.
 func mount(t *testing.T, dir, version string, cert, key []byte) {
 	t.Helper()
 	data := filepath.Join(dir, version)
@@ -26,7 +26,7 @@ func mount(t *testing.T, dir, version string, cert, key []byte) {
 	}
 }
 
-func TestDirectoryReportsNewRootsOnly(t *testing.T) {
+func TestDirectory_ReportsEachNewRootOnce(t *testing.T) {
 	dir := t.TempDir()
 	first, second := newRoot(t, KeySpec{}), newRoot(t, KeySpec{})
 	firstKey, _ := first.KeyPEM()
@@ -54,7 +54,7 @@ func TestDirectoryReportsNewRootsOnly(t *testing.T) {
 	}
 }
 
-func TestDirectoryWithoutSecret(t *testing.T) {
+func TestDirectory_LoadFailsWithoutSecret(t *testing.T) {
 	if _, err := OpenDirectory(t.TempDir(), time.Now).Load(); err == nil || !strings.Contains(err.Error(), "is the CA Secret mounted at") {
 		t.Errorf("error is %v, want one that names the directory", err)
 	}

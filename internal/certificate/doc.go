@@ -1,6 +1,6 @@
 // Package certificate issues and renews the certificates of a mesh.
 //
-// A root certificate with its key, workload identities and a validity flow in; leaf certificates with their keys, kept in
-// memory only, the trust bundle and the events of their renewal flow out. Nothing here talks to Kubernetes: the root comes as
-// PEM or from a directory in which a Secret is mounted.
+// Its input is a root certificate with its key, workload identities and a lifetime. Its output is certificates with their
+// keys, kept in memory only, the trust bundle, and notifications of renewal. It makes no API requests: the root comes
+// as PEM or from a mounted Secret.
 package certificate

@@ -22,7 +22,7 @@ func newRoot(t *testing.T, key KeySpec) *Root {
 	return root
 }
 
-// parse reads the first certificate of a PEM text.
+// parse parses the first certificate of a PEM text.
 func parse(t *testing.T, text []byte) *x509.Certificate {
 	t.Helper()
 	certificates, err := decodeCertificates(text)
@@ -33,7 +33,7 @@ func parse(t *testing.T, text []byte) *x509.Certificate {
 }
 
 // verify checks a leaf against a trust bundle, as a peer does.
-func verify(t *testing.T, leaf Leaf, bundle []byte, usage x509.ExtKeyUsage) error {
+func verify(t *testing.T, leaf Certificate, bundle []byte, usage x509.ExtKeyUsage) error {
 	t.Helper()
 	roots, intermediates := x509.NewCertPool(), x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(bundle) {

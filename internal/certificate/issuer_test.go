@@ -29,10 +29,10 @@ func TestWorkloadCertificate(t *testing.T) {
 		t.Error("a workload can sign certificates")
 	}
 	if age := time.Since(c.NotBefore); age < backdate {
-		t.Errorf("valid since %s, peers with slow clocks refuse it", age)
+		t.Errorf("valid since %s, peers with slow clocks reject it", age)
 	}
 	if !leaf.NotAfter.Equal(c.NotAfter) || leaf.Generation != root.Generation() {
-		t.Error("the leaf does not describe its certificate")
+		t.Error("NotAfter or Generation does not match the certificate")
 	}
 	for _, usage := range []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth} {
 		if err := verify(t, leaf, root.CertPEM(), usage); err != nil {
@@ -40,12 +40,12 @@ func TestWorkloadCertificate(t *testing.T) {
 		}
 	}
 	key, err := decodeKey(leaf.KeyPEM)
-	if err != nil || issuedFor(key, []*x509.Certificate{c}) == nil {
+	if err != nil || findByKey(key, []*x509.Certificate{c}) == nil {
 		t.Errorf("the key does not belong to the certificate: %v", err)
 	}
 }
 
-func TestLongNamesAreInTheDNSNameOnly(t *testing.T) {
+func TestWorkload_LongNameIsDNSNameOnly(t *testing.T) {
 	long := identity.ServiceAccount{Namespace: "n", Name: strings.Repeat("a", 100)}
 	leaf, err := NewIssuer(newRoot(t, KeySpec{}), KeySpec{}, time.Now).Workload(long, trustDomain, time.Hour)
 	if err != nil {
@@ -57,7 +57,7 @@ func TestLongNamesAreInTheDNSNameOnly(t *testing.T) {
 	}
 }
 
-func TestLeafNeverOutlivesItsRoot(t *testing.T) {
+func TestWorkload_ExpiresWithRoot(t *testing.T) {
 	root := newRoot(t, KeySpec{})
 	leaf, err := NewIssuer(root, KeySpec{}, time.Now).Workload(bookbuyer, trustDomain, 2*rootLifetime)
 	if err != nil {
@@ -68,16 +68,16 @@ func TestLeafNeverOutlivesItsRoot(t *testing.T) {
 	}
 }
 
-func TestThreat44ExpiredRootIssuesNothing(t *testing.T) {
+func TestThreat44ExpiredRootCannotIssue(t *testing.T) {
 	root := newRoot(t, KeySpec{})
 	later := func() time.Time { return root.NotAfter() }
 	_, err := NewIssuer(root, KeySpec{}, later).Workload(bookbuyer, trustDomain, time.Hour)
 	if err == nil || !strings.Contains(err.Error(), "expired") {
-		t.Errorf("error is %v, want one that says the root expired", err)
+		t.Errorf("error is %v, want one about the expired root", err)
 	}
 }
 
-func TestServerCertificateIsForServersOnly(t *testing.T) {
+func TestServer_IsForServersOnly(t *testing.T) {
 	root := newRoot(t, KeySpec{})
 	issuer := NewIssuer(root, KeySpec{}, time.Now)
 	leaf, err := issuer.Server([]string{"ads.cluster.local"}, time.Hour)
@@ -91,11 +91,11 @@ func TestServerCertificateIsForServersOnly(t *testing.T) {
 		t.Error("a server certificate works for a client")
 	}
 	if _, err := issuer.Server(nil, time.Hour); err == nil {
-		t.Error("a server without a name got a certificate")
+		t.Error("a server certificate was issued without a DNS name")
 	}
 }
 
-func TestRSALeafOfAnECDSARoot(t *testing.T) {
+func TestWorkload_RSAKeyWithECDSARoot(t *testing.T) {
 	root := newRoot(t, KeySpec{})
 	leaf, err := NewIssuer(root, KeySpec{Algorithm: RSA}, time.Now).Workload(bookbuyer, trustDomain, time.Hour)
 	if err != nil {
@@ -106,12 +106,12 @@ func TestRSALeafOfAnECDSARoot(t *testing.T) {
 	}
 	for _, wrong := range []KeySpec{{RSA, 1024}, {ECDSA, 2048}, {"DSA", 0}} {
 		if _, err := NewIssuer(root, wrong, time.Now).Workload(bookbuyer, trustDomain, time.Hour); err == nil {
-			t.Errorf("%v made a key", wrong)
+			t.Errorf("%v generated a key, want an error", wrong)
 		}
 	}
 }
 
-func TestIntermediateIsPartOfTheChain(t *testing.T) {
+func TestWorkload_ChainIncludesIntermediate(t *testing.T) {
 	corporate := newRoot(t, KeySpec{})
 	key, _ := KeySpec{}.generate()
 	template := &x509.Certificate{NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}

@@ -11,16 +11,16 @@ import (
 	"fmt"
 )
 
-// Algorithm is the kind of a private key. The values are those of the Mesh object.
+// Algorithm is the algorithm of a private key. The values are those of the Mesh object.
 type Algorithm string
 
-// The kinds of private keys.
+// Supported algorithms.
 const (
 	ECDSA Algorithm = "ECDSA"
 	RSA   Algorithm = "RSA"
 )
 
-// KeySpec says which private keys to make. The zero value means ECDSA P-256.
+// KeySpec describes a private key to generate. The zero value means ECDSA P-256.
 type KeySpec struct {
 	// Algorithm is ECDSA by default.
 	Algorithm Algorithm
@@ -28,7 +28,7 @@ type KeySpec struct {
 	Bits int
 }
 
-// generate makes a new private key. Keys come from the system's random source only.
+// generate generates a private key from the system's random source.
 func (k KeySpec) generate() (crypto.Signer, error) {
 	switch {
 	case (k.Algorithm == "" || k.Algorithm == ECDSA) && (k.Bits == 0 || k.Bits == 256):
@@ -40,10 +40,10 @@ func (k KeySpec) generate() (crypto.Signer, error) {
 	case k.Algorithm == RSA && k.Bits >= 2048 && k.Bits <= 4096:
 		return rsa.GenerateKey(rand.Reader, k.Bits)
 	}
-	return nil, fmt.Errorf("a key with algorithm %q and %d bits cannot be made: use ECDSA with 256 or 384 bits, or RSA with 2048 to 4096", k.Algorithm, k.Bits)
+	return nil, fmt.Errorf("a key with algorithm %q and %d bits cannot be generated: use ECDSA with 256 or 384 bits, or RSA with 2048 to 4096", k.Algorithm, k.Bits)
 }
 
-// encodeKey writes a private key as PKCS #8 PEM.
+// encodeKey encodes a private key as PKCS #8 PEM.
 func encodeKey(key crypto.Signer) ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
@@ -52,8 +52,8 @@ func encodeKey(key crypto.Signer) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
-// decodeKey reads the first private key of a PEM text, in PKCS #8, PKCS #1 or SEC 1 form. Other blocks, such as the
-// "EC PARAMETERS" that openssl writes, are passed over.
+// decodeKey decodes the first private key of a PEM text, in PKCS #8, PKCS #1 or SEC 1 form. It skips other blocks, such
+// as the "EC PARAMETERS" of openssl.
 func decodeKey(text []byte) (crypto.Signer, error) {
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		var key any
@@ -79,12 +79,12 @@ func decodeKey(text []byte) (crypto.Signer, error) {
 		case *rsa.PrivateKey:
 			return key, nil
 		}
-		return nil, fmt.Errorf("the private key is of a kind that cannot sign certificates here: use ECDSA or RSA")
+		return nil, fmt.Errorf("the private key has an unsupported algorithm: use ECDSA or RSA")
 	}
 	return nil, fmt.Errorf("there is no private key in the PEM text: expected a block \"PRIVATE KEY\", \"RSA PRIVATE KEY\" or \"EC PRIVATE KEY\"")
 }
 
-// encodeCertificates writes certificates as PEM, one block each.
+// encodeCertificates encodes certificates as PEM.
 func encodeCertificates(certificates ...*x509.Certificate) []byte {
 	var text []byte
 	for _, c := range certificates {
@@ -93,7 +93,7 @@ func encodeCertificates(certificates ...*x509.Certificate) []byte {
 	return text
 }
 
-// decodeCertificates reads all certificates of a PEM text, at least one.
+// decodeCertificates decodes all certificates of a PEM text. It returns an error if there are none.
 func decodeCertificates(text []byte) ([]*x509.Certificate, error) {
 	var all []*x509.Certificate
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {

@@ -7,28 +7,28 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
-// Issued is a workload's certificate as anybody may see it: without its key.
-type Issued struct {
+// Info describes a workload's certificate without its private key.
+type Info struct {
 	Workload identity.ServiceAccount
 	// ChainPEM is the certificate, followed by those of its issuers.
 	ChainPEM []byte
 	NotAfter time.Time
-	// Generation is that of the root that issued it.
+	// Generation is the generation of the root that issued it.
 	Generation string
-	// RenewAt is when it will be replaced.
+	// RenewAt is the time of the next renewal.
 	RenewAt time.Time
 }
 
-// List is every certificate that is kept, sorted by workload.
-func (m *Manager) List() []Issued {
+// List returns all certificates of the Manager, sorted by workload.
+func (m *Manager) List() []Info {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var list []Issued
+	var list []Info
 	for sa, e := range m.entries {
 		if e.issued() {
-			list = append(list, Issued{sa, e.leaf.ChainPEM, e.leaf.NotAfter, e.leaf.Generation, e.renewAt})
+			list = append(list, Info{sa, e.leaf.ChainPEM, e.leaf.NotAfter, e.leaf.Generation, e.renewAt})
 		}
 	}
-	slices.SortFunc(list, func(a, b Issued) int { return a.Workload.Compare(b.Workload) })
+	slices.SortFunc(list, func(a, b Info) int { return a.Workload.Compare(b.Workload) })
 	return list
 }

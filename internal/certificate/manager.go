@@ -7,31 +7,31 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
-// MinLifetime is the shortest validity of workload certificates; shorter wishes are raised to it, so that renewal never
-// becomes a busy loop.
+// MinLifetime is the minimum lifetime of workload certificates. Shorter values are raised to it, which bounds the rate
+// of renewals.
 const MinLifetime = time.Minute
 
-// Options are what a Manager needs. All fields but the callbacks and Key are required.
+// Options configures a Manager. Key and the callbacks are optional.
 type Options struct {
 	Root        *Root
 	TrustDomain string
 	// Key is the kind of the workloads' keys.
 	Key KeySpec
-	// Lifetime is the validity of workload certificates.
+	// Lifetime is the lifetime of workload certificates.
 	Lifetime time.Duration
 	// Now is the clock.
 	Now func() time.Time
-	// Jitter returns random numbers in [0, 1) that spread renewals.
+	// Jitter returns random numbers in [0, 1) that spread the renewals.
 	Jitter func() float64
-	// Rotated is called after a workload's certificate was replaced: ask Certificate for the new one. A workload whose
-	// certificate nobody asks for between two renewals is forgotten.
+	// Rotated is called after a workload's certificate was replaced; Manager.Certificate returns the new one. A workload
+	// whose certificate is not requested between two renewals is removed.
 	Rotated func(identity.ServiceAccount)
-	// RootChanged is called after the trust bundle changed: ask Root for the new one.
+	// RootChanged is called after the trust bundle changed; Manager.Root returns the new one.
 	RootChanged func()
 }
 
-// Manager keeps one certificate for each workload identity, in memory, and renews it ahead of its expiry while Run runs.
-// It is safe for concurrent use; callbacks run without its lock.
+// Manager keeps one certificate for each workload identity in memory, and Run renews it before its expiry.
+// It is safe for concurrent use. Callbacks run without its lock.
 type Manager struct {
 	options Options
 	wake    chan struct{}
@@ -43,17 +43,17 @@ type Manager struct {
 	entries  map[identity.ServiceAccount]*entry
 }
 
-// entry is the certificate of one workload. leaf and err are set once done is closed; the rest is under the Manager's lock.
+// entry is the certificate of one workload. leaf and err are set once done is closed; the Manager's lock guards the other fields.
 type entry struct {
 	done chan struct{}
-	leaf Leaf
+	leaf Certificate
 	err  error
 
 	renewAt time.Time
 	used    bool
 }
 
-// NewManager makes a Manager. Certificates are issued when they are asked for; call Run to have them renewed.
+// NewManager returns a Manager. It issues certificates on request; Run renews them.
 func NewManager(options Options) *Manager {
 	if options.Rotated == nil {
 		options.Rotated = func(identity.ServiceAccount) {}
@@ -70,8 +70,8 @@ func NewManager(options Options) *Manager {
 	}
 }
 
-// Certificate is the certificate of a workload, issued now if there is none. Concurrent callers share one issuance.
-func (m *Manager) Certificate(sa identity.ServiceAccount) (Leaf, error) {
+// Certificate returns the certificate of a workload and issues it if there is none. Concurrent callers share one issuance.
+func (m *Manager) Certificate(sa identity.ServiceAccount) (Certificate, error) {
 	m.mu.Lock()
 	e := m.entries[sa]
 	if e != nil {
@@ -98,23 +98,23 @@ func (m *Manager) Certificate(sa identity.ServiceAccount) (Leaf, error) {
 	return e.leaf, e.err
 }
 
-// Server issues a certificate for a server of the control plane from the current root. It is neither kept nor renewed.
-func (m *Manager) Server(dnsNames []string, lifetime time.Duration) (Leaf, error) {
+// Server issues a certificate for a server of the control plane from the current root. The Manager does not keep or renew it.
+func (m *Manager) Server(dnsNames []string, lifetime time.Duration) (Certificate, error) {
 	m.mu.Lock()
 	issuer := m.issuer
 	m.mu.Unlock()
 	return issuer.Server(dnsNames, lifetime)
 }
 
-// Generation is that of the current root.
+// Generation returns the generation of the current root.
 func (m *Manager) Generation() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.issuer.root.Generation()
 }
 
-// SetLifetime changes the validity of certificates issued from now on. Certificates that would outlive the new validity are
-// renewed at once.
+// SetLifetime changes the lifetime of certificates that are issued from now on. Certificates that would outlive the new
+// lifetime are renewed at once.
 func (m *Manager) SetLifetime(lifetime time.Duration) {
 	lifetime = max(lifetime, MinLifetime)
 	m.mu.Lock()
@@ -129,10 +129,10 @@ func (m *Manager) SetLifetime(lifetime time.Duration) {
 	m.notify()
 }
 
-// issued says whether the first issuance is over; leaf may be read then.
+// issued reports whether the first issuance has completed, after which leaf may be read.
 func (e *entry) issued() bool { return !e.renewAt.IsZero() }
 
-// notify makes Run look at the entries again.
+// notify wakes Run up to check the entries again.
 func (m *Manager) notify() {
 	select {
 	case m.wake <- struct{}{}:

@@ -14,22 +14,22 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
-// mesh is a running Manager inside a synctest bubble whose workloads are asked for again after each rotation, as a control
+// runningManager is a running Manager in a synctest bubble. It requests certificates again after each rotation, as a control
 // plane with connected sidecars does.
-type mesh struct {
+type runningManager struct {
 	*Manager
 	rotations, rootChanges, failures atomic.Int64
 }
 
-func start(t *testing.T, lifetime time.Duration, keepAsking bool) *mesh {
+func startManager(t *testing.T, lifetime time.Duration, keepRequesting bool) *runningManager {
 	t.Helper()
-	m := &mesh{}
+	m := &runningManager{}
 	m.Manager = NewManager(Options{
 		Root: newRoot(t, KeySpec{}), TrustDomain: trustDomain, Lifetime: lifetime,
 		Now: time.Now, Jitter: func() float64 { return 0.5 },
 		Rotated: func(sa identity.ServiceAccount) {
 			m.rotations.Add(1)
-			if keepAsking {
+			if keepRequesting {
 				m.certificate(t)
 			}
 		},
@@ -41,7 +41,7 @@ func start(t *testing.T, lifetime time.Duration, keepAsking bool) *mesh {
 	return m
 }
 
-func (m *mesh) certificate(t *testing.T) Leaf {
+func (m *runningManager) certificate(t *testing.T) Certificate {
 	t.Helper()
 	leaf, err := m.Certificate(bookbuyer)
 	if err != nil {
@@ -50,35 +50,35 @@ func (m *mesh) certificate(t *testing.T) Leaf {
 	return leaf
 }
 
-// after lets time pass and everything settle.
-func after(d time.Duration) {
+// advance advances the clock and waits until all goroutines are blocked.
+func advance(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }
 
-func TestRenewalAtTwoThirdsOfLife(t *testing.T) {
+func TestRun_RenewsAtTwoThirdsOfLifetime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := start(t, time.Hour, true)
+		m := startManager(t, time.Hour, true)
 		first := m.certificate(t)
-		after(39 * time.Minute)
+		advance(39 * time.Minute)
 		if m.rotations.Load() != 0 {
 			t.Error("renewed too early")
 		}
-		after(2 * time.Minute)
+		advance(2 * time.Minute)
 		second := m.certificate(t)
 		if m.rotations.Load() != 1 || bytes.Equal(first.KeyPEM, second.KeyPEM) || !second.NotAfter.After(first.NotAfter) {
 			t.Errorf("%d rotations after two thirds of the life, want one with a new key", m.rotations.Load())
 		}
-		after(24 * time.Hour)
+		advance(24 * time.Hour)
 		if got := m.rotations.Load(); got < 35 || got > 37 {
 			t.Errorf("%d rotations in a day, want one each 40 minutes", got)
 		}
 	})
 }
 
-func TestConcurrentCallersShareOneIssuance(t *testing.T) {
+func TestCertificate_ConcurrentCallersShareIssuance(t *testing.T) {
 	m := NewManager(Options{Root: newRoot(t, KeySpec{}), TrustDomain: trustDomain, Lifetime: time.Hour, Now: time.Now, Jitter: func() float64 { return 0 }})
-	leaves := make([]Leaf, 50)
+	leaves := make([]Certificate, 50)
 	var wg sync.WaitGroup
 	for i := range leaves {
 		wg.Go(func() { leaves[i], _ = m.Certificate(bookbuyer) })
@@ -91,26 +91,26 @@ func TestConcurrentCallersShareOneIssuance(t *testing.T) {
 	}
 }
 
-func TestUnusedIdentitiesAreForgotten(t *testing.T) {
+func TestRun_RemovesUnusedIdentities(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := start(t, time.Hour, false)
+		m := startManager(t, time.Hour, false)
 		m.certificate(t)
-		after(24 * time.Hour)
+		advance(24 * time.Hour)
 		if len(m.entries) != 0 {
-			t.Error("the certificate of a workload that is gone is kept")
+			t.Error("the certificate of an unused workload is kept")
 		}
 		if m.rotations.Load() != 1 {
-			t.Errorf("%d rotations, want the one that nobody answered", m.rotations.Load())
+			t.Errorf("%d rotations, want only the one without a new request", m.rotations.Load())
 		}
 		if leaf := m.certificate(t); !leaf.NotAfter.After(time.Now()) {
-			t.Error("a forgotten workload that is back got an expired certificate")
+			t.Error("a returning workload got an expired certificate")
 		}
 	})
 }
 
-func TestLifetimeChangesUnderARunningMesh(t *testing.T) {
+func TestSetLifetime_RenewsLongerCertificates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := start(t, 24*time.Hour, true)
+		m := startManager(t, 24*time.Hour, true)
 		m.certificate(t)
 		m.SetLifetime(2 * time.Minute)
 		synctest.Wait()
@@ -120,18 +120,18 @@ func TestLifetimeChangesUnderARunningMesh(t *testing.T) {
 		m.SetLifetime(48 * time.Hour)
 		synctest.Wait()
 		if m.rotations.Load() != 1 {
-			t.Error("a longer lifetime renewed certificates that need it not")
+			t.Error("a longer lifetime renewed valid certificates")
 		}
 		m.SetLifetime(0)
 		if m.lifetime != MinLifetime {
-			t.Errorf("lifetime is %s, want the shortest one, %s", m.lifetime, MinLifetime)
+			t.Errorf("lifetime is %s, want the minimum, %s", m.lifetime, MinLifetime)
 		}
 	})
 }
 
-func TestThreat44NewRootOverlapsWithTheOldOne(t *testing.T) {
+func TestThreat44OldRootStaysTrustedDuringChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := start(t, time.Hour, true)
+		m := startManager(t, time.Hour, true)
 		old, oldBundle := m.certificate(t), m.Root()
 		m.SetRoot(newRoot(t, KeySpec{}))
 		synctest.Wait()
@@ -139,21 +139,21 @@ func TestThreat44NewRootOverlapsWithTheOldOne(t *testing.T) {
 		if next.Generation == old.Generation || m.rootChanges.Load() != 1 || m.rotations.Load() != 1 {
 			t.Errorf("%d root changes, %d rotations, want one of each and a leaf of the new root", m.rootChanges.Load(), m.rotations.Load())
 		}
-		for name, leaf := range map[string]Leaf{"old": old, "new": next} {
+		for name, leaf := range map[string]Certificate{"old": old, "new": next} {
 			if err := verify(t, leaf, m.Root(), x509.ExtKeyUsageClientAuth); err != nil {
-				t.Errorf("the %s certificate is refused during the change: %v", name, err)
+				t.Errorf("the %s certificate is rejected during the change: %v", name, err)
 			}
 		}
-		after(61 * time.Minute)
+		advance(61 * time.Minute)
 		if strings.Count(string(m.Root()), "BEGIN") != 1 || bytes.Equal(m.Root(), oldBundle) || m.rootChanges.Load() != 2 {
 			t.Error("the old root is trusted after its last certificate expired")
 		}
 	})
 }
 
-func TestSameRootAgainChangesNothing(t *testing.T) {
+func TestSetRoot_SameRootHasNoEffect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := start(t, time.Hour, true)
+		m := startManager(t, time.Hour, true)
 		m.certificate(t)
 		keyPEM, _ := m.options.Root.KeyPEM()
 		again, err := ParseRoot(m.Root(), keyPEM, time.Now())
@@ -163,14 +163,14 @@ func TestSameRootAgainChangesNothing(t *testing.T) {
 		m.SetRoot(again)
 		synctest.Wait()
 		if m.rootChanges.Load() != 0 || m.rotations.Load() != 0 {
-			t.Error("the same root caused work")
+			t.Error("the same root caused root changes or rotations")
 		}
 	})
 }
 
-func TestRenewalFailureKeepsTheCertificateAndTriesAgain(t *testing.T) {
+func TestRun_KeepsCertificateAndRetriesAfterFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := start(t, time.Hour, true)
+		m := startManager(t, time.Hour, true)
 		first := m.certificate(t)
 		good := m.options.Root
 		broken := *good.issuing
@@ -178,7 +178,7 @@ func TestRenewalFailureKeepsTheCertificateAndTriesAgain(t *testing.T) {
 		m.mu.Lock()
 		m.issuer = NewIssuer(&Root{issuing: &broken, trusted: good.trusted, key: good.key}, KeySpec{}, time.Now)
 		m.mu.Unlock()
-		after(41 * time.Minute)
+		advance(41 * time.Minute)
 		if m.failures.Load() == 0 || !bytes.Equal(m.certificate(t).KeyPEM, first.KeyPEM) {
 			t.Fatalf("%d failures, want some, and the old certificate kept", m.failures.Load())
 		}
@@ -188,16 +188,16 @@ func TestRenewalFailureKeepsTheCertificateAndTriesAgain(t *testing.T) {
 		m.mu.Lock()
 		m.issuer = NewIssuer(good, KeySpec{}, time.Now)
 		m.mu.Unlock()
-		after(2 * retryAfter)
+		advance(2 * retryDelay)
 		if m.rotations.Load() != 1 {
-			t.Error("not renewed once it was possible again")
+			t.Error("not renewed after the failure was resolved")
 		}
 	})
 }
 
-func TestTrustInASecondRootComesBeforeItIssues(t *testing.T) {
+func TestSetRoot_TrustsSecondRootBeforeItIssues(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := start(t, time.Hour, true)
+		m := startManager(t, time.Hour, true)
 		before := m.certificate(t)
 		next := newRoot(t, KeySpec{})
 		keyPEM, _ := m.options.Root.KeyPEM()

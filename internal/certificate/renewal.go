@@ -9,10 +9,10 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
-// retryAfter is the pause, plus up to as much again, after a renewal failed.
-const retryAfter = 10 * time.Second
+// retryDelay is the minimum delay after a failed renewal. Jitter adds up to the same duration.
+const retryDelay = 10 * time.Second
 
-// Run renews certificates until ctx ends. A certificate whose renewal fails stays in use and is tried again; failed is told.
+// Run renews certificates until ctx ends. After a failed renewal it calls failed, keeps the certificate and retries.
 func (m *Manager) Run(ctx context.Context, failed func(error)) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -38,7 +38,7 @@ func (m *Manager) Run(ctx context.Context, failed func(error)) {
 	}
 }
 
-// due lists the workloads whose certificates must be renewed now, sorted, and forgets those that nobody used.
+// due returns the workloads whose certificates must be renewed now, sorted, and removes unused entries.
 func (m *Manager) due() []identity.ServiceAccount {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -57,7 +57,7 @@ func (m *Manager) due() []identity.ServiceAccount {
 	return due
 }
 
-// renew replaces the certificate of a workload. The old one is served until the new one is there.
+// renew replaces the certificate of a workload. The old one is served until the new one is issued.
 func (m *Manager) renew(sa identity.ServiceAccount) error {
 	m.mu.Lock()
 	old, issuer, lifetime := m.entries[sa], m.issuer, m.lifetime
@@ -66,9 +66,9 @@ func (m *Manager) renew(sa identity.ServiceAccount) error {
 	leaf, err := issuer.Workload(sa, m.options.TrustDomain, lifetime)
 	m.mu.Lock()
 	if err != nil {
-		old.renewAt = m.options.Now().Add(retryAfter + time.Duration(m.options.Jitter()*float64(retryAfter)))
+		old.renewAt = m.options.Now().Add(retryDelay + time.Duration(m.options.Jitter()*float64(retryDelay)))
 		m.mu.Unlock()
-		return fmt.Errorf("the certificate of %s, valid until %s, is not renewed: %w", sa, old.leaf.NotAfter.Format(time.RFC3339), err)
+		return fmt.Errorf("the certificate of %s, valid until %s, was not renewed: %w", sa, old.leaf.NotAfter.Format(time.RFC3339), err)
 	}
 	m.entries[sa] = &entry{done: old.done, leaf: leaf, renewAt: m.renewalTime(leaf, issuer)}
 	m.mu.Unlock()
@@ -76,9 +76,9 @@ func (m *Manager) renew(sa identity.ServiceAccount) error {
 	return nil
 }
 
-// renewalTime is when to renew a leaf issued now: at two thirds of its life, give or take 5%; at once when the root or the
-// lifetime changed while it was issued. The caller holds the lock.
-func (m *Manager) renewalTime(leaf Leaf, issuer *Issuer) time.Time {
+// renewalTime returns the time to renew a certificate that was just issued: two thirds of its lifetime, plus or minus 5%.
+// It is now if the root or the lifetime changed during issuance. The caller must hold the lock.
+func (m *Manager) renewalTime(leaf Certificate, issuer *Issuer) time.Time {
 	now := m.options.Now()
 	if issuer != m.issuer || leaf.NotAfter.After(now.Add(m.lifetime)) {
 		return now
@@ -88,7 +88,7 @@ func (m *Manager) renewalTime(leaf Leaf, issuer *Issuer) time.Time {
 	return now.Add(max(after, time.Second))
 }
 
-// untilNext is how long Run may sleep.
+// untilNext returns how long Run may sleep.
 func (m *Manager) untilNext() time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -12,21 +12,20 @@ import (
 )
 
 const (
-	// rootLifetime is OSM's 87600 hours.
+	// rootLifetime is OSM's lifetime of 87600 hours.
 	rootLifetime = 87600 * time.Hour
-	// backdate makes new certificates valid for peers whose clocks are behind.
+	// backdate lets peers with slow clocks accept new certificates.
 	backdate = 5 * time.Minute
 )
 
-// Root is a certificate authority: the certificate that issues, its key, and the certificates trusted with it.
-// It is immutable.
+// Root is a certificate authority: the issuing certificate, its key, and all trusted certificates. It is immutable.
 type Root struct {
 	issuing *x509.Certificate
 	trusted []*x509.Certificate
 	key     crypto.Signer
 }
 
-// NewRoot makes a self-signed root with OSM's subject, valid for ten years.
+// NewRoot generates a self-signed root with OSM's subject, valid for ten years.
 func NewRoot(key KeySpec, now time.Time) (*Root, error) {
 	signer, err := key.generate()
 	if err != nil {
@@ -57,9 +56,9 @@ func NewRoot(key KeySpec, now time.Time) (*Root, error) {
 	return &Root{issuing: certificate, trusted: []*x509.Certificate{certificate}, key: signer}, nil
 }
 
-// ParseRoot reads an authority from PEM: the keys ca.crt and private.key of the CA Secret. ca.crt may hold several
-// certificates: the one that belongs to the key issues, and all are trusted, so that a root can be replaced in two steps.
-// The issuing certificate must be a CA and valid at now.
+// ParseRoot parses an authority from PEM: the keys ca.crt and private.key of the CA Secret. ca.crt may hold several
+// certificates: all are trusted, and the one that matches the key issues, so a root can be replaced in two steps.
+// The issuing certificate must be a CA and be valid at now.
 func ParseRoot(certPEM, keyPEM []byte, now time.Time) (*Root, error) {
 	certificates, err := decodeCertificates(certPEM)
 	if err != nil {
@@ -69,19 +68,19 @@ func ParseRoot(certPEM, keyPEM []byte, now time.Time) (*Root, error) {
 	if err != nil {
 		return nil, fmt.Errorf("private.key: %w", err)
 	}
-	issuing := issuedFor(key, certificates)
+	issuing := findByKey(key, certificates)
 	if issuing == nil {
-		return nil, fmt.Errorf("private.key does not belong to a certificate in ca.crt (first subject %q): store the key that the certificate was made with", certificates[0].Subject)
+		return nil, fmt.Errorf("private.key does not belong to a certificate in ca.crt (first subject %q): store the key of the certificate", certificates[0].Subject)
 	}
-	if err := checkAuthority(issuing, now); err != nil {
+	if err := validateAuthority(issuing, now); err != nil {
 		return nil, fmt.Errorf("ca.crt: %w", err)
 	}
 	return &Root{issuing: issuing, trusted: certificates, key: key}, nil
 }
 
-// issuedFor finds the certificate of a key.
-func issuedFor(key crypto.Signer, certificates []*x509.Certificate) *x509.Certificate {
-	// Both kinds of public keys that decodeKey accepts have this method.
+// findByKey returns the certificate of a key, or nil.
+func findByKey(key crypto.Signer, certificates []*x509.Certificate) *x509.Certificate {
+	// Both types of public keys that decodeKey returns have this method.
 	public := key.Public().(interface{ Equal(crypto.PublicKey) bool })
 	for _, c := range certificates {
 		if public.Equal(c.PublicKey) {
@@ -91,8 +90,8 @@ func issuedFor(key crypto.Signer, certificates []*x509.Certificate) *x509.Certif
 	return nil
 }
 
-// checkAuthority says why a certificate cannot issue others at now.
-func checkAuthority(c *x509.Certificate, now time.Time) error {
+// validateAuthority reports why a certificate cannot issue others at now.
+func validateAuthority(c *x509.Certificate, now time.Time) error {
 	switch {
 	case !c.BasicConstraintsValid || !c.IsCA:
 		return fmt.Errorf("%q is not a certificate authority: it needs the basic constraint CA:TRUE", c.Subject)
@@ -106,21 +105,21 @@ func checkAuthority(c *x509.Certificate, now time.Time) error {
 	return nil
 }
 
-// CertPEM is the trust bundle of the root as PEM: all trusted certificates.
+// CertPEM returns the trust bundle of the root as PEM.
 func (r *Root) CertPEM() []byte { return encodeCertificates(r.trusted...) }
 
-// KeyPEM is the private key as PKCS #8 PEM, for the CA Secret and nowhere else.
+// KeyPEM returns the private key as PKCS #8 PEM. It must be stored in the CA Secret only.
 func (r *Root) KeyPEM() ([]byte, error) { return encodeKey(r.key) }
 
-// NotAfter is when the issuing certificate expires.
+// NotAfter returns the expiry of the issuing certificate.
 func (r *Root) NotAfter() time.Time { return r.issuing.NotAfter }
 
-// Generation identifies the issuing certificate: a short hash of it. Leaf certificates of equal generation are
-// interchangeable to their peers.
+// Generation returns a short hash of the issuing certificate. Certificates of equal generation are interchangeable to
+// their peers.
 func (r *Root) Generation() string {
 	sum := sha256.Sum256(r.issuing.Raw)
 	return hex.EncodeToString(sum[:6])
 }
 
-// selfSigned says whether peers that trust the bundle need no intermediate certificate.
+// selfSigned reports whether peers that trust the bundle need no intermediate certificate.
 func (r *Root) selfSigned() bool { return r.issuing.CheckSignatureFrom(r.issuing) == nil }

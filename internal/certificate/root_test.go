@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-func TestNewRootIsTheOneOSMUsersKnow(t *testing.T) {
+func TestNewRoot_HasOSMSubjectAndLifetime(t *testing.T) {
 	for _, key := range []KeySpec{{}, {ECDSA, 384}, {RSA, 2048}} {
 		c := newRoot(t, key).issuing
 		if got, want := c.Subject.String(), "CN=osm-ca.openservicemesh.io,O=Open Service Mesh,L=CA,C=US"; got != want {
@@ -31,7 +31,7 @@ func TestNewRootIsTheOneOSMUsersKnow(t *testing.T) {
 	}
 }
 
-func TestRootSurvivesItsSecret(t *testing.T) {
+func TestRoot_RoundTripsThroughPEM(t *testing.T) {
 	root := newRoot(t, KeySpec{})
 	keyPEM, err := root.KeyPEM()
 	if err != nil {
@@ -42,14 +42,14 @@ func TestRootSurvivesItsSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	if again.Generation() != root.Generation() || !bytes.Equal(again.CertPEM(), root.CertPEM()) {
-		t.Error("the root changed on its way through PEM")
+		t.Error("the root differs after a round trip through PEM")
 	}
 	if other := newRoot(t, KeySpec{}); other.Generation() == root.Generation() {
 		t.Error("two roots have the same generation")
 	}
 }
 
-// authority makes a certificate for tests from a template with a usual default for each field.
+// authority creates a CA certificate from a template that change can modify.
 func authority(t *testing.T, key crypto.Signer, change func(*x509.Certificate)) []byte {
 	t.Helper()
 	template := &x509.Certificate{
@@ -64,28 +64,28 @@ func authority(t *testing.T, key crypto.Signer, change func(*x509.Certificate)) 
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
-func block(kind string, der []byte, err error) []byte {
+func pemBlock(kind string, der []byte, err error) []byte {
 	if err != nil {
 		panic(err)
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 }
 
-func TestParseRootTakesEveryFormOfKey(t *testing.T) {
+func TestParseRoot_AcceptsKeyFormats(t *testing.T) {
 	ec, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	rs, _ := rsa.GenerateKey(rand.Reader, 2048)
 	none := func(*x509.Certificate) {}
 	sec1, err := x509.MarshalECPrivateKey(ec)
-	parameters := block("EC PARAMETERS", []byte{6, 8, 42, 134, 72, 206, 61, 3, 1, 7}, nil)
+	parameters := pemBlock("EC PARAMETERS", []byte{6, 8, 42, 134, 72, 206, 61, 3, 1, 7}, nil)
 	pkcs8, err8 := x509.MarshalPKCS8PrivateKey(rs)
 	for name, c := range map[string]struct {
 		signer crypto.Signer
 		key    []byte
 	}{
-		"PKCS #1":                        {rs, block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rs), nil)},
-		"PKCS #8":                        {rs, block("PRIVATE KEY", pkcs8, err8)},
-		"SEC 1":                          {ec, block("EC PRIVATE KEY", sec1, err)},
-		"SEC 1 with parameters, openssl": {ec, append(parameters, block("EC PRIVATE KEY", sec1, err)...)},
+		"PKCS #1":                        {rs, pemBlock("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rs), nil)},
+		"PKCS #8":                        {rs, pemBlock("PRIVATE KEY", pkcs8, err8)},
+		"SEC 1":                          {ec, pemBlock("EC PRIVATE KEY", sec1, err)},
+		"SEC 1 with parameters, openssl": {ec, append(parameters, pemBlock("EC PRIVATE KEY", sec1, err)...)},
 	} {
 		if _, err := ParseRoot(authority(t, c.signer, none), c.key, time.Now()); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -93,10 +93,10 @@ func TestParseRootTakesEveryFormOfKey(t *testing.T) {
 	}
 }
 
-func TestParseRootSaysWhatIsWrong(t *testing.T) {
+func TestParseRoot_ReportsInvalidInput(t *testing.T) {
 	key, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	der, err := x509.MarshalPKCS8PrivateKey(key)
-	keyPEM := block("PRIVATE KEY", der, err)
+	keyPEM := pemBlock("PRIVATE KEY", der, err)
 	other, _ := newRoot(t, KeySpec{}).KeyPEM()
 	good := authority(t, key, func(*x509.Certificate) {})
 	for name, c := range map[string]struct {
@@ -104,10 +104,10 @@ func TestParseRootSaysWhatIsWrong(t *testing.T) {
 		want      string
 	}{
 		"no certificate":     {nil, keyPEM, "ca.crt: there is no certificate"},
-		"broken certificate": {block("CERTIFICATE", []byte("x"), nil), keyPEM, "certificate 1 of the PEM text is not readable"},
+		"broken certificate": {pemBlock("CERTIFICATE", []byte("x"), nil), keyPEM, "certificate 1 of the PEM text is not readable"},
 		"no key":             {good, good, "private.key: there is no private key"},
-		"broken key":         {good, block("PRIVATE KEY", []byte("x"), nil), "is not a readable private key"},
-		"encrypted key":      {good, block("ENCRYPTED PRIVATE KEY", []byte("x"), nil), "without a passphrase"},
+		"broken key":         {good, pemBlock("PRIVATE KEY", []byte("x"), nil), "is not a readable private key"},
+		"encrypted key":      {good, pemBlock("ENCRYPTED PRIVATE KEY", []byte("x"), nil), "without a passphrase"},
 		"foreign key":        {good, other, "does not belong to a certificate in ca.crt"},
 		"not an authority":   {authority(t, key, func(c *x509.Certificate) { c.IsCA = false }), keyPEM, "is not a certificate authority"},
 		"cannot sign":        {authority(t, key, func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageDigitalSignature }), keyPEM, "may not sign certificates"},
@@ -120,7 +120,7 @@ func TestParseRootSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestParseRootTrustsEveryCertificateAndIssuesWithTheOneOfTheKey(t *testing.T) {
+func TestParseRoot_TrustsAllAndIssuesWithMatchingKey(t *testing.T) {
 	old, next := newRoot(t, KeySpec{}), newRoot(t, KeySpec{})
 	keyPEM, _ := next.KeyPEM()
 	both, err := ParseRoot(append(old.CertPEM(), next.CertPEM()...), keyPEM, time.Now())

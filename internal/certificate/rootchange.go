@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// retiredRoot is an authority that is trusted until the last certificate it issued has expired.
+// retiredRoot is an authority that stays trusted until the last certificate that it issued has expired.
 type retiredRoot struct {
 	certificates []*x509.Certificate
 	until        time.Time
 }
 
-// SetRoot changes the root under a running mesh. What the old one trusted stays in the bundle until its last workload
-// certificate has expired; every workload's certificate is renewed from the new one. The same root again changes nothing.
+// SetRoot replaces the root and renews every workload's certificate. The old root stays in the trust bundle until its
+// last workload certificate has expired. Setting the same root again has no effect.
 func (m *Manager) SetRoot(root *Root) {
 	m.mu.Lock()
 	old := m.issuer.root
@@ -32,7 +32,7 @@ func (m *Manager) SetRoot(root *Root) {
 	m.notify()
 }
 
-// retire keeps trusting a root while its certificates live, and makes all of them due for renewal. The caller holds the lock.
+// retire keeps a root trusted while its certificates are valid, and makes them due for renewal. The caller must hold the lock.
 func (m *Manager) retire(old *Root) {
 	now := m.options.Now()
 	until := now.Add(m.lifetime)
@@ -48,7 +48,7 @@ func (m *Manager) retire(old *Root) {
 	m.retired = append(m.retired, retiredRoot{certificates: old.trusted, until: until})
 }
 
-// dropRetiredRoots ends the trust in retired roots whose time is over, and says whether there were any.
+// dropRetiredRoots removes retired roots that have expired, and reports whether there were any.
 func (m *Manager) dropRetiredRoots() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -58,8 +58,8 @@ func (m *Manager) dropRetiredRoots() bool {
 	return len(m.retired) != before
 }
 
-// Root is the trust bundle for connections between workloads, as PEM: the certificates of the current root, then those of
-// roots whose workload certificates may still be alive. Each is there once.
+// Root returns the trust bundle for connections between workloads as PEM: the certificates of the current root, then
+// those of retired roots, without duplicates.
 func (m *Manager) Root() []byte {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// serverLifetime is the validity of the control plane's own server certificate.
+// serverLifetime is the lifetime of the control plane's own server certificate.
 const serverLifetime = 24 * time.Hour
 
-// ServerIssuer issues server certificates; a Manager does.
+// ServerIssuer issues server certificates. Manager implements it.
 type ServerIssuer interface {
-	Server(dnsNames []string, lifetime time.Duration) (Leaf, error)
+	Server(dnsNames []string, lifetime time.Duration) (Certificate, error)
 	Generation() string
 }
 
-// ServerCertificate is a TLS server certificate that renews itself during handshakes: at two thirds of its life, or when the
-// root changed. It is safe for concurrent use.
+// ServerCertificate is a TLS server certificate that is renewed during handshakes: at two thirds of its lifetime, or after
+// a change of the root. It is safe for concurrent use.
 type ServerCertificate struct {
 	issuer   ServerIssuer
 	dnsNames []string
@@ -30,17 +30,17 @@ type ServerCertificate struct {
 	expires    time.Time
 }
 
-// NewServerCertificate makes a certificate for the given DNS names. It is issued by the first handshake.
+// NewServerCertificate returns a certificate for the given DNS names. The first handshake issues it.
 func NewServerCertificate(issuer ServerIssuer, now func() time.Time, dnsNames ...string) *ServerCertificate {
 	return &ServerCertificate{issuer: issuer, dnsNames: dnsNames, now: now}
 }
 
-// TLSConfig is a server configuration for HTTP/2, as gRPC needs it, from TLS 1.2 on.
+// TLSConfig returns a server configuration for HTTP/2, as gRPC requires, with TLS 1.2 or later.
 func (s *ServerCertificate) TLSConfig() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2"}, GetCertificate: s.Get}
 }
 
-// Get is a tls.Config's GetCertificate. When renewal fails, the certificate at hand is used as long as it is valid.
+// Get implements tls.Config.GetCertificate. If renewal fails, the current certificate is used until it expires.
 func (s *ServerCertificate) Get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -57,7 +57,7 @@ func (s *ServerCertificate) Get(*tls.ClientHelloInfo) (*tls.Certificate, error) 
 	return s.current, nil
 }
 
-// renew replaces the certificate. The caller holds the lock.
+// renew replaces the certificate. The caller must hold the lock.
 func (s *ServerCertificate) renew(now time.Time) error {
 	leaf, err := s.issuer.Server(s.dnsNames, serverLifetime)
 	if err != nil {

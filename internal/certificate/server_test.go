@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// handshake connects as a sidecar does and returns the server's certificate.
+// handshake performs a TLS handshake as a sidecar does and returns the server's certificate.
 func handshake(t *testing.T, s *ServerCertificate, bundle []byte) *x509.Certificate {
 	t.Helper()
 	roots := x509.NewCertPool()
@@ -28,9 +28,9 @@ func handshake(t *testing.T, s *ServerCertificate, bundle []byte) *x509.Certific
 	return client.ConnectionState().PeerCertificates[0]
 }
 
-func TestServerCertificateRenewsItself(t *testing.T) {
+func TestServerCertificate_RenewsDuringHandshake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := start(t, time.Hour, true)
+		m := startManager(t, time.Hour, true)
 		s := NewServerCertificate(m, time.Now, "ads.cluster.local")
 		first := handshake(t, s, m.Root())
 		time.Sleep(15 * time.Hour)

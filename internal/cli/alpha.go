@@ -8,27 +8,27 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// alphaCommand holds what the last versions of OSM had on trial, so that scripts are told what there is instead.
+// alphaCommand accepts OSM's alpha commands, so that scripts get an explanation instead of an unknown command.
 func (a *app) alphaCommand() *cobra.Command {
 	rotate := &cobra.Command{
 		Use:   "rotate",
 		Short: "Rotate the root certificate of a mesh",
-		Long: `Rotates the root certificate of a mesh by a new MeshRootCertificate. This version of the mesh has none, so the command only says
-so: the certificates of workloads are renewed without it, and the root is made once, for ten years.`,
+		Long: `Rotate the root certificate of a mesh. This version does not support root rotation and the command always fails.
+The operator creates the root certificate once, valid for ten years. Workload certificates are renewed automatically.`,
 		Args: exactly(0, ""),
 		RunE: a.run(func(context.Context, []string) error {
-			return errors.New("this version of the mesh has no MeshRootCertificate, so its root cannot be rotated by this command: the operator keeps the root in the Secret osm-ca-bundle, and `osm check` says how long it is valid")
+			return errors.New("root certificate rotation is not supported: this version has no MeshRootCertificate; run `osm check` to see how long the root certificate in the Secret osm-ca-bundle is valid")
 		}),
 	}
-	// OSM's flags, so that what is wrong is the sentence above and not a flag.
+	// OSM's flags are accepted, so that the command fails with the explanation above and not with an unknown flag.
 	f := rotate.Flags()
 	f.StringP("trust-domain", "t", "", "trust domain of the new root")
-	f.BoolP("yes", "y", false, "do not ask")
+	f.BoolP("yes", "y", false, "skip the confirmation prompt")
 	f.BoolP("delete-old", "d", false, "delete the old MeshRootCertificate")
-	f.DurationP("wait", "w", time.Minute, "how long to wait between the steps")
-	f.StringP("file", "f", "", "file with the new MeshRootCertificate")
-	f.BoolP("confirm", "c", false, "ask before each step")
-	parent := group("alpha", "Commands that OSM had on trial", nil, group("certificate", "Manage certificates", nil, rotate))
+	f.DurationP("wait", "w", time.Minute, "time to wait between steps")
+	f.StringP("file", "f", "", "file that contains the new MeshRootCertificate")
+	f.BoolP("confirm", "c", false, "ask for confirmation before each step")
+	parent := group("alpha", "Commands in alpha", nil, group("certificate", "Manage certificates", nil, rotate))
 	parent.Hidden = true
 	return parent
 }

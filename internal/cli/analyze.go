@@ -17,7 +17,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// analyzeOptions are the flags of analyze.
+// analyzeOptions are the flags of the analyze command.
 type analyzeOptions struct {
 	mesh     string
 	files    []string
@@ -31,16 +31,16 @@ func (a *app) analyzeCommand() *cobra.Command {
 	var o analyzeOptions
 	cmd := &cobra.Command{
 		Use:   "analyze",
-		Short: "Find everything suspicious in a cluster or in files",
-		Long: `Looks at a mesh and its policies for what does not act as it is written, what refers to nothing, what conflicts, what is
-deprecated, and what will not work: one line for each, with a severity, a code, the object and a sentence with the remedy.
+		Short: "Analyze a mesh and its policies for problems",
+		Long: `Analyze a mesh and its policies. Findings are policies without effect, broken references, conflicts, deprecated settings and
+configuration that will not work. Each finding is one line with severity, code, object, and a message with the remedy.
 docs/analysis.md has a section about each code, and --codes lists them.
 
-Without -f, it is about the mesh of the cluster; with -f about the mesh that files describe, and no cluster is asked. -n keeps the
-findings about objects of one namespace. An object hides findings about itself by the annotation ` + names.AnalyzeIgnoreAnnotation + `
-with their codes, separated by commas.
+Without -f, the command analyzes the mesh in the cluster. With -f, it analyzes the mesh in the files and needs no cluster. With -n, it
+only reports findings for objects in that namespace. To suppress findings for an object, list their codes, separated by commas, in its
+annotation ` + names.AnalyzeIgnoreAnnotation + `.
 
-The exit code is 1 when there is a finding of severity error, after an error too, and else 0.`,
+The exit code is 1 if there is a finding with severity error or the analysis fails, otherwise 0.`,
 		Example: `  osm analyze
   osm analyze -n bookstore --severity warning
   osm analyze -f manifests/ -o json`,
@@ -49,10 +49,10 @@ The exit code is 1 when there is a finding of severity error, after an error too
 	}
 	f := cmd.Flags()
 	a.addMeshName(cmd, &o.mesh, "")
-	f.StringSliceVarP(&o.files, "filename", "f", nil, "files or folders to look at, separated by commas, in place of a cluster; - is the standard input")
-	f.StringVar(&o.severity, "severity", "info", "the mildest severity to report: info, warning or error")
-	f.BoolVarP(&o.all, "all-namespaces", "A", false, "report on all namespaces, which is also what happens without -n")
-	f.BoolVar(&o.codes, "codes", false, "list all codes and look at nothing")
+	f.StringSliceVarP(&o.files, "filename", "f", nil, "files or directories to analyze instead of a cluster, separated by commas; - reads standard input")
+	f.StringVar(&o.severity, "severity", "info", "minimum severity to report: info, warning or error")
+	f.BoolVarP(&o.all, "all-namespaces", "A", false, "report findings in all namespaces; this is the default")
+	f.BoolVar(&o.codes, "codes", false, "list all codes and exit")
 	o.form.AddTo(f)
 	_ = cmd.RegisterFlagCompletionFunc("severity", cobra.FixedCompletions([]string{"info", "warning", "error"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
@@ -71,7 +71,7 @@ func (a *app) analyze(ctx context.Context, o *analyzeOptions) error {
 	}
 	namespace := a.kube.OnlyNamespace()
 	if o.all && namespace != "" {
-		return errors.New("-n and --all-namespaces exclude each other: leave one of them out")
+		return errors.New("-n and --all-namespaces are mutually exclusive")
 	}
 	var report *analyze.Report
 	if len(o.files) > 0 {
@@ -89,7 +89,7 @@ func (a *app) analyze(ctx context.Context, o *analyzeOptions) error {
 func severityOf(text string) (analyze.Severity, error) {
 	i := slices.IndexFunc(analyze.Severities, func(s analyze.Severity) bool { return strings.EqualFold(string(s), text) })
 	if i < 0 {
-		return "", fmt.Errorf("--severity %s is not a severity: use info, warning or error", text)
+		return "", fmt.Errorf("invalid --severity %s: must be info, warning or error", text)
 	}
 	return analyze.Severities[i], nil
 }
@@ -115,11 +115,11 @@ func (a *app) analyzeFiles(o *analyzeOptions) (*analyze.Report, error) {
 	}
 	loaded, err := load.FromObjects(complete.Mesh, complete.Scheme, complete.Objects)
 	if err != nil {
-		return nil, fmt.Errorf("the manifests cannot be read: %w", err)
+		return nil, fmt.Errorf("read manifests: %w", err)
 	}
 	m := analyze.Mesh{Name: complete.Mesh, Namespace: names.DefaultNamespace, Loaded: loaded, Objects: complete.Objects, Partial: true, Now: a.now()}
 	report := analyze.Run(m)
-	report.Objects = len(written) // what was completed is not the author's
+	report.Objects = len(written) // without the objects added by Complete
 	return report, nil
 }
 
@@ -154,7 +154,7 @@ func (a *app) analyzeCluster(ctx context.Context, o *analyzeOptions) (*analyze.R
 	return analyze.Cluster(ctx, c, m), nil
 }
 
-// reportAnalysis prints a report: lines for people, else data.
+// reportAnalysis prints a report in the selected output format.
 func (a *app) reportAnalysis(report *analyze.Report, form *output.Flag) error {
 	if !form.ForPeople() {
 		result := output.Result{Data: report}
@@ -169,14 +169,14 @@ func (a *app) reportAnalysis(report *analyze.Report, form *output.Flag) error {
 			a.line("%s", f)
 		}
 		if len(report.Findings) == 0 {
-			a.note("Nothing suspicious was found in %d objects.", report.Objects)
+			a.note("No problems found in %d objects.", report.Objects)
 		}
 		if report.Suppressed > 0 {
-			a.note("Findings that annotations hide: %d.", report.Suppressed)
+			a.note("Suppressed findings: %d.", report.Suppressed)
 		}
 	}
 	for _, gap := range report.Unread {
-		a.note("Not looked at: %s", gap)
+		a.note("Not analyzed: %s", gap)
 	}
 	if report.Worst() == analyze.Error {
 		return silent{exitFailed}

@@ -11,14 +11,14 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 )
 
-// Streams are where a command reads from and writes to.
+// Streams are the input and outputs of a command.
 type Streams struct {
 	In io.Reader
-	// Out takes data, Err takes notes and errors.
+	// Out receives data. Err receives notes, progress and errors.
 	Out, Err io.Writer
 }
 
-// app is what all commands share.
+// app holds what all commands share.
 type app struct {
 	Streams
 	kube *kube.Flags
@@ -26,17 +26,17 @@ type app struct {
 	// env reads an environment variable.
 	env      func(string) string
 	settings settings
-	// shown is what a running command tells about its progress; nil before it tells anything.
+	// shown is the progress of the running command. It is nil before the first progress message.
 	shown *progress
 }
 
-// note tells people something that is not data.
+// note prints a message for users to standard error.
 func (a *app) note(format string, args ...any) { fmt.Fprintf(a.Err, format+"\n", args...) }
 
-// line writes a line of data.
+// line prints a line of data to standard output.
 func (a *app) line(format string, args ...any) { fmt.Fprintf(a.Out, format+"\n", args...) }
 
-// run makes what cobra calls of a command's function: errors of clients become sentences, and what takes long says so.
+// run adapts a command's function to cobra. It rewrites client errors for users and reports progress while the command runs.
 func (a *app) run(do func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		defer a.progress().live()()
@@ -44,16 +44,16 @@ func (a *app) run(do func(ctx context.Context, args []string) error) func(*cobra
 	}
 }
 
-// New makes the command osm. now is the clock and env reads the environment.
+// New returns the osm command. now is the clock, and env reads an environment variable.
 func New(streams Streams, now func() time.Time, env func(string) string) *cobra.Command {
 	a := &app{Streams: streams, kube: kube.NewFlags(streams.Err), now: now, env: env}
 	root := &cobra.Command{
 		Use:   "osm",
-		Short: "Install, look into and steer Open Service Mesh",
-		Long: `osm installs meshes, puts namespaces into them, and answers who may call whom, and why.
+		Short: "Install, manage and debug Open Service Mesh",
+		Long: `osm installs Open Service Mesh, manages the namespaces of a mesh, and explains which workloads may call each other.
 
-It works on the cluster of your kubeconfig, as kubectl does. Called kubectl-osm on the PATH, it is "kubectl osm".
-Data goes to the standard output and everything else to the standard error. Exit codes:
+osm uses your kubeconfig, like kubectl. To use it as "kubectl osm", add it to the PATH as kubectl-osm.
+Data is printed to standard output; notes, progress and errors to standard error. Exit codes:
 
 ` + exitCodes(),
 		SilenceErrors: true,
@@ -63,10 +63,10 @@ Data goes to the standard output and everything else to the standard error. Exit
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
-	var broken error
-	if a.settings, broken = loadSettings(env); broken != nil {
-		// Help and completion work all the same.
-		root.PersistentPreRunE = func(*cobra.Command, []string) error { return broken }
+	var settingsErr error
+	if a.settings, settingsErr = loadSettings(env); settingsErr != nil {
+		// Help and completion work without valid settings.
+		root.PersistentPreRunE = func(*cobra.Command, []string) error { return settingsErr }
 	}
 	if namespace := a.settings.Install.Namespace; namespace != "" {
 		a.kube.OSMNamespace = namespace

@@ -27,7 +27,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/checks"
 )
 
-// collected are the kinds that a report holds, as they are. No Secrets, and no ConfigMaps of applications.
+// collected returns the kinds that every report contains. Secrets and ConfigMaps of applications are never included.
 func collected() []schema.GroupVersionKind {
 	kinds := []schema.GroupVersionKind{
 		{Group: "operator.openservicemesh.io", Version: "v1alpha1", Kind: "Mesh"},
@@ -42,7 +42,7 @@ func collected() []schema.GroupVersionKind {
 	return kinds
 }
 
-// ingress are the kinds about traffic from outside; a cluster may know any of them.
+// ingress lists kinds for inbound traffic. A cluster may define any of them.
 var ingress = []schema.GroupVersionKind{
 	{Group: "networking.k8s.io", Version: "v1", Kind: "Ingress"},
 	{Group: "networking.k8s.io", Version: "v1", Kind: "IngressClass"},
@@ -51,7 +51,7 @@ var ingress = []schema.GroupVersionKind{
 	{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "HTTPRoute"},
 }
 
-// local are the kinds that a report holds of single namespaces.
+// local lists the kinds that a report contains for each namespace.
 var local = []schema.GroupVersionKind{
 	{Group: "apps", Version: "v1", Kind: "Deployment"},
 	{Version: "v1", Kind: "Service"},
@@ -59,23 +59,23 @@ var local = []schema.GroupVersionKind{
 	{Version: "v1", Kind: "Event"},
 }
 
-// bugReport is a report in the making.
+// bugReport is a report that is being written.
 type bugReport struct {
 	app    *app
 	client client.Client
 	logs   kubernetes.Interface
 	tar    *tar.Writer
 	now    time.Time
-	// held are the pods that are part of the report already.
+	// held are the pods that the report already contains.
 	held     map[types.UID]bool
 	progress *progress
-	// kinds counts what could be read.
+	// kinds counts the kinds that could be read.
 	kinds int
-	// gaps are what could not be collected.
+	// gaps describe what could not be collected.
 	gaps []string
 }
 
-// bugReportOptions are the flags of bug-report.
+// bugReportOptions are the flags of the bug-report command.
 type bugReportOptions struct {
 	mesh, file string
 	all        bool
@@ -89,11 +89,12 @@ func (a *app) bugReportCommand() *cobra.Command {
 	var o bugReportOptions
 	cmd := &cobra.Command{
 		Use:   "bug-report",
-		Short: "Collect what others need to find out what is wrong",
-		Long: `Collects versions, checks, policies, and the state and logs of the control plane in one archive (tar.gz). With --all,
---app-namespaces, --app-deployments or --app-pods also those of applications' pods, and what the Envoys of their sidecars say about
-themselves; with --ingress the objects about traffic from outside. Secrets are never part of it, and Envoy leaves out private keys;
-environment variables and logs are part of it, so look through it before you hand it on.`,
+		Short: "Collect diagnostics into an archive",
+		Long: `Collect versions, check results, policies, and the state and logs of the control plane into one archive (tar.gz).
+--all, --app-namespaces, --app-deployments and --app-pods add the logs of application pods and the Envoy state of their sidecars.
+--ingress adds the objects for inbound traffic.
+
+The archive never contains Secrets or private keys. It does contain environment variables and logs: review it before you share it.`,
 		Example: `  osm support bug-report
   osm support bug-report --app-namespaces shop,till -o report.tar.gz
   osm support bug-report --app-deployments shop/web --app-pods till/till-5c797ff5f4-tck47 --ingress`,
@@ -103,11 +104,11 @@ environment variables and logs are part of it, so look through it before you han
 	f := cmd.Flags()
 	a.addMeshName(cmd, &o.mesh, "")
 	f.BoolVar(&o.all, "all", false, "include all namespaces of the mesh")
-	f.StringSliceVar(&o.namespaces, "app-namespaces", nil, "include these namespaces, separated by commas")
-	f.StringSliceVar(&o.deployments, "app-deployments", nil, "include the pods of these Deployments, NAMESPACE/NAME, separated by commas")
-	f.StringSliceVar(&o.pods, "app-pods", nil, "include these pods, NAMESPACE/NAME, separated by commas")
-	f.BoolVar(&o.ingress, "ingress", false, "include what is said about traffic from outside: Ingresses, IngressBackends, Gateways, HTTPRoutes")
-	f.StringVarP(&o.file, "out-file", "o", "", "file to write (default: osm-bug-report-<time>.tar.gz)")
+	f.StringSliceVar(&o.namespaces, "app-namespaces", nil, "namespaces to include, separated by commas")
+	f.StringSliceVar(&o.deployments, "app-deployments", nil, "Deployments whose pods to include, as NAMESPACE/NAME, separated by commas")
+	f.StringSliceVar(&o.pods, "app-pods", nil, "pods to include, as NAMESPACE/NAME, separated by commas")
+	f.BoolVar(&o.ingress, "ingress", false, "include Ingresses, IngressBackends, Gateways and HTTPRoutes")
+	f.StringVarP(&o.file, "out-file", "o", "", "output file (default: osm-bug-report-<time>.tar.gz)")
 	_ = cmd.RegisterFlagCompletionFunc("app-namespaces", a.completeNamespaces)
 	return cmd
 }
@@ -142,10 +143,10 @@ func (a *app) bugReport(ctx context.Context, o bugReportOptions) error {
 		return err
 	}
 	if r.kinds == 0 {
-		return fmt.Errorf("nothing could be collected, so no report is written: %s", r.gaps[0])
+		return fmt.Errorf("collect bug report: nothing could be read: %s", r.gaps[0])
 	}
 	if err := os.WriteFile(o.file, content.Bytes(), 0o600); err != nil {
-		return fmt.Errorf("the report cannot be written: %w", err)
+		return fmt.Errorf("write bug report: %w", err)
 	}
 	for _, gap := range r.gaps {
 		a.note("Not in the report: %s", gap)
@@ -155,7 +156,7 @@ func (a *app) bugReport(ctx context.Context, o bugReportOptions) error {
 }
 
 func (r *bugReport) collect(ctx context.Context, subject checks.Subject, chosen choice) error {
-	r.progress.say("checking the mesh")
+	r.progress.report("checking the mesh")
 	var text bytes.Buffer
 	checks.Print(&text, slices.Concat(subject.ControlPlane(ctx), subject.DataPlane(ctx), subject.Policies(ctx)))
 	if err := r.put("check.txt", text.Bytes()); err != nil {
@@ -167,7 +168,7 @@ func (r *bugReport) collect(ctx context.Context, subject checks.Subject, chosen 
 		}
 	}
 	for _, namespace := range chosen.namespaces {
-		r.progress.say("namespace %s", namespace)
+		r.progress.report("namespace %s", namespace)
 		for _, kind := range local {
 			if err := r.objects(ctx, kind, namespace, client.InNamespace(namespace)); err != nil {
 				return err
@@ -185,7 +186,7 @@ func (r *bugReport) collect(ctx context.Context, subject checks.Subject, chosen 
 	return r.tar.Close()
 }
 
-// put adds a file.
+// put adds a file to the archive.
 func (r *bugReport) put(name string, content []byte) error {
 	header := &tar.Header{Name: path.Join("osm-bug-report", name), Mode: 0o600, Size: int64(len(content)), ModTime: r.now}
 	if err := r.tar.WriteHeader(header); err != nil {
@@ -195,7 +196,7 @@ func (r *bugReport) put(name string, content []byte) error {
 	return err
 }
 
-// objects adds all objects of a kind in one file; what cannot be read is a gap and no error.
+// objects adds all objects of a kind in one file. A kind that cannot be read is recorded as a gap.
 func (r *bugReport) objects(ctx context.Context, kind schema.GroupVersionKind, folder string, options ...client.ListOption) error {
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(kind)
@@ -214,14 +215,14 @@ func (r *bugReport) objects(ctx context.Context, kind schema.GroupVersionKind, f
 	return r.put(path.Join(folder, strings.ToLower(kind.Kind)+".yaml"), text)
 }
 
-// pods adds the pods of a namespace, and what is inside them.
+// pods adds the pods of a namespace, with their logs and sidecars.
 func (r *bugReport) pods(ctx context.Context, namespace string) error {
 	if err := r.objects(ctx, corev1.SchemeGroupVersion.WithKind("Pod"), namespace, client.InNamespace(namespace)); err != nil {
 		return err
 	}
 	var pods corev1.PodList
 	if err := r.client.List(ctx, &pods, client.InNamespace(namespace)); err != nil {
-		return nil // a gap that has been noted
+		return nil // recorded as a gap
 	}
 	for i := range pods.Items {
 		if err := r.inside(ctx, &pods.Items[i]); err != nil {
@@ -231,20 +232,20 @@ func (r *bugReport) pods(ctx context.Context, namespace string) error {
 	return nil
 }
 
-// logLines is how much of each log is interesting.
+// logLines is the number of lines collected from each log.
 const logLines = 2000
 
 func (r *bugReport) log(ctx context.Context, p *corev1.Pod, container string) error {
 	options := &corev1.PodLogOptions{Container: container, TailLines: ptr.To[int64](logLines)}
 	stream, err := r.logs.CoreV1().Pods(p.Namespace).GetLogs(p.Name, options).Stream(ctx)
 	if err != nil {
-		r.gaps = append(r.gaps, fmt.Sprintf("the log of %s in pod %s/%s: %v", container, p.Namespace, p.Name, r.app.kube.Sentence(err)))
+		r.gaps = append(r.gaps, fmt.Sprintf("log of container %s of pod %s/%s: %v", container, p.Namespace, p.Name, r.app.kube.Sentence(err)))
 		return nil
 	}
 	defer func() { _ = stream.Close() }()
 	text, err := io.ReadAll(stream)
 	if err != nil {
-		r.gaps = append(r.gaps, fmt.Sprintf("the end of the log of %s in pod %s/%s: %v", container, p.Namespace, p.Name, err))
+		r.gaps = append(r.gaps, fmt.Sprintf("rest of the log of container %s of pod %s/%s: %v", container, p.Namespace, p.Name, err))
 	}
 	return r.put(path.Join(p.Namespace, "logs", p.Name+"."+container+".log"), text)
 }

@@ -21,15 +21,15 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// choice is what a report holds beside what every report holds.
+// choice is what the flags add to a report.
 type choice struct {
-	// namespaces are sorted, each once.
+	// namespaces are sorted and unique.
 	namespaces []string
 	pods       []corev1.Pod
 	kinds      []schema.GroupVersionKind
 }
 
-// choose finds what the flags ask for. An error means that they name something that does not exist.
+// choose resolves the flags. It fails if a flag names an object that does not exist.
 func (r *bugReport) choose(ctx context.Context, subject checks.Subject, o bugReportOptions) (choice, error) {
 	chosen := choice{namespaces: append([]string{names.OperatorNamespace, subject.Namespace}, o.namespaces...)}
 	if o.all {
@@ -65,11 +65,11 @@ func (r *bugReport) choose(ctx context.Context, subject checks.Subject, o bugRep
 	return chosen, nil
 }
 
-// named reads an object by "<namespace>/<name>", as a flag has it.
+// named reads the object "<namespace>/<name>" of a flag.
 func (r *bugReport) named(ctx context.Context, flag, text string, object client.Object) error {
 	namespace, name, found := strings.Cut(text, "/")
 	if !found || namespace == "" || name == "" || strings.Contains(name, "/") {
-		return fmt.Errorf("%s %s: write NAMESPACE/NAME", flag, text)
+		return fmt.Errorf("invalid %s %s: must be NAMESPACE/NAME", flag, text)
 	}
 	if err := r.client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, object); err != nil {
 		return fmt.Errorf("%s %s: %w", flag, text, r.app.kube.Sentence(err))
@@ -77,7 +77,7 @@ func (r *bugReport) named(ctx context.Context, flag, text string, object client.
 	return nil
 }
 
-// podsOfDeployment are the pods of a Deployment, which becomes part of the report.
+// podsOfDeployment returns the pods of a Deployment and adds the Deployment to the report.
 func (r *bugReport) podsOfDeployment(ctx context.Context, name string) ([]corev1.Pod, error) {
 	var deployment appsv1.Deployment
 	if err := r.named(ctx, "--app-deployments", name, &deployment); err != nil {
@@ -94,7 +94,7 @@ func (r *bugReport) podsOfDeployment(ctx context.Context, name string) ([]corev1
 	return pods.Items, r.putObject(&deployment, path.Join(deployment.Namespace, "deployments", deployment.Name+".yaml"))
 }
 
-// putObject adds an object in a file of its own.
+// putObject adds an object as a file.
 func (r *bugReport) putObject(object client.Object, file string) error {
 	kind, err := r.client.GroupVersionKindFor(object)
 	if err != nil {
@@ -109,7 +109,7 @@ func (r *bugReport) putObject(object client.Object, file string) error {
 	return r.put(file, text)
 }
 
-// pod adds a single pod, and what is inside it.
+// pod adds a pod, its logs and its sidecar.
 func (r *bugReport) pod(ctx context.Context, p *corev1.Pod) error {
 	if r.held[p.UID] {
 		return nil
@@ -120,13 +120,13 @@ func (r *bugReport) pod(ctx context.Context, p *corev1.Pod) error {
 	return r.inside(ctx, p)
 }
 
-// inside adds what only the pod itself knows, once: the logs of its containers, and the state of its sidecar.
+// inside adds, once per pod, the logs of its containers and the state of its sidecar.
 func (r *bugReport) inside(ctx context.Context, p *corev1.Pod) error {
 	if r.held[p.UID] {
 		return nil
 	}
 	r.held[p.UID] = true
-	r.progress.say("pod %s/%s", p.Namespace, p.Name)
+	r.progress.report("pod %s/%s", p.Namespace, p.Name)
 	for _, container := range slices.Concat(p.Spec.InitContainers, p.Spec.Containers) {
 		if err := r.log(ctx, p, container.Name); err != nil {
 			return err
@@ -138,27 +138,27 @@ func (r *bugReport) inside(ctx context.Context, p *corev1.Pod) error {
 	return r.sidecar(ctx, p)
 }
 
-// ofEnvoy are the pages of Envoy's administration interface that a report holds.
-var ofEnvoy = []string{"config_dump", "clusters", "listeners", "certs", "stats", "server_info"}
+// ofEnvoy are the pages of Envoy's admin interface that a report contains.
+var adminPages = []string{"config_dump", "clusters", "listeners", "certs", "stats", "server_info"}
 
-// sidecar adds what the Envoy of a pod says about itself; what it does not say is a gap.
+// sidecar adds the state of a pod's Envoy. Pages that cannot be read are recorded as gaps.
 func (r *bugReport) sidecar(ctx context.Context, p *corev1.Pod) error {
-	ctx, cancel := context.WithTimeout(ctx, adminPatience)
+	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
 	defer cancel()
 	address, err := r.app.kube.Forward(ctx, p.Namespace, p.Name, 0, names.AdminPort)
 	if err != nil {
-		r.gaps = append(r.gaps, fmt.Sprintf("the state of the sidecar of pod %s/%s: %v", p.Namespace, p.Name, err))
+		r.gaps = append(r.gaps, fmt.Sprintf("sidecar of pod %s/%s: %v", p.Namespace, p.Name, err))
 		return nil
 	}
-	for _, page := range ofEnvoy {
+	for _, page := range adminPages {
 		text, err := readAdmin(ctx, address, page)
-		var refused refusedPage
-		if errors.As(err, &refused) {
+		var statusErr adminStatusError
+		if errors.As(err, &statusErr) {
 			r.gaps = append(r.gaps, fmt.Sprintf("%s of the sidecar of pod %s/%s: %v", page, p.Namespace, p.Name, err))
 			continue
 		}
 		if err != nil {
-			r.gaps = append(r.gaps, fmt.Sprintf("the state of the sidecar of pod %s/%s: it does not answer: %v", p.Namespace, p.Name, err))
+			r.gaps = append(r.gaps, fmt.Sprintf("sidecar of pod %s/%s does not respond: %v", p.Namespace, p.Name, err))
 			return nil
 		}
 		if err := r.put(path.Join(p.Namespace, "envoy", p.Name+"."+page+".txt"), text); err != nil {
@@ -168,13 +168,13 @@ func (r *bugReport) sidecar(ctx context.Context, p *corev1.Pod) error {
 	return nil
 }
 
-// refusedPage is the status by which an Envoy refuses a page.
-type refusedPage string
+// adminStatusError is the HTTP status of a page that Envoy does not serve.
+type adminStatusError string
 
 // Error implements error.
-func (r refusedPage) Error() string { return string(r) }
+func (e adminStatusError) Error() string { return string(e) }
 
-// readAdmin reads a page of an Envoy's administration interface.
+// readAdmin reads a page of Envoy's admin interface.
 func readAdmin(ctx context.Context, address, page string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/"+page, nil)
 	if err != nil {
@@ -186,7 +186,7 @@ func readAdmin(ctx context.Context, address, page string) ([]byte, error) {
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
-		return nil, refusedPage(response.Status)
+		return nil, adminStatusError(response.Status)
 	}
 	return io.ReadAll(response.Body)
 }

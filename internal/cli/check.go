@@ -18,10 +18,10 @@ func (a *app) checkCommand() *cobra.Command {
 	var form output.Flag
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Check that a mesh is healthy, or that one can be installed",
-		Long: `Checks the operator, the control plane, the namespaces, sidecars and policies of a mesh, and says what to do about what is
-not as it should be. With --pre-install, checks whether the cluster can take a mesh, and whether you may install one. The exit
-code is 1 when a check fails.`,
+		Short: "Check the health of a mesh, or whether a cluster can run one",
+		Long: `Check the operator, the control plane, namespaces, sidecars and policies of a mesh. Each problem is printed with its remedy.
+With --pre-install, check whether the cluster supports a mesh and whether you have the permissions to install it. The exit code is 1
+if a check fails.`,
 		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			if preInstall {
@@ -30,7 +30,7 @@ code is 1 when a check fails.`,
 			return a.check(ctx, meshName, &form, checks.Subject.ControlPlane, checks.Subject.DataPlane, checks.Subject.Policies)
 		}),
 	}
-	cmd.Flags().BoolVar(&preInstall, "pre-install", false, "check whether a mesh can be installed")
+	cmd.Flags().BoolVar(&preInstall, "pre-install", false, "check whether the cluster can run a mesh")
 	a.addMeshName(cmd, &meshName, "")
 	form.AddTo(cmd.Flags())
 	return cmd
@@ -41,8 +41,8 @@ func (a *app) verifyCommand() *cobra.Command {
 	var form output.Flag
 	health := &cobra.Command{
 		Use:   "control-plane-health",
-		Short: "Check that the control plane works",
-		Long:  `Checks the Deployments, Services, webhooks and health probes of a control plane. "osm check" checks namespaces, sidecars and policies too.`,
+		Short: "Check the health of the control plane",
+		Long:  `Check the Deployments, Services, webhooks and health probes of a control plane. "osm check" also checks namespaces, sidecars and policies.`,
 		Args:  exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			return a.check(ctx, meshName, &form, checks.Subject.ControlPlane)
@@ -50,10 +50,10 @@ func (a *app) verifyCommand() *cobra.Command {
 	}
 	a.addMeshName(health, &meshName, "")
 	form.AddTo(health.Flags())
-	return group("verify", "Verify that parts of a mesh work", nil, a.connectivityCommand(), a.verifyIngressCommand(), health)
+	return group("verify", "Verify connectivity and the control plane", nil, a.connectivityCommand(), a.verifyIngressCommand(), health)
 }
 
-// check makes checks and prints their results.
+// check runs checks and prints the results.
 func (a *app) check(ctx context.Context, meshName string, form *output.Flag, parts ...func(checks.Subject, context.Context) []checks.Group) error {
 	if err := form.Check(); err != nil {
 		return err
@@ -62,7 +62,7 @@ func (a *app) check(ctx context.Context, meshName string, form *output.Flag, par
 	if err != nil {
 		return err
 	}
-	a.progress().say("asking the cluster about mesh %s", subject.Mesh)
+	a.progress().report("checking mesh %s", subject.Mesh)
 	var groups []checks.Group
 	for _, part := range parts {
 		groups = append(groups, part(subject, ctx)...)
@@ -80,7 +80,7 @@ func (a *app) check(ctx context.Context, meshName string, form *output.Flag, par
 	return nil
 }
 
-// subject is the mesh to check. Without any, it is the one that would be installed.
+// subject returns the mesh to check. If the cluster has none, it is the mesh that would be installed.
 func (a *app) subject(ctx context.Context, meshName string) (checks.Subject, error) {
 	c, err := a.kube.Client()
 	if err != nil {
@@ -93,7 +93,7 @@ func (a *app) subject(ctx context.Context, meshName string) (checks.Subject, err
 			return err
 		},
 	}
-	// One question to the cluster first: when it cannot be reached, that is all there is to say.
+	// Fail early if the API server cannot be reached.
 	if _, err := a.kubernetesVersion(); err != nil {
 		return checks.Subject{}, err
 	}
@@ -101,7 +101,7 @@ func (a *app) subject(ctx context.Context, meshName string) (checks.Subject, err
 	if err == nil {
 		for _, m := range all {
 			if m.Name == meshName || meshName == "" && len(all) == 1 {
-				subject.Mesh, subject.Namespace, subject.Beside = m.Name, m.Namespace, m.beside
+				subject.Mesh, subject.Namespace, subject.CanarySuffix = m.Name, m.Namespace, m.canarySuffix
 			}
 		}
 		if subject.Mesh == "" && len(all) > 1 {

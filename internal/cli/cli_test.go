@@ -23,7 +23,7 @@ func TestStateOf(t *testing.T) {
 	}{
 		"nothing yet":            {nil, "up to date", ""},
 		"all acknowledged":       {map[string]report.Type{"CDS": {Accepted: 1}}, "up to date", ""},
-		"an answer is missing":   {map[string]report.Type{"LDS": {Behind: &since}, "CDS": {Behind: &since}}, "behind", "waiting for an answer about CDS, LDS"},
+		"an answer is missing":   {map[string]report.Type{"LDS": {Behind: &since}, "CDS": {Behind: &since}}, "behind", "waiting for the acknowledgement of CDS, LDS"},
 		"a refusal is the worst": {map[string]report.Type{"LDS": {Behind: &since}, "RDS": {Rejection: "no"}}, "rejecting", "RDS: no"},
 	}
 	for name, test := range tests {
@@ -98,19 +98,19 @@ func TestProgress(t *testing.T) {
 	now := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
 	var text strings.Builder
 	p := &progress{out: &text, now: func() time.Time { return now }, began: now}
-	p.say("too early")
+	p.report("too early")
 	now = now.Add(3 * time.Second)
-	p.say("%d of 2", 1)
-	p.say("%d of 2", 1)
+	p.report("%d of 2", 1)
+	p.report("%d of 2", 1)
 	now = now.Add(time.Second)
-	p.say("%d of 2", 2)
+	p.report("%d of 2", 2)
 	now = now.Add(time.Second)
-	p.reassure()
-	now = now.Add(reassurance)
-	p.hush(true)
-	p.reassure()
-	p.hush(false)
-	p.reassure()
+	p.repeat()
+	now = now.Add(repeatInterval)
+	p.setQuiet(true)
+	p.repeat()
+	p.setQuiet(false)
+	p.repeat()
 	if diff := cmp.Diff("    3s  1 of 2\n    4s  2 of 2\n   10s  2 of 2\n", text.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

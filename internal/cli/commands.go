@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// commands are all commands, in the order of the help.
+// commands returns all commands in the order of the help text.
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.versionCommand(),
@@ -31,7 +31,7 @@ func (a *app) commands() []*cobra.Command {
 	}
 }
 
-// group makes a command that only holds others.
+// group returns a command that only has subcommands.
 func group(use, short string, aliases []string, children ...*cobra.Command) *cobra.Command {
 	parent := &cobra.Command{
 		Use: use, Short: short, Aliases: aliases,
@@ -39,7 +39,7 @@ func group(use, short string, aliases []string, children ...*cobra.Command) *cob
 			if len(args) == 0 {
 				return nil
 			}
-			return fmt.Errorf("%q is not a command of %q: see `%s --help`", args[0], cmd.CommandPath(), cmd.CommandPath())
+			return fmt.Errorf("unknown command %q for %q: see `%s --help`", args[0], cmd.CommandPath(), cmd.CommandPath())
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -47,21 +47,21 @@ func group(use, short string, aliases []string, children ...*cobra.Command) *cob
 	return parent
 }
 
-// atLeast demands a number of arguments, and says which one is missing.
+// atLeast requires at least n arguments. what describes the argument in the error.
 func atLeast(n int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) < n {
-			return fmt.Errorf("%s is missing: write `%s`", what, cmd.UseLine())
+			return fmt.Errorf("missing %s: usage: `%s`", what, cmd.UseLine())
 		}
 		return nil
 	}
 }
 
-// exactly demands a number of arguments.
+// exactly requires n arguments. what describes the argument in the error.
 func exactly(n int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) > n {
-			return fmt.Errorf("%q is one argument too many: write `%s`", args[n], cmd.UseLine())
+			return fmt.Errorf("unexpected argument %q: usage: `%s`", args[n], cmd.UseLine())
 		}
 		return atLeast(n, what)(cmd, args)
 	}

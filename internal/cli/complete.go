@@ -11,8 +11,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// completeNamespaces offers the namespaces of the cluster.
-func (a *app) completeNamespaces(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+// completeNamespaces completes the namespaces of the cluster.
+func (a *app) completeNamespaces(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
 	c, err := a.kube.Client()
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -25,11 +25,11 @@ func (a *app) completeNamespaces(cmd *cobra.Command, _ []string, begun string) (
 	for i := range namespaces.Items {
 		all = append(all, namespaces.Items[i].Name)
 	}
-	return startingWith(all, begun), cobra.ShellCompDirectiveNoFileComp
+	return withPrefix(all, prefix), cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeMeshes offers the meshes of the cluster.
-func (a *app) completeMeshes(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+// completeMeshes completes the meshes of the cluster.
+func (a *app) completeMeshes(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
 	c, err := a.kube.Client()
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -42,11 +42,11 @@ func (a *app) completeMeshes(cmd *cobra.Command, _ []string, begun string) ([]st
 	for i := range meshes.Items {
 		all = append(all, meshes.Items[i].Name)
 	}
-	return startingWith(all, begun), cobra.ShellCompDirectiveNoFileComp
+	return withPrefix(all, prefix), cobra.ShellCompDirectiveNoFileComp
 }
 
-// completePods offers the pods with a sidecar, of the namespace that is chosen.
-func (a *app) completePods(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+// completePods completes pods with a sidecar in the current namespace.
+func (a *app) completePods(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
 	c, err := a.kube.Client()
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -59,13 +59,13 @@ func (a *app) completePods(cmd *cobra.Command, _ []string, begun string) ([]stri
 	for i := range pods.Items {
 		all = append(all, pods.Items[i].Name)
 	}
-	return startingWith(all, begun), cobra.ShellCompDirectiveNoFileComp
+	return withPrefix(all, prefix), cobra.ShellCompDirectiveNoFileComp
 }
 
-func startingWith(all []string, begun string) []string {
+func withPrefix(all []string, prefix string) []string {
 	var found []string
 	for _, name := range all {
-		if strings.HasPrefix(name, begun) {
+		if strings.HasPrefix(name, prefix) {
 			found = append(found, name)
 		}
 	}

@@ -17,36 +17,36 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// completeMeshedPods offers the pods with a sidecar as NAMESPACE/NAME.
-func (a *app) completeMeshedPods(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-	return startingWith(a.listed(cmd.Context(), &corev1.PodList{}, client.HasLabels{names.ProxyUUIDLabel}), begun), cobra.ShellCompDirectiveNoFileComp
+// completeMeshedPods completes pods with a sidecar, as NAMESPACE/NAME.
+func (a *app) completeMeshedPods(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	return withPrefix(a.listNames(cmd.Context(), &corev1.PodList{}, client.HasLabels{names.ProxyUUIDLabel}), prefix), cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeParties offers Deployments, StatefulSets and Services as NAMESPACE/NAME: what people ask about most.
-func (a *app) completeParties(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+// completeParties completes Deployments, StatefulSets and Services, as NAMESPACE/NAME. Pods and other kinds are left out for brevity.
+func (a *app) completeParties(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
 	if len(args) == 1 {
-		return startingWith([]string{"to"}, begun), cobra.ShellCompDirectiveNoFileComp
+		return withPrefix([]string{"to"}, prefix), cobra.ShellCompDirectiveNoFileComp
 	}
 	if len(args) > 2 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	var all []string
 	for _, list := range []client.ObjectList{&appsv1.DeploymentList{}, &appsv1.StatefulSetList{}, &corev1.ServiceList{}} {
-		all = append(all, a.listed(cmd.Context(), list)...)
+		all = append(all, a.listNames(cmd.Context(), list)...)
 	}
 	slices.Sort(all)
-	return startingWith(slices.Compact(all), begun), cobra.ShellCompDirectiveNoFileComp
+	return withPrefix(slices.Compact(all), prefix), cobra.ShellCompDirectiveNoFileComp
 }
 
-// completePolicies offers KIND/ first, and then the names of that kind in the namespace in use.
-func (a *app) completePolicies(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-	typed, _, named := strings.Cut(begun, "/")
+// completePolicies completes KIND/ first and then the policies of that kind in the current namespace.
+func (a *app) completePolicies(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	typed, _, named := strings.Cut(prefix, "/")
 	if !named {
 		var kinds []string
 		for _, kind := range policyKinds() {
 			kinds = append(kinds, kind+"/")
 		}
-		return startingWith(kinds, begun), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+		return withPrefix(kinds, prefix), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 	}
 	namespace, err := a.kube.Namespace()
 	if err != nil {
@@ -59,29 +59,29 @@ func (a *app) completePolicies(cmd *cobra.Command, _ []string, begun string) ([]
 		}
 		list := &metav1.PartialObjectMetadataList{}
 		list.SetGroupVersionKind(source.Object.GetObjectKind().GroupVersionKind())
-		for _, name := range a.listed(cmd.Context(), list, client.InNamespace(namespace)) {
+		for _, name := range a.listNames(cmd.Context(), list, client.InNamespace(namespace)) {
 			all = append(all, typed+"/"+strings.TrimPrefix(name, namespace+"/"))
 		}
 	}
-	return startingWith(all, begun), cobra.ShellCompDirectiveNoFileComp
+	return withPrefix(all, prefix), cobra.ShellCompDirectiveNoFileComp
 }
 
-// adminQueries are the pages of Envoy's administration interface that people ask for.
+// adminQueries are the common pages of Envoy's admin interface.
 var adminQueries = []string{"certs", "clusters", "config_dump", "help", "init_dump", "listeners", "logging", "memory", "ready", "runtime", "server_info", "stats", "stats/prometheus"}
 
-// completeAdmin offers pages of Envoy's administration interface, and then pods.
-func (a *app) completeAdmin(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+// completeAdmin completes a page of Envoy's admin interface and then a pod.
+func (a *app) completeAdmin(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
 	switch len(args) {
 	case 0:
-		return startingWith(adminQueries, begun), cobra.ShellCompDirectiveNoFileComp
+		return withPrefix(adminQueries, prefix), cobra.ShellCompDirectiveNoFileComp
 	case 1:
-		return a.completePods(cmd, args, begun)
+		return a.completePods(cmd, args, prefix)
 	}
 	return nil, cobra.ShellCompDirectiveNoFileComp
 }
 
-// listed are objects as NAMESPACE/NAME. Whatever keeps them from being listed, there is nothing to offer then.
-func (a *app) listed(ctx context.Context, list client.ObjectList, options ...client.ListOption) []string {
+// listNames returns the listed objects as NAMESPACE/NAME. Completion ignores errors.
+func (a *app) listNames(ctx context.Context, list client.ObjectList, options ...client.ListOption) []string {
 	c, err := a.kube.Client()
 	if err != nil {
 		return nil

@@ -6,12 +6,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// kubectlCompletion is the program by which kubectl completes the words of a plugin.
+// kubectlCompletion is the script that kubectl runs to complete the arguments of a plugin.
 const kubectlCompletion = `#!/bin/sh
-# kubectl runs this program, kubectl_complete-osm, to complete the words after "kubectl osm".
+# kubectl runs this script, kubectl_complete-osm, to complete the arguments of "kubectl osm".
 exec kubectl osm __complete "$@"`
 
-// addCompletion adds to cobra's completion commands the one for kubectl. All other commands must have been added before.
+// addCompletion adds the kubectl completion to cobra's completion commands. It must run after all other commands are added.
 func (a *app) addCompletion(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
 	for _, cmd := range root.Commands() {
@@ -24,9 +24,9 @@ func (a *app) addCompletion(root *cobra.Command) {
 func (a *app) kubectlPluginCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "kubectl-plugin",
-		Short: "Generate the program by which kubectl completes \"kubectl osm\"",
-		Long: `Generates the program by which kubectl completes the words after "kubectl osm", where this program is on the PATH under the name
-kubectl-osm. It must be on the PATH too, under the name kubectl_complete-osm, and kubectl's own completion must be set up.`,
+		Short: "Generate the completion script for \"kubectl osm\"",
+		Long: `Generate the script that kubectl runs to complete "kubectl osm". Save it as kubectl_complete-osm in a directory of your PATH, next to
+the plugin kubectl-osm. Completion for kubectl itself must be set up.`,
 		Example: `  ln -s "$(command -v osm)" ~/bin/kubectl-osm
   osm completion kubectl-plugin > ~/bin/kubectl_complete-osm
   chmod +x ~/bin/kubectl_complete-osm`,

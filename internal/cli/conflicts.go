@@ -13,7 +13,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/analyze"
 )
 
-// conflictKinds are the kinds whose objects may conflict, by what users call them.
+// conflictKinds maps kind names to the kinds whose objects can conflict.
 var conflictKinds = map[string][]catalog.Kind{
 	"trafficsplit": {catalog.KindTrafficSplit}, "trafficsplits": {catalog.KindTrafficSplit}, "ts": {catalog.KindTrafficSplit},
 	"retry": {catalog.KindRetry}, "retries": {catalog.KindRetry},
@@ -21,20 +21,20 @@ var conflictKinds = map[string][]catalog.Kind{
 	"ingressbackend": {kindIngressBackend}, "ingressbackends": {kindIngressBackend},
 }
 
-// kindIngressBackend is a kind that OSM's command knows and the mesh does not act on.
+// kindIngressBackend is a kind that OSM's command accepts and this mesh does not support.
 const kindIngressBackend catalog.Kind = "IngressBackend"
 
 func (a *app) checkConflictsCommand() *cobra.Command {
 	var meshName string
 	cmd := &cobra.Command{
 		Use:   "check-conflicts KIND",
-		Short: "Check whether objects of a kind conflict with each other",
-		Long: `Checks whether two policies of a kind speak about the same, so that one of them does nothing. Kinds are ingressbackend,
-trafficsplit, retry and upstreamtrafficsetting. -n takes one or more namespaces, separated by commas; without it, all are checked.
-The exit code is 1 when there are conflicts. "osm analyze" finds these and all other problems.`,
+		Short: "Check for conflicts between policies of a kind",
+		Long: `Check for conflicts between policies of a kind. If two policies configure the same thing, one of them has no effect. KIND is
+ingressbackend, trafficsplit, retry or upstreamtrafficsetting. -n accepts several namespaces, separated by commas; the default is all
+namespaces. The exit code is 1 if there are conflicts. "osm analyze" reports conflicts and all other problems.`,
 		Example: `  osm policy check-conflicts trafficsplit
   osm policy check-conflicts ingressbackend -n shop,till`,
-		Args:              exactly(1, "the kind"),
+		Args:              exactly(1, "KIND"),
 		ValidArgsFunction: cobra.FixedCompletions([]string{"ingressbackend", "retry", "trafficsplit", "upstreamtrafficsetting"}, cobra.ShellCompDirectiveNoFileComp),
 		RunE:              a.run(func(ctx context.Context, args []string) error { return a.checkConflicts(ctx, meshName, args[0]) }),
 	}
@@ -45,7 +45,7 @@ The exit code is 1 when there are conflicts. "osm analyze" finds these and all o
 func (a *app) checkConflicts(ctx context.Context, meshName, kind string) error {
 	kinds := conflictKinds[strings.ToLower(kind)]
 	if kinds == nil {
-		return fmt.Errorf("%q is not a kind whose objects conflict: write ingressbackend, trafficsplit, retry or upstreamtrafficsetting", kind)
+		return fmt.Errorf("unsupported kind %q: must be ingressbackend, trafficsplit, retry or upstreamtrafficsetting", kind)
 	}
 	c, err := a.kube.Client()
 	if err != nil {
@@ -56,7 +56,7 @@ func (a *app) checkConflicts(ctx context.Context, meshName, kind string) error {
 		return err
 	}
 	if kinds[0] == kindIngressBackend {
-		a.line("No conflicts among IngressBackend resources: this version of the mesh does not act on objects of that kind")
+		a.line("No conflicts among IngressBackend resources: this version does not support this kind")
 		return nil
 	}
 	loaded, err := load.FromCluster(ctx, c, found.Name, found.Namespace)
@@ -70,7 +70,7 @@ func (a *app) checkConflicts(ctx context.Context, meshName, kind string) error {
 	return a.reportConflicts(analyze.Conflicts(loaded), kinds, namespaces)
 }
 
-// reportConflicts prints the conflicts of some kinds, as OSM does.
+// reportConflicts prints the conflicts between policies of the given kinds, in OSM's format.
 func (a *app) reportConflicts(all []analyze.Conflict, kinds []catalog.Kind, namespaces []string) error {
 	found := false
 	for _, c := range all {

@@ -17,7 +17,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// connectivityOptions are the flags of verify connectivity.
+// connectivityOptions are the flags of the verify connectivity command.
 type connectivityOptions struct {
 	mesh           string
 	fromPod, toPod string
@@ -32,13 +32,13 @@ func (a *app) connectivityCommand() *cobra.Command {
 	var form output.Flag
 	cmd := &cobra.Command{
 		Use:   "connectivity --from-pod POD",
-		Short: "Verify that a pod reaches another one, or a host outside",
-		Long: `Verifies step by step whether a pod reaches another pod of the mesh, or a host outside of it: that both have sidecars which are
-connected and hold valid certificates, that policies allow it, and that each sidecar holds the listener, filter chain, route
-configuration, clusters and secrets for it. Each step is Success, Failure or Unknown, with what to do. "osm explain" answers by the
-policies alone, for single requests.
+		Short: "Verify that a pod can connect to another pod or an external host",
+		Long: `Verify step by step whether a pod can connect to another pod of the mesh, or to a host outside the mesh. The steps check that both
+sidecars are connected and have valid certificates, that policies allow the connection, and that each sidecar has the required
+listener, filter chain, route configuration, clusters and secrets. The result of a step is Success, Failure or Unknown, with a
+suggestion. "osm explain" evaluates only the policies, for a single request.
 
-Pods and Services are written NAMESPACE/NAME; one without a namespace is in that of -n. The exit code is 1 unless all steps
+Specify pods and Services as NAMESPACE/NAME; the default namespace is the one of -n. The exit code is 1 unless all steps
 succeed.`,
 		Example: `  osm verify connectivity --from-pod bookbuyer/bookbuyer-5c797ff5f4-tck47 --to-pod bookstore/bookstore-v1-8659bfb57-66zx9 --to-service bookstore
   osm verify connectivity --from-pod bookbuyer/bookbuyer-5c797ff5f4-tck47 --to-ext-host example.org --to-ext-port 443`,
@@ -47,12 +47,12 @@ succeed.`,
 	}
 	f := cmd.Flags()
 	a.addMeshName(cmd, &o.mesh, "")
-	f.StringVar(&o.fromPod, "from-pod", "", "pod that connects")
-	f.StringVar(&o.toPod, "to-pod", "", "pod that is connected to")
-	f.StringVar(&o.toService, "to-service", "", "Service by which it is called (default: any that leads to the pod); without a namespace, in that of the pod")
-	f.StringVar(&o.protocol, "app-protocol", "http", "protocol of the application: http, https, tcp, tcp-server-first or grpc")
-	f.Uint16Var(&o.port, "to-ext-port", 0, "port outside the mesh that is connected to")
-	f.StringVar(&o.host, "to-ext-host", "", "host outside the mesh that is connected to (default: any)")
+	f.StringVar(&o.fromPod, "from-pod", "", "source pod")
+	f.StringVar(&o.toPod, "to-pod", "", "destination pod")
+	f.StringVar(&o.toService, "to-service", "", "Service of the destination pod (default: any Service that selects the pod); the default namespace is the pod's")
+	f.StringVar(&o.protocol, "app-protocol", "http", "application protocol: http, https, tcp, tcp-server-first or grpc")
+	f.Uint16Var(&o.port, "to-ext-port", 0, "destination port outside the mesh")
+	f.StringVar(&o.host, "to-ext-host", "", "destination host outside the mesh (default: any)")
 	form.AddTo(f)
 	for _, flag := range []string{"from-pod", "to-pod"} {
 		_ = cmd.RegisterFlagCompletionFunc(flag, a.completeMeshedPods)
@@ -68,7 +68,7 @@ func (a *app) connectivity(ctx context.Context, o connectivityOptions, form *out
 	if err != nil {
 		return err
 	}
-	m, err := a.verifiable(ctx, c, found)
+	m, err := a.verifier(ctx, c, found)
 	if err != nil {
 		return err
 	}
@@ -76,17 +76,17 @@ func (a *app) connectivity(ctx context.Context, o connectivityOptions, form *out
 	if err != nil {
 		return err
 	}
-	from := nameIn(namespace, o.fromPod)
+	from := parseName(namespace, o.fromPod)
 	var result connectivity.Check
 	if o.toPod != "" {
-		to := nameIn(namespace, o.toPod)
+		to := parseName(namespace, o.toPod)
 		q := connectivity.Question{From: from, To: to, Protocol: protocols[o.protocol]}
 		if o.toService != "" {
-			q.Service = nameIn(to.Namespace, o.toService)
+			q.Service = parseName(to.Namespace, o.toService)
 		}
 		result = m.Verify(ctx, q)
 	} else {
-		outside, err := outsideOf(ctx, c, found)
+		outside, err := outboundExclusions(ctx, c, found)
 		if err != nil {
 			return err
 		}
@@ -96,31 +96,31 @@ func (a *app) connectivity(ctx context.Context, o connectivityOptions, form *out
 	return a.printCheck(result, form)
 }
 
-// protocols are those of applications, and how sidecars treat them: what is encrypted is bytes to them.
+// protocols maps application protocols to the protocol of the sidecar. Encrypted protocols are TCP.
 var protocols = map[string]catalog.Protocol{
 	"http": catalog.ProtocolHTTP, "grpc": catalog.ProtocolGRPC, "https": catalog.ProtocolTCP, "tcp": catalog.ProtocolTCP,
 	"tcp-server-first": catalog.ProtocolTCPServerFirst,
 }
 
-// check finds contradictions among the flags.
+// check validates the combination of flags.
 func (o connectivityOptions) check() error {
 	_, known := protocols[o.protocol]
 	switch {
 	case o.fromPod == "":
-		return errors.New("--from-pod is missing: name the pod that connects, as NAMESPACE/NAME")
+		return errors.New("--from-pod is required: specify the source pod as NAMESPACE/NAME")
 	case o.toPod == "" && o.toService != "":
-		return errors.New("--to-pod is missing: name the pod behind the Service that is connected to, as NAMESPACE/NAME")
+		return errors.New("--to-pod is required with --to-service: specify a pod of the Service as NAMESPACE/NAME")
 	case o.toPod == "" && o.port == 0:
-		return errors.New("what is connected to is missing: name a pod with --to-pod, or a port outside the mesh with --to-ext-port")
+		return errors.New("no destination: specify a pod with --to-pod, or a port outside the mesh with --to-ext-port")
 	case o.toPod != "" && (o.port != 0 || o.host != ""):
-		return errors.New("--to-pod and --to-ext-port exclude each other: ask one question at a time")
+		return errors.New("--to-pod cannot be combined with --to-ext-port and --to-ext-host")
 	case !known:
-		return fmt.Errorf("--app-protocol %s is none that sidecars speak: use http, https, tcp, tcp-server-first or grpc", o.protocol)
+		return fmt.Errorf("unsupported --app-protocol %s: must be http, https, tcp, tcp-server-first or grpc", o.protocol)
 	}
 	return nil
 }
 
-// printCheck prints a tree of checks; unless all of it is Success, the command has failed.
+// printCheck prints a tree of checks. It returns an error unless the result is Success.
 func (a *app) printCheck(result connectivity.Check, form *output.Flag) error {
 	if form.ForPeople() {
 		result.Print(a.Out)
@@ -133,16 +133,16 @@ func (a *app) printCheck(result connectivity.Check, form *output.Flag) error {
 	return nil
 }
 
-// nameIn reads "[NAMESPACE/]NAME".
-func nameIn(namespace, text string) catalog.Name {
+// parseName parses "[NAMESPACE/]NAME".
+func parseName(namespace, text string) catalog.Name {
 	if before, after, found := strings.Cut(text, "/"); found {
 		return catalog.Name{Namespace: before, Name: after}
 	}
 	return catalog.Name{Namespace: namespace, Name: text}
 }
 
-// verifiable is the mesh with everybody who can be asked about it. Each sidecar is asked once.
-func (a *app) verifiable(ctx context.Context, c client.Client, found mesh) (connectivity.Mesh, error) {
+// verifier returns the mesh with functions that read its pods and sidecars. Each sidecar is read once.
+func (a *app) verifier(ctx context.Context, c client.Client, found mesh) (connectivity.Mesh, error) {
 	m, err := a.fromCluster(ctx, c, found)
 	if err != nil {
 		return connectivity.Mesh{}, err
@@ -157,7 +157,7 @@ func (a *app) verifiable(ctx context.Context, c client.Client, found mesh) (conn
 		Connected: a.connectedTo(c, found),
 		Sidecar: func(ctx context.Context, name catalog.Name) (*connectivity.Sidecar, error) {
 			if asked[name] == nil {
-				sidecar, err := a.askSidecar(ctx, name)
+				sidecar, err := a.readSidecar(ctx, name)
 				asked[name] = func() (*connectivity.Sidecar, error) { return sidecar, err }
 			}
 			return asked[name]()
@@ -165,27 +165,27 @@ func (a *app) verifiable(ctx context.Context, c client.Client, found mesh) (conn
 	}, nil
 }
 
-// askSidecar asks the Envoy of a pod what it holds.
-func (a *app) askSidecar(ctx context.Context, name catalog.Name) (*connectivity.Sidecar, error) {
-	ctx, cancel := context.WithTimeout(ctx, adminPatience)
+// readSidecar reads the configuration of a pod's Envoy.
+func (a *app) readSidecar(ctx context.Context, name catalog.Name) (*connectivity.Sidecar, error) {
+	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
 	defer cancel()
-	a.progress().say("asking the sidecar of pod %s", name)
+	a.progress().report("reading the configuration of the sidecar of pod %s", name)
 	address, err := a.kube.Forward(ctx, name.Namespace, name.Name, 0, names.AdminPort)
 	if err != nil {
 		return nil, err
 	}
 	dump, err := readAdmin(ctx, address, "config_dump")
 	if err != nil {
-		return nil, fmt.Errorf("the sidecar of pod %s does not say what it holds: %w", name, err)
+		return nil, fmt.Errorf("read the configuration of the sidecar of pod %s: %w", name, err)
 	}
 	certs, err := readAdmin(ctx, address, "certs")
 	if err != nil {
-		return nil, fmt.Errorf("the sidecar of pod %s does not say which certificates it holds: %w", name, err)
+		return nil, fmt.Errorf("read the certificates of the sidecar of pod %s: %w", name, err)
 	}
 	return connectivity.ParseSidecar(dump, certs)
 }
 
-// connectedTo looks for sidecars in what the replicas of the control plane know, which it asks once.
+// connectedTo returns a function that looks up a sidecar in the reports of the control plane replicas. The reports are read once.
 func (a *app) connectedTo(c client.Client, found mesh) func(context.Context, catalog.Name) (bool, string, error) {
 	var all []connected
 	var complete bool
@@ -205,14 +205,14 @@ func (a *app) connectedTo(c client.Client, found mesh) func(context.Context, cat
 			}
 		}
 		if !complete {
-			return false, "", errors.New("not all replicas of the control plane answer")
+			return false, "", errors.New("not all control plane replicas respond")
 		}
-		return false, "no replica of the control plane serves it", nil
+		return false, "it is not connected to any control plane replica", nil
 	}
 }
 
-// outsideOf is what the MeshConfig lets past all sidecars.
-func outsideOf(ctx context.Context, c client.Client, m mesh) (connectivity.Outside, error) {
+// outboundExclusions returns the outbound exclusions of the MeshConfig.
+func outboundExclusions(ctx context.Context, c client.Client, m mesh) (connectivity.Outside, error) {
 	var o connectivity.Outside
 	config := &configv1alpha2.MeshConfig{}
 	if err := c.Get(ctx, client.ObjectKey{Namespace: m.Namespace, Name: names.MeshConfig}, config); client.IgnoreNotFound(err) != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// grafanaApp is the label app of a mesh's Grafana, and the port that it serves its pages on.
+// Label value of the app label, and HTTP port, of a mesh's Grafana.
 const (
 	grafanaApp  = "osm-grafana"
 	grafanaPort = 3000
@@ -25,10 +25,9 @@ func (a *app) dashboardCommand() *cobra.Command {
 	var browser bool
 	cmd := &cobra.Command{
 		Use:   "dashboard",
-		Short: "Open the dashboards of a mesh",
-		Long: `Opens a local port that leads to the Grafana of a mesh, and the browser, until it is interrupted. The Grafana is a pod with the
-label app=osm-grafana in the namespace of the mesh; this version's operator deploys none, so it is there only if you have deployed
-one.`,
+		Short: "Open the Grafana dashboards of a mesh",
+		Long: `Forward a local port to the Grafana of a mesh and open it in a browser, until interrupted. Grafana must run as a pod with the label
+app=osm-grafana in the mesh's namespace. This version of the operator does not deploy Grafana; deploy your own.`,
 		Example: `  osm dashboard
   osm dashboard -p 3001 -b=false`,
 		Args: exactly(0, ""),
@@ -37,9 +36,9 @@ one.`,
 		}),
 	}
 	a.addMeshName(cmd, &meshName, "")
-	cmd.Flags().Uint16VarP(&local, "local-port", "p", grafanaPort, "local port to open; 0 chooses one that is free")
-	cmd.Flags().Uint16VarP(&remote, "remote-port", "r", grafanaPort, "port of Grafana in its pod")
-	cmd.Flags().BoolVarP(&browser, "open-browser", "b", true, "open the browser")
+	cmd.Flags().Uint16VarP(&local, "local-port", "p", grafanaPort, "local port; 0 selects a free port")
+	cmd.Flags().Uint16VarP(&remote, "remote-port", "r", grafanaPort, "port of the Grafana pod")
+	cmd.Flags().BoolVarP(&browser, "open-browser", "b", true, "open a browser")
 	return cmd
 }
 
@@ -54,7 +53,7 @@ func (a *app) dashboard(ctx context.Context, meshName string, local, remote int,
 	}
 	a.note("[+] Starting Dashboard forwarding")
 	return a.kube.Hold(ctx, m.Namespace, pod, local, remote, func(address string) {
-		a.progress().hush(true)
+		a.progress().setQuiet(true)
 		page := "http://" + address
 		a.line("%s", page)
 		if !browser {
@@ -62,12 +61,12 @@ func (a *app) dashboard(ctx context.Context, meshName string, local, remote int,
 		}
 		a.note("[+] Issuing open browser %s", page)
 		if err := browse(ctx, page); err != nil {
-			a.note("No browser can be opened here (%v): open %s yourself.", err, page)
+			a.note("Could not open a browser (%v): open %s.", err, page)
 		}
 	})
 }
 
-// grafanaOf is the pod of a mesh's Grafana.
+// grafanaOf returns the name of the running Grafana pod of a mesh.
 func grafanaOf(ctx context.Context, c client.Client, m mesh) (string, error) {
 	var pods corev1.PodList
 	if err := c.List(ctx, &pods, client.InNamespace(m.Namespace), client.MatchingLabels{names.AppLabel: grafanaApp}); err != nil {
@@ -79,12 +78,12 @@ func grafanaOf(ctx context.Context, c client.Client, m mesh) (string, error) {
 		}
 	}
 	if len(pods.Items) > 0 {
-		return "", fmt.Errorf("the Grafana of mesh %s is not running: see why with `kubectl -n %s describe pods -l app=%s`", m.Name, m.Namespace, grafanaApp)
+		return "", fmt.Errorf("the Grafana of mesh %s is not running: run `kubectl -n %s describe pods -l app=%s` for details", m.Name, m.Namespace, grafanaApp)
 	}
-	return "", fmt.Errorf("the mesh %s has no Grafana: this version's operator deploys none. Deploy one whose pod has the label app=%s into namespace %s, and let Prometheus read the metrics that `osm metrics enable` offers", m.Name, grafanaApp, m.Namespace)
+	return "", fmt.Errorf("mesh %s has no Grafana, and this version of the operator does not deploy it: deploy Grafana with the pod label app=%s in namespace %s, and enable metrics with `osm metrics enable`", m.Name, grafanaApp, m.Namespace)
 }
 
-// browse shows a page with the program that the platform has for that.
+// browse opens a page in the default browser of the platform.
 func browse(ctx context.Context, page string) error {
 	switch runtime.GOOS {
 	case "darwin":

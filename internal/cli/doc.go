@@ -1,5 +1,5 @@
-// Package cli is the osm command line: a client of the Mesh object, never a second installer.
+// Package cli implements the osm command line. It is a client of the Mesh object and installs nothing by itself except the operator.
 //
-// Arguments flow in; what was found flows out on the standard output, notes and errors on the standard error, and an exit
-// code. Each command has a file; what needs no cluster lives in packages below this one.
+// Arguments flow in. Data flows out on standard output, notes and errors on standard error, with an exit code. Each command is one
+// file. Code that needs no cluster is in packages below this one.
 package cli

@@ -13,13 +13,13 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// settings are what the file that OSM_CONFIG names says; without it, ~/.osm/config.yaml.
+// settings is the content of the configuration file: $OSM_CONFIG, by default ~/.osm/config.yaml.
 type settings struct {
 	Install installSettings `yaml:"install"`
 }
 
 type installSettings struct {
-	// Kind is self-hosted, or managed where somebody else installs and removes meshes.
+	// Kind is self-hosted or managed. A managed mesh is installed and removed by the platform.
 	Kind         string `yaml:"kind"`
 	Distribution string `yaml:"distribution"`
 	Namespace    string `yaml:"namespace"`
@@ -30,7 +30,7 @@ const (
 	managed    = "managed"
 )
 
-// loadSettings reads the file of settings; without one there are defaults.
+// loadSettings reads the configuration file. A missing file means defaults.
 func loadSettings(env func(string) string) (settings, error) {
 	var s settings
 	s.Install.Kind = selfHosted
@@ -47,13 +47,13 @@ func loadSettings(env func(string) string) (settings, error) {
 		return s, nil
 	}
 	if err != nil {
-		return s, fmt.Errorf("the file of settings cannot be read: %w: correct OSM_CONFIG", err)
+		return s, fmt.Errorf("read configuration file: %w: check OSM_CONFIG", err)
 	}
 	if err := yaml.Unmarshal(text, &s); err != nil {
-		return s, fmt.Errorf("the file of settings %s cannot be understood: %w", path, err)
+		return s, fmt.Errorf("parse configuration file %s: %w", path, err)
 	}
 	if s.Install.Kind != selfHosted && s.Install.Kind != managed {
-		return s, fmt.Errorf("the file of settings %s has install.kind %q: write %s or %s", path, s.Install.Kind, selfHosted, managed)
+		return s, fmt.Errorf("configuration file %s: invalid install.kind %q: must be %s or %s", path, s.Install.Kind, selfHosted, managed)
 	}
 	return s, nil
 }
@@ -61,8 +61,8 @@ func loadSettings(env func(string) string) (settings, error) {
 func (a *app) envCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "env",
-		Short: "Print the settings of this program",
-		Long: `Prints what the file of settings says. The file is named by the environment variable OSM_CONFIG; without it, it is
+		Short: "Print the configuration of osm",
+		Long: `Print the configuration of osm. It is read from the file in the environment variable OSM_CONFIG, by default
 ~/.osm/config.yaml.`,
 		Args: exactly(0, ""),
 		RunE: a.run(func(context.Context, []string) error {

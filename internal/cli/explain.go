@@ -25,25 +25,25 @@ func (a *app) explainCommand() *cobra.Command {
 	var form output.Flag
 	cmd := &cobra.Command{
 		Use:   "explain A to B [METHOD PATH]",
-		Short: "Explain who may call whom, why, and what would allow it",
-		Long: `Explains whether A may call B: what the application sees, by which policy, and when it is denied, which piece is missing and
-the exact YAML that would allow it. The answer comes from the code that configures the sidecars.
+		Short: "Explain whether one workload may call another, and why",
+		Long: `Explain whether A may call B: the response that the client gets, the policies that allow the call, or what is missing and the YAML
+that would allow it. The answer is computed by the same code that configures the sidecars.
 
-A and B are pods, workloads, service accounts or Services, written NAMESPACE/NAME, KIND/NAME or NAMESPACE/KIND/NAME, B with a
-port if you like: shop/web:8080. The DNS name of a Service works too. Without METHOD and PATH, the question is whether A may send
-B anything at all. Instead of "to" you may write an arrow, in quotes because of the shell: 'A -> B'.
+A and B are pods, workloads, service accounts or Services, as NAMESPACE/NAME, KIND/NAME or NAMESPACE/KIND/NAME. B may have a port:
+shop/web:8080. DNS names of Services are accepted. Without METHOD and PATH, the question is whether A may send B any request. Instead
+of "to" you can use an arrow, quoted for the shell: 'A -> B'.
 
-The exit code is 0 when it is allowed and 2 when it is not.`,
+The exit code is 0 if the call is allowed and 2 if it is denied.`,
 		Example: `  osm explain bookthief/bookthief to bookstore/bookstore GET /buy-a-book/new
   osm explain bookbuyer/sa/bookbuyer to bookstore/svc/bookstore:14001 GET /books-bought -H 'client-app: bookbuyer'
   osm explain 'shop/deploy/till -> db/sts/mysql'
 
-  # Grant what is denied.
+  # Allow a denied call.
   osm explain shop/till to shop/web GET /prices --remedy | kubectl apply -f -
 
-  # Ask files instead of a cluster.
+  # Evaluate files instead of a cluster.
   osm explain shop/till to shop/web -f manifests/`,
-		Args: atLeast(1, "who calls whom"),
+		Args: atLeast(1, "A and B"),
 		RunE: a.run(func(ctx context.Context, args []string) error {
 			if err := form.Check(); err != nil {
 				return err
@@ -62,9 +62,9 @@ The exit code is 0 when it is allowed and 2 when it is not.`,
 	cmd.ValidArgsFunction = a.completeParties
 	f := cmd.Flags()
 	a.addMeshName(cmd, &meshName, "")
-	f.StringArrayVarP(&headers, "header", "H", nil, "header of the request, \"name: value\"; may be repeated")
-	f.StringSliceVarP(&files, "filename", "f", nil, "ask the mesh that these files or folders describe, separated by commas, and no cluster")
-	f.BoolVar(&remedyOnly, "remedy", false, "print nothing but the YAML that would allow it")
+	f.StringArrayVarP(&headers, "header", "H", nil, "request header, \"name: value\"; can be repeated")
+	f.StringSliceVarP(&files, "filename", "f", nil, "evaluate these files or directories instead of a cluster, separated by commas")
+	f.BoolVar(&remedyOnly, "remedy", false, "print only the YAML that would allow the call")
 	form.AddTo(f)
 	return cmd
 }
@@ -76,7 +76,7 @@ func (a *app) explain(ctx context.Context, q explain.Question, meshName string, 
 	}
 	switch {
 	case remedyOnly && len(answer.Remedy) == 0 && !answer.Allowed:
-		return errors.New("no policy would allow it: run the command without --remedy to see what is missing")
+		return errors.New("no policy would allow this call: run the command without --remedy to see the reason")
 	case remedyOnly:
 		return answer.PrintRemedy(a.Out)
 	case form.ForPeople():
@@ -98,7 +98,7 @@ func policyNames(answer *explain.Answer) []string {
 	return all
 }
 
-// answer asks the mesh of files, or that of the cluster; with live, also how far the cluster's sidecars are.
+// answer evaluates the mesh in files or in the cluster. With live, it adds the acknowledgements of the sidecars.
 func (a *app) answer(ctx context.Context, q explain.Question, meshName string, files []string, live bool) (*explain.Answer, error) {
 	if len(files) > 0 {
 		m, err := fromFiles(meshName, files)
@@ -122,9 +122,9 @@ func (a *app) answer(ctx context.Context, q explain.Question, meshName string, f
 	return answer, err
 }
 
-// fromCluster makes a mesh of what the cluster holds.
+// fromCluster loads the mesh from the cluster.
 func (a *app) fromCluster(ctx context.Context, c client.Client, found mesh) (explain.Mesh, error) {
-	a.progress().say("reading the mesh %s", found.Name)
+	a.progress().report("reading the mesh %s", found.Name)
 	loaded, err := load.FromCluster(ctx, c, found.Name, found.Namespace)
 	if err != nil {
 		return explain.Mesh{}, err
@@ -149,7 +149,7 @@ func meshOf(name string, loaded *load.Loaded) explain.Mesh {
 	}}
 }
 
-// fromFiles makes a mesh of manifests.
+// fromFiles loads a mesh from manifests.
 func fromFiles(meshName string, paths []string) (explain.Mesh, error) {
 	files, err := manifests.Files(paths...)
 	if err != nil {
@@ -169,12 +169,12 @@ func meshOfObjects(meshName string, objects []*unstructured.Unstructured) (expla
 	}
 	loaded, err := load.FromObjects(complete.Mesh, complete.Scheme, complete.Objects)
 	if err != nil {
-		return explain.Mesh{}, fmt.Errorf("the manifests cannot be read: %w", err)
+		return explain.Mesh{}, fmt.Errorf("read manifests: %w", err)
 	}
 	m := meshOf(complete.Mesh, loaded)
 	m.Account = func(_ context.Context, kind, namespace, name string) (string, bool, error) {
 		for _, object := range objects {
-			if same(object.GroupVersionKind(), manifests.WorkloadKinds[kind]) && object.GetNamespace() == namespace && object.GetName() == name {
+			if isSameKind(object.GroupVersionKind(), manifests.WorkloadKinds[kind]) && object.GetNamespace() == namespace && object.GetName() == name {
 				return manifests.AccountOf(object), true, nil
 			}
 		}
@@ -183,4 +183,4 @@ func meshOfObjects(meshName string, objects []*unstructured.Unstructured) (expla
 	return m, nil
 }
 
-func same(a, b schema.GroupVersionKind) bool { return a.GroupKind() == b.GroupKind() }
+func isSameKind(a, b schema.GroupVersionKind) bool { return a.GroupKind() == b.GroupKind() }

@@ -15,15 +15,15 @@ import (
 	reportclient "github.com/openservicemesh/osm-operator/internal/report/client"
 )
 
-// livePatience is how long an explanation waits for the control plane: it is of use without.
-const livePatience = 3 * time.Second
+// liveTimeout bounds the requests to the control plane. The explanation is printed without them if they time out.
+const liveTimeout = 3 * time.Second
 
-// live asks the control plane how far the sidecars are with the policies that allow something; when it is denied, how far those
-// that have a part in it are with all they should have. What cannot be found out is said to be unknown.
+// live returns how many sidecars have acknowledged the policies that allow a call. For a denied call, it returns how many of the
+// involved sidecars are up to date.
 func (a *app) live(ctx context.Context, c client.Client, m mesh, answer *explain.Answer) []explain.Live {
-	ctx, cancel := context.WithTimeout(ctx, livePatience)
+	ctx, cancel := context.WithTimeout(ctx, liveTimeout)
 	defer cancel()
-	a.progress().say("asking the control plane of mesh %s about its sidecars", m.Name)
+	a.progress().report("reading the sidecar status of mesh %s", m.Name)
 	replicas := a.reports(ctx, c, m)
 	if len(answer.Policies) == 0 {
 		if len(answer.Parties) == 0 {
@@ -38,7 +38,7 @@ func (a *app) live(ctx context.Context, c client.Client, m mesh, answer *explain
 	return all
 }
 
-// livePolicy is how far the sidecars are with a TrafficTarget, by its "<namespace>/<name>".
+// livePolicy returns the acknowledgements of the TrafficTarget "<namespace>/<name>".
 func livePolicy(ctx context.Context, c client.Client, replicas *reportclient.Client, policy string) explain.Live {
 	const kind = "TrafficTarget"
 	l := explain.Live{Of: kind + " " + policy}
@@ -60,7 +60,7 @@ func livePolicy(ctx context.Context, c client.Client, replicas *reportclient.Cli
 	}
 	l.Sidecars, l.Acknowledged, l.Rejected = sum.Sidecars, sum.Acknowledged, sum.Rejected
 	if len(sum.Outdated) > 0 {
-		l.Unknown = "not yet seen by " + strings.Join(sum.Outdated, ", ")
+		l.Unknown = "not yet observed by " + strings.Join(sum.Outdated, ", ")
 	}
 	if len(sum.Unknown) > 0 {
 		l.Unknown = firstError(answers).Error()
@@ -68,7 +68,7 @@ func livePolicy(ctx context.Context, c client.Client, replicas *reportclient.Cli
 	return l
 }
 
-// liveParties is how many of the sidecars of service accounts have all that they should have.
+// liveParties returns how many sidecars of the given service accounts are up to date.
 func liveParties(ctx context.Context, replicas *reportclient.Client, parties []identity.ServiceAccount) explain.Live {
 	var accounts []string
 	for _, sa := range parties {
@@ -96,12 +96,12 @@ func liveParties(ctx context.Context, replicas *reportclient.Client, parties []i
 	return l
 }
 
-// firstError is why the first of the replicas that do not answer does not.
+// firstError returns the first error of a replica.
 func firstError(answers []reportclient.Answer[report.Object]) error {
 	for _, answer := range answers {
 		if answer.Err != nil {
 			return answer.Err
 		}
 	}
-	return fmt.Errorf("a replica does not answer")
+	return fmt.Errorf("a control plane replica does not respond")
 }

@@ -24,13 +24,13 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// fieldOwner is the name under which this program owns fields of objects.
+// fieldOwner is the field manager of this program.
 const fieldOwner = client.FieldOwner("osm-cli")
 
-// glance is how often something that is waited for is looked at.
-const glance = 500 * time.Millisecond
+// pollInterval is the interval at which wait loops read objects.
+const pollInterval = 500 * time.Millisecond
 
-// installOptions are the flags of install.
+// installOptions are the flags of the install command.
 type installOptions struct {
 	mesh     string
 	sets     []string
@@ -46,22 +46,22 @@ func (a *app) installCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "install",
 		Short: "Install a mesh",
-		Long: `Declares a Mesh and waits until it runs; the operator does the work. With --operator, the operator itself is installed
-first, from the manifests in this program.
+		Long: `Create a Mesh and wait until it is ready. The operator installs the control plane. With --operator, the command installs the
+operator first, from the manifests embedded in this program.
 
-A mesh made by this command starts as those of OSM do: permissive, and open to the outside. Both are written into the Mesh
-(spec.traffic), where they can be changed. --set takes the values of OSM's chart; one that no field of the Mesh or the
-MeshConfig stands for is refused, with what to use instead.
+As in OSM, the new mesh starts in permissive mode with egress enabled. Both are set in the Mesh (spec.traffic), where you can change
+them. --set accepts the values of OSM's Helm chart. Values without an equivalent field in the Mesh or the MeshConfig are rejected with
+the alternative.
 
-What an Open Service Mesh has left in the namespace is taken over: its MeshConfig, its certificate authority, and every
-policy; docs/migration.md has the steps. Over a MeshConfig that exists, only what --set names is declared.`,
-		Example: `  # Everything that is needed, on a cluster that has nothing.
+An existing MeshConfig, certificate authority and policies of OSM are adopted; see docs/migration.md for the steps. If a MeshConfig
+exists, only the values of --set are changed.`,
+		Example: `  # Install the operator and a mesh.
   osm install --operator
 
-  # What no policy allows is denied; the way out is closed.
+  # Deny all traffic without a policy, and disable egress.
   osm install --set=osm.enablePermissiveTrafficPolicy=false,osm.enableEgress=false
 
-  # Print the Mesh for a repository, and change nothing.
+  # Print the Mesh without installing it.
   osm install --dry-run > mesh.yaml`,
 		Args:   exactly(0, ""),
 		Hidden: a.settings.Install.Kind == managed,
@@ -69,25 +69,25 @@ policy; docs/migration.md has the steps. Over a MeshConfig that exists, only wha
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.mesh, "mesh-name", names.DefaultMesh, "name of the new mesh")
-	f.StringArrayVar(&o.sets, "set", nil, "value of OSM's chart, name=value; may be repeated, or several separated by commas")
-	f.DurationVar(&o.timeout, "timeout", 5*time.Minute, "how long to wait until the mesh runs")
-	f.BoolVar(&o.atomic, "atomic", false, "remove the Mesh again when it does not run in time")
-	f.BoolVar(&o.single, "enforce-single-mesh", true, "refuse when the cluster has a mesh already")
-	f.BoolVar(&o.operator, "operator", false, "install or renew the operator first")
-	f.BoolVar(&o.dryRun, "dry-run", false, "print what would be declared, and change nothing")
+	f.StringArrayVar(&o.sets, "set", nil, "value of OSM's Helm chart, name=value; can be repeated, or several separated by commas")
+	f.DurationVar(&o.timeout, "timeout", 5*time.Minute, "time to wait until the mesh is ready")
+	f.BoolVar(&o.atomic, "atomic", false, "delete the Mesh if it is not ready in time")
+	f.BoolVar(&o.single, "enforce-single-mesh", true, "fail if the cluster already has a mesh")
+	f.BoolVar(&o.operator, "operator", false, "install or update the operator first")
+	f.BoolVar(&o.dryRun, "dry-run", false, "print the objects without applying them")
 	addChartPath(f)
 	return cmd
 }
 
-// addChartPath adds OSM's flag for another chart, so that scripts which name one go on working and are told.
+// addChartPath accepts OSM's flag for a custom chart and marks it as deprecated.
 func addChartPath(f *pflag.FlagSet) {
-	f.String("osm-chart-path", "", "has no effect: there is no chart")
-	_ = f.MarkDeprecated("osm-chart-path", "the operator installs meshes without a chart")
+	f.String("osm-chart-path", "", "no effect: the operator does not use a chart")
+	_ = f.MarkDeprecated("osm-chart-path", "the operator does not use a chart")
 }
 
 func (a *app) install(ctx context.Context, o installOptions) error {
 	if a.settings.Install.Kind == managed {
-		return errors.New("this cluster's mesh is managed by somebody else (install.kind in the file of settings is managed), so it is not installed here")
+		return errors.New("cannot install OSM in a managed environment: install.kind in the configuration file is managed")
 	}
 	declared, err := a.declare(ctx, o)
 	if err != nil {
@@ -115,17 +115,17 @@ func (a *app) install(ctx context.Context, o installOptions) error {
 		}
 	}
 	if err := c.Create(ctx, declared.Mesh, fieldOwner); err != nil {
-		return fmt.Errorf("the Mesh %s cannot be created: %w", declared.Mesh.Name, a.kube.Sentence(err))
+		return fmt.Errorf("create Mesh %s: %w", declared.Mesh.Name, a.kube.Sentence(err))
 	}
-	if err := a.awaitMesh(ctx, c, declared, p); err != nil {
-		return a.giveUp(c, declared.Mesh, o, err)
+	if err := a.waitForMesh(ctx, c, declared, p); err != nil {
+		return a.handleInstallFailure(c, declared.Mesh, o, err)
 	}
 	a.line("OSM installed successfully in namespace [%s] with mesh name [%s]", namespaceOf(declared.Mesh), declared.Mesh.Name)
-	a.note("It took %s. Put namespaces into the mesh with `osm namespace add`.", p.elapsed())
+	a.note("Installed in %s. Add namespaces to the mesh with `osm namespace add`.", p.elapsed())
 	return nil
 }
 
-// declare is what is to be installed: with OSM's presets, or, over a MeshConfig that exists, with what the flags say alone.
+// declare returns the objects to create. They contain OSM's presets unless a MeshConfig exists.
 func (a *app) declare(ctx context.Context, o installOptions) (*values.Declaration, error) {
 	declared, err := values.Translate(o.mesh, a.kube.OSMNamespace, o.sets)
 	if err != nil {
@@ -133,7 +133,7 @@ func (a *app) declare(ctx context.Context, o installOptions) (*values.Declaratio
 	}
 	c, err := a.kube.Client()
 	if err != nil {
-		// What needs the cluster says so itself; printing a declaration does not.
+		// Without a cluster, --dry-run still works. Later steps report the error.
 		return declared, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, inheritTimeout)
@@ -142,12 +142,12 @@ func (a *app) declare(ctx context.Context, o installOptions) (*values.Declaratio
 	if err := c.Get(ctx, client.ObjectKey{Namespace: namespaceOf(declared.Mesh), Name: names.MeshConfig}, found); err != nil {
 		return declared, nil
 	}
-	a.note("Note: the MeshConfig in namespace %s exists and is kept (permissive mode %t, egress %t): only what --set names is changed.",
+	a.note("Note: keeping the existing MeshConfig in namespace %s (permissive mode %t, egress %t), changed only by --set.",
 		found.Namespace, found.Spec.Traffic.EnablePermissiveTrafficPolicyMode, found.Spec.Traffic.EnableEgress)
 	return values.Inherit(o.mesh, a.kube.OSMNamespace, o.sets)
 }
 
-// inheritTimeout is for asking a cluster that may not be there whether it has a MeshConfig.
+// inheritTimeout bounds the lookup of an existing MeshConfig.
 const inheritTimeout = 5 * time.Second
 
 func (a *app) printDeclaration(d *values.Declaration) error {
@@ -167,7 +167,7 @@ func (a *app) printDeclaration(d *values.Declaration) error {
 	return nil
 }
 
-// refuseSecondMesh keeps a mesh from being declared twice, and from being the second one unless that is wanted.
+// refuseSecondMesh returns an error if the mesh exists, or if single is set and the cluster has any mesh.
 func (a *app) refuseSecondMesh(ctx context.Context, c client.Client, name string, single bool) error {
 	all, err := a.meshes(ctx, c)
 	if err != nil {
@@ -175,24 +175,24 @@ func (a *app) refuseSecondMesh(ctx context.Context, c client.Client, name string
 	}
 	for _, m := range all {
 		if !m.Declared && (single || m.Name == name) {
-			running := adopt.Running{Namespace: m.Namespace, Mesh: m.Name}
-			return fmt.Errorf("an Open Service Mesh that no Mesh declares runs in namespace %s, with the mesh name %s: remove it with %s, and install again; docs/migration.md has the steps", m.Namespace, m.Name, running.Remedy())
+			running := adopt.Installation{Namespace: m.Namespace, Mesh: m.Name}
+			return fmt.Errorf("namespace %s runs an Open Service Mesh (mesh name %s) without a Mesh object: remove it with %s and install again; see docs/migration.md", m.Namespace, m.Name, running.Remedy())
 		}
 	}
 	if hasMesh(all, name) {
-		return fmt.Errorf("Mesh [%s] already exists in cluster. Please specify a new mesh name using --mesh-name, or change the one that exists with `kubectl edit mesh %s`", name, name) //nolint:staticcheck // the sentence that users of OSM know
+		return fmt.Errorf("Mesh [%s] already exists in cluster. Please specify a new mesh name using --mesh-name, or change the existing mesh with `kubectl edit mesh %s`", name, name) //nolint:staticcheck // same message as OSM
 	}
 	if single && len(all) > 0 {
-		return fmt.Errorf("the cluster already has the mesh %s in namespace %s: add --enforce-single-mesh=false to install a second one", all[0].Name, all[0].Namespace)
+		return fmt.Errorf("mesh %s already exists in namespace %s: use --enforce-single-mesh=false to install a second mesh", all[0].Name, all[0].Namespace)
 	}
 	return nil
 }
 
-// awaitMesh waits until a mesh runs, and on the way writes what only the MeshConfig can say.
-func (a *app) awaitMesh(ctx context.Context, c client.Client, d *values.Declaration, p *progress) error {
+// waitForMesh waits until a mesh is ready. When the MeshConfig appears, it writes the fields that a Mesh does not have.
+func (a *app) waitForMesh(ctx context.Context, c client.Client, d *values.Declaration, p *progress) error {
 	configured := d.MeshConfig == nil
-	last := "the operator has not looked at it yet: is it running? (kubectl -n " + names.OperatorNamespace + " get pods)"
-	err := wait.PollUntilContextCancel(ctx, glance, true, func(ctx context.Context) (bool, error) {
+	last := "the operator has not reconciled it yet: check that it runs (kubectl -n " + names.OperatorNamespace + " get pods)"
+	err := wait.PollUntilContextCancel(ctx, pollInterval, true, func(ctx context.Context) (bool, error) {
 		if !configured {
 			var err error
 			if configured, err = a.configure(ctx, c, d); err != nil {
@@ -208,19 +208,19 @@ func (a *app) awaitMesh(ctx context.Context, c client.Client, d *values.Declarat
 			return false, nil
 		}
 		last = ready.Reason + ": " + ready.Message
-		p.say("%s", last)
+		p.report("%s", last)
 		if meta.IsStatusConditionTrue(live.Status.Conditions, v1alpha1.ConditionStalled) {
-			return false, fmt.Errorf("the mesh cannot be installed: %s", last)
+			return false, fmt.Errorf("install mesh: %s", last)
 		}
 		return ready.Status == metav1.ConditionTrue && configured, nil
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("the mesh %s does not run after %s: %s", d.Mesh.Name, p.elapsed(), last)
+		return fmt.Errorf("timed out: mesh %s is not ready after %s: %s", d.Mesh.Name, p.elapsed(), last)
 	}
 	return err
 }
 
-// configure writes the fields of the MeshConfig that no Mesh declares, as soon as the operator has made it.
+// configure patches the MeshConfig fields that a Mesh does not have. It returns false until the operator has created the MeshConfig.
 func (a *app) configure(ctx context.Context, c client.Client, d *values.Declaration) (bool, error) {
 	live := &configv1alpha2.MeshConfig{}
 	patch := meshConfigPatch(d)
@@ -232,7 +232,7 @@ func (a *app) configure(ctx context.Context, c client.Client, d *values.Declarat
 		return false, err
 	}
 	if err := c.Apply(ctx, client.ApplyConfigurationFromUnstructured(patch), fieldOwner, client.ForceOwnership); err != nil {
-		return false, fmt.Errorf("the MeshConfig cannot be set: %w", err)
+		return false, fmt.Errorf("patch MeshConfig: %w", err)
 	}
 	return true, nil
 }
@@ -246,16 +246,16 @@ func meshConfigPatch(d *values.Declaration) *unstructured.Unstructured {
 	return patch
 }
 
-// giveUp removes the Mesh again when that was asked for.
-func (a *app) giveUp(c client.Client, m *v1alpha1.Mesh, o installOptions, cause error) error {
+// handleInstallFailure deletes the Mesh after a failed installation if --atomic is set.
+func (a *app) handleInstallFailure(c client.Client, m *v1alpha1.Mesh, o installOptions, cause error) error {
 	if !o.atomic {
-		return fmt.Errorf("%w\nThe Mesh is kept, and the operator goes on trying: follow it with `osm status`, or remove it with `osm uninstall mesh --mesh-name %s`", cause, m.Name)
+		return fmt.Errorf("%w\nThe Mesh is kept and the operator keeps retrying: see `osm status`, or delete it with `osm uninstall mesh --mesh-name %s`", cause, m.Name)
 	}
-	// The time of the command is over; removing takes a moment of its own.
+	// The context of the command has expired.
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	if err := c.Delete(ctx, m); client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("%w\nThe Mesh could not be removed again: %w", cause, a.kube.Sentence(err))
+		return fmt.Errorf("%w\nDeleting the Mesh failed: %w", cause, a.kube.Sentence(err))
 	}
-	return fmt.Errorf("%w\nThe Mesh is removed again, because of --atomic", cause)
+	return fmt.Errorf("%w\nThe Mesh was deleted because of --atomic", cause)
 }

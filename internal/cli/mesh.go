@@ -18,20 +18,19 @@ func (a *app) meshListCommand() *cobra.Command {
 	var form output.Flag
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List the meshes of the cluster",
-		Long: `Lists every mesh: those that a Mesh object declares, and those that OSM's own installer has made. While a mesh tries a version
-in some namespaces first, that version stands in the column CANARY. The second table says which versions of the Service Mesh
-Interface a mesh understands.`,
+		Short: "List the meshes in the cluster",
+		Long: `List all meshes: those declared by a Mesh object, and those installed by OSM. The column CANARY shows the canary version
+during an upgrade. The second table shows the SMI versions that a mesh supports.`,
 		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.meshList(ctx, &form) }),
 	}
 	form.AddTo(cmd.Flags())
-	// OSM asked the mesh over a forwarded port. Nothing is forwarded here; scripts that choose the port go on working.
-	cmd.Flags().Uint16P("local-port", "p", 9091, "has no effect; accepted for scripts written for OSM")
+	// OSM forwarded a port to the mesh. The flag is accepted so that scripts which set it keep working.
+	cmd.Flags().Uint16P("local-port", "p", 9091, "no effect; accepted for compatibility with OSM")
 	return cmd
 }
 
-// smiSupported is what every version of the control plane understands.
+// smiSupported lists the SMI versions that every control plane version supports.
 const smiSupported = "HTTPRouteGroup:v1alpha4,TCPRoute:v1alpha4,TrafficSplit:v1alpha2,TrafficSplit:v1alpha4,TrafficTarget:v1alpha3"
 
 func (a *app) meshList(ctx context.Context, form *output.Flag) error {
@@ -48,13 +47,14 @@ func (a *app) meshList(ctx context.Context, form *output.Flag) error {
 	}
 	result := output.Result{
 		Data: map[string]any{"items": all},
-		Table: output.Table{Columns: append(output.Columns("MESH NAME", "MESH NAMESPACE", "VERSION", "ADDED NAMESPACES"),
+		Table: output.Table{Columns: append(output.Columns("MESH NAME", "MESH NAMESPACE", "VERSION"),
+			output.Column{Name: "DESIRED", Wide: true}, output.Column{Name: "ADDED NAMESPACES"},
 			output.Column{Name: "CANARY", Wide: !anyCanary(all)}, output.Column{Name: "READY", Wide: true}, output.Column{Name: "REASON", Wide: true}, output.Column{Name: "PLAN", Wide: true})},
 	}
 	support := output.Table{Columns: output.Columns("MESH NAME", "MESH NAMESPACE", "SMI SUPPORTED")}
 	for _, m := range all {
 		result.Names = append(result.Names, "mesh.operator.openservicemesh.io/"+m.Name)
-		result.Table.Rows = append(result.Table.Rows, []string{m.Name, m.Namespace, m.Version, strings.Join(m.Members, ","), orNone(m.Canary), m.Ready, m.Reason, orNone(m.Plan)})
+		result.Table.Rows = append(result.Table.Rows, []string{m.Name, m.Namespace, m.Version, orDash(m.Desired), strings.Join(m.Members, ","), orDash(m.Canary), m.Ready, m.Reason, orDash(m.Plan)})
 		if m.Declared {
 			support.Rows = append(support.Rows, []string{m.Name, m.Namespace, smiSupported})
 		}
@@ -70,7 +70,7 @@ func (a *app) meshList(ctx context.Context, form *output.Flag) error {
 	return form.Print(a.Out, output.Result{Table: support})
 }
 
-// anyCanary says whether a mesh tries a version in some namespaces first.
+// anyCanary returns true if a mesh has a canary.
 func anyCanary(all []mesh) bool {
 	return slices.ContainsFunc(all, func(m mesh) bool { return m.Canary != "" })
 }

@@ -19,28 +19,30 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operand"
 )
 
-// mesh is one mesh of the cluster, as the commands speak of it.
+// mesh is a mesh of the cluster.
 type mesh struct {
 	Name      string `json:"name"`
 	Namespace string `json:"namespace"`
 	Version   string `json:"version"`
-	// Ready is True, False or Unknown; empty for a mesh that no Mesh object declares.
+	// Desired is the version that the mesh should run. It is empty if the operator has not selected one.
+	Desired string `json:"desiredVersion,omitempty"`
+	// Ready is True, False or Unknown. It is empty without a Mesh object.
 	Ready   string   `json:"ready,omitempty"`
 	Reason  string   `json:"reason,omitempty"`
 	Message string   `json:"message,omitempty"`
 	Members []string `json:"namespaces"`
-	// Canary is the version that is tried in some namespaces first, by a control plane beside the mesh's own; empty for none.
+	// Canary is the version of the canary control plane, or empty.
 	Canary string `json:"canary,omitempty"`
-	// Plan says in a sentence what the operator would do; empty for a mesh that is not in mode Plan.
+	// Plan is the summary of the plan. It is empty unless the mesh is in mode Plan.
 	Plan string `json:"plan,omitempty"`
-	// Declared is false for an OSM that was installed by other means than a Mesh object.
+	// Declared is false for an OSM without a Mesh object.
 	Declared bool `json:"declared"`
 
-	// beside is the suffix of the names of the canary's Deployments.
-	beside string
+	// canarySuffix is the name suffix of the canary's Deployments.
+	canarySuffix string
 }
 
-// meshes lists the meshes of the cluster by name: those that Mesh objects declare, and those of OSM's own installer.
+// meshes returns the meshes of the cluster, sorted by name: those with a Mesh object and those installed by OSM.
 func (a *app) meshes(ctx context.Context, c client.Client) ([]mesh, error) {
 	var declared v1alpha1.MeshList
 	if err := c.List(ctx, &declared); err != nil && !kube.IsUndefined(err) {
@@ -67,7 +69,7 @@ func (a *app) meshes(ctx context.Context, c client.Client) ([]mesh, error) {
 }
 
 func describe(m *v1alpha1.Mesh) mesh {
-	found := mesh{Name: m.Name, Namespace: m.Status.Namespace, Version: m.Status.Version, Ready: "Unknown", Declared: true}
+	found := mesh{Name: m.Name, Namespace: m.Status.Namespace, Version: m.Status.Version, Desired: m.Status.DesiredVersion, Ready: "Unknown", Declared: true}
 	if found.Namespace == "" {
 		found.Namespace = namespaceOf(m)
 	}
@@ -84,14 +86,14 @@ func describe(m *v1alpha1.Mesh) mesh {
 	return found
 }
 
-// addRevisions tells the versions of a mesh that run apart from the one that it should have.
+// addRevisions sets the running version and the canary from the revisions in status.
 func addRevisions(found *mesh, revisions []v1alpha1.RevisionSummary) {
 	for _, r := range revisions {
 		switch r.Role {
-		case v1alpha1.RoleBase:
+		case v1alpha1.RoleActive:
 			found.Version = r.Version
-		case v1alpha1.RoleBeside, v1alpha1.RolePromoting:
-			found.Canary, found.beside = r.Version, operand.Suffix(found.Name, r.Name)
+		case v1alpha1.RoleCanary, v1alpha1.RolePromoting:
+			found.Canary, found.canarySuffix = r.Version, operand.CanarySuffix(found.Name, r.Name)
 		}
 	}
 }
@@ -103,7 +105,7 @@ func namespaceOf(m *v1alpha1.Mesh) string {
 	return names.DefaultNamespace
 }
 
-// addMembers notes which namespaces belong to each mesh.
+// addMembers sets the member namespaces of each mesh.
 func (a *app) addMembers(ctx context.Context, c client.Client, meshes []mesh) error {
 	var members corev1.NamespaceList
 	if err := c.List(ctx, &members, client.HasLabels{names.MonitoredByLabel}); err != nil {
@@ -120,8 +122,8 @@ func (a *app) addMembers(ctx context.Context, c client.Client, meshes []mesh) er
 	return nil
 }
 
-// open is how commands about one mesh begin: it checks the form of the output, connects to the cluster, and finds the mesh. form
-// is nil for commands without -o; an empty name means the only mesh there is.
+// open validates the output flag, connects to the cluster and finds a mesh. form is nil for commands without -o. An empty name
+// selects the only mesh.
 func (a *app) open(ctx context.Context, name string, form *output.Flag) (client.WithWatch, mesh, error) {
 	if form != nil {
 		if err := form.Check(); err != nil {
@@ -136,7 +138,7 @@ func (a *app) open(ctx context.Context, name string, form *output.Flag) (client.
 	return c, m, err
 }
 
-// oneMesh is the mesh of that name; an empty name means the only one there is.
+// oneMesh returns the named mesh. An empty name selects the only mesh.
 func (a *app) oneMesh(ctx context.Context, c client.Client, name string) (mesh, error) {
 	all, err := a.meshes(ctx, c)
 	if err != nil {
@@ -160,9 +162,9 @@ func noSuchMesh(name string, all []mesh) error {
 	}
 	switch {
 	case len(all) == 0:
-		return fmt.Errorf("this cluster has no mesh: make one with `osm install`")
+		return fmt.Errorf("no mesh found in the cluster: install one with `osm install`")
 	case name == "":
-		return fmt.Errorf("this cluster has several meshes (%s): choose one with --mesh-name", strings.Join(known, ", "))
+		return fmt.Errorf("several meshes found (%s): select one with --mesh-name", strings.Join(known, ", "))
 	}
-	return fmt.Errorf("Mesh [%s] does not exist. Please specify another mesh using --mesh-name or create a new mesh: this cluster has %s", name, strings.Join(known, ", ")) //nolint:staticcheck // the sentence that users of OSM know
+	return fmt.Errorf("Mesh [%s] does not exist. Please specify another mesh using --mesh-name or create a new mesh: existing meshes: %s", name, strings.Join(known, ", ")) //nolint:staticcheck // same message as OSM
 }

@@ -18,12 +18,12 @@ func (a *app) meshPlanCommand() *cobra.Command {
 	var form output.Flag
 	cmd := &cobra.Command{
 		Use:   "plan",
-		Short: "Show what the operator would do about a Mesh in mode Plan",
-		Long: `Shows the plan in the status of a Mesh whose spec.mode is Plan: the objects that the operator would create, update, repair and
-delete, the workloads that it would restart, in waves, and those that it leaves to you, the sidecars that would be configured anew,
-and the flows that would be newly denied or allowed. The operator changes nothing until spec.mode is Apply.
+		Short: "Show the plan of a Mesh in mode Plan",
+		Long: `Show the plan in the status of a Mesh with spec.mode Plan: objects that the operator would create, update, repair and delete,
+workloads that it would restart, in waves, workloads that it would skip, sidecars whose configuration would change, and flows that
+would be newly denied or allowed. The operator changes nothing until spec.mode is Apply.
 
-The exit code is 0 when nothing would change, 2 when something would, and 1 after an error or when the plan cannot be carried out.`,
+The exit code is 0 if nothing would change, 2 if something would change, and 1 on errors or if the plan cannot be applied.`,
 		Example: `  kubectl patch mesh osm --type merge -p '{"spec":{"mode":"Plan","version":"v0.2.0"}}'
   kubectl wait mesh osm --for=condition=Planned
   osm mesh plan`,
@@ -59,11 +59,11 @@ func (a *app) meshPlan(ctx context.Context, name string, form *output.Flag) erro
 	return nil
 }
 
-// planIn reads the plan of a mesh.
+// planIn returns the plan in the status of a mesh.
 func planIn(ctx context.Context, c client.Client, m mesh) (*v1alpha1.PlanStatus, error) {
 	object := &v1alpha1.Mesh{}
 	if !m.Declared {
-		return nil, fmt.Errorf("no Mesh object declares the mesh %s, so nobody plans it", m.Name)
+		return nil, fmt.Errorf("mesh %s has no Mesh object, so it has no plan", m.Name)
 	}
 	if err := c.Get(ctx, client.ObjectKey{Name: m.Name}, object); err != nil {
 		return nil, err
@@ -71,17 +71,17 @@ func planIn(ctx context.Context, c client.Client, m mesh) (*v1alpha1.PlanStatus,
 	plan := object.Status.Plan
 	switch {
 	case object.Spec.Mode == nil || *object.Spec.Mode != v1alpha1.ModePlan:
-		return nil, fmt.Errorf(`the mesh %s is not in mode Plan: run kubectl patch mesh %s --type merge -p '{"spec":{"mode":"Plan"}}', which keeps the operator from changing it`, m.Name, m.Name)
+		return nil, fmt.Errorf(`mesh %s is not in mode Plan: run kubectl patch mesh %s --type merge -p '{"spec":{"mode":"Plan"}}'; the operator then stops changing it`, m.Name, m.Name)
 	case plan == nil || plan.Generation != object.Generation:
-		return nil, fmt.Errorf("the operator has not planned the newest spec of the mesh %s yet: run kubectl wait mesh %s --for=condition=Planned, then try again", m.Name, m.Name)
+		return nil, fmt.Errorf("the plan of mesh %s is out of date: run kubectl wait mesh %s --for=condition=Planned and try again", m.Name, m.Name)
 	}
 	return plan, nil
 }
 
-// planMarks begin the lines of objects, as in a diff.
+// planMarks are the diff markers of planned objects.
 var planMarks = map[v1alpha1.PlanVerb]string{v1alpha1.VerbCreate: "+", v1alpha1.VerbUpdate: "~", v1alpha1.VerbRepair: "!", v1alpha1.VerbDelete: "-"}
 
-// printMeshPlan writes a plan for people.
+// printMeshPlan prints a plan as text.
 func printMeshPlan(w io.Writer, p *v1alpha1.PlanStatus) {
 	fmt.Fprintf(w, "Plan %s: %s.\n", p.Hash, p.Summary)
 	title := func(format string, args ...any) { fmt.Fprintf(w, "\n"+format+"\n\n", args...) }
@@ -106,17 +106,17 @@ func printMeshPlan(w io.Writer, p *v1alpha1.PlanStatus) {
 		}
 		more(load.Restart, len(load.Restarts))
 	}
-	if load := p.Workloads; load.Left > 0 {
-		title("Workloads left to you: %d", load.Left)
-		for _, n := range load.LeftToYou {
+	if load := p.Workloads; load.SkippedTotal > 0 {
+		title("Skipped workloads: %d", load.SkippedTotal)
+		for _, n := range load.Skipped {
 			fmt.Fprintf(w, "  %s  %s\n", n.Workload, n.Reason)
 		}
-		more(load.Left, len(load.LeftToYou))
+		more(load.SkippedTotal, len(load.Skipped))
 	}
 	printPlannedTraffic(w, p, title, more)
-	if len(p.NotComputed) > 0 {
-		title("Not computed:")
-		for _, sentence := range p.NotComputed {
+	if len(p.Unavailable) > 0 {
+		title("Unavailable:")
+		for _, sentence := range p.Unavailable {
 			fmt.Fprintf(w, "  %s\n", sentence)
 		}
 	}
@@ -132,10 +132,10 @@ func printFields(w io.Writer, c v1alpha1.PlannedObject) {
 	}
 }
 
-// printPlannedTraffic writes what sidecars would be told, and which flows would be decided otherwise.
+// printPlannedTraffic prints the sidecars whose configuration would change and the flows whose verdict would change.
 func printPlannedTraffic(w io.Writer, p *v1alpha1.PlanStatus, title func(string, ...any), more func(int32, int)) {
 	if proxies := p.Proxies; proxies != nil && proxies.Changed > 0 {
-		title("Sidecars: %d of %d would be configured anew", proxies.Changed, proxies.Total)
+		title("Sidecars: configuration of %d of %d would change", proxies.Changed, proxies.Total)
 		for _, one := range proxies.Examples {
 			fmt.Fprintf(w, "  %s (%d)", one.Workload, one.Sidecars)
 			for _, part := range []struct{ what, counts string }{{"added", one.Added}, {"changed", one.Changed}, {"removed", one.Removed}} {

@@ -12,7 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// metricsSwitch turns the metrics of namespaces on or off.
+// metricsSwitch describes how to enable or disable metrics of namespaces.
 type metricsSwitch struct {
 	on          bool
 	word        string
@@ -27,9 +27,9 @@ func (a *app) metricsCommand() *cobra.Command {
 	off := metricsSwitch{word: "disable", annotations: map[string]any{
 		names.ScrapeAnnotation: nil, names.ScrapePortAnnotation: nil, names.ScrapePathAnnotation: nil,
 	}}
-	return group("metrics", "Switch the metrics of sidecars on and off", nil,
-		a.metricsSwitchCommand(on, "Offer the metrics of the sidecars in namespaces to Prometheus"),
-		a.metricsSwitchCommand(off, "No longer offer the metrics of the sidecars in namespaces"))
+	return group("metrics", "Enable and disable metrics of sidecars", nil,
+		a.metricsSwitchCommand(on, "Enable metrics of the sidecars in namespaces"),
+		a.metricsSwitchCommand(off, "Disable metrics of the sidecars in namespaces"))
 }
 
 func (a *app) metricsSwitchCommand(s metricsSwitch, short string) *cobra.Command {
@@ -37,13 +37,13 @@ func (a *app) metricsSwitchCommand(s metricsSwitch, short string) *cobra.Command
 	cmd := &cobra.Command{
 		Use:   s.word,
 		Short: short,
-		Long:  short + `: of pods that run already, and of those that are created from now on.`,
+		Long:  short + `. Applies to existing and new pods. Prometheus scrapes pods by their prometheus.io annotations.`,
 		Example: fmt.Sprintf(`  osm metrics %s --namespace shop
   osm metrics %s --namespace shop,billing`, s.word, s.word),
 		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			if len(namespaces) == 0 {
-				return fmt.Errorf("no namespace is named: write `osm metrics %s --namespace NAMESPACE`", s.word)
+				return fmt.Errorf("missing namespace: usage: `osm metrics %s --namespace NAMESPACE`", s.word)
 			}
 			c, err := a.kube.Client()
 			if err != nil {
@@ -57,7 +57,7 @@ func (a *app) metricsSwitchCommand(s metricsSwitch, short string) *cobra.Command
 			return nil
 		}),
 	}
-	cmd.Flags().StringSliceVarP(&namespaces, "namespace", "n", nil, "one or more namespaces, separated by commas")
+	cmd.Flags().StringSliceVarP(&namespaces, "namespace", "n", nil, "namespaces, separated by commas")
 	_ = cmd.RegisterFlagCompletionFunc("namespace", a.completeNamespaces)
 	return cmd
 }
@@ -65,13 +65,13 @@ func (a *app) metricsSwitchCommand(s metricsSwitch, short string) *cobra.Command
 func (a *app) switchMetrics(ctx context.Context, c client.Client, s metricsSwitch, name string) error {
 	ns, err := getNamespace(ctx, c, name)
 	if err != nil {
-		return fmt.Errorf("Failed to retrieve namespace [%s]: %w", name, err) //nolint:staticcheck // the sentence that users of OSM know
+		return fmt.Errorf("Failed to retrieve namespace [%s]: %w", name, err) //nolint:staticcheck // same message as OSM
 	}
 	if ns.Labels[names.MonitoredByLabel] == "" {
-		return fmt.Errorf("Namespace [%s] does not belong to a mesh, missing label %q: add it with `osm namespace add %s`", name, names.MonitoredByLabel, name) //nolint:staticcheck // the sentence that users of OSM know
+		return fmt.Errorf("Namespace [%s] does not belong to a mesh, missing label %q: add it with `osm namespace add %s`", name, names.MonitoredByLabel, name) //nolint:staticcheck // same message as OSM
 	}
 	if err := patchMeta(ctx, c, ns, nil, map[string]any{names.MetricsAnnotation: s.annotation}); err != nil {
-		return fmt.Errorf("Failed to %s metrics in namespace [%s]: %w", s.word, name, err) //nolint:staticcheck // the sentence that users of OSM know
+		return fmt.Errorf("Failed to %s metrics in namespace [%s]: %w", s.word, name, err) //nolint:staticcheck // same message as OSM
 	}
 	var pods corev1.PodList
 	if err := c.List(ctx, &pods, client.InNamespace(name), client.HasLabels{names.ProxyUUIDLabel}); err != nil {
@@ -79,7 +79,7 @@ func (a *app) switchMetrics(ctx context.Context, c client.Client, s metricsSwitc
 	}
 	for i := range pods.Items {
 		if err := patchMeta(ctx, c, &pods.Items[i], nil, s.annotations); client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("Failed to %s metrics for existing pod %s in namespace [%s]: %w", s.word, pods.Items[i].Name, name, err) //nolint:staticcheck // the sentence that users of OSM know
+			return fmt.Errorf("Failed to %s metrics for existing pod %s in namespace [%s]: %w", s.word, pods.Items[i].Name, name, err) //nolint:staticcheck // same message as OSM
 		}
 	}
 	a.line("Metrics successfully %sd in namespace [%s]", s.word, name)

@@ -15,7 +15,7 @@ import (
 )
 
 func (a *app) namespaceCommand() *cobra.Command {
-	return group("namespace", "Put namespaces into meshes, and take them out", []string{"ns"},
+	return group("namespace", "Manage the namespaces of a mesh", []string{"ns"},
 		a.namespaceAddCommand(), a.namespaceRemoveCommand(), a.namespaceIgnoreCommand(), a.namespaceListCommand())
 }
 
@@ -24,26 +24,26 @@ func (a *app) namespaceAddCommand() *cobra.Command {
 	var withoutInjection bool
 	cmd := &cobra.Command{
 		Use:   "add NAMESPACE...",
-		Short: "Put namespaces into a mesh",
-		Long: `Puts namespaces into a mesh: its policies are heeded, and pods that are created from now on get a sidecar. Pods that
-exist already get theirs when they are restarted, for example by "kubectl rollout restart deployment".`,
-		Example: `  # Everything that starts in shop from now on is part of the mesh.
+		Short: "Add namespaces to a mesh",
+		Long: `Add namespaces to a mesh. The policies of the mesh then apply to them, and new pods get a sidecar. Existing pods get a sidecar when
+they are restarted, for example with "kubectl rollout restart deployment".`,
+		Example: `  # Inject sidecars into all new pods in namespace shop.
   osm namespace add shop
 
-  # The namespace belongs to the mesh; pods ask for a sidecar one by one.
+  # Inject sidecars only into pods that request it.
   osm namespace add shop --disable-sidecar-injection`,
-		Args: atLeast(1, "the name of a namespace"),
+		Args: atLeast(1, "NAMESPACE"),
 		RunE: a.run(func(ctx context.Context, args []string) error {
 			return a.namespaceAdd(ctx, meshName, withoutInjection, args)
 		}),
 		ValidArgsFunction: a.completeNamespaces,
 	}
 	a.addMeshName(cmd, &meshName, "")
-	cmd.Flags().BoolVar(&withoutInjection, "disable-sidecar-injection", false, "give no sidecars to new pods")
+	cmd.Flags().BoolVar(&withoutInjection, "disable-sidecar-injection", false, "do not enable sidecar injection")
 	return cmd
 }
 
-// addMeshName adds --mesh-name.
+// addMeshName adds the flag --mesh-name.
 func (a *app) addMeshName(cmd *cobra.Command, value *string, standard string) {
 	cmd.Flags().StringVar(value, "mesh-name", standard, "name of the mesh")
 	_ = cmd.RegisterFlagCompletionFunc("mesh-name", a.completeMeshes)
@@ -63,7 +63,7 @@ func (a *app) namespaceAdd(ctx context.Context, meshName string, withoutInjectio
 		return err
 	}
 	for _, name := range namespaces {
-		if home, ok := homeOf(name, all); ok {
+		if home, ok := meshInNamespace(name, all); ok {
 			a.line("Namespace [%s] already has [%s] installed and cannot be added to mesh [%s]", name, names.Controller, home.Name)
 			continue
 		}
@@ -74,8 +74,8 @@ func (a *app) namespaceAdd(ctx context.Context, meshName string, withoutInjectio
 	return nil
 }
 
-// homeOf is the mesh whose control plane runs in a namespace.
-func homeOf(namespace string, all []mesh) (mesh, bool) {
+// meshInNamespace returns the mesh whose control plane runs in a namespace.
+func meshInNamespace(namespace string, all []mesh) (mesh, bool) {
 	for _, m := range all {
 		if m.Namespace == namespace {
 			return m, true
@@ -87,7 +87,7 @@ func homeOf(namespace string, all []mesh) (mesh, bool) {
 func (a *app) addNamespace(ctx context.Context, c client.Client, meshName string, withoutInjection bool, name string) error {
 	ns, err := getNamespace(ctx, c, name)
 	if err != nil {
-		return fmt.Errorf("Could not add namespace [%s] to mesh [%s]: %w", name, meshName, err) //nolint:staticcheck // the sentence that users of OSM know
+		return fmt.Errorf("Could not add namespace [%s] to mesh [%s]: %w", name, meshName, err) //nolint:staticcheck // same message as OSM
 	}
 	injection := any("enabled")
 	if withoutInjection {
@@ -96,18 +96,18 @@ func (a *app) addNamespace(ctx context.Context, c client.Client, meshName string
 	before, belongs := ns.Labels[names.MonitoredByLabel]
 	switch {
 	case ns.Labels[names.IgnoreLabel] == "true":
-		return fmt.Errorf("Cannot add ignored namespace [%s]: remove its label %s first (kubectl label namespace %s %s-)", name, names.IgnoreLabel, name, names.IgnoreLabel) //nolint:staticcheck // the sentence that users of OSM know
+		return fmt.Errorf("Cannot add ignored namespace [%s]: remove its label %s first (kubectl label namespace %s %s-)", name, names.IgnoreLabel, name, names.IgnoreLabel) //nolint:staticcheck // same message as OSM
 	case belongs && before == meshName && !withoutInjection:
 		a.line("Namespace [%s] has already been added to mesh [%s]", name, meshName)
 		if ns.Annotations[names.InjectionAnnotation] != "" {
 			return nil
 		}
-		// The label was there without injection: the command promises sidecars.
+		// The namespace had the label but injection was not enabled.
 	case belongs && before != meshName:
-		return fmt.Errorf("the namespace %s belongs to mesh %s: remove it there first (osm namespace remove %s --mesh-name %s)", name, before, name, before)
+		return fmt.Errorf("namespace %s belongs to mesh %s: remove it first with `osm namespace remove %s --mesh-name %s`", name, before, name, before)
 	}
 	if err := patchMeta(ctx, c, ns, map[string]any{names.MonitoredByLabel: meshName}, map[string]any{names.InjectionAnnotation: injection}); err != nil {
-		return fmt.Errorf("Could not add namespace [%s] to mesh [%s]: %w", name, meshName, err) //nolint:staticcheck // the sentence that users of OSM know
+		return fmt.Errorf("Could not add namespace [%s] to mesh [%s]: %w", name, meshName, err) //nolint:staticcheck // same message as OSM
 	}
 	if before != meshName || withoutInjection {
 		a.line("Namespace [%s] successfully added to mesh [%s]", name, meshName)
@@ -115,7 +115,7 @@ func (a *app) addNamespace(ctx context.Context, c client.Client, meshName string
 	return a.hintRestart(ctx, c, name, withoutInjection)
 }
 
-// hintRestart tells how the pods that run already get their sidecars.
+// hintRestart prints how to restart existing pods that have no sidecar.
 func (a *app) hintRestart(ctx context.Context, c client.Client, namespace string, withoutInjection bool) error {
 	if withoutInjection {
 		return nil
@@ -124,14 +124,14 @@ func (a *app) hintRestart(ctx context.Context, c client.Client, namespace string
 	if err := c.List(ctx, &pods, client.InNamespace(namespace)); err != nil {
 		return err
 	}
-	bare := 0
+	withoutSidecar := 0
 	for i := range pods.Items {
 		if pods.Items[i].Labels[names.ProxyUUIDLabel] == "" && pods.Items[i].Status.Phase != corev1.PodSucceeded {
-			bare++
+			withoutSidecar++
 		}
 	}
-	if bare > 0 {
-		a.note("%d pods of namespace %s run without a sidecar until they are restarted: kubectl -n %s rollout restart deployment,statefulset,daemonset", bare, namespace, namespace)
+	if withoutSidecar > 0 {
+		a.note("%d pods in namespace %s have no sidecar until they are restarted: kubectl -n %s rollout restart deployment,statefulset,daemonset", withoutSidecar, namespace, namespace)
 	}
 	return nil
 }
@@ -140,10 +140,10 @@ func (a *app) namespaceRemoveCommand() *cobra.Command {
 	var meshName string
 	cmd := &cobra.Command{
 		Use:   "remove NAMESPACE",
-		Short: "Take a namespace out of a mesh",
-		Long: `Takes a namespace out of a mesh: its label and annotations are removed, and new pods get no sidecar. Sidecars that run
-stay until their pods are restarted, and lose the mesh's configuration.`,
-		Args: exactly(1, "the name of a namespace"),
+		Short: "Remove a namespace from a mesh",
+		Long: `Remove a namespace from a mesh. The command removes the label and annotations of the namespace. New pods get no sidecar. Existing
+sidecars run until their pods are restarted, without further configuration updates.`,
+		Args: exactly(1, "NAMESPACE"),
 		RunE: a.run(func(ctx context.Context, args []string) error {
 			c, err := a.kube.Client()
 			if err != nil {
@@ -160,7 +160,7 @@ stay until their pods are restarted, and lose the mesh's configuration.`,
 func (a *app) removeNamespace(ctx context.Context, c client.Client, meshName, name string) error {
 	ns, err := getNamespace(ctx, c, name)
 	if err != nil {
-		return fmt.Errorf("Could not remove namespace [%s] from mesh [%s]: %w", name, meshName, err) //nolint:staticcheck // the sentence that users of OSM know
+		return fmt.Errorf("Could not remove namespace [%s] from mesh [%s]: %w", name, meshName, err) //nolint:staticcheck // same message as OSM
 	}
 	current, belongs := ns.Labels[names.MonitoredByLabel]
 	if !belongs {
@@ -168,10 +168,10 @@ func (a *app) removeNamespace(ctx context.Context, c client.Client, meshName, na
 		return nil
 	}
 	if current != meshName {
-		return fmt.Errorf("Namespace belongs to mesh [%s], not mesh [%s]. Please specify the correct mesh", current, meshName) //nolint:staticcheck // the sentence that users of OSM know
+		return fmt.Errorf("Namespace belongs to mesh [%s], not mesh [%s]. Please specify the correct mesh", current, meshName) //nolint:staticcheck // same message as OSM
 	}
 	if err := patchMeta(ctx, c, ns, map[string]any{names.MonitoredByLabel: nil}, map[string]any{names.InjectionAnnotation: nil, names.MetricsAnnotation: nil}); err != nil {
-		return fmt.Errorf("Could not remove namespace [%s] from mesh [%s]: %w", name, meshName, err) //nolint:staticcheck // the sentence that users of OSM know
+		return fmt.Errorf("Could not remove namespace [%s] from mesh [%s]: %w", name, meshName, err) //nolint:staticcheck // same message as OSM
 	}
 	a.line("Namespace [%s] successfully removed from mesh [%s]", name, meshName)
 	return nil
@@ -181,9 +181,9 @@ func (a *app) namespaceIgnoreCommand() *cobra.Command {
 	var meshName string
 	cmd := &cobra.Command{
 		Use:   "ignore NAMESPACE...",
-		Short: "Keep namespaces out of every mesh",
-		Long:  `Keeps namespaces out of every mesh: their pods get no sidecar whatever else is asked for, and no mesh takes them in.`,
-		Args:  atLeast(1, "the name of a namespace"),
+		Short: "Exclude namespaces from all meshes",
+		Long:  `Exclude namespaces from all meshes. Their pods never get a sidecar, and the namespaces cannot be added to a mesh.`,
+		Args:  atLeast(1, "NAMESPACE"),
 		RunE: a.run(func(ctx context.Context, args []string) error {
 			c, err := a.kube.Client()
 			if err != nil {
@@ -192,10 +192,10 @@ func (a *app) namespaceIgnoreCommand() *cobra.Command {
 			for _, name := range args {
 				ns, err := getNamespace(ctx, c, name)
 				if err != nil {
-					return fmt.Errorf("Failed to retrieve namespace [%s]: %w", name, err) //nolint:staticcheck // the sentence that users of OSM know
+					return fmt.Errorf("Failed to retrieve namespace [%s]: %w", name, err) //nolint:staticcheck // same message as OSM
 				}
 				if err := patchMeta(ctx, c, ns, map[string]any{names.IgnoreLabel: "true"}, nil); err != nil {
-					return fmt.Errorf("Failed to configure namespace [%s] to be ignored: %w", name, err) //nolint:staticcheck // the sentence that users of OSM know
+					return fmt.Errorf("Failed to configure namespace [%s] to be ignored: %w", name, err) //nolint:staticcheck // same message as OSM
 				}
 				a.line("Successfully configured namespace [%s] to be ignored", name)
 			}
@@ -203,22 +203,22 @@ func (a *app) namespaceIgnoreCommand() *cobra.Command {
 		}),
 		ValidArgsFunction: a.completeNamespaces,
 	}
-	// An ignored namespace is ignored by every mesh.
+	// The flag has no effect: ignored namespaces are ignored by all meshes.
 	a.addMeshName(cmd, &meshName, names.DefaultMesh)
 	return cmd
 }
 
-// getNamespace reads a namespace; one that does not exist is a sentence.
+// getNamespace reads a namespace. It returns an error with the remedy if the namespace does not exist.
 func getNamespace(ctx context.Context, c client.Client, name string) (*corev1.Namespace, error) {
 	ns := &corev1.Namespace{}
 	err := c.Get(ctx, client.ObjectKey{Name: name}, ns)
 	if apierrors.IsNotFound(err) {
-		return nil, fmt.Errorf("the namespace %s does not exist: create it with `kubectl create namespace %s`", name, name)
+		return nil, fmt.Errorf("namespace %s not found: create it with `kubectl create namespace %s`", name, name)
 	}
 	return ns, err
 }
 
-// patchMeta sets labels and annotations; nil removes one.
+// patchMeta sets labels and annotations. nil values remove a key.
 func patchMeta(ctx context.Context, c client.Client, object client.Object, labels, annotations map[string]any) error {
 	metadata := map[string]any{}
 	if labels != nil {

@@ -11,11 +11,11 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// membership is one namespace of a mesh.
+// membership is a namespace of a mesh.
 type membership struct {
 	Namespace string `json:"namespace"`
 	Mesh      string `json:"mesh"`
-	// Injection is the value of the annotation, "-" without one, or "disabled (ignored)".
+	// Injection is the value of the annotation, "-" if it is not set, or "disabled (ignored)".
 	Injection string `json:"sidecarInjection"`
 }
 
@@ -25,7 +25,7 @@ func (a *app) namespaceListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the namespaces of meshes",
-		Long:  `Lists the namespaces that belong to a mesh, with what they say about sidecars.`,
+		Long:  `List the namespaces that belong to a mesh, with their sidecar injection setting.`,
 		Args:  exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			if err := form.Check(); err != nil {

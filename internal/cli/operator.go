@@ -18,43 +18,43 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// installOperator applies the operator's manifests and waits until it runs.
+// installOperator applies the operator's manifests and waits until its pods are ready.
 func (a *app) installOperator(ctx context.Context, c client.Client, p *progress) error {
 	objects, err := manifests.Decode(dist.Operator)
 	if err != nil {
-		return fmt.Errorf("the manifests in this program are damaged: %w", err)
+		return fmt.Errorf("decode embedded manifests: %w", err)
 	}
 	for _, object := range objects {
-		if err := a.applyAsKnown(ctx, c, object); err != nil {
-			return fmt.Errorf("%s %s cannot be applied: %w", object.GetKind(), object.GetName(), a.kube.Sentence(err))
+		if err := a.applyWhenServed(ctx, c, object); err != nil {
+			return fmt.Errorf("apply %s %s: %w", object.GetKind(), object.GetName(), a.kube.Sentence(err))
 		}
 	}
-	last := "its Deployment has not been looked at yet"
-	err = wait.PollUntilContextCancel(ctx, glance, true, func(ctx context.Context) (bool, error) {
+	last := "its Deployment has not been read yet"
+	err = wait.PollUntilContextCancel(ctx, pollInterval, true, func(ctx context.Context) (bool, error) {
 		d := &appsv1.Deployment{}
 		if err := c.Get(ctx, client.ObjectKey{Namespace: names.OperatorNamespace, Name: "osm-operator"}, d); err != nil {
 			return false, err
 		}
-		wanted := int32(1)
+		desired := int32(1)
 		if d.Spec.Replicas != nil {
-			wanted = *d.Spec.Replicas
+			desired = *d.Spec.Replicas
 		}
-		last = fmt.Sprintf("%d of %d pods are ready", d.Status.ReadyReplicas, wanted)
-		p.say("the operator: %s", last)
-		return d.Status.ObservedGeneration == d.Generation && d.Status.UpdatedReplicas == wanted && d.Status.ReadyReplicas >= wanted, nil
+		last = fmt.Sprintf("%d of %d pods are ready", d.Status.ReadyReplicas, desired)
+		p.report("waiting for the operator: %s", last)
+		return d.Status.ObservedGeneration == d.Generation && d.Status.UpdatedReplicas == desired && d.Status.ReadyReplicas >= desired, nil
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("the operator does not run after %s (%s): see why with `kubectl -n %s describe pods`", p.elapsed(), last, names.OperatorNamespace)
+		return fmt.Errorf("timed out: the operator is not ready after %s (%s): run `kubectl -n %s describe pods` for details", p.elapsed(), last, names.OperatorNamespace)
 	}
 	if err == nil {
-		a.note("The operator runs in namespace %s.", names.OperatorNamespace)
+		a.note("The operator is running in namespace %s.", names.OperatorNamespace)
 	}
 	return err
 }
 
-// applyAsKnown applies an object; when the cluster has only just learned its kind, it tries again.
-func (a *app) applyAsKnown(ctx context.Context, c client.Client, object *unstructured.Unstructured) error {
-	return wait.PollUntilContextCancel(ctx, glance, true, func(ctx context.Context) (bool, error) {
+// applyWhenServed applies an object. It retries while the API server does not serve the kind yet.
+func (a *app) applyWhenServed(ctx context.Context, c client.Client, object *unstructured.Unstructured) error {
+	return wait.PollUntilContextCancel(ctx, pollInterval, true, func(ctx context.Context) (bool, error) {
 		err := c.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), fieldOwner, client.ForceOwnership)
 		if kube.IsUndefined(err) {
 			return false, nil
@@ -79,18 +79,18 @@ func established(ctx context.Context, c client.Client, name string) (bool, error
 	}), nil
 }
 
-// removeOperator deletes what installOperator applies, last things first.
+// removeOperator deletes the objects that installOperator applies, in reverse order.
 func (a *app) removeOperator(ctx context.Context, c client.Client) error {
 	objects, err := manifests.Decode(dist.Operator)
 	if err != nil {
-		return fmt.Errorf("the manifests in this program are damaged: %w", err)
+		return fmt.Errorf("decode embedded manifests: %w", err)
 	}
 	slices.Reverse(objects)
 	for _, object := range objects {
 		if err := c.Delete(ctx, object); client.IgnoreNotFound(err) != nil && !kube.IsUndefined(err) {
-			return fmt.Errorf("%s %s cannot be deleted: %w", object.GetKind(), object.GetName(), a.kube.Sentence(err))
+			return fmt.Errorf("delete %s %s: %w", object.GetKind(), object.GetName(), a.kube.Sentence(err))
 		}
 	}
-	a.line("The operator and the kinds it brought are deleted")
+	a.line("Deleted the operator and its CRDs")
 	return nil
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/version"
 )
 
-// planOptions are the flags of plan.
+// planOptions are the flags of the plan command.
 type planOptions struct {
 	mesh                   string
 	files, deleted, before []string
@@ -29,36 +29,36 @@ type planOptions struct {
 func (a *app) planCommand() *cobra.Command {
 	var o planOptions
 	cmd := &cobra.Command{
-		Use:   "plan -f FILE_OR_FOLDER",
-		Short: "Show what files would change: which sidecars, and which flows are newly denied or allowed",
-		Long: `Compares a mesh as it is with the mesh after "kubectl apply -f", and writes nothing. It says which sidecars would be told
-something, by workload: how many resources of which type (CDS, EDS, LDS, RDS, SDS, ECDS) and how many bytes; and which flows would
-be newly denied or newly allowed, by whom to which port of which Service, which requests, and by which policy and rule. The answer
-comes from the code that configures the sidecars.
+		Use:   "plan -f FILE_OR_DIRECTORY",
+		Short: "Show which sidecars and flows would change if files were applied",
+		Long: `Compare a mesh with the same mesh after "kubectl apply -f", without changing anything. The output lists the sidecars that would get
+a new configuration, by workload, with the number of resources per type (CDS, EDS, LDS, RDS, SDS, ECDS) and the size in bytes. It also
+lists the flows that would be newly denied or allowed: the source, the Service and port, the requests, and the policy and rule. The
+result is computed by the same code that configures the sidecars.
 
-Files are merged into the objects of the cluster as kubectl does. Objects in files of --delete would be gone. With --against, two
-sets of files are compared, each as a mesh of its own, and no cluster is asked.
+Files are merged into the objects in the cluster, as with kubectl apply. --delete names files with objects that would be deleted.
+--against compares two sets of files, each as a complete mesh, without a cluster.
 
-Requests are compared by examples of each match on both sides. Two expressions that overlap may differ in requests that no example
-shows. What is not computed, such as pods that a changed workload would replace, is listed.
+Requests are compared by examples for each match on both sides. If two regular expressions overlap, requests without an example may
+differ. Effects that the plan cannot compute, such as pods replaced by a changed workload, are listed at the end.
 
-The exit code is 0 when nothing would change for any sidecar or flow, 2 when something would, and 1 after an error or when the
-mesh would refuse an object.`,
+The exit code is 0 if nothing would change for any sidecar or flow, 2 if something would change, and 1 on errors or if the mesh would
+reject an object.`,
 		Example: `  osm plan -f policies/
   osm plan -f new.yaml --delete old.yaml -o json
   kustomize build | osm plan -f -
 
-  # What a branch changes, without a cluster.
+  # Compare a branch with main, without a cluster.
   osm plan -f branch/ --against main/`,
 		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.plan(ctx, &o) }),
 	}
 	f := cmd.Flags()
 	a.addMeshName(cmd, &o.mesh, "")
-	f.StringSliceVarP(&o.files, "filename", "f", nil, "files or folders that would be applied, separated by commas; - is the standard input")
-	f.StringSliceVar(&o.deleted, "delete", nil, "files or folders with objects that would be deleted")
-	f.StringSliceVar(&o.before, "against", nil, "compare with the mesh that these files or folders describe, and ask no cluster")
-	f.BoolVar(&o.offline, "offline", false, "ask no cluster; needs --against")
+	f.StringSliceVarP(&o.files, "filename", "f", nil, "files or directories to apply, separated by commas; - reads standard input")
+	f.StringSliceVar(&o.deleted, "delete", nil, "files or directories with objects to delete")
+	f.StringSliceVar(&o.before, "against", nil, "files or directories with the mesh to compare with, instead of a cluster")
+	f.BoolVar(&o.offline, "offline", false, "do not connect to a cluster; requires --against")
 	o.form.AddTo(f)
 	return cmd
 }
@@ -66,24 +66,24 @@ mesh would refuse an object.`,
 func (a *app) plan(ctx context.Context, o *planOptions) error {
 	switch {
 	case len(o.files) == 0 && len(o.deleted) == 0:
-		return errors.New("no file is named: write `osm plan -f FILE_OR_FOLDER`")
+		return errors.New("missing files: usage: `osm plan -f FILE_OR_DIRECTORY`")
 	case o.offline && len(o.before) == 0:
-		return errors.New("--offline needs something to compare with: name files or folders with --against")
+		return errors.New("--offline requires --against")
 	case len(o.before) > 0 && len(o.deleted) > 0:
-		return errors.New("--delete is about objects of a cluster: with --against, leave the objects out of the files of -f")
+		return errors.New("--delete cannot be combined with --against: remove the objects from the files of -f instead")
 	}
 	if err := o.form.Check(); err != nil {
 		return err
 	}
-	wanted, err := a.objectsOf(o.files)
+	toApply, err := a.objectsOf(o.files)
 	if err != nil {
 		return err
 	}
 	var p *plan.Plan
 	if len(o.before) > 0 {
-		p, err = a.planFiles(o, wanted)
+		p, err = a.planFiles(o, toApply)
 	} else {
-		p, err = a.planCluster(ctx, o, wanted)
+		p, err = a.planCluster(ctx, o, toApply)
 	}
 	if err != nil {
 		return err
@@ -104,7 +104,7 @@ func (a *app) plan(ctx context.Context, o *planOptions) error {
 	return nil
 }
 
-// objectsOf reads the objects of files and of the standard input. Expectations of `osm policy test` are left out.
+// objectsOf reads objects from files and standard input. It drops the expectations of `osm policy test`.
 func (a *app) objectsOf(paths []string) ([]*unstructured.Unstructured, error) {
 	var all []*unstructured.Unstructured
 	for _, path := range paths {
@@ -127,11 +127,11 @@ func (a *app) objectsOf(paths []string) ([]*unstructured.Unstructured, error) {
 func (a *app) standardInput() ([]*unstructured.Unstructured, error) {
 	text, err := io.ReadAll(a.In)
 	if err != nil {
-		return nil, fmt.Errorf("the standard input cannot be read: %w", err)
+		return nil, fmt.Errorf("read standard input: %w", err)
 	}
 	objects, err := manifests.Decode(text)
 	if err != nil {
-		return nil, fmt.Errorf("the standard input cannot be read: %w", err)
+		return nil, fmt.Errorf("read standard input: %w", err)
 	}
 	return objects, nil
 }
@@ -144,8 +144,8 @@ func readAll(paths ...string) ([]*unstructured.Unstructured, error) {
 	return manifests.Read(files)
 }
 
-// planFiles compares two meshes of files.
-func (a *app) planFiles(o *planOptions, wanted []*unstructured.Unstructured) (*plan.Plan, error) {
+// planFiles compares two meshes in files.
+func (a *app) planFiles(o *planOptions, toApply []*unstructured.Unstructured) (*plan.Plan, error) {
 	written, err := a.objectsOf(o.before)
 	if err != nil {
 		return nil, err
@@ -154,7 +154,7 @@ func (a *app) planFiles(o *planOptions, wanted []*unstructured.Unstructured) (*p
 	if err != nil {
 		return nil, err
 	}
-	after, err := manifests.Complete(before.Mesh, wanted)
+	after, err := manifests.Complete(before.Mesh, toApply)
 	if err != nil {
 		return nil, err
 	}
@@ -162,15 +162,15 @@ func (a *app) planFiles(o *planOptions, wanted []*unstructured.Unstructured) (*p
 		Mesh: before.Mesh, Namespace: names.DefaultNamespace, TrustDomain: names.DefaultTrustDomain,
 		Scheme: before.Scheme, Objects: before.Objects,
 	}
-	edit, err := subject.Between(after.Objects, append(written, wanted...))
+	edit, err := subject.Between(after.Objects, append(written, toApply...))
 	if err != nil {
 		return nil, err
 	}
 	return plan.Make(subject, edit)
 }
 
-// planCluster compares a cluster with what files would make of it.
-func (a *app) planCluster(ctx context.Context, o *planOptions, wanted []*unstructured.Unstructured) (*plan.Plan, error) {
+// planCluster compares the cluster with the result of applying files to it.
+func (a *app) planCluster(ctx context.Context, o *planOptions, toApply []*unstructured.Unstructured) (*plan.Plan, error) {
 	removed, err := a.objectsOf(o.deleted)
 	if err != nil {
 		return nil, err
@@ -188,7 +188,7 @@ func (a *app) planCluster(ctx context.Context, o *planOptions, wanted []*unstruc
 		return nil, err
 	}
 	if m.Version != "" && m.Version != version.Version {
-		a.note("The mesh %s runs version %s, and this program is %s: the plan is computed by this program's translator, and the mesh's may differ.", m.Name, m.Version, version.Version)
+		a.note("Warning: mesh %s runs version %s, this program is version %s: the actual configuration may differ from the plan.", m.Name, m.Version, version.Version)
 	}
 	objects, err := load.Objects(ctx, c, m.Name, m.Namespace)
 	if err != nil {
@@ -196,9 +196,9 @@ func (a *app) planCluster(ctx context.Context, o *planOptions, wanted []*unstruc
 	}
 	subject := plan.Subject{Mesh: m.Name, Namespace: m.Namespace, TrustDomain: a.trustDomain(ctx, c, m), Scheme: c.Scheme(), Objects: objects}
 	if root, err := roots(ctx, c, m); err == nil {
-		subject.Root = root // without it, the plan only counts fewer bytes
+		subject.Root = root // without it, only the byte counts are too low
 	}
-	edit, err := subject.Overlay(plan.Request{Apply: wanted, Delete: removed, Namespace: namespace, Now: a.now()})
+	edit, err := subject.Overlay(plan.Request{Apply: toApply, Delete: removed, Namespace: namespace, Now: a.now()})
 	if err != nil {
 		return nil, err
 	}

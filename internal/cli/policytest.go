@@ -17,13 +17,13 @@ func (a *app) policyTestCommand() *cobra.Command {
 	var files []string
 	var meshName, junit string
 	cmd := &cobra.Command{
-		Use:   "test -f FILE_OR_FOLDER",
+		Use:   "test -f FILE_OR_DIRECTORY",
 		Short: "Test policies without a cluster",
-		Long: `Reads manifests (workloads, Services, policies) and expectations from files, and tells which expectations are not met. No
-cluster is needed. What a cluster would add is added: pods of workloads, addresses, endpoints; namespaces that say nothing about
-a mesh are part of it. Policies that the mesh would refuse are failures too.
+		Long: `Test expectations against manifests (workloads, Services, policies), without a cluster. Objects that only a cluster has are added:
+pods of workloads, addresses and endpoints. Namespaces without mesh labels are part of the mesh. A policy that the mesh would reject
+is a failure.
 
-Expectations are documents of kind PolicyTest among the manifests:
+Expectations are documents of kind PolicyTest in the same files:
 
   apiVersion: cli.openservicemesh.io/v1alpha1
   kind: PolicyTest
@@ -31,22 +31,22 @@ Expectations are documents of kind PolicyTest among the manifests:
   - {from: bookbuyer/bookbuyer, to: bookstore/bookstore, request: GET /buy-a-book/new, want: allowed, by: bookstore/bookstore-v1}
   - {from: bookthief/bookthief, to: bookstore/bookstore, request: GET /buy-a-book/new, want: denied}
 
-want is allowed, denied or partly; or how a denial looks: forbidden, not found, bad request, unavailable, reset, refused, passed
-through. The exit code is 1 when an expectation is not met.`,
+want is allowed, denied or partly, or the kind of denial: forbidden, not found, bad request, unavailable, reset, refused, passed
+through. The exit code is 1 if an expectation is not met.`,
 		Example: `  osm policy test -f manifests/
   osm policy test -f apps/,policies/,expectations.yaml --junit report.xml`,
 		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.policyTest(ctx, meshName, files, junit) }),
 	}
-	cmd.Flags().StringSliceVarP(&files, "filename", "f", nil, "files or folders with manifests and expectations, separated by commas")
-	cmd.Flags().StringVar(&junit, "junit", "", "also write the results as JUnit's XML to this file; - is the standard output")
-	cmd.Flags().StringVar(&meshName, "mesh-name", "", "name of the mesh (default: the Mesh among the manifests, or osm)")
+	cmd.Flags().StringSliceVarP(&files, "filename", "f", nil, "files or directories with manifests and expectations, separated by commas")
+	cmd.Flags().StringVar(&junit, "junit", "", "also write the results to this file as JUnit XML; - writes to standard output")
+	cmd.Flags().StringVar(&meshName, "mesh-name", "", "name of the mesh (default: the Mesh in the manifests, or osm)")
 	return cmd
 }
 
 func (a *app) policyTest(ctx context.Context, meshName string, paths []string, junit string) error {
 	if len(paths) == 0 {
-		return fmt.Errorf("no file is named: write `osm policy test -f FILE_OR_FOLDER`")
+		return fmt.Errorf("missing files: usage: `osm policy test -f FILE_OR_DIRECTORY`")
 	}
 	files, err := manifests.Files(paths...)
 	if err != nil {
@@ -81,7 +81,7 @@ func (a *app) policyTest(ctx context.Context, meshName string, paths []string, j
 	return a.reportTest(results, junit)
 }
 
-// reportTest prints results, and writes them as XML where that is wanted.
+// reportTest prints results, and writes JUnit XML if requested.
 func (a *app) reportTest(results []expect.Result, junit string) error {
 	out := a.Out
 	if junit == "-" {
@@ -102,18 +102,18 @@ func (a *app) reportTest(results []expect.Result, junit string) error {
 		}
 	}
 	failed := expect.Failed(results)
-	fmt.Fprintf(out, "%d of %d expectations are met\n", len(results)-failed, len(results))
+	fmt.Fprintf(out, "%d of %d expectations met\n", len(results)-failed, len(results))
 	if failed > 0 {
 		return silent{exitFailed}
 	}
 	return nil
 }
 
-// writeFile writes a file, and says so when it cannot.
+// writeFile writes a file and adds its path to errors.
 func writeFile(path string, write func(io.Writer) error) error {
 	file, err := os.Create(path)
 	if err != nil {
-		return fmt.Errorf("%s cannot be written: %w", path, err)
+		return fmt.Errorf("write %s: %w", path, err)
 	}
 	if err := write(file); err != nil {
 		_ = file.Close()

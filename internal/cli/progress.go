@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// progress tells how far something is that takes longer than a moment: a line whenever there is something new to say, and the same
-// line again while nothing happens.
+// progress reports the progress of a long operation. It prints each new message once, and repeats the last message while nothing
+// changes.
 type progress struct {
 	out   io.Writer
 	now   func() time.Time
 	began time.Time
 
 	mu sync.Mutex
-	// last is what has been said last, and doing what is going on.
+	// last is the printed message, doing the current one.
 	last, doing string
-	// spoke is when something was said last; zero for never.
-	spoke time.Time
-	// quiet keeps it from speaking by itself, while people read or are asked.
+	// printed is the time of the last print, or zero.
+	printed time.Time
+	// quiet suppresses repeated messages, for example during a prompt.
 	quiet bool
 }
 
@@ -31,62 +31,62 @@ func (a *app) progress() *progress {
 }
 
 const (
-	// patienceOfUsers is how long nobody asks what is going on.
-	patienceOfUsers = 2 * time.Second
-	// reassurance is how long nobody thinks that it has stopped.
-	reassurance = 5 * time.Second
+	// initialDelay is the time before the first message.
+	initialDelay = 2 * time.Second
+	// repeatInterval is the interval at which the last message is repeated.
+	repeatInterval = 5 * time.Second
 )
 
-// say tells something, unless it has been said last or it is too early for anything to be said.
-func (p *progress) say(format string, args ...any) {
+// report sets the current message. It prints the message if it is new and the initial delay is over.
+func (p *progress) report(format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.doing = fmt.Sprintf(format, args...)
 	if p.doing != p.last {
-		p.speak()
+		p.print()
 	}
 }
 
-// speak says what is going on, when it is not too early. The caller holds mu.
-func (p *progress) speak() {
+// print prints the current message after the initial delay. The caller holds mu.
+func (p *progress) print() {
 	now := p.now()
 	elapsed := now.Sub(p.began)
-	if elapsed < patienceOfUsers {
+	if elapsed < initialDelay {
 		return
 	}
-	p.last, p.spoke = p.doing, now
+	p.last, p.printed = p.doing, now
 	fmt.Fprintf(p.out, "%6s  %s\n", elapsed.Round(time.Second), p.doing)
 }
 
-// hush keeps it from speaking by itself, or lets it again.
-func (p *progress) hush(quiet bool) {
+// setQuiet sets quiet.
+func (p *progress) setQuiet(quiet bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.quiet = quiet
 }
 
-// reassure says again what is going on, when nothing has been said for a while.
-func (p *progress) reassure() {
+// repeat repeats the current message if the repeat interval is over.
+func (p *progress) repeat() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.quiet && (p.spoke.IsZero() || p.now().Sub(p.spoke) >= reassurance) {
-		p.speak()
+	if !p.quiet && (p.printed.IsZero() || p.now().Sub(p.printed) >= repeatInterval) {
+		p.print()
 	}
 }
 
-// live reassures until stop is called.
+// live repeats messages until stop is called.
 func (p *progress) live() (stop func()) {
 	done := make(chan struct{})
 	var speaking sync.WaitGroup
 	speaking.Go(func() {
-		ticker := time.NewTicker(patienceOfUsers / 2)
+		ticker := time.NewTicker(initialDelay / 2)
 		defer ticker.Stop()
 		for {
 			select {
 			case <-done:
 				return
 			case <-ticker.C:
-				p.reassure()
+				p.repeat()
 			}
 		}
 	})
@@ -96,7 +96,7 @@ func (p *progress) live() (stop func()) {
 	}
 }
 
-// elapsed is how long it has taken so far, for people.
+// elapsed returns the time since the start, rounded for display.
 func (p *progress) elapsed() string {
 	return p.now().Sub(p.began).Round(100 * time.Millisecond).String()
 }

@@ -17,16 +17,16 @@ import (
 )
 
 func (a *app) proxyCommand() *cobra.Command {
-	return group("proxy", "Look into sidecars", nil,
-		a.proxyAdminCommand("get", http.MethodGet, "Ask the Envoy of a pod", `  osm proxy get config_dump bookbuyer-5c797ff5f4-tck47 -n bookbuyer
+	return group("proxy", "Inspect sidecars", nil,
+		a.proxyAdminCommand("get", http.MethodGet, "Query the Envoy admin interface of a pod", `  osm proxy get config_dump bookbuyer-5c797ff5f4-tck47 -n bookbuyer
   osm proxy get clusters bookbuyer-5c797ff5f4-tck47 -n bookbuyer -f clusters.txt`),
-		a.proxyAdminCommand("set", http.MethodPost, "Tell the Envoy of a pod to do something", `  osm proxy set 'logging?level=debug' bookbuyer-5c797ff5f4-tck47 -n bookbuyer
+		a.proxyAdminCommand("set", http.MethodPost, "Send a command to the Envoy admin interface of a pod", `  osm proxy set 'logging?level=debug' bookbuyer-5c797ff5f4-tck47 -n bookbuyer
   osm proxy set reset_counters bookbuyer-5c797ff5f4-tck47 -n bookbuyer`),
 		a.proxyStatusCommand())
 }
 
-// adminPatience is how long Envoy may take for an answer.
-const adminPatience = 30 * time.Second
+// adminTimeout bounds a request to Envoy's admin interface.
+const adminTimeout = 30 * time.Second
 
 func (a *app) proxyAdminCommand(name, method, short, example string) *cobra.Command {
 	var file string
@@ -34,9 +34,9 @@ func (a *app) proxyAdminCommand(name, method, short, example string) *cobra.Comm
 	cmd := &cobra.Command{
 		Use:     name + " QUERY POD",
 		Short:   short,
-		Long:    short + `, by its administration interface, and print the answer as it comes. QUERY is a path of that interface, such as config_dump, clusters, listeners, stats, certs, ready or server_info; "help" lists them all.`,
+		Long:    short + ` and print the response. QUERY is a path such as config_dump, clusters, listeners, stats, certs, ready or server_info; "help" lists all paths.`,
 		Example: example,
-		Args:    exactly(2, "the query or the name of the pod"),
+		Args:    exactly(2, "QUERY or POD"),
 
 		ValidArgsFunction: a.completeAdmin,
 		RunE: a.run(func(ctx context.Context, args []string) error {
@@ -51,16 +51,16 @@ func (a *app) proxyAdminCommand(name, method, short, example string) *cobra.Comm
 				}
 				return writeFile(file, func(w io.Writer) error { _, err := io.Copy(w, answer); return err })
 			}
-			return a.askEnvoy(ctx, method, args[0], namespace, args[1], int(local), show)
+			return a.queryAdmin(ctx, method, args[0], namespace, args[1], int(local), show)
 		}),
 	}
-	cmd.Flags().StringVarP(&file, "file", "f", "", "write the answer to a file")
-	cmd.Flags().Uint16VarP(&local, "local-port", "p", 0, "local port for the way to the pod (default: any that is free)")
+	cmd.Flags().StringVarP(&file, "file", "f", "", "write the response to a file")
+	cmd.Flags().Uint16VarP(&local, "local-port", "p", 0, "local port to forward (default: any free port)")
 	return cmd
 }
 
-// askEnvoy sends a request to the administration interface of a pod's sidecar.
-func (a *app) askEnvoy(ctx context.Context, method, query, namespace, name string, local int, show func(io.Reader) error) error {
+// queryAdmin sends a request to the Envoy admin interface of a pod.
+func (a *app) queryAdmin(ctx context.Context, method, query, namespace, name string, local int, show func(io.Reader) error) error {
 	c, err := a.kube.Client()
 	if err != nil {
 		return err
@@ -68,18 +68,18 @@ func (a *app) askEnvoy(ctx context.Context, method, query, namespace, name strin
 	pod := &corev1.Pod{}
 	err = c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, pod)
 	if apierrors.IsNotFound(err) {
-		return fmt.Errorf("Could not find pod %s in namespace %s: name its namespace with -n", name, namespace) //nolint:staticcheck // the sentence that users of OSM know
+		return fmt.Errorf("Could not find pod %s in namespace %s: specify the namespace with -n", name, namespace) //nolint:staticcheck // same message as OSM
 	}
 	if err != nil {
 		return err
 	}
 	if pod.Labels[names.ProxyUUIDLabel] == "" {
-		return fmt.Errorf("Pod %s in namespace %s is not a part of a mesh: it has no sidecar", name, namespace) //nolint:staticcheck // the sentence that users of OSM know
+		return fmt.Errorf("Pod %s in namespace %s is not a part of a mesh: it has no sidecar", name, namespace) //nolint:staticcheck // same message as OSM
 	}
 	if pod.Status.Phase != corev1.PodRunning {
-		return fmt.Errorf("the pod %s in namespace %s is not running, it is %s", name, namespace, pod.Status.Phase)
+		return fmt.Errorf("pod %s in namespace %s is not running: its phase is %s", name, namespace, pod.Status.Phase)
 	}
-	ctx, cancel := context.WithTimeout(ctx, adminPatience)
+	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
 	defer cancel()
 	address, err := a.kube.Forward(ctx, namespace, name, local, names.AdminPort)
 	if err != nil {
@@ -87,16 +87,16 @@ func (a *app) askEnvoy(ctx context.Context, method, query, namespace, name strin
 	}
 	request, err := http.NewRequestWithContext(ctx, method, "http://"+address+"/"+strings.TrimPrefix(query, "/"), nil)
 	if err != nil {
-		return fmt.Errorf("%q is not a path of the administration interface: %w", query, err)
+		return fmt.Errorf("invalid query %q: %w", query, err)
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return fmt.Errorf("the sidecar of pod %s/%s does not answer: %w", namespace, name, err)
+		return fmt.Errorf("sidecar of pod %s/%s does not respond: %w", namespace, name, err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(io.LimitReader(response.Body, 2000))
-		return fmt.Errorf("the sidecar of pod %s/%s answers %s to %s: %s", namespace, name, response.Status, query, strings.TrimSpace(string(text)))
+		return fmt.Errorf("sidecar of pod %s/%s returned status %s for %s: %s", namespace, name, response.Status, query, strings.TrimSpace(string(text)))
 	}
 	return show(response.Body)
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/report"
 )
 
-// proxyDetail shows everything that is known of one sidecar.
+// proxyDetail prints the status of one sidecar.
 func (a *app) proxyDetail(ctx context.Context, meshName, namespace, pod string, form *output.Flag) error {
 	if before, after, found := strings.Cut(pod, "/"); found {
 		namespace, pod = before, after
@@ -29,11 +29,11 @@ func (a *app) proxyDetail(ctx context.Context, meshName, namespace, pod string, 
 	all = slices.DeleteFunc(all, func(p connected) bool { return p.Pod != pod })
 	switch {
 	case len(all) == 0 && !complete:
-		return fmt.Errorf("the replicas that answer do not know a sidecar of pod %s, and not all of them answer", pod)
+		return fmt.Errorf("sidecar of pod %s not found, but not all control plane replicas respond", pod)
 	case len(all) == 0:
-		return fmt.Errorf("no pod %s with a sidecar runs in %s: see `osm proxy status`", pod, placeOf(namespace, m))
+		return fmt.Errorf("no running pod %s with a sidecar found in %s: see `osm proxy status`", pod, formatPlace(namespace, m))
 	case len(all) > 1:
-		return fmt.Errorf("several namespaces have a pod %s (%s, %s): choose one with -n", pod, all[0].Namespace, all[1].Namespace)
+		return fmt.Errorf("several namespaces have a pod %s (%s, %s): select one with -n", pod, all[0].Namespace, all[1].Namespace)
 	}
 	p := all[0]
 	if form.ForPeople() {
@@ -47,9 +47,9 @@ func (a *app) proxyDetail(ctx context.Context, meshName, namespace, pod string, 
 	return err
 }
 
-func placeOf(namespace string, m mesh) string {
+func formatPlace(namespace string, m mesh) string {
 	if namespace == "" {
-		return "the mesh " + m.Name
+		return "mesh " + m.Name
 	}
 	return "namespace " + namespace
 }
@@ -65,11 +65,11 @@ func (a *app) printDetail(p connected) error {
 	line("Revision", "%s", orUnknown(p.Revision))
 	switch {
 	case p.CertificateEnd == nil:
-		line("Certificate", "none is acknowledged")
+		line("Certificate", "none acknowledged")
 	case !p.CertificateEnd.After(a.now()):
-		line("Certificate", "ended at %s", p.CertificateEnd.Format(time.RFC3339))
+		line("Certificate", "expired at %s", p.CertificateEnd.Format(time.RFC3339))
 	default:
-		line("Certificate", "ends in %s, at %s", a.until(p.CertificateEnd), p.CertificateEnd.Format(time.RFC3339))
+		line("Certificate", "expires in %s, at %s", a.until(p.CertificateEnd), p.CertificateEnd.Format(time.RFC3339))
 	}
 	if len(p.Types) == 0 {
 		return nil
@@ -79,7 +79,7 @@ func (a *app) printDetail(p connected) error {
 	for _, name := range slices.Sorted(maps.Keys(p.Types)) {
 		t := p.Types[name]
 		table.Rows = append(table.Rows, []string{
-			name, a.stateOfType(t), orNone(t.Version), strconv.FormatUint(t.Sent, 10), strconv.FormatUint(t.Accepted, 10), strconv.FormatUint(t.Rejected, 10),
+			name, a.stateOfType(t), orDash(t.Version), strconv.FormatUint(t.Sent, 10), strconv.FormatUint(t.Accepted, 10), strconv.FormatUint(t.Rejected, 10),
 		})
 	}
 	if err := new(output.Flag).Print(a.Out, output.Result{Table: table}); err != nil {
@@ -87,7 +87,7 @@ func (a *app) printDetail(p connected) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.Types)) {
 		if text := p.Types[name].Rejection; text != "" {
-			a.line("\n%s is rejected: %s", name, text)
+			a.line("\n%s rejected: %s", name, text)
 		}
 	}
 	return nil

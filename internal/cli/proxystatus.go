@@ -16,7 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/report"
 )
 
-// connected is a sidecar and the replica that serves it, if one does.
+// connected is a sidecar with the replica that serves it, if any.
 type connected struct {
 	report.Proxy
 	State   string `json:"state"`
@@ -30,13 +30,19 @@ func (a *app) proxyStatusCommand() *cobra.Command {
 	var form output.Flag
 	cmd := &cobra.Command{
 		Use:   "status [POD]",
-		Short: "Show every sidecar, and whether it has its configuration",
-		Long: `Shows every sidecar: by which replica of the control plane it is served, whether it has acknowledged its configuration (up to
-date), has not answered yet (behind), refuses something (rejecting, with Envoy's own words below the table), has an Envoy that is too
-old for the control plane (not served), or is not connected, and when its certificate expires. Without -n, those of all namespaces of the mesh. With the name of a pod, everything that is known
-of its sidecar, by type of resources.
+		Short: "Show the configuration status of sidecars",
+		Long: `Show the status of each sidecar, the control plane replica that serves it, and when its certificate expires. The states are:
 
-The exit code is 1 when a sidecar rejects something, is not served or not connected, or a replica cannot be asked.`,
+  up to date     the sidecar acknowledged its configuration
+  behind         the sidecar has not acknowledged the newest configuration yet
+  rejecting      Envoy rejects a resource; its error message is printed below the table
+  not served     the Envoy version is not supported by the control plane
+  not connected  no replica serves the sidecar
+  unknown        a replica that may serve the sidecar does not respond
+
+Without -n, the command shows all namespaces of the mesh. With a pod name, it shows the status by resource type.
+
+The exit code is 1 if a sidecar is rejecting, not served or not connected, or if a replica does not respond.`,
 		Example: `  osm proxy status
   osm proxy status -n bookstore -o wide
   osm proxy status bookbuyer-5c797ff5f4-tck47 -n bookbuyer`,
@@ -54,7 +60,7 @@ The exit code is 1 when a sidecar rejects something, is not served or not connec
 		ValidArgsFunction: a.completePods,
 	}
 	a.addMeshName(cmd, &meshName, "")
-	cmd.Flags().BoolVarP(&everywhere, "all-namespaces", "A", false, "all namespaces of the mesh, which is so anyway without -n")
+	cmd.Flags().BoolVarP(&everywhere, "all-namespaces", "A", false, "show all namespaces of the mesh; this is the default")
 	form.AddTo(cmd.Flags())
 	return cmd
 }
@@ -73,7 +79,7 @@ func (a *app) proxyStatus(ctx context.Context, meshName, namespace string, form 
 	}
 	broken := !complete
 	for _, p := range found {
-		broken = broken || p.State == stateRejecting || p.State == stateApart || p.State == stateUnserved
+		broken = broken || p.State == stateRejecting || p.State == stateDisconnected || p.State == stateUnserved
 		if p.State == stateUnserved && form.ForPeople() && !form.Wide() {
 			a.line("\n%s/%s is not served: %s", p.Namespace, p.Pod, p.Text)
 		}
@@ -87,10 +93,10 @@ func (a *app) proxyStatus(ctx context.Context, meshName, namespace string, form 
 	return nil
 }
 
-// sidecars are those of a namespace, or of all with an empty name: what the replicas know of them, and those of which no replica
-// knows. complete is false when a replica does not answer.
+// sidecars returns the sidecars of a namespace, or of all namespaces if it is empty: those that replicas report and those that no
+// replica serves. complete is false if a replica does not respond.
 func (a *app) sidecars(ctx context.Context, c client.Client, m mesh, namespace string) (found []connected, complete bool, err error) {
-	a.progress().say("asking the control plane of mesh %s about its sidecars", m.Name)
+	a.progress().report("reading the sidecar status of mesh %s", m.Name)
 	answers, err := a.reports(ctx, c, m).Proxies(ctx)
 	if err != nil {
 		return nil, false, err
@@ -99,7 +105,7 @@ func (a *app) sidecars(ctx context.Context, c client.Client, m mesh, namespace s
 	for _, answer := range answers {
 		if answer.Err != nil {
 			complete = false
-			a.note("The sidecars of replica %s are unknown: %v", answer.Replica, answer.Err)
+			a.note("Warning: could not read the sidecars of replica %s: %v", answer.Replica, answer.Err)
 			continue
 		}
 		for _, p := range answer.Value.Proxies {
@@ -108,61 +114,61 @@ func (a *app) sidecars(ctx context.Context, c client.Client, m mesh, namespace s
 			}
 		}
 	}
-	apart, err := sidecarsApart(ctx, c, m, namespace, found)
+	disconnected, err := disconnectedSidecars(ctx, c, m, namespace, found)
 	if err != nil {
-		a.note("Sidecars that are not connected are unknown: %v", a.kube.Sentence(err))
+		a.note("Warning: could not list pods to find sidecars that are not connected: %v", a.kube.Sentence(err))
 	}
-	for i := range apart {
+	for i := range disconnected {
 		if !complete {
-			apart[i].State = stateUnknown
+			disconnected[i].State = stateUnknown
 		}
 	}
-	found = append(found, apart...)
+	found = append(found, disconnected...)
 	slices.SortFunc(found, func(x, y connected) int { return strings.Compare(x.Namespace+"/"+x.Pod, y.Namespace+"/"+y.Pod) })
 	return found, complete, nil
 }
 
-// sidecarsApart are the pods of a mesh that run with a sidecar which is not among the connected ones.
-func sidecarsApart(ctx context.Context, c client.Client, m mesh, namespace string, all []connected) ([]connected, error) {
+// disconnectedSidecars returns the running pods with a sidecar that is not connected.
+func disconnectedSidecars(ctx context.Context, c client.Client, m mesh, namespace string, all []connected) ([]connected, error) {
 	known := map[string]bool{}
 	for _, p := range all {
 		known[p.Namespace+"/"+p.Pod] = true
 	}
-	apart := []connected{}
+	disconnected := []connected{}
 	for _, member := range m.Members {
 		if namespace != "" && namespace != member {
 			continue
 		}
 		var pods corev1.PodList
 		if err := c.List(ctx, &pods, client.InNamespace(member), client.HasLabels{names.ProxyUUIDLabel}); err != nil {
-			return apart, err
+			return disconnected, err
 		}
 		for i := range pods.Items {
 			p := &pods.Items[i]
 			if p.Status.Phase != corev1.PodRunning || p.DeletionTimestamp != nil || known[p.Namespace+"/"+p.Name] {
 				continue
 			}
-			apart = append(apart, connected{State: stateApart, Proxy: report.Proxy{
+			disconnected = append(disconnected, connected{State: stateDisconnected, Proxy: report.Proxy{
 				Namespace: p.Namespace, Pod: p.Name, UID: string(p.UID), ServiceAccount: p.Spec.ServiceAccountName, Revision: p.Labels[names.RevisionLabel],
 			}})
 		}
 	}
-	return apart, nil
+	return disconnected, nil
 }
 
-// The states of a sidecar.
+// States of a sidecar.
 const (
 	stateUpToDate  = "up to date"
 	stateBehind    = "behind"
 	stateRejecting = "rejecting"
-	// stateUnserved: it is connected and sent nothing, since its Envoy is too old.
+	// stateUnserved means connected but not configured, because the Envoy version is not supported.
 	stateUnserved = "not served"
-	// stateApart: no replica serves it. stateUnknown: a replica that does not answer may.
-	stateApart   = "not connected"
-	stateUnknown = "unknown"
+	// stateDisconnected means that no replica serves it. stateUnknown means that a replica which does not respond may serve it.
+	stateDisconnected = "not connected"
+	stateUnknown      = "unknown"
 )
 
-// stateOf sums up how far a sidecar is with all types of resources.
+// stateOf summarizes the status of all resource types of a sidecar.
 func stateOf(p report.Proxy, replica string) connected {
 	one := connected{Proxy: p, State: stateUpToDate, Replica: replica}
 	var rejections, behind []string
@@ -182,7 +188,7 @@ func stateOf(p report.Proxy, replica string) connected {
 	case len(rejections) > 0:
 		one.State, one.Text = stateRejecting, strings.Join(rejections, "; ")
 	case len(behind) > 0:
-		one.State, one.Text = stateBehind, "waiting for an answer about "+strings.Join(behind, ", ")
+		one.State, one.Text = stateBehind, "waiting for the acknowledgement of "+strings.Join(behind, ", ")
 	}
 	return one
 }
@@ -193,13 +199,13 @@ func (a *app) proxyTable(found []connected) output.Result {
 	for _, p := range found {
 		result.Names = append(result.Names, "pod/"+p.Pod)
 		result.Table.Rows = append(result.Table.Rows, []string{
-			p.Namespace, p.Pod, p.ServiceAccount, p.State, a.since(p.Connected), a.until(p.CertificateEnd), orUnknown(p.Revision), orNone(p.Replica), orUnknown(p.Envoy), strings.ReplaceAll(p.Text, "\n", " "),
+			p.Namespace, p.Pod, p.ServiceAccount, p.State, a.since(p.Connected), a.until(p.CertificateEnd), orUnknown(p.Revision), orDash(p.Replica), orUnknown(p.Envoy), strings.ReplaceAll(p.Text, "\n", " "),
 		})
 	}
 	return result
 }
 
-// since is how long ago something was, "-" for never.
+// since returns the time since t, or "-" for the zero time.
 func (a *app) since(t time.Time) string {
 	if t.IsZero() {
 		return "-"
@@ -207,7 +213,7 @@ func (a *app) since(t time.Time) string {
 	return duration.HumanDuration(a.now().Sub(t).Truncate(time.Second))
 }
 
-// until is how long it is until a time; "-" without one.
+// until returns the time until t, "-" for nil, or "expired".
 func (a *app) until(t *time.Time) string {
 	switch {
 	case t == nil:
@@ -218,7 +224,7 @@ func (a *app) until(t *time.Time) string {
 	return duration.HumanDuration(t.Sub(a.now()).Truncate(time.Second))
 }
 
-func orNone(text string) string {
+func orDash(text string) string {
 	if text == "" {
 		return "-"
 	}

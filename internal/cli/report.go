@@ -14,10 +14,10 @@ import (
 	reportclient "github.com/openservicemesh/osm-operator/internal/report/client"
 )
 
-// reports asks the replicas of a mesh's control plane what they know about sidecars, through forwarded ports that are open until
+// reports returns a client for the report API of all control plane replicas of a mesh. It uses forwarded ports that stay open until
 // ctx ends.
 func (a *app) reports(ctx context.Context, c client.Client, m mesh) *reportclient.Client {
-	var ways sync.Map // from names of replicas to addresses of forwarded ports, so that asking again opens none
+	var ways sync.Map // replica name -> address of the forwarded port
 	token := sync.OnceValues(func() (string, error) { return a.kube.Token(ctx, m.Namespace, names.Controller) })
 	return reportclient.New(reportclient.Config{
 		Replicas:    reportclient.Pods(c, m.Namespace),
@@ -39,16 +39,16 @@ func (a *app) reports(ctx context.Context, c client.Client, m mesh) *reportclien
 	})
 }
 
-// roots are the root certificates of a mesh, from the ConfigMap that everybody who may look at pods may read.
+// roots returns the root certificates of a mesh from its trust ConfigMap, which needs fewer permissions than a Secret.
 func roots(ctx context.Context, c client.Client, m mesh) ([]byte, error) {
 	trust := &corev1.ConfigMap{}
 	if err := c.Get(ctx, client.ObjectKey{Namespace: m.Namespace, Name: names.TrustConfigMap(m.Name)}, trust); err != nil {
-		return nil, fmt.Errorf("the ConfigMap %s cannot be read: %w", names.TrustConfigMap(m.Name), err)
+		return nil, fmt.Errorf("read ConfigMap %s: %w", names.TrustConfigMap(m.Name), err)
 	}
 	return []byte(trust.Data[names.CABundleCert]), nil
 }
 
-// trustDomain is the mesh's.
+// trustDomain returns the trust domain of a mesh.
 func (a *app) trustDomain(ctx context.Context, c client.Client, m mesh) string {
 	declared := &v1alpha1.Mesh{}
 	if err := c.Get(ctx, client.ObjectKey{Name: m.Name}, declared); err == nil && declared.Spec.Certificates != nil && declared.Spec.Certificates.TrustDomain != nil {

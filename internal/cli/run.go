@@ -18,23 +18,23 @@ import (
 
 // Exit codes.
 const (
-	// exitFailed: an error, or a check or test that failed.
+	// exitFailed means an error, or a failed check or test.
 	exitFailed = 1
-	// exitNo: the question was answered, and the answer is no.
+	// exitNo means that the command succeeded and its answer is no.
 	exitNo = 2
 )
 
-// Exits are the exit codes of all commands and what they mean, in order.
+// Exits lists the exit codes of all commands, in order.
 var Exits = []struct {
 	Code  int
 	Means string
 }{
-	{0, "all is well, or the answer is yes"},
-	{exitFailed, "an error, or a check or a test that failed"},
-	{exitNo, "the question was answered, and the answer is no (explain), or something would change (plan)"},
+	{0, "success, or the answer is yes"},
+	{exitFailed, "error, or a check or test failed"},
+	{exitNo, "the answer is no (explain), or something would change (plan)"},
 }
 
-// exitCodes are the exit codes as help shows them.
+// exitCodes returns the exit codes for the help text.
 func exitCodes() string {
 	var lines []string
 	for _, e := range Exits {
@@ -43,12 +43,12 @@ func exitCodes() string {
 	return strings.Join(lines, "\n")
 }
 
-// silent is an error about which everything has been said.
+// silent is an error whose message has already been printed.
 type silent struct{ code int }
 
 func (s silent) Error() string { return "failed" }
 
-// Run runs the command line and returns the exit code. program is how it was called; libraries log nothing.
+// Run runs the command line and returns the exit code. program is the name of the executable. Libraries do not log.
 func Run(ctx context.Context, program string, args []string, streams Streams) int {
 	klog.SetLogger(logr.Discard())
 	log.SetLogger(logr.Discard())
@@ -61,12 +61,12 @@ func Run(ctx context.Context, program string, args []string, streams Streams) in
 }
 
 func exitCode(err error, w io.Writer) int {
-	var said silent
+	var printed silent
 	switch {
 	case err == nil:
 		return 0
-	case errors.As(err, &said):
-		return said.code
+	case errors.As(err, &printed):
+		return printed.code
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(w, "Error: interrupted.")
 		return exitFailed

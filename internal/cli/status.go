@@ -21,16 +21,16 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// glanceAt is a mesh at a glance.
-type glanceAt struct {
+// summary is the summary of a mesh.
+type summary struct {
 	mesh
 	ControlPlane []component `json:"controlPlane"`
-	// Beside is the control plane of a canary, that runs beside the mesh's own; empty without one.
-	Beside     []component `json:"beside,omitempty"`
-	Permissive bool        `json:"permissive"`
-	Egress     bool        `json:"egress"`
-	Pods       podCounts   `json:"pods"`
-	// Problems are the policies that are not in force as they are written.
+	// CanaryControlPlane is the control plane of the canary. It is empty without one.
+	CanaryControlPlane []component `json:"canaryControlPlane,omitempty"`
+	Permissive         bool        `json:"permissive"`
+	Egress             bool        `json:"egress"`
+	Pods               podCounts   `json:"pods"`
+	// Problems lists the policies that are not fully in force.
 	Problems []checks.Result `json:"problems"`
 }
 
@@ -41,10 +41,10 @@ type component struct {
 }
 
 type podCounts struct {
-	// Meshed pods have a sidecar, Bare ones have none. Pods that have ended are neither.
+	// Meshed pods have a sidecar, Bare pods have none. Finished pods are not counted.
 	Meshed int `json:"meshed"`
 	Bare   int `json:"bare"`
-	// ByRevision are the pods with a sidecar by the MeshRevision whose injector made it.
+	// ByRevision counts the pods with a sidecar by the MeshRevision that injected it.
 	ByRevision map[string]int `json:"byRevision"`
 }
 
@@ -53,9 +53,9 @@ func (a *app) statusCommand() *cobra.Command {
 	var form output.Flag
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Show a mesh at a glance",
-		Long: `Shows how a mesh is: what the operator says, its control plane, its stance towards traffic, its namespaces and pods, and
-policies with problems. The exit code is 1 when the mesh is not ready.`,
+		Short: "Show the status of a mesh",
+		Long: `Show the status of a mesh: its readiness, control plane, traffic policy mode, namespaces, pods, and policies with problems. The
+exit code is 1 if the mesh is not ready.`,
 		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.status(ctx, meshName, &form) }),
 	}
@@ -69,7 +69,7 @@ func (a *app) status(ctx context.Context, meshName string, form *output.Flag) er
 	if err != nil {
 		return err
 	}
-	found, err := a.glance(ctx, c, m)
+	found, err := a.summarize(ctx, c, m)
 	if err != nil {
 		return err
 	}
@@ -84,14 +84,14 @@ func (a *app) status(ctx context.Context, meshName string, form *output.Flag) er
 	return nil
 }
 
-func (a *app) glance(ctx context.Context, c client.Client, m mesh) (*glanceAt, error) {
-	found := &glanceAt{mesh: m, Pods: podCounts{ByRevision: map[string]int{}}, Problems: []checks.Result{}}
+func (a *app) summarize(ctx context.Context, c client.Client, m mesh) (*summary, error) {
+	found := &summary{mesh: m, Pods: podCounts{ByRevision: map[string]int{}}, Problems: []checks.Result{}}
 	var err error
 	if found.ControlPlane, err = components(ctx, c, m.Namespace, ""); err != nil {
 		return nil, err
 	}
 	if m.Canary != "" {
-		if found.Beside, err = components(ctx, c, m.Namespace, m.beside); err != nil {
+		if found.CanaryControlPlane, err = components(ctx, c, m.Namespace, m.canarySuffix); err != nil {
 			return nil, err
 		}
 	}
@@ -117,10 +117,10 @@ func (a *app) glance(ctx context.Context, c client.Client, m mesh) (*glanceAt, e
 	return found, nil
 }
 
-// components are the Deployments of a control plane; those of the mesh's own have no suffix.
+// components returns the Deployments of a control plane. The suffix selects the canary's and is empty for the active control plane.
 func components(ctx context.Context, c client.Client, namespace, suffix string) ([]component, error) {
 	var all []component
-	for _, name := range []string{names.Beside(names.Controller, suffix), names.Beside(names.Injector, suffix)} {
+	for _, name := range []string{names.WithSuffix(names.Controller, suffix), names.WithSuffix(names.Injector, suffix)} {
 		d := &appsv1.Deployment{}
 		err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, d)
 		if client.IgnoreNotFound(err) != nil {
@@ -154,40 +154,40 @@ func (p *podCounts) count(ctx context.Context, c client.Client, namespace string
 	return nil
 }
 
-// print writes it for people.
-func (g *glanceAt) print(w io.Writer) {
+// print writes the summary as text.
+func (g *summary) print(w io.Writer) {
 	line := func(title, format string, args ...any) {
 		fmt.Fprintf(w, "%-15s %s\n", title, fmt.Sprintf(format, args...))
 	}
 	line("Mesh", "%s, version %s, in namespace %s", g.Name, orUnknown(g.Version), g.Namespace)
 	switch {
 	case !g.Declared:
-		line("State", "not declared by a Mesh: another program has installed it")
+		line("State", "installed without a Mesh object")
 	case g.Ready == "True":
 		line("State", "Ready")
 	default:
 		line("State", "%s: %s", orUnknown(g.Reason), orUnknown(g.Message))
 	}
 	if g.Plan != "" {
-		line("Plan", "%s; nothing is changed before spec.mode is Apply", g.Plan)
+		line("Plan", "%s; not applied until spec.mode is Apply", g.Plan)
 	}
 	line("Control plane", "%s", readiness(g.ControlPlane))
 	if g.Canary != "" {
-		line("Canary", "version %s beside it: %s", g.Canary, readiness(g.Beside))
+		line("Canary", "version %s: %s", g.Canary, readiness(g.CanaryControlPlane))
 	}
-	line("Traffic", "%s; %s", stance(g.Permissive, "permissive: everybody may call everybody", "what no policy allows is denied"),
-		stance(g.Egress, "open to the outside", "closed to the outside"))
+	line("Traffic", "%s; %s", formatSetting(g.Permissive, "permissive mode", "denied unless a policy allows it"),
+		formatSetting(g.Egress, "egress enabled", "egress disabled"))
 	line("Namespaces", "%d: %s", len(g.Members), strings.Join(g.Members, ", "))
 	line("Pods", "%d with a sidecar%s, %d without", g.Pods.Meshed, g.Pods.revisions(), g.Pods.Bare)
 	if len(g.Problems) == 0 {
-		line("Policies", "all in force as they are written")
+		line("Policies", "all in force")
 	}
 	for _, p := range g.Problems {
 		line("Policies", "[%s] %s", p.Status, p.What)
 	}
 }
 
-// readiness says how many pods of Deployments are ready.
+// readiness formats the number of ready pods of each Deployment.
 func readiness(all []component) string {
 	var parts []string
 	for _, c := range all {
@@ -196,7 +196,7 @@ func readiness(all []component) string {
 	return strings.Join(parts, ", ")
 }
 
-// revisions tells sidecars of several revisions apart; empty when all are of one.
+// revisions formats the number of sidecars by revision. It is empty if all have the same revision.
 func (p *podCounts) revisions() string {
 	if len(p.ByRevision) < 2 {
 		return ""
@@ -208,7 +208,7 @@ func (p *podCounts) revisions() string {
 	return " (" + strings.Join(parts, ", ") + ")"
 }
 
-func stance(on bool, yes, no string) string {
+func formatSetting(on bool, yes, no string) string {
 	if on {
 		return yes
 	}

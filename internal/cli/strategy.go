@@ -12,18 +12,18 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 )
 
-// strategyFlags say which way an upgrade takes.
+// strategyFlags select the upgrade strategy.
 type strategyFlags struct {
 	strategy, namespaces string
 }
 
 func (f *strategyFlags) addTo(flags *pflag.FlagSet) {
-	flags.StringVar(&f.strategy, "strategy", "", "way of the upgrade: in-place, or canary, which tries the new version in some namespaces first (default: what the Mesh says)")
-	flags.StringVar(&f.namespaces, "canary-namespaces", "", "label selector of the namespaces that come first, such as stage=early; with --strategy canary")
+	flags.StringVar(&f.strategy, "strategy", "", "upgrade strategy: in-place or canary (default: the strategy of the Mesh)")
+	flags.StringVar(&f.namespaces, "canary-namespaces", "", "label selector for the canary namespaces, such as stage=early; requires --strategy canary")
 }
 
-// wanted is the strategy that the flags name; empty when they name none.
-func (f *strategyFlags) wanted() (v1alpha1.UpgradeStrategy, error) {
+// selected returns the selected strategy, or "" if none is selected.
+func (f *strategyFlags) selected() (v1alpha1.UpgradeStrategyType, error) {
 	switch strings.ToLower(strings.ReplaceAll(f.strategy, "-", "")) {
 	case "canary":
 		return v1alpha1.StrategyCanary, nil
@@ -32,17 +32,17 @@ func (f *strategyFlags) wanted() (v1alpha1.UpgradeStrategy, error) {
 	case "":
 		return "", nil
 	}
-	return "", fmt.Errorf("--strategy %q is not known: use in-place or canary", f.strategy)
+	return "", fmt.Errorf("invalid --strategy %q: must be in-place or canary", f.strategy)
 }
 
-// check says what is wrong with the flags alone.
+// check validates the flags.
 func (f *strategyFlags) check() error {
-	wanted, err := f.wanted()
-	if err == nil && f.namespaces != "" && wanted != v1alpha1.StrategyCanary {
-		return errors.New("--canary-namespaces has a meaning only with --strategy canary")
+	selected, err := f.selected()
+	if err == nil && f.namespaces != "" && selected != v1alpha1.StrategyCanary {
+		return errors.New("--canary-namespaces requires --strategy canary")
 	}
 	if _, parsed := metav1.ParseToLabelSelector(f.namespaces); err == nil && parsed != nil {
-		return fmt.Errorf("--canary-namespaces %q is not a label selector: write for example stage=early, or kubernetes.io/metadata.name=shop: %w", f.namespaces, parsed)
+		return fmt.Errorf("invalid --canary-namespaces %q: must be a label selector such as stage=early or kubernetes.io/metadata.name=shop: %w", f.namespaces, parsed)
 	}
 	return err
 }
@@ -50,32 +50,32 @@ func (f *strategyFlags) check() error {
 // patch is what the flags change in spec.upgrade of a Mesh, as a JSON merge patch; nil for nothing. live is what the Mesh says now: who
 // came first in an earlier upgrade does not come first in this one, too.
 func (f *strategyFlags) patch(live *v1alpha1.UpgradeSpec) (map[string]any, error) {
-	wanted, err := f.wanted()
-	if err != nil || wanted == "" {
+	selected, err := f.selected()
+	if err != nil || selected == "" {
 		return nil, err
 	}
-	change := map[string]any{"strategy": string(wanted)}
-	declared := live != nil && live.Canary != nil
+	strategy := map[string]any{"type": string(selected)}
+	declared := live != nil && live.Strategy != nil && live.Strategy.Canary != nil
 	switch {
-	case wanted == v1alpha1.StrategyInPlace:
-		change["canary"] = nil
+	case selected == v1alpha1.StrategyInPlace:
+		strategy["canary"] = nil
 	case f.namespaces == "" && !declared:
-		return nil, errors.New("the strategy canary needs to know who comes first: name namespaces of the mesh by a label with --canary-namespaces, such as kubernetes.io/metadata.name=shop")
+		return nil, errors.New("--strategy canary requires --canary-namespaces, a label selector such as kubernetes.io/metadata.name=shop")
 	case f.namespaces != "":
 		var before map[string]string
 		if declared {
-			before = live.Canary.Namespaces.MatchLabels
+			before = live.Strategy.Canary.Namespaces.MatchLabels
 		}
 		selector, err := replaced(before, f.namespaces)
 		if err != nil {
 			return nil, err
 		}
-		change["canary"] = map[string]any{"namespaces": selector}
+		strategy["canary"] = map[string]any{"namespaces": selector}
 	}
-	return change, nil
+	return map[string]any{"strategy": strategy}, nil
 }
 
-// replaced is a merge patch that makes a selector, which has some labels, the one that a text says.
+// replaced returns a merge patch that replaces a selector with the labels before by the selector in text.
 func replaced(before map[string]string, text string) (map[string]any, error) {
 	selector, err := metav1.ParseToLabelSelector(text)
 	if err != nil {

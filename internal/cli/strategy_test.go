@@ -11,28 +11,30 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 )
 
-func TestStrategyOfAnUpgrade(t *testing.T) {
-	earlier := &v1alpha1.UpgradeSpec{Canary: &v1alpha1.CanarySpec{Namespaces: metav1.LabelSelector{MatchLabels: map[string]string{"stage": "early", "team": "a"}}}}
+func TestStrategyFlags(t *testing.T) {
+	earlier := &v1alpha1.UpgradeSpec{Strategy: &v1alpha1.UpgradeStrategy{
+		Canary: &v1alpha1.CanarySpec{Namespaces: metav1.LabelSelector{MatchLabels: map[string]string{"stage": "early", "team": "a"}}},
+	}}
 	for name, test := range map[string]struct {
 		flags       strategyFlags
 		live        *v1alpha1.UpgradeSpec
 		want, wrong string
 	}{
-		"nothing is said": {want: `{"version":"v0.2.0"}`},
-		"in place":        {flags: strategyFlags{strategy: "in-place"}, live: earlier, want: `{"upgrade":{"canary":null,"strategy":"InPlace"},"version":"v0.2.0"}`},
+		"no flags": {want: `{"version":"v0.2.0"}`},
+		"in place": {flags: strategyFlags{strategy: "in-place"}, live: earlier, want: `{"upgrade":{"strategy":{"canary":null,"type":"InPlace"}},"version":"v0.2.0"}`},
 		"canary": {
 			flags: strategyFlags{"Canary", "stage=early"},
-			want:  `{"upgrade":{"canary":{"namespaces":{"matchExpressions":null,"matchLabels":{"stage":"early"}}},"strategy":"Canary"},"version":"v0.2.0"}`,
+			want:  `{"upgrade":{"strategy":{"canary":{"namespaces":{"matchExpressions":null,"matchLabels":{"stage":"early"}}},"type":"Canary"}},"version":"v0.2.0"}`,
 		},
-		"somebody else comes first": {
+		"canary with another selector": {
 			flags: strategyFlags{"canary", "stage=first,tier in (web)"}, live: earlier,
-			want: `{"upgrade":{"canary":{"namespaces":{"matchExpressions":[{"key":"tier","operator":"In","values":["web"]}],"matchLabels":{"stage":"first","team":null}}},"strategy":"Canary"},"version":"v0.2.0"}`,
+			want: `{"upgrade":{"strategy":{"canary":{"namespaces":{"matchExpressions":[{"key":"tier","operator":"In","values":["web"]}],"matchLabels":{"stage":"first","team":null}}},"type":"Canary"}},"version":"v0.2.0"}`,
 		},
-		"the same as before": {flags: strategyFlags{strategy: "canary"}, live: earlier, want: `{"upgrade":{"strategy":"Canary"},"version":"v0.2.0"}`},
-		"nobody comes first": {flags: strategyFlags{strategy: "canary"}, wrong: "--canary-namespaces"},
-		"an unknown way":     {flags: strategyFlags{strategy: "blue-green"}, wrong: "use in-place or canary"},
-		"no canary":          {flags: strategyFlags{namespaces: "stage=early"}, wrong: "only with --strategy canary"},
-		"no selector":        {flags: strategyFlags{"canary", "stage in"}, wrong: "is not a label selector"},
+		"canary with the stored selector": {flags: strategyFlags{strategy: "canary"}, live: earlier, want: `{"upgrade":{"strategy":{"type":"Canary"}},"version":"v0.2.0"}`},
+		"canary without a selector":       {flags: strategyFlags{strategy: "canary"}, wrong: "--canary-namespaces"},
+		"unknown strategy":                {flags: strategyFlags{strategy: "blue-green"}, wrong: "must be in-place or canary"},
+		"selector without canary":         {flags: strategyFlags{namespaces: "stage=early"}, wrong: "requires --strategy canary"},
+		"invalid selector":                {flags: strategyFlags{"canary", "stage in"}, wrong: "must be a label selector"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := test.flags.check()
@@ -42,7 +44,7 @@ func TestStrategyOfAnUpgrade(t *testing.T) {
 			}
 			if test.wrong != "" {
 				if err == nil || !strings.Contains(err.Error(), test.wrong) {
-					t.Errorf("error = %v, want one that says %q", err, test.wrong)
+					t.Errorf("error = %v, want %q", err, test.wrong)
 				}
 				return
 			}

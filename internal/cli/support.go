@@ -13,18 +13,18 @@ import (
 )
 
 func (a *app) supportCommand() *cobra.Command {
-	return group("support", "Find out what is wrong", nil, a.errorInfoCommand(), a.bugReportCommand())
+	return group("support", "Collect diagnostics and explain errors", nil, a.errorInfoCommand(), a.bugReportCommand())
 }
 
-// codeOfOSM is a code that OSM writes into its logs.
-var codeOfOSM = regexp.MustCompile(`^[Ee][0-9]{4}$`)
+// osmErrorCode matches the error codes in OSM's logs.
+var osmErrorCode = regexp.MustCompile(`^[Ee][0-9]{4}$`)
 
 func (a *app) errorInfoCommand() *cobra.Command {
 	var form output.Flag
 	cmd := &cobra.Command{
 		Use:   "error-info [REASON]",
-		Short: "Say what the reasons in conditions and Events mean",
-		Long:  `Says what the reasons mean by which a mesh names problems, in conditions of objects, in Events and in messages; all of them, or one.`,
+		Short: "Explain the reasons in conditions and Events",
+		Long:  `Explain the reasons that a mesh uses in conditions, Events and messages. Without an argument, list all reasons.`,
 		Example: `  osm support error-info
   osm support error-info RefNotFound`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -39,12 +39,12 @@ func (a *app) errorInfoCommand() *cobra.Command {
 			}
 			return a.errorInfo(args, &form)
 		}),
-		ValidArgsFunction: func(_ *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+		ValidArgsFunction: func(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
 			var all []string
 			for _, r := range reasons.All() {
 				all = append(all, r.Code)
 			}
-			return startingWith(all, begun), cobra.ShellCompDirectiveNoFileComp
+			return withPrefix(all, prefix), cobra.ShellCompDirectiveNoFileComp
 		},
 	}
 	form.AddTo(cmd.Flags())
@@ -59,10 +59,10 @@ func (a *app) errorInfo(args []string, form *output.Flag) error {
 		}
 	}
 	switch {
-	case len(found) == 0 && codeOfOSM.MatchString(args[0]):
-		return fmt.Errorf("%s is a code from the logs of OSM; this mesh names problems by reasons, in conditions and Events of the objects they are about: see `osm support error-info`", args[0])
+	case len(found) == 0 && osmErrorCode.MatchString(args[0]):
+		return fmt.Errorf("%s is an OSM log code, which this mesh does not use: problems are reported as reasons in conditions and Events, see `osm support error-info`", args[0])
 	case len(found) == 0:
-		return fmt.Errorf("there is no reason %s: see them all with `osm support error-info`", args[0])
+		return fmt.Errorf("unknown reason %s: list all reasons with `osm support error-info`", args[0])
 	}
 	result := output.Result{Data: map[string]any{"items": found}, Table: output.Table{Columns: output.Columns("ERROR CODE", "ON", "DESCRIPTION")}}
 	for _, r := range found {

@@ -23,7 +23,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 )
 
-// uninstallOptions are the flags of uninstall mesh.
+// uninstallOptions are the flags of the uninstall mesh command.
 type uninstallOptions struct {
 	mesh            string
 	force           bool
@@ -38,34 +38,35 @@ func (a *app) uninstallCommand() *cobra.Command {
 	var o uninstallOptions
 	cmd := &cobra.Command{
 		Use:   "mesh",
-		Short: "Remove a mesh",
-		Long: `Takes the namespaces out of a mesh, deletes the Mesh, and waits until the operator has removed everything that belongs to
-it. The operator waits for the last sidecar: restart the pods that have one, or delete them. With --sidecars restart, or when the Mesh
-says spec.removal.sidecars Restart, the operator restarts the workloads in waves, and the namespaces are taken out of the mesh
-afterwards.
+		Short: "Uninstall a mesh",
+		Long: `Remove the namespaces from a mesh, delete the Mesh, and wait until the operator has deleted all resources of the mesh.
 
-The kinds of policies stay, and policies with them, unless --delete-cluster-wide-resources is given.`,
+The operator waits until no sidecar is left: restart or delete the pods that have one. With --sidecars restart, or if
+spec.removal.sidecars of the Mesh is Restart, the operator restarts the workloads in waves, and the namespaces are removed from the
+mesh afterwards.
+
+CRDs and policies are kept unless --delete-cluster-wide-resources is set.`,
 		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error { return a.uninstall(ctx, o) }),
 	}
 	f := cmd.Flags()
 	a.addMeshName(cmd, &o.mesh, "")
-	f.BoolVarP(&o.force, "force", "f", false, "do not ask")
-	f.BoolVarP(&o.clusterWide, "delete-cluster-wide-resources", "a", false, "also delete the definitions of the kinds of policies, and all policies with them")
-	f.BoolVar(&o.deleteNamespace, "delete-namespace", false, "also delete the namespace of the mesh when the operator has not made it")
-	f.BoolVar(&o.operator, "operator", false, "also delete the operator, when no other mesh is left")
-	f.StringVar(&o.sidecars, "sidecars", "", "restart, to let the operator restart workloads without sidecars, or wait, for somebody to do it; empty does as the Mesh says")
-	f.DurationVar(&o.timeout, "timeout", 5*time.Minute, "how long to wait until everything is removed")
-	f.Uint16P("local-port", "p", 9091, "has no effect; accepted for scripts written for OSM")
-	f.String("ca-bundle-secret-name", "osm-ca-bundle", "has no effect: the operator deletes its Secret")
-	parent := group("uninstall", "Remove meshes", []string{"delete", "del"}, cmd)
+	f.BoolVarP(&o.force, "force", "f", false, "skip the confirmation prompt")
+	f.BoolVarP(&o.clusterWide, "delete-cluster-wide-resources", "a", false, "also delete the CRDs of policies, and all policies")
+	f.BoolVar(&o.deleteNamespace, "delete-namespace", false, "also delete the namespace of the mesh if the operator did not create it")
+	f.BoolVar(&o.operator, "operator", false, "also delete the operator if no other mesh is left")
+	f.StringVar(&o.sidecars, "sidecars", "", "how sidecars are removed: restart restarts workloads, wait waits until you restart them (default: the setting of the Mesh)")
+	f.DurationVar(&o.timeout, "timeout", 5*time.Minute, "time to wait until the mesh is removed")
+	f.Uint16P("local-port", "p", 9091, "no effect; accepted for compatibility with OSM")
+	f.String("ca-bundle-secret-name", "osm-ca-bundle", "no effect: the operator deletes its Secret")
+	parent := group("uninstall", "Uninstall a mesh", []string{"delete", "del"}, cmd)
 	parent.Hidden = a.settings.Install.Kind == managed
 	return parent
 }
 
 func (a *app) uninstall(ctx context.Context, o uninstallOptions) error {
 	if a.settings.Install.Kind == managed {
-		return errors.New("OSM CANNOT be uninstalled in a managed environment: install.kind in the file of settings is managed")
+		return errors.New("OSM CANNOT be uninstalled in a managed environment: install.kind in the configuration file is managed")
 	}
 	if _, err := sidecarRemoval(o.sidecars); err != nil {
 		return err
@@ -102,7 +103,7 @@ func (a *app) uninstall(ctx context.Context, o uninstallOptions) error {
 			return err
 		}
 	}
-	return a.removeRest(ctx, c, o)
+	return a.removeSharedResources(ctx, c, o)
 }
 
 func hasMesh(all []mesh, name string) bool {
@@ -114,13 +115,13 @@ func hasMesh(all []mesh, name string) bool {
 	return false
 }
 
-// confirm asks a question until it is answered by y or n, three times at most.
+// confirm prompts for y or n, up to three times.
 func (a *app) confirm(answers *bufio.Reader, force bool, question string) (bool, error) {
 	if force {
 		return true, nil
 	}
-	a.progress().hush(true)
-	defer a.progress().hush(false)
+	a.progress().setQuiet(true)
+	defer a.progress().setQuiet(false)
 	for range 3 {
 		fmt.Fprintf(a.Err, "%s [y/n]: ", question)
 		answer, err := answers.ReadString('\n')
@@ -132,16 +133,16 @@ func (a *app) confirm(answers *bufio.Reader, force bool, question string) (bool,
 		}
 		if errors.Is(err, io.EOF) {
 			fmt.Fprintln(a.Err)
-			return false, errors.New("the question was not answered: write y, or use --force where nobody can be asked")
+			return false, errors.New("confirmation required: answer y, or use --force")
 		}
 	}
-	return false, errors.New("the question was not answered by y or n")
+	return false, errors.New("confirmation required: the answer must be y or n")
 }
 
-// removeMesh removes one mesh and waits for the end.
+// removeMesh removes a mesh and waits until it is gone.
 func (a *app) removeMesh(ctx context.Context, c client.Client, m mesh, o uninstallOptions) error {
 	if !m.Declared {
-		return fmt.Errorf("the mesh %s in namespace %s is not declared by a Mesh: uninstall it with the program that installed it, such as `helm uninstall -n %s %s`", m.Name, m.Namespace, m.Namespace, m.Name)
+		return fmt.Errorf("mesh %s in namespace %s has no Mesh object: uninstall it with the tool that installed it, such as `helm uninstall -n %s %s`", m.Name, m.Namespace, m.Namespace, m.Name)
 	}
 	if err := a.deleteMesh(ctx, c, m, o); err != nil {
 		return err
@@ -161,8 +162,9 @@ func (a *app) removeMesh(ctx context.Context, c client.Client, m mesh, o uninsta
 	return err
 }
 
-// deleteMesh deletes a Mesh and takes its namespaces out of it: first, where people restart their workloads, so that new pods get no
-// sidecar; last, where the operator does, because pods with and without a sidecar reach each other only inside the mesh.
+// deleteMesh deletes a Mesh and removes its namespaces. If users restart the workloads, the namespaces are removed first, so that new
+// pods get no sidecar. If the operator restarts them, they are removed last: pods with and without a sidecar can only communicate
+// while the namespace is in the mesh.
 func (a *app) deleteMesh(ctx context.Context, c client.Client, m mesh, o uninstallOptions) error {
 	restarts, err := a.chooseRemoval(ctx, c, m.Name, o.sidecars)
 	if err != nil {
@@ -175,15 +177,15 @@ func (a *app) deleteMesh(ctx context.Context, c client.Client, m mesh, o uninsta
 	}
 	object := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: m.Name}}
 	if err := c.Delete(ctx, object); client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("the Mesh %s cannot be deleted: %w", m.Name, a.kube.Sentence(err))
+		return fmt.Errorf("delete Mesh %s: %w", m.Name, a.kube.Sentence(err))
 	}
-	if err := a.awaitRemoval(ctx, c, object, o.timeout); err != nil || !restarts {
+	if err := a.waitForRemoval(ctx, c, object, o.timeout); err != nil || !restarts {
 		return err
 	}
 	return a.removeMembers(ctx, c, m)
 }
 
-// removeMembers takes all namespaces out of a mesh.
+// removeMembers removes all namespaces from a mesh.
 func (a *app) removeMembers(ctx context.Context, c client.Client, m mesh) error {
 	for _, name := range m.Members {
 		if err := a.removeNamespace(ctx, c, m.Name, name); err != nil {
@@ -193,7 +195,7 @@ func (a *app) removeMembers(ctx context.Context, c client.Client, m mesh) error 
 	return nil
 }
 
-// chooseRemoval writes what was chosen about sidecars into a Mesh, and says whether the operator is to restart workloads.
+// chooseRemoval sets spec.removal of a Mesh. It returns true if the operator restarts the workloads.
 func (a *app) chooseRemoval(ctx context.Context, c client.Client, name, chosen string) (bool, error) {
 	sidecars, err := sidecarRemoval(chosen)
 	if err != nil {
@@ -210,14 +212,14 @@ func (a *app) chooseRemoval(ctx context.Context, c client.Client, name, chosen s
 	before := object.DeepCopy()
 	object.Spec.Removal = &v1alpha1.RemovalSpec{Sidecars: &sidecars}
 	if err := c.Patch(ctx, object, client.MergeFrom(before), fieldOwner); err != nil {
-		return false, fmt.Errorf("spec.removal of the Mesh %s cannot be written: %w", name, a.kube.Sentence(err))
+		return false, fmt.Errorf("patch spec.removal of Mesh %s: %w", name, a.kube.Sentence(err))
 	}
 	return sidecars == v1alpha1.SidecarsRestart, nil
 }
 
-// sidecarRemoval reads the flag --sidecars; empty chooses nothing.
-func sidecarRemoval(word string) (v1alpha1.SidecarRemoval, error) {
-	switch word {
+// sidecarRemoval parses the flag --sidecars. It returns "" if the flag is not set.
+func sidecarRemoval(value string) (v1alpha1.SidecarRemoval, error) {
+	switch value {
 	case "":
 		return "", nil
 	case "wait":
@@ -225,13 +227,13 @@ func sidecarRemoval(word string) (v1alpha1.SidecarRemoval, error) {
 	case "restart":
 		return v1alpha1.SidecarsRestart, nil
 	}
-	return "", fmt.Errorf("--sidecars %q is not known: write restart or wait", word)
+	return "", fmt.Errorf("invalid --sidecars %q: must be restart or wait", value)
 }
 
-func (a *app) awaitRemoval(ctx context.Context, c client.Client, object *v1alpha1.Mesh, timeout time.Duration) error {
+func (a *app) waitForRemoval(ctx context.Context, c client.Client, object *v1alpha1.Mesh, timeout time.Duration) error {
 	p := a.progress()
-	last := "the operator has not looked at it yet"
-	err := wait.PollUntilContextTimeout(ctx, glance, timeout, true, func(ctx context.Context) (bool, error) {
+	last := "the operator has not reconciled it yet"
+	err := wait.PollUntilContextTimeout(ctx, pollInterval, timeout, true, func(ctx context.Context) (bool, error) {
 		err := c.Get(ctx, client.ObjectKeyFromObject(object), object)
 		if apierrors.IsNotFound(err) {
 			return true, nil
@@ -239,17 +241,17 @@ func (a *app) awaitRemoval(ctx context.Context, c client.Client, object *v1alpha
 		if ready := meta.FindStatusCondition(object.Status.Conditions, v1alpha1.ConditionReady); ready != nil && ready.Status != metav1.ConditionTrue {
 			last = ready.Reason + ": " + ready.Message
 		}
-		p.say("%s", last)
+		p.report("%s", last)
 		return false, err
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("the mesh %s is not removed after %s: %s", object.Name, p.elapsed(), last)
+		return fmt.Errorf("timed out: mesh %s is not removed after %s: %s", object.Name, p.elapsed(), last)
 	}
 	return err
 }
 
-// removeRest removes what several meshes share, when it is asked for.
-func (a *app) removeRest(ctx context.Context, c client.Client, o uninstallOptions) error {
+// removeSharedResources removes resources shared by all meshes, if requested.
+func (a *app) removeSharedResources(ctx context.Context, c client.Client, o uninstallOptions) error {
 	if !o.clusterWide && !o.operator {
 		return nil
 	}
@@ -258,7 +260,7 @@ func (a *app) removeRest(ctx context.Context, c client.Client, o uninstallOption
 		return err
 	}
 	if len(left) > 0 {
-		return fmt.Errorf("the kinds of policies and the operator stay, because other meshes need them: %s in namespace %s", left[0].Name, left[0].Namespace)
+		return fmt.Errorf("CRDs and operator are kept, because other meshes use them: %s in namespace %s", left[0].Name, left[0].Namespace)
 	}
 	if o.clusterWide {
 		if err := a.removeDefinitions(ctx, c); err != nil {
@@ -271,7 +273,7 @@ func (a *app) removeRest(ctx context.Context, c client.Client, o uninstallOption
 	return nil
 }
 
-// definitions are the kinds of policies and settings; the operator's own kinds go with the operator.
+// definitions are the CRDs of policies and settings. The operator's own CRDs are deleted with the operator.
 var definitions = []string{
 	"egresses.policy.openservicemesh.io",
 	"ingressbackends.policy.openservicemesh.io",
@@ -297,7 +299,7 @@ func (a *app) removeDefinitions(ctx context.Context, c client.Client) error {
 		case apierrors.IsNotFound(err):
 			a.line("Ignoring - did not find OSM CRD: %s", name)
 		case err != nil:
-			return fmt.Errorf("the definition %s cannot be deleted: %w", name, a.kube.Sentence(err))
+			return fmt.Errorf("delete CRD %s: %w", name, a.kube.Sentence(err))
 		default:
 			a.line("Successfully deleted OSM CRD: %s", name)
 		}

@@ -20,7 +20,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/version"
 )
 
-// upgradeOptions are the flags of mesh upgrade.
+// upgradeOptions are the flags of the mesh upgrade command.
 type upgradeOptions struct {
 	mesh    string
 	version string
@@ -33,15 +33,15 @@ func (a *app) meshUpgradeCommand() *cobra.Command {
 	var o upgradeOptions
 	cmd := &cobra.Command{
 		Use:   "upgrade",
-		Short: "Upgrade a mesh to another version",
-		Long: `Sets spec.version of the Mesh, and waits until the operator has brought the control plane there. Without --version it is the
-version of this program. --set changes other values on the way, by the names of OSM's chart; values that are not named stay as
-they are. When the operator refuses the version, the Mesh is set back, and its reason is told.
+		Short: "Upgrade a mesh",
+		Long: `Set spec.version of the Mesh, and wait until the mesh runs this version. The default is the version of this program. --set also
+changes values of OSM's Helm chart; other values are kept. If the operator rejects the version, the command restores the Mesh and
+prints the reason.
 
-With --strategy canary the new version first runs beside the old one, for the namespaces that --canary-namespaces selects; when it
-is well there, it takes the place of the old one. Both stay in the Mesh for later upgrades, until --strategy in-place.
+With --strategy canary, the new version first runs as a canary for the namespaces selected by --canary-namespaces. If all gates pass,
+it is promoted. The strategy is stored in the Mesh and applies to later upgrades.
 
-Sidecars keep running, and get the new version's when their pods are restarted.`,
+Existing sidecars keep running. Pods get the new sidecar version when they are restarted.`,
 		Example: `  osm mesh upgrade --version v0.2.0
   osm mesh upgrade --version v0.2.0 --strategy canary --canary-namespaces kubernetes.io/metadata.name=shop
   osm mesh upgrade --mesh-name osm --set=osm.enablePermissiveTrafficPolicy=false`,
@@ -49,7 +49,7 @@ Sidecars keep running, and get the new version's when their pods are restarted.`
 		Hidden: a.settings.Install.Kind == managed,
 	}
 	cmd.RunE = a.run(func(ctx context.Context, _ []string) error {
-		if wanted, _ := o.way.wanted(); wanted == v1alpha1.StrategyCanary && !cmd.Flags().Changed("timeout") {
+		if selected, _ := o.way.selected(); selected == v1alpha1.StrategyCanary && !cmd.Flags().Changed("timeout") {
 			o.timeout = canaryTimeout
 		}
 		return a.upgrade(ctx, o)
@@ -57,19 +57,19 @@ Sidecars keep running, and get the new version's when their pods are restarted.`
 	f := cmd.Flags()
 	o.way.addTo(f)
 	a.addMeshName(cmd, &o.mesh, "")
-	f.StringVar(&o.version, "version", "", "version of the control plane, such as v0.1.0 (default: that of this program)")
-	f.StringArrayVar(&o.sets, "set", nil, "value of OSM's chart to change, name=value; may be repeated, or several separated by commas")
-	f.DurationVar(&o.timeout, "timeout", 5*time.Minute, "how long to wait until the new version runs; 1h with --strategy canary, when nothing else is said")
+	f.StringVar(&o.version, "version", "", "control plane version, such as v0.1.0 (default: the version of this program)")
+	f.StringArrayVar(&o.sets, "set", nil, "value of OSM's Helm chart, name=value; can be repeated, or several separated by commas")
+	f.DurationVar(&o.timeout, "timeout", 5*time.Minute, "time to wait until the mesh runs the new version; the default is 1h with --strategy canary")
 	addChartPath(f)
 	return cmd
 }
 
-// canaryTimeout is how long a canary may take: it is watched for a while before it takes the place of the old version.
+// canaryTimeout is the default timeout of a canary upgrade, which includes the soak time.
 const canaryTimeout = time.Hour
 
 func (a *app) upgrade(ctx context.Context, o upgradeOptions) error {
 	if a.settings.Install.Kind == managed {
-		return errors.New("this cluster's mesh is managed by somebody else (install.kind in the file of settings is managed), so it is not upgraded here")
+		return errors.New("cannot upgrade OSM in a managed environment: install.kind in the configuration file is managed")
 	}
 	_, err := values.Changes(o.mesh, o.sets)
 	if err := errors.Join(err, o.way.check()); err != nil {
@@ -87,10 +87,10 @@ func (a *app) upgrade(ctx context.Context, o upgradeOptions) error {
 		a.note("Note: %s.", note)
 	}
 	if !m.Declared {
-		return fmt.Errorf("the mesh %s in namespace %s is not declared by a Mesh: upgrade it with the program that installed it, or uninstall it and use `osm install`", m.Name, m.Namespace)
+		return fmt.Errorf("mesh %s in namespace %s has no Mesh object: upgrade it with the tool that installed it, or uninstall it and run `osm install`", m.Name, m.Namespace)
 	}
 	if o.version == "" && version.Version == "dev" {
-		return errors.New("this program is no release, so it has no version to upgrade to: name one with --version")
+		return errors.New("missing --version: this program is a development build")
 	}
 	if o.version == "" {
 		o.version = version.Version
@@ -103,12 +103,12 @@ func (a *app) upgrade(ctx context.Context, o upgradeOptions) error {
 		return err
 	}
 	a.line("OSM successfully upgraded mesh [%s] in namespace [%s]", m.Name, m.Namespace)
-	a.note("It runs version %s; it took %s. Pods get that version's sidecar when they are restarted.", o.version, p.elapsed())
+	a.note("Upgraded to version %s in %s. Pods get the new sidecar version when they are restarted.", o.version, p.elapsed())
 	return nil
 }
 
-// changeMesh changes a Mesh, waits until the change is done, and then changes its MeshConfig. What the operator refuses is taken
-// back.
+// changeMesh patches a Mesh, waits until it is reconciled, and then patches its MeshConfig. It restores the Mesh if the operator
+// rejects the change.
 func (a *app) changeMesh(ctx context.Context, c client.Client, changes *values.Declaration, way strategyFlags, p *progress) error {
 	live := &v1alpha1.Mesh{}
 	if err := c.Get(ctx, client.ObjectKeyFromObject(changes.Mesh), live); err != nil {
@@ -120,27 +120,27 @@ func (a *app) changeMesh(ctx context.Context, c client.Client, changes *values.D
 		return err
 	}
 	if err := c.Patch(ctx, live, client.RawPatch(types.MergePatchType, patch), fieldOwner); err != nil {
-		return fmt.Errorf("the Mesh %s cannot be changed: %w", live.Name, a.kube.Sentence(err))
+		return fmt.Errorf("patch Mesh %s: %w", live.Name, a.kube.Sentence(err))
 	}
 	changes.Mesh = live
-	refusal, err := a.awaitChange(ctx, c, live, p)
+	rejection, err := a.waitForChange(ctx, c, live, p)
 	if err != nil {
 		return err
 	}
-	if refusal != "" {
-		return a.takeBack(ctx, c, before, live, refusal)
+	if rejection != "" {
+		return a.restoreMesh(ctx, c, before, live, rejection)
 	}
 	if changes.MeshConfig == nil {
 		return nil
 	}
 	done, err := a.configure(ctx, c, changes)
 	if err == nil && !done {
-		return fmt.Errorf("the namespace %s has no MeshConfig to change: see `osm check`", namespaceOf(live))
+		return fmt.Errorf("no MeshConfig found in namespace %s: see `osm check`", namespaceOf(live))
 	}
 	return err
 }
 
-// specPatch is the merge patch that changes what is named, and leaves the rest of a Mesh as it is.
+// specPatch returns the merge patch for the changed fields of a Mesh.
 func specPatch(changes v1alpha1.MeshSpec, way strategyFlags, live *v1alpha1.UpgradeSpec) ([]byte, error) {
 	text, err := json.Marshal(changes)
 	if err != nil {
@@ -160,38 +160,38 @@ func specPatch(changes v1alpha1.MeshSpec, way strategyFlags, live *v1alpha1.Upgr
 	return json.Marshal(map[string]any{"spec": spec})
 }
 
-// awaitChange waits until a Mesh is as it is declared; refusal is the operator's reason when it will not be.
-func (a *app) awaitChange(ctx context.Context, c client.Client, m *v1alpha1.Mesh, p *progress) (refusal string, err error) {
-	last := "the operator has not looked at it yet: is it running? (kubectl -n " + names.OperatorNamespace + " get pods)"
-	err = wait.PollUntilContextCancel(ctx, glance, true, func(ctx context.Context) (bool, error) {
+// waitForChange waits until a Mesh is reconciled. refusal is the operator's reason if the Mesh is Stalled.
+func (a *app) waitForChange(ctx context.Context, c client.Client, m *v1alpha1.Mesh, p *progress) (rejection string, err error) {
+	last := "the operator has not reconciled it yet: check that it runs (kubectl -n " + names.OperatorNamespace + " get pods)"
+	err = wait.PollUntilContextCancel(ctx, pollInterval, true, func(ctx context.Context) (bool, error) {
 		if err := c.Get(ctx, client.ObjectKeyFromObject(m), m); err != nil {
 			return false, err
 		}
 		ready := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionReady)
 		if ready == nil || ready.ObservedGeneration != m.Generation {
-			p.say("%s", last)
+			p.report("%s", last)
 			return false, nil
 		}
 		last = ready.Reason + ": " + ready.Message
-		p.say("%s", last)
+		p.report("%s", last)
 		if meta.IsStatusConditionTrue(m.Status.Conditions, v1alpha1.ConditionStalled) {
-			refusal = last
+			rejection = last
 			return true, nil
 		}
 		return ready.Status == metav1.ConditionTrue && (m.Spec.Version == nil || m.Status.Version == *m.Spec.Version), nil
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("the mesh %s has not reached its new version after %s: %s\nThe operator goes on trying: follow it with `osm status`", m.Name, p.elapsed(), last)
+		err = fmt.Errorf("timed out: mesh %s has not reached the new version after %s: %s\nThe operator keeps retrying: see `osm status`", m.Name, p.elapsed(), last)
 	}
-	return refusal, err
+	return rejection, err
 }
 
-// takeBack gives a Mesh the spec that it had.
-func (a *app) takeBack(ctx context.Context, c client.Client, before, live *v1alpha1.Mesh, refusal string) error {
+// restoreMesh restores the previous spec of a Mesh.
+func (a *app) restoreMesh(ctx context.Context, c client.Client, before, live *v1alpha1.Mesh, rejection string) error {
 	changed := live.DeepCopy()
 	live.Spec = before.Spec
 	if err := c.Patch(ctx, live, client.MergeFrom(changed), fieldOwner); err != nil {
-		return fmt.Errorf("the operator refuses this upgrade: %s\nThe Mesh could not be set back: %w", refusal, a.kube.Sentence(err))
+		return fmt.Errorf("the operator rejected the upgrade: %s\nRestoring the Mesh failed: %w", rejection, a.kube.Sentence(err))
 	}
-	return fmt.Errorf("the operator refuses this upgrade: %s\nThe Mesh is as it was before", refusal)
+	return fmt.Errorf("the operator rejected the upgrade: %s\nThe Mesh was restored", rejection)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 )
 
-// ingressOptions are the flags of verify ingress.
+// ingressOptions are the flags of the verify ingress command.
 type ingressOptions struct {
 	mesh             string
 	fromService      string
@@ -30,9 +30,9 @@ func (a *app) verifyIngressCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ingress --ingress-backend NAME",
 		Short: "Verify that traffic from an ingress reaches a pod",
-		Long: `Verifies what there is of the way from an ingress into the mesh: the Service of the ingress, the pod and the Service that it leads
-to, and the IngressBackend that lets it in. This version of the mesh does not act on IngressBackends, so sidecars let in nobody from
-outside the mesh, and the answer is never Success. Names are written NAMESPACE/NAME; one without a namespace is in that of -n.`,
+		Long: `Verify the objects between an ingress and a pod of the mesh: the Service of the ingress, the pod and its Service, and the
+IngressBackend. This version of the mesh does not support IngressBackend, and sidecars reject connections from outside the mesh, so
+the result is never Success. Specify names as NAMESPACE/NAME; the default namespace is the one of -n.`,
 		Example: `  osm verify ingress --from-service ingress/gateway --to-pod shop/web-0 --to-service web --ingress-backend web --to-port 8080`,
 		Args:    exactly(0, ""),
 		RunE:    a.run(func(ctx context.Context, _ []string) error { return a.verifyIngress(ctx, o, &form) }),
@@ -40,16 +40,16 @@ outside the mesh, and the answer is never Success. Names are written NAMESPACE/N
 	f := cmd.Flags()
 	a.addMeshName(cmd, &o.mesh, "")
 	f.StringVar(&o.fromService, "from-service", "", "Service of the ingress")
-	f.StringVar(&o.toPod, "to-pod", "", "pod that is connected to")
-	f.StringVar(&o.toService, "to-service", "", "Service by which it is called; without a namespace, in that of the pod")
-	f.StringVar(&o.ingressBackend, "ingress-backend", "", "IngressBackend that lets the ingress in; without a namespace, in that of the pod")
+	f.StringVar(&o.toPod, "to-pod", "", "destination pod")
+	f.StringVar(&o.toService, "to-service", "", "Service of the destination pod; the default namespace is the pod's")
+	f.StringVar(&o.ingressBackend, "ingress-backend", "", "IngressBackend that allows the ingress; the default namespace is the pod's")
 	f.Uint16Var(&o.port, "to-port", 0, "port of the pod")
-	f.StringVar(&o.protocol, "app-protocol", "http", "protocol of the application: http or https")
+	f.StringVar(&o.protocol, "app-protocol", "http", "application protocol: http or https")
 	form.AddTo(f)
 	return cmd
 }
 
-// ingressBackendKind is the kind by which OSM lets an ingress in.
+// ingressBackendKind is the OSM kind that allows ingress traffic.
 var ingressBackendKind = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "IngressBackend"}
 
 func (a *app) verifyIngress(ctx context.Context, o ingressOptions, form *output.Flag) error {
@@ -61,7 +61,7 @@ func (a *app) verifyIngress(ctx context.Context, o ingressOptions, form *output.
 	if err != nil {
 		return err
 	}
-	inside := nameIn(namespace, o.toPod).Namespace
+	inside := parseName(namespace, o.toPod).Namespace
 	kinds := []struct {
 		flag, text, namespace string
 		kind                  schema.GroupVersionKind
@@ -73,19 +73,19 @@ func (a *app) verifyIngress(ctx context.Context, o ingressOptions, form *output.
 	}
 	result := connectivity.Check{
 		Context: "Verify if the ingress can access the mesh", Status: connectivity.Failure,
-		Reason:     "this version of the mesh does not act on IngressBackends: sidecars close connections from outside the mesh",
-		Suggestion: "put the ingress into the mesh, and let it in by a TrafficTarget; or exclude the port from the sidecar by the pod's annotation openservicemesh.io/inbound-port-exclusion-list, which gives up its protection",
+		Reason:     "this version does not support IngressBackend: sidecars reject connections from outside the mesh",
+		Suggestion: "add the ingress to the mesh and allow it with a TrafficTarget; or exclude the port from the sidecar with the pod annotation openservicemesh.io/inbound-port-exclusion-list, without policies and encryption",
 	}
 	for _, k := range kinds {
 		if k.text != "" {
-			name := nameIn(k.namespace, k.text)
+			name := parseName(k.namespace, k.text)
 			result.Parts = append(result.Parts, a.exists(ctx, c, k.kind, client.ObjectKey{Namespace: name.Namespace, Name: name.Name}, k.flag))
 		}
 	}
 	return a.printCheck(result, form)
 }
 
-// exists verifies that an object is there.
+// exists checks that an object exists.
 func (a *app) exists(ctx context.Context, c client.Client, kind schema.GroupVersionKind, key client.ObjectKey, flag string) connectivity.Check {
 	check := connectivity.Check{Context: fmt.Sprintf("%s %q exists", kind.Kind, key), Status: connectivity.Success}
 	object := &unstructured.Unstructured{}
@@ -94,9 +94,9 @@ func (a *app) exists(ctx context.Context, c client.Client, kind schema.GroupVers
 	switch {
 	case err == nil:
 	case kube.IsUndefined(err):
-		check.Status, check.Reason = connectivity.Failure, fmt.Sprintf("this cluster does not define the kind %s", kind.Kind)
+		check.Status, check.Reason = connectivity.Failure, fmt.Sprintf("the cluster has no CRD for kind %s", kind.Kind)
 	case client.IgnoreNotFound(err) == nil:
-		check.Status, check.Reason, check.Suggestion = connectivity.Failure, "there is none", "create it, or correct --"+flag
+		check.Status, check.Reason, check.Suggestion = connectivity.Failure, "not found", "create it, or check --"+flag
 	default:
 		check.Status, check.Reason = connectivity.Unknown, a.kube.Sentence(err).Error()
 	}

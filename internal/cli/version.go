@@ -13,7 +13,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/version"
 )
 
-// versions is what `osm version` found out.
+// versions is the output of `osm version`.
 type versions struct {
 	CLI    cliVersion    `json:"cli"`
 	Meshes []meshVersion `json:"meshes"`
@@ -38,10 +38,9 @@ func (a *app) versionCommand() *cobra.Command {
 	var form output.Flag
 	cmd := &cobra.Command{
 		Use:   "version",
-		Short: "Print the versions of this program and of the meshes",
-		Long: `Prints the version of this program, then the version that each mesh of the cluster says it runs, and on a line of its
-own the one that it tries in some namespaces first. A mesh that cannot be asked is listed with the version that it is declared to
-have.`,
+		Short: "Print the versions of osm and of all meshes",
+		Long: `Print the version of osm and the running version of each mesh in the cluster. A canary has its own line. If the control plane of a
+mesh does not respond, the command prints the version in the status of the Mesh.`,
 		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			if err := form.Check(); err != nil {
@@ -50,8 +49,8 @@ have.`,
 			return a.version(ctx, clientOnly, versionOnly, &form)
 		}),
 	}
-	cmd.Flags().BoolVar(&clientOnly, "client-only", false, "do not ask the cluster")
-	cmd.Flags().BoolVar(&versionOnly, "version-only", false, "print the version alone, without commit and date")
+	cmd.Flags().BoolVar(&clientOnly, "client-only", false, "do not connect to the cluster")
+	cmd.Flags().BoolVar(&versionOnly, "version-only", false, "print only versions, without commit and date")
 	form.AddTo(cmd.Flags())
 	return cmd
 }
@@ -101,7 +100,7 @@ func orUnknown(text string) string {
 	return text
 }
 
-// meshVersions asks every mesh for its version.
+// meshVersions returns the versions of all meshes.
 func (a *app) meshVersions(ctx context.Context) ([]meshVersion, error) {
 	c, err := a.kube.Client()
 	if err != nil {
@@ -114,22 +113,22 @@ func (a *app) meshVersions(ctx context.Context) ([]meshVersion, error) {
 	found := make([]meshVersion, 0, len(all))
 	ask := func(m mesh, declared, app string) {
 		one := meshVersion{Name: m.Name, Namespace: m.Namespace, Version: declared}
-		if err := a.askVersion(ctx, c, app, &one); err != nil {
-			a.note("The version of mesh %s is the one that it is declared to have, because its control plane does not answer: %v", m.Name, err)
+		if err := a.readVersion(ctx, c, app, &one); err != nil {
+			a.note("Warning: the control plane of mesh %s does not respond, using the version in its status: %v", m.Name, err)
 		}
 		found = append(found, one)
 	}
 	for _, m := range all {
 		ask(m, m.Version, names.Controller)
 		if m.Canary != "" {
-			ask(m, m.Canary, names.Beside(names.Controller, m.beside))
+			ask(m, m.Canary, names.WithSuffix(names.Controller, m.canarySuffix))
 		}
 	}
 	return found, nil
 }
 
-// askVersion asks a controller of a mesh, by the label of its pods, for its version; without a running one the answer stays as it is.
-func (a *app) askVersion(ctx context.Context, c client.Client, app string, m *meshVersion) error {
+// readVersion reads the version from a running controller pod with the given app label. Without a running pod, m does not change.
+func (a *app) readVersion(ctx context.Context, c client.Client, app string, m *meshVersion) error {
 	var pods corev1.PodList
 	if err := c.List(ctx, &pods, client.InNamespace(m.Namespace), client.MatchingLabels{names.AppLabel: app}); err != nil {
 		return err

@@ -18,10 +18,10 @@ import (
 	reportclient "github.com/openservicemesh/osm-operator/internal/report/client"
 )
 
-// shortNames are those of kinds of policies.
+// shortNames maps short names to policy kinds.
 var shortNames = map[string]string{"tt": "TrafficTarget", "htr": "HTTPRouteGroup", "tr": "TCPRoute", "ts": "TrafficSplit"}
 
-// policyKind is the kind of policy by what users call it: the singular, the plural or a short name; empty for none.
+// policyKind returns the policy kind for a singular, plural or short name, or "" if there is none.
 func policyKind(text string) string {
 	text = strings.ToLower(text)
 	for _, source := range traffic.Sources() {
@@ -33,7 +33,7 @@ func policyKind(text string) string {
 	return ""
 }
 
-// policyKinds are the kinds of policies as users write them.
+// policyKinds returns the policy kinds in lower case.
 func policyKinds() []string {
 	var all []string
 	for _, source := range traffic.Sources() {
@@ -47,12 +47,12 @@ func (a *app) waitCommand() *cobra.Command {
 	var timeout time.Duration
 	cmd := &cobra.Command{
 		Use:   "wait KIND/NAME...",
-		Short: "Wait until policies are in force at every sidecar that they concern",
-		Long: `Waits until all sidecars that a policy concerns have acknowledged its current version, and says how many they are and how long
-it took. Kinds are traffictarget, httproutegroup, tcproute, trafficsplit, retry, upstreamtrafficsetting and backpressure. The exit
-code is 1 when a sidecar rejects the policy, or not all have answered in time.`,
+		Short: "Wait until policies are in force",
+		Long: `Wait until all affected sidecars have acknowledged the current version of a policy. The command prints the number of sidecars and
+the elapsed time. Kinds are traffictarget, httproutegroup, tcproute, trafficsplit, retry, upstreamtrafficsetting and backpressure.
+The exit code is 1 if a sidecar rejects the policy or the timeout expires.`,
 		Example: `  kubectl apply -f grant.yaml && osm wait -n bookstore traffictarget/bookthief-to-bookstore-v1`,
-		Args:    atLeast(1, "the name of a policy"),
+		Args:    atLeast(1, "KIND/NAME"),
 		RunE: a.run(func(ctx context.Context, args []string) error {
 			namespace, err := a.kube.Namespace()
 			if err != nil {
@@ -65,21 +65,21 @@ code is 1 when a sidecar rejects the policy, or not all have answered in time.`,
 	}
 	cmd.ValidArgsFunction = a.completePolicies
 	a.addMeshName(cmd, &meshName, "")
-	cmd.Flags().DurationVar(&timeout, "timeout", 30*time.Second, "how long to wait")
+	cmd.Flags().DurationVar(&timeout, "timeout", 30*time.Second, "time to wait")
 	return cmd
 }
 
-// policyName reads "KIND/NAME", with or without the kind's group, as kubectl prints it.
+// policyName parses "KIND/NAME". The kind may include its group, as in the output of kubectl.
 func policyName(text string) (kind, name string, err error) {
 	kind, name, found := strings.Cut(text, "/")
 	plain, _, _ := strings.Cut(kind, ".")
 	if known := policyKind(plain); found && known != "" && name != "" {
 		return known, name, nil
 	}
-	return "", "", fmt.Errorf("%q is not the name of a policy: write KIND/NAME, such as traffictarget/NAME; the kinds are %s", text, strings.Join(policyKinds(), ", "))
+	return "", "", fmt.Errorf("invalid policy %q: must be KIND/NAME, such as traffictarget/NAME; kinds are %s", text, strings.Join(policyKinds(), ", "))
 }
 
-// waitForAll waits for policies of a namespace, one after the other.
+// waitForAll waits for policies of a namespace, one after another.
 func (a *app) waitForAll(ctx context.Context, meshName, namespace string, policies []string) error {
 	type policy struct{ kind, name string }
 	var all []policy
@@ -106,7 +106,7 @@ func (a *app) waitForAll(ctx context.Context, meshName, namespace string, polici
 func (a *app) waitFor(ctx context.Context, c client.Client, replicas *reportclient.Client, kind, namespace, name string) error {
 	p := a.progress()
 	what := kind + " " + namespace + "/" + name
-	last := "the control plane does not know it"
+	last := "the control plane has not observed it"
 	err := wait.PollUntilContextCancel(ctx, 200*time.Millisecond, true, func(ctx context.Context) (bool, error) {
 		generation, err := generationOf(ctx, c, kind, namespace, name)
 		if err != nil {
@@ -118,7 +118,7 @@ func (a *app) waitFor(ctx context.Context, c client.Client, replicas *reportclie
 		}
 		sum, err := reportclient.Combine(answers, generation)
 		if errors.Is(err, reportclient.ErrNotFound) {
-			p.say("%s", last)
+			p.report("%s", last)
 			return false, nil
 		}
 		if err != nil {
@@ -126,19 +126,19 @@ func (a *app) waitFor(ctx context.Context, c client.Client, replicas *reportclie
 		}
 		last = fmt.Sprintf("%d of %d sidecars have acknowledged it", sum.Acknowledged, sum.Sidecars)
 		if len(sum.Unknown) > 0 {
-			last += fmt.Sprintf("; these replicas do not answer: %s (%v)", strings.Join(sum.Unknown, ", "), firstError(answers))
+			last += fmt.Sprintf("; replicas that do not respond: %s (%v)", strings.Join(sum.Unknown, ", "), firstError(answers))
 		}
 		if sum.Rejected > 0 {
-			return false, fmt.Errorf("%s: %d of %d sidecars reject it: see their words with `osm proxy status -o wide`", what, sum.Rejected, sum.Sidecars)
+			return false, fmt.Errorf("%s was rejected by %d of %d sidecars: see the errors with `osm proxy status -o wide`", what, sum.Rejected, sum.Sidecars)
 		}
 		if len(sum.Outdated) > 0 {
-			last += "; these replicas have not seen its newest version: " + strings.Join(sum.Outdated, ", ")
+			last += "; replicas that have not observed its newest version: " + strings.Join(sum.Outdated, ", ")
 		}
-		p.say("%s", last)
+		p.report("%s", last)
 		return !sum.Settled.IsZero() && len(sum.Unknown) == 0, nil
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%s is not in force everywhere after %s: %s", what, p.elapsed(), last)
+		return fmt.Errorf("timed out: %s is not in force after %s: %s", what, p.elapsed(), last)
 	}
 	if err == nil {
 		a.line("%s is in force: %s (%s)", what, last, p.elapsed())
@@ -146,8 +146,8 @@ func (a *app) waitFor(ctx context.Context, c client.Client, replicas *reportclie
 	return err
 }
 
-// generationOf is the current generation of a policy, by which a replica that still speaks of an older version is known. It is
-// 0, which compares with nothing, for somebody who may ask the control plane and not read the policy.
+// generationOf returns the current generation of a policy. A replica with an older generation is outdated. Without permission to read
+// the policy, the result is 0, which disables the comparison.
 func generationOf(ctx context.Context, c client.Client, kind, namespace, name string) (int64, error) {
 	for _, source := range traffic.Sources() {
 		if string(source.Kind) != kind {
@@ -158,7 +158,7 @@ func generationOf(ctx context.Context, c client.Client, kind, namespace, name st
 		err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, object)
 		switch {
 		case apierrors.IsNotFound(err):
-			return 0, fmt.Errorf("there is no %s %s/%s: create it first", kind, namespace, name)
+			return 0, fmt.Errorf("%s %s/%s not found", kind, namespace, name)
 		case apierrors.IsForbidden(err):
 			return 0, nil
 		}

@@ -1,5 +1,5 @@
-// Package debug serves pages about the inside of a control plane's replica, for whoever may forward a port to its pod.
+// Package debug serves debug pages of a controller replica, for users who may forward a port to its pod.
 //
-// What the parts of the control plane know flows in through Sources; JSON and Go's profiles flow out, on the loopback address
-// alone: no pod can reach it, and the API server decides who may use kubectl port-forward. It is off until the MeshConfig turns it on.
+// State of the control plane flows in through Sources. JSON and pprof profiles flow out, on the loopback address only: pods cannot reach
+// it, and the API server authorizes kubectl port-forward. The server is off until the MeshConfig enables it.
 package debug

@@ -8,13 +8,13 @@ import (
 	"net/http/pprof"
 )
 
-// page is one of the pages that answer with JSON.
+// page is a JSON page.
 type page struct {
 	path, about string
 	show        func(Sources, *http.Request) (any, error)
 }
 
-// pages have OSM's paths; changes is our own.
+// pages have the paths of OSM, except changes.
 var pages = []page{
 	{"/debug/certs", "the certificates of workloads, without their keys", certificates},
 	{"/debug/xds", "the sidecars that are connected, and how far each is with each type of resources", streams},
@@ -26,7 +26,7 @@ var pages = []page{
 	{"/debug/changes", "the latest changes of the mesh, and how long each was in each stage on its way to the sidecars", changes},
 }
 
-// Handler serves the pages, an index of them at /debug, and Go's profiles below /debug/pprof/.
+// Handler serves the pages, an index at /debug, and profiles below /debug/pprof/.
 func Handler(sources Sources) http.Handler {
 	mux := http.NewServeMux()
 	for _, p := range pages {
@@ -45,8 +45,7 @@ func Handler(sources Sources) http.Handler {
 	return local(mux)
 }
 
-// local refuses requests for another host than this one: a web page whose name was made to lead to the forwarded port of whoever
-// reads it could otherwise read along.
+// local rejects requests for other hosts than localhost. This prevents DNS rebinding attacks through the user's browser.
 func local(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := r.Host
@@ -71,7 +70,7 @@ func index(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprint(w, "<li><a href=\"/debug/pprof/\">/debug/pprof/</a> profiles of the process</li>\n</ul>\n")
 }
 
-// problem is an error with a status.
+// problem is an error with an HTTP status.
 type problem struct {
 	code int
 	text string
@@ -91,5 +90,5 @@ func answer(w http.ResponseWriter, document any, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
-	_ = encoder.Encode(document) // a client that is gone is told nothing
+	_ = encoder.Encode(document) // the client may have disconnected
 }

@@ -19,6 +19,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 	"github.com/openservicemesh/osm-operator/internal/snapshot"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -27,22 +29,22 @@ var moment = time.Unix(1_800_000_000, 0).UTC()
 // store is a Store with one sidecar.
 type store struct{ listener *anypb.Any }
 
-func (store) Proxies() []snapshot.Proxy {
-	return []snapshot.Proxy{{
-		Pod: meshtest.Name("a", "client"), PodUID: "uid", Scope: scope.Key{Identity: meshtest.SA("a", "buyer")}, Since: moment,
-		Types: map[snapshot.Type]snapshot.TypeStatus{snapshot.Routes: {Sent: 1}},
+func (store) Proxies() []status.Proxy {
+	return []status.Proxy{{
+		Pod: meshtest.Name("a", "client"), PodUID: "uid", Scope: scope.Key{Identity: meshtest.SA("a", "buyer")}, ConnectedSince: moment,
+		Types: map[resource.Type]status.TypeStatus{resource.Routes: {Sent: 1}},
 	}}
 }
 
-func (store) Traces() []snapshot.Trace { return []snapshot.Trace{{Number: 7}} }
+func (store) Traces() []status.Trace { return []status.Trace{{Number: 7}} }
 
-func (s store) Offers(uid string) ([]snapshot.Offer, error) {
+func (s store) Resources(uid string) ([]snapshot.ConfiguredResource, error) {
 	if uid != "uid" {
 		return nil, snapshot.ErrNotConnected
 	}
-	return []snapshot.Offer{
-		{Type: snapshot.Secrets, Name: "service-cert:a/buyer", Version: "1"},
-		{Type: snapshot.Listeners, Name: "outbound-listener", Version: "2", Resource: s.listener},
+	return []snapshot.ConfiguredResource{
+		{Type: resource.Secrets, Name: "service-cert:a/buyer", Version: "1"},
+		{Type: resource.Listeners, Name: "outbound-listener", Version: "2", Resource: s.listener},
 	}, nil
 }
 
@@ -58,7 +60,7 @@ func (store) Entries(_ context.Context, kinds ...catalog.Kind) ([]catalog.Entry,
 }
 
 // sources are those of a control plane with one workload's certificate.
-func sources(t *testing.T) (Sources, certificate.Leaf) {
+func sources(t *testing.T) (Sources, certificate.Certificate) {
 	t.Helper()
 	root, err := certificate.NewRoot(certificate.KeySpec{}, moment)
 	if err != nil {

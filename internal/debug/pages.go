@@ -13,7 +13,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/report/server"
 )
 
-// shownCertificate is a workload's certificate without its key.
+// shownCertificate is a workload certificate without its key.
 type shownCertificate struct {
 	Workload   string    `json:"workload"`
 	Subject    string    `json:"subject"`
@@ -54,13 +54,13 @@ func streams(s Sources, _ *http.Request) (any, error) { return server.Proxies(s.
 
 func changes(s Sources, _ *http.Request) (any, error) { return server.Changes(s.Store.Traces()), nil }
 
-// policyKinds are everything that steers traffic.
+// policyKinds are the kinds of traffic policies.
 var policyKinds = []catalog.Kind{
 	catalog.KindTrafficTarget, catalog.KindHTTPRouteGroup, catalog.KindTCPRoute, catalog.KindTrafficSplit, catalog.KindRetry,
 	catalog.KindUpstreamTrafficSetting, catalog.KindBackpressure,
 }
 
-// policies are entries of the catalog, by kind.
+// policies returns the policies in the catalog, by kind.
 func policies(s Sources, r *http.Request) (any, error) {
 	entries, err := s.Store.Entries(r.Context(), policyKinds...)
 	byKind := map[catalog.Kind][]catalog.Entry{}
@@ -100,7 +100,7 @@ func featureFlags(s Sources, _ *http.Request) (any, error) {
 	return FeatureFlags(mc.Spec.FeatureFlags), nil
 }
 
-// FeatureFlags are the flags by the names that users write.
+// FeatureFlags returns the flags by their names in the MeshConfig.
 func FeatureFlags(flags configv1alpha2.FeatureFlags) map[string]bool {
 	values, all := reflect.ValueOf(flags), map[string]bool{}
 	for i := range values.NumField() {

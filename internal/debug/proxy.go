@@ -11,15 +11,15 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/report"
 	"github.com/openservicemesh/osm-operator/internal/report/server"
-	"github.com/openservicemesh/osm-operator/internal/snapshot"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/status"
 )
 
-// listed is a sidecar in the list of all.
+// listed is a sidecar in the list.
 type listed struct {
 	Namespace      string `json:"namespace"`
 	Pod            string `json:"pod"`
 	ServiceAccount string `json:"serviceAccount"`
-	// UUID is the label osm-proxy-uuid, and UID the pod's; both are understood by ?uuid=.
+	// UUID is the label osm-proxy-uuid, UID the UID of the pod. ?uuid= accepts both.
 	UUID string `json:"uuid,omitempty"`
 	UID  string `json:"uid"`
 }
@@ -28,18 +28,18 @@ type listed struct {
 type one struct {
 	listed
 	Proxy report.Proxy `json:"state"`
-	// Configuration is what the sidecar should have, by type; only asked for.
+	// Configuration is the intended configuration by type. It is empty unless requested.
 	Configuration map[string][]offer `json:"configuration,omitempty"`
 }
 
-// offer is a resource. Secrets have no content.
+// offer is a resource. The content of secrets is omitted.
 type offer struct {
 	Name    string          `json:"name"`
 	Version string          `json:"version"`
 	Content json.RawMessage `json:"content,omitempty"`
 }
 
-// proxies lists the connected sidecars, or shows one.
+// proxies lists the connected sidecars, or returns one of them.
 func proxies(s Sources, r *http.Request) (any, error) {
 	pods, err := s.Store.Entries(r.Context(), catalog.KindPod)
 	if err != nil {
@@ -60,7 +60,7 @@ func proxies(s Sources, r *http.Request) (any, error) {
 		}
 		return list, nil
 	}
-	i := slices.IndexFunc(all, func(p snapshot.Proxy) bool { return p.PodUID == wanted || uuids[p.PodUID] == wanted })
+	i := slices.IndexFunc(all, func(p status.Proxy) bool { return p.PodUID == wanted || uuids[p.PodUID] == wanted })
 	if i < 0 {
 		return nil, problem{http.StatusNotFound, "no sidecar with this uuid is connected to this replica: see /debug/proxy, and ask the other replicas"}
 	}
@@ -73,13 +73,13 @@ func proxies(s Sources, r *http.Request) (any, error) {
 	return shown, nil
 }
 
-func listing(p snapshot.Proxy, uuids map[string]string) listed {
+func listing(p status.Proxy, uuids map[string]string) listed {
 	return listed{Namespace: p.Pod.Namespace, Pod: p.Pod.Name, ServiceAccount: p.Scope.Identity.Name, UUID: uuids[p.PodUID], UID: p.PodUID}
 }
 
-// configuration is what a sidecar should have, by discovery service.
+// configuration returns the intended configuration of a sidecar, by discovery service.
 func configuration(s Sources, uid string) (map[string][]offer, error) {
-	offers, err := s.Store.Offers(uid)
+	offers, err := s.Store.Resources(uid)
 	if err != nil {
 		return nil, err
 	}

@@ -7,21 +7,22 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/snapshot"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/status"
 )
 
-// Store is the part of the snapshot Store that is shown. It is safe for concurrent use.
+// Store provides the proxies and resources of the snapshot store. It is safe for concurrent use.
 type Store interface {
-	Proxies() []snapshot.Proxy
-	Traces() []snapshot.Trace
-	Offers(podUID string) ([]snapshot.Offer, error)
+	Proxies() []status.Proxy
+	Traces() []status.Trace
+	Resources(podUID string) ([]snapshot.ConfiguredResource, error)
 	Entries(ctx context.Context, kinds ...catalog.Kind) ([]catalog.Entry, error)
 }
 
-// Sources are what is shown. All fields are required.
+// Sources provides the data of the debug pages. All fields are required.
 type Sources struct {
 	Store Store
-	// Certificates lists the workloads' certificates.
-	Certificates func() []certificate.Issued
-	// MeshConfig is the one that is in force; nil when there is none.
+	// Certificates returns the certificates of workloads.
+	Certificates func() []certificate.Info
+	// MeshConfig returns the active MeshConfig, or nil.
 	MeshConfig func() *configv1alpha2.MeshConfig
 }

@@ -11,15 +11,15 @@ import (
 	"github.com/go-logr/logr"
 )
 
-// Limits of a connection. A profile may be as long as a write.
+// Limits of a connection. A profile must end within writeLimit.
 const (
 	headerLimit = 5 * time.Second
 	writeLimit  = 5 * time.Minute
-	// tryAgain is how long after a failure to listen it is tried again.
+	// tryAgain is the delay after a failed attempt to listen.
 	tryAgain = 5 * time.Second
 )
 
-// Switch turns a server on and off while it runs. It begins off. Set is safe for concurrent use.
+// Switch starts and stops a server at run time. It is off initially. Set is safe for concurrent use.
 type Switch struct {
 	listen  func() (net.Listener, error)
 	handler http.Handler
@@ -28,12 +28,12 @@ type Switch struct {
 	changed chan struct{}
 }
 
-// NewSwitch makes a Switch of a server that serves a handler on what listen returns.
+// NewSwitch returns a Switch for a server with the given handler. listen opens its listener.
 func NewSwitch(listen func() (net.Listener, error), handler http.Handler, log logr.Logger) *Switch {
 	return &Switch{listen: listen, handler: handler, log: log, changed: make(chan struct{}, 1)}
 }
 
-// Set turns the server on or off, soon.
+// Set turns the server on or off asynchronously.
 func (s *Switch) Set(on bool) {
 	s.on.Store(on)
 	select {
@@ -42,7 +42,7 @@ func (s *Switch) Set(on bool) {
 	}
 }
 
-// Run serves while it is on, until ctx ends. A server that cannot listen is logged and tried again: the mesh does not depend on it.
+// Run serves while the switch is on, until ctx ends. Failures to listen are logged and retried, because the mesh does not depend on them.
 func (s *Switch) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		if s.on.Load() {
@@ -57,7 +57,7 @@ func (s *Switch) Run(ctx context.Context) error {
 	return nil
 }
 
-// serve serves until it is turned off, ctx ends, or the server fails.
+// serve serves until the switch is off, ctx ends, or the server fails.
 func (s *Switch) serve(ctx context.Context) {
 	listener, err := s.listen()
 	if err != nil {
@@ -84,7 +84,7 @@ func (s *Switch) serve(ctx context.Context) {
 	s.log.Info("the debug server is off")
 }
 
-// failed waits a while before the next attempt.
+// failed waits before the next attempt.
 func (s *Switch) failed(ctx context.Context, err error) {
 	s.log.Error(err, "the debug server does not run; trying again", "after", tryAgain)
 	select {

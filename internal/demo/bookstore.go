@@ -13,13 +13,13 @@ import (
 type StoreCounters struct {
 	// App is "bookstore".
 	App string `json:"app"`
-	// Identity is the version that this process is, such as "bookstore-v1".
+	// Identity is the version of this process, such as "bookstore-v1".
 	Identity string `json:"identity"`
 	// BooksSold is the number of books sold.
 	BooksSold int `json:"booksSold"`
-	// Restocked is the number of books the bookwarehouse confirmed.
+	// Restocked is the number of books that the bookwarehouse confirmed.
 	Restocked int `json:"restocked"`
-	// ToRestock is the number of books sold whose restocking is still to come or failed and is tried again.
+	// ToRestock is the number of sold books without a confirmed restock. Failed restocks are retried.
 	ToRestock int `json:"toRestock"`
 	// Outcomes counts requests to the bookwarehouse, as in Counters.
 	Outcomes map[string]int `json:"outcomes"`
@@ -37,7 +37,7 @@ type Store struct {
 	toRestock int
 }
 
-// NewStore returns a bookstore that calls itself identity and restocks at the given bookwarehouse.
+// NewStore returns a bookstore with the given identity, which restocks at the given bookwarehouse.
 func NewStore(identity string, warehouse *Visitor) *Store {
 	return &Store{identity: identity, warehouse: warehouse, tally: NewTally("bookstore")}
 }
@@ -51,12 +51,12 @@ func Bookstore(ctx context.Context, args []string, getenv func(string) string, l
 	store := NewStore(s.Identity, NewVisitor(s.App, s.Warehouse, Client(s.KeepAlive, s.Timeout)))
 	web := NewWeb(func() Page { return storePage(store.Counters()) }, func() any { return store.Counters() })
 	store.Handle(web)
-	// Restocking goes on while the last customers are served, and once more for their books. A request that was begun is
-	// never given up: it would be counted twice.
-	restocking, stop := context.WithCancel(context.WithoutCancel(ctx))
+	// Restocking continues while the last requests are served, and runs once more for their books. A request that has
+	// started is never canceled, because its books would be counted twice.
+	restockCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var loop sync.WaitGroup
 	loop.Go(func() {
-		Every(restocking, s.Pace, func(ctx context.Context) { store.Restock(context.WithoutCancel(ctx)) })
+		Every(restockCtx, s.Pace, func(ctx context.Context) { store.Restock(context.WithoutCancel(ctx)) })
 	})
 	err = Serve(ctx, s, web, log)
 	stop()
@@ -65,14 +65,14 @@ func Bookstore(ctx context.Context, args []string, getenv func(string) string, l
 	return err
 }
 
-// Handle adds the bookstore's paths.
+// Handle registers the bookstore's paths.
 func (s *Store) Handle(web *Web) {
-	web.HandleFunc("GET "+PathBooksBought, func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.sell(0)) })
-	web.HandleFunc("GET "+PathBuyBook, func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.sell(1)) })
+	web.HandleFunc("GET "+PathBooksBought, func(w http.ResponseWriter, _ *http.Request) { s.respond(w, s.sell(0)) })
+	web.HandleFunc("GET "+PathBuyBook, func(w http.ResponseWriter, _ *http.Request) { s.respond(w, s.sell(1)) })
 	web.HandleFunc("POST "+PathUpdateBooksBought, s.update)
 }
 
-// sell sells n books and returns how many were sold in all.
+// sell sells n books and returns the total.
 func (s *Store) sell(n int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,8 +81,8 @@ func (s *Store) sell(n int) int {
 	return s.sold
 }
 
-// answer says which version answers and how many books it sold.
-func (s *Store) answer(w http.ResponseWriter, sold int) {
+// respond sends the identity of this version and the number of books that it sold.
+func (s *Store) respond(w http.ResponseWriter, sold int) {
 	w.Header().Set(HeaderIdentity, s.identity)
 	w.Header().Set(HeaderBooksBought, strconv.Itoa(sold))
 	fmt.Fprintf(w, "%s sold %d books\n", s.identity, sold)
@@ -98,11 +98,11 @@ func (s *Store) update(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.sold = n
 	s.mu.Unlock()
-	s.answer(w, n)
+	s.respond(w, n)
 }
 
-// Restock asks the bookwarehouse for the books sold since the last time, in one request. Books that it does not confirm
-// are asked for again the next time.
+// Restock requests the books sold since the last call from the bookwarehouse, in one request. Books that it does not
+// confirm are requested again by the next call.
 func (s *Store) Restock(ctx context.Context) {
 	s.mu.Lock()
 	n := s.toRestock
@@ -122,7 +122,7 @@ func (s *Store) Restock(ctx context.Context) {
 	}
 }
 
-// Counters returns the counts so far.
+// Counters returns the current counts.
 func (s *Store) Counters() StoreCounters {
 	s.mu.Lock()
 	defer s.mu.Unlock()

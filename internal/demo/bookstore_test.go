@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// warehouseStub answers with the codes given, one after the other, and keeps what it was asked.
+// warehouseStub responds with the given status codes in order, and records the requests.
 type warehouseStub struct {
 	codes []int
 	asked []string
@@ -25,7 +25,7 @@ func (w *warehouseStub) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	w.codes = w.codes[1:]
 }
 
-// newStore returns a bookstore's server that restocks at the stub.
+// newStore returns a bookstore that restocks at the stub, and its server.
 func newStore(t *testing.T, stub *warehouseStub) (*Store, *httptest.Server) {
 	t.Helper()
 	warehouse := httptest.NewServer(stub)
@@ -38,7 +38,7 @@ func newStore(t *testing.T, stub *warehouseStub) (*Store, *httptest.Server) {
 	return store, server
 }
 
-func TestBookstoreSellsAndSaysWhoItIs(t *testing.T) {
+func TestBookstore_SellsAndIdentifiesItself(t *testing.T) {
 	_, server := newStore(t, &warehouseStub{})
 	for i, path := range []string{PathBuyBook, PathBuyBook, PathBooksBought} {
 		resp, err := http.Get(server.URL + path)
@@ -61,7 +61,7 @@ func TestBookstoreSellsAndSaysWhoItIs(t *testing.T) {
 	}
 }
 
-func TestBookstoreUpdate(t *testing.T) {
+func TestBookstore_UpdatesBooksSold(t *testing.T) {
 	store, server := newStore(t, &warehouseStub{})
 	for value, want := range map[string]int{"41": 200, "-1": 400, "many": 400} {
 		req, err := http.NewRequest(http.MethodPost, server.URL+PathUpdateBooksBought, nil)
@@ -83,10 +83,10 @@ func TestBookstoreUpdate(t *testing.T) {
 	}
 }
 
-func TestBookstoreRestocksInOneRequestAndAgainAfterAFailure(t *testing.T) {
+func TestBookstore_RestocksInOneRequestAndRetries(t *testing.T) {
 	stub := &warehouseStub{codes: []int{403, 200}}
 	store, _ := newStore(t, stub)
-	store.Restock(context.Background()) // nothing sold: nothing asked
+	store.Restock(context.Background()) // without sales there is no request
 	store.sell(1)
 	store.sell(1)
 	store.Restock(context.Background())
@@ -104,7 +104,7 @@ func TestBookstoreRestocksInOneRequestAndAgainAfterAFailure(t *testing.T) {
 	}
 }
 
-func TestPagesShowCountersAndEscapeThem(t *testing.T) {
+func TestPages_EscapeCounters(t *testing.T) {
 	tally := NewTally("bookbuyer")
 	tally.Add(Visit{Path: PathBuyBook, Outcome: "200", Identity: "<script>"})
 	tally.Add(Visit{Path: PathBuyBook, Outcome: "403"})

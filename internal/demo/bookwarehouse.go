@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// Ledger writes down restocked books.
+// Ledger records restocked books.
 type Ledger interface {
-	// Restock writes that n books were restocked for a bookstore and returns how many there are in all.
+	// Restock records that n books were restocked for a bookstore, and returns the total of all books.
 	Restock(ctx context.Context, identity string, n int) (int, error)
 }
 
@@ -23,13 +23,13 @@ type Ledger interface {
 type WarehouseCounters struct {
 	// App is "bookwarehouse".
 	App string `json:"app"`
-	// Books counts the books restocked since the start, by the bookstore that asked.
+	// Books counts the books restocked since the start, by the identity of the bookstore.
 	Books map[string]int `json:"books"`
-	// Total is the number of books in the database, older ones included, as of the last restock.
+	// Total is the number of books in the database after the last restock, including earlier runs.
 	Total int `json:"total"`
-	// Failures is the number of restocks that the database did not take.
+	// Failures is the number of restocks that the database rejected.
 	Failures int `json:"failures"`
-	// Session is the connection to the database that is held open.
+	// Session describes the long-lived connection to the database.
 	Session SessionCounters `json:"session"`
 }
 
@@ -44,13 +44,13 @@ type Warehouse struct {
 	failures int
 }
 
-// NewWarehouse returns a bookwarehouse that writes into ledger.
+// NewWarehouse returns a bookwarehouse that records restocks in ledger.
 func NewWarehouse(ledger Ledger, log *slog.Logger) *Warehouse {
 	return &Warehouse{ledger: ledger, log: log, books: map[string]int{}}
 }
 
-// Bookwarehouse restocks books in MySQL and holds one connection to it open, so that it shows when a long session is
-// cut. It runs until ctx is done.
+// Bookwarehouse restocks books in MySQL. It also holds one connection open, which shows whether long sessions are cut. It
+// runs until ctx is done.
 func Bookwarehouse(ctx context.Context, args []string, getenv func(string) string, log *slog.Logger) error {
 	s, err := ParseSettings("bookwarehouse", args, getenv)
 	if err != nil {
@@ -66,18 +66,18 @@ func Bookwarehouse(ctx context.Context, args []string, getenv func(string) strin
 	counters := func() WarehouseCounters { return warehouse.counters(session.Counters()) }
 	web := NewWeb(func() Page { return warehousePage(counters()) }, func() any { return counters() })
 	warehouse.Handle(web)
-	holding, stop := context.WithCancel(context.WithoutCancel(ctx))
+	sessionCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var loop sync.WaitGroup
 	defer loop.Wait()
 	defer stop()
 	loop.Go(func() {
 		defer session.Close()
-		Every(holding, s.Pace, session.Check)
+		Every(sessionCtx, s.Pace, session.Check)
 	})
 	return Serve(ctx, s, web, log)
 }
 
-// Handle adds the bookwarehouse's path.
+// Handle registers the bookwarehouse's path.
 func (w *Warehouse) Handle(web *Web) {
 	web.HandleFunc("POST "+PathRestock, w.restock)
 }
@@ -97,8 +97,8 @@ func (w *Warehouse) restock(rw http.ResponseWriter, r *http.Request) {
 	total, err := w.ledger.Restock(r.Context(), identity, n)
 	w.count(identity, n, total, err)
 	if err != nil {
-		w.log.Warn("the database did not take a restock", "identity", identity, "books", n, "error", err)
-		http.Error(rw, "the database did not take it", http.StatusServiceUnavailable)
+		w.log.Warn("the database rejected a restock", "identity", identity, "books", n, "error", err)
+		http.Error(rw, "the database rejected the restock", http.StatusServiceUnavailable)
 		return
 	}
 	fmt.Fprintf(rw, "%d books in stock\n", total)

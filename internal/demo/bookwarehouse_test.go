@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// memoryLedger adds up restocks and can be made to fail.
+// memoryLedger sums restocks and can be made to fail.
 type memoryLedger struct {
 	total int
 	err   error
@@ -26,7 +26,7 @@ func (l *memoryLedger) Restock(_ context.Context, _ string, n int) (int, error) 
 	return l.total, nil
 }
 
-func TestWarehouseRestocks(t *testing.T) {
+func TestWarehouse_Restocks(t *testing.T) {
 	ledger := &memoryLedger{}
 	warehouse := NewWarehouse(ledger, slog.New(slog.DiscardHandler))
 	web := NewWeb(func() Page { return warehousePage(warehouse.counters(SessionCounters{})) }, func() any { return nil })

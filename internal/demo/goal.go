@@ -6,13 +6,13 @@ import (
 	"sync"
 )
 
-// The lines that test runners of the Open Service Mesh demo look for in the log.
+// Log lines that the test runners of the Open Service Mesh demo search for.
 const (
 	lineSucceeded = "MAESTRO! THIS TEST SUCCEEDED!"
 	lineFailed    = "MAESTRO! THIS TEST FAILED!"
 )
 
-// progress follows a client's requests towards its goal. It is safe for concurrent use.
+// progress compares a client's outcomes with its goal. It is safe for concurrent use.
 type progress struct {
 	goal Goal
 	log  *slog.Logger
@@ -23,7 +23,7 @@ type progress struct {
 	decided  bool
 }
 
-// add counts one outcome, logs the verdict once, and reports whether the client may go on.
+// add counts one outcome, logs the result of the test once, and reports whether the client continues.
 func (p *progress) add(outcome string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -7,12 +7,12 @@ import (
 	"testing"
 )
 
-func TestGoalVerdicts(t *testing.T) {
+func TestProgress_LogsResultOnce(t *testing.T) {
 	cases := map[string]struct {
 		goal     Goal
 		outcomes []string
 		line     string
-		goOn     bool
+		proceed  bool
 	}{
 		"enough successes":           {Goal{"200", 2, 0}, []string{"200", "503", "200"}, lineSucceeded, true},
 		"not enough yet":             {Goal{"200", 2, 0}, []string{"200", "503"}, "", true},
@@ -29,12 +29,12 @@ func TestGoalVerdicts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
 			p := &progress{goal: c.goal, log: slog.New(slog.NewTextHandler(&out, nil))}
-			goOn := true
+			proceed := true
 			for _, o := range c.outcomes {
-				goOn = p.add(o)
+				proceed = p.add(o)
 			}
-			if goOn != c.goOn {
-				t.Errorf("may go on is %v, want %v", goOn, c.goOn)
+			if proceed != c.proceed {
+				t.Errorf("continue is %v, want %v", proceed, c.proceed)
 			}
 			lines := strings.Count(out.String(), "MAESTRO!")
 			if c.line == "" && lines != 0 || c.line != "" && (lines != 1 || !strings.Contains(out.String(), c.line)) {

@@ -9,14 +9,14 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// OpenDatabase prepares connections to MySQL; none is opened before the first query. The timeout is for connecting and
-// for each read and write.
+// OpenDatabase returns a pool of connections to MySQL. The first query opens a connection. The timeout applies to connecting
+// and to each read and write.
 func OpenDatabase(d Database, timeout time.Duration) (*sql.DB, error) {
 	config := mysql.NewConfig()
 	config.User, config.Passwd, config.DBName = d.User, d.Password, d.Name
 	config.Net, config.Addr = "tcp", d.Addr
 	config.Timeout, config.ReadTimeout, config.WriteTimeout = timeout, timeout, timeout
-	// What the driver would write to standard error comes back as errors too.
+	// The driver also returns the errors that it would log.
 	config.Logger = &mysql.NopLogger{}
 	connector, err := mysql.NewConnector(config)
 	if err != nil {
@@ -28,7 +28,7 @@ func OpenDatabase(d Database, timeout time.Duration) (*sql.DB, error) {
 	return db, nil
 }
 
-// The table of restocks. Its statement is harmless when the table is there, so no state is kept about it.
+// Statements for the table of restocks. Creating it is idempotent, so its existence is not tracked.
 const (
 	createRestocks = `CREATE TABLE IF NOT EXISTS restocks (
 		id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
@@ -44,7 +44,7 @@ type SQLLedger struct {
 	db *sql.DB
 }
 
-// NewSQLLedger returns a ledger in db; it makes its table when it first writes.
+// NewSQLLedger returns a ledger in db. The first write creates its table.
 func NewSQLLedger(db *sql.DB) *SQLLedger {
 	return &SQLLedger{db: db}
 }
@@ -52,7 +52,7 @@ func NewSQLLedger(db *sql.DB) *SQLLedger {
 // Restock adds a row and returns the sum of all rows.
 func (l *SQLLedger) Restock(ctx context.Context, identity string, n int) (int, error) {
 	if _, err := l.db.ExecContext(ctx, createRestocks); err != nil {
-		return 0, fmt.Errorf("cannot make the table of restocks: %w", err)
+		return 0, fmt.Errorf("cannot create the table of restocks: %w", err)
 	}
 	if _, err := l.db.ExecContext(ctx, insertRestock, identity, n); err != nil {
 		return 0, fmt.Errorf("cannot write a restock: %w", err)

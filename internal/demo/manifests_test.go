@@ -10,10 +10,10 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// samples is where the demo's manifests are.
+// samples is the directory of the demo's manifests.
 const samples = "../../config/samples/bookstore"
 
-// object is what the tests read of a manifest.
+// object holds the fields of a manifest that the tests read.
 type object struct {
 	Kind     string
 	Metadata struct{ Name, Namespace string }
@@ -39,7 +39,7 @@ type object struct {
 // id is the object's kind, namespace and name.
 func (o object) id() string { return o.Kind + " " + o.Metadata.Namespace + "/" + o.Metadata.Name }
 
-// objects reads every manifest of the demo.
+// objects reads all manifests of the demo.
 func objects(t *testing.T) map[string]object {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(samples, "*", "*.yaml"))
@@ -66,7 +66,7 @@ func objects(t *testing.T) map[string]object {
 	return all
 }
 
-func TestManifestsUseTheImagesOfThisVersion(t *testing.T) {
+func TestManifests_UseImagesOfThisVersion(t *testing.T) {
 	raw, err := os.ReadFile("../../VERSION")
 	if err != nil {
 		t.Fatal(err)
@@ -86,12 +86,12 @@ func TestManifestsUseTheImagesOfThisVersion(t *testing.T) {
 	}
 }
 
-// TestPoliciesReferToWhatIsThere would catch a renamed account, Service, route or match on either side.
-func TestPoliciesReferToWhatIsThere(t *testing.T) {
+// TestPolicies_ReferencesExist detects renamed accounts, Services, routes and matches.
+func TestPolicies_ReferencesExist(t *testing.T) {
 	all := objects(t)
 	need := func(by, id string) {
 		if _, ok := all[id]; !ok {
-			t.Errorf("%s refers to %s, which is not there", by, id)
+			t.Errorf("%s refers to %s, which does not exist", by, id)
 		}
 	}
 	for id, o := range all {
@@ -136,7 +136,7 @@ func matchesOf(o object) map[string]map[string]any {
 	return found
 }
 
-func TestRoutesMatchWhatTheProgramsSend(t *testing.T) {
+func TestRoutes_MatchRequestsOfPrograms(t *testing.T) {
 	all := objects(t)
 	cases := []struct{ group, match, path, method string }{
 		{"bookstore/bookstore-service-routes", "books-bought", PathBooksBought, "GET"},
@@ -165,7 +165,7 @@ func TestRoutesMatchWhatTheProgramsSend(t *testing.T) {
 	}
 }
 
-// fullMatch matches as Envoy does: the whole value.
+// fullMatch matches the whole value, as Envoy does.
 func fullMatch(regex, value string) bool {
 	ok, err := regexp.MatchString("^(?:"+regex+")$", value)
 	return err == nil && ok && regex != ""

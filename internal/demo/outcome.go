@@ -10,21 +10,21 @@ import (
 	"syscall"
 )
 
-// Kinds of failure that come without a status code. A mesh denies in several shapes, and the demo tells them apart.
+// Failures without a status code. A mesh denies requests in several ways, which the demo distinguishes.
 const (
-	// Refused: nobody accepts connections; with a sidecar, it has nothing it may reach.
+	// Refused means that the connection was refused. A sidecar does this if it has no destination to reach.
 	Refused = "refused"
-	// Reset: the connection was cut before there was a response; with a sidecar, it may not reach this service.
+	// Reset means that the connection was cut before a response. A sidecar does this if it may not reach the service.
 	Reset = "reset"
-	// Timeout: there was no response in time.
+	// Timeout means that there was no response in time.
 	Timeout = "timeout"
-	// NoSuchHost: the name does not resolve.
+	// NoSuchHost means that the name does not resolve.
 	NoSuchHost = "no-such-host"
 	// Failed is any other failure.
 	Failed = "failed"
 )
 
-// Outcome names what became of a request: its status code, such as "200" or "403", or the kind of failure.
+// Outcome returns the status code of a request, such as "200" or "403", or the kind of its failure.
 func Outcome(status int, err error) string {
 	var dns *net.DNSError
 	var timeout interface{ Timeout() bool }
@@ -33,7 +33,7 @@ func Outcome(status int, err error) string {
 		return strconv.Itoa(status)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return Refused
-	case cut(err):
+	case isCut(err):
 		return Reset
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return NoSuchHost
@@ -44,11 +44,11 @@ func Outcome(status int, err error) string {
 	}
 }
 
-// closedIdle is how net/http words, without exporting the error, that the server closed before the request was written.
+// closedIdle is the text of an unexported error of net/http: the server closed the connection before the request was written.
 const closedIdle = "http: server closed idle connection"
 
-// cut reports whether an established connection ended too early.
-func cut(err error) bool {
+// isCut reports whether an established connection ended too early.
+func isCut(err error) bool {
 	for _, e := range []error{syscall.ECONNRESET, syscall.EPIPE, io.EOF, io.ErrUnexpectedEOF} {
 		if errors.Is(err, e) {
 			return true

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// address returns a loopback address where each accepted connection is handed to behave; nil leaves nobody listening.
+// address returns a loopback address whose connections are passed to behave; nil means that the address is closed.
 func address(t *testing.T, behave func(net.Conn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -33,7 +33,7 @@ func address(t *testing.T, behave func(net.Conn)) string {
 	return l.Addr().String()
 }
 
-func TestOutcomeTellsTheShapesOfDenialApart(t *testing.T) {
+func TestOutcome_DistinguishesDenials(t *testing.T) {
 	held := make(chan net.Conn, 1)
 	status := func(code int) string {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }))
@@ -45,9 +45,9 @@ func TestOutcomeTellsTheShapesOfDenialApart(t *testing.T) {
 		want string
 	}{
 		"allowed":                         {status(200), "200"},
-		"granted to somebody else":        {status(403), "403"},
-		"granted to nobody":               {status(404), "404"},
-		"nobody listens":                  {address(t, nil), Refused},
+		"granted to another client":       {status(403), "403"},
+		"granted to no client":            {status(404), "404"},
+		"port closed":                     {address(t, nil), Refused},
 		"closed without a response":       {address(t, func(c net.Conn) { c.Close() }), Reset},
 		"reset by a TCP RST":              {address(t, func(c net.Conn) { c.(*net.TCPConn).SetLinger(0); c.Close() }), Reset},
 		"response cut in its middle":      {address(t, cutResponse), Reset},
@@ -66,21 +66,21 @@ func TestOutcomeTellsTheShapesOfDenialApart(t *testing.T) {
 	(<-held).Close()
 }
 
-// cutResponse promises ten bytes and closes after one.
+// cutResponse announces ten bytes and closes after one.
 func cutResponse(c net.Conn) {
 	c.Read(make([]byte, 1024))
 	c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nx"))
 	c.Close()
 }
 
-func TestOutcomeNamesUnknownHosts(t *testing.T) {
+func TestOutcome_ReportsUnknownHosts(t *testing.T) {
 	err := &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "bookstore", IsNotFound: true}}
 	if got := Outcome(0, err); got != NoSuchHost {
 		t.Errorf("outcome is %q, want %q", got, NoSuchHost)
 	}
 }
 
-func TestVisitorSendsWhatPoliciesMatch(t *testing.T) {
+func TestVisitor_SendsHeadersThatPoliciesMatch(t *testing.T) {
 	var got http.Header
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header.Clone() }))
 	defer s.Close()

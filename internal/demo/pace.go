@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Every calls f at once and then each interval until ctx is done. A call that takes longer than the interval delays
-// the next one instead of piling up.
+// Every calls f at once and then at each interval until ctx is done. If a call takes longer than the interval, the next one
+// is delayed.
 func Every(ctx context.Context, interval time.Duration, f func(context.Context)) {
 	ticker := time.NewTicker(max(interval, time.Millisecond))
 	defer ticker.Stop()

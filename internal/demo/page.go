@@ -7,55 +7,55 @@ import (
 	"net/http"
 )
 
-// Page is what a program's page shows. The page reloads itself every two seconds.
+// Page is the content of a program's page, which reloads itself every two seconds.
 type Page struct {
-	// Title is the program's name as people read it.
+	// Title is the display name of the program.
 	Title string
-	// Tagline says in a few words what the program does.
+	// Tagline describes the program in a few words.
 	Tagline string
-	// Hue colours the page, in degrees of the colour wheel, so that several open pages are told apart.
+	// Hue is the color of the page in degrees of the color wheel, which distinguishes open pages.
 	Hue int
 	// Numbers are the large figures at the top.
 	Numbers []Number
-	// Split is drawn as one bar of coloured parts.
+	// Split is drawn as a bar with one colored segment for each share.
 	Split []Share
-	// Tables follow below.
+	// Tables are shown below the numbers.
 	Tables []Table
 }
 
 // Number is a large figure with its label.
 type Number struct{ Label, Value string }
 
-// Share is one part of a split.
+// Share is one segment of a split.
 type Share struct {
-	// Name is what the part stands for, such as "bookstore-v1".
+	// Name is the label of the segment, such as "bookstore-v1".
 	Name string
-	// Count is the number of things in it.
+	// Count is the number of items in the segment.
 	Count int
-	// Percent is its part in all, Recent its part in the latest ones.
+	// Percent is the share in all items, Recent the share in the latest ones.
 	Percent, Recent float64
 }
 
 // Table is a list of names with counts.
 type Table struct {
-	// Title names the list.
+	// Title is the heading of the list.
 	Title string
-	// Rows are in the order shown.
+	// Rows are in display order.
 	Rows []Row
 }
 
-// Row is a line of a table.
+// Row is one row of a table.
 type Row struct {
-	// Name is shown at the left, Count at the right.
+	// Name is shown on the left, Count on the right.
 	Name, Count string
-	// Good says whether the line tells of success.
+	// Good is true if the row counts successes.
 	Good bool
 }
 
 //go:embed page.html
 var pageHTML string
 
-// render writes a page; a template that fails is a programming error, and then nothing half-written is sent.
+// render writes a page. It renders to a buffer first, so that an error of the template sends no partial page.
 func render(w http.ResponseWriter, p Page) {
 	t, err := template.New("page").Parse(pageHTML)
 	if err != nil {
@@ -68,6 +68,6 @@ func render(w http.ResponseWriter, p Page) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	// A browser that went away is all that can fail here.
+	// Writing can only fail if the browser disconnected.
 	_, _ = out.WriteTo(w)
 }

@@ -49,7 +49,7 @@ func warehousePage(c WarehouseCounters) Page {
 	}
 }
 
-// outcomeRows lists outcomes by name; only 200 is good.
+// outcomeRows returns the outcomes sorted by name; only 200 is good.
 func outcomeRows(outcomes map[string]int) []Row {
 	var rows []Row
 	for _, name := range slices.Sorted(maps.Keys(outcomes)) {

@@ -10,12 +10,11 @@ import (
 	"time"
 )
 
-// drainTime is how long requests may take that are still running when the listener closes.
-const drainTime = 5 * time.Second
+// drainTimeout limits requests that are still running when the listener closes.
+const drainTimeout = 5 * time.Second
 
-// Serve listens on the settings' port, on IPv4 and IPv6, until ctx is done. Then readiness fails at once, everything is
-// served on for the time to linger, because others learn of the end only after a while, and running requests are waited
-// for.
+// Serve listens on the settings' port, on IPv4 and IPv6, until ctx is done. Readiness then fails at once, but serving
+// continues for the linger time, because clients learn about the end with a delay. Finally it drains running requests.
 func Serve(ctx context.Context, s Settings, web *Web, log *slog.Logger) error {
 	listener, err := net.Listen("tcp", fmt.Sprintf(":%d", s.Port))
 	if err != nil {
@@ -31,22 +30,22 @@ func serveOn(ctx context.Context, listener net.Listener, linger time.Duration, w
 	go func() { failed <- server.Serve(listener) }()
 	select {
 	case err := <-failed:
-		return fmt.Errorf("the server ended: %w", err)
+		return fmt.Errorf("the server failed: %w", err)
 	case <-ctx.Done():
 	}
-	log.Info("stopping: not ready any more, serving on", "for", linger)
+	log.Info("stopping: not ready, still serving", "for", linger)
 	web.Stopping()
 	timer := time.NewTimer(linger)
 	defer timer.Stop()
 	select {
 	case err := <-failed:
-		return fmt.Errorf("the server ended while it was stopping: %w", err)
+		return fmt.Errorf("the server failed while it was stopping: %w", err)
 	case <-timer.C:
 	}
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	if err := server.Shutdown(drain); err != nil {
-		return fmt.Errorf("requests were still running %s after the listener closed: %w", drainTime, err)
+		return fmt.Errorf("requests were still running %s after the listener closed: %w", drainTimeout, err)
 	}
 	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
 		return err

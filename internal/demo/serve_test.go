@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// status asks for a path and returns the status code and whether the server closes the connection after it.
+// status requests a URL and returns the status code and whether the server closes the connection afterwards.
 func status(t *testing.T, client *http.Client, url string) (int, bool) {
 	t.Helper()
 	resp, err := client.Get(url)
@@ -22,7 +22,7 @@ func status(t *testing.T, client *http.Client, url string) (int, bool) {
 	return resp.StatusCode, resp.Close
 }
 
-func TestServeFailsReadinessAtOnceAndServesOn(t *testing.T) {
+func TestServe_FailsReadinessAndKeepsServing(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -55,14 +55,14 @@ func TestServeFailsReadinessAtOnceAndServesOn(t *testing.T) {
 		t.Errorf("the server ended with %v", err)
 	}
 	if got := time.Since(began); got < linger {
-		t.Errorf("the server served on for %s, want at least %s", got, linger)
+		t.Errorf("the server continued to serve for %s, want at least %s", got, linger)
 	}
 	if got := NewVisitor("x", base, client).Get(context.Background(), "/"); got.Outcome != Refused {
 		t.Errorf("after the end the outcome is %q, want %q", got.Outcome, Refused)
 	}
 }
 
-func TestCountersAreJSON(t *testing.T) {
+func TestCounters_AreJSON(t *testing.T) {
 	tally := NewTally("bookthief")
 	web := NewWeb(func() Page { return Page{} }, func() any { return tally.Counters() })
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -91,7 +91,7 @@ func TestCountersAreJSON(t *testing.T) {
 	}
 }
 
-func TestEveryKeepsItsPaceAndEnds(t *testing.T) {
+func TestEvery_KeepsPaceUntilDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithTimeout(context.Background(), 3500*time.Millisecond)
 		defer stop()

@@ -8,20 +8,20 @@ import (
 	"time"
 )
 
-// SessionCounters describes the database connection that is held open.
+// SessionCounters describes the long-lived connection to the database.
 type SessionCounters struct {
-	// ID is the server's number of the connection; 0 while there is none.
+	// ID is the server's number of the connection, or 0 without a connection.
 	ID int64 `json:"id"`
-	// Seconds is its age.
+	// Seconds is the age of the connection.
 	Seconds int `json:"seconds"`
-	// Queries is the number of queries answered on it.
+	// Queries is the number of successful queries on the connection.
 	Queries int `json:"queries"`
-	// Lost is the number of connections that were cut before it.
+	// Lost is the number of earlier connections that were cut.
 	Lost int `json:"lost"`
 }
 
-// Session holds one database connection open and asks a query on it from time to time. Check and Close are for one
-// goroutine, Counters for any.
+// Session holds one database connection open and queries it periodically. One goroutine may call Check and Close; Counters
+// is safe for concurrent use.
 type Session struct {
 	db   *sql.DB
 	log  *slog.Logger
@@ -40,13 +40,13 @@ func NewSession(db *sql.DB, log *slog.Logger, now func() time.Time) *Session {
 	return &Session{db: db, log: log, now: now}
 }
 
-// Check asks a query on the connection, after opening one if there is none. A connection that fails is counted as lost
-// and closed; the next Check opens another.
+// Check runs a query on the connection and opens one if there is none. A connection that fails is counted as lost and
+// closed; the next Check opens another.
 func (s *Session) Check(ctx context.Context) {
 	if s.conn == nil {
 		conn, err := s.db.Conn(ctx)
 		if err != nil {
-			return // the ledger's own queries log why the database cannot be reached
+			return // the ledger's queries log the cause
 		}
 		s.conn = conn
 	}
@@ -66,7 +66,7 @@ func (s *Session) Check(ctx context.Context) {
 	s.queries++
 }
 
-// drop forgets a connection that failed.
+// drop closes a connection that failed.
 func (s *Session) drop(err error) {
 	s.Close()
 	s.mu.Lock()
@@ -78,17 +78,17 @@ func (s *Session) drop(err error) {
 	s.id, s.queries = 0, 0
 }
 
-// Close gives the connection back.
+// Close closes the connection.
 func (s *Session) Close() {
 	if s.conn == nil {
 		return
 	}
-	// The error is the one that led here, or nothing is left to tell it to.
+	// The connection has failed already or is not used again, so the error does not matter.
 	_ = s.conn.Close()
 	s.conn = nil
 }
 
-// Counters describes the connection as it is now.
+// Counters returns the state of the connection.
 func (s *Session) Counters() SessionCounters {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// server is a database of numbered connections that can be cut and closed to new ones.
+// server is a database whose numbered connections can be cut, and which can reject new ones.
 type server struct {
 	opened int64
 	cut    map[int64]bool
@@ -29,7 +29,7 @@ func (s *server) Connect(context.Context) (driver.Conn, error) {
 	return &serverConn{server: s, id: s.opened}, nil
 }
 
-// Driver is asked for by the interface only.
+// Driver is required by the interface only.
 func (s *server) Driver() driver.Driver { return nil }
 
 type serverConn struct {
@@ -41,7 +41,7 @@ func (c *serverConn) Prepare(string) (driver.Stmt, error) { return nil, errors.N
 func (c *serverConn) Begin() (driver.Tx, error)           { return nil, errors.New("not used") }
 func (c *serverConn) Close() error                        { return nil }
 
-// QueryContext answers with the connection's number, or fails as the MySQL driver does when its connection is gone.
+// QueryContext returns the connection's number, or fails like the MySQL driver on a lost connection.
 func (c *serverConn) QueryContext(context.Context, string, []driver.NamedValue) (driver.Rows, error) {
 	if c.server.cut[c.id] {
 		return nil, driver.ErrBadConn
@@ -64,7 +64,7 @@ func (r *oneRow) Next(dest []driver.Value) error {
 	return nil
 }
 
-func TestSessionHoldsOneConnectionAndCountsLosses(t *testing.T) {
+func TestSession_HoldsOneConnectionAndCountsLosses(t *testing.T) {
 	server := &server{cut: map[int64]bool{}}
 	db := sql.OpenDB(server)
 	defer db.Close()

@@ -8,19 +8,19 @@ import (
 	"time"
 )
 
-// Settings are what a program of the demo is started with.
+// Settings holds the configuration of a program of the demo.
 type Settings struct {
 	// App is the program's name, such as "bookbuyer".
 	App string
-	// Identity is what a server calls itself in the header Identity (IDENTITY, default the program's name).
+	// Identity is the value of the response header Identity (IDENTITY, default the program's name).
 	Identity string
-	// Port is where it listens (-port, default 14001).
+	// Port is the port to listen on (-port, default 14001).
 	Port int
 	// KeepAlive makes clients reuse connections (-keepalive, default true).
 	KeepAlive bool
-	// Timeout is for one request (-timeout, default 3 s).
+	// Timeout is the timeout of one request (-timeout, default 3 s).
 	Timeout time.Duration
-	// Linger is how long a server serves on after it was told to stop (-linger, default 5 s).
+	// Linger is how long a server continues to serve after a signal to stop (-linger, default 5 s).
 	Linger time.Duration
 	// Pace is the time between requests of one client loop (CI_SLEEP_BETWEEN_REQUESTS_SECONDS, default 1; fractions
 	// are allowed).
@@ -31,13 +31,13 @@ type Settings struct {
 	Bookstore string
 	// Warehouse is the base URL of the bookwarehouse (-warehouse; WAREHOUSE_SVC and BOOKWAREHOUSE_NAMESPACE).
 	Warehouse string
-	// Database is where and how the bookwarehouse reaches MySQL.
+	// Database configures the bookwarehouse's connection to MySQL.
 	Database Database
-	// Goal is what a client must reach for the test line in its log.
+	// Goal is the goal of a client's requests, for the test result in its log.
 	Goal Goal
 }
 
-// Database says how to reach MySQL.
+// Database configures a connection to MySQL.
 type Database struct {
 	// Addr is host:port (-database, or MYSQL_HOST with port 3306, default mysql.bookwarehouse).
 	Addr string
@@ -45,19 +45,18 @@ type Database struct {
 	User, Password, Name string
 }
 
-// Goal is when a client's log says that the test succeeded or failed.
+// Goal defines when a client's test succeeds or fails.
 type Goal struct {
 	// Expected is the outcome that counts as success: "200" for the buyer; for the thief the variable
 	// BOOKTHIEF_EXPECTED_RESPONSE_CODE, where 0 means any failure without a status code.
 	Expected string
-	// MinSuccess is how many such outcomes are needed (CI_MIN_SUCCESS_THRESHOLD, default 1).
+	// MinSuccess is the required number of expected outcomes (CI_MIN_SUCCESS_THRESHOLD, default 1).
 	MinSuccess int
-	// MaxRequests ends the client's requests (CI_MAX_ITERATIONS_THRESHOLD, default 0 for never).
+	// MaxRequests ends the client's requests (CI_MAX_ITERATIONS_THRESHOLD, default 0 for unlimited).
 	MaxRequests int
 }
 
-// ParseSettings reads flags and environment variables. The names of the variables are those of the Open Service Mesh
-// demo.
+// ParseSettings parses flags and environment variables. The variables are those of the Open Service Mesh demo.
 func ParseSettings(app string, args []string, getenv func(string) string) (Settings, error) {
 	env := environment{getenv: getenv}
 	s := Settings{
@@ -82,8 +81,8 @@ func ParseSettings(app string, args []string, getenv func(string) string) (Setti
 	flags := flag.NewFlagSet(app, flag.ContinueOnError)
 	flags.IntVar(&s.Port, "port", Port, "port to listen on")
 	flags.BoolVar(&s.KeepAlive, "keepalive", true, "reuse connections between requests")
-	flags.DurationVar(&s.Timeout, "timeout", 3*time.Second, "time for one request")
-	flags.DurationVar(&s.Linger, "linger", 5*time.Second, "time to serve on after a signal to stop")
+	flags.DurationVar(&s.Timeout, "timeout", 3*time.Second, "timeout of one request")
+	flags.DurationVar(&s.Linger, "linger", 5*time.Second, "time to continue serving after a signal to stop")
 	flags.StringVar(&s.Bookstore, "bookstore", env.service("BOOKSTORE_SVC", "bookstore", "BOOKSTORE_NAMESPACE", "bookstore"), "base URL of the bookstore")
 	flags.StringVar(&s.Warehouse, "warehouse", env.service("WAREHOUSE_SVC", "bookwarehouse", "BOOKWAREHOUSE_NAMESPACE", "bookwarehouse"), "base URL of the bookwarehouse")
 	flags.StringVar(&s.Database.Addr, "database", env.text("MYSQL_HOST", "mysql.bookwarehouse")+":3306", "host and port of MySQL")
@@ -132,7 +131,7 @@ func (e *environment) seconds(name string, fallback time.Duration) time.Duration
 	return time.Duration(n * float64(time.Second))
 }
 
-// service returns the base URL of a Service of the demo, by the variables that name it and its namespace.
+// service returns the base URL of a Service of the demo, from the variables for its name and namespace.
 func (e *environment) service(nameVar, name, namespaceVar, namespace string) string {
 	return fmt.Sprintf("http://%s.%s:%d", e.text(nameVar, name), e.text(namespaceVar, namespace), Port)
 }

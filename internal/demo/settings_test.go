@@ -12,7 +12,7 @@ func env(pairs map[string]string) func(string) string {
 	return func(name string) string { return pairs[name] }
 }
 
-func TestSettingsDefaults(t *testing.T) {
+func TestParseSettings_Defaults(t *testing.T) {
 	got, err := ParseSettings("bookthief", nil, env(nil))
 	if err != nil {
 		t.Fatal(err)
@@ -29,7 +29,7 @@ func TestSettingsDefaults(t *testing.T) {
 	}
 }
 
-func TestSettingsFromTheDemosVariables(t *testing.T) {
+func TestParseSettings_ReadsVariables(t *testing.T) {
 	got, err := ParseSettings("bookbuyer", []string{"--port", "8080", "-keepalive=false"}, env(map[string]string{
 		"IDENTITY": "bookbuyer-7", "BOOKSTORE_SVC": "shop", "BOOKSTORE_NAMESPACE": "town", "WAREHOUSE_SVC": "depot",
 		"BOOKWAREHOUSE_NAMESPACE": "docks", "CI_SLEEP_BETWEEN_REQUESTS_SECONDS": "0.25", "CI_CLIENT_CONCURRENT_CONNECTIONS": "4",
@@ -51,7 +51,7 @@ func TestSettingsFromTheDemosVariables(t *testing.T) {
 	}
 }
 
-func TestSettingsNameTheWrongVariable(t *testing.T) {
+func TestParseSettings_ReportsInvalidVariable(t *testing.T) {
 	for _, name := range []string{"CI_SLEEP_BETWEEN_REQUESTS_SECONDS", "CI_CLIENT_CONCURRENT_CONNECTIONS"} {
 		_, err := ParseSettings("bookbuyer", nil, env(map[string]string{name: "-1"}))
 		if err == nil || !strings.Contains(err.Error(), name) {

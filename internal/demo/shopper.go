@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 )
 
-// shopper sends requests to the bookstore, one path after the other, and counts what comes of them.
+// shopper sends requests to the bookstore, cycles through its paths, and counts the outcomes.
 type shopper struct {
 	visitor  *Visitor
 	paths    []string
@@ -16,7 +16,7 @@ type shopper struct {
 	log      *slog.Logger
 
 	next atomic.Int64
-	last sync.Map // path -> outcome of the visit before, to log changes only
+	last sync.Map // path -> previous outcome, so that only changes are logged
 }
 
 // Bookbuyer buys books, which the demo's policies allow. It runs until ctx is done.
@@ -24,7 +24,7 @@ func Bookbuyer(ctx context.Context, args []string, getenv func(string) string, l
 	return runShopper(ctx, "bookbuyer", args, getenv, log, PathBuyBook, PathBooksBought)
 }
 
-// Bookthief takes books, which the demo's policies deny until they say otherwise. It runs until ctx is done.
+// Bookthief takes books, which the demo's policies deny until they are changed. It runs until ctx is done.
 func Bookthief(ctx context.Context, args []string, getenv func(string) string, log *slog.Logger) error {
 	return runShopper(ctx, "bookthief", args, getenv, log, PathBuyBook)
 }
@@ -43,11 +43,11 @@ func runShopper(ctx context.Context, app string, args []string, getenv func(stri
 	}
 	var loops sync.WaitGroup
 	defer loops.Wait()
-	shopping, stop := context.WithCancel(ctx)
+	loopCtx, stop := context.WithCancel(ctx)
 	defer stop()
 	for range max(s.Concurrency, 1) {
 		loops.Go(func() {
-			Every(shopping, s.Pace, func(ctx context.Context) {
+			Every(loopCtx, s.Pace, func(ctx context.Context) {
 				if !sh.visit(ctx) {
 					stop()
 				}
@@ -58,8 +58,8 @@ func runShopper(ctx context.Context, app string, args []string, getenv func(stri
 	return Serve(ctx, s, web, log)
 }
 
-// visit sends the next request and reports whether there may be another. A request that was begun is not given up when
-// the program is told to stop: it would be counted as a failure that nobody caused.
+// visit sends the next request and reports whether to continue. A request that has started is not canceled when the
+// program stops, because it would count as a failure.
 func (s *shopper) visit(ctx context.Context) bool {
 	n := s.next.Add(1) - 1
 	v := s.visitor.Get(context.WithoutCancel(ctx), s.paths[int(n)%len(s.paths)])

@@ -5,26 +5,26 @@ import (
 	"sync"
 )
 
-// recentVisits is how many of the last books got make the recent split: enough to tell 90/10 from 50/50, few enough
-// that a changed TrafficSplit shows within two minutes at the default pace.
+// recentVisits is the number of latest books in the recent split. It is large enough to distinguish 90/10 from 50/50, and
+// small enough to show a changed TrafficSplit within two minutes at the default pace.
 const recentVisits = 50
 
-// Counters is what a client of the bookstore has seen since it started. It is the body of /counters.
+// Counters holds a client's counts since its start. It is the body of /counters.
 type Counters struct {
 	// App is the program, such as "bookbuyer".
 	App string `json:"app"`
-	// Requests is the number of requests that ended, well or not.
+	// Requests is the number of completed requests, including failures.
 	Requests int `json:"requests"`
 	// Outcomes counts requests by status code ("200", "403") or kind of failure ("refused", "reset", "timeout",
 	// "no-such-host", "failed").
 	Outcomes map[string]int `json:"outcomes"`
-	// Paths counts the same by path, then by outcome.
+	// Paths counts requests by path, then by outcome.
 	Paths map[string]map[string]int `json:"paths"`
-	// Identities counts books got, by the header Identity of the version that sold each.
+	// Identities counts books by the header Identity of the version that sold them.
 	Identities map[string]int `json:"identities"`
-	// Percent is the share of each identity in all books got, 0 to 100.
+	// Percent is the share of each identity in all books, from 0 to 100.
 	Percent map[string]float64 `json:"percent"`
-	// RecentPercent is the share of each identity in the last 50 books got.
+	// RecentPercent is the share of each identity in the last 50 books.
 	RecentPercent map[string]float64 `json:"recentPercent"`
 }
 
@@ -37,15 +37,15 @@ type Tally struct {
 	outcomes   map[string]int
 	paths      map[string]map[string]int
 	identities map[string]int
-	recent     []string // identities of the last books got, oldest first
+	recent     []string // identities of the last books, oldest first
 }
 
-// NewTally returns an empty tally of the named program.
+// NewTally returns an empty tally of the given program.
 func NewTally(app string) *Tally {
 	return &Tally{app: app, outcomes: map[string]int{}, paths: map[string]map[string]int{}, identities: map[string]int{}}
 }
 
-// Add counts one ended request.
+// Add counts one completed request.
 func (t *Tally) Add(v Visit) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -65,7 +65,7 @@ func (t *Tally) Add(v Visit) {
 	}
 }
 
-// Counters returns the counts so far; the caller owns them.
+// Counters returns a copy of the current counts.
 func (t *Tally) Counters() Counters {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -92,7 +92,7 @@ func countEach(names []string) map[string]int {
 	return counts
 }
 
-// percent turns counts into shares of their sum.
+// percent converts counts to percentages of their sum.
 func percent(counts map[string]int) map[string]float64 {
 	sum := 0
 	for _, n := range counts {

@@ -6,7 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestTallyCountsByPathOutcomeAndIdentity(t *testing.T) {
+func TestTally_CountsByPathOutcomeAndIdentity(t *testing.T) {
 	tally := NewTally("bookbuyer")
 	for range 3 {
 		tally.Add(Visit{Path: PathBuyBook, Outcome: "200", Identity: "bookstore-v1"})
@@ -28,7 +28,7 @@ func TestTallyCountsByPathOutcomeAndIdentity(t *testing.T) {
 	}
 }
 
-func TestTallyForgetsOldBooksInTheRecentSplit(t *testing.T) {
+func TestTally_RecentSplitDropsOldBooks(t *testing.T) {
 	tally := NewTally("bookbuyer")
 	for range 200 {
 		tally.Add(Visit{Path: PathBuyBook, Outcome: "200", Identity: "bookstore-v1"})
@@ -45,7 +45,7 @@ func TestTallyForgetsOldBooksInTheRecentSplit(t *testing.T) {
 	}
 }
 
-func TestCountersAreACopy(t *testing.T) {
+func TestCounters_ReturnsCopy(t *testing.T) {
 	tally := NewTally("bookbuyer")
 	tally.Add(Visit{Path: PathBuyBook, Outcome: "200", Identity: "bookstore-v1"})
 	c := tally.Counters()

@@ -10,29 +10,29 @@ import (
 	"time"
 )
 
-// Visit is one request to another program of the demo and what became of it.
+// Visit is one request to another program of the demo and its outcome.
 type Visit struct {
-	// Path is the path asked for.
+	// Path is the requested path.
 	Path string
-	// Outcome is as Outcome returns it.
+	// Outcome is a return value of the function Outcome.
 	Outcome string
-	// Identity is the header Identity of the response; empty where there was none.
+	// Identity is the header Identity of the response, if any.
 	Identity string
 }
 
-// Visitor sends requests in the name of one program to one server.
+// Visitor sends requests of one program to one server.
 type Visitor struct {
 	app    string
 	base   string
 	client *http.Client
 }
 
-// NewVisitor returns a visitor for the program app of the server at base, such as "http://bookstore.bookstore:14001".
+// NewVisitor returns a visitor of the program app for the server at base, such as "http://bookstore.bookstore:14001".
 func NewVisitor(app, base string, client *http.Client) *Visitor {
 	return &Visitor{app: app, base: base, client: client}
 }
 
-// Get sends a GET request for path and waits for the whole response.
+// Get sends a GET request and reads the whole response.
 func (v *Visitor) Get(ctx context.Context, path string) Visit {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, v.base+path, nil)
 	if err != nil {
@@ -41,7 +41,7 @@ func (v *Visitor) Get(ctx context.Context, path string) Visit {
 	return v.send(req, path)
 }
 
-// Restock asks a bookwarehouse for n books in the name of a bookstore.
+// Restock requests n books from the bookwarehouse for the given bookstore.
 func (v *Visitor) Restock(ctx context.Context, identity string, n int) Visit {
 	body := strings.NewReader(strconv.Itoa(n))
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, v.base+PathRestock, body)
@@ -60,13 +60,13 @@ func (v *Visitor) send(req *http.Request, path string) Visit {
 		return Visit{Path: path, Outcome: Outcome(0, err)}
 	}
 	defer resp.Body.Close()
-	// A response that is cut in its middle is a failure too, whatever its status says.
+	// A truncated response is a failure regardless of its status code.
 	_, err = io.Copy(io.Discard, resp.Body)
 	return Visit{Path: path, Outcome: Outcome(resp.StatusCode, err), Identity: resp.Header.Get(HeaderIdentity)}
 }
 
-// Client returns an HTTP client for calls between programs. With keepAlive it reuses connections; without, every
-// request opens one of its own. The timeout is for the whole of a request.
+// Client returns an HTTP client for calls between programs. With keepAlive it reuses connections; otherwise each request
+// opens a new one. The timeout applies to the whole request.
 func Client(keepAlive bool, timeout time.Duration) *http.Client {
 	return &http.Client{
 		Timeout: timeout,

@@ -6,14 +6,14 @@ import (
 	"sync/atomic"
 )
 
-// Web is what every program of the demo serves: its page on /, its counters on /counters, its probes, and what the
-// program adds with HandleFunc.
+// Web serves the endpoints of a program: its page on /, its counters on /counters, its probes, and the paths added with
+// HandleFunc.
 type Web struct {
 	mux      *http.ServeMux
 	stopping atomic.Bool
 }
 
-// NewWeb returns a server's paths. Both functions are called for every request and must be safe for concurrent use.
+// NewWeb returns a Web. Both functions are called for every request and must be safe for concurrent use.
 func NewWeb(page func() Page, counters func() any) *Web {
 	w := &Web{mux: http.NewServeMux()}
 	w.HandleFunc("GET /{$}", func(rw http.ResponseWriter, _ *http.Request) { render(rw, page()) })
@@ -21,7 +21,7 @@ func NewWeb(page func() Page, counters func() any) *Web {
 		rw.Header().Set("Content-Type", "application/json")
 		enc := json.NewEncoder(rw)
 		enc.SetIndent("", "  ")
-		// A client that went away is all that can fail here.
+		// Encoding can only fail if the client disconnected.
 		_ = enc.Encode(counters())
 	})
 	w.HandleFunc("GET /health", w.ready)
@@ -29,12 +29,12 @@ func NewWeb(page func() Page, counters func() any) *Web {
 	return w
 }
 
-// HandleFunc adds a path, in the pattern language of http.ServeMux.
+// HandleFunc registers a path, in the pattern syntax of http.ServeMux.
 func (w *Web) HandleFunc(pattern string, f func(http.ResponseWriter, *http.Request)) {
 	w.mux.HandleFunc(pattern, f)
 }
 
-// Stopping makes readiness fail and every response ask its client for a new connection, while all else is served on.
+// Stopping makes readiness fail and closes connections after each response, while all other paths are still served.
 func (w *Web) Stopping() {
 	w.stopping.Store(true)
 }

@@ -5,9 +5,11 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	streamv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/stream/v3"
 	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/openservicemesh/osm-operator/internal/envoy/message"
 )
 
-// accessLogFormat holds OSM's keys, which users' log pipelines parse, with the values that Envoy fills in.
+// accessLogFormat has OSM's keys, which log pipelines of users parse.
 var accessLogFormat = map[string]string{
 	"start_time":            "%START_TIME%",
 	"method":                "%REQ(:METHOD)%",
@@ -30,16 +32,16 @@ var accessLogFormat = map[string]string{
 	"upstream_host":         "%UPSTREAM_HOST%",
 }
 
-// accessLog writes one line of JSON to standard output for each request, or for each connection that carries no requests.
+// accessLog writes one line of JSON to standard output per request, or per connection on TCP ports.
 var accessLog = []*accesslogv3.AccessLog{stdoutLog(nil)}
 
-// requestLog is accessLog without the health checks of other sidecars.
+// requestLog is accessLog without health checks of other sidecars.
 var requestLog = []*accesslogv3.AccessLog{stdoutLog(&accesslogv3.AccessLogFilter{
 	FilterSpecifier: &accesslogv3.AccessLogFilter_NotHealthCheckFilter{NotHealthCheckFilter: &accesslogv3.NotHealthCheckFilter{}},
 })}
 
-// refusedLog writes a line for each connection that matched no filter chain: no other log sees those.
-var refusedLog = []*accesslogv3.AccessLog{stdoutLog(&accesslogv3.AccessLogFilter{
+// unmatchedConnectionLog writes a line per connection that matches no filter chain. Other logs do not cover those.
+var unmatchedConnectionLog = []*accesslogv3.AccessLog{stdoutLog(&accesslogv3.AccessLogFilter{
 	FilterSpecifier: &accesslogv3.AccessLogFilter_ResponseFlagFilter{
 		ResponseFlagFilter: &accesslogv3.ResponseFlagFilter{Flags: []string{"NR"}},
 	},
@@ -53,7 +55,7 @@ func stdoutLog(filter *accesslogv3.AccessLogFilter) *accesslogv3.AccessLog {
 	return &accesslogv3.AccessLog{
 		Name:   "stdout",
 		Filter: filter,
-		ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: packed(&streamv3.StdoutAccessLog{
+		ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: message.Any(&streamv3.StdoutAccessLog{
 			AccessLogFormat: &streamv3.StdoutAccessLog_LogFormat{LogFormat: &corev3.SubstitutionFormatString{
 				Format: &corev3.SubstitutionFormatString_JsonFormat{JsonFormat: &structpb.Struct{Fields: fields}},
 			}},

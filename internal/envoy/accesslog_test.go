@@ -12,16 +12,16 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
-// TestAccessLogKeys holds the keys that users' log pipelines parse.
+// TestAccessLogKeys fixes the keys that log pipelines of users parse.
 func TestAccessLogKeys(t *testing.T) {
-	var door *listenerv3.Listener
+	var listener *listenerv3.Listener
 	for _, r := range envoy.Build(&scope.Scope{Egress: true}) {
 		if l, ok := r.Message.(*listenerv3.Listener); ok {
-			door = l
+			listener = l
 		}
 	}
 	got := map[string]bool{}
-	for key := range jsonFormat(t, door.GetAccessLog()[0]) {
+	for key := range jsonFormat(t, listener.GetAccessLog()[0]) {
 		got[key] = true
 	}
 	want := map[string]bool{}

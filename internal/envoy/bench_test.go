@@ -11,7 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
-// BenchmarkBuild is the cost of a scope that may call a number of Services.
+// BenchmarkBuild builds the resources of a client by its number of Services.
 func BenchmarkBuild(b *testing.B) {
 	for _, services := range []int{1, 10, 500} {
 		s := &scope.Scope{TrustDomain: "cluster.local"}

@@ -1,8 +1,8 @@
-// Package envoy translates a scope into the configuration of one kind of sidecar.
+// Package envoy translates a scope into xDS resources.
 //
-// A scope.Scope (or the endpoints of one cluster, a certificate, a root) flows in; Envoy resources, ready to be marshalled
-// and shared between proxies, flow out. Everything here is pure: equal input gives equal output, in the same order. Who may
-// do what is decided before; this package only says it in Envoy's words. The names are those of Open Service Mesh.
+// A scope.Scope, the endpoints of a cluster, a certificate or a root flows in. Envoy resources flow out, ready to be
+// marshalled and shared between proxies. Every function is pure: equal input gives equal output, in the same order.
+// Authorization is decided before, in package authz. Resource names are those of Open Service Mesh.
 //
-// The shape of the listeners, and what was tried with the real Envoy to choose it, is described in docs/envoy-listeners.md.
+// docs/envoy-listeners.md describes the shape of the listeners and the alternatives that were tried.
 package envoy

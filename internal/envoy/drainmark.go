@@ -7,13 +7,14 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// markNamespace and markField say where in a chain's metadata its drain mark is.
+// markNamespace and markField locate the drain mark in the metadata of a filter chain.
 const (
 	markNamespace = "osm"
 	markField     = "drain"
 )
 
-// drainMark makes a chain differ from its predecessor, and nothing else: Envoy drains the chain that changed.
+// drainMark is metadata that makes a filter chain differ from its predecessor, so that Envoy drains the chain's
+// connections.
 func drainMark(mark string) *corev3.Metadata {
 	if mark == "" {
 		return nil
@@ -23,9 +24,8 @@ func drainMark(mark string) *corev3.Metadata {
 	}}
 }
 
-// WithoutDrainMarks is the listener as it would be if no permission had ever been taken away, and whether that differs from r.
-// A control plane that has just started knows of no permission that was taken away; by this it recognises a listener of one
-// that does.
+// WithoutDrainMarks returns the listener without drain marks, and whether it had any. A restarted control plane has no
+// drain marks; it uses this to recognize a listener that another replica sent.
 func WithoutDrainMarks(r Resource) (Resource, bool) {
 	listener, ok := r.Message.(*listenerv3.Listener)
 	if !ok {

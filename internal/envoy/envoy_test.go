@@ -11,7 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
 
-// TestEnvoyAcceptsGoldens asks the real Envoy about every golden output, with endpoints and secrets in place.
+// TestEnvoyAcceptsGoldens validates every golden output, with endpoints and secrets, with the real Envoy.
 func TestEnvoyAcceptsGoldens(t *testing.T) {
 	sets := map[string][]envoy.Resource{}
 	ca := pki.New(t)
@@ -21,7 +21,7 @@ func TestEnvoyAcceptsGoldens(t *testing.T) {
 	envoytest.Validate(t, sets)
 }
 
-// complete is everything that a sidecar with this scope is sent.
+// complete returns all resources of a sidecar with this scope.
 func complete(t *testing.T, ca *pki.Authority, s *scope.Scope) []envoy.Resource {
 	t.Helper()
 	chain, key := ca.Issue(t, s.Key.Identity, s.TrustDomain)

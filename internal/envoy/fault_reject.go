@@ -7,9 +7,9 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// withFault adds what no Envoy accepts: the configuration of a filter that does not exist.
+// withFault adds a route that every Envoy rejects: it configures a filter that does not exist.
 func withFault(routes []*routev3.Route) []*routev3.Route {
-	bad := &routev3.Route{Match: anyRequest(), Action: nowhere()}
+	bad := &routev3.Route{Match: anyRequest(), Action: noBackendResponse()}
 	bad.TypedPerFilterConfig = map[string]*anypb.Any{"faulty": {TypeUrl: "type.googleapis.com/openservicemesh.Faulty"}}
 	return append(routes, bad)
 }

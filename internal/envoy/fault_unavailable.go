@@ -8,14 +8,14 @@ import (
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 )
 
-// faultyShare is how many of a hundred requests get no answer of the application.
+// faultyShare is the percentage of requests that are not forwarded.
 const faultyShare = 10
 
-// withFault answers a share of all requests with 503. Envoy has nothing against it.
+// withFault answers a share of all requests with 503. Envoy accepts the configuration.
 func withFault(routes []*routev3.Route) []*routev3.Route {
 	some := anyRequest()
 	some.RuntimeFraction = &corev3.RuntimeFractionalPercent{
 		DefaultValue: &typev3.FractionalPercent{Numerator: faultyShare, Denominator: typev3.FractionalPercent_HUNDRED},
 	}
-	return append([]*routev3.Route{{Match: some, Action: nowhere()}}, routes...)
+	return append([]*routev3.Route{{Match: some, Action: noBackendResponse()}}, routes...)
 }

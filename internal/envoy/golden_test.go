@@ -23,7 +23,7 @@ var update = flag.Bool("update", false, "write the golden outputs instead of com
 func TestGolden(t *testing.T) {
 	for name, s := range scopes(t) {
 		t.Run(name, func(t *testing.T) {
-			got := rendered(t, envoy.Build(s))
+			got := renderYAML(t, envoy.Build(s))
 			path := filepath.Join("testdata", name+".out.yaml")
 			if *update {
 				if err := os.WriteFile(path, got, 0o644); err != nil {
@@ -33,7 +33,7 @@ func TestGolden(t *testing.T) {
 			}
 			want, err := os.ReadFile(path)
 			if err != nil {
-				t.Fatalf("there is no golden output, run the test with -update and read what it writes: %v", err)
+				t.Fatalf("golden output is missing, run the test with -update and review it: %v", err)
 			}
 			if diff := cmp.Diff(string(want), string(got)); diff != "" {
 				t.Errorf("resources differ from %s (-want +got):\n%s", path, diff)
@@ -64,9 +64,9 @@ func scopes(t *testing.T) map[string]*scope.Scope {
 	return out
 }
 
-// rendered is the resources as YAML documents. The access log is the same everywhere; it is shown in full once, in a test of
-// its own, and elsewhere as a word.
-func rendered(t *testing.T, resources []envoy.Resource) []byte {
+// renderYAML returns the resources as YAML documents. The access log is the same everywhere and has its own test, so a
+// placeholder replaces it.
+func renderYAML(t *testing.T, resources []envoy.Resource) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	for _, r := range resources {
@@ -78,7 +78,7 @@ func rendered(t *testing.T, resources []envoy.Resource) []byte {
 		if err := json.Unmarshal(text, &tree); err != nil {
 			t.Fatal(err)
 		}
-		shorten(tree)
+		replaceAccessLogs(tree)
 		body, err := yaml.Marshal(tree)
 		if err != nil {
 			t.Fatal(err)
@@ -89,7 +89,7 @@ func rendered(t *testing.T, resources []envoy.Resource) []byte {
 	return out.Bytes()
 }
 
-func shorten(tree any) {
+func replaceAccessLogs(tree any) {
 	switch node := tree.(type) {
 	case map[string]any:
 		if config, ok := node["typedConfig"].(map[string]any); ok && config["accessLogFormat"] != nil {
@@ -99,11 +99,11 @@ func shorten(tree any) {
 			config["logFormat"] = "the usual"
 		}
 		for _, child := range node {
-			shorten(child)
+			replaceAccessLogs(child)
 		}
 	case []any:
 		for _, child := range node {
-			shorten(child)
+			replaceAccessLogs(child)
 		}
 	}
 }

@@ -6,18 +6,19 @@ import (
 	httprbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/openservicemesh/osm-operator/internal/envoy/message"
 )
 
-// The HTTP filters, each the same everywhere.
+// HTTP filters with a fixed configuration.
 var (
-	requestRules = httpFilter(httpRBACFilter, &httprbacv3.RBAC{})
-	router       = httpFilter(routerFilter, &routerv3.Router{})
+	requestRBACFilter = message.HTTPFilter(httpRBACFilter, &httprbacv3.RBAC{})
+	router            = message.HTTPFilter(routerFilter, &routerv3.Router{})
 )
 
-// inboundHTTP reads requests of other workloads. Paths are brought into one form before they are matched, and what could be
-// read in two ways is rejected: otherwise "/public/..%2Fadmin" would be one path to the policy and another to the application.
+// inboundHTTP handles requests from other workloads. It normalizes paths before matching and rejects ambiguous ones:
+// "/public/..%2Fadmin" could be one path for the policy and another for the application.
 func inboundHTTP(routeConfig string) *listenerv3.Filter {
 	hcm := connectionManager(routeConfig)
 	hcm.NormalizePath = wrapperspb.Bool(true)
@@ -28,27 +29,27 @@ func inboundHTTP(routeConfig string) *listenerv3.Filter {
 	}
 	hcm.AccessLog = requestLog
 	hcm.HttpFilters = []*hcmv3.HttpFilter{
-		healthAnswer,
-		// Without rules of its own the filter does nothing; the rules come with a route, so that a path which no route
-		// knows is not found rather than forbidden.
-		requestRules,
-		// What is forbidden does not use up what others may send.
-		requestLimits,
+		healthCheckFilter,
+		// The rules come with the virtual host, so a path without a route is answered with 404 instead of 403.
+		requestRBACFilter,
+		// After RBAC, so that denied requests do not use up the limit.
+		requestLimitFilter,
 		router,
 	}
-	return networkFilter(hcmFilter, hcm)
+	return message.NetworkFilter(hcmFilter, hcm)
 }
 
-// outboundHTTP reads requests of the own application and leaves them as they are: the server's sidecar judges them.
+// outboundHTTP handles requests of the local application. It leaves paths unchanged, because the server's sidecar
+// authorizes them.
 func outboundHTTP(routeConfig string) *listenerv3.Filter {
 	hcm := connectionManager(routeConfig)
 	hcm.HttpFilters = []*hcmv3.HttpFilter{router}
-	return networkFilter(hcmFilter, hcm)
+	return message.NetworkFilter(hcmFilter, hcm)
 }
 
-// connectionManager is what both directions share. No address counts as internal, so Envoy removes the x-envoy- headers by
-// which a client could change timeouts, retries or statistics; the header with the client's certificate is removed too.
-// x-forwarded-proto and x-request-id pass, because they may come from a gateway in front of the mesh.
+// connectionManager is the configuration that both directions share. No address counts as internal, so Envoy removes
+// x-envoy- headers, with which a client could change timeouts, retries or statistics. It also removes the client
+// certificate header. x-forwarded-proto and x-request-id pass, because a gateway in front of the mesh may set them.
 func connectionManager(routeConfig string) *hcmv3.HttpConnectionManager {
 	return &hcmv3.HttpConnectionManager{
 		StatPrefix:               "mesh-http-conn-manager." + routeConfig,
@@ -62,19 +63,5 @@ func connectionManager(routeConfig string) *hcmv3.HttpConnectionManager {
 			ConfigSource:    ads,
 			RouteConfigName: routeConfig,
 		}},
-	}
-}
-
-func httpFilter(name string, config proto.Message) *hcmv3.HttpFilter {
-	return &hcmv3.HttpFilter{
-		Name:       name,
-		ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: packed(config)},
-	}
-}
-
-func networkFilter(name string, config proto.Message) *listenerv3.Filter {
-	return &listenerv3.Filter{
-		Name:       name,
-		ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: packed(config)},
 	}
 }

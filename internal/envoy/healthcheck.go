@@ -12,11 +12,12 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
-// OSM's health checks.
+// Defaults of health checks, as in OSM.
 const (
 	healthPath               = "/healthz/osm"
 	healthHeader             = "x-osm-envoy-healthcheck"
@@ -26,9 +27,9 @@ const (
 	healthHealthyThreshold   = 1
 )
 
-// healthChecks make a client's sidecar ask those of the servers, with the same certificates as everything else. An application
-// never sees them. For TCP ports there is a chain of their own: a connection that the sidecar passed on would make some servers
-// count an error, and block the client.
+// healthChecks make the client's sidecar check the server's sidecar over mTLS; the application receives no checks. TCP
+// ports have a separate filter chain for them: some servers count a forwarded connection as an error and block the
+// client.
 func healthChecks(c scope.Cluster) []*corev3.HealthCheck {
 	if c.Upstream == nil || c.Upstream.HealthCheck == nil {
 		return nil
@@ -41,7 +42,7 @@ func healthChecks(c scope.Cluster) []*corev3.HealthCheck {
 	return []*corev3.HealthCheck{{
 		Timeout:  durationpb.New(cmp.Or(h.Timeout, healthTimeout)),
 		Interval: interval,
-		// Envoy's own minute would hold a first check against an endpoint for as long, that came before the server knew its clients.
+		// With Envoy's default of a minute, a check that failed before the server had its policy would count for that long.
 		NoTrafficInterval:  interval,
 		UnhealthyThreshold: wrapperspb.UInt32(cmp.Or(h.UnhealthyThreshold, healthUnhealthyThreshold)),
 		HealthyThreshold:   wrapperspb.UInt32(cmp.Or(h.HealthyThreshold, healthHealthyThreshold)),
@@ -56,26 +57,26 @@ func healthChecks(c scope.Cluster) []*corev3.HealthCheck {
 	}}
 }
 
-// healthAnswer answers health checks before anything else looks at the request.
-var healthAnswer = httpFilter(healthFilter, &healthv3.HealthCheck{
+// healthCheckFilter answers health checks before any other filter handles the request.
+var healthCheckFilter = message.HTTPFilter(healthFilter, &healthv3.HealthCheck{
 	PassThroughMode: wrapperspb.Bool(false),
 	Headers: []*routev3.HeaderMatcher{
-		headerMatcher(":path", exactly(healthPath)),
+		headerMatcher(":path", message.Exact(healthPath)),
 		{Name: healthHeader, HeaderMatchSpecifier: &routev3.HeaderMatcher_PresentMatch{PresentMatch: true}},
 	},
 })
 
-// healthChain answers the health checks of a TCP port, and nothing else. Every client of the mesh may ask: what it learns is that
-// there is a sidecar.
+// healthChain answers the health checks of a TCP port and nothing else. Every client of the mesh may send them: the
+// answer reveals only that there is a sidecar.
 func healthChain(in inboundPort, tls *corev3.TransportSocket) *listenerv3.FilterChain {
 	chain := &listenerv3.FilterChain{
 		Name:             healthChainName(in),
 		FilterChainMatch: inboundMatch(in, healthALPN),
 		TransportSocket:  tls,
 	}
-	chain.Filters = []*listenerv3.Filter{networkFilter(hcmFilter, &hcmv3.HttpConnectionManager{
+	chain.Filters = []*listenerv3.Filter{message.NetworkFilter(hcmFilter, &hcmv3.HttpConnectionManager{
 		StatPrefix:     "health",
-		HttpFilters:    []*hcmv3.HttpFilter{healthAnswer, router},
+		HttpFilters:    []*hcmv3.HttpFilter{healthCheckFilter, router},
 		RouteSpecifier: &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: &routev3.RouteConfiguration{Name: healthFilter}},
 	})}
 	return chain

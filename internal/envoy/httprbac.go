@@ -11,24 +11,24 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
-// routePolicy is OSM's name of the policy that lets requests in.
+// routePolicy is OSM's name of the policy that allows requests.
 const routePolicy = "rbac-for-route"
 
-// requestRBAC says who may send which of the requests that have a route. It is one set of rules for all routes, not one for
-// each: where two matches overlap, a request is granted to the sources of both, so that a new policy never takes away
-// what another one gave.
+// requestRBAC allows requests by source. All routes share one set of rules: where matches overlap, a request is
+// granted to the sources of both, so a new policy never revokes what another one granted.
 func requestRBAC(routes []authz.Route, trustDomain string) *anypb.Any {
-	groups := bySources(routes)
+	groups := groupBySources(routes)
 	policies := map[string]*rbacv3.Policy{}
 	for i, g := range groups {
 		who := g.principals(trustDomain)
 		if len(who) == 0 {
 			continue
 		}
-		p := policy(who...)
+		p := newPolicy(who...)
 		if len(groups) > 1 {
 			p.Permissions = g.permissions()
 		}
@@ -38,40 +38,40 @@ func requestRBAC(routes []authz.Route, trustDomain string) *anypb.Any {
 		}
 		policies[name] = p
 	}
-	return packed(&httprbacv3.RBACPerRoute{Rbac: &httprbacv3.RBAC{Rules: allow(policies)}})
+	return message.Any(&httprbacv3.RBACPerRoute{Rbac: &httprbacv3.RBAC{Rules: allowRules(policies)}})
 }
 
-// grantees are routes with the same sources.
-type grantees struct {
+// sourceGroup is a list of routes with the same sources.
+type sourceGroup struct {
 	anySource bool
 	sources   []identity.ServiceAccount
 	routes    []authz.Route
 }
 
-// bySources groups routes by their sources, in order of first appearance.
-func bySources(routes []authz.Route) []*grantees {
-	var groups []*grantees
+// groupBySources groups routes by their sources, in order of first appearance.
+func groupBySources(routes []authz.Route) []*sourceGroup {
+	var groups []*sourceGroup
 	for _, r := range routes {
-		i := slices.IndexFunc(groups, func(g *grantees) bool {
+		i := slices.IndexFunc(groups, func(g *sourceGroup) bool {
 			return g.anySource == r.AnySource && slices.Equal(g.sources, r.Sources)
 		})
 		if i < 0 {
 			i = len(groups)
-			groups = append(groups, &grantees{anySource: r.AnySource, sources: r.Sources})
+			groups = append(groups, &sourceGroup{anySource: r.AnySource, sources: r.Sources})
 		}
 		groups[i].routes = append(groups[i].routes, r)
 	}
 	return groups
 }
 
-func (g *grantees) principals(trustDomain string) []*rbacv3.Principal {
+func (g *sourceGroup) principals(trustDomain string) []*rbacv3.Principal {
 	if g.anySource {
 		return []*rbacv3.Principal{anyPrincipal()}
 	}
 	return principals(g.sources, trustDomain)
 }
 
-func (g *grantees) permissions() []*rbacv3.Permission {
+func (g *sourceGroup) permissions() []*rbacv3.Permission {
 	out := make([]*rbacv3.Permission, 0, len(g.routes))
 	for _, r := range g.routes {
 		out = append(out, permission(requestMatch(r.Match)))
@@ -84,7 +84,7 @@ func permission(match *routev3.RouteMatch) *rbacv3.Permission {
 	var all []*rbacv3.Permission
 	if regex := match.GetSafeRegex(); regex != nil {
 		all = append(all, &rbacv3.Permission{Rule: &rbacv3.Permission_UrlPath{UrlPath: &matcherv3.PathMatcher{
-			Rule: &matcherv3.PathMatcher_Path{Path: matching(regex.GetRegex())},
+			Rule: &matcherv3.PathMatcher_Path{Path: regexValue(regex.GetRegex())},
 		}}})
 	}
 	for _, h := range match.GetHeaders() {

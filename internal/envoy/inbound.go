@@ -13,14 +13,14 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
-// inboundPort is one door of the workload, with every Service port that leads to it.
+// inboundPort is a container port of the workload, with every Service port that targets it.
 type inboundPort struct {
 	scope.Inbound
 	ports []uint16
 }
 
-// mergeInbound makes one door of what Envoy could not tell apart: elements with the same Service and target port. An HTTP
-// protocol wins, because only then requests are authorised; otherwise the lowest Service port does.
+// mergeInbound merges elements with the same Service and target port, which Envoy cannot tell apart. An HTTP protocol
+// wins, because only HTTP requests are authorized; otherwise the lowest Service port wins.
 func mergeInbound(inbound []scope.Inbound) []inboundPort {
 	var out []inboundPort
 	for _, in := range slices.SortedStableFunc(slices.Values(inbound), compareInbound) {
@@ -53,35 +53,35 @@ func compareInbound(a, b scope.Inbound) int {
 	)
 }
 
-// inboundDoor takes every connection that was redirected on its way into the pod. What matches no chain, plaintext above
-// all, is closed, unless the mesh is being taken apart.
-func inboundDoor(s *scope.Scope, inbound []inboundPort) *listenerv3.Listener {
-	out := bound(inboundListener, names.InboundPort, s.Key.Class, corev3.TrafficDirection_INBOUND)
+// inboundListenerOf accepts the connections that were redirected on their way into the pod. It closes those that match
+// no chain, plaintext in particular, unless the mesh is in teardown.
+func inboundListenerOf(s *scope.Scope, inbound []inboundPort) *listenerv3.Listener {
+	out := newBoundListener(inboundListener, names.InboundPort, s.Key.Class, corev3.TrafficDirection_INBOUND)
 	out.ListenerFilters = []*listenerv3.ListenerFilter{
-		restoreDestination,
+		originalDestination,
 		listenerFilter(tlsInspectorFilter, &tlsinspectorv3.TlsInspector{}),
 	}
-	out.AccessLog = refusedLog
+	out.AccessLog = unmatchedConnectionLog
 	for _, in := range inbound {
 		out.FilterChains = append(out.FilterChains, inboundChain(in, serverTLS(s, inboundTrustName(s.Key.Identity, in))))
 		if !in.Protocol.IsHTTP() {
 			out.FilterChains = append(out.FilterChains, healthChain(in, serverTLS(s, InboundTrustName(s.Key.Identity))))
 		}
 	}
-	if s.Open {
-		letAnybodyIn(out, inbound)
+	if s.AcceptAnyClient {
+		addPlaintextChains(out, inbound)
 	}
 	return out
 }
 
-// inboundChain leads one kind of connection to the application, past the question who may connect.
+// inboundChain authorizes connections to one port and forwards them to the application.
 func inboundChain(in inboundPort, tls *corev3.TransportSocket) *listenerv3.FilterChain {
 	return &listenerv3.FilterChain{
 		Name:             inboundChainName(in),
 		FilterChainMatch: inboundMatch(in, meshALPN),
 		Filters: []*listenerv3.Filter{
-			discovered(inboundRBACName(in), networkRBACType),
-			discovered(connectionLimitName(in), connectionLimitType),
+			discoveredFilter(inboundRBACName(in), networkRBACType),
+			discoveredFilter(connectionLimitName(in), connectionLimitType),
 			inboundProxy(in),
 		},
 		TransportSocket: tls,
@@ -98,9 +98,9 @@ func inboundMatch(in inboundPort, alpn string) *listenerv3.FilterChainMatch {
 	}
 }
 
-// discovered is a filter whose configuration is a resource of its own, so that a change of it leaves open connections alone. The
-// filter's name is what Envoy asks for.
-func discovered(name, typeURL string) *listenerv3.Filter {
+// discoveredFilter gets its configuration from the extension resource of the same name. A changed configuration does
+// not affect open connections.
+func discoveredFilter(name, typeURL string) *listenerv3.Filter {
 	return &listenerv3.Filter{
 		Name: name,
 		ConfigType: &listenerv3.Filter_ConfigDiscovery{ConfigDiscovery: &corev3.ExtensionConfigSource{

@@ -8,6 +8,7 @@ import (
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/envoy/message"
 )
 
 // anyRequest matches every path.
@@ -15,31 +16,31 @@ func anyRequest() *routev3.RouteMatch {
 	return &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: ""}}
 }
 
-// requestMatch matches requests whose whole path without the query, method and headers match.
+// requestMatch matches the whole path without its query, the method and the headers.
 func requestMatch(m catalog.HTTPMatch) *routev3.RouteMatch {
 	out := anyRequest()
 	if m.PathRegex != "" && m.PathRegex != ".*" {
-		out.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: expression(m.PathRegex)}
+		out.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: regexMatcher(m.PathRegex)}
 	}
 	if len(m.Methods) > 0 {
 		out.Headers = append(out.Headers, methodMatcher(m.Methods))
 	}
 	for _, h := range m.Headers {
-		out.Headers = append(out.Headers, headerMatcher(h.Name, matching(h.Regex)))
+		out.Headers = append(out.Headers, headerMatcher(h.Name, regexValue(h.Regex)))
 	}
 	return out
 }
 
-// methodMatcher matches any of the methods. They are quoted: a method is a word, not an expression.
+// methodMatcher matches any of the methods. Methods are quoted because they are not regular expressions.
 func methodMatcher(methods []string) *routev3.HeaderMatcher {
 	if len(methods) == 1 {
-		return headerMatcher(":method", exactly(methods[0]))
+		return headerMatcher(":method", message.Exact(methods[0]))
 	}
 	quoted := make([]string, 0, len(methods))
 	for _, m := range methods {
 		quoted = append(quoted, regexp.QuoteMeta(m))
 	}
-	return headerMatcher(":method", matching(strings.Join(quoted, "|")))
+	return headerMatcher(":method", regexValue(strings.Join(quoted, "|")))
 }
 
 func headerMatcher(name string, value *matcherv3.StringMatcher) *routev3.HeaderMatcher {
@@ -49,12 +50,13 @@ func headerMatcher(name string, value *matcherv3.StringMatcher) *routev3.HeaderM
 	}
 }
 
-// matching is an RE2 expression for a whole value. Envoy refuses an empty expression, which matches an empty value.
-func matching(regex string) *matcherv3.StringMatcher {
+// regexValue matches a whole value with an RE2 expression. An empty expression becomes an exact match, because Envoy
+// rejects it.
+func regexValue(regex string) *matcherv3.StringMatcher {
 	if regex == "" {
-		return exactly("")
+		return message.Exact("")
 	}
-	return &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: expression(regex)}}
+	return &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: regexMatcher(regex)}}
 }
 
-func expression(regex string) *matcherv3.RegexMatcher { return &matcherv3.RegexMatcher{Regex: regex} }
+func regexMatcher(regex string) *matcherv3.RegexMatcher { return &matcherv3.RegexMatcher{Regex: regex} }

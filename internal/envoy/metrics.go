@@ -7,19 +7,20 @@ import (
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
-// metricsPath is the one path of the admin interface that scrapers may read.
+// metricsPath is the only path of the admin interface that scrapers may read.
 const metricsPath = "/stats/prometheus"
 
-// metricsDoor serves the sidecar's own metrics, over plaintext, to whoever asks. The path is compared as a whole and only
-// GET passes, so nothing else of the admin interface is reachable.
-func metricsDoor(class scope.Class) *listenerv3.Listener {
-	out := bound(prometheusListener, names.PrometheusPort, class, corev3.TrafficDirection_INBOUND)
+// metricsListener serves the sidecar's own metrics in plaintext to any client. It matches the exact path and GET, so
+// the rest of the admin interface is not reachable.
+func metricsListener(class scope.Class) *listenerv3.Listener {
+	out := newBoundListener(prometheusListener, names.PrometheusPort, class, corev3.TrafficDirection_INBOUND)
 	out.FilterChains = []*listenerv3.FilterChain{{
-		Filters: []*listenerv3.Filter{networkFilter(hcmFilter, &hcmv3.HttpConnectionManager{
+		Filters: []*listenerv3.Filter{message.NetworkFilter(hcmFilter, &hcmv3.HttpConnectionManager{
 			StatPrefix:            "prometheus-http-conn-manager",
 			InternalAddressConfig: &hcmv3.HttpConnectionManager_InternalAddressConfig{},
 			HttpFilters:           []*hcmv3.HttpFilter{router},

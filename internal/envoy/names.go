@@ -9,7 +9,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
-// Names that OSM's users and tools know.
+// Names that OSM users and tools rely on.
 const (
 	inboundListener    = "inbound-listener"
 	outboundListener   = "outbound-listener"
@@ -31,19 +31,19 @@ const (
 
 	connectionLimitFilter = "l4_local_rate_limit"
 
-	// meshALPN is offered by sidecars to each other; nothing else speaks to the mesh's filter chains.
+	// meshALPN is the protocol that sidecars offer to each other. The mesh's filter chains match nothing else.
 	meshALPN = "osm"
 )
 
-// Names that OSM does not have.
+// Names that are new in this implementation.
 const (
-	// closedChain holds no filter: Envoy accepts such a connection and closes it.
+	// closedChain has no filters, so Envoy accepts its connections and closes them.
 	closedChain = "outbound-closed"
 
-	// openPrefix begins the names of chains that let in whoever asks, while the mesh is being taken apart.
-	openPrefix = "inbound_open_"
+	// plaintextChainPrefix is the prefix of the chains that accept any client during teardown of the mesh.
+	plaintextChainPrefix = "inbound_open_"
 
-	// healthALPN is offered by sidecars that check the health of a TCP port.
+	// healthALPN is the protocol that sidecars offer when they check the health of a TCP port.
 	healthALPN = "osm-health"
 )
 
@@ -71,7 +71,7 @@ func localClusterName(service catalog.Name, targetPort uint16) string {
 	return scope.ClusterName(service, targetPort) + "|local"
 }
 
-// podsClusterName names the cluster through which a client of a headless Service reaches the very pod it addressed.
+// podsClusterName is the cluster through which a client of a headless Service reaches the pod that it addressed.
 func podsClusterName(service catalog.Name, podPort uint16) string {
 	return scope.ClusterName(service, podPort) + "|pods"
 }
@@ -80,14 +80,14 @@ func outboundChainName(o scope.Outbound) string {
 	return fmt.Sprintf("outbound_%s_%d_%s", o.Service, o.Port, o.Protocol)
 }
 
-// outboundListenerName leaves the protocol out: a port whose protocol changes keeps its address, and Envoy would refuse a
-// second listener on it.
+// outboundListenerName leaves out the protocol. A port whose protocol changes keeps its address, and Envoy would
+// reject a second listener on it.
 func outboundListenerName(o scope.Outbound) string {
 	return fmt.Sprintf("outbound_%s_%d", o.Service, o.Port)
 }
 
-// headlessListenerName says nothing about the Service: an address that another Service takes over is then an update of the
-// listener. Under two names, Envoy would refuse the new listener for as long as it has the old one.
+// headlessListenerName leaves out the Service. When another Service takes over an address, Envoy sees an update; under
+// a second name it would reject the new listener until the old one is removed.
 func headlessListenerName(pod netip.AddrPort) string { return "outbound_pod|" + pod.String() }
 
 func outboundRouteName(o scope.Outbound) string {
@@ -102,8 +102,8 @@ func InboundTrustName(sa identity.ServiceAccount) string {
 	return "root-cert-for-mtls-inbound:" + sa.String()
 }
 
-// inboundTrustName is InboundTrustName, except on TCP ports with rules: there the handshake itself admits only some names,
-// and each port has a secret of its own.
+// inboundTrustName is InboundTrustName except on TCP ports with rules. There the handshake itself admits only some
+// principals, so each port has its own secret.
 func inboundTrustName(sa identity.ServiceAccount, in inboundPort) string {
 	if in.Protocol.IsHTTP() || in.Rules.Permissive {
 		return InboundTrustName(sa)

@@ -9,32 +9,34 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// silence is how long a client may say nothing before it is taken for one that does not speak TLS: much longer than a sidecar needs to
-// begin. The clients of servers that speak first wait for it.
-const silence = time.Second
+// plaintextDetectionTimeout is how long a client may send nothing before its connection counts as plaintext. Sidecars
+// begin the TLS handshake much earlier. Clients of server-first protocols wait for it.
+const plaintextDetectionTimeout = time.Second
 
-// letAnybodyIn leads to the application what no chain of the mesh takes, on the ports that the mesh leads to as well and on no others:
-// the sidecar itself listens on some. Envoy looks for the name of the server before it looks for the protocol, and does not go back; so
-// the application's own TLS to a name of the mesh needs a chain of its own.
-func letAnybodyIn(door *listenerv3.Listener, inbound []inboundPort) {
-	door.ListenerFiltersTimeout = durationpb.New(silence)
-	door.ContinueOnListenerFiltersTimeout = true
+// addPlaintextChains forwards connections that match no chain of the mesh to the application, only on ports that the
+// mesh serves: other ports may be the sidecar's own.
+//
+// Envoy matches the server name before the protocol and does not backtrack. The application's own TLS to a server name
+// of the mesh therefore needs a separate chain.
+func addPlaintextChains(listener *listenerv3.Listener, inbound []inboundPort) {
+	listener.ListenerFiltersTimeout = durationpb.New(plaintextDetectionTimeout)
+	listener.ContinueOnListenerFiltersTimeout = true
 	done := map[uint16]bool{}
 	for _, in := range inbound {
-		named := inboundMatch(in, "")
-		named.ApplicationProtocols = nil
-		door.FilterChains = append(door.FilterChains, openChain(in, fmt.Sprintf("%s%s_%d", openPrefix, in.Service, in.TargetPort), named))
+		byServerName := inboundMatch(in, "")
+		byServerName.ApplicationProtocols = nil
+		listener.FilterChains = append(listener.FilterChains, plaintextChain(in, fmt.Sprintf("%s%s_%d", plaintextChainPrefix, in.Service, in.TargetPort), byServerName))
 		if done[in.TargetPort] {
 			continue
 		}
 		done[in.TargetPort] = true
-		whoever := &listenerv3.FilterChainMatch{DestinationPort: wrapperspb.UInt32(uint32(in.TargetPort))}
-		door.FilterChains = append(door.FilterChains, openChain(in, fmt.Sprintf("%s%d", openPrefix, in.TargetPort), whoever))
+		anyServerName := &listenerv3.FilterChainMatch{DestinationPort: wrapperspb.UInt32(uint32(in.TargetPort))}
+		listener.FilterChains = append(listener.FilterChains, plaintextChain(in, fmt.Sprintf("%s%d", plaintextChainPrefix, in.TargetPort), anyServerName))
 	}
 }
 
-// openChain leads connections to the application as they are.
-func openChain(in inboundPort, name string, match *listenerv3.FilterChainMatch) *listenerv3.FilterChain {
+// plaintextChain forwards connections to the application unchanged.
+func plaintextChain(in inboundPort, name string, match *listenerv3.FilterChainMatch) *listenerv3.FilterChain {
 	local := localClusterName(in.Service, in.TargetPort)
-	return &listenerv3.FilterChain{Name: name, FilterChainMatch: match, Filters: []*listenerv3.Filter{tcpTo("inbound-open-tcp-proxy."+local, local)}}
+	return &listenerv3.FilterChain{Name: name, FilterChainMatch: match, Filters: []*listenerv3.Filter{tcpToCluster("inbound-open-tcp-proxy."+local, local)}}
 }

@@ -13,17 +13,17 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
-// outboundDoor takes every connection that was redirected on its way out of the pod and hands it to the listener of its
-// destination. What has none is closed, or with egress passed through.
-func outboundDoor(s *scope.Scope) *listenerv3.Listener {
-	out := bound(outboundListener, names.OutboundPort, s.Key.Class, corev3.TrafficDirection_OUTBOUND)
+// outboundListenerOf accepts the connections that were redirected on their way out of the pod and hands each to the
+// listener of its destination. Connections to other destinations are closed, or passed through when egress is enabled.
+func outboundListenerOf(s *scope.Scope) *listenerv3.Listener {
+	out := newBoundListener(outboundListener, names.OutboundPort, s.Key.Class, corev3.TrafficDirection_OUTBOUND)
 	out.UseOriginalDst = wrapperspb.Bool(true)
-	out.ListenerFilters = []*listenerv3.ListenerFilter{restoreDestination, keepFromOwnDoors()}
-	out.AccessLog = refusedLog
+	out.ListenerFilters = []*listenerv3.ListenerFilter{originalDestination, rejectSidecarPorts()}
+	out.AccessLog = unmatchedConnectionLog
 	if s.Egress {
 		out.DefaultFilterChain = &listenerv3.FilterChain{
 			Name:    passthroughChain,
-			Filters: []*listenerv3.Filter{tcpTo(passthroughCluster, passthroughCluster)},
+			Filters: []*listenerv3.Filter{tcpToCluster(passthroughCluster, passthroughCluster)},
 		}
 		return out
 	}
@@ -31,11 +31,13 @@ func outboundDoor(s *scope.Scope) *listenerv3.Listener {
 	return out
 }
 
-// keepFromOwnDoors closes plaintext connections to the ports on which the sidecar itself listens, wherever they go. Envoy
-// would hand them to its own listener on that port, since that one takes every address: an application that asks another
-// pod for its metrics would get its own. A TLS handshake passes, and fails there, since none of them speaks TLS like that.
-// On other ports the filter is off: it waits for the client's first bytes, which may never come.
-func keepFromOwnDoors() *listenerv3.ListenerFilter {
+// rejectSidecarPorts closes plaintext connections to the ports that the sidecar itself listens on, whatever their
+// address. Envoy would hand them to its own listener, which binds every address: an application that scrapes another
+// pod would get its own pod's metrics.
+//
+// A TLS handshake passes the filter and fails at that listener. On other ports the filter is disabled, because it
+// waits for the client's first bytes, which may never arrive.
+func rejectSidecarPorts() *listenerv3.ListenerFilter {
 	filter := listenerFilter(tlsInspectorFilter, &tlsinspectorv3.TlsInspector{CloseConnectionOnClientHelloParsingErrors: true})
 	own := []*listenerv3.ListenerFilterChainMatchPredicate{
 		portRange(names.InboundPort, names.InboundPort),
@@ -61,9 +63,9 @@ func portRange(first, last int32) *listenerv3.ListenerFilterChainMatchPredicate 
 	}
 }
 
-// outboundPorts are the listeners that outboundDoor hands connections to. They bind nothing. One is small and says nothing
-// about the client, so that a new Service costs each sidecar one listener, and all sidecars share it.
-func outboundPorts(reachable []destination) []*listenerv3.Listener {
+// destinationListeners are the listeners to which the outbound listener hands connections. They bind no port and are
+// the same for every client, so a new Service costs each sidecar one small, shared listener.
+func destinationListeners(reachable []destination) []*listenerv3.Listener {
 	var out []*listenerv3.Listener
 	for _, d := range reachable {
 		for _, addresses := range d.listeners {
@@ -71,30 +73,30 @@ func outboundPorts(reachable []destination) []*listenerv3.Listener {
 			if d.Headless() {
 				name = headlessListenerName(addresses[0])
 			}
-			out = append(out, unbound(name, addresses, d.Outbound))
+			out = append(out, newUnboundListener(name, addresses, d.Outbound))
 		}
 	}
 	return out
 }
 
-// destination is a port that the client can reach: at least one of its addresses is of a family that the pod has, and no other
-// destination was before it.
+// destination is a port that the client can reach: at least one address belongs to an address family of the pod and to
+// no earlier destination.
 type destination struct {
 	scope.Outbound
-	// listeners are the addresses of each listener.
+	// listeners holds the addresses of each listener.
 	listeners [][]netip.AddrPort
 }
 
 func destinations(s *scope.Scope) []destination {
-	if s.Transparent {
+	if s.Passthrough {
 		return nil
 	}
 	taken := map[netip.AddrPort]bool{}
 	var out []destination
 	for _, o := range s.Outbound {
 		d := destination{Outbound: o}
-		for _, addresses := range listened(o) {
-			if addresses = usable(addresses, s.Key.Class, taken); len(addresses) > 0 {
+		for _, addresses := range listenerAddresses(o) {
+			if addresses = claimAddresses(addresses, s.Key.Class, taken); len(addresses) > 0 {
 				d.listeners = append(d.listeners, addresses)
 			}
 		}
@@ -105,16 +107,16 @@ func destinations(s *scope.Scope) []destination {
 	return out
 }
 
-// listened are the addresses of a port, those of one listener together. Each address of a pod of a headless Service has a listener of
-// its own, so that the coming and going of one pod leaves connections to the others alone, and so that two Services with the same pods
-// can hand an address to each other.
-func listened(o scope.Outbound) [][]netip.AddrPort {
+// listenerAddresses groups the addresses of a port by listener. Each pod address of a headless Service has its own
+// listener. A change of one pod then leaves connections to the others alone, and an address can move between two
+// Services with the same pods.
+func listenerAddresses(o scope.Outbound) [][]netip.AddrPort {
 	var virtual []netip.AddrPort
 	var single [][]netip.AddrPort
 	for _, a := range o.Addresses {
-		asked, pod := netip.AddrPortFrom(a, o.Port), netip.AddrPortFrom(a, o.PodPort)
-		virtual = append(virtual, asked)
-		single = append(single, []netip.AddrPort{asked}, []netip.AddrPort{pod})
+		service, pod := netip.AddrPortFrom(a, o.Port), netip.AddrPortFrom(a, o.PodPort)
+		virtual = append(virtual, service)
+		single = append(single, []netip.AddrPort{service}, []netip.AddrPort{pod})
 	}
 	if o.Headless() {
 		return single
@@ -122,22 +124,22 @@ func listened(o scope.Outbound) [][]netip.AddrPort {
 	return [][]netip.AddrPort{virtual}
 }
 
-func unbound(name string, addresses []netip.AddrPort, o scope.Outbound) *listenerv3.Listener {
-	out := listener(name, addresses, corev3.TrafficDirection_OUTBOUND)
+func newUnboundListener(name string, addresses []netip.AddrPort, o scope.Outbound) *listenerv3.Listener {
+	out := newListener(name, addresses, corev3.TrafficDirection_OUTBOUND)
 	out.BindToPort = wrapperspb.Bool(false)
 	out.FilterChains = []*listenerv3.FilterChain{outboundChain(o)}
 	return out
 }
 
-// outboundChain has no listener filters on its way: a server that speaks first is heard at once.
+// outboundChain has no listener filters, so a server that speaks first is not delayed.
 func outboundChain(o scope.Outbound) *listenerv3.FilterChain {
 	chain := &listenerv3.FilterChain{Name: outboundChainName(o)}
-	to := backends(o, o.Backends)
+	to := weightedClusters(o, o.Backends)
 	switch {
 	case o.Protocol.IsHTTP():
 		chain.Filters = []*listenerv3.Filter{outboundHTTP(outboundRouteName(o))}
 	case len(to) > 0:
-		chain.Filters = []*listenerv3.Filter{tcpSplit("outbound-mesh-tcp-proxy_"+chain.Name, to, tcpIdle(o.Upstream))}
+		chain.Filters = []*listenerv3.Filter{tcpSplit("outbound-mesh-tcp-proxy_"+chain.Name, to, tcpIdleTimeout(o.Upstream))}
 	}
 	return chain
 }

@@ -24,7 +24,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
 
-// Few names, addresses and ports, so that random scopes collide where real ones could.
+// The ranges of names, addresses and ports are small, so that random scopes collide where real ones could.
 var (
 	anyName     = rapid.Map(rapid.SampledFrom([]string{"a", "b", "c"}), func(n string) catalog.Name { return catalog.Name{Namespace: "ns", Name: n} })
 	anyAccount  = rapid.Map(rapid.SampledFrom([]string{"a", "b.c", "d"}), func(n string) identity.ServiceAccount { return identity.ServiceAccount{Namespace: "ns", Name: n} })
@@ -105,18 +105,18 @@ var anyScope = rapid.Custom(func(t *rapid.T) *scope.Scope {
 			Identity: anyAccount.Draw(t, "identity"),
 			Class:    scope.Class{IPv6: rapid.Bool().Draw(t, "IPv6"), Metrics: rapid.Bool().Draw(t, "metrics")},
 		},
-		TrustDomain: "cluster.local",
-		Egress:      rapid.Bool().Draw(t, "egress"),
-		Open:        rapid.Bool().Draw(t, "open"),
-		Inbound:     rapid.SliceOfN(anyInbound, 0, 4).Draw(t, "inbound"),
-		Outbound:    rapid.SliceOfN(anyOutbound, 0, 4).Draw(t, "outbound"),
+		TrustDomain:     "cluster.local",
+		Egress:          rapid.Bool().Draw(t, "egress"),
+		AcceptAnyClient: rapid.Bool().Draw(t, "open"),
+		Inbound:         rapid.SliceOfN(anyInbound, 0, 4).Draw(t, "inbound"),
+		Outbound:        rapid.SliceOfN(anyOutbound, 0, 4).Draw(t, "outbound"),
 	}
 	s.Clusters = clustersOf(t, s.Outbound)
 	s.Retries = anyRetries.Draw(t, "retries")
 	return s
 })
 
-// clustersOf keeps the promise of a scope that every backend is one of its clusters.
+// clustersOf returns a cluster for every backend, which is an invariant of scopes.
 func clustersOf(t *rapid.T, outbound []scope.Outbound) []scope.Cluster {
 	var list []scope.Cluster
 	for _, o := range outbound {
@@ -139,8 +139,8 @@ func clustersOf(t *rapid.T, outbound []scope.Outbound) []scope.Cluster {
 	return list
 }
 
-// TestResourcesNeverConflict looks for what makes Envoy refuse a whole configuration: a name, an address or a filter chain
-// match that occurs twice.
+// TestResourcesNeverConflict checks that no name, address or filter chain match occurs twice. Envoy would reject the
+// whole configuration.
 func TestResourcesNeverConflict(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		resources := envoy.Build(anyScope.Draw(t, "scope"))
@@ -166,10 +166,11 @@ func TestResourcesNeverConflict(t *testing.T) {
 	})
 }
 
-// TestRoutesAreNamedByListeners: a sidecar asks for exactly the routes that there are, or it would wait for some, or never hear of others.
-func TestRoutesAreNamedByListeners(t *testing.T) {
+// TestListenersReferToAllRoutes checks that listeners refer to exactly the existing route configurations. A sidecar
+// would wait for a missing one and never subscribe to an unreferenced one.
+func TestListenersReferToAllRoutes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		named, are := map[string]bool{}, map[string]bool{}
+		referenced, existing := map[string]bool{}, map[string]bool{}
 		s := anyScope.Draw(t, "scope")
 		s.Outbound = rapid.SliceOfNDistinct(anyOutbound, 0, 4, func(o scope.Outbound) string {
 			return fmt.Sprint(o.Service, o.Port) // a Service has a port once
@@ -177,20 +178,20 @@ func TestRoutesAreNamedByListeners(t *testing.T) {
 		for _, r := range envoy.Build(s) {
 			switch r.TypeURL {
 			case envoy.RouteType:
-				are[r.Name] = true
+				existing[r.Name] = true
 			case envoy.ListenerType:
 				for _, match := range routesName.FindAllStringSubmatch(protojson.Format(r.Message), -1) {
-					named[match[1]] = true
+					referenced[match[1]] = true
 				}
 			}
 		}
-		if diff := cmp.Diff(are, named); diff != "" {
-			t.Fatalf("routes that are (-) and that listeners name (+):\n%s", diff)
+		if diff := cmp.Diff(existing, referenced); diff != "" {
+			t.Fatalf("routes that exist (-) and that listeners refer to (+):\n%s", diff)
 		}
 	})
 }
 
-// routesName finds the names of route configurations in a listener.
+// routesName matches the names of route configurations in a listener.
 var routesName = regexp.MustCompile(`"routeConfigName": *"([^"]+)"`)
 
 // TestBuildIsDeterministic builds twice and compares every byte.
@@ -210,7 +211,7 @@ func TestBuildIsDeterministic(t *testing.T) {
 	})
 }
 
-// TestEnvoyAcceptsRandomScopes asks the real Envoy about scopes that nobody thought of.
+// TestEnvoyAcceptsRandomScopes validates random scopes with the real Envoy.
 func TestEnvoyAcceptsRandomScopes(t *testing.T) {
 	ca := pki.New(t)
 	sets := map[string][]envoy.Resource{}

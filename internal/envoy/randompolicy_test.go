@@ -12,16 +12,16 @@ import (
 var (
 	anyCount    = rapid.Ptr(rapid.SampledFrom([]uint32{0, 1, 100, 1<<32 - 1}), true)
 	anyDuration = rapid.SampledFrom([]time.Duration{0, time.Millisecond, time.Second, 24 * time.Hour})
-	// anyTime is a duration that something needs.
-	anyTime = rapid.SampledFrom([]time.Duration{time.Second, time.Minute, time.Hour})
+	// anyPositiveDuration is for fields that must not be 0.
+	anyPositiveDuration = rapid.SampledFrom([]time.Duration{time.Second, time.Minute, time.Hour})
 )
 
-// maybe is nothing half of the time.
-func maybe[V any](gen *rapid.Generator[V]) *rapid.Generator[*V] { return rapid.Ptr(gen, true) }
+// optionalOf generates nil half of the time.
+func optionalOf[V any](gen *rapid.Generator[V]) *rapid.Generator[*V] { return rapid.Ptr(gen, true) }
 
 var anyRate = rapid.Custom(func(t *rapid.T) catalog.RateLimit {
 	return catalog.RateLimit{
-		Tokens: rapid.Uint32Range(1, 1<<30).Draw(t, "tokens"), Burst: rapid.Uint32Range(0, 1<<30).Draw(t, "burst"), Interval: anyTime.Draw(t, "interval"),
+		Tokens: rapid.Uint32Range(1, 1<<30).Draw(t, "tokens"), Burst: rapid.Uint32Range(0, 1<<30).Draw(t, "burst"), Interval: anyPositiveDuration.Draw(t, "interval"),
 	}
 })
 
@@ -32,15 +32,15 @@ var anyRequestRate = rapid.Custom(func(t *rapid.T) catalog.RequestRateLimit {
 	}
 })
 
-var anyLimits = maybe(rapid.Custom(func(t *rapid.T) scope.Limits {
-	l := scope.Limits{Connections: maybe(anyRate).Draw(t, "connections"), Requests: maybe(anyRequestRate).Draw(t, "requests")}
+var anyLimits = optionalOf(rapid.Custom(func(t *rapid.T) scope.Limits {
+	l := scope.Limits{Connections: optionalOf(anyRate).Draw(t, "connections"), Requests: optionalOf(anyRequestRate).Draw(t, "requests")}
 	for range rapid.IntRange(0, 2).Draw(t, "routes") {
 		l.Routes = append(l.Routes, catalog.RouteRateLimit{Path: anyRegex.Draw(t, "path"), Limit: anyRequestRate.Draw(t, "rate")})
 	}
 	return l
 }))
 
-var anyUpstream = maybe(rapid.Custom(func(t *rapid.T) scope.Upstream {
+var anyUpstream = optionalOf(rapid.Custom(func(t *rapid.T) scope.Upstream {
 	up := scope.Upstream{Connections: catalog.ConnectionSettings{
 		MaxConnections: anyCount.Draw(t, "connections"), MaxPendingRequests: anyCount.Draw(t, "pending"), MaxRequests: anyCount.Draw(t, "requests"),
 		MaxRetries: anyCount.Draw(t, "retries"), MaxRequestsPerConnection: anyCount.Draw(t, "requests per connection"),

@@ -7,6 +7,7 @@ import (
 	netrbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/rbac/v3"
 
 	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
@@ -14,21 +15,18 @@ import (
 // permissivePolicy is the name of the network policy of a permissive mesh.
 const permissivePolicy = "permissive"
 
-// gates say for each inbound chain who may connect, and how often. They are resources of their own, not part of the listener, so
-// that a change of policy leaves open connections alone and judges new ones.
+// networkFilters limit and authorize the connections of each inbound chain. They are resources of their own, not part
+// of the listener: a change applies to new connections and leaves open ones alone.
 //
-// Who may connect is asked when the client's first bytes arrive, and not before: alone it would let a client listen to a server
-// that speaks first. That is why the handshake on TCP ports checks names as well.
-func gates(s *scope.Scope, inbound []inboundPort) []Resource {
+// Envoy evaluates network RBAC when the client's first bytes arrive. On its own it would let a client read from a
+// server that speaks first; therefore the handshake on TCP ports checks names too.
+func networkFilters(s *scope.Scope, inbound []inboundPort) []Resource {
 	configs := make([]*corev3.TypedExtensionConfig, 0, 2*len(inbound))
 	for _, in := range inbound {
-		configs = append(configs, &corev3.TypedExtensionConfig{
-			Name: inboundRBACName(in),
-			TypedConfig: packed(&netrbacv3.RBAC{
-				StatPrefix: "network-",
-				Rules:      allow(networkPolicies(in.Rules, s.TrustDomain)),
-			}),
-		}, connectionLimit(in))
+		configs = append(configs, message.Extension(inboundRBACName(in), &netrbacv3.RBAC{
+			StatPrefix: "network-",
+			Rules:      allowRules(networkPolicies(in.Rules, s.TrustDomain)),
+		}), connectionLimit(in))
 	}
 	return newResources(ExtensionType, (*corev3.TypedExtensionConfig).GetName, configs)
 }
@@ -36,23 +34,23 @@ func gates(s *scope.Scope, inbound []inboundPort) []Resource {
 func networkPolicies(rules authz.Rules, trustDomain string) map[string]*rbacv3.Policy {
 	policies := map[string]*rbacv3.Policy{}
 	if rules.Permissive {
-		policies[permissivePolicy] = policy(anyPrincipal())
+		policies[permissivePolicy] = newPolicy(anyPrincipal())
 		return policies
 	}
 	for _, rule := range rules.Network {
 		if len(rule.Sources) > 0 {
-			policies[rule.Policy] = policy(principals(rule.Sources, trustDomain)...)
+			policies[rule.Policy] = newPolicy(principals(rule.Sources, trustDomain)...)
 		}
 	}
 	return policies
 }
 
-// allow lets in what a policy matches and nothing else; without policies it denies everything.
-func allow(policies map[string]*rbacv3.Policy) *rbacv3.RBAC {
+// allowRules allows what a policy matches. Without policies it denies everything.
+func allowRules(policies map[string]*rbacv3.Policy) *rbacv3.RBAC {
 	return &rbacv3.RBAC{Action: rbacv3.RBAC_ALLOW, Policies: policies}
 }
 
-func policy(who ...*rbacv3.Principal) *rbacv3.Policy {
+func newPolicy(who ...*rbacv3.Principal) *rbacv3.Policy {
 	return &rbacv3.Policy{
 		Permissions: []*rbacv3.Permission{anyPermission()},
 		Principals:  who,
@@ -63,24 +61,24 @@ func anyPermission() *rbacv3.Permission {
 	return &rbacv3.Permission{Rule: &rbacv3.Permission_Any{Any: true}}
 }
 
-// principals match names exactly, never as expressions: a service account's name may contain dots.
+// principals match names exactly, never as expressions: the name of a service account may contain dots.
 func principals(sources []identity.ServiceAccount, trustDomain string) []*rbacv3.Principal {
 	out := make([]*rbacv3.Principal, 0, len(sources))
 	for _, sa := range sources {
-		out = append(out, authenticated(&rbacv3.Principal_Authenticated{PrincipalName: exactly(sa.Principal(trustDomain))}))
+		out = append(out, authenticated(&rbacv3.Principal_Authenticated{PrincipalName: message.Exact(sa.Principal(trustDomain))}))
 	}
 	return out
 }
 
-// anyPrincipal is every client with a certificate of the mesh.
+// anyPrincipal matches every client with a certificate of the mesh.
 func anyPrincipal() *rbacv3.Principal { return authenticated(&rbacv3.Principal_Authenticated{}) }
 
 func authenticated(a *rbacv3.Principal_Authenticated) *rbacv3.Principal {
 	return &rbacv3.Principal{Identifier: &rbacv3.Principal_Authenticated_{Authenticated: a}}
 }
 
-// The types of what gates sends.
+// Type URLs of the configurations in networkFilters.
 var (
-	networkRBACType     = packed(&netrbacv3.RBAC{}).GetTypeUrl()
-	connectionLimitType = packed(&netlimitv3.LocalRateLimit{}).GetTypeUrl()
+	networkRBACType     = message.Any(&netrbacv3.RBAC{}).GetTypeUrl()
+	connectionLimitType = message.Any(&netlimitv3.LocalRateLimit{}).GetTypeUrl()
 )

@@ -5,54 +5,55 @@ import (
 	"slices"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
-// Resource is one xDS resource. Message must not be changed after it was built: proxies share it.
+// Resource is one xDS resource. Message is immutable once built: proxies share it.
 type Resource struct {
 	TypeURL string
 	Name    string
 	Message proto.Message
 }
 
-// Build makes every resource of a scope except endpoints and secrets: clusters, listeners, route configurations and network
-// RBAC, in this order and sorted by name within a type. No name occurs twice in a type, and no two listeners or filter
-// chains ask for the same connections, whatever the scope says: Envoy would refuse all of them.
+// Build makes every resource of a scope except endpoints and secrets: clusters, listeners, route configurations and
+// network filters, sorted by name within a type.
+//
+// Within a type names are unique, and no two listeners or filter chains match the same connections. Envoy would reject
+// all of them otherwise.
 func Build(s *scope.Scope) []Resource {
 	inbound, reachable := mergeInbound(s.Inbound), destinations(s)
 	var out []Resource
-	out = append(out, clusters(s, inbound)...)
-	out = append(out, listeners(append(doors(s, inbound), outboundPorts(reachable)...))...)
-	out = append(out, routes(append(inboundRouteConfigs(s, inbound), outboundRouteConfigs(s, reachable)...))...)
-	out = append(out, gates(s, inbound)...)
+	out = append(out, clusterResources(s, inbound)...)
+	out = append(out, listenerResources(append(boundListeners(s, inbound), destinationListeners(reachable)...))...)
+	out = append(out, routeResources(append(inboundRouteConfigs(s, inbound), outboundRouteConfigs(s, reachable)...))...)
+	out = append(out, networkFilters(s, inbound)...)
 	return out
 }
 
-// Shared are those resources of a scope, secrets included, that are the same for every client with the same destinations and
-// the same address families: the listeners and routes of the destinations and the trust in them. Own are the others, and those
-// which this client has in a form of its own. Shared, overwritten by Own, is what Build and TrustSecrets make.
-func Shared(s *scope.Scope, rootPEM []byte) []Resource {
-	anybody := *s
-	anybody.Retries = nil
+// BuildShared makes the resources of a scope, secrets included, that are equal for all clients with the same
+// destinations and address families: listeners, routes and trust of the destinations. BuildShared overwritten by
+// BuildOwn equals Build plus TrustSecrets.
+func BuildShared(s *scope.Scope, rootPEM []byte) []Resource {
+	withoutRetries := *s
+	withoutRetries.Retries = nil
 	reachable := destinations(s)
-	out := append(listeners(outboundPorts(reachable)), routes(outboundRouteConfigs(&anybody, reachable))...)
-	return append(out, secrets(outboundTrust(s, rootPEM))...)
+	out := append(listenerResources(destinationListeners(reachable)), routeResources(outboundRouteConfigs(&withoutRetries, reachable))...)
+	return append(out, secretResources(outboundTrust(s, rootPEM))...)
 }
 
-// Own are the resources of a scope that Shared leaves out or has in the form of other clients.
-func Own(s *scope.Scope, rootPEM []byte) []Resource {
+// BuildOwn makes the resources of a scope that BuildShared leaves out, and those that this client has in a different
+// form.
+func BuildOwn(s *scope.Scope, rootPEM []byte) []Resource {
 	inbound := mergeInbound(s.Inbound)
-	out := append(clusters(s, inbound), listeners(doors(s, inbound))...)
-	out = append(out, routes(append(inboundRouteConfigs(s, inbound), retriedRouteConfigs(s)...))...)
-	out = append(out, gates(s, inbound)...)
-	return append(out, secrets(inboundTrust(s, inbound, rootPEM))...)
+	out := append(clusterResources(s, inbound), listenerResources(boundListeners(s, inbound))...)
+	out = append(out, routeResources(append(inboundRouteConfigs(s, inbound), retryRouteConfigs(s)...))...)
+	out = append(out, networkFilters(s, inbound)...)
+	return append(out, secretResources(inboundTrust(s, inbound, rootPEM))...)
 }
 
-// newResources names messages of one type and sorts them; of two with one name the first is kept.
+// newResources names messages of one type and sorts them. Of several messages with one name it keeps the first.
 func newResources[M proto.Message](typeURL string, name func(M) string, messages []M) []Resource {
 	out := make([]Resource, 0, len(messages))
 	for _, m := range messages {
@@ -62,29 +63,9 @@ func newResources[M proto.Message](typeURL string, name func(M) string, messages
 	return slices.CompactFunc(out, func(a, b Resource) bool { return a.Name == b.Name })
 }
 
-// packed wraps a message for a field that takes any type. Marshalling fails only on strings that are not UTF-8, and the
-// Kubernetes API server stores none, so a failure is a bug of ours.
-func packed(m proto.Message) *anypb.Any {
-	out := new(anypb.Any)
-	if err := anypb.MarshalFrom(out, m, proto.MarshalOptions{Deterministic: true}); err != nil {
-		panic("an Envoy message cannot be marshalled, a string in it is not valid UTF-8: " + err.Error())
-	}
-	return out
-}
-
-// ads is the source of everything that is not inline: the stream that delivered the resource itself. It is shared, like the
-// other parts of this package that are the same everywhere: nobody changes a message after it was built.
+// ads refers to the stream that delivered the referring resource. Like all package variables it is shared and must not
+// be changed.
 var ads = &corev3.ConfigSource{
 	ResourceApiVersion:    corev3.ApiVersion_V3,
 	ConfigSourceSpecifier: &corev3.ConfigSource_Ads{Ads: &corev3.AggregatedConfigSource{}},
 }
-
-// The types of resources that this package builds.
-const (
-	ClusterType   = resource.ClusterType
-	EndpointType  = resource.EndpointType
-	ListenerType  = resource.ListenerType
-	RouteType     = resource.RouteType
-	SecretType    = resource.SecretType
-	ExtensionType = resource.ExtensionConfigType
-)

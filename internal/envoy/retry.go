@@ -12,44 +12,45 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/envoy/message"
 )
 
 const (
-	// safeRetries are failures of requests that no server has begun to process, so that sending them again is always safe.
-	safeRetries = "connect-failure,refused-stream,reset-before-request"
-	retryCount  = 2
-	// hostAttempts is how often another endpoint is drawn when one was already tried.
-	hostAttempts = 3
-	// maxBackoffs is OSM's longest wait between two attempts, in multiples of the first one.
-	maxBackoffs = 10
-	// shortestBackoff is the least that Envoy can wait.
-	shortestBackoff = time.Millisecond
+	// defaultRetryOn lists failures of requests that no server has begun to process. Retrying them is always safe.
+	defaultRetryOn    = "connect-failure,refused-stream,reset-before-request"
+	defaultRetryCount = 2
+	// maxHostSelections is how often Envoy selects again when it selects an endpoint that was already tried.
+	maxHostSelections = 3
+	// maxBackoffFactor is the maximum backoff in multiples of the base interval, as in OSM.
+	maxBackoffFactor = 10
+	// minBackoff is the shortest backoff that Envoy accepts.
+	minBackoff = time.Millisecond
 )
 
-// safe hides the endpoints that went away before the sidecar learned of it.
-var safe = retries(catalog.RetryPolicy{Count: retryCount})
+// defaultRetryPolicy hides endpoints that were removed before the sidecar was updated.
+var defaultRetryPolicy = newRetryPolicy(catalog.RetryPolicy{Count: defaultRetryCount})
 
-// unanswered sends a request to the application again whose connection ended before a word of the answer: servers end connections that
-// were idle for long enough, and to the sidecar that may come in the same moment as the next request. What has changed something
-// is not sent twice, so this holds for methods that change nothing, as it does for any HTTP client that uses connections again.
-var unanswered = &routev3.RetryPolicy{
+// localRetryPolicy repeats a request to the local application whose connection was reset before any response. Servers
+// close idle connections, sometimes just as the next request arrives. It covers only methods without side effects,
+// like HTTP clients that reuse connections.
+var localRetryPolicy = &routev3.RetryPolicy{
 	RetryOn:    "reset",
-	NumRetries: wrapperspb.UInt32(retryCount),
+	NumRetries: wrapperspb.UInt32(defaultRetryCount),
 	RetriableRequestHeaders: []*routev3.HeaderMatcher{
 		methodMatcher([]string{http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace}),
 	},
 }
 
-// retryPolicy is a client's own for a Service, or without one what is safe for everybody. A policy that repeats nothing leaves the
-// latter in force, and one that repeats something adds its conditions: they share its number.
+// retryPolicy is the client's own policy for a Service, or the default. A policy with count 0 leaves the default in
+// force; any other policy adds the default conditions to its own, and they share its count.
 func retryPolicy(p *catalog.RetryPolicy) *routev3.RetryPolicy {
 	if p == nil || p.Count == 0 {
-		return safe
+		return defaultRetryPolicy
 	}
-	return retries(*p)
+	return newRetryPolicy(*p)
 }
 
-func retries(p catalog.RetryPolicy) *routev3.RetryPolicy {
+func newRetryPolicy(p catalog.RetryPolicy) *routev3.RetryPolicy {
 	out := &routev3.RetryPolicy{
 		RetryOn:       retryOn(p.On),
 		NumRetries:    wrapperspb.UInt32(p.Count),
@@ -57,21 +58,21 @@ func retries(p catalog.RetryPolicy) *routev3.RetryPolicy {
 		RetryHostPredicate: []*routev3.RetryPolicy_RetryHostPredicate{{
 			Name: "envoy.retry_host_predicates.previous_hosts",
 			ConfigType: &routev3.RetryPolicy_RetryHostPredicate_TypedConfig{
-				TypedConfig: packed(&previoushostsv3.PreviousHostsPredicate{}),
+				TypedConfig: message.Any(&previoushostsv3.PreviousHostsPredicate{}),
 			},
 		}},
-		HostSelectionRetryMaxAttempts: hostAttempts,
+		HostSelectionRetryMaxAttempts: maxHostSelections,
 	}
 	if p.BackoffBase > 0 {
-		base := max(p.BackoffBase, shortestBackoff)
+		base := max(p.BackoffBase, minBackoff)
 		out.RetryBackOff = &routev3.RetryPolicy_RetryBackOff{
-			BaseInterval: durationpb.New(base), MaxInterval: durationpb.New(maxBackoffs * base),
+			BaseInterval: durationpb.New(base), MaxInterval: durationpb.New(maxBackoffFactor * base),
 		}
 	}
 	return out
 }
 
-// retryOn are the conditions of a policy as they were written, and those of the safe ones that it does not name.
+// retryOn lists the conditions of a policy as written, followed by the default conditions that it lacks.
 func retryOn(conditions string) string {
 	var list []string
 	for condition := range strings.SplitSeq(conditions, ",") {
@@ -79,7 +80,7 @@ func retryOn(conditions string) string {
 			list = append(list, condition)
 		}
 	}
-	for condition := range strings.SplitSeq(safeRetries, ",") {
+	for condition := range strings.SplitSeq(defaultRetryOn, ",") {
 		if !slices.Contains(list, condition) {
 			list = append(list, condition)
 		}

@@ -15,11 +15,11 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
-func routes(list []*routev3.RouteConfiguration) []Resource {
+func routeResources(list []*routev3.RouteConfiguration) []Resource {
 	return newResources(RouteType, (*routev3.RouteConfiguration).GetName, list)
 }
 
-// inboundRouteConfigs are the route configurations of the HTTP ports of the workload.
+// inboundRouteConfigs are the route configurations of the workload's HTTP ports.
 func inboundRouteConfigs(s *scope.Scope, inbound []inboundPort) []*routev3.RouteConfiguration {
 	var out []*routev3.RouteConfiguration
 	for _, in := range inbound {
@@ -30,7 +30,7 @@ func inboundRouteConfigs(s *scope.Scope, inbound []inboundPort) []*routev3.Route
 	return out
 }
 
-// outboundRouteConfigs are the route configurations of the HTTP ports of the destinations.
+// outboundRouteConfigs are the route configurations of the destinations' HTTP ports.
 func outboundRouteConfigs(s *scope.Scope, reachable []destination) []*routev3.RouteConfiguration {
 	var out []*routev3.RouteConfiguration
 	for _, d := range reachable {
@@ -41,8 +41,8 @@ func outboundRouteConfigs(s *scope.Scope, reachable []destination) []*routev3.Ro
 	return out
 }
 
-// retriedRouteConfigs are those of the outbound ones that this client has in a form of its own.
-func retriedRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
+// retryRouteConfigs are the outbound route configurations that differ for this client because of its Retry policies.
+func retryRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
 	if len(s.Retries) == 0 {
 		return nil
 	}
@@ -55,18 +55,20 @@ func retriedRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
 	return out
 }
 
-// inboundRoutes says which requests reach the application, and for whom: what has no route is not found, what has one but is
-// granted to others is forbidden. The client's Host decides nothing: a client may use any name of the Service, that of a pod,
-// or that of a TrafficSplit's root, and may learn of a change later than the server.
+// inboundRoutes selects the requests that reach the application. A request without a route gets 404; a request with a
+// route that is granted to other clients gets 403.
+//
+// The Host header is not matched: clients may use any name of the Service, a pod name or the root of a TrafficSplit,
+// and may learn of a change later than the server.
 func inboundRoutes(in inboundPort, trustDomain string) *routev3.RouteConfiguration {
 	host := virtualHost("inbound", in.Service, in.ports...)
 	host.TypedPerFilterConfig = map[string]*anypb.Any{httpRBACFilter: requestRBAC(in.Rules.Routes, trustDomain)}
-	if limit := hostLimit(in.Limits); limit != nil {
+	if limit := portRequestLimit(in.Limits); limit != nil {
 		host.TypedPerFilterConfig[httpLimitFilter] = limitRequests(limit)
 	}
-	host.RetryPolicy = unanswered
-	host.Routes = rejectAmbiguous()
-	local := []weighted{{cluster: localClusterName(in.Service, in.TargetPort), weight: 1}}
+	host.RetryPolicy = localRetryPolicy
+	host.Routes = ambiguousRequestRoutes()
+	local := []weightedCluster{{cluster: localClusterName(in.Service, in.TargetPort), weight: 1}}
 	for _, r := range in.Rules.Routes {
 		route := &routev3.Route{Match: requestMatch(r.Match), Action: forward(local, 0, nil)}
 		if limit := routeLimit(in.Limits, r.Match.PathRegex); limit != nil {
@@ -76,19 +78,19 @@ func inboundRoutes(in inboundPort, trustDomain string) *routev3.RouteConfigurati
 	}
 	host.Routes = withFault(host.Routes)
 	out := routeConfig(inboundRouteName(in), host)
-	out.RequestHeadersToAdd = clientAddress
+	out.RequestHeadersToAdd = forwardedForHeader
 	return out
 }
 
-// clientAddress appends the address of the client's pod to x-forwarded-for. What stands before it is only the client's word, or
-// that of a gateway that the client is.
-var clientAddress = []*corev3.HeaderValueOption{{
+// forwardedForHeader appends the address of the client's pod to x-forwarded-for. Earlier entries are claims of the
+// client, which may be a gateway.
+var forwardedForHeader = []*corev3.HeaderValueOption{{
 	Header:       &corev3.HeaderValue{Key: "x-forwarded-for", Value: "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"},
 	AppendAction: corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD,
 }}
 
-// outboundRoutes sends the requests that a TrafficSplit selects to its backends, and all others to those of the port: who may send
-// what is the server's business.
+// outboundRoutes sends the requests that a TrafficSplit selects to its backends, and all others to the backends of the
+// port. The server's sidecar authorizes them.
 func outboundRoutes(o scope.Outbound, retry *catalog.RetryPolicy) *routev3.RouteConfiguration {
 	host := virtualHost("outbound", o.Service, o.Port)
 	for _, r := range o.Routes {
@@ -101,10 +103,10 @@ func outboundRoutes(o scope.Outbound, retry *catalog.RetryPolicy) *routev3.Route
 }
 
 func outboundRoute(o scope.Outbound, match *routev3.RouteMatch, list []scope.Backend, retry *catalog.RetryPolicy) *routev3.Route {
-	if to := backends(o, list); len(to) > 0 {
+	if to := weightedClusters(o, list); len(to) > 0 {
 		return &routev3.Route{Match: match, Action: forward(to, requestTimeout(o.Upstream), retryPolicy(retry))}
 	}
-	return &routev3.Route{Match: match, Action: nowhere()}
+	return &routev3.Route{Match: match, Action: noBackendResponse()}
 }
 
 func routeConfig(name string, host *routev3.VirtualHost) *routev3.RouteConfiguration {
@@ -115,7 +117,7 @@ func routeConfig(name string, host *routev3.VirtualHost) *routev3.RouteConfigura
 	}
 }
 
-// virtualHost has every name of the Service for OSM's tools, and any other name.
+// virtualHost lists every name of the Service, for OSM's tools, and matches any other name too.
 func virtualHost(direction string, service catalog.Name, ports ...uint16) *routev3.VirtualHost {
 	host := &routev3.VirtualHost{
 		Name: fmt.Sprintf("%s_virtual-host|%s", direction, names.ServiceHost(service.Name, service.Namespace)),
@@ -132,8 +134,8 @@ func virtualHost(direction string, service catalog.Name, ports ...uint16) *route
 	return host
 }
 
-// forward sends requests to clusters by weight. A timeout of 0 is none.
-func forward(to []weighted, timeout time.Duration, retry *routev3.RetryPolicy) *routev3.Route_Route {
+// forward sends requests to clusters by weight. A timeout of 0 means none.
+func forward(to []weightedCluster, timeout time.Duration, retry *routev3.RetryPolicy) *routev3.Route_Route {
 	split := &routev3.WeightedCluster{}
 	for _, b := range to {
 		split.Clusters = append(split.Clusters, &routev3.WeightedCluster_ClusterWeight{
@@ -148,28 +150,28 @@ func forward(to []weighted, timeout time.Duration, retry *routev3.RetryPolicy) *
 	}}
 }
 
-// nowhere answers requests that nobody has a share of: no backend has a weight, or only a TrafficSplit with matches has backends.
-func nowhere() *routev3.Route_DirectResponse {
-	return reply(503, "no backend of this service has a share of this request: see its TrafficSplits\n")
+// noBackendResponse answers requests for which no backend has a weight, or that no TrafficSplit selects.
+func noBackendResponse() *routev3.Route_DirectResponse {
+	return directResponse(503, "no backend of this service has a share of this request: see its TrafficSplits\n")
 }
 
-func reply(status uint32, text string) *routev3.Route_DirectResponse {
+func directResponse(status uint32, text string) *routev3.Route_DirectResponse {
 	return &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{
 		Status: status,
 		Body:   &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: text}},
 	}}
 }
 
-// rejectAmbiguous answers requests that the policy and the application could read differently. To Envoy "..;x" is a name like
-// any other, but some application servers drop what follows the semicolon and step up. Two Host headers arrive here as one
-// with a comma.
-func rejectAmbiguous() []*routev3.Route {
+// ambiguousRequestRoutes rejects requests that the policy and the application could read differently. Envoy treats
+// "..;x" as an ordinary segment, but some application servers drop the part after the semicolon and resolve the dots.
+// Two Host headers arrive as one value with a comma.
+func ambiguousRequestRoutes() []*routev3.Route {
 	dots := anyRequest()
-	dots.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: expression(`.*/\.\.?;.*`)}
+	dots.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: regexMatcher(`.*/\.\.?;.*`)}
 	hosts := anyRequest()
-	hosts.Headers = []*routev3.HeaderMatcher{headerMatcher(":authority", matching(".*,.*"))}
+	hosts.Headers = []*routev3.HeaderMatcher{headerMatcher(":authority", regexValue(".*,.*"))}
 	return []*routev3.Route{
-		{Match: dots, Action: reply(400, "a path segment of dots with parameters is ambiguous\n")},
-		{Match: hosts, Action: reply(400, "more than one host is ambiguous\n")},
+		{Match: dots, Action: directResponse(400, "a path segment of dots with parameters is ambiguous\n")},
+		{Match: hosts, Action: directResponse(400, "more than one host is ambiguous\n")},
 	}
 }

@@ -5,19 +5,20 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
-	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
-// nobody is a name that no certificate of the mesh can carry. Envoy takes an empty list of names for "any name".
-const nobody = "nobody.invalid"
+// unmatchableName is a name that no certificate of the mesh can carry. Envoy takes an empty list of names for "any
+// name".
+const unmatchableName = "nobody.invalid"
 
-// ServiceCertSecret is the certificate of a workload with its intermediates, and its private key, both PEM.
+// ServiceCertSecret holds the certificate chain and private key of a workload, both PEM.
 func ServiceCertSecret(sa identity.ServiceAccount, chainPEM, keyPEM []byte) Resource {
-	return secret(&tlsv3.Secret{
+	return newSecret(&tlsv3.Secret{
 		Name: ServiceCertName(sa),
 		Type: &tlsv3.Secret_TlsCertificate{TlsCertificate: &tlsv3.TlsCertificate{
 			CertificateChain: inlineBytes(chainPEM),
@@ -26,14 +27,14 @@ func ServiceCertSecret(sa identity.ServiceAccount, chainPEM, keyPEM []byte) Reso
 	})
 }
 
-// TrustSecrets are the validation contexts of a scope, sorted by name: one for its clients, without names because RBAC judges
-// requests by name; one for each TCP port with rules, with the identities that may connect; and one for each Service it may
-// call, with exactly the identities behind it.
+// TrustSecrets are the validation contexts of a scope, sorted by name. There is one for its clients, without names
+// because RBAC authorizes requests by name; one per TCP port with rules, with the identities that may connect; and one
+// per Service that it may call, with the identities behind that Service.
 func TrustSecrets(s *scope.Scope, rootPEM []byte) []Resource {
-	return secrets(append(inboundTrust(s, mergeInbound(s.Inbound), rootPEM), outboundTrust(s, rootPEM)...))
+	return secretResources(append(inboundTrust(s, mergeInbound(s.Inbound), rootPEM), outboundTrust(s, rootPEM)...))
 }
 
-func secrets(list []*tlsv3.Secret) []Resource {
+func secretResources(list []*tlsv3.Secret) []Resource {
 	return newResources(SecretType, (*tlsv3.Secret).GetName, list)
 }
 
@@ -46,7 +47,7 @@ func inboundTrust(s *scope.Scope, inbound []inboundPort, rootPEM []byte) []*tlsv
 			for _, rule := range in.Rules.Network {
 				clients = append(clients, rule.Sources...)
 			}
-			list = append(list, trustSecret(name, rootPEM, only(clients, s.TrustDomain)))
+			list = append(list, trustSecret(name, rootPEM, allowedPrincipals(clients, s.TrustDomain)))
 		}
 	}
 	return list
@@ -59,15 +60,15 @@ func outboundTrust(s *scope.Scope, rootPEM []byte) []*tlsv3.Secret {
 	}
 	list := make([]*tlsv3.Secret, 0, len(servers))
 	for service, identities := range servers {
-		list = append(list, trustSecret(OutboundTrustName(service), rootPEM, only(identities, s.TrustDomain)))
+		list = append(list, trustSecret(OutboundTrustName(service), rootPEM, allowedPrincipals(identities, s.TrustDomain)))
 	}
 	return list
 }
 
-// only are the names of the identities, each once and sorted; never empty.
-func only(identities []identity.ServiceAccount, trustDomain string) []string {
+// allowedPrincipals are the principals of the identities, sorted and unique. The list is never empty.
+func allowedPrincipals(identities []identity.ServiceAccount, trustDomain string) []string {
 	if len(identities) == 0 {
-		return []string{nobody}
+		return []string{unmatchableName}
 	}
 	var principals []string
 	for _, sa := range slices.Compact(slices.SortedFunc(slices.Values(identities), identity.ServiceAccount.Compare)) {
@@ -76,13 +77,14 @@ func only(identities []identity.ServiceAccount, trustDomain string) []string {
 	return principals
 }
 
-// trustSecret trusts certificates of the root with one of the principals, or without principals all of them.
+// trustSecret trusts certificates of the root that carry one of the principals, or all certificates of the root
+// without principals.
 func trustSecret(name string, rootPEM []byte, principals []string) *tlsv3.Secret {
 	var sans []*tlsv3.SubjectAltNameMatcher
 	for _, p := range principals {
 		sans = append(sans, &tlsv3.SubjectAltNameMatcher{
 			SanType: tlsv3.SubjectAltNameMatcher_DNS,
-			Matcher: exactly(p),
+			Matcher: message.Exact(p),
 		})
 	}
 	return &tlsv3.Secret{
@@ -94,14 +96,10 @@ func trustSecret(name string, rootPEM []byte, principals []string) *tlsv3.Secret
 	}
 }
 
-func secret(s *tlsv3.Secret) Resource {
+func newSecret(s *tlsv3.Secret) Resource {
 	return Resource{TypeURL: SecretType, Name: s.GetName(), Message: s}
 }
 
 func inlineBytes(b []byte) *corev3.DataSource {
 	return &corev3.DataSource{Specifier: &corev3.DataSource_InlineBytes{InlineBytes: b}}
-}
-
-func exactly(value string) *matcherv3.StringMatcher {
-	return &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: value}}
 }

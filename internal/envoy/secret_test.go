@@ -15,7 +15,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
-// TestTrustSecrets: whom a workload believes to be a client or a server. Without names Envoy would believe anybody.
+// TestTrustSecrets checks which names a workload accepts from clients and servers. Without names Envoy would accept
+// any.
 func TestTrustSecrets(t *testing.T) {
 	account := func(name string) identity.ServiceAccount {
 		return identity.ServiceAccount{Namespace: "shop", Name: name}

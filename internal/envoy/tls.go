@@ -7,13 +7,16 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
-// serverTLS is how a sidecar speaks to its clients. It requires their certificate; which of them may come in is the
-// business of RBAC and, where the trust secret has names, of the handshake. It must not agree on an application protocol itself: Envoy would take the agreed name "osm" for the
-// HTTP version and no longer recognise HTTP/2.
+// serverTLS requires a client certificate. RBAC decides which clients may connect, and so does the handshake where the
+// trust secret lists names.
+//
+// It negotiates no application protocol: Envoy would take a negotiated "osm" for the HTTP version and no longer detect
+// HTTP/2.
 func serverTLS(s *scope.Scope, trust string) *corev3.TransportSocket {
 	return tlsSocket(&tlsv3.DownstreamTlsContext{
 		RequireClientCertificate: wrapperspb.Bool(true),
@@ -21,7 +24,7 @@ func serverTLS(s *scope.Scope, trust string) *corev3.TransportSocket {
 	})
 }
 
-// clientTLS is how a sidecar speaks to the servers behind a Service. The trust secret carries the identities they may have.
+// clientTLS connects to the servers behind a Service. The trust secret lists the identities that they may have.
 func clientTLS(s *scope.Scope, service catalog.Name) *corev3.TransportSocket {
 	return tlsSocket(&tlsv3.UpstreamTlsContext{
 		Sni:              names.ServiceHost(service.Name, service.Namespace),
@@ -42,8 +45,8 @@ func commonTLS(s *scope.Scope, trust string, alpn []string) *tlsv3.CommonTlsCont
 	}
 }
 
-// tlsParams leaves out what is unset or unknown, so that Envoy's own default, never a weaker one, applies. Envoy's newest version is
-// TLS 1.2 for clients, though: with 1.3 as the oldest there would be none left.
+// tlsParams leaves out unset and unknown values, so that Envoy's default applies and never a weaker setting. Envoy's
+// default maximum for clients is TLS 1.2, so a minimum of 1.3 sets the maximum too.
 func tlsParams(t catalog.TLS) *tlsv3.TlsParameters {
 	version := func(name string) tlsv3.TlsParameters_TlsProtocol {
 		return tlsv3.TlsParameters_TlsProtocol(tlsv3.TlsParameters_TlsProtocol_value[name])
@@ -61,8 +64,5 @@ func tlsParams(t catalog.TLS) *tlsv3.TlsParameters {
 }
 
 func tlsSocket(context proto.Message) *corev3.TransportSocket {
-	return &corev3.TransportSocket{
-		Name:       "envoy.transport_sockets.tls",
-		ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: packed(context)},
-	}
+	return message.TransportSocket("envoy.transport_sockets.tls", context)
 }

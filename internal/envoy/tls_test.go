@@ -8,12 +8,12 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// TestTLSVersions: whatever is said, a version is left that clients and servers speak.
-func TestTLSVersions(t *testing.T) {
+// TestTLSVersionsOverlap checks that every setting leaves a version that clients and servers share.
+func TestTLSVersionsOverlap(t *testing.T) {
 	const auto, v12, v13 = tlsv3.TlsParameters_TLS_AUTO, tlsv3.TlsParameters_TLSv1_2, tlsv3.TlsParameters_TLSv1_3
 	for _, test := range []struct {
-		least, most         string
-		wantLeast, wantMost tlsv3.TlsParameters_TlsProtocol
+		minimum, maximum         string
+		wantMinimum, wantMaximum tlsv3.TlsParameters_TlsProtocol
 	}{
 		{"", "", auto, auto},
 		{"TLSv1_2", "TLSv1_3", v12, v13},
@@ -22,9 +22,9 @@ func TestTLSVersions(t *testing.T) {
 		{"TLSv1_3", "", v13, v13},
 		{"unknown", "unknown", auto, auto},
 	} {
-		got := tlsParams(catalog.TLS{MinVersion: test.least, MaxVersion: test.most})
-		if got.GetTlsMinimumProtocolVersion() != test.wantLeast || got.GetTlsMaximumProtocolVersion() != test.wantMost {
-			t.Errorf("%q to %q = %s", test.least, test.most, got)
+		got := tlsParams(catalog.TLS{MinVersion: test.minimum, MaxVersion: test.maximum})
+		if got.GetTlsMinimumProtocolVersion() != test.wantMinimum || got.GetTlsMaximumProtocolVersion() != test.wantMaximum {
+			t.Errorf("%q to %q = %s", test.minimum, test.maximum, got)
 		}
 	}
 }

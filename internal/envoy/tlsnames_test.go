@@ -10,7 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
 
-// TestEnvoyAcceptsTLSNames asks the real Envoy about every cipher suite and curve that a MeshConfig may name.
+// TestEnvoyAcceptsTLSNames validates every cipher suite and curve that a MeshConfig may contain with the real Envoy.
 func TestEnvoyAcceptsTLSNames(t *testing.T) {
 	ca, base := pki.New(t), scopes(t)["tls"]
 	sets := map[string][]envoy.Resource{}

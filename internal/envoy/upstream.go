@@ -14,22 +14,23 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
-// limitConnections bounds the connections of a cluster as its Service wants it.
-func limitConnections(c *clusterv3.Cluster, up *scope.Upstream) {
+// applyConnectionSettings bounds the connections of a cluster by the settings of its Service.
+func applyConnectionSettings(c *clusterv3.Cluster, up *scope.Upstream) {
 	if up == nil {
 		return
 	}
 	limits := up.Connections
 	c.ConnectTimeout = durationpb.New(cmp.Or(limits.ConnectTimeout, connectTimeout))
-	c.CircuitBreakers = thresholds(limits)
+	c.CircuitBreakers = circuitBreakers(limits)
 }
 
-// thresholds are a Service's own, and for what it does not bound none. Envoy's own default of 1,024 is a surprise to
-// applications that never asked for circuit breaking.
-func thresholds(limits catalog.ConnectionSettings) *clusterv3.CircuitBreakers {
+// circuitBreakers are the limits of a Service, and no limit where it sets none. Envoy's default of 1,024 would
+// surprise applications that never asked for circuit breaking.
+func circuitBreakers(limits catalog.ConnectionSettings) *clusterv3.CircuitBreakers {
 	limit := func(value *uint32) *wrapperspb.UInt32Value {
 		if value == nil {
 			return wrapperspb.UInt32(math.MaxUint32)
@@ -46,27 +47,27 @@ func thresholds(limits catalog.ConnectionSettings) *clusterv3.CircuitBreakers {
 	}}}
 }
 
-// noLimits are the thresholds of clusters that nobody has bounded.
-var noLimits = thresholds(catalog.ConnectionSettings{})
+// noLimits disables the circuit breakers of a cluster.
+var noLimits = circuitBreakers(catalog.ConnectionSettings{})
 
-// upstreamHTTP makes HTTP connections speak the version that the client spoke, so that gRPC stays HTTP/2, and live as long as the
-// Service wants it.
+// upstreamHTTP uses the HTTP version of the client's request, so that gRPC stays HTTP/2, and the connection lifetime
+// that the Service sets.
 func upstreamHTTP(p catalog.Protocol, up *scope.Upstream) map[string]*anypb.Any {
 	if !p.IsHTTP() {
 		return nil
 	}
-	options := sameVersion
+	options := downstreamHTTPVersion
 	if up != nil && (up.Connections.MaxRequestsPerConnection != nil || up.Connections.HTTPIdleTimeout > 0) {
 		options = &httpv3.HttpProtocolOptions{CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{
 			IdleTimeout:              durationUnlessZero(up.Connections.HTTPIdleTimeout),
 			MaxRequestsPerConnection: optional(up.Connections.MaxRequestsPerConnection),
 		}}
-		proto.Merge(options, sameVersion)
+		proto.Merge(options, downstreamHTTPVersion)
 	}
-	return map[string]*anypb.Any{"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": packed(options)}
+	return map[string]*anypb.Any{message.HTTPProtocolOptions: message.Any(options)}
 }
 
-var sameVersion = &httpv3.HttpProtocolOptions{
+var downstreamHTTPVersion = &httpv3.HttpProtocolOptions{
 	UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_UseDownstreamProtocolConfig{
 		UseDownstreamProtocolConfig: &httpv3.HttpProtocolOptions_UseDownstreamHttpConfig{
 			HttpProtocolOptions:  &corev3.Http1ProtocolOptions{},
@@ -75,9 +76,10 @@ var sameVersion = &httpv3.HttpProtocolOptions{
 	},
 }
 
-// ejectFailing leaves out endpoints that fail in a row: with an answer of 500 or more, by breaking the connection, or by not
-// letting one stand. One of them may always be left out; Envoy's limit of 10 % alone would spare the endpoints of small Services.
-func ejectFailing(o *catalog.OutlierDetection) *clusterv3.OutlierDetection {
+// outlierDetection ejects endpoints after consecutive failures: responses of 500 or more, broken connections and
+// failed connection attempts. One endpoint may always be ejected; Envoy's limit of 10 % alone would never eject
+// endpoints of small Services.
+func outlierDetection(o *catalog.OutlierDetection) *clusterv3.OutlierDetection {
 	if o == nil {
 		return nil
 	}
@@ -91,8 +93,8 @@ func ejectFailing(o *catalog.OutlierDetection) *clusterv3.OutlierDetection {
 	}
 }
 
-// requestTimeout bounds a request up to the end of its answer; 0 does not. The application knows how long an answer may take,
-// Envoy's default of 15 seconds does not.
+// requestTimeout bounds a request up to the end of its response; 0 means no limit. Envoy's default of 15 s would break
+// applications that take longer.
 func requestTimeout(up *scope.Upstream) time.Duration {
 	if up == nil {
 		return 0
@@ -100,8 +102,8 @@ func requestTimeout(up *scope.Upstream) time.Duration {
 	return up.Connections.RequestTimeout
 }
 
-// tcpIdle is how long a TCP connection may be silent; 0 is Envoy's hour.
-func tcpIdle(up *scope.Upstream) time.Duration {
+// tcpIdleTimeout is how long a TCP connection may be idle; 0 is Envoy's default of an hour.
+func tcpIdleTimeout(up *scope.Upstream) time.Duration {
 	if up == nil {
 		return 0
 	}

@@ -1,5 +1,5 @@
-// Package health serves what every program of the mesh serves over plain HTTP: health, metrics and its version, under
+// Package health serves the endpoints that all components share over plain HTTP: health, metrics and version, under
 // OSM's paths.
 //
-// A metrics registry and the program's own judgement of its readiness flow in; an HTTP handler and its server flow out.
+// Its input is a metrics registry and a readiness check. Its output is an HTTP handler and its server.
 package health

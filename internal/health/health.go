@@ -14,11 +14,11 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/version"
 )
 
-// Paths are those that Handler serves.
+// Paths returns the paths that Handler serves.
 func Paths() []string { return []string{"/health/alive", "/health/ready", "/version", "/metrics"} }
 
-// Handler serves /health/alive, /health/ready, /metrics and /version. The error of notReady is a sentence that says what
-// the program waits for; nil means ready.
+// Handler serves /health/alive, /health/ready, /metrics and /version. notReady returns nil if the process is ready, or
+// the reason why it is not.
 func Handler(registry prometheus.Gatherer, notReady func() error) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/health/alive", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") })

@@ -9,14 +9,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// TestPathsAreServed asks for every path that is said to be served.
+// TestPathsAreServed requests every path of Paths.
 func TestPathsAreServed(t *testing.T) {
 	handler := Handler(prometheus.NewRegistry(), func() error { return nil })
 	for _, path := range Paths() {
 		recorder := httptest.NewRecorder()
 		handler.ServeHTTP(recorder, httptest.NewRequest("GET", path, nil))
 		if recorder.Code != 200 {
-			t.Errorf("%s answers %d", path, recorder.Code)
+			t.Errorf("%s: status = %d, want 200", path, recorder.Code)
 		}
 	}
 }
@@ -46,7 +46,7 @@ func TestHandler(t *testing.T) {
 		recorder := httptest.NewRecorder()
 		handler.ServeHTTP(recorder, httptest.NewRequest("GET", test.path, nil))
 		if recorder.Code != test.code || !strings.Contains(recorder.Body.String(), test.body) {
-			t.Errorf("%s answers %d %q, want %d %q", test.path, recorder.Code, recorder.Body, test.code, test.body)
+			t.Errorf("%s: response = %d %q, want %d %q", test.path, recorder.Code, recorder.Body, test.code, test.body)
 		}
 	}
 }

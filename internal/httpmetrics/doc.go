@@ -1,4 +1,4 @@
-// Package httpmetrics counts and times the answers of an HTTP server, under OSM's names.
+// Package httpmetrics counts and times the responses of an HTTP server, under OSM's metric names.
 //
-// Handlers flow in; the same handlers, measured, flow out.
+// Its input is HTTP handlers. Its output is the same handlers with instrumentation.
 package httpmetrics

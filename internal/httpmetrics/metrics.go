@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Metrics are osm_http_response_total and osm_http_response_duration. It is safe for concurrent use.
+// Metrics holds osm_http_response_total and osm_http_response_duration. It is safe for concurrent use.
 type Metrics struct {
 	now       func() time.Time
 	responses *prometheus.CounterVec
@@ -30,11 +30,11 @@ func New(registerer prometheus.Registerer, now func() time.Time) *Metrics {
 	return m
 }
 
-// Measure is a handler whose answers are counted. Callers choose paths and methods, so those of no meaning here count as "other".
+// Measure wraps a handler and counts its responses. Clients choose methods and paths, so unknown ones count as "other".
 func (m *Metrics) Measure(next http.Handler, paths ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := m.now()
-		recorder := &recorder{ResponseWriter: w, code: http.StatusOK}
+		recorder := &statusRecorder{ResponseWriter: w, code: http.StatusOK}
 		next.ServeHTTP(recorder, r)
 		method, path := r.Method, r.URL.Path
 		if method != http.MethodGet && method != http.MethodPost {
@@ -49,14 +49,14 @@ func (m *Metrics) Measure(next http.Handler, paths ...string) http.Handler {
 	})
 }
 
-// recorder remembers the status of an answer.
-type recorder struct {
+// statusRecorder records the status code of a response.
+type statusRecorder struct {
 	http.ResponseWriter
 	code int
 }
 
 // WriteHeader implements http.ResponseWriter.
-func (r *recorder) WriteHeader(code int) {
+func (r *statusRecorder) WriteHeader(code int) {
 	r.code = code
 	r.ResponseWriter.WriteHeader(code)
 }

@@ -1,4 +1,4 @@
-// Package identity names workloads: a service account of a namespace, and the principals its certificate carries.
+// Package identity defines workload identities: a service account of a namespace, and the names in its certificate.
 //
-// Namespaces, service account names and verified tokens flow in; workload identities flow out.
+// Namespaces and service account names flow in; principals (DNS names) and SPIFFE IDs flow out.
 package identity

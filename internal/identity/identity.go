@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"github.com/spiffe/go-spiffe/v2/spiffeid"
 )
 
-// ServiceAccount is a workload identity: every pod that runs as this service account is the same workload to the mesh.
+// ServiceAccount is a workload identity. All pods with this service account are the same workload.
 type ServiceAccount struct {
 	Namespace string
 	Name      string
@@ -21,16 +23,24 @@ func (sa ServiceAccount) Compare(other ServiceAccount) int {
 	return cmp.Or(cmp.Compare(sa.Namespace, other.Namespace), cmp.Compare(sa.Name, other.Name))
 }
 
-// Principal is the DNS name in the workload's certificate, "<name>.<namespace>.<trustDomain>", as OSM forms it.
-// A namespace has no dots, so two service accounts of one trust domain never share a principal.
+// Principal is the DNS name in the workload's certificate, "<name>.<namespace>.<trustDomain>", as in OSM. A namespace
+// has no dots, so two service accounts of a trust domain never share a principal.
 func (sa ServiceAccount) Principal(trustDomain string) string {
 	return sa.Name + "." + sa.Namespace + "." + trustDomain
 }
 
-// SPIFFE is the URI in the workload's certificate, "spiffe://<trustDomain>/<name>/<namespace>", as OSM's development
-// branch forms it.
-func (sa ServiceAccount) SPIFFE(trustDomain string) *url.URL {
-	return &url.URL{Scheme: "spiffe", Host: trustDomain, Path: "/" + sa.Name + "/" + sa.Namespace}
+// SPIFFE is the URI in the workload's certificate, "spiffe://<trustDomain>/<name>/<namespace>", as on OSM's development
+// branch. It fails when the trust domain or a name has characters that the SPIFFE specification does not allow.
+func (sa ServiceAccount) SPIFFE(trustDomain string) (*url.URL, error) {
+	td, err := spiffeid.TrustDomainFromString(trustDomain)
+	if err != nil {
+		return nil, fmt.Errorf("trust domain %q: %w", trustDomain, err)
+	}
+	id, err := spiffeid.FromSegments(td, sa.Name, sa.Namespace)
+	if err != nil {
+		return nil, fmt.Errorf("SPIFFE ID of service account %s: %w", sa, err)
+	}
+	return id.URL(), nil
 }
 
 // ParsePrincipal is the inverse of Principal.

@@ -19,7 +19,19 @@ func TestPrincipalRoundTrip(t *testing.T) {
 	})
 }
 
-func TestParsePrincipalRefusesOthers(t *testing.T) {
+func TestSPIFFE(t *testing.T) {
+	id, err := ServiceAccount{Namespace: "shop", Name: "cert-manager.io"}.SPIFFE("mesh.test")
+	if err != nil || id.String() != "spiffe://mesh.test/cert-manager.io/shop" {
+		t.Errorf("SPIFFE ID is %s: %v", id, err)
+	}
+	for _, trustDomain := range []string{"", "Mesh.Test", "a/b"} {
+		if id, err := (ServiceAccount{Namespace: "shop", Name: "web"}).SPIFFE(trustDomain); err == nil {
+			t.Errorf("trust domain %q gave %s", trustDomain, id)
+		}
+	}
+}
+
+func TestParsePrincipalRejectsOthers(t *testing.T) {
 	for _, principal := range []string{"", "cluster.local", ".cluster.local", "a.cluster.local", ".a.cluster.local", "a..cluster.local", "a.b.example.com", "a.bcluster.local"} {
 		if sa, err := ParsePrincipal(principal, "cluster.local"); err == nil {
 			t.Errorf("%q was read as %s", principal, sa)

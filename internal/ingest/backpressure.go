@@ -10,11 +10,11 @@ import (
 // backpressureLabel on a Backpressure names its Service.
 const backpressureLabel = "app"
 
-// Backpressure reads a Backpressure of OSM's first releases (policy.openservicemesh.io/v1alpha1) as the UpstreamTrafficSetting that
-// says the same.
+// Backpressure reads a Backpressure of early OSM releases (policy.openservicemesh.io/v1alpha1) as the equivalent
+// UpstreamTrafficSetting.
 func Backpressure(u *unstructured.Unstructured) (*catalog.UpstreamTrafficSetting, []Problem) {
 	var found problems
-	spec := specOf(u, &found)
+	spec := specObject(u, &found)
 	setting := &catalog.UpstreamTrafficSetting{
 		Kind: catalog.KindBackpressure, Name: nameOf(u), Created: u.GetCreationTimestamp().UTC(),
 		Service: catalog.Name{Namespace: u.GetNamespace(), Name: u.GetLabels()[backpressureLabel]},
@@ -26,11 +26,11 @@ func Backpressure(u *unstructured.Unstructured) (*catalog.UpstreamTrafficSetting
 			MaxRequestsPerConnection: spec.count("maxRequestsPerConnection", 0),
 		},
 	}
-	if malformed := found.malformed(); len(malformed) > 0 {
+	if malformed := found.onlyMalformed(); len(malformed) > 0 {
 		return nil, malformed
 	}
 	if len(validation.IsDNS1123Label(setting.Service.Name)) > 0 {
-		found.refuse(ReasonInvalidName, "The label %s of this Backpressure is %.80q and names no Service, so it is not used: write an UpstreamTrafficSetting with spec.host <service>.%s.svc.cluster.local.", backpressureLabel, setting.Service.Name, u.GetNamespace())
+		found.reject(ReasonInvalidName, "The label %s of this Backpressure is %.80q and names no Service, so it is not used: write an UpstreamTrafficSetting with spec.host <service>.%s.svc.cluster.local.", backpressureLabel, setting.Service.Name, u.GetNamespace())
 		return nil, found
 	}
 	return setting, found

@@ -10,7 +10,7 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// BenchmarkEndpointSlice is the cost of the object that changes most often.
+// BenchmarkEndpointSlice reads the kind of object that changes most often.
 func BenchmarkEndpointSlice(b *testing.B) {
 	for _, endpoints := range []int{2, 100} {
 		slice := &discoveryv1.EndpointSlice{
@@ -36,7 +36,7 @@ func BenchmarkEndpointSlice(b *testing.B) {
 	}
 }
 
-// BenchmarkPolicy is the cost of a TrafficTarget and its HTTPRouteGroup, whose expressions are compiled.
+// BenchmarkPolicy reads a TrafficTarget and its HTTPRouteGroup, and checks its regular expressions.
 func BenchmarkPolicy(b *testing.B) {
 	target := smi(b, `
 destination: {kind: ServiceAccount, name: server, namespace: shop}

@@ -15,7 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// read makes a Kubernetes object named x in the namespace shop from YAML.
+// read decodes a Kubernetes object named x in the namespace shop from YAML.
 func read[T any](t *testing.T, text string) *T {
 	t.Helper()
 	object := new(T)
@@ -42,8 +42,8 @@ func TestNamespaceMembership(t *testing.T) {
 	}
 }
 
-func TestNamespacesWordOnPermissiveMode(t *testing.T) {
-	for word, c := range map[string]struct {
+func TestNamespacePermissiveOverride(t *testing.T) {
+	for value, c := range map[string]struct {
 		want     *bool
 		problems []string
 	}{
@@ -52,7 +52,7 @@ func TestNamespacesWordOnPermissiveMode(t *testing.T) {
 		"":       {nil, []string{`InvalidAnnotation: permissive-traffic-policy of this namespace is ""`}},
 		"enable": {nil, []string{`InvalidAnnotation: is "enable" and has no effect: write enabled or disabled`}},
 	} {
-		got, problems := Namespace(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{names.PermissiveAnnotation: word}}}, "osm")
+		got, problems := Namespace(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{names.PermissiveAnnotation: value}}}, "osm")
 		expect(t, c.want, got.Permissive, c.problems, problems)
 	}
 }
@@ -88,7 +88,7 @@ func TestPod(t *testing.T) {
 	stripped := StripPod(pod)
 	expect(t, want, Pod(stripped), nil, nil)
 	if len(stripped.Spec.Containers) != 2 || stripped.Spec.Containers[0].Image != "" || len(stripped.Annotations) != 1 {
-		t.Errorf("more is kept than needed: %+v", stripped)
+		t.Errorf("unused fields were not stripped: %+v", stripped)
 	}
 	if len(pod.Spec.Containers) != 3 {
 		t.Error("stripping changed its argument")
@@ -104,7 +104,7 @@ func TestPodStates(t *testing.T) {
 		"succeeded":                 {"status: {phase: Succeeded}", func(p *catalog.Pod) bool { return p.Finished }},
 		"failed":                    {"status: {phase: Failed}", func(p *catalog.Pod) bool { return p.Finished }},
 		"without a sidecar":         {"spec: {containers: [{name: app}]}", func(p *catalog.Pod) bool { return !p.Injected && !p.Finished }},
-		"envoy of the application":  {"spec: {containers: [{name: envoy}]}", func(p *catalog.Pod) bool { return !p.Injected && !p.Earlier }},
+		"envoy of the application":  {"spec: {containers: [{name: envoy}]}", func(p *catalog.Pod) bool { return !p.Injected && !p.OSMSidecar }},
 		"threat 31, host's network": {"spec: {hostNetwork: true, containers: []}\nstatus: {podIPs: [{ip: 10.0.0.1}]}", func(p *catalog.Pod) bool { return p.IPs == nil }},
 	} {
 		pod := read[corev1.Pod](t, c.yaml)
@@ -114,13 +114,13 @@ func TestPodStates(t *testing.T) {
 	}
 }
 
-func TestSidecarsOfOSMAreKnown(t *testing.T) {
+func TestPodWithOSMSidecar(t *testing.T) {
 	for containers, want := range map[string]bool{"[{name: app}, {name: envoy}]": true, "[{name: app}]": false} {
 		pod := read[corev1.Pod](t, "spec: {containers: "+containers+"}")
 		pod.Labels = map[string]string{names.ProxyUUIDLabel: "1"}
 		for _, p := range []*catalog.Pod{Pod(pod), Pod(StripPod(pod))} {
-			if p.Injected || p.Earlier != want {
-				t.Errorf("containers %s: injected %t, earlier %t, want %t", containers, p.Injected, p.Earlier, want)
+			if p.Injected || p.OSMSidecar != want {
+				t.Errorf("containers %s: injected %t, earlier %t, want %t", containers, p.Injected, p.OSMSidecar, want)
 			}
 		}
 	}
@@ -254,7 +254,7 @@ endpoints:
 	}, entry, nil, problems)
 }
 
-// TestThreat41Endpoints covers slices that a user writes by hand to lead a sidecar astray.
+// TestThreat41Endpoints covers manual slices that try to redirect a sidecar.
 func TestThreat41Endpoints(t *testing.T) {
 	pod := &corev1.ObjectReference{Kind: "Pod", Name: "a", Namespace: "shop"}
 	for address, c := range map[string]struct {
@@ -285,8 +285,8 @@ func TestThreat41Endpoints(t *testing.T) {
 	}
 }
 
-func TestManyRefusedAddressesMakeOneShortMessage(t *testing.T) {
-	if diff := cmp.Diff("1, 2, 3, 4, 5 and 2 more", some([]string{"1", "2", "3", "4", "5", "6", "7"})); diff != "" {
+func TestManyRejectedAddressesAreSummarized(t *testing.T) {
+	if diff := cmp.Diff("1, 2, 3, 4, 5 and 2 more", joinFirst([]string{"1", "2", "3", "4", "5", "6", "7"})); diff != "" {
 		t.Error(diff)
 	}
 }

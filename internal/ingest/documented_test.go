@@ -11,8 +11,7 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 )
 
-// TestEveryFieldIsDocumented compares the table of docs/meshconfig.md with the fields that there are, and with what the code says
-// of when they act.
+// TestEveryFieldIsDocumented compares the table of docs/meshconfig.md with the fields of the API.
 func TestEveryFieldIsDocumented(t *testing.T) {
 	page, err := os.ReadFile("../../docs/meshconfig.md")
 	if err != nil {
@@ -25,20 +24,20 @@ func TestEveryFieldIsDocumented(t *testing.T) {
 		}
 		documented[row[1]] = row[2]
 	}
-	fields := leaves(reflect.TypeFor[configv1alpha2.MeshConfigSpec](), "")
+	fields := fieldPaths(reflect.TypeFor[configv1alpha2.MeshConfigSpec](), "")
 	for _, field := range fields {
 		if acts := documented[field]; !slices.Contains([]string{"at once", "on new pods", "not yet", "without effect"}, acts) {
-			t.Errorf("the table says %q of when %s acts", acts, field)
+			t.Errorf("the table has %q for %s", acts, field)
 		}
 		delete(documented, field)
 	}
 	for field := range documented {
-		t.Errorf("the table has %s, which is no field", field)
+		t.Errorf("the table has %s, which is not a field", field)
 	}
 }
 
-// TestDocumentedTimesAreTrue holds the words of the table against the lists that the conditions are made from.
-func TestDocumentedTimesAreTrue(t *testing.T) {
+// TestDocumentedEffectIsCorrect compares when fields take effect, as documented, with the lists in the code.
+func TestDocumentedEffectIsCorrect(t *testing.T) {
 	page, err := os.ReadFile("../../docs/meshconfig.md")
 	if err != nil {
 		t.Fatal(err)
@@ -46,11 +45,11 @@ func TestDocumentedTimesAreTrue(t *testing.T) {
 	for _, row := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\|[^|]*\\| ([^|]+) \\|").FindAllStringSubmatch(string(page), -1) {
 		field, acts := row[1], row[2]
 		if actsOnNewPods(field) != (acts == "on new pods") {
-			t.Errorf("the table says that %s acts %s, the code that it acts on new pods: %v", field, acts, actsOnNewPods(field))
+			t.Errorf("the table has %q for %s, but in the code it applies to new pods: %v", acts, field, actsOnNewPods(field))
 		}
-		for _, listed := range notActedOn {
+		for _, listed := range unsupportedFields {
 			if (field == listed.path || strings.HasPrefix(field, listed.path+".")) && acts != "not yet" {
-				t.Errorf("the table says that %s acts %s, the code that it is not acted on", field, acts)
+				t.Errorf("the table has %q for %s, but the code does not support it", acts, field)
 			}
 		}
 	}
@@ -65,8 +64,8 @@ func actsOnNewPods(field string) bool {
 	return false
 }
 
-// leaves are the paths of the fields of a type of this API; what is of another package is one field.
-func leaves(of reflect.Type, path string) []string {
+// fieldPaths are the paths of the fields of a type of this API. A type of another package counts as one field.
+func fieldPaths(of reflect.Type, path string) []string {
 	var list []string
 	for i := range of.NumField() {
 		field := of.Field(i)
@@ -75,7 +74,7 @@ func leaves(of reflect.Type, path string) []string {
 			name = path + "." + name
 		}
 		if field.Type.Kind() == reflect.Struct && field.Type.PkgPath() == of.PkgPath() {
-			list = append(list, leaves(field.Type, name)...)
+			list = append(list, fieldPaths(field.Type, name)...)
 			continue
 		}
 		list = append(list, name)

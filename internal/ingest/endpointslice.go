@@ -12,12 +12,12 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// maxNamed is how many refused addresses a message names.
-const maxNamed = 5
+// maxListed is how many rejected addresses a message lists.
+const maxListed = 5
 
-// EndpointSlice reads an EndpointSlice, or nothing when it belongs to no Service. Endpoints without a pod of the same
-// namespace have no identity and are left out, and so are addresses that no pod can have: a slice written by hand must not lead
-// traffic to a node's own services or to a cloud's metadata server.
+// EndpointSlice reads an EndpointSlice, or returns nil when it belongs to no Service. It skips endpoints without a pod
+// of the same namespace, which have no identity. It also skips addresses that no pod can have, so that a manual slice
+// cannot route traffic to a node's own services or a cloud's metadata server.
 func EndpointSlice(slice *discoveryv1.EndpointSlice) (*catalog.EndpointSlice, []Problem) {
 	service := slice.Labels[discoveryv1.LabelServiceName]
 	if service == "" {
@@ -28,16 +28,16 @@ func EndpointSlice(slice *discoveryv1.EndpointSlice) (*catalog.EndpointSlice, []
 		Service: catalog.Name{Namespace: slice.Namespace, Name: service},
 		Ports:   endpointPorts(slice.Ports),
 	}
-	var refused, podless []string
+	var rejected, withoutPod []string
 	for _, endpoint := range slice.Endpoints {
 		pod, known := podOf(endpoint, slice.Namespace)
 		for _, text := range endpoint.Addresses {
 			address, err := podAddress(text)
 			switch {
 			case err != nil:
-				refused = append(refused, err.Error())
+				rejected = append(rejected, err.Error())
 			case !known:
-				podless = append(podless, text)
+				withoutPod = append(withoutPod, text)
 			default:
 				entry.Endpoints = append(entry.Endpoints, readEndpoint(address, pod, endpoint.Conditions))
 			}
@@ -45,24 +45,24 @@ func EndpointSlice(slice *discoveryv1.EndpointSlice) (*catalog.EndpointSlice, []
 	}
 	slices.SortStableFunc(entry.Endpoints, func(a, b catalog.Endpoint) int { return a.Address.Compare(b.Address) })
 	var found problems
-	if len(refused) > 0 {
-		found.refuse(ReasonRefusedAddress, "The EndpointSlice of Service %s has addresses that no pod can have, and they get no traffic: %s.", service, some(refused))
+	if len(rejected) > 0 {
+		found.reject(ReasonRefusedAddress, "The EndpointSlice of Service %s has addresses that no pod can have, and they get no traffic: %s.", service, joinFirst(rejected))
 	}
-	if len(podless) > 0 {
-		found.refuse(ReasonRefusedAddress, "The EndpointSlice of Service %s has addresses without a pod of its namespace, and they get no traffic, because nothing can prove who answers there: %s.", service, some(podless))
+	if len(withoutPod) > 0 {
+		found.reject(ReasonRefusedAddress, "The EndpointSlice of Service %s has addresses without a pod of its namespace, and they get no traffic, because nothing can prove who answers there: %s.", service, joinFirst(withoutPod))
 	}
 	return entry, found
 }
 
-// some joins the first few of many texts.
-func some(texts []string) string {
-	if len(texts) > maxNamed {
-		return fmt.Sprintf("%s and %d more", strings.Join(texts[:maxNamed], ", "), len(texts)-maxNamed)
+// joinFirst joins the first texts of a list and counts the others.
+func joinFirst(texts []string) string {
+	if len(texts) > maxListed {
+		return fmt.Sprintf("%s and %d more", strings.Join(texts[:maxListed], ", "), len(texts)-maxListed)
 	}
 	return strings.Join(texts, ", ")
 }
 
-// podOf is the pod behind an endpoint.
+// podOf returns the pod behind an endpoint.
 func podOf(endpoint discoveryv1.Endpoint, namespace string) (catalog.Name, bool) {
 	ref := endpoint.TargetRef
 	if ref == nil || ref.Kind != "Pod" || ref.Name == "" || (ref.Namespace != "" && ref.Namespace != namespace) {
@@ -71,7 +71,7 @@ func podOf(endpoint discoveryv1.Endpoint, namespace string) (catalog.Name, bool)
 	return catalog.Name{Namespace: namespace, Name: ref.Name}, true
 }
 
-// podAddress reads an address that a pod can have.
+// podAddress parses an address that a pod can have.
 func podAddress(text string) (netip.Addr, error) {
 	address, err := netip.ParseAddr(text)
 	if err != nil {
@@ -96,7 +96,7 @@ func podAddress(text string) (netip.Addr, error) {
 	return netip.Addr{}, fmt.Errorf("%s (%s)", text, kind)
 }
 
-// readEndpoint applies the defaults of the EndpointSlice API: an unknown state counts as ready and serving.
+// readEndpoint applies the defaults of the EndpointSlice API: unknown conditions mean ready and serving.
 func readEndpoint(address netip.Addr, pod catalog.Name, c discoveryv1.EndpointConditions) catalog.Endpoint {
 	isTrue := func(b *bool, absent bool) bool { return (b == nil && absent) || (b != nil && *b) }
 	ready := isTrue(c.Ready, true)
@@ -105,7 +105,7 @@ func readEndpoint(address netip.Addr, pod catalog.Name, c discoveryv1.EndpointCo
 		Address: address,
 		Pod:     pod,
 		Ready:   ready && !terminating,
-		// A terminating endpoint that does not serve any more is not even a last resort.
+		// A terminating endpoint that no longer serves gets no traffic at all.
 		Terminating: terminating && isTrue(c.Serving, true),
 	}
 }

@@ -14,7 +14,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// FuzzSMI reads any JSON document as every SMI kind: nothing panics, answers are the same twice, and what is accepted is usable.
+// FuzzSMI reads any JSON document as every SMI kind: nothing panics, results are deterministic, and accepted objects
+// are usable.
 func FuzzSMI(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `null`, `{"spec":null}`, `{"spec":[]}`, `{"metadata":5,"spec":{"matches":{"ports":[1e300,-1,0.5]}}}`,
@@ -29,7 +30,7 @@ func FuzzSMI(f *testing.F) {
 	f.Fuzz(func(t *testing.T, document []byte) {
 		var fields map[string]any
 		if json.Unmarshal(document, &fields) != nil {
-			return // no API server hands out such an object
+			return // not an object that an API server returns
 		}
 		check(t, &unstructured.Unstructured{Object: fields})
 	})
@@ -48,7 +49,7 @@ func check(t *testing.T, u *unstructured.Unstructured) {
 	sameTwice(t, []any{target, group, route, split, p1, p2, p3, p4}, []any{target2, group2, route2, split2, q1, q2, q3, q4})
 	sentences(t, p1, p2, p3, p4)
 	if target != nil && (len(target.Rules) == 0 || len(target.Sources) == 0 || target.Destination.Namespace != target.Name.Namespace) {
-		t.Errorf("a target that must grant nothing grants something: %+v", target)
+		t.Errorf("invalid target: %+v", target)
 	}
 	if group != nil {
 		for _, m := range group.Matches {
@@ -58,8 +59,8 @@ func check(t *testing.T, u *unstructured.Unstructured) {
 			}
 		}
 	}
-	if split != nil && total(split.Backends) > math.MaxUint32 {
-		t.Errorf("weights that Envoy cannot add up: %+v", split)
+	if split != nil && totalWeight(split.Backends) > math.MaxUint32 {
+		t.Errorf("the sum of weights exceeds 32 bits: %+v", split)
 	}
 }
 
@@ -81,8 +82,8 @@ func sentences(t *testing.T, lists ...[]Problem) {
 	}
 }
 
-// TestHeaderShapesAreEqual: a list of single headers, in any order, and one object mean the same.
-func TestHeaderShapesAreEqual(t *testing.T) {
+// TestHeaderFormsAreEquivalent checks that a list of single headers, in any order, and one object are equivalent.
+func TestHeaderFormsAreEquivalent(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		wanted := rapid.MapOfN(rapid.StringMatching(`[A-Za-z][A-Za-z0-9-]{0,8}`), rapid.StringMatching(`[a-z.*+]{0,4}[a-z]`), 0, 5).Draw(r, "headers")
 		var list []any
@@ -104,8 +105,8 @@ func TestHeaderShapesAreEqual(t *testing.T) {
 	})
 }
 
-// TestDecodersOfYAMLAndJSONAgree: files of the command line and objects of the API server are read alike.
-func TestDecodersOfYAMLAndJSONAgree(t *testing.T) {
+// TestYAMLAndJSONDecodeAlike checks that files and objects of the API server are read alike.
+func TestYAMLAndJSONDecodeAlike(t *testing.T) {
 	const document = "spec: {service: a, backends: [{service: b, weight: 3}]}"
 	var fromYAML map[string]any
 	if err := yaml.Unmarshal([]byte(document), &fromYAML); err != nil {

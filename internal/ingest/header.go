@@ -12,23 +12,22 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// headers reads the headers of a match in both shapes that users have: a list of objects with one header each (the SMI SDK), or
-// one object with all of them (the SMI specification). All must match. It says whether they can be used.
-func headers(item object) ([]catalog.HeaderMatch, bool) {
+// headers reads the headers of a match in both forms in use: a list of objects with one header each (the SMI SDK), and one
+// object with all headers (the SMI specification). All of them must match. It reports whether they are usable.
+func headers(path string, spec any, found *problems) ([]catalog.HeaderMatch, bool) {
 	var all []catalog.HeaderMatch
 	usable := true
 	collect := func(path string, fields map[string]any) {
 		for _, name := range slices.Sorted(maps.Keys(fields)) {
 			header, err := headerMatch(name, fields[name])
 			if err != nil {
-				item.problems.refuse(err.reason, "%s %.80q is refused and the match not used: %s.", path, name, err.text)
+				found.reject(err.reason, "%s %.80q is refused and the match not used: %s.", path, name, err.text)
 				usable = false
 			}
 			all = append(all, header)
 		}
 	}
-	path := item.child("headers")
-	switch value := item.fields["headers"].(type) {
+	switch value := spec.(type) {
 	case nil:
 	case map[string]any:
 		collect(path, value)
@@ -36,13 +35,13 @@ func headers(item object) ([]catalog.HeaderMatch, bool) {
 		for i, element := range value {
 			fields, ok := element.(map[string]any)
 			if !ok {
-				item.problems.refuse(ReasonInvalidHeader, "%s[%d] is %s, and the match is not used: write one header and its regular expression, for example - user-agent: \".*\".", path, i, describe(element))
+				found.reject(ReasonInvalidHeader, "%s[%d] is %s, and the match is not used: write one header and its regular expression, for example - user-agent: \".*\".", path, i, describe(element))
 				usable = false
 			}
 			collect(fmt.Sprintf("%s[%d]", path, i), fields)
 		}
 	default:
-		item.problems.refuse(ReasonInvalidHeader, "%s is %s, and the match is not used: write a list of headers and their regular expressions.", path, describe(value))
+		found.reject(ReasonInvalidHeader, "%s is %s, and the match is not used: write a list of headers and their regular expressions.", path, describe(value))
 		usable = false
 	}
 	slices.SortFunc(all, func(a, b catalog.HeaderMatch) int {

@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// smi reads an SMI object named x in the namespace shop from the YAML of its spec.
+// smi returns an object named x in the namespace shop with a spec in YAML.
 func smi(t testing.TB, spec string) *unstructured.Unstructured {
 	t.Helper()
 	var fields any

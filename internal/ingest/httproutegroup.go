@@ -1,72 +1,76 @@
 package ingest
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
+	specsv1alpha4 "github.com/servicemeshinterface/smi-sdk-go/pkg/apis/specs/v1alpha4"
 	"golang.org/x/net/http/httpguts"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// HTTPRouteGroup reads an SMI HTTPRouteGroup (specs.smi-spec.io/v1alpha4). A match that cannot be used is left out and the others
-// stay; a group without matches grants nothing to whoever refers to it.
+// HTTPRouteGroup reads an SMI HTTPRouteGroup (specs.smi-spec.io/v1alpha4). It skips matches that are not usable. A group
+// without matches grants nothing.
 func HTTPRouteGroup(u *unstructured.Unstructured) (*catalog.HTTPRouteGroup, []Problem) {
 	var found problems
-	spec := specOf(u, &found)
+	fields, headersByMatch := splitHeaders(specOf(u))
+	spec, ok := decodeSpec[specsv1alpha4.HTTPRouteGroupSpec](fields, &found)
+	if !ok {
+		return nil, found
+	}
 	group := &catalog.HTTPRouteGroup{Name: nameOf(u)}
 	names := map[string]bool{}
-	for _, item := range spec.objects("matches") {
-		match, ok := httpMatch(item)
+	for i, m := range spec.Matches {
+		path := fmt.Sprintf("spec.matches[%d]", i)
+		match, usable := httpMatch(path, m, headersByMatch[i], &found)
 		switch {
 		case names[match.Name]:
-			found.refuse(ReasonDuplicateMatch, "%s has the name %.80q of a match before it, and is not used: give each match its own name.", item.path, match.Name)
-		case ok:
+			found.reject(ReasonDuplicateMatch, "%s has the name %.80q of a match before it, and is not used: give each match its own name.", path, match.Name)
+		case usable:
 			group.Matches = append(group.Matches, match)
 		}
 		names[match.Name] = true
 	}
-	if malformed := found.malformed(); len(malformed) > 0 {
-		return nil, malformed
-	}
-	if len(spec.list("matches")) == 0 {
-		found.warn(ReasonGrantsNothing, "spec.matches is empty, so whoever refers to this HTTPRouteGroup grants nothing by it: name at least one match.")
+	if len(spec.Matches) == 0 {
+		found.warn(ReasonGrantsNothing, "spec.matches is empty, so TrafficTargets that refer to this HTTPRouteGroup grant nothing by it: name at least one match.")
 	}
 	return group, found
 }
 
-// httpMatch reads one match and says whether it can be used.
-func httpMatch(item object) (catalog.HTTPMatch, bool) {
-	match := catalog.HTTPMatch{Name: item.text("name"), PathRegex: item.text("pathRegex")}
+// httpMatch reads one match and reports whether it is usable.
+func httpMatch(path string, m specsv1alpha4.HTTPMatch, headerSpec any, found *problems) (catalog.HTTPMatch, bool) {
+	match := catalog.HTTPMatch{Name: m.Name, PathRegex: m.PathRegex}
 	usable := true
 	if err := checkRegex(match.PathRegex); err != nil {
-		item.problems.refuse(ReasonInvalidRegex, "%s.pathRegex of the match %.80q is refused and the match not used: %s.", item.path, match.Name, err)
+		found.reject(ReasonInvalidRegex, "%s.pathRegex of the match %.80q is refused and the match not used: %s.", path, match.Name, err)
 		usable = false
 	}
 	if match.PathRegex == ".*" {
 		match.PathRegex = "" // every path, in the form that compares equal
 	}
 	var ok bool
-	if match.Methods, ok = methods(item); !ok {
+	if match.Methods, ok = methods(path, m.Methods, found); !ok {
 		usable = false
 	}
-	if match.Headers, ok = headers(item); !ok {
+	if match.Headers, ok = headers(path+".headers", headerSpec, found); !ok {
 		usable = false
 	}
 	return match, usable
 }
 
-// methods reads the methods: none, or * among them, means any.
-func methods(item object) ([]string, bool) {
+// methods reads the methods of a match. An empty list and * mean any method.
+func methods(path string, list []string, found *problems) ([]string, bool) {
 	var all []string
-	for _, method := range item.texts("methods") {
+	for _, method := range list {
 		method = strings.ToUpper(method)
 		if method == "*" {
 			return nil, true
 		}
-		if !httpguts.ValidHeaderFieldName(method) { // the same characters as in a method: a token of RFC 9110
-			item.problems.refuse(ReasonInvalidMethod, "%s.methods has %.40q, which is not a method of HTTP, and the match is not used.", item.path, method)
+		if !httpguts.ValidHeaderFieldName(method) { // methods and header names are both tokens of RFC 9110
+			found.reject(ReasonInvalidMethod, "%s.methods has %.40q, which is not a method of HTTP, and the match is not used.", path, method)
 			return nil, false
 		}
 		all = append(all, method)

@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	// defaultLifetime is the validity of workload certificates when the MeshConfig says nothing usable.
+	// defaultLifetime is the validity of workload certificates without a valid setting.
 	defaultLifetime = 24 * time.Hour
 	// minLifetime is the shortest validity of workload certificates.
 	minLifetime = time.Minute
-	// minResync is the shortest interval of resynchronisation.
+	// minResync is the shortest resync interval.
 	minResync = 30 * time.Second
 )
 
@@ -28,8 +28,8 @@ const (
 	defaultMaxTLS = "TLSv1_3"
 )
 
-// MeshConfig reads the settings that reach sidecars. No MeshConfig (nil) means that everything is off: nothing is allowed that
-// no policy allows. Problems include the fields that are set and not acted on.
+// MeshConfig reads the settings that reach sidecars. Without a MeshConfig (nil) every feature is off and only policies
+// allow traffic. The problems include fields that are set but not supported.
 func MeshConfig(config *configv1alpha2.MeshConfig) (*catalog.Settings, []Problem) {
 	if config == nil {
 		return &catalog.Settings{TLS: catalog.TLS{MinVersion: defaultMinTLS, MaxVersion: defaultMaxTLS}}, nil
@@ -40,13 +40,13 @@ func MeshConfig(config *configv1alpha2.MeshConfig) (*catalog.Settings, []Problem
 		Permissive: spec.Traffic.EnablePermissiveTrafficPolicyMode,
 		Egress:     spec.Traffic.EnableEgress,
 		TLS: catalog.TLS{
-			CipherSuites: known("spec.sidecar.cipherSuites", spec.Sidecar.CipherSuites, CipherSuites(), &found),
-			ECDHCurves:   known("spec.sidecar.ecdhCurves", spec.Sidecar.ECDHCurves, ECDHCurves(), &found),
+			CipherSuites: knownNames("spec.sidecar.cipherSuites", spec.Sidecar.CipherSuites, CipherSuites(), &found),
+			ECDHCurves:   knownNames("spec.sidecar.ecdhCurves", spec.Sidecar.ECDHCurves, ECDHCurves(), &found),
 		},
 		RetryPolicies:           spec.FeatureFlags.EnableRetryPolicy,
 		ActiveHealthChecks:      spec.FeatureFlags.EnableEnvoyActiveHealthChecks,
 		EmptyRulesSelectNothing: spec.Traffic.RulesWithoutMatches == configv1alpha2.RulesWithoutMatchesNone,
-		Leaving:                 leaving(config.Annotations[names.LeavingAnnotation]),
+		Teardown:                teardownMode(config.Annotations[names.TeardownAnnotation]),
 	}
 	settings.TLS.MinVersion, settings.TLS.MaxVersion = tlsRange(spec.Sidecar, &found)
 	_, durations := ServiceCertificateLifetime(spec)
@@ -59,42 +59,42 @@ func MeshConfig(config *configv1alpha2.MeshConfig) (*catalog.Settings, []Problem
 	return settings, found
 }
 
-// leaving reads the word of the operator that takes a mesh apart.
-func leaving(word string) catalog.Leaving {
-	switch word {
-	case names.LeavingOpen:
-		return catalog.LeavingOpen
-	case names.LeavingTransparent:
-		return catalog.LeavingTransparent
+// teardownMode reads the annotation of the operator during removal of a mesh.
+func teardownMode(annotation string) catalog.Teardown {
+	switch annotation {
+	case names.TeardownOpen:
+		return catalog.TeardownOpen
+	case names.TeardownPassthrough:
+		return catalog.TeardownPassthrough
 	}
 	return 0
 }
 
-// tlsRange reads the TLS versions, or the defaults when they exclude each other.
+// tlsRange reads the TLS versions, or returns the defaults when they exclude each other.
 func tlsRange(spec configv1alpha2.SidecarSpec, found *problems) (string, string) {
-	least, most := string(spec.TLSMinProtocolVersion), string(spec.TLSMaxProtocolVersion)
-	if least == "" {
-		least = defaultMinTLS
+	minimum, maximum := string(spec.TLSMinProtocolVersion), string(spec.TLSMaxProtocolVersion)
+	if minimum == "" {
+		minimum = defaultMinTLS
 	}
-	if most == "" {
-		most = defaultMaxTLS
+	if maximum == "" {
+		maximum = defaultMaxTLS
 	}
-	for _, version := range []string{least, most} {
+	for _, version := range []string{minimum, maximum} {
 		if version != "TLS_AUTO" && !slices.Contains(tlsVersions, version) {
-			found.refuse(ReasonInvalidTLS, "spec.sidecar names %.40q, which is not a version of TLS: use TLS_AUTO, TLSv1_2 or TLSv1_3. Sidecars use %s to %s.", version, defaultMinTLS, defaultMaxTLS)
+			found.reject(ReasonInvalidTLS, "spec.sidecar names %.40q, which is not a version of TLS: use TLS_AUTO, TLSv1_2 or TLSv1_3. Sidecars use %s to %s.", version, defaultMinTLS, defaultMaxTLS)
 			return defaultMinTLS, defaultMaxTLS
 		}
 	}
 	// TLS_AUTO is not in the list and excludes nothing.
-	if low, high := slices.Index(tlsVersions, least), slices.Index(tlsVersions, most); low >= 0 && high >= 0 && low > high {
-		found.refuse(ReasonInvalidTLS, "spec.sidecar.tlsMinProtocolVersion %s is newer than spec.sidecar.tlsMaxProtocolVersion %s: swap them. Sidecars use %s to %s.", least, most, defaultMinTLS, defaultMaxTLS)
+	if low, high := slices.Index(tlsVersions, minimum), slices.Index(tlsVersions, maximum); low >= 0 && high >= 0 && low > high {
+		found.reject(ReasonInvalidTLS, "spec.sidecar.tlsMinProtocolVersion %s is newer than spec.sidecar.tlsMaxProtocolVersion %s: swap them. Sidecars use %s to %s.", minimum, maximum, defaultMinTLS, defaultMaxTLS)
 		return defaultMinTLS, defaultMaxTLS
 	}
-	return least, most
+	return minimum, maximum
 }
 
-// ServiceCertificateLifetime is how long certificates of workloads are valid: spec.certificate.serviceCertValidityDuration, or
-// 24 hours when that is not a usable duration, as OSM has it.
+// ServiceCertificateLifetime is the validity of workload certificates: spec.certificate.serviceCertValidityDuration,
+// or 24 hours when that is not a valid duration, as in OSM.
 func ServiceCertificateLifetime(spec *configv1alpha2.MeshConfigSpec) (time.Duration, []Problem) {
 	const field = "spec.certificate.serviceCertValidityDuration"
 	text := spec.Certificate.ServiceCertValidityDuration
@@ -102,11 +102,11 @@ func ServiceCertificateLifetime(spec *configv1alpha2.MeshConfigSpec) (time.Durat
 	var found problems
 	switch {
 	case err != nil:
-		found.refuse(ReasonInvalidDuration, "%s %.40q is not a duration: write a number with a unit, for example 24h or 90m. Certificates are valid for %s.", field, text, defaultLifetime)
+		found.reject(ReasonInvalidDuration, "%s %.40q is not a duration: write a number with a unit, for example 24h or 90m. Certificates are valid for %s.", field, text, defaultLifetime)
 	case lifetime <= 0:
-		found.refuse(ReasonInvalidDuration, "%s %s is not above zero: write for example 24h. Certificates are valid for %s.", field, text, defaultLifetime)
+		found.reject(ReasonInvalidDuration, "%s %s is not above zero: write for example 24h. Certificates are valid for %s.", field, text, defaultLifetime)
 	case lifetime < minLifetime:
-		found.refuse(ReasonInvalidDuration, "%s %s is too short: write at least %s. Certificates are valid for %s.", field, text, minLifetime, minLifetime)
+		found.reject(ReasonInvalidDuration, "%s %s is too short: write at least %s. Certificates are valid for %s.", field, text, minLifetime, minLifetime)
 		return minLifetime, found
 	default:
 		return lifetime, nil
@@ -114,8 +114,8 @@ func ServiceCertificateLifetime(spec *configv1alpha2.MeshConfigSpec) (time.Durat
 	return defaultLifetime, found
 }
 
-// ResyncInterval is how often everything is built and compared again: spec.sidecar.configResyncInterval. 0 means never, also when that
-// is not a usable duration or, as OSM has it, shorter than 30 seconds.
+// ResyncInterval is the interval at which all sidecars are updated again: spec.sidecar.configResyncInterval. 0 means
+// never. Invalid durations and, as in OSM, durations below 30 seconds mean 0.
 func ResyncInterval(spec *configv1alpha2.MeshConfigSpec) (time.Duration, []Problem) {
 	const field = "spec.sidecar.configResyncInterval"
 	text := spec.Sidecar.ConfigResyncInterval
@@ -126,7 +126,7 @@ func ResyncInterval(spec *configv1alpha2.MeshConfigSpec) (time.Duration, []Probl
 	var found problems
 	switch {
 	case err != nil || interval < 0:
-		found.refuse(ReasonInvalidDuration, "%s %.40q is not a duration: write a number with a unit, for example 0s or 5m. Nothing is resynchronised.", field, text)
+		found.reject(ReasonInvalidDuration, "%s %.40q is not a duration: write a number with a unit, for example 0s or 5m. Nothing is resynchronised.", field, text)
 	case interval > 0 && interval < minResync:
 		found.warn(ReasonInvalidDuration, "%s %s is shorter than %s and ignored: write at least that, or 0s for never.", field, text, minResync)
 	default:
@@ -135,10 +135,10 @@ func ResyncInterval(spec *configv1alpha2.MeshConfigSpec) (time.Duration, []Probl
 	return 0, found
 }
 
-// notActedOn lists the fields that no code acts on yet, and how to tell that they ask for something. A field leaves this list
-// in the change that makes it work. Not in it are switches that OSM's preset turns on for features whose objects this version
-// does not have: nobody asked for anything by them.
-var notActedOn = []struct {
+// unsupportedFields lists the fields that no code supports yet. Remove a field in the change that implements it.
+// Switches that OSM's presets turn on for features without objects in this version are not listed, because users did
+// not request them.
+var unsupportedFields = []struct {
 	path string
 	set  func(*configv1alpha2.MeshConfigSpec) bool
 }{
@@ -149,10 +149,10 @@ var notActedOn = []struct {
 	{"featureFlags.enableMulticlusterMode", func(s *configv1alpha2.MeshConfigSpec) bool { return s.FeatureFlags.EnableMulticlusterMode }},
 }
 
-// IgnoredFields are the paths, for example spec.observability.tracing, of fields that ask for something and are not acted on.
+// IgnoredFields are the paths of unsupported fields that are set, for example spec.observability.tracing.
 func IgnoredFields(spec *configv1alpha2.MeshConfigSpec) []string {
 	var paths []string
-	for _, field := range notActedOn {
+	for _, field := range unsupportedFields {
 		if field.set(spec) {
 			paths = append(paths, fmt.Sprintf("spec.%s", field.path))
 		}

@@ -28,7 +28,7 @@ func TestMeshConfig(t *testing.T) {
 			"\n  sidecar: {tlsMinProtocolVersion: TLSv1_3, tlsMaxProtocolVersion: TLS_AUTO, cipherSuites: [AES128-SHA], ecdhCurves: [P-256]}",
 			&catalog.Settings{TLS: catalog.TLS{MinVersion: "TLSv1_3", MaxVersion: "TLS_AUTO", CipherSuites: []string{"AES128-SHA"}, ECDHCurves: []string{"P-256"}}}, nil,
 		},
-		"names that nobody knows": {
+		"unknown names": {
 			"\n  sidecar: {cipherSuites: [RC4, AES128-SHA], ecdhCurves: [P-255]}",
 			&catalog.Settings{TLS: catalog.TLS{MinVersion: "TLSv1_2", MaxVersion: "TLSv1_3", CipherSuites: []string{"AES128-SHA"}}},
 			[]string{"InvalidTLS: spec.sidecar.cipherSuites names \"RC4\"", "InvalidTLS: spec.sidecar.ecdhCurves names \"P-255\""},

@@ -10,20 +10,20 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// Namespace reads whether a namespace belongs to a mesh: it is labelled with the mesh's name and not to be ignored; and its own word
-// on permissive mode. A word that means nothing counts as none.
+// Namespace reads whether a namespace belongs to a mesh, by its labels, and its override of permissive mode. An
+// invalid override is ignored.
 func Namespace(ns *corev1.Namespace, mesh string) (*catalog.Namespace, []Problem) {
 	var found problems
 	_, ignored := ns.Labels[names.IgnoreLabel]
 	entry := &catalog.Namespace{Name: ns.Name, Monitored: !ignored && mesh != "" && ns.Labels[names.MonitoredByLabel] == mesh}
-	switch word, said := ns.Annotations[names.PermissiveAnnotation]; strings.ToLower(word) {
+	switch value, exists := ns.Annotations[names.PermissiveAnnotation]; strings.ToLower(value) {
 	case "enabled", "yes", "true":
 		entry.Permissive = ptr.To(true)
 	case "disabled", "no", "false":
 		entry.Permissive = ptr.To(false)
 	default:
-		if said {
-			found.refuse(ReasonInvalidAnnotation, "The annotation %s of this namespace is %.40q and has no effect: write enabled or disabled.", names.PermissiveAnnotation, word)
+		if exists {
+			found.reject(ReasonInvalidAnnotation, "The annotation %s of this namespace is %.40q and has no effect: write enabled or disabled.", names.PermissiveAnnotation, value)
 		}
 	}
 	return entry, found

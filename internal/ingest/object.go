@@ -9,28 +9,28 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// object reads the fields of an unstructured object. A field of the wrong type is a problem that names its path, and counts
-// as absent; absent fields are zero values. Names of fields are compared exactly.
+// object reads the fields of an unstructured object. A field of the wrong type is a problem that names its path, and
+// counts as absent. Absent fields are zero values. Field names are compared exactly.
 type object struct {
 	path     string
 	fields   map[string]any
 	problems *problems
 }
 
-// specOf is the spec of an SMI object.
-func specOf(u *unstructured.Unstructured, problems *problems) object {
+// specObject is the spec of an object.
+func specObject(u *unstructured.Unstructured, problems *problems) object {
 	root := object{fields: u.Object, problems: problems}
 	return root.object("spec")
 }
 
-// nameOf is the name of an SMI object.
+// nameOf is the name of an object.
 func nameOf(u *unstructured.Unstructured) catalog.Name {
 	return catalog.Name{Namespace: u.GetNamespace(), Name: u.GetName()}
 }
 
-// malformed notes a field of the wrong type.
-func (o object) malformed(path string, value any, expected string) {
-	o.problems.refuse(ReasonMalformed, "%s is %s: expected %s, so this object is not acted on.", path, describe(value), expected)
+// malformed adds a problem for a value of the wrong type.
+func (p *problems) malformed(path string, value any, expected string) {
+	p.reject(ReasonMalformed, "%s is %s: expected %s, so this object is not acted on.", path, describe(value), expected)
 }
 
 // child is the path of a field.
@@ -41,12 +41,13 @@ func (o object) child(key string) string {
 	return o.path + "." + key
 }
 
+// object reads a field that is an object.
 func (o object) object(key string) object {
 	child := object{path: o.child(key), problems: o.problems}
 	if value := o.fields[key]; value != nil {
 		fields, ok := value.(map[string]any)
 		if !ok {
-			o.malformed(child.path, value, "an object")
+			o.problems.malformed(child.path, value, "an object")
 		}
 		child.fields = fields
 	}
@@ -57,7 +58,7 @@ func (o object) text(key string) string {
 	value := o.fields[key]
 	text, ok := value.(string)
 	if !ok && value != nil {
-		o.malformed(o.child(key), value, "text")
+		o.problems.malformed(o.child(key), value, "text")
 	}
 	return text
 }
@@ -69,7 +70,7 @@ func (o object) whole(key string) int64 {
 	}
 	number, ok := wholeNumber(value)
 	if !ok {
-		o.malformed(o.child(key), value, "a whole number")
+		o.problems.malformed(o.child(key), value, "a whole number")
 	}
 	return number
 }
@@ -78,7 +79,7 @@ func (o object) list(key string) []any {
 	value := o.fields[key]
 	items, ok := value.([]any)
 	if !ok && value != nil {
-		o.malformed(o.child(key), value, "a list")
+		o.problems.malformed(o.child(key), value, "a list")
 	}
 	return items
 }
@@ -89,38 +90,14 @@ func (o object) objects(key string) []object {
 		path := fmt.Sprintf("%s[%d]", o.child(key), i)
 		fields, ok := item.(map[string]any)
 		if !ok {
-			o.malformed(path, item, "an object")
+			o.problems.malformed(path, item, "an object")
 		}
 		all = append(all, object{path: path, fields: fields, problems: o.problems})
 	}
 	return all
 }
 
-func (o object) texts(key string) []string {
-	var all []string
-	for i, item := range o.list(key) {
-		text, ok := item.(string)
-		if !ok {
-			o.malformed(fmt.Sprintf("%s[%d]", o.child(key), i), item, "text")
-		}
-		all = append(all, text)
-	}
-	return all
-}
-
-func (o object) wholes(key string) []int64 {
-	var all []int64
-	for i, item := range o.list(key) {
-		number, ok := wholeNumber(item)
-		if !ok {
-			o.malformed(fmt.Sprintf("%s[%d]", o.child(key), i), item, "a whole number")
-		}
-		all = append(all, number)
-	}
-	return all
-}
-
-// wholeNumber reads the numbers that decoders of JSON and YAML make.
+// wholeNumber converts the number types of JSON and YAML decoders.
 func wholeNumber(value any) (int64, bool) {
 	switch n := value.(type) {
 	case int64:
@@ -135,7 +112,7 @@ func wholeNumber(value any) (int64, bool) {
 	return 0, false
 }
 
-// describe says what a value is, in words.
+// describe describes a value for an error message.
 func describe(value any) string {
 	switch v := value.(type) {
 	case nil:

@@ -29,13 +29,13 @@ func Pod(pod *corev1.Pod) *catalog.Pod {
 	if entry.ServiceAccount == "" {
 		entry.ServiceAccount = "default"
 	}
-	entry.Earlier = !entry.Injected && pod.Labels[names.ProxyUUIDLabel] != "" && slices.ContainsFunc(pod.Spec.Containers, isSidecar)
+	entry.OSMSidecar = !entry.Injected && pod.Labels[names.ProxyUUIDLabel] != "" && slices.ContainsFunc(pod.Spec.Containers, isSidecar)
 	return entry
 }
 
 func isSidecar(c corev1.Container) bool { return c.Name == names.SidecarContainer }
 
-// podIPs are the pod's own addresses. A pod in the host's network has none: its addresses are the node's, and shared.
+// podIPs are the pod's own addresses. A pod in the host network has none, because the node's addresses are shared.
 func podIPs(pod *corev1.Pod) []netip.Addr {
 	if pod.Spec.HostNetwork {
 		return nil
@@ -49,8 +49,8 @@ func podIPs(pod *corev1.Pod) []netip.Addr {
 	return all
 }
 
-// namedPorts maps names of TCP ports to numbers. Of two ports with one name the first counts, and the application's
-// containers come before init containers, as Kubernetes resolves a Service's named target port.
+// namedPorts maps names of TCP ports to numbers. Of several ports with one name the first counts, application
+// containers before init containers, as when Kubernetes resolves a named target port.
 func namedPorts(pod *corev1.Pod) map[string]uint16 {
 	var ports map[string]uint16
 	for _, container := range slices.Concat(pod.Spec.Containers, pod.Spec.InitContainers) {
@@ -73,8 +73,8 @@ func namedPorts(pod *corev1.Pod) map[string]uint16 {
 	return ports
 }
 
-// StripPod is a pod with nothing but what Pod reads and caches need, so that a cache of a large cluster stays small. It does not
-// change its argument.
+// StripPod returns a copy of a pod with only the fields that Pod and caches need, to keep the cache of a large cluster
+// small.
 func StripPod(pod *corev1.Pod) *corev1.Pod {
 	stripped := &corev1.Pod{TypeMeta: pod.TypeMeta}
 	stripped.Name, stripped.Namespace, stripped.UID = pod.Name, pod.Namespace, pod.UID
@@ -92,7 +92,7 @@ func StripPod(pod *corev1.Pod) *corev1.Pod {
 	return stripped
 }
 
-// stripContainers keeps the names and named ports of containers, and of those without named ports only the sidecar.
+// stripContainers keeps the sidecar and containers with named ports, with only their names and named ports.
 func stripContainers(containers []corev1.Container) []corev1.Container {
 	var all []corev1.Container
 	for _, c := range containers {

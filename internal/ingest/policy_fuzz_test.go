@@ -11,8 +11,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// FuzzPolicies reads any JSON document as every kind of OSM's policies: nothing panics, answers are the same twice, and what is
-// accepted is within what sidecars take.
+// FuzzPolicies reads any JSON document as every OSM policy kind: nothing panics, results are deterministic, and
+// accepted settings are valid for sidecars.
 func FuzzPolicies(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `null`, `{"spec":null}`, `{"spec":{"source":5,"destinations":{},"retryPolicy":[]}}`,
@@ -26,7 +26,7 @@ func FuzzPolicies(f *testing.F) {
 	f.Fuzz(func(t *testing.T, document []byte) {
 		var fields map[string]any
 		if json.Unmarshal(document, &fields) != nil {
-			return // no API server hands out such an object
+			return // not an object that an API server returns
 		}
 		u := &unstructured.Unstructured{Object: fields}
 		retry, p1 := Retry(u)
@@ -38,10 +38,10 @@ func FuzzPolicies(f *testing.F) {
 		sameTwice(t, []any{retry, setting, pressure, p1, p2, p3}, []any{retry2, setting2, pressure2, q1, q2, q3})
 		sentences(t, p1, p2, p3, UDPRoute(u))
 		if retry != nil && (len(retry.Destinations) == 0 || retry.Source.Name == "" || retry.Policy.On == "" || retry.Policy.PerTryTimeout < 0 || retry.Policy.BackoffBase < 0) {
-			t.Errorf("a retry that sidecars cannot do: %+v", retry)
+			t.Errorf("invalid retry: %+v", retry)
 		}
 		if pressure != nil && pressure.Service.Name == "" {
-			t.Errorf("limits for nothing: %+v", pressure)
+			t.Errorf("limits without a Service: %+v", pressure)
 		}
 		if setting != nil {
 			checkSetting(t, setting)
@@ -52,7 +52,7 @@ func FuzzPolicies(f *testing.F) {
 func checkSetting(t *testing.T, setting *catalog.UpstreamTrafficSetting) {
 	t.Helper()
 	if setting.Service.Namespace != setting.Name.Namespace || setting.Service.Name == "" {
-		t.Errorf("a setting for a Service that is not its namespace's: %+v", setting)
+		t.Errorf("a setting for a Service of another namespace: %+v", setting)
 	}
 	limits := []catalog.RateLimit{}
 	if setting.ConnectionRate != nil {
@@ -67,18 +67,18 @@ func checkSetting(t *testing.T, setting *catalog.UpstreamTrafficSetting) {
 	}
 	for _, limit := range requests {
 		limits = append(limits, limit.RateLimit)
-		if !answerable(int64(limit.Status)) || len(limit.Headers) > maxLimitHeaders {
-			t.Errorf("an answer that sidecars cannot give: %+v", limit)
+		if !isResponseStatus(int64(limit.Status)) || len(limit.Headers) > maxLimitHeaders {
+			t.Errorf("invalid response: %+v", limit)
 		}
 		for _, header := range limit.Headers {
 			if !httpguts.ValidHeaderFieldName(header.Name) || !httpguts.ValidHeaderFieldValue(header.Value) {
-				t.Errorf("a header that is none: %+v", header)
+				t.Errorf("invalid header: %+v", header)
 			}
 		}
 	}
 	for _, limit := range limits {
 		if limit.Tokens == 0 || limit.Interval <= 0 || uint64(limit.Tokens)+uint64(limit.Burst) > math.MaxUint32 {
-			t.Errorf("a limit that sidecars cannot count: %+v", limit)
+			t.Errorf("invalid limit: %+v", limit)
 		}
 	}
 }

@@ -41,22 +41,22 @@ func TestRetry(t *testing.T) {
 		want     *catalog.Retry
 		problems []string
 	}{
-		"all fields":        {source + destinations + policy, retry(nil), nil},
-		"words with spaces": {on(" 5xx ,reset,, 5xx"), retry(nil), nil},
-		"words of gRPC":     {on("unavailable,cancelled"), retry(func(r *catalog.Retry) { r.Policy.On = "unavailable,cancelled" }), nil},
+		"all fields":             {source + destinations + policy, retry(nil), nil},
+		"conditions with spaces": {on(" 5xx ,reset,, 5xx"), retry(nil), nil},
+		"gRPC conditions":        {on("unavailable,cancelled"), retry(func(r *catalog.Retry) { r.Policy.On = "unavailable,cancelled" }), nil},
 		"only a condition": {
 			source + destinations + "retryPolicy: {retryOn: reset}",
 			retry(func(r *catalog.Retry) { r.Policy = catalog.RetryPolicy{On: "reset", Count: 1} }), nil,
 		},
-		"unknown word":           {on("5xx,timeout"), nil, []string{`InvalidCondition: spec.retryPolicy.retryOn has "timeout", which is not a condition that sidecars know, so this Retry does nothing: use 5xx, gateway-error`}},
-		"no word":                {on(" , "), nil, []string{"InvalidCondition: retryOn is empty"}},
-		"word that needs a list": {on("5xx,reset,retriable-status-codes"), retry(func(r *catalog.Retry) { r.Policy.On += ",retriable-status-codes" }), []string{"?InvalidCondition: retriable-status-codes, which acts only on requests"}},
+		"unknown condition":           {on("5xx,timeout"), nil, []string{`InvalidCondition: spec.retryPolicy.retryOn has "timeout", which is not a condition that sidecars know, so this Retry does nothing: use 5xx, gateway-error`}},
+		"no condition":                {on(" , "), nil, []string{"InvalidCondition: retryOn is empty"}},
+		"condition that needs a list": {on("5xx,reset,retriable-status-codes"), retry(func(r *catalog.Retry) { r.Policy.On += ",retriable-status-codes" }), []string{"?InvalidCondition: retriable-status-codes, which acts only on requests"}},
 		"bad numbers": {
 			source + destinations + "retryPolicy: {retryOn: '5xx,reset', perTryTimeout: -1s, numRetries: 4294967296, retryBackoffBaseInterval: soon}",
 			retry(func(r *catalog.Retry) { r.Policy = catalog.RetryPolicy{On: "5xx,reset", Count: 1} }),
 			[]string{"InvalidDuration: perTryTimeout -1s is below zero", `InvalidDuration: retryBackoffBaseInterval "soon" is not a duration`, "InvalidNumber: spec.retryPolicy.numRetries is 4294967296"},
 		},
-		"a duration beyond all": {
+		"a duration above the maximum": {
 			source + destinations + "retryPolicy: {retryOn: '5xx,reset', numRetries: 3, perTryTimeout: 99999h, retryBackoffBaseInterval: 25ms}",
 			retry(func(r *catalog.Retry) { r.Policy.PerTryTimeout = 0 }),
 			[]string{"InvalidDuration: is too long and has no effect: write at most 8760h"},
@@ -167,7 +167,7 @@ func TestRateLimits(t *testing.T) {
 			nil,
 		},
 		"default status":            {http("requests: 3, unit: hour"), limits{HTTP: &request}, nil},
-		"status nobody answers":     {http("requests: 3, unit: hour, responseStatusCode: 418"), limits{HTTP: &request}, []string{"InvalidNumber: responseStatusCode is 418, which sidecars do not answer with"}},
+		"unsupported status":        {http("requests: 3, unit: hour, responseStatusCode: 418"), limits{HTTP: &request}, []string{"InvalidNumber: responseStatusCode is 418, which sidecars do not answer with"}},
 		"status of success":         {http("requests: 3, unit: hour, responseStatusCode: 200"), limits{HTTP: &request}, []string{"InvalidNumber: responseStatusCode is 200"}},
 		"unknown unit":              {http("requests: 3, unit: day"), limits{}, []string{`Unsupported: unit is "day"`}},
 		"no rate":                   {http("unit: day"), limits{}, []string{"InvalidNumber: spec.rateLimit.local.http.requests is missing"}},
@@ -202,11 +202,12 @@ func TestRateLimits(t *testing.T) {
 	}
 }
 
-// TestAnswerableStatuses: a status code that Envoy has no name for would make it reject the whole configuration.
-func TestAnswerableStatuses(t *testing.T) {
+// TestResponseStatusesAreKnownToEnvoy checks the accepted status codes. Envoy would reject the whole configuration for
+// one that it has no name for.
+func TestResponseStatusesAreKnownToEnvoy(t *testing.T) {
 	for status := int64(0); status < 1000; status++ {
 		_, named := typev3.StatusCode_name[int32(status)]
-		if want := named && status >= 400; answerable(status) != want {
+		if want := named && status >= 400; isResponseStatus(status) != want {
 			t.Errorf("answerable(%d) = %t, want %t", status, !want, want)
 		}
 	}

@@ -2,24 +2,24 @@ package ingest
 
 import "fmt"
 
-// Problem is something about an object that its author must know.
+// Problem is a problem with an object that its author should fix or know.
 type Problem struct {
 	// Reason is one of the Reason constants.
 	Reason string
-	// Message says what is wrong, what the mesh does about it and what to write instead, in full sentences.
+	// Message describes what is wrong, its effect and what to write instead, in full sentences.
 	Message string
-	// Warning is true when the object is acted on as it is written, though perhaps not as it was meant. Otherwise the
-	// object, or the part of it that the message names, is not acted on.
+	// Warning is true when the object applies as written, though possibly not as intended. Otherwise the object, or
+	// the part that the message names, does not apply.
 	Warning bool
 }
 
-// Reasons of problems. They appear in conditions, Events and metrics, so they do not change.
+// Reasons of problems. They are part of conditions, Events and metrics and must not change.
 const (
 	// ReasonMalformed: a field has the wrong type.
 	ReasonMalformed = "Malformed"
-	// ReasonUnsupported: the object asks for something that the mesh does not do.
+	// ReasonUnsupported: the object requests something that the mesh does not support.
 	ReasonUnsupported = "Unsupported"
-	// ReasonForeignNamespace: the object reaches into a namespace that it may not speak for.
+	// ReasonForeignNamespace: the object refers to a namespace that it must not affect.
 	ReasonForeignNamespace = "ForeignNamespace"
 	// ReasonInvalidName: a name that no Kubernetes object can have.
 	ReasonInvalidName = "InvalidName"
@@ -41,17 +41,17 @@ const (
 	ReasonInvalidTLS = "InvalidTLS"
 	// ReasonGrantsNothing: a policy without rules or sources.
 	ReasonGrantsNothing = "GrantsNothing"
-	// ReasonUnknownProtocol: a port with a protocol that sidecars do not speak.
+	// ReasonUnknownProtocol: a port with a protocol that sidecars do not support.
 	ReasonUnknownProtocol = "UnknownProtocol"
 	// ReasonNotCaptured: traffic that sidecars do not intercept.
 	ReasonNotCaptured = "NotCaptured"
 	// ReasonInvalidNumber: a number out of range.
 	ReasonInvalidNumber = "InvalidNumber"
-	// ReasonInvalidCondition: a condition of retries that sidecars do not know, or that does nothing by itself.
+	// ReasonInvalidCondition: a retry condition that sidecars do not know, or that has no effect alone.
 	ReasonInvalidCondition = "InvalidCondition"
-	// ReasonInvalidAnnotation: an annotation whose value means nothing.
+	// ReasonInvalidAnnotation: an annotation with an invalid value.
 	ReasonInvalidAnnotation = "InvalidAnnotation"
-	// ReasonNotUsed: an object, or a part of it, that nothing in this version looks at.
+	// ReasonNotUsed: an object, or a part of it, that this version does not use.
 	ReasonNotUsed = "NotUsed"
 	// ReasonRefusedAddress: an endpoint address that no pod can have.
 	ReasonRefusedAddress = "RefusedAddress"
@@ -60,18 +60,18 @@ const (
 // problems collects problems.
 type problems []Problem
 
-// refuse notes that the object, or a part of it, is not acted on.
-func (p *problems) refuse(reason, format string, args ...any) {
+// reject adds a problem: the object, or a part of it, does not apply.
+func (p *problems) reject(reason, format string, args ...any) {
 	*p = append(*p, Problem{Reason: reason, Message: fmt.Sprintf(format, args...)})
 }
 
-// warn notes something about an object that is acted on.
+// warn adds a warning about an object that applies.
 func (p *problems) warn(reason, format string, args ...any) {
 	*p = append(*p, Problem{Reason: reason, Message: fmt.Sprintf(format, args...), Warning: true})
 }
 
-// malformed are the problems with fields of the wrong type. Where there are any, other problems may follow from them.
-func (p problems) malformed() []Problem {
+// onlyMalformed returns the problems with fields of the wrong type. If there are any, the others may be consequences.
+func (p problems) onlyMalformed() []Problem {
 	var all []Problem
 	for _, one := range p {
 		if one.Reason == ReasonMalformed {

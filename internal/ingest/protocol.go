@@ -6,8 +6,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// appProtocols are the values of appProtocol that sidecars know: OSM's four, the names of HTTP that Kubernetes and common charts
-// use, and protocols that are bytes to a sidecar. Names are compared without regard to case.
+// appProtocols are the known values of appProtocol: OSM's four, the names of HTTP in Kubernetes and common charts, and
+// protocols that sidecars forward as bytes. They are case-insensitive.
 var appProtocols = map[string]catalog.Protocol{
 	"http":              catalog.ProtocolHTTP,
 	"http2":             catalog.ProtocolHTTP,
@@ -20,15 +20,15 @@ var appProtocols = map[string]catalog.Protocol{
 	"tcp":               catalog.ProtocolTCP,
 	"tcp-server-first":  catalog.ProtocolTCPServerFirst,
 
-	// The application's own TLS stays closed to the sidecar, which carries it inside the mesh's.
+	// The application's own TLS is opaque to the sidecar, which forwards it inside mTLS.
 	"https":             catalog.ProtocolTCP,
 	"tls":               catalog.ProtocolTCP,
 	"wss":               catalog.ProtocolTCP,
 	"kubernetes.io/wss": catalog.ProtocolTCP,
 }
 
-// byteProtocols are other protocols that a sidecar carries byte by byte. They are known by appProtocol, and by a port's name that is
-// the very word: as HTTP, which OSM takes it for, none of them works.
+// byteProtocols are protocols that sidecars forward as bytes. They are known as appProtocol and as the complete name
+// of a port. OSM treats such port names as HTTP, with which none of these protocols works.
 var byteProtocols = map[string]catalog.Protocol{
 	"amqp":       catalog.ProtocolTCP,
 	"amqps":      catalog.ProtocolTCP,
@@ -61,9 +61,9 @@ var byteProtocols = map[string]catalog.Protocol{
 	"vnc":        catalog.ProtocolTCPServerFirst,
 }
 
-// namedProtocols are the words that a port's name may be, or start with before a dash: OSM's convention, and TLS.
+// namedProtocols are the names and prefixes (before a dash) of ports that imply a protocol: OSM's convention, and TLS.
 var namedProtocols = []struct {
-	word     string
+	name     string
 	protocol catalog.Protocol
 }{
 	{"tcp-server-first", catalog.ProtocolTCPServerFirst},
@@ -76,20 +76,20 @@ var namedProtocols = []struct {
 	{"tls", catalog.ProtocolTCP},
 }
 
-// protocolOf is the protocol that an appProtocol names, if sidecars know it.
+// protocolOf returns the protocol of an appProtocol, if it is known.
 func protocolOf(appProtocol string) (catalog.Protocol, bool) {
-	word := strings.ToLower(appProtocol)
-	if protocol, ok := appProtocols[word]; ok {
+	name := strings.ToLower(appProtocol)
+	if protocol, ok := appProtocols[name]; ok {
 		return protocol, true
 	}
-	protocol, ok := byteProtocols[word]
+	protocol, ok := byteProtocols[name]
 	return protocol, ok
 }
 
-// protocolOfName is the protocol that the name of a port stands for when there is no appProtocol; HTTP if it says nothing.
+// protocolOfName returns the protocol that a port name implies without appProtocol; HTTP by default.
 func protocolOfName(name string) catalog.Protocol {
 	for _, known := range namedProtocols {
-		if name == known.word || strings.HasPrefix(name, known.word+"-") {
+		if name == known.name || strings.HasPrefix(name, known.name+"-") {
 			return known.protocol
 		}
 	}

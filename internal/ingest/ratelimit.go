@@ -15,17 +15,17 @@ import (
 )
 
 const (
-	// defaultLimitStatus answers what exceeds a limit.
+	// defaultLimitStatus is the status code of requests above a limit.
 	defaultLimitStatus = 429
-	// maxLimitHeaders is how many headers a sidecar adds to that answer.
+	// maxLimitHeaders is the maximum number of headers that a sidecar adds to that response.
 	maxLimitHeaders = 10
 )
 
-// limitUnits are the times over which rates are counted.
+// limitUnits are the intervals of rates.
 var limitUnits = map[string]time.Duration{"second": time.Second, "minute": time.Minute, "hour": time.Hour}
 
-// unaddableHeaders belong to the connection or to the message itself.
-var unaddableHeaders = []string{
+// reservedHeaders belong to the connection or to the message itself.
+var reservedHeaders = []string{
 	"connection", "content-length", "host", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
 }
 
@@ -44,7 +44,7 @@ func rateLimits(spec object, setting *catalog.UpstreamTrafficSetting) {
 	}
 }
 
-// localLimit is the field rateLimit.local. Its neighbours, such as global of later versions of OSM, are kept in the object.
+// localLimit is the field rateLimit.local. Other fields, such as global of later OSM versions, have no effect.
 func localLimit(spec object) object {
 	limit := spec.object("rateLimit")
 	for _, key := range slices.Sorted(maps.Keys(limit.fields)) {
@@ -55,8 +55,8 @@ func localLimit(spec object) object {
 	return limit.object("local")
 }
 
-// routeLimits reads the limits of single routes, sorted by path. One that cannot be used is left out: its requests are then
-// under the limit of the whole Service.
+// routeLimits reads the limits of single routes, sorted by path. It skips invalid ones; the limit of the whole Service
+// then applies to their requests.
 func routeLimits(spec object) []catalog.RouteRateLimit {
 	var routes []catalog.RouteRateLimit
 	seen := map[string]bool{}
@@ -64,10 +64,10 @@ func routeLimits(spec object) []catalog.RouteRateLimit {
 		path, local := item.text("path"), localLimit(item)
 		switch {
 		case path == "":
-			item.problems.refuse(ReasonInvalidName, "%s has no path, so it is left out: write the pathRegex of an HTTPRouteGroup, or .* for every path.", item.path)
+			item.problems.reject(ReasonInvalidName, "%s has no path, so it is left out: write the pathRegex of an HTTPRouteGroup, or .* for every path.", item.path)
 			continue
 		case seen[path]:
-			item.problems.refuse(ReasonDuplicateMatch, "%s has the path %.80q of a route before it, so it is left out: write each path once.", item.path, path)
+			item.problems.reject(ReasonDuplicateMatch, "%s has the path %.80q of a route before it, so it is left out: write each path once.", item.path, path)
 			continue
 		case local.fields == nil:
 			item.problems.warn(ReasonNotUsed, "%s has no rateLimit.local, so it limits nothing: write one.", item.path)
@@ -82,28 +82,28 @@ func routeLimits(spec object) []catalog.RouteRateLimit {
 	return routes
 }
 
-// rateLimit reads a limit whose rate is in the field named rate, and says whether it can be used.
+// rateLimit reads a limit whose rate is in the given field, and reports whether it is usable.
 func rateLimit(spec object, rate string) (catalog.RateLimit, bool) {
 	tokens, unit := spec.count(rate, 1), spec.text("unit")
-	burst := orZero(spec.count("burst", 0))
+	burst := valueOrZero(spec.count("burst", 0))
 	interval, known := limitUnits[unit]
 	switch {
 	case tokens == nil && spec.fields[rate] == nil:
-		spec.problems.refuse(ReasonInvalidNumber, "%s is missing, so there is no such limit: write how many %s are let through in each unit of time.", spec.child(rate), rate)
+		spec.problems.reject(ReasonInvalidNumber, "%s is missing, so there is no such limit: write how many %s are let through in each unit of time.", spec.child(rate), rate)
 		return catalog.RateLimit{}, false
 	case tokens == nil:
 		return catalog.RateLimit{}, false
 	case !known:
-		spec.problems.refuse(ReasonUnsupported, "%s is %.40q, so there is no such limit: write second, minute or hour.", spec.child("unit"), unit)
+		spec.problems.reject(ReasonUnsupported, "%s is %.40q, so there is no such limit: write second, minute or hour.", spec.child("unit"), unit)
 		return catalog.RateLimit{}, false
 	case uint64(*tokens)+uint64(burst) > math.MaxUint32:
-		spec.problems.refuse(ReasonInvalidNumber, "%s and %s add up to more than %d, so there is no such limit: write smaller numbers.", spec.child(rate), spec.child("burst"), uint32(math.MaxUint32))
+		spec.problems.reject(ReasonInvalidNumber, "%s and %s add up to more than %d, so there is no such limit: write smaller numbers.", spec.child(rate), spec.child("burst"), uint32(math.MaxUint32))
 		return catalog.RateLimit{}, false
 	}
 	return catalog.RateLimit{Tokens: *tokens, Burst: burst, Interval: interval}, true
 }
 
-// requestLimit reads a limit of requests, and says whether it can be used.
+// requestLimit reads a limit of requests, and reports whether it is usable.
 func requestLimit(spec object) (catalog.RequestRateLimit, bool) {
 	limit := catalog.RequestRateLimit{Status: defaultLimitStatus, Headers: limitHeaders(spec)}
 	var usable bool
@@ -111,16 +111,16 @@ func requestLimit(spec object) (catalog.RequestRateLimit, bool) {
 	if spec.fields["responseStatusCode"] == nil {
 		return limit, usable
 	}
-	if status := spec.whole("responseStatusCode"); answerable(status) {
+	if status := spec.whole("responseStatusCode"); isResponseStatus(status) {
 		limit.Status = uint32(status)
 	} else {
-		spec.problems.refuse(ReasonInvalidNumber, "%s is %d, which sidecars do not answer with, so they answer with %d: write one of 400 to 417, 421 to 424, 426, 428, 429, 431, 500 to 508, 510 and 511.", spec.child("responseStatusCode"), status, defaultLimitStatus)
+		spec.problems.reject(ReasonInvalidNumber, "%s is %d, which sidecars do not answer with, so they answer with %d: write one of 400 to 417, 421 to 424, 426, 428, 429, 431, 500 to 508, 510 and 511.", spec.child("responseStatusCode"), status, defaultLimitStatus)
 	}
 	return limit, usable
 }
 
-// answerable says whether sidecars can answer with a status code: those of errors that Envoy has a name for.
-func answerable(status int64) bool {
+// isResponseStatus reports whether sidecars can respond with a status code: error codes that Envoy has a name for.
+func isResponseStatus(status int64) bool {
 	switch {
 	case status >= 400 && status <= 417, status >= 421 && status <= 424, status >= 500 && status <= 508:
 		return true
@@ -129,18 +129,18 @@ func answerable(status int64) bool {
 	}
 }
 
-// limitHeaders reads the headers of an answer, in order; those that cannot be added are left out.
+// limitHeaders reads the response headers, in order, and skips those that cannot be added.
 func limitHeaders(spec object) []catalog.Header {
 	var all []catalog.Header
 	items := spec.objects("responseHeadersToAdd")
 	if len(items) > maxLimitHeaders {
-		spec.problems.refuse(ReasonInvalidHeader, "%s has %d headers, and those after the first %d are left out: write fewer.", spec.child("responseHeadersToAdd"), len(items), maxLimitHeaders)
+		spec.problems.reject(ReasonInvalidHeader, "%s has %d headers, and those after the first %d are left out: write fewer.", spec.child("responseHeadersToAdd"), len(items), maxLimitHeaders)
 		items = items[:maxLimitHeaders]
 	}
 	for _, item := range items {
 		header := catalog.Header{Name: strings.ToLower(item.text("name")), Value: item.text("value")}
-		if wrong := addable(header); wrong != "" {
-			item.problems.refuse(ReasonInvalidHeader, "%s %.80q is left out: %s.", item.path, header.Name, wrong)
+		if wrong := headerRejection(header); wrong != "" {
+			item.problems.reject(ReasonInvalidHeader, "%s %.80q is left out: %s.", item.path, header.Name, wrong)
 			continue
 		}
 		all = append(all, header)
@@ -148,14 +148,14 @@ func limitHeaders(spec object) []catalog.Header {
 	return all
 }
 
-// addable says why a header cannot be added to an answer; nothing when it can.
-func addable(header catalog.Header) string {
+// headerRejection describes why a header cannot be added to a response; empty when it can.
+func headerRejection(header catalog.Header) string {
 	switch {
 	case strings.HasPrefix(header.Name, ":"):
 		return "pseudo-headers belong to the answer itself, so write an ordinary header"
 	case !httpguts.ValidHeaderFieldName(header.Name):
 		return "it is not the name of a header"
-	case slices.Contains(unaddableHeaders, header.Name):
+	case slices.Contains(reservedHeaders, header.Name):
 		return "it belongs to the connection or to the message itself, so write another header"
 	case !httpguts.ValidHeaderFieldValue(header.Value):
 		return fmt.Sprintf("its value %.40q has characters that headers cannot have", header.Value)

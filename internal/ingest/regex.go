@@ -11,25 +11,25 @@ import (
 const (
 	// maxRegexLength is the longest regular expression, in bytes.
 	maxRegexLength = 1024
-	// maxRegexSize is the largest compiled expression, in estimated instructions of RE2. Sidecars refuse more than 1,000;
-	// the rest is for expressions that RE2 unfolds more than the estimate knows.
+	// maxRegexSize is the maximum size of a compiled expression, in estimated RE2 instructions. Sidecars reject more
+	// than 1,000; the difference allows for errors of the estimate.
 	maxRegexSize = 850
 )
 
-// checkRegex says why a regular expression cannot be used in a sidecar.
+// checkRegex returns why sidecars cannot use a regular expression.
 func checkRegex(expression string) error {
 	if len(expression) > maxRegexLength {
 		return fmt.Errorf("it has %d characters: use at most %d, or several matches", len(expression), maxRegexLength)
 	}
 	if i := strings.IndexFunc(expression, func(r rune) bool { return r > 127 || r == 0 }); i >= 0 {
-		// Envoy compares bytes, so a character of several bytes means something else inside brackets than it seems.
+		// Envoy matches bytes, so a multi-byte character inside brackets would match its single bytes.
 		return fmt.Errorf("it has a character that is not ASCII after %q: paths and headers carry such characters percent-encoded", expression[:i])
 	}
 	parsed, err := syntax.Parse(expression, syntax.Perl)
 	if err != nil {
 		return fmt.Errorf("it is not a regular expression of RE2: %w", err)
 	}
-	if escaped := beyondByte(expression); escaped != "" {
+	if escaped := findWideEscape(expression); escaped != "" {
 		return fmt.Errorf("it has %s, which is more than one byte: write \\x00 to \\xff", escaped)
 	}
 	if size := regexSize(expression, parsed); size > maxRegexSize {
@@ -38,12 +38,12 @@ func checkRegex(expression string) error {
 	return nil
 }
 
-// codeEscape finds escapes in the order they are read; those that give a character by its number, in hexadecimal or octal
-// digits, have it in a group.
+// codeEscape matches escapes from left to right. The groups contain the hexadecimal or octal number of a character.
 var codeEscape = regexp.MustCompile(`\\(?:x\{([0-9A-Fa-f]+)\}|([0-7]{2,3})|.)`)
 
-// beyondByte is the first escape of a character above 255. Envoy's RE2 works on bytes and refuses it.
-func beyondByte(expression string) string {
+// findWideEscape returns the first escape of a character above 255, which Envoy's RE2 rejects because it works on
+// bytes.
+func findWideEscape(expression string) string {
 	for _, found := range codeEscape.FindAllStringSubmatch(expression, -1) {
 		hexadecimal, errHex := strconv.ParseUint(found[1], 16, 64)
 		octal, errOct := strconv.ParseUint(found[2], 8, 64)
@@ -54,13 +54,13 @@ func beyondByte(expression string) string {
 	return ""
 }
 
-// regexSize estimates the size of the program that Envoy's RE2 makes of an expression, and errs on the large side. It walks the tree and
-// expands nothing, so that its own cost stays small whatever the expression.
+// regexSize estimates the size of the program that RE2 compiles from an expression, rather too large than too small.
+// It walks the syntax tree without expanding repetitions, so its own cost is small for every expression.
 func regexSize(expression string, parsed *syntax.Regexp) int {
-	// RE2 adds an unanchored prefix, a match and a failure to each program.
+	// Each program also has an unanchored prefix, a match and a failure instruction.
 	size := 4 + nodeSize(parsed)
 	if strings.Contains(expression, "|") {
-		// Go's parser merges alternatives of one character each that RE2 keeps apart.
+		// Go's parser merges single-character alternatives, RE2 does not.
 		size *= 2
 	}
 	return size
@@ -92,7 +92,7 @@ func nodeSize(re *syntax.Regexp) int {
 	return 1
 }
 
-// classSize counts the ranges of a character class that are within one byte: RE2 has an instruction for each.
+// classSize counts the ranges of a character class within one byte: RE2 has one instruction for each.
 func classSize(ranges []rune) int {
 	size := 0
 	for i := 0; i < len(ranges) && ranges[i] <= 0xff; i += 2 {
@@ -101,10 +101,10 @@ func classSize(ranges []rune) int {
 	return max(size, 1)
 }
 
-// repeatSize is the size of an expression repeated from least to most times; most is -1 for no limit.
-func repeatSize(one, least, most int) int {
-	if most < 0 {
-		return max(least, 1)*one + 2
+// repeatSize is the size of an expression repeated from minimum to maximum times; -1 means no maximum.
+func repeatSize(one, minimum, maximum int) int {
+	if maximum < 0 {
+		return max(minimum, 1)*one + 2
 	}
-	return least*one + (most-least)*(one+1)
+	return minimum*one + (maximum-minimum)*(one+1)
 }

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestRegexSizeIsThatOfEnvoy compares estimates with what Envoy 1.40 reports as RE2 program size.
-func TestRegexSizeIsThatOfEnvoy(t *testing.T) {
+// TestRegexSizeMatchesEnvoy compares estimates with the RE2 program sizes that Envoy 1.40 reports.
+func TestRegexSizeMatchesEnvoy(t *testing.T) {
 	for expression, envoy := range map[string]int{
 		"/books": 10, "/books/.*": 13, "/api/v[0-9]+/[a-z]{1,20}/.*": 55, "(?i)hello": 9, "[a-zA-Z0-9_-]{36}": 148,
 		`\w+@\w+\.com`: 17, "(abc|abd|xyz)": 12, "(.{10}){10}": 224, `\d{100}`: 104, ".{1,255}": 768, ".{300}": 604,
@@ -20,7 +20,7 @@ func TestRegexSizeIsThatOfEnvoy(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := regexSize(expression, parsed); got < envoy || float64(got) > 3*float64(envoy) {
-			t.Errorf("%s: estimated %d, Envoy says %d", expression, got, envoy)
+			t.Errorf("%s: estimated %d, Envoy reports %d", expression, got, envoy)
 		}
 	}
 }

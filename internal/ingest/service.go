@@ -11,8 +11,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// Service reads a Service, or nothing when it is an alias of a DNS name (ExternalName), which has no endpoints of its own. A port
-// with a protocol that sidecars do not speak is left out. The entry shares the selector map, which must not change afterwards.
+// Service reads a Service, or returns nil for type ExternalName, which has no endpoints. It skips ports with
+// unsupported protocols. The entry shares the selector map, which must not change afterwards.
 func Service(service *corev1.Service) (*catalog.Service, []Problem) {
 	if service.Spec.Type == corev1.ServiceTypeExternalName {
 		return nil, nil
@@ -37,7 +37,7 @@ func Service(service *corev1.Service) (*catalog.Service, []Problem) {
 	return entry, found
 }
 
-// clusterIPs are the virtual addresses as text; "None" is among them for a headless Service.
+// clusterIPs are the virtual addresses as text, or "None" for a headless Service.
 func clusterIPs(service *corev1.Service) []string {
 	if len(service.Spec.ClusterIPs) == 0 {
 		return []string{service.Spec.ClusterIP}
@@ -45,7 +45,7 @@ func clusterIPs(service *corev1.Service) []string {
 	return service.Spec.ClusterIPs
 }
 
-// servicePort reads one port, unless the mesh has nothing to do with it.
+// servicePort reads one port, and reports whether it is part of the mesh.
 func servicePort(port corev1.ServicePort, found *problems) (catalog.Port, bool) {
 	if port.Protocol != "" && port.Protocol != corev1.ProtocolTCP {
 		found.warn(ReasonNotCaptured, "Port %d speaks %s: sidecars intercept TCP alone, so its traffic bypasses the mesh.", port.Port, port.Protocol)
@@ -66,7 +66,7 @@ func servicePort(port corev1.ServicePort, found *problems) (catalog.Port, bool) 
 	}
 	protocol, ok := protocolOf(*port.AppProtocol)
 	if !ok {
-		found.refuse(ReasonUnknownProtocol, "Port %d has the appProtocol %.60q, which sidecars do not speak, so the port is not part of the mesh: use http, grpc, tcp, tcp-server-first or https, and tcp for everything that is not HTTP.", port.Port, *port.AppProtocol)
+		found.reject(ReasonUnknownProtocol, "Port %d has the appProtocol %.60q, which sidecars do not support, so the port is not part of the mesh: use http, grpc, tcp, tcp-server-first or https, and tcp for everything that is not HTTP.", port.Port, *port.AppProtocol)
 	}
 	read.Protocol = protocol
 	return read, ok

@@ -41,11 +41,11 @@ rules: [{kind: HTTPRouteGroup, name: books, matches: [sell, buy, buy]}, {kind: T
 			destination + sources + "rules: [{kind: TCPRoute, name: tcp}, {kind: GRPCRoute, name: dns}]", nil,
 			[]string{`Unsupported: spec.rules[1] has the kind "GRPCRoute"`},
 		},
-		"a rule about UDP beside another": {
+		"a UDP rule and another rule": {
 			destination + sources + "rules: [{kind: UDPRoute, name: dns}, {kind: TCPRoute, name: tcp}]", small,
 			[]string{`?NotCaptured: spec.rules[0] refers to UDPRoute "dns" and is not enforced`},
 		},
-		"a rule about UDP alone":     {destination + sources + "rules: [{kind: UDPRoute, name: dns}]", nil, []string{"?NotCaptured: spec.rules[0]"}},
+		"only a UDP rule":            {destination + sources + "rules: [{kind: UDPRoute, name: dns}]", nil, []string{"?NotCaptured: spec.rules[0]"}},
 		"rule without a name":        {destination + sources + "rules: [{kind: TCPRoute}]", nil, []string{"InvalidName: spec.rules[0] has no name"}},
 		"destination of other kind":  {"destination: {kind: Service, name: bookstore}\n" + sources + rules, nil, []string{`Unsupported: spec.destination has the kind "Service"`}},
 		"no destination":             {sources + rules, nil, []string{`Unsupported: spec.destination has the kind ""`}},

@@ -6,7 +6,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// TestThreat36TargetOfAnotherNamespace: whoever may write policies in one namespace must not open another one.
+// TestThreat36TargetOfAnotherNamespace checks that policies of one namespace cannot grant access to another one.
 func TestThreat36TargetOfAnotherNamespace(t *testing.T) {
 	target, problems := TrafficTarget(smi(t, `
 destination: {kind: ServiceAccount, name: vault, namespace: bank}
@@ -17,7 +17,7 @@ rules: [{kind: TCPRoute, name: all}]`))
 	}
 }
 
-// TestThreat42Aliases: a Service that is only another name leads to nothing that the mesh knows, whatever the name.
+// TestThreat42Aliases checks that a Service of type ExternalName has no entry, whatever its DNS name.
 func TestThreat42Aliases(t *testing.T) {
 	for _, host := range []string{"kubernetes.default.svc.cluster.local", "169.254.169.254", "vault.bank.svc"} {
 		if alias, _ := Service(read[corev1.Service](t, "spec: {type: ExternalName, externalName: "+host+", ports: [{port: 80}]}")); alias != nil {

@@ -1,71 +1,74 @@
 package ingest
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
+	splitv1alpha4 "github.com/servicemeshinterface/smi-sdk-go/pkg/apis/split/v1alpha4"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
 const (
-	// maxWeight is the largest weight of a backend, and maxBackends their largest number: with both, sums stay within what
-	// Envoy can count.
+	// maxWeight is the maximum weight of a backend and maxBackends their maximum number. Together they keep sums
+	// within Envoy's range.
 	maxWeight   = 1_000_000
 	maxBackends = 256
-	// maxMatches is the largest number of HTTPRouteGroups that select the requests of one split.
+	// maxMatches is the maximum number of HTTPRouteGroups in one split.
 	maxMatches = 64
 	// routeAPIGroup is the API group of HTTPRouteGroups.
 	routeAPIGroup = "specs.smi-spec.io"
 )
 
-// TrafficSplit reads an SMI TrafficSplit (split.smi-spec.io/v1alpha2 to v1alpha4). A split with a wrong backend has no entry, so
-// that all traffic stays with the root Service. A total weight of 0 is an entry as in OSM: nothing is routed.
+// TrafficSplit reads an SMI TrafficSplit (split.smi-spec.io/v1alpha2 to v1alpha4). A split with an invalid backend has
+// no entry, so all traffic stays with the root Service. A total weight of 0 is valid, as in OSM: the traffic has no
+// destination.
 func TrafficSplit(u *unstructured.Unstructured) (*catalog.TrafficSplit, []Problem) {
 	var found problems
-	spec := specOf(u, &found)
-	split := &catalog.TrafficSplit{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC()}
-	root, ok := localService(spec.text("service"), u.GetNamespace())
+	spec, ok := decodeSpec[splitv1alpha4.TrafficSplitSpec](specOf(u), &found)
 	if !ok {
-		found.refuse(ReasonInvalidName, "spec.service %.80q is not a Service of the namespace %s, so this TrafficSplit is not used: write its name, or its DNS name in this namespace.", spec.text("service"), u.GetNamespace())
+		return nil, found
+	}
+	split := &catalog.TrafficSplit{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC()}
+	root, ok := localService(spec.Service, u.GetNamespace())
+	if !ok {
+		found.reject(ReasonInvalidName, "spec.service %.80q is not a Service of the namespace %s, so this TrafficSplit is not used: write its name, or its DNS name in this namespace.", spec.Service, u.GetNamespace())
 	}
 	split.Root = root
-	split.Backends = splitBackends(spec, u.GetNamespace())
-	split.Matches = splitMatches(spec)
-	if malformed := found.malformed(); len(malformed) > 0 {
-		return nil, malformed
-	}
+	split.Backends = splitBackends(spec, u.GetNamespace(), &found)
+	split.Matches = splitMatches(spec, &found)
 	if len(found) > 0 {
 		return nil, found
 	}
-	if total(split.Backends) == 0 {
-		found.refuse(ReasonInvalidWeight, "The weights of spec.backends sum up to 0, so requests to %s have nowhere to go: give at least one backend a weight above 0.", root.Name)
+	if totalWeight(split.Backends) == 0 {
+		found.reject(ReasonInvalidWeight, "The weights of spec.backends sum up to 0, so requests to %s have nowhere to go: give at least one backend a weight above 0.", root.Name)
 	}
 	return split, found
 }
 
-// splitBackends reads the backends, sorted; the weights of one Service that is named twice are added.
-func splitBackends(spec object, namespace string) []catalog.SplitBackend {
-	items := spec.objects("backends")
-	if len(items) > maxBackends {
-		spec.problems.refuse(ReasonUnsupported, "spec.backends has %d elements, so this TrafficSplit is not used: name at most %d.", len(items), maxBackends)
+// splitBackends reads the backends, sorted. It adds the weights of a Service that occurs twice.
+func splitBackends(spec splitv1alpha4.TrafficSplitSpec, namespace string, found *problems) []catalog.SplitBackend {
+	if len(spec.Backends) > maxBackends {
+		found.reject(ReasonUnsupported, "spec.backends has %d elements, so this TrafficSplit is not used: name at most %d.", len(spec.Backends), maxBackends)
 		return nil
 	}
 	weights := map[catalog.Name]uint32{}
-	for _, item := range items {
-		service, ok := localService(item.text("service"), namespace)
+	for i, b := range spec.Backends {
+		path := fmt.Sprintf("spec.backends[%d]", i)
+		service, ok := localService(b.Service, namespace)
 		if !ok {
-			item.problems.refuse(ReasonInvalidName, "%s.service %.80q is not a Service of the namespace %s, so this TrafficSplit is not used: write the name of a Service in this namespace.", item.path, item.text("service"), namespace)
+			found.reject(ReasonInvalidName, "%s.service %.80q is not a Service of the namespace %s, so this TrafficSplit is not used: write the name of a Service in this namespace.", path, b.Service, namespace)
 			continue
 		}
-		weight := item.whole("weight")
-		if weight < 0 || weight > maxWeight {
-			item.problems.refuse(ReasonInvalidWeight, "%s.weight is %d, so this TrafficSplit is not used: write a whole number from 0 to %d.", item.path, weight, maxWeight)
+		if b.Weight < 0 || b.Weight > maxWeight {
+			found.reject(ReasonInvalidWeight, "%s.weight is %d, so this TrafficSplit is not used: write a whole number from 0 to %d.", path, b.Weight, maxWeight)
 			continue
 		}
-		weights[service] += uint32(weight)
+		weights[service] += uint32(b.Weight)
 	}
 	var backends []catalog.SplitBackend
 	for service, weight := range weights {
@@ -75,30 +78,29 @@ func splitBackends(spec object, namespace string) []catalog.SplitBackend {
 	return backends
 }
 
-// splitMatches reads the HTTPRouteGroups that select requests, sorted.
-func splitMatches(spec object) []string {
-	items := spec.objects("matches")
-	if len(items) > maxMatches {
-		spec.problems.refuse(ReasonUnsupported, "spec.matches has %d elements, so this TrafficSplit is not used: name at most %d, each with several matches.", len(items), maxMatches)
+// splitMatches reads the names of the HTTPRouteGroups, sorted.
+func splitMatches(spec splitv1alpha4.TrafficSplitSpec, found *problems) []string {
+	if len(spec.Matches) > maxMatches {
+		found.reject(ReasonUnsupported, "spec.matches has %d elements, so this TrafficSplit is not used: name at most %d, each with several matches.", len(spec.Matches), maxMatches)
 		return nil
 	}
 	var groups []string
-	for _, item := range items {
-		group, kind, name := item.text("apiGroup"), item.text("kind"), item.text("name")
+	for i, ref := range spec.Matches {
+		path, group := fmt.Sprintf("spec.matches[%d]", i), ptr.Deref(ref.APIGroup, "")
 		switch {
-		case kind != string(catalog.KindHTTPRouteGroup) || group != "" && group != routeAPIGroup:
-			item.problems.refuse(ReasonUnsupported, "%s is of the kind %.40q of the group %.60q, so this TrafficSplit is not used: use HTTPRouteGroup of %s.", item.path, kind, group, routeAPIGroup)
-		case len(validation.IsDNS1123Subdomain(name)) > 0:
-			item.problems.refuse(ReasonInvalidName, "%s.name %.80q is not the name of an HTTPRouteGroup, so this TrafficSplit is not used: name one in the namespace of this object.", item.path, name)
+		case ref.Kind != string(catalog.KindHTTPRouteGroup) || group != "" && group != routeAPIGroup:
+			found.reject(ReasonUnsupported, "%s is of the kind %.40q of the group %.60q, so this TrafficSplit is not used: use HTTPRouteGroup of %s.", path, ref.Kind, group, routeAPIGroup)
+		case len(validation.IsDNS1123Subdomain(ref.Name)) > 0:
+			found.reject(ReasonInvalidName, "%s.name %.80q is not the name of an HTTPRouteGroup, so this TrafficSplit is not used: name one in the namespace of this object.", path, ref.Name)
 		default:
-			groups = append(groups, name)
+			groups = append(groups, ref.Name)
 		}
 	}
 	slices.Sort(groups)
 	return slices.Compact(groups)
 }
 
-func total(backends []catalog.SplitBackend) uint64 {
+func totalWeight(backends []catalog.SplitBackend) uint64 {
 	var sum uint64
 	for _, b := range backends {
 		sum += uint64(b.Weight)
@@ -106,7 +108,7 @@ func total(backends []catalog.SplitBackend) uint64 {
 	return sum
 }
 
-// localService reads the name of a Service of a namespace: short, or any of its DNS names.
+// localService parses the name of a Service in a namespace: the short name, or any of its DNS names.
 func localService(text, namespace string) (catalog.Name, bool) {
 	name, domain, qualified := strings.Cut(strings.TrimSuffix(text, "."), ".")
 	if len(validation.IsDNS1123Label(name)) > 0 {

@@ -8,11 +8,11 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// UpstreamTrafficSetting reads an UpstreamTrafficSetting (policy.openservicemesh.io/v1alpha1). One whose host is not a Service of its
-// own namespace has no entry. A field that cannot be used is left out and the others stay: each bounds traffic on its own.
+// UpstreamTrafficSetting reads an UpstreamTrafficSetting (policy.openservicemesh.io/v1alpha1). There is no entry when
+// its host is not a Service of its namespace. Invalid fields are skipped and the others apply.
 func UpstreamTrafficSetting(u *unstructured.Unstructured) (*catalog.UpstreamTrafficSetting, []Problem) {
 	var found problems
-	spec := specOf(u, &found)
+	spec := specObject(u, &found)
 	setting := &catalog.UpstreamTrafficSetting{
 		Kind: catalog.KindUpstreamTrafficSetting, Name: nameOf(u), Created: u.GetCreationTimestamp().UTC(),
 		Connections:      connectionSettings(spec.object("connectionSettings")),
@@ -23,7 +23,7 @@ func UpstreamTrafficSetting(u *unstructured.Unstructured) (*catalog.UpstreamTraf
 	setting.Service, usable = settingHost(spec, u.GetNamespace())
 	rateLimits(spec, setting)
 	setting.Routes = routeLimits(spec)
-	if malformed := found.malformed(); len(malformed) > 0 {
+	if malformed := found.onlyMalformed(); len(malformed) > 0 {
 		return nil, malformed
 	}
 	if !usable {
@@ -32,11 +32,12 @@ func UpstreamTrafficSetting(u *unstructured.Unstructured) (*catalog.UpstreamTraf
 	return setting, found
 }
 
-// settingHost reads the Service that the host names. Other hosts are not wrong: an Egress may refer to them.
+// settingHost reads the Service that the host names. Other hosts are only a warning, because an Egress may refer to
+// them.
 func settingHost(spec object, namespace string) (catalog.Name, bool) {
 	host := spec.text("host")
 	if host == "" {
-		spec.problems.refuse(ReasonInvalidName, "spec.host is empty, so this UpstreamTrafficSetting is not used: write <service>.%s.svc.cluster.local.", namespace)
+		spec.problems.reject(ReasonInvalidName, "spec.host is empty, so this UpstreamTrafficSetting is not used: write <service>.%s.svc.cluster.local.", namespace)
 		return catalog.Name{}, false
 	}
 	service, local := localService(host, namespace)
@@ -68,7 +69,7 @@ func outlierDetection(spec object) *catalog.OutlierDetection {
 		return nil
 	}
 	return &catalog.OutlierDetection{
-		ConsecutiveErrors:  orZero(outlier.count("consecutiveErrors", 1)),
+		ConsecutiveErrors:  valueOrZero(outlier.count("consecutiveErrors", 1)),
 		Interval:           outlier.duration("interval", "10s"),
 		BaseEjectionTime:   outlier.duration("baseEjectionTime", "30s"),
 		MaxEjectionPercent: outlier.number("maxEjectionPercent", 0, 100),
@@ -83,7 +84,7 @@ func healthCheck(spec object) *catalog.HealthCheck {
 	return &catalog.HealthCheck{
 		Interval:           check.duration("interval", "10s"),
 		Timeout:            check.duration("timeout", "1s"),
-		UnhealthyThreshold: orZero(check.count("unhealthyThreshold", 1)),
-		HealthyThreshold:   orZero(check.count("healthyThreshold", 1)),
+		UnhealthyThreshold: valueOrZero(check.count("unhealthyThreshold", 1)),
+		HealthyThreshold:   valueOrZero(check.count("healthyThreshold", 1)),
 	}
 }

@@ -14,25 +14,25 @@ import (
 )
 
 const (
-	// defaultLogLevel is Envoy's log level where the settings name none.
+	// defaultLogLevel is Envoy's log level if the settings name none.
 	defaultLogLevel = "error"
-	// defaultConcurrency is the number of Envoy's worker threads where its CPU is not limited.
+	// defaultConcurrency is the number of Envoy's worker threads if its CPU is not limited.
 	defaultConcurrency = 2
-	// drainSeconds is how long connections of a replaced listener may last.
+	// drainSeconds is how long Envoy drains the connections of a replaced listener.
 	drainSeconds = "30"
-	// A sidecar waits for its configuration for a day before it is restarted: restarting does not help it, and the
-	// growing delay between restarts would keep the pod waiting when the control plane is back.
+	// startupFailures is one day of probes, because a restart does not help a sidecar that waits for its configuration.
+	// The restart backoff would also delay the pod after the control plane is back.
 	startupFailures = 24 * 60 * 60
 )
 
-// initContainer prepares the pod's network and the sidecar's bootstrap, then ends.
+// initContainer returns osm-init, which prepares the pod's network and the sidecar's bootstrap and then exits.
 func initContainer(image string, args []string, privileged bool) corev1.Container {
 	security := hardened()
-	security.RunAsUser, security.RunAsGroup, security.RunAsNonRoot = ptr(int64(0)), ptr(int64(0)), ptr(false)
-	// A process of another user than root gets no effective capabilities from Kubernetes.
+	security.RunAsUser, security.RunAsGroup, security.RunAsNonRoot = new(int64(0)), new(int64(0)), new(false)
+	// Kubernetes gives effective capabilities to root only.
 	security.Capabilities.Add = []corev1.Capability{"NET_ADMIN"}
 	if privileged {
-		security.Privileged, security.AllowPrivilegeEscalation = ptr(true), nil
+		security.Privileged, security.AllowPrivilegeEscalation = new(true), nil
 	}
 	return corev1.Container{
 		Name:            names.InitContainer,
@@ -40,8 +40,8 @@ func initContainer(image string, args []string, privileged bool) corev1.Containe
 		ImagePullPolicy: corev1.PullIfNotPresent,
 		Command:         []string{"/osm-init"},
 		Args:            args,
-		Env:             append(podEnv(), field("POD_IPS", "status.podIPs")),
-		// Namespaces with a quota refuse containers without requests and limits.
+		Env:             append(podEnv(), fieldEnv("POD_IPS", "status.podIPs")),
+		// A ResourceQuota can require requests and limits on every container.
 		Resources: corev1.ResourceRequirements{
 			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m"), corev1.ResourceMemory: resource.MustParse("32Mi")},
 			Limits:   corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("500m"), corev1.ResourceMemory: resource.MustParse("64Mi")},
@@ -52,11 +52,10 @@ func initContainer(image string, args []string, privileged bool) corev1.Containe
 	}
 }
 
-// sidecarContainer is Envoy as a native sidecar: it starts before the application and stops after it, and a Job with it
-// completes.
+// sidecarContainer returns Envoy as a native sidecar. It starts before the application, stops after it, and does not keep a Job running.
 func sidecarContainer(image, cluster string, probes []bootstrap.Probe, settings configv1alpha2.SidecarSpec) corev1.Container {
 	security := hardened()
-	security.RunAsUser, security.RunAsGroup, security.RunAsNonRoot = ptr(int64(names.ProxyUID)), ptr(int64(names.ProxyUID)), ptr(true)
+	security.RunAsUser, security.RunAsGroup, security.RunAsNonRoot = new(int64(names.ProxyUID)), new(int64(names.ProxyUID)), new(true)
 	return corev1.Container{
 		Name:            names.SidecarContainer,
 		Image:           image,
@@ -74,7 +73,7 @@ func sidecarContainer(image, cluster string, probes []bootstrap.Probe, settings 
 		Env:             podEnv(),
 		Ports:           sidecarPorts(probes),
 		Resources:       settings.Resources,
-		RestartPolicy:   ptr(corev1.ContainerRestartPolicyAlways),
+		RestartPolicy:   new(corev1.ContainerRestartPolicyAlways),
 		SecurityContext: security,
 		StartupProbe: &corev1.Probe{
 			ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{
@@ -91,18 +90,18 @@ func sidecarContainer(image, cluster string, probes []bootstrap.Probe, settings 
 	}
 }
 
-// hardened takes away everything that the containers of the mesh do not need.
+// hardened returns a security context without any optional privilege.
 func hardened() *corev1.SecurityContext {
 	return &corev1.SecurityContext{
-		AllowPrivilegeEscalation: ptr(false),
-		Privileged:               ptr(false),
-		ReadOnlyRootFilesystem:   ptr(true),
+		AllowPrivilegeEscalation: new(false),
+		Privileged:               new(false),
+		ReadOnlyRootFilesystem:   new(true),
 		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
 		SeccompProfile:           &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 	}
 }
 
-// concurrency is as many worker threads as the sidecar has whole CPUs, and at least one.
+// concurrency returns one worker thread for each whole CPU of the limit, and at least one.
 func concurrency(resources corev1.ResourceRequirements) string {
 	limit, limited := resources.Limits[corev1.ResourceCPU]
 	if !limited {
@@ -111,24 +110,24 @@ func concurrency(resources corev1.ResourceRequirements) string {
 	return strconv.FormatInt(max(limit.Value(), 1), 10)
 }
 
-// podEnv is what the pod knows about itself, under OSM's names.
+// podEnv returns the pod's own metadata as environment variables, under OSM's names.
 func podEnv() []corev1.EnvVar {
 	return []corev1.EnvVar{
-		field("POD_UID", "metadata.uid"),
-		field("POD_NAME", "metadata.name"),
-		field("POD_NAMESPACE", "metadata.namespace"),
-		field("POD_IP", "status.podIP"),
-		field("SERVICE_ACCOUNT", "spec.serviceAccountName"),
+		fieldEnv("POD_UID", "metadata.uid"),
+		fieldEnv("POD_NAME", "metadata.name"),
+		fieldEnv("POD_NAMESPACE", "metadata.namespace"),
+		fieldEnv("POD_IP", "status.podIP"),
+		fieldEnv("SERVICE_ACCOUNT", "spec.serviceAccountName"),
 	}
 }
 
-func field(name, path string) corev1.EnvVar {
+func fieldEnv(name, path string) corev1.EnvVar {
 	return corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{
 		FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: path},
 	}}
 }
 
-// sidecarPorts lists the ports that are reached from outside the pod, under OSM's names.
+// sidecarPorts returns the ports that are reachable from outside the pod, under OSM's names.
 func sidecarPorts(probes []bootstrap.Probe) []corev1.ContainerPort {
 	ports := []corev1.ContainerPort{
 		tcpPort("proxy-admin", names.AdminPort),
@@ -149,5 +148,3 @@ func sidecarPorts(probes []bootstrap.Probe) []corev1.ContainerPort {
 func tcpPort(name string, port int32) corev1.ContainerPort {
 	return corev1.ContainerPort{Name: name, ContainerPort: port, Protocol: corev1.ProtocolTCP}
 }
-
-func ptr[T any](value T) *T { return &value }

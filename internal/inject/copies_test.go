@@ -12,19 +12,19 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// TestThreat32DebugCopies copies injected pods as "kubectl debug --copy-to" does: without the labels, with one more container, and
-// with or without probes and init containers. A copy gets a sidecar of its own, and nothing twice.
+// TestThreat32DebugCopies copies injected pods as "kubectl debug --copy-to" does: without labels, with one more container,
+// and optionally without probes or init containers. The copy must get its own sidecar, and nothing twice.
 func TestThreat32DebugCopies(t *testing.T) {
 	for name, test := range map[string]struct {
 		original string
 		change   func(*corev1.Pod)
 	}{
-		"as it is":                {"probes-several", func(*corev1.Pod) {}},
+		"unchanged":               {"probes-several", func(*corev1.Pod) {}},
 		"without probes":          {"probes-several", withoutProbes},
 		"without init containers": {"plain", func(p *corev1.Pod) { p.Spec.InitContainers = nil }},
 		"without both":            {"probes-several", func(p *corev1.Pod) { withoutProbes(p); p.Spec.InitContainers = nil }},
 		"with hooks":              {"hooks", withoutProbes},
-		"half of the sidecar": {"plain", func(p *corev1.Pod) {
+		"without the sidecar only": {"plain", func(p *corev1.Pod) {
 			p.Spec.InitContainers = slices.DeleteFunc(p.Spec.InitContainers, func(c corev1.Container) bool { return c.Name == names.SidecarContainer })
 		}},
 	} {
@@ -60,19 +60,19 @@ func withoutProbes(pod *corev1.Pod) {
 	}
 }
 
-// TestThreat32LostProbes: the copy keeps probes of a sidecar that it does not have, and nobody knows what they were.
-func TestThreat32LostProbes(t *testing.T) {
+// TestThreat32ProbesNotRestorable copies probes that target a sidecar without the record of their originals.
+func TestThreat32ProbesNotRestorable(t *testing.T) {
 	pod, err := Mutate(readPod(t, filepath.Join("testdata", "probes-single.in.yaml")), testNamespace(), testConfig(), "first")
 	if err != nil {
 		t.Fatal(err)
 	}
 	pod.Spec.InitContainers = nil
 	if _, err := Mutate(pod, testNamespace(), testConfig(), testUUID); err == nil || !strings.Contains(err.Error(), "create the pod from its own manifest") {
-		t.Errorf("error is %v, want one that says what to do", err)
+		t.Errorf("error is %v, want one with a remedy", err)
 	}
 }
 
-// TestThreat32CopiesOfVersion010 has a pod as the injector of v0.1.0 left it, which passed HTTPS and gRPC probes on as they were.
+// TestThreat32CopiesOfVersion010 uses a pod injected by v0.1.0, which passed HTTPS and gRPC probes through to the application.
 func TestThreat32CopiesOfVersion010(t *testing.T) {
 	const copied = `
 metadata: {name: app}
@@ -97,11 +97,11 @@ spec:
     livenessProbe: {grpc: {port: 9000}}
     readinessProbe: {httpGet: {port: 8443, path: /ready, scheme: HTTPS}}
 `
-	got, err := Mutate(podFrom(t, copied), testNamespace(), testConfig(), testUUID)
+	got, err := Mutate(parsePod(t, copied), testNamespace(), testConfig(), testUUID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := Mutate(podFrom(t, original), testNamespace(), testConfig(), testUUID)
+	want, err := Mutate(parsePod(t, original), testNamespace(), testConfig(), testUUID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,20 +110,20 @@ spec:
 	}
 }
 
-// TestThreat32Forged has pods that pretend to have a sidecar, or bring parts of one.
+// TestThreat32Forged covers pods that pretend to have a sidecar, or contain parts of one.
 func TestThreat32Forged(t *testing.T) {
 	for name, test := range map[string]struct{ pod, want string }{
-		"an application named envoy":    {`{spec: {containers: [{name: app}, {name: envoy}]}}`, "container envoy has a name that the mesh uses"},
-		"an application named osm-init": {`{spec: {containers: [{name: osm-init}]}}`, "container osm-init has a name that the mesh uses"},
+		"an application named envoy":    {`{spec: {containers: [{name: app}, {name: envoy}]}}`, "container envoy has a name that is reserved for the mesh"},
+		"an application named osm-init": {`{spec: {containers: [{name: osm-init}]}}`, "container osm-init has a name that is reserved for the mesh"},
 		"the sidecar's token":           {`{spec: {containers: [{name: app, volumeMounts: [{name: osm-token}]}]}}`, "mounts the volume osm-token"},
 		"the sidecar's bootstrap": {
 			`{spec: {initContainers: [{name: evil, volumeMounts: [{name: envoy-bootstrap-config-volume}]}], containers: [{name: app}]}}`,
 			"container evil mounts the volume envoy-bootstrap-config-volume",
 		},
 	} {
-		t.Run(name, func(t *testing.T) { refuses(t, test.pod, test.want) })
+		t.Run(name, func(t *testing.T) { expectMutateError(t, test.pod, test.want) })
 	}
-	// What it says of itself does not keep a pod from getting a sidecar.
+	// Forged metadata and init containers do not prevent injection.
 	for name, pod := range map[string]string{
 		"volumes":          `{spec: {containers: [{name: app}], volumes: [{name: osm-token, hostPath: {path: /}}, {name: envoy-bootstrap-config-volume, emptyDir: {}}]}}`,
 		"labels":           `{metadata: {labels: {osm-proxy-uuid: someone-else}}, spec: {containers: [{name: app}]}}`,
@@ -132,40 +132,40 @@ func TestThreat32Forged(t *testing.T) {
 		"status of a copy": `{metadata: {annotations: {openservicemesh.io/injected: "true"}}, spec: {containers: [{name: app}]}, status: {phase: Running}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			injected, err := Mutate(podFrom(t, pod), testNamespace(), testConfig(), testUUID)
+			injected, err := Mutate(parsePod(t, pod), testNamespace(), testConfig(), testUUID)
 			if err != nil {
 				t.Fatal(err)
 			}
-			want, err := Mutate(podFrom(t, `{spec: {containers: [{name: app}]}}`), testNamespace(), testConfig(), testUUID)
+			want, err := Mutate(parsePod(t, `{spec: {containers: [{name: app}]}}`), testNamespace(), testConfig(), testUUID)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(want.Spec, injected.Spec); diff != "" || injected.Labels[names.ProxyUUIDLabel] != testUUID {
-				t.Errorf("the forgery is left in the pod with labels %v (-want +got):\n%s", injected.Labels, diff)
+				t.Errorf("the forged parts remain in the pod with labels %v (-want +got):\n%s", injected.Labels, diff)
 			}
 		})
 	}
 }
 
-// TestThreat24EphemeralContainers: they are added to running pods.
+// TestThreat24EphemeralContainers rejects the sidecar's user for containers that are added to running pods.
 func TestThreat24EphemeralContainers(t *testing.T) {
-	err := RefuseEphemeral(podFrom(t, `{spec: {containers: [{name: app}], ephemeralContainers: [{name: debug, securityContext: {runAsUser: 1500}}]}}`))
+	err := ValidateEphemeral(parsePod(t, `{spec: {containers: [{name: app}], ephemeralContainers: [{name: debug, securityContext: {runAsUser: 1500}}]}}`))
 	if err == nil || !strings.Contains(err.Error(), "container debug runs as user 1500") {
 		t.Errorf("error is %v, want one about the user", err)
 	}
-	if err := RefuseEphemeral(podFrom(t, `{spec: {containers: [{name: app}], ephemeralContainers: [{name: debug}]}}`)); err != nil {
-		t.Errorf("refused: %v", err)
+	if err := ValidateEphemeral(parsePod(t, `{spec: {containers: [{name: app}], ephemeralContainers: [{name: debug}]}}`)); err != nil {
+		t.Errorf("rejected: %v", err)
 	}
 }
 
-// TestThreat32EphemeralContainers: whoever may debug a pod is not thereby given its sidecar's identity.
+// TestThreat32EphemeralContainers checks that permission to debug a pod does not expose its sidecar's identity.
 func TestThreat32EphemeralContainers(t *testing.T) {
-	err := RefuseEphemeral(podFrom(t, `{spec: {containers: [{name: app}], ephemeralContainers: [{name: debug, volumeMounts: [{name: osm-token}]}]}}`))
+	err := ValidateEphemeral(parsePod(t, `{spec: {containers: [{name: app}], ephemeralContainers: [{name: debug, volumeMounts: [{name: osm-token}]}]}}`))
 	if err == nil || !strings.Contains(err.Error(), "container debug mounts the volume osm-token") {
 		t.Errorf("error is %v, want one about the mount", err)
 	}
-	got := WarnEphemeral(podFrom(t, `{spec: {containers: [{name: app}], ephemeralContainers: [{name: debug, securityContext: {privileged: true}}, {name: shell}]}}`))
-	if len(got) != 1 || !strings.Contains(got[0], "container debug may change the pod's network") {
+	got := WarnEphemeral(parsePod(t, `{spec: {containers: [{name: app}], ephemeralContainers: [{name: debug, securityContext: {privileged: true}}, {name: shell}]}}`))
+	if len(got) != 1 || !strings.Contains(got[0], "container debug can change the pod's network") {
 		t.Errorf("warnings are %q, want one about debug", got)
 	}
 }

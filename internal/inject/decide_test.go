@@ -24,28 +24,28 @@ func TestShouldInject(t *testing.T) {
 		reason string
 		err    string
 	}{
-		"namespace on":                   {ns: member(annotated("enabled")), want: Decision{Inject: true}},
-		"namespace yes, in capitals":     {ns: member(annotated("YES")), want: Decision{Inject: true}},
-		"namespace off":                  {ns: member(annotated("no")), reason: "of namespace shop turns injection off"},
-		"nothing said":                   {ns: member(nil), reason: "neither the pod nor namespace shop"},
-		"pod on, nothing else said":      {ns: member(nil), pod: annotated("true"), want: Decision{Inject: true}},
-		"pod on, namespace off":          {ns: member(annotated("disabled")), pod: annotated("enabled"), want: Decision{Inject: true}},
-		"pod off, namespace on":          {ns: member(annotated("enabled")), pod: annotated("false"), reason: "the pod's annotation"},
-		"pod says maybe":                 {ns: member(annotated("enabled")), pod: annotated("maybe"), err: `of the pod is "maybe": use enabled or disabled`},
-		"namespace says maybe":           {ns: member(annotated("maybe")), err: `of the namespace shop is "maybe"`},
-		"pod says nothing at all":        {ns: member(annotated("enabled")), pod: annotated(""), err: `is "": use enabled`},
-		"another mesh":                   {ns: Namespace{Name: "shop", Labels: map[string]string{names.MonitoredByLabel: "other"}, Annotations: annotated("enabled")}, reason: "not part of the mesh osm"},
-		"no mesh":                        {ns: Namespace{Name: "shop", Annotations: annotated("enabled")}, pod: annotated("enabled"), reason: "not part of the mesh osm"},
-		"ignored":                        {ns: Namespace{Name: "shop", Labels: map[string]string{names.MonitoredByLabel: "osm", names.IgnoreLabel: "true"}, Annotations: annotated("enabled")}, reason: "has the label openservicemesh.io/ignore"},
-		"kube-system":                    {ns: Namespace{Name: "kube-system", Labels: labelled, Annotations: annotated("enabled")}, reason: "belongs to Kubernetes"},
-		"kube-public":                    {ns: Namespace{Name: "kube-public", Labels: labelled, Annotations: annotated("enabled")}, reason: "belongs to Kubernetes"},
-		"the mesh's own namespace":       {ns: Namespace{Name: "osm-system", Labels: labelled, Annotations: annotated("enabled")}, reason: "holds the mesh's own programs"},
-		"host network":                   {ns: member(annotated("enabled")), spec: corev1.PodSpec{HostNetwork: true}, want: Decision{Unprotected: true}, reason: "uses the network of its node"},
-		"host network, not asked for":    {ns: member(nil), spec: corev1.PodSpec{HostNetwork: true}, reason: "neither"},
-		"Windows by operating system":    {ns: member(annotated("enabled")), spec: corev1.PodSpec{OS: &corev1.PodOS{Name: corev1.Windows}}, want: Decision{Unprotected: true}, reason: "runs on Windows"},
-		"Windows by node selector":       {ns: member(annotated("enabled")), spec: corev1.PodSpec{NodeSelector: map[string]string{"kubernetes.io/os": "windows"}}, want: Decision{Unprotected: true}, reason: "runs on Windows"},
-		"static pod":                     {ns: member(annotated("enabled")), pod: map[string]string{"kubernetes.io/config.mirror": "f00"}, want: Decision{Unprotected: true}, reason: "the image of a static pod"},
-		"an error does not matter there": {ns: Namespace{Name: "kube-system"}, pod: annotated("maybe"), reason: "belongs to Kubernetes"},
+		"namespace on":                 {ns: member(annotated("enabled")), want: Decision{Inject: true}},
+		"namespace yes, in capitals":   {ns: member(annotated("YES")), want: Decision{Inject: true}},
+		"namespace off":                {ns: member(annotated("no")), reason: "of namespace shop turns injection off"},
+		"no annotation":                {ns: member(nil), reason: "neither the pod nor namespace shop"},
+		"pod on, namespace not set":    {ns: member(nil), pod: annotated("true"), want: Decision{Inject: true}},
+		"pod on, namespace off":        {ns: member(annotated("disabled")), pod: annotated("enabled"), want: Decision{Inject: true}},
+		"pod off, namespace on":        {ns: member(annotated("enabled")), pod: annotated("false"), reason: "the pod's annotation"},
+		"pod invalid":                  {ns: member(annotated("enabled")), pod: annotated("maybe"), err: `of the pod is "maybe": use enabled or disabled`},
+		"namespace invalid":            {ns: member(annotated("maybe")), err: `of the namespace shop is "maybe"`},
+		"pod empty":                    {ns: member(annotated("enabled")), pod: annotated(""), err: `is "": use enabled`},
+		"another mesh":                 {ns: Namespace{Name: "shop", Labels: map[string]string{names.MonitoredByLabel: "other"}, Annotations: annotated("enabled")}, reason: "not part of the mesh osm"},
+		"no mesh":                      {ns: Namespace{Name: "shop", Annotations: annotated("enabled")}, pod: annotated("enabled"), reason: "not part of the mesh osm"},
+		"ignored":                      {ns: Namespace{Name: "shop", Labels: map[string]string{names.MonitoredByLabel: "osm", names.IgnoreLabel: "true"}, Annotations: annotated("enabled")}, reason: "has the label openservicemesh.io/ignore"},
+		"kube-system":                  {ns: Namespace{Name: "kube-system", Labels: labelled, Annotations: annotated("enabled")}, reason: "belongs to Kubernetes"},
+		"kube-public":                  {ns: Namespace{Name: "kube-public", Labels: labelled, Annotations: annotated("enabled")}, reason: "belongs to Kubernetes"},
+		"the mesh's own namespace":     {ns: Namespace{Name: "osm-system", Labels: labelled, Annotations: annotated("enabled")}, reason: "runs components of the mesh"},
+		"host network":                 {ns: member(annotated("enabled")), spec: corev1.PodSpec{HostNetwork: true}, want: Decision{Unprotected: true}, reason: "uses the network of its node"},
+		"host network, not requested":  {ns: member(nil), spec: corev1.PodSpec{HostNetwork: true}, reason: "neither"},
+		"Windows by operating system":  {ns: member(annotated("enabled")), spec: corev1.PodSpec{OS: &corev1.PodOS{Name: corev1.Windows}}, want: Decision{Unprotected: true}, reason: "runs on Windows"},
+		"Windows by node selector":     {ns: member(annotated("enabled")), spec: corev1.PodSpec{NodeSelector: map[string]string{"kubernetes.io/os": "windows"}}, want: Decision{Unprotected: true}, reason: "runs on Windows"},
+		"static pod":                   {ns: member(annotated("enabled")), pod: map[string]string{"kubernetes.io/config.mirror": "f00"}, want: Decision{Unprotected: true}, reason: "mirrors a static pod"},
+		"invalid pod outside the mesh": {ns: Namespace{Name: "kube-system"}, pod: annotated("maybe"), reason: "belongs to Kubernetes"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -53,7 +53,7 @@ func TestShouldInject(t *testing.T) {
 			got, err := ShouldInject(pod, test.ns, testConfig())
 			if test.err != "" {
 				if err == nil || !strings.Contains(err.Error(), test.err) {
-					t.Errorf("error is %v, want one that says %q", err, test.err)
+					t.Errorf("error is %v, want one with %q", err, test.err)
 				}
 				return
 			}

@@ -1,5 +1,5 @@
 // Package inject decides which pods get a sidecar and adds it to them.
 //
-// A pod, the labels and annotations of its namespace and the settings of the mesh flow in. The pod with its sidecar flows
-// out, or the sentence why it is refused, or the reason why it stays as it is. Nothing here talks to a cluster.
+// Its input is a pod, the labels and annotations of the pod's namespace, and the settings of the mesh. Its output is the
+// pod with its sidecar, or the reason why the pod is denied or left unchanged. It makes no API requests.
 package inject

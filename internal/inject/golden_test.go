@@ -34,17 +34,17 @@ func testNamespace() Namespace {
 	}
 }
 
-// goldenCases are one behaviour each: what differs from the usual settings and namespace.
+// goldenCases returns changes to the default configuration and namespace, one behavior each.
 func goldenCases() map[string]func(*Config, *Namespace) {
-	usual := func(*Config, *Namespace) {}
+	unchanged := func(*Config, *Namespace) {}
 	return map[string]func(*Config, *Namespace){
-		"plain":               usual,
-		"own-init-containers": usual,
-		"probes-single":       usual,
-		"probes-several":      usual,
-		"hooks":               usual,
-		"forged":              usual,
-		"copied-from-osm":     usual,
+		"plain":               unchanged,
+		"own-init-containers": unchanged,
+		"probes-single":       unchanged,
+		"probes-several":      unchanged,
+		"hooks":               unchanged,
+		"forged":              unchanged,
+		"copied-from-osm":     unchanged,
 		"metrics":             func(_ *Config, ns *Namespace) { ns.Annotations[names.MetricsAnnotation] = "enabled" },
 		"exclusions": func(c *Config, _ *Namespace) {
 			c.Settings.Traffic = configv1alpha2.TrafficSpec{
@@ -89,7 +89,7 @@ func TestMutateGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(before, pod); diff != "" {
-				t.Errorf("Mutate changed the pod it was given (-before +after):\n%s", diff)
+				t.Errorf("Mutate modified its argument (-before +after):\n%s", diff)
 			}
 			got, err := yaml.Marshal(injected)
 			if err != nil {
@@ -112,7 +112,7 @@ func TestMutateGolden(t *testing.T) {
 	}
 }
 
-// TestThreat32InjectedAgain injects pods that were injected before, as copying and restoring them does.
+// TestThreat32InjectedAgain injects pods again, as happens to copied and restored pods.
 func TestThreat32InjectedAgain(t *testing.T) {
 	for name, change := range goldenCases() {
 		t.Run(name, func(t *testing.T) {

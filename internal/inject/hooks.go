@@ -9,13 +9,13 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/envoy/bootstrap"
 )
 
-// hookKinds are the hooks of a container, in the order of a container's life.
+// hookKinds returns the lifecycle hooks of a container, in the order of their execution.
 func hookKinds() []bootstrap.ProbeKind {
 	return []bootstrap.ProbeKind{bootstrap.PostStart, bootstrap.PreStop}
 }
 
-// hookOf is the request by which the kubelet calls a container's hook; nil for hooks of another kind and for those of another host.
-func hookOf(c *corev1.Container, kind bootstrap.ProbeKind) *corev1.HTTPGetAction {
+// httpHook returns the HTTP request of a container's hook. It returns nil if the hook uses another handler or another host.
+func httpHook(c *corev1.Container, kind bootstrap.ProbeKind) *corev1.HTTPGetAction {
 	if c.Lifecycle == nil {
 		return nil
 	}
@@ -29,14 +29,14 @@ func hookOf(c *corev1.Container, kind bootstrap.ProbeKind) *corev1.HTTPGetAction
 	return handler.HTTPGet
 }
 
-// findHooks finds the hooks that the kubelet calls over the network. It would be refused at the application's own port, and then
-// kill the container that it has just started.
-func findHooks(pod *corev1.Pod) ([]*found, error) {
-	var all []*found
+// findHooks returns the hooks that the kubelet calls over the network. The application's mTLS port would reject that call,
+// and the kubelet would then kill the container.
+func findHooks(pod *corev1.Pod) ([]*rewrittenProbe, error) {
+	var all []*rewrittenProbe
 	var problems []error
 	for _, kind := range hookKinds() {
 		for c := range containers(pod) {
-			hook := hookOf(c, kind)
+			hook := httpHook(c, kind)
 			if hook == nil {
 				continue
 			}
@@ -45,8 +45,8 @@ func findHooks(pod *corev1.Pod) ([]*found, error) {
 				problems = append(problems, fmt.Errorf("the %s hook of container %s %w", kind, c.Name, err))
 				continue
 			}
-			handler, path := request(hook)
-			all = append(all, &found{hook: hook, Probe: bootstrap.Probe{
+			handler, path := applicationRequest(hook)
+			all = append(all, &rewrittenProbe{hook: hook, Probe: bootstrap.Probe{
 				Kind: kind, Container: c.Name, Handler: handler, Port: port, Path: path,
 			}})
 		}

@@ -12,20 +12,20 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// Mutate returns a copy of the pod with a sidecar. What an earlier injection left in the pod is replaced, so a copied or
-// restored pod gets a sidecar of its own. The uuid is new for every call. An error is a sentence for the pod's user.
+// Mutate returns a copy of the pod with a sidecar. It replaces the parts of an earlier injection, so a copied or restored
+// pod gets its own sidecar. The uuid must be unique for each call. Errors are written for the pod's user.
 func Mutate(pod *corev1.Pod, ns Namespace, c Config, uuid string) (*corev1.Pod, error) {
 	pod = pod.DeepCopy()
-	if err := strip(pod); err != nil {
+	if err := removeInjection(pod); err != nil {
 		return nil, err
 	}
-	if err := refuse(pod); err != nil {
+	if err := validate(pod); err != nil {
 		return nil, err
 	}
 	if err := annotateMetrics(pod, ns); err != nil {
 		return nil, err
 	}
-	document, err := document(pod, c, uuid)
+	document, err := newDocument(pod, c, uuid)
 	if err != nil {
 		return nil, err
 	}
@@ -42,8 +42,8 @@ func Mutate(pod *corev1.Pod, ns Namespace, c Config, uuid string) (*corev1.Pod, 
 	return pod, nil
 }
 
-// document is what osm-init gets to know. It rewrites the pod's probes on the way, because the sidecar answers them.
-func document(pod *corev1.Pod, c Config, uuid string) (initconfig.Document, error) {
+// newDocument returns the configuration of osm-init. It also rewrites the pod's probes, which the sidecar answers.
+func newDocument(pod *corev1.Pod, c Config, uuid string) (initconfig.Document, error) {
 	rules, err := redirection(pod, c)
 	if err != nil {
 		return initconfig.Document{}, err
@@ -72,9 +72,9 @@ func document(pod *corev1.Pod, c Config, uuid string) (initconfig.Document, erro
 	}, nil
 }
 
-// annotateMetrics makes Prometheus scrape the sidecar when the namespace asks for it.
+// annotateMetrics enables Prometheus scraping of the sidecar if the namespace has metrics enabled.
 func annotateMetrics(pod *corev1.Pod, ns Namespace) error {
-	on, _, err := enabled("namespace "+ns.Name, ns.Annotations, names.MetricsAnnotation)
+	on, _, err := parseSwitch("namespace "+ns.Name, ns.Annotations, names.MetricsAnnotation)
 	if err != nil || !on {
 		return err
 	}
@@ -84,7 +84,7 @@ func annotateMetrics(pod *corev1.Pod, ns Namespace) error {
 	return nil
 }
 
-// addContainers puts osm-init and the sidecar first: whatever else the pod starts finds a working network.
+// addContainers inserts osm-init and the sidecar first, so that all other containers start with a working network.
 func addContainers(pod *corev1.Pod, ns Namespace, c Config, document initconfig.Document) error {
 	envoyImage, initImage, err := c.images()
 	if err != nil {

@@ -13,20 +13,20 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/ingest"
 )
 
-// TestNewPodFieldsAreThoseOfInjection sets fields of the MeshConfig one by one: it is said of those alone that they act on new pods
-// which change what injection does.
-func TestNewPodFieldsAreThoseOfInjection(t *testing.T) {
+// TestNewPodFields_MatchInjection sets fields of the MeshConfig one by one. ingest.NewPodFields must return exactly those
+// that change the result of injection.
+func TestNewPodFields_MatchInjection(t *testing.T) {
 	inject := func(spec configv1alpha2.MeshConfigSpec) *corev1.Pod {
 		config := testConfig()
 		config.Settings = spec
-		pod, err := Mutate(podFrom(t, `{spec: {containers: [{name: app}]}}`), testNamespace(), config, testUUID)
+		pod, err := Mutate(parsePod(t, `{spec: {containers: [{name: app}]}}`), testNamespace(), config, testUUID)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return pod
 	}
 	untouched := inject(configv1alpha2.MeshConfigSpec{})
-	// What YAML cannot say as shortly.
+	// Resource quantities are shorter in Go than in YAML.
 	limits := configv1alpha2.MeshConfigSpec{}
 	limits.Sidecar.Resources.Limits = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("64Mi")}
 	specs := map[string]configv1alpha2.MeshConfigSpec{"spec.sidecar.resources": limits}
@@ -57,9 +57,9 @@ func TestNewPodFieldsAreThoseOfInjection(t *testing.T) {
 		specs[path] = spec
 	}
 	for path, spec := range specs {
-		acts := !cmp.Equal(untouched, inject(spec))
-		if said := slices.Contains(ingest.NewPodFields(&spec), path); said != acts {
-			t.Errorf("%s changes new pods: %t, and the status says so: %t", path, acts, said)
+		changes := !cmp.Equal(untouched, inject(spec))
+		if reported := slices.Contains(ingest.NewPodFields(&spec), path); reported != changes {
+			t.Errorf("%s changes new pods: %t, but NewPodFields reports it: %t", path, changes, reported)
 		}
 	}
 }

@@ -12,22 +12,22 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// Ports of the sidecar for probes that cannot share one of the three ports of their kind.
+// Ports of the sidecar for hooks, and for gRPC probes that cannot share the port of their kind.
 const (
 	firstExtraProbePort = names.ReadyPort + 1
 	lastExtraProbePort  = firstExtraProbePort + 34
 )
 
-// A found probe is one that the kubelet sends over the network, or a hook, and what the sidecar has to know about it.
-type found struct {
-	// One of the two is set.
+// rewrittenProbe is a probe or hook that the kubelet sends over the network, and the sidecar's configuration for it.
+type rewrittenProbe struct {
+	// Exactly one of probe and hook is set.
 	probe *corev1.Probe
 	hook  *corev1.HTTPGetAction
 	bootstrap.Probe
 }
 
-// redirectProbes points the pod's probes and hooks at the sidecar, which forwards them: the kubelet has no certificate, so the
-// application's own ports would refuse it. Exec probes stay, and so do probes of another host than the pod.
+// redirectProbes redirects the pod's probes and hooks to the sidecar, which forwards them. The kubelet has no mesh
+// certificate, so the application's own ports would reject it. Exec probes and probes of other hosts stay unchanged.
 func redirectProbes(pod *corev1.Pod, uuid string) ([]bootstrap.Probe, error) {
 	all, err := findProbes(pod)
 	hooks, hooksErr := findHooks(pod)
@@ -40,14 +40,14 @@ func redirectProbes(pod *corev1.Pod, uuid string) ([]bootstrap.Probe, error) {
 	}
 	var list []bootstrap.Probe
 	for _, f := range all {
-		pointAtSidecar(f, uuid, probesAt(all, f.ListenPort) == 1)
+		redirectToSidecar(f, uuid, countProbesAt(all, f.ListenPort) == 1)
 		list = append(list, f.Probe)
 	}
 	return list, nil
 }
 
-func findProbes(pod *corev1.Pod) ([]*found, error) {
-	var all []*found
+func findProbes(pod *corev1.Pod) ([]*rewrittenProbe, error) {
+	var all []*rewrittenProbe
 	var problems []error
 	for _, kind := range bootstrap.ProbeKinds() {
 		for c := range containers(pod) {
@@ -55,7 +55,7 @@ func findProbes(pod *corev1.Pod) ([]*found, error) {
 			if probe == nil {
 				continue
 			}
-			described, ok, err := describe(c, probe)
+			described, ok, err := describeProbe(c, probe)
 			if err != nil {
 				problems = append(problems, fmt.Errorf("the %s probe of container %s %w", kind, c.Name, err))
 			}
@@ -65,14 +65,14 @@ func findProbes(pod *corev1.Pod) ([]*found, error) {
 				if probe.PeriodSeconds == 0 {
 					described.PeriodSeconds = 10
 				}
-				all = append(all, &found{probe: probe, Probe: described})
+				all = append(all, &rewrittenProbe{probe: probe, Probe: described})
 			}
 		}
 	}
 	return all, errors.Join(problems...)
 }
 
-// probeOf is where a container keeps its probe of a kind.
+// probeOf returns the field of a container that holds its probe of the given kind.
 func probeOf(c *corev1.Container, kind bootstrap.ProbeKind) **corev1.Probe {
 	switch kind {
 	case bootstrap.Liveness:
@@ -84,13 +84,13 @@ func probeOf(c *corev1.Container, kind bootstrap.ProbeKind) **corev1.Probe {
 	}
 }
 
-// describe is how the sidecar shall answer a probe; ok is false when the probe does not concern it.
-func describe(c *corev1.Container, probe *corev1.Probe) (p bootstrap.Probe, ok bool, err error) {
+// describeProbe returns the sidecar's configuration for a probe; ok is false if the sidecar does not handle the probe.
+func describeProbe(c *corev1.Container, probe *corev1.Probe) (p bootstrap.Probe, ok bool, err error) {
 	var port intstr.IntOrString
 	switch {
 	case probe.HTTPGet != nil && probe.HTTPGet.Host == "":
 		port = probe.HTTPGet.Port
-		p.Handler, p.Path = request(probe.HTTPGet)
+		p.Handler, p.Path = applicationRequest(probe.HTTPGet)
 	case probe.TCPSocket != nil && probe.TCPSocket.Host == "":
 		port, p.Handler = probe.TCPSocket.Port, bootstrap.TCP
 	case probe.GRPC != nil:
@@ -102,8 +102,8 @@ func describe(c *corev1.Container, probe *corev1.Probe) (p bootstrap.Probe, ok b
 	return p, err == nil, err
 }
 
-// request is how the sidecar asks the application in the kubelet's place.
-func request(get *corev1.HTTPGetAction) (bootstrap.ProbeHandler, string) {
+// applicationRequest returns the handler and path of the request that the sidecar sends to the application.
+func applicationRequest(get *corev1.HTTPGetAction) (bootstrap.ProbeHandler, string) {
 	handler := bootstrap.HTTP
 	if get.Scheme == corev1.URISchemeHTTPS {
 		handler = bootstrap.HTTPS
@@ -111,16 +111,16 @@ func request(get *corev1.HTTPGetAction) (bootstrap.ProbeHandler, string) {
 	return handler, "/" + strings.TrimPrefix(get.Path, "/")
 }
 
-// answer makes the kubelet ask the sidecar for a path, always without TLS: the sidecar has no certificate for it, and the port of the
-// application would be open to everybody if TLS was passed on as it is.
-func answer(get *corev1.HTTPGetAction, port uint16, path string) {
+// redirectRequest points the kubelet's request at the sidecar, always without TLS. The sidecar has no certificate for
+// the kubelet, and passing TLS through would expose the application's port without authentication.
+func redirectRequest(get *corev1.HTTPGetAction, port uint16, path string) {
 	get.Port, get.Path = intstr.FromInt32(int32(port)), path
 	if get.Scheme != "" {
 		get.Scheme = corev1.URISchemeHTTP
 	}
 }
 
-// portNumber finds the number of a port that may be given by its name.
+// portNumber returns the number of a container port that is given by number or name.
 func portNumber(c *corev1.Container, port intstr.IntOrString) (uint16, error) {
 	number := port.IntVal
 	if port.Type == intstr.String {
@@ -140,9 +140,9 @@ func portNumber(c *corev1.Container, port intstr.IntOrString) (uint16, error) {
 	return uint16(number), nil
 }
 
-// assignPorts gives the probes of a kind one port of the sidecar, told apart by path. A gRPC probe, whose path is always the same,
-// has a port for itself: that of its kind if no other needs it, else one of the extra ports. All hooks share one of those.
-func assignPorts(all []*found) error {
+// assignPorts assigns ports of the sidecar. Probes of one kind share a port and differ by path. All gRPC probes have the
+// same path, so each needs its own port: the port of its kind if it is free, else an extra port. All hooks share one extra port.
+func assignPorts(all []*rewrittenProbe) error {
 	taken := map[uint16]bool{}
 	for _, f := range all {
 		if f.hook == nil && f.Handler != bootstrap.GRPC {
@@ -171,13 +171,13 @@ func assignPorts(all []*found) error {
 		}
 	}
 	if next > lastExtraProbePort+1 {
-		return fmt.Errorf("the pod has %d probes and hooks that need a port of the sidecar for themselves, which has %d for them: "+
+		return fmt.Errorf("the pod has %d probes and hooks that need their own port of the sidecar, which has %d such ports: "+
 			"remove some gRPC probes", next-firstExtraProbePort, lastExtraProbePort-firstExtraProbePort+1)
 	}
 	return nil
 }
 
-func probesAt(all []*found, port uint16) int {
+func countProbesAt(all []*rewrittenProbe, port uint16) int {
 	count := 0
 	for _, f := range all {
 		if f.ListenPort == port {
@@ -187,21 +187,21 @@ func probesAt(all []*found, port uint16) int {
 	return count
 }
 
-// pointAtSidecar rewrites a probe in its pod. The only probe of a kind has the path that OSM gives it.
-func pointAtSidecar(f *found, uuid string, single bool) {
+// redirectToSidecar rewrites a probe of the pod. The only probe of a kind gets OSM's path.
+func redirectToSidecar(f *rewrittenProbe, uuid string, single bool) {
 	path := f.Kind.ContainerPath(f.Container)
 	if single {
 		path = f.Kind.Path()
 	}
 	switch {
 	case f.hook != nil:
-		answer(f.hook, f.ListenPort, f.Kind.HookPath(uuid, f.Container))
+		redirectRequest(f.hook, f.ListenPort, f.Kind.HookPath(uuid, f.Container))
 	case f.Handler == bootstrap.GRPC:
 		f.probe.GRPC.Port = int32(f.ListenPort)
 	case f.Handler == bootstrap.TCP:
 		f.probe.TCPSocket = nil
 		f.probe.HTTPGet = &corev1.HTTPGetAction{Path: path, Port: intstr.FromInt32(int32(f.ListenPort)), Scheme: corev1.URISchemeHTTP}
 	default:
-		answer(f.probe.HTTPGet, f.ListenPort, path)
+		redirectRequest(f.probe.HTTPGet, f.ListenPort, path)
 	}
 }

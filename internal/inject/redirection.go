@@ -14,7 +14,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/redirect"
 )
 
-// redirection is what the settings and the pod's annotations keep away from the sidecar; the two add up.
+// redirection returns the traffic that bypasses the sidecar: the union of the settings and the pod's annotations.
 func redirection(pod *corev1.Pod, c Config) (redirect.Config, error) {
 	traffic := c.Settings.Traffic
 	var problems []error
@@ -37,7 +37,7 @@ func redirection(pod *corev1.Pod, c Config) (redirect.Config, error) {
 		ToPodIP:               c.Settings.Sidecar.LocalProxyMode == configv1alpha2.LocalProxyModePodIP,
 	}
 	for _, name := range rules.ExcludeInterfaces {
-		if err := redirect.CheckInterface(name); err != nil {
+		if err := redirect.ValidateInterface(name); err != nil {
 			problems = append(problems, fmt.Errorf("spec.traffic.networkInterfaceExclusionList of the MeshConfig: %w", err))
 		}
 	}
@@ -85,7 +85,7 @@ func mergeRanges(field string, settings []string, annotations map[string]string,
 	return list, errors.Join(problems...)
 }
 
-// items splits a list in an annotation; an empty annotation is an empty list.
+// items splits a comma-separated annotation value; an empty value is an empty list.
 func items(list string) []string {
 	if strings.TrimSpace(list) == "" {
 		return nil

@@ -12,18 +12,18 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// restoreProbes undoes redirectProbes of an earlier injection with what its osm-init was told.
+// restoreProbes reverts redirectProbes of an earlier injection, from the document of its osm-init.
 func restoreProbes(pod *corev1.Pod, earlier initconfig.Document) error {
 	problems := []error{restoreHooks(pod, earlier)}
 	for _, kind := range bootstrap.ProbeKinds() {
 		for c := range containers(pod) {
 			probe := *probeOf(c, kind)
-			listenPort, ours := sidecarPort(c, probe)
-			if !ours {
+			listenPort, isSidecarPort := sidecarPort(c, probe)
+			if !isSidecarPort {
 				continue
 			}
-			if !restoreProbe(probe, recorded(earlier, kind, c.Name, listenPort)) {
-				problems = append(problems, lost(kind, "probe", c.Name, int32(listenPort)))
+			if !restoreProbe(probe, findRecorded(earlier, kind, c.Name, listenPort)) {
+				problems = append(problems, notRestorableError(kind, "probe", c.Name, int32(listenPort)))
 			}
 		}
 	}
@@ -35,13 +35,13 @@ func restoreHooks(pod *corev1.Pod, earlier initconfig.Document) error {
 	var problems []error
 	for _, kind := range hookKinds() {
 		for c := range containers(pod) {
-			hook := hookOf(c, kind)
-			if hook == nil || hook.Port.Type != intstr.Int || !reserved(hook.Port.IntVal) {
+			hook := httpHook(c, kind)
+			if hook == nil || hook.Port.Type != intstr.Int || !isReserved(hook.Port.IntVal) {
 				continue
 			}
-			before := recorded(earlier, kind, c.Name, uint16(hook.Port.IntVal))
+			before := findRecorded(earlier, kind, c.Name, uint16(hook.Port.IntVal))
 			if before == nil {
-				problems = append(problems, lost(kind, "hook", c.Name, hook.Port.IntVal))
+				problems = append(problems, notRestorableError(kind, "hook", c.Name, hook.Port.IntVal))
 				continue
 			}
 			restoreRequest(hook, before)
@@ -50,13 +50,13 @@ func restoreHooks(pod *corev1.Pod, earlier initconfig.Document) error {
 	return errors.Join(problems...)
 }
 
-// lost says that an earlier injection cannot be undone.
-func lost(kind bootstrap.ProbeKind, what, container string, port int32) error {
+// errNotRestorable reports a probe or hook of an earlier injection whose original is unknown.
+func notRestorableError(kind bootstrap.ProbeKind, what, container string, port int32) error {
 	return fmt.Errorf("the %s %s of container %s points at port %d of an earlier sidecar, "+
-		"and what it was before is not known: create the pod from its own manifest", kind, what, container, port)
+		"and its original is not known: create the pod from its own manifest", kind, what, container, port)
 }
 
-// sidecarPort is the port of the sidecar that a probe points at. The sidecar's own containers point at it rightly.
+// sidecarPort returns the port of the sidecar that a probe targets. Probes of the sidecar's own containers are left out.
 func sidecarPort(c *corev1.Container, probe *corev1.Probe) (uint16, bool) {
 	if probe == nil || c.Name == names.SidecarContainer || c.Name == healthcheckContainer {
 		return 0, false
@@ -68,11 +68,11 @@ func sidecarPort(c *corev1.Container, probe *corev1.Probe) (uint16, bool) {
 	case probe.GRPC != nil:
 		port = intstr.FromInt32(probe.GRPC.Port)
 	}
-	return uint16(port.IntVal), port.Type == intstr.Int && reserved(port.IntVal)
+	return uint16(port.IntVal), port.Type == intstr.Int && isReserved(port.IntVal)
 }
 
-// recorded is what an earlier injection knew about a probe.
-func recorded(earlier initconfig.Document, kind bootstrap.ProbeKind, container string, listenPort uint16) *bootstrap.Probe {
+// findRecorded returns the record that an earlier injection made of a probe or hook.
+func findRecorded(earlier initconfig.Document, kind bootstrap.ProbeKind, container string, listenPort uint16) *bootstrap.Probe {
 	for _, p := range earlier.Bootstrap.Probes {
 		if p.Kind == kind && p.Container == container && p.ListenPort == listenPort {
 			return &p
@@ -81,7 +81,7 @@ func recorded(earlier initconfig.Document, kind bootstrap.ProbeKind, container s
 	return nil
 }
 
-// restoreRequest undoes answer.
+// restoreRequest reverts redirectRequest.
 func restoreRequest(get *corev1.HTTPGetAction, before *bootstrap.Probe) {
 	get.Path, get.Port = before.Path, intstr.FromInt32(int32(before.Port))
 	if before.Handler == bootstrap.HTTPS {

@@ -7,10 +7,10 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// tokenSeconds is the lifetime of the sidecar's token. The kubelet replaces it when a fifth of that is left.
+// tokenSeconds is the lifetime of the sidecar's token. The kubelet renews it after 80 percent of that time.
 const tokenSeconds = 3600
 
-// injectedVolumes are the names of the volumes that injection adds.
+// injectedVolumes returns the names of the volumes that injection adds.
 func injectedVolumes() []string {
 	return []string{names.BootstrapVolume, names.TokenVolume, names.TrustVolume}
 }
@@ -25,7 +25,7 @@ func addVolumes(pod *corev1.Pod, c Config) {
 	})
 	volume(names.TokenVolume, corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{
 		Sources: []corev1.VolumeProjection{{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{
-			Audience: names.TokenAudience(c.Mesh, c.Namespace), ExpirationSeconds: ptr(int64(tokenSeconds)), Path: names.TokenFile,
+			Audience: names.TokenAudience(c.Mesh, c.Namespace), ExpirationSeconds: new(int64(tokenSeconds)), Path: names.TokenFile,
 		}}},
 	}})
 	volume(names.TrustVolume, corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{

@@ -9,43 +9,43 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// Warnings are sentences for whoever creates a pod that gets a sidecar: what will not work, and what is not protected.
+// Warnings returns sentences for the creator of an injected pod: what will not work, and what is not protected.
 func Warnings(pod *corev1.Pod, ns Namespace) []string {
 	var warnings []string
 	const enforce = "pod-security.kubernetes.io/enforce"
 	if level := ns.Labels[enforce]; level == "baseline" || level == "restricted" {
 		warnings = append(warnings, fmt.Sprintf("namespace %s has the label %s=%s, which forbids the capability NET_ADMIN that the init container %s needs: "+
-			"the pod will be refused unless the level is privileged", ns.Name, enforce, level, names.InitContainer))
+			"the pod will be rejected unless the level is privileged", ns.Name, enforce, level, names.InitContainer))
 	}
 	for _, annotation := range Exclusions(pod) {
-		warnings = append(warnings, fmt.Sprintf("the annotation %s=%s lets traffic pass by the mesh, without its policies and encryption", annotation, pod.Annotations[annotation]))
+		warnings = append(warnings, fmt.Sprintf("the annotation %s=%s makes traffic bypass the mesh, without its policies and encryption", annotation, pod.Annotations[annotation]))
 	}
 	if policy := pod.Spec.DNSPolicy; policy == corev1.DNSDefault || policy == corev1.DNSNone {
-		warnings = append(warnings, fmt.Sprintf("the pod has the dnsPolicy %s: its sidecar finds the control plane by a name of the cluster's DNS, "+
-			"and the pod will not start unless its name servers know that name; use ClusterFirst", policy))
+		warnings = append(warnings, fmt.Sprintf("the pod has the dnsPolicy %s: its sidecar resolves the control plane by a name of the cluster's DNS, "+
+			"and the pod will not start unless its name servers resolve that name; use ClusterFirst", policy))
 	}
 	if pod.Spec.ShareProcessNamespace != nil && *pod.Spec.ShareProcessNamespace {
-		warnings = append(warnings, "the pod has shareProcessNamespace, so a container that runs as root can read the sidecar's token and keys: "+
+		warnings = append(warnings, "the pod has shareProcessNamespace, so a container running as root can read the sidecar's token and keys: "+
 			"remove it unless all containers are trusted as much as the sidecar")
 	}
 	for c := range containers(pod) {
 		if c.Name != names.InitContainer {
-			warnings = append(warnings, warnNetwork(c.Name, c.SecurityContext)...)
+			warnings = append(warnings, networkWarnings(c.Name, c.SecurityContext)...)
 		}
 	}
 	return warnings
 }
 
-// WarnEphemeral is Warnings for ephemeral containers, which are added to running pods.
+// WarnEphemeral returns the Warnings for ephemeral containers of a running pod.
 func WarnEphemeral(pod *corev1.Pod) []string {
 	var warnings []string
 	for _, c := range pod.Spec.EphemeralContainers {
-		warnings = append(warnings, warnNetwork(c.Name, c.SecurityContext)...)
+		warnings = append(warnings, networkWarnings(c.Name, c.SecurityContext)...)
 	}
 	return warnings
 }
 
-// Exclusions are the annotations by which a pod keeps some of its traffic away from its sidecar, in a fixed order.
+// Exclusions returns the annotations that exclude some of the pod's traffic from its sidecar, in a fixed order.
 func Exclusions(pod *corev1.Pod) []string {
 	return slices.DeleteFunc([]string{
 		names.InboundPortExclusionAnnotation, names.OutboundPortExclusionAnnotation,
@@ -53,11 +53,11 @@ func Exclusions(pod *corev1.Pod) []string {
 	}, func(annotation string) bool { return pod.Annotations[annotation] == "" })
 }
 
-func warnNetwork(container string, security *corev1.SecurityContext) []string {
+func networkWarnings(container string, security *corev1.SecurityContext) []string {
 	if !canChangeNetwork(security) {
 		return nil
 	}
-	return []string{fmt.Sprintf("the container %s may change the pod's network and so take its traffic out of the mesh: "+
+	return []string{fmt.Sprintf("the container %s can change the pod's network and bypass the mesh: "+
 		"remove NET_ADMIN and privileged unless it needs them", container)}
 }
 

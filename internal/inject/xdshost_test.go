@@ -6,15 +6,15 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/inject/initconfig"
 )
 
-// A sidecar connects for life to the host that it is told when it is injected.
-func TestSidecarIsToldItsControlPlane(t *testing.T) {
+// A sidecar uses the control plane host from its injection for its whole lifetime.
+func TestMutate_SetsXDSHost(t *testing.T) {
 	for _, c := range []struct{ given, want string }{
 		{"", "osm-controller.osm-system.svc.cluster.local"},
 		{"osm-controller-v0-2-0.osm-system.svc.cluster.local", "osm-controller-v0-2-0.osm-system.svc.cluster.local"},
 	} {
 		config := testConfig()
 		config.XDSHost = c.given
-		pod, err := Mutate(podFrom(t, `{spec: {containers: [{name: app}]}}`), testNamespace(), config, testUUID)
+		pod, err := Mutate(parsePod(t, `{spec: {containers: [{name: app}]}}`), testNamespace(), config, testUUID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -23,7 +23,7 @@ func TestSidecarIsToldItsControlPlane(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := document.Bootstrap.XDSHost; got != c.want {
-			t.Errorf("with the host %q the sidecar is told %q, want %q", c.given, got, c.want)
+			t.Errorf("with XDSHost %q the bootstrap has %q, want %q", c.given, got, c.want)
 		}
 	}
 }

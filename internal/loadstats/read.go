@@ -8,28 +8,29 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
-// Loads are what the sidecars of this process have sent in the last Window.
+// Loads are the counts of this process's sidecars in the last Window.
 type Loads struct {
-	// Since is from when sidecars were asked to report. Less than an Interval later nothing can be known yet.
+	// Since is when reporting began. Within the first Interval the result is incomplete.
 	Since time.Time
-	// Sidecars can report, and Reporting of them have since they were asked.
+	// Sidecars is the number of sidecars that can report; Reporting is how many of them have reported since reporting
+	// began.
 	Sidecars, Reporting int
-	// Pairs are sorted by client and cluster. What is not among them was not reported, which is not the same as 0.
+	// Pairs are sorted by client and cluster. A missing pair was not reported, which differs from 0.
 	Pairs []Pair
 }
 
-// Pair is what the sidecars of one identity have sent to one upstream cluster.
+// Pair is what the sidecars of one identity sent to one upstream cluster.
 type Pair struct {
 	Client  identity.ServiceAccount
 	Cluster string
 	Counts
-	// Over is the time that the counts are about: at most Window.
+	// Over is the period of the counts, at most Window.
 	Over time.Duration
-	// Recent are the counts by interval, the oldest first; intervals without a report are left out.
+	// Recent are the counts by interval, the oldest first, without intervals that have no report.
 	Recent []Recent
 }
 
-// Rate is the number of requests a second.
+// Rate is the number of requests per second.
 func (p Pair) Rate() float64 {
 	if p.Over <= 0 {
 		return 0
@@ -43,21 +44,21 @@ type Recent struct {
 	Counts
 }
 
-// Read is what is known, and makes sidecars report for a Lease from now.
-func (b *Book) Read() Loads {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	now := b.now()
-	b.ask(now)
-	b.tidy(now)
-	loads := Loads{Since: b.since, Sidecars: len(b.reporters), Pairs: make([]Pair, 0, len(b.pairs))}
-	for _, r := range b.reporters {
+// Read returns the current loads and makes sidecars report for a Lease from now.
+func (s *Store) Read() Loads {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	s.extendLease(now)
+	s.removeExpired(now)
+	loads := Loads{Since: s.since, Sidecars: len(s.reporters), Pairs: make([]Pair, 0, len(s.pairs))}
+	for _, r := range s.reporters {
 		if r.reports > 0 {
 			loads.Reporting++
 		}
 	}
-	for key, s := range b.pairs {
-		p := Pair{Client: key.client, Cluster: key.cluster, Over: min(s.last.Sub(s.since), Window), Recent: s.recent(now)}
+	for key, pairSeries := range s.pairs {
+		p := Pair{Client: key.client, Cluster: key.cluster, Over: min(pairSeries.last.Sub(pairSeries.since), Window), Recent: pairSeries.recent(now)}
 		for _, r := range p.Recent {
 			p.Counts = p.Plus(r.Counts)
 		}

@@ -6,57 +6,57 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
-// Reporter is a sidecar that can report.
+// Reporter is a sidecar with an open stream of load reports.
 type Reporter struct {
-	book   *Book
+	store  *Store
 	uid    string
 	client identity.ServiceAccount
 	ended  chan struct{}
-	// reports counts what it has reported since it was asked; under the Book's lock.
+	// reports is the number of reports since reporting began. The Store's mutex guards it.
 	reports int
 }
 
-// Join is called when a sidecar opens its stream of load reports; Leave when it ends. A newer stream of the same pod ends the
+// Register adds a sidecar when it opens its stream of load reports. A newer stream of the same pod supersedes the
 // older one.
-func (b *Book) Join(uid string, client identity.ServiceAccount) *Reporter {
-	r := &Reporter{book: b, uid: uid, client: client, ended: make(chan struct{})}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if old := b.reporters[uid]; old != nil {
+func (s *Store) Register(uid string, client identity.ServiceAccount) *Reporter {
+	r := &Reporter{store: s, uid: uid, client: client, ended: make(chan struct{})}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if old := s.reporters[uid]; old != nil {
 		close(old.ended)
 	}
-	b.reporters[uid] = r
+	s.reporters[uid] = r
 	return r
 }
 
-// Leave forgets the sidecar; what it reported remains.
-func (r *Reporter) Leave() {
-	r.book.mu.Lock()
-	defer r.book.mu.Unlock()
-	if r.book.reporters[r.uid] == r {
-		delete(r.book.reporters, r.uid)
+// Unregister removes the sidecar when its stream ends. Its reports remain.
+func (r *Reporter) Unregister() {
+	r.store.mu.Lock()
+	defer r.store.mu.Unlock()
+	if r.store.reporters[r.uid] == r {
+		delete(r.store.reporters, r.uid)
 	}
 }
 
-// Ended is closed when the pod has opened a newer stream.
-func (r *Reporter) Ended() <-chan struct{} { return r.ended }
+// Done is closed when a newer stream of the pod supersedes this one.
+func (r *Reporter) Done() <-chan struct{} { return r.ended }
 
-// Report enters what the sidecar has sent within the given time before now, and says how many loads there was no room for. Nothing
-// is entered while nobody is asked.
+// Report adds the loads that the sidecar sent within the given time before now, and returns how many there was no room
+// for. Without a reader it adds nothing.
 func (r *Reporter) Report(loads []Load, within time.Duration) (dropped int) {
-	now := r.book.now()
+	now := r.store.now()
 	within = min(max(within, 0), Window)
-	r.book.mu.Lock()
-	defer r.book.mu.Unlock()
-	if !now.Before(r.book.until) {
+	r.store.mu.Lock()
+	defer r.store.mu.Unlock()
+	if !now.Before(r.store.until) {
 		return 0
 	}
 	r.reports++
-	if len(r.book.pairs) >= maxPairs {
-		r.book.tidy(now)
+	if len(r.store.pairs) >= maxPairs {
+		r.store.removeExpired(now)
 	}
 	for _, load := range loads {
-		if !r.book.enter(r.client, load, now.Add(-within), now) {
+		if !r.store.addLoad(r.client, load, now.Add(-within), now) {
 			dropped++
 		}
 	}

@@ -2,26 +2,26 @@ package loadstats
 
 import "time"
 
-// slots is how many intervals a series remembers.
+// slots is the number of intervals in a series.
 const slots = int(Window / Interval)
 
-// series are the counts of one pair, by interval.
+// series are the counts of one pair by interval.
 type series struct {
-	// since is when the first reported time began, and last when the latest report came.
+	// since is the start of the first reported period, and last the time of the latest report.
 	since, last time.Time
 	slots       [slots]slot
 }
 
-// slot are the counts that were reported within one interval, numbered from 1970.
+// slot has the counts that were reported within one interval, numbered from 1970.
 type slot struct {
 	number int64
 	Counts
 }
 
-func numberOf(t time.Time) int64 { return t.UnixNano() / int64(Interval) }
+func slotNumber(t time.Time) int64 { return t.UnixNano() / int64(Interval) }
 
 func (s *series) add(c Counts, now time.Time) {
-	number := numberOf(now)
+	number := slotNumber(now)
 	at := &s.slots[number%int64(slots)]
 	if at.number != number {
 		*at = slot{number: number}
@@ -30,9 +30,9 @@ func (s *series) add(c Counts, now time.Time) {
 	s.last = now
 }
 
-// recent are the intervals of the last Window in which something was reported, the oldest first.
+// recent returns the intervals of the last Window that have reports, the oldest first.
 func (s *series) recent(now time.Time) []Recent {
-	newest := numberOf(now)
+	newest := slotNumber(now)
 	var list []Recent
 	for number := newest - int64(slots) + 1; number <= newest; number++ {
 		if at := s.slots[number%int64(slots)]; at.number == number {

@@ -1,4 +1,4 @@
-// Package logging makes the loggers of all programs: JSON lines on standard error, at a level that can change while they run.
+// Package logging creates the loggers of all components: JSON lines on standard error, at a level that can change at runtime.
 //
-// OSM's names of levels flow in; a logr.Logger and its level flow out.
+// Its input is OSM's names of log levels. Its output is a logr.Logger whose level can be set.
 package logging

@@ -7,25 +7,25 @@ import (
 	ctrlzap "sigs.k8s.io/controller-runtime/pkg/log/zap"
 )
 
-// Logger writes JSON lines. The zero value is not usable; make one with New.
+// Logger writes JSON lines. Create it with New.
 type Logger struct {
 	logr.Logger
 	level zap.AtomicLevel
 }
 
-// New makes a Logger at a level named as in MeshConfig's spec.observability.osmLogLevel.
+// New returns a Logger at a level named as in MeshConfig's spec.observability.osmLogLevel.
 func New(level string) *Logger {
 	atomic := zap.NewAtomicLevelAt(parse(level))
 	return &Logger{Logger: ctrlzap.New(ctrlzap.Level(&atomic), ctrlzap.JSONEncoder(isoTime)), level: atomic}
 }
 
-// isoTime writes times that people can read.
+// isoTime encodes times in RFC 3339 form.
 func isoTime(config *zapcore.EncoderConfig) { config.EncodeTime = zapcore.RFC3339NanoTimeEncoder }
 
-// SetLevel changes the level at once.
+// SetLevel changes the level.
 func (l *Logger) SetLevel(level string) { l.level.SetLevel(parse(level)) }
 
-// parse understands OSM's levels; a word that is none of them means info, as in OSM.
+// parse parses OSM's names of levels. An unknown name means info, as in OSM.
 func parse(level string) zapcore.Level {
 	switch level {
 	case "trace":

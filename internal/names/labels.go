@@ -8,10 +8,10 @@ const (
 	IgnoreLabel = "openservicemesh.io/ignore"
 	// InjectionAnnotation on a namespace or pod turns injection on or off: enabled, yes, true or disabled, no, false.
 	InjectionAnnotation = "openservicemesh.io/sidecar-injection"
-	// MetricsAnnotation on a namespace asks for scrape annotations on its sidecars.
+	// MetricsAnnotation on a namespace adds scrape annotations to its pods with sidecars.
 	MetricsAnnotation = "openservicemesh.io/metrics"
-	// PermissiveAnnotation on a namespace says for its workloads what MeshConfig says for all about permissive mode: enabled, yes,
-	// true or disabled, no, false. OSM had no such word.
+	// PermissiveAnnotation on a namespace overrides MeshConfig's permissive mode for its workloads: enabled, yes, true
+	// or disabled, no, false. OSM did not have it.
 	PermissiveAnnotation = "openservicemesh.io/permissive-traffic-policy"
 	// OutboundPortExclusionAnnotation on a pod lists destination ports that are not redirected, separated by commas.
 	OutboundPortExclusionAnnotation = "openservicemesh.io/outbound-port-exclusion-list"
@@ -21,24 +21,25 @@ const (
 	OutboundIPRangeExclusionAnnotation = "openservicemesh.io/outbound-ip-range-exclusion-list"
 	// OutboundIPRangeInclusionAnnotation on a pod lists the only destination CIDRs that are redirected.
 	OutboundIPRangeInclusionAnnotation = "openservicemesh.io/outbound-ip-range-inclusion-list"
-	// AnalyzeIgnoreAnnotation on any object lists the codes of `osm analyze`, separated by commas, that are not to be reported about
-	// it; * means all. OSM had no such command.
+	// AnalyzeIgnoreAnnotation on any object lists the codes of `osm analyze` that are not reported for it, separated
+	// by commas; * means all. OSM did not have it.
 	AnalyzeIgnoreAnnotation = "openservicemesh.io/analyze-ignore"
-	// ProxyUUIDLabel links a pod, its sidecar and the sidecar's node id, for tools; identity never comes from it.
+	// ProxyUUIDLabel links a pod, its sidecar and the sidecar's node ID, for tools. Identity never depends on it.
 	ProxyUUIDLabel = "osm-proxy-uuid"
-	// RevisionLabel on a pod names the MeshRevision whose injector made its sidecar.
+	// RevisionLabel on a pod names the MeshRevision whose injector added its sidecar.
 	RevisionLabel = "operator.openservicemesh.io/revision"
-	// RestartAnnotation on a pod template is the operator's latest restart: the revision whose sidecars the new pods get, and when.
+	// RestartAnnotation on a pod template records the operator's latest restart: the revision of the new sidecars, and
+	// the time.
 	RestartAnnotation = "operator.openservicemesh.io/restarted-for"
-	// RestartLabel on a workload or a namespace with the value "disabled" keeps the operator from restarting it.
+	// RestartLabel with the value "disabled" on a workload or a namespace prevents restarts by the operator.
 	RestartLabel = "operator.openservicemesh.io/restart"
-	// LeavingAnnotation of a MeshConfig is written by the operator while it takes the sidecars out of a mesh that is being removed:
-	// LeavingOpen, then LeavingTransparent. Anything else is as if it were absent.
-	LeavingAnnotation = "operator.openservicemesh.io/leaving"
-	// LeavingOpen makes sidecars accept connections of whoever asks as well, also without TLS.
-	LeavingOpen = "open"
-	// LeavingTransparent makes sidecars send everything unchanged to where it was going, too.
-	LeavingTransparent = "transparent"
+	// TeardownAnnotation on a MeshConfig is the teardown step of a mesh that is being removed: TeardownOpen, then
+	// TeardownPassthrough. Only the operator writes it. Other values have no effect.
+	TeardownAnnotation = "operator.openservicemesh.io/leaving"
+	// TeardownOpen makes sidecars accept any client, also without TLS.
+	TeardownOpen = "open"
+	// TeardownPassthrough also makes sidecars pass all connections through unchanged.
+	TeardownPassthrough = "transparent"
 
 	// ScrapeAnnotation, ScrapePortAnnotation and ScrapePathAnnotation are what Prometheus' pod discovery reads.
 	ScrapeAnnotation     = "prometheus.io/scrape"
@@ -58,6 +59,6 @@ const (
 	AppLabel = "app"
 	// MeshNameLabel on the controller's Deployment is how the osm command line finds meshes.
 	MeshNameLabel = "meshName"
-	// MeshLabel marks every object that the operator made for a mesh.
+	// MeshLabel marks every object that the operator creates for a mesh.
 	MeshLabel = "operator.openservicemesh.io/mesh"
 )

@@ -1,8 +1,8 @@
 package names
 
-// Names of the control plane's own objects, as OSM users know them.
+// Names of the control plane's objects, as in OSM.
 const (
-	// DefaultMesh is the mesh name used when nothing else is said.
+	// DefaultMesh is the default name of a mesh.
 	DefaultMesh = "osm"
 	// DefaultNamespace is the namespace the control plane runs in by default.
 	DefaultNamespace = "osm-system"
@@ -17,7 +17,7 @@ const (
 	Injector = "osm-injector"
 	// Validator names the Service of the validating webhook, served by the controller.
 	Validator = "osm-validator"
-	// MeshConfig is the name of the one MeshConfig object of a mesh, in its namespace.
+	// MeshConfig is the name of a mesh's MeshConfig object, in the mesh's namespace.
 	MeshConfig = "osm-mesh-config"
 	// CABundleSecret holds the built-in certificate authority: keys CABundleCert and CABundleKey.
 	CABundleSecret = "osm-ca-bundle"
@@ -28,12 +28,13 @@ const (
 
 	// InjectorCertSecret holds the certificate of the injector's webhook.
 	InjectorCertSecret = "osm-injector-webhook-cert"
-	// CanaryCertSecret holds that of the injector that runs beside it. There is one at a time, so its name is always the same.
+	// CanaryCertSecret holds the certificate of the canary's injector. There is at most one canary, so the name is
+	// fixed.
 	CanaryCertSecret = InjectorCertSecret + "-canary"
 
 	// InjectorWebhook is the name of the webhook inside the MutatingWebhookConfiguration.
 	InjectorWebhook = "osm-inject.k8s.io"
-	// CanaryWebhook is the name of the webhook beside it, for the namespaces that a new version is tried in.
+	// CanaryWebhook is the name of the canary's webhook, for the namespaces of a canary upgrade.
 	CanaryWebhook = "osm-inject-canary.k8s.io"
 	// ValidatorWebhook is the name of the webhook inside the ValidatingWebhookConfiguration.
 	ValidatorWebhook = "osm-validator.k8s.io"
@@ -45,8 +46,8 @@ func MutatingWebhook(mesh string) string { return "osm-webhook-" + mesh }
 // ValidatingWebhook is the name of a mesh's ValidatingWebhookConfiguration.
 func ValidatingWebhook(mesh string) string { return "osm-validator-mesh-" + mesh }
 
-// TrustConfigMap is the name of the ConfigMap, in every namespace of the mesh, that holds the root certificate a
-// sidecar trusts for its connection to the control plane.
+// TrustConfigMap is the name of the ConfigMap, in every namespace of the mesh, with the root certificate that sidecars
+// trust for their connection to the control plane.
 func TrustConfigMap(mesh string) string { return "osm-trust-" + mesh }
 
 // TokenAudience is the audience of the service account tokens that sidecars of a mesh present to its control plane.
@@ -55,7 +56,7 @@ func TokenAudience(mesh, namespace string) string { return mesh + "." + namespac
 // ADSCommonName is the DNS name in the control plane's xDS server certificate.
 func ADSCommonName(trustDomain string) string { return "ads." + trustDomain }
 
-// ReportCommonName is the DNS name in the certificate by which the control plane serves its report.
+// ReportCommonName is the DNS name in the certificate of the control plane's report API.
 func ReportCommonName(trustDomain string) string { return "report." + trustDomain }
 
 // ServiceHost is the fully qualified DNS name of a Kubernetes Service.

@@ -6,11 +6,11 @@ const (
 	ADSPort = 15128
 	// HealthPort serves health, metrics and version over plain HTTP.
 	HealthPort = 9091
-	// DebugPort serves the debug endpoints when MeshConfig turns them on.
+	// DebugPort serves the debug endpoints when MeshConfig enables them.
 	DebugPort = 9092
 	// ValidatorPort serves the validating webhook over HTTPS.
 	ValidatorPort = 9093
-	// ReportPort serves the state of the connected sidecars over HTTPS.
+	// ReportPort serves the state of connected sidecars over HTTPS.
 	ReportPort = 9094
 	// InjectorPort serves the mutating webhook over HTTPS.
 	InjectorPort = 9090
@@ -20,9 +20,9 @@ const (
 const (
 	// AdminPort is Envoy's admin interface on 127.0.0.1.
 	AdminPort = 15000
-	// OutboundPort takes redirected connections that leave the pod.
+	// OutboundPort accepts redirected connections that leave the pod.
 	OutboundPort = 15001
-	// InboundPort takes redirected connections that reach the pod.
+	// InboundPort accepts redirected connections to the pod.
 	InboundPort = 15003
 	// PrometheusPort serves the sidecar's metrics.
 	PrometheusPort = 15010
@@ -33,7 +33,7 @@ const (
 	// ReadyPort answers /ready for the sidecar's own startup probe, once it has accepted its first configuration.
 	ReadyPort = 15905
 
-	// ProxyUID is the user that Envoy runs as; traffic of this user is not redirected, so no application may use it.
+	// ProxyUID is the user ID of Envoy. Its traffic is not redirected, so applications must not use it.
 	ProxyUID = 1500
 )
 
@@ -43,7 +43,7 @@ const (
 	SidecarContainer = "envoy"
 	// InitContainer programs the redirection and renders the sidecar's bootstrap.
 	InitContainer = "osm-init"
-	// UnreadyCluster is the cluster of a sidecar that is not ready, whatever its Envoy says of itself.
+	// UnreadyCluster is the cluster that marks a sidecar as not ready while it exists.
 	UnreadyCluster = "unready_cluster"
 	// BootstrapVolume is the memory volume that osm-init writes and the sidecar reads.
 	BootstrapVolume = "envoy-bootstrap-config-volume"

@@ -10,10 +10,10 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// trustResource is what manifests call the trust ConfigMap, whose real name has the mesh in it.
+// trustResource is the placeholder of manifests for the trust ConfigMap, whose name contains the mesh name.
 const trustResource = "osm-trust"
 
-// bind makes roles and bindings those of one mesh.
+// bind sets the mesh in roles and bindings.
 func bind(object *unstructured.Unstructured, p Parameters) error {
 	switch object.GetKind() {
 	case "ClusterRole", "Role":
@@ -30,7 +30,7 @@ func bind(object *unstructured.Unstructured, p Parameters) error {
 	return nil
 }
 
-// bindSubjects points a binding at the role and the accounts of a mesh.
+// bindSubjects sets the role and the service accounts of a mesh in a binding.
 func bindSubjects(object *unstructured.Unstructured, p Parameters) error {
 	if object.GetKind() == "ClusterRoleBinding" {
 		role, _, err := unstructured.NestedString(object.Object, "roleRef", "name")
@@ -53,7 +53,7 @@ func bindSubjects(object *unstructured.Unstructured, p Parameters) error {
 	return unstructured.SetNestedSlice(object.Object, subjects, "subjects")
 }
 
-// editRules changes the rules of a role in place.
+// editRules edits each rule of a role in place.
 func editRules(object *unstructured.Unstructured, edit func(*rbacv1.PolicyRule)) error {
 	rules, _, err := unstructured.NestedSlice(object.Object, "rules")
 	if err != nil {
@@ -73,8 +73,8 @@ func editRules(object *unstructured.Unstructured, edit func(*rbacv1.PolicyRule))
 	return unstructured.SetNestedSlice(object.Object, rules, "rules")
 }
 
-// Granted lists every permission that the manifests of any known version hand out. Whoever applies them must have them all.
-func (c *Catalogue) Granted() ([]rbacv1.PolicyRule, error) {
+// GrantedRules lists all rules of the roles of all known versions. The operator must hold them itself to apply the roles.
+func (c *Catalogue) GrantedRules() ([]rbacv1.PolicyRule, error) {
 	var granted []rbacv1.PolicyRule
 	for _, known := range c.Known() {
 		release, err := c.Release(known)

@@ -6,23 +6,24 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// Autoscaling is how many pods of the controller, and of the injector, there may be.
+// Autoscaling is the range of a HorizontalPodAutoscaler and its target CPU usage.
 type Autoscaling struct {
 	// Min and Max bound the number of pods; Min is at least 1.
 	Min, Max int32
-	// CPU is the share of the requested CPU that pods shall use on average, in percent.
+	// CPU is the target average CPU usage, in percent of the CPU request.
 	CPU int32
 }
 
-// autoscalers are a HorizontalPodAutoscaler for each Deployment among some objects, of the same name, namespace and labels.
-func autoscalers(objects []*unstructured.Unstructured, a Autoscaling) ([]*unstructured.Unstructured, error) {
+// autoscalers renders a HorizontalPodAutoscaler for each Deployment with autoscaling, with the same name, namespace and labels.
+func autoscalers(objects []*unstructured.Unstructured, p Parameters) ([]*unstructured.Unstructured, error) {
 	var all []*unstructured.Unstructured
 	for _, object := range objects {
-		if object.GetKind() != "Deployment" {
+		scaling := p.workload(object.GetName()).Autoscaling
+		if object.GetKind() != "Deployment" || scaling == nil {
 			continue
 		}
 		spec := map[string]any{}
-		if err := roundTrip(autoscalerSpec(object.GetName(), a), &spec); err != nil {
+		if err := roundTrip(autoscalerSpec(object.GetName(), *scaling), &spec); err != nil {
 			return nil, err
 		}
 		autoscaler := &unstructured.Unstructured{Object: map[string]any{
@@ -36,7 +37,7 @@ func autoscalers(objects []*unstructured.Unstructured, a Autoscaling) ([]*unstru
 	return all, nil
 }
 
-// autoscalerSpec scales a Deployment by the CPU of its pods.
+// autoscalerSpec returns the spec that scales a Deployment by the CPU usage of its pods.
 func autoscalerSpec(name string, a Autoscaling) autoscalingv2.HorizontalPodAutoscalerSpec {
 	return autoscalingv2.HorizontalPodAutoscalerSpec{
 		ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: name},

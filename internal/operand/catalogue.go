@@ -12,12 +12,12 @@ import (
 	"k8s.io/apimachinery/pkg/util/version"
 )
 
-// manifests holds a folder for each version.
+// manifests contains a folder for each version.
 //
 //go:embed all:manifests
 var manifests embed.FS
 
-// currentFolder holds the manifests of the version that this source builds.
+// currentFolder contains the manifests of the version that this source builds.
 const currentFolder = "current"
 
 // Catalogue is the set of control-plane versions that an operator can install.
@@ -25,15 +25,15 @@ type Catalogue struct {
 	files   fs.FS
 	current string
 	images  Images
-	// frozen has the folder of each version that is written down.
+	// frozen is the file system of each frozen version.
 	frozen map[string]fs.FS
-	// opened has each version that was asked for: every look at a mesh asks for one, and reading it takes milliseconds.
+	// opened caches releases: every reconcile of a mesh reads one, and decoding it takes milliseconds.
 	opened map[string]*Release
 	mu     sync.Mutex
 }
 
 // NewCatalogue opens the embedded manifests. current is the operator's own version, which is rendered from the folder
-// "current" with the given images. A frozen copy of the same version is not used: the source it was made from is here.
+// "current" with the given images. A frozen copy of the same version is ignored.
 func NewCatalogue(current string, images Images) (*Catalogue, error) {
 	files, err := fs.Sub(manifests, "manifests")
 	if err != nil {
@@ -42,7 +42,7 @@ func NewCatalogue(current string, images Images) (*Catalogue, error) {
 	return OpenCatalogue(files, current, images)
 }
 
-// OpenCatalogue is NewCatalogue with manifests from elsewhere: a folder for each version, and the folder "current".
+// OpenCatalogue is NewCatalogue with other manifests: a folder for each version, and the folder "current".
 func OpenCatalogue(files fs.FS, current string, images Images) (*Catalogue, error) {
 	folders, err := fs.ReadDir(files, ".")
 	if err != nil {
@@ -57,25 +57,25 @@ func OpenCatalogue(files fs.FS, current string, images Images) (*Catalogue, erro
 	return c, nil
 }
 
-// Add makes further versions known: files has a folder for each, as Freeze wrote it. A version that is known already is an error:
-// it would be unclear which of the two is meant.
+// Add adds versions: files has a folder for each, as written by Freeze. A version that is already known is an error, because it would be
+// ambiguous.
 func (c *Catalogue) Add(files fs.FS) error {
 	folders, err := fs.ReadDir(files, ".")
 	if err != nil {
-		return fmt.Errorf("further versions of the control plane cannot be listed: %w", err)
+		return fmt.Errorf("additional versions of the control plane cannot be listed: %w", err)
 	}
 	for _, folder := range folders {
 		name := folder.Name()
-		// In a mounted ConfigMap, what is named like a folder is a link to one; the folders themselves begin with two dots.
+		// In a mounted ConfigMap, version folders are symbolic links to folders whose names begin with two dots.
 		info, err := fs.Stat(files, name)
 		if err != nil {
-			return fmt.Errorf("the further version %s cannot be read: %w", name, err)
+			return fmt.Errorf("the additional version %s cannot be read: %w", name, err)
 		}
 		if !info.IsDir() || strings.HasPrefix(name, ".") {
 			continue
 		}
 		if slices.Contains(c.Known(), name) {
-			return fmt.Errorf("version %s is known already: remove its further folder", name)
+			return fmt.Errorf("version %s is already known: remove its additional folder", name)
 		}
 		if _, err := readFolder(files, name); err != nil {
 			return err
@@ -85,7 +85,7 @@ func (c *Catalogue) Add(files fs.FS) error {
 	return nil
 }
 
-// Current is the version that the operator itself was built as, the default of a mesh.
+// Current is the version of the operator, the default version of a mesh.
 func (c *Catalogue) Current() string { return c.current }
 
 // Known lists all versions, oldest first.
@@ -95,48 +95,48 @@ func (c *Catalogue) Known() []string {
 	return known
 }
 
-// Release opens one version, once: what it answers is shared, and nobody may change it. An unknown version is an error that lists those
-// that are known.
-func (c *Catalogue) Release(wanted string) (*Release, error) {
+// Release returns a version, decoded once. Callers share the result and must not modify it. An unknown version returns an
+// UnknownVersionError.
+func (c *Catalogue) Release(name string) (*Release, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if release, ok := c.opened[wanted]; ok {
+	if release, ok := c.opened[name]; ok {
 		return release, nil
 	}
 	files, folder := c.files, currentFolder
-	if wanted != c.current {
+	if name != c.current {
 		var known bool
-		if files, known = c.frozen[wanted]; !known {
-			return nil, &UnknownVersionError{Wanted: wanted, Known: c.Known()}
+		if files, known = c.frozen[name]; !known {
+			return nil, &UnknownVersionError{Version: name, Known: c.Known()}
 		}
-		folder = wanted
+		folder = name
 	}
 	objects, err := readFolder(files, folder)
 	if err != nil {
 		return nil, err
 	}
-	release := &Release{Version: wanted, objects: objects, Images: c.images}
+	release := &Release{Version: name, objects: objects, Images: c.images}
 	if folder != currentFolder {
 		release.Images = imagesOf(objects)
 	}
-	c.opened[wanted] = release
+	c.opened[name] = release
 	return release, nil
 }
 
-// UnknownVersionError says that the operator cannot install a version.
+// UnknownVersionError is returned for a version that the operator cannot install.
 type UnknownVersionError struct {
-	// Wanted is what was asked for.
-	Wanted string
-	// Known are the versions that can be installed, oldest first.
+	// Version is the requested version.
+	Version string
+	// Known lists the versions that can be installed, oldest first.
 	Known []string
 }
 
-// Error says what is wrong and what to choose instead.
+// Error implements error.
 func (e *UnknownVersionError) Error() string {
-	return fmt.Sprintf("this operator cannot install version %s: choose one of %s, or install an operator that knows it", e.Wanted, strings.Join(e.Known, ", "))
+	return fmt.Sprintf("this operator cannot install version %s: choose one of %s, or install an operator that supports it", e.Version, strings.Join(e.Known, ", "))
 }
 
-// Compare orders versions, older first. What is no version, such as the "dev" of a plain build, comes last.
+// Compare orders versions, older first. Names that are not semantic versions, such as "dev", come last.
 func Compare(a, b string) int {
 	va, errA := version.ParseSemantic(a)
 	vb, errB := version.ParseSemantic(b)

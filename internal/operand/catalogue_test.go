@@ -44,7 +44,7 @@ func TestKnownVersions(t *testing.T) {
 	}
 }
 
-func TestDevelopmentVersionComesLast(t *testing.T) {
+func TestKnown_DevelopmentVersionIsLast(t *testing.T) {
 	catalogue, err := OpenCatalogue(withFrozen(t, "v0.9.0"), "dev", testImages())
 	if err != nil {
 		t.Fatal(err)
@@ -54,12 +54,12 @@ func TestDevelopmentVersionComesLast(t *testing.T) {
 	}
 }
 
-func TestFurtherVersionsAreKnownToo(t *testing.T) {
+func TestAdd_AddsVersions(t *testing.T) {
 	catalogue, err := OpenCatalogue(withFrozen(t, "v0.9.0"), "v0.10.0", testImages())
 	if err != nil {
 		t.Fatal(err)
 	}
-	// As the kubelet mounts a ConfigMap: the version is a link into a folder with a hidden name.
+	// The kubelet mounts a ConfigMap like this: the version is a symbolic link into a hidden folder.
 	folder := t.TempDir()
 	hidden := filepath.Join(folder, "..2026_01_01", "v0.10.1-rc.1")
 	if err := os.MkdirAll(hidden, 0o755); err != nil {
@@ -83,7 +83,7 @@ func TestFurtherVersionsAreKnownToo(t *testing.T) {
 	}
 	for _, twice := range []string{"v0.9.0", "v0.10.0"} {
 		err := catalogue.Add(fstest.MapFS{twice + "/controller.yaml": &fstest.MapFile{}})
-		if err == nil || !strings.Contains(err.Error(), "known already") {
+		if err == nil || !strings.Contains(err.Error(), "already known") {
 			t.Errorf("adding %s again = %v, want an error", twice, err)
 		}
 	}
@@ -96,7 +96,7 @@ func must(files fs.FS, err error) fs.FS {
 	return files
 }
 
-func TestUnknownVersionListsTheKnownOnes(t *testing.T) {
+func TestUnknownVersionError_ListsKnownVersions(t *testing.T) {
 	catalogue, err := OpenCatalogue(withFrozen(t, "v0.9.0"), "v0.10.0", testImages())
 	if err != nil {
 		t.Fatal(err)
@@ -106,14 +106,14 @@ func TestUnknownVersionListsTheKnownOnes(t *testing.T) {
 	if !errors.As(err, &unknown) {
 		t.Fatalf("Release(v7.0.0) = %v, want an UnknownVersionError", err)
 	}
-	want := "this operator cannot install version v7.0.0: choose one of v0.9.0, v0.10.0, or install an operator that knows it"
+	want := "this operator cannot install version v7.0.0: choose one of v0.9.0, v0.10.0, or install an operator that supports it"
 	if err.Error() != want {
 		t.Errorf("error = %q, want %q", err, want)
 	}
 }
 
 // A frozen version keeps its own images; the images of the operator are for the current version.
-func TestImagesBelongToTheirVersion(t *testing.T) {
+func TestRelease_HasImagesOfItsVersion(t *testing.T) {
 	catalogue, err := OpenCatalogue(withFrozen(t, "v0.9.0"), "v0.10.0", testImages())
 	if err != nil {
 		t.Fatal(err)
@@ -135,7 +135,7 @@ func TestImagesBelongToTheirVersion(t *testing.T) {
 	}
 }
 
-func TestOwnFrozenCopyIsNotUsed(t *testing.T) {
+func TestFrozenCopyOfCurrentVersion_IsIgnored(t *testing.T) {
 	catalogue, err := OpenCatalogue(withFrozen(t, "v0.10.0"), "v0.10.0", testImages())
 	if err != nil {
 		t.Fatal(err)
@@ -152,12 +152,12 @@ func TestOwnFrozenCopyIsNotUsed(t *testing.T) {
 	}
 }
 
-func TestGrantedListsRolesOfEveryVersion(t *testing.T) {
+func TestGrantedRules_ListsRolesOfEveryVersion(t *testing.T) {
 	catalogue, err := OpenCatalogue(withFrozen(t, "v0.9.0"), "v0.10.0", testImages())
 	if err != nil {
 		t.Fatal(err)
 	}
-	both, err := catalogue.Granted()
+	both, err := catalogue.GrantedRules()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func TestGrantedListsRolesOfEveryVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	one, err := alone.Granted()
+	one, err := alone.GrantedRules()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,25 +9,25 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// CommitFile is the file beside the manifests of a frozen version that names the commit they were made from.
+// CommitFile is the file in the folder of a frozen version with the commit that it was built from.
 const CommitFile = "COMMIT"
 
-// digest is the end of an image reference that always means the same image.
+// digest matches the digest of an image reference.
 var digest = regexp.MustCompile(`@sha256:[0-9a-f]{64}$`)
 
-// commit is a full git commit.
+// commit matches a full git commit.
 var commit = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
-// Freeze returns the files of a frozen version, by name: the current manifests with the given images, and the commit. Each image needs
-// a digest, so that the version can be installed unchanged for ever.
-func Freeze(images Images, madeFrom string) (map[string][]byte, error) {
+// Freeze returns the files of a frozen version by name: the current manifests with the given images, and the commit. Each image needs
+// a digest, so that the version never changes.
+func Freeze(images Images, builtFrom string) (map[string][]byte, error) {
 	for _, reference := range []string{images.Controller, images.Injector, images.Init, images.Sidecar} {
 		if !digest.MatchString(reference) {
-			return nil, fmt.Errorf("the image %q has no digest: a version is written down with images that cannot change, such as name:tag@sha256:<hash>", reference)
+			return nil, fmt.Errorf("the image %q has no digest: a frozen version needs immutable images, such as name:tag@sha256:<hash>", reference)
 		}
 	}
-	if !commit.MatchString(madeFrom) {
-		return nil, fmt.Errorf("%q is not a commit: give its 40 hexadecimal digits", madeFrom)
+	if !commit.MatchString(builtFrom) {
+		return nil, fmt.Errorf("%q is not a commit: give its 40 hexadecimal digits", builtFrom)
 	}
 	files, err := fs.Sub(manifests, "manifests")
 	if err != nil {
@@ -37,12 +37,12 @@ func Freeze(images Images, madeFrom string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	frozen := map[string][]byte{CommitFile: []byte(madeFrom + "\n")}
+	frozen := map[string][]byte{CommitFile: []byte(builtFrom + "\n")}
 	for name, documents := range objects {
 		var text bytes.Buffer
 		for i, object := range documents {
 			if object.GetKind() == "Deployment" {
-				if err := editDeployment(object, func(d *deployment) error { pin(d, images); return nil }); err != nil {
+				if err := editDeployment(object, func(d *deployment) error { setImages(d, images); return nil }); err != nil {
 					return nil, fmt.Errorf("the Deployment %s cannot be frozen: %w", object.GetName(), err)
 				}
 			}
@@ -60,8 +60,8 @@ func Freeze(images Images, madeFrom string) (map[string][]byte, error) {
 	return frozen, nil
 }
 
-// pin writes images into all containers of a Deployment.
-func pin(d *deployment, images Images) {
+// setImages sets the images of all containers of a Deployment.
+func setImages(d *deployment, images Images) {
 	for i := range d.Spec.Template.Spec.Containers {
 		fillImages(&d.Spec.Template.Spec.Containers[i], images)
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A frozen version renders to what the current one renders to, but for the images: nothing is lost by writing it down.
+// A frozen version renders like the current one, except for the images.
 func TestFrozenVersionRendersTheSame(t *testing.T) {
 	pinned := Images{}
 	for _, image := range []*string{&pinned.Controller, &pinned.Injector, &pinned.Init, &pinned.Sidecar} {
@@ -40,7 +40,7 @@ func TestFrozenVersionRendersTheSame(t *testing.T) {
 	}
 }
 
-func TestFreezeNeedsDigests(t *testing.T) {
+func TestFreeze_RequiresDigests(t *testing.T) {
 	if _, err := Freeze(testImages(), strings.Repeat("a", 40)); err == nil || !strings.Contains(err.Error(), "has no digest") {
 		t.Errorf("Freeze with tags = %v, want an error about digests", err)
 	}

@@ -1,20 +1,24 @@
 package operand
 
 import (
+	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
 )
 
-// Release is one version of the control plane, ready to be rendered for any mesh.
+// Release is one version of the control plane that can be rendered for any mesh.
 type Release struct {
-	// Version is the version that labels and status show.
+	// Version is the version in labels and status.
 	Version string
-	// Images are the images that belong to the version.
+	// Images are the images of the version.
 	Images Images
 
 	objects map[string][]*unstructured.Unstructured
@@ -37,34 +41,41 @@ func readFolder(files fs.FS, folder string) (map[string][]*unstructured.Unstruct
 		}
 		decoded, err := DecodeYAML(text)
 		if err != nil {
-			return nil, fmt.Errorf("the manifest %s of %s is damaged: %w", entry.Name(), folder, err)
+			return nil, fmt.Errorf("the manifest %s of %s cannot be decoded: %w", entry.Name(), folder, err)
 		}
 		objects[entry.Name()] = decoded
 	}
 	return objects, nil
 }
 
-// DecodeYAML reads the objects of a YAML text, one a document, in their order. Empty documents are passed over.
+// DecodeYAML decodes the objects of a YAML stream in order, and skips empty documents.
 func DecodeYAML(text []byte) ([]*unstructured.Unstructured, error) {
 	var objects []*unstructured.Unstructured
-	for number, document := range bytes.Split(text, []byte("\n---\n")) {
+	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
+	for number := 1; ; number++ {
+		document, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			return objects, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("document %d cannot be read: %w", number, err)
+		}
 		asJSON, err := yaml.YAMLToJSONStrict(document)
 		if err != nil {
-			return nil, fmt.Errorf("document %d is not YAML: %w", number+1, err)
+			return nil, fmt.Errorf("document %d is not YAML: %w", number, err)
 		}
 		if string(asJSON) == "null" {
 			continue
 		}
 		object := &unstructured.Unstructured{}
 		if err := object.UnmarshalJSON(asJSON); err != nil {
-			return nil, fmt.Errorf("document %d is not a Kubernetes object: %w", number+1, err)
+			return nil, fmt.Errorf("document %d is not a Kubernetes object: %w", number, err)
 		}
 		objects = append(objects, object)
 	}
-	return objects, nil
 }
 
-// copies returns objects of some files that may be changed.
+// copies returns copies of the objects of some files.
 func (r *Release) copies(files ...string) ([]*unstructured.Unstructured, error) {
 	var all []*unstructured.Unstructured
 	for _, file := range files {
@@ -78,7 +89,7 @@ func (r *Release) copies(files ...string) ([]*unstructured.Unstructured, error) 
 	return all, nil
 }
 
-// imagesOf reads the images that a frozen version was recorded with.
+// imagesOf reads the images in the manifests of a frozen version.
 func imagesOf(objects map[string][]*unstructured.Unstructured) Images {
 	var images Images
 	for _, file := range []string{controllerFile, injectorFile} {

@@ -5,50 +5,59 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// Parameters are what differs from mesh to mesh. All fields are required unless their comment says otherwise.
+// Parameters are the values that differ between meshes. All fields are required unless their comment says otherwise.
 type Parameters struct {
 	// Mesh is the name of the mesh.
 	Mesh string
 	// Namespace is where the control plane runs.
 	Namespace string
-	// OperatorNamespace is where the operator itself runs; pods there are never injected.
+	// OperatorNamespace is the namespace of the operator; pods there are never injected.
 	OperatorNamespace string
 	// Revision is the name of the MeshRevision.
 	Revision string
-	// TrustDomain is the end of every identity in the mesh.
+	// TrustDomain is the suffix of every identity in the mesh.
 	TrustDomain string
-	// Replicas is the number of pods of the controller and of the injector, at least 1. With Autoscaling it is not read.
-	Replicas int32
-	// Autoscaling lets a HorizontalPodAutoscaler decide the number of pods: no Deployment then says one. nil means Replicas.
-	Autoscaling *Autoscaling
-	// Scheduling is where the pods run. The zero value keeps what the manifests say.
+	// Controller and Injector configure the two Deployments.
+	Controller, Injector Workload
+	// Scheduling decides where the pods run. The zero value keeps the values of the manifests.
 	Scheduling Scheduling
-	// Resources replace the compute resources of both containers. nil keeps those of the manifests.
-	Resources *corev1.ResourceRequirements
-	// LogLevel is the log level that both start with, before they read the MeshConfig. Empty keeps that of the manifests.
+	// LogLevel is the initial log level of both, before they read the MeshConfig. Empty keeps the value of the manifests.
 	LogLevel string
-	// KeyAlgorithm is ECDSA or RSA, for the keys of workloads. Empty keeps that of the manifests.
+	// KeyAlgorithm is ECDSA or RSA, for the keys of workloads. Empty keeps the value of the manifests.
 	KeyAlgorithm string
-	// KeySize is in bits. 0 keeps that of the manifests.
+	// KeySize is in bits. 0 keeps the value of the manifests.
 	KeySize int32
 	// Images are the images to run and to inject.
 	Images Images
-	// Beside is the suffix of a control plane that runs beside the mesh's own, as Suffix makes it. Empty means the mesh's own.
-	Beside string
-	// Canary sends the pods of some namespaces to the injector of a control plane beside the mesh's own. Only Webhooks reads it; nil
-	// means that all go to the mesh's own.
-	Canary *Canary
+	// CanarySuffix is the suffix of a canary control plane, see the function CanarySuffix. Empty renders the mesh's own control plane.
+	CanarySuffix string
+	// Canary configures the webhook of a canary. Only Webhooks reads it; nil renders no such webhook.
+	Canary *CanaryWebhook
 }
 
-// Canary is what the webhook of an injector beside the mesh's own needs.
-type Canary struct {
-	// Suffix is that of the control plane it belongs to.
+// Workload configures one Deployment of the control plane.
+type Workload struct {
+	// Replicas is the number of pods, at least 1. It is ignored with Autoscaling.
+	Replicas int32
+	// Autoscaling is the range of a HorizontalPodAutoscaler, which then sets the number of pods instead of the Deployment; nil for none.
+	Autoscaling *Autoscaling
+	// Resources replace the compute resources of the container. nil keeps the value of the manifests.
+	Resources *corev1.ResourceRequirements
+	// Labels and Annotations are added to the Deployment and to its pods, unless the manifest or the operator sets the same key.
+	Labels, Annotations map[string]string
+}
+
+// CanaryWebhook configures the webhook of the injector of a canary.
+type CanaryWebhook struct {
+	// Suffix is the suffix of the canary control plane.
 	Suffix string
-	// Namespaces are those whose pods it decides about, by name; at least one.
+	// Namespaces are the names of the canary namespaces; at least one.
 	Namespaces []string
-	// Bundle is the PEM certificate by which the API server verifies it.
+	// Bundle is the PEM certificate with which the API server verifies the injector.
 	Bundle []byte
 }
 
@@ -58,7 +67,7 @@ type Images struct {
 	Controller, Injector, Init, Sidecar string
 }
 
-// Missing names the images that are not set, by the words that a user would use.
+// Missing lists the images that are not set.
 func (i Images) Missing() []string {
 	var missing []string
 	for _, image := range []struct{ name, value string }{
@@ -71,7 +80,15 @@ func (i Images) Missing() []string {
 	return missing
 }
 
-// check says which required parameter is absent.
+// workload returns the configuration of the Deployment of a component, or of the canary of that component.
+func (p Parameters) workload(name string) Workload {
+	if names.Component(name) == names.Injector {
+		return p.Injector
+	}
+	return p.Controller
+}
+
+// check returns an error that lists all missing parameters.
 func (p Parameters) check() error {
 	var problems []error
 	for _, required := range []struct{ name, value string }{
@@ -85,11 +102,13 @@ func (p Parameters) check() error {
 			problems = append(problems, fmt.Errorf("the %s is empty", required.name))
 		}
 	}
-	if p.Autoscaling == nil && p.Replicas < 1 {
-		problems = append(problems, fmt.Errorf("the number of replicas is %d: at least 1 is needed", p.Replicas))
+	for _, component := range []string{names.Controller, names.Injector} {
+		if w := p.workload(component); w.Autoscaling == nil && w.Replicas < 1 {
+			problems = append(problems, fmt.Errorf("%s has %d replicas: at least 1 is required", component, w.Replicas))
+		}
 	}
 	for _, name := range p.Images.Missing() {
-		problems = append(problems, fmt.Errorf("the image of the %s is not known: the operator's Deployment names it in a RELATED_IMAGE variable", name))
+		problems = append(problems, fmt.Errorf("the image of the %s is not known: set it in a RELATED_IMAGE variable of the operator's Deployment", name))
 	}
 	if len(problems) > 0 {
 		return fmt.Errorf("the control plane cannot be rendered: %w", errors.Join(problems...))

@@ -10,7 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// The files of each version.
+// The manifest files of each version.
 const (
 	servicesFile   = "services.yaml"
 	controllerFile = "controller.yaml"
@@ -18,22 +18,21 @@ const (
 	webhooksFile   = "webhooks.yaml"
 )
 
-// Services renders the Services of a mesh, which outlive each version of its control plane.
+// Services renders the Services of a mesh, which all versions of its control plane share.
 func (r *Release) Services(p Parameters) ([]*unstructured.Unstructured, error) {
-	p.Beside = ""
+	p.CanarySuffix = ""
 	return r.render(p, servicesFile)
 }
 
-// ControlPlane renders what one MeshRevision consists of: accounts, permissions, Deployments, disruption budgets when there
-// is or may be more than one replica, and autoscalers. With Parameters.Beside all of them have other names and other selectors than
-// those of the mesh's own.
+// ControlPlane renders the objects of one MeshRevision: service accounts, roles, bindings and Deployments. With
+// Parameters.CanarySuffix all of them have other names and selectors than the mesh's own.
 func (r *Release) ControlPlane(p Parameters) ([]*unstructured.Unstructured, error) {
-	if p.Beside != "" {
-		if err := r.CanRunBeside(); err != nil {
+	if p.CanarySuffix != "" {
+		if err := r.CanRunAsCanary(); err != nil {
 			return nil, err
 		}
 	}
-	objects, err := r.render(p, controllerFile, injectorFile)
+	objects, err := r.controlPlane(p, func(kind string) bool { return kind != disruptionBudget })
 	if err != nil {
 		return nil, err
 	}
@@ -45,22 +44,42 @@ func (r *Release) ControlPlane(p Parameters) ([]*unstructured.Unstructured, erro
 			return nil, fmt.Errorf("the Deployment %s of version %s cannot be rendered: %w", object.GetName(), r.Version, err)
 		}
 	}
-	if p.Autoscaling != nil {
-		scaled, err := autoscalers(objects, *p.Autoscaling)
-		return append(objects, scaled...), err
-	}
-	if p.Replicas > 1 {
-		return objects, nil
-	}
-	// With one replica a budget would only keep its node from being drained.
-	return slices.DeleteFunc(objects, func(o *unstructured.Unstructured) bool { return o.GetKind() == "PodDisruptionBudget" }), nil
+	return objects, nil
 }
 
-// Webhooks renders the webhook configurations of a mesh. The bundles are the PEM certificates by which the API server verifies
-// the injector and the validator. With Parameters.Canary the injection configuration holds two webhooks, and each namespace belongs to
-// exactly one of them, also at the moment when it is written.
+// disruptionBudget is the kind of PodDisruptionBudgets, which the manifests of a control plane contain.
+const disruptionBudget = "PodDisruptionBudget"
+
+// controlPlane renders the objects of some kinds from the manifests of the control plane.
+func (r *Release) controlPlane(p Parameters, include func(kind string) bool) ([]*unstructured.Unstructured, error) {
+	objects, err := r.render(p, controllerFile, injectorFile)
+	return slices.DeleteFunc(objects, func(o *unstructured.Unstructured) bool { return !include(o.GetKind()) }), err
+}
+
+// DisruptionBudgets renders a PodDisruptionBudget for each Deployment with more than one replica. With one replica it would block the drain of a
+// node.
+func (r *Release) DisruptionBudgets(p Parameters) ([]*unstructured.Unstructured, error) {
+	objects, err := r.controlPlane(p, func(kind string) bool { return kind == disruptionBudget })
+	return slices.DeleteFunc(objects, func(o *unstructured.Unstructured) bool {
+		w := p.workload(o.GetName())
+		return w.Autoscaling == nil && w.Replicas < 2
+	}), err
+}
+
+// Autoscalers renders a HorizontalPodAutoscaler for each Deployment with autoscaling.
+func (r *Release) Autoscalers(p Parameters) ([]*unstructured.Unstructured, error) {
+	objects, err := r.controlPlane(p, func(kind string) bool { return kind == "Deployment" })
+	if err != nil {
+		return nil, err
+	}
+	return autoscalers(objects, p)
+}
+
+// Webhooks renders the webhook configurations of a mesh. The bundles are the PEM certificates with which the API server
+// verifies the injector and the validator. With Parameters.Canary the injection configuration has two webhooks, and each namespace matches
+// exactly one of them. Both are in one object, so a write changes them atomically.
 func (r *Release) Webhooks(p Parameters, injectorBundle, validatorBundle []byte) ([]*unstructured.Unstructured, error) {
-	p.Beside = ""
+	p.CanarySuffix = ""
 	objects, err := r.render(p, webhooksFile)
 	if err != nil {
 		return nil, err
@@ -73,14 +92,14 @@ func (r *Release) Webhooks(p Parameters, injectorBundle, validatorBundle []byte)
 		if err := fillWebhooks(object, p, bundle); err != nil {
 			return nil, fmt.Errorf("%s of version %s cannot be rendered: %w", object.GetName(), r.Version, err)
 		}
-		if err := addCanary(object, p.Canary); err != nil {
+		if err := addCanaryWebhook(object, p.Canary); err != nil {
 			return nil, fmt.Errorf("%s of version %s cannot be rendered: %w", object.GetName(), r.Version, err)
 		}
 	}
 	return objects, nil
 }
 
-// render copies the objects of some files and gives them names, namespaces and labels.
+// render copies the objects of some files and sets their names, namespaces and labels.
 func (r *Release) render(p Parameters, files ...string) ([]*unstructured.Unstructured, error) {
 	if err := p.check(); err != nil {
 		return nil, err
@@ -90,9 +109,9 @@ func (r *Release) render(p Parameters, files ...string) ([]*unstructured.Unstruc
 		return nil, err
 	}
 	for _, object := range objects {
-		moveBeside(object, p.Beside)
-		place(object, p)
-		label(object, r.Version, p)
+		addCanarySuffix(object, p.CanarySuffix)
+		setNamespace(object, p)
+		addLabels(object, r.Version, p)
 		if err := bind(object, p); err != nil {
 			return nil, fmt.Errorf("%s %s of version %s cannot be rendered: %w", object.GetKind(), object.GetName(), r.Version, err)
 		}
@@ -100,14 +119,14 @@ func (r *Release) render(p Parameters, files ...string) ([]*unstructured.Unstruc
 	return objects, nil
 }
 
-// clusterScoped are the kinds whose names are shared by all meshes of a cluster.
+// clusterScoped are the kinds without a namespace, whose names must be unique in the cluster.
 var clusterScoped = map[string]bool{
 	"ClusterRole": true, "ClusterRoleBinding": true,
 	"MutatingWebhookConfiguration": true, "ValidatingWebhookConfiguration": true,
 }
 
-// place puts an object into the namespace of the mesh, or makes its name unique among the meshes of the cluster.
-func place(object *unstructured.Unstructured, p Parameters) {
+// setNamespace sets the namespace of the mesh, or adds the mesh to the name of a cluster-scoped object.
+func setNamespace(object *unstructured.Unstructured, p Parameters) {
 	if clusterScoped[object.GetKind()] {
 		object.SetName(object.GetName() + "-" + p.Mesh)
 		return
@@ -115,8 +134,8 @@ func place(object *unstructured.Unstructured, p Parameters) {
 	object.SetNamespace(p.Namespace)
 }
 
-// label adds the labels that every object of a mesh has.
-func label(object *unstructured.Unstructured, version string, p Parameters) {
+// addLabels adds the labels of every object of a mesh.
+func addLabels(object *unstructured.Unstructured, version string, p Parameters) {
 	labels := object.GetLabels()
 	if labels == nil {
 		labels = map[string]string{}
@@ -130,7 +149,8 @@ func label(object *unstructured.Unstructured, version string, p Parameters) {
 	object.SetLabels(labels)
 }
 
-// Labels are the labels that every object of a mesh has. An empty version leaves its label out: for what outlives versions.
+// Labels are the labels that every object of a mesh has. An empty version omits the version label, for objects
+// that all versions share.
 func Labels(mesh, version string) map[string]string {
 	labels := map[string]string{
 		names.NameLabel:     names.AppName,
@@ -143,7 +163,7 @@ func Labels(mesh, version string) map[string]string {
 	return labels
 }
 
-// flags are the values of the flags that a manifest may list. An empty one keeps the value in the manifest.
+// flags returns the values of the flags that a manifest may list. An empty value keeps that of the manifest.
 func flags(p Parameters) map[string]string {
 	values := map[string]string{
 		"mesh-name":          p.Mesh,
@@ -152,8 +172,8 @@ func flags(p Parameters) map[string]string {
 		"revision":           p.Revision,
 		"log-level":          p.LogLevel,
 		"cert-key-algorithm": p.KeyAlgorithm,
-		xdsHostFlag:          names.ServiceHost(names.Beside(names.Controller, p.Beside), p.Namespace),
-		writeStatusFlag:      strconv.FormatBool(p.Beside == ""),
+		xdsHostFlag:          names.ServiceHost(names.WithSuffix(names.Controller, p.CanarySuffix), p.Namespace),
+		writeStatusFlag:      strconv.FormatBool(p.CanarySuffix == ""),
 	}
 	if p.KeySize != 0 {
 		values["cert-key-size"] = strconv.Itoa(int(p.KeySize))

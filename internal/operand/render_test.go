@@ -35,7 +35,7 @@ func testImages() Images {
 func testParameters() Parameters {
 	return Parameters{
 		Mesh: "osm", Namespace: "osm-system", OperatorNamespace: "osm-operator-system", Revision: "osm-v0-1-0",
-		TrustDomain: "cluster.local", Replicas: 2, Images: testImages(),
+		TrustDomain: "cluster.local", Controller: Workload{Replicas: 2}, Injector: Workload{Replicas: 2}, Images: testImages(),
 	}
 }
 
@@ -52,7 +52,7 @@ func testRelease(t *testing.T) *Release {
 	return release
 }
 
-// renderAll renders everything there is for a mesh.
+// renderAll renders all objects of a mesh.
 func renderAll(t *testing.T, release *Release, p Parameters) []*unstructured.Unstructured {
 	t.Helper()
 	services, err := release.Services(p)
@@ -63,6 +63,15 @@ func renderAll(t *testing.T, release *Release, p Parameters) []*unstructured.Uns
 	if err != nil {
 		t.Fatal(err)
 	}
+	budgets, err := release.DisruptionBudgets(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scalers, err := release.Autoscalers(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	controlPlane = append(append(controlPlane, budgets...), scalers...)
 	webhooks, err := release.Webhooks(p, []byte("injector bundle"), []byte("validator bundle"))
 	if err != nil {
 		t.Fatal(err)
@@ -73,12 +82,14 @@ func renderAll(t *testing.T, release *Release, p Parameters) []*unstructured.Uns
 func TestRenderGolden(t *testing.T) {
 	custom := testParameters()
 	custom.Mesh, custom.Namespace, custom.Revision = "east", "east-system", "east-v0-1-0"
-	custom.TrustDomain, custom.LogLevel, custom.Replicas = "east.example", "debug", 1
+	custom.TrustDomain, custom.LogLevel = "east.example", "debug"
 	custom.KeyAlgorithm, custom.KeySize = "RSA", 3072
-	custom.Resources = &corev1.ResourceRequirements{
+	resources := &corev1.ResourceRequirements{
 		Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("0.5")},
 		Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1024Mi")},
 	}
+	custom.Controller = Workload{Replicas: 1, Resources: resources}
+	custom.Injector = custom.Controller
 	for name, parameters := range map[string]Parameters{"default": testParameters(), "custom": custom, "scaled": scaledParameters()} {
 		t.Run(name, func(t *testing.T) {
 			var text bytes.Buffer
@@ -101,14 +112,14 @@ func TestRenderGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(string(want), text.String()); diff != "" {
-				t.Errorf("rendered objects differ from %s (-want +got), run with -update when that is meant:\n%s", golden, diff)
+				t.Errorf("rendered objects differ from %s (-want +got), run with -update to accept the change:\n%s", golden, diff)
 			}
 		})
 	}
 }
 
-// A field that Kubernetes does not know would be refused by the API server only when a user installs a mesh.
-func TestEveryObjectIsKnownToKubernetes(t *testing.T) {
+// The API server would reject an unknown field when a user installs a mesh.
+func TestRender_UsesOnlyKnownFields(t *testing.T) {
 	decoder := serializer.NewCodecFactory(clientscheme.Scheme, serializer.EnableStrict).UniversalDeserializer()
 	for _, object := range renderAll(t, testRelease(t), testParameters()) {
 		text, err := object.MarshalJSON()
@@ -121,14 +132,14 @@ func TestEveryObjectIsKnownToKubernetes(t *testing.T) {
 	}
 }
 
-func TestNamesAreThoseOfTheContract(t *testing.T) {
+func TestRender_NamesAreCompatible(t *testing.T) {
 	parameters := testParameters()
 	parameters.Mesh = "east"
 	got := map[string]bool{}
 	for _, object := range renderAll(t, testRelease(t), parameters) {
 		got[object.GetKind()+" "+object.GetName()] = true
 		if clusterScoped[object.GetKind()] && !strings.HasSuffix(object.GetName(), "-east") {
-			t.Errorf("%s %s does not carry the mesh in its name, so a second mesh would overwrite it", object.GetKind(), object.GetName())
+			t.Errorf("%s %s does not have the mesh in its name, so a second mesh would overwrite it", object.GetKind(), object.GetName())
 		}
 	}
 	for _, want := range []string{
@@ -169,7 +180,7 @@ func TestPodsAreHardened(t *testing.T) {
 	}
 }
 
-// Selectors of Deployments cannot change, so nothing that differs between versions or meshes may enter them.
+// Selectors of Deployments are immutable, so they must not contain values that differ between versions or meshes.
 func TestSelectorsAreConstant(t *testing.T) {
 	parameters := testParameters()
 	parameters.Mesh, parameters.Revision = "east", "east-v0-2-0"
@@ -187,16 +198,16 @@ func TestSelectorsAreConstant(t *testing.T) {
 	}
 }
 
-func TestIncompleteParametersAreNamed(t *testing.T) {
+func TestRender_ListsMissingParameters(t *testing.T) {
 	parameters := testParameters()
-	parameters.Mesh, parameters.Replicas, parameters.Images.Init = "", 0, ""
+	parameters.Mesh, parameters.Controller.Replicas, parameters.Images.Init = "", 0, ""
 	_, err := testRelease(t).ControlPlane(parameters)
 	if err == nil {
 		t.Fatal("incomplete parameters were rendered")
 	}
 	for _, want := range []string{"mesh name is empty", "at least 1", "image of the init", "RELATED_IMAGE"} {
 		if !strings.Contains(err.Error(), want) {
-			t.Errorf("the error does not say %q: %v", want, err)
+			t.Errorf("the error does not contain %q: %v", want, err)
 		}
 	}
 }

@@ -8,24 +8,24 @@ import (
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 )
 
-// Scheduling is where the pods of a control plane run, and with which secrets their images are pulled. What is empty keeps what the
-// manifests say.
+// Scheduling configures where the pods of a control plane run, and their image pull secrets. An empty field keeps the value of the
+// manifests.
 type Scheduling struct {
 	// PriorityClass is the name of a PriorityClass.
 	PriorityClass string
-	// NodeSelector are labels of nodes, beside those of the manifests.
+	// NodeSelector is added to the node selector of the manifests.
 	NodeSelector map[string]string
 	// Tolerations replace those of the manifests.
 	Tolerations []corev1.Toleration
-	// Affinity replaces that of the manifests. Terms about pods without a selector are about those of the same Deployment.
+	// Affinity replaces that of the manifests. A pod term without a selector selects the pods of the same Deployment.
 	Affinity *corev1.Affinity
-	// Spread replaces the constraints of the manifests. One without a selector is about the pods of the same Deployment.
+	// Spread replaces the constraints of the manifests. One without a selector selects the pods of the same Deployment.
 	Spread []corev1.TopologySpreadConstraint
-	// PullSecrets are names of Secrets in the namespace of the mesh.
+	// PullSecrets are the names of image pull Secrets in the namespace of the mesh.
 	PullSecrets []string
 }
 
-// fillScheduling gives the pods of a Deployment their place.
+// fillScheduling sets the scheduling fields of a Deployment.
 func fillScheduling(d *deployment, s Scheduling) error {
 	pod := d.Spec.Template.Spec
 	if s.PriorityClass != "" {
@@ -41,11 +41,11 @@ func fillScheduling(d *deployment, s Scheduling) error {
 			return err
 		}
 	}
-	return fillNeighbours(d, s)
+	return fillPodPlacement(d, s)
 }
 
-// fillNeighbours gives the pods of a Deployment their places beside each other.
-func fillNeighbours(d *deployment, s Scheduling) error {
+// fillPodPlacement sets the affinity and the topology spread constraints of a Deployment.
+func fillPodPlacement(d *deployment, s Scheduling) error {
 	pod := d.Spec.Template.Spec
 	if s.Affinity != nil {
 		pod.Affinity = corev1ac.Affinity()
@@ -63,22 +63,22 @@ func fillNeighbours(d *deployment, s Scheduling) error {
 		return fmt.Errorf("it has no selector")
 	}
 	for i := range pod.TopologySpreadConstraints {
-		selectOwn(&pod.TopologySpreadConstraints[i].LabelSelector, d.Spec.Selector)
+		defaultSelector(&pod.TopologySpreadConstraints[i].LabelSelector, d.Spec.Selector)
 	}
 	for _, term := range podTerms(pod.Affinity) {
-		selectOwn(&term.LabelSelector, d.Spec.Selector)
+		defaultSelector(&term.LabelSelector, d.Spec.Selector)
 	}
 	return nil
 }
 
-// selectOwn makes a selector that says nothing one for the pods of the Deployment: to Kubernetes it would be one for none.
-func selectOwn(selector **metav1ac.LabelSelectorApplyConfiguration, own *metav1ac.LabelSelectorApplyConfiguration) {
+// defaultSelector sets an absent selector to that of the Deployment. For Kubernetes an absent selector matches no pods.
+func defaultSelector(selector **metav1ac.LabelSelectorApplyConfiguration, own *metav1ac.LabelSelectorApplyConfiguration) {
 	if *selector == nil {
 		*selector = metav1ac.LabelSelector().WithMatchLabels(own.MatchLabels)
 	}
 }
 
-// podTerms are the terms about other pods.
+// podTerms returns the terms of pod affinity and anti-affinity.
 func podTerms(affinity *corev1ac.AffinityApplyConfiguration) []*corev1ac.PodAffinityTermApplyConfiguration {
 	if affinity == nil {
 		return nil

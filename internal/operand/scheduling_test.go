@@ -15,10 +15,11 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// scaledParameters declare autoscaling and everything about the place of pods.
+// scaledParameters set autoscaling and all scheduling fields.
 func scaledParameters() Parameters {
 	p := testParameters()
-	p.Replicas, p.Autoscaling = 0, &Autoscaling{Min: 3, Max: 9, CPU: 60}
+	scaled := Workload{Autoscaling: &Autoscaling{Min: 3, Max: 9, CPU: 60}}
+	p.Controller, p.Injector = scaled, scaled
 	p.Scheduling = Scheduling{
 		PriorityClass: "mesh-critical",
 		NodeSelector:  map[string]string{"example.com/pool": "infrastructure"},
@@ -52,7 +53,7 @@ func ofKind[T any](t *testing.T, objects []*unstructured.Unstructured, kind stri
 	return all
 }
 
-func TestAutoscalersDecideAlone(t *testing.T) {
+func TestAutoscaling_OmitsReplicas(t *testing.T) {
 	objects := renderAll(t, testRelease(t), scaledParameters())
 	var scaled []string
 	for _, a := range ofKind[autoscalingv2.HorizontalPodAutoscaler](t, objects, "HorizontalPodAutoscaler") {
@@ -69,31 +70,31 @@ func TestAutoscalersDecideAlone(t *testing.T) {
 	}
 	for _, object := range objects {
 		if _, found, _ := unstructured.NestedFieldNoCopy(object.Object, "spec", "replicas"); found && object.GetKind() == "Deployment" {
-			t.Errorf("%s says how many pods it has, beside its autoscaler", object.GetName())
+			t.Errorf("%s has replicas and an autoscaler", object.GetName())
 		}
 	}
 	if !slices.ContainsFunc(objects, func(o *unstructured.Unstructured) bool { return o.GetKind() == "PodDisruptionBudget" }) {
-		t.Error("there is no disruption budget beside an autoscaler")
+		t.Error("there is no disruption budget with an autoscaler")
 	}
 }
 
-// What a user declares without a selector would be about no pod at all.
-func TestSilentSelectorsAreAboutTheSameDeployment(t *testing.T) {
+// For Kubernetes an absent selector matches no pods.
+func TestAbsentSelectors_SelectTheSameDeployment(t *testing.T) {
 	for _, d := range ofKind[appsv1.Deployment](t, renderAll(t, testRelease(t), scaledParameters()), "Deployment") {
 		pod := d.Spec.Template.Spec
 		own := &metav1.LabelSelector{MatchLabels: map[string]string{names.AppLabel: d.Name}}
 		anti := pod.Affinity.PodAntiAffinity
 		if diff := cmp.Diff(own, anti.RequiredDuringSchedulingIgnoredDuringExecution[0].LabelSelector); diff != "" {
-			t.Errorf("%s keeps away from others (-want +got):\n%s", d.Name, diff)
+			t.Errorf("anti-affinity of %s (-want +got):\n%s", d.Name, diff)
 		}
 		if diff := cmp.Diff(own, pod.TopologySpreadConstraints[0].LabelSelector); diff != "" {
-			t.Errorf("%s spreads with others (-want +got):\n%s", d.Name, diff)
+			t.Errorf("topology spread of %s (-want +got):\n%s", d.Name, diff)
 		}
 		if s := anti.PreferredDuringSchedulingIgnoredDuringExecution[0].PodAffinityTerm.LabelSelector; s.MatchLabels["example.com/noisy"] != "true" {
-			t.Errorf("%s: a selector that was declared became %v", d.Name, s)
+			t.Errorf("%s: a set selector became %v", d.Name, s)
 		}
 		if len(pod.TopologySpreadConstraints) != 1 || len(anti.PreferredDuringSchedulingIgnoredDuringExecution) != 1 {
-			t.Errorf("%s: what is declared was added to the default, not put in its place", d.Name)
+			t.Errorf("%s: the set values were added to the default instead of replacing it", d.Name)
 		}
 		if diff := cmp.Diff(map[string]string{"kubernetes.io/os": "linux", "example.com/pool": "infrastructure"}, pod.NodeSelector); diff != "" {
 			t.Errorf("%s: nodes (-want +got):\n%s", d.Name, diff)
@@ -101,8 +102,8 @@ func TestSilentSelectorsAreAboutTheSameDeployment(t *testing.T) {
 	}
 }
 
-// The field that each parameter replaces is another one's default as long as it is not declared.
-func TestUndeclaredSchedulingIsTheManifests(t *testing.T) {
+// Without scheduling parameters the values of the manifests apply.
+func TestAbsentScheduling_KeepsTheManifests(t *testing.T) {
 	for _, d := range ofKind[appsv1.Deployment](t, renderAll(t, testRelease(t), testParameters()), "Deployment") {
 		pod := d.Spec.Template.Spec
 		if pod.PriorityClassName != "system-cluster-critical" || pod.Affinity == nil || len(pod.TopologySpreadConstraints) != 1 || *d.Spec.Replicas != 2 {

@@ -10,8 +10,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// fillWebhooks points the webhooks of a configuration at the services and namespaces of a mesh. Both kinds of configuration have
-// the same shape in all that is filled in.
+// fillWebhooks sets the Services, the certificates and the namespaces of a mesh in a webhook configuration. The set fields are the same in
+// mutating and validating configurations.
 func fillWebhooks(object *unstructured.Unstructured, p Parameters, bundle []byte) error {
 	webhooks, _, err := unstructured.NestedSlice(object.Object, "webhooks")
 	if err != nil {
@@ -35,7 +35,7 @@ func fillWebhooks(object *unstructured.Unstructured, p Parameters, bundle []byte
 	return unstructured.SetNestedSlice(object.Object, webhooks, "webhooks")
 }
 
-// fillSelector fills in the namespaces that a webhook is for, and those it must keep away from.
+// fillSelector sets the included and the excluded namespaces of a webhook.
 func fillSelector(webhook map[string]any, p Parameters) error {
 	for label, value := range map[string]string{names.MonitoredByLabel: p.Mesh, corev1.LabelMetadataName: p.Namespace} {
 		if _, found, _ := unstructured.NestedString(webhook, "namespaceSelector", "matchLabels", label); !found {
@@ -54,13 +54,13 @@ func fillSelector(webhook map[string]any, p Parameters) error {
 		if !ok || expression["key"] != corev1.LabelMetadataName {
 			continue
 		}
-		expression["values"] = awayFrom(expression["values"], p)
+		expression["values"] = excludedNamespaces(expression["values"], p)
 	}
 	return unstructured.SetNestedSlice(webhook, expressions, "namespaceSelector", "matchExpressions")
 }
 
-// awayFrom lists the namespaces in which the control plane and the operator start, beside those of the manifest.
-func awayFrom(listed any, p Parameters) []any {
+// excludedNamespaces adds the namespaces of the control plane and of the operator to those of the manifest.
+func excludedNamespaces(listed any, p Parameters) []any {
 	values := []any{}
 	seen := map[any]bool{}
 	list, _ := listed.([]any)

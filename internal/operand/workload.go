@@ -9,20 +9,21 @@ import (
 	"k8s.io/apimachinery/pkg/util/json"
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// deployment is a Deployment in which an absent field stays absent: whatever is in it is applied and owned.
+// deployment is a Deployment in which absent fields stay absent. The operator applies and owns all fields that are set.
 type deployment = appsv1ac.DeploymentApplyConfiguration
 
-// The variables by which the injector knows the images that it puts into pods.
+// The environment variables of the injector with the images that it adds to pods.
 const (
 	sidecarImageVariable = "OSM_DEFAULT_ENVOY_IMAGE"
 	initImageVariable    = "OSM_DEFAULT_INIT_CONTAINER_IMAGE"
 )
 
-// editDeployment changes a Deployment through its typed form.
+// editDeployment edits a Deployment in its typed form.
 func editDeployment(object *unstructured.Unstructured, edit func(*deployment) error) error {
 	var typed deployment
 	if err := roundTrip(object.Object, &typed); err != nil {
@@ -38,7 +39,7 @@ func editDeployment(object *unstructured.Unstructured, edit func(*deployment) er
 	return roundTrip(&typed, &object.Object)
 }
 
-// roundTrip copies between forms of an object by way of JSON; whole numbers stay whole.
+// roundTrip copies between forms of an object through JSON. Integers stay integers.
 func roundTrip(from, to any) error {
 	text, err := json.Marshal(from)
 	if err != nil {
@@ -47,22 +48,28 @@ func roundTrip(from, to any) error {
 	return json.Unmarshal(text, to)
 }
 
-// fillDeployment gives a Deployment the parameters of a mesh.
+// fillDeployment sets the parameters of a mesh in a Deployment.
 func fillDeployment(d *deployment, version string, p Parameters) error {
-	d.Spec.Replicas = &p.Replicas
-	if p.Autoscaling != nil {
+	if d.Name == nil {
+		return fmt.Errorf("it has no name")
+	}
+	w := p.workload(*d.Name)
+	d.Spec.Replicas = &w.Replicas
+	if w.Autoscaling != nil {
 		d.Spec.Replicas = nil
 	}
 	if err := fillScheduling(d, p.Scheduling); err != nil {
 		return err
 	}
 	d.Spec.Template.WithLabels(Labels(p.Mesh, version))
+	addMetadata(d.ObjectMetaApplyConfiguration, w)
+	addMetadata(d.Spec.Template.ObjectMetaApplyConfiguration, w)
 	for i := range d.Spec.Template.Spec.Containers {
 		container := &d.Spec.Template.Spec.Containers[i]
 		fillFlags(container, p)
 		fillImages(container, p.Images)
-		if p.Resources != nil {
-			if err := fillResources(container, p.Resources); err != nil {
+		if w.Resources != nil {
+			if err := fillResources(container, w.Resources); err != nil {
 				return err
 			}
 		}
@@ -70,7 +77,21 @@ func fillDeployment(d *deployment, version string, p Parameters) error {
 	return nil
 }
 
-// fillFlags gives the listed flags their values.
+// addMetadata adds the labels and annotations of a workload that are not set yet.
+func addMetadata(object *metav1ac.ObjectMetaApplyConfiguration, w Workload) {
+	for key, value := range w.Labels {
+		if _, set := object.Labels[key]; !set {
+			object.WithLabels(map[string]string{key: value})
+		}
+	}
+	for key, value := range w.Annotations {
+		if _, set := object.Annotations[key]; !set {
+			object.WithAnnotations(map[string]string{key: value})
+		}
+	}
+}
+
+// fillFlags sets the values of the flags that the container lists.
 func fillFlags(container *corev1ac.ContainerApplyConfiguration, p Parameters) {
 	values := flags(p)
 	for i, argument := range container.Args {
@@ -81,13 +102,13 @@ func fillFlags(container *corev1ac.ContainerApplyConfiguration, p Parameters) {
 	}
 }
 
-// flagName is the name of the flag that an argument gives.
+// flagName is the name of the flag in an argument.
 func flagName(argument string) string {
 	name, _, _ := strings.Cut(strings.TrimPrefix(argument, "--"), "=")
 	return name
 }
 
-// imageFields lists where a container names images.
+// imageFields maps the image fields of a container to the images they contain.
 func imageFields(container *corev1ac.ContainerApplyConfiguration, images *Images) map[**string]*string {
 	fields := map[**string]*string{}
 	switch {
@@ -110,14 +131,14 @@ func imageFields(container *corev1ac.ContainerApplyConfiguration, images *Images
 	return fields
 }
 
-// fillImages writes images into a container.
+// fillImages sets the images of a container.
 func fillImages(container *corev1ac.ContainerApplyConfiguration, images Images) {
 	for field, image := range imageFields(container, &images) {
 		*field = image
 	}
 }
 
-// readImages reads images out of a container.
+// readImages reads the images of a container.
 func readImages(container *corev1ac.ContainerApplyConfiguration, images *Images) {
 	for field, image := range imageFields(container, images) {
 		if *field != nil {

@@ -5,9 +5,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
-// candidates are the identities whose sidecars an edit may concern. It says so for edits of grants alone, which are most; for
-// others narrow is false, and everybody's scope must be looked at. A scope asks for the grants to and from its own identity, and
-// for the route objects that they name.
+// candidates returns the identities whose sidecars an edit may affect. It only supports edits of grants. For other edits, narrow is
+// false and all scopes must be compared. A scope depends on grants to and from its identity, and on the route objects in these grants.
 func candidates(touched map[catalog.Dep]bool, meshes ...Mesh) (found map[identity.ServiceAccount]bool, narrow bool) {
 	found = map[identity.ServiceAccount]bool{}
 	routes := map[catalog.Ref]bool{}
@@ -35,7 +34,7 @@ func candidates(touched map[catalog.Dep]bool, meshes ...Mesh) (found map[identit
 				}
 			case *catalog.TrafficSplit:
 				if len(e.Matches) > 0 && len(routes) > 0 {
-					return nil, false // its clients ask for route objects, too
+					return nil, false // its clients depend on route objects, too
 				}
 			}
 		}
@@ -43,7 +42,7 @@ func candidates(touched map[catalog.Dep]bool, meshes ...Mesh) (found map[identit
 	return found, true
 }
 
-// refersTo says whether a target has a rule for one of the route objects.
+// refersTo returns true if a TrafficTarget has a rule for one of the route objects.
 func refersTo(target *catalog.TrafficTarget, routes map[catalog.Ref]bool) bool {
 	for _, rule := range target.Rules {
 		if routes[catalog.Ref{Kind: rule.Kind, Name: catalog.Name{Namespace: target.Name.Namespace, Name: rule.Name}}] {

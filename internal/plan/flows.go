@@ -12,64 +12,64 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
-// Access is how much of a flow comes through.
+// Access is the access of a flow.
 type Access string
 
-// How much of a flow comes through.
+// Access levels of a flow.
 const (
-	// Denied: nothing.
+	// Denied means that all requests are denied.
 	Denied Access = "denied"
-	// Partly: it depends on which server it is sent to.
+	// Partly means that the result depends on the selected server.
 	Partly Access = "partly allowed"
-	// Allowed: everything.
+	// Allowed means that all requests are allowed.
 	Allowed Access = "allowed"
 )
 
-// Everybody is the source of flows that no policy decides.
-const Everybody = "*"
+// AnySource is the source of flows that do not depend on policies.
+const AnySource = "*"
 
-// Flow is what somebody may send to a port of a Service, where an edit changes it.
+// Flow is traffic from a source to a port of a Service whose access changes.
 type Flow struct {
-	// From is a service account, "<namespace>/<name>", or Everybody.
+	// From is a service account, "<namespace>/<name>", or AnySource.
 	From string `json:"from"`
-	// To is "<namespace>/<service>:<port>", or a sentence about several.
+	// To is "<namespace>/<service>:<port>", or a description of several ports.
 	To string `json:"to"`
-	// Request are the requests, as matches say them; "connections" on a TCP port.
+	// Request describes the requests by their match. It is "connections" for a TCP port.
 	Request string `json:"request"`
-	// Example is one request of these that was asked about.
+	// Example is an evaluated request.
 	Example string `json:"example,omitempty"`
 	Before  Access `json:"before"`
 	After   Access `json:"after"`
-	// By are the policies and rules that let it through, afterwards or before.
+	// By lists the policies and rules that allow the flow, after or before the edit.
 	By []string `json:"by,omitempty"`
-	// Seen is how it is denied afterwards.
+	// Seen describes the denial after the edit.
 	Seen string `json:"seen,omitempty"`
-	// Unused is true when no pod of the mesh runs as From, so nobody sends it now.
+	// Unused is true if no pod of the mesh uses the service account From.
 	Unused bool `json:"unused,omitempty"`
 }
 
-// Denies says whether the edit takes something away.
+// Denies returns true if the edit reduces the access.
 func (f Flow) Denies() bool { return rank(f.After) < rank(f.Before) }
 
 func rank(a Access) int { return slices.Index([]Access{Denied, Partly, Allowed}, a) }
 
-// flows compares what may be sent before and after an edit.
+// flows compares flows before and after an edit.
 type flows struct {
 	before, after flowSide
-	// running are the identities of pods on either side.
-	running map[identity.ServiceAccount]bool
-	list    []Flow
-	gaps    map[string]bool
+	// running are the identities of pods in either mesh.
+	running    map[identity.ServiceAccount]bool
+	list       []Flow
+	uncompared map[string]bool
 }
 
-// flowSide is the mesh on one side of the edit.
+// flowSide is the mesh before or after the edit.
 type flowSide struct {
 	view  *catalog.View
-	doors map[doorID]*door
+	ports map[portID]*servicePort
 }
 
 func newFlows(before, after Mesh) *flows {
-	f := &flows{before: newFlowSide(before), after: newFlowSide(after), running: map[identity.ServiceAccount]bool{}, gaps: map[string]bool{}}
+	f := &flows{before: newFlowSide(before), after: newFlowSide(after), running: map[identity.ServiceAccount]bool{}, uncompared: map[string]bool{}}
 	for _, l := range []Mesh{before, after} {
 		view := l.Catalog.View()
 		for _, entry := range l.Entries {
@@ -83,98 +83,98 @@ func newFlows(before, after Mesh) *flows {
 
 func newFlowSide(l Mesh) flowSide {
 	view := l.Catalog.View()
-	d := &doors{view: view, rules: map[ruleKey]authz.Rules{}}
-	return flowSide{view: view, doors: d.all()}
+	b := &portBuilder{view: view, rules: map[ruleKey]authz.Rules{}}
+	return flowSide{view: view, ports: b.buildAll()}
 }
 
-// compare finds the flows that are other than before.
+// compare returns the flows whose access changes.
 func (f *flows) compare() []Flow {
-	f.outside()
-	ids := map[doorID]bool{}
-	for id := range f.before.doors {
+	f.compareEgress()
+	ids := map[portID]bool{}
+	for id := range f.before.ports {
 		ids[id] = true
 	}
-	for id := range f.after.doors {
+	for id := range f.after.ports {
 		ids[id] = true
 	}
-	opened := map[string][]doorID{}
-	for _, id := range slices.SortedFunc(maps.Keys(ids), doorID.compare) {
-		was, is := f.before.doors[id], f.after.doors[id]
-		if was.same(is) {
+	opened := map[string][]portID{}
+	for _, id := range slices.SortedFunc(maps.Keys(ids), portID.compare) {
+		before, after := f.before.ports[id], f.after.ports[id]
+		if before.equal(after) {
 			continue
 		}
-		if was != nil && is != nil && was.permissive() != is.permissive() {
+		if before != nil && after != nil && before.isPermissive() != after.isPermissive() {
 			opened[id.service.Namespace] = append(opened[id.service.Namespace], id)
 			continue
 		}
-		f.at(id, was, is)
+		f.comparePort(id, before, after)
 	}
 	for _, namespace := range slices.Sorted(maps.Keys(opened)) {
-		f.opened(namespace, opened[namespace])
+		f.addPermissiveChange(namespace, opened[namespace])
 	}
 	return f.list
 }
 
-// unknown are the parts that were not computed.
-func (f *flows) unknown() []string { return slices.Sorted(maps.Keys(f.gaps)) }
+// unavailable returns descriptions of flows that were not compared.
+func (f *flows) unavailable() []string { return slices.Sorted(maps.Keys(f.uncompared)) }
 
-// outside is about destinations that are not in the mesh.
-func (f *flows) outside() {
-	was, is := f.before.view.Settings().Egress, f.after.view.Settings().Egress
-	if was == is {
+// compareEgress compares traffic to destinations outside the mesh.
+func (f *flows) compareEgress() {
+	before, after := f.before.view.Settings().Egress, f.after.view.Settings().Egress
+	if before == after {
 		return
 	}
 	access := map[bool]Access{true: Allowed, false: Denied}
 	f.list = append(f.list, Flow{
-		From: Everybody, To: "destinations outside the mesh", Request: "connections",
-		Before: access[was], After: access[is], By: []string{"MeshConfig, spec.traffic.enableEgress"},
+		From: AnySource, To: "destinations outside the mesh", Request: "connections",
+		Before: access[before], After: access[after], By: []string{"MeshConfig, spec.traffic.enableEgress"},
 	})
 }
 
-// opened is about the Services of a namespace that turns permissive, or ceases to be.
-func (f *flows) opened(namespace string, ids []doorID) {
-	is := f.after.view.Permissive(namespace)
+// addPermissiveChange adds a flow for a namespace whose permissive mode changes.
+func (f *flows) addPermissiveChange(namespace string, ids []portID) {
+	permissive := f.after.view.Permissive(namespace)
 	to := fmt.Sprintf("%d ports of Services in namespace %s", len(ids), namespace)
 	if len(ids) == 1 {
 		to = ids[0].String()
 	}
-	flow := Flow{From: Everybody, To: to, Request: "everything that no policy grants", Before: Denied, After: Allowed, By: []string{"permissive mode"}}
-	if !is {
+	flow := Flow{From: AnySource, To: to, Request: "everything that no policy grants", Before: Denied, After: Allowed, By: []string{"permissive mode"}}
+	if !permissive {
 		flow.Before, flow.After = Allowed, Denied
 	}
 	f.list = append(f.list, flow)
 }
 
-// at compares one door for everybody who may have something to do with it.
-func (f *flows) at(id doorID, was, is *door) {
-	if was.permissive() || is.permissive() {
-		f.from(id, was, is, identity.ServiceAccount{})
+// comparePort compares one port for all relevant sources.
+func (f *flows) comparePort(id portID, before, after *servicePort) {
+	if before.isPermissive() || after.isPermissive() {
+		f.compareSource(id, before, after, identity.ServiceAccount{})
 		return
 	}
-	sources := append(was.sources(), is.sources()...)
+	sources := append(before.sources(), after.sources()...)
 	slices.SortFunc(sources, identity.ServiceAccount.Compare)
 	for _, source := range slices.Compact(sources) {
-		f.from(id, was, is, source)
+		f.compareSource(id, before, after, source)
 	}
 }
 
-// from compares one door for one source; the empty one stands for everybody.
-func (f *flows) from(id doorID, was, is *door, source identity.ServiceAccount) {
-	sameKind := was != nil && is != nil && was.http == is.http
-	if sameKind && reflect.DeepEqual(was.facts(source), is.facts(source)) && reflect.DeepEqual(was.steering, is.steering) {
+// compareSource compares one port for one source. The empty source stands for all identities.
+func (f *flows) compareSource(id portID, before, after *servicePort, source identity.ServiceAccount) {
+	sameKind := before != nil && after != nil && before.http == after.http
+	if sameKind && reflect.DeepEqual(before.viewOf(source), after.viewOf(source)) && reflect.DeepEqual(before.routeMatches, after.routeMatches) {
 		return
 	}
-	q := question{flows: f, id: id, was: was, is: is, source: source}
-	if was != nil && was.http || is != nil && is.http {
-		q.requests(sameKind)
+	c := portComparison{flows: f, id: id, before: before, after: after, source: source}
+	if before != nil && before.http || after != nil && after.http {
+		c.requests(sameKind)
 	} else {
-		q.connections()
+		c.connections()
 	}
 }
 
-// add notes a flow.
+// add adds a flow.
 func (f *flows) add(source identity.ServiceAccount, flow Flow) {
-	flow.From = Everybody
+	flow.From = AnySource
 	if source != (identity.ServiceAccount{}) {
 		flow.From = source.Namespace + "/" + source.Name
 		flow.Unused = !f.running[source]
@@ -182,10 +182,12 @@ func (f *flows) add(source identity.ServiceAccount, flow Flow) {
 	f.list = append(f.list, flow)
 }
 
-// gap notes that something is not computed.
-func (f *flows) gap(format string, args ...any) { f.gaps[fmt.Sprintf(format, args...)] = true }
+// recordUncompared records that something was not compared.
+func (f *flows) recordUncompared(format string, args ...any) {
+	f.uncompared[fmt.Sprintf(format, args...)] = true
+}
 
-// describe writes a match as people say it, for some methods.
+// describe formats a match with the given methods.
 func describe(m catalog.HTTPMatch, methods string) string {
 	parts := []string{methods, m.PathRegex}
 	if m.PathRegex == "" {

@@ -11,59 +11,58 @@ import (
 // Mesh is one side of a comparison.
 type Mesh struct {
 	Catalog *catalog.Catalog
-	// Entries are all that the catalog was made of.
+	// Entries are the entries of the catalog.
 	Entries map[catalog.Ref]catalog.Entry
 }
 
-// Subject is what goes into the configuration of sidecars beside the mesh itself, and is the same on both sides.
+// Subject is input to the configuration of sidecars that is equal on both sides.
 type Subject struct {
 	TrustDomain string
-	// Root is the root certificate (PEM); an empty one only makes the bytes fewer.
+	// Root is the root certificate (PEM). Without it, only the byte counts are lower.
 	Root []byte
-	// Workloads are what each pod of either side belongs to, as "<kind> <namespace>/<name>".
+	// Workloads maps pods to their workloads, "<kind> <namespace>/<name>".
 	Workloads map[catalog.Name]string
 }
 
-// Action is what becomes of a thing.
+// Action is the kind of a change.
 type Action string
 
-// What becomes of things.
+// Actions.
 const (
 	Added   Action = "added"
 	Changed Action = "changed"
 	Removed Action = "removed"
 )
 
-// Changes are what differs between two meshes.
+// Changes are the differences between two meshes.
 type Changes struct {
-	// Proxies are the sidecars that would be told something, by workload.
+	// Proxies are the reconfigured sidecars by workload.
 	Proxies []Proxies `json:"proxies"`
-	// Sidecars is how many sidecars would be told something, of all that the mesh would have, and Bytes what they would be sent.
+	// Sidecars counts the reconfigured sidecars, AllSidecars all sidecars after the edit. Bytes is the total size of the updates.
 	Sidecars    int `json:"sidecars"`
 	AllSidecars int `json:"allSidecars"`
 	Bytes       int `json:"bytes"`
-	// Flows are those that would be newly denied or newly allowed.
+	// Flows are the flows that would be newly denied or allowed.
 	Flows []Flow `json:"flows"`
-	// Unknown are parts of the answer that are not computed, each a sentence.
-	Unknown []string `json:"notComputed,omitempty"`
+	// Unavailable describes effects that could not be computed.
+	Unavailable []string `json:"unavailable,omitempty"`
 }
 
-// Empty says whether nothing differs that a sidecar or an application notices.
+// Empty returns true if neither sidecars nor flows change.
 func (c *Changes) Empty() bool { return len(c.Proxies) == 0 && len(c.Flows) == 0 }
 
-// Compare works out what differs between two meshes. touched are the dependencies that lead from one to the other; without any,
-// nothing differs.
+// Compare returns the differences between two meshes. touched are the changed dependencies; if there are none, nothing differs.
 func Compare(s Subject, before, after Mesh, touched []catalog.Dep) (*Changes, error) {
 	found := &Changes{Proxies: []Proxies{}, Flows: []Flow{}}
 	if len(touched) == 0 {
 		return found, nil
 	}
-	c := &comparison{before: newSide(before.Catalog, s), after: newSide(after.Catalog, s), touched: map[catalog.Dep]bool{}, results: map[move]difference{}}
+	c := &comparison{before: newSide(before.Catalog, s), after: newSide(after.Catalog, s), touched: map[catalog.Dep]bool{}, results: map[transition]difference{}}
 	for _, dep := range touched {
 		c.touched[dep] = true
 	}
-	c.commonDiffers = !reflect.DeepEqual(c.before.common, c.after.common)
-	// Both halves only read the catalogs.
+	c.sharedDiffers = !reflect.DeepEqual(c.before.common, c.after.common)
+	// Both parts only read the catalogs.
 	var flows *flows
 	var group sync.WaitGroup
 	group.Go(func() {
@@ -76,7 +75,7 @@ func Compare(s Subject, before, after Mesh, touched []catalog.Dep) (*Changes, er
 		return nil, err
 	}
 	found.count(proxies, all)
-	found.Unknown = flows.unknown()
+	found.Unavailable = flows.unavailable()
 	return found, nil
 }
 

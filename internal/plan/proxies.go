@@ -10,19 +10,19 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/scope"
-	"github.com/openservicemesh/osm-operator/internal/snapshot"
+	xdsresource "github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 
-// Proxies are the sidecars of one workload, which would all be told the same.
+// Proxies are the sidecars of one workload with the same update.
 type Proxies struct {
 	// Workload is "<kind> <namespace>/<name>".
 	Workload string `json:"workload"`
 	Sidecars int    `json:"sidecars"`
-	// State is changed, added for sidecars that do not exist yet, or removed.
+	// State is changed, added for new sidecars, or removed.
 	State Action `json:"state"`
-	// Resources are numbers of resources by their type (CDS, LDS ...); none of a sidecar that would be gone.
+	// Resources counts resources by type (CDS, LDS, ...). It is empty for removed sidecars.
 	Resources Counts `json:"resources,omitzero"`
-	// Bytes is what each of the sidecars would be sent.
+	// Bytes is the size of the update of each sidecar.
 	Bytes int `json:"bytes"`
 }
 
@@ -33,27 +33,27 @@ type Counts struct {
 	Removed map[string]int `json:"removed,omitempty"`
 }
 
-// Any says whether there is anything to count.
+// Any returns true if any resource is counted.
 func (c Counts) Any() bool { return len(c.Added)+len(c.Changed)+len(c.Removed) > 0 }
 
-// comparison compares what sidecars would be told.
+// comparison compares the configuration of sidecars.
 type comparison struct {
 	before, after *side
 	touched       map[catalog.Dep]bool
-	// commonDiffers is true when the destinations that clients share are others than before.
-	commonDiffers bool
-	results       map[move]difference
+	// sharedDiffers is true if the shared destinations change.
+	sharedDiffers bool
+	results       map[transition]difference
 }
 
-// move is the way of a sidecar from one scope to another.
-type move struct{ from, to scope.Key }
+// transition is the change of a sidecar between two scopes.
+type transition struct{ from, to scope.Key }
 
 type difference struct {
 	counts Counts
 	bytes  int
 }
 
-// sidecars are the keys of the scopes of all sidecars of a mesh.
+// sidecars returns the scope keys of all sidecars of a mesh.
 func sidecars(l Mesh) map[catalog.Name]scope.Key {
 	view := l.Catalog.View()
 	keys := map[catalog.Name]scope.Key{}
@@ -65,15 +65,15 @@ func sidecars(l Mesh) map[catalog.Name]scope.Key {
 	return keys
 }
 
-// proxies finds the sidecars that would be told something else, and how many there would be. workloads are those of all pods.
+// proxies returns the sidecars whose configuration changes, and the number of all sidecars.
 func (c *comparison) proxies(before, after Mesh, workloads map[catalog.Name]string) (list []Proxies, all int, err error) {
-	may, narrow := candidates(c.touched, before, after)
+	affectable, narrow := candidates(c.touched, before, after)
 	old := sidecars(before)
 	current := old
 	if !narrow {
 		current = sidecars(after)
 	}
-	c.filter(old, current, func(k scope.Key) bool { return !narrow || may[k.Identity] })
+	c.filter(old, current, func(k scope.Key) bool { return !narrow || affectable[k.Identity] })
 	groups := map[string]*Proxies{}
 	count := func(pod catalog.Name, state Action, d difference) {
 		p := Proxies{Workload: workloads[pod], State: state, Resources: d.counts, Bytes: d.bytes}
@@ -85,7 +85,7 @@ func (c *comparison) proxies(before, after Mesh, workloads map[catalog.Name]stri
 	}
 	for pod, to := range current {
 		from, existed := old[pod]
-		d, err := c.difference(move{from, to}, existed)
+		d, err := c.difference(transition{from, to}, existed)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -106,9 +106,8 @@ func (c *comparison) proxies(before, after Mesh, workloads map[catalog.Name]stri
 	return list, len(current), nil
 }
 
-// filter notes which sidecars the edit does not concern; may says which it may. That is most of the work, so several goroutines
-// share it: they only read.
-func (c *comparison) filter(old, current map[catalog.Name]scope.Key, may func(scope.Key) bool) {
+// filter records the scopes that the edit does not affect. It evaluates the scopes in parallel. The work only reads.
+func (c *comparison) filter(old, current map[catalog.Name]scope.Key, mayAffect func(scope.Key) bool) {
 	same := map[scope.Key]bool{}
 	for pod, to := range current {
 		if from, existed := old[pod]; existed && from == to {
@@ -116,26 +115,26 @@ func (c *comparison) filter(old, current map[catalog.Name]scope.Key, may func(sc
 		}
 	}
 	keys := slices.Collect(maps.Keys(same))
-	concerned := make([]bool, len(keys))
+	affected := make([]bool, len(keys))
 	workers := runtime.GOMAXPROCS(0)
 	var group sync.WaitGroup
 	for w := range workers {
 		group.Go(func() {
 			for i := w; i < len(keys); i += workers {
-				concerned[i] = may(keys[i]) && c.concerned(c.before.build(keys[i]))
+				affected[i] = mayAffect(keys[i]) && c.affected(c.before.build(keys[i]))
 			}
 		})
 	}
 	group.Wait()
 	for i, k := range keys {
-		if !concerned[i] {
-			c.results[move{k, k}] = difference{}
+		if !affected[i] {
+			c.results[transition{k, k}] = difference{}
 		}
 	}
 }
 
-// difference is what a sidecar would be told. It is worked out once for all sidecars that make the same move.
-func (c *comparison) difference(m move, existed bool) (difference, error) {
+// difference returns the update of a sidecar. It is computed once per transition.
+func (c *comparison) difference(m transition, existed bool) (difference, error) {
 	if !existed {
 		m.from = scope.Key{}
 	}
@@ -147,27 +146,27 @@ func (c *comparison) difference(m move, existed bool) (difference, error) {
 	return d, err
 }
 
-func (c *comparison) compare(m move, existed bool) (difference, error) {
+func (c *comparison) compare(m transition, existed bool) (difference, error) {
 	if !existed {
 		held, err := c.after.contentsOf(c.after.build(m.to))
 		return changesOf(nil, held), err
 	}
-	was, is := c.before.build(m.from), c.after.build(m.to)
-	scope.CarryDrainMarks(was.Scope, is.Scope)
-	held, err := c.before.contentsOf(was)
+	from, to := c.before.build(m.from), c.after.build(m.to)
+	scope.CarryDrainMarks(from.Scope, to.Scope)
+	held, err := c.before.contentsOf(from)
 	if err != nil {
 		return difference{}, err
 	}
-	next, err := c.after.contentsOf(is)
-	return changesOf(held, next), err
+	updated, err := c.after.contentsOf(to)
+	return changesOf(held, updated), err
 }
 
-// concerned says whether a scope, or the endpoints that go with it, was made of anything that the edit touches.
-func (c *comparison) concerned(b built) bool {
-	if b.sharing && c.commonDiffers {
+// affected returns true if a scope or its endpoints depend on anything that the edit changes.
+func (c *comparison) affected(b built) bool {
+	if b.usesShared && c.sharedDiffers {
 		return true
 	}
-	if slices.ContainsFunc(b.reads, func(dep catalog.Dep) bool { return c.touched[dep] }) {
+	if slices.ContainsFunc(b.deps, func(dep catalog.Dep) bool { return c.touched[dep] }) {
 		return true
 	}
 	return slices.ContainsFunc(b.Clusters, func(cluster scope.Cluster) bool {
@@ -176,15 +175,14 @@ func (c *comparison) concerned(b built) bool {
 	})
 }
 
-// changesOf is what leads from one configuration to another. The endpoints of a cluster that changes are sent again, because
-// Envoy waits for them.
+// changesOf returns the update between two configurations. Endpoints of a changed cluster are sent again, because Envoy waits for them.
 func changesOf(before, after contents) difference {
 	d := difference{counts: Counts{Added: map[string]int{}, Changed: map[string]int{}, Removed: map[string]int{}}}
 	for id, c := range after {
 		old, held := before[id]
 		again := false
-		if id.kind == snapshot.Endpoints {
-			cluster := resource{snapshot.Clusters, id.name}
+		if id.kind == xdsresource.Endpoints {
+			cluster := resource{xdsresource.Clusters, id.name}
 			again = before[cluster].hash != after[cluster].hash
 		}
 		switch {
@@ -206,15 +204,15 @@ func changesOf(before, after contents) difference {
 	return d
 }
 
-// text is the same for equal counts.
+// text returns equal text for equal counts.
 func (c Counts) text() string {
 	return strings.Join([]string{CountsText(c.Added), CountsText(c.Changed), CountsText(c.Removed)}, "|")
 }
 
-// CountsText lists numbers by type in the order in which sidecars are sent the types.
+// CountsText formats numbers by type in the order in which types are sent.
 func CountsText(counts map[string]int) string {
 	var parts []string
-	for _, kind := range snapshot.AllTypes() {
+	for _, kind := range xdsresource.AllTypes() {
 		if n := counts[kind.String()]; n > 0 {
 			parts = append(parts, kind.String()+" "+itoa(n))
 		}

@@ -15,8 +15,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// made is a random mesh, and the same after a random edit.
-type made struct {
+// randomEdit is a random mesh before and after a random edit.
+type randomEdit struct {
 	before, after Mesh
 	plan          *Changes
 }
@@ -32,7 +32,7 @@ func apply(l Mesh, changes []catalog.Change) []catalog.Dep {
 	return l.Catalog.Apply(changes)
 }
 
-// clone is the same mesh in a catalog of its own.
+// clone returns a copy of the mesh with its own catalog.
 func (l Mesh) clone() Mesh {
 	copied := Mesh{Catalog: catalog.New(), Entries: maps.Clone(l.Entries)}
 	for _, entry := range l.Entries {
@@ -41,12 +41,12 @@ func (l Mesh) clone() Mesh {
 	return copied
 }
 
-func drawEdit(t *rapid.T) made {
-	m := made{before: Mesh{Catalog: catalog.New(), Entries: map[catalog.Ref]catalog.Entry{}}}
+func drawEdit(t *rapid.T) randomEdit {
+	m := randomEdit{before: Mesh{Catalog: catalog.New(), Entries: map[catalog.Ref]catalog.Entry{}}}
 	apply(m.before, rapid.SliceOfN(meshtest.Change(), 30, 120).Draw(t, "mesh"))
 	m.after = m.before.clone()
 	change := meshtest.Change()
-	if rapid.Bool().Draw(t, "grants alone") {
+	if rapid.Bool().Draw(t, "only grants") {
 		change = change.Filter(func(c catalog.Change) bool {
 			return c.Ref.Kind == catalog.KindTrafficTarget || c.Ref.Kind == catalog.KindHTTPRouteGroup || c.Ref.Kind == catalog.KindTCPRoute
 		})
@@ -66,32 +66,32 @@ func drawEdit(t *rapid.T) made {
 	return m
 }
 
-// A sidecar is in the plan if and only if its whole configuration, made anew on both sides, is another one.
+// The plan contains a sidecar if and only if its complete configuration differs.
 func TestProxiesOfRandomEdits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawEdit(t)
-		told := map[string]Action{}
+		planned := map[string]Action{}
 		for _, p := range m.plan.Proxies {
-			told[p.Workload] = p.State
+			planned[p.Workload] = p.State
 		}
 		old, current := sidecars(m.before), sidecars(m.after)
 		for pod, to := range current {
 			from, existed := old[pod]
 			name := "pod " + pod.String()
 			if !existed {
-				if told[name] != Added {
-					t.Fatalf("%s is new, and the plan has it as %q", name, told[name])
+				if planned[name] != Added {
+					t.Fatalf("%s is new, and the plan state is %q", name, planned[name])
 				}
 				continue
 			}
-			differs := whole(t, m.before, nil, from).differs(whole(t, m.after, scopeOf(m.before, from), to))
-			if want := map[bool]Action{true: Changed, false: ""}[differs]; told[name] != want {
-				t.Fatalf("%s: the plan says %q, and the configuration says %q", name, told[name], want)
+			differs := fullConfiguration(t, m.before, nil, from).differs(fullConfiguration(t, m.after, scopeOf(m.before, from), to))
+			if want := map[bool]Action{true: Changed, false: ""}[differs]; planned[name] != want {
+				t.Fatalf("%s: plan state %q, want %q from the configuration", name, planned[name], want)
 			}
 		}
 		for pod := range old {
-			if _, left := current[pod]; !left && told["pod "+pod.String()] != Removed {
-				t.Fatalf("%s is gone, and the plan does not say so", pod)
+			if _, left := current[pod]; !left && planned["pod "+pod.String()] != Removed {
+				t.Fatalf("%s is removed, but not in the plan", pod)
 			}
 		}
 	})
@@ -101,8 +101,8 @@ func scopeOf(l Mesh, k scope.Key) *scope.Scope {
 	return scope.Build(l.Catalog.View(), "cluster.local", k)
 }
 
-// whole is the whole configuration of a sidecar, shared with nobody.
-func whole(t *rapid.T, l Mesh, previous *scope.Scope, k scope.Key) contents {
+// fullConfiguration returns the complete configuration of a sidecar, without shared destinations.
+func fullConfiguration(t *rapid.T, l Mesh, previous *scope.Scope, k scope.Key) contents {
 	built := built{Scope: scopeOf(l, k)}
 	if previous != nil {
 		scope.CarryDrainMarks(previous, built.Scope)
@@ -126,57 +126,57 @@ func (all contents) differs(other contents) bool {
 	return false
 }
 
-// Whatever of the policy engine's answers differs, the plan has a flow for it; and every flow is a difference.
+// The plan has a flow for each verdict that differs, and each flow is a difference.
 func TestFlowsOfRandomEdits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawEdit(t)
 		f := newFlows(m.before, m.after)
-		for id, is := range f.after.doors {
-			was := f.before.doors[id]
-			if was == nil || was.permissive() != is.permissive() {
-				continue // a flow speaks of several doors
+		for id, after := range f.after.ports {
+			before := f.before.ports[id]
+			if before == nil || before.isPermissive() != after.isPermissive() {
+				continue // one flow covers several ports
 			}
-			for _, source := range slices.Concat(was.sources(), is.sources()) {
-				if was.permissive() {
+			for _, source := range slices.Concat(before.sources(), after.sources()) {
+				if before.isPermissive() {
 					continue
 				}
-				compareDoor(t, m.plan, question{flows: f, id: id, was: was, is: is, source: source})
+				comparePort(t, m.plan, portComparison{flows: f, id: id, before: before, after: after, source: source})
 			}
 		}
 		for _, flow := range m.plan.Flows {
 			if flow.Before == flow.After {
-				t.Fatalf("%+v is no difference", flow)
+				t.Fatalf("%+v has no difference", flow)
 			}
 		}
 	})
 }
 
-func compareDoor(t *rapid.T, p *Changes, q question) {
+func comparePort(t *rapid.T, p *Changes, c portComparison) {
 	for _, path := range []string{"/x", "/y", "/z"} {
 		s := sample{method: "GET", path: path}
-		before, after := q.ask(q.flows.before, q.was, s), q.ask(q.flows.after, q.is, s)
+		before, after := c.ask(c.flows.before, c.before, s), c.ask(c.flows.after, c.after, s)
 		if before.access == after.access {
 			continue
 		}
-		from := q.source.Namespace + "/" + q.source.Name
-		if !slices.ContainsFunc(p.Flows, func(f Flow) bool { return f.From == from && f.To == q.id.String() }) {
-			t.Fatalf("%s -> %s %s is %s and was %s, and no flow says so: %+v", from, q.id, path, after.access, before.access, p.Flows)
+		from := c.source.Namespace + "/" + c.source.Name
+		if !slices.ContainsFunc(p.Flows, func(f Flow) bool { return f.From == from && f.To == c.id.String() }) {
+			t.Fatalf("%s -> %s %s is %s and was %s, without a flow: %+v", from, c.id, path, after.access, before.access, p.Flows)
 		}
 	}
 }
 
-// What a flow calls allowed or denied is what the policy engine says, by another way of asking.
+// The access of a flow agrees with the verdict of the policy engine.
 func TestAskAgreesWithDecide(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := drawEdit(t)
 		f := newFlows(m.before, m.after)
-		for id, d := range f.after.doors {
-			if d.pods != nil {
+		for id, p := range f.after.ports {
+			if p.pods != nil {
 				continue
 			}
 			for _, name := range []string{"one", "two", "three"} {
-				q := question{flows: f, id: id, is: d, source: identity.ServiceAccount{Namespace: "a", Name: name}}
-				got := q.ask(f.after, d, sample{method: "GET", path: "/x"})
+				q := portComparison{flows: f, id: id, after: p, source: identity.ServiceAccount{Namespace: "a", Name: name}}
+				got := q.ask(f.after, p, sample{method: "GET", path: "/x"})
 				verdict := authz.Decide(m.after.Catalog.View(), authz.Request{
 					Source: q.source, Service: id.service, Port: id.port, Method: "GET", Path: "/x",
 					Headers: []authz.Header{{Name: ":authority", Value: fmt.Sprintf("%s.%s:%d", id.service.Name, id.service.Namespace, id.port)}},

@@ -14,17 +14,16 @@ import (
 )
 
 const (
-	// maxExamples is how many examples of an expression are asked about.
+	// maxExamples is the maximum number of evaluated examples per expression.
 	maxExamples = 3
-	// maxSpelled is how many strings of a part of an expression are looked at.
-	maxSpelled = 24
+	// maxGenerated is the maximum number of generated strings per subexpression.
+	maxGenerated = 24
 )
 
-// filler are the characters by which an example fills in for any: one that no path is likely to have, and the one that every
-// path begins with.
+// filler has the characters that stand for any character: one that is unlikely in paths, and the first character of every path.
 const filler = "~/"
 
-// pathsOf are paths that match an expression as a whole, in the form in which sidecars match them; none when none was found.
+// pathsOf returns paths that match an expression completely and are in normal form.
 func pathsOf(expression string) []string {
 	return examples(expression, func(text string) bool {
 		return strings.HasPrefix(text, "/") && !strings.ContainsAny(text, `%?#\`) && httpguts.ValidHeaderFieldValue(text) &&
@@ -32,7 +31,7 @@ func pathsOf(expression string) []string {
 	})
 }
 
-// headersOf is one value for each header; nil when one of them has none.
+// headersOf returns one value for each header, or nil if a header has no example.
 func headersOf(matches []catalog.HeaderMatch) []authz.Header {
 	headers := []authz.Header{}
 	for _, m := range matches {
@@ -45,7 +44,7 @@ func headersOf(matches []catalog.HeaderMatch) []authz.Header {
 	return headers
 }
 
-// examples are a few strings that match an expression as a whole, and fit.
+// examples returns a few strings that match an expression completely and fit.
 func examples(expression string, fit func(string) bool) []string {
 	if expression == "" {
 		expression = ".*"
@@ -59,19 +58,19 @@ func examples(expression string, fit func(string) bool) []string {
 		return nil
 	}
 	var found []string
-	for _, text := range spell(parsed.Simplify()) {
+	for _, text := range generate(parsed.Simplify()) {
 		if fit(text) && whole.MatchString(text) && !slices.Contains(found, text) {
 			found = append(found, text)
 		}
 	}
-	if len(found) > maxExamples { // the last one is the shortest, and often decided otherwise than the others
+	if len(found) > maxExamples { // the last one is the shortest, and often has another verdict
 		found = append(found[:maxExamples-1], found[len(found)-1])
 	}
 	return found
 }
 
-// spell lists strings that an expression may mean, anchors aside.
-func spell(re *syntax.Regexp) []string {
+// generate generates strings that an expression may match, ignoring anchors.
+func generate(re *syntax.Regexp) []string {
 	switch re.Op {
 	case syntax.OpLiteral:
 		return []string{string(re.Rune)}
@@ -80,19 +79,19 @@ func spell(re *syntax.Regexp) []string {
 	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
 		return strings.Split(filler, "")
 	case syntax.OpCapture:
-		return spell(re.Sub[0])
+		return generate(re.Sub[0])
 	case syntax.OpStar:
 		return append(repeated(re.Sub[0]), "")
 	case syntax.OpPlus:
 		return repeated(re.Sub[0])
 	case syntax.OpQuest:
-		return append(spell(re.Sub[0]), "")
+		return append(generate(re.Sub[0]), "")
 	case syntax.OpConcat:
 		return sequence(re.Sub)
 	case syntax.OpAlternate:
 		var all []string
 		for _, sub := range re.Sub {
-			all = append(all, first(spell(sub), maxSpelled/len(re.Sub)+1)...)
+			all = append(all, first(generate(sub), maxGenerated/len(re.Sub)+1)...)
 		}
 		return all
 	case syntax.OpNoMatch:
@@ -101,7 +100,7 @@ func spell(re *syntax.Regexp) []string {
 	return []string{""} // anchors and boundaries
 }
 
-// members are characters of a class, those first that read well.
+// members returns characters of a class, readable ones first.
 func members(ranges []rune) []string {
 	var all []string
 	has := func(r rune) bool {
@@ -125,9 +124,9 @@ func members(ranges []rune) []string {
 	return first(all, 2)
 }
 
-// repeated are strings of one or two of what an expression means, the plainest first.
+// repeated returns strings with one or two repetitions of an expression, the simplest first.
 func repeated(re *syntax.Regexp) []string {
-	once := first(spell(re), 3)
+	once := first(generate(re), 3)
 	all := slices.Clone(once)
 	for _, a := range once {
 		for _, b := range once {
@@ -136,25 +135,25 @@ func repeated(re *syntax.Regexp) []string {
 			}
 		}
 	}
-	return first(all, maxSpelled)
+	return first(all, maxGenerated)
 }
 
-// sequence joins what the parts of an expression mean, in several ways.
+// sequence concatenates the strings of subexpressions.
 func sequence(parts []*syntax.Regexp) []string {
 	all := []string{""}
 	for _, part := range parts {
 		var longer []string
-		for _, end := range spell(part) {
+		for _, end := range generate(part) {
 			for _, begin := range spread(all, 6) {
 				longer = append(longer, begin+end)
 			}
 		}
-		all = first(longer, maxSpelled)
+		all = first(longer, maxGenerated)
 	}
 	return all
 }
 
-// spread are at most n of a list, from its beginning to its end.
+// spread returns at most n evenly distributed items of a list.
 func spread(list []string, n int) []string {
 	if len(list) <= n {
 		return list

@@ -11,67 +11,67 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/envoy"
 	"github.com/openservicemesh/osm-operator/internal/scope"
-	"github.com/openservicemesh/osm-operator/internal/snapshot"
+	xdsresource "github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 
-// resource names what a sidecar is sent.
+// resource identifies an xDS resource.
 type resource struct {
-	kind snapshot.Type
+	kind xdsresource.Type
 	name string
 }
 
-// content is a resource by its hash.
+// content is the hash and size of a resource.
 type content struct {
 	hash [sha256.Size]byte
-	// size is what it takes in a response, in bytes.
+	// size is the size in a response, in bytes.
 	size int
 }
 
 type contents map[resource]content
 
-// side is the mesh before or after an edit, as sidecars would be told.
+// side is the mesh before or after an edit, with the configuration of its sidecars.
 type side struct {
 	catalog     *catalog.Catalog
 	trustDomain string
 	root        []byte
-	// common are the destinations that clients share in a permissive mesh; nil when there are none.
+	// common are the destinations that clients sourceView in a permissive mesh; nil when there are none.
 	common *scope.Destinations
-	// shared are the resources of common, by whether pods have IPv6 addresses.
+	// shared caches the resources of common. The key is true for pods with IPv6 addresses.
 	shared    map[bool]contents
 	endpoints map[scope.EndpointsKey]content
 }
 
 func newSide(c *catalog.Catalog, s Subject) *side {
-	return &side{catalog: c, trustDomain: s.TrustDomain, root: s.Root, common: scope.Common(c.View()), shared: map[bool]contents{}, endpoints: map[scope.EndpointsKey]content{}}
+	return &side{catalog: c, trustDomain: s.TrustDomain, root: s.Root, common: scope.SharedDestinations(c.View()), shared: map[bool]contents{}, endpoints: map[scope.EndpointsKey]content{}}
 }
 
-// built is the scope of one kind of sidecar.
+// built is a scope with its dependencies.
 type built struct {
 	*scope.Scope
-	// reads is what it was made of, beside what it shares.
-	reads []catalog.Dep
-	// sharing is true when its destinations are the common ones.
-	sharing bool
+	// deps are its dependencies, without those of the shared destinations.
+	deps []catalog.Dep
+	// usesShared is true if it uses the shared destinations.
+	usesShared bool
 }
 
-// build makes the scope of a key, as the control plane does. It may be called by several goroutines at a time.
+// build builds the scope of a key, as in the control plane. It is safe for concurrent use.
 func (s *side) build(k scope.Key) built {
 	view := s.catalog.View()
 	var common *scope.Destinations
-	if scope.SharesCommon(view, k.Identity) {
+	if scope.UsesSharedDestinations(view, k.Identity) {
 		common = s.common
 	}
-	made := scope.BuildSharing(view, s.trustDomain, k, common)
-	return built{Scope: made, reads: view.Deps(), sharing: common != nil}
+	made := scope.BuildWithShared(view, s.trustDomain, k, common)
+	return built{Scope: made, deps: view.Deps(), usesShared: common != nil}
 }
 
-// contentsOf are all resources of a scope but its own certificate.
+// contentsOf returns all resources of a scope, except its own certificate.
 func (s *side) contentsOf(b built) (contents, error) {
 	all := contents{}
 	own := envoy.Build
-	if b.sharing {
-		own = func(sc *scope.Scope) []envoy.Resource { return envoy.Own(sc, s.root) }
-		shared, err := s.sharedBy(b)
+	if b.usesShared {
+		own = func(sc *scope.Scope) []envoy.Resource { return envoy.BuildOwn(sc, s.root) }
+		shared, err := s.sharedContents(b)
 		if err != nil {
 			return nil, err
 		}
@@ -89,17 +89,17 @@ func (s *side) contentsOf(b built) (contents, error) {
 		if err != nil {
 			return nil, err
 		}
-		all[resource{snapshot.Endpoints, cluster.Name()}] = c
+		all[resource{xdsresource.Endpoints, cluster.Name()}] = c
 	}
 	return all, nil
 }
 
-// sharedBy are the resources that a scope shares with others.
-func (s *side) sharedBy(b built) (contents, error) {
+// sharedContents returns the resources of the shared destinations.
+func (s *side) sharedContents(b built) (contents, error) {
 	shared, made := s.shared[b.Key.Class.IPv6]
 	if !made {
 		shared = contents{}
-		if err := shared.add(envoy.Shared(b.Scope, s.root)); err != nil {
+		if err := shared.add(envoy.BuildShared(b.Scope, s.root)); err != nil {
 			return nil, err
 		}
 		s.shared[b.Key.Class.IPv6] = shared
@@ -107,7 +107,7 @@ func (s *side) sharedBy(b built) (contents, error) {
 	return shared, nil
 }
 
-// endpointsOf is the resource with the endpoints of a cluster.
+// endpointsOf returns the resource with the endpoints of a cluster.
 func (s *side) endpointsOf(c scope.Cluster) (content, error) {
 	if made, ok := s.endpoints[c.Endpoints]; ok {
 		return made, nil
@@ -132,8 +132,8 @@ func (all contents) add(resources []envoy.Resource) error {
 const versionLength = 16
 
 // newContent marshals and hashes a resource.
-func newContent(r envoy.Resource) (snapshot.Type, content, error) {
-	kind, err := snapshot.ParseType(r.TypeURL)
+func newContent(r envoy.Resource) (xdsresource.Type, content, error) {
+	kind, err := xdsresource.ParseType(r.TypeURL)
 	if err != nil {
 		return 0, content{}, err
 	}

@@ -17,23 +17,23 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// Target is a Prometheus to ask.
+// Target is a Prometheus server.
 type Target struct {
-	// Address is the URL that its API is below.
+	// Address is the base URL of its API.
 	Address string
-	// Roots are certificates (PEM) by which its own is verified; empty takes those of the system.
+	// Roots are the CA certificates (PEM) of the server. If empty, the system's certificates are used.
 	Roots []byte
 }
 
-// Client asks Prometheuses.
+// Client queries Prometheus servers.
 type Client struct {
 	transport *http.Transport
 }
 
-// timeout is how long an answer may take.
+// timeout bounds a query.
 const timeout = 3 * time.Second
 
-// New makes a Client. dial makes its connections; nil makes ordinary ones.
+// New returns a Client. dial opens its connections; nil uses the default dialer.
 func New(dial func(ctx context.Context, network, address string) (net.Conn, error)) *Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	if dial != nil {
@@ -42,10 +42,10 @@ func New(dial func(ctx context.Context, network, address string) (net.Conn, erro
 	return &Client{transport: transport}
 }
 
-// ErrNoData is the cause of an answer without a number: Prometheus works, and has nothing of what was asked for.
+// ErrNoData means that the query succeeded without a result.
 var ErrNoData = errors.New("it has no data for the query")
 
-// ErrorRate is the share of requests that failed at a moment, from 0 to 1: the answer to the query, which must be one number.
+// ErrorRate returns the ratio of failed requests at a point in time, from 0 to 1. The query must return a single number.
 func (c *Client) ErrorRate(ctx context.Context, target Target, query string, at time.Time) (float64, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -53,7 +53,7 @@ func (c *Client) ErrorRate(ctx context.Context, target Target, query string, at 
 	if len(target.Roots) > 0 {
 		roots := x509.NewCertPool()
 		if !roots.AppendCertsFromPEM(target.Roots) {
-			return 0, errors.New("its caBundle holds no certificate in PEM")
+			return 0, errors.New("its caBundle contains no PEM certificate")
 		}
 		transport = transport.Clone()
 		transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
@@ -61,31 +61,31 @@ func (c *Client) ErrorRate(ctx context.Context, target Target, query string, at 
 	}
 	client, err := api.NewClient(api.Config{Address: target.Address, RoundTripper: transport})
 	if err != nil {
-		return 0, fmt.Errorf("%s is no address of a Prometheus: %w", target.Address, err)
+		return 0, fmt.Errorf("invalid Prometheus address %s: %w", target.Address, err)
 	}
 	value, _, err := promv1.NewAPI(client).Query(ctx, query, at)
 	if err != nil {
-		return 0, told(err)
+		return 0, userError(err)
 	}
 	return share(value)
 }
 
-// told is an error of the API in words that say what is wrong.
-func told(err error) error {
-	var refusal *promv1.Error
-	var way *url.Error
+// userError converts an API error into a message for users.
+func userError(err error) error {
+	var apiError *promv1.Error
+	var urlError *url.Error
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("it does not answer within %s", timeout)
-	case errors.As(err, &refusal) && refusal.Type == promv1.ErrBadData:
-		return fmt.Errorf("it refuses the query: %s", refusal.Msg)
-	case errors.As(err, &way):
-		return fmt.Errorf("it cannot be reached: %w", way.Err)
+		return fmt.Errorf("no response within %s", timeout)
+	case errors.As(err, &apiError) && apiError.Type == promv1.ErrBadData:
+		return fmt.Errorf("invalid query: %s", apiError.Msg)
+	case errors.As(err, &urlError):
+		return fmt.Errorf("connection failed: %w", urlError.Err)
 	}
-	return fmt.Errorf("it does not answer as a Prometheus does: %w", err)
+	return fmt.Errorf("unexpected response: %w", err)
 }
 
-// share is the one number of an answer.
+// share extracts the single number from a query result.
 func share(value model.Value) (float64, error) {
 	var number float64
 	switch v := value.(type) {
@@ -94,19 +94,19 @@ func share(value model.Value) (float64, error) {
 			return 0, ErrNoData
 		}
 		if len(v) > 1 {
-			return 0, fmt.Errorf("the query has %d answers where one number is wanted: sum them up", len(v))
+			return 0, fmt.Errorf("the query returned %d results: it must return one, for example with sum()", len(v))
 		}
 		number = float64(v[0].Value)
 	case *model.Scalar:
 		number = float64(v.Value)
 	default:
-		return 0, fmt.Errorf("the query has a %s as its answer where one number is wanted", value.Type())
+		return 0, fmt.Errorf("the query returned a %s: it must return a single number", value.Type())
 	}
 	switch {
 	case math.IsNaN(number):
-		return 0, fmt.Errorf("%w: the answer is NaN, as of a division by no requests", ErrNoData)
+		return 0, fmt.Errorf("%w: the result is NaN, such as from a division by zero", ErrNoData)
 	case number < 0 || number > 1:
-		return 0, fmt.Errorf("the answer %g is no share of requests that fail: the query must yield a number from 0 to 1", number)
+		return 0, fmt.Errorf("the result %g is out of range: the query must return a number from 0 to 1", number)
 	}
 	return number, nil
 }

@@ -35,17 +35,17 @@ func TestErrorRate(t *testing.T) {
 		"nothing fails":           {200, vector("0"), 0, ""},
 		"a scalar":                {200, `{"status":"success","data":{"resultType":"scalar","result":[1700000000,"1"]}}`, 1, ""},
 		"nothing":                 {200, vector(), 0, "it has no data for the query"},
-		"no number":               {200, vector("NaN"), 0, "the answer is NaN, as of a division by no requests"},
-		"endless":                 {200, vector("+Inf"), 0, "the answer +Inf is no share of requests"},
-		"a percentage of success": {200, vector("99.5"), 0, "the answer 99.5 is no share of requests that fail"},
-		"less than nothing":       {200, vector("-0.1"), 0, "is no share"},
-		"several":                 {200, vector("0", "0.5"), 0, "the query has 2 answers where one number is wanted: sum them up"},
-		"a range":                 {200, `{"status":"success","data":{"resultType":"matrix","result":[]}}`, 0, "a matrix as its answer"},
-		"a query that is none":    {400, `{"status":"error","errorType":"bad_data","error":"parse error"}`, 0, "it refuses the query: parse error"},
-		"it is ill":               {503, `{"status":"error","errorType":"unavailable","error":"starting"}`, 0, "it does not answer as a Prometheus does: server_error: server error: 503"},
-		"it is none":              {404, "<html>", 0, "it does not answer as a Prometheus does: client_error: client error: 404"},
+		"no number":               {200, vector("NaN"), 0, "the result is NaN, such as from a division by zero"},
+		"endless":                 {200, vector("+Inf"), 0, "the result +Inf is out of range"},
+		"a percentage of success": {200, vector("99.5"), 0, "the result 99.5 is out of range"},
+		"less than nothing":       {200, vector("-0.1"), 0, "is out of range"},
+		"several":                 {200, vector("0", "0.5"), 0, "the query returned 2 results: it must return one"},
+		"a range":                 {200, `{"status":"success","data":{"resultType":"matrix","result":[]}}`, 0, "the query returned a matrix"},
+		"a query that is none":    {400, `{"status":"error","errorType":"bad_data","error":"parse error"}`, 0, "invalid query: parse error"},
+		"it is ill":               {503, `{"status":"error","errorType":"unavailable","error":"starting"}`, 0, "unexpected response: server_error: server error: 503"},
+		"it is none":              {404, "<html>", 0, "unexpected response: client_error: client error: 404"},
 		"it wants a password":     {401, "", 0, "client error: 401"},
-		"it is something else":    {200, "<html>", 0, "it does not answer as a Prometheus does"},
+		"it is something else":    {200, "<html>", 0, "unexpected response"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var asked http.Request
@@ -67,22 +67,22 @@ func TestErrorRate(t *testing.T) {
 	}
 }
 
-func TestNobodyAnswers(t *testing.T) {
+func TestReportsConnectionErrorsAndTimeouts(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
-	if _, err := New(nil).ErrorRate(t.Context(), Target{Address: server.URL}, "q", time.Now()); err == nil || errors.Is(err, ErrNoData) || !strings.Contains(err.Error(), "it cannot be reached") {
-		t.Errorf("nobody listens: %v", err)
+	if _, err := New(nil).ErrorRate(t.Context(), Target{Address: server.URL}, "q", time.Now()); err == nil || errors.Is(err, ErrNoData) || !strings.Contains(err.Error(), "connection failed") {
+		t.Errorf("closed server: %v", err)
 	}
 	silent := make(chan struct{})
 	server = httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-silent }))
 	defer server.Close()
 	defer close(silent)
-	if _, err := New(nil).ErrorRate(t.Context(), Target{Address: server.URL}, "q", time.Now()); err == nil || err.Error() != "it does not answer within 3s" {
-		t.Errorf("nobody speaks: %v", err)
+	if _, err := New(nil).ErrorRate(t.Context(), Target{Address: server.URL}, "q", time.Now()); err == nil || err.Error() != "no response within 3s" {
+		t.Errorf("silent server: %v", err)
 	}
 }
 
-func TestTheCertificateIsVerified(t *testing.T) {
+func TestVerifiesServerCertificate(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, vector("0.5")) }))
 	defer server.Close()
 	// What the server says about clients that do not trust it is of no interest.
@@ -94,9 +94,9 @@ func TestTheCertificateIsVerified(t *testing.T) {
 		problem string
 	}{
 		"its own root":      {roots, 0.5, ""},
-		"no root":           {nil, 0, "it cannot be reached: tls: failed to verify certificate"},
-		"what is no root":   {[]byte("secret"), 0, "its caBundle holds no certificate in PEM"},
-		"the root of other": {pki.New(t).RootPEM, 0, "it cannot be reached: tls: failed to verify certificate"},
+		"no root":           {nil, 0, "connection failed: tls: failed to verify certificate"},
+		"what is no root":   {[]byte("secret"), 0, "its caBundle contains no PEM certificate"},
+		"the root of other": {pki.New(t).RootPEM, 0, "connection failed: tls: failed to verify certificate"},
 	} {
 		got, err := New(nil).ErrorRate(t.Context(), Target{Address: server.URL, Roots: test.roots}, "q", time.Now())
 		if got != test.want || (err == nil) != (test.problem == "") || err != nil && !strings.Contains(err.Error(), test.problem) {

@@ -1,5 +1,5 @@
-// Package prometheus asks a Prometheus how many requests fail.
+// Package prometheus queries a Prometheus server for the ratio of failed requests.
 //
-// An address and a query flow in; one number flows out, the share of requests that fail, or a sentence about why there is none. The
-// query that sidecars' own metrics are asked with is made here, too.
+// An address and a query flow in. One number flows out, or an error that explains why there is none. The package also builds the query for
+// the metrics of sidecars.
 package prometheus

@@ -6,20 +6,19 @@ import (
 	"strings"
 )
 
-// window is how far a query looks back. It must hold two scrapes.
+// window is the range of the query. It must contain two scrapes.
 const window = "2m"
 
-// Query is the share of the requests between workloads that failed, by the metrics of the sidecars in some namespaces.
+// Query returns a query for the ratio of failed requests between workloads, from the metrics of sidecars in the given namespaces.
 //
-// Requests are counted where they are sent: a client's sidecar knows also those that never arrived. Like load reports it takes an answer
-// of 500 and above for a failure. As long as nobody has sent any request, the share is 0 if at least one sidecar is scraped; without any
-// sidecar in Prometheus there is no answer, and neither while a counter was scraped only once. Without namespaces there are no sidecars
-// to ask about, and all that Prometheus has to do is answer.
+// It uses the metrics of client sidecars, which include requests that never arrived. As in load reports, a status of 500 and above is a
+// failure. Without requests, the ratio is 0 if at least one sidecar is scraped. Without scraped sidecars, or with a single scrape, there
+// is no result. Without namespaces, the query only checks that Prometheus responds.
 func Query(namespaces []string) string {
 	if len(namespaces) == 0 {
 		return "vector(0)"
 	}
-	// A namespace's name has nothing that means more than itself in an expression.
+	// Namespace names contain no special characters of regular expressions.
 	upstream := fmt.Sprintf(`envoy_cluster_name=~"(%s)/.+[|][0-9]+"`, strings.Join(slices.Sorted(slices.Values(namespaces)), "|"))
 	all := fmt.Sprintf(`envoy_cluster_upstream_rq_xx{%s}`, upstream)
 	failed := fmt.Sprintf(`envoy_cluster_upstream_rq_xx{envoy_response_code_class="5",%s}`, upstream)

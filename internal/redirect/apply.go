@@ -9,22 +9,22 @@ import (
 	"github.com/mdlayher/netlink"
 )
 
-// elementsAMessage keeps one message of set elements below the 64 KB that a netlink attribute can hold.
-const elementsAMessage = 500
+// elementsPerMessage keeps a message of set elements below the 64 KB limit of a netlink attribute.
+const elementsPerMessage = 500
 
-// Apply puts the rules into the kernel, in the network namespace of the calling thread. It replaces the whole table in
-// one transaction: there is no moment without rules, and running it again changes nothing.
+// Apply installs the rules in the network namespace of the calling thread. It replaces the whole table in one
+// transaction: the pod is never without rules, and applying the same Config again changes nothing.
 func Apply(c Config) error {
-	chains, err := chainsOf(c)
+	chains, err := buildChains(c)
 	if err != nil {
 		return err
 	}
-	conn, err := nftables.New(nftables.WithSockOptions(roomForOneTransaction))
+	conn, err := nftables.New(nftables.WithSockOptions(enlargeBuffers))
 	if err != nil {
-		return fmt.Errorf("the kernel's netfilter cannot be reached: %w", err)
+		return fmt.Errorf("the netfilter socket cannot be opened: %w", err)
 	}
 	table := &nftables.Table{Name: Table, Family: nftables.TableFamilyINet}
-	// A table can only be deleted when it exists, and it certainly does after it is added.
+	// Deleting a missing table fails, so the table is added first.
 	conn.AddTable(table)
 	conn.DelTable(table)
 	conn.AddTable(table)
@@ -34,13 +34,13 @@ func Apply(c Config) error {
 		}
 	}
 	if err := conn.Flush(); err != nil {
-		return explain(err)
+		return describeError(err)
 	}
 	return nil
 }
 
-// roomForOneTransaction makes the socket hold all rules at once: the default holds a few thousand ranges.
-func roomForOneTransaction(conn *netlink.Conn) error {
+// enlargeBuffers lets the socket hold a transaction with all rules. The default size holds a few thousand ranges.
+func enlargeBuffers(conn *netlink.Conn) error {
 	const bytes = 8 << 20
 	return errors.Join(conn.SetWriteBuffer(bytes), conn.SetReadBuffer(bytes))
 }
@@ -77,7 +77,7 @@ func kernelChain(table *nftables.Table, ch chain) *nftables.Chain {
 	return kernel
 }
 
-// addSet adds a named set: only those can be filled with more than one message.
+// addSet adds a named set, because an anonymous set must fit into one message.
 func addSet(conn *nftables.Conn, table *nftables.Table, name string, s *set) error {
 	kernel := &nftables.Set{Table: table, Name: name, KeyType: s.keyType, Interval: s.interval}
 	if err := conn.AddSet(kernel, nil); err != nil {
@@ -85,7 +85,7 @@ func addSet(conn *nftables.Conn, table *nftables.Table, name string, s *set) err
 	}
 	s.lookup.SetName, s.lookup.SetID = kernel.Name, kernel.ID
 	for rest := s.elements; len(rest) > 0; {
-		n := min(len(rest), elementsAMessage)
+		n := min(len(rest), elementsPerMessage)
 		if err := conn.SetAddElements(kernel, rest[:n]); err != nil {
 			return err
 		}
@@ -94,14 +94,14 @@ func addSet(conn *nftables.Conn, table *nftables.Table, name string, s *set) err
 	return nil
 }
 
-// explain turns the two errors that users can do something about into sentences.
-func explain(err error) error {
+// describeError adds a remedy to the two errors that users can resolve.
+func describeError(err error) error {
 	switch {
 	case errors.Is(err, syscall.EPERM):
-		return fmt.Errorf("the kernel refuses the redirection rules: osm-init needs the capability NET_ADMIN and user id 0; "+
-			"where the platform takes it away, set enablePrivilegedInitContainer in the MeshConfig: %w", err)
+		return fmt.Errorf("the kernel denies the redirection rules: osm-init needs the capability NET_ADMIN and user id 0; "+
+			"if the platform removes them, set enablePrivilegedInitContainer in the MeshConfig: %w", err)
 	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.EOPNOTSUPP), errors.Is(err, syscall.EPROTONOSUPPORT):
 		return fmt.Errorf("the node's kernel cannot redirect traffic: it needs Linux 5.2 or later with nf_tables, nft_nat and nft_redir: %w", err)
 	}
-	return fmt.Errorf("the redirection rules cannot be put into the kernel: %w", err)
+	return fmt.Errorf("the redirection rules cannot be applied: %w", err)
 }

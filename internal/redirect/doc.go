@@ -1,6 +1,6 @@
-// Package redirect sends the TCP connections of a pod through its sidecar, with nftables rules in the pod's own network
+// Package redirect redirects the TCP connections of a pod to its sidecar, with nftables rules in the pod's network
 // namespace, for IPv4 and IPv6.
 //
-// A Config flows in: what stays out. The rules flow out, as text for people and tests (Rules) and into the kernel
-// (Apply). They keep the meaning and the order of OSM's iptables rules; UDP and ICMP pass by the sidecar.
+// Its input is a Config with the exclusions of the pod. Rules returns the rules as text, and Apply installs them in the
+// kernel. The rules have the meaning and order of OSM's iptables rules. UDP and ICMP bypass the sidecar.
 package redirect

@@ -11,8 +11,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/redirect/nstest"
 )
 
-// TestKernelHoldsRules reads the rules back with nft and compares them with the text of Rules, line by line.
-func TestKernelHoldsRules(t *testing.T) {
+// TestApply_InstallsRules lists the rules with nft and compares them with the output of Rules.
+func TestApply_InstallsRules(t *testing.T) {
 	for name, config := range ruleCases() {
 		t.Run(name, func(t *testing.T) {
 			ns := nstest.New(t)
@@ -22,21 +22,21 @@ func TestKernelHoldsRules(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(want, kernelRules(t, ns)); diff != "" {
-				t.Errorf("the kernel does not hold what Rules says (-want +got):\n%s", diff)
+				t.Errorf("the kernel's rules differ from Rules (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-// TestApplyTwice replaces rules by others and finds nothing of the first.
-func TestApplyTwice(t *testing.T) {
+// TestApply_ReplacesTable replaces rules and expects none of the previous table.
+func TestApply_ReplacesTable(t *testing.T) {
 	ns := nstest.New(t)
 	apply(t, ns, ruleCases()["everything"])
 	apply(t, ns, Config{})
 	first := listing(t, ns)
 	apply(t, ns, Config{})
 	if diff := cmp.Diff(first, listing(t, ns)); diff != "" {
-		t.Errorf("the second run left something else (-first +second):\n%s", diff)
+		t.Errorf("the second run changed the rules (-first +second):\n%s", diff)
 	}
 	want, err := Rules(Config{})
 	if err != nil {
@@ -47,8 +47,8 @@ func TestApplyTwice(t *testing.T) {
 	}
 }
 
-// TestApplyManyRanges goes beyond what one netlink message holds.
-func TestApplyManyRanges(t *testing.T) {
+// TestApply_ManyRanges uses more ranges than one netlink message holds.
+func TestApply_ManyRanges(t *testing.T) {
 	var config Config
 	for i := range 3000 {
 		config.ExcludeOutboundRanges = append(config.ExcludeOutboundRanges, prefixes(fmt.Sprintf("10.%d.%d.0/25", i/256, i%256))...)
@@ -61,7 +61,7 @@ func TestApplyManyRanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, kernelRules(t, ns)); diff != "" {
-		t.Errorf("ranges were lost (-want +got):\n%s", diff)
+		t.Errorf("ranges differ (-want +got):\n%s", diff)
 	}
 }
 
@@ -83,7 +83,7 @@ func listing(t *testing.T, ns *nstest.Namespace) string {
 	return string(out)
 }
 
-// kernelRules is nft's listing in the form of Rules: sets written out where they are used.
+// kernelRules converts nft's listing to the form of Rules, with sets expanded where they are used.
 func kernelRules(t *testing.T, ns *nstest.Namespace) []string {
 	t.Helper()
 	sets := map[string]string{}
@@ -102,7 +102,7 @@ func kernelRules(t *testing.T, ns *nstest.Namespace) []string {
 		case fields[0] == "elements":
 			sets[block] = strings.TrimPrefix(line, "elements = ")
 		case len(lines) == 0:
-			// nft breaks long lists of elements into lines.
+			// nft wraps long lists of elements.
 			sets[block] += " " + line
 		default:
 			lines = append(lines, "  "+line)

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// disjoint are the prefixes of one address family, sorted, without any that another one contains: the kernel refuses
-// overlapping elements in a set.
+// disjoint returns the prefixes of one address family, sorted, without those that another one contains. The kernel
+// rejects overlapping elements in a set.
 func disjoint(prefixes []netip.Prefix, v6 bool) []netip.Prefix {
 	var family []netip.Prefix
 	for _, p := range prefixes {
@@ -14,7 +14,7 @@ func disjoint(prefixes []netip.Prefix, v6 bool) []netip.Prefix {
 			family = append(family, p.Masked())
 		}
 	}
-	// Of two prefixes with the same first address, the wider sorts first.
+	// Among prefixes with the same first address, the wider one sorts first.
 	slices.SortFunc(family, netip.Prefix.Compare)
 	var kept []netip.Prefix
 	for _, p := range family {
@@ -25,7 +25,7 @@ func disjoint(prefixes []netip.Prefix, v6 bool) []netip.Prefix {
 	return kept
 }
 
-// unmapped turns an IPv4 range that is written as IPv6 (::ffff:10.0.0.0/104) into the IPv4 range it is.
+// unmapped converts an IPv4-mapped IPv6 range (::ffff:10.0.0.0/104) into the IPv4 range.
 func unmapped(p netip.Prefix) netip.Prefix {
 	const mappedBits = 96
 	if p.Addr().Is4In6() && p.Bits() >= mappedBits {
@@ -34,7 +34,7 @@ func unmapped(p netip.Prefix) netip.Prefix {
 	return p
 }
 
-// lastOf is the highest address of a prefix.
+// lastOf returns the highest address of a prefix.
 func lastOf(p netip.Prefix) netip.Addr {
 	bytes := p.Masked().Addr().AsSlice()
 	for bit := p.Bits(); bit < len(bytes)*8; bit++ {

@@ -9,10 +9,10 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// Table is the name of the one table, of family inet, that holds all rules.
+// Table is the name of the table, of family inet, that holds all rules.
 const Table = "osm"
 
-// Names of the chains, those of OSM for the same purpose.
+// Names of the chains, equal to OSM's chains of the same purpose.
 const (
 	chainPrerouting  = "PREROUTING"
 	chainOutput      = "OUTPUT"
@@ -22,8 +22,8 @@ const (
 	chainOutRedirect = "OSM_PROXY_OUT_REDIRECT"
 )
 
-// A rule is all its parts: the first ones match, the last one decides.
-type rule []part
+// rule is a sequence of matchers that ends with a verdict.
+type rule []matcher
 
 func (r rule) text() string {
 	texts := make([]string, len(r))
@@ -33,10 +33,10 @@ func (r rule) text() string {
 	return strings.Join(texts, " ")
 }
 
-// A chain is a list of rules, asked in order.
+// chain is an ordered list of rules.
 type chain struct {
 	name string
-	// base chains are entered by the kernel, the others by jumps.
+	// base chains are attached to a hook of the kernel; other chains are entered by jumps.
 	base  bool
 	rules []rule
 }
@@ -46,9 +46,9 @@ var (
 	loopback6 = netip.IPv6Loopback()
 )
 
-// Rules describes what Apply puts into the kernel, one line for each chain and rule, in nft's own words.
+// Rules returns the rules that Apply installs in nft syntax, one line for each chain and rule.
 func Rules(c Config) ([]string, error) {
-	chains, err := chainsOf(c)
+	chains, err := buildChains(c)
 	if err != nil {
 		return nil, err
 	}
@@ -62,8 +62,8 @@ func Rules(c Config) ([]string, error) {
 	return lines, nil
 }
 
-// chainsOf is the whole table. Chains stand before the chains that jump to them.
-func chainsOf(c Config) ([]chain, error) {
+// buildChains returns the chains of the table. Each chain precedes the chains that jump to it.
+func buildChains(c Config) ([]chain, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
@@ -80,53 +80,53 @@ func chainsOf(c Config) ([]chain, error) {
 	}, nil
 }
 
-// inbound sends what clients call to the sidecar, except what the sidecar serves itself and what is excluded.
+// inbound redirects connections of clients to the sidecar, except for the sidecar's own ports and the exclusions.
 func inbound(c Config) []rule {
-	rules := []rule{{ports(sorted(append(sidecarPorts(), c.ProbePorts...))), leave()}}
+	rules := []rule{{ports(sorted(append(sidecarPorts(), c.ProbePorts...))), returnVerdict()}}
 	if len(c.ExcludeInboundPorts) > 0 {
-		rules = append(rules, rule{ports(sorted(c.ExcludeInboundPorts)), leave()})
+		rules = append(rules, rule{ports(sorted(c.ExcludeInboundPorts)), returnVerdict()})
 	}
 	for _, name := range sorted(c.ExcludeInterfaces) {
-		rules = append(rules, rule{device(expr.MetaKeyIIFNAME, name), leave()})
+		rules = append(rules, rule{device(expr.MetaKeyIIFNAME, name), returnVerdict()})
 	}
-	return append(rules, rule{enter(chainInRedirect)})
+	return append(rules, rule{goTo(chainInRedirect)})
 }
 
-// outbound sends what the application calls to the sidecar, and what the sidecar calls in its own pod back to itself:
-// so a pod that calls its own service is authenticated like any other client.
+// outbound redirects connections of the application to the sidecar. It also redirects the sidecar's connections within
+// its own pod to itself, so that a pod that calls its own service is authenticated like any other client.
 func outbound(c Config) []rule {
-	lo := func() part { return device(expr.MetaKeyOIFNAME, "lo") }
+	lo := func() matcher { return device(expr.MetaKeyOIFNAME, "lo") }
 	var rules []rule
 	if address, err := c.podIPv4(); err == nil && address.IsValid() {
 		rules = append(rules, rule{lo(), to(loopback4), sidecar(), notPort(names.AdminPort), translateTo(address)})
 	}
 	rules = append(rules,
-		rule{lo(), notTo(loopback4), sidecar(), enter(chainInRedirect)},
-		rule{lo(), notTo(loopback6), sidecar(), enter(chainInRedirect)},
-		rule{lo(), application(), leave()},
-		rule{sidecar(), leave()},
-		rule{to(loopback4), leave()},
-		rule{to(loopback6), leave()},
+		rule{lo(), notTo(loopback4), sidecar(), goTo(chainInRedirect)},
+		rule{lo(), notTo(loopback6), sidecar(), goTo(chainInRedirect)},
+		rule{lo(), application(), returnVerdict()},
+		rule{sidecar(), returnVerdict()},
+		rule{to(loopback4), returnVerdict()},
+		rule{to(loopback6), returnVerdict()},
 	)
 	for _, name := range sorted(c.ExcludeInterfaces) {
-		rules = append(rules, rule{device(expr.MetaKeyOIFNAME, name), leave()})
+		rules = append(rules, rule{device(expr.MetaKeyOIFNAME, name), returnVerdict()})
 	}
-	rules = append(rules, each(c.ExcludeOutboundRanges, leave())...)
+	rules = append(rules, eachFamily(c.ExcludeOutboundRanges, returnVerdict())...)
 	if len(c.ExcludeOutboundPorts) > 0 {
-		rules = append(rules, rule{ports(sorted(c.ExcludeOutboundPorts)), leave()})
+		rules = append(rules, rule{ports(sorted(c.ExcludeOutboundPorts)), returnVerdict()})
 	}
 	if len(c.IncludeOutboundRanges) > 0 {
-		return append(rules, each(c.IncludeOutboundRanges, enter(chainOutRedirect))...)
+		return append(rules, eachFamily(c.IncludeOutboundRanges, goTo(chainOutRedirect))...)
 	}
-	return append(rules, rule{enter(chainOutRedirect)})
+	return append(rules, rule{goTo(chainOutRedirect)})
 }
 
-// each decides about destinations in ranges, with a rule for each address family that has any.
-func each(ranges []netip.Prefix, decision part) []rule {
+// eachFamily applies a verdict to destinations in ranges, with one rule for each address family in use.
+func eachFamily(ranges []netip.Prefix, verdict matcher) []rule {
 	var rules []rule
 	for _, v6 := range []bool{false, true} {
 		if family := disjoint(ranges, v6); len(family) > 0 {
-			rules = append(rules, rule{within(family, v6), decision})
+			rules = append(rules, rule{within(family, v6), verdict})
 		}
 	}
 	return rules

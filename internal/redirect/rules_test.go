@@ -22,7 +22,7 @@ func prefixes(texts ...string) []netip.Prefix {
 	return list
 }
 
-// ruleCases are one setting each, and all of them together.
+// ruleCases returns one case for each setting, and one with all of them.
 func ruleCases() map[string]Config {
 	podIPs := []netip.Addr{netip.MustParseAddr("fd00::7"), netip.MustParseAddr("10.244.0.7")}
 	return map[string]Config{
@@ -66,12 +66,12 @@ func TestRulesGolden(t *testing.T) {
 	}
 }
 
-func TestRulesRefuse(t *testing.T) {
+func TestRules_RejectInvalidConfig(t *testing.T) {
 	for name, test := range map[string]struct {
 		config Config
 		want   string
 	}{
-		"port 0":         {Config{ExcludeInboundPorts: []uint16{0}}, "port 0 cannot be kept out"},
+		"port 0":         {Config{ExcludeInboundPorts: []uint16{0}}, "port 0 cannot be excluded"},
 		"empty range":    {Config{IncludeOutboundRanges: []netip.Prefix{{}}}, "is not an IP range"},
 		"long interface": {Config{ExcludeInterfaces: []string{"a-name-too-long-for-linux"}}, "is not the name of a network interface"},
 		"no IPv4":        {Config{ToPodIP: true, PodIPs: []netip.Addr{netip.MustParseAddr("fd00::7")}}, "has no IPv4 address"},
@@ -79,14 +79,14 @@ func TestRulesRefuse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := Rules(test.config)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("error is %v, want one that says %q", err, test.want)
+				t.Errorf("error is %v, want one with %q", err, test.want)
 			}
 		})
 	}
 }
 
-// TestDisjointKeepsMeaning compares lists of ranges before and after by asking both about addresses.
-func TestDisjointKeepsMeaning(t *testing.T) {
+// TestDisjoint_CoversSameAddresses checks that random addresses are in the input exactly if they are in the output.
+func TestDisjoint_CoversSameAddresses(t *testing.T) {
 	contains := func(list []netip.Prefix, address netip.Addr) bool {
 		for _, p := range list {
 			if p.Contains(address) {
@@ -96,7 +96,7 @@ func TestDisjointKeepsMeaning(t *testing.T) {
 		return false
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		// Few bits, so that ranges overlap often.
+		// Addresses with few random bits make ranges overlap often.
 		address := rapid.Custom(func(t *rapid.T) netip.Addr {
 			return netip.AddrFrom4([4]byte{10, 0, rapid.Byte().Draw(t, "third") & 3, rapid.Byte().Draw(t, "fourth") & 7})
 		})
@@ -110,9 +110,9 @@ func TestDisjointKeepsMeaning(t *testing.T) {
 				t.Fatalf("%s and %s overlap or are out of order", kept[i-1], p)
 			}
 		}
-		asked := address.Draw(t, "asked")
-		if contains(list, asked) != contains(kept, asked) {
-			t.Fatalf("%s is decided differently by %s and %s", asked, list, kept)
+		drawn := address.Draw(t, "drawn")
+		if contains(list, drawn) != contains(kept, drawn) {
+			t.Fatalf("%s matches only one of %s and %s", drawn, list, kept)
 		}
 	})
 }

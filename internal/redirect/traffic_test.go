@@ -17,14 +17,14 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/redirect/nstest"
 )
 
-// Addresses of the pod under test and of its peer, joined by a cable.
+// Addresses of the pod under test and of its peer, which are directly connected.
 const (
 	pod4, pod6   = "10.9.0.1", "fd00:9::1"
 	peer4, peer6 = "10.9.0.2", "fd00:9::2"
 	root, proxy  = 0, names.ProxyUID
 )
 
-// network is a pod whose ports say who answered, and a peer outside it.
+// network is a pod and an outside peer. Each listener sends its own name, so a test sees which one accepted the connection.
 type network struct{ pod, peer *nstest.Namespace }
 
 func newNetwork(t *testing.T, config Config) network {
@@ -57,7 +57,7 @@ func serve(listener net.Listener, answer func(*net.TCPConn) string) {
 	}()
 }
 
-// originalDestination asks the kernel where a redirected connection wanted to go, as Envoy does.
+// originalDestination reads the original destination of a redirected connection from the kernel, as Envoy does.
 func originalDestination(conn *net.TCPConn) string {
 	const soOriginalDst = 80
 	local := conn.LocalAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
@@ -86,8 +86,8 @@ func originalDestination(conn *net.TCPConn) string {
 	return netip.AddrPortFrom(address, port).String()
 }
 
-// ask connects and returns what the other side says, or the error.
-func ask(from *nstest.Namespace, uid int, address string) string {
+// dialAndRead connects and returns the text that the peer sends, or the error.
+func dialAndRead(from *nstest.Namespace, uid int, address string) string {
 	conn, err := from.DialAs(uid, address)
 	if err != nil {
 		return err.Error()
@@ -101,28 +101,28 @@ func ask(from *nstest.Namespace, uid int, address string) string {
 	return string(said)
 }
 
-// asking is one connection and who shall answer it.
-type asking struct {
+// dialCase is one connection and the listener that must accept it.
+type dialCase struct {
 	what, address, want string
 	uid                 int
 	inbound             bool
 }
 
-func check(t *testing.T, n network, askings []asking) {
+func checkDials(t *testing.T, n network, cases []dialCase) {
 	t.Helper()
-	for _, a := range askings {
+	for _, a := range cases {
 		from := n.pod
 		if a.inbound {
 			from = n.peer
 		}
-		if got := ask(from, a.uid, a.address); !strings.Contains(got, a.want) {
+		if got := dialAndRead(from, a.uid, a.address); !strings.Contains(got, a.want) {
 			t.Errorf("%s: connecting to %s as user %d reached %q, want %q", a.what, a.address, a.uid, got, a.want)
 		}
 	}
 }
 
 func TestThreat26BothFamiliesAreCaptured(t *testing.T) {
-	check(t, newNetwork(t, Config{}), []asking{
+	checkDials(t, newNetwork(t, Config{}), []dialCase{
 		{what: "outbound", uid: root, address: "10.9.0.2:80", want: "outbound 10.9.0.2:80"},
 		{what: "outbound IPv6", uid: root, address: "[fd00:9::2]:80", want: "outbound [fd00:9::2]:80"},
 		{what: "the sidecar itself", uid: proxy, address: "10.9.0.2:80", want: "peer"},
@@ -139,7 +139,7 @@ func TestThreat26BothFamiliesAreCaptured(t *testing.T) {
 }
 
 func TestThreat28InsideThePod(t *testing.T) {
-	check(t, newNetwork(t, Config{}), []asking{
+	checkDials(t, newNetwork(t, Config{}), []dialCase{
 		{what: "application to itself", uid: root, address: "127.0.0.1:8080", want: "application"},
 		{what: "application to itself, IPv6", uid: root, address: "[::1]:8080", want: "application"},
 		{what: "application to its pod's address", uid: root, address: "10.9.0.1:8080", want: "application"},
@@ -153,10 +153,10 @@ func TestThreat28InsideThePod(t *testing.T) {
 	})
 }
 
-func TestTrafficExclusions(t *testing.T) {
+func TestTraffic_Exclusions(t *testing.T) {
 	t.Run("ports", func(t *testing.T) {
 		n := newNetwork(t, Config{ExcludeOutboundPorts: []uint16{6379}, ExcludeInboundPorts: []uint16{9090}, ProbePorts: []uint16{15906}})
-		check(t, n, []asking{
+		checkDials(t, n, []dialCase{
 			{what: "excluded outbound port", address: "10.9.0.2:6379", want: "peer"},
 			{what: "excluded outbound port, IPv6", address: "[fd00:9::2]:6379", want: "peer"},
 			{what: "another outbound port", address: "10.9.0.2:80", want: "outbound"},
@@ -167,29 +167,29 @@ func TestTrafficExclusions(t *testing.T) {
 	})
 	t.Run("ranges", func(t *testing.T) {
 		n := newNetwork(t, Config{ExcludeOutboundRanges: prefixes("10.9.0.2/32", "fd00:9::/64")})
-		check(t, n, []asking{
+		checkDials(t, n, []dialCase{
 			{what: "excluded range", address: "10.9.0.2:80", want: "peer"},
 			{what: "excluded range, IPv6", address: "[fd00:9::2]:80", want: "peer"},
 		})
 	})
 	t.Run("included ranges", func(t *testing.T) {
 		n := newNetwork(t, Config{IncludeOutboundRanges: prefixes("10.9.0.0/24"), ExcludeOutboundPorts: []uint16{6379}})
-		check(t, n, []asking{
+		checkDials(t, n, []dialCase{
 			{what: "included range", address: "10.9.0.2:80", want: "outbound"},
 			{what: "an excluded port in an included range", address: "10.9.0.2:6379", want: "peer"},
 			{what: "outside the included ranges", address: "[fd00:9::2]:80", want: "peer"},
 		})
 	})
 	t.Run("interfaces", func(t *testing.T) {
-		check(t, newNetwork(t, Config{ExcludeInterfaces: []string{"eth0"}}), []asking{
+		checkDials(t, newNetwork(t, Config{ExcludeInterfaces: []string{"eth0"}}), []dialCase{
 			{what: "outbound by the interface", address: "10.9.0.2:80", want: "peer"},
 			{what: "inbound by the interface", inbound: true, address: "10.9.0.1:8080", want: "application"},
 		})
 	})
 }
 
-// TestThreat27UDPPassesBy shows what the documentation says: only TCP goes through the sidecar.
-func TestThreat27UDPPassesBy(t *testing.T) {
+// TestThreat27UDPBypassesSidecar checks the documented limit that only TCP is redirected.
+func TestThreat27UDPBypassesSidecar(t *testing.T) {
 	n := newNetwork(t, Config{})
 	var client net.Conn
 	var peer net.PacketConn
@@ -215,21 +215,21 @@ func TestThreat27UDPPassesBy(t *testing.T) {
 	}
 }
 
-// TestTrafficToPodIP has an application that listens on the pod's address only.
-func TestTrafficToPodIP(t *testing.T) {
+// TestTraffic_ToPodIP covers an application that listens on the pod's address only.
+func TestTraffic_ToPodIP(t *testing.T) {
 	config := Config{ToPodIP: true, PodIPs: []netip.Addr{netip.MustParseAddr(pod4)}}
 	n := newNetwork(t, config)
 	serve(n.pod.Listen(t, pod4+":7070"), func(*net.TCPConn) string { return "application" })
 	serve(n.pod.Listen(t, "127.0.0.1:15000"), func(*net.TCPConn) string { return "admin" })
-	check(t, n, []asking{
+	checkDials(t, n, []dialCase{
 		{what: "sidecar to its application", uid: proxy, address: "127.0.0.1:7070", want: "application"},
 		{what: "sidecar to its own admin port", uid: proxy, address: "127.0.0.1:15000", want: "admin"},
 		{what: "sidecar to its own pod as a service", uid: proxy, address: "10.9.0.1:7070", want: "inbound 10.9.0.1:7070"},
 	})
 }
 
-// TestTrafficWhileReplacing keeps connecting while the rules are replaced: no connection may pass by the sidecar.
-func TestTrafficWhileReplacing(t *testing.T) {
+// TestTraffic_DuringReplacement connects continuously while the rules are replaced. No connection may bypass the sidecar.
+func TestTraffic_DuringReplacement(t *testing.T) {
 	n := newNetwork(t, Config{})
 	done := make(chan error)
 	stop := make(chan struct{})
@@ -251,8 +251,8 @@ func TestTrafficWhileReplacing(t *testing.T) {
 		}
 	}()
 	for range 300 {
-		if got := ask(n.pod, root, "10.9.0.2:80"); !strings.Contains(got, "outbound 10.9.0.2:80") {
-			t.Fatalf("a connection passed by the sidecar while the rules were replaced: it reached %q", got)
+		if got := dialAndRead(n.pod, root, "10.9.0.2:80"); !strings.Contains(got, "outbound 10.9.0.2:80") {
+			t.Fatalf("a connection bypassed the sidecar while the rules were replaced: it reached %q", got)
 		}
 	}
 	close(stop)

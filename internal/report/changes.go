@@ -2,37 +2,37 @@ package report
 
 import "time"
 
-// Changes are the latest changes that a replica has taken in, the latest first. What changed nothing is not among them.
+// Changes lists the latest changes that a replica has processed, the latest first. Changes without effect are not included.
 type Changes struct {
 	Changes []Change `json:"changes"`
 }
 
-// Change is what became of one batch of changes: usually of one object, of many when they came together.
+// Change is the effect of one batch of changes, usually of a single object.
 type Change struct {
-	// Number counts the batches since the replica started.
+	// Number counts the batches since the start of the replica.
 	Number uint64 `json:"number"`
-	// At is when the watch brought the first object.
+	// At is the time of the first watch event.
 	At time.Time `json:"at"`
-	// Objects are some of those that changed, and Total is how many the batch had, with those that were the same as before.
+	// Objects are examples of changed objects. Total counts all objects in the batch, including unchanged ones.
 	Objects []ChangedObject `json:"objects"`
 	Total   int             `json:"total"`
-	// Scopes were built again, and Resources are what of them and of endpoints came out different.
+	// Scopes counts the rebuilt scopes, Resources the changed resources of scopes and endpoints.
 	Scopes    int `json:"scopes"`
 	Resources int `json:"resources"`
-	// Sidecars were told. Each is one of the following; Left are those whose stream ended before they answered, and Skipped those
-	// that had not answered 32 earlier changes and are not followed any more.
+	// Sidecars counts the notified sidecars. Each of them is in one of the following counters. Left counts sidecars whose stream ended
+	// before an answer. Skipped counts sidecars with more than 32 unanswered changes, which are no longer tracked.
 	Sidecars     int `json:"sidecars"`
 	Acknowledged int `json:"acknowledged"`
 	Rejected     int `json:"rejected"`
 	Left         int `json:"left"`
 	Skipped      int `json:"skipped"`
 	Open         int `json:"open"`
-	// Seconds says how long the change was in each stage: ingest, queue, catalog, scope, envoy, push and acknowledge. The last two
-	// are those of the slowest sidecar so far.
+	// Seconds is the time spent in each stage: ingest, queue, catalog, scope, envoy, push and acknowledge. The last two are the times of the
+	// slowest sidecar so far.
 	Seconds map[string]float64 `json:"seconds"`
-	// Took is the time in seconds from At to the last answer; nil while a sidecar is open.
+	// Took is the time in seconds from At to the last answer. It is nil while a sidecar has not answered.
 	Took *float64 `json:"took,omitempty"`
-	// Waiting are some of the sidecars that are open, "<namespace>/<pod>".
+	// Waiting are examples of sidecars that have not answered, "<namespace>/<pod>".
 	Waiting []string `json:"waiting,omitempty"`
 }
 
@@ -41,7 +41,7 @@ type ChangedObject struct {
 	Kind      string `json:"kind"`
 	Namespace string `json:"namespace,omitempty"`
 	Name      string `json:"name,omitempty"`
-	// Generation is the object's metadata.generation, or its resourceVersion where its kind has none; 0 when it is not known.
+	// Generation is metadata.generation, or resourceVersion for kinds without one. It is 0 if unknown.
 	Generation int64 `json:"generation,omitempty"`
 	Removed    bool  `json:"removed,omitempty"`
 }

@@ -1,6 +1,5 @@
-// Package report is what each replica of a mesh's control plane tells about the sidecars that are connected to it.
+// Package report defines the report API of control plane replicas about their connected sidecars.
 //
-// Nothing flows in; types of JSON documents and the paths they are served under flow out: to report/server, which serves them,
-// and report/client, which collects them from all replicas. A replica speaks for its own sidecars alone, so the whole mesh is
-// the sum of all replicas, and unknown as long as one of them does not answer.
+// Nothing flows in. Types of JSON documents and URL paths flow out, to packages server and client. A replica only reports its own
+// sidecars: the state of the mesh is the sum over all replicas, and unknown while one of them does not respond.
 package report

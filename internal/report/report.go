@@ -2,10 +2,10 @@ package report
 
 import "time"
 
-// Root is the path that everything is served under, and the non-resource URL that a client needs the permission to get.
+// Root is the parent path of all documents, and the non-resource URL for which a client needs the get permission.
 const Root = "/report/v1"
 
-// Paths of documents below Root. An object is at ObjectsPath + "<kind>/<namespace>/<name>".
+// Paths of the documents below Root. The path of an object is ObjectsPath + "<kind>/<namespace>/<name>".
 const (
 	ProxiesPath    = Root + "/proxies"
 	RejectionsPath = Root + "/rejections"
@@ -21,18 +21,18 @@ type Proxies struct {
 	Proxies []Proxy `json:"proxies"`
 }
 
-// Counts are numbers of connected sidecars. Each is UpToDate, Behind or Rejecting, never two of them.
+// Counts are numbers of connected sidecars. Each sidecar is counted as exactly one of UpToDate, Behind and Rejecting.
 type Counts struct {
 	Connected int `json:"connected"`
-	// UpToDate have accepted everything that they should have.
+	// UpToDate is the number of sidecars that have acknowledged their current configuration.
 	UpToDate int `json:"upToDate"`
-	// Behind have not answered everything yet.
+	// Behind is the number of sidecars with unacknowledged configuration.
 	Behind int `json:"behind"`
-	// Rejecting do not use something that they were sent, or cannot be sent anything.
+	// Rejecting is the number of sidecars that rejected configuration or are not served.
 	Rejecting int `json:"rejecting"`
 }
 
-// Plus adds counts.
+// Plus returns the sum of two counts.
 func (c Counts) Plus(other Counts) Counts {
 	return Counts{
 		Connected: c.Connected + other.Connected, UpToDate: c.UpToDate + other.UpToDate,
@@ -46,22 +46,21 @@ type Proxy struct {
 	Pod            string `json:"pod"`
 	UID            string `json:"uid"`
 	ServiceAccount string `json:"serviceAccount"`
-	// Revision is the MeshRevision whose injector made the sidecar; empty when that is not known.
+	// Revision is the MeshRevision whose injector injected the sidecar. It is empty if unknown.
 	Revision string `json:"revision,omitempty"`
-	// Envoy is the release of its Envoy, and Bootstrap the version of what that was started from, as the sidecar says; empty when it
-	// does not.
+	// Envoy is the Envoy release and Bootstrap the bootstrap version that the sidecar reports. They are empty if it reports none.
 	Envoy     string `json:"envoy,omitempty"`
 	Bootstrap string `json:"bootstrap,omitempty"`
-	// Unserved says why the sidecar is connected and sent nothing; empty when it is served.
+	// Unserved is the reason why the sidecar is connected but receives no configuration. It is empty for a served sidecar.
 	Unserved  string    `json:"unserved,omitempty"`
 	Connected time.Time `json:"connected"`
-	// CertificateEnd is when the sidecar's certificate expires, of those that it has acknowledged; nil when it has none yet.
+	// CertificateEnd is the expiry of the acknowledged certificate. It is nil if the sidecar has acknowledged none.
 	CertificateEnd *time.Time `json:"certificateEnd,omitempty"`
-	// Types says how far the sidecar is, by discovery service: CDS, EDS, LDS, RDS, SDS and ECDS.
+	// Types is the state by discovery service: CDS, EDS, LDS, RDS, SDS and ECDS.
 	Types map[string]Type `json:"types,omitempty"`
 }
 
-// Counts are those of this sidecar alone.
+// Counts returns the counts of this sidecar only.
 func (p Proxy) Counts() Counts {
 	rejecting, behind := p.Unserved != "", false
 	for _, t := range p.Types {
@@ -80,62 +79,62 @@ func (p Proxy) Counts() Counts {
 	return counts
 }
 
-// Type is how far a sidecar is with one type of resources. Counts are of responses since it connected.
+// Type is the state of one resource type of a sidecar. Its counts are responses since the connection started.
 type Type struct {
-	// Version is that of everything the sidecar should have of the type: equal for equal configuration in all replicas. Empty
-	// for endpoints, which have a version each.
+	// Version is the version of the desired resources of the type. It is equal for equal configuration in all replicas. It is empty
+	// for endpoints, which have individual versions.
 	Version  string `json:"version,omitempty"`
 	Sent     uint64 `json:"sent"`
 	Accepted uint64 `json:"accepted"`
 	Rejected uint64 `json:"rejected"`
-	// Behind is since when the sidecar lacks something of the type.
+	// Behind is the start time of the oldest unacknowledged change of the type. It is nil if the sidecar is up to date.
 	Behind *time.Time `json:"behind,omitempty"`
-	// Rejection is the sidecar's own text about what it was sent and does not use.
+	// Rejection is the error text of the sidecar for rejected resources.
 	Rejection string `json:"rejection,omitempty"`
 }
 
-// Object is how far the sidecars of a replica are with the current version of a policy.
+// Object is the propagation of the current version of a policy to the sidecars of a replica.
 type Object struct {
 	Kind      string `json:"kind"`
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
-	// Generation is the metadata.generation of the version that the replica speaks of; 0 when it is not known.
+	// Generation is the metadata.generation of this version. It is 0 if unknown.
 	Generation int64 `json:"generation,omitempty"`
-	// Changed is when the replica took in the current version.
+	// Changed is the time when the replica received the current version.
 	Changed time.Time `json:"changed"`
-	// Sidecars are those that the policy concerns. Acknowledged and Rejected are parts of them; the rest has not answered.
+	// Sidecars is the number of sidecars that the policy affects. Those that are neither Acknowledged nor Rejected have not responded.
 	Sidecars     int `json:"sidecars"`
 	Acknowledged int `json:"acknowledged"`
 	Rejected     int `json:"rejected"`
-	// Settled is when all sidecars that were connected then had answered.
+	// Settled is the time when all connected sidecars had responded.
 	Settled *time.Time `json:"settled,omitempty"`
-	// Laggards are some of those that have not answered, "<namespace>/<pod>".
+	// Laggards are examples of sidecars that have not responded, as "<namespace>/<pod>".
 	Laggards []string `json:"laggards,omitempty"`
 }
 
-// Rejections are the policies that a replica withholds from some sidecars, because one of them rejected what came of it.
+// Rejections are the policies that a replica quarantines for some sidecars, because one of them rejected the resulting configuration.
 type Rejections struct {
 	Rejections []Rejection `json:"rejections"`
 }
 
-// Rejection is one policy that is withheld from one kind of sidecars until it changes.
+// Rejection is a policy that is quarantined for the sidecars of a service account until it changes.
 type Rejection struct {
 	Kind      string `json:"kind"`
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
-	// ServiceAccount ("<namespace>/<name>") is that of the sidecars which the policy is withheld from, and Pod
-	// ("<namespace>/<name>") the one that rejected.
+	// ServiceAccount ("<namespace>/<name>") is the service account of the affected sidecars. Pod ("<namespace>/<name>") is the pod of
+	// the sidecar that rejected the configuration.
 	ServiceAccount string `json:"serviceAccount"`
 	Pod            string `json:"pod"`
-	// Type and Resource name what it rejected, and Text is its own reason.
+	// Type and Resource identify the rejected resource. Text is the error text of the sidecar.
 	Type     string    `json:"type"`
 	Resource string    `json:"resource"`
 	Text     string    `json:"text"`
 	At       time.Time `json:"at"`
 }
 
-// Error is the document of an answer that is not 200.
+// Error is the document of a response with a status other than 200.
 type Error struct {
-	// Error is a sentence.
+	// Error is the error message.
 	Error string `json:"error"`
 }

@@ -5,73 +5,76 @@ import (
 	"slices"
 )
 
-// canary brings the wanted revision up beside the last good one, moves the chosen namespaces to it, and then lets it take over. Until
-// then all other namespaces stay as they are.
-func (s Situation) canary(wanted Revision) Plan {
+// planCanary runs the desired revision as a canary next to the last good revision, moves the canary namespaces to it, and then promotes it.
+// All other namespaces stay on the last good revision until the promotion.
+func (s Situation) planCanary(desired Revision) Plan {
 	good := s.lastGood()
-	if s.Refused != "" || len(s.Chosen) == 0 {
-		return s.refuse(good)
+	if s.CanaryUnsupported != "" || len(s.CanaryNamespaces) == 0 {
+		return s.haltCanary(good)
 	}
-	p := Plan{Phase: CanaryControlPlane, Base: good, Beside: s.Wanted, Injects: s.injecting(wanted)}
-	if s.Injects == s.Wanted || s.begun(s.first) {
+	p := Plan{Phase: CanaryControlPlane, Active: good, Canary: s.Desired, CanaryInjector: s.currentCanaryInjector(desired)}
+	if s.CanaryInjector == s.Desired || s.hasRestarted(s.isInCanary) {
 		p.Phase = CanaryWorkloads
 	}
 	p.Waiting = Explain(s.Verdicts, Waiting)
-	if s.Base != good || s.Beside != s.Wanted || !wanted.Serving || !s.mayMove() {
+	if s.Active != good || s.Canary != s.Desired || !desired.Serving || !s.canRestart() {
 		return p
 	}
-	p.Phase, p.Injects = CanaryWorkloads, s.Wanted
-	if s.Injects != s.Wanted {
-		p.Waiting = "the injector of the canary takes the chosen namespaces over"
+	p.Phase, p.CanaryInjector = CanaryWorkloads, s.Desired
+	if s.CanaryInjector != s.Desired {
+		p.Waiting = "the injector of the canary does not serve the canary namespaces yet"
 		return p
 	}
 	limits := s.Limits
-	limits.Only = s.first
-	p.Wave = NextWave(s.Workloads, s.Wanted, limits, s.Now)
+	limits.Include = s.isInCanary
+	p.Wave = NextWave(s.Workloads, s.Desired, limits, s.Now)
 	switch {
 	case !p.Wave.Done() || Worst(s.Verdicts) != Passed:
-	case !s.tried():
-		p.Waiting = "no sidecar of the canary runs in the chosen namespaces yet: it takes over only after it was tried"
+	case !s.hasCanarySidecar():
+		p.Waiting = "no sidecar of the canary runs in the canary namespaces yet: the canary is promoted only after it has served a sidecar"
 	default:
-		p.Phase, p.Base, p.Waiting = ControlPlane, s.Wanted, ""
+		p.Phase, p.Active, p.Waiting = ControlPlane, s.Desired, ""
 	}
 	return p
 }
 
-// refuse keeps things as they are and says why no canary can go on. Without a namespace, the webhook of one would be for nobody.
-func (s Situation) refuse(good string) Plan {
-	p := Plan{Phase: Halted, Base: cmp.Or(s.Base, good), Waiting: s.Refused}
-	if s.Beside == s.Wanted && s.Refused == "" {
-		p.Beside = s.Wanted
+// haltCanary changes nothing and explains why the canary cannot continue. It removes the webhook of a canary without namespaces.
+func (s Situation) haltCanary(good string) Plan {
+	p := Plan{Phase: Halted, Active: cmp.Or(s.Active, good), Waiting: s.CanaryUnsupported}
+	if s.Canary == s.Desired && s.CanaryUnsupported == "" {
+		p.Canary = s.Desired
 	}
-	if s.Refused == "" {
-		p.Waiting = "no namespace of the mesh matches spec.upgrade.canary.namespaces: give one of them the labels that it selects, or select others"
-	}
-	return p
-}
-
-// promote lets the wanted revision, which runs beside the mesh's own Deployments, take those over as well. What runs beside goes when
-// they serve: until then the chosen namespaces depend on it.
-func (s Situation) promote(wanted Revision) Plan {
-	p := Plan{Phase: ControlPlane, Base: s.Wanted}
-	if s.Base != s.Wanted || !wanted.Serving || !Well(s.Verdicts) {
-		p.Beside, p.Injects, p.Waiting = s.Wanted, s.injecting(wanted), Explain(s.Verdicts, Waiting)
+	if s.CanaryUnsupported == "" {
+		p.Waiting = "no namespace of the mesh matches spec.upgrade.strategy.canary.namespaces: add the labels of the selector to a namespace, or change the selector"
 	}
 	return p
 }
 
-// injecting keeps the chosen namespaces with the injector beside, as long as it answers: otherwise no pod of theirs could start.
-func (s Situation) injecting(wanted Revision) string {
-	if s.Injects != s.Wanted || s.Beside != s.Wanted || !wanted.Answering || len(s.Chosen) == 0 {
+// planPromotion makes the canary revision run the mesh's own Deployments as well. The Deployments of the canary stay until the mesh's own
+// are serving, because the canary namespaces depend on them.
+func (s Situation) planPromotion(desired Revision) Plan {
+	p := Plan{Phase: ControlPlane, Active: s.Desired}
+	if s.Active != s.Desired || !desired.Serving || !PassedExceptSoak(s.Verdicts) {
+		p.Canary, p.CanaryInjector, p.Waiting = s.Desired, s.currentCanaryInjector(desired), Explain(s.Verdicts, Waiting)
+	}
+	return p
+}
+
+// currentCanaryInjector keeps the canary namespaces with the injector of the canary while that injector is available. With an unavailable
+// injector no pod in these namespaces could start.
+func (s Situation) currentCanaryInjector(desired Revision) string {
+	if s.CanaryInjector != s.Desired || s.Canary != s.Desired || !desired.InjectorReady || len(s.CanaryNamespaces) == 0 {
 		return ""
 	}
-	return s.Wanted
+	return s.Desired
 }
 
-// first says whether a workload is in a namespace that moves first.
-func (s Situation) first(w Workload) bool { return slices.Contains(s.Chosen, w.Ref.Namespace) }
+// isInCanary reports whether a workload is in a canary namespace.
+func (s Situation) isInCanary(w Workload) bool {
+	return slices.Contains(s.CanaryNamespaces, w.Ref.Namespace)
+}
 
-// tried says whether a sidecar of the wanted revision runs in a namespace that moves first.
-func (s Situation) tried() bool {
-	return slices.ContainsFunc(s.Workloads, func(w Workload) bool { return s.first(w) && w.Sidecars[s.Wanted] > 0 })
+// hasCanarySidecar reports whether a sidecar of the desired revision runs in a canary namespace.
+func (s Situation) hasCanarySidecar() bool {
+	return slices.ContainsFunc(s.Workloads, func(w Workload) bool { return s.isInCanary(w) && w.Sidecars[s.Desired] > 0 })
 }

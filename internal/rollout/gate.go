@@ -7,108 +7,108 @@ import (
 	"time"
 )
 
-// Observation is what gates judge. A nil pointer is something that could not be observed, which is never well.
+// Observation is the input of the gates. A nil pointer is a value that could not be observed; the gate of it does not pass.
 type Observation struct {
 	Now time.Time
-	// UnwellSince is since when not everything is well: when the step began, or when, after everything had been well in it, something was
-	// seen not to be any more. Now when that is being seen for the first time.
-	UnwellSince time.Time
-	// Controller and Injector are the pods of the revision under judgement.
+	// UnhealthySince is the start of the step, or the later time at which a gate stopped passing. It is Now when a gate is first observed
+	// not to pass. The timeout counts from it.
+	UnhealthySince time.Time
+	// Controller and Injector count the pods of the evaluated revision.
 	Controller, Injector Replicas
-	// Restarts is how often containers of the control plane's pods were restarted since the step began.
+	// Restarts is the number of container restarts in the pods of the control plane since the step began.
 	Restarts *int
 	// Proxies are the sidecars that the revision serves.
 	Proxies *Proxies
-	// CertificatesUntil is when the first certificate that sidecars hold ends; zero without sidecars.
+	// CertificatesUntil is when the first certificate of a sidecar expires; zero without sidecars.
 	CertificatesUntil *time.Time
-	// Requests are those of the last minute, Baseline is the share of failed ones before the step: 0 if there were none.
+	// Requests are those of the last minute. Baseline is the error rate before the step, 0 if there was none.
 	Requests *Requests
 	Baseline *float64
-	// Mute is true for an earlier version that cannot tell how many requests fail: people who go back to it do without that gate.
-	Mute bool
-	// Prometheus is what one says about failed requests; nil when none shall be asked.
+	// LoadReportsUnsupported is true for an earlier version without load reports. A rollback to such a version skips the ErrorRate gate.
+	LoadReportsUnsupported bool
+	// Prometheus is the error rate that Prometheus reports; nil when none is configured.
 	Prometheus *Prometheus
-	// WellSince is when all other gates had passed first in this step, or later: when a pod of the control plane or a restarted
-	// workload became ready; zero before.
-	WellSince time.Time
+	// HealthySince is when all other gates first passed in this step. It is later if a pod of the control plane or a restarted workload became
+	// ready afterwards, and zero before.
+	HealthySince time.Time
 }
 
-// Replicas counts pods.
+// Replicas counts the desired and the ready pods of a Deployment.
 type Replicas struct {
-	Wanted, Ready int
+	Desired, Ready int
 }
 
 // Proxies counts sidecars.
 type Proxies struct {
-	// Live are pods with a sidecar that should be connected, Connected those that are.
+	// Live counts pods whose sidecar should be connected, Connected those whose sidecar is.
 	Live, Connected int
-	// Rejected are those that reject the newest configuration they were sent.
+	// Rejected counts sidecars that reject the newest configuration.
 	Rejected int
-	// Example names one that rejects, with Envoy's own words; empty when none does.
+	// Example names a sidecar that rejects its configuration, with the error of Envoy; empty without one.
 	Example string
 }
 
-// Prometheus is what a Prometheus says about failed requests.
+// Prometheus is the error rate that a Prometheus server reports.
 type Prometheus struct {
 	Address string
-	// ErrorRate is the share of failed requests now; nil when it does not tell, for the Reason.
+	// ErrorRate is the current share of failed requests; nil when it is unknown, for the Reason.
 	ErrorRate *float64
 	Reason    string
-	// Baseline is the share before the step; 0 when it had no data then.
+	// Baseline is the error rate before the step; 0 without data.
 	Baseline float64
 }
 
-// Bounds are what a Mesh declares its gates to be.
+// Bounds are the thresholds that a Mesh sets for its gates.
 type Bounds struct {
-	// Soak is how long everything must be well before the next step.
+	// Soak is how long all other gates must pass before the next step.
 	Soak time.Duration
-	// Timeout is how long a step may wait to become well, or to become well again.
+	// Timeout is how long the gates may take to pass.
 	Timeout time.Duration
-	// MaxErrorRateIncrease is by how much the share of failed requests may grow, 0.01 for one in a hundred.
+	// MaxErrorRateIncrease is the tolerated increase of the error rate; 0.01 is one percentage point.
 	MaxErrorRateIncrease float64
-	// MaxRejected is how many sidecars may reject their configuration.
+	// MaxRejected is the tolerated number of sidecars that reject their configuration.
 	MaxRejected int
-	// MaxRestarts is how many restarts of the control plane's containers are tolerated in a step.
+	// MaxRestarts is the tolerated number of container restarts of the control plane in a step.
 	MaxRestarts int
 }
 
-// State is the verdict of a gate.
+// State is the result of a gate.
 type State int
 
-// The states of a gate, better ones first.
+// The states of a gate, from best to worst.
 const (
 	// Passed: the next step may begin.
 	Passed State = iota
-	// Waiting: not yet; time may help.
+	// Waiting: the gate does not pass yet.
 	Waiting
-	// Failed: go back.
+	// Failed: the upgrade fails.
 	Failed
 )
 
-// Verdict is what a gate says.
+// Verdict is the result of a gate with an explanation.
 type Verdict struct {
 	// Gate is the gate's name, such as ReplicasReady.
 	Gate  string
 	State State
-	// Message is a sentence with the numbers.
+	// Message is a sentence with the observed values.
 	Message string
 }
 
-// Gate judges an observation by one rule.
+// Gate evaluates an observation by one rule.
 type Gate func(Observation, Bounds) Verdict
 
-// Gates are those of every step, in the order in which people want to hear of them.
+// Gates lists the gates of every step, in the order in which messages show them.
 func Gates() []Gate {
 	return []Gate{replicasReady, controlPlaneRestarts, proxiesConnected, configurationAccepted, certificatesValid, errorRate, prometheusErrorRate, soaked}
 }
 
-// Judge asks all gates. Waiting longer than the timeout is a failure of the gate that waits.
-func Judge(o Observation, b Bounds) []Verdict {
-	late := b.Timeout > 0 && o.Now.Sub(o.UnwellSince) > b.Timeout
+// Evaluate runs all gates. A gate that waits longer than the timeout fails, except the soak gate.
+func Evaluate(o Observation, b Bounds) []Verdict {
+	timedOut := b.Timeout > 0 && o.Now.Sub(o.UnhealthySince) > b.Timeout
 	var verdicts []Verdict
 	for _, gate := range Gates() {
 		v := gate(o, b)
-		if v.State == Waiting && late && v.Gate != soakGate {
+		if v.State == Waiting && timedOut && v.Gate != soakGate {
 			v.State = Failed
 			v.Message += fmt.Sprintf(", for longer than %s", b.Timeout)
 		}
@@ -117,7 +117,7 @@ func Judge(o Observation, b Bounds) []Verdict {
 	return verdicts
 }
 
-// Worst is the state of the worst verdict; without any, Waiting: nobody has looked.
+// Worst is the state of the worst verdict. Without verdicts it is Waiting.
 func Worst(verdicts []Verdict) State {
 	if len(verdicts) == 0 {
 		return Waiting
@@ -129,12 +129,12 @@ func Worst(verdicts []Verdict) State {
 	return worst
 }
 
-// Well says whether every gate has passed but the one that only time opens.
-func Well(verdicts []Verdict) bool {
+// PassedExceptSoak reports whether every gate but the soak gate has passed.
+func PassedExceptSoak(verdicts []Verdict) bool {
 	return len(verdicts) > 0 && !slices.ContainsFunc(verdicts, func(v Verdict) bool { return v.State != Passed && v.Gate != soakGate })
 }
 
-// Explain joins the messages of the verdicts that have a state.
+// Explain joins the messages of the verdicts with the given state.
 func Explain(verdicts []Verdict, state State) string {
 	var messages []string
 	for _, v := range verdicts {

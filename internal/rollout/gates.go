@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// soakGate is the name of the gate that only time opens.
+// soakGate is the name of the gate that passes after all others have passed for the soak time.
 const soakGate = "Soaked"
 
 func replicasReady(o Observation, _ Bounds) Verdict {
 	v := Verdict{Gate: "ReplicasReady", Message: fmt.Sprintf("%d of %d controllers and %d of %d injectors are ready",
-		o.Controller.Ready, o.Controller.Wanted, o.Injector.Ready, o.Injector.Wanted)}
-	if !o.Controller.all() || !o.Injector.all() {
+		o.Controller.Ready, o.Controller.Desired, o.Injector.Ready, o.Injector.Desired)}
+	if !o.Controller.allReady() || !o.Injector.allReady() {
 		v.State = Waiting
 	}
 	return v
 }
 
-// all says whether every pod is ready; none at all is not.
-func (r Replicas) all() bool { return r.Wanted > 0 && r.Ready >= r.Wanted }
+// allReady reports whether every desired pod is ready. It is false when no pod is desired.
+func (r Replicas) allReady() bool { return r.Desired > 0 && r.Ready >= r.Desired }
 
 func controlPlaneRestarts(o Observation, b Bounds) Verdict {
 	v := Verdict{Gate: "ControlPlaneRestarts"}
@@ -36,7 +36,7 @@ func controlPlaneRestarts(o Observation, b Bounds) Verdict {
 func proxiesConnected(o Observation, _ Bounds) Verdict {
 	v := Verdict{Gate: "ProxiesConnected"}
 	if o.Proxies == nil {
-		v.State, v.Message = Waiting, "the control plane does not tell which sidecars are connected"
+		v.State, v.Message = Waiting, "the control plane does not report which sidecars are connected"
 		return v
 	}
 	v.Message = fmt.Sprintf("%d of %d sidecars are connected", o.Proxies.Connected, o.Proxies.Live)
@@ -50,7 +50,7 @@ func configurationAccepted(o Observation, b Bounds) Verdict {
 	v := Verdict{Gate: "ConfigurationAccepted"}
 	switch {
 	case o.Proxies == nil:
-		v.State, v.Message = Waiting, "the control plane does not tell what sidecars reject"
+		v.State, v.Message = Waiting, "the control plane does not report which configuration sidecars reject"
 	case o.Proxies.Rejected > b.MaxRejected:
 		v.State = Failed
 		v.Message = fmt.Sprintf("%d sidecars reject their configuration, more than %d: %s", o.Proxies.Rejected, b.MaxRejected, o.Proxies.Example)
@@ -64,62 +64,61 @@ func certificatesValid(o Observation, _ Bounds) Verdict {
 	v := Verdict{Gate: "CertificatesValid", Message: "the certificates of all sidecars are valid"}
 	switch {
 	case o.CertificatesUntil == nil:
-		v.State, v.Message = Waiting, "the control plane does not tell how long certificates are valid"
+		v.State, v.Message = Waiting, "the control plane does not report when certificates expire"
 	case !o.CertificatesUntil.IsZero() && !o.CertificatesUntil.After(o.Now):
-		v.State, v.Message = Failed, fmt.Sprintf("the certificate of a sidecar ended at %s", o.CertificatesUntil.Format(time.RFC3339))
+		v.State, v.Message = Failed, fmt.Sprintf("the certificate of a sidecar expired at %s", o.CertificatesUntil.Format(time.RFC3339))
 	}
 	return v
 }
 
-// errorRate compares with before, beyond what may be accident. A version that cannot tell how many requests fail is taken for one
-// without failures, so that what comes after it is judged by the stricter measure.
+// errorRate compares the error rate with the baseline. A missing baseline counts as 0, which is the strictest comparison.
 func errorRate(o Observation, b Bounds) Verdict {
 	v := Verdict{Gate: "ErrorRate"}
-	if o.Mute {
-		v.Message = "this earlier version cannot tell how many requests fail"
+	if o.LoadReportsUnsupported {
+		v.Message = "this earlier version does not report failed requests"
 		return v
 	}
 	if o.Requests == nil {
-		v.State, v.Message = Waiting, "the sidecars' load reports cannot be read"
+		v.State, v.Message = Waiting, "the load reports of the sidecars cannot be read"
 		return v
 	}
-	before := 0.0
+	baseline := 0.0
 	if o.Baseline != nil {
-		before = *o.Baseline
+		baseline = *o.Baseline
 	}
-	v.Message = fmt.Sprintf("%.2f%% of requests fail (%d of %d in the last minute), %.2f%% did before",
-		100*o.Requests.ErrorRate(), o.Requests.Failed, o.Requests.Issued, 100*before)
-	if o.Requests.exceeds(before + b.MaxErrorRateIncrease) {
+	v.Message = fmt.Sprintf("%.2f%% of requests fail (%d of %d in the last minute), %.2f%% failed before the step",
+		100*o.Requests.ErrorRate(), o.Requests.Failed, o.Requests.Issued, 100*baseline)
+	if o.Requests.exceeds(baseline + b.MaxErrorRateIncrease) {
 		v.State = Failed
-		v.Message += fmt.Sprintf(", which is more than %.2f points above", 100*b.MaxErrorRateIncrease)
+		v.Message += fmt.Sprintf(", an increase of more than %.2f percentage points", 100*b.MaxErrorRateIncrease)
 	}
 	return v
 }
 
-// prometheusErrorRate judges what a Prometheus says as errorRate judges the load reports.
+// prometheusErrorRate compares the error rate that Prometheus reports with its baseline.
 func prometheusErrorRate(o Observation, b Bounds) Verdict {
-	v := Verdict{Gate: "PrometheusErrorRate", Message: "no Prometheus is asked"}
+	v := Verdict{Gate: "PrometheusErrorRate", Message: "no Prometheus is configured"}
 	p := o.Prometheus
 	switch {
 	case p == nil:
 		return v
 	case p.ErrorRate == nil:
 		v.State = Waiting
-		v.Message = fmt.Sprintf("the Prometheus at %s does not tell how many requests fail: %s; correct spec.upgrade.gates.prometheus, or remove it", p.Address, p.Reason)
+		v.Message = fmt.Sprintf("the Prometheus at %s does not report the error rate: %s; correct spec.upgrade.gates.prometheus, or remove it", p.Address, p.Reason)
 		return v
 	}
-	v.Message = fmt.Sprintf("by the Prometheus at %s %.2f%% of requests fail, %.2f%% did before", p.Address, 100**p.ErrorRate, 100*p.Baseline)
+	v.Message = fmt.Sprintf("the Prometheus at %s reports that %.2f%% of requests fail, %.2f%% failed before the step", p.Address, 100**p.ErrorRate, 100*p.Baseline)
 	if *p.ErrorRate > p.Baseline+b.MaxErrorRateIncrease {
 		v.State = Failed
-		v.Message += fmt.Sprintf(", which is more than %.2f points above", 100*b.MaxErrorRateIncrease)
+		v.Message += fmt.Sprintf(", an increase of more than %.2f percentage points", 100*b.MaxErrorRateIncrease)
 	}
 	return v
 }
 
 func soaked(o Observation, b Bounds) Verdict {
-	v := Verdict{Gate: soakGate, Message: fmt.Sprintf("everything has been well for %s", b.Soak)}
-	if o.WellSince.IsZero() || o.WellSince.Add(b.Soak).After(o.Now) {
-		v.State, v.Message = Waiting, fmt.Sprintf("everything must be well for %s", b.Soak)
+	v := Verdict{Gate: soakGate, Message: fmt.Sprintf("all gates have passed for %s", b.Soak)}
+	if o.HealthySince.IsZero() || o.HealthySince.Add(b.Soak).After(o.Now) {
+		v.State, v.Message = Waiting, fmt.Sprintf("all gates must pass for %s", b.Soak)
 	}
 	return v
 }

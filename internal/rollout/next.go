@@ -4,119 +4,121 @@ import (
 	"slices"
 )
 
-// Next says what shall be so now. It goes forward only on verdicts that all passed, and never retires the revision to go back to
-// before the wanted one is verified. What runs beside goes only after its webhook was seen to have gone: a pod that asks an injector
-// which is not there cannot start.
-func Next(s Situation) Plan { return s.orderly(s.next()) }
+// NextPlan computes the plan for the current situation. It advances only when every gate has passed. It never retires the revision to roll
+// back to before the desired revision is verified. The control plane of a canary is removed only after its webhook has been removed,
+// because a pod cannot start while its webhook has no injector.
+func NextPlan(s Situation) Plan { return s.keepInjectingCanary(s.next()) }
 
-// Before is the plan while something is noted that has to be known before the wanted revision acts.
-func Before(s Situation, waiting string) Plan {
-	p := Plan{Phase: ControlPlane, Base: s.Base, Waiting: waiting}
+// WaitingPlan is the plan while a precondition of the upgrade is not met, such as a recorded baseline. It keeps the active revision.
+func WaitingPlan(s Situation, waiting string) Plan {
+	p := Plan{Phase: ControlPlane, Active: s.Active, Waiting: waiting}
 	if s.Strategy == Canary {
 		p.Phase = CanaryControlPlane
 	}
-	return s.orderly(p)
+	return s.keepInjectingCanary(p)
 }
 
-// orderly keeps what runs beside until its webhook was seen to have gone.
-func (s Situation) orderly(p Plan) Plan {
-	if s.Injects != "" && s.Injects == s.Beside && p.Injects != s.Injects && p.Beside != s.Beside {
-		p.Beside = s.Beside
-		p.Retire = slices.DeleteFunc(p.Retire, func(name string) bool { return name == p.Beside })
+// keepInjectingCanary keeps the control plane of a canary until its webhook is observed to be removed.
+func (s Situation) keepInjectingCanary(p Plan) Plan {
+	if s.CanaryInjector != "" && s.CanaryInjector == s.Canary && p.CanaryInjector != s.CanaryInjector && p.Canary != s.Canary {
+		p.Canary = s.Canary
+		p.Retire = slices.DeleteFunc(p.Retire, func(name string) bool { return name == p.Canary })
 	}
 	return p
 }
 
 func (s Situation) next() Plan {
-	wanted := s.revision(s.Wanted)
+	desired := s.revision(s.Desired)
 	switch {
-	case wanted.Rejected != "":
-		return s.back(wanted)
-	case !wanted.Verified.IsZero():
-		return s.settled()
+	case desired.Rejected != "":
+		return s.planRollback(desired)
+	case !desired.Verified.IsZero():
+		return s.planIdle()
 	case s.lastGood() == "":
-		return s.install()
+		return s.planInstall()
 	case Worst(s.Verdicts) == Failed:
-		return s.fail(wanted)
-	case s.Strategy == Canary && s.Base != s.Wanted:
-		return s.canary(wanted)
-	case s.Beside == s.Wanted:
-		return s.promote(wanted)
+		return s.planFailure(desired)
+	case s.Strategy == Canary && s.Active != s.Desired:
+		return s.planCanary(desired)
+	case s.Canary == s.Desired:
+		return s.planPromotion(desired)
 	}
-	return s.replace(wanted)
+	return s.planReplacement(desired)
 }
 
-// install brings up the first revision. There is nothing to compare it with and nothing to go back to, so it only has to run.
-func (s Situation) install() Plan {
-	p := Plan{Phase: Installing, Base: s.Wanted, Waiting: Explain(s.Verdicts, Waiting)}
+// planInstall starts the first revision. The revision is verified as soon as it runs, because there is no earlier revision to compare with
+// or to roll back to.
+func (s Situation) planInstall() Plan {
+	p := Plan{Phase: Installing, Active: s.Desired, Waiting: Explain(s.Verdicts, Waiting)}
 	ready := slices.ContainsFunc(s.Verdicts, func(v Verdict) bool { return v.Gate == "ReplicasReady" && v.State == Passed })
-	if ready && s.Base == s.Wanted {
-		p.Phase, p.Verify, p.Waiting = Settled, true, ""
+	if ready && s.Active == s.Desired {
+		p.Phase, p.Verify, p.Waiting = Idle, true, ""
 	}
 	return p
 }
 
-// replace takes the mesh's own Deployments over, then moves the workloads.
-func (s Situation) replace(wanted Revision) Plan {
-	p := Plan{Phase: ControlPlane, Base: s.Wanted}
-	if s.Base != s.Wanted || !wanted.Serving || s.Injects != "" {
+// planReplacement updates the mesh's own Deployments, then restarts the workloads.
+func (s Situation) planReplacement(desired Revision) Plan {
+	p := Plan{Phase: ControlPlane, Active: s.Desired}
+	if s.Active != s.Desired || !desired.Serving || s.CanaryInjector != "" {
 		p.Waiting = Explain(s.Verdicts, Waiting)
 		return p
 	}
-	// With a canary, some were restarted before the mesh's own Deployments were replaced.
-	if s.begun(func(w Workload) bool { return s.Strategy != Canary || !s.first(w) }) {
+	// A canary restarts the workloads of its namespaces before the mesh's own Deployments are updated, so these do not count.
+	if s.hasRestarted(func(w Workload) bool { return s.Strategy != Canary || !s.isInCanary(w) }) {
 		p.Phase = Workloads
 	}
-	if !s.mayMove() {
+	if !s.canRestart() {
 		p.Waiting = Explain(s.Verdicts, Waiting)
 		return p
 	}
 	p.Phase = Workloads
-	p.Wave = NextWave(s.Workloads, s.Wanted, s.Limits, s.Now)
+	p.Wave = NextWave(s.Workloads, s.Desired, s.Limits, s.Now)
 	if p.Wave.Done() && Worst(s.Verdicts) == Passed {
-		p.Phase, p.Verify = Settled, true
+		p.Phase, p.Verify = Idle, true
 	}
 	return p
 }
 
-// mayMove says whether workloads may be restarted now: every gate has passed. Between the waves of one step, those since the
-// control plane became ready, the soak does not count; the pause of the limits does.
-func (s Situation) mayMove() bool {
-	waves := !s.Since.IsZero() && s.restartedAfter(s.Since)
-	return len(s.Verdicts) > 0 && (Worst(s.Verdicts) == Passed || waves && Well(s.Verdicts))
+// canRestart reports whether workloads may be restarted now, that is, every gate has passed. Between waves the soak gate does not apply;
+// the pause of the limits does. Waves begin when the control plane becomes ready.
+func (s Situation) canRestart() bool {
+	betweenWaves := !s.ReadySince.IsZero() && s.hasRestartedAfter(s.ReadySince)
+	return len(s.Verdicts) > 0 && (Worst(s.Verdicts) == Passed || betweenWaves && PassedExceptSoak(s.Verdicts))
 }
 
-// fail gives the wanted revision up, or waits for people to do it.
-func (s Situation) fail(wanted Revision) Plan {
-	why := Explain(s.Verdicts, Failed)
-	if !s.Automatic {
-		p := Plan{Phase: Halted, Base: s.Base, Injects: s.injecting(wanted), Waiting: why}
-		if s.Beside == s.Wanted {
-			p.Beside = s.Wanted
+// planFailure rejects the desired revision and rolls back, or halts when rollback is not automatic.
+func (s Situation) planFailure(desired Revision) Plan {
+	reason := Explain(s.Verdicts, Failed)
+	if !s.AutomaticRollback {
+		p := Plan{Phase: Halted, Active: s.Active, CanaryInjector: s.currentCanaryInjector(desired), Waiting: reason}
+		if s.Canary == s.Desired {
+			p.Canary = s.Desired
 		}
 		return p
 	}
-	wanted.Rejected = why
-	p := s.back(wanted)
-	p.Reject = why
+	desired.Rejected = reason
+	p := s.planRollback(desired)
+	p.Reject = reason
 	return p
 }
 
-// back returns to the last good revision: its control plane first, then the workloads that have a sidecar of the wanted one, or were
-// restarted away from it already. What ran beside goes before them: its sidecars find the mesh's own control plane under its name.
-func (s Situation) back(wanted Revision) Plan {
+// planRollback returns to the last good revision. The control plane comes first. Then it restarts the workloads with a sidecar of the
+// rejected revision. The Deployments of a canary are removed before these restarts: the alias Service of the canary leads its sidecars to
+// the mesh's own control plane.
+func (s Situation) planRollback(desired Revision) Plan {
 	good := s.lastGood()
 	if good == "" {
-		return Plan{Phase: Halted, Base: s.Wanted, Waiting: wanted.Rejected + "; there is no earlier revision to go back to"}
+		return Plan{Phase: Halted, Active: s.Desired, Waiting: desired.Rejected + "; there is no earlier revision to roll back to"}
 	}
-	p := Plan{Phase: RollingBack, Base: good, Waiting: wanted.Rejected}
-	// As long as the injector beside decides about pods, restarted ones would get its sidecars again.
-	if s.Base != good || !s.revision(good).Serving || s.Beside != "" || s.Injects != "" {
+	p := Plan{Phase: RollingBack, Active: good, Waiting: desired.Rejected}
+	// While the injector of the canary serves namespaces, restarted pods would get its sidecars again.
+	if s.Active != good || !s.revision(good).Serving || s.Canary != "" || s.CanaryInjector != "" {
 		return p
 	}
 	limits := s.Limits
-	limits.Manual, limits.Undo = false, s.Wanted
-	limits.Only = func(w Workload) bool { return w.Sidecars[s.Wanted] > 0 || w.Restart.Revision == good }
+	limits.Manual, limits.RejectedRevision = false, s.Desired
+	limits.Include = func(w Workload) bool { return w.Sidecars[s.Desired] > 0 || w.Restart.Revision == good }
 	p.Wave = NextWave(s.Workloads, good, limits, s.Now)
 	if p.Wave.Done() {
 		p.Phase = RolledBack
@@ -124,15 +126,15 @@ func (s Situation) back(wanted Revision) Plan {
 	return p
 }
 
-// settled keeps the wanted revision, catches up with workloads that could not be restarted before, and retires the others: sidecars
-// of theirs are served by the wanted one.
-func (s Situation) settled() Plan {
-	p := Plan{Phase: Settled, Base: s.Wanted}
-	if s.Base == s.Wanted && s.revision(s.Wanted).Serving && s.Injects == "" {
-		p.Wave = NextWave(s.Workloads, s.Wanted, s.Limits, s.Now)
+// planIdle keeps the desired revision, restarts workloads that could not be restarted before, and retires all other revisions. Their
+// sidecars are served by the desired revision.
+func (s Situation) planIdle() Plan {
+	p := Plan{Phase: Idle, Active: s.Desired}
+	if s.Active == s.Desired && s.revision(s.Desired).Serving && s.CanaryInjector == "" {
+		p.Wave = NextWave(s.Workloads, s.Desired, s.Limits, s.Now)
 	}
 	for _, r := range s.Revisions {
-		if r.Name != s.Wanted && s.Base == s.Wanted {
+		if r.Name != s.Desired && s.Active == s.Desired {
 			p.Retire = append(p.Retire, r.Name)
 		}
 	}

@@ -15,7 +15,7 @@ func TestErrorRate(t *testing.T) {
 	}
 }
 
-// TestExceeds: less than what is tolerated never exceeds it, and the same share of more requests says no less.
+// TestExceeds checks that a lower rate never exceeds the tolerated one, and that more requests with the same rate are no less significant.
 func TestExceeds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		issued := rapid.Uint64Range(1, 1_000_000).Draw(t, "issued")

@@ -6,99 +6,99 @@ import (
 	"time"
 )
 
-// Strategy is the way from one version to the next.
+// Strategy is how a mesh is upgraded.
 type Strategy string
 
 // The strategies.
 const (
 	// InPlace replaces the control plane of the whole mesh, then restarts workloads in waves.
 	InPlace Strategy = "InPlace"
-	// Canary runs the new control plane beside the old one for some namespaces first.
+	// Canary runs the new control plane next to the old one and moves some namespaces first.
 	Canary Strategy = "Canary"
 )
 
-// Revision is one version of a control plane, as it is now.
+// Revision is the observed state of one version of the control plane.
 type Revision struct {
 	Name string
-	// Verified is when the revision had run the whole mesh and passed all gates, so that it can be gone back to; zero before.
+	// Verified is when the revision ran the whole mesh and passed all gates; zero before. A rollback returns to a verified revision.
 	Verified time.Time
-	// Rejected says why the revision was given up; empty as long as it was not. It is not tried again until the Mesh changes.
+	// Rejected is why the upgrade to the revision failed; empty when it did not. A rejected revision is not retried until the Mesh changes.
 	Rejected string
-	// Serving is true when all its pods are ready in the role that it shall have, so that new pods get its sidecars.
+	// Serving is true when all its pods are ready in the role that the revision has.
 	Serving bool
-	// Answering is true when at least one pod of its injector is ready, so that pods can start.
-	Answering bool
+	// InjectorReady is true when at least one pod of its injector is ready, so that pods can start.
+	InjectorReady bool
 }
 
-// Situation is everything that decides the next step.
+// Situation is the input of a plan.
 type Situation struct {
 	Now      time.Time
 	Strategy Strategy
-	// Automatic is true when a failed gate leads back by itself.
-	Automatic bool
-	// Wanted is the name of the revision that the Mesh asks for. It need not be among Revisions yet.
-	Wanted string
-	// Revisions are those that exist.
+	// AutomaticRollback is true when a failed gate starts a rollback.
+	AutomaticRollback bool
+	// Desired is the name of the revision that the Mesh declares. It may be missing in Revisions.
+	Desired string
+	// Revisions are the existing revisions.
 	Revisions []Revision
-	// Since is when the pods of the wanted control plane became ready; zero while they are not.
-	Since time.Time
-	// Base is the revision that runs the mesh's own Deployments, Beside the one that runs Deployments of its own; empty for none. One
-	// that is both takes the mesh's own over.
-	Base, Beside string
-	// Injects is the revision beside whose injector the chosen namespaces get their sidecars from; empty while all get them from Base.
-	Injects string
-	// Refused says why the wanted revision cannot run beside another; empty when it can.
-	Refused string
-	// Verdicts are those of the gates on the wanted revision.
+	// ReadySince is when the pods of the desired control plane became ready; zero while they are not.
+	ReadySince time.Time
+	// Active is the revision that runs the mesh's own Deployments, Canary the one that runs separate Deployments; empty for none. A
+	// revision that is both is being promoted.
+	Active, Canary string
+	// CanaryInjector is the canary revision whose injector serves the canary namespaces; empty while the active revision serves all.
+	CanaryInjector string
+	// CanaryUnsupported is why the desired revision cannot run as a canary; empty when it can.
+	CanaryUnsupported string
+	// Verdicts are the results of the gates for the desired revision.
 	Verdicts []Verdict
-	// Workloads are all that carry sidecars of the mesh.
+	// Workloads are all workloads with sidecars of the mesh.
 	Workloads []Workload
-	// Chosen are the namespaces that move to a canary first, sorted.
-	Chosen []string
-	Limits Limits
+	// CanaryNamespaces are the namespaces that move to a canary first, sorted.
+	CanaryNamespaces []string
+	Limits           Limits
 }
 
-// Phase is where a mesh is on its way.
+// Phase is the phase of an upgrade.
 type Phase string
 
-// The phases. Settled and RolledBack last until the Mesh changes; Halted until people act.
+// The phases. Idle and RolledBack last until the Mesh changes; Halted until a user acts.
 const (
-	// Installing: the first control plane of a mesh is coming up.
+	// Installing: the first control plane of a mesh is starting.
 	Installing Phase = "Installing"
-	// CanaryControlPlane: the new control plane comes up beside the old one, and is judged.
+	// CanaryControlPlane: the canary control plane starts, and the gates are evaluated.
 	CanaryControlPlane Phase = "CanaryControlPlane"
-	// CanaryWorkloads: the chosen namespaces move to the new control plane, and are judged.
+	// CanaryWorkloads: the canary namespaces move to the canary, and the gates are evaluated.
 	CanaryWorkloads Phase = "CanaryWorkloads"
-	// ControlPlane: the control plane of the mesh is replaced, and judged.
+	// ControlPlane: the control plane of the mesh is replaced, and the gates are evaluated.
 	ControlPlane Phase = "ControlPlane"
-	// Workloads: workloads with outdated sidecars are restarted in waves, and judged.
+	// Workloads: workloads with outdated sidecars are restarted in waves, and the gates are evaluated.
 	Workloads Phase = "Workloads"
-	// Settled: the mesh runs the version that it asks for.
-	Settled Phase = "Settled"
-	// Halted: a gate has failed, and the way back is not automatic or leads nowhere.
+	// Idle: the mesh runs the desired version and no upgrade is in progress.
+	Idle Phase = "Idle"
+	// Halted: a gate has failed, and rollback is not automatic or has no revision to return to.
 	Halted Phase = "Halted"
-	// RollingBack: control plane and workloads return to the last revision that was good.
+	// RollingBack: control plane and workloads return to the last good revision.
 	RollingBack Phase = "RollingBack"
-	// RolledBack: they have returned.
+	// RolledBack: the rollback is complete.
 	RolledBack Phase = "RolledBack"
 )
 
-// Plan is what shall be so now.
+// Plan is the desired state computed from the current situation.
 type Plan struct {
 	Phase Phase
-	// Base shall run the mesh's own Deployments, Beside Deployments of its own; empty for none.
-	Base, Beside string
-	// Injects is the revision beside whose injector shall give the chosen namespaces their sidecars; empty when Base shall.
-	Injects string
-	// Wave is what to do about outdated sidecars. It restarts nothing in phases that wait.
+	// Active is the revision to run the mesh's own Deployments, Canary the one to run separate Deployments; empty for none.
+	Active, Canary string
+	// CanaryInjector is the canary revision whose injector serves the canary namespaces; empty when the active revision serves all.
+	CanaryInjector string
+	// Wave lists the restarts of workloads with outdated sidecars.
 	Wave Wave
-	// Verify is true when the wanted revision has passed everything.
+	// Verify is true when the desired revision has passed all gates.
 	Verify bool
-	// Reject says why the wanted revision is given up now; empty when it is not.
+	// Reject is why the desired revision is rejected now; empty when it is not.
 	Reject string
-	// Retire are revisions that nothing needs any more, sorted.
+	// Retire are revisions that are no longer used, sorted.
 	Retire []string
-	// Waiting says what the phase waits for.
+	// Waiting is what the phase waits for.
 	Waiting string
 }
 
@@ -110,12 +110,12 @@ func (s Situation) revision(name string) Revision {
 	return s.Revisions[i]
 }
 
-// Rejected says whether the wanted revision was given up.
-func (s Situation) Rejected() bool { return s.revision(s.Wanted).Rejected != "" }
+// Rejected reports whether the desired revision is rejected.
+func (s Situation) Rejected() bool { return s.revision(s.Desired).Rejected != "" }
 
-// lastGood is the revision to go back to: the one that was verified last, other than the wanted one; empty without one.
+// lastGood is the revision to roll back to: the latest verified revision other than the desired one; empty without one.
 func (s Situation) lastGood() string {
-	good := slices.DeleteFunc(slices.Clone(s.Revisions), func(r Revision) bool { return r.Verified.IsZero() || r.Name == s.Wanted })
+	good := slices.DeleteFunc(slices.Clone(s.Revisions), func(r Revision) bool { return r.Verified.IsZero() || r.Name == s.Desired })
 	if len(good) == 0 {
 		return ""
 	}
@@ -124,14 +124,14 @@ func (s Situation) lastGood() string {
 	}).Name
 }
 
-// begun says whether some of these workloads were restarted for the wanted revision already.
-func (s Situation) begun(these func(Workload) bool) bool {
-	return slices.ContainsFunc(s.Workloads, func(w Workload) bool { return w.Restart.Revision == s.Wanted && these(w) })
+// hasRestarted reports whether a workload that matches was restarted for the desired revision.
+func (s Situation) hasRestarted(matches func(Workload) bool) bool {
+	return slices.ContainsFunc(s.Workloads, func(w Workload) bool { return w.Restart.Revision == s.Desired && matches(w) })
 }
 
-// restartedAfter says whether a workload was restarted for the wanted revision after a moment.
-func (s Situation) restartedAfter(moment time.Time) bool {
+// hasRestartedAfter reports whether a workload was restarted for the desired revision after a point in time.
+func (s Situation) hasRestartedAfter(moment time.Time) bool {
 	return slices.ContainsFunc(s.Workloads, func(w Workload) bool {
-		return w.Restart.Revision == s.Wanted && w.Restart.At.After(moment)
+		return w.Restart.Revision == s.Desired && w.Restart.At.After(moment)
 	})
 }

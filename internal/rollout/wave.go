@@ -8,50 +8,54 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// Limits bound the restarts of workloads.
+// Limits restrict the restarts of workloads.
 type Limits struct {
 	// MaxUnavailable is how many of the workloads of one namespace may be restarting or not ready at the same time, as a number or
 	// a percentage, rounded up; at least one.
 	MaxUnavailable intstr.IntOrString
-	// Pause is how long a namespace rests after a workload of it has become ready again.
+	// Pause is the time between a restarted workload of a namespace becoming ready and the next restart there.
 	Pause time.Duration
-	// Manual restarts nothing and only says what is outdated.
+	// Manual only lists the outdated workloads and restarts none.
 	Manual bool
-	// Only says which workloads are looked at; nil means all. The others count for what a namespace bears all the same.
-	Only func(Workload) bool
-	// Undo is a revision that was given up; empty for none. A workload that was restarted for it and is not ready is restarted at once:
-	// its sidecars may be why it is not ready, and it does not become less so.
-	Undo string
+	// Include selects the workloads to restart; nil selects all. Excluded workloads still count against MaxUnavailable.
+	Include func(Workload) bool
+	// RejectedRevision is the revision that a rollback leaves; empty for none. A workload that was restarted for it and is not ready is
+	// restarted at once, because its sidecars may be the cause.
+	RejectedRevision string
+	// Denied returns why the last restart of a workload for a target was denied, and whether it is time to retry. The message is empty
+	// for workloads that were not denied. nil means that none was.
+	Denied func(ref Ref, target string) (message string, due bool)
 }
 
-// Wave is what to do about outdated sidecars now.
+// Wave lists the workloads with outdated sidecars by what is done about them now.
 type Wave struct {
-	// Target is the revision whose sidecars restarted workloads get.
+	// Target is the revision of the sidecars after a restart.
 	Target string
 	// Restart are the workloads to restart now, sorted.
 	Restart []Ref
-	// Underway are those that were restarted and are not ready yet, sorted.
-	Underway []Ref
-	// Waiting are outdated workloads whose turn comes, each with the reason, sorted by workload.
+	// InProgress are restarted workloads that are not ready yet, sorted.
+	InProgress []Ref
+	// Waiting are outdated workloads that will be restarted later, each with the reason, sorted by workload.
 	Waiting []Note
-	// Stuck are outdated workloads that cannot be restarted as they are; they are restarted when that changes, and nothing waits
-	// for it. Sorted by workload.
-	Stuck []Note
-	// Manual are outdated workloads that only people can restart: those that opted out, Jobs and bare pods; sorted by workload.
+	// Blocked are outdated workloads whose state forbids a restart now, sorted by workload. The upgrade does not wait for them.
+	Blocked []Note
+	// Retry are the denied workloads among Blocked to restart now, sorted. The other workloads take precedence.
+	Retry []Ref
+	// Manual are outdated workloads that a user must restart: those that opted out, Jobs and bare pods. Sorted by workload.
 	Manual []Note
-	// Again is when to look again without an event; zero is never.
-	Again time.Duration
+	// RequeueAfter is when to compute the wave again without an event; zero is never.
+	RequeueAfter time.Duration
 }
 
-// Note is a sentence about a workload.
+// Note is a reason for a workload.
 type Note struct {
 	Ref    Ref
 	Reason string
 }
 
-// Done says whether nothing is left that the operator can restart.
+// Done reports whether no workload is left that the operator can restart.
 func (w Wave) Done() bool {
-	return len(w.Restart) == 0 && len(w.Underway) == 0 && len(w.Waiting) == 0
+	return len(w.Restart) == 0 && len(w.InProgress) == 0 && len(w.Waiting) == 0
 }
 
 // NextWave chooses the workloads to restart so that their sidecars become those of the target revision.
@@ -62,98 +66,126 @@ func NextWave(workloads []Workload, target string, limits Limits, now time.Time)
 	}
 	wave := Wave{Target: target}
 	for _, group := range byNamespace {
-		wave.namespace(group, target, limits, now)
+		wave.addNamespace(group, target, limits, now)
 	}
 	slices.SortFunc(wave.Restart, Ref.Compare)
-	slices.SortFunc(wave.Underway, Ref.Compare)
+	slices.SortFunc(wave.InProgress, Ref.Compare)
+	slices.SortFunc(wave.Retry, Ref.Compare)
 	byRef := func(a, b Note) int { return a.Ref.Compare(b.Ref) }
 	slices.SortFunc(wave.Waiting, byRef)
-	slices.SortFunc(wave.Stuck, byRef)
+	slices.SortFunc(wave.Blocked, byRef)
 	slices.SortFunc(wave.Manual, byRef)
 	return wave
 }
 
-// namespace adds what to do in one namespace.
-func (w *Wave) namespace(group []Workload, target string, limits Limits, now time.Time) {
+// addNamespace adds the workloads of one namespace.
+func (w *Wave) addNamespace(group []Workload, target string, limits Limits, now time.Time) {
 	slices.SortFunc(group, func(a, b Workload) int { return a.Ref.Compare(b.Ref) })
 	restartable, unavailable := 0, 0
-	var ended time.Time
-	var outdated []Workload
+	var lastReady time.Time
+	var outdated, retries []Workload
 	for _, load := range group {
+		denied, due := limits.denied(load.Ref, target)
 		if load.Ref.Restartable() {
 			restartable++
-			if !load.Settled {
+			if !load.Ready {
 				unavailable++
 			}
-			if load.Restart.Revision == target && load.ReadySince.After(ended) {
-				ended = load.ReadySince
+			if load.Restart.Revision == target && load.ReadySince.After(lastReady) {
+				lastReady = load.ReadySince
 			}
 		}
 		switch {
-		case !load.outdated(target) || limits.Only != nil && !limits.Only(load):
+		case !load.isOutdated(target) || limits.Include != nil && !limits.Include(load):
 		case !load.Ref.Restartable():
-			w.byHand(load, "is not a Deployment, StatefulSet or DaemonSet: delete its pods, or let them end")
+			w.addManual(load, "is not a Deployment, StatefulSet or DaemonSet: delete its pods, or let them end")
 		case limits.Manual:
-			w.byHand(load, "is outdated, and restarts are manual: restart it with kubectl rollout restart")
+			w.addManual(load, "is outdated, and restarts are manual: restart it with kubectl rollout restart")
 		case load.OptedOut:
-			w.byHand(load, "opted out of restarts: restart it with kubectl rollout restart")
+			w.addManual(load, "opted out of restarts: restart it with kubectl rollout restart")
 		case load.OnDelete:
-			w.byHand(load, "replaces pods only when they are deleted: delete them one after the other")
-		case limits.Undo != "" && load.Restart.Revision == limits.Undo && !load.Settled:
+			w.addManual(load, "has the update strategy OnDelete: delete its pods one by one")
+		case denied != "":
+			w.Blocked = append(w.Blocked, Note{load.Ref, denied})
+			if due {
+				retries = append(retries, load)
+			}
+		case limits.RejectedRevision != "" && load.Restart.Revision == limits.RejectedRevision && !load.Ready:
 			w.Restart = append(w.Restart, load.Ref)
-		case load.Restart.Revision == target && !load.Settled:
-			w.Underway = append(w.Underway, load.Ref)
-		case load.Restart.Revision == target && load.Restart.Again:
-			w.byHand(load, "was restarted twice and has old sidecars all the same: see whether its pods are injected")
-		case load.Restart.Revision == target && load.doubtful(now) > 0:
-			w.wait(load, "it was restarted and has old sidecars all the same: it is looked at again, and restarted once more")
-			w.again(load.doubtful(now))
+		case load.Restart.Revision == target && !load.Ready:
+			w.InProgress = append(w.InProgress, load.Ref)
+		case load.Restart.Revision == target && load.Restart.Retry:
+			w.addManual(load, "was restarted twice and still has outdated sidecars: check whether its pods are injected")
+		case load.Restart.Revision == target && load.confirmationLeft(now) > 0:
+			w.addWaiting(load, "it was restarted and still has outdated sidecars: it is restarted once more if they remain")
+			w.requeueAfter(load.confirmationLeft(now))
 		default:
 			outdated = append(outdated, load)
 		}
 	}
-	w.choose(outdated, limits.room(restartable)-unavailable, ended.Add(limits.Pause).Sub(now))
+	pause := lastReady.Add(limits.Pause).Sub(now)
+	available := w.choose(outdated, limits.maxUnavailable(restartable)-unavailable, pause)
+	w.retry(retries, limits.RejectedRevision, available, pause)
 }
 
-// choose restarts as many workloads as there is room for, once the namespace has rested.
-func (w *Wave) choose(outdated []Workload, room int, rest time.Duration) {
-	for _, load := range outdated {
-		switch {
-		case !load.Settled:
-			w.Stuck = append(w.Stuck, Note{load.Ref, "its pods are not all ready: a restart would add to whatever is wrong with them"})
-		case load.Blocked != "":
-			w.Stuck = append(w.Stuck, Note{load.Ref, fmt.Sprintf("the PodDisruptionBudget %s allows no disruption now", load.Blocked)})
-		case room < 1:
-			w.wait(load, "as many workloads of the namespace are restarting, or not ready, as may be")
-		case rest > 0:
-			w.wait(load, "the namespace rests after its last restart")
-			w.again(rest)
-		default:
-			w.Restart = append(w.Restart, load.Ref)
-			room--
+// retry restarts denied workloads again, within the same limits.
+func (w *Wave) retry(denied []Workload, rejected string, available int, pause time.Duration) {
+	for _, load := range denied {
+		isUrgent := rejected != "" && load.Restart.Revision == rejected && !load.Ready
+		if isUrgent || load.Ready && load.Blocked == "" && available > 0 && pause <= 0 {
+			w.Retry = append(w.Retry, load.Ref)
+			available--
 		}
 	}
 }
 
-func (w *Wave) wait(load Workload, reason string) {
+// choose restarts as many workloads as may be unavailable, after the pause of the namespace. It returns how many more may be.
+func (w *Wave) choose(outdated []Workload, available int, pause time.Duration) int {
+	for _, load := range outdated {
+		switch {
+		case !load.Ready:
+			w.Blocked = append(w.Blocked, Note{load.Ref, "its pods are not all ready: it is restarted when they are"})
+		case load.Blocked != "":
+			w.Blocked = append(w.Blocked, Note{load.Ref, fmt.Sprintf("the PodDisruptionBudget %s allows no disruption now", load.Blocked)})
+		case available < 1:
+			w.addWaiting(load, "as many workloads of the namespace as maxUnavailable allows are restarting or not ready")
+		case pause > 0:
+			w.addWaiting(load, "the namespace pauses after its last restart")
+			w.requeueAfter(pause)
+		default:
+			w.Restart = append(w.Restart, load.Ref)
+			available--
+		}
+	}
+	return available
+}
+
+func (w *Wave) addWaiting(load Workload, reason string) {
 	w.Waiting = append(w.Waiting, Note{load.Ref, reason})
 }
 
-func (w *Wave) byHand(load Workload, reason string) {
+func (w *Wave) addManual(load Workload, reason string) {
 	w.Manual = append(w.Manual, Note{load.Ref, reason})
 }
 
-func (w *Wave) again(after time.Duration) {
-	if w.Again == 0 || after < w.Again {
-		w.Again = after
+func (w *Wave) requeueAfter(after time.Duration) {
+	if w.RequeueAfter == 0 || after < w.RequeueAfter {
+		w.RequeueAfter = after
 	}
 }
 
-// room is how many of so many workloads may be unavailable.
-func (l Limits) room(of int) int {
-	n, err := intstr.GetScaledValueFromIntOrPercent(&l.MaxUnavailable, of, true)
+func (l Limits) denied(ref Ref, target string) (message string, due bool) {
+	if l.Denied == nil {
+		return "", false
+	}
+	return l.Denied(ref, target)
+}
+
+// maxUnavailable is how many of the given number of workloads may be unavailable, at least one.
+func (l Limits) maxUnavailable(total int) int {
+	n, err := intstr.GetScaledValueFromIntOrPercent(&l.MaxUnavailable, total, true)
 	if err != nil || n < 1 {
-		// Admission refuses such values; one that is stored all the same must not stop upgrades for ever.
+		// Admission rejects such values. A stored one must not block upgrades.
 		return 1
 	}
 	return n

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -11,11 +12,11 @@ import (
 
 var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
-// deployment is a settled workload whose sidecars are of a revision.
+// deployment is a ready Deployment with sidecars of a revision.
 func deployment(namespace, name, revision string, change ...func(*Workload)) Workload {
 	w := Workload{
 		Ref:      Ref{Kind: "Deployment", Namespace: namespace, Name: name},
-		Sidecars: map[string]int{revision: 2}, Settled: true, ReadySince: noon.Add(-time.Hour),
+		Sidecars: map[string]int{revision: 2}, Ready: true, ReadySince: noon.Add(-time.Hour),
 	}
 	for _, c := range change {
 		c(&w)
@@ -30,114 +31,114 @@ func names(refs []Ref) (list []string) {
 	return list
 }
 
-func noted(notes []Note) (list []string) {
+func namesOfNotes(notes []Note) (list []string) {
 	for _, n := range notes {
 		list = append(list, n.Ref.Name)
 	}
 	return list
 }
 
-// wanted is what a wave shall be, by the names of the workloads.
-type wanted struct{ restart, underway, waiting, stuck, manual []string }
+// wantWave is an expected wave by the names of the workloads.
+type wantWave struct{ restart, inProgress, waiting, blocked, manual []string }
 
-// waveCase is a situation with the wave that it shall have.
+// waveCase has the workloads and the expected wave.
 type waveCase struct {
 	workloads []Workload
 	limits    Limits
-	want      wanted
+	want      wantWave
 }
 
 var one = Limits{MaxUnavailable: intstr.FromInt32(1)}
 
 func restarted(w *Workload) { w.Restart = Restart{Revision: "new", At: noon.Add(-time.Minute)} }
 
-func notReady(w *Workload) { w.Settled = false }
+func notReady(w *Workload) { w.Ready = false }
 
 func TestNextWave(t *testing.T) {
 	checkWaves(t, map[string]waveCase{
-		"nothing is outdated": {[]Workload{deployment("a", "x", "new")}, one, wanted{}},
+		"nothing is outdated": {[]Workload{deployment("a", "x", "new")}, one, wantWave{}},
 		"one at a time": {
 			[]Workload{deployment("a", "x", "old"), deployment("a", "y", "old")},
 			one,
-			wanted{restart: []string{"x"}, waiting: []string{"y"}},
+			wantWave{restart: []string{"x"}, waiting: []string{"y"}},
 		},
-		"each namespace counts for itself": {
-			[]Workload{deployment("a", "x", "old"), deployment("b", "y", "old")}, one, wanted{restart: []string{"x", "y"}},
+		"each namespace is limited separately": {
+			[]Workload{deployment("a", "x", "old"), deployment("b", "y", "old")}, one, wantWave{restart: []string{"x", "y"}},
 		},
 		"a percentage is rounded up": {
 			[]Workload{deployment("a", "w", "old"), deployment("a", "x", "old"), deployment("a", "y", "old")},
 			Limits{MaxUnavailable: intstr.FromString("34%")},
-			wanted{restart: []string{"w", "x"}, waiting: []string{"y"}},
+			wantWave{restart: []string{"w", "x"}, waiting: []string{"y"}},
 		},
-		"what is under way takes the room": {
+		"a restart in progress counts as unavailable": {
 			[]Workload{deployment("a", "x", "old", restarted, notReady), deployment("a", "y", "old")},
 			one,
-			wanted{underway: []string{"x"}, waiting: []string{"y"}},
+			wantWave{inProgress: []string{"x"}, waiting: []string{"y"}},
 		},
-		"what somebody else broke takes the room, and is not touched": {
+		"a workload that is not ready counts as unavailable and is blocked": {
 			[]Workload{deployment("a", "x", "old", notReady), deployment("a", "y", "old")},
 			one,
-			wanted{stuck: []string{"x"}, waiting: []string{"y"}},
+			wantWave{blocked: []string{"x"}, waiting: []string{"y"}},
 		},
-		"a broken workload without old sidecars takes the room too": {
-			[]Workload{deployment("a", "x", "new", notReady), deployment("a", "y", "old")}, one, wanted{waiting: []string{"y"}},
+		"a workload that is not ready counts without outdated sidecars": {
+			[]Workload{deployment("a", "x", "new", notReady), deployment("a", "y", "old")}, one, wantWave{waiting: []string{"y"}},
 		},
 		"manual": {
-			[]Workload{deployment("a", "x", "old")}, Limits{MaxUnavailable: intstr.FromInt32(1), Manual: true}, wanted{manual: []string{"x"}},
+			[]Workload{deployment("a", "x", "old")}, Limits{MaxUnavailable: intstr.FromInt32(1), Manual: true}, wantWave{manual: []string{"x"}},
 		},
 		"opted out": {
-			[]Workload{deployment("a", "x", "old", func(w *Workload) { w.OptedOut = true })}, one, wanted{manual: []string{"x"}},
+			[]Workload{deployment("a", "x", "old", func(w *Workload) { w.OptedOut = true })}, one, wantWave{manual: []string{"x"}},
 		},
 		"on delete": {
-			[]Workload{deployment("a", "x", "old", func(w *Workload) { w.OnDelete = true })}, one, wanted{manual: []string{"x"}},
+			[]Workload{deployment("a", "x", "old", func(w *Workload) { w.OnDelete = true })}, one, wantWave{manual: []string{"x"}},
 		},
-		"a Job and a bare pod are told about": {
+		"a Job and a bare pod are manual": {
 			[]Workload{
 				deployment("a", "x", "old", func(w *Workload) { w.Ref.Kind = "Job" }),
 				deployment("a", "y", "old", func(w *Workload) { w.Ref.Kind = "Pod" }),
-			}, one, wanted{manual: []string{"x", "y"}},
+			}, one, wantWave{manual: []string{"x", "y"}},
 		},
 		"a disruption budget": {
 			[]Workload{deployment("a", "x", "old", func(w *Workload) { w.Blocked = "x" }), deployment("a", "y", "old")},
 			one,
-			wanted{stuck: []string{"x"}, restart: []string{"y"}},
+			wantWave{blocked: []string{"x"}, restart: []string{"y"}},
 		},
 	})
 }
 
-// What was restarted already, for this version or for one that was given up.
-func TestNextWaveAfterRestarts(t *testing.T) {
+// The workloads were already restarted for this or a rejected revision.
+func TestNextWave_AfterRestarts(t *testing.T) {
 	checkWaves(t, map[string]waveCase{
-		"restarted in vain, once more": {
-			[]Workload{deployment("a", "x", "old", restarted)}, one, wanted{restart: []string{"x"}},
+		"outdated after a restart: retry": {
+			[]Workload{deployment("a", "x", "old", restarted)}, one, wantWave{restart: []string{"x"}},
 		},
-		"restarted in vain a moment ago": {
-			[]Workload{deployment("a", "x", "old", restarted, func(w *Workload) { w.ReadySince = noon.Add(-9 * time.Second) })}, one, wanted{waiting: []string{"x"}},
+		"outdated after a recent restart: wait": {
+			[]Workload{deployment("a", "x", "old", restarted, func(w *Workload) { w.ReadySince = noon.Add(-9 * time.Second) })}, one, wantWave{waiting: []string{"x"}},
 		},
-		"restarted in vain, and pods are not seen yet": {
+		"restarted, new pods not observed yet: wait": {
 			[]Workload{deployment("a", "x", "old", func(w *Workload) { w.Restart = Restart{Revision: "new", At: noon.Add(-9 * time.Second)} })},
 			one,
-			wanted{waiting: []string{"x"}},
+			wantWave{waiting: []string{"x"}},
 		},
-		"restarted in vain twice": {
-			[]Workload{deployment("a", "x", "old", restarted, func(w *Workload) { w.Restart.Again = true })}, one, wanted{manual: []string{"x"}},
+		"outdated after two restarts: manual": {
+			[]Workload{deployment("a", "x", "old", restarted, func(w *Workload) { w.Restart.Retry = true })}, one, wantWave{manual: []string{"x"}},
 		},
-		"what was restarted for a version that was given up is not waited for": {
+		"restarted for a rejected revision: restart at once": {
 			[]Workload{
 				deployment("a", "x", "bad", notReady, func(w *Workload) { w.Restart = Restart{Revision: "bad", At: noon} }),
 				deployment("a", "y", "bad", func(w *Workload) { w.Restart = Restart{Revision: "bad", At: noon} }),
 				deployment("a", "z", "old", notReady),
 			},
-			Limits{MaxUnavailable: intstr.FromInt32(1), Undo: "bad"},
-			wanted{restart: []string{"x"}, waiting: []string{"y"}, stuck: []string{"z"}},
+			Limits{MaxUnavailable: intstr.FromInt32(1), RejectedRevision: "bad"},
+			wantWave{restart: []string{"x"}, waiting: []string{"y"}, blocked: []string{"z"}},
 		},
-		"the namespace rests": {
+		"pause of the namespace": {
 			[]Workload{
 				deployment("a", "x", "new", restarted, func(w *Workload) { w.ReadySince = noon.Add(-10 * time.Second) }),
 				deployment("a", "y", "old"), deployment("b", "z", "old"),
 			},
 			Limits{MaxUnavailable: intstr.FromInt32(1), Pause: time.Minute},
-			wanted{waiting: []string{"y"}, restart: []string{"z"}},
+			wantWave{waiting: []string{"y"}, restart: []string{"z"}},
 		},
 	})
 }
@@ -147,36 +148,36 @@ func checkWaves(t *testing.T, cases map[string]waveCase) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			w := NextWave(c.workloads, "new", c.limits, noon)
-			got := wanted{names(w.Restart), names(w.Underway), noted(w.Waiting), noted(w.Stuck), noted(w.Manual)}
-			if diff := cmp.Diff(c.want, got, cmp.AllowUnexported(wanted{})); diff != "" {
+			got := wantWave{names(w.Restart), names(w.InProgress), namesOfNotes(w.Waiting), namesOfNotes(w.Blocked), namesOfNotes(w.Manual)}
+			if diff := cmp.Diff(c.want, got, cmp.AllowUnexported(wantWave{})); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-func TestRestIsLookedAtAgain(t *testing.T) {
+func TestNextWave_RequeuesAfterThePause(t *testing.T) {
 	w := NextWave([]Workload{
 		deployment("a", "x", "new", func(w *Workload) { w.Restart.Revision, w.ReadySince = "new", noon.Add(-10*time.Second) }),
 		deployment("a", "y", "old"),
 	}, "new", Limits{Pause: time.Minute}, noon)
-	if w.Again != 50*time.Second {
-		t.Errorf("look again after %s, want 50s", w.Again)
+	if w.RequeueAfter != 50*time.Second {
+		t.Errorf("requeue after %s, want 50s", w.RequeueAfter)
 	}
 }
 
-// TestNoWaveExceedsItsRoom holds for any workloads: those that are not ready and those that are restarted now are together no
-// more than allowed, unless others had broken more before.
-func TestNoWaveExceedsItsRoom(t *testing.T) {
+// TestNextWave_RespectsMaxUnavailable checks random workloads. Unready and restarted workloads together are at most maxUnavailable, unless
+// more were unready before.
+func TestNextWave_RespectsMaxUnavailable(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limits := Limits{MaxUnavailable: intstr.FromInt32(rapid.Int32Range(-1, 4).Draw(t, "max"))}
 		workloads := drawWorkloads(t, []string{"old", "new"})
 		wave := NextWave(workloads, "new", limits, noon)
 		for _, namespace := range []string{"a", "b"} {
-			broken, restarts := 0, 0
+			unready, restarts := 0, 0
 			for _, w := range workloads {
-				if w.Ref.Namespace == namespace && w.Ref.Restartable() && !w.Settled {
-					broken++
+				if w.Ref.Namespace == namespace && w.Ref.Restartable() && !w.Ready {
+					unready++
 				}
 			}
 			for _, r := range wave.Restart {
@@ -184,16 +185,16 @@ func TestNoWaveExceedsItsRoom(t *testing.T) {
 					restarts++
 				}
 			}
-			if room := max(1, int(limits.MaxUnavailable.IntVal)); restarts > max(0, room-broken) {
-				t.Fatalf("in namespace %s %d restarts beside %d that are not ready, with room for %d", namespace, restarts, broken, room)
+			if limit := max(1, int(limits.MaxUnavailable.IntVal)); restarts > max(0, limit-unready) {
+				t.Fatalf("in namespace %s %d restarts and %d unready workloads exceed the limit of %d", namespace, restarts, unready, limit)
 			}
 		}
 		for _, ref := range wave.Restart {
 			for _, w := range workloads {
-				if w.Ref == ref && (!w.Ref.Restartable() || w.OptedOut || w.Blocked != "" || !w.Settled) {
+				if w.Ref == ref && (!w.Ref.Restartable() || w.OptedOut || w.Blocked != "" || !w.Ready) {
 					t.Fatalf("%s is restarted, but is %+v", ref, w)
 				}
-				if w.Ref == ref && w.Restart.Revision == "new" && w.Restart.Again {
+				if w.Ref == ref && w.Restart.Revision == "new" && w.Restart.Retry {
 					t.Fatalf("%s is restarted a third time for one revision: %+v", ref, w)
 				}
 			}
@@ -211,18 +212,51 @@ func drawWorkloads(t *rapid.T, revisions []string) []Workload {
 			},
 			OptedOut: rapid.IntRange(0, 5).Draw(t, "opted out") == 0,
 			Sidecars: map[string]int{rapid.SampledFrom(revisions).Draw(t, "revision"): 1},
-			Settled:  rapid.IntRange(0, 3).Draw(t, "settled") > 0,
+			Ready:    rapid.IntRange(0, 3).Draw(t, "settled") > 0,
 		}
 		if rapid.IntRange(0, 5).Draw(t, "blocked") == 0 {
 			w.Blocked = "budget"
 		}
 		if rapid.Bool().Draw(t, "restarted") {
-			w.Restart = Restart{Revision: rapid.SampledFrom(revisions).Draw(t, "for"), At: noon.Add(-time.Hour), Again: rapid.Bool().Draw(t, "again")}
+			w.Restart = Restart{Revision: rapid.SampledFrom(revisions).Draw(t, "for"), At: noon.Add(-time.Hour), Retry: rapid.Bool().Draw(t, "again")}
 		}
-		if w.Settled {
+		if w.Ready {
 			w.ReadySince = noon.Add(-time.Duration(rapid.IntRange(0, 100).Draw(t, "ready")) * time.Second)
 		}
 		list = append(list, w)
 	}
 	return list
+}
+
+// Denied workloads are blocked until a restart of them succeeds. Nothing waits for their retries, which get the room that is left.
+func TestNextWave_RetriesDeniedWorkloads(t *testing.T) {
+	for name, c := range map[string]struct {
+		due  bool
+		load []Workload
+		want []string
+	}{
+		"before the backoff ends": {false, []Workload{deployment("a", "x", "old")}, nil},
+		"after the backoff":       {true, []Workload{deployment("a", "x", "old")}, []string{"x"}},
+		"without room":            {true, []Workload{deployment("a", "x", "old"), deployment("a", "y", "old")}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			limits := one
+			limits.Denied = func(ref Ref, _ string) (string, bool) {
+				if ref.Name == "x" {
+					return "frozen", c.due
+				}
+				return "", false
+			}
+			w := NextWave(c.load, "new", limits, noon)
+			if got := names(w.Retry); !slices.Equal(got, c.want) {
+				t.Errorf("retries %v, want %v", got, c.want)
+			}
+			if len(w.Blocked) != 1 || w.Blocked[0].Reason != "frozen" || len(w.Restart) != len(c.load)-1 {
+				t.Errorf("the wave is %+v", w)
+			}
+			if len(c.load) == 1 && !w.Done() {
+				t.Error("something waits for a denied workload")
+			}
+		})
+	}
 }

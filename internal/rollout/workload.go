@@ -7,7 +7,7 @@ import (
 
 // Ref names a workload.
 type Ref struct {
-	// Kind is Deployment, StatefulSet or DaemonSet for what can be restarted; anything else, such as Job or Pod, cannot.
+	// Kind is Deployment, StatefulSet or DaemonSet for workloads that can be restarted. Other kinds, such as Job or Pod, cannot.
 	Kind      string
 	Namespace string
 	Name      string
@@ -16,61 +16,61 @@ type Ref struct {
 // String is "<kind> <namespace>/<name>".
 func (r Ref) String() string { return r.Kind + " " + r.Namespace + "/" + r.Name }
 
-// Compare orders by namespace, kind and name.
+// Compare orders workloads by namespace, kind and name.
 func (r Ref) Compare(other Ref) int {
 	return cmp.Or(cmp.Compare(r.Namespace, other.Namespace), cmp.Compare(r.Kind, other.Kind), cmp.Compare(r.Name, other.Name))
 }
 
-// Restartable says whether a new pod template makes the workload replace its pods one after the other.
+// Restartable reports whether a changed pod template makes the workload replace its pods.
 func (r Ref) Restartable() bool {
 	return r.Kind == "Deployment" || r.Kind == "StatefulSet" || r.Kind == "DaemonSet"
 }
 
-// Workload is something whose pods carry sidecars, as it is now.
+// Workload is the observed state of a workload whose pods have sidecars.
 type Workload struct {
 	Ref Ref
-	// OptedOut is true when its owner keeps the operator from restarting it.
+	// OptedOut is true when an annotation excludes the workload from restarts.
 	OptedOut bool
-	// OnDelete is true when its update strategy replaces a pod only after somebody has deleted it.
+	// OnDelete is true when its update strategy is OnDelete: it replaces a pod only after the pod is deleted.
 	OnDelete bool
 	// Sidecars counts its live pods by the revision of their sidecars.
 	Sidecars map[string]int
-	// Starting counts those among them that have just started, and need not be connected yet; nil for none.
+	// Starting counts those of Sidecars that have just started and may not be connected yet; nil for none.
 	Starting map[string]int
-	// Settled is true when its last rollout is over and all its pods are ready.
-	Settled bool
-	// Restart is the operator's latest restart, as its pod template records it; the zero value is none.
+	// Ready is true when its last rollout is complete and all its pods are ready.
+	Ready bool
+	// Restart is the operator's latest restart as recorded in the pod template; zero for none.
 	Restart Restart
-	// ReadySince is when the last of its pods became ready; zero while it is not settled.
+	// ReadySince is when the last of its pods became ready; zero while it is not Ready.
 	ReadySince time.Time
-	// Blocked names a PodDisruptionBudget that allows no disruption of its pods at the moment; empty when none forbids it.
+	// Blocked names a PodDisruptionBudget that allows no disruption of its pods now; empty for none.
 	Blocked string
 }
 
-// Restart is a restart that the operator asked for.
+// Restart is a restart by the operator.
 type Restart struct {
-	// Revision is the one whose sidecars the new pods were to get.
+	// Revision is the revision whose sidecars the new pods should get.
 	Revision string
 	At       time.Time
-	// Again is true when it was the second one for that revision: the first had left old sidecars.
-	Again bool
+	// Retry is true for the second restart for that revision, after the first left outdated sidecars.
+	Retry bool
 }
 
-// doubt is how long a workload that was restarted in vain is looked at before it is restarted once more: its pods and what its own
-// object says of them are not seen at the same moment.
-const doubt = 10 * time.Second
+// confirmationDelay is how long outdated sidecars must remain after a restart before the workload is restarted again. Pods and the status
+// of their workload are observed at different times.
+const confirmationDelay = 10 * time.Second
 
-// doubtful is for how much longer the workload is looked at before that.
-func (w Workload) doubtful(now time.Time) time.Duration {
+// confirmationLeft is the remaining confirmation delay of the workload.
+func (w Workload) confirmationLeft(now time.Time) time.Duration {
 	latest := w.Restart.At
 	if w.ReadySince.After(latest) {
 		latest = w.ReadySince
 	}
-	return latest.Add(doubt).Sub(now)
+	return latest.Add(confirmationDelay).Sub(now)
 }
 
-// outdated says whether some sidecar of the workload is not of the target.
-func (w Workload) outdated(target string) bool {
+// isOutdated reports whether a sidecar of the workload is not of the target revision.
+func (w Workload) isOutdated(target string) bool {
 	for revision, n := range w.Sidecars {
 		if revision != target && n > 0 {
 			return true

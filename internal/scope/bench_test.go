@@ -10,13 +10,13 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// BenchmarkBuild is the cost of the scope of a client that may call a number of Services: by policies, in a permissive mesh, and
-// there again when the destinations are known already.
+// BenchmarkBuild builds the scope of a client by its number of Services: with policies, in a permissive mesh, and
+// there with shared destinations.
 func BenchmarkBuild(b *testing.B) {
 	for _, services := range []int{5, 500} {
 		strict, permissive := offering(services, false), offering(services, true)
 		key := scope.KeyFor(strict.View(), meshtest.Pod("a", "client", "client", "client", "10.0.0.1"))
-		common := scope.Common(permissive.View())
+		shared := scope.SharedDestinations(permissive.View())
 		run := func(name string, build func() *scope.Scope) {
 			b.Run(fmt.Sprintf("%s/services=%d", name, services), func(b *testing.B) {
 				b.ReportAllocs()
@@ -29,11 +29,11 @@ func BenchmarkBuild(b *testing.B) {
 		}
 		run("policy", func() *scope.Scope { return scope.Build(strict.View(), "mesh.test", key) })
 		run("permissive", func() *scope.Scope { return scope.Build(permissive.View(), "mesh.test", key) })
-		run("shared", func() *scope.Scope { return scope.BuildSharing(permissive.View(), "mesh.test", key, common) })
+		run("shared", func() *scope.Scope { return scope.BuildWithShared(permissive.View(), "mesh.test", key, shared) })
 	}
 }
 
-// BenchmarkBuildEndpoints is the cost of the endpoints of a Service with two pods.
+// BenchmarkBuildEndpoints builds the endpoints of a Service with two pods.
 func BenchmarkBuildEndpoints(b *testing.B) {
 	c := offering(1, false)
 	key := scope.EndpointsKey{Service: meshtest.Name("a", "service-0"), TargetPort: 80}

@@ -10,42 +10,43 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
-// Destinations are what a client may call.
+// Destinations are the destinations of a client.
 type Destinations struct {
 	// Outbound and Clusters are those of a Scope.
 	Outbound []Outbound
 	Clusters []Cluster
 }
 
-// Build makes the scope of a key. What it read is recorded in the view.
+// Build builds the scope of a key. The view records its dependencies.
 func Build(v *catalog.View, trustDomain string, key Key) *Scope {
-	return BuildSharing(v, trustDomain, key, nil)
+	return BuildWithShared(v, trustDomain, key, nil)
 }
 
-// BuildSharing is Build with the destinations that Common made of the same mesh, which the scope then shares; with nil it makes
-// its own. It is for SharesCommon to say who may share. What Common read is not recorded in the view.
-func BuildSharing(v *catalog.View, trustDomain string, key Key, common *Destinations) *Scope {
+// BuildWithShared is Build with destinations from SharedDestinations of the same mesh; with nil it computes its own.
+// UsesSharedDestinations reports which clients may use them. The view does not record the dependencies of the shared
+// destinations.
+func BuildWithShared(v *catalog.View, trustDomain string, key Key, shared *Destinations) *Scope {
 	settings := v.Settings()
-	s := &Scope{Key: key, TrustDomain: trustDomain, TLS: settings.TLS, Egress: settings.Egress, Open: settings.Leaving > 0}
-	s.Transparent = settings.Leaving == catalog.LeavingTransparent
-	s.Egress = s.Egress || s.Transparent
-	for _, name := range names(key.Services) {
+	s := &Scope{Key: key, TrustDomain: trustDomain, TLS: settings.TLS, Egress: settings.Egress, AcceptAnyClient: settings.Teardown > 0}
+	s.Passthrough = settings.Teardown == catalog.TeardownPassthrough
+	s.Egress = s.Egress || s.Passthrough
+	for _, name := range parseNames(key.Services) {
 		if service := v.Service(name); service != nil {
 			s.Inbound = append(s.Inbound, inbound(v, key, service)...)
 		}
 	}
-	if common == nil {
+	if shared == nil {
 		own := destinations(v, key.Identity)
-		common = &own
+		shared = &own
 	}
-	s.Outbound, s.Clusters = common.Outbound, common.Clusters
+	s.Outbound, s.Clusters = shared.Outbound, shared.Clusters
 	s.Retries = retries(v, key.Identity, settings.RetryPolicies)
 	return s
 }
 
-// Common are the destinations of every client, where nobody asks who calls: in a permissive mesh, and in permissive namespaces.
-// It is nil where everybody is asked. What it read is recorded in the view.
-func Common(v *catalog.View) *Destinations {
+// SharedDestinations are the destinations that every client may call because the mesh or a namespace is permissive;
+// nil if nothing is permissive. The view records their dependencies.
+func SharedDestinations(v *catalog.View) *Destinations {
 	if !permissiveAnywhere(v) {
 		return nil
 	}
@@ -54,7 +55,7 @@ func Common(v *catalog.View) *Destinations {
 }
 
 func destinations(v *catalog.View, client identity.ServiceAccount) Destinations {
-	o := outbounds{view: v, client: client, clusters: map[string]Cluster{}}
+	o := outboundBuilder{view: v, client: client, clusters: map[string]Cluster{}}
 	var d Destinations
 	for _, name := range o.reachable() {
 		if service := v.Service(name); service != nil {
@@ -66,8 +67,8 @@ func destinations(v *catalog.View, client identity.ServiceAccount) Destinations 
 	return d
 }
 
-// inbound makes one element a distinct container port of the Service: two Service ports that lead to the same container
-// port are one door.
+// inbound returns one element per distinct container port of the Service. Several Service ports may target one
+// container port.
 func inbound(v *catalog.View, key Key, service *catalog.Service) []Inbound {
 	var list []Inbound
 	seen := map[uint16]bool{}
@@ -78,13 +79,13 @@ func inbound(v *catalog.View, key Key, service *catalog.Service) []Inbound {
 			continue
 		}
 		seen[target] = true
-		protocol := authz.Door(v, service, port)
+		protocol := authz.EffectiveProtocol(v, service, port)
 		list = append(list, Inbound{
 			Service:    service.Name,
 			Port:       port.Number,
 			TargetPort: target,
 			Protocol:   protocol,
-			Rules:      authz.Inbound(v, key.Identity, target, protocol),
+			Rules:      authz.InboundRules(v, key.Identity, target, protocol),
 			Limits:     limits,
 		})
 	}

@@ -17,7 +17,7 @@ import (
 
 const trustDomain = "cluster.local"
 
-// built is something made from a view, with what it read.
+// built is a value made from a view, with the view's dependencies.
 type built struct {
 	value any
 	deps  []catalog.Dep
@@ -46,41 +46,41 @@ func buildAll(c *catalog.Catalog) map[string]built {
 	return all
 }
 
-// What was not touched by an edit must not change: that is what lets the store rebuild only what an edit touches.
-func TestUntouchedIsUnchanged(t *testing.T) {
+// TestUnaffectedScopesDoNotChange checks the invariant by which the store rebuilds only what a change affects.
+func TestUnaffectedScopesDoNotChange(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := catalog.New()
 		c.Apply([]catalog.Change{catalog.Set(&catalog.Namespace{Name: "a", Monitored: true}), catalog.Set(&catalog.Namespace{Name: "b", Monitored: true})})
 		c.Apply(rapid.SliceOfN(Change(), 5, 25).Draw(t, "start"))
 		for range 10 {
 			before := buildAll(c)
-			touched := map[catalog.Dep]bool{}
+			affected := map[catalog.Dep]bool{}
 			for _, dep := range c.Apply(rapid.SliceOfN(Change(), 1, 3).Draw(t, "edit")) {
-				touched[dep] = true
+				affected[dep] = true
 			}
-			checkUntouched(t, before, buildAll(c), touched)
+			checkUnaffected(t, before, buildAll(c), affected)
 		}
 	})
 }
 
-func checkUntouched(t *rapid.T, before, after map[string]built, touched map[catalog.Dep]bool) {
+func checkUnaffected(t *rapid.T, before, after map[string]built, affected map[catalog.Dep]bool) {
 	for name, old := range before {
 		hit := false
 		for _, dep := range old.deps {
-			hit = hit || touched[dep]
+			hit = hit || affected[dep]
 		}
 		now, ok := after[name]
 		if hit || !ok {
 			continue
 		}
 		if diff := cmp.Diff(old.value, now.value, cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{})); diff != "" {
-			t.Fatalf("%s changed, although nothing it reads was touched:\n%s", name, diff)
+			t.Fatalf("%s changed, although none of its dependencies was affected:\n%s", name, diff)
 		}
 	}
 }
 
-// A catalog that was edited step by step must be the same as one that was filled at once.
-func TestEditsAddUp(t *testing.T) {
+// TestIncrementalChangesEqualFullBuild checks that a catalog after many changes equals one that is filled at once.
+func TestIncrementalChangesEqualFullBuild(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		changes := rapid.SliceOfN(Change(), 1, 40).Draw(t, "changes")
 		edited, last := catalog.New(), map[catalog.Ref]catalog.Change{}
@@ -168,8 +168,8 @@ func outbound(s *scope.Scope) map[string]string {
 	return got
 }
 
-// TestPortsOfTwoProtocolsShareTarget: a container port has one set of rules, HTTP when any of the ports before it says so, and all
-// ports that lead to it agree on who may be behind it.
+// TestPortsOfTwoProtocolsShareTarget checks that a container port has one set of rules, HTTP if any of its Service
+// ports uses it, and that all its ports have the same identities.
 func TestPortsOfTwoProtocolsShareTarget(t *testing.T) {
 	client, one, two := Pod("shop", "cart", "cart", "cart", "10.0.0.1"), Pod("shop", "web-1", "web", "one", "10.0.0.2"), Pod("shop", "web-2", "web", "two", "10.0.0.3")
 	service := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolTCP)
@@ -184,7 +184,7 @@ func TestPortsOfTwoProtocolsShareTarget(t *testing.T) {
 		Target("tcp", two.Identity(), []catalog.TargetRule{TCP("port")}, client.Identity())).View()
 	for _, in := range scope.Build(v, trustDomain, scope.KeyFor(v, one)).Inbound {
 		if in.Protocol != catalog.ProtocolHTTP || len(in.Rules.Routes) != 1 {
-			t.Errorf("the door of port %d = %+v, want HTTP with one route", in.TargetPort, in)
+			t.Errorf("inbound port %d = %+v, want HTTP with one route", in.TargetPort, in)
 		}
 	}
 	clusters := scope.Build(v, trustDomain, scope.KeyFor(v, client)).Clusters
@@ -194,8 +194,8 @@ func TestPortsOfTwoProtocolsShareTarget(t *testing.T) {
 	}
 }
 
-// TestHeadlessPortsShareTarget: each port of a headless Service is reached by its own number, also where several lead to one
-// port of the pods.
+// TestHeadlessPortsShareTarget checks that each port of a headless Service is reachable by its own number, even if
+// several ports share a target port.
 func TestHeadlessPortsShareTarget(t *testing.T) {
 	pod := Pod("shop", "db-0", "db", "db", "10.0.0.1")
 	service := Service("shop", "db", "db", "", 80, catalog.ProtocolHTTP)
@@ -211,9 +211,9 @@ func TestHeadlessPortsShareTarget(t *testing.T) {
 	for _, out := range scope.Build(v, trustDomain, scope.KeyFor(v, pod)).Outbound {
 		got = append(got, fmt.Sprintf("%s:%d", out.Service, out.Port))
 	}
-	// Nothing is left of the second Service: the first one has its pod's address with both of its ports.
+	// The second Service has no address left: the first one has the pod's address with both ports.
 	if diff := cmp.Diff([]string{"shop/db:80", "shop/db:81"}, got); diff != "" {
-		t.Errorf("ways to the pod (-want +got):\n%s", diff)
+		t.Errorf("outbound ports to the pod (-want +got):\n%s", diff)
 	}
 }
 

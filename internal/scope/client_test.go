@@ -11,7 +11,8 @@ import (
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// web is a mesh with two pods of two accounts behind the Services web and twin, which select the same pods by the same port.
+// web is a mesh with pods of two service accounts behind the Services web and twin, which select the same pods and
+// port.
 func web(more ...catalog.Entry) *catalog.Catalog {
 	one, two := Pod("shop", "web-1", "web", "one", "10.0.0.1"), Pod("shop", "web-2", "web", "two", "10.0.0.2")
 	service, twin := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP), Service("shop", "twin", "web", "10.96.0.2", 80, catalog.ProtocolHTTP)
@@ -25,20 +26,21 @@ func target(name, destination, source string) *catalog.TrafficTarget {
 	return Target(name, SA("shop", destination), []catalog.TargetRule{HTTP("all")}, SA("shop", source))
 }
 
-// TestClientWithoutService: a client is known by its account alone; nothing is let in to it.
+// TestClientWithoutService checks that a client without a Service has destinations but no inbound ports.
 func TestClientWithoutService(t *testing.T) {
 	c := web(target("t", "one", "job"))
 	s := scope.Build(c.View(), trustDomain, scope.KeyFor(c.View(), Pod("shop", "job", "job", "job", "10.0.0.9")))
 	if len(s.Inbound) > 0 || s.Key.Services != "" {
-		t.Errorf("a client without a Service lets in %+v", s.Inbound)
+		t.Errorf("a client without a Service has the inbound ports %+v", s.Inbound)
 	}
 	if diff := cmp.Diff(map[string]string{"shop/web:80": "shop/web|80=100", "shop/twin:80": "shop/twin|80=100"}, outbound(s)); diff != "" {
 		t.Errorf("outbound (-want +got):\n%s", diff)
 	}
 }
 
-// TestPodCallsItsOwnService: it needs the permission that others need, and then has the Service like others.
-func TestPodCallsItsOwnService(t *testing.T) {
+// TestPodCallingOwnServiceNeedsPolicy checks that a pod needs the same permission as other clients to call its own
+// Service.
+func TestPodCallingOwnServiceNeedsPolicy(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		targets []catalog.Entry
@@ -53,13 +55,13 @@ func TestPodCallsItsOwnService(t *testing.T) {
 			t.Errorf("%s: outbound (-want +got):\n%s", test.name, diff)
 		}
 		if len(s.Inbound) != 2 {
-			t.Errorf("%s: %d doors, want one for each Service", test.name, len(s.Inbound))
+			t.Errorf("%s: %d inbound ports, want one per Service", test.name, len(s.Inbound))
 		}
 	}
 }
 
-// TestThreat40TwoAccountsBehindAService: a client expects all identities behind a Service, or those that it may call when these
-// are fewer, and its endpoints are theirs.
+// TestThreat40TwoAccountsBehindAService checks that a client expects the identities behind a Service that it may call,
+// and uses their endpoints only.
 func TestThreat40TwoAccountsBehindAService(t *testing.T) {
 	for _, test := range []struct {
 		name       string

@@ -1,6 +1,5 @@
-// Package scope decides what one kind of sidecar must know.
+// Package scope computes the configuration of one kind of sidecar as plain data.
 //
-// A catalog view and a key (identity, services it backs, proxy class) flow in; a Scope, the plain description of that
-// sidecar's configuration, flows out to envoy. Proxies with equal keys share one scope, so nothing in a scope may depend on
-// a single pod.
+// A catalog view and a key (identity, its Services, proxy class) flow in. A Scope flows out to package envoy. Proxies with
+// equal keys share one scope, so a scope must not depend on a single pod.
 package scope

@@ -10,11 +10,12 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
-// CarryDrainMarks gives the ports of next the drain marks of previous, and a new one to each port on which some source may no
-// longer connect: a sidecar asks about a connection only once, so an open one would outlive its permission. Previous is what
-// the same kind of sidecar was configured from before. Call it before next is shared.
+// CarryDrainMarks copies the drain marks of previous to next, and sets a new mark on each port where a source lost its
+// permission. Sidecars authorize a connection only when it is opened, so an open one would outlive its permission.
+//
+// previous is the last scope of the same key. Call CarryDrainMarks before next is shared.
 func CarryDrainMarks(previous, next *Scope) {
-	carry(previous, next, func(was, is *Inbound) {
+	forEachCommonPort(previous, next, func(was, is *Inbound) {
 		is.DrainMark = was.DrainMark
 		if losesSource(was.Rules, is.Rules) {
 			is.DrainMark = nextMark(was.DrainMark, is.Rules)
@@ -22,31 +23,31 @@ func CarryDrainMarks(previous, next *Scope) {
 	})
 }
 
-// KeepDrainMarks gives the ports of next the drain marks of previous, for a scope that is only looked at.
+// KeepDrainMarks copies the drain marks of previous to next, for a scope that is not sent to sidecars.
 func KeepDrainMarks(previous, next *Scope) {
-	carry(previous, next, func(was, is *Inbound) { is.DrainMark = was.DrainMark })
+	forEachCommonPort(previous, next, func(was, is *Inbound) { is.DrainMark = was.DrainMark })
 }
 
-// carry calls f for each port that both scopes have.
-func carry(previous, next *Scope, f func(was, is *Inbound)) {
-	type door struct {
+// forEachCommonPort calls fn for each port that both scopes have.
+func forEachCommonPort(previous, next *Scope, fn func(was, is *Inbound)) {
+	type portKey struct {
 		service catalog.Name
 		port    uint16
 	}
-	before := map[door]*Inbound{}
+	before := map[portKey]*Inbound{}
 	for i := range previous.Inbound {
 		in := &previous.Inbound[i]
-		before[door{in.Service, in.TargetPort}] = in
+		before[portKey{in.Service, in.TargetPort}] = in
 	}
 	for i := range next.Inbound {
 		in := &next.Inbound[i]
-		if was := before[door{in.Service, in.TargetPort}]; was != nil {
-			f(was, in)
+		if was := before[portKey{in.Service, in.TargetPort}]; was != nil {
+			fn(was, in)
 		}
 	}
 }
 
-// losesSource says whether somebody could connect before who no longer can.
+// losesSource reports whether a source that could connect before no longer can.
 func losesSource(before, after authz.Rules) bool {
 	if after.Permissive {
 		return false
@@ -54,15 +55,15 @@ func losesSource(before, after authz.Rules) bool {
 	if before.Permissive {
 		return true
 	}
-	left := map[identity.ServiceAccount]bool{}
+	remaining := map[identity.ServiceAccount]bool{}
 	for _, rule := range after.Network {
 		for _, source := range rule.Sources {
-			left[source] = true
+			remaining[source] = true
 		}
 	}
 	for _, rule := range before.Network {
 		for _, source := range rule.Sources {
-			if !left[source] {
+			if !remaining[source] {
 				return true
 			}
 		}
@@ -70,7 +71,7 @@ func losesSource(before, after authz.Rules) bool {
 	return false
 }
 
-// nextMark differs from mark, and is the same for everybody who saw the same changes.
+// nextMark differs from mark and is equal on all replicas that saw the same changes.
 func nextMark(mark string, rules authz.Rules) string {
 	const length = 8
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q %v", mark, rules.Network))

@@ -9,7 +9,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
-// TestCarryDrainMarks: a port is marked exactly when somebody loses the right to connect to it.
+// TestCarryDrainMarks checks that a port gets a new mark exactly if a source loses its permission to connect.
 func TestCarryDrainMarks(t *testing.T) {
 	allow := func(policy string, sources ...string) authz.NetworkRule {
 		rule := authz.NetworkRule{Policy: policy}
@@ -25,9 +25,9 @@ func TestCarryDrainMarks(t *testing.T) {
 		marked        bool
 	}{
 		"nothing changes":                  {rules(allow("ns/p", "a")), rules(allow("ns/p", "a")), false},
-		"a source comes":                   {rules(allow("ns/p", "a")), rules(allow("ns/p", "a", "b")), false},
-		"a source goes":                    {rules(allow("ns/p", "a", "b")), rules(allow("ns/p", "a")), true},
-		"the last source goes":             {rules(allow("ns/p", "a")), rules(), true},
+		"a source is added":                {rules(allow("ns/p", "a")), rules(allow("ns/p", "a", "b")), false},
+		"a source is removed":              {rules(allow("ns/p", "a", "b")), rules(allow("ns/p", "a")), true},
+		"the last source is removed":       {rules(allow("ns/p", "a")), rules(), true},
 		"another policy grants it as well": {rules(allow("ns/p", "a"), allow("ns/q", "a")), rules(allow("ns/q", "a")), false},
 		"one source replaces another":      {rules(allow("ns/p", "a")), rules(allow("ns/p", "b")), true},
 		"permissive mode begins":           {rules(allow("ns/p", "a")), permissive, false},
@@ -47,7 +47,7 @@ func TestCarryDrainMarks(t *testing.T) {
 			later := build(test.after)
 			scope.CarryDrainMarks(after, later)
 			if later.Inbound[0].DrainMark != mark {
-				t.Errorf("the mark becomes %q when nothing changes any more, want %q", later.Inbound[0].DrainMark, mark)
+				t.Errorf("the mark becomes %q without a change, want %q", later.Inbound[0].DrainMark, mark)
 			}
 		})
 	}

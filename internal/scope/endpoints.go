@@ -7,15 +7,15 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// BuildEndpoints makes the endpoints of a key: those that are ready, or when none is, those that still serve while they
-// terminate.
+// BuildEndpoints returns the endpoints of a key: the ready ones, or, when none is ready, the terminating ones that
+// still serve.
 func BuildEndpoints(v *catalog.View, key EndpointsKey) Endpoints {
 	result := Endpoints{Key: key}
 	service := v.Service(key.Service)
 	if service == nil {
 		return result
 	}
-	allowed := accounts(key.Identities)
+	allowed := parseAccounts(key.Identities)
 	var ready, terminating []netip.AddrPort
 	for _, port := range service.Ports {
 		if v.TargetPort(service, port) != key.TargetPort {

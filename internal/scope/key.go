@@ -9,11 +9,11 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
-// KeyFor is the key of the scope that a pod's sidecar is configured from.
+// KeyFor returns the scope key of a pod's sidecar.
 func KeyFor(v *catalog.View, pod *catalog.Pod) Key {
 	return Key{
 		Identity: pod.Identity(),
-		Services: joined(v.ServicesOfPod(pod)),
+		Services: joinNames(v.ServicesOfPod(pod)),
 		Class: Class{
 			Revision: pod.Revision,
 			IPv6:     slices.ContainsFunc(pod.IPs, netip.Addr.Is6),
@@ -22,7 +22,7 @@ func KeyFor(v *catalog.View, pod *catalog.Pod) Key {
 	}
 }
 
-func joined[T interface{ String() string }](list []T) string {
+func joinNames[T interface{ String() string }](list []T) string {
 	parts := make([]string, len(list))
 	for i, item := range list {
 		parts[i] = item.String()
@@ -30,8 +30,8 @@ func joined[T interface{ String() string }](list []T) string {
 	return strings.Join(parts, ",")
 }
 
-// names is the inverse of joined.
-func names(list string) []catalog.Name {
+// parseNames is the inverse of joinNames.
+func parseNames(list string) []catalog.Name {
 	if list == "" {
 		return nil
 	}
@@ -43,9 +43,9 @@ func names(list string) []catalog.Name {
 	return result
 }
 
-func accounts(list string) []identity.ServiceAccount {
+func parseAccounts(list string) []identity.ServiceAccount {
 	var result []identity.ServiceAccount
-	for _, name := range names(list) {
+	for _, name := range parseNames(list) {
 		result = append(result, identity.ServiceAccount(name))
 	}
 	return result

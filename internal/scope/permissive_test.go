@@ -13,25 +13,25 @@ import (
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestSharingIsBuildingAlone: a client that may share the common destinations has the same ones when it makes its own, and where
-// nobody may share there are none.
-func TestSharingIsBuildingAlone(t *testing.T) {
+// TestSharedDestinationsEqualOwn checks that a client with shared destinations has the same scope as with its own, and
+// that there are none if no client may use them.
+func TestSharedDestinationsEqualOwn(t *testing.T) {
 	shared, alone := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		c := catalog.New()
 		c.Apply(rapid.SliceOfN(Change(), 20, 60).Draw(t, "mesh"))
 		for _, name := range []string{"one", "two", "three"} {
 			key := scope.Key{Identity: SA("a", name)}
-			if !scope.SharesCommon(c.View(), key.Identity) {
+			if !scope.UsesSharedDestinations(c.View(), key.Identity) {
 				alone++
 				continue
 			}
 			shared++
-			common := scope.Common(c.View())
-			if common == nil {
+			shared := scope.SharedDestinations(c.View())
+			if shared == nil {
 				t.Fatal("a client shares destinations that do not exist")
 			}
-			want, got := scope.Build(c.View(), trustDomain, key), scope.BuildSharing(c.View(), trustDomain, key, common)
+			want, got := scope.Build(c.View(), trustDomain, key), scope.BuildWithShared(c.View(), trustDomain, key, shared)
 			if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{}), cmpopts.EquateEmpty()); diff != "" {
 				t.Fatalf("the scope of %s differs (-alone +shared):\n%s", key.Identity, diff)
 			}
@@ -42,8 +42,9 @@ func TestSharingIsBuildingAlone(t *testing.T) {
 	}
 }
 
-// TestPermissiveNamespaceIsWhatIsRead: in a strict mesh with one permissive namespace nobody hears of new Services elsewhere.
-func TestPermissiveNamespaceIsWhatIsRead(t *testing.T) {
+// TestPermissiveNamespaceLimitsDependencies checks that in a strict mesh with one permissive namespace a new Service
+// elsewhere does not affect clients.
+func TestPermissiveNamespaceLimitsDependencies(t *testing.T) {
 	yes := true
 	open := Pod("open", "x", "x", "x", "10.0.0.2")
 	c := Apply(&catalog.Namespace{Name: "open", Monitored: true, Permissive: &yes}, &catalog.Namespace{Name: "shop", Monitored: true},
@@ -66,13 +67,14 @@ func TestPermissiveNamespaceIsWhatIsRead(t *testing.T) {
 			hit = hit || read[dep]
 		}
 		if hit != test.want {
-			t.Errorf("a new Service in namespace %s concerns the client: %t, want %t", test.namespace, hit, test.want)
+			t.Errorf("a new Service in namespace %s affects the client: %t, want %t", test.namespace, hit, test.want)
 		}
 	}
 }
 
-// TestNamespaceTurnedStrict: whoever was let in only because the namespace was permissive loses open connections too.
-func TestNamespaceTurnedStrict(t *testing.T) {
+// TestStrictNamespaceDrainsConnections checks that open connections are drained when a namespace stops being
+// permissive.
+func TestStrictNamespaceDrainsConnections(t *testing.T) {
 	yes, no := true, false
 	db := Pod("shop", "db", "db", "db", "10.0.0.1")
 	service := Service("shop", "db", "db", "10.96.0.1", 3306, catalog.ProtocolTCP)
@@ -89,6 +91,6 @@ func TestNamespaceTurnedStrict(t *testing.T) {
 	again := build()
 	scope.CarryDrainMarks(strict, again)
 	if again.Inbound[0].DrainMark != strict.Inbound[0].DrainMark {
-		t.Error("connections are drained although nobody loses anything")
+		t.Error("connections are drained although no source lost a permission")
 	}
 }

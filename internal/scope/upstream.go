@@ -6,30 +6,30 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// Upstream is what the sidecars of clients make of an UpstreamTrafficSetting.
+// Upstream is the part of an UpstreamTrafficSetting that applies in clients' sidecars.
 type Upstream struct {
 	Connections      catalog.ConnectionSettings
 	OutlierDetection *catalog.OutlierDetection
 	HealthCheck      *catalog.HealthCheck
 }
 
-// Limits is what the sidecar of a server makes of an UpstreamTrafficSetting. Each pod counts for itself.
+// Limits is the part of an UpstreamTrafficSetting that applies in servers' sidecars, to each pod separately.
 type Limits struct {
-	// Connections bounds new connections to the port, whatever its protocol.
+	// Connections bounds new connections to the port, for every protocol.
 	Connections *catalog.RateLimit
-	// Requests bounds requests to an HTTP port, Routes those of single routes instead.
+	// Requests bounds requests to an HTTP port. Routes bound the requests of single routes instead.
 	Requests *catalog.RequestRateLimit
 	Routes   []catalog.RouteRateLimit
 }
 
-// upstreamSetting is the setting in force for a Service: its own, or else that of the first root, by name, of the TrafficSplits that
-// lead to it. Clients of a split know its root only, and so do those who set limits for it.
+// upstreamSetting is the setting in force for a Service: its own, or else that of the first root, by name, of the
+// TrafficSplits to it. Clients of a split know its root only, and so do authors of limits.
 func upstreamSetting(v *catalog.View, service catalog.Name) *catalog.UpstreamTrafficSetting {
 	if setting := v.UpstreamSetting(service); setting != nil {
 		return setting
 	}
 	for _, root := range v.RootsOf(service) {
-		if root == service || !leadsTo(v, root, service) {
+		if root == service || !splitsTo(v, root, service) {
 			continue
 		}
 		if setting := v.UpstreamSetting(root); setting != nil {
@@ -39,8 +39,9 @@ func upstreamSetting(v *catalog.View, service catalog.Name) *catalog.UpstreamTra
 	return nil
 }
 
-// leadsTo says whether a TrafficSplit in force sends requests for root to the Service. One that lost to an older split does not.
-func leadsTo(v *catalog.View, root, service catalog.Name) bool {
+// splitsTo reports whether a TrafficSplit in force sends requests for root to the Service. A split that lost to an
+// older one does not.
+func splitsTo(v *catalog.View, root, service catalog.Name) bool {
 	splits := v.MatchingSplits(root)
 	if split := v.Split(root); split != nil {
 		splits = append(splits, split)
@@ -50,24 +51,24 @@ func leadsTo(v *catalog.View, root, service catalog.Name) bool {
 	})
 }
 
-// upstream is how clients treat a Service; nil leaves everything at its default.
-func (o outbounds) upstream(service catalog.Name) *Upstream {
+// upstream has the client-side settings for a Service; nil means defaults.
+func (o outboundBuilder) upstream(service catalog.Name) *Upstream {
 	setting := upstreamSetting(o.view, service)
-	checked := o.view.Settings().ActiveHealthChecks
-	if setting == nil && !checked {
+	healthChecked := o.view.Settings().ActiveHealthChecks
+	if setting == nil && !healthChecked {
 		return nil
 	}
 	up := &Upstream{}
 	if setting != nil {
 		up.Connections, up.OutlierDetection, up.HealthCheck = setting.Connections, setting.OutlierDetection, setting.HealthCheck
 	}
-	if up.HealthCheck == nil && checked {
+	if up.HealthCheck == nil && healthChecked {
 		up.HealthCheck = &catalog.HealthCheck{}
 	}
 	return up
 }
 
-// limitsOf are the limits in a setting, nil without any.
+// limitsOf returns the limits of a setting, or nil if it has none.
 func limitsOf(setting *catalog.UpstreamTrafficSetting) *Limits {
 	if setting == nil || setting.ConnectionRate == nil && setting.RequestRate == nil && len(setting.Routes) == 0 {
 		return nil

@@ -11,7 +11,7 @@ import (
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// limited is a setting that can be told from others by its number of connections, at both ends.
+// limited is a setting with the given limit of connections for clients and servers.
 func limited(service string, connections uint32, change ...func(*catalog.UpstreamTrafficSetting)) *catalog.UpstreamTrafficSetting {
 	u := &catalog.UpstreamTrafficSetting{Kind: catalog.KindUpstreamTrafficSetting, Name: Name("shop", service), Service: Name("shop", service)}
 	u.Connections.MaxConnections = &connections
@@ -30,7 +30,7 @@ func splitTo(name, root string, created int64, backends ...string) *catalog.Traf
 	return s
 }
 
-// TestUpstreamSettings: which setting counts for a Service, for its clients and at its pods alike.
+// TestUpstreamSettings checks which setting applies to a Service, for its clients and its pods.
 func TestUpstreamSettings(t *testing.T) {
 	backpressure := limited("v1", 3, func(u *catalog.UpstreamTrafficSetting) { u.Kind = catalog.KindBackpressure })
 	matching := splitTo("match", "root", 0, "v1")
@@ -38,7 +38,7 @@ func TestUpstreamSettings(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		entries []catalog.Entry
-		// v1 and root are the limits of these Services; 0 is none.
+		// v1 and root are the limits of these Services; 0 means none.
 		v1, root uint32
 	}{
 		{"none", nil, 0, 0},
@@ -60,19 +60,19 @@ func TestUpstreamSettings(t *testing.T) {
 		}, 0, 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := Apply(append(corner(), test.entries...)...)
+			c := Apply(append(permissiveMesh(), test.entries...)...)
 			client, server := scope.Build(c.View(), trustDomain, scope.Key{Identity: SA("shop", "client")}), scope.Build(c.View(), trustDomain, v1Key)
 			for service, want := range map[string]uint32{"v1": test.v1, "root": test.root} {
-				if got := asked(client, service); got != want {
-					t.Errorf("a client that asks for %s has the limit %d, want %d", service, got, want)
+				if got := clientLimit(client, service); got != want {
+					t.Errorf("a client of %s has the limit %d, want %d", service, got, want)
 				}
-				if got := taken(server, service); got != want {
+				if got := serverLimit(server, service); got != want {
 					t.Errorf("the pod takes %d connections for %s, want %d", got, service, want)
 				}
 			}
 			for _, cluster := range client.Clusters {
-				if cluster.Service.Name == "v1" && number(cluster.Upstream) != test.v1 {
-					t.Errorf("the cluster of v1 has the limit %d, want %d", number(cluster.Upstream), test.v1)
+				if cluster.Service.Name == "v1" && maxConnections(cluster.Upstream) != test.v1 {
+					t.Errorf("the cluster of v1 has the limit %d, want %d", maxConnections(cluster.Upstream), test.v1)
 				}
 			}
 		})
@@ -81,11 +81,11 @@ func TestUpstreamSettings(t *testing.T) {
 
 var v1Key = scope.Key{Identity: SA("shop", "v1"), Services: "shop/root,shop/v1"}
 
-// corner is a permissive mesh with a pod behind root and v1, and one behind v2.
-func corner() []catalog.Entry {
+// permissiveMesh has a pod behind root and v1, and one behind v2.
+func permissiveMesh() []catalog.Entry {
 	v1, v2 := Pod("shop", "v1-0", "v1", "v1", "10.0.0.1"), Pod("shop", "v2-0", "v2", "v2", "10.0.0.2")
 	root := Service("shop", "root", "v1", "10.96.0.1", 80, catalog.ProtocolHTTP)
-	// Two ports of v1 lead to one door.
+	// Two ports of v1 share a target port.
 	sv1 := Service("shop", "v1", "v1", "10.96.0.2", 80, catalog.ProtocolHTTP)
 	sv1.Ports = append(sv1.Ports, catalog.Port{Name: "more", Number: 81, TargetPort: 80, Protocol: catalog.ProtocolHTTP})
 	sv2 := Service("shop", "v2", "v2", "10.96.0.3", 80, catalog.ProtocolHTTP)
@@ -95,23 +95,23 @@ func corner() []catalog.Entry {
 	}
 }
 
-func number(up *scope.Upstream) uint32 {
+func maxConnections(up *scope.Upstream) uint32 {
 	if up == nil || up.Connections.MaxConnections == nil {
 		return 0
 	}
 	return *up.Connections.MaxConnections
 }
 
-func asked(s *scope.Scope, service string) uint32 {
+func clientLimit(s *scope.Scope, service string) uint32 {
 	for _, o := range s.Outbound {
 		if o.Service.Name == service {
-			return number(o.Upstream)
+			return maxConnections(o.Upstream)
 		}
 	}
 	return 0
 }
 
-func taken(s *scope.Scope, service string) uint32 {
+func serverLimit(s *scope.Scope, service string) uint32 {
 	for _, in := range s.Inbound {
 		if in.Service.Name == service && in.Limits != nil {
 			return in.Limits.Connections.Tokens
@@ -120,10 +120,10 @@ func taken(s *scope.Scope, service string) uint32 {
 	return 0
 }
 
-// TestHealthChecksOfTheMesh: a mesh that checks everything keeps what a setting says of the checks.
-func TestHealthChecksOfTheMesh(t *testing.T) {
+// TestMeshWideHealthChecks checks that mesh-wide health checks keep the settings of a Service.
+func TestMeshWideHealthChecks(t *testing.T) {
 	often := limited("v1", 1, func(u *catalog.UpstreamTrafficSetting) { u.HealthCheck = &catalog.HealthCheck{Interval: time.Second} })
-	c := Apply(append(corner(), often, limited("v2", 1), &catalog.Settings{Permissive: true, ActiveHealthChecks: true})...)
+	c := Apply(append(permissiveMesh(), often, limited("v2", 1), &catalog.Settings{Permissive: true, ActiveHealthChecks: true})...)
 	got := map[string]*catalog.HealthCheck{}
 	for _, cluster := range scope.Build(c.View(), trustDomain, scope.Key{Identity: SA("shop", "client")}).Clusters {
 		got[cluster.Service.Name] = cluster.Upstream.HealthCheck
@@ -134,7 +134,7 @@ func TestHealthChecksOfTheMesh(t *testing.T) {
 	}
 }
 
-// TestRetries: which Retry counts for a client.
+// TestRetries checks which Retry applies to a client.
 func TestRetries(t *testing.T) {
 	again := func(name, source string, created int64, count uint32, services ...string) *catalog.Retry {
 		r := &catalog.Retry{Name: Name("shop", name), Source: SA("shop", source), Created: time.Unix(created, 0)}
@@ -156,7 +156,7 @@ func TestRetries(t *testing.T) {
 		{"the oldest", []catalog.Entry{on, again("a", "client", 2, 2, "v1", "v2"), again("b", "client", 1, 1, "v1")}, map[string]uint32{"v1": 1, "v2": 2}},
 	} {
 		got := map[string]uint32{}
-		for _, r := range scope.Build(Apply(append(corner(), test.entries...)...).View(), trustDomain, scope.Key{Identity: SA("shop", "client")}).Retries {
+		for _, r := range scope.Build(Apply(append(permissiveMesh(), test.entries...)...).View(), trustDomain, scope.Key{Identity: SA("shop", "client")}).Retries {
 			got[r.Service.Name] = r.Policy.Count
 		}
 		if diff := cmp.Diff(test.want, got); diff != "" {

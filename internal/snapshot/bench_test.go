@@ -8,11 +8,13 @@ import (
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/delta"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// BenchmarkEndpointChange measures what a change of one endpoint costs when a thousand streams of as many identities are
-// subscribed to it: until each has sent its response and taken the acknowledgement. Nothing is written to a network.
+// BenchmarkEndpointChange measures the change of one endpoint that a thousand streams of different identities subscribe to, until
+// each stream has encoded its response and handled the ACK. It does not include the network.
 func BenchmarkEndpointChange(b *testing.B) {
 	for _, held := range []int{10, 500} {
 		b.Run(fmt.Sprintf("held=%d", held), func(b *testing.B) { benchmarkEndpointChange(b, 1000, held) })
@@ -20,15 +22,15 @@ func BenchmarkEndpointChange(b *testing.B) {
 }
 
 func benchmarkEndpointChange(b *testing.B, streams, held int) {
-	w := newWorld(streams, held)
-	slices := [2]*catalog.EndpointSlice{w.slice(2), w.slice(1)}
+	f := newFleet(streams, held)
+	slices := [2]*catalog.EndpointSlice{f.slice(2), f.slice(1)}
 	b.ReportAllocs()
 	b.ResetTimer()
 	sent := 0
 	for i := range b.N {
-		w.bench.apply(slices[i%2])
-		for j, stream := range w.streams {
-			sent += w.exchange(b, stream, w.sequencers[j])
+		f.harness.apply(slices[i%2])
+		for _, session := range f.sessions {
+			sent += f.exchange(b, session)
 		}
 	}
 	b.StopTimer()
@@ -37,39 +39,37 @@ func benchmarkEndpointChange(b *testing.B, streams, held int) {
 	}
 }
 
-// BenchmarkNewService measures what a new Service costs in a mesh where everybody sees everything: until each stream has sent
-// its cluster and taken the acknowledgement.
+// BenchmarkNewService measures a new Service in permissive mode, until each stream has encoded its cluster and handled the ACK.
 func BenchmarkNewService(b *testing.B) {
-	w := newWorld(250, 250)
+	f := newFleet(250, 250)
 	newest := meshtest.Service("a", "newest", "nothing", "10.97.0.1", 80, catalog.ProtocolTCP)
 	b.ReportAllocs()
 	b.ResetTimer()
 	for range b.N {
-		w.bench.apply(newest)
-		for i, stream := range w.streams {
-			w.exchange(b, stream, w.sequencers[i])
+		f.harness.apply(newest)
+		for _, session := range f.sessions {
+			f.exchange(b, session)
 		}
 		b.StopTimer()
-		w.bench.remove(newest)
-		for i, stream := range w.streams {
-			w.exchange(b, stream, w.sequencers[i])
+		f.harness.remove(newest)
+		for _, session := range f.sessions {
+			f.exchange(b, session)
 		}
 		b.StartTimer()
 	}
 }
 
-// world is a mesh in permissive mode with streams that hold clusters and endpoints.
-type world struct {
-	bench      *bench
-	service    catalog.Name
-	streams    []*Stream
-	sequencers []*sequencer
+// fleet is a mesh in permissive mode with streams that subscribe to all clusters and endpoints.
+type fleet struct {
+	harness  *harness
+	service  catalog.Name
+	sessions []*delta.Session
 }
 
-func newWorld(streams, services int) *world {
-	w := &world{bench: newBench(), service: meshtest.Name("a", "service-0")}
+func newFleet(streams, services int) *fleet {
+	f := &fleet{harness: newHarness(), service: meshtest.Name("a", "service-0")}
 	entries := []catalog.Entry{
-		&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Settings{Permissive: true}, w.slice(1), server(1), server(2),
+		&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Settings{Permissive: true}, f.slice(1), server(1), server(2),
 	}
 	for i := range services {
 		name := fmt.Sprintf("service-%d", i)
@@ -83,51 +83,51 @@ func newWorld(streams, services int) *world {
 		clients[i] = meshtest.Pod("a", name, name, name, address)
 		entries = append(entries, clients[i], accountOf(clients[i]))
 	}
-	w.bench.store.MarkSynced()
-	w.bench.apply(entries...)
+	f.harness.store.MarkSynced()
+	f.harness.apply(entries...)
 	for _, pod := range clients {
-		stream, err := w.bench.connect(peerOf(pod))
+		stream, err := f.harness.tryConnect(peerOf(pod))
 		if err != nil {
 			panic(err)
 		}
-		w.subscribe(stream, services)
+		f.subscribe(stream, services)
 	}
-	return w
+	return f
 }
 
-// slice is one version of the endpoints that change.
-func (w *world) slice(version byte) *catalog.EndpointSlice {
-	return meshtest.Slice(w.service, server(version))
+// slice returns one version of the endpoints.
+func (f *fleet) slice(version byte) *catalog.EndpointSlice {
+	return meshtest.Slice(f.service, server(version))
 }
 
-// server is a pod behind the service whose endpoints change.
+// server returns a pod behind the service.
 func server(n byte) *catalog.Pod {
 	address := netip.AddrFrom4([4]byte{10, 1, 0, n}).String()
 	return meshtest.Pod("a", fmt.Sprintf("server-%d", n), "nothing", "server", address)
 }
 
-// subscribe makes a stream hold all clusters and endpoints.
-func (w *world) subscribe(stream *Stream, services int) {
-	q := newSequencer()
-	w.streams, w.sequencers = append(w.streams, stream), append(w.sequencers, q)
-	endpoints := &discovery.DeltaDiscoveryRequest{TypeUrl: Endpoints.URL()}
+// subscribe subscribes a stream to all clusters and endpoints.
+func (f *fleet) subscribe(stream *Stream, services int) {
+	session := stream.delta.NewSession(delta.Options{})
+	f.sessions = append(f.sessions, session)
+	endpoints := &discovery.DeltaDiscoveryRequest{TypeUrl: resource.Endpoints.URL()}
 	for i := range services {
 		endpoints.ResourceNamesSubscribe = append(endpoints.ResourceNamesSubscribe, fmt.Sprintf("a/service-%d|80", i))
 	}
-	for _, req := range []*discovery.DeltaDiscoveryRequest{{TypeUrl: Clusters.URL()}, endpoints} {
-		if err := stream.take(q, req); err != nil {
+	for _, req := range []*discovery.DeltaDiscoveryRequest{{TypeUrl: resource.Clusters.URL()}, endpoints} {
+		if err := session.Handle(req); err != nil {
 			panic(err)
 		}
-		w.exchange(nil, stream, q)
+		f.exchange(nil, session)
 	}
 }
 
-// exchange lets a stream send what it may, encodes it, and acknowledges it.
-func (w *world) exchange(b *testing.B, stream *Stream, q *sequencer) int {
+// exchange encodes and acknowledges everything that may be sent, and returns the number of responses.
+func (f *fleet) exchange(b *testing.B, session *delta.Session) int {
 	sent := 0
 	for {
-		var last *Response
-		_, err := stream.flush(q, func(r *Response) error {
+		var last *delta.Response
+		_, err := session.Flush(func(r *delta.Response) error {
 			last = r
 			sent++
 			_ = r.Encode()
@@ -139,7 +139,7 @@ func (w *world) exchange(b *testing.B, stream *Stream, q *sequencer) int {
 		if last == nil {
 			return sent
 		}
-		if err := stream.take(q, &discovery.DeltaDiscoveryRequest{TypeUrl: last.Type.URL(), ResponseNonce: last.Nonce}); err != nil {
+		if err := session.Handle(&discovery.DeltaDiscoveryRequest{TypeUrl: last.Type.URL(), ResponseNonce: last.Nonce}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -5,19 +5,37 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
-// Config is what a Store needs. All fields are required but Settling.
+// Config configures a Store. All fields except StartupPeriod are required.
 type Config struct {
 	// TrustDomain is the suffix of every workload principal.
 	TrustDomain  string
 	Certificates CertificateSource
 	Log          logr.Logger
 	Metrics      prometheus.Registerer
-	// Now is the clock.
+	// Now returns the current time.
 	Now func() time.Time
-	// Settling is for how long after MarkSynced policies that existed then are not withheld: what sidecars reject just after the
-	// start of a control plane is more likely its own fault, and to try by which policy it comes takes permissions away. The default is
-	// not to wait.
-	Settling time.Duration
+	// StartupPeriod is for how long after MarkSynced existing policies are not quarantined. Right after a start, the control plane
+	// itself is the more likely cause of a NACK, and each trial removes permissions. The default is 0.
+	StartupPeriod time.Duration
+}
+
+// CertificateSource issues and renews workload certificates. It is safe for concurrent use.
+type CertificateSource interface {
+	// Certificate returns the current certificate of a workload and issues it if there is none. It may generate a key.
+	Certificate(sa identity.ServiceAccount) (Certificate, error)
+	// Root returns the trust bundle for mTLS between workloads, in PEM.
+	Root() []byte
+}
+
+// Certificate is a workload certificate.
+type Certificate struct {
+	ChainPEM []byte
+	KeyPEM   []byte
+	NotAfter time.Time
+	// Generation changes with the root that issued the certificate, and is equal in all replicas.
+	Generation string
 }

@@ -2,70 +2,66 @@ package snapshot
 
 import "github.com/openservicemesh/osm-operator/internal/catalog"
 
-// node is something that was built from the catalog and must be built again when what it read is touched: a stream's binding
-// to its scope, a scope, or a set of endpoints.
-type node interface{ comparable }
-
-// index says which nodes of one kind read a dependency.
-type index[N node] struct {
-	readers map[catalog.Dep]map[N]struct{}
-	reads   map[N][]catalog.Dep
+// index maps catalog dependencies to the nodes that were built from them: streams, scopes or endpoints.
+type index[N comparable] struct {
+	dependents   map[catalog.Dep]map[N]struct{}
+	dependencies map[N][]catalog.Dep
 }
 
-func newIndex[N node]() *index[N] {
-	return &index[N]{readers: map[catalog.Dep]map[N]struct{}{}, reads: map[N][]catalog.Dep{}}
+func newIndex[N comparable]() *index[N] {
+	return &index[N]{dependents: map[catalog.Dep]map[N]struct{}{}, dependencies: map[N][]catalog.Dep{}}
 }
 
-// set replaces what a node has read. Deps has no element twice. Most of it is what the node has read before, so that is found
-// out first, without a look at the large map of all readers.
+// set replaces the dependencies of a node. Deps must not have duplicates. Most dependencies are usually unchanged, so they are
+// compared first: that avoids lookups in the large map of all dependents.
 func (x *index[N]) set(n N, deps []catalog.Dep) {
-	gone := make(map[catalog.Dep]struct{}, len(x.reads[n]))
-	for _, dep := range x.reads[n] {
-		gone[dep] = struct{}{}
+	removed := make(map[catalog.Dep]struct{}, len(x.dependencies[n]))
+	for _, dep := range x.dependencies[n] {
+		removed[dep] = struct{}{}
 	}
 	for _, dep := range deps {
-		if _, known := gone[dep]; known {
-			delete(gone, dep)
+		if _, known := removed[dep]; known {
+			delete(removed, dep)
 		} else {
-			x.remember(n, dep)
+			x.addDependent(n, dep)
 		}
 	}
-	for dep := range gone {
-		x.forget(n, dep)
+	for dep := range removed {
+		x.removeDependent(n, dep)
 	}
-	x.reads[n] = deps
+	x.dependencies[n] = deps
 }
 
-// remove forgets a node.
+// remove removes a node.
 func (x *index[N]) remove(n N) {
-	for _, dep := range x.reads[n] {
-		x.forget(n, dep)
+	for _, dep := range x.dependencies[n] {
+		x.removeDependent(n, dep)
 	}
-	delete(x.reads, n)
+	delete(x.dependencies, n)
 }
 
-func (x *index[N]) remember(n N, dep catalog.Dep) {
-	readers := x.readers[dep]
-	if readers == nil {
-		readers = map[N]struct{}{}
-		x.readers[dep] = readers
+func (x *index[N]) addDependent(n N, dep catalog.Dep) {
+	nodes := x.dependents[dep]
+	if nodes == nil {
+		nodes = map[N]struct{}{}
+		x.dependents[dep] = nodes
 	}
-	readers[n] = struct{}{}
+	nodes[n] = struct{}{}
 }
 
-func (x *index[N]) forget(n N, dep catalog.Dep) {
-	readers := x.readers[dep]
-	delete(readers, n)
-	if len(readers) == 0 {
-		delete(x.readers, dep)
+func (x *index[N]) removeDependent(n N, dep catalog.Dep) {
+	nodes := x.dependents[dep]
+	delete(nodes, n)
+	if len(nodes) == 0 {
+		delete(x.dependents, dep)
 	}
 }
 
-// touched are the nodes that read any of deps, each once, in no particular order.
-func (x *index[N]) touched(deps []catalog.Dep) map[N]struct{} {
+// affected returns the nodes that depend on any of deps.
+func (x *index[N]) affected(deps []catalog.Dep) map[N]struct{} {
 	nodes := map[N]struct{}{}
 	for _, dep := range deps {
-		for n := range x.readers[dep] {
+		for n := range x.dependents[dep] {
 			nodes[n] = struct{}{}
 		}
 	}

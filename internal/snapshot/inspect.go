@@ -9,15 +9,50 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/delta"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/status"
 )
 
-// ErrNotConnected says that no sidecar of that pod is connected.
+// ErrNotConnected means that a pod has no stream in this replica.
 var ErrNotConnected = errors.New("no sidecar of this pod is connected to this replica of the control plane")
 
-// Entries are the entries of some kinds as the Store has them, sorted. The error is ErrStopped or ctx's.
+// IsConnected reports whether the pod with a UID has a stream.
+func (s *Store) IsConnected(uid string) bool { return s.registry.hasPod(uid) }
+
+// Proxies returns the status of the connected proxies, sorted by pod.
+func (s *Store) Proxies() []status.Proxy {
+	streams := s.registry.list()
+	proxies := make([]status.Proxy, 0, len(streams))
+	versions := map[*scopeNode]map[resource.Type]string{}
+	for _, stream := range streams {
+		n := stream.scope.Load()
+		if versions[n] == nil {
+			versions[n] = n.versions()
+		}
+		p := status.Proxy{
+			Pod: stream.peer.Pod, PodUID: stream.peer.PodUID, Scope: n.key, ConnectedSince: stream.delta.ConnectedAt(), ScopeVersions: versions[n],
+		}
+		stream.delta.Acknowledgements().WriteTo(&p)
+		proxies = append(proxies, p)
+	}
+	slices.SortFunc(proxies, func(a, b status.Proxy) int { return a.Pod.Compare(b.Pod) })
+	return proxies
+}
+
+// Traces returns the traces of the latest changes, the latest first.
+func (s *Store) Traces() []status.Trace {
+	return s.tracer.List(func(pending status.PendingPods) {
+		for _, stream := range s.registry.list() {
+			stream.delta.AddPendingPod(pending)
+		}
+	})
+}
+
+// Entries returns the catalog entries of some kinds, sorted. The error is ErrStopped or that of ctx.
 func (s *Store) Entries(ctx context.Context, kinds ...catalog.Kind) ([]catalog.Entry, error) {
 	result := make(chan []catalog.Entry, 1)
-	if !s.post(func() { result <- s.catalog.Entries(kinds...) }) {
+	if !s.run(func() { result <- s.catalog.Entries(kinds...) }) {
 		return nil, ErrStopped
 	}
 	select {
@@ -28,70 +63,37 @@ func (s *Store) Entries(ctx context.Context, kinds ...catalog.Kind) ([]catalog.E
 	}
 }
 
-// Offer is a resource that a sidecar should have.
-type Offer struct {
-	Type    Type
+// ConfiguredResource is a resource in the snapshot of a proxy.
+type ConfiguredResource struct {
+	Type    resource.Type
 	Name    string
 	Version string
-	// Resource is nil for secrets, which hold private keys.
+	// Resource is nil for secrets, because they contain private keys.
 	Resource *anypb.Any
 }
 
-// Offers are all resources that the sidecar of a pod should have, by the pod's UID, sorted by type and name. The error is
-// ErrNotConnected, or says which resource does not decode.
-func (s *Store) Offers(uid string) ([]Offer, error) {
+// Resources returns the snapshot of a proxy, by the UID of its pod, sorted by type and name. The error is ErrNotConnected or about
+// a resource that does not decode.
+func (s *Store) Resources(uid string) ([]ConfiguredResource, error) {
 	stream := s.registry.find(uid)
 	if stream == nil {
 		return nil, ErrNotConnected
 	}
-	var offers []Offer
-	for _, c := range stream.offered() {
-		offer := Offer{Type: c.kind, Name: c.name, Version: Resource{content: c, version: c.hash}.Version()}
-		if c.kind != Secrets {
-			message, err := (&Response{Type: c.kind, Resources: []Resource{{content: c, version: c.hash}}}).Proto()
+	var list []ConfiguredResource
+	for _, c := range stream.scope.Load().allContents() {
+		versioned := resource.Versioned{Content: c, Version: c.Hash()}
+		r := ConfiguredResource{Type: c.Type(), Name: c.Name(), Version: versioned.WireVersion()}
+		if c.Type() != resource.Secrets {
+			message, err := (&delta.Response{Type: c.Type(), Resources: []resource.Versioned{versioned}}).Proto()
 			if err != nil {
 				return nil, err
 			}
-			offer.Resource = message.GetResources()[0].GetResource()
+			r.Resource = message.GetResources()[0].GetResource()
 		}
-		offers = append(offers, offer)
+		list = append(list, r)
 	}
-	slices.SortFunc(offers, func(a, b Offer) int { return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name)) })
-	return offers, nil
-}
-
-// find is a stream of the pod with that UID, or nil.
-func (r *registry) find(uid string) *Stream {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for s := range r.streams {
-		if s.peer.PodUID == uid {
-			return s
-		}
-	}
-	return nil
-}
-
-// offered are the contents of the stream's scope.
-func (s *Stream) offered() []*content {
-	s.mu.Lock()
-	n := s.scope
-	s.mu.Unlock()
-	n.mu.RLock()
-	defer n.mu.RUnlock()
-	var all []*content
-	for t := range numTypes {
-		for _, c := range n.contents[t] {
-			all = append(all, c)
-		}
-	}
-	for _, e := range n.endpoints {
-		if c := e.current.Load(); c != nil {
-			all = append(all, c)
-		}
-	}
-	if c := n.identity.current.Load(); c != nil {
-		all = append(all, c)
-	}
-	return all
+	slices.SortFunc(list, func(a, b ConfiguredResource) int {
+		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name))
+	})
+	return list, nil
 }

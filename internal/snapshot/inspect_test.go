@@ -8,53 +8,54 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestOffersHoldNoKeys lists what a sidecar should have: everything it holds, and of secrets nothing but names and versions.
-func TestOffersHoldNoKeys(t *testing.T) {
-	b, client, _ := traced(t)
-	offers, err := b.store.Offers(client.pod.UID)
+// TestResources_OmitPrivateKeys checks that the snapshot of a proxy is complete, but has only names and versions of secrets.
+func TestResources_OmitPrivateKeys(t *testing.T) {
+	h, client, _ := newSyncedProxies(t)
+	list, err := h.store.Resources(client.pod.UID)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var names []string
-	for _, offer := range offers {
-		names = append(names, offer.Type.String()+" "+offer.Name)
-		if (offer.Resource == nil) != (offer.Type == Secrets) {
-			t.Errorf("%s %s: resource %v", offer.Type, offer.Name, offer.Resource)
+	for _, r := range list {
+		names = append(names, r.Type.String()+" "+r.Name)
+		if (r.Resource == nil) != (r.Type == resource.Secrets) {
+			t.Errorf("%s %s: resource %v", r.Type, r.Name, r.Resource)
 		}
-		if offer.Version == "" {
-			t.Errorf("%s %s has no version", offer.Type, offer.Name)
+		if r.Version == "" {
+			t.Errorf("%s %s has no version", r.Type, r.Name)
 		}
 	}
 	for _, want := range []string{"SDS service-cert:a/client", "CDS a/server|80", "EDS a/server|80", "RDS rds-outbound.80|a/server"} {
 		if !slices.Contains(names, want) {
-			t.Errorf("%s is missing among %s", want, strings.Join(names, ", "))
+			t.Errorf("%s is not in %s", want, strings.Join(names, ", "))
 		}
 	}
-	if _, err := b.store.Offers("nobody"); !errors.Is(err, ErrNotConnected) {
-		t.Errorf("of an unknown pod: %v", err)
+	if _, err := h.store.Resources("unknown"); !errors.Is(err, ErrNotConnected) {
+		t.Errorf("unknown pod: %v", err)
 	}
-	if !b.store.Connected(client.pod.UID) || b.store.Connected("nobody") {
-		t.Error("the wrong pods are connected")
+	if !h.store.IsConnected(client.pod.UID) || h.store.IsConnected("unknown") {
+		t.Error("wrong pods are connected")
 	}
 	client.close()
-	if b.store.Connected(client.pod.UID) {
-		t.Error("a sidecar that has left is connected")
+	if h.store.IsConnected(client.pod.UID) {
+		t.Error("the pod is connected after its stream has ended")
 	}
 }
 
 func TestEntries(t *testing.T) {
-	b, _, _ := traced(t)
+	h, _, _ := newSyncedProxies(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan []catalog.Entry, 1)
 	go func() {
-		list, _ := b.store.Entries(ctx, catalog.KindTrafficTarget, catalog.KindHTTPRouteGroup)
+		list, _ := h.store.Entries(ctx, catalog.KindTrafficTarget, catalog.KindHTTPRouteGroup)
 		done <- list
 	}()
-	<-b.store.queue.wake
-	b.run()
+	<-h.store.queue.wake
+	h.run()
 	var refs []catalog.Ref
 	for _, e := range <-done {
 		refs = append(refs, e.Ref())
@@ -66,7 +67,7 @@ func TestEntries(t *testing.T) {
 		t.Errorf("got %v", refs)
 	}
 	cancel()
-	if _, err := b.store.Entries(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("of a Store that does not answer: %v", err)
+	if _, err := h.store.Entries(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("a stopped Store: %v", err)
 	}
 }

@@ -5,107 +5,100 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/status"
 )
 
-// batch is everything that was queued since the last one.
-type batch struct {
-	changes  arrivals
+// work is everything that was queued since the last take.
+type work struct {
+	batch    status.Batch
 	commands []func()
 }
 
-// arrivals are changes that came together.
-type arrivals struct {
-	list []catalog.Change
-	// since is when the first of them was queued, and ingest the longest time that the making of one of them had taken by then.
-	since  time.Time
-	ingest time.Duration
-}
-
-// queue hands batches to the Store's goroutine. Its length is bounded by the number of objects: of several changes of one
-// object only the newest is kept.
+// queue hands changes and commands to the Store's goroutine. Of several changes of one object it keeps only the newest, so its
+// length is bounded by the number of objects.
 type queue struct {
 	mu      sync.Mutex
-	pending batch
-	latest  map[catalog.Ref]int
-	wake    chan struct{}
-	closed  bool
+	pending work
+	// positions has the position of each object in pending.batch.Changes.
+	positions map[catalog.Ref]int
+	wake      chan struct{}
+	closed    bool
 }
 
 func newQueue() *queue {
-	return &queue{latest: map[catalog.Ref]int{}, wake: make(chan struct{}, 1)}
+	return &queue{positions: map[catalog.Ref]int{}, wake: make(chan struct{}, 1)}
 }
 
-// change queues catalog changes.
-func (q *queue) change(list []catalog.Change, now time.Time) {
+// addChanges queues catalog changes.
+func (q *queue) addChanges(list []catalog.Change, now time.Time) {
 	q.mu.Lock()
-	changes := &q.pending.changes
-	if len(changes.list) == 0 {
-		changes.since = now
+	batch := &q.pending.batch
+	if len(batch.Changes) == 0 {
+		batch.QueuedAt = now
 	}
 	for _, c := range list {
 		if !c.Received.IsZero() {
-			changes.ingest = max(changes.ingest, now.Sub(c.Received))
+			batch.Ingest = max(batch.Ingest, now.Sub(c.Received))
 		}
-		if i, ok := q.latest[c.Ref]; ok {
-			changes.list[i] = c
+		if i, ok := q.positions[c.Ref]; ok {
+			batch.Changes[i] = c
 			continue
 		}
-		q.latest[c.Ref] = len(changes.list)
-		changes.list = append(changes.list, c)
+		q.positions[c.Ref] = len(batch.Changes)
+		batch.Changes = append(batch.Changes, c)
 	}
 	q.mu.Unlock()
-	q.notify()
+	q.wakeUp()
 }
 
-// command queues something to be run by the Store's goroutine after the changes of the same batch. It says whether that will
-// happen: not after close.
-func (q *queue) command(f func()) bool {
+// addCommand queues a function that runs on the Store's goroutine after the queued changes. It returns false after close.
+func (q *queue) addCommand(f func()) bool {
 	q.mu.Lock()
 	closed := q.closed
 	if !closed {
 		q.pending.commands = append(q.pending.commands, f)
 	}
 	q.mu.Unlock()
-	q.notify()
+	q.wakeUp()
 	return !closed
 }
 
 // take empties the queue.
-func (q *queue) take() batch {
+func (q *queue) take() work {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	taken := q.pending
-	q.pending = batch{}
-	clear(q.latest)
+	q.pending = work{}
+	clear(q.positions)
 	return taken
 }
 
-// takeChanges takes the changes alone.
-func (q *queue) takeChanges() arrivals {
+// takeChanges removes the changes and leaves the commands.
+func (q *queue) takeChanges() status.Batch {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	taken := q.pending.changes
-	q.pending.changes = arrivals{}
-	clear(q.latest)
+	taken := q.pending.batch
+	q.pending.batch = status.Batch{}
+	clear(q.positions)
 	return taken
 }
 
-// length is the number of changes that wait.
-func (q *queue) length() int {
+// changeCount returns the number of queued changes.
+func (q *queue) changeCount() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.pending.changes.list)
+	return len(q.pending.batch.Changes)
 }
 
-// close refuses further commands and returns what is left.
-func (q *queue) close() batch {
+// close rejects further commands and empties the queue.
+func (q *queue) close() work {
 	q.mu.Lock()
 	q.closed = true
 	q.mu.Unlock()
 	return q.take()
 }
 
-func (q *queue) notify() {
+func (q *queue) wakeUp() {
 	select {
 	case q.wake <- struct{}{}:
 	default:

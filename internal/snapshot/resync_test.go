@@ -9,46 +9,45 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestResync: what was missed is found at the next resync and sent; what was not missed is not sent again.
+// TestResync checks that a resync pushes changes that were missed, and nothing else.
 func TestResync(t *testing.T) {
 	for name, settings := range map[string]*catalog.Settings{"by policy": {}, "permissive": {Permissive: true}} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench()
-			b.store.MarkSynced()
+			h := newSyncedHarness()
 			entries := twoServices()
-			client, server := pods(entries)
-			b.apply(append(entries, settings)...)
-			streams := []*Stream{b.mustConnect(t, client), b.mustConnect(t, server)}
-			told := func() []map[string][]string {
-				b.store.Resync()
-				b.run()
-				return []map[string][]string{marked(streams[0]), marked(streams[1])}
+			client, server := podsOf(entries)
+			h.apply(append(entries, settings)...)
+			streams := []*Stream{h.connect(t, client), h.connect(t, server)}
+			resync := func() []map[string][]string {
+				h.store.Resync()
+				h.run()
+				return []map[string][]string{takeChanges(streams[0]), takeChanges(streams[1])}
 			}
 			for _, stream := range streams {
-				marked(stream)
+				takeChanges(stream)
 			}
-			if diff := cmp.Diff([]map[string][]string{{}, {}}, told()); diff != "" {
-				t.Errorf("nothing was missed (-want +got):\n%s", diff)
+			if diff := cmp.Diff([]map[string][]string{{}, {}}, resync()); diff != "" {
+				t.Errorf("no missed change (-want +got):\n%s", diff)
 			}
 			second := meshtest.Pod("a", "second", "server", "server", "10.0.0.8")
 			for _, entry := range []catalog.Entry{second, meshtest.Slice(meshtest.Name("a", "server"), server, second)} {
-				b.store.catalog.Apply([]catalog.Change{catalog.Set(entry)})
+				h.store.catalog.Apply([]catalog.Change{catalog.Set(entry)})
 			}
-			if diff := cmp.Diff([]string{"a/server|80"}, told()[0]["EDS"]); diff != "" {
-				t.Errorf("an endpoint was missed (-want +got):\n%s", diff)
+			if diff := cmp.Diff([]string{"a/server|80"}, resync()[0]["EDS"]); diff != "" {
+				t.Errorf("missed endpoint (-want +got):\n%s", diff)
 			}
 			tls := *settings
 			tls.TLS.MinVersion = "TLSv1_3"
-			b.store.catalog.Apply([]catalog.Change{catalog.Set(&tls)})
-			if got := told(); len(got[0]["CDS"]) == 0 || len(got[1]["LDS"]) == 0 {
-				t.Errorf("a version of TLS was missed, and resync sends %v", got)
+			h.store.catalog.Apply([]catalog.Change{catalog.Set(&tls)})
+			if got := resync(); len(got[0]["CDS"]) == 0 || len(got[1]["LDS"]) == 0 {
+				t.Errorf("missed TLS version: resync sends %v", got)
 			}
 		})
 	}
 }
 
-// TestSettingsArePushedAtOnce: each setting of the MeshConfig that reaches sidecars does so when it changes, without another event.
-func TestSettingsArePushedAtOnce(t *testing.T) {
+// TestSettingsArePushedImmediately checks that each setting with an effect on proxies is pushed without another event.
+func TestSettingsArePushedImmediately(t *testing.T) {
 	for name, settings := range map[string]catalog.Settings{
 		"permissive":      {Permissive: true},
 		"egress":          {Egress: true},
@@ -61,22 +60,21 @@ func TestSettingsArePushedAtOnce(t *testing.T) {
 		"empty rules":     {EmptyRulesSelectNothing: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench()
-			b.store.MarkSynced()
+			h := newSyncedHarness()
 			entries := twoServices()
-			client, server := pods(entries)
+			client, server := podsOf(entries)
 			retry := &catalog.Retry{
 				Name: meshtest.Name("a", "retry"), Source: client.Identity(), Destinations: []catalog.Name{meshtest.Name("a", "server")},
 				Policy: catalog.RetryPolicy{On: "5xx", Count: 7},
 			}
-			b.apply(append(entries, retry)...)
-			streams := []*Stream{b.mustConnect(t, client), b.mustConnect(t, server)}
+			h.apply(append(entries, retry)...)
+			streams := []*Stream{h.connect(t, client), h.connect(t, server)}
 			for _, stream := range streams {
-				marked(stream)
+				takeChanges(stream)
 			}
-			b.apply(&settings)
-			if len(marked(streams[0]))+len(marked(streams[1])) == 0 {
-				t.Error("no sidecar hears of it")
+			h.apply(&settings)
+			if len(takeChanges(streams[0]))+len(takeChanges(streams[1])) == 0 {
+				t.Error("no stream was notified")
 			}
 		})
 	}

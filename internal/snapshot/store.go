@@ -8,122 +8,133 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/scope"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/delta"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/quarantine"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/status"
 )
 
-// writeLimit is how long one write to a sidecar may take.
-const writeLimit = time.Minute
+const (
+	// writeTimeout is how long one write to a proxy may take.
+	writeTimeout = time.Minute
+	// sweepInterval is how often the Store checks for blocked streams and for policies that became acknowledged.
+	sweepInterval = time.Second
+)
 
-// sweepInterval is how often the Store looks at what nobody tells it of.
-const sweepInterval = time.Second
-
-// Store keeps the configuration of all connected sidecars up to date. Its methods are safe for concurrent use and do not
-// block, unless said otherwise.
+// Store keeps the configuration of all connected proxies up to date. Its methods are safe for concurrent use and do not block,
+// unless documented otherwise.
 type Store struct {
-	config  Config
-	metrics *metrics
-	queue   *queue
-	synced  atomic.Bool
-	// settled is when policies that existed at the start may be withheld.
-	settled  time.Time
-	ready    atomic.Bool
-	limit    atomic.Int64
-	registry registry
-	// rejections is what the quarantine last published, and onRejections is told of it.
-	rejections   atomic.Pointer[[]Rejection]
-	onRejections func()
-	traces       traces
-	// unready is the cluster by which a new sidecar is not ready.
-	unready *content
+	config       Config
+	metrics      *metrics
+	streamConfig delta.Config
+	queue        *queue
+	synced       atomic.Bool
+	ready        atomic.Bool
+	// maxConnections is 0 for no limit.
+	maxConnections   atomic.Int64
+	registry         registry
+	tracer           *status.Tracer
+	quarantine       *quarantine.Quarantine
+	readinessCluster *resource.Content
+	// afterFunc is time.AfterFunc, except in tests.
+	afterFunc func(time.Duration, func())
 
-	// What follows belongs to the goroutine of Run.
-	catalog    *catalog.Catalog
-	interner   *interner
-	scopes     map[scope.Key]*scopeNode
-	endpoints  map[scope.EndpointsKey]*endpointsNode
-	identities map[identity.ServiceAccount]*identityNode
-	streams    map[string]*Stream
-	joining    map[*join]struct{}
-	quarantine *quarantine
-	common     *common
-	// unsettled are policies that some sidecar may not have answered yet.
-	unsettled map[catalog.Ref]struct{}
-	// tracing is the change that is being made, nil between changes, and traced how many there were.
-	tracing *trace
-	traced  uint64
+	// The following fields belong to the goroutine of Run.
+	catalog        *catalog.Catalog
+	interner       *resource.Interner
+	scopes         map[scope.Key]*scopeNode
+	endpoints      map[scope.EndpointsKey]*endpointsNode
+	identities     map[identity.ServiceAccount]*identityNode
+	streams        map[string]*Stream // by pod UID
+	pendingStreams map[*pendingStream]struct{}
+	shared         *sharedDestinations
+	policies       *status.Policies
+	// trace is the trace of the batch that is being applied; nil otherwise.
+	trace *status.BatchTrace
 
-	readsOfStreams   *index[*Stream]
-	readsOfScopes    *index[*scopeNode]
-	readsOfEndpoints *index[*endpointsNode]
+	streamIndex    *index[*Stream]
+	scopeIndex     *index[*scopeNode]
+	endpointsIndex *index[*endpointsNode]
 }
 
-// NewStore makes a Store without anything in it. It works while Run runs.
+// NewStore returns an empty Store. It processes changes while Run runs.
 func NewStore(config Config) *Store {
 	s := &Store{
 		config:           config,
+		streamConfig:     delta.Config{Now: config.Now, Log: config.Log, Metrics: delta.NewMetrics(config.Metrics)},
 		queue:            newQueue(),
+		tracer:           status.NewTracer(config.Metrics),
+		readinessCluster: newReadinessCluster(),
+		afterFunc:        func(d time.Duration, f func()) { time.AfterFunc(d, f) },
 		catalog:          catalog.New(),
-		interner:         newInterner(),
+		interner:         resource.NewInterner(),
 		scopes:           map[scope.Key]*scopeNode{},
 		endpoints:        map[scope.EndpointsKey]*endpointsNode{},
 		identities:       map[identity.ServiceAccount]*identityNode{},
 		streams:          map[string]*Stream{},
-		joining:          map[*join]struct{}{},
-		quarantine:       newQuarantine(),
-		common:           newCommon(),
-		unsettled:        map[catalog.Ref]struct{}{},
-		unready:          unreadyCluster(),
-		readsOfStreams:   newIndex[*Stream](),
-		readsOfScopes:    newIndex[*scopeNode](),
-		readsOfEndpoints: newIndex[*endpointsNode](),
+		pendingStreams:   map[*pendingStream]struct{}{},
+		shared:           newSharedDestinations(),
+		policies:         status.NewPolicies(),
+		streamIndex:      newIndex[*Stream](),
+		scopeIndex:       newIndex[*scopeNode](),
+		endpointsIndex:   newIndex[*endpointsNode](),
 	}
 	s.metrics = newMetrics(config.Metrics, &s.registry, s.queue)
+	s.quarantine = quarantine.New(quarantine.Config{
+		Scopes: quarantineScopes{s}, Log: config.Log, Metrics: config.Metrics, Now: config.Now, RunAfter: s.runAfter,
+	})
 	return s
 }
 
-// Apply queues changes of the mesh. Everything queued while the Store is busy becomes one batch.
-func (s *Store) Apply(list []catalog.Change) { s.queue.change(list, s.config.Now()) }
+// Apply queues changes of the mesh. Changes that are queued while the Store is busy are applied in one batch.
+func (s *Store) Apply(list []catalog.Change) { s.queue.addChanges(list, s.config.Now()) }
 
-// MarkSynced says that Apply has been given everything that existed at the start. Nothing is served before, so that no
-// sidecar is ever sent the configuration of half a mesh.
+// MarkSynced ends the initial sync: Apply was called with everything that existed at the start. No stream is served before, so
+// that no proxy gets the configuration of an incomplete mesh.
 func (s *Store) MarkSynced() {
-	s.post(func() {
+	s.run(func() {
 		s.synced.Store(true)
-		s.settled = s.config.Now().Add(s.config.Settling)
-		s.admit()
+		s.quarantine.MarkSynced(s.config.Now().Add(s.config.StartupPeriod))
+		s.bindPending()
 		s.ready.Store(true)
 	})
 }
 
-// Ready says whether sidecars are served: everything that existed at the start has been taken in.
-func (s *Store) Ready() bool { return s.ready.Load() }
+// IsReady reports whether streams are served: the initial sync is complete and the Store is running.
+func (s *Store) IsReady() bool { return s.ready.Load() }
 
-// SetMaxConnections limits the number of connected sidecars; 0 means no limit. Those connected stay.
-func (s *Store) SetMaxConnections(n int) { s.limit.Store(int64(n)) }
+// SetMaxConnections limits the number of connected proxies; 0 means no limit. It does not end streams.
+func (s *Store) SetMaxConnections(n int) { s.maxConnections.Store(int64(n)) }
 
-// CertificateRotated says that a workload has a new certificate.
+// CertificateRotated pushes the new certificate of a workload.
 func (s *Store) CertificateRotated(sa identity.ServiceAccount) {
-	s.post(func() {
+	s.run(func() {
 		if n := s.identities[sa]; n != nil {
-			s.issue(n)
+			s.requestCertificate(n)
 		}
 	})
 }
 
-// RootChanged says that the trust bundle has changed.
+// RootChanged pushes a new trust bundle.
 func (s *Store) RootChanged() {
-	s.post(func() {
-		clear(s.common.contents)
+	s.run(func() {
+		clear(s.shared.translations)
 		for _, n := range s.scopes {
-			n.separate = false // every trust secret changes, though the scope does not
+			n.separable = false // the trust secrets change, though the scope does not
 			s.rebuildScope(n)
 		}
 	})
 }
 
-// post runs f on the goroutine of Run. It says whether that will happen.
-func (s *Store) post(f func()) bool { return s.queue.command(f) }
+// run calls f on the goroutine of Run. It returns false if the Store has stopped.
+func (s *Store) run(f func()) bool { return s.queue.addCommand(f) }
 
-// Run does the Store's work until ctx ends, then ends all streams. It returns nil.
+// runAfter calls f on the goroutine of Run after a delay.
+func (s *Store) runAfter(delay time.Duration, f func()) {
+	s.afterFunc(delay, func() { s.run(f) })
+}
+
+// Run processes changes until ctx ends, then ends all streams. It returns nil.
 func (s *Store) Run(ctx context.Context) error {
 	defer s.stop()
 	sweep := time.NewTicker(sweepInterval)
@@ -133,55 +144,63 @@ func (s *Store) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-sweep.C:
-			s.dropStuck()
-			s.watchProgress()
+			s.endBlockedStreams()
+			s.updateCompletedPolicies()
 		case <-s.queue.wake:
 		}
-		s.work(s.queue.take())
+		s.process(s.queue.take())
 	}
 }
 
-// work applies one batch. Changes that come meanwhile do not wait for the rest of it: a thousand sidecars that connect at once
-// must not keep those that are connected from hearing of an endpoint.
-func (s *Store) work(b batch) {
-	s.change(b.changes)
-	for _, command := range b.commands {
+// process applies changes and runs commands. New changes are applied between commands: a thousand proxies that connect at once
+// must not delay an endpoint change for the connected ones.
+func (s *Store) process(w work) {
+	s.applyBatch(w.batch)
+	for _, command := range w.commands {
 		command()
-		s.change(s.queue.takeChanges())
+		s.applyBatch(s.queue.takeChanges())
 	}
 }
 
-func (s *Store) change(b arrivals) {
-	if len(b.list) == 0 {
+func (s *Store) applyBatch(b status.Batch) {
+	if len(b.Changes) == 0 {
 		return
 	}
-	s.tracing = s.begin(b)
 	began := s.config.Now()
-	policies, released := s.quarantine.note(b.list, s.catalog, s.synced.Load())
-	touched := s.catalog.Apply(b.list)
-	s.metrics.counted(b.list)
-	s.spend(StageCatalog, began)
-	s.update(touched)
-	s.changed(policies)
+	s.trace = s.tracer.Begin(b, began, s.catalog.Differs)
+	began = s.config.Now()
+	policies, released := s.recordPolicyChanges(b.Changes)
+	touched := s.catalog.Apply(b.Changes)
+	s.metrics.countNamespaces(b.Changes)
+	s.addStage(status.StageCatalog, began)
+	s.rebuildAffected(touched)
+	s.policies.SetChanged(policies, s.config.Now())
 	if len(touched) > 0 {
-		s.finish(s.tracing)
+		s.tracer.Finish(s.trace, s.config.Now())
 	}
-	s.tracing = nil
+	s.trace = nil
 	if released {
-		s.publishRejections()
+		s.quarantine.Publish()
 	}
 }
 
-// stop ends everything that waits for the Store.
+// addStage adds the time since began to a stage of the current trace and returns the current time.
+func (s *Store) addStage(stage status.Stage, began time.Time) time.Time {
+	now := s.config.Now()
+	s.trace.AddStage(stage, began, now)
+	return now
+}
+
+// stop ends all streams and rejects new ones.
 func (s *Store) stop() {
 	s.ready.Store(false)
 	for _, command := range s.queue.close().commands {
 		command()
 	}
-	for j := range s.joining {
-		s.refuse(j, ErrStopped)
+	for p := range s.pendingStreams {
+		s.reject(p, ErrStopped)
 	}
 	for _, stream := range s.streams {
-		stream.end(ErrStopped)
+		stream.delta.End(ErrStopped)
 	}
 }

@@ -5,31 +5,39 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/envoy"
 	"github.com/openservicemesh/osm-operator/internal/scope"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 
-// translated is a resource of a scope; without content when it cannot be marshalled.
+// translated is a resource of a scope. Content is nil if it cannot be marshalled.
 type translated struct {
-	kind    Type
+	kind    resource.Type
 	name    string
-	content *content
+	content *resource.Content
 }
 
-// translate gives the edits that lead from one scope to another. When partial, both hold only what differs between the two
-// and what cannot be told apart; else before counts for nothing and everything is made anew. The destinations of the scopes
-// are common to others if was and is name them.
+// newReadinessCluster returns the cluster for delta.Options.
+func newReadinessCluster() *resource.Content {
+	c, err := resource.New(envoy.UnreadyCluster())
+	if err != nil { // its content is constant
+		panic(err)
+	}
+	return c
+}
+
+// translate returns the edits of a transition.
 func (s *Store) translate(n *scopeNode, step transition) edits {
-	e := s.editsTo(n, step.after, step.is)
+	e := s.editsTo(n, step.after, step.sharedAfter)
 	if !step.partial {
-		for t := range numTypes {
-			markAbsent(e.contents[t], n.contents[t])
+		for t := range resource.NumTypes {
+			removeOthers(e.contents[t], n.contents[t])
 		}
-		markAbsent(e.endpoints, n.endpoints)
+		removeOthers(e.endpoints, n.endpoints)
 		return e
 	}
 	if step.onlyAdds() {
 		return e
 	}
-	for _, r := range s.resources(step.before, step.was) {
+	for _, r := range s.translateScope(step.before, step.sharedBefore) {
 		if e.contents[r.kind][r.name] == nil {
 			e.contents[r.kind][r.name] = nil
 		}
@@ -42,49 +50,49 @@ func (s *Store) translate(n *scopeNode, step transition) edits {
 	return e
 }
 
-// resources are all resources of a scope. Those that its destinations share with other scopes are made once. Of two with one
-// name the later counts: the one that the scope has in a form of its own.
-func (s *Store) resources(built *scope.Scope, shared *scope.Destinations) []translated {
+// translateScope returns the resources of a scope. With shared destinations, their resources come from the cache. If a name occurs
+// twice, the later one is the scope's own and replaces the shared one.
+func (s *Store) translateScope(built *scope.Scope, shared *scope.Destinations) []translated {
 	root := s.config.Certificates.Root()
 	if shared == nil {
-		return s.contents(append(envoy.Build(built), envoy.TrustSecrets(built, root)...))
+		return s.marshal(append(envoy.Build(built), envoy.TrustSecrets(built, root)...))
 	}
-	key := commonKey{shared, built.Key.Class.IPv6}
-	common, known := s.common.contents[key]
-	if !known {
-		common = s.contents(envoy.Shared(built, root))
-		s.common.contents[key] = common
+	key := translationKey{shared, built.Key.Class.IPv6}
+	translation, cached := s.shared.translations[key]
+	if !cached {
+		translation = s.marshal(envoy.BuildShared(built, root))
+		s.shared.translations[key] = translation
 	}
-	return slices.Concat(common, s.contents(envoy.Own(built, root)))
+	return slices.Concat(translation, s.marshal(envoy.BuildOwn(built, root)))
 }
 
-// contents marshals resources. One that cannot be marshalled is reported.
-func (s *Store) contents(resources []envoy.Resource) []translated {
+// marshal interns resources. It logs those that cannot be marshalled.
+func (s *Store) marshal(resources []envoy.Resource) []translated {
 	list := make([]translated, 0, len(resources))
 	for _, r := range resources {
-		kind, err := ParseType(r.TypeURL)
-		var c *content
+		kind, err := resource.ParseType(r.TypeURL)
+		var c *resource.Content
 		if err == nil {
-			c, err = newContent(r)
+			c, err = resource.New(r)
 		}
 		if err != nil {
-			s.config.Log.Error(err, "a resource is not updated", "name", r.Name)
+			s.config.Log.Error(err, "A resource is not updated", "name", r.Name)
 		} else {
-			c = s.interner.intern(c)
+			c = s.interner.Intern(c)
 		}
 		list = append(list, translated{kind, r.Name, c})
 	}
 	return list
 }
 
-// editsTo sets everything that a scope consists of. A resource that cannot be marshalled keeps its last good version: the
-// others must not suffer from it.
+// editsTo returns edits that set everything in a scope. A resource that cannot be marshalled keeps its previous version and does
+// not affect the others.
 func (s *Store) editsTo(n *scopeNode, built *scope.Scope, shared *scope.Destinations) edits {
 	e := edits{endpoints: make(map[string]*endpointsNode, len(built.Clusters))}
 	for t := range e.contents {
-		e.contents[t] = map[string]*content{}
+		e.contents[t] = map[string]*resource.Content{}
 	}
-	for _, r := range s.resources(built, shared) {
+	for _, r := range s.translateScope(built, shared) {
 		if r.content == nil {
 			r.content = n.contents[r.kind][r.name]
 		}
@@ -100,9 +108,9 @@ func (s *Store) editsTo(n *scopeNode, built *scope.Scope, shared *scope.Destinat
 	return e
 }
 
-// markAbsent makes edits remove what they do not set.
-func markAbsent[V any](edits, held map[string]*V) {
-	for name := range held {
+// removeOthers adds edits that remove the current names without an edit.
+func removeOthers[V any](edits, current map[string]*V) {
+	for name := range current {
 		if edits[name] == nil {
 			edits[name] = nil
 		}

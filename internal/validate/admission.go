@@ -16,13 +16,15 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/ingest"
 )
 
-// Beside says what an object meets among the others of the mesh. Its problems are told and never refuse: the others may go.
-type Beside func(context.Context, *unstructured.Unstructured) []ingest.Problem
+// CheckRelated checks an object against other objects of the mesh. Its problems are warnings only, because the other
+// objects may change.
+type CheckRelated func(context.Context, *unstructured.Unstructured) []ingest.Problem
 
-// NewHTTPHandler serves admission reviews of everything that has rules; beside may be nil. Answers are counted by registerer's metrics. A review of more than 7 MiB is refused unread: that is
-// two objects of the API server's own limit and a little for the rest.
-func NewHTTPHandler(log logr.Logger, beside Beside, registerer prometheus.Registerer) (http.Handler, error) {
-	reviews := newCounted(Admission{Beside: beside}, registerer)
+// NewHTTPHandler serves admission reviews of all objects that have rules. checkRelated may be nil. It counts responses
+// with a metric of the registerer. It rejects reviews of more than 7 MiB unread: two objects of the API server's size
+// limit and some overhead.
+func NewHTTPHandler(log logr.Logger, checkRelated CheckRelated, registerer prometheus.Registerer) (http.Handler, error) {
+	reviews := newCountingHandler(Admission{CheckRelated: checkRelated}, registerer)
 	handler, err := admission.StandaloneWebhook(&admission.Webhook{Handler: reviews}, admission.StandaloneOptions{Logger: log})
 	if err != nil {
 		return nil, fmt.Errorf("the validating webhook cannot be made: %w", err)
@@ -30,14 +32,15 @@ func NewHTTPHandler(log logr.Logger, beside Beside, registerer prometheus.Regist
 	return handler, nil
 }
 
-// Admission answers admission reviews by the rules.
+// Admission responds to admission reviews by the rules.
 type Admission struct {
-	// Beside may be nil.
-	Beside Beside
+	// CheckRelated may be nil.
+	CheckRelated CheckRelated
 }
 
-// Handle implements admission.Handler. Objects that are created or whose spec changes must be without refusals. An update that
-// leaves the spec alone passes with warnings: otherwise an object from before a rule could lose neither label nor finalizer.
+// Handle implements admission.Handler. It denies objects with problems when they are created or their spec changes. An
+// update of other fields passes with warnings: otherwise labels and finalizers of an object older than a rule could
+// not be removed.
 func (a Admission) Handle(ctx context.Context, request admission.Request) admission.Response {
 	switch request.Operation {
 	case admissionv1.Create, admissionv1.Update:
@@ -54,8 +57,8 @@ func (a Admission) Handle(ctx context.Context, request admission.Request) admiss
 		object.SetNamespace(request.Namespace)
 	}
 	refusals, warnings := Split(Object(object))
-	if a.Beside != nil && len(refusals) == 0 {
-		for _, problem := range a.Beside(ctx, object) {
+	if a.CheckRelated != nil && len(refusals) == 0 {
+		for _, problem := range a.CheckRelated(ctx, object) {
 			warnings = append(warnings, problem.Message)
 		}
 	}
@@ -77,7 +80,7 @@ func decode(raw []byte) (*unstructured.Unstructured, error) {
 	return object, nil
 }
 
-// sameSpec says whether an update leaves the spec alone.
+// sameSpec reports whether an update leaves the spec unchanged.
 func sameSpec(object *unstructured.Unstructured, oldRaw []byte) bool {
 	old, err := decode(oldRaw)
 	return err == nil && reflect.DeepEqual(old.Object["spec"], object.Object["spec"])

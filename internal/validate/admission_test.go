@@ -21,7 +21,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/ingest"
 )
 
-// raw is an object as it appears in a review; no text is no object.
+// raw is an object as it appears in a review; an empty text is no object.
 func raw(t *testing.T, text string) runtime.RawExtension {
 	t.Helper()
 	if text == "" {
@@ -65,9 +65,9 @@ func TestAdmission(t *testing.T) {
 	}
 }
 
-// What stands beside an object is told, and refuses nothing; it is not looked for when the object itself is refused.
-func TestAdmissionTellsWhatStandsBeside(t *testing.T) {
-	handler := Admission{Beside: func(_ context.Context, u *unstructured.Unstructured) []ingest.Problem {
+// Problems with related objects are warnings only. They are not checked when the object itself is denied.
+func TestAdmissionWarnsAboutRelatedObjects(t *testing.T) {
+	handler := Admission{CheckRelated: func(_ context.Context, u *unstructured.Unstructured) []ingest.Problem {
 		return []ingest.Problem{{Reason: "Conflicted", Message: u.GetName() + " does nothing."}}
 	}}
 	for object, want := range map[string]admission.Response{
@@ -123,7 +123,7 @@ func TestThreat12Reviews(t *testing.T) {
 				t.Errorf("allowed is %t: %+v", answer.Response.Allowed, answer.Response.Result)
 			}
 			if status := answer.Response.Result; !c.allowed && (status == nil || status.Message == "" || status.Status == metav1.StatusSuccess) {
-				t.Errorf("refused without a reason: %+v", status)
+				t.Errorf("denied without a reason: %+v", status)
 			}
 		})
 	}

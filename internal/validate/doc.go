@@ -1,6 +1,5 @@
-// Package validate is the one list of rules about what users write: admission refuses by it, status reports by it and analysis
-// explains by it.
+// Package validate has the rules for objects that users write. Admission, status and analysis share them.
 //
-// Objects flow in; problems in sentences, or answers to admission reviews, flow out. The rules about one object are pure; they
-// are those of ingest, which acts on the same objects, and some about fields that ingest does not read.
+// Objects flow in; problems, or responses to admission reviews, flow out. The rules for a single object are pure. They are
+// those of package ingest, plus some for fields that ingest does not read.
 package validate

@@ -14,7 +14,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/ingest"
 )
 
-// meshConfig judges a MeshConfig of any version: the older one is a subset of the newer one.
+// meshConfig validates a MeshConfig of any version. The older version is a subset of the newer one.
 func meshConfig(u *unstructured.Unstructured) []ingest.Problem {
 	var config configv1alpha2.MeshConfig
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &config); err != nil {
@@ -23,14 +23,14 @@ func meshConfig(u *unstructured.Unstructured) []ingest.Problem {
 	_, problems := ingest.MeshConfig(&config)
 	problems = append(problems, durations(&config.Spec)...)
 	problems = append(problems, exclusions(config.Spec.Traffic)...)
-	problems = append(problems, softSettings(&config.Spec)...)
+	problems = append(problems, replacedSettings(&config.Spec)...)
 	if config.Name != configv1alpha2.Name {
 		problems = append(problems, warning(ingest.ReasonUnsupported, "A mesh reads the MeshConfig named %s alone: this one, %s, has no effect.", configv1alpha2.Name, config.Name))
 	}
 	return problems
 }
 
-func refusal(reason, format string, args ...any) ingest.Problem {
+func rejection(reason, format string, args ...any) ingest.Problem {
 	return ingest.Problem{Reason: reason, Message: fmt.Sprintf(format, args...)}
 }
 
@@ -38,7 +38,7 @@ func warning(reason, format string, args ...any) ingest.Problem {
 	return ingest.Problem{Reason: reason, Message: fmt.Sprintf(format, args...), Warning: true}
 }
 
-// durations checks those durations that ingest does not read.
+// durations validates the durations that ingest does not read.
 func durations(spec *configv1alpha2.MeshConfigSpec) []ingest.Problem {
 	fields := []struct{ path, text, example string }{
 		{"spec.traffic.inboundExternalAuthorization.timeout", spec.Traffic.InboundExternalAuthorization.Timeout, "1s"},
@@ -52,13 +52,13 @@ func durations(spec *configv1alpha2.MeshConfigSpec) []ingest.Problem {
 			continue
 		}
 		if d, err := time.ParseDuration(f.text); err != nil || d < 0 {
-			problems = append(problems, refusal(ingest.ReasonInvalidDuration, "%s %.40q is not a duration: write a number with a unit, for example %s.", f.path, f.text, f.example))
+			problems = append(problems, rejection(ingest.ReasonInvalidDuration, "%s %.40q is not a duration: write a number with a unit, for example %s.", f.path, f.text, f.example))
 		}
 	}
 	return problems
 }
 
-// exclusions checks what is kept from interception.
+// exclusions validates what is excluded from interception.
 func exclusions(traffic configv1alpha2.TrafficSpec) []ingest.Problem {
 	var problems []ingest.Problem
 	for _, f := range []struct {
@@ -70,7 +70,7 @@ func exclusions(traffic configv1alpha2.TrafficSpec) []ingest.Problem {
 	} {
 		for _, text := range f.ranges {
 			if _, err := netip.ParsePrefix(text); err != nil {
-				problems = append(problems, refusal(ingest.ReasonMalformed, "spec.traffic.%s has %.60q, which is not an IP range: write an address and a prefix length, for example 10.0.0.0/8 or 2001:db8::/32.", f.field, text))
+				problems = append(problems, rejection(ingest.ReasonMalformed, "spec.traffic.%s has %.60q, which is not an IP range: write an address and a prefix length, for example 10.0.0.0/8 or 2001:db8::/32.", f.field, text))
 			}
 		}
 	}
@@ -83,15 +83,15 @@ func exclusions(traffic configv1alpha2.TrafficSpec) []ingest.Problem {
 	} {
 		for _, port := range f.ports {
 			if port < 1 || port > 65535 {
-				problems = append(problems, refusal(ingest.ReasonInvalidPort, "spec.traffic.%s has %d, which is not a port: write numbers from 1 to 65535.", f.field, port))
+				problems = append(problems, rejection(ingest.ReasonInvalidPort, "spec.traffic.%s has %d, which is not a port: write numbers from 1 to 65535.", f.field, port))
 			}
 		}
 	}
 	return problems
 }
 
-// softSettings are values that OSM accepts and replaces by others.
-func softSettings(spec *configv1alpha2.MeshConfigSpec) []ingest.Problem {
+// replacedSettings warns about values that OSM accepts and replaces by defaults.
+func replacedSettings(spec *configv1alpha2.MeshConfigSpec) []ingest.Problem {
 	var problems []ingest.Problem
 	levels := []string{"trace", "debug", "info", "warn", "error", "fatal", "panic", "disabled"}
 	if level := spec.Observability.OSMLogLevel; level != "" && !slices.Contains(levels, level) {

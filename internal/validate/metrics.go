@@ -9,15 +9,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 )
 
-// counted counts the answers of an admission handler, under OSM's name.
-type counted struct {
+// countingHandler counts the responses of an admission handler in OSM's metric.
+type countingHandler struct {
 	next    admission.Handler
 	answers *prometheus.CounterVec
 }
 
-// newCounted registers the counter.
-func newCounted(next admission.Handler, registerer prometheus.Registerer) counted {
-	c := counted{next, prometheus.NewCounterVec(prometheus.CounterOpts{
+// newCountingHandler registers the counter.
+func newCountingHandler(next admission.Handler, registerer prometheus.Registerer) countingHandler {
+	c := countingHandler{next, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "osm_admission_webhook_response_total", Help: "Admission reviews answered, by kind of object and whether it was allowed.",
 	}, []string{"kind", "success"})}
 	registerer.MustRegister(c.answers)
@@ -25,11 +25,11 @@ func newCounted(next admission.Handler, registerer prometheus.Registerer) counte
 }
 
 // Handle implements admission.Handler.
-func (c counted) Handle(ctx context.Context, request admission.Request) admission.Response {
+func (c countingHandler) Handle(ctx context.Context, request admission.Request) admission.Response {
 	response := c.next.Handle(ctx, request)
 	kind := "other"
 	of := schema.GroupKind{Group: request.Kind.Group, Kind: request.Kind.Kind}
-	if ruleOf(of) != nil { // whoever can reach the port could send any kind
+	if ruleFor(of) != nil { // any client of the port could send arbitrary kinds
 		kind = request.Kind.Kind
 	}
 	c.answers.WithLabelValues(kind, strconv.FormatBool(response.Allowed)).Inc()

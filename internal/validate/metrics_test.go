@@ -10,9 +10,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 )
 
-// TestReviewsAreCounted also sends a kind that nobody has rules for, which must not become a series of its own.
-func TestReviewsAreCounted(t *testing.T) {
-	c := newCounted(Admission{}, prometheus.NewRegistry())
+// TestAdmissionReviewsAreCounted also sends a kind without rules, which must not create a series.
+func TestAdmissionReviewsAreCounted(t *testing.T) {
+	c := newCountingHandler(Admission{}, prometheus.NewRegistry())
 	for _, kind := range []metav1.GroupVersionKind{
 		{Group: "specs.smi-spec.io", Kind: "TCPRoute"}, {Group: "what", Kind: "TCPRoute"}, {Kind: "What"},
 	} {

@@ -8,7 +8,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// parse reads an object from YAML.
+// parse decodes an object from YAML.
 func parse(t *testing.T, text string) *unstructured.Unstructured {
 	t.Helper()
 	u := &unstructured.Unstructured{}
@@ -46,19 +46,19 @@ func TestRules(t *testing.T) {
 			nil,
 			[]string{"is not enforced, because sidecars do not intercept UDP"},
 		},
-		"rule of a kind that nobody knows": {strings.Replace(goodTarget, "kind: TCPRoute", "kind: GRPCRoute", 1), []string{"use HTTPRouteGroup or TCPRoute"}, nil},
-		"UDP route":                        {strings.Replace(route, "TCPRoute", "UDPRoute", 1) + "spec: {matches: {ports: [53]}}", nil, []string{"passes the mesh by"}},
-		"retry":                            {policy + "kind: Retry\nspec: {source: {kind: ServiceAccount, name: a, namespace: b}, destinations: [{kind: Service, name: c, namespace: d}], retryPolicy: {retryOn: oops}}", []string{`"oops", which is not a condition`}, nil},
-		"setting of a host outside":        {policy + "kind: UpstreamTrafficSetting\nspec: {host: example.com}", nil, []string{"come into use with egress policies"}},
-		"setting with a bad limit":         {policy + "kind: UpstreamTrafficSetting\nspec: {host: a.shop, rateLimit: {local: {tcp: {connections: 1, unit: day}}}}", []string{"write second, minute or hour"}, nil},
-		"backpressure of nothing":          {policy + "kind: Backpressure\nspec: {maxConnections: 1}", []string{"names no Service"}, nil},
-		"two bad regexes":                  {group + "spec: {matches: [{name: a, pathRegex: '('}, {name: b, headers: [{h: '['}]}]}", []string{`match "a"`, `"h" is refused`}, nil},
-		"empty group":                      {group + "spec: {}", nil, []string{"name at least one match"}},
-		"port":                             {route + "spec: {matches: {ports: [70000]}}", []string{"write numbers from 1 to 65535"}, nil},
-		"weights":                          {split + "spec: {service: a, backends: [{service: b, weight: 0}]}", []string{"a weight above 0"}, nil},
-		"negative weight":                  {strings.Replace(split, "v1alpha2", "v1alpha4", 1) + "spec: {service: a, backends: [{service: b, weight: -1}]}", []string{"from 0 to 1000000"}, nil},
-		"good config":                      {config + "spec: {" + goodCertificate + "}", nil, nil},
-		"config of old":                    {strings.Replace(config, "v1alpha2", "v1alpha1", 1) + "spec: {" + goodCertificate + "}", nil, nil},
+		"rule of an unknown kind":   {strings.Replace(goodTarget, "kind: TCPRoute", "kind: GRPCRoute", 1), []string{"use HTTPRouteGroup or TCPRoute"}, nil},
+		"UDP route":                 {strings.Replace(route, "TCPRoute", "UDPRoute", 1) + "spec: {matches: {ports: [53]}}", nil, []string{"bypasses the mesh"}},
+		"retry":                     {policy + "kind: Retry\nspec: {source: {kind: ServiceAccount, name: a, namespace: b}, destinations: [{kind: Service, name: c, namespace: d}], retryPolicy: {retryOn: oops}}", []string{`"oops", which is not a condition`}, nil},
+		"setting of a host outside": {policy + "kind: UpstreamTrafficSetting\nspec: {host: example.com}", nil, []string{"come into use with egress policies"}},
+		"setting with a bad limit":  {policy + "kind: UpstreamTrafficSetting\nspec: {host: a.shop, rateLimit: {local: {tcp: {connections: 1, unit: day}}}}", []string{"write second, minute or hour"}, nil},
+		"backpressure of nothing":   {policy + "kind: Backpressure\nspec: {maxConnections: 1}", []string{"names no Service"}, nil},
+		"two bad regexes":           {group + "spec: {matches: [{name: a, pathRegex: '('}, {name: b, headers: [{h: '['}]}]}", []string{`match "a"`, `"h" is refused`}, nil},
+		"empty group":               {group + "spec: {}", nil, []string{"name at least one match"}},
+		"port":                      {route + "spec: {matches: {ports: [70000]}}", []string{"write numbers from 1 to 65535"}, nil},
+		"weights":                   {split + "spec: {service: a, backends: [{service: b, weight: 0}]}", []string{"a weight above 0"}, nil},
+		"negative weight":           {strings.Replace(split, "v1alpha2", "v1alpha4", 1) + "spec: {service: a, backends: [{service: b, weight: -1}]}", []string{"from 0 to 1000000"}, nil},
+		"good config":               {config + "spec: {" + goodCertificate + "}", nil, nil},
+		"config of old":             {strings.Replace(config, "v1alpha2", "v1alpha1", 1) + "spec: {" + goodCertificate + "}", nil, nil},
 		"config with durations": {
 			config + "spec: {sidecar: {configResyncInterval: often}, traffic: {inboundExternalAuthorization: {timeout: -1s}}, certificate: {serviceCertValidityDuration: 1 day, certKeyBitSize: 2048, ingressGateway: {validityDuration: x}}}",
 			[]string{`"1 day" is not a duration`, `configResyncInterval "often"`, `timeout "-1s"`, `validityDuration "x"`},
@@ -74,10 +74,10 @@ func TestRules(t *testing.T) {
 			nil,
 			[]string{`"chatty" is not a log level`, "certKeyBitSize 1024 is out of range"},
 		},
-		"config nobody reads":   {strings.Replace(config, "osm-mesh-config", "mine", 1) + "spec: {" + goodCertificate + "}", nil, []string{"this one, mine, has no effect"}},
-		"config malformed":      {config + "spec: {traffic: {enableEgress: 5}}", []string{"wrong type"}, nil},
-		"kind without rules":    {"apiVersion: v1\nkind: Secret\nmetadata: {name: x}", nil, nil},
-		"kind of another group": {strings.Replace(badTarget, "access.smi-spec.io", "example.com", 1), nil, nil},
+		"config with another name": {strings.Replace(config, "osm-mesh-config", "mine", 1) + "spec: {" + goodCertificate + "}", nil, []string{"this one, mine, has no effect"}},
+		"config malformed":         {config + "spec: {traffic: {enableEgress: 5}}", []string{"wrong type"}, nil},
+		"kind without rules":       {"apiVersion: v1\nkind: Secret\nmetadata: {name: x}", nil, nil},
+		"kind of another group":    {strings.Replace(badTarget, "access.smi-spec.io", "example.com", 1), nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			refusals, warnings := Split(Object(parse(t, c.object)))

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestSamplesAreWithoutProblems: what users copy must be worth copying.
-func TestSamplesAreWithoutProblems(t *testing.T) {
+// TestSamplesHaveNoProblems validates the sample manifests.
+func TestSamplesHaveNoProblems(t *testing.T) {
 	var files []string
 	for _, pattern := range []string{"*.yaml", "bookstore/*/*.yaml"} {
 		found, err := filepath.Glob(filepath.Join("..", "..", "config", "samples", pattern))

@@ -1,5 +1,4 @@
-// Package version holds the version of the program it is linked into.
+// Package version holds the version of the program that it is linked into.
 //
-// Flows in: the value that the image builder passes to the linker. Flows out: the same value, for logs, metrics and
-// the labels of what the operator deploys.
+// The image builder sets it through the linker. Logs, metrics and the labels of the control plane contain it.
 package version

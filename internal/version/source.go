@@ -2,8 +2,8 @@ package version
 
 import "runtime/debug"
 
-// Source is the commit that the program was built from and the time of that commit: as the linker was told, else as the Go tool
-// recorded them; empty when neither knows.
+// Source returns the commit that the program was built from and its time: the values set by the linker, else those
+// recorded by the Go tool, else empty strings.
 func Source() (commit, date string) {
 	if Commit != "" {
 		return Commit, Date

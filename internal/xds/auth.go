@@ -14,23 +14,22 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/snapshot"
 )
 
-// Peer is who connects.
+// Peer is the authenticated client of a stream.
 type Peer = snapshot.Peer
 
 // Authenticator verifies tokens. It is safe for concurrent use.
 type Authenticator interface {
-	// Authenticate says whose token it is, or why it is not accepted. It decides by the token alone; whether the pod is live
-	// is asked of the Store.
+	// Authenticate returns the claims of a token, or why it is not accepted. It verifies only the token; the Store checks that the
+	// pod is live.
 	Authenticate(ctx context.Context, token string) (Peer, error)
 }
 
-// maxToken is the size in bytes of the largest token that is looked at; service account tokens have about 1.5 KB.
-const maxToken = 8 << 10
+// maxTokenBytes limits tokens. Service account tokens have about 1.5 KB.
+const maxTokenBytes = 8 << 10
 
-// authenticate is the peer of a request's token. The reason of a refusal is counted and logged, and not told to the other
-// end in more words than it needs.
+// authenticate returns the peer of a request. The reason of a rejection is counted and logged. The client gets no details.
 func (s *Server) authenticate(ctx context.Context) (Peer, error) {
-	raw, err := bearer(ctx)
+	raw, err := bearerToken(ctx)
 	if err == nil {
 		var peer Peer
 		if peer, err = s.config.Authenticator.Authenticate(ctx, raw); err == nil {
@@ -38,35 +37,35 @@ func (s *Server) authenticate(ctx context.Context) (Peer, error) {
 		}
 	}
 	if errors.Is(err, token.ErrUnavailable) {
-		s.metrics.refused.WithLabelValues("not-ready").Inc()
-		return Peer{}, status.Error(codes.Unavailable, "service account tokens cannot be judged yet; try again")
+		s.metrics.rejected.WithLabelValues("not-ready").Inc()
+		return Peer{}, status.Error(codes.Unavailable, "service account tokens cannot be verified yet; try again")
 	}
-	s.metrics.refused.WithLabelValues("token").Inc()
-	s.refusals.log("a connection was refused", "reason", err.Error())
+	s.metrics.rejected.WithLabelValues("token").Inc()
+	s.log.info("Rejected a connection", "reason", err.Error())
 	return Peer{}, status.Error(codes.Unauthenticated, "the service account token is missing or not accepted")
 }
 
-// bearer is the token in the request's one authorization header, with or without the scheme: Envoy sends the token's file
-// as it is.
-func bearer(ctx context.Context) (string, error) {
+// bearerToken returns the token of the only authorization header. The scheme is optional, because Envoy sends the content of the
+// token file unchanged.
+func bearerToken(ctx context.Context) (string, error) {
 	md, _ := metadata.FromIncomingContext(ctx)
 	values := md.Get("authorization")
 	if len(values) != 1 {
-		return "", errors.New("the request has no authorization header, or several")
+		return "", errors.New("the request must have exactly one authorization header")
 	}
 	raw := strings.TrimSpace(values[0])
 	if scheme, rest, ok := strings.Cut(raw, " "); ok && strings.EqualFold(scheme, "bearer") {
 		raw = strings.TrimSpace(rest)
 	}
-	if raw == "" || len(raw) > maxToken {
+	if raw == "" || len(raw) > maxTokenBytes {
 		return "", errors.New("the token is empty or too long")
 	}
 	return raw, nil
 }
 
-// claimsAnother says whether a node's id, "<uuid>.sidecar.<service account>.<namespace>.<trust domain>", names another
-// workload than the token does. Nothing depends on the id but this.
-func claimsAnother(node *core.Node, peer Peer) bool {
+// isNodeMismatch reports whether a node ID, "<uuid>.sidecar.<service account>.<namespace>.<trust domain>", names another workload
+// than the token. The ID is used for nothing else.
+func isNodeMismatch(node *core.Node, peer Peer) bool {
 	if node.GetId() == "" {
 		return false
 	}

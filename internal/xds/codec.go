@@ -7,7 +7,10 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// codec writes snapshot responses without copying what they share, and all other messages as protobuf does.
+// encoder is a response that is encoded in parts. Parts are shared between responses, so that large resources are not copied.
+type encoder interface{ Encode() [][]byte }
+
+// codec encodes an encoder without copying its parts, and all other messages as protobuf.
 type codec struct{}
 
 // Name implements encoding.CodecV2.
@@ -16,7 +19,7 @@ func (codec) Name() string { return "proto" }
 // Marshal implements encoding.CodecV2.
 func (codec) Marshal(v any) (mem.BufferSlice, error) {
 	switch m := v.(type) {
-	case interface{ Encode() [][]byte }:
+	case encoder:
 		parts := m.Encode()
 		buffers := make(mem.BufferSlice, len(parts))
 		for i, part := range parts {

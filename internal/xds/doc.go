@@ -1,6 +1,8 @@
-// Package xds serves sidecars over gRPC: aggregated discovery in its delta form, for other clients also in the
-// state-of-the-world form, and load reports.
+// Package xds is the gRPC server for proxies: incremental and state-of-the-world ADS, and load reporting.
 //
-// Connections of sidecars and their tokens flow in; each becomes a stream of the snapshot Store, whose responses flow out.
-// The package decides who may speak, how much, and when a connection ends; what is said is decided in snapshot.
+// Connections and tokens flow in; each stream is authenticated and bound to a stream of the snapshot Store, whose responses flow
+// out. Load reports flow to package loadstats.
+//
+// The package decides who may connect, how much a connection may use, and when it ends. Package snapshot decides what is sent.
+// State-of-the-world ADS is an adapter (sotw.go) around a delta stream.
 package xds

@@ -17,6 +17,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/redirect/nstest"
 	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -130,7 +131,7 @@ func TestRealEnvoy(t *testing.T) {
 	entries := append(m.entries(), other, own, meshtest.Slice(other.Name, m.server), meshtest.Slice(own.Name, m.client),
 		&catalog.Settings{Permissive: true})
 	r := startReal(t, m.client, entries...)
-	nstest.Eventually(t, 15*time.Second, "all listeners in use", func() bool {
+	eventually.True(t, 15*time.Second, "all listeners in use", func() bool {
 		listeners := r.ask("/listeners")
 		return strings.Contains(listeners, "outbound_a/server_80") && strings.Contains(listeners, "outbound_a/other_81") &&
 			strings.Contains(listeners, "inbound-listener")
@@ -143,7 +144,7 @@ func TestRealEnvoy(t *testing.T) {
 
 	changed := time.Now()
 	r.control.apply(&catalog.Settings{Permissive: true, TLS: catalog.TLS{MinVersion: "TLSv1_3"}})
-	nstest.Eventually(t, 10*time.Second, "the changed cluster in use", func() bool {
+	eventually.True(t, 10*time.Second, "the changed cluster in use", func() bool {
 		active, warming := r.clusters(t)
 		return active[cluster] != "" && active[cluster] != before[cluster] && len(warming) == 0
 	})
@@ -153,7 +154,7 @@ func TestRealEnvoy(t *testing.T) {
 	}
 
 	r.control.remove(other)
-	nstest.Eventually(t, 15*time.Second, "the removed Service to be gone", func() bool {
+	eventually.True(t, 15*time.Second, "the removed Service to be gone", func() bool {
 		active, _ := r.clusters(t)
 		return active != nil && active["a/other|81"] == "" && !strings.Contains(r.ask("/listeners"), "outbound_a/other_81")
 	})
@@ -168,10 +169,10 @@ func (r *liveEnvoy) checkAccepted(t *testing.T) {
 			t.Errorf("Envoy says %s", line)
 		}
 	}
-	nstest.Eventually(t, 5*time.Second, "every response answered", func() bool {
+	eventually.True(t, 5*time.Second, "every response answered", func() bool {
 		for _, proxy := range r.control.store.Proxies() {
 			for _, status := range proxy.Types {
-				if status.Waiting() {
+				if status.IsAwaitingAnswer() {
 					return false
 				}
 			}

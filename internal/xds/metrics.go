@@ -3,37 +3,29 @@ package xds
 import "github.com/prometheus/client_golang/prometheus"
 
 type metrics struct {
-	refused  *prometheus.CounterVec
-	claims   prometheus.Counter
-	unlogged prometheus.Counter
-	dropped  prometheus.Counter
+	rejected                                   *prometheus.CounterVec
+	nodeMismatches, droppedLines, droppedLoads prometheus.Counter
 }
 
-func newMetrics(registerer prometheus.Registerer, handshakes *gate) *metrics {
-	m := &metrics{
-		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "osm_proxy_refused_count",
-			Help: "Streams that were refused or ended because of what the other end is or sent.",
-		}, []string{"reason"}),
-		claims: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "osm_proxy_node_mismatch_count",
-			Help: "Requests whose node id names another workload than the token does.",
-		}),
+func newMetrics(registerer prometheus.Registerer, handshakes *handshakeLimiter) *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
-	m.unlogged = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "osm_proxy_refused_unlogged_count",
-		Help: "Refusals that were not logged, because there were too many.",
-	})
-	m.dropped = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "osm_proxy_load_report_dropped_count",
-		Help: "Clusters in load reports that were not kept: there was no room, or the pod is not connected for discovery.",
-	})
-	waiting := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "osm_proxy_handshake_count", Help: "Connections whose TLS handshake is not over.",
-	}, func() float64 { return float64(handshakes.inside.Load()) })
-	registerer.MustRegister(m.refused, m.claims, m.unlogged, m.dropped, waiting)
+	m := &metrics{
+		rejected: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "osm_proxy_refused_count", Help: "Streams that were rejected or ended because of the client or its requests.",
+		}, []string{"reason"}),
+		nodeMismatches: counter("osm_proxy_node_mismatch_count", "Requests whose node ID names another workload than the token."),
+		droppedLines:   counter("osm_proxy_refused_unlogged_count", "Rejections that were not logged because of the rate limit."),
+		droppedLoads: counter("osm_proxy_load_report_dropped_count",
+			"Clusters in load reports that were not recorded: a limit was reached, or the pod has no discovery stream."),
+	}
+	pending := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "osm_proxy_handshake_count", Help: "Connections in their TLS handshake.",
+	}, func() float64 { return float64(handshakes.total.Load()) })
+	registerer.MustRegister(m.rejected, m.nodeMismatches, m.droppedLines, m.droppedLoads, pending)
 	return m
 }
 
-// tooMany counts a connection that there was no room for.
-func (m *metrics) tooMany() { m.refused.WithLabelValues("handshakes").Inc() }
+// countRejectedHandshake counts a connection above the limit of handshakes.
+func (m *metrics) countRejectedHandshake() { m.rejected.WithLabelValues("handshakes").Inc() }

@@ -16,7 +16,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	"github.com/openservicemesh/osm-operator/internal/snapshot"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 )
 
@@ -57,7 +57,7 @@ func TestThreat53OverTheWire(t *testing.T) {
 	m := newMesh()
 	c := start(t, m.entries()...)
 	c.store.MarkSynced()
-	many := make([]string, snapshot.MaxNames+1)
+	many := make([]string, delta.MaxNames+1)
 	for i := range many {
 		many[i] = fmt.Sprint(i)
 	}
@@ -74,7 +74,7 @@ func TestThreat53OverTheWire(t *testing.T) {
 		"versions":     {&discovery.DeltaDiscoveryRequest{TypeUrl: fakexds.RouteType, InitialResourceVersions: versions}, codes.InvalidArgument},
 		"unknown type": {&discovery.DeltaDiscoveryRequest{TypeUrl: "what"}, codes.InvalidArgument},
 		"huge nonce":   {&discovery.DeltaDiscoveryRequest{TypeUrl: fakexds.ClusterType, ResponseNonce: strings.Repeat("x", 1<<10)}, codes.InvalidArgument},
-		"oversized":    {&discovery.DeltaDiscoveryRequest{TypeUrl: strings.Repeat("x", maxRequest)}, codes.ResourceExhausted},
+		"oversized":    {&discovery.DeltaDiscoveryRequest{TypeUrl: strings.Repeat("x", maxRequestBytes)}, codes.ResourceExhausted},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -98,7 +98,7 @@ func TestThreat53OverTheWireInTheOlderForm(t *testing.T) {
 	m := newMesh()
 	c := start(t, m.entries()...)
 	c.store.MarkSynced()
-	many := make([]string, snapshot.MaxNames+1)
+	many := make([]string, delta.MaxNames+1)
 	for i := range many {
 		many[i] = fmt.Sprint(i)
 	}
@@ -125,12 +125,12 @@ func TestThreat53OverTheWireInTheOlderForm(t *testing.T) {
 	}
 }
 
-// TestWorldTakesNoMoreNamesThanItMay translates a request with too many names: nothing of it may be remembered.
-func TestWorldTakesNoMoreNamesThanItMay(t *testing.T) {
-	w := newWorldly()
-	w.request(&discovery.DiscoveryRequest{TypeUrl: fakexds.RouteType, ResourceNames: make([]string, snapshot.MaxNames+1)})
-	if len(w.wanted) > 0 {
-		t.Errorf("%d types are remembered", len(w.wanted))
+// TestSotWAdapter_LimitsNames checks that nothing is stored of a request with too many names.
+func TestSotWAdapter_LimitsNames(t *testing.T) {
+	adapter := newSotWAdapter()
+	adapter.deltaRequest(&discovery.DiscoveryRequest{TypeUrl: fakexds.RouteType, ResourceNames: make([]string, delta.MaxNames+1)})
+	if len(adapter.subscribed) > 0 {
+		t.Errorf("names of %d types are stored", len(adapter.subscribed))
 	}
 }
 
@@ -188,7 +188,7 @@ func TestClaimsAnother(t *testing.T) {
 		"client.a.mesh.test":                     true,
 		"u.sidecar.x.sidecar.client.a.mesh.test": true,
 	} {
-		if got := claimsAnother(&core.Node{Id: id}, peer); got != want {
+		if got := isNodeMismatch(&core.Node{Id: id}, peer); got != want {
 			t.Errorf("%q: %v", id, got)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
-	"github.com/openservicemesh/osm-operator/internal/redirect/nstest"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -23,26 +23,26 @@ func TestRealEnvoyRejects(t *testing.T) {
 	entries := append(m.entries(), first, meshtest.Slice(first.Name, m.server), meshtest.Group("a", "broken", "/("))
 	r := startReal(t, m.server, entries...)
 	routes := func() string { return r.ask("/config_dump?resource=dynamic_route_configs") }
-	nstest.Eventually(t, 15*time.Second, "the good policy in use", func() bool {
+	eventually.True(t, 15*time.Second, "the good policy in use", func() bool {
 		dump := routes()
 		return strings.Contains(dump, "rds-inbound.80|a/server") && strings.Contains(dump, "rds-inbound.81|a/first")
 	})
 
 	r.control.apply(target("u", "broken"))
-	nstest.Eventually(t, 10*time.Second, "the policy withheld", func() bool { return len(r.control.store.Rejections()) == 1 })
+	eventually.True(t, 10*time.Second, "the policy quarantined", func() bool { return len(r.control.store.Rejections()) == 1 })
 	rejection := r.control.store.Rejections()[0]
-	if rejection.Policy.Name != meshtest.Name("a", "u") || !strings.Contains(rejection.Text, "missing )") {
-		t.Errorf("withheld: %+v", rejection)
+	if rejection.Policy.Name != meshtest.Name("a", "u") || !strings.Contains(rejection.Message, "missing )") {
+		t.Errorf("quarantined: %+v", rejection)
 	}
 	r.control.apply(meshtest.Group("a", "routes", "/later"))
-	nstest.Eventually(t, 10*time.Second, "a later change in use", func() bool { return strings.Count(routes(), "/later") >= 2 })
+	eventually.True(t, 10*time.Second, "a later change in use", func() bool { return strings.Count(routes(), "/later") >= 2 })
 
 	r.control.apply(meshtest.Group("a", "broken", "/mended"), target("u", "broken"), meshtest.Target("u", m.server.Identity(),
 		[]catalog.TargetRule{meshtest.HTTP("broken"), meshtest.HTTP("routes")}, m.client.Identity()))
-	nstest.Eventually(t, 10*time.Second, "the mended policy in use", func() bool {
+	eventually.True(t, 10*time.Second, "the mended policy in use", func() bool {
 		return len(r.control.store.Rejections()) == 0 && strings.Count(routes(), "/mended") >= 2
 	})
-	nstest.Eventually(t, 5*time.Second, "nothing rejected any more", func() bool { return r.control.store.Proxies()[0].UpToDate() })
+	eventually.True(t, 5*time.Second, "nothing rejected any more", func() bool { return r.control.store.Proxies()[0].IsUpToDate() })
 }
 
 // TestRealEnvoyRejectsAtStart is about a sidecar that starts while a policy is broken.
@@ -57,7 +57,7 @@ func TestRealEnvoyRejectsAtStart(t *testing.T) {
 	entries = append(entries, meshtest.Group("a", "broken", "/("),
 		meshtest.Target("u", m.server.Identity(), []catalog.TargetRule{meshtest.HTTP("broken")}, m.client.Identity()))
 	r := startReal(t, m.server, entries...)
-	nstest.Eventually(t, 15*time.Second, "all inbound routes in use without the broken policy", func() bool {
+	eventually.True(t, 15*time.Second, "all inbound routes in use without the broken policy", func() bool {
 		dump := r.ask("/config_dump?resource=dynamic_route_configs")
 		found := strings.Contains(dump, "rds-inbound.80|a/server")
 		for i, name := range names {
@@ -66,6 +66,6 @@ func TestRealEnvoyRejectsAtStart(t *testing.T) {
 		return found
 	})
 	if rejections := r.control.store.Rejections(); len(rejections) == 0 {
-		t.Error("nothing is withheld, and Envoy takes it")
+		t.Error("nothing is quarantined, and Envoy accepts it")
 	}
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/names"
-	"github.com/openservicemesh/osm-operator/internal/redirect/nstest"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -18,9 +18,9 @@ func TestRealEnvoyIsNotReadyWhileItRejects(t *testing.T) {
 	m := newMesh()
 	broken := meshtest.Target("u", m.server.Identity(), []catalog.TargetRule{meshtest.HTTP("broken")}, m.client.Identity())
 	r := startRealAt(t, character{settling: time.Hour}, m.server, append(m.entries(), meshtest.Group("a", "broken", "/("), broken)...)
-	nstest.Eventually(t, 15*time.Second, "the routes rejected", func() bool {
+	eventually.True(t, 15*time.Second, "the routes rejected", func() bool {
 		proxies := r.control.store.Proxies()
-		return len(proxies) == 1 && !proxies[0].UpToDate() && r.ask("/ready") == "LIVE\n"
+		return len(proxies) == 1 && !proxies[0].IsUpToDate() && r.ask("/ready") == "LIVE\n"
 	})
 	// Envoy calls itself ready from the moment on in which it has rejected the routes, and there is no second moment to wait for.
 	for range 50 {
@@ -29,13 +29,13 @@ func TestRealEnvoyIsNotReadyWhileItRejects(t *testing.T) {
 		}
 	}
 	r.control.apply(meshtest.Group("a", "broken", "/mended"))
-	nstest.Eventually(t, 10*time.Second, "the sidecar ready", func() bool { return r.ready() == http.StatusOK })
-	nstest.Eventually(t, 5*time.Second, "nothing left of its not being so", func() bool {
+	eventually.True(t, 10*time.Second, "the sidecar ready", func() bool { return r.ready() == http.StatusOK })
+	eventually.True(t, 5*time.Second, "nothing left of its not being so", func() bool {
 		clusters := r.ask("/clusters")
 		return clusters != "" && !strings.Contains(clusters, names.UnreadyCluster)
 	})
 	r.control.apply(meshtest.Group("a", "broken", "/("))
-	nstest.Eventually(t, 10*time.Second, "later routes rejected", func() bool { return !r.control.store.Proxies()[0].UpToDate() })
+	eventually.True(t, 10*time.Second, "later routes rejected", func() bool { return !r.control.store.Proxies()[0].IsUpToDate() })
 	if code := r.ready(); code != http.StatusOK {
 		t.Errorf("a sidecar that works answers %d after it has rejected a change, want 200", code)
 	}

@@ -10,63 +10,65 @@ import (
 	"time"
 
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
-	loadstats "github.com/envoyproxy/go-control-plane/envoy/service/load_stats/v3"
+	loadstatsv3 "github.com/envoyproxy/go-control-plane/envoy/service/load_stats/v3"
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 
-	"github.com/openservicemesh/osm-operator/internal/contract"
-	book "github.com/openservicemesh/osm-operator/internal/loadstats"
+	"github.com/openservicemesh/osm-operator/internal/compatibility"
+	"github.com/openservicemesh/osm-operator/internal/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/snapshot"
 )
 
-// Limits of a connection. A sidecar has one connection with one stream of discovery and one of load reports.
+// Limits of a connection. A proxy has one connection with one discovery stream and one stream of load reports.
 const (
-	maxStreams     = 8
-	maxRequest     = 4 << 20
-	maxHeaders     = 32 << 10
-	handshakeLimit = 10 * time.Second
-	// connectionAge is after how long a sidecar must connect again, give or take a tenth (gRPC's own jitter): that spreads
-	// sidecars over replicas and makes them show a fresh token. The grace is for the response that is being written.
-	connectionAge   = 30 * time.Minute
-	connectionGrace = 5 * time.Second
-	// pingAfter and pingTimeout find connections whose other end has vanished.
-	pingAfter   = 30 * time.Second
-	pingTimeout = 10 * time.Second
-	// minPing is how often a sidecar may ask whether we are still there.
-	minPing = 10 * time.Second
+	maxStreams       = 8
+	maxRequestBytes  = 4 << 20
+	maxHeaderBytes   = 32 << 10
+	handshakeTimeout = 10 * time.Second
+	// maxConnectionAge is when a proxy must reconnect; gRPC adds a jitter of 10%. Reconnecting distributes proxies over replicas and
+	// makes them present a fresh token.
+	maxConnectionAge = 30 * time.Minute
+	// maxConnectionAgeGrace is for the response that is being written.
+	maxConnectionAgeGrace = 5 * time.Second
+	// keepaliveTime and keepaliveTimeout detect connections to clients that no longer exist.
+	keepaliveTime    = 30 * time.Second
+	keepaliveTimeout = 10 * time.Second
+	// minPingInterval limits keepalive pings of the client.
+	minPingInterval = 10 * time.Second
 )
 
-// Config is what a Server needs. All fields are required, unless said otherwise.
+// Config configures a Server. All fields are required, unless documented otherwise.
 type Config struct {
 	Store         *snapshot.Store
 	Authenticator Authenticator
-	// TLS has the server's certificate. TLS 1.2 is the least that is spoken, whatever it says.
+	// TLS has the server certificate. The minimum version is TLS 1.2, even if TLS allows less.
 	TLS     *tls.Config
 	Log     logr.Logger
 	Metrics prometheus.Registerer
-	// Contract says which sidecars are served; the zero value is all.
-	Contract contract.Promise
-	// Loads takes load reports; nil keeps them where nobody reads them.
-	Loads *book.Book
-	// Now is the clock; nil is the real one.
+	// Compatibility decides which Envoy releases are served; the zero value serves all.
+	Compatibility compatibility.Entry
+	// Loads records load reports. The default is a store that is not read.
+	Loads *loadstats.Store
+	// Now returns the current time. The default is time.Now.
 	Now func() time.Time
 }
 
-// Server serves sidecars.
+// Server serves proxies.
 type Server struct {
 	discovery.UnimplementedAggregatedDiscoveryServiceServer
-	loadstats.UnimplementedLoadReportingServiceServer
+	loadstatsv3.UnimplementedLoadReportingServiceServer
 
-	config   Config
-	metrics  *metrics
-	refusals *refusals
-	grpc     *grpc.Server
+	config  Config
+	metrics *metrics
+	// log is for events that clients can cause.
+	log  *limitedLog
+	grpc *grpc.Server
 }
 
-// NewServer makes a Server.
+// NewServer returns a Server.
 func NewServer(config Config) (*Server, error) {
 	if config.TLS == nil {
 		return nil, errors.New("the xDS server needs a TLS configuration: sidecars send their tokens over this connection")
@@ -78,34 +80,34 @@ func NewServer(config Config) (*Server, error) {
 		config.Now = time.Now
 	}
 	if config.Loads == nil {
-		config.Loads = book.NewBook(config.Now)
+		config.Loads = loadstats.NewStore(config.Now)
 	}
-	handshakes := newGate(max(runtime.GOMAXPROCS(0), minHandshakes), maxHandshakes)
+	handshakes := newHandshakeLimiter(max(runtime.GOMAXPROCS(0), minActiveHandshakes), maxHandshakes)
 	s := &Server{config: config, metrics: newMetrics(config.Metrics, handshakes)}
-	s.refusals = newRefusals(config.Log, config.Now, s.metrics.unlogged.Inc)
+	s.log = newLimitedLog(config.Log, config.Now, s.metrics.droppedLines.Inc)
 	s.grpc = grpc.NewServer(
-		grpc.Creds(transport{credentials.NewTLS(tlsConfig), handshakes, s.metrics.tooMany}),
+		grpc.Creds(transport{credentials.NewTLS(tlsConfig), handshakes, s.metrics.countRejectedHandshake}),
 		grpc.ForceServerCodecV2(codec{}),
 		grpc.MaxConcurrentStreams(maxStreams),
-		grpc.MaxRecvMsgSize(maxRequest),
-		grpc.MaxHeaderListSize(maxHeaders),
-		grpc.ConnectionTimeout(handshakeLimit),
-		grpc.ReadBufferSize(0), // TLS has a buffer of its own, and there is one for each sidecar
+		grpc.MaxRecvMsgSize(maxRequestBytes),
+		grpc.MaxHeaderListSize(maxHeaderBytes),
+		grpc.ConnectionTimeout(handshakeTimeout),
+		grpc.ReadBufferSize(0), // TLS has its own buffer
 		grpc.KeepaliveParams(keepalive.ServerParameters{
-			MaxConnectionAge:      connectionAge,
-			MaxConnectionAgeGrace: connectionGrace,
-			Time:                  pingAfter,
-			Timeout:               pingTimeout,
+			MaxConnectionAge:      maxConnectionAge,
+			MaxConnectionAgeGrace: maxConnectionAgeGrace,
+			Time:                  keepaliveTime,
+			Timeout:               keepaliveTimeout,
 		}),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPingInterval, PermitWithoutStream: true}),
 	)
 	discovery.RegisterAggregatedDiscoveryServiceServer(s.grpc, s)
-	loadstats.RegisterLoadReportingServiceServer(s.grpc, s)
+	loadstatsv3.RegisterLoadReportingServiceServer(s.grpc, s)
 	return s, nil
 }
 
-// Serve serves a listener until ctx ends, then closes it and all connections. Sidecars connect again elsewhere and keep
-// their configuration meanwhile.
+// Serve accepts connections until ctx ends, then closes the listener and all connections. Proxies keep their configuration and
+// reconnect to another replica.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	stop := context.AfterFunc(ctx, s.grpc.Stop)
 	defer stop()

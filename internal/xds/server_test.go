@@ -17,7 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
-	"github.com/openservicemesh/osm-operator/internal/contract"
+	"github.com/openservicemesh/osm-operator/internal/compatibility"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/names"
@@ -45,9 +45,9 @@ type authority struct {
 	pki *pki.Authority
 }
 
-func (a authority) Certificate(sa identity.ServiceAccount) (snapshot.Leaf, error) {
+func (a authority) Certificate(sa identity.ServiceAccount) (snapshot.Certificate, error) {
 	chain, key := a.pki.Issue(a.t, sa, trustDomain)
-	return snapshot.Leaf{ChainPEM: chain, KeyPEM: key, NotAfter: time.Now().Add(time.Hour).Truncate(time.Second), Generation: "g"}, nil
+	return snapshot.Certificate{ChainPEM: chain, KeyPEM: key, NotAfter: time.Now().Add(time.Hour).Truncate(time.Second), Generation: "g"}, nil
 }
 
 func (a authority) Root() []byte { return a.pki.RootPEM }
@@ -57,7 +57,7 @@ type control struct {
 	store   *snapshot.Store
 	tokens  tokens
 	metrics *prometheus.Registry
-	loads   *loadstats.Book
+	loads   *loadstats.Store
 	// later is by how many nanoseconds the server's clock is ahead.
 	later   atomic.Int64
 	address string
@@ -87,8 +87,8 @@ func startOn(t testing.TB, listener net.Listener, entries ...catalog.Entry) *con
 
 // character is what control planes may differ in.
 type character struct {
-	promise  contract.Promise
-	settling time.Duration
+	compatibility compatibility.Entry
+	settling      time.Duration
 }
 
 func startWith(t testing.TB, listener net.Listener, is character, entries ...catalog.Entry) *control {
@@ -97,7 +97,7 @@ func startWith(t testing.TB, listener net.Listener, is character, entries ...cat
 	c := &control{tokens: tokens{}, metrics: prometheus.NewRegistry(), rootPEM: root.RootPEM}
 	c.store = snapshot.NewStore(snapshot.Config{
 		TrustDomain: trustDomain, Certificates: authority{t, root}, Log: logr.Discard(), Metrics: c.metrics, Now: time.Now,
-		Settling: is.settling,
+		StartupPeriod: is.settling,
 	})
 	ads := meshtest.SA("control", "ads")
 	chain, key := root.Issue(t, ads, trustDomain)
@@ -106,9 +106,9 @@ func startWith(t testing.TB, listener net.Listener, is character, entries ...cat
 		t.Fatal(err)
 	}
 	now := func() time.Time { return time.Now().Add(time.Duration(c.later.Load())) }
-	c.loads = loadstats.NewBook(now)
+	c.loads = loadstats.NewStore(now)
 	server, err := NewServer(Config{
-		Store: c.store, Authenticator: c.tokens, Log: logr.Discard(), Metrics: c.metrics, Loads: c.loads, Now: now, Contract: is.promise,
+		Store: c.store, Authenticator: c.tokens, Log: logr.Discard(), Metrics: c.metrics, Loads: c.loads, Now: now, Compatibility: is.compatibility,
 		TLS: &tls.Config{Certificates: []tls.Certificate{pair}},
 	})
 	if err != nil {

@@ -6,35 +6,37 @@ import (
 	core "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 
 	"github.com/openservicemesh/osm-operator/internal/snapshot"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/status"
 )
 
-// introduce notes what a sidecar is made of, and says whether it is served. Envoy tells it with the first request of a stream.
-func (s *Server) introduce(stream *snapshot.Stream, peer Peer, node *core.Node) bool {
+// maxBootstrapVersionLength limits the bootstrap version that a proxy reports.
+const maxBootstrapVersionLength = 16
+
+// recordSoftware records what a proxy reports about itself and returns whether it is served. Envoy sends the node with the first
+// request of a stream.
+func (s *Server) recordSoftware(stream *snapshot.Stream, peer Peer, node *core.Node) (served bool) {
 	software := softwareOf(node)
-	software.Unserved = s.config.Contract.Refuses(software.Envoy)
-	stream.Introduce(software)
+	software.UnservedReason = s.config.Compatibility.UnsupportedReason(software.Envoy)
+	stream.SetSoftware(software)
 	switch {
-	case software.Unserved != "":
-		s.metrics.refused.WithLabelValues("envoy").Inc()
-		s.refusals.log("a sidecar is not served", "pod", peer.Pod.String(), "reason", software.Unserved)
+	case software.UnservedReason != "":
+		s.metrics.rejected.WithLabelValues("envoy").Inc()
+		s.log.info("A sidecar is not served", "pod", peer.Pod.String(), "reason", software.UnservedReason)
 		return false
-	case software.Envoy != "" && !s.config.Contract.Tried(software.Envoy):
-		s.refusals.log("a sidecar runs an Envoy that this version was not tried with", "pod", peer.Pod.String(), "envoy", software.Envoy)
+	case software.Envoy != "" && !s.config.Compatibility.IsTested(software.Envoy):
+		s.log.info("A sidecar runs an Envoy release that this version is not tested with", "pod", peer.Pod.String(), "envoy", software.Envoy)
 	}
 	return true
 }
 
-// softwareOf reads what a node says of itself; nothing is known of what is not Envoy.
-func softwareOf(node *core.Node) (software snapshot.Software) {
+// softwareOf returns what a node reports. It is empty for clients other than Envoy.
+func softwareOf(node *core.Node) (software status.Software) {
 	if release := node.GetUserAgentBuildVersion().GetVersion(); node.GetUserAgentName() == "envoy" && release != nil {
 		software.Envoy = fmt.Sprintf("%d.%d.%d", release.GetMajorNumber(), release.GetMinorNumber(), release.GetPatch())
 	}
 	software.Bootstrap = node.GetMetadata().GetFields()["bootstrap_version"].GetStringValue()
-	if len(software.Bootstrap) > maxBootstrap {
+	if len(software.Bootstrap) > maxBootstrapVersionLength {
 		software.Bootstrap = ""
 	}
 	return software
 }
-
-// maxBootstrap is the length of the longest bootstrap version that is believed to be one.
-const maxBootstrap = 16

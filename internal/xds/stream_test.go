@@ -97,7 +97,7 @@ func TestThreat1And5Refused(t *testing.T) {
 		{"no token", "", codes.Unauthenticated},
 		{"foreign token", "what", codes.Unauthenticated},
 		{"two schemes", "Bearer Bearer x", codes.Unauthenticated},
-		{"oversized token", strings.Repeat("x", maxToken+1), codes.Unauthenticated},
+		{"oversized token", strings.Repeat("x", maxTokenBytes+1), codes.Unauthenticated},
 		{"pod without a sidecar", c.tokenOf(plain), codes.PermissionDenied},
 		{"unknown pod", with(func(p *Peer) { p.Pod.Name = "nobody" }), codes.Unauthenticated},
 		{"pod made again", with(func(p *Peer) { p.PodUID = "older" }), codes.Unauthenticated},
@@ -139,13 +139,13 @@ func TestThreat47NothingBeforeSync(t *testing.T) {
 		t.Fatal(err)
 	case <-time.After(100 * time.Millisecond):
 	}
-	if c.store.Ready() {
+	if c.store.IsReady() {
 		t.Error("ready before everything was known")
 	}
 	c.apply(entries...)
 	c.store.MarkSynced()
 	p.waitFor(t, fakexds.RouteType, "rds-outbound.80|a/server")
-	if !c.store.Ready() {
+	if !c.store.IsReady() {
 		t.Error("not ready though everything is known")
 	}
 }
@@ -175,7 +175,7 @@ func TestMaxConnections(t *testing.T) {
 		t.Errorf("one too many ended with %v", err)
 	}
 	if got := c.metric(t, "osm_proxy_max_connections_rejected"); got != 1 {
-		t.Errorf("%v refusals were counted", got)
+		t.Errorf("%v rejections were counted", got)
 	}
 	c.store.SetMaxConnections(2)
 	c.connect(t, c.tokenOf(m.server), fakexds.NewEnvoy()).waitFor(t, fakexds.SecretType, "service-cert:a/server")

@@ -8,16 +8,15 @@ import (
 	"google.golang.org/grpc/peer"
 )
 
-// transport is TLS whose connections can be found again from a request's context. gRPC itself has no way to end a stream
-// whose write is blocked by the other end.
+// transport is TLS that makes the connection of a request available, to close it. gRPC cannot end a stream whose write blocks.
 type transport struct {
 	credentials.TransportCredentials
-	// handshakes bounds the handshakes at a time, and refused is called for each connection that there is no room for.
-	handshakes *gate
-	refused    func()
+	handshakes *handshakeLimiter
+	// onRejected is called for each connection above the limit of handshakes.
+	onRejected func()
 }
 
-// connection is what is known of the connection of a request.
+// connection is the connection of a request.
 type connection struct {
 	credentials.AuthInfo
 	raw net.Conn
@@ -25,20 +24,20 @@ type connection struct {
 
 // ServerHandshake implements credentials.TransportCredentials.
 func (t transport) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	gated, err := t.handshakes.enter(raw)
+	limited, err := t.handshakes.begin(raw)
 	if err != nil {
-		t.refused()
+		t.onRejected()
 		return nil, nil, err
 	}
-	conn, info, err := t.TransportCredentials.ServerHandshake(gated)
-	gated.leave()
+	conn, info, err := t.TransportCredentials.ServerHandshake(limited)
+	limited.end()
 	if err != nil {
 		return nil, nil, err
 	}
 	return conn, connection{info, raw}, nil
 }
 
-// connectionOf is the connection that a request came over.
+// connectionOf returns the connection of a request.
 func connectionOf(ctx context.Context) connection {
 	if p, ok := peer.FromContext(ctx); ok {
 		if c, ok := p.AuthInfo.(connection); ok {
@@ -48,8 +47,8 @@ func connectionOf(ctx context.Context) connection {
 	return connection{}
 }
 
-// cut closes the connection at once, with everything that waits to be written.
-func (c connection) cut() {
+// abort closes the connection without waiting for pending writes.
+func (c connection) abort() {
 	if c.raw != nil {
 		_ = c.raw.Close()
 	}

@@ -1,8 +1,7 @@
-// Package v1alpha1 holds the older version of MeshConfig, for what was written for it.
+// Package v1alpha1 contains the deprecated version of MeshConfig, for existing manifests.
 //
-// Nothing flows in or out: nobody reads this version, its objects are those of v1alpha2. Its fields are those of v1alpha2, also
-// the ones that it did not have in Open Service Mesh: nothing converts between the versions, and a field that this version did
-// not know would be lost when an object is written through it.
+// The mesh reads only v1alpha2. There is no conversion between the versions, so v1alpha1 has all fields of v1alpha2. A field missing
+// in v1alpha1 would be lost when an object is written in this version.
 //
 // +kubebuilder:object:generate=true
 // +groupName=config.openservicemesh.io

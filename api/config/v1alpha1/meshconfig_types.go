@@ -6,23 +6,23 @@ import (
 	"github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 )
 
-// MeshConfig holds the settings of a running mesh, as v1alpha2 does.
+// MeshConfig contains the settings of a running mesh. It has the same fields as v1alpha2.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:deprecatedversion:warning="config.openservicemesh.io/v1alpha1 MeshConfig is deprecated: write apiVersion config.openservicemesh.io/v1alpha2, with the same fields"
-// +kubebuilder:resource:scope=Namespaced
+// +kubebuilder:resource:scope=Namespaced,categories=osm
 // +kubebuilder:metadata:labels=app.kubernetes.io/name=openservicemesh.io
 type MeshConfig struct {
 	metav1.TypeMeta `json:",inline"`
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
-	// spec is the settings.
+	// spec contains the settings of the mesh.
 	// +optional
 	Spec v1alpha2.MeshConfigSpec `json:"spec,omitzero"`
 
-	// status says how the mesh took the settings; only the operator writes it.
+	// status reports whether the mesh applies the settings. Only the operator writes it.
 	// +optional
 	Status v1alpha2.MeshConfigStatus `json:"status,omitzero"`
 }

@@ -2,69 +2,69 @@ package v1alpha2
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// Name is the name of the one MeshConfig that a mesh reads, in the namespace of the mesh.
+// Name is the name of the MeshConfig that a mesh reads. It is in the namespace of the mesh.
 const Name = "osm-mesh-config"
 
-// MeshConfig holds the settings of a running mesh. A mesh reads the object named osm-mesh-config in its
-// namespace; changes act at once, except where a field says that they act on new pods.
+// MeshConfig contains the settings of a running mesh. A mesh reads the object osm-mesh-config in its namespace.
+// Changes take effect immediately, unless the description of a field limits them to new pods.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:storageversion
-// +kubebuilder:resource:scope=Namespaced
+// +kubebuilder:resource:scope=Namespaced,categories=osm
 // +kubebuilder:metadata:labels=app.kubernetes.io/name=openservicemesh.io
 type MeshConfig struct {
 	metav1.TypeMeta `json:",inline"`
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
-	// spec is the settings.
+	// spec contains the settings of the mesh.
 	// +optional
 	Spec MeshConfigSpec `json:"spec,omitzero"`
 
-	// status says how the mesh took the settings; only the operator writes it.
+	// status reports whether the mesh applies the settings. Only the operator writes it.
 	// +optional
 	Status MeshConfigStatus `json:"status,omitzero"`
 }
 
-// MeshConfigSpec is the settings of a mesh. What is absent has the default its comment names.
+// MeshConfigSpec contains the settings of a mesh. Absent fields have the default in their description.
 type MeshConfigSpec struct {
-	// sidecar is about the Envoy container and the init container of pods.
+	// sidecar configures the Envoy container and the init container of pods.
 	// +optional
 	Sidecar SidecarSpec `json:"sidecar,omitzero"`
 
-	// traffic is about traffic that is redirected, and traffic that no policy speaks about.
+	// traffic configures which traffic is redirected to sidecars, and the handling of traffic without a policy.
 	// +optional
 	Traffic TrafficSpec `json:"traffic,omitzero"`
 
-	// observability is about logs, traces and the debug server.
+	// observability configures logs, traces and the debug server.
 	// +optional
 	Observability ObservabilitySpec `json:"observability,omitzero"`
 
-	// certificate is about the certificates of workloads and of an ingress gateway.
+	// certificate configures the certificates of workloads and of an ingress gateway.
 	// +optional
 	Certificate CertificateSpec `json:"certificate,omitzero"`
 
-	// featureFlags switch single features on and off.
+	// featureFlags enable and disable individual features.
 	// +optional
 	FeatureFlags FeatureFlags `json:"featureFlags,omitzero"`
 }
 
-// MeshConfigStatus says how the mesh took the settings.
+// MeshConfigStatus reports whether the mesh applies the settings.
 type MeshConfigStatus struct {
-	// observedGeneration is the generation of the MeshConfig that this status speaks about.
+	// observedGeneration is the generation of the MeshConfig that this status describes.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions: Accepted is True when every field that is set is acted on; otherwise its message names those
-	// that are not.
+	// conditions contains Accepted, which is True when every field that is set takes effect. Otherwise its message
+	// lists the fields without effect.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
-// ConditionAccepted is True when every field that the MeshConfig sets is acted on.
+// ConditionAccepted is True when every field that is set in the MeshConfig takes effect.
 const ConditionAccepted = "Accepted"
 
 // MeshConfigList is a list of MeshConfigs.

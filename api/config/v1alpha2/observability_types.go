@@ -1,24 +1,24 @@
 package v1alpha2
 
-// ObservabilitySpec is about logs, traces and the debug server.
+// ObservabilitySpec configures logs, traces and the debug server.
 type ObservabilitySpec struct {
 	// osmLogLevel is the log level of the control plane: trace, debug, info, warn, error, fatal, panic or disabled.
-	// Acts at once. Default: info, also for a word that is none of these.
+	// Changes take effect immediately. Default: info, also for unknown values.
 	// +optional
 	OSMLogLevel string `json:"osmLogLevel,omitempty"`
 
-	// enableDebugServer serves the debug pages of the controller. Default: false.
+	// enableDebugServer enables the debug server of the controller. Default: false.
 	// +optional
 	EnableDebugServer bool `json:"enableDebugServer,omitempty"`
 
-	// tracing says where sidecars send traces.
+	// tracing configures where sidecars send traces.
 	// +optional
 	Tracing TracingSpec `json:"tracing,omitzero"`
 }
 
-// TracingSpec names a server that receives traces as Zipkin JSON over HTTP.
+// TracingSpec configures the server that receives traces as Zipkin JSON over HTTP.
 type TracingSpec struct {
-	// enable switches tracing on. Default: false.
+	// enable enables tracing. Default: false.
 	// +optional
 	Enable bool `json:"enable,omitempty"`
 
@@ -32,38 +32,38 @@ type TracingSpec struct {
 	// +kubebuilder:validation:Maximum=65535
 	Port int `json:"port,omitempty"`
 
-	// endpoint is the path on the server. Default: /api/v2/spans.
+	// endpoint is the URL path on the server. Default: /api/v2/spans.
 	// +optional
 	Endpoint string `json:"endpoint,omitempty"`
 }
 
-// FeatureFlags switch single features on and off.
+// FeatureFlags enable and disable individual features.
 type FeatureFlags struct {
-	// enableWASMStats adds metrics about requests with the workloads on both sides.
+	// enableWASMStats enables request metrics that are labeled with the source and destination workloads.
 	// +optional
 	EnableWASMStats bool `json:"enableWASMStats,omitempty"`
 
-	// enableEgressPolicy makes Egress objects act.
+	// enableEgressPolicy enables Egress objects.
 	// +optional
 	EnableEgressPolicy bool `json:"enableEgressPolicy,omitempty"`
 
-	// enableSnapshotCacheMode is accepted and has no effect: configuration is always served from a cache.
+	// enableSnapshotCacheMode is accepted and has no effect. Configuration is always served from a cache.
 	// +optional
 	EnableSnapshotCacheMode bool `json:"enableSnapshotCacheMode,omitempty"`
 
-	// enableAsyncProxyServiceMapping is accepted and has no effect: the services of a sidecar are always known.
+	// enableAsyncProxyServiceMapping is accepted and has no effect. The services of a sidecar are always known.
 	// +optional
 	EnableAsyncProxyServiceMapping bool `json:"enableAsyncProxyServiceMapping,omitempty"`
 
-	// enableIngressBackendPolicy makes IngressBackend objects act.
+	// enableIngressBackendPolicy enables IngressBackend objects.
 	// +optional
 	EnableIngressBackendPolicy bool `json:"enableIngressBackendPolicy,omitempty"`
 
-	// enableEnvoyActiveHealthChecks makes sidecars check the health of each other.
+	// enableEnvoyActiveHealthChecks enables active health checks between sidecars.
 	// +optional
 	EnableEnvoyActiveHealthChecks bool `json:"enableEnvoyActiveHealthChecks,omitempty"`
 
-	// enableRetryPolicy makes Retry objects act.
+	// enableRetryPolicy enables Retry objects.
 	// +optional
 	EnableRetryPolicy bool `json:"enableRetryPolicy,omitempty"`
 

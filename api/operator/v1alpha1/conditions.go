@@ -1,112 +1,145 @@
 package v1alpha1
 
-// The conditions of a Mesh. They follow the rules that kubectl wait, Argo CD and Flux read alike: each carries
-// observedGeneration; Ready is Unknown while the operator works and False only when something failed;
-// Reconciling and Stalled exist only while they are True.
+// The conditions of a Mesh. kubectl wait, Argo CD and Flux agree on their rules: each condition has observedGeneration; Ready is
+// Unknown while the operator works and False only after a failure; Reconciling and Stalled exist only while they are True.
 const (
-	// ConditionReady is True when the mesh is as declared and works, Unknown while the operator brings it there,
-	// False when that failed. A MeshRevision has it too, and Reconciling and Stalled with it.
+	// ConditionReady is True when the mesh matches its spec and works, Unknown while the operator works towards that, and False after
+	// a failure. A MeshRevision has the conditions Ready, Reconciling and Stalled too.
 	ConditionReady = "Ready"
 
-	// ConditionReconciling exists, True, while the operator works towards the declared state.
+	// ConditionReconciling is True while the operator works towards the desired state. It does not exist otherwise.
 	ConditionReconciling = "Reconciling"
 
-	// ConditionStalled exists, True, when trying again cannot help: somebody must change something first.
+	// ConditionStalled is True when a retry cannot succeed until a user changes something. It does not exist otherwise.
 	ConditionStalled = "Stalled"
 
-	// ConditionPaused exists, True, while spec.paused keeps the operator from changing anything of the mesh.
+	// ConditionPaused is True while spec.paused stops the operator from changing the mesh. It does not exist otherwise.
 	ConditionPaused = "Paused"
 
-	// ConditionPlanned exists with spec.mode Plan: True when status.plan says what Apply would do, False when something stands in
-	// the way of that; the message says what.
+	// ConditionPlanned exists with spec.mode Plan. It is True when status.plan is complete, and False with the reason when it is not.
 	ConditionPlanned = "Planned"
 
-	// ConditionInstalled is True when everything the mesh consists of has been applied.
+	// ConditionInstalled is True when all objects of the mesh have been applied.
 	ConditionInstalled = "Installed"
 
-	// ConditionCertificatesReady is True when the root certificate and the certificates of the webhooks exist and
-	// are valid.
+	// ConditionCertificatesReady is True when the root certificate and the webhook certificates exist and are valid.
 	ConditionCertificatesReady = "CertificatesReady"
 
 	// ConditionControlPlaneReady is True when all pods of controller and injector are up to date and ready.
 	ConditionControlPlaneReady = "ControlPlaneReady"
 
-	// ConditionConfigurationAccepted is False when the MeshConfig sets fields that this version does not act on;
-	// the message names them. The mesh works, without what those fields ask for.
+	// ConditionConfigurationAccepted is False when the MeshConfig sets fields that this version ignores. The message lists them. The
+	// mesh works without them.
 	ConditionConfigurationAccepted = "ConfigurationAccepted"
+
+	// ConditionComponentsReady is True when every component whose kinds the API server serves is ready. It does not affect Ready.
+	ConditionComponentsReady = "ComponentsReady"
+
+	// ConditionUpgrading is True while the mesh moves to another version or back, and False while it does not. After a failed upgrade
+	// it is False with the reason RolledBack or UpgradeHalted.
+	ConditionUpgrading = "Upgrading"
+
+	// ConditionTrustDistributed is False when a namespace of the mesh rejects the ConfigMap with the root certificate. The message lists
+	// the namespaces and their answers. All other namespaces have it, and the mesh can be Ready.
+	ConditionTrustDistributed = "TrustDistributed"
+
+	// ConditionRemoved exists while the Mesh is being deleted. It is Unknown while the removal makes progress or waits, and False when a
+	// step failed. Ready repeats it.
+	ConditionRemoved = "Removed"
+
+	// ConditionDataPlaneUpToDate is True when every sidecar has the revision that its namespace should have. Otherwise it is False, and
+	// the message has the number of outdated sidecars.
+	ConditionDataPlaneUpToDate = "DataPlaneUpToDate"
 )
 
 // Reasons while the operator works (Ready Unknown, Reconciling True).
 const (
-	// ReasonProgressing means that the operator applies what is declared.
+	// ReasonProgressing means that the operator is applying the spec.
 	ReasonProgressing = "Progressing"
-	// ReasonWaitingForReplicas means that everything is applied and some pods are not ready yet.
+	// ReasonWaitingForReplicas means that all objects are applied and some pods are not ready yet.
 	ReasonWaitingForReplicas = "WaitingForReplicas"
-	// ReasonWaitingForSidecars means that the Mesh is being deleted and pods still have its sidecar: restart them
-	// without injection, or delete them.
+	// ReasonWaitingForSidecars means that the Mesh is being deleted and pods still have its sidecar. Restart these pods without
+	// injection, or delete them.
 	ReasonWaitingForSidecars = "WaitingForSidecars"
-	// ReasonRemovingSidecars means that the Mesh is being deleted and the operator takes the sidecars out of workloads.
+	// ReasonRemovingSidecars means that the Mesh is being deleted and the operator removes the sidecars from workloads.
 	ReasonRemovingSidecars = "RemovingSidecars"
-	// ReasonUpgrading means that the mesh is on its way to another version; status.upgrade tells how far it is.
+	// ReasonUpgrading means that an upgrade is in progress; status.upgrade has its phase.
 	ReasonUpgrading = "Upgrading"
-	// ReasonRollingBack means that a gate has failed, and the mesh returns to the last good version.
+	// ReasonRollingBack means that a gate failed and the mesh returns to the last verified version.
 	ReasonRollingBack = "RollingBack"
-	// ReasonDeleting means that the Mesh is being deleted and what it consists of is being removed.
+	// ReasonDeleting means that the Mesh is being deleted and its objects are being removed.
 	ReasonDeleting = "Deleting"
+	// ReasonSidecarsOutdated means that sidecars of another revision than desired are running.
+	ReasonSidecarsOutdated = "SidecarsOutdated"
 )
 
 // Reasons of success.
 const (
-	// ReasonReady means that the mesh is as declared and works.
+	// ReasonReady means that the mesh matches its spec and works.
 	ReasonReady = "Ready"
-	// ReasonPaused means that spec.paused keeps the operator from changing anything.
+	// ReasonPaused means that spec.paused stops the operator from changing the mesh.
 	ReasonPaused = "Paused"
-	// ReasonPlanned means that spec.mode Plan keeps the operator from changing anything. Ready is then Unknown without Reconciling
-	// as long as the mesh is not installed: nobody is working on it, and nothing is wrong.
+	// ReasonPlanned means that spec.mode Plan stops the operator from changing the mesh. Until the mesh is installed, Ready is Unknown
+	// without Reconciling.
 	ReasonPlanned = "Planned"
-	// ReasonStandby means that a MeshRevision runs nothing: another one runs the mesh.
+	// ReasonStandby means that a MeshRevision runs nothing, because another one is active.
 	ReasonStandby = "Standby"
-	// ReasonApplied means that everything the mesh consists of has been applied.
+	// ReasonApplied means that all objects of the mesh have been applied.
 	ReasonApplied = "Applied"
 	// ReasonCertificatesValid means that all certificates of the control plane exist and are valid.
 	ReasonCertificatesValid = "CertificatesValid"
 	// ReasonReplicasReady means that all pods are up to date and ready.
 	ReasonReplicasReady = "ReplicasReady"
-	// ReasonAccepted means that every field that the MeshConfig sets is acted on.
+	// ReasonAccepted means that every field that the MeshConfig sets has an effect.
 	ReasonAccepted = "Accepted"
+	// ReasonComponentsReady means that every component is ready.
+	ReasonComponentsReady = "ComponentsReady"
+	// ReasonIdle means that no upgrade is in progress and the mesh runs the desired version.
+	ReasonIdle = "Idle"
+	// ReasonTrustDistributed means that every namespace of the mesh has the root certificate.
+	ReasonTrustDistributed = "TrustDistributed"
+	// ReasonUpToDate means that no sidecar is outdated.
+	ReasonUpToDate = "UpToDate"
 )
 
-// Reasons of failure. With the first group Stalled is True as well; the second group is tried again.
+// Reasons of failure. With the first group Stalled is True as well; the second group is retried.
 const (
-	// ReasonInvalidSpec means that the spec contradicts itself in a way the API server cannot see.
+	// ReasonInvalidSpec means that the spec is invalid in a way that the API server cannot check.
 	ReasonInvalidSpec = "InvalidSpec"
-	// ReasonUnknownVersion means that this operator cannot install spec.version; the message lists what it can.
+	// ReasonUnknownVersion means that this operator cannot install spec.version. The message lists the versions that it can.
 	ReasonUnknownVersion = "UnknownVersion"
-	// ReasonUnsupportedStep means that a mesh cannot go from the version that runs to spec.version at once, or that spec.version does not
-	// serve sidecars that live in the mesh; the message says what to do first.
+	// ReasonUnsupportedStep means that the mesh cannot move from its version to spec.version in one step, or that spec.version does not
+	// support sidecars that run in the mesh. The message describes what to do first.
 	ReasonUnsupportedStep = "UnsupportedStep"
-	// ReasonNamespaceClaimed means that another Mesh, or an OSM that this operator did not install, lives in
-	// spec.namespace.
+	// ReasonNamespaceClaimed means that another Mesh, or an OSM that this operator did not install, runs in spec.namespace.
 	ReasonNamespaceClaimed = "NamespaceClaimed"
-	// ReasonRolledBack means that the mesh runs the last good version, because the one that it asks for did not pass its gates:
-	// the message says which. It is tried again when the spec changes.
+	// ReasonRolledBack means that the mesh runs the last verified version, because the desired version failed its gates. The message
+	// lists them. The upgrade is retried when the spec changes.
 	ReasonRolledBack = "RolledBack"
-	// ReasonUpgradeHalted means that a gate has failed, and the way back is not automatic, or there is none; or that a canary cannot
-	// begin, because the version cannot run beside another or no namespace is chosen. The message says which.
+	// ReasonUpgradeHalted means that a gate failed without a rollback, because spec.upgrade.rollback is Manual or no verified version
+	// exists; or that a canary cannot start, because the version does not support it or no namespace is selected.
 	ReasonUpgradeHalted = "UpgradeHalted"
 	// ReasonUnsupportedKubernetes means that the cluster is older than this version can run on.
 	ReasonUnsupportedKubernetes = "UnsupportedKubernetes"
 
-	// ReasonApplyFailed means that the API server refused something; the message has its answer.
+	// ReasonApplyFailed means that the API server rejected an object. The message has its answer.
 	ReasonApplyFailed = "ApplyFailed"
-	// ReasonCertificatesFailed means that a certificate could not be made or read.
+	// ReasonComponentFailed means that a component could not be rendered or applied, or is not healthy. The message lists them.
+	ReasonComponentFailed = "ComponentFailed"
+	// ReasonKindNotServed means that a component waits for a kind that the API server does not serve.
+	ReasonKindNotServed = "KindNotServed"
+	// ReasonCertificatesFailed means that a certificate could not be issued or read.
 	ReasonCertificatesFailed = "CertificatesFailed"
 	// ReasonReplicasFailed means that pods of the control plane keep failing, or did not become ready in time.
 	ReasonReplicasFailed = "ReplicasFailed"
-	// ReasonDeleteFailed means that something the mesh consists of could not be removed.
+	// ReasonNamespacesRefused means that namespaces reject the ConfigMap with the root certificate, for example because of a quota.
+	ReasonNamespacesRefused = "NamespacesRefused"
+	// ReasonRestartsDenied means that restarts of workloads are rejected, for example by a policy engine. They are retried with a backoff.
+	ReasonRestartsDenied = "RestartsDenied"
+	// ReasonDeleteFailed means that an object of the mesh could not be removed.
 	ReasonDeleteFailed = "DeleteFailed"
-	// ReasonPlanFailed means that a plan could not be made, or not to its end.
+	// ReasonPlanFailed means that the plan could not be computed, or not completely.
 	ReasonPlanFailed = "PlanFailed"
-	// ReasonFieldsNotActedOn means that the MeshConfig sets fields that this version does not act on.
+	// ReasonFieldsNotActedOn means that the MeshConfig sets fields that this version ignores.
 	ReasonFieldsNotActedOn = "FieldsNotActedOn"
 )

@@ -5,38 +5,41 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Mesh declares one service mesh. Its name is the mesh name: the value that namespaces carry in the label
-// openservicemesh.io/monitored-by to be part of it. An empty spec is a complete mesh that denies by default.
+// Mesh declares one service mesh. Its name is the mesh name: a namespace joins the mesh by this value in its label
+// openservicemesh.io/monitored-by. An empty spec is a complete mesh that denies traffic by default.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:scope=Cluster,shortName=mesh
+// +kubebuilder:resource:scope=Cluster,categories=osm
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.status.version`
-// +kubebuilder:printcolumn:name="Namespace",type=string,JSONPath=`.status.namespace`
-// +kubebuilder:printcolumn:name="Plan",type=string,JSONPath=`.status.plan.summary`,priority=1
+// +kubebuilder:printcolumn:name="Desired",type=string,JSONPath=`.status.desiredVersion`
+// +kubebuilder:printcolumn:name="Outdated",type=integer,JSONPath=`.status.proxies.outdated`
+// +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Namespace",type=string,JSONPath=`.status.namespace`,priority=1
+// +kubebuilder:printcolumn:name="Plan",type=string,JSONPath=`.status.plan.summary`,priority=1
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 53 && !self.metadata.name.contains('.')",messageExpression="'metadata.name \"' + self.metadata.name + '\" cannot name a mesh: it is the value of the namespace label openservicemesh.io/monitored-by and part of other names, so use at most 53 characters and no dots'"
-// +kubebuilder:validation:XValidation:rule="(has(self.spec) && has(self.spec.__namespace__) ? self.spec.__namespace__ : 'osm-system') == (has(oldSelf.spec) && has(oldSelf.spec.__namespace__) ? oldSelf.spec.__namespace__ : 'osm-system')",messageExpression="'spec.namespace cannot change, this mesh lives in ' + (has(oldSelf.spec) && has(oldSelf.spec.__namespace__) ? oldSelf.spec.__namespace__ : 'osm-system') + ': delete the Mesh and create it again to move it'"
+// +kubebuilder:validation:XValidation:rule="(has(self.spec) && has(self.spec.__namespace__) ? self.spec.__namespace__ : 'osm-system') == (has(oldSelf.spec) && has(oldSelf.spec.__namespace__) ? oldSelf.spec.__namespace__ : 'osm-system')",messageExpression="'spec.namespace cannot change, this mesh runs in ' + (has(oldSelf.spec) && has(oldSelf.spec.__namespace__) ? oldSelf.spec.__namespace__ : 'osm-system') + ': delete the Mesh and create it again to move it'"
 // +kubebuilder:validation:XValidation:rule="(has(self.spec) && has(self.spec.certificates) && has(self.spec.certificates.trustDomain) ? self.spec.certificates.trustDomain : 'cluster.local') == (has(oldSelf.spec) && has(oldSelf.spec.certificates) && has(oldSelf.spec.certificates.trustDomain) ? oldSelf.spec.certificates.trustDomain : 'cluster.local')",messageExpression="'spec.certificates.trustDomain cannot change, every identity of this mesh ends in ' + (has(oldSelf.spec) && has(oldSelf.spec.certificates) && has(oldSelf.spec.certificates.trustDomain) ? oldSelf.spec.certificates.trustDomain : 'cluster.local') + ': delete the Mesh and create it again to use another one'"
 type Mesh struct {
 	metav1.TypeMeta `json:",inline"`
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
-	// spec is what the mesh shall be. Every field is optional.
+	// spec is the desired state of the mesh. Every field is optional.
 	// +optional
 	Spec MeshSpec `json:"spec,omitzero"`
 
-	// status is what the operator observed and did; only the operator writes it.
+	// status is the observed state of the mesh. Only the operator writes it.
 	// +optional
 	Status MeshStatus `json:"status,omitzero"`
 }
 
-// MeshSpec is what a user declares about a mesh. A field that is absent has the default its comment names.
+// MeshSpec is the desired state of a mesh. An absent field has the default that its comment states.
 type MeshSpec struct {
-	// namespace is where the control plane runs. It is created when it does not exist, and it cannot change.
+	// namespace is where the control plane runs. The operator creates it if it does not exist. It cannot change.
 	// Default: osm-system.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
@@ -51,84 +54,81 @@ type MeshSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^v[0-9]+[.][0-9]+[.][0-9]+(-[0-9A-Za-z.-]+)?$')",messageExpression="'spec.version \"' + self + '\" is not a version: write v and three numbers, for example v0.1.0'"
 	Version *string `json:"version,omitempty"`
 
-	// controlPlane shapes the controller, which serves configuration to the sidecars, and the injector, which
-	// adds the sidecars to pods. Both have the same shape.
+	// controlPlane configures the controller, which serves configuration to sidecars, and the injector, which adds sidecars to pods.
 	// +optional
 	ControlPlane *ControlPlaneSpec `json:"controlPlane,omitempty"`
 
-	// sidecar is about the Envoy container of pods that are created from now on.
+	// sidecar configures the Envoy container of pods that are created from now on.
 	// +optional
 	Sidecar *SidecarSpec `json:"sidecar,omitempty"`
 
-	// traffic is the mesh-wide stance towards traffic that no policy speaks about.
+	// traffic sets mesh-wide defaults for traffic that no policy selects.
 	// +optional
 	Traffic *TrafficSpec `json:"traffic,omitempty"`
 
-	// certificates is about the identities of workloads.
+	// certificates configures the identities of workloads.
 	// +optional
 	Certificates *CertificatesSpec `json:"certificates,omitempty"`
 
-	// upgrade says how the mesh moves from one version to another, and back.
+	// upgrade configures how the mesh moves from one version to another, and back.
 	// +optional
 	Upgrade *UpgradeSpec `json:"upgrade,omitempty"`
 
-	// mode is Apply, which brings the mesh to what is declared, or Plan, which changes nothing and writes into status.plan what
-	// Apply would do. Default: Apply.
+	// mode is Apply or Plan. Apply reconciles the mesh to its spec. Plan changes nothing and writes into status.plan what Apply
+	// would do. Default: Apply.
 	// +optional
 	Mode *MeshMode `json:"mode,omitempty"`
 
-	// removal says what becomes of workloads when the Mesh is deleted.
+	// removal configures what happens to workloads when the Mesh is deleted.
 	// +optional
 	Removal *RemovalSpec `json:"removal,omitempty"`
 
-	// paused keeps the operator from changing anything of this mesh; its status goes on to be written. Default: false.
+	// paused stops the operator from changing this mesh. Its status is still updated. Default: false.
 	// +optional
 	Paused *bool `json:"paused,omitempty"`
 }
 
-// SidecarSpec is the Envoy container that the injector adds to pods.
+// SidecarSpec configures the Envoy container that the injector adds to pods.
 type SidecarSpec struct {
-	// image is the image of Envoy. Default: the image in the MeshConfig, or else the one that belongs to the
-	// version of the control plane.
+	// image is the image of Envoy. Default: the image in the MeshConfig, or else the image of the version.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
 	Image *string `json:"image,omitempty"`
 
-	// logLevel is the log level of Envoy. Default: the level in the MeshConfig, which starts as error.
+	// logLevel is the log level of Envoy. Default: the level in the MeshConfig, initially error.
 	// +optional
 	// +kubebuilder:validation:Enum=trace;debug;info;warning;warn;error;critical;off
 	LogLevel *string `json:"logLevel,omitempty"`
 
 	// resources are the compute resources of the Envoy container. Default: the resources in the MeshConfig,
-	// which starts without any.
+	// initially none.
 	// +optional
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
 }
 
-// TrafficSpec says what happens to traffic that no policy speaks about.
+// TrafficSpec sets defaults for traffic that no policy selects.
 type TrafficSpec struct {
-	// permissive lets every workload of the mesh call every other one, without access policies. Absent leaves the
-	// decision to the MeshConfig, which starts as false: what no policy allows is denied.
+	// permissive allows every workload of the mesh to call every other one, without access policies. Default: the value in the
+	// MeshConfig, initially false: traffic that no policy allows is denied.
 	// +optional
 	Permissive *bool `json:"permissive,omitempty"`
 
-	// egress lets workloads call addresses outside the mesh. Absent leaves the decision to the MeshConfig,
-	// which starts as false.
+	// egress allows workloads to call addresses outside the mesh. Default: the value in the MeshConfig, initially false.
 	// +optional
 	Egress *bool `json:"egress,omitempty"`
 
-	// rulesWithoutMatches says what a rule of a TrafficTarget allows that refers to an HTTPRouteGroup and names none of its
-	// matches: All of them, which is what the Service Mesh Interface says, or None, which is how Open Service Mesh read it.
-	// Absent leaves the decision to the MeshConfig, where it starts as All.
+	// rulesWithoutMatches decides what a TrafficTarget rule allows if it refers to an HTTPRouteGroup and lists none of its matches.
+	// All allows every match, as the Service Mesh Interface specifies. None allows nothing, as Open Service Mesh does.
+	// Default: the value in the MeshConfig, initially All.
 	// +optional
 	// +kubebuilder:validation:Enum=All;None
 	RulesWithoutMatches *string `json:"rulesWithoutMatches,omitempty"`
 }
 
-// CertificatesSpec is about the certificates that prove the identity of workloads.
+// CertificatesSpec configures the certificates that prove the identity of workloads.
 type CertificatesSpec struct {
-	// trustDomain is the end of every identity in the mesh: <service account>.<namespace>.<trust domain>. It
+	// trustDomain is the last part of every identity in the mesh: <service account>.<namespace>.<trust domain>. It
 	// cannot change. Default: cluster.local.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
@@ -136,8 +136,8 @@ type CertificatesSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",messageExpression="'spec.certificates.trustDomain \"' + self + '\" is not a trust domain: write a lowercase DNS name, for example cluster.local'"
 	TrustDomain *string `json:"trustDomain,omitempty"`
 
-	// serviceCertificateDuration is how long the certificate of a workload is valid, at least 1m. Sidecars get a
-	// new one before it ends. Default: the duration in the MeshConfig, which starts as 24h.
+	// serviceCertificateDuration is how long the certificate of a workload is valid, at least 1m. Certificates are renewed before
+	// they expire. Default: the duration in the MeshConfig, initially 24h.
 	// +optional
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=string
@@ -146,12 +146,12 @@ type CertificatesSpec struct {
 	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]+([.][0-9]+)?(ns|us|ms|s|m|h))+$') || duration(self) >= duration('1m')",messageExpression="'spec.certificates.serviceCertificateDuration ' + self + ' is too short: certificates must be valid for at least 1m'"
 	ServiceCertificateDuration *metav1.Duration `json:"serviceCertificateDuration,omitempty"`
 
-	// key is the private key behind each certificate. Default: ECDSA with 256 bits.
+	// key configures the private key of each certificate. Default: ECDSA with 256 bits.
 	// +optional
 	Key *KeySpec `json:"key,omitempty"`
 }
 
-// KeySpec is the kind and size of the private keys of workloads.
+// KeySpec is the algorithm and size of the private keys of workloads.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.size) || ((has(self.algorithm) ? self.algorithm : 'ECDSA') == 'RSA' ? self.size in [2048, 3072, 4096] : self.size in [256, 384])",messageExpression="'spec.certificates.key.size %d does not fit the algorithm %s: use 256 or 384 with ECDSA, and 2048, 3072 or 4096 with RSA'.format([self.size, has(self.algorithm) ? self.algorithm : 'ECDSA'])"
 type KeySpec struct {
@@ -165,9 +165,9 @@ type KeySpec struct {
 	Size *int32 `json:"size,omitempty"`
 }
 
-// MeshStatus is what the operator observed about a mesh and did for it.
+// MeshStatus is the observed state of a mesh.
 type MeshStatus struct {
-	// observedGeneration is the generation of the Mesh that this status speaks about.
+	// observedGeneration is the generation of the Mesh that this status is based on.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
@@ -175,24 +175,32 @@ type MeshStatus struct {
 	// +optional
 	Namespace string `json:"namespace,omitempty"`
 
-	// version is the version of the control plane that is wanted now, with the default applied.
+	// phase summarises what happens to the mesh.
+	// +optional
+	Phase MeshPhase `json:"phase,omitempty"`
+
+	// version is the version of the active control plane, as observed: all its pods have been ready in this version. It is empty
+	// until the first installation is ready, and changes during an upgrade when the new version is ready as the active one.
 	// +optional
 	Version string `json:"version,omitempty"`
 
-	// conditions are listed with their reasons in the documentation; Ready summarises them.
+	// desiredVersion is the version that the mesh should run: spec.version, with the default applied.
+	// +optional
+	DesiredVersion string `json:"desiredVersion,omitempty"`
+
+	// conditions report parts of the mesh; Ready summarises them.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// revisions are the versions of the control plane that exist now, sorted by name.
+	// revisions are the existing versions of the control plane, sorted by name.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	Revisions []RevisionSummary `json:"revisions,omitempty"`
 
-	// namespaces is the number of namespaces that carry the label openservicemesh.io/monitored-by with the name
-	// of this mesh.
+	// namespaces is the number of namespaces whose label openservicemesh.io/monitored-by has the name of this mesh.
 	// +optional
 	Namespaces int32 `json:"namespaces,omitempty"`
 
@@ -200,33 +208,39 @@ type MeshStatus struct {
 	// +optional
 	Proxies *ProxyCounts `json:"proxies,omitempty"`
 
-	// upgrade is what is under way; absent when the mesh runs the version that it asks for.
+	// components is the inventory of independent parts of the mesh, such as Services and autoscalers.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Components []ComponentStatus `json:"components,omitempty"`
+
+	// upgrade is the upgrade, or rollback, in progress. It is absent while the mesh runs the desired version.
 	// +optional
 	Upgrade *UpgradeStatus `json:"upgrade,omitempty"`
 
-	// plan is what Apply would do; only with spec.mode Plan.
+	// plan is what Apply would do. It exists only with spec.mode Plan.
 	// +optional
 	Plan *PlanStatus `json:"plan,omitempty"`
 
-	// removal is how far the removal is; absent while the Mesh is not being deleted.
+	// removal is the progress of the removal. It is absent unless the Mesh is being deleted.
 	// +optional
 	Removal *RemovalStatus `json:"removal,omitempty"`
 
-	// history are the upgrades that have ended, the latest first, at most 10.
+	// history lists completed upgrades, the latest first, at most 10.
 	// +optional
 	// +listType=atomic
 	History []HistoryEntry `json:"history,omitempty"`
 }
 
-// RevisionSummary is one MeshRevision as the status of its Mesh shows it.
+// RevisionSummary describes one MeshRevision in the status of its Mesh.
 type RevisionSummary struct {
 	// name is the name of the MeshRevision.
 	Name string `json:"name"`
 
-	// version is the version of the control plane in this revision.
+	// version is the version of the control plane of this revision.
 	Version string `json:"version"`
 
-	// role is what the revision does: Base, Beside, Promoting or Standby.
+	// role is Active, Canary, Promoting or Standby.
 	// +optional
 	Role Role `json:"role,omitempty"`
 

@@ -3,11 +3,11 @@ package v1alpha1
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // MeshRevision is one concrete version of the control plane of a Mesh, as a ReplicaSet is one version of a
-// Deployment. The operator creates, changes and deletes it; users read it.
+// Deployment. The operator creates, updates and deletes it; users only read it.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:scope=Cluster
+// +kubebuilder:resource:scope=Cluster,categories=osm
 // +kubebuilder:printcolumn:name="Mesh",type=string,JSONPath=`.spec.mesh`
 // +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.spec.version`
 // +kubebuilder:printcolumn:name="Role",type=string,JSONPath=`.spec.role`
@@ -18,30 +18,29 @@ type MeshRevision struct {
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
-	// spec is what the revision shall be, with every default of the Mesh resolved.
+	// spec is the desired state of the revision, with every default of the Mesh applied.
 	// +required
 	Spec MeshRevisionSpec `json:"spec"`
 
-	// status is what the operator observed; only the operator writes it.
+	// status is the observed state of the revision. Only the operator writes it.
 	// +optional
 	Status MeshRevisionStatus `json:"status,omitzero"`
 }
 
-// MeshRevisionSpec is everything the operator needs to deploy one version of the control plane, with nothing
-// left to default.
+// MeshRevisionSpec is the complete configuration of one version of the control plane, without defaults to apply.
 type MeshRevisionSpec struct {
-	// mesh is the name of the Mesh this revision belongs to. It cannot change.
+	// mesh is the name of the Mesh that this revision belongs to. It cannot change.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=53
-	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="spec.mesh cannot change: a revision belongs to one Mesh for ever"
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="spec.mesh cannot change: a revision always belongs to the same Mesh"
 	Mesh string `json:"mesh"`
 
 	// version is the version of the control plane. It cannot change: another version is another revision.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="spec.version cannot change: set spec.version of the Mesh, and the operator makes another revision"
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="spec.version cannot change: set spec.version of the Mesh, and the operator creates another revision"
 	Version string `json:"version"`
 
 	// namespace is where the control plane runs. It cannot change.
@@ -51,18 +50,18 @@ type MeshRevisionSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="spec.namespace cannot change: delete the Mesh and create it again to move it"
 	Namespace string `json:"namespace"`
 
-	// trustDomain is the end of every identity in the mesh. It cannot change.
+	// trustDomain is the last part of every identity in the mesh. It cannot change.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="spec.trustDomain cannot change: delete the Mesh and create it again to use another one"
 	TrustDomain string `json:"trustDomain"`
 
-	// key is the private key behind the certificate of each workload. Default: ECDSA with 256 bits.
+	// key configures the private keys of workload certificates. Default: ECDSA with 256 bits.
 	// +optional
 	Key KeySpec `json:"key,omitzero"`
 
-	// controlPlane is the shape of the controller and of the injector.
+	// controlPlane configures the controller and the injector.
 	// +optional
 	ControlPlane ControlPlaneSpec `json:"controlPlane,omitzero"`
 
@@ -70,12 +69,12 @@ type MeshRevisionSpec struct {
 	// +required
 	Images RevisionImages `json:"images"`
 
-	// role is what the revision does in its mesh: Base, Beside, Promoting or Standby. Default: Base.
+	// role is Active, Canary, Promoting or Standby. A revision that version v0.1.0 stored has none and counts as Active.
 	// +optional
 	Role Role `json:"role,omitempty"`
 }
 
-// RevisionImages are the images that one version of the control plane runs or injects.
+// RevisionImages are the images that a version of the control plane runs or injects.
 type RevisionImages struct {
 	// controller is the image of the controller.
 	// +required
@@ -87,7 +86,7 @@ type RevisionImages struct {
 	// +kubebuilder:validation:MinLength=1
 	Injector string `json:"injector"`
 
-	// init is the image of the init container that redirects the traffic of a pod.
+	// init is the image of the init container that redirects a pod's traffic to its sidecar.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	Init string `json:"init"`
@@ -98,63 +97,63 @@ type RevisionImages struct {
 	Sidecar string `json:"sidecar"`
 }
 
-// MeshRevisionStatus is what the operator observed about a revision.
+// MeshRevisionStatus is the observed state of a revision.
 type MeshRevisionStatus struct {
-	// observedGeneration is the generation of the MeshRevision that this status speaks about.
+	// observedGeneration is the generation of the MeshRevision that this status is based on.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions are Ready, Reconciling and Stalled, with the meaning they have on a Mesh.
+	// conditions are Ready, Reconciling and Stalled, with the same meaning as on a Mesh.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// controller counts the pods of the controller: of the one beside the mesh's own while there is one.
+	// controller counts the pods of the controller. In the roles Canary and Promoting it counts those of the canary Deployment.
 	// +optional
 	Controller WorkloadStatus `json:"controller,omitzero"`
 
-	// injector counts the pods of the injector, likewise.
+	// injector counts the pods of the injector, in the same way.
 	// +optional
 	Injector WorkloadStatus `json:"injector,omitzero"`
 
-	// role is what the revision does now, since roleSince.
+	// role is the role that the revision has now.
 	// +optional
 	Role Role `json:"role,omitempty"`
 
-	// roleSince is when the revision took its role.
+	// roleStartTime is when the revision got its role.
 	// +optional
-	RoleSince *metav1.Time `json:"roleSince,omitempty"`
+	RoleStartTime *metav1.Time `json:"roleStartTime,omitempty"`
 
-	// ranBeside is true when the revision has run beside another one: sidecars from that time know it by a Service of its own name.
+	// ranAsCanary is true if the revision has had the role Canary. Sidecars injected then connect to a Service named after it.
 	// +optional
-	RanBeside bool `json:"ranBeside,omitempty"`
+	RanAsCanary bool `json:"ranAsCanary,omitempty"`
 
-	// wellSince is when every gate but the soak had passed first in the latest step of an upgrade. One from before that step, which
-	// begins with roleSince or with the latest restart of a workload, says nothing.
+	// healthyTime is when every gate except the soak first passed in the current step of an upgrade. It is ignored if it is before
+	// the step, which starts at roleStartTime or with the latest restart of a workload.
 	// +optional
-	WellSince *metav1.Time `json:"wellSince,omitempty"`
+	HealthyTime *metav1.Time `json:"healthyTime,omitempty"`
 
-	// unwellSince is since when some gate has not passed, after all had in the step; none while all pass.
+	// unhealthyTime is when a gate failed after all had passed in the step. It is absent while all gates pass.
 	// +optional
-	UnwellSince *metav1.Time `json:"unwellSince,omitempty"`
+	UnhealthyTime *metav1.Time `json:"unhealthyTime,omitempty"`
 
-	// verifiedAt is when the revision had run the whole mesh and passed all gates: it can be gone back to.
+	// verificationTime is when the revision had passed all gates in the whole mesh. A rollback returns to a verified revision.
 	// +optional
-	VerifiedAt *metav1.Time `json:"verifiedAt,omitempty"`
+	VerificationTime *metav1.Time `json:"verificationTime,omitempty"`
 
-	// rejected is why the revision was given up.
+	// rejected records why the revision failed. It is absent unless a gate failed.
 	// +optional
 	Rejected *RevisionRejection `json:"rejected,omitempty"`
 
-	// baseline is what was observed before the revision took over.
+	// baseline is what was observed before the revision became active.
 	// +optional
 	Baseline *RevisionBaseline `json:"baseline,omitempty"`
 }
 
 // WorkloadStatus counts the pods of one Deployment.
 type WorkloadStatus struct {
-	// replicas is the number of pods that are wanted.
+	// replicas is the desired number of pods.
 	Replicas int32 `json:"replicas"`
 
 	// ready is the number of pods that are up to date and ready.

@@ -4,89 +4,89 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// MeshMode says whether the operator acts.
+// MeshMode decides whether the operator changes the cluster.
 // +kubebuilder:validation:Enum=Apply;Plan
 type MeshMode string
 
 // The modes of a Mesh.
 const (
-	// ModeApply brings the mesh to what is declared.
+	// ModeApply reconciles the mesh to its spec.
 	ModeApply MeshMode = "Apply"
-	// ModePlan works out what Apply would do, and changes nothing.
+	// ModePlan computes what Apply would do, and changes nothing.
 	ModePlan MeshMode = "Plan"
 )
 
-// How much of a plan its status holds. Of what is more there is a number, so that a plan of any mesh fits into an object.
+// Limits of status.plan, which keep the plan of any mesh below the size limit of an object. Counts include what is not listed.
 const (
-	// MaxPlannedObjects is how many objects are listed: enough for those of a new mesh.
+	// MaxPlannedObjects is the number of listed objects, enough for those of a new mesh.
 	MaxPlannedObjects = 60
-	// MaxPlanned is how many elements each other list has.
+	// MaxPlanned is the number of elements in each other list.
 	MaxPlanned = 20
-	// MaxPlannedFields is how many fields of an object are named.
+	// MaxPlannedFields is the number of listed fields of an object.
 	MaxPlannedFields = 6
-	// MaxPlannedText is the length of each text of a plan, in bytes.
+	// MaxPlannedText is the maximum length of a text in a plan, in bytes.
 	MaxPlannedText = 200
 )
 
-// PlanStatus is what Apply would do. Lists have at most 20 elements, that of objects 60; the numbers beside them count all.
+// PlanStatus is what Apply would do. The list of objects has at most 60 elements, other lists 20. Counts include what is not listed.
 type PlanStatus struct {
-	// generation is the generation of the Mesh that was planned.
+	// generation is the generation of the Mesh that the plan is for.
 	Generation int64 `json:"generation"`
 
-	// hash is equal for plans that say the same.
+	// hash is equal for plans with equal content.
 	Hash string `json:"hash"`
 
-	// time is when the operator first came to this plan. It looks again with each change of the mesh, and once a minute.
+	// time is when the operator first computed this plan. It computes the plan on every change of the mesh, and once a minute.
 	Time metav1.Time `json:"time"`
 
-	// from is the version that the mesh runs; absent when it is not installed.
+	// from is the version that the mesh runs. It is absent if the mesh is not installed.
 	// +optional
 	From string `json:"from,omitempty"`
 
-	// to is the version that it would run.
+	// to is the version that the mesh would run.
 	To string `json:"to"`
 
 	// summary is the plan in one sentence.
 	Summary string `json:"summary"`
 
-	// problem is why the plan could not be carried out, or ends before the mesh is as declared; absent when nothing stands in its way.
+	// problem is why Apply could not complete. It is absent if Apply can complete.
 	// +optional
 	Problem string `json:"problem,omitempty"`
 
-	// objects are those that the operator would create, change or delete.
+	// objects are those that the operator would create, update or delete.
 	// +optional
 	Objects PlannedObjects `json:"objects,omitzero"`
 
-	// workloads are those whose sidecars would be replaced.
+	// workloads are those whose sidecars would be outdated.
 	// +optional
 	Workloads PlannedWorkloads `json:"workloads,omitzero"`
 
-	// proxies are the sidecars that would be configured anew; absent when that is not computable.
+	// proxies are the sidecars whose configuration would change. It is absent if that cannot be computed.
 	// +optional
 	Proxies *PlannedProxies `json:"proxies,omitempty"`
 
-	// flows are those that would be newly allowed or newly denied; absent when that is not computable.
+	// flows are those that would be newly allowed or newly denied. It is absent if that cannot be computed.
 	// +optional
 	Flows *PlannedFlows `json:"flows,omitempty"`
 
-	// notComputed are parts of the answer that are missing, each a sentence.
+	// unavailable lists the parts of the plan that could not be computed, each as a sentence.
 	// +optional
 	// +listType=atomic
-	NotComputed []string `json:"notComputed,omitempty"`
+	Unavailable []string `json:"unavailable,omitempty"`
 }
 
-// PlanVerb is what would be done to an object.
+// PlanVerb is what Apply would do to an object.
 type PlanVerb string
 
 // The verbs of a plan.
 const (
-	// VerbCreate: there is no such object.
+	// VerbCreate means that the object does not exist.
 	VerbCreate PlanVerb = "Create"
-	// VerbUpdate: what is wanted has changed.
+	// VerbUpdate means that the desired state of the object changed.
 	VerbUpdate PlanVerb = "Update"
-	// VerbRepair: somebody has changed the object, and that would be undone.
+	// VerbRepair means that the object drifted, and that the drift would be undone.
 	VerbRepair PlanVerb = "Repair"
-	// VerbDelete: it is no longer needed.
+	// VerbDelete means that the object is no longer needed.
 	VerbDelete PlanVerb = "Delete"
 )
 
@@ -98,7 +98,7 @@ type PlannedObjects struct {
 	Delete    int32 `json:"delete"`
 	Unchanged int32 `json:"unchanged"`
 
-	// changes are the objects that would change, in the order in which the operator would come to them.
+	// changes are the objects that would change, in the order in which the operator would apply them.
 	// +optional
 	// +listType=atomic
 	Changes []PlannedObject `json:"changes,omitempty"`
@@ -117,62 +117,62 @@ type PlannedObject struct {
 	// +listType=atomic
 	Fields []string `json:"fields,omitempty"`
 
-	// moreFields is how many others would change.
+	// moreFields is the number of changed fields that are not listed.
 	// +optional
 	MoreFields int32 `json:"moreFields,omitempty"`
 }
 
 // PlannedWorkloads are workloads whose sidecars would be outdated.
 type PlannedWorkloads struct {
-	// restart is how many would be restarted, in how many waves.
+	// restart is the number of workloads that would be restarted, waves the number of waves.
 	Restart int32 `json:"restart"`
 	Waves   int32 `json:"waves"`
 
-	// restarts are the first of them, in their order.
+	// restarts lists the first workloads to restart, in order.
 	// +optional
 	// +listType=atomic
 	Restarts []PlannedRestart `json:"restarts,omitempty"`
 
-	// left is how many would keep an outdated sidecar until somebody acts.
-	Left int32 `json:"left"`
+	// skippedTotal is the number of workloads that would keep an outdated sidecar until a user restarts them.
+	SkippedTotal int32 `json:"skippedTotal"`
 
-	// leftToYou are some of them, each with the reason.
+	// skipped lists some of them, each with the reason.
 	// +optional
 	// +listType=atomic
-	LeftToYou []PlannedNote `json:"leftToYou,omitempty"`
+	Skipped []SkippedWorkload `json:"skipped,omitempty"`
 }
 
 // PlannedRestart is a workload that would be restarted.
 type PlannedRestart struct {
-	// wave counts from 1. Workloads of one wave are restarted at the same time.
+	// wave is the number of the wave, from 1. Workloads of one wave restart at the same time.
 	Wave int32 `json:"wave"`
 
 	// workload is "<kind> <namespace>/<name>".
 	Workload string `json:"workload"`
 }
 
-// PlannedNote is a workload that the operator would leave alone.
-type PlannedNote struct {
+// SkippedWorkload is a workload that the operator would not restart.
+type SkippedWorkload struct {
 	// workload is "<kind> <namespace>/<name>".
 	Workload string `json:"workload"`
 
-	// reason says why, and what to do.
+	// reason describes why, and what to do.
 	Reason string `json:"reason"`
 }
 
-// PlannedProxies are sidecars that would be configured anew.
+// PlannedProxies counts the sidecars whose configuration would change.
 type PlannedProxies struct {
-	// changed is how many of them there are, of total sidecars.
+	// changed is the number of those sidecars, total the number of all sidecars.
 	Changed int32 `json:"changed"`
 	Total   int32 `json:"total"`
 
-	// examples are some of them, by workload.
+	// examples lists some of them, by workload.
 	// +optional
 	// +listType=atomic
 	Examples []PlannedProxy `json:"examples,omitempty"`
 }
 
-// PlannedProxy is what the sidecars of a workload would be told: numbers of resources by type, such as "CDS 2, LDS 1".
+// PlannedProxy counts the xDS resources that would change in the sidecars of a workload, by type, such as "CDS 2, LDS 1".
 type PlannedProxy struct {
 	// workload is "<kind> <namespace>/<name>".
 	Workload string `json:"workload"`
@@ -186,33 +186,33 @@ type PlannedProxy struct {
 	Removed string `json:"removed,omitempty"`
 }
 
-// PlannedFlows are flows that would be decided otherwise than now.
+// PlannedFlows counts the flows whose verdict would change.
 type PlannedFlows struct {
-	// allowed is how many would be newly allowed, denied how many newly denied.
+	// allowed is the number of newly allowed flows, denied the number of newly denied flows.
 	Allowed int32 `json:"allowed"`
 	Denied  int32 `json:"denied"`
 
-	// changes are some of them, those that would be denied first.
+	// changes lists some of them, newly denied flows first.
 	// +optional
 	// +listType=atomic
 	Changes []PlannedFlow `json:"changes,omitempty"`
 }
 
-// PlannedFlow is what somebody may send to a port of a Service.
+// PlannedFlow is traffic from a service account to a port of a Service.
 type PlannedFlow struct {
-	// verdict is Allowed or Denied: what the flow would be.
+	// verdict is Allowed or Denied, the verdict after Apply.
 	Verdict string `json:"verdict"`
 
-	// from is a service account, "<namespace>/<name>", or * for everybody.
+	// from is a service account, "<namespace>/<name>", or * for all.
 	From string `json:"from"`
 
-	// to is "<namespace>/<service>:<port>", or says which.
+	// to is "<namespace>/<service>:<port>", or a description of the destinations.
 	To string `json:"to"`
 
-	// request are the requests, or "connections".
+	// request describes the requests, or is "connections".
 	Request string `json:"request"`
 
-	// by is what lets it through, then or until now.
+	// by is the policy that allows the flow: after Apply if it becomes allowed, now if it becomes denied.
 	// +optional
 	By string `json:"by,omitempty"`
 }

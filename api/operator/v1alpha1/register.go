@@ -9,8 +9,7 @@ import (
 // GroupVersion names the API group and version of the kinds in this package.
 var GroupVersion = schema.GroupVersion{Group: "operator.openservicemesh.io", Version: "v1alpha1"}
 
-// AddToScheme registers the kinds of this package in a scheme. It never fails; the error is there because
-// schemes are built from functions of this shape.
+// AddToScheme registers the kinds of this package in a scheme. It always returns nil; runtime.SchemeBuilder requires the error.
 func AddToScheme(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(GroupVersion, &Mesh{}, &MeshList{}, &MeshRevision{}, &MeshRevisionList{})
 	metav1.AddToGroupVersion(scheme, GroupVersion)

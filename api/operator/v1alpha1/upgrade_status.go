@@ -2,18 +2,18 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// ProxyCounts are numbers of sidecars.
+// ProxyCounts counts the sidecars of a mesh.
 type ProxyCounts struct {
 	// total is the number of pods with a sidecar of this mesh.
 	Total int32 `json:"total"`
 
-	// ready is how many of them are ready.
+	// ready is the number of sidecars that are ready.
 	Ready int32 `json:"ready"`
 
-	// outdated is how many have a sidecar of another revision than the mesh should have.
+	// outdated is the number of sidecars of another revision than their namespace should have.
 	Outdated int32 `json:"outdated"`
 
-	// byRevision counts them by the revision of their sidecar, sorted by name.
+	// byRevision counts sidecars by revision, sorted by name.
 	// +optional
 	// +listType=map
 	// +listMapKey=revision
@@ -22,98 +22,110 @@ type ProxyCounts struct {
 
 // RevisionProxies counts the sidecars of one revision.
 type RevisionProxies struct {
-	// revision is the name of the MeshRevision; empty for sidecars that do not tell.
+	// revision is the name of the MeshRevision. It is empty for sidecars without a revision label.
 	Revision string `json:"revision"`
 
 	// total is the number of sidecars.
 	Total int32 `json:"total"`
 }
 
-// UpgradeStatus is an upgrade, or a way back, that is under way.
+// UpgradeStatus is the progress of an installation, an upgrade or a rollback.
 type UpgradeStatus struct {
-	// from is the version that the mesh comes from; empty during the installation.
+	// from is the version before the upgrade. It is empty during the installation.
 	// +optional
 	From string `json:"from,omitempty"`
 
-	// to is the version that it goes to.
+	// to is the desired version.
 	To string `json:"to"`
 
-	// phase is Installing, CanaryControlPlane, CanaryWorkloads, ControlPlane, Workloads, Halted, RollingBack or RolledBack.
-	Phase string `json:"phase"`
+	// phase is the current phase.
+	Phase UpgradePhase `json:"phase"`
 
-	// since is when the phase began.
-	Since metav1.Time `json:"since"`
+	// startTime is when the phase started.
+	StartTime metav1.Time `json:"startTime"`
 
-	// message says what the phase does or waits for.
+	// message describes what the phase does or waits for.
 	// +optional
 	Message string `json:"message,omitempty"`
 }
 
-// HistoryEntry is an upgrade that has ended.
+// HistoryEntry is a completed upgrade.
 type HistoryEntry struct {
-	// version is where it went, from where it came from; empty for the installation.
+	// version is the version that the upgrade installed, or tried to install.
 	Version string `json:"version"`
+
+	// from is the version before. It is empty for the installation.
 	// +optional
 	From string `json:"from,omitempty"`
 
-	// ended is when it ended.
-	Ended metav1.Time `json:"ended"`
+	// startTime is when the upgrade started.
+	// +optional
+	StartTime *metav1.Time `json:"startTime,omitempty"`
+
+	// completionTime is when the upgrade was verified or rolled back.
+	CompletionTime metav1.Time `json:"completionTime"`
 
 	// result is Succeeded or RolledBack.
-	Result string `json:"result"`
+	Result UpgradeResult `json:"result"`
 
-	// reason says why it was rolled back: the gates that failed, with what they saw.
+	// reason lists the gates that failed, with their observed values. It is empty for an upgrade that succeeded.
 	// +optional
 	Reason string `json:"reason,omitempty"`
 }
 
-// Results of upgrades.
+// UpgradeResult is the result of a completed upgrade.
+// +kubebuilder:validation:Enum=Succeeded;RolledBack
+type UpgradeResult string
+
+// The results of upgrades.
 const (
-	ResultSucceeded  = "Succeeded"
-	ResultRolledBack = "RolledBack"
+	// ResultSucceeded means that the version passed all gates in the whole mesh.
+	ResultSucceeded UpgradeResult = "Succeeded"
+	// ResultRolledBack means that a gate failed and the mesh returned to the version before.
+	ResultRolledBack UpgradeResult = "RolledBack"
 )
 
-// MaxHistory is how many upgrades a status tells of, the latest first.
+// MaxHistory is the greatest number of upgrades in status.history.
 const MaxHistory = 10
 
-// Role is what a revision does in its mesh.
-// +kubebuilder:validation:Enum=Base;Beside;Promoting;Standby
+// Role is the role of a revision in its mesh.
+// +kubebuilder:validation:Enum=Active;Canary;Promoting;Standby
 type Role string
 
-// The roles.
+// The roles. A revision without a role was stored by an operator that had none: it is active as long as no other revision is.
 const (
-	// RoleBase runs the mesh's own Deployments, osm-controller and osm-injector.
-	RoleBase Role = "Base"
-	// RoleBeside runs Deployments of its own, with the revision in their names, for the namespaces of a canary.
-	RoleBeside Role = "Beside"
-	// RolePromoting runs both: it takes over the mesh's own Deployments, and keeps its own until those serve.
+	// RoleActive runs the Deployments of the mesh, osm-controller and osm-injector.
+	RoleActive Role = "Active"
+	// RoleCanary runs additional Deployments, with the revision in their names, for the canary namespaces.
+	RoleCanary Role = "Canary"
+	// RolePromoting runs both: it takes over the Deployments of the mesh, and keeps the additional ones until those are ready.
 	RolePromoting Role = "Promoting"
-	// RoleStandby runs nothing: what it was, and how it ended, is remembered.
+	// RoleStandby runs nothing and keeps its status.
 	RoleStandby Role = "Standby"
 )
 
-// RevisionRejection is why a revision was given up.
+// RevisionRejection records why a revision failed.
 type RevisionRejection struct {
-	// meshGeneration is the generation of the Mesh that asked for it. With another one the revision is tried again.
+	// meshGeneration is the generation of the Mesh during the failed upgrade. The revision is tried again with another generation.
 	MeshGeneration int64 `json:"meshGeneration"`
 
-	// reason lists the gates that failed, with what they saw.
+	// reason lists the gates that failed, with their observed values.
 	Reason string `json:"reason"`
 
-	// at is when.
-	At metav1.Time `json:"at"`
+	// time is when the revision failed.
+	Time metav1.Time `json:"time"`
 }
 
-// RevisionBaseline is what was observed before a revision took over, for comparison.
+// RevisionBaseline is what was observed before a revision became active, for comparison.
 type RevisionBaseline struct {
-	// from is the version that ran before.
+	// from is the version that was active before.
 	// +optional
 	From string `json:"from,omitempty"`
 
-	// errorRate is the share of requests that failed, such as "0.25%"; empty when the version before could not tell.
+	// errorRate is the share of requests that failed, such as "0.25%". It is empty if the version before does not report it.
 	// +optional
 	ErrorRate string `json:"errorRate,omitempty"`
 
-	// at is when the revision began to take over.
-	At metav1.Time `json:"at"`
+	// time is when the baseline was observed, which is the start of the upgrade.
+	Time metav1.Time `json:"time"`
 }

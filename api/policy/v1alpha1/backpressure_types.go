@@ -2,8 +2,8 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// Backpressure bounds the traffic to the Service of its namespace that its label app names. It is how the first releases of
-// Open Service Mesh wrote an UpstreamTrafficSetting, which counts instead where a Service has one.
+// Backpressure limits the traffic to the Service that its label app names, in its own namespace. It is the predecessor of
+// UpstreamTrafficSetting. If a Service has both, the UpstreamTrafficSetting takes precedence.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -18,42 +18,42 @@ type Backpressure struct {
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
-	// spec is the limits.
+	// spec contains the limits.
 	// +optional
 	Spec BackpressureSpec `json:"spec,omitzero"`
 
-	// status says what the mesh made of this object; only the mesh writes it.
+	// status reports whether the mesh applies this object. Only the mesh writes it.
 	// +optional
 	Status PolicyStatus `json:"status,omitzero"`
 }
 
-// BackpressureSpec is limits for each client. Absent means no limit.
+// BackpressureSpec contains the limits for each client. Absent fields mean no limit.
 type BackpressureSpec struct {
-	// maxConnections is how many connections a client may have open.
+	// maxConnections is the maximum number of open connections of each client.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=4294967295
 	MaxConnections *int64 `json:"maxConnections,omitempty"`
 
-	// maxRequests is how many requests of a client may be on their way.
+	// maxRequests is the maximum number of active requests of each client.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=4294967295
 	MaxRequests *int64 `json:"maxRequests,omitempty"`
 
-	// maxPendingRequests is how many requests of a client may wait for a connection.
+	// maxPendingRequests is the maximum number of requests of each client that wait for a connection.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=4294967295
 	MaxPendingRequests *int64 `json:"maxPendingRequests,omitempty"`
 
-	// maxRetries is how many repetitions of requests of a client may be on their way.
+	// maxRetries is the maximum number of active retries of each client.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=4294967295
 	MaxRetries *int64 `json:"maxRetries,omitempty"`
 
-	// maxRequestsPerConnection is after how many requests a connection is closed.
+	// maxRequestsPerConnection is the maximum number of requests on a connection before it is closed.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=4294967295

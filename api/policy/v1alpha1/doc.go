@@ -1,8 +1,8 @@
-// Package v1alpha1 holds the policies of Open Service Mesh for traffic inside the mesh, with the field names, types and meaning
-// that it gave them: objects that were written for it are accepted as they are.
+// Package v1alpha1 contains the Open Service Mesh policies for traffic inside the mesh. Field names, types and semantics are those of
+// Open Service Mesh, so existing objects are accepted unchanged.
 //
-// In flow the objects that application teams write in their namespaces; out flow the definitions of their kinds, and typed
-// objects for clients. The package contains types and their validation markers, nothing that acts.
+// Objects that application teams create in their namespaces flow in. The definitions of their kinds and typed objects flow out. The
+// package contains only types and validation markers.
 //
 // +kubebuilder:object:generate=true
 // +groupName=policy.openservicemesh.io

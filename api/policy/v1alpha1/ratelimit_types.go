@@ -1,80 +1,80 @@
 package v1alpha1
 
-// RateLimitSpec bounds the rate of connections and requests. Fields other than local, such as global of later versions of Open
-// Service Mesh, are kept as they are and have no effect.
+// RateLimitSpec limits the rate of connections and requests. Fields other than local, such as global of later Open Service Mesh
+// versions, are preserved and have no effect.
 //
 // +kubebuilder:pruning:PreserveUnknownFields
 type RateLimitSpec struct {
-	// local counts at each pod on its own.
+	// local limits the rate at each pod separately.
 	// +optional
 	Local *LocalRateLimitSpec `json:"local,omitempty"`
 }
 
-// LocalRateLimitSpec bounds rates at each pod.
+// LocalRateLimitSpec limits rates at each pod.
 type LocalRateLimitSpec struct {
-	// tcp bounds new connections to ports that do not speak HTTP.
+	// tcp limits the rate of new connections to TCP ports.
 	// +optional
 	TCP *TCPLocalRateLimitSpec `json:"tcp,omitempty"`
 
-	// http bounds requests to ports that speak HTTP.
+	// http limits the rate of requests to HTTP ports.
 	// +optional
 	HTTP *HTTPLocalRateLimitSpec `json:"http,omitempty"`
 }
 
-// RateLimitUnit is the time over which a rate is counted.
+// RateLimitUnit is the time unit of a rate.
 // +kubebuilder:validation:Enum=second;minute;hour
 type RateLimitUnit string
 
-// TCPLocalRateLimitSpec bounds new connections.
+// TCPLocalRateLimitSpec limits the rate of new connections.
 type TCPLocalRateLimitSpec struct {
-	// connections is how many connections are accepted in each unit of time.
+	// connections is the number of connections that are accepted per unit.
 	// +required
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=4294967295
 	Connections int64 `json:"connections"`
 
-	// unit is second, minute or hour.
+	// unit is the time unit of the rate: second, minute or hour.
 	// +required
 	Unit RateLimitUnit `json:"unit"`
 
-	// burst is how many connections more are accepted after a quiet time. Default: 0.
+	// burst is the number of additional connections that are accepted in a burst. Default: 0.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=4294967295
 	Burst int64 `json:"burst,omitempty"`
 }
 
-// HTTPLocalRateLimitSpec bounds requests.
+// HTTPLocalRateLimitSpec limits the rate of requests.
 type HTTPLocalRateLimitSpec struct {
-	// requests is how many requests are served in each unit of time.
+	// requests is the number of requests that are served per unit.
 	// +required
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=4294967295
 	Requests int64 `json:"requests"`
 
-	// unit is second, minute or hour.
+	// unit is the time unit of the rate: second, minute or hour.
 	// +required
 	Unit RateLimitUnit `json:"unit"`
 
-	// burst is how many requests more are served after a quiet time. Default: 0.
+	// burst is the number of additional requests that are served in a burst. Default: 0.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=4294967295
 	Burst int64 `json:"burst,omitempty"`
 
-	// responseStatusCode is the status code of the answer to what exceeds the limit. Default: 429.
+	// responseStatusCode is the HTTP status code of responses to requests over the limit. Default: 429.
 	// +optional
 	// +kubebuilder:validation:Minimum=400
 	// +kubebuilder:validation:Maximum=599
 	ResponseStatusCode int64 `json:"responseStatusCode,omitempty"`
 
-	// responseHeadersToAdd are headers of that answer.
+	// responseHeadersToAdd are HTTP headers that are added to responses to requests over the limit.
 	// +optional
 	// +kubebuilder:validation:MaxItems=10
 	ResponseHeadersToAdd []HTTPHeaderValue `json:"responseHeadersToAdd,omitempty"`
 }
 
-// HTTPHeaderValue is a header of an answer.
+// HTTPHeaderValue is a header of an HTTP response.
 type HTTPHeaderValue struct {
 	// name is the name of the header.
 	// +required
@@ -82,31 +82,30 @@ type HTTPHeaderValue struct {
 	// +kubebuilder:validation:MaxLength=256
 	Name string `json:"name"`
 
-	// value is its value; write %% for a percent sign.
+	// value is the value of the header. Write %% for a percent sign.
 	// +required
 	// +kubebuilder:validation:MaxLength=4096
 	Value string `json:"value"`
 }
 
-// HTTPRouteSpec bounds the rate of the requests to one route.
+// HTTPRouteSpec limits the request rate of one route.
 type HTTPRouteSpec struct {
-	// path is the pathRegex of an HTTPRouteGroup, letter by letter; .* is every path that no such expression names.
+	// path is the exact text of a pathRegex in an HTTPRouteGroup. The value .* matches all paths without such an expression.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	Path string `json:"path"`
 
-	// rateLimit bounds the rate.
+	// rateLimit limits the request rate of the route.
 	// +optional
 	RateLimit *HTTPPerRouteRateLimitSpec `json:"rateLimit,omitempty"`
 }
 
-// HTTPPerRouteRateLimitSpec bounds the rate of the requests to one route. Fields other than local are kept as they are and have
-// no effect.
+// HTTPPerRouteRateLimitSpec limits the request rate of one route. Fields other than local are preserved and have no effect.
 //
 // +kubebuilder:pruning:PreserveUnknownFields
 type HTTPPerRouteRateLimitSpec struct {
-	// local counts at each pod on its own.
+	// local limits the rate at each pod separately.
 	// +optional
 	Local *HTTPLocalRateLimitSpec `json:"local,omitempty"`
 }

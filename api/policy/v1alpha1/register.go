@@ -6,11 +6,11 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// GroupVersion names the API group and version of the kinds in this package.
+// GroupVersion is the API group and version of the kinds in this package.
 var GroupVersion = schema.GroupVersion{Group: "policy.openservicemesh.io", Version: "v1alpha1"}
 
-// AddToScheme registers the kinds of this package in a scheme. It never fails; the error is there because
-// schemes are built from functions of this shape.
+// AddToScheme registers the kinds of this package in a scheme. It always returns nil. The signature is that of runtime.SchemeBuilder
+// functions.
 func AddToScheme(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(GroupVersion,
 		&Retry{}, &RetryList{},

@@ -2,8 +2,8 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// Retry says how often, and when, the sidecar of a client repeats failed requests to some Services. It acts while
-// spec.featureFlags.enableRetryPolicy of the MeshConfig is true. The namespace of the object decides nothing.
+// Retry configures how the sidecar of a client retries failed requests to Services. It takes effect only while
+// spec.featureFlags.enableRetryPolicy of the MeshConfig is true. Its namespace does not limit the clients and Services.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -16,34 +16,34 @@ type Retry struct {
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
-	// spec is the policy.
+	// spec contains the retry policy.
 	// +required
 	Spec RetrySpec `json:"spec"`
 
-	// status says what the mesh made of this object; only the mesh writes it.
+	// status reports whether the mesh applies this object. Only the mesh writes it.
 	// +optional
 	Status PolicyStatus `json:"status,omitzero"`
 }
 
-// RetrySpec is whose requests are repeated, those to whom, and how.
+// RetrySpec defines the client, the Services and the retry policy.
 type RetrySpec struct {
-	// source is the client.
+	// source is the client whose requests are retried.
 	// +required
 	Source RetrySource `json:"source"`
 
-	// destinations are the servers.
+	// destinations are the Services to which requests are retried.
 	// +required
 	// +kubebuilder:validation:MaxItems=1024
 	Destinations []RetryDestination `json:"destinations"`
 
-	// retryPolicy is how requests are repeated.
+	// retryPolicy defines when and how often requests are retried.
 	// +required
 	RetryPolicy RetryPolicySpec `json:"retryPolicy"`
 }
 
-// RetrySource is a client.
+// RetrySource identifies a client by its service account.
 type RetrySource struct {
-	// kind is ServiceAccount.
+	// kind is the kind of the client. It must be ServiceAccount.
 	// +required
 	Kind string `json:"kind"`
 
@@ -56,9 +56,9 @@ type RetrySource struct {
 	Namespace string `json:"namespace"`
 }
 
-// RetryDestination is a server.
+// RetryDestination identifies a Service.
 type RetryDestination struct {
-	// kind is Service.
+	// kind is the kind of the destination. It must be Service.
 	// +required
 	Kind string `json:"kind"`
 
@@ -71,27 +71,27 @@ type RetryDestination struct {
 	Namespace string `json:"namespace"`
 }
 
-// RetryPolicySpec is how requests are repeated.
+// RetryPolicySpec defines when and how often requests are retried.
 type RetryPolicySpec struct {
-	// retryOn are Envoy's conditions under which a request is repeated, separated by commas, for example 5xx,connect-failure.
+	// retryOn is a comma-separated list of the Envoy retry conditions, for example 5xx,connect-failure.
 	// +required
 	// +kubebuilder:validation:MaxLength=512
 	RetryOn string `json:"retryOn"`
 
-	// perTryTimeout is how long each attempt may take, for example 1s; 0s does not limit it.
+	// perTryTimeout is the timeout of each attempt, for example 1s. The value 0s means no timeout.
 	// +required
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[+]?(0|(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|ms|s|m|h))+)$')",messageExpression="'spec.retryPolicy.perTryTimeout \"' + self + '\" is not a duration: write a number with a unit, for example 1s or 250ms'"
 	PerTryTimeout string `json:"perTryTimeout"`
 
-	// numRetries is how often a request is repeated at most.
+	// numRetries is the maximum number of retries of a request.
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=4294967295
 	NumRetries int64 `json:"numRetries"`
 
-	// retryBackoffBaseInterval is the pause before the first repetition, for example 25ms; the following ones grow up to ten
-	// times that.
+	// retryBackoffBaseInterval is the base interval of the exponential backoff, for example 25ms. The maximum interval is ten
+	// times the base interval.
 	// +required
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[+]?(0|(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|ms|s|m|h))+)$')",messageExpression="'spec.retryPolicy.retryBackoffBaseInterval \"' + self + '\" is not a duration: write a number with a unit, for example 1s or 250ms'"

@@ -2,9 +2,10 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// PolicyStatus says what the mesh made of a policy; only the mesh writes it.
+// PolicyStatus reports whether the mesh applies a policy. Only the mesh writes it.
 type PolicyStatus struct {
-	// conditions: Accepted is True when the whole object is in force; otherwise its message says which part is not, and why.
+	// conditions contains Accepted, which is True when the whole object takes effect. Otherwise its message names the part
+	// without effect and the reason.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

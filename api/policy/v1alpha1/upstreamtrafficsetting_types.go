@@ -2,8 +2,8 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// UpstreamTrafficSetting bounds the traffic to one Service of its namespace, for all clients: connections, requests, their
-// rates and times; and says how clients find endpoints that fail.
+// UpstreamTrafficSetting limits the traffic of all clients to one Service in its namespace: connections, requests, rates and
+// timeouts. It also configures outlier detection and health checks.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -18,16 +18,16 @@ type UpstreamTrafficSetting struct {
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
-	// spec is the setting.
+	// spec contains the limits.
 	// +optional
 	Spec UpstreamTrafficSettingSpec `json:"spec,omitzero"`
 
-	// status says what the mesh made of this object; only the mesh writes it.
+	// status reports whether the mesh applies this object. Only the mesh writes it.
 	// +optional
 	Status UpstreamTrafficSettingStatus `json:"status,omitzero"`
 }
 
-// UpstreamTrafficSettingSpec is a setting. What is absent bounds nothing.
+// UpstreamTrafficSettingSpec defines the limits for one Service. Absent fields mean no limit.
 type UpstreamTrafficSettingSpec struct {
 	// host is the DNS name of a Service in the namespace of this object: <service>.<namespace>.svc.cluster.local.
 	// +required
@@ -35,89 +35,91 @@ type UpstreamTrafficSettingSpec struct {
 	// +kubebuilder:validation:MaxLength=253
 	Host string `json:"host"`
 
-	// connectionSettings bound connections and requests. They act in the sidecar of each client.
+	// connectionSettings limits connections and requests. The sidecar of each client enforces it.
 	// +optional
 	ConnectionSettings *ConnectionSettingsSpec `json:"connectionSettings,omitempty"`
 
-	// rateLimit bounds the rate of connections and requests at each pod of the Service.
+	// rateLimit limits the rate of connections and requests at each pod of the Service.
 	// +optional
 	RateLimit *RateLimitSpec `json:"rateLimit,omitempty"`
 
-	// httpRoutes bound the rate of the requests to single routes, in place of rateLimit.
+	// httpRoutes limits the request rate of individual routes. It applies instead of rateLimit.
 	// +optional
 	// +kubebuilder:validation:MaxItems=1024
 	HTTPRoutes []HTTPRouteSpec `json:"httpRoutes,omitempty"`
 
-	// outlierDetection makes clients leave out endpoints that fail, for a while.
+	// outlierDetection configures clients to eject failing endpoints temporarily.
 	// +optional
 	OutlierDetection *OutlierDetectionSpec `json:"outlierDetection,omitempty"`
 
-	// healthCheck makes clients ask each endpoint regularly whether it is well.
+	// healthCheck configures active health checks of each endpoint by the clients.
 	// +optional
 	HealthCheck *HealthCheckSpec `json:"healthCheck,omitempty"`
 }
 
-// UpstreamTrafficSettingStatus says what the mesh made of the setting, for people in the words that Open Service Mesh had for it.
+// UpstreamTrafficSettingStatus reports whether the mesh applies the object. currentStatus and reason are fields of Open Service Mesh.
 type UpstreamTrafficSettingStatus struct {
-	// currentStatus is committed, or error when a part of the object is not in force.
+	// currentStatus is committed when the whole object takes effect, and error otherwise.
 	// +optional
 	CurrentStatus string `json:"currentStatus,omitempty"`
 
-	// reason says why.
+	// reason explains currentStatus.
 	// +optional
 	Reason string `json:"reason,omitempty"`
 
 	PolicyStatus `json:",inline"`
 }
 
-// OutlierDetectionSpec says when an endpoint is left out, and for how long.
+// OutlierDetectionSpec configures when an endpoint is ejected, and for how long.
 type OutlierDetectionSpec struct {
-	// consecutiveErrors is how many failures in a row, answers of 5xx or failed connections, throw an endpoint out. Default: 5.
+	// consecutiveErrors is the number of consecutive failures that ejects an endpoint. Failures are 5xx responses and failed
+	// connections. Default: 5.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=4294967295
 	ConsecutiveErrors *int64 `json:"consecutiveErrors,omitempty"`
 
-	// interval is how often endpoints are let back. Default: 10s.
+	// interval is the interval at which ejected endpoints are checked for their return. Default: 10s.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[+]?(0|(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|ms|s|m|h))+)$')",messageExpression="'spec.outlierDetection.interval \"' + self + '\" is not a duration: write a number with a unit, for example 10s'"
 	Interval string `json:"interval,omitempty"`
 
-	// baseEjectionTime is how long an endpoint is out the first time; each further time it is that much longer. Default: 30s.
+	// baseEjectionTime is the duration of the first ejection. The duration of further ejections is this value multiplied by the
+	// number of ejections. Default: 30s.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[+]?(0|(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|ms|s|m|h))+)$')",messageExpression="'spec.outlierDetection.baseEjectionTime \"' + self + '\" is not a duration: write a number with a unit, for example 30s'"
 	BaseEjectionTime string `json:"baseEjectionTime,omitempty"`
 
-	// maxEjectionPercent is how much of the endpoints may be out at one time, in percent. Default: 10.
+	// maxEjectionPercent is the maximum percentage of endpoints that are ejected at the same time. Default: 10.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100
 	MaxEjectionPercent *int64 `json:"maxEjectionPercent,omitempty"`
 }
 
-// HealthCheckSpec is how endpoints are asked whether they are well.
+// HealthCheckSpec configures active health checks of endpoints.
 type HealthCheckSpec struct {
-	// interval is how often. Default: 10s.
+	// interval is the interval between health checks. Default: 10s.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[+]?(0|(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|ms|s|m|h))+)$')",messageExpression="'spec.healthCheck.interval \"' + self + '\" is not a duration: write a number with a unit, for example 10s'"
 	Interval string `json:"interval,omitempty"`
 
-	// timeout is how long an answer may take. Default: 1s.
+	// timeout is the timeout of a health check. Default: 1s.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[+]?(0|(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|ms|s|m|h))+)$')",messageExpression="'spec.healthCheck.timeout \"' + self + '\" is not a duration: write a number with a unit, for example 1s'"
 	Timeout string `json:"timeout,omitempty"`
 
-	// unhealthyThreshold is how many failures in a row put an endpoint out. Default: 3.
+	// unhealthyThreshold is the number of consecutive failures after which an endpoint is unhealthy. Default: 3.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=4294967295
 	UnhealthyThreshold *int64 `json:"unhealthyThreshold,omitempty"`
 
-	// healthyThreshold is how many good answers in a row bring it back. Default: 1.
+	// healthyThreshold is the number of consecutive successes after which an endpoint is healthy. Default: 1.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=4294967295

@@ -1,5 +1,5 @@
-// Package config carries the MeshConfig of a mesh to whoever acts on it.
+// Package config watches the MeshConfig of the mesh.
 //
-// The one MeshConfig object flows in; catalog settings flow out to the Feed, and the object itself to a listener for what
-// does not travel over xDS, such as the life of certificates and the log level.
+// Its input is the MeshConfig object. Its output is catalog settings for the Feed, and the object itself for settings
+// outside xDS, such as the lifetime of certificates and the log level.
 package config

@@ -5,25 +5,25 @@ import (
 	"time"
 )
 
-// Resync calls a function again and again, at an interval that may change at any time.
+// Resync calls a function periodically, at an interval that can change at any time.
 type Resync struct {
 	act      func()
 	interval chan time.Duration
 }
 
-// NewResync makes a Resync that calls act. It rests until it has an interval.
+// NewResync returns a Resync that calls act. It is idle until Set is called.
 func NewResync(act func()) *Resync { return &Resync{act: act, interval: make(chan time.Duration, 1)} }
 
-// Set changes the interval; 0 means never. It does not block, and is for one goroutine.
+// Set changes the interval; 0 disables the calls. It does not block, and must be called from one goroutine only.
 func (r *Resync) Set(interval time.Duration) {
 	select {
-	case <-r.interval: // nobody has taken the last one yet
+	case <-r.interval: // replaces a value that Run has not received yet
 	default:
 	}
 	r.interval <- interval
 }
 
-// Run calls until ctx ends. An interval that is set again to what it is begins no new wait.
+// Run calls the function until ctx ends. Setting the same interval again does not restart the current wait.
 func (r *Resync) Run(ctx context.Context) error {
 	var current time.Duration
 	ticker := time.NewTicker(time.Hour)

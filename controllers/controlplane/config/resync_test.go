@@ -22,8 +22,8 @@ func TestResync(t *testing.T) {
 		}{
 			{"without an interval", nil, time.Hour, 0},
 			{"with one", []time.Duration{time.Minute}, 150 * time.Second, 2},
-			{"the same again does not begin anew", []time.Duration{time.Minute}, 30 * time.Second, 3},
-			{"the last of two counts", []time.Duration{time.Second, 30 * time.Second}, 95 * time.Second, 6},
+			{"the same interval does not restart", []time.Duration{time.Minute}, 30 * time.Second, 3},
+			{"the last of two applies", []time.Duration{time.Second, 30 * time.Second}, 95 * time.Second, 6},
 			{"off", []time.Duration{0}, time.Hour, 6},
 			{"on again", []time.Duration{time.Minute}, 61 * time.Second, 7},
 		} {

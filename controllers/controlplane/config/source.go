@@ -8,7 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// Source is the MeshConfig named osm-mesh-config; listener hears of every version of it. Other MeshConfigs do not count.
+// Source watches the MeshConfig named osm-mesh-config and calls listener with every version. Other MeshConfigs are ignored.
 func Source(listener func(*configv1alpha2.MeshConfig)) controlplane.Source {
 	convert := func(mc *configv1alpha2.MeshConfig) (*catalog.Settings, []ingest.Problem) {
 		if mc.Name != names.MeshConfig {

@@ -1,5 +1,5 @@
-// Package load fills a catalog once, for those who ask a question and do not stay: the command line, the demo's table, tests.
+// Package load reads a mesh into a catalog once, for the command line, the demo and tests.
 //
-// A cluster, or objects from files, flow in; a catalog and the problems with what it was made of flow out. The kinds and their
-// readers are those that a running control plane watches.
+// Its input is a cluster, or objects from files. Its output is a catalog and the problems of the objects. The kinds and
+// their conversion are those of the running control plane.
 package load

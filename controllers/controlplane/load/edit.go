@@ -14,7 +14,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// Kinds are the kinds of objects that make up a mesh, with what each is called in a catalog.
+// Kinds returns the kinds of objects that define a mesh, with their catalog kinds.
 func Kinds(mesh string, scheme *runtime.Scheme) (map[schema.GroupKind]catalog.Kind, error) {
 	kinds := map[schema.GroupKind]catalog.Kind{}
 	for _, source := range sources(mesh) {
@@ -27,7 +27,7 @@ func Kinds(mesh string, scheme *runtime.Scheme) (map[schema.GroupKind]catalog.Ki
 	return kinds, nil
 }
 
-// Clone is the same mesh in a catalog of its own, for trying out what an edit would do.
+// Clone returns a copy of the mesh with its own catalog, to which edits can be applied.
 func (l *Loaded) Clone() *Loaded {
 	copied := &Loaded{
 		Catalog: catalog.New(), Names: maps.Clone(l.Names), Entries: maps.Clone(l.Entries), Findings: slices.Clone(l.Findings),
@@ -40,11 +40,11 @@ func (l *Loaded) Clone() *Loaded {
 	return copied
 }
 
-// Edit puts objects into the mesh, in the place of those with the same names, and takes others away. It answers with what that
-// touched. Objects of kinds that say nothing to a mesh are passed over.
+// Edit adds or replaces the objects in put and deletes those in remove. It returns the dependencies that changed. Objects
+// of other kinds are ignored.
 func (l *Loaded) Edit(mesh string, scheme *runtime.Scheme, put, remove []*unstructured.Unstructured) ([]catalog.Dep, error) {
 	touched := map[catalog.Dep]struct{}{}
-	removed, added := sorted(remove), sorted(put)
+	removed, added := sortByKind(remove), sortByKind(put)
 	for _, source := range sources(mesh) {
 		kind, err := apiutil.GVKForObject(source.Object, scheme)
 		if err != nil {
@@ -62,9 +62,9 @@ func (l *Loaded) Edit(mesh string, scheme *runtime.Scheme, put, remove []*unstru
 	return slices.SortedFunc(maps.Keys(touched), catalog.Dep.Compare), nil
 }
 
-func (l *Loaded) replace(source controlplane.Source, object named, touched map[catalog.Dep]struct{}) error {
-	var next reading
-	if err := next.read(source, object); err != nil {
+func (l *Loaded) replace(source controlplane.Source, object namedObject, touched map[catalog.Dep]struct{}) error {
+	var next conversion
+	if err := next.convert(source, object); err != nil {
 		return err
 	}
 	if next.entry == nil {
@@ -72,25 +72,25 @@ func (l *Loaded) replace(source controlplane.Source, object named, touched map[c
 	} else {
 		l.apply(catalog.Set(next.entry), touched)
 	}
-	l.forget(source.Kind, object.Name)
-	l.add(source.Kind, object.Name, next) // once more, which touches nothing
+	l.dropFindings(source.Kind, object.Name)
+	l.add(source.Kind, object.Name, next) // applying the entry again has no effect
 	return nil
 }
 
-func (l *Loaded) remove(source controlplane.Source, object named, touched map[catalog.Dep]struct{}) {
+func (l *Loaded) remove(source controlplane.Source, object namedObject, touched map[catalog.Dep]struct{}) {
 	name := object.Name
-	l.forget(source.Kind, name)
+	l.dropFindings(source.Kind, name)
 	delete(l.Names, catalog.Ref{Kind: source.Kind, Name: name})
 	if source.Kind == catalog.KindSettings && name.Name != names.MeshConfig {
-		return // it has no entry, and the one that counts stays
+		return // only the MeshConfig of that name has an entry
 	}
-	ref := refOf(source.Kind, name)
+	ref := controlplane.RefOf(source.Kind, name)
 	delete(l.Entries, ref)
 	l.apply(catalog.Change{Ref: ref}, touched)
 }
 
-// forget drops the findings about an object.
-func (l *Loaded) forget(kind catalog.Kind, name catalog.Name) {
+// dropFindings removes the findings about an object.
+func (l *Loaded) dropFindings(kind catalog.Kind, name catalog.Name) {
 	l.Findings = slices.DeleteFunc(l.Findings, func(f Finding) bool { return f.Kind == kind && f.Name == name })
 }
 
@@ -98,15 +98,4 @@ func (l *Loaded) apply(change catalog.Change, touched map[catalog.Dep]struct{}) 
 	for _, dep := range l.Catalog.Apply([]catalog.Change{change}) {
 		touched[dep] = struct{}{}
 	}
-}
-
-// refOf names the entry of an object: a namespace is the Namespace part of its name, and settings have none.
-func refOf(kind catalog.Kind, name catalog.Name) catalog.Ref {
-	switch kind {
-	case catalog.KindNamespace:
-		return catalog.Ref{Kind: kind, Name: catalog.Name{Namespace: name.Name}}
-	case catalog.KindSettings:
-		return catalog.Ref{Kind: kind}
-	}
-	return catalog.Ref{Kind: kind, Name: name}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// An edited copy is the mesh that the edited objects make, and what it was copied from stays.
-func TestEditOfClone(t *testing.T) {
+// An edited clone equals the mesh of the edited objects, and the original is unchanged.
+func TestEdit_OfClone(t *testing.T) {
 	all := parse(t)
 	known := scheme(t)
 	loadAll := func(objects ...*unstructured.Unstructured) *load.Loaded {
@@ -33,21 +33,21 @@ func TestEditOfClone(t *testing.T) {
 	}
 	ignore := cmpopts.IgnoreFields(load.Loaded{}, "Catalog")
 	if diff := cmp.Diff(loadAll(all[0], moved, all[2], all[4]), edited, ignore, cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{})); diff != "" {
-		t.Errorf("(-made of the objects +edited):\n%s", diff)
+		t.Errorf("the edited clone differs (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(loadAll(all[:5]...), before, ignore, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
 		t.Errorf("the original has changed (-want +got):\n%s", diff)
 	}
 	web := catalog.Name{Namespace: "shop", Name: "web"}
-	if backers := edited.Catalog.View().Backers(web); len(backers) != 0 {
-		t.Errorf("%v are behind shop/web, which selects nobody", backers)
+	if backers := edited.Catalog.View().ServiceIdentities(web); len(backers) != 0 {
+		t.Errorf("%v are behind shop/web, which selects no pods", backers)
 	}
 	found := false
 	for _, dep := range touched {
-		found = found || dep == catalog.Dep{Kind: catalog.DepBackers, Name: web}
+		found = found || dep == catalog.Dep{Kind: catalog.DepServiceIdentities, Name: web}
 	}
 	if !found {
-		t.Errorf("the touched dependencies %v lack who is behind shop/web", touched)
+		t.Errorf("the changed dependencies %v lack the backers of shop/web", touched)
 	}
 }
 

@@ -22,14 +22,14 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/ingest"
 )
 
-// Loaded is a mesh as it was at one moment.
+// Loaded is a mesh at one point in time.
 type Loaded struct {
 	Catalog *catalog.Catalog
-	// Names are those of all objects, also of those that have no entry because of their problems.
+	// Names contains all objects, including those without an entry because of their problems.
 	Names map[catalog.Ref]struct{}
-	// Entries are what the objects were read as.
+	// Entries contains the entries of the objects.
 	Entries map[catalog.Ref]catalog.Entry
-	// Findings are the problems of the objects, in order of kinds and names.
+	// Findings contains the problems of the objects, ordered by kind and name.
 	Findings []Finding
 }
 
@@ -40,12 +40,12 @@ type Finding struct {
 	ingest.Problem
 }
 
-// sources are all kinds that make up a mesh, MeshConfig last.
+// sources returns the Sources of all kinds that define a mesh, MeshConfig last.
 func sources(mesh string) []controlplane.Source {
 	return slices.Concat(workloads.Sources(mesh), traffic.Sources(), []controlplane.Source{config.Source(func(*configv1alpha2.MeshConfig) {})})
 }
 
-// FromCluster reads a mesh whose control plane runs in namespace. Kinds that the cluster does not define are empty.
+// FromCluster reads the mesh whose control plane runs in namespace. Kinds that the cluster does not define are empty.
 func FromCluster(ctx context.Context, c client.Client, mesh, namespace string) (*Loaded, error) {
 	objects, err := Objects(ctx, c, mesh, namespace)
 	if err != nil {
@@ -54,8 +54,8 @@ func FromCluster(ctx context.Context, c client.Client, mesh, namespace string) (
 	return FromObjects(mesh, c.Scheme(), objects)
 }
 
-// Objects reads the objects that make up a mesh whose control plane runs in namespace, for FromObjects and for those who look
-// at more of an object than the mesh does.
+// Objects reads the objects that define the mesh whose control plane runs in namespace. Its result is the input of
+// FromObjects, and of callers that need the complete objects.
 func Objects(ctx context.Context, c client.Client, mesh, namespace string) ([]*unstructured.Unstructured, error) {
 	all := sources(mesh)
 	lists := make([][]unstructured.Unstructured, len(all))
@@ -79,7 +79,7 @@ func Objects(ctx context.Context, c client.Client, mesh, namespace string) ([]*u
 	return objects, nil
 }
 
-// list reads all objects of a kind; of MeshConfigs only those of the mesh's own namespace.
+// list reads all objects of a kind, but MeshConfigs from the mesh's own namespace only.
 func list(ctx context.Context, c client.Client, source controlplane.Source, namespace string) ([]unstructured.Unstructured, error) {
 	kind, err := c.GroupVersionKindFor(source.Object)
 	if err != nil {
@@ -101,12 +101,12 @@ func list(ctx context.Context, c client.Client, source controlplane.Source, name
 	return all.Items, err
 }
 
-// FromObjects makes a mesh of objects. Objects of kinds that say nothing to a mesh are passed over; a version counts as the one
-// that is stored. The objects are read by several goroutines at a time.
+// FromObjects builds a mesh from objects. It ignores objects of other kinds, and treats every version as the stored
+// version. Several goroutines read the objects concurrently.
 func FromObjects(mesh string, scheme *runtime.Scheme, objects []*unstructured.Unstructured) (*Loaded, error) {
-	kinds := sorted(objects)
+	kinds := sortByKind(objects)
 	all := sources(mesh)
-	lists, results := make([][]named, len(all)), make([][]reading, len(all))
+	lists, results := make([][]namedObject, len(all)), make([][]conversion, len(all))
 	group := errgroup.Group{}
 	for i, source := range all {
 		kind, err := apiutil.GVKForObject(source.Object, scheme)
@@ -115,11 +115,11 @@ func FromObjects(mesh string, scheme *runtime.Scheme, objects []*unstructured.Un
 		}
 		list := kinds[kind.GroupKind()]
 		lists[i] = list
-		results[i] = make([]reading, len(list))
-		for begin := 0; begin < len(list); begin += portion {
+		results[i] = make([]conversion, len(list))
+		for start := 0; start < len(list); start += batchSize {
 			group.Go(func() error {
-				for j := begin; j < min(begin+portion, len(list)); j++ {
-					if err := results[i][j].read(source, list[j]); err != nil {
+				for j := start; j < min(start+batchSize, len(list)); j++ {
+					if err := results[i][j].convert(source, list[j]); err != nil {
 						return err
 					}
 				}
@@ -130,7 +130,7 @@ func FromObjects(mesh string, scheme *runtime.Scheme, objects []*unstructured.Un
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	loaded := empty()
+	loaded := newLoaded()
 	for i, source := range all {
 		for j, object := range lists[i] {
 			loaded.add(source.Kind, object.Name, results[i][j])
@@ -139,35 +139,35 @@ func FromObjects(mesh string, scheme *runtime.Scheme, objects []*unstructured.Un
 	return loaded, nil
 }
 
-// portion is how many objects of a kind a goroutine reads.
-const portion = 1000
+// batchSize is the number of objects that one goroutine reads.
+const batchSize = 1000
 
-// named is an object with its name, which is looked up too often to be dug out of the object each time.
-type named struct {
+// namedObject caches the name of an object, which is used often.
+type namedObject struct {
 	catalog.Name
 	*unstructured.Unstructured
 }
 
-// sorted are objects by kind, in order of their names.
-func sorted(objects []*unstructured.Unstructured) map[schema.GroupKind][]named {
-	kinds := map[schema.GroupKind][]named{}
+// sortByKind groups objects by kind and sorts each group by name.
+func sortByKind(objects []*unstructured.Unstructured) map[schema.GroupKind][]namedObject {
+	kinds := map[schema.GroupKind][]namedObject{}
 	for _, object := range objects {
 		kind := object.GroupVersionKind().GroupKind()
-		kinds[kind] = append(kinds[kind], named{catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()}, object})
+		kinds[kind] = append(kinds[kind], namedObject{catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()}, object})
 	}
 	for _, list := range kinds {
-		slices.SortStableFunc(list, func(a, b named) int { return a.Compare(b.Name) })
+		slices.SortStableFunc(list, func(a, b namedObject) int { return a.Compare(b.Name) })
 	}
 	return kinds
 }
 
-// reading is what an object was read as; without an entry when it has no place in the mesh.
-type reading struct {
+// conversion is the result of ingesting an object. It has no entry if the object is not part of the mesh.
+type conversion struct {
 	entry    catalog.Entry
 	problems []ingest.Problem
 }
 
-func (r *reading) read(source controlplane.Source, object named) error {
+func (r *conversion) convert(source controlplane.Source, object namedObject) error {
 	typed, err := controlplane.Typed(object.Unstructured, source.Object)
 	if err != nil {
 		return fmt.Errorf("%w: correct the object", err)
@@ -176,8 +176,8 @@ func (r *reading) read(source controlplane.Source, object named) error {
 	return nil
 }
 
-// add brings one object into the catalog.
-func (l *Loaded) add(kind catalog.Kind, name catalog.Name, r reading) {
+// add records the conversion of one object.
+func (l *Loaded) add(kind catalog.Kind, name catalog.Name, r conversion) {
 	l.Names[catalog.Ref{Kind: kind, Name: name}] = struct{}{}
 	for _, problem := range r.problems {
 		l.Findings = append(l.Findings, Finding{Kind: kind, Name: name, Problem: problem})
@@ -188,6 +188,6 @@ func (l *Loaded) add(kind catalog.Kind, name catalog.Name, r reading) {
 	}
 }
 
-func empty() *Loaded {
+func newLoaded() *Loaded {
 	return &Loaded{Catalog: catalog.New(), Names: map[catalog.Ref]struct{}{}, Entries: map[catalog.Ref]catalog.Entry{}}
 }

@@ -60,11 +60,11 @@ func parse(t *testing.T) []*unstructured.Unstructured {
 func check(t *testing.T, loaded *load.Loaded, wantEgress bool) {
 	t.Helper()
 	view := loaded.Catalog.View()
-	if diff := cmp.Diff([]identity.ServiceAccount{{Namespace: "shop", Name: "web"}}, view.Backers(catalog.Name{Namespace: "shop", Name: "web"})); diff != "" {
+	if diff := cmp.Diff([]identity.ServiceAccount{{Namespace: "shop", Name: "web"}}, view.ServiceIdentities(catalog.Name{Namespace: "shop", Name: "web"})); diff != "" {
 		t.Errorf("identities behind shop/web (-want +got):\n%s", diff)
 	}
 	if got := view.Settings().Egress; got != wantEgress {
-		t.Errorf("egress is %t: the MeshConfig of the wrong namespace counts", got)
+		t.Errorf("egress is %t: the MeshConfig of another namespace was used", got)
 	}
 	if len(loaded.Findings) == 0 || loaded.Findings[0].Kind != catalog.KindTrafficTarget || loaded.Findings[0].Name.String() != "shop/in" {
 		t.Errorf("findings are %v: the source of kind Group should be one, of TrafficTarget shop/in", loaded.Findings)
@@ -79,13 +79,13 @@ func TestFromObjects(t *testing.T) {
 	}
 	check(t, loaded, false)
 	if !loaded.Catalog.View().Settings().Permissive {
-		t.Error("the MeshConfig does not count")
+		t.Error("the MeshConfig was not used")
 	}
 }
 
 func TestFromCluster(t *testing.T) {
 	known := scheme(t)
-	// The fake client learns unknown kinds when it first meets them, which two lists at a time must not make it do.
+	// The fake client registers unknown kinds at their first use, which is not safe for concurrent lists.
 	for _, kind := range []schema.GroupVersionKind{
 		traffic.TrafficTarget, traffic.HTTPRouteGroup, traffic.TCPRoute, traffic.TrafficSplit,
 		traffic.Retry, traffic.UpstreamTrafficSetting, traffic.Backpressure,

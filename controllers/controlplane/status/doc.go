@@ -1,5 +1,5 @@
-// Package status tells the authors of policies, in the status of their objects and in Events, whether a policy is in force.
+// Package status writes the status of policies, as conditions and Events.
 //
-// SMI objects flow in from the cache; conditions and Events flow out to the API server, written by one replica at a time and
-// only when they change. What a policy does to traffic never waits for its status.
+// Its input is policy objects from the cache and the rejections of sidecars. Its output is conditions and Events, written by
+// one replica at a time and only when they change. Traffic never depends on status.
 package status

@@ -12,21 +12,20 @@ import (
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 )
 
-// Leader holds the Lease that lets one replica of the control plane write status. Losing it stops the writing and nothing
-// else: xDS goes on.
+// Leader holds the Lease for writing status, which one replica of the control plane has at a time. xDS does not depend on it.
 type Leader struct {
 	leading atomic.Bool
-	// gained is told each time the Lease is won, so that everything is looked at again.
-	gained []chan<- struct{}
+	// acquired receives a value each time the Lease is acquired, after which all objects are reconciled again.
+	acquired []chan<- struct{}
 }
 
-// Leading says whether this replica holds the Lease.
+// Leading reports whether this replica holds the Lease.
 func (l *Leader) Leading() bool { return l.leading.Load() }
 
-// Notify asks for a word on c each time this replica begins to lead. Call it before Run.
-func (l *Leader) Notify(c chan<- struct{}) { l.gained = append(l.gained, c) }
+// Notify sends a value to c each time this replica acquires the Lease. It must be called before Run.
+func (l *Leader) Notify(c chan<- struct{}) { l.acquired = append(l.acquired, c) }
 
-// Run contends for the Lease until ctx ends.
+// Run competes for the Lease until ctx ends.
 func (l *Leader) Run(ctx context.Context, clients kubernetes.Interface, namespace, replica string, log logr.Logger) error {
 	lock := &resourcelock.LeaseLock{
 		LeaseMeta:  metav1.ObjectMeta{Namespace: namespace, Name: "osm-controller-status"},
@@ -41,9 +40,9 @@ func (l *Leader) Run(ctx context.Context, clients kubernetes.Interface, namespac
 		ReleaseOnCancel: true,
 		Callbacks: leaderelection.LeaderCallbacks{
 			OnStartedLeading: func(context.Context) {
-				log.Info("writes the status of policies now")
+				log.Info("acquired the Lease for policy status")
 				l.leading.Store(true)
-				for _, c := range l.gained {
+				for _, c := range l.acquired {
 					select {
 					case c <- struct{}{}:
 					default:

@@ -18,28 +18,28 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 )
 
-// Reconciler keeps the status of the objects of one kind.
+// Reconciler writes the status of the objects of one kind.
 type Reconciler struct {
 	Client   client.Client
 	Recorder events.EventRecorder
 	Leader   *Leader
-	// Empty is an empty object of the kind.
-	Empty *unstructured.Unstructured
-	Judge Judge
-	// Summarised says that the status has OSM's fields currentStatus and reason, too.
-	Summarised bool
-	// Rejections knows what sidecars say.
+	// Kind is an empty object of the kind.
+	Kind     *unstructured.Unstructured
+	Evaluate Evaluate
+	// OSMSummary adds OSM's status fields currentStatus and reason.
+	OSMSummary bool
+	// Rejections provides the rejections of sidecars.
 	Rejections *Rejections
-	// InMesh says whether the mesh looks after a namespace; the status of others is not ours to write.
+	// InMesh reports whether a namespace is part of the mesh. The status of objects elsewhere is never written.
 	InMesh func(ctx context.Context, namespace string) (bool, error)
 }
 
-// Reconcile judges one object and writes what changed. A replica that does not lead writes nothing.
+// Reconcile evaluates one object and writes changed conditions. A replica without the Lease writes nothing.
 func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	if !r.Leader.Leading() {
 		return ctrl.Result{}, nil
 	}
-	kind := r.Empty.GroupVersionKind()
+	kind := r.Kind.GroupVersionKind()
 	rejected, known := r.Rejections.of(kind.Kind, request.Namespace, request.Name)
 	if !known {
 		return ctrl.Result{RequeueAfter: time.Second}, nil
@@ -48,41 +48,41 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if err := r.Client.Get(ctx, request.NamespacedName, object); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	if ours, err := r.InMesh(ctx, object.GetNamespace()); err != nil || !ours {
+	if member, err := r.InMesh(ctx, object.GetNamespace()); err != nil || !member {
 		return ctrl.Result{}, err
 	}
-	wanted, err := r.Judge(ctx, r.Client, object)
+	conditions, err := r.Evaluate(ctx, r.Client, object)
 	if err != nil {
-		return ctrl.Result{}, fmt.Errorf("judge %s %s: %w", object.GetKind(), request, err)
+		return ctrl.Result{}, fmt.Errorf("evaluate %s %s: %w", object.GetKind(), request, err)
 	}
 	if len(rejected) > 0 {
-		for i := range wanted {
-			if wanted[i].Type == Accepted {
-				wanted[i] = rejectedBy(rejected, wanted[i])
+		for i := range conditions {
+			if conditions[i].Type == Accepted {
+				conditions[i] = rejectedCondition(rejected, conditions[i])
 			}
 		}
 	}
-	return ctrl.Result{}, client.IgnoreNotFound(r.write(ctx, object, wanted))
+	return ctrl.Result{}, client.IgnoreNotFound(r.write(ctx, object, conditions))
 }
 
-// write patches the conditions when they differ, and records an Event for each that turned.
-func (r *Reconciler) write(ctx context.Context, object *unstructured.Unstructured, wanted []metav1.Condition) error {
+// write patches changed conditions, and records an Event for each transition.
+func (r *Reconciler) write(ctx context.Context, object *unstructured.Unstructured, conditions []metav1.Condition) error {
 	current, err := conditionsOf(object)
 	if err != nil {
 		return err
 	}
-	changed, turned := false, []metav1.Condition{}
-	for _, condition := range wanted {
+	changed, transitions := false, []metav1.Condition{}
+	for _, condition := range conditions {
 		condition.ObservedGeneration = object.GetGeneration()
 		before := meta.FindStatusCondition(current, condition.Type)
-		if turns(before, condition) {
-			turned = append(turned, condition)
+		if isTransition(before, condition) {
+			transitions = append(transitions, condition)
 		}
 		changed = meta.SetStatusCondition(&current, condition) || changed
 	}
 	status := map[string]any{"conditions": current}
-	if r.Summarised {
-		changed = summarise(object, current, status) || changed
+	if r.OSMSummary {
+		changed = addOSMSummary(object, current, status) || changed
 	}
 	if !changed {
 		return nil
@@ -94,38 +94,38 @@ func (r *Reconciler) write(ctx context.Context, object *unstructured.Unstructure
 	if err := r.Client.Status().Patch(ctx, object, client.RawPatch("application/merge-patch+json", patch)); err != nil {
 		return err
 	}
-	for _, condition := range turned {
-		r.record(object, condition)
+	for _, condition := range transitions {
+		r.recordEvent(object, condition)
 	}
 	return nil
 }
 
-// summarise adds what OSM's tools read of a status, and says whether the object has something else.
-func summarise(object *unstructured.Unstructured, conditions []metav1.Condition, status map[string]any) bool {
-	word, reason := "committed", "successfully committed by the system"
+// addOSMSummary adds the status fields that OSM's tools read, and reports whether they differ from the object's.
+func addOSMSummary(object *unstructured.Unstructured, conditions []metav1.Condition, status map[string]any) bool {
+	currentStatus, reason := "committed", "successfully committed by the system"
 	if accepted := meta.FindStatusCondition(conditions, Accepted); accepted != nil && accepted.Status == metav1.ConditionFalse {
-		word, reason = "error", accepted.Message
+		currentStatus, reason = "error", accepted.Message
 	}
-	status["currentStatus"], status["reason"] = word, reason
-	hasWord, _, _ := unstructured.NestedString(object.Object, "status", "currentStatus")
-	hasReason, _, _ := unstructured.NestedString(object.Object, "status", "reason")
-	return hasWord != word || hasReason != reason
+	status["currentStatus"], status["reason"] = currentStatus, reason
+	oldStatus, _, _ := unstructured.NestedString(object.Object, "status", "currentStatus")
+	oldReason, _, _ := unstructured.NestedString(object.Object, "status", "reason")
+	return oldStatus != currentStatus || oldReason != reason
 }
 
-// turns says whether a condition is worth an Event: it changes its status, or is False for another reason.
-func turns(before *metav1.Condition, after metav1.Condition) bool {
+// isTransition reports whether a change of a condition needs an Event: its status changed, or its reason while it is False.
+func isTransition(before *metav1.Condition, after metav1.Condition) bool {
 	if before == nil {
 		return after.Status == metav1.ConditionFalse
 	}
 	return before.Status != after.Status || after.Status == metav1.ConditionFalse && before.Reason != after.Reason
 }
 
-func (r *Reconciler) record(object *unstructured.Unstructured, condition metav1.Condition) {
+func (r *Reconciler) recordEvent(object *unstructured.Unstructured, condition metav1.Condition) {
 	kind := corev1.EventTypeNormal
 	if condition.Status == metav1.ConditionFalse {
 		kind = corev1.EventTypeWarning
 	}
-	r.Recorder.Eventf(object, nil, kind, condition.Reason, "Judge", "%s is %s: %s", condition.Type, condition.Status, condition.Message)
+	r.Recorder.Eventf(object, nil, kind, condition.Reason, "Evaluate", "%s is %s: %s", condition.Type, condition.Status, condition.Message)
 }
 
 func conditionsOf(object *unstructured.Unstructured) ([]metav1.Condition, error) {

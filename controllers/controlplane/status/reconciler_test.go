@@ -20,9 +20,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/report"
 )
 
-// A verdict is written once, told in one Event, and not written again until it changes. A replica that does not lead writes
-// nothing.
-func TestVerdictIsWrittenOnce(t *testing.T) {
+// Conditions are written once, with one Event, until they change. A replica without the Lease writes nothing.
+func TestReconcile_WritesChangesOnce(t *testing.T) {
 	writes := 0
 	stored := target(rule("HTTPRouteGroup", "none"))
 	reader := fake.NewClientBuilder().WithScheme(runtime.NewScheme()).WithObjects(stored).WithStatusSubresource(stored).
@@ -35,11 +34,11 @@ func TestVerdictIsWrittenOnce(t *testing.T) {
 	recorder := events.NewFakeRecorder(10)
 	verdict := metav1.ConditionFalse
 	r := &Reconciler{
-		Client: reader, Recorder: recorder, Leader: &Leader{}, Empty: traffic.Object(traffic.TrafficTarget),
-		Judge: func(context.Context, client.Reader, *unstructured.Unstructured) ([]metav1.Condition, error) {
+		Client: reader, Recorder: recorder, Leader: &Leader{}, Kind: traffic.Object(traffic.TrafficTarget),
+		Evaluate: func(context.Context, client.Reader, *unstructured.Unstructured) ([]metav1.Condition, error) {
 			return []metav1.Condition{{Type: Accepted, Status: verdict, Reason: "Test", Message: "because"}}, nil
 		},
-		Rejections: nothingRejected(),
+		Rejections: noRejections(),
 		InMesh:     func(context.Context, string) (bool, error) { return true, nil },
 	}
 	request := ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "shop", Name: "target"}}
@@ -49,10 +48,10 @@ func TestVerdictIsWrittenOnce(t *testing.T) {
 		writes, events int
 	}{
 		{"not leading", func() {}, 0, 0},
-		{"a bad verdict", func() { r.Leader.leading.Store(true) }, 1, 1},
-		{"the same again", func() {}, 1, 1},
-		{"it turns good", func() { verdict = metav1.ConditionTrue }, 2, 2},
-		{"the same again", func() {}, 2, 2},
+		{"condition is False", func() { r.Leader.leading.Store(true) }, 1, 1},
+		{"unchanged", func() {}, 1, 1},
+		{"condition becomes True", func() { verdict = metav1.ConditionTrue }, 2, 2},
+		{"unchanged", func() {}, 2, 2},
 	}
 	for _, step := range steps {
 		step.prepare()
@@ -65,14 +64,14 @@ func TestVerdictIsWrittenOnce(t *testing.T) {
 	}
 }
 
-// What a sidecar rejects is told in the condition and in an Event, and taken back when it is accepted.
-func TestRejectionIsWritten(t *testing.T) {
+// A rejection by a sidecar is reported in the condition and an Event until the sidecar accepts the object.
+func TestReconcile_ReportsRejection(t *testing.T) {
 	stored := target(rule("HTTPRouteGroup", "none"))
 	writer := fake.NewClientBuilder().WithScheme(runtime.NewScheme()).WithObjects(stored).WithStatusSubresource(stored).Build()
 	recorder := events.NewFakeRecorder(10)
 	r := &Reconciler{
-		Client: writer, Recorder: recorder, Leader: &Leader{}, Empty: traffic.Object(traffic.TrafficTarget), Judge: JudgeTarget,
-		Rejections: (&replicas{}).rejections(),
+		Client: writer, Recorder: recorder, Leader: &Leader{}, Kind: traffic.Object(traffic.TrafficTarget), Evaluate: EvaluateTarget,
+		Rejections: (&fakeReplicas{}).rejections(),
 		InMesh:     func(context.Context, string) (bool, error) { return true, nil },
 	}
 	r.Leader.leading.Store(true)
@@ -97,32 +96,32 @@ func TestRejectionIsWritten(t *testing.T) {
 		return result, metav1.Condition{}
 	}
 	if result, accepted := reconcile(); result.RequeueAfter == 0 || accepted.Type != "" {
-		t.Fatalf("written before the other replicas were asked: %v", accepted)
+		t.Fatalf("written before the other replicas were polled: %v", accepted)
 	}
-	r.Rejections.take([]report.Rejection{rejection("target", "shop/web", "shop/web-1")}, nil, true)
+	r.Rejections.update([]report.Rejection{rejection("target", "shop/web", "shop/web-1")}, nil, true)
 	if _, accepted := reconcile(); accepted.Reason != ReasonRejectedByProxy || !strings.Contains(accepted.Message, "bad regex: (") {
 		t.Errorf("after the rejection: %v", accepted)
 	}
-	if told := <-recorder.Events; !strings.Contains(told, "Warning RejectedByProxy") || !strings.Contains(told, "shop/web-1") {
-		t.Errorf("the Event says %q", told)
+	if event := <-recorder.Events; !strings.Contains(event, "Warning RejectedByProxy") || !strings.Contains(event, "shop/web-1") {
+		t.Errorf("the Event is %q", event)
 	}
-	r.Rejections.take(nil, nil, true)
+	r.Rejections.update(nil, nil, true)
 	if _, accepted := reconcile(); accepted.Status != metav1.ConditionTrue {
-		t.Errorf("after the rejection was taken back: %v", accepted)
+		t.Errorf("after the rejection was resolved: %v", accepted)
 	}
 }
 
-// A setting has the words that OSM's tools read beside its conditions.
-func TestSettingIsSummarised(t *testing.T) {
+// A setting also has the status fields that OSM's tools read.
+func TestReconcile_WritesOSMSummary(t *testing.T) {
 	stored := setting("s", 1, "web.shop.svc.cluster.local")
 	writer := fake.NewClientBuilder().WithScheme(runtime.NewScheme()).WithObjects(stored).WithStatusSubresource(stored).Build()
 	verdict := metav1.Condition{Type: Accepted, Status: metav1.ConditionFalse, Reason: "Test", Message: "because"}
 	r := &Reconciler{
-		Client: writer, Recorder: events.NewFakeRecorder(10), Leader: &Leader{}, Empty: traffic.Object(traffic.UpstreamTrafficSetting), Summarised: true,
-		Judge: func(context.Context, client.Reader, *unstructured.Unstructured) ([]metav1.Condition, error) {
+		Client: writer, Recorder: events.NewFakeRecorder(10), Leader: &Leader{}, Kind: traffic.Object(traffic.UpstreamTrafficSetting), OSMSummary: true,
+		Evaluate: func(context.Context, client.Reader, *unstructured.Unstructured) ([]metav1.Condition, error) {
 			return []metav1.Condition{verdict}, nil
 		},
-		Rejections: nothingRejected(),
+		Rejections: noRejections(),
 		InMesh:     func(context.Context, string) (bool, error) { return true, nil },
 	}
 	r.Leader.leading.Store(true)

@@ -21,20 +21,20 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/report/client"
 )
 
-// ReasonRejectedByProxy says that a sidecar rejected what came of the object, which is withheld from its kind until it changes.
+// ReasonRejectedByProxy means that a sidecar rejected configuration derived from the object. The object is quarantined until it changes.
 const ReasonRejectedByProxy = "RejectedByProxy"
 
 const (
-	// askInterval is how often the leader asks the other replicas. Of its own sidecars it hears at once.
-	askInterval = 5 * time.Second
-	// maxTold is how many rejections of one object its condition tells in full.
-	maxTold = 3
-	// ownReplica is the name under which this replica's own rejections are kept.
+	// pollInterval is how often the leader polls the other replicas. Rejections of its own sidecars arrive at once.
+	pollInterval = 5 * time.Second
+	// maxReported is the number of rejections that the condition of one object describes.
+	maxReported = 3
+	// ownReplica is the key of this replica's own rejections.
 	ownReplica = ""
 )
 
-// Rejections knows which policies are withheld because of what sidecars said, to any replica of the control plane. The leader
-// asks the others; a replica that does not answer is taken to say what it last said, until its pod is gone.
+// Rejections collects the policies that sidecars of any replica rejected. The leader polls the other replicas. The last
+// answer of an unreachable replica is kept until its pod is deleted.
 type Rejections struct {
 	own    func() []report.Rejection
 	others func(context.Context) ([]client.Answer[report.Rejections], error)
@@ -43,21 +43,21 @@ type Rejections struct {
 	mu        sync.Mutex
 	known     bool
 	byReplica map[string][]report.Rejection
-	byPolicy  map[policy][]report.Rejection
-	listeners map[string]chan event.GenericEvent
+	byPolicy  map[policyKey][]report.Rejection
+	watchers  map[string]chan event.GenericEvent
 }
 
-type policy struct{ kind, namespace, name string }
+type policyKey struct{ kind, namespace, name string }
 
-// NewRejections makes a Rejections of what this replica and the others say.
+// NewRejections returns Rejections with functions that read this replica's rejections and those of the others.
 func NewRejections(own func() []report.Rejection, others func(context.Context) ([]client.Answer[report.Rejections], error)) *Rejections {
 	return &Rejections{
 		own: own, others: others, wake: make(chan struct{}, 1),
-		byReplica: map[string][]report.Rejection{}, listeners: map[string]chan event.GenericEvent{},
+		byReplica: map[string][]report.Rejection{}, watchers: map[string]chan event.GenericEvent{},
 	}
 }
 
-// Changed says that this replica's own rejections have changed, or that it begins to lead. It does not block.
+// Changed triggers an update, after this replica's rejections changed or it acquired the Lease. It does not block.
 func (r *Rejections) Changed() {
 	select {
 	case r.wake <- struct{}{}:
@@ -65,29 +65,29 @@ func (r *Rejections) Changed() {
 	}
 }
 
-// watch gives the objects of a kind whose rejections have changed. Call it before Run.
+// watch returns a channel of objects of a kind whose rejections changed. It must be called before Run.
 func (r *Rejections) watch(kind schema.GroupVersionKind) <-chan event.GenericEvent {
 	c := make(chan event.GenericEvent)
-	r.listeners[kind.Kind] = c
+	r.watchers[kind.Kind] = c
 	return c
 }
 
-// of are the rejections of an object, sorted. It says false until every replica has been asked once.
+// of returns the rejections of an object, sorted. ok is false until every replica has been polled once.
 func (r *Rejections) of(kind, namespace, name string) ([]report.Rejection, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.byPolicy[policy{kind, namespace, name}], r.known
+	return r.byPolicy[policyKey{kind, namespace, name}], r.known
 }
 
-// Run keeps up to date while this replica leads, until ctx ends.
+// Run updates the rejections while this replica leads, until ctx ends.
 func (r *Rejections) Run(ctx context.Context, leading func() bool, log logr.Logger) error {
-	ticker := time.NewTicker(askInterval)
+	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
 	for {
 		if !leading() {
-			r.forget()
+			r.reset()
 		} else if err := r.refresh(ctx); err != nil && ctx.Err() == nil {
-			log.Error(err, "the rejections of sidecars at other replicas are not known")
+			log.Error(err, "cannot read the rejections of other replicas")
 		}
 		select {
 		case <-ctx.Done():
@@ -98,25 +98,25 @@ func (r *Rejections) Run(ctx context.Context, leading func() bool, log logr.Logg
 	}
 }
 
-// forget is for a replica that does not lead.
-func (r *Rejections) forget() {
+// reset marks the rejections as unknown, for a replica without the Lease.
+func (r *Rejections) reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.known = false
 }
 
-// refresh asks everybody and tells who listens what has changed.
+// refresh polls all replicas and sends the changed objects to their watchers.
 func (r *Rejections) refresh(ctx context.Context) error {
 	answers, err := r.others(ctx)
 	if errors.Is(err, client.ErrNoReplicas) {
 		err = nil
 	}
-	for _, changed := range r.take(r.own(), answers, err == nil) {
+	for _, changed := range r.update(r.own(), answers, err == nil) {
 		object := traffic.Object(schema.GroupVersionKind{Kind: changed.kind})
 		object.SetNamespace(changed.namespace)
 		object.SetName(changed.name)
 		select {
-		case r.listeners[changed.kind] <- event.GenericEvent{Object: object}:
+		case r.watchers[changed.kind] <- event.GenericEvent{Object: object}:
 		case <-ctx.Done():
 		}
 	}
@@ -126,8 +126,8 @@ func (r *Rejections) refresh(ctx context.Context) error {
 	return err
 }
 
-// take replaces what is known and returns the policies about which something else is known now.
-func (r *Rejections) take(own []report.Rejection, answers []client.Answer[report.Rejections], complete bool) []policy {
+// update replaces the rejections and returns the policies whose rejections changed.
+func (r *Rejections) update(own []report.Rejection, answers []client.Answer[report.Rejections], complete bool) []policyKey {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	before := r.byPolicy
@@ -142,9 +142,9 @@ func (r *Rejections) take(own []report.Rejection, answers []client.Answer[report
 			current[answer.Replica] = r.byReplica[answer.Replica]
 		}
 	}
-	r.byReplica, r.byPolicy, r.known = current, byPolicy(current), true
-	var changed []policy
-	for p := range r.listened(before, r.byPolicy) {
+	r.byReplica, r.byPolicy, r.known = current, groupByPolicy(current), true
+	var changed []policyKey
+	for p := range r.watchedPolicies(before, r.byPolicy) {
 		if !slices.Equal(before[p], r.byPolicy[p]) {
 			changed = append(changed, p)
 		}
@@ -152,12 +152,12 @@ func (r *Rejections) take(own []report.Rejection, answers []client.Answer[report
 	return changed
 }
 
-// listened are the policies in either map whose kind somebody listens to.
-func (r *Rejections) listened(a, b map[policy][]report.Rejection) map[policy]struct{} {
-	all := map[policy]struct{}{}
-	for _, m := range []map[policy][]report.Rejection{a, b} {
+// watchedPolicies returns the policies in either map whose kind is watched.
+func (r *Rejections) watchedPolicies(a, b map[policyKey][]report.Rejection) map[policyKey]struct{} {
+	all := map[policyKey]struct{}{}
+	for _, m := range []map[policyKey][]report.Rejection{a, b} {
 		for p := range m {
-			if r.listeners[p.kind] != nil {
+			if r.watchers[p.kind] != nil {
 				all[p] = struct{}{}
 			}
 		}
@@ -165,12 +165,12 @@ func (r *Rejections) listened(a, b map[policy][]report.Rejection) map[policy]str
 	return all
 }
 
-// byPolicy sorts rejections by whose they are, and merges those that differ only in which of equal sidecars spoke.
-func byPolicy(byReplica map[string][]report.Rejection) map[policy][]report.Rejection {
-	result := map[policy][]report.Rejection{}
+// groupByPolicy groups rejections by policy, and keeps one for each service account.
+func groupByPolicy(byReplica map[string][]report.Rejection) map[policyKey][]report.Rejection {
+	result := map[policyKey][]report.Rejection{}
 	for _, list := range byReplica {
 		for _, one := range list {
-			p := policy{one.Kind, one.Namespace, one.Name}
+			p := policyKey{one.Kind, one.Namespace, one.Name}
 			result[p] = append(result[p], one)
 		}
 	}
@@ -183,29 +183,29 @@ func byPolicy(byReplica map[string][]report.Rejection) map[policy][]report.Rejec
 	return result
 }
 
-// rejectedBy is the condition of an object that sidecars rejected.
-func rejectedBy(list []report.Rejection, before metav1.Condition) metav1.Condition {
+// rejectedCondition returns the Accepted condition of an object that sidecars rejected.
+func rejectedCondition(list []report.Rejection, before metav1.Condition) metav1.Condition {
 	var text strings.Builder
-	for _, one := range list[:min(len(list), maxTold)] {
-		fmt.Fprintf(&text, "The sidecar of pod %s rejected %s %q, so this object is not in force for the sidecars of service account %s until it changes. It says: %s. ",
+	for _, one := range list[:min(len(list), maxReported)] {
+		fmt.Fprintf(&text, "The sidecar of pod %s rejected %s %q, so this object is not in force for the sidecars of service account %s until it changes. Envoy's error: %s. ",
 			one.Pod, one.Type, one.Resource, one.ServiceAccount, strings.TrimRight(one.Text, " .\n"))
 	}
-	if more := len(list) - maxTold; more > 0 {
-		fmt.Fprintf(&text, "So do sidecars of %d other service accounts. ", more)
+	if more := len(list) - maxReported; more > 0 {
+		fmt.Fprintf(&text, "Sidecars of %d other service accounts rejected it, too. ", more)
 	}
 	if before.Status == metav1.ConditionFalse {
 		text.WriteString(before.Message)
 	}
 	return metav1.Condition{
-		Type: Accepted, Status: metav1.ConditionFalse, Reason: ReasonRejectedByProxy, Message: cut(strings.TrimSpace(text.String())),
+		Type: Accepted, Status: metav1.ConditionFalse, Reason: ReasonRejectedByProxy, Message: truncate(strings.TrimSpace(text.String())),
 	}
 }
 
-// cut keeps a message below what the API server takes in a condition, 32768 bytes, and below what anybody reads.
-func cut(message string) string {
-	const most = 4096
-	if len(message) <= most {
+// truncate limits a message to a readable length, below the limit of 32768 bytes for a condition.
+func truncate(message string) string {
+	const maxLength = 4096
+	if len(message) <= maxLength {
 		return message
 	}
-	return strings.ToValidUTF8(message[:most], "") + " ..."
+	return strings.ToValidUTF8(message[:maxLength], "") + " ..."
 }

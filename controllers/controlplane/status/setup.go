@@ -2,7 +2,6 @@ package status
 
 import (
 	"context"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -23,67 +22,62 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// lookAgain is how often the API server is asked for a kind that it does not define yet.
-const lookAgain = 5 * time.Second
-
-// Writers are what the reconcilers of all kinds share. All fields are required.
+// Writers configures the status controllers of all policy kinds. All fields are required.
 type Writers struct {
 	Leader     *Leader
 	Rejections *Rejections
-	// Mesh is the name of the mesh whose namespaces count.
+	// Mesh is the name of the mesh.
 	Mesh string
-	// Namespace is where its MeshConfig is.
+	// Namespace is the namespace of the MeshConfig.
 	Namespace string
-	// Defined says whether the cluster defines a kind.
-	Defined func(schema.GroupVersionKind) bool
 }
 
-// judged is a kind whose objects get a verdict.
-type judged struct {
-	kind  schema.GroupVersionKind
-	judge Judge
-	// about are the kinds whose change may change the verdict about objects of this kind in the same namespace.
-	about []schema.GroupVersionKind
-	// rivals tells which other objects of this kind a change concerns, in whatever namespace they are; nil for none.
-	rivals func(client.Object) func(*unstructured.Unstructured) bool
-	// services says that it matters which Services the namespace has, and config that the MeshConfig does.
+// policyKind describes a kind whose objects get status conditions.
+type policyKind struct {
+	kind     schema.GroupVersionKind
+	evaluate Evaluate
+	// related are kinds whose changes can affect the conditions of objects of this kind in the same namespace.
+	related []schema.GroupVersionKind
+	// conflicting returns a filter for objects of this kind, in any namespace, that a change can affect; nil for none.
+	conflicting func(client.Object) func(*unstructured.Unstructured) bool
+	// services and config are true if Services of the namespace or the MeshConfig affect the conditions.
 	services, config bool
-	// summarised says that the status has the two fields of OSM beside the conditions.
-	summarised bool
+	// osmSummary adds OSM's two status fields to the conditions.
+	osmSummary bool
 }
 
-func (w Writers) judges() []judged {
-	return []judged{
-		{kind: traffic.TrafficTarget, judge: JudgeTarget, about: []schema.GroupVersionKind{traffic.HTTPRouteGroup, traffic.TCPRoute}},
-		{kind: traffic.TrafficSplit, judge: JudgeSplit, about: []schema.GroupVersionKind{traffic.TrafficSplit, traffic.HTTPRouteGroup}, services: true},
-		{kind: traffic.HTTPRouteGroup, judge: JudgeRoutes(ingest.HTTPRouteGroup)},
-		{kind: traffic.TCPRoute, judge: JudgeRoutes(ingest.TCPRoute)},
-		{kind: traffic.UDPRoute, judge: JudgeUnenforced(ingest.UDPRoute)},
-		{kind: traffic.Retry, judge: JudgeRetry(w.Namespace), rivals: sameSource, config: true},
+func (w Writers) policyKinds() []policyKind {
+	return []policyKind{
+		{kind: traffic.TrafficTarget, evaluate: EvaluateTarget, related: []schema.GroupVersionKind{traffic.HTTPRouteGroup, traffic.TCPRoute}},
+		{kind: traffic.TrafficSplit, evaluate: EvaluateSplit, related: []schema.GroupVersionKind{traffic.TrafficSplit, traffic.HTTPRouteGroup}, services: true},
+		{kind: traffic.HTTPRouteGroup, evaluate: EvaluateRoutes(ingest.HTTPRouteGroup)},
+		{kind: traffic.TCPRoute, evaluate: EvaluateRoutes(ingest.TCPRoute)},
+		{kind: traffic.UDPRoute, evaluate: EvaluateUnenforced(ingest.UDPRoute)},
+		{kind: traffic.Retry, evaluate: EvaluateRetry(w.Namespace), conflicting: sameSource, config: true},
 		{
-			kind: traffic.UpstreamTrafficSetting, judge: JudgeSetting, services: true, summarised: true,
-			about: []schema.GroupVersionKind{traffic.UpstreamTrafficSetting, traffic.HTTPRouteGroup},
+			kind: traffic.UpstreamTrafficSetting, evaluate: EvaluateSetting, services: true, osmSummary: true,
+			related: []schema.GroupVersionKind{traffic.UpstreamTrafficSetting, traffic.HTTPRouteGroup},
 		},
 		{
-			kind: traffic.Backpressure, judge: JudgeBackpressure, services: true,
-			about: []schema.GroupVersionKind{traffic.Backpressure, traffic.UpstreamTrafficSetting},
+			kind: traffic.Backpressure, evaluate: EvaluateBackpressure, services: true,
+			related: []schema.GroupVersionKind{traffic.Backpressure, traffic.UpstreamTrafficSetting},
 		},
 	}
 }
 
-// Setup adds a reconciler for each kind of policy that the cluster defines, and for the others once it does. Call it before the Leader
-// and the Rejections run.
+// Setup adds a controller for each policy kind, once the cluster defines the kind. It must be called before the Leader and
+// the Rejections run.
 func (w Writers) Setup(mgr manager.Manager) error {
-	for _, j := range w.judges() {
-		inputs := signals{gained: make(chan struct{}, 1), rejected: w.Rejections.watch(j.kind)}
-		w.Leader.Notify(inputs.gained)
-		if w.Defined(j.kind) {
-			if err := w.add(mgr, j, inputs); err != nil {
+	for _, k := range w.policyKinds() {
+		inputs := signals{acquired: make(chan struct{}, 1), rejected: w.Rejections.watch(k.kind)}
+		w.Leader.Notify(inputs.acquired)
+		if traffic.IsDefined(mgr.GetRESTMapper(), k.kind) {
+			if err := w.add(mgr, k, inputs); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { return w.await(ctx, mgr, j, inputs) })); err != nil {
+		if err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { return w.addOnceDefined(ctx, mgr, k, inputs) })); err != nil {
 			return err
 		}
 	}
@@ -91,48 +85,50 @@ func (w Writers) Setup(mgr manager.Manager) error {
 	return nil
 }
 
-// signals are what a reconciler hears beside the changes of objects.
+// signals are the triggers of a controller other than watch events.
 type signals struct {
-	gained   chan struct{}
+	acquired chan struct{}
 	rejected <-chan event.GenericEvent
 }
 
-// await adds the reconciler of a kind when the cluster defines it.
-func (w Writers) await(ctx context.Context, mgr manager.Manager, j judged, inputs signals) error {
-	err := wait.PollUntilContextCancel(ctx, lookAgain, false, func(context.Context) (bool, error) { return w.Defined(j.kind), nil })
+// addOnceDefined adds the controller of a kind when the cluster defines it.
+func (w Writers) addOnceDefined(ctx context.Context, mgr manager.Manager, k policyKind, inputs signals) error {
+	err := wait.PollUntilContextCancel(ctx, traffic.DefinitionPollInterval, false, func(context.Context) (bool, error) {
+		return traffic.IsDefined(mgr.GetRESTMapper(), k.kind), nil
+	})
 	if err != nil {
-		return nil // the program ends
+		return nil // the process is stopping
 	}
-	return w.add(mgr, j, inputs)
+	return w.add(mgr, k, inputs)
 }
 
-func (w Writers) add(mgr manager.Manager, j judged, inputs signals) error {
+func (w Writers) add(mgr manager.Manager, k policyKind, inputs signals) error {
 	reader := mgr.GetClient()
 	r := &Reconciler{
-		Client: reader, Recorder: mgr.GetEventRecorder(names.Controller), Leader: w.Leader, Summarised: j.summarised,
-		Empty: traffic.Object(j.kind), Judge: j.judge, Rejections: w.Rejections, InMesh: inMesh(reader, w.Mesh),
+		Client: reader, Recorder: mgr.GetEventRecorder(names.Controller), Leader: w.Leader, OSMSummary: k.osmSummary,
+		Kind: traffic.Object(k.kind), Evaluate: k.evaluate, Rejections: w.Rejections, InMesh: inMesh(reader, w.Mesh),
 	}
-	again := make(chan event.GenericEvent)
-	b := ctrl.NewControllerManagedBy(mgr).Named("status-"+j.kind.Kind).For(traffic.Object(j.kind)).
-		WatchesRawSource(source.Channel(again, allOf(reader, j.kind, ""))).
+	resync := make(chan event.GenericEvent)
+	controller := ctrl.NewControllerManagedBy(mgr).Named("status-"+k.kind.Kind).For(traffic.Object(k.kind)).
+		WatchesRawSource(source.Channel(resync, enqueueAll(reader, k.kind, ""))).
 		WatchesRawSource(source.Channel(inputs.rejected, &handler.EnqueueRequestForObject{})).
-		// An object may be older than its namespace's membership, or reach this process before its namespace does.
-		Watches(&corev1.Namespace{}, inside(reader, j.kind), builder.WithPredicates(predicate.LabelChangedPredicate{}))
-	for _, other := range j.about {
-		if w.Defined(other) {
-			b = b.Watches(traffic.Object(other), neighbours(reader, j.kind))
+		// A namespace can join the mesh after an object was created, or arrive in the cache after it.
+		Watches(&corev1.Namespace{}, enqueueInNamespace(reader, k.kind), builder.WithPredicates(predicate.LabelChangedPredicate{}))
+	for _, other := range k.related {
+		if traffic.IsDefined(mgr.GetRESTMapper(), other) {
+			controller = controller.Watches(traffic.Object(other), enqueueSameNamespace(reader, k.kind))
 		}
 	}
-	if j.rivals != nil {
-		b = b.Watches(traffic.Object(j.kind), rivals(reader, j.kind, j.rivals))
+	if k.conflicting != nil {
+		controller = controller.Watches(traffic.Object(k.kind), enqueueConflicting(reader, k.kind, k.conflicting))
 	}
-	if j.services {
-		b = b.Watches(&corev1.Service{}, neighbours(reader, j.kind), builder.WithPredicates(predicate.ResourceVersionChangedPredicate{}))
+	if k.services {
+		controller = controller.Watches(&corev1.Service{}, enqueueSameNamespace(reader, k.kind), builder.WithPredicates(predicate.ResourceVersionChangedPredicate{}))
 	}
-	if j.config {
-		b = b.Watches(&configv1alpha2.MeshConfig{}, allOf(reader, j.kind, ""), builder.WithPredicates(predicate.GenerationChangedPredicate{}))
+	if k.config {
+		controller = controller.Watches(&configv1alpha2.MeshConfig{}, enqueueAll(reader, k.kind, ""), builder.WithPredicates(predicate.GenerationChangedPredicate{}))
 	}
-	if err := b.Complete(r); err != nil {
+	if err := controller.Complete(r); err != nil {
 		return err
 	}
 	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
@@ -140,47 +136,47 @@ func (w Writers) add(mgr manager.Manager, j judged, inputs signals) error {
 			select {
 			case <-ctx.Done():
 				return nil
-			case <-inputs.gained:
-				again <- event.GenericEvent{Object: traffic.Object(j.kind)}
+			case <-inputs.acquired:
+				resync <- event.GenericEvent{Object: traffic.Object(k.kind)}
 			}
 		}
 	}))
 }
 
-// rivals asks for the objects of the kind, in all namespaces, that have to do with the one that changed.
-func rivals(reader client.Reader, kind schema.GroupVersionKind, of func(client.Object) func(*unstructured.Unstructured) bool) handler.EventHandler {
+// enqueueConflicting enqueues the objects of the kind, in all namespaces, that the changed object can affect.
+func enqueueConflicting(reader client.Reader, kind schema.GroupVersionKind, of func(client.Object) func(*unstructured.Unstructured) bool) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []ctrl.Request {
-		return requestsLike(ctx, reader, kind, "", of(object))
+		return listMatchingRequests(ctx, reader, kind, "", of(object))
 	})
 }
 
-// neighbours asks for every object of the kind in the namespace of the object that changed.
-func neighbours(reader client.Reader, kind schema.GroupVersionKind) handler.EventHandler {
+// enqueueSameNamespace enqueues the objects of the kind in the namespace of the changed object.
+func enqueueSameNamespace(reader client.Reader, kind schema.GroupVersionKind) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []ctrl.Request {
-		return requests(ctx, reader, kind, object.GetNamespace())
+		return listRequests(ctx, reader, kind, object.GetNamespace())
 	})
 }
 
-// inside asks for every object of the kind in the namespace that changed.
-func inside(reader client.Reader, kind schema.GroupVersionKind) handler.EventHandler {
+// enqueueInNamespace enqueues the objects of the kind in the changed namespace.
+func enqueueInNamespace(reader client.Reader, kind schema.GroupVersionKind) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, namespace client.Object) []ctrl.Request {
-		return requests(ctx, reader, kind, namespace.GetName())
+		return listRequests(ctx, reader, kind, namespace.GetName())
 	})
 }
 
-// allOf asks for every object of the kind in a namespace; in all when it is empty.
-func allOf(reader client.Reader, kind schema.GroupVersionKind, namespace string) handler.EventHandler {
+// enqueueAll enqueues the objects of the kind in all namespaces.
+func enqueueAll(reader client.Reader, kind schema.GroupVersionKind, namespace string) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, _ client.Object) []ctrl.Request {
-		return requests(ctx, reader, kind, namespace)
+		return listRequests(ctx, reader, kind, namespace)
 	})
 }
 
-func requests(ctx context.Context, reader client.Reader, kind schema.GroupVersionKind, namespace string) []ctrl.Request {
-	return requestsLike(ctx, reader, kind, namespace, func(*unstructured.Unstructured) bool { return true })
+func listRequests(ctx context.Context, reader client.Reader, kind schema.GroupVersionKind, namespace string) []ctrl.Request {
+	return listMatchingRequests(ctx, reader, kind, namespace, func(*unstructured.Unstructured) bool { return true })
 }
 
-func requestsLike(
-	ctx context.Context, reader client.Reader, kind schema.GroupVersionKind, namespace string, alike func(*unstructured.Unstructured) bool,
+func listMatchingRequests(
+	ctx context.Context, reader client.Reader, kind schema.GroupVersionKind, namespace string, matches func(*unstructured.Unstructured) bool,
 ) []ctrl.Request {
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(kind)
@@ -190,14 +186,15 @@ func requestsLike(
 	}
 	var result []ctrl.Request
 	for i := range list.Items {
-		if alike(&list.Items[i]) {
+		if matches(&list.Items[i]) {
 			result = append(result, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
 		}
 	}
 	return result
 }
 
-// inMesh says whether a namespace is part of the mesh and will stay: in one that is being deleted no Event can be written.
+// inMesh returns a function that reports whether a namespace is part of the mesh. A namespace in deletion does not count,
+// because no Event can be created in it.
 func inMesh(reader client.Reader, mesh string) func(context.Context, string) (bool, error) {
 	return func(ctx context.Context, namespace string) (bool, error) {
 		var ns corev1.Namespace

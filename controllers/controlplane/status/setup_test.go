@@ -17,17 +17,17 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// A namespace that joins the mesh, or is heard of later than its policies, has all its policies judged.
-func TestPoliciesOfANamespaceThatJoinsAreJudged(t *testing.T) {
+// If a namespace joins the mesh, or arrives later than its policies, all its policies are evaluated.
+func TestEnqueueInNamespace_WhenNamespaceJoins(t *testing.T) {
 	inShop, elsewhere := target(rule("HTTPRouteGroup", "none")), target(rule("HTTPRouteGroup", "none"))
 	elsewhere.SetNamespace("elsewhere")
 	reader := fake.NewClientBuilder().WithScheme(runtime.NewScheme()).WithObjects(inShop, elsewhere).Build()
 	queue := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[ctrl.Request]())
 	defer queue.ShutDown()
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: inShop.GetNamespace()}}
-	inside(reader, traffic.TrafficTarget).Create(t.Context(), event.CreateEvent{Object: ns}, queue)
+	enqueueInNamespace(reader, traffic.TrafficTarget).Create(t.Context(), event.CreateEvent{Object: ns}, queue)
 	if queue.Len() != 1 {
-		t.Fatalf("%d objects are to be judged, want 1", queue.Len())
+		t.Fatalf("%d objects are enqueued, want 1", queue.Len())
 	}
 	got, _ := queue.Get()
 	want := ctrl.Request{NamespacedName: types.NamespacedName{Namespace: inShop.GetNamespace(), Name: inShop.GetName()}}
@@ -36,7 +36,7 @@ func TestPoliciesOfANamespaceThatJoinsAreJudged(t *testing.T) {
 	}
 }
 
-func TestOnlyNamespacesThatAreAndStayInTheMeshAreLookedAfter(t *testing.T) {
+func TestInMesh_ExcludesOtherAndDeletedNamespaces(t *testing.T) {
 	scheme := runtime.NewScheme()
 	if err := corev1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)

@@ -1,6 +1,6 @@
-// Package traffic names the kinds that steer traffic, those of SMI and OSM's own, and begins to watch each as soon as the
-// cluster defines it.
+// Package traffic defines the policy kinds of SMI and OSM that the mesh supports, and watches each of them once the cluster
+// defines it.
 //
-// Definitions of kinds flow in from the API server; Sources flow out to a Feed. A kind that is not defined holds up
+// Its input is the API discovery of the cluster. Its output is Sources for a Feed. A kind that is not defined blocks
 // nothing: the mesh works without it.
 package traffic

@@ -9,8 +9,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/ingest"
 )
 
-// The kinds of policies in the versions that are stored. They are read as plain maps: one object of an unexpected shape would make
-// the decoding of a whole typed list fail.
+// Policy kinds in their stored versions. They are read as unstructured objects, because one object of an unexpected shape
+// would fail the decoding of a whole typed list.
 var (
 	TrafficTarget  = schema.GroupVersionKind{Group: "access.smi-spec.io", Version: "v1alpha3", Kind: "TrafficTarget"}
 	HTTPRouteGroup = schema.GroupVersionKind{Group: "specs.smi-spec.io", Version: "v1alpha4", Kind: "HTTPRouteGroup"}
@@ -23,7 +23,7 @@ var (
 	Backpressure           = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "Backpressure"}
 )
 
-// Sources are the kinds of policies that are acted on.
+// Sources returns the policy kinds that affect traffic.
 func Sources() []controlplane.Source {
 	return []controlplane.Source{
 		controlplane.SourceOf(catalog.KindTrafficTarget, Object(TrafficTarget), ingest.TrafficTarget),
@@ -36,7 +36,7 @@ func Sources() []controlplane.Source {
 	}
 }
 
-// Object is an empty object of a kind.
+// Object returns an empty object of a kind.
 func Object(kind schema.GroupVersionKind) *unstructured.Unstructured {
 	u := &unstructured.Unstructured{}
 	u.SetGroupVersionKind(kind)

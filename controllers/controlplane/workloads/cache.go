@@ -10,7 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// CacheOptions keep in memory only what ingest reads of the kinds that a cluster has thousands of.
+// CacheOptions reduces the objects of frequent kinds to the fields that ingest reads.
 func CacheOptions() map[client.Object]cache.ByObject {
 	return map[client.Object]cache.ByObject{
 		&corev1.Pod{}:            {Transform: stripPod},
@@ -36,10 +36,10 @@ func stripMeta(obj any) (any, error) {
 
 func stripNamespace(obj any) (any, error) {
 	if ns, ok := obj.(*corev1.Namespace); ok {
-		word, said := ns.Annotations[names.PermissiveAnnotation]
+		value, isSet := ns.Annotations[names.PermissiveAnnotation]
 		ns.ManagedFields, ns.Annotations = nil, nil
-		if said {
-			ns.Annotations = map[string]string{names.PermissiveAnnotation: word}
+		if isSet {
+			ns.Annotations = map[string]string{names.PermissiveAnnotation: value}
 		}
 	}
 	return obj, nil

@@ -1,5 +1,5 @@
-// Package workloads names the kinds that say where workloads run: namespaces, service accounts, pods, Services and their
-// endpoints.
+// Package workloads defines the kinds that describe workloads: Namespaces, ServiceAccounts, Pods, Services and
+// EndpointSlices.
 //
-// Nothing but the mesh's name flows in; Sources flow out, for a Feed, and the cache options that keep their objects small.
+// Its input is the name of the mesh. Its output is Sources for a Feed, and cache options that reduce the size of objects.
 package workloads

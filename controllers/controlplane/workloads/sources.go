@@ -10,19 +10,19 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/ingest"
 )
 
-// Sources are the kinds that a mesh's control plane cannot work without.
+// Sources returns the kinds that every control plane requires.
 func Sources(mesh string) []controlplane.Source {
 	namespace := func(ns *corev1.Namespace) (*catalog.Namespace, []ingest.Problem) { return ingest.Namespace(ns, mesh) }
 	return []controlplane.Source{
 		controlplane.SourceOf(catalog.KindNamespace, &corev1.Namespace{}, namespace),
-		controlplane.SourceOf(catalog.KindServiceAccount, &corev1.ServiceAccount{}, flawless(ingest.ServiceAccount)),
-		controlplane.SourceOf(catalog.KindPod, &corev1.Pod{}, flawless(ingest.Pod)),
+		controlplane.SourceOf(catalog.KindServiceAccount, &corev1.ServiceAccount{}, withoutProblems(ingest.ServiceAccount)),
+		controlplane.SourceOf(catalog.KindPod, &corev1.Pod{}, withoutProblems(ingest.Pod)),
 		controlplane.SourceOf(catalog.KindService, &corev1.Service{}, ingest.Service),
 		controlplane.SourceOf(catalog.KindEndpointSlice, &discoveryv1.EndpointSlice{}, ingest.EndpointSlice),
 	}
 }
 
-// flawless fits kinds that are always understood.
-func flawless[T client.Object, E catalog.Entry](convert func(T) E) func(T) (E, []ingest.Problem) {
+// withoutProblems adapts an ingest function of a kind whose objects are always valid.
+func withoutProblems[T client.Object, E catalog.Entry](convert func(T) E) func(T) (E, []ingest.Problem) {
 	return func(object T) (E, []ingest.Problem) { return convert(object), nil }
 }

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
@@ -26,16 +27,16 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/leavings"
 )
 
-// TestOSMIsTakenOver goes the way of a user of OSM v1.2: a Mesh over an OSM that runs, which is refused; over a Helm release whose
-// Deployments were deleted by hand, refused too; and over what an uninstallation without hooks leaves.
-func TestOSMIsTakenOver(t *testing.T) {
+// A migration from OSM v1.2: a Mesh over a running OSM is stalled, and so is one over a Helm release without Deployments. After an
+// uninstallation without hooks the Mesh adopts what is left.
+func TestAdoptsAnUninstalledOSM(t *testing.T) {
 	c := newCluster(t)
 	c.apply(leavings.Definitions())
 	kept := c.apply(leavings.Made("osm", "osm-system"))
 	kept = append(kept, c.authority("osm-system"))
 	kept = append(kept, c.apply(leavings.Users("osm", "osm-system"))...)
 	before := c.snapshot(kept)
-	deployments, services := c.runs("osm", "osm-system")
+	deployments, services := c.runOSM("osm", "osm-system")
 	web := c.workload("osm-bookbuyer", "bookbuyer")
 	c.apply(leavings.Webhooks("osm", "osm-system"))
 	c.installKinds()
@@ -43,7 +44,7 @@ func TestOSMIsTakenOver(t *testing.T) {
 	stop := c.operator()
 	wanted := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}, Spec: v1alpha1.MeshSpec{Namespace: ptr.To("osm-system")}}
 	must(t, c.client.Create(t.Context(), wanted))
-	c.mentions(c.condition("osm", v1alpha1.ConditionStalled, v1alpha1.ReasonNamespaceClaimed),
+	c.contains(c.condition("osm", v1alpha1.ConditionStalled, v1alpha1.ReasonNamespaceClaimed),
 		"Deployment osm-system/osm-controller", "was not made for this Mesh", "helm uninstall osm --namespace osm-system --no-hooks", "docs/migration.md")
 	for _, object := range deployments {
 		must(t, c.client.Delete(t.Context(), object))
@@ -52,7 +53,7 @@ func TestOSMIsTakenOver(t *testing.T) {
 	c.eventually(func() error {
 		message := c.condition("osm", v1alpha1.ConditionStalled, v1alpha1.ReasonNamespaceClaimed)
 		if !strings.Contains(message, "Service osm-system/osm-controller") {
-			return fmt.Errorf("the Helm release is not seen: %s", message)
+			return fmt.Errorf("the message does not name the Helm release: %s", message)
 		}
 		return nil
 	})
@@ -62,14 +63,14 @@ func TestOSMIsTakenOver(t *testing.T) {
 	}
 	c.breakConversions()
 
-	// A new operator finds kinds that cannot be listed. A plan comes first, and changes nothing else.
+	// The new operator finds kinds that cannot be listed. In plan mode it changes nothing else.
 	must(t, c.client.Patch(t.Context(), wanted, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"mode":"Plan"}}`))))
 	defer c.operator()()
-	c.planned()
+	c.waitPlan()
 	must(t, c.client.Patch(t.Context(), wanted, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"mode":"Apply"}}`))))
 	c.condition("osm", v1alpha1.ConditionReady, v1alpha1.ReasonReady)
 	if diff := cmp.Diff(before, c.snapshot(kept)); diff != "" {
-		t.Errorf("what users and OSM wrote was changed (-before +after):\n%s", diff)
+		t.Errorf("objects of users or OSM were changed (-before +after):\n%s", diff)
 	}
 	c.checkDefinitions()
 	c.checkWebhooks()
@@ -77,7 +78,7 @@ func TestOSMIsTakenOver(t *testing.T) {
 	c.checkDeclaredFieldsOnly(wanted, before, kept)
 }
 
-// authority makes a certificate authority as OSM does.
+// authority creates a certificate authority in the format of OSM.
 func (c *cluster) authority(namespace string) *unstructured.Unstructured {
 	c.t.Helper()
 	root, err := leavings.NewAuthority(time.Now())
@@ -94,7 +95,8 @@ func (c *cluster) authority(namespace string) *unstructured.Unstructured {
 	return secret
 }
 
-// snapshot is what each object says, without what every write to any field changes. The status of a MeshConfig is the mesh's.
+// snapshot returns the content of objects without metadata that every write changes. A MeshConfig has no status in it, because the
+// operator writes that.
 func (c *cluster) snapshot(objects []*unstructured.Unstructured) map[string]any {
 	c.t.Helper()
 	all := map[string]any{}
@@ -110,8 +112,8 @@ func (c *cluster) snapshot(objects []*unstructured.Unstructured) map[string]any 
 	return all
 }
 
-// runs makes the objects of a Helm release of OSM that runs.
-func (c *cluster) runs(mesh, namespace string) (deployments, services []client.Object) {
+// runOSM creates the objects of a running Helm release of OSM.
+func (c *cluster) runOSM(mesh, namespace string) (deployments, services []client.Object) {
 	c.t.Helper()
 	for _, name := range []string{names.Controller, names.Injector, "osm-bootstrap"} {
 		meta := metav1.ObjectMeta{
@@ -139,7 +141,7 @@ func (c *cluster) runs(mesh, namespace string) (deployments, services []client.O
 	return deployments, services
 }
 
-// workload makes a Deployment whose pod has a sidecar of OSM.
+// workload creates a Deployment whose pod has a sidecar of OSM.
 func (c *cluster) workload(namespace, name string) *appsv1.Deployment {
 	c.t.Helper()
 	labels := map[string]string{"app": name}
@@ -172,7 +174,7 @@ func (c *cluster) workload(namespace, name string) *appsv1.Deployment {
 	return d
 }
 
-// installKinds applies the operator's definitions over those that exist, as its installation does.
+// installKinds applies the operator's CRDs over the existing ones, as its installation does.
 func (c *cluster) installKinds() {
 	c.t.Helper()
 	paths, err := fs.Glob(crd.Own, "*/*.yaml")
@@ -188,7 +190,7 @@ func (c *cluster) installKinds() {
 	}
 }
 
-// breakConversions has OSM's kinds converted by a Service that does not exist, as versions up to 1.2.0 left them.
+// breakConversions gives the CRDs of OSM a conversion webhook without a Service, as OSM up to v1.2.0 left them.
 func (c *cluster) breakConversions() {
 	c.t.Helper()
 	objects, err := operand.DecodeYAML([]byte(leavings.Definitions()))
@@ -200,23 +202,23 @@ func (c *cluster) breakConversions() {
 	}
 }
 
-// touch makes the operator look at a Mesh at once.
+// touch triggers a reconciliation of a Mesh.
 func (c *cluster) touch(mesh *v1alpha1.Mesh) {
 	c.t.Helper()
 	must(c.t, c.client.Patch(c.t.Context(), mesh, client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"example.org/look":"again"}}}`))))
 }
 
-func (c *cluster) mentions(text string, words ...string) {
+func (c *cluster) contains(text string, words ...string) {
 	c.t.Helper()
 	for _, word := range words {
 		if !strings.Contains(text, word) {
-			c.t.Errorf("%q does not say %q", text, word)
+			c.t.Errorf("%q does not contain %q", text, word)
 		}
 	}
 }
 
-// planned waits for a plan, which must know of what is taken over.
-func (c *cluster) planned() {
+// waitPlan waits for a plan that names the adopted objects.
+func (c *cluster) waitPlan() {
 	c.t.Helper()
 	c.eventually(func() error {
 		m := &v1alpha1.Mesh{}
@@ -238,7 +240,7 @@ func (c *cluster) planned() {
 	must(c.t, c.client.Get(c.t.Context(), client.ObjectKey{Name: "aks-osm-webhook-osm"}, injection))
 }
 
-// checkDefinitions checks that every kind can be read again, in each version that the control plane reads.
+// checkDefinitions checks that every kind is served, in each version that the control plane reads.
 func (c *cluster) checkDefinitions() {
 	c.t.Helper()
 	var list apiextensionsv1.CustomResourceDefinitionList
@@ -246,10 +248,10 @@ func (c *cluster) checkDefinitions() {
 	for i := range list.Items {
 		definition := &list.Items[i]
 		if conversion := definition.Spec.Conversion; conversion != nil && conversion.Strategy != apiextensionsv1.NoneConverter {
-			c.t.Errorf("%s is still converted by %s", definition.Name, conversion.Webhook.ClientConfig.Service.Name)
+			c.t.Errorf("%s still has the conversion webhook %s", definition.Name, conversion.Webhook.ClientConfig.Service.Name)
 		}
 		if strings.HasSuffix(definition.Name, "smi-spec.io") && definition.Labels[mesh.ManagedByLabel] != mesh.ManagedByOperator {
-			c.t.Errorf("%s is not kept by the operator", definition.Name)
+			c.t.Errorf("%s is not managed by the operator", definition.Name)
 		}
 	}
 	split := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "split.smi-spec.io/v1alpha4", "kind": "TrafficSplit"}}
@@ -258,13 +260,13 @@ func (c *cluster) checkDefinitions() {
 	c.read(split)
 }
 
-// checkWebhooks checks that pods of the mesh wait for the mesh's own injector, and for no other.
+// checkWebhooks checks that the only webhooks are those of the mesh.
 func (c *cluster) checkWebhooks() {
 	c.t.Helper()
 	var injections admissionv1.MutatingWebhookConfigurationList
 	must(c.t, c.client.List(c.t.Context(), &injections))
 	if n := len(injections.Items); n != 1 {
-		c.t.Fatalf("%d webhooks are asked about pods, want the mesh's own", n)
+		c.t.Fatalf("%d mutating webhook configurations, want one", n)
 	}
 	own := injections.Items[0]
 	if own.Name != "osm-webhook-osm" || own.Labels[names.MeshLabel] != "osm" || len(own.Webhooks) != 1 || len(own.Webhooks[0].ClientConfig.CABundle) == 0 {
@@ -277,7 +279,7 @@ func (c *cluster) checkWebhooks() {
 	}
 }
 
-// checkRestarted checks that a sidecar of OSM is counted, told of, and replaced.
+// checkRestarted checks that a sidecar of OSM is counted, reported and replaced.
 func (c *cluster) checkRestarted(d *appsv1.Deployment) {
 	c.t.Helper()
 	c.eventually(func() error {
@@ -290,19 +292,23 @@ func (c *cluster) checkRestarted(d *appsv1.Deployment) {
 		must(c.t, c.client.Get(c.t.Context(), client.ObjectKey{Name: "osm"}, m))
 		want := &v1alpha1.ProxyCounts{Total: 1, Outdated: 1, ByRevision: []v1alpha1.RevisionProxies{{Total: 1}}}
 		if diff := cmp.Diff(want, m.Status.Proxies); diff != "" {
-			return fmt.Errorf("the sidecars are counted otherwise (-want +got):\n%s", diff)
+			return fmt.Errorf("proxies (-want +got):\n%s", diff)
 		}
 		return nil
 	})
 	c.eventually(func() error {
-		if message := c.condition("osm", v1alpha1.ConditionInstalled, v1alpha1.ReasonApplied); !strings.Contains(message, "sidecars that an Open Service Mesh has made: 1") {
-			return fmt.Errorf("the condition does not tell of OSM's sidecars: %s", message)
+		m := &v1alpha1.Mesh{}
+		must(c.t, c.client.Get(c.t.Context(), client.ObjectKey{Name: "osm"}, m))
+		outdated := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionDataPlaneUpToDate)
+		if outdated == nil || !strings.Contains(outdated.Message, "sidecars that an Open Service Mesh has made: 1") {
+			return fmt.Errorf("the condition does not report the sidecars of OSM: %+v", outdated)
 		}
 		return nil
 	})
 }
 
-// checkDeclaredFieldsOnly declares one field, and checks that no other changes; and that all is left when the Mesh goes.
+// checkDeclaredFieldsOnly declares one field, and checks that only that one changes. Then it deletes the Mesh, and checks that the adopted
+// objects stay.
 func (c *cluster) checkDeclaredFieldsOnly(m *v1alpha1.Mesh, before map[string]any, kept []*unstructured.Unstructured) {
 	c.t.Helper()
 	must(c.t, c.client.Patch(c.t.Context(), m, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"traffic":{"egress":false}}}`))))
@@ -314,9 +320,9 @@ func (c *cluster) checkDeclaredFieldsOnly(m *v1alpha1.Mesh, before map[string]an
 			return fmt.Errorf("the declared field is not written yet")
 		}
 		spec["traffic"].(map[string]any)["enableEgress"] = true
-		was := before[config].(map[string]any)
-		if diff := cmp.Diff(was["spec"], spec); diff != "" {
-			c.t.Fatalf("other fields were changed with the declared one (-before +after):\n%s", diff)
+		previous := before[config].(map[string]any)
+		if diff := cmp.Diff(previous["spec"], spec); diff != "" {
+			c.t.Fatalf("other fields changed (-before +after):\n%s", diff)
 		}
 		return nil
 	})
@@ -325,7 +331,7 @@ func (c *cluster) checkDeclaredFieldsOnly(m *v1alpha1.Mesh, before map[string]an
 	c.eventually(func() error {
 		err := c.client.Get(c.t.Context(), client.ObjectKeyFromObject(m), m)
 		if !apierrors.IsNotFound(err) {
-			return fmt.Errorf("the Mesh is still there (%w): %+v", err, m.Status.Conditions)
+			return fmt.Errorf("the Mesh still exists (%w): %+v", err, m.Status.Conditions)
 		}
 		return nil
 	})

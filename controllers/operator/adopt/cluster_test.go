@@ -27,14 +27,14 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/envtest"
 )
 
-// patience is how long something may take that should take milliseconds.
-const patience = 30 * time.Second
+// timeout limits the wait for a change that should take milliseconds.
+const timeout = 30 * time.Second
 
-// cluster is an API server of a test. No controller runs in it but the operator while it is started.
+// cluster is the API server of a test. It runs no controller except for the operator.
 type cluster struct {
 	t      *testing.T
 	client client.Client
-	// asOperator reaches it with the permissions of the operator.
+	// asOperator has the permissions of the operator.
 	asOperator *rest.Config
 }
 
@@ -61,7 +61,7 @@ func newCluster(t *testing.T) *cluster {
 	return &cluster{t: t, client: c, asOperator: limited}
 }
 
-// operator runs the operator, and makes all Deployments of the control plane ready, until stop is called.
+// operator runs the operator and a simulated kubelet until stop is called.
 func (c *cluster) operator() (stop func()) {
 	c.t.Helper()
 	files := os.DirFS(filepath.Join("..", "..", "..", "internal", "operand", "manifests"))
@@ -81,7 +81,7 @@ func (c *cluster) operator() (stop func()) {
 	return func() { cancel(); running.Wait() }
 }
 
-// kubelet makes the Deployments of meshes ready.
+// kubelet makes the Deployments of control planes ready.
 func (c *cluster) kubelet(ctx context.Context) {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
@@ -102,19 +102,19 @@ func (c *cluster) kubelet(ctx context.Context) {
 			}
 			n := *d.Spec.Replicas
 			d.Status = appsv1.DeploymentStatus{ObservedGeneration: d.Generation, Replicas: n, UpdatedReplicas: n, ReadyReplicas: n, AvailableReplicas: n}
-			// A conflict is tried again at the next tick.
+			// The next tick retries after a conflict.
 			_ = c.client.Status().Update(ctx, d)
 		}
 	}
 }
 
-// apply creates the objects of a manifest, as their authors did.
+// apply creates the objects of a manifest.
 func (c *cluster) apply(manifest string) []*unstructured.Unstructured {
 	c.t.Helper()
 	objects, err := operand.DecodeYAML([]byte(manifest))
 	must(c.t, err)
 	for _, object := range objects {
-		// A kind that was just defined is served a moment later.
+		// The API server serves a new CRD with a delay.
 		c.eventually(func() error {
 			return c.client.Create(c.t.Context(), object, client.FieldOwner("kubectl-client-side-apply"))
 		})
@@ -122,7 +122,7 @@ func (c *cluster) apply(manifest string) []*unstructured.Unstructured {
 	return objects
 }
 
-// read reads an object anew.
+// read returns the live object.
 func (c *cluster) read(object *unstructured.Unstructured) *unstructured.Unstructured {
 	c.t.Helper()
 	live := &unstructured.Unstructured{}
@@ -150,16 +150,16 @@ func (c *cluster) condition(name, kind, reason string) string {
 	return message
 }
 
-// eventually waits until check has no complaint.
+// eventually waits until check returns no error.
 func (c *cluster) eventually(check func() error) {
 	c.t.Helper()
 	var last error
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(timeout); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if last = check(); last == nil {
 			return
 		}
 	}
-	c.t.Fatalf("not within %s: %v", patience, last)
+	c.t.Fatalf("not within %s: %v", timeout, last)
 }
 
 func must(t *testing.T, err error) {

@@ -15,22 +15,22 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// groups are those of the kinds that OSM defines or uses.
+// groups are the API groups of the kinds that OSM installs.
 var groups = []string{
 	"config.openservicemesh.io", "policy.openservicemesh.io", "access.smi-spec.io", "specs.smi-spec.io", "split.smi-spec.io",
 }
 
-// noConversion is what versions of a kind that have the same fields need.
+// noConversion is a merge patch that removes the conversion webhook.
 const noConversion = `{"spec":{"conversion":{"strategy":"None","webhook":null}}}`
 
-// RepairConversions makes the kinds readable again whose definitions ask a Service for conversion that does not exist. Up to v1.2.0
-// OSM had all of its kinds converted by osm-bootstrap, and left that behind: nothing of such a kind can be listed then, written or
-// deleted. No version of these kinds needs more than another name of its version. It returns the definitions that it changed.
+// RepairConversions removes conversion webhooks that call a Service which does not exist, and returns the names of the repaired CRDs. OSM
+// up to v1.2.0 left webhooks of osm-bootstrap behind, and objects of such a kind cannot be listed, written or deleted. The versions of
+// these kinds have the same fields, so they need no conversion.
 func RepairConversions(ctx context.Context, live client.Reader, writer client.Writer) ([]string, error) {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinitionList"))
 	if err := live.List(ctx, list); err != nil {
-		return nil, fmt.Errorf("the definitions of the cluster cannot be listed: %w", err)
+		return nil, fmt.Errorf("the CustomResourceDefinitions cannot be listed: %w", err)
 	}
 	var repaired []string
 	for i := range list.Items {
@@ -42,9 +42,9 @@ func RepairConversions(ctx context.Context, live client.Reader, writer client.Wr
 		if err := live.Get(ctx, client.ObjectKey{Name: name}, definition); apierrors.IsNotFound(err) {
 			continue
 		} else if err != nil {
-			return repaired, fmt.Errorf("the definition %s cannot be read: %w", name, err)
+			return repaired, fmt.Errorf("the CustomResourceDefinition %s cannot be read: %w", name, err)
 		}
-		dead, err := unconvertible(ctx, live, definition)
+		dead, err := isUnconvertible(ctx, live, definition)
 		if err != nil {
 			return repaired, err
 		}
@@ -53,25 +53,25 @@ func RepairConversions(ctx context.Context, live client.Reader, writer client.Wr
 		}
 		patch := client.RawPatch("application/merge-patch+json", []byte(noConversion))
 		if err := writer.Patch(ctx, definition, patch, client.FieldOwner(apply.FieldManager)); err != nil {
-			return repaired, fmt.Errorf("the definition %s asks a Service for conversion that does not exist, and cannot be corrected: %w", name, err)
+			return repaired, fmt.Errorf("the CustomResourceDefinition %s has a conversion webhook without a Service, and cannot be repaired: %w", name, err)
 		}
 		repaired = append(repaired, name)
 	}
 	return repaired, nil
 }
 
-// unconvertible says whether a definition asks a Service for conversion that does not exist.
-func unconvertible(ctx context.Context, live client.Reader, definition *apiextensionsv1.CustomResourceDefinition) (bool, error) {
+// isUnconvertible reports whether the conversion webhook of a definition calls a Service that does not exist.
+func isUnconvertible(ctx context.Context, live client.Reader, definition *apiextensionsv1.CustomResourceDefinition) (bool, error) {
 	conversion := definition.Spec.Conversion
 	if conversion == nil || conversion.Webhook == nil || conversion.Webhook.ClientConfig == nil || conversion.Webhook.ClientConfig.Service == nil {
 		return false, nil
 	}
 	service := conversion.Webhook.ClientConfig.Service
-	alive, err := answers(ctx, live, service.Namespace, service.Name)
-	return !alive, err
+	exists, err := serviceExists(ctx, live, service.Namespace, service.Name)
+	return !exists, err
 }
 
-// IsOSMs says whether OSM has made a definition: it labels all of them, those of the Service Mesh Interface too.
-func IsOSMs(definition client.Object) bool {
+// IsFromOSM reports whether OSM created a CustomResourceDefinition. OSM labels all of them, including those of SMI.
+func IsFromOSM(definition client.Object) bool {
 	return definition.GetLabels()[names.NameLabel] == names.AppName
 }

@@ -1,6 +1,6 @@
-// Package adopt knows what an Open Service Mesh that this operator has not installed leaves in a cluster, or still runs there.
+// Package adopt finds an Open Service Mesh that this operator did not install, and what one left behind.
 //
-// In flow Deployments, Services, webhook configurations and definitions, read from the API server when a mesh is about to be
-// installed. Out flow what stands in a Mesh's way, with a sentence about what to do; definitions that can be read again although
-// their conversion webhook is gone; and webhook configurations that nothing answers any more. What users wrote is never touched.
+// It reads Deployments, Services, webhook configurations and CRDs from the API server before a mesh is installed. It returns conflicting
+// installations with a remedy, and dead webhook configurations, and repairs CRDs whose conversion webhook is gone. Objects of users are never
+// changed.
 package adopt

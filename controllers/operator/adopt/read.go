@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// read reads the metadata of an object; nil when it does not exist.
+// read reads the metadata of an object, or returns nil when it does not exist.
 func read(ctx context.Context, live client.Reader, kind schema.GroupVersionKind, namespace, name string) (*metav1.PartialObjectMetadata, error) {
 	object := &metav1.PartialObjectMetadata{}
 	object.SetGroupVersionKind(kind)
@@ -20,13 +20,13 @@ func read(ctx context.Context, live client.Reader, kind schema.GroupVersionKind,
 	case apierrors.IsNotFound(err):
 		return nil, nil
 	case err != nil:
-		return nil, fmt.Errorf("it cannot be found out whether there is a %s %s/%s: %w", kind.Kind, namespace, name, err)
+		return nil, fmt.Errorf("the %s %s/%s cannot be read: %w", kind.Kind, namespace, name, err)
 	}
 	return object, nil
 }
 
-// answers says whether a Service exists, so that a webhook that calls it may be answered.
-func answers(ctx context.Context, live client.Reader, namespace, name string) (bool, error) {
+// serviceExists reports whether a Service exists.
+func serviceExists(ctx context.Context, live client.Reader, namespace, name string) (bool, error) {
 	service, err := read(ctx, live, corev1.SchemeGroupVersion.WithKind("Service"), namespace, name)
 	return service != nil, err
 }

@@ -10,16 +10,16 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// DeadWebhooks are the webhook configurations of OSM for a mesh that nothing answers: their Services are gone. As long as they exist,
-// no pod starts in the namespaces of the mesh, or no policy is accepted there.
+// DeadWebhooks returns the webhook configurations that OSM left for a mesh and whose Services do not exist. They keep pods from starting
+// in the namespaces of the mesh, or policies from being written.
 func DeadWebhooks(ctx context.Context, live client.Reader, mesh string) ([]client.Object, error) {
-	osms := client.MatchingLabels{names.NameLabel: names.AppName, names.InstanceLabel: mesh}
+	fromOSM := client.MatchingLabels{names.NameLabel: names.AppName, names.InstanceLabel: mesh}
 	var mutating admissionv1.MutatingWebhookConfigurationList
-	if err := live.List(ctx, &mutating, osms); err != nil {
+	if err := live.List(ctx, &mutating, fromOSM); err != nil {
 		return nil, fmt.Errorf("the webhooks of an earlier Open Service Mesh cannot be listed: %w", err)
 	}
 	var validating admissionv1.ValidatingWebhookConfigurationList
-	if err := live.List(ctx, &validating, osms); err != nil {
+	if err := live.List(ctx, &validating, fromOSM); err != nil {
 		return nil, fmt.Errorf("the webhooks of an earlier Open Service Mesh cannot be listed: %w", err)
 	}
 	var all []client.Object
@@ -31,40 +31,40 @@ func DeadWebhooks(ctx context.Context, live client.Reader, mesh string) ([]clien
 	}
 	var dead []client.Object
 	for _, object := range all {
-		if _, ours := object.GetLabels()[names.MeshLabel]; ours {
+		if _, own := object.GetLabels()[names.MeshLabel]; own {
 			continue
 		}
-		alive, err := Answered(ctx, live, object, "")
+		served, err := IsServed(ctx, live, object, "")
 		if err != nil {
 			return nil, err
 		}
-		if !alive {
+		if !served {
 			dead = append(dead, object)
 		}
 	}
 	return dead, nil
 }
 
-// Answered says whether a webhook configuration calls anything that exists: a Service, or an address outside the cluster. Services in
-// the namespace except do not count.
-func Answered(ctx context.Context, live client.Reader, object client.Object, except string) (bool, error) {
-	for _, called := range clientsOf(object) {
-		if called.Service == nil {
+// IsServed reports whether a webhook configuration calls an existing Service or an address outside the cluster. Services in the namespace
+// except do not count.
+func IsServed(ctx context.Context, live client.Reader, object client.Object, except string) (bool, error) {
+	for _, config := range clientConfigs(object) {
+		if config.Service == nil {
 			return true, nil
 		}
-		if called.Service.Namespace == except {
+		if config.Service.Namespace == except {
 			continue
 		}
-		alive, err := answers(ctx, live, called.Service.Namespace, called.Service.Name)
-		if err != nil || alive {
-			return alive, err
+		exists, err := serviceExists(ctx, live, config.Service.Namespace, config.Service.Name)
+		if err != nil || exists {
+			return exists, err
 		}
 	}
 	return false, nil
 }
 
-// clientsOf lists what a webhook configuration calls.
-func clientsOf(object client.Object) []admissionv1.WebhookClientConfig {
+// clientConfigs returns the addresses of the webhooks of a configuration.
+func clientConfigs(object client.Object) []admissionv1.WebhookClientConfig {
 	var all []admissionv1.WebhookClientConfig
 	switch configuration := object.(type) {
 	case *admissionv1.MutatingWebhookConfiguration:

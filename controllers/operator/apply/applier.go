@@ -4,12 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
@@ -18,13 +18,13 @@ import (
 )
 
 const (
-	// FieldManager is the name under which the operator owns fields.
+	// FieldManager is the operator's field manager.
 	FieldManager = "osm-operator"
-	// HashAnnotation holds a hash of what was applied last, so that a field that is no longer rendered is noticed.
+	// HashAnnotation holds a hash of the last applied configuration. It reveals a field that is no longer rendered.
 	HashAnnotation = "operator.openservicemesh.io/applied-hash"
 )
 
-// Outcome says what Apply did.
+// Outcome is the result of an apply. Its values are the reasons of Events.
 type Outcome string
 
 // The outcomes.
@@ -33,56 +33,55 @@ const (
 	Unchanged Outcome = "Unchanged"
 	// Created means that the object did not exist.
 	Created Outcome = "Created"
-	// Updated means that what is wanted has changed.
+	// Updated means that the rendered object differs from the last applied one.
 	Updated Outcome = "Updated"
-	// Repaired means that somebody had changed the object, and the change was undone.
-	Repaired Outcome = "DriftRepaired"
-	// LeftAlone means that nothing was written because of DriftAnnotation.
-	LeftAlone Outcome = "LeftAlone"
+	// DriftRepaired means that the live object was changed outside the operator, and the change was reverted.
+	DriftRepaired Outcome = "DriftRepaired"
+	// DriftIgnored means that nothing was written because of DriftAnnotation.
+	DriftIgnored Outcome = "DriftIgnored"
 )
 
-// Applier applies rendered objects and tells about it with Events.
+// Applier applies rendered objects and records Events about the changes. Each controller has its own.
 type Applier struct {
 	client   client.Client
 	recorder events.EventRecorder
-	alone    *leftAlone
+	ignored  *ignoredObjects
 }
 
-// New makes an Applier. c reads from a cache that watches every kind that will be applied.
+// New returns an Applier. The cache that c reads from must hold every kind that is applied.
 func New(c client.Client, recorder events.EventRecorder) *Applier {
-	return &Applier{client: c, recorder: recorder, alone: newLeftAlone()}
+	return &Applier{client: c, recorder: recorder, ignored: newIgnoredObjects()}
 }
 
-// All applies objects in their order, on behalf of owner, and stops at the first error. It says whether anything was written.
-func (a *Applier) All(ctx context.Context, owner client.Object, objects []*unstructured.Unstructured) (bool, error) {
-	written := false
+// ApplyAll applies every object in order on behalf of owner. A failed object does not keep later objects from being applied. The
+// returned error joins one *ObjectError for each failed object.
+func (a *Applier) ApplyAll(ctx context.Context, owner client.Object, objects []*unstructured.Unstructured) error {
+	var failed []error
 	for _, object := range objects {
-		outcome, err := a.One(ctx, owner, object)
-		if err != nil {
-			return written, err
+		if _, err := a.Apply(ctx, owner, object); err != nil {
+			failed = append(failed, err)
 		}
-		written = written || outcome != Unchanged && outcome != LeftAlone
 	}
-	return written, nil
+	return errors.Join(failed...)
 }
 
-// One applies an object on behalf of owner, which Events are about. Conflicts are forced: what is rendered is the operator's.
-func (a *Applier) One(ctx context.Context, owner client.Object, object *unstructured.Unstructured) (Outcome, error) {
-	outcome, fields, err := a.Silently(ctx, object)
+// Apply applies an object on behalf of owner, and records Events about owner. It forces conflicts: the operator owns what it renders.
+func (a *Applier) Apply(ctx context.Context, owner client.Object, object *unstructured.Unstructured) (Outcome, error) {
+	outcome, fields, err := a.ApplyWithoutEvents(ctx, object)
 	if err != nil {
 		return outcome, err
 	}
-	a.Notice(owner, object, outcome == LeftAlone)
-	a.tell(owner, object, outcome, fields)
+	a.RecordIgnored(owner, object, outcome == DriftIgnored)
+	a.recordChange(owner, object, outcome, fields)
 	return outcome, nil
 }
 
-// Silently is One without Events: the caller tells, with the fields that had been changed by somebody else.
-func (a *Applier) Silently(ctx context.Context, object *unstructured.Unstructured) (Outcome, []string, error) {
+// ApplyWithoutEvents is Apply without Events. It returns the fields whose drift was repaired, for Events of the caller.
+func (a *Applier) ApplyWithoutEvents(ctx context.Context, object *unstructured.Unstructured) (Outcome, []string, error) {
 	desired := object.DeepCopy()
 	hash, err := hashOf(desired)
 	if err != nil {
-		return Unchanged, nil, err
+		return Unchanged, nil, objectError(desired, "hashed", err)
 	}
 	annotations := desired.GetAnnotations()
 	if annotations == nil {
@@ -96,26 +95,35 @@ func (a *Applier) Silently(ctx context.Context, object *unstructured.Unstructure
 		return Unchanged, nil, err
 	}
 	outcome, fields := decide(desired, live, hash)
-	if outcome == Unchanged || outcome == LeftAlone {
+	if outcome == Unchanged || outcome == DriftIgnored {
 		return outcome, nil, nil
 	}
-	if err := a.handOver(ctx, desired, live); err != nil {
+	if err := a.keepReplicas(ctx, desired, live); err != nil {
 		return Unchanged, nil, err
 	}
 	if err := a.apply(ctx, desired, live); err != nil {
-		return Unchanged, nil, fmt.Errorf("%s cannot be applied: %w", describe(desired), err)
+		return Unchanged, nil, err
 	}
 	log.FromContext(ctx).Info("applied", "object", describe(desired), "outcome", outcome, "fields", fields)
 	return outcome, fields, nil
 }
 
-// decide compares the rendered object with the live one; live is nil when there is none.
+// ApplyUnconditionally applies an object without a comparison, without HashAnnotation and without Events.
+func (a *Applier) ApplyUnconditionally(ctx context.Context, desired *unstructured.Unstructured) error {
+	live, err := a.live(ctx, desired)
+	if err != nil {
+		return err
+	}
+	return a.apply(ctx, desired, live)
+}
+
+// decide compares the rendered object with the live one, which is nil when it does not exist.
 func decide(desired *unstructured.Unstructured, live map[string]any, hash string) (Outcome, []string) {
 	if live == nil {
 		return Created, nil
 	}
-	if ignored(desired, live) {
-		return LeftAlone, nil
+	if ignoresDrift(desired, live) {
+		return DriftIgnored, nil
 	}
 	applied, _, _ := unstructured.NestedString(live, "metadata", "annotations", HashAnnotation)
 	fields := Differences(desired.Object, live)
@@ -123,90 +131,69 @@ func decide(desired *unstructured.Unstructured, live map[string]any, hash string
 	case applied != hash:
 		return Updated, nil
 	case len(fields) > 0:
-		return Repaired, fields
+		return DriftRepaired, fields
 	}
 	return Unchanged, nil
 }
 
-// live reads an object from the cache, as the map that its JSON would be. It is nil when the object does not exist.
+// live reads an object from the cache as unstructured content. It returns nil when the object does not exist.
 func (a *Applier) live(ctx context.Context, desired *unstructured.Unstructured) (map[string]any, error) {
 	gvk := desired.GroupVersionKind()
 	typed, err := a.client.Scheme().New(gvk)
+	if runtime.IsNotRegisteredError(err) {
+		typed, err = &unstructured.Unstructured{}, nil
+		typed.GetObjectKind().SetGroupVersionKind(gvk)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%s cannot be read: %w", describe(desired), err)
+		return nil, objectError(desired, "read", err)
 	}
 	object, ok := typed.(client.Object)
 	if !ok {
-		return nil, fmt.Errorf("%s cannot be read: its kind has no metadata", describe(desired))
+		return nil, objectError(desired, "read", errors.New("its kind has no metadata"))
 	}
 	err = a.client.Get(ctx, client.ObjectKeyFromObject(desired), object)
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s cannot be read: %w", describe(desired), err)
+		return nil, objectError(desired, "read", err)
 	}
-	// Objects from a typed cache do not say what they are.
+	// A typed cache returns objects without their kind.
 	object.GetObjectKind().SetGroupVersionKind(gvk)
 	return runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 }
 
-// tell writes an Event about a change. The object is named as related: Events about equal objects are counted, not repeated.
-func (a *Applier) tell(owner client.Object, object *unstructured.Unstructured, outcome Outcome, fields []string) {
-	what := describe(object)
+// recordChange records an Event about owner. The object is the related one, because the recorder aggregates Events of equal objects.
+func (a *Applier) recordChange(owner client.Object, object *unstructured.Unstructured, outcome Outcome, fields []string) {
+	name := describe(object)
 	switch outcome {
 	case Created:
-		a.recorder.Eventf(owner, object, corev1.EventTypeNormal, string(outcome), "Apply", "created %s", what)
+		a.recorder.Eventf(owner, object, corev1.EventTypeNormal, string(outcome), "Apply", "created %s", name)
 	case Updated:
-		a.recorder.Eventf(owner, object, corev1.EventTypeNormal, string(outcome), "Apply", "updated %s", what)
-	case Repaired:
+		a.recorder.Eventf(owner, object, corev1.EventTypeNormal, string(outcome), "Apply", "updated %s", name)
+	case DriftRepaired:
 		a.recorder.Eventf(owner, object, corev1.EventTypeWarning, string(outcome), "Apply",
-			"%s was changed by somebody else, put back: %s", what, short(fields))
+			"reverted changes of %s that were made outside the operator: %s", name, abbreviate(fields))
 	}
 }
 
-// maxFieldsTold keeps Events readable and below their limit of 1024 characters.
-const maxFieldsTold = 5
+// maxListed keeps Events and conditions short: an Event holds at most 1024 characters.
+const maxListed = 5
 
-// short lists some fields.
-func short(fields []string) string {
-	if len(fields) > maxFieldsTold {
-		return fmt.Sprintf("%s and %d more", strings.Join(fields[:maxFieldsTold], ", "), len(fields)-maxFieldsTold)
+// abbreviate lists the first items and counts the rest.
+func abbreviate(items []string) string {
+	if len(items) > maxListed {
+		return fmt.Sprintf("%s and %d more", strings.Join(items[:maxListed], ", "), len(items)-maxListed)
 	}
-	return strings.Join(fields, ", ")
+	return strings.Join(items, ", ")
 }
 
-// describe names an object as users know it.
-func describe(object client.Object) string {
-	kind := object.GetObjectKind().GroupVersionKind().Kind
-	if object.GetNamespace() == "" {
-		return kind + " " + object.GetName()
-	}
-	return kind + " " + object.GetNamespace() + "/" + object.GetName()
-}
-
-// hashOf is a short hash of what will be applied. Maps marshal in the order of their keys, so equal objects have equal hashes.
+// hashOf is a short hash of a configuration. Equal objects have equal hashes, because maps are marshalled in key order.
 func hashOf(object *unstructured.Unstructured) (string, error) {
 	text, err := object.MarshalJSON()
 	if err != nil {
-		return "", fmt.Errorf("%s cannot be hashed: %w", describe(object), err)
+		return "", err
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:8]), nil
-}
-
-// Own makes owner the controller of objects, so that they go when it goes.
-func Own(owner client.Object, scheme *runtime.Scheme, objects ...*unstructured.Unstructured) error {
-	kinds, _, err := scheme.ObjectKinds(owner)
-	if err != nil {
-		return fmt.Errorf("the kind of the owner %s is not known: %w", owner.GetName(), err)
-	}
-	yes := true
-	reference := metav1.OwnerReference{
-		APIVersion: kinds[0].GroupVersion().String(), Kind: kinds[0].Kind, Name: owner.GetName(), UID: owner.GetUID(), Controller: &yes,
-	}
-	for _, object := range objects {
-		object.SetOwnerReferences([]metav1.OwnerReference{reference})
-	}
-	return nil
 }

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Differences names the fields of desired whose live values are others, as sorted paths such as "spec.replicas". Fields that only
-// live has are not compared: they belong to somebody else, or are defaults.
+// Differences returns the fields of desired whose live values differ, as sorted paths such as "spec.replicas". Fields that only live has
+// are not compared: they are defaults or belong to other managers.
 func Differences(desired, live map[string]any) []string {
 	var paths []string
 	compareMap(desired, live, "", &paths)
@@ -16,12 +16,11 @@ func Differences(desired, live map[string]any) []string {
 	return paths
 }
 
-// compare looks at one value.
 func compare(desired, live any, path string, paths *[]string) {
 	switch desired := desired.(type) {
 	case map[string]any:
+		// An absent map equals an empty one.
 		if asMap, ok := live.(map[string]any); ok || live == nil {
-			// A map that is absent equals an empty one, except for its rendered content.
 			compareMap(desired, asMap, path, paths)
 			return
 		}
@@ -31,7 +30,7 @@ func compare(desired, live any, path string, paths *[]string) {
 			return
 		}
 	default:
-		// The API server leaves out zero values.
+		// The API server omits zero values.
 		if reflect.DeepEqual(desired, live) || live == nil && isZero(desired) {
 			return
 		}
@@ -39,7 +38,6 @@ func compare(desired, live any, path string, paths *[]string) {
 	*paths = append(*paths, path)
 }
 
-// compareMap looks at the rendered keys.
 func compareMap(desired, live map[string]any, path string, paths *[]string) {
 	for key, value := range desired {
 		below := key
@@ -50,13 +48,13 @@ func compareMap(desired, live map[string]any, path string, paths *[]string) {
 	}
 }
 
-// compareList looks at all items. Lists whose items have keys are merged by them, so others may have added some; every other list is
-// owned as a whole, and an item that somebody added to it is a difference.
+// compareList compares keyed lists item by item, because other managers may have added items. Every other list is atomic: an added item
+// is a difference.
 func compareList(desired, live []any, path string, paths *[]string) {
-	if keys := keysOf(desired, path); keys != nil {
+	if keys := mergeKeys(desired, path); keys != nil {
 		for _, item := range desired {
 			asMap := item.(map[string]any)
-			compare(item, find(live, asMap, keys), fmt.Sprintf("%s[%v]", path, asMap[keys[0]]), paths)
+			compare(item, findItem(live, asMap, keys), fmt.Sprintf("%s[%v]", path, asMap[keys[0]]), paths)
 		}
 		return
 	}
@@ -69,35 +67,33 @@ func compareList(desired, live []any, path string, paths *[]string) {
 	}
 }
 
-// keysOf lists the fields by which the items of a list are merged; nil when the list is one value.
-func keysOf(list []any, path string) []string {
-	keys := []string{"topologyKey", "whenUnsatisfiable"}
-	switch {
-	case byName(list, path):
+// mergeKeys returns the fields by which the items of a list merge, or nil for an atomic list.
+func mergeKeys(list []any, path string) []string {
+	if mergesByName(list, path) {
 		return []string{"name"}
-	case path != "spec.template.spec.topologySpreadConstraints" || slices.ContainsFunc(list, func(item any) bool { return !has(item, keys) }):
-		return nil
 	}
-	return keys
-}
-
-// byName says whether the items of a list are merged by their names. Subjects of a binding and versions of a definition have names as
-// well, but are one value: an added subject would be an added permission.
-func byName(list []any, path string) bool {
-	if len(list) == 0 || path == "subjects" || strings.HasPrefix(path, "spec.versions") {
-		return false
+	if keys := []string{"topologyKey", "whenUnsatisfiable"}; path == "spec.template.spec.topologySpreadConstraints" && allHave(list, keys) {
+		return keys
 	}
-	return !slices.ContainsFunc(list, func(item any) bool { return !has(item, []string{"name"}) })
+	return nil
 }
 
-// has says whether an item of a list has some fields.
-func has(item any, keys []string) bool {
-	asMap, ok := item.(map[string]any)
-	return ok && !slices.ContainsFunc(keys, func(key string) bool { return asMap[key] == nil })
+// mergesByName reports whether the items of a list merge by name. Subjects of a role binding and versions of a CRD have names, too, but
+// those lists are atomic: an added subject would be an added permission.
+func mergesByName(list []any, path string) bool {
+	return len(list) > 0 && path != "subjects" && !strings.HasPrefix(path, "spec.versions") && allHave(list, []string{"name"})
 }
 
-// find returns the item that has the same keys as another, or nil.
-func find(list []any, like map[string]any, keys []string) any {
+// allHave reports whether every item of a list has the fields.
+func allHave(list []any, fields []string) bool {
+	return !slices.ContainsFunc(list, func(item any) bool {
+		asMap, ok := item.(map[string]any)
+		return !ok || slices.ContainsFunc(fields, func(field string) bool { return asMap[field] == nil })
+	})
+}
+
+// findItem returns the item with the same keys as another, or nil.
+func findItem(list []any, like map[string]any, keys []string) any {
 	for _, item := range list {
 		asMap, ok := item.(map[string]any)
 		if ok && !slices.ContainsFunc(keys, func(key string) bool { return asMap[key] != like[key] }) {
@@ -107,7 +103,7 @@ func find(list []any, like map[string]any, keys []string) any {
 	return nil
 }
 
-// isZero says whether a value is one that the API server leaves out.
+// isZero reports whether the API server omits a value.
 func isZero(value any) bool {
 	return value == nil || reflect.ValueOf(value).IsZero()
 }

@@ -12,13 +12,13 @@ func TestDifferences(t *testing.T) {
 		desired, live string
 		want          []string
 	}{
-		"equal":                          {"spec: {replicas: 2}", "spec: {replicas: 2}", nil},
-		"fields of others do not matter": {"spec: {replicas: 2}", "spec: {replicas: 2, paused: true}", nil},
-		"a value":                        {"spec: {replicas: 2}", "spec: {replicas: 5}", []string{"spec.replicas"}},
-		"a field that is gone":           {"metadata: {labels: {app: x}}", "metadata: {}", []string{"metadata.labels.app"}},
-		"zero values may be left out":    {"spec: {paused: false, text: '', number: 0, none: {}, list: []}", "spec: {}", nil},
-		"zero is not another value":      {"spec: {paused: false}", "spec: {paused: true}", []string{"spec.paused"}},
-		"named items by name": {
+		"equal":                         {"spec: {replicas: 2}", "spec: {replicas: 2}", nil},
+		"a field of another manager":    {"spec: {replicas: 2}", "spec: {replicas: 2, paused: true}", nil},
+		"a value":                       {"spec: {replicas: 2}", "spec: {replicas: 5}", []string{"spec.replicas"}},
+		"a removed field":               {"metadata: {labels: {app: x}}", "metadata: {}", []string{"metadata.labels.app"}},
+		"omitted zero values":           {"spec: {paused: false, text: '', number: 0, none: {}, list: []}", "spec: {}", nil},
+		"zero instead of another value": {"spec: {paused: false}", "spec: {paused: true}", []string{"spec.paused"}},
+		"an added named item": {
 			"spec: {containers: [{name: a, image: i}]}",
 			"spec: {containers: [{name: injected, image: x}, {name: a, image: i}]}", nil,
 		},
@@ -32,7 +32,7 @@ func TestDifferences(t *testing.T) {
 			"spec: {ports: [{name: a, port: 1}]}",
 			[]string{"spec.ports[b].name", "spec.ports[b].port"},
 		},
-		"a spread constraint that somebody added": {
+		"an added spread constraint": {
 			"spec: {template: {spec: {topologySpreadConstraints: [{topologyKey: zone, whenUnsatisfiable: DoNotSchedule, maxSkew: 1}]}}}",
 			"spec: {template: {spec: {topologySpreadConstraints: [{topologyKey: host, whenUnsatisfiable: DoNotSchedule, maxSkew: 1}, {topologyKey: zone, whenUnsatisfiable: DoNotSchedule, maxSkew: 1}]}}}", nil,
 		},
@@ -59,7 +59,7 @@ func TestDifferences(t *testing.T) {
 		"an added version of a definition": {
 			"spec: {versions: [{name: v1}]}", "spec: {versions: [{name: v1}, {name: v2}]}", []string{"spec.versions"},
 		},
-		"another kind of value": {"spec: {a: {b: 1}}", "spec: {a: text}", []string{"spec.a"}},
+		"a value of another type": {"spec: {a: {b: 1}}", "spec: {a: text}", []string{"spec.a"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -1,5 +1,5 @@
-// Package apply brings one object of the cluster to its rendered state, and writes only when something differs.
+// Package apply brings objects of the cluster to their rendered state, and writes only when something differs.
 //
-// In flow a rendered object and the cached live one; out flow at most one server-side apply under the operator's field manager, and
-// what it changed. Fields that are not rendered belong to others and are never touched. A settled cluster sees no write at all.
+// It compares a rendered object with the cached live one, and sends at most one server-side apply under the operator's field manager.
+// Fields that are not rendered belong to other managers and are not compared. Without differences there are no requests.
 package apply

@@ -1,5 +1,5 @@
-// Package dataplane observes what carries the sidecars of a mesh, and restarts it.
+// Package dataplane observes the workloads that carry the sidecars of a mesh, and restarts them.
 //
-// In flow the pods that an injector has given a sidecar, the workloads behind them and their disruption budgets, by watches of their
-// own that keep in memory only what is asked; out flow rollout.Workloads, and restarts as one annotation of a pod template.
+// It watches injected pods, their workloads and PodDisruptionBudgets in a cache of its own, which keeps only the fields that are read.
+// It returns rollout.Workloads. A restart is one annotation of a pod template.
 package dataplane

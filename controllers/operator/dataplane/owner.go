@@ -13,27 +13,28 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/rollout"
 )
 
-// concerns says whether a pod with a sidecar is a mesh's to look after: the one that its namespace is part of, or else the one that
-// has made its sidecar. A label alone makes no sidecar: without a revision, there must be the container that OSM adds.
-func concerns(mesh, member string, pod *corev1.Pod) bool {
+// belongsTo reports whether a pod's sidecar belongs to a mesh. That is the mesh of its namespace, which is member; in a namespace without
+// mesh it is the mesh that injected the sidecar. A pod without a revision label needs the container of an Open Service Mesh.
+func belongsTo(mesh, member string, pod *corev1.Pod) bool {
 	revision, injected := pod.Labels[names.RevisionLabel]
 	switch {
 	case !injected:
-		return member == mesh && earlier(pod)
+		return member == mesh && hasSidecarContainer(pod)
 	case member == "":
 		return desired.IsRevisionOf(mesh, revision)
 	}
 	return member == mesh
 }
 
-// earlier says whether a pod has the sidecar of an Open Service Mesh, which is a container like any other.
-func earlier(pod *corev1.Pod) bool {
+// hasSidecarContainer reports whether a pod has the sidecar of an Open Service Mesh among its containers. This operator injects an init
+// container instead.
+func hasSidecarContainer(pod *corev1.Pod) bool {
 	return slices.ContainsFunc(pod.Spec.Containers, func(c corev1.Container) bool { return c.Name == names.SidecarContainer })
 }
 
-// ownerOf is the workload that a pod belongs to: the one whose pod template it was made from, or the pod itself. A ReplicaSet
-// stands for its Deployment, whose name is the ReplicaSet's without the hash that the pod carries as a label.
-func ownerOf(pod *corev1.Pod) rollout.Ref {
+// WorkloadOf returns the workload whose pod template a pod was created from, or the pod itself. For a ReplicaSet it is the Deployment,
+// whose name is that of the ReplicaSet without the hash in a label of the pod.
+func WorkloadOf(pod *corev1.Pod) rollout.Ref {
 	owner := metav1.GetControllerOf(pod)
 	if owner == nil {
 		return rollout.Ref{Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name}

@@ -14,24 +14,23 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
-	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/rollout"
 )
 
-// Plane observes the sidecars of all meshes of a cluster.
+// Plane observes and restarts the workloads of all meshes of a cluster.
 type Plane struct {
-	// cache holds pods with sidecars, all workloads that can be restarted, and all disruption budgets.
+	// cache holds injected pods, all workloads that can be restarted, and all PodDisruptionBudgets.
 	cache cache.Cache
-	// namespaces reads namespaces from the manager's cache.
+	// namespaces reads from the manager's cache.
 	namespaces client.Reader
 	writer     client.Writer
-	// live reads from the API server, for pods that are not watched.
+	// live reads from the API server.
 	live client.Reader
 	now  func() time.Time
 }
 
-// New makes a Plane whose watches start with the manager.
+// New returns a Plane whose watches start with the manager.
 func New(mgr manager.Manager, now func() time.Time) (*Plane, error) {
 	injected, err := labels.NewRequirement(names.ProxyUUIDLabel, selection.Exists, nil)
 	if err != nil {
@@ -47,59 +46,54 @@ func New(mgr manager.Manager, now func() time.Time) (*Plane, error) {
 	return &Plane{own, mgr.GetClient(), mgr.GetClient(), mgr.GetAPIReader(), now}, mgr.Add(own)
 }
 
-// member is the mesh that a namespace is part of; empty when it is part of none, or not known.
-func (p *Plane) member(ctx context.Context, namespace string) string {
+// meshOf returns the mesh of a namespace. It is empty for a namespace without mesh and for an unknown one.
+func (p *Plane) meshOf(ctx context.Context, namespace string) string {
 	object := &corev1.Namespace{}
 	if p.namespaces.Get(ctx, client.ObjectKey{Name: namespace}, object) != nil {
 		return ""
 	}
-	return meshOf(object)
-}
-
-// meshOf is the mesh that a namespace is part of.
-func meshOf(namespace *corev1.Namespace) string {
-	if _, ignored := namespace.Labels[names.IgnoreLabel]; ignored {
+	if _, ignored := object.Labels[names.IgnoreLabel]; ignored {
 		return ""
 	}
-	return namespace.Labels[names.MonitoredByLabel]
+	return object.Labels[names.MonitoredByLabel]
 }
 
-// Workloads are all that carry sidecars of a mesh, sorted, and those in its namespaces whose sidecars somebody else has made: another
-// mesh, of which the namespace was a part before, or an Open Service Mesh. Sidecars of the latter count under an empty revision.
+// Workloads returns the workloads with sidecars of a mesh, sorted. In the namespaces of the mesh that includes sidecars that another
+// mesh or an Open Service Mesh injected. The latter count under an empty revision.
 func (p *Plane) Workloads(ctx context.Context, mesh string) ([]rollout.Workload, error) {
-	s := seen{states: map[rollout.Ref]state{}, optedOut: map[string]bool{}, now: p.now()}
+	o := observation{states: map[rollout.Ref]state{}, optedOut: map[string]bool{}, now: p.now()}
 	var pods corev1.PodList
 	if err := p.cache.List(ctx, &pods); err != nil {
 		return nil, fmt.Errorf("the pods with sidecars cannot be listed: %w", err)
 	}
-	members := map[string]string{}
+	meshes := map[string]string{}
 	for i := range pods.Items {
 		pod := &pods.Items[i]
-		member, known := members[pod.Namespace]
+		member, known := meshes[pod.Namespace]
 		if !known {
-			member = p.member(ctx, pod.Namespace)
-			members[pod.Namespace] = member
+			member = p.meshOf(ctx, pod.Namespace)
+			meshes[pod.Namespace] = member
 		}
-		if concerns(mesh, member, pod) {
-			s.pods = append(s.pods, *pod)
+		if belongsTo(mesh, member, pod) {
+			o.pods = append(o.pods, *pod)
 		}
 	}
-	if len(s.pods) == 0 {
+	if len(o.pods) == 0 {
 		return nil, nil
 	}
-	for _, read := range []func(context.Context, *seen) error{p.readStates, p.readBudgets, p.readNamespaces} {
-		if err := read(ctx, &s); err != nil {
+	for _, read := range []func(context.Context, *observation) error{p.readStates, p.readBudgets, p.readNamespaces} {
+		if err := read(ctx, &o); err != nil {
 			return nil, err
 		}
 	}
-	return s.workloads(), nil
+	return o.workloads(), nil
 }
 
-// readStates reads the workloads of the pods.
-func (p *Plane) readStates(ctx context.Context, s *seen) error {
-	for i := range s.pods {
-		ref := ownerOf(&s.pods[i])
-		if _, known := s.states[ref]; known || !ref.Restartable() {
+// readStates reads the workloads of the observed pods.
+func (p *Plane) readStates(ctx context.Context, o *observation) error {
+	for i := range o.pods {
+		ref := WorkloadOf(&o.pods[i])
+		if _, known := o.states[ref]; known || !ref.Restartable() {
 			continue
 		}
 		object := objectOf(ref)
@@ -108,33 +102,33 @@ func (p *Plane) readStates(ctx context.Context, s *seen) error {
 			return fmt.Errorf("%s cannot be read: %w", ref, err)
 		}
 		if err == nil {
-			s.states[ref] = stateOf(object, names.RestartAnnotation)
+			o.states[ref] = stateOf(object)
 		}
 	}
 	return nil
 }
 
-func (p *Plane) readBudgets(ctx context.Context, s *seen) error {
+func (p *Plane) readBudgets(ctx context.Context, o *observation) error {
 	var list policyv1.PodDisruptionBudgetList
 	if err := p.cache.List(ctx, &list); err != nil {
 		return fmt.Errorf("the PodDisruptionBudgets cannot be listed: %w", err)
 	}
-	s.budgets = list.Items
+	o.budgets = list.Items
 	return nil
 }
 
-func (p *Plane) readNamespaces(ctx context.Context, s *seen) error {
+func (p *Plane) readNamespaces(ctx context.Context, o *observation) error {
 	var list corev1.NamespaceList
-	if err := p.namespaces.List(ctx, &list, client.MatchingLabels{names.RestartLabel: disabled}); err != nil {
+	if err := p.namespaces.List(ctx, &list, client.MatchingLabels{names.RestartLabel: restartDisabled}); err != nil {
 		return fmt.Errorf("the namespaces cannot be listed: %w", err)
 	}
 	for i := range list.Items {
-		s.optedOut[list.Items[i].Name] = true
+		o.optedOut[list.Items[i].Name] = true
 	}
 	return nil
 }
 
-// objectOf is an empty object of a workload that can be restarted.
+// objectOf returns an empty object of a workload that can be restarted.
 func objectOf(ref rollout.Ref) client.Object {
 	var object client.Object
 	switch ref.Kind {
@@ -148,21 +142,4 @@ func objectOf(ref rollout.Ref) client.Object {
 	object.SetNamespace(ref.Namespace)
 	object.SetName(ref.Name)
 	return object
-}
-
-// Restart makes a workload replace its pods, whose new sidecars shall be of a revision. It fails with a conflict when the workload
-// is not what was observed any more: then somebody looks again. A second restart for one revision is written down as such.
-func (p *Plane) Restart(ctx context.Context, ref rollout.Ref, revision string, at time.Time) error {
-	object := objectOf(ref)
-	if err := p.cache.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
-		return fmt.Errorf("%s cannot be restarted: %w", ref, err)
-	}
-	earlier := parseRestart(stateOf(object, names.RestartAnnotation).restart)
-	annotation := formatRestart(rollout.Restart{Revision: revision, At: at, Again: earlier.Revision == revision})
-	patch := fmt.Sprintf(`{"metadata":{"resourceVersion":%q},"spec":{"template":{"metadata":{"annotations":{%q:%q}}}}}`,
-		object.GetResourceVersion(), names.RestartAnnotation, annotation)
-	if err := p.writer.Patch(ctx, object, client.RawPatch("application/merge-patch+json", []byte(patch)), client.FieldOwner(apply.FieldManager)); err != nil {
-		return fmt.Errorf("%s cannot be restarted: %w", ref, err)
-	}
-	return nil
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/rollout"
 )
 
-func TestPodsThatHaveJustStarted(t *testing.T) {
+func TestIsStarting(t *testing.T) {
 	created := func(age time.Duration) func(*corev1.Pod) {
 		return func(p *corev1.Pod) { p.CreationTimestamp = metav1.NewTime(noon.Add(-age)) }
 	}
@@ -23,21 +23,21 @@ func TestPodsThatHaveJustStarted(t *testing.T) {
 		change   []func(*corev1.Pod)
 		starting bool
 	}{
-		"new and not ready":                   {[]func(*corev1.Pod){created(time.Second), unready}, true},
-		"new and ready for a moment":          {[]func(*corev1.Pod){created(8 * time.Second), readyFor(2 * time.Second)}, true},
-		"new and ready for long enough":       {[]func(*corev1.Pod){created(8 * time.Second), readyFor(5 * time.Second)}, false},
-		"old and not ready":                   {[]func(*corev1.Pod){created(time.Minute), unready}, false},
-		"old and ready again for a moment":    {[]func(*corev1.Pod){created(time.Hour), readyFor(time.Second)}, false},
-		"slow to start, but not ready so far": {[]func(*corev1.Pod){created(29 * time.Second), unready}, true},
+		"new and not ready":                 {[]func(*corev1.Pod){created(time.Second), unready}, true},
+		"new and just ready":                {[]func(*corev1.Pod){created(8 * time.Second), readyFor(2 * time.Second)}, true},
+		"new and ready for long enough":     {[]func(*corev1.Pod){created(8 * time.Second), readyFor(5 * time.Second)}, false},
+		"old and not ready":                 {[]func(*corev1.Pod){created(time.Minute), unready}, false},
+		"old and just ready again":          {[]func(*corev1.Pod){created(time.Hour), readyFor(time.Second)}, false},
+		"not ready just before the timeout": {[]func(*corev1.Pod){created(29 * time.Second), unready}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := pod("web", "new", "", "", c.change...)
-			if got := starting(&p, noon); got != c.starting {
-				t.Errorf("it is starting: %t, want %t", got, c.starting)
+			if got := isStarting(&p, noon); got != c.starting {
+				t.Errorf("isStarting = %t, want %t", got, c.starting)
 			}
 		})
 	}
-	s := seen{now: noon, pods: []corev1.Pod{
+	s := observation{now: noon, pods: []corev1.Pod{
 		pod("web-1", "new", "Job", "web", created(time.Hour)), pod("web-2", "new", "Job", "web", created(time.Second), unready),
 		pod("web-3", "old", "Job", "web", created(time.Hour)),
 	}}

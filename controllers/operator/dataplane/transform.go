@@ -10,14 +10,14 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// strip keeps of an object what this package reads: a cluster has many pods and workloads.
+// strip removes the fields that this package does not read. A cluster has many pods and workloads.
 func strip(object any) (any, error) {
 	switch o := object.(type) {
 	case *corev1.Pod:
 		stripMeta(&o.ObjectMeta)
-		earlier := earlier(o)
+		isSidecar := hasSidecarContainer(o)
 		o.Spec = corev1.PodSpec{}
-		if earlier {
+		if isSidecar {
 			o.Spec.Containers = []corev1.Container{{Name: names.SidecarContainer}}
 		}
 		o.Status = corev1.PodStatus{Phase: o.Status.Phase, Conditions: readyOnly(o.Status.Conditions)}
@@ -39,7 +39,7 @@ func stripMeta(meta *metav1.ObjectMeta) {
 	meta.ManagedFields, meta.Annotations = nil, nil
 }
 
-// stripTemplate leaves the labels, by which a disruption budget selects, and the operator's own annotation.
+// stripTemplate keeps the labels, which PodDisruptionBudgets select by, and the operator's annotation.
 func stripTemplate(template *corev1.PodTemplateSpec) {
 	template.Spec = corev1.PodSpec{}
 	maps.DeleteFunc(template.Annotations, func(key, _ string) bool { return key != names.RestartAnnotation })

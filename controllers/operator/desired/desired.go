@@ -12,38 +12,38 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operand"
 )
 
-// Mesh is what a Mesh asks for.
+// Mesh is the desired state of a Mesh.
 type Mesh struct {
 	// Name is the name of the mesh.
 	Name string
-	// Namespace is where it runs.
+	// Namespace is the namespace of the control plane.
 	Namespace string
-	// Version is the version of its control plane.
+	// Version is the version of the control plane.
 	Version string
-	// TrustDomain is the end of its identities.
+	// TrustDomain is the suffix of all identities.
 	TrustDomain string
-	// Key is the kind and size of the keys of workloads; both fields are set.
+	// Key is the algorithm and size of workload keys. Both fields are set.
 	Key v1alpha1.KeySpec
 }
 
-// Of applies the defaults. current is the version of the operator, the default version of a mesh.
-func Of(mesh *v1alpha1.Mesh, current string) Mesh {
-	wanted := Mesh{
+// StateOf returns the desired state of a Mesh. current is the version of the operator, which is the default version of a mesh.
+func StateOf(mesh *v1alpha1.Mesh, current string) Mesh {
+	state := Mesh{
 		Name:        mesh.Name,
 		Namespace:   ptr.Deref(mesh.Spec.Namespace, names.DefaultNamespace),
 		Version:     ptr.Deref(mesh.Spec.Version, current),
 		TrustDomain: names.DefaultTrustDomain,
-		Key:         key(nil),
+		Key:         defaultKey(nil),
 	}
 	if certificates := mesh.Spec.Certificates; certificates != nil {
-		wanted.TrustDomain = ptr.Deref(certificates.TrustDomain, names.DefaultTrustDomain)
-		wanted.Key = key(certificates.Key)
+		state.TrustDomain = ptr.Deref(certificates.TrustDomain, names.DefaultTrustDomain)
+		state.Key = defaultKey(certificates.Key)
 	}
-	return wanted
+	return state
 }
 
-// key completes a key.
-func key(declared *v1alpha1.KeySpec) v1alpha1.KeySpec {
+// defaultKey returns a key with defaults applied.
+func defaultKey(declared *v1alpha1.KeySpec) v1alpha1.KeySpec {
 	if declared == nil {
 		declared = &v1alpha1.KeySpec{}
 	}
@@ -55,24 +55,24 @@ func key(declared *v1alpha1.KeySpec) v1alpha1.KeySpec {
 	return v1alpha1.KeySpec{Algorithm: &algorithm, Size: ptr.To(ptr.Deref(declared.Size, size))}
 }
 
-// RevisionName is the name of the MeshRevision of a version.
+// RevisionName returns the name of the MeshRevision of a version.
 func RevisionName(mesh, version string) string {
 	return mesh + "-" + strings.ToLower(strings.ReplaceAll(strings.ReplaceAll(version, ".", "-"), "+", "-"))
 }
 
-// revisionSuffix is what follows the name of the mesh in the name of a revision.
+// revisionSuffix matches the part of a revision's name after the name of the mesh.
 var revisionSuffix = regexp.MustCompile(`^(v[0-9]+-[0-9]+-[0-9]+(-[-0-9a-z]+)?|dev)$`)
 
-// IsRevisionOf says whether a MeshRevision of this name belongs, or belonged, to a mesh.
+// IsRevisionOf reports whether a name is that of a current or former MeshRevision of a mesh.
 func IsRevisionOf(mesh, revision string) bool {
 	suffix, ok := strings.CutPrefix(revision, mesh+"-")
 	return ok && revisionSuffix.MatchString(suffix)
 }
 
-// anyRevision is the name of any revision: the mesh's name cannot hold what looks like a version twice, so the last one counts.
+// anyRevision matches the name of any revision. Its first group is greedy, so the last version in the name counts.
 var anyRevision = regexp.MustCompile(`^(.+)-(v[0-9]+-[0-9]+-[0-9]+(-[-0-9a-z]+)?|dev)$`)
 
-// MeshOf is the mesh that a MeshRevision of this name belongs, or belonged, to.
+// MeshOf returns the mesh of a current or former MeshRevision with this name.
 func MeshOf(revision string) (string, bool) {
 	parts := anyRevision.FindStringSubmatch(revision)
 	if parts == nil {
@@ -81,7 +81,7 @@ func MeshOf(revision string) (string, bool) {
 	return parts[1], true
 }
 
-// Revision is the MeshRevision that a mesh should have, without an owner. images are those of the wanted version.
+// Revision returns the desired MeshRevision of a mesh, without an owner. images are those of the desired version.
 func Revision(mesh *v1alpha1.Mesh, wanted Mesh, images operand.Images) *v1alpha1.MeshRevision {
 	images = Images(mesh, images)
 	return &v1alpha1.MeshRevision{
@@ -100,16 +100,15 @@ func Revision(mesh *v1alpha1.Mesh, wanted Mesh, images operand.Images) *v1alpha1
 	}
 }
 
-// Parameters are what a revision is rendered with.
+// Parameters returns the parameters for rendering a revision.
 func Parameters(revision *v1alpha1.MeshRevision, operatorNamespace string) operand.Parameters {
 	spec := revision.Spec
 	return operand.Parameters{
 		Mesh: spec.Mesh, Namespace: spec.Namespace, OperatorNamespace: operatorNamespace, Revision: revision.Name,
 		TrustDomain:  spec.TrustDomain,
-		Replicas:     ptr.Deref(spec.ControlPlane.Replicas, v1alpha1.DefaultReplicas),
-		Autoscaling:  autoscaling(spec.ControlPlane),
+		Controller:   operandWorkload(Controller(spec.ControlPlane)),
+		Injector:     operandWorkload(Injector(spec.ControlPlane)),
 		Scheduling:   scheduling(spec.ControlPlane),
-		Resources:    spec.ControlPlane.Resources,
 		LogLevel:     ptr.Deref(spec.ControlPlane.LogLevel, ""),
 		KeyAlgorithm: string(ptr.Deref(spec.Key.Algorithm, "")),
 		KeySize:      ptr.Deref(spec.Key.Size, 0),

@@ -1,4 +1,4 @@
-// Package desired says what a Mesh asks for, with every default applied.
+// Package desired computes the desired state of a Mesh, with every default applied.
 //
-// In flow a Mesh and the version of the operator; out flow plain values and the MeshRevision that the Mesh should have. Pure.
+// It takes a Mesh and the version of the operator, and returns plain values and the desired MeshRevision. Its functions are pure.
 package desired

@@ -14,8 +14,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// page reads the reference of a Mesh's fields.
-func page(t *testing.T) string {
+// readPage reads the reference of the Mesh fields.
+func readPage(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile("../../../docs/mesh.md")
 	if err != nil {
@@ -24,35 +24,35 @@ func page(t *testing.T) string {
 	return string(text)
 }
 
-// documented are the defaults in the table, by field.
-func documented(t *testing.T) map[string]string {
+// documentedDefaults returns the defaults in the table, by field.
+func documentedDefaults(t *testing.T) map[string]string {
 	t.Helper()
 	fields := map[string]string{}
-	for _, row := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| ([^|]+) \\| ([^|]+) \\| [^|]+ \\|$").FindAllStringSubmatch(page(t), -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| ([^|]+) \\| ([^|]+) \\| [^|]+ \\|$").FindAllStringSubmatch(readPage(t), -1) {
 		if _, twice := fields[row[1]]; twice {
-			t.Errorf("%s is in the table twice", row[1])
+			t.Errorf("the table has %s twice", row[1])
 		}
 		fields[row[1]] = row[2]
 	}
 	return fields
 }
 
-// TestEveryFieldOfAMeshIsDocumented holds the table against the API.
+// The table in docs/mesh.md lists every field.
 func TestEveryFieldOfAMeshIsDocumented(t *testing.T) {
-	table := documented(t)
-	for _, field := range leaves(reflect.TypeFor[v1alpha1.MeshSpec](), "") {
+	table := documentedDefaults(t)
+	for _, field := range leafFields(reflect.TypeFor[v1alpha1.MeshSpec](), "") {
 		if _, ok := table[field]; !ok {
-			t.Errorf("the table lacks %s, or says nothing of its default or an example", field)
+			t.Errorf("the table lacks %s, its default or an example", field)
 		}
 		delete(table, field)
 	}
 	for field := range table {
-		t.Errorf("the table has %s, which is no field", field)
+		t.Errorf("the table has %s, which is not a field", field)
 	}
 }
 
-// leaves are the paths of the fields of a type of this API; what is of another package, or a list, is one field.
-func leaves(of reflect.Type, path string) []string {
+// leafFields returns the paths of the fields of an API type. A list, or a type of another package, is one field.
+func leafFields(of reflect.Type, path string) []string {
 	var list []string
 	for i := range of.NumField() {
 		field := of.Field(i)
@@ -65,7 +65,7 @@ func leaves(of reflect.Type, path string) []string {
 			kind = kind.Elem()
 		}
 		if kind.Kind() == reflect.Struct && kind.PkgPath() == of.PkgPath() {
-			list = append(list, leaves(kind, name)...)
+			list = append(list, leafFields(kind, name)...)
 			continue
 		}
 		list = append(list, name)
@@ -73,38 +73,39 @@ func leaves(of reflect.Type, path string) []string {
 	return list
 }
 
-// TestDocumentedDefaultsAreTrue holds the table against the values that the operator applies.
-func TestDocumentedDefaultsAreTrue(t *testing.T) {
-	table := documented(t)
+// The documented defaults are those that the operator applies.
+func TestDocumentedDefaultsAreCorrect(t *testing.T) {
+	table := documentedDefaults(t)
 	short := func(duration fmt.Stringer) string { return strings.TrimSuffix(duration.String(), "0s") }
 	for field, want := range map[string]string{
 		"namespace":                                     names.DefaultNamespace,
-		"controlPlane.replicas":                         fmt.Sprint(v1alpha1.DefaultReplicas),
-		"controlPlane.autoscaling.minReplicas":          fmt.Sprint(v1alpha1.DefaultReplicas),
-		"controlPlane.autoscaling.targetCPUUtilization": fmt.Sprint(v1alpha1.DefaultTargetCPUUtilization),
-		"certificates.trustDomain":                      names.DefaultTrustDomain,
-		"certificates.key.algorithm":                    string(v1alpha1.ECDSA),
-		"certificates.key.size":                         fmt.Sprintf("%d, RSA %d", v1alpha1.DefaultECDSAKeySize, v1alpha1.DefaultRSAKeySize),
-		"upgrade.gates.soak":                            short(v1alpha1.DefaultSoak),
-		"upgrade.gates.timeout":                         short(v1alpha1.DefaultStepTimeout),
-		"upgrade.gates.maxErrorRateIncrease":            v1alpha1.DefaultMaxErrorRateIncrease,
-		"upgrade.gates.maxRestarts":                     fmt.Sprint(v1alpha1.DefaultMaxRestarts),
-		"upgrade.dataPlane.maxUnavailable":              v1alpha1.DefaultMaxUnavailable,
-		"upgrade.dataPlane.pauseBetween":                v1alpha1.DefaultPauseBetween.String(),
-		"upgrade.dataPlane.restart":                     string(v1alpha1.RestartRolling),
-		"upgrade.rollback":                              string(v1alpha1.RollbackAutomatic),
-		"mode":                                          string(v1alpha1.ModeApply),
-		"removal.sidecars":                              string(v1alpha1.SidecarsWait),
+		"controlPlane.controller.replicas":              fmt.Sprint(v1alpha1.DefaultReplicas),
+		"controlPlane.injector.autoscaling.minReplicas": fmt.Sprint(v1alpha1.DefaultReplicas),
+		"controlPlane.controller.autoscaling.targetCPUUtilizationPercentage": fmt.Sprint(v1alpha1.DefaultTargetCPUUtilizationPercentage),
+		"certificates.trustDomain":           names.DefaultTrustDomain,
+		"certificates.key.algorithm":         string(v1alpha1.ECDSA),
+		"certificates.key.size":              fmt.Sprintf("%d, RSA %d", v1alpha1.DefaultECDSAKeySize, v1alpha1.DefaultRSAKeySize),
+		"upgrade.gates.soak":                 short(v1alpha1.DefaultSoak),
+		"upgrade.gates.timeout":              short(v1alpha1.DefaultStepTimeout),
+		"upgrade.gates.maxErrorRateIncrease": v1alpha1.DefaultMaxErrorRateIncrease,
+		"upgrade.gates.maxRestarts":          fmt.Sprint(v1alpha1.DefaultMaxRestarts),
+		"upgrade.dataPlane.maxUnavailable":   v1alpha1.DefaultMaxUnavailable,
+		"upgrade.dataPlane.pauseBetween":     v1alpha1.DefaultPauseBetween.String(),
+		"upgrade.dataPlane.restart":          string(v1alpha1.RestartRolling),
+		"upgrade.strategy.type":              string(v1alpha1.DefaultStrategy),
+		"upgrade.rollback":                   string(v1alpha1.RollbackAutomatic),
+		"mode":                               string(v1alpha1.ModeApply),
+		"removal.sidecars":                   string(v1alpha1.SidecarsWait),
 	} {
 		if got := table[field]; got != want {
-			t.Errorf("the table says that %s is %q by default, the operator %q", field, got, want)
+			t.Errorf("the table has the default %[2]q for %[1]s, the operator %[3]q", field, got, want)
 		}
 	}
 }
 
-// TestDocumentedMeshesAreMeshes reads the examples as strictly as the API server does.
-func TestDocumentedMeshesAreMeshes(t *testing.T) {
-	examples := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(page(t), -1)
+// The examples decode without unknown fields.
+func TestDocumentedMeshesAreValid(t *testing.T) {
+	examples := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(readPage(t), -1)
 	if len(examples) == 0 {
 		t.Fatal("the page has no examples")
 	}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/adopt"
+	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -25,37 +25,27 @@ const pollForeign = 30 * time.Second
 // checkForeign refuses to take over an OSM that runs, and makes what a removed one has left readable. What is not the operator's is
 // not watched, so the API server is asked, and only until the control plane of the mesh exists.
 func (r *Reconciler) checkForeign(ctx context.Context, s *scope) error {
-	installed, err := r.installed(ctx, s)
+	installed, err := r.IsDeployed(ctx, s.mesh.Name, s.wanted.Namespace)
 	if err != nil || installed {
 		return err
 	}
-	found, err := adopt.InTheWay(ctx, r.Live, s.mesh.Name, s.wanted.Namespace)
+	found, err := adopt.FindConflict(ctx, r.Live, s.mesh.Name, s.wanted.Namespace)
 	if err != nil {
 		return err
 	}
 	if found != nil {
-		s.lookAgain(pollForeign)
-		return &stalled{v1alpha1.ReasonNamespaceClaimed, found.Sentence()}
+		s.observeAgain(pollForeign)
+		return &observe.StalledError{Reason: v1alpha1.ReasonNamespaceClaimed, Message: found.Conflict()}
 	}
 	if err := r.checkWebhook(ctx, s); err != nil {
 		return err
 	}
 	repaired, err := adopt.RepairConversions(ctx, r.Live, r.Client)
 	if len(repaired) > 0 {
-		r.say(s, corev1.EventTypeNormal, "Adopted", "RepairConversion",
+		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Adopted", "RepairConversion",
 			"the conversion webhook of %s was taken out of the definitions: its Service does not exist", strings.Join(repaired, ", "))
 	}
 	return err
-}
-
-// installed says whether the control plane of the mesh has been deployed.
-func (r *Reconciler) installed(ctx context.Context, s *scope) (bool, error) {
-	controller := &appsv1.Deployment{}
-	err := r.Client.Get(ctx, client.ObjectKey{Namespace: s.wanted.Namespace, Name: names.Controller}, controller)
-	if client.IgnoreNotFound(err) != nil {
-		return false, fmt.Errorf("the Deployment of the control plane cannot be read: %w", err)
-	}
-	return err == nil && controller.Labels[names.MeshLabel] == s.mesh.Name, nil
 }
 
 // checkWebhook refuses a mesh whose name an injector elsewhere answers for.
@@ -71,48 +61,28 @@ func (r *Reconciler) checkWebhook(ctx context.Context, s *scope) error {
 	if webhook.Labels[names.MeshLabel] == s.mesh.Name {
 		return nil
 	}
-	answered, err := adopt.Answered(ctx, r.Live, webhook, s.wanted.Namespace)
+	answered, err := adopt.IsServed(ctx, r.Live, webhook, s.wanted.Namespace)
 	if err != nil || !answered {
 		return err
 	}
-	s.lookAgain(pollForeign)
-	return &stalled{v1alpha1.ReasonNamespaceClaimed, fmt.Sprintf(
+	s.observeAgain(pollForeign)
+	return &observe.StalledError{Reason: v1alpha1.ReasonNamespaceClaimed, Message: fmt.Sprintf(
 		"the MutatingWebhookConfiguration %s exists, was not made for this Mesh, and is answered by another injector: remove that mesh first, or choose another name for this one", webhook.Name)}
 }
 
-// takeDefinition lets the operator keep a definition that an OSM has left, so that all versions are served which control planes
+// adoptDefinition lets the operator keep a definition that an OSM has left, so that all versions are served which control planes
 // read. As long as any OSM runs in the cluster, it is that one's.
-func (r *Reconciler) takeDefinition(ctx context.Context, s *scope, ours *unstructured.Unstructured, theirs *apiextensionsv1.CustomResourceDefinition) (bool, error) {
-	if !adopt.IsOSMs(theirs) {
+func (r *Reconciler) adoptDefinition(ctx context.Context, s *scope, ours *unstructured.Unstructured, theirs *apiextensionsv1.CustomResourceDefinition) (bool, error) {
+	if !adopt.IsFromOSM(theirs) {
 		return false, nil
 	}
 	running, err := adopt.List(ctx, r.Live)
 	if err != nil || len(running) > 0 {
 		return false, err
 	}
-	if _, _, err := r.Applier.Silently(ctx, ours); err != nil {
+	if _, _, err := r.Applier.ApplyWithoutEvents(ctx, ours); err != nil {
 		return false, err
 	}
-	r.say(s, corev1.EventTypeNormal, "Adopted", "Adopt "+theirs.Name, "took over the definition %s, which an Open Service Mesh has left", theirs.Name)
+	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Adopted", "Adopt "+theirs.Name, "took over the definition %s, which an Open Service Mesh has left", theirs.Name)
 	return true, nil
-}
-
-// clearWebhooks deletes the webhook configurations of a removed OSM, other than the one of this name, which is overwritten: what
-// calls a Service that is gone keeps every pod of the mesh from starting. It is done when the mesh's own is about to take their place.
-func (r *Reconciler) clearWebhooks(ctx context.Context, s *scope) error {
-	dead, err := adopt.DeadWebhooks(ctx, r.Live, s.mesh.Name)
-	if err != nil {
-		return err
-	}
-	for _, object := range dead {
-		if object.GetName() == names.MutatingWebhook(s.mesh.Name) || object.GetName() == names.ValidatingWebhook(s.mesh.Name) {
-			continue
-		}
-		if err := r.deleteOne(ctx, object); err != nil {
-			return err
-		}
-		r.say(s, corev1.EventTypeNormal, "Adopted", "Delete "+object.GetName(),
-			"deleted the webhook configuration %s, which an Open Service Mesh has left: the Service that it calls does not exist", object.GetName())
-	}
-	return nil
 }

@@ -5,62 +5,81 @@ import (
 	"errors"
 	"time"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/events"
-	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/controllers/operator/conditions"
+	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
+	"github.com/openservicemesh/osm-operator/controllers/operator/enqueue"
+	"github.com/openservicemesh/osm-operator/controllers/operator/meshconfig"
 	"github.com/openservicemesh/osm-operator/controllers/operator/metrics"
-	"github.com/openservicemesh/osm-operator/internal/contract"
-	"github.com/openservicemesh/osm-operator/internal/operand"
+	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
+	"github.com/openservicemesh/osm-operator/controllers/operator/status"
 )
 
-// Finalizer keeps a Mesh until what it consists of is removed in order.
-const Finalizer = "operator.openservicemesh.io/mesh"
-
-// Reconciler brings Meshes to their declared state. All fields are required.
+// Reconciler accepts Meshes and sums up their status. All fields are required.
 type Reconciler struct {
-	// Client reads from the manager's cache.
-	Client client.Client
-	// Live reads from the API server, for what is not worth a watch.
-	Live client.Reader
-	// Secrets reads the Secrets of control planes.
-	Secrets Secrets
+	*observe.Cluster
 	// Applier writes what is rendered.
 	Applier *apply.Applier
-	// Recorder writes Events about a Mesh.
+	// Recorder records Events about a Mesh.
 	Recorder events.EventRecorder
-	// DataPlane observes what carries sidecars, and restarts it.
-	DataPlane DataPlane
-	// Vitals observes control planes.
-	Vitals Vitals
-	// Prometheus tells which requests fail, for Meshes that name one.
-	Prometheus Prometheus
-	// Catalogue holds the versions that can be installed.
-	Catalogue *operand.Catalogue
+	// MeshConfigs keeps the MeshConfigs of meshes.
+	MeshConfigs *meshconfig.Keeper
+	// Status writes the status of a Mesh.
+	Status status.Writer
 	// Definitions are those of the Service Mesh Interface, see ReadDefinitions.
 	Definitions []*unstructured.Unstructured
-	// Contract says between which versions a mesh may go.
-	Contract contract.Table
-	// OperatorNamespace is where the operator runs.
-	OperatorNamespace string
 	// Kubernetes is the version of the API server, such as v1.36.3.
 	Kubernetes string
 	// Metrics counts what happens; nil counts nothing.
 	Metrics *metrics.Recorder
-	// Now is the clock.
-	Now func() time.Time
-
-	// pace keeps plans apart; SetupWithManager makes it.
-	pace *pace
 }
 
-// Reconcile brings one Mesh to its state, or removes it, and writes its status once.
+// scope is what the phases of one reconciliation know. Each phase may read what earlier ones wrote.
+type scope struct {
+	mesh   *v1alpha1.Mesh
+	wanted desired.Mesh
+	// status is what the mesh controller will write.
+	status *v1alpha1.MeshStatus
+	// notes are sentences for the condition Installed.
+	notes []string
+	// configuration is the assessment of the MeshConfig; nil before it is read.
+	configuration *conditions.Assessment
+	// requeue is when to observe again without an event; 0 is never.
+	requeue time.Duration
+}
+
+// SetupWithManager watches Meshes, with their status, and everything that the phases read.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	mapper := enqueue.Mapper{Cluster: r.Cluster}
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("mesh").
+		WithOptions(enqueue.Options()).
+		For(&v1alpha1.Mesh{}).
+		Watches(&admissionv1.MutatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
+		Watches(&admissionv1.ValidatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
+		Watches(&corev1.Namespace{}, mapper.ByNamespace()).
+		Watches(&configv1alpha2.MeshConfig{}, mapper.BySiblings()).
+		Watches(&apiextensionsv1.CustomResourceDefinition{}, mapper.All()).
+		// A Mesh that is deleted may free a namespace that another one waits for.
+		Watches(&v1alpha1.Mesh{}, mapper.All(), builder.WithPredicates(enqueue.OnlyDeletes())).
+		Complete(enqueue.RetryConflicts(r))
+}
+
+// Reconcile accepts one Mesh, prepares its namespace, and writes its own part of the status once.
 func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	mesh := &v1alpha1.Mesh{}
 	if err := r.Client.Get(ctx, request.NamespacedName, mesh); err != nil {
@@ -69,112 +88,65 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		}
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	s := r.newScope(mesh)
-	if planning(mesh) {
-		return either(r.plan(ctx, s))
+	s := &scope{mesh: mesh, wanted: r.Wanted(mesh), status: mesh.Status.DeepCopy()}
+	var failed error
+	if observe.ModeOf(mesh) == observe.Apply {
+		if added, err := r.ensureFinalizer(ctx, mesh); added || err != nil {
+			// The change of the Mesh is the next event.
+			return reconcile.Result{}, err
+		}
+		failed = r.prepare(ctx, s)
 	}
-	if ptr.Deref(mesh.Spec.Paused, false) {
-		return reconcile.Result{}, r.rest(ctx, s)
+	if err := r.writeStatus(ctx, s, failed); err != nil {
+		return reconcile.Result{}, errors.Join(failed, err)
 	}
-	if mesh.DeletionTimestamp != nil {
-		return r.remove(ctx, s)
+	switch {
+	case observe.IsStalledError(failed) && s.requeue == 0:
+		// The next change of the Mesh, or of what it collides with, comes as an event.
+		return reconcile.Result{}, reconcile.TerminalError(failed)
+	case failed != nil && !observe.IsStalledError(failed):
+		return reconcile.Result{}, failed
 	}
-	return either(r.advance(ctx, s))
+	return reconcile.Result{RequeueAfter: s.requeue}, nil
 }
 
-// either keeps the time of the next look from those that fail: they are tried again when the queue says so, and are warned of having both.
-func either(result reconcile.Result, err error) (reconcile.Result, error) {
-	if err != nil {
-		return reconcile.Result{}, err
-	}
-	return result, nil
-}
+// phase is one step of the preparation.
+type phase func(context.Context, *scope) error
 
-// advance goes one step towards what is declared. A plan rehearses it.
-func (r *Reconciler) advance(ctx context.Context, s *scope) (reconcile.Result, error) {
-	if err := r.hold(ctx, s.mesh.DeepCopy()); err != nil {
-		return stale(err)
-	}
-	s.mesh.Status.Plan = nil
-	err := r.run(ctx, s)
-	r.Metrics.Judged(s.mesh.Name, s.situation.Verdicts)
-	if seen := r.observe(ctx, s); err == nil {
-		err = seen
-	}
-	r.conclude(s, err)
-	written := r.writeStatus(ctx, s)
-	if isStalled(err) {
-		// Trying again cannot help: the next change of the Mesh, or of what it collides with, comes as an event.
-		err = nil
-	}
-	return reconcile.Result{RequeueAfter: s.requeue}, errors.Join(err, written)
-}
-
-// hold adds the finalizer before anything is made that must be removed.
-func (r *Reconciler) hold(ctx context.Context, mesh *v1alpha1.Mesh) error {
-	before := mesh.DeepCopy()
-	if !controllerutil.AddFinalizer(mesh, Finalizer) {
-		return nil
-	}
-	return r.Client.Patch(ctx, mesh, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}), client.FieldOwner(apply.FieldManager))
-}
-
-// stale asks for another try, without the noise of an error, when the cache was only behind the API server.
-func stale(err error) (reconcile.Result, error) {
-	if apierrors.IsConflict(err) {
-		return reconcile.Result{RequeueAfter: retryStale}, nil
-	}
-	return reconcile.Result{}, err
-}
-
-// retryStale is longer than an event takes to arrive.
-const retryStale = 200 * time.Millisecond
-
-// phase is one step of the script.
-type phase struct {
-	// part is the condition that a failure belongs to.
-	part string
-	// reason is the reason of a failure.
-	reason string
-	run    func(context.Context, *scope) error
-}
-
-// script lists the phases in their order.
-func (r *Reconciler) script() []phase {
-	installed := func(run func(context.Context, *scope) error) phase {
-		return phase{v1alpha1.ConditionInstalled, v1alpha1.ReasonApplyFailed, run}
-	}
-	certificates := func(run func(context.Context, *scope) error) phase {
-		return phase{v1alpha1.ConditionCertificatesReady, v1alpha1.ReasonCertificatesFailed, run}
-	}
-	return []phase{
-		installed(r.validate),
-		installed(r.namespace),
-		installed(r.definitions),
-		certificates(r.authority),
-		installed(r.steer),
-		installed(r.meshConfig),
-		installed(r.trust),
-		certificates(r.servingCertificates),
-		installed(r.withdraw),
-		certificates(r.canaryCertificate),
-		installed(r.services),
-		installed(r.revision),
-		installed(r.webhooks),
-		installed(r.dropCanary),
-		installed(r.restart),
-		installed(r.remark),
-		installed(r.retire),
-	}
-}
-
-// run runs the script up to the first failure.
-func (r *Reconciler) run(ctx context.Context, s *scope) error {
-	r.Applier.Begin(s.mesh)
-	for _, step := range r.script() {
-		if err := step.run(ctx, s); err != nil {
-			return &failure{phase: step, cause: err}
+// prepare runs the phases up to the first failure.
+func (r *Reconciler) prepare(ctx context.Context, s *scope) error {
+	r.Applier.BeginReconcile(s.mesh)
+	for _, run := range []phase{r.validate, r.reconcileNamespace, r.reconcileDefinitions, r.reconcileMeshConfig} {
+		if err := run(ctx, s); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// reconcileMeshConfig keeps the MeshConfig, and assesses it.
+func (r *Reconciler) reconcileMeshConfig(ctx context.Context, s *scope) error {
+	live, err := r.MeshConfigs.Reconcile(ctx, s.mesh)
+	if err != nil {
+		return err
+	}
+	assessment, err := r.MeshConfigs.WriteAccepted(ctx, live)
+	s.configuration = &assessment
+	return err
+}
+
+// ensureFinalizer adds the finalizer before anything is made that must be removed. It returns whether it was missing.
+func (r *Reconciler) ensureFinalizer(ctx context.Context, mesh *v1alpha1.Mesh) (bool, error) {
+	after := mesh.DeepCopy()
+	if !controllerutil.AddFinalizer(after, observe.Finalizer) {
+		return false, nil
+	}
+	return true, r.Client.Patch(ctx, after, client.MergeFromWithOptions(mesh, client.MergeFromWithOptimisticLock{}), client.FieldOwner(apply.FieldManager))
+}
+
+// observeAgain asks for another reconciliation after a time.
+func (s *scope) observeAgain(after time.Duration) {
+	if s.requeue == 0 || after < s.requeue {
+		s.requeue = max(after, time.Second)
+	}
 }

@@ -20,17 +20,17 @@ const (
 	ManagedByOperator = "osm-operator"
 )
 
-// definitions installs the kinds of the Service Mesh Interface where they are absent or were left by an OSM, and keeps those it
+// reconcileDefinitions installs the kinds of the Service Mesh Interface where they are absent or were left by an OSM, and keeps those it
 // installed. Others may belong to another mesh; they are used as they are.
-func (r *Reconciler) definitions(ctx context.Context, s *scope) error {
+func (r *Reconciler) reconcileDefinitions(ctx context.Context, s *scope) error {
 	for _, definition := range r.Definitions {
 		definition = definition.DeepCopy()
-		foreign, err := r.foreign(ctx, definition)
+		foreign, err := r.foreignDefinition(ctx, definition)
 		if err != nil {
 			return err
 		}
 		if foreign != nil {
-			taken, err := r.takeDefinition(ctx, s, definition, foreign)
+			taken, err := r.adoptDefinition(ctx, s, definition, foreign)
 			if err != nil {
 				return err
 			}
@@ -40,7 +40,7 @@ func (r *Reconciler) definitions(ctx context.Context, s *scope) error {
 			s.notes = append(s.notes, missingVersions(definition, foreign)...)
 			continue
 		}
-		if _, err := r.Applier.One(ctx, s.mesh, definition); err != nil {
+		if _, err := r.Applier.Apply(ctx, s.mesh, definition); err != nil {
 			return err
 		}
 	}
@@ -76,8 +76,8 @@ func ReadDefinitions(files fs.FS) ([]*unstructured.Unstructured, error) {
 	return all, nil
 }
 
-// foreign returns a live definition that is not the operator's. The cache holds the operator's only.
-func (r *Reconciler) foreign(ctx context.Context, definition *unstructured.Unstructured) (*apiextensionsv1.CustomResourceDefinition, error) {
+// foreignDefinition returns a live definition that is not the operator's. The cache holds the operator's only.
+func (r *Reconciler) foreignDefinition(ctx context.Context, definition *unstructured.Unstructured) (*apiextensionsv1.CustomResourceDefinition, error) {
 	live := &apiextensionsv1.CustomResourceDefinition{}
 	key := client.ObjectKeyFromObject(definition)
 	err := r.Client.Get(ctx, key, live)

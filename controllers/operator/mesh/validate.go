@@ -10,6 +10,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
+	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/operand"
 )
@@ -25,23 +26,26 @@ func (r *Reconciler) validate(ctx context.Context, s *scope) error {
 	release, err := r.Catalogue.Release(s.wanted.Version)
 	var unknown *operand.UnknownVersionError
 	if errors.As(err, &unknown) {
-		return &stalled{v1alpha1.ReasonUnknownVersion, "spec.version: " + err.Error()}
+		return &observe.StalledError{Reason: v1alpha1.ReasonUnknownVersion, Message: "spec.version: " + err.Error()}
 	}
 	if err != nil {
 		return err
 	}
 	if missing := desired.Images(s.mesh, release.Images).Missing(); len(missing) > 0 {
-		return &stalled{v1alpha1.ReasonInvalidSpec, fmt.Sprintf(
+		return &observe.StalledError{Reason: v1alpha1.ReasonInvalidSpec, Message: fmt.Sprintf(
 			"the operator does not know the images of version %s (%s): set the RELATED_IMAGE variables in its Deployment, or spec.controlPlane.images",
 			s.wanted.Version, strings.Join(missing, ", "))}
 	}
-	s.release = release
 	if s.wanted.Namespace == r.OperatorNamespace {
-		return &stalled{v1alpha1.ReasonInvalidSpec, fmt.Sprintf(
+		return &observe.StalledError{Reason: v1alpha1.ReasonInvalidSpec, Message: fmt.Sprintf(
 			"spec.namespace %s is where the operator runs: give the mesh a namespace of its own, for example %s", s.wanted.Namespace, names.DefaultNamespace)}
 	}
-	if err := r.checkClaims(ctx, s); err != nil {
+	claimed, err := r.Claimed(ctx, s.mesh)
+	if err != nil {
 		return err
+	}
+	if claimed != nil {
+		return claimed
 	}
 	return r.checkForeign(ctx, s)
 }
@@ -52,6 +56,6 @@ func (r *Reconciler) checkCluster() error {
 	if err != nil || cluster.AtLeast(version.MustParseGeneric(oldestKubernetes)) {
 		return nil
 	}
-	return &stalled{v1alpha1.ReasonUnsupportedKubernetes, fmt.Sprintf(
+	return &observe.StalledError{Reason: v1alpha1.ReasonUnsupportedKubernetes, Message: fmt.Sprintf(
 		"this cluster runs Kubernetes %s, and sidecars need at least %s, which can keep init containers running: upgrade the cluster", r.Kubernetes, oldestKubernetes)}
 }

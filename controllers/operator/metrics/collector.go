@@ -10,30 +10,30 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 )
 
-// collector reads the Meshes when it is asked, so it never speaks of one that is gone.
+// collector reads the Meshes at each scrape, so it never exports metrics of a deleted one.
 type collector struct {
 	meshes client.Reader
-	// acting is closed when this replica acts; until then another one tells.
-	acting <-chan struct{}
+	// elected is closed when this replica becomes the leader. Before that, another replica exports the metrics.
+	elected <-chan struct{}
 
 	info, ready, since, proxies, proxiesReady, outdated, history, failed *prometheus.Desc
 }
 
-// NewCollector collects what the status of Meshes tells, once acting is closed. meshes reads from a cache.
-func NewCollector(meshes client.Reader, acting <-chan struct{}) prometheus.Collector {
+// NewCollector returns a collector of the statuses of Meshes. It collects nothing before elected is closed. meshes reads from a cache.
+func NewCollector(meshes client.Reader, elected <-chan struct{}) prometheus.Collector {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("osm_operator_"+name, help, append([]string{"mesh"}, labels...), nil)
 	}
 	return &collector{
-		meshes: meshes, acting: acting,
-		info:         desc("mesh_info", "1, with the version that a mesh shall run and its namespace.", "version", "namespace"),
-		ready:        desc("mesh_ready", "1 while a mesh is as declared and works, 0 otherwise."),
-		since:        desc("mesh_phase_start_timestamp_seconds", "When the phase that a mesh is in began, in seconds since 1970. A mesh has one phase.", "phase"),
+		meshes: meshes, elected: elected,
+		info:         desc("mesh_info", "1, with the desired version and the namespace of a mesh.", "version", "namespace"),
+		ready:        desc("mesh_ready", "1 while the condition Ready is True, 0 otherwise."),
+		since:        desc("mesh_phase_start_timestamp_seconds", "Start of the current phase of a mesh, in seconds since 1970. A mesh has one phase.", "phase"),
 		proxies:      desc("proxies", "Sidecars of a mesh by the revision that injected them.", "revision"),
-		proxiesReady: desc("proxies_ready", "Sidecars of a mesh in workloads that are settled."),
-		outdated:     desc("proxies_outdated", "Sidecars of a mesh that are of another revision than they should be."),
-		history:      desc("history_entries", "Upgrades in the status of a mesh, at most ten, by how they ended.", "result"),
-		failed:       prometheus.NewDesc("osm_operator_collect_failed", "1 when the Meshes could not be read for this answer, 0 otherwise.", nil, nil),
+		proxiesReady: desc("proxies_ready", "Sidecars of a mesh in workloads without a rollout in progress."),
+		outdated:     desc("proxies_outdated", "Sidecars of a mesh of another revision than the desired one."),
+		history:      desc("history_entries", "Upgrades in the status of a mesh, at most ten, by result.", "result"),
+		failed:       prometheus.NewDesc("osm_operator_collect_failed", "1 if the Meshes could not be read for this scrape, 0 otherwise.", nil, nil),
 	}
 }
 
@@ -47,7 +47,7 @@ func (c *collector) Describe(descs chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (c *collector) Collect(out chan<- prometheus.Metric) {
 	select {
-	case <-c.acting:
+	case <-c.elected:
 	default:
 		return
 	}
@@ -62,7 +62,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// collect tells about one mesh.
+// collect exports the metrics of one mesh.
 func (c *collector) collect(out chan<- prometheus.Metric, mesh *v1alpha1.Mesh) {
 	status, name := mesh.Status, mesh.Name
 	out <- gauge(c.info, 1, name, status.Version, status.Namespace)
@@ -72,7 +72,7 @@ func (c *collector) collect(out chan<- prometheus.Metric, mesh *v1alpha1.Mesh) {
 	}
 	out <- gauge(c.ready, ready, name)
 	if phase, since := PhaseOf(mesh); phase != "" {
-		out <- gauge(c.since, float64(since.Unix()), name, phase)
+		out <- gauge(c.since, float64(since.Unix()), name, string(phase))
 	}
 	if p := status.Proxies; p != nil {
 		for _, revision := range p.ByRevision {
@@ -81,12 +81,12 @@ func (c *collector) collect(out chan<- prometheus.Metric, mesh *v1alpha1.Mesh) {
 		out <- gauge(c.proxiesReady, float64(p.Ready), name)
 		out <- gauge(c.outdated, float64(p.Outdated), name)
 	}
-	ended := map[string]int{v1alpha1.ResultSucceeded: 0, v1alpha1.ResultRolledBack: 0}
+	results := map[v1alpha1.UpgradeResult]int{v1alpha1.ResultSucceeded: 0, v1alpha1.ResultRolledBack: 0}
 	for _, entry := range status.History {
-		ended[entry.Result]++
+		results[entry.Result]++
 	}
-	for result, n := range ended {
-		out <- gauge(c.history, float64(n), name, result)
+	for result, n := range results {
+		out <- gauge(c.history, float64(n), name, string(result))
 	}
 }
 

@@ -1,6 +1,5 @@
-// Package metrics tells how meshes are on their way: the phase that each is in and since when, what the gates say, its sidecars, and what
-// was done about them.
+// Package metrics exports Prometheus metrics of meshes: phases, gates, sidecars, restarts and upgrades.
 //
-// In flow the status of Meshes, read from the cache when somebody asks, and what happens once: a verdict, a restart, an upgrade that
-// ended. Out flow Prometheus metrics. Those of a Mesh that is gone are gone, too.
+// A collector derives gauges from the cached status of Meshes at each scrape. A Recorder counts events: gate verdicts, restarts and completed
+// upgrades. The metrics of a deleted Mesh are removed.
 package metrics

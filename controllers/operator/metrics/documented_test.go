@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// descriptions keeps what is registered.
+// descriptions records the registered metrics.
 type descriptions struct {
 	prometheus.Registerer
 	all []*prometheus.Desc
@@ -27,7 +27,7 @@ func (d *descriptions) Register(c prometheus.Collector) error {
 	return nil
 }
 
-// TestEveryMetricIsDocumented holds the page against what is registered.
+// docs/observability.md lists every metric.
 func TestEveryMetricIsDocumented(t *testing.T) {
 	registered := &descriptions{}
 	if _, err := NewRecorder(registered); err != nil {
@@ -37,13 +37,13 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	name := regexp.MustCompile(`fqName: "([^"]+)", help: "[^"]+"`)
-	told := map[string]bool{}
+	registeredNames := map[string]bool{}
 	for _, desc := range registered.all {
 		parts := name.FindStringSubmatch(desc.String())
 		if parts == nil {
 			t.Fatalf("%s has no help", desc)
 		}
-		told[parts[1]] = true
+		registeredNames[parts[1]] = true
 	}
 	page, err := os.ReadFile("../../../docs/observability.md")
 	if err != nil {
@@ -53,7 +53,7 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 	for _, row := range regexp.MustCompile("(?m)^\\| `(osm_operator_[a-z_]+)` \\|").FindAllStringSubmatch(string(page), -1) {
 		documented[row[1]] = true
 	}
-	if diff := cmp.Diff(slices.Sorted(maps.Keys(told)), slices.Sorted(maps.Keys(documented))); diff != "" {
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(registeredNames)), slices.Sorted(maps.Keys(documented))); diff != "" {
 		t.Errorf("metrics (-registered +documented):\n%s", diff)
 	}
 }

@@ -17,12 +17,12 @@ import (
 
 var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
-// upgrading is a mesh in a phase that began at noon.
-func upgrading(phase string) *v1alpha1.Mesh {
+// upgrading returns a mesh in a phase that began at noon.
+func upgrading(phase v1alpha1.UpgradePhase) *v1alpha1.Mesh {
 	mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}}
 	mesh.Status = v1alpha1.MeshStatus{
 		Version: "v0.2.0", Namespace: "osm-system",
-		Upgrade:    &v1alpha1.UpgradeStatus{To: "v0.2.0", Phase: phase, Since: metav1.NewTime(noon)},
+		Upgrade:    &v1alpha1.UpgradeStatus{To: "v0.2.0", Phase: phase, StartTime: metav1.NewTime(noon)},
 		History:    []v1alpha1.HistoryEntry{{Version: "v0.1.0", Result: v1alpha1.ResultSucceeded}},
 		Conditions: []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue}},
 		Proxies: &v1alpha1.ProxyCounts{Total: 5, Ready: 4, Outdated: 3, ByRevision: []v1alpha1.RevisionProxies{
@@ -32,37 +32,37 @@ func upgrading(phase string) *v1alpha1.Mesh {
 	return mesh
 }
 
-func TestTheStatusOfMeshesIsTold(t *testing.T) {
+func TestCollectorExportsStatuses(t *testing.T) {
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
 	cluster := fake.NewClientBuilder().WithScheme(scheme).WithObjects(upgrading("Workloads")).Build()
-	acting := make(chan struct{})
-	c := NewCollector(cluster, acting)
+	elected := make(chan struct{})
+	c := NewCollector(cluster, elected)
 	if n := testutil.CollectAndCount(c); n != 0 {
-		t.Errorf("a replica that does not act tells %d series", n)
+		t.Errorf("a replica that is not elected exports %d series", n)
 	}
-	close(acting)
+	close(elected)
 	want := `
-# HELP osm_operator_history_entries Upgrades in the status of a mesh, at most ten, by how they ended.
+# HELP osm_operator_history_entries Upgrades in the status of a mesh, at most ten, by result.
 # TYPE osm_operator_history_entries gauge
 osm_operator_history_entries{mesh="osm",result="RolledBack"} 0
 osm_operator_history_entries{mesh="osm",result="Succeeded"} 1
-# HELP osm_operator_mesh_info 1, with the version that a mesh shall run and its namespace.
+# HELP osm_operator_mesh_info 1, with the desired version and the namespace of a mesh.
 # TYPE osm_operator_mesh_info gauge
 osm_operator_mesh_info{mesh="osm",namespace="osm-system",version="v0.2.0"} 1
-# HELP osm_operator_mesh_phase_start_timestamp_seconds When the phase that a mesh is in began, in seconds since 1970. A mesh has one phase.
+# HELP osm_operator_mesh_phase_start_timestamp_seconds Start of the current phase of a mesh, in seconds since 1970. A mesh has one phase.
 # TYPE osm_operator_mesh_phase_start_timestamp_seconds gauge
 osm_operator_mesh_phase_start_timestamp_seconds{mesh="osm",phase="Workloads"} 1.795176e+09
-# HELP osm_operator_mesh_ready 1 while a mesh is as declared and works, 0 otherwise.
+# HELP osm_operator_mesh_ready 1 while the condition Ready is True, 0 otherwise.
 # TYPE osm_operator_mesh_ready gauge
 osm_operator_mesh_ready{mesh="osm"} 1
 # HELP osm_operator_proxies Sidecars of a mesh by the revision that injected them.
 # TYPE osm_operator_proxies gauge
 osm_operator_proxies{mesh="osm",revision="osm-v0-1-0"} 3
 osm_operator_proxies{mesh="osm",revision="osm-v0-2-0"} 2
-# HELP osm_operator_proxies_outdated Sidecars of a mesh that are of another revision than they should be.
+# HELP osm_operator_proxies_outdated Sidecars of a mesh of another revision than the desired one.
 # TYPE osm_operator_proxies_outdated gauge
 osm_operator_proxies_outdated{mesh="osm"} 3
 `
@@ -80,11 +80,11 @@ osm_operator_proxies_outdated{mesh="osm"} 3
 		t.Fatal(err)
 	}
 	if n := testutil.CollectAndCount(c); n != 1 {
-		t.Errorf("%d series are told of a mesh that is gone", n-1)
+		t.Errorf("%d series of a deleted mesh are exported", n-1)
 	}
 }
 
-func TestWhatHappensIsCountedAndForgotten(t *testing.T) {
+func TestRecorderCountsAndForgets(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	r, err := NewRecorder(registry)
 	if err != nil {
@@ -93,25 +93,25 @@ func TestWhatHappensIsCountedAndForgotten(t *testing.T) {
 	r.Judged("osm", []rollout.Verdict{{Gate: "ReplicasReady", State: rollout.Passed}, {Gate: "Soaked", State: rollout.Waiting}})
 	r.Judged("osm", []rollout.Verdict{{Gate: "ReplicasReady", State: rollout.Failed}})
 	r.Restarted("osm")
-	back := upgrading("RollingBack")
-	r.Written(upgrading("Workloads"), back, noon.Add(time.Minute))
-	r.Written(back, back, noon.Add(2*time.Minute))
-	ended := upgrading("RolledBack")
-	ended.Status.History = append([]v1alpha1.HistoryEntry{{Version: "v0.2.0", Result: v1alpha1.ResultRolledBack}}, ended.Status.History...)
-	r.Written(back, ended, noon.Add(3*time.Minute))
+	rollingBack := upgrading("RollingBack")
+	r.Written(upgrading("Workloads"), rollingBack, noon.Add(time.Minute))
+	r.Written(rollingBack, rollingBack, noon.Add(2*time.Minute))
+	rolledBack := upgrading("RolledBack")
+	rolledBack.Status.History = append([]v1alpha1.HistoryEntry{{Version: "v0.2.0", Result: v1alpha1.ResultRolledBack}}, rolledBack.Status.History...)
+	r.Written(rollingBack, rolledBack, noon.Add(3*time.Minute))
 	want := `
-# HELP osm_operator_gate_state 1 for the state that a gate is in, 0 for its others, when the mesh was looked at last.
+# HELP osm_operator_gate_state 1 for the current state of a gate, 0 for its other states.
 # TYPE osm_operator_gate_state gauge
 osm_operator_gate_state{gate="ReplicasReady",mesh="osm",state="failed"} 1
 osm_operator_gate_state{gate="ReplicasReady",mesh="osm",state="passed"} 0
 osm_operator_gate_state{gate="ReplicasReady",mesh="osm",state="waiting"} 0
-# HELP osm_operator_rollbacks_total Ways back to the last good version that have begun.
+# HELP osm_operator_rollbacks_total Rollbacks started.
 # TYPE osm_operator_rollbacks_total counter
 osm_operator_rollbacks_total{mesh="osm"} 1
-# HELP osm_operator_upgrades_total Upgrades that have ended, installations among them, by how.
+# HELP osm_operator_upgrades_total Completed upgrades, including installations, by result.
 # TYPE osm_operator_upgrades_total counter
 osm_operator_upgrades_total{mesh="osm",result="RolledBack"} 1
-# HELP osm_operator_workload_restarts_total Workloads that the operator has restarted for another sidecar, or for none.
+# HELP osm_operator_workload_restarts_total Workloads restarted by the operator, to replace or remove their sidecars.
 # TYPE osm_operator_workload_restarts_total counter
 osm_operator_workload_restarts_total{mesh="osm"} 1
 `
@@ -121,38 +121,40 @@ osm_operator_workload_restarts_total{mesh="osm"} 1
 		t.Error(err)
 	}
 	if n := testutil.CollectAndCount(r.durations); n != 2 {
-		t.Errorf("the durations of %d phases are told, want Workloads and RollingBack", n)
+		t.Errorf("%d phases have durations, want Workloads and RollingBack", n)
 	}
 	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) > 0 {
 		t.Errorf("%v %v", problems, err)
 	}
 	r.Forget("osm")
 	if n, err := testutil.GatherAndCount(registry); err != nil || n != 0 {
-		t.Errorf("%d series are left of a mesh that is gone (%v)", n, err)
+		t.Errorf("%d series of a deleted mesh remain (%v)", n, err)
 	}
-	// Who rehearses counts nothing.
-	var nobody *Recorder
-	nobody.Judged("osm", nil)
-	nobody.Restarted("osm")
-	nobody.Written(back, ended, noon)
-	nobody.Forget("osm")
+	// A dry run has no Recorder.
+	var disabled *Recorder
+	disabled.Judged("osm", nil)
+	disabled.Restarted("osm")
+	disabled.Written(rollingBack, rolledBack, noon)
+	disabled.Forget("osm")
 }
 
-func TestPhases(t *testing.T) {
+func TestPhaseOf(t *testing.T) {
 	paused := upgrading("Workloads")
 	paused.Status.Conditions = append(paused.Status.Conditions, metav1.Condition{Type: v1alpha1.ConditionPaused, LastTransitionTime: metav1.NewTime(noon)})
-	going := upgrading("Workloads")
-	going.Status.Removal = &v1alpha1.RemovalStatus{Phase: v1alpha1.RemovalRestarting, Since: metav1.NewTime(noon)}
-	settled := upgrading("")
-	settled.Status.Upgrade, settled.Status.History[0].Ended = nil, metav1.NewTime(noon)
-	for want, mesh := range map[string]*v1alpha1.Mesh{
-		"Paused": paused, "Restarting": going, "Workloads": upgrading("Workloads"), "Settled": settled,
+	deleted := upgrading("Workloads")
+	deleted.Status.Removal = &v1alpha1.RemovalStatus{Phase: v1alpha1.RemovalRestarting, StartTime: metav1.NewTime(noon)}
+	planned := upgrading("Workloads")
+	planned.Status.Conditions = append(planned.Status.Conditions, metav1.Condition{Type: v1alpha1.ConditionPlanned, LastTransitionTime: metav1.NewTime(noon)})
+	idle := upgrading("")
+	idle.Status.Upgrade, idle.Status.History[0].CompletionTime = nil, metav1.NewTime(noon)
+	for want, mesh := range map[v1alpha1.MeshPhase]*v1alpha1.Mesh{
+		"Paused": paused, "Restarting": deleted, "Workloads": upgrading("Workloads"), "Idle": idle, "Planned": planned,
 	} {
 		if phase, since := PhaseOf(mesh); phase != want || !since.Equal(noon) {
 			t.Errorf("phase %q since %s, want %s", phase, since, want)
 		}
 	}
 	if phase, _ := PhaseOf(&v1alpha1.Mesh{}); phase != "" {
-		t.Errorf("a mesh without status is in phase %q", phase)
+		t.Errorf("a mesh without status has phase %q", phase)
 	}
 }

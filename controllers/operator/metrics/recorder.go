@@ -9,7 +9,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/rollout"
 )
 
-// Recorder counts what happens. A nil Recorder counts nothing: who only rehearses has none.
+// Recorder counts events. A nil Recorder, as in a dry run, counts nothing.
 type Recorder struct {
 	gates     *prometheus.GaugeVec
 	durations *prometheus.HistogramVec
@@ -22,20 +22,20 @@ type Recorder struct {
 func NewRecorder(registry prometheus.Registerer) (*Recorder, error) {
 	r := &Recorder{
 		gates: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "osm_operator_gate_state", Help: "1 for the state that a gate is in, 0 for its others, when the mesh was looked at last.",
+			Name: "osm_operator_gate_state", Help: "1 for the current state of a gate, 0 for its other states.",
 		}, []string{"mesh", "gate", "state"}),
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "osm_operator_mesh_phase_seconds", Help: "How long phases lasted that have ended, in seconds.",
+			Name: "osm_operator_mesh_phase_seconds", Help: "Duration of completed phases, in seconds.",
 			Buckets: []float64{1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600},
 		}, []string{"mesh", "phase"}),
 		restarts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "osm_operator_workload_restarts_total", Help: "Workloads that the operator has restarted for another sidecar, or for none.",
+			Name: "osm_operator_workload_restarts_total", Help: "Workloads restarted by the operator, to replace or remove their sidecars.",
 		}, []string{"mesh"}),
 		rollbacks: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "osm_operator_rollbacks_total", Help: "Ways back to the last good version that have begun.",
+			Name: "osm_operator_rollbacks_total", Help: "Rollbacks started.",
 		}, []string{"mesh"}),
 		upgrades: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "osm_operator_upgrades_total", Help: "Upgrades that have ended, installations among them, by how.",
+			Name: "osm_operator_upgrades_total", Help: "Completed upgrades, including installations, by result.",
 		}, []string{"mesh", "result"}),
 	}
 	for _, metric := range []prometheus.Collector{r.gates, r.durations, r.restarts, r.rollbacks, r.upgrades} {
@@ -46,10 +46,10 @@ func NewRecorder(registry prometheus.Registerer) (*Recorder, error) {
 	return r, nil
 }
 
-// gateStates are the names of a gate's states.
+// gateStates are the label values of the states of a gate.
 var gateStates = map[rollout.State]string{rollout.Passed: "passed", rollout.Waiting: "waiting", rollout.Failed: "failed"}
 
-// Judged notes what the gates say now; gates that are not asked any more are forgotten.
+// Judged sets the states of the gates of a mesh, and removes gates that were not evaluated.
 func (r *Recorder) Judged(mesh string, verdicts []rollout.Verdict) {
 	if r == nil {
 		return
@@ -66,35 +66,40 @@ func (r *Recorder) Judged(mesh string, verdicts []rollout.Verdict) {
 	}
 }
 
-// Restarted counts a workload.
+// Restarted counts the restart of a workload.
 func (r *Recorder) Restarted(mesh string) {
 	if r != nil {
 		r.restarts.WithLabelValues(mesh).Inc()
 	}
 }
 
-// Written counts what a new status of a mesh, written now, says beside the one before: that a phase, or an upgrade, has ended.
+// Written compares two statuses of a mesh, and counts a phase or an upgrade that was completed between them.
 func (r *Recorder) Written(before, after *v1alpha1.Mesh, now time.Time) {
 	if r == nil {
 		return
 	}
-	was, since := PhaseOf(before)
-	is, _ := PhaseOf(after)
-	if was != "" && was != is {
-		r.durations.WithLabelValues(after.Name, was).Observe(now.Sub(since).Seconds())
+	previous, since := PhaseOf(before)
+	current, _ := PhaseOf(after)
+	if previous != "" && previous != current {
+		r.durations.WithLabelValues(after.Name, string(previous)).Observe(now.Sub(since).Seconds())
 	}
-	if is == string(rollout.RollingBack) && was != is {
+	if current == v1alpha1.PhaseRollingBack && previous != current {
 		r.rollbacks.WithLabelValues(after.Name).Inc()
 	}
 	for _, entry := range after.Status.History {
-		if len(before.Status.History) > 0 && before.Status.History[0] == entry {
+		if len(before.Status.History) > 0 && sameUpgrade(before.Status.History[0], entry) {
 			break
 		}
-		r.upgrades.WithLabelValues(after.Name, entry.Result).Inc()
+		r.upgrades.WithLabelValues(after.Name, string(entry.Result)).Inc()
 	}
 }
 
-// Forget removes everything about a mesh that is gone.
+// sameUpgrade reports whether two entries of a history are about the same upgrade.
+func sameUpgrade(a, b v1alpha1.HistoryEntry) bool {
+	return a.Version == b.Version && a.CompletionTime.Equal(&b.CompletionTime)
+}
+
+// Forget removes the metrics of a deleted mesh.
 func (r *Recorder) Forget(mesh string) {
 	if r == nil {
 		return

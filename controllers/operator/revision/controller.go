@@ -3,17 +3,13 @@ package revision
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
-	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -22,27 +18,29 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
-	"github.com/openservicemesh/osm-operator/controllers/operator/condition"
 	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/operand"
 )
 
-// Reconciler deploys MeshRevisions. All fields are required.
+// Reconciler reconciles MeshRevisions. All fields are required.
 type Reconciler struct {
 	// Client reads from the manager's cache.
 	Client client.Client
-	// Applier writes what is rendered.
+	// Applier applies the rendered objects.
 	Applier *apply.Applier
 	// Catalogue holds the versions that can be deployed.
 	Catalogue *operand.Catalogue
-	// OperatorNamespace is where the operator runs.
+	// OperatorNamespace is the namespace of the operator.
 	OperatorNamespace string
-	// Now is the clock.
+	// Now returns the time.
 	Now func() time.Time
 }
 
-// SetupWithManager watches revisions, what they own, and the pods that tell why a Deployment is not ready.
+// pollInterval is how often a revision that is not ready is reconciled. The end of a pod's grace period on a lost node sends no event.
+const pollInterval = 5 * time.Second
+
+// SetupWithManager watches revisions, the objects that they own, their Meshes, and the pods of control planes.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("meshrevision").
@@ -53,15 +51,14 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Owns(&rbacv1.ClusterRoleBinding{}).
 		Owns(&rbacv1.Role{}).
 		Owns(&rbacv1.RoleBinding{}).
-		Owns(&policyv1.PodDisruptionBudget{}).
-		Owns(&autoscalingv2.HorizontalPodAutoscaler{}).
-		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(r.ofMesh(func(o client.Object) string { return o.GetLabels()[names.MeshLabel] }))).
-		Watches(&v1alpha1.Mesh{}, handler.EnqueueRequestsFromMapFunc(r.ofMesh(client.Object.GetName))).
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(r.revisionsOf(func(o client.Object) string { return o.GetLabels()[names.MeshLabel] }))).
+		Watches(&corev1.Service{}, handler.EnqueueRequestsFromMapFunc(r.revisionsOf(func(o client.Object) string { return o.GetLabels()[names.MeshLabel] }))).
+		Watches(&v1alpha1.Mesh{}, handler.EnqueueRequestsFromMapFunc(r.revisionsOf(client.Object.GetName))).
 		Complete(r)
 }
 
-// ofMesh maps an object to all revisions of the mesh that it belongs to.
-func (r *Reconciler) ofMesh(mesh func(client.Object) string) handler.MapFunc {
+// revisionsOf maps an object to all revisions of its mesh.
+func (r *Reconciler) revisionsOf(mesh func(client.Object) string) handler.MapFunc {
 	return func(ctx context.Context, object client.Object) []reconcile.Request {
 		var revisions v1alpha1.MeshRevisionList
 		if err := r.Client.List(ctx, &revisions); err != nil {
@@ -77,166 +74,81 @@ func (r *Reconciler) ofMesh(mesh func(client.Object) string) handler.MapFunc {
 	}
 }
 
-// Reconcile brings one revision to its state, then writes its status once.
+// Reconcile deploys one revision and writes its status.
 func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	revision := &v1alpha1.MeshRevision{}
 	if err := r.Client.Get(ctx, request.NamespacedName, revision); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	planned, err := r.planned(ctx, revision)
-	if err != nil || planned {
+	mesh, err := r.mesh(ctx, revision)
+	switch {
+	case err != nil || isPlanned(mesh):
+		return reconcile.Result{}, err
+	case revision.DeletionTimestamp != nil:
+		return reconcile.Result{}, r.releaseFinalizer(ctx, revision)
+	case revision.Spec.Role == v1alpha1.RoleStandby:
+		return reconcile.Result{}, r.reconcileStandby(ctx, revision, isPaused(mesh))
+	case mesh == nil || isPaused(mesh) || !r.isDesired(revision, mesh):
+		return reconcile.Result{}, nil
+	}
+	if err := r.ensureFinalizer(ctx, revision); err != nil {
 		return reconcile.Result{}, err
 	}
-	if revision.DeletionTimestamp != nil {
-		return reconcile.Result{}, r.letGo(ctx, revision)
-	}
-	acts, err := r.acts(ctx, revision)
-	if err != nil {
-		return reconcile.Result{}, err
-	}
-	if !acts {
-		return reconcile.Result{}, r.stand(ctx, revision)
-	}
-	if err := r.hold(ctx, revision); err != nil {
-		return reconcile.Result{}, err
-	}
-	applied := r.deploy(ctx, revision)
-	status, err := r.observe(ctx, revision, applied)
-	if err != nil {
-		return reconcile.Result{}, errors.Join(applied, err)
-	}
-	var result reconcile.Result
-	if !meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionReady) {
-		result.RequeueAfter = glance
-	}
-	if err := errors.Join(applied, r.writeStatus(ctx, revision, status)); err != nil {
-		return reconcile.Result{}, err
-	}
-	return result, nil
+	return r.reconcileDeployed(ctx, revision)
 }
 
-// glance is how often a revision that is not ready is looked at: that the time of a pod on a lost node is over sends no event.
-const glance = 5 * time.Second
+// reconcileDeployed applies the objects of a revision, and writes the status even when that failed.
+func (r *Reconciler) reconcileDeployed(ctx context.Context, revision *v1alpha1.MeshRevision) (reconcile.Result, error) {
+	applied := r.deploy(ctx, revision)
+	status, err := r.computeStatus(ctx, revision, applied)
+	if err == nil {
+		err = r.writeStatus(ctx, revision, status)
+	}
+	var unknown *operand.UnknownVersionError
+	switch {
+	case err == nil && errors.As(applied, &unknown):
+		// Only another operator knows more versions, and it reconciles every revision when it starts.
+		return reconcile.Result{}, reconcile.TerminalError(applied)
+	case applied != nil || err != nil:
+		return reconcile.Result{}, errors.Join(applied, err)
+	case !meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionReady):
+		return reconcile.Result{RequeueAfter: pollInterval}, nil
+	}
+	return reconcile.Result{}, nil
+}
 
-// stand notes that a revision runs nothing. What it ran is taken over by another.
-func (r *Reconciler) stand(ctx context.Context, revision *v1alpha1.MeshRevision) error {
-	if revision.Spec.Role != v1alpha1.RoleStandby {
-		return nil
-	}
-	paused, err := r.paused(ctx, revision)
-	if err != nil {
-		return err
-	}
+// reconcileStandby deletes what the revision ran as a canary, unless the mesh is paused, and writes the status. Its other objects belong
+// to the active revision.
+func (r *Reconciler) reconcileStandby(ctx context.Context, revision *v1alpha1.MeshRevision, paused bool) error {
 	if !paused {
-		if err := r.clear(ctx, revision); err != nil {
+		if err := r.deleteCanary(ctx, revision); err != nil {
 			return err
 		}
 	}
-	status := *revision.Status.DeepCopy()
-	status.ObservedGeneration = revision.Generation
-	status.Controller, status.Injector = v1alpha1.WorkloadStatus{}, v1alpha1.WorkloadStatus{}
-	r.noteRole(revision, &status)
-	condition.Of(&status.Conditions, revision.Generation, r.Now()).Summarise(condition.Verdict{
-		State: condition.Ready, Reason: v1alpha1.ReasonStandby, Message: "stands by: another revision runs the mesh",
-	})
-	return r.writeStatus(ctx, revision, status)
+	return r.writeStatus(ctx, revision, r.standbyStatus(revision))
 }
 
-// noteRole notes since when the revision has its role.
-func (r *Reconciler) noteRole(revision *v1alpha1.MeshRevision, status *v1alpha1.MeshRevisionStatus) {
-	if status.Role == revision.Spec.Role && status.RoleSince != nil {
-		return
-	}
-	status.RanBeside = status.RanBeside || runsBeside(revision.Spec.Role)
-	now := metav1.NewTime(r.Now().Truncate(time.Second))
-	status.Role, status.RoleSince = revision.Spec.Role, &now
-}
-
-// acts says whether a revision runs anything now: by its role, or for one without any, when it is the one that its Mesh wants. While
-// the Mesh is paused none does.
-func (r *Reconciler) acts(ctx context.Context, revision *v1alpha1.MeshRevision) (bool, error) {
-	if revision.DeletionTimestamp != nil || revision.Spec.Role == v1alpha1.RoleStandby {
-		return false, nil
-	}
+// mesh reads the Mesh of a revision, or returns nil when it does not exist.
+func (r *Reconciler) mesh(ctx context.Context, revision *v1alpha1.MeshRevision) (*v1alpha1.Mesh, error) {
 	mesh := &v1alpha1.Mesh{}
-	if err := r.Client.Get(ctx, client.ObjectKey{Name: revision.Spec.Mesh}, mesh); err != nil {
-		return false, client.IgnoreNotFound(err)
+	err := r.Client.Get(ctx, client.ObjectKey{Name: revision.Spec.Mesh}, mesh)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
 	}
-	if ptr.Deref(mesh.Spec.Paused, false) {
-		return false, nil
-	}
-	return revision.Spec.Role != "" || desired.Of(mesh, r.Catalogue.Current()).Version == revision.Spec.Version, nil
+	return mesh, err
 }
 
-// planned says whether the Mesh of a revision is only planned: then not even a status is written.
-func (r *Reconciler) planned(ctx context.Context, revision *v1alpha1.MeshRevision) (bool, error) {
-	mesh := &v1alpha1.Mesh{}
-	if err := r.Client.Get(ctx, client.ObjectKey{Name: revision.Spec.Mesh}, mesh); err != nil {
-		return false, client.IgnoreNotFound(err)
-	}
-	return ptr.Deref(mesh.Spec.Mode, v1alpha1.ModeApply) == v1alpha1.ModePlan, nil
+// isPlanned reports whether the Mesh is in plan mode. Then nothing is written, not even a status.
+func isPlanned(mesh *v1alpha1.Mesh) bool {
+	return mesh != nil && ptr.Deref(mesh.Spec.Mode, v1alpha1.ModeApply) == v1alpha1.ModePlan
 }
 
-// paused says whether the Mesh of a revision is paused: then nothing is changed.
-func (r *Reconciler) paused(ctx context.Context, revision *v1alpha1.MeshRevision) (bool, error) {
-	mesh := &v1alpha1.Mesh{}
-	if err := r.Client.Get(ctx, client.ObjectKey{Name: revision.Spec.Mesh}, mesh); err != nil {
-		return false, client.IgnoreNotFound(err)
-	}
-	return ptr.Deref(mesh.Spec.Paused, false), nil
+// isPaused reports whether the Mesh is paused. Then only statuses are written.
+func isPaused(mesh *v1alpha1.Mesh) bool {
+	return mesh != nil && ptr.Deref(mesh.Spec.Paused, false)
 }
 
-// deploy applies everything the revision consists of, and removes what it no longer consists of.
-func (r *Reconciler) deploy(ctx context.Context, revision *v1alpha1.MeshRevision) error {
-	r.Applier.Begin(revision)
-	objects, err := r.render(revision)
-	if err != nil {
-		return err
-	}
-	if err := apply.Own(revision, r.Client.Scheme(), objects...); err != nil {
-		return err
-	}
-	if err := r.begin(ctx, revision, objects); err != nil {
-		return err
-	}
-	if _, err := r.Applier.All(ctx, revision, objects); err != nil {
-		return err
-	}
-	if err := r.prune(ctx, revision, objects); err != nil {
-		return err
-	}
-	return r.clear(ctx, revision)
-}
-
-// writeStatus patches the status if it changed.
-func (r *Reconciler) writeStatus(ctx context.Context, revision *v1alpha1.MeshRevision, status v1alpha1.MeshRevisionStatus) error {
-	if equality.Semantic.DeepEqual(revision.Status, status) {
-		return nil
-	}
-	before := revision.DeepCopy()
-	revision.Status = status
-	if err := r.Client.Status().Patch(ctx, revision, client.MergeFrom(before), client.FieldOwner(apply.FieldManager)); err != nil {
-		return fmt.Errorf("the status of MeshRevision %s cannot be written: %w", revision.Name, client.IgnoreNotFound(err))
-	}
-	return nil
-}
-
-// observe computes the status from the live Deployments and pods, and from the error of deploying, if any.
-func (r *Reconciler) observe(ctx context.Context, revision *v1alpha1.MeshRevision, applied error) (v1alpha1.MeshRevisionStatus, error) {
-	status := *revision.Status.DeepCopy()
-	var workloads []workload
-	for _, suffix := range suffixes(revision) {
-		for _, name := range []string{names.Controller, names.Injector} {
-			observed, err := r.workload(ctx, revision, names.Beside(name, suffix))
-			if err != nil {
-				return status, err
-			}
-			workloads = append(workloads, observed)
-		}
-	}
-	status.ObservedGeneration = revision.Generation
-	status.Controller, status.Injector = workloads[0].count(), workloads[1].count()
-	r.noteRole(revision, &status)
-	condition.Of(&status.Conditions, revision.Generation, r.Now()).Summarise(judge(applied, workloads, r.Applier.LeftAlone(revision)))
-	return status, nil
+// isDesired reports whether a revision runs anything: it has a role, or no role yet and the desired version.
+func (r *Reconciler) isDesired(revision *v1alpha1.MeshRevision, mesh *v1alpha1.Mesh) bool {
+	return revision.Spec.Role != "" || desired.StateOf(mesh, r.Catalogue.Current()).Version == revision.Spec.Version
 }

@@ -1,8 +1,8 @@
-// Package revision deploys one version of a control plane: it reconciles MeshRevisions.
+// Package revision reconciles MeshRevisions: each deploys one version of a control plane.
 //
-// In flow a MeshRevision and the live objects that belong to it; out flow those objects as rendered, repaired whenever somebody
-// changes them, and the status of the revision, which says in plain words why pods are not ready.
+// It renders the objects of the version, applies them with the revision as their owner, prunes those that are no longer rendered, and
+// writes the revision's status, which describes why pods are not ready.
 //
-// All versions use the same object names. So only the revision of the version that its Mesh wants acts; when another version is
-// wanted, its revision takes the objects over by applying them with itself as the owner.
+// The active Deployments of all versions have the same names, so only the revision with the role Active applies them. When another
+// revision becomes active, it takes the objects over by applying them with itself as the owner. A canary has Deployments of its own.
 package revision

@@ -20,12 +20,12 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// Finalizer keeps a MeshRevision until its objects do without an owner. Whoever deletes one by hand, or all of them with their
-// definition, would otherwise delete the control plane of a mesh at work, and leave its webhooks behind.
+// Finalizer keeps a MeshRevision until it owns no objects. Without it, deleting a revision or the CRD would delete a running control
+// plane and leave its webhooks behind.
 const Finalizer = "operator.openservicemesh.io/revision"
 
-// hold adds the finalizer before anything is made.
-func (r *Reconciler) hold(ctx context.Context, revision *v1alpha1.MeshRevision) error {
+// ensureFinalizer adds the finalizer before any object is created.
+func (r *Reconciler) ensureFinalizer(ctx context.Context, revision *v1alpha1.MeshRevision) error {
 	before := revision.DeepCopy()
 	if !controllerutil.AddFinalizer(revision, Finalizer) {
 		return nil
@@ -33,9 +33,9 @@ func (r *Reconciler) hold(ctx context.Context, revision *v1alpha1.MeshRevision) 
 	return r.patch(ctx, revision, before)
 }
 
-// letGo makes the objects of a revision that is being deleted do without it, and lets it go. The next revision takes them over, and with
-// the mesh they are deleted one by one.
-func (r *Reconciler) letGo(ctx context.Context, revision *v1alpha1.MeshRevision) error {
+// releaseFinalizer removes owner references to a deleted revision, then its finalizer. The objects stay: the next active revision takes
+// them over, or the teardown of the mesh deletes them.
+func (r *Reconciler) releaseFinalizer(ctx context.Context, revision *v1alpha1.MeshRevision) error {
 	if !controllerutil.ContainsFinalizer(revision, Finalizer) {
 		return nil
 	}
@@ -44,7 +44,7 @@ func (r *Reconciler) letGo(ctx context.Context, revision *v1alpha1.MeshRevision)
 		&rbacv1.RoleBindingList{}, &rbacv1.RoleList{}, &rbacv1.ClusterRoleBindingList{}, &rbacv1.ClusterRoleList{},
 	} {
 		if err := r.Client.List(ctx, list, client.MatchingLabels{names.MeshLabel: revision.Spec.Mesh}); err != nil {
-			return fmt.Errorf("what MeshRevision %s owns cannot be listed: %w", revision.Name, err)
+			return fmt.Errorf("the objects of MeshRevision %s cannot be listed: %w", revision.Name, err)
 		}
 		items, err := meta.ExtractList(list)
 		if err != nil {
@@ -63,7 +63,7 @@ func (r *Reconciler) letGo(ctx context.Context, revision *v1alpha1.MeshRevision)
 	return r.patch(ctx, revision, before)
 }
 
-// orphan takes a revision from the owners of an object.
+// orphan removes a revision from the owners of an object.
 func (r *Reconciler) orphan(ctx context.Context, object client.Object, revision *v1alpha1.MeshRevision) error {
 	mine := func(o metav1.OwnerReference) bool { return o.UID == revision.UID }
 	if !slices.ContainsFunc(object.GetOwnerReferences(), mine) {
@@ -71,17 +71,17 @@ func (r *Reconciler) orphan(ctx context.Context, object client.Object, revision 
 	}
 	before, ok := object.DeepCopyObject().(client.Object)
 	if !ok {
-		return fmt.Errorf("%T is no object of an API", object)
+		return fmt.Errorf("%T is not an API object", object)
 	}
 	object.SetOwnerReferences(slices.DeleteFunc(slices.Clone(object.GetOwnerReferences()), mine))
 	return r.patch(ctx, object, before)
 }
 
-// patch writes what has changed about an object, unless somebody else has changed it meanwhile.
+// patch writes the changes of an object. It fails with a conflict when the object has changed since it was read.
 func (r *Reconciler) patch(ctx context.Context, object, before client.Object) error {
 	err := r.Client.Patch(ctx, object, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}), client.FieldOwner(apply.FieldManager))
 	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("%T %s cannot be changed: %w", object, object.GetName(), err)
+		return fmt.Errorf("%T %s cannot be patched: %w", object, object.GetName(), err)
 	}
 	return nil
 }

@@ -2,162 +2,144 @@ package revision
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/utils/ptr"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/controllers/operator/condition"
+	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/controllers/operator/conditions"
 	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/operand"
 )
 
-// workload is one Deployment of the control plane with its pods. deployment is nil when it does not exist.
-type workload struct {
-	name       string
-	deployment *appsv1.Deployment
-	pods       []corev1.Pod
-	now        time.Time
-	// version is what the revision runs; a Deployment of another one is not its yet, or was left alone.
-	version     string
-	autoscaling *v1alpha1.AutoscalingSpec
+// ObserveStatus computes the status of a revision without writing it.
+func (r *Reconciler) ObserveStatus(ctx context.Context, revision *v1alpha1.MeshRevision) (v1alpha1.MeshRevisionStatus, error) {
+	return r.computeStatus(ctx, revision, nil)
 }
 
-// workload reads a Deployment and its pods.
-func (r *Reconciler) workload(ctx context.Context, revision *v1alpha1.MeshRevision, name string) (workload, error) {
-	namespace := revision.Spec.Namespace
-	w := workload{
-		name: name, deployment: &appsv1.Deployment{}, now: r.Now(),
-		version: revision.Spec.Version, autoscaling: revision.Spec.ControlPlane.Autoscaling,
-	}
-	err := r.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, w.deployment)
-	if apierrors.IsNotFound(err) {
-		w.deployment = nil
-		return w, nil
-	}
-	if err != nil {
-		return w, fmt.Errorf("the Deployment %s/%s cannot be read: %w", namespace, name, err)
-	}
-	var pods corev1.PodList
-	if err := r.Client.List(ctx, &pods, client.InNamespace(namespace), client.MatchingLabels{names.AppLabel: name}); err != nil {
-		return w, fmt.Errorf("the pods of %s/%s cannot be listed: %w", namespace, name, err)
-	}
-	w.pods = pods.Items
-	return w, nil
-}
-
-// count counts pods. A pod counts as ready only when it is up to date; how many of the ready pods are old is not told by a
-// Deployment, so as many as can be are taken for old.
-func (w workload) count() v1alpha1.WorkloadStatus {
-	if w.deployment == nil {
-		return v1alpha1.WorkloadStatus{}
-	}
-	count := v1alpha1.WorkloadStatus{Replicas: ptr.Deref(w.deployment.Spec.Replicas, 1)}
-	status := w.deployment.Status
-	if status.ObservedGeneration >= w.deployment.Generation && w.running() == w.version {
-		old := status.Replicas - status.UpdatedReplicas
-		count.Ready = min(max(status.ReadyReplicas-old, 0), count.Replicas)
-	}
-	return count
-}
-
-// done says whether all pods are up to date and ready and no other is left.
-func (w workload) done() bool {
-	if w.deployment == nil {
-		return false
-	}
-	count, status := w.count(), w.deployment.Status
-	least := w.least(count.Replicas)
-	if count.Ready < least || status.AvailableReplicas < least || status.Replicas != status.UpdatedReplicas || w.lingering() > 0 {
-		return false
-	}
-	return w.autoscaling != nil || status.Replicas == count.Replicas
-}
-
-// running is the version of the pods that the Deployment makes.
-func (w workload) running() string { return w.deployment.Spec.Template.Labels[names.VersionLabel] }
-
-// lingering counts pods of another version that still answer. A Deployment does not count those that are going away, and the API
-// server keeps its connections to them: an injector among them would give new pods the sidecars of its own version. One whose time
-// is over does not count; on a node that is lost its object stays for ever.
-func (w workload) lingering() int {
-	n := 0
-	for i := range w.pods {
-		pod := &w.pods[i]
-		ended := pod.DeletionTimestamp != nil && !w.now.Before(pod.DeletionTimestamp.Time)
-		if pod.Labels[names.VersionLabel] != w.running() && !ended {
-			n++
+// computeStatus computes the status from the live Deployments and pods. applied is the error of deploy.
+func (r *Reconciler) computeStatus(ctx context.Context, revision *v1alpha1.MeshRevision, applied error) (v1alpha1.MeshRevisionStatus, error) {
+	status := *revision.Status.DeepCopy()
+	var workloads []workload
+	for _, suffix := range suffixes(revision) {
+		for _, name := range []string{names.Controller, names.Injector} {
+			observed, err := r.workload(ctx, revision, names.WithSuffix(name, suffix))
+			if err != nil {
+				return status, err
+			}
+			workloads = append(workloads, observed)
 		}
 	}
-	return n
+	status.ObservedGeneration = revision.Generation
+	status.Controller, status.Injector = workloads[0].count(), workloads[1].count()
+	r.setRole(revision, &status)
+	editor := conditions.NewEditor(&status.Conditions, revision.Generation, r.Now())
+	editor.SetSummary(assess(applied, workloads, r.Applier.IgnoredObjects(revision)))
+	return status, nil
 }
 
-// judge says how a revision is doing. alone says which of its objects users keep the operator from changing, if any.
-func judge(applied error, workloads []workload, alone string) condition.Verdict {
-	verdict := judgeWorkloads(applied, workloads)
-	if alone != "" {
-		verdict.Message += "; " + alone
-	}
-	return verdict
+// standbyStatus is the status of a revision that runs nothing.
+func (r *Reconciler) standbyStatus(revision *v1alpha1.MeshRevision) v1alpha1.MeshRevisionStatus {
+	status := *revision.Status.DeepCopy()
+	status.ObservedGeneration = revision.Generation
+	status.Controller, status.Injector = v1alpha1.WorkloadStatus{}, v1alpha1.WorkloadStatus{}
+	r.setRole(revision, &status)
+	conditions.NewEditor(&status.Conditions, revision.Generation, r.Now()).SetSummary(conditions.Assessment{
+		State: conditions.Ready, Reason: v1alpha1.ReasonStandby, Message: "on standby: another revision runs the mesh",
+	})
+	return status
 }
 
-func judgeWorkloads(applied error, workloads []workload) condition.Verdict {
-	if applied != nil {
-		return condition.Verdict{State: condition.Failing, Reason: v1alpha1.ReasonApplyFailed, Message: applied.Error()}
+// setRole records the role of a revision and when it began.
+func (r *Reconciler) setRole(revision *v1alpha1.MeshRevision, status *v1alpha1.MeshRevisionStatus) {
+	if status.Role == revision.Spec.Role && status.RoleStartTime != nil {
+		return
 	}
-	var counts, waiting, troubles []string
+	status.RanAsCanary = status.RanAsCanary || runsCanary(revision.Spec.Role)
+	now := metav1.NewTime(r.Now().Truncate(time.Second))
+	status.Role, status.RoleStartTime = revision.Spec.Role, &now
+}
+
+// writeStatus patches the status if it changed.
+func (r *Reconciler) writeStatus(ctx context.Context, revision *v1alpha1.MeshRevision, status v1alpha1.MeshRevisionStatus) error {
+	if equality.Semantic.DeepEqual(revision.Status, status) {
+		return nil
+	}
+	before := revision.DeepCopy()
+	revision.Status = status
+	err := r.Client.Status().Patch(ctx, revision, client.MergeFrom(before), client.FieldOwner(apply.FieldManager))
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("the status of MeshRevision %s cannot be written: %w", revision.Name, err)
+	}
+	return nil
+}
+
+// assess computes the state of a revision. ignored is a sentence about objects that are not updated, or empty.
+func assess(applied error, workloads []workload, ignored string) conditions.Assessment {
+	assessment := assessWorkloads(applied, workloads)
+	if ignored != "" {
+		assessment.Message += "; " + ignored
+	}
+	return assessment
+}
+
+func assessWorkloads(applied error, workloads []workload) conditions.Assessment {
+	var unknown *operand.UnknownVersionError
+	switch {
+	case errors.As(applied, &unknown):
+		return conditions.Assessment{State: conditions.Stalled, Reason: v1alpha1.ReasonUnknownVersion, Message: applied.Error()}
+	case applied != nil:
+		return conditions.Assessment{State: conditions.Failing, Reason: v1alpha1.ReasonApplyFailed, Message: applied.Error()}
+	}
+	var counts, waiting, failures []string
 	for _, w := range workloads {
 		count := w.count()
 		text := fmt.Sprintf("%s %d of %d", w.name, count.Ready, count.Replicas)
 		counts = append(counts, text)
-		if !w.done() {
-			waiting = append(waiting, text+w.tellVersion()+w.tellLingering())
-			troubles = append(troubles, w.troubles()...)
+		if !w.isReady() {
+			waiting = append(waiting, text+w.formatVersion()+w.formatOutdatedPods())
+			failures = append(failures, w.failures()...)
 		}
 	}
 	switch {
-	case len(troubles) > 0:
-		return condition.Verdict{State: condition.Failing, Reason: v1alpha1.ReasonReplicasFailed, Message: sentence(troubles)}
+	case len(failures) > 0:
+		// A steady order, so that an unchanged status is not written again.
+		slices.Sort(failures)
+		return conditions.Assessment{State: conditions.Failing, Reason: v1alpha1.ReasonReplicasFailed, Message: strings.Join(slices.Compact(failures), "; ")}
 	case len(waiting) > 0:
-		return condition.Verdict{State: condition.Working, Reason: v1alpha1.ReasonWaitingForReplicas, Message: "waiting for ready pods: " + strings.Join(waiting, ", ")}
+		return conditions.Assessment{State: conditions.Progressing, Reason: v1alpha1.ReasonWaitingForReplicas, Message: "waiting for ready pods: " + strings.Join(waiting, ", ")}
 	}
-	return condition.Verdict{State: condition.Ready, Reason: v1alpha1.ReasonReplicasReady, Message: tellReady(workloads) + strings.Join(counts, ", ")}
+	return conditions.Assessment{State: conditions.Ready, Reason: v1alpha1.ReasonReplicasReady, Message: formatReady(workloads) + strings.Join(counts, ", ")}
 }
 
-// tellReady says whether all pods are ready, or only as many as must be.
-func tellReady(workloads []workload) string {
+func formatReady(workloads []workload) string {
 	for _, w := range workloads {
 		if count := w.count(); count.Ready < count.Replicas {
-			return "enough pods are ready, and more are coming: "
+			return "enough pods are ready while scaling up: "
 		}
 	}
 	return "all pods are ready: "
 }
 
-// tellVersion says that the Deployment is still of another version, if it is.
-func (w workload) tellVersion() string {
-	if w.deployment == nil || w.running() == w.version {
+// formatVersion describes a Deployment of another version.
+func (w workload) formatVersion() string {
+	if w.deployment == nil || w.deployedVersion() == w.version {
 		return ""
 	}
-	return fmt.Sprintf(" (still of version %s)", w.running())
+	return fmt.Sprintf(" (still version %s)", w.deployedVersion())
 }
 
-// tellLingering says how many pods of another version there are, if any.
-func (w workload) tellLingering() string {
-	if w.deployment == nil || w.lingering() == 0 {
+// formatOutdatedPods describes pods of another version.
+func (w workload) formatOutdatedPods() string {
+	if w.deployment == nil || w.outdatedPods() == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" (pods of another version that still answer: %d)", w.lingering())
-}
-
-// sentence joins troubles, each once, in a steady order.
-func sentence(troubles []string) string {
-	slices.Sort(troubles)
-	return strings.Join(slices.Compact(troubles), "; ")
+	return fmt.Sprintf(" (remaining pods of another version: %d)", w.outdatedPods())
 }

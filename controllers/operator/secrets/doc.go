@@ -1,5 +1,5 @@
-// Package secrets watches and reads the few Secrets that belong to a control plane, and no others.
+// Package secrets watches and reads the Secrets of control planes.
 //
-// In flow the names of those Secrets; out flow reads from memory and events. Each name is one watch that the API server filters, so
-// the operator needs no permission on, and never holds, any other Secret of the cluster.
+// It has one watch for each name, which the API server filters. The operator therefore needs no permission to list other Secrets, and never
+// holds them.
 package secrets

@@ -25,11 +25,11 @@ const (
 	InjectorCert = names.InjectorCertSecret
 	// ValidatorCert is mounted by the controller.
 	ValidatorCert = "osm-validator-webhook-cert"
-	// CanaryCert is mounted by the injector that runs beside the mesh's own. There is one at a time, so one name does.
+	// CanaryCert is mounted by the injector of the canary. A mesh has at most one canary.
 	CanaryCert = names.CanaryCertSecret
 )
 
-// Names are the names of all Secrets that the operator reads, in any namespace.
+// Names returns the names of the Secrets that the operator reads, in any namespace.
 func Names() []string { return []string{names.CABundleSecret, InjectorCert, ValidatorCert, CanaryCert} }
 
 // Store reads Secrets by name.
@@ -38,7 +38,7 @@ type Store struct {
 	live   client.Reader
 }
 
-// New adds one watch a name to the manager.
+// New adds one watch for each name to the manager.
 func New(mgr manager.Manager) (*Store, error) {
 	store := &Store{caches: map[string]cache.Cache{}, live: mgr.GetAPIReader()}
 	for _, name := range Names() {
@@ -58,7 +58,7 @@ func New(mgr manager.Manager) (*Store, error) {
 	return store, nil
 }
 
-// Sources are the events of all Secrets, for a controller; requests says what to reconcile.
+// Sources returns watches of all Secrets for a controller. requests maps a Secret to reconcile requests.
 func (s *Store) Sources(requests func(context.Context, *corev1.Secret) []reconcile.Request) []source.Source {
 	var sources []source.Source
 	for _, name := range slices.Sorted(slices.Values(Names())) {
@@ -67,13 +67,13 @@ func (s *Store) Sources(requests func(context.Context, *corev1.Secret) []reconci
 	return sources
 }
 
-// Get reads a Secret, or returns nil when there is none. What memory does not have is asked of the API server, because a Secret that
-// seems absent would be made anew.
+// Get reads a Secret, or returns nil when it does not exist. A Secret that is not cached is read from the API server, because the caller
+// would create it again.
 func (s *Store) Get(ctx context.Context, namespace, name string) (*corev1.Secret, error) {
 	key := client.ObjectKey{Namespace: namespace, Name: name}
 	watched, ok := s.caches[name]
 	if !ok {
-		return nil, fmt.Errorf("the Secret %s is not one that the operator reads", key)
+		return nil, fmt.Errorf("the Secret %s is not watched", key)
 	}
 	secret := &corev1.Secret{}
 	err := watched.Get(ctx, key, secret)

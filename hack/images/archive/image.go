@@ -9,18 +9,18 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// Process is how a container of the image starts.
+// Process describes how a container of the image starts.
 type Process struct {
 	// Entrypoint is the program and its fixed arguments.
 	Entrypoint []string
-	// User is the numeric user that the program runs as, and its group.
+	// User is the numeric user and group of the program.
 	User int
-	// WorkingDir is the directory it starts in.
+	// WorkingDir is the initial working directory.
 	WorkingDir string
 }
 
-// Assemble stacks the layers, base first, into an image for linux/amd64. It carries no creation time: the same layers
-// and settings always give the same digest.
+// Assemble stacks the layers, base first, into an image for linux/amd64. It sets no creation time: the same layers and
+// settings always give the same digest.
 func Assemble(layers []v1.Layer, p Process, labels map[string]string) (v1.Image, error) {
 	img := mutate.MediaType(empty.Image, types.OCIManifestSchema1)
 	img = mutate.ConfigMediaType(img, types.OCIConfigJSON)

@@ -23,22 +23,22 @@ type Name struct {
 // String returns the full reference.
 func (n Name) String() string { return n.Repository + ":" + n.Tag }
 
-// containerdName is the annotation from which containerd takes the name of an imported image.
+// containerdName is the annotation that containerd reads the name of an imported image from.
 const containerdName = "io.containerd.image.name"
 
-// ociRefName is the annotation the OCI image layout defines for the same, by convention only the tag.
+// ociRefName is the annotation of the OCI image layout for the image's tag.
 const ociRefName = "org.opencontainers.image.ref.name"
 
-// Write writes the image into file as an OCI image layout. The file appears whole or not at all.
+// Write writes the image to file as an OCI image layout, atomically.
 func Write(file string, name Name, img v1.Image) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return fmt.Errorf("cannot make the output folder: %w", err)
+		return fmt.Errorf("cannot create the output folder: %w", err)
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(file), "writing-*")
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(tmp.Name()) }() // gone already when all went well
+	defer func() { _ = os.Remove(tmp.Name()) }() // Fails after the rename, when the file no longer exists.
 	err = writeLayout(tmp, name, img)
 	if closeErr := tmp.Close(); err == nil {
 		err = closeErr
@@ -70,7 +70,7 @@ func writeLayout(w io.Writer, name Name, img v1.Image) error {
 	return tw.Close()
 }
 
-// index returns the layout's index.json, which names the one image.
+// index returns the layout's index.json, which lists the one image.
 func index(name Name, img v1.Image) ([]byte, error) {
 	digest, err := img.Digest()
 	if err != nil {
@@ -93,7 +93,7 @@ func index(name Name, img v1.Image) ([]byte, error) {
 	})
 }
 
-// addBlobs adds the manifest, the config and every layer once, each under its digest.
+// addBlobs adds the manifest, the config and each distinct layer, each under its digest.
 func addBlobs(tw *tar.Writer, img v1.Image) error {
 	manifest, err := img.RawManifest()
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// TestWriteHoldsALayerThatIsUsedTwiceOnce guards against archives that name a blob twice, which readers refuse.
-func TestWriteHoldsALayerThatIsUsedTwiceOnce(t *testing.T) {
+// TestWriteStoresDuplicateLayerOnce prevents archives with duplicate blobs, which readers reject.
+func TestWriteStoresDuplicateLayerOnce(t *testing.T) {
 	l := static.NewLayer([]byte("layer"), types.OCILayer)
 	img, err := Assemble([]v1.Layer{l, l}, Process{Entrypoint: []string{"/a"}, User: 7}, nil)
 	if err != nil {
@@ -36,7 +36,7 @@ func TestWriteHoldsALayerThatIsUsedTwiceOnce(t *testing.T) {
 		seen[h.Name]++
 	}
 	if len(seen) != 5 {
-		t.Errorf("the archive holds %v, want the layout, the index, a manifest, a config and one layer", seen)
+		t.Errorf("the archive contains %v, want the layout, the index, a manifest, a config and one layer", seen)
 	}
 	for name, n := range seen {
 		if n != 1 {

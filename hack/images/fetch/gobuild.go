@@ -8,21 +8,21 @@ import (
 	"path/filepath"
 )
 
-// versionPackage has the variables that the linker sets: Version, Commit and Date.
+// versionPackage contains the variables that the linker sets: Version, Commit and Date.
 const versionPackage = "github.com/openservicemesh/osm-operator/internal/version"
 
-// Commands compiles main packages of the repository, given as paths like "./cmd/controller", into static programs and
-// returns the folder they are in; each is named by the last element of its path. Go's own build cache makes a second
-// call cheap. tags are build tags, separated by commas, or empty.
+// Commands compiles main packages of the repository into static programs and returns their folder. Packages are paths
+// such as "./cmd/controller"; each program has the name of the last path element. The go build cache makes repeated
+// calls cheap. Tags are build tags, separated by commas, or empty.
 func Commands(ctx context.Context, root, cache, version, tags string, packages []string) (string, error) {
 	for _, p := range packages {
 		if !HasCommand(root, p) {
-			return "", fmt.Errorf("there is no main package at %s, so its image cannot be built", p)
+			return "", fmt.Errorf("there is no main package at %s, its image cannot be built", p)
 		}
 	}
 	dir := filepath.Join(cache, "bin", version)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("cannot make the folder for programs: %w", err)
+		return "", fmt.Errorf("cannot create the folder for programs: %w", err)
 	}
 	args := []string{
 		"build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w " + linkerVariables(version, sourceOf(ctx, root)),
@@ -38,7 +38,7 @@ func Commands(ctx context.Context, root, cache, version, tags string, packages [
 	return dir, nil
 }
 
-// HasCommand reports whether the repository holds Go files at a package path.
+// HasCommand reports whether the repository contains Go files at a package path.
 func HasCommand(root, pkg string) bool {
 	files, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(path.Clean(pkg)), "*.go"))
 	return err == nil && len(files) > 0

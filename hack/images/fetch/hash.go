@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// FileSHA256 returns the hash of a file in hexadecimal.
+// FileSHA256 returns the hexadecimal hash of a file.
 func FileSHA256(name string) (string, error) {
 	f, err := os.Open(name)
 	if err != nil {

@@ -10,10 +10,10 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/images/rootfs"
 )
 
-// prometheusFile is the program in Debian's package.
+// prometheusFile is the path of the program in Debian's package.
 const prometheusFile = "usr/bin/prometheus"
 
-// Prometheus returns the path of the Prometheus program of Debian below the cache folder, downloading it first if it is not there.
+// Prometheus returns the path of Debian's Prometheus below the cache folder, and downloads it if it is missing.
 func Prometheus(ctx context.Context, cache string) (string, error) {
 	packages, err := Packages(ctx, []string{"prometheus"})
 	if err != nil {
@@ -34,15 +34,15 @@ func Prometheus(ctx context.Context, cache string) (string, error) {
 	}
 	entry, ok := tree.Get(prometheusFile)
 	if !ok {
-		return "", fmt.Errorf("%s holds no %s", deb, prometheusFile)
+		return "", fmt.Errorf("%s does not contain %s", deb, prometheusFile)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("cannot make the folder for Prometheus: %w", err)
+		return "", fmt.Errorf("cannot create the folder for Prometheus: %w", err)
 	}
-	// Moved into place whole, so that a run that is killed leaves no half of it.
-	half := program + ".half"
-	if err := os.WriteFile(half, entry.Content, 0o755); err != nil {
+	// The rename is atomic: an interrupted run leaves no partial program.
+	partial := program + ".partial"
+	if err := os.WriteFile(partial, entry.Content, 0o755); err != nil {
 		return "", err
 	}
-	return program, os.Rename(half, program)
+	return program, os.Rename(partial, program)
 }

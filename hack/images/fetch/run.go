@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// run runs a command in dir with additional environment and returns its standard output. A failure carries what the
-// command wrote to standard error, because that is where the clients say what is wrong.
+// run runs a command in dir with additional environment variables and returns its standard output. An error contains
+// the standard error output.
 func run(ctx context.Context, dir string, env []string, name string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir

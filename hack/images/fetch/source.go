@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// source is what programs are built from.
+// source identifies the sources of the compiled programs.
 type source struct {
-	// commit is the last commit, with "-dirty" when files differ from it, and date its time: that of the build would make two
-	// builds of the same files differ. Both are empty outside a git checkout.
+	// commit is the last commit, with "-dirty" if files differ from it, and date its time. The build time would make
+	// two builds of the same files differ. Both are empty outside a git checkout.
 	commit, date string
 }
 
-// sourceOf asks git about a checkout.
+// sourceOf reads the source of a checkout from git.
 func sourceOf(ctx context.Context, root string) source {
 	head, err := run(ctx, root, nil, "git", "show", "--no-patch", "--format=%H %cI", "HEAD")
 	if err != nil {
@@ -27,7 +27,7 @@ func sourceOf(ctx context.Context, root string) source {
 	return source{commit, date}
 }
 
-// linkerVariables are the flags by which programs know their version and source.
+// linkerVariables returns the linker flags that set the version and source of programs.
 func linkerVariables(version string, from source) string {
 	flags := fmt.Sprintf("-X %s.Version=%s", versionPackage, version)
 	if from.commit != "" {

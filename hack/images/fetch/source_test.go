@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestSourceOf looks at a folder without git, a clean checkout, and one with a change.
+// TestSourceOf covers a folder without git, a clean checkout, and a modified one.
 func TestSourceOf(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("GIT_CEILING_DIRECTORIES", filepath.Dir(dir))

@@ -12,8 +12,8 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/images/rootfs"
 )
 
-// Unpack adds to tree the files of a .deb whose paths match one of the patterns of path.Match, such as
-// "lib/x86_64-linux-gnu/*". Directories come by themselves; ownership is root's.
+// Unpack adds the files of a .deb that match one of the path.Match patterns, such as "lib/x86_64-linux-gnu/*", to tree.
+// Parent directories are created, and root owns everything.
 func Unpack(ctx context.Context, deb string, patterns []string, tree *rootfs.Tree) error {
 	raw, err := run(ctx, "", nil, "dpkg-deb", "--fsys-tarfile", deb)
 	if err != nil {
@@ -26,18 +26,18 @@ func Unpack(ctx context.Context, deb string, patterns []string, tree *rootfs.Tre
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("%s holds no readable files: %w", deb, err)
+			return fmt.Errorf("%s cannot be read: %w", deb, err)
 		}
 		if !matches(patterns, rootfs.Clean(h.Name)) {
 			continue
 		}
-		if err := addFrom(tr, h, tree); err != nil {
-			return fmt.Errorf("cannot take %s from %s: %w", h.Name, deb, err)
+		if err := addEntry(tr, h, tree); err != nil {
+			return fmt.Errorf("cannot extract %s from %s: %w", h.Name, deb, err)
 		}
 	}
 }
 
-func addFrom(tr *tar.Reader, h *tar.Header, tree *rootfs.Tree) error {
+func addEntry(tr *tar.Reader, h *tar.Header, tree *rootfs.Tree) error {
 	switch h.Typeflag {
 	case tar.TypeSymlink:
 		tree.Link(h.Name, h.Linkname)

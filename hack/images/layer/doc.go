@@ -1,6 +1,5 @@
-// Package layer turns file trees into compressed image layers and keeps them in the cache folder by the key of what
-// they were made from.
+// Package layer compresses file trees into image layers and caches each by a key of its inputs.
 //
-// Flows in: a key and a function that gathers the files. Flows out: an image layer whose bytes lie in the cache; the
-// function is not called when the cache already holds the key.
+// Input: a key and a function that collects the files. Output: an image layer whose bytes are in the cache folder. The
+// function is not called if the cache has the key.
 package layer

@@ -13,7 +13,8 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/images/rootfs"
 )
 
-// format is part of every key: a change of how layers are written must not meet layers written the old way.
+// format is part of every key. Change it together with the layer format, so that layers of the old format are not
+// reused.
 const format = "layer/1"
 
 // Store is a folder of finished layers.
@@ -21,13 +22,13 @@ type Store struct {
 	dir string
 }
 
-// NewStore returns a store in the given folder, which is made when the first layer is written.
+// NewStore returns a store in the given folder, which is created with the first layer.
 func NewStore(dir string) *Store {
 	return &Store{dir: dir}
 }
 
-// Layer returns the layer that was made from key, calling gather for its files only when the store does not have it.
-// The key must name everything the files depend on: versions, hashes, the list of paths taken.
+// Layer returns the layer for key, and calls gather for its files only if the store does not have it. The key must
+// include everything the files depend on: versions, hashes, the list of paths.
 func (s *Store) Layer(key string, gather func() (*rootfs.Tree, error)) (v1.Layer, error) {
 	sum := sha256.Sum256([]byte(format + "\n" + key))
 	base := filepath.Join(s.dir, hex.EncodeToString(sum[:]))
@@ -39,7 +40,7 @@ func (s *Store) Layer(key string, gather func() (*rootfs.Tree, error)) (v1.Layer
 		return nil, err
 	}
 	if err := os.MkdirAll(s.dir, 0o755); err != nil {
-		return nil, fmt.Errorf("cannot make the layer cache: %w", err)
+		return nil, fmt.Errorf("cannot create the layer cache: %w", err)
 	}
 	if err := write(base, tree); err != nil {
 		return nil, err
@@ -47,22 +48,22 @@ func (s *Store) Layer(key string, gather func() (*rootfs.Tree, error)) (v1.Layer
 	return open(base)
 }
 
-// open reads the description of a stored layer and checks that its file is there in full.
+// open reads the metadata of a stored layer and checks the size of its file.
 func open(base string) (*stored, error) {
 	raw, err := os.ReadFile(base + ".json")
 	if err != nil {
 		return nil, err
 	}
 	l := &stored{file: base + ".tar.gz"}
-	if err := json.Unmarshal(raw, &l.about); err != nil {
+	if err := json.Unmarshal(raw, &l.metadata); err != nil {
 		return nil, err
 	}
 	info, err := os.Stat(l.file)
 	if err != nil {
 		return nil, err
 	}
-	if info.Size() != l.about.Size {
-		return nil, fmt.Errorf("%s has %d bytes where %d were written", l.file, info.Size(), l.about.Size)
+	if info.Size() != l.metadata.Size {
+		return nil, fmt.Errorf("%s has %d bytes, want %d", l.file, info.Size(), l.metadata.Size)
 	}
 	return l, nil
 }

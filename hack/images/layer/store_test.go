@@ -21,7 +21,7 @@ func tree(content string) func() (*rootfs.Tree, error) {
 	}
 }
 
-func never() (*rootfs.Tree, error) { return nil, errors.New("gathered again") }
+func failGather() (*rootfs.Tree, error) { return nil, errors.New("gather was called again") }
 
 func digest(t *testing.T, l v1.Layer) v1.Hash {
 	t.Helper()
@@ -32,33 +32,33 @@ func digest(t *testing.T, l v1.Layer) v1.Hash {
 	return d
 }
 
-func TestLayerIsGatheredOnceAKey(t *testing.T) {
+func TestLayerIsGatheredOncePerKey(t *testing.T) {
 	s := NewStore(t.TempDir())
 	first, err := s.Layer("k", tree("x"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := s.Layer("k", never)
+	again, err := s.Layer("k", failGather)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if digest(t, first) != digest(t, again) {
 		t.Error("the same key gives two digests")
 	}
-	if _, err := s.Layer("other", never); err == nil {
-		t.Error("another key is answered from the cache")
+	if _, err := s.Layer("other", failGather); err == nil {
+		t.Error("another key gives the cached layer")
 	}
-	elsewhere, err := NewStore(t.TempDir()).Layer("k", tree("x"))
+	other, err := NewStore(t.TempDir()).Layer("k", tree("x"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if digest(t, first) != digest(t, elsewhere) {
-		t.Error("the same files give another digest in another folder")
+	if digest(t, first) != digest(t, other) {
+		t.Error("the same files give another digest in another store")
 	}
 }
 
-// TestLayerDescribesItsBytes checks what the store wrote down against the bytes it serves.
-func TestLayerDescribesItsBytes(t *testing.T) {
+// TestLayerMetadataMatchesBytes compares the stored metadata with the bytes of the layer.
+func TestLayerMetadataMatchesBytes(t *testing.T) {
 	l, err := NewStore(t.TempDir()).Layer("k", tree("hello"))
 	if err != nil {
 		t.Fatal(err)
@@ -77,12 +77,12 @@ func TestLayerDescribesItsBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	said, err := l.Size()
+	metadataSize, err := l.Size()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if digest(t, l) != packedSum || diffID != plainSum || said != size {
-		t.Errorf("the layer says %v, %v, %d; its bytes are %v, %v, %d", digest(t, l), diffID, said, packedSum, plainSum, size)
+	if digest(t, l) != packedSum || diffID != plainSum || metadataSize != size {
+		t.Errorf("the metadata is %v, %v, %d; the bytes have %v, %v, %d", digest(t, l), diffID, metadataSize, packedSum, plainSum, size)
 	}
 }
 
@@ -100,7 +100,7 @@ func readAll(t *testing.T, open func() (io.ReadCloser, error)) []byte {
 	return raw
 }
 
-func TestDamagedLayersAreMadeAgain(t *testing.T) {
+func TestTruncatedLayerIsRebuilt(t *testing.T) {
 	dir := t.TempDir()
 	s := NewStore(dir)
 	if _, err := s.Layer("k", tree("x")); err != nil {
@@ -109,16 +109,16 @@ func TestDamagedLayersAreMadeAgain(t *testing.T) {
 	for _, pattern := range []string{"*.tar.gz", "*.json"} {
 		files, err := filepath.Glob(filepath.Join(dir, pattern))
 		if err != nil || len(files) != 1 {
-			t.Fatalf("the store holds %v (%v)", files, err)
+			t.Fatalf("the store contains %v (%v)", files, err)
 		}
 		if err := os.Truncate(files[0], 3); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Layer("k", never); err == nil {
-			t.Errorf("a cut %s is taken for a layer", pattern)
+		if _, err := s.Layer("k", failGather); err == nil {
+			t.Errorf("a truncated %s is used as a layer", pattern)
 		}
 		if _, err := s.Layer("k", tree("x")); err != nil {
-			t.Errorf("a cut %s cannot be replaced: %v", pattern, err)
+			t.Errorf("a truncated %s cannot be replaced: %v", pattern, err)
 		}
 	}
 }

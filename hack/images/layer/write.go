@@ -16,14 +16,14 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/images/rootfs"
 )
 
-// write compresses a tree into base.tar.gz and describes it in base.json. Both appear whole or not at all, the
-// description last, so that an interrupted run or a second one at the same time leaves nothing half-written behind.
+// write compresses a tree into base.tar.gz and describes it in base.json. Both files are written atomically, base.json
+// last, so interrupted and concurrent runs leave no partial layer.
 func write(base string, tree *rootfs.Tree) error {
 	tmp, err := os.CreateTemp(filepath.Dir(base), "writing-*")
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(tmp.Name()) }() // gone already when all went well
+	defer func() { _ = os.Remove(tmp.Name()) }() // Fails after the rename, when the file no longer exists.
 	desc, err := compress(tmp, tree)
 	if closeErr := tmp.Close(); err == nil {
 		err = closeErr
@@ -38,25 +38,25 @@ func write(base string, tree *rootfs.Tree) error {
 	if err != nil {
 		return err
 	}
-	return replace(base+".json", raw)
+	return writeFileAtomically(base+".json", raw)
 }
 
-// compress writes the tree's tar gzipped at the fastest level: the layers are imported on the machine that made them,
-// where the time to compress costs more than the bytes.
-func compress(w io.Writer, tree *rootfs.Tree) (about, error) {
+// compress writes the tree as a tar with the fastest gzip level. Layers are imported on the same machine, where time to
+// compress costs more than bytes.
+func compress(w io.Writer, tree *rootfs.Tree) (metadata, error) {
 	packed, plain := sha256.New(), sha256.New()
 	size := &counter{}
 	zw, err := gzip.NewWriterLevel(io.MultiWriter(w, packed, size), gzip.BestSpeed)
 	if err != nil {
-		return about{}, err
+		return metadata{}, err
 	}
 	if err := tree.WriteTar(io.MultiWriter(zw, plain)); err != nil {
-		return about{}, err
+		return metadata{}, err
 	}
 	if err := zw.Close(); err != nil {
-		return about{}, fmt.Errorf("cannot finish the compressed layer: %w", err)
+		return metadata{}, fmt.Errorf("cannot finish the compressed layer: %w", err)
 	}
-	return about{Digest: sum(packed), DiffID: sum(plain), Size: size.n}, nil
+	return metadata{Digest: sum(packed), DiffID: sum(plain), Size: size.n}, nil
 }
 
 func sum(h hash.Hash) v1.Hash {
@@ -66,19 +66,19 @@ func sum(h hash.Hash) v1.Hash {
 // counter counts the bytes written to it.
 type counter struct{ n int64 }
 
-// Write counts and discards.
+// Write adds the length of p and discards the bytes.
 func (c *counter) Write(p []byte) (int, error) {
 	c.n += int64(len(p))
 	return len(p), nil
 }
 
-// replace writes a file beside its final place and moves it there.
-func replace(name string, raw []byte) error {
+// writeFileAtomically writes a file atomically.
+func writeFileAtomically(name string, raw []byte) error {
 	tmp, err := os.CreateTemp(filepath.Dir(name), "writing-*")
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(tmp.Name()) }() // gone already when all went well
+	defer func() { _ = os.Remove(tmp.Name()) }() // Fails after the rename, when the file no longer exists.
 	if _, err := tmp.Write(raw); err != nil {
 		tmp.Close()
 		return err

@@ -1,6 +1,5 @@
-// Package lock reads and writes images.lock, the list of images that a run of the image builder left in its output
-// folder.
+// Package lock reads and writes images.lock, the list of built images in the image builder's output folder.
 //
-// Flows in: names, digests and files of built images. Flows out: a sorted JSON file beside the archives, which the
-// local cluster reads to load them and release builds read to pin digests.
+// Input: names, digests and files of built images. Output: a sorted JSON file in the folder of the archives. The local
+// cluster reads it to load images, and release builds read it to pin digests.
 package lock

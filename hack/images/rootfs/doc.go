@@ -1,5 +1,5 @@
 // Package rootfs describes the files of an image layer and writes them as a tar archive.
 //
-// Flows in: files from memory, from Debian packages and from compiled programs. Flows out: a tar stream that is the
-// same byte for byte whenever the files are the same, whatever the order they were added in and whenever it is written.
+// Input: files from memory, from Debian packages and from compiled programs. Output: a tar stream. Equal files give
+// equal bytes, independent of the order in which they were added and of the time.
 package rootfs

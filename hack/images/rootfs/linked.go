@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// CheckLinked reports an error that names every shared library which a program or library of the tree needs and the
-// tree does not have. An image made of hand-picked libraries would otherwise fail only when its program starts.
+// CheckLinked returns an error with every shared library that an ELF file of the tree needs and the tree lacks. Without
+// this check a missing library would appear only when the program starts.
 func (t *Tree) CheckLinked() error {
 	have := map[string]bool{}
 	for name := range t.entries {
@@ -28,11 +28,11 @@ func (t *Tree) CheckLinked() error {
 		return nil
 	}
 	slices.Sort(missing)
-	return fmt.Errorf("the layer lacks shared libraries: %s; add the Debian packages that hold them to the image's list",
+	return fmt.Errorf("the layer lacks shared libraries: %s; add the Debian packages that contain them to the catalogue",
 		strings.Join(missing, ", "))
 }
 
-// neededLibraries returns the sonames an ELF file asks for; anything that is not ELF needs none.
+// neededLibraries returns the sonames that an ELF file imports, and none for other files.
 func neededLibraries(content []byte) []string {
 	if !bytes.HasPrefix(content, []byte(elf.ELFMAG)) {
 		return nil

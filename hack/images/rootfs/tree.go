@@ -13,19 +13,19 @@ import (
 
 // Entry is one file, directory or symbolic link of a tree.
 type Entry struct {
-	// Mode holds the permission bits, such as 0o755, and may hold the sticky bit as 0o1000.
+	// Mode holds the permission bits, such as 0o755, and optionally the sticky bit 0o1000.
 	Mode int64
-	// Owner is the numeric user and group that own the entry.
+	// Owner is the numeric user and group of the entry.
 	Owner int
-	// Content holds a regular file's bytes.
+	// Content is the content of a regular file.
 	Content []byte
-	// Link is the target of a symbolic link; Content is then ignored.
+	// Link is the target of a symbolic link. Content is ignored if it is set.
 	Link string
-	// Dir marks a directory; Content and Link are then ignored.
+	// Dir marks a directory. Content and Link are ignored if it is set.
 	Dir bool
 }
 
-// Tree is a set of entries by clean path without a leading slash. The zero value is not usable; call New.
+// Tree maps clean paths without a leading slash to entries. The zero value is not usable; call New.
 type Tree struct {
 	entries map[string]Entry
 }
@@ -35,7 +35,7 @@ func New() *Tree {
 	return &Tree{entries: map[string]Entry{}}
 }
 
-// File adds a regular file owned by root; a file that was at the same path before is replaced.
+// File adds a regular file owned by root. It replaces an entry at the same path.
 func (t *Tree) File(name string, mode int64, content []byte) {
 	t.Add(name, Entry{Mode: mode, Content: content})
 }
@@ -50,7 +50,7 @@ func (t *Tree) Link(name, target string) {
 	t.Add(name, Entry{Mode: 0o777, Link: target})
 }
 
-// Add adds any entry, and the directories above it as root's with mode 0755 where they are not there yet.
+// Add adds any entry. Missing parent directories are created with mode 0755 and owner root.
 func (t *Tree) Add(name string, e Entry) {
 	name = Clean(name)
 	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
@@ -67,18 +67,18 @@ func (t *Tree) Get(name string) (Entry, bool) {
 	return e, ok
 }
 
-// Paths returns every path in order.
+// Paths returns every path in sorted order.
 func (t *Tree) Paths() []string {
 	return slices.Sorted(maps.Keys(t.entries))
 }
 
-// Clean turns "/a/./b/" into "a/b", the form in which a Tree keeps paths.
+// Clean returns the form in which a Tree keeps paths: "/a/./b/" becomes "a/b".
 func Clean(name string) string {
 	return strings.TrimPrefix(path.Clean("/"+name), "/")
 }
 
-// WriteTar writes the tree in path order with every modification time at the Unix epoch, so that equal trees give
-// equal bytes.
+// WriteTar writes the tree in path order with all modification times at the Unix epoch, so that equal trees give equal
+// bytes.
 func (t *Tree) WriteTar(w io.Writer) error {
 	tw := tar.NewWriter(w)
 	for _, name := range t.Paths() {

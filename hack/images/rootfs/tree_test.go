@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func written(t *testing.T, tree *Tree) []byte {
+func tarBytes(t *testing.T, tree *Tree) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	if err := tree.WriteTar(&out); err != nil {
@@ -22,7 +22,7 @@ func written(t *testing.T, tree *Tree) []byte {
 	return out.Bytes()
 }
 
-func TestTarIsTheSameWhateverTheOrder(t *testing.T) {
+func TestTarIsIndependentOfInsertionOrder(t *testing.T) {
 	add := []func(*Tree){
 		func(tr *Tree) { tr.File("/usr/bin/a", 0o755, []byte("a")) },
 		func(tr *Tree) { tr.Dir("/var/lib/data", 0o750, 65532) },
@@ -33,12 +33,12 @@ func TestTarIsTheSameWhateverTheOrder(t *testing.T) {
 		add[i](first)
 		add[len(add)-1-i](second)
 	}
-	if !bytes.Equal(written(t, first), written(t, second)) {
-		t.Error("the same entries added in another order give another tar")
+	if !bytes.Equal(tarBytes(t, first), tarBytes(t, second)) {
+		t.Error("the order of insertion changes the tar")
 	}
 }
 
-func TestTarHoldsParentsOwnersAndNoTimes(t *testing.T) {
+func TestTarHasParentsAndOwnersButNoTimes(t *testing.T) {
 	tree := New()
 	tree.File("usr/bin/a", 0o755, []byte("hello"))
 	tree.Dir("/tmp", 0o1777, 0)
@@ -50,7 +50,7 @@ func TestTarHoldsParentsOwnersAndNoTimes(t *testing.T) {
 		Uid                 int
 	}
 	var got []row
-	tr := tar.NewReader(bytes.NewReader(written(t, tree)))
+	tr := tar.NewReader(bytes.NewReader(tarBytes(t, tree)))
 	for {
 		h, err := tr.Next()
 		if errors.Is(err, io.EOF) {
@@ -83,8 +83,8 @@ func TestTarHoldsParentsOwnersAndNoTimes(t *testing.T) {
 	}
 }
 
-// needing returns the smallest ELF file with a dynamic section that asks for one library.
-func needing(lib string) []byte {
+// elfWithLibrary returns a minimal ELF file with a dynamic section that imports one library.
+func elfWithLibrary(lib string) []byte {
 	const dynamic, strs = 64 + 3*64, 64 + 3*64 + 32
 	names := append([]byte("\x00"+lib), 0)
 	var b bytes.Buffer
@@ -107,15 +107,15 @@ func needing(lib string) []byte {
 	return b.Bytes()
 }
 
-func TestCheckLinkedNamesMissingLibraries(t *testing.T) {
+func TestCheckLinkedReportsMissingLibraries(t *testing.T) {
 	tree := New()
-	tree.File("/bin/program", 0o755, needing("libodd.so.7"))
+	tree.File("/bin/program", 0o755, elfWithLibrary("libodd.so.7"))
 	err := tree.CheckLinked()
 	if err == nil || !strings.Contains(err.Error(), "libodd.so.7 (for bin/program)") {
-		t.Errorf("error is %v, want one that names the library and who needs it", err)
+		t.Errorf("error is %v, want the library and the program in it", err)
 	}
 	tree.Link("/lib/libodd.so.7", "libodd.so.7.1")
 	if err := tree.CheckLinked(); err != nil {
-		t.Errorf("with the library there, the error is %v", err)
+		t.Errorf("with the library present, the error is %v", err)
 	}
 }

@@ -26,10 +26,10 @@ func (c Cluster) checks() []check {
 		{"a pod calls itself through its Service over IPv4", func(ctx context.Context) error { return c.call(ctx, "tcp4", "client") }},
 		{"a pod calls itself through its Service over IPv6", func(ctx context.Context) error { return c.call(ctx, "tcp6", "client") }},
 		{"the machine calls a Service by its cluster IPs", c.callFromMachine},
-		{"logs show what a container wrote", c.logs},
+		{"logs show the output of a container", c.logs},
 		{"port-forward reaches a pod", c.portForward},
-		{"a projected token carries its own audience and its key is published", c.token},
-		{"a ValidatingAdmissionPolicy refuses an object", c.admission},
+		{"a projected token has the requested audience and a published key", c.checkToken},
+		{"a ValidatingAdmissionPolicy rejects an object", c.admission},
 		{"a Job with a sidecar completes", func(ctx context.Context) error {
 			_, err := c.inNamespace(ctx, "wait", "job/with-sidecar", "--for=condition=Complete", "--timeout=60s")
 			return err
@@ -54,7 +54,7 @@ func (c Cluster) dualStack(ctx context.Context) error {
 	return nil
 }
 
-// call sends requests until every pod of the Service has answered one.
+// call sends requests until every pod of the Service has responded.
 func (c Cluster) call(ctx context.Context, family, service string) error {
 	names, err := c.inNamespace(ctx, "get", "pods", "-l", "app="+service, "-o", "jsonpath={.items[*].metadata.name}")
 	if err != nil {
@@ -65,14 +65,14 @@ func (c Cluster) call(ctx context.Context, family, service string) error {
 		return fmt.Errorf("the Service %s has no pods", service)
 	}
 	return eventually(ctx, func() error {
-		// With the namespace, because a pod finds its own short name in its hosts file and never asks the name server.
+		// The name includes the namespace because a pod resolves its own short name from its hosts file, without DNS.
 		answer, err := c.inClient(ctx, "get", family, "http://"+service+"."+c.Namespace+".svc.cluster.local/"+family)
 		if err != nil {
 			return err
 		}
 		waiting = slices.DeleteFunc(waiting, func(name string) bool { return strings.HasPrefix(answer, name+" ") })
 		if len(waiting) > 0 {
-			return fmt.Errorf("%v has not answered; the last answer was %q", waiting, answer)
+			return fmt.Errorf("%v has not responded; the last response was %q", waiting, answer)
 		}
 		return nil
 	})
@@ -97,7 +97,7 @@ func (c Cluster) callFromMachine(ctx context.Context) error {
 func (c Cluster) logs(ctx context.Context) error {
 	return eventually(ctx, func() error {
 		out, err := c.inNamespace(ctx, "logs", "-l", "app=server", "--tail=-1")
-		if err == nil && !strings.Contains(out, "asked for /tcp6") {
+		if err == nil && !strings.Contains(out, "GET /tcp6") {
 			err = errors.New("the request over IPv6 is not in the logs of the server")
 		}
 		return err
@@ -122,24 +122,24 @@ func (c Cluster) portForward(ctx context.Context) error {
 	line, err := bufio.NewReader(out).ReadString('\n')
 	match := forwarding.FindStringSubmatch(line)
 	if match == nil {
-		return fmt.Errorf("kubectl said %q instead of where it listens: %w", line, err)
+		return fmt.Errorf("kubectl printed %q, want the address it forwards from: %w", line, err)
 	}
 	answer, err := fetch(ctx, "http://"+match[1]+"/")
 	if err == nil && !strings.HasPrefix(answer, "client ") {
-		err = fmt.Errorf("somebody else answered: %q", answer)
+		err = fmt.Errorf("another pod responded: %q", answer)
 	}
 	return err
 }
 
 func (c Cluster) admission(ctx context.Context) error {
-	// A new policy takes a moment to come into force; until then the object is made and has to go again.
+	// A new policy takes effect after a short delay. Until then the object is created and has to be deleted.
 	return eventually(ctx, func() error {
 		_, err := c.inNamespace(ctx, "create", "configmap", "forbidden")
 		if err != nil && strings.Contains(err.Error(), "the policy forbids this name") {
 			return nil
 		}
 		_, _ = c.inNamespace(ctx, "delete", "configmap", "forbidden", "--ignore-not-found")
-		return errors.Join(errors.New("the object was not refused by the policy"), err)
+		return errors.Join(errors.New("the policy did not reject the object"), err)
 	})
 }
 

@@ -17,7 +17,7 @@ func TestParseToken(t *testing.T) {
 	}
 	for _, bad := range []string{"", "a.b", "!.!.!", part("x") + "." + part("{}") + "."} {
 		if _, _, err := parseToken(bad); err == nil {
-			t.Errorf("parseToken(%q) found nothing wrong", bad)
+			t.Errorf("parseToken(%q) returned no error", bad)
 		}
 	}
 }

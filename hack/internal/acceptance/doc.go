@@ -1,5 +1,5 @@
-// Package acceptance checks a running local cluster by using it as its users do: pods that call each other by name over IPv4 and
-// IPv6, exec, logs, port-forward, tokens, admission policies, sidecars, images by digest.
+// Package acceptance tests a running local cluster from the view of its users: DNS over IPv4 and IPv6, exec, logs,
+// port-forward, tokens, admission policies, sidecars, images by digest.
 //
-// In: kubectl and a cluster. Out: one result a behaviour; the namespace it used is removed.
+// Input: kubectl and a cluster. Output: one result per check. The test namespace is removed afterwards.
 package acceptance

@@ -17,23 +17,23 @@ import (
 //go:embed manifests/objects.yaml
 var objects string
 
-// Cluster is a running cluster with the probe's image on its node.
+// Cluster is a running cluster that has the probe image on its node.
 type Cluster struct {
-	// Kubectl is the client's path, Kubeconfig the file it uses.
+	// Kubectl is the path of kubectl, Kubeconfig the file it uses.
 	Kubectl, Kubeconfig string
-	// Namespace is made for the checks and removed after them.
+	// Namespace is created for the checks and deleted afterwards.
 	Namespace string
-	// ByTag and ByDigest are the probe image's two references.
+	// ByTag and ByDigest are references of the probe image.
 	ByTag, ByDigest string
 }
 
-// patience is how long a behaviour may take to show.
-const patience = 60 * time.Second
+// checkTimeout is the time limit of one check.
+const checkTimeout = 60 * time.Second
 
-// Run makes the objects, checks every behaviour, removes the objects and returns what failed.
+// Run creates the objects, runs every check, deletes the objects and returns all failures.
 func (c Cluster) Run(ctx context.Context, report *progress.Reporter) error {
-	defer c.remove()
-	if err := report.Run(ctx, "starting pods", c.create); err != nil {
+	defer c.deleteObjects()
+	if err := report.Run(ctx, "starting pods", c.createObjects); err != nil {
 		return err
 	}
 	var failed error
@@ -45,7 +45,7 @@ func (c Cluster) Run(ctx context.Context, report *progress.Reporter) error {
 	return failed
 }
 
-func (c Cluster) create(ctx context.Context) error {
+func (c Cluster) createObjects(ctx context.Context) error {
 	if _, err := c.kubectl(ctx, "", "create", "namespace", c.Namespace); err != nil {
 		return err
 	}
@@ -67,9 +67,9 @@ func (c Cluster) create(ctx context.Context) error {
 	return err
 }
 
-// remove takes the objects away even if the caller's time is up.
-func (c Cluster) remove() {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+// deleteObjects deletes the objects, also when the caller's context has ended.
+func (c Cluster) deleteObjects() {
+	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
 	defer cancel()
 	for _, object := range []string{"validatingadmissionpolicybinding/", "validatingadmissionpolicy/", "namespace/"} {
 		_, _ = c.kubectl(ctx, "", "delete", object+c.Namespace, "--ignore-not-found")
@@ -96,9 +96,9 @@ func (c Cluster) kubectl(ctx context.Context, stdin string, args ...string) (str
 	return strings.TrimSpace(out.String()), nil
 }
 
-// eventually repeats f until it succeeds or patience ends.
+// eventually repeats f until it succeeds or checkTimeout has passed.
 func eventually(ctx context.Context, f func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// token compares the token in the client's pod with what the API server publishes about tokens.
-func (c Cluster) token(ctx context.Context) error {
+// checkToken compares the token in the client's pod with the discovery document and keys of the API server.
+func (c Cluster) checkToken(ctx context.Context) error {
 	raw, err := c.inClient(ctx, "cat", "/token/token")
 	if err != nil {
 		return err
@@ -20,7 +20,7 @@ func (c Cluster) token(ctx context.Context) error {
 		return err
 	}
 	if !slices.Equal(claims.Audience, []string{"acceptance"}) || claims.Kubernetes.Pod.Name != "client" {
-		return fmt.Errorf("the token is for %v and the pod %q", claims.Audience, claims.Kubernetes.Pod.Name)
+		return fmt.Errorf("the token has audience %v and pod %q", claims.Audience, claims.Kubernetes.Pod.Name)
 	}
 	discovery, err := c.kubectl(ctx, "", "get", "--raw", "/.well-known/openid-configuration")
 	if err != nil {
@@ -50,13 +50,13 @@ type tokenClaims struct {
 	} `json:"kubernetes.io"`
 }
 
-// parseToken reads a token's first two parts; the signature is not checked.
+// parseToken decodes the header and the claims of a token. It does not verify the signature.
 func parseToken(raw string) (tokenHeader, tokenClaims, error) {
 	var header tokenHeader
 	var claims tokenClaims
 	parts := strings.Split(strings.TrimSpace(raw), ".")
 	if len(parts) != 3 {
-		return header, claims, fmt.Errorf("a token has three parts, this has %d", len(parts))
+		return header, claims, fmt.Errorf("a token has three parts, this one has %d", len(parts))
 	}
 	for i, into := range []any{&header, &claims} {
 		content, err := base64.RawURLEncoding.DecodeString(parts[i])

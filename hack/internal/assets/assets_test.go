@@ -18,18 +18,18 @@ func TestRequiredVersion(t *testing.T) {
 		t.Errorf("requiredVersion = %q, %v", got, err)
 	}
 	if got, err := requiredVersion(file, "k8s.io/api"); err == nil {
-		t.Errorf("a replaced but not required module has version %q", got)
+		t.Errorf("requiredVersion of a module that is only replaced = %q, want an error", got)
 	}
 }
 
-func TestVersionFlagsNameMajorAndMinor(t *testing.T) {
+func TestVersionFlagsSetMajorAndMinor(t *testing.T) {
 	const p = " -X k8s.io/component-base/version."
 	if got, want := versionFlags("v1.36.3"), p+"gitVersion=v1.36.3"+p+"gitMajor=1"+p+"gitMinor=36"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
-func TestEveryArtifactHasItsOwnKey(t *testing.T) {
+func TestArtifactKeysAreUnique(t *testing.T) {
 	hack, err := FindHack()
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,5 @@
-// Package assets names every program and image the local cluster is made of, with its version, and makes what is not cached.
+// Package assets lists the programs and images of the local cluster with their versions, and builds those that are not
+// cached.
 //
-// In: the folder of this module, for the sources in it, and the module proxy. Out: folders of binaries and image archives.
+// Input: the folder of this module and the Go module proxy. Output: folders of binaries and image archives.
 package assets

@@ -13,7 +13,8 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/internal/build"
 )
 
-// Images the node itself needs, and the one that checks it. The registry host does not exist: they are never pulled, only loaded.
+// Images that the node itself needs, and the probe image. They are loaded and never pulled: the registry host does not
+// exist.
 const (
 	PauseImage   = registry + "pause:local"
 	CoreDNSImage = registry + "coredns:local"
@@ -22,17 +23,17 @@ const (
 	registry = "osm-local.invalid/"
 )
 
-// Files of the image archives in their folder.
+// File names of the image archives.
 const (
 	PauseArchive   = "pause.tar"
 	CoreDNSArchive = "coredns.tar"
 	ProbeArchive   = "probe.tar"
 )
 
-// nobody is the user that both images run as.
-const nobody = 65532
+// nonrootUser is the user that these images run as.
+const nonrootUser = 65532
 
-// nodeImages is the folder of the archives of the images in this package.
+// nodeImages returns the artifact with the archives of the images in this package.
 func nodeImages(hack, coredns string) build.Artifact {
 	sources := []string{filepath.Join(hack, "pause"), filepath.Join(hack, "probe")}
 	return build.Artifact{
@@ -63,7 +64,7 @@ func nodeImages(hack, coredns string) build.Artifact {
 	}
 }
 
-// writeImage makes an image that holds one static program and nothing else.
+// writeImage writes the archive of an image with one static program.
 func writeImage(dir, name, program, file string) error {
 	layers := layer.NewStore(filepath.Join(dir, "layers"))
 	defer os.RemoveAll(filepath.Join(dir, "layers"))
@@ -79,7 +80,7 @@ func writeImage(dir, name, program, file string) error {
 	if err != nil {
 		return err
 	}
-	process := archive.Process{Entrypoint: []string{"/" + name}, User: nobody, WorkingDir: "/"}
+	process := archive.Process{Entrypoint: []string{"/" + name}, User: nonrootUser, WorkingDir: "/"}
 	img, err := archive.Assemble([]v1.Layer{l}, process, nil)
 	if err != nil {
 		return err

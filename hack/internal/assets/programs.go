@@ -11,7 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/internal/build"
 )
 
-// Versions of the programs built from other people's modules. Kubernetes' and etcd's are in kube/go.mod.
+// Versions of programs built from third-party modules. The versions of Kubernetes and etcd are in kube/go.mod.
 const (
 	containerdVersion = "v2.4.2"
 	runcVersion       = "v1.5.2"
@@ -19,16 +19,16 @@ const (
 	corednsVersion    = "v1.15.0"
 )
 
-// kubernetesNames are the names the multi-call binary is linked as; kubectl, kube-apiserver and etcd make the folder fit for
+// kubernetesNames are the links to the multi-call binary. With kubectl, kube-apiserver and etcd the folder can be
 // envtest's KUBEBUILDER_ASSETS.
 var kubernetesNames = []string{
 	"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl",
 }
 
-// linkerFlags drop symbol tables, which halves the files.
+// linkerFlags omit symbol tables, which halves the size.
 const linkerFlags = "-s -w"
 
-// Kubernetes is the folder of the multi-call binary and its links.
+// Kubernetes returns the artifact with the multi-call binary and its links.
 func Kubernetes(hack string) (build.Artifact, error) {
 	module := filepath.Join(hack, "kube")
 	version, err := requiredVersion(filepath.Join(module, "go.mod"), "k8s.io/kubernetes")
@@ -55,14 +55,14 @@ func Kubernetes(hack string) (build.Artifact, error) {
 	}, nil
 }
 
-// versionFlags make the programs report their version; the kubelet and kubectl refuse to work with v0.0.0.
+// versionFlags set the version that the programs report. The kubelet and kubectl reject v0.0.0.
 func versionFlags(version string) string {
 	const target = " -X k8s.io/component-base/version."
 	parts := strings.SplitN(strings.TrimPrefix(version, "v"), ".", 3)
 	return target + "gitVersion=" + version + target + "gitMajor=" + parts[0] + target + "gitMinor=" + parts[1]
 }
 
-// requiredVersion reads the version of a module from a go.mod file.
+// requiredVersion returns the version of a module from a go.mod file.
 func requiredVersion(file, module string) (string, error) {
 	content, err := os.ReadFile(file)
 	if err != nil {
@@ -75,35 +75,36 @@ func requiredVersion(file, module string) (string, error) {
 	return string(found[1]), nil
 }
 
-// Containerd is containerd, its shim for runc, and ctr.
+// Containerd returns the artifact with containerd, its runc shim and ctr.
 func Containerd() build.Artifact {
-	return install("containerd", containerdVersion, "0", "no_btrfs no_devmapper no_zfs", []string{
+	return goInstall("containerd", containerdVersion, "0", "no_btrfs no_devmapper no_zfs", []string{
 		"github.com/containerd/containerd/v2/cmd/containerd",
 		"github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
 		"github.com/containerd/containerd/v2/cmd/ctr",
 	})
 }
 
-// Runc runs containers. It needs C for entering namespaces, and libseccomp for pods with a seccomp profile.
+// Runc returns the artifact with runc. It needs C to enter namespaces, and libseccomp for pods with a seccomp profile.
 func Runc() build.Artifact {
-	return install("runc", runcVersion, "1", "seccomp", []string{"github.com/opencontainers/runc"})
+	return goInstall("runc", runcVersion, "1", "seccomp", []string{"github.com/opencontainers/runc"})
 }
 
-// CNI is the network plugins that the node's configuration names.
+// CNI returns the artifact with the network plugins of the node's configuration.
 func CNI() build.Artifact {
 	const plugins = "github.com/containernetworking/plugins/plugins/"
-	return install("cni", cniVersion, "0", "", []string{
+	return goInstall("cni", cniVersion, "0", "", []string{
 		plugins + "main/bridge", plugins + "ipam/host-local", plugins + "meta/portmap",
 	})
 }
 
-// CoreDNS is the cluster's name server.
+// CoreDNS returns the artifact with the cluster's DNS server.
 func CoreDNS() build.Artifact {
-	return install("coredns", corednsVersion, "0", "", []string{"github.com/coredns/coredns"})
+	return goInstall("coredns", corednsVersion, "0", "", []string{"github.com/coredns/coredns"})
 }
 
-// install is an artifact made by `go install` of packages of one module. The module's checksum is verified by the go command.
-func install(name, version, cgo, tags string, packages []string) build.Artifact {
+// goInstall returns an artifact made by `go install` of packages of one module. The go command verifies the module's
+// checksum.
+func goInstall(name, version, cgo, tags string, packages []string) build.Artifact {
 	args := []string{"go", "install", "-trimpath", "-buildvcs=false", "-ldflags", linkerFlags, "-tags", tags}
 	for _, p := range packages {
 		args = append(args, p+"@"+version)

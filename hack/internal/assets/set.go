@@ -13,12 +13,12 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/internal/progress"
 )
 
-// Set is the folders of everything the cluster is made of.
+// Set holds the folders of all assets of a cluster.
 type Set struct {
 	Kubernetes, Containerd, Runc, CNI, CoreDNS, NodeImages string
 }
 
-// Key names exactly this set; it changes when any part does.
+// Key identifies this set; it changes when any part changes.
 func (s Set) Key() string {
 	var parts []string
 	for _, dir := range []string{s.Kubernetes, s.Containerd, s.Runc, s.CNI, s.CoreDNS, s.NodeImages} {
@@ -27,7 +27,7 @@ func (s Set) Key() string {
 	return strings.Join(parts, "-")
 }
 
-// Builder makes assets.
+// Builder builds assets.
 type Builder struct {
 	// Hack is the folder of this module's sources.
 	Hack   string
@@ -35,7 +35,7 @@ type Builder struct {
 	Report *progress.Reporter
 }
 
-// KubernetesOnly makes and returns only the Kubernetes folder, which is all that envtest needs.
+// KubernetesOnly builds and returns the Kubernetes folder, which is sufficient for envtest.
 func (b Builder) KubernetesOnly(ctx context.Context) (string, error) {
 	a, err := Kubernetes(b.Hack)
 	if err != nil {
@@ -44,8 +44,8 @@ func (b Builder) KubernetesOnly(ctx context.Context) (string, error) {
 	return b.ensure(ctx, a, "building Kubernetes (once; about six minutes on two cores)")
 }
 
-// All makes everything that is not cached. The smaller programs are built one after the other beside Kubernetes, which alone
-// takes longer than they do and leaves processors idle while it downloads and links.
+// All builds everything that is not cached. The smaller programs are built one by one in parallel with Kubernetes,
+// which takes longer and leaves processors idle while it downloads and links.
 func (b Builder) All(ctx context.Context) (Set, error) {
 	var s Set
 	group, ctx := errgroup.WithContext(ctx)
@@ -53,11 +53,11 @@ func (b Builder) All(ctx context.Context) (Set, error) {
 		s.Kubernetes, err = b.KubernetesOnly(ctx)
 		return err
 	})
-	group.Go(func() error { return b.others(ctx, &s) })
+	group.Go(func() error { return b.buildSmallPrograms(ctx, &s) })
 	return s, group.Wait()
 }
 
-func (b Builder) others(ctx context.Context, s *Set) error {
+func (b Builder) buildSmallPrograms(ctx context.Context, s *Set) error {
 	for _, part := range []struct {
 		folder   *string
 		artifact build.Artifact
@@ -68,7 +68,7 @@ func (b Builder) others(ctx context.Context, s *Set) error {
 		}
 		*part.folder = dir
 	}
-	dir, err := b.ensure(ctx, nodeImages(b.Hack, s.CoreDNS), "making the node's own images")
+	dir, err := b.ensure(ctx, nodeImages(b.Hack, s.CoreDNS), "building the node's images")
 	s.NodeImages = dir
 	return err
 }
@@ -79,7 +79,7 @@ func (b Builder) ensure(ctx context.Context, a build.Artifact, step string) (str
 	})
 }
 
-// FindHack returns the folder of this module: the working folder or one above it, or `hack` below one of them.
+// FindHack returns the folder of this module: the working folder, a parent of it, or `hack` below one of them.
 func FindHack() (string, error) {
 	start, err := os.Getwd()
 	if err != nil {
@@ -92,7 +92,7 @@ func FindHack() (string, error) {
 			}
 		}
 		if dir == filepath.Dir(dir) {
-			return "", fmt.Errorf("the sources of the local cluster are not at or above %s: run this inside the repository", start)
+			return "", fmt.Errorf("cannot find the sources of the local cluster at or above %s: run this inside the repository", start)
 		}
 	}
 }

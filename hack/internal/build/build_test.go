@@ -33,10 +33,10 @@ func TestKeyDependsOnEveryInput(t *testing.T) {
 	}
 }
 
-func TestEnsureMakesOnceAndLeavesNothingHalfMade(t *testing.T) {
+func TestEnsureBuildsOnceAndLeavesNoPartialFolder(t *testing.T) {
 	cache := Cache{Dir: t.TempDir()}
 	runs := 0
-	broken := errors.New("compiler on strike")
+	broken := errors.New("build failed")
 	a := Artifact{Name: "tool", Make: func(_ context.Context, dir string) error {
 		runs++
 		write(t, filepath.Join(dir, "tool"), "binary")
@@ -45,15 +45,15 @@ func TestEnsureMakesOnceAndLeavesNothingHalfMade(t *testing.T) {
 		}
 		return nil
 	}}
-	now := func(f func(context.Context) error) error { return f(context.Background()) }
-	if _, err := cache.Ensure(context.Background(), a, now); !errors.Is(err, broken) {
-		t.Fatalf("Ensure returned %v, want the maker's error", err)
+	runNow := func(f func(context.Context) error) error { return f(context.Background()) }
+	if _, err := cache.Ensure(context.Background(), a, runNow); !errors.Is(err, broken) {
+		t.Fatalf("Ensure returned %v, want the error of the build", err)
 	}
 	if left, _ := os.ReadDir(filepath.Join(cache.Dir, "tool")); len(left) != 0 {
 		t.Errorf("a failed build left %v", left)
 	}
 	for range 2 {
-		dir, err := cache.Ensure(context.Background(), a, now)
+		dir, err := cache.Ensure(context.Background(), a, runNow)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,14 +62,14 @@ func TestEnsureMakesOnceAndLeavesNothingHalfMade(t *testing.T) {
 		}
 	}
 	if runs != 2 {
-		t.Errorf("the artifact was made %d times, want one failure and one success", runs)
+		t.Errorf("the artifact was built %d times, want one failure and one success", runs)
 	}
 }
 
-func TestRunShowsTheOutputOfAFailure(t *testing.T) {
+func TestRunErrorContainsOutput(t *testing.T) {
 	err := Run(context.Background(), Command{Args: []string{"sh", "-c", "echo the reason; exit 3"}})
 	if err == nil || !strings.Contains(err.Error(), "the reason") {
-		t.Errorf("error %v does not hold the command's output", err)
+		t.Errorf("error %v does not contain the command's output", err)
 	}
 }
 

@@ -14,19 +14,19 @@ import (
 // Cache is a folder of finished artifacts.
 type Cache struct{ Dir string }
 
-// Artifact is something that takes long to make and always comes out the same.
+// Artifact is a build result that takes long to build and depends only on its inputs.
 type Artifact struct {
 	// Name is the folder's name in the cache, such as "kubernetes".
 	Name string
-	// Inputs is everything that decides the content: versions, flags, other artifacts' keys.
+	// Inputs are all strings that determine the content: versions, flags, keys of other artifacts.
 	Inputs []string
-	// Sources are files, and folders whose files, decide the content too.
+	// Sources are files and folders whose content determines the artifact too.
 	Sources []string
 	// Make writes the artifact into an empty folder.
 	Make func(ctx context.Context, dir string) error
 }
 
-// Folder returns where the artifact is or will be, and whether it is there.
+// Folder returns the folder of the artifact, and whether it exists.
 func (c Cache) Folder(a Artifact) (string, bool, error) {
 	key, err := Key(a)
 	if err != nil {
@@ -40,9 +40,9 @@ func (c Cache) Folder(a Artifact) (string, bool, error) {
 	return dir, err == nil, err
 }
 
-// Ensure makes the artifact if the cache does not hold it and returns its folder. An interrupted run leaves no half-made folder
-// under the final name, and two runs at once make it only once. What is to be made is handed to the function making, which runs it and may tell about it.
-func (c Cache) Ensure(ctx context.Context, a Artifact, making func(func(context.Context) error) error) (string, error) {
+// Ensure builds the artifact if the cache does not have it and returns its folder. Interrupted runs leave no partial
+// folder under the final name, and concurrent runs build only once. wrap runs the build and may report it.
+func (c Cache) Ensure(ctx context.Context, a Artifact, wrap func(func(context.Context) error) error) (string, error) {
 	dir, there, err := c.Folder(a)
 	if err != nil || there {
 		return dir, err
@@ -55,18 +55,18 @@ func (c Cache) Ensure(ctx context.Context, a Artifact, making func(func(context.
 	if _, there, err = c.Folder(a); err != nil || there {
 		return dir, err
 	}
-	err = making(func(ctx context.Context) error { return c.make(ctx, a, dir) })
+	err = wrap(func(ctx context.Context) error { return c.build(ctx, a, dir) })
 	if err != nil {
-		return "", fmt.Errorf("cannot make %s: %w", a.Name, err)
+		return "", fmt.Errorf("cannot build %s: %w", a.Name, err)
 	}
 	return dir, nil
 }
 
-func (c Cache) make(ctx context.Context, a Artifact, dir string) error {
+func (c Cache) build(ctx context.Context, a Artifact, dir string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
-	temporary, err := os.MkdirTemp(filepath.Dir(dir), ".making-")
+	temporary, err := os.MkdirTemp(filepath.Dir(dir), ".partial-")
 	if err != nil {
 		return err
 	}
@@ -80,8 +80,8 @@ func (c Cache) make(ctx context.Context, a Artifact, dir string) error {
 	return os.Rename(temporary, dir)
 }
 
-// Lock takes an exclusive lock on the file, making it if needed, and waits for whoever holds it. The lock ends with the process
-// at the latest, so a killed run never leaves it behind.
+// Lock takes an exclusive lock on the file and waits for its current holder. It creates the file if needed. The lock
+// ends with the process, so a killed run does not leave it behind.
 func Lock(file string) (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return nil, err

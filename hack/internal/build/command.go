@@ -12,22 +12,23 @@ import (
 
 // Command is one run of a tool.
 type Command struct {
-	// Dir is the working folder; empty is the current one.
+	// Dir is the working folder; empty means the current one.
 	Dir string
-	// Env is added to this process's environment.
+	// Env is added to the environment of this process.
 	Env []string
 	// Args is the program and its arguments.
 	Args []string
 }
 
-// hermetic keeps the go command from being steered by the user's settings and by a workspace around the module.
-var hermetic = []string{"GOFLAGS=", "GOWORK=off"}
+// hermeticEnv makes the go command ignore the user's flags and any workspace around the module.
+var hermeticEnv = []string{"GOFLAGS=", "GOWORK=off"}
 
-// Run waits for the command; its output becomes part of the error when it fails and is dropped otherwise.
+// Run runs the command to completion. A failure's error contains the end of the output; otherwise the output is
+// dropped.
 func Run(ctx context.Context, c Command) error {
 	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
 	cmd.Dir = c.Dir
-	cmd.Env = slices.Concat(os.Environ(), hermetic, c.Env)
+	cmd.Env = slices.Concat(os.Environ(), hermeticEnv, c.Env)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil {

@@ -11,10 +11,10 @@ import (
 	"runtime"
 )
 
-// keyFormat changes when the way artifacts are made changes for all of them.
+// keyFormat is part of every key. Change it to rebuild all artifacts.
 const keyFormat = "1"
 
-// Key returns the hash of everything that decides the artifact's content: its inputs, the bytes and relative names of its
+// Key returns the hash of everything that determines the artifact: its inputs, the bytes and relative names of its
 // sources, the Go toolchain and the platform.
 func Key(a Artifact) (string, error) {
 	h := sha256.New()

@@ -16,10 +16,10 @@ import (
 	"time"
 )
 
-// validity of every certificate; a local cluster does not live that long.
+// validity is the lifetime of every certificate.
 const validity = 365 * 24 * time.Hour
 
-// Pair is a certificate and its key, both PEM.
+// Pair is a certificate and its key, both in PEM.
 type Pair struct{ Cert, Key []byte }
 
 // Authority signs certificates.
@@ -30,7 +30,7 @@ type Authority struct {
 	now  time.Time
 }
 
-// NewAuthority makes a self-signed authority that is valid from an hour before now, for clocks that differ a little.
+// NewAuthority creates a self-signed authority. It is valid from one hour before now, to tolerate clock skew.
 func NewAuthority(name string, now time.Time) (*Authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -44,22 +44,22 @@ func NewAuthority(name string, now time.Time) (*Authority, error) {
 	}
 	pair, cert, err := sign(template, template, key, key, now)
 	if err != nil {
-		return nil, fmt.Errorf("cannot make the authority %s: %w", name, err)
+		return nil, fmt.Errorf("cannot create the authority %s: %w", name, err)
 	}
 	return &Authority{Pair: pair, cert: cert, key: key, now: now}, nil
 }
 
-// Subject is what a certificate says of its holder.
+// Subject is the identity in a certificate.
 type Subject struct {
-	// Name is the common name, which Kubernetes takes as the user.
+	// Name is the common name, which Kubernetes uses as the user.
 	Name string
-	// Groups are the organisations, which Kubernetes takes as the user's groups.
+	// Groups are the organisations, which Kubernetes uses as the user's groups.
 	Groups []string
-	// Hosts are the DNS names and IP addresses a server answers under; none for a certificate that is only a client's.
+	// Hosts are the DNS names and IP addresses of a server; empty for a client certificate.
 	Hosts []string
 }
 
-// Issue makes a key and a certificate for it, good for client authentication and, with hosts, for a server.
+// Issue creates a key and a certificate for client authentication and, with hosts, for server authentication.
 func (a *Authority) Issue(s Subject) (Pair, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -117,7 +117,7 @@ func encodeKey(key crypto.Signer) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
-// write stores the pair as NAME.crt and NAME.key, the key readable by its owner only.
+// write stores the pair as NAME.crt and NAME.key. Only the owner can read the key.
 func (p Pair) write(dir, name string) error {
 	if err := os.WriteFile(filepath.Join(dir, name+".crt"), p.Cert, 0o644); err != nil {
 		return err

@@ -17,7 +17,7 @@ func TestWrittenCertificatesVerify(t *testing.T) {
 	if err := Write(dir, plan, now); err != nil {
 		t.Fatal(err)
 	}
-	for _, l := range leaves(plan) {
+	for _, l := range certificates(plan) {
 		pair, err := tls.LoadX509KeyPair(filepath.Join(dir, l.file+".crt"), filepath.Join(dir, l.file+".key"))
 		if err != nil {
 			t.Errorf("%s: %v", l.file, err)
@@ -57,7 +57,7 @@ func TestOnlyServersGetServerCertificates(t *testing.T) {
 	}
 }
 
-func TestSecretsAreReadableByTheirOwnerOnly(t *testing.T) {
+func TestKeysAreReadableOnlyByOwner(t *testing.T) {
 	dir := t.TempDir()
 	if err := Write(dir, network.Default(), time.Now()); err != nil {
 		t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/internal/network"
 )
 
-// Names of the certificate files, without .crt and .key.
+// Names of the certificate files, without the extensions .crt and .key.
 const (
 	ClusterCA    = "ca"
 	FrontProxyCA = "front-proxy-ca"
@@ -28,7 +28,7 @@ const (
 	ServiceAccount   = "service-account"
 )
 
-// Names of the kubeconfig files, without .kubeconfig.
+// Names of the kubeconfig files, without the extension .kubeconfig.
 const (
 	AdminUser             = "admin"
 	ControllerManagerUser = "controller-manager"
@@ -37,19 +37,19 @@ const (
 	ProxyUser             = "proxy"
 )
 
-// leaf is a certificate file to make.
-type leaf struct {
+// certificate describes a certificate file to create.
+type certificate struct {
 	authority, file string
 	subject         Subject
 }
 
-func leaves(p network.Plan) []leaf {
+func certificates(p network.Plan) []certificate {
 	node := []string{p.NodeName, p.NodeV4().String(), p.NodeV6().String()}
 	api := append([]string{
 		"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local",
 		"localhost", "127.0.0.1", "::1", p.APIServiceV4().String(),
 	}, node...)
-	return []leaf{
+	return []certificate{
 		{ClusterCA, APIServer, Subject{Name: "kube-apiserver", Hosts: api}},
 		{ClusterCA, APIServerKubelet, Subject{Name: "kube-apiserver-kubelet-client", Groups: []string{"system:masters"}}},
 		{ClusterCA, Kubelet, Subject{Name: "system:node:" + p.NodeName, Groups: []string{"system:nodes"}, Hosts: node}},
@@ -59,7 +59,7 @@ func leaves(p network.Plan) []leaf {
 	}
 }
 
-// users maps each kubeconfig to the identity in it; the API server's built-in roles know the system: names.
+// users maps each kubeconfig to its identity. The built-in roles of the API server refer to the system: names.
 func users(p network.Plan) map[string]Subject {
 	return map[string]Subject{
 		AdminUser:             {Name: "osm-local-admin", Groups: []string{"system:masters"}},
@@ -70,7 +70,7 @@ func users(p network.Plan) map[string]Subject {
 	}
 }
 
-// Write makes all certificates, keys and kubeconfigs of a cluster in the folder.
+// Write creates all certificates, keys and kubeconfigs of a cluster in the folder.
 func Write(dir string, p network.Plan, now time.Time) error {
 	authorities := map[string]*Authority{}
 	for _, name := range []string{ClusterCA, FrontProxyCA, EtcdCA} {
@@ -83,7 +83,7 @@ func Write(dir string, p network.Plan, now time.Time) error {
 		}
 		authorities[name] = a
 	}
-	for _, l := range leaves(p) {
+	for _, l := range certificates(p) {
 		pair, err := authorities[l.authority].Issue(l.subject)
 		if err != nil {
 			return err
@@ -105,12 +105,12 @@ func Write(dir string, p network.Plan, now time.Time) error {
 	return writeServiceAccountKey(dir)
 }
 
-// writeServiceAccountKey makes the RSA key that signs service account tokens. RSA, because that is what clusters in the field
-// use, so that verifiers are tested with RS256.
+// writeServiceAccountKey creates the key that signs service account tokens. It is RSA because most clusters use RSA, so
+// token verification is tested with RS256.
 func writeServiceAccountKey(dir string) error {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
-		return fmt.Errorf("cannot make the service account key: %w", err)
+		return fmt.Errorf("cannot create the service account key: %w", err)
 	}
 	private, err := encodeKey(key)
 	if err != nil {

@@ -1,4 +1,5 @@
-// Package certs makes the cluster's authorities, its certificates and the kubeconfigs that use them.
+// Package certs creates the cluster's authorities, certificates and kubeconfigs.
 //
-// In: the addresses that certificates are valid for. Out: files in one folder; made anew for every cluster, valid for a year.
+// Input: the addresses that certificates are valid for. Output: files in one folder, created for every cluster and
+// valid for a year.
 package certs

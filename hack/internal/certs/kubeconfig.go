@@ -23,7 +23,7 @@ contexts:
 current-context: osm-local
 `
 
-// Kubeconfig renders a client configuration that needs no other file.
+// Kubeconfig renders a self-contained client configuration.
 func Kubeconfig(server string, ca []byte, client Pair) []byte {
 	encode := base64.StdEncoding.EncodeToString
 	return fmt.Appendf(nil, kubeconfig, server, encode(ca), encode(client.Cert), encode(client.Key))

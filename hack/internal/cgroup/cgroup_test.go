@@ -26,13 +26,13 @@ tmpfs /sys/fs/cgroup tmpfs rw 0 0
 	}
 }
 
-func TestPidsAreGatheredFromAllHierarchiesAndDepths(t *testing.T) {
+func TestPidsCoverAllHierarchiesAndDescendants(t *testing.T) {
 	one, two := t.TempDir(), t.TempDir()
 	write(t, filepath.Join(one, "g/cgroup.procs"), "30\n2\n")
 	write(t, filepath.Join(one, "g/pod/a/cgroup.procs"), "7\n")
 	write(t, filepath.Join(two, "g/cgroup.procs"), "2\n")
 	write(t, filepath.Join(two, "other/cgroup.procs"), "99\n")
-	g := Group{Name: "g", In: []Hierarchy{{Mount: one}, {Mount: two, Unified: true}}}
+	g := Group{Name: "g", Hierarchies: []Hierarchy{{Mount: one}, {Mount: two, Unified: true}}}
 	got, err := g.Pids()
 	if err != nil {
 		t.Fatal(err)
@@ -42,11 +42,11 @@ func TestPidsAreGatheredFromAllHierarchiesAndDepths(t *testing.T) {
 	}
 }
 
-func TestCreateInheritsCPUsAndRemoveTakesChildrenFirst(t *testing.T) {
+func TestCreateInheritsCPUsAndFoldersListsChildrenFirst(t *testing.T) {
 	root := t.TempDir()
 	write(t, filepath.Join(root, "cpuset.cpus"), "0-1\n")
 	write(t, filepath.Join(root, "cpuset.mems"), "0\n")
-	g := Group{Name: "g", In: []Hierarchy{{Mount: root}}}
+	g := Group{Name: "g", Hierarchies: []Hierarchy{{Mount: root}}}
 	if err := g.Child("daemons").Create(); err != nil {
 		t.Fatal(err)
 	}

@@ -11,30 +11,32 @@ import (
 	"strings"
 )
 
-// Group is one group in every hierarchy.
+// Group is a control group that exists in several hierarchies.
 type Group struct {
 	// Name is the path below the root of the hierarchies, without a leading slash.
 	Name string
-	// In are the hierarchies it is in.
-	In []Hierarchy
+	// Hierarchies are the hierarchies of the group.
+	Hierarchies []Hierarchy
 }
 
-// Create makes the group where it is missing.
+// Create creates the group in every hierarchy where it is missing.
 func (g Group) Create() error {
-	for _, h := range g.In {
+	for _, h := range g.Hierarchies {
 		if err := h.create(g.Name); err != nil {
-			return fmt.Errorf("cannot make the control group %s: %w", h.folder(g.Name), err)
+			return fmt.Errorf("cannot create the control group %s: %w", h.folder(g.Name), err)
 		}
 	}
 	return nil
 }
 
-// Child is a group below this one.
-func (g Group) Child(name string) Group { return Group{Name: g.Name + "/" + name, In: g.In} }
+// Child returns a group below this one.
+func (g Group) Child(name string) Group {
+	return Group{Name: g.Name + "/" + name, Hierarchies: g.Hierarchies}
+}
 
 // Add moves a process into the group.
 func (g Group) Add(pid int) error {
-	for _, h := range g.In {
+	for _, h := range g.Hierarchies {
 		file := filepath.Join(h.folder(g.Name), "cgroup.procs")
 		if err := os.WriteFile(file, []byte(strconv.Itoa(pid)), 0); err != nil {
 			return fmt.Errorf("cannot move process %d into the control group: %w", pid, err)
@@ -43,12 +45,12 @@ func (g Group) Add(pid int) error {
 	return nil
 }
 
-// Pids lists the processes in the group and below, in any hierarchy, in ascending order.
+// Pids returns the processes in the group and its descendants, over all hierarchies, in ascending order.
 func (g Group) Pids() ([]int, error) {
 	var pids []int
 	for _, dir := range g.Folders() {
 		content, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
-		if gone(err) {
+		if isGone(err) {
 			continue
 		}
 		if err != nil {
@@ -66,10 +68,10 @@ func (g Group) Pids() ([]int, error) {
 	return slices.Compact(pids), nil
 }
 
-// Roots lists the group's own folder in every hierarchy where it exists.
+// Roots returns the existing folders of the group itself, one per hierarchy.
 func (g Group) Roots() []string {
 	var found []string
-	for _, h := range g.In {
+	for _, h := range g.Hierarchies {
 		if _, err := os.Stat(h.folder(g.Name)); err == nil {
 			found = append(found, h.folder(g.Name))
 		}
@@ -77,10 +79,10 @@ func (g Group) Roots() []string {
 	return found
 }
 
-// Folders lists the group's folders and those below that exist, children before their parents.
+// Folders returns the existing folders of the group and its descendants, children before parents.
 func (g Group) Folders() []string {
 	var found []string
-	for _, h := range g.In {
+	for _, h := range g.Hierarchies {
 		_ = filepath.WalkDir(h.folder(g.Name), func(path string, entry fs.DirEntry, err error) error {
 			if err == nil && entry.IsDir() {
 				found = append(found, path)
@@ -92,18 +94,18 @@ func (g Group) Folders() []string {
 	return found
 }
 
-// Remove removes the group and all below. It fails while a process is in one of them.
+// Remove removes the group and its descendants. It fails while a process is in one of them.
 func (g Group) Remove() error {
 	var failed error
 	for _, dir := range g.Folders() {
-		if err := os.Remove(dir); err != nil && !gone(err) {
+		if err := os.Remove(dir); err != nil && !isGone(err) {
 			failed = errors.Join(failed, err)
 		}
 	}
 	return failed
 }
 
-// gone reports that a group vanished while it was looked at, which is what is wanted.
-func gone(err error) bool {
+// isGone reports whether the error means that the group no longer exists.
+func isGone(err error) bool {
 	return err != nil && (errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), "no such device"))
 }

@@ -12,9 +12,9 @@ import (
 
 // Hierarchy is one mounted cgroup tree.
 type Hierarchy struct {
-	// Mount is where it is mounted.
+	// Mount is the mount point.
 	Mount string
-	// Unified marks version 2.
+	// Unified is true for version 2.
 	Unified bool
 }
 
@@ -48,10 +48,10 @@ func parseMounts(r io.Reader) ([]Hierarchy, error) {
 	return found, lines.Err()
 }
 
-// folder is the group's place in the hierarchy.
+// folder returns the folder of the group in the hierarchy.
 func (h Hierarchy) folder(name string) string { return filepath.Join(h.Mount, name) }
 
-// create makes the group, with what its children need to be usable.
+// create creates the group so that it can have children with processes.
 func (h Hierarchy) create(name string) error {
 	if err := os.MkdirAll(h.folder(name), 0o755); err != nil {
 		return err
@@ -62,8 +62,9 @@ func (h Hierarchy) create(name string) error {
 	return h.inheritCPUs(name)
 }
 
-// delegate switches every controller on for the children of the groups above this one (version 2). Not in the group itself: it
-// could not hold processes then. A controller that the kernel refuses stays off: the kubelet names those it cannot do without.
+// delegate enables every controller for the children of the groups above this one (version 2). The group itself is
+// excluded, because a group with delegated controllers cannot hold processes. A controller that the kernel rejects
+// stays off; the kubelet reports the ones it requires.
 func (h Hierarchy) delegate(name string) error {
 	parts := strings.Split(name, "/")
 	for depth := range parts {
@@ -79,7 +80,8 @@ func (h Hierarchy) delegate(name string) error {
 	return nil
 }
 
-// inheritCPUs fills the CPU and memory node lists of a new cpuset group (version 1), which start empty and then admit no process.
+// inheritCPUs copies the CPU and memory node lists to a new cpuset group (version 1). They start empty, and a group
+// with empty lists accepts no process.
 func (h Hierarchy) inheritCPUs(name string) error {
 	dir := h.Mount
 	for _, part := range strings.Split(name, "/") {

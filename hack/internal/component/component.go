@@ -14,7 +14,7 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/internal/process"
 )
 
-// Names of the processes, which name their pid and log files.
+// Names of the processes, and of their pid and log files.
 const (
 	Etcd              = "etcd"
 	APIServer         = "kube-apiserver"
@@ -25,25 +25,25 @@ const (
 	Containerd        = "containerd"
 )
 
-// Names lists all processes in the order they are started.
+// Names lists all processes in start order.
 func Names() []string {
 	return []string{Etcd, Containerd, APIServer, ControllerManager, Scheduler, Kubelet, Proxy}
 }
 
-// RootCgroup is the control group that holds the whole cluster; the kubelet puts pods below it.
+// RootCgroup is the control group of the whole cluster; the kubelet puts pods below it.
 const RootCgroup = "osm-local"
 
 //go:embed templates
 var templates embed.FS
 
-// Cluster is what every component's settings are derived from.
+// Cluster determines the settings of every component.
 type Cluster struct {
 	State  paths.State
 	Assets assets.Set
 	Plan   network.Plan
 }
 
-// Specs returns how every process is run, by name.
+// Specs returns the process specifications by name.
 func (c Cluster) Specs() map[string]process.Spec {
 	return map[string]process.Spec{
 		Etcd:              c.kubernetes(Etcd, c.etcd()),
@@ -66,7 +66,7 @@ func (c Cluster) kubernetes(name string, args []string) process.Spec {
 	return process.Spec{Name: name, Path: filepath.Join(c.Assets.Kubernetes, name), Args: args}
 }
 
-// configurations maps each configuration file, relative to the configuration folder, to its template.
+// configurations maps each configuration file to its template. File names are relative to the configuration folder.
 func configurations() map[string]string {
 	return map[string]string{
 		"containerd.toml":        "containerd.toml",
@@ -79,7 +79,7 @@ func configurations() map[string]string {
 	}
 }
 
-// Render returns the content of every configuration file by its name relative to the configuration folder.
+// Render returns the content of every configuration file by name, relative to the configuration folder.
 func (c Cluster) Render() (map[string][]byte, error) {
 	files := map[string][]byte{}
 	for name, source := range configurations() {
@@ -98,17 +98,17 @@ func (c Cluster) Render() (map[string][]byte, error) {
 
 func (c Cluster) configFile(name string) string { return filepath.Join(c.State.Config(), name) }
 
-// Cert is the path of a certificate or key file; templates use it.
+// Cert returns the path of a certificate or key file. Templates call it.
 func (c Cluster) Cert(file string) string { return filepath.Join(c.State.Certs(), file) }
 
-// Manifest is the file with the objects that every cluster has: CoreDNS.
+// Manifest returns the file with the objects of every cluster: CoreDNS.
 func (c Cluster) Manifest() string { return c.configFile("coredns.yaml") }
 
-// CoreDNSImage is the image that the manifest names.
+// CoreDNSImage returns the image in the manifest.
 func (c Cluster) CoreDNSImage() string { return assets.CoreDNSImage }
 
-// PauseImage is the image of every pod's first container.
+// PauseImage returns the image of the first container of every pod.
 func (c Cluster) PauseImage() string { return assets.PauseImage }
 
-// CgroupRoot is the control group below which the kubelet puts pods.
+// CgroupRoot returns the control group of pods, as the kubelet expects it.
 func (c Cluster) CgroupRoot() string { return "/" + RootCgroup }

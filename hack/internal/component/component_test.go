@@ -28,7 +28,7 @@ func TestRenderedFilesParse(t *testing.T) {
 	}
 	for name, content := range files {
 		if strings.Contains(string(content), "<no value>") {
-			t.Errorf("%s has a hole:\n%s", name, content)
+			t.Errorf("%s has a missing value:\n%s", name, content)
 		}
 		switch {
 		case strings.HasSuffix(name, ".yaml"):
@@ -38,7 +38,7 @@ func TestRenderedFilesParse(t *testing.T) {
 					t.Errorf("%s: %v", name, err)
 				}
 				if object["kind"] == nil || object["apiVersion"] == nil {
-					t.Errorf("%s holds a document without kind and version", name)
+					t.Errorf("%s has a document without kind and apiVersion", name)
 				}
 			}
 		case strings.HasSuffix(name, ".conflist"):
@@ -50,14 +50,14 @@ func TestRenderedFilesParse(t *testing.T) {
 	}
 }
 
-// The folder is removed as a whole, so no program may be told to write elsewhere.
-func TestEverythingIsKeptBelowTheStateFolder(t *testing.T) {
+// The state folder is removed as a whole, so no process may write elsewhere.
+func TestProcessesWriteOnlyBelowStateFolder(t *testing.T) {
 	c := cluster()
 	for name, spec := range c.Specs() {
 		for _, arg := range spec.Args {
 			_, value, _ := strings.Cut(arg, "=")
 			if strings.HasPrefix(value, "/") && !strings.HasPrefix(value, "/state/") {
-				t.Errorf("%s is given %s", name, arg)
+				t.Errorf("%s has argument %s", name, arg)
 			}
 		}
 	}
@@ -72,26 +72,26 @@ func TestEverythingIsKeptBelowTheStateFolder(t *testing.T) {
 	}
 }
 
-func TestEveryProcessIsSpecified(t *testing.T) {
+func TestEveryProcessHasSpec(t *testing.T) {
 	specs := cluster().Specs()
 	if len(specs) != len(Names()) {
 		t.Errorf("%d specifications for %d names", len(specs), len(Names()))
 	}
 	for _, name := range Names() {
 		if specs[name].Name != name || !strings.HasSuffix(specs[name].Path, "/"+name) {
-			t.Errorf("%s is specified as %+v", name, specs[name])
+			t.Errorf("the spec of %s is %+v", name, specs[name])
 		}
 	}
 }
 
-func TestNothingListensOnOutsideAddresses(t *testing.T) {
+func TestNoProcessListensOnExternalAddress(t *testing.T) {
 	p := network.Default()
 	for _, arg := range cluster().apiServer() {
 		if strings.HasPrefix(arg, "--bind-address=") && arg != "--bind-address="+p.NodeV4().String() {
-			t.Errorf("the API server listens by %s", arg)
+			t.Errorf("the API server has argument %s", arg)
 		}
 	}
 	if !slices.Contains(cluster().etcd(), "--client-cert-auth") {
-		t.Error("etcd takes clients without a certificate")
+		t.Error("etcd accepts clients without a certificate")
 	}
 }

@@ -6,13 +6,13 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/internal/certs"
 )
 
-// etcd's ports differ from its usual ones, so that another etcd on the machine is not in the way.
+// etcd uses non-default ports, to avoid a conflict with another etcd on the machine.
 const (
 	etcdClientURL = "https://127.0.0.1:12379"
 	etcdPeerURL   = "http://127.0.0.1:12380"
 )
 
-// issuer is the service account issuer, as most clusters name it.
+// issuer is the service account issuer, with the value that most clusters use.
 const issuer = "https://kubernetes.default.svc.cluster.local"
 
 func (c Cluster) etcd() []string {
@@ -28,7 +28,8 @@ func (c Cluster) etcd() []string {
 		"--key-file=" + c.Cert(certs.Etcd+".key"),
 		"--trusted-ca-file=" + c.Cert(certs.EtcdCA+".crt"),
 		"--client-cert-auth",
-		// The data does not outlive the cluster, so a power cut may cost it; every write is several times faster.
+		// Writes are several times faster without fsync. A power cut may lose the data, which does not outlive the
+		// cluster anyway.
 		"--unsafe-no-fsync",
 		"--log-level=warn",
 	}
@@ -81,13 +82,13 @@ func (c Cluster) controllerManager() []string {
 		"--cluster-signing-key-file=" + c.Cert(certs.ClusterCA+".key"),
 		"--cluster-cidr=" + c.PodRanges(),
 		"--service-cluster-ip-range=" + c.ServiceRanges(),
-		// Pod addresses come from the one node's CNI configuration, not from ranges per node.
+		// Pod addresses come from the CNI configuration of the single node, not from ranges per node.
 		"--allocate-node-cidrs=false",
 		"--flex-volume-plugin-dir=" + c.State.VolumePlugins(),
 		"--endpointslice-updates-batch-period=0s",
 		"--endpoint-updates-batch-period=0s",
-		// The one node is not heard of when the API server was away. Taken for lost, all its pods would be unready at once, and every
-		// Service without an endpoint.
+		// The node cannot report while the API server is stopped. If it were marked lost, all its pods would become
+		// unready at once, and every Service would have no endpoints.
 		"--node-monitor-grace-period=5m",
 		"--kube-api-qps=300",
 		"--kube-api-burst=600",
@@ -106,10 +107,10 @@ func (c Cluster) kubelet() []string {
 	}
 }
 
-// PodRanges are both ranges of pod addresses, IPv4 first, separated by a comma as the programs want them.
+// PodRanges returns both ranges of pod addresses, IPv4 first, separated by a comma.
 func (c Cluster) PodRanges() string { return c.Plan.PodV4.String() + "," + c.Plan.PodV6.String() }
 
-// ServiceRanges are both ranges of cluster IPs. The first decides the family of single-stack Services.
+// ServiceRanges returns both ranges of cluster IPs. The first is the family of single-stack Services.
 func (c Cluster) ServiceRanges() string {
 	return c.Plan.ServiceV4.String() + "," + c.Plan.ServiceV6.String()
 }

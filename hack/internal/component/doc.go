@@ -1,5 +1,5 @@
-// Package component says how each program of the cluster is run: its arguments and its configuration file.
+// Package component defines how each program of the cluster runs: its arguments and its configuration file.
 //
-// In: the folders of the state and of the built programs, and the address plan. Out: process specifications and rendered files.
-// Nothing is started here.
+// Input: the state folder, the folders of the programs, and the address plan. Output: process specifications and
+// rendered files. It starts nothing.
 package component

@@ -1,4 +1,4 @@
-// Package debian installs the Debian packages the local cluster needs and the machine lacks.
+// Package debian installs the Debian packages that the local cluster needs.
 //
-// In: package names. Out: installed packages; nothing is done, and no network used, when all are there.
+// Input: package names. Output: installed packages. If none is missing, nothing is done and no network is used.
 package debian

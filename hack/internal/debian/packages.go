@@ -10,18 +10,19 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/internal/build"
 )
 
-// Required are the packages: nft for kube-proxy; mount for the kubelet; what it takes to compile runc with seccomp.
+// Required returns the packages: nft for kube-proxy, mount for the kubelet, and the build dependencies of runc with
+// seccomp.
 func Required() []string {
 	return []string{"nftables", "mount", "gcc", "libc6-dev", "pkg-config", "libseccomp-dev"}
 }
 
-// Missing returns those of the packages that are not installed.
+// Missing returns the packages that are not installed.
 func Missing(ctx context.Context, packages []string) ([]string, error) {
 	args := append([]string{"-W", "-f", "${Package} ${db:Status-Status}\n"}, packages...)
-	// dpkg-query fails when it does not know a package, after it has listed those it knows.
+	// dpkg-query lists the known packages and fails if one is unknown.
 	out, err := exec.CommandContext(ctx, "dpkg-query", args...).Output()
 	if errors.Is(err, exec.ErrNotFound) {
-		return nil, fmt.Errorf("this machine has no dpkg-query: the local cluster installs what it needs on Debian and its derivatives only")
+		return nil, fmt.Errorf("this machine has no dpkg-query: the local cluster can install packages only on Debian and its derivatives")
 	}
 	return missing(packages, string(out)), nil
 }
@@ -42,7 +43,7 @@ func missing(packages []string, status string) []string {
 	return lacking
 }
 
-// Install installs the packages without recommended ones and without questions.
+// Install installs the packages without recommended ones and without prompts.
 func Install(ctx context.Context, packages []string) error {
 	env := []string{"DEBIAN_FRONTEND=noninteractive"}
 	if err := build.Run(ctx, build.Command{Env: env, Args: []string{"apt-get", "update", "-qq"}}); err != nil {

@@ -1,4 +1,5 @@
-// Package imageload puts image archives into containerd, where the kubelet finds them by tag and by digest.
+// Package imageload loads image archives into containerd, where the kubelet finds them by tag and by digest.
 //
-// In: OCI image layouts in tar files. Out: images in containerd's namespace for Kubernetes; those that are there already are skipped.
+// Input: OCI image layouts in tar files. Output: images in containerd's namespace for Kubernetes. Images already
+// present are skipped.
 package imageload

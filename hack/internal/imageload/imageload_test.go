@@ -18,7 +18,7 @@ const digest = "sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886
 const index = `{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","size":3,"digest":"` + digest +
 	`","annotations":{"io.containerd.image.name":"openservicemesh/init:v1","org.opencontainers.image.ref.name":"v1"}}]}`
 
-func TestArchiveIsRenamedByTagAndDigestAndOtherwiseUntouched(t *testing.T) {
+func TestRewriteChangesOnlyNames(t *testing.T) {
 	file := writeTar(t, map[string]string{"oci-layout": "{}", "./index.json": index, "blobs/sha256/2c": "foo"})
 	images, err := readIndex(file)
 	if err != nil {
@@ -52,30 +52,30 @@ func TestArchiveIsRenamedByTagAndDigestAndOtherwiseUntouched(t *testing.T) {
 	}
 }
 
-func TestAnImageIsFoundUnderTheDigestOfAnother(t *testing.T) {
+func TestAddReferencesAddsForeignDigest(t *testing.T) {
 	images, err := readIndex(writeTar(t, map[string]string{"index.json": index}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	const init, other = "docker.io/openservicemesh/init", "sha256:0683a690f30a3d8665f3ca069a02b6f4112d775b9f56197b8f8e17eeb5c2c2ed"
-	images, err = also(images, []string{init + ":v1@" + digest, init + ":v1@" + other})
+	images, err = addReferences(images, []string{init + ":v1@" + digest, init + ":v1@" + other})
 	if err != nil || len(images) != 2 {
-		t.Fatalf("images = %+v (%v), want the image itself and one more name", images, err)
+		t.Fatalf("images = %+v (%v), want the image under two names", images, err)
 	}
 	if images[1].canonical != init+"@"+other || images[1].descriptor.Digest.String() != digest {
 		t.Errorf("the second name is %s for %s", images[1].canonical, images[1].descriptor.Digest)
 	}
 	for _, wrong := range []string{"UPPER CASE", ""} {
-		if _, err := also(images[:1], []string{wrong}); err == nil || !strings.Contains(err.Error(), "not a reference") {
-			t.Errorf("error %v for %q, want one that says that it is not a reference", err, wrong)
+		if _, err := addReferences(images[:1], []string{wrong}); err == nil || !strings.Contains(err.Error(), "not a reference") {
+			t.Errorf("error %v for %q, want \"not a reference\"", err, wrong)
 		}
 	}
-	if _, err := also(images, []string{init + ":v2"}); err == nil || !strings.Contains(err.Error(), "2 images") {
-		t.Errorf("error %v, want one that says that there are two images", err)
+	if _, err := addReferences(images, []string{init + ":v2"}); err == nil || !strings.Contains(err.Error(), "2 images") {
+		t.Errorf("error %v, want \"2 images\"", err)
 	}
 }
 
-func TestUnusableArchivesAreExplained(t *testing.T) {
+func TestInvalidArchiveIsRejected(t *testing.T) {
 	tests := map[string]struct {
 		files map[string]string
 		want  string

@@ -14,7 +14,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// Annotations that name an image inside an archive: containerd's own with the full reference, and OCI's.
+// Annotations with the name of an image in an archive: containerd's has the full reference, OCI's by convention only
+// the tag.
 const (
 	containerdName = "io.containerd.image.name"
 	ociRefName     = "org.opencontainers.image.ref.name"
@@ -40,7 +41,7 @@ func readIndex(file string) ([]image, error) {
 	for r := tar.NewReader(f); ; {
 		header, err := r.Next()
 		if errors.Is(err, io.EOF) {
-			return nil, fmt.Errorf("%s holds no %s, so it is not an OCI image archive", file, indexFile)
+			return nil, fmt.Errorf("%s has no %s, so it is not an OCI image archive", file, indexFile)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s is not a tar file: %w", file, err)
@@ -91,11 +92,11 @@ func newImage(d v1.Descriptor) (image, error) {
 	}, nil
 }
 
-// also adds entries that name the only image of an archive by further references: by their digests where they have one, since that
-// is how the kubelet looks for them, and by their tags otherwise.
-func also(images []image, references []string) ([]image, error) {
+// addReferences adds entries with further references to the only image of an archive. A reference with a digest is
+// added under the digest, because the kubelet looks it up that way; others are added under the tag.
+func addReferences(images []image, references []string) ([]image, error) {
 	if len(references) > 0 && len(images) != 1 {
-		return nil, fmt.Errorf("it lists %d images, so none of them can be given another name", len(images))
+		return nil, fmt.Errorf("it lists %d images; only a single image can have further references", len(images))
 	}
 	for _, text := range references {
 		named, err := reference.ParseDockerRef(text)
@@ -115,8 +116,8 @@ func also(images []image, references []string) ([]image, error) {
 	return images, nil
 }
 
-// renderIndex is the list that names every image twice: containerd makes one entry for each name, and the kubelet looks a
-// reference up by exactly the name it is written with in the pod.
+// renderIndex lists every image under two names. containerd makes one entry for each name, and the kubelet looks a
+// reference up exactly as the pod spells it.
 func renderIndex(images []image) ([]byte, error) {
 	index := v1.IndexManifest{SchemaVersion: 2, MediaType: "application/vnd.oci.image.index.v1+json"}
 	for _, img := range images {
@@ -129,7 +130,7 @@ func renderIndex(images []image) ([]byte, error) {
 	return json.Marshal(index)
 }
 
-// rewrite copies an archive with its list of images replaced.
+// rewrite copies an archive and replaces its index.
 func rewrite(w io.Writer, r io.Reader, index []byte) error {
 	in, out := tar.NewReader(r), tar.NewWriter(w)
 	for {

@@ -9,47 +9,47 @@ import (
 	"strings"
 )
 
-// Containerd is the running engine.
+// Containerd is a running containerd.
 type Containerd struct {
 	// Ctr is the path of containerd's command line client.
 	Ctr string
-	// Socket is where containerd listens.
+	// Socket is the socket of containerd.
 	Socket string
 }
 
-// Image is the two references under which a loaded image is found.
+// Image holds the two references of a loaded image.
 type Image struct {
-	// Tagged ends in :TAG, Canonical in @DIGEST; both name the registry host.
+	// Tagged ends in :TAG, Canonical in @DIGEST; both include the registry host.
 	Tagged, Canonical string
 }
 
-// Result says what became of one archive.
+// Result is the result of loading one archive.
 type Result struct {
-	// Images are those in the archive.
+	// Images are the images of the archive.
 	Images []Image
-	// Present is true if containerd had them all, under all names, and nothing was copied.
+	// Present is true if containerd already had all images under all names.
 	Present bool
 }
 
-// Inventory is the digest of every image in containerd, by reference.
+// Inventory maps references in containerd to image digests.
 type Inventory map[string]string
 
-// Load imports one archive unless all its images are in the inventory under the same names with the same digests. A tag that
-// names another image so far is moved. With a reference, which may have a digest, the image of the archive is found under that one,
-// too, whatever its own digest is.
-func (c Containerd) Load(ctx context.Context, have Inventory, file string, references ...string) (Result, error) {
+// Load imports one archive, unless the inventory has all its images under the same names and digests. An existing tag
+// is moved to the new image. The image is also stored under the given references, even if their digest differs from its
+// own.
+func (c Containerd) Load(ctx context.Context, inventory Inventory, file string, references ...string) (Result, error) {
 	images, err := readIndex(file)
 	if err != nil {
 		return Result{}, err
 	}
-	if images, err = also(images, references); err != nil {
+	if images, err = addReferences(images, references); err != nil {
 		return Result{}, fmt.Errorf("%s: %w", file, err)
 	}
 	result := Result{Present: true}
 	for _, img := range images {
 		result.Images = append(result.Images, Image{Tagged: img.tagged, Canonical: img.canonical})
 		digest := img.descriptor.Digest.String()
-		result.Present = result.Present && have[img.tagged] == digest && have[img.canonical] == digest
+		result.Present = result.Present && inventory[img.tagged] == digest && inventory[img.canonical] == digest
 	}
 	if result.Present {
 		return result, nil
@@ -60,7 +60,7 @@ func (c Containerd) Load(ctx context.Context, have Inventory, file string, refer
 	return result, nil
 }
 
-// importArchive streams the archive, with every image named by tag and by digest, into containerd, which unpacks it as well.
+// importArchive streams the archive into containerd, which also unpacks it. Every image is named by tag and by digest.
 func (c Containerd) importArchive(ctx context.Context, file string, images []image) error {
 	index, err := renderIndex(images)
 	if err != nil {
@@ -84,21 +84,21 @@ func (c Containerd) importArchive(ctx context.Context, file string, images []ima
 	copied := rewrite(in, f, index)
 	in.Close()
 	if err := cmd.Wait(); err != nil {
-		return fmt.Errorf("containerd refused it: %w: %s", err, strings.TrimSpace(out.String()))
+		return fmt.Errorf("containerd rejected it: %w: %s", err, strings.TrimSpace(out.String()))
 	}
 	return copied
 }
 
-// Inventory asks containerd for its images.
+// Inventory lists the images in containerd.
 func (c Containerd) Inventory(ctx context.Context) (Inventory, error) {
 	out, err := c.command(ctx, "images", "list").Output()
 	if err != nil {
-		return nil, fmt.Errorf("containerd does not answer at %s; is the cluster up? %w", c.Socket, err)
+		return nil, fmt.Errorf("containerd does not respond at %s, check that the cluster is up: %w", c.Socket, err)
 	}
 	return parseList(string(out)), nil
 }
 
-// parseList reads the table whose columns are name, type, digest and more.
+// parseList parses a table with the columns name, type, digest and more.
 func parseList(table string) Inventory {
 	digests := Inventory{}
 	for line := range strings.Lines(table) {

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Folders outside the state folder that containerd, the CNI library and the kubelet write to and cannot be told not to.
+// Folders outside the state folder that containerd, the CNI library and the kubelet always write to.
 const (
 	cniResults  = "/var/lib/cni/results"
 	podLogLinks = "/var/log/containers"
@@ -29,14 +29,14 @@ func sharedFolders() []string {
 	}
 }
 
-// strayFiles lists the cluster's files in folders that it would share with another container engine.
+// strayFiles returns the cluster's files in folders that other container engines use too.
 func (m Machine) strayFiles(context.Context) ([]string, error) {
 	var found []string
 	for dir, ours := range map[string]func(path string) bool{
 		cniResults:  func(path string) bool { return strings.HasPrefix(filepath.Base(path), m.Plan.CNIName+"-") },
 		podLogLinks: func(path string) bool { return pointsInto(path, m.State.Dir) },
-		shimSockets: deadSocket,
-		devices:     deadSocket,
+		shimSockets: isDeadSocket,
+		devices:     isDeadSocket,
 	} {
 		entries, err := os.ReadDir(dir)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -63,19 +63,19 @@ func (m Machine) removeStrayFiles(ctx context.Context) error {
 		}
 	}
 	for _, dir := range sharedFolders() {
-		_ = unix.Rmdir(dir) // fails when it is missing or somebody else's files are in it
+		_ = unix.Rmdir(dir) // Fails if the folder is missing or has files of another program.
 	}
 	return nil
 }
 
-// pointsInto reports whether the symbolic link's target, which need not exist any more, lies in the folder.
+// pointsInto reports whether the symbolic link's target is below the folder. The target need not exist.
 func pointsInto(link, dir string) bool {
 	target, err := os.Readlink(link)
 	return err == nil && strings.HasPrefix(filepath.Clean(target), dir+"/")
 }
 
-// deadSocket reports a Unix socket that nobody listens on any more.
-func deadSocket(path string) bool {
+// isDeadSocket reports whether the path is a Unix socket without a listener.
+func isDeadSocket(path string) bool {
 	conn, err := net.DialTimeout("unix", path, time.Second)
 	if err == nil {
 		conn.Close()

@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// patience is how long killed processes and their groups may take to vanish.
-const patience = 15 * time.Second
+// removalTimeout is the time limit for killed processes and their groups to disappear.
+const removalTimeout = 15 * time.Second
 
-// pids returns every live process of the cluster: those in its control group, and those whose pid files are right.
+// pids returns every live process of the cluster: those in its control group, and those with a valid pid file.
 func (m Machine) pids() ([]int, error) {
 	pids, err := m.Group.Pids()
 	if err != nil {
@@ -31,14 +31,14 @@ func (m Machine) pids() ([]int, error) {
 			pids = append(pids, id.Pid)
 		}
 	}
-	// A process of a container may run this very program; it does not end itself.
-	pids = slices.DeleteFunc(pids, func(pid int) bool { return pid == os.Getpid() || !m.lives(pid) })
+	// This program may itself run in a container of the cluster; it must not kill itself.
+	pids = slices.DeleteFunc(pids, func(pid int) bool { return pid == os.Getpid() || !m.isRunning(pid) })
 	slices.Sort(pids)
 	return slices.Compact(pids), nil
 }
 
-// lives reports that the process is not merely waiting for its parent to take note of its end.
-func (m Machine) lives(pid int) bool {
+// isRunning reports whether the process exists and is not a zombie.
+func (m Machine) isRunning(pid int) bool {
 	_, err := m.Processes.Proc.Identify(pid)
 	return err == nil
 }
@@ -53,10 +53,10 @@ func (m Machine) processes(context.Context) ([]string, error) {
 	return names, err
 }
 
-// kill ends all processes at once. Nothing of them is kept, so none gets time to say goodbye; new ones that the dying start are
-// found in the control group by the next round.
+// kill sends SIGKILL to all processes, repeatedly: processes started in the meantime are in the control group. Their
+// state is discarded, so there is no grace period.
 func (m Machine) kill(ctx context.Context) error {
-	return until(ctx, func() error {
+	return retry(ctx, func() error {
 		pids, err := m.pids()
 		if err != nil {
 			return err
@@ -73,9 +73,9 @@ func (m Machine) kill(ctx context.Context) error {
 	})
 }
 
-// until repeats f until it succeeds, and returns its last error when patience ends.
-func until(ctx context.Context, f func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// retry repeats f until it succeeds, and returns its last error after removalTimeout.
+func retry(ctx context.Context, f func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, removalTimeout)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestMountsBelowTakesTheLastMountedFirstAndNothingElse(t *testing.T) {
+func TestMountsBelowReturnsOnlyNestedMountsLastFirst(t *testing.T) {
 	const mountinfo = `21 1 0:5 / /proc rw - proc proc rw
 30 1 0:9 / /var/lib/osm-local rw - ext4 /dev/sdb rw
 31 30 0:10 / /var/lib/osm-local/a rw - tmpfs tmpfs rw
@@ -27,7 +27,7 @@ func TestMountsBelowTakesTheLastMountedFirstAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestParseTablesSparesTheMachinesOwn(t *testing.T) {
+func TestParseTablesIgnoresForeignTables(t *testing.T) {
 	got := parseTables("table inet filter\ntable ip kube-proxy\ntable ip6 kube-proxy\ntable ip kube-proxy-other\ntable ip cni_hostport\n")
 	want := []string{"ip kube-proxy", "ip6 kube-proxy", "ip cni_hostport"}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -56,12 +56,12 @@ func TestDeadSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if deadSocket(path) {
-		t.Error("a socket with a listener counts as dead")
+	if isDeadSocket(path) {
+		t.Error("a socket with a listener is reported as dead")
 	}
 	l.SetUnlinkOnClose(false)
 	l.Close()
-	if !deadSocket(path) {
-		t.Error("a socket without a listener does not count as dead")
+	if !isDeadSocket(path) {
+		t.Error("a socket without a listener is not reported as dead")
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/internal/process"
 )
 
-// Machine is where leftovers are looked for.
+// Machine finds and removes the leftovers of one cluster.
 type Machine struct {
 	State     paths.State
 	Plan      network.Plan
@@ -21,16 +21,16 @@ type Machine struct {
 	Sysctls   network.Sysctls
 }
 
-// room is one kind of leftovers.
-type room struct {
-	kind   string
+// category is one kind of leftovers.
+type category struct {
+	name   string
 	list   func(context.Context) ([]string, error)
 	remove func(context.Context) error
 }
 
-// rooms lists all kinds in the order in which they can be removed: each may hold on to those after it.
-func (m Machine) rooms() []room {
-	return []room{
+// categories lists all categories in the order of removal: each may use the later ones.
+func (m Machine) categories() []category {
+	return []category{
 		{"process", m.processes, m.kill},
 		{"mount", m.mounts, m.unmount},
 		{"network interface", m.links, m.deleteLinks},
@@ -41,27 +41,27 @@ func (m Machine) rooms() []room {
 	}
 }
 
-// List returns a line for everything that is there, sorted by kind in the order of removal.
+// List returns one line per leftover, by category in the order of removal.
 func (m Machine) List(ctx context.Context) ([]string, error) {
 	var lines []string
-	for _, r := range m.rooms() {
+	for _, r := range m.categories() {
 		names, err := r.list(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("cannot look for leftovers of the kind %s: %w", r.kind, err)
+			return nil, fmt.Errorf("cannot list leftovers of category %s: %w", r.name, err)
 		}
 		for _, name := range names {
-			lines = append(lines, r.kind+" "+name)
+			lines = append(lines, r.name+" "+name)
 		}
 	}
 	return lines, nil
 }
 
-// Clean removes everything, and puts kernel settings back. It goes on after a failure and reports all of them.
+// Clean removes everything and restores kernel settings. It continues after a failure and returns all failures.
 func (m Machine) Clean(ctx context.Context) error {
 	var failed error
-	for _, r := range m.rooms() {
+	for _, r := range m.categories() {
 		if err := r.remove(ctx); err != nil {
-			failed = errors.Join(failed, fmt.Errorf("cannot remove leftovers of the kind %s: %w", r.kind, err))
+			failed = errors.Join(failed, fmt.Errorf("cannot remove leftovers of category %s: %w", r.name, err))
 		}
 	}
 	return failed
@@ -74,29 +74,29 @@ func (m Machine) deleteLinks(context.Context) error { return network.DeleteLinks
 func (m Machine) groups(context.Context) ([]string, error) { return m.Group.Roots(), nil }
 
 func (m Machine) removeGroups(ctx context.Context) error {
-	// A killed process stays in its group until the kernel has taken it apart.
-	return until(ctx, m.Group.Remove)
+	// A killed process stays in its group until the kernel has released it.
+	return retry(ctx, m.Group.Remove)
 }
 
 func (m Machine) stateFolder(context.Context) ([]string, error) {
 	if _, err := os.Lstat(m.State.Dir); err != nil {
-		return nil, nil //nolint:nilerr // what cannot be seen is not there
+		return nil, nil //nolint:nilerr // a folder that cannot be read counts as missing
 	}
 	return []string{m.State.Dir}, nil
 }
 
-// removeState restores the kernel settings, whose record lies in the state folder, then removes the folder. It refuses while
-// something is mounted below, because removing would go through the mount.
+// removeState restores the kernel settings, which are recorded in the state folder, then removes the folder. It fails
+// while something is mounted below, because the removal would delete the mounted files.
 func (m Machine) removeState(ctx context.Context) error {
 	mounted, err := m.mounts(ctx)
 	if err != nil {
 		return err
 	}
 	if len(mounted) > 0 {
-		return fmt.Errorf("%s is kept: %s is still mounted", m.State.Dir, mounted[0])
+		return fmt.Errorf("not removing %s: %s is still mounted", m.State.Dir, mounted[0])
 	}
 	if err := m.Sysctls.Restore(); err != nil {
-		return fmt.Errorf("%s is kept: kernel settings could not be put back: %w", m.State.Dir, err)
+		return fmt.Errorf("not removing %s: cannot restore kernel settings: %w", m.State.Dir, err)
 	}
 	return os.RemoveAll(m.State.Dir)
 }

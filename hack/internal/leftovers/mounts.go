@@ -24,7 +24,7 @@ func (m Machine) mounts(context.Context) ([]string, error) {
 	return mountsBelow(f, m.State.Dir)
 }
 
-// mountsBelow lists the mount points inside the folder, the last mounted first; the folder itself is not one of them.
+// mountsBelow returns the mount points below the folder, the last mounted first, without the folder itself.
 func mountsBelow(mountinfo io.Reader, dir string) ([]string, error) {
 	var found []string
 	lines := bufio.NewScanner(mountinfo)
@@ -44,7 +44,7 @@ func mountsBelow(mountinfo io.Reader, dir string) ([]string, error) {
 
 var octal = regexp.MustCompile(`\\[0-7]{3}`)
 
-// unescape undoes the kernel's way of writing spaces and the like as \040.
+// unescape decodes the kernel's escapes in mountinfo, such as \040 for a space.
 func unescape(s string) string {
 	return octal.ReplaceAllStringFunc(s, func(code string) string {
 		n, err := strconv.ParseUint(code[1:], 8, 8)
@@ -56,7 +56,7 @@ func unescape(s string) string {
 }
 
 func (m Machine) unmount(ctx context.Context) error {
-	return until(ctx, func() error {
+	return retry(ctx, func() error {
 		points, err := m.mounts(ctx)
 		if err != nil {
 			return err

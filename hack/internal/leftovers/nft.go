@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// tables are those that kube-proxy and the portmap plugin make, under both protocols.
+// tables are the names of the tables of kube-proxy and the portmap plugin, in both protocols.
 var tables = []string{"kube-proxy", "cni_hostport"}
 
-// nftTables lists the cluster's tables as "ip kube-proxy". A machine without nft has never had one.
+// nftTables returns the cluster's tables, such as "ip kube-proxy". A machine without nft has none.
 func nftTables(ctx context.Context) ([]string, error) {
 	if _, err := exec.LookPath("nft"); err != nil {
 		return nil, nil //nolint:nilerr // see above

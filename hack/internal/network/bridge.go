@@ -10,17 +10,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// bridgeMAC is fixed: a bridge without one changes its address with the pods attached to it, and neighbours' caches go stale.
+// bridgeMAC is fixed. Otherwise the bridge's address would change with the attached pods, and neighbour caches would be
+// stale.
 var bridgeMAC = net.HardwareAddr{0x0a, 0x6f, 0x73, 0x6d, 0x00, 0x01}
 
-// CreateBridge makes the bridge with the node's addresses, and routes the Service ranges to it: without a route the machine's
-// own programs could not send to a cluster IP at all, and with the default route they would do so from an outside address.
+// CreateBridge creates the bridge with the node's addresses and routes the Service ranges to it. Without the route,
+// programs of the machine could not reach a cluster IP, or would use an outside source address.
 func CreateBridge(p Plan) error {
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name, attrs.HardwareAddr = p.Bridge, bridgeMAC
 	bridge := &netlink.Bridge{LinkAttrs: attrs}
 	if err := netlink.LinkAdd(bridge); err != nil && !errors.Is(err, unix.EEXIST) {
-		return fmt.Errorf("cannot make the bridge %s: %w", p.Bridge, err)
+		return fmt.Errorf("cannot create the bridge %s: %w", p.Bridge, err)
 	}
 	if err := netlink.LinkSetUp(bridge); err != nil {
 		return err
@@ -28,10 +29,10 @@ func CreateBridge(p Plan) error {
 	for _, address := range []netip.Prefix{
 		netip.PrefixFrom(p.NodeV4(), p.PodV4.Bits()), netip.PrefixFrom(p.NodeV6(), p.PodV6.Bits()),
 	} {
-		// Duplicate address detection would keep the IPv6 address unusable for as long as no pod is attached.
+		// Duplicate address detection would delay the IPv6 address until a pod is attached.
 		a := &netlink.Addr{IPNet: ipNet(address), Flags: unix.IFA_F_NODAD}
 		if err := netlink.AddrReplace(bridge, a); err != nil {
-			return fmt.Errorf("cannot give %s the address %s: %w", p.Bridge, address, err)
+			return fmt.Errorf("cannot add the address %s to %s: %w", address, p.Bridge, err)
 		}
 	}
 	return addServiceRoutes(p, bridge)
@@ -53,7 +54,7 @@ func addServiceRoutes(p Plan, bridge netlink.Link) error {
 	return nil
 }
 
-// Links lists the cluster's interfaces that exist: the host sides of pods' links, then the bridge itself.
+// Links returns the cluster's existing interfaces: the host sides of pod links, then the bridge.
 func Links(p Plan) ([]string, error) {
 	all, err := netlink.LinkList()
 	if err != nil {
@@ -77,7 +78,7 @@ func Links(p Plan) ([]string, error) {
 	return names, nil
 }
 
-// DeleteLinks removes the cluster's interfaces; addresses and routes go with them.
+// DeleteLinks deletes the cluster's interfaces, with their addresses and routes.
 func DeleteLinks(p Plan) error {
 	names, err := Links(p)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package network is the machine's side of the cluster network: the bridge that pods are attached to, its addresses and routes,
-// and the kernel settings that let packets pass.
+// Package network sets up the host side of the cluster network: the bridge that pods are attached to, its addresses and
+// routes, and kernel settings.
 //
-// In: the address plan. Out: a bridge that is removed as a whole, and settings whose former values are kept in a file.
+// Input: the address plan. Output: a bridge, and settings whose previous values are recorded in a file.
 package network

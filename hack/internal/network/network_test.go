@@ -31,7 +31,7 @@ func TestPlanAddressesAreDistinctAndInTheirRanges(t *testing.T) {
 func TestSysctlsAreRestored(t *testing.T) {
 	root := t.TempDir()
 	names := changedByKubelet()
-	for name := range wanted() {
+	for name := range requiredSettings() {
 		names = append(names, name)
 	}
 	for _, name := range names {
@@ -48,8 +48,8 @@ func TestSysctlsAreRestored(t *testing.T) {
 	if got := read(t, filepath.Join(root, "net/ipv4/ip_forward")); got != "1" {
 		t.Errorf("ip_forward = %s after Apply", got)
 	}
-	write(t, filepath.Join(root, "vm/panic_on_oom"), "0") // as the kubelet does
-	if err := s.Apply(); err != nil {                     // a second start must not record the cluster's own values
+	write(t, filepath.Join(root, "vm/panic_on_oom"), "0") // The kubelet changes it.
+	if err := s.Apply(); err != nil {                     // A second start must not record the values set by the cluster.
 		t.Fatal(err)
 	}
 	if err := s.Restore(); err != nil {

@@ -2,19 +2,19 @@ package network
 
 import "net/netip"
 
-// Plan is the cluster's addresses. They are private ranges that no route of the machine leads out for.
+// Plan holds the cluster's addresses, in private ranges.
 type Plan struct {
-	// Bridge is the interface's name; every host side of a pod's link is attached to it.
+	// Bridge is the name of the interface that the host side of every pod link is attached to.
 	Bridge string
-	// CNIName is the name that CNI plugins keep their records under.
+	// CNIName is the network name in the records of CNI plugins.
 	CNIName string
-	// NodeName is the one node's name.
+	// NodeName is the name of the single node.
 	NodeName string
-	// PodV4 and PodV6 are the ranges of pods and, first address, of the bridge, which is also the node's address.
+	// PodV4 and PodV6 are the ranges of pod addresses. The first address of each belongs to the bridge and the node.
 	PodV4, PodV6 netip.Prefix
 	// ServiceV4 and ServiceV6 are the ranges of cluster IPs.
 	ServiceV4, ServiceV6 netip.Prefix
-	// APIPort is where the API server listens on the node's address.
+	// APIPort is the port of the API server on the node's address.
 	APIPort int
 }
 
@@ -32,27 +32,27 @@ func Default() Plan {
 	}
 }
 
-// NodeV4 is the bridge's and node's IPv4 address.
+// NodeV4 returns the IPv4 address of the bridge and node.
 func (p Plan) NodeV4() netip.Addr { return nth(p.PodV4, 1) }
 
-// NodeV6 is the bridge's and node's IPv6 address.
+// NodeV6 returns the IPv6 address of the bridge and node.
 func (p Plan) NodeV6() netip.Addr { return nth(p.PodV6, 1) }
 
-// APIServiceV4 is the cluster IP of the Service "kubernetes".
+// APIServiceV4 returns the cluster IP of the Service "kubernetes".
 func (p Plan) APIServiceV4() netip.Addr { return nth(p.ServiceV4, 1) }
 
-// DNSV4 and DNSV6 are the cluster IPs of the DNS Service.
+// DNSV4 returns the IPv4 cluster IP of the DNS Service.
 func (p Plan) DNSV4() netip.Addr { return nth(p.ServiceV4, 10) }
 
-// DNSV6 is the IPv6 counterpart of DNSV4.
+// DNSV6 returns the IPv6 cluster IP of the DNS Service.
 func (p Plan) DNSV6() netip.Addr { return nth(p.ServiceV6, 10) }
 
-// APIServer is the URL of the API server.
+// APIServer returns the URL of the API server.
 func (p Plan) APIServer() string {
 	return "https://" + netip.AddrPortFrom(p.NodeV4(), uint16(p.APIPort)).String()
 }
 
-// nth returns the n-th address of the range, 0 being the range's own.
+// nth returns the n-th address of the range; the network address has index 0.
 func nth(p netip.Prefix, n int) netip.Addr {
 	a := p.Masked().Addr()
 	for range n {

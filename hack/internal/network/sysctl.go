@@ -12,9 +12,9 @@ import (
 	"strings"
 )
 
-// wanted are the kernel settings the cluster needs. The bridge ones make packets between two pods of the bridge pass the
-// machine's packet filter, where Services are translated.
-func wanted() map[string]string {
+// requiredSettings returns the kernel settings that the cluster needs. The bridge settings pass packets between pods of
+// the bridge through the packet filter, where Services are translated.
+func requiredSettings() map[string]string {
 	return map[string]string{
 		"net/ipv4/ip_forward":                 "1",
 		"net/ipv6/conf/all/forwarding":        "1",
@@ -24,7 +24,7 @@ func wanted() map[string]string {
 	}
 }
 
-// changedByKubelet are the settings that the kubelet sets when it starts.
+// changedByKubelet returns the settings that the kubelet changes when it starts.
 func changedByKubelet() []string {
 	return []string{
 		"vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops",
@@ -32,23 +32,23 @@ func changedByKubelet() []string {
 	}
 }
 
-// Sysctls changes kernel settings and puts them back.
+// Sysctls changes and restores kernel settings.
 type Sysctls struct {
-	// Root is /proc/sys outside tests.
+	// Root is the folder of the settings, /proc/sys outside tests.
 	Root string
-	// Record is the file that keeps the former values.
+	// Record is the file with the previous values.
 	Record string
 }
 
-// Apply records the values of all settings that the cluster changes, its own and the kubelet's, then sets its own. A record that
-// is already there holds the values from before the cluster and is kept.
+// Apply records the values of all settings that the cluster or the kubelet changes, then sets the required ones. An
+// existing record is kept, because it has the values from before the cluster.
 func (s Sysctls) Apply() error {
 	if _, err := os.Stat(s.Record); errors.Is(err, fs.ErrNotExist) {
-		if err := s.record(); err != nil {
+		if err := s.recordValues(); err != nil {
 			return err
 		}
 	}
-	for name, value := range wanted() {
+	for name, value := range requiredSettings() {
 		if err := s.write(name, value); err != nil {
 			return fmt.Errorf("cannot set the kernel setting %s to %s (is the module loaded?): %w", name, value, err)
 		}
@@ -56,9 +56,9 @@ func (s Sysctls) Apply() error {
 	return nil
 }
 
-func (s Sysctls) record() error {
+func (s Sysctls) recordValues() error {
 	before := map[string]string{}
-	for _, name := range append(slices.Sorted(maps.Keys(wanted())), changedByKubelet()...) {
+	for _, name := range append(slices.Sorted(maps.Keys(requiredSettings())), changedByKubelet()...) {
 		if value, err := os.ReadFile(filepath.Join(s.Root, name)); err == nil {
 			before[name] = strings.TrimSpace(string(value))
 		}
@@ -70,7 +70,7 @@ func (s Sysctls) record() error {
 	return os.WriteFile(s.Record, append(content, '\n'), 0o644)
 }
 
-// Restore puts the recorded values back. Without a record there is nothing to do.
+// Restore restores the recorded values. Without a record it does nothing.
 func (s Sysctls) Restore() error {
 	content, err := os.ReadFile(s.Record)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -81,7 +81,7 @@ func (s Sysctls) Restore() error {
 	}
 	var before map[string]string
 	if err := json.Unmarshal(content, &before); err != nil {
-		return fmt.Errorf("%s is damaged, so kernel settings stay as the cluster set them: %w", s.Record, err)
+		return fmt.Errorf("%s is damaged, kernel settings are not restored: %w", s.Record, err)
 	}
 	var failed error
 	for _, name := range slices.Sorted(maps.Keys(before)) {

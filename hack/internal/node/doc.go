@@ -1,4 +1,4 @@
-// Package node brings the one-node cluster up and takes it down.
+// Package node starts and removes the one-node cluster.
 //
-// In: assets, the address plan and the state folder. Out: a cluster that answers, or a machine as it was before.
+// Input: assets, the address plan and the state folder. Output: a healthy cluster, or a machine without leftovers.
 package node

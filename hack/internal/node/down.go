@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Down removes the cluster and everything it put on the machine, then looks whether something is left.
+// Down removes the cluster and everything it created on the machine, and verifies that nothing is left.
 func (n *Node) Down(ctx context.Context) error {
 	machine := n.Leftovers()
 	found, err := machine.List(ctx)
@@ -14,7 +14,7 @@ func (n *Node) Down(ctx context.Context) error {
 		return err
 	}
 	if len(found) == 0 {
-		n.Report.Say("there is no cluster, and nothing is left of one")
+		n.Report.Printf("there is no cluster, and there are no leftovers")
 		return nil
 	}
 	if err := n.Report.Run(ctx, "removing the cluster", machine.Clean); err != nil {
@@ -25,7 +25,7 @@ func (n *Node) Down(ctx context.Context) error {
 		return err
 	}
 	if len(left) > 0 {
-		return fmt.Errorf("these are left:\n  %s", strings.Join(left, "\n  "))
+		return fmt.Errorf("these leftovers could not be removed:\n  %s", strings.Join(left, "\n  "))
 	}
 	return nil
 }

@@ -18,13 +18,13 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/internal/certs"
 )
 
-// api asks the API server with the rights of the kubelet's client in the API server, a member of system:masters.
-type api struct {
+// apiClient is an API server client with the certificate of the API server's kubelet client, a member of system:masters.
+type apiClient struct {
 	server string
 	client *http.Client
 }
 
-func newAPI(server, certDir string) (*api, error) {
+func newAPIClient(server, certDir string) (*apiClient, error) {
 	pair, err := tls.LoadX509KeyPair(filepath.Join(certDir, certs.APIServerKubelet+".crt"), filepath.Join(certDir, certs.APIServerKubelet+".key"))
 	if err != nil {
 		return nil, err
@@ -36,10 +36,10 @@ func newAPI(server, certDir string) (*api, error) {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(ca)
 	transport := &http.Transport{TLSClientConfig: &tls.Config{Certificates: []tls.Certificate{pair}, RootCAs: roots}}
-	return &api{server: server, client: &http.Client{Transport: transport, Timeout: 5 * time.Second}}, nil
+	return &apiClient{server: server, client: &http.Client{Transport: transport, Timeout: 5 * time.Second}}, nil
 }
 
-func (a *api) get(ctx context.Context, path string) ([]byte, error) {
+func (a *apiClient) get(ctx context.Context, path string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.server+path, nil)
 	if err != nil {
 		return nil, err
@@ -51,25 +51,25 @@ func (a *api) get(ctx context.Context, path string) ([]byte, error) {
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("the API server answers %s with %s: %.200s", path, response.Status, body)
+		err = fmt.Errorf("the API server responded to %s with %s: %.200s", path, response.Status, body)
 	}
 	return body, err
 }
 
-// ready reports why the API server does not serve yet, or nil.
-func (a *api) ready(ctx context.Context) error {
+// checkReady returns an error until the API server is ready.
+func (a *apiClient) checkReady(ctx context.Context) error {
 	_, err := a.get(ctx, "/readyz")
 	return err
 }
 
-// nodeExists reports nil once the kubelet has registered.
-func (a *api) nodeExists(ctx context.Context, name string) error {
+// checkNodeExists returns an error until the kubelet has registered the node.
+func (a *apiClient) checkNodeExists(ctx context.Context, name string) error {
 	_, err := a.get(ctx, "/api/v1/nodes/"+name)
 	return err
 }
 
-// nodeReady reports why pods cannot run on the node yet, or nil.
-func (a *api) nodeReady(ctx context.Context, name string) error {
+// checkNodeReady returns an error until pods can run on the node.
+func (a *apiClient) checkNodeReady(ctx context.Context, name string) error {
 	body, err := a.get(ctx, "/api/v1/nodes/"+name)
 	if err != nil {
 		return err
@@ -94,38 +94,38 @@ func readyCondition(node []byte) error {
 			return fmt.Errorf("the node is not ready: %s", c.Message)
 		}
 	}
-	return errors.New("the node has not reported yet")
+	return errors.New("the node has not reported its status yet")
 }
 
-// resolves asks the cluster's name server at both its addresses for the API server's name.
-func (n *Node) resolves(ctx context.Context) error {
+// checkDNS resolves the API server's name at both addresses of the cluster's DNS server.
+func (n *Node) checkDNS(ctx context.Context) error {
 	for _, server := range []netip.Addr{n.Plan.DNSV4(), n.Plan.DNSV6()} {
 		resolver := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return (&net.Dialer{Timeout: time.Second}).DialContext(ctx, network, net.JoinHostPort(server.String(), "53"))
 		}}
 		if _, err := resolver.LookupNetIP(ctx, "ip4", "kubernetes.default.svc.cluster.local."); err != nil {
-			return fmt.Errorf("the cluster's name server does not answer: %w", err)
+			return fmt.Errorf("the cluster's DNS server does not respond: %w", err)
 		}
 	}
 	return nil
 }
 
-// Healthy reports why the cluster cannot be used, or nil: a program that does not run, the API, the node, the name server.
-func (n *Node) Healthy(ctx context.Context) error {
+// CheckHealth returns an error if a process is not running or if the API, the node or DNS is not ready.
+func (n *Node) CheckHealth(ctx context.Context) error {
 	for _, p := range n.Processes() {
 		if p.Pid == 0 {
-			return fmt.Errorf("%s does not run", p.Name)
+			return fmt.Errorf("%s is not running", p.Name)
 		}
 	}
-	a, err := newAPI(n.Plan.APIServer(), n.State.Certs())
+	a, err := newAPIClient(n.Plan.APIServer(), n.State.Certs())
 	if err != nil {
 		return err
 	}
-	if err := a.ready(ctx); err != nil {
+	if err := a.checkReady(ctx); err != nil {
 		return err
 	}
-	if err := a.nodeReady(ctx, n.Plan.NodeName); err != nil {
+	if err := a.checkNodeReady(ctx, n.Plan.NodeName); err != nil {
 		return err
 	}
-	return n.resolves(ctx)
+	return n.checkDNS(ctx)
 }

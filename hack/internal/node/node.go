@@ -15,7 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/internal/progress"
 )
 
-// Node is the machine as a cluster's node.
+// Node is the machine as the node of a cluster.
 type Node struct {
 	State   paths.State
 	Plan    network.Plan
@@ -25,13 +25,13 @@ type Node struct {
 	sysctls network.Sysctls
 }
 
-// New returns the node with its state in the given folder.
+// New returns a node with its state in the given folder.
 func New(state paths.State, plan network.Plan, report *progress.Reporter) (*Node, error) {
 	hierarchies, err := cgroup.Hierarchies()
 	if err != nil {
 		return nil, err
 	}
-	group := cgroup.Group{Name: component.RootCgroup, In: hierarchies}
+	group := cgroup.Group{Name: component.RootCgroup, Hierarchies: hierarchies}
 	return &Node{
 		State:  state,
 		Plan:   plan,
@@ -44,24 +44,24 @@ func New(state paths.State, plan network.Plan, report *progress.Reporter) (*Node
 	}, nil
 }
 
-// Leftovers is the view of everything the cluster has put on the machine.
+// Leftovers returns the view of everything that the cluster created on the machine.
 func (n *Node) Leftovers() leftovers.Machine {
 	return leftovers.Machine{State: n.State, Plan: n.Plan, Group: n.group, Processes: n.daemons, Sysctls: n.sysctls}
 }
 
-// Images is the node's container engine. The client comes from the set of assets that the cluster is or would be made of.
+// Images returns the node's containerd, with the client from the given assets.
 func (n *Node) Images(set assets.Set) imageload.Containerd {
 	return imageload.Containerd{Ctr: filepath.Join(set.Containerd, "ctr"), Socket: n.State.ContainerdSocket()}
 }
 
-// Process is the state of one of the cluster's programs.
+// Process is the state of one of the cluster's processes.
 type Process struct {
 	Name string
-	// Pid is 0 when the program does not run.
+	// Pid is 0 if the process is not running.
 	Pid int
 }
 
-// Processes lists all programs of a cluster in start order.
+// Processes lists all processes of a cluster in start order.
 func (n *Node) Processes() []Process {
 	var list []Process
 	for _, name := range component.Names() {
@@ -74,7 +74,7 @@ func (n *Node) Processes() []Process {
 	return list
 }
 
-// Stamp returns the key of the assets that the running cluster was started from, or "" without one.
+// Stamp returns the key of the assets that the running cluster was started with, or "".
 func (n *Node) Stamp() string {
 	content, err := os.ReadFile(n.State.Stamp())
 	if err != nil {

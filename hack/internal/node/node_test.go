@@ -25,7 +25,7 @@ func TestReadyCondition(t *testing.T) {
 	}
 }
 
-func TestAwaitKeepsTheReasonFromBeforeTheTimeout(t *testing.T) {
+func TestAwaitReturnsLastErrorBeforeTimeout(t *testing.T) {
 	reason := errors.New("the node is not ready")
 	err := await(context.Background(), 150*time.Millisecond, nil, func(ctx context.Context) error {
 		if ctx.Err() != nil {

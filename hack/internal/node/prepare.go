@@ -11,7 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/internal/network"
 )
 
-// prepare makes everything that has to be there before the first program starts.
+// prepare creates everything that must exist before the first program starts.
 func (n *Node) prepare(c component.Cluster) error {
 	for _, dir := range []string{
 		n.State.Pids(), n.State.PodLogs(), n.State.Certs(), n.State.CNIConfig(), n.State.CNIState(), n.State.Etcd(), n.State.Kubelet(), n.State.Containerd(),
@@ -21,7 +21,7 @@ func (n *Node) prepare(c component.Cluster) error {
 		}
 	}
 	loadModules()
-	// Records of former values come first: from here on `down` can put everything back.
+	// The previous values are recorded first, so that `down` can restore them from here on.
 	if err := n.sysctls.Apply(); err != nil {
 		return err
 	}
@@ -37,8 +37,8 @@ func (n *Node) prepare(c component.Cluster) error {
 	return n.configure(c)
 }
 
-// loadModules asks for the kernel modules that are not always loaded. Many kernels have them built in or have no modules at all;
-// where they are truly missing, the settings and mounts that need them fail and say so.
+// loadModules loads kernel modules that are not always present. Errors are ignored: many kernels have them built in. If
+// one is really missing, the settings or mounts that need it fail with their own error.
 func loadModules() {
 	_ = exec.Command("modprobe", "--quiet", "--all", "br_netfilter", "overlay").Run()
 }

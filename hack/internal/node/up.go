@@ -10,45 +10,45 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/internal/component"
 )
 
-// healthPatience is how long a second `up` waits for a cluster whose programs all run, which may still be starting.
-const healthPatience = 20 * time.Second
+// healthTimeout is how long `up` waits for a cluster whose processes all run and which may still be starting.
+const healthTimeout = 20 * time.Second
 
-// Up makes sure that a healthy cluster runs. One that is damaged is removed first and a new, empty one started.
+// Up ensures that a healthy cluster runs. It replaces a damaged cluster by a new, empty one.
 func (n *Node) Up(ctx context.Context, set assets.Set) error {
-	err := n.settle(ctx)
+	err := n.awaitHealthy(ctx)
 	if err == nil {
-		n.Report.Say("the cluster is up")
+		n.Report.Printf("the cluster is up")
 		if n.Stamp() != set.Key() {
-			n.Report.Say("it was started from other versions of its programs; `down` and `up` would start it from the present ones")
+			n.Report.Printf("it runs other versions of its programs; use `down` and `up` to start the current ones")
 		}
 		return nil
 	}
-	if err := n.clear(ctx, err); err != nil {
+	if err := n.removeLeftovers(ctx, err); err != nil {
 		return err
 	}
 	if err := n.start(ctx, set); err != nil {
-		return fmt.Errorf("%w\n(logs are in %s; `down` removes what has been started)", err, n.State.Logs())
+		return fmt.Errorf("%w\n(logs are in %s; `down` removes the started processes)", err, n.State.Logs())
 	}
 	return nil
 }
 
-// settle waits for a cluster whose programs all run to be healthy. It returns at once when one does not run.
-func (n *Node) settle(ctx context.Context) error {
+// awaitHealthy waits until the cluster is healthy. It fails at once if a process is not running.
+func (n *Node) awaitHealthy(ctx context.Context) error {
 	for _, p := range n.Processes() {
 		if p.Pid == 0 {
-			return fmt.Errorf("%s does not run", p.Name)
+			return fmt.Errorf("%s is not running", p.Name)
 		}
 	}
-	return await(ctx, healthPatience, nil, n.Healthy)
+	return await(ctx, healthTimeout, nil, n.CheckHealth)
 }
 
-// clear removes what is left of an earlier cluster and says so.
-func (n *Node) clear(ctx context.Context, reason error) error {
+// removeLeftovers removes and reports the leftovers of an earlier cluster.
+func (n *Node) removeLeftovers(ctx context.Context, cause error) error {
 	found, err := n.Leftovers().List(ctx)
 	if err != nil || len(found) == 0 {
 		return err
 	}
-	step := fmt.Sprintf("removing what is left of an earlier cluster (%v)", reason)
+	step := fmt.Sprintf("removing leftovers of an earlier cluster (%v)", cause)
 	return n.Report.Run(ctx, step, n.Leftovers().Clean)
 }
 
@@ -59,11 +59,11 @@ func (n *Node) start(ctx context.Context, set assets.Set) error {
 	}); err != nil {
 		return err
 	}
-	r := &run{node: n, specs: cluster.Specs(), set: set}
-	if err := n.Report.Run(ctx, "starting the control plane and the container engine", r.controlPlane); err != nil {
+	r := &startup{node: n, specs: cluster.Specs(), set: set}
+	if err := n.Report.Run(ctx, "starting the control plane and containerd", r.startControlPlane); err != nil {
 		return err
 	}
-	if err := n.Report.Run(ctx, "starting the node", func(ctx context.Context) error { return r.worker(ctx, cluster) }); err != nil {
+	if err := n.Report.Run(ctx, "starting the node", func(ctx context.Context) error { return r.startWorker(ctx, cluster) }); err != nil {
 		return err
 	}
 	return os.WriteFile(n.State.Stamp(), []byte(set.Key()), 0o644)

@@ -1,4 +1,5 @@
-// Package paths says where everything of the local cluster lies: one state folder that `down` removes, one cache folder that stays.
+// Package paths defines the folders of the local cluster: a state folder that `down` removes, and a cache folder that
+// stays.
 //
-// In: the environment. Out: absolute paths; nothing is created here.
+// Input: the environment. Output: absolute paths; it creates nothing.
 package paths

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 )
 
-// Environment variables that move the two folders, and the one that says not to start a cluster at all.
+// Environment variables for the two folders, and for using another cluster instead of starting one.
 const (
 	StateVariable   = "OSM_LOCAL_STATE"
 	CacheVariable   = "OSM_LOCAL_CACHE"
@@ -15,10 +15,10 @@ const (
 
 const defaultState = "/var/lib/osm-local"
 
-// maxState bounds the state folder's length: Unix sockets below it must stay under 108 bytes.
+// maxState limits the length of the state folder's path: paths of Unix sockets below it must be shorter than 108 bytes.
 const maxState = 50
 
-// State is the folder that holds everything of a running cluster.
+// State is the folder of a running cluster.
 type State struct{ Dir string }
 
 // FindState returns the state folder: $OSM_LOCAL_STATE, or /var/lib/osm-local.
@@ -28,7 +28,7 @@ func FindState(getenv func(string) string) (State, error) {
 		return State{Dir: defaultState}, nil
 	}
 	if !filepath.IsAbs(dir) || filepath.Clean(dir) == "/" || len(dir) > maxState {
-		return State{}, fmt.Errorf("%s is %q; it must be an absolute path of at most %d characters, and not the root", StateVariable, dir, maxState)
+		return State{}, fmt.Errorf("%s is %q; it must be an absolute path of at most %d characters other than the root", StateVariable, dir, maxState)
 	}
 	return State{Dir: filepath.Clean(dir)}, nil
 }
@@ -37,52 +37,52 @@ func (s State) join(parts ...string) string {
 	return filepath.Join(append([]string{s.Dir}, parts...)...)
 }
 
-// Pids holds one pid file a process.
+// Pids returns the folder of pid files, one per process.
 func (s State) Pids() string { return s.join("pids") }
 
-// Logs holds one log file a process.
+// Logs returns the folder of log files, one per process.
 func (s State) Logs() string { return s.join("logs") }
 
-// PodLogs is where the kubelet keeps containers' output.
+// PodLogs returns the folder where the kubelet writes container logs.
 func (s State) PodLogs() string { return s.join("logs", "pods") }
 
-// Certs holds the cluster's authorities, certificates and the components' kubeconfigs.
+// Certs returns the folder of the authorities, certificates and the kubeconfigs of components.
 func (s State) Certs() string { return s.join("certs") }
 
-// Config holds rendered configuration files.
+// Config returns the folder of rendered configuration files.
 func (s State) Config() string { return s.join("config") }
 
-// CNIConfig is the folder that containerd reads network configurations from; nothing else may be in it.
+// CNIConfig returns the folder of network configurations. containerd reads every file in it.
 func (s State) CNIConfig() string { return s.join("config", "cni") }
 
-// CNIState holds host-local's address leases.
+// CNIState returns the folder of host-local's address leases.
 func (s State) CNIState() string { return s.join("cni") }
 
-// Etcd is etcd's data folder.
+// Etcd returns the data folder of etcd.
 func (s State) Etcd() string { return s.join("etcd") }
 
-// Kubelet is the kubelet's root folder.
+// Kubelet returns the root folder of the kubelet.
 func (s State) Kubelet() string { return s.join("kubelet") }
 
-// VolumePlugins is an empty folder, for programs that make their default one if they are not given another.
+// VolumePlugins returns an empty folder. It replaces the default that some programs would create.
 func (s State) VolumePlugins() string { return s.join("kubelet", "volume-plugins") }
 
-// Containerd is containerd's folder; root, state and sockets lie below.
+// Containerd returns the folder of containerd's root, state and sockets.
 func (s State) Containerd() string { return s.join("containerd") }
 
-// ContainerdSocket is where containerd listens.
+// ContainerdSocket returns the path of containerd's socket.
 func (s State) ContainerdSocket() string { return s.join("containerd", "containerd.sock") }
 
-// Sysctls is the file with the kernel settings as they were before the cluster changed them.
+// Sysctls returns the file with the kernel settings from before the cluster.
 func (s State) Sysctls() string { return s.join("sysctls.json") }
 
-// Stamp is the file that says what the running cluster was started from.
+// Stamp returns the file with the key of the assets that the cluster was started with.
 func (s State) Stamp() string { return s.join("stamp") }
 
-// Kubeconfig gives its holder every right in the cluster.
+// Kubeconfig returns the kubeconfig of the cluster administrator.
 func (s State) Kubeconfig() string { return s.join("kubeconfig") }
 
-// FindCache returns the folder for built programs: $OSM_LOCAL_CACHE, else osm-operator below the user's cache folder.
+// FindCache returns the folder of built programs: $OSM_LOCAL_CACHE, or osm-operator below the user's cache folder.
 func FindCache(getenv func(string) string) (string, error) {
 	if dir := getenv(CacheVariable); dir != "" {
 		return filepath.Abs(dir)

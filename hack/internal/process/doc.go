@@ -1,5 +1,5 @@
-// Package process starts programs that outlive the caller and finds them again later.
+// Package process starts programs that outlive the caller, and finds them again later.
 //
-// In: what to run. Out: a process in its own session, its output in a log file, and a pid file that names the process beyond
-// doubt: pid, start time and boot. A pid that the kernel has given to another program since is never taken for ours.
+// Input: a program with its arguments. Output: a process in its own session, a log file, and a pid file with pid, start
+// time and boot id. A pid that the kernel has reused since is therefore never mistaken for the process.
 package process

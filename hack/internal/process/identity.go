@@ -8,40 +8,40 @@ import (
 	"strings"
 )
 
-// Identity tells one process from all others, those that had or will have the same pid included.
+// Identity identifies one process, even if its pid was or will be reused.
 type Identity struct {
 	Pid int
-	// Start is when the process began, in clock ticks since boot (field 22 of /proc/PID/stat).
+	// Start is the start time of the process, in clock ticks since boot (field 22 of /proc/PID/stat).
 	Start uint64
 	// Boot is the kernel's random id of this boot.
 	Boot string
 }
 
-// String is the content of a pid file.
+// String returns the content of a pid file.
 func (i Identity) String() string { return fmt.Sprintf("%d %d %s\n", i.Pid, i.Start, i.Boot) }
 
-// ParseIdentity reads what String wrote.
+// ParseIdentity parses the result of String.
 func ParseIdentity(s string) (Identity, error) {
 	var i Identity
 	if n, err := fmt.Sscanf(s, "%d %d %s\n", &i.Pid, &i.Start, &i.Boot); n != 3 || err != nil {
-		return Identity{}, fmt.Errorf("%q is not a pid, a start time and a boot id", s)
+		return Identity{}, fmt.Errorf("%q does not consist of a pid, a start time and a boot id", s)
 	}
 	if i.Pid <= 1 {
-		return Identity{}, fmt.Errorf("%d cannot be the pid of a started program", i.Pid)
+		return Identity{}, fmt.Errorf("%d is not a valid pid", i.Pid)
 	}
 	return i, nil
 }
 
-// Procfs is where processes are looked up, "/proc" outside tests.
+// Procfs is the mount point of the proc file system, "/proc" outside tests.
 type Procfs string
 
-// Identify returns the identity of the live process with that pid. A zombie counts as dead.
+// Identify returns the identity of the live process with the pid. A zombie counts as dead.
 func (p Procfs) Identify(pid int) (Identity, error) {
 	stat, err := os.ReadFile(filepath.Join(string(p), strconv.Itoa(pid), "stat"))
 	if err != nil {
 		return Identity{}, err
 	}
-	// The program's name, in parentheses, may hold anything: only what follows the last parenthesis is regular.
+	// The program's name in parentheses may contain any character, so fields are counted from the last parenthesis.
 	_, rest, ok := cutLast(string(stat), ") ")
 	fields := strings.Fields(rest)
 	if !ok || len(fields) < 20 {
@@ -61,7 +61,7 @@ func (p Procfs) Identify(pid int) (Identity, error) {
 	return Identity{Pid: pid, Start: start, Boot: strings.TrimSpace(string(boot))}, nil
 }
 
-// Alive reports whether that very process still runs.
+// Alive reports whether exactly this process is running.
 func (p Procfs) Alive(i Identity) bool {
 	now, err := p.Identify(i.Pid)
 	return err == nil && now == i

@@ -14,13 +14,13 @@ import (
 
 // Spec is a program to run.
 type Spec struct {
-	// Name names the pid file and the log file.
+	// Name is the name of the pid file and the log file.
 	Name string
-	// Path is the program; its base name is argv[0].
+	// Path is the path of the program; its base name becomes argv[0].
 	Path string
 	// Args are the arguments after argv[0].
 	Args []string
-	// Env is added to PATH and HOME, the only variables a daemon inherits.
+	// Env is added to PATH and HOME, the only variables that a process inherits.
 	Env []string
 }
 
@@ -29,20 +29,20 @@ type Manager struct {
 	PidDir string
 	LogDir string
 	Proc   Procfs
-	// Adopt is called with every new pid before the start counts as done; it puts the process into its control group.
+	// Adopt is called with every new pid before Start returns; it moves the process to its control group.
 	Adopt func(pid int) error
 }
 
-// Running is a process this program has started.
+// Running is a process that this program has started.
 type Running struct {
 	Name string
 	Log  string
-	// Exited is closed when the process has ended; Err is valid from then on.
+	// Exited is closed when the process has exited; Err is valid from then on.
 	Exited chan struct{}
 	Err    error
 }
 
-// Start runs the program in a session of its own, output to its log file, and writes its pid file.
+// Start runs the program in its own session with output to its log file, and writes its pid file.
 func (m Manager) Start(s Spec) (*Running, error) {
 	log, err := os.Create(filepath.Join(m.LogDir, s.Name+".log"))
 	if err != nil {
@@ -58,7 +58,7 @@ func (m Manager) Start(s Spec) (*Running, error) {
 		return nil, fmt.Errorf("cannot start %s: %w", s.Name, err)
 	}
 	if err := m.register(s.Name, cmd.Process.Pid); err != nil {
-		return nil, errors.Join(fmt.Errorf("cannot keep track of %s: %w", s.Name, err), cmd.Process.Kill())
+		return nil, errors.Join(fmt.Errorf("cannot register %s: %w", s.Name, err), cmd.Process.Kill())
 	}
 	r := &Running{Name: s.Name, Log: log.Name(), Exited: make(chan struct{})}
 	go func() {
@@ -81,7 +81,7 @@ func (m Manager) register(name string, pid int) error {
 
 func (m Manager) pidFile(name string) string { return filepath.Join(m.PidDir, name+".pid") }
 
-// Find returns the process of that name, if its pid file exists and that very process runs.
+// Find returns the identity of the named process if its pid file is valid and the process is running.
 func (m Manager) Find(name string) (Identity, bool) {
 	content, err := os.ReadFile(m.pidFile(name))
 	if err != nil {
@@ -94,7 +94,7 @@ func (m Manager) Find(name string) (Identity, bool) {
 	return id, m.Proc.Alive(id)
 }
 
-// Names lists the pid files, sorted, whether their processes run or not.
+// Names returns the sorted names of all pid files, including those of stopped processes.
 func (m Manager) Names() ([]string, error) {
 	entries, err := os.ReadDir(m.PidDir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -110,13 +110,13 @@ func (m Manager) Names() ([]string, error) {
 	return names, err
 }
 
-// Failure describes why a process that should run has ended, with the end of its log.
+// Failure returns an error with the reason and the end of the log of a process that exited unexpectedly.
 func (r *Running) Failure() error {
 	content, _ := os.ReadFile(r.Log)
 	lines := strings.Split(strings.TrimRight(string(content), "\n"), "\n")
 	end := strings.Join(lines[max(0, len(lines)-15):], "\n")
 	if r.Err == nil {
-		return fmt.Errorf("%s has ended by itself; the end of %s:\n%s", r.Name, r.Log, end)
+		return fmt.Errorf("%s exited unexpectedly; the end of %s:\n%s", r.Name, r.Log, end)
 	}
-	return fmt.Errorf("%s has ended: %w; the end of %s:\n%s", r.Name, r.Err, r.Log, end)
+	return fmt.Errorf("%s exited: %w; the end of %s:\n%s", r.Name, r.Err, r.Log, end)
 }

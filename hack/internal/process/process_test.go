@@ -22,12 +22,12 @@ func TestIdentityRoundTrip(t *testing.T) {
 	}
 	for _, bad := range []string{"", "12", "12 x b", "1 5 b", "-3 5 b"} {
 		if _, err := ParseIdentity(bad); err == nil {
-			t.Errorf("ParseIdentity(%q) found nothing wrong", bad)
+			t.Errorf("ParseIdentity(%q) returned no error", bad)
 		}
 	}
 }
 
-func TestIdentifyReadsOddProgramNames(t *testing.T) {
+func TestIdentifyParsesUnusualProgramNames(t *testing.T) {
 	root := fakeProc(t, "7 (a) S b) S 1 7 7 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 123 9 9")
 	got, err := root.Identify(7)
 	if err != nil || got != (Identity{Pid: 7, Start: 123, Boot: "boot"}) {
@@ -35,7 +35,7 @@ func TestIdentifyReadsOddProgramNames(t *testing.T) {
 	}
 }
 
-func TestAliveRefusesRecycledPidsZombiesAndOtherBoots(t *testing.T) {
+func TestAliveRejectsReusedPidsZombiesAndOtherBoots(t *testing.T) {
 	id := Identity{Pid: 7, Start: 123, Boot: "boot"}
 	tests := map[string]struct {
 		stat string
@@ -43,7 +43,7 @@ func TestAliveRefusesRecycledPidsZombiesAndOtherBoots(t *testing.T) {
 		want bool
 	}{
 		"same":          {"7 (x) S 1 7 7 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 123 9", id, true},
-		"recycled":      {"7 (x) S 1 7 7 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 124 9", id, false},
+		"reused":        {"7 (x) S 1 7 7 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 124 9", id, false},
 		"zombie":        {"7 (x) Z 1 7 7 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 123 9", id, false},
 		"before reboot": {"7 (x) S 1 7 7 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 123 9", Identity{Pid: 7, Start: 123, Boot: "old"}, false},
 	}
@@ -80,7 +80,7 @@ func TestStartFindAndFailure(t *testing.T) {
 		t.Error("Find returns a dead process")
 	}
 	if msg := r.Failure().Error(); !strings.Contains(msg, "about to end") || !strings.Contains(msg, "killed") {
-		t.Errorf("Failure() = %q, want the reason and the log's end", msg)
+		t.Errorf("Failure() = %q, want the reason and the end of the log", msg)
 	}
 	if names, err := m.Names(); err != nil || !cmp.Equal(names, []string{"sleeper"}) {
 		t.Errorf("Names() = %v, %v", names, err)
@@ -91,7 +91,7 @@ func waitFor(t *testing.T, condition func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(5 * time.Second); !condition(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("the condition did not come true within 5 s")
+			t.Fatal("the condition did not become true within 5 s")
 		}
 	}
 }

@@ -1,4 +1,4 @@
-// Package progress tells a person what is going on, one line a step, with the seconds since the start.
+// Package progress prints the progress of a program, one line per step with the seconds since the start.
 //
-// In: the steps of a program. Out: lines on a writer; the same lines whether it is a terminal or a file.
+// Input: the steps of a program. Output: lines on a writer, the same for a terminal and a file.
 package progress

@@ -14,22 +14,22 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/internal/progress"
 )
 
-// listFile is the list that the image builder leaves in its output folder.
+// listFile is the image builder's list in its output folder.
 const listFile = "images.lock"
 
 // Image is one image of a recorded version.
 type Image struct {
-	// Archive is the path of its OCI archive.
+	// Archive is the path of the OCI archive.
 	Archive string
-	// Reference is how the manifests name it, with tag and digest.
+	// Reference is the reference in the manifests, with tag and digest.
 	Reference string
-	// Built is the digest of what is in the archive. It differs from that of the reference when something that is not part of the
-	// checkout, such as a Debian package, is another one now.
+	// Built is the digest of the image in the archive. It differs from the recorded digest if an input outside the
+	// checkout, such as a Debian package, has changed.
 	Built string
 }
 
-// Same says whether what was built is what was written down.
-func (i Image) Same() bool { return strings.HasSuffix(i.Reference, "@"+i.Built) }
+// IsReproduced reports whether the built image has the recorded digest.
+func (i Image) IsReproduced() bool { return strings.HasSuffix(i.Reference, "@"+i.Built) }
 
 // Builder builds recorded versions.
 type Builder struct {
@@ -37,18 +37,18 @@ type Builder struct {
 	Root string
 	// Cache is the project's cache folder.
 	Cache string
-	// Report tells people what takes time.
+	// Report prints the progress of builds.
 	Report *progress.Reporter
 }
 
-// Images returns the images of a version, which are built unless the cache has them.
+// Images returns the images of a version, and builds them if they are not cached.
 func (b Builder) Images(ctx context.Context, version string) ([]Image, error) {
 	r, err := readRecord(b.Root, version)
 	if err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Join(b.Cache, "versions"), 0o755); err != nil {
-		return nil, fmt.Errorf("cannot make the cache folder: %w", err)
+		return nil, fmt.Errorf("cannot create the cache folder: %w", err)
 	}
 	folder := filepath.Join(b.Cache, "versions", r.commit)
 	unlock, err := build.Lock(folder + ".lock")
@@ -56,18 +56,18 @@ func (b Builder) Images(ctx context.Context, version string) ([]Image, error) {
 		return nil, err
 	}
 	defer unlock()
-	if images, err := r.built(folder); err == nil {
+	if images, err := r.cachedImages(folder); err == nil {
 		return images, nil
 	}
-	err = b.Report.Run(ctx, "building the images of "+version+" from commit "+r.commit, func(ctx context.Context) error { return b.make(ctx, r, folder) })
+	err = b.Report.Run(ctx, "building the images of "+version+" from commit "+r.commit, func(ctx context.Context) error { return b.build(ctx, r, folder) })
 	if err != nil {
 		return nil, err
 	}
-	return r.built(folder)
+	return r.cachedImages(folder)
 }
 
-// built reads what an earlier build has left; an error says what is missing.
-func (r record) built(folder string) ([]Image, error) {
+// cachedImages returns the images of an earlier build, or an error if one is missing.
+func (r record) cachedImages(folder string) ([]Image, error) {
 	text, err := os.ReadFile(filepath.Join(folder, listFile))
 	if err != nil {
 		return nil, err
@@ -87,23 +87,23 @@ func (r record) built(folder string) ([]Image, error) {
 	return images, nil
 }
 
-// make checks the commit out elsewhere and builds with the tools of that commit.
-func (b Builder) make(ctx context.Context, r record, folder string) error {
+// build checks the commit out into a temporary folder and builds the images with the tools of that commit.
+func (b Builder) build(ctx context.Context, r record, folder string) error {
 	return b.checkOut(ctx, r, func(checkout string) error {
-		// Half a build has another name, so that it is never taken for a whole one.
-		half := folder + ".half"
-		if err := errors.Join(os.RemoveAll(half), os.RemoveAll(folder)); err != nil {
+		// The partial result has another name until the build is complete.
+		partial := folder + ".partial"
+		if err := errors.Join(os.RemoveAll(partial), os.RemoveAll(folder)); err != nil {
 			return err
 		}
-		arguments := append([]string{"run", "./images", "-o", half, "-version", r.version}, r.names()...)
+		arguments := append([]string{"run", "./images", "-o", partial, "-version", r.version}, r.names()...)
 		if _, err := b.run(ctx, filepath.Join(checkout, "hack"), "go", arguments...); err != nil {
-			return fmt.Errorf("the images of %s cannot be built: %w", r.version, err)
+			return fmt.Errorf("cannot build the images of %s: %w", r.version, err)
 		}
-		return os.Rename(half, folder)
+		return os.Rename(partial, folder)
 	})
 }
 
-// run runs a program in a folder and returns what it prints; an error has what it says.
+// run runs a program in a folder and returns its output. An error contains the output.
 func (b Builder) run(ctx context.Context, folder, name string, arguments ...string) (string, error) {
 	command := exec.CommandContext(ctx, name, arguments...)
 	command.Dir = folder

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 )
 
-// CheckOut checks the commit of a version out into a folder of its own, hands the folder over, and removes it afterwards.
+// CheckOut checks the commit of a version out into a temporary folder, calls use with it, and removes it.
 func (b Builder) CheckOut(ctx context.Context, version string, use func(folder string) error) error {
 	r, err := readRecord(b.Root, version)
 	if err != nil {
@@ -18,7 +18,7 @@ func (b Builder) CheckOut(ctx context.Context, version string, use func(folder s
 
 func (b Builder) checkOut(ctx context.Context, r record, use func(folder string) error) error {
 	if _, err := b.run(ctx, b.Root, "git", "cat-file", "-e", r.commit+"^{commit}"); err != nil {
-		return fmt.Errorf("the commit %s, which %s was built from, is not in this clone: get the whole history, for example with "+
+		return fmt.Errorf("commit %s of %s is not in this clone: fetch the whole history, for example with "+
 			"`git fetch --unshallow`: %w", r.commit, r.version, err)
 	}
 	parent, err := os.MkdirTemp("", "osm-"+r.version+"-")
@@ -28,7 +28,7 @@ func (b Builder) checkOut(ctx context.Context, r record, use func(folder string)
 	defer os.RemoveAll(parent)
 	checkout := filepath.Join(parent, "checkout")
 	if _, err := b.run(ctx, b.Root, "git", "worktree", "add", "--detach", checkout, r.commit); err != nil {
-		return fmt.Errorf("the commit of %s cannot be checked out: %w", r.version, err)
+		return fmt.Errorf("cannot check out the commit of %s: %w", r.version, err)
 	}
 	defer func() {
 		_, _ = b.run(context.WithoutCancel(ctx), b.Root, "git", "worktree", "remove", "--force", checkout)

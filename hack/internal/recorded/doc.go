@@ -1,5 +1,5 @@
-// Package recorded builds the images of a version that was written down before, from the commit that it was made from.
+// Package recorded builds the images of a recorded version from the commit it was released from.
 //
-// In flow the manifests of the version, the file COMMIT beside them, and the history of the checkout; out flow archives of its
-// images, kept in the cache so that they are built once, and the references by which the manifests name them.
+// Input: the manifests of the version, their COMMIT file, and the history of the checkout. Output: image archives in
+// the cache, and the image references of the manifests.
 package recorded

@@ -12,13 +12,13 @@ import (
 	"strings"
 )
 
-// manifests is the folder that has a folder for each version, relative to the checkout.
+// manifests is the folder of recorded versions, relative to the checkout; each has a folder.
 const manifests = "internal/operand/manifests"
 
-// pinned finds the images of a manifest: the short name, and the digest.
-var pinned = regexp.MustCompile(`docker\.io/openservicemesh/([a-z0-9-]+):[^@\s"]+@(sha256:[0-9a-f]{64})`)
+// pinnedImage matches the images of a manifest: the short name, and the digest.
+var pinnedImage = regexp.MustCompile(`docker\.io/openservicemesh/([a-z0-9-]+):[^@\s"]+@(sha256:[0-9a-f]{64})`)
 
-// Versions lists the versions that were written down in a checkout, sorted by name, but for the one that it builds itself.
+// Versions returns the recorded versions of a checkout, sorted by name, without the version that it builds itself.
 func Versions(root string) ([]string, error) {
 	present, err := os.ReadFile(filepath.Join(root, "VERSION"))
 	if err != nil {
@@ -37,23 +37,23 @@ func Versions(root string) ([]string, error) {
 	return versions, nil
 }
 
-// record is what was written down about a version.
+// record describes a recorded version.
 type record struct {
 	version string
-	// commit is what the version was built from.
+	// commit is the commit that the version was built from.
 	commit string
-	// references are the images as the manifests name them, by short name.
+	// references are the image references of the manifests, by short name.
 	references map[string]string
-	// digests are those of the references, by short name.
+	// digests are the digests of the references, by short name.
 	digests map[string]string
 }
 
-// readRecord reads what was written down about a version.
+// readRecord reads the record of a version.
 func readRecord(root, version string) (record, error) {
 	folder := filepath.Join(root, filepath.FromSlash(manifests), version)
 	commit, err := os.ReadFile(filepath.Join(folder, "COMMIT"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return record{}, fmt.Errorf("version %q was never written down: %s has no file COMMIT", version, folder)
+		return record{}, fmt.Errorf("version %q is not recorded: %s has no file COMMIT", version, folder)
 	}
 	if err != nil {
 		return record{}, err
@@ -68,15 +68,15 @@ func readRecord(root, version string) (record, error) {
 		if err != nil {
 			return record{}, err
 		}
-		for _, found := range pinned.FindAllStringSubmatch(string(text), -1) {
+		for _, found := range pinnedImage.FindAllStringSubmatch(string(text), -1) {
 			r.references[found[1]], r.digests[found[1]] = found[0], found[2]
 		}
 	}
 	if len(r.references) == 0 {
-		return record{}, fmt.Errorf("the manifests in %s name no image with a digest", folder)
+		return record{}, fmt.Errorf("the manifests in %s have no image with a digest", folder)
 	}
 	return r, nil
 }
 
-// names are the short names of the images, sorted.
+// names returns the sorted short names of the images.
 func (r record) names() []string { return slices.Sorted(maps.Keys(r.references)) }

@@ -20,7 +20,8 @@ const (
 	hashB = "sha256:0683a690f30a3d8665f3ca069a02b6f4112d775b9f56197b8f8e17eeb5c2c2ed"
 )
 
-// builder builds in the place of the image builder: it leaves the list and two archives, one of which is not what was written down.
+// builder replaces the image builder. It writes the list and two archives; the digest of b differs from the recorded
+// one.
 const builder = `package main
 
 import ("os"; "path/filepath")
@@ -37,25 +38,25 @@ func main() {
 }
 `
 
-// clone is a checkout whose first commit has the builder, and whose manifests, written later, name that commit.
-func clone(t *testing.T) (root string) {
+// newCheckout creates a checkout whose first commit has the builder, and whose manifests refer to that commit.
+func newCheckout(t *testing.T) (root string) {
 	t.Helper()
 	root = t.TempDir()
-	put(t, root, "hack/go.mod", "module hack\n\ngo 1.26.0\n")
-	put(t, root, "hack/images/main.go", builder)
+	writeFile(t, root, "hack/go.mod", "module hack\n\ngo 1.26.0\n")
+	writeFile(t, root, "hack/images/main.go", builder)
 	git(t, root, "init", "-q")
 	git(t, root, "add", ".")
 	git(t, root, "-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "-q", "-m", "builder")
-	put(t, root, manifests+"/v0.1.0/COMMIT", git(t, root, "rev-parse", "HEAD"))
-	put(t, root, manifests+"/v0.1.0/controller.yaml", "image: docker.io/openservicemesh/a:v0.1.0@"+hashA+
+	writeFile(t, root, manifests+"/v0.1.0/COMMIT", git(t, root, "rev-parse", "HEAD"))
+	writeFile(t, root, manifests+"/v0.1.0/controller.yaml", "image: docker.io/openservicemesh/a:v0.1.0@"+hashA+
 		"\nvalue: \"docker.io/openservicemesh/b:v0.1.0@"+hashB+"\"\n")
-	// What the checkout has become since must not matter.
-	put(t, root, "hack/images/main.go", "package main\n\nfunc main() { panic(1) }\n")
+	// Later changes of the checkout must have no effect.
+	writeFile(t, root, "hack/images/main.go", "package main\n\nfunc main() { panic(1) }\n")
 	return root
 }
 
-func TestARecordedVersionIsBuiltOnceFromItsCommit(t *testing.T) {
-	b := Builder{Root: clone(t), Cache: t.TempDir(), Report: progress.New(io.Discard, time.Now)}
+func TestImagesAreBuiltOnceFromRecordedCommit(t *testing.T) {
+	b := Builder{Root: newCheckout(t), Cache: t.TempDir(), Report: progress.New(io.Discard, time.Now)}
 	images, err := b.Images(context.Background(), "v0.1.0")
 	if err != nil {
 		t.Fatal(err)
@@ -68,23 +69,23 @@ func TestARecordedVersionIsBuiltOnceFromItsCommit(t *testing.T) {
 	if diff := cmp.Diff(want, images); diff != "" {
 		t.Fatal(diff)
 	}
-	if !images[0].Same() || images[1].Same() {
-		t.Errorf("a is %t and b %t the same as written down, want true and false", images[0].Same(), images[1].Same())
+	if !images[0].IsReproduced() || images[1].IsReproduced() {
+		t.Errorf("IsReproduced is %t for a and %t for b, want true and false", images[0].IsReproduced(), images[1].IsReproduced())
 	}
 	if list := git(t, b.Root, "worktree", "list"); strings.Count(list, "\n") != 1 {
-		t.Errorf("a working tree is left:\n%s", list)
+		t.Errorf("a worktree remains:\n%s", list)
 	}
 	before := stat(t, images[0].Archive)
 	if _, err := b.Images(context.Background(), "v0.1.0"); err != nil || !stat(t, images[0].Archive).Equal(before) {
-		t.Errorf("it was built again (%v)", err)
+		t.Errorf("the images were built again (%v)", err)
 	}
 }
 
-func TestVersionsAreThoseThatWereWrittenDownBefore(t *testing.T) {
+func TestVersionsExcludesCurrentVersion(t *testing.T) {
 	root := t.TempDir()
-	put(t, root, "VERSION", "v0.3.0\n")
+	writeFile(t, root, "VERSION", "v0.3.0\n")
 	for _, file := range []string{"v0.1.0/COMMIT", "v0.2.0/COMMIT", "v0.3.0/COMMIT", "current/controller.yaml"} {
-		put(t, root, manifests+"/"+file, "")
+		writeFile(t, root, manifests+"/"+file, "")
 	}
 	got, err := Versions(root)
 	if err != nil {
@@ -95,18 +96,18 @@ func TestVersionsAreThoseThatWereWrittenDownBefore(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeBuiltIsExplained(t *testing.T) {
-	b := Builder{Root: clone(t), Cache: t.TempDir(), Report: progress.New(io.Discard, time.Now)}
-	if _, err := b.Images(context.Background(), "v9.9.9"); err == nil || !strings.Contains(err.Error(), "never written down") {
-		t.Errorf("error %v, want one that says that nobody wrote v9.9.9 down", err)
+func TestUnknownVersionAndCommitAreReported(t *testing.T) {
+	b := Builder{Root: newCheckout(t), Cache: t.TempDir(), Report: progress.New(io.Discard, time.Now)}
+	if _, err := b.Images(context.Background(), "v9.9.9"); err == nil || !strings.Contains(err.Error(), "is not recorded") {
+		t.Errorf("error %v, want \"is not recorded\"", err)
 	}
-	put(t, b.Root, manifests+"/v0.1.0/COMMIT", strings.Repeat("0", 40))
+	writeFile(t, b.Root, manifests+"/v0.1.0/COMMIT", strings.Repeat("0", 40))
 	if _, err := b.Images(context.Background(), "v0.1.0"); err == nil || !strings.Contains(err.Error(), "--unshallow") {
-		t.Errorf("error %v, want one that says how to get the commit", err)
+		t.Errorf("error %v, want the command that fetches the commit", err)
 	}
 }
 
-func put(t *testing.T, root, name, content string) {
+func writeFile(t *testing.T, root, name, content string) {
 	t.Helper()
 	file := filepath.Join(root, filepath.FromSlash(name))
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {

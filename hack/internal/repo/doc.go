@@ -1,4 +1,4 @@
-// Package repo finds the checkout that a developer's tool is run in.
+// Package repo finds the root of the checkout that a developer tool runs in.
 //
-// In: a folder somewhere inside it. Out: its root, the folder of the go.mod that names the product.
+// Input: a folder inside the checkout. Output: the folder with the go.mod of the product.
 package repo

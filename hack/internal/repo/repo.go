@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// Module is the product's Go module; the folder of its go.mod is the root.
+// Module is the Go module of the product; the folder of its go.mod is the root.
 const Module = "github.com/openservicemesh/osm-operator"
 
-// Root returns the root of the checkout that the folder lies in.
+// Root returns the root of the checkout that contains the folder.
 func Root(folder string) (string, error) {
 	start, err := filepath.Abs(folder)
 	if err != nil {
@@ -22,7 +22,7 @@ func Root(folder string) (string, error) {
 			return dir, nil
 		}
 		if dir == filepath.Dir(dir) {
-			return "", fmt.Errorf("%s is in no checkout of %s: run this from inside one", start, Module)
+			return "", fmt.Errorf("%s is not inside a checkout of %s", start, Module)
 		}
 	}
 }

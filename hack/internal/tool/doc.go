@@ -1,5 +1,5 @@
-// Package tool builds the pinned developer's tools.
+// Package tool builds the pinned developer tools.
 //
-// In: the name of a folder of hack/tools. Out: the path of the program that its go.mod pins, built once for each
+// Input: the name of a folder of hack/tools. Output: the path of the program that its go.mod pins. It is built once per
 // version and kept in the cache folder.
 package tool

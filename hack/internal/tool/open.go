@@ -12,17 +12,17 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/internal/repo"
 )
 
-// Open returns the tools of the checkout that the current folder lies in; builds are reported on the writer.
-func Open(report io.Writer) (Box, error) {
+// Open returns the tools of the checkout that contains the working folder. Builds are reported on the writer.
+func Open(report io.Writer) (Toolbox, error) {
 	root, err := repo.Root(".")
 	if err != nil {
-		return Box{}, err
+		return Toolbox{}, err
 	}
 	cache, err := paths.FindCache(os.Getenv)
 	if err != nil {
-		return Box{}, err
+		return Toolbox{}, err
 	}
-	return Box{
+	return Toolbox{
 		Root:   root,
 		Cache:  build.Cache{Dir: filepath.Join(cache, "tools")},
 		Report: progress.New(report, time.Now),

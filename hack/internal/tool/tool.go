@@ -11,18 +11,18 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/internal/progress"
 )
 
-// Box finds and builds tools.
-type Box struct {
+// Toolbox builds and caches tools.
+type Toolbox struct {
 	// Root is the root of the checkout.
 	Root string
 	// Cache keeps the built tools.
 	Cache build.Cache
-	// Report says when a build starts and ends, because a first build takes minutes.
+	// Report prints when a build starts and ends, because a first build takes minutes.
 	Report *progress.Reporter
 }
 
-// Path returns the program of that name and builds it first when the cache lacks it.
-func (b Box) Path(ctx context.Context, name string) (string, error) {
+// Path returns the path of the named program, and builds it if it is not cached.
+func (b Toolbox) Path(ctx context.Context, name string) (string, error) {
 	module := filepath.Join(b.Root, "hack", "tools", name)
 	if _, err := os.Stat(filepath.Join(module, "go.mod")); err != nil {
 		return "", fmt.Errorf("there is no tool %q: the tools are %s", name, strings.Join(b.names(), ", "))
@@ -31,7 +31,7 @@ func (b Box) Path(ctx context.Context, name string) (string, error) {
 		Name:    name,
 		Sources: []string{filepath.Join(module, "go.mod"), filepath.Join(module, "go.sum")},
 		Make: func(ctx context.Context, dir string) error {
-			// The pattern "tool" is every tool that the go.mod names: exactly one.
+			// The pattern "tool" matches every tool in the go.mod, which is exactly one.
 			return build.Run(ctx, build.Command{
 				Dir:  module,
 				Env:  []string{"GOFLAGS=-mod=readonly -trimpath -buildvcs=false"},
@@ -45,7 +45,7 @@ func (b Box) Path(ctx context.Context, name string) (string, error) {
 	return filepath.Join(folder, name), err
 }
 
-func (b Box) names() []string {
+func (b Toolbox) names() []string {
 	found, _ := filepath.Glob(filepath.Join(b.Root, "hack", "tools", "*", "go.mod"))
 	var names []string
 	for _, file := range found {

@@ -17,7 +17,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// acting finds policies that do not act, or not for long.
+// acting finds policies that have no effect, or use deprecated versions.
 func (a *analysis) acting() {
 	for _, object := range append(slices.Clone(a.mesh.Objects), a.mesh.Others...) {
 		s := subjectOf(object)
@@ -28,13 +28,13 @@ func (a *analysis) acting() {
 		}
 		switch {
 		case kind.Kind == "Backpressure" && kind.Group == policyGroup:
-			a.add(codeDeprecated, s, "Backpressure is deprecated: write an UpstreamTrafficSetting, with the same limits in spec.connectionSettings and the DNS name of the Service as spec.host.")
+			a.add(codeDeprecated, s, "Backpressure is deprecated: use an UpstreamTrafficSetting with the same limits in spec.connectionSettings and the DNS name of the Service in spec.host.")
 		case slices.Contains(a.idle, kind):
-			a.add(codeNotActedOn, s, "This version of the mesh does not act on objects of kind %s, so it does nothing: see docs/compatibility.md for what to use.", kind.Kind)
+			a.add(codeNotActedOn, s, "This version does not support kind %s, so the object has no effect: see docs/compatibility.md for alternatives.", kind.Kind)
 		}
 		_, acted := a.current[kind]
 		if acted && a.policies[catalog.Kind(kind.Kind)] && kind.Kind != "Retry" && !a.view.InMesh(object.GetNamespace()) && !a.mesh.Partial {
-			a.add(codeOutsideMesh, s, "The namespace %s is not part of the mesh %s, so it has no effect: add the namespace with `osm namespace add %s`, or move the object.", object.GetNamespace(), a.mesh.Name, object.GetNamespace())
+			a.add(codeOutsideMesh, s, "Namespace %s is not part of mesh %s, so the object has no effect: add the namespace with `osm namespace add %s`, or move the object.", object.GetNamespace(), a.mesh.Name, object.GetNamespace())
 		}
 	}
 	a.permissive()
@@ -45,7 +45,7 @@ const (
 	configGroup = "config.openservicemesh.io"
 )
 
-// NotActedOn are the kinds of Open Service Mesh that the mesh does nothing about.
+// NotActedOn returns the OSM kinds that the mesh does not support.
 func NotActedOn() []schema.GroupKind {
 	all := []schema.GroupKind{
 		{Group: policyGroup, Kind: "Egress"},
@@ -60,7 +60,7 @@ func NotActedOn() []schema.GroupKind {
 	return slices.DeleteFunc(all, func(kind schema.GroupKind) bool { _, known := acted[kind]; return known })
 }
 
-// currentVersions are the versions in which policies and settings are stored.
+// currentVersions returns the storage versions of policies and settings.
 func currentVersions() map[schema.GroupKind]string {
 	current := map[schema.GroupKind]string{{Group: configGroup, Kind: "MeshConfig"}: "v1alpha2"}
 	for _, source := range traffic.Sources() {
@@ -70,8 +70,8 @@ func currentVersions() map[schema.GroupKind]string {
 	return current
 }
 
-// version compares the version that an object is written in. A cluster shows all objects in one version, but kubectl notes what
-// was applied.
+// version reports deprecated API versions. The API server returns all objects in one version, so the version comes from kubectl's
+// last-applied annotation.
 func (a *analysis) version(s subject, current string) {
 	written := s.object.GetAPIVersion()
 	var applied metav1.TypeMeta
@@ -80,11 +80,11 @@ func (a *analysis) version(s subject, current string) {
 	}
 	group, version, found := strings.Cut(written, "/")
 	if found && version != current {
-		a.add(codeDeprecated, s, "It is written in the version %s of %s, which is deprecated: write apiVersion: %s/%s.", version, s.kind, group, current)
+		a.add(codeDeprecated, s, "Version %s of %s is deprecated: use apiVersion %s/%s.", version, s.kind, group, current)
 	}
 }
 
-// rejected repeats what sidecars have said about a policy.
+// rejected reports policies that sidecars rejected.
 func (a *analysis) rejected(s subject) {
 	var state struct {
 		Conditions []metav1.Condition `json:"conditions"`
@@ -100,8 +100,8 @@ func (a *analysis) rejected(s subject) {
 	}
 }
 
-// permissive counts the TrafficTargets that permissive mode makes idle: one finding for the mesh, and one for each namespace with a
-// word of its own.
+// permissive reports TrafficTargets without effect in permissive mode: one finding for the mesh, and one for each namespace with its
+// own setting.
 func (a *analysis) permissive() {
 	idle := map[string]int{}
 	for _, target := range entries[*catalog.TrafficTarget](a) {
@@ -111,18 +111,18 @@ func (a *analysis) permissive() {
 	}
 	byMesh := 0
 	for _, namespace := range slices.Sorted(maps.Keys(idle)) {
-		if slices.Contains(a.view.Outspoken(), namespace) {
-			a.add(codePermissive, a.subject(catalog.KindNamespace, catalog.Name{Name: namespace}), "The namespace is permissive, so %s in it restrict nobody.", counted(idle[namespace], "TrafficTarget"))
+		if slices.Contains(a.view.PermissiveOverrides(), namespace) {
+			a.add(codePermissive, a.subject(catalog.KindNamespace, catalog.Name{Name: namespace}), "The namespace is in permissive mode, so its TrafficTargets have no effect: %s.", counted(idle[namespace], "TrafficTarget"))
 		} else {
 			byMesh += idle[namespace]
 		}
 	}
 	if byMesh > 0 {
-		a.add(codePermissive, a.config(), "The mesh is permissive, so %s restrict nobody. `osm plan` shows who would be denied without it.", counted(byMesh, "TrafficTarget"))
+		a.add(codePermissive, a.config(), "The mesh is in permissive mode, so TrafficTargets have no effect: %s. `osm plan` shows which traffic would be denied without it.", counted(byMesh, "TrafficTarget"))
 	}
 }
 
-// config is the MeshConfig that counts.
+// config returns the MeshConfig in use.
 func (a *analysis) config() subject {
 	for ref, object := range a.objects {
 		if ref.Kind == catalog.KindSettings {

@@ -18,56 +18,55 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// Mesh is what is analysed.
+// Mesh is the mesh to analyze.
 type Mesh struct {
-	// Name is the mesh's, Namespace that of its control plane.
+	// Name is the name of the mesh, Namespace the namespace of its control plane.
 	Name, Namespace string
 	Loaded          *load.Loaded
-	// Objects are those that Loaded was made of.
+	// Objects are the objects in Loaded.
 	Objects []*unstructured.Unstructured
-	// Others are objects of kinds that a mesh does not act on, where they were found.
+	// Others are objects of unsupported kinds.
 	Others []*unstructured.Unstructured
-	// Meshes are the names of all meshes; nil when that is not known.
+	// Meshes are the names of all meshes. It is nil if they are unknown.
 	Meshes []string
-	// Revision is the MeshRevision whose sidecars are current; empty when that is not known.
+	// Revision is the active MeshRevision, or empty if it is unknown.
 	Revision string
-	// Partial is true for files, which need not hold everything: what has no like in a namespace is not missed there.
+	// Partial is true for files, which may be incomplete. A missing object is only reported if its namespace has others of that kind.
 	Partial bool
 	Now     time.Time
 }
 
-// analysis is an analysis under way.
+// analysis is an analysis in progress.
 type analysis struct {
 	mesh   Mesh
 	view   *catalog.View
 	codes  map[string]Code
 	found  map[Finding]bool
 	hidden map[Finding]bool
-	// objects are the objects by what the catalog calls their kinds.
+	// objects maps catalog references to objects.
 	objects map[catalog.Ref]*unstructured.Unstructured
 	unread  []string
-	// current are the versions in which policies and settings are stored, idle the kinds that are not acted on, and policies the
-	// kinds of policies.
+	// current holds the storage versions of policies and settings, idle the unsupported kinds, and policies the policy kinds.
 	current  map[schema.GroupKind]string
 	idle     []schema.GroupKind
 	policies map[catalog.Kind]bool
 }
 
-// subject is the object that a finding is about.
+// subject is the object of a finding.
 type subject struct {
 	kind, namespace, name string
-	// object has the annotations that hide findings; nil when it is not at hand.
+	// object has the annotations that suppress findings. It may be nil.
 	object *unstructured.Unstructured
 }
 
-// Run looks at everything that the mesh's objects tell.
+// Run analyzes the objects of a mesh.
 func Run(m Mesh) *Report {
 	a := newAnalysis(m)
 	a.look()
 	return a.result()
 }
 
-// Cluster is Run for a mesh of a cluster, and looks at what runs the mesh there, too. What may not be read is told.
+// Cluster is like Run, and also analyzes the control plane in the cluster. Objects that cannot be read are listed in the report.
 func Cluster(ctx context.Context, c client.Client, m Mesh) *Report {
 	a := newAnalysis(m)
 	a.mesh.Others = append(a.mesh.Others, a.foreign(ctx, c)...)
@@ -116,7 +115,7 @@ func (a *analysis) result() *Report {
 	return r
 }
 
-// report notes a finding, unless its object hides it.
+// report adds a finding, unless its object suppresses it.
 func (a *analysis) report(code string, severity Severity, s subject, message string) {
 	if !a.concerns(code, s) {
 		return
@@ -129,8 +128,8 @@ func (a *analysis) report(code string, severity Severity, s subject, message str
 	a.found[f] = true
 }
 
-// concerns says whether a finding is the business of this mesh. Of objects in namespaces outside it that is only what makes the
-// author of a policy look, and nothing of what belongs to another mesh.
+// concerns returns true if a finding is relevant for this mesh. Outside its namespaces, these are only findings about policies that do not
+// belong to another mesh.
 func (a *analysis) concerns(code string, s subject) bool {
 	if s.namespace == "" || s.namespace == a.mesh.Namespace || a.view.InMesh(s.namespace) {
 		return true
@@ -141,7 +140,7 @@ func (a *analysis) concerns(code string, s subject) bool {
 	return s.kind == "Retry" || code == codeOutsideMesh || a.policies[catalog.Kind(s.kind)] && strings.HasPrefix(code, ownPrefix)
 }
 
-// meshOf is the mesh that a namespace is labelled for.
+// meshOf returns the mesh in the label of a namespace.
 func (a *analysis) meshOf(namespace string) string {
 	if object := a.objects[catalog.Ref{Kind: catalog.KindNamespace, Name: catalog.Name{Name: namespace}}]; object != nil {
 		return object.GetLabels()[names.MonitoredByLabel]
@@ -149,12 +148,12 @@ func (a *analysis) meshOf(namespace string) string {
 	return ""
 }
 
-// add notes a finding with the severity of its code.
+// add adds a finding with the severity of its code.
 func (a *analysis) add(code string, s subject, format string, args ...any) {
 	a.report(code, a.codes[code].Severity, s, fmt.Sprintf(format, args...))
 }
 
-// subject is the object that an entry was read from.
+// subject returns the object of a catalog entry.
 func (a *analysis) subject(kind catalog.Kind, name catalog.Name) subject {
 	if object := a.objects[catalog.Ref{Kind: kind, Name: name}]; object != nil {
 		return subjectOf(object)
@@ -166,7 +165,7 @@ func subjectOf(object *unstructured.Unstructured) subject {
 	return subject{kind: object.GetKind(), namespace: object.GetNamespace(), name: object.GetName(), object: object}
 }
 
-// entries are all entries of a kind, in order of their names.
+// entries returns all entries of a kind, sorted by name.
 func entries[E catalog.Entry](a *analysis) []E {
 	var list []E
 	for _, entry := range a.mesh.Loaded.Entries {
@@ -178,18 +177,18 @@ func entries[E catalog.Entry](a *analysis) []E {
 	return list
 }
 
-// exists says whether there is an object of that name, whatever is wrong with it.
+// exists returns true if an object exists, even if it is invalid.
 func (a *analysis) exists(kind catalog.Kind, name catalog.Name) bool {
-	_, there := a.mesh.Loaded.Names[catalog.Ref{Kind: kind, Name: name}]
-	return there
+	_, found := a.mesh.Loaded.Names[catalog.Ref{Kind: kind, Name: name}]
+	return found
 }
 
-// missing says whether an object does not exist. Of files it is said only about a namespace for which they have some of the kind.
+// missing returns true if an object does not exist. For files, it also requires another object of the kind in the namespace.
 func (a *analysis) missing(kind catalog.Kind, name catalog.Name) bool {
 	return !a.exists(kind, name) && (!a.mesh.Partial || a.has(kind, name.Namespace))
 }
 
-// has says whether there is any object of a kind in a namespace.
+// has returns true if a namespace has an object of a kind.
 func (a *analysis) has(kind catalog.Kind, namespace string) bool {
 	for ref := range a.mesh.Loaded.Names {
 		if ref.Kind == kind && ref.Name.Namespace == namespace {

@@ -12,30 +12,29 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// Conflict is a policy that does nothing, or less than it says, because another one speaks about the same.
+// Conflict is a policy without effect, or with less effect, because another policy takes precedence.
 type Conflict struct {
-	// Kind and Name are those of the policy that loses.
+	// Kind and Name identify the overridden policy.
 	Kind catalog.Kind
 	Name catalog.Name
-	// WinnerKind and WinnerName are those of the policy that counts.
+	// WinnerKind and WinnerName identify the policy that takes precedence.
 	WinnerKind catalog.Kind
 	WinnerName catalog.Name
-	// About is what both speak about, as a sentence.
+	// About describes the subject of both policies and the remedy.
 	About string
 }
 
-// Winner is "<kind> <namespace>/<name>" of the policy that counts.
+// Winner returns "<kind> <namespace>/<name>" of the policy that takes precedence.
 func (c Conflict) Winner() string { return string(c.WinnerKind) + " " + c.WinnerName.String() }
 
-// claim is a policy's word about something.
+// claim is the configuration of a subject by a policy.
 type claim struct {
 	ref     catalog.Ref
 	created time.Time
 	about   string
 }
 
-// compare puts the claim that counts first: an UpstreamTrafficSetting before a Backpressure, the older one, by name among those
-// of equal age.
+// compare sorts the claim with precedence first: UpstreamTrafficSettings before Backpressures, then by age, then by name.
 func (c claim) compare(other claim) int {
 	last := func(x claim) int {
 		if x.ref.Kind == catalog.KindBackpressure {
@@ -46,8 +45,8 @@ func (c claim) compare(other claim) int {
 	return cmp.Or(last(c)-last(other), c.created.Compare(other.created), c.ref.Name.Compare(other.ref.Name))
 }
 
-// Conflicts are those among the TrafficSplits, Retries, UpstreamTrafficSettings and Backpressures of a mesh, sorted by the policy
-// that loses.
+// Conflicts returns the conflicts among TrafficSplits, Retries, UpstreamTrafficSettings and Backpressures, sorted by the overridden
+// policy.
 func Conflicts(l *load.Loaded) []Conflict {
 	claims := map[string][]claim{}
 	for ref, entry := range l.Entries {
@@ -69,26 +68,26 @@ func Conflicts(l *load.Loaded) []Conflict {
 	return list
 }
 
-// claimsOf are the words of a policy by what they are about.
+// claimsOf returns the claims of a policy by subject.
 func claimsOf(ref catalog.Ref, entry catalog.Entry) map[string]claim {
 	claims := map[string]claim{}
 	switch e := entry.(type) {
 	case *catalog.TrafficSplit:
 		if len(e.Matches) == 0 {
-			claims["split "+e.Root.String()] = claim{ref, e.Created, fmt.Sprintf("both divide the requests to Service %s. Delete one of the two.", e.Root)}
+			claims["split "+e.Root.String()] = claim{ref, e.Created, fmt.Sprintf("both split the requests to Service %s. Delete one of them.", e.Root)}
 		}
 		for _, group := range e.Matches {
-			claims["split "+e.Root.String()+" "+group] = claim{ref, e.Created, fmt.Sprintf("both divide those requests to Service %s that HTTPRouteGroup %s selects. Delete one of the two, or name another group.", e.Root, group)}
+			claims["split "+e.Root.String()+" "+group] = claim{ref, e.Created, fmt.Sprintf("both split the requests to Service %s that HTTPRouteGroup %s selects. Delete one of them, or use another group.", e.Root, group)}
 		}
 	case *catalog.Retry:
 		for _, destination := range e.Destinations {
 			claims["retry "+e.Source.Namespace+"/"+e.Source.Name+" "+destination.String()] = claim{
 				ref, e.Created,
-				fmt.Sprintf("both are about requests of %s/%s to Service %s. Remove the destination from one of the two.", e.Source.Namespace, e.Source.Name, destination),
+				fmt.Sprintf("both configure requests of %s/%s to Service %s. Remove the destination from one of them.", e.Source.Namespace, e.Source.Name, destination),
 			}
 		}
 	case *catalog.UpstreamTrafficSetting:
-		claims["setting "+e.Service.String()] = claim{ref, e.Created, fmt.Sprintf("both bound the traffic to Service %s. Merge the two into one.", e.Service)}
+		claims["setting "+e.Service.String()] = claim{ref, e.Created, fmt.Sprintf("both configure the traffic to Service %s. Merge them into one object.", e.Service)}
 	}
 	return claims
 }

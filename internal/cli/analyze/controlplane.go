@@ -21,22 +21,22 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// gap notes something that could not be looked at.
+// gap records an object that could not be read.
 func (a *analysis) gap(what string, err error) {
 	reason := err.Error()
 	if apierrors.IsForbidden(err) {
-		reason = "you are not allowed to read it"
+		reason = "permission denied"
 	}
 	a.unread = append(a.unread, fmt.Sprintf("%s: %s", what, reason))
 }
 
-// foreign are the objects of kinds that the mesh does not act on, where the cluster defines the kinds.
+// foreign lists objects of unsupported OSM kinds.
 func (a *analysis) foreign(ctx context.Context, c client.Client) []*unstructured.Unstructured {
 	var all []*unstructured.Unstructured
 	for _, kind := range NotActedOn() {
 		mapping, err := c.RESTMapper().RESTMapping(kind)
 		if err != nil {
-			continue // the cluster does not know it
+			continue // no CRD
 		}
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(mapping.GroupVersionKind)
@@ -52,12 +52,12 @@ func (a *analysis) foreign(ctx context.Context, c client.Client) []*unstructured
 	return all
 }
 
-// declared looks at the Mesh and its MeshConfig.
+// declared analyzes the Mesh and its MeshConfig.
 func (a *analysis) declared(ctx context.Context, c client.Client) {
 	mesh := &v1alpha1.Mesh{}
 	s := subject{kind: "Mesh", name: a.mesh.Name}
 	switch err := c.Get(ctx, client.ObjectKey{Name: a.mesh.Name}, mesh); {
-	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err): // a mesh of another installer
+	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err): // installed without a Mesh
 	case err != nil:
 		a.gap("Mesh "+a.mesh.Name, err)
 	default:
@@ -68,11 +68,11 @@ func (a *analysis) declared(ctx context.Context, c client.Client) {
 		}
 	}
 	if !a.configured() {
-		a.add(codeNoMeshConfig, s, "There is no MeshConfig %s in namespace %s, so what no policy allows is denied. The operator makes it when the Mesh is applied.", names.MeshConfig, a.mesh.Namespace)
+		a.add(codeNoMeshConfig, s, "MeshConfig %s not found in namespace %s, so traffic is denied unless a policy allows it. The operator creates it for a Mesh.", names.MeshConfig, a.mesh.Namespace)
 	}
 }
 
-// trust looks at the root certificate in the namespaces of the mesh.
+// trust analyzes the root certificates in the namespaces of the mesh.
 func (a *analysis) trust(ctx context.Context, c client.Client) {
 	var members []string
 	for _, object := range a.mesh.Objects {
@@ -97,7 +97,7 @@ func (a *analysis) trust(ctx context.Context, c client.Client) {
 		s := subject{kind: "ConfigMap", namespace: namespace, name: names.TrustConfigMap(a.mesh.Name)}
 		switch {
 		case apierrors.IsNotFound(errs[i]):
-			a.add(codeNoTrust, s, "It is missing, so no new pod of namespace %s starts: the operator makes it within seconds; if not, see its log.", namespace)
+			a.add(codeNoTrust, s, "The ConfigMap is missing, so new pods in namespace %s do not start: the operator creates it within seconds; if not, see the operator's log.", namespace)
 		case errs[i] != nil:
 			a.gap("ConfigMap "+namespace+"/"+s.name, errs[i])
 		default:
@@ -108,10 +108,10 @@ func (a *analysis) trust(ctx context.Context, c client.Client) {
 	}
 }
 
-// soon is how long before its end a root certificate is worth a warning.
+// soon is the remaining validity below which a root certificate causes a warning.
 const soon = 30 * 24 * time.Hour
 
-// root looks at the certificates of a bundle: the one that ends last counts, because an old root stays beside its successor.
+// root analyzes the certificates of a bundle. It uses the latest expiry, because the bundle keeps an old root during rotation.
 func (a *analysis) root(s subject, bundle string) {
 	var end time.Time
 	for rest := []byte(bundle); ; {
@@ -125,32 +125,32 @@ func (a *analysis) root(s subject, bundle string) {
 	}
 	switch left := end.Sub(a.mesh.Now); {
 	case end.IsZero():
-		a.add(codeNoTrust, s, "It holds no certificate, so no new pod starts: delete it, and the operator makes it again.")
+		a.add(codeNoTrust, s, "The ConfigMap has no certificate, so new pods do not start: delete it, and the operator recreates it.")
 	case left <= 0:
-		a.add(codeRootEnded, s, "The root certificate ended on %s: renew the root of the mesh.", end.Format(time.DateOnly))
+		a.add(codeRootEnded, s, "The root certificate expired on %s: renew the root of the mesh.", end.Format(time.DateOnly))
 	case left < soon:
-		a.add(codeRootEnds, s, "The root certificate ends on %s: renew the root of the mesh before.", end.Format(time.DateOnly))
+		a.add(codeRootEnds, s, "The root certificate expires on %s: renew the root of the mesh.", end.Format(time.DateOnly))
 	}
 }
 
-// targetPolicy is the admission policy about TrafficTargets (config/admission).
+// targetPolicy is the name of the admission policy for TrafficTargets in config/admission.
 const targetPolicy = "traffictarget-namespace.openservicemesh.io"
 
-// admission looks for the webhooks of the mesh and the admission policy.
+// admission reports missing webhooks and admission policies.
 func (a *analysis) admission(ctx context.Context, c client.Client) {
 	for _, wanted := range []struct {
 		code, kind, name string
 		object           client.Object
 		lost             string
 	}{
-		{codeNoInjector, "MutatingWebhookConfiguration", names.MutatingWebhook(a.mesh.Name), &admissionv1.MutatingWebhookConfiguration{}, "no new pod gets a sidecar"},
-		{codeNoValidator, "ValidatingWebhookConfiguration", names.ValidatingWebhook(a.mesh.Name), &admissionv1.ValidatingWebhookConfiguration{}, "policies that the mesh cannot act on are accepted"},
-		{codeNoAdmission, "ValidatingAdmissionPolicy", targetPolicy, &admissionv1.ValidatingAdmissionPolicy{}, "TrafficTargets for workloads of other namespaces are accepted, though not acted on"},
+		{codeNoInjector, "MutatingWebhookConfiguration", names.MutatingWebhook(a.mesh.Name), &admissionv1.MutatingWebhookConfiguration{}, "new pods get no sidecar"},
+		{codeNoValidator, "ValidatingWebhookConfiguration", names.ValidatingWebhook(a.mesh.Name), &admissionv1.ValidatingWebhookConfiguration{}, "invalid policies are accepted"},
+		{codeNoAdmission, "ValidatingAdmissionPolicy", targetPolicy, &admissionv1.ValidatingAdmissionPolicy{}, "TrafficTargets for workloads in other namespaces are accepted, but ignored"},
 	} {
 		s := subject{kind: wanted.kind, name: wanted.name}
 		switch err := c.Get(ctx, client.ObjectKey{Name: wanted.name}, wanted.object); {
 		case apierrors.IsNotFound(err):
-			a.add(wanted.code, s, "It does not exist, so %s: the operator makes it again; if not, see its log.", wanted.lost)
+			a.add(wanted.code, s, "The object is missing, so %s: the operator recreates it; if not, see the operator's log.", wanted.lost)
 		case err != nil:
 			a.gap(wanted.kind+" "+wanted.name, err)
 		}

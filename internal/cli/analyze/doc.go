@@ -1,6 +1,5 @@
-// Package analyze finds everything about a mesh that is suspicious: what does not act as it is written, what nobody uses, and
-// what will not work.
+// Package analyze finds problems of a mesh: policies without effect, unused objects, and configuration that will not work.
 //
-// The objects of a cluster or of files flow in; findings flow out, each with a code, a severity, the object that it is about and
-// a sentence with the remedy. The rules about single objects are those of validate and ingest; the others are here.
+// The objects of a cluster or of files flow in. Findings flow out, each with a code, a severity, the object and a message with the
+// remedy. Packages validate and ingest contain the rules for single objects. This package contains all others.
 package analyze

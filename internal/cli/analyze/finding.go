@@ -11,40 +11,40 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// Severity is how bad a finding is.
+// Severity is the severity of a finding.
 type Severity string
 
-// The severities, the mildest first.
+// Severities in ascending order.
 const (
-	// Info: it may well be meant.
+	// Info means that the configuration may be intended.
 	Info Severity = "Info"
-	// Warning: it works, though perhaps not as it is meant.
+	// Warning means that the configuration works, but perhaps not as intended.
 	Warning Severity = "Warning"
-	// Error: something does not work, or is not acted on.
+	// Error means that the configuration does not work or is ignored.
 	Error Severity = "Error"
 )
 
-// Severities are all, the mildest first.
+// Severities lists all severities in ascending order.
 var Severities = []Severity{Info, Warning, Error}
 
-// AtLeast says whether a severity is as bad as another, or worse.
+// AtLeast returns true if s is the same severity as other, or higher.
 func (s Severity) AtLeast(other Severity) bool {
 	return slices.Index(Severities, s) >= slices.Index(Severities, other)
 }
 
-// Finding is something suspicious.
+// Finding is a problem of an object.
 type Finding struct {
 	Code     string   `json:"code"`
 	Severity Severity `json:"severity"`
-	// Kind, Namespace and Name are those of the object; objects of a cluster's own have no namespace.
+	// Kind, Namespace and Name identify the object. Cluster-scoped objects have no namespace.
 	Kind      string `json:"kind"`
 	Namespace string `json:"namespace,omitempty"`
 	Name      string `json:"name"`
-	// Message says what is wrong and what to do about it.
+	// Message describes the problem and the remedy.
 	Message string `json:"message"`
 }
 
-// Object is "<kind> <namespace>/<name>".
+// Object returns "<kind> <namespace>/<name>".
 func (f Finding) Object() string {
 	if f.Namespace == "" {
 		return f.Kind + " " + f.Name
@@ -52,12 +52,12 @@ func (f Finding) Object() string {
 	return f.Kind + " " + f.Namespace + "/" + f.Name
 }
 
-// String is the line that people read.
+// String formats the finding as a line of text.
 func (f Finding) String() string {
 	return fmt.Sprintf("%s [%s] (%s) %s", f.Severity, f.Code, f.Object(), f.Message)
 }
 
-// compare orders the worst first, then by object, code and text.
+// compare sorts by descending severity, then by object, code and message.
 func (f Finding) compare(other Finding) int {
 	return cmp.Or(
 		slices.Index(Severities, other.Severity)-slices.Index(Severities, f.Severity),
@@ -66,18 +66,18 @@ func (f Finding) compare(other Finding) int {
 	)
 }
 
-// Report is the answer of an analysis.
+// Report is the result of an analysis.
 type Report struct {
 	Findings []Finding `json:"findings"`
-	// Suppressed is how many findings the annotations of their objects hide.
+	// Suppressed counts the findings that annotations suppress.
 	Suppressed int `json:"suppressed"`
-	// Unread are things that could not be looked at, each a sentence.
+	// Unread describes objects that could not be read.
 	Unread []string `json:"notRead,omitempty"`
-	// Objects is how many objects were looked at.
+	// Objects counts the analyzed objects.
 	Objects int `json:"objects"`
 }
 
-// Worst is the worst severity among the findings; empty without any.
+// Worst returns the highest severity, or "" without findings.
 func (r *Report) Worst() Severity {
 	if len(r.Findings) == 0 {
 		return ""
@@ -85,7 +85,7 @@ func (r *Report) Worst() Severity {
 	return r.Findings[0].Severity
 }
 
-// Keep drops the findings that are milder than a severity, and with a namespace those about objects of others.
+// Keep drops findings below a severity, and findings in other namespaces if namespace is set.
 func (r *Report) Keep(least Severity, namespace string) {
 	r.Findings = slices.DeleteFunc(r.Findings, func(f Finding) bool {
 		elsewhere := namespace != "" && f.Namespace != namespace && (f.Kind != "Namespace" || f.Name != namespace)
@@ -93,7 +93,7 @@ func (r *Report) Keep(least Severity, namespace string) {
 	})
 }
 
-// ignores says whether an object's annotation hides findings of a code.
+// ignores returns true if the annotation of an object suppresses a code.
 func ignores(object *unstructured.Unstructured, code string) bool {
 	if object == nil {
 		return false

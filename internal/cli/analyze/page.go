@@ -7,23 +7,23 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// Page is the page of the documentation about all codes, in Markdown.
+// Page returns the documentation page of all codes, in Markdown.
 func Page() string {
 	var page strings.Builder
-	fmt.Fprintf(&page, `# What `+"`osm analyze`"+` finds
+	fmt.Fprintf(&page, `# Findings of `+"`osm analyze`"+`
 
-`+"`osm analyze`"+` looks at a cluster, or with `+"`-f`"+` at files, for everything about a mesh that is suspicious. Each finding is a line with a
-severity, a code, the object and a sentence:
+`+"`osm analyze`"+` finds problems of a mesh and its policies in a cluster or, with `+"`-f`"+`, in files. Each finding is one line with severity,
+code, object and message:
 
     Error [OSM0205] (TrafficTarget shop/web) HTTPRouteGroup paths does not exist, so the rule that refers to it grants nothing: ...
 
-**Error** is about what does not work or is not acted on, **Warning** about what works, though perhaps not as it is meant, and **Info** about
-what may well be meant. Codes never get a new meaning. The exit code is 1 when there is a finding of severity Error.
+**Error** means that something does not work or is ignored. **Warning** means that it works, but perhaps not as intended. **Info** means that
+it may be intended. The meaning of a code never changes. The exit code is 1 if there is a finding with severity Error.
 
-An object hides findings about itself by the annotation `+"`%s`"+`, which lists codes separated by commas; `+"`*`"+` is all.
-Findings about the pods of a workload are hidden by the annotation of its pod template.
+To suppress findings for an object, list their codes in its annotation `+"`%s`"+`, separated by commas; `+"`*`"+` suppresses all
+findings. For findings about pods, set the annotation in the pod template of the workload.
 
-| Code | Severity | What |
+| Code | Severity | Title |
 |---|---|---|
 `, names.AnalyzeIgnoreAnnotation)
 	all := Codes()

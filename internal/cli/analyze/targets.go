@@ -9,7 +9,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// targets looks at what TrafficTargets refer to.
+// targets analyzes the references of TrafficTargets.
 func (a *analysis) targets() {
 	for _, target := range entries[*catalog.TrafficTarget](a) {
 		s := a.subject(catalog.KindTrafficTarget, target.Name)
@@ -26,10 +26,10 @@ func (a *analysis) destination(s subject, target *catalog.TrafficTarget) {
 	sa := target.Destination
 	switch {
 	case a.noAccount(sa):
-		a.add(codeNoDestination, s, "The destination, service account %s in namespace %s, does not exist: correct spec.destination, or create it.", sa.Name, sa.Namespace)
+		a.add(codeNoDestination, s, "Destination service account %s not found in namespace %s: correct spec.destination, or create it.", sa.Name, sa.Namespace)
 	case !a.view.InMesh(sa.Namespace) || a.mesh.Partial && !a.has(catalog.KindService, sa.Namespace):
 	case len(a.view.ServicesOf(sa)) == 0:
-		a.add(codeNotBehindService, s, "No Service selects a pod that runs as %s, the destination: create a Service for it, or start its pods.", sa.Name)
+		a.add(codeNotBehindService, s, "No Service selects a pod with service account %s, the destination: create a Service, or start the pods.", sa.Name)
 	}
 }
 
@@ -37,18 +37,18 @@ func (a *analysis) sources(s subject, target *catalog.TrafficTarget) {
 	for _, sa := range target.Sources {
 		switch {
 		case a.noAccount(sa):
-			a.add(codeNoSource, s, "The source, service account %s in namespace %s, does not exist: correct spec.sources, or create it.", sa.Name, sa.Namespace)
+			a.add(codeNoSource, s, "Source service account %s not found in namespace %s: correct spec.sources, or create it.", sa.Name, sa.Namespace)
 		case !a.view.InMesh(sa.Namespace) && !a.mesh.Partial:
-			a.add(codeSourceOutside, s, "The namespace %s of the source %s is not part of the mesh: add it with `osm namespace add %s`.", sa.Namespace, sa.Name, sa.Namespace)
+			a.add(codeSourceOutside, s, "Namespace %s of source %s is not part of the mesh: add it with `osm namespace add %s`.", sa.Namespace, sa.Name, sa.Namespace)
 		}
 	}
 }
 
-// rule looks at the route object of a rule.
+// rule analyzes the route object of a rule.
 func (a *analysis) rule(s subject, target *catalog.TrafficTarget, rule catalog.TargetRule) {
 	name := catalog.Name{Namespace: target.Name.Namespace, Name: rule.Name}
 	if !a.exists(rule.Kind, name) {
-		a.add(codeNoRoute, s, "%s %s does not exist, so the rule that refers to it grants nothing: create it in namespace %s, or correct the name.", rule.Kind, rule.Name, name.Namespace)
+		a.add(codeNoRoute, s, "%s %s not found, so the rule grants nothing: create it in namespace %s, or correct the name.", rule.Kind, rule.Name, name.Namespace)
 		return
 	}
 	group := a.view.HTTPRouteGroup(name)
@@ -57,12 +57,12 @@ func (a *analysis) rule(s subject, target *catalog.TrafficTarget, rule catalog.T
 	}
 	for _, wanted := range rule.Matches {
 		if !slices.ContainsFunc(group.Matches, func(m catalog.HTTPMatch) bool { return m.Name == wanted }) {
-			a.add(codeNoMatch, s, "HTTPRouteGroup %s has no usable match named %q, so that part of the rule grants nothing: add the match, or correct the name.", rule.Name, wanted)
+			a.add(codeNoMatch, s, "HTTPRouteGroup %s has no valid match %q, so this part of the rule grants nothing: add the match, or correct the name.", rule.Name, wanted)
 		}
 	}
 }
 
-// openings compares the rules of a target with the ports of its destination.
+// openings compares the rules of a TrafficTarget with the ports of its destination.
 func (a *analysis) openings(s subject, target *catalog.TrafficTarget) {
 	known, speaksHTTP := a.ports(target)
 	if len(known) == 0 {
@@ -80,16 +80,16 @@ func (a *analysis) openings(s subject, target *catalog.TrafficTarget) {
 		}
 		for _, port := range route.Ports {
 			if !slices.Contains(known, port) {
-				a.add(codeUnknownPort, s, "TCPRoute %s names port %d, and the Services of %s lead to %s: name the targetPort of a Service.", rule.Name, port, target.Destination.Name, numbers(known))
+				a.add(codeUnknownPort, s, "TCPRoute %s has port %d, but the Services of %s have target ports %s: use the targetPort of a Service.", rule.Name, port, target.Destination.Name, numbers(known))
 			}
 		}
 	}
 	if !tcp && !speaksHTTP {
-		a.add(codeWrongProtocol, s, "All its rules are HTTPRouteGroups, and the ports of %s (%s) are taken for TCP: add a rule with a TCPRoute, or set appProtocol: http at the Service.", target.Destination.Name, numbers(known))
+		a.add(codeWrongProtocol, s, "All rules are HTTPRouteGroups, but the ports of %s (%s) are TCP: add a rule with a TCPRoute, or set appProtocol: http in the Service.", target.Destination.Name, numbers(known))
 	}
 }
 
-// ports are the containers' ports by which the destination of a target is reached, sorted, and whether any of them speaks HTTP.
+// ports returns the container ports of a destination, sorted, and whether any of them is HTTP.
 func (a *analysis) ports(target *catalog.TrafficTarget) (known []uint16, speaksHTTP bool) {
 	for _, name := range a.view.ServicesOf(target.Destination) {
 		service := a.view.Service(name)
@@ -99,7 +99,7 @@ func (a *analysis) ports(target *catalog.TrafficTarget) (known []uint16, speaksH
 		for _, port := range service.Ports {
 			if number := a.view.TargetPort(service, port); number != 0 {
 				known = append(known, number)
-				speaksHTTP = speaksHTTP || authz.Door(a.view, service, port).IsHTTP()
+				speaksHTTP = speaksHTTP || authz.EffectiveProtocol(a.view, service, port).IsHTTP()
 			}
 		}
 	}
@@ -115,7 +115,7 @@ func numbers(list []uint16) string {
 	return strings.Join(parts, ", ")
 }
 
-// routes finds route objects that nobody refers to.
+// routes reports unused route objects.
 func (a *analysis) routes() {
 	used := map[catalog.Ref]bool{}
 	for _, target := range entries[*catalog.TrafficTarget](a) {
@@ -131,7 +131,7 @@ func (a *analysis) routes() {
 	for ref := range a.mesh.Loaded.Names {
 		route := ref.Kind == catalog.KindHTTPRouteGroup || ref.Kind == catalog.KindTCPRoute
 		if route && !used[ref] && (!a.mesh.Partial || a.has(catalog.KindTrafficTarget, ref.Name.Namespace)) {
-			a.add(codeUnusedRoute, a.subject(ref.Kind, ref.Name), "No TrafficTarget or TrafficSplit refers to it: refer to it, or delete it.")
+			a.add(codeUnusedRoute, a.subject(ref.Kind, ref.Name), "No TrafficTarget or TrafficSplit uses it: add a reference, or delete it.")
 		}
 	}
 }

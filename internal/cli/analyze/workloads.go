@@ -14,7 +14,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// workloads looks at the sidecars of pods, and speaks of the workloads that the pods belong to.
+// workloads analyzes the sidecars of pods and reports findings for their workloads.
 func (a *analysis) workloads() {
 	type fault struct {
 		code     string
@@ -31,7 +31,7 @@ func (a *analysis) workloads() {
 		}
 	}
 	for f, list := range pods {
-		// The annotations of a pod template are those of its pods.
+		// Pods have the annotations of their pod template.
 		s := subject{kind: f.workload.Kind, namespace: f.workload.Namespace, name: f.workload.Name, object: list[0]}
 		n := counted(len(list), "pod")
 		restart := fmt.Sprintf("kubectl -n %s rollout restart %s/%s", s.namespace, strings.ToLower(s.kind), s.name)
@@ -40,18 +40,18 @@ func (a *analysis) workloads() {
 		}
 		switch f.code {
 		case codeHostNetwork:
-			a.add(f.code, s, "%s in the network of the node: no sidecar, and workloads of the mesh refuse the connections. Run it without hostNetwork.", n)
+			a.add(f.code, s, "%s on the host network: without a sidecar, and rejected by workloads in the mesh. Disable hostNetwork.", n)
 		case codeNotInjected:
 			a.add(f.code, s, "%s without a sidecar, because %s.", n, a.whyNot(list[0]))
 		case codeMadeBefore:
-			a.add(f.code, s, "%s without a sidecar, though injection is enabled: %s.", n, restart)
+			a.add(f.code, s, "%s without a sidecar, although injection is enabled: %s.", n, restart)
 		case codeOldSidecar:
-			a.add(f.code, s, "%s with a sidecar of %s, and the control plane is %s: %s.", n, orNone(list[0].GetLabels()[names.RevisionLabel]), a.mesh.Revision, restart)
+			a.add(f.code, s, "%s with a sidecar of %s, while the control plane is %s: %s.", n, orNone(list[0].GetLabels()[names.RevisionLabel]), a.mesh.Revision, restart)
 		}
 	}
 }
 
-// sidecar is the code of what is wrong with the sidecar of a pod of the mesh; empty when nothing is.
+// sidecar returns the code for a problem with the sidecar of a pod, or "".
 func (a *analysis) sidecar(pod *unstructured.Unstructured) string {
 	entry, _ := a.mesh.Loaded.Entries[catalog.Ref{Kind: catalog.KindPod, Name: catalog.Name{Namespace: pod.GetNamespace(), Name: pod.GetName()}}].(*catalog.Pod)
 	if entry == nil || entry.Finished || !a.view.InMesh(pod.GetNamespace()) {
@@ -62,7 +62,7 @@ func (a *analysis) sidecar(pod *unstructured.Unstructured) string {
 	switch {
 	case host || mirror:
 		return codeHostNetwork
-	case entry.Earlier, entry.Injected && a.mesh.Revision != "" && entry.Revision != a.mesh.Revision:
+	case entry.OSMSidecar, entry.Injected && a.mesh.Revision != "" && entry.Revision != a.mesh.Revision:
 		return codeOldSidecar
 	case entry.Injected:
 		return ""
@@ -72,7 +72,7 @@ func (a *analysis) sidecar(pod *unstructured.Unstructured) string {
 	return codeMadeBefore
 }
 
-// whyNot says why a pod is not to have a sidecar; empty when it is to have one.
+// whyNot returns why a pod should have no sidecar, or "".
 func (a *analysis) whyNot(pod *unstructured.Unstructured) string {
 	if word, said := pod.GetAnnotations()[names.InjectionAnnotation]; said {
 		if enabled(word) {
@@ -105,7 +105,7 @@ func orNone(revision string) string {
 	return revision
 }
 
-// counted is a number with a noun.
+// counted formats a number with its noun.
 func counted(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
@@ -115,7 +115,7 @@ func counted(n int, noun string) string {
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// namespaces looks at the labels that put namespaces into meshes.
+// namespaces analyzes the labels of namespaces.
 func (a *analysis) namespaces() {
 	members := 0
 	for _, object := range a.mesh.Objects {
@@ -131,23 +131,23 @@ func (a *analysis) namespaces() {
 			members++
 		}
 		if a.mesh.Meshes != nil && !slices.Contains(a.mesh.Meshes, mesh) {
-			a.add(codeNoSuchMesh, s, "It is labelled for the mesh %q, which does not exist (%s): correct the label %s, or remove it.", mesh, meshesText(a.mesh.Meshes), names.MonitoredByLabel)
+			a.add(codeNoSuchMesh, s, "Its label is for mesh %q, which does not exist (%s): correct the label %s, or remove it.", mesh, meshesText(a.mesh.Meshes), names.MonitoredByLabel)
 		}
 		if _, ignored := object.GetLabels()[names.IgnoreLabel]; ignored {
-			a.add(codeIgnored, s, "It is labelled for the mesh %s and has the label %s, which wins: remove one of the two.", mesh, names.IgnoreLabel)
+			a.add(codeIgnored, s, "It is added to mesh %s and has the label %s, which takes precedence: remove one of the labels.", mesh, names.IgnoreLabel)
 		}
 		if level := object.GetLabels()["pod-security.kubernetes.io/enforce"]; mesh == a.mesh.Name && (level == "baseline" || level == "restricted") {
-			a.add(codePodSecurity, s, "It enforces the pod security level %s, which refuses what sidecars need: kubectl label namespace %s pod-security.kubernetes.io/enforce=privileged --overwrite.", level, object.GetName())
+			a.add(codePodSecurity, s, "It enforces the pod security level %s, which forbids the init container of sidecars: run kubectl label namespace %s pod-security.kubernetes.io/enforce=privileged --overwrite.", level, object.GetName())
 		}
 	}
 	if members == 0 && !a.mesh.Partial {
-		a.add(codeNoMembers, subject{kind: "Mesh", name: a.mesh.Name}, "No namespace belongs to it: add one with `osm namespace add NAMESPACE`.")
+		a.add(codeNoMembers, subject{kind: "Mesh", name: a.mesh.Name}, "The mesh has no namespaces: add one with `osm namespace add NAMESPACE`.")
 	}
 }
 
 func meshesText(meshes []string) string {
 	if len(meshes) == 0 {
-		return "there is no mesh"
+		return "no mesh exists"
 	}
-	return "there is " + strings.Join(meshes, ", ")
+	return "existing: " + strings.Join(meshes, ", ")
 }

@@ -98,11 +98,11 @@ func TestDataPlane(t *testing.T) {
 	)
 	got := lines(s.DataPlane(t.Context()))
 	want := []string{
-		"warning: the root certificate ends on 2026-11-22",
-		"ok: 1 pod with a sidecar that holds its configuration",
-		"failed: the sidecars of these pods are not ready: slow",
-		"warning: these pods have no sidecar, so the mesh does not protect them: bare",
-		"failed: the ConfigMap osm-trust-osm is missing, so no new pod starts",
+		"warning: the root certificate expires on 2026-11-22",
+		"ok: 1 pod with a ready sidecar",
+		"failed: pods whose sidecar is not ready: slow",
+		"warning: pods without a sidecar, to which no policies apply: bare",
+		"failed: ConfigMap osm-trust-osm not found: new pods do not start",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -116,8 +116,8 @@ func TestPreInstallFindsWhatIsInTheWay(t *testing.T) {
 		&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "win"}, Status: corev1.NodeStatus{NodeInfo: corev1.NodeSystemInfo{OperatingSystem: "windows"}}},
 	)
 	contains(t, s.PreInstall(t.Context()),
-		"failed: Kubernetes v1.28.4 is too old", "warning: sidecars run on Linux only, and these nodes run something else: win",
-		"failed: namespace old has a control plane of mesh older that no Mesh declares",
+		"failed: Kubernetes v1.28.4 is not supported", "warning: sidecars require Linux, and these nodes run another operating system: win",
+		"failed: namespace old runs the control plane of mesh older, which has no Mesh object",
 		"failed: namespace strict enforces the pod security level restricted")
 }
 
@@ -140,11 +140,11 @@ func TestPreInstallSaysWhatIsTakenOver(t *testing.T) {
 		},
 	)
 	groups := s.PreInstall(t.Context())
-	contains(t, groups, "ok: no other mesh osm", "ok: the MeshConfig in namespace osm-system stays as it is: permissive mode false, egress true",
-		"ok: the certificate authority in Secret osm-system/osm-ca-bundle is used as it is",
-		"warning: a removed OSM left the webhook configuration osm-webhook-osm behind, and nothing answers it",
-		"warning: 1 pod with a sidecar of OSM, such as shop/cart-1",
-		"warning: these TrafficTargets refer to an HTTPRouteGroup without naming its matches, which allowed nothing under OSM and allows all of them here: shop/wide")
+	contains(t, groups, "ok: no other mesh osm", "ok: the MeshConfig in namespace osm-system will be kept: permissive mode false, egress true",
+		"ok: the certificate authority in Secret osm-system/osm-ca-bundle will be reused",
+		"warning: webhook configuration osm-webhook-osm of a removed OSM has no server",
+		"warning: 1 pod with an OSM sidecar that gets no configuration updates, such as shop/cart-1",
+		"warning: these TrafficTargets refer to an HTTPRouteGroup without matches, which granted nothing in OSM and grants all matches in this mesh: shop/wide")
 }
 
 func trafficTarget(name string, rule map[string]any) *unstructured.Unstructured {
@@ -160,9 +160,9 @@ func TestControlPlaneThatIsBroken(t *testing.T) {
 		&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "osm-controller-a", Namespace: "osm-system", Labels: map[string]string{"app": "osm-controller"}}, Status: corev1.PodStatus{Phase: corev1.PodRunning}},
 	)
 	groups := s.ControlPlane(t.Context())
-	contains(t, groups, "failed: osm-controller: 1 of 2 pods ready", "failed: pod osm-controller-a does not say that it is ready: 503",
-		"failed: the Deployment osm-operator does not exist", "failed: no pod of osm-injector is running",
-		"failed: the webhook osm-webhook-osm does not exist", "failed: the Service osm-system/osm-validator leads to no ready pod")
+	contains(t, groups, "failed: osm-controller: 1 of 2 pods ready", "failed: readiness probe of pod osm-controller-a failed: 503",
+		"failed: Deployment osm-operator not found", "failed: no pod of osm-injector is running",
+		"failed: webhook osm-webhook-osm not found", "failed: Service osm-system/osm-validator has no ready endpoints")
 	if worst := checks.Worst(groups); worst != checks.Failed {
 		t.Errorf("the worst is %s", worst)
 	}
@@ -170,10 +170,10 @@ func TestControlPlaneThatIsBroken(t *testing.T) {
 
 func TestControlPlaneOfACanaryIsChecked(t *testing.T) {
 	s := subject(t)
-	s.Beside = "v0-2-0"
+	s.CanarySuffix = "v0-2-0"
 	contains(t, s.ControlPlane(t.Context()),
-		"failed: the Deployment osm-controller-v0-2-0 does not exist", "failed: the Deployment osm-injector-v0-2-0 does not exist",
-		"failed: no pod of osm-injector-v0-2-0 is running", "failed: the Service osm-system/osm-controller-v0-2-0 leads to no ready pod")
+		"failed: Deployment osm-controller-v0-2-0 not found", "failed: Deployment osm-injector-v0-2-0 not found",
+		"failed: no pod of osm-injector-v0-2-0 is running", "failed: Service osm-system/osm-controller-v0-2-0 has no ready endpoints")
 }
 
 func TestPrint(t *testing.T) {

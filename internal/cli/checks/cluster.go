@@ -14,35 +14,35 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// oldestKubernetes is the first version that keeps init containers running as sidecars.
+// oldestKubernetes is the first version with native sidecars (init containers with restartPolicy Always).
 const oldestKubernetes = "1.29.0"
 
-// PreInstall says whether a mesh can be installed.
+// PreInstall checks whether a mesh can be installed.
 func (s Subject) PreInstall(ctx context.Context) []Group {
 	return []Group{
 		{"Cluster", []Result{s.kubernetes(), s.nodes(ctx)}},
-		{"Rights to install", s.rights(ctx)},
-		{"Nothing in the way", slices.Concat(s.foreign(ctx), s.podSecurity(ctx))},
-		{"What is taken over", s.leavings(ctx)},
+		{"Permissions", s.permissions(ctx)},
+		{"Conflicts", slices.Concat(s.conflictingMeshes(ctx), s.podSecurity(ctx))},
+		{"Existing OSM resources", s.existingResources(ctx)},
 	}
 }
 
 func (s Subject) kubernetes() Result {
 	found, err := s.Kubernetes()
 	if err != nil {
-		return unread("the version of Kubernetes", err)
+		return unreadable("the Kubernetes version", err)
 	}
 	parsed, err := version.ParseGeneric(found.GitVersion)
 	if err != nil || parsed.AtLeast(version.MustParseGeneric(oldestKubernetes)) {
-		return ok("Kubernetes %s runs native sidecars", found.GitVersion)
+		return ok("Kubernetes %s supports native sidecars", found.GitVersion)
 	}
-	return failed("upgrade the cluster", "Kubernetes %s is too old: sidecars need %s or later", found.GitVersion, oldestKubernetes)
+	return failed("upgrade the cluster", "Kubernetes %s is not supported: sidecars require %s or later", found.GitVersion, oldestKubernetes)
 }
 
 func (s Subject) nodes(ctx context.Context) Result {
 	var nodes corev1.NodeList
 	if err := s.Client.List(ctx, &nodes); err != nil {
-		return unread("the nodes", err)
+		return unreadable("nodes", err)
 	}
 	var others []string
 	for i := range nodes.Items {
@@ -51,13 +51,13 @@ func (s Subject) nodes(ctx context.Context) Result {
 		}
 	}
 	if len(others) > 0 {
-		return warning("keep the pods of a mesh on Linux nodes, by a node selector", "sidecars run on Linux only, and these nodes run something else: %s", strings.Join(others, ", "))
+		return warning("schedule the pods of the mesh on Linux nodes with a node selector", "sidecars require Linux, and these nodes run another operating system: %s", strings.Join(others, ", "))
 	}
-	return ok("%s, all with Linux", counted(len(nodes.Items), "node"))
+	return ok("%s, all running Linux", plural(len(nodes.Items), "node"))
 }
 
-// neededRights are what installing needs beyond reading.
-var neededRights = []authorizationv1.ResourceAttributes{
+// requiredPermissions are the permissions that an installation needs, besides read access.
+var requiredPermissions = []authorizationv1.ResourceAttributes{
 	{Verb: "create", Resource: "namespaces"},
 	{Verb: "create", Group: "apiextensions.k8s.io", Resource: "customresourcedefinitions"},
 	{Verb: "create", Group: "rbac.authorization.k8s.io", Resource: "clusterroles"},
@@ -66,31 +66,31 @@ var neededRights = []authorizationv1.ResourceAttributes{
 	{Verb: "create", Group: "operator.openservicemesh.io", Resource: "meshes"},
 }
 
-func (s Subject) rights(ctx context.Context) []Result {
+func (s Subject) permissions(ctx context.Context) []Result {
 	var results []Result
-	for _, right := range neededRights {
-		name := right.Resource
-		if right.Group != "" {
-			name += "." + right.Group
+	for _, permission := range requiredPermissions {
+		name := permission.Resource
+		if permission.Group != "" {
+			name += "." + permission.Group
 		}
-		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &right}}
+		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &permission}}
 		switch err := s.Client.Create(ctx, review); {
 		case err != nil:
-			results = append(results, unread("your right to "+right.Verb+" "+name, err))
+			results = append(results, unreadable("your permission to "+permission.Verb+" "+name, err))
 		case review.Status.Allowed:
-			results = append(results, ok("you may %s %s", right.Verb, name))
+			results = append(results, ok("you can %s %s", permission.Verb, name))
 		default:
-			results = append(results, failed("ask an administrator of the cluster to install the operator", "you may not %s %s", right.Verb, name))
+			results = append(results, failed("ask a cluster administrator to install the operator", "you cannot %s %s", permission.Verb, name))
 		}
 	}
 	return results
 }
 
-// podSecurity finds namespaces of the mesh in which the pod security standard forbids what sidecars need.
+// podSecurity finds namespaces of the mesh whose pod security level forbids the init container.
 func (s Subject) podSecurity(ctx context.Context) []Result {
 	var namespaces corev1.NamespaceList
 	if err := s.Client.List(ctx, &namespaces, client.MatchingLabels{names.MonitoredByLabel: s.Mesh}); err != nil {
-		return []Result{unread("the namespaces", err)}
+		return []Result{unreadable("namespaces", err)}
 	}
 	var results []Result
 	for i := range namespaces.Items {
@@ -98,7 +98,7 @@ func (s Subject) podSecurity(ctx context.Context) []Result {
 		if level == "baseline" || level == "restricted" {
 			results = append(results, failed(
 				fmt.Sprintf("kubectl label namespace %s pod-security.kubernetes.io/enforce=privileged --overwrite", namespaces.Items[i].Name),
-				"namespace %s enforces the pod security level %s, which refuses the capability NET_ADMIN of the init container: its pods will not start", namespaces.Items[i].Name, level))
+				"namespace %s enforces the pod security level %s, which forbids the capability NET_ADMIN of the init container: pods will not start", namespaces.Items[i].Name, level))
 		}
 	}
 	return results

@@ -18,25 +18,25 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// ControlPlane says whether the control plane of a mesh works.
+// ControlPlane checks the operator, the control plane and its webhooks.
 func (s Subject) ControlPlane(ctx context.Context) []Group {
 	groups := []Group{
 		{"Operator", []Result{s.deployment(ctx, names.OperatorNamespace, "osm-operator")}},
 		{"Mesh " + s.Mesh, append(s.mesh(ctx), s.meshConfig(ctx))},
 		{"Control plane", []Result{
 			s.deployment(ctx, s.Namespace, names.Controller), s.deployment(ctx, s.Namespace, names.Injector),
-			s.answering(ctx, names.Controller), s.answering(ctx, names.Injector),
+			s.probes(ctx, names.Controller), s.probes(ctx, names.Injector),
 			s.endpoints(ctx, names.Controller), s.endpoints(ctx, names.Injector), s.endpoints(ctx, names.Validator),
 		}},
 		{"Webhooks", []Result{s.injectorWebhook(ctx), s.validatorWebhook(ctx)}},
 	}
-	if s.Beside == "" {
+	if s.CanarySuffix == "" {
 		return groups
 	}
-	controller, injector := names.Beside(names.Controller, s.Beside), names.Beside(names.Injector, s.Beside)
-	return append(groups, Group{"Control plane of the canary", []Result{
+	controller, injector := names.WithSuffix(names.Controller, s.CanarySuffix), names.WithSuffix(names.Injector, s.CanarySuffix)
+	return append(groups, Group{"Canary control plane", []Result{
 		s.deployment(ctx, s.Namespace, controller), s.deployment(ctx, s.Namespace, injector),
-		s.answering(ctx, controller), s.answering(ctx, injector),
+		s.probes(ctx, controller), s.probes(ctx, injector),
 		s.endpoints(ctx, controller), s.endpoints(ctx, injector),
 	}})
 }
@@ -45,37 +45,37 @@ func (s Subject) deployment(ctx context.Context, namespace, name string) Result 
 	d := &appsv1.Deployment{}
 	err := s.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, d)
 	if apierrors.IsNotFound(err) {
-		return failed("see `kubectl get mesh` for what the operator says; without an operator, install it with `osm install --operator`",
-			"the Deployment %s does not exist in namespace %s", name, namespace)
+		return failed("see the status in `kubectl get mesh`; if the operator is missing, install it with `osm install --operator`",
+			"Deployment %s not found in namespace %s", name, namespace)
 	}
 	if err != nil {
-		return unread(fmt.Sprintf("the Deployment %s in namespace %s", name, namespace), err)
+		return unreadable(fmt.Sprintf("Deployment %s in namespace %s", name, namespace), err)
 	}
-	wanted := int32(1)
+	desired := int32(1)
 	if d.Spec.Replicas != nil {
-		wanted = *d.Spec.Replicas
+		desired = *d.Spec.Replicas
 	}
-	if d.Status.ReadyReplicas < wanted || wanted == 0 {
-		return failed(fmt.Sprintf("see why: kubectl -n %s describe pods -l app=%s", namespace, name), "%s: %d of %s ready", name, d.Status.ReadyReplicas, counted(int(wanted), "pod"))
+	if d.Status.ReadyReplicas < desired || desired == 0 {
+		return failed(fmt.Sprintf("run kubectl -n %s describe pods -l app=%s", namespace, name), "%s: %d of %s ready", name, d.Status.ReadyReplicas, plural(int(desired), "pod"))
 	}
-	return ok("%s: %s ready", name, counted(int(wanted), "pod"))
+	return ok("%s: %s ready", name, plural(int(desired), "pod"))
 }
 
 func (s Subject) mesh(ctx context.Context) []Result {
 	m := &v1alpha1.Mesh{}
 	err := s.Client.Get(ctx, client.ObjectKey{Name: s.Mesh}, m)
 	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
-		return []Result{failed("make one with `osm install`", "no Mesh %s is declared", s.Mesh)}
+		return []Result{failed("install a mesh with `osm install`", "Mesh %s not found", s.Mesh)}
 	}
 	if err != nil {
-		return []Result{unread("the Mesh "+s.Mesh, err)}
+		return []Result{unreadable("Mesh "+s.Mesh, err)}
 	}
 	var results []Result
 	for _, kind := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionConfigurationAccepted} {
 		c := meta.FindStatusCondition(m.Status.Conditions, kind)
 		switch {
 		case c == nil:
-			results = append(results, failed("see the operator: kubectl -n "+names.OperatorNamespace+" logs deploy/osm-operator", "the operator has not judged %s yet", kind))
+			results = append(results, failed("see the operator's log: kubectl -n "+names.OperatorNamespace+" logs deploy/osm-operator", "condition %s is not set yet", kind))
 		case c.Status == metav1.ConditionTrue:
 			results = append(results, ok("%s: %s", kind, c.Message))
 		case kind == v1alpha1.ConditionConfigurationAccepted:
@@ -91,44 +91,44 @@ func (s Subject) meshConfig(ctx context.Context) Result {
 	m := &configv1alpha2.MeshConfig{}
 	if err := s.Client.Get(ctx, client.ObjectKey{Namespace: s.Namespace, Name: names.MeshConfig}, m); err != nil {
 		if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
-			return failed("the operator makes it again within seconds; if not, see its log", "the MeshConfig %s does not exist in namespace %s", names.MeshConfig, s.Namespace)
+			return failed("the operator recreates it within seconds; if not, see the operator's log", "MeshConfig %s not found in namespace %s", names.MeshConfig, s.Namespace)
 		}
-		return unread("the MeshConfig", err)
+		return unreadable("MeshConfig", err)
 	}
-	mode := "what no policy allows is denied"
+	mode := "traffic is denied unless a policy allows it"
 	if m.Spec.Traffic.EnablePermissiveTrafficPolicyMode {
-		mode = "permissive: every workload of the mesh may call every other"
+		mode = "permissive mode: all traffic inside the mesh is allowed"
 	}
 	return ok("MeshConfig %s/%s: %s", s.Namespace, names.MeshConfig, mode)
 }
 
-// answering asks every pod of a component whether it is ready.
-func (s Subject) answering(ctx context.Context, component string) Result {
+// probes checks the readiness endpoint of each pod of a component.
+func (s Subject) probes(ctx context.Context, component string) Result {
 	var pods corev1.PodList
 	if err := s.Client.List(ctx, &pods, client.InNamespace(s.Namespace), client.MatchingLabels{names.AppLabel: component}); err != nil {
-		return unread("the pods of "+component, err)
+		return unreadable("pods of "+component, err)
 	}
-	asked := 0
+	running := 0
 	for i := range pods.Items {
 		p := &pods.Items[i]
 		if p.Status.Phase != corev1.PodRunning || p.DeletionTimestamp != nil {
 			continue
 		}
-		asked++
+		running++
 		if err := s.Ask(ctx, s.Namespace, p.Name, names.HealthPort, "/health/ready"); err != nil {
-			return failed(fmt.Sprintf("see its log: kubectl -n %s logs %s", s.Namespace, p.Name), "pod %s does not say that it is ready: %v", p.Name, err)
+			return failed(fmt.Sprintf("see the log: kubectl -n %s logs %s", s.Namespace, p.Name), "readiness probe of pod %s failed: %v", p.Name, err)
 		}
 	}
-	if asked == 0 {
-		return failed(fmt.Sprintf("see why: kubectl -n %s describe pods -l app=%s", s.Namespace, component), "no pod of %s is running", component)
+	if running == 0 {
+		return failed(fmt.Sprintf("run kubectl -n %s describe pods -l app=%s", s.Namespace, component), "no pod of %s is running", component)
 	}
-	return ok("%s answers its health probes (%s)", component, counted(asked, "pod"))
+	return ok("%s passes its health probes (%s)", component, plural(running, "pod"))
 }
 
 func (s Subject) endpoints(ctx context.Context, service string) Result {
 	var slices discoveryv1.EndpointSliceList
 	if err := s.Client.List(ctx, &slices, client.InNamespace(s.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: service}); err != nil {
-		return unread("the endpoints of Service "+service, err)
+		return unreadable("endpoints of Service "+service, err)
 	}
 	ready := 0
 	for i := range slices.Items {
@@ -139,9 +139,9 @@ func (s Subject) endpoints(ctx context.Context, service string) Result {
 		}
 	}
 	if ready == 0 {
-		return failed("", "the Service %s/%s leads to no ready pod", s.Namespace, service)
+		return failed("", "Service %s/%s has no ready endpoints", s.Namespace, service)
 	}
-	return ok("the Service %s/%s leads to %s", s.Namespace, service, counted(ready, "ready pod"))
+	return ok("Service %s/%s has %s", s.Namespace, service, plural(ready, "ready endpoint"))
 }
 
 func (s Subject) injectorWebhook(ctx context.Context) Result {
@@ -152,7 +152,7 @@ func (s Subject) injectorWebhook(ctx context.Context) Result {
 	}
 	for _, one := range w.Webhooks {
 		if len(one.ClientConfig.CABundle) == 0 {
-			return failed("the operator fills it in when the injector serves; see `kubectl get mesh`", "the webhook %s trusts no certificate yet, so the API server cannot call it", name)
+			return failed("the operator sets it when the injector is ready; see `kubectl get mesh`", "webhook %s has no caBundle yet, so the API server cannot call it", name)
 		}
 	}
 	return ok("%s injects sidecars", name)
@@ -162,19 +162,19 @@ func (s Subject) validatorWebhook(ctx context.Context) Result {
 	name := names.ValidatingWebhook(s.Mesh)
 	w := &admissionv1.ValidatingWebhookConfiguration{}
 	if err := s.Client.Get(ctx, client.ObjectKey{Name: name}, w); err != nil {
-		return missingWebhook(name, "broken policies are not refused", err)
+		return missingWebhook(name, "invalid policies are not rejected", err)
 	}
 	for _, one := range w.Webhooks {
 		if len(one.ClientConfig.CABundle) == 0 {
-			return failed("the operator fills it in when the controller serves; see `kubectl get mesh`", "the webhook %s trusts no certificate yet, so the API server cannot call it", name)
+			return failed("the operator sets it when the controller is ready; see `kubectl get mesh`", "webhook %s has no caBundle yet, so the API server cannot call it", name)
 		}
 	}
-	return ok("%s checks policies", name)
+	return ok("%s validates policies", name)
 }
 
 func missingWebhook(name, consequence string, err error) Result {
 	if apierrors.IsNotFound(err) {
-		return failed("the operator makes it when the control plane is ready; see `kubectl get mesh`", "the webhook %s does not exist: %s", name, consequence)
+		return failed("the operator creates it when the control plane is ready; see `kubectl get mesh`", "webhook %s not found: %s", name, consequence)
 	}
-	return unread("the webhook "+name, err)
+	return unreadable("webhook "+name, err)
 }

@@ -1,5 +1,5 @@
-// Package checks finds out whether a cluster can take a mesh, and whether a mesh is healthy.
+// Package checks checks whether a cluster can run a mesh, and whether a mesh is healthy.
 //
-// A client flows in; results with what to do about them flow out, grouped, in a steady order. A check that cannot be made for
-// lack of rights is Unknown and never Failed.
+// A client flows in. Grouped results with remedies flow out, in a stable order. A check without the required permissions is Unknown,
+// never Failed.
 package checks

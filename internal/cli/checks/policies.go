@@ -12,7 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/validate"
 )
 
-// Policies says which policies are not in force as they are written.
+// Policies checks whether all policies are in force.
 func (s Subject) Policies(ctx context.Context) []Group {
 	group := Group{Title: "Policies"}
 	count := 0
@@ -22,27 +22,27 @@ func (s Subject) Policies(ctx context.Context) []Group {
 		list.SetGroupVersionKind(kind)
 		err := s.Client.List(ctx, list)
 		if meta.IsNoMatchError(err) {
-			group.Results = append(group.Results, failed("the operator installs the definition with the first Mesh", "the cluster does not know the kind %s", kind.Kind))
+			group.Results = append(group.Results, failed("the operator installs the CRD with the first Mesh", "the cluster has no CRD for kind %s", kind.Kind))
 			continue
 		}
 		if err != nil {
-			group.Results = append(group.Results, unread("the objects of kind "+kind.Kind, err))
+			group.Results = append(group.Results, unreadable("objects of kind "+kind.Kind, err))
 			continue
 		}
 		for i := range list.Items {
 			count++
-			group.Results = append(group.Results, judge(&list.Items[i])...)
+			group.Results = append(group.Results, policyResults(&list.Items[i])...)
 		}
 	}
 	group.Results = append(group.Results, s.withoutEffect(ctx)...)
 	if len(group.Results) == 0 {
-		group.Results = append(group.Results, ok("%d objects of policy, all in force as they are written", count))
+		group.Results = append(group.Results, ok("%d policies, all in force", count))
 	}
 	return []Group{group}
 }
 
-// judge repeats what the mesh says about an object; before the mesh has said anything, the rules of admission count.
-func judge(object *unstructured.Unstructured) []Result {
+// policyResults reports the False conditions of a policy. Without conditions, it applies the admission rules.
+func policyResults(object *unstructured.Unstructured) []Result {
 	name := object.GetKind() + " " + object.GetNamespace() + "/" + object.GetName()
 	var status struct {
 		Conditions []metav1.Condition `json:"conditions"`

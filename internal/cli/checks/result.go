@@ -8,29 +8,29 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// Status is how a check ended.
+// Status is the status of a check.
 type Status string
 
-// How checks end.
+// Statuses of a check.
 const (
 	OK Status = "ok"
-	// Warning: it works, though perhaps not as it is meant.
+	// Warning means that the mesh works, but perhaps not as intended.
 	Warning Status = "warning"
 	Failed  Status = "failed"
-	// Unknown: the check could not be made.
+	// Unknown means that the check could not run.
 	Unknown Status = "unknown"
 )
 
-// Result is the end of one check.
+// Result is the result of one check.
 type Result struct {
 	Status Status `json:"status"`
-	// What is a sentence about what was found.
+	// What describes the finding.
 	What string `json:"what"`
-	// Do says what to do about it; empty when there is nothing to do.
+	// Do is the remedy. It is empty if none is needed.
 	Do string `json:"do,omitempty"`
 }
 
-// Group is what belongs together.
+// Group is a titled list of results.
 type Group struct {
 	Title   string   `json:"title"`
 	Results []Result `json:"results"`
@@ -48,16 +48,16 @@ func warning(do, format string, args ...any) Result {
 	return Result{Status: Warning, What: fmt.Sprintf(format, args...), Do: do}
 }
 
-// unread is the result of a question that the API server did not answer.
-func unread(subject string, err error) Result {
-	r := Result{Status: Unknown, What: fmt.Sprintf("%s cannot be read: %v", subject, err)}
+// unreadable returns an Unknown result for a failed read.
+func unreadable(subject string, err error) Result {
+	r := Result{Status: Unknown, What: fmt.Sprintf("could not read %s: %v", subject, err)}
 	if apierrors.IsForbidden(err) {
-		r.Do = "ask an administrator to run this check, or for the right to read it"
+		r.Do = "ask a cluster administrator to run this check, or for read permission"
 	}
 	return r
 }
 
-// Worst is the worst status of all results: Failed, then Unknown, Warning, OK.
+// Worst returns the worst status of all results, in the order Failed, Unknown, Warning, OK.
 func Worst(groups []Group) Status {
 	order := map[Status]int{OK: 0, Warning: 1, Unknown: 2, Failed: 3}
 	worst := OK
@@ -71,7 +71,7 @@ func Worst(groups []Group) Status {
 	return worst
 }
 
-// Print writes groups for people.
+// Print writes groups as text.
 func Print(w io.Writer, groups []Group) {
 	for i, g := range groups {
 		if i > 0 {
@@ -79,18 +79,18 @@ func Print(w io.Writer, groups []Group) {
 		}
 		fmt.Fprintln(w, g.Title)
 		for _, r := range g.Results {
-			fmt.Fprintf(w, "  %-9s %s\n", "["+string(r.Status)+"]", indented(r.What))
+			fmt.Fprintf(w, "  %-9s %s\n", "["+string(r.Status)+"]", indent(r.What))
 			if r.Do != "" {
-				fmt.Fprintf(w, "  %-9s -> %s\n", "", indented(r.Do))
+				fmt.Fprintf(w, "  %-9s -> %s\n", "", indent(r.Do))
 			}
 		}
 	}
 }
 
-func indented(text string) string { return strings.ReplaceAll(text, "\n", "\n            ") }
+func indent(text string) string { return strings.ReplaceAll(text, "\n", "\n            ") }
 
-// counted is a number with its noun.
-func counted(n int, noun string) string {
+// plural formats a number with its noun.
+func plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}

@@ -8,16 +8,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Subject is what is checked.
+// Subject is the mesh to check.
 type Subject struct {
 	Client client.Client
-	// Mesh and Namespace are the name of the mesh and where it runs, or is to run.
+	// Mesh is the name of the mesh, Namespace the namespace of its control plane.
 	Mesh, Namespace string
-	// Beside is the suffix of the names of a control plane that runs beside the mesh's own; empty for none.
-	Beside string
-	// Kubernetes asks the API server for its version.
+	// CanarySuffix is the name suffix of the canary's Deployments, or empty.
+	CanarySuffix string
+	// Kubernetes returns the version of the API server.
 	Kubernetes func() (*version.Info, error)
-	// Ask asks an HTTP server in a pod; any error means that it does not say yes.
+	// Ask sends a request to an HTTP server in a pod. An error means that the pod is not healthy.
 	Ask func(ctx context.Context, namespace, pod string, port int, path string) error
 	Now time.Time
 }

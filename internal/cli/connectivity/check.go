@@ -6,25 +6,25 @@ import (
 	"strings"
 )
 
-// Status is how a check ended.
+// Status is the status of a check.
 type Status string
 
-// How checks end.
+// Statuses of a check.
 const (
 	Success Status = "Success"
 	Failure Status = "Failure"
-	// Unknown: the check could not be made.
+	// Unknown means that the check could not run.
 	Unknown Status = "Unknown"
 )
 
-// Check is one check, or several of them.
+// Check is a check, or a group of checks.
 type Check struct {
-	// Context says what is checked.
+	// Context describes the check.
 	Context string `json:"context"`
-	// Status is the worst of Parts, when there are any.
+	// Status is the worst status of Parts, if there are any.
 	Status Status `json:"status"`
 	Reason string `json:"reason,omitempty"`
-	// Suggestion says what to do; empty when there is nothing to do.
+	// Suggestion is the remedy. It is empty if none is needed.
 	Suggestion string  `json:"suggestion,omitempty"`
 	Parts      []Check `json:"checks,omitempty"`
 }
@@ -41,7 +41,7 @@ func unknown(context string, err error, suggestion string) Check {
 	return Check{Context: context, Status: Unknown, Reason: err.Error(), Suggestion: suggestion}
 }
 
-// group sums up checks.
+// group combines checks.
 func group(context string, parts ...Check) Check {
 	c := Check{Context: context, Status: Success, Parts: parts}
 	for _, part := range parts {
@@ -53,13 +53,13 @@ func group(context string, parts ...Check) Check {
 	case Failure:
 		c.Reason, c.Suggestion = "A verification step failed", "Follow the suggestions of the failed steps below"
 	case Unknown:
-		c.Reason = "A verification step could not be made"
+		c.Reason = "A verification step could not be run"
 	case Success:
 	}
 	return c
 }
 
-// Print writes a tree of checks for people.
+// Print writes a tree of checks as text.
 func (c Check) Print(w io.Writer) { c.print(w, "") }
 
 func (c Check) print(w io.Writer, indent string) {

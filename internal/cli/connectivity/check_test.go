@@ -11,16 +11,16 @@ import (
 )
 
 func TestAboutServices(t *testing.T) {
-	about := aboutServices([]catalog.Name{{Namespace: "shop", Name: "web"}, {Namespace: "shop", Name: "a.b"}})
+	mentions := namesContaining([]catalog.Name{{Namespace: "shop", Name: "web"}, {Namespace: "shop", Name: "a.b"}})
 	for name, want := range map[string]bool{
 		"outbound_shop/web_80_http": true, "shop/web|80": true, "rds-outbound.80|shop/web": true, "root-cert-for-mtls-outbound:shop/web": true,
 		"shop/web-2|80": false, "outbound_old-shop/web_80": false, "shop/axb|80": false, "shop/a.b|80": true,
 	} {
-		if got := about(name); got != want {
+		if got := mentions(name); got != want {
 			t.Errorf("%s: %t", name, got)
 		}
 	}
-	if aboutServices(nil)("shop/web|80") {
+	if namesContaining(nil)("shop/web|80") {
 		t.Error("no Service at all has that name")
 	}
 }
@@ -75,10 +75,10 @@ func TestCertificates(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := s.proves("web.shop.mesh", now); got.Status != want {
+		if got := s.verifyCertificate("web.shop.mesh", now); got.Status != want {
 			t.Errorf("a certificate until %s: %+v", end, got)
 		}
-		if got := s.proves("other.shop.mesh", now); got.Status != Failure || !strings.Contains(got.Reason, "web.shop.mesh") {
+		if got := s.verifyCertificate("other.shop.mesh", now); got.Status != Failure || !strings.Contains(got.Reason, "web.shop.mesh") {
 			t.Errorf("a certificate of somebody else: %+v", got)
 		}
 	}
@@ -86,7 +86,7 @@ func TestCertificates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := s.proves("web.shop.mesh", now); got.Status != Failure {
+	if got := s.verifyCertificate("web.shop.mesh", now); got.Status != Failure {
 		t.Errorf("no certificate: %+v", got)
 	}
 	for _, text := range []string{"", "[]", `{"configs": 1}`} {

@@ -1,7 +1,7 @@
-// Package connectivity verifies that one pod reaches another one, or a host outside the mesh: by the policies, and by what both
-// sidecars hold.
+// Package connectivity verifies that a pod can connect to another pod or an external host: by the policies, and by the configuration
+// of both sidecars.
 //
-// A mesh, two pods, and what their sidecars say about themselves flow in; a tree of checks flows out, each Success, Failure or
-// Unknown, with what to do. The verdict comes from authz by way of explain, and what a sidecar should hold from the code that
-// configures it.
+// A mesh, two pods and the configuration of their sidecars flow in. A tree of checks flows out, each with the status Success, Failure
+// or Unknown and a suggestion. Verdicts come from packages authz and explain. The expected configuration comes from the code that
+// configures sidecars.
 package connectivity

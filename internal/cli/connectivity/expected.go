@@ -14,49 +14,49 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
-// item is something that a sidecar should hold.
+// item is an expected resource of a sidecar.
 type item struct {
 	part part
 	name string
 }
 
-// side is the way through one sidecar.
-type side int
+// direction is the direction of traffic through a sidecar.
+type direction int
 
 const (
-	// outbound is the way of a request that leaves the pod, inbound of one that reaches it.
-	outbound side = iota
+	// outbound is traffic that leaves the pod, inbound traffic that arrives.
+	outbound direction = iota
 	inbound
 )
 
-// words are how things about a side are called in names.
-func (s side) words() string {
-	if s == outbound {
+// String returns the direction as it appears in resource names.
+func (d direction) String() string {
+	if d == outbound {
 		return "outbound"
 	}
 	return "inbound"
 }
 
-// expected is what the sidecar of a pod should hold for calls of services on one side, by the mesh as it is.
-func (m Mesh) expected(v *catalog.View, pod *catalog.Pod, way side, services []catalog.Name) []item {
+// expected returns the resources that the sidecar of a pod needs for calls of services in one direction.
+func (m Mesh) expected(v *catalog.View, pod *catalog.Pod, way direction, services []catalog.Name) []item {
 	s := scope.Build(v, m.TrustDomain, scope.KeyFor(v, pod))
-	about := aboutServices(services)
+	mentions := namesContaining(services)
 	all := []item{{secrets, envoy.ServiceCertName(pod.Identity())}}
 	for _, r := range slices.Concat(envoy.Build(s), envoy.TrustSecrets(s, nil)) {
 		switch r.TypeURL {
 		case resource.ListenerType:
-			all = append(all, ofListener(r, way, about)...)
+			all = append(all, listenerItems(r, way, mentions)...)
 		case resource.ClusterType:
-			if about(r.Name) && strings.HasSuffix(r.Name, "|local") == (way == inbound) {
+			if mentions(r.Name) && strings.HasSuffix(r.Name, "|local") == (way == inbound) {
 				all = append(all, item{clusters, r.Name})
 			}
 		case resource.RouteType:
-			if about(r.Name) && strings.HasPrefix(r.Name, "rds-"+way.words()) {
+			if mentions(r.Name) && strings.HasPrefix(r.Name, "rds-"+way.String()) {
 				all = append(all, item{routes, r.Name})
 			}
 		case resource.SecretType:
-			ours := way == inbound || about(r.Name)
-			if ours && strings.HasPrefix(r.Name, "root-cert-for-mtls-"+way.words()) {
+			ours := way == inbound || mentions(r.Name)
+			if ours && strings.HasPrefix(r.Name, "root-cert-for-mtls-"+way.String()) {
 				all = append(all, item{secrets, r.Name})
 			}
 		}
@@ -64,26 +64,26 @@ func (m Mesh) expected(v *catalog.View, pod *catalog.Pod, way side, services []c
 	return all
 }
 
-// ofListener is a listener with those of its chains that are about a service, or nothing.
-func ofListener(r envoy.Resource, way side, about func(string) bool) []item {
+// listenerItems returns a listener and its filter chains for a service, or nil.
+func listenerItems(r envoy.Resource, way direction, mentions func(string) bool) []item {
 	l, ok := r.Message.(*listenerv3.Listener)
 	if !ok {
 		return nil
 	}
 	var all []item
 	for _, chain := range l.GetFilterChains() {
-		if strings.HasPrefix(chain.GetName(), way.words()) && about(chain.GetName()) {
+		if strings.HasPrefix(chain.GetName(), way.String()) && mentions(chain.GetName()) {
 			all = append(all, item{chains, chain.GetName()})
 		}
 	}
-	if len(all) > 0 || r.Name == way.words()+"-listener" {
+	if len(all) > 0 || r.Name == way.String()+"-listener" {
 		all = append(all, item{listeners, r.Name})
 	}
 	return all
 }
 
-// aboutServices says whether a name is about one of several Services.
-func aboutServices(services []catalog.Name) func(string) bool {
+// namesContaining returns a predicate for names that contain one of the Services.
+func namesContaining(services []catalog.Name) func(string) bool {
 	var quoted []string
 	for _, s := range services {
 		quoted = append(quoted, regexp.QuoteMeta(s.String()))
@@ -95,28 +95,28 @@ func aboutServices(services []catalog.Name) func(string) bool {
 	return expression.MatchString
 }
 
-// holds says whether a sidecar holds everything that it should.
-func (s *Sidecar) holds(way side, wanted []item) Check {
-	context := fmt.Sprintf("The sidecar holds its %s configuration: %s", way.words(), counts(wanted))
-	var missing, refused []string
+// verifyResources verifies that a sidecar has all expected resources.
+func (s *Sidecar) verifyResources(way direction, wanted []item) Check {
+	context := fmt.Sprintf("The sidecar has its %s configuration: %s", way.String(), counts(wanted))
+	var missing, rejected []string
 	for _, i := range wanted {
-		if !s.held[i.part][i.name] {
+		if !s.active[i.part][i.name] {
 			missing = append(missing, string(i.part)+" "+i.name)
 		}
-		if text, is := s.refused[i.name]; is {
-			refused = append(refused, string(i.part)+" "+i.name+": "+text)
+		if text, is := s.rejected[i.name]; is {
+			rejected = append(rejected, string(i.part)+" "+i.name+": "+text)
 		}
 	}
 	switch {
-	case len(refused) > 0:
-		return failure(context, "it refuses the newest version of "+strings.Join(refused, "; "), "see which policy that is, with `osm proxy status` and `osm check`")
+	case len(rejected) > 0:
+		return failure(context, "it rejects the newest version of "+strings.Join(rejected, "; "), "find the policy with `osm proxy status` and `osm check`")
 	case len(missing) > 0:
-		return failure(context, "it lacks "+strings.Join(missing, ", "), "see whether the sidecar is connected and up to date, with `osm proxy status`")
+		return failure(context, "missing: "+strings.Join(missing, ", "), "check that the sidecar is connected and up to date with `osm proxy status`")
 	}
 	return success("%s", context)
 }
 
-// counts says how many of each part there are.
+// counts formats the number of resources by type.
 func counts(wanted []item) string {
 	number := map[part]int{}
 	for _, i := range wanted {

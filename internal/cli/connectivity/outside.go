@@ -15,18 +15,18 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// Outside is whether a pod reaches a host outside the mesh.
+// Outside asks whether a pod can connect to an external host.
 type Outside struct {
 	From catalog.Name
-	// Host is a DNS name or an address; empty for any.
+	// Host is a DNS name or an address. It is empty for any host.
 	Host string
 	Port uint16
-	// ExcludedPorts and ExcludedRanges are those that the MeshConfig lets past all sidecars.
+	// ExcludedPorts and ExcludedRanges are the outbound exclusions of the MeshConfig.
 	ExcludedPorts  []int
 	ExcludedRanges []string
 }
 
-// VerifyOutside answers a question about a host outside the mesh.
+// VerifyOutside verifies the connection to an external host.
 func (m Mesh) VerifyOutside(ctx context.Context, o Outside) Check {
 	host := o.Host
 	if host == "" {
@@ -34,41 +34,41 @@ func (m Mesh) VerifyOutside(ctx context.Context, o Outside) Check {
 	}
 	title := fmt.Sprintf("Verify if pod %q can access external host %q on port %d", o.From, host, o.Port)
 	v := m.Catalog.View()
-	return group(title, m.sidecar(ctx, v, "source", o.From), m.wayOut(ctx, v, o))
+	return group(title, m.sidecar(ctx, v, "source", o.From), m.verifyEgress(ctx, v, o))
 }
 
-// Names of what passes connections to the outside.
-var passing = []item{{listeners, "outbound-listener"}, {chains, "outbound-egress-filter-chain"}, {clusters, "passthrough-outbound"}}
+// egressResources lists the resources that pass connections to external hosts.
+var egressResources = []item{{listeners, "outbound-listener"}, {chains, "outbound-egress-filter-chain"}, {clusters, "passthrough-outbound"}}
 
-// wayOut verifies that a connection may leave: past the sidecar, or through it.
-func (m Mesh) wayOut(ctx context.Context, v *catalog.View, o Outside) Check {
-	const title = "Connections to the outside are let through"
+// verifyEgress verifies that a connection to an external host bypasses the sidecar or is allowed by it.
+func (m Mesh) verifyEgress(ctx context.Context, v *catalog.View, o Outside) Check {
+	const title = "Connections to external hosts are allowed"
 	pod, err := m.Pod(ctx, o.From)
 	if err != nil {
 		return unknown(title, err, "")
 	}
-	if why := o.past(pod); why != "" {
-		return success("%s: %s, so this one does not pass the sidecar", title, why)
+	if why := o.bypassReason(pod); why != "" {
+		return success("%s: %s, so the connection bypasses the sidecar", title, why)
 	}
 	if !v.Settings().Egress {
-		return failure(title, "egress is off in mesh "+m.Name+", so a connection to an address that the mesh does not know is refused or reset",
-			fmt.Sprintf("set spec.traffic.egress of the Mesh to true, or let port %d past the sidecar by the pod's annotation %s; this version has no Egress policies", o.Port, names.OutboundPortExclusionAnnotation))
+		return failure(title, "egress is disabled in mesh "+m.Name+", so connections to addresses outside the mesh are refused or reset",
+			fmt.Sprintf("set spec.traffic.egress of the Mesh to true, or exclude port %d from the sidecar with the pod annotation %s; this version does not support Egress policies", o.Port, names.OutboundPortExclusionAnnotation))
 	}
 	if v.Pod(o.From) == nil {
-		return unknown(title, errors.New("the mesh does not know the pod"), "")
+		return unknown(title, errors.New("the pod is not part of the mesh"), "")
 	}
 	sidecar, err := m.Sidecar(ctx, o.From)
 	if err != nil {
 		return unknown(title, err, "")
 	}
-	return group(title+": egress is on in mesh "+m.Name, sidecar.holds(outbound, passing))
+	return group(title+": egress is enabled in mesh "+m.Name, sidecar.verifyResources(outbound, egressResources))
 }
 
-// past says why a connection is not intercepted; empty when it is.
-func (o Outside) past(pod *corev1.Pod) string {
+// bypassReason returns why a connection bypasses the sidecar, or "".
+func (o Outside) bypassReason(pod *corev1.Pod) string {
 	port := strconv.Itoa(int(o.Port))
 	if list := pod.Annotations[names.OutboundPortExclusionAnnotation]; slices.Contains(split(list), port) {
-		return "the pod's annotation " + names.OutboundPortExclusionAnnotation + " names port " + port
+		return "the pod annotation " + names.OutboundPortExclusionAnnotation + " contains port " + port
 	}
 	if slices.Contains(o.ExcludedPorts, int(o.Port)) {
 		return "the MeshConfig excludes port " + port

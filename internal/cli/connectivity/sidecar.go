@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// Sidecar is what an Envoy says about itself.
+// Sidecar is the configuration of an Envoy.
 type Sidecar struct {
-	// held are the names of what it uses, by type.
-	held map[part]map[string]bool
-	// refused are the words in which it refuses something, by the names.
-	refused map[string]string
-	certs   []certificate
+	// active contains the names of active resources by type.
+	active map[part]map[string]bool
+	// rejected maps rejected resources to Envoy's error messages.
+	rejected map[string]string
+	certs    []certificate
 }
 
-// part is a type of what a sidecar holds, as people call it.
+// part is a resource type.
 type part string
 
 const (
@@ -28,23 +28,23 @@ const (
 	secrets   part = "secret"
 )
 
-// certificate is a certificate of the sidecar's own.
+// certificate is a workload certificate of the sidecar.
 type certificate struct {
 	names []string
 	ends  time.Time
 }
 
-// named is anything with a name.
+// named is an object with a name.
 type named struct {
 	Name string `json:"name"`
 }
 
-// errorState is how Envoy notes that it refused the newest version of something.
+// errorState is Envoy's error for a rejected resource version.
 type errorState struct {
 	Details string `json:"details"`
 }
 
-// section is one part of Envoy's config_dump: fields that a type does not have stay empty.
+// section is one section of Envoy's config_dump. Fields that do not apply to its type are empty.
 type section struct {
 	StaticListeners []struct {
 		Listener listener `json:"listener"`
@@ -76,63 +76,63 @@ type clusterEntry struct {
 	Error   *errorState `json:"error_state"`
 }
 
-// ParseSidecar reads the answers of an Envoy's administration interface to config_dump and certs.
+// ParseSidecar parses the responses of Envoy's admin interface to config_dump and certs.
 func ParseSidecar(configDump, certs []byte) (*Sidecar, error) {
 	var dump struct {
 		Configs []section `json:"configs"`
 	}
 	if err := json.Unmarshal(configDump, &dump); err != nil {
-		return nil, fmt.Errorf("its config_dump cannot be read: %w", err)
+		return nil, fmt.Errorf("parse config_dump: %w", err)
 	}
-	s := &Sidecar{held: map[part]map[string]bool{}, refused: map[string]string{}}
+	s := &Sidecar{active: map[part]map[string]bool{}, rejected: map[string]string{}}
 	for _, one := range dump.Configs {
-		s.take(one)
+		s.addSection(one)
 	}
 	return s, s.parseCerts(certs)
 }
 
-func (s *Sidecar) take(one section) {
+func (s *Sidecar) addSection(one section) {
 	for _, l := range one.StaticListeners {
-		s.holdListener(l.Listener)
+		s.addListener(l.Listener)
 	}
 	for _, l := range one.DynamicListeners {
-		s.holdListener(l.Active.Listener)
-		s.refuse(l.Name, l.Error)
+		s.addListener(l.Active.Listener)
+		s.addError(l.Name, l.Error)
 	}
 	for _, c := range slices.Concat(one.StaticClusters, one.DynamicClusters) {
-		s.hold(clusters, c.Cluster.Name)
-		s.refuse(c.Cluster.Name, c.Error)
+		s.add(clusters, c.Cluster.Name)
+		s.addError(c.Cluster.Name, c.Error)
 	}
 	for _, r := range one.DynamicRoutes {
-		s.hold(routes, r.RouteConfig.Name)
-		s.refuse(r.RouteConfig.Name, r.Error)
+		s.add(routes, r.RouteConfig.Name)
+		s.addError(r.RouteConfig.Name, r.Error)
 	}
 	for _, secret := range one.DynamicSecrets {
-		s.hold(secrets, secret.Name)
+		s.add(secrets, secret.Name)
 	}
 }
 
-func (s *Sidecar) holdListener(l listener) {
-	s.hold(listeners, l.Name)
-	s.hold(chains, l.Default.Name)
+func (s *Sidecar) addListener(l listener) {
+	s.add(listeners, l.Name)
+	s.add(chains, l.Default.Name)
 	for _, chain := range l.Chains {
-		s.hold(chains, chain.Name)
+		s.add(chains, chain.Name)
 	}
 }
 
-func (s *Sidecar) hold(p part, name string) {
+func (s *Sidecar) add(p part, name string) {
 	if name == "" {
 		return
 	}
-	if s.held[p] == nil {
-		s.held[p] = map[string]bool{}
+	if s.active[p] == nil {
+		s.active[p] = map[string]bool{}
 	}
-	s.held[p][name] = true
+	s.active[p][name] = true
 }
 
-func (s *Sidecar) refuse(name string, e *errorState) {
+func (s *Sidecar) addError(name string, e *errorState) {
 	if e != nil {
-		s.refused[name] = e.Details
+		s.rejected[name] = e.Details
 	}
 }
 
@@ -149,7 +149,7 @@ func (s *Sidecar) parseCerts(text []byte) error {
 		} `json:"certificates"`
 	}
 	if err := json.Unmarshal(text, &answer); err != nil {
-		return fmt.Errorf("its certificates cannot be read: %w", err)
+		return fmt.Errorf("parse certs: %w", err)
 	}
 	for _, pair := range answer.Certificates {
 		for _, one := range pair.Chain {
@@ -163,8 +163,8 @@ func (s *Sidecar) parseCerts(text []byte) error {
 	return nil
 }
 
-// proves says whether the sidecar has a certificate for a name that is still valid.
-func (s *Sidecar) proves(name string, now time.Time) Check {
+// verifyCertificate verifies that the sidecar has a valid certificate for a name.
+func (s *Sidecar) verifyCertificate(name string, now time.Time) Check {
 	context := "The sidecar has a valid certificate for " + name
 	ended := ""
 	var others []string
@@ -179,10 +179,10 @@ func (s *Sidecar) proves(name string, now time.Time) Check {
 		}
 	}
 	if ended != "" {
-		return failure(context, "its certificate ended at "+ended, "see whether the control plane works, with `osm check`")
+		return failure(context, "the certificate expired at "+ended, "check the control plane with `osm check`")
 	}
 	if len(others) > 0 {
-		return failure(context, "it has certificates for other names only: "+strings.Join(others, ", "), "restart the pod")
+		return failure(context, "it only has certificates for other names: "+strings.Join(others, ", "), "restart the pod")
 	}
-	return failure(context, "it has no certificate", "see whether the control plane works, with `osm check`")
+	return failure(context, "it has no certificate", "check the control plane with `osm check`")
 }

@@ -1,4 +1,4 @@
-// Package expect tests policies without a cluster: who may call whom, according to manifests.
+// Package expect tests policies in manifests against expectations, without a cluster.
 //
-// A mesh and expectations flow in; results flow out, for people and as JUnit's XML.
+// A mesh and expectations flow in. Results flow out, as text and as JUnit XML.
 package expect

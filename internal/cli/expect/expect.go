@@ -12,7 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 )
 
-// Kind is the kind of documents that hold expectations. They stand among the manifests and are never applied to a cluster.
+// Kind and APIVersion identify documents with expectations. They are part of the manifests but never applied to a cluster.
 const (
 	Kind       = "PolicyTest"
 	APIVersion = "cli.openservicemesh.io/v1alpha1"
@@ -20,28 +20,28 @@ const (
 
 // Case is one expectation.
 type Case struct {
-	// From and To are written as in `osm explain`.
+	// From and To use the syntax of `osm explain`.
 	From string `json:"from"`
 	To   string `json:"to"`
-	// Request is "METHOD PATH"; empty for any request, and for TCP.
+	// Request is "METHOD PATH". It is empty for any request, and for TCP.
 	Request string `json:"request,omitempty"`
-	// Headers of the request.
+	// Headers are the request headers.
 	Headers map[string]string `json:"headers,omitempty"`
-	// Want is allowed, denied or partly; or how exactly a denial looks: forbidden, not found, bad request, unavailable, reset,
-	// refused, passed through.
+	// Want is allowed, denied or partly, or the kind of denial: forbidden, not found, bad request, unavailable, reset, refused,
+	// passed through.
 	Want string `json:"want"`
-	// By is a TrafficTarget, "<namespace>/<name>", that must be among those that allow it.
+	// By is a TrafficTarget, "<namespace>/<name>", that must be one of those that allow the request.
 	By string `json:"by,omitempty"`
 }
 
-// Name says what a case is about.
+// Name describes the case.
 func (c Case) Name() string {
 	return strings.TrimSpace(fmt.Sprintf("%s to %s %s", c.From, c.To, c.Request)) + " is " + c.Want
 }
 
-var wants = []string{"allowed", "denied", "partly", "forbidden", "not found", "bad request", "unavailable", "reset", "refused", "passed through"}
+var validWants = []string{"allowed", "denied", "partly", "forbidden", "not found", "bad request", "unavailable", "reset", "refused", "passed through"}
 
-// Take divides documents into the cases of expectations and everything else.
+// Take separates the cases of PolicyTest documents from all other objects.
 func Take(objects []*unstructured.Unstructured) (cases []Case, rest []*unstructured.Unstructured, err error) {
 	for _, object := range objects {
 		if object.GetKind() != Kind {
@@ -49,7 +49,7 @@ func Take(objects []*unstructured.Unstructured) (cases []Case, rest []*unstructu
 			continue
 		}
 		if object.GetAPIVersion() != APIVersion {
-			return nil, nil, fmt.Errorf("a %s has apiVersion %q: write %s", Kind, object.GetAPIVersion(), APIVersion)
+			return nil, nil, fmt.Errorf("%s has apiVersion %q: must be %s", Kind, object.GetAPIVersion(), APIVersion)
 		}
 		text, err := yaml.Marshal(object.Object)
 		if err != nil {
@@ -62,27 +62,27 @@ func Take(objects []*unstructured.Unstructured) (cases []Case, rest []*unstructu
 			Cases      []Case         `json:"cases"`
 		}
 		if err := yaml.UnmarshalStrict(text, &document); err != nil {
-			return nil, nil, fmt.Errorf("a %s cannot be read: %w", Kind, err)
+			return nil, nil, fmt.Errorf("parse %s: %w", Kind, err)
 		}
 		cases = append(cases, document.Cases...)
 	}
 	for i, c := range cases {
-		if c.From == "" || c.To == "" || !slices.Contains(wants, c.Want) {
-			return nil, nil, fmt.Errorf("case %d of the expectations (%s) needs from, to and want; want is one of: %s", i+1, c.Name(), strings.Join(wants, ", "))
+		if c.From == "" || c.To == "" || !slices.Contains(validWants, c.Want) {
+			return nil, nil, fmt.Errorf("invalid case %d (%s): from, to and want are required; want must be one of: %s", i+1, c.Name(), strings.Join(validWants, ", "))
 		}
 	}
 	return cases, rest, nil
 }
 
-// Result is how a case ended.
+// Result is the result of a case.
 type Result struct {
 	Case Case `json:"case"`
-	// Failure says what was otherwise; empty when the expectation is met.
+	// Failure describes the difference. It is empty if the expectation is met.
 	Failure string `json:"failure,omitempty"`
 	Answer  *explain.Answer
 }
 
-// Run asks a mesh every case.
+// Run evaluates all cases.
 func Run(ctx context.Context, m explain.Mesh, cases []Case) []Result {
 	results := make([]Result, 0, len(cases))
 	for _, c := range cases {
@@ -108,7 +108,7 @@ func run(ctx context.Context, m explain.Mesh, c Case) Result {
 	return Result{Case: c, Failure: c.failure(answer), Answer: answer}
 }
 
-// failure says how an answer differs from what is expected.
+// failure describes how an answer differs from the expectation.
 func (c Case) failure(answer *explain.Answer) string {
 	met := false
 	switch c.Want {
@@ -122,16 +122,16 @@ func (c Case) failure(answer *explain.Answer) string {
 		met = len(answer.Ways) > 0 && !slices.ContainsFunc(answer.Ways, func(w explain.Way) bool { return w.Outcome != c.Want })
 	}
 	if !met {
-		return "it is " + actual(answer)
+		return "it is " + describeAnswer(answer)
 	}
 	if c.By != "" && !slices.Contains(answer.Policies, c.By) {
-		return fmt.Sprintf("it is allowed by %s, and not by %s", strings.Join(answer.Policies, ", "), c.By)
+		return fmt.Sprintf("it is allowed by %s, not by %s", strings.Join(answer.Policies, ", "), c.By)
 	}
 	return ""
 }
 
-// actual says what an answer is, in the words of Want.
-func actual(answer *explain.Answer) string {
+// describeAnswer describes an answer in terms of Want.
+func describeAnswer(answer *explain.Answer) string {
 	text := "denied"
 	switch {
 	case answer.Allowed:
@@ -145,17 +145,17 @@ func actual(answer *explain.Answer) string {
 	}
 	var reasons []string
 	for _, w := range answer.Ways {
-		if reason := w.Outcome + orNothing(": missing is ", w.Missing); w.Outcome != "allowed" && !slices.Contains(reasons, reason) {
+		if reason := w.Outcome + withPrefix(": missing: ", w.Missing); w.Outcome != "allowed" && !slices.Contains(reasons, reason) {
 			reasons = append(reasons, reason)
 		}
 	}
 	for _, p := range answer.Missing {
 		reasons = append(reasons, p.What)
 	}
-	return text + orNothing(", ", strings.Join(reasons, "; "))
+	return text + withPrefix(", ", strings.Join(reasons, "; "))
 }
 
-func orNothing(prefix, text string) string {
+func withPrefix(prefix, text string) string {
 	if text == "" {
 		return ""
 	}

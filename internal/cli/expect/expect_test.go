@@ -33,13 +33,13 @@ func TestRun(t *testing.T) {
 		want    string
 	}{
 		{expect.Case{From: "shop/sa/till", To: "shop/svc/web", Request: "GET /a", Want: "allowed", By: "shop/t"}, ""},
-		{expect.Case{From: "shop/sa/till", To: "shop/svc/web", Request: "GET /a", Want: "allowed", By: "shop/other"}, "it is allowed by shop/t, and not by shop/other"},
+		{expect.Case{From: "shop/sa/till", To: "shop/svc/web", Request: "GET /a", Want: "allowed", By: "shop/other"}, "it is allowed by shop/t, not by shop/other"},
 		{expect.Case{From: "shop/sa/till", To: "shop/svc/web", Request: "GET /a", Want: "denied"}, "it is allowed by TrafficTarget shop/t"},
 		{expect.Case{From: "shop/sa/till", To: "shop/svc/web", Request: "GET /b", Want: "not found"}, ""},
 		{expect.Case{From: "shop/sa/till", To: "shop/svc/web", Request: "GET /b", Want: "denied"}, ""},
 		{expect.Case{From: "shop/sa/thief", To: "shop/svc/web", Request: "GET /a", Want: "refused"}, ""},
 		{expect.Case{From: "shop/sa/thief", To: "shop/svc/web", Want: "denied"}, ""},
-		{expect.Case{From: "//", To: "shop/svc/web", Want: "denied"}, `"//" names nothing`},
+		{expect.Case{From: "//", To: "shop/svc/web", Want: "denied"}, `invalid name "//"`},
 	}
 	for _, test := range tests {
 		t.Run(test.subject.Name(), func(t *testing.T) {
@@ -64,9 +64,9 @@ func TestTake(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	for text, want := range map[string]string{
-		"{apiVersion: cli.openservicemesh.io/v1alpha1, kind: PolicyTest, cases: [{from: a, to: b, want: maybe}]}":                "want is one of",
+		"{apiVersion: cli.openservicemesh.io/v1alpha1, kind: PolicyTest, cases: [{from: a, to: b, want: maybe}]}":                "want must be one of",
 		"{apiVersion: cli.openservicemesh.io/v1alpha1, kind: PolicyTest, cases: [{from: a, to: b, want: allowed, wants: typo}]}": "wants",
-		"{apiVersion: v1, kind: PolicyTest, cases: []}":                                                                          "write cli.openservicemesh.io/v1alpha1",
+		"{apiVersion: v1, kind: PolicyTest, cases: []}":                                                                          "must be cli.openservicemesh.io/v1alpha1",
 	} {
 		objects, err := manifests.Decode([]byte(text))
 		if err != nil {

@@ -6,7 +6,7 @@ import (
 	"io"
 )
 
-// suite, test and failure are the parts of JUnit's format that everybody reads.
+// suite, test and failure are the commonly supported elements of the JUnit format.
 type suite struct {
 	XMLName  xml.Name `xml:"testsuite"`
 	Name     string   `xml:"name,attr"`
@@ -25,7 +25,7 @@ type failure struct {
 	Message string `xml:"message,attr"`
 }
 
-// Failed counts the results that are not as expected.
+// Failed counts the failed results.
 func Failed(results []Result) int {
 	n := 0
 	for _, r := range results {
@@ -36,7 +36,7 @@ func Failed(results []Result) int {
 	return n
 }
 
-// JUnit writes results as JUnit's XML.
+// JUnit writes results as JUnit XML.
 func JUnit(w io.Writer, results []Result) error {
 	s := suite{Name: "policies", Tests: len(results), Failures: Failed(results)}
 	for _, r := range results {

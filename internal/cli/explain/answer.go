@@ -13,67 +13,67 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
-// Answer is what comes of a question.
+// Answer is the answer to a question.
 type Answer struct {
 	From    string `json:"from"`
 	To      string `json:"to"`
 	Request string `json:"request,omitempty"`
-	// Allowed is true when every way to the destination lets the request through.
+	// Allowed is true if every way to the destination allows the request.
 	Allowed bool `json:"allowed"`
-	// Partly is true when some ways do and others do not.
+	// Partly is true if only some ways allow the request.
 	Partly bool  `json:"partly,omitempty"`
 	Ways   []Way `json:"ways"`
-	// Missing are pieces that no policy can replace, such as a sidecar, each with what to do.
+	// Missing lists requirements other than policies, such as a sidecar, with their remedies.
 	Missing []Piece `json:"missing,omitempty"`
-	// Leaving says what policies no longer decide, because the mesh is being removed; empty while it stays.
+	// Leaving is a note that policies are not enforced, because the mesh is being removed. It is empty otherwise.
 	Leaving string `json:"leaving,omitempty"`
-	// Remedy are the objects that would allow it; nil when it is allowed, or when no policy can help.
+	// Remedy holds the objects that would allow the request. It is nil if the request is allowed or policies cannot allow it.
 	Remedy []*unstructured.Unstructured `json:"remedy,omitempty"`
-	// RemedySuffices is false when something would still be missing with the remedy.
+	// RemedySuffices is false if requirements other than the remedy are missing.
 	RemedySuffices bool `json:"remedySuffices,omitempty"`
-	// Policies are the TrafficTargets that allow it, each once.
+	// Policies are the TrafficTargets that allow the request, without duplicates.
 	Policies []string `json:"policies,omitempty"`
-	// Live is how far sidecars are with it; nil when nobody was asked.
+	// Live holds the acknowledgements of sidecars. It is nil if they were not read.
 	Live []Live `json:"live,omitempty"`
-	// Parties are the service accounts whose sidecars have a part in it, the caller's first.
+	// Parties are the service accounts of all involved sidecars. The first one is the caller.
 	Parties []identity.ServiceAccount `json:"-"`
 }
 
-// Piece is something that is missing, and how to bring it.
+// Piece is a missing requirement and its remedy.
 type Piece struct {
 	What string `json:"what"`
 	Do   string `json:"do,omitempty"`
 }
 
-// Way is what comes of the request at one port of a Service and one identity behind it.
+// Way is the verdict for one port of a Service and one identity behind it.
 type Way struct {
 	Service  string `json:"service"`
 	Port     uint16 `json:"port"`
 	Protocol string `json:"protocol"`
-	// At is the Service that a TrafficSplit sends the request to, when it is another one.
+	// At is the backend Service that a TrafficSplit selects. It is empty for the Service itself.
 	At string `json:"at,omitempty"`
-	// Split is the TrafficSplit that has sent the request its way, Match the matches of HTTPRouteGroups by which it has.
+	// Split is the TrafficSplit in use, Match its HTTPRouteGroup matches that select the request.
 	Split       string `json:"split,omitempty"`
 	Match       string `json:"match,omitempty"`
 	Destination string `json:"destination,omitempty"`
 	Outcome     string `json:"outcome"`
-	// Seen is what the application sees.
+	// Seen describes the response that the client gets.
 	Seen     string   `json:"seen"`
 	Policies []string `json:"policies,omitempty"`
-	// Permissive is what lets everybody in, "the mesh" or "the namespace <name>"; empty where policies are asked.
+	// Permissive is the owner of permissive mode, "the mesh" or "the namespace <name>". It is empty where policies apply.
 	Permissive string `json:"permissive,omitempty"`
 	Missing    string `json:"missing,omitempty"`
-	// Granted are the requests that the caller may send there, with the policies.
+	// Granted lists the requests that the caller may send there.
 	Granted []Grant `json:"granted,omitempty"`
 }
 
-// Grant is a kind of request that is allowed.
+// Grant is an allowed kind of request with its policies.
 type Grant struct {
 	Request  string   `json:"request"`
 	Policies []string `json:"policies,omitempty"`
 }
 
-// Ask answers a question. An error means that the question is about something that does not exist.
+// Ask answers a question. It returns an error if the question refers to an object that does not exist.
 func Ask(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 	v := m.Catalog.View()
 	from, err := m.resolve(ctx, v, q.From, true)
@@ -88,7 +88,7 @@ func Ask(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 	if q.asksRequest() {
 		a.Request = q.Method + " " + q.Path
 	}
-	a.Leaving = m.leaving(v.Settings())
+	a.Leaving = m.teardownNote(v.Settings())
 	a.Missing = m.membership(v, from, to)
 	caller, err := from.caller(v)
 	if err != nil {
@@ -100,27 +100,27 @@ func Ask(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 	if from.pod == nil || from.identity.Name == "" {
 		a.From += as(from, caller)
 	}
-	all, err := doors(v, to, q.To.Port)
+	all, err := servicePorts(v, to, q.To.Port)
 	if err != nil {
 		return nil, err
 	}
-	a.Parties = parties(asker{v: v, caller: caller, question: q}, all)
+	a.Parties = parties(evaluator{v: v, caller: caller, question: q}, all)
 	if len(all) == 0 {
-		a.Missing = append(a.Missing, Piece{What: "no Service of the mesh leads to " + to.what + ", and sidecars reach pods through Services only", Do: "create a Service whose selector matches its pods"})
+		a.Missing = append(a.Missing, Piece{What: "no Service of the mesh selects " + to.what + ", and sidecars can only reach pods through Services", Do: "create a Service whose selector matches its pods"})
 		return a, nil
 	}
-	asker := asker{v: v, caller: caller, question: q}
-	for _, d := range all {
-		a.Ways = append(a.Ways, asker.at(d)...)
+	e := evaluator{v: v, caller: caller, question: q}
+	for _, p := range all {
+		a.Ways = append(a.Ways, e.at(p)...)
 	}
-	a.sum()
+	a.setVerdict()
 	if !a.Allowed {
-		a.Remedy, a.RemedySuffices = m.remedy(asker, all)
+		a.Remedy, a.RemedySuffices = m.remedy(e, all)
 	}
 	return a, nil
 }
 
-// as names the identity of what is not one itself.
+// as formats the service account of a caller, unless the caller is a service account itself.
 func as(p party, caller identity.ServiceAccount) string {
 	if strings.HasPrefix(p.what, "ServiceAccount ") {
 		return ""
@@ -128,18 +128,18 @@ func as(p party, caller identity.ServiceAccount) string {
 	return " (ServiceAccount " + caller.Namespace + "/" + caller.Name + ")"
 }
 
-// leaving says how sidecars let in more than policies do while they are taken out of a mesh.
-func (m Mesh) leaving(settings catalog.Settings) string {
-	switch settings.Leaving {
-	case catalog.LeavingOpen:
-		return fmt.Sprintf("The mesh %s is being removed: its sidecars let in whoever asks, also what is denied here.", m.Name)
-	case catalog.LeavingTransparent:
-		return fmt.Sprintf("The mesh %s is being removed: its sidecars let in whoever asks and send everything to where it was going, also what is denied here.", m.Name)
+// teardownNote describes what sidecars allow beyond policies while the mesh is being removed.
+func (m Mesh) teardownNote(settings catalog.Settings) string {
+	switch settings.Teardown {
+	case catalog.TeardownOpen:
+		return fmt.Sprintf("The mesh %s is being removed: its sidecars accept all requests, including requests that are denied here.", m.Name)
+	case catalog.TeardownPassthrough:
+		return fmt.Sprintf("The mesh %s is being removed: its sidecars accept and forward all traffic, including requests that are denied here.", m.Name)
 	}
 	return ""
 }
 
-// membership finds what keeps the two parties from being in the mesh at all.
+// membership returns the requirements for membership in the mesh that the two parties do not meet.
 func (m Mesh) membership(v *catalog.View, from, to party) []Piece {
 	var missing []Piece
 	for _, p := range []party{from, to} {
@@ -150,23 +150,23 @@ func (m Mesh) membership(v *catalog.View, from, to party) []Piece {
 		switch {
 		case !v.InMesh(namespace):
 			missing = append(missing, Piece{
-				What: fmt.Sprintf("the namespace %s of %s is not part of the mesh %s", namespace, p.what, m.Name),
-				Do:   fmt.Sprintf("osm namespace add %s --mesh-name %s, then restart its pods", namespace, m.Name),
+				What: fmt.Sprintf("namespace %s of %s is not part of mesh %s", namespace, p.what, m.Name),
+				Do:   fmt.Sprintf("run osm namespace add %s --mesh-name %s and restart the pods", namespace, m.Name),
 			})
 		case p.pod != nil && !p.pod.Injected:
 			missing = append(missing, Piece{
 				What: p.what + " has no sidecar, so it has no identity in the mesh",
-				Do:   "restart it; when it still has none, see its annotation openservicemesh.io/sidecar-injection and that of its namespace",
+				Do:   "restart it; if it still has no sidecar, check the annotation openservicemesh.io/sidecar-injection of the pod and its namespace",
 			})
 		case p.pod != nil && p.pod.Finished:
-			missing = append(missing, Piece{What: p.what + " has ended"})
+			missing = append(missing, Piece{What: p.what + " has terminated"})
 		}
 	}
 	return slices.CompactFunc(missing, func(x, y Piece) bool { return x == y })
 }
 
-// sum draws the conclusion from the ways.
-func (a *Answer) sum() {
+// setVerdict sets the verdict from the ways.
+func (a *Answer) setVerdict() {
 	allowed := 0
 	policies := map[string]bool{}
 	for _, w := range a.Ways {
@@ -185,38 +185,38 @@ func (a *Answer) sum() {
 	a.Partly = !a.Allowed && allowed > 0 && len(a.Missing) == 0
 }
 
-// asker asks the policy engine on behalf of a caller.
-type asker struct {
+// evaluator evaluates a question for a caller.
+type evaluator struct {
 	v        *catalog.View
 	caller   identity.ServiceAccount
 	question Question
 }
 
-// at asks about one door.
-func (k asker) at(d door) []Way {
-	if d.port.Protocol.IsHTTP() && !k.question.asksRequest() {
-		return k.anyRequest(d)
+// at evaluates the question for one port.
+func (e evaluator) at(p servicePort) []Way {
+	if p.port.Protocol.IsHTTP() && !e.question.asksRequest() {
+		return e.anyRequest(p)
 	}
-	verdict := k.decide(d)
+	verdict := e.decide(p)
 	var ways []Way
 	for _, answer := range verdict.Answers {
-		elsewhere := answer.Destination != (identity.ServiceAccount{}) && d.only != (identity.ServiceAccount{}) && answer.Destination != d.only
+		elsewhere := answer.Destination != (identity.ServiceAccount{}) && p.only != (identity.ServiceAccount{}) && answer.Destination != p.only
 		if elsewhere {
 			continue
 		}
-		w := k.way(d)
-		w.Outcome, w.Seen = string(answer.Outcome), seen(answer.Outcome, d.port.Protocol)
+		w := e.way(p)
+		w.Outcome, w.Seen = string(answer.Outcome), seen(answer.Outcome, p.port.Protocol)
 		w.Policies, w.Missing, w.Split, w.Match = answer.Policies, answer.Missing, answer.Split, answer.Match
 		if answer.Permissive {
-			w.Permissive = k.permissive(answer.Destination.Namespace)
+			w.Permissive = e.permissive(answer.Destination.Namespace)
 		}
-		if answer.Service != d.service.Name && answer.Service != (catalog.Name{}) {
+		if answer.Service != p.service.Name && answer.Service != (catalog.Name{}) {
 			w.At = answer.Service.String()
 		}
 		if answer.Destination != (identity.ServiceAccount{}) {
 			w.Destination = answer.Destination.Namespace + "/" + answer.Destination.Name
 			if answer.Outcome != authz.Allowed {
-				w.Granted = k.granted(d, answer.Service, answer.Destination)
+				w.Granted = e.granted(p, answer.Service, answer.Destination)
 			}
 		}
 		ways = append(ways, w)
@@ -225,34 +225,34 @@ func (k asker) at(d door) []Way {
 	return ways
 }
 
-func (k asker) way(d door) Way {
-	return Way{Service: d.service.Name.String(), Port: d.port.Number, Protocol: string(d.port.Protocol)}
+func (e evaluator) way(p servicePort) Way {
+	return Way{Service: p.service.Name.String(), Port: p.port.Number, Protocol: string(p.port.Protocol)}
 }
 
-// permissive is what lets everybody call what is in a namespace; empty where policies are asked.
-func (k asker) permissive(namespace string) string {
+// permissive returns the owner of permissive mode for a namespace, or "" where policies apply.
+func (e evaluator) permissive(namespace string) string {
 	switch {
-	case !k.v.Permissive(namespace):
+	case !e.v.Permissive(namespace):
 		return ""
-	case slices.Contains(k.v.Outspoken(), namespace):
+	case slices.Contains(e.v.PermissiveOverrides(), namespace):
 		return "the namespace " + namespace
 	}
 	return "the mesh"
 }
 
-// decide asks for the verdict about the request at a door.
-func (k asker) decide(d door) authz.Verdict { return authz.Decide(k.v, k.request(d)) }
+// decide evaluates the request with the policy engine.
+func (e evaluator) decide(p servicePort) authz.Verdict { return authz.Decide(e.v, e.request(p)) }
 
-// request is the question at a door.
-func (k asker) request(d door) authz.Request {
-	r := authz.Request{Source: k.caller, Service: d.service.Name, Port: d.port.Number, Pod: d.pod}
-	if d.port.Protocol.IsHTTP() {
-		r.Method, r.Path, r.Headers = k.question.Method, k.question.Path, withHost(k.question.Headers, d.host())
+// request converts the question to a request to one port.
+func (e evaluator) request(p servicePort) authz.Request {
+	r := authz.Request{Source: e.caller, Service: p.service.Name, Port: p.port.Number, Pod: p.pod}
+	if p.port.Protocol.IsHTTP() {
+		r.Method, r.Path, r.Headers = e.question.Method, e.question.Path, withHost(e.question.Headers, p.host())
 	}
 	return r
 }
 
-// withHost adds the host unless the user has named one, and spells it as HTTP/2 does.
+// withHost adds the :authority header, with the value of a Host header in the question.
 func withHost(headers []authz.Header, host string) []authz.Header {
 	all := []authz.Header{{Name: ":authority", Value: host}}
 	for _, h := range headers {
@@ -265,50 +265,52 @@ func withHost(headers []authz.Header, host string) []authz.Header {
 	return all
 }
 
-// anyRequest says for each identity behind a door whether the caller may send it anything, and what.
-func (k asker) anyRequest(d door) []Way {
+// anyRequest evaluates, for each identity behind a port, whether the caller may send it any request.
+func (e evaluator) anyRequest(p servicePort) []Way {
 	var ways []Way
-	for _, b := range d.everybody(k) {
-		w := k.way(d)
+	for _, b := range p.destinations(e) {
+		w := e.way(p)
 		w.Split, w.Match = b.split, b.matches
 		w.Destination = b.identity.Namespace + "/" + b.identity.Name
-		if b.service != d.service.Name {
+		if b.service != p.service.Name {
 			w.At = b.service.String()
 		}
-		w.Granted = k.granted(d, b.service, b.identity)
-		if w.Permissive = k.permissive(b.identity.Namespace); w.Permissive == "" {
-			w.Policies = authz.Granting(k.v, k.caller, b.identity, b.port, b.protocol)
+		w.Granted = e.granted(p, b.service, b.identity)
+		if w.Permissive = e.permissive(b.identity.Namespace); w.Permissive == "" {
+			w.Policies = authz.GrantingTargets(e.v, e.caller, b.identity, b.port, b.protocol)
 		}
 		if len(w.Granted) > 0 {
 			w.Outcome, w.Seen = string(authz.Allowed), "the requests listed here reach the application"
 		} else {
-			w.Outcome, w.Seen = string(authz.Unavailable), "the connection is closed, refused, or answered by status 403, 404 or 503"
-			w.Missing = fmt.Sprintf("a TrafficTarget in namespace %s from %s/%s to %s", b.identity.Namespace, k.caller.Namespace, k.caller.Name, w.Destination)
+			w.Outcome, w.Seen = string(authz.Unavailable), "the connection is closed or refused, or the response status is 403, 404 or 503"
+			w.Missing = fmt.Sprintf("a TrafficTarget in namespace %s from %s/%s to %s", b.identity.Namespace, e.caller.Namespace, e.caller.Name, w.Destination)
 		}
 		ways = append(ways, w)
 	}
 	if len(ways) == 0 {
-		w := k.way(d)
-		w.Outcome, w.Seen, w.Missing = string(authz.Unavailable), seen(authz.Unavailable, d.port.Protocol), "a pod with a sidecar behind "+d.service.Name.String()
+		w := e.way(p)
+		w.Outcome, w.Seen, w.Missing = string(authz.Unavailable), seen(authz.Unavailable, p.port.Protocol), "a pod with a sidecar behind "+p.service.Name.String()
 		ways = append(ways, w)
 	}
 	return ways
 }
 
 // granted lists the requests that the caller may send to an identity behind a Service.
-func (k asker) granted(d door, service catalog.Name, destination identity.ServiceAccount) []Grant {
-	if !d.port.Protocol.IsHTTP() {
+func (e evaluator) granted(p servicePort, service catalog.Name, to identity.ServiceAccount) []Grant {
+	if !p.port.Protocol.IsHTTP() {
 		return nil
 	}
 	var grants []Grant
-	everybody := d.everybody(k)
-	for i, b := range everybody {
-		same := func(o behind) bool { return o.service == b.service && o.identity == b.identity && o.port == b.port }
-		if b.service != service || b.identity != destination || slices.ContainsFunc(everybody[:i], same) {
+	all := p.destinations(e)
+	for i, b := range all {
+		same := func(o destination) bool {
+			return o.service == b.service && o.identity == b.identity && o.port == b.port
+		}
+		if b.service != service || b.identity != to || slices.ContainsFunc(all[:i], same) {
 			continue
 		}
-		for _, route := range authz.Inbound(k.v, destination, b.port, b.protocol).Routes {
-			if route.AnySource || slices.Contains(route.Sources, k.caller) {
+		for _, route := range authz.InboundRules(e.v, to, b.port, b.protocol).Routes {
+			if route.AnySource || slices.Contains(route.Sources, e.caller) {
 				grants = append(grants, Grant{Request: describe(route.Match), Policies: route.Policies})
 			}
 		}
@@ -316,7 +318,7 @@ func (k asker) granted(d door, service catalog.Name, destination identity.Servic
 	return grants
 }
 
-// describe writes a match as people say it.
+// describe formats a match as text.
 func describe(m catalog.HTTPMatch) string {
 	parts := []string{"any method"}
 	if len(m.Methods) > 0 {
@@ -333,7 +335,7 @@ func describe(m catalog.HTTPMatch) string {
 	return strings.Join(parts, " ")
 }
 
-// seen says what the application sees.
+// seen describes the response that the client gets.
 func seen(outcome authz.Outcome, protocol catalog.Protocol) string {
 	switch outcome {
 	case authz.Allowed:
@@ -348,13 +350,13 @@ func seen(outcome authz.Outcome, protocol catalog.Protocol) string {
 		if protocol.IsHTTP() {
 			return "status 503"
 		}
-		return "the connection is closed without an answer"
+		return "the connection is closed without a response"
 	case authz.Reset:
 		return "the connection is reset"
 	case authz.Refused:
 		return "the connection is refused"
-	case authz.Passed:
-		return "the connection is passed through as one to the outside, and the server's sidecar closes it"
+	case authz.PassedThrough:
+		return "the connection is passed through like external traffic, and the server's sidecar closes it"
 	}
 	return string(outcome)
 }

@@ -93,9 +93,9 @@ func TestAsk(t *testing.T) {
 		"a client outside the mesh": {
 			"out/guest shop/svc/web GET /a",
 			[]catalog.Entry{paths, Target("t", web, []catalog.TargetRule{HTTP("paths")}, SA("out", "guest"))},
-			[]string{"DENIED", "the namespace out of pod out/guest is not part of the mesh osm", "osm namespace add out"},
+			[]string{"DENIED", "namespace out of pod out/guest is not part of mesh osm", "osm namespace add out"},
 		},
-		"permissive":              {"front/sa/till shop/svc/web GET /a", []catalog.Entry{&catalog.Settings{Permissive: true}}, []string{"ALLOWED, because the mesh is permissive"}},
+		"permissive":              {"front/sa/till shop/svc/web GET /a", []catalog.Entry{&catalog.Settings{Permissive: true}}, []string{"ALLOWED, because the mesh is in permissive mode"}},
 		"by the container's port": {"front/sa/till shop/sa/web:80 GET /a", nil, []string{"Service shop/web port 80 (http)"}},
 	}
 	for name, test := range tests {
@@ -191,20 +191,20 @@ func put(t *rapid.T, c *catalog.Catalog, objects []*unstructured.Unstructured) {
 	}
 }
 
-// While a mesh is removed its policies still say what they said, and no longer decide.
-func TestAskAMeshThatIsLeaving(t *testing.T) {
-	for leaving, want := range map[catalog.Leaving]string{
-		0:                          "",
-		catalog.LeavingOpen:        "let in whoever asks, also what is denied here",
-		catalog.LeavingTransparent: "send everything to where it was going",
+// During a teardown, the verdict of policies is unchanged, but sidecars do not enforce it.
+func TestAskDuringTeardown(t *testing.T) {
+	for leaving, want := range map[catalog.Teardown]string{
+		0:                           "",
+		catalog.TeardownOpen:        "accept all requests, including requests that are denied here",
+		catalog.TeardownPassthrough: "accept and forward all traffic",
 	} {
-		answer := ask(t, "front/till-0 shop/svc/web GET /a", shop(&catalog.Settings{Leaving: leaving})...)
+		answer := ask(t, "front/till-0 shop/svc/web GET /a", shop(&catalog.Settings{Teardown: leaving})...)
 		var text strings.Builder
 		if err := answer.Print(&text); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(answer.Leaving, want) || (answer.Leaving == "") != (want == "") || !strings.Contains(text.String(), answer.Leaving) {
-			t.Errorf("of a mesh that is at %d on its way out, it says %q", leaving, text.String())
+			t.Errorf("teardown %d: answer %q", leaving, text.String())
 		}
 	}
 }

@@ -1,5 +1,5 @@
-// Package explain answers who may call whom: by which policy, and when not, what is missing and what would allow it.
+// Package explain explains whether one workload may call another: by which policy, or what is missing and what would allow it.
 //
-// A mesh and a question flow in; an answer flows out. Verdicts come from authz, which also configures the sidecars, and what is
-// offered as a remedy has been tried on a copy of the mesh first.
+// A mesh and a question flow in. An answer flows out. Verdicts come from package authz, which also configures the sidecars. A remedy
+// is only offered after it was tried on a copy of the mesh.
 package explain

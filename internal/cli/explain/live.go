@@ -9,23 +9,23 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
-// Live is how far the sidecars are with what an answer rests on. The answer says what is right once all of them have it.
+// Live holds the acknowledgements of the sidecars for an answer. The answer is in force when all sidecars have acknowledged.
 type Live struct {
-	// Of is what they have or have not acknowledged: a policy, or the configuration of some service accounts.
+	// Of is the subject: a policy, or the configuration of service accounts.
 	Of string `json:"of"`
-	// Sidecars are those that it concerns; Acknowledged and Rejected are parts of them, the rest has not answered.
+	// Sidecars counts the affected sidecars. Acknowledged and Rejected count parts of them; all others have not responded.
 	Sidecars     int `json:"sidecars"`
 	Acknowledged int `json:"acknowledged"`
 	Rejected     int `json:"rejected,omitempty"`
-	// Unknown says why the numbers are not known, or not all of them; empty when they are.
+	// Unknown explains why the numbers are missing or incomplete. It is empty if they are complete.
 	Unknown string `json:"unknown,omitempty"`
 }
 
-// String is a sentence for people.
+// String formats the acknowledgements as a sentence.
 func (l Live) String() string {
 	text := fmt.Sprintf("%s: acknowledged by %d of %d sidecars", l.Of, l.Acknowledged, l.Sidecars)
 	if l.Sidecars == 0 && l.Unknown != "" {
-		text = l.Of + ": Unknown whether the sidecars have acknowledged it"
+		text = l.Of + ": acknowledgement unknown"
 	}
 	if l.Rejected > 0 {
 		text += fmt.Sprintf(", rejected by %d", l.Rejected)
@@ -45,11 +45,11 @@ func (a *Answer) printLive(w io.Writer) {
 	}
 }
 
-// parties are the service accounts whose sidecars have a part in a call: the caller's, and those behind the doors.
-func parties(k asker, all []door) []identity.ServiceAccount {
-	found := []identity.ServiceAccount{k.caller}
-	for _, d := range all {
-		for _, b := range d.everybody(k) {
+// parties returns the service accounts involved in a call: the caller's, and those of the destinations.
+func parties(e evaluator, all []servicePort) []identity.ServiceAccount {
+	found := []identity.ServiceAccount{e.caller}
+	for _, p := range all {
+		for _, b := range p.destinations(e) {
 			found = append(found, b.identity)
 		}
 	}

@@ -46,14 +46,14 @@ func TestParseQuestion(t *testing.T) {
 
 func TestParseQuestionRefuses(t *testing.T) {
 	tests := []struct{ args, header, want string }{
-		{"till", "", "two parties are needed"},
-		{"till -", "", "the shell has taken > for a redirection"},
-		{"till shop/web:x", "", "write a number from 1 to 65535"},
-		{"till a/b/c/d", "", "names nothing"},
-		{"till a/pot/c", "", "is not a kind"},
-		{"till //", "", "names nothing"},
-		{"till shop/web GET /x extra", "", "one word too many"},
-		{"till shop/web", "nothing", "is not a header"},
+		{"till", "", "source and destination are required"},
+		{"till -", "", "the shell interpreted > as a redirection"},
+		{"till shop/web:x", "", "must be a number from 1 to 65535"},
+		{"till a/b/c/d", "", "invalid name"},
+		{"till a/pot/c", "", "unknown kind"},
+		{"till //", "", "invalid name"},
+		{"till shop/web GET /x extra", "", "unexpected argument"},
+		{"till shop/web", "nothing", "invalid header"},
 	}
 	for _, test := range tests {
 		t.Run(test.args+test.header, func(t *testing.T) {

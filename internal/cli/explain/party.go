@@ -9,28 +9,28 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
-// Mesh is what is asked.
+// Mesh is the mesh to evaluate.
 type Mesh struct {
-	// Name is the mesh's.
+	// Name is the name of the mesh.
 	Name    string
 	Catalog *catalog.Catalog
-	// Taken says whether an object has that name already.
+	// Taken returns true if an object exists.
 	Taken func(catalog.Ref) bool
-	// Account is the service account of a workload's pods; found is false when there is no such workload.
+	// Account returns the service account of a workload's pods. found is false if the workload does not exist.
 	Account func(ctx context.Context, kind, namespace, name string) (account string, found bool, err error)
 }
 
-// party is what a reference stands for.
+// party is a resolved reference.
 type party struct {
-	// what names it for people, such as "ServiceAccount shop/web".
+	// what is a description such as "ServiceAccount shop/web".
 	what string
-	// identity is that of its pods. A Service has none of its own.
+	// identity is the identity of its pods. It is empty for a Service.
 	identity identity.ServiceAccount
 	service  *catalog.Service
 	pod      *catalog.Pod
 }
 
-// order is the order in which a name without a kind is looked for.
+// order returns the kinds to try for a name without a kind.
 func order(source bool) []string {
 	workloads := append([]string{KindPod}, Workloads...)
 	if source {
@@ -39,7 +39,7 @@ func order(source bool) []string {
 	return append([]string{KindService}, append(workloads, KindServiceAccount)...)
 }
 
-// resolve finds what a reference stands for.
+// resolve finds the object of a reference.
 func (m Mesh) resolve(ctx context.Context, v *catalog.View, r Reference, source bool) (party, error) {
 	kinds := order(source)
 	if r.Kind != "" {
@@ -58,7 +58,7 @@ func (m Mesh) resolve(ctx context.Context, v *catalog.View, r Reference, source 
 	if r.Kind != "" {
 		what = r.Kind
 	}
-	return party{}, fmt.Errorf("there is no %s named %s in namespace %s: write NAMESPACE/NAME or NAMESPACE/KIND/NAME", what, r.Name, r.Namespace)
+	return party{}, fmt.Errorf("no %s named %s found in namespace %s: use NAMESPACE/NAME or NAMESPACE/KIND/NAME", what, r.Name, r.Namespace)
 }
 
 func (m Mesh) find(ctx context.Context, v *catalog.View, kind string, r Reference) (party, bool, error) {
@@ -74,7 +74,7 @@ func (m Mesh) find(ctx context.Context, v *catalog.View, kind string, r Referenc
 		if !m.Taken(catalog.Ref{Kind: catalog.KindService, Name: name}) {
 			return party{}, false, nil
 		}
-		// A Service outside the mesh has no entry that a view shows.
+		// A view only contains Services inside the mesh.
 		service := v.Service(name)
 		if service == nil {
 			service = &catalog.Service{Name: name}
@@ -88,15 +88,15 @@ func (m Mesh) find(ctx context.Context, v *catalog.View, kind string, r Referenc
 	return party{what: kind + " " + name.String(), identity: identity.ServiceAccount{Namespace: r.Namespace, Name: account}}, found, err
 }
 
-// caller is the identity that a source calls with.
+// caller returns the identity of a source.
 func (p party) caller(v *catalog.View) (identity.ServiceAccount, error) {
 	if p.service == nil {
 		return p.identity, nil
 	}
-	backers := v.Backers(p.service.Name)
+	backers := v.ServiceIdentities(p.service.Name)
 	switch len(backers) {
 	case 0:
-		return identity.ServiceAccount{}, fmt.Errorf("%s has no pods in the mesh, so nobody calls from there", p.what)
+		return identity.ServiceAccount{}, fmt.Errorf("%s has no pods in the mesh, so it has no identity", p.what)
 	case 1:
 		return backers[0], nil
 	}
@@ -104,5 +104,5 @@ func (p party) caller(v *catalog.View) (identity.ServiceAccount, error) {
 	for _, sa := range backers {
 		accounts = append(accounts, sa.Namespace+"/sa/"+sa.Name)
 	}
-	return identity.ServiceAccount{}, fmt.Errorf("%s stands for several identities: ask about one of %s", p.what, strings.Join(accounts, ", "))
+	return identity.ServiceAccount{}, fmt.Errorf("%s has several identities: specify one of %s", p.what, strings.Join(accounts, ", "))
 }

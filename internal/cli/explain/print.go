@@ -11,7 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/authz"
 )
 
-// Print writes an answer for people.
+// Print writes an answer as text.
 func (a *Answer) Print(w io.Writer) error {
 	fmt.Fprintf(w, "%s -> %s", a.From, a.To)
 	if a.Request != "" {
@@ -36,34 +36,34 @@ func (a *Answer) Print(w io.Writer) error {
 	}
 	switch {
 	case len(a.Missing) > 0 || !a.RemedySuffices:
-		fmt.Fprint(w, "\nThe policies that are missing, beside what else is missing:\n\n")
+		fmt.Fprint(w, "\nThe missing policies (other requirements are missing as well):\n\n")
 	case a.Request == "" && a.grantsRequests():
-		fmt.Fprint(w, "\nThis would allow every request (ask about METHOD PATH to allow less):\n\n")
+		fmt.Fprint(w, "\nThis would allow every request (specify METHOD PATH to allow less):\n\n")
 	default:
 		fmt.Fprint(w, "\nThis would allow it:\n\n")
 	}
 	return a.PrintRemedy(w)
 }
 
-// Headline is the verdict in a word and a reason.
+// Headline returns the verdict and its reason.
 func (a *Answer) Headline() string {
 	switch {
 	case a.Allowed:
 		return "ALLOWED" + a.because()
 	case a.Partly:
-		return "PARTLY ALLOWED: it depends on where the request is sent"
+		return "PARTLY ALLOWED: the result depends on the destination"
 	}
 	return "DENIED"
 }
 
-// because says what allows it.
+// because formats what allows the request.
 func (a *Answer) because() string {
 	var reasons []string
 	if len(a.Policies) > 0 {
 		reasons = append(reasons, " by TrafficTarget "+strings.Join(a.Policies, ", "))
 	}
 	for _, way := range a.Ways {
-		reason := ", because " + way.Permissive + " is permissive"
+		reason := ", because " + way.Permissive + " is in permissive mode"
 		if way.Permissive != "" && !slices.Contains(reasons, reason) {
 			reasons = append(reasons, reason)
 		}
@@ -99,7 +99,7 @@ func (way Way) print(w io.Writer) {
 		fmt.Fprintf(w, "    by: TrafficTarget %s\n", strings.Join(way.Policies, ", "))
 	}
 	if way.Permissive != "" && way.Outcome == string(authz.Allowed) {
-		fmt.Fprintf(w, "    by: %s is permissive\n", way.Permissive)
+		fmt.Fprintf(w, "    by: permissive mode of %s\n", way.Permissive)
 	}
 	if way.Missing != "" {
 		fmt.Fprintf(w, "    missing: %s\n", way.Missing)
@@ -113,7 +113,7 @@ func (way Way) print(w io.Writer) {
 	}
 }
 
-// PrintRemedy writes the objects that would allow it, as YAML that kubectl takes.
+// PrintRemedy writes the remedy as YAML for kubectl.
 func (a *Answer) PrintRemedy(w io.Writer) error {
 	for i, object := range Order(a.Remedy) {
 		if i > 0 {

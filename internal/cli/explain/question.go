@@ -10,26 +10,25 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/authz"
 )
 
-// Question is whether one party may call another.
+// Question asks whether one party may call another.
 type Question struct {
 	From, To Reference
-	// Method and Path are empty when the question is about any request.
+	// Method and Path are empty for any request.
 	Method, Path string
 	Headers      []authz.Header
 }
 
-// ParseQuestion reads "A -> B [METHOD] [PATH]". The arrow may be one word or several, "to", or left out. headers are
-// "name: value".
+// ParseQuestion parses "A -> B [METHOD] [PATH]". The arrow may be "->" or "to", or left out. headers have the form "name: value".
 func ParseQuestion(args, headers []string, namespace string) (Question, error) {
 	if len(args) > 0 && args[len(args)-1] == "-" {
-		return Question{}, errors.New("the shell has taken > for a redirection and written to a file: put the question into quotes, or write \"to\" for the arrow")
+		return Question{}, errors.New("the shell interpreted > as a redirection: quote the question, or use \"to\" instead of the arrow")
 	}
 	words := strings.Fields(strings.NewReplacer("->", " ", "→", " ").Replace(strings.Join(args, " ")))
 	if i := slices.Index(words, "to"); i == 1 {
 		words = slices.Delete(words, 1, 2)
 	}
 	if len(words) < 2 {
-		return Question{}, errors.New("two parties are needed: write osm explain A to B, such as osm explain shop/till to shop/web GET /books")
+		return Question{}, errors.New("source and destination are required: usage: osm explain A to B, such as osm explain shop/till to shop/web GET /books")
 	}
 	var q Question
 	var err error
@@ -45,21 +44,21 @@ func ParseQuestion(args, headers []string, namespace string) (Question, error) {
 	for _, header := range headers {
 		name, value, found := strings.Cut(header, ":")
 		if !found || strings.TrimSpace(name) == "" {
-			return q, fmt.Errorf("-H %q is not a header: write name: value", header)
+			return q, fmt.Errorf("invalid header %q: must be \"name: value\"", header)
 		}
 		q.Headers = append(q.Headers, authz.Header{Name: strings.TrimSpace(name), Value: strings.TrimSpace(value)})
 	}
 	return q, nil
 }
 
-// request reads "[METHOD] [PATH]". A path may be a URL, of which the path and the query count.
+// request parses "[METHOD] [PATH]". Of a URL, it uses path and query.
 func (q *Question) request(words []string) error {
 	for _, word := range words {
 		switch {
 		case strings.Contains(word, "://"):
 			address, err := url.Parse(word)
 			if err != nil {
-				return fmt.Errorf("%s is not a URL: %w", word, err)
+				return fmt.Errorf("invalid URL %s: %w", word, err)
 			}
 			q.Path = address.RequestURI()
 		case strings.HasPrefix(word, "/"):
@@ -67,7 +66,7 @@ func (q *Question) request(words []string) error {
 		case q.Method == "" && q.Path == "":
 			q.Method = strings.ToUpper(word)
 		default:
-			return fmt.Errorf("%q is one word too many: a question is A to B METHOD PATH", word)
+			return fmt.Errorf("unexpected argument %q: usage: A to B METHOD PATH", word)
 		}
 	}
 	switch {
@@ -79,5 +78,5 @@ func (q *Question) request(words []string) error {
 	return nil
 }
 
-// asksRequest says whether the question is about one request.
+// asksRequest returns true if the question is about one request.
 func (q Question) asksRequest() bool { return q.Path != "" }

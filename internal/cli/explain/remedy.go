@@ -15,14 +15,14 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/ingest"
 )
 
-// remedy finds the policies that would allow a question, by trying them. The mesh is afterwards as it was.
-func (m Mesh) remedy(k asker, doors []door) (objects []*unstructured.Unstructured, suffices bool) {
-	t := &trial{mesh: m, asker: k, made: map[catalog.Ref]bool{}}
+// remedy finds policies that would allow the question by trying them. It restores the catalog afterwards.
+func (m Mesh) remedy(e evaluator, ports []servicePort) (objects []*unstructured.Unstructured, suffices bool) {
+	t := &trial{mesh: m, evaluator: e, made: map[catalog.Ref]bool{}}
 	defer t.undo()
-	for _, d := range doors {
-		for _, b := range d.everybody(t.now()) {
-			if !t.allows(d, b) {
-				t.grant(d, b)
+	for _, p := range ports {
+		for _, b := range p.destinations(t.now()) {
+			if !t.allows(p, b) {
+				t.grant(p, b)
 			}
 		}
 	}
@@ -30,39 +30,39 @@ func (m Mesh) remedy(k asker, doors []door) (objects []*unstructured.Unstructure
 		return nil, false
 	}
 	suffices = true
-	for _, d := range doors {
-		for _, w := range t.now().at(d) {
+	for _, p := range ports {
+		for _, w := range t.now().at(p) {
 			suffices = suffices && w.Outcome == string(authz.Allowed)
 		}
 	}
 	return t.objects, suffices
 }
 
-// trial is a mesh with policies that are tried out.
+// trial is a mesh with tentative policies.
 type trial struct {
-	mesh    Mesh
-	asker   asker
-	objects []*unstructured.Unstructured
-	made    map[catalog.Ref]bool
+	mesh      Mesh
+	evaluator evaluator
+	objects   []*unstructured.Unstructured
+	made      map[catalog.Ref]bool
 }
 
 func (t *trial) view() *catalog.View { return t.mesh.Catalog.View() }
 
-// now asks the mesh as it is at the moment.
-func (t *trial) now() asker {
-	return asker{v: t.view(), caller: t.asker.caller, question: t.asker.question}
+// now returns an evaluator for the current state of the mesh.
+func (t *trial) now() evaluator {
+	return evaluator{v: t.view(), caller: t.evaluator.caller, question: t.evaluator.question}
 }
 
-// allows says whether policies let the caller through to an identity; whether pods are ready there does not matter.
-func (t *trial) allows(d door, b behind) bool {
-	k := t.now()
-	if !d.port.Protocol.IsHTTP() {
-		return authz.Connects(k.v, k.caller, b.identity, b.port, b.protocol)
+// allows returns true if policies allow the caller to reach an identity, whether or not its pods are ready.
+func (t *trial) allows(p servicePort, b destination) bool {
+	e := t.now()
+	if !p.port.Protocol.IsHTTP() {
+		return authz.MayConnect(e.v, e.caller, b.identity, b.port, b.protocol)
 	}
-	if !k.question.asksRequest() {
-		return len(k.granted(d, b.service, b.identity)) > 0
+	if !e.question.asksRequest() {
+		return len(e.granted(p, b.service, b.identity)) > 0
 	}
-	for _, answer := range k.decide(d).Answers {
+	for _, answer := range e.decide(p).Answers {
 		if answer.Service == b.service && answer.Destination == b.identity {
 			return answer.Outcome == authz.Allowed
 		}
@@ -70,18 +70,18 @@ func (t *trial) allows(d door, b behind) bool {
 	return false
 }
 
-// grant adds a TrafficTarget for an identity, with the routes it needs.
-func (t *trial) grant(d door, b behind) {
-	rule := t.existing(d, b)
+// grant adds a TrafficTarget for an identity, with the required routes.
+func (t *trial) grant(p servicePort, b destination) {
+	rule := t.existing(p, b)
 	if rule == nil {
-		rule = t.route(d, b)
+		rule = t.route(p, b)
 	}
 	t.add(t.target(b.identity, rule))
 }
 
-// existing is a rule with a match that somebody has written already and that fits, so that a request has one name.
-func (t *trial) existing(d door, b behind) map[string]any {
-	if !d.port.Protocol.IsHTTP() || !t.asker.question.asksRequest() {
+// existing returns a rule for an existing match that allows the request, so that matches are not duplicated.
+func (t *trial) existing(p servicePort, b destination) map[string]any {
+	if !p.port.Protocol.IsHTTP() || !t.evaluator.question.asksRequest() {
 		return nil
 	}
 	v := t.view()
@@ -93,7 +93,7 @@ func (t *trial) existing(d door, b behind) map[string]any {
 			}
 			for _, match := range group.Matches {
 				rule := map[string]any{"kind": "HTTPRouteGroup", "name": group.Name.Name, "matches": []any{match.Name}}
-				if match.Name != "" && t.fits(d, b, rule) {
+				if match.Name != "" && t.fits(p, b, rule) {
 					return rule
 				}
 			}
@@ -102,20 +102,20 @@ func (t *trial) existing(d door, b behind) map[string]any {
 	return nil
 }
 
-// fits tries a rule and takes it back.
-func (t *trial) fits(d door, b behind, rule map[string]any) bool {
+// fits returns true if a rule allows the request. It restores the catalog.
+func (t *trial) fits(p servicePort, b destination, rule map[string]any) bool {
 	entry, _ := ingest.TrafficTarget(t.target(b.identity, rule))
 	if entry == nil {
 		return false
 	}
 	t.mesh.Catalog.Apply([]catalog.Change{catalog.Set(entry)})
 	defer t.mesh.Catalog.Apply([]catalog.Change{{Ref: entry.Ref()}})
-	return t.allows(d, b)
+	return t.allows(p, b)
 }
 
-// route adds a route object for the question, unless this trial has one, and returns the rule that refers to it.
-func (t *trial) route(d door, b behind) map[string]any {
-	if !d.port.Protocol.IsHTTP() {
+// route returns a rule for a route object, which it adds unless this trial already has one.
+func (t *trial) route(p servicePort, b destination) map[string]any {
+	if !p.port.Protocol.IsHTTP() {
 		name := fmt.Sprintf("port-%d", b.port)
 		object := t.object(catalog.KindTCPRoute, b.identity.Namespace, name, map[string]any{"matches": map[string]any{"ports": []any{int64(b.port)}}})
 		t.add(object)
@@ -127,14 +127,14 @@ func (t *trial) route(d door, b behind) map[string]any {
 			return map[string]any{"kind": "HTTPRouteGroup", "name": made.GetName(), "matches": []any{match["name"]}}
 		}
 	}
-	object := t.object(catalog.KindHTTPRouteGroup, b.identity.Namespace, label(t.asker.caller.Name+"-to-"+d.service.Name.Name), map[string]any{"matches": []any{match}})
+	object := t.object(catalog.KindHTTPRouteGroup, b.identity.Namespace, label(t.evaluator.caller.Name+"-to-"+p.service.Name.Name), map[string]any{"matches": []any{match}})
 	t.add(object)
 	return map[string]any{"kind": "HTTPRouteGroup", "name": object.GetName(), "matches": []any{match["name"]}}
 }
 
-// match grants what the question asks for, and not more.
+// match returns a match for exactly the request of the question.
 func (t *trial) match() map[string]any {
-	q := t.asker.question
+	q := t.evaluator.question
 	if !q.asksRequest() {
 		return map[string]any{"name": "everything", "pathRegex": ".*", "methods": []any{"*"}}
 	}
@@ -142,11 +142,11 @@ func (t *trial) match() map[string]any {
 	return map[string]any{"name": label(strings.ToLower(q.Method) + "-" + path), "pathRegex": regexp.QuoteMeta(path), "methods": []any{q.Method}}
 }
 
-// target is a TrafficTarget from the caller with one rule.
+// target returns a TrafficTarget from the caller with one rule.
 func (t *trial) target(to identity.ServiceAccount, rule map[string]any) *unstructured.Unstructured {
-	return t.object(catalog.KindTrafficTarget, to.Namespace, label(t.asker.caller.Name+"-to-"+to.Name), map[string]any{
+	return t.object(catalog.KindTrafficTarget, to.Namespace, label(t.evaluator.caller.Name+"-to-"+to.Name), map[string]any{
 		"destination": account(to),
-		"sources":     []any{account(t.asker.caller)},
+		"sources":     []any{account(t.evaluator.caller)},
 		"rules":       []any{rule},
 	})
 }
@@ -155,7 +155,7 @@ func account(sa identity.ServiceAccount) map[string]any {
 	return map[string]any{"kind": "ServiceAccount", "name": sa.Name, "namespace": sa.Namespace}
 }
 
-// object makes an object with a name that nothing else has.
+// object returns an object with an unused name.
 func (t *trial) object(kind catalog.Kind, namespace, name string, spec map[string]any) *unstructured.Unstructured {
 	u := traffic.Object(traffic.TrafficTarget)
 	switch kind {
@@ -165,7 +165,7 @@ func (t *trial) object(kind catalog.Kind, namespace, name string, spec map[strin
 		u = traffic.Object(traffic.TCPRoute)
 	}
 	free := name
-	for i := 2; t.taken(kind, namespace, free); i++ {
+	for i := 2; t.exists(kind, namespace, free); i++ {
 		free = fmt.Sprintf("%s-%d", name, i)
 	}
 	u.SetNamespace(namespace)
@@ -174,12 +174,12 @@ func (t *trial) object(kind catalog.Kind, namespace, name string, spec map[strin
 	return u
 }
 
-func (t *trial) taken(kind catalog.Kind, namespace, name string) bool {
+func (t *trial) exists(kind catalog.Kind, namespace, name string) bool {
 	ref := catalog.Ref{Kind: kind, Name: catalog.Name{Namespace: namespace, Name: name}}
 	return t.made[ref] || t.mesh.Taken(ref)
 }
 
-// add brings an object into the mesh, by the code that reads it from a cluster.
+// add adds an object to the catalog, with the same conversion as in the control plane.
 func (t *trial) add(u *unstructured.Unstructured) {
 	var entry catalog.Entry
 	switch u.GetKind() {
@@ -204,17 +204,17 @@ func (t *trial) add(u *unstructured.Unstructured) {
 	t.objects = append(t.objects, u)
 }
 
-// undo takes away what was tried.
+// undo removes the tentative policies.
 func (t *trial) undo() {
 	for ref := range t.made {
 		t.mesh.Catalog.Apply([]catalog.Change{{Ref: ref}})
 	}
 }
 
-// notInLabel are the characters that a name cannot have.
+// notInLabel matches characters that are invalid in names.
 var notInLabel = regexp.MustCompile(`[^a-z0-9-]+`)
 
-// label makes a name of any text.
+// label converts text to a valid name.
 func label(text string) string {
 	name := notInLabel.ReplaceAllString(strings.ToLower(text), "-")
 	for strings.Contains(name, "--") {
@@ -223,7 +223,7 @@ func label(text string) string {
 	return strings.Trim(name[:min(len(name), 63)], "-")
 }
 
-// Order puts routes before the targets that refer to them, by namespace and name.
+// Order sorts routes before the targets that refer to them, then by namespace and name.
 func Order(objects []*unstructured.Unstructured) []*unstructured.Unstructured {
 	sorted := slices.Clone(objects)
 	slices.SortStableFunc(sorted, func(a, b *unstructured.Unstructured) int {

@@ -90,9 +90,9 @@ func TestAskAboutPermissiveNamespaces(t *testing.T) {
 		shop *bool
 		want []string
 	}{
-		"the mesh":      {true, nil, []string{"ALLOWED, because the mesh is permissive", "by: the mesh is permissive"}},
-		"the namespace": {false, &yes, []string{"ALLOWED, because the namespace shop is permissive", "by: the namespace shop is permissive"}},
-		"both":          {true, &yes, []string{"ALLOWED, because the namespace shop is permissive"}},
+		"the mesh":      {true, nil, []string{"ALLOWED, because the mesh is in permissive mode", "by: permissive mode of the mesh"}},
+		"the namespace": {false, &yes, []string{"ALLOWED, because the namespace shop is in permissive mode", "by: permissive mode of the namespace shop"}},
+		"both":          {true, &yes, []string{"ALLOWED, because the namespace shop is in permissive mode"}},
 		"strict":        {true, &no, []string{"DENIED", "missing: a TrafficTarget in namespace shop from front/till to shop/web"}},
 	} {
 		entries := shop(&catalog.Settings{Permissive: test.mesh}, &catalog.Namespace{Name: "shop", Monitored: true, Permissive: test.shop})

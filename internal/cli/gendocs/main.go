@@ -1,7 +1,7 @@
-// Command gendocs writes the reference of the osm command line: go run ./internal/cli/gendocs FOLDER ANALYSIS
+// Command gendocs generates the reference of the osm command line: go run ./internal/cli/gendocs DIRECTORY ANALYSIS
 //
-// The commands themselves flow in; one page of Markdown for each flows out, named osm*.md. Pages of commands that are gone are
-// removed. The file ANALYSIS gets the page about the codes of osm analyze.
+// The commands flow in. One Markdown page per command flows out, named osm*.md. Pages of removed commands are deleted. ANALYSIS is the
+// path of the page with the codes of osm analyze.
 package main
 
 import (
@@ -21,7 +21,7 @@ import (
 
 func main() {
 	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: go run ./internal/cli/gendocs FOLDER ANALYSIS")
+		fmt.Fprintln(os.Stderr, "usage: go run ./internal/cli/gendocs DIRECTORY ANALYSIS")
 		os.Exit(2)
 	}
 	err := generate(os.Args[1])
@@ -47,14 +47,14 @@ func generate(folder string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
-	// Nothing of the machine that generates may reach the pages.
+	// The pages must not depend on the environment.
 	nothing := func(string) string { return "" }
 	root := cli.New(cli.Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard}, time.Now, nothing)
 	plain(root)
 	return doc.GenMarkdownTree(root, folder)
 }
 
-// plain leaves out the date of generation, which would make every page differ every day.
+// plain removes the generation date, so that pages are reproducible.
 func plain(cmd *cobra.Command) {
 	cmd.DisableAutoGenTag = true
 	for _, child := range cmd.Commands() {

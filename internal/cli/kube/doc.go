@@ -1,4 +1,4 @@
-// Package kube connects the commands to a cluster, by kubectl's flags and rules.
+// Package kube connects commands to a cluster, with kubectl's flags and rules.
 //
-// Flags flow in; clients, ways into pods, and errors that say what to do flow out.
+// Flags flow in. Clients, connections to pods, and errors with remedies flow out.
 package kube

@@ -18,21 +18,21 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// Flags say which cluster, namespace and mesh namespace a command works with.
+// Flags select the cluster, the namespace and the namespace of the control plane.
 type Flags struct {
 	// OSMNamespace is the namespace of the control plane.
 	OSMNamespace string
-	// Verbose asks for the API server's own words beside our sentences.
+	// Verbose adds the API server's error to the message.
 	Verbose bool
 
 	config   *genericclioptions.ConfigFlags
 	warnings io.Writer
 }
 
-// NewFlags makes flags with the defaults of OSM and kubectl. Warnings of the API server are written to warnings.
+// NewFlags returns flags with the defaults of OSM and kubectl. Warnings of the API server are written to warnings.
 func NewFlags(warnings io.Writer) *Flags {
 	config := genericclioptions.NewConfigFlags(true)
-	// What a user of kubectl reaches for every day; the rest belongs into a kubeconfig.
+	// Rarely used connection flags are left out. They can be set in the kubeconfig.
 	config.CacheDir, config.ClusterName, config.AuthInfoName = nil, nil, nil
 	config.CertFile, config.KeyFile, config.CAFile, config.BearerToken = nil, nil, nil, nil
 	config.Insecure, config.TLSServerName, config.DisableCompression = nil, nil, nil
@@ -40,23 +40,23 @@ func NewFlags(warnings io.Writer) *Flags {
 	return &Flags{OSMNamespace: names.DefaultNamespace, config: config, warnings: warnings}
 }
 
-// AddTo adds the flags to a set.
+// AddTo adds the flags to a flag set.
 func (f *Flags) AddTo(set *pflag.FlagSet) {
 	f.config.AddFlags(set)
 	set.StringVar(&f.OSMNamespace, "osm-namespace", f.OSMNamespace, "namespace of the control plane")
-	set.BoolVar(&f.Verbose, "verbose", false, "on failure, also print what the API server said")
+	set.BoolVar(&f.Verbose, "verbose", false, "also print the API server's error message")
 }
 
-// Namespace is the namespace of -n, or of the kubeconfig's context, or "default".
+// Namespace returns the namespace of -n, the namespace of the kubeconfig context, or "default".
 func (f *Flags) Namespace() (string, error) {
 	namespace, _, err := f.config.ToRawKubeConfigLoader().Namespace()
 	return namespace, f.Sentence(err)
 }
 
-// unconfigured is the address that client-go makes up when no kubeconfig says one.
+// unconfigured is the default address of client-go without a kubeconfig.
 const unconfigured = "http://localhost:8080"
 
-// Config says how to reach the cluster.
+// Config returns the client configuration.
 func (f *Flags) Config() (*rest.Config, error) {
 	config, err := f.config.ToRESTConfig()
 	if err != nil {
@@ -66,15 +66,14 @@ func (f *Flags) Config() (*rest.Config, error) {
 		return nil, f.Sentence(clientcmd.ErrEmptyConfig)
 	}
 	config = rest.CopyConfig(config)
-	// The API server shares itself out among its clients; a limit here would only add errors of its own.
+	// The API server limits its clients itself (API priority and fairness).
 	config.QPS = -1
 	config.WarningHandler = warnings{rest.NewWarningWriter(f.warnings, rest.WarningWriterOptions{Deduplicate: true})}
 	config.UserAgent = "osm"
 	return config, nil
 }
 
-// warnings passes on the API server's warnings, except those about kinds and versions that are deprecated: this program chooses
-// what it reads, and its user can do nothing about it.
+// warnings forwards the API server's warnings except deprecation warnings. Users cannot change which API versions this program reads.
 type warnings struct{ next rest.WarningHandler }
 
 // HandleWarningHeader implements rest.WarningHandler.
@@ -84,7 +83,7 @@ func (w warnings) HandleWarningHeader(code int, agent, text string) {
 	}
 }
 
-// Client is a client that knows the kinds of Kubernetes and of the mesh. Its errors are sentences.
+// Client returns a client for the kinds of Kubernetes and the mesh.
 func (f *Flags) Client() (client.WithWatch, error) {
 	config, err := f.Config()
 	if err != nil {
@@ -101,7 +100,7 @@ func (f *Flags) Client() (client.WithWatch, error) {
 	return c, nil
 }
 
-// Scheme knows the kinds of Kubernetes and of the mesh.
+// Scheme returns a scheme with the kinds of Kubernetes and the mesh.
 func Scheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, operatorv1alpha1.AddToScheme, configv1alpha2.AddToScheme} {
@@ -112,7 +111,7 @@ func Scheme() (*runtime.Scheme, error) {
 	return scheme, nil
 }
 
-// ContextName is the name of the kubeconfig's context in use; empty when there is none.
+// ContextName returns the name of the current kubeconfig context, or "" if there is none.
 func (f *Flags) ContextName() string {
 	if f.config.Context != nil && *f.config.Context != "" {
 		return *f.config.Context
@@ -124,7 +123,7 @@ func (f *Flags) ContextName() string {
 	return raw.CurrentContext
 }
 
-// kubeconfig names the file in use, for sentences.
+// kubeconfig returns the path of the kubeconfig for error messages.
 func (f *Flags) kubeconfig() string {
 	if f.config.KubeConfig != nil && *f.config.KubeConfig != "" {
 		return *f.config.KubeConfig
@@ -135,7 +134,7 @@ func (f *Flags) kubeconfig() string {
 	return "~/.kube/config"
 }
 
-// OnlyNamespace is the namespace of -n; empty when -n is not given.
+// OnlyNamespace returns the namespace of -n, or "" if -n is not set.
 func (f *Flags) OnlyNamespace() string {
 	if f.config.Namespace == nil {
 		return ""

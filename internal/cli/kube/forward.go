@@ -12,15 +12,14 @@ import (
 	"k8s.io/streaming/pkg/httpstream"
 )
 
-// Forward opens a local port that leads to a port inside a pod, as kubectl port-forward does, until ctx ends. local is the
-// local port; 0 chooses one. The result is its address, such as 127.0.0.1:41234.
+// Forward forwards a local port to a port of a pod, like kubectl port-forward, until ctx ends. If local is 0, it selects a free port. It
+// returns the local address, such as 127.0.0.1:41234.
 func (f *Flags) Forward(ctx context.Context, namespace, pod string, local, port int) (string, error) {
 	address, _, err := f.forward(ctx, namespace, pod, local, port)
 	return address, err
 }
 
-// Hold is Forward for people: it tells opened the address, and returns when ctx ends, or with an error when the way to the pod
-// breaks.
+// Hold is like Forward, but blocks until ctx ends or the connection fails. It calls opened with the local address.
 func (f *Flags) Hold(ctx context.Context, namespace, pod string, local, port int, opened func(address string)) error {
 	address, broken, err := f.forward(ctx, namespace, pod, local, port)
 	if err != nil {
@@ -28,12 +27,12 @@ func (f *Flags) Hold(ctx context.Context, namespace, pod string, local, port int
 	}
 	opened(address)
 	if err := <-broken; err != nil && ctx.Err() == nil {
-		return fmt.Errorf("the connection to pod %s/%s has ended: %w", namespace, pod, f.Sentence(err))
+		return fmt.Errorf("connection to pod %s/%s lost: %w", namespace, pod, f.Sentence(err))
 	}
 	return nil
 }
 
-// forward opens a port; broken is told when it is closed again.
+// forward starts port forwarding. It sends the final error to broken.
 func (f *Flags) forward(ctx context.Context, namespace, pod string, local, port int) (address string, broken <-chan error, err error) {
 	dialer, err := f.dialer(namespace, pod)
 	if err != nil {
@@ -49,7 +48,7 @@ func (f *Flags) forward(ctx context.Context, namespace, pod string, local, port 
 	select {
 	case <-ready:
 	case err := <-ended:
-		return "", nil, fmt.Errorf("port %d of pod %s/%s cannot be reached: %w", port, namespace, pod, f.Sentence(err))
+		return "", nil, fmt.Errorf("forward to port %d of pod %s/%s: %w", port, namespace, pod, f.Sentence(err))
 	}
 	ports, err := forwarder.GetPorts()
 	if err != nil {
@@ -58,7 +57,7 @@ func (f *Flags) forward(ctx context.Context, namespace, pod string, local, port 
 	return fmt.Sprintf("127.0.0.1:%d", ports[0].Local), ended, nil
 }
 
-// dialer prefers WebSockets and falls back to SPDY for API servers that do not speak them.
+// dialer uses WebSockets and falls back to SPDY for older API servers.
 func (f *Flags) dialer(namespace, pod string) (httpstream.Dialer, error) {
 	config, err := f.Config()
 	if err != nil {
@@ -83,7 +82,7 @@ func (f *Flags) dialer(namespace, pod string) (httpstream.Dialer, error) {
 	}), nil
 }
 
-// PodAnswer asks an HTTP server in a pod, through the API server.
+// PodAnswer sends a GET request to an HTTP server in a pod through the API server, and returns the response.
 func (f *Flags) PodAnswer(ctx context.Context, namespace, pod string, port int, path string) ([]byte, error) {
 	config, err := f.Config()
 	if err != nil {

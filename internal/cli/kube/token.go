@@ -14,11 +14,11 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// tokenSeconds is how long a token made for one question is valid; the API server gives none for less.
+// tokenSeconds is the validity of a requested token. It is the minimum that the API server accepts.
 const tokenSeconds = 600
 
-// Token is a bearer token that a server in the cluster can verify: the user's own, or for users who authenticate in another way,
-// such as by a certificate, a short-lived one of a service account.
+// Token returns a bearer token that servers in the cluster can verify: the user's own token, or a short-lived token of a service
+// account for users without one, for example with a client certificate.
 func (f *Flags) Token(ctx context.Context, namespace, account string) (string, error) {
 	config, err := f.Config()
 	if err != nil {
@@ -34,15 +34,15 @@ func (f *Flags) Token(ctx context.Context, namespace, account string) (string, e
 	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: ptr.To[int64](tokenSeconds)}}
 	answer, err := clients.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, account, request, metav1.CreateOptions{})
 	if err != nil {
-		return "", fmt.Errorf("your kubeconfig has no token to show, and none can be made: %w", f.Sentence(err))
+		return "", fmt.Errorf("request a token, because the kubeconfig has none: %w", f.Sentence(err))
 	}
 	return answer.Status.Token, nil
 }
 
-// errCaptured ends a request that is only made to see how it would be authenticated.
+// errCaptured aborts the request that ownToken uses to read the Authorization header.
 var errCaptured = errors.New("captured")
 
-// ownToken is the token that requests to the API server carry, whatever brings it there; empty without one.
+// ownToken returns the bearer token of requests to the API server, or "" if they use none.
 func ownToken(ctx context.Context, config *rest.Config) (string, error) {
 	var token string
 	wrapped, err := rest.HTTPWrappersForConfig(config, roundTripper(func(r *http.Request) (*http.Response, error) {

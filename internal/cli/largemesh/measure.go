@@ -22,17 +22,17 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/plan"
 )
 
-// Limit is the time within which questions are to be answered, without the time of fetching objects from an API server.
+// Limit is the maximum duration of an answer, without reading the objects from an API server.
 const Limit = time.Second
 
-// Question is one that the command line answers.
+// Question is a question to the command line.
 type Question struct {
 	Name string
-	// Answer takes the objects of the mesh to the answer.
+	// Answer computes the answer from the objects of the mesh.
 	Answer func(context.Context) error
 }
 
-// Questions are those that are measured, about a mesh of a number of services, at least 40.
+// Questions returns the measured questions for a mesh with the given number of services, at least 40.
 func Questions(services int) ([]Question, error) {
 	scheme, err := kube.Scheme()
 	if err != nil {
@@ -50,15 +50,15 @@ func Questions(services int) ([]Question, error) {
 			repository.Apply = append(repository.Apply, object.DeepCopy())
 		}
 	}
-	slices.Reverse(repository.Apply) // the changed versions come last, and count
+	slices.Reverse(repository.Apply) // later objects take precedence: the changed ones
 	called, denied := services/2, services-1
 	allowed := Target(services, called, 0, "read")
 	source, _, _ := unstructured.NestedSlice(allowed.Object, "spec", "sources")
 	caller := source[0].(map[string]any)
 	return []Question{
-		{"make a mesh of the objects", func(context.Context) error { _, err := m.load(); return err }},
-		{"explain a request that is allowed", m.explain(fmt.Sprintf("%s/sa/%s to %s/svc/%s GET /items/1", caller["namespace"], caller["name"], namespaceOf(called), nameOf(called)), true)},
-		{"explain a request that is denied, and find what would allow it", m.explain(fmt.Sprintf("%s/sa/%s to %s/svc/%s GET /items/1", namespaceOf(denied), nameOf(denied), namespaceOf(called), nameOf(called)), false)},
+		{"load the mesh", func(context.Context) error { _, err := m.load(); return err }},
+		{"explain an allowed request", m.explain(fmt.Sprintf("%s/sa/%s to %s/svc/%s GET /items/1", caller["namespace"], caller["name"], namespaceOf(called), nameOf(called)), true)},
+		{"explain a denied request, with remedy", m.explain(fmt.Sprintf("%s/sa/%s to %s/svc/%s GET /items/1", namespaceOf(denied), nameOf(denied), namespaceOf(called), nameOf(called)), false)},
 		{"plan 20 objects and 10 deletions", m.plan(few)},
 		{"plan all policies, of which 20 differ", m.plan(repository)},
 		{"analyze", m.analyze},
@@ -120,11 +120,10 @@ func (m *mesh) analyze(context.Context) error {
 	return nil
 }
 
-// repetitions is how often each question is asked; the medians count.
+// repetitions is the number of measurements per question. The median is reported.
 const repetitions = 3
 
-// Table measures all questions and writes a table: the time by the clock, and that of the processors, which a busy machine leaves
-// as it is.
+// Table measures all questions and writes a table with wall clock time and CPU time.
 func Table(ctx context.Context, out io.Writer) error {
 	questions, err := Questions(Services)
 	if err != nil {
@@ -147,11 +146,11 @@ func Table(ctx context.Context, out io.Writer) error {
 	return w.Flush()
 }
 
-// medians are the times that a question takes.
+// medians returns the median times of a question.
 func medians(ctx context.Context, q Question) (wall, cpu time.Duration, err error) {
 	var walls, cpus []time.Duration
 	for range repetitions {
-		runtime.GC() // the garbage of the question before is not this one's
+		runtime.GC() // do not measure garbage of the previous question
 		began, used := time.Now(), processorTime()
 		if err := q.Answer(ctx); err != nil {
 			return 0, 0, err
@@ -163,7 +162,7 @@ func medians(ctx context.Context, q Question) (wall, cpu time.Duration, err erro
 	return walls[repetitions/2], cpus[repetitions/2], nil
 }
 
-// processorTime is how long this process has used processors.
+// processorTime returns the CPU time of this process.
 func processorTime() time.Duration {
 	var usage syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {

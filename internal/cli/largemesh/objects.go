@@ -10,10 +10,10 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// The size for which answers within a second are promised.
+// Size of the mesh for which Limit applies.
 const (
 	Services = 1_000
-	// TargetsEach is how many TrafficTargets lead to each service; with its HTTPRouteGroup that makes ten policies.
+	// TargetsEach is the number of TrafficTargets per service. With the HTTPRouteGroup, each service has ten policies.
 	TargetsEach  = 9
 	perNamespace = 50
 )
@@ -37,7 +37,7 @@ func address(network byte, n int) string {
 func namespaceOf(i int) string { return fmt.Sprintf("team-%d", i/perNamespace) }
 func nameOf(i int) string      { return fmt.Sprintf("service-%d", i) }
 
-// Objects are a mesh of a number of services with two pods each and ten policies for each, as a cluster would list it.
+// Objects returns a mesh with the given number of services, each with two pods and ten policies.
 func Objects(services int) []*unstructured.Unstructured {
 	var all []*unstructured.Unstructured
 	for i := 0; i < services; i += perNamespace {
@@ -90,7 +90,7 @@ func serviceObjects(i int) []*unstructured.Unstructured {
 	return append(all, slice)
 }
 
-// Target lets another service call service i of a mesh. n tells the targets of a service apart; match is "read" or "write".
+// Target returns the n-th TrafficTarget for service i. match is "read" or "write".
 func Target(services, i, n int, match string) *unstructured.Unstructured {
 	source := (i + 1 + n*7) % services
 	return object(traffic.TrafficTarget.GroupVersion().String(), "TrafficTarget", namespaceOf(i), fmt.Sprintf("%s-%d", nameOf(i), n), map[string]any{

@@ -14,25 +14,25 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// Completed is a mesh of files as it would be in a cluster.
+// Completed is a mesh in files, completed with what a cluster would add.
 type Completed struct {
 	// Mesh is the name of the mesh.
 	Mesh    string
 	Objects []*unstructured.Unstructured
-	// Scheme knows the kinds.
+	// Scheme contains the kinds of the objects.
 	Scheme *runtime.Scheme
 }
 
-// completion adds objects.
+// completion adds objects to a mesh.
 type completion struct {
 	Completed
 	addresses *Addresses
 	pods      []*corev1.Pod
 }
 
-// Complete adds to objects what a cluster would: a pod with a sidecar for each workload, addresses and endpoints. Namespaces that
-// are not among the objects, and those without a label about meshes, are taken to be in the mesh. An empty name of the mesh means the
-// one that a Mesh among the objects has, or osm. A Mesh's stance towards traffic counts when there is no MeshConfig.
+// Complete adds the objects that a cluster would have: a pod with a sidecar per workload, addresses and endpoints. Namespaces without
+// mesh labels, and namespaces that only occur in other objects, become part of the mesh. If mesh is empty, the name comes from a Mesh
+// among the objects, or is osm. Without a MeshConfig, spec.traffic of the Mesh applies.
 func Complete(mesh string, objects []*unstructured.Unstructured) (*Completed, error) {
 	scheme, err := kube.Scheme()
 	if err != nil {
@@ -45,7 +45,7 @@ func Complete(mesh string, objects []*unstructured.Unstructured) (*Completed, er
 	}
 	c.Mesh = cmp.Or(c.Mesh, names.DefaultMesh)
 	for _, object := range objects {
-		c.Objects = append(c.Objects, Placed(object.DeepCopy(), metav1.NamespaceDefault))
+		c.Objects = append(c.Objects, InNamespace(object.DeepCopy(), metav1.NamespaceDefault))
 	}
 	c.namespaces()
 	c.settings(declared)
@@ -55,9 +55,9 @@ func Complete(mesh string, objects []*unstructured.Unstructured) (*Completed, er
 	return &c.Completed, c.services()
 }
 
-// Placed puts an object that names no namespace into one, as kubectl does.
-func Placed(object *unstructured.Unstructured, namespace string) *unstructured.Unstructured {
-	if object.GetNamespace() != "" || Global(object) {
+// InNamespace returns the object in the given namespace if it has none, like kubectl.
+func InNamespace(object *unstructured.Unstructured, namespace string) *unstructured.Unstructured {
+	if object.GetNamespace() != "" || IsClusterScoped(object) {
 		return object
 	}
 	copied := object.DeepCopy()
@@ -65,8 +65,8 @@ func Placed(object *unstructured.Unstructured, namespace string) *unstructured.U
 	return copied
 }
 
-// Global says whether an object that has to do with a mesh lies in no namespace.
-func Global(object *unstructured.Unstructured) bool {
+// IsClusterScoped returns true if the kind is cluster-scoped. It only knows kinds that are relevant for a mesh.
+func IsClusterScoped(object *unstructured.Unstructured) bool {
 	return object.GetKind() == "Namespace" || object.GetKind() == "Mesh"
 }
 
@@ -79,7 +79,7 @@ func findMesh(objects []*unstructured.Unstructured) *unstructured.Unstructured {
 	return nil
 }
 
-// namespaces labels those that say nothing about meshes, and adds those that are only named.
+// namespaces labels namespaces without a mesh label, and adds the missing ones.
 func (c *completion) namespaces() {
 	known := map[string]bool{}
 	for _, object := range c.Objects {
@@ -88,7 +88,7 @@ func (c *completion) namespaces() {
 		}
 		known[object.GetName()] = true
 		set := object.GetLabels()
-		if _, said := set[names.MonitoredByLabel]; said {
+		if _, labeled := set[names.MonitoredByLabel]; labeled {
 			continue
 		}
 		if set == nil {
@@ -108,7 +108,7 @@ func (c *completion) namespaces() {
 	}
 }
 
-// settings makes a MeshConfig of what a Mesh says about traffic.
+// settings creates a MeshConfig from spec.traffic of a Mesh.
 func (c *completion) settings(declared *unstructured.Unstructured) {
 	if declared == nil || slices.ContainsFunc(c.Objects, func(u *unstructured.Unstructured) bool { return u.GetKind() == "MeshConfig" }) {
 		return
@@ -126,7 +126,7 @@ func (c *completion) settings(declared *unstructured.Unstructured) {
 	}})
 }
 
-// workloads makes a pod for each workload, and gives addresses to pods that have none.
+// workloads adds a pod for each workload, and addresses for pods without one.
 func (c *completion) workloads() error {
 	for _, object := range slices.Clone(c.Objects) {
 		if object.GetKind() == "Pod" {
@@ -148,12 +148,12 @@ func (c *completion) workloads() error {
 		}
 		c.run(pod)
 		c.add(pod)
-		c.account(pod.Namespace, AccountOf(object))
+		c.addAccount(pod.Namespace, AccountOf(object))
 	}
 	return nil
 }
 
-// run makes a pod one that runs, with a sidecar.
+// run sets the status of a running pod with a sidecar.
 func (c *completion) run(pod *corev1.Pod) {
 	Inject(pod)
 	if len(pod.Status.PodIPs) == 0 {
@@ -162,17 +162,17 @@ func (c *completion) run(pod *corev1.Pod) {
 	c.pods = append(c.pods, pod)
 }
 
-// account adds a service account that is only named by a workload.
-func (c *completion) account(namespace, name string) {
-	there := slices.ContainsFunc(c.Objects, func(u *unstructured.Unstructured) bool {
+// addAccount adds a service account that only a workload refers to.
+func (c *completion) addAccount(namespace, name string) {
+	exists := slices.ContainsFunc(c.Objects, func(u *unstructured.Unstructured) bool {
 		return u.GetKind() == "ServiceAccount" && u.GetNamespace() == namespace && u.GetName() == name
 	})
-	if !there {
+	if !exists {
 		c.add(&corev1.ServiceAccount{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"}, ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}})
 	}
 }
 
-// services gives each Service an address, and the endpoints that its selector finds.
+// services adds an address to each Service, and the endpoints of its selector.
 func (c *completion) services() error {
 	for _, object := range slices.Clone(c.Objects) {
 		if object.GetKind() != "Service" {

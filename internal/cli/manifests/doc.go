@@ -1,5 +1,5 @@
-// Package manifests reads Kubernetes objects from files, and completes them to a mesh that can be asked.
+// Package manifests reads Kubernetes objects from files, and completes them to a mesh without a cluster.
 //
-// YAML and JSON flow in; objects flow out. Complete adds what only a running cluster would have: pods of workloads, their
-// addresses, and endpoints.
+// YAML and JSON flow in. Objects flow out. Complete adds what only a running cluster has: pods of workloads, their addresses, and
+// endpoints.
 package manifests

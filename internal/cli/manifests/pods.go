@@ -17,7 +17,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// PodOf is a pod that a workload would have, without an address and without a sidecar; nil when the object is no workload.
+// PodOf returns a pod of a workload, without address and sidecar. It returns nil if the object is not a workload.
 func PodOf(workload *unstructured.Unstructured) (*corev1.Pod, error) {
 	content := template(workload)
 	if content == nil {
@@ -25,7 +25,7 @@ func PodOf(workload *unstructured.Unstructured) (*corev1.Pod, error) {
 	}
 	pod := &corev1.Pod{}
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(content, pod); err != nil {
-		return nil, fmt.Errorf("the pod template of %s %s/%s: %w", workload.GetKind(), workload.GetNamespace(), workload.GetName(), err)
+		return nil, fmt.Errorf("pod template of %s %s/%s: %w", workload.GetKind(), workload.GetNamespace(), workload.GetName(), err)
 	}
 	pod.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}
 	pod.Namespace, pod.Name = workload.GetNamespace(), workload.GetName()+"-0"
@@ -35,14 +35,14 @@ func PodOf(workload *unstructured.Unstructured) (*corev1.Pod, error) {
 	return pod, nil
 }
 
-// Inject gives a pod a sidecar, by which the mesh knows it, unless it has one.
+// Inject adds a sidecar to a pod, unless it has one.
 func Inject(pod *corev1.Pod) {
 	if !slices.ContainsFunc(pod.Spec.InitContainers, func(one corev1.Container) bool { return one.Name == names.SidecarContainer }) {
 		pod.Spec.InitContainers = append(pod.Spec.InitContainers, corev1.Container{Name: names.SidecarContainer})
 	}
 }
 
-// EndpointsOf is an EndpointSlice of those pods that a Service selects.
+// EndpointsOf returns an EndpointSlice with the pods that a Service selects.
 func EndpointsOf(service *corev1.Service, pods []*corev1.Pod) *discoveryv1.EndpointSlice {
 	slice := &discoveryv1.EndpointSlice{
 		TypeMeta:    metav1.TypeMeta{APIVersion: "discovery.k8s.io/v1", Kind: "EndpointSlice"},
@@ -62,25 +62,25 @@ func EndpointsOf(service *corev1.Service, pods []*corev1.Pod) *discoveryv1.Endpo
 	return slice
 }
 
-// Addresses invents addresses of a network, each once. The same key has the same address in another mesh, so that two
-// meshes of files can be compared.
+// Addresses generates unique addresses in a network. The same key gets the same address in every mesh, so that two meshes can be
+// compared.
 type Addresses struct {
 	network byte
 	taken   map[netip.Addr]bool
 }
 
-// NewAddresses makes addresses of the network <first>.0.0.0/8.
+// NewAddresses returns a generator for the network <first>.0.0.0/8.
 func NewAddresses(first byte) *Addresses {
 	return &Addresses{network: first, taken: map[netip.Addr]bool{}}
 }
 
-// Of is the address for a key, or the next one that is free.
+// Of returns the address for a key, or the next free one.
 func (a *Addresses) Of(key string) netip.Addr {
 	sum := fnv.New32a()
 	_, _ = sum.Write([]byte(key))
 	for n := sum.Sum32(); ; n++ {
 		address := netip.AddrFrom4([4]byte{a.network, byte(n >> 16), byte(n >> 8), byte(n)})
-		// The first and the last address of a network are nobody's.
+		// Skip the network address and the broadcast address.
 		if low := n & 0xffffff; low != 0 && low != 0xffffff && !a.taken[address] {
 			a.taken[address] = true
 			return address

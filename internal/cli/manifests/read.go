@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
 
-// Decode reads YAML documents or JSON. Lists are taken apart; documents without a kind are an error.
+// Decode reads YAML documents or JSON. It flattens lists, and rejects documents without a kind.
 func Decode(text []byte) ([]*unstructured.Unstructured, error) {
 	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(text), 4096)
 	var all []*unstructured.Unstructured
@@ -32,7 +32,7 @@ func Decode(text []byte) ([]*unstructured.Unstructured, error) {
 			continue
 		}
 		if u.GetKind() == "" || u.GetAPIVersion() == "" {
-			return nil, errors.New("a document has no apiVersion or kind")
+			return nil, errors.New("document without apiVersion or kind")
 		}
 		if !u.IsList() {
 			all = append(all, u)
@@ -50,7 +50,7 @@ func Decode(text []byte) ([]*unstructured.Unstructured, error) {
 	}
 }
 
-// Files lists the YAML and JSON files of the paths in a steady order; folders are searched through and through.
+// Files returns the YAML and JSON files of the paths, sorted. Directories are searched recursively.
 func Files(paths ...string) ([]string, error) {
 	var files []string
 	for _, path := range paths {
@@ -65,7 +65,7 @@ func Files(paths ...string) ([]string, error) {
 			return nil
 		})
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%s does not exist: correct -f", path)
+			return nil, fmt.Errorf("%s not found: check -f", path)
 		}
 		if err != nil {
 			return nil, err
@@ -75,7 +75,7 @@ func Files(paths ...string) ([]string, error) {
 	return slices.Compact(files), nil
 }
 
-// Read reads all objects of files. Kustomizations are passed over.
+// Read reads all objects of files. It skips kustomization files.
 func Read(files []string) ([]*unstructured.Unstructured, error) {
 	var all []*unstructured.Unstructured
 	for _, file := range files {
@@ -88,7 +88,7 @@ func Read(files []string) ([]*unstructured.Unstructured, error) {
 		}
 		objects, err := Decode(text)
 		if err != nil {
-			return nil, fmt.Errorf("%s cannot be read: %w", file, err)
+			return nil, fmt.Errorf("read %s: %w", file, err)
 		}
 		all = append(all, objects...)
 	}

@@ -7,7 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// WorkloadKinds are the kinds that make pods, by their names in lower case.
+// WorkloadKinds maps lower-case names to the kinds that create pods.
 var WorkloadKinds = map[string]schema.GroupVersionKind{
 	"deployment":  {Group: "apps", Version: "v1", Kind: "Deployment"},
 	"statefulset": {Group: "apps", Version: "v1", Kind: "StatefulSet"},
@@ -17,7 +17,7 @@ var WorkloadKinds = map[string]schema.GroupVersionKind{
 	"cronjob":     {Group: "batch", Version: "v1", Kind: "CronJob"},
 }
 
-// template is the pod template of a workload; nil when the object is none.
+// template returns the pod template of a workload, or nil for other kinds.
 func template(workload *unstructured.Unstructured) map[string]any {
 	path := []string{"spec", "template"}
 	if workload.GetKind() == "CronJob" {
@@ -27,22 +27,22 @@ func template(workload *unstructured.Unstructured) map[string]any {
 	return found
 }
 
-// AccountOf is the name of the service account of a workload's pods.
+// AccountOf returns the service account name of a workload's pods.
 func AccountOf(workload *unstructured.Unstructured) string {
-	account, _, _ := unstructured.NestedString(template(workload), "spec", "serviceAccountName")
-	if account == "" {
+	addAccount, _, _ := unstructured.NestedString(template(workload), "spec", "serviceAccountName")
+	if addAccount == "" {
 		return "default"
 	}
-	return account
+	return addAccount
 }
 
-// Workload is what a pod belongs to.
+// Workload identifies the owner of a pod.
 type Workload struct{ Kind, Namespace, Name string }
 
-// String is "<kind> <namespace>/<name>", the kind in lower case.
+// String returns "<kind> <namespace>/<name>" with the kind in lower case.
 func (w Workload) String() string { return strings.ToLower(w.Kind) + " " + w.Namespace + "/" + w.Name }
 
-// OwnerOf is the workload of a pod: its controller, or for a ReplicaSet of a Deployment the Deployment; itself without one.
+// OwnerOf returns the workload of a pod: its controller, or the Deployment of its ReplicaSet. A pod without a controller owns itself.
 func OwnerOf(pod *unstructured.Unstructured) Workload {
 	w := Workload{"Pod", pod.GetNamespace(), pod.GetName()}
 	for _, owner := range pod.GetOwnerReferences() {

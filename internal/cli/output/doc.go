@@ -1,4 +1,4 @@
-// Package output prints what commands found: as a table for people, as data for programs.
+// Package output prints the results of commands as tables or as data for scripts.
 //
-// A result flows in; text in the form that -o names flows out.
+// A result flows in. Text in the format of -o flows out.
 package output

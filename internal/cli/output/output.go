@@ -15,33 +15,33 @@ import (
 // Forms are the values of -o.
 var Forms = []string{"json", "yaml", "name", "wide"}
 
-// Flag is -o.
+// Flag holds the flags -o and --no-headers.
 type Flag struct {
 	form      string
 	noHeaders bool
 }
 
-// AddTo adds -o and --no-headers to a set.
+// AddTo adds -o and --no-headers to a flag set.
 func (f *Flag) AddTo(set *pflag.FlagSet) {
-	set.StringVarP(&f.form, "output", "o", "", "form of the output: "+strings.Join(Forms, ", ")+" (default: a table)")
-	set.BoolVar(&f.noHeaders, "no-headers", false, "print tables without their headers")
+	set.StringVarP(&f.form, "output", "o", "", "output format: "+strings.Join(Forms, ", ")+" (default: a table)")
+	set.BoolVar(&f.noHeaders, "no-headers", false, "print tables without headers")
 }
 
-// Check fails when -o has a value that is none of Forms.
+// Check returns an error if -o has an unknown value.
 func (f *Flag) Check() error {
 	if f.form != "" && !slices.Contains(Forms, f.form) {
-		return fmt.Errorf("-o %s is not a form of output: use one of %s", f.form, strings.Join(Forms, ", "))
+		return fmt.Errorf("invalid output format %s: must be one of %s", f.form, strings.Join(Forms, ", "))
 	}
 	return nil
 }
 
-// ForPeople says whether a table is wanted, so that sentences around it are welcome.
+// ForPeople returns true for table output, which may be accompanied by messages.
 func (f *Flag) ForPeople() bool { return f.form == "" || f.form == "wide" }
 
-// Wide says whether all columns are wanted.
+// Wide returns true for -o wide.
 func (f *Flag) Wide() bool { return f.form == "wide" }
 
-// Table is what people read.
+// Table is the content of table output.
 type Table struct {
 	Columns []Column
 	Rows    [][]string
@@ -50,11 +50,11 @@ type Table struct {
 // Column is one column of a table.
 type Column struct {
 	Name string
-	// Wide columns are shown with -o wide only.
+	// Wide columns are only shown with -o wide.
 	Wide bool
 }
 
-// Columns makes columns that are always shown.
+// Columns returns columns that are always shown.
 func Columns(names ...string) []Column {
 	columns := make([]Column, len(names))
 	for i, name := range names {
@@ -63,16 +63,16 @@ func Columns(names ...string) []Column {
 	return columns
 }
 
-// Result is something to print.
+// Result is the output of a command.
 type Result struct {
 	// Data is printed as JSON or YAML.
 	Data any
-	// Names are "<kind>/<name>" of what was found, for -o name.
+	// Names are "<kind>/<name>" of the objects, for -o name.
 	Names []string
 	Table Table
 }
 
-// Print writes a result in the form that the flag names.
+// Print writes a result in the format of -o.
 func (f *Flag) Print(w io.Writer, r Result) error {
 	switch f.form {
 	case "json":
@@ -96,7 +96,7 @@ func (f *Flag) Print(w io.Writer, r Result) error {
 	return r.Table.write(w, f.Wide(), !f.noHeaders)
 }
 
-// write aligns the columns as kubectl does.
+// write prints the table with the alignment of kubectl.
 func (t Table) write(w io.Writer, wide, headers bool) error {
 	aligned := printers.GetNewTabWriter(w)
 	line := func(cells []string) {

@@ -13,24 +13,24 @@ import (
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 )
 
-// applied is what `kubectl apply` would make of an object that exists, or the same object when nothing changes: fields that the file has
-// are set, and those that the last applied version had and the file has not are removed. Others stay.
-func applied(current, wanted *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+// applyObject returns the result of `kubectl apply` for an existing object. Fields of the file are set, fields that were only in the last applied
+// version are removed, and all others stay. It returns current if nothing changes.
+func applyObject(current, desired *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	original := []byte(current.GetAnnotations()[corev1.LastAppliedConfigAnnotation])
-	if unchanged(original, current, wanted) {
+	if isUnchanged(original, current, desired) {
 		return current, nil
 	}
-	wanted = wanted.DeepCopy()
-	if len(original) > 0 { // kubectl writes this annotation itself
-		annotations := maps.Clone(wanted.GetAnnotations())
+	desired = desired.DeepCopy()
+	if len(original) > 0 { // kubectl sets this annotation
+		annotations := maps.Clone(desired.GetAnnotations())
 		if annotations == nil {
 			annotations = map[string]string{}
 		}
 		annotations[corev1.LastAppliedConfigAnnotation] = string(original)
-		wanted.SetAnnotations(annotations)
+		desired.SetAnnotations(annotations)
 	}
-	wanted.SetAPIVersion(current.GetAPIVersion()) // a cluster has one version of an object, and shows it in several
-	modified, err := json.Marshal(wanted.Object)
+	desired.SetAPIVersion(current.GetAPIVersion()) // the API server converts between versions
+	modified, err := json.Marshal(desired.Object)
 	if err != nil {
 		return nil, err
 	}
@@ -38,9 +38,9 @@ func applied(current, wanted *unstructured.Unstructured) (*unstructured.Unstruct
 	if err != nil {
 		return nil, err
 	}
-	merged, err := merge(original, modified, now, wanted)
+	merged, err := merge(original, modified, now, desired)
 	if err != nil {
-		return nil, fmt.Errorf("%s %s/%s cannot be applied to the one that exists: %w", wanted.GetKind(), wanted.GetNamespace(), wanted.GetName(), err)
+		return nil, fmt.Errorf("apply %s %s/%s: %w", desired.GetKind(), desired.GetNamespace(), desired.GetName(), err)
 	}
 	result, before := &unstructured.Unstructured{}, map[string]any{}
 	if err := json.Unmarshal(merged, &result.Object); err != nil {
@@ -52,7 +52,7 @@ func applied(current, wanted *unstructured.Unstructured) (*unstructured.Unstruct
 	return result, nil
 }
 
-// merge makes the three-way merge of the object's kind: strategic for the kinds of Kubernetes, by fields for others.
+// merge computes the three-way merge: a strategic merge for built-in kinds, a JSON merge patch for others.
 func merge(original, modified, current []byte, object *unstructured.Unstructured) ([]byte, error) {
 	typed, err := clientgoscheme.Scheme.New(object.GroupVersionKind())
 	if err != nil {
@@ -73,7 +73,7 @@ func merge(original, modified, current []byte, object *unstructured.Unstructured
 	return strategicpatch.StrategicMergePatchUsingLookupPatchMeta(current, patch, schema)
 }
 
-// mergeFields applies a merge patch (RFC 7386).
+// mergeFields applies a JSON merge patch (RFC 7386).
 func mergeFields(current, patch []byte) ([]byte, error) {
 	var object, changes map[string]any
 	if err := json.Unmarshal(current, &object); err != nil {
@@ -104,21 +104,21 @@ func patched(object, changes map[string]any) map[string]any {
 	return object
 }
 
-// unchanged says at a glance whether applying changes nothing: the object has all that the file has, and the version that was
-// applied last had nothing else. It is for repositories of which little has changed.
-func unchanged(original []byte, current, wanted *unstructured.Unstructured) bool {
-	if !within(wanted.Object, current.Object) {
+// isUnchanged is a fast check whether applying changes nothing: the object contains all fields of the file, and the last applied version
+// contained no others.
+func isUnchanged(original []byte, current, desired *unstructured.Unstructured) bool {
+	if !isSubset(desired.Object, current.Object) {
 		return false
 	}
 	if len(original) == 0 {
 		return true
 	}
 	var last map[string]any
-	return json.Unmarshal(original, &last) == nil && within(last, wanted.Object)
+	return json.Unmarshal(original, &last) == nil && isSubset(last, desired.Object)
 }
 
-// within says whether a value has nothing that the other one lacks. Empty annotations and versions say nothing.
-func within(part, whole any) bool {
+// isSubset returns true if part contains nothing that whole lacks. Empty annotations and apiVersion are ignored.
+func isSubset(part, whole any) bool {
 	switch p := part.(type) {
 	case map[string]any:
 		w, ok := whole.(map[string]any)
@@ -126,7 +126,7 @@ func within(part, whole any) bool {
 			return len(p) == 0 && whole == nil
 		}
 		for field, value := range p {
-			if field != "apiVersion" && !within(value, w[field]) {
+			if field != "apiVersion" && !isSubset(value, w[field]) {
 				return false
 			}
 		}
@@ -137,17 +137,17 @@ func within(part, whole any) bool {
 			return false
 		}
 		for i := range p {
-			if !within(p[i], w[i]) || !within(w[i], p[i]) {
+			if !isSubset(p[i], w[i]) || !isSubset(w[i], p[i]) {
 				return false
 			}
 		}
 		return true
 	}
-	return reflect.DeepEqual(plain(part), plain(whole))
+	return reflect.DeepEqual(normalizeNumber(part), normalizeNumber(whole))
 }
 
-// plain is a value in the form that compares equal: YAML is read with other kinds of numbers than an API server's JSON.
-func plain(value any) any {
+// normalizeNumber converts integers to float64, because YAML and JSON decode numbers differently.
+func normalizeNumber(value any) any {
 	switch n := value.(type) {
 	case int64:
 		return float64(n)

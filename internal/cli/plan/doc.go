@@ -1,6 +1,6 @@
-// Package plan says what an edit of a mesh would do before anybody makes it: which sidecars would be configured anew, by how
-// much, and which flows would be newly denied or newly allowed.
+// Package plan computes the effect of an edit of a mesh: which sidecars would be reconfigured, and which flows would be newly denied or
+// allowed.
 //
-// The objects of a mesh and an edit flow in; a Plan flows out, and nothing is written. Both meshes are read as a control plane reads
-// them, and compared by internal/plan.
+// The objects of a mesh and an edit flow in. A Plan flows out, and nothing is written. The control plane's own code loads both meshes;
+// internal/plan compares them.
 package plan

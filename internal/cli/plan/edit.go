@@ -16,38 +16,38 @@ import (
 	compared "github.com/openservicemesh/osm-operator/internal/plan"
 )
 
-// Edit is what changes in a mesh.
+// Edit is a change of a mesh.
 type Edit struct {
-	// Put are the objects as they would be afterwards, Remove those that would be gone.
+	// Put lists created and changed objects, Remove deleted objects.
 	Put, Remove []*unstructured.Unstructured
-	// Objects are the changes as their author wrote them, sorted.
+	// Objects describes the changes that the author wrote, sorted.
 	Objects []Object
-	// Unknown are parts of the edit whose effect is not computed, each a sentence.
+	// Unknown describes effects that are not computed.
 	Unknown []string
 }
 
-// Action is what becomes of an object.
+// Action is the kind of change of an object.
 type Action = compared.Action
 
-// What becomes of objects.
+// Actions on objects.
 const (
 	Added   = compared.Added
 	Changed = compared.Changed
 	Removed = compared.Removed
 )
 
-// Object is a change of one object.
+// Object describes the change of an object.
 type Object struct {
 	Action    Action `json:"action"`
 	Kind      string `json:"kind"`
 	Namespace string `json:"namespace,omitempty"`
 	Name      string `json:"name"`
-	// Refusals are why the mesh's admission would refuse it, Warnings what its author would be told.
+	// Refusals are the reasons why admission would reject the object. Warnings are its admission warnings.
 	Refusals []string `json:"refusals,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`
 }
 
-// String is "<kind> <namespace>/<name>".
+// String returns "<kind> <namespace>/<name>".
 func (o Object) String() string {
 	if o.Namespace == "" {
 		return o.Kind + " " + o.Name
@@ -55,7 +55,7 @@ func (o Object) String() string {
 	return o.Kind + " " + o.Namespace + "/" + o.Name
 }
 
-// key names an object whatever its version.
+// key identifies an object independently of its version.
 type key struct {
 	kind            schema.GroupKind
 	namespace, name string
@@ -73,8 +73,8 @@ func byKey(objects []*unstructured.Unstructured) map[key]*unstructured.Unstructu
 	return all
 }
 
-// Between is the edit that leads from the objects of a mesh of files to those of another. written are the objects of both as
-// their authors wrote them, without what a cluster would add.
+// Between returns the edit that turns the subject's objects into after. written lists the objects of both meshes as the author wrote
+// them, before completion.
 func (s Subject) Between(after, written []*unstructured.Unstructured) (*Edit, error) {
 	kinds, err := load.Kinds(s.Mesh, s.Scheme)
 	if err != nil {
@@ -85,19 +85,19 @@ func (s Subject) Between(after, written []*unstructured.Unstructured) (*Edit, er
 		_, known := kinds[object.GroupVersionKind().GroupKind()]
 		_, workload := manifests.WorkloadKinds[strings.ToLower(object.GetKind())]
 		if known || workload || object.GetKind() == "Mesh" {
-			authored[keyOf(manifests.Placed(object, metav1.NamespaceDefault))] = true
+			authored[keyOf(manifests.InNamespace(object, metav1.NamespaceDefault))] = true
 		}
 	}
 	e := &Edit{}
 	old, current := byKey(s.Objects), byKey(after)
 	for _, object := range after {
-		was := old[keyOf(object)]
-		if was != nil && reflect.DeepEqual(was.Object, object.Object) {
+		previous := old[keyOf(object)]
+		if previous != nil && reflect.DeepEqual(previous.Object, object.Object) {
 			continue
 		}
 		e.Put = append(e.Put, object)
 		if authored[keyOf(object)] {
-			e.note(action(was), object)
+			e.note(action(previous), object)
 		}
 	}
 	for _, object := range s.Objects {

@@ -16,56 +16,56 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// Request is what somebody means to do to a cluster.
+// Request is an intended change of a cluster.
 type Request struct {
-	// Apply are the objects of files that would be applied, Delete those whose namesakes would be deleted.
+	// Apply lists the objects to apply, Delete the objects to delete by kind and name.
 	Apply, Delete []*unstructured.Unstructured
-	// Namespace is that of objects that name none.
+	// Namespace is the namespace of objects without one.
 	Namespace string
-	// Now is when it would be done: the age of new objects decides between conflicting ones.
+	// Now is the creation time of new objects. The age decides between conflicting policies.
 	Now time.Time
 }
 
-// overlay makes the edit of a request.
+// overlay computes the edit of a request.
 type overlay struct {
 	Edit
 	subject Subject
 	request Request
 	kinds   map[schema.GroupKind]bool
-	// before are the objects of the cluster, objects the same with the edit so far.
+	// before holds the objects of the cluster, objects the same with the edit so far.
 	before, objects map[key]*unstructured.Unstructured
-	// pods are those of objects, once somebody has asked for them.
+	// pods caches the pods in objects.
 	pods      []*corev1.Pod
 	addresses *manifests.Addresses
 }
 
-// invented is the first number of addresses of Services and pods that do not exist yet: those that no cluster has.
-const invented = 240
+// generatedNetwork is the first byte of generated addresses. 240.0.0.0/8 is reserved, so no cluster uses it.
+const generatedNetwork = 240
 
-// Overlay is the edit that a request makes of a cluster's objects: files are merged as `kubectl apply` does, and what a cluster
-// would add to new Services and workloads is added.
+// Overlay returns the edit that a request makes to the objects of a cluster. Files are merged like `kubectl apply`. New Services and
+// workloads get the addresses, pods and endpoints that a cluster would add.
 func (s Subject) Overlay(r Request) (*Edit, error) {
 	kinds, err := load.Kinds(s.Mesh, s.Scheme)
 	if err != nil {
 		return nil, err
 	}
 	before := byKey(s.Objects)
-	o := &overlay{subject: s, request: r, kinds: map[schema.GroupKind]bool{}, before: before, objects: maps.Clone(before), addresses: manifests.NewAddresses(invented)}
+	o := &overlay{subject: s, request: r, kinds: map[schema.GroupKind]bool{}, before: before, objects: maps.Clone(before), addresses: manifests.NewAddresses(generatedNetwork)}
 	for kind := range kinds {
 		o.kinds[kind] = true
 	}
 	for _, object := range r.Delete {
-		if err := o.delete(manifests.Placed(object, r.Namespace)); err != nil {
+		if err := o.delete(manifests.InNamespace(object, r.Namespace)); err != nil {
 			return nil, err
 		}
 	}
 	for _, object := range r.Apply {
-		if err := o.apply(manifests.Placed(object, r.Namespace)); err != nil {
+		if err := o.apply(manifests.InNamespace(object, r.Namespace)); err != nil {
 			return nil, err
 		}
 	}
 	for _, object := range r.Apply {
-		if err := o.workload(manifests.Placed(object, r.Namespace)); err != nil {
+		if err := o.workload(manifests.InNamespace(object, r.Namespace)); err != nil {
 			return nil, err
 		}
 	}
@@ -76,28 +76,28 @@ func (s Subject) Overlay(r Request) (*Edit, error) {
 	return &o.Edit, nil
 }
 
-// known says whether the mesh acts on an object. Of MeshConfigs that is the one beside the control plane.
+// known returns true if the mesh uses an object. Only the MeshConfig in the namespace of the control plane is used.
 func (o *overlay) known(object *unstructured.Unstructured) bool {
 	return o.kinds[object.GroupVersionKind().GroupKind()] && (object.GetKind() != "MeshConfig" || object.GetNamespace() == o.subject.Namespace)
 }
 
-// apply merges an object into the cluster's.
-func (o *overlay) apply(wanted *unstructured.Unstructured) error {
+// apply merges an object into the objects of the cluster.
+func (o *overlay) apply(desired *unstructured.Unstructured) error {
 	switch {
-	case wanted.GetKind() == "Mesh":
-		o.unknown("Mesh %s: what the operator would do about it. Set its spec.mode to Plan, and `osm mesh plan` shows that.", wanted.GetName())
+	case desired.GetKind() == "Mesh":
+		o.unknown("Mesh %s: changes made by the operator. Set spec.mode to Plan and run `osm mesh plan` to see them.", desired.GetName())
 		return nil
-	case !o.known(wanted):
+	case !o.known(desired):
 		return nil
 	}
-	current := o.objects[keyOf(wanted)]
+	current := o.objects[keyOf(desired)]
 	if current == nil {
-		added := wanted.DeepCopy()
+		added := desired.DeepCopy()
 		added.SetCreationTimestamp(metav1.NewTime(o.request.Now))
 		o.note(Added, added)
 		return o.put(added)
 	}
-	merged, err := applied(current, wanted)
+	merged, err := applyObject(current, desired)
 	if err != nil || merged == current {
 		return err
 	}
@@ -105,12 +105,12 @@ func (o *overlay) apply(wanted *unstructured.Unstructured) error {
 	return o.put(merged)
 }
 
-// put brings an object into the mesh.
+// put adds or replaces an object.
 func (o *overlay) put(object *unstructured.Unstructured) error {
 	address, _, _ := unstructured.NestedString(object.Object, "spec", "clusterIP")
 	if object.GetKind() == "Service" && address == "" {
-		invented := o.addresses.Of(object.GetNamespace() + "/" + object.GetName()).String()
-		if err := unstructured.SetNestedField(object.Object, invented, "spec", "clusterIP"); err != nil {
+		address := o.addresses.Of(object.GetNamespace() + "/" + object.GetName()).String()
+		if err := unstructured.SetNestedField(object.Object, address, "spec", "clusterIP"); err != nil {
 			return err
 		}
 	}
@@ -120,11 +120,11 @@ func (o *overlay) put(object *unstructured.Unstructured) error {
 	return nil
 }
 
-// delete takes an object away, and what goes with it.
+// delete removes an object and its dependents.
 func (o *overlay) delete(named *unstructured.Unstructured) error {
 	id := keyOf(named)
-	gone := o.going(id, named)
-	for _, k := range gone {
+	removed := o.withDependents(id, named)
+	for _, k := range removed {
 		object := o.objects[k]
 		if k == id || object.GetKind() != "Pod" && object.GetKind() != "EndpointSlice" {
 			o.note(Removed, object)
@@ -132,34 +132,34 @@ func (o *overlay) delete(named *unstructured.Unstructured) error {
 		o.Remove = append(o.Remove, object)
 		delete(o.objects, k)
 	}
-	if len(gone) > 0 && !o.kinds[id.kind] {
+	if len(removed) > 0 && !o.kinds[id.kind] {
 		o.note(Removed, named)
 	}
 	o.pods = nil
 	return nil
 }
 
-// going are an object and what goes with it, sorted.
-func (o *overlay) going(id key, named *unstructured.Unstructured) []key {
-	var gone []key
+// withDependents returns an object and its dependents, sorted.
+func (o *overlay) withDependents(id key, named *unstructured.Unstructured) []key {
+	var removed []key
 	if o.objects[id] != nil {
-		gone = append(gone, id)
+		removed = append(removed, id)
 	}
 	if o.kinds[id.kind] && id.kind.Kind != "Namespace" && id.kind.Kind != "Service" {
-		return gone // a policy, with which nothing goes
+		return removed // policies have no dependents
 	}
 	for k, object := range o.objects {
-		if k != id && belongs(object, named) {
-			gone = append(gone, k)
+		if k != id && isDependent(object, named) {
+			removed = append(removed, k)
 		}
 	}
-	slices.SortFunc(gone, compareKeys)
-	return gone
+	slices.SortFunc(removed, compareKeys)
+	return removed
 }
 
-// belongs says whether an object goes with another: the endpoints with their Service, the pods with their workload, everything
+// isDependent returns true if an object is deleted together with owner: endpoints with their Service, pods with their workload, everything
 // with its namespace.
-func belongs(object, owner *unstructured.Unstructured) bool {
+func isDependent(object, owner *unstructured.Unstructured) bool {
 	switch {
 	case owner.GetKind() == "Namespace":
 		return object.GetNamespace() == owner.GetName()
@@ -171,8 +171,8 @@ func belongs(object, owner *unstructured.Unstructured) bool {
 	return object.GetKind() == "Pod" && manifests.OwnerOf(object) == manifests.Workload{Kind: owner.GetKind(), Namespace: owner.GetNamespace(), Name: owner.GetName()}
 }
 
-// podsNow are the pods of the mesh with the edit so far.
-func (o *overlay) podsNow() ([]*corev1.Pod, error) {
+// currentPods returns the pods of the mesh with the edit so far.
+func (o *overlay) currentPods() ([]*corev1.Pod, error) {
 	if o.pods != nil {
 		return o.pods, nil
 	}
@@ -190,8 +190,8 @@ func (o *overlay) podsNow() ([]*corev1.Pod, error) {
 	return o.pods, nil
 }
 
-// monitored says whether a namespace belongs to the mesh.
-func (o *overlay) monitored(namespace string) bool {
+// inMesh returns true if a namespace belongs to the mesh.
+func (o *overlay) inMesh(namespace string) bool {
 	object := o.objects[key{schema.GroupKind{Kind: "Namespace"}, "", namespace}]
 	return object != nil && object.GetLabels()[names.MonitoredByLabel] == o.subject.Mesh
 }

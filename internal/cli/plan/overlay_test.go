@@ -154,13 +154,13 @@ func TestConsequences(t *testing.T) {
 		},
 		"a new workload": {
 			`{apiVersion: apps/v1, kind: Deployment, metadata: {name: more}, spec: {template: {metadata: {labels: {app: web}}, spec: {}}}}`, "",
-			"Pod more-0, EndpointSlice web", "EndpointSlice web-x", "deployment shop/more: how many pods it would have. The plan counts one.",
+			"Pod more-0, EndpointSlice web", "EndpointSlice web-x", "deployment shop/more: its number of pods. The plan assumes one pod.",
 		},
 		"a workload that would replace its pods": {
 			`{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: web}, spec: {template: {metadata: {labels: {app: web}}, spec: {serviceAccountName: another}}}}`, "",
-			"", "", "statefulset shop/web: its pods would be replaced by others with another service account or other labels. The plan takes them as they are now.",
+			"", "", "statefulset shop/web: its pods would be replaced by pods with another service account or other labels. The plan uses the existing pods.",
 		},
-		"a Mesh":             {`{apiVersion: operator.openservicemesh.io/v1alpha1, kind: Mesh, metadata: {name: osm}}`, "", "", "", "Mesh osm: what the operator would do about it. Set its spec.mode to Plan, and `osm mesh plan` shows that."},
+		"a Mesh":             {`{apiVersion: operator.openservicemesh.io/v1alpha1, kind: Mesh, metadata: {name: osm}}`, "", "", "", "Mesh osm: changes made by the operator. Set spec.mode to Plan and run `osm mesh plan` to see them."},
 		"a Service is gone":  {"", `{apiVersion: v1, kind: Service, metadata: {name: web}}`, "", "EndpointSlice web-x, Service web", ""},
 		"a workload is gone": {"", `{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: web}}`, "", "Pod web-0", ""},
 		"nothing is gone":    {"", `{apiVersion: v1, kind: Service, metadata: {name: none}}`, "", "", ""},

@@ -13,31 +13,31 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/validate"
 )
 
-// Subject is the mesh that an edit is about.
+// Subject is the mesh to edit.
 type Subject struct {
-	// Mesh is its name, Namespace that of its control plane, whose MeshConfig counts.
+	// Mesh is the name of the mesh, Namespace the namespace of its control plane and MeshConfig.
 	Mesh, Namespace string
-	// TrustDomain and Root (PEM) go into what sidecars are sent; an empty Root only makes the plan's bytes fewer.
+	// TrustDomain and Root (PEM) are part of the sidecar configuration. Without Root, only the byte counts are lower.
 	TrustDomain string
 	Root        []byte
 	Scheme      *runtime.Scheme
-	// Objects are those that make up the mesh, before the edit.
+	// Objects are the objects of the mesh before the edit.
 	Objects []*unstructured.Unstructured
 }
 
-// Plan is what an edit would do.
+// Plan is the effect of an edit.
 type Plan struct {
-	// Objects are the changes of objects.
+	// Objects lists the changed objects.
 	Objects []Object `json:"objects"`
 	compared.Changes
 }
 
-// Refused says whether the mesh would refuse one of the objects.
+// Refused returns true if the mesh would reject an object.
 func (p *Plan) Refused() bool {
 	return slices.ContainsFunc(p.Objects, func(o Object) bool { return len(o.Refusals) > 0 })
 }
 
-// Make works out what an edit would do.
+// Make computes the effect of an edit.
 func Make(s Subject, e *Edit) (*Plan, error) {
 	before, err := load.FromObjects(s.Mesh, s.Scheme, s.Objects)
 	if err != nil {
@@ -46,7 +46,7 @@ func Make(s Subject, e *Edit) (*Plan, error) {
 	return Compare(s, before, e)
 }
 
-// Compare is Make for a mesh that is loaded already.
+// Compare is like Make for a mesh that is already loaded.
 func Compare(s Subject, before *load.Loaded, e *Edit) (*Plan, error) {
 	after := before.Clone()
 	touched, err := after.Edit(s.Mesh, s.Scheme, e.Put, e.Remove)
@@ -58,16 +58,16 @@ func Compare(s Subject, before *load.Loaded, e *Edit) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	changes.Unknown = append(slices.Clone(e.Unknown), changes.Unknown...)
-	return &Plan{Objects: e.judged(), Changes: *changes}, nil
+	changes.Unavailable = append(slices.Clone(e.Unknown), changes.Unavailable...)
+	return &Plan{Objects: e.withAdmission(), Changes: *changes}, nil
 }
 
 func sideOf(l *load.Loaded) compared.Mesh {
 	return compared.Mesh{Catalog: l.Catalog, Entries: l.Entries}
 }
 
-// judged are the changes of objects with the problems that the mesh would find in them.
-func (e *Edit) judged() []Object {
+// withAdmission returns the object changes with the admission result.
+func (e *Edit) withAdmission() []Object {
 	put := map[string]*unstructured.Unstructured{}
 	for _, object := range e.Put {
 		put[Object{Kind: object.GetKind(), Namespace: object.GetNamespace(), Name: object.GetName()}.String()] = object
@@ -82,7 +82,7 @@ func (e *Edit) judged() []Object {
 	return list
 }
 
-// workloadsOf are the workloads of all pods among the objects; later ones count.
+// workloadsOf maps pods to their workloads. Later lists take precedence.
 func workloadsOf(lists ...[]*unstructured.Unstructured) map[catalog.Name]string {
 	all := map[catalog.Name]string{}
 	for _, objects := range lists {

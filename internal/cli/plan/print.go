@@ -10,19 +10,19 @@ import (
 	compared "github.com/openservicemesh/osm-operator/internal/plan"
 )
 
-// marks begin the lines of objects, as in a diff.
+// marks are the diff markers of actions.
 var marks = map[Action]string{Added: "+", Changed: "~", Removed: "-"}
 
-// Print writes a plan for people.
+// Print writes a plan as text.
 func (p *Plan) Print(w io.Writer, form *output.Flag) error {
 	p.printObjects(w)
 	if len(p.Proxies) > 0 {
-		fmt.Fprintf(w, "\n%d of %d sidecars would be told something, %s in all:\n\n", p.Sidecars, p.AllSidecars, bytesText(p.Bytes))
+		fmt.Fprintf(w, "\n%d of %d sidecars would get a new configuration, %s in total:\n\n", p.Sidecars, p.AllSidecars, bytesText(p.Bytes))
 		if err := form.Print(w, output.Result{Table: p.proxyTable()}); err != nil {
 			return err
 		}
 	} else if len(p.Objects) > 0 {
-		fmt.Fprint(w, "\nNo sidecar would be told anything.\n")
+		fmt.Fprint(w, "\nNo sidecar would get a new configuration.\n")
 	}
 	for _, part := range []struct {
 		title  string
@@ -31,7 +31,7 @@ func (p *Plan) Print(w io.Writer, form *output.Flag) error {
 		flows := p.flows(part.denies)
 		if len(flows) == 0 {
 			if len(p.Objects) > 0 {
-				fmt.Fprintf(w, "\nNothing would be %s.\n", part.title)
+				fmt.Fprintf(w, "\nNo flow would be %s.\n", part.title)
 			}
 			continue
 		}
@@ -44,9 +44,9 @@ func (p *Plan) Print(w io.Writer, form *output.Flag) error {
 			printFlow(w, f, form.Wide())
 		}
 	}
-	if len(p.Unknown) > 0 {
-		fmt.Fprint(w, "\nNot computed:\n\n")
-		for _, sentence := range p.Unknown {
+	if len(p.Unavailable) > 0 {
+		fmt.Fprint(w, "\nUnavailable:\n\n")
+		for _, sentence := range p.Unavailable {
 			fmt.Fprintf(w, "  %s\n", sentence)
 		}
 	}
@@ -61,7 +61,7 @@ func (p *Plan) printObjects(w io.Writer) {
 	for _, o := range p.Objects {
 		fmt.Fprintf(w, "%s %s\n", marks[o.Action], o)
 		for _, reason := range o.Refusals {
-			fmt.Fprintf(w, "    refused: %s\n", reason)
+			fmt.Fprintf(w, "    rejected: %s\n", reason)
 		}
 		for _, warning := range o.Warnings {
 			fmt.Fprintf(w, "    warning: %s\n", warning)
@@ -92,32 +92,32 @@ func (p *Plan) flows(denies bool) []compared.Flow {
 
 func printFlow(w io.Writer, f compared.Flow, wide bool) {
 	from := f.From
-	if f.From == compared.Everybody {
+	if f.From == compared.AnySource {
 		from = "everybody"
 	}
 	fmt.Fprintf(w, "  %s -> %s  %s\n", from, f.To, f.Request)
 	if f.Before == compared.Partly || f.After == compared.Partly {
-		fmt.Fprintf(w, "    %s, and before %s\n", f.After, f.Before)
+		fmt.Fprintf(w, "    %s, previously %s\n", f.After, f.Before)
 	}
 	if len(f.By) > 0 {
 		when := "by"
 		if f.Denies() {
-			when = "until now by"
+			when = "previously by"
 		}
 		fmt.Fprintf(w, "    %s: %s\n", when, strings.Join(f.By, ", "))
 	}
 	if f.Seen != "" {
-		fmt.Fprintf(w, "    then: %s\n", f.Seen)
+		fmt.Fprintf(w, "    after: %s\n", f.Seen)
 	}
 	if f.Unused {
-		fmt.Fprintf(w, "    no pod of the mesh runs as %s\n", f.From)
+		fmt.Fprintf(w, "    no pod of the mesh uses service account %s\n", f.From)
 	}
 	if wide && f.Example != "" {
 		fmt.Fprintf(w, "    for example: %s\n", f.Example)
 	}
 }
 
-// bytesText is a number of bytes for people.
+// bytesText formats a number of bytes.
 func bytesText(n int) string {
 	switch {
 	case n < 10_000:
@@ -128,7 +128,7 @@ func bytesText(n int) string {
 	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
 }
 
-// Names are the workloads and flows of a plan, for -o name.
+// Names returns the changed workloads, for -o name.
 func (p *Plan) Names() []string {
 	var all []string
 	for _, one := range p.Proxies {

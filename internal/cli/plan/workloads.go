@@ -17,14 +17,13 @@ import (
 
 const serviceLabel = discoveryv1.LabelServiceName
 
-// workload adds a pod for a workload that has none yet. Pods that exist stay as they are: that a workload would replace them is
-// told.
+// workload adds a pod for a workload without pods. Existing pods are kept, and their replacement is reported as unknown.
 func (o *overlay) workload(object *unstructured.Unstructured) error {
 	pod, err := manifests.PodOf(object)
 	if err != nil || pod == nil {
 		return err
 	}
-	pods, err := o.podsNow()
+	pods, err := o.currentPods()
 	if err != nil {
 		return err
 	}
@@ -42,11 +41,11 @@ func (o *overlay) workload(object *unstructured.Unstructured) error {
 	case same:
 		return nil
 	case exists:
-		o.unknown("%s: its pods would be replaced by others with another service account or other labels. The plan takes them as they are now.", own)
+		o.unknown("%s: its pods would be replaced by pods with another service account or other labels. The plan uses the existing pods.", own)
 		return nil
 	}
 	o.note(Added, object)
-	if o.monitored(own.Namespace) {
+	if o.inMesh(own.Namespace) {
 		manifests.Inject(pod)
 	}
 	pod.Status.Phase = corev1.PodRunning
@@ -54,7 +53,7 @@ func (o *overlay) workload(object *unstructured.Unstructured) error {
 	if err := o.putTyped(pod); err != nil {
 		return err
 	}
-	o.unknown("%s: how many pods it would have. The plan counts one.", own)
+	o.unknown("%s: its number of pods. The plan assumes one pod.", own)
 	return nil
 }
 
@@ -78,7 +77,7 @@ func (o *overlay) putTyped(object runtime.Object) error {
 	return o.put(&unstructured.Unstructured{Object: content})
 }
 
-// endpoints gives endpoints to new Services, to those that select other pods than before, and to those that select new pods.
+// endpoints updates the endpoints of new Services, of Services with a changed selector, and of Services that select new pods.
 func (o *overlay) endpoints() error {
 	newPods := slices.ContainsFunc(o.Put, func(u *unstructured.Unstructured) bool { return u.GetKind() == "Pod" })
 	for _, id := range o.services(newPods) {
@@ -87,7 +86,7 @@ func (o *overlay) endpoints() error {
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, service); err != nil {
 			return err
 		}
-		if was := o.before[id]; was != nil && reflect.DeepEqual(selectorOf(was), selectorOf(object)) && !o.selectsNew(service) {
+		if previous := o.before[id]; previous != nil && reflect.DeepEqual(selectorOf(previous), selectorOf(object)) && !o.selectsNew(service) {
 			continue
 		}
 		if err := o.replaceEndpoints(service); err != nil {
@@ -97,7 +96,7 @@ func (o *overlay) endpoints() error {
 	return nil
 }
 
-// services are the Services to look at: all when there are new pods, else those of the edit.
+// services returns the Services to update: all if there are new pods, otherwise those of the edit.
 func (o *overlay) services(all bool) []key {
 	var ids []key
 	for id, object := range o.objects {
@@ -124,12 +123,12 @@ func (o *overlay) selectsNew(service *corev1.Service) bool {
 	})
 }
 
-// replaceEndpoints gives a Service the endpoints that its selector finds.
+// replaceEndpoints replaces the endpoints of a Service.
 func (o *overlay) replaceEndpoints(service *corev1.Service) error {
 	if len(service.Spec.Selector) == 0 {
 		return nil
 	}
-	pods, err := o.podsNow()
+	pods, err := o.currentPods()
 	if err != nil {
 		return err
 	}

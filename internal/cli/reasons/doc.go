@@ -1,4 +1,4 @@
-// Package reasons explains the words by which conditions, Events and messages of a mesh name what is wrong.
+// Package reasons documents the reasons in conditions, Events and messages of a mesh.
 //
-// Nothing flows in; one sentence for each reason flows out.
+// Nothing flows in. One sentence per reason flows out.
 package reasons

@@ -9,10 +9,10 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/ingest"
 )
 
-// Reason is one word and what it means.
+// Reason is a reason and its description.
 type Reason struct {
 	Code string `json:"code"`
-	// On is the kind of object that has it.
+	// On is the kind of the object with this reason.
 	On          string `json:"on"`
 	Description string `json:"description"`
 }
@@ -22,7 +22,7 @@ const (
 	meshes   = "Mesh"
 )
 
-// All are the reasons, sorted by their codes.
+// All returns all reasons, sorted by code.
 func All() []Reason {
 	all := slices.Concat(ofPolicies(), ofMeshes())
 	slices.SortFunc(all, func(a, b Reason) int { return cmp.Compare(a.Code, b.Code) })
@@ -31,57 +31,62 @@ func All() []Reason {
 
 func ofPolicies() []Reason {
 	return []Reason{
-		{ingest.ReasonMalformed, policies, "A field has the wrong type, so the object is not acted on: correct the field that the message names."},
-		{ingest.ReasonUnsupported, policies, "The object asks for something that this version does not do: the message says what is done instead."},
-		{ingest.ReasonForeignNamespace, policies, "The object speaks about a namespace that is not its own: move it there."},
-		{ingest.ReasonInvalidName, policies, "A name that no object of Kubernetes can have."},
-		{ingest.ReasonInvalidRegex, policies, "A regular expression that is not RE2, or is too long: the match is not used."},
-		{ingest.ReasonInvalidHeader, policies, "A header that cannot be matched: the match is not used."},
-		{ingest.ReasonInvalidMethod, policies, "A method that HTTP does not allow: the match is not used."},
-		{ingest.ReasonDuplicateMatch, policies, "Two matches of a group have one name: the first counts."},
-		{ingest.ReasonInvalidPort, policies, "A port outside 1 to 65535."},
-		{ingest.ReasonInvalidWeight, policies, "A weight that is missing, negative or too large."},
-		{ingest.ReasonInvalidDuration, policies, "A duration that cannot be read or used: write a number with a unit."},
-		{ingest.ReasonInvalidTLS, policies, "Versions of TLS that exclude each other."},
-		{ingest.ReasonGrantsNothing, policies, "A policy without rules or sources, which lets nobody in."},
-		{ingest.ReasonUnknownProtocol, policies, "A port of a Service with an appProtocol that sidecars do not know, so it is not part of the mesh: write http, grpc, tcp, tcp-server-first or https."},
-		{ingest.ReasonNotCaptured, policies, "Traffic that sidecars do not intercept, such as UDP."},
-		{ingest.ReasonInvalidNumber, policies, "A number out of range: the message says what counts instead."},
-		{ingest.ReasonInvalidCondition, policies, "A condition in retryOn that sidecars do not know, so the Retry does nothing; or one that does nothing by itself."},
-		{ingest.ReasonInvalidAnnotation, policies, "An annotation whose value means nothing, so it counts as absent."},
-		{ingest.ReasonNotUsed, policies, "An object, or a part of it, that nothing in this version looks at."},
-		{ingest.ReasonRefusedAddress, policies, "An endpoint with an address that no pod can have: it is left out."},
-		{status.ReasonRefNotFound, policies, "An object that a policy refers to does not exist, so that part of the policy grants nothing: create it, or correct the name."},
-		{status.ReasonDisabled, policies, "The MeshConfig switches objects of this kind off: the message names the field."},
-		{status.ReasonNotFollowed, policies, "A backend of a TrafficSplit is split itself, which does not count for its share here."},
-		{status.ReasonConflicted, policies, "An older object speaks about the same thing, and counts: delete one of the two."},
+		{ingest.ReasonMalformed, policies, "A field has the wrong type, so the object is ignored: fix the field in the message."},
+		{ingest.ReasonUnsupported, policies, "The object requests a feature that this version does not support: the message describes the effective behavior."},
+		{ingest.ReasonForeignNamespace, policies, "The object refers to another namespace than its own: move it to that namespace."},
+		{ingest.ReasonInvalidName, policies, "A name is not a valid Kubernetes name."},
+		{ingest.ReasonInvalidRegex, policies, "A regular expression is not valid RE2 or too long: the match is ignored."},
+		{ingest.ReasonInvalidHeader, policies, "A header cannot be matched: the match is ignored."},
+		{ingest.ReasonInvalidMethod, policies, "A method is not a valid HTTP method: the match is ignored."},
+		{ingest.ReasonDuplicateMatch, policies, "Two matches of a group have the same name: the first one is used."},
+		{ingest.ReasonInvalidPort, policies, "A port is not between 1 and 65535."},
+		{ingest.ReasonInvalidWeight, policies, "A weight is missing, negative or too large."},
+		{ingest.ReasonInvalidDuration, policies, "A duration is invalid: use a number with a unit, such as 10s."},
+		{ingest.ReasonInvalidTLS, policies, "The minimum TLS version is higher than the maximum."},
+		{ingest.ReasonGrantsNothing, policies, "A policy has no rules or no sources, so it grants nothing."},
+		{ingest.ReasonUnknownProtocol, policies, "A port of a Service has an unsupported appProtocol, so it is not part of the mesh: use http, grpc, tcp, tcp-server-first or https."},
+		{ingest.ReasonNotCaptured, policies, "Sidecars do not intercept this traffic, such as UDP."},
+		{ingest.ReasonInvalidNumber, policies, "A number is out of range: the message contains the value in use."},
+		{ingest.ReasonInvalidCondition, policies, "A condition in retryOn is not supported by sidecars, or has no effect by itself."},
+		{ingest.ReasonInvalidAnnotation, policies, "The value of an annotation is invalid, so the annotation is ignored."},
+		{ingest.ReasonNotUsed, policies, "An object, or a part of it, is not used by this version."},
+		{ingest.ReasonRefusedAddress, policies, "The address of an endpoint cannot belong to a pod: the endpoint is ignored."},
+		{status.ReasonRefNotFound, policies, "An object that a policy refers to does not exist, so this part of the policy grants nothing: create the object, or correct the name."},
+		{status.ReasonDisabled, policies, "The MeshConfig disables objects of this kind: the message contains the field."},
+		{status.ReasonNotFollowed, policies, "A backend of a TrafficSplit is the root of another split, which is ignored for this backend."},
+		{status.ReasonConflicted, policies, "An older object configures the same thing and takes precedence: delete one of the two."},
 	}
 }
 
 func ofMeshes() []Reason {
 	return []Reason{
-		{v1alpha1.ReasonProgressing, meshes, "The operator is applying what is declared."},
-		{v1alpha1.ReasonWaitingForReplicas, meshes, "Everything is applied, and some pods of the control plane are not ready yet."},
+		{v1alpha1.ReasonProgressing, meshes, "The operator is applying the spec."},
+		{v1alpha1.ReasonWaitingForReplicas, meshes, "All objects are applied, and some control plane pods are not ready yet."},
 		{v1alpha1.ReasonWaitingForSidecars, meshes, "The Mesh is being deleted, and pods still have its sidecar: restart or delete them."},
-		{v1alpha1.ReasonRemovingSidecars, meshes, "The Mesh is being deleted, and workloads are restarted without their sidecars: status.removal tells how far it is."},
-		{v1alpha1.ReasonPlanned, meshes, "spec.mode is Plan: status.plan says what the operator would do, and nothing is changed."},
-		{v1alpha1.ReasonPlanFailed, meshes, "The plan cannot be made: the message says why."},
-		{v1alpha1.ReasonUpgrading, meshes, "The mesh is on its way to another version: status.upgrade tells how far it is."},
-		{v1alpha1.ReasonRollingBack, meshes, "A gate has failed, and the mesh returns to the last good version."},
-		{v1alpha1.ReasonRolledBack, meshes, "The last good version runs, because the wanted one did not pass its gates: change the spec to try again."},
-		{v1alpha1.ReasonUpgradeHalted, meshes, "A gate has failed, and the way back is not automatic, or there is none: change spec.version, or what the message names."},
-		{v1alpha1.ReasonPaused, meshes, "spec.paused keeps the operator from changing anything: take it away to go on."},
-		{v1alpha1.ReasonStandby, meshes, "A MeshRevision that runs nothing: another one runs the mesh."},
+		{v1alpha1.ReasonRemovingSidecars, meshes, "The Mesh is being deleted, and the operator restarts workloads without sidecars: see status.removal for the progress."},
+		{v1alpha1.ReasonPlanned, meshes, "spec.mode is Plan: see status.plan for the changes, which are not applied."},
+		{v1alpha1.ReasonPlanFailed, meshes, "The plan could not be computed: the message contains the error."},
+		{v1alpha1.ReasonUpgrading, meshes, "An upgrade is in progress: see status.upgrade for the progress."},
+		{v1alpha1.ReasonRollingBack, meshes, "A gate failed, and the mesh is rolled back to the last good version."},
+		{v1alpha1.ReasonRolledBack, meshes, "The mesh was rolled back to the last good version, because the desired version failed a gate: change the spec to retry."},
+		{v1alpha1.ReasonUpgradeHalted, meshes, "A gate failed, and there is no automatic rollback: change spec.version, or fix the problem in the message."},
+		{v1alpha1.ReasonPaused, meshes, "spec.paused is true, so the operator changes nothing: remove it to resume."},
+		{v1alpha1.ReasonStandby, meshes, "The MeshRevision has no pods: another revision is active."},
 		{v1alpha1.ReasonDeleting, meshes, "The Mesh is being deleted."},
-		{v1alpha1.ReasonInvalidSpec, meshes, "The spec contradicts itself: the message says what to change."},
-		{v1alpha1.ReasonUnknownVersion, meshes, "The operator cannot install spec.version: the message lists what it can."},
-		{v1alpha1.ReasonUnsupportedStep, meshes, "The step from the version that runs to spec.version was never tried, or sidecars of the mesh would not be served after it: the message says which to take first."},
-		{v1alpha1.ReasonNamespaceClaimed, meshes, "Another mesh, or an Open Service Mesh that still runs, lives in spec.namespace: the message says what to do."},
-		{v1alpha1.ReasonUnsupportedKubernetes, meshes, "The cluster is too old."},
-		{v1alpha1.ReasonApplyFailed, meshes, "The API server refused something: the message has its answer."},
-		{v1alpha1.ReasonCertificatesFailed, meshes, "A certificate could not be made or read."},
+		{v1alpha1.ReasonInvalidSpec, meshes, "The spec is inconsistent: the message contains the fix."},
+		{v1alpha1.ReasonUnknownVersion, meshes, "The operator does not support spec.version: the message lists the supported versions."},
+		{v1alpha1.ReasonUnsupportedStep, meshes, "The upgrade from the running version to spec.version is not supported: the message contains the intermediate version."},
+		{v1alpha1.ReasonNamespaceClaimed, meshes, "spec.namespace belongs to another mesh or to a running Open Service Mesh: the message contains the fix."},
+		{v1alpha1.ReasonUnsupportedKubernetes, meshes, "The Kubernetes version is not supported."},
+		{v1alpha1.ReasonApplyFailed, meshes, "The API server rejected a request: the message contains its error."},
+		{v1alpha1.ReasonCertificatesFailed, meshes, "A certificate could not be issued or read."},
 		{v1alpha1.ReasonReplicasFailed, meshes, "Pods of the control plane keep failing: see their logs."},
-		{v1alpha1.ReasonDeleteFailed, meshes, "Something that belongs to the mesh could not be removed."},
-		{v1alpha1.ReasonFieldsNotActedOn, "Mesh, MeshConfig", "The MeshConfig sets fields that this version does not act on: the message names them."},
+		{v1alpha1.ReasonComponentFailed, meshes, "A component could not be applied, or is not healthy: the message contains its error. All other components run."},
+		{v1alpha1.ReasonKindNotServed, meshes, "A component needs a kind that the API server does not serve: install its CRD, and the component starts."},
+		{v1alpha1.ReasonNamespacesRefused, meshes, "Some namespaces reject the ConfigMap with the root certificate: the message names them with the API server's error. Sidecars of new pods there cannot connect."},
+		{v1alpha1.ReasonRestartsDenied, meshes, "The API server or a policy rejects restarts of some workloads: the message names them. All others proceed, and the operator retries."},
+		{v1alpha1.ReasonSidecarsOutdated, meshes, "Some sidecars are of another revision than the active one: the message names their workloads."},
+		{v1alpha1.ReasonDeleteFailed, meshes, "A resource of the mesh could not be deleted."},
+		{v1alpha1.ReasonFieldsNotActedOn, "Mesh, MeshConfig", "The MeshConfig sets fields that this version ignores: the message lists them."},
 	}
 }

@@ -9,8 +9,10 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/reasons"
 )
 
-// success are the reasons that nobody needs an explanation of.
-var success = []string{"Ready", "Applied", "CertificatesValid", "ReplicasReady", "Accepted", "ResolvedRefs"}
+// success are the reasons of success, which need no explanation.
+var success = []string{
+	"Ready", "Applied", "CertificatesValid", "ReplicasReady", "Accepted", "ResolvedRefs", "ComponentsReady", "TrustDistributed", "UpToDate", "Idle",
+}
 
 // Every reason that the code has is explained.
 func TestComplete(t *testing.T) {
@@ -22,7 +24,7 @@ func TestComplete(t *testing.T) {
 		explained[r.Code] = true
 	}
 	declaration := regexp.MustCompile(`(?m)^\tReason\w+\s+= "(\w+)"`)
-	for _, file := range []string{"../../ingest/problem.go", "../../../controllers/controlplane/status/verdict.go", "../../../api/operator/v1alpha1/conditions.go"} {
+	for _, file := range []string{"../../ingest/problem.go", "../../../controllers/controlplane/status/conditions.go", "../../../api/operator/v1alpha1/conditions.go"} {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

@@ -1,6 +1,5 @@
-// Package scripts tests the osm command line as a user types it, against a real API server without nodes.
+// Package scripts tests the osm command line end to end against a real API server without nodes.
 //
-// The scripts in testdata flow in; nothing flows out. Each script is a story: the folder empty has those of a cluster without
-// a mesh, mesh those of a cluster with one, pods those in which pods answer (from files of the script),
-// offline those that need no cluster.
+// The scripts in testdata flow in. Nothing flows out. Directory empty has scripts for a cluster without a mesh, mesh for a cluster with a
+// mesh, pods for pods whose responses come from files of the script, and offline for commands without a cluster.
 package scripts

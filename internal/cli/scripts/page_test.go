@@ -1,23 +1,25 @@
 package scripts_test
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/openservicemesh/osm-operator/internal/cli"
 	"github.com/openservicemesh/osm-operator/internal/testing/pages"
 )
 
-// sizes are numbers that follow the translation to Envoy, which goes on without the pages.
+// sizes matches counts and sizes of Envoy resources. They change with the translation, which the page does not describe.
 var sizes = regexp.MustCompile(`\b([CELRS]DS|ECDS) [0-9]+\b|\b[0-9.]+ (kB|bytes)\b|\s[0-9]+$`)
 
-// A page of the documentation that needs no cluster shows what happens.
+// TestPageBeforeYouApply runs the commands of a page that needs no cluster.
 func TestPageBeforeYouApply(t *testing.T) {
-	page, err := os.ReadFile("../../../docs/cli/before-you-apply.md")
+	repository, err := filepath.Abs("../../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(filepath.Join(repository, "docs", "cli", "before-you-apply.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,33 +27,34 @@ func TestPageBeforeYouApply(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder := t.TempDir()
-	if err := os.CopyFS(folder, os.DirFS("../../../config/samples/bookstore")); err != nil {
+	if len(steps) == 0 {
+		t.Fatal("the page has no commands")
+	}
+	checkout := t.TempDir()
+	samples := filepath.Join("config", "samples")
+	if err := os.CopyFS(filepath.Join(checkout, samples), os.DirFS(filepath.Join(repository, samples))); err != nil {
 		t.Fatal(err)
 	}
-	t.Chdir(folder)
-	t.Setenv("KUBECONFIG", filepath.Join(folder, "none"))
-	commands := 0
+	temporary := t.TempDir()
+	shell := pages.Shell{
+		Dir:   checkout,
+		Env:   append(os.Environ(), "KUBECONFIG="+filepath.Join(temporary, "none")),
+		State: filepath.Join(temporary, "state"),
+	}
 	for _, step := range steps {
-		if step.File != "" {
-			if err := os.MkdirAll(filepath.Dir(step.File), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(step.File, []byte(step.Content), 0o644); err != nil {
-				t.Fatal(err)
-			}
-			continue
-		}
-		commands++
-		words := strings.Fields(step.Command)
-		var out bytes.Buffer
-		cli.Run(t.Context(), words[0], words[1:], cli.Streams{In: strings.NewReader(""), Out: &out, Err: &out})
-		if !pages.Matches(withoutSizes(step.Output), strings.Join(withoutSizes(strings.Split(out.String(), "\n")), "\n")) {
-			t.Errorf("line %d: %s prints, other than the page says:\n%s", step.Line, step.Command, out.String())
+		printed, err := shell.Run(t.Context(), step.Script)
+		switch {
+		case step.Output == nil && err != nil:
+			t.Errorf("line %d: %v: %s%s", step.Line, err, step.Script, printed)
+		case step.Output != nil && !pages.Matches(withoutSizes(step.Output), strings.Join(withoutSizes(strings.Split(printed, "\n")), "\n")):
+			t.Errorf("line %d: %sprinted, different from the page:\n%s", step.Line, step.Script, printed)
 		}
 	}
-	if commands == 0 {
-		t.Error("the page shows no command")
+	if left, err := os.ReadDir(checkout); err != nil || len(left) != 1 {
+		t.Errorf("the page leaves files behind: %v, %v", left, err)
+	}
+	if left, err := filepath.Glob(filepath.Join(checkout, samples, "bookstore", "draft")); err != nil || len(left) > 0 {
+		t.Errorf("the page leaves files behind: %v, %v", left, err)
 	}
 }
 

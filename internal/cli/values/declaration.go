@@ -11,21 +11,21 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 )
 
-// Declaration is what an installation declares.
+// Declaration is the desired state of an installation.
 type Declaration struct {
 	Mesh *v1alpha1.Mesh
-	// MeshConfig are fields of the MeshConfig's spec that no field of the Mesh decides; nil without any.
+	// MeshConfig holds MeshConfig fields that the Mesh does not have. It may be nil.
 	MeshConfig map[string]any
-	// Notes tell about values that ask for what is so anyway.
+	// Notes describe values that have no effect because they match the default.
 	Notes []string
 }
 
-// Translate makes the declaration of a mesh: OSM's presets, which are permissive and open to the outside, changed by sets.
+// Translate returns the declaration of a new mesh: OSM's presets (permissive mode and egress enabled), overridden by sets.
 func Translate(name, namespace string, sets []string) (*Declaration, error) {
 	return declare(name, namespace, &v1alpha1.TrafficSpec{Permissive: ptr.To(true), Egress: ptr.To(true)}, sets)
 }
 
-// Inherit makes the declaration of a mesh that takes over a MeshConfig: what sets do not name stays as it is there.
+// Inherit returns the declaration of a mesh with an existing MeshConfig: only sets are changed.
 func Inherit(name, namespace string, sets []string) (*Declaration, error) {
 	return declare(name, namespace, nil, sets)
 }
@@ -48,7 +48,7 @@ func declare(name, namespace string, traffic *v1alpha1.TrafficSpec, sets []strin
 	return d, nil
 }
 
-// Changes makes a declaration of what sets name alone, for a mesh that exists: what they do not name is nil.
+// Changes returns a declaration with only the fields in sets, for an existing mesh.
 func Changes(name string, sets []string) (*Declaration, error) {
 	assignments, err := parse(sets)
 	if err != nil {
@@ -57,7 +57,7 @@ func Changes(name string, sets []string) (*Declaration, error) {
 	d := &Declaration{Mesh: &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: name}}}
 	for _, a := range assignments {
 		if a.name == "osm.meshName" || a.name == "osm.osmNamespace" || a.name == "osm.trustDomain" {
-			return nil, fmt.Errorf("--set %s=%s: a mesh keeps its name, its namespace and its trust domain: uninstall it and install another one to change them", a.name, a.value)
+			return nil, fmt.Errorf("--set %s=%s: name, namespace and trust domain of a mesh are immutable: uninstall the mesh and install a new one", a.name, a.value)
 		}
 		if err := d.set(a); err != nil {
 			return nil, fmt.Errorf("--set %s=%s: %w", a.name, a.value, err)
@@ -70,14 +70,14 @@ func (d *Declaration) set(a assignment) error {
 	if translate := translations[a.name]; translate != nil {
 		return translate(d, a.value)
 	}
-	for _, r := range refusals {
+	for _, r := range unsupportedValues {
 		if a.name == r.prefix || strings.HasPrefix(a.name, r.prefix+".") {
 			if slices.Contains(r.harmless, a.value) {
-				d.Notes = append(d.Notes, fmt.Sprintf("--set %s=%s changes nothing: that is how it is", a.name, a.value))
+				d.Notes = append(d.Notes, fmt.Sprintf("--set %s=%s has no effect: it is the default", a.name, a.value))
 				return nil
 			}
 			return fmt.Errorf("%s", r.instead)
 		}
 	}
-	return fmt.Errorf("OSM's chart has no such value that a Mesh knows; `kubectl explain mesh.spec` lists what a Mesh declares")
+	return fmt.Errorf("unknown value, or a value without an equivalent in the Mesh; see `kubectl explain mesh.spec` for the fields of a Mesh")
 }

@@ -1,5 +1,5 @@
-// Package values translates the values of OSM's chart into the fields of a Mesh and a MeshConfig.
+// Package values translates values of OSM's Helm chart into fields of the Mesh and the MeshConfig.
 //
-// What users write after --set flows in; a declaration flows out, or an error that names the field to use. Nothing is passed
-// over in silence: a value without a counterpart is refused.
+// The arguments of --set flow in. A declaration flows out, or an error with the alternative. A value without an equivalent field is always
+// an error.
 package values

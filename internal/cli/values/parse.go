@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// assignment is one "name=value".
+// assignment is a "name=value" argument.
 type assignment struct{ name, value string }
 
-// parse reads --set as Helm does: several assignments are separated by commas, braces hold a list, and a backslash takes away
-// the meaning of the next character.
+// parse reads --set arguments with Helm's syntax: commas separate assignments, braces hold lists, and a backslash escapes the next
+// character.
 func parse(sets []string) ([]assignment, error) {
 	var all []assignment
 	for _, set := range sets {
 		for _, part := range split(set) {
 			name, value, found := strings.Cut(part, "=")
 			if !found || name == "" {
-				return nil, fmt.Errorf("--set %s is not an assignment: write name=value, such as osm.enableEgress=true", part)
+				return nil, fmt.Errorf("invalid --set %s: must be name=value, such as osm.enableEgress=true", part)
 			}
 			all = append(all, assignment{strings.TrimSpace(name), value})
 		}
@@ -24,7 +24,7 @@ func parse(sets []string) ([]assignment, error) {
 	return all, nil
 }
 
-// split cuts at commas that are neither escaped nor between braces.
+// split splits at commas that are neither escaped nor inside braces.
 func split(text string) []string {
 	var parts []string
 	var part strings.Builder
@@ -53,7 +53,7 @@ func split(text string) []string {
 	return parts
 }
 
-// list reads "{a,b}"; text without braces is a list of one.
+// list parses "{a,b}". Text without braces is a list with one item.
 func list(text string) []string {
 	inner, found := strings.CutPrefix(text, "{")
 	if !found {

@@ -15,7 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 )
 
-// translations are the values that have a field, by their names in OSM's chart.
+// translations maps names of chart values to functions that set the equivalent field.
 var translations = map[string]func(*Declaration, string) error{
 	"osm.meshName":     func(d *Declaration, v string) error { d.Mesh.Name = v; return nil },
 	"osm.osmNamespace": func(d *Declaration, v string) error { d.Mesh.Spec.Namespace = &v; return nil },
@@ -28,13 +28,17 @@ var translations = map[string]func(*Declaration, string) error{
 	"osm.envoyLogLevel":      func(d *Declaration, v string) error { d.sidecar().LogLevel = &v; return nil },
 	"osm.controllerLogLevel": func(d *Declaration, v string) error { d.controlPlane().LogLevel = &v; return nil },
 
-	"osm.osmController.replicaCount": replicas,
-	"osm.injector.replicaCount":      replicas,
+	"osm.osmController.replicaCount": replicas((*Declaration).controller),
+	"osm.injector.replicaCount":      replicas((*Declaration).injector),
 
-	"osm.osmController.resource.requests.cpu":    quantity(corev1.ResourceCPU, requests),
-	"osm.osmController.resource.requests.memory": quantity(corev1.ResourceMemory, requests),
-	"osm.osmController.resource.limits.cpu":      quantity(corev1.ResourceCPU, limits),
-	"osm.osmController.resource.limits.memory":   quantity(corev1.ResourceMemory, limits),
+	"osm.osmController.resource.requests.cpu":    quantity((*Declaration).controller, corev1.ResourceCPU, requests),
+	"osm.osmController.resource.requests.memory": quantity((*Declaration).controller, corev1.ResourceMemory, requests),
+	"osm.osmController.resource.limits.cpu":      quantity((*Declaration).controller, corev1.ResourceCPU, limits),
+	"osm.osmController.resource.limits.memory":   quantity((*Declaration).controller, corev1.ResourceMemory, limits),
+	"osm.injector.resource.requests.cpu":         quantity((*Declaration).injector, corev1.ResourceCPU, requests),
+	"osm.injector.resource.requests.memory":      quantity((*Declaration).injector, corev1.ResourceMemory, requests),
+	"osm.injector.resource.limits.cpu":           quantity((*Declaration).injector, corev1.ResourceCPU, limits),
+	"osm.injector.resource.limits.memory":        quantity((*Declaration).injector, corev1.ResourceMemory, limits),
 
 	"osm.certificateProvider.serviceCertValidityDuration": duration,
 	"osm.certificateProvider.certKeyBitSize":              keySize,
@@ -86,6 +90,20 @@ func (d *Declaration) controlPlane() *v1alpha1.ControlPlaneSpec {
 	return d.Mesh.Spec.ControlPlane
 }
 
+func (d *Declaration) controller() *v1alpha1.WorkloadSpec {
+	if d.controlPlane().Controller == nil {
+		d.controlPlane().Controller = &v1alpha1.WorkloadSpec{}
+	}
+	return d.controlPlane().Controller
+}
+
+func (d *Declaration) injector() *v1alpha1.WorkloadSpec {
+	if d.controlPlane().Injector == nil {
+		d.controlPlane().Injector = &v1alpha1.WorkloadSpec{}
+	}
+	return d.controlPlane().Injector
+}
+
 func (d *Declaration) certificates() *v1alpha1.CertificatesSpec {
 	if d.Mesh.Spec.Certificates == nil {
 		d.Mesh.Spec.Certificates = &v1alpha1.CertificatesSpec{}
@@ -93,17 +111,17 @@ func (d *Declaration) certificates() *v1alpha1.CertificatesSpec {
 	return d.Mesh.Spec.Certificates
 }
 
-func truth(text string) (bool, error) {
+func parseBool(text string) (bool, error) {
 	value, err := strconv.ParseBool(text)
 	if err != nil {
-		return false, fmt.Errorf("write true or false")
+		return false, fmt.Errorf("must be true or false")
 	}
 	return value, nil
 }
 
 func boolean(set func(*Declaration, bool)) func(*Declaration, string) error {
 	return func(d *Declaration, text string) error {
-		value, err := truth(text)
+		value, err := parseBool(text)
 		if err == nil {
 			set(d, value)
 		}
@@ -111,34 +129,33 @@ func boolean(set func(*Declaration, bool)) func(*Declaration, string) error {
 	}
 }
 
-// replicas are of controller and injector alike: a Mesh has one number for both.
-func replicas(d *Declaration, text string) error {
-	number, err := strconv.ParseInt(text, 10, 32)
-	if err != nil || number < 1 {
-		return fmt.Errorf("write a number from 1")
+// replicas sets the number of replicas of a component.
+func replicas(of func(*Declaration) *v1alpha1.WorkloadSpec) func(*Declaration, string) error {
+	return func(d *Declaration, text string) error {
+		number, err := strconv.ParseInt(text, 10, 32)
+		if err != nil || number < 1 {
+			return fmt.Errorf("must be a number of at least 1")
+		}
+		of(d).Replicas = ptr.To(int32(number))
+		return nil
 	}
-	if before := d.controlPlane().Replicas; before != nil && *before != int32(number) {
-		return fmt.Errorf("controller and injector have one number of replicas, spec.controlPlane.replicas of the Mesh, which is %d already", *before)
-	}
-	d.controlPlane().Replicas = ptr.To(int32(number))
-	return nil
 }
 
 func requests(r *corev1.ResourceRequirements) *corev1.ResourceList { return &r.Requests }
 func limits(r *corev1.ResourceRequirements) *corev1.ResourceList   { return &r.Limits }
 
-// quantity sets a resource of controller and injector.
-func quantity(name corev1.ResourceName, side func(*corev1.ResourceRequirements) *corev1.ResourceList) func(*Declaration, string) error {
+// quantity sets a compute resource of a workload.
+func quantity(of func(*Declaration) *v1alpha1.WorkloadSpec, name corev1.ResourceName, side func(*corev1.ResourceRequirements) *corev1.ResourceList) func(*Declaration, string) error {
 	return func(d *Declaration, text string) error {
 		amount, err := resource.ParseQuantity(text)
 		if err != nil {
-			return fmt.Errorf("write an amount, such as 500m or 128Mi")
+			return fmt.Errorf("must be a quantity, such as 500m or 128Mi")
 		}
-		c := d.controlPlane()
-		if c.Resources == nil {
-			c.Resources = &corev1.ResourceRequirements{}
+		w := of(d)
+		if w.Resources == nil {
+			w.Resources = &corev1.ResourceRequirements{}
 		}
-		list := side(c.Resources)
+		list := side(w.Resources)
 		if *list == nil {
 			*list = corev1.ResourceList{}
 		}
@@ -150,20 +167,20 @@ func quantity(name corev1.ResourceName, side func(*corev1.ResourceRequirements) 
 func duration(d *Declaration, text string) error {
 	value, err := time.ParseDuration(text)
 	if err != nil {
-		return fmt.Errorf("write a duration, such as 24h")
+		return fmt.Errorf("must be a duration, such as 24h")
 	}
 	d.certificates().ServiceCertificateDuration = &metav1.Duration{Duration: value}
 	return nil
 }
 
-// keySize asks for RSA keys, which are the only ones that OSM has.
+// keySize selects RSA keys, because OSM supports no other algorithm.
 func keySize(d *Declaration, text string) error {
 	bits, err := strconv.ParseInt(text, 10, 32)
 	if err != nil {
-		return fmt.Errorf("write a number of bits, such as 2048")
+		return fmt.Errorf("must be a number of bits, such as 2048")
 	}
 	d.certificates().Key = &v1alpha1.KeySpec{Algorithm: ptr.To(v1alpha1.RSA), Size: ptr.To(int32(bits))}
-	d.Notes = append(d.Notes, "certKeyBitSize asks for RSA keys; without it, keys are ECDSA with 256 bits, which are much cheaper to make")
+	d.Notes = append(d.Notes, "certKeyBitSize selects RSA keys; the default, ECDSA P-256, needs much less CPU")
 	return nil
 }
 
@@ -181,7 +198,7 @@ func configText(path ...string) func(*Declaration, string) error {
 
 func configBoolean(path ...string) func(*Declaration, string) error {
 	return func(d *Declaration, text string) error {
-		value, err := truth(text)
+		value, err := parseBool(text)
 		if err != nil {
 			return err
 		}
@@ -193,7 +210,7 @@ func configNumber(path ...string) func(*Declaration, string) error {
 	return func(d *Declaration, text string) error {
 		number, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			return fmt.Errorf("write a number")
+			return fmt.Errorf("must be a number")
 		}
 		return d.config(number, path...)
 	}
@@ -215,7 +232,7 @@ func configNumbers(path ...string) func(*Declaration, string) error {
 		for _, item := range list(text) {
 			number, err := strconv.ParseInt(strings.TrimSpace(item), 10, 64)
 			if err != nil {
-				return fmt.Errorf("write a list of numbers, such as {6379,7070}")
+				return fmt.Errorf("must be a list of numbers, such as {6379,7070}")
 			}
 			items = append(items, number)
 		}

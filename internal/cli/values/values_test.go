@@ -17,8 +17,8 @@ func TestTranslate(t *testing.T) {
 	}{
 		"OSM's presets, written down": {nil, "namespace: osm-system\ntraffic: {permissive: true, egress: true}", ""},
 		"several in one": {
-			[]string{"osm.enablePermissiveTrafficPolicy=false,osm.enableEgress=false", "osm.osmController.replicaCount=3,osm.injector.replicaCount=3"},
-			"namespace: osm-system\ntraffic: {permissive: false, egress: false}\ncontrolPlane: {replicas: 3}", "",
+			[]string{"osm.enablePermissiveTrafficPolicy=false,osm.enableEgress=false", "osm.osmController.replicaCount=3,osm.injector.replicaCount=2"},
+			"namespace: osm-system\ntraffic: {permissive: false, egress: false}\ncontrolPlane: {controller: {replicas: 3}, injector: {replicas: 2}}", "",
 		},
 		"images, levels, certificates": {
 			[]string{"osm.sidecarImage=envoy:1,osm.envoyLogLevel=debug,osm.controllerLogLevel=trace,osm.trustDomain=a.b,osm.certificateProvider.serviceCertValidityDuration=12h,osm.certificateProvider.certKeyBitSize=4096"},
@@ -31,7 +31,7 @@ func TestTranslate(t *testing.T) {
 			"traffic: {outboundPortExclusionList: [6379, 7070], outboundIPRangeExclusionList: [10.0.0.0/8]}\nobservability: {enableDebugServer: true, tracing: {port: 9411}}",
 		},
 		"what is so anyway": {[]string{"osm.deployPrometheus=false,osm.certificateProvider.kind=tresor,contour.enabled=false"}, "namespace: osm-system\ntraffic: {permissive: true, egress: true}", ""},
-		"another place":     {[]string{"osm.osmNamespace=arch", "osm.osmController.resource.limits.memory=1Gi"}, "namespace: arch\ntraffic: {permissive: true, egress: true}\ncontrolPlane: {resources: {limits: {memory: 1Gi}}}", ""},
+		"another place":     {[]string{"osm.osmNamespace=arch", "osm.osmController.resource.limits.memory=1Gi,osm.injector.resource.requests.cpu=50m"}, "namespace: arch\ntraffic: {permissive: true, egress: true}\ncontrolPlane: {controller: {resources: {limits: {memory: 1Gi}}}, injector: {resources: {requests: {cpu: 50m}}}}", ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -55,14 +55,14 @@ func TestChanges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(normal(t, "traffic: {egress: false}\ncontrolPlane: {replicas: 3}"), normal(t, marshal(t, got.Mesh.Spec))); diff != "" {
+	if diff := cmp.Diff(normal(t, "traffic: {egress: false}\ncontrolPlane: {controller: {replicas: 3}}"), normal(t, marshal(t, got.Mesh.Spec))); diff != "" {
 		t.Errorf("spec of the Mesh (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(normal(t, "observability: {enableDebugServer: true}"), normal(t, marshal(t, got.MeshConfig))); diff != "" {
 		t.Errorf("spec of the MeshConfig (-want +got):\n%s", diff)
 	}
-	if _, err := values.Changes("osm", []string{"osm.trustDomain=a.b"}); err == nil || !strings.Contains(err.Error(), "keeps its name") {
-		t.Errorf("error %v: another trust domain should be refused", err)
+	if _, err := values.Changes("osm", []string{"osm.trustDomain=a.b"}); err == nil || !strings.Contains(err.Error(), "are immutable") {
+		t.Errorf("error %v: another trust domain should be rejected", err)
 	}
 }
 
@@ -84,15 +84,14 @@ func normal(t *testing.T, text string) map[string]any {
 
 func TestRefuse(t *testing.T) {
 	tests := []struct{ set, want string }{
-		{"osm.enableEgress", "is not an assignment"},
-		{"osm.enableEgress=maybe", "write true or false"},
-		{"osm.deployPrometheus=true", "deploy Prometheus yourself"},
+		{"osm.enableEgress", "must be name=value"},
+		{"osm.enableEgress=maybe", "must be true or false"},
+		{"osm.deployPrometheus=true", "does not deploy Prometheus"},
 		{"osm.image.registry=x", "RELATED_IMAGE"},
-		{"osm.certificateProvider.kind=vault", "built-in authority"},
+		{"osm.certificateProvider.kind=vault", "built-in certificate authority"},
 		{"osm.osmController.podLabels.a=b", "spec.controlPlane"},
-		{"osm.osmController.replicaCount=2,osm.injector.replicaCount=3", "spec.controlPlane.replicas of the Mesh, which is 2 already"},
 		{"osm.nonsense=1", "kubectl explain mesh.spec"},
-		{"osm.outboundPortExclusionList={a}", "write a list of numbers"},
+		{"osm.outboundPortExclusionList={a}", "must be a list of numbers"},
 	}
 	for _, test := range tests {
 		t.Run(test.set, func(t *testing.T) {

@@ -1,6 +1,5 @@
-// Package mariadb runs a MariaDB server for the bookstore demo in a container that has no shell.
+// Package mariadb runs a MariaDB server for the bookstore demo in a container without a shell.
 //
-// Flows in: MYSQL_DATABASE, MYSQL_USER, MYSQL_PASSWORD and a folder that outlives the process. Flows out: a server on
-// port 3306 with that database and that user. The folder is initialised once; an interrupted initialisation leaves
-// nothing that a later start would take for a database.
+// Its input is MYSQL_DATABASE, MYSQL_USER, MYSQL_PASSWORD and a persistent directory. It runs a server on port 3306 with
+// that database and user. The directory is initialized once; a start never uses an incomplete initialization.
 package mariadb

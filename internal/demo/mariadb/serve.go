@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Serve runs the server until ctx is done; then it lets it serve on for the time to linger, asks it to end and waits
-// until it has written everything. The server's own messages go to output.
+// Serve runs the server until ctx is done. It then lets the server run for the linger time, terminates it, and waits until
+// all data is written. The server's messages go to output.
 func Serve(ctx context.Context, s Settings, output io.Writer, log *slog.Logger) error {
 	args := append(s.common(s.data()),
 		"--bind-address=*",
@@ -25,7 +25,7 @@ func Serve(ctx context.Context, s Settings, output io.Writer, log *slog.Logger) 
 	)
 	cmd := exec.Command(s.Server, args...)
 	cmd.Stdout, cmd.Stderr = output, output
-	// The server must not get the signals of a terminal by itself: it would not linger.
+	// The server must not receive the signals of a terminal directly, which would skip the linger time.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("cannot start the database server: %w", err)
@@ -34,19 +34,19 @@ func Serve(ctx context.Context, s Settings, output io.Writer, log *slog.Logger) 
 	go func() { ended <- cmd.Wait() }()
 	select {
 	case err := <-ended:
-		return fmt.Errorf("the database server ended by itself: %w", err)
+		return fmt.Errorf("the database server exited unexpectedly: %w", err)
 	case <-ctx.Done():
 	}
-	log.Info("stopping: serving on", "for", s.Linger)
+	log.Info("stopping: still serving", "for", s.Linger)
 	timer := time.NewTimer(s.Linger)
 	defer timer.Stop()
 	select {
 	case err := <-ended:
-		return fmt.Errorf("the database server ended while it was to serve on: %w", err)
+		return fmt.Errorf("the database server exited during the linger time: %w", err)
 	case <-timer.C:
 	}
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		return fmt.Errorf("cannot tell the database server to end: %w", err)
+		return fmt.Errorf("cannot terminate the database server: %w", err)
 	}
 	return <-ended
 }

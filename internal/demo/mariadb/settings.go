@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// Settings say where the server's files are and whom it lets in.
+// Settings configures the server's files and its accounts.
 type Settings struct {
-	// Server is the mariadbd program.
+	// Server is the path of the mariadbd program.
 	Server string
-	// Share is the folder with the server's SQL files and messages.
+	// Share is the directory with the server's SQL files and messages.
 	Share string
-	// Dir is the folder for everything the server writes.
+	// Dir is the directory of all data that the server writes.
 	Dir string
-	// Port is where it listens, on IPv4 and IPv6.
+	// Port is the port to listen on, on IPv4 and IPv6.
 	Port int
-	// Linger is how long the server serves on after a signal to stop.
+	// Linger is how long the server runs after a signal to stop.
 	Linger time.Duration
-	// Database is created if it is not there; User with Password may do everything in it, from anywhere.
+	// Database is created if it does not exist. User with Password has all privileges for it, from any host.
 	Database, User, Password string
 }
 
@@ -38,7 +38,7 @@ func FromEnvironment(getenv func(string) string) (Settings, error) {
 	return s, s.validate()
 }
 
-// plain is what names and passwords may consist of: they are written into SQL statements, and the demo needs no more.
+// plain limits names and passwords, because they become part of SQL statements.
 var plain = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 
 func (s Settings) validate() error {
@@ -50,14 +50,14 @@ func (s Settings) validate() error {
 	return nil
 }
 
-// data is the folder of an initialised database.
+// data is the directory of an initialized database.
 func (s Settings) data() string { return filepath.Join(s.Dir, "data") }
 
-// fresh is the folder in which a database is initialised.
+// fresh is the directory in which a database is initialized.
 func (s Settings) fresh() string { return filepath.Join(s.Dir, "initialising") }
 
-// common are the server's arguments for both initialising and serving: few files, little memory, no configuration
-// files, no kernel interface that a container profile may forbid.
+// common returns the server's arguments for both initializing and serving: few files, little memory, no configuration
+// files, and no kernel interfaces that a container profile may deny.
 func (s Settings) common(data string) []string {
 	return []string{
 		"--no-defaults",

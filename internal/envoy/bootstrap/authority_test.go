@@ -39,7 +39,7 @@ func newAuthority(t *testing.T) *authority {
 	return &authority{cert: cert, key: key, rootPEM: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}
 }
 
-// server makes a certificate for one DNS name.
+// server issues a certificate for one DNS name.
 func (a *authority) server(t *testing.T, dnsName string) tls.Certificate {
 	t.Helper()
 	key := newKey(t)

@@ -8,35 +8,38 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// Version is the version of the bootstrap's contents. The sidecar reports it to the control plane, which can tell from
-// it what the sidecar was started with. It changes with every change that a running sidecar would have to restart for.
-// Since 2 a probe opens nothing but what the kubelet asks for, and a sidecar is not ready while it rejects what it was first sent.
+// Version is the version of the bootstrap's contents, which the sidecar reports to the control plane. It changes with
+// every change that requires a restart of running sidecars.
+//
+// Version 2: a probe port forwards only the kubelet's probe, and a sidecar that rejects its first configuration is not
+// ready.
 const Version = "2"
 
-// Config is everything the bootstrap depends on. The fields with JSON names come from the injector; the others are
-// found out when the pod starts.
+// Config is the input of Render. The fields with JSON names come from the injector; osm-init sets the others when the
+// pod starts.
 type Config struct {
-	// ProxyUUID is the value of the pod's osm-proxy-uuid label. It is in the node id for tools; it proves nothing.
+	// ProxyUUID is the value of the pod's osm-proxy-uuid label. The node ID contains it for tools; it is not proof of
+	// identity.
 	ProxyUUID string `json:"proxyUUID"`
 	// TrustDomain is the last part of every identity in the mesh.
 	TrustDomain string `json:"trustDomain"`
-	// Revision is the MeshRevision whose injector made the sidecar; empty without one.
+	// Revision is the MeshRevision whose injector added the sidecar; empty without one.
 	Revision string `json:"revision,omitempty"`
 	// XDSHost is the DNS name or address of the control plane.
 	XDSHost string `json:"xdsHost"`
 	// XDSPort is the port of the control plane's xDS server.
 	XDSPort uint16 `json:"xdsPort"`
-	// Metrics is true when the pod asks to be scraped.
+	// Metrics is true when the pod is annotated for scraping.
 	Metrics bool `json:"metrics,omitempty"`
-	// Probes are the application's health probes that the kubelet sends to the sidecar.
+	// Probes are the application's health probes and hooks that the sidecar answers.
 	Probes []Probe `json:"probes,omitempty"`
 
 	// ServiceAccount and Namespace are those of the pod.
 	ServiceAccount string `json:"-"`
 	Namespace      string `json:"-"`
-	// PodIPs are the addresses of the pod. Listeners take IPv6 connections only when one of them is IPv6.
+	// PodIPs are the addresses of the pod. Listeners bind IPv6 only when one of them is IPv6.
 	PodIPs []netip.Addr `json:"-"`
-	// Dirs are where the sidecar finds its files.
+	// Dirs are the sidecar's directories.
 	Dirs Dirs `json:"-"`
 }
 
@@ -55,7 +58,7 @@ func DefaultDirs() Dirs {
 	return Dirs{Config: names.BootstrapDir, Token: names.TokenDir, Trust: names.TrustDir}
 }
 
-// validate refuses what Envoy would refuse later and less clearly, or would take for something else.
+// validate rejects what Envoy would reject later with a less clear error, or misinterpret.
 func (c Config) validate() error {
 	var problems []error
 	for _, field := range []struct{ name, value string }{
@@ -81,8 +84,8 @@ func (c Config) validate() error {
 	return errors.Join(problems...)
 }
 
-// ipv6 is true when the pod has an IPv6 address: a listener on [::] fails in a pod without one.
-func (c Config) ipv6() bool {
+// hasIPv6 reports whether the pod has an IPv6 address. A listener on [::] fails in a pod without one.
+func (c Config) hasIPv6() bool {
 	for _, ip := range c.PodIPs {
 		if ip.Is6() && !ip.Is4In6() {
 			return true
@@ -91,8 +94,8 @@ func (c Config) ipv6() bool {
 	return false
 }
 
-// ipv4 is false only when the pod is known to have no IPv4 address.
-func (c Config) ipv4() bool {
+// hasIPv4 is false only when the pod is known to have no IPv4 address.
+func (c Config) hasIPv4() bool {
 	for _, ip := range c.PodIPs {
 		if ip.Unmap().Is4() {
 			return true

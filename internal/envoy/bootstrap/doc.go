@@ -1,8 +1,8 @@
 // Package bootstrap renders the files that a sidecar's Envoy starts from.
 //
-// A Config flows in: what the injector knew when the pod was admitted, and what the pod learned about itself when it
-// started. The files bootstrap.yaml, sds-token.yaml and sds-trust.yaml flow out, the same bytes for the same Config.
+// A Config flows in: the injector's settings and what osm-init reads from the pod. The files bootstrap.yaml, sds-token.yaml
+// and sds-trust.yaml flow out; equal Configs give equal bytes.
 //
-// Changing these files means restarting every pod of a mesh, so they hold everything that xDS cannot deliver and that
-// differs by pod: the way to the control plane, the health probes of the application, and the sidecar's own readiness.
+// A change of these files requires a restart of every pod of a mesh. They hold what xDS cannot deliver and what differs by
+// pod: the connection to the control plane, the health probes of the application and the sidecar's readiness.
 package bootstrap

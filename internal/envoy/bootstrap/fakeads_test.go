@@ -14,20 +14,20 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/redirect/nstest"
 )
 
-// fakeADS answers every request with "there is nothing", as soon as it is told to answer at all.
+// fakeADS answers every request with an empty response once it is enabled.
 type fakeADS struct {
 	discoveryv3.UnimplementedAggregatedDiscoveryServiceServer
 	loadstatsv3.UnimplementedLoadReportingServiceServer
 	answer chan struct{}
 
 	mu sync.Mutex
-	// tokens are what the streams so far were authenticated with; loads counts streams that report load.
+	// tokens are the credentials of all streams so far; loads counts load reporting streams.
 	tokens []string
 	loads  int
 	nodes  []string
 }
 
-// serveADS starts a control plane in a namespace, with a certificate of an authority for a DNS name.
+// serveADS starts a control plane in a network namespace, with a certificate of an authority for a DNS name.
 func serveADS(t *testing.T, ns *nstest.Namespace, a *authority, dnsName string) (ads *fakeADS, stop func()) {
 	t.Helper()
 	ads = &fakeADS{answer: make(chan struct{})}
@@ -77,7 +77,7 @@ func (f *fakeADS) StreamLoadStats(stream loadstatsv3.LoadReportingService_Stream
 	return stream.Context().Err()
 }
 
-// saw is true when a stream was authenticated with the token.
+// saw reports whether a stream was authenticated with the token.
 func (f *fakeADS) saw(token string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

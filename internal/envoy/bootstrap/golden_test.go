@@ -35,7 +35,7 @@ func with(change func(*Config)) Config {
 	return c
 }
 
-// goldenCases are one behaviour each.
+// goldenCases cover one behaviour each.
 func goldenCases() map[string]Config {
 	http := Probe{Kind: Liveness, Container: "app", Handler: HTTP, ListenPort: 15901, Port: 8080, Path: "/alive?full=1", TimeoutSeconds: 3, PeriodSeconds: 10}
 	tcp := Probe{Kind: Readiness, Container: "app", Handler: TCP, ListenPort: 15902, Port: 3306, TimeoutSeconds: 1, PeriodSeconds: 10}
@@ -98,14 +98,14 @@ func TestEnvoyAcceptsGoldens(t *testing.T) {
 			for _, envoy := range binaries {
 				cmd := exec.Command(envoy, "--mode", "validate", "--disable-hot-restart", "--config-path", filepath.Join(dir, BootstrapFile))
 				if out, err := cmd.CombinedOutput(); err != nil {
-					t.Errorf("%s refuses %s: %v\n%s", envoy, name, err, out)
+					t.Errorf("%s rejects %s: %v\n%s", envoy, name, err, out)
 				}
 			}
 		})
 	}
 }
 
-// installed writes the rendered files and stand-ins for the mounted volumes below a temporary directory.
+// installed writes the rendered files and replacements of the mounted volumes to a temporary directory.
 func installed(t *testing.T, config *Config) string {
 	t.Helper()
 	root := t.TempDir()

@@ -8,34 +8,36 @@ import (
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/openservicemesh/osm-operator/internal/envoy/message"
 )
 
 // hookListenerName is the name of the listener for all hooks of a pod.
 const hookListenerName = "hook_listener"
 
-// redirectToNowhere is where the sidecar sends the kubelet when the application does not answer a hook. The kubelet takes every
-// status for success, and a redirection that cannot be followed for a failure, with this text in its Event.
-const redirectToNowhere = "://the application does not answer"
+// failedHookLocation is the redirect location when the application does not answer a hook. The kubelet treats every
+// status as success, but fails on a location that it cannot parse and puts this text into its Event.
+const failedHookLocation = "://the application does not answer"
 
-// hookListener leads the kubelet's hooks to the application, as long as they take.
+// hookListener forwards the kubelet's hooks to the application without a timeout.
 func hookListener(c Config, shared []Probe) *listenerv3.Listener {
 	var routes []*routev3.Route
 	for _, p := range shared {
-		route := pathRoute(p.Kind.HookPath(c.ProxyUUID, p.Container), clusterOf(p, false), p.Path, 0)
+		route := pathRoute(p.Kind.HookPath(c.ProxyUUID, p.Container), clusterNameOf(p, false), p.Path, 0)
 		route.GetRoute().IdleTimeout = durationpb.New(0)
 		routes = append(routes, route)
 	}
 	manager := connectionManager(probesStatPrefix, routes)
 	manager.LocalReplyConfig = &hcmv3.LocalReplyConfig{Mappers: []*hcmv3.ResponseMapper{{
 		Filter: &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_ResponseFlagFilter{
-			// Nobody listens, or whoever listened hung up.
+			// The connection failed, was closed, or had no healthy endpoint.
 			ResponseFlagFilter: &accesslogv3.ResponseFlagFilter{Flags: []string{"UF", "UC", "UH"}},
 		}},
 		StatusCode: wrapperspb.UInt32(307),
 		HeadersToAdd: []*corev3.HeaderValueOption{{
-			Header:       &corev3.HeaderValue{Key: "location", Value: redirectToNowhere},
+			Header:       &corev3.HeaderValue{Key: "location", Value: failedHookLocation},
 			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
 		}},
 	}}}
-	return podListener(c, hookListenerName, shared[0].ListenPort, networkFilter("http_connection_manager", manager))
+	return podListener(c, hookListenerName, shared[0].ListenPort, message.NetworkFilter("http_connection_manager", manager))
 }

@@ -19,11 +19,11 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	grpcstatus "google.golang.org/grpc/status"
 
-	"github.com/openservicemesh/osm-operator/internal/redirect/nstest"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 )
 
-// TestProbesReachApplication has one HTTP, one TCP and one HTTPS probe, each of another kind, an HTTPS connection that is passed on as
-// it is, a gRPC probe and a hook.
+// TestProbesReachApplication covers HTTP, TCP and HTTPS probes, each of another kind, a passthrough probe, a gRPC
+// probe and a hook.
 func TestProbesReachApplication(t *testing.T) {
 	s := startSidecar(t,
 		Probe{Kind: Liveness, Container: "app", Handler: HTTP, ListenPort: 15901, Port: 8080, Path: "/alive?full=1", TimeoutSeconds: 1, PeriodSeconds: 1},
@@ -80,9 +80,9 @@ func (s *sidecar) checkTCPProbe(t *testing.T) {
 	if listener == nil {
 		t.Fatal("the application's port cannot be opened")
 	}
-	nstest.Eventually(t, patience, "the open port is noticed", func() bool { return status(s.kubelet, url) == 200 })
+	eventually.True(t, patience, "the open port is noticed", func() bool { return status(s.kubelet, url) == 200 })
 	_ = listener.Close()
-	nstest.Eventually(t, patience, "the closed port is noticed", func() bool { return status(s.kubelet, url) == 503 })
+	eventually.True(t, patience, "the closed port is noticed", func() bool { return status(s.kubelet, url) == 503 })
 }
 
 func (s *sidecar) checkPassthroughProbe(t *testing.T) {
@@ -108,7 +108,7 @@ func (s *sidecar) checkPassthroughProbe(t *testing.T) {
 	}
 	defer response.Body.Close()
 	if body, _ := io.ReadAll(response.Body); string(body) != "/healthz" {
-		t.Errorf("the application was asked for %q, want its own path", body)
+		t.Errorf("the application received the path %q, want its own path", body)
 	}
 	if code, body := get(s.kubelet, own); code != 200 || body != "/healthz" {
 		t.Errorf("the probe answers %d from %q, want 200 from the application's own path", code, body)
@@ -118,7 +118,7 @@ func (s *sidecar) checkPassthroughProbe(t *testing.T) {
 	}
 }
 
-// checkGRPCProbe asks as the kubelet does: one connection, one question.
+// checkGRPCProbe sends one call per connection, as the kubelet does.
 func (s *sidecar) checkGRPCProbe(t *testing.T) {
 	connect := func() *grpc.ClientConn {
 		conn, err := grpc.NewClient("passthrough:///10.9.0.1:15906", grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -132,13 +132,13 @@ func (s *sidecar) checkGRPCProbe(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	ask := func() (healthpb.HealthCheckResponse_ServingStatus, error) {
+	callCheck := func() (healthpb.HealthCheckResponse_ServingStatus, error) {
 		conn := connect()
 		defer conn.Close()
 		answer, err := healthpb.NewHealthClient(conn).Check(ctx, &healthpb.HealthCheckRequest{})
 		return answer.GetStatus(), err
 	}
-	if answer, err := ask(); grpcstatus.Code(err) != codes.Unavailable {
+	if answer, err := callCheck(); grpcstatus.Code(err) != codes.Unavailable {
 		t.Errorf("while the port is closed the probe answers %s, %v, want it to be unavailable", answer, err)
 	}
 	server, application := grpc.NewServer(), health.NewServer()
@@ -146,11 +146,11 @@ func (s *sidecar) checkGRPCProbe(t *testing.T) {
 	listener := s.pod.Listen(t, "127.0.0.1:9000")
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
-	if answer, err := ask(); err != nil || answer != healthpb.HealthCheckResponse_SERVING {
+	if answer, err := callCheck(); err != nil || answer != healthpb.HealthCheckResponse_SERVING {
 		t.Errorf("the probe of a healthy application answers %s, %v", answer, err)
 	}
 	application.SetServingStatus("", healthpb.HealthCheckResponse_NOT_SERVING)
-	if answer, err := ask(); err != nil || answer != healthpb.HealthCheckResponse_NOT_SERVING {
+	if answer, err := callCheck(); err != nil || answer != healthpb.HealthCheckResponse_NOT_SERVING {
 		t.Errorf("the probe of an unhealthy application answers %s, %v", answer, err)
 	}
 	conn := connect()
@@ -160,10 +160,11 @@ func (s *sidecar) checkGRPCProbe(t *testing.T) {
 	}
 }
 
-// checkHook: the kubelet takes every answer to a hook for success, but for a redirection that leads nowhere.
+// checkHook checks that a hook fails only by a redirect that cannot be followed. The kubelet treats every other
+// response as success.
 func (s *sidecar) checkHook(t *testing.T) {
 	url := "http://10.9.0.1:15907" + PreStop.HookPath(plainConfig().ProxyUUID, "app")
-	// The client follows redirections within a host, as the kubelet's does.
+	// The client follows redirects to the same host, as the kubelet does.
 	response, err := s.kubelet.HTTP().Get(url)
 	if err == nil {
 		response.Body.Close()
@@ -182,7 +183,7 @@ func (s *sidecar) checkHook(t *testing.T) {
 		}))
 	}()
 	if code, body := get(s.kubelet, url); code != http.StatusTeapot || body != "/drain" {
-		t.Errorf("the hook answers %d from %q, want what the application says on its own path", code, body)
+		t.Errorf("the hook answers %d from %q, want the application's response on its own path", code, body)
 	}
 	for _, other := range []string{"/drain", "/osm-preStop-hook/app", PreStop.HookPath("another", "app"), PostStart.HookPath(plainConfig().ProxyUUID, "app")} {
 		if code := status(s.kubelet, "http://10.9.0.1:15907"+other); code != 404 {
@@ -196,6 +197,6 @@ func (s *sidecar) checkHook(t *testing.T) {
 	request.Header.Set("hang-up", "yes")
 	if response, err := s.kubelet.HTTP().Do(request); err == nil {
 		response.Body.Close()
-		t.Errorf("when the application hangs up the hook answers %d, want a failure", response.StatusCode)
+		t.Errorf("when the application closes the connection the hook answers %d, want a failure", response.StatusCode)
 	}
 }

@@ -13,11 +13,12 @@ import (
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	tcpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
-	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/openservicemesh/osm-operator/internal/envoy/message"
 )
 
 // Statistics prefixes of probes, as in OSM.
@@ -52,7 +53,7 @@ func probes(c Config) ([]*listenerv3.Listener, []*clusterv3.Cluster) {
 // probeListener answers the probes that share a port.
 func probeListener(c Config, shared []Probe) *listenerv3.Listener {
 	first := shared[0]
-	if first.Kind.hook() {
+	if first.Kind.isHook() {
 		return hookListener(c, shared)
 	}
 	name := string(first.Kind) + "_listener"
@@ -61,30 +62,31 @@ func probeListener(c Config, shared []Probe) *listenerv3.Listener {
 	}
 	single := len(shared) == 1
 	if first.Handler == Passthrough {
-		return podListener(c, name, first.ListenPort, networkFilter("tcp_proxy", &tcpproxyv3.TcpProxy{
+		return podListener(c, name, first.ListenPort, message.NetworkFilter("tcp_proxy", &tcpproxyv3.TcpProxy{
 			StatPrefix:       passthroughStatPrefix,
-			ClusterSpecifier: &tcpproxyv3.TcpProxy_Cluster{Cluster: clusterOf(first, single)},
+			ClusterSpecifier: &tcpproxyv3.TcpProxy_Cluster{Cluster: clusterNameOf(first, single)},
 		}))
 	}
 	var routes []*routev3.Route
 	var checks []*hcmv3.HttpFilter
 	for _, p := range shared {
 		if p.Handler == GRPC {
-			routes = append(routes, pathRoute(healthCheck, clusterOf(p, single), healthCheck, p.timeout()))
+			routes = append(routes, pathRoute(healthCheck, clusterNameOf(p, single), healthCheck, p.timeout()))
 			continue
 		}
 		for _, path := range probePaths(p, single) {
 			if p.Handler == TCP {
-				checks = append(checks, healthCheckFilter(path, clusterOf(p, single)))
+				checks = append(checks, healthCheckFilter(path, clusterNameOf(p, single)))
 			} else {
-				routes = append(routes, pathRoute(path, clusterOf(p, single), p.Path, p.timeout()))
+				routes = append(routes, pathRoute(path, clusterNameOf(p, single), p.Path, p.timeout()))
 			}
 		}
 	}
-	return podListener(c, name, first.ListenPort, httpFilters(probesStatPrefix, routes, checks...))
+	return podListener(c, name, first.ListenPort, httpConnectionManagerFilter(probesStatPrefix, routes, checks...))
 }
 
-// probePaths are where a probe is answered: under its container's name, and under OSM's name when it is the only one.
+// probePaths are the paths of a probe: one with its container's name, and OSM's path when it is the only probe of its
+// kind.
 func probePaths(p Probe, single bool) []string {
 	paths := []string{p.Kind.ContainerPath(p.Container)}
 	if single {
@@ -93,16 +95,15 @@ func probePaths(p Probe, single bool) []string {
 	return paths
 }
 
-// healthCheckFilter answers a path with what Envoy knows about the health of a cluster.
+// healthCheckFilter answers a path with the health of a cluster.
 func healthCheckFilter(path, cluster string) *hcmv3.HttpFilter {
-	exact := &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: path}}
-	return httpFilter("http_health_check", pack(&healthcheckv3.HealthCheck{
+	return message.HTTPFilter("http_health_check", &healthcheckv3.HealthCheck{
 		PassThroughMode:              wrapperspb.Bool(false),
 		ClusterMinHealthyPercentages: map[string]*typev3.Percent{cluster: {Value: 100}},
 		Headers: []*routev3.HeaderMatcher{{
-			Name: ":path", HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: exact},
+			Name: ":path", HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: message.Exact(path)},
 		}},
-	}))
+	})
 }
 
 // probeClusterName is OSM's name of a kind's cluster, followed by the container where there are several.
@@ -114,7 +115,7 @@ func probeClusterName(kind ProbeKind, container string) string {
 	return name + "/" + container
 }
 
-func clusterOf(p Probe, single bool) string {
+func clusterNameOf(p Probe, single bool) string {
 	if single && p.ListenPort == p.Kind.ListenPort() {
 		return probeClusterName(p.Kind, "")
 	}
@@ -123,42 +124,42 @@ func clusterOf(p Probe, single bool) string {
 
 // probeCluster is the probed port of the application.
 func probeCluster(p Probe, single bool) *clusterv3.Cluster {
-	cluster := localCluster(clusterOf(p, single), p.Port)
+	cluster := localCluster(clusterNameOf(p, single), p.Port)
 	switch p.Handler {
 	case HTTPS:
-		cluster.TransportSocket = anyServer()
+		cluster.TransportSocket = unverifiedTLS()
 	case GRPC:
-		cluster.TypedExtensionProtocolOptions = map[string]*anypb.Any{httpOptions: pack(http2(&corev3.Http2ProtocolOptions{}))}
+		cluster.TypedExtensionProtocolOptions = map[string]*anypb.Any{message.HTTPProtocolOptions: message.Any(http2(&corev3.Http2ProtocolOptions{}))}
 	case TCP:
-		checkConnections(cluster, p)
+		addTCPHealthCheck(cluster, p)
 	}
 	return cluster
 }
 
-// anyServer is TLS to a server whose certificate nobody verifies.
-func anyServer() *corev3.TransportSocket {
-	return &corev3.TransportSocket{Name: "tls", ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: pack(&tlsv3.UpstreamTlsContext{
+// unverifiedTLS is TLS without verification of the server's certificate.
+func unverifiedTLS() *corev3.TransportSocket {
+	return message.TransportSocket("tls", &tlsv3.UpstreamTlsContext{
 		CommonTlsContext: &tlsv3.CommonTlsContext{TlsParams: &tlsv3.TlsParameters{
 			TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_2, TlsMaximumProtocolVersion: tlsv3.TlsParameters_TLSv1_3,
 		}},
-	})}}
+	})
 }
 
-// checkConnections makes the health of a cluster that of its port.
-func checkConnections(cluster *clusterv3.Cluster, p Probe) {
+// addTCPHealthCheck marks the cluster healthy while its port accepts connections.
+func addTCPHealthCheck(cluster *clusterv3.Cluster, p Probe) {
 	interval := durationpb.New(p.checkInterval())
-	// While the port is closed it is tried every second: a pod shall be ready soon after its application is.
-	soon := durationpb.New(localTimeout)
+	// A closed port is retried every second, so that the pod becomes ready soon after its application.
+	retryInterval := durationpb.New(localTimeout)
 	cluster.HealthChecks = []*corev3.HealthCheck{{
 		HealthChecker:            &corev3.HealthCheck_TcpHealthCheck_{TcpHealthCheck: &corev3.HealthCheck_TcpHealthCheck{}},
 		Timeout:                  durationpb.New(p.timeout()),
 		Interval:                 interval,
-		NoTrafficInterval:        soon,
+		NoTrafficInterval:        retryInterval,
 		NoTrafficHealthyInterval: interval,
-		UnhealthyInterval:        soon,
+		UnhealthyInterval:        retryInterval,
 		UnhealthyThreshold:       wrapperspb.UInt32(1),
 		HealthyThreshold:         wrapperspb.UInt32(1),
 	}}
-	// Without this Envoy takes an unhealthy cluster for a healthy one as soon as too much of it is unhealthy.
+	// Disables panic mode, in which Envoy treats all endpoints of an unhealthy cluster as healthy.
 	cluster.CommonLbConfig = &clusterv3.Cluster_CommonLbConfig{HealthyPanicThreshold: &typev3.Percent{Value: 0}}
 }

@@ -7,6 +7,7 @@ import (
 	aggregatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/aggregate/v3"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -18,23 +19,23 @@ const (
 	readyAdminClusterName = "ready_admin_cluster"
 )
 
-// readyListener shows one path of the admin interface to the kubelet. Envoy accepts no connection on any listener
-// before its first clusters and listeners have arrived, so until then the probe is refused.
+// readyListener exposes one path of the admin interface to the kubelet. Envoy accepts no connections before its first
+// clusters and listeners have arrived, so the probe fails until then.
 func readyListener(c Config) *listenerv3.Listener {
 	route := pathRoute(ReadyPath, readyClusterName, ReadyPath, localTimeout)
-	return podListener(c, readyListenerName, names.ReadyPort, httpFilters(readyListenerName, []*routev3.Route{route}))
+	return podListener(c, readyListenerName, names.ReadyPort, httpConnectionManagerFilter(readyListenerName, []*routev3.Route{route}))
 }
 
-// readyClusters lead to the admin interface, unless the control plane has sent the cluster that leads nowhere. Envoy takes a
-// rejection for an arrival, so its own word is not enough. A control plane that sends no such cluster has a sidecar that is ready on
-// its own word.
+// readyClusters forward to the admin interface unless the control plane has sent names.UnreadyCluster. Envoy reports
+// itself ready after it rejected its first configuration, so its own answer is not enough. Older control planes do not
+// send that cluster.
 func readyClusters() []*clusterv3.Cluster {
 	return []*clusterv3.Cluster{
 		{
 			Name: readyClusterName,
 			ClusterDiscoveryType: &clusterv3.Cluster_ClusterType{ClusterType: &clusterv3.Cluster_CustomClusterType{
 				Name:        "envoy.clusters.aggregate",
-				TypedConfig: pack(&aggregatev3.ClusterConfig{Clusters: []string{names.UnreadyCluster, readyAdminClusterName}}),
+				TypedConfig: message.Any(&aggregatev3.ClusterConfig{Clusters: []string{names.UnreadyCluster, readyAdminClusterName}}),
 			}},
 			ConnectTimeout: durationpb.New(localTimeout),
 			LbPolicy:       clusterv3.Cluster_CLUSTER_PROVIDED,

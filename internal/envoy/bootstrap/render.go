@@ -15,26 +15,27 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/internal/envoy/flags"
+	"github.com/openservicemesh/osm-operator/internal/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 // Names of the rendered files.
 const (
-	// BootstrapFile is what Envoy is started with.
+	// BootstrapFile is Envoy's configuration file.
 	BootstrapFile = "bootstrap.yaml"
-	// TokenSecretFile tells Envoy where the token for the control plane is.
+	// TokenSecretFile contains the path of the token for the control plane.
 	TokenSecretFile = "sds-token.yaml"
-	// TrustSecretFile tells Envoy where the root certificate of the control plane is.
+	// TrustSecretFile contains the path of the control plane's root certificate.
 	TrustSecretFile = "sds-trust.yaml"
 )
 
-// File is one rendered file of the configuration directory. It holds nothing secret.
+// File is one rendered file of the configuration directory. It contains no secrets.
 type File struct {
 	Name    string
 	Content []byte
 }
 
-// Render makes the files that Envoy starts from, in a fixed order.
+// Render returns the files that Envoy starts from, in a fixed order.
 func Render(c Config) ([]File, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
@@ -51,14 +52,14 @@ func Render(c Config) ([]File, error) {
 	for _, m := range messages {
 		content, err := marshal(m.message)
 		if err != nil {
-			return nil, fmt.Errorf("%s cannot be written as YAML: %w", m.name, err)
+			return nil, fmt.Errorf("marshal %s as YAML: %w", m.name, err)
 		}
 		files = append(files, File{Name: m.name, Content: content})
 	}
 	return files, nil
 }
 
-// marshal writes a message as YAML with sorted keys: protobuf's own JSON is different in every build on purpose.
+// marshal writes a message as YAML with sorted keys. The JSON of protobuf differs between builds on purpose.
 func marshal(m proto.Message) ([]byte, error) {
 	json, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(m)
 	if err != nil {
@@ -71,22 +72,21 @@ func bootstrap(c Config) *bootstrapv3.Bootstrap {
 	probeListeners, probeClusters := probes(c)
 	return &bootstrapv3.Bootstrap{
 		Node:             node(c),
-		Admin:            &bootstrapv3.Admin{Address: address(loopback, names.AdminPort)},
+		Admin:            &bootstrapv3.Admin{Address: message.SocketAddress(loopback, names.AdminPort)},
 		DynamicResources: dynamicResources(),
-		ClusterManager:   &bootstrapv3.ClusterManager{LoadStatsConfig: controlPlane(corev3.ApiConfigSource_GRPC)},
+		ClusterManager:   &bootstrapv3.ClusterManager{LoadStatsConfig: controlPlaneSource(corev3.ApiConfigSource_GRPC)},
 		StaticResources: &bootstrapv3.Bootstrap_StaticResources{
 			Listeners: append([]*listenerv3.Listener{readyListener(c)}, probeListeners...),
 			Clusters:  slices.Concat([]*clusterv3.Cluster{xdsCluster(c)}, readyClusters(), probeClusters),
 		},
 		LayeredRuntime: flags.Layer(),
 		StatsConfig:    statsConfig(),
-		// Statistics of a cluster take memory only once it is used: in permissive mode a sidecar knows every
-		// service and calls few.
+		// Allocates a cluster's statistics on first use. In permissive mode a sidecar knows every Service and calls few.
 		DeferredStatOptions: &bootstrapv3.Bootstrap_DeferredStatOptions{EnableDeferredCreationStats: true},
 	}
 }
 
-// node is what the sidecar says about itself to the control plane, which believes none of it as proof of identity.
+// node describes the sidecar to the control plane, which uses none of it as proof of identity.
 func node(c Config) *corev3.Node {
 	return &corev3.Node{
 		Id:      fmt.Sprintf("%s.sidecar.%s.%s.%s", c.ProxyUUID, c.ServiceAccount, c.Namespace, c.TrustDomain),
@@ -94,12 +94,12 @@ func node(c Config) *corev3.Node {
 		Metadata: &structpb.Struct{Fields: map[string]*structpb.Value{
 			"bootstrap_version": structpb.NewStringValue(Version),
 			"revision":          structpb.NewStringValue(c.Revision),
-			"ipv4":              structpb.NewBoolValue(c.ipv4()),
-			"ipv6":              structpb.NewBoolValue(c.ipv6()),
+			"ipv4":              structpb.NewBoolValue(c.hasIPv4()),
+			"ipv6":              structpb.NewBoolValue(c.hasIPv6()),
 			"metrics":           structpb.NewBoolValue(c.Metrics),
 		}},
 	}
 }
 
-// inDir is a file of the configuration directory.
-func (c Config) inDir(file string) string { return path.Join(c.Dirs.Config, file) }
+// configFile is the path of a file in the configuration directory.
+func (c Config) configFile(file string) string { return path.Join(c.Dirs.Config, file) }

@@ -16,18 +16,19 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/redirect"
 	"github.com/openservicemesh/osm-operator/internal/redirect/nstest"
 	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 )
 
 const patience = 20 * time.Second
 
-// sidecar is a real Envoy in a pod's network, as the sidecar's user, and a kubelet outside the pod.
+// sidecar is a real Envoy in a pod's network namespace, with the sidecar's user, and a kubelet outside the pod.
 type sidecar struct {
 	pod, kubelet *nstest.Namespace
 	authority    *authority
 	dirs         Dirs
 }
 
-// startSidecar programs the network, renders the bootstrap and starts Envoy; there is no control plane yet.
+// startSidecar sets up the network, renders the bootstrap and starts Envoy without a control plane.
 func startSidecar(t *testing.T, probes ...Probe) *sidecar {
 	t.Helper()
 	envoy := envoytest.Binary(t)
@@ -51,7 +52,7 @@ func startSidecar(t *testing.T, probes ...Probe) *sidecar {
 	s.dirs = config.Dirs
 	s.mount(t, s.dirs.Token, "token", []byte("token-1"))
 	s.mount(t, s.dirs.Trust, "ca.crt", s.authority.rootPEM)
-	// The sidecar's user has to reach its files, as in a pod.
+	// The sidecar's user needs access to its files, as in a pod.
 	for _, path := range []string{root, filepath.Dir(root)} {
 		if err := os.Chmod(path, 0o755); err != nil {
 			t.Fatal(err)
@@ -63,17 +64,17 @@ func startSidecar(t *testing.T, probes ...Probe) *sidecar {
 	cmd := exec.Command(program, "--config-path", filepath.Join(dir, BootstrapFile), "--log-level", "warning", "--disable-hot-restart", "--concurrency", "1")
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: names.ProxyUID, Gid: names.ProxyUID}}
-	// Registered before Start registers the end of the process, so it runs after it.
+	// Registered before Start registers its own cleanup, so it runs after the process has ended.
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("envoy says:\n%s", log)
+			t.Logf("log of Envoy:\n%s", log)
 		}
 	})
 	s.pod.Start(t, cmd)
 	return s
 }
 
-// placeProgram puts a program where every user can run it.
+// placeProgram copies a program to a place where every user can execute it.
 func placeProgram(t *testing.T, from, to string) {
 	t.Helper()
 	if os.Link(from, to) == nil {
@@ -94,7 +95,7 @@ func placeProgram(t *testing.T, from, to string) {
 	}
 }
 
-// mount writes a file into a volume the way the kubelet does: a new directory, then one rename of a link.
+// mount writes a file into a volume as the kubelet does: a new directory, then one rename of a symbolic link.
 func (s *sidecar) mount(t *testing.T, dir, file string, content []byte) {
 	t.Helper()
 	version := fmt.Sprintf("..%d", time.Now().UnixNano())
@@ -117,7 +118,7 @@ func (s *sidecar) mount(t *testing.T, dir, file string, content []byte) {
 	}
 }
 
-// status asks a URL from a namespace: its status code, or 0 when there is no answer.
+// status requests a URL from a network namespace and returns the status code, or 0 without a response.
 func status(ns *nstest.Namespace, url string) int {
 	code, _ := get(ns, url)
 	return code
@@ -133,7 +134,7 @@ func get(ns *nstest.Namespace, url string) (int, string) {
 	return response.StatusCode, string(body)
 }
 
-// configure gives the sidecar a control plane that answers.
+// configure starts the control plane's responses.
 func (s *sidecar) configure(t *testing.T) {
 	t.Helper()
 	ads, _ := serveADS(t, s.pod, s.authority, "ads.cluster.local")
@@ -145,5 +146,5 @@ const readyURL = "http://10.9.0.1:15905/ready"
 
 func (s *sidecar) awaitReady(t *testing.T) {
 	t.Helper()
-	nstest.Eventually(t, patience, "the sidecar is ready", func() bool { return status(s.kubelet, readyURL) == 200 })
+	eventually.True(t, patience, "the sidecar is ready", func() bool { return status(s.kubelet, readyURL) == 200 })
 }

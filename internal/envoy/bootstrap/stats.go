@@ -7,9 +7,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// statsConfig keeps Envoy's default labels, which OSM's dashboards are built on, and leaves out the requests of the
-// kubelet: every pod has them, and they would be counted as traffic of the mesh. The clusters of probes stay in, because
-// Envoy answers TCP probes from their statistics.
+// statsConfig keeps Envoy's default labels, which OSM's dashboards use. It excludes the kubelet's requests, which
+// would count as traffic of the mesh. The clusters of probes stay, because Envoy answers TCP probes from their
+// statistics.
 func statsConfig() *metricsv3.StatsConfig {
 	prefixes := []string{
 		"cluster." + readyClusterName + ".",

@@ -19,25 +19,26 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 const (
 	connectTimeout = 2 * time.Second
-	// A control plane that went away without a word is noticed after at most the sum of these two. Its server must
-	// allow pings this often.
+	// A lost connection to the control plane is detected after at most the sum of these two. The server must allow
+	// pings at this interval.
 	keepaliveInterval = 30 * time.Second
 	keepaliveTimeout  = 10 * time.Second
 	dnsRefresh        = 5 * time.Second
 	dnsFailureRefresh = time.Second
-	// Reconnects back off with full jitter between these two, so that a restarted control plane is found again
-	// within seconds and not by every sidecar at once.
+	// Reconnects back off with full jitter between these two, so that sidecars reconnect to a restarted control plane
+	// within seconds but not all at once.
 	retryBase = 500 * time.Millisecond
 	retryMax  = 10 * time.Second
 )
 
-// dynamicResources asks for clusters and listeners on the one aggregated stream. There is no time limit on the first
-// answer: a sidecar that started without configuration would report itself ready and refuse all traffic.
+// dynamicResources gets clusters and listeners from the aggregated stream. The first response has no timeout: a
+// sidecar without configuration would report itself ready and reject all traffic.
 func dynamicResources() *bootstrapv3.Bootstrap_DynamicResources {
 	source := &corev3.ConfigSource{
 		ConfigSourceSpecifier: &corev3.ConfigSource_Ads{Ads: &corev3.AggregatedConfigSource{}},
@@ -45,22 +46,22 @@ func dynamicResources() *bootstrapv3.Bootstrap_DynamicResources {
 		InitialFetchTimeout:   durationpb.New(0),
 	}
 	return &bootstrapv3.Bootstrap_DynamicResources{
-		AdsConfig: discovery(),
+		AdsConfig: adsSource(),
 		CdsConfig: source,
 		LdsConfig: proto.CloneOf(source),
 	}
 }
 
-// discovery says who asks with the first request of a stream only: Envoy's words about itself, with a list of all its extensions,
-// are 60 KB, an acknowledgement without them is 100 bytes.
-func discovery() *corev3.ApiConfigSource {
-	source := controlPlane(corev3.ApiConfigSource_DELTA_GRPC)
+// adsSource sends the node in the first request of a stream only. The node lists all extensions of Envoy and takes 60
+// KB; an ACK without it takes 100 bytes.
+func adsSource() *corev3.ApiConfigSource {
+	source := controlPlaneSource(corev3.ApiConfigSource_DELTA_GRPC)
 	source.SetNodeOnFirstMessageOnly = true
 	return source
 }
 
-// controlPlane is a gRPC service of the control plane.
-func controlPlane(api corev3.ApiConfigSource_ApiType) *corev3.ApiConfigSource {
+// controlPlaneSource is a gRPC service of the control plane.
+func controlPlaneSource(api corev3.ApiConfigSource_ApiType) *corev3.ApiConfigSource {
 	return &corev3.ApiConfigSource{
 		ApiType:             api,
 		TransportApiVersion: corev3.ApiVersion_V3,
@@ -75,18 +76,19 @@ func controlPlane(api corev3.ApiConfigSource_ApiType) *corev3.ApiConfigSource {
 	}
 }
 
-// xdsCluster is the control plane, found by DNS, reached with TLS, addressed with the pod's token.
+// xdsCluster is the control plane. Its address comes from DNS, the connection uses TLS, and requests carry the pod's
+// token.
 func xdsCluster(c Config) *clusterv3.Cluster {
 	return &clusterv3.Cluster{
 		Name: names.Controller,
 		ClusterDiscoveryType: &clusterv3.Cluster_ClusterType{ClusterType: &clusterv3.Cluster_CustomClusterType{
-			Name: "envoy.clusters.dns", TypedConfig: pack(xdsDNS()),
+			Name: "envoy.clusters.dns", TypedConfig: message.Any(xdsDNS()),
 		}},
 		ConnectTimeout:  durationpb.New(connectTimeout),
 		LoadAssignment:  endpoints(names.Controller, c.XDSHost, c.XDSPort),
 		TransportSocket: xdsTLS(c),
 		TypedExtensionProtocolOptions: map[string]*anypb.Any{
-			httpOptions: pack(xdsHTTP(c)),
+			message.HTTPProtocolOptions: message.Any(xdsHTTP(c)),
 		},
 		UpstreamConnectionOptions: &clusterv3.UpstreamConnectionOptions{TcpKeepalive: &corev3.TcpKeepalive{
 			KeepaliveTime: wrapperspb.UInt32(uint32(keepaliveInterval.Seconds())),
@@ -94,8 +96,8 @@ func xdsCluster(c Config) *clusterv3.Cluster {
 	}
 }
 
-// xdsDNS asks for the control plane's address again and again, and at once more often while there is no answer. A
-// connection outlives a changed address.
+// xdsDNS resolves the control plane's address periodically, and more often after a failure. Connections outlive a
+// changed address.
 func xdsDNS() *dnsv3.DnsCluster {
 	return &dnsv3.DnsCluster{
 		AllAddressesInSingleEndpoint: true,
@@ -104,35 +106,35 @@ func xdsDNS() *dnsv3.DnsCluster {
 		DnsFailureRefreshRate: &dnsv3.DnsCluster_RefreshRate{
 			BaseInterval: durationpb.New(dnsFailureRefresh), MaxInterval: durationpb.New(dnsRefresh),
 		},
-		TypedDnsResolverConfig: typed("envoy.network.dns_resolver.cares", &caresv3.CaresDnsResolverConfig{
-			// The name is complete: each search domain of the pod would be one more question before every answer.
+		TypedDnsResolverConfig: message.Extension("envoy.network.dns_resolver.cares", &caresv3.CaresDnsResolverConfig{
+			// The name is fully qualified. Each search domain of the pod would add a query to every lookup.
 			DnsResolverOptions: &corev3.DnsResolverOptions{NoDefaultSearchDomain: true},
 		}),
 	}
 }
 
-// xdsHTTP puts the token into every request to the control plane. The token is read again when the kubelet replaces
-// it; it is sent as it is, without a scheme.
+// xdsHTTP adds the token to every request to the control plane, without a scheme. Envoy reads the token again when the
+// kubelet replaces it.
 func xdsHTTP(c Config) *upstreamhttpv3.HttpProtocolOptions {
-	credential := pack(&genericv3.Generic{Header: "authorization", Credential: secretConfig(tokenSecretName, c.inDir(TokenSecretFile), c.Dirs.Token)})
-	injector := pack(&credentialinjectorv3.CredentialInjector{
+	credential := &genericv3.Generic{
+		Header:     "authorization",
+		Credential: secretConfig(tokenSecretName, c.configFile(TokenSecretFile), c.Dirs.Token),
+	}
+	injector := &credentialinjectorv3.CredentialInjector{
 		Overwrite:  true,
-		Credential: &corev3.TypedExtensionConfig{Name: "envoy.http.injected_credentials.generic", TypedConfig: credential},
-	})
+		Credential: message.Extension("envoy.http.injected_credentials.generic", credential),
+	}
 	options := http2(&corev3.Http2ProtocolOptions{ConnectionKeepalive: &corev3.KeepaliveSettings{
 		Interval: durationpb.New(keepaliveInterval), Timeout: durationpb.New(keepaliveTimeout),
 	}})
 	options.HttpFilters = []*hcmv3.HttpFilter{
-		httpFilter("credential", injector),
-		httpFilter("codec", pack(&upstreamcodecv3.UpstreamCodec{})),
+		message.HTTPFilter("credential", injector),
+		message.HTTPFilter("codec", &upstreamcodecv3.UpstreamCodec{}),
 	}
 	return options
 }
 
-// httpOptions is the name under which a cluster has its options of HTTP.
-const httpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
-
-// http2 makes a cluster speak HTTP/2.
+// http2 makes a cluster use HTTP/2.
 func http2(options *corev3.Http2ProtocolOptions) *upstreamhttpv3.HttpProtocolOptions {
 	return &upstreamhttpv3.HttpProtocolOptions{
 		UpstreamProtocolOptions: &upstreamhttpv3.HttpProtocolOptions_ExplicitHttpConfig_{

@@ -1,6 +1,6 @@
-// Package flags holds the runtime values that every sidecar must start with, because the policies it is sent rely on them.
+// Package flags has the Envoy runtime values that the policies of the mesh rely on.
 //
-// Nothing flows in; a layer for Envoy's bootstrap flows out, to the sidecar's bootstrap and to tests that run Envoy.
+// Nothing flows in. A runtime layer flows out, to the sidecar's bootstrap and to tests that run Envoy.
 package flags
 
 import (
@@ -10,11 +10,11 @@ import (
 
 // Layer is the static runtime layer of a sidecar.
 //
-// Regular expressions may be larger than Envoy's limit of 100 instructions, which ordinary path expressions exceed.
+// It raises Envoy's limit of 100 instructions for regular expressions, which ordinary path expressions exceed.
 //
-// A header that comes several times is matched as one value, joined by commas, and so fails an expression for one value.
-// By default Envoy 1.40 looks at each value alone and is content with one: a request with "user: alice" and "user: bob"
-// would be granted because of alice, and an application may well read bob.
+// It matches repeated headers as one value, joined by commas. Envoy 1.40 matches each value by default and accepts the
+// request when one of them matches: "user: alice" and "user: bob" would be granted because of alice, while the
+// application may read bob.
 func Layer() *bootstrapv3.LayeredRuntime {
 	return &bootstrapv3.LayeredRuntime{Layers: []*bootstrapv3.RuntimeLayer{{
 		Name: "static",

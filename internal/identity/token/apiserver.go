@@ -15,16 +15,16 @@ const (
 	keysPath          = "/openid/v1/jwks"
 )
 
-// APIServer asks a Kubernetes API server for its token issuer and signing keys. Its methods are a Config's FetchIssuer and
-// FetchKeys.
+// APIServer gets the token issuer and the signing keys from a Kubernetes API server. Its methods are a Config's
+// FetchIssuer and FetchKeys.
 type APIServer struct {
 	client rest.Interface
 }
 
-// NewAPIServer makes an APIServer from a REST client of any API group, for example that of a clientset's discovery client.
+// NewAPIServer returns an APIServer for the REST client of any API group.
 func NewAPIServer(client rest.Interface) *APIServer { return &APIServer{client: client} }
 
-// Issuer is the issuer of the service account tokens that the API server makes.
+// Issuer returns the issuer of the API server's service account tokens.
 func (a *APIServer) Issuer(ctx context.Context) (string, error) {
 	var configuration struct {
 		Issuer string `json:"issuer"`
@@ -38,7 +38,7 @@ func (a *APIServer) Issuer(ctx context.Context) (string, error) {
 	return configuration.Issuer, nil
 }
 
-// Keys are the public keys that the API server signs service account tokens with.
+// Keys returns the public keys with which the API server signs service account tokens.
 func (a *APIServer) Keys(ctx context.Context) (*jose.JSONWebKeySet, error) {
 	var keys jose.JSONWebKeySet
 	if err := a.get(ctx, keysPath, "application/jwk-set+json", &keys); err != nil {
@@ -47,7 +47,7 @@ func (a *APIServer) Keys(ctx context.Context) (*jose.JSONWebKeySet, error) {
 	return &keys, nil
 }
 
-// get reads a JSON document of the given media type.
+// get requests a JSON document of the given media type.
 func (a *APIServer) get(ctx context.Context, path, accept string, into any) error {
 	body, err := a.client.Get().AbsPath(path).SetHeader("Accept", accept).DoRaw(ctx)
 	if err != nil {

@@ -58,7 +58,7 @@ func (c *cluster) verifier() *Verifier {
 	return NewVerifier(Config{Audience: audience, FetchIssuer: c.issuer, FetchKeys: c.keys, Now: func() time.Time { return c.now }})
 }
 
-// podClaims is the payload of a good token.
+// podClaims are the claims of a valid token.
 func podClaims() map[string]any {
 	return map[string]any{
 		"iss": issuer, "aud": []string{audience}, "sub": "system:serviceaccount:bookstore:bookstore",
@@ -71,7 +71,7 @@ func podClaims() map[string]any {
 	}
 }
 
-// sign makes a token of claims.
+// sign signs a token with the claims.
 func sign(t *testing.T, algorithm jose.SignatureAlgorithm, key any, keyID string, claims any) string {
 	t.Helper()
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: jose.JSONWebKey{Key: key, KeyID: keyID}}, nil)
@@ -85,7 +85,7 @@ func sign(t *testing.T, algorithm jose.SignatureAlgorithm, key any, keyID string
 	return token
 }
 
-// token makes a token of the cluster, with a good payload changed by change.
+// token returns a token of the cluster with changed claims.
 func (c *cluster) token(t *testing.T, change func(map[string]any)) string {
 	t.Helper()
 	claims := podClaims()

@@ -10,25 +10,25 @@ import (
 )
 
 const (
-	// fetchPause is the shortest time between two questions to the API server, whatever tokens come in.
+	// fetchPause is the minimum interval between two fetches.
 	fetchPause = 10 * time.Second
-	// fetchTimeout bounds one question.
+	// fetchTimeout bounds one fetch.
 	fetchTimeout = 5 * time.Second
-	// maxAge is when keys are asked for again although all tokens are signed by known ones, so that a key which the API
-	// server withdrew is not trusted for ever.
+	// maxAge is the age after which keys are fetched again although they are known, so that a withdrawn key does not
+	// stay valid.
 	maxAge = 10 * time.Minute
 )
 
-// keyCache holds the API server's keys. They stay in use while the API server is away.
+// keyCache holds the API server's keys. It keeps them while the API server is unavailable.
 type keyCache struct {
 	fetchIssuer func(context.Context) (string, error)
 	fetchKeys   func(context.Context) (*jose.JSONWebKeySet, error)
 	now         func() time.Time
-	// fetching is held by the one caller that asks the API server.
+	// fetching has capacity 1: the caller that fetches holds its slot.
 	fetching chan struct{}
 
 	mu sync.Mutex
-	// issuer is empty until it is known; keys is nil until then, too.
+	// issuer and keys are unset until the first successful fetch.
 	issuer  string
 	keys    map[string]jose.JSONWebKey
 	fetched time.Time
@@ -40,8 +40,8 @@ func newKeyCache(issuer func(context.Context) (string, error), keys func(context
 	return &keyCache{fetchIssuer: issuer, fetchKeys: keys, now: now, fetching: make(chan struct{}, 1)}
 }
 
-// find returns the public key with the given id, usable with the algorithm, and the issuer it belongs to. The API server is
-// asked when the key is unknown or the keys are old, at most every fetchPause.
+// find returns the public key with the given ID, usable with the algorithm, and its issuer. It fetches when the key is
+// unknown or the keys are old, at most every fetchPause.
 func (c *keyCache) find(ctx context.Context, id, algorithm string) (any, string, error) {
 	key, known, fresh := c.lookup(id)
 	switch {
@@ -51,7 +51,7 @@ func (c *keyCache) find(ctx context.Context, id, algorithm string) (any, string,
 		case c.fetching <- struct{}{}:
 			c.refresh(ctx)
 			<-c.fetching
-		default: // somebody else is asking; the key at hand will do
+		default: // another caller fetches; use the cached key
 		}
 		key, known, _ = c.lookup(id)
 	default:
@@ -79,7 +79,7 @@ func (c *keyCache) find(ctx context.Context, id, algorithm string) (any, string,
 	return key.Key, c.issuer, nil
 }
 
-// lookup says whether a key is known, and whether the keys need no refreshing.
+// lookup returns whether a key is known, and whether the keys are recent enough.
 func (c *keyCache) lookup(id string) (key jose.JSONWebKey, known, fresh bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -87,7 +87,7 @@ func (c *keyCache) lookup(id string) (key jose.JSONWebKey, known, fresh bool) {
 	return key, known, c.now().Sub(c.fetched) < maxAge
 }
 
-// refresh asks the API server, unless it was asked a moment ago. Only the holder of fetching calls it.
+// refresh fetches unless the last fetch was within fetchPause. Only the holder of fetching calls it.
 func (c *keyCache) refresh(ctx context.Context) {
 	c.mu.Lock()
 	issuer, tried := c.issuer, c.tried
@@ -95,7 +95,7 @@ func (c *keyCache) refresh(ctx context.Context) {
 	if !tried.IsZero() && c.now().Sub(tried) < fetchPause {
 		return
 	}
-	// The keys are everybody's: a caller that goes away must not make the others wait for the next try.
+	// The fetch serves all callers, so the cancellation of one must not abort it.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
 	defer cancel()
 	issuer, keys, err := c.fetch(ctx, issuer)
@@ -107,7 +107,7 @@ func (c *keyCache) refresh(ctx context.Context) {
 	}
 }
 
-// fetch asks for the issuer, unless it is known, and for the keys.
+// fetch gets the keys, and the issuer unless it is known.
 func (c *keyCache) fetch(ctx context.Context, issuer string) (string, map[string]jose.JSONWebKey, error) {
 	if issuer == "" {
 		var err error

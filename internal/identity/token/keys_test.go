@@ -68,7 +68,7 @@ func TestNewSigningKeyIsFound(t *testing.T) {
 	}
 }
 
-func TestWithdrawnKeyIsForgottenThoughNobodyBringsANewOne(t *testing.T) {
+func TestWithdrawnKeyExpires(t *testing.T) {
 	c := newCluster(t)
 	v := c.verifier()
 	old := c.token(t, nil)
@@ -82,12 +82,12 @@ func TestWithdrawnKeyIsForgottenThoughNobodyBringsANewOne(t *testing.T) {
 	}
 }
 
-func TestThreat46APIServerAway(t *testing.T) {
+func TestThreat46APIServerUnavailable(t *testing.T) {
 	c := newCluster(t)
 	v, token := c.verifier(), c.token(t, nil)
 	c.away = true
 	if _, err := v.Verify(context.Background(), token); !errors.Is(err, ErrUnavailable) {
-		t.Fatalf("before the first keys: error is %v, want one that says to try again", err)
+		t.Fatalf("before the first fetch: error is %v, want ErrUnavailable", err)
 	}
 	c.away = false
 	c.now = c.now.Add(fetchPause)
@@ -97,14 +97,14 @@ func TestThreat46APIServerAway(t *testing.T) {
 	c.away = true
 	c.now = c.now.Add(30 * time.Minute)
 	if _, err := v.Verify(context.Background(), token); err != nil {
-		t.Errorf("known keys are not used while the API server is away: %v", err)
+		t.Errorf("cached keys are not used while the API server is unavailable: %v", err)
 	}
 }
 
-func TestCallerThatGivesUpDoesNotWait(t *testing.T) {
+func TestCanceledCallerReturns(t *testing.T) {
 	c := newCluster(t)
 	v := c.verifier()
-	v.keys.fetching <- struct{}{} // somebody's question hangs
+	v.keys.fetching <- struct{}{} // another caller's fetch hangs
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := v.Verify(ctx, c.token(t, nil)); !errors.Is(err, ErrUnavailable) || !errors.Is(err, context.Canceled) {
@@ -129,8 +129,8 @@ func TestPrivateAndSharedKeysAreNeverUsed(t *testing.T) {
 	}
 }
 
-// TestAPIServerAnswersLikeKubernetes serves the two documents the way kube-apiserver does: with one media type each.
-func TestAPIServerAnswersLikeKubernetes(t *testing.T) {
+// TestAPIServerMediaTypes serves the two documents as kube-apiserver does, each with one media type.
+func TestAPIServerMediaTypes(t *testing.T) {
 	c := newCluster(t)
 	key, err := jose.JSONWebKey{Key: c.key.Public(), KeyID: "k1", Algorithm: "ES256", Use: "sig"}.MarshalJSON()
 	if err != nil {

@@ -11,38 +11,38 @@ import (
 )
 
 const (
-	// maxTokenBytes bounds what is parsed: tokens of the API server have about 1,200 bytes.
+	// maxTokenBytes bounds the size of parsed tokens. Tokens of the API server have about 1,200 bytes.
 	maxTokenBytes = 16 << 10
-	// leeway is how far the clocks of the API server and of this process may be apart.
+	// leeway is the tolerated clock difference between the API server and this process.
 	leeway = 10 * time.Second
 )
 
-// algorithms are those that Kubernetes signs service account tokens with. Unsigned tokens and those with a shared secret are
-// never among them.
+// algorithms are those that Kubernetes signs service account tokens with. Unsigned tokens and shared secrets must
+// never be accepted.
 var algorithms = []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose.ES384, jose.ES512}
 
-// ErrUnavailable means that a token could not be judged because the API server's keys are not known yet. The caller may try
-// again; every other error is final for the token.
+// ErrUnavailable means that a token could not be verified because the API server's keys are not known yet. The caller
+// may retry; every other error is final for the token.
 var ErrUnavailable = errors.New("the signing keys of the API server are not available")
 
-// Token is what a verified token says about its bearer.
+// Token has the claims of a verified token.
 type Token struct {
 	Namespace         string
 	ServiceAccount    string
 	ServiceAccountUID string
 	Pod               string
 	PodUID            string
-	// Expiry is when the token stops being valid.
+	// Expiry is when the token expires.
 	Expiry time.Time
 }
 
-// Config is what a Verifier needs. All fields are required.
+// Config configures a Verifier. All fields are required.
 type Config struct {
 	// Audience must be among the token's audiences.
 	Audience string
-	// FetchIssuer asks for the issuer that tokens must have; it is called until it answers once.
+	// FetchIssuer returns the issuer that tokens must have. It is called until it succeeds once.
 	FetchIssuer func(context.Context) (string, error)
-	// FetchKeys asks for the public keys of the issuer.
+	// FetchKeys returns the issuer's public keys.
 	FetchKeys func(context.Context) (*jose.JSONWebKeySet, error)
 	// Now is the clock.
 	Now func() time.Time
@@ -55,7 +55,7 @@ type Verifier struct {
 	keys     *keyCache
 }
 
-// NewVerifier makes a Verifier. Keys are fetched by the first token.
+// NewVerifier returns a Verifier. The first token triggers a fetch of the keys.
 func NewVerifier(config Config) *Verifier {
 	return &Verifier{
 		audience: config.Audience,
@@ -74,14 +74,14 @@ type claims struct {
 	} `json:"kubernetes.io"`
 }
 
-// reference names an object that a token is bound to.
+// reference is an object that a token is bound to.
 type reference struct {
 	Name string `json:"name"`
 	UID  string `json:"uid"`
 }
 
-// Verify checks form, algorithm, signature, issuer, audience and times of a token, and that it is bound to a pod.
-// Errors never contain the token.
+// Verify checks the format, algorithm, signature, issuer, audience and times of a token, and that it is bound to a
+// pod. Errors never contain the token.
 func (v *Verifier) Verify(ctx context.Context, raw string) (Token, error) {
 	if len(raw) > maxTokenBytes {
 		return Token{}, fmt.Errorf("the token has %d bytes: no service account token has more than %d", len(raw), maxTokenBytes)
@@ -112,7 +112,7 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (Token, error) {
 	}, nil
 }
 
-// check judges the payload of a token whose signature is good.
+// check validates the claims of a token with a valid signature.
 func (v *Verifier) check(c claims, issuer string) error {
 	now := v.now()
 	k := c.Kubernetes

@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestVerifyReadsTheWorkload(t *testing.T) {
+func TestVerifyReturnsClaims(t *testing.T) {
 	c := newCluster(t)
 	got, err := c.verifier().Verify(context.Background(), c.token(t, nil))
 	if err != nil {
@@ -29,10 +29,10 @@ func TestVerifyReadsTheWorkload(t *testing.T) {
 	}
 }
 
-// kubernetes is the claim that holds the bound objects.
+// kubernetes is the claim with the bound objects.
 func kubernetes(c map[string]any) map[string]any { return c["kubernetes.io"].(map[string]any) }
 
-// TestThreat4WrongTokens covers tokens that are well signed and must be refused nevertheless.
+// TestThreat4WrongTokens covers tokens with a valid signature that must be rejected.
 func TestThreat4WrongTokens(t *testing.T) {
 	at := func(d time.Duration) int64 { return start.Add(d).Unix() }
 	for name, c := range map[string]struct {
@@ -52,7 +52,7 @@ func TestThreat4WrongTokens(t *testing.T) {
 		"no service account":         {func(c map[string]any) { delete(kubernetes(c), "serviceaccount") }, "names no service account"},
 		"no Kubernetes claims":       {func(c map[string]any) { delete(c, "kubernetes.io") }, "not bound to a pod"},
 		"claims of the wrong shape":  {func(c map[string]any) { c["kubernetes.io"] = "x" }, "cannot unmarshal"},
-		"subject of somebody else":   {func(c map[string]any) { c["sub"] = "system:serviceaccount:bank:vault" }, "is not its service account"},
+		"subject of another account": {func(c map[string]any) { c["sub"] = "system:serviceaccount:bank:vault" }, "is not its service account"},
 	} {
 		cluster := newCluster(t)
 		_, err := cluster.verifier().Verify(context.Background(), cluster.token(t, c.change))
@@ -117,7 +117,7 @@ func TestErrorsNeverContainTheToken(t *testing.T) {
 	}
 }
 
-func TestClocksMayBeALittleApart(t *testing.T) {
+func TestClockDifferenceIsTolerated(t *testing.T) {
 	c := newCluster(t)
 	v, token := c.verifier(), c.token(t, nil)
 	for _, offset := range []time.Duration{-9 * time.Second, time.Hour + 9*time.Second} {

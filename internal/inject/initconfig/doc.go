@@ -1,6 +1,5 @@
-// Package initconfig is the contract between the injector, which writes the arguments of osm-init into a pod, and
-// osm-init, which reads them when the pod starts.
+// Package initconfig defines the format in which the injector passes configuration to osm-init.
 //
-// A Document flows in and its one-line JSON flows out, and back. A pod may be started again long after it was admitted,
-// so a document of an older version must stay readable.
+// The injector encodes a Document as one argument of osm-init, and osm-init decodes it when the pod starts. A pod can
+// restart long after its admission, so documents of older versions must stay readable.
 package initconfig

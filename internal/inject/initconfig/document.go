@@ -10,34 +10,34 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/redirect"
 )
 
-// Version is the version of the documents that this package writes. Fields may be added to a version; a field that
-// changes its meaning makes a new one.
+// Version is the version of the documents that this package writes. New fields keep the version; a changed meaning
+// requires a new one.
 const Version = 1
 
-// Flag introduces the document in the arguments of osm-init.
+// Flag is the prefix of the document in the arguments of osm-init.
 const Flag = "--config="
 
-// Document is all that osm-init needs to know beyond what the pod itself can tell.
+// Document is the configuration of osm-init that it cannot read from the pod itself.
 type Document struct {
 	Version   int              `json:"version"`
 	Bootstrap bootstrap.Config `json:"bootstrap"`
 	Redirect  redirect.Config  `json:"redirect"`
 }
 
-// Arguments are the arguments of osm-init that carry a document.
+// Arguments returns the arguments of osm-init that carry a document.
 func Arguments(d Document) ([]string, error) {
 	d.Version = Version
 	encoded, err := json.Marshal(d)
 	if err != nil {
 		return nil, fmt.Errorf("the arguments of osm-init cannot be written as JSON: %w", err)
 	}
-	// The kubelet would replace $(NAME) in an argument, and a path of a probe may hold that. A dollar sign occurs in
-	// JSON only inside strings, where it can be written as a number.
+	// The kubelet expands $(NAME) in arguments, and the path of a probe may contain it. In JSON a dollar sign occurs
+	// only inside strings, where an escape sequence can replace it.
 	return []string{Flag + strings.ReplaceAll(string(encoded), "$", `\u0024`)}, nil
 }
 
-// Parse reads the document from arguments. It refuses fields it does not know: a document from a newer injector may
-// ask for something that this program would silently leave out.
+// Parse reads the document from the arguments of osm-init. It rejects unknown fields, because a newer injector may
+// require something that this version would silently omit.
 func Parse(args []string) (Document, error) {
 	if len(args) == 0 {
 		return Document{}, fmt.Errorf("osm-init has no arguments: it takes one, %s<JSON document>, which the injector writes", Flag)
@@ -50,7 +50,7 @@ func Parse(args []string) (Document, error) {
 }
 
 func decode(encoded []byte) (Document, error) {
-	// The version is read first, so that a document of another version is called that and not a spelling mistake.
+	// The version is checked first, so that another version is not reported as an unknown field.
 	var head struct{ Version int }
 	if err := json.Unmarshal(encoded, &head); err != nil {
 		return Document{}, fmt.Errorf("the document after %s is not JSON: %w", Flag, err)

@@ -26,8 +26,8 @@ func full() Document {
 	}
 }
 
-// TestContract fails when the document changes: pods that exist already carry the old one.
-func TestContract(t *testing.T) {
+// TestArguments_KeepFormat fails if the format changes, because existing pods contain documents of the old format.
+func TestArguments_KeepFormat(t *testing.T) {
 	const want = `--config={"version":1,` +
 		`"bootstrap":{"proxyUUID":"7f7c1f0e","trustDomain":"cluster.local","revision":"osm-v0-1-0","xdsHost":"osm-controller","xdsPort":15128,"metrics":true,` +
 		`"probes":[{"kind":"liveness","container":"app","handler":"http","listenPort":15901,"port":80,"path":"/","timeoutSeconds":1,"periodSeconds":10}]},` +
@@ -49,7 +49,7 @@ func TestContract(t *testing.T) {
 	}
 }
 
-// TestArgumentsAreNotExpanded has a path that the kubelet would take for a variable.
+// TestArgumentsAreNotExpanded uses a path that resembles a variable of the kubelet.
 func TestArgumentsAreNotExpanded(t *testing.T) {
 	document := full()
 	document.Bootstrap.Probes[0].Path = "/$(POD_IP)/$$"
@@ -84,7 +84,7 @@ func TestParseRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := Parse(test.args); err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("error is %v, want one that says %q", err, test.want)
+				t.Errorf("error is %v, want one with %q", err, test.want)
 			}
 		})
 	}

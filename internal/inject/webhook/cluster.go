@@ -17,19 +17,19 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// Objects is the Cluster behind a cache.
+// Objects implements Cluster with a cache and an API client.
 type Objects struct {
-	// Mesh is the name of the mesh, MeshNamespace where its control plane runs.
+	// Mesh is the name of the mesh, MeshNamespace the namespace of its control plane.
 	Mesh, MeshNamespace string
-	// Cached is a cache made with CacheOptions.
+	// Cached reads from a cache that was created with CacheOptions.
 	Cached client.Reader
-	// Live asks the API server.
+	// Live reads from the API server.
 	Live client.Reader
 	// Writer creates trust ConfigMaps.
 	Writer client.Writer
 }
 
-// CacheOptions limits a cache to what Objects reads: the mesh's namespaces, its MeshConfig and its trust ConfigMaps.
+// CacheOptions limits a cache to the objects that Objects reads: the mesh's namespaces, MeshConfig and trust ConfigMaps.
 func CacheOptions(mesh, meshNamespace string) cache.Options {
 	return cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
@@ -41,7 +41,7 @@ func CacheOptions(mesh, meshNamespace string) cache.Options {
 	}
 }
 
-// Cached lists the kinds that a cache must hold before the first review: waiting for them is part of getting ready.
+// Cached returns the kinds that the cache must have synced before the server becomes ready.
 func Cached() []client.Object {
 	return []client.Object{namespaceMetadata(), &configv1alpha2.MeshConfig{}, &corev1.ConfigMap{}}
 }
@@ -52,7 +52,7 @@ func namespaceMetadata() *metav1.PartialObjectMetadata {
 	return object
 }
 
-// Namespace is a namespace. One that is not in the cache is merely not known to be part of the mesh.
+// Namespace returns a namespace. A namespace that is not found has no labels, so it is not part of the mesh.
 func (o *Objects) Namespace(ctx context.Context, name string, fresh bool) (inject.Namespace, error) {
 	reader := o.Cached
 	if fresh {
@@ -69,7 +69,7 @@ func (o *Objects) Namespace(ctx context.Context, name string, fresh bool) (injec
 	return inject.Namespace{Name: name, Labels: object.Labels, Annotations: object.Annotations}, nil
 }
 
-// Settings is the MeshConfig, or its defaults when it was deleted.
+// Settings returns the spec of the MeshConfig, or the defaults if it does not exist.
 func (o *Objects) Settings(ctx context.Context) (configv1alpha2.MeshConfigSpec, error) {
 	object := &configv1alpha2.MeshConfig{}
 	err := o.Cached.Get(ctx, client.ObjectKey{Namespace: o.MeshNamespace, Name: names.MeshConfig}, object)
@@ -80,7 +80,7 @@ func (o *Objects) Settings(ctx context.Context) (configv1alpha2.MeshConfigSpec, 
 }
 
 // EnsureTrust creates the trust ConfigMap of a namespace as a copy of the one in the mesh's own namespace. It never
-// changes one: the operator keeps them up to date.
+// updates an existing one, which the operator keeps up to date.
 func (o *Objects) EnsureTrust(ctx context.Context, namespace string) error {
 	name := names.TrustConfigMap(o.Mesh)
 	err := o.Cached.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &corev1.ConfigMap{})
@@ -92,8 +92,8 @@ func (o *Objects) EnsureTrust(ctx context.Context, namespace string) error {
 	}
 	source := &corev1.ConfigMap{}
 	if err := o.Cached.Get(ctx, client.ObjectKey{Namespace: o.MeshNamespace, Name: name}, source); err != nil {
-		return fmt.Errorf("the root certificate of the mesh is not there yet: the operator writes it to the ConfigMap %s/%s, "+
-			"and the pod can be created once it has: %w", o.MeshNamespace, name, err)
+		return fmt.Errorf("the root certificate of the mesh does not exist yet: the operator writes it to the ConfigMap %s/%s, "+
+			"after which the pod can be created: %w", o.MeshNamespace, name, err)
 	}
 	copied := &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace, Labels: source.Labels},

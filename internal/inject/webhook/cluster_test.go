@@ -35,7 +35,7 @@ func trust(namespace, root string) *corev1.ConfigMap {
 	}
 }
 
-func TestEnsureTrustCopiesRoot(t *testing.T) {
+func TestEnsureTrust_CopiesRoot(t *testing.T) {
 	objects, c := testObjects(t, trust("osm-system", "root"))
 	for range 2 {
 		if err := objects.EnsureTrust(context.Background(), "shop"); err != nil {
@@ -55,10 +55,10 @@ func TestEnsureTrustCopiesRoot(t *testing.T) {
 	}
 }
 
-// TestEnsureTrustKeepsWhatIsThere has a namespace that is about to get, or just got, another root from the operator.
-func TestEnsureTrustKeepsWhatIsThere(t *testing.T) {
+// TestEnsureTrust_KeepsExistingConfigMap covers a namespace that just got another root from the operator.
+func TestEnsureTrust_KeepsExistingConfigMap(t *testing.T) {
 	objects, c := testObjects(t, trust("osm-system", "new root"), trust("shop", "old root"))
-	// The cache has not seen the namespace's own ConfigMap.
+	// The cache does not contain the namespace's own ConfigMap yet.
 	objects.Cached = fake.NewClientBuilder().WithScheme(c.Scheme()).WithObjects(trust("osm-system", "new root")).Build()
 	if err := objects.EnsureTrust(context.Background(), "shop"); err != nil {
 		t.Fatal(err)
@@ -68,15 +68,15 @@ func TestEnsureTrustKeepsWhatIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got.Data["ca.crt"] != "old root" {
-		t.Errorf("trust is %q: changing it is the operator's work", got.Data["ca.crt"])
+		t.Errorf("trust is %q, want the old root: only the operator updates it", got.Data["ca.crt"])
 	}
 }
 
-func TestEnsureTrustWithoutRoot(t *testing.T) {
+func TestEnsureTrust_FailsWithoutRoot(t *testing.T) {
 	objects, _ := testObjects(t)
 	err := objects.EnsureTrust(context.Background(), "shop")
 	if err == nil || !strings.Contains(err.Error(), "the operator writes it to the ConfigMap osm-system/osm-trust-osm") {
-		t.Errorf("error is %v, want one that says what is missing", err)
+		t.Errorf("error is %v, want one that names the missing ConfigMap", err)
 	}
 }
 
@@ -93,7 +93,7 @@ func TestNamespaceAndSettings(t *testing.T) {
 		t.Errorf("namespace is %+v, %v", ns, err)
 	}
 	if ns, err := objects.Namespace(context.Background(), "gone", false); err != nil || ns.Labels != nil {
-		t.Errorf("a namespace that is not seen is %+v, %v, want one without labels", ns, err)
+		t.Errorf("a missing namespace is %+v, %v, want one without labels", ns, err)
 	}
 	settings, err := objects.Settings(context.Background())
 	if err != nil || settings.Sidecar.LogLevel != "debug" {

@@ -15,8 +15,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// controllersPods are pods as the controllers of Kubernetes create them: what differs between kinds of workloads.
-var controllersPods = map[string]string{
+// podsByController holds a pod of each workload kind, as its controller creates it.
+var podsByController = map[string]string{
 	"bare pod": `{metadata: {name: x}, spec: {containers: [{name: app, image: app}]}}`,
 	"ReplicaSet": `
 metadata: {generateName: x-6d5c7f9b8-, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: x-6d5c7f9b8, uid: u, controller: true}]}
@@ -38,8 +38,8 @@ metadata: {generateName: x-29012345-, labels: {batch.kubernetes.io/job-name: x-2
 spec: {restartPolicy: OnFailure, activeDeadlineSeconds: 60, initContainers: [{name: fetch, image: fetch}], containers: [{name: app, image: app}]}`,
 }
 
-func TestPodsOfEveryController(t *testing.T) {
-	for kind, text := range controllersPods {
+func TestReview_InjectsPodsOfEveryController(t *testing.T) {
+	for kind, text := range podsByController {
 		t.Run(kind, func(t *testing.T) {
 			before := &corev1.Pod{}
 			if err := yaml.UnmarshalStrict([]byte(text), before); err != nil {
@@ -50,22 +50,22 @@ func TestPodsOfEveryController(t *testing.T) {
 				t.Fatal(err)
 			}
 			body := review(t, func(r *admissionv1.AdmissionReview) { r.Request.Object.Raw = raw })
-			answer := ask(t, enrolled(), body)
+			answer := sendReview(t, newMemberCluster(), body)
 			if !answer.Allowed {
-				t.Fatalf("refused: %+v", answer.Result)
+				t.Fatalf("denied: %+v", answer.Result)
 			}
 			after, once := patched(t, body, answer)
-			onlyAdded(t, before, after)
+			expectOnlySidecarAdded(t, before, after)
 			again := review(t, func(r *admissionv1.AdmissionReview) { r.Request.Object.Raw = once })
-			if answer := ask(t, enrolled(), again); len(answer.Patch) != 0 {
+			if answer := sendReview(t, newMemberCluster(), again); len(answer.Patch) != 0 {
 				t.Errorf("a second review changes the pod: %s", answer.Patch)
 			}
 		})
 	}
 }
 
-// onlyAdded wants a pod with a sidecar to be what it was otherwise: its controller compares it with its template.
-func onlyAdded(t *testing.T, before, after *corev1.Pod) {
+// expectOnlySidecarAdded fails the test if injection changed anything else, because controllers compare pods with their template.
+func expectOnlySidecarAdded(t *testing.T, before, after *corev1.Pod) {
 	t.Helper()
 	rest := after.DeepCopy()
 	var added []string
@@ -77,19 +77,19 @@ func onlyAdded(t *testing.T, before, after *corev1.Pod) {
 		return true
 	})
 	if diff := cmp.Diff([]string{names.InitContainer, names.SidecarContainer}, added); diff != "" {
-		t.Errorf("containers of the mesh (-want +got):\n%s", diff)
+		t.Errorf("injected containers differ (-want +got):\n%s", diff)
 	}
 	rest.Spec.Volumes = slices.DeleteFunc(rest.Spec.Volumes, func(v corev1.Volume) bool {
 		return slices.Contains([]string{names.BootstrapVolume, names.TokenVolume, names.TrustVolume}, v.Name)
 	})
 	maps.DeleteFunc(rest.Labels, func(key, _ string) bool { return key == names.ProxyUUIDLabel || key == names.RevisionLabel })
-	if diff := cmp.Diff(shape(before), shape(rest)); diff != "" {
-		t.Errorf("something else changed (-before +after):\n%s", diff)
+	if diff := cmp.Diff(normalize(before), normalize(rest)); diff != "" {
+		t.Errorf("injection changed other fields (-before +after):\n%s", diff)
 	}
 }
 
-// shape is a pod without the difference between nothing and an empty list.
-func shape(pod *corev1.Pod) map[string]any {
+// normalize converts a pod to plain maps, which treats absent and empty lists alike.
+func normalize(pod *corev1.Pod) map[string]any {
 	text, err := json.Marshal(pod)
 	if err != nil {
 		panic(err)
@@ -101,21 +101,21 @@ func shape(pod *corev1.Pod) map[string]any {
 	return plain
 }
 
-// TestThreat29ExclusionsAreAudited: what a pod keeps from its sidecar is told to whoever creates it, and noted for whoever asks later.
+// TestThreat29ExclusionsAreAudited checks that exclusions produce a warning for the user and an audit annotation.
 func TestThreat29ExclusionsAreAudited(t *testing.T) {
 	const pod = `{"metadata": {"name": "x", "annotations": {"openservicemesh.io/inbound-port-exclusion-list": "8080"}}, "spec": {"containers": [{"name": "app"}]}}`
-	answer := ask(t, enrolled(), review(t, func(r *admissionv1.AdmissionReview) { r.Request.Object.Raw = []byte(pod) }))
+	answer := sendReview(t, newMemberCluster(), review(t, func(r *admissionv1.AdmissionReview) { r.Request.Object.Raw = []byte(pod) }))
 	want := map[string]string{"inbound-port-exclusion-list": "8080"}
 	if diff := cmp.Diff(want, answer.AuditAnnotations); diff != "" || len(answer.Warnings) != 1 {
 		t.Errorf("warnings %q, audit annotations (-want +got):\n%s", answer.Warnings, diff)
 	}
-	if answer := ask(t, enrolled(), review(t, nil)); len(answer.AuditAnnotations) != 0 {
-		t.Errorf("a pod without exclusions is noted: %v", answer.AuditAnnotations)
+	if answer := sendReview(t, newMemberCluster(), review(t, nil)); len(answer.AuditAnnotations) != 0 {
+		t.Errorf("a pod without exclusions has audit annotations: %v", answer.AuditAnnotations)
 	}
 }
 
-// TestExclusionsThatCannotBeUnderstoodAreRefused asks for what cannot be understood in each place.
-func TestExclusionsThatCannotBeUnderstoodAreRefused(t *testing.T) {
+// TestReview_DeniesInvalidExclusions sets an invalid value in each annotation and in the MeshConfig.
+func TestReview_DeniesInvalidExclusions(t *testing.T) {
 	for annotation, value := range map[string]string{
 		names.InboundPortExclusionAnnotation: "http", names.OutboundPortExclusionAnnotation: "0",
 		names.OutboundIPRangeExclusionAnnotation: "10.0.0.1", names.OutboundIPRangeInclusionAnnotation: "example.com",
@@ -127,27 +127,27 @@ func TestExclusionsThatCannotBeUnderstoodAreRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		answer := ask(t, enrolled(), review(t, func(r *admissionv1.AdmissionReview) { r.Request.Object.Raw = raw }))
+		answer := sendReview(t, newMemberCluster(), review(t, func(r *admissionv1.AdmissionReview) { r.Request.Object.Raw = raw }))
 		if answer.Allowed || answer.Result.Code != 403 {
 			t.Errorf("%s=%s is allowed", annotation, value)
 			continue
 		}
 		for _, part := range []string{"pod shop/x cannot get its sidecar: ", "the annotation " + annotation + " of the pod", `"` + value + `"`, "separated by commas"} {
-			mention(t, answer.Result.Message, part)
+			expectContains(t, answer.Result.Message, part)
 		}
 	}
-	misset := enrolled()
+	misset := newMemberCluster()
 	misset.settings.Traffic.NetworkInterfaceExclusionList = []string{"a-name-that-is-too-long"}
-	answer := ask(t, misset, review(t, nil))
+	answer := sendReview(t, misset, review(t, nil))
 	if answer.Allowed {
-		t.Fatal("a bad interface is allowed")
+		t.Fatal("an invalid interface name is allowed")
 	}
-	mention(t, answer.Result.Message, "spec.traffic.networkInterfaceExclusionList of the MeshConfig")
+	expectContains(t, answer.Result.Message, "spec.traffic.networkInterfaceExclusionList of the MeshConfig")
 }
 
-func mention(t *testing.T, message, part string) {
+func expectContains(t *testing.T, message, part string) {
 	t.Helper()
 	if !strings.Contains(message, part) {
-		t.Errorf("the message does not say %q: %s", part, message)
+		t.Errorf("the message does not contain %q: %s", part, message)
 	}
 }

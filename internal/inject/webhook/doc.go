@@ -1,5 +1,5 @@
-// Package webhook answers the API server's admission reviews of pods.
+// Package webhook serves the mutating admission webhook for pods.
 //
-// Reviews flow in over HTTPS, and what the cluster holds comes from a Cluster: namespaces, the MeshConfig and the trust
-// of the mesh. JSON patches and refusals flow out, and the trust ConfigMap into namespaces that lack it.
+// Its input is admission reviews over HTTPS, and the namespaces, MeshConfig and trust bundle that a Cluster provides. Its
+// output is JSON patches and denials, and the trust ConfigMap in namespaces that lack it.
 package webhook

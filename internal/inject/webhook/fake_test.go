@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,24 +14,24 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// fakeCluster remembers one namespace as it was last seen and as it is now.
+// fakeCluster holds one namespace, as cached and as live.
 type fakeCluster struct {
-	seen, now   inject.Namespace
-	settings    configv1alpha2.MeshConfigSpec
-	broken      error
-	trustFor    []string
-	freshReads  int
-	trustBroken error
+	cached, live inject.Namespace
+	settings     configv1alpha2.MeshConfigSpec
+	namespaceErr error
+	trustFor     []string
+	freshReads   int
+	trustErr     error
 }
 
 func (f *fakeCluster) Namespace(_ context.Context, name string, fresh bool) (inject.Namespace, error) {
-	ns := f.seen
+	ns := f.cached
 	if fresh {
 		f.freshReads++
-		ns = f.now
+		ns = f.live
 	}
 	ns.Name = name
-	return ns, f.broken
+	return ns, f.namespaceErr
 }
 
 func (f *fakeCluster) Settings(context.Context) (configv1alpha2.MeshConfigSpec, error) {
@@ -39,7 +40,7 @@ func (f *fakeCluster) Settings(context.Context) (configv1alpha2.MeshConfigSpec, 
 
 func (f *fakeCluster) EnsureTrust(_ context.Context, namespace string) error {
 	f.trustFor = append(f.trustFor, namespace)
-	return f.trustBroken
+	return f.trustErr
 }
 
 func member() inject.Namespace {
@@ -49,7 +50,7 @@ func member() inject.Namespace {
 	}
 }
 
-func enrolled() *fakeCluster { return &fakeCluster{seen: member(), now: member()} }
+func newMemberCluster() *fakeCluster { return &fakeCluster{cached: member(), live: member()} }
 
 func testHandler(cluster Cluster) *Handler {
 	return &Handler{
@@ -65,7 +66,7 @@ func testHandler(cluster Cluster) *Handler {
 func testMetrics(t *testing.T) (*Metrics, *prometheus.Registry) {
 	t.Helper()
 	registry := prometheus.NewRegistry()
-	return NewMetrics(registry), registry
+	return NewMetrics(registry, time.Now), registry
 }
 
-var errBroken = errors.New("the API server does not answer")
+var errUnavailable = errors.New("the API server is unavailable")

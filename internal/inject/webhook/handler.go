@@ -17,27 +17,27 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/inject"
 )
 
-// Cluster is what the handler needs to know about the cluster, and the one thing it may do there.
+// Cluster gives the handler access to the objects that it reads and to the one object that it creates.
 type Cluster interface {
-	// Namespace is a namespace as last seen, or, with fresh, as it is now.
+	// Namespace returns a namespace from the cache or, with fresh, from the API server.
 	Namespace(ctx context.Context, name string, fresh bool) (inject.Namespace, error)
-	// Settings is the MeshConfig of the mesh; the zero value without one.
+	// Settings returns the spec of the MeshConfig, or the zero value without one.
 	Settings(ctx context.Context) (configv1alpha2.MeshConfigSpec, error)
-	// EnsureTrust puts the root certificate into a namespace that does not have it.
+	// EnsureTrust creates the trust ConfigMap in a namespace that does not have it.
 	EnsureTrust(ctx context.Context, namespace string) error
 }
 
-// Handler decides about pods at their creation, and about ephemeral containers that are added to them.
+// Handler reviews the creation of pods and the addition of ephemeral containers.
 type Handler struct {
-	// Config is the configuration without Settings, which come from the Cluster with every review.
+	// Config is the configuration without Settings, which the Cluster provides for each review.
 	Config  inject.Config
 	Cluster Cluster
-	// NewUUID makes the identifier of a sidecar.
+	// NewUUID generates the identifier of a sidecar.
 	NewUUID func() string
 	Log     logr.Logger
 }
 
-// Handle answers one review.
+// Handle returns the response to one review.
 func (h *Handler) Handle(ctx context.Context, req admission.Request) admission.Response {
 	if req.Kind.Kind != "Pod" || req.Kind.Group != "" {
 		return admission.Allowed("only pods get sidecars")
@@ -50,26 +50,26 @@ func (h *Handler) Handle(ctx context.Context, req admission.Request) admission.R
 	log := h.Log.WithValues("namespace", req.Namespace, "pod", nameOf(pod))
 	switch {
 	case req.SubResource == "ephemeralcontainers":
-		return answer(log, pod, inject.RefuseEphemeral(pod)).WithWarnings(inject.WarnEphemeral(pod)...)
+		return respond(log, pod, inject.ValidateEphemeral(pod)).WithWarnings(inject.WarnEphemeral(pod)...)
 	case req.SubResource != "" || req.Operation != admissionv1.Create:
 		return admission.Allowed("only new pods get sidecars")
 	}
-	return h.create(ctx, log, pod, req.DryRun != nil && *req.DryRun)
+	return h.reviewCreate(ctx, log, pod, req.DryRun != nil && *req.DryRun)
 }
 
-// create answers the review of a new pod.
-func (h *Handler) create(ctx context.Context, log logr.Logger, pod *corev1.Pod, dryRun bool) admission.Response {
+// reviewCreate reviews a new pod.
+func (h *Handler) reviewCreate(ctx context.Context, log logr.Logger, pod *corev1.Pod, dryRun bool) admission.Response {
 	config := h.Config
 	var err error
 	if config.Settings, err = h.Cluster.Settings(ctx); err != nil {
-		return answer(log, pod, failure{err})
+		return respond(log, pod, internalError{err})
 	}
 	ns, decision, err := h.decide(ctx, pod, config)
 	if err != nil {
-		return answer(log, pod, err)
+		return respond(log, pod, err)
 	}
 	if !decision.Inject {
-		log.V(1).Info("pod stays without a sidecar", "reason", decision.Reason)
+		log.V(1).Info("pod left without a sidecar", "reason", decision.Reason)
 		response := admission.Allowed(decision.Reason)
 		if decision.Unprotected {
 			return response.WithWarnings(decision.Reason)
@@ -78,24 +78,24 @@ func (h *Handler) create(ctx context.Context, log logr.Logger, pod *corev1.Pod, 
 	}
 	injected, err := inject.Mutate(pod, ns, config, h.NewUUID())
 	if err != nil {
-		return answer(log, pod, err)
+		return respond(log, pod, err)
 	}
 	if !dryRun {
 		if err := h.Cluster.EnsureTrust(ctx, ns.Name); err != nil {
-			return answer(log, pod, failure{err})
+			return respond(log, pod, internalError{err})
 		}
 	}
 	response, err := patch(pod, injected)
 	if err != nil {
-		return answer(log, pod, failure{err})
+		return respond(log, pod, internalError{err})
 	}
-	log.V(1).Info("pod gets a sidecar", "revision", config.Revision)
-	response.AuditAnnotations = audit(pod)
+	log.V(1).Info("sidecar injected", "revision", config.Revision)
+	response.AuditAnnotations = auditAnnotations(pod)
 	return response.WithWarnings(inject.Warnings(pod, ns)...)
 }
 
-// audit notes in the API server's audit log what a pod keeps away from its sidecar, so that it can be found later by whom.
-func audit(pod *corev1.Pod) map[string]string {
+// auditAnnotations records the traffic exclusions of a pod in the API server's audit log, where the user's name is known.
+func auditAnnotations(pod *corev1.Pod) map[string]string {
 	var notes map[string]string
 	for _, annotation := range inject.Exclusions(pod) {
 		if notes == nil {
@@ -107,26 +107,26 @@ func audit(pod *corev1.Pod) map[string]string {
 	return notes
 }
 
-// decide asks the API server once more before a pod is refused or left without a sidecar: what was last seen of its
-// namespace may be a moment old, and a namespace is often labelled just before its first pods are made.
+// decide reads the namespace from the API server before it denies a pod or leaves it without a sidecar. The cache can be
+// stale, and namespaces are often labelled just before their first pods are created.
 func (h *Handler) decide(ctx context.Context, pod *corev1.Pod, config inject.Config) (inject.Namespace, inject.Decision, error) {
-	seen, err := h.Cluster.Namespace(ctx, pod.Namespace, false)
+	cached, err := h.Cluster.Namespace(ctx, pod.Namespace, false)
 	if err == nil {
-		decision, err := inject.ShouldInject(pod, seen, config)
+		decision, err := inject.ShouldInject(pod, cached, config)
 		if err == nil && decision.Inject {
-			return seen, decision, nil
+			return cached, decision, nil
 		}
 	}
-	now, err := h.Cluster.Namespace(ctx, pod.Namespace, true)
+	live, err := h.Cluster.Namespace(ctx, pod.Namespace, true)
 	if err != nil {
-		return inject.Namespace{}, inject.Decision{}, failure{err}
+		return inject.Namespace{}, inject.Decision{}, internalError{err}
 	}
-	decision, err := inject.ShouldInject(pod, now, config)
-	return now, decision, err
+	decision, err := inject.ShouldInject(pod, live, config)
+	return live, decision, err
 }
 
-// patch compares two encodings of the same type, and not the bytes of the review with one: fields that this program does
-// not know yet would be taken for deleted.
+// patch compares two encodings of the same Go type. A comparison with the raw review would delete fields that this
+// version of the type does not have.
 func patch(before, after *corev1.Pod) (admission.Response, error) {
 	original, err := json.Marshal(before)
 	if err != nil {
@@ -139,28 +139,28 @@ func patch(before, after *corev1.Pod) (admission.Response, error) {
 	return admission.PatchResponseFromRaw(original, changed), nil
 }
 
-// A failure is an error that the pod's user cannot mend.
-type failure struct{ error }
+// internalError is an error that the pod's user cannot fix.
+type internalError struct{ error }
 
-// answer allows a pod, or refuses it with a sentence for its user.
-func answer(log logr.Logger, pod *corev1.Pod, err error) admission.Response {
+// respond allows a pod, or denies it with a message for its user.
+func respond(log logr.Logger, pod *corev1.Pod, err error) admission.Response {
 	if err == nil {
 		return admission.Allowed("")
 	}
-	var failed failure
-	if errors.As(err, &failed) {
-		log.Error(err, "pod refused because injection failed")
-		return admission.Errored(http.StatusInternalServerError, errors.New(sentence(pod, err)))
+	var internal internalError
+	if errors.As(err, &internal) {
+		log.Error(err, "pod denied because injection failed")
+		return admission.Errored(http.StatusInternalServerError, errors.New(denialMessage(pod, err)))
 	}
-	log.Info("pod refused", "reason", err.Error())
-	return admission.Denied(sentence(pod, err))
+	log.Info("pod denied", "reason", err.Error())
+	return admission.Denied(denialMessage(pod, err))
 }
 
-func sentence(pod *corev1.Pod, err error) string {
+func denialMessage(pod *corev1.Pod, err error) string {
 	return fmt.Sprintf("pod %s/%s cannot get its sidecar: %s", pod.Namespace, nameOf(pod), strings.ReplaceAll(err.Error(), "\n", "; "))
 }
 
-// nameOf is the name of a pod, or the beginning of the name that it will get.
+// nameOf returns the name of a pod, or its generateName with an asterisk.
 func nameOf(pod *corev1.Pod) string {
 	if pod.Name == "" {
 		return pod.GenerateName + "*"

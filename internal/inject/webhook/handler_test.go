@@ -8,18 +8,17 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
+	jsonpatch "github.com/evanphx/json-patch/v5"
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
-	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// review is the recorded review of a pod, changed by the test.
+// review returns the recorded review of a pod, modified by change.
 func review(t testing.TB, change func(*admissionv1.AdmissionReview)) []byte {
 	t.Helper()
 	content, err := os.ReadFile("testdata/review.json")
@@ -57,19 +56,19 @@ func post(t testing.TB, mux http.Handler, body []byte) *httptest.ResponseRecorde
 	return recorder
 }
 
-// ask sends a review and returns the answer.
-func ask(t *testing.T, cluster Cluster, body []byte) *admissionv1.AdmissionResponse {
+// sendReview sends a review and returns the response.
+func sendReview(t *testing.T, cluster Cluster, body []byte) *admissionv1.AdmissionResponse {
 	t.Helper()
 	metrics, _ := testMetrics(t)
-	recorder := post(t, NewServeMux(testHandler(cluster), metrics, time.Now), body)
+	recorder := post(t, NewServeMux(testHandler(cluster), metrics), body)
 	answer := &admissionv1.AdmissionReview{}
 	if err := json.Unmarshal(recorder.Body.Bytes(), answer); err != nil {
-		t.Fatalf("the answer is no review: %v\n%s", err, recorder.Body)
+		t.Fatalf("the response is not a review: %v\n%s", err, recorder.Body)
 	}
 	return answer.Response
 }
 
-// patched applies the patch of an answer to the pod of a review, as the API server does.
+// patched applies the patch of a response to the pod of a review, as the API server does.
 func patched(t *testing.T, body []byte, answer *admissionv1.AdmissionResponse) (*corev1.Pod, []byte) {
 	t.Helper()
 	var parsed admissionv1.AdmissionReview
@@ -82,7 +81,7 @@ func patched(t *testing.T, body []byte, answer *admissionv1.AdmissionResponse) (
 	}
 	result, err := patch.Apply(parsed.Request.Object.Raw)
 	if err != nil {
-		t.Fatalf("the patch does not fit the pod: %v\n%s", err, answer.Patch)
+		t.Fatalf("the patch cannot be applied to the pod: %v\n%s", err, answer.Patch)
 	}
 	pod := &corev1.Pod{}
 	if err := json.Unmarshal(result, pod); err != nil {
@@ -92,10 +91,10 @@ func patched(t *testing.T, body []byte, answer *admissionv1.AdmissionResponse) (
 }
 
 func TestThreat33SidecarStartsFirst(t *testing.T) {
-	cluster, body := enrolled(), review(t, nil)
-	answer := ask(t, cluster, body)
+	cluster, body := newMemberCluster(), review(t, nil)
+	answer := sendReview(t, cluster, body)
 	if !answer.Allowed || string(answer.UID) != "0b4f1c43-2d6f-4f0a-9c43-1f0f4f0e7b11" || answer.PatchType == nil {
-		t.Fatalf("the answer is %+v, want an allowed patch with the uid of the request", answer)
+		t.Fatalf("response = %+v, want an allowed patch with the uid of the request", answer)
 	}
 	pod, raw := patched(t, body, answer)
 	var order []string
@@ -103,73 +102,73 @@ func TestThreat33SidecarStartsFirst(t *testing.T) {
 		order = append(order, c.Name)
 	}
 	if diff := cmp.Diff([]string{names.InitContainer, names.SidecarContainer, "migrate", "bookbuyer"}, order); diff != "" {
-		t.Errorf("containers start in another order (-want +got):\n%s", diff)
+		t.Errorf("container order differs (-want +got):\n%s", diff)
 	}
 	if pod.Labels[names.ProxyUUIDLabel] != "7f7c1f0e" || pod.Labels["app"] != "bookbuyer" {
 		t.Errorf("labels are %v, want the sidecar's added to the pod's", pod.Labels)
 	}
 	if probe := pod.Spec.Containers[0].LivenessProbe.HTTPGet; probe.Path != "/osm-liveness-probe" || probe.Port.IntValue() != names.LivenessPort {
-		t.Errorf("the liveness probe is %+v, want it to point at the sidecar", probe)
+		t.Errorf("the liveness probe is %+v, want it to target the sidecar", probe)
 	}
 	if !bytes.Contains(raw, []byte(`"fieldFromTheFuture":{"keep":"me"}`)) {
-		t.Errorf("a field that the injector does not know was lost:\n%s", raw)
+		t.Errorf("a field unknown to the injector was removed:\n%s", raw)
 	}
 	if diff := cmp.Diff([]string{"shop"}, cluster.trustFor); diff != "" {
-		t.Errorf("trust was not ensured once (-want +got):\n%s", diff)
+		t.Errorf("namespaces with ensured trust differ (-want +got):\n%s", diff)
 	}
 	if cluster.freshReads != 0 {
-		t.Errorf("the API server was asked %d times for a namespace that is known", cluster.freshReads)
+		t.Errorf("the live namespace was read %d times although the cache is current", cluster.freshReads)
 	}
 }
 
-func TestReviewAgain(t *testing.T) {
+func TestReview_RepeatedReviewChangesNothing(t *testing.T) {
 	body := review(t, nil)
-	_, once := patched(t, body, ask(t, enrolled(), body))
+	_, once := patched(t, body, sendReview(t, newMemberCluster(), body))
 	again := review(t, func(r *admissionv1.AdmissionReview) { r.Request.Object.Raw = once })
-	// The fake identifier is the same for both, so nothing at all may differ.
-	if answer := ask(t, enrolled(), again); !answer.Allowed || len(answer.Patch) != 0 {
+	// The fake identifier is the same for both reviews, so the patch must be empty.
+	if answer := sendReview(t, newMemberCluster(), again); !answer.Allowed || len(answer.Patch) != 0 {
 		t.Errorf("a second review changes the pod: %s", answer.Patch)
 	}
 }
 
-func TestReviewDryRunWritesNothing(t *testing.T) {
-	cluster, dry := enrolled(), true
-	answer := ask(t, cluster, review(t, func(r *admissionv1.AdmissionReview) { r.Request.DryRun = &dry }))
+func TestReview_DryRunWritesNothing(t *testing.T) {
+	cluster, dry := newMemberCluster(), true
+	answer := sendReview(t, cluster, review(t, func(r *admissionv1.AdmissionReview) { r.Request.DryRun = &dry }))
 	if !answer.Allowed || len(answer.Patch) == 0 {
-		t.Errorf("the answer is %+v, want a patch", answer)
+		t.Errorf("response = %+v, want a patch", answer)
 	}
 	if len(cluster.trustFor) != 0 {
-		t.Errorf("a dry run wrote the trust of %v", cluster.trustFor)
+		t.Errorf("a dry run created the trust ConfigMap of %v", cluster.trustFor)
 	}
 }
 
-// TestReviewAfterLabelling has a namespace that became a member after it was last seen.
-func TestReviewAfterLabelling(t *testing.T) {
-	cluster := enrolled()
-	cluster.seen.Labels = nil
-	if answer := ask(t, cluster, review(t, nil)); len(answer.Patch) == 0 {
-		t.Errorf("the answer is %+v, want a patch: the namespace is a member now", answer)
+// TestReview_ReadsLiveNamespaceBeforeSkipping covers a namespace that joined the mesh after the cached read.
+func TestReview_ReadsLiveNamespaceBeforeSkipping(t *testing.T) {
+	cluster := newMemberCluster()
+	cluster.cached.Labels = nil
+	if answer := sendReview(t, cluster, review(t, nil)); len(answer.Patch) == 0 {
+		t.Errorf("response = %+v, want a patch: the namespace is a member now", answer)
 	}
 }
 
-func TestThreat30And31LeftPods(t *testing.T) {
-	disabled := enrolled()
-	disabled.seen.Annotations, disabled.now.Annotations = nil, nil
+func TestThreat30And31PodsWithoutSidecar(t *testing.T) {
+	disabled := newMemberCluster()
+	disabled.cached.Annotations, disabled.live.Annotations = nil, nil
 	for name, test := range map[string]struct {
 		cluster *fakeCluster
 		change  func(*admissionv1.AdmissionReview)
 		warning string
 	}{
 		"injection off":    {disabled, nil, ""},
-		"host network":     {enrolled(), withPod(`"enableServiceLinks": true`, `"hostNetwork": true`), "uses the network of its node"},
-		"another kind":     {enrolled(), func(r *admissionv1.AdmissionReview) { r.Request.Kind.Kind = "Service" }, ""},
-		"an update":        {enrolled(), func(r *admissionv1.AdmissionReview) { r.Request.Operation = admissionv1.Update }, ""},
-		"another resource": {enrolled(), func(r *admissionv1.AdmissionReview) { r.Request.SubResource = "eviction" }, ""},
+		"host network":     {newMemberCluster(), withPod(`"enableServiceLinks": true`, `"hostNetwork": true`), "uses the network of its node"},
+		"another kind":     {newMemberCluster(), func(r *admissionv1.AdmissionReview) { r.Request.Kind.Kind = "Service" }, ""},
+		"an update":        {newMemberCluster(), func(r *admissionv1.AdmissionReview) { r.Request.Operation = admissionv1.Update }, ""},
+		"another resource": {newMemberCluster(), func(r *admissionv1.AdmissionReview) { r.Request.SubResource = "eviction" }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			answer := ask(t, test.cluster, review(t, test.change))
+			answer := sendReview(t, test.cluster, review(t, test.change))
 			if !answer.Allowed || len(answer.Patch) != 0 {
-				t.Errorf("the answer is %+v, want it allowed as it is", answer)
+				t.Errorf("response = %+v, want the pod allowed without changes", answer)
 			}
 			if got := strings.Join(answer.Warnings, "\n"); test.warning == "" && got != "" || !strings.Contains(got, test.warning) {
 				t.Errorf("warnings are %q, want %q", got, test.warning)
@@ -178,9 +177,9 @@ func TestThreat30And31LeftPods(t *testing.T) {
 	}
 }
 
-func TestReviewRefuses(t *testing.T) {
-	unreadable, untrusted := enrolled(), enrolled()
-	unreadable.broken, untrusted.trustBroken = errBroken, errBroken
+func TestReview_DeniesPods(t *testing.T) {
+	unreadable, untrusted := newMemberCluster(), newMemberCluster()
+	unreadable.namespaceErr, untrusted.trustErr = errUnavailable, errUnavailable
 	root := withPod(`"securityContext": {}`, `"securityContext": {"runAsUser": 1500}`)
 	ephemeral := func(r *admissionv1.AdmissionReview) {
 		r.Request.SubResource, r.Request.Operation = "ephemeralcontainers", admissionv1.Update
@@ -192,41 +191,41 @@ func TestReviewRefuses(t *testing.T) {
 		code    int32
 		message string
 	}{
-		"the sidecar's user":   {enrolled(), root, 403, "pod shop/bookbuyer-6d5c7f9b8-* cannot get its sidecar: the container migrate runs as user 1500"},
-		"an ephemeral one":     {enrolled(), ephemeral, 403, "container debug runs as user 1500"},
-		"namespace unreadable": {unreadable, nil, 500, "the API server does not answer"},
-		"trust unwritable":     {untrusted, nil, 500, "the API server does not answer"},
+		"the sidecar's user":   {newMemberCluster(), root, 403, "pod shop/bookbuyer-6d5c7f9b8-* cannot get its sidecar: the container migrate runs as user 1500"},
+		"ephemeral container":  {newMemberCluster(), ephemeral, 403, "container debug runs as user 1500"},
+		"namespace unreadable": {unreadable, nil, 500, "the API server is unavailable"},
+		"trust unwritable":     {untrusted, nil, 500, "the API server is unavailable"},
 		"no pod": {
-			enrolled(), func(r *admissionv1.AdmissionReview) { r.Request.Object.Raw = []byte(`{"spec": "x"}`) }, 400,
+			newMemberCluster(), func(r *admissionv1.AdmissionReview) { r.Request.Object.Raw = []byte(`{"spec": "x"}`) }, 400,
 			"the pod in the admission review cannot be read",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			answer := ask(t, test.cluster, review(t, test.change))
+			answer := sendReview(t, test.cluster, review(t, test.change))
 			if answer.Allowed || answer.Result.Code != test.code || !strings.Contains(answer.Result.Message, test.message) {
-				t.Errorf("the answer is %v, %+v, want code %d and a message with %q", answer.Allowed, answer.Result, test.code, test.message)
+				t.Errorf("response allowed = %v, %+v, want code %d and a message with %q", answer.Allowed, answer.Result, test.code, test.message)
 			}
 		})
 	}
 }
 
-// TestThreat11And12 sends what an API server does not send.
+// TestThreat11And12 sends requests that an API server does not send.
 func TestThreat11And12(t *testing.T) {
 	metrics, registry := testMetrics(t)
-	mux := NewServeMux(testHandler(enrolled()), metrics, time.Now)
+	mux := NewServeMux(testHandler(newMemberCluster()), metrics)
 	deep := strings.Repeat(`{"a":`, 20000) + "1" + strings.Repeat("}", 20000)
 	for name, test := range map[string]struct {
 		method, media, body string
 		code                int
 	}{
-		"get":             {http.MethodGet, "application/json", "", 405},
-		"unusual method":  {"BREW", "application/json", "", 405},
-		"form":            {http.MethodPost, "application/x-www-form-urlencoded", "a=b", 415},
-		"too large":       {http.MethodPost, "application/json", strings.Repeat(" ", maxBody+1), 413},
-		"deep":            {http.MethodPost, "application/json", deep, 200},
-		"bad UTF-8":       {http.MethodPost, "application/json", "{\"request\":\"\xff\"}", 200},
-		"no request":      {http.MethodPost, "application/json", `{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1"}`, 200},
-		"half of a thing": {http.MethodPost, "application/json", `{"request":{"kind"`, 200},
+		"get":            {http.MethodGet, "application/json", "", 405},
+		"unusual method": {"BREW", "application/json", "", 405},
+		"form":           {http.MethodPost, "application/x-www-form-urlencoded", "a=b", 415},
+		"too large":      {http.MethodPost, "application/json", strings.Repeat(" ", maxBody+1), 413},
+		"deep":           {http.MethodPost, "application/json", deep, 200},
+		"bad UTF-8":      {http.MethodPost, "application/json", "{\"request\":\"\xff\"}", 200},
+		"no request":     {http.MethodPost, "application/json", `{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1"}`, 200},
+		"truncated body": {http.MethodPost, "application/json", `{"request":{"kind"`, 200},
 	} {
 		t.Run(name, func(t *testing.T) {
 			request := httptest.NewRequest(test.method, Path, strings.NewReader(test.body))
@@ -234,21 +233,21 @@ func TestThreat11And12(t *testing.T) {
 			recorder := httptest.NewRecorder()
 			mux.ServeHTTP(recorder, request)
 			if recorder.Code != test.code {
-				t.Errorf("answered %d, want %d", recorder.Code, test.code)
+				t.Errorf("status = %d, want %d", recorder.Code, test.code)
 			}
 			if strings.Contains(recorder.Body.String(), `"patch"`) {
-				t.Errorf("answered with a patch: %s", recorder.Body)
+				t.Errorf("the response has a patch: %s", recorder.Body)
 			}
 		})
 	}
 	if count, err := testutil.GatherAndCount(registry, "osm_http_response_total"); err != nil || count > 5 {
-		t.Errorf("%d series (%v): callers must not make new ones", count, err)
+		t.Errorf("%d series (%v), want at most 5: clients must not create series", count, err)
 	}
 }
 
 func TestMetrics(t *testing.T) {
 	metrics, registry := testMetrics(t)
-	mux := NewServeMux(testHandler(enrolled()), metrics, time.Now)
+	mux := NewServeMux(testHandler(newMemberCluster()), metrics)
 	post(t, mux, review(t, nil))
 	post(t, mux, review(t, withPod(`"securityContext": {}`, `"securityContext": {"runAsUser": 1500}`)))
 	const want = `
@@ -256,7 +255,7 @@ func TestMetrics(t *testing.T) {
 # TYPE osm_admission_webhook_response_total counter
 osm_admission_webhook_response_total{kind="Pod",success="false"} 1
 osm_admission_webhook_response_total{kind="Pod",success="true"} 1
-# HELP osm_http_response_total HTTP responses of the webhook server.
+# HELP osm_http_response_total HTTP responses.
 # TYPE osm_http_response_total counter
 osm_http_response_total{code="200",method="POST",path="/mutate-pod-creation"} 2
 `

@@ -5,38 +5,37 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
-	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 )
 
 const (
-	// Path is where the API server sends reviews of pods.
+	// Path is the path of admission reviews for pods.
 	Path = "/mutate-pod-creation"
-	// maxBody is more than a pod of the largest size that the API server stores, with its review around it.
+	// maxBody exceeds the largest pod that the API server stores, including its review.
 	maxBody = 3 << 20
 )
 
-// NewServeMux serves reviews and the health of the server.
-func NewServeMux(handler admission.Handler, metrics *Metrics, now func() time.Time) http.Handler {
+// NewServeMux returns a handler for reviews and the health endpoint.
+func NewServeMux(handler admission.Handler, metrics *Metrics) http.Handler {
 	recoverPanics := true
 	review := &admission.Webhook{
 		Handler: admission.HandlerFunc(func(ctx context.Context, req admission.Request) admission.Response {
 			response := handler.Handle(ctx, req)
-			metrics.review(req.Kind.Kind, response.Allowed)
+			metrics.countReview(req.Kind.Kind, response.Allowed)
 			return response
 		}),
 		RecoverPanic: &recoverPanics,
 	}
 	mux := http.NewServeMux()
-	mux.Handle(Path, metrics.measured(Path, onlyReviews(review), now))
-	mux.Handle("/healthz", metrics.measured("/healthz", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	mux.Handle(Path, metrics.responses.Measure(onlyReviews(review), Path))
+	mux.Handle("/healthz", metrics.responses.Measure(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, "alive")
-	}), now))
+	}), "/healthz"))
 	return mux
 }
 
-// onlyReviews refuses what the API server does not send before it is read.
+// onlyReviews rejects requests that cannot come from an API server before it reads their bodies.
 func onlyReviews(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))

@@ -10,17 +10,16 @@ import (
 	"time"
 )
 
-// leaveTime is how long a server that was told to stop still answers: until every API server knows that it is gone.
-// shutdownTime is how long reviews that have begun may take after that.
+// propagationDelay is how long a stopping server still accepts reviews, until every API server has removed its endpoint.
+// shutdownTimeout limits the reviews that are in flight after that.
 const (
-	leaveTime    = 5 * time.Second
-	shutdownTime = 20 * time.Second
+	propagationDelay = 5 * time.Second
+	shutdownTimeout  = 20 * time.Second
 )
 
-// Serve answers reviews on a listener with the certificate that get returns at the time, until ctx ends and then a little
-// longer.
+// Serve serves reviews on a listener until ctx ends, and then drains. It calls get for the certificate of each handshake.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler, get func(*tls.ClientHelloInfo) (*tls.Certificate, error)) error {
-	// With HTTP/2 an API server would send all its reviews over one connection, to one replica.
+	// With HTTP/2 an API server would send all reviews over one connection, and so to one replica.
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	server := &http.Server{
@@ -36,10 +35,10 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, get
 	stopped := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
-		time.Sleep(leaveTime)
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+		time.Sleep(propagationDelay)
+		shutdownCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 		defer cancel()
-		stopped <- server.Shutdown(last)
+		stopped <- server.Shutdown(shutdownCtx)
 	}()
 	if err := server.ServeTLS(listener, "", ""); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("the webhook server on %s stopped: %w", listener.Addr(), err)

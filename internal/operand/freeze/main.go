@@ -1,8 +1,7 @@
-// Command freeze writes down one version of the control plane for ever: a copy of the current manifests with image digests, and the
-// commit that they were made from.
+// Command freeze records a version of the control plane: a copy of the current manifests with image digests, and their commit.
 //
-// In flow a version, a commit and the list of images that the image builder left; out flows a new folder of manifests, which the
-// next build of the operator embeds. A folder that exists is never written again.
+// A version, a commit and the image list of the image builder flow in. A new folder of manifests flows out, which the next build of the
+// operator embeds. An existing folder is never overwritten.
 //
 //	go run ./internal/operand/freeze -version v0.1.0 -commit HASH -images bin/images/images.lock
 package main
@@ -20,10 +19,10 @@ import (
 )
 
 func main() {
-	version := flag.String("version", "", "the version to write down, such as v0.1.0")
+	version := flag.String("version", "", "the version to record, such as v0.1.0")
 	commit := flag.String("commit", "", "the commit that the images were built from")
-	images := flag.String("images", filepath.Join("bin", "images", "images.lock"), "the list of built images")
-	out := flag.String("out", filepath.Join("internal", "operand", "manifests"), "the folder that has a folder for each version")
+	images := flag.String("images", filepath.Join("bin", "images", "images.lock"), "the image list of the image builder")
+	out := flag.String("out", filepath.Join("internal", "operand", "manifests"), "the parent folder of the version folders")
 	flag.Parse()
 	folder, err := freeze(*version, *commit, *images, *out)
 	if err != nil {
@@ -33,10 +32,10 @@ func main() {
 	fmt.Println("wrote", folder)
 }
 
-// release is what may name a folder of manifests.
+// release matches the valid names of version folders.
 var release = regexp.MustCompile(`^v[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$`)
 
-// freeze writes the folder of a version.
+// freeze writes the folder of a version and returns its path.
 func freeze(version, commit, list, out string) (string, error) {
 	if !release.MatchString(version) {
 		return "", fmt.Errorf("%q is not a version: write v and three numbers, such as v0.1.0", version)
@@ -52,7 +51,7 @@ func freeze(version, commit, list, out string) (string, error) {
 	folder := filepath.Join(out, version)
 	err = os.Mkdir(folder, 0o755)
 	if errors.Is(err, os.ErrExist) {
-		return "", fmt.Errorf("%s exists: a version that is written down never changes; raise the version in the file VERSION", folder)
+		return "", fmt.Errorf("%s exists: a recorded version never changes; raise the version in the file VERSION", folder)
 	}
 	if err != nil {
 		return "", err
@@ -65,15 +64,15 @@ func freeze(version, commit, list, out string) (string, error) {
 	return folder, nil
 }
 
-// readImages reads the references and digests of the images that belong to a version.
+// readImages reads the references and digests of the images of a version.
 func readImages(list string) (operand.Images, error) {
 	content, err := os.ReadFile(list)
 	if err != nil {
-		return operand.Images{}, fmt.Errorf("the list of built images cannot be read, build the images first: %w", err)
+		return operand.Images{}, fmt.Errorf("cannot read the image list, build the images first: %w", err)
 	}
 	var built map[string]struct{ Reference, Digest string }
 	if err := json.Unmarshal(content, &built); err != nil {
-		return operand.Images{}, fmt.Errorf("the list of built images %s is damaged: %w", list, err)
+		return operand.Images{}, fmt.Errorf("the image list %s is invalid: %w", list, err)
 	}
 	pinned := func(name string) string {
 		if built[name].Digest == "" {

@@ -9,7 +9,7 @@ import (
 
 const commit = "0123456789abcdef0123456789abcdef01234567"
 
-// imageList writes a list of images as the image builder does.
+// imageList writes an image list in the format of the image builder.
 func imageList(t *testing.T, names ...string) string {
 	t.Helper()
 	var entries []string
@@ -51,18 +51,18 @@ func TestFreezeWritesManifestsOnce(t *testing.T) {
 	}
 }
 
-func TestFreezeRefuses(t *testing.T) {
+func TestFreezeRejectsInvalidInput(t *testing.T) {
 	whole := imageList(t, "osm-controller", "osm-injector", "init", "envoy")
 	for name, test := range map[string]struct{ version, commit, list, want string }{
-		"a word for a version":    {"latest", commit, whole, "not a version"},
-		"a path for a version":    {"v0.1.0/../x", commit, whole, "not a version"},
-		"a branch for a commit":   {"v0.1.0", "main", whole, "not a commit"},
-		"an image that is absent": {"v0.1.0", commit, imageList(t, "osm-controller", "init", "envoy"), "injector"},
-		"no list":                 {"v0.1.0", commit, filepath.Join(t.TempDir(), "none"), "build the images first"},
+		"invalid version":     {"latest", commit, whole, "not a version"},
+		"version with a path": {"v0.1.0/../x", commit, whole, "not a version"},
+		"invalid commit":      {"v0.1.0", "main", whole, "not a commit"},
+		"missing image":       {"v0.1.0", commit, imageList(t, "osm-controller", "init", "envoy"), "injector"},
+		"missing image list":  {"v0.1.0", commit, filepath.Join(t.TempDir(), "none"), "build the images first"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := freeze(test.version, test.commit, test.list, t.TempDir()); err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("freeze = %v, want an error that says %q", err, test.want)
+				t.Errorf("freeze = %v, want an error that contains %q", err, test.want)
 			}
 		})
 	}

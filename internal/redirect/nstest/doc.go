@@ -1,4 +1,4 @@
-// Package nstest gives tests network namespaces of their own, in which they own every port, address and rule.
+// Package nstest creates network namespaces for tests, in which a test can use every port, address and rule.
 //
-// A test flows in; a Namespace flows out, in which functions and programs run. It needs root and the ip program.
+// Functions and programs run inside a Namespace, which is removed when the test ends. It requires root and the ip program.
 package nstest

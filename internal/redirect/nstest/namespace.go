@@ -14,20 +14,22 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 )
 
-// Namespace is a network namespace that lives on one thread and ends with the test.
+// Namespace is a network namespace, bound to one thread, that is removed when the test ends.
 type Namespace struct {
 	tid   int
 	calls chan func()
 }
 
-// New makes a namespace with its loopback device up.
+// New creates a namespace with its loopback interface up.
 func New(t *testing.T) *Namespace {
 	t.Helper()
 	ns := start(t, func() error { return unix.Unshare(unix.CLONE_NEWNET) })
 	var err error
-	// Duplicate address detection would keep every new IPv6 address unusable for a second or two.
+	// Duplicate address detection would make each new IPv6 address unusable for one to two seconds.
 	ns.Do(func() { err = os.WriteFile("/proc/sys/net/ipv6/conf/default/accept_dad", []byte("0"), 0) })
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +38,7 @@ func New(t *testing.T) *Namespace {
 	return ns
 }
 
-// Enter is another thread in the same namespace, for what happens at the same time.
+// Enter returns another thread in the same namespace, for concurrent calls.
 func Enter(t *testing.T, ns *Namespace) *Namespace {
 	t.Helper()
 	return start(t, func() error {
@@ -49,13 +51,13 @@ func Enter(t *testing.T, ns *Namespace) *Namespace {
 	})
 }
 
-// start makes a thread that moves to a namespace and waits for calls there.
+// start creates a thread that moves to a namespace and runs calls there.
 func start(t *testing.T, move func() error) *Namespace {
 	t.Helper()
 	ns := &Namespace{calls: make(chan func())}
 	started := make(chan error)
 	go func() {
-		// The thread is never unlocked: Go throws it away with the goroutine, and the namespace goes with it.
+		// The thread is never unlocked. Go ends it with the goroutine, and the kernel removes the namespace with it.
 		runtime.LockOSThread()
 		err := move()
 		ns.tid = unix.Gettid()
@@ -68,14 +70,14 @@ func start(t *testing.T, move func() error) *Namespace {
 		}
 	}()
 	if err := <-started; err != nil {
-		t.Fatalf("a network namespace cannot be made: %v; run this test as root", err)
+		t.Fatalf("a network namespace cannot be created: %v; run this test as root", err)
 	}
 	t.Cleanup(func() { close(ns.calls) })
 	return ns
 }
 
-// Do runs a function inside the namespace. Sockets it opens and programs it starts stay in the namespace; goroutines
-// it starts run outside.
+// Do runs a function inside the namespace. Sockets and programs that it starts stay in the namespace, but goroutines
+// run outside.
 func (ns *Namespace) Do(f func()) {
 	done := make(chan struct{})
 	ns.calls <- func() {
@@ -85,7 +87,7 @@ func (ns *Namespace) Do(f func()) {
 	<-done
 }
 
-// IP runs the ip program with arguments that are separated by spaces.
+// IP runs the ip program with space-separated arguments.
 func (ns *Namespace) IP(t *testing.T, args string) {
 	t.Helper()
 	if out, err := ns.Output(exec.Command("ip", strings.Fields(args)...)); err != nil {
@@ -93,13 +95,13 @@ func (ns *Namespace) IP(t *testing.T, args string) {
 	}
 }
 
-// Output runs a program to its end and returns what it printed.
+// Output runs a program and returns its combined output.
 func (ns *Namespace) Output(cmd *exec.Cmd) (out []byte, err error) {
 	ns.Do(func() { out, err = cmd.CombinedOutput() })
 	return out, err
 }
 
-// Start starts a program and ends it with the test.
+// Start starts a program that is killed when the test ends.
 func (ns *Namespace) Start(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
 	var err error
@@ -113,7 +115,7 @@ func (ns *Namespace) Start(t *testing.T, cmd *exec.Cmd) {
 	})
 }
 
-// Connect joins two namespaces by a cable: each gets a device with the name and the addresses (with prefix lengths).
+// Connect joins two namespaces with a veth pair. Both ends get the given name and their addresses with prefix lengths.
 func Connect(t *testing.T, device string, a *Namespace, addressesA []string, b *Namespace, addressesB []string) {
 	t.Helper()
 	a.IP(t, fmt.Sprintf("link add %s type veth peer name %s netns %d", device, device, b.tid))
@@ -127,15 +129,15 @@ func Connect(t *testing.T, device string, a *Namespace, addressesA []string, b *
 		end.ns.IP(t, "link set "+device+" up")
 	}
 	for _, ns := range []*Namespace{a, b} {
-		// The kernel notices the carrier some time after both ends are up, and only then uses IPv6 addresses.
-		Eventually(t, 5*time.Second, device+" is up with all its addresses", func() bool {
+		// The kernel detects the carrier some time after both ends are up, and uses IPv6 addresses only after that.
+		eventually.True(t, 5*time.Second, device+" is up with all its addresses", func() bool {
 			out, err := ns.Output(exec.Command("ip", "address", "show", "dev", device))
 			return err == nil && strings.Contains(string(out), "state UP") && !strings.Contains(string(out), "tentative")
 		})
 	}
 }
 
-// Listen opens a listening TCP socket, closed with the test.
+// Listen opens a TCP listener that is closed when the test ends.
 func (ns *Namespace) Listen(t *testing.T, address string) net.Listener {
 	t.Helper()
 	var listener net.Listener
@@ -154,10 +156,10 @@ func (ns *Namespace) Dial(_ context.Context, _, address string) (conn net.Conn, 
 	return conn, err
 }
 
-// DialAs is Dial with a socket that belongs to the given user.
+// DialAs is Dial with a socket of the given user.
 func (ns *Namespace) DialAs(uid int, address string) (conn net.Conn, err error) {
 	ns.Do(func() {
-		// The kernel takes a socket's owner from the file system user of the thread that opens it.
+		// The kernel takes the owner of a socket from the file system user of the calling thread.
 		_, _, _ = unix.RawSyscall(unix.SYS_SETFSUID, uintptr(uid), 0, 0)
 		defer func() { _, _, _ = unix.RawSyscall(unix.SYS_SETFSUID, 0, 0, 0) }()
 		conn, err = net.DialTimeout("tcp", address, 2*time.Second)
@@ -165,7 +167,7 @@ func (ns *Namespace) DialAs(uid int, address string) (conn net.Conn, err error) 
 	return conn, err
 }
 
-// HTTP is a client whose connections start in the namespace; it keeps none and follows redirects as Go does.
+// HTTP returns a client that connects from inside the namespace, without keep-alive.
 func (ns *Namespace) HTTP() *http.Client {
 	return &http.Client{
 		Timeout:   5 * time.Second,
@@ -173,17 +175,5 @@ func (ns *Namespace) HTTP() *http.Client {
 	}
 }
 
-// Eventually waits until a condition holds, asking it every 20 ms, and fails the test after the limit.
-func Eventually(t *testing.T, limit time.Duration, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(limit)
-	for !holds() {
-		if time.Now().After(deadline) {
-			t.Fatalf("after %s still not true: %s", limit, what)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-}
-
-// Address joins a host and a port, with brackets around IPv6.
+// Address joins a host and a port, with brackets around IPv6 addresses.
 func Address(host string, port uint16) string { return net.JoinHostPort(host, strconv.Itoa(int(port))) }

@@ -108,7 +108,7 @@ func TestUnreachableIsUnknown(t *testing.T) {
 	if asked.Load() != 0 {
 		t.Error("a server with a foreign certificate was sent the token")
 	}
-	if !strings.Contains(answers[2].Err.Error(), "replica gone cannot be reached") {
+	if !strings.Contains(answers[2].Err.Error(), "connect to replica gone") {
 		t.Errorf("the reason is %v", answers[2].Err)
 	}
 }

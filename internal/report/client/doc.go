@@ -1,5 +1,5 @@
-// Package client collects the report of a mesh's control plane from all its replicas.
+// Package client collects the reports of all control plane replicas of a mesh.
 //
-// The list of replicas, a token and the mesh's root certificate flow in; one Answer a replica flows out, and sums over them that
-// say when they are not complete: a replica that does not answer is unknown, never zero.
+// The list of replicas, a token and the mesh's root certificate flow in. One Answer per replica flows out, and sums over them. A replica
+// that does not respond is reported as unknown, never as zero.
 package client

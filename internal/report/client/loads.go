@@ -9,31 +9,31 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/report"
 )
 
-// Changes asks every replica for the latest changes that it has taken in.
+// Changes reads the latest changes of all replicas.
 func (c *Client) Changes(ctx context.Context) ([]Answer[report.Changes], error) {
 	return ask[report.Changes](ctx, c, report.ChangesPath)
 }
 
-// Loads asks every replica for what its sidecars have sent, and so makes the sidecars report: the first answers are empty, and the
-// next ones, 5 to 10 seconds later, are not.
+// Loads reads the load reports of all replicas. Reading enables load reporting: the first result is empty, and results are available 5 to
+// 10 seconds later.
 func (c *Client) Loads(ctx context.Context) ([]Answer[report.Loads], error) {
 	return ask[report.Loads](ctx, c, report.LoadsPath)
 }
 
-// LoadSum is what the sidecars of a mesh have sent.
+// LoadSum is the sum of the load reports of a mesh.
 type LoadSum struct {
-	// Sidecars and Reporting are those of the replicas that answered.
+	// Sidecars and Reporting only count sidecars of replicas that responded.
 	Sidecars, Reporting int
-	// Loads are sorted by client and cluster. Rate is the sum of the replicas', and Seconds the shortest of theirs.
+	// Loads are sorted by client and cluster. Rate is the sum over replicas, Seconds the minimum.
 	Loads []report.Load
-	// Unknown are the replicas that did not answer: what their sidecars send is not in Loads, and not 0.
+	// Unknown are the replicas that did not respond. Their loads are missing in Loads.
 	Unknown []string
 }
 
-// Complete says whether every sidecar has reported.
+// Complete returns true if every sidecar has reported.
 func (s LoadSum) Complete() bool { return len(s.Unknown) == 0 && s.Reporting == s.Sidecars }
 
-// TotalLoads adds up what replicas say about loads. A client whose sidecars are connected to several replicas appears once.
+// TotalLoads adds the load reports of all replicas. A client with sidecars on several replicas appears once.
 func TotalLoads(answers []Answer[report.Loads]) LoadSum {
 	var sum LoadSum
 	type key struct{ client, cluster string }

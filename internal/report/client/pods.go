@@ -13,8 +13,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// Pods lists the replicas of the control plane in a namespace by their pods, sorted by name: those of the mesh's own, and those of one that
-// runs beside it, which has sidecars, too. All that run count, ready or not: one that does not answer still has sidecars.
+// Pods lists the running controller pods in a namespace, sorted by name, including those of a canary. Pods that are not ready are included,
+// because they may still serve sidecars.
 func Pods(reader client.Reader, namespace string) func(context.Context) ([]Replica, error) {
 	return func(ctx context.Context) ([]Replica, error) {
 		var pods corev1.PodList

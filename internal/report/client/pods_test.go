@@ -23,9 +23,9 @@ func TestReplicasOfAllControlPlanesAreFound(t *testing.T) {
 	}
 	reader := fake.NewClientBuilder().WithObjects(
 		pod("osm-system", "b", names.Controller, corev1.PodRunning),
-		pod("osm-system", "a", names.Beside(names.Controller, "v0-2-0"), corev1.PodRunning),
+		pod("osm-system", "a", names.WithSuffix(names.Controller, "v0-2-0"), corev1.PodRunning),
 		pod("osm-system", "starting", names.Controller, corev1.PodPending),
-		pod("osm-system", "injector", names.Beside(names.Injector, "v0-2-0"), corev1.PodRunning),
+		pod("osm-system", "injector", names.WithSuffix(names.Injector, "v0-2-0"), corev1.PodRunning),
 		pod("osm-system", "grafana", "grafana", corev1.PodRunning),
 		pod("osm-system", "bare", "", corev1.PodRunning),
 		pod("other-system", "c", names.Controller, corev1.PodRunning),

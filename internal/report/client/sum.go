@@ -7,17 +7,17 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/report"
 )
 
-// Sum are the sidecars of a mesh.
+// Sum counts the sidecars of a mesh.
 type Sum struct {
-	// Counts are of the replicas that answered.
+	// Counts only includes replicas that responded.
 	Counts report.Counts
-	// ByRevision are the same by MeshRevision.
+	// ByRevision has the counts by MeshRevision.
 	ByRevision map[string]report.Counts
-	// Unknown are the replicas that did not answer: when there is one, Counts are not the whole mesh.
+	// Unknown are the replicas that did not respond. If there are any, Counts are incomplete.
 	Unknown []string
 }
 
-// Total adds up what replicas say about their sidecars.
+// Total adds the sidecars of all replicas.
 func Total(answers []Answer[report.Proxies]) Sum {
 	sum := Sum{ByRevision: map[string]report.Counts{}}
 	for _, answer := range answers {
@@ -34,20 +34,20 @@ func Total(answers []Answer[report.Proxies]) Sum {
 	return sum
 }
 
-// ObjectSum is how far the sidecars of a mesh are with a policy.
+// ObjectSum counts the acknowledgements of a policy in a mesh.
 type ObjectSum struct {
 	Sidecars, Acknowledged, Rejected int
-	// Settled is since when all sidecars have answered; zero when some have not, or a replica is unknown.
+	// Settled is the time of the last answer. It is zero if a sidecar has not answered, or a replica is unknown.
 	Settled  time.Time
 	Laggards []string
-	// Unknown are the replicas that did not answer.
+	// Unknown are the replicas that did not respond.
 	Unknown []string
-	// Outdated are the replicas that speak of another version of the policy than the one asked for.
+	// Outdated are the replicas with another generation of the policy than requested.
 	Outdated []string
 }
 
-// Combine adds up what replicas say about a version of a policy; generation 0 stands for whatever version each of them has. The
-// error is ErrNotFound when all of them do not know the policy.
+// Combine adds the acknowledgements of all replicas for a generation of a policy. Generation 0 accepts any generation. It returns
+// ErrNotFound if no replica knows the policy.
 func Combine(answers []Answer[report.Object], generation int64) (ObjectSum, error) {
 	var sum ObjectSum
 	missing, settled := 0, len(answers) > 0

@@ -18,28 +18,28 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/report"
 )
 
-// Limits of what strangers can make us ask the API server.
+// Limits of the requests that unauthenticated clients can cause to the API server.
 const (
-	// maxToken is the size in bytes of the largest token that is looked at.
+	// maxToken is the maximum size of a token in bytes.
 	maxToken = 16 << 10
-	// remember is how long an answer of the API server counts.
-	remember = 10 * time.Second
-	// maxRemembered is how many answers are remembered.
-	maxRemembered = 1024
-	// maxReviews is how many questions are asked at a time; whoever comes on top waits.
+	// decisionTTL is how long a decision is cached.
+	decisionTTL = 10 * time.Second
+	// maxDecisions is the maximum number of cached decisions.
+	maxDecisions = 1024
+	// maxReviews is the maximum number of concurrent reviews. Further requests wait.
 	maxReviews = 4
-	// patience is how long a request waits for the API server.
-	patience = 5 * time.Second
+	// timeout limits the wait for the API server.
+	timeout = 5 * time.Second
 )
 
-// Why a request is not answered.
+// Errors of rejected requests.
 var (
 	errNoToken   = errors.New("send a bearer token of the cluster in the Authorization header")
-	errUnknown   = errors.New("the cluster does not know this token")
+	errUnknown   = errors.New("invalid token")
 	errForbidden = errors.New(`the token's user may not read the report: it needs the verb "get" on the non-resource URL ` + report.Root)
 )
 
-// Access decides who may read the report, by asking the API server. It is safe for concurrent use.
+// Access authorizes readers of the report with the API server. It is safe for concurrent use.
 type Access struct {
 	clients kubernetes.Interface
 	now     func() time.Time
@@ -49,18 +49,18 @@ type Access struct {
 	answers map[[sha256.Size]byte]decision
 }
 
-// decision is an answer of the API server; a nil err lets in.
+// decision is a cached decision. A nil err grants access.
 type decision struct {
 	err   error
 	until time.Time
 }
 
-// NewAccess makes an Access. The clients should have a rate limit of their own: strangers cause what is asked.
+// NewAccess returns an Access. The clients need their own rate limit, because unauthenticated clients cause their requests.
 func NewAccess(clients kubernetes.Interface, now func() time.Time) *Access {
 	return &Access{clients: clients, now: now, reviews: make(chan struct{}, maxReviews), answers: map[[sha256.Size]byte]decision{}}
 }
 
-// protect lets a request through when its token may read the report.
+// protect only forwards requests whose token may read the report.
 func (a *Access) protect(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch err := a.check(r); {
@@ -68,11 +68,11 @@ func (a *Access) protect(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		case errors.Is(err, errNoToken), errors.Is(err, errUnknown):
 			w.Header().Set("WWW-Authenticate", "Bearer")
-			refuse(w, http.StatusUnauthorized, err)
+			writeError(w, http.StatusUnauthorized, err)
 		case errors.Is(err, errForbidden):
-			refuse(w, http.StatusForbidden, err)
+			writeError(w, http.StatusForbidden, err)
 		default:
-			refuse(w, http.StatusServiceUnavailable, fmt.Errorf("the API server cannot be asked who may read this: %w", err))
+			writeError(w, http.StatusServiceUnavailable, fmt.Errorf("authorize the request with the API server: %w", err))
 		}
 	})
 }
@@ -83,10 +83,10 @@ func (a *Access) check(r *http.Request) error {
 		return errNoToken
 	}
 	key := sha256.Sum256([]byte(token))
-	if known, ok := a.recall(key); ok {
+	if known, ok := a.cached(key); ok {
 		return known.err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
 	select {
 	case a.reviews <- struct{}{}:
@@ -96,12 +96,12 @@ func (a *Access) check(r *http.Request) error {
 	}
 	err := a.review(ctx, token)
 	if err == nil || errors.Is(err, errUnknown) || errors.Is(err, errForbidden) {
-		a.learn(key, err)
+		a.cache(key, err)
 	}
 	return err
 }
 
-// review asks the API server whose token it is, and whether he may.
+// review authenticates the token and authorizes its user with the API server.
 func (a *Access) review(ctx context.Context, token string) error {
 	who, err := a.clients.AuthenticationV1().TokenReviews().Create(ctx,
 		&authenticationv1.TokenReview{Spec: authenticationv1.TokenReviewSpec{Token: token}}, metav1.CreateOptions{})
@@ -131,18 +131,18 @@ func (a *Access) review(ctx context.Context, token string) error {
 	return nil
 }
 
-func (a *Access) recall(key [sha256.Size]byte) (decision, bool) {
+func (a *Access) cached(key [sha256.Size]byte) (decision, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	d, ok := a.answers[key]
 	return d, ok && a.now().Before(d.until)
 }
 
-func (a *Access) learn(key [sha256.Size]byte, err error) {
+func (a *Access) cache(key [sha256.Size]byte, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.answers) >= maxRemembered {
+	if len(a.answers) >= maxDecisions {
 		clear(a.answers)
 	}
-	a.answers[key] = decision{err, a.now().Add(remember)}
+	a.answers[key] = decision{err, a.now().Add(decisionTTL)}
 }

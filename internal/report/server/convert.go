@@ -4,11 +4,12 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/report"
-	"github.com/openservicemesh/osm-operator/internal/snapshot"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/quarantine"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/status"
 )
 
-// Proxies is the document about the sidecars of a Store.
-func Proxies(list []snapshot.Proxy) report.Proxies {
+// Proxies converts the sidecars of a Store to a document.
+func Proxies(list []status.Proxy) report.Proxies {
 	result := report.Proxies{Proxies: make([]report.Proxy, 0, len(list))}
 	for _, p := range list {
 		proxy := proxy(p)
@@ -18,40 +19,40 @@ func Proxies(list []snapshot.Proxy) report.Proxies {
 	return result
 }
 
-func proxy(p snapshot.Proxy) report.Proxy {
+func proxy(p status.Proxy) report.Proxy {
 	result := report.Proxy{
 		Namespace: p.Pod.Namespace, Pod: p.Pod.Name, UID: p.PodUID, ServiceAccount: p.Scope.Identity.Name,
-		Revision: p.Scope.Class.Revision, Connected: p.Since.UTC(), CertificateEnd: optional(p.CertificateEnd), Types: map[string]report.Type{},
-		Envoy: p.Software.Envoy, Bootstrap: p.Software.Bootstrap, Unserved: p.Software.Unserved,
+		Revision: p.Scope.Class.Revision, Connected: p.ConnectedSince.UTC(), CertificateEnd: optional(p.CertificateExpiry), Types: map[string]report.Type{},
+		Envoy: p.Software.Envoy, Bootstrap: p.Software.Bootstrap, Unserved: p.Software.UnservedReason,
 	}
-	for t, status := range p.Types {
+	for t, ts := range p.Types {
 		result.Types[t.String()] = report.Type{
-			Version: p.Offered[t], Sent: status.Sent, Accepted: status.Accepted, Rejected: status.Rejected,
-			Behind: optional(status.Behind), Rejection: status.Rejection,
+			Version: p.ScopeVersions[t], Sent: ts.Sent, Accepted: ts.Acknowledged, Rejected: ts.Rejected,
+			Behind: optional(ts.PendingSince), Rejection: ts.Rejection,
 		}
 	}
 	return result
 }
 
-func object(s snapshot.PolicyStatus) report.Object {
+func object(s status.Policy) report.Object {
 	result := report.Object{
 		Kind: string(s.Policy.Kind), Namespace: s.Policy.Name.Namespace, Name: s.Policy.Name.Name,
-		Generation: s.Generation, Changed: s.Changed.UTC(), Sidecars: s.Sidecars, Acknowledged: s.Acknowledged, Rejected: s.Rejected, Settled: optional(s.Settled),
+		Generation: s.Generation, Changed: s.ChangedAt.UTC(), Sidecars: s.Proxies, Acknowledged: s.Acknowledged, Rejected: s.Rejected, Settled: optional(s.CompletedAt),
 	}
-	for _, pod := range s.Laggards {
+	for _, pod := range s.Pending {
 		result.Laggards = append(result.Laggards, pod.String())
 	}
 	return result
 }
 
-// Rejections is the document about the policies that a Store withholds.
-func Rejections(list []snapshot.Rejection) report.Rejections {
+// Rejections converts the quarantined policies of a Store to a document.
+func Rejections(list []quarantine.Rejection) report.Rejections {
 	result := report.Rejections{Rejections: make([]report.Rejection, 0, len(list))}
 	for _, r := range list {
 		result.Rejections = append(result.Rejections, report.Rejection{
 			Kind: string(r.Policy.Kind), Namespace: r.Policy.Name.Namespace, Name: r.Policy.Name.Name,
 			ServiceAccount: r.Scope.Identity.String(), Pod: r.Proxy.String(),
-			Type: r.Type.String(), Resource: r.Resource, Text: r.Text, At: r.At.UTC(),
+			Type: r.Type.String(), Resource: r.Resource, Text: r.Message, At: r.At.UTC(),
 		})
 	}
 	return result

@@ -11,22 +11,24 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/report"
 	"github.com/openservicemesh/osm-operator/internal/snapshot"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/quarantine"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/status"
 )
 
-// Store is the part of the snapshot Store that is reported. It is safe for concurrent use.
+// Store is the reported part of the snapshot Store. It is safe for concurrent use.
 type Store interface {
-	// Ready says whether the Store serves sidecars.
-	Ready() bool
-	Proxies() []snapshot.Proxy
-	Policy(ctx context.Context, policy catalog.Ref) (snapshot.PolicyStatus, error)
-	Rejections() []snapshot.Rejection
-	Traces() []snapshot.Trace
+	// IsReady returns true if the Store serves sidecars.
+	IsReady() bool
+	Proxies() []status.Proxy
+	Policy(ctx context.Context, policy catalog.Ref) (status.Policy, error)
+	Rejections() []quarantine.Rejection
+	Traces() []status.Trace
 }
 
-// Loads are what sidecars report about their requests. Reading makes them report. It is safe for concurrent use.
+// Loads are the load reports of sidecars. Reading enables load reporting. It is safe for concurrent use.
 type Loads interface{ Read() loadstats.Loads }
 
-// Handler serves the report of a Store, and the loads of its sidecars, to whoever access lets in.
+// Handler serves the reports of a Store and the loads of its sidecars to users that access authorizes.
 func Handler(store Store, load Loads, access *Access) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+report.ProxiesPath, func(w http.ResponseWriter, _ *http.Request) { answer(w, Proxies(store.Proxies())) })
@@ -38,25 +40,24 @@ func Handler(store Store, load Loads, access *Access) http.Handler {
 			Kind: catalog.Kind(r.PathValue("kind")),
 			Name: catalog.Name{Namespace: r.PathValue("namespace"), Name: r.PathValue("name")},
 		}
-		status, err := store.Policy(r.Context(), policy)
+		found, err := store.Policy(r.Context(), policy)
 		switch {
-		case errors.Is(err, snapshot.ErrNoPolicy):
-			refuse(w, http.StatusNotFound, err)
+		case errors.Is(err, status.ErrUnknownPolicy):
+			writeError(w, http.StatusNotFound, err)
 		case err != nil:
-			refuse(w, http.StatusServiceUnavailable, err)
+			writeError(w, http.StatusServiceUnavailable, err)
 		default:
-			answer(w, object(status))
+			answer(w, object(found))
 		}
 	})
 	return access.protect(whenReady(store, mux))
 }
 
-// whenReady answers nothing while the Store does not know the whole mesh: that no sidecar is connected yet would look as if
-// there were none.
+// whenReady rejects requests until the Store is synced. Before, an empty list of sidecars would be misleading.
 func whenReady(store Store, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !store.Ready() {
-			refuse(w, http.StatusServiceUnavailable, snapshot.ErrNotSynced)
+		if !store.IsReady() {
+			writeError(w, http.StatusServiceUnavailable, snapshot.ErrNotSynced)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -65,10 +66,10 @@ func whenReady(store Store, next http.Handler) http.Handler {
 
 func answer(w http.ResponseWriter, document any) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(document) // a client that is gone is told nothing
+	_ = json.NewEncoder(w).Encode(document) // the client may have disconnected
 }
 
-func refuse(w http.ResponseWriter, code int, err error) {
+func writeError(w http.ResponseWriter, code int, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
 	_ = json.NewEncoder(w).Encode(report.Error{Error: fmt.Sprint(err)})

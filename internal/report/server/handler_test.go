@@ -22,7 +22,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/report"
 	"github.com/openservicemesh/osm-operator/internal/scope"
-	"github.com/openservicemesh/osm-operator/internal/snapshot"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/quarantine"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/status"
 )
 
 // cluster is an API server that knows two tokens, "reader" and "stranger", and lets the first one's user read.
@@ -56,22 +58,22 @@ func (c *cluster) access(now func() time.Time) *Access {
 // store is what a test wants to be reported.
 type store struct {
 	ready      bool
-	proxies    []snapshot.Proxy
-	rejections []snapshot.Rejection
-	traces     []snapshot.Trace
+	proxies    []status.Proxy
+	rejections []quarantine.Rejection
+	traces     []status.Trace
 }
 
-func (s store) Ready() bool                      { return s.ready }
-func (s store) Proxies() []snapshot.Proxy        { return s.proxies }
-func (s store) Rejections() []snapshot.Rejection { return s.rejections }
-func (s store) Traces() []snapshot.Trace         { return s.traces }
+func (s store) IsReady() bool                      { return s.ready }
+func (s store) Proxies() []status.Proxy            { return s.proxies }
+func (s store) Rejections() []quarantine.Rejection { return s.rejections }
+func (s store) Traces() []status.Trace             { return s.traces }
 
-func (s store) Policy(_ context.Context, policy catalog.Ref) (snapshot.PolicyStatus, error) {
+func (s store) Policy(_ context.Context, policy catalog.Ref) (status.Policy, error) {
 	if policy.Name.Name != "known" {
-		return snapshot.PolicyStatus{}, snapshot.ErrNoPolicy
+		return status.Policy{}, status.ErrUnknownPolicy
 	}
-	return snapshot.PolicyStatus{
-		Policy: policy, Generation: 7, Changed: moment, Sidecars: 3, Acknowledged: 1, Rejected: 1, Laggards: []catalog.Name{{Namespace: "a", Name: "p"}},
+	return status.Policy{
+		Policy: policy, Generation: 7, ChangedAt: moment, Proxies: 3, Acknowledged: 1, Rejected: 1, Pending: []catalog.Name{{Namespace: "a", Name: "p"}},
 	}, nil
 }
 
@@ -98,10 +100,10 @@ func TestWhoMayRead(t *testing.T) {
 		{"any case of the scheme", "bearer reader", false, false, 200, "counts"},
 		{"nobody", "", false, false, 401, "send a bearer token"},
 		{"basic", "Basic cmVhZGVy", false, false, 401, "send a bearer token"},
-		{"an unknown token", "Bearer what", false, false, 401, "does not know this token"},
+		{"an unknown token", "Bearer what", false, false, 401, "invalid token"},
 		{"somebody else", "Bearer stranger", false, false, 403, "non-resource URL /report/v1"},
 		{"an oversized token", "Bearer " + strings.Repeat("x", maxToken+1), false, false, 401, "send a bearer token"},
-		{"no API server", "Bearer reader", true, false, 503, "cannot be asked"},
+		{"no API server", "Bearer reader", true, false, 503, "authorize the request with the API server"},
 		{"a replica that has just started", "Bearer reader", false, true, 503, "has not yet read the whole mesh"},
 	}
 	for _, test := range tests {
@@ -132,7 +134,7 @@ func TestAnswersAreRemembered(t *testing.T) {
 	if c.reviews != 2 {
 		t.Errorf("the API server was asked %d times about two tokens", c.reviews)
 	}
-	now = now.Add(remember + time.Second)
+	now = now.Add(decisionTTL + time.Second)
 	if got := get(handler, report.ProxiesPath, "Bearer reader"); got.Code != 200 || c.reviews != 3 {
 		t.Errorf("later: %d, asked %d times", got.Code, c.reviews)
 	}
@@ -141,22 +143,22 @@ func TestAnswersAreRemembered(t *testing.T) {
 func TestDocuments(t *testing.T) {
 	s := store{
 		ready: true,
-		proxies: []snapshot.Proxy{
-			sidecar("behind", snapshot.TypeStatus{Sent: 2, Accepted: 1, Behind: moment}),
-			sidecar("fine", snapshot.TypeStatus{Sent: 1, Accepted: 1}),
-			sidecar("rejecting", snapshot.TypeStatus{Sent: 1, Rejected: 1, Rejection: "no", Behind: moment}),
+		proxies: []status.Proxy{
+			sidecar("behind", status.TypeStatus{Sent: 2, Acknowledged: 1, PendingSince: moment}),
+			sidecar("fine", status.TypeStatus{Sent: 1, Acknowledged: 1}),
+			sidecar("rejecting", status.TypeStatus{Sent: 1, Rejected: 1, Rejection: "no", PendingSince: moment}),
 		},
-		traces: []snapshot.Trace{
+		traces: []status.Trace{
 			{
-				Number: 2, At: moment, Total: 4, Streams: 1, Open: 1, Waiting: []catalog.Name{{Namespace: "a", Name: "p"}},
-				Objects: []snapshot.TracedObject{{Ref: policy, Generation: 3, Removed: true}},
-				Stages:  map[snapshot.Stage]time.Duration{snapshot.StagePush: 250 * time.Millisecond},
+				Number: 2, StartedAt: moment, Total: 4, Streams: 1, Open: 1, Pending: []catalog.Name{{Namespace: "a", Name: "p"}},
+				Objects: []status.TracedObject{{Ref: policy, Generation: 3, Removed: true}},
+				Stages:  map[status.Stage]time.Duration{status.StagePush: 250 * time.Millisecond},
 			},
-			{Number: 1, At: moment, Streams: 1, Acknowledged: 1, Took: 750 * time.Millisecond},
+			{Number: 1, StartedAt: moment, Streams: 1, Acknowledged: 1, Duration: 750 * time.Millisecond},
 		},
-		rejections: []snapshot.Rejection{{
+		rejections: []quarantine.Rejection{{
 			Policy: policy,
-			Scope:  key, Proxy: catalog.Name{Namespace: "a", Name: "p"}, Type: snapshot.Routes, Resource: "r", Text: "no", At: moment,
+			Scope:  key, Proxy: catalog.Name{Namespace: "a", Name: "p"}, Type: resource.Routes, Resource: "r", Message: "no", At: moment,
 		}},
 	}
 	handler := Handler(s, reported, (&cluster{}).access(time.Now))
@@ -244,10 +246,10 @@ var reported = book{Since: moment, Sidecars: 2, Reporting: 1, Pairs: []loadstats
 
 var key = scope.Key{Identity: identity.ServiceAccount{Namespace: "a", Name: "sa"}, Class: scope.Class{Revision: "osm"}}
 
-func sidecar(pod string, routes snapshot.TypeStatus) snapshot.Proxy {
-	return snapshot.Proxy{
-		Pod: catalog.Name{Namespace: "a", Name: pod}, PodUID: "uid", Scope: key, Since: moment, CertificateEnd: moment,
-		Types: map[snapshot.Type]snapshot.TypeStatus{snapshot.Routes: routes}, Offered: map[snapshot.Type]string{snapshot.Routes: "v"},
+func sidecar(pod string, routes status.TypeStatus) status.Proxy {
+	return status.Proxy{
+		Pod: catalog.Name{Namespace: "a", Name: pod}, PodUID: "uid", Scope: key, ConnectedSince: moment, CertificateExpiry: moment,
+		Types: map[resource.Type]status.TypeStatus{resource.Routes: routes}, ScopeVersions: map[resource.Type]string{resource.Routes: "v"},
 	}
 }
 

@@ -3,11 +3,11 @@ package server
 import (
 	"github.com/openservicemesh/osm-operator/internal/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/report"
-	"github.com/openservicemesh/osm-operator/internal/snapshot"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/status"
 )
 
-// Changes is the document about the latest changes of a Store.
-func Changes(list []snapshot.Trace) report.Changes {
+// Changes converts the latest changes of a Store to a document.
+func Changes(list []status.Trace) report.Changes {
 	result := report.Changes{Changes: make([]report.Change, 0, len(list))}
 	for _, t := range list {
 		result.Changes = append(result.Changes, change(t))
@@ -15,11 +15,11 @@ func Changes(list []snapshot.Trace) report.Changes {
 	return result
 }
 
-func change(t snapshot.Trace) report.Change {
+func change(t status.Trace) report.Change {
 	result := report.Change{
-		Number: t.Number, At: t.At.UTC(), Objects: make([]report.ChangedObject, 0, len(t.Objects)), Total: t.Total,
+		Number: t.Number, At: t.StartedAt.UTC(), Objects: make([]report.ChangedObject, 0, len(t.Objects)), Total: t.Total,
 		Scopes: t.Scopes, Resources: t.Resources,
-		Sidecars: t.Streams, Acknowledged: t.Acknowledged, Rejected: t.Rejected, Left: t.Left, Skipped: t.Skipped, Open: t.Open,
+		Sidecars: t.Streams, Acknowledged: t.Acknowledged, Rejected: t.Rejected, Left: t.Disconnected, Skipped: t.Skipped, Open: t.Open,
 		Seconds: make(map[string]float64, len(t.Stages)),
 	}
 	for _, o := range t.Objects {
@@ -30,11 +30,11 @@ func change(t snapshot.Trace) report.Change {
 	for stage, spent := range t.Stages {
 		result.Seconds[stage.String()] = spent.Seconds()
 	}
-	if t.Took > 0 {
-		took := t.Took.Seconds()
+	if t.Duration > 0 {
+		took := t.Duration.Seconds()
 		result.Took = &took
 	}
-	for _, pod := range t.Waiting {
+	for _, pod := range t.Pending {
 		result.Waiting = append(result.Waiting, pod.String())
 	}
 	return result

@@ -14,14 +14,14 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 )
 
-// long is how long the API server is away. By default it is only as long as the questions take that are asked meanwhile, and the
-// clock of the control plane is put ten minutes forward.
+// long is how long the API server is unavailable. By default the outage is short, and the clock of the control plane is
+// advanced by ten minutes.
 var long = flag.Duration("away.time", 0, "how long the API server is away in real time; 0 puts the clock forward instead")
 
-// absence is how long it seems to be away at least.
+// absence is the minimum duration of the outage on the control plane's clock.
 const absence = 10 * time.Minute
 
-// patience is how long anything is waited for that must happen.
+// patience limits waiting for any expected state.
 const patience = time.Minute
 
 func eventually(t *testing.T, what string, is func() bool) {
@@ -33,8 +33,8 @@ func eventually(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// TestThreat46APIServerAwayForTenMinutes stops the API server and starts it again. Sidecars keep what they have, those of pods that
-// are known can connect, and when it is back they are sent what has changed and nothing else.
+// TestThreat46APIServerAwayForTenMinutes stops and restarts the API server. Sidecars keep their resources, and sidecars of known
+// pods can connect. After the restart they receive changed resources only.
 func TestThreat46APIServerAwayForTenMinutes(t *testing.T) {
 	server := envtest.StartServer(t)
 	o := create(t, kubernetes.NewForConfigOrDie(server.Config))
@@ -44,28 +44,28 @@ func TestThreat46APIServerAwayForTenMinutes(t *testing.T) {
 		tokens[pod] = o.token(t, pod)
 	}
 	one := p.connect(t, tokens["one"], fakexds.NewEnvoy())
-	eventually(t, "the first sidecar to be configured", func() bool { return p.configured(one) })
+	eventually(t, "the first sidecar is configured", func() bool { return p.configured(one) })
 	one.everything()
 
 	server.Stop(t)
 	p.wait(t)
-	if !p.store.Ready() {
-		t.Error("the control plane is not ready while the API server is away")
+	if !p.store.IsReady() {
+		t.Error("the control plane is not ready while the API server is unavailable")
 	}
 	ages := p.ages(t)
 	for _, resource := range []string{"namespaces", "serviceaccounts", "pods", "services", "endpointslices.discovery.k8s.io"} {
 		if ages[resource] < absence.Seconds() {
-			t.Errorf("the age of %s is %.0f s while the API server is away", resource, ages[resource])
+			t.Errorf("the age of %s is %.0f s while the API server is unavailable", resource, ages[resource])
 		}
 	}
 	two := p.connect(t, tokens["two"], fakexds.NewEnvoy())
-	eventually(t, "a new sidecar of a known pod to be configured", func() bool { return p.configured(two) })
+	eventually(t, "a new sidecar of a known pod is configured", func() bool { return p.configured(two) })
 	p.strangers(t, tokens["web-1"])
 	one = p.again(t, one, tokens["one"])
 	two.everything()
 
-	server.Return(t)
-	eventually(t, "the API server to be heard again", func() bool {
+	server.Restart(t)
+	eventually(t, "the API server responds again", func() bool {
 		for _, age := range p.ages(t) {
 			if age > absence.Seconds()/2 {
 				return false
@@ -77,10 +77,10 @@ func TestThreat46APIServerAwayForTenMinutes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, s := range map[string]*sidecar{"the first": one, "the second": two} {
-		eventually(t, name+" sidecar to hear of an endpoint", func() bool { return s.wasSent(fakexds.EndpointType, cluster) })
-		eventually(t, "all to be acknowledged", p.settled)
+		eventually(t, name+" sidecar receives an endpoint", func() bool { return s.wasSent(fakexds.EndpointType, cluster) })
+		eventually(t, "all resources are acknowledged", p.settled)
 		if diff := cmp.Diff([]string{fakexds.EndpointType + " " + cluster}, s.everything()); diff != "" {
-			t.Errorf("%s sidecar, since the API server went away (-want +sent):\n%s", name, diff)
+			t.Errorf("%s sidecar, since the API server was stopped (-want +sent):\n%s", name, diff)
 		}
 		if why := s.failure(); why != "" {
 			t.Errorf("%s sidecar was disconnected: %s", name, why)
@@ -88,51 +88,51 @@ func TestThreat46APIServerAwayForTenMinutes(t *testing.T) {
 	}
 }
 
-// wait lets ten minutes pass.
+// wait advances the time by ten minutes.
 func (p *plane) wait(t *testing.T) {
 	t.Helper()
 	if *long > 0 {
 		t.Logf("waiting for %s", *long)
-		time.Sleep(*long) // the time itself is what is tested
+		time.Sleep(*long) // a real outage is under test
 	}
 	p.late.Store(int64(max(absence-*long, 0)))
 }
 
-// configured says whether a sidecar holds the route to the Service, and its endpoints, and lacks nothing.
+// configured reports whether a sidecar has the route and the endpoints of the Service, and has acknowledged all resources.
 func (p *plane) configured(s *sidecar) bool {
 	return s.wasSent(fakexds.RouteType, "rds-outbound.80|shop/web") && s.wasSent(fakexds.EndpointType, cluster) && p.settled()
 }
 
 func (p *plane) settled() bool {
 	for _, proxy := range p.store.Proxies() {
-		if !proxy.UpToDate() {
+		if !proxy.IsUpToDate() {
 			return false
 		}
 	}
 	return true
 }
 
-// again disconnects a sidecar and connects it with what it holds: it is sent nothing.
+// again reconnects a sidecar with its resources. It must not receive any response.
 func (p *plane) again(t *testing.T, s *sidecar, token string) *sidecar {
 	t.Helper()
 	s.disconnect()
 	if sent := s.everything(); len(sent) > 0 {
-		t.Errorf("a sidecar was sent %v while the API server was away", sent)
+		t.Errorf("a sidecar received %v while the API server was away", sent)
 	}
-	eventually(t, "the sidecar to be forgotten", func() bool { return len(p.store.Proxies()) == 1 })
+	eventually(t, "the sidecar is disconnected", func() bool { return len(p.store.Proxies()) == 1 })
 	asked := p.requests(t) + float64(len(s.envoy.Open()))
 	s = p.connect(t, token, s.envoy)
-	eventually(t, "the sidecar to be back", func() bool { return p.requests(t) >= asked && p.settled() })
+	eventually(t, "the sidecar is connected again", func() bool { return p.requests(t) >= asked && p.settled() })
 	if sent := s.everything(); len(sent) > 0 {
-		t.Errorf("a sidecar that came back was sent %v", sent)
+		t.Errorf("a reconnected sidecar received %v", sent)
 	}
 	return s
 }
 
-// strangers holds that a token that was changed is refused while nobody can be asked.
+// strangers checks that a modified token is rejected while TokenReview is unavailable.
 func (p *plane) strangers(t *testing.T, token string) {
 	t.Helper()
 	cut := strings.LastIndexByte(token, '.')
 	s := p.connect(t, token[:cut]+token[:len(token)-cut], fakexds.NewEnvoy())
-	eventually(t, "a forged token to be refused", func() bool { return strings.Contains(s.failure(), "Unauthenticated") })
+	eventually(t, "a forged token is rejected", func() bool { return strings.Contains(s.failure(), "Unauthenticated") })
 }

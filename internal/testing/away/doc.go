@@ -1,5 +1,5 @@
-// Package away lets a real API server go away from under the control plane, and come back.
+// Package away tests the control plane while a real API server is unavailable, and after its return.
 //
-// Objects of a small mesh flow through the control plane's own feed, store and xDS server to imitated sidecars, with tokens of the
-// API server; what sidecars are sent meanwhile flows out.
+// Objects of a small mesh pass through the feed, store and xDS server of the control plane to fake sidecars with tokens of
+// the API server. The tests check the responses that the sidecars receive.
 package away

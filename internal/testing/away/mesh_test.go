@@ -17,11 +17,11 @@ const (
 	meshName  = "osm"
 	namespace = "shop"
 	audience  = "away"
-	// cluster is the name of the cluster, and of the endpoints, of the mesh's Service.
+	// cluster is the name of the Envoy cluster of the mesh's Service, and of its endpoints.
 	cluster = "shop/web|80"
 )
 
-// cluster objects: a Service "web" with two pods behind it, and two pods that may call it.
+// objects creates a Service "web" with two pods, and two pods that may call it.
 type objects struct {
 	clients kubernetes.Interface
 	pods    map[string]*corev1.Pod
@@ -57,7 +57,7 @@ func create(t *testing.T, clients kubernetes.Interface) *objects {
 	return o
 }
 
-// createPod creates a pod with a sidecar. Its service account is its name without a number.
+// createPod creates a pod with a sidecar. Its service account is its name without the number.
 func (o *objects) createPod(t *testing.T, name, ip string) {
 	t.Helper()
 	account := name[:3]
@@ -79,7 +79,7 @@ func (o *objects) createPod(t *testing.T, name, ip string) {
 	}
 }
 
-// slice holds the endpoints of the Service.
+// slice returns the EndpointSlice of the Service.
 func (o *objects) slice(pods ...string) *discoveryv1.EndpointSlice {
 	slice := &discoveryv1.EndpointSlice{
 		ObjectMeta:  metav1.ObjectMeta{Name: "web-1", Labels: map[string]string{discoveryv1.LabelServiceName: "web"}},
@@ -94,7 +94,7 @@ func (o *objects) slice(pods ...string) *discoveryv1.EndpointSlice {
 	return slice
 }
 
-// token is what the kubelet projects into a pod.
+// token requests a token like that which the kubelet projects into a pod.
 func (o *objects) token(t *testing.T, name string) string {
 	t.Helper()
 	pod := o.pods[name]

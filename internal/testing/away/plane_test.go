@@ -34,27 +34,27 @@ const (
 	serverName  = "ads." + trustDomain
 )
 
-// plane is the control plane from the feed on, as the controller puts it together.
+// plane is the control plane behind the feed, assembled like the controller.
 type plane struct {
 	store    *snapshot.Store
 	registry *prometheus.Registry
 	address  string
 	tls      *tls.Config
-	// late is how far the clock is ahead.
+	// late is the offset of the clock.
 	late atomic.Int64
 }
 
 func (p *plane) now() time.Time { return time.Now().Add(time.Duration(p.late.Load())) }
 
-// authority issues the certificates of workloads.
+// authority adapts a certificate manager to snapshot.CertificateSource.
 type authority struct{ *certificate.Manager }
 
-func (a authority) Certificate(sa identity.ServiceAccount) (snapshot.Leaf, error) {
+func (a authority) Certificate(sa identity.ServiceAccount) (snapshot.Certificate, error) {
 	leaf, err := a.Manager.Certificate(sa)
-	return snapshot.Leaf(leaf), err
+	return snapshot.Certificate(leaf), err
 }
 
-// tokens verifies tokens as the controller does.
+// tokens verifies tokens like the controller.
 type tokens struct{ *token.Verifier }
 
 func (v tokens) Authenticate(ctx context.Context, raw string) (xds.Peer, error) {
@@ -66,12 +66,12 @@ func (v tokens) Authenticate(ctx context.Context, raw string) (xds.Peer, error) 
 	}, err
 }
 
-// start starts a control plane of a permissive mesh, and waits until it has read the mesh.
+// start starts the control plane of a permissive mesh, and waits until it has read the mesh.
 func start(t *testing.T, config *rest.Config) *plane {
 	t.Helper()
 	log.SetLogger(logr.Discard())
 	p := &plane{registry: prometheus.NewRegistry()}
-	ages := controlplane.NewAges(p.now)
+	ages := controlplane.NewWatchAges(p.now)
 	p.registry.MustRegister(ages)
 	config = rest.CopyConfig(config)
 	config.Wrap(ages.Wrap)
@@ -121,14 +121,14 @@ func (p *plane) serve(t *testing.T, config *rest.Config) {
 	go func() { _ = server.Serve(ctx, listener) }()
 }
 
-// unversioned is for a client that asks for whole paths.
+// unversioned returns a configuration for requests with complete paths.
 func unversioned(config *rest.Config) *rest.Config {
 	c := rest.CopyConfig(config)
 	c.NegotiatedSerializer = clientgoscheme.Codecs.WithoutConversion()
 	return c
 }
 
-// feed brings what the API server holds into the store.
+// feed watches the API server and feeds the store.
 func (p *plane) feed(t *testing.T, config *rest.Config) {
 	t.Helper()
 	objects, err := cache.New(config, cache.Options{Scheme: clientgoscheme.Scheme, ByObject: workloads.CacheOptions()})
@@ -156,13 +156,13 @@ func (p *plane) feed(t *testing.T, config *rest.Config) {
 	p.store.MarkSynced()
 }
 
-// ages are the seconds since the API server was last heard of, by resource.
+// ages returns the watch age in seconds by resource.
 func (p *plane) ages(t *testing.T) map[string]float64 {
 	t.Helper()
 	return p.values(t, "osm_watch_age_seconds")
 }
 
-// requests is how many requests of sidecars have been read.
+// requests returns the number of requests received from sidecars.
 func (p *plane) requests(t *testing.T) float64 {
 	t.Helper()
 	sum := 0.0
@@ -172,7 +172,7 @@ func (p *plane) requests(t *testing.T) float64 {
 	return sum
 }
 
-// values are those of a gauge or counter by its first label.
+// values returns the values of a metric by its first label.
 func (p *plane) values(t *testing.T, name string) map[string]float64 {
 	t.Helper()
 	families, err := p.registry.Gather()

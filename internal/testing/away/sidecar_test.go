@@ -12,19 +12,19 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 )
 
-// sidecar is an imitated sidecar and what it was sent.
+// sidecar is a fake sidecar that records its responses.
 type sidecar struct {
 	envoy *fakexds.Envoy
 	leave context.CancelFunc
 	ended chan struct{}
 
 	mu sync.Mutex
-	// sent are the resources of all responses, "<type> <name>", with "-" before those that were taken away.
+	// sent are the resources of all responses, "<type> <name>", with "-" before removed ones.
 	sent []string
 	err  error
 }
 
-// connect connects a sidecar, with what it holds from an earlier connection.
+// connect connects a sidecar with the resources of an earlier connection.
 func (p *plane) connect(t *testing.T, token string, envoy *fakexds.Envoy) *sidecar {
 	t.Helper()
 	ctx, leave := context.WithCancel(context.Background())
@@ -51,20 +51,20 @@ func (s *sidecar) applied(r *discovery.DeltaDiscoveryResponse) {
 	}
 }
 
-// disconnect ends the connection and waits until it has ended.
+// disconnect closes the connection and waits until it has ended.
 func (s *sidecar) disconnect() {
 	s.leave()
 	<-s.ended
 }
 
-// wasSent says whether a resource has arrived.
+// wasSent reports whether a resource has been received.
 func (s *sidecar) wasSent(typeURL, name string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Contains(s.sent, typeURL+" "+name)
 }
 
-// everything is all that has arrived since the last call.
+// everything returns all resources received since the last call.
 func (s *sidecar) everything() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,7 +73,7 @@ func (s *sidecar) everything() []string {
 	return sent
 }
 
-// failure is why the connection ended by itself; empty while it is up.
+// failure returns why the connection failed; it is empty while the connection is open.
 func (s *sidecar) failure() string {
 	select {
 	case <-s.ended:

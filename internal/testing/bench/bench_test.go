@@ -13,7 +13,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/server"
 )
 
-// TestMain lets the test's program be the measured process.
+// TestMain can run the measured process instead of the tests.
 func TestMain(m *testing.M) {
 	if slices.Contains(os.Args[1:], serveFlag) {
 		if err := server.Run(context.Background(), os.Stdin, os.Stdout); err != nil {
@@ -24,8 +24,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestSmallMeshes measures the smallest meshes with every control plane, and checks what does not depend on the machine: how much
-// is sent, and to whom. Every change must have arrived in exactly the form that is expected for the measurement to end.
+// TestSmallMeshes measures the smallest meshes with every control plane, and checks results that do not depend on the machine: the
+// number of bytes and of sidecars. A measurement ends only when every change has arrived in exactly the expected form.
 func TestSmallMeshes(t *testing.T) {
 	signer, err := fleet.NewSigner()
 	if err != nil {
@@ -36,7 +36,7 @@ func TestSmallMeshes(t *testing.T) {
 		changes: map[mesh.Kind]int{mesh.Nothing: 3, mesh.Endpoint: 4, mesh.Rules: 3, mesh.Grant: 3, mesh.Split: 3, mesh.Limits: 3, mesh.Retry: 3, mesh.NewService: 3},
 	}
 	for _, mode := range []mesh.Mode{mesh.Policy, mesh.Visible} {
-		a, err := newArena(p, measured{mode: mode, sidecars: 40}, signer, "")
+		a, err := newTestbed(p, measured{mode: mode, sidecars: 40}, signer, "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,17 +17,17 @@ import (
 
 const secretType = resource.SecretType
 
-// minimum is how many changes of a kind are made however long they take.
+// minimum is the number of changes of a kind that are made regardless of their duration.
 const minimum = 3
 
 // changes measures all kinds of changes.
 func (s *session) changes() error {
 	for _, kind := range []mesh.Kind{mesh.Nothing, mesh.Endpoint, mesh.Elsewhere, mesh.Rules, mesh.Limits, mesh.Retry, mesh.Split, mesh.Grant, mesh.NewService} {
 		if s.measured.mode == mesh.Visible && slices.Contains(mesh.PolicyOnly(), kind) {
-			continue // where everybody may call everybody there are no rules
+			continue // a permissive mesh has no rules
 		}
 		if kind == mesh.Elsewhere && s.measured.of == 0 {
-			continue // all are here
+			continue // all sidecars are connected
 		}
 		if err := s.changesOf(kind); err != nil {
 			return fmt.Errorf("%s: %w", kind, err)
@@ -36,7 +36,7 @@ func (s *session) changes() error {
 	return nil
 }
 
-// sample is one change.
+// sample is the measurement of one change.
 type sample struct {
 	wall, cpu, sent, allocations float64
 	touched, needlessly          int
@@ -61,7 +61,7 @@ func (s *session) changesOf(kind mesh.Kind) error {
 	return s.endProfile()
 }
 
-// change makes one change and waits until everybody concerned has acknowledged it.
+// change makes one change and waits until all affected sidecars have acknowledged it.
 func (s *session) change(kind mesh.Kind) (sample, error) {
 	differences, err := s.oracle.Apply(s.mesh.Next(kind))
 	if err != nil {
@@ -94,8 +94,7 @@ func (s *session) change(kind mesh.Kind) (sample, error) {
 	}, nil
 }
 
-// record puts samples into the result. What nothing costs is measured by the same steps, and taken away from what changes
-// cost in processor time and allocations.
+// record adds samples to the result. The cost of changes without effect is subtracted from CPU time and allocations.
 func (s *session) record(kind mesh.Kind, samples []sample) {
 	column := func(of func(sample) float64) []float64 {
 		values := make([]float64, len(samples))
@@ -120,7 +119,7 @@ func (s *session) record(kind mesh.Kind, samples []sample) {
 	put(report.ChangeAllocs, median(column(func(x sample) float64 { return x.allocations }))-nothing(report.ChangeAllocs))
 }
 
-// profile begins a CPU profile of ours if profiles are wanted, and says what has been used so far.
+// profile starts a CPU profile of this project's control plane, if requested, and returns the current usage.
 func (s *session) profile(phase string) (server.Answer, error) {
 	if name := s.profileName(phase); name != "" {
 		return s.child.do(server.Command{Task: server.Profile, File: name})
@@ -128,7 +127,7 @@ func (s *session) profile(phase string) (server.Answer, error) {
 	return s.child.do(server.Command{Task: server.Settle})
 }
 
-// profileName is the file for a profile of ours; empty when none is wanted.
+// profileName returns the file of a profile, or "" if none is requested.
 func (s *session) profileName(phase string) string {
 	if s.profiles == "" || s.variant != server.Ours {
 		return ""
@@ -145,12 +144,12 @@ func (s *session) endProfile() error {
 	return err
 }
 
-// span is a difference of nanoseconds in seconds.
+// span returns a difference of nanoseconds in seconds.
 func span(from, to int64) float64 { return time.Duration(to - from).Seconds() }
 
 func median(values []float64) float64 { return quantile(values, 0.5) }
 
-// quantile is the smallest value that at least a share of all values do not exceed.
+// quantile returns the smallest value that is at least as large as the given share of all values.
 func quantile(values []float64, q float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	return sorted[max(int(math.Ceil(q*float64(len(sorted))))-1, 0)]

@@ -1,6 +1,6 @@
-// Command bench measures the way of a change from the catalog to the sidecars, and what holds it up.
+// Command bench measures how long a change takes from the catalog to the sidecars, and the resources that it uses.
 //
-// In one run it measures our control plane, the cache that comes with go-control-plane, and a bare broadcast of the same bytes,
-// each in a process of its own on one core, while this process imitates the sidecars on another. Flags flow in; tables of
-// times, sizes and ratios flow out. docs/performance.md explains the results.
+// It measures this project's control plane, the cache of go-control-plane, and a broadcast of the same bytes. Each runs in its
+// own process on one core, while this process imitates the sidecars on another. Its input is flags, its output tables of
+// durations, sizes and ratios. docs/performance.md explains the results.
 package main

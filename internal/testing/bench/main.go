@@ -97,12 +97,12 @@ func run(o options, out io.Writer) error {
 	return nil
 }
 
-// everything says whether no part is chosen by flags, and no ratio is to be compared.
+// everything reports whether the flags select a complete run without a comparison.
 func (o options) everything() bool {
 	return o.from == "" && o.only == "" && o.sizes == "" && o.variants == "" && !o.check && !o.record
 }
 
-// results are those of a new run, or of earlier ones.
+// results runs the benchmark or reads earlier results.
 func (o options) results() (*report.Run, error) {
 	if o.from != "" {
 		return read(strings.Split(o.from, ","))
@@ -127,7 +127,7 @@ func (o options) results() (*report.Run, error) {
 	return results, nil
 }
 
-// newRun prepares this process for measuring.
+// newRun prepares this process for measurements.
 func (o options) newRun() (*report.Run, error) {
 	if o.profiles != "" {
 		if err := os.MkdirAll(o.profiles, 0o755); err != nil {
@@ -143,7 +143,7 @@ func (o options) newRun() (*report.Run, error) {
 	}, nil
 }
 
-// read joins the results of earlier runs.
+// read merges the results of earlier runs.
 func read(files []string) (*report.Run, error) {
 	var all report.Run
 	for i, file := range files {
@@ -164,9 +164,9 @@ func read(files []string) (*report.Run, error) {
 	return &all, nil
 }
 
-// measureMesh measures all variants in one mesh. What there is so far is written each time: a long run may be cut short.
+// measureMesh measures all variants in one mesh. It writes intermediate results, because a long run may be interrupted.
 func (o options) measureMesh(p plan, m measured, signer *fleet.Signer, results *report.Run) error {
-	a, err := newArena(p, m, signer, o.profiles)
+	a, err := newTestbed(p, m, signer, o.profiles)
 	if err != nil {
 		return err
 	}
@@ -189,7 +189,7 @@ func (o options) measureMesh(p plan, m measured, signer *fleet.Signer, results *
 	return nil
 }
 
-// plan is the plan that the flags ask for.
+// plan returns the plan that the flags select.
 func (o options) plan() (plan, error) {
 	p := shortPlan()
 	if o.full {
@@ -237,7 +237,7 @@ func write(prefix string, results *report.Run) error {
 	return results.Plot(file)
 }
 
-// recordBaseline makes the ratios of a run the baseline.
+// recordBaseline writes the ratios of a run as the baseline.
 func (o options) recordBaseline(results *report.Run) error {
 	data, err := json.MarshalIndent(results.Ratios(string(server.Ours)), "", "  ")
 	if err != nil {
@@ -246,10 +246,10 @@ func (o options) recordBaseline(results *report.Run) error {
 	return os.WriteFile(o.baseline, append(data, '\n'), 0o644)
 }
 
-// checks is how often is measured before a ratio is called worse. A busy machine spoils one run, and seldom the same in each.
+// checks is the maximum number of runs before a ratio counts as worse, because a busy machine can distort one run.
 const checks = 3
 
-// compare holds ratios against the baseline. If any is worse it measures again, and the least of all runs counts.
+// compare compares ratios with the baseline. If any is worse it repeats the measurement and uses the minimum of all runs.
 func (o options) compare(results *report.Run) error {
 	data, err := os.ReadFile(o.baseline)
 	if err != nil {

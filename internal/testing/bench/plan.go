@@ -7,36 +7,35 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/server"
 )
 
-// plan is what a run measures.
+// plan defines what a run measures.
 type plan struct {
 	meshes []measured
-	// syncs is how often the first sync is measured; the median counts, of two the smaller, since noise only adds.
+	// syncs is the number of first syncs; the median counts, and the smaller one of two.
 	syncs int
-	// changes is how many changes of each kind are made at most, and patience how long that may take. At least three are made.
+	// changes is the maximum number of changes of each kind, and patience limits their duration. At least three are made.
 	changes  map[mesh.Kind]int
 	patience time.Duration
 	variants []server.Variant
-	// cacheLimit is the number of sidecars above which the stock cache is not measured where everybody sees everything: it
-	// would take hours.
+	// cacheLimit is the number of sidecars above which the stock cache is not measured in mode Visible, because it takes hours.
 	cacheLimit int
 }
 
-// measured is one mesh.
+// measured is one mesh of a plan.
 type measured struct {
 	mode     mesh.Mode
 	sidecars int
-	// of is how many sidecars the mesh has, if some are connected elsewhere; 0 means none are.
+	// of is the number of sidecars in the mesh, if some connect elsewhere; 0 means that none do.
 	of int
 }
 
-// mesh invents it.
+// mesh generates the mesh.
 func (m measured) mesh() *mesh.Mesh { return mesh.NewShare(m.mode, max(m.sidecars, m.of), m.sidecars) }
 
-// allVariants in the order in which they are measured. The broadcast comes first: it makes the sidecars of this process meet
-// all resources once, at its own expense.
+// allVariants are the variants in measurement order. The broadcast comes first, so that the sidecars of this process parse all
+// resources during its measurement.
 var allVariants = []server.Variant{server.Broadcast, server.Ours, server.CacheByScope, server.CacheByProxy}
 
-// shortPlan takes less than two minutes on a machine with nothing else to do.
+// shortPlan takes less than two minutes on an idle machine.
 func shortPlan() plan {
 	return plan{
 		meshes: []measured{{mode: mesh.Policy, sidecars: 100}, {mode: mesh.Policy, sidecars: 500}, {mode: mesh.Visible, sidecars: 100}},
@@ -49,7 +48,7 @@ func shortPlan() plan {
 	}
 }
 
-// fullPlan is what docs/performance.md shows.
+// fullPlan measures the results of docs/performance.md.
 func fullPlan() plan {
 	p := plan{
 		syncs: 2,
@@ -67,7 +66,7 @@ func fullPlan() plan {
 	return p
 }
 
-// measures says whether a variant is measured in a mesh.
+// measures reports whether a variant is measured in a mesh.
 func (p plan) measures(v server.Variant, m measured) bool {
 	stock := v == server.CacheByScope || v == server.CacheByProxy
 	return !stock || m.mode == mesh.Policy || m.sidecars <= p.cacheLimit

@@ -15,13 +15,13 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/server"
 )
 
-// serverCore and clientCore are where the processes run, on a machine with two cores or more.
+// serverCore and clientCore are the cores of the processes, on a machine with two cores or more.
 const (
 	serverCore = 0
 	clientCore = 1
 )
 
-// serveFlag makes this program the measured process.
+// serveFlag makes this program run as the measured process.
 const serveFlag = "-serve"
 
 // child is the measured process.
@@ -57,17 +57,17 @@ func startChild(setup server.Setup) (*child, error) {
 	return c, err
 }
 
-// do gives a command and waits for the answer.
+// do sends a command and waits for the answer.
 func (c *child) do(command server.Command) (server.Answer, error) { return c.exchange(command) }
 
 func (c *child) exchange(message any) (server.Answer, error) {
 	var answer server.Answer
 	if err := json.NewEncoder(c.in).Encode(message); err != nil {
-		return answer, fmt.Errorf("the measured process does not listen: %w", err)
+		return answer, fmt.Errorf("the measured process cannot be reached: %w", err)
 	}
 	line, err := c.out.ReadBytes('\n')
 	if err != nil {
-		return answer, fmt.Errorf("the measured process has ended: %w", err)
+		return answer, fmt.Errorf("the measured process has exited: %w", err)
 	}
 	if err := json.Unmarshal(line, &answer); err != nil {
 		return answer, err
@@ -78,7 +78,7 @@ func (c *child) exchange(message any) (server.Answer, error) {
 	return answer, nil
 }
 
-// end ends the process and waits for it.
+// end stops the process and waits for it.
 func (c *child) end() error {
 	_ = c.in.Close()
 	return c.command.Wait()
@@ -99,7 +99,7 @@ func startOn(command *exec.Cmd, core int) error {
 	return <-started
 }
 
-// pin keeps a thread on one core; 0 is the calling thread. On a machine with one core it does nothing.
+// pin binds a thread to one core; 0 is the calling thread. It has no effect on a machine with one core.
 func pin(thread, core int) error {
 	if runtime.NumCPU() < 2 {
 		return nil
@@ -109,7 +109,7 @@ func pin(thread, core int) error {
 	return unix.SchedSetaffinity(thread, &set)
 }
 
-// pinSelf keeps all threads of this process on one core.
+// pinSelf binds all threads of this process to one core.
 func pinSelf(core int) error {
 	threads, err := os.ReadDir("/proc/self/task")
 	if err != nil {

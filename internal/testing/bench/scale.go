@@ -19,16 +19,16 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/server"
 )
 
-// assumptions are what scale assumes of the mesh that it extrapolates to, except for its size.
+// assumptions are the assumptions of the extrapolation about the mesh, except for its size.
 var assumptions = report.Assumptions{Changes: 100, Age: 1800, Event: 2 << 10}
 
-// scaleReplicas are the numbers of replicas that the extrapolation is made for.
+// scaleReplicas are the numbers of replicas in the extrapolation.
 var scaleReplicas = []int{3, 5, 10, 20, 40}
 
-// scaleSizes are the numbers of sidecars that connect, if none are asked for.
+// scaleSizes is the default of -sizes with -scale.
 const scaleSizes = "500,1000,2000"
 
-// scaled are the results of a scale run and what follows from them.
+// scaled holds the results of a scale run and the extrapolation.
 type scaled struct {
 	*report.Run
 	Costs       report.Costs
@@ -36,8 +36,8 @@ type scaled struct {
 	Shares      []report.Share
 }
 
-// scale measures what one replica needs by the size of the mesh and by the number of its own sidecars, and works out from it what
-// the replicas of a large mesh need.
+// scale measures one replica by the size of the mesh and by the number of its sidecars, and extrapolates to the replicas of a
+// large mesh.
 func (o options) scale(out io.Writer) error {
 	if o.from != "" {
 		results, err := read(strings.Split(o.from, ","))
@@ -98,7 +98,7 @@ func (p point) measure(o options, signer *fleet.Signer) (report.Result, error) {
 	}}
 	connect := p.measured
 	connect.sidecars = max(connect.sidecars, 40) // who have no part in a measurement where none connects
-	a, err := newArena(plan, connect, signer, o.profiles)
+	a, err := newTestbed(plan, connect, signer, o.profiles)
 	if err != nil {
 		return report.Result{}, err
 	}
@@ -119,7 +119,7 @@ func (p point) measure(o options, signer *fleet.Signer) (report.Result, error) {
 	return s.result, nil
 }
 
-// readMesh measures a replica that has read a mesh and serves nobody. The processor time includes inventing the mesh.
+// readMesh measures a replica without sidecars that has read a mesh. The CPU time includes the generation of the mesh.
 func (s *session) readMesh() error {
 	if err := s.start(); err != nil {
 		return err
@@ -135,7 +135,7 @@ func (s *session) readMesh() error {
 	return s.child.end()
 }
 
-// connectOnly connects all sidecars to a server that never answers.
+// connectOnly connects all sidecars to a server that never responds.
 func (s *session) connectOnly() error {
 	if err := s.start(); err != nil {
 		return err
@@ -146,7 +146,7 @@ func (s *session) connectOnly() error {
 	return err
 }
 
-// untilQuiet waits until the server, to which nobody is connected, has nothing to do. It returns when that began.
+// untilQuiet waits until the server without sidecars is idle. It returns the answer from the start of the idle time.
 func (s *session) untilQuiet() (server.Answer, error) {
 	idle, err := s.child.do(server.Command{Task: server.Settle})
 	for begun := time.Now(); err == nil && time.Since(begun) < patience; {
@@ -163,7 +163,7 @@ func (s *session) untilQuiet() (server.Answer, error) {
 	return idle, fmt.Errorf("the server is not quiet: %w", err)
 }
 
-// extrapolate draws lines through the results, and works out and writes what follows from them.
+// extrapolate fits lines to the results, and writes the extrapolation.
 func (o options) extrapolate(results *report.Run, out io.Writer) error {
 	costs, err := costsOf(results)
 	if err != nil {
@@ -187,7 +187,7 @@ func (o options) extrapolate(results *report.Run, out io.Writer) error {
 	return report.ScaleTable(out, results, costs, s.Assumptions, s.Shares)
 }
 
-// costsOf are the lines through the results of a scale run whose sidecars were connected in the largest mesh.
+// costsOf fits lines to the results of a scale run whose sidecars connected in the largest mesh.
 func costsOf(r *report.Run) (report.Costs, error) {
 	byMesh := func(x report.Result) (float64, bool) { return float64(x.Of), x.Sidecars == 0 }
 	bySidecars := func(x report.Result) (float64, bool) { return float64(x.Sidecars), x.Sidecars > 0 }
@@ -222,7 +222,7 @@ func costsOf(r *report.Run) (report.Costs, error) {
 	return c, nil
 }
 
-// numbers reads numbers separated by commas, and sorts them.
+// numbers parses comma-separated numbers and sorts them.
 func numbers(text string) ([]int, error) {
 	var list []int
 	for field := range strings.SplitSeq(text, ",") {

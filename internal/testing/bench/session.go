@@ -14,29 +14,29 @@ import (
 )
 
 const (
-	// patience is how long sidecars may take to have what they must.
+	// patience limits waiting for sidecars to receive their resources.
 	patience = 10 * time.Minute
-	// quiet is how long nothing must happen after a restart for it to be over.
+	// quiet is the idle time after which a restart is complete.
 	quiet = 500 * time.Millisecond
-	// idleShare is the part of one core below which a server is idle: what the questions of the benchmark cost it.
+	// idleShare is the CPU usage of one core below which a server is idle; queries of the benchmark cause it.
 	idleShare = 20
-	// straggle is how long sidecars that nobody waits for are given to be touched.
+	// straggle is the time in which unaffected sidecars may receive unnecessary responses.
 	straggle = 2 * time.Millisecond
 )
 
-// arena is one mesh with its sidecars, in which variants are measured one after the other.
-type arena struct {
+// testbed is one mesh with its sidecars, in which variants are measured in turn.
+type testbed struct {
 	plan     plan
 	measured measured
 	setup    server.Setup
 	fleet    *fleet.Fleet
 	tls      *tls.Config
-	// profiles is the folder for CPU profiles of ours; empty takes none.
+	// profiles is the directory for CPU profiles; empty disables them.
 	profiles string
 }
 
-// newArena makes the sidecars of a mesh, their tokens and their authority.
-func newArena(p plan, m measured, signer *fleet.Signer, profiles string) (*arena, error) {
+// newTestbed creates the sidecars of a mesh, their tokens and their authority.
+func newTestbed(p plan, m measured, signer *fleet.Signer, profiles string) (*testbed, error) {
 	root, err := certificate.NewRoot(certificate.KeySpec{}, time.Now())
 	if err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func newArena(p plan, m measured, signer *fleet.Signer, profiles string) (*arena
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(root.CertPEM())
-	return &arena{
+	return &testbed{
 		plan: p, measured: m, profiles: profiles, fleet: fleet.New(invented, tokens),
 		tls: &tls.Config{
 			RootCAs: pool, ServerName: server.ServerName, MinVersion: tls.VersionTLS13,
@@ -67,9 +67,9 @@ func newArena(p plan, m measured, signer *fleet.Signer, profiles string) (*arena
 	}, nil
 }
 
-// session is one variant in an arena.
+// session measures one variant in a testbed.
 type session struct {
-	*arena
+	*testbed
 	variant server.Variant
 	child   *child
 	mesh    *mesh.Mesh
@@ -78,7 +78,7 @@ type session struct {
 }
 
 // measure measures a variant.
-func (a *arena) measure(v server.Variant) (report.Result, error) {
+func (a *testbed) measure(v server.Variant) (report.Result, error) {
 	s := a.session(v)
 	for _, step := range []func() error{s.firstSyncs, s.weigh, s.restart, s.changes, s.stop} {
 		if err := step(); err != nil {
@@ -88,9 +88,9 @@ func (a *arena) measure(v server.Variant) (report.Result, error) {
 	return s.result, nil
 }
 
-// session is a variant before it has started.
-func (a *arena) session(v server.Variant) *session {
-	s := &session{arena: a, variant: v, result: report.Result{
+// session returns the session of a variant before its start.
+func (a *testbed) session(v server.Variant) *session {
+	s := &session{testbed: a, variant: v, result: report.Result{
 		Variant: string(v), Mode: string(a.measured.mode), Sidecars: a.measured.sidecars, Values: map[report.Metric]float64{},
 	}}
 	s.setup.Variant = v
@@ -109,11 +109,11 @@ func (s *session) stop() error {
 	return s.child.end()
 }
 
-// firstSyncs measures how all sidecars connect at once and get everything. The last server stays.
+// firstSyncs measures the first sync of all sidecars. The last server keeps running.
 func (s *session) firstSyncs() error {
 	rounds := s.plan.syncs
 	if s.variant == server.Broadcast {
-		rounds++ // the first makes the sidecars acquainted with all resources
+		rounds++ // the first round parses all resources
 	}
 	var wall, cpu, sent []float64
 	for round := range rounds {
@@ -145,7 +145,7 @@ func (s *session) firstSync() (wall, cpu, sent float64, err error) {
 		return 0, 0, 0, err
 	}
 	s.fleet.Forget()
-	// The certificate is one resource more.
+	// The certificate is one additional resource.
 	w := s.fleet.ExpectAll(append(everything, mesh.Resource{TypeURL: secretType}))
 	begun, err := s.profile("sync")
 	if err != nil {
@@ -162,7 +162,7 @@ func (s *session) firstSync() (wall, cpu, sent float64, err error) {
 	return span(begun.At, ended.At), span(begun.CPU, ended.CPU), float64(s.fleet.Traffic().Bytes), nil
 }
 
-// settle waits until sidecars have what they wait for and the server has read their acknowledgements.
+// settle waits until sidecars have the expected resources and the server has read their ACKs.
 func (s *session) settle(w *fleet.Wait) (server.Answer, error) {
 	limit := time.NewTimer(patience)
 	defer limit.Stop()
@@ -177,7 +177,7 @@ func (s *session) settle(w *fleet.Wait) (server.Answer, error) {
 				return server.Answer{}, err
 			}
 		case <-limit.C:
-			return server.Answer{}, fmt.Errorf("not everybody has been told within %s: %s", patience, s.fleet.Missing())
+			return server.Answer{}, fmt.Errorf("not all sidecars have their resources after %s: %s", patience, s.fleet.Missing())
 		}
 	}
 }
@@ -185,7 +185,7 @@ func (s *session) settle(w *fleet.Wait) (server.Answer, error) {
 // weigh measures the memory of the server with all sidecars connected.
 func (s *session) weigh() error {
 	if s.variant == server.Broadcast {
-		return nil // it holds what the benchmark needs, not what a control plane needs
+		return nil // its memory is not that of a control plane
 	}
 	before, err := s.child.do(server.Command{Task: server.Settle})
 	if err != nil {
@@ -197,10 +197,10 @@ func (s *session) weigh() error {
 	return err
 }
 
-// restart replaces the server and lets all sidecars connect again with what they hold.
+// restart replaces the server and reconnects all sidecars with their resources.
 func (s *session) restart() error {
 	if s.variant == server.Broadcast {
-		return nil // it has no notion of what a sidecar holds
+		return nil // it does not support resource versions
 	}
 	if err := s.stop(); err != nil {
 		return err
@@ -224,8 +224,8 @@ func (s *session) restart() error {
 	return s.endProfile()
 }
 
-// untilIdle waits until all sidecars have asked for what they want and the server has nothing left to do. It returns when that
-// began, and what had been used by then.
+// untilIdle waits until all sidecars have sent their first requests and the server is idle. It returns the answer from the start
+// of the idle time.
 func (s *session) untilIdle() (server.Answer, error) {
 	idle, err := s.child.do(server.Command{Task: server.Settle})
 	if err != nil {

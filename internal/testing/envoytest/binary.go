@@ -5,20 +5,20 @@ import (
 	"testing"
 )
 
-// The environment variables with the paths of Envoy binaries: of the minor version that sidecars run, and of the one before it.
+// Environment variables with the paths of Envoy binaries: the minor version of the sidecars, and the one before.
 const (
 	BinaryVariable  = "ENVOY_BIN"
 	EarlierVariable = "EARLIER_ENVOY_BIN"
 )
 
-// Binary is the path of the Envoy binary; without one the test fails.
+// Binary returns the path of the Envoy binary. It fails the test without one.
 func Binary(t testing.TB) string {
 	t.Helper()
 	return binary(t, BinaryVariable)
 }
 
-// Binaries are the paths of the Envoy binaries of all minor versions that configurations are made for, by the variables' names. The
-// test fails when one is missing.
+// Binaries returns the paths of the Envoy binaries of all supported minor versions, by environment variable. It fails the test
+// if one is missing.
 func Binaries(t testing.TB) map[string]string {
 	t.Helper()
 	return map[string]string{BinaryVariable: Binary(t), EarlierVariable: binary(t, EarlierVariable)}

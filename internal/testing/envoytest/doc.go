@@ -1,5 +1,5 @@
-// Package envoytest runs the real Envoy in tests: to validate resources, many sets in one run, and to serve with them.
+// Package envoytest runs the real Envoy in tests, to validate resources or to serve with them.
 //
-// Resources flow in; Envoy's verdict, or a running Envoy, flows out. The path of the binary is in the environment variable
-// ENVOY_BIN, that of the minor version before in EARLIER_ENVOY_BIN: a test that needs one fails without it.
+// Its input is resources. Its output is Envoy's validation result or a running Envoy. ENVOY_BIN must hold the path of the
+// binary, and EARLIER_ENVOY_BIN that of the minor version before.
 package envoytest

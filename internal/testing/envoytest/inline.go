@@ -10,7 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/envoy"
 )
 
-// filter puts a discovered filter configuration, or the discovered routes of an HTTP filter, in place.
+// filter inlines the discovered configuration of a filter, or the discovered routes of an HTTP filter.
 func (s set) filter(f *listenerv3.Filter) error {
 	if f.GetConfigDiscovery() != nil {
 		extension, err := find[*corev3.TypedExtensionConfig](s, envoy.ExtensionType, f.GetName())
@@ -36,7 +36,7 @@ func (s set) filter(f *listenerv3.Filter) error {
 	})
 }
 
-// tls puts certificates and trust in place.
+// tls inlines certificates and trust.
 func (s set) tls(c *tlsv3.CommonTlsContext) error {
 	for _, config := range c.GetTlsCertificateSdsSecretConfigs() {
 		cert, err := find[*tlsv3.Secret](s, envoy.SecretType, config.GetName())

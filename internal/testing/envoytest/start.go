@@ -15,13 +15,14 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/redirect/nstest"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 )
 
-// logShown is how many bytes of an Envoy's log a failed test shows.
+// logShown is the number of bytes of Envoy's log that a failed test shows.
 const logShown = 2048
 
-// Install copies a binary to a directory that every user may enter, and returns the copy's path: a sidecar runs as a user
-// that must not read the developer's home.
+// Install copies a binary to a directory that every user can read, and returns the path of the copy. The sidecar's user must not
+// read the developer's home directory.
 func Install(t testing.TB, binary, dir string) string {
 	t.Helper()
 	source, err := os.Open(binary)
@@ -43,9 +44,9 @@ func Install(t testing.TB, binary, dir string) string {
 	return path
 }
 
-// Start runs an installed Envoy as the sidecar's user inside a namespace until the test ends, and waits until it answers on
-// its admin port. Connections of what is replaced last for as long as drain, to the second. Its log is shown when the test fails. The
-// directory must be readable by every user.
+// Start runs an installed Envoy as the sidecar's user inside a namespace until the test ends, and waits for its admin port.
+// drain is the drain time in whole seconds. A failed test shows Envoy's log. The directory must be readable for every
+// user.
 func Start(t *testing.T, ns *nstest.Namespace, program, dir, name string, drain time.Duration, config *bootstrapv3.Bootstrap) {
 	t.Helper()
 	text, err := protojson.Marshal(config)
@@ -72,7 +73,7 @@ func Start(t *testing.T, ns *nstest.Namespace, program, dir, name string, drain 
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: names.ProxyUID, Gid: names.ProxyUID}}
 	ns.Start(t, cmd)
 	client := ns.HTTP()
-	nstest.Eventually(t, 20*time.Second, name+" answers on its admin port", func() bool {
+	eventually.True(t, 20*time.Second, name+" responds on its admin port", func() bool {
 		answer, err := client.Get("http://127.0.0.1:15000/server_info")
 		if err != nil {
 			return false

@@ -15,9 +15,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/envoy"
 )
 
-// Static makes a self-contained configuration of resources: what would be fetched over xDS is put where it is referred to.
-// Endpoints may be missing (the cluster is then empty); a reference to any other resource that is not in the set is an error.
-// The set itself is not changed.
+// Static returns a self-contained configuration: resources that Envoy would fetch over xDS are inlined. Endpoints may be
+// missing, which makes the cluster empty. Any other unresolved reference is an error. The resources are not modified.
 func Static(resources []envoy.Resource) (*bootstrapv3.Bootstrap_StaticResources, error) {
 	s := set{}
 	for _, r := range resources {
@@ -48,7 +47,7 @@ type set map[key]proto.Message
 func find[M proto.Message](s set, typeURL, name string) (M, error) {
 	m, ok := s[key{typeURL, name}].(M)
 	if !ok {
-		return m, fmt.Errorf("it refers to %q of type %s, which is not among the resources", name, typeURL)
+		return m, fmt.Errorf("it refers to %q of type %s, which is missing", name, typeURL)
 	}
 	return m, nil
 }
@@ -91,7 +90,7 @@ func (s set) listener(l *listenerv3.Listener) error {
 	return nil
 }
 
-// rewrite changes the message inside an Any.
+// rewrite modifies the message inside an Any.
 func rewrite[M proto.Message](wrapped *anypb.Any, change func(M) error) error {
 	m, err := wrapped.UnmarshalNew()
 	if err != nil {
@@ -99,7 +98,7 @@ func rewrite[M proto.Message](wrapped *anypb.Any, change func(M) error) error {
 	}
 	typed, ok := m.(M)
 	if !ok {
-		return fmt.Errorf("it holds a %s, which this helper does not know", wrapped.GetTypeUrl())
+		return fmt.Errorf("it holds an unsupported %s", wrapped.GetTypeUrl())
 	}
 	if err := change(typed); err != nil {
 		return err

@@ -18,10 +18,10 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/envoy/flags"
 )
 
-// batch is how many sets one run of Envoy validates. A run costs about a tenth of a second whatever it reads.
+// batch is the number of sets that one run of Envoy validates. A run costs about a tenth of a second regardless of its input.
 const batch = 200
 
-// Validate fails the test for each set of resources, by its name, that the real Envoy would refuse, in one of its minor versions.
+// Validate fails the test for each named set of resources that a supported minor version of the real Envoy rejects.
 func Validate(t testing.TB, sets map[string][]envoy.Resource) {
 	t.Helper()
 	for _, bin := range Binaries(t) {
@@ -47,7 +47,7 @@ func validateWith(t testing.TB, bin string, sets map[string][]envoy.Resource) {
 	}
 }
 
-// blame validates each set of a refused batch alone.
+// blame validates each set of a rejected batch separately.
 func blame(t testing.TB, bin string, names []string, sets map[string][]envoy.Resource, together error) {
 	t.Helper()
 	found := false
@@ -60,16 +60,15 @@ func blame(t testing.TB, bin string, names []string, sets map[string][]envoy.Res
 		join(alone, static, "")
 		if err := validate(t, bin, alone); err != nil {
 			found = true
-			t.Errorf("%s refuses %s: %v", bin, name, err)
+			t.Errorf("%s rejects %s: %v", bin, name, err)
 		}
 	}
 	if !found {
-		t.Errorf("%s refuses the sets %v together, though it takes each of them alone: %v", bin, names, together)
+		t.Errorf("%s rejects the sets %v together, although it accepts each of them: %v", bin, names, together)
 	}
 }
 
-// join adds a set to others. Sets are strangers to each other that happen to use the same names and ports, so names get a
-// prefix and every listener a port of its own.
+// join adds a set to a batch. Sets may use the same names and ports, so names get a prefix and every listener its own port.
 func join(all, static *bootstrapv3.Bootstrap_StaticResources, prefix string) {
 	for _, c := range static.GetClusters() {
 		c.Name = prefix + c.GetName()
@@ -93,7 +92,7 @@ func addresses(l *listenerv3.Listener) []*corev3.SocketAddress {
 	return out
 }
 
-// distinguish drops the addresses that became equal to another one of the same listener when all of them got one port.
+// distinguish removes addresses of a listener that became equal when all of them got the same port.
 func distinguish(l *listenerv3.Listener) {
 	seen := map[string]bool{l.GetAddress().GetSocketAddress().GetAddress(): true}
 	l.AdditionalAddresses = slices.DeleteFunc(l.GetAdditionalAddresses(), func(a *listenerv3.AdditionalAddress) bool {
@@ -104,7 +103,7 @@ func distinguish(l *listenerv3.Listener) {
 	})
 }
 
-// validate asks Envoy; the error holds its words.
+// validate runs Envoy's validation; the error contains its output.
 func validate(t testing.TB, bin string, static *bootstrapv3.Bootstrap_StaticResources) error {
 	t.Helper()
 	config, err := protojson.Marshal(&bootstrapv3.Bootstrap{

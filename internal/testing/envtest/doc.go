@@ -1,4 +1,4 @@
 // Package envtest starts a real API server for a test.
 //
-// The folder that KUBEBUILDER_ASSETS names and definitions of kinds flow in; a configuration to reach the server flows out.
+// Its input is the directory in KUBEBUILDER_ASSETS and CustomResourceDefinitions. Its output is a client configuration.
 package envtest

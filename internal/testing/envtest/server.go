@@ -10,22 +10,22 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Start starts an API server and its etcd; they stop with the test. No controller runs beside it: nothing collects
-// garbage, and nothing makes a Deployment ready.
+// Start starts an API server and its etcd, which stop with the test. No controllers run: nothing collects garbage or makes a
+// Deployment ready.
 func Start(t *testing.T) *rest.Config {
 	t.Helper()
 	return StartServer(t).Config
 }
 
-// Install defines kinds and waits until the API server serves them.
+// Install creates CustomResourceDefinitions and waits until the API server serves them.
 func Install(t *testing.T, config *rest.Config, definitions ...*apiextensionsv1.CustomResourceDefinition) {
 	t.Helper()
 	if _, err := envtest.InstallCRDs(config, envtest.CRDInstallOptions{CRDs: definitions}); err != nil {
-		t.Fatalf("the API server refuses a definition: %v", err)
+		t.Fatalf("a CustomResourceDefinition cannot be installed: %v", err)
 	}
 }
 
-// Definitions reads all definitions from file systems, such as config/crd's.
+// Definitions reads all CustomResourceDefinitions from file systems, such as config/crd's.
 func Definitions(t *testing.T, systems ...fs.FS) []*apiextensionsv1.CustomResourceDefinition {
 	t.Helper()
 	var all []*apiextensionsv1.CustomResourceDefinition

@@ -9,15 +9,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 )
 
-// Server is an API server that can go away and come back.
+// Server is an API server that can be stopped and restarted.
 type Server struct {
-	// Config reaches it as an administrator, before and after it was away.
+	// Config is the client configuration of an administrator. It stays valid across restarts.
 	Config      *rest.Config
 	environment *envtest.Environment
 }
 
-// StartServer starts an API server and its etcd; they stop with the test. No controller runs beside it: nothing collects
-// garbage, and nothing makes a Deployment ready.
+// StartServer starts an API server and its etcd, which stop with the test. No controllers run: nothing collects garbage or
+// makes a Deployment ready.
 func StartServer(t *testing.T) *Server {
 	t.Helper()
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
@@ -25,34 +25,34 @@ func StartServer(t *testing.T) *Server {
 	}
 	environment := &envtest.Environment{ControlPlaneStopTimeout: 20 * time.Second}
 	api := environment.ControlPlane.GetAPIServer()
-	// Its certificates and the key that it signs tokens with outlive it only in a folder that is not its own.
+	// Certificates and the key of tokens survive a restart only in a separate directory.
 	api.CertDir = t.TempDir()
-	// When it ends it waits as long as a request may take for watches, which do not end by themselves.
+	// At shutdown the server waits for watches, which do not end, for as long as a request may take.
 	api.Configure().Set("request-timeout", "10s")
 	config, err := environment.Start()
 	if err != nil {
-		t.Fatalf("the API server does not start: %v", err)
+		t.Fatalf("the API server cannot be started: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := environment.Stop(); err != nil {
-			t.Errorf("the API server does not stop: %v", err)
+			t.Errorf("the API server cannot be stopped: %v", err)
 		}
 	})
 	return &Server{Config: config, environment: environment}
 }
 
-// Stop ends the API server. Its store stays.
+// Stop stops the API server. Its storage keeps running.
 func (s *Server) Stop(t *testing.T) {
 	t.Helper()
 	if err := s.environment.ControlPlane.GetAPIServer().Stop(); err != nil {
-		t.Fatalf("the API server does not stop: %v", err)
+		t.Fatalf("the API server cannot be stopped: %v", err)
 	}
 }
 
-// Return starts it again at the same address, with the same keys and objects.
-func (s *Server) Return(t *testing.T) {
+// Restart starts the server at the same address, with the same keys and objects.
+func (s *Server) Restart(t *testing.T) {
 	t.Helper()
 	if err := s.environment.ControlPlane.GetAPIServer().Start(); err != nil {
-		t.Fatalf("the API server does not come back: %v", err)
+		t.Fatalf("the API server cannot be restarted: %v", err)
 	}
 }

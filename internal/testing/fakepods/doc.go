@@ -1,6 +1,5 @@
-// Package fakepods plays pods for clients of an API server that has no nodes: it stands in front of the API server, and answers
-// what is asked of pods themselves from files.
+// Package fakepods serves the pod endpoints of an API server without nodes.
 //
-// Requests flow in; those to the API server flow on to it, and those to ports of pods (by port-forward or by the API server's
-// proxy) are answered with the file <folder>/<namespace>/<pod>/<port>/<path>. A port without a folder cannot be reached.
+// Its input is requests of clients. It forwards requests for the API server, and answers requests for ports of pods
+// (port-forward or the pod proxy) with the file <folder>/<namespace>/<pod>/<port>/<path>. A port without a folder is closed.
 package fakepods

@@ -11,14 +11,14 @@ import (
 	"k8s.io/streaming/pkg/httpstream/spdy"
 )
 
-// portForwardProtocol is the one protocol of port-forward.
+// portForwardProtocol is the protocol of port-forward.
 const portForwardProtocol = "portforward.k8s.io"
 
-// forward serves port-forward over SPDY, as a kubelet does: each connection is a stream for data and one for its error.
-// WebSockets are refused, so clients fall back.
+// forward serves port-forward over SPDY, as a kubelet does: each connection has a data stream and an error stream.
+// It rejects WebSockets, so clients fall back to SPDY.
 func (f *Front) forward(w http.ResponseWriter, r *http.Request, pod string) {
 	if !httpstream.IsUpgradeRequest(r) || r.Header.Get("Upgrade") == "websocket" {
-		http.Error(w, "only SPDY is spoken here", http.StatusBadRequest)
+		http.Error(w, "only SPDY is supported", http.StatusBadRequest)
 		return
 	}
 	if _, err := httpstream.Handshake(r, w, []string{portForwardProtocol}); err != nil {
@@ -40,7 +40,7 @@ func (f *Front) forward(w http.ResponseWriter, r *http.Request, pod string) {
 	<-connection.CloseChan()
 }
 
-// carry moves bytes between a stream and the port that it names.
+// carry copies bytes between a stream and the port that it names.
 func (f *Front) carry(pod string, data, failure httpstream.Stream) {
 	defer func() { _ = data.Close(); _ = failure.Close() }()
 	address, err := f.port(pod, data.Headers().Get(corev1.PortHeader))

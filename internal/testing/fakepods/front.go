@@ -16,10 +16,10 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Front stands in front of an API server.
+// Front is a proxy in front of an API server.
 type Front struct {
-	// URL is where clients find it, by TLS with a certificate of CA (PEM). Whoever asks has all rights, less those that he takes
-	// from himself by impersonation.
+	// URL is the address of the proxy, with a TLS certificate of CA (PEM). Clients have all permissions, unless they drop them by
+	// impersonation.
 	URL string
 	CA  []byte
 
@@ -29,11 +29,11 @@ type Front struct {
 	server      *httptest.Server
 
 	mu sync.Mutex
-	// ports are the servers that play ports of pods, by their folders.
+	// ports are the servers for ports of pods, by folder.
 	ports map[string]*httptest.Server
 }
 
-// New opens a front. Ports in certificates, such as "9094", speak TLS with that certificate; others do not.
+// New starts a Front. Ports with an entry in certificates, such as "9094", use TLS with that certificate.
 func New(apiServer *rest.Config, folder string, certificates map[string]tls.Certificate) (*Front, error) {
 	transport, err := rest.TransportFor(apiServer)
 	if err != nil {
@@ -57,7 +57,7 @@ func New(apiServer *rest.Config, folder string, certificates map[string]tls.Cert
 	return f, nil
 }
 
-// Close ends all connections.
+// Close closes all connections.
 func (f *Front) Close() {
 	f.server.CloseClientConnections()
 	f.server.Close()
@@ -82,27 +82,27 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if to := proxying.FindStringSubmatch(r.URL.Path); to != nil {
-		answer(w, filepath.Join(f.folder, to[1], to[2], to[3]), to[4])
+		serveFile(w, filepath.Join(f.folder, to[1], to[2], to[3]), to[4])
 		return
 	}
 	f.behind.ServeHTTP(w, r)
 }
 
-// answer answers a request to a port with a file; the root is index.html.
-func answer(w http.ResponseWriter, port, path string) {
+// serveFile responds to a request for a port with a file; the root is index.html.
+func serveFile(w http.ResponseWriter, port, path string) {
 	if path == "/" {
 		path = "index.html"
 	}
 	content, err := os.ReadFile(filepath.Join(port, filepath.Clean("/"+path)))
 	if err != nil {
 		w.WriteHeader(http.StatusNotFound)
-		_, _ = w.Write([]byte(`{"error": "there is nothing of that name"}`))
+		_, _ = w.Write([]byte(`{"error": "not found"}`))
 		return
 	}
 	_, _ = w.Write(content)
 }
 
-// port is the address of the server that plays a port.
+// port returns the address of the server for a port.
 func (f *Front) port(pod, number string) (string, error) {
 	folder := filepath.Join(pod, number)
 	if _, err := os.Stat(folder); err != nil {
@@ -111,7 +111,7 @@ func (f *Front) port(pod, number string) (string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.ports[folder] == nil {
-		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answer(w, folder, r.URL.Path) }))
+		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serveFile(w, folder, r.URL.Path) }))
 		if certificate, secured := f.certificate[number]; secured {
 			server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
 			server.StartTLS()

@@ -13,36 +13,36 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Options are how a Client connects and what it does with responses.
+// Options configures a Client.
 type Options struct {
-	// Address of the server, host:port.
+	// Address is the host:port of the server.
 	Address string
 	TLS     *tls.Config
-	// Token is sent as the authorization header; empty sends none.
+	// Token is the bearer token of the stream; an empty one is not sent.
 	Token string
-	// NodeID is the claim in the first request.
+	// NodeID is the node ID in the first request.
 	NodeID string
-	// Node adds to what the client says of itself in the first request; nil adds nothing.
+	// Node modifies the node of the first request; it may be nil.
 	Node *core.Node
-	// Judge says why a response is rejected, or "" to accept it; nil accepts everything.
-	Judge func(*discovery.DeltaDiscoveryResponse) string
-	// Applied is called on the client's goroutine after a response was applied; nil does nothing.
+	// Reject returns the error detail with which a response is rejected, or "" to accept it. Nil accepts every response.
+	Reject func(*discovery.DeltaDiscoveryResponse) string
+	// Applied is called on the client's goroutine after a response was applied; it may be nil.
 	Applied func(*discovery.DeltaDiscoveryResponse)
 }
 
-// Run connects an Envoy and answers the server until ctx or the stream ends. It returns why.
+// Run connects an Envoy and responds to the server until ctx or the stream ends. It returns the cause.
 func Run(ctx context.Context, options Options, envoy *Envoy) error {
 	conn, err := grpc.NewClient("passthrough:///"+options.Address,
 		grpc.WithTransportCredentials(credentials.NewTLS(options.TLS)),
 		grpc.WithReadBufferSize(4<<10))
 	if err != nil {
-		return fmt.Errorf("the client cannot be made: %w", err)
+		return fmt.Errorf("the client cannot be created: %w", err)
 	}
 	defer func() { _ = conn.Close() }()
 	return RunOver(ctx, conn, options, envoy)
 }
 
-// RunOver is Run over a connection that exists.
+// RunOver is Run over an existing connection.
 func RunOver(ctx context.Context, conn grpc.ClientConnInterface, options Options, envoy *Envoy) error {
 	if options.Token != "" {
 		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", options.Token)
@@ -57,7 +57,7 @@ func RunOver(ctx context.Context, conn grpc.ClientConnInterface, options Options
 	for {
 		for _, req := range requests {
 			if err := stream.Send(req); err != nil {
-				break // Recv tells why
+				break // Recv returns the error
 			}
 		}
 		response, err := stream.Recv()
@@ -71,8 +71,8 @@ func RunOver(ctx context.Context, conn grpc.ClientConnInterface, options Options
 }
 
 func (o *Options) answer(envoy *Envoy, response *discovery.DeltaDiscoveryResponse) ([]*discovery.DeltaDiscoveryRequest, error) {
-	if o.Judge != nil {
-		if why := o.Judge(response); why != "" {
+	if o.Reject != nil {
+		if why := o.Reject(response); why != "" {
 			return envoy.Reject(response, why), nil
 		}
 	}

@@ -1,6 +1,5 @@
-// Package fakexds imitates an Envoy as a client of delta discovery, for tests and benchmarks.
+// Package fakexds imitates an Envoy as a client of delta xDS, for tests and benchmarks.
 //
-// Discovery responses flow in; requests flow out, as Envoy would send them. Envoy is a pure model that also tells when its
-// configuration refers to something it does not hold; Client runs a model, or a cheaper one that follows nothing, over a real
-// connection.
+// Its input is discovery responses. Its output is the requests that Envoy would send. Envoy is a model without I/O that also
+// reports references to missing resources. Client connects the model to a server.
 package fakexds

@@ -10,7 +10,7 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/status"
 )
 
-// The types of resources that an Envoy asks for.
+// Types of the resources that an Envoy subscribes to.
 const (
 	ClusterType   = resource.ClusterType
 	EndpointType  = resource.EndpointType
@@ -20,42 +20,42 @@ const (
 	ExtensionType = resource.ExtensionConfigType
 )
 
-// typeOrder is the order in which a stream that is opened again asks for what it had.
+// typeOrder is the order of the first requests of a reopened stream.
 var typeOrder = []string{ClusterType, EndpointType, SecretType, ListenerType, RouteType, ExtensionType}
 
-// Envoy is a model of an Envoy as far as discovery is concerned. It is not safe for concurrent use.
+// Envoy is a model of Envoy's xDS client. It is not safe for concurrent use.
 //
-// Clusters warm until they have endpoints, received after the cluster, and secrets; listeners until they have route
-// configurations, extension configurations and secrets. What is replaced stays in use until its successor is warm.
+// Clusters warm until their endpoints, received after the cluster, and their secrets arrive. Listeners warm until their route
+// configurations, extension configurations and secrets arrive. A replaced resource stays in use until its successor is warm.
 type Envoy struct {
 	types map[string]*typeState
 	// using are the references of the clusters and listeners in use, by type and name.
 	using map[string]map[string]references
-	// warming are those that wait for what they refer to.
+	// warming are the clusters and listeners that wait for their references.
 	warming map[string]map[string]*warmingResource
 }
 
 type typeState struct {
 	asked bool
-	// subscribed are the names asked for; nil under a wildcard.
+	// subscribed are the requested names; nil for a wildcard subscription.
 	subscribed map[string]struct{}
 	held       map[string]held
 }
 
-// held is what the Envoy has of a name.
+// held is the state of one resource name.
 type held struct {
-	// version is empty when the server said that there is no such resource.
+	// version is empty if the server reported that the resource does not exist.
 	version string
 	refs    references
 }
 
 type warmingResource struct {
 	refs references
-	// missing are the names that have not arrived since.
+	// missing are the references that have not arrived yet.
 	missing references
 }
 
-// NewEnvoy is an Envoy that has just started.
+// NewEnvoy returns an Envoy without resources.
 func NewEnvoy() *Envoy {
 	e := &Envoy{
 		types:   map[string]*typeState{},
@@ -68,7 +68,7 @@ func NewEnvoy() *Envoy {
 	return e
 }
 
-// Open gives the first requests of a new stream, with the versions of everything held from an earlier one.
+// Open returns the first requests of a new stream, with the versions of all resources from earlier streams.
 func (e *Envoy) Open() []*discovery.DeltaDiscoveryRequest {
 	e.types[ClusterType].asked = true
 	var requests []*discovery.DeltaDiscoveryRequest
@@ -91,7 +91,7 @@ func (e *Envoy) Open() []*discovery.DeltaDiscoveryRequest {
 	return requests
 }
 
-// Receive applies a response and gives the requests that answer it: changed subscriptions, then the acknowledgement.
+// Receive applies a response and returns the requests that follow: changed subscriptions, then the ACK.
 func (e *Envoy) Receive(r *discovery.DeltaDiscoveryResponse) ([]*discovery.DeltaDiscoveryRequest, error) {
 	if err := e.take(r); err != nil {
 		return nil, err
@@ -100,7 +100,7 @@ func (e *Envoy) Receive(r *discovery.DeltaDiscoveryResponse) ([]*discovery.Delta
 	return e.answer(r, ack), nil
 }
 
-// Reject refuses the resources of a response; removals take place all the same, as with Envoy.
+// Reject rejects the resources of a response with a NACK. Its removals are applied, as in Envoy.
 func (e *Envoy) Reject(r *discovery.DeltaDiscoveryResponse, why string) []*discovery.DeltaDiscoveryRequest {
 	return e.answer(r, &discovery.DeltaDiscoveryRequest{
 		TypeUrl: r.GetTypeUrl(), ResponseNonce: r.GetNonce(), ErrorDetail: &status.Status{Code: 13, Message: why},
@@ -111,11 +111,11 @@ func (e *Envoy) Reject(r *discovery.DeltaDiscoveryResponse, why string) []*disco
 func (e *Envoy) take(r *discovery.DeltaDiscoveryResponse) error {
 	st := e.types[r.GetTypeUrl()]
 	if st == nil {
-		return fmt.Errorf("a response of type %q was not asked for", r.GetTypeUrl())
+		return fmt.Errorf("unexpected response of type %q", r.GetTypeUrl())
 	}
 	for _, res := range r.GetResources() {
 		if _, subscribed := st.subscribed[res.GetName()]; !subscribed && e.using[r.GetTypeUrl()] == nil {
-			continue // given up while it was on its way
+			continue // unsubscribed while it was in flight
 		}
 		refs, err := referencesOf(res.GetResource())
 		if err != nil {
@@ -127,7 +127,7 @@ func (e *Envoy) take(r *discovery.DeltaDiscoveryResponse) error {
 	return nil
 }
 
-// answer applies the removals of a response and gives the requests that follow from it.
+// answer applies the removals of a response and returns the requests that follow.
 func (e *Envoy) answer(r *discovery.DeltaDiscoveryResponse, ack *discovery.DeltaDiscoveryRequest) []*discovery.DeltaDiscoveryRequest {
 	for _, name := range r.GetRemovedResources() {
 		e.removed(r.GetTypeUrl(), name)
@@ -137,7 +137,7 @@ func (e *Envoy) answer(r *discovery.DeltaDiscoveryResponse, ack *discovery.Delta
 	return append(requests, e.askForListeners()...)
 }
 
-// replaced begins the warming of a cluster or listener, and brings the others closer to its end.
+// replaced starts the warming of a cluster or listener, and updates the warming of others.
 func (e *Envoy) replaced(typeURL, name string, refs references) {
 	if e.warming[typeURL] != nil {
 		e.warming[typeURL][name] = &warmingResource{refs: refs, missing: e.missing(typeURL, refs)}
@@ -146,8 +146,8 @@ func (e *Envoy) replaced(typeURL, name string, refs references) {
 	e.arrived(typeURL, name)
 }
 
-// missing are the references that a cluster or listener waits for. Endpoints must arrive again; what else is held already
-// will do.
+// missing returns the references that a cluster or listener waits for. Endpoints must arrive again; other resources may be
+// held already.
 func (e *Envoy) missing(typeURL string, refs references) references {
 	missing := references{}
 	for t, names := range refs {
@@ -185,7 +185,7 @@ func (e *Envoy) removed(typeURL, name string) {
 	e.arrived(typeURL, name)
 }
 
-// settle puts what is warm into use.
+// settle puts warm resources into use.
 func (e *Envoy) settle() {
 	for t, resources := range e.warming {
 		for name, w := range resources {

@@ -15,7 +15,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// references are what a resource refers to: names by the type URL of what they name.
+// references are the references of a resource: names by type URL.
 type references map[string]map[string]struct{}
 
 func (r references) add(typeURL, name string) {
@@ -28,7 +28,7 @@ func (r references) add(typeURL, name string) {
 	r[typeURL][name] = struct{}{}
 }
 
-// References lists what a resource and everything inside it refers to: names by the type URL of what they name.
+// References returns the references of a resource and its nested messages: names by type URL.
 func References(resource *anypb.Any) (map[string][]string, error) {
 	refs, err := referencesOf(resource)
 	lists := make(map[string][]string, len(refs))
@@ -38,7 +38,7 @@ func References(resource *anypb.Any) (map[string][]string, error) {
 	return lists, err
 }
 
-// referencesOf reads a resource and everything inside it.
+// referencesOf reads a resource and its nested messages.
 func referencesOf(resource *anypb.Any) (references, error) {
 	refs := references{}
 	return refs, refs.open(resource)
@@ -82,7 +82,7 @@ func (r references) walk(m proto.Message) error {
 	return err
 }
 
-// note adds what one message refers to by itself.
+// note adds the direct references of one message.
 func (r references) note(m proto.Message) {
 	switch m := m.(type) {
 	case *cluster.Cluster:

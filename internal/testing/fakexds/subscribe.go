@@ -7,7 +7,7 @@ import (
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 )
 
-// resubscribe gives the requests that make subscriptions what clusters and listeners refer to, warm or warming.
+// resubscribe returns the requests that subscribe to the references of all clusters and listeners, warm or warming.
 func (e *Envoy) resubscribe() []*discovery.DeltaDiscoveryRequest {
 	var requests []*discovery.DeltaDiscoveryRequest
 	for _, t := range []string{EndpointType, SecretType, RouteType, ExtensionType} {
@@ -35,7 +35,7 @@ func (e *Envoy) resubscribe() []*discovery.DeltaDiscoveryRequest {
 	return requests
 }
 
-// wanted are the names of a type that clusters and listeners refer to.
+// wanted returns the names of a type that clusters and listeners refer to.
 func (e *Envoy) wanted(typeURL string) map[string]struct{} {
 	names := map[string]struct{}{}
 	for _, resources := range e.using {
@@ -51,7 +51,7 @@ func (e *Envoy) wanted(typeURL string) map[string]struct{} {
 	return names
 }
 
-// askForListeners gives the first request for listeners, once the first clusters are warm.
+// askForListeners returns the first request for listeners, once the first clusters are warm.
 func (e *Envoy) askForListeners() []*discovery.DeltaDiscoveryRequest {
 	st := e.types[ListenerType]
 	if st.asked || len(e.warming[ClusterType]) > 0 {
@@ -61,8 +61,8 @@ func (e *Envoy) askForListeners() []*discovery.DeltaDiscoveryRequest {
 	return []*discovery.DeltaDiscoveryRequest{{TypeUrl: ListenerType}}
 }
 
-// Dangling lists what listeners in use refer to, directly or not, and the Envoy does not hold: a request that takes such a
-// way fails.
+// Dangling returns the direct and indirect references of listeners in use to missing resources. Requests that use them
+// fail.
 func (e *Envoy) Dangling() []string {
 	var list []string
 	clusters := map[string]struct{}{}
@@ -83,7 +83,7 @@ func (e *Envoy) Dangling() []string {
 	return slices.Compact(list)
 }
 
-// absent lists the references that are not held; clusters must also be warm.
+// absent returns the references that are not held; clusters must also be warm.
 func (e *Envoy) absent(from string, refs references) []string {
 	var list []string
 	for t, names := range refs {
@@ -100,13 +100,12 @@ func (e *Envoy) absent(from string, refs references) []string {
 	return list
 }
 
-// Warming says whether something waits for what it refers to.
+// Warming reports whether a resource waits for its references.
 func (e *Envoy) Warming() bool {
 	return len(e.warming[ClusterType])+len(e.warming[ListenerType]) > 0
 }
 
-// Versions are the versions of everything held, by type and name. A name that the server said does not exist has an empty
-// version.
+// Versions returns the versions of all resources, by type and name. The version of a resource that does not exist is empty.
 func (e *Envoy) Versions() map[string]map[string]string {
 	versions := map[string]map[string]string{}
 	for t, st := range e.types {

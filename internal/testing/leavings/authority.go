@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// Authority is a certificate authority as OSM's own provider makes it: RSA, with OSM's subject, for ten years.
+// Authority is a certificate authority like that of OSM's built-in provider: RSA, with OSM's subject, valid for ten years.
 type Authority struct {
 	certificate *x509.Certificate
 	key         *rsa.PrivateKey
 }
 
-// NewAuthority makes one that is valid since an hour before now.
+// NewAuthority generates an authority that is valid from one hour before now.
 func NewAuthority(now time.Time) (*Authority, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -36,13 +36,13 @@ func NewAuthority(now time.Time) (*Authority, error) {
 	return &Authority{certificate, key}, err
 }
 
-// CertPEM is what OSM writes under ca.crt.
+// CertPEM returns the value of ca.crt in OSM's Secret.
 func (a *Authority) CertPEM() []byte { return certificatePEM(a.certificate.Raw) }
 
-// KeyPEM is what OSM writes under private.key.
+// KeyPEM returns the value of private.key in OSM's Secret.
 func (a *Authority) KeyPEM() ([]byte, error) { return keyPEM(a.key) }
 
-// Issue makes a service certificate as OSM does: its name is the only DNS name in it, and it has no URI.
+// Issue issues a service certificate as OSM does: with the name as its only DNS name, and without a URI.
 func (a *Authority) Issue(name string, now time.Time) (certificate, key []byte, err error) {
 	own, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {

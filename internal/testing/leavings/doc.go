@@ -1,5 +1,5 @@
-// Package leavings holds what an installation of Open Service Mesh v1.2 leaves in a cluster, for tests of taking it over.
+// Package leavings provides the objects that an installation of Open Service Mesh v1.2 leaves in a cluster, for tests of adoption.
 //
-// The name of a mesh and its namespace flow in; manifests flow out: OSM's definitions of kinds as it wrote them, the objects that its
-// programs made, and those that users made for it. They are written by hand from the documented facts of its API.
+// Its input is the names of a mesh and its namespace. Its output is manifests of OSM's CustomResourceDefinitions, of the objects
+// that OSM created, and of its users' objects. They are written by hand from the documented API.
 package leavings

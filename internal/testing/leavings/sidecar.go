@@ -5,21 +5,21 @@ import (
 	"strings"
 )
 
-// Sidecar is what OSM's last configuration of a server's sidecar does, as a configuration that a later Envoy takes: it lets in
-// connections of the mesh (the protocol, server name and certificates that OSM uses), requests of one client alone, and hands them to
-// the application. There is no redirection in front of it: it listens where the Service leads.
+// Sidecar describes a server's sidecar with OSM's last configuration, translated for a current Envoy. It accepts connections
+// of the mesh with OSM's protocol, server name and certificates, allows the requests of one client, and forwards them to the
+// application. It listens on the Service's target port, without redirection.
 type Sidecar struct {
-	// Host is the name by which clients ask for the Service.
+	// Host is the host name that clients use for the Service.
 	Host string
-	// Client is the principal that may call, such as bookbuyer.bookbuyer.cluster.local.
+	// Client is the principal of the allowed client, such as bookbuyer.bookbuyer.cluster.local.
 	Client string
-	// Port is where the Service leads, and Application where the application listens.
+	// Port is the Service's target port, and Application the port of the application.
 	Port, Application int
-	// Certificate and Key are the sidecar's own, Authority the root that it trusts; all PEM.
+	// Certificate and Key are the sidecar's own, Authority is its trusted root; all in PEM.
 	Certificate, Key, Authority []byte
 }
 
-// Config is the configuration, as YAML for Envoy's --config-yaml.
+// Config returns the configuration, as YAML for Envoy's --config-yaml.
 func (s Sidecar) Config() string {
 	return strings.NewReplacer(
 		"(host)", s.Host, "(client)", s.Client, "(port)", fmt.Sprint(s.Port), "(application)", fmt.Sprint(s.Application),
@@ -27,7 +27,7 @@ func (s Sidecar) Config() string {
 	).Replace(sidecar)
 }
 
-// oneLine writes PEM as the content of a YAML string in double quotes.
+// oneLine encodes PEM for a YAML string in double quotes.
 func oneLine(pem []byte) string { return strings.ReplaceAll(string(pem), "\n", `\n`) }
 
 const sidecar = `

@@ -8,8 +8,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
 )
 
-// TestGoldenSidecarIsAccepted asks the real Envoy.
-func TestGoldenSidecarIsAccepted(t *testing.T) {
+// TestSidecarConfig_IsValid validates the configuration with the real Envoy.
+func TestSidecarConfig_IsValid(t *testing.T) {
 	root, err := NewAuthority(time.Now())
 	if err != nil {
 		t.Fatal(err)

@@ -4,11 +4,12 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/pods"
 )
 
-// bounded is a mesh with limits of connections to all Services.
-func (s *town) bounded(t *testing.T, limits catalog.ConnectionSettings) {
+// bounded applies a mesh with connection limits for all Services.
+func (s *testMesh) bounded(t *testing.T, limits catalog.ConnectionSettings) {
 	t.Helper()
 	var entries []catalog.Entry
 	for _, service := range []catalog.Name{books, shelf, store} {
@@ -20,24 +21,24 @@ func (s *town) bounded(t *testing.T, limits catalog.ConnectionSettings) {
 	}
 }
 
-func (s *town) maxConnections(t *testing.T) {
+func (s *testMesh) maxConnections(t *testing.T) {
 	s.bounded(t, catalog.ConnectionSettings{MaxConnections: number(2)})
 	first, second := s.echoes(t), s.echoes(t)
 	if first == nil || second == nil {
-		t.Fatal("two connections of two do not work")
+		t.Fatal("two connections within a limit of two do not work")
 	}
 	if s.echoes(t) != nil {
-		t.Error("a third connection works, want it to be closed")
+		t.Error("a third connection works, want it closed")
 	}
 	if !echo(first) || !echo(second) {
-		t.Error("those that stood before were cut")
+		t.Error("open connections were closed")
 	}
 	_ = first.Close()
-	eventually(t, "a connection takes the place of one that was closed", func() bool { return s.echoes(t) != nil })
+	eventually.True(t, timeout, "a new connection replaces a closed one", func() bool { return s.echoes(t) != nil })
 }
 
-// maxPending: one connection, and one request that waits for it.
-func (s *town) maxPending(t *testing.T) {
+// maxPending allows one connection and one pending request.
+func (s *testMesh) maxPending(t *testing.T) {
 	s.bounded(t, catalog.ConnectionSettings{MaxConnections: number(1), MaxPendingRequests: number(1)})
 	if got := s.tally(t, booksIP, "/ok", 20); got[200] != 20 {
 		t.Errorf("one request after the other: %v, want none to fail", got)
@@ -45,7 +46,7 @@ func (s *town) maxPending(t *testing.T) {
 	holds := s.hold(t, booksIP)
 	waits := make(chan pods.Answer, 1)
 	go func() { waits <- s.get(t, booksIP, "/waits") }()
-	eventually(t, "a request waits", func() bool {
+	eventually.True(t, timeout, "a request waits", func() bool {
 		return s.statistic(t, s.client, "cluster.a/books|7001.upstream_rq_pending_active") == 1
 	})
 	if got := s.get(t, booksIP, "/ok"); got.Status != 503 || got.Header.Get("x-envoy-overloaded") != "true" {
@@ -53,23 +54,23 @@ func (s *town) maxPending(t *testing.T) {
 	}
 	s.servers[0].release()
 	if a, b := <-holds, <-waits; a.Status != 200 || b.Status != 200 {
-		t.Errorf("the one that was held and the one that waited = %+v, %+v, want 200", a, b)
+		t.Errorf("the held and the pending request = %+v, %+v, want 200", a, b)
 	}
 }
 
-func (s *town) maxRequests(t *testing.T) {
+func (s *testMesh) maxRequests(t *testing.T) {
 	s.bounded(t, catalog.ConnectionSettings{MaxRequests: number(2)})
 	first, second := s.hold(t, booksIP), s.hold(t, booksIP)
 	got := s.get(t, booksIP, "/ok")
 	if got.Status != 503 || got.Header.Get("x-envoy-overloaded") != "true" {
-		t.Errorf("a third request at a time = %+v, want 503 because of overload", got)
+		t.Errorf("a third concurrent request = %+v, want 503 because of overload", got)
 	}
 	if n := s.servers[0].count("/ok"); n != 0 {
-		t.Errorf("the third request came to the application %d times", n)
+		t.Errorf("the third request reached the application %d times", n)
 	}
 	s.servers[0].release()
 	if a, b := <-first, <-second; a.Status != 200 || b.Status != 200 {
 		t.Errorf("the first two = %+v, %+v, want 200", a, b)
 	}
-	eventually(t, "there is room again", func() bool { return s.get(t, booksIP, "/ok").Status == 200 })
+	eventually.True(t, timeout, "a request is accepted again", func() bool { return s.get(t, booksIP, "/ok").Status == 200 })
 }

@@ -5,11 +5,12 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 )
 
 const booksCluster = "cluster.a/books|7001."
 
-func (s *town) requestsPerConnection(t *testing.T) {
+func (s *testMesh) requestsPerConnection(t *testing.T) {
 	s.bounded(t, catalog.ConnectionSettings{MaxRequestsPerConnection: number(3)})
 	before := s.statistic(t, s.client, booksCluster+"upstream_cx_total")
 	if got := s.tally(t, booksIP, "/ok", 9); got[200] != 9 {
@@ -20,13 +21,13 @@ func (s *town) requestsPerConnection(t *testing.T) {
 	}
 }
 
-func (s *town) idleHTTP(t *testing.T) {
+func (s *testMesh) idleHTTP(t *testing.T) {
 	s.bounded(t, catalog.ConnectionSettings{HTTPIdleTimeout: 200 * time.Millisecond})
 	before := s.statistic(t, s.client, booksCluster+"upstream_cx_idle_timeout")
 	if got := s.get(t, booksIP, "/ok"); got.Status != 200 {
 		t.Fatalf("a request = %+v, want 200", got)
 	}
-	eventually(t, "a connection without requests is closed", func() bool {
+	eventually.True(t, timeout, "a connection without requests is closed", func() bool {
 		return s.statistic(t, s.client, booksCluster+"upstream_cx_idle_timeout") > before
 	})
 	if got := s.get(t, booksIP, "/ok"); got.Status != 200 {
@@ -34,15 +35,15 @@ func (s *town) idleHTTP(t *testing.T) {
 	}
 }
 
-// idleTCP is the one limit that lives in a listener: a change of it drains the connections to this port, and to no other.
-func (s *town) idleTCP(t *testing.T) {
+// idleTCP is the only limit in a listener. A change drains the connections to this port only.
+func (s *testMesh) idleTCP(t *testing.T) {
 	s.Reset(t, mesh())
 	old, before := s.echoes(t), s.listenerChanges(t)
 	s.bounded(t, catalog.ConnectionSettings{TCPIdleTimeout: 500 * time.Millisecond})
 	if s.listenerChanges(t) == before {
-		t.Error("no listener changed, so this test cannot tell whether other edits change one")
+		t.Error("no listener changed, so this test cannot detect changes by other edits")
 	}
-	eventually(t, "a connection from before is drained", func() bool { return old == nil || !echo(old) })
+	eventually.True(t, timeout, "an open connection is drained", func() bool { return old == nil || !echo(old) })
 	conn := s.echoes(t)
 	if conn == nil {
 		t.Fatal("the TCP port does not work")
@@ -54,8 +55,8 @@ func (s *town) idleTCP(t *testing.T) {
 	}
 }
 
-// tls: versions, suites and curves of the MeshConfig are in force for the next connection.
-func (s *town) tls(t *testing.T) {
+// tls checks that TLS settings of the MeshConfig apply to the next connection.
+func (s *testMesh) tls(t *testing.T) {
 	for _, test := range []struct {
 		tls    catalog.TLS
 		counts []string
@@ -76,7 +77,7 @@ func (s *town) tls(t *testing.T) {
 		}
 		for _, count := range test.counts {
 			if s.statistic(t, s.client, booksCluster+"ssl."+count) <= before[count] {
-				t.Errorf("no connection with %s after the mesh asked for it", count)
+				t.Errorf("no connection with %s after the setting was changed", count)
 			}
 		}
 	}

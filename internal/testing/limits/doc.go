@@ -1,6 +1,6 @@
-// Package limits measures what Retry and UpstreamTrafficSetting do to real traffic.
+// Package limits measures the effect of Retry and UpstreamTrafficSetting on real traffic.
 //
-// Policies flow in as catalog entries; the real control plane configures real sidecars by them, and the tests count what clients and
-// applications see. Everything is counted, nothing depends on how fast the machine is: intervals are far longer, and waits
-// far more patient, than a test takes.
+// Its input is policies as catalog entries. The real control plane configures real sidecars with them, and the tests count what
+// clients and applications receive. Results do not depend on the speed of the machine: intervals and timeouts are much longer
+// than a test.
 package limits

@@ -12,13 +12,13 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/verdict"
 )
 
-// ownPort is where the harness has an application in each pod.
+// ownPort is the port of the harness's application in each pod.
 const ownPort = 8080
 
-// drained is longer than the sidecars of these tests take to drain what changed.
+// drained exceeds the drain time of the sidecars in these tests.
 const drained = 2 * time.Second
 
-// editOf changes everything that may change without touching a listener; n makes it differ from the last edit.
+// editOf changes all settings that do not affect a listener; n makes each edit different.
 func editOf(service catalog.Name, n uint32) *catalog.UpstreamTrafficSetting {
 	return setting(service, func(u *catalog.UpstreamTrafficSetting) {
 		requests, connections := answered(catalog.RateLimit{Tokens: 1000000 + n, Interval: time.Hour}, 0), hourly(1000000+n, 0)
@@ -34,8 +34,8 @@ func editOf(service catalog.Name, n uint32) *catalog.UpstreamTrafficSetting {
 	})
 }
 
-// edits leave open connections and running requests alone.
-func (s *town) edits(t *testing.T) {
+// edits checks that edits do not affect open connections and running requests.
+func (s *testMesh) edits(t *testing.T) {
 	s.Reset(t, mesh())
 	for _, a := range s.servers {
 		a.reset()
@@ -46,7 +46,7 @@ func (s *town) edits(t *testing.T) {
 	}
 	listeners := s.listenerChanges(t)
 	for n := range uint32(3) {
-		s.Reset(t, mesh(editOf(books, n), editOf(store, n), again(books, catalog.RetryPolicy{On: "5xx", Count: n + 1})))
+		s.Reset(t, mesh(editOf(books, n), editOf(store, n), retryOf(books, catalog.RetryPolicy{On: "5xx", Count: n + 1})))
 	}
 	s.Reset(t, mesh())
 	if after := s.listenerChanges(t); after != listeners {
@@ -55,17 +55,17 @@ func (s *town) edits(t *testing.T) {
 	deadline := time.Now().Add(drained)
 	for time.Now().Before(deadline) {
 		if !echo(session) {
-			t.Fatal("a connection that stood was cut by an edit")
+			t.Fatal("an open connection was closed by an edit")
 		}
 	}
 	s.servers[0].release()
 	if got := <-running; got.Status != 200 {
-		t.Errorf("a request that was running = %+v, want 200", got)
+		t.Errorf("a running request = %+v, want 200", got)
 	}
 }
 
-// listenerChanges are the counts of listeners that the sidecars have taken up.
-func (s *town) listenerChanges(t *testing.T) string {
+// listenerChanges returns the listener update counters of the sidecars.
+func (s *testMesh) listenerChanges(t *testing.T) string {
 	t.Helper()
 	text := ""
 	for i := range 4 {
@@ -76,8 +76,8 @@ func (s *town) listenerChanges(t *testing.T) string {
 	return text
 }
 
-// flips come and go under load, and cost no request. The harness knows its own Services and applications.
-func (s *town) flips(t *testing.T) {
+// flips adds and removes settings under load without a failed request. It uses the Services and applications of the harness.
+func (s *testMesh) flips(t *testing.T) {
 	one, both := Service("a", "s1", "0", booksIP.String(), 80, catalog.ProtocolHTTP), Service("a", "s2", "", shelfIP.String(), 80, catalog.ProtocolHTTP)
 	one.Ports[0].TargetPort, both.Ports[0].TargetPort = ownPort, ownPort
 	w := mesh(one, both)
@@ -94,7 +94,7 @@ func (s *town) flips(t *testing.T) {
 	}
 	const rounds = 6
 	for n := range uint32(rounds) {
-		retry := again(both.Name, catalog.RetryPolicy{On: "5xx", Count: n + 1, PerTryTimeout: time.Minute})
+		retry := retryOf(both.Name, catalog.RetryPolicy{On: "5xx", Count: n + 1, PerTryTimeout: time.Minute})
 		s.Step(t, []catalog.Change{catalog.Set(editOf(one.Name, n)), catalog.Set(editOf(both.Name, n))}, requests)
 		s.Step(t, []catalog.Change{catalog.Set(retry)}, requests)
 		s.Step(t, []catalog.Change{{Ref: editOf(one.Name, n).Ref()}, {Ref: editOf(both.Name, n).Ref()}, {Ref: retry.Ref()}}, requests)

@@ -10,27 +10,27 @@ import (
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestLimits measures each limit by what it lets through.
+// TestLimits measures the requests and connections that each limit allows.
 func TestLimits(t *testing.T) {
-	s := newTown(t)
+	s := newTestMesh(t)
 	t.Run("requests", s.requestRate)
 	t.Run("requests of all pods", s.ratePerPod)
 	t.Run("requests of a route", s.routeRate)
 	t.Run("forbidden requests", s.forbiddenRequests)
 	t.Run("connections", s.connectionRate)
-	t.Run("TCP connections at a time", s.maxConnections)
-	t.Run("HTTP connections and those that wait", s.maxPending)
-	t.Run("requests at a time", s.maxRequests)
+	t.Run("concurrent TCP connections", s.maxConnections)
+	t.Run("HTTP connections and pending requests", s.maxPending)
+	t.Run("concurrent requests", s.maxRequests)
 	t.Run("requests of a connection", s.requestsPerConnection)
 	t.Run("idle HTTP connections", s.idleHTTP)
 	t.Run("silent TCP connections", s.idleTCP)
 	t.Run("TLS", s.tls)
-	t.Run("connections that end", s.connectionsThatEnd)
+	t.Run("closed connections", s.connectionsThatEnd)
 	t.Run("retries", s.retries)
-	t.Run("what is not repeated", s.notRepeated)
+	t.Run("requests that are not retried", s.notRepeated)
 	t.Run("retries of gRPC", s.grpcRetries)
-	t.Run("time of each try", s.perTryTimeout)
-	t.Run("time of a request", s.requestTimeout)
+	t.Run("per-try timeout", s.perTryTimeout)
+	t.Run("request timeout", s.requestTimeout)
 	t.Run("a split", s.split)
 	t.Run("outliers", s.outliers)
 	t.Run("edits", s.edits)
@@ -38,7 +38,7 @@ func TestLimits(t *testing.T) {
 	t.Run("health", s.health)
 }
 
-func (s *town) requestRate(t *testing.T) {
+func (s *testMesh) requestRate(t *testing.T) {
 	limit := answered(hourly(3, 2), 503)
 	s.Reset(t, mesh(setting(books, func(u *catalog.UpstreamTrafficSetting) { u.RequestRate = &limit })))
 	s.servers[0].reset()
@@ -46,7 +46,7 @@ func (s *town) requestRate(t *testing.T) {
 		t.Errorf("3 an hour and 2 more: %v, want %v", got, want)
 	}
 	if n := s.servers[0].count("/ok"); n != 5 {
-		t.Errorf("the application was asked %d times, want 5", n)
+		t.Errorf("the application received %d requests, want 5", n)
 	}
 	if got := s.get(t, booksIP, "/ok"); got.Header.Get("x-limited") != "yes" {
 		t.Errorf("beyond the limit: %+v, want the header of the limit", got)
@@ -56,8 +56,8 @@ func (s *town) requestRate(t *testing.T) {
 	}
 }
 
-// ratePerPod: each sidecar of a server has a bucket of its own.
-func (s *town) ratePerPod(t *testing.T) {
+// ratePerPod checks that each server's sidecar has its own token bucket.
+func (s *testMesh) ratePerPod(t *testing.T) {
 	limit := answered(hourly(2, 0), 0)
 	s.Reset(t, mesh(setting(shelf, func(u *catalog.UpstreamTrafficSetting) { u.RequestRate = &limit })))
 	if got, want := s.tally(t, shelfIP, "/ok", 40), map[int]int{200: 4, 429: 36}; !maps.Equal(got, want) {
@@ -65,7 +65,7 @@ func (s *town) ratePerPod(t *testing.T) {
 	}
 }
 
-func (s *town) routeRate(t *testing.T) {
+func (s *testMesh) routeRate(t *testing.T) {
 	host := answered(hourly(2, 0), 0)
 	strict := setting(books, func(u *catalog.UpstreamTrafficSetting) {
 		u.RequestRate = &host
@@ -78,12 +78,12 @@ func (s *town) routeRate(t *testing.T) {
 	}{{"/fail", 4}, {"/ok", 2}} {
 		got := s.tally(t, booksIP, want.path, 8)
 		if got[200] != want.pass || got[429] != 8-want.pass {
-			t.Errorf("%s: %v, want %d of 8: the limit of a route takes the place of that of its host", want.path, got, want.pass)
+			t.Errorf("%s: %v, want %d of 8: the limit of a route replaces that of its host", want.path, got, want.pass)
 		}
 	}
 }
 
-// granted lets the buyer send requests to paths, each of them a route.
+// granted allows the buyer's requests to paths, with a route for each.
 func granted(paths ...string) []catalog.Entry {
 	return []catalog.Entry{
 		&catalog.Settings{RetryPolicies: true}, Group("a", "group", paths...),
@@ -91,23 +91,23 @@ func granted(paths ...string) []catalog.Entry {
 	}
 }
 
-// forbiddenRequests: what is forbidden does not use up what others may send.
-func (s *town) forbiddenRequests(t *testing.T) {
+// forbiddenRequests checks that denied requests do not count for rate limits.
+func (s *testMesh) forbiddenRequests(t *testing.T) {
 	limit := answered(hourly(3, 0), 0)
 	entries := append(granted("/ok"), Group("a", "secret", "/secret"), Target("admin", seller, []catalog.TargetRule{HTTP("secret")}, SA("a", "two")))
 	s.Reset(t, mesh(append(entries, setting(books, func(u *catalog.UpstreamTrafficSetting) { u.RequestRate = &limit }))...))
 	if got := s.tally(t, booksIP, "/secret", 10); got[403] != 10 {
-		t.Errorf("a path of others: %v, want ten times 403", got)
+		t.Errorf("a path granted to another client: %v, want ten times 403", got)
 	}
 	if got := s.tally(t, booksIP, "/nowhere", 10); got[404] != 10 {
-		t.Errorf("a path of nobody: %v, want ten times 404", got)
+		t.Errorf("a path that is not granted: %v, want ten times 404", got)
 	}
 	if got := s.tally(t, booksIP, "/ok", 5); got[200] != 3 || got[429] != 2 {
-		t.Errorf("after requests that were forbidden: %v, want 3 to pass", got)
+		t.Errorf("after denied requests: %v, want 3 to pass", got)
 	}
 }
 
-func (s *town) connectionRate(t *testing.T) {
+func (s *testMesh) connectionRate(t *testing.T) {
 	rate := hourly(3, 1)
 	s.Reset(t, mesh(setting(store, func(u *catalog.UpstreamTrafficSetting) { u.ConnectionRate = &rate })))
 	s.servers[0].reset()
@@ -118,12 +118,12 @@ func (s *town) connectionRate(t *testing.T) {
 		}
 	}
 	if n := s.servers[0].connections.Load(); open != 4 || n != 4 {
-		t.Errorf("3 connections an hour and 1 more: %d work, the application has seen %d, want 4", open, n)
+		t.Errorf("3 connections an hour and 1 more: %d work, the application received %d, want 4", open, n)
 	}
 }
 
-// echoes is a connection to the TCP port that works, or nil when it was closed.
-func (s *town) echoes(t *testing.T) net.Conn {
+// echoes returns a working connection to the TCP port, or nil if it was closed.
+func (s *testMesh) echoes(t *testing.T) net.Conn {
 	t.Helper()
 	conn, err := s.client.Dial(t, storeIP.String()+":80")
 	if err != nil {

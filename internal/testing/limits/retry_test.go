@@ -10,12 +10,12 @@ import (
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// again is a Retry of the buyer for a Service.
-func again(service catalog.Name, policy catalog.RetryPolicy) *catalog.Retry {
+// retryOf returns a Retry of the buyer for a Service.
+func retryOf(service catalog.Name, policy catalog.RetryPolicy) *catalog.Retry {
 	return &catalog.Retry{Name: Name("b", "again"), Source: buyer, Destinations: []catalog.Name{service}, Policy: policy}
 }
 
-func (s *town) retries(t *testing.T) {
+func (s *testMesh) retries(t *testing.T) {
 	policy := catalog.RetryPolicy{On: "5xx", Count: 3, BackoffBase: time.Millisecond}
 	for _, test := range []struct {
 		name          string
@@ -24,13 +24,13 @@ func (s *town) retries(t *testing.T) {
 		status, asked int
 	}{
 		{"without a Retry", nil, 1, 503, 1},
-		{"while the feature is off", []catalog.Entry{again(books, policy), &catalog.Settings{Permissive: true}}, 1, 503, 1},
-		{"for another Service", []catalog.Entry{again(shelf, policy)}, 1, 503, 1},
-		{"a server that is well", []catalog.Entry{again(books, policy)}, 0, 200, 1},
-		{"a server that fails twice", []catalog.Entry{again(books, policy)}, 2, 200, 3},
-		{"a server that fails as often as it is asked again", []catalog.Entry{again(books, policy)}, 3, 200, 4},
-		{"a server that fails more often", []catalog.Entry{again(books, policy)}, 9, 503, 4},
-		{"another failure", []catalog.Entry{again(books, catalog.RetryPolicy{On: "connect-failure", Count: 3})}, 1, 503, 1},
+		{"while the feature is off", []catalog.Entry{retryOf(books, policy), &catalog.Settings{Permissive: true}}, 1, 503, 1},
+		{"for another Service", []catalog.Entry{retryOf(shelf, policy)}, 1, 503, 1},
+		{"a healthy server", []catalog.Entry{retryOf(books, policy)}, 0, 200, 1},
+		{"a server that fails twice", []catalog.Entry{retryOf(books, policy)}, 2, 200, 3},
+		{"a server that fails as often as it is retried", []catalog.Entry{retryOf(books, policy)}, 3, 200, 4},
+		{"a server that fails more often", []catalog.Entry{retryOf(books, policy)}, 9, 503, 4},
+		{"another failure", []catalog.Entry{retryOf(books, catalog.RetryPolicy{On: "connect-failure", Count: 3})}, 1, 503, 1},
 	} {
 		s.Reset(t, mesh(test.entries...))
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
@@ -43,17 +43,17 @@ func (s *town) retries(t *testing.T) {
 	}
 }
 
-// notRepeated: what the mesh itself refuses, and what it cannot keep, is not sent again.
-func (s *town) notRepeated(t *testing.T) {
+// notRepeated checks that requests rejected by the mesh, and requests too large to buffer, are not retried.
+func (s *testMesh) notRepeated(t *testing.T) {
 	limit := answered(hourly(1, 0), 503)
-	policy := again(books, catalog.RetryPolicy{On: "5xx", Count: 3, BackoffBase: time.Millisecond})
+	policy := retryOf(books, catalog.RetryPolicy{On: "5xx", Count: 3, BackoffBase: time.Millisecond})
 	s.Reset(t, mesh(policy, setting(books, func(u *catalog.UpstreamTrafficSetting) { u.RequestRate = &limit })))
 	before := s.statistic(t, s.client, booksCluster+"upstream_rq_retry")
 	if got := s.tally(t, booksIP, "/ok", 5); got[200] != 1 || got[503] != 4 {
 		t.Errorf("a limit of one: %v, want one to pass", got)
 	}
 	if n := s.statistic(t, s.client, booksCluster+"upstream_rq_retry"); n != before {
-		t.Errorf("%d requests beyond a rate limit were sent again", n-before)
+		t.Errorf("%d requests beyond a rate limit were retried", n-before)
 	}
 	s.Reset(t, mesh(policy))
 	for size, asked := range map[int]int{1 << 19: 2, 1 << 22: 1} {
@@ -69,8 +69,8 @@ func (s *town) notRepeated(t *testing.T) {
 	}
 }
 
-func (s *town) grpcRetries(t *testing.T) {
-	s.Reset(t, mesh(again(books, catalog.RetryPolicy{On: "unavailable", Count: 2, BackoffBase: time.Millisecond})))
+func (s *testMesh) grpcRetries(t *testing.T) {
+	s.Reset(t, mesh(retryOf(books, catalog.RetryPolicy{On: "unavailable", Count: 2, BackoffBase: time.Millisecond})))
 	s.servers[0].reset(2)
 	got := s.client.GetHTTP2(t, "http://"+booksIP.String()+"/grpc")
 	if n := s.servers[0].count("/grpc"); n != 3 || got.Header.Get("Grpc-Status") != "" {
@@ -78,9 +78,9 @@ func (s *town) grpcRetries(t *testing.T) {
 	}
 }
 
-// perTryTimeout: the first try hangs for good, the second one is answered.
-func (s *town) perTryTimeout(t *testing.T) {
-	s.Reset(t, mesh(again(books, catalog.RetryPolicy{On: "5xx", Count: 2, PerTryTimeout: 300 * time.Millisecond})))
+// perTryTimeout uses a server that never responds.
+func (s *testMesh) perTryTimeout(t *testing.T) {
+	s.Reset(t, mesh(retryOf(books, catalog.RetryPolicy{On: "5xx", Count: 2, PerTryTimeout: 300 * time.Millisecond})))
 	s.servers[0].reset()
 	start := time.Now()
 	got := s.get(t, booksIP, "/hold")
@@ -89,7 +89,7 @@ func (s *town) perTryTimeout(t *testing.T) {
 	}
 }
 
-func (s *town) requestTimeout(t *testing.T) {
+func (s *testMesh) requestTimeout(t *testing.T) {
 	s.bounded(t, catalog.ConnectionSettings{RequestTimeout: 300 * time.Millisecond})
 	start := time.Now()
 	got := s.get(t, booksIP, "/hold")
@@ -97,16 +97,16 @@ func (s *town) requestTimeout(t *testing.T) {
 		t.Errorf("a server that hangs = %+v after %s, want 504 after 300 ms", got, took)
 	}
 	if got := s.get(t, booksIP, "/ok"); got.Status != 200 {
-		t.Errorf("a server that answers = %+v, want 200", got)
+		t.Errorf("a responding server = %+v, want 200", got)
 	}
 }
 
-// split: what is said of the root counts for those who ask for the root, and for a backend that has no setting of its own.
-func (s *town) split(t *testing.T) {
+// split checks that settings of the root apply to its clients, and to a backend without settings.
+func (s *testMesh) split(t *testing.T) {
 	limit := answered(hourly(2, 0), 0)
 	s.Reset(t, mesh(
 		&catalog.TrafficSplit{Name: Name("a", "split"), Root: shelf, Backends: []catalog.SplitBackend{{Service: books, Weight: 1}}},
-		again(shelf, catalog.RetryPolicy{On: "5xx", Count: 3, BackoffBase: time.Millisecond}),
+		retryOf(shelf, catalog.RetryPolicy{On: "5xx", Count: 3, BackoffBase: time.Millisecond}),
 		setting(shelf, func(u *catalog.UpstreamTrafficSetting) { u.RequestRate = &limit }),
 	))
 	s.servers[0].reset(1)
@@ -114,6 +114,6 @@ func (s *town) split(t *testing.T) {
 		t.Errorf("a Retry for the root = %+v after %d tries, want 200 after 2", got, s.servers[0].count("/fail"))
 	}
 	if got := s.get(t, shelfIP, "/ok"); got.Status != 429 {
-		t.Errorf("after the two that the root's setting lets pass = %+v, want 429", got)
+		t.Errorf("after the two that the root's limit allows = %+v, want 429", got)
 	}
 }

@@ -5,19 +5,19 @@ import (
 	"testing"
 )
 
-// connectionsThatEnd: servers end connections that have been idle for long enough, and a request may come in the same moment. It fails
-// with 503 unless it is sent again, which only requests that change nothing may be.
-func (s *town) connectionsThatEnd(t *testing.T) {
+// connectionsThatEnd checks requests on connections that their server closes at the same time. They fail with 503 unless they are
+// retried, which is only allowed for idempotent requests.
+func (s *testMesh) connectionsThatEnd(t *testing.T) {
 	s.Reset(t, mesh())
 	s.servers[0].reset()
 	const requests = 20
 	for range requests {
 		if got := s.get(t, booksIP, "/once"); got.Status != 200 {
-			t.Errorf("a request over a connection that its server ends = %+v, want 200", got)
+			t.Errorf("a request over a connection that its server closes = %+v, want 200", got)
 		}
 	}
 	if n := s.servers[0].count("/once"); n == requests {
-		t.Error("no request came over a connection that ended, so this test cannot tell what becomes of it")
+		t.Error("no request used a closed connection, so this test has no result")
 	}
 	s.servers[0].reset()
 	failed := 0

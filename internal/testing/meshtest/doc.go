@@ -1,4 +1,4 @@
-// Package meshtest makes catalog entries and random edits of a small mesh for tests.
+// Package meshtest creates catalog entries and random edits of a small mesh for tests.
 //
-// A few words or a rapid generator flow in; catalog entries and changes flow out.
+// Its input is names or a rapid generator. Its output is catalog entries and changes.
 package meshtest

@@ -17,7 +17,7 @@ func SA(namespace, name string) identity.ServiceAccount {
 	return identity.ServiceAccount{Namespace: namespace, Name: name}
 }
 
-// Pod is a pod with a sidecar, labelled app=<app>, that runs as service account sa.
+// Pod returns a pod with a sidecar, labelled app=<app>, that runs as service account sa.
 func Pod(namespace, name, app, sa, ip string) *catalog.Pod {
 	return &catalog.Pod{
 		Name: Name(namespace, name), UID: "uid-" + name, ServiceAccount: sa, Injected: true, Revision: "osm-v0-1-0",
@@ -25,7 +25,7 @@ func Pod(namespace, name, app, sa, ip string) *catalog.Pod {
 	}
 }
 
-// Service is a Service that selects app=<app>, with one port that leads to the same port of the container.
+// Service returns a Service that selects app=<app>, with one port and an equal target port.
 func Service(namespace, name, app, clusterIP string, port uint16, protocol catalog.Protocol) *catalog.Service {
 	s := &catalog.Service{
 		Name: Name(namespace, name), Selector: map[string]string{"app": app},
@@ -37,7 +37,7 @@ func Service(namespace, name, app, clusterIP string, port uint16, protocol catal
 	return s
 }
 
-// Slice holds the ready endpoints of a Service, one for each pod.
+// Slice returns the ready endpoints of a Service, one for each pod.
 func Slice(service catalog.Name, pods ...*catalog.Pod) *catalog.EndpointSlice {
 	slice := &catalog.EndpointSlice{Name: Name(service.Namespace, service.Name+"-1"), Service: service}
 	for _, pod := range pods {
@@ -46,22 +46,22 @@ func Slice(service catalog.Name, pods ...*catalog.Pod) *catalog.EndpointSlice {
 	return slice
 }
 
-// Target is a TrafficTarget in the destination's namespace.
+// Target returns a TrafficTarget in the destination's namespace.
 func Target(name string, destination identity.ServiceAccount, rules []catalog.TargetRule, sources ...identity.ServiceAccount) *catalog.TrafficTarget {
 	return &catalog.TrafficTarget{Name: Name(destination.Namespace, name), Destination: destination, Rules: rules, Sources: sources}
 }
 
-// HTTP is a rule that refers to an HTTPRouteGroup.
+// HTTP returns a rule that refers to an HTTPRouteGroup.
 func HTTP(group string, matches ...string) catalog.TargetRule {
 	return catalog.TargetRule{Kind: catalog.KindHTTPRouteGroup, Name: group, Matches: matches}
 }
 
-// TCP is a rule that refers to a TCPRoute.
+// TCP returns a rule that refers to a TCPRoute.
 func TCP(route string) catalog.TargetRule {
 	return catalog.TargetRule{Kind: catalog.KindTCPRoute, Name: route}
 }
 
-// Group is an HTTPRouteGroup with one match a path, named like the path.
+// Group returns an HTTPRouteGroup with one match for each path, named like the path.
 func Group(namespace, name string, paths ...string) *catalog.HTTPRouteGroup {
 	g := &catalog.HTTPRouteGroup{Name: Name(namespace, name)}
 	for _, path := range paths {
@@ -70,7 +70,7 @@ func Group(namespace, name string, paths ...string) *catalog.HTTPRouteGroup {
 	return g
 }
 
-// Apply stores the entries in a new catalog.
+// Apply returns a new catalog with the entries.
 func Apply(entries ...catalog.Entry) *catalog.Catalog {
 	c := catalog.New()
 	changes := make([]catalog.Change, len(entries))

@@ -17,7 +17,7 @@ var (
 	protocols  = []catalog.Protocol{catalog.ProtocolHTTP, catalog.ProtocolTCP, catalog.ProtocolTCPServerFirst}
 )
 
-// Change draws a random edit of a small mesh: few names, so that edits meet, and every kind of entry.
+// Change draws a random edit of a small mesh with all kinds of entries. It uses few names, so that edits affect each other.
 func Change() *rapid.Generator[catalog.Change] {
 	return rapid.Custom(func(t *rapid.T) catalog.Change {
 		entry := rapid.OneOf(

@@ -5,35 +5,34 @@ import (
 	"strings"
 )
 
-// skipped stands in a page for any number of lines, also none.
-const skipped = "..."
+// ellipsis stands for any number of lines, including none.
+const ellipsis = "..."
 
-// Matches says whether what a command printed is what its page shows. "..." on a line stands for any lines. What differs from
-// one run to the next counts as equal: names that Kubernetes makes, times, dates, addresses, the width of columns, and whether an
-// object was created or was there already.
-func Matches(shown []string, printed string) bool {
-	return matches(normalised(shown), normalised(strings.Split(printed, "\n")))
+// Matches returns true if a command printed the expected lines. A line "..." stands for any lines. Matches ignores what differs
+// from run to run: generated names, times, dates, addresses, column widths, and whether kubectl created or changed an object.
+func Matches(expected []string, printed string) bool {
+	return matches(normalize(expected), normalize(strings.Split(printed, "\n")))
 }
 
-func matches(shown, printed []string) bool {
-	if len(shown) == 0 {
+func matches(expected, printed []string) bool {
+	if len(expected) == 0 {
 		return len(printed) == 0
 	}
-	if shown[0] == skipped {
+	if expected[0] == ellipsis {
 		for i := range len(printed) + 1 {
-			if matches(shown[1:], printed[i:]) {
+			if matches(expected[1:], printed[i:]) {
 				return true
 			}
 		}
 		return false
 	}
-	return len(printed) > 0 && shown[0] == printed[0] && matches(shown[1:], printed[1:])
+	return len(printed) > 0 && expected[0] == printed[0] && matches(expected[1:], printed[1:])
 }
 
-// changing are the parts of a line that differ from one run to the next, and what stands for them.
-var changing = []struct {
-	part    *regexp.Regexp
-	meaning string
+// placeholders replace the parts of a line that differ from run to run.
+var placeholders = []struct {
+	pattern     *regexp.Regexp
+	replacement string
 }{
 	{regexp.MustCompile(`\b[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]+Z?)?`), "DATE"},
 	{regexp.MustCompile(`-[0-9a-f]{6,10}-[a-z0-9]{5}\b`), "-POD"},
@@ -43,13 +42,13 @@ var changing = []struct {
 	{regexp.MustCompile(` +`), " "},
 }
 
-// normalised are lines without what changes, and without empty ones: kubectl puts them where it likes.
-func normalised(lines []string) []string {
+// normalize inserts the placeholders and drops empty lines, whose position in kubectl's output varies.
+func normalize(lines []string) []string {
 	var out []string
 	for _, line := range lines {
 		line = strings.TrimSpace(line)
-		for _, c := range changing {
-			line = c.part.ReplaceAllString(line, c.meaning)
+		for _, p := range placeholders {
+			line = p.pattern.ReplaceAllString(line, p.replacement)
 		}
 		if line != "" {
 			out = append(out, line)

@@ -2,7 +2,6 @@ package pages
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/yuin/goldmark"
@@ -10,21 +9,17 @@ import (
 	"github.com/yuin/goldmark/text"
 )
 
-// Step is one thing that a page tells its reader to do: write a file, or run a command.
+// Step is one sh block of a page.
 type Step struct {
-	// Line is where the step stands in the page, from 1.
+	// Line is the line number of the first command, from 1.
 	Line int
-	// File is the path of the file to write, relative to the reader's folder; empty for a command.
-	File string
-	// Content is the file's content.
-	Content string
-	// Command is a shell command; it may span lines.
-	Command string
-	// Output is what the page shows below the command, line by line.
+	// Script is the content of the block.
+	Script string
+	// Output holds the lines of the text block below the sh block. It is nil if there is none.
 	Output []string
 }
 
-// Parse reads the steps of a page in order. It fails for a console block that begins with output.
+// Parse returns the steps of a page in order. It rejects console blocks and commands with a prompt, because they cannot be pasted.
 func Parse(markdown []byte) ([]Step, error) {
 	var steps []Step
 	root := goldmark.New().Parser().Parse(text.NewReader(markdown))
@@ -33,52 +28,24 @@ func Parse(markdown []byte) ([]Step, error) {
 		if !ok || !entering || block.Lines().Len() == 0 {
 			return ast.WalkContinue, nil
 		}
-		found, err := stepsOf(block, markdown)
-		steps = append(steps, found...)
-		return ast.WalkContinue, err
+		line := 1 + strings.Count(string(markdown[:block.Lines().At(0).Start]), "\n")
+		content := string(block.Lines().Value(markdown))
+		switch language := string(block.Language(markdown)); {
+		case language == "console":
+			return ast.WalkStop, fmt.Errorf("line %d: console block: write commands in an sh block and their output in a text block", line)
+		case language == "sh" && strings.HasPrefix(content, "$ "):
+			return ast.WalkStop, fmt.Errorf("line %d: the command starts with a prompt: remove \"$ \"", line)
+		case language == "sh":
+			steps = append(steps, Step{Line: line, Script: content})
+		case language == "text" && isScript(block.PreviousSibling(), markdown):
+			steps[len(steps)-1].Output = strings.Split(strings.TrimRight(content, "\n"), "\n")
+		}
+		return ast.WalkContinue, nil
 	})
 	return steps, err
 }
 
-// title is how a fence names the file it shows.
-var title = regexp.MustCompile(`^\w+ title="([^"]+)"`)
-
-func stepsOf(block *ast.FencedCodeBlock, markdown []byte) ([]Step, error) {
-	info := ""
-	if block.Info != nil {
-		info = string(block.Info.Segment.Value(markdown))
-	}
-	first := 1 + strings.Count(string(markdown[:block.Lines().At(0).Start]), "\n")
-	content := string(block.Lines().Value(markdown))
-	if named := title.FindStringSubmatch(info); named != nil {
-		return []Step{{Line: first, File: named[1], Content: content}}, nil
-	}
-	if info == "console" {
-		return commands(content, first)
-	}
-	return nil, nil
-}
-
-// commands reads the text of a console block whose first line is the page's line first.
-func commands(content string, first int) ([]Step, error) {
-	var steps []Step
-	continued := false
-	for i, line := range strings.Split(strings.TrimRight(content, "\n"), "\n") {
-		command, isCommand := strings.CutPrefix(line, "$ ")
-		switch {
-		case continued:
-			steps[len(steps)-1].Command += "\n" + strings.TrimPrefix(line, "> ")
-			command = line
-		case isCommand:
-			steps = append(steps, Step{Line: first + i, Command: command})
-		case len(steps) == 0:
-			return nil, fmt.Errorf("line %d: a console block begins with %q: write a command first, as \"$ command\"", first+i, line)
-		default:
-			last := &steps[len(steps)-1]
-			last.Output = append(last.Output, line)
-			continue
-		}
-		continued = strings.HasSuffix(command, `\`)
-	}
-	return steps, nil
+func isScript(node ast.Node, markdown []byte) bool {
+	block, ok := node.(*ast.FencedCodeBlock)
+	return ok && string(block.Language(markdown)) == "sh"
 }

@@ -1,6 +1,6 @@
-// Package pki issues workload certificates for tests, in the form the mesh issues them.
+// Package pki issues workload certificates for tests, in the same form as the mesh.
 //
-// Identities flow in; certificates and keys of a throw-away authority flow out, as PEM.
+// Its input is workload identities. Its output is certificates and keys of a temporary authority, as PEM.
 package pki
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
-// Authority is a root that lives as long as a test.
+// Authority is a root that is valid for the duration of a test.
 type Authority struct {
 	// RootPEM is the root certificate.
 	RootPEM []byte
@@ -27,7 +27,7 @@ type Authority struct {
 	key  *ecdsa.PrivateKey
 }
 
-// New makes an authority whose root is valid for an hour.
+// New generates an authority whose root is valid for one hour.
 func New(t testing.TB) *Authority {
 	t.Helper()
 	key := newKey(t)
@@ -48,16 +48,20 @@ func New(t testing.TB) *Authority {
 	return &Authority{RootPEM: encode("CERTIFICATE", der), root: root, key: key}
 }
 
-// Issue makes the certificate of a workload, with its principal as DNS name and its SPIFFE URI, and its key.
+// Issue issues the certificate of a workload, with its principal as DNS name and its SPIFFE URI, and returns it with its key.
 func (a *Authority) Issue(t testing.TB, sa identity.ServiceAccount, trustDomain string) (chainPEM, keyPEM []byte) {
 	t.Helper()
 	key := newKey(t)
 	principal := sa.Principal(trustDomain)
+	spiffeID, err := sa.SPIFFE(trustDomain)
+	if err != nil {
+		t.Fatal(err)
+	}
 	der := sign(t, &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()),
 		Subject:      pkix.Name{CommonName: principal},
 		DNSNames:     []string{principal},
-		URIs:         []*url.URL{sa.SPIFFE(trustDomain)},
+		URIs:         []*url.URL{spiffeID},
 		NotBefore:    time.Now().Add(-time.Minute),
 		NotAfter:     time.Now().Add(time.Hour),
 		KeyUsage:     x509.KeyUsageDigitalSignature,

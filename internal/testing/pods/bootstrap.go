@@ -16,7 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// bootstrap makes a sidecar ask for everything over delta ADS on a Unix socket, which is reachable from every namespace.
+// bootstrap returns a bootstrap that fetches all resources over delta ADS from a Unix socket, which every namespace can reach.
 func bootstrap(node, socket string) *bootstrapv3.Bootstrap {
 	return &bootstrapv3.Bootstrap{
 		Node:  &corev3.Node{Id: node, Cluster: "test"},

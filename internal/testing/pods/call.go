@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Answer is what a call came to: a status and a body, or an error on the way.
+// Answer is the result of a call: a status and a body, or an error.
 type Answer struct {
 	Status int
 	Body   string
@@ -18,7 +18,7 @@ type Answer struct {
 	Err    error
 }
 
-// Get requests a URL from the application of the pod. Headers are "name: value"; "host" sets the request's authority.
+// Get requests a URL from the application of the pod. Headers are "name: value"; "host" sets the authority.
 func (p *Pod) Get(t *testing.T, url string, headers ...string) Answer {
 	t.Helper()
 	return p.Call(t, http.MethodGet, url, headers...)
@@ -37,13 +37,13 @@ func (p *Pod) Call(t *testing.T, method, url string, headers ...string) Answer {
 			request.Host = value
 			continue
 		}
-		// Assigned, not added: the name shall reach the sidecar as the test spells it.
+		// Direct assignment keeps the spelling of the name.
 		request.Header[name] = append(request.Header[name], value)
 	}
 	return do(p.NS.HTTP(), request)
 }
 
-// GetHTTP2 is Get over HTTP/2 without TLS, as gRPC clients speak it.
+// GetHTTP2 is Get over HTTP/2 without TLS, as gRPC clients use it.
 func (p *Pod) GetHTTP2(t *testing.T, url string) Answer {
 	t.Helper()
 	transport := &http.Transport{DialContext: p.NS.Dial, Protocols: new(http.Protocols)}
@@ -67,7 +67,7 @@ func do(client *http.Client, request *http.Request) Answer {
 	return Answer{Status: response.StatusCode, Body: string(body), Header: response.Header, Err: err}
 }
 
-// Dial connects the application of the pod to an address and port. Reads and writes fail after five seconds.
+// Dial connects from the application of the pod to an address. Reads and writes time out after five seconds.
 func (p *Pod) Dial(t *testing.T, address string) (net.Conn, error) {
 	t.Helper()
 	conn, err := p.NS.Dial(context.Background(), "tcp", address)
@@ -78,7 +78,7 @@ func (p *Pod) Dial(t *testing.T, address string) (net.Conn, error) {
 	return conn, conn.SetDeadline(time.Now().Add(5 * time.Second))
 }
 
-// Exchange connects, sends what is not empty, and returns everything the other side says before it closes.
+// Exchange connects, sends the text if it is not empty, and returns all data that the peer sends before it closes.
 func (p *Pod) Exchange(t *testing.T, address, send string) (string, error) {
 	t.Helper()
 	conn, err := p.Dial(t, address)

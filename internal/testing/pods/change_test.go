@@ -12,7 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
-// TestOpenConnections changes policies under connections that stand.
+// TestOpenConnections changes policies while connections are open.
 func TestOpenConnections(t *testing.T) {
 	s := newShop(t)
 	s.configure(t, s.clientScope(), s.serverScope())
@@ -29,7 +29,7 @@ func TestOpenConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	if line, err := bufio.NewReader(conn).ReadString('\n'); line != "echo still here\n" {
-		t.Errorf("after a grant to somebody else and the loss of another Service: %q, %v, want the connection to go on", line, err)
+		t.Errorf("after a grant to another client and the removal of another Service: %q, %v, want the connection to stay open", line, err)
 	}
 
 	conn, untouched := s.greeted(t, databaseIP), s.greeted(t, archiveIP)
@@ -40,20 +40,20 @@ func TestOpenConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n, err := conn.Read(make([]byte, 1)); n != 0 || isTimeout(err) {
-		t.Errorf("after the permission is gone and the port is marked: read %d, %v, want the connection to be cut", n, err)
+		t.Errorf("after the permission was removed and the port was marked: read %d, %v, want the connection to be cut", n, err)
 	}
 	if _, err := io.WriteString(untouched, "still here\n"); err != nil {
 		t.Fatal(err)
 	}
 	if line, err := bufio.NewReader(untouched).ReadString('\n'); line != "echo still here\n" {
-		t.Errorf("a connection to another Service of the same pod: %q, %v, want it to go on", line, err)
+		t.Errorf("a connection to another Service of the same pod: %q, %v, want it to stay open", line, err)
 	}
 	if got, err := s.client.Exchange(t, "10.96.0.2:3306", "hello\n"); got != "" || isTimeout(err) {
-		t.Errorf("a new connection after the permission is gone = %q, %v, want a closed connection", got, err)
+		t.Errorf("a new connection after the permission was removed = %q, %v, want a closed connection", got, err)
 	}
 }
 
-// greeted is a connection to a Service of the database that has heard its welcome.
+// greeted returns a connection to a Service of the database that has received its greeting.
 func (s *shop) greeted(t *testing.T, service netip.Addr) net.Conn {
 	t.Helper()
 	conn, err := s.client.Dial(t, netip.AddrPortFrom(service, 3306).String())
@@ -62,7 +62,7 @@ func (s *shop) greeted(t *testing.T, service netip.Addr) net.Conn {
 	}
 	welcome := make([]byte, len("welcome\n"))
 	if _, err := io.ReadFull(conn, welcome); err != nil {
-		t.Fatalf("no welcome: %v", err)
+		t.Fatalf("no greeting: %v", err)
 	}
 	return conn
 }

@@ -1,6 +1,6 @@
 // Package pods runs pods with real sidecars in network namespaces, without a cluster.
 //
-// Scopes and endpoints flow in; pods whose real Envoys are configured by them over ADS, and whose traffic is redirected by
-// the project's own rules, flow out. A test plays the applications: it serves and calls from inside the pods. It needs root,
-// the ip program and ENVOY_BIN.
+// Its input is scopes and endpoints. Its output is pods whose Envoys receive that configuration over ADS, and whose traffic is
+// redirected by package redirect. Tests serve and call from inside the pods, as the applications do. It requires root, the ip
+// program and ENVOY_BIN.
 package pods

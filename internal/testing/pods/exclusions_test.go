@@ -12,8 +12,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/pods"
 )
 
-// TestExclusions takes lists from the MeshConfig and from annotations all the way to connections: what is excluded passes by a
-// sidecar that would let nothing pass.
+// TestExclusions applies lists of the MeshConfig and of annotations to real connections. Excluded ones bypass a sidecar that
+// denies everything else.
 func TestExclusions(t *testing.T) {
 	n := pods.NewNetwork(t)
 	outside := n.Bare(t)
@@ -36,7 +36,7 @@ func TestExclusions(t *testing.T) {
 	for _, port := range []uint16{9090, 9091, 9092} {
 		serveLines(ports.NS.Listen(t, nstest.Address("0.0.0.0", port)), "application\n")
 		if got := greeting(t, outside, nstest.Address(ports.IP.String(), port)); (got == "application\n") != (port != 9092) {
-			t.Errorf("port %d of the pod says %q to a stranger: 9090 and 9091 are excluded, 9092 is not", port, got)
+			t.Errorf("port %d of the pod sends %q to an outside client: 9090 and 9091 are excluded, 9092 is not", port, got)
 		}
 	}
 
@@ -53,7 +53,7 @@ func TestExclusions(t *testing.T) {
 	passes(t, both, outside, map[uint16]bool{7000: false})
 
 	settings = configv1alpha2.MeshConfigSpec{}
-	// The device of the fifth pod beside the one outside: networks name them by number.
+	// The device of the fifth pod after the outside one, because a network numbers its devices.
 	settings.Traffic.NetworkInterfaceExclusionList = []string{"pod6"}
 	_, device := injected(t, n, manifest("device", nil), settings)
 	passes(t, device, outside, map[uint16]bool{7000: true})
@@ -67,19 +67,19 @@ func manifest(name string, annotations map[string]string) string {
 	return text + "spec: {containers: [{name: app}]}\n"
 }
 
-// passes calls ports outside over both families.
+// passes connects to outside ports over both families.
 func passes(t *testing.T, from, outside *pods.Pod, want map[uint16]bool) {
 	t.Helper()
 	for port, pass := range want {
 		for _, host := range []string{outside.IP.String(), outside.IP6.String()} {
 			if got := greeting(t, from, nstest.Address(host, port)); (got == "outside\n") != pass {
-				t.Errorf("%s hears %q from port %d of %s, want it to pass by the sidecar: %t", from.IP, got, port, host, pass)
+				t.Errorf("%s receives %q from port %d of %s, want a bypass of the sidecar: %t", from.IP, got, port, host, pass)
 			}
 		}
 	}
 }
 
-// greeting is what a server says before it is asked, or the error.
+// greeting returns the text that a server sends first, or the error.
 func greeting(t *testing.T, from *pods.Pod, address string) string {
 	t.Helper()
 	conn, err := from.Dial(t, address)

@@ -17,7 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// library is a gRPC application with calls of every shape.
+// library is a gRPC application with all kinds of calls.
 type library struct {
 	grpc_testing.UnimplementedTestServiceServer
 	grpc_testing.UnimplementedReconnectServiceServer
@@ -69,7 +69,7 @@ func (l *library) FullDuplexCall(stream grpc.BidiStreamingServer[grpc_testing.St
 	}
 }
 
-// grpc: calls of every shape pass, and what a sidecar answers has the shape that gRPC clients understand.
+// grpc checks that all kinds of calls work, and that a sidecar's own responses are valid gRPC statuses.
 func (v *village) grpc(t *testing.T) {
 	conn := v.dialGRPC(t)
 	client := grpc_testing.NewTestServiceClient(conn)
@@ -84,7 +84,7 @@ func (v *village) grpc(t *testing.T) {
 		answered[answer.GetHostname()] = true
 	}
 	if len(answered) != 2 {
-		t.Errorf("one connection reaches %v, want both pods: calls are balanced, not connections", answered)
+		t.Errorf("one connection reaches %v, want both pods: calls must be balanced, not connections", answered)
 	}
 	t.Run("status and trailers", func(t *testing.T) { statusOfApplication(ctx, t, client) })
 	t.Run("streams", func(t *testing.T) { streams(ctx, t, client) })
@@ -109,7 +109,7 @@ func statusOfApplication(ctx context.Context, t *testing.T, client grpc_testing.
 	request := &grpc_testing.SimpleRequest{ResponseStatus: &grpc_testing.EchoStatus{Code: int32(codes.FailedPrecondition), Message: "not today"}}
 	_, err := client.UnaryCall(ctx, request, grpc.Trailer(&trailer))
 	if status.Code(err) != codes.FailedPrecondition || status.Convert(err).Message() != "not today" || len(trailer.Get("pod")) != 1 {
-		t.Errorf("%v with trailer %v, want the application's own status and trailer", err, trailer)
+		t.Errorf("%v with trailer %v, want the application's status and trailer", err, trailer)
 	}
 }
 
@@ -135,16 +135,16 @@ func streams(ctx context.Context, t *testing.T, client grpc_testing.TestServiceC
 			t.Fatal(err)
 		}
 		if answer, err := both.Recv(); err != nil || string(answer.GetPayload().GetBody()) != word {
-			t.Fatalf("answer to %q: %v, %v, want it before the next word", word, answer, err)
+			t.Fatalf("answer to %q: %v, %v, want it before the next message", word, answer, err)
 		}
 	}
 	_ = both.CloseSend()
 	if _, err := both.Recv(); status.Code(err) != codes.Aborted || status.Convert(err).Message() != "all is said" {
-		t.Errorf("the stream ends with %v, want the application's own status", err)
+		t.Errorf("the stream ended with %v, want the application's status", err)
 	}
 }
 
-// denials: the sidecar's 403 and 404 come as the statuses that gRPC has for them.
+// denials checks that the sidecar's 403 and 404 become the corresponding gRPC statuses.
 func denials(ctx context.Context, t *testing.T, conn *grpc.ClientConn) {
 	for method, want := range map[string]codes.Code{
 		"/grpc.testing.ReconnectService/Start": codes.PermissionDenied,
@@ -161,6 +161,6 @@ func denials(ctx context.Context, t *testing.T, conn *grpc.ClientConn) {
 		err = stream.RecvMsg(&grpc_testing.Empty{})
 	}
 	if !slices.Contains([]codes.Code{codes.PermissionDenied}, status.Code(err)) || status.Convert(err).Message() != "RBAC: access denied" {
-		t.Errorf("a stream that is granted to somebody else = %v, want permission denied with OSM's words", err)
+		t.Errorf("a stream that is granted to another client = %v, want permission denied with OSM's message", err)
 	}
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/pods"
 )
 
-// injected makes a pod of its manifest as a cluster does: the injector changes it, osm-init does what the injector told it, and
-// Envoy starts from what osm-init wrote. It returns the pod as the kubelet sees it. The sidecar knows no other workload.
+// injected creates a pod from its manifest as a cluster does: the injector mutates it, osm-init applies its document, and Envoy
+// starts with the files of osm-init. It returns the mutated pod as well. The sidecar has no destinations.
 func injected(t *testing.T, n *pods.Network, manifest string, settings configv1alpha2.MeshConfigSpec) (*corev1.Pod, *pods.Pod) {
 	t.Helper()
 	before := &corev1.Pod{}
@@ -39,7 +39,7 @@ func injected(t *testing.T, n *pods.Network, manifest string, settings configv1a
 	static := rendered(t, document.Bootstrap).GetStaticResources()
 	config.StaticResources.Listeners = static.GetListeners()
 	for _, cluster := range static.GetClusters() {
-		// The tests have a control plane of their own.
+		// The tests use their own control plane.
 		if cluster.GetName() != names.Controller {
 			config.StaticResources.Clusters = append(config.StaticResources.Clusters, cluster)
 		}
@@ -49,7 +49,7 @@ func injected(t *testing.T, n *pods.Network, manifest string, settings configv1a
 	return pod, p
 }
 
-// rendered is the bootstrap that osm-init writes.
+// rendered returns the bootstrap that osm-init writes.
 func rendered(t *testing.T, config bootstrap.Config) *bootstrapv3.Bootstrap {
 	t.Helper()
 	config.ServiceAccount, config.Namespace, config.Dirs = "books", "shop", bootstrap.DefaultDirs()

@@ -16,21 +16,20 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
 
-// Network joins pods through a router, as the nodes of a cluster do. Addresses that no pod has are not reachable: virtual
-// addresses exist only in the sidecars.
+// Network connects pods through a router, like the nodes of a cluster. Virtual addresses exist only in the sidecars.
 type Network struct {
 	// CA issues the certificates of all pods.
 	CA *pki.Authority
-	// Dir is a directory that sidecars can read, gone after the test.
+	// Dir is a temporary directory that sidecars can read.
 	Dir string
-	// Drain is how long, in pods that are added from now on, connections of what is replaced last. It is a second, so that tests
-	// need not wait for half a minute as in a mesh.
+	// Drain is the drain time of pods that are added afterwards. The default of one second, instead of half a minute in a mesh,
+	// keeps tests short.
 	Drain time.Duration
 
 	router *nstest.Namespace
 	xds    *server
 	pods   int
-	// program is the Envoy of pods that are added.
+	// program is the Envoy binary of pods that are added.
 	program string
 }
 
@@ -43,21 +42,21 @@ func NewNetwork(t *testing.T) *Network {
 	n.router.Do(func() {
 		for _, knob := range []string{"ipv4/ip_forward", "ipv6/conf/all/forwarding"} {
 			if err := os.WriteFile("/proc/sys/net/"+knob, []byte("1"), 0); err != nil {
-				t.Errorf("the router cannot forward: %v", err)
+				t.Errorf("forwarding cannot be enabled on the router: %v", err)
 			}
 		}
 	})
 	return n
 }
 
-// Run makes pods that are added from now on run another Envoy than the usual one.
+// Run selects the Envoy binary for pods that are added afterwards.
 func (n *Network) Run(t *testing.T, binary string) {
 	t.Helper()
 	n.program = envoytest.Install(t, binary, n.Dir)
 }
 
-// Refuse makes the router refuse connections to a range of addresses at once. Others that no pod has are not reachable either,
-// but the kernel is slow to say so when it has said it often.
+// Refuse makes the router reject connections to a range of addresses at once. Connections to other unassigned addresses fail
+// with a delay, because the kernel limits its error messages.
 func (n *Network) Refuse(t *testing.T, addresses netip.Prefix) {
 	t.Helper()
 	family := "-4 "
@@ -67,7 +66,7 @@ func (n *Network) Refuse(t *testing.T, addresses netip.Prefix) {
 	n.router.IP(t, family+"route add local "+addresses.String()+" dev lo")
 }
 
-// publicDir is a directory for the test that the sidecar's user can enter, too.
+// publicDir returns a temporary directory that the sidecar's user can enter.
 func publicDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "pods")
@@ -88,7 +87,7 @@ func (n *Network) Bare(t *testing.T) *Pod {
 	p := &Pod{
 		NS: nstest.New(t),
 		IP: netip.AddrFrom4([4]byte{10, 77, byte(n.pods), 2}),
-		// The same number in both families makes failures easier to read.
+		// Equal numbers in both families make failures easier to read.
 		IP6: netip.MustParseAddr(fmt.Sprintf("fd77:%d::2", n.pods)),
 	}
 	device := fmt.Sprintf("pod%d", n.pods)
@@ -100,29 +99,29 @@ func (n *Network) Bare(t *testing.T) *Pod {
 	return p
 }
 
-// Pod adds a pod with a sidecar, whose name must be unique in the network. The sidecar knows nothing before Configure.
+// Pod adds a pod with a sidecar and a unique name. The sidecar has no configuration before Configure.
 func (n *Network) Pod(t *testing.T, name string) *Pod {
 	t.Helper()
 	return n.PodRedirected(t, name, redirect.Config{})
 }
 
-// PodRedirected is Pod with exceptions from the redirection. The addresses of the pod are filled in.
+// PodRedirected is Pod with exclusions from the redirection. It sets the addresses of the pod in rules.
 func (n *Network) PodRedirected(t *testing.T, name string, rules redirect.Config) *Pod {
 	t.Helper()
 	return n.Custom(t, name, rules, n.Bootstrap(name))
 }
 
-// Bootstrap is what the sidecar of a pod of that name is started with unless the caller adds to it.
+// Bootstrap returns the default bootstrap of a pod with the given name.
 func (n *Network) Bootstrap(name string) *bootstrapv3.Bootstrap { return bootstrap(name, n.xds.socket) }
 
-// PodFrom is Pod with a bootstrap of the caller's, whose admin port must be the usual one. Configure reaches the sidecar only if
-// the bootstrap leads to the network's own ADS server.
+// PodFrom is Pod with a custom bootstrap that uses the default admin port. Configure works only if the bootstrap uses the
+// network's ADS server.
 func (n *Network) PodFrom(t *testing.T, name string, config *bootstrapv3.Bootstrap) *Pod {
 	t.Helper()
 	return n.Custom(t, name, redirect.Config{}, config)
 }
 
-// Custom is PodRedirected and PodFrom in one.
+// Custom combines PodRedirected and PodFrom.
 func (n *Network) Custom(t *testing.T, name string, rules redirect.Config, config *bootstrapv3.Bootstrap) *Pod {
 	t.Helper()
 	p := n.Bare(t)

@@ -13,9 +13,10 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/envoy"
 	"github.com/openservicemesh/osm-operator/internal/redirect/nstest"
 	"github.com/openservicemesh/osm-operator/internal/scope"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 )
 
-// Pod is a network namespace with two addresses and, unless it is bare, a sidecar.
+// Pod is a network namespace with an IPv4 and an IPv6 address and, unless it is bare, a sidecar.
 type Pod struct {
 	NS  *nstest.Namespace
 	IP  netip.Addr
@@ -28,8 +29,8 @@ type Pod struct {
 	key     []byte
 }
 
-// Configure sends everything that a scope and its endpoints stand for, and returns when the sidecar works by it. The test
-// fails with Envoy's own words when it refuses a part. The pod keeps the certificate of its first scope.
+// Configure sends the resources of a scope and its endpoints, and returns when they are active in the sidecar. A NACK fails
+// the test with Envoy's error. The pod keeps the certificate of its first scope.
 func (p *Pod) Configure(t *testing.T, s *scope.Scope, endpoints ...scope.Endpoints) {
 	t.Helper()
 	if p.chain == nil {
@@ -46,15 +47,15 @@ func (p *Pod) Configure(t *testing.T, s *scope.Scope, endpoints ...scope.Endpoin
 	p.Send(t, resources)
 }
 
-// Send is Configure with resources as they are.
+// Send is Configure with explicit resources.
 func (p *Pod) Send(t *testing.T, resources []envoy.Resource) {
 	t.Helper()
 	p.version++
 	p.network.xds.set(t, p.name, p.version, append(resources, sentinel(p.version)...))
 	client := p.NS.HTTP()
-	nstest.Eventually(t, 20*time.Second, fmt.Sprintf("%s has version %d", p.name, p.version), func() bool {
-		if refused := p.network.xds.refusal(p.name); refused != "" {
-			t.Fatalf("the sidecar of %s refuses its configuration: %s", p.name, refused)
+	eventually.True(t, 20*time.Second, fmt.Sprintf("%s has version %d", p.name, p.version), func() bool {
+		if refused := p.network.xds.rejection(p.name); refused != "" {
+			t.Fatalf("the sidecar of %s rejects its configuration: %s", p.name, refused)
 		}
 		answer, err := client.Get("http://" + sentinelAddress(p.version))
 		if err != nil {
@@ -65,7 +66,7 @@ func (p *Pod) Send(t *testing.T, resources []envoy.Resource) {
 	})
 }
 
-// Admin asks the sidecar's admin interface.
+// Admin requests a path of the sidecar's admin interface.
 func (p *Pod) Admin(t *testing.T, path string) string {
 	t.Helper()
 	answer, err := p.NS.HTTP().Get("http://127.0.0.1:15000" + path)
@@ -80,7 +81,7 @@ func (p *Pod) Admin(t *testing.T, path string) string {
 	return string(body)
 }
 
-// ServeHTTP runs an HTTP application on a port of the pod until the test ends. It speaks HTTP/2 without TLS as well.
+// ServeHTTP runs an HTTP application on a port of the pod until the test ends. It supports HTTP/2 without TLS.
 func (p *Pod) ServeHTTP(t *testing.T, port uint16, handler http.Handler) {
 	t.Helper()
 	server := &http.Server{Handler: handler, Protocols: new(http.Protocols)}

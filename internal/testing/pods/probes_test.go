@@ -21,7 +21,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/pods"
 )
 
-// Every kind of probe with every handler, in several containers, one of them a native sidecar of the user's own.
+// probedPod has every kind of probe with every handler in several containers, one of them a native sidecar of the user.
 const probedPod = `
 metadata: {name: probed, namespace: shop}
 spec:
@@ -46,10 +46,10 @@ spec:
     livenessProbe: {exec: {command: ["true"]}}
 `
 
-// applicationPorts are the ports of the pod above, by what is spoken there.
+// applicationPorts are the ports of probedPod by protocol.
 var applicationPorts = map[string][]uint16{"http": {2020, 8080, 9001}, "https": {8443}, "grpc": {2022, 9000}, "tcp": {2021}}
 
-// TestProbes asks as the kubelet does, with the pod's applications away, there, and away again.
+// TestProbes sends probes as the kubelet does, with the applications stopped, running, and stopped again.
 func TestProbes(t *testing.T) {
 	n := pods.NewNetwork(t)
 	kubelet := n.Bare(t)
@@ -77,7 +77,7 @@ func TestProbes(t *testing.T) {
 	}
 }
 
-// expectProbes waits until every probe has the wanted result: Envoy's own checks of TCP ports take up to a second.
+// expectProbes waits until every probe has the expected result. Envoy's checks of TCP ports take up to a second.
 func expectProbes(t *testing.T, probes map[string]func() error, when string, succeed bool) {
 	t.Helper()
 	for name, ask := range probes {
@@ -88,7 +88,7 @@ func expectProbes(t *testing.T, probes map[string]func() error, when string, suc
 				break
 			}
 			if time.Now().After(deadline) {
-				t.Errorf("%s, and the %s ends with %v, want success: %t", when, name, err, succeed)
+				t.Errorf("%s: the %s returned %v, want success: %t", when, name, err, succeed)
 				break
 			}
 			time.Sleep(20 * time.Millisecond)
@@ -96,7 +96,7 @@ func expectProbes(t *testing.T, probes map[string]func() error, when string, suc
 	}
 }
 
-// runProbed starts the applications, and returns what stops them.
+// runProbed starts the applications, and returns a function that stops them.
 func runProbed(t *testing.T, p *pods.Pod, host string) (stop func()) {
 	t.Helper()
 	var stops []func()
@@ -133,7 +133,7 @@ func runProbed(t *testing.T, p *pods.Pod, host string) (stop func()) {
 	}
 }
 
-// probesOf are the probes and hooks of a pod, ready to be asked from its node. Exec probes do not use the network.
+// probesOf returns functions that run the probes and hooks of a pod from its node. Exec probes do not use the network.
 func probesOf(kubelet, p *pods.Pod, pod *corev1.Pod) map[string]func() error {
 	all := map[string]func() error{}
 	for _, list := range [][]corev1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
@@ -143,7 +143,7 @@ func probesOf(kubelet, p *pods.Pod, pod *corev1.Pod) map[string]func() error {
 			}
 			for kind, probe := range map[string]*corev1.Probe{"liveness": c.LivenessProbe, "readiness": c.ReadinessProbe, "startup": c.StartupProbe} {
 				if probe != nil && probe.Exec == nil {
-					all[kind+" probe of "+c.Name] = func() error { return ask(kubelet, p, probe.ProbeHandler) }
+					all[kind+" probe of "+c.Name] = func() error { return runProbe(kubelet, p, probe.ProbeHandler) }
 				}
 			}
 			if c.Lifecycle != nil {
@@ -155,8 +155,8 @@ func probesOf(kubelet, p *pods.Pod, pod *corev1.Pod) map[string]func() error {
 	return all
 }
 
-// ask sends one probe as the kubelet does.
-func ask(kubelet, p *pods.Pod, probe corev1.ProbeHandler) error {
+// runProbe runs one probe as the kubelet does.
+func runProbe(kubelet, p *pods.Pod, probe corev1.ProbeHandler) error {
 	switch {
 	case probe.HTTPGet != nil:
 		status, err := httpGet(kubelet, p, probe.HTTPGet)
@@ -165,7 +165,7 @@ func ask(kubelet, p *pods.Pod, probe corev1.ProbeHandler) error {
 		}
 		return err
 	case probe.GRPC != nil:
-		return askGRPC(kubelet, p, probe.GRPC)
+		return runGRPCProbe(kubelet, p, probe.GRPC)
 	default:
 		conn, err := kubelet.NS.Dial(context.Background(), "tcp", nstest.Address(p.IP.String(), uint16(probe.TCPSocket.Port.IntVal)))
 		if err == nil {
@@ -175,7 +175,7 @@ func ask(kubelet, p *pods.Pod, probe corev1.ProbeHandler) error {
 	}
 }
 
-// hook calls a hook as the kubelet does: every answer is success.
+// hook calls a hook as the kubelet does: every response is a success.
 func hook(kubelet, p *pods.Pod, get *corev1.HTTPGetAction) error {
 	_, err := httpGet(kubelet, p, get)
 	return err
@@ -187,7 +187,7 @@ func httpGet(kubelet, p *pods.Pod, get *corev1.HTTPGetAction) (int, error) {
 		scheme = "https"
 	}
 	client := kubelet.NS.HTTP()
-	// The kubelet does not verify the certificates of probes either.
+	// The kubelet does not verify the certificates of probes.
 	client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
 	answer, err := client.Get(scheme + "://" + nstest.Address(p.IP.String(), uint16(get.Port.IntVal)) + get.Path)
 	if err != nil {
@@ -196,7 +196,7 @@ func httpGet(kubelet, p *pods.Pod, get *corev1.HTTPGetAction) (int, error) {
 	return answer.StatusCode, answer.Body.Close()
 }
 
-func askGRPC(kubelet, p *pods.Pod, probe *corev1.GRPCAction) error {
+func runGRPCProbe(kubelet, p *pods.Pod, probe *corev1.GRPCAction) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	conn, err := grpc.NewClient("passthrough:///"+nstest.Address(p.IP.String(), uint16(probe.Port)),

@@ -16,12 +16,13 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/prometheus"
 	"github.com/openservicemesh/osm-operator/internal/redirect/nstest"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/pods"
 	"github.com/openservicemesh/osm-operator/internal/testing/promtest"
 )
 
-// TestPrometheusKnowsWhatFails asks a real Prometheus, which scrapes real sidecars, the way that the gate of an upgrade does.
-func TestPrometheusKnowsWhatFails(t *testing.T) {
+// TestPrometheus_ErrorRate runs the queries of the upgrade gate on a real Prometheus that scrapes real sidecars.
+func TestPrometheus_ErrorRate(t *testing.T) {
 	n := pods.NewNetwork(t)
 	s := &shop{network: n, client: podWithStats(t, n, "client"), server: podWithStats(t, n, "server"), stranger: n.Bare(t)}
 	var failing atomic.Bool
@@ -55,11 +56,11 @@ func TestPrometheusKnowsWhatFails(t *testing.T) {
 	if _, err := client.ErrorRate(t.Context(), target, prometheus.Query([]string{"shop"}), time.Now().Add(-time.Hour)); !errors.Is(err, prometheus.ErrNoData) {
 		t.Errorf("before anything was scraped: %v, want no data", err)
 	}
-	nstest.Eventually(t, 10*time.Second, "idle sidecars fail nothing", func() bool { return failed(time.Now(), "shop") == 0 })
-	nstest.Eventually(t, 10*time.Second, "requests that succeed are no failures", func() bool { call(); return failed(time.Now(), "shop") == 0 })
+	eventually.True(t, 10*time.Second, "the error rate of idle sidecars is zero", func() bool { return failed(time.Now(), "shop") == 0 })
+	eventually.True(t, 10*time.Second, "the error rate of successful requests is zero", func() bool { call(); return failed(time.Now(), "shop") == 0 })
 	before := time.Now()
 	failing.Store(true)
-	nstest.Eventually(t, 20*time.Second, "a good part of the requests fails", func() bool {
+	eventually.True(t, 20*time.Second, "the error rate includes failed requests", func() bool {
 		call()
 		rate := failed(time.Now(), "shop")
 		return rate > 0.1 && rate < 0.6
@@ -71,18 +72,18 @@ func TestPrometheusKnowsWhatFails(t *testing.T) {
 		t.Errorf("%v of the requests to another namespace failed, and there were none", rate)
 	}
 	if rate := failed(time.Now()); rate != 0 {
-		t.Errorf("%v of the requests of nobody failed", rate)
+		t.Errorf("the error rate without clients is %v, want no data", rate)
 	}
 	withLocal := `count(envoy_cluster_upstream_rq_xx{envoy_cluster_name=~"shop/.+local"}) > bool 0`
 	if counted, err := client.ErrorRate(t.Context(), target, withLocal, time.Now()); err != nil || counted != 1 {
 		t.Errorf("the server's own count of requests is not scraped, so nothing shows that it is left out: %v, %v", counted, err)
 	}
-	if _, err := client.ErrorRate(t.Context(), target, "sum(", time.Now()); err == nil || !strings.Contains(err.Error(), "it refuses the query") {
-		t.Errorf("a query that is none: %v", err)
+	if _, err := client.ErrorRate(t.Context(), target, "sum(", time.Now()); err == nil || !strings.Contains(err.Error(), "invalid query") {
+		t.Errorf("an invalid query: %v", err)
 	}
 }
 
-// podWithStats adds a pod whose sidecar counts what those of a mesh count.
+// podWithStats adds a pod whose sidecar has the statistics of sidecars in a mesh.
 func podWithStats(t *testing.T, n *pods.Network, name string) *pods.Pod {
 	t.Helper()
 	files, err := bootstrap.Render(bootstrap.Config{

@@ -13,13 +13,13 @@ import (
 
 func sentinelName(version int) string { return fmt.Sprintf("sentinel-%d", version) }
 
-// sentinelAddress is where the sentinel of a version answers, inside the pod.
+// sentinelAddress is the address of a version's sentinel inside the pod.
 func sentinelAddress(version int) string { return fmt.Sprintf("127.0.0.1:%d", sentinelPort(version)) }
 
 func sentinelPort(version int) uint32 { return uint32(20000 + version) }
 
-// sentinel is a listener on a port of its own in each version. It answers only when its routes have arrived, which Envoy asks
-// for last, and after the worker thread has taken up everything that came before.
+// sentinel returns a listener on a separate port for each version. It responds only when its routes have arrived, which Envoy
+// requests last, and when the worker thread has applied all earlier updates.
 func sentinel(version int) []envoy.Resource {
 	name := sentinelName(version)
 	routes := &routev3.RouteConfiguration{Name: name}

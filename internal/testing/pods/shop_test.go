@@ -27,11 +27,11 @@ var (
 	database = catalog.Name{Namespace: "shop", Name: "database"}
 	leaf     = catalog.Name{Namespace: "shop", Name: "leaf"}
 	stateful = catalog.Name{Namespace: "shop", Name: "stateful"}
-	// archive is another Service in front of the database's port.
+	// archive is another Service with the database's target port.
 	archive = catalog.Name{Namespace: "shop", Name: "archive"}
 )
 
-// Virtual addresses; no pod has them.
+// Virtual addresses, which no pod has.
 var (
 	webIP, webIP6 = netip.MustParseAddr("10.96.0.1"), netip.MustParseAddr("fd96::1")
 	databaseIP    = netip.MustParseAddr("10.96.0.2")
@@ -39,7 +39,7 @@ var (
 	unknownIP     = "10.96.0.99"
 )
 
-// shop is a client and a server with sidecars, and a stranger without one.
+// shop is a client and a server with sidecars, and a client without one (stranger).
 type shop struct {
 	network                  *pods.Network
 	client, server, stranger *pods.Pod
@@ -59,7 +59,7 @@ func newShop(t *testing.T) *shop {
 	return s
 }
 
-// describe answers with what the application saw of the request.
+// describe responds with the request as the application received it.
 func describe(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/books/echo" {
 		echo(w)
@@ -72,7 +72,7 @@ func describe(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "%s %s %s port=%s", r.Proto, r.Method, r.URL.Path, r.Context().Value(http.LocalAddrContextKey))
 }
 
-// echo leaves HTTP and says every line again, as a websocket server might.
+// echo hijacks the connection and echoes every line, like a websocket server.
 func echo(w http.ResponseWriter) {
 	w.Header().Set("Connection", "Upgrade")
 	w.Header().Set("Upgrade", "websocket")
@@ -133,7 +133,7 @@ func (s *shop) clientScope() *scope.Scope {
 	return c
 }
 
-// endpoints puts every cluster of a scope on the server pod.
+// endpoints returns the server pod as the endpoint of every cluster of a scope.
 func (s *shop) endpoints(c *scope.Scope) []scope.Endpoints {
 	var out []scope.Endpoints
 	for _, cluster := range c.Clusters {

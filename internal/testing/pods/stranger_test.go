@@ -11,7 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
 
-// TestHandshakes knocks at a sidecar's inbound door with handshakes of all kinds, from a client without a sidecar.
+// TestHandshakes sends all kinds of TLS handshakes to a sidecar's inbound port, from a client without a sidecar.
 func TestHandshakes(t *testing.T) {
 	s := newShop(t)
 	s.configure(t, s.clientScope(), s.serverScope())
@@ -44,7 +44,7 @@ func TestHandshakes(t *testing.T) {
 			}
 			conn := tls.Client(plain, &tls.Config{
 				ServerName: test.server, NextProtos: []string{test.protocol}, Certificates: test.certificates,
-				// The test is about whom the server believes.
+				// Only the server's verification is under test.
 				InsecureSkipVerify: true,
 			})
 			if err := conn.SetDeadline(time.Now().Add(3 * time.Second)); err != nil {
@@ -53,10 +53,10 @@ func TestHandshakes(t *testing.T) {
 			_, writeErr := io.WriteString(conn, request)
 			got, err := io.ReadAll(conn)
 			if test.want == "" && (len(got) > 0 || isTimeout(err)) {
-				t.Errorf("hears %q, %v, want a closed connection", got, err)
+				t.Errorf("received %q, %v, want a closed connection", got, err)
 			}
 			if !strings.HasPrefix(string(got), test.want) {
-				t.Errorf("hears %q, %v, %v, want %q", got, writeErr, err, test.want)
+				t.Errorf("received %q, %v, %v, want %q", got, writeErr, err, test.want)
 			}
 		})
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/pods"
 )
 
-// raw is a request as a client may write it by hand, since Go's own client would clean it up, and the status it deserves.
+// raw is a raw request, which Go's client would normalize, and its expected status.
 type raw struct{ target, headers, want string }
 
 func (s *shop) check(t *testing.T, requests []raw) {
@@ -30,7 +30,7 @@ func (s *shop) check(t *testing.T, requests []raw) {
 	}
 }
 
-// status sends the head of a request as it is and returns the status code of the answer.
+// status sends the head of a request unchanged and returns the status code of the response.
 func (s *shop) status(t *testing.T, head string) string {
 	t.Helper()
 	conn, err := s.client.Dial(t, "10.96.0.1:80")
@@ -48,8 +48,8 @@ func (s *shop) status(t *testing.T, head string) string {
 	return strings.Fields(line)[1]
 }
 
-// TestThreat14To23 sends what an attacker would. The client may GET /books/.* and nothing else; /admin is granted to another.
-// Each attack has its number, so that it is found again.
+// TestThreat14To23 sends attacks. The client may only GET /books/.*; /admin is granted to another client.
+// The names of subtests contain the number of the threat.
 func TestThreat14To23(t *testing.T) {
 	s := newShop(t)
 	s.configure(t, s.clientScope(), s.serverScope())
@@ -65,14 +65,14 @@ func TestThreat14To23(t *testing.T) {
 	t.Run("Threat23", s.podAddresses)
 }
 
-// dotsInNames: an account's name must not be read as an expression.
+// dotsInNames checks that an account's name is not used as a regular expression.
 func (s *shop) dotsInNames(t *testing.T) {
 	server := s.serverScope()
 	dotted := identity.ServiceAccount{Namespace: "shop", Name: "b.yer"}
 	server.Inbound[0].Rules.Network[0].Sources = []identity.ServiceAccount{dotted}
 	s.server.Configure(t, server)
 	defer s.server.Configure(t, s.serverScope())
-	// A new sidecar: connections that already stand keep their permission.
+	// A new sidecar is needed, because open connections keep their permission.
 	pod := s.network.Pod(t, "dotted")
 	c := s.clientScope()
 	pod.Configure(t, c, s.endpoints(c)...)

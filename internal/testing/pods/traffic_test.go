@@ -27,7 +27,7 @@ func TestTraffic(t *testing.T) {
 	t.Run("itself", s.itself)
 	t.Run("overlapping grants", s.overlappingGrants)
 	t.Run("unknown destinations", s.unknownDestinations)
-	t.Run("own doors", s.ownDoors)
+	t.Run("own doors", s.ownPorts)
 	t.Run("metrics", s.metrics)
 	t.Run("outside the mesh", s.outside)
 	t.Run("another identity", s.anotherIdentity)
@@ -56,7 +56,7 @@ func (s *shop) requests(t *testing.T) {
 		t.Errorf("over IPv6 = %+v, want 200", got)
 	}
 	if got := s.client.Get(t, "http://10.96.0.1/books/1", "host: anything.example"); got.Status != 200 {
-		t.Errorf("with another host = %+v, want 200: the client's Host decides nothing", got)
+		t.Errorf("with another host = %+v, want 200: the Host header must not affect routing", got)
 	}
 }
 
@@ -76,13 +76,13 @@ func (s *shop) connections(t *testing.T) {
 	}
 	reader := bufio.NewReader(conn)
 	if line, err := reader.ReadString('\n'); line != "welcome\n" {
-		t.Fatalf("before the client says anything: %q, %v", line, err)
+		t.Fatalf("before the client sends data: %q, %v", line, err)
 	}
 	if _, err := io.WriteString(conn, "hello\n"); err != nil {
 		t.Fatal(err)
 	}
 	if line, err := reader.ReadString('\n'); line != "echo hello\n" {
-		t.Errorf("after the client said hello: %q, %v", line, err)
+		t.Errorf("after the client sent hello: %q, %v", line, err)
 	}
 }
 
@@ -95,7 +95,7 @@ func (s *shop) headless(t *testing.T) {
 	}
 }
 
-// deadEndpoints: an address that no longer answers costs the client nothing but another try.
+// deadEndpoints checks that unreachable endpoints cause retries, but no failures.
 func (s *shop) deadEndpoints(t *testing.T) {
 	c := s.clientScope()
 	endpoints := s.endpoints(c)
@@ -115,7 +115,7 @@ func (s *shop) deadEndpoints(t *testing.T) {
 	}
 }
 
-// itself: a pod that calls its own Service goes through its sidecar twice, and needs a permission like others.
+// itself checks that a pod needs a permission to call its own Service, through its own sidecar.
 func (s *shop) itself(t *testing.T) {
 	both := s.serverScope()
 	c := s.clientScope()
@@ -134,7 +134,7 @@ func (s *shop) itself(t *testing.T) {
 	}
 }
 
-// overlappingGrants: what one policy grants, another one for the same path does not take away.
+// overlappingGrants checks that a policy does not remove the grants of another one for the same path.
 func (s *shop) overlappingGrants(t *testing.T) {
 	server := s.serverScope()
 	server.Inbound[0].Rules.Routes = []authz.Route{
@@ -180,12 +180,12 @@ func isTimeout(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// ownDoors: the sidecar listens on these ports of every address, and must not answer for others.
-func (s *shop) ownDoors(t *testing.T) {
+// ownPorts checks that the sidecar does not serve its own ports, on which it listens on every address, for other pods.
+func (s *shop) ownPorts(t *testing.T) {
 	for _, port := range []string{"15003", "15010"} {
 		got, err := s.client.Exchange(t, unknownIP+":"+port, "GET /stats/prometheus HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 		if got != "" || isTimeout(err) {
-			t.Errorf("port %s of another pod answers %.80q, %v", port, got, err)
+			t.Errorf("port %s of another pod returned %.80q, %v", port, got, err)
 		}
 	}
 }
@@ -211,7 +211,7 @@ func (s *shop) outside(t *testing.T) {
 	}
 }
 
-// anotherIdentity is configured like the buyer but has the certificate of the thief.
+// anotherIdentity uses a client with the buyer's configuration and the thief's certificate.
 func (s *shop) anotherIdentity(t *testing.T) {
 	pod := s.network.Pod(t, "thief")
 	c := s.clientScope()
@@ -235,7 +235,7 @@ func (s *shop) anotherIdentity(t *testing.T) {
 	c.Clusters[1].Identities = []identity.ServiceAccount{thief}
 	pod.Configure(t, c, s.endpoints(c)...)
 	if got := pod.Get(t, "http://"+s.server.IP.String()+"/any"); got.Status != 503 {
-		t.Errorf("from a server that is not who it should be = %+v, want 503", got)
+		t.Errorf("from a server with another identity = %+v, want 503", got)
 	}
 }
 
@@ -255,7 +255,7 @@ func (s *shop) split(t *testing.T) {
 	c.Outbound[0].Backends = nil
 	s.configure(t, c, s.serverScope())
 	if got := s.client.Get(t, "http://10.96.0.1/books/1"); got.Status != 503 || !strings.Contains(got.Body, "TrafficSplit") {
-		t.Errorf("without any weight = %+v, want 503 with a sentence", got)
+		t.Errorf("without any weight = %+v, want 503 with a message", got)
 	}
 }
 
@@ -275,7 +275,7 @@ func (s *shop) egress(t *testing.T) {
 		}
 	}()
 	if got, err := s.client.Exchange(t, s.stranger.IP.String()+":7000", ""); got != "outside\n" {
-		t.Errorf("a server outside that speaks first = %q, %v", got, err)
+		t.Errorf("an outside server that sends first = %q, %v", got, err)
 	}
 	if got := s.client.Get(t, "http://10.96.0.1/admin"); got.Status != 403 {
 		t.Errorf("a Service of the mesh with egress = %+v, want 403", got)

@@ -18,8 +18,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/pods"
 )
 
-// village is pods of the namespace shop whose sidecars are configured from Kubernetes objects, all the way that a control plane
-// takes: ingest, catalog, scope, Envoy.
+// village is a set of pods in namespace shop. Their sidecars are configured from Kubernetes objects through ingest, catalog,
+// scope and envoy, as in the control plane.
 type village struct {
 	network *pods.Network
 	pods    map[string]*pods.Pod
@@ -36,8 +36,8 @@ func newVillage(t *testing.T) *village {
 
 func (v *village) apply(changes ...catalog.Change) { v.catalog.Apply(changes) }
 
-// settle adds a pod with a sidecar, labelled app=<account>, that runs as the account.
-func (v *village) settle(t *testing.T, name, account string, rules redirect.Config) *pods.Pod {
+// addPod adds a pod with a sidecar, labelled app=<account>, that runs as the account.
+func (v *village) addPod(t *testing.T, name, account string, rules redirect.Config) *pods.Pod {
 	t.Helper()
 	p := v.network.PodRedirected(t, name, rules)
 	object := &corev1.Pod{}
@@ -50,7 +50,7 @@ func (v *village) settle(t *testing.T, name, account string, rules redirect.Conf
 	return p
 }
 
-// services adds Services from YAML documents, and the EndpointSlices that Kubernetes would make for them: one for each family.
+// services adds Services from YAML documents, with an EndpointSlice for each address family.
 func (v *village) services(t *testing.T, documents string) {
 	t.Helper()
 	for text := range strings.SplitSeq(documents, "---") {
@@ -131,7 +131,7 @@ func policy(object *unstructured.Unstructured) (catalog.Entry, []ingest.Problem)
 	}
 }
 
-// configure gives every sidecar what its pod needs to know.
+// configure sends every sidecar its configuration.
 func (v *village) configure(t *testing.T) {
 	t.Helper()
 	view := v.catalog.View()

@@ -24,7 +24,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/pods"
 )
 
-// Two pods of a StatefulSet are behind all of these; the alias is nothing but a DNS name.
+// workloadServices all select two pods of a StatefulSet; the alias is an ExternalName.
 const workloadServices = `
 metadata: {name: web}
 spec:
@@ -90,15 +90,15 @@ spec:
   rules: [{kind: HTTPRouteGroup, name: paths, matches: [others]}]
 `
 
-// TestWorkloads has what OSM's users run: several Services and ports before one pod, protocols by appProtocol and by name, a
-// StatefulSet, a client without a Service, both address families, and applications that listen on their pod's address alone.
+// TestWorkloads covers common workloads of OSM users: several Services and ports for one pod, protocols by appProtocol and by
+// name, a StatefulSet, a client without a Service, both address families, and applications on the pod's address only.
 func TestWorkloads(t *testing.T) {
 	v := newVillage(t)
-	v.settle(t, "buyer", "buyer", redirect.Config{})
+	v.addPod(t, "buyer", "buyer", redirect.Config{})
 	for _, name := range []string{"books-0", "books-1"} {
-		// One of the two listens on the pod's address, in the mode that OSM calls PodIP.
+		// One of the two listens on the pod's address, for OSM's localProxyMode PodIP.
 		toPodIP := name == "books-1"
-		p := v.settle(t, name, "books", redirect.Config{ToPodIP: toPodIP})
+		p := v.addPod(t, name, "books", redirect.Config{ToPodIP: toPodIP})
 		host := "127.0.0.1"
 		if toPodIP {
 			host = p.IP.String()
@@ -108,19 +108,19 @@ func TestWorkloads(t *testing.T) {
 	v.services(t, workloadServices)
 	v.policies(t, workloadPolicies)
 	v.configure(t)
-	t.Run("one name for several Services", v.severalServices)
+	t.Run("several Services with one name", v.severalServices)
 	t.Run("pods of a StatefulSet", v.statefulSet)
 	t.Run("alias", v.alias)
 	t.Run("WebSocket", v.webSocket)
 	t.Run("gRPC", v.grpc)
-	t.Run("TLS of its own", v.ownTLS)
+	t.Run("application TLS", v.ownTLS)
 	t.Run("TCP", v.bytes)
 	t.Run("both families", v.families)
 	t.Run("Threat23 addresses of pods", v.podAddresses)
-	t.Run("its own Service", v.itself)
+	t.Run("own Service", v.itself)
 }
 
-// applications starts what runs in a pod, on one of its addresses.
+// applications starts the applications of a pod on the given address.
 func (v *village) applications(t *testing.T, p *pods.Pod, name, host string) {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -141,7 +141,7 @@ func serveHTTP(t *testing.T, listener net.Listener, handler http.Handler) {
 	t.Cleanup(func() { _ = server.Close() })
 }
 
-// serveLines greets, unless the greeting is empty, and says every line again.
+// serveLines sends the greeting, unless it is empty, and echoes every line.
 func serveLines(listener net.Listener, greeting string) {
 	go func() {
 		for {
@@ -158,7 +158,7 @@ func serveLines(listener net.Listener, greeting string) {
 	}()
 }
 
-// chat speaks without being asked, and answers every message twice.
+// chat sends a message first, and answers every message twice.
 func chat(ws *websocket.Conn) {
 	_ = websocket.Message.Send(ws, "welcome")
 	var message string
@@ -168,7 +168,7 @@ func chat(ws *websocket.Conn) {
 	}
 }
 
-// ownCertificate is the application's, which nobody in the mesh knows.
+// ownCertificate returns a certificate of the application, which the mesh does not trust.
 func ownCertificate(t *testing.T) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -199,14 +199,14 @@ func (v *village) severalServices(t *testing.T) {
 		}
 	}
 	if !answered["books-0"] || !answered["books-1"] {
-		t.Errorf("only %v answered, want both pods: each listens on another address", answered)
+		t.Errorf("only %v answered, want both pods, which listen on different addresses", answered)
 	}
 	if got := buyer.Get(t, "http://10.96.0.2:81/who"); got.Err == nil {
 		t.Errorf("a port that only another Service has = %+v, want a closed connection", got)
 	}
 }
 
-// statefulSet: DNS gives each pod's name its own address, and that pod answers.
+// statefulSet checks that the address of each pod's DNS name reaches that pod.
 func (v *village) statefulSet(t *testing.T) {
 	for name, other := range map[string]string{"books-0": "books-1", "books-1": "books-0"} {
 		p := v.pods[name]
@@ -223,13 +223,13 @@ func (v *village) statefulSet(t *testing.T) {
 	}
 }
 
-// alias: an ExternalName is another name for the same address, and the policies are those of the Service behind it.
+// alias checks that the policies of the Service apply to requests with an ExternalName.
 func (v *village) alias(t *testing.T) {
 	if got := v.pods["buyer"].Get(t, "http://10.96.0.1/who", "host: alias.shop"); got.Status != 200 || !strings.HasSuffix(got.Body, " alias.shop") {
 		t.Errorf("by the alias = %+v, want 200 and the alias as host", got)
 	}
 	if got := v.pods["buyer"].Get(t, "http://10.96.0.1/elsewhere", "host: alias.shop"); got.Status != 404 {
-		t.Errorf("a path that nobody may ask for, by the alias = %+v, want 404", got)
+		t.Errorf("a path that is not granted, by the alias = %+v, want 404", got)
 	}
 }
 
@@ -252,11 +252,11 @@ func (v *village) webSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := websocket.NewClient(config, conn); err == nil {
-		t.Error("a WebSocket on a path that nobody may ask for was opened")
+		t.Error("a WebSocket was opened on a path that is not granted")
 	}
 }
 
-// talk opens a WebSocket and says a few things.
+// talk opens a WebSocket and exchanges messages.
 func talk(t *testing.T, conn net.Conn, url string) {
 	t.Helper()
 	config, err := websocket.NewConfig(url, "http://web")
@@ -281,18 +281,18 @@ func talk(t *testing.T, conn net.Conn, url string) {
 		heard = append(heard, message)
 	}
 	if got, want := strings.Join(heard, ", "), "welcome, 1 message 1, 2 message 1, 1 message 3, 2 message 3, 1 message 5, 2 message 5"; got != want {
-		t.Errorf("heard %q, want %q", got, want)
+		t.Errorf("received %q, want %q", got, want)
 	}
 }
 
-// ownTLS: the application's certificate reaches the client, through the sidecars and inside their own TLS.
+// ownTLS checks that the application's TLS passes through the mTLS of the sidecars to the client.
 func (v *village) ownTLS(t *testing.T) {
 	for _, port := range []string{"443", "444"} {
 		conn, err := v.pods["buyer"].Dial(t, "10.96.0.1:"+port)
 		if err != nil {
 			t.Fatal(err)
 		}
-		// The test looks at the certificate itself.
+		// The test verifies the certificate below.
 		client := tls.Client(conn, &tls.Config{ServerName: "own.example", InsecureSkipVerify: true})
 		if err := client.HandshakeContext(t.Context()); err != nil {
 			t.Fatalf("port %s: %v", port, err)
@@ -303,7 +303,7 @@ func (v *village) ownTLS(t *testing.T) {
 		talk(t, client, "wss://own.example/chat")
 	}
 	if got := v.pods["buyer"].Get(t, "http://10.96.0.1:443/who"); got.Status != 400 {
-		t.Errorf("HTTP to the TLS port = %+v, want the application's own 400", got)
+		t.Errorf("HTTP to the TLS port = %+v, want the application's 400", got)
 	}
 }
 
@@ -314,7 +314,7 @@ func (v *village) bytes(t *testing.T) {
 			t.Fatal(err)
 		}
 		if line, err := bufio.NewReader(conn).ReadString('\n'); !strings.HasPrefix(line, "greetings from books-") {
-			t.Errorf("%s says %q, %v before it is asked, want a greeting", address, line, err)
+			t.Errorf("%s sends %q, %v first, want a greeting", address, line, err)
 		}
 	}
 	conn, err := v.pods["buyer"].Dial(t, "10.96.0.1:6379")
@@ -325,7 +325,7 @@ func (v *village) bytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	if line, err := bufio.NewReader(conn).ReadString('\n'); line != "PING\n" {
-		t.Errorf("the cache says %q, %v, want an echo", line, err)
+		t.Errorf("the cache sends %q, %v, want an echo", line, err)
 	}
 }
 
@@ -337,21 +337,21 @@ func (v *village) families(t *testing.T) {
 	}
 }
 
-// podAddresses: a Service with a virtual address is not reached by the addresses of its pods, whoever asks.
+// podAddresses checks that a Service with a virtual address cannot be reached by the addresses of its pods.
 func (v *village) podAddresses(t *testing.T) {
 	for _, port := range []string{"9000", "3306", "8443"} {
 		for _, ip := range []string{v.pods["books-0"].IP.String(), "[" + v.pods["books-0"].IP6.String() + "]"} {
 			if got, err := v.pods["buyer"].Exchange(t, ip+":"+port, "hello\n"); got != "" || isTimeout(err) {
-				t.Errorf("%s:%s says %q, %v, want a closed connection", ip, port, got, err)
+				t.Errorf("%s:%s sends %q, %v, want a closed connection", ip, port, got, err)
 			}
 		}
 	}
 }
 
-// itself: a pod that calls its own Service needs a policy like any other, and may reach itself.
+// itself checks that a pod needs a policy to call its own Service, and can then reach itself.
 func (v *village) itself(t *testing.T) {
 	if _, err := v.pods["books-0"].NS.Dial(context.Background(), "tcp", "10.96.0.1:80"); err == nil {
-		t.Error("without a policy: connected, want it to be refused, since the pod may call nobody")
+		t.Error("without a policy: connected, want the connection refused")
 	}
 	v.policies(t, `
 kind: TrafficTarget

@@ -18,7 +18,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/envoy"
 )
 
-// server is a plain ADS server on a Unix socket: what is under test is the configuration, not its delivery.
+// server is a minimal ADS server on a Unix socket, because these tests cover the configuration and not its delivery.
 type server struct {
 	socket string
 	cache  cache.SnapshotCache
@@ -55,7 +55,7 @@ func serve(t *testing.T, socket string) *server {
 	return s
 }
 
-// request remembers what a sidecar refuses. Only the first request of a stream names the node.
+// request records NACKs. Only the first request of a stream contains the node.
 func (s *server) request(stream int64, r *discoveryv3.DeltaDiscoveryRequest) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -68,8 +68,8 @@ func (s *server) request(stream int64, r *discoveryv3.DeltaDiscoveryRequest) err
 	return nil
 }
 
-// refusal is Envoy's reason for refusing a part of the last configuration, or empty.
-func (s *server) refusal(node string) string {
+// rejection returns Envoy's error for the last configuration, or "".
+func (s *server) rejection(node string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.refusals[node]

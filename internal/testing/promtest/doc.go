@@ -1,5 +1,5 @@
 // Package promtest runs a real Prometheus in tests.
 //
-// The addresses to scrape flow in; the address of a Prometheus that scrapes them every second flows out. The path of the binary is in the
-// environment variable PROMETHEUS_BIN: a test that needs it fails without it.
+// Its input is the addresses of targets. Its output is the address of a Prometheus that scrapes them every second. The
+// environment variable PROMETHEUS_BIN must hold the path of the binary.
 package promtest

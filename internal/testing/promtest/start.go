@@ -11,12 +11,13 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/redirect/nstest"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 )
 
 // BinaryVariable is the environment variable with the path of the Prometheus binary.
 const BinaryVariable = "PROMETHEUS_BIN"
 
-// configuration scrapes some targets, as pods with sidecars are annotated.
+// configuration scrapes static targets on the path that sidecar pods are annotated with.
 const configuration = `
 global: {scrape_interval: 1s, scrape_timeout: 900ms}
 scrape_configs:
@@ -25,8 +26,8 @@ scrape_configs:
   static_configs: [{targets: [%s]}]
 `
 
-// Start runs a Prometheus in a namespace until the test ends, which scrapes the targets (host:port), and returns its address in that
-// namespace once it answers.
+// Start runs a Prometheus that scrapes the targets (host:port) in a namespace until the test ends. It returns the address in
+// that namespace once Prometheus is ready.
 func Start(t *testing.T, ns *nstest.Namespace, targets ...string) string {
 	t.Helper()
 	binary := os.Getenv(BinaryVariable)
@@ -48,7 +49,7 @@ func Start(t *testing.T, ns *nstest.Namespace, targets ...string) string {
 	cmd.Stdout, cmd.Stderr = log, log
 	ns.Start(t, cmd)
 	const address = "http://127.0.0.1:9090"
-	nstest.Eventually(t, 20*time.Second, "Prometheus is ready", func() bool {
+	eventually.True(t, 20*time.Second, "Prometheus is ready", func() bool {
 		answer, err := ns.HTTP().Get(address + "/-/ready")
 		if err != nil {
 			return false

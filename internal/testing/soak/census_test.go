@@ -9,12 +9,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// census is what must not grow.
+// census holds the counts that must not grow.
 type census struct {
-	// heap is the bytes that are reachable, and objects how many there are.
+	// heap is the size of the reachable heap in bytes, and objects its number of objects.
 	heap, objects uint64
 	goroutines    int
-	// series is the number of series that a scrape brings.
+	// series is the number of series of a scrape.
 	series int
 }
 
@@ -22,7 +22,7 @@ func (c census) String() string {
 	return fmt.Sprintf("%.2f MB in %d objects, %d goroutines, %d series", float64(c.heap)/1e6, c.objects, c.goroutines, c.series)
 }
 
-// take counts, after everything that can be collected has been: what cleanups let go is gone after the next collection.
+// take takes a census after all garbage is collected. Objects released by cleanups are freed by the next collection.
 func take(t *testing.T, metrics prometheus.Gatherer) census {
 	t.Helper()
 	families, err := metrics.Gather()
@@ -43,18 +43,17 @@ func take(t *testing.T, metrics prometheus.Gatherer) census {
 	return c
 }
 
-// What a census may have more than an earlier one, whatever has happened in between: pools and maps do not have the same size at
-// all times, and a busy machine is still at work. The short form sees a step that leaves 600 bytes or five objects behind, the long
-// one 55 bytes or one object in two steps.
+// Allowed growth between two censuses, because pools and maps vary in size and a busy machine may not be idle yet. The short
+// form detects a leak of 600 bytes or five objects in each step, the long form 55 bytes or one object in two steps.
 const (
 	spareBytes   = 96 << 10
 	spareObjects = 800
-	// spareSeries are of rare events, such as a response that could not be sent, one for each type of resources. Series with the
-	// names of sidecars, changes or policies would be hundreds.
+	// spareSeries allows series of rare events, such as a failed response, one for each resource type. A leak of series with names
+	// of sidecars, changes or policies would add hundreds.
 	spareSeries = 12
 )
 
-// compare fails when something has grown over a number of steps.
+// compare fails the test if a count has grown over a number of steps.
 func compare(t *testing.T, before, after census, steps int) {
 	t.Helper()
 	t.Logf("before: %s", before)
@@ -63,12 +62,12 @@ func compare(t *testing.T, before, after census, steps int) {
 		t.Errorf("the heap has grown by %d bytes in %d steps", grown, steps)
 	}
 	if grown := int64(after.objects) - int64(before.objects); grown > spareObjects {
-		t.Errorf("%d more objects are held after %d steps", grown, steps)
+		t.Errorf("the heap has %d more objects after %d steps", grown, steps)
 	}
 	if after.goroutines > before.goroutines {
-		t.Errorf("%d goroutines have become %d", before.goroutines, after.goroutines)
+		t.Errorf("goroutines: %d before, %d after", before.goroutines, after.goroutines)
 	}
 	if after.series > before.series+spareSeries {
-		t.Errorf("%d series have become %d", before.series, after.series)
+		t.Errorf("metric series: %d before, %d after", before.series, after.series)
 	}
 }

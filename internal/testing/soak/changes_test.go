@@ -7,15 +7,16 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 )
 
-// TestChanges changes a mesh over and over, and holds that neither memory nor goroutines nor series grow.
+// TestChanges changes a mesh repeatedly, and checks that memory, goroutines and metric series do not grow.
 func TestChanges(t *testing.T) {
 	p := start(t)
 	p.connectAll(t)
 	round := p.mesh.Services * mesh.Toggles
-	for n := range round { // everything that may happen has happened once
+	for n := range round { // allocates all state that is kept
 		p.toggle(t, n)
 	}
 	before, steps := take(t, p.Metrics), round
@@ -29,7 +30,7 @@ func TestChanges(t *testing.T) {
 	compare(t, before, take(t, p.Metrics), steps)
 }
 
-// connectAll connects all sidecars. They stay, and keep nothing of what they no longer hold.
+// connectAll connects all sidecars, which stay connected and release removed resources.
 func (p *plane) connectAll(t *testing.T) {
 	t.Helper()
 	ctx, leave := context.WithCancel(context.Background())
@@ -45,11 +46,11 @@ func (p *plane) connectAll(t *testing.T) {
 		leave()
 		left.Wait()
 	})
-	eventually(t, "all sidecars to connect", func() bool { return len(p.Store.Proxies()) == sidecars })
+	eventually.True(t, timeout, "all sidecars are connected", func() bool { return len(p.Store.Proxies()) == sidecars })
 	p.settle(t)
 }
 
-// live makes changes in real time until the time is over and all services are as they were. It reports each minute.
+// live makes changes for the given duration and until all services are restored. It logs a census each minute.
 func (p *plane) live(t *testing.T, before census) (steps int) {
 	t.Helper()
 	tick := time.NewTicker(*every)

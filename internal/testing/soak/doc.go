@@ -1,5 +1,5 @@
-// Package soak lets a control plane live for long and looks at what has grown.
+// Package soak tests a control plane over a long time for leaks.
 //
-// Changes of the mesh that lead nowhere, and sidecars that come and go, flow in; memory, goroutines and series before and after
-// flow out. `go test` runs a short form as fast as sidecars acknowledge; `make soak` the long one in real time.
+// Its input is changes of the mesh that cancel each other out, and sidecars that connect and disconnect. It compares memory,
+// goroutines and metric series before and after. `go test` runs a short form; `make soak` runs the long one in real time.
 package soak

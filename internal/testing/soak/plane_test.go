@@ -13,21 +13,22 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/fleet"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/server"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 )
 
 var (
-	duration   = flag.Duration("soak.time", 0, "how long TestChanges makes one change after the other, each -soak.every; 0 makes a few hundred at once")
-	every      = flag.Duration("soak.every", time.Second, "the time between two changes with -soak.time")
-	reconnects = flag.Int("soak.reconnects", 1000, "how many connections TestReconnects opens and closes")
+	duration   = flag.Duration("soak.time", 0, "duration of TestChanges, with one change every -soak.every; 0 makes a few hundred changes at once")
+	every      = flag.Duration("soak.every", time.Second, "time between two changes with -soak.time")
+	reconnects = flag.Int("soak.reconnects", 1000, "number of connections that TestReconnects opens and closes")
 )
 
-// patience is how long anything is waited for that must happen.
-const patience = time.Minute
+// timeout limits waiting for any expected state.
+const timeout = time.Minute
 
-// sidecars is how many the mesh has.
+// sidecars is the number of sidecars of the mesh.
 const sidecars = 40
 
-// plane is a control plane with everything that sidecars need to connect to it.
+// plane is a control plane with the credentials of its sidecars.
 type plane struct {
 	*server.InProcess
 	mesh    *mesh.Mesh
@@ -36,7 +37,7 @@ type plane struct {
 	tls     *tls.Config
 }
 
-// start starts a control plane, which stops with the test.
+// start starts a control plane that stops with the test.
 func start(t *testing.T) *plane {
 	t.Helper()
 	root, err := certificate.NewRoot(certificate.KeySpec{}, time.Now())
@@ -77,13 +78,13 @@ func start(t *testing.T) *plane {
 	t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {
-			t.Errorf("the control plane ended: %v", err)
+			t.Errorf("the control plane failed: %v", err)
 		}
 	})
 	return p
 }
 
-// toggle makes the next change that leads nowhere.
+// toggle makes the next change, which a later one reverts.
 func (p *plane) toggle(t *testing.T, n int) {
 	t.Helper()
 	p.Store.Apply(p.mesh.Toggle(n))
@@ -91,18 +92,8 @@ func (p *plane) toggle(t *testing.T, n int) {
 	p.settle(t)
 }
 
-// settle waits until all connected sidecars have accepted everything.
+// settle waits until all connected sidecars have acknowledged all resources.
 func (p *plane) settle(t *testing.T) {
 	t.Helper()
-	eventually(t, "all sidecars to acknowledge", p.Settled)
-}
-
-// eventually waits for a condition.
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for begun := time.Now(); !is(); time.Sleep(time.Millisecond) {
-		if time.Since(begun) > patience {
-			t.Fatalf("waited %s for %s", patience, what)
-		}
-	}
+	eventually.True(t, timeout, "all sidecars have acknowledged", p.Settled)
 }

@@ -11,16 +11,17 @@ import (
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 )
 
-// TestReconnects lets sidecars connect and leave without end, each over a connection of its own, while changes go on reaching one
-// that stays. Afterwards nothing of them is left.
+// TestReconnects connects and disconnects sidecars continuously, while changes still reach one connected sidecar.
+// Afterwards no state of the disconnected sidecars remains.
 func TestReconnects(t *testing.T) {
 	p := start(t)
 	healthy := p.stay(t)
-	p.reconnect(t, 200) // so that everything has been allocated that stays
-	eventually(t, "those who left to be forgotten", p.alone)
+	p.reconnect(t, 200) // allocates all state that is kept
+	eventually.True(t, timeout, "disconnected sidecars are removed", p.alone)
 	before := take(t, p.Metrics)
 
 	done := make(chan struct{})
@@ -35,29 +36,29 @@ func TestReconnects(t *testing.T) {
 			busy = false
 		case <-time.After(10 * time.Millisecond):
 		}
-		p.Store.Apply(p.mesh.Toggle(changes % 2)) // an endpoint of the first service goes or comes
+		p.Store.Apply(p.mesh.Toggle(changes % 2)) // removes or adds an endpoint of the first service
 		select {
 		case <-healthy:
-		case <-time.After(patience):
-			t.Fatalf("change %d has not reached a healthy sidecar while others reconnect", changes)
+		case <-time.After(timeout):
+			t.Fatalf("change %d did not reach the healthy sidecar while others reconnect", changes)
 		}
 	}
 	if changes%2 == 1 {
 		p.Store.Apply(p.mesh.Toggle(1))
 		<-healthy
 	}
-	eventually(t, "those who left to be forgotten", p.alone)
+	eventually.True(t, timeout, "disconnected sidecars are removed", p.alone)
 	t.Logf("%d changes reached the healthy sidecar meanwhile", changes)
-	eventually(t, "the goroutines of those who left to end", func() bool {
+	eventually.True(t, timeout, "the goroutines of disconnected sidecars have ended", func() bool {
 		return take(t, p.Metrics).goroutines <= before.goroutines
 	})
 	compare(t, before, take(t, p.Metrics), *reconnects)
 }
 
-// alone says whether only the sidecar that stays is connected.
+// alone reports whether only the permanent sidecar is connected.
 func (p *plane) alone() bool { return len(p.Store.Proxies()) == 1 }
 
-// stay connects a sidecar that may call the first service. It tells whenever that service's endpoints have arrived.
+// stay connects a sidecar that may call the first service. It sends to the channel when that service's endpoints arrive.
 func (p *plane) stay(t *testing.T) <-chan struct{} {
 	t.Helper()
 	arrived := make(chan struct{}, 1)
@@ -83,18 +84,18 @@ func (p *plane) stay(t *testing.T) <-chan struct{} {
 	})
 	select {
 	case <-arrived:
-	case <-time.After(patience):
+	case <-time.After(timeout):
 		t.Fatal("the healthy sidecar is not configured")
 	}
 	return arrived
 }
 
-// options are how a sidecar connects.
+// options returns the options of a sidecar's connection.
 func (p *plane) options(sidecar int) fakexds.Options {
 	return fakexds.Options{Address: p.address, TLS: p.tls, Token: p.tokens[sidecar], NodeID: p.mesh.NodeID(sidecar)}
 }
 
-// reconnect opens a number of connections, several at a time. Each leaves when it has been sent something.
+// reconnect opens a number of connections, several concurrently. Each is closed after its first response.
 func (p *plane) reconnect(t *testing.T, connections int) {
 	t.Helper()
 	const workers = 16
@@ -102,15 +103,15 @@ func (p *plane) reconnect(t *testing.T, connections int) {
 	var next, served atomic.Int64
 	for worker := range workers {
 		wait.Go(func() {
-			options := p.options(2*mesh.PodsPerService + worker) // no worker takes another's place, nor the healthy sidecar's
+			options := p.options(2*mesh.PodsPerService + worker) // workers and the permanent sidecar use different pods
 			for next.Add(1) <= int64(connections) {
-				ctx, leave := context.WithTimeout(context.Background(), patience)
+				ctx, leave := context.WithTimeout(context.Background(), timeout)
 				options.Applied = func(*discovery.DeltaDiscoveryResponse) {
 					served.Add(1)
 					leave()
 				}
 				if err := fakexds.Run(ctx, options, fakexds.NewEnvoy()); !errors.Is(ctx.Err(), context.Canceled) {
-					t.Errorf("a sidecar that connects again was not served: %v", err)
+					t.Errorf("a reconnecting sidecar was not served: %v", err)
 				}
 				leave()
 			}

@@ -1,4 +1,4 @@
-// Package threats keeps docs/threats.md true.
+// Package threats checks docs/threats.md.
 //
-// The page and the source of all tests flow in; a failure for each test that the page names and nobody has written flows out.
+// Its input is the page and the source of all tests. It fails for each test on the page that does not exist.
 package threats

@@ -16,7 +16,7 @@ var (
 	named    = regexp.MustCompile("`(Test\\w+)`")
 )
 
-// TestEveryTestOfThePageExists reads the page and the tests.
+// TestEveryTestOfThePageExists compares the test names on the page with those in the source.
 func TestEveryTestOfThePageExists(t *testing.T) {
 	tests := allTests(t)
 	page, err := os.ReadFile(filepath.Join(root, "docs", "threats.md"))
@@ -29,12 +29,12 @@ func TestEveryTestOfThePageExists(t *testing.T) {
 	}
 	for _, name := range found {
 		if !tests[name[1]] {
-			t.Errorf("docs/threats.md names %s, which is no test: correct the name there", name[1])
+			t.Errorf("docs/threats.md names %s, which does not exist: correct the name", name[1])
 		}
 	}
 }
 
-// allTests are the names of the tests of this module.
+// allTests returns the names of all tests of this module.
 func allTests(t *testing.T) map[string]bool {
 	t.Helper()
 	tests := map[string]bool{}

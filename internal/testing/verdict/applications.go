@@ -11,10 +11,10 @@ import (
 	podstest "github.com/openservicemesh/osm-operator/internal/testing/pods"
 )
 
-// podHeader says which pod has answered.
+// podHeader is the response header with the name of the pod.
 const podHeader = "X-Pod"
 
-// serveApplications runs the applications of a pod: two that speak HTTP, one that answers a line, and one that speaks first.
+// serveApplications runs the applications of a pod: two HTTP servers, a line echo, and a server that sends first.
 func serveApplications(t *testing.T, pod *podstest.Pod, name string) {
 	t.Helper()
 	for _, port := range []uint16{webPort, otherPort} {

@@ -10,8 +10,8 @@ import (
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestThreat40TwinsBehindOnePort is about who is behind a Service and who calls, where that is not one account each: with the real
-// sidecars a permission is given under load, and then the answer comes from nobody but those that it names.
+// TestThreat40TwinsBehindOnePort covers Services and clients that share accounts or ports. Under load, after a permission is
+// granted, only the permitted pods respond.
 func TestThreat40TwinsBehindOnePort(t *testing.T) {
 	n := NewNetwork(t)
 	at := func(pod int, service byte) Request {
@@ -55,7 +55,7 @@ func TestThreat40TwinsBehindOnePort(t *testing.T) {
 			[]string{"p1:8080", "p3:8080"},
 		},
 	} {
-		w := justPods()
+		w := podsOnly()
 		for _, e := range append(test.mesh, Group("a", "all", "/.*"), &catalog.Settings{}) {
 			w[e.Ref()] = e
 		}
@@ -63,7 +63,7 @@ func TestThreat40TwinsBehindOnePort(t *testing.T) {
 		n.Step(t, []catalog.Change{test.edit}, []Request{test.request})
 		const asked = 20
 		for range asked {
-			if seen := n.ask(test.request); !slices.Contains(test.want, seen) {
+			if seen := n.send(test.request); !slices.Contains(test.want, seen) {
 				t.Errorf("%s: %s sees %q, want one of %q", test.name, test.request, seen, test.want)
 			}
 		}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
-	"github.com/openservicemesh/osm-operator/internal/contract"
+	"github.com/openservicemesh/osm-operator/internal/compatibility"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/names"
@@ -23,14 +23,14 @@ import (
 
 const trustDomain = "mesh.test"
 
-// control is the control plane of the mesh without what reads Kubernetes: the catalog is told everything by the test.
+// control is a control plane without Kubernetes: the test applies changes to its catalog.
 type control struct {
 	store   *snapshot.Store
-	loads   *loadstats.Book
+	loads   *loadstats.Store
 	rootPEM []byte
 }
 
-// tokens knows the token of each pod by heart.
+// tokens authenticates pods with static tokens.
 type tokens struct{}
 
 // Authenticate implements xds.Authenticator.
@@ -47,13 +47,13 @@ func (tokens) Authenticate(_ context.Context, token string) (xds.Peer, error) {
 	return xds.Peer{}, errors.New("no such token")
 }
 
-// issued gives the store the certificates that a manager keeps.
-type issued struct{ *certificate.Manager }
+// certificateSource adapts a certificate manager to snapshot.CertificateSource.
+type certificateSource struct{ *certificate.Manager }
 
 // Certificate implements snapshot.CertificateSource.
-func (i issued) Certificate(sa identity.ServiceAccount) (snapshot.Leaf, error) {
+func (i certificateSource) Certificate(sa identity.ServiceAccount) (snapshot.Certificate, error) {
 	leaf, err := i.Manager.Certificate(sa)
-	return snapshot.Leaf(leaf), err
+	return snapshot.Certificate(leaf), err
 }
 
 // serve runs the control plane on a listener until the test ends.
@@ -69,10 +69,10 @@ func serve(t *testing.T, listener net.Listener) *control {
 	})
 	metrics := prometheus.NewRegistry()
 	log := testr.New(t)
-	c := &control{rootPEM: root.CertPEM(), loads: loadstats.NewBook(time.Now)}
-	c.store = snapshot.NewStore(snapshot.Config{TrustDomain: trustDomain, Certificates: issued{manager}, Log: log, Metrics: metrics, Now: time.Now})
+	c := &control{rootPEM: root.CertPEM(), loads: loadstats.NewStore(time.Now)}
+	c.store = snapshot.NewStore(snapshot.Config{TrustDomain: trustDomain, Certificates: certificateSource{manager}, Log: log, Metrics: metrics, Now: time.Now})
 	server, err := xds.NewServer(xds.Config{
-		Store: c.store, Authenticator: tokens{}, Log: log, Metrics: metrics, Loads: c.loads, Contract: contract.Current(),
+		Store: c.store, Authenticator: tokens{}, Log: log, Metrics: metrics, Loads: c.loads, Compatibility: compatibility.Current(),
 		TLS: certificate.NewServerCertificate(manager, time.Now, names.ADSCommonName(trustDomain)).TLSConfig(),
 	})
 	if err != nil {
@@ -93,23 +93,23 @@ func serve(t *testing.T, listener net.Listener) *control {
 	return c
 }
 
-// apply makes changes and returns when the store has worked them in; sidecars learn of them later.
+// apply applies changes and returns when the store has processed them. Sidecars receive them later.
 func (c *control) apply(list []catalog.Change) {
 	c.store.Apply(list)
-	// Nobody is bound to a pod that nobody knows; what counts is that the answer comes after the changes.
+	// The query is answered after the changes; its result does not matter.
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	_, _ = c.store.Connect(ctx, snapshot.Peer{}, func() {})
 }
 
-// progress counts what each sidecar was sent, and says whether all of it was answered by all of them.
+// progress returns the number of resources sent, whether all sidecars have responded, and a rejection, if any.
 func (c *control) progress() (sent uint64, answered bool, rejection string) {
 	proxies := c.store.Proxies()
 	answered = len(proxies) == len(pods)
 	for _, proxy := range proxies {
 		for kind, status := range proxy.Types {
 			sent += status.Sent
-			answered = answered && !status.Waiting()
+			answered = answered && !status.IsAwaitingAnswer()
 			if status.Rejection != "" {
 				rejection = proxy.Pod.String() + " rejects " + kind.String() + ": " + status.Rejection
 			}

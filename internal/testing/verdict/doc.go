@@ -1,7 +1,6 @@
-// Package verdict proves that sidecars do what the policy engine says, before, while and after the mesh changes.
+// Package verdict checks that sidecars enforce the decisions of the policy engine before, during and after changes.
 //
-// Random meshes, edits and requests flow in (rapid draws them); a real control plane serves real Envoys in network namespaces
-// behind the project's own redirection, and while about 200 requests a second go through them, each answer is compared
-// with what authz.Decide says about the mesh before and after the edit. What flows out is a failure with the smallest mesh, as
-// YAML, and the request. It needs root, the ip program, ENVOY_BIN and EARLIER_ENVOY_BIN.
+// Its input is random meshes, edits and requests, drawn by rapid. A real control plane serves real Envoys in network namespaces
+// with real redirection. About 200 requests a second are compared with authz.Decide for the mesh before and after each edit. A
+// failure prints a reduced mesh as YAML and the request. It requires root, the ip program, ENVOY_BIN and EARLIER_ENVOY_BIN.
 package verdict

@@ -12,17 +12,17 @@ import (
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest" //nolint:staticcheck // its words make meshes read like sentences
 )
 
-// slot is a place in the mesh for one object. A draw of nil leaves it empty.
+// slot generates one object of the mesh. A nil object means that it does not exist.
 type slot struct {
 	ref  catalog.Ref
 	draw func(*rapid.T) catalog.Entry
-	// always is true when the place is never empty; weight says how often an edit is about it.
+	// always is true if the object must exist; weight is the relative frequency of edits.
 	always bool
 	weight int
 }
 
-// services are the places for Services, with the last byte of their virtual addresses. Two have the same: an address goes to
-// another Service when its own is deleted, and a sidecar may learn of both at once.
+// services are the possible Services, with the last byte of their virtual addresses. Two share an address, because an address can
+// move to another Service, and a sidecar can receive both changes at once.
 var services = []struct {
 	name    catalog.Name
 	address byte
@@ -30,7 +30,7 @@ var services = []struct {
 	{Name("a", "s1"), 1}, {Name("a", "s2"), 2}, {Name("a", "s3"), sharedAddress}, {Name("a", "s4"), sharedAddress}, {Name("b", "s5"), 5}, {Name("b", "s6"), 6},
 }
 
-// sharedAddress is the last byte of the address of two Services.
+// sharedAddress is the last byte of the shared address.
 const sharedAddress = 3
 
 func virtualAddress(n byte) netip.Addr { return netip.AddrFrom4([4]byte{10, 96, 0, n}) }
@@ -39,7 +39,7 @@ func virtualAddress6(n byte) netip.Addr {
 	return netip.AddrFrom16([16]byte{0: 0xfd, 1: 0x96, 15: n})
 }
 
-// slots are all places. Few names, so that what is drawn meets.
+// slots returns the generators of all objects. They use few names, so that objects refer to each other.
 func slots() []slot {
 	list := []slot{{ref: catalog.Ref{Kind: catalog.KindSettings}, draw: drawSettings, always: true, weight: 2}}
 	add := func(kind catalog.Kind, weight int, name catalog.Name, draw func(*rapid.T) catalog.Entry) {
@@ -79,10 +79,10 @@ func slots() []slot {
 	return list
 }
 
-// AnyWorld draws a mesh with at least one Service.
-func AnyWorld() *rapid.Generator[World] {
-	return rapid.Custom(func(t *rapid.T) World {
-		w := World{}
+// AnyState draws a mesh with at least one Service.
+func AnyState() *rapid.Generator[State] {
+	return rapid.Custom(func(t *rapid.T) State {
+		w := State{}
 		for _, s := range slots() {
 			if s.always || !oneIn(t, 6, "without "+s.ref.Name.String()) {
 				w[s.ref] = s.draw(t)
@@ -96,7 +96,7 @@ func AnyWorld() *rapid.Generator[World] {
 	})
 }
 
-// AnyEdit draws a change of one object, sometimes of two at once.
+// AnyEdit draws a change of one object, or of two at once.
 func AnyEdit() *rapid.Generator[[]catalog.Change] {
 	var weighted []slot
 	for _, s := range slots() {
@@ -121,12 +121,12 @@ func drawSettings(t *rapid.T) catalog.Entry {
 		Permissive: oneIn(t, 6, "permissive"), Egress: oneIn(t, 3, "egress"), EmptyRulesSelectNothing: oneIn(t, 5, "empty rules"),
 		RetryPolicies: !oneIn(t, 3, "no retries"), ActiveHealthChecks: oneIn(t, 8, "health checks"),
 	}
-	// Both ranges have a version in common: sidecars learn of a change one after the other.
+	// All ranges have a common version, because sidecars apply a change at different times.
 	settings.TLS = catalog.TLS{MinVersion: oneOf([]string{"TLSv1_2", "TLSv1_3"}).Draw(t, "oldest TLS"), MaxVersion: "TLSv1_3"}
 	return settings
 }
 
-// drawNamespace draws a namespace that mostly says what the mesh says.
+// drawNamespace draws a namespace that usually does not override the mesh.
 func drawNamespace(t *rapid.T, name string) catalog.Entry {
 	ns := &catalog.Namespace{Name: name, Monitored: true}
 	if oneIn(t, 4, "outspoken") {
@@ -145,7 +145,7 @@ func drawService(t *rapid.T, i int) catalog.Entry {
 	s := &catalog.Service{Name: services[i].name, Selector: map[string]string{appLabel: oneOf([]string{"x", "y"}).Draw(t, "selector")}}
 	if !oneIn(t, 4, "headless") {
 		s.ClusterIPs = []netip.Addr{virtualAddress(services[i].address)}
-		// An address that two Services share is their only one: Kubernetes never takes one of several from a Service to give it away.
+		// A shared address is the only one of its Service, because Kubernetes never moves one of several addresses.
 		if oneIn(t, 3, "dual stack") && services[i].address != sharedAddress {
 			s.ClusterIPs = append(s.ClusterIPs, virtualAddress6(services[i].address))
 		}
@@ -158,7 +158,7 @@ func drawService(t *rapid.T, i int) catalog.Entry {
 	return s
 }
 
-// anyPort draws a port that an application of its protocol is behind. 83 may be either; 84 is a second way to the web's.
+// anyPort draws a port whose protocol matches its application. Port 83 may have either protocol; 84 also targets the web port.
 var anyPort = oneOf([]catalog.Port{
 	{Number: 80, TargetPort: webPort, Protocol: catalog.ProtocolHTTP},
 	{Number: 80, TargetName: "web", Protocol: catalog.ProtocolHTTP},

@@ -9,10 +9,10 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// What follows steers how requests are sent and not who may send them: retries, limits that are never reached, and checks that
-// every pod passes. No answer may change because of it, and nobody may notice that it comes and goes.
+// The following settings affect how requests are sent, but not whether they are allowed: retries, limits that are never reached,
+// and health checks that always pass. No response may change because of them.
 
-// plenty is a number that no load of a test reaches.
+// plenty exceeds the load of every test.
 const plenty = 1_000_000
 
 func drawRetry(t *rapid.T, name catalog.Name) catalog.Entry {
@@ -26,7 +26,7 @@ func drawRetry(t *rapid.T, name catalog.Name) catalog.Entry {
 		BackoffBase: time.Millisecond,
 	}
 	if oneIn(t, 2, "timeout") {
-		r.Policy.PerTryTimeout = patience / 2
+		r.Policy.PerTryTimeout = responseTimeout / 2
 	}
 	return r
 }
@@ -57,7 +57,7 @@ func drawUpstream(t *rapid.T, name catalog.Name) catalog.Entry {
 	return u
 }
 
-// drawBackpressure draws what the first releases of OSM had instead.
+// drawBackpressure draws the kind of early OSM releases.
 func drawBackpressure(t *rapid.T, name catalog.Name) catalog.Entry {
 	limit := uint32(plenty)
 	return &catalog.UpstreamTrafficSetting{
@@ -66,7 +66,7 @@ func drawBackpressure(t *rapid.T, name catalog.Name) catalog.Entry {
 	}
 }
 
-// drawConnections draws bounds that are far away.
+// drawConnections draws limits that are never reached.
 func drawConnections(t *rapid.T) catalog.ConnectionSettings {
 	var c catalog.ConnectionSettings
 	limit := uint32(plenty)
@@ -77,7 +77,7 @@ func drawConnections(t *rapid.T) catalog.ConnectionSettings {
 	}
 	for _, field := range []*time.Duration{&c.ConnectTimeout, &c.RequestTimeout, &c.HTTPIdleTimeout, &c.TCPIdleTimeout} {
 		if oneIn(t, 3, "timed") {
-			*field = patience / 2
+			*field = responseTimeout / 2
 		}
 	}
 	return c

@@ -12,19 +12,19 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// Request is what the application of a pod sends to an address.
+// Request is a request of a pod's application to an address.
 type Request struct {
 	// Pod is the index of the pod.
 	Pod    int
 	To     netip.AddrPort
 	Method string
 	Path   string
-	// Headers have the host first.
+	// Headers start with the host.
 	Headers []authz.Header
 }
 
-// speaks says how the application talks to a port.
-func (r Request) speaks() catalog.Protocol {
+// protocol returns the protocol that the application uses for the port.
+func (r Request) protocol() catalog.Protocol {
 	switch r.To.Port() {
 	case 81, echoPort:
 		return catalog.ProtocolTCP
@@ -34,8 +34,8 @@ func (r Request) speaks() catalog.Protocol {
 	return catalog.ProtocolHTTP
 }
 
-// hosts counts the Host headers.
-func (r Request) hosts() int {
+// countHosts returns the number of Host headers.
+func (r Request) countHosts() int {
 	count := 0
 	for _, h := range r.Headers {
 		if h.Name == ":authority" {
@@ -45,13 +45,13 @@ func (r Request) hosts() int {
 	return count
 }
 
-// candidates is how many requests are drawn for each that is sent: the one that an edit matters most to.
+// candidates is the number of requests drawn for each one sent. The one most affected by the edit is chosen.
 const candidates = 12
 
-// AnyRequest draws a request; most of them one whose answer the edit changes, or one that at least gets to a server.
-func AnyRequest(w World, edit []catalog.Change) *rapid.Generator[Request] {
+// AnyRequest draws a request. It prefers requests whose result the edit changes, and then those that reach a server.
+func AnyRequest(w State, edit []catalog.Change) *rapid.Generator[Request] {
 	before, after := newOracle(w), newOracle(w.with(edit))
-	doors := slices.Concat(before.doors(), after.doors())
+	doors := slices.Concat(before.serviceAddresses(), after.serviceAddresses())
 	return rapid.Custom(func(t *rapid.T) Request {
 		best, rank := drawRequest(t, nil), -1
 		if oneIn(t, 8, "any") {
@@ -67,7 +67,7 @@ func AnyRequest(w World, edit []catalog.Change) *rapid.Generator[Request] {
 	})
 }
 
-// interest is higher for requests whose answers say more.
+// interest rates a request by its expected results.
 func interest(old, next expectation) int {
 	switch {
 	case next.verdict.May(authz.Forbidden):
@@ -82,7 +82,7 @@ func interest(old, next expectation) int {
 	return 0
 }
 
-// drawRequest draws a request to one of the doors; without any, to a virtual address or to a pod's.
+// drawRequest draws a request to one of the addresses; without any, to a virtual address or a pod's address.
 func drawRequest(t *rapid.T, doors []netip.AddrPort) Request {
 	r := Request{Pod: below(t, len(pods), "from")}
 	if len(doors) > 0 {
@@ -91,12 +91,12 @@ func drawRequest(t *rapid.T, doors []netip.AddrPort) Request {
 		r.To = netip.AddrPortFrom(virtualAddress(oneOf(services).Draw(t, "service").address), oneOf([]uint16{80, 81, 82, 83, 84}).Draw(t, "port"))
 	}
 	if r.To.Addr() == podAddress(r.Pod) || len(doors) == 0 && oneIn(t, 4, "to a pod") {
-		// A pod's own address is not redirected; another pod's is.
+		// Connections to the pod's own address are not redirected, those to other pods are.
 		other := (r.Pod + 1 + below(t, len(pods)-1, "to")) % len(pods)
 		ports := []uint16{80, 81, 82, 83, 84, webPort, otherPort, echoPort, greetsPort}
 		r.To = netip.AddrPortFrom(podAddress(other), oneOf(ports).Draw(t, "pod port"))
 	}
-	if r.speaks() != catalog.ProtocolHTTP {
+	if r.protocol() != catalog.ProtocolHTTP {
 		return r
 	}
 	r.Method, r.Path = anyMethod.Draw(t, "method"), anyPath.Draw(t, "path")
@@ -131,7 +131,7 @@ var (
 	})
 )
 
-// The grammar of paths and of expressions for them has few words, so that they meet.
+// Paths and path expressions use few words, so that they match often.
 var (
 	anySegment      = oneOf([]string{"a", "b", "c", "admin", "1"})
 	anySegmentRegex = oneOf([]string{"a", "b", "admin", "[a-c]", "[a-z]+", "[0-9]", "(a|b)", ".*", `\w{1,3}`, "a?"})
@@ -152,12 +152,12 @@ var (
 		if !oneIn(t, 3, "dirty") {
 			return path.String() + oneOf([]string{"", "", "", "/", "?q=/admin"}).Draw(t, "end")
 		}
-		return dirty(t, path.String())
+		return obfuscatePath(t, path.String())
 	})
 )
 
-// dirty puts something into a path that hides what it is.
-func dirty(t *rapid.T, path string) string {
+// obfuscatePath inserts text that hides the meaning of a path.
+func obfuscatePath(t *rapid.T, path string) string {
 	dirt := oneOf([]string{
 		"/", "/.", "/./.", "/c/..", "/..", "/%2e%2e", "/c/%2E%2e", "%2F", "%5c", `\`, `/c\..`, "/%61", "%00", ";x", "//c/..", "#/", "/../..", "/%2e", "/A",
 	}).Draw(t, "dirt")

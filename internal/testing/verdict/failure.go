@@ -10,27 +10,27 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// failure is an answer that fits no mesh, or an edit that sidecars do not take.
+// failure is an unexpected observation, or an edit that a sidecar rejects.
 type failure struct {
 	text    string
-	before  World
+	before  State
 	edit    []catalog.Change
 	request Request
 }
 
 func (s *step) failure(r Request, text string) *failure {
-	return &failure{text: text, before: s.before.world, edit: s.edit, request: r}
+	return &failure{text: text, before: s.before.state, edit: s.edit, request: r}
 }
 
-// wrong is a failure because of what was seen.
-func (s *step) wrong(sample sample, when string) *failure {
+// unexpected returns the failure for an observation.
+func (s *step) unexpected(sample sample, when string) *failure {
 	r := s.requests[sample.request]
 	return s.failure(r, fmt.Sprintf("%s, %s sees %q\n  before: %s\n  after:  %s\n  (%s after the edit, which had settled after %s)",
 		when, r, sample.seen, s.old[sample.request], s.new[sample.request],
-		sample.start.Sub(s.applied).Round(time.Millisecond), s.settled.Sub(s.applied).Round(time.Millisecond)))
+		sample.start.Sub(s.applied).Round(time.Millisecond), s.acknowledged.Sub(s.applied).Round(time.Millisecond)))
 }
 
-// String is what happened, with the mesh and the edit as YAML.
+// String describes the failure, with the mesh and the edit as YAML.
 func (f *failure) String() string {
 	var text strings.Builder
 	text.WriteString(f.text + "\n---\n# the mesh before the edit\n" + f.before.String() + "---\n# the edit\n")
@@ -40,11 +40,11 @@ func (f *failure) String() string {
 	return text.String()
 }
 
-// repeated is how often the request of a failure is sent in turn, to hit the moment again.
+// repeated is how often the request of a failure is sent, to reproduce a race.
 const repeated = 5
 
-// reduced is the failure with everything left out of the mesh and of the edit without which it happens all the same. Rapid's own
-// way of shrinking needs hundreds of meshes, and each takes sidecars a while.
+// reduced removes all objects from the mesh and the edit that are not needed to reproduce the failure. Rapid's shrinking needs
+// hundreds of meshes, which takes too long with real sidecars.
 func (n *Network) reduced(f *failure) *failure {
 	for i := 0; len(f.edit) > 1 && i < len(f.edit); i++ {
 		if g := n.again(f.before, slices.Delete(slices.Clone(f.edit), i, i+1), f.request); g != nil {
@@ -63,8 +63,8 @@ func (n *Network) reduced(f *failure) *failure {
 	return f
 }
 
-// again tries whether a request fails in a mesh.
-func (n *Network) again(w World, edit []catalog.Change, r Request) *failure {
+// again reports whether a request fails again in a mesh.
+func (n *Network) again(w State, edit []catalog.Change, r Request) *failure {
 	if problem := n.reset(w); problem != "" {
 		return nil
 	}

@@ -12,30 +12,30 @@ import (
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestFlipsCostNoRequest changes how requests are divided, repeated, bounded and granted while about 200 a second go through. Each
-// of them is allowed at every moment by something that stays, wherever it is sent, so each must reach an application.
-func TestFlipsCostNoRequest(t *testing.T) {
-	// No request may fail because it takes long.
-	n := newNetwork(t, 2*patience, len(pods))
+// TestFlips_FailNoRequest changes splits, retries, limits and grants under a load of about 200 requests a second. A permanent
+// grant allows each request at every backend, so each must reach an application.
+func TestFlips_FailNoRequest(t *testing.T) {
+	// No request may fail because of a timeout.
+	n := newNetwork(t, 2*responseTimeout, len(pods))
 	n.Reset(t, flippingMesh())
 	requests := []Request{
 		webRequest("/a"), webRequest("/a", authz.Header{Name: "x-user", Value: "alice"}), webRequest("/b/c", authz.Header{Name: "x-user", Value: "bob"}),
 		{Pod: 0, To: netip.AddrPortFrom(virtualAddress(1), 81)},
 	}
 	const flips = 300
-	choose := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same flips each time
+	choose := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the sequence must be reproducible
 	l := n.startLoad(requests)
 	for range flips {
 		flip := anyFlip(choose)
-		before := n.World
-		n.World = before.with([]catalog.Change{flip})
-		n.control.apply(changes(before.entries(), n.World.entries()))
-		// Some flips meet sidecars that are busy with the one before.
+		before := n.State
+		n.State = before.with([]catalog.Change{flip})
+		n.control.apply(changes(before.entries(), n.State.entries()))
+		// Some changes arrive while sidecars still apply the previous one.
 		if choose.IntN(3) == 0 {
 			l.round()
 		}
 	}
-	if problem := n.settled(); problem != "" {
+	if problem := n.waitAcknowledged(); problem != "" {
 		t.Error(problem)
 	}
 	l.round()
@@ -48,14 +48,14 @@ func TestFlipsCostNoRequest(t *testing.T) {
 		}
 	}
 	if len(answered) < 4 {
-		t.Errorf("only %v answered: the flips did not move anything", answered)
+		t.Errorf("only %v answered: the changes had no effect", answered)
 	}
 	t.Logf("%d requests during %d flips: %v", len(samples), flips, answered)
 }
 
-// flippingMesh has three Services, with all pods of namespace a behind each, that pod p1 may call.
-func flippingMesh() World {
-	w := justPods()
+// flippingMesh returns three Services that select all pods of namespace a, and that pod p1 may call.
+func flippingMesh() State {
+	w := podsOnly()
 	add := func(e catalog.Entry) { w[e.Ref()] = e }
 	for i, target := range []uint16{webPort, otherPort, webPort} {
 		s := Service("a", services[i].name.Name, "x", virtualAddress(services[i].address).String(), 80, catalog.ProtocolHTTP)
@@ -82,7 +82,7 @@ func webRequest(path string, headers ...authz.Header) Request {
 	}
 }
 
-// anyFlip puts an object into the mesh, takes it out, or changes it.
+// anyFlip adds, removes or changes an object.
 func anyFlip(choose *rand.Rand) catalog.Change {
 	list := []catalog.Entry{
 		flippingSplit("rest", nil, choose), flippingSplit("alice", []string{"alice"}, choose), flippingSplit("both", []string{"alice", "paths"}, choose),
@@ -105,7 +105,7 @@ func flippingSplit(name string, groups []string, choose *rand.Rand) *catalog.Tra
 	for i := range 3 {
 		s.Backends = append(s.Backends, catalog.SplitBackend{Service: services[i].name, Weight: choose.Uint32N(3)})
 	}
-	// One backend always has a weight: without any there would be nowhere to go.
+	// One backend always has a weight, because a split without weights denies requests.
 	s.Backends[choose.IntN(3)].Weight++
 	return s
 }
@@ -115,8 +115,8 @@ func flippingLimits(choose *rand.Rand) *catalog.UpstreamTrafficSetting {
 	u := &catalog.UpstreamTrafficSetting{
 		Kind: catalog.KindUpstreamTrafficSetting, Name: Name("a", "limits"), Service: services[choose.IntN(3)].name,
 		Connections: catalog.ConnectionSettings{
-			MaxConnections: &limit, MaxPendingRequests: &limit, RequestTimeout: patience / time.Duration(1+choose.IntN(2)),
-			HTTPIdleTimeout: patience, TCPIdleTimeout: patience / time.Duration(1+choose.IntN(2)),
+			MaxConnections: &limit, MaxPendingRequests: &limit, RequestTimeout: responseTimeout / time.Duration(1+choose.IntN(2)),
+			HTTPIdleTimeout: responseTimeout, TCPIdleTimeout: responseTimeout / time.Duration(1+choose.IntN(2)),
 		},
 		ConnectionRate: &rate, RequestRate: &catalog.RequestRateLimit{RateLimit: rate, Status: 429},
 		Routes: []catalog.RouteRateLimit{{Path: "/.*", Limit: catalog.RequestRateLimit{RateLimit: rate, Status: 429}}},

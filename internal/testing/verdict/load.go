@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// interval gives about 200 requests a second.
+// interval results in about 200 requests a second.
 const interval = 5 * time.Millisecond
 
-// sample is one request that was sent, and what came of it.
+// sample is one request and its observation.
 type sample struct {
 	request    int
 	start, end time.Time
 	seen       string
 }
 
-// load sends requests in turn, over and over, each on a connection of its own.
+// load sends requests in turn, each on a new connection.
 type load struct {
 	network  *Network
 	requests []Request
@@ -30,7 +30,7 @@ type load struct {
 	samples []sample
 }
 
-// startLoad begins to send.
+// startLoad starts to send requests.
 func (n *Network) startLoad(requests []Request) *load {
 	l := &load{network: n, requests: requests, stop: make(chan struct{}), ended: make(chan struct{})}
 	l.changed = sync.NewCond(&l.mu)
@@ -60,7 +60,7 @@ func (l *load) run() {
 func (l *load) send(i int) {
 	defer l.pending.Done()
 	s := sample{request: i, start: time.Now()}
-	s.seen = l.network.ask(l.requests[i])
+	s.seen = l.network.send(l.requests[i])
 	s.end = time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -76,7 +76,7 @@ func (l *load) round() {
 	}
 }
 
-// end stops sending and returns everything that was seen.
+// end stops the load and returns all samples.
 func (l *load) end() []sample {
 	close(l.stop)
 	<-l.ended

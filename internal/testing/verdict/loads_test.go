@@ -10,37 +10,37 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/authz"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/loadstats"
-	"github.com/openservicemesh/osm-operator/internal/redirect/nstest"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// deadPort is one that no application listens on.
+// deadPort is a port without an application.
 const deadPort = 8099
 
-// TestLoadsOfRealSidecars counts what a real sidecar reports of requests that are answered, denied, and sent to an application that
-// does not run. A denial is an answer.
-func TestLoadsOfRealSidecars(t *testing.T) {
+// TestLoadReports_OfRealSidecars checks a real sidecar's load reports of successful and denied requests, and of requests to a stopped
+// application. A denial is not a failure.
+func TestLoadReports_OfRealSidecars(t *testing.T) {
 	n := NewNetwork(t)
 	service := Service("a", "s1", "x", virtualAddress(1).String(), 80, catalog.ProtocolHTTP)
 	service.Ports[0].TargetPort = webPort
 	broken := Service("a", "s2", "x", virtualAddress(2).String(), 80, catalog.ProtocolHTTP)
 	broken.Ports[0].TargetPort = deadPort
-	n.Reset(t, justPods().with([]catalog.Change{
+	n.Reset(t, podsOnly().with([]catalog.Change{
 		catalog.Set(&catalog.Settings{}), catalog.Set(service), catalog.Set(broken), catalog.Set(Group("a", "g1", "/a")),
 		catalog.Set(Target("one", accounts[0], []catalog.TargetRule{HTTP("g1")}, accounts[2])),
 		catalog.Set(Target("two", accounts[1], []catalog.TargetRule{HTTP("g1")}, accounts[2])),
 	}))
-	const client, good, denied, failed = 3, 30, 10, 5 // the pod runs as the third account
+	const client, good, denied, failed = 3, 30, 10, 5 // the index of a pod with the third account
 	ask := func(service byte, path string, times int) {
 		t.Helper()
 		for range times {
-			n.ask(Request{
+			n.send(Request{
 				Pod: client, To: netip.AddrPortFrom(virtualAddress(service), 80), Method: "GET", Path: path,
 				Headers: []authz.Header{{Name: ":authority", Value: "web"}},
 			})
 		}
 	}
-	nstest.Eventually(t, 20*time.Second, "all sidecars to be able to report", func() bool { return n.control.loads.Read().Sidecars == len(pods) })
+	eventually.True(t, 20*time.Second, "all sidecars can report", func() bool { return n.control.loads.Read().Sidecars == len(pods) })
 	ask(1, "/a", good)
 	ask(1, "/denied", denied)
 	ask(2, "/a", failed)
@@ -48,7 +48,7 @@ func TestLoadsOfRealSidecars(t *testing.T) {
 		"a/s1|8080": {Issued: good + denied, Succeeded: good + denied}, "a/s2|8099": {Issued: failed, Failed: failed},
 	}
 	got := map[string]loadstats.Counts{}
-	nstest.Eventually(t, 4*loadstats.Interval, "the requests to be reported", func() bool {
+	eventually.True(t, 4*loadstats.Interval, "the requests are reported", func() bool {
 		for _, p := range n.control.loads.Read().Pairs {
 			if p.Client == accounts[client-1] && p.Issued > 0 {
 				got[p.Cluster] = p.Counts

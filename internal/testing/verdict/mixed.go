@@ -6,13 +6,13 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// mixed are the moments of an edit in which a part of it has arrived and another has not. What comes of them is right, although
-// neither the mesh before the edit does it nor the one after.
+// mixed returns the intermediate states of an edit, in which only some sidecars or resources are updated. Their results are
+// correct although they match neither the mesh before nor the mesh after the edit.
 //
-// By one HTTPRouteGroup a client's sidecar may divide requests, and a server's grant them, and each learns of an edit by itself. Of a
-// Service a client's sidecar has listeners and endpoints, and is sent the endpoints first.
+// A client's sidecar can split requests, and a server's sidecar grant them, by one HTTPRouteGroup, which both receive at different
+// times. A client's sidecar receives the endpoints of a Service before its listeners.
 func (s *step) mixed() []*oracle {
-	before, after := s.before.world, s.after.world
+	before, after := s.before.state, s.after.state
 	var moments []*oracle
 	if s.edits(catalog.KindHTTPRouteGroup) {
 		moments = append(moments, newOracle(dividedAs(before, after, s.edit)), newOracle(dividedAs(after, before, s.edit)))
@@ -23,13 +23,13 @@ func (s *step) mixed() []*oracle {
 	return moments
 }
 
-// edits says whether the edit is also about objects of a kind.
+// edits reports whether the edit includes objects of a kind.
 func (s *step) edits(kind catalog.Kind) bool {
 	return slices.ContainsFunc(s.edit, func(c catalog.Change) bool { return c.Ref.Kind == kind })
 }
 
-// behind is the world in which each Service leads to the pods that it leads to in another one.
-func behind(w, other World) World {
+// behind returns the mesh with the endpoints of another one.
+func behind(w, other State) State {
 	next := w.with(nil)
 	for ref, entry := range other {
 		if ref.Kind == catalog.KindPod {
@@ -45,8 +45,8 @@ func behind(w, other World) World {
 	return next
 }
 
-// dividedAs is the world of servers in which TrafficSplits read the edited groups as clients do.
-func dividedAs(servers, clients World, edit []catalog.Change) World {
+// dividedAs returns the mesh of servers, with TrafficSplits that use the edited groups as clients do.
+func dividedAs(servers, clients State, edit []catalog.Change) State {
 	next := servers.with(nil)
 	for _, change := range edit {
 		if change.Ref.Kind != catalog.KindHTTPRouteGroup {

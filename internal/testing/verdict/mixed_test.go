@@ -7,16 +7,16 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// TestClientAndServerMayReadAGroupAtDifferentTimes is a moment that the network once came to: the client's sidecar no longer takes a
-// request for one of the split, and the server's still grants it.
-func TestClientAndServerMayReadAGroupAtDifferentTimes(t *testing.T) {
+// TestMixed_GroupUpdateReachesServerLater reproduces an observed race: the client's sidecar no longer applies the split
+// to a request, and the server's sidecar still grants it.
+func TestMixed_GroupUpdateReachesServerLater(t *testing.T) {
 	root := catalog.Name{Namespace: "b", Name: "s6"}
 	group := func(path string) *catalog.HTTPRouteGroup {
 		return &catalog.HTTPRouteGroup{
 			Name: catalog.Name{Namespace: "b", Name: "g1"}, Matches: []catalog.HTTPMatch{{Name: "m0", PathRegex: path}},
 		}
 	}
-	w := justPods()
+	w := podsOnly()
 	for _, e := range []catalog.Entry{
 		&catalog.Settings{},
 		&catalog.Service{
@@ -55,18 +55,18 @@ func TestClientAndServerMayReadAGroupAtDifferentTimes(t *testing.T) {
 			if old.allows(seen) || next.allows(seen) {
 				continue
 			}
-			if !s.together(sample{seen: seen}) {
-				t.Errorf("%s is not taken for what both do together", seen)
+			if !s.fitsMixed(sample{seen: seen}) {
+				t.Errorf("%s is not accepted as a result of the intermediate state", seen)
 			}
 			return
 		}
 	}
-	t.Errorf("no moment of the edit has an answer of its own: %v", answered(s.mixed()[0]))
+	t.Errorf("the edit has no intermediate state with a result of its own: %v", answered(s.mixed()[0]))
 }
 
-// TestAClientMayKnowTheEndpointsBeforeTheListeners is another: a Service gets other pods and loses the port that the client asks, whose
-// target port it keeps for another one.
-func TestAClientMayKnowTheEndpointsBeforeTheListeners(t *testing.T) {
+// TestMixed_EndpointsArriveBeforeListeners reproduces another race: a Service selects other pods and loses the requested
+// port, but keeps its target port for another one.
+func TestMixed_EndpointsArriveBeforeListeners(t *testing.T) {
 	service := func(app string, address netip.Addr, port catalog.Port) *catalog.Service {
 		s := &catalog.Service{Name: catalog.Name{Namespace: "a", Name: "s4"}, Selector: map[string]string{"app": app}, Ports: []catalog.Port{port}}
 		if address.IsValid() {
@@ -74,7 +74,7 @@ func TestAClientMayKnowTheEndpointsBeforeTheListeners(t *testing.T) {
 		}
 		return s
 	}
-	w := justPods()
+	w := podsOnly()
 	for i, app := range []string{"x", "y", "y", "y"} {
 		p := newPod(i, app, ready)
 		w[p.Ref()] = p
@@ -92,8 +92,8 @@ func TestAClientMayKnowTheEndpointsBeforeTheListeners(t *testing.T) {
 		requests: []Request{{Pod: 3, To: to, Method: "POST", Path: "/admin"}},
 	}
 	for seen, want := range map[string]bool{"p1:8081": true, "p4:8081": false, "403": false} {
-		if got := s.together(sample{seen: seen}); got != want {
-			t.Errorf("%s is taken for what comes of the moment between: %t, want %t", seen, got, want)
+		if got := s.fitsMixed(sample{seen: seen}); got != want {
+			t.Errorf("%s is accepted in the intermediate state: %t, want %t", seen, got, want)
 		}
 	}
 }

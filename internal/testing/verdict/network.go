@@ -20,37 +20,38 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/redirect/nstest"
 	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	podstest "github.com/openservicemesh/osm-operator/internal/testing/pods"
 )
 
-// Network is the pods with their sidecars and applications, and their control plane.
+// Network holds the pods with their sidecars and applications, and their control plane.
 type Network struct {
-	// Report counts what the steps have tried.
+	// Report counts the results of all steps.
 	Report Report
 
 	control *control
 	pods    []*podstest.Pod
-	// World is what the control plane was told last.
-	World World
+	// State is the current state of the control plane.
+	State State
 }
 
-// NewNetwork starts everything; it ends with the test. At first the mesh has its pods and nothing else.
+// NewNetwork starts a network that ends with the test. The mesh initially has only its pods.
 func NewNetwork(t *testing.T) *Network {
 	t.Helper()
 	return newNetwork(t, drain, len(pods))
 }
 
-// NewMixedNetwork is NewNetwork with sidecars of two minor versions of Envoy: the second half of the pods has the earlier one, so that
-// both are clients and servers of both, also under the same account.
+// NewMixedNetwork is NewNetwork with sidecars of two minor versions of Envoy. The second half of the pods has the earlier one, so
+// that both versions are clients and servers of each other, also with the same account.
 func NewMixedNetwork(t *testing.T) *Network {
 	t.Helper()
 	return newNetwork(t, drain, len(pods)/2)
 }
 
-// drain is how long connections of what is replaced last: longer than a request takes on a busy machine.
+// drain is the drain time, which exceeds the duration of a request on a busy machine.
 const drain = 3 * time.Second
 
-// newNetwork gives the first pods sidecars of the usual Envoy, and the others of the minor version before.
+// newNetwork starts the first pods with the current Envoy, and the others with the minor version before.
 func newNetwork(t *testing.T, drain time.Duration, usual int) *Network {
 	t.Helper()
 	network := podstest.NewNetwork(t)
@@ -58,8 +59,8 @@ func newNetwork(t *testing.T, drain time.Duration, usual int) *Network {
 	network.Refuse(t, netip.PrefixFrom(virtualAddress(0), 24))
 	network.Refuse(t, netip.PrefixFrom(virtualAddress6(0), 64))
 	machine := network.Bare(t)
-	n := &Network{control: serve(t, machine.NS.Listen(t, nstest.Address(machine.IP.String(), names.ADSPort))), World: justPods()}
-	n.control.apply(changes(nil, n.World.entries()))
+	n := &Network{control: serve(t, machine.NS.Listen(t, nstest.Address(machine.IP.String(), names.ADSPort))), State: podsOnly()}
+	n.control.apply(changes(nil, n.State.entries()))
 	n.control.store.MarkSynced()
 	for i, p := range pods {
 		if i == usual {
@@ -76,11 +77,11 @@ func newNetwork(t *testing.T, drain time.Duration, usual int) *Network {
 	return n
 }
 
-// Minors are the minor versions of Envoy that the sidecars run, as they tell the control plane, sorted.
+// Minors returns the minor versions of Envoy that the sidecars report to the control plane, sorted.
 func (n *Network) Minors(t *testing.T) []string {
 	t.Helper()
 	minors := map[string]bool{}
-	nstest.Eventually(t, 10*time.Second, "all sidecars have said what they are", func() bool {
+	eventually.True(t, 10*time.Second, "all sidecars have reported their version", func() bool {
 		list := n.control.store.Proxies()
 		for _, proxy := range list {
 			major, rest, _ := strings.Cut(proxy.Software.Envoy, ".")
@@ -95,7 +96,7 @@ func (n *Network) Minors(t *testing.T) []string {
 	return slices.Sorted(maps.Keys(minors))
 }
 
-// stats are the statistics of a sidecar whose names match an expression.
+// stats returns the statistics of a sidecar whose names match an expression.
 func (n *Network) stats(pod *podstest.Pod, filter string) string {
 	answer, err := pod.NS.HTTP().Get(fmt.Sprintf("http://127.0.0.1:%d/stats?filter=%s", names.AdminPort, filter))
 	if err != nil {
@@ -109,7 +110,7 @@ func (n *Network) stats(pod *podstest.Pod, filter string) string {
 	return string(body)
 }
 
-// bootstrap is what osm-init would render for a pod; its files are put where the sidecar can read them.
+// bootstrap renders the bootstrap of osm-init for a pod, and writes its files to a directory that the sidecar can read.
 func (n *Network) bootstrap(t *testing.T, dir string, pod int, server netip.Addr) *bootstrapv3.Bootstrap {
 	t.Helper()
 	config := bootstrap.Config{
@@ -144,5 +145,5 @@ func (n *Network) bootstrap(t *testing.T, dir string, pod int, server netip.Addr
 	return parsed
 }
 
-// tokenOf is the token of the pod with the index.
+// tokenOf returns the token of the pod with the index.
 func tokenOf(pod int) string { return fmt.Sprintf("token of %s", pods[pod].name) }

@@ -12,16 +12,16 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
-// expectation is what may be observed of a request in one world.
+// expectation is the expected result of a request in one state of the mesh.
 type expectation struct {
 	verdict authz.Verdict
-	// seen are the observations that fit the verdict.
+	// seen are the observations that match the verdict.
 	seen map[string]bool
-	// way tells apart how the request may travel: two expectations with equal ways differ in the judgement of the request alone.
-	way string
+	// route identifies the path of the request: expectations with equal routes differ only in the decision.
+	route string
 }
 
-// allows says whether an observation fits.
+// allows reports whether an observation is expected.
 func (e expectation) allows(observed string) bool { return e.seen[observed] }
 
 func (e expectation) String() string {
@@ -32,15 +32,15 @@ func (e expectation) String() string {
 	return fmt.Sprintf("%s\n      that is: %s", strings.Join(slices.Sorted(maps.Keys(e.seen)), " or "), strings.Join(list, "\n               "))
 }
 
-// oracle knows what may be observed in one world.
+// oracle computes expectations for one state of the mesh.
 type oracle struct {
-	world    World
+	state    State
 	catalog  *catalog.Catalog
 	services []*catalog.Service
 }
 
-func newOracle(w World) *oracle {
-	o := &oracle{world: w, catalog: w.catalog()}
+func newOracle(w State) *oracle {
+	o := &oracle{state: w, catalog: w.catalog()}
 	for _, s := range services {
 		if service := o.catalog.View().Service(s.name); service != nil {
 			o.services = append(o.services, service)
@@ -49,8 +49,8 @@ func newOracle(w World) *oracle {
 	return o
 }
 
-// doors are the addresses at which the Services of the world answer, if anybody may call them.
-func (o *oracle) doors() []netip.AddrPort {
+// serviceAddresses returns the addresses of all Services, whether or not clients may call them.
+func (o *oracle) serviceAddresses() []netip.AddrPort {
 	var list []netip.AddrPort
 	view := o.catalog.View()
 	for _, service := range o.services {
@@ -69,7 +69,7 @@ func (o *oracle) doors() []netip.AddrPort {
 	return list
 }
 
-// expect says what may come of a request.
+// expect returns the expected result of a request.
 func (o *oracle) expect(r Request) expectation {
 	sa := identity.ServiceAccount{Namespace: pods[r.Pod].name.Namespace, Name: pods[r.Pod].account}
 	question := authz.Request{Source: sa, Pod: r.To.Addr(), Method: r.Method, Path: r.Path, Headers: r.Headers}
@@ -78,30 +78,30 @@ func (o *oracle) expect(r Request) expectation {
 	question.Service, root = o.destination(question, r)
 	question.Port = root.Number
 	e.verdict = authz.Decide(o.catalog.View(), question)
-	// An address that another Service takes moves to another listener, also when a TrafficSplit leads from there to the same server.
+	// An address that moves to another Service moves to another listener, even if a TrafficSplit leads to the same server.
 	ways := []string{string(root.Protocol), question.Service.String()}
 	for _, a := range e.verdict.Answers {
 		for _, seen := range o.observations(a, root) {
 			e.seen[seen] = true
 		}
-		if a.Outcome == authz.BadRequest && r.hosts() > 1 {
+		if a.Outcome == authz.BadRequest && r.countHosts() > 1 {
 			e.seen["403"] = true
 		}
-		if a.Outcome == authz.Allowed && !root.Protocol.IsHTTP() && r.hosts() > 1 {
-			e.seen["400"] = true // the application itself refuses what comes over TCP
+		if a.Outcome == authz.Allowed && !root.Protocol.IsHTTP() && r.countHosts() > 1 {
+			e.seen["400"] = true // the application itself rejects requests over TCP
 		}
 		ways = append(ways, fmt.Sprint(a.Service, a.Destination, a.Outcome == authz.Unavailable, o.applications(a)))
 	}
 	slices.Sort(ways)
-	e.way = strings.Join(ways, " ")
+	e.route = strings.Join(ways, " ")
 	return e
 }
 
-// destination finds the Service behind an address: of several, the first whose way the client knows.
+// destination returns the Service of an address; of several, the first one that the client can reach.
 func (o *oracle) destination(question authz.Request, r Request) (catalog.Name, catalog.Port) {
 	for _, service := range o.services {
 		for _, port := range service.Ports {
-			if !o.answersAt(service, port, r) {
+			if !o.isTarget(service, port, r) {
 				continue
 			}
 			question.Service, question.Port = service.Name, port.Number
@@ -113,8 +113,8 @@ func (o *oracle) destination(question authz.Request, r Request) (catalog.Name, c
 	return catalog.Name{}, catalog.Port{}
 }
 
-// answersAt says whether a port of a Service is what the request is sent to.
-func (o *oracle) answersAt(service *catalog.Service, port catalog.Port, r Request) bool {
+// isTarget reports whether a request is sent to a port of a Service.
+func (o *oracle) isTarget(service *catalog.Service, port catalog.Port, r Request) bool {
 	if !service.Headless() {
 		return slices.Contains(service.ClusterIPs, r.To.Addr()) && r.To.Port() == port.Number
 	}
@@ -127,7 +127,7 @@ func (o *oracle) answersAt(service *catalog.Service, port catalog.Port, r Reques
 	return false
 }
 
-// observations are what an application may see of an answer.
+// observations returns the possible observations for an answer of the policy engine.
 func (o *oracle) observations(a authz.Answer, root catalog.Port) []string {
 	switch a.Outcome {
 	case authz.Allowed:
@@ -145,14 +145,14 @@ func (o *oracle) observations(a authz.Answer, root catalog.Port) []string {
 			return []string{"503"}
 		}
 		if root.Protocol.IsHTTP() {
-			// A connection from a time when the client might connect lives on until it is drained; its requests are judged.
+			// A connection from before a permission was removed stays open until it is drained, but its requests are checked.
 			return []string{"503", "403", "404", "400"}
 		}
 	}
 	return []string{closed}
 }
 
-// applications are the names of those that may answer: the pods of the identity behind the Service.
+// applications returns the names of the applications that may respond: pods of the identity behind the Service.
 func (o *oracle) applications(a authz.Answer) []string {
 	var names []string
 	view := o.catalog.View()

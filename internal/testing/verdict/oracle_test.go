@@ -10,15 +10,15 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
-// TestVerdictsAgreeWithScopes needs no sidecar: what the policy engine says a client knows is what its scope has.
-func TestVerdictsAgreeWithScopes(t *testing.T) {
+// TestOracle_AgreesWithScopes compares the destinations of the policy engine with those of the client's scope, without sidecars.
+func TestOracle_AgreesWithScopes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := AnyWorld().Draw(t, "mesh")
+		w := AnyState().Draw(t, "mesh")
 		o := newOracle(w)
 		for i, p := range pods {
 			view := o.catalog.View()
 			known, some := destinations(scope.Build(view, trustDomain, scope.KeyFor(view, view.Pod(p.name))))
-			for _, door := range o.doors() {
+			for _, door := range o.serviceAddresses() {
 				e := o.expect(Request{Pod: i, To: door, Method: "GET", Path: "/"})
 				if e.verdict.Connectable() != known[door] {
 					t.Fatalf("%s at %s: the verdict is %s, but that its scope has the destination is %v\n%s", p.name, door, e, known[door], w)
@@ -31,7 +31,7 @@ func TestVerdictsAgreeWithScopes(t *testing.T) {
 	})
 }
 
-// destinations are the addresses and ports that a scope has, and whether its sidecar takes any connection.
+// destinations returns the addresses and ports of a scope, and whether it has any.
 func destinations(s *scope.Scope) (known map[netip.AddrPort]bool, some bool) {
 	known = map[netip.AddrPort]bool{}
 	for _, out := range s.Outbound {

@@ -10,11 +10,11 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// String says what is sent from where to where.
+// String describes the source, destination and content of the request.
 func (r Request) String() string {
 	from := fmt.Sprintf("%s (%s) to %s", pods[r.Pod].name, pods[r.Pod].account, r.To)
-	if r.speaks() != catalog.ProtocolHTTP {
-		return from + " by " + string(r.speaks())
+	if r.protocol() != catalog.ProtocolHTTP {
+		return from + " by " + string(r.protocol())
 	}
 	var headers []string
 	for _, h := range r.Headers {
@@ -23,8 +23,8 @@ func (r Request) String() string {
 	return fmt.Sprintf("%s: %s %s with %s", from, r.Method, r.Path, strings.Join(headers, ", "))
 }
 
-// String is the world as YAML.
-func (w World) String() string {
+// String returns the mesh as YAML.
+func (w State) String() string {
 	var text strings.Builder
 	for _, ref := range slices.SortedFunc(maps.Keys(w), compareRefs) {
 		text.WriteString(document(ref, w[ref]))
@@ -32,7 +32,7 @@ func (w World) String() string {
 	return text.String()
 }
 
-// nulls removes what says nothing, and writes names as users do.
+// nulls removes empty fields.
 var nulls = strings.NewReplacer(`"Matches":null,`, "", `,"Matches":null`, "", `,"Methods":null`, "", `,"Headers":null`, "", `"TargetName":"",`, "")
 
 func document(ref catalog.Ref, entry catalog.Entry) string {
@@ -43,6 +43,6 @@ func document(ref catalog.Ref, entry catalog.Entry) string {
 	if err != nil {
 		return fmt.Sprintf("# %s %s cannot be printed: %v\n", ref.Kind, ref.Name, err)
 	}
-	// JSON is YAML, and an object a line can be read at a glance.
+	// JSON is YAML, and one line for each object is easy to read.
 	return fmt.Sprintf("- %s: %s\n", ref.Kind, nulls.Replace(string(out)))
 }

@@ -10,30 +10,30 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/authz"
 )
 
-// Report counts what was tried.
+// Report counts the results of edits and requests.
 type Report struct {
 	edits             int
 	settling, slowest time.Duration
 	lateAnswers       int
 	latest            time.Duration
 	outcomes          map[authz.Outcome]int
-	// matched counts answers at a place that a TrafficSplit has chosen by the request, opened those of permissive destinations.
+	// matched counts responses of splits by request, opened those of permissive destinations.
 	matched, opened int
 }
 
-func (r *Report) settle(took time.Duration) {
+func (r *Report) countEdit(took time.Duration) {
 	r.edits++
 	r.settling += took
 	r.slowest = max(r.slowest, took)
 }
 
-func (r *Report) late(by time.Duration) {
+func (r *Report) countLate(by time.Duration) {
 	r.lateAnswers++
 	r.latest = max(r.latest, by)
 }
 
-// saw counts a verdict whose answer came after an edit.
-func (r *Report) saw(v authz.Verdict) {
+// count counts the verdict of a response after an edit.
+func (r *Report) count(v authz.Verdict) {
 	if r.outcomes == nil {
 		r.outcomes = map[authz.Outcome]int{}
 	}
@@ -48,10 +48,10 @@ func (r *Report) saw(v authz.Verdict) {
 	}
 }
 
-// Never lists the outcomes that no answer had, and the reasons that none had: what was never seen was not tested.
-func (r *Report) Never() []string {
+// Unobserved returns the outcomes and reasons without any response, which were therefore not tested.
+func (r *Report) Unobserved() []string {
 	var never []string
-	for _, o := range []authz.Outcome{authz.Allowed, authz.Forbidden, authz.NotFound, authz.BadRequest, authz.Unavailable, authz.Reset, authz.Refused, authz.Passed} {
+	for _, o := range []authz.Outcome{authz.Allowed, authz.Forbidden, authz.NotFound, authz.BadRequest, authz.Unavailable, authz.Reset, authz.Refused, authz.PassedThrough} {
 		if r.outcomes[o] == 0 {
 			never = append(never, string(o))
 		}
@@ -65,7 +65,7 @@ func (r *Report) Never() []string {
 	return never
 }
 
-// String is the report in a few lines.
+// String summarizes the report.
 func (r *Report) String() string {
 	var outcomes []string
 	for _, o := range slices.Sorted(maps.Keys(r.outcomes)) {

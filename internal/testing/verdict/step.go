@@ -13,49 +13,49 @@ import (
 )
 
 const (
-	// settleLimit is how long sidecars may take to answer everything that they are sent after an edit.
+	// settleLimit is how long sidecars may take to acknowledge an edit.
 	settleLimit = time.Minute
-	// staleLimit is how long an answer may still be that of the mesh before the edit once all sidecars have agreed to it: a
-	// worker takes up what the main thread has agreed to, and connections drain.
+	// staleLimit is how long responses may match the mesh before the edit after all sidecars have acknowledged it, while workers
+	// apply the update and connections drain.
 	staleLimit = 3 * drain
-	// quiet is how many times in a row nothing must have been sent.
+	// quiet is the number of consecutive checks without new responses.
 	quiet = 3
 )
 
-// failer is what a step tells of failures: a *testing.T or a *rapid.T.
-type failer interface {
+// reporter reports failures of a step: a *testing.T or a *rapid.T.
+type reporter interface {
 	Helper()
 	Fatalf(format string, args ...any)
 }
 
-var _ failer = (*testing.T)(nil)
+var _ reporter = (*testing.T)(nil)
 
-// Reset makes the mesh another one and waits until all sidecars work by it.
-func (n *Network) Reset(t failer, w World) {
+// Reset replaces the mesh and waits until all sidecars have applied it.
+func (n *Network) Reset(t reporter, w State) {
 	t.Helper()
 	if problem := n.reset(w); problem != "" {
 		t.Fatalf("%s\n%s", problem, w)
 	}
 }
 
-func (n *Network) reset(w World) (problem string) {
-	n.control.apply(changes(n.World.entries(), w.entries()))
-	n.World = w
-	return n.settled()
+func (n *Network) reset(w State) (problem string) {
+	n.control.apply(changes(n.State.entries(), w.entries()))
+	n.State = w
+	return n.waitAcknowledged()
 }
 
-// Step edits the mesh while the requests are sent, and fails unless each answer fits the mesh before or after the edit, and in
-// the end the one after it. What it tells of a failure is the smallest mesh in which it happens again.
-func (n *Network) Step(t failer, edit []catalog.Change, requests []Request) {
+// Step applies an edit under load. Each response must match the mesh before or after the edit, and finally the mesh after it. A
+// failure is reported with a reduced mesh.
+func (n *Network) Step(t reporter, edit []catalog.Change, requests []Request) {
 	t.Helper()
 	if f := n.try(edit, requests); f != nil {
 		t.Fatalf("%s", n.reduced(f))
 	}
 }
 
-// try makes a step.
+// try runs a step.
 func (n *Network) try(edit []catalog.Change, requests []Request) *failure {
-	s := step{network: n, edit: edit, before: newOracle(n.World), after: newOracle(n.World.with(edit)), requests: requests}
+	s := step{network: n, edit: edit, before: newOracle(n.State), after: newOracle(n.State.with(edit)), requests: requests}
 	s.divides = !slices.ContainsFunc(edit, func(c catalog.Change) bool { return c.Ref.Kind != catalog.KindTrafficSplit })
 	for _, r := range requests {
 		s.old, s.new = append(s.old, s.before.expect(r)), append(s.new, s.after.expect(r))
@@ -63,21 +63,21 @@ func (n *Network) try(edit []catalog.Change, requests []Request) *failure {
 	l := n.startLoad(requests)
 	l.round()
 	s.applied = time.Now()
-	n.control.apply(changes(s.before.world.entries(), s.after.world.entries()))
-	n.World = s.after.world
-	problem := n.settled()
-	s.settled = time.Now()
+	n.control.apply(changes(s.before.state.entries(), s.after.state.entries()))
+	n.State = s.after.state
+	problem := n.waitAcknowledged()
+	s.acknowledged = time.Now()
 	l.round()
 	samples := l.end()
 	if problem != "" {
 		return s.failure(requests[0], problem)
 	}
-	n.Report.settle(s.settled.Sub(s.applied))
-	return s.judge(samples)
+	n.Report.countEdit(s.acknowledged.Sub(s.applied))
+	return s.check(samples)
 }
 
-// settled waits until every sidecar has agreed to everything, and says what is wrong when that does not come.
-func (n *Network) settled() string {
+// waitAcknowledged waits until all sidecars have acknowledged all resources, and describes a failure to do so.
+func (n *Network) waitAcknowledged() string {
 	var last uint64
 	still := 0
 	for deadline := time.Now().Add(settleLimit); time.Now().Before(deadline); time.Sleep(interval) {
@@ -96,7 +96,7 @@ func (n *Network) settled() string {
 	return fmt.Sprintf("after %s some sidecar still waits or has not answered", settleLimit)
 }
 
-// warming says whether some sidecar still waits for a part of what it was sent.
+// warming reports whether a sidecar waits for referenced resources.
 func (n *Network) warming() bool {
 	for _, pod := range n.pods {
 		for _, line := range strings.Split(n.stats(pod, "warming"), "\n") {
@@ -108,33 +108,33 @@ func (n *Network) warming() bool {
 	return false
 }
 
-// step is an edit, and what is expected of the requests sent meanwhile.
+// step is an edit with the expectations for its requests.
 type step struct {
 	network       *Network
 	edit          []catalog.Change
 	before, after *oracle
 	requests      []Request
-	// divides is true when the edit is about TrafficSplits alone.
+	// divides is true if the edit contains only TrafficSplits.
 	divides  bool
 	old, new []expectation
-	// applied is just before the control plane was told, settled when all sidecars had agreed.
-	applied, settled time.Time
+	// applied is the time just before the edit, acknowledged the time when all sidecars had acknowledged it.
+	applied, acknowledged time.Time
 }
 
-func (s *step) judge(samples []sample) *failure {
+func (s *step) check(samples []sample) *failure {
 	stale := map[int]bool{}
 	for _, sample := range samples {
 		old, next := s.old[sample.request], s.new[sample.request]
 		switch {
 		case sample.end.Before(s.applied):
 			if !old.allows(sample.seen) {
-				return s.wrong(sample, "before the edit")
+				return s.unexpected(sample, "before the edit")
 			}
 		case next.allows(sample.seen):
-			s.network.Report.saw(next.verdict)
-		case !old.allows(sample.seen) && !s.between(old, next, sample.seen) && !s.together(sample):
-			return s.wrong(sample, "after the edit")
-		case !sample.start.Before(s.settled):
+			s.network.Report.count(next.verdict)
+		case !old.allows(sample.seen) && !s.fitsTransition(old, next, sample.seen) && !s.fitsMixed(sample):
+			return s.unexpected(sample, "after the edit")
+		case !sample.start.Before(s.acknowledged):
 			stale[sample.request] = true
 		}
 	}
@@ -146,36 +146,36 @@ func (s *step) judge(samples []sample) *failure {
 	return nil
 }
 
-// between says whether an observation fits the moment in which one sidecar has learned of an edit and another has not. Where the
-// way of the request changes, a client may come to a server that does not know it yet and denies it, in whatever manner. Traffic
-// that is only divided in another way, among servers that let the client in before and after, must not notice.
-func (s *step) between(old, next expectation, seen string) bool {
-	if old.way == next.way || s.divides && old.verdict.Always(authz.Allowed) && next.verdict.Always(authz.Allowed) {
+// fitsTransition reports whether an observation is possible while only some sidecars have applied an edit. If the route of the
+// request changes, a server may deny a client that it does not know yet. A change of weights only, among servers that allow the
+// client before and after, must not affect requests.
+func (s *step) fitsTransition(old, next expectation, seen string) bool {
+	if old.route == next.route || s.divides && old.verdict.Always(authz.Allowed) && next.verdict.Always(authz.Allowed) {
 		return false
 	}
 	return slices.Contains([]string{"403", "404", "503", closed}, seen)
 }
 
-// together says whether an observation is what a client and a server do of whom one has learned of the edit.
-func (s *step) together(sample sample) bool {
+// fitsMixed reports whether an observation matches an intermediate state of the edit.
+func (s *step) fitsMixed(sample sample) bool {
 	return slices.ContainsFunc(s.mixed(), func(o *oracle) bool {
 		return o.expect(s.requests[sample.request]).allows(sample.seen)
 	})
 }
 
-// converge asks again until the answer is that of the mesh after the edit.
+// converge repeats a request until its result matches the mesh after the edit.
 func (s *step) converge(i int) *failure {
 	for {
 		sample := sample{request: i, start: time.Now()}
-		sample.seen = s.network.ask(s.requests[i])
+		sample.seen = s.network.send(s.requests[i])
 		sample.end = time.Now()
-		late := sample.end.Sub(s.settled)
+		late := sample.end.Sub(s.acknowledged)
 		if s.new[i].allows(sample.seen) {
-			s.network.Report.late(late)
+			s.network.Report.countLate(late)
 			return nil
 		}
 		if late > staleLimit {
-			return s.wrong(sample, "long after the edit")
+			return s.unexpected(sample, "long after the edit")
 		}
 		time.Sleep(interval)
 	}

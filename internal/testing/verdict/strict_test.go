@@ -11,14 +11,14 @@ import (
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestStrictNamespaceCutsConnections: connections that stand only because a namespace was permissive end when it no longer is, and
-// those who have a policy may connect again.
+// TestStrictNamespaceCutsConnections checks that connections allowed only by a permissive namespace end when it becomes strict,
+// and that clients with a policy can reconnect.
 func TestStrictNamespaceCutsConnections(t *testing.T) {
 	n := NewNetwork(t)
 	yes := true
 	db := Service("a", "s1", "x", virtualAddress(1).String(), 82, catalog.ProtocolTCPServerFirst)
 	db.Ports[0].TargetPort = greetsPort
-	w := justPods()
+	w := podsOnly()
 	for _, e := range []catalog.Entry{
 		db, &catalog.Namespace{Name: "a", Monitored: true, Permissive: &yes}, &catalog.Settings{},
 		&catalog.TCPRoute{Name: Name("a", "greets"), Ports: []uint16{greetsPort}},
@@ -39,17 +39,17 @@ func TestStrictNamespaceCutsConnections(t *testing.T) {
 		return conn
 	}
 	granted, stranger := open(1), open(3)
-	// A connection that the policy grants is drained with the others of the port, so its client connects again: that must work.
+	// A granted connection is drained with the others of the port, so its client reconnects, which must work.
 	n.Reset(t, w.with([]catalog.Change{{Ref: catalog.Ref{Kind: catalog.KindNamespace, Name: Name("a", "")}}}))
 	for name, conn := range map[string]net.Conn{"stranger": stranger, "granted": granted} {
-		if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		if err := conn.SetReadDeadline(time.Now().Add(responseTimeout)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := conn.Read(make([]byte, 1)); ended(err) != closed {
+		if _, err := conn.Read(make([]byte, 1)); describeEnd(err) != closed {
 			t.Errorf("the connection of the %s client is not closed: %v", name, err)
 		}
 	}
-	if seen := n.ask(Request{Pod: 3, To: netip.AddrPortFrom(virtualAddress(1), 82)}); seen != refused {
+	if seen := n.send(Request{Pod: 3, To: netip.AddrPortFrom(virtualAddress(1), 82)}); seen != refused {
 		t.Errorf("the stranger, connecting again, sees %q, want %q", seen, refused)
 	}
 	open(1)

@@ -2,13 +2,13 @@ package verdict
 
 import "pgregory.net/rapid"
 
-// rapid prefers small numbers, which finds edge cases of arithmetic. Here every choice is an edge case, and a mesh in which the
-// first of everything is drawn most is always the same mesh. What follows prefers nothing, and still shrinks towards the first.
+// rapid prefers small numbers, which finds edge cases of arithmetic. Here every choice is an edge case, and a preference for the
+// first choice would always draw similar meshes. These generators are uniform, and still shrink towards the first choice.
 
 // below draws a number from 0 to n-1.
 func below(t *rapid.T, n int, what string) int {
 	number, bits := 0, 0
-	// Eight bits more than needed keep what is left over from the division small.
+	// Eight additional bits keep the bias of the modulo operation small.
 	for limit := n; limit > 0 || bits < 8; limit >>= 1 {
 		number <<= 1
 		if rapid.Bool().Draw(t, what) {
@@ -21,7 +21,7 @@ func below(t *rapid.T, n int, what string) int {
 	return number % n
 }
 
-// oneIn is true once in n times.
+// oneIn returns true with a probability of 1/n.
 func oneIn(t *rapid.T, n int, what string) bool { return below(t, n, what) == n-1 }
 
 // oneOf draws one of the list.

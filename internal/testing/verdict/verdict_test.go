@@ -8,11 +8,11 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/openservicemesh/osm-operator/internal/contract"
+	"github.com/openservicemesh/osm-operator/internal/compatibility"
 	"github.com/openservicemesh/osm-operator/internal/testing/verdict"
 )
 
-// A pair is one edit and one request that is sent before, while and after it.
+// pairs is the number of pairs of an edit and a request that is sent before, during and after it.
 var pairs = flag.Int("verdict.pairs", 2000, "how many pairs of an edit and a request to try")
 
 const (
@@ -20,17 +20,17 @@ const (
 	requestsOfEdit = 20
 )
 
-// TestVerdicts changes meshes under load and believes no answer.
+// TestVerdicts applies random edits under load and checks every response.
 func TestVerdicts(t *testing.T) {
 	tryPairs(t, verdict.NewNetwork(t), *pairs)
 }
 
-// TestVerdictsBetweenMinors does the same, with fewer pairs, where sidecars of two minor versions of Envoy are clients and servers of
+// TestVerdictsBetweenMinors is TestVerdicts with fewer pairs and sidecars of two minor versions of Envoy, as clients and servers of
 // each other.
 func TestVerdictsBetweenMinors(t *testing.T) {
 	network := verdict.NewMixedNetwork(t)
-	if minors := network.Minors(t); !slices.Equal(minors, contract.Current().Envoys) {
-		t.Fatalf("the sidecars run Envoy %v, want %v", minors, contract.Current().Envoys)
+	if minors := network.Minors(t); !slices.Equal(minors, compatibility.Current().Envoys) {
+		t.Fatalf("the sidecars run Envoy %v, want %v", minors, compatibility.Current().Envoys)
 	}
 	tryPairs(t, network, *pairs/2)
 }
@@ -38,22 +38,22 @@ func TestVerdictsBetweenMinors(t *testing.T) {
 func tryPairs(t *testing.T, network *verdict.Network, pairs int) {
 	t.Helper()
 	checks := max(1, pairs/(editsOfMesh*requestsOfEdit))
-	// The network makes failures small by itself.
+	// The network reduces failures itself.
 	for name, value := range map[string]string{"rapid.checks": strconv.Itoa(checks), "rapid.shrinktime": "1ns"} {
 		if err := flag.Set(name, value); err != nil {
 			t.Fatal(err)
 		}
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		network.Reset(t, verdict.AnyWorld().Draw(t, "mesh"))
+		network.Reset(t, verdict.AnyState().Draw(t, "mesh"))
 		for range editsOfMesh {
 			edit := verdict.AnyEdit().Draw(t, "edit")
-			request := verdict.AnyRequest(network.World, edit)
+			request := verdict.AnyRequest(network.State, edit)
 			network.Step(t, edit, rapid.SliceOfN(request, requestsOfEdit, requestsOfEdit).Draw(t, "requests"))
 		}
 	})
 	t.Log(&network.Report)
-	if never := network.Report.Never(); !t.Failed() && len(never) > 0 && pairs >= 1000 {
+	if never := network.Report.Unobserved(); !t.Failed() && len(never) > 0 && pairs >= 1000 {
 		t.Errorf("no answer was ever %v: the meshes and requests that are drawn do not test it", never)
 	}
 }

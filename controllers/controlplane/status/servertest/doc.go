@@ -1,4 +1,4 @@
-// Package servertest writes the status of policies to a real API server.
+// Package servertest tests the status of policies against a real API server.
 //
-// It holds tests alone, apart from those of package status, which need no server.
+// The tests of package status run without an API server.
 package servertest

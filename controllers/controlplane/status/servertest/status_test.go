@@ -13,7 +13,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -33,17 +32,17 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/envtest"
 )
 
-// world is a running writer of status before a real API server that defines all kinds but UDPRoute.
-type world struct {
+// statusTest runs the status controllers with a real API server that defines all kinds but UDPRoute.
+type statusTest struct {
 	client.Client
 	config *rest.Config
 	udp    *apiextensionsv1.CustomResourceDefinition
 }
 
-func start(t *testing.T) world {
+func start(t *testing.T) statusTest {
 	t.Helper()
 	ctrl.SetLogger(logr.Discard())
-	w := world{config: envtest.Start(t)}
+	w := statusTest{config: envtest.Start(t)}
 	w.config.WarningHandlerWithContext = rest.NoWarnings{}
 	definitions := envtest.Definitions(t, crd.Own, crd.SMI)
 	isUDP := func(d *apiextensionsv1.CustomResourceDefinition) bool { return d.Spec.Names.Kind == "UDPRoute" }
@@ -63,8 +62,8 @@ func start(t *testing.T) world {
 	return w
 }
 
-// run writes status until the test ends.
-func (w world) run(t *testing.T, scheme *runtime.Scheme) {
+// run runs the status controllers until the test ends.
+func (w statusTest) run(t *testing.T, scheme *runtime.Scheme) {
 	t.Helper()
 	mgr, err := ctrl.NewManager(w.config, ctrl.Options{
 		Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
@@ -79,10 +78,6 @@ func (w world) run(t *testing.T, scheme *runtime.Scheme) {
 	})
 	err = status.Writers{
 		Leader: leader, Rejections: rejections, Mesh: "osm", Namespace: "osm-system",
-		Defined: func(kind schema.GroupVersionKind) bool {
-			_, err := mgr.GetRESTMapper().RESTMapping(kind.GroupKind(), kind.Version)
-			return err == nil
-		},
 	}.Setup(mgr)
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +92,7 @@ func (w world) run(t *testing.T, scheme *runtime.Scheme) {
 	} {
 		go func() {
 			if err := part(ctx); err != nil {
-				t.Errorf("a part of the writer ends: %v", err)
+				t.Errorf("a part of the status controllers failed: %v", err)
 			}
 			ended <- struct{}{}
 		}()
@@ -110,8 +105,8 @@ func (w world) run(t *testing.T, scheme *runtime.Scheme) {
 	})
 }
 
-// create makes the objects of a text.
-func (w world) create(t *testing.T, text string) {
+// create creates the objects of a YAML text.
+func (w statusTest) create(t *testing.T, text string) {
 	t.Helper()
 	for _, document := range strings.Split(text, "\n---\n") {
 		object := &unstructured.Unstructured{}
@@ -124,8 +119,8 @@ func (w world) create(t *testing.T, text string) {
 	}
 }
 
-// await waits until the status of an object of the namespace shop has a condition that says part, and returns it.
-func (w world) await(t *testing.T, apiVersion, kind, name, condition, want, part string) *unstructured.Unstructured {
+// waitForCondition waits until an object of the namespace shop has a condition with part in its message, and returns the object.
+func (w statusTest) waitForCondition(t *testing.T, apiVersion, kind, name, condition, want, part string) *unstructured.Unstructured {
 	t.Helper()
 	object, last := &unstructured.Unstructured{}, ""
 	object.SetAPIVersion(apiVersion)
@@ -210,14 +205,14 @@ func TestStatusOfPolicies(t *testing.T) {
 	w.create(t, mesh)
 	w.create(t, policies)
 
-	w.await(t, policy, "Retry", "retry", "Accepted", "False Disabled", "enableRetryPolicy of MeshConfig osm-system/osm-mesh-config")
-	first := w.await(t, policy, "UpstreamTrafficSetting", "a", "Accepted", "True Accepted", "in force")
+	w.waitForCondition(t, policy, "Retry", "retry", "Accepted", "False Disabled", "enableRetryPolicy of MeshConfig osm-system/osm-mesh-config")
+	first := w.waitForCondition(t, policy, "UpstreamTrafficSetting", "a", "Accepted", "True Accepted", "in force")
 	if word, _, _ := unstructured.NestedString(first.Object, "status", "currentStatus"); word != "committed" {
 		t.Errorf("currentStatus is %q, want committed", word)
 	}
-	w.await(t, policy, "UpstreamTrafficSetting", "b", "Accepted", "False Conflicted", "UpstreamTrafficSetting shop/a, which is older")
-	w.await(t, policy, "Backpressure", "old", "Accepted", "False Conflicted", "counts instead")
-	w.await(t, split, "TrafficSplit", "split", "ResolvedRefs", "False RefNotFound", "HTTPRouteGroup shop/canary does not exist, so it selects no requests: create it, or correct the name. Service shop/web-v2 does not exist")
+	w.waitForCondition(t, policy, "UpstreamTrafficSetting", "b", "Accepted", "False Conflicted", "UpstreamTrafficSetting shop/a is older")
+	w.waitForCondition(t, policy, "Backpressure", "old", "Accepted", "False Conflicted", "has precedence")
+	w.waitForCondition(t, split, "TrafficSplit", "split", "ResolvedRefs", "False RefNotFound", "HTTPRouteGroup shop/canary does not exist, so it selects no requests: create it, or correct the name. Service shop/web-v2 does not exist")
 
 	config := &configv1alpha2.MeshConfig{}
 	if err := w.Get(t.Context(), client.ObjectKey{Namespace: "osm-system", Name: names.MeshConfig}, config); err != nil {
@@ -228,21 +223,21 @@ func TestStatusOfPolicies(t *testing.T) {
 	if err := w.Update(t.Context(), config); err != nil {
 		t.Fatal(err)
 	}
-	w.await(t, policy, "Retry", "retry", "Accepted", "True Accepted", "in force")
+	w.waitForCondition(t, policy, "Retry", "retry", "Accepted", "True Accepted", "in force")
 
 	if err := w.Delete(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
-	w.await(t, policy, "UpstreamTrafficSetting", "b", "Accepted", "True Accepted", "in force")
+	w.waitForCondition(t, policy, "UpstreamTrafficSetting", "b", "Accepted", "True Accepted", "in force")
 
 	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-v2"}, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}}
 	if err := w.Create(t.Context(), service); err != nil {
 		t.Fatal(err)
 	}
 	w.create(t, "{apiVersion: specs.smi-spec.io/v1alpha4, kind: HTTPRouteGroup, metadata: {name: canary, namespace: shop}, spec: {matches: [{name: all}]}}")
-	w.await(t, split, "TrafficSplit", "split", "ResolvedRefs", "True ResolvedRefs", "in force")
+	w.waitForCondition(t, split, "TrafficSplit", "split", "ResolvedRefs", "True ResolvedRefs", "in force")
 
 	envtest.Install(t, w.config, w.udp)
 	w.create(t, "{apiVersion: specs.smi-spec.io/v1alpha4, kind: UDPRoute, metadata: {name: dns, namespace: shop}, spec: {matches: {ports: [53]}}}")
-	w.await(t, "specs.smi-spec.io/v1alpha4", "UDPRoute", "dns", "Accepted", "True NotCaptured", "is not enforced")
+	w.waitForCondition(t, "specs.smi-spec.io/v1alpha4", "UDPRoute", "dns", "Accepted", "True NotCaptured", "is not enforced")
 }

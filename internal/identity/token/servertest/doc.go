@@ -1,2 +1,2 @@
-// Package servertest proves with a real API server that its tokens are verified and its keys are read. It holds tests alone.
+// Package servertest tests package token with the keys and tokens of a real API server. It contains only tests.
 package servertest

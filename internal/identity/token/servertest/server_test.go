@@ -47,7 +47,7 @@ func start(t *testing.T) *server {
 	return s
 }
 
-// request asks for a token as the kubelet does for a projected volume; unbound as a user does.
+// request requests a token as the kubelet does for a projected volume, or an unbound one as a user does.
 func (s *server) request(t *testing.T, bound bool, audiences ...string) string {
 	t.Helper()
 	review := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{Audiences: audiences, ExpirationSeconds: ptr.To[int64](3600)}}
@@ -61,7 +61,7 @@ func (s *server) request(t *testing.T, bound bool, audiences ...string) string {
 	return answer.Status.Token
 }
 
-// verifier asks for keys with the rights that every service account has by default, and no others.
+// verifier reads keys with the permissions that every service account has by default.
 func (s *server) verifier(t *testing.T) *token.Verifier {
 	t.Helper()
 	config := rest.AnonymousClientConfig(s.config)
@@ -83,12 +83,12 @@ func TestTokensOfARealAPIServer(t *testing.T) {
 		Pod: s.pod.Name, PodUID: string(s.pod.UID), Expiry: got.Expiry,
 	}
 	if got != want || left < 50*time.Minute || left > 70*time.Minute {
-		t.Errorf("token says %+v, want %+v for an hour", got, want)
+		t.Errorf("token is %+v, want %+v for an hour", got, want)
 	}
 	for name, c := range map[string]struct{ token, want string }{
-		"of no pod":                {s.request(t, false, audience), "not bound to a pod"},
-		"for the API server":       {s.request(t, true), `expected "osm.osm-system.osm"`},
-		"for somebody else's mesh": {s.request(t, true, "other.osm-system.osm"), `expected "osm.osm-system.osm"`},
+		"of no pod":          {s.request(t, false, audience), "not bound to a pod"},
+		"for the API server": {s.request(t, true), `expected "osm.osm-system.osm"`},
+		"for another mesh":   {s.request(t, true, "other.osm-system.osm"), `expected "osm.osm-system.osm"`},
 	} {
 		if _, err := v.Verify(context.Background(), c.token); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("token %s: error is %v, want one with %q", name, err, c.want)

@@ -1,3 +1,3 @@
-// Package servertest proves with a real API server who may read a report, with the permissions that the control plane is
-// installed with. It holds tests alone.
+// Package servertest tests with a real API server who may read a report, with the RBAC rules of the installed control plane. It only
+// contains tests.
 package servertest

@@ -20,7 +20,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operand"
 	"github.com/openservicemesh/osm-operator/internal/report"
 	"github.com/openservicemesh/osm-operator/internal/report/server"
-	"github.com/openservicemesh/osm-operator/internal/snapshot"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/quarantine"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/testing/envtest"
 )
 
@@ -29,12 +30,12 @@ const namespace = "osm-system"
 // empty is a Store without sidecars.
 type empty struct{}
 
-func (empty) Ready() bool                      { return true }
-func (empty) Proxies() []snapshot.Proxy        { return nil }
-func (empty) Rejections() []snapshot.Rejection { return nil }
-func (empty) Traces() []snapshot.Trace         { return nil }
-func (empty) Policy(context.Context, catalog.Ref) (snapshot.PolicyStatus, error) {
-	return snapshot.PolicyStatus{}, snapshot.ErrNoPolicy
+func (empty) IsReady() bool                      { return true }
+func (empty) Proxies() []status.Proxy            { return nil }
+func (empty) Rejections() []quarantine.Rejection { return nil }
+func (empty) Traces() []status.Trace             { return nil }
+func (empty) Policy(context.Context, catalog.Ref) (status.Policy, error) {
+	return status.Policy{}, status.ErrUnknownPolicy
 }
 
 // install creates the accounts and roles of a control plane, as the operator does.
@@ -51,7 +52,7 @@ func install(t *testing.T, config *rest.Config) {
 	}
 	objects, err := release.ControlPlane(operand.Parameters{
 		Mesh: "osm", Namespace: namespace, OperatorNamespace: names.OperatorNamespace, Revision: "osm", TrustDomain: "cluster.local",
-		Replicas: 1, Images: images,
+		Controller: operand.Workload{Replicas: 1}, Injector: operand.Workload{Replicas: 1}, Images: images,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +94,7 @@ func TestWhoMayRead(t *testing.T) {
 	own := rest.AnonymousClientConfig(config)
 	own.BearerToken = token(t, clients, names.Controller)
 	access := server.NewAccess(kubernetes.NewForConfigOrDie(own), time.Now)
-	handler := server.Handler(empty{}, loadstats.NewBook(time.Now), access)
+	handler := server.Handler(empty{}, loadstats.NewStore(time.Now), access)
 	for name, test := range map[string]struct {
 		token string
 		code  int

@@ -1,5 +1,5 @@
-// Package fleet imitates many sidecars that cost little: real connections with TLS and delta discovery, which ask for what
-// Envoy would ask for and acknowledge what they get, without understanding more of it than they must.
+// Package fleet imitates many sidecars at a low cost: real connections with TLS and delta xDS, with the subscriptions and ACKs of
+// Envoy, but without decoding more of the resources than necessary.
 //
-// What each sidecar must be sent flows in; when it has been sent, and how much it took, flows out.
+// Its input is the resources that each sidecar must receive. Its output is the time of receipt, and the traffic.
 package fleet

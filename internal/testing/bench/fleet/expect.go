@@ -7,20 +7,20 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
 )
 
-// expectation is what a sidecar waits for.
+// expectation holds the resources that a sidecar waits for.
 type expectation struct {
 	mu sync.Mutex
-	// exact are resources that must come in this form.
+	// exact are resources that must arrive in this form.
 	exact map[*name]uint64
-	// missing is how many resources of each type must come, whatever they are; all is true while any are.
+	// missing is the number of resources of each type that must arrive, with any content; all is true while any is missing.
 	missing [numKinds]int
 	all     bool
-	// touched is true once anything has come.
+	// touched is true once any resource has arrived.
 	touched bool
 	wait    *Wait
 }
 
-// Wait waits for sidecars to have what they are expected to get.
+// Wait waits until sidecars have the expected resources.
 type Wait struct {
 	left atomic.Int64
 	done chan struct{}
@@ -35,7 +35,7 @@ func newWait(sidecars int) *Wait {
 	return w
 }
 
-// Done is closed when all sidecars have what they wait for, and have acknowledged it.
+// Done is closed when all sidecars have the expected resources and have acknowledged them.
 func (w *Wait) Done() <-chan struct{} { return w.done }
 
 func (w *Wait) finish() {
@@ -44,7 +44,7 @@ func (w *Wait) finish() {
 	}
 }
 
-// got notes that a resource has come.
+// got records the arrival of a resource.
 func (e *expectation) got(n *name, hash uint64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -57,7 +57,7 @@ func (e *expectation) got(n *name, hash uint64) {
 	}
 }
 
-// acknowledged ends the wait if there is nothing to wait for any more.
+// acknowledged ends the wait if nothing is missing.
 func (e *expectation) acknowledged() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -73,7 +73,7 @@ func (e *expectation) acknowledged() {
 	e.wait, e.all = nil, false
 }
 
-// ExpectAll makes every sidecar wait for as many resources of each type as a list has.
+// ExpectAll makes every sidecar wait for as many resources of each type as the list has.
 func (f *Fleet) ExpectAll(list []mesh.Resource) *Wait {
 	var counts [numKinds]int
 	for _, r := range list {
@@ -110,7 +110,7 @@ func (f *Fleet) Expect(differences map[int][]mesh.Resource) *Wait {
 	return w
 }
 
-// Touched counts the sidecars that have been sent anything since the last Expect, and those of them that need not have been.
+// Touched returns the number of sidecars with any response since the last Expect, and of those that did not need one.
 func (f *Fleet) Touched(differences map[int][]mesh.Resource) (touched, needlessly int) {
 	for i, s := range f.sidecars {
 		s.expect.mu.Lock()
@@ -125,7 +125,7 @@ func (f *Fleet) Touched(differences map[int][]mesh.Resource) (touched, needlessl
 	return touched, needlessly
 }
 
-// Missing describes what a sidecar still waits for, for an error message; empty when nobody waits.
+// Missing describes the missing resources of one sidecar for an error message; it is empty if there are none.
 func (f *Fleet) Missing() string {
 	for _, s := range f.sidecars {
 		s.expect.mu.Lock()

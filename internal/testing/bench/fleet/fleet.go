@@ -16,20 +16,20 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
 )
 
-// window is the HTTP/2 window of a connection, in bytes. Like Envoy's it is larger than any configuration.
+// window is the HTTP/2 window of a connection in bytes. Like Envoy's, it is larger than any configuration.
 const window = 16 << 20
 
-// maxResponse is the size in bytes of the largest response that is received. Envoy takes 4 MiB; the stock cache sends more in
-// large meshes, and is to be measured all the same.
+// maxResponse is the maximum size of a response in bytes. Envoy accepts 4 MiB; the stock cache sends more in large meshes, and
+// must still be measured.
 const maxResponse = 64 << 20
 
-// Fleet is the sidecars of a mesh.
+// Fleet holds the sidecars of a mesh.
 type Fleet struct {
 	known    *known
 	sidecars []*sidecar
 
 	requests, bytes, responses, last atomic.Int64
-	// opened is how many sidecars have sent their first requests.
+	// opened is the number of sidecars that have sent their first requests.
 	opened atomic.Int64
 
 	stop   context.CancelFunc
@@ -38,7 +38,7 @@ type Fleet struct {
 	failed error
 }
 
-// New makes the sidecars of a mesh, with a token for each.
+// New returns the sidecars of a mesh, with a token for each.
 func New(m *mesh.Mesh, tokens []string) *Fleet {
 	f := &Fleet{known: newKnown()}
 	for i, token := range tokens {
@@ -47,14 +47,14 @@ func New(m *mesh.Mesh, tokens []string) *Fleet {
 	return f
 }
 
-// Forget makes all sidecars new ones, which hold nothing.
+// Forget replaces all sidecars by new ones without resources.
 func (f *Fleet) Forget() {
 	for i, s := range f.sidecars {
 		f.sidecars[i] = newSidecar(f, s.id, s.token)
 	}
 }
 
-// Connect connects all sidecars at once. They stay connected until Disconnect.
+// Connect connects all sidecars concurrently. They stay connected until Disconnect.
 func (f *Fleet) Connect(address string, config *tls.Config) {
 	f.requests.Store(0)
 	f.bytes.Store(0)
@@ -72,7 +72,7 @@ func (f *Fleet) Connect(address string, config *tls.Config) {
 	}
 }
 
-// Disconnect ends all connections.
+// Disconnect closes all connections.
 func (f *Fleet) Disconnect() {
 	f.stop()
 	f.ended.Wait()
@@ -86,33 +86,33 @@ func (f *Fleet) fail(err error) {
 	}
 }
 
-// Err is why a connection has ended by itself; nil while all are up.
+// Err returns the error of a failed connection, or nil.
 func (f *Fleet) Err() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.failed
 }
 
-// Traffic is what all sidecars together have sent and received since Connect.
+// Traffic counts the requests and responses of all sidecars since Connect.
 type Traffic struct {
-	// Requests and Responses are numbers of messages, Bytes the size of the responses without framing and encryption.
+	// Requests and Responses are numbers of messages. Bytes is the size of the responses without framing and encryption.
 	Requests, Responses, Bytes int64
-	// Last is when the last response was received, in nanoseconds since 1970.
+	// Last is the time of the last response, in nanoseconds since 1970.
 	Last int64
 }
 
-// Traffic is the traffic so far.
+// Traffic returns the traffic so far.
 func (f *Fleet) Traffic() Traffic {
 	return Traffic{Requests: f.requests.Load(), Responses: f.responses.Load(), Bytes: f.bytes.Load(), Last: f.last.Load()}
 }
 
-// Reconnected is how many requests have been sent, and whether every sidecar has sent its first ones.
+// Reconnected returns the number of requests sent, and whether every sidecar has sent its first ones.
 func (f *Fleet) Reconnected() (requests int64, complete bool) {
 	complete = f.opened.Load() == int64(len(f.sidecars))
 	return f.requests.Load(), complete
 }
 
-// run connects a sidecar and answers the server until ctx or the stream ends.
+// run connects a sidecar and responds to the server until ctx or the stream ends.
 func (s *sidecar) run(ctx context.Context, address string, config *tls.Config) error {
 	conn, err := grpc.NewClient("passthrough:///"+address,
 		grpc.WithTransportCredentials(credentials.NewTLS(config)),
@@ -133,7 +133,7 @@ func (s *sidecar) run(ctx context.Context, address string, config *tls.Config) e
 	for first := true; ; first = false {
 		for _, req := range requests {
 			if err := stream.SendMsg(req); err != nil {
-				break // receiving tells why
+				break // receiving returns the error
 			}
 			s.fleet.requests.Add(1)
 		}
@@ -144,20 +144,20 @@ func (s *sidecar) run(ctx context.Context, address string, config *tls.Config) e
 		if err := stream.RecvMsg(&r); err != nil {
 			return err
 		}
-		s.fleet.note(&r)
+		s.fleet.countResponse(&r)
 		if requests, err = s.receive(&r); err != nil {
 			return err
 		}
 	}
 }
 
-func (f *Fleet) note(r *response) {
+func (f *Fleet) countResponse(r *response) {
 	f.responses.Add(1)
 	f.bytes.Add(int64(len(r.data)))
 	f.last.Store(time.Now().UnixNano())
 }
 
-// deltaStream is the place of the delta stream in the description of the service.
+// deltaStream returns the index of the delta stream in the service description.
 func deltaStream() int {
 	for i, stream := range discovery.AggregatedDiscoveryService_ServiceDesc.Streams {
 		if stream.StreamName == "DeltaAggregatedResources" {

@@ -9,10 +9,10 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 )
 
-// kind is a type of resources, small enough to be part of many keys.
+// kind is a resource type, encoded compactly because it is part of many keys.
 type kind uint8
 
-// The types, in the order in which a sidecar that comes back asks for them.
+// Resource types, in the order of the first requests of a reconnecting sidecar.
 const (
 	clusters kind = iota
 	endpoints
@@ -37,20 +37,20 @@ func kindOf(url []byte) (kind, bool) {
 	return 0, false
 }
 
-// name is a type and a name that some resource has, or refers to; one object for all sidecars.
+// name is the type and name of a resource, shared by all sidecars.
 type name struct {
 	kind kind
 	text string
 }
 
-// resource is what sidecars must know of a resource; one object for all that hold an equal one.
+// resource holds the parsed content of a resource, shared by all sidecars with equal content.
 type resource struct {
 	hash uint64
-	// refs are the names that a sidecar subscribes to because of it.
+	// refs are the names that a sidecar subscribes to because of this resource.
 	refs []*name
 }
 
-// known are the names, versions and resources that any sidecar has met: they are looked into once.
+// known caches names, versions and resources of all sidecars, so that each is parsed once.
 type known struct {
 	mu        sync.Mutex
 	names     [numKinds]map[string]*name
@@ -92,7 +92,7 @@ func (k *known) version(text []byte) *string {
 	return &v
 }
 
-// resource finds or reads the resource in an Any of a type.
+// resource returns the parsed resource in an Any of a type.
 func (k *known) resource(of kind, value []byte) (*resource, error) {
 	hash := mesh.Hash(value)
 	k.mu.Lock()

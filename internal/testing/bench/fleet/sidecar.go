@@ -8,13 +8,13 @@ import (
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 )
 
-// held is what a sidecar has of a name.
+// held is the state of one resource name in a sidecar.
 type held struct {
 	resource *resource
 	version  *string
 }
 
-// sidecar is the state of one sidecar, kept from connection to connection. Its own goroutine uses it while it is connected.
+// sidecar is the state of one sidecar across connections. While it is connected, its own goroutine uses it.
 type sidecar struct {
 	fleet *Fleet
 	id    string
@@ -34,7 +34,7 @@ func newSidecar(f *Fleet, id, token string) *sidecar {
 	return s
 }
 
-// open gives the first requests of a connection, with the versions of what is held from an earlier one.
+// open returns the first requests of a connection, with the versions of resources from earlier connections.
 func (s *sidecar) open() []*discovery.DeltaDiscoveryRequest {
 	s.asked[clusters] = true
 	var requests []*discovery.DeltaDiscoveryRequest
@@ -58,7 +58,7 @@ func (s *sidecar) open() []*discovery.DeltaDiscoveryRequest {
 	return requests
 }
 
-// receive takes a response and gives the requests that answer it: new subscriptions, then the acknowledgement.
+// receive applies a response and returns the requests that follow: new subscriptions, then the ACK.
 func (s *sidecar) receive(r *response) ([]*discovery.DeltaDiscoveryRequest, error) {
 	var subscribe, unsubscribe [numKinds][]*name
 	for _, got := range r.resources {
@@ -89,7 +89,7 @@ func (s *sidecar) receive(r *response) ([]*discovery.DeltaDiscoveryRequest, erro
 	return requests, nil
 }
 
-// refer counts the references of a resource up or down, and notes the names whose subscription that changes.
+// refer adds to the reference counts of a resource, and collects the names whose subscription changes.
 func (s *sidecar) refer(r *resource, by int32, changed *[numKinds][]*name) {
 	if r == nil {
 		return

@@ -13,23 +13,23 @@ import (
 )
 
 const (
-	// Issuer is the issuer that the tokens of sidecars name.
+	// Issuer is the issuer of the sidecars' tokens.
 	Issuer = "https://issuer.bench"
-	// Audience is the audience that they name.
+	// Audience is the audience of the sidecars' tokens.
 	Audience = "bench"
 
 	keyID         = "bench"
 	tokenLifetime = 12 * time.Hour
 )
 
-// Signer makes tokens as an API server does: RS256 with 2048 bits.
+// Signer signs tokens as an API server does: RS256 with 2048 bits.
 type Signer struct {
 	signer jose.Signer
-	// Keys is the JSON Web Key Set that the tokens are verified with.
+	// Keys is the JSON Web Key Set for verification.
 	Keys []byte
 }
 
-// NewSigner makes a Signer with a key of its own.
+// NewSigner generates a Signer with a new key.
 func NewSigner() (*Signer, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -43,7 +43,7 @@ func NewSigner() (*Signer, error) {
 	return &Signer{signer, keys}, err
 }
 
-// Token is the service account token of a sidecar's pod.
+// Token returns the service account token of a sidecar's pod.
 func (s *Signer) Token(m *mesh.Mesh, sidecar int) (string, error) {
 	pod := m.Pod(sidecar)
 	type named struct {

@@ -21,11 +21,11 @@ const (
 	fieldAnyValue  = 2
 )
 
-// response is a delta response in bytes that belong to it until the next one is received.
+// response is a parsed delta response. Its bytes are valid until the next response is received.
 type response struct {
 	data []byte
 	kind kind
-	// nonce is the server's name for the response.
+	// nonce is the nonce of the response.
 	nonce     string
 	resources []received
 	removed   [][]byte
@@ -36,7 +36,7 @@ type received struct{ name, version, value []byte }
 
 var errWire = errors.New("a response is not a protobuf message")
 
-// parse finds the parts of a response, without copying them.
+// parse splits a response into its parts without copying them.
 func (r *response) parse() error {
 	r.resources, r.removed = r.resources[:0], r.removed[:0]
 	return fields(r.data, func(number protowire.Number, value []byte) error {
@@ -48,7 +48,7 @@ func (r *response) parse() error {
 		case fieldTypeURL:
 			var ok bool
 			if r.kind, ok = kindOf(value); !ok {
-				return fmt.Errorf("a response of type %q was not asked for", value)
+				return fmt.Errorf("unexpected response of type %q", value)
 			}
 		case fieldNonce:
 			r.nonce = string(value)
@@ -80,7 +80,7 @@ func parseResource(data []byte) (received, error) {
 	return r, err
 }
 
-// fields calls f for each field that has a length.
+// fields calls f for each length-delimited field.
 func fields(data []byte, f func(protowire.Number, []byte) error) error {
 	for len(data) > 0 {
 		number, wireType, n := protowire.ConsumeTag(data)
@@ -107,7 +107,7 @@ func fields(data []byte, f func(protowire.Number, []byte) error) error {
 	return nil
 }
 
-// codec sends requests as protobuf does and receives responses as bytes.
+// codec marshals requests with protobuf and receives responses as bytes.
 type codec struct{}
 
 // Name implements encoding.CodecV2.

@@ -11,32 +11,32 @@ type Kind string
 
 // The kinds of changes.
 const (
-	// Nothing changes nothing: what the measurement itself costs.
+	// Nothing changes nothing. It measures the cost of the measurement itself.
 	Nothing Kind = "nothing"
-	// Endpoint takes one of two endpoints from a service, or gives it back.
+	// Endpoint removes one of two endpoints of a service, or restores it.
 	Endpoint Kind = "endpoint"
-	// Grant lets one more service call another.
+	// Grant allows one more service to call another.
 	Grant Kind = "grant"
-	// Rules changes which requests may be sent to a service by those who may call it.
+	// Rules changes the requests that are allowed for existing clients of a service.
 	Rules Kind = "rules"
-	// NewService adds a service with two pods, and in the mode Policy lets four others call it.
+	// NewService adds a service with two pods; in mode Policy four others may call it.
 	NewService Kind = "new service"
-	// Elsewhere is Endpoint for a service that no connected sidecar may call. There must be such services.
+	// Elsewhere is Endpoint for a service that no connected sidecar may call. Such services must exist.
 	Elsewhere Kind = "endpoint elsewhere"
 )
 
-// Change is one step in the life of a mesh.
+// Change is one change of a mesh.
 type Change struct {
 	Changes []catalog.Change
-	// Candidates are the services whose sidecars may have to be told; no others.
+	// Candidates are the only services whose sidecars the change can affect.
 	Candidates []int
-	// Endpoints names the service whose endpoints are all that differs; zero when more may.
+	// Endpoints is the service whose endpoints are the only difference; zero if there are others.
 	Endpoints catalog.Name
-	// Added names the service that is all that is added, to every candidate; zero when the change is of another kind.
+	// Added is the service that is the only addition for every candidate; zero for other kinds of changes.
 	Added catalog.Name
 }
 
-// Next is the next change of a kind. Each is made once, in order.
+// Next returns the next change of a kind. Each must be applied once, in order.
 func (m *Mesh) Next(kind Kind) Change {
 	n := m.done[kind]
 	m.done[kind]++
@@ -66,10 +66,10 @@ func (m *Mesh) Next(kind Kind) Change {
 	}
 }
 
-// stride is a prime, so that changes in a row concern sidecars that have nothing to do with each other.
+// stride is a prime, so that consecutive changes affect different sidecars.
 const stride = 13
 
-// changing is how many services changes are made to, in turn: those of which all that may have to be told are connected.
+// changing returns the number of services that are changed in turn: those whose affected sidecars are all connected.
 func (m *Mesh) changing() int {
 	if m.Connected == m.Services {
 		return m.Services
@@ -93,7 +93,7 @@ func (m *Mesh) endpoint(i int) Change {
 	}
 }
 
-// grant lets a service call another; the round makes repeated grants to the same service differ.
+// grant allows a service to call another; round distinguishes repeated grants.
 func (m *Mesh) grant(i, round int) Change {
 	caller := (i + callers + 1 + round) % m.Services
 	target := &catalog.TrafficTarget{
@@ -116,7 +116,7 @@ func (m *Mesh) newService(i int) Change {
 	return c
 }
 
-// clientsOf are the services whose sidecars know a service.
+// clientsOf returns the services whose sidecars have a service in their configuration.
 func (m *Mesh) clientsOf(i int) []int {
 	if m.Mode == Policy {
 		return m.callersOf(i)

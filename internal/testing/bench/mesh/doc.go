@@ -1,5 +1,5 @@
-// Package mesh invents the meshes that the benchmark measures, and works out what each change of them must send to whom.
+// Package mesh generates the meshes of the benchmark, and computes the resources that each change must send to each sidecar.
 //
-// A mode and a number of sidecars flow in; catalog entries, changes, and for each kind of sidecar the resources that a change
-// adds or replaces flow out. All of it is a function of its input, so that processes which do the same steps agree.
+// Its input is a mode and a number of sidecars. Its output is catalog entries, changes, and the added or replaced resources. It
+// is deterministic, so that several processes compute the same mesh.
 package mesh

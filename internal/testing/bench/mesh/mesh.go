@@ -8,23 +8,23 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
-// Mode is who sees whom.
+// Mode selects which services may call each other.
 type Mode string
 
 // The modes.
 const (
-	// Policy lets every service be called by four others.
+	// Policy allows four other services to call each service.
 	Policy Mode = "policy"
-	// Visible lets everybody call everybody, and so makes every sidecar know every service.
+	// Visible is permissive mode, in which every sidecar has every service in its configuration.
 	Visible Mode = "visible"
 )
 
 const (
-	// TrustDomain is that of all meshes.
+	// TrustDomain is the trust domain of all meshes.
 	TrustDomain = "mesh.bench"
-	// PodsPerService is how many sidecars share one identity.
+	// PodsPerService is the number of sidecars with the same identity.
 	PodsPerService = 2
-	// callers is how many services may call one, in the mode Policy.
+	// callers is the number of services that may call a service in mode Policy.
 	callers = 4
 
 	servicePort   = 80
@@ -35,13 +35,13 @@ const (
 // Mesh is a mesh of services with two sidecars each, and the state of its changes.
 type Mesh struct {
 	Mode Mode
-	// Services is how many services have sidecars that connect. Changes add others.
+	// Services is the number of services whose sidecars connect. Changes can add others.
 	Services int
-	// Connected is how many of them, the first ones, have sidecars that connect to the measured replica; the others have
-	// theirs elsewhere. Changes concern these, unless they say otherwise.
+	// Connected is the number of services, from the first, whose sidecars connect to the measured replica. Unless stated otherwise,
+	// changes affect these services.
 	Connected int
 
-	// shrunk are the services that have lost an endpoint.
+	// shrunk are the services without one of their endpoints.
 	shrunk map[int]bool
 	// done counts the changes of each kind.
 	done map[Kind]int
@@ -50,13 +50,13 @@ type Mesh struct {
 // least is the number of sidecars of the smallest mesh.
 const least = 40
 
-// New makes a mesh for a number of sidecars, at least 40, all of which connect.
+// New returns a mesh with at least 40 sidecars, all of which connect.
 func New(mode Mode, sidecars int) *Mesh {
 	services := max(sidecars, least) / PodsPerService
 	return &Mesh{Mode: mode, Services: services, Connected: services, shrunk: map[int]bool{}, done: map[Kind]int{}}
 }
 
-// NewShare makes a mesh with a number of sidecars, of which some connect to the measured replica, all if that is 0.
+// NewShare returns a mesh of which only some sidecars connect to the measured replica; 0 means all.
 func NewShare(mode Mode, sidecars, connected int) *Mesh {
 	m := New(mode, sidecars)
 	if connected > 0 {
@@ -65,10 +65,10 @@ func NewShare(mode Mode, sidecars, connected int) *Mesh {
 	return m
 }
 
-// Sidecars is how many sidecars connect.
+// Sidecars returns the number of sidecars that connect.
 func (m *Mesh) Sidecars() int { return m.Connected * PodsPerService }
 
-// Pod is the pod of a sidecar. Sidecars 2i and 2i+1 belong to service i.
+// Pod returns the pod of a sidecar. Sidecars 2i and 2i+1 belong to service i.
 func (m *Mesh) Pod(sidecar int) *catalog.Pod {
 	name := name(sidecar / PodsPerService)
 	return &catalog.Pod{
@@ -82,10 +82,10 @@ func (m *Mesh) Pod(sidecar int) *catalog.Pod {
 	}
 }
 
-// AccountUID is the UID of the service account of a service.
+// AccountUID returns the UID of a service account.
 func AccountUID(sa identity.ServiceAccount) string { return "account-" + sa.Name }
 
-// Entries are everything that exists before the first change.
+// Entries returns the initial entries of the mesh.
 func (m *Mesh) Entries() []catalog.Entry {
 	entries := []catalog.Entry{&catalog.Settings{Permissive: m.Mode == Visible, RetryPolicies: true}}
 	for i := 0; i < m.Services; i += perNamespace {
@@ -100,7 +100,7 @@ func (m *Mesh) Entries() []catalog.Entry {
 	return entries
 }
 
-// service is a service with its account, pods and endpoints.
+// service returns a service with its account, pods and endpoints.
 func (m *Mesh) service(i int) []catalog.Entry {
 	entries := []catalog.Entry{
 		&catalog.ServiceAccount{Name: name(i), UID: AccountUID(Account(i))},
@@ -116,7 +116,7 @@ func (m *Mesh) service(i int) []catalog.Entry {
 	return entries
 }
 
-// slice holds the first endpoints of a service.
+// slice returns the initial endpoints of a service.
 func (m *Mesh) slice(i, endpoints int) *catalog.EndpointSlice {
 	slice := &catalog.EndpointSlice{
 		Name:    catalog.Name{Namespace: name(i).Namespace, Name: name(i).Name + "-slice"},
@@ -129,7 +129,7 @@ func (m *Mesh) slice(i, endpoints int) *catalog.EndpointSlice {
 	return slice
 }
 
-// target lets the next services call one.
+// target allows the next services to call a service.
 func (m *Mesh) target(i int) *catalog.TrafficTarget {
 	t := &catalog.TrafficTarget{Name: name(i), Destination: Account(i), Rules: rulesOf(i)}
 	for _, caller := range m.callersOf(i) {
@@ -146,7 +146,7 @@ func (m *Mesh) callersOf(i int) []int {
 	return list
 }
 
-// rules are the requests that callers may send; the version is part of one path.
+// rules returns the allowed requests; the version is part of one path.
 func rules(i, version int) *catalog.HTTPRouteGroup {
 	return &catalog.HTTPRouteGroup{Name: name(i), Matches: []catalog.HTTPMatch{
 		{Name: "read", PathRegex: "/items(/.*)?", Methods: []string{"GET"}},
@@ -159,19 +159,19 @@ func rulesOf(i int) []catalog.TargetRule {
 	return []catalog.TargetRule{{Kind: catalog.KindHTTPRouteGroup, Name: name(i).Name}}
 }
 
-// Account is the identity of a service.
+// Account returns the identity of a service.
 func Account(i int) identity.ServiceAccount { return identity.ServiceAccount(name(i)) }
 
 func name(i int) catalog.Name {
 	return catalog.Name{Namespace: fmt.Sprintf("team-%d", i/perNamespace), Name: fmt.Sprintf("service-%d", i)}
 }
 
-// address is one of 2^24 addresses that begin with the same byte.
+// address returns one of 2^24 addresses with the same first byte.
 func address(first byte, n int) netip.Addr {
 	return netip.AddrFrom4([4]byte{first, byte(n >> 16), byte(n >> 8), byte(n)})
 }
 
-// NodeID is what a sidecar calls itself, in OSM's form.
+// NodeID returns the node ID of a sidecar, in OSM's form.
 func (m *Mesh) NodeID(sidecar int) string {
 	pod := m.Pod(sidecar)
 	return fmt.Sprintf("%s.sidecar.%s.%s.%s", pod.UID, pod.ServiceAccount, pod.Name.Namespace, TrustDomain)

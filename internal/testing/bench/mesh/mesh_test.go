@@ -10,8 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// TestCandidates checks that nobody but the candidates of a change must be told of it, and that short cuts tell the same as a
-// full comparison.
+// TestCandidates checks that a change affects only its candidates, and that the optimized comparison equals a full comparison.
 func TestCandidates(t *testing.T) {
 	for _, mode := range []Mode{Policy, Visible} {
 		for _, kind := range []Kind{Nothing, Endpoint, Grant, Rules, Split, Limits, Retry, NewService} {
@@ -69,7 +68,7 @@ func TestPolicyChangesTouchFew(t *testing.T) {
 	}
 }
 
-// compareAll makes a change and compares the configuration of everyone before and after it.
+// compareAll applies a change and compares the configuration of all services before and after it.
 func compareAll(t *testing.T, o *Oracle, m *Mesh, c Change) map[int][]string {
 	t.Helper()
 	all := func() [][]Resource {
@@ -97,7 +96,7 @@ func compareAll(t *testing.T, o *Oracle, m *Mesh, c Change) map[int][]string {
 	return summary(differences)
 }
 
-// stripped leaves only names to compare.
+// stripped returns resources with their names only.
 func stripped(list []Resource) []Resource {
 	names := slices.Clone(list)
 	for i := range names {

@@ -13,12 +13,12 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
-// Resource is one resource of a sidecar, marshalled.
+// Resource is a marshalled resource of a sidecar.
 type Resource struct {
 	TypeURL string
 	Name    string
 	Message proto.Message
-	// Value is the message in bytes, and Hash a hash of them.
+	// Value is the marshalled message, and Hash its hash.
 	Value []byte
 	Hash  uint64
 }
@@ -26,18 +26,17 @@ type Resource struct {
 // seed makes hashes comparable within one process.
 var seed = maphash.MakeSeed()
 
-// Hash is the hash of a marshalled message, comparable within one process.
+// Hash returns the hash of a marshalled message, comparable within one process.
 func Hash(value []byte) uint64 { return maphash.Bytes(seed, value) }
 
-// Oracle knows the configuration of every sidecar of a mesh, by building it in full from the catalog. The certificates of
-// workloads are not part of it.
+// Oracle computes the configuration of every sidecar of a mesh in full from the catalog, without the certificates of workloads.
 type Oracle struct {
 	mesh    *Mesh
 	catalog *catalog.Catalog
 	rootPEM []byte
 }
 
-// NewOracle makes an Oracle of a mesh before its first change. The trust bundle is in PEM.
+// NewOracle returns an Oracle for a mesh before its first change. The trust bundle is in PEM.
 func NewOracle(m *Mesh, rootPEM []byte) *Oracle {
 	o := &Oracle{mesh: m, catalog: catalog.New(), rootPEM: rootPEM}
 	entries := m.Entries()
@@ -49,10 +48,10 @@ func NewOracle(m *Mesh, rootPEM []byte) *Oracle {
 	return o
 }
 
-// Resources are all resources of the sidecars of a service.
+// Resources returns all resources of the sidecars of a service.
 func (o *Oracle) Resources(service int) ([]Resource, error) { return o.translate(o.scope(service)) }
 
-// translate is what a scope becomes.
+// translate returns the resources of a scope.
 func (o *Oracle) translate(s *scope.Scope) ([]Resource, error) {
 	list, err := marshal(append(envoy.Build(s), envoy.TrustSecrets(s, o.rootPEM)...))
 	if err != nil {
@@ -68,8 +67,8 @@ func (o *Oracle) translate(s *scope.Scope) ([]Resource, error) {
 	return list, nil
 }
 
-// Apply makes a change and tells for each service whose sidecars must be told what they must be sent: resources that are new
-// or differ. No change of a mesh removes any.
+// Apply applies a change and returns, by service, the new or changed resources that its sidecars must receive. No change removes
+// resources.
 func (o *Oracle) Apply(c Change) (map[int][]Resource, error) {
 	if c.Endpoints != (catalog.Name{}) {
 		return o.applyEndpoints(c)
@@ -102,7 +101,7 @@ func (o *Oracle) Apply(c Change) (map[int][]Resource, error) {
 	return differences, o.destination(c, differences)
 }
 
-// applyEndpoints is Apply for endpoints, which are the same for everyone.
+// applyEndpoints is Apply for endpoints, which are the same for all sidecars.
 func (o *Oracle) applyEndpoints(c Change) (map[int][]Resource, error) {
 	o.catalog.Apply(c.Changes)
 	cluster := scope.Cluster{Service: c.Endpoints, TargetPort: containerPort}
@@ -118,8 +117,7 @@ func (o *Oracle) applyEndpoints(c Change) (map[int][]Resource, error) {
 	return differences, nil
 }
 
-// destination adds what the new destination of the first candidate means to the sidecars of the others: resources of the same
-// names.
+// destination adds the resources of a new destination, which are the same for all candidates.
 func (o *Oracle) destination(c Change, differences map[int][]Resource) error {
 	first := differences[c.Candidates[0]]
 	names := make(map[string]bool, len(first))
@@ -170,7 +168,7 @@ func marshal(resources []envoy.Resource) ([]Resource, error) {
 	return list, nil
 }
 
-// difference are the resources of a list that another does not have in the same form, sorted.
+// difference returns the resources that are not in before with the same content, sorted.
 func difference(before, after []Resource) []Resource {
 	type key struct{ typeURL, name string }
 	held := make(map[key]uint64, len(before))
@@ -189,7 +187,7 @@ func difference(before, after []Resource) []Resource {
 	return diff
 }
 
-// ClusterName is the name of the cluster, and of the endpoints, of a service.
+// ClusterName returns the name of a service's cluster, which is also the name of its endpoints.
 func ClusterName(service int) string {
 	return scope.Cluster{Service: name(service), TargetPort: containerPort}.Name()
 }

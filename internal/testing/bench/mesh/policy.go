@@ -7,22 +7,22 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// The kinds of changes of policies other than those of access.
+// Kinds of changes of traffic policies.
 const (
-	// Split divides the requests to a service between itself and a neighbour, each time in another way.
+	// Split changes the weights between a service and a neighbour.
 	Split Kind = "split"
-	// Limits bounds the connections to a service and the requests that it takes, each time in another way.
+	// Limits changes the connection and request limits of a service.
 	Limits Kind = "limits"
-	// Retry lets one client of a service repeat requests, each time in another way.
+	// Retry changes the retry policy of one client of a service.
 	Retry Kind = "retry"
 )
 
-// PolicyOnly are the kinds that are measured where policies say who may call whom.
+// PolicyOnly returns the kinds that are measured in mode Policy only.
 func PolicyOnly() []Kind { return []Kind{Rules, Grant, Split, Limits, Retry} }
 
 func (m *Mesh) split(i, version int) Change {
 	neighbour := i + 1
-	// The neighbour has no limits of its own, so those of its root become its limits.
+	// The neighbour has no limits of its own, so the root's limits apply to it.
 	if neighbour >= m.Services || name(neighbour).Namespace != name(i).Namespace {
 		neighbour = i - 1
 	}
@@ -51,7 +51,7 @@ func (m *Mesh) retry(i, version int) Change {
 	return Change{Changes: []catalog.Change{catalog.Set(r)}, Candidates: []int{client}}
 }
 
-// union is sorted and has nothing twice.
+// union returns the sorted union without duplicates.
 func union(a, b []int) []int {
 	all := slices.Concat(a, b)
 	slices.Sort(all)

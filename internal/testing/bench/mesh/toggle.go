@@ -2,11 +2,11 @@ package mesh
 
 import "github.com/openservicemesh/osm-operator/internal/catalog"
 
-// Toggles is after how many steps of Toggle a service is as it was.
+// Toggles is the number of steps of Toggle after which a service is restored.
 const Toggles = 8
 
-// Toggle is one step in a life of the mesh that leads nowhere: each service in turn loses an endpoint and gets it back, its rules
-// change and change back, a grant comes and goes, and so does a service beside it. What grows over many steps is a leak.
+// Toggle returns one step of changes that cancel each other out: each service in turn loses and regains an endpoint, its rules
+// change and change back, and a grant and another service are added and removed. Growth over many steps is a leak.
 func (m *Mesh) Toggle(n int) []catalog.Change {
 	i := n / Toggles * stride % m.Services
 	entries := func() []catalog.Entry {

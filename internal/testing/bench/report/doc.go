@@ -1,5 +1,5 @@
-// Package report turns the measurements of the benchmark into tables, a plot, and ratios that can be held against earlier ones.
+// Package report converts the measurements of the benchmark to tables, a plot, and ratios for comparison with earlier runs.
 //
-// Results flow in; Markdown, SVG, JSON and complaints flow out. Ratios between control planes measured in one run say more than
-// seconds, which depend on the machine.
+// Its input is results. Its output is Markdown, SVG, JSON and a list of regressions. Ratios between control planes of one run are
+// more stable than durations, which depend on the machine.
 package report

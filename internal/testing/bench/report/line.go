@@ -5,18 +5,18 @@ import (
 	"math"
 )
 
-// Line is a straight line through measurements.
+// Line is a straight line fitted to measurements.
 type Line struct {
-	// At0 is its value at 0, and Slope what each step adds.
+	// At0 is the value at 0, and Slope the increase per unit.
 	At0, Slope float64
-	// Steps are the slopes between each measurement and the next: they tell whether a line is what the measurements lie on.
+	// Steps are the slopes between consecutive measurements, which show how well a line fits.
 	Steps []float64
 }
 
-// At is the value of the line.
+// At returns the value of the line at x.
 func (l Line) At(x float64) float64 { return l.At0 + l.Slope*x }
 
-// Bend is how far the steps are from the slope, as a share of it: 0 when all measurements lie on the line.
+// Bend returns the largest deviation of the steps from the slope, as a share of the slope.
 func (l Line) Bend() float64 {
 	bend := 0.0
 	for _, step := range l.Steps {
@@ -25,7 +25,7 @@ func (l Line) Bend() float64 {
 	return bend
 }
 
-// Fit is the line with the least squares. The measurements are sorted by x, and at least two of them differ in it.
+// Fit returns the least-squares line. The measurements must be sorted by x, with at least two different values.
 func Fit(xs, ys []float64) (Line, error) {
 	n := float64(len(xs))
 	var sumX, sumY, sumXX, sumXY float64
@@ -44,7 +44,7 @@ func Fit(xs, ys []float64) (Line, error) {
 	return line, nil
 }
 
-// LineOf is the line of a metric, over the results of a variant that x gives a size.
+// LineOf returns the line of a metric over the results of a variant; x returns the size of a result.
 func (r *Run) LineOf(variant string, m Metric, x func(Result) (float64, bool)) (Line, error) {
 	var xs, ys []float64
 	for _, result := range r.Results {

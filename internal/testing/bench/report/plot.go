@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// The plot's measures, in pixels.
+// Dimensions of the plot in pixels.
 const (
 	panelWidth, panelHeight = 430, 300
 	marginLeft, marginTop   = 70, 50
@@ -15,11 +15,10 @@ const (
 	legendHeight            = 60
 )
 
-// colours of the variants, in order.
+// colours are the colors of the variants, in order.
 var colours = []string{"#1b6ca8", "#7a7a7a", "#c8553d", "#e0a030", "#4c956c"}
 
-// Plot draws the processor time of an endpoint change over the size of the mesh as SVG, one panel for each mode, both axes
-// logarithmic.
+// Plot draws the CPU time of an endpoint change over the size of the mesh as SVG, with one panel for each mode and logarithmic axes.
 func (r *Run) Plot(w io.Writer) error {
 	var svg strings.Builder
 	modes := map[string][]int{}
@@ -47,7 +46,7 @@ func (r *Run) Plot(w io.Writer) error {
 	return err
 }
 
-// axis maps a range of values to pixels, logarithmically.
+// axis maps a range of values to pixels on a logarithmic scale.
 type axis struct{ low, high, from, to float64 }
 
 func (a axis) at(v float64) float64 {

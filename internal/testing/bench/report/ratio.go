@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// tolerance is how much worse a ratio may be than in the baseline.
+// tolerance is the accepted increase of a ratio over the baseline.
 const tolerance = 0.30
 
-// Ratios are ours divided by another control plane's, for metrics that a busy machine distorts little. The keys tell what of
-// whom in which mesh.
+// Ratios returns our values divided by those of other control planes, for metrics that are stable on a busy machine. The keys
+// describe the mesh, the metric and the other control plane.
 func (r *Run) Ratios(ours string) map[string]float64 {
 	ratios := map[string]float64{}
 	for _, own := range r.Results {
@@ -32,7 +32,7 @@ func (r *Run) Ratios(ours string) map[string]float64 {
 	return ratios
 }
 
-// Least takes over what another run of the same plan has measured as less. Noise only adds.
+// Least adopts smaller values of another run of the same plan, because noise only increases values.
 func (r *Run) Least(other *Run) {
 	for _, result := range r.Results {
 		again, _ := other.find(result.Variant, result.Mode, result.Sidecars)
@@ -44,7 +44,7 @@ func (r *Run) Least(other *Run) {
 	}
 }
 
-// compared says whether the ratios of a metric are held against a baseline. Changes of nothing only measure the benchmark.
+// compared reports whether the ratios of a metric are compared with a baseline. Changes of nothing only measure the benchmark.
 func compared(m Metric) bool {
 	if strings.HasPrefix(string(m), "nothing") {
 		return false
@@ -57,7 +57,7 @@ func compared(m Metric) bool {
 	return false
 }
 
-// Worse tells in sentences which ratios are worse than in a baseline by more than is allowed, and which are missing.
+// Worse describes the ratios that exceed the baseline by more than the tolerance, and those that are missing.
 func Worse(ratios, baseline map[string]float64) []string {
 	var complaints []string
 	for _, key := range slices.Sorted(maps.Keys(baseline)) {

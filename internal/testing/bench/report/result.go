@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// Metric is one thing that is measured.
+// Metric is a measured quantity.
 type Metric string
 
-// The metrics. Those of changes are prefixed by the kind of change.
+// Metrics. Those of changes are prefixed with the kind of change.
 const (
 	SyncWall      Metric = "first sync of all"
 	SyncCPU       Metric = "first sync, CPU"
@@ -30,30 +30,30 @@ const (
 	ChangeAllocs  Metric = "allocations a change"
 )
 
-// Of is a metric of one kind of change.
+// Of returns the metric for one kind of change.
 func Of(kind string, m Metric) Metric { return Metric(kind + ": " + string(m)) }
 
-// Result is what was measured of one control plane in one mesh.
+// Result holds the measurements of one control plane in one mesh.
 type Result struct {
 	Variant  string
 	Mode     string
 	Sidecars int
-	// Of is how many sidecars the mesh has, where some are connected elsewhere; 0 where none are.
+	// Of is the number of sidecars in the mesh if some connect elsewhere, else 0.
 	Of int `json:",omitempty"`
-	// Values are in seconds, bytes or numbers. A metric that was not measured is absent.
+	// Values are in seconds, bytes or counts. Metrics that were not measured are absent.
 	Values map[Metric]float64
 }
 
-// Run is everything that one run of the benchmark has measured.
+// Run holds all results of one run of the benchmark.
 type Run struct {
-	// Machine, Version and Begun say where, of what and when.
+	// Machine, Version and Begun are the machine, the measured version and the start time.
 	Machine, Version, Begun string
-	// Arguments are those of the command line.
+	// Arguments are the arguments of the command line.
 	Arguments []string
 	Results   []Result
 }
 
-// find is the result of a variant in a mesh.
+// find returns the result of a variant in a mesh.
 func (r *Run) find(variant, mode string, sidecars int) (Result, bool) {
 	i := slices.IndexFunc(r.Results, func(x Result) bool {
 		return x.Variant == variant && x.Mode == mode && x.Sidecars == sidecars
@@ -64,13 +64,13 @@ func (r *Run) find(variant, mode string, sidecars int) (Result, bool) {
 	return r.Results[i], true
 }
 
-// shape is a mode and a size.
+// shape is a mode and a size of a mesh.
 type shape struct {
 	mode     string
 	sidecars int
 }
 
-// shapes are those that were measured, in order.
+// shapes returns the measured shapes in order.
 func (r *Run) shapes() []shape {
 	var list []shape
 	for _, result := range r.Results {
@@ -80,7 +80,7 @@ func (r *Run) shapes() []shape {
 	return slices.Compact(list)
 }
 
-// variants are those that were measured, in the order in which they first come.
+// variants returns the measured variants in the order of their first result.
 func (r *Run) variants() []string {
 	var list []string
 	for _, result := range r.Results {
@@ -91,7 +91,7 @@ func (r *Run) variants() []string {
 	return list
 }
 
-// AddSlopes works out what one more sidecar costs in memory, from the memory of each mesh and that of the next smaller one.
+// AddSlopes computes the memory of one additional sidecar, from each mesh and the next smaller one.
 func (r *Run) AddSlopes() {
 	shapes := r.shapes()
 	for i := 1; i < len(shapes); i++ {

@@ -7,54 +7,54 @@ import (
 	"strings"
 )
 
-// Costs are what one replica of the control plane costs, as measured.
+// Costs holds the measured costs of one replica of the control plane.
 type Costs struct {
-	// Mesh is the memory of a replica by the number of sidecars in the mesh, none of them connected. Sidecar is its memory by
-	// the number of those connected, and Connection how much of that gRPC and TLS hold. All are in bytes.
+	// Mesh is the memory of a replica by sidecars in the mesh, without connections. Sidecar is the memory by connected sidecars, and
+	// Connection the part of it that gRPC and TLS use. All are in bytes.
 	Mesh, Sidecar, Connection Line
-	// Read, Sync and Return are seconds of processor time: to take in a mesh by its size, to serve sidecars that hold nothing,
-	// and sidecars that come back with what they hold.
+	// Read, Sync and Return are CPU seconds: to read a mesh by its size, to serve new sidecars, and to serve reconnecting
+	// sidecars.
 	Read, Sync, Return Line
-	// Sent is the bytes of a first sync by the number of sidecars.
+	// Sent is the number of bytes of a first sync by sidecars.
 	Sent Line
-	// Peak is the resident memory right after all sidecars have connected at once, divided by the memory when they are quiet.
+	// Peak is the resident memory after all sidecars connected concurrently, divided by the memory when idle.
 	Peak float64
-	// Change and Elsewhere are seconds of processor time of an endpoint change that some or no connected sidecar is told of, without
-	// garbage collection.
+	// Change and Elsewhere are the CPU seconds of an endpoint change that affects some or no connected sidecars, without garbage
+	// collection.
 	Change, Elsewhere float64
-	// ChangeBytes is what such a change sends.
+	// ChangeBytes is the number of bytes that such a change sends.
 	ChangeBytes float64
 }
 
-// Assumptions are what is not measured.
+// Assumptions are the inputs of the extrapolation that are not measured.
 type Assumptions struct {
 	// Sidecars is the size of the mesh.
 	Sidecars int
-	// Changes is the number of endpoint changes in the whole mesh in a second.
+	// Changes is the number of endpoint changes per second in the whole mesh.
 	Changes float64
-	// Age is the seconds after which a sidecar connects again.
+	// Age is the time in seconds after which a sidecar reconnects.
 	Age float64
-	// Event is the bytes of one event of a watch.
+	// Event is the size of a watch event in bytes.
 	Event float64
 }
 
-// Share is what one of several equal replicas needs.
+// Share is the resource usage of one of several equal replicas.
 type Share struct {
 	Replicas int
-	// Sidecars is how many it serves while one replica is away.
+	// Sidecars is the number of sidecars that it serves while one replica is unavailable.
 	Sidecars int
-	// Memory is in bytes when quiet, and Peak while all its sidecars connect at once.
+	// Memory is in bytes when idle, and Peak while all its sidecars connect concurrently.
 	Memory, Peak float64
-	// Busy is the share of one core that changes and ageing connections take.
+	// Busy is the share of one core used by changes and reconnections.
 	Busy float64
-	// Storm is the seconds of processor time until all its sidecars are back after the whole control plane was away, and Failover
-	// those for its part of the sidecars of one replica that fails.
+	// Storm is the CPU seconds until all its sidecars have reconnected after an outage of the whole control plane, and Failover those
+	// for its part of the sidecars of one failed replica.
 	Storm, Failover float64
-	// Sent is the bytes a second that changes send, and Watched those that its watches of the API server bring.
+	// Sent is the bytes per second sent for changes, and Watched those received from the API server.
 	Sent, Watched float64
 }
 
-// ShareOf is what each of a number of replicas needs, at least two.
+// ShareOf returns the share of each replica for a number of replicas, at least two.
 func (c Costs) ShareOf(a Assumptions, replicas int) Share {
 	all, n := float64(a.Sidecars), float64(replicas)
 	mine := all / (n - 1)
@@ -69,7 +69,7 @@ func (c Costs) ShareOf(a Assumptions, replicas int) Share {
 	return s
 }
 
-// ScaleTable writes what was measured, the lines through it, and what follows for some numbers of replicas.
+// ScaleTable writes the measurements, the fitted lines and the extrapolation for several numbers of replicas.
 func ScaleTable(w io.Writer, r *Run, c Costs, a Assumptions, shares []Share) error {
 	var text strings.Builder
 	measured(&text, r)
@@ -135,7 +135,7 @@ func (c Costs) lines() []namedLine {
 	}
 }
 
-// scaleRows are the metrics that the table of measurements shows.
+// scaleRows are the metrics in the table of measurements.
 func scaleRows() []Metric {
 	list := []Metric{ReadCPU, Memory, Resident, SyncWall, SyncCPU, SyncBytes, RestartCPU, RestartShare}
 	for _, kind := range []string{"endpoint", "endpoint elsewhere", "rules", "grant", "new service"} {

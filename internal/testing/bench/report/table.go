@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// kinds of changes and the metrics of each, as rows of the table.
+// Kinds of changes and the metrics of each, as rows of the table.
 var (
 	kinds       = []string{"endpoint", "rules", "grant", "split", "limits", "retry", "new service"}
 	meshMetrics = []Metric{SyncWall, SyncCPU, SyncBytes, RestartWall, RestartCPU, RestartShare, Memory, MemorySlope}
@@ -16,7 +16,7 @@ var (
 	}
 )
 
-// rows are all metrics in order.
+// rows returns all metrics in order.
 func rows() []Metric {
 	list := append([]Metric{}, meshMetrics...)
 	for _, kind := range kinds {
@@ -27,7 +27,7 @@ func rows() []Metric {
 	return list
 }
 
-// Table writes one Markdown table for each mode and size. Behind each value of another control plane stands ours divided by it.
+// Table writes one Markdown table for each mode and size. Values of other control planes are followed by the ratio of ours to them.
 func (r *Run) Table(w io.Writer, ours string) error {
 	var text strings.Builder
 	variants := r.variants()
@@ -47,7 +47,7 @@ func (r *Run) Table(w io.Writer, ours string) error {
 	return err
 }
 
-// row is a line of a table, and whether anything is in it.
+// row returns a row of the table, and whether it has any value.
 func (r *Run) row(s shape, m Metric, variants []string, ours string) (line string, filled bool) {
 	own, _ := r.find(ours, s.mode, s.sidecars)
 	mine, measured := own.Values[m]
@@ -68,7 +68,7 @@ func (r *Run) row(s shape, m Metric, variants []string, ours string) (line strin
 	return line + "\n", filled
 }
 
-// format writes a value with its unit.
+// format formats a value with its unit.
 func format(m Metric, v float64) string {
 	name := string(m)
 	switch {
@@ -99,7 +99,7 @@ func seconds(v float64) string {
 	return short(v*1e3) + " ms"
 }
 
-// short writes a number with at most three digits that count.
+// short formats a number with up to three significant digits.
 func short(v float64) string {
 	switch {
 	case v == math.Trunc(v) || v >= 100:

@@ -14,7 +14,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
 )
 
-// authority is the mesh's real certificate authority.
+// authority adapts the mesh's certificate authority to snapshot.CertificateSource.
 type authority struct{ *certificate.Manager }
 
 func newAuthority(setup Setup) (authority, error) {
@@ -28,17 +28,17 @@ func newAuthority(setup Setup) (authority, error) {
 }
 
 // Certificate implements snapshot.CertificateSource.
-func (a authority) Certificate(sa identity.ServiceAccount) (snapshot.Leaf, error) {
+func (a authority) Certificate(sa identity.ServiceAccount) (snapshot.Certificate, error) {
 	leaf, err := a.Manager.Certificate(sa)
-	return snapshot.Leaf(leaf), err
+	return snapshot.Certificate(leaf), err
 }
 
-// serverTLS is how all variants show themselves to sidecars.
+// serverTLS returns the TLS configuration of all variants.
 func (a authority) serverTLS() *tls.Config {
 	return certificate.NewServerCertificate(a.Manager, time.Now, ServerName).TLSConfig()
 }
 
-// grpcOptions make the other variants' servers as frugal as ours.
+// grpcOptions returns the gRPC options of the other variants, with the same small buffers as ours.
 func (a authority) grpcOptions() []grpc.ServerOption {
 	config := a.serverTLS()
 	config.NextProtos = []string{"h2"}

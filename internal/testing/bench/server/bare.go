@@ -11,7 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
 )
 
-// bare holds connections and streams, and nothing else.
+// bare accepts connections and streams without responding.
 type bare struct {
 	discovery.UnimplementedAggregatedDiscoveryServiceServer
 	grpc *grpc.Server

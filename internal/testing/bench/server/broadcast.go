@@ -19,22 +19,22 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
 )
 
-// maxMessage is the size in bytes above which a message is divided; clients refuse messages over 4 MiB.
+// maxMessage is the size in bytes above which a message is split. Clients reject messages over 4 MiB.
 const maxMessage = 3 << 20
 
-// sendingOrder is that of our own sequencer.
+// sendingOrder is the order of types of our own sequencer.
 var sendingOrder = []string{
 	resource.SecretType, resource.ExtensionConfigType, resource.ClusterType,
 	resource.EndpointType, resource.ListenerType, resource.RouteType,
 }
 
-// broadcast sends each stream bytes that were prepared beforehand.
+// broadcast sends prepared bytes to each stream.
 type broadcast struct {
 	discovery.UnimplementedAggregatedDiscoveryServiceServer
 	library *library
 	grpc    *grpc.Server
 	read    atomic.Int64
-	// all are the messages of everything a sidecar needs, by service; next those of the change that is prepared.
+	// all are the messages with all resources of a sidecar, by service; next are those of the prepared change.
 	all, next map[int][]mem.BufferSlice
 	wires     map[*mesh.Resource]mem.SliceBuffer
 
@@ -59,7 +59,7 @@ func newBroadcast(m *mesh.Mesh, a authority) (*broadcast, error) {
 	return b, nil
 }
 
-// messages are the responses that bring resources, by type in the order in which ours are sent.
+// messages returns the responses with the resources, in the order of types in which ours are sent.
 func (b *broadcast) messages(list []*mesh.Resource) []mem.BufferSlice {
 	byType := map[string][]*mesh.Resource{}
 	for _, r := range list {
@@ -95,7 +95,7 @@ func (b *broadcast) serve(ctx context.Context, listener net.Listener) error {
 	return nil
 }
 
-// DeltaAggregatedResources sends everything at once and counts what comes back.
+// DeltaAggregatedResources sends all messages at once and counts the requests.
 func (b *broadcast) DeltaAggregatedResources(stream discovery.AggregatedDiscoveryService_DeltaAggregatedResourcesServer) error {
 	first := &bareMessage{keep: true}
 	if err := stream.RecvMsg(first); err != nil {
@@ -149,7 +149,7 @@ func (b *broadcast) change() error {
 
 func (b *broadcast) requests() int64 { return b.read.Load() }
 
-// serviceOf is the number of the service of a sidecar, from the node id in its first request,
+// serviceOf returns the number of a sidecar's service from the node ID in its first request,
 // "<uuid>.sidecar.service-<n>.<namespace>.<trust domain>".
 func serviceOf(data []byte) (int, error) {
 	var req discovery.DeltaDiscoveryRequest
@@ -165,7 +165,7 @@ func serviceOf(data []byte) (int, error) {
 	return service, nil
 }
 
-// bareMessage is a request that nobody looks into.
+// bareMessage is a request that is not decoded.
 type bareMessage struct {
 	keep bool
 	data []byte

@@ -17,28 +17,28 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
 )
 
-// cache is go-control-plane's own cache, given the same resources. It is told which nodes a change concerns, and finding out
-// what changes is not counted: a control plane built on it does that work as well.
+// cache is the snapshot cache of go-control-plane with the same resources. The affected nodes of a change are given, and their
+// computation is not measured, because every control plane has to do it.
 type cache struct {
 	library *library
 	cache   cachev3.SnapshotCache
 	grpc    *grpc.Server
 	read    atomic.Int64
 	version int
-	// nodes are the ids of the nodes of a service.
+	// nodes are the IDs of the nodes of a service.
 	nodes func(service int) []string
 	// held are the resources of a service by type and name.
 	held map[int]map[string]map[string]types.Resource
 	next []update
 }
 
-// update is a snapshot that is about to be set.
+// update is a prepared snapshot.
 type update struct {
 	node      string
 	resources map[string][]types.Resource
 }
 
-// byIdentity makes sidecars of one identity one node: the part of the id after "<uuid>.sidecar.".
+// byIdentity maps sidecars of one identity to one node: the part of the ID after "<uuid>.sidecar.".
 type byIdentity struct{}
 
 // ID implements cache.NodeHash.
@@ -83,7 +83,7 @@ func newCache(m *mesh.Mesh, a authority, byProxy bool) (*cache, error) {
 	return c, nil
 }
 
-// hold takes resources of a service and prepares the snapshots with them.
+// hold stores resources of a service and prepares its snapshots.
 func (c *cache) hold(service int, list []*mesh.Resource) {
 	if c.held[service] == nil {
 		c.held[service] = map[string]map[string]types.Resource{}

@@ -1,6 +1,6 @@
-// Package server is the measured process of the benchmark: a control plane that serves the sidecars of an invented mesh and
-// reports what that costs it.
+// Package server is the measured process of the benchmark: a control plane that serves the sidecars of a generated mesh and
+// reports its resource usage.
 //
-// Commands flow in as lines of JSON; answers with the use of processor and memory flow out the same way. Three control planes
-// can be chosen: ours, the cache that comes with go-control-plane, and a bare broadcast that decides nothing.
+// Its input is commands as lines of JSON, its output answers with CPU and memory usage. It can run this project's control plane,
+// the cache of go-control-plane, or a broadcast without any logic.
 package server

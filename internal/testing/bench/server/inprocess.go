@@ -11,16 +11,16 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
 )
 
-// InProcess is our control plane in the process of the caller, who wants to look inside.
+// InProcess is this project's control plane in the caller's process, for access to its state.
 type InProcess struct {
-	// Store holds the mesh, as it was before the first change.
+	// Store holds the mesh before the first change.
 	Store *snapshot.Store
-	// Metrics has all metrics of the control plane.
+	// Metrics contains all metrics of the control plane.
 	Metrics *prometheus.Registry
 	ours    *ours
 }
 
-// NewInProcess makes a control plane for a mesh. The Setup's variant is not looked at.
+// NewInProcess returns a control plane for a mesh. It ignores the variant of the Setup.
 func NewInProcess(setup Setup, m *mesh.Mesh) (*InProcess, error) {
 	authority, err := newAuthority(setup)
 	if err != nil {
@@ -38,16 +38,16 @@ func (p *InProcess) Serve(ctx context.Context, listener net.Listener) error {
 	return p.ours.serve(ctx, listener)
 }
 
-// Barrier waits until everything that was applied before has been marked at the sidecars that it concerns.
+// Barrier waits until all applied changes have been processed for the affected sidecars.
 func (p *InProcess) Barrier(ctx context.Context) {
-	_, _ = p.Store.Policy(ctx, catalog.Ref{}) // that there is no such policy is answered after the changes before
+	_, _ = p.Store.Policy(ctx, catalog.Ref{}) // the query is answered after all earlier changes
 }
 
-// Settled says whether every connected sidecar has accepted what it was sent, and lacks nothing.
+// Settled reports whether every connected sidecar has acknowledged all resources.
 func (p *InProcess) Settled() bool {
 	for _, proxy := range p.Store.Proxies() {
 		for _, status := range proxy.Types {
-			if !status.Behind.IsZero() || status.Waiting() || status.Rejection != "" {
+			if !status.PendingSince.IsZero() || status.IsAwaitingAnswer() || status.Rejection != "" {
 				return false
 			}
 		}

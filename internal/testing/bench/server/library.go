@@ -10,7 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
 )
 
-// library gives the variants that are not ours the same resources, equal ones only once.
+// library provides the same resources to the other variants, without duplicates.
 type library struct {
 	mesh      *mesh.Mesh
 	oracle    *mesh.Oracle
@@ -22,7 +22,7 @@ func newLibrary(m *mesh.Mesh, a authority) *library {
 	return &library{mesh: m, oracle: mesh.NewOracle(m, a.Root()), authority: a, shared: map[uint64]*mesh.Resource{}}
 }
 
-// of are all resources of the sidecars of a service, with their certificate.
+// of returns all resources of the sidecars of a service, with their certificate.
 func (l *library) of(service int) ([]*mesh.Resource, error) {
 	list, err := l.oracle.Resources(service)
 	if err != nil {
@@ -42,7 +42,7 @@ func (l *library) of(service int) ([]*mesh.Resource, error) {
 	})), nil
 }
 
-// differences is what a change adds or replaces, by service.
+// differences returns the resources that a change adds or replaces, by service.
 func (l *library) differences(c mesh.Change) (map[int][]*mesh.Resource, error) {
 	found, err := l.oracle.Apply(c)
 	if err != nil {
@@ -79,7 +79,7 @@ const (
 	fieldAnyValue  = 2
 )
 
-// wire is a resource as a field of a response.
+// wire encodes a resource as a field of a response.
 func wire(r *mesh.Resource) []byte {
 	anything := protowire.AppendString(protowire.AppendTag(nil, fieldAnyURL, protowire.BytesType), r.TypeURL)
 	anything = protowire.AppendBytes(protowire.AppendTag(anything, fieldAnyValue, protowire.BytesType), r.Value)
@@ -89,7 +89,7 @@ func wire(r *mesh.Resource) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(nil, fieldResources, protowire.BytesType), field)
 }
 
-// tail is the rest of a response.
+// tail encodes the remaining fields of a response.
 func tail(typeURL string) []byte {
 	data := protowire.AppendString(protowire.AppendTag(nil, fieldTypeURL, protowire.BytesType), typeURL)
 	return protowire.AppendString(protowire.AppendTag(data, fieldNonce, protowire.BytesType), "1")

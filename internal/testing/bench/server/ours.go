@@ -21,11 +21,11 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/xds"
 )
 
-// ours is the control plane of this project, from the catalog on.
+// ours is this project's control plane, starting from the catalog.
 type ours struct {
 	store  *snapshot.Store
 	server *xds.Server
-	// counter has the counter of requests alone, and registry all metrics.
+	// counter finds the counter of requests, and registry has all metrics.
 	counter  *prometheus.Registry
 	registry *prometheus.Registry
 	prepared []catalog.Change
@@ -85,7 +85,7 @@ func (o *ours) requests() int64 {
 	return int64(sum)
 }
 
-// watchedMetrics finds the counter of requests among the metrics.
+// watchedMetrics finds the counter of requests among the registered metrics.
 type watchedMetrics struct {
 	prometheus.Registerer
 	ours *ours
@@ -105,7 +105,7 @@ func (w watchedMetrics) MustRegister(collectors ...prometheus.Collector) {
 	}
 }
 
-// tokens verifies the tokens of sidecars as the controller does, with keys that need no API server.
+// tokens verifies the tokens of sidecars as the controller does, with static keys.
 type tokens struct{ verifier *token.Verifier }
 
 func newTokens(setup Setup) (tokens, error) {

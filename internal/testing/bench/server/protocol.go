@@ -2,58 +2,58 @@ package server
 
 import "github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
 
-// Variant is which control plane is measured.
+// Variant selects the measured control plane.
 type Variant string
 
 // The control planes.
 const (
 	// Ours is the snapshot Store behind the xDS server.
 	Ours Variant = "ours"
-	// Broadcast sends prepared bytes to prepared streams and reads what comes back: no control plane costs less.
+	// Broadcast sends prepared bytes to prepared streams and reads the responses. It is the lower bound of the cost.
 	Broadcast Variant = "broadcast"
 	// CacheByScope is go-control-plane's SnapshotCache with one node for each identity.
 	CacheByScope Variant = "cache, node a scope"
 	// CacheByProxy is the same with one node for each sidecar.
 	CacheByProxy Variant = "cache, node a proxy"
-	// Bare has the same connections and streams, reads requests and answers none: what gRPC and TLS hold for each sidecar.
+	// Bare accepts connections and streams, reads requests and does not respond. It measures the memory of gRPC and TLS.
 	Bare Variant = "connections alone"
 )
 
-// Setup is what the process needs before it serves.
+// Setup configures the process before it serves.
 type Setup struct {
 	Variant Variant
 	Mode    mesh.Mode
-	// Sidecars is how many the mesh has, and Connected how many of them connect; 0 means all.
+	// Sidecars is the number of sidecars in the mesh, and Connected how many of them connect; 0 means all.
 	Sidecars, Connected int
-	// RootCert and RootKey are the authority of the mesh in PEM: the same before and after a restart.
+	// RootCert and RootKey are the authority of the mesh in PEM. They stay the same across restarts.
 	RootCert, RootKey []byte
-	// Keys is the JSON Web Key Set that tokens are verified with, Issuer and Audience what they must name.
+	// Keys is the JSON Web Key Set for tokens; Issuer and Audience are their required claims.
 	Keys             []byte
 	Issuer, Audience string
 }
 
-// ServerName is in the certificate of the process.
+// ServerName is the DNS name in the process's certificate.
 const ServerName = "ads." + mesh.TrustDomain
 
-// Task is what a Command asks for.
+// Task is the operation of a Command.
 type Task string
 
 // The tasks.
 const (
-	// Prepare works out the next change of a kind, as far as others than ours need it worked out.
+	// Prepare computes the next change of a kind for the variants that need it.
 	Prepare Task = "prepare"
-	// Go makes the prepared change.
+	// Go applies the prepared change.
 	Go Task = "go"
 	// Settle waits until a number of requests has been read.
 	Settle Task = "settle"
-	// Weigh collects garbage and gives memory back to the system, so that what is left is what is held. It writes a
-	// heap profile into a file if one is named.
+	// Weigh collects garbage and returns free memory to the system, to measure the memory in use. It writes a heap profile if a file
+	// is given.
 	Weigh Task = "weigh"
-	// Profile starts a CPU profile into a file, or ends it when no file is named.
+	// Profile starts a CPU profile into a file, or stops it without a file.
 	Profile Task = "profile"
 )
 
-// Command is one line to the process, after the Setup.
+// Command is a line sent to the process after the Setup.
 type Command struct {
 	Task     Task
 	Kind     mesh.Kind `json:",omitempty"`
@@ -61,15 +61,15 @@ type Command struct {
 	File     string    `json:",omitempty"`
 }
 
-// Answer is one line from the process. The first one, to the Setup, has the Address.
+// Answer is a line sent by the process. The first one, for the Setup, contains the Address.
 type Answer struct {
 	Error   string `json:",omitempty"`
 	Address string `json:",omitempty"`
-	// At is when the answer was ready; with Go, when the change began. Nanoseconds since 1970.
+	// At is the time of the answer or, for Go, the start of the change, in nanoseconds since 1970.
 	At int64
-	// CPU is the processor time used so far, in nanoseconds, and Mallocs the number of allocations.
+	// CPU is the CPU time used so far in nanoseconds, and Mallocs the number of allocations.
 	CPU     int64
 	Mallocs uint64
-	// Memory is what the Go runtime holds of the system, in bytes; Resident what the system says.
+	// Memory is the memory that the Go runtime obtained from the system in bytes; Resident is the resident set size.
 	Memory, Resident uint64
 }

@@ -23,15 +23,15 @@ import (
 type controlPlane interface {
 	// serve serves a listener until ctx ends.
 	serve(ctx context.Context, listener net.Listener) error
-	// prepare works out a change; its cost is not measured.
+	// prepare computes a change; its cost is not measured.
 	prepare(c mesh.Change) error
-	// change makes what was prepared happen.
+	// change applies the prepared change.
 	change() error
-	// requests is how many requests of sidecars have been read.
+	// requests returns the number of requests read from sidecars.
 	requests() int64
 }
 
-// settleLimit is how long sidecars may take to be answered.
+// settleLimit limits waiting for the responses of sidecars.
 const settleLimit = 5 * time.Minute
 
 // Run reads a Setup and then commands until the input or ctx ends.
@@ -59,7 +59,7 @@ func Run(ctx context.Context, in io.Reader, out io.Writer) error {
 		if err := p.answer(Answer{Address: listener.Addr().String()}); err != nil {
 			return err
 		}
-		return p.obey(lines)
+		return p.runCommands(lines)
 	})
 	return group.Wait()
 }
@@ -82,15 +82,15 @@ func newControlPlane(setup Setup, m *mesh.Mesh) (controlPlane, error) {
 	return nil, fmt.Errorf("there is no control plane %q", setup.Variant)
 }
 
-// process is the process while it serves.
+// process is the measured process while it serves.
 type process struct {
 	mesh  *mesh.Mesh
 	plane controlPlane
 	out   *json.Encoder
 }
 
-// obey carries out commands until the input ends.
-func (p *process) obey(lines *bufio.Reader) error {
+// runCommands runs commands until the input ends.
+func (p *process) runCommands(lines *bufio.Reader) error {
 	for {
 		var c Command
 		if err := readLine(lines, &c); errors.Is(err, io.EOF) {
@@ -131,7 +131,7 @@ func (p *process) do(c Command) error {
 	case Settle:
 		return p.settle(c.Requests)
 	case Weigh:
-		for range 5 { // each one lets stacks shrink by half, and frees what cleanups of the one before have let go
+		for range 5 { // each run halves stacks and frees objects released by earlier cleanups
 			runtime.GC()
 		}
 		debug.FreeOSMemory()
@@ -154,7 +154,7 @@ func (p *process) settle(requests int64) error {
 	return nil
 }
 
-// heap writes what is held where, and the sizes that the runtime keeps for the heap and for stacks, into files if one is named.
+// heap writes a heap profile, and the runtime's heap and stack sizes, if a file is given.
 func heap(name string) error {
 	if name == "" {
 		return nil

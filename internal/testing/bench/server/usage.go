@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// usage is what the process has used so far. What cannot be read is 0.
+// usage returns the resource usage of the process. Unavailable values are 0.
 func usage() Answer {
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
@@ -22,7 +22,7 @@ func usage() Answer {
 	}
 }
 
-// resident is the memory of the process as the system counts it.
+// resident returns the resident set size of the process.
 func resident() uint64 {
 	text, err := os.ReadFile("/proc/self/statm")
 	if err != nil {

@@ -1,0 +1,50 @@
+package status
+
+import (
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/openservicemesh/osm-operator/internal/ingest"
+)
+
+// Condition types of policy objects.
+const (
+	// Accepted is True if the whole object is in force. If it is False, the message names the part that is not, and why.
+	Accepted = "Accepted"
+	// ResolvedRefs is True if every object that the policy refers to exists.
+	ResolvedRefs = "ResolvedRefs"
+)
+
+// Condition reasons, in addition to those of ingest's problems.
+const (
+	// ReasonAccepted means that the object is in force.
+	ReasonAccepted = "Accepted"
+	// ReasonResolvedRefs means that all references are resolved.
+	ReasonResolvedRefs = "ResolvedRefs"
+	// ReasonRefNotFound means that a referenced object does not exist; the rule that refers to it grants nothing.
+	ReasonRefNotFound = "RefNotFound"
+	// ReasonDisabled means that the MeshConfig disables objects of this kind.
+	ReasonDisabled = "Disabled"
+	// ReasonNotFollowed means that another object about the same Service does not apply here.
+	ReasonNotFollowed = "NotFollowed"
+	// ReasonConflicted means that an older object has precedence.
+	ReasonConflicted = "Conflicted"
+)
+
+// condition returns a condition for problems. It is True without problems, or with warnings only, which are in its message.
+func condition(conditionType, okReason string, problems []ingest.Problem) metav1.Condition {
+	if len(problems) == 0 {
+		return metav1.Condition{Type: conditionType, Status: metav1.ConditionTrue, Reason: okReason, Message: "in force"}
+	}
+	result := metav1.Condition{Type: conditionType, Status: metav1.ConditionTrue, Reason: problems[0].Reason}
+	messages := make([]string, len(problems))
+	for i, problem := range problems {
+		messages[i] = problem.Message
+		if !problem.Warning && result.Status == metav1.ConditionTrue {
+			result.Status, result.Reason = metav1.ConditionFalse, problem.Reason
+		}
+	}
+	result.Message = strings.Join(messages, " ")
+	return result
+}

@@ -1,0 +1,82 @@
+package status
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/ingest"
+)
+
+// Evaluate computes the conditions of an object. It only reads.
+type Evaluate func(ctx context.Context, reader client.Reader, object *unstructured.Unstructured) ([]metav1.Condition, error)
+
+// EvaluateRoutes evaluates kinds without references: they are in force as far as they are valid.
+func EvaluateRoutes[E catalog.Entry](convert func(*unstructured.Unstructured) (E, []ingest.Problem)) Evaluate {
+	return func(_ context.Context, _ client.Reader, object *unstructured.Unstructured) ([]metav1.Condition, error) {
+		_, problems := convert(object)
+		return []metav1.Condition{condition(Accepted, ReasonAccepted, problems)}, nil
+	}
+}
+
+// EvaluateUnenforced evaluates kinds that the mesh accepts but does not enforce.
+func EvaluateUnenforced(validate func(*unstructured.Unstructured) []ingest.Problem) Evaluate {
+	return func(_ context.Context, _ client.Reader, object *unstructured.Unstructured) ([]metav1.Condition, error) {
+		return []metav1.Condition{condition(Accepted, ReasonAccepted, validate(object))}, nil
+	}
+}
+
+// EvaluateTarget evaluates a TrafficTarget and the route objects that it refers to.
+func EvaluateTarget(ctx context.Context, reader client.Reader, object *unstructured.Unstructured) ([]metav1.Condition, error) {
+	target, problems := ingest.TrafficTarget(object)
+	conditions := []metav1.Condition{condition(Accepted, ReasonAccepted, problems)}
+	if target == nil {
+		return conditions, nil
+	}
+	var missing []ingest.Problem
+	for _, rule := range target.Rules {
+		problem, err := unresolvedRoute(ctx, reader, target.Name.Namespace, rule)
+		if err != nil {
+			return nil, err
+		}
+		if problem != nil {
+			missing = append(missing, *problem)
+		}
+	}
+	return append(conditions, condition(ResolvedRefs, ReasonResolvedRefs, missing)), nil
+}
+
+func unresolvedRoute(ctx context.Context, reader client.Reader, namespace string, rule catalog.TargetRule) (*ingest.Problem, error) {
+	kinds := map[catalog.Kind]schema.GroupVersionKind{
+		catalog.KindHTTPRouteGroup: traffic.HTTPRouteGroup,
+		catalog.KindTCPRoute:       traffic.TCPRoute,
+	}
+	object := traffic.Object(kinds[rule.Kind])
+	err := reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: rule.Name}, object)
+	if apierrors.IsNotFound(err) {
+		return &ingest.Problem{Reason: ReasonRefNotFound, Message: fmt.Sprintf(
+			"%s %s/%s does not exist, so the rule that refers to it grants nothing: create it, or correct the name.", rule.Kind, namespace, rule.Name)}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	group, _ := ingest.HTTPRouteGroup(object)
+	if rule.Kind != catalog.KindHTTPRouteGroup || group == nil {
+		return nil, nil
+	}
+	for _, name := range rule.Matches {
+		if !slices.ContainsFunc(group.Matches, func(m catalog.HTTPMatch) bool { return m.Name == name }) {
+			return &ingest.Problem{Reason: ReasonRefNotFound, Message: fmt.Sprintf(
+				"HTTPRouteGroup %s/%s has no usable match named %q, so that part of the rule grants nothing: add the match, or correct the name.", namespace, rule.Name, name)}, nil
+		}
+	}
+	return nil, nil
+}

@@ -1,0 +1,73 @@
+package status
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// EvaluateRetry evaluates a Retry: its fields, the feature flag of the MeshConfig in namespace, and conflicts with older
+// Retries.
+func EvaluateRetry(namespace string) Evaluate {
+	return func(ctx context.Context, reader client.Reader, object *unstructured.Unstructured) ([]metav1.Condition, error) {
+		retry, problems := ingest.Retry(object)
+		if retry == nil {
+			return []metav1.Condition{condition(Accepted, ReasonAccepted, problems)}, nil
+		}
+		config := &configv1alpha2.MeshConfig{}
+		if err := reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: names.MeshConfig}, config); client.IgnoreNotFound(err) != nil {
+			return nil, err
+		}
+		if !config.Spec.FeatureFlags.EnableRetryPolicy {
+			problems = append(problems, ingest.Problem{Reason: ReasonDisabled, Message: fmt.Sprintf(
+				"Retry objects have an effect only while spec.featureFlags.enableRetryPolicy of MeshConfig %s/%s is true: set it to true.", namespace, names.MeshConfig)})
+		}
+		// The namespace of a Retry has no meaning, so conflicting ones may be in any namespace.
+		others, err := listMatching(ctx, reader, traffic.Retry, "", sameSource(object), ingest.Retry)
+		if err != nil {
+			return nil, err
+		}
+		problems = append(problems, retryConflicts(retry, others)...)
+		return []metav1.Condition{condition(Accepted, ReasonAccepted, problems)}, nil
+	}
+}
+
+// retryConflicts returns the destinations for which an older Retry of the same client has precedence.
+func retryConflicts(retry *catalog.Retry, others []*catalog.Retry) []ingest.Problem {
+	var problems []ingest.Problem
+	for _, destination := range retry.Destinations {
+		older, found := oldestBefore(retry, others, func(other *catalog.Retry) bool {
+			return other.Source == retry.Source && slices.Contains(other.Destinations, destination)
+		})
+		if found {
+			problems = append(problems, conflict(
+				"Retry %s is older and already configures retries from service account %s to Service %s, so this one has no effect there: remove the Service from one of them.", older.Name, retry.Source, destination))
+		}
+	}
+	return problems
+}
+
+// sameSource returns a filter for Retries with the same source.
+func sameSource(object client.Object) func(*unstructured.Unstructured) bool {
+	source := func(object client.Object) any {
+		u, ok := object.(*unstructured.Unstructured)
+		if !ok {
+			return nil
+		}
+		field, _, _ := unstructured.NestedFieldNoCopy(u.Object, "spec", "source")
+		return field
+	}
+	mine := source(object)
+	return func(other *unstructured.Unstructured) bool { return reflect.DeepEqual(source(other), mine) }
+}

@@ -1,0 +1,107 @@
+package status
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/ingest"
+)
+
+// EvaluateSplit evaluates a TrafficSplit: its fields, conflicts with other splits, and its references.
+func EvaluateSplit(ctx context.Context, reader client.Reader, object *unstructured.Unstructured) ([]metav1.Condition, error) {
+	split, problems := ingest.TrafficSplit(object)
+	if split == nil {
+		return []metav1.Condition{condition(Accepted, ReasonAccepted, problems)}, nil
+	}
+	others, err := listEntries(ctx, reader, traffic.TrafficSplit, split.Name.Namespace, ingest.TrafficSplit)
+	if err != nil {
+		return nil, err
+	}
+	missing, err := unresolvedSplitRefs(ctx, reader, split)
+	if err != nil {
+		return nil, err
+	}
+	problems = append(problems, splitConflicts(split, others)...)
+	return []metav1.Condition{condition(Accepted, ReasonAccepted, problems), condition(ResolvedRefs, ReasonResolvedRefs, missing)}, nil
+}
+
+// splitConflicts returns the conflicts of a split with others. Splits with matches do not conflict; the oldest has precedence.
+func splitConflicts(split *catalog.TrafficSplit, others []*catalog.TrafficSplit) []ingest.Problem {
+	var problems []ingest.Problem
+	older, found := oldestBefore(split, others, func(other *catalog.TrafficSplit) bool {
+		return other.Root == split.Root && len(other.Matches) == 0 && len(split.Matches) == 0
+	})
+	if found {
+		problems = append(problems, conflict("TrafficSplit %s is older and already splits Service %s, so this one has no effect: delete one of them.", older.Name, split.Root))
+	}
+	for _, backend := range split.Backends {
+		i := slices.IndexFunc(others, func(other *catalog.TrafficSplit) bool { return other.Root == backend.Service })
+		if i >= 0 && backend.Service != split.Root {
+			problems = append(problems, ingest.Problem{Reason: ReasonNotFollowed, Warning: true, Message: fmt.Sprintf(
+				"Service %s is also split by TrafficSplit %s, which does not apply to this backend: the splits of backends are not followed.", backend.Service, others[i].Name)})
+		}
+	}
+	return problems
+}
+
+// unresolvedSplitRefs returns the groups and Services of a split that do not exist or have no common port.
+func unresolvedSplitRefs(ctx context.Context, reader client.Reader, split *catalog.TrafficSplit) ([]ingest.Problem, error) {
+	var missing []ingest.Problem
+	for _, group := range split.Matches {
+		err := reader.Get(ctx, client.ObjectKey{Namespace: split.Name.Namespace, Name: group}, traffic.Object(traffic.HTTPRouteGroup))
+		if err != nil && !apierrors.IsNotFound(err) {
+			return nil, err
+		}
+		if err != nil {
+			missing = append(missing, notFound("HTTPRouteGroup %s/%s does not exist, so it selects no requests: create it, or correct the name.", split.Name.Namespace, group))
+		}
+	}
+	root, err := getService(ctx, reader, split.Root)
+	if err != nil {
+		return nil, err
+	}
+	if root == nil {
+		missing = append(missing, notFound("Service %s does not exist, so no requests are split: create it, or correct spec.service.", split.Root))
+	}
+	for _, backend := range split.Backends {
+		found, err := getService(ctx, reader, backend.Service)
+		switch {
+		case err != nil:
+			return nil, err
+		case found == nil:
+			missing = append(missing, notFound("Service %s does not exist, so the other backends take its share: create it, or correct the name.", backend.Service))
+		case root != nil && !hasCommonPort(root, found):
+			missing = append(missing, notFound("Service %s has none of the ports of Service %s, so the other backends take its share: give it a port of the same number.", backend.Service, split.Root))
+		}
+	}
+	return missing, nil
+}
+
+func notFound(format string, args ...any) ingest.Problem {
+	return ingest.Problem{Reason: ReasonRefNotFound, Message: fmt.Sprintf(format, args...)}
+}
+
+// getService returns a Service, or nil if it does not exist.
+func getService(ctx context.Context, reader client.Reader, name catalog.Name) (*corev1.Service, error) {
+	found := &corev1.Service{}
+	err := reader.Get(ctx, client.ObjectKey(name), found)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	return found, err
+}
+
+func hasCommonPort(a, b *corev1.Service) bool {
+	return slices.ContainsFunc(a.Spec.Ports, func(port corev1.ServicePort) bool {
+		return slices.ContainsFunc(b.Spec.Ports, func(other corev1.ServicePort) bool { return other.Port == port.Port })
+	})
+}

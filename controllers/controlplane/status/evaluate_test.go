@@ -1,0 +1,136 @@
+package status
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/ingest"
+)
+
+func object(kind schema.GroupVersionKind, name string, created int64, spec map[string]any) *unstructured.Unstructured {
+	u := traffic.Object(kind)
+	u.SetNamespace("shop")
+	u.SetName(name)
+	u.SetCreationTimestamp(metav1.NewTime(time.Unix(created, 0)))
+	u.Object["spec"] = spec
+	return u
+}
+
+func target(rules ...any) *unstructured.Unstructured {
+	account := func(name string) map[string]any {
+		return map[string]any{"kind": "ServiceAccount", "name": name, "namespace": "shop"}
+	}
+	return object(traffic.TrafficTarget, "target", 1, map[string]any{
+		"destination": account("web"), "sources": []any{account("client")}, "rules": rules,
+	})
+}
+
+func rule(kind, name string, matches ...any) map[string]any {
+	return map[string]any{"kind": kind, "name": name, "matches": matches}
+}
+
+// evaluateCase is an object with other objects, and its expected conditions.
+type evaluateCase struct {
+	name     string
+	evaluate Evaluate
+	object   *unstructured.Unstructured
+	others   []client.Object
+	// want maps condition types to "status reason".
+	want map[string]string
+	// message is part of a condition message.
+	message string
+}
+
+func (j evaluateCase) check(t *testing.T) {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, configv1alpha2.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reader := fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(j.others, j.object)...).Build()
+	conditions, err := j.evaluate(t.Context(), reader, j.object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, said := map[string]string{}, ""
+	for _, c := range conditions {
+		got[c.Type] = string(c.Status) + " " + c.Reason
+		said += c.Message
+	}
+	if diff := cmp.Diff(j.want, got); diff != "" {
+		t.Errorf("conditions (-want +got):\n%s%s", diff, said)
+	}
+	if !strings.Contains(said, j.message) {
+		t.Errorf("condition messages are %q, want %q", said, j.message)
+	}
+}
+
+// servicesNamed returns Services of the namespace shop with port 80.
+func servicesNamed(names ...string) []client.Object {
+	var all []client.Object
+	for _, name := range names {
+		all = append(all, &corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}},
+		})
+	}
+	return all
+}
+
+func TestEvaluateTarget(t *testing.T) {
+	group := object(traffic.HTTPRouteGroup, "paths", 1, map[string]any{"matches": []any{map[string]any{"name": "all", "pathRegex": "/.*"}}})
+	tests := []evaluateCase{
+		{
+			"a target whose routes exist", EvaluateTarget, target(rule("HTTPRouteGroup", "paths", "all")),
+			[]client.Object{group},
+			map[string]string{Accepted: "True Accepted", ResolvedRefs: "True ResolvedRefs"},
+			"in force",
+		},
+		{
+			"a target whose group is missing", EvaluateTarget, target(rule("HTTPRouteGroup", "none")),
+			nil,
+			map[string]string{Accepted: "True Accepted", ResolvedRefs: "False RefNotFound"},
+			"HTTPRouteGroup shop/none does not exist",
+		},
+		{
+			"a target that names a match which does not exist", EvaluateTarget, target(rule("HTTPRouteGroup", "paths", "typo")),
+			[]client.Object{group},
+			map[string]string{Accepted: "True Accepted", ResolvedRefs: "False RefNotFound"},
+			`no usable match named "typo"`,
+		},
+		{
+			"a target whose TCP route is missing", EvaluateTarget, target(rule("TCPRoute", "none")),
+			nil,
+			map[string]string{Accepted: "True Accepted", ResolvedRefs: "False RefNotFound"},
+			"TCPRoute shop/none does not exist",
+		},
+		{
+			"a target with a rule about UDP", EvaluateTarget, target(rule("UDPRoute", "dns"), rule("HTTPRouteGroup", "paths")),
+			[]client.Object{group},
+			map[string]string{Accepted: "True NotCaptured", ResolvedRefs: "True ResolvedRefs"},
+			"sidecars do not intercept UDP",
+		},
+		{
+			"a UDP route", EvaluateUnenforced(ingest.UDPRoute), object(traffic.UDPRoute, "dns", 1, map[string]any{}),
+			nil,
+			map[string]string{Accepted: "True NotCaptured"},
+			"this UDPRoute is not enforced",
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) { test.check(t) })
+	}
+}

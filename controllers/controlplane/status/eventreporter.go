@@ -1,0 +1,148 @@
+package status
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/ingest"
+)
+
+// maxNote is the maximum length of the text of an Event, in bytes.
+const maxNote = 1024
+
+// EventReporter records Events about problems of Services and EndpointSlices, whose status belongs to Kubernetes. It records
+// the same problems of an object once.
+type EventReporter struct {
+	recorder events.EventRecorder
+	leading  func() bool
+	inMesh   func(ctx context.Context, namespace string) (bool, error)
+	log      logr.Logger
+	wake     chan struct{}
+
+	mu      sync.Mutex
+	reports map[catalog.Ref]problemReport
+}
+
+// report is the pending or recorded Event of an object.
+type problemReport struct {
+	object   corev1.ObjectReference
+	reason   string
+	text     string
+	recorded bool
+}
+
+// kindsWithoutStatus maps the reported kinds to their API versions.
+var kindsWithoutStatus = map[catalog.Kind]string{catalog.KindService: "v1", catalog.KindEndpointSlice: "discovery.k8s.io/v1"}
+
+// NewEventReporter returns an EventReporter for the namespaces of a mesh. It must be called before the Leader runs.
+func NewEventReporter(reader client.Reader, recorder events.EventRecorder, leader *Leader, mesh string, log logr.Logger) *EventReporter {
+	t := &EventReporter{
+		recorder: recorder, leading: leader.Leading, inMesh: inMesh(reader, mesh), log: log,
+		wake: make(chan struct{}, 1), reports: map[catalog.Ref]problemReport{},
+	}
+	leader.Notify(t.wake)
+	return t
+}
+
+// Record stores the problems of an object, or that it was deleted. It never blocks.
+func (t *EventReporter) Record(kind catalog.Kind, object client.Object, problems []ingest.Problem) {
+	version, reported := kindsWithoutStatus[kind]
+	switch {
+	case reported:
+		ref := catalog.Ref{Kind: kind, Name: catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()}}
+		if !t.store(ref, object, version, problems) {
+			return
+		}
+	case kind != catalog.KindNamespace:
+		// A namespace that joins the mesh can have unreported problems.
+		return
+	}
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
+}
+
+// store stores the problems of an object and reports whether they are new.
+func (t *EventReporter) store(ref catalog.Ref, object client.Object, version string, problems []ingest.Problem) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(problems) == 0 {
+		delete(t.reports, ref)
+		return false
+	}
+	messages := make([]string, len(problems))
+	for i, problem := range problems {
+		messages[i] = problem.Message
+	}
+	text := strings.Join(messages, " ")
+	if len(text) > maxNote {
+		text = strings.ToValidUTF8(text[:maxNote-3], "") + "..."
+	}
+	if before, ok := t.reports[ref]; ok && before.object.UID == object.GetUID() && before.text == text {
+		return false
+	}
+	t.reports[ref] = problemReport{reason: problems[0].Reason, text: text, object: corev1.ObjectReference{
+		APIVersion: version, Kind: string(ref.Kind), Namespace: ref.Name.Namespace, Name: ref.Name.Name, UID: object.GetUID(),
+	}}
+	return true
+}
+
+// Run records Events until ctx ends. A replica without the Lease keeps them for later.
+func (t *EventReporter) Run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.wake:
+		}
+		if t.leading() {
+			t.recordEvents(ctx)
+		}
+	}
+}
+
+func (t *EventReporter) recordEvents(ctx context.Context) {
+	for _, ref := range t.unrecorded() {
+		member, err := t.inMesh(ctx, ref.Name.Namespace)
+		if err != nil {
+			t.log.Error(err, "cannot determine whether a namespace is in the mesh", "namespace", ref.Name.Namespace)
+		}
+		if !member {
+			continue
+		}
+		t.mu.Lock()
+		n, ok := t.reports[ref]
+		if ok {
+			n.recorded = true
+			t.reports[ref] = n
+		}
+		t.mu.Unlock()
+		if ok {
+			t.recorder.Eventf(&n.object, nil, corev1.EventTypeWarning, n.reason, "Ingest", "%s", n.text)
+		}
+	}
+}
+
+func (t *EventReporter) unrecorded() []catalog.Ref {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	refs := slices.Collect(maps.Keys(t.reports))
+	refs = slices.DeleteFunc(refs, func(ref catalog.Ref) bool { return t.reports[ref].recorded })
+	slices.SortFunc(refs, func(a, b catalog.Ref) int {
+		if byKind := strings.Compare(string(a.Kind), string(b.Kind)); byKind != 0 {
+			return byKind
+		}
+		return a.Name.Compare(b.Name)
+	})
+	return refs
+}

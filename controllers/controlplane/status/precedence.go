@@ -1,0 +1,89 @@
+package status
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/ingest"
+)
+
+// listEntries returns the entries of a kind; an empty namespace means all namespaces.
+func listEntries[E comparable](
+	ctx context.Context, reader client.Reader, kind schema.GroupVersionKind, namespace string,
+	read func(*unstructured.Unstructured) (E, []ingest.Problem),
+) ([]E, error) {
+	return listMatching(ctx, reader, kind, namespace, func(*unstructured.Unstructured) bool { return true }, read)
+}
+
+// listMatching returns the entries whose objects pass a filter that is cheaper than ingest.
+func listMatching[E comparable](
+	ctx context.Context, reader client.Reader, kind schema.GroupVersionKind, namespace string,
+	matches func(*unstructured.Unstructured) bool, read func(*unstructured.Unstructured) (E, []ingest.Problem),
+) ([]E, error) {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(kind)
+	// Objects from the cache are only read here, so they need no copy.
+	if err := reader.List(ctx, list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		if meta.IsNoMatchError(err) {
+			return nil, nil // the cluster does not define the kind
+		}
+		return nil, err
+	}
+	var all []E
+	for i := range list.Items {
+		if !matches(&list.Items[i]) {
+			continue
+		}
+		var none E
+		if entry, _ := read(&list.Items[i]); entry != none {
+			all = append(all, entry)
+		}
+	}
+	return all, nil
+}
+
+// age determines precedence between policies: the oldest wins, and the name among equals, as in the catalog.
+type age struct {
+	created time.Time
+	name    catalog.Name
+}
+
+func (a age) before(b age) bool {
+	order := a.created.Compare(b.created)
+	return order < 0 || order == 0 && a.name.Compare(b.name) < 0
+}
+
+func ageOf(entry catalog.Entry) age {
+	switch e := entry.(type) {
+	case *catalog.TrafficSplit:
+		return age{e.Created, e.Name}
+	case *catalog.Retry:
+		return age{e.Created, e.Name}
+	case *catalog.UpstreamTrafficSetting:
+		return age{e.Created, e.Name}
+	}
+	return age{name: entry.Ref().Name}
+}
+
+// conflict returns the problem that another policy has precedence.
+func conflict(format string, args ...any) ingest.Problem {
+	return ingest.Problem{Reason: ReasonConflicted, Message: fmt.Sprintf(format, args...)}
+}
+
+// oldestBefore returns the oldest matching entry that is older than mine.
+func oldestBefore[E catalog.Entry](mine E, all []E, matches func(E) bool) (oldest E, found bool) {
+	first := ageOf(mine)
+	for _, other := range all {
+		if at := ageOf(other); matches(other) && at.before(first) {
+			oldest, first, found = other, at, true
+		}
+	}
+	return oldest, found
+}

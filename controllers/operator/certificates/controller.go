@@ -1,0 +1,195 @@
+package certificates
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/controllers/operator/conditions"
+	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
+	"github.com/openservicemesh/osm-operator/controllers/operator/enqueue"
+	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
+	"github.com/openservicemesh/osm-operator/controllers/operator/secrets"
+	"github.com/openservicemesh/osm-operator/controllers/operator/status"
+	"github.com/openservicemesh/osm-operator/controllers/operator/webhooks"
+	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/operand"
+)
+
+// Reconciler keeps the certificates of meshes. All fields are required.
+type Reconciler struct {
+	*observe.Cluster
+	// Applier writes what is rendered.
+	Applier *apply.Applier
+	// Recorder records Events about a Mesh.
+	Recorder events.EventRecorder
+	// Status writes the status of a Mesh.
+	Status status.Writer
+}
+
+// scope is what the steps of one reconciliation know.
+type scope struct {
+	mesh   *v1alpha1.Mesh
+	wanted desired.Mesh
+	// home is the namespace of the mesh.
+	home      *corev1.Namespace
+	revisions []v1alpha1.MeshRevision
+	root      *certificate.Root
+	// bundles are what the API server is to trust.
+	bundles webhooks.Bundles
+	// notes are sentences for the condition.
+	notes []string
+	// renewal is when the next certificate is renewed; 0 is never.
+	renewal time.Duration
+}
+
+// SetupWithManager watches Meshes, their Secrets, and what the certificates depend on.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	mapper := enqueue.Mapper{Cluster: r.Cluster}
+	b := ctrl.NewControllerManagedBy(mgr).
+		Named("certificates").
+		WithOptions(enqueue.Options()).
+		For(&v1alpha1.Mesh{}, builder.WithPredicates(enqueue.MeshChanges(v1alpha1.ConditionInstalled))).
+		Owns(&v1alpha1.MeshRevision{}).
+		Watches(&admissionv1.MutatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
+		Watches(&admissionv1.ValidatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
+		Watches(&corev1.Namespace{}, mapper.ByNamespace())
+	for _, secret := range r.Secrets.Sources(mapper.BySecret) {
+		b = b.WatchesRawSource(secret)
+	}
+	return b.Complete(enqueue.RetryConflicts(r))
+}
+
+// Reconcile keeps the certificates of one mesh, and writes the condition CertificatesReady.
+func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	mesh := &v1alpha1.Mesh{}
+	if err := r.Client.Get(ctx, request.NamespacedName, mesh); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	s := &scope{mesh: mesh, wanted: r.Wanted(mesh), bundles: webhooks.Bundles{}}
+	maintained, err := r.NeedsMaintenance(ctx, mesh)
+	if err == nil && maintained {
+		err = r.renew(ctx, s)
+	}
+	if err := errors.Join(err, r.writeCondition(ctx, s, maintained, err)); err != nil {
+		return reconcile.Result{}, err
+	}
+	return reconcile.Result{RequeueAfter: s.renewal}, nil
+}
+
+// renew brings all certificates of a mesh up to date, in the order in which they depend on each other.
+func (r *Reconciler) renew(ctx context.Context, s *scope) error {
+	var err error
+	if s.home, err = r.Namespace(ctx, s.wanted.Namespace); err != nil {
+		return err
+	}
+	if s.revisions, err = r.Revisions(ctx, s.mesh.Name); err != nil {
+		return err
+	}
+	if s.bundles, err = webhooks.ReadBundles(ctx, r.Secrets, s.wanted.Namespace); err != nil {
+		return err
+	}
+	for _, step := range []func(context.Context, *scope) error{
+		r.reconcileRoot, r.reconcileServing, r.reconcileCanary, r.widenTrust, r.collectWarnings,
+	} {
+		if err := step(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reconcileServing keeps the certificates of the mesh's own webhooks. Both are signed by the root of the mesh, so a new certificate
+// needs no new trust as long as the root stays.
+func (r *Reconciler) reconcileServing(ctx context.Context, s *scope) error {
+	for _, served := range []struct{ secret, service string }{
+		{secrets.InjectorCert, names.Injector}, {secrets.ValidatorCert, names.Validator},
+	} {
+		if err := r.renewServing(ctx, s, served.secret, served.service+"."+s.wanted.Namespace+".svc"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reconcileCanary keeps the certificate of the canary's injector, and deletes it after the last canary.
+func (r *Reconciler) reconcileCanary(ctx context.Context, s *scope) error {
+	canary := observe.NextCanary(s.mesh, s.wanted, s.revisions)
+	if canary != "" {
+		service := names.WithSuffix(names.Injector, operand.CanarySuffix(s.mesh.Name, canary))
+		return r.renewServing(ctx, s, secrets.CanaryCert, service+"."+s.wanted.Namespace+".svc")
+	}
+	injection, err := webhooks.LiveInjection(ctx, r.Cluster, s.mesh.Name)
+	if err != nil || injection.Revision != "" || observe.ModeOf(s.mesh) != observe.Apply {
+		return err
+	}
+	secret, err := r.Secrets.Get(ctx, s.wanted.Namespace, secrets.CanaryCert)
+	if err != nil || secret == nil || secret.Labels[names.MeshLabel] != s.mesh.Name {
+		return err
+	}
+	delete(s.bundles, secrets.CanaryCert)
+	return apply.Delete(ctx, r.Client, secret)
+}
+
+// widenTrust makes registered webhooks trust the certificates of their servers. While the root changes, the bundles hold both roots.
+func (r *Reconciler) widenTrust(ctx context.Context, s *scope) error {
+	active := observe.ActiveRevision(s.revisions)
+	if active == nil || len(s.bundles[secrets.InjectorCert]) == 0 || len(s.bundles[secrets.ValidatorCert]) == 0 {
+		return nil
+	}
+	injection, err := webhooks.LiveInjection(ctx, r.Cluster, s.mesh.Name)
+	if err != nil {
+		return err
+	}
+	objects, err := webhooks.Render(r.Cluster, active, s.home, injection, s.bundles)
+	if err != nil {
+		return err
+	}
+	for _, object := range objects {
+		live, err := webhooks.Registered(ctx, r.Cluster, object)
+		if err != nil {
+			return err
+		}
+		if live == nil || webhooks.Trusts(live, s.bundles) {
+			continue
+		}
+		if _, err := r.Applier.Apply(ctx, s.mesh, object); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeCondition writes CertificatesReady. A mesh without certificates that is paused, planned or being removed has no such condition.
+func (r *Reconciler) writeCondition(ctx context.Context, s *scope, maintained bool, failed error) error {
+	wanted := s.mesh.Status.DeepCopy()
+	editor := conditions.NewEditor(&wanted.Conditions, s.mesh.Generation, r.Now())
+	switch {
+	case failed != nil:
+		editor.Set(v1alpha1.ConditionCertificatesReady, conditions.Assessment{State: conditions.Failing, Reason: v1alpha1.ReasonCertificatesFailed, Message: failed.Error()})
+	case maintained:
+		message := "all certificates exist and are valid"
+		for _, note := range s.notes {
+			message += "; " + note
+		}
+		editor.Set(v1alpha1.ConditionCertificatesReady, conditions.Assessment{State: conditions.Ready, Reason: v1alpha1.ReasonCertificatesValid, Message: message})
+	case observe.ModeOf(s.mesh) == observe.Apply:
+		editor.Set(v1alpha1.ConditionCertificatesReady, observe.Waiting(fmt.Sprintf("waiting until the Mesh is accepted and the namespace %s is ready", s.wanted.Namespace)))
+	default:
+		editor.SetOrRemove(false, v1alpha1.ConditionCertificatesReady, "", "")
+	}
+	_, err := r.Status.Write(ctx, status.Certificates, s.mesh, wanted)
+	return err
+}

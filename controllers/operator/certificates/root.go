@@ -1,0 +1,104 @@
+package certificates
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/operand"
+)
+
+// reconcileRoot creates the certificate authority once. A Secret that exists is used as it is, whoever made it.
+func (r *Reconciler) reconcileRoot(ctx context.Context, s *scope) error {
+	root, err := r.Root(ctx, s.wanted.Namespace)
+	if err != nil {
+		return err
+	}
+	if root == nil {
+		return r.createRoot(ctx, s)
+	}
+	s.root = root
+	return nil
+}
+
+// createRoot creates a new root. Create never overwrites, so two operators cannot replace each other's root.
+func (r *Reconciler) createRoot(ctx context.Context, s *scope) error {
+	root, err := certificate.NewRoot(rootKey(s.wanted.Key), r.Now())
+	if err != nil {
+		return err
+	}
+	key, err := root.KeyPEM()
+	if err != nil {
+		return err
+	}
+	secret := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: s.wanted.Namespace, Name: names.CABundleSecret, Labels: operand.Labels(s.mesh.Name, ""),
+			OwnerReferences: []metav1.OwnerReference{ownerReference(s.mesh)},
+		},
+		Data: map[string][]byte{names.CABundleCert: root.CertPEM(), names.CABundleKey: key},
+	}
+	if err := r.Client.Create(ctx, secret, client.FieldOwner(apply.FieldManager)); err != nil {
+		return fmt.Errorf("the Secret %s/%s for the certificate authority cannot be created: %w", secret.Namespace, secret.Name, err)
+	}
+	if meta.IsStatusConditionTrue(s.mesh.Status.Conditions, v1alpha1.ConditionCertificatesReady) {
+		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeWarning, "AuthorityReplaced", "ReplaceAuthority", "the certificate authority in Secret %s/%s was gone, and a new one takes its place: "+
+			"certificates are renewed under it, and calls may fail for about a minute until every replica of the control plane has it", secret.Namespace, secret.Name)
+	}
+	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Created", "CreateAuthority", "created the certificate authority in Secret %s/%s", secret.Namespace, secret.Name)
+	s.root = root
+	return nil
+}
+
+// rootKey is the key of the root. It is of the kind of the workloads' keys, so that peers that need RSA can verify the whole chain.
+func rootKey(key v1alpha1.KeySpec) certificate.KeySpec {
+	return certificate.KeySpec{Algorithm: certificate.Algorithm(ptr.Deref(key.Algorithm, "")), Bits: int(ptr.Deref(key.Size, 0))}
+}
+
+// ownerReference makes a mesh the controller of an object.
+func ownerReference(mesh *v1alpha1.Mesh) metav1.OwnerReference {
+	return metav1.OwnerReference{
+		APIVersion: v1alpha1.GroupVersion.String(), Kind: "Mesh", Name: mesh.Name, UID: mesh.UID, Controller: ptr.To(true),
+	}
+}
+
+// collectWarnings notes the other meshes that have the same root.
+func (r *Reconciler) collectWarnings(ctx context.Context, s *scope) error {
+	var meshes v1alpha1.MeshList
+	if err := r.Client.List(ctx, &meshes); err != nil {
+		return fmt.Errorf("the other Meshes cannot be listed: %w", err)
+	}
+	var sharing []string
+	for i := range meshes.Items {
+		other := r.Wanted(&meshes.Items[i])
+		if other.Name == s.mesh.Name || other.Namespace == s.wanted.Namespace {
+			continue
+		}
+		secret, err := r.Secrets.Get(ctx, other.Namespace, names.CABundleSecret)
+		if err != nil {
+			return err
+		}
+		if secret != nil && bytes.Equal(bytes.TrimSpace(secret.Data[names.CABundleCert]), bytes.TrimSpace(s.root.CertPEM())) {
+			sharing = append(sharing, other.Name)
+		}
+	}
+	if len(sharing) > 0 {
+		slices.Sort(sharing)
+		s.notes = append(s.notes, fmt.Sprintf(
+			"the certificate authority is that of the mesh %s too, so workloads of each can prove themselves to the other: where no access is meant, delete the Secret %s/%s of one of them, and restart its workloads",
+			strings.Join(sharing, " and "), s.wanted.Namespace, names.CABundleSecret))
+	}
+	return nil
+}

@@ -1,0 +1,154 @@
+package certificates
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/operand"
+)
+
+const (
+	// servingLifetime is how long the certificate of a webhook is valid.
+	servingLifetime = 90 * 24 * time.Hour
+	// renewBefore is how long before its end it is replaced. That leaves time to find out why a renewal fails.
+	renewBefore = servingLifetime / 3
+)
+
+// renewServing keeps one serving certificate in its Secret.
+func (r *Reconciler) renewServing(ctx context.Context, s *scope, name, host string) error {
+	live, err := r.Secrets.Get(ctx, s.wanted.Namespace, name)
+	if err != nil {
+		return err
+	}
+	if live != nil {
+		end, problem := verifyServing(live, s.root, host, r.Now())
+		if problem == nil {
+			s.bundles[name] = live.Data[names.CABundleCert]
+			s.renewAfter(end.Add(-renewBefore).Sub(r.Now()))
+			return r.restoreLabels(ctx, s, live)
+		}
+		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "CertificateRenewed", "Renew "+name, "renewing the certificate in Secret %s/%s: %v", live.Namespace, name, problem)
+	}
+	issued, err := certificate.NewIssuer(s.root, certificate.KeySpec{}, r.Now).Server([]string{host}, servingLifetime)
+	if err != nil {
+		return err
+	}
+	s.bundles[name] = trustBoth(s.root.CertPEM(), live)
+	if live != nil {
+		// The API server must trust the new certificate before the pods serve it.
+		if err := r.widenTrust(ctx, s); err != nil {
+			return err
+		}
+	}
+	s.renewAfter(servingLifetime - renewBefore)
+	return r.writeServing(ctx, s, name, issued)
+}
+
+// renewAfter schedules the next renewal.
+func (s *scope) renewAfter(after time.Duration) {
+	if s.renewal == 0 || after < s.renewal {
+		s.renewal = max(after, time.Second)
+	}
+}
+
+// verifyServing returns the end of a certificate's lifetime, or why it must be replaced.
+func verifyServing(secret *corev1.Secret, root *certificate.Root, host string, now time.Time) (time.Time, error) {
+	pair, err := tls.X509KeyPair(secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey])
+	if err != nil {
+		return time.Time{}, fmt.Errorf("it is damaged: %w", err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(root.CertPEM())
+	if !bytes.Contains(secret.Data[names.CABundleCert], bytes.TrimSpace(root.CertPEM())) {
+		return time.Time{}, fmt.Errorf("the root of the mesh is another one")
+	}
+	intermediates := x509.NewCertPool()
+	for _, der := range pair.Certificate[1:] {
+		if c, err := x509.ParseCertificate(der); err == nil {
+			intermediates.AddCert(c)
+		}
+	}
+	if _, err := pair.Leaf.Verify(x509.VerifyOptions{DNSName: host, Roots: roots, Intermediates: intermediates, CurrentTime: now}); err != nil {
+		return time.Time{}, err
+	}
+	if now.After(pair.Leaf.NotAfter.Add(-renewBefore)) {
+		return time.Time{}, fmt.Errorf("it ends at %s", pair.Leaf.NotAfter.UTC().Format(time.RFC3339))
+	}
+	return pair.Leaf.NotAfter, nil
+}
+
+// trustBoth is the trust during a change of the root: the new root, and the old one for as long as pods still serve its certificate.
+// The next renewal leaves the old one out.
+func trustBoth(root []byte, live *corev1.Secret) []byte {
+	if live == nil {
+		return root
+	}
+	old := live.Data[names.CABundleCert]
+	pool := x509.NewCertPool()
+	if bytes.Contains(old, bytes.TrimSpace(root)) || !pool.AppendCertsFromPEM(old) {
+		return root
+	}
+	return append(bytes.Clone(root), old...)
+}
+
+// writeServing writes a certificate into its Secret.
+func (r *Reconciler) writeServing(ctx context.Context, s *scope, name string, issued certificate.Certificate) error {
+	data := map[string]any{}
+	for key, value := range map[string][]byte{
+		corev1.TLSCertKey: issued.ChainPEM, corev1.TLSPrivateKeyKey: issued.KeyPEM, names.CABundleCert: s.bundles[name],
+	} {
+		data[key] = base64.StdEncoding.EncodeToString(value)
+	}
+	secret := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "Secret", "type": string(corev1.SecretTypeTLS), "data": data,
+	}}
+	secret.SetNamespace(s.wanted.Namespace)
+	secret.SetName(name)
+	secret.SetLabels(operand.Labels(s.mesh.Name, ""))
+	if err := apply.SetController(s.mesh, r.Client.Scheme(), secret); err != nil {
+		return err
+	}
+	// A hash of a private key must not be left in an annotation.
+	if err := r.Applier.ApplyUnconditionally(ctx, secret); err != nil {
+		return fmt.Errorf("the certificate in Secret %s/%s cannot be written: %w", s.wanted.Namespace, name, err)
+	}
+	return nil
+}
+
+// restoreLabels restores the labels and the owner of a Secret with a good certificate, by which the Secret is found when the mesh is
+// removed.
+func (r *Reconciler) restoreLabels(ctx context.Context, s *scope, live *corev1.Secret) error {
+	if isLabelled(live, s.mesh) {
+		return nil
+	}
+	return r.writeServing(ctx, s, live.Name, certificate.Certificate{ChainPEM: live.Data[corev1.TLSCertKey], KeyPEM: live.Data[corev1.TLSPrivateKeyKey]})
+}
+
+// isLabelled is true when a Secret has the labels and the owner of what was made for a mesh.
+func isLabelled(secret *corev1.Secret, mesh *v1alpha1.Mesh) bool {
+	for key, value := range operand.Labels(mesh.Name, "") {
+		if secret.Labels[key] != value {
+			return false
+		}
+	}
+	return slices.ContainsFunc(secret.OwnerReferences, func(owner metav1.OwnerReference) bool {
+		// The garbage collector's field is not compared.
+		owner.BlockOwnerDeletion = nil
+		return equality.Semantic.DeepEqual(owner, ownerReference(mesh))
+	})
+}

@@ -1,0 +1,96 @@
+package certificates
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// noon is the time of all tests.
+func noon() time.Time { return time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC) }
+
+const host = "osm-injector.osm-system.svc"
+
+// newRoot makes a root at noon.
+func newRoot(t *testing.T) *certificate.Root {
+	t.Helper()
+	root, err := certificate.NewRoot(certificate.KeySpec{}, noon())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+// served is a Secret with a certificate that a root issued at noon.
+func served(t *testing.T, root *certificate.Root) *corev1.Secret {
+	t.Helper()
+	leaf, err := certificate.NewIssuer(root, certificate.KeySpec{}, noon).Server([]string{host}, servingLifetime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &corev1.Secret{Data: map[string][]byte{
+		corev1.TLSCertKey: leaf.ChainPEM, corev1.TLSPrivateKeyKey: leaf.KeyPEM, names.CABundleCert: root.CertPEM(),
+	}}
+}
+
+func TestServingCertificateIsReplacedInTime(t *testing.T) {
+	root := newRoot(t)
+	secret := served(t, root)
+	day := 24 * time.Hour
+	end, err := verifyServing(secret, root, host, noon().Add(59*day))
+	if err != nil || !end.Equal(noon().Add(servingLifetime)) {
+		t.Errorf("after 59 days: ends %s, %v", end, err)
+	}
+	if _, err := verifyServing(secret, root, host, noon().Add(61*day)); err == nil || !strings.Contains(err.Error(), "it ends at") {
+		t.Errorf("after 61 of 90 days the certificate is kept: %v", err)
+	}
+}
+
+func TestServingCertificateIsReplacedWhenItDoesNotServe(t *testing.T) {
+	root, other := newRoot(t), newRoot(t)
+	foreign := served(t, other)
+	foreign.Data[names.CABundleCert] = root.CertPEM()
+	damaged := served(t, root)
+	damaged.Data[corev1.TLSPrivateKeyKey] = []byte("damaged")
+	untrusting := served(t, root)
+	untrusting.Data[names.CABundleCert] = other.CertPEM()
+	for name, test := range map[string]struct {
+		secret *corev1.Secret
+		host   string
+	}{
+		"another host":          {served(t, root), "osm-validator.osm-system.svc"},
+		"another root":          {foreign, host},
+		"damaged key":           {damaged, host},
+		"bundle of another":     {untrusting, host},
+		"nothing in the object": {&corev1.Secret{}, host},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := verifyServing(test.secret, root, test.host, noon()); err == nil {
+				t.Error("the certificate is kept")
+			}
+		})
+	}
+}
+
+func TestTrustDuringAChangeOfRoots(t *testing.T) {
+	old, next := newRoot(t), newRoot(t)
+	both := trustBoth(next.CertPEM(), served(t, old))
+	if !strings.Contains(string(both), string(old.CertPEM())) || !strings.HasPrefix(string(both), string(next.CertPEM())) {
+		t.Error("the old root is not trusted beside the new one")
+	}
+	renewed := served(t, next)
+	renewed.Data[names.CABundleCert] = both
+	if string(trustBoth(next.CertPEM(), renewed)) != string(next.CertPEM()) {
+		t.Error("the old root is trusted for ever")
+	}
+	damaged := served(t, old)
+	damaged.Data[names.CABundleCert] = []byte("no certificate")
+	if string(trustBoth(next.CertPEM(), damaged)) != string(next.CertPEM()) {
+		t.Error("what is no certificate is put into the trust")
+	}
+}

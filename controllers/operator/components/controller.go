@@ -1,0 +1,205 @@
+package components
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/internal/component"
+	"github.com/openservicemesh/osm-operator/internal/operand"
+)
+
+// retryFailed is the requeue interval of a component that is not ready. Health has no events of its own.
+const retryFailed = 10 * time.Second
+
+// Reconciler reconciles the components of one Mesh per request. All fields are required.
+type Reconciler struct {
+	// Client reads Meshes and MeshRevisions from the manager's cache, and writes the status of Meshes.
+	Client client.Client
+	// Objects reads and deletes the objects of components.
+	Objects client.Client
+	// Applier applies the objects of components. It reads through Objects.
+	Applier *apply.Applier
+	// Components are the components of every mesh.
+	Components []component.Component
+	// Kinds reports which kinds the API server serves.
+	Kinds Kinds
+	// Catalogue holds the versions that can be rendered.
+	Catalogue *operand.Catalogue
+	// OperatorNamespace is the namespace of the operator.
+	OperatorNamespace string
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// Kinds reports which kinds the API server serves.
+type Kinds interface {
+	// Ensure reports whether a kind is served, and starts its watch if it is.
+	Ensure(ctx context.Context, kind component.Kind) (served bool, err error)
+}
+
+// AllKinds is a Kinds that serves every kind, for dry runs of components with built-in kinds.
+type AllKinds struct{}
+
+// Ensure implements Kinds.
+func (AllKinds) Ensure(context.Context, component.Kind) (bool, error) { return true, nil }
+
+// Reconcile implements reconcile.Reconciler.
+func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	mesh := &v1alpha1.Mesh{}
+	if err := r.Client.Get(ctx, request.NamespacedName, mesh); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	planned := ptr.Deref(mesh.Spec.Mode, v1alpha1.ModeApply) == v1alpha1.ModePlan
+	if planned || ptr.Deref(mesh.Spec.Paused, false) {
+		return reconcile.Result{}, nil
+	}
+	if mesh.DeletionTimestamp != nil {
+		return r.teardown(ctx, mesh)
+	}
+	inputs, err := r.inputs(ctx, mesh)
+	if err != nil || len(inputs.ControlPlanes) == 0 {
+		return reconcile.Result{}, err
+	}
+	r.Applier.BeginReconcile(mesh)
+	statuses, retry := r.reconcileAll(ctx, mesh, inputs)
+	if err := r.writeStatus(ctx, mesh, statuses, true); err != nil {
+		return reconcile.Result{}, err
+	}
+	if retry {
+		return reconcile.Result{RequeueAfter: retryFailed}, nil
+	}
+	return reconcile.Result{}, nil
+}
+
+// reconcileAll reconciles each component and prunes components that do not exist any more. retry asks for a requeue.
+func (r *Reconciler) reconcileAll(ctx context.Context, mesh *v1alpha1.Mesh, inputs component.Inputs) (statuses []v1alpha1.ComponentStatus, retry bool) {
+	rendered := make([]rendering, 0, len(r.Components))
+	for _, c := range r.Components {
+		rendered = append(rendered, r.render(ctx, mesh, c, inputs))
+	}
+	known := map[string]bool{}
+	if err := r.recordInventory(ctx, mesh, rendered); err != nil {
+		for i := range rendered {
+			rendered[i].fail(err)
+		}
+	}
+	for i := range rendered {
+		status := r.reconcileComponent(ctx, mesh, &rendered[i])
+		retry = retry || !status.Ready && status.Reason != v1alpha1.ReasonKindNotServed
+		known[status.Name] = true
+		statuses = append(statuses, status)
+	}
+	for _, former := range mesh.Status.Components {
+		if known[former.Name] {
+			continue
+		}
+		remaining, err := r.prune(ctx, mesh, former.Objects, nil)
+		if len(remaining) > 0 {
+			former.Objects, former.Ready, former.Reason = remaining, false, v1alpha1.ReasonProgressing
+			former.Message = "being removed"
+			if err != nil {
+				former.Message += ": " + err.Error()
+			}
+			statuses, retry = append(statuses, former), true
+		}
+	}
+	return statuses, retry
+}
+
+// rendering is a component with its rendered objects, or why there are none.
+type rendering struct {
+	component.Component
+	objects []*unstructured.Unstructured
+	// missing lists the required kinds that are not served.
+	missing []string
+	err     error
+}
+
+func (c *rendering) fail(err error) {
+	if c.err == nil {
+		c.err = err
+	}
+}
+
+// render renders a component if all its kinds are served.
+func (r *Reconciler) render(ctx context.Context, mesh *v1alpha1.Mesh, c component.Component, inputs component.Inputs) rendering {
+	result := rendering{Component: c}
+	for _, kind := range c.Requires() {
+		served, err := r.Kinds.Ensure(ctx, kind)
+		if err != nil {
+			result.fail(fmt.Errorf("kind %s: %w", kind.Kind, err))
+		} else if !served {
+			result.missing = append(result.missing, kind.Kind+" "+kind.GroupVersion().String())
+		}
+	}
+	if result.err != nil || len(result.missing) > 0 {
+		return result
+	}
+	objects, err := c.Render(inputs)
+	if err == nil {
+		err = apply.SetController(mesh, r.Client.Scheme(), objects...)
+	}
+	if err != nil {
+		result.fail(err)
+		return result
+	}
+	result.objects = objects
+	return result
+}
+
+// reconcileComponent applies the objects of a component and prunes those of its inventory that are not rendered.
+func (r *Reconciler) reconcileComponent(ctx context.Context, mesh *v1alpha1.Mesh, c *rendering) v1alpha1.ComponentStatus {
+	status := v1alpha1.ComponentStatus{Name: c.Name(), Objects: inventoryOf(mesh, c.Name())}
+	if len(c.missing) > 0 {
+		// Objects of a kind that is not served were deleted together with its definition.
+		status.Reason, status.Message = v1alpha1.ReasonKindNotServed, fmt.Sprintf("the API server does not serve %v", c.missing)
+		if remaining, err := r.prune(ctx, mesh, status.Objects, nil); err == nil {
+			status.Objects = remaining
+		}
+		return status
+	}
+	if c.err == nil {
+		c.fail(r.Applier.ApplyAll(ctx, mesh, c.objects))
+	}
+	if c.err != nil {
+		status.Reason, status.Message = v1alpha1.ReasonApplyFailed, c.err.Error()
+		return status
+	}
+	references := referencesOf(c.objects)
+	remaining, err := r.prune(ctx, mesh, status.Objects, references)
+	status.Objects = append(references, remaining...)
+	if err != nil {
+		status.Reason, status.Message = v1alpha1.ReasonApplyFailed, err.Error()
+		return status
+	}
+	r.assess(ctx, c, &status)
+	return status
+}
+
+// assess reads the live objects of a component and writes its health into status.
+func (r *Reconciler) assess(ctx context.Context, c *rendering, status *v1alpha1.ComponentStatus) {
+	live := make([]*unstructured.Unstructured, 0, len(c.objects))
+	for _, object := range c.objects {
+		read := &unstructured.Unstructured{}
+		read.SetGroupVersionKind(object.GroupVersionKind())
+		if err := r.Objects.Get(ctx, client.ObjectKeyFromObject(object), read); err != nil {
+			// An object that was created just now is not in the cache yet.
+			status.Reason, status.Message = v1alpha1.ReasonProgressing, fmt.Sprintf("%s %s: %v", object.GetKind(), object.GetName(), err)
+			return
+		}
+		live = append(live, read)
+	}
+	if health := c.Health(live); !health.Ready {
+		status.Reason, status.Message = v1alpha1.ReasonProgressing, health.Message
+		return
+	}
+	status.Ready, status.Reason = true, v1alpha1.ReasonReady
+}

@@ -1,0 +1,124 @@
+package components
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
+	"github.com/openservicemesh/osm-operator/internal/component"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/operand"
+)
+
+// inputs derives the inputs of all components from the MeshRevisions and their roles. Before the first revision exists there are no
+// control planes, and nothing is rendered.
+func (r *Reconciler) inputs(ctx context.Context, mesh *v1alpha1.Mesh) (component.Inputs, error) {
+	inputs := component.Inputs{Mesh: mesh}
+	var list v1alpha1.MeshRevisionList
+	if err := r.Client.List(ctx, &list, client.MatchingLabels{names.MeshLabel: mesh.Name}); err != nil {
+		return inputs, fmt.Errorf("the MeshRevisions cannot be listed: %w", err)
+	}
+	var active, canary *v1alpha1.MeshRevision
+	for i := range list.Items {
+		revision := &list.Items[i]
+		if revision.DeletionTimestamp != nil {
+			continue
+		}
+		switch revision.Spec.Role {
+		case v1alpha1.RoleActive:
+			active = revision
+		case v1alpha1.RolePromoting:
+			active, canary = revision, revision
+		case v1alpha1.RoleCanary:
+			canary = revision
+		case "":
+			// An operator without roles has stored it.
+			if active == nil {
+				active = revision
+			}
+		}
+	}
+	if active == nil {
+		return inputs, nil
+	}
+	for _, c := range []struct {
+		revision *v1alpha1.MeshRevision
+		suffix   string
+	}{{active, ""}, {canary, suffixOf(canary)}} {
+		if c.revision == nil {
+			continue
+		}
+		release, err := r.Catalogue.Release(c.revision.Spec.Version)
+		var unknown *operand.UnknownVersionError
+		if errors.As(err, &unknown) {
+			// The operator can neither render nor replace this version before it is upgraded.
+			return component.Inputs{Mesh: mesh}, nil
+		}
+		if err != nil {
+			return inputs, err
+		}
+		parameters := desired.Parameters(c.revision, r.OperatorNamespace)
+		parameters.CanarySuffix = c.suffix
+		inputs.ControlPlanes = append(inputs.ControlPlanes, component.ControlPlane{Release: release, Parameters: parameters})
+	}
+	wanted := desired.RevisionName(mesh.Name, desired.StateOf(mesh, r.Catalogue.Current()).Version)
+	inputs.Aliases = aliases(mesh, list.Items, wanted, canary)
+	return inputs, nil
+}
+
+// suffixOf returns the name suffix of a canary.
+func suffixOf(canary *v1alpha1.MeshRevision) string {
+	if canary == nil {
+		return ""
+	}
+	return operand.CanarySuffix(canary.Spec.Mesh, canary.Name)
+}
+
+// aliases returns the suffixes of former canaries that a sidecar may still connect to, sorted: that of the wanted revision, whose sidecars
+// may be from its time as a canary, and those of revisions that still have sidecars. Revisions that no longer exist are known by the
+// recorded Services.
+func aliases(mesh *v1alpha1.Mesh, revisions []v1alpha1.MeshRevision, wanted string, canary *v1alpha1.MeshRevision) []string {
+	former := map[string]bool{}
+	for i := range revisions {
+		if revisions[i].Status.RanAsCanary {
+			former[revisions[i].Name] = true
+		}
+	}
+	for _, c := range mesh.Status.Components {
+		for _, object := range c.Objects {
+			suffix, ok := strings.CutPrefix(object.Name, names.Controller+"-")
+			if revision := mesh.Name + "-" + suffix; ok && object.Kind == "Service" && desired.IsRevisionOf(mesh.Name, revision) {
+				former[revision] = true
+			}
+		}
+	}
+	if canary != nil {
+		delete(former, canary.Name)
+	}
+	maps.DeleteFunc(former, func(revision string, _ bool) bool { return revision != wanted && sidecarsOf(mesh, revision) == 0 })
+	var suffixes []string
+	for _, revision := range slices.Sorted(maps.Keys(former)) {
+		suffixes = append(suffixes, operand.CanarySuffix(mesh.Name, revision))
+	}
+	return suffixes
+}
+
+// sidecarsOf returns the number of sidecars of a revision. Without observed sidecars every revision may have some.
+func sidecarsOf(mesh *v1alpha1.Mesh, revision string) int32 {
+	if mesh.Status.Proxies == nil {
+		return 1
+	}
+	for _, p := range mesh.Status.Proxies.ByRevision {
+		if p.Revision == revision {
+			return p.Total
+		}
+	}
+	return 0
+}

@@ -1,0 +1,101 @@
+package components
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/openservicemesh/osm-operator/internal/component"
+)
+
+// discoveryPeriod is how long a discovery answer is used. A change of a CustomResourceDefinition discards all answers.
+const discoveryPeriod = time.Minute
+
+// kindWatches starts the watch of a kind when the API server serves it, and stops it when it no longer does.
+type kindWatches struct {
+	discovery  discovery.DiscoveryInterface
+	cache      cache.Cache
+	controller controller.Controller
+
+	mu      sync.Mutex
+	answers map[schema.GroupVersion]served
+	watched map[schema.GroupVersionKind]bool
+}
+
+// served is a discovery answer.
+type served struct {
+	kinds map[string]bool
+	until time.Time
+}
+
+func newKindWatches(mgr ctrl.Manager, objects cache.Cache) (*kindWatches, error) {
+	client, err := discovery.NewDiscoveryClientForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+	if err != nil {
+		return nil, fmt.Errorf("discovery of kinds cannot be prepared: %w", err)
+	}
+	return &kindWatches{
+		discovery: client, cache: objects,
+		answers: map[schema.GroupVersion]served{}, watched: map[schema.GroupVersionKind]bool{},
+	}, nil
+}
+
+// Ensure implements Kinds.
+func (w *kindWatches) Ensure(ctx context.Context, kind component.Kind) (bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	is, err := w.isServed(kind.GroupVersionKind)
+	if err != nil {
+		return false, err
+	}
+	object := objectOf(kind.GroupVersionKind)
+	switch {
+	case is && !w.watched[kind.GroupVersionKind]:
+		if err := w.controller.Watch(source.Kind(w.cache, object, byMeshLabel[*unstructured.Unstructured]())); err != nil {
+			return false, fmt.Errorf("the kind %s cannot be watched: %w", kind.Kind, err)
+		}
+		w.watched[kind.GroupVersionKind] = true
+	case !is && w.watched[kind.GroupVersionKind]:
+		if err := w.cache.RemoveInformer(ctx, object); err != nil {
+			return false, fmt.Errorf("the watch of kind %s cannot be stopped: %w", kind.Kind, err)
+		}
+		delete(w.watched, kind.GroupVersionKind)
+	}
+	return is, nil
+}
+
+// isServed asks discovery whether a kind is served.
+func (w *kindWatches) isServed(kind schema.GroupVersionKind) (bool, error) {
+	version := kind.GroupVersion()
+	if answer, ok := w.answers[version]; ok && time.Now().Before(answer.until) {
+		return answer.kinds[kind.Kind], nil
+	}
+	list, err := w.discovery.ServerResourcesForGroupVersion(version.String())
+	if err != nil && !apierrors.IsNotFound(err) {
+		return false, fmt.Errorf("the kinds of %s cannot be discovered: %w", version, err)
+	}
+	answer := served{kinds: map[string]bool{}, until: time.Now().Add(discoveryPeriod)}
+	if list != nil {
+		for i := range list.APIResources {
+			answer.kinds[list.APIResources[i].Kind] = true
+		}
+	}
+	w.answers[version] = answer
+	return answer.kinds[kind.Kind], nil
+}
+
+// forget discards all discovery answers.
+func (w *kindWatches) forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	clear(w.answers)
+}

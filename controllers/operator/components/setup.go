@@ -1,0 +1,136 @@
+package components
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/selection"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/cluster"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// definitionDelay is the time after which a changed CustomResourceDefinition is looked at again: the API server serves a new kind shortly
+// after the definition is established.
+const definitionDelay = 2 * time.Second
+
+// definitions is the metadata of CustomResourceDefinitions.
+func definitions() *metav1.PartialObjectMetadata {
+	metadata := &metav1.PartialObjectMetadata{}
+	metadata.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
+	return metadata
+}
+
+// NewCluster returns a client and an unstructured cache for the objects of components, and adds it to mgr. The cache holds only objects
+// of meshes, and watches a kind from its first use.
+func NewCluster(mgr ctrl.Manager) (cluster.Cluster, error) {
+	ofMeshes, err := labels.NewRequirement(names.MeshLabel, selection.Exists, nil)
+	if err != nil {
+		return nil, err
+	}
+	objects, err := cluster.New(mgr.GetConfig(), func(o *cluster.Options) {
+		o.Scheme, o.Logger = runtime.NewScheme(), mgr.GetLogger()
+		o.Cache = cache.Options{
+			DefaultLabelSelector: labels.NewSelector().Add(*ofMeshes),
+			DefaultTransform:     cache.TransformStripManagedFields(),
+			ByObject:             map[client.Object]cache.ByObject{definitions(): {Label: labels.Everything()}},
+		}
+		o.Client = client.Options{Cache: &client.CacheOptions{Unstructured: true}}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("the cache of components cannot be created: %w", err)
+	}
+	return objects, mgr.Add(objects)
+}
+
+// SetupWithManager adds the controller to mgr. It sets Objects, Applier and Kinds.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	objects, err := NewCluster(mgr)
+	if err != nil {
+		return err
+	}
+	kinds, err := newKindWatches(mgr, objects.GetCache())
+	if err != nil {
+		return err
+	}
+	r.Objects, r.Kinds = objects.GetClient(), kinds
+	r.Applier = apply.New(r.Objects, mgr.GetEventRecorder("osm-operator"))
+	kinds.controller, err = ctrl.NewControllerManagedBy(mgr).
+		Named("components").
+		WithOptions(controller.Options{MaxConcurrentReconciles: 4}).
+		For(&v1alpha1.Mesh{}).
+		Watches(&v1alpha1.MeshRevision{}, byMeshLabel[client.Object]()).
+		WatchesRawSource(source.Kind(objects.GetCache(), definitions(), r.onDefinition(kinds))).
+		Build(r)
+	return err
+}
+
+// byMeshLabel maps an object to the mesh that its label names.
+func byMeshLabel[T client.Object]() handler.TypedEventHandler[T, reconcile.Request] {
+	return handler.TypedEnqueueRequestsFromMapFunc(func(_ context.Context, object T) []reconcile.Request {
+		if mesh := object.GetLabels()[names.MeshLabel]; mesh != "" {
+			return []reconcile.Request{{NamespacedName: client.ObjectKey{Name: mesh}}}
+		}
+		return nil
+	})
+}
+
+// onDefinition reconciles all meshes when a definition that a component requires appears, changes or disappears.
+func (r *Reconciler) onDefinition(kinds *kindWatches) handler.TypedEventHandler[*metav1.PartialObjectMetadata, reconcile.Request] {
+	required := map[string]bool{}
+	for _, c := range r.Components {
+		for _, kind := range c.Requires() {
+			required[kind.Resource+"."+kind.Group] = true
+		}
+	}
+	enqueue := func(ctx context.Context, definition string, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+		if !required[definition] {
+			return
+		}
+		kinds.forget()
+		var meshes v1alpha1.MeshList
+		if err := r.Client.List(ctx, &meshes); err != nil {
+			return
+		}
+		for i := range meshes.Items {
+			request := reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&meshes.Items[i])}
+			queue.Add(request)
+			queue.AddAfter(request, definitionDelay)
+		}
+	}
+	return handler.TypedFuncs[*metav1.PartialObjectMetadata, reconcile.Request]{
+		CreateFunc: func(ctx context.Context, e event.TypedCreateEvent[*metav1.PartialObjectMetadata], queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			enqueue(ctx, e.Object.Name, queue)
+		},
+		UpdateFunc: func(ctx context.Context, e event.TypedUpdateEvent[*metav1.PartialObjectMetadata], queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			enqueue(ctx, e.ObjectNew.Name, queue)
+		},
+		DeleteFunc: func(ctx context.Context, e event.TypedDeleteEvent[*metav1.PartialObjectMetadata], queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			enqueue(ctx, e.Object.Name, queue)
+		},
+	}
+}
+
+// objectOf returns an empty object of a kind.
+func objectOf(kind schema.GroupVersionKind) *unstructured.Unstructured {
+	object := &unstructured.Unstructured{}
+	object.SetGroupVersionKind(kind)
+	return object
+}

@@ -1,0 +1,81 @@
+package components
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	meshstatus "github.com/openservicemesh/osm-operator/controllers/operator/status"
+)
+
+// teardownPollInterval is the time between two looks at objects that are being deleted.
+const teardownPollInterval = 200 * time.Millisecond
+
+// writeStatus applies status.components, and with assessed the condition ComponentsReady, if they changed. It updates mesh.
+func (r *Reconciler) writeStatus(ctx context.Context, mesh *v1alpha1.Mesh, statuses []v1alpha1.ComponentStatus, assessed bool) error {
+	before := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionComponentsReady)
+	conditions := slices.Clone(mesh.Status.Conditions)
+	if assessed {
+		condition := readyCondition(statuses)
+		if ignored := r.Applier.IgnoredObjects(mesh); ignored != "" {
+			condition.Message += "; " + ignored
+		}
+		condition.ObservedGeneration, condition.LastTransitionTime = mesh.Generation, metav1.NewTime(r.Now().Truncate(time.Second))
+		meta.SetStatusCondition(&conditions, condition)
+	}
+	after := meta.FindStatusCondition(conditions, v1alpha1.ConditionComponentsReady)
+	if equality.Semantic.DeepEqual(mesh.Status.Components, statuses) && equality.Semantic.DeepEqual(before, after) {
+		return nil
+	}
+	content := v1alpha1.MeshStatus{Components: statuses}
+	if after != nil && mesh.DeletionTimestamp == nil {
+		content.Conditions = []metav1.Condition{*after}
+	}
+	status, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&content)
+	if err != nil {
+		return err
+	}
+	object := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": v1alpha1.GroupVersion.String(), "kind": "Mesh", "metadata": map[string]any{"name": mesh.Name}, "status": status,
+	}}
+	err = r.Client.Status().Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner(meshstatus.Components.Manager), client.ForceOwnership)
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("the components of Mesh %s cannot be recorded: %w", mesh.Name, err)
+	}
+	mesh.Status.Components, mesh.Status.Conditions = statuses, conditions
+	return nil
+}
+
+// readyCondition summarises the components. A component whose kinds are not served does not make the condition False.
+func readyCondition(statuses []v1alpha1.ComponentStatus) metav1.Condition {
+	var failed, waiting []string
+	for _, s := range statuses {
+		switch {
+		case s.Ready:
+		case s.Reason == v1alpha1.ReasonKindNotServed:
+			waiting = append(waiting, s.Name+": "+s.Message)
+		default:
+			failed = append(failed, s.Name+": "+s.Message)
+		}
+	}
+	condition := metav1.Condition{Type: v1alpha1.ConditionComponentsReady, Status: metav1.ConditionTrue}
+	switch {
+	case len(failed) > 0:
+		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, v1alpha1.ReasonComponentFailed, strings.Join(failed, "; ")
+	case len(waiting) > 0:
+		condition.Reason, condition.Message = v1alpha1.ReasonKindNotServed, "all other components are ready; "+strings.Join(waiting, "; ")
+	default:
+		condition.Reason, condition.Message = v1alpha1.ReasonComponentsReady, "all components are ready"
+	}
+	return condition
+}

@@ -1,0 +1,126 @@
+package dryrun
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// Cluster is a simulated cluster: the changes to a real one, kept in memory, and a clock.
+type Cluster struct {
+	scheme *runtime.Scheme
+	mapper meta.RESTMapper
+	// live finds objects that a cache does not hold, so that they are updated instead of created.
+	live client.Reader
+	now  time.Time
+
+	objects map[key]*object
+	// order holds the keys of objects in the order of their first change.
+	order []key
+	// seen holds the operator's objects that were read before any change of them.
+	seen map[key]bool
+	// writes counts the writes that changed something.
+	writes int
+}
+
+// key names an object in any version.
+type key struct {
+	schema.GroupKind
+	types.NamespacedName
+}
+
+// object is a changed object.
+type object struct {
+	gvk schema.GroupVersionKind
+	// before is the real object, nil when it does not exist; now is the simulated one, nil when it was deleted.
+	before, now map[string]any
+	// byOperator is true after a change of more than the status.
+	byOperator bool
+	// applied is the hash that the Applier wrote first.
+	applied string
+}
+
+// New returns a simulated cluster without changes whose clock is at now.
+func New(scheme *runtime.Scheme, mapper meta.RESTMapper, live client.Reader, now time.Time) *Cluster {
+	return &Cluster{scheme: scheme, mapper: mapper, live: live, now: now, objects: map[key]*object{}, seen: map[key]bool{}}
+}
+
+// Now returns the time of the simulated clock.
+func (c *Cluster) Now() time.Time { return c.now }
+
+// AdvanceClock moves the simulated clock.
+func (c *Cluster) AdvanceClock(d time.Duration) { c.now = c.now.Add(d) }
+
+// Writes counts the writes that changed something.
+func (c *Cluster) Writes() int { return c.writes }
+
+// put keeps the new content of an object; nil deletes it. A change of managed fields alone is not counted.
+func (c *Cluster) put(k key, gvk schema.GroupVersionKind, before, now map[string]any, byOperator bool) {
+	o := c.objects[k]
+	if equalContent(before, now) {
+		if o != nil {
+			o.now = now
+		}
+		return
+	}
+	c.writes++
+	if o == nil {
+		o = &object{gvk: gvk, before: before}
+		c.objects[k] = o
+		c.order = append(c.order, k)
+	}
+	o.now = now
+	o.byOperator = o.byOperator || byOperator
+}
+
+// equalContent compares objects without their managed fields, which hold the time of the real clock.
+func equalContent(a, b map[string]any) bool {
+	return (a == nil) == (b == nil) && reflect.DeepEqual(withoutManagedFields(a), withoutManagedFields(b))
+}
+
+func withoutManagedFields(content map[string]any) map[string]any {
+	metadata, ok := content["metadata"].(map[string]any)
+	if !ok {
+		return content
+	}
+	content, metadata = maps.Clone(content), maps.Clone(metadata)
+	delete(metadata, "managedFields")
+	content["metadata"] = metadata
+	return content
+}
+
+// initialize sets the metadata that an API server gives to a new object.
+func (c *Cluster) initialize(content map[string]any) {
+	u := &unstructured.Unstructured{Object: content}
+	u.SetUID(types.UID(fmt.Sprintf("planned-%d", len(c.order)+1)))
+	// Optimistic locking needs a version.
+	u.SetResourceVersion("1")
+	u.SetCreationTimestamp(metav1.NewTime(c.now.Truncate(time.Second)))
+	u.SetGeneration(1)
+}
+
+// updateGeneration increments the generation when more than the metadata and the status differ.
+func updateGeneration(before, now map[string]any) {
+	if reflect.DeepEqual(withoutMetadata(before), withoutMetadata(now)) {
+		return
+	}
+	u := &unstructured.Unstructured{Object: now}
+	u.SetGeneration((&unstructured.Unstructured{Object: before}).GetGeneration() + 1)
+}
+
+// withoutMetadata is an object without metadata and status.
+func withoutMetadata(content map[string]any) map[string]any {
+	copied := maps.Clone(content)
+	delete(copied, "metadata")
+	delete(copied, "status")
+	return copied
+}

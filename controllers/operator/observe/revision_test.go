@@ -1,0 +1,34 @@
+package observe
+
+import (
+	"slices"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+func TestRevisionOfService(t *testing.T) {
+	for service, want := range map[string]string{
+		"osm-controller-v0-2-0": "osm-v0-2-0", "osm-controller": "", "osm-controller-report": "", "osm-controller-report-v0-2-0": "",
+		"osm-controller-metrics": "", "osm-injector-v0-2-0": "",
+	} {
+		if got := RevisionOfService("osm", names.Controller, service); got != want {
+			t.Errorf("Service %s belongs to %q, want %q", service, got, want)
+		}
+	}
+}
+
+func TestCanarySuffixes(t *testing.T) {
+	for role, want := range map[v1alpha1.Role][]string{
+		"": {""}, v1alpha1.RoleActive: {""}, v1alpha1.RoleCanary: {"v0-2-0"}, v1alpha1.RolePromoting: {"", "v0-2-0"}, v1alpha1.RoleStandby: nil,
+	} {
+		revision := &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "osm-v0-2-0"}}
+		revision.Spec.Mesh, revision.Spec.Role = "osm", role
+		if got := CanarySuffixes(revision); !slices.Equal(got, want) {
+			t.Errorf("role %q runs %q, want %q", role, got, want)
+		}
+	}
+}

@@ -1,0 +1,143 @@
+package plan
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/conditions"
+	"github.com/openservicemesh/osm-operator/controllers/operator/dryrun"
+	"github.com/openservicemesh/osm-operator/controllers/operator/enqueue"
+	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
+	"github.com/openservicemesh/osm-operator/controllers/operator/status"
+	"github.com/openservicemesh/osm-operator/internal/rollout"
+)
+
+// repeatInterval is how often a plan is computed without an event: budgets, policies and pods without sidecars send none.
+const repeatInterval = time.Minute
+
+// DataPlane observes the workloads with sidecars.
+type DataPlane interface {
+	// Workloads are all that carry sidecars of a mesh.
+	Workloads(ctx context.Context, mesh string) ([]rollout.Workload, error)
+	// Sources are watches of them, as requests for a mesh.
+	Sources() []source.Source
+}
+
+// Reconciler plans Meshes. All fields are required.
+type Reconciler struct {
+	*observe.Cluster
+	// Status writes the status of a Mesh.
+	Status status.Writer
+	// DataPlane observes the workloads with sidecars.
+	DataPlane DataPlane
+	// Controllers builds the controllers that a simulation runs, in the order of a round.
+	Controllers func(Simulation) []dryrun.Controller
+	// limiter keeps plans apart; SetupWithManager makes it.
+	limiter *limiter
+}
+
+// SetupWithManager watches Meshes and what a plan depends on.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	r.limiter = newLimiter()
+	mapper := enqueue.Mapper{Cluster: r.Cluster}
+	b := ctrl.NewControllerManagedBy(mgr).
+		Named("plan").
+		WithOptions(enqueue.Options()).
+		For(&v1alpha1.Mesh{}, builder.WithPredicates(enqueue.MeshChanges())).
+		Owns(&v1alpha1.MeshRevision{}).
+		Owns(&corev1.Service{}).
+		Owns(&corev1.ConfigMap{}).
+		Watches(&admissionv1.MutatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
+		Watches(&admissionv1.ValidatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
+		Watches(&corev1.Namespace{}, mapper.ByNamespace()).
+		Watches(&configv1alpha2.MeshConfig{}, mapper.BySiblings()).
+		Watches(&apiextensionsv1.CustomResourceDefinition{}, mapper.All()).
+		Watches(&v1alpha1.Mesh{}, mapper.All(), builder.WithPredicates(enqueue.OnlyDeletes()))
+	for _, secret := range r.Secrets.Sources(mapper.BySecret) {
+		b = b.WatchesRawSource(secret)
+	}
+	for _, sidecars := range r.DataPlane.Sources() {
+		b = b.WatchesRawSource(sidecars)
+	}
+	return b.Complete(enqueue.RetryConflicts(r))
+}
+
+// Reconcile writes the plan of one Mesh, or removes it from a Mesh that is applied.
+func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	mesh := &v1alpha1.Mesh{}
+	if err := r.Client.Get(ctx, request.NamespacedName, mesh); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	wanted := mesh.Status.DeepCopy()
+	if !observe.IsPlanOnly(mesh) {
+		wanted.Plan = nil
+		conditions.NewEditor(&wanted.Conditions, mesh.Generation, r.Now()).SetOrRemove(false, v1alpha1.ConditionPlanned, "", "")
+		_, err := r.Status.Write(ctx, status.Plan, mesh, wanted)
+		return reconcile.Result{}, err
+	}
+	if wait := r.limiter.wait(mesh, r.Now()); wait > 0 {
+		return reconcile.Result{RequeueAfter: wait}, nil
+	}
+	planned := conditions.Assessment{
+		State: conditions.Failing, Reason: v1alpha1.ReasonDeleting,
+		Message: "the Mesh is being deleted, and spec.mode Plan keeps the operator from removing anything: set it to Apply to go on",
+	}
+	var failed error
+	if mesh.DeletionTimestamp != nil {
+		wanted.Plan = nil
+	} else if planned, failed = r.computePlan(ctx, mesh, wanted); failed != nil {
+		planned = conditions.Assessment{State: conditions.Failing, Reason: v1alpha1.ReasonPlanFailed, Message: "the plan cannot be made, which is tried again: " + failed.Error()}
+	}
+	conditions.NewEditor(&wanted.Conditions, mesh.Generation, r.Now()).Set(v1alpha1.ConditionPlanned, planned)
+	_, err := r.Status.Write(ctx, status.Plan, mesh, wanted)
+	if err := errors.Join(failed, err); err != nil {
+		return reconcile.Result{}, err
+	}
+	return reconcile.Result{RequeueAfter: repeatInterval}, nil
+}
+
+// computePlan simulates what Apply would do, and writes the plan into a status.
+func (r *Reconciler) computePlan(ctx context.Context, mesh *v1alpha1.Mesh, wanted *v1alpha1.MeshStatus) (conditions.Assessment, error) {
+	revisions, err := r.Revisions(ctx, mesh.Name)
+	if err != nil {
+		return conditions.Assessment{}, err
+	}
+	active := observe.ActiveRevision(revisions)
+	result, err := r.simulate(ctx, mesh)
+	if err != nil {
+		return conditions.Assessment{}, err
+	}
+	next := planOf(result, active)
+	if err := r.planProxies(ctx, mesh, active, result, next); err != nil {
+		return conditions.Assessment{}, err
+	}
+	finish(next, mesh, r.Now())
+	wanted.Plan = next
+	if result.problem.Message != "" {
+		return conditions.Assessment{State: conditions.Failing, Reason: result.problem.Reason, Message: result.problem.Message}, nil
+	}
+	return conditions.Assessment{State: conditions.Ready, Reason: v1alpha1.ReasonPlanned, Message: next.Summary}, nil
+}
+
+// finish completes a plan. A plan that equals the one before keeps its time.
+func finish(next *v1alpha1.PlanStatus, mesh *v1alpha1.Mesh, now time.Time) {
+	next.Summary = summaryOf(next)
+	next.Hash = hashOf(next)
+	next.Generation, next.Time = mesh.Generation, metav1.NewTime(now.Truncate(time.Second))
+	if before := mesh.Status.Plan; before != nil && before.Hash == next.Hash {
+		next.Time = before.Time
+	}
+}

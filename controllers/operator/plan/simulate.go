@@ -1,0 +1,146 @@
+package plan
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/dryrun"
+	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
+	"github.com/openservicemesh/osm-operator/controllers/operator/status"
+	"github.com/openservicemesh/osm-operator/internal/rollout"
+)
+
+// Simulation is what the controllers of a simulation act on. Nothing in it writes to the cluster.
+type Simulation struct {
+	// Mesh is the name of the mesh.
+	Mesh string
+	// Client is the client of the simulated cluster.
+	Client *dryrun.Client
+	// Cluster reads the simulated cluster.
+	Cluster *observe.Cluster
+	// DataPlane is the simulated data plane.
+	DataPlane *dryrun.DataPlane
+	// Health observes control planes that are well.
+	Health dryrun.Health
+	// Recorder records no Events.
+	Recorder dryrun.DiscardEvents
+	// Status writes the status of the simulated Mesh.
+	Status status.Writer
+}
+
+// simulated is what the operator would do about a mesh until nothing is left to do.
+type simulated struct {
+	changes   []dryrun.Change
+	unchanged int
+	waves     [][]rollout.Ref
+	// skipped are the workloads that would keep outdated sidecars.
+	skipped []rollout.Note
+	// version is the one that would run.
+	version string
+	// problem is the condition Ready in the end, when that is not True; its message is empty when it is.
+	problem metav1.Condition
+}
+
+// simulate lets the controllers act in memory until nothing is left to do.
+func (r *Reconciler) simulate(ctx context.Context, mesh *v1alpha1.Mesh) (*simulated, error) {
+	cluster := dryrun.New(r.Client.Scheme(), r.Client.RESTMapper(), r.Live, r.Now())
+	world, plane := cluster.Client(r.Client), cluster.DataPlane(r.DataPlane)
+	twin := *r.Cluster
+	twin.Client, twin.Live, twin.Secrets, twin.Now = world, cluster.Client(r.Live), &simulatedSecrets{r.Secrets, world}, cluster.Now
+	applied := mesh.DeepCopy()
+	applied.Spec.Mode, applied.Spec.Paused, applied.Status.Plan = nil, nil, nil
+	if err := world.Update(ctx, applied); err != nil {
+		return nil, err
+	}
+	ready := metav1.Condition{}
+	settle := func(ctx context.Context) error { return world.SimulateDeployments(ctx, mesh.Name) }
+	stop := func(ctx context.Context) (stop bool, err error) {
+		ready, err = readyOf(ctx, world, mesh.Name)
+		return ready.Status == metav1.ConditionFalse, err
+	}
+	failed, err := cluster.Run(ctx, settle, stop, r.Controllers(Simulation{Mesh: mesh.Name, Client: world, Cluster: &twin, DataPlane: plane, Status: status.Writer{Client: world}})...)
+	problem := problemOf(ready, failed)
+	if errors.Is(err, dryrun.ErrTooManyRounds) {
+		problem = metav1.Condition{Reason: v1alpha1.ReasonPlanFailed, Message: "the plan is not complete: " + err.Error()}
+	} else if err != nil {
+		return nil, err
+	}
+	skipped, err := skippedWorkloads(ctx, &twin, mesh, plane)
+	if err != nil {
+		return nil, err
+	}
+	return &simulated{
+		changes: cluster.Changes(), unchanged: cluster.Unchanged(), waves: plane.Waves(), skipped: skipped,
+		version: r.Wanted(mesh).Version, problem: problem,
+	}, nil
+}
+
+// problemOf is the condition Ready at the end of a simulation when it is not True, with what failed.
+func problemOf(ready metav1.Condition, failed error) metav1.Condition {
+	switch {
+	case failed != nil && !strings.Contains(failed.Error(), ready.Message):
+		ready.Message += ": " + failed.Error()
+	case ready.Status == metav1.ConditionTrue:
+		ready.Message = ""
+	}
+	return ready
+}
+
+// readyOf is the condition Ready of a simulated mesh.
+func readyOf(ctx context.Context, world client.Reader, name string) (metav1.Condition, error) {
+	mesh := &v1alpha1.Mesh{}
+	if err := world.Get(ctx, client.ObjectKey{Name: name}, mesh); err != nil {
+		return metav1.Condition{}, err
+	}
+	if c := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionReady); c != nil {
+		return *c, nil
+	}
+	return metav1.Condition{Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonProgressing, Message: "nothing was done"}, nil
+}
+
+// skippedWorkloads are those that keep outdated sidecars at the end of a simulation.
+func skippedWorkloads(ctx context.Context, c *observe.Cluster, mesh *v1alpha1.Mesh, plane *dryrun.DataPlane) ([]rollout.Note, error) {
+	revisions, err := c.Revisions(ctx, mesh.Name)
+	if err != nil {
+		return nil, err
+	}
+	active := observe.ActiveRevision(revisions)
+	if active == nil {
+		return nil, nil
+	}
+	workloads, err := plane.Workloads(ctx, mesh.Name)
+	if err != nil {
+		return nil, err
+	}
+	wave := rollout.NextWave(workloads, active.Name, observe.Limits(mesh), c.Now())
+	return slices.Concat(wave.Manual, wave.Blocked), nil
+}
+
+// simulatedSecrets are the Secrets of a simulation.
+type simulatedSecrets struct {
+	observe.Secrets
+	world *dryrun.Client
+}
+
+// Get reads a Secret that the simulation has written, or else the live one.
+func (s *simulatedSecrets) Get(ctx context.Context, namespace, name string) (*corev1.Secret, error) {
+	secret := &corev1.Secret{}
+	secret.Namespace, secret.Name = namespace, name
+	if !s.world.IsChanged(secret) {
+		return s.Secrets.Get(ctx, namespace, name)
+	}
+	err := s.world.Get(ctx, client.ObjectKeyFromObject(secret), secret)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	return secret, err
+}

@@ -1,0 +1,100 @@
+package revision
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// workload is one Deployment of a control plane with its pods.
+type workload struct {
+	name string
+	// deployment is nil when it does not exist.
+	deployment *appsv1.Deployment
+	pods       []corev1.Pod
+	now        time.Time
+	// version is that of the revision. The live Deployment may still have another one.
+	version string
+	// autoscaling is nil for a fixed number of pods.
+	autoscaling *v1alpha1.AutoscalingSpec
+}
+
+// workload reads a Deployment and its pods.
+func (r *Reconciler) workload(ctx context.Context, revision *v1alpha1.MeshRevision, name string) (workload, error) {
+	namespace := revision.Spec.Namespace
+	w := workload{
+		name: name, deployment: &appsv1.Deployment{}, now: r.Now(),
+		version: revision.Spec.Version, autoscaling: workloadSpec(revision, name).Autoscaling,
+	}
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, w.deployment)
+	if apierrors.IsNotFound(err) {
+		w.deployment = nil
+		return w, nil
+	}
+	if err != nil {
+		return w, fmt.Errorf("the Deployment %s/%s cannot be read: %w", namespace, name, err)
+	}
+	var pods corev1.PodList
+	if err := r.Client.List(ctx, &pods, client.InNamespace(namespace), client.MatchingLabels{names.AppLabel: name}); err != nil {
+		return w, fmt.Errorf("the pods of %s/%s cannot be listed: %w", namespace, name, err)
+	}
+	w.pods = pods.Items
+	return w, nil
+}
+
+// count counts the desired pods and those that are up to date and ready. A Deployment does not report how many ready pods are outdated,
+// so as many as possible are taken to be outdated.
+func (w workload) count() v1alpha1.WorkloadStatus {
+	if w.deployment == nil {
+		return v1alpha1.WorkloadStatus{}
+	}
+	count := v1alpha1.WorkloadStatus{Replicas: ptr.Deref(w.deployment.Spec.Replicas, 1)}
+	status := w.deployment.Status
+	if status.ObservedGeneration >= w.deployment.Generation && w.deployedVersion() == w.version {
+		outdated := status.Replicas - status.UpdatedReplicas
+		count.Ready = min(max(status.ReadyReplicas-outdated, 0), count.Replicas)
+	}
+	return count
+}
+
+// isReady reports whether enough pods are up to date and ready, and no outdated pod is left.
+func (w workload) isReady() bool {
+	if w.deployment == nil {
+		return false
+	}
+	count, status := w.count(), w.deployment.Status
+	required := w.requiredReplicas(count.Replicas)
+	if count.Ready < required || status.AvailableReplicas < required || status.Replicas != status.UpdatedReplicas || w.outdatedPods() > 0 {
+		return false
+	}
+	return w.autoscaling != nil || status.Replicas == count.Replicas
+}
+
+// deployedVersion is the version of the Deployment's pod template.
+func (w workload) deployedVersion() string {
+	return w.deployment.Spec.Template.Labels[names.VersionLabel]
+}
+
+// outdatedPods counts pods of another version, including terminating ones. A Deployment does not count the latter, but the API server
+// keeps its connections to them: an outdated injector would inject outdated sidecars. A pod whose grace period has ended does not count,
+// because on a lost node its object stays.
+func (w workload) outdatedPods() int {
+	n := 0
+	for i := range w.pods {
+		pod := &w.pods[i]
+		ended := pod.DeletionTimestamp != nil && !w.now.Before(pod.DeletionTimestamp.Time)
+		if pod.Labels[names.VersionLabel] != w.deployedVersion() && !ended {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,81 @@
+package rollout
+
+import (
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/rollout"
+)
+
+func TestRoleIn(t *testing.T) {
+	for _, c := range []struct {
+		base, beside string
+		want         v1alpha1.Role
+	}{
+		{"new", "", v1alpha1.RoleActive},
+		{"old", "new", v1alpha1.RoleCanary},
+		{"new", "new", v1alpha1.RolePromoting},
+		{"old", "", v1alpha1.RoleStandby},
+		{"old", "newer", v1alpha1.RoleStandby},
+	} {
+		if got := roleIn(rollout.Plan{Active: c.base, Canary: c.beside}, "new"); got != c.want {
+			t.Errorf("with base %q and beside %q the role is %s, want %s", c.base, c.beside, got, c.want)
+		}
+	}
+}
+
+// What a revision answers with counts only in a role with an injector of its own, which it has taken.
+func TestCanaryAnswers(t *testing.T) {
+	for _, c := range []struct {
+		spec, status v1alpha1.Role
+		ready        int32
+		want         bool
+	}{
+		{v1alpha1.RoleCanary, v1alpha1.RoleCanary, 1, true},
+		{v1alpha1.RolePromoting, v1alpha1.RoleCanary, 1, true},
+		{v1alpha1.RoleCanary, v1alpha1.RoleCanary, 0, false},
+		{v1alpha1.RoleCanary, v1alpha1.RoleActive, 2, false},
+		{v1alpha1.RoleActive, v1alpha1.RolePromoting, 2, false},
+	} {
+		revision := &v1alpha1.MeshRevision{}
+		revision.Spec.Role, revision.Status.Role, revision.Status.Injector.Ready = c.spec, c.status, c.ready
+		if got := canaryAnswers(revision); got != c.want {
+			t.Errorf("%+v: answers is %v", c, got)
+		}
+	}
+}
+
+// While a revision is tried beside another, only its own sidecars are connected to it.
+func TestExpectedSidecars(t *testing.T) {
+	workloads := []rollout.Workload{
+		{Sidecars: map[string]int{"osm-v0-1-0": 3}}, {Sidecars: map[string]int{"osm-v0-2-0": 2, "osm-v0-1-0": 1}},
+	}
+	for _, c := range []struct {
+		base, beside string
+		want         int
+	}{{"osm-v0-1-0", "osm-v0-2-0", 2}, {"osm-v0-2-0", "osm-v0-2-0", 6}, {"osm-v0-2-0", "", 6}} {
+		s := &scope{mesh: &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}}}
+		s.situation = rollout.Situation{Desired: "osm-v0-2-0", Active: c.base, Canary: c.beside, Workloads: workloads}
+		if got := s.expectedSidecars(); got != c.want {
+			t.Errorf("with base %s and beside %q %d sidecars are expected, want %d", c.base, c.beside, got, c.want)
+		}
+	}
+}
+
+// A role that was taken after the pods were ready begins when it was taken: restarts from before are not of this step.
+func TestInRoleSince(t *testing.T) {
+	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	later := metav1.NewTime(noon.Add(time.Minute))
+	revision := &v1alpha1.MeshRevision{}
+	revision.Spec.Role, revision.Status.Role, revision.Status.RoleStartTime = v1alpha1.RoleActive, v1alpha1.RoleActive, &later
+	if got := inRoleSince(revision); !got.IsZero() {
+		t.Errorf("a revision that is not ready is in its role since %s", got)
+	}
+	revision.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, LastTransitionTime: metav1.NewTime(noon)}}
+	if got := inRoleSince(revision); !got.Equal(later.Time) {
+		t.Errorf("in its role since %s, want %s", got, later)
+	}
+}

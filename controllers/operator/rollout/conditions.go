@@ -1,0 +1,156 @@
+package rollout
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/conditions"
+	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
+	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
+	"github.com/openservicemesh/osm-operator/controllers/operator/restart"
+	"github.com/openservicemesh/osm-operator/controllers/operator/status"
+	"github.com/openservicemesh/osm-operator/internal/rollout"
+)
+
+// setConditions sets ControlPlaneReady, Upgrading and DataPlaneUpToDate. A mesh that is being removed, or is
+// not installed and not to be installed, has none of them.
+func (r *Reconciler) setConditions(s *scope, wanted *v1alpha1.MeshStatus, failed error) {
+	editor := conditions.NewEditor(&wanted.Conditions, s.mesh.Generation, r.Now())
+	for _, kind := range status.Rollout.Conditions {
+		if mode := observe.ModeOf(s.mesh); mode == observe.Remove || mode == observe.Maintain && s.active == nil {
+			editor.SetOrRemove(false, kind, "", "")
+			continue
+		}
+		switch kind {
+		case v1alpha1.ConditionControlPlaneReady:
+			assessment := assessControlPlane(s, failed)
+			if ignored := r.Applier.IgnoredObjects(s.mesh); ignored != "" {
+				assessment.Message += "; " + ignored
+			}
+			editor.Set(kind, assessment)
+		case v1alpha1.ConditionUpgrading:
+			setUpgrading(editor, s, wanted.Upgrade, failed)
+		case v1alpha1.ConditionDataPlaneUpToDate:
+			editor.Set(kind, assessDataPlane(s, wanted.Proxies))
+		}
+	}
+}
+
+// assessControlPlane is how the active control plane does. An error that a retry may cure is one of applying it.
+func assessControlPlane(s *scope, failed error) conditions.Assessment {
+	switch {
+	case failed != nil && !observe.IsStalledError(failed):
+		return conditions.Assessment{State: conditions.Failing, Reason: v1alpha1.ReasonApplyFailed, Message: failed.Error()}
+	case s.applied:
+		return observe.Waiting("the control plane is being applied")
+	case s.active == nil && s.waiting != "":
+		return observe.Waiting(s.waiting)
+	}
+	assessment := observe.AssessRevision(s.active)
+	if s.waiting != "" {
+		assessment.Message += "; " + s.waiting
+	}
+	return assessment
+}
+
+// setUpgrading says whether the mesh moves to another version. It is False while the first version is installed.
+func setUpgrading(editor *conditions.Editor, s *scope, upgrade *v1alpha1.UpgradeStatus, failed error) {
+	state, reason, message := conditions.Failing, v1alpha1.ReasonIdle, "no upgrade is in progress"
+	var stalled *observe.StalledError
+	switch {
+	case errors.As(failed, &stalled):
+		reason, message = stalled.Reason, stalled.Message
+	case observe.IsPaused(s.mesh) && upgrade != nil:
+		reason, message = v1alpha1.ReasonPaused, fmt.Sprintf("the upgrade to version %s is paused", upgrade.To)
+	case observe.IsPlanOnly(s.mesh) && upgrade != nil:
+		reason, message = v1alpha1.ReasonPlanned, fmt.Sprintf("the upgrade to version %s waits, because spec.mode is Plan", upgrade.To)
+	case s.plan.Phase == "" && observe.ModeOf(s.mesh) == observe.Apply:
+		state, reason, message = conditions.Progressing, v1alpha1.ReasonProgressing, "the next step is not decided yet"
+		if s.waiting != "" {
+			message = s.waiting
+		}
+	case upgrade != nil:
+		state, reason, message = assessUpgrade(s.plan.Phase, upgrade)
+	}
+	editor.Set(v1alpha1.ConditionUpgrading, conditions.Assessment{State: state, Reason: reason, Message: message})
+}
+
+// assessUpgrade describes an upgrade. The state is Ready, so that the condition is True, while the mesh moves.
+func assessUpgrade(phase rollout.Phase, u *v1alpha1.UpgradeStatus) (conditions.State, string, string) {
+	way := fmt.Sprintf("from version %s to %s, %s", u.From, u.To, u.Phase)
+	switch phase {
+	case rollout.Installing:
+		return conditions.Failing, v1alpha1.ReasonProgressing, strings.TrimSuffix(fmt.Sprintf("installing version %s: %s", u.To, u.Message), ": ")
+	case rollout.RolledBack:
+		return conditions.Failing, v1alpha1.ReasonRolledBack, fmt.Sprintf(
+			"version %s was given up and the last good one runs; change the spec to try again: %s", u.To, u.Message)
+	case rollout.Halted:
+		return conditions.Failing, v1alpha1.ReasonUpgradeHalted, way + ": " + u.Message
+	case rollout.RollingBack:
+		return conditions.Ready, v1alpha1.ReasonRollingBack, fmt.Sprintf("returning from version %s: %s", u.To, u.Message)
+	}
+	return conditions.Ready, v1alpha1.ReasonUpgrading, way + ": " + u.Message
+}
+
+// assessDataPlane says how many sidecars are outdated, and what is done about their workloads.
+func assessDataPlane(s *scope, proxies *v1alpha1.ProxyCounts) conditions.Assessment {
+	assessment := conditions.Assessment{State: conditions.Ready, Reason: v1alpha1.ReasonUpToDate, Message: "no sidecar is outdated"}
+	if proxies.Outdated > 0 {
+		assessment = conditions.Assessment{
+			State: conditions.Failing, Reason: v1alpha1.ReasonSidecarsOutdated, Message: fmt.Sprintf("%d of %d sidecars are outdated", proxies.Outdated, proxies.Total),
+		}
+		if wave := restart.Describe(s.plan.Wave); wave != "" {
+			assessment.Message += "; " + wave
+		}
+	}
+	if denied := s.denied(); denied > 0 {
+		assessment.Reason = v1alpha1.ReasonRestartsDenied
+		assessment.Message = fmt.Sprintf("restarts of %d workloads were denied; %s", denied, assessment.Message)
+	}
+	for _, note := range foreignSidecars(s) {
+		assessment.Message += "; " + note
+	}
+	return assessment
+}
+
+// denied counts the workloads of the wave whose restart was denied.
+func (s *scope) denied() int {
+	n := 0
+	if s.situation.Limits.Denied == nil {
+		return n
+	}
+	for _, note := range s.plan.Wave.Blocked {
+		if message, _ := s.situation.Limits.Denied(note.Ref, s.plan.Wave.Target); message != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// foreignSidecars counts the sidecars in the namespaces of the mesh that another injector has made.
+func foreignSidecars(s *scope) []string {
+	count := map[string]int{}
+	for _, w := range s.situation.Workloads {
+		for revision, n := range w.Sidecars {
+			if !desired.IsRevisionOf(s.mesh.Name, revision) {
+				other, _ := desired.MeshOf(revision)
+				count[other] += n
+			}
+		}
+	}
+	var notes []string
+	for _, other := range slices.Sorted(maps.Keys(count)) {
+		switch n := count[other]; {
+		case n == 0:
+		case other == "":
+			notes = append(notes, fmt.Sprintf("sidecars that an Open Service Mesh has made: %d; they keep the configuration that they received last, until their workloads are restarted", n))
+		default:
+			notes = append(notes, fmt.Sprintf("sidecars that the mesh %s has made, of which the namespaces were a part: %d; they belong to neither mesh until their workloads are restarted", other, n))
+		}
+	}
+	return notes
+}

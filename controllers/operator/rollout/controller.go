@@ -1,0 +1,235 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
+	"github.com/openservicemesh/osm-operator/controllers/operator/enqueue"
+	"github.com/openservicemesh/osm-operator/controllers/operator/metrics"
+	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
+	"github.com/openservicemesh/osm-operator/controllers/operator/restart"
+	"github.com/openservicemesh/osm-operator/controllers/operator/secrets"
+	"github.com/openservicemesh/osm-operator/controllers/operator/status"
+	"github.com/openservicemesh/osm-operator/controllers/operator/webhooks"
+	"github.com/openservicemesh/osm-operator/internal/compatibility"
+	"github.com/openservicemesh/osm-operator/internal/operand"
+	"github.com/openservicemesh/osm-operator/internal/rollout"
+)
+
+// DataPlane observes the workloads with sidecars.
+type DataPlane interface {
+	// Workloads are all that carry sidecars of a mesh.
+	Workloads(ctx context.Context, mesh string) ([]rollout.Workload, error)
+	// Sources are watches of them, as requests for a mesh.
+	Sources() []source.Source
+}
+
+// Reconciler rolls out versions of control planes. All fields are required.
+type Reconciler struct {
+	*observe.Cluster
+	// Applier writes what is rendered.
+	Applier *apply.Applier
+	// Recorder records Events about a Mesh.
+	Recorder events.EventRecorder
+	// Status writes the status of a Mesh.
+	Status status.Writer
+	// DataPlane observes the workloads with sidecars.
+	DataPlane DataPlane
+	// Restarter restarts workloads.
+	Restarter *restart.Restarter
+	// Health observes control planes.
+	Health Health
+	// Prometheus measures failed requests, for Meshes that name one.
+	Prometheus Prometheus
+	// Compatibility defines the supported steps between versions.
+	Compatibility compatibility.Table
+	// Metrics counts what happens; nil counts nothing.
+	Metrics *metrics.Recorder
+}
+
+// pollInterval is how often an upgrade is observed: what gates judge sends no events.
+const pollInterval = 2 * time.Second
+
+// scope is what the steps of one reconciliation know. Each step may read what earlier ones wrote.
+type scope struct {
+	mesh   *v1alpha1.Mesh
+	wanted desired.Mesh
+	home   *corev1.Namespace
+	// release is that of the wanted version.
+	release *operand.Release
+	bundles webhooks.Bundles
+	// current is the MeshRevision of the wanted version; nil when it does not exist.
+	current *v1alpha1.MeshRevision
+	// active is the MeshRevision that runs the mesh's own Deployments, by the plan; nil when it does not exist.
+	active *v1alpha1.MeshRevision
+	// situation and plan are written by decide.
+	situation rollout.Situation
+	plan      rollout.Plan
+	// applied is true when a MeshRevision was written, so that what its status says is about an earlier spec.
+	applied bool
+	// waiting says what the rollout waits for before it may begin.
+	waiting string
+	// requeue is when to observe again without an event; 0 is never.
+	requeue time.Duration
+}
+
+// SetupWithManager watches Meshes, what the rollout owns, and the sidecars.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	mapper := enqueue.Mapper{Cluster: r.Cluster}
+	b := ctrl.NewControllerManagedBy(mgr).
+		Named("rollout").
+		WithOptions(enqueue.Options()).
+		For(&v1alpha1.Mesh{}, builder.WithPredicates(enqueue.MeshChanges(v1alpha1.ConditionInstalled, v1alpha1.ConditionCertificatesReady))).
+		Owns(&v1alpha1.MeshRevision{}).
+		Owns(&corev1.Service{}).
+		Watches(&admissionv1.MutatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
+		Watches(&admissionv1.ValidatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
+		Watches(&corev1.Namespace{}, mapper.ByNamespace())
+	for _, secret := range r.Secrets.Sources(mapper.BySecret) {
+		b = b.WatchesRawSource(secret)
+	}
+	for _, sidecars := range r.DataPlane.Sources() {
+		b = b.WatchesRawSource(sidecars)
+	}
+	return b.Complete(enqueue.RetryConflicts(r))
+}
+
+// Reconcile takes one mesh one step further, and writes the rollout's part of the status once.
+func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	mesh := &v1alpha1.Mesh{}
+	if err := r.Client.Get(ctx, request.NamespacedName, mesh); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	s := &scope{mesh: mesh, wanted: r.Wanted(mesh)}
+	allowed, err := r.mayRollOut(ctx, s)
+	if err == nil && allowed {
+		err = r.run(ctx, s)
+		r.Metrics.Judged(mesh.Name, s.situation.Verdicts)
+	}
+	if written := r.writeStatus(ctx, s, err); written != nil || err != nil && !observe.IsStalledError(err) {
+		return reconcile.Result{}, errors.Join(err, written)
+	}
+	return reconcile.Result{RequeueAfter: s.requeue}, nil
+}
+
+// mayRollOut is true when the Mesh is accepted, and what the control plane needs exists. Otherwise it notes what the rollout waits for.
+func (r *Reconciler) mayRollOut(ctx context.Context, s *scope) (bool, error) {
+	if observe.ModeOf(s.mesh) != observe.Apply {
+		return false, nil
+	}
+	if !observe.IsAccepted(s.mesh) {
+		// What the mesh controller fails to apply to a mesh that runs does not keep a rollout from going on.
+		deployed, err := r.IsDeployed(ctx, s.mesh.Name, s.wanted.Namespace)
+		if err != nil || !deployed || observe.IsStalled(s.mesh) {
+			s.waiting = "waiting for the condition " + v1alpha1.ConditionInstalled
+			return false, err
+		}
+	}
+	var err error
+	if s.home, err = r.Namespace(ctx, s.wanted.Namespace); err != nil {
+		return false, err
+	}
+	if s.home == nil || s.home.DeletionTimestamp != nil {
+		s.waiting = "waiting for the namespace " + s.wanted.Namespace
+		return false, nil
+	}
+	if s.bundles, err = webhooks.ReadBundles(ctx, r.Secrets, s.wanted.Namespace); err != nil {
+		return false, err
+	}
+	if len(s.bundles[secrets.InjectorCert]) == 0 || len(s.bundles[secrets.ValidatorCert]) == 0 {
+		s.waiting = "waiting for the condition " + v1alpha1.ConditionCertificatesReady
+		return false, nil
+	}
+	s.release, err = r.Catalogue.Release(s.wanted.Version)
+	return err == nil, err
+}
+
+// run decides about the next step, then takes it.
+func (r *Reconciler) run(ctx context.Context, s *scope) error {
+	r.Applier.BeginReconcile(s.mesh)
+	for _, step := range []func(context.Context, *scope) error{
+		r.decide, r.waitForCanaryCertificate, r.findActive, r.withdrawCanary, r.reconcileRevisions, r.reconcileWebhooks, r.restart, r.retire,
+	} {
+		if err := step(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// decide observes the mesh and computes the plan for its way to the wanted version. Until the wanted revision is verified the gates are
+// judged each time.
+func (r *Reconciler) decide(ctx context.Context, s *scope) error {
+	situation, err := r.observeSituation(ctx, s)
+	if err != nil {
+		return err
+	}
+	s.situation = situation
+	if err := r.checkStep(s); err != nil {
+		return err
+	}
+	if s.isUpgrading() {
+		s.observeAgain(pollInterval)
+		if err := r.judge(ctx, s); err != nil {
+			return err
+		}
+	} else if s.current != nil {
+		s.situation.Verdicts = rollout.Evaluate(observation(s, noHealth), observe.Bounds(s.mesh))
+	}
+	s.plan = rollout.NextPlan(s.situation)
+	measured, err := r.measureBaseline(ctx, s)
+	if err != nil {
+		return err
+	}
+	if !measured {
+		s.plan = rollout.WaitingPlan(s.situation, "noting how many requests fail with the version that runs")
+	}
+	if s.plan.Wave.RequeueAfter > 0 {
+		s.observeAgain(s.plan.Wave.RequeueAfter)
+	}
+	if !s.plan.Wave.Done() {
+		s.observeAgain(pollInterval)
+	}
+	return nil
+}
+
+// restart restarts the workloads of the plan's wave.
+func (r *Reconciler) restart(ctx context.Context, s *scope) error {
+	again, err := r.Restarter.Run(ctx, s.mesh, s.plan.Wave, "Restart", func(ref rollout.Ref) string {
+		return fmt.Sprintf("restarted %s for the sidecars of %s", ref, s.plan.Wave.Target)
+	})
+	if again > 0 {
+		s.observeAgain(again)
+	}
+	if retry := r.Restarter.RetryAfter(s.mesh, s.plan.Wave); retry > 0 {
+		s.observeAgain(retry)
+	}
+	return err
+}
+
+// observeAgain asks for another reconciliation after a time.
+func (s *scope) observeAgain(after time.Duration) {
+	if s.requeue == 0 || after < s.requeue {
+		s.requeue = max(after, time.Second)
+	}
+}
+
+// isReady is true when a MeshRevision is ready in its present generation.
+func isReady(revision *v1alpha1.MeshRevision) bool {
+	return revision.Status.ObservedGeneration == revision.Generation && meta.IsStatusConditionTrue(revision.Status.Conditions, v1alpha1.ConditionReady)
+}

@@ -1,0 +1,153 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
+	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/rollout"
+)
+
+// reconcileRevisions keeps the MeshRevision of the wanted version, and assigns every revision its role. The revision controller deploys
+// them.
+func (r *Reconciler) reconcileRevisions(ctx context.Context, s *scope) error {
+	if err := r.recordConclusions(ctx, s); err != nil {
+		return err
+	}
+	revisions, err := r.Revisions(ctx, s.mesh.Name)
+	if err != nil {
+		return err
+	}
+	// A revision stops being active before another begins: two revisions must not write the same objects.
+	for _, active := range []bool{false, true} {
+		for i := range revisions {
+			if role := roleIn(s.plan, revisions[i].Name); revisions[i].Name != s.situation.Desired && observe.RunsActive(role) == active {
+				if err := r.assignRole(ctx, &revisions[i], role); err != nil {
+					return err
+				}
+			}
+		}
+		if role := roleIn(s.plan, s.situation.Desired); observe.RunsActive(role) == active {
+			if err := r.applyRevision(ctx, s, role); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// roleIn is the role that a plan has for a revision.
+func roleIn(p rollout.Plan, revision string) v1alpha1.Role {
+	switch {
+	case revision == p.Active && revision == p.Canary:
+		return v1alpha1.RolePromoting
+	case revision == p.Active:
+		return v1alpha1.RoleActive
+	case revision == p.Canary:
+		return v1alpha1.RoleCanary
+	}
+	return v1alpha1.RoleStandby
+}
+
+// assignRole gives another revision than the wanted one its role.
+func (r *Reconciler) assignRole(ctx context.Context, revision *v1alpha1.MeshRevision, role v1alpha1.Role) error {
+	if revision.Spec.Role == role || revision.DeletionTimestamp != nil {
+		return nil
+	}
+	before := revision.DeepCopy()
+	revision.Spec.Role = role
+	if err := r.Client.Patch(ctx, revision, client.MergeFrom(before), client.FieldOwner(apply.FieldManager)); err != nil {
+		return fmt.Errorf("the MeshRevision %s cannot be given the role %s: %w", revision.Name, role, client.IgnoreNotFound(err))
+	}
+	return nil
+}
+
+// applyRevision applies the MeshRevision of the wanted version.
+func (r *Reconciler) applyRevision(ctx context.Context, s *scope, role v1alpha1.Role) error {
+	wanted := desired.Revision(s.mesh, s.wanted, s.release.Images)
+	wanted.Spec.Role = role
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(wanted)
+	if err != nil {
+		return fmt.Errorf("the MeshRevision %s cannot be written down: %w", wanted.Name, err)
+	}
+	// Zero values of the typed form are not applied.
+	delete(content, "status")
+	object := &unstructured.Unstructured{Object: content}
+	unstructured.RemoveNestedField(object.Object, "metadata", "creationTimestamp")
+	if err := apply.SetController(s.mesh, r.Client.Scheme(), object); err != nil {
+		return err
+	}
+	outcome, err := r.Applier.Apply(ctx, s.mesh, object)
+	s.applied = s.applied || outcome != apply.Unchanged
+	return err
+}
+
+// recordConclusions records on the wanted revision that it passed, or why it was given up.
+func (r *Reconciler) recordConclusions(ctx context.Context, s *scope) error {
+	now := metav1.NewTime(r.Now().Truncate(time.Second))
+	switch {
+	case s.current == nil:
+		return nil
+	case s.plan.Verify:
+		return r.recordOnRevision(ctx, s.current, func(status *v1alpha1.MeshRevisionStatus) { status.VerificationTime, status.Rejected = &now, nil })
+	case s.plan.Reject != "":
+		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeWarning, "RollingBack", "GiveUp "+s.current.Name, "version %s is given up: %s", s.current.Spec.Version, s.plan.Reject)
+		rejection := &v1alpha1.RevisionRejection{MeshGeneration: s.mesh.Generation, Reason: s.plan.Reject, Time: now}
+		return r.recordOnRevision(ctx, s.current, func(status *v1alpha1.MeshRevisionStatus) { status.Rejected = rejection })
+	}
+	return nil
+}
+
+// recordOnRevision changes fields of a MeshRevision's status that the revision controller leaves alone.
+func (r *Reconciler) recordOnRevision(ctx context.Context, revision *v1alpha1.MeshRevision, change func(*v1alpha1.MeshRevisionStatus)) error {
+	before := revision.DeepCopy()
+	change(&revision.Status)
+	if err := r.Client.Status().Patch(ctx, revision, client.MergeFrom(before), client.FieldOwner(apply.FieldManager)); err != nil {
+		return fmt.Errorf("the status of MeshRevision %s cannot be written: %w", revision.Name, client.IgnoreNotFound(err))
+	}
+	return nil
+}
+
+// retire deletes the revisions that the plan has no use for, once the wanted one is ready and has taken over their objects: what an
+// old revision still owned would go with it.
+func (r *Reconciler) retire(ctx context.Context, s *scope) error {
+	revisions, err := r.Revisions(ctx, s.mesh.Name)
+	if err != nil {
+		return err
+	}
+	current := observe.FindRevision(revisions, s.situation.Desired)
+	if current == nil || !isReady(current) {
+		return nil
+	}
+	for _, name := range []string{names.Controller, names.Injector} {
+		owned := &appsv1.Deployment{}
+		err := r.Client.Get(ctx, client.ObjectKey{Namespace: s.wanted.Namespace, Name: name}, owned)
+		if err != nil || !metav1.IsControlledBy(owned, current) {
+			return client.IgnoreNotFound(err)
+		}
+	}
+	for i := range revisions {
+		old := &revisions[i]
+		if !slices.Contains(s.plan.Retire, old.Name) || old.DeletionTimestamp != nil {
+			continue
+		}
+		if err := client.IgnoreNotFound(r.Client.Delete(ctx, old)); err != nil {
+			return fmt.Errorf("the MeshRevision %s, which is replaced, cannot be deleted: %w", old.Name, err)
+		}
+		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Replaced", "Retire "+old.Name, "version %s has replaced version %s", current.Spec.Version, old.Spec.Version)
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+package rollout
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
+	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
+	"github.com/openservicemesh/osm-operator/internal/rollout"
+)
+
+// observeSituation observes everything that decides the next step of an upgrade, except the verdicts of the gates.
+func (r *Reconciler) observeSituation(ctx context.Context, s *scope) (rollout.Situation, error) {
+	revisions, err := r.Revisions(ctx, s.mesh.Name)
+	if err != nil {
+		return rollout.Situation{}, err
+	}
+	workloads, err := r.DataPlane.Workloads(ctx, s.mesh.Name)
+	if err != nil {
+		return rollout.Situation{}, err
+	}
+	upgrade, _, _ := observe.UpgradeSettings(s.mesh)
+	situation := rollout.Situation{
+		Strategy: rollout.Strategy(observe.Strategy(s.mesh)), Now: r.Now(), Desired: desired.RevisionName(s.wanted.Name, s.wanted.Version), Workloads: workloads, Limits: observe.Limits(s.mesh),
+		AutomaticRollback: ptr.Deref(upgrade.Rollback, v1alpha1.RollbackAutomatic) == v1alpha1.RollbackAutomatic,
+	}
+	situation.Limits.Denied = r.Restarter.Denied(s.mesh)
+	if active := observe.ActiveRevision(revisions); active != nil {
+		situation.Active = active.Name
+	}
+	for i := range revisions {
+		revision := &revisions[i]
+		if revision.DeletionTimestamp != nil {
+			continue
+		}
+		situation.Revisions = append(situation.Revisions, fact(revision, s.mesh.Generation))
+		if observe.RunsCanary(revision.Spec.Role) {
+			situation.Canary = revision.Name
+		}
+		if revision.Name == situation.Desired {
+			s.current = revision
+			situation.ReadySince = inRoleSince(revision)
+		}
+	}
+	return situation, r.observeCanary(ctx, s, &situation)
+}
+
+// fact is what the status of a MeshRevision says. What an operator without roles had brought to work is good.
+func fact(revision *v1alpha1.MeshRevision, generation int64) rollout.Revision {
+	f := rollout.Revision{Name: revision.Name, Serving: !readySince(revision).IsZero(), InjectorReady: canaryAnswers(revision)}
+	switch {
+	case revision.Status.VerificationTime != nil:
+		f.Verified = revision.Status.VerificationTime.Time
+	case revision.Spec.Role == "" && f.Serving:
+		f.Verified = revision.CreationTimestamp.Time
+	}
+	if rejected := revision.Status.Rejected; rejected != nil && rejected.MeshGeneration == generation {
+		f.Rejected = rejected.Reason
+	}
+	return f
+}
+
+// inRoleSince is when all pods of a revision were ready in its role, and it had that role; zero while they are not.
+func inRoleSince(revision *v1alpha1.MeshRevision) time.Time {
+	since := readySince(revision)
+	if role := revision.Status.RoleStartTime; !since.IsZero() && role != nil && role.After(since) {
+		return role.Time
+	}
+	return since
+}
+
+// canaryAnswers is true when a pod of the canary's injector is ready.
+func canaryAnswers(revision *v1alpha1.MeshRevision) bool {
+	return observe.RunsCanary(revision.Spec.Role) && observe.RunsCanary(revision.Status.Role) && revision.Status.Injector.Ready > 0
+}
+
+// readySince is when all pods of a revision became ready in the role that it shall have; zero while they are not.
+func readySince(revision *v1alpha1.MeshRevision) time.Time {
+	ready := meta.FindStatusCondition(revision.Status.Conditions, v1alpha1.ConditionReady)
+	if ready == nil || ready.Status != metav1.ConditionTrue || ready.ObservedGeneration != revision.Generation {
+		return time.Time{}
+	}
+	if revision.Spec.Role == v1alpha1.RoleStandby || revision.Spec.Role != "" && revision.Status.Role != revision.Spec.Role {
+		return time.Time{}
+	}
+	return ready.LastTransitionTime.Time
+}
+
+// checkStep rejects a version that is more than one step away from the running version, or that cannot serve existing sidecars of the
+// mesh. It runs before any change for the new version.
+func (r *Reconciler) checkStep(s *scope) error {
+	if s.situation.Active == "" || s.isActing() {
+		return nil
+	}
+	problem := r.Compatibility.CheckStep(r.versionOf(s, s.situation.Active), s.wanted.Version, r.sidecarVersions(s))
+	if problem == "" {
+		return nil
+	}
+	return &observe.StalledError{Reason: v1alpha1.ReasonUnsupportedStep, Message: "spec.version: " + problem}
+}
+
+// sidecarVersions are the versions whose injectors made the sidecars of the mesh, as far as that is known, sorted.
+func (r *Reconciler) sidecarVersions(s *scope) []string {
+	versions := map[string]bool{}
+	for _, w := range s.situation.Workloads {
+		for revision, sidecars := range w.Sidecars {
+			if version := r.versionOf(s, revision); version != "" && sidecars > 0 {
+				versions[version] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(versions))
+}
+
+// versionOf is the version of a revision, which may have been deleted, by its name; empty for one that this operator does not know.
+func (r *Reconciler) versionOf(s *scope, revision string) string {
+	for _, version := range r.Catalogue.Known() {
+		if desired.RevisionName(s.wanted.Name, version) == revision {
+			return version
+		}
+	}
+	return ""
+}

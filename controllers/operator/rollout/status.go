@@ -1,0 +1,174 @@
+package rollout
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/conditions"
+	"github.com/openservicemesh/osm-operator/controllers/operator/dataplane"
+	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
+	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
+	"github.com/openservicemesh/osm-operator/controllers/operator/restart"
+	"github.com/openservicemesh/osm-operator/controllers/operator/status"
+	"github.com/openservicemesh/osm-operator/internal/rollout"
+)
+
+// writeStatus writes the rollout's part of the status, whatever the steps achieved. failed is why they ended early.
+func (r *Reconciler) writeStatus(ctx context.Context, s *scope, failed error) error {
+	wanted := s.mesh.Status.DeepCopy()
+	if err := r.observeRevisions(ctx, s, wanted); err != nil {
+		return err
+	}
+	switch mode := observe.ModeOf(s.mesh); {
+	case s.plan.Phase != "":
+		s.setUpgrade(wanted, r.Now())
+		recordHistory(s, wanted)
+	case mode == observe.Remove:
+		wanted.Upgrade = nil
+	default:
+		// Without a plan the upgrade is as it was.
+	}
+	if s.plan.Phase == "" {
+		if err := r.observeWorkloads(ctx, s); err != nil {
+			return err
+		}
+	}
+	wanted.Proxies = countProxies(s)
+	r.setConditions(s, wanted, failed)
+	written, err := r.Status.Write(ctx, status.Rollout, s.mesh, wanted)
+	if err != nil || written == nil {
+		return err
+	}
+	r.Metrics.Written(s.mesh, written, r.Now())
+	status.RecordPhase(r.Recorder, s.mesh, written)
+	return nil
+}
+
+// observeRevisions lists the revisions in the status, with what they are now.
+func (r *Reconciler) observeRevisions(ctx context.Context, s *scope, wanted *v1alpha1.MeshStatus) error {
+	revisions, err := r.Revisions(ctx, s.mesh.Name)
+	if err != nil {
+		return err
+	}
+	s.current = observe.FindRevision(revisions, desired.RevisionName(s.wanted.Name, s.wanted.Version))
+	if s.plan.Active == "" {
+		s.active = observe.ActiveRevision(revisions)
+	} else if active := observe.FindRevision(revisions, s.plan.Active); active != nil {
+		s.active = active
+	}
+	if s.active != nil && observe.AssessRevision(s.active).State == conditions.Ready {
+		wanted.Version = s.active.Spec.Version
+	}
+	wanted.Revisions = nil
+	for i := range revisions {
+		wanted.Revisions = append(wanted.Revisions, v1alpha1.RevisionSummary{
+			Name: revisions[i].Name, Version: revisions[i].Spec.Version, Role: revisions[i].Spec.Role,
+			Ready: observe.AssessRevision(&revisions[i]).State == conditions.Ready,
+		})
+	}
+	slices.SortFunc(wanted.Revisions, func(a, b v1alpha1.RevisionSummary) int { return strings.Compare(a.Name, b.Name) })
+	return nil
+}
+
+// observeWorkloads observes the sidecars of a mesh that no plan was computed for. All sidecars of a mesh that is being removed are
+// outdated.
+func (r *Reconciler) observeWorkloads(ctx context.Context, s *scope) error {
+	var err error
+	if s.situation.Workloads, err = r.DataPlane.Workloads(ctx, s.mesh.Name); err != nil {
+		return err
+	}
+	if s.active != nil && observe.ModeOf(s.mesh) != observe.Remove {
+		s.situation.Active, s.plan.Active = s.active.Name, s.active.Name
+	}
+	return nil
+}
+
+// setUpgrade writes the phase of the plan.
+func (s *scope) setUpgrade(wanted *v1alpha1.MeshStatus, now time.Time) {
+	before := wanted.Upgrade
+	wanted.Upgrade = nil
+	if s.plan.Phase == rollout.Idle {
+		return
+	}
+	wanted.Upgrade = &v1alpha1.UpgradeStatus{
+		From: s.from(), To: s.wanted.Version, Phase: v1alpha1.UpgradePhase(s.plan.Phase), StartTime: metav1.NewTime(now), Message: s.progress(),
+	}
+	if before != nil && before.Phase == wanted.Upgrade.Phase && before.To == wanted.Upgrade.To {
+		wanted.Upgrade.StartTime = before.StartTime
+	}
+}
+
+// recordHistory adds an upgrade that has ended to the history. The revision records the end, so that an operator
+// that is killed in between loses nothing.
+func recordHistory(s *scope, status *v1alpha1.MeshStatus) {
+	if s.current == nil {
+		return
+	}
+	start := s.current.CreationTimestamp
+	if s.current.Status.Baseline != nil {
+		start = s.current.Status.Baseline.Time
+	}
+	entry := v1alpha1.HistoryEntry{Version: s.wanted.Version, From: s.from(), StartTime: &start}
+	switch revision := s.current.Status; {
+	case revision.VerificationTime != nil:
+		entry.Result, entry.CompletionTime = v1alpha1.ResultSucceeded, *revision.VerificationTime
+	case s.plan.Phase == rollout.RolledBack && revision.Rejected != nil:
+		entry.Result, entry.CompletionTime, entry.Reason = v1alpha1.ResultRolledBack, revision.Rejected.Time, revision.Rejected.Reason
+	default:
+		return
+	}
+	known := func(e v1alpha1.HistoryEntry) bool {
+		return e.Version == entry.Version && e.CompletionTime.Equal(&entry.CompletionTime)
+	}
+	if slices.ContainsFunc(status.History, known) {
+		return
+	}
+	history := append([]v1alpha1.HistoryEntry{entry}, status.History...)
+	status.History = history[:min(len(history), v1alpha1.MaxHistory)]
+}
+
+// from is the version that the mesh comes from.
+func (s *scope) from() string {
+	switch {
+	case s.current != nil && s.current.Status.Baseline != nil:
+		return s.current.Status.Baseline.From
+	case s.active != nil && s.active.Spec.Version != s.wanted.Version:
+		return s.active.Spec.Version
+	}
+	return ""
+}
+
+// progress is what an upgrade waits for, and what it does about workloads.
+func (s *scope) progress() string {
+	var sentences []string
+	for _, sentence := range []string{s.plan.Waiting, restart.Describe(s.plan.Wave)} {
+		if sentence != "" {
+			sentences = append(sentences, sentence)
+		}
+	}
+	return strings.Join(sentences, "; ")
+}
+
+// countProxies counts the sidecars of the mesh. Only those of settled workloads are certainly ready.
+func countProxies(s *scope) *v1alpha1.ProxyCounts {
+	byRevision, outdated := dataplane.CountSidecars(s.situation.Workloads, s.target)
+	counts := &v1alpha1.ProxyCounts{Outdated: int32(outdated)}
+	for _, w := range s.situation.Workloads {
+		if w.Ready {
+			for _, n := range w.Sidecars {
+				counts.Ready += int32(n)
+			}
+		}
+	}
+	for _, revision := range slices.Sorted(maps.Keys(byRevision)) {
+		counts.Total += int32(byRevision[revision])
+		counts.ByRevision = append(counts.ByRevision, v1alpha1.RevisionProxies{Revision: revision, Total: int32(byRevision[revision])})
+	}
+	return counts
+}

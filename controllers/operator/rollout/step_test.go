@@ -1,0 +1,83 @@
+package rollout
+
+import (
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/rollout"
+)
+
+// The pods of a control plane are ready before the first sidecar has connected to them. The soak must not be over by then.
+func TestTheSoakBeginsWhenEverythingWasSeenToBeWell(t *testing.T) {
+	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	at := func(seconds int) *metav1.Time {
+		moment := metav1.NewTime(noon.Add(time.Duration(seconds) * time.Second))
+		return &moment
+	}
+	restarted := func(seconds, ready int) rollout.Workload {
+		return rollout.Workload{Restart: rollout.Restart{Revision: "new", At: at(seconds).Time}, ReadySince: at(ready).Time}
+	}
+	for name, c := range map[string]struct {
+		ready     time.Time
+		well      *metav1.Time
+		workloads []rollout.Workload
+		want      time.Time
+	}{
+		"pods are ready, sidecars are not connected": {ready: at(10).Time},
+		"everything was well then":                   {ready: at(10).Time, well: at(20), want: at(20).Time},
+		"a pod became ready again":                   {ready: at(30).Time, well: at(20), want: at(30).Time},
+		"pods are not ready any more":                {well: at(20)},
+		"a workload was restarted after that":        {ready: at(10).Time, well: at(20), workloads: []rollout.Workload{restarted(25, 40)}},
+		"everything is well again":                   {ready: at(10).Time, well: at(41), workloads: []rollout.Workload{restarted(25, 40)}, want: at(41).Time},
+		"it was well before this try":                {ready: at(10).Time, well: at(0)},
+	} {
+		s := &scope{current: &v1alpha1.MeshRevision{Status: v1alpha1.MeshRevisionStatus{RoleStartTime: at(1), HealthyTime: c.well}}}
+		s.situation = rollout.Situation{Desired: "new", ReadySince: c.ready, Workloads: c.workloads}
+		if got := s.healthySince(); !got.Equal(c.want) {
+			t.Errorf("%s: well since %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+// A soak that is longer than the timeout must not be lost because a pod is moved in it.
+func TestTheTimeoutCountsAnewAfterEverythingWasWell(t *testing.T) {
+	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	at := func(minutes int) *metav1.Time {
+		moment := metav1.NewTime(noon.Add(time.Duration(minutes) * time.Minute))
+		return &moment
+	}
+	for name, c := range map[string]struct {
+		well, unwell *metav1.Time
+		want         time.Time
+	}{
+		"it was never well":                  {want: at(0).Time},
+		"it was well before the step":        {well: at(-5), unwell: at(-4), want: at(0).Time},
+		"it has just been seen not to be":    {well: at(2), want: at(60).Time},
+		"it has not been for a while":        {well: at(2), unwell: at(50), want: at(50).Time},
+		"it was not in the step before this": {well: at(2), unwell: at(-1), want: at(60).Time},
+	} {
+		s := &scope{current: &v1alpha1.MeshRevision{Status: v1alpha1.MeshRevisionStatus{RoleStartTime: at(0), HealthyTime: c.well, UnhealthyTime: c.unwell}}}
+		s.situation.Now = at(60).Time
+		if got := s.unhealthySince(); !got.Equal(c.want) {
+			t.Errorf("%s: not well since %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+// In a mesh where pods come and go there is always one that is not connected yet.
+func TestSidecarsThatHaveJustStartedNeedNotBeConnected(t *testing.T) {
+	workloads := []rollout.Workload{
+		{Sidecars: map[string]int{"osm-v0-1-0": 2, "osm-v0-2-0": 3}, Starting: map[string]int{"osm-v0-2-0": 2}},
+		{Sidecars: map[string]int{"other-v0-2-0": 7}},
+	}
+	for beside, want := range map[string]int{"": 3, "osm-v0-2-0": 1} {
+		s := &scope{mesh: &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}}}
+		s.situation = rollout.Situation{Desired: "osm-v0-2-0", Active: "osm-v0-1-0", Canary: beside, Workloads: workloads}
+		if got := s.expectedSidecars(); got != want {
+			t.Errorf("with %q beside, %d sidecars must be connected, want %d", beside, got, want)
+		}
+	}
+}

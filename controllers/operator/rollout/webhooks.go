@@ -1,0 +1,160 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/adopt"
+	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/controllers/operator/secrets"
+	"github.com/openservicemesh/osm-operator/controllers/operator/webhooks"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// findActive reads the revision that runs the mesh by the plan. The webhooks are those of its version.
+func (r *Reconciler) findActive(ctx context.Context, s *scope) error {
+	s.active = s.current
+	if s.plan.Active == "" || s.plan.Active == s.situation.Desired {
+		return nil
+	}
+	active := &v1alpha1.MeshRevision{}
+	if err := r.Client.Get(ctx, client.ObjectKey{Name: s.plan.Active}, active); err != nil {
+		return fmt.Errorf("the MeshRevision %s, which runs the mesh, cannot be read: %w", s.plan.Active, err)
+	}
+	s.active = active
+	return nil
+}
+
+// renderWebhooks renders the webhook configurations; none before the first revision exists.
+func (r *Reconciler) renderWebhooks(s *scope, injection webhooks.Injection) ([]*unstructured.Unstructured, error) {
+	if s.active == nil {
+		return nil, nil
+	}
+	return webhooks.Render(r.Cluster, s.active, s.home, injection, s.bundles)
+}
+
+// withdrawCanary gives all namespaces back to the active revision's injector, before anything that the canary's injector needs is changed.
+func (r *Reconciler) withdrawCanary(ctx context.Context, s *scope) error {
+	if s.situation.CanaryInjector == "" || s.situation.CanaryInjector == s.plan.CanaryInjector {
+		return nil
+	}
+	objects, err := r.renderWebhooks(s, webhooks.Injection{})
+	if err != nil {
+		return err
+	}
+	for _, object := range objects {
+		if webhooks.SecretOf(object) != secrets.InjectorCert {
+			continue
+		}
+		if _, err := r.Applier.Apply(ctx, s.mesh, object); err != nil {
+			return err
+		}
+		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "CanaryWithdrawn", "Withdraw "+s.situation.CanaryInjector,
+			"the mesh's own injector decides about all namespaces again, no longer that of %s", s.situation.CanaryInjector)
+	}
+	return nil
+}
+
+// reconcileWebhooks registers each webhook once something answers it: with failure policy Fail, a webhook before its server would keep every
+// pod of the mesh from starting. What is registered stays, because a pod without a sidecar is outside every policy.
+func (r *Reconciler) reconcileWebhooks(ctx context.Context, s *scope) error {
+	objects, err := r.renderWebhooks(s, webhooks.Injection{Revision: s.plan.CanaryInjector, Namespaces: s.situation.CanaryNamespaces})
+	if err != nil {
+		return err
+	}
+	for _, object := range objects {
+		live, err := webhooks.Registered(ctx, r.Cluster, object)
+		if err != nil {
+			return err
+		}
+		if live == nil && !isAnswered(s.active, object) {
+			continue
+		}
+		if live == nil || s.plan.CanaryInjector != s.situation.CanaryInjector {
+			missing, err := r.missingService(ctx, object)
+			if err != nil {
+				return err
+			}
+			if missing != "" {
+				// The event of the Service is the next reconciliation.
+				continue
+			}
+		}
+		if live == nil {
+			if err := r.deleteAbandonedWebhooks(ctx, s); err != nil {
+				return err
+			}
+		}
+		if _, err := r.Applier.Apply(ctx, s.mesh, object); err != nil {
+			return err
+		}
+	}
+	if s.plan.CanaryInjector != "" && s.plan.CanaryInjector != s.situation.CanaryInjector {
+		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "CanaryInjects", "Inject "+s.plan.CanaryInjector, "new pods of %s get the sidecars of %s from now on",
+			strings.Join(s.situation.CanaryNamespaces, ", "), s.plan.CanaryInjector)
+	}
+	return nil
+}
+
+// isAnswered is true when at least one pod serves a webhook configuration.
+func isAnswered(current *v1alpha1.MeshRevision, object *unstructured.Unstructured) bool {
+	switch {
+	case current == nil:
+		return false
+	case object.GetKind() == "MutatingWebhookConfiguration":
+		return current.Status.Injector.Ready > 0
+	}
+	return current.Status.Controller.Ready > 0
+}
+
+// deleteAbandonedWebhooks deletes the webhook configurations of a removed OSM before the mesh's own are registered: a webhook that calls a
+// Service that is gone keeps every pod of the mesh from starting. The one of the same name is overwritten.
+func (r *Reconciler) deleteAbandonedWebhooks(ctx context.Context, s *scope) error {
+	dead, err := adopt.DeadWebhooks(ctx, r.Live, s.mesh.Name)
+	if err != nil {
+		return err
+	}
+	for _, object := range dead {
+		if object.GetName() == names.MutatingWebhook(s.mesh.Name) || object.GetName() == names.ValidatingWebhook(s.mesh.Name) {
+			continue
+		}
+		if err := apply.Delete(ctx, r.Client, object); err != nil {
+			return err
+		}
+		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Adopted", "Delete "+object.GetName(),
+			"deleted the webhook configuration %s, which an Open Service Mesh has left: the Service that it calls does not exist", object.GetName())
+	}
+	return nil
+}
+
+// missingService returns the first Service of a webhook configuration that does not exist. Services are components and may come later.
+func (r *Reconciler) missingService(ctx context.Context, object *unstructured.Unstructured) (string, error) {
+	var configuration admissionv1.MutatingWebhookConfiguration
+	// Both kinds of configuration have the same client configuration.
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &configuration); err != nil {
+		return "", fmt.Errorf("the webhook configuration %s cannot be read: %w", object.GetName(), err)
+	}
+	for _, webhook := range configuration.Webhooks {
+		service := webhook.ClientConfig.Service
+		if service == nil {
+			continue
+		}
+		err := r.Client.Get(ctx, client.ObjectKey{Namespace: service.Namespace, Name: service.Name}, &corev1.Service{})
+		if apierrors.IsNotFound(err) {
+			return service.Name, nil
+		}
+		if err != nil {
+			return "", fmt.Errorf("the Service %s cannot be read: %w", service.Name, err)
+		}
+	}
+	return "", nil
+}

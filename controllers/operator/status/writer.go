@@ -1,0 +1,114 @@
+package status
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+)
+
+// Writer writes the part of a status that one owner has.
+type Writer struct {
+	Client client.Client
+	// latest is nil for clients without a cache.
+	latest *latest
+}
+
+// NewWriter returns a Writer for a client that reads from a cache. It refuses to write what was computed from an outdated Mesh.
+func NewWriter(c client.Client) Writer { return Writer{Client: c, latest: newLatest()} }
+
+// Write applies the owner's part of wanted to the status of mesh, which is as it was read. It returns the Mesh with its new status, or
+// nil when nothing was written: the part has not changed, or the Mesh is gone. What others own in wanted is not read.
+func (w Writer) Write(ctx context.Context, owner Owner, mesh *v1alpha1.Mesh, wanted *v1alpha1.MeshStatus) (*v1alpha1.Mesh, error) {
+	if owner.Manager != Mesh.Manager && meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionReady) == nil {
+		// A status without a summary would mislead tools. The first summary is an event for every controller.
+		return nil, nil
+	}
+	before, err := owner.part(&mesh.Status)
+	if err != nil {
+		return nil, err
+	}
+	after, err := owner.part(wanted)
+	if err != nil {
+		return nil, err
+	}
+	if equality.Semantic.DeepEqual(before, after) {
+		return nil, nil
+	}
+	if w.latest.isStale(owner, mesh) {
+		return nil, apierrors.NewConflict(v1alpha1.GroupVersion.WithResource("meshes").GroupResource(), mesh.Name,
+			errors.New("the cache does not have the last status yet"))
+	}
+	merged, err := merge(owner, &mesh.Status, wanted)
+	if err != nil {
+		return nil, err
+	}
+	written := mesh.DeepCopy()
+	written.Status = *merged
+	err = w.apply(ctx, owner, mesh, after)
+	if client.IgnoreNotFound(err) != nil {
+		return nil, fmt.Errorf("the status of Mesh %s cannot be written: %w", mesh.Name, err)
+	}
+	if err != nil {
+		return nil, nil
+	}
+	return written, nil
+}
+
+// apply applies a part of the status under the name of its owner.
+func (w Writer) apply(ctx context.Context, owner Owner, mesh *v1alpha1.Mesh, part map[string]any) error {
+	if err := w.divide(ctx, mesh); err != nil {
+		return err
+	}
+	object := &unstructured.Unstructured{Object: map[string]any{"status": part}}
+	object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("Mesh"))
+	object.SetName(mesh.Name)
+	// Another Mesh of that name must not get this status.
+	object.SetUID(mesh.UID)
+	err := w.Client.Status().Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner(owner.Manager), client.ForceOwnership)
+	if err == nil {
+		w.latest.record(owner, mesh, object.GetResourceVersion())
+	}
+	return err
+}
+
+// merge is a status with the owner's part of another one.
+func merge(owner Owner, status, wanted *v1alpha1.MeshStatus) (*v1alpha1.MeshStatus, error) {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(status)
+	if err != nil {
+		return nil, err
+	}
+	part, err := owner.part(wanted)
+	if err != nil {
+		return nil, err
+	}
+	for _, field := range owner.Fields {
+		delete(content, field)
+		if value, has := part[field]; has {
+			content[field] = value
+		}
+	}
+	delete(content, "conditions")
+	merged := &v1alpha1.MeshStatus{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(content, merged); err != nil {
+		return nil, err
+	}
+	merged.Conditions = slices.Clone(status.Conditions)
+	for _, kind := range owner.Conditions {
+		meta.RemoveStatusCondition(&merged.Conditions, kind)
+	}
+	merged.Conditions = append(merged.Conditions, slices.DeleteFunc(slices.Clone(wanted.Conditions), func(c metav1.Condition) bool {
+		return !slices.Contains(owner.Conditions, c.Type)
+	})...)
+	return merged, nil
+}

@@ -1,0 +1,183 @@
+package teardown
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/controllers/operator/conditions"
+	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
+	"github.com/openservicemesh/osm-operator/controllers/operator/enqueue"
+	"github.com/openservicemesh/osm-operator/controllers/operator/health"
+	"github.com/openservicemesh/osm-operator/controllers/operator/meshconfig"
+	"github.com/openservicemesh/osm-operator/controllers/operator/metrics"
+	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
+	"github.com/openservicemesh/osm-operator/controllers/operator/restart"
+	"github.com/openservicemesh/osm-operator/controllers/operator/status"
+	"github.com/openservicemesh/osm-operator/internal/rollout"
+)
+
+// DataPlane observes the workloads of a mesh that is being removed.
+type DataPlane interface {
+	// WorkloadsForTeardown are all that carry sidecars of a mesh, and those that were restarted for a target and carry none any more.
+	WorkloadsForTeardown(ctx context.Context, mesh, target string) ([]rollout.Workload, error)
+}
+
+// Health observes control planes.
+type Health interface {
+	Read(ctx context.Context, target health.Target) (health.Observation, error)
+}
+
+// Reconciler removes meshes. All fields are required.
+type Reconciler struct {
+	*observe.Cluster
+	// Recorder records Events about a Mesh.
+	Recorder events.EventRecorder
+	// MeshConfigs keeps the MeshConfig, which carries the teardown mode to control planes.
+	MeshConfigs *meshconfig.Keeper
+	// Status writes the status of a Mesh.
+	Status status.Writer
+	// DataPlane observes the workloads with sidecars.
+	DataPlane DataPlane
+	// Restarter restarts workloads.
+	Restarter *restart.Restarter
+	// Health observes control planes.
+	Health Health
+	// Metrics counts what happens; nil counts nothing.
+	Metrics *metrics.Recorder
+}
+
+// scope is what the steps of one reconciliation know.
+type scope struct {
+	mesh   *v1alpha1.Mesh
+	wanted desired.Mesh
+	// removal is how far the removal is.
+	removal *v1alpha1.RemovalStatus
+	// workloads are those with sidecars, and those that were restarted without.
+	workloads []rollout.Workload
+}
+
+const (
+	// pollWhileDeleting is how soon a removal goes on to its next step.
+	pollWhileDeleting = 500 * time.Millisecond
+	// pollWhileRestarting is how often the restarts of workloads are observed.
+	pollWhileRestarting = 2 * time.Second
+	// pollForSidecars is how often a removal lists the sidecars again, which are not watched.
+	pollForSidecars = 5 * time.Second
+)
+
+// SetupWithManager watches Meshes. What a removal waits for is polled.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("teardown").
+		WithOptions(enqueue.Options()).
+		For(&v1alpha1.Mesh{}, builder.WithPredicates(enqueue.MeshChanges())).
+		Complete(enqueue.RetryConflicts(r))
+}
+
+// Reconcile takes one mesh one step further out of the cluster.
+func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	mesh := &v1alpha1.Mesh{}
+	if err := r.Client.Get(ctx, request.NamespacedName, mesh); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	if observe.ModeOf(mesh) != observe.Remove || !controllerutil.ContainsFinalizer(mesh, observe.Finalizer) {
+		return reconcile.Result{}, nil
+	}
+	s := &scope{mesh: mesh, wanted: r.Wanted(mesh), removal: mesh.Status.Removal.DeepCopy()}
+	assessment, err := r.removeNext(ctx, s)
+	if err != nil {
+		assessment = conditions.Assessment{State: conditions.Failing, Reason: v1alpha1.ReasonDeleteFailed, Message: err.Error()}
+	} else if assessment == nothingLeft {
+		r.Restarter.Forget(mesh.UID)
+		return reconcile.Result{}, r.releaseFinalizer(ctx, mesh)
+	}
+	if err := errors.Join(err, r.writeStatus(ctx, s, assessment)); err != nil {
+		return reconcile.Result{}, err
+	}
+	switch assessment.Reason {
+	case v1alpha1.ReasonDeleting:
+		return reconcile.Result{RequeueAfter: pollWhileDeleting}, nil
+	case v1alpha1.ReasonRemovingSidecars:
+		return reconcile.Result{RequeueAfter: pollWhileRestarting}, nil
+	}
+	return reconcile.Result{RequeueAfter: pollForSidecars}, nil
+}
+
+// nothingLeft is the assessment when everything is removed.
+var nothingLeft = conditions.Assessment{State: conditions.Ready}
+
+// removeNext takes the first step that is not done yet, and says what it waits for.
+func (r *Reconciler) removeNext(ctx context.Context, s *scope) (conditions.Assessment, error) {
+	remaining, err := r.remainingSidecars(ctx, s.mesh.Name)
+	if err != nil {
+		return conditions.Assessment{}, err
+	}
+	if err := r.deleteWebhooksWithoutServers(ctx, s); err != nil {
+		return conditions.Assessment{}, err
+	}
+	switch {
+	case len(remaining) > 0 && restartsSidecars(s.mesh):
+		return r.removeSidecars(ctx, s, remaining)
+	case len(remaining) > 0:
+		return r.setPhase(s, v1alpha1.RemovalWaiting, v1alpha1.ReasonWaitingForSidecars, len(remaining), remainingMessage(remaining)), nil
+	}
+	for _, step := range r.deletions() {
+		left, err := step.run(ctx, s)
+		if err != nil {
+			return conditions.Assessment{}, err
+		}
+		if left > 0 {
+			return r.setPhase(s, v1alpha1.RemovalDeleting, v1alpha1.ReasonDeleting, 0, "removing "+step.what), nil
+		}
+	}
+	return nothingLeft, nil
+}
+
+// setPhase notes how far the removal is.
+func (r *Reconciler) setPhase(s *scope, phase v1alpha1.RemovalPhase, reason string, sidecars int, message string) conditions.Assessment {
+	s.removal = &v1alpha1.RemovalStatus{
+		Phase: phase, StartTime: metav1.NewTime(r.phaseStart(s, phase)), Sidecars: int32(sidecars), Message: message,
+	}
+	return conditions.Assessment{State: conditions.Progressing, Reason: reason, Message: message}
+}
+
+// phaseStart is when a phase of the removal began, which is now when the status is in another phase.
+func (r *Reconciler) phaseStart(s *scope, phase v1alpha1.RemovalPhase) time.Time {
+	if before := s.mesh.Status.Removal; before != nil && before.Phase == phase {
+		return before.StartTime.Time
+	}
+	return r.Now().Truncate(time.Second)
+}
+
+// writeStatus writes how far the removal is.
+func (r *Reconciler) writeStatus(ctx context.Context, s *scope, assessment conditions.Assessment) error {
+	wanted := s.mesh.Status.DeepCopy()
+	wanted.Removal = s.removal
+	conditions.NewEditor(&wanted.Conditions, s.mesh.Generation, r.Now()).Set(v1alpha1.ConditionRemoved, assessment)
+	written, err := r.Status.Write(ctx, status.Teardown, s.mesh, wanted)
+	if err != nil || written == nil {
+		return err
+	}
+	r.Metrics.Written(s.mesh, written, r.Now())
+	status.RecordPhase(r.Recorder, s.mesh, written)
+	return nil
+}
+
+// releaseFinalizer ends the removal.
+func (r *Reconciler) releaseFinalizer(ctx context.Context, mesh *v1alpha1.Mesh) error {
+	before := mesh.DeepCopy()
+	controllerutil.RemoveFinalizer(mesh, observe.Finalizer)
+	err := r.Client.Patch(ctx, mesh, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}), client.FieldOwner(apply.FieldManager))
+	return client.IgnoreNotFound(err)
+}

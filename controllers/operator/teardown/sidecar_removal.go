@@ -1,0 +1,128 @@
+package teardown
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/controllers/operator/conditions"
+	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
+	"github.com/openservicemesh/osm-operator/controllers/operator/restart"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/rollout"
+)
+
+const (
+	// propagationDelay is how long a change of the MeshConfig, or of a webhook, takes at most to reach every replica of the control plane,
+	// or of the API server. None of them reports that it has.
+	propagationDelay = 3 * time.Second
+	// targetLength is how much of the Mesh's UID distinguishes a removal from an earlier one of a mesh of that name.
+	targetLength = 8
+)
+
+// restartsSidecars is true when the operator removes the sidecars of a Mesh that is deleted.
+func restartsSidecars(mesh *v1alpha1.Mesh) bool {
+	return ptr.Deref(ptr.Deref(mesh.Spec.Removal, v1alpha1.RemovalSpec{}).Sidecars, v1alpha1.SidecarsWait) == v1alpha1.SidecarsRestart
+}
+
+// restartTarget stands in for a revision in restarts that remove the sidecar. No revision has such a name.
+func restartTarget(mesh *v1alpha1.Mesh) string {
+	return "no-sidecar-of-" + mesh.Name + "-" + string(mesh.UID)[:min(len(mesh.UID), targetLength)]
+}
+
+// removeSidecars removes the sidecars from workloads. While the mesh uses mutual TLS, pods with and without a sidecar cannot call each
+// other. So before the first pod loses its sidecar, all sidecars first accept every caller, then pass all traffic through unchanged. From
+// then on it makes no difference which pods have a sidecar. New pods get one until then.
+func (r *Reconciler) removeSidecars(ctx context.Context, s *scope, remaining []rollout.Ref) (conditions.Assessment, error) {
+	workloads, err := r.DataPlane.WorkloadsForTeardown(ctx, s.mesh.Name, restartTarget(s.mesh))
+	if err != nil {
+		return conditions.Assessment{}, err
+	}
+	s.workloads = workloads
+	for _, step := range []struct {
+		phase v1alpha1.RemovalPhase
+		run   func(context.Context, *scope) (string, error)
+	}{
+		{v1alpha1.RemovalOpening, r.acceptAllCallers},
+		{v1alpha1.RemovalTransparent, r.passThrough},
+		{v1alpha1.RemovalInjectionOff, r.stopInjection},
+	} {
+		waiting, err := step.run(ctx, s)
+		if err != nil {
+			return conditions.Assessment{}, err
+		}
+		if waiting != "" {
+			return r.setPhase(s, step.phase, v1alpha1.ReasonRemovingSidecars, len(remaining), countSidecars(remaining)+"; "+waiting), nil
+		}
+	}
+	wave, err := r.restartWithout(ctx, s)
+	if err != nil {
+		return conditions.Assessment{}, err
+	}
+	reason, message := v1alpha1.ReasonRemovingSidecars, countSidecars(remaining)
+	if wave.Done() && len(wave.Blocked) == 0 {
+		reason = v1alpha1.ReasonWaitingForSidecars
+	}
+	if doing := restart.Describe(wave); doing != "" {
+		message += "; " + doing
+	}
+	return r.setPhase(s, v1alpha1.RemovalRestarting, reason, len(remaining), message), nil
+}
+
+// acceptAllCallers makes all sidecars accept every caller.
+func (r *Reconciler) acceptAllCallers(ctx context.Context, s *scope) (string, error) {
+	return r.setTeardownMode(ctx, s, v1alpha1.RemovalOpening, names.TeardownOpen)
+}
+
+// passThrough makes all sidecars pass all traffic through unchanged.
+func (r *Reconciler) passThrough(ctx context.Context, s *scope) (string, error) {
+	return r.setTeardownMode(ctx, s, v1alpha1.RemovalTransparent, names.TeardownPassthrough)
+}
+
+// stopInjection deletes the injector's webhook, and waits until every API server has noticed.
+func (r *Reconciler) stopInjection(ctx context.Context, s *scope) (string, error) {
+	left, err := apply.DeleteLabelled(ctx, r.Client, s.mesh.Name, &admissionv1.MutatingWebhookConfigurationList{})
+	if err != nil {
+		return "", err
+	}
+	if s.mesh.Status.Removal != nil && s.mesh.Status.Removal.Phase == v1alpha1.RemovalRestarting {
+		return "", nil
+	}
+	if left > 0 || r.Now().Sub(r.phaseStart(s, v1alpha1.RemovalInjectionOff)) < propagationDelay {
+		return "turning injection off", nil
+	}
+	return "", nil
+}
+
+// restartWithout restarts the next workloads, whose new pods get no sidecar. spec.removal asks for these restarts, also when upgrades
+// leave restarts to people.
+func (r *Reconciler) restartWithout(ctx context.Context, s *scope) (rollout.Wave, error) {
+	limits, target := observe.Limits(s.mesh), restartTarget(s.mesh)
+	limits.Manual, limits.Denied = false, r.Restarter.Denied(s.mesh)
+	wave := rollout.NextWave(s.workloads, target, limits, r.Now())
+	_, err := r.Restarter.Run(ctx, s.mesh, wave, "TakeOut", func(ref rollout.Ref) string {
+		return fmt.Sprintf("restarted %s without a sidecar", ref)
+	})
+	return wave, err
+}
+
+// isPassingThrough is true when new pods get no sidecar, and all existing sidecars pass traffic through.
+func (r *Reconciler) isPassingThrough(ctx context.Context, s *scope, said string) (bool, error) {
+	if said != names.TeardownPassthrough {
+		return false, nil
+	}
+	if before := s.mesh.Status.Removal; before != nil && (before.Phase == v1alpha1.RemovalInjectionOff || before.Phase == v1alpha1.RemovalRestarting) {
+		return true, nil
+	}
+	err := r.Client.Get(ctx, client.ObjectKey{Name: names.MutatingWebhook(s.mesh.Name)}, &admissionv1.MutatingWebhookConfiguration{})
+	if client.IgnoreNotFound(err) != nil {
+		return false, fmt.Errorf("the webhook of the injector cannot be read: %w", err)
+	}
+	return err != nil, nil
+}

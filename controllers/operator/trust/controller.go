@@ -1,0 +1,231 @@
+package trust
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/controllers/operator/conditions"
+	"github.com/openservicemesh/osm-operator/controllers/operator/enqueue"
+	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
+	"github.com/openservicemesh/osm-operator/controllers/operator/status"
+	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/operand"
+)
+
+// retryRefused is how soon a namespace that refused its ConfigMap is tried again. Quotas and policies are not watched.
+const retryRefused = 15 * time.Second
+
+// Reconciler distributes the trust of meshes. All fields are required.
+type Reconciler struct {
+	*observe.Cluster
+	// Applier writes what is rendered.
+	Applier *apply.Applier
+	// Recorder records Events about a Mesh and about namespaces.
+	Recorder events.EventRecorder
+	// Status writes the status of a Mesh.
+	Status status.Writer
+}
+
+// refusal is what a namespace answered.
+type refusal struct {
+	namespace string
+	err       error
+}
+
+// SetupWithManager watches Meshes, namespaces, the ConfigMaps with trust, and the certificate authorities.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	mapper := enqueue.Mapper{Cluster: r.Cluster}
+	b := ctrl.NewControllerManagedBy(mgr).
+		Named("trust").
+		WithOptions(enqueue.Options()).
+		For(&v1alpha1.Mesh{}, builder.WithPredicates(enqueue.MeshChanges(v1alpha1.ConditionInstalled, v1alpha1.ConditionCertificatesReady))).
+		Owns(&corev1.ConfigMap{}).
+		Watches(&corev1.Namespace{}, mapper.ByNamespace())
+	for _, secret := range r.Secrets.Sources(mapper.BySecret) {
+		b = b.WatchesRawSource(secret)
+	}
+	return b.Complete(enqueue.RetryConflicts(r))
+}
+
+// Reconcile distributes the trust of one mesh, and writes the condition TrustDistributed.
+func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	mesh := &v1alpha1.Mesh{}
+	if err := r.Client.Get(ctx, request.NamespacedName, mesh); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	if observe.ModeOf(mesh) == observe.Remove {
+		// The teardown deletes what the trust controller made.
+		return reconcile.Result{}, r.writeCondition(ctx, mesh, nil)
+	}
+	assessment, refusals, err := r.distribute(ctx, mesh)
+	if err != nil {
+		assessment = &conditions.Assessment{State: conditions.Failing, Reason: v1alpha1.ReasonApplyFailed, Message: err.Error()}
+	}
+	if err := errors.Join(err, r.writeCondition(ctx, mesh, assessment)); err != nil {
+		return reconcile.Result{}, err
+	}
+	if len(refusals) > 0 {
+		return reconcile.Result{RequeueAfter: retryRefused}, nil
+	}
+	return reconcile.Result{}, nil
+}
+
+// distribute keeps the root certificate in the namespace of the mesh and in every namespace that is part of it, and nowhere else. A nil
+// assessment means that the mesh has no trust to distribute.
+func (r *Reconciler) distribute(ctx context.Context, mesh *v1alpha1.Mesh) (*conditions.Assessment, []refusal, error) {
+	maintained, err := r.NeedsMaintenance(ctx, mesh)
+	if err != nil {
+		return nil, nil, err
+	}
+	home := r.Wanted(mesh).Namespace
+	waiting := observe.Waiting(fmt.Sprintf("waiting for the certificate authority in Secret %s/%s", home, names.CABundleSecret))
+	if !maintained {
+		if observe.ModeOf(mesh) != observe.Apply {
+			return nil, nil, nil
+		}
+		return &waiting, nil, nil
+	}
+	root, err := r.Root(ctx, home)
+	if err != nil || root == nil {
+		// The condition CertificatesReady says why. What is distributed already stays.
+		return &waiting, nil, nil
+	}
+	wanted, err := r.namespaces(ctx, mesh, home)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.Applier.BeginReconcile(mesh)
+	var refusals []refusal
+	for _, namespace := range wanted {
+		if err := r.distributeTo(ctx, mesh, root, namespace); err != nil {
+			if ctx.Err() != nil {
+				return nil, nil, err
+			}
+			refusals = append(refusals, refusal{namespace, err})
+		}
+	}
+	pruned, err := r.prune(ctx, mesh, wanted)
+	if err != nil {
+		return nil, nil, err
+	}
+	refusals = append(refusals, pruned...)
+	assessment := assess(len(wanted), refusals, r.Applier.IgnoredObjects(mesh))
+	return &assessment, refusals, nil
+}
+
+// namespaces are those that get the trust of a mesh, sorted. Nothing can be created in a namespace that is being deleted.
+func (r *Reconciler) namespaces(ctx context.Context, mesh *v1alpha1.Mesh, home string) ([]string, error) {
+	members, err := r.Members(ctx, mesh.Name)
+	if err != nil {
+		return nil, err
+	}
+	wanted := map[string]bool{home: true}
+	for i := range members {
+		if members[i].DeletionTimestamp == nil {
+			wanted[members[i].Name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(wanted)), nil
+}
+
+// distributeTo keeps the trust of one namespace, and records an Event on the namespace when it refuses.
+func (r *Reconciler) distributeTo(ctx context.Context, mesh *v1alpha1.Mesh, root *certificate.Root, namespace string) error {
+	object := configMap(mesh.Name, namespace, root)
+	if err := apply.SetController(mesh, r.Client.Scheme(), object); err != nil {
+		return err
+	}
+	_, err := r.Applier.Apply(ctx, mesh, object)
+	if err != nil && ctx.Err() == nil {
+		r.Recorder.Eventf(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, mesh, corev1.EventTypeWarning, v1alpha1.ReasonNamespacesRefused, "DistributeTrust",
+			"new pods of this namespace cannot join the mesh %s, because it refuses the ConfigMap %s: %v", mesh.Name, object.GetName(), err)
+	}
+	return err
+}
+
+// configMap is the trust of one namespace.
+func configMap(mesh, namespace string, root *certificate.Root) *unstructured.Unstructured {
+	object := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": "ConfigMap",
+		"data": map[string]any{names.CABundleCert: string(root.CertPEM())},
+	}}
+	object.SetNamespace(namespace)
+	object.SetName(names.TrustConfigMap(mesh))
+	object.SetLabels(operand.Labels(mesh, ""))
+	return object
+}
+
+// prune deletes the trust of namespaces that left the mesh.
+func (r *Reconciler) prune(ctx context.Context, mesh *v1alpha1.Mesh, wanted []string) ([]refusal, error) {
+	var list corev1.ConfigMapList
+	if err := r.Client.List(ctx, &list, client.MatchingLabels{names.MeshLabel: mesh.Name}); err != nil {
+		return nil, fmt.Errorf("the trust ConfigMaps cannot be listed: %w", err)
+	}
+	var refusals []refusal
+	for i := range list.Items {
+		object := &list.Items[i]
+		if object.Name != names.TrustConfigMap(mesh.Name) || slices.Contains(wanted, object.Namespace) || object.DeletionTimestamp != nil {
+			continue
+		}
+		if err := client.IgnoreNotFound(r.Client.Delete(ctx, object)); err != nil {
+			refusals = append(refusals, refusal{object.Namespace, fmt.Errorf("the ConfigMap %s/%s, which is no longer needed, cannot be deleted: %w", object.Namespace, object.Name, err)})
+			continue
+		}
+		r.Recorder.Eventf(mesh, nil, corev1.EventTypeNormal, "Deleted", "Leave "+object.Namespace, "deleted ConfigMap %s/%s: the namespace is no longer part of the mesh", object.Namespace, object.Name)
+	}
+	return refusals, nil
+}
+
+// assess says which namespaces refuse their ConfigMap, and what they answer.
+func assess(namespaces int, refusals []refusal, ignored string) conditions.Assessment {
+	if len(refusals) == 0 {
+		message := fmt.Sprintf("the root certificate is in %d namespaces", namespaces)
+		if namespaces == 1 {
+			message = "the root certificate is in 1 namespace"
+		}
+		if ignored != "" {
+			message += "; " + ignored
+		}
+		return conditions.Assessment{State: conditions.Ready, Reason: v1alpha1.ReasonTrustDistributed, Message: message}
+	}
+	const most = 5
+	slices.SortStableFunc(refusals, func(a, b refusal) int { return strings.Compare(a.namespace, b.namespace) })
+	var answers []string
+	for _, one := range refusals[:min(len(refusals), most)] {
+		answers = append(answers, one.namespace+": "+one.err.Error())
+	}
+	if len(refusals) > most {
+		answers = append(answers, fmt.Sprintf("and %d more", len(refusals)-most))
+	}
+	return conditions.Assessment{State: conditions.Failing, Reason: v1alpha1.ReasonNamespacesRefused, Message: fmt.Sprintf(
+		"%d of %d namespaces refuse the root certificate, and new pods of theirs cannot join the mesh: %s", len(refusals), namespaces, strings.Join(answers, "; "))}
+}
+
+// writeCondition writes TrustDistributed, or removes it.
+func (r *Reconciler) writeCondition(ctx context.Context, mesh *v1alpha1.Mesh, assessment *conditions.Assessment) error {
+	wanted := mesh.Status.DeepCopy()
+	editor := conditions.NewEditor(&wanted.Conditions, mesh.Generation, r.Now())
+	if assessment == nil {
+		editor.SetOrRemove(false, v1alpha1.ConditionTrustDistributed, "", "")
+	} else {
+		editor.Set(v1alpha1.ConditionTrustDistributed, *assessment)
+	}
+	_, err := r.Status.Write(ctx, status.Trust, mesh, wanted)
+	return err
+}

@@ -1,0 +1,17 @@
+package builtin
+
+import (
+	"github.com/openservicemesh/osm-operator/internal/component"
+	"github.com/openservicemesh/osm-operator/internal/component/autoscalers"
+	"github.com/openservicemesh/osm-operator/internal/component/disruptionbudgets"
+	"github.com/openservicemesh/osm-operator/internal/component/services"
+)
+
+// All returns every component, in the order in which status.components lists them.
+func All() []component.Component {
+	return []component.Component{
+		services.Component{},
+		disruptionbudgets.Component{},
+		autoscalers.Component{},
+	}
+}

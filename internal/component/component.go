@@ -1,0 +1,89 @@
+package component
+
+import (
+	"fmt"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operand"
+)
+
+// Component is one part of a mesh that does not depend on other parts. Its methods are pure.
+type Component interface {
+	// Name is the name in status.components: lowercase, unique among all components.
+	Name() string
+	// Requires lists every kind that Render returns. The component is not rendered until the API server serves all of them.
+	Requires() []Kind
+	// Images lists the RELATED_IMAGE variables of the images that the component runs.
+	Images() []string
+	// Render returns the objects of the component. Each needs the labels of operand.Labels.
+	Render(inputs Inputs) ([]*unstructured.Unstructured, error)
+	// Health assesses the live objects. It is called when all objects exist.
+	Health(live []*unstructured.Unstructured) Health
+}
+
+// Kind is a kind of objects, with the resource name that roles use.
+type Kind struct {
+	schema.GroupVersionKind
+	// Resource is the plural resource name, such as services.
+	Resource string
+}
+
+// Health is the state of a component.
+type Health struct {
+	// Ready is true when the component works.
+	Ready bool
+	// Message describes what is missing. It is empty for a component that is ready.
+	Message string
+}
+
+// AlwaysHealthy is the health of a component whose objects have no state of their own.
+func AlwaysHealthy([]*unstructured.Unstructured) Health { return Health{Ready: true} }
+
+// Inputs are what components are rendered from.
+type Inputs struct {
+	// Mesh is the Mesh that owns the component.
+	Mesh *v1alpha1.Mesh
+	// ControlPlanes are the running control planes: the active one first, then the canary, if there is one.
+	ControlPlanes []ControlPlane
+	// Aliases are the name suffixes of former canaries. Sidecars may still connect to a Service with this suffix.
+	Aliases []string
+}
+
+// ControlPlane is one running control plane.
+type ControlPlane struct {
+	// Release has the manifests of its version.
+	Release *operand.Release
+	// Parameters are those that its Deployments are rendered with.
+	Parameters operand.Parameters
+}
+
+// RenderControlPlanes renders each control plane and concatenates the objects.
+func RenderControlPlanes(inputs Inputs, render func(ControlPlane) ([]*unstructured.Unstructured, error)) ([]*unstructured.Unstructured, error) {
+	var all []*unstructured.Unstructured
+	for _, controlPlane := range inputs.ControlPlanes {
+		objects, err := render(controlPlane)
+		if err != nil {
+			return nil, fmt.Errorf("version %s: %w", controlPlane.Release.Version, err)
+		}
+		all = append(all, objects...)
+	}
+	return all, nil
+}
+
+// Rules returns the permissions that the operator needs for the objects of components.
+func Rules(components []Component) []rbacv1.PolicyRule {
+	var rules []rbacv1.PolicyRule
+	for _, c := range components {
+		for _, kind := range c.Requires() {
+			rules = append(rules, rbacv1.PolicyRule{
+				APIGroups: []string{kind.Group}, Resources: []string{kind.Resource},
+				Verbs: []string{"create", "delete", "get", "list", "patch", "watch"},
+			})
+		}
+	}
+	return rules
+}

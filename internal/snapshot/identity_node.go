@@ -1,0 +1,95 @@
+package snapshot
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/envoy"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/delta"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
+)
+
+// maxCertificateBackoff limits the exponential backoff after a certificate could not be issued. It starts at one second.
+const maxCertificateBackoff = time.Minute
+
+// identityNode is a workload identity in use and its certificate. The Store's goroutine alone modifies it.
+type identityNode struct {
+	account identity.ServiceAccount
+	// secretName is the name of the secret with the certificate.
+	secretName string
+	current    atomic.Pointer[resource.Content]
+	scopes     map[*scopeNode]struct{}
+	// requesting is true while a goroutine requests the certificate. repeat is true if it must be requested again afterwards.
+	requesting, repeat bool
+	failures           int
+}
+
+// identityFor returns the node of an identity and creates it if there is none.
+func (s *Store) identityFor(sa identity.ServiceAccount) *identityNode {
+	n, ok := s.identities[sa]
+	if !ok {
+		n = &identityNode{account: sa, secretName: envoy.ServiceCertName(sa), scopes: map[*scopeNode]struct{}{}}
+		s.identities[sa] = n
+		s.requestCertificate(n)
+	}
+	return n
+}
+
+// requestCertificate requests the certificate of an identity on another goroutine, because generating a key is slow.
+func (s *Store) requestCertificate(n *identityNode) {
+	if n.requesting {
+		n.repeat = true
+		return
+	}
+	n.requesting = true
+	go func() {
+		certificate, err := s.config.Certificates.Certificate(n.account)
+		s.run(func() { s.handleCertificate(n, certificate, err) })
+	}()
+}
+
+// handleCertificate pushes a requested certificate to the streams of its identity.
+func (s *Store) handleCertificate(n *identityNode, certificate Certificate, err error) {
+	n.requesting = false
+	if s.identities[n.account] != n {
+		return
+	}
+	if err == nil {
+		err = s.setCertificate(n, certificate)
+	}
+	if err != nil {
+		s.retryCertificate(n, err)
+		return
+	}
+	n.failures = 0
+	if n.repeat {
+		n.repeat = false
+		s.requestCertificate(n)
+	}
+}
+
+func (s *Store) setCertificate(n *identityNode, certificate Certificate) error {
+	c, err := resource.NewWithVersion(envoy.ServiceCertSecret(n.account, certificate.ChainPEM, certificate.KeyPEM),
+		resource.CertificateVersion(certificate.Generation, certificate.NotAfter))
+	if err != nil {
+		return err
+	}
+	n.current.Store(c)
+	changes := delta.Changes{resource.Secrets: {n.secretName}}
+	for sc := range n.scopes {
+		s.notifyScope(sc, &changes)
+	}
+	return nil
+}
+
+func (s *Store) retryCertificate(n *identityNode, err error) {
+	delay := min(time.Second<<min(n.failures, 6), maxCertificateBackoff)
+	n.failures++
+	s.config.Log.Error(err, "A workload has no certificate and cannot use mTLS, retrying", "identity", n.account.String(), "delay", delay)
+	s.runAfter(delay, func() {
+		if s.identities[n.account] == n {
+			s.requestCertificate(n)
+		}
+	})
+}

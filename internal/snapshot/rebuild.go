@@ -1,0 +1,202 @@
+package snapshot
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/envoy"
+	"github.com/openservicemesh/osm-operator/internal/scope"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/delta"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/status"
+)
+
+// rebuildAffected rebuilds what depends on the touched dependencies, and nothing else.
+func (s *Store) rebuildAffected(touched []catalog.Dep) {
+	// Shared destinations come first: a stream that moves to a new scope needs them.
+	began := s.config.Now()
+	sharedChanged := s.shared.rebuild(touched, s.catalog)
+	s.addStage(status.StageScope, began)
+	for stream := range s.streamIndex.affected(touched) {
+		s.rebind(stream)
+	}
+	// Endpoints come before scopes: a scope that drops a cluster also drops its endpoints.
+	for e := range s.endpointsIndex.affected(touched) {
+		s.rebuildEndpoints(e)
+	}
+	scopes := s.scopeIndex.affected(touched)
+	if sharedChanged {
+		maps.Copy(scopes, s.shared.scopes)
+	}
+	for n := range scopes {
+		s.rebuildScope(n)
+	}
+	s.bindPending()
+}
+
+// Resync rebuilds everything from the catalog and pushes what differs: nothing, unless a dependency was missed. It costs as much
+// as a change of the whole mesh.
+func (s *Store) Resync() {
+	s.run(func() {
+		clear(s.shared.translations)
+		for _, n := range s.scopes {
+			n.separable = false // translate it even if the scope is unchanged
+		}
+		touched := slices.Collect(maps.Keys(s.scopeIndex.dependents))
+		touched = slices.AppendSeq(touched, maps.Keys(s.endpointsIndex.dependents))
+		touched = slices.AppendSeq(touched, maps.Keys(s.streamIndex.dependents))
+		touched = slices.AppendSeq(touched, maps.Keys(s.shared.index.dependents))
+		s.rebuildAffected(touched)
+	})
+}
+
+// scopeFor returns the node of a scope and builds it if there is none.
+func (s *Store) scopeFor(key scope.Key) *scopeNode {
+	if n, ok := s.scopes[key]; ok {
+		return n
+	}
+	n := &scopeNode{key: key, streams: map[*Stream]struct{}{}, identity: s.identityFor(key.Identity)}
+	s.scopes[key] = n
+	n.identity.scopes[n] = struct{}{}
+	s.rebuildScope(n)
+	return n
+}
+
+// rebuildScope builds a scope from the catalog and notifies its streams of the differences. It ignores a scope that is no longer
+// in use.
+func (s *Store) rebuildScope(n *scopeNode) {
+	if s.scopes[n.key] != n {
+		return
+	}
+	quarantined := s.quarantine.Policies(n.key)
+	began := s.config.Now()
+	view := s.catalog.ViewWithout(quarantined)
+	var shared *scope.Destinations
+	if len(quarantined) == 0 && scope.UsesSharedDestinations(view, n.key.Identity) {
+		shared = s.shared.use(n, s.catalog)
+	} else {
+		s.shared.release(n)
+	}
+	built := scope.BuildWithShared(view, s.config.TrustDomain, n.key, shared)
+	s.scopeIndex.set(n, view.Deps())
+	if n.built != nil {
+		scope.CarryDrainMarks(n.built, built)
+	}
+	separable := s.shared.separable
+	if shared == nil {
+		separable = isSeparable(built.Outbound)
+	}
+	step, unchanged := transition{after: built, sharedAfter: shared}, false
+	if separable && n.separable {
+		step, unchanged = s.transition(n, built, shared), equalScopes(n.built, built)
+	}
+	s.trace.AddScopes(1)
+	began = s.addStage(status.StageScope, began)
+	if !unchanged {
+		s.editScope(n, s.translate(n, step))
+	}
+	s.addStage(status.StageEnvoy, began)
+	n.built, n.separable, n.shared = built, separable, shared
+}
+
+// editScope applies edits, notifies the scope's streams, and releases replaced endpoints.
+func (s *Store) editScope(n *scopeNode, e edits) {
+	var replaced []*endpointsNode
+	for name, after := range e.endpoints {
+		if before := n.endpoints[name]; before != nil && before != after {
+			replaced = append(replaced, before)
+		}
+	}
+	n.Lock()
+	changes := n.apply(e)
+	s.trace.AddResources(changes.Len())
+	if !changes.IsEmpty() {
+		s.notifyStreams(n, &changes)
+	}
+	n.Unlock()
+	for _, before := range replaced {
+		s.releaseEndpoints(before, n)
+	}
+}
+
+// notifyStreams notifies the streams of a scope. The caller holds the scope's lock, so no stream sees a new resource before it is
+// notified of the resources that the new one depends on.
+func (s *Store) notifyStreams(n *scopeNode, changes *delta.Changes) {
+	now := s.config.Now()
+	for stream := range n.streams {
+		stream.delta.Notify(changes, now, s.trace)
+	}
+}
+
+// notifyScope is notifyStreams for changes of endpoints and certificates.
+func (s *Store) notifyScope(n *scopeNode, changes *delta.Changes) {
+	n.Lock()
+	s.notifyStreams(n, changes)
+	n.Unlock()
+}
+
+// releaseScope removes a scope without streams.
+func (s *Store) releaseScope(n *scopeNode) {
+	if len(n.streams) > 0 {
+		return
+	}
+	delete(s.scopes, n.key)
+	s.quarantine.CloseScope(n.key)
+	s.scopeIndex.remove(n)
+	s.shared.release(n)
+	for _, e := range n.endpoints {
+		s.releaseEndpoints(e, n)
+	}
+	delete(n.identity.scopes, n)
+	if len(n.identity.scopes) == 0 {
+		delete(s.identities, n.identity.account)
+	}
+}
+
+// endpointsFor returns the node of a cluster's endpoints and builds it if there is none.
+func (s *Store) endpointsFor(c scope.Cluster) *endpointsNode {
+	if e, ok := s.endpoints[c.Endpoints]; ok {
+		return e
+	}
+	e := &endpointsNode{key: c.Endpoints, cluster: c.Name(), scopes: map[*scopeNode]struct{}{}}
+	s.endpoints[c.Endpoints] = e
+	s.rebuildEndpoints(e)
+	return e
+}
+
+// rebuildEndpoints builds endpoints from the catalog and notifies the streams that use them if they differ.
+func (s *Store) rebuildEndpoints(e *endpointsNode) {
+	if s.endpoints[e.key] != e {
+		return
+	}
+	began := s.config.Now()
+	view := s.catalog.View()
+	built := scope.BuildEndpoints(view, e.key)
+	s.endpointsIndex.set(e, view.Deps())
+	began = s.addStage(status.StageScope, began)
+	defer func() { s.addStage(status.StageEnvoy, began) }()
+	c, err := resource.New(envoy.Endpoints(e.cluster, built))
+	if err != nil {
+		s.config.Log.Error(err, "Endpoints are not updated", "cluster", e.cluster)
+		return
+	}
+	if old := e.current.Load(); old != nil && old.Hash() == c.Hash() {
+		return
+	}
+	e.current.Store(s.interner.Intern(c))
+	s.trace.AddResources(1)
+	changes := delta.Changes{resource.Endpoints: {e.cluster}}
+	for n := range e.scopes {
+		s.notifyScope(n, &changes)
+	}
+}
+
+// releaseEndpoints removes endpoints that no scope uses any more.
+func (s *Store) releaseEndpoints(e *endpointsNode, n *scopeNode) {
+	delete(e.scopes, n)
+	if len(e.scopes) == 0 && s.endpoints[e.key] == e {
+		delete(s.endpoints, e.key)
+		s.endpointsIndex.remove(e)
+	}
+}

@@ -1,0 +1,56 @@
+package resource
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// serviceCertificatePrefix is the prefix of envoy.ServiceCertName.
+const serviceCertificatePrefix = "service-cert:"
+
+// ReuseMargin is the remaining lifetime below which a certificate from an earlier stream is replaced.
+const ReuseMargin = 10 * time.Minute
+
+// IsServiceCertificate reports whether a secret has a workload's certificate and private key.
+func IsServiceCertificate(name string) bool { return strings.HasPrefix(name, serviceCertificatePrefix) }
+
+// CertificateVersion returns the version of a service certificate. It does not depend on the content: each replica issues its
+// own keys, and a sidecar that reconnects to another replica must keep its certificate.
+func CertificateVersion(generation string, notAfter time.Time) string {
+	return generation + "." + strconv.FormatInt(notAfter.Unix(), 10)
+}
+
+// CertificateExpiry returns when the certificate with a version expires.
+func CertificateExpiry(version string) (time.Time, bool) {
+	_, expiry, ok := cutLast(version)
+	seconds, err := strconv.ParseInt(expiry, 10, 64)
+	if !ok || err != nil {
+		return time.Time{}, false
+	}
+	return time.Unix(seconds, 0), true
+}
+
+// ReusableUntil returns until when a client may keep the certificate that it holds instead of the current one. Both are
+// versions. It returns false if the certificates have different generations or the held one is about to expire.
+func ReusableUntil(held, current string, now time.Time) (time.Time, bool) {
+	heldGeneration, _, ok := cutLast(held)
+	generation, _, found := cutLast(current)
+	if !ok || !found || heldGeneration != generation {
+		return time.Time{}, false
+	}
+	expiry, ok := CertificateExpiry(held)
+	if !ok {
+		return time.Time{}, false
+	}
+	until := expiry.Add(-ReuseMargin)
+	return until, now.Before(until)
+}
+
+func cutLast(s string) (before, after string, found bool) {
+	i := strings.LastIndexByte(s, '.')
+	if i < 0 {
+		return "", "", false
+	}
+	return s[:i], s[i+1:], true
+}

@@ -1,0 +1,37 @@
+package snapshot
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// A new control plane version may build configuration that proxies reject whatever the policies are. It must not remove permissions to
+// find out, because the proxies still use their previous configuration.
+func TestStartupPeriod_PoliciesAreNotQuarantined(t *testing.T) {
+	h := newHarness()
+	h.store.config.StartupPeriod = time.Minute
+	entries := twoServices()
+	_, server := podsOf(entries)
+	h.apply(entries...)
+	h.store.MarkSynced()
+	h.run()
+	s := newFakeProxy(h, server)
+	s.rejectIf = contains("/x")
+	s.open(t)
+	s.sync(t)
+	if got := h.rejections(); len(got) != 0 {
+		t.Fatalf("quarantined at once: %v", got)
+	}
+	if !s.hasInboundRoute("/x") {
+		t.Error("the rejected policy is not in the snapshot")
+	}
+	h.now = h.now.Add(time.Minute)
+	h.fireTimers()
+	s.sync(t)
+	want := []string{`TrafficTarget a/t by a/server: RDS ` + inboundRoutes + ` "no"`}
+	if diff := cmp.Diff(want, h.rejections()); diff != "" {
+		t.Errorf("quarantined after a minute (-want +got):\n%s", diff)
+	}
+}

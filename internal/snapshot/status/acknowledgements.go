@@ -1,0 +1,90 @@
+package status
+
+import (
+	"sync"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
+)
+
+// Acknowledgements records the responses of one stream and their answers. It is safe for concurrent use.
+type Acknowledgements struct {
+	mu       sync.Mutex
+	software Software
+	types    [resource.NumTypes]TypeStatus
+	// sentExpiry and acknowledgedExpiry are the expiry times of the last sent and the last acknowledged certificate.
+	sentExpiry, acknowledgedExpiry time.Time
+}
+
+// SetSoftware records what the proxy reports about itself.
+func (a *Acknowledgements) SetSoftware(software Software) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.software = software
+}
+
+// RecordSent records a response. The expiry is that of the service certificate in it; zero without one.
+func (a *Acknowledgements) RecordSent(t resource.Type, certificateExpiry time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.types[t].Sent++
+	if !certificateExpiry.IsZero() {
+		a.sentExpiry = certificateExpiry
+	}
+}
+
+// RecordInitialCertificate records the version of a certificate from an earlier stream, unless a certificate was sent since.
+func (a *Acknowledgements) RecordInitialCertificate(version string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if expiry, ok := resource.CertificateExpiry(version); ok && a.sentExpiry.IsZero() {
+		a.acknowledgedExpiry = expiry
+	}
+}
+
+// Answer is an ACK or NACK.
+type Answer struct {
+	Type resource.Type
+	// Message is Envoy's message of a NACK; empty for an ACK.
+	Message string
+	// Rejection is the new TypeStatus.Rejection.
+	Rejection string
+}
+
+// RecordAnswer records an ACK or NACK.
+func (a *Acknowledgements) RecordAnswer(answer Answer, now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	status := &a.types[answer.Type]
+	status.Rejection, status.AnsweredAt = answer.Rejection, now
+	if answer.Message != "" {
+		status.Rejected++
+		return
+	}
+	status.Acknowledged++
+	if answer.Type == resource.Secrets && !a.sentExpiry.IsZero() {
+		a.acknowledgedExpiry = a.sentExpiry
+	}
+}
+
+// SetPending records the time of the oldest unanswered change of each type; zero if there is none.
+func (a *Acknowledgements) SetPending(since *[resource.NumTypes]time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for t := range resource.NumTypes {
+		a.types[t].PendingSince = since[t]
+	}
+}
+
+// WriteTo sets the fields of p that are recorded here.
+func (a *Acknowledgements) WriteTo(p *Proxy) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p.CertificateExpiry, p.Software = a.acknowledgedExpiry, a.software
+	p.Types = map[resource.Type]TypeStatus{}
+	for t := range resource.NumTypes {
+		if a.types[t] != (TypeStatus{}) {
+			p.Types[t] = a.types[t]
+		}
+	}
+}

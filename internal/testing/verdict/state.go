@@ -1,0 +1,175 @@
+package verdict
+
+import (
+	"cmp"
+	"maps"
+	"net/netip"
+	"reflect"
+	"slices"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest" //nolint:staticcheck // its words make meshes read like sentences
+)
+
+// pods are the pods of every mesh. Identity and address of a pod never change.
+var pods = []pod{
+	{Name("a", "p1"), "one"},
+	{Name("a", "p2"), "two"},
+	{Name("a", "p3"), "one"},
+	{Name("b", "p4"), "three"},
+}
+
+// pod holds the constant fields of a pod.
+type pod struct {
+	name    catalog.Name
+	account string
+}
+
+// namespaces are the namespaces of the mesh.
+var namespaces = []string{"a", "b"}
+
+// accounts are the identities of the pods.
+var accounts = []identity.ServiceAccount{SA("a", "one"), SA("a", "two"), SA("b", "three")}
+
+// Labels of pods. Services select by the first; the second is the pod's state as an endpoint.
+const (
+	appLabel   = "app"
+	stateLabel = "state"
+)
+
+// States of a pod as an endpoint.
+const (
+	ready       = "ready"
+	unready     = "unready"
+	terminating = "terminating"
+)
+
+// Ports of the applications in every pod.
+const (
+	webPort    = 8080
+	otherPort  = 8081
+	echoPort   = 9000
+	greetsPort = 9001
+)
+
+// State holds all objects of a mesh that users write, and its pods. It is immutable.
+type State map[catalog.Ref]catalog.Entry
+
+// podsOnly returns a mesh without objects of users.
+func podsOnly() State {
+	w := State{}
+	for i := range pods {
+		p := newPod(i, "x", ready)
+		w[p.Ref()] = p
+	}
+	return w
+}
+
+// newPod returns the pod with the index.
+func newPod(i int, app, state string) *catalog.Pod {
+	p := Pod(pods[i].name.Namespace, pods[i].name.Name, app, pods[i].account, podAddress(i).String())
+	p.IPs = append(p.IPs, podAddress6(i))
+	p.Labels[stateLabel] = state
+	p.Ports = map[string]uint16{"web": webPort}
+	return p
+}
+
+// with returns the state after changes; a nil entry deletes an object.
+func (w State) with(changes []catalog.Change) State {
+	next := maps.Clone(w)
+	for _, c := range changes {
+		if c.Entry == nil {
+			delete(next, c.Ref)
+		} else {
+			next[c.Ref] = c.Entry
+		}
+	}
+	return next
+}
+
+// entries returns the entries for the control plane, including EndpointSlices.
+func (w State) entries() State {
+	all := maps.Clone(w)
+	add := func(e catalog.Entry) { all[e.Ref()] = e }
+	for _, name := range namespaces {
+		if namespace := (&catalog.Namespace{Name: name, Monitored: true}); all[namespace.Ref()] == nil {
+			add(namespace)
+		}
+	}
+	for _, sa := range accounts {
+		add(&catalog.ServiceAccount{Name: catalog.Name(sa), UID: accountUID(sa)})
+	}
+	for _, e := range w {
+		if service, ok := e.(*catalog.Service); ok {
+			add(w.endpoints(service))
+		}
+	}
+	return all
+}
+
+func accountUID(sa identity.ServiceAccount) string { return "uid-of-" + sa.Name }
+
+// endpoints returns the EndpointSlice that Kubernetes would create for a Service.
+func (w State) endpoints(service *catalog.Service) *catalog.EndpointSlice {
+	slice := &catalog.EndpointSlice{Name: Name(service.Name.Namespace, service.Name.Name+"-1"), Service: service.Name, Ports: map[string]uint16{}}
+	for _, port := range service.Ports {
+		slice.Ports[port.Name] = cmp.Or(port.TargetPort, webPort)
+	}
+	for _, p := range pods {
+		pod, ok := w[catalog.Ref{Kind: catalog.KindPod, Name: p.name}].(*catalog.Pod)
+		if !ok || p.name.Namespace != service.Name.Namespace || !selects(service.Selector, pod.Labels) {
+			continue
+		}
+		state := pod.Labels[stateLabel]
+		slice.Endpoints = append(slice.Endpoints, catalog.Endpoint{
+			Address: pod.IPs[0], Pod: pod.Name, Ready: state == ready, Terminating: state == terminating,
+		})
+	}
+	return slice
+}
+
+func selects(selector, labels map[string]string) bool {
+	for key, value := range selector {
+		if labels[key] != value {
+			return false
+		}
+	}
+	return true
+}
+
+// changes returns the difference between two states.
+func changes(from, to State) []catalog.Change {
+	var list []catalog.Change
+	for ref := range from {
+		if to[ref] == nil {
+			list = append(list, catalog.Change{Ref: ref})
+		}
+	}
+	for ref, e := range to {
+		if !reflect.DeepEqual(from[ref], e) {
+			list = append(list, catalog.Set(e))
+		}
+	}
+	slices.SortFunc(list, func(a, b catalog.Change) int { return compareRefs(a.Ref, b.Ref) })
+	return list
+}
+
+func compareRefs(a, b catalog.Ref) int {
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), a.Name.Compare(b.Name))
+}
+
+// catalog returns a new catalog with all entries of the state.
+func (w State) catalog() *catalog.Catalog {
+	c := catalog.New()
+	c.Apply(changes(nil, w.entries()))
+	return c
+}
+
+// podAddress returns the IPv4 address of the pod with the index. The network's first pod is the control plane.
+func podAddress(pod int) netip.Addr { return netip.AddrFrom4([4]byte{10, 77, byte(pod + 2), 2}) }
+
+// podAddress6 returns the IPv6 address of the pod with the index.
+func podAddress6(pod int) netip.Addr {
+	return netip.AddrFrom16([16]byte{0: 0xfd, 1: 0x77, 3: byte(pod + 2), 15: 2})
+}

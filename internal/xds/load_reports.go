@@ -1,0 +1,137 @@
+package xds
+
+import (
+	"time"
+
+	endpoint "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	loadstatsv3 "github.com/envoyproxy/go-control-plane/envoy/service/load_stats/v3"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/openservicemesh/osm-operator/internal/loadstats"
+	"github.com/openservicemesh/osm-operator/internal/snapshot"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/delta"
+)
+
+const (
+	// idleReportInterval is the report interval while nothing is requested. It is longer than the maximum age of a connection.
+	idleReportInterval = time.Hour
+	// minReportInterval is the minimum time between two reports of one proxy. Flow control delays earlier ones.
+	minReportInterval = loadstats.Interval / 10
+)
+
+// StreamLoadStats implements loadstatsv3.LoadReportingServiceServer. Reports are requested only while somebody reads them. The
+// stream stays open otherwise, because Envoy retries a rejected stream forever.
+//
+// Reports are recorded for the identity of the token, and only while the pod has a discovery stream in this replica: a token does
+// not prove that the client is a sidecar.
+func (s *Server) StreamLoadStats(stream loadstatsv3.LoadReportingService_StreamLoadStatsServer) error {
+	peer, err := s.authenticate(stream.Context())
+	if err != nil {
+		return err
+	}
+	if _, err := stream.Recv(); err != nil {
+		return nil
+	}
+	reporter := s.config.Loads.Register(peer.PodUID, peer.ServiceAccount)
+	defer reporter.Unregister()
+	reports := make(chan *loadstatsv3.LoadStatsRequest)
+	go func() {
+		defer close(reports)
+		receiveReports(stream, reports)
+	}()
+	return s.streamStatus(peer, s.handleReports(stream, peer, reporter, reports))
+}
+
+// receiveReports forwards reports until the stream ends.
+func receiveReports(stream loadstatsv3.LoadReportingService_StreamLoadStatsServer, reports chan<- *loadstatsv3.LoadStatsRequest) {
+	for {
+		report, err := stream.Recv()
+		if err != nil {
+			return
+		}
+		select {
+		case reports <- report:
+		case <-stream.Context().Done():
+			return
+		}
+	}
+}
+
+// handleReports requests and records reports until the stream ends.
+func (s *Server) handleReports(stream loadstatsv3.LoadReportingService_StreamLoadStatsServer, peer Peer, reporter *loadstats.Reporter, reports <-chan *loadstatsv3.LoadStatsRequest) error {
+	expiry := time.NewTimer(peer.Expiry.Sub(s.config.Now()))
+	defer expiry.Stop()
+	requestEnd, pause := time.NewTimer(idleReportInterval), time.NewTimer(0)
+	defer requestEnd.Stop()
+	defer pause.Stop()
+	// next is nil during the pause after a report.
+	next, requesting, sent := (<-chan *loadstatsv3.LoadStatsRequest)(nil), false, false
+	for {
+		until, changed := s.config.Loads.Requested()
+		remaining := until.Sub(s.config.Now())
+		if requested := remaining > 0; requested != requesting || !sent {
+			if err := stream.Send(loadStatsResponse(requested)); err != nil {
+				return nil
+			}
+			requesting, sent = requested, true
+		}
+		if requesting {
+			requestEnd.Reset(remaining)
+		}
+		select {
+		case <-stream.Context().Done():
+			return nil
+		case <-expiry.C:
+			return delta.ErrExpired
+		case <-reporter.Done():
+			return snapshot.ErrSuperseded
+		case <-changed:
+		case <-requestEnd.C:
+		case <-pause.C:
+			next = reports
+		case report, more := <-next:
+			if !more {
+				return nil
+			}
+			if requesting {
+				s.recordReport(peer, reporter, report)
+			}
+			next = nil
+			pause.Reset(minReportInterval)
+		}
+	}
+}
+
+// loadStatsResponse requests reports about all clusters, or about none.
+func loadStatsResponse(requested bool) *loadstatsv3.LoadStatsResponse {
+	if !requested {
+		return &loadstatsv3.LoadStatsResponse{LoadReportingInterval: durationpb.New(idleReportInterval)}
+	}
+	return &loadstatsv3.LoadStatsResponse{SendAllClusters: true, LoadReportingInterval: durationpb.New(loadstats.Interval)}
+}
+
+// recordReport records a report. Its interval is the longest of all clusters; they are nearly equal.
+func (s *Server) recordReport(peer Peer, reporter *loadstats.Reporter, report *loadstatsv3.LoadStatsRequest) {
+	if !s.config.Store.IsConnected(peer.PodUID) {
+		s.metrics.droppedLoads.Add(float64(len(report.GetClusterStats())))
+		return
+	}
+	var loads []loadstats.Load
+	interval := time.Duration(0)
+	for _, stats := range report.GetClusterStats() {
+		interval = max(interval, stats.GetLoadReportInterval().AsDuration())
+		loads = append(loads, loadOf(stats))
+	}
+	s.metrics.droppedLoads.Add(float64(reporter.Report(loads, interval)))
+}
+
+// loadOf returns the sum over all localities of a cluster.
+func loadOf(stats *endpoint.ClusterStats) loadstats.Load {
+	load := loadstats.Load{Cluster: stats.GetClusterName()}
+	for _, locality := range stats.GetUpstreamLocalityStats() {
+		load.Counts = load.Plus(loadstats.Counts{
+			Issued: locality.GetTotalIssuedRequests(), Succeeded: locality.GetTotalSuccessfulRequests(), Failed: locality.GetTotalErrorRequests(),
+		})
+	}
+	return load
+}

@@ -1,0 +1,130 @@
+package xds
+
+import (
+	"context"
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	endpoint "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	loadstats "github.com/envoyproxy/go-control-plane/envoy/service/load_stats/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	book "github.com/openservicemesh/osm-operator/internal/loadstats"
+	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
+)
+
+func newStream(ctx context.Context, conn *grpc.ClientConn) (discovery.AggregatedDiscoveryService_DeltaAggregatedResourcesClient, error) {
+	return discovery.NewAggregatedDiscoveryServiceClient(conn).DeltaAggregatedResources(ctx)
+}
+
+// reporter is the stream of load reports of a modelled sidecar.
+type reporter struct {
+	t      *testing.T
+	stream loadstats.LoadReportingService_StreamLoadStatsClient
+}
+
+func (c *control) reporter(t *testing.T, token string) reporter {
+	t.Helper()
+	conn, ctx := c.dial(t, token)
+	stream, err := loadstats.NewLoadReportingServiceClient(conn).StreamLoadStats(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// io.EOF says that the server has ended the stream already, for a reason that the next Recv has.
+	if err := stream.Send(&loadstats.LoadStatsRequest{}); err != nil && !errors.Is(err, io.EOF) {
+		t.Fatal(err)
+	}
+	return reporter{t, stream}
+}
+
+// told waits for what the sidecar is told next: to report about everything every 5 seconds, or about nothing.
+func (r reporter) told(reports bool) {
+	r.t.Helper()
+	response, err := r.stream.Recv()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	interval := response.GetLoadReportingInterval().AsDuration()
+	if response.GetSendAllClusters() != reports || len(response.GetClusters()) > 0 || reports != (interval == book.Interval) || !reports && interval < maxConnectionAge {
+		r.t.Errorf("told %v", response)
+	}
+}
+
+func (r reporter) report(cluster string, succeeded, failed uint64) {
+	r.t.Helper()
+	localities := []*endpoint.UpstreamLocalityStats{
+		{TotalIssuedRequests: succeeded, TotalSuccessfulRequests: succeeded}, {TotalIssuedRequests: failed, TotalErrorRequests: failed},
+	}
+	err := r.stream.Send(&loadstats.LoadStatsRequest{ClusterStats: []*endpoint.ClusterStats{{
+		ClusterName: cluster, UpstreamLocalityStats: localities, LoadReportInterval: durationpb.New(book.Interval),
+	}}})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// TestLoadReports follows a sidecar that is asked to report, reports, and is left alone again when nobody reads any more.
+func TestLoadReports(t *testing.T) {
+	m := newMesh()
+	c := start(t, m.entries()...)
+	c.store.MarkSynced()
+	token := c.tokenOf(m.client)
+	r := c.reporter(t, token)
+	r.told(false)
+	if loads := c.loads.Read(); loads.Sidecars != 1 || loads.Reporting != 0 {
+		t.Errorf("before anything is reported: %+v", loads)
+	}
+	r.told(true)
+	r.report("a/ignored|80", 1, 0) // the sidecar has no stream of discovery yet
+	waitUntil(t, func() bool { return c.metric(t, "osm_proxy_load_report_dropped_count") == 1 })
+	c.connect(t, token, fakexds.NewEnvoy()).waitFor(t, fakexds.RouteType, "rds-outbound.80|a/server")
+	r.report("a/server|80", 30, 10)
+	waitUntil(t, func() bool { return len(c.loads.Read().Pairs) > 0 })
+	got := c.loads.Read()
+	want := book.Counts{Issued: 40, Succeeded: 30, Failed: 10}
+	if len(got.Pairs) != 1 || got.Pairs[0].Counts != want || got.Pairs[0].Client != m.client.Identity() || got.Pairs[0].Rate() != 8 {
+		t.Errorf("%+v", got.Pairs)
+	}
+	c.later.Store(int64(book.Lease + time.Second))
+	r.report("a/server|80", 1, 0) // wakes the stream: its timer does not know this clock
+	r.told(false)
+	c.loads.Read()
+	r.told(true)
+}
+
+// TestLoadReportsNeedAToken also opens a second stream of a pod, which ends the first.
+func TestLoadReportsNeedAToken(t *testing.T) {
+	m := newMesh()
+	c := start(t, m.entries()...)
+	foreign := c.reporter(t, "what")
+	if _, err := foreign.stream.Recv(); status.Code(err) != codes.Unauthenticated {
+		t.Errorf("a foreign token got %v", err)
+	}
+	older := c.reporter(t, c.tokenOf(m.client))
+	older.told(false)
+	newer := c.reporter(t, c.tokenOf(m.client))
+	newer.told(false)
+	if _, err := older.stream.Recv(); status.Code(err) != codes.Aborted {
+		t.Errorf("the older stream ended with %v", err)
+	}
+	waitUntil(t, func() bool { return c.loads.Read().Sidecars == 1 })
+}
+
+func TestLoadReportsEndWithTheToken(t *testing.T) {
+	m := newMesh()
+	c := start(t, m.entries()...)
+	peer := peerOf(m.client)
+	peer.Expiry = time.Now().Add(200 * time.Millisecond)
+	c.tokens["short"] = peer
+	r := c.reporter(t, "short")
+	r.told(false)
+	if _, err := r.stream.Recv(); status.Code(err) != codes.Unauthenticated {
+		t.Errorf("ended with %v", err)
+	}
+}
