@@ -82,6 +82,8 @@ func runSuite(m *testing.M) (int, error) {
 		return 1, fmt.Errorf("these tests need an API server: set KUBEBUILDER_ASSETS to the folder that \"go run -C hack ./cluster assets\" prints")
 	}
 	environment := &envtest.Environment{CRDDirectoryPaths: []string{filepath.Join("..", "..", "config", "crd", "bases")}, ErrorIfCRDPathMissing: true}
+	// The default range has 254 addresses. All tests together create more Services.
+	environment.ControlPlane.GetAPIServer().Configure().Set("service-cluster-ip-range", "10.96.0.0/16")
 	cfg, err := environment.Start()
 	if err != nil {
 		return 1, fmt.Errorf("the API server does not start: %w", err)
