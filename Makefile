@@ -70,11 +70,11 @@ test-full: ## Run all tests, as before a release
 	$(HACK) ./suites -full
 
 .PHONY: nightly
-nightly: verdict-nightly verdict-recorded away-nightly soak ## Run tests that are too long for every change, in about 90 minutes
+nightly: verdict-nightly verdict-recorded outage-nightly soak ## Run tests that are too long for every change, in about 90 minutes
 
-.PHONY: away-nightly
-away-nightly: ## Stop the API server for ten minutes, in real time
-	KUBEBUILDER_ASSETS=$$($(HACK) ./cluster assets | tail -n 1) go test -count=1 -timeout=0 -v ./internal/testing/away -away.time=10m
+.PHONY: outage-nightly
+outage-nightly: ## Stop the API server for ten minutes, in real time
+	KUBEBUILDER_ASSETS=$$($(HACK) ./cluster assets | tail -n 1) go test -count=1 -timeout=0 -v ./internal/testing/apioutage -outage.time=10m
 
 .PHONY: verdict-nightly
 verdict-nightly: ## Test 100,000 pairs of an edit and a request with real sidecars, in about 40 minutes

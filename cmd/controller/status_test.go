@@ -20,7 +20,7 @@ func TestWriteStatus_OnlyActiveControlPlaneCompetes(t *testing.T) {
 		contending bool
 	}{
 		{"active", nil, true},
-		{"beside it", []string{"--write-status=false"}, false},
+		{"one flag", []string{"--write-status=false"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := newTestProgram(t)

@@ -16,14 +16,14 @@ import (
 
 // TestFeed_ReportsProblems adds an object with problems, fixes it and deletes it. Each step must be reported.
 func TestFeed_ReportsProblems(t *testing.T) {
-	var heard []string
+	var reported []string
 	feed := &Feed{sink: new(changes), log: logr.Discard(), now: time.Now}
 	feed.Problems = func(kind catalog.Kind, object client.Object, problems []ingest.Problem) {
 		text := string(kind) + " " + object.GetName()
 		for _, problem := range problems {
 			text += " " + problem.Reason
 		}
-		heard = append(heard, text)
+		reported = append(reported, text)
 	}
 	source := SourceOf(catalog.KindService, &corev1.Service{}, ingest.Service)
 	d := newDeletionGuard(nil, func(catalog.Ref) {}, logr.Discard())
@@ -35,7 +35,7 @@ func TestFeed_ReportsProblems(t *testing.T) {
 	feed.set(source, d, mended)
 	feed.set(source, d, service)
 	feed.remove(t.Context(), source, d, service)
-	if diff := cmp.Diff([]string{"Service dns NotCaptured", "Service dns", "Service dns NotCaptured", "Service dns"}, heard); diff != "" {
+	if diff := cmp.Diff([]string{"Service dns NotCaptured", "Service dns", "Service dns NotCaptured", "Service dns"}, reported); diff != "" {
 		t.Errorf("reported problems differ (-want +got):\n%s", diff)
 	}
 }

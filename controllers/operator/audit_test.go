@@ -83,13 +83,13 @@ func TestAuditO1PausedMeshKeepsTheTrustOfItsWebhooks(t *testing.T) {
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Paused = ptr.To(true) })
 	waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonPaused)
 	next := authority(t, name)
-	change(t, &corev1.Secret{ObjectMeta: inHome(name, names.CABundleSecret)}, func(s *corev1.Secret) { s.Data = next.Data })
+	change(t, &corev1.Secret{ObjectMeta: inMeshNamespace(name, names.CABundleSecret)}, func(s *corev1.Secret) { s.Data = next.Data })
 	root, err := certificate.ParseRoot(next.Data[names.CABundleCert], next.Data[names.CABundleKey], time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for secret, service := range map[string]string{secrets.InjectorCert: names.Injector, secrets.ValidatorCert: names.Validator} {
-		waitFor(t, &corev1.Secret{ObjectMeta: inHome(name, secret)}, func(s *corev1.Secret) error { return signedBy(s, root) })
+		waitFor(t, &corev1.Secret{ObjectMeta: inMeshNamespace(name, secret)}, func(s *corev1.Secret) error { return signedBy(s, root) })
 		waitRenewed(t, name, secret, service)
 	}
 }
@@ -107,13 +107,13 @@ func TestAuditO2NamespaceThatRefusesTrustDoesNotBlockTheMesh(t *testing.T) {
 	create(t, own)
 	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: full, Labels: map[string]string{names.MonitoredByLabel: name}}})
 	quota := fillQuota(t, full)
-	mesh := readyMesh(t, name, quick)
+	mesh := readyMesh(t, name, fastUpgrades)
 	m := newCanaryWorkloads(t, name, map[string][]string{"audito2-c": {"cart"}, "audito2-d": {"desk"}})
 
 	waitRefusals(t, mesh, fixed+": ", "immutable", full+": ", "exceeded quota")
 	waitEventOn(t, fixed, v1alpha1.ReasonNamespacesRefused, "immutable")
 	waitEventOn(t, full, v1alpha1.ReasonNamespacesRefused, "exceeded quota")
-	for _, namespace := range []string{"audito2-c", "audito2-d", home(name)} {
+	for _, namespace := range []string{"audito2-c", "audito2-d", meshNamespace(name)} {
 		waitFor(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: own.Name}}, func(*corev1.ConfigMap) error { return nil })
 	}
 	expireServing(t, name, secrets.InjectorCert, names.Injector)
@@ -146,7 +146,7 @@ func TestAuditO2NamespaceThatRefusesTrustDoesNotBlockTheMesh(t *testing.T) {
 func TestAuditO5DeniedRestartDoesNotBlockAnUpgrade(t *testing.T) {
 	t.Parallel()
 	const name = "audito5up"
-	mesh := readyMesh(t, name, quick)
+	mesh := readyMesh(t, name, fastUpgrades)
 	s := newWorkloads(t, name, "cart", "checkout", "search")
 	s.wait(name+"-v0-0-9", 3)
 	allow := denyRestarts(t, s.namespace, "cart")
@@ -175,7 +175,7 @@ func TestAuditO5DeniedRestartDoesNotBlockARollback(t *testing.T) {
 	t.Parallel()
 	const name = "audito5back"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
-		quick(spec)
+		fastUpgrades(spec)
 		spec.Upgrade.DataPlane.MaxUnavailable = ptr.To(intstr.FromInt32(3))
 		// The version must fail before it is verified.
 		spec.Upgrade.Gates.Soak = &metav1.Duration{Duration: 20 * time.Second}
@@ -187,7 +187,7 @@ func TestAuditO5DeniedRestartDoesNotBlockARollback(t *testing.T) {
 	allow := denyRestarts(t, s.namespace, "cart")
 	failing := healthy()
 	failing.Requests = &rollout.Requests{Issued: 100, Failed: 50}
-	cluster.health.set(home(name), operatorVersion, failing)
+	cluster.health.set(meshNamespace(name), operatorVersion, failing)
 	waitVersion(t, name, olderVersion)
 	s.wait(name+"-v0-0-9", 2)
 	waitDenied(t, mesh, s.namespace, "cart")
@@ -275,12 +275,12 @@ func watchCondition(t *testing.T, mesh, kind string) (problems func() []string) 
 }
 
 // servingHost is the name that a webhook's server has.
-func servingHost(mesh, service string) string { return service + "." + home(mesh) + ".svc" }
+func servingHost(mesh, service string) string { return service + "." + meshNamespace(mesh) + ".svc" }
 
 // expireServing replaces the certificate of a webhook by one that the mesh has issued and that ends tomorrow.
 func expireServing(t *testing.T, mesh, secret, service string) {
 	t.Helper()
-	ca := &corev1.Secret{ObjectMeta: inHome(mesh, names.CABundleSecret)}
+	ca := &corev1.Secret{ObjectMeta: inMeshNamespace(mesh, names.CABundleSecret)}
 	get(t, ca)
 	root, err := certificate.ParseRoot(ca.Data[names.CABundleCert], ca.Data[names.CABundleKey], time.Now())
 	if err != nil {
@@ -290,7 +290,7 @@ func expireServing(t *testing.T, mesh, secret, service string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	change(t, &corev1.Secret{ObjectMeta: inHome(mesh, secret)}, func(s *corev1.Secret) {
+	change(t, &corev1.Secret{ObjectMeta: inMeshNamespace(mesh, secret)}, func(s *corev1.Secret) {
 		s.Data[corev1.TLSCertKey], s.Data[corev1.TLSPrivateKeyKey] = old.ChainPEM, old.KeyPEM
 	})
 }
@@ -298,7 +298,7 @@ func expireServing(t *testing.T, mesh, secret, service string) {
 // waitRenewed waits until a webhook has a certificate that lasts, and until all registered webhooks of that server trust it.
 func waitRenewed(t *testing.T, mesh, secret, service string) {
 	t.Helper()
-	waitFor(t, &corev1.Secret{ObjectMeta: inHome(mesh, secret)}, func(s *corev1.Secret) error {
+	waitFor(t, &corev1.Secret{ObjectMeta: inMeshNamespace(mesh, secret)}, func(s *corev1.Secret) error {
 		block, _ := pem.Decode(s.Data[corev1.TLSCertKey])
 		if block == nil {
 			return fmt.Errorf("the Secret %s has no certificate", secret)
@@ -377,7 +377,7 @@ func fillQuota(t *testing.T, namespace string) *corev1.ResourceQuota {
 func waitRefusals(t *testing.T, mesh *v1alpha1.Mesh, words ...string) {
 	t.Helper()
 	c := waitCondition(t, mesh, v1alpha1.ConditionTrustDistributed, metav1.ConditionFalse, v1alpha1.ReasonNamespacesRefused)
-	mention(t, c.Message, words...)
+	assertContains(t, c.Message, words...)
 }
 
 // waitEventOn waits for an Event on a namespace.
@@ -402,7 +402,7 @@ func waitEventOn(t *testing.T, namespace, reason, words string) {
 func waitDenied(t *testing.T, mesh *v1alpha1.Mesh, namespace, deployment string) {
 	t.Helper()
 	c := waitCondition(t, mesh, v1alpha1.ConditionDataPlaneUpToDate, metav1.ConditionFalse, v1alpha1.ReasonRestartsDenied)
-	mention(t, c.Message, "restarts of 1 workload", "Deployment "+namespace+"/"+deployment, policyAnswer)
+	assertContains(t, c.Message, "restarts of 1 workload", "Deployment "+namespace+"/"+deployment, policyAnswer)
 }
 
 // policyAnswer is what the policy of denyRestarts answers.

@@ -21,7 +21,7 @@ import (
 // scale changes the replicas of a Deployment as an autoscaler does.
 func scale(t *testing.T, mesh, name string, replicas int32) {
 	t.Helper()
-	d := &appsv1.Deployment{ObjectMeta: inHome(mesh, name)}
+	d := &appsv1.Deployment{ObjectMeta: inMeshNamespace(mesh, name)}
 	get(t, d)
 	to := &autoscalingv1.Scale{Spec: autoscalingv1.ScaleSpec{Replicas: replicas}}
 	err := cluster.client.SubResource("scale").Update(t.Context(), d, client.WithSubResourceBody(to), client.FieldOwner("horizontal-pod-autoscaler"))
@@ -38,7 +38,7 @@ func watchReplicas(t *testing.T, mesh, name string) (seen func() map[int32]bool)
 		t.Fatal("the client of the tests does not watch")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	w, err := watching.Watch(ctx, &appsv1.DeploymentList{}, client.InNamespace(home(mesh)), client.MatchingFields{"metadata.name": name})
+	w, err := watching.Watch(ctx, &appsv1.DeploymentList{}, client.InNamespace(meshNamespace(mesh)), client.MatchingFields{"metadata.name": name})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func watchReplicas(t *testing.T, mesh, name string) (seen func() map[int32]bool)
 func waitReplicas(t *testing.T, mesh string, replicas int32) {
 	t.Helper()
 	for _, name := range []string{names.Controller, names.Injector} {
-		waitFor(t, &appsv1.Deployment{ObjectMeta: inHome(mesh, name)}, func(d *appsv1.Deployment) error {
+		waitFor(t, &appsv1.Deployment{ObjectMeta: inMeshNamespace(mesh, name)}, func(d *appsv1.Deployment) error {
 			if *d.Spec.Replicas != replicas {
 				return fmt.Errorf("%s has %d replicas, want %d", name, *d.Spec.Replicas, replicas)
 			}
@@ -79,7 +79,7 @@ func TestReplicasMoveToAutoscalerAndBack(t *testing.T) {
 	change(t, mesh, func(m *v1alpha1.Mesh) {
 		m.Spec.ControlPlane = autoscaled(v1alpha1.AutoscalingSpec{MinReplicas: ptr.To[int32](2), MaxReplicas: 7})
 	})
-	autoscaler := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: inHome(name, names.Controller)}
+	autoscaler := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: inMeshNamespace(name, names.Controller)}
 	waitFor(t, autoscaler, func(a *autoscalingv2.HorizontalPodAutoscaler) error {
 		if a.Spec.MaxReplicas != 7 || *a.Spec.MinReplicas != 2 || *a.Spec.Metrics[0].Resource.Target.AverageUtilization != 80 {
 			return fmt.Errorf("the autoscaler is %+v", a.Spec)
@@ -93,11 +93,11 @@ func TestReplicasMoveToAutoscalerAndBack(t *testing.T) {
 	waitNoWrites(t)
 	waitReplicas(t, name, 6)
 	waitReady(t, mesh)
-	get(t, &policyv1.PodDisruptionBudget{ObjectMeta: inHome(name, names.Injector)})
+	get(t, &policyv1.PodDisruptionBudget{ObjectMeta: inMeshNamespace(name, names.Injector)})
 
 	// Another change of the Deployment keeps the replicas.
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.ControlPlane.PriorityClassName = ptr.To("mesh-critical") })
-	waitFor(t, &appsv1.Deployment{ObjectMeta: inHome(name, names.Controller)}, func(d *appsv1.Deployment) error {
+	waitFor(t, &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Controller)}, func(d *appsv1.Deployment) error {
 		if d.Spec.Template.Spec.PriorityClassName != "mesh-critical" {
 			return fmt.Errorf("the priority is %q", d.Spec.Template.Spec.PriorityClassName)
 		}
@@ -108,7 +108,7 @@ func TestReplicasMoveToAutoscalerAndBack(t *testing.T) {
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.ControlPlane = replicas(4) })
 	waitReplicas(t, name, 4)
 	waitGone(t, autoscaler)
-	waitGone(t, &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: inHome(name, names.Injector)})
+	waitGone(t, &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: inMeshNamespace(name, names.Injector)})
 	scale(t, name, names.Controller, 9)
 	waitReplicas(t, name, 4)
 	for replicas := range seen() {
@@ -121,14 +121,14 @@ func TestReplicasMoveToAutoscalerAndBack(t *testing.T) {
 // A new mesh with autoscaling starts with minReplicas.
 func TestNewMeshWithAutoscalingStartsWithMinReplicas(t *testing.T) {
 	const name = "elastic"
-	cluster.kubelet.serve(home(name))
-	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: home(name)}})
+	cluster.kubelet.serve(meshNamespace(name))
+	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: meshNamespace(name)}})
 	seen := watchReplicas(t, name, names.Injector)
 	mesh := newMesh(t, name, func(spec *v1alpha1.MeshSpec) {
 		spec.ControlPlane = autoscaled(v1alpha1.AutoscalingSpec{MinReplicas: ptr.To[int32](3), MaxReplicas: 5})
 	})
 	waitReady(t, mesh)
-	get(t, &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: inHome(name, names.Injector)})
+	get(t, &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: inMeshNamespace(name, names.Injector)})
 	waitNoWrites(t)
 	scale(t, name, names.Injector, 5)
 	waitNoWrites(t)
@@ -138,7 +138,7 @@ func TestNewMeshWithAutoscalingStartsWithMinReplicas(t *testing.T) {
 		}
 	}
 	// A deleted autoscaler is recreated. It is deleted with the mesh.
-	autoscaler := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: inHome(name, names.Injector)}
+	autoscaler := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: inMeshNamespace(name, names.Injector)}
 	get(t, autoscaler)
 	was := autoscaler.UID
 	if err := cluster.client.Delete(t.Context(), autoscaler); err != nil {
@@ -161,13 +161,13 @@ func TestNewMeshWithAutoscalingStartsWithMinReplicas(t *testing.T) {
 func TestRollbackDeletesAutoscalersOfTheFailedVersion(t *testing.T) {
 	const name = "unscaled"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
-		quick(spec)
+		fastUpgrades(spec)
 		spec.ControlPlane = replicas(3)
 	})
 	waitHistory(t, mesh, v1alpha1.ResultSucceeded, "", olderVersion)
 	unhealthy := healthy()
 	unhealthy.Restarts = 9
-	cluster.health.set(home(name), operatorVersion, unhealthy)
+	cluster.health.set(meshNamespace(name), operatorVersion, unhealthy)
 	change(t, mesh, func(m *v1alpha1.Mesh) {
 		m.Spec.Version = ptr.To(operatorVersion)
 		m.Spec.ControlPlane = autoscaled(v1alpha1.AutoscalingSpec{MaxReplicas: 5})
@@ -175,14 +175,14 @@ func TestRollbackDeletesAutoscalersOfTheFailedVersion(t *testing.T) {
 	waitHistory(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
 	waitVersion(t, name, olderVersion)
 	waitReplicas(t, name, 3)
-	waitGone(t, &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: inHome(name, names.Controller)})
+	waitGone(t, &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: inMeshNamespace(name, names.Controller)})
 }
 
 func TestSchedulingAndImagesReachThePods(t *testing.T) {
 	const name = "placed"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) { spec.ControlPlane = scheduled() })
 	for _, component := range []string{names.Controller, names.Injector} {
-		d := &appsv1.Deployment{ObjectMeta: inHome(name, component)}
+		d := &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, component)}
 		get(t, d)
 		pod := d.Spec.Template.Spec
 		if pod.PriorityClassName != "mesh-critical" || pod.NodeSelector["example.com/pool"] != "infrastructure" || len(pod.Tolerations) != 1 ||
@@ -190,7 +190,7 @@ func TestSchedulingAndImagesReachThePods(t *testing.T) {
 			t.Errorf("the pods of %s run as %+v", component, pod)
 		}
 	}
-	d := &appsv1.Deployment{ObjectMeta: inHome(name, names.Injector)}
+	d := &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Injector)}
 	get(t, d)
 	if image := d.Spec.Template.Spec.Containers[0].Image; image != "mirror.example/injector:1" {
 		t.Errorf("the injector's image is %s", image)

@@ -30,20 +30,20 @@ const canarySuffix = "v0-1-0"
 func canaryObjects(mesh string) []client.Object {
 	controller, injector := names.Controller+"-"+canarySuffix, names.Injector+"-"+canarySuffix
 	return []client.Object{
-		&appsv1.Deployment{ObjectMeta: inHome(mesh, controller)}, &appsv1.Deployment{ObjectMeta: inHome(mesh, injector)},
-		&policyv1.PodDisruptionBudget{ObjectMeta: inHome(mesh, controller)},
-		&corev1.ServiceAccount{ObjectMeta: inHome(mesh, controller)}, &corev1.ServiceAccount{ObjectMeta: inHome(mesh, injector)},
-		&rbacv1.RoleBinding{ObjectMeta: inHome(mesh, controller)},
+		&appsv1.Deployment{ObjectMeta: inMeshNamespace(mesh, controller)}, &appsv1.Deployment{ObjectMeta: inMeshNamespace(mesh, injector)},
+		&policyv1.PodDisruptionBudget{ObjectMeta: inMeshNamespace(mesh, controller)},
+		&corev1.ServiceAccount{ObjectMeta: inMeshNamespace(mesh, controller)}, &corev1.ServiceAccount{ObjectMeta: inMeshNamespace(mesh, injector)},
+		&rbacv1.RoleBinding{ObjectMeta: inMeshNamespace(mesh, controller)},
 		&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: controller + "-" + mesh}},
 		&rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: injector + "-" + mesh}},
-		&corev1.Service{ObjectMeta: inHome(mesh, injector)}, &corev1.Service{ObjectMeta: inHome(mesh, names.Controller+"-report-"+canarySuffix)},
-		&corev1.Secret{ObjectMeta: inHome(mesh, secrets.CanaryCert)},
+		&corev1.Service{ObjectMeta: inMeshNamespace(mesh, injector)}, &corev1.Service{ObjectMeta: inMeshNamespace(mesh, names.Controller+"-report-"+canarySuffix)},
+		&corev1.Secret{ObjectMeta: inMeshNamespace(mesh, secrets.CanaryCert)},
 	}
 }
 
 // canaryService returns the Service at which sidecars of a canary reach their control plane.
 func canaryService(mesh string) *corev1.Service {
-	return &corev1.Service{ObjectMeta: inHome(mesh, names.Controller+"-"+canarySuffix)}
+	return &corev1.Service{ObjectMeta: inMeshNamespace(mesh, names.Controller+"-"+canarySuffix)}
 }
 
 // waitSelector waits until the canary Service selects pods with an app label.
@@ -151,7 +151,7 @@ func TestFailedCanaryAffectsOnlySelectedNamespaces(t *testing.T) {
 		spec.Upgrade.DataPlane.PauseBetween = &metav1.Duration{Duration: time.Minute}
 	})
 	m := newCanaryWorkloads(t, name, map[string][]string{first: {"cart", "search"}, rest: {"pay"}})
-	before := &appsv1.Deployment{ObjectMeta: inHome(name, names.Controller)}
+	before := &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Controller)}
 	get(t, before)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
 	m.waitPods(first, "canaryill-v0-1-0", 1)
@@ -168,10 +168,10 @@ func TestFailedCanaryAffectsOnlySelectedNamespaces(t *testing.T) {
 
 	failing := healthy()
 	failing.Requests = &rollout.Requests{Issued: 100, Failed: 50}
-	cluster.health.set(home(name), operatorVersion, failing)
+	cluster.health.set(meshNamespace(name), operatorVersion, failing)
 	m.wait(first, "canaryill-v0-0-9")
 	entry := waitHistory(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
-	mention(t, entry.Reason, "ErrorRate", "50.00%")
+	assertContains(t, entry.Reason, "ErrorRate", "50.00%")
 	waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonRolledBack)
 	for _, object := range canaryObjects(name) {
 		waitGone(t, object)
@@ -182,7 +182,7 @@ func TestFailedCanaryAffectsOnlySelectedNamespaces(t *testing.T) {
 			t.Errorf("%+v: want restarts only in the selected namespace, without a change of the active control plane", restart)
 		}
 	}
-	after := &appsv1.Deployment{ObjectMeta: inHome(name, names.Controller)}
+	after := &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Controller)}
 	get(t, after)
 	if after.UID != before.UID || after.Generation != before.Generation {
 		t.Errorf("the active Deployment was changed: generation %d, was %d", after.Generation, before.Generation)
@@ -195,7 +195,7 @@ func TestFailedCanaryAffectsOnlySelectedNamespaces(t *testing.T) {
 	waitSelector(t, name, names.Controller)
 
 	// A changed spec starts another attempt, and the Service selects the canary again.
-	cluster.health.set(home(name), operatorVersion, healthy())
+	cluster.health.set(meshNamespace(name), operatorVersion, healthy())
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Upgrade.DataPlane.PauseBetween = &metav1.Duration{} })
 	m.wait(rest, "canaryill-v0-1-0")
 	waitReady(t, mesh)
@@ -209,10 +209,10 @@ var stages = map[string]struct {
 	"starting": {
 		"CanaryControlPlane",
 		func(name string, _ *v1alpha1.MeshSpec) {
-			cluster.kubelet.hold(home(name), names.Injector+"-"+canarySuffix, true)
+			cluster.kubelet.hold(meshNamespace(name), names.Injector+"-"+canarySuffix, true)
 		},
 		func(name string, _ *v1alpha1.MeshSpec) {
-			cluster.kubelet.hold(home(name), names.Injector+"-"+canarySuffix, false)
+			cluster.kubelet.hold(meshNamespace(name), names.Injector+"-"+canarySuffix, false)
 		},
 	},
 	"moving": {
@@ -226,8 +226,12 @@ var stages = map[string]struct {
 	"promoting": {
 		"ControlPlane",
 		// The pods of the active control plane become ready with the first version only.
-		func(name string, _ *v1alpha1.MeshSpec) { cluster.kubelet.hold(home(name), names.Controller, true) },
-		func(name string, _ *v1alpha1.MeshSpec) { cluster.kubelet.hold(home(name), names.Controller, false) },
+		func(name string, _ *v1alpha1.MeshSpec) {
+			cluster.kubelet.hold(meshNamespace(name), names.Controller, true)
+		},
+		func(name string, _ *v1alpha1.MeshSpec) {
+			cluster.kubelet.hold(meshNamespace(name), names.Controller, false)
+		},
 	},
 }
 
@@ -256,7 +260,7 @@ func (c *stoppedCanary) stop(t *testing.T) {
 	t.Helper()
 	switch c.stage {
 	case "starting":
-		waitFor(t, &appsv1.Deployment{ObjectMeta: inHome(c.name, names.Controller+"-"+canarySuffix)}, func(*appsv1.Deployment) error { return nil })
+		waitFor(t, &appsv1.Deployment{ObjectMeta: inMeshNamespace(c.name, names.Controller+"-"+canarySuffix)}, func(*appsv1.Deployment) error { return nil })
 	case "moving":
 		c.workloads.waitPods(c.name+"-first", c.name+"-v0-1-0", 1)
 	case "promoting":
@@ -288,7 +292,7 @@ func TestDeletionDuringCanary(t *testing.T) {
 	for _, c := range canaries {
 		waitCondition(t, c.mesh, v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonWaitingForSidecars)
 		// The control plane exists as long as sidecars exist.
-		get(t, &appsv1.Deployment{ObjectMeta: inHome(c.name, names.Controller+"-"+canarySuffix)})
+		get(t, &appsv1.Deployment{ObjectMeta: inMeshNamespace(c.name, names.Controller+"-"+canarySuffix)})
 		c.workloads.deletePods()
 	}
 	for _, c := range canaries {
@@ -302,7 +306,7 @@ func TestDeletionDuringCanary(t *testing.T) {
 		})
 		left := append(canaryObjects(c.name), canaryService(c.name),
 			&admissionv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: names.MutatingWebhook(c.name)}},
-			&corev1.Service{ObjectMeta: inHome(c.name, names.Controller)}, &appsv1.Deployment{ObjectMeta: inHome(c.name, names.Controller)},
+			&corev1.Service{ObjectMeta: inMeshNamespace(c.name, names.Controller)}, &appsv1.Deployment{ObjectMeta: inMeshNamespace(c.name, names.Controller)},
 			&v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: c.name + "-v0-1-0"}}, &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: c.name + "-v0-0-9"}})
 		for _, object := range left {
 			if found, err := exists(t.Context(), object); err != nil || found {
@@ -358,7 +362,7 @@ func TestCanaryWebhookIsRemovedWithoutReadyInjector(t *testing.T) {
 	const name = "canarysilent"
 	_, m := haltedCanary(t, name)
 	waitWebhooks(t, name, 2)
-	injector := &appsv1.Deployment{ObjectMeta: inHome(name, names.Injector+"-"+canarySuffix)}
+	injector := &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Injector+"-"+canarySuffix)}
 	answering := func(pods int32) {
 		eventually(t, func() error {
 			get(t, injector)
@@ -400,7 +404,7 @@ func TestPausedCanaryDoesNotProgress(t *testing.T) {
 	waitCondition(t, mesh, v1alpha1.ConditionPaused, metav1.ConditionTrue, v1alpha1.ReasonPaused)
 	failing := healthy()
 	failing.Restarts = 9
-	cluster.health.set(home(name), operatorVersion, failing)
+	cluster.health.set(meshNamespace(name), operatorVersion, failing)
 	waitNoWrites(t)
 	checkNoWrites(t, 3*time.Second, cluster.writes.count.Load())
 	m.waitPods(name+"-first", name+"-v0-1-0", 1)
@@ -414,7 +418,7 @@ func TestCanaryWithoutNamespacesHalts(t *testing.T) {
 	mesh := readyMesh(t, name, canaryIn(first))
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
 	condition := waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonUpgradeHalted)
-	mention(t, condition.Message, "no namespace of the mesh", "spec.upgrade.strategy.canary.namespaces")
+	assertContains(t, condition.Message, "no namespace of the mesh", "spec.upgrade.strategy.canary.namespaces")
 	waitVersion(t, name, olderVersion)
 	// The upgrade continues when a matching namespace joins the mesh.
 	m := newCanaryWorkloads(t, name, map[string][]string{first: {"cart"}})
@@ -428,7 +432,7 @@ func TestVersionWithoutCanaryFlagsHalts(t *testing.T) {
 	newCanaryWorkloads(t, name, map[string][]string{name + "-first": {"cart"}})
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(ancientVersion) })
 	condition := waitCondition(t, mesh, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonUpgradeHalted)
-	mention(t, condition.Message, ancientVersion, "InPlace")
+	assertContains(t, condition.Message, ancientVersion, "InPlace")
 	waitVersion(t, name, operatorVersion)
 }
 
@@ -449,7 +453,7 @@ func TestInvalidCanarySelectorIsRejected(t *testing.T) {
 			if err == nil {
 				t.Fatal("was accepted")
 			}
-			mention(t, err.Error(), c.want)
+			assertContains(t, err.Error(), c.want)
 		})
 	}
 }

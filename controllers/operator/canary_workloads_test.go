@@ -178,7 +178,7 @@ func (m *canaryWorkloads) webhook(ctx context.Context, namespace string) (string
 
 // owner returns the revision that owns a Deployment of the control plane.
 func owner(ctx context.Context, mesh, deployment string) (string, error) {
-	d := &appsv1.Deployment{ObjectMeta: inHome(mesh, deployment)}
+	d := &appsv1.Deployment{ObjectMeta: inMeshNamespace(mesh, deployment)}
 	if err := cluster.client.Get(ctx, client.ObjectKeyFromObject(d), d); err != nil {
 		return "", err
 	}
@@ -222,7 +222,7 @@ func (m *canaryWorkloads) checkHost(ctx context.Context, namespace, name string)
 // findBackend returns an error if a Service selects no Deployment. It retries if the selector changed in the meantime.
 func (m *canaryWorkloads) findBackend(ctx context.Context, name string) error {
 	selected := func() (string, error) {
-		service := &corev1.Service{ObjectMeta: inHome(m.mesh, name)}
+		service := &corev1.Service{ObjectMeta: inMeshNamespace(m.mesh, name)}
 		err := cluster.client.Get(ctx, client.ObjectKeyFromObject(service), service)
 		return service.Spec.Selector[names.AppLabel], err
 	}
@@ -298,7 +298,7 @@ func (m *canaryWorkloads) deletePods() {
 // canaryIn configures canary upgrades with one canary namespace.
 func canaryIn(namespace string) func(*v1alpha1.MeshSpec) {
 	return func(spec *v1alpha1.MeshSpec) {
-		quick(spec)
+		fastUpgrades(spec)
 		spec.Upgrade.Strategy = &v1alpha1.UpgradeStrategy{
 			Type:   ptr.To(v1alpha1.StrategyCanary),
 			Canary: &v1alpha1.CanarySpec{Namespaces: metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: namespace}}},

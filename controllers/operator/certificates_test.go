@@ -28,14 +28,14 @@ func authority(t *testing.T, mesh string) *corev1.Secret {
 		t.Fatal(err)
 	}
 	return &corev1.Secret{
-		ObjectMeta: inHome(mesh, names.CABundleSecret),
+		ObjectMeta: inMeshNamespace(mesh, names.CABundleSecret),
 		Data:       map[string][]byte{names.CABundleCert: root.CertPEM(), names.CABundleKey: key},
 	}
 }
 
 func TestExistingAuthorityIsUsed(t *testing.T) {
 	const name = "ownca"
-	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: home(name)}})
+	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: meshNamespace(name)}})
 	own := authority(t, name)
 	create(t, own)
 	version := own.ResourceVersion
@@ -44,7 +44,7 @@ func TestExistingAuthorityIsUsed(t *testing.T) {
 	if own.ResourceVersion != version {
 		t.Error("the certificate authority of the user was changed")
 	}
-	trust := &corev1.ConfigMap{ObjectMeta: inHome(name, names.TrustConfigMap(name))}
+	trust := &corev1.ConfigMap{ObjectMeta: inMeshNamespace(name, names.TrustConfigMap(name))}
 	get(t, trust)
 	if trust.Data[names.CABundleCert] != string(own.Data[names.CABundleCert]) {
 		t.Error("the trusted root is not that of the user")
@@ -53,16 +53,16 @@ func TestExistingAuthorityIsUsed(t *testing.T) {
 
 func TestInvalidAuthorityIsReportedAndNotReplaced(t *testing.T) {
 	const name = "badca"
-	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: home(name)}})
+	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: meshNamespace(name)}})
 	own := authority(t, name)
 	good := own.Data[names.CABundleKey]
 	own.Data[names.CABundleKey] = authority(t, name).Data[names.CABundleKey]
 	create(t, own)
 	mesh := newMesh(t, name, nil)
 	c := waitCondition(t, mesh, v1alpha1.ConditionCertificatesReady, metav1.ConditionFalse, v1alpha1.ReasonCertificatesFailed)
-	mention(t, c.Message, home(name)+"/"+names.CABundleSecret, "does not belong", "delete the Secret")
+	assertContains(t, c.Message, meshNamespace(name)+"/"+names.CABundleSecret, "does not belong", "delete the Secret")
 
-	cluster.kubelet.serve(home(name))
+	cluster.kubelet.serve(meshNamespace(name))
 	change(t, own, func(s *corev1.Secret) { s.Data[names.CABundleKey] = good })
 	waitReady(t, mesh)
 }
@@ -71,7 +71,7 @@ func TestInvalidAuthorityIsReportedAndNotReplaced(t *testing.T) {
 func TestWebhooksTrustOldAndNewRoot(t *testing.T) {
 	const name = "newroot"
 	mesh := readyMesh(t, name, nil)
-	live := &corev1.Secret{ObjectMeta: inHome(name, names.CABundleSecret)}
+	live := &corev1.Secret{ObjectMeta: inMeshNamespace(name, names.CABundleSecret)}
 	get(t, live)
 	old := string(live.Data[names.CABundleCert])
 	next := authority(t, name)
@@ -89,7 +89,7 @@ func TestWebhooksTrustOldAndNewRoot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	serving := &corev1.Secret{ObjectMeta: inHome(name, secrets.InjectorCert)}
+	serving := &corev1.Secret{ObjectMeta: inMeshNamespace(name, secrets.InjectorCert)}
 	waitFor(t, serving, func(s *corev1.Secret) error { return signedBy(s, root) })
 	waitReady(t, mesh)
 }
@@ -97,7 +97,7 @@ func TestWebhooksTrustOldAndNewRoot(t *testing.T) {
 func TestInvalidServingCertificateIsReplaced(t *testing.T) {
 	const name = "badcert"
 	mesh := readyMesh(t, name, nil)
-	serving := &corev1.Secret{ObjectMeta: inHome(name, secrets.ValidatorCert)}
+	serving := &corev1.Secret{ObjectMeta: inMeshNamespace(name, secrets.ValidatorCert)}
 	get(t, serving)
 	previous := string(serving.Data[corev1.TLSCertKey])
 	change(t, serving, func(s *corev1.Secret) { s.Data[corev1.TLSPrivateKeyKey] = []byte("damaged") })

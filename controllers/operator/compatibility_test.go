@@ -12,10 +12,10 @@ import (
 // TestSkippedVersionIsRejected checks that an unsupported step is rejected in both directions, before the mesh changes.
 func TestSkippedVersionIsRejected(t *testing.T) {
 	const name = "leaping"
-	mesh := readyMesh(t, name, quick)
+	mesh := readyMesh(t, name, fastUpgrades)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(distantVersion) })
 	c := waitCondition(t, mesh, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonUnsupportedStep)
-	mention(t, c.Message, "spec.version", "from v0.0 to v0.3 skips v0.1", "set spec.version to a version of v0.1 first")
+	assertContains(t, c.Message, "spec.version", "from v0.0 to v0.3 skips v0.1", "set spec.version to a version of v0.1 first")
 	waitVersion(t, name, olderVersion)
 	if found, err := exists(t.Context(), &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "leaping-v0-3-0"}}); err != nil || found {
 		t.Errorf("the rejected version has a MeshRevision (%v)", err)
@@ -29,7 +29,7 @@ func TestSkippedVersionIsRejected(t *testing.T) {
 	}
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(olderVersion) })
 	c = waitCondition(t, mesh, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonUnsupportedStep)
-	mention(t, c.Message, "from v0.3 to v0.0 skips v0.2")
+	assertContains(t, c.Message, "from v0.3 to v0.0 skips v0.2")
 	waitVersion(t, name, distantVersion)
 }
 
@@ -37,7 +37,7 @@ func TestSkippedVersionIsRejected(t *testing.T) {
 func TestVersionThatCannotServeSidecarsIsRejected(t *testing.T) {
 	const name = "leftover"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
-		quick(spec)
+		fastUpgrades(spec)
 		spec.Upgrade.DataPlane.Restart = ptr.To(v1alpha1.RestartManual)
 	})
 	s := newWorkloads(t, name, "cart")
@@ -49,6 +49,6 @@ func TestVersionThatCannotServeSidecarsIsRejected(t *testing.T) {
 	}
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(distantVersion) })
 	c := waitCondition(t, mesh, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonUnsupportedStep)
-	mention(t, c.Message, "v0.3.0 does not serve sidecars of version v0.0.9", "restart their workloads")
+	assertContains(t, c.Message, "v0.3.0 does not serve sidecars of version v0.0.9", "restart their workloads")
 	waitVersion(t, name, nextVersion)
 }

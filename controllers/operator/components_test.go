@@ -70,7 +70,7 @@ func (*gizmoComponent) Health(live []*unstructured.Unstructured) component.Healt
 func newGizmo() *unstructured.Unstructured {
 	object := &unstructured.Unstructured{}
 	object.SetGroupVersionKind(gizmo)
-	object.SetNamespace(home(gizmoMesh))
+	object.SetNamespace(meshNamespace(gizmoMesh))
 	object.SetName("gizmo")
 	return object
 }
@@ -164,7 +164,7 @@ func TestComponentWithKindDefinedLater(t *testing.T) {
 		return nil
 	})
 	condition := waitCondition(t, mesh, v1alpha1.ConditionComponentsReady, metav1.ConditionTrue, v1alpha1.ReasonKindNotServed)
-	mention(t, condition.Message, "Gizmo")
+	assertContains(t, condition.Message, "Gizmo")
 
 	definition := gizmoDefinition()
 	if err := cluster.client.Create(t.Context(), definition); err != nil {
@@ -213,9 +213,9 @@ func TestComponentWithKindDefinedLater(t *testing.T) {
 func TestFailedComponentDoesNotBlockOthers(t *testing.T) {
 	mesh := readyMesh(t, brokenMesh, nil)
 	condition := waitCondition(t, mesh, v1alpha1.ConditionComponentsReady, metav1.ConditionFalse, v1alpha1.ReasonComponentFailed)
-	mention(t, condition.Message, "broken", "nothing to render")
+	assertContains(t, condition.Message, "broken", "nothing to render")
 	for _, name := range []string{names.Controller, names.Injector, names.Validator} {
-		get(t, &corev1.Service{ObjectMeta: inHome(brokenMesh, name)})
+		get(t, &corev1.Service{ObjectMeta: inMeshNamespace(brokenMesh, name)})
 	}
 	waitFor(t, mesh, func(m *v1alpha1.Mesh) error {
 		if c := componentOf(m, "services"); c == nil || !c.Ready || len(c.Objects) != 4 {

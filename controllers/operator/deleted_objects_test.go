@@ -33,7 +33,7 @@ func TestDeletedRevisionKeepsTheControlPlane(t *testing.T) {
 	const name = "norevision"
 	mesh := readyMesh(t, name, nil)
 	revision := &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "norevision-v0-1-0"}}
-	controller := &appsv1.Deployment{ObjectMeta: inHome(name, names.Controller)}
+	controller := &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Controller)}
 	get(t, revision)
 	get(t, controller)
 	before, template := controller.UID, controller.Spec.Template.DeepCopy()
@@ -56,12 +56,12 @@ func TestDeletedObjectsAreRecreated(t *testing.T) {
 	const name = "deletedparts"
 	mesh := readyMesh(t, name, nil)
 	for _, object := range []client.Object{
-		&corev1.Service{ObjectMeta: inHome(name, names.Injector)},
-		&appsv1.Deployment{ObjectMeta: inHome(name, names.Injector)},
+		&corev1.Service{ObjectMeta: inMeshNamespace(name, names.Injector)},
+		&appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Injector)},
 		&admissionv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: names.MutatingWebhook(name)}},
 		meshConfig(name),
-		&corev1.ConfigMap{ObjectMeta: inHome(name, names.TrustConfigMap(name))},
-		&corev1.Secret{ObjectMeta: inHome(name, names.CABundleSecret)},
+		&corev1.ConfigMap{ObjectMeta: inMeshNamespace(name, names.TrustConfigMap(name))},
+		&corev1.Secret{ObjectMeta: inMeshNamespace(name, names.CABundleSecret)},
 		&apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: "udproutes.specs.smi-spec.io"}},
 	} {
 		t.Run(fmt.Sprintf("%T", object), func(t *testing.T) {
@@ -72,14 +72,14 @@ func TestDeletedObjectsAreRecreated(t *testing.T) {
 			waitReady(t, mesh)
 		})
 	}
-	waitEvent(t, home(name), "AuthorityReplaced", "was gone")
+	waitEvent(t, meshNamespace(name), "AuthorityReplaced", "was gone")
 }
 
 // The operator restores the replicas of the injector.
 func TestInjectorScaledToZeroIsRepaired(t *testing.T) {
 	const name = "scaled"
 	readyMesh(t, name, nil)
-	injector := &appsv1.Deployment{ObjectMeta: inHome(name, names.Injector)}
+	injector := &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Injector)}
 	change(t, injector, func(d *appsv1.Deployment) { none := int32(0); d.Spec.Replicas = &none })
 	waitFor(t, injector, func(d *appsv1.Deployment) error {
 		if *d.Spec.Replicas == 0 {
@@ -104,12 +104,12 @@ func TestDeletedMeshNamespaceRemovesWebhooks(t *testing.T) {
 				remove(t, mesh)
 				waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonWaitingForSidecars)
 			}
-			remove(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: home(test.name)}})
+			remove(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: meshNamespace(test.name)}})
 			waitGone(t, &admissionv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: names.MutatingWebhook(test.name)}})
 			waitGone(t, &admissionv1.ValidatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: names.ValidatingWebhook(test.name)}})
 			if !test.removed {
 				condition := waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonApplyFailed)
-				mention(t, condition.Message, "is being deleted: the mesh is installed again when it is gone")
+				assertContains(t, condition.Message, "is being deleted: the mesh is installed again when it is gone")
 				remove(t, mesh)
 			}
 			waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonWaitingForSidecars)

@@ -32,10 +32,10 @@ func TestDeletionWaitsForSidecarsThenDeletesEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonWaitingForSidecars)
-	mention(t, c.Message, "1 pod has a sidecar", shop.Name+"/"+pod.Name, names.MonitoredByLabel, "restart")
+	assertContains(t, c.Message, "1 pod has a sidecar", shop.Name+"/"+pod.Name, names.MonitoredByLabel, "restart")
 	// Removing the label does not change a running pod.
 	change(t, shop, func(n *corev1.Namespace) { delete(n.Labels, names.MonitoredByLabel) })
-	get(t, &appsv1.Deployment{ObjectMeta: inHome(name, names.Controller)})
+	get(t, &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Controller)})
 	get(t, &admissionv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: names.MutatingWebhook(name)}})
 	waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonWaitingForSidecars)
 
@@ -47,24 +47,24 @@ func TestDeletionWaitsForSidecarsThenDeletesEverything(t *testing.T) {
 		&admissionv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: names.MutatingWebhook(name)}},
 		&admissionv1.ValidatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: names.ValidatingWebhook(name)}},
 		&v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "leaving-v0-1-0"}},
-		&appsv1.Deployment{ObjectMeta: inHome(name, names.Controller)},
-		&appsv1.Deployment{ObjectMeta: inHome(name, names.Injector)},
-		&policyv1.PodDisruptionBudget{ObjectMeta: inHome(name, names.Controller)},
-		&corev1.Service{ObjectMeta: inHome(name, names.Controller)},
-		&corev1.ServiceAccount{ObjectMeta: inHome(name, names.Controller)},
+		&appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Controller)},
+		&appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Injector)},
+		&policyv1.PodDisruptionBudget{ObjectMeta: inMeshNamespace(name, names.Controller)},
+		&corev1.Service{ObjectMeta: inMeshNamespace(name, names.Controller)},
+		&corev1.ServiceAccount{ObjectMeta: inMeshNamespace(name, names.Controller)},
 		&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "osm-controller-leaving"}},
 		&rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "osm-injector-leaving"}},
-		&rbacv1.Role{ObjectMeta: inHome(name, names.Controller)},
-		&rbacv1.RoleBinding{ObjectMeta: inHome(name, names.Controller)},
+		&rbacv1.Role{ObjectMeta: inMeshNamespace(name, names.Controller)},
+		&rbacv1.RoleBinding{ObjectMeta: inMeshNamespace(name, names.Controller)},
 		meshConfig(name), trust,
-		&corev1.Secret{ObjectMeta: inHome(name, secrets.InjectorCert)},
-		&corev1.Secret{ObjectMeta: inHome(name, names.CABundleSecret)},
+		&corev1.Secret{ObjectMeta: inMeshNamespace(name, secrets.InjectorCert)},
+		&corev1.Secret{ObjectMeta: inMeshNamespace(name, names.CABundleSecret)},
 	} {
 		if found, err := exists(t.Context(), object); err != nil || found {
 			t.Errorf("%T %s was left behind (%v)", object, object.GetName(), err)
 		}
 	}
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: home(name)}}
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: meshNamespace(name)}}
 	if found, err := exists(t.Context(), namespace); err != nil || found && namespace.DeletionTimestamp == nil {
 		t.Errorf("the namespace of the mesh is not deleted (%v)", err)
 	}
@@ -86,19 +86,19 @@ func podWithSidecar(t *testing.T, namespace, revision string) *corev1.Pod {
 func TestDeletionKeepsObjectsOfUsers(t *testing.T) {
 	const name = "kept"
 	mesh := readyMesh(t, name, nil)
-	own := &corev1.ConfigMap{ObjectMeta: inHome(name, "dashboards")}
+	own := &corev1.ConfigMap{ObjectMeta: inMeshNamespace(name, "dashboards")}
 	create(t, own)
 	if err := cluster.client.Delete(t.Context(), mesh); err != nil {
 		t.Fatal(err)
 	}
 	waitGone(t, mesh)
 	get(t, own)
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: home(name)}}
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: meshNamespace(name)}}
 	get(t, namespace)
 	if namespace.DeletionTimestamp != nil {
 		t.Error("a namespace with a ConfigMap of a user was deleted")
 	}
-	waitEvent(t, home(name), "NamespaceKept", "configmap dashboards")
+	waitEvent(t, meshNamespace(name), "NamespaceKept", "configmap dashboards")
 }
 
 // A sidecar of one mesh does not block the deletion of another mesh.

@@ -46,12 +46,12 @@ func waitMessage(t *testing.T, mesh *v1alpha1.Mesh, kind, words string, want boo
 func TestDriftOfAnnotatedObjectsIsIgnored(t *testing.T) {
 	const name = "handmade"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) { spec.Traffic = &v1alpha1.TrafficSpec{Egress: ptr.To(false)} })
-	deployment := &appsv1.Deployment{ObjectMeta: inHome(name, names.Controller)}
+	deployment := &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Controller)}
 	change(t, deployment, func(d *appsv1.Deployment) {
 		ignoreDrift(d, true)
 		d.Spec.Template.Spec.Containers[0].Image = "example/patched:1"
 	})
-	service := &corev1.Service{ObjectMeta: inHome(name, names.Injector)}
+	service := &corev1.Service{ObjectMeta: inMeshNamespace(name, names.Injector)}
 	change(t, service, func(s *corev1.Service) { ignoreDrift(s, true); s.Spec.Selector["app"] = "other" })
 	config := meshConfig(name)
 	change(t, config, func(c *configv1alpha2.MeshConfig) { ignoreDrift(c, true); c.Spec.Traffic.EnableEgress = true })
@@ -89,9 +89,9 @@ func TestDriftOfAnnotatedObjectsIsIgnored(t *testing.T) {
 // A Deployment with ignored drift is not updated, so the upgrade waits for it.
 func TestIgnoredDeploymentBlocksUpgrade(t *testing.T) {
 	const name = "stubborn"
-	mesh := readyMesh(t, name, quick)
+	mesh := readyMesh(t, name, fastUpgrades)
 	waitHistory(t, mesh, v1alpha1.ResultSucceeded, "", olderVersion)
-	deployment := &appsv1.Deployment{ObjectMeta: inHome(name, names.Controller)}
+	deployment := &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Controller)}
 	change(t, deployment, func(d *appsv1.Deployment) { ignoreDrift(d, true) })
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
 	waitMessage(t, mesh, v1alpha1.ConditionControlPlaneReady, "still version "+olderVersion, true)
@@ -105,7 +105,7 @@ func TestIgnoredDeploymentBlocksUpgrade(t *testing.T) {
 func TestRepairKeepsFieldsOfOthers(t *testing.T) {
 	const name = "hosting"
 	readyMesh(t, name, nil)
-	deployment := &appsv1.Deployment{ObjectMeta: inHome(name, names.Controller)}
+	deployment := &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Controller)}
 	change(t, deployment, func(d *appsv1.Deployment) {
 		d.Labels["example/team"], d.Spec.Template.Labels["example/team"] = "a", "a"
 		pod := &d.Spec.Template.Spec

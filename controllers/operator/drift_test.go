@@ -20,7 +20,7 @@ func TestDriftIsRepaired(t *testing.T) {
 	const name = "drift"
 	mesh := readyMesh(t, name, nil)
 
-	deployment := &appsv1.Deployment{ObjectMeta: inHome(name, names.Controller)}
+	deployment := &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Controller)}
 	change(t, deployment, func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = "evil/image:1" })
 	waitFor(t, deployment, func(d *appsv1.Deployment) error {
 		if image := d.Spec.Template.Spec.Containers[0].Image; image != "example/controller:1" {
@@ -29,7 +29,7 @@ func TestDriftIsRepaired(t *testing.T) {
 		return nil
 	})
 
-	service := &corev1.Service{ObjectMeta: inHome(name, names.Injector)}
+	service := &corev1.Service{ObjectMeta: inMeshNamespace(name, names.Injector)}
 	get(t, service)
 	was := service.UID
 	if err := cluster.client.Delete(t.Context(), service); err != nil {
@@ -71,12 +71,12 @@ func TestDriftIsRepaired(t *testing.T) {
 func TestForeignFieldsSurvive(t *testing.T) {
 	const name = "guests"
 	readyMesh(t, name, nil)
-	deployment := &appsv1.Deployment{ObjectMeta: inHome(name, names.Injector)}
+	deployment := &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Injector)}
 	change(t, deployment, func(d *appsv1.Deployment) {
 		d.Annotations["example/owner"] = "team"
 		d.Spec.Template.Spec.Tolerations = []corev1.Toleration{{Key: "example", Operator: corev1.TolerationOpExists}}
 	})
-	service := &corev1.Service{ObjectMeta: inHome(name, names.Injector)}
+	service := &corev1.Service{ObjectMeta: inMeshNamespace(name, names.Injector)}
 	change(t, service, func(s *corev1.Service) { s.Spec.Selector["app"] = "wrong" })
 	waitFor(t, service, func(s *corev1.Service) error {
 		if s.Spec.Selector["app"] != names.Injector {

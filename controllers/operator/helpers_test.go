@@ -22,7 +22,7 @@ func newMesh(t *testing.T, name string, edit func(*v1alpha1.MeshSpec)) *v1alpha1
 	t.Helper()
 	mesh := &v1alpha1.Mesh{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec:       v1alpha1.MeshSpec{Namespace: ptr.To(home(name))},
+		Spec:       v1alpha1.MeshSpec{Namespace: ptr.To(meshNamespace(name))},
 	}
 	if edit != nil {
 		edit(&mesh.Spec)
@@ -45,13 +45,13 @@ func newMesh(t *testing.T, name string, edit func(*v1alpha1.MeshSpec)) *v1alpha1
 	return mesh
 }
 
-// home is the namespace of a mesh.
-func home(mesh string) string { return mesh + "-system" }
+// meshNamespace returns the namespace of a mesh.
+func meshNamespace(mesh string) string { return mesh + "-system" }
 
 // readyMesh creates a mesh and waits until it is ready.
 func readyMesh(t *testing.T, name string, edit func(*v1alpha1.MeshSpec)) *v1alpha1.Mesh {
 	t.Helper()
-	cluster.kubelet.serve(home(name))
+	cluster.kubelet.serve(meshNamespace(name))
 	mesh := newMesh(t, name, edit)
 	waitReady(t, mesh)
 	return mesh
@@ -81,8 +81,8 @@ func waitCondition(t *testing.T, mesh *v1alpha1.Mesh, kind string, status metav1
 	return found
 }
 
-// mention checks that a text contains words.
-func mention(t *testing.T, text string, words ...string) {
+// assertContains verifies that a text contains words.
+func assertContains(t *testing.T, text string, words ...string) {
 	t.Helper()
 	for _, word := range words {
 		if !strings.Contains(text, word) {
@@ -153,10 +153,10 @@ func waitGone(t *testing.T, object client.Object) {
 
 // meshConfig returns the MeshConfig of a mesh with its name only.
 func meshConfig(mesh string) *configv1alpha2.MeshConfig {
-	return &configv1alpha2.MeshConfig{ObjectMeta: metav1.ObjectMeta{Namespace: home(mesh), Name: names.MeshConfig}}
+	return &configv1alpha2.MeshConfig{ObjectMeta: metav1.ObjectMeta{Namespace: meshNamespace(mesh), Name: names.MeshConfig}}
 }
 
-// inHome returns the metadata of an object in the namespace of a mesh.
-func inHome(mesh, name string) metav1.ObjectMeta {
-	return metav1.ObjectMeta{Namespace: home(mesh), Name: name}
+// inMeshNamespace returns the metadata of an object in the namespace of a mesh.
+func inMeshNamespace(mesh, name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Namespace: meshNamespace(mesh), Name: name}
 }

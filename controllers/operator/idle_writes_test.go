@@ -94,7 +94,7 @@ func idleWithWorkloads(t *testing.T) {
 	t.Helper()
 	const name = "calm-members"
 	mesh := readyMesh(t, name, func(s *v1alpha1.MeshSpec) {
-		quick(s)
+		fastUpgrades(s)
 		s.Upgrade.DataPlane.Restart = ptr.To(v1alpha1.RestartManual)
 	})
 	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "calm-member", Labels: map[string]string{names.MonitoredByLabel: name}}})
@@ -111,18 +111,18 @@ func idlePaused(t *testing.T) {
 	mesh := readyMesh(t, name, nil)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Paused = ptr.To(true) })
 	waitCondition(t, mesh, v1alpha1.ConditionPaused, metav1.ConditionTrue, v1alpha1.ReasonPaused)
-	change(t, &appsv1.Deployment{ObjectMeta: inHome(name, names.Injector)}, func(d *appsv1.Deployment) { d.Spec.Replicas = ptr.To[int32](5) })
+	change(t, &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Injector)}, func(d *appsv1.Deployment) { d.Spec.Replicas = ptr.To[int32](5) })
 }
 
 // idleRolledBack creates a mesh after a rollback.
 func idleRolledBack(t *testing.T) {
 	t.Helper()
 	const name = "calm-back"
-	mesh := readyMesh(t, name, quick)
+	mesh := readyMesh(t, name, fastUpgrades)
 	newWorkloads(t, name, "cart").wait("calm-back-v0-0-9", 1)
 	unhealthy := healthy()
 	unhealthy.Restarts = 9
-	cluster.health.set(home(name), operatorVersion, unhealthy)
+	cluster.health.set(meshNamespace(name), operatorVersion, unhealthy)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
 	waitHistory(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
 }
@@ -132,11 +132,11 @@ func idleWithIgnoredObjects(t *testing.T) {
 	t.Helper()
 	const name = "calm-handmade"
 	mesh := readyMesh(t, name, nil)
-	change(t, &appsv1.Deployment{ObjectMeta: inHome(name, names.Injector)}, func(d *appsv1.Deployment) {
+	change(t, &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Injector)}, func(d *appsv1.Deployment) {
 		ignoreDrift(d, true)
 		d.Spec.Template.Spec.Containers[0].Image = "example/patched:1"
 	})
-	change(t, &corev1.Service{ObjectMeta: inHome(name, names.Injector)}, func(s *corev1.Service) { ignoreDrift(s, true) })
+	change(t, &corev1.Service{ObjectMeta: inMeshNamespace(name, names.Injector)}, func(s *corev1.Service) { ignoreDrift(s, true) })
 	waitMessage(t, mesh, v1alpha1.ConditionComponentsReady, "not updated because of the annotation", true)
 }
 

@@ -29,25 +29,25 @@ func TestMeshIsInstalled(t *testing.T) {
 	// Before any pod is ready, all objects exist except the webhooks, which would prevent pods from starting.
 	waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonWaitingForReplicas)
 	for _, object := range []client.Object{
-		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: home(name)}},
-		&corev1.Secret{ObjectMeta: inHome(name, names.CABundleSecret)},
-		&corev1.Secret{ObjectMeta: inHome(name, secrets.InjectorCert)},
-		&corev1.Secret{ObjectMeta: inHome(name, secrets.ValidatorCert)},
-		&corev1.ConfigMap{ObjectMeta: inHome(name, names.TrustConfigMap(name))},
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: meshNamespace(name)}},
+		&corev1.Secret{ObjectMeta: inMeshNamespace(name, names.CABundleSecret)},
+		&corev1.Secret{ObjectMeta: inMeshNamespace(name, secrets.InjectorCert)},
+		&corev1.Secret{ObjectMeta: inMeshNamespace(name, secrets.ValidatorCert)},
+		&corev1.ConfigMap{ObjectMeta: inMeshNamespace(name, names.TrustConfigMap(name))},
 		meshConfig(name),
-		&corev1.Service{ObjectMeta: inHome(name, names.Controller)},
-		&corev1.Service{ObjectMeta: inHome(name, names.Injector)},
-		&corev1.Service{ObjectMeta: inHome(name, names.Validator)},
+		&corev1.Service{ObjectMeta: inMeshNamespace(name, names.Controller)},
+		&corev1.Service{ObjectMeta: inMeshNamespace(name, names.Injector)},
+		&corev1.Service{ObjectMeta: inMeshNamespace(name, names.Validator)},
 		&v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "install-v0-1-0"}},
-		&corev1.ServiceAccount{ObjectMeta: inHome(name, names.Controller)},
-		&corev1.ServiceAccount{ObjectMeta: inHome(name, names.Injector)},
+		&corev1.ServiceAccount{ObjectMeta: inMeshNamespace(name, names.Controller)},
+		&corev1.ServiceAccount{ObjectMeta: inMeshNamespace(name, names.Injector)},
 		&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "osm-controller-install"}},
 		&rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "osm-injector-install"}},
-		&rbacv1.Role{ObjectMeta: inHome(name, names.Controller)},
-		&rbacv1.RoleBinding{ObjectMeta: inHome(name, names.Injector)},
-		&policyv1.PodDisruptionBudget{ObjectMeta: inHome(name, names.Controller)},
-		&appsv1.Deployment{ObjectMeta: inHome(name, names.Controller)},
-		&appsv1.Deployment{ObjectMeta: inHome(name, names.Injector)},
+		&rbacv1.Role{ObjectMeta: inMeshNamespace(name, names.Controller)},
+		&rbacv1.RoleBinding{ObjectMeta: inMeshNamespace(name, names.Injector)},
+		&policyv1.PodDisruptionBudget{ObjectMeta: inMeshNamespace(name, names.Controller)},
+		&appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Controller)},
+		&appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Injector)},
 		&apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: "traffictargets.access.smi-spec.io"}},
 	} {
 		waitFor(t, object, func(client.Object) error { return nil })
@@ -57,18 +57,18 @@ func TestMeshIsInstalled(t *testing.T) {
 		t.Errorf("the injection webhook is registered before the injector is ready (%v)", err)
 	}
 
-	cluster.kubelet.serve(home(name))
+	cluster.kubelet.serve(meshNamespace(name))
 	waitReady(t, mesh)
 	get(t, injection)
 	validation := &admissionv1.ValidatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: names.ValidatingWebhook(name)}}
 	get(t, validation)
 	checkWebhookTrust(t, name, injection)
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: home(name)}}
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: meshNamespace(name)}}
 	get(t, namespace)
 	if owners := injection.OwnerReferences; len(owners) != 1 || owners[0].UID != namespace.UID {
 		t.Errorf("the injection webhook is owned by %v, want the namespace of the mesh", owners)
 	}
-	if mesh.Status.Version != operatorVersion || mesh.Status.Namespace != home(name) {
+	if mesh.Status.Version != operatorVersion || mesh.Status.Namespace != meshNamespace(name) {
 		t.Errorf("status has version %s in %s", mesh.Status.Version, mesh.Status.Namespace)
 	}
 	if len(mesh.Status.Revisions) != 1 || !mesh.Status.Revisions[0].Ready || mesh.Status.Revisions[0].Name != "install-v0-1-0" {
@@ -79,7 +79,7 @@ func TestMeshIsInstalled(t *testing.T) {
 // checkWebhookTrust checks that the API server trusts the certificate of the injector.
 func checkWebhookTrust(t *testing.T, mesh string, injection *admissionv1.MutatingWebhookConfiguration) {
 	t.Helper()
-	ca := &corev1.Secret{ObjectMeta: inHome(mesh, names.CABundleSecret)}
+	ca := &corev1.Secret{ObjectMeta: inMeshNamespace(mesh, names.CABundleSecret)}
 	get(t, ca)
 	if _, err := certificate.ParseRoot(ca.Data[names.CABundleCert], ca.Data[names.CABundleKey], time.Now()); err != nil {
 		t.Errorf("the certificate authority is not usable: %v", err)
@@ -87,7 +87,7 @@ func checkWebhookTrust(t *testing.T, mesh string, injection *admissionv1.Mutatin
 	if string(injection.Webhooks[0].ClientConfig.CABundle) != string(ca.Data[names.CABundleCert]) {
 		t.Errorf("the webhook does not trust the root of the mesh")
 	}
-	trust := &corev1.ConfigMap{ObjectMeta: inHome(mesh, names.TrustConfigMap(mesh))}
+	trust := &corev1.ConfigMap{ObjectMeta: inMeshNamespace(mesh, names.TrustConfigMap(mesh))}
 	get(t, trust)
 	if trust.Data[names.CABundleCert] != string(ca.Data[names.CABundleCert]) || len(trust.Data) != 1 {
 		t.Errorf("the trust ConfigMap holds %d entries, want the root certificate only", len(trust.Data))
@@ -104,7 +104,7 @@ func TestReplicasAndKeysReachTheDeployment(t *testing.T) {
 			Key:         &v1alpha1.KeySpec{Algorithm: ptr.To(v1alpha1.RSA), Size: ptr.To[int32](2048)},
 		}
 	})
-	controller := &appsv1.Deployment{ObjectMeta: inHome(name, names.Controller)}
+	controller := &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Controller)}
 	get(t, controller)
 	arguments := controller.Spec.Template.Spec.Containers[0].Args
 	for _, want := range []string{
@@ -129,16 +129,16 @@ func TestReplicasAndKeysReachTheDeployment(t *testing.T) {
 		}
 		return nil
 	})
-	waitGone(t, &policyv1.PodDisruptionBudget{ObjectMeta: inHome(name, names.Controller)})
+	waitGone(t, &policyv1.PodDisruptionBudget{ObjectMeta: inMeshNamespace(name, names.Controller)})
 	waitReady(t, mesh)
 }
 
 func TestImagePullFailureIsReported(t *testing.T) {
 	const name = "trouble"
 	mesh := newMesh(t, name, nil)
-	waitFor(t, &appsv1.Deployment{ObjectMeta: inHome(name, names.Injector)}, func(*appsv1.Deployment) error { return nil })
+	waitFor(t, &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Injector)}, func(*appsv1.Deployment) error { return nil })
 	pod := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: home(name), Name: "osm-injector-1", Labels: map[string]string{
+		ObjectMeta: metav1.ObjectMeta{Namespace: meshNamespace(name), Name: "osm-injector-1", Labels: map[string]string{
 			names.AppLabel: names.Injector, names.MeshLabel: name,
 		}},
 		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: names.Injector, Image: "example/injector:1"}}},
@@ -152,11 +152,11 @@ func TestImagePullFailureIsReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonReplicasFailed)
-	mention(t, c.Message, "osm-injector", "example/injector:1", "cannot be pulled")
+	assertContains(t, c.Message, "osm-injector", "example/injector:1", "cannot be pulled")
 
 	if err := cluster.client.Delete(t.Context(), pod, client.GracePeriodSeconds(0)); err != nil {
 		t.Fatal(err)
 	}
-	cluster.kubelet.serve(home(name))
+	cluster.kubelet.serve(meshNamespace(name))
 	waitReady(t, mesh)
 }

@@ -111,7 +111,7 @@ func wantEgress(m *configv1alpha2.MeshConfig, want bool) error {
 
 func TestExistingMeshConfigIsAdoptedUnchanged(t *testing.T) {
 	const name = "adopted"
-	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: home(name)}})
+	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: meshNamespace(name)}})
 	own := meshConfig(name)
 	own.Spec = configv1alpha2.MeshConfigSpec{
 		Traffic:     configv1alpha2.TrafficSpec{EnablePermissiveTrafficPolicyMode: true, EnableEgress: true},
@@ -143,7 +143,7 @@ func TestUnsupportedFieldsAreReported(t *testing.T) {
 		m.Spec.Traffic.InboundExternalAuthorization = configv1alpha2.ExternalAuthorizationSpec{Enable: true, Address: "auth.example", Port: 9000}
 	})
 	c := waitCondition(t, mesh, v1alpha1.ConditionConfigurationAccepted, metav1.ConditionFalse, v1alpha1.ReasonFieldsNotActedOn)
-	mention(t, c.Message, "spec.traffic.inboundExternalAuthorization")
+	assertContains(t, c.Message, "spec.traffic.inboundExternalAuthorization")
 	waitReady(t, mesh)
 	waitFor(t, live, func(m *configv1alpha2.MeshConfig) error {
 		accepted := meta.FindStatusCondition(m.Status.Conditions, configv1alpha2.ConditionAccepted)

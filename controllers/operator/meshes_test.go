@@ -24,13 +24,13 @@ func TestMeshesShareNoObjects(t *testing.T) {
 	two := readyMesh(t, "apart-too", nil)
 	authorities := map[string]bool{}
 	for _, name := range []string{one.Name, two.Name} {
-		secret := &corev1.Secret{ObjectMeta: inHome(name, names.CABundleSecret)}
+		secret := &corev1.Secret{ObjectMeta: inMeshNamespace(name, names.CABundleSecret)}
 		get(t, secret)
 		authorities[string(secret.Data[names.CABundleCert])] = true
-		controller := &appsv1.Deployment{ObjectMeta: inHome(name, names.Controller)}
+		controller := &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Controller)}
 		get(t, controller)
 		arguments := controller.Spec.Template.Spec.Containers[0].Args
-		for _, want := range []string{"--mesh-name=" + name, "--osm-namespace=" + home(name)} {
+		for _, want := range []string{"--mesh-name=" + name, "--osm-namespace=" + meshNamespace(name)} {
 			if !slices.Contains(arguments, want) {
 				t.Errorf("the controller of %s is not started with %s but with %v", name, want, arguments)
 			}
@@ -38,7 +38,7 @@ func TestMeshesShareNoObjects(t *testing.T) {
 		get(t, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "osm-controller-" + name}})
 		binding := &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "osm-controller-" + name}}
 		get(t, binding)
-		if len(binding.Subjects) != 1 || binding.Subjects[0].Namespace != home(name) {
+		if len(binding.Subjects) != 1 || binding.Subjects[0].Namespace != meshNamespace(name) {
 			t.Errorf("the role of %s is bound to %+v", name, binding.Subjects)
 		}
 	}
@@ -51,25 +51,25 @@ func TestMeshesShareNoObjects(t *testing.T) {
 	}
 	waitGone(t, one)
 	waitReady(t, two)
-	get(t, &appsv1.Deployment{ObjectMeta: inHome(two.Name, names.Controller)})
-	get(t, &corev1.ConfigMap{ObjectMeta: inHome(two.Name, names.TrustConfigMap(two.Name))})
+	get(t, &appsv1.Deployment{ObjectMeta: inMeshNamespace(two.Name, names.Controller)})
+	get(t, &corev1.ConfigMap{ObjectMeta: inMeshNamespace(two.Name, names.TrustConfigMap(two.Name))})
 }
 
 // The sidecars of a mesh with the name of a revision would count as those of another mesh.
 func TestNameOfARevisionIsRejected(t *testing.T) {
 	c := waitCondition(t, newMesh(t, "likeness-v0-1-0", nil), v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonInvalidSpec)
-	mention(t, c.Message, "likeness-v0-1-0", "a revision of the mesh likeness", "create it again under another name")
+	assertContains(t, c.Message, "likeness-v0-1-0", "a revision of the mesh likeness", "create it again under another name")
 }
 
 func TestNamespaceOfAnotherMeshIsRejected(t *testing.T) {
 	const name = "lodger"
-	inside := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: home(name), Labels: map[string]string{names.MonitoredByLabel: "landlord"}}}
+	inside := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: meshNamespace(name), Labels: map[string]string{names.MonitoredByLabel: "landlord"}}}
 	create(t, inside)
-	cluster.kubelet.serve(home(name))
+	cluster.kubelet.serve(meshNamespace(name))
 	mesh := newMesh(t, name, nil)
 	c := waitCondition(t, mesh, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonNamespaceClaimed)
-	mention(t, c.Message, home(name), "part of the mesh landlord", "kubectl label namespace "+home(name)+" openservicemesh.io/monitored-by-")
-	if found, err := exists(t.Context(), &corev1.Secret{ObjectMeta: inHome(name, names.CABundleSecret)}); err != nil || found {
+	assertContains(t, c.Message, meshNamespace(name), "part of the mesh landlord", "kubectl label namespace "+meshNamespace(name)+" openservicemesh.io/monitored-by-")
+	if found, err := exists(t.Context(), &corev1.Secret{ObjectMeta: inMeshNamespace(name, names.CABundleSecret)}); err != nil || found {
 		t.Errorf("an object of a stalled mesh was created (%v)", err)
 	}
 
@@ -95,23 +95,23 @@ func TestNameOfARunningOSMIsRejected(t *testing.T) {
 		},
 	})
 	c := waitCondition(t, newMesh(t, name, nil), v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonNamespaceClaimed)
-	mention(t, c.Message, "doppelganger-elsewhere/osm-controller", "helm uninstall doppelganger --namespace doppelganger-elsewhere --no-hooks")
+	assertContains(t, c.Message, "doppelganger-elsewhere/osm-controller", "helm uninstall doppelganger --namespace doppelganger-elsewhere --no-hooks")
 }
 
 func TestSharedAuthorityIsReported(t *testing.T) {
 	readyMesh(t, "original", nil)
-	secret := &corev1.Secret{ObjectMeta: inHome("original", names.CABundleSecret)}
+	secret := &corev1.Secret{ObjectMeta: inMeshNamespace("original", names.CABundleSecret)}
 	get(t, secret)
-	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: home("copied")}})
-	create(t, &corev1.Secret{ObjectMeta: inHome("copied", names.CABundleSecret), Data: secret.Data})
+	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: meshNamespace("copied")}})
+	create(t, &corev1.Secret{ObjectMeta: inMeshNamespace("copied", names.CABundleSecret), Data: secret.Data})
 	mesh := readyMesh(t, "copied", nil)
 	c := waitCondition(t, mesh, v1alpha1.ConditionCertificatesReady, metav1.ConditionTrue, v1alpha1.ReasonCertificatesValid)
-	mention(t, c.Message, "is that of the mesh original too", "copied-system/osm-ca-bundle")
+	assertContains(t, c.Message, "is that of the mesh original too", "copied-system/osm-ca-bundle")
 }
 
 // The pods of a namespace that moves to another mesh belong to the new mesh.
 func TestNamespaceMovesToAnotherMesh(t *testing.T) {
-	from, to := readyMesh(t, "giving", quickNow), readyMesh(t, "taking", quickNow)
+	from, to := readyMesh(t, "giving", fastUpgradesNow), readyMesh(t, "taking", fastUpgradesNow)
 	s := newWorkloads(t, "giving", "cart")
 	s.wait("giving-v0-1-0", 1)
 	proxies := func(mesh *v1alpha1.Mesh, want ...v1alpha1.RevisionProxies) {
@@ -148,8 +148,8 @@ func TestNamespaceMovesToAnotherMesh(t *testing.T) {
 	})
 }
 
-// quickNow is quick with the version of the operator.
-func quickNow(spec *v1alpha1.MeshSpec) {
-	quick(spec)
+// fastUpgradesNow is fastUpgrades with the version of the operator.
+func fastUpgradesNow(spec *v1alpha1.MeshSpec) {
+	fastUpgrades(spec)
 	spec.Version = nil
 }

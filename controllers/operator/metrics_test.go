@@ -78,7 +78,7 @@ func awaitPhaseEvent(t *testing.T, mesh, phase string) {
 // Each phase of an upgrade and a rollback has an Event and metrics. The series of a deleted mesh are removed.
 func TestPhasesHaveEventsAndMetrics(t *testing.T) {
 	const name = "followed"
-	mesh := readyMesh(t, name, quick)
+	mesh := readyMesh(t, name, fastUpgrades)
 	s := newWorkloads(t, name, "cart", "search")
 	s.wait("followed-v0-0-9", 2)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
@@ -94,7 +94,7 @@ func TestPhasesHaveEventsAndMetrics(t *testing.T) {
 
 	unhealthy := healthy()
 	unhealthy.Restarts = 9
-	cluster.health.set(home(name), olderVersion, unhealthy)
+	cluster.health.set(meshNamespace(name), olderVersion, unhealthy)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(olderVersion) })
 	waitHistory(t, mesh, v1alpha1.ResultRolledBack, operatorVersion, olderVersion)
 	waitSeries(t, name, map[string]float64{"upgrades_total RolledBack": 1, "rollbacks_total ": 1, "history_entries RolledBack": 1, "mesh_ready ": 0})

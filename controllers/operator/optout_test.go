@@ -17,7 +17,7 @@ import (
 // Opting in again triggers a restart without another change in the mesh.
 func TestWorkloadIsRestartedAfterOptingInAgain(t *testing.T) {
 	const name = "optin"
-	mesh := readyMesh(t, name, quick)
+	mesh := readyMesh(t, name, fastUpgrades)
 	s := newWorkloads(t, name, "cart")
 	s.wait("optin-v0-0-9", 1)
 	cart := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "cart"}}

@@ -41,7 +41,7 @@ func appliedKinds() []schema.GroupVersionKind {
 
 // everything declares every field of a Mesh except replicas.
 func everything(spec *v1alpha1.MeshSpec) {
-	quick(spec)
+	fastUpgrades(spec)
 	spec.Version = ptr.To(operatorVersion)
 	spec.ControlPlane = scheduled()
 	spec.ControlPlane.LogLevel = ptr.To("debug")

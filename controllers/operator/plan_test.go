@@ -71,20 +71,20 @@ func TestPlanOfNewMesh(t *testing.T) {
 	})
 	waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonPlanned)
 	plan := waitPlan(t, mesh, anyPlan)
-	mention(t, changesOf(plan), "Create Namespace unborn-system", "Create Secret unborn-system/osm-ca-bundle", "Create MeshConfig unborn-system/osm-mesh-config",
+	assertContains(t, changesOf(plan), "Create Namespace unborn-system", "Create Secret unborn-system/osm-ca-bundle", "Create MeshConfig unborn-system/osm-mesh-config",
 		"Create Deployment unborn-system/osm-controller", "Create MutatingWebhookConfiguration "+names.MutatingWebhook(name), "Create MeshRevision unborn-v0-1-0")
-	mention(t, strings.Join(plan.Unavailable, " "), "not computable", "not installed")
+	assertContains(t, strings.Join(plan.Unavailable, " "), "not computable", "not installed")
 	if plan.Problem != "" || plan.From != "" || plan.To != operatorVersion || plan.Objects.Delete+plan.Objects.Repair > 0 {
 		t.Errorf("the plan of a new mesh is %+v", plan)
 	}
-	if found, err := exists(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: home(name)}}); found || err != nil {
+	if found, err := exists(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: meshNamespace(name)}}); found || err != nil {
 		t.Errorf("the namespace exists: %v", err)
 	}
 	if len(mesh.Finalizers) > 0 {
 		t.Errorf("a mesh in Plan mode has finalizers: %v", mesh.Finalizers)
 	}
 
-	cluster.kubelet.serve(home(name))
+	cluster.kubelet.serve(meshNamespace(name))
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Mode = nil })
 	waitReady(t, mesh)
 	if mesh.Status.Plan != nil {
@@ -105,7 +105,7 @@ func TestPlanOfNewMesh(t *testing.T) {
 func TestPlanOfInstalledMesh(t *testing.T) {
 	const name = "planned"
 	mesh := readyMesh(t, name, nil)
-	controller := &appsv1.Deployment{ObjectMeta: inHome(name, names.Controller)}
+	controller := &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Controller)}
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Mode = ptr.To(v1alpha1.ModePlan) })
 	waitPlan(t, mesh, anyPlan)
 	checkOnlyStatusWrites(t, func() {
@@ -113,9 +113,9 @@ func TestPlanOfInstalledMesh(t *testing.T) {
 			m.Spec.ControlPlane = replicas(3)
 			m.Spec.Traffic = &v1alpha1.TrafficSpec{Permissive: ptr.To(true)}
 		})
-		injector := &appsv1.Deployment{ObjectMeta: inHome(name, names.Injector)}
+		injector := &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Injector)}
 		change(t, injector, func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = "evil/image:1" })
-		service := &corev1.Service{ObjectMeta: inHome(name, names.Validator)}
+		service := &corev1.Service{ObjectMeta: inMeshNamespace(name, names.Validator)}
 		change(t, service, func(s *corev1.Service) { s.Spec.Selector["app"] = "wrong" })
 		waitPlan(t, mesh, func(p *v1alpha1.PlanStatus) error {
 			for _, line := range []string{
@@ -132,7 +132,7 @@ func TestPlanOfInstalledMesh(t *testing.T) {
 		})
 	})
 	condition := waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonPlanned)
-	mention(t, condition.Message, "update", "repair 1")
+	assertContains(t, condition.Message, "update", "repair 1")
 	plan := mesh.Status.Plan
 	if !slices.ContainsFunc(plan.Objects.Changes, func(c v1alpha1.PlannedObject) bool {
 		return c.Object == "Deployment planned-system/osm-injector" && slices.ContainsFunc(c.Fields, func(f string) bool { return strings.HasSuffix(f, ".image") })
@@ -159,7 +159,7 @@ func TestPlanOfInstalledMesh(t *testing.T) {
 func TestPlanOfUpgrade(t *testing.T) {
 	const name = "planup"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
-		quick(spec)
+		fastUpgrades(spec)
 		spec.Upgrade.Gates.Soak = &metav1.Duration{Duration: time.Hour}
 		spec.Upgrade.Gates.Timeout = nil
 	})
@@ -181,10 +181,10 @@ func TestPlanOfUpgrade(t *testing.T) {
 		})
 	})
 	plan := mesh.Status.Plan
-	mention(t, changesOf(plan), "Create MeshRevision planup-v0-1-0", "Delete MeshRevision planup-v0-0-9", "Update Deployment planup-system/osm-controller")
-	mention(t, plan.Summary, "version v0.0.9 to v0.1.0", "restart 3 in 3 waves")
-	mention(t, strings.Join(plan.Unavailable, " "), "not computable", "v0.0.9")
-	mention(t, plan.Workloads.Skipped[0].Workload, "Pod planup-shop/bare")
+	assertContains(t, changesOf(plan), "Create MeshRevision planup-v0-1-0", "Delete MeshRevision planup-v0-0-9", "Update Deployment planup-system/osm-controller")
+	assertContains(t, plan.Summary, "version v0.0.9 to v0.1.0", "restart 3 in 3 waves")
+	assertContains(t, strings.Join(plan.Unavailable, " "), "not computable", "v0.0.9")
+	assertContains(t, plan.Workloads.Skipped[0].Workload, "Pod planup-shop/bare")
 	var restarts []string
 	for _, r := range plan.Workloads.Restarts {
 		restarts = append(restarts, r.Workload)
@@ -246,14 +246,14 @@ func TestPlanReportsProblems(t *testing.T) {
 		spec.Mode, spec.Version = ptr.To(v1alpha1.ModePlan), ptr.To("v9.9.9")
 	})
 	condition := waitCondition(t, mesh, v1alpha1.ConditionPlanned, metav1.ConditionFalse, v1alpha1.ReasonUnknownVersion)
-	mention(t, condition.Message, "v9.9.9")
-	mention(t, waitPlan(t, mesh, anyPlan).Problem, "v9.9.9")
+	assertContains(t, condition.Message, "v9.9.9")
+	assertContains(t, waitPlan(t, mesh, anyPlan).Problem, "v9.9.9")
 }
 
 // The canary namespaces are restarted first. Temporary objects of the canary are not part of the plan.
 func TestPlanOfCanaryUpgrade(t *testing.T) {
 	const name = "plancan"
-	mesh := readyMesh(t, name, quick)
+	mesh := readyMesh(t, name, fastUpgrades)
 	newCanaryWorkloads(t, name, map[string][]string{"plancan-first": {"till"}, "plancan-rest": {"cart", "desk"}})
 	checkOnlyStatusWrites(t, func() {
 		change(t, mesh, func(m *v1alpha1.Mesh) {
@@ -326,7 +326,7 @@ func TestPlanOfSidecarConfiguration(t *testing.T) {
 		}
 		return nil
 	})
-	mention(t, fmt.Sprint(plan.Flows.Changes), "Allowed", "destinations outside the mesh", "permissive mode", shop+"/web:80")
-	mention(t, fmt.Sprint(plan.Proxies.Examples), "Pod plantell-shop/till", "LDS")
-	mention(t, plan.Summary, "sidecars configured anew: 2", "newly allowed")
+	assertContains(t, fmt.Sprint(plan.Flows.Changes), "Allowed", "destinations outside the mesh", "permissive mode", shop+"/web:80")
+	assertContains(t, fmt.Sprint(plan.Proxies.Examples), "Pod plantell-shop/till", "LDS")
+	assertContains(t, plan.Summary, "sidecars configured anew: 2", "newly allowed")
 }

@@ -62,7 +62,7 @@ func (m *metrics) set(now string) {
 // withPrometheus adds a Prometheus to the gates of a Mesh.
 func withPrometheus(address string, query *string) func(*v1alpha1.MeshSpec) {
 	return func(spec *v1alpha1.MeshSpec) {
-		quick(spec)
+		fastUpgrades(spec)
 		spec.Upgrade.Gates.Prometheus = &v1alpha1.PrometheusSpec{Address: address, Query: query}
 	}
 }
@@ -79,7 +79,7 @@ func TestPrometheusErrorRateCausesRollback(t *testing.T) {
 	s.wait("measured-v0-0-9", 1)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
 	entry := waitHistory(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
-	mention(t, entry.Reason, "PrometheusErrorRate", address, "30.00% of requests fail, 25.00% failed before")
+	assertContains(t, entry.Reason, "PrometheusErrorRate", address, "30.00% of requests fail, 25.00% failed before")
 	waitVersion(t, name, olderVersion)
 
 	// The same error rate as before the upgrade passes.
@@ -91,7 +91,7 @@ func TestPrometheusErrorRateCausesRollback(t *testing.T) {
 	defer m.mu.Unlock()
 	shop := false
 	for query := range m.queries {
-		mention(t, query, "measured-empty", "envoy_cluster_upstream_rq_xx")
+		assertContains(t, query, "measured-empty", "envoy_cluster_upstream_rq_xx")
 		shop = shop || strings.Contains(query, "measured-shop")
 	}
 	if !shop {
@@ -119,7 +119,7 @@ func TestUnreachablePrometheusFailsTheGate(t *testing.T) {
 		return nil
 	})
 	entry := waitHistory(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
-	mention(t, entry.Reason, "PrometheusErrorRate", "the Prometheus at "+gone, "connection refused", "correct spec.upgrade.gates.prometheus, or remove it")
+	assertContains(t, entry.Reason, "PrometheusErrorRate", "the Prometheus at "+gone, "connection refused", "correct spec.upgrade.gates.prometheus, or remove it")
 	if len(s.restarted) > 0 {
 		t.Errorf("workloads were restarted for an unmeasured version: %v", s.restarted)
 	}

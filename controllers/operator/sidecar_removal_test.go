@@ -22,7 +22,7 @@ import (
 
 // restartOnRemoval configures a removal that restarts workloads one at a time, without pauses.
 func restartOnRemoval(spec *v1alpha1.MeshSpec) {
-	quick(spec)
+	fastUpgrades(spec)
 	spec.Upgrade.DataPlane.MaxUnavailable = ptr.To(intstr.FromInt32(1))
 	spec.Upgrade.DataPlane.Restart = ptr.To(v1alpha1.RestartManual)
 	spec.Removal = &v1alpha1.RemovalSpec{Sidecars: ptr.To(v1alpha1.SidecarsRestart)}
@@ -69,7 +69,7 @@ func TestRemovalPhases(t *testing.T) {
 	batch := podWithSidecar(t, s.namespace, "takeout-v0-0-9")
 	behind := healthy()
 	behind.Proxies.Behind = 1
-	cluster.health.set(home(name), olderVersion, behind)
+	cluster.health.set(meshNamespace(name), olderVersion, behind)
 	remove(t, mesh)
 
 	// Restarts start, and injection ends, only after all sidecars accept connections from pods without a sidecar.
@@ -87,7 +87,7 @@ func TestRemovalPhases(t *testing.T) {
 		return nil
 	})
 	get(t, &admissionv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: names.MutatingWebhook(name)}})
-	cluster.health.set(home(name), olderVersion, healthy())
+	cluster.health.set(meshNamespace(name), olderVersion, healthy())
 	waitRemovalPhase(t, mesh, v1alpha1.RemovalTransparent)
 	get(t, &admissionv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: names.MutatingWebhook(name)}})
 	if mode := teardownMode(t, name); mode != names.TeardownPassthrough {
@@ -103,8 +103,8 @@ func TestRemovalPhases(t *testing.T) {
 
 	// The removal reports and waits for workloads that opted out or cannot be restarted. The control plane still runs.
 	condition := waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonWaitingForSidecars)
-	mention(t, condition.Message, "2 pods have a sidecar", "Deployment "+s.namespace+"/mail (opted out", "Pod "+s.namespace+"/web")
-	get(t, &appsv1.Deployment{ObjectMeta: inHome(name, names.Controller)})
+	assertContains(t, condition.Message, "2 pods have a sidecar", "Deployment "+s.namespace+"/mail (opted out", "Pod "+s.namespace+"/web")
+	get(t, &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Controller)})
 	if again := s.restarts(); again["cart"] != 1 || again["search"] != 1 || len(again) != 2 {
 		t.Errorf("the restarts are %v, want one of cart and one of search", again)
 	}
@@ -118,18 +118,18 @@ func TestRemovalPhases(t *testing.T) {
 func TestRemovalChangesFromWaitToRestart(t *testing.T) {
 	t.Parallel()
 	const name = "impatient"
-	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: home(name)}})
+	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: meshNamespace(name)}})
 	own := meshConfig(name)
 	own.Annotations = map[string]string{"example.com/mine": "yes"}
 	own.Spec.Certificate.ServiceCertValidityDuration = "24h"
 	own.Spec.Certificate.CertKeyBitSize = 2048
 	create(t, own)
-	mesh := readyMesh(t, name, quick)
+	mesh := readyMesh(t, name, fastUpgrades)
 	s := newWorkloads(t, name, "cart")
 	s.wait("impatient-v0-0-9", 1)
 	remove(t, mesh)
 	condition := waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonWaitingForSidecars)
-	mention(t, condition.Message, "1 pod has a sidecar", "Deployment impatient-shop/cart", "spec.removal.sidecars")
+	assertContains(t, condition.Message, "1 pod has a sidecar", "Deployment impatient-shop/cart", "spec.removal.sidecars")
 	if mode := teardownMode(t, name); mode != "" || len(s.restarts()) > 0 {
 		t.Errorf("a waiting removal has teardown mode %q and restarted %v", mode, s.restarts())
 	}
@@ -155,7 +155,7 @@ func TestRemovalContinuesWithoutControlPlaneAfterTimeout(t *testing.T) {
 	})
 	s := newWorkloads(t, name, "cart")
 	s.wait("silent-v0-0-9", 1)
-	cluster.health.set(home(name), olderVersion, health.Observation{})
+	cluster.health.set(meshNamespace(name), olderVersion, health.Observation{})
 	remove(t, mesh)
 	eventually(t, func() error {
 		get(t, mesh)

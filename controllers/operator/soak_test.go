@@ -17,7 +17,7 @@ func TestShortUnhealthyTimeDuringSoakIsTolerated(t *testing.T) {
 	const name = "soaking"
 	timeout := 10 * time.Second
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
-		quick(spec)
+		fastUpgrades(spec)
 		spec.Upgrade.Gates.Soak, spec.Upgrade.Gates.Timeout = &metav1.Duration{Duration: time.Hour}, &metav1.Duration{Duration: timeout}
 	})
 	s := newWorkloads(t, name, "cart")
@@ -36,12 +36,12 @@ func TestShortUnhealthyTimeDuringSoakIsTolerated(t *testing.T) {
 	waitStatus(func(status v1alpha1.MeshRevisionStatus) bool {
 		return status.HealthyTime != nil && time.Since(status.RoleStartTime.Time) > timeout+time.Second
 	})
-	cluster.health.set(home(name), operatorVersion, health.Observation{})
+	cluster.health.set(meshNamespace(name), operatorVersion, health.Observation{})
 	waitStatus(func(status v1alpha1.MeshRevisionStatus) bool { return status.UnhealthyTime != nil })
-	cluster.health.set(home(name), operatorVersion, healthy())
+	cluster.health.set(meshNamespace(name), operatorVersion, healthy())
 	waitStatus(func(status v1alpha1.MeshRevisionStatus) bool { return status.UnhealthyTime == nil })
 	// A control plane that is unreachable for longer than the timeout causes a rollback.
-	cluster.health.set(home(name), operatorVersion, health.Observation{})
+	cluster.health.set(meshNamespace(name), operatorVersion, health.Observation{})
 	entry := waitHistory(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
-	mention(t, entry.Reason, "ProxiesConnected", "for longer than 10s")
+	assertContains(t, entry.Reason, "ProxiesConnected", "for longer than 10s")
 }

@@ -21,7 +21,7 @@ func waitVersion(t *testing.T, mesh, version string) {
 	t.Helper()
 	eventually(t, func() error {
 		for _, component := range []string{names.Controller, names.Injector} {
-			d := &appsv1.Deployment{ObjectMeta: inHome(mesh, component)}
+			d := &appsv1.Deployment{ObjectMeta: inMeshNamespace(mesh, component)}
 			if err := cluster.client.Get(t.Context(), client.ObjectKeyFromObject(d), d); err != nil {
 				return err
 			}
@@ -48,7 +48,7 @@ func waitHistory(t *testing.T, mesh *v1alpha1.Mesh, result v1alpha1.UpgradeResul
 
 func TestUpgradeRestartsWorkloadsAndRecordsHistory(t *testing.T) {
 	const name = "waves"
-	mesh := readyMesh(t, name, quick)
+	mesh := readyMesh(t, name, fastUpgrades)
 	waitHistory(t, mesh, v1alpha1.ResultSucceeded, "", olderVersion)
 	s := newWorkloads(t, name, "cart", "checkout", "search")
 	s.wait("waves-v0-0-9", 3)
@@ -75,26 +75,26 @@ func TestUpgradeRestartsWorkloadsAndRecordsHistory(t *testing.T) {
 
 func TestRejectedConfigurationCausesRollback(t *testing.T) {
 	const name = "rejected"
-	mesh := readyMesh(t, name, quick)
+	mesh := readyMesh(t, name, fastUpgrades)
 	s := newWorkloads(t, name, "cart")
 	s.wait("rejected-v0-0-9", 1)
 	unhealthy := healthy()
 	unhealthy.Proxies.Rejecting, unhealthy.Proxies.Example = 1, "shop/cart rejects LDS: no such filter"
-	cluster.health.set(home(name), operatorVersion, unhealthy)
+	cluster.health.set(meshNamespace(name), operatorVersion, unhealthy)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
 	waitEvent(t, operatorVersion, "RollingBack", "no such filter")
 	waitVersion(t, name, olderVersion)
 	condition := waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonRolledBack)
-	mention(t, condition.Message, operatorVersion, "no such filter", "change the spec")
+	assertContains(t, condition.Message, operatorVersion, "no such filter", "change the spec")
 	entry := waitHistory(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
-	mention(t, entry.Reason, "ConfigurationAccepted", "no such filter")
+	assertContains(t, entry.Reason, "ConfigurationAccepted", "no such filter")
 	s.wait("rejected-v0-0-9", 1)
 	if len(s.restarted) > 0 {
 		t.Errorf("workloads were restarted for a rejected version: %v", s.restarted)
 	}
 
 	// A changed spec starts another attempt.
-	cluster.health.set(home(name), operatorVersion, healthy())
+	cluster.health.set(meshNamespace(name), operatorVersion, healthy())
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Upgrade.Gates.MaxRejectedConfigs = ptr.To[int32](1) })
 	s.wait("rejected-v0-1-0", 1)
 	waitReady(t, mesh)
@@ -103,7 +103,7 @@ func TestRejectedConfigurationCausesRollback(t *testing.T) {
 func TestLateFailureRollsWorkloadsBack(t *testing.T) {
 	const name = "late"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
-		quick(spec)
+		fastUpgrades(spec)
 		spec.Upgrade.DataPlane.MaxUnavailable = ptr.To(intstr.FromInt32(1))
 		// The second wave starts after the checks of the first.
 		spec.Upgrade.DataPlane.PauseBetween = &metav1.Duration{Duration: time.Minute}
@@ -114,26 +114,26 @@ func TestLateFailureRollsWorkloadsBack(t *testing.T) {
 	s.wait("late-v0-1-0", 1)
 	failing := healthy()
 	failing.Requests = &rollout.Requests{Issued: 100, Failed: 50}
-	cluster.health.set(home(name), operatorVersion, failing)
+	cluster.health.set(meshNamespace(name), operatorVersion, failing)
 	waitVersion(t, name, olderVersion)
 	s.wait("late-v0-0-9", 2)
 	entry := waitHistory(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
-	mention(t, entry.Reason, "ErrorRate", "50.00%")
+	assertContains(t, entry.Reason, "ErrorRate", "50.00%")
 }
 
 func TestManualRollbackHaltsFailedUpgrade(t *testing.T) {
 	const name = "halting"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
-		quick(spec)
+		fastUpgrades(spec)
 		spec.Upgrade.Rollback = ptr.To(v1alpha1.RollbackManual)
 	})
 	newWorkloads(t, name, "cart").wait("halting-v0-0-9", 1)
 	unhealthy := healthy()
 	unhealthy.Restarts = 9
-	cluster.health.set(home(name), operatorVersion, unhealthy)
+	cluster.health.set(meshNamespace(name), operatorVersion, unhealthy)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
 	condition := waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonUpgradeHalted)
-	mention(t, condition.Message, "restarted 9 times")
+	assertContains(t, condition.Message, "restarted 9 times")
 	waitVersion(t, name, operatorVersion)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(olderVersion) })
 	waitVersion(t, name, olderVersion)
@@ -143,7 +143,7 @@ func TestManualRollbackHaltsFailedUpgrade(t *testing.T) {
 func TestManualRestartPolicyRestartsNothing(t *testing.T) {
 	const name = "byhand"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
-		quick(spec)
+		fastUpgrades(spec)
 		spec.Upgrade.DataPlane.Restart = ptr.To(v1alpha1.RestartManual)
 	})
 	s := newWorkloads(t, name, "cart")
@@ -158,11 +158,11 @@ func TestManualRestartPolicyRestartsNothing(t *testing.T) {
 
 func TestPausedMeshIsNotChanged(t *testing.T) {
 	const name = "pausing"
-	mesh := readyMesh(t, name, quick)
+	mesh := readyMesh(t, name, fastUpgrades)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Paused, m.Spec.Version = ptr.To(true), ptr.To(operatorVersion) })
 	condition := waitCondition(t, mesh, v1alpha1.ConditionPaused, metav1.ConditionTrue, v1alpha1.ReasonPaused)
-	mention(t, condition.Message, "spec.paused")
-	d := &appsv1.Deployment{ObjectMeta: inHome(name, names.Controller)}
+	assertContains(t, condition.Message, "spec.paused")
+	d := &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Controller)}
 	change(t, d, func(d *appsv1.Deployment) { d.Spec.Replicas = ptr.To[int32](5) })
 	waitNoWrites(t)
 	checkNoWrites(t, 2*time.Second, cluster.writes.count.Load())
@@ -177,12 +177,12 @@ func TestPausedMeshIsNotChanged(t *testing.T) {
 
 func TestDowngradeToVersionWithoutLoadReports(t *testing.T) {
 	const name = "back"
-	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) { quick(spec); spec.Version = ptr.To(operatorVersion) })
+	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) { fastUpgrades(spec); spec.Version = ptr.To(operatorVersion) })
 	s := newWorkloads(t, name, "cart")
 	s.wait("back-v0-1-0", 1)
 	unsupported := healthy()
 	unsupported.Requests, unsupported.LoadReportsUnsupported = nil, true
-	cluster.health.set(home(name), olderVersion, unsupported)
+	cluster.health.set(meshNamespace(name), olderVersion, unsupported)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(olderVersion) })
 	s.wait("back-v0-0-9", 1)
 	waitHistory(t, mesh, v1alpha1.ResultSucceeded, operatorVersion, olderVersion)

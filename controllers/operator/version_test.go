@@ -16,10 +16,10 @@ import (
 // The revision of a new version takes over the objects before the old revision is deleted, so no object is deleted.
 func TestNewRevisionTakesOverBeforeTheOldOneIsDeleted(t *testing.T) {
 	const name = "moving"
-	mesh := readyMesh(t, name, quick)
+	mesh := readyMesh(t, name, fastUpgrades)
 	old := &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "moving-v0-0-9"}}
 	get(t, old)
-	account := &corev1.ServiceAccount{ObjectMeta: inHome(name, names.Injector)}
+	account := &corev1.ServiceAccount{ObjectMeta: inMeshNamespace(name, names.Injector)}
 	get(t, account)
 	previous := account.UID
 
@@ -29,7 +29,7 @@ func TestNewRevisionTakesOverBeforeTheOldOneIsDeleted(t *testing.T) {
 	next := &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "moving-v0-1-0"}}
 	get(t, next)
 	for _, component := range []string{names.Controller, names.Injector} {
-		deployment := &appsv1.Deployment{ObjectMeta: inHome(name, component)}
+		deployment := &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, component)}
 		get(t, deployment)
 		if !metav1.IsControlledBy(deployment, next) || len(deployment.OwnerReferences) != 1 {
 			t.Errorf("%s is owned by %v, want only the new revision", component, deployment.OwnerReferences)

@@ -112,7 +112,7 @@ func (s *workloads) activeRevision(ctx context.Context) string {
 		return ""
 	}
 	d := &appsv1.Deployment{}
-	if cluster.client.Get(ctx, client.ObjectKey{Namespace: home(s.mesh), Name: names.Injector}, d) != nil || len(d.OwnerReferences) == 0 {
+	if cluster.client.Get(ctx, client.ObjectKey{Namespace: meshNamespace(s.mesh), Name: names.Injector}, d) != nil || len(d.OwnerReferences) == 0 {
 		return ""
 	}
 	return d.OwnerReferences[0].Name
@@ -133,8 +133,8 @@ func (s *workloads) wait(revision string, pods int) {
 	})
 }
 
-// quick configures upgrades that do not wait, from the older version.
-func quick(spec *v1alpha1.MeshSpec) {
+// fastUpgrades configures upgrades that do not wait, from the older version.
+func fastUpgrades(spec *v1alpha1.MeshSpec) {
 	spec.Version = ptr.To(olderVersion)
 	spec.Upgrade = &v1alpha1.UpgradeSpec{
 		Gates:     &v1alpha1.GatesSpec{Soak: &metav1.Duration{}, Timeout: &metav1.Duration{Duration: time.Minute}},

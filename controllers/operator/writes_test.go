@@ -32,7 +32,7 @@ func TestIdleMeshIsNotWritten(t *testing.T) {
 		change(t, revision, func(r *v1alpha1.MeshRevision) {
 			r.Annotations["example/touched"] = fmt.Sprint(i)
 		})
-		change(t, &corev1.Service{ObjectMeta: inHome(name, names.Controller)}, func(s *corev1.Service) {
+		change(t, &corev1.Service{ObjectMeta: inMeshNamespace(name, names.Controller)}, func(s *corev1.Service) {
 			s.Annotations["example/touched"] = fmt.Sprint(i)
 		})
 	}

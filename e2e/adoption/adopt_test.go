@@ -17,13 +17,13 @@ import (
 
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/internal/names"
-	"github.com/openservicemesh/osm-operator/internal/testing/leavings"
+	"github.com/openservicemesh/osm-operator/internal/testing/legacyosm"
 )
 
 const (
 	adoptingMesh      = "heir"
 	adoptingNamespace = "heir-system"
-	// store and buyer are the namespaces used by leavings.Users.
+	// store and buyer are the namespaces used by legacyosm.Users.
 	store = "heir-bookstore"
 	buyer = "heir-bookbuyer"
 
@@ -44,7 +44,7 @@ func TestMeshAdoptsWorkloadsOfOSM(t *testing.T) {
 		if err := deleteMesh(ctx, adoptingMesh); err != nil {
 			return err
 		}
-		return errors.Join(cluster.Remove(ctx, leavings.Webhooks(adoptingMesh, adoptingNamespace)), cluster.DeleteNamespace(ctx, adoptingNamespace))
+		return errors.Join(cluster.Remove(ctx, legacyosm.Webhooks(adoptingMesh, adoptingNamespace)), cluster.DeleteNamespace(ctx, adoptingNamespace))
 	}
 	must(t, clean(ctx))
 	for _, namespace := range []string{store, buyer, adoptingNamespace} {
@@ -65,7 +65,7 @@ func TestMeshAdoptsWorkloadsOfOSM(t *testing.T) {
 	root := createLeftovers(t)
 	server, client := deployWithSidecar(t, store, "bookstore", serverSidecar(t, root)), deployWithSidecar(t, buyer, "bookbuyer", clientSidecar())
 	optOut(t, server, `"disabled"`)
-	must(t, cluster.Put(ctx, leavings.Webhooks(adoptingMesh, adoptingNamespace)))
+	must(t, cluster.Put(ctx, legacyosm.Webhooks(adoptingMesh, adoptingNamespace)))
 	if _, pod := cluster.TestPod(buyer, "late"); cluster.Client.Create(ctx, pod) == nil {
 		t.Fatal("OSM's leftover webhooks have no effect, so the test cannot detect their removal")
 	}
@@ -88,13 +88,13 @@ func TestMeshAdoptsWorkloadsOfOSM(t *testing.T) {
 }
 
 // createLeftovers creates the objects that OSM leaves behind. Kinds that this version does not define are skipped.
-func createLeftovers(t *testing.T) *leavings.Authority {
+func createLeftovers(t *testing.T) *legacyosm.Authority {
 	t.Helper()
-	root, err := leavings.NewAuthority(time.Now())
+	root, err := legacyosm.NewAuthority(time.Now())
 	must(t, err)
 	key, err := root.KeyPEM()
 	must(t, err)
-	all, err := lab.Objects(leavings.Made(adoptingMesh, adoptingNamespace) + "\n---\n" + leavings.Users(adoptingMesh, adoptingNamespace))
+	all, err := lab.Objects(legacyosm.Made(adoptingMesh, adoptingNamespace) + "\n---\n" + legacyosm.Users(adoptingMesh, adoptingNamespace))
 	must(t, err)
 	for _, object := range all {
 		if slices.Contains([]string{"MeshRootCertificate", "Egress", "IngressBackend"}, object.GetKind()) {
@@ -114,11 +114,11 @@ func createLeftovers(t *testing.T) *leavings.Authority {
 }
 
 // serverSidecar returns a real Envoy with the configuration of OSM's bookstore sidecar.
-func serverSidecar(t *testing.T, root *leavings.Authority) corev1.Container {
+func serverSidecar(t *testing.T, root *legacyosm.Authority) corev1.Container {
 	t.Helper()
 	certificate, key, err := root.Issue("bookstore."+store+".cluster.local", time.Now())
 	must(t, err)
-	config := leavings.Sidecar{
+	config := legacyosm.Sidecar{
 		Host: names.ServiceHost("bookstore", store), Client: "bookbuyer." + buyer + ".cluster.local",
 		Port: servicePort, Application: appPort, Certificate: certificate, Key: key, Authority: root.CertPEM(),
 	}.Config()

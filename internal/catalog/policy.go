@@ -31,7 +31,7 @@ func (c *Catalog) ViewWithout(excluded map[Ref]struct{}) *View {
 	return &View{catalog: c, deps: depSet{}, excluded: excluded}
 }
 
-func (v *View) hides(ref Ref) bool {
+func (v *View) isHidden(ref Ref) bool {
 	_, hidden := v.excluded[ref]
 	return hidden
 }
@@ -41,7 +41,7 @@ func visible[E Entry](v *View, list []E) []E {
 	if len(v.excluded) == 0 {
 		return list
 	}
-	return slices.DeleteFunc(list, func(e E) bool { return v.hides(e.Ref()) })
+	return slices.DeleteFunc(list, func(e E) bool { return v.isHidden(e.Ref()) })
 }
 
 // Policies returns the existing policies that any of the dependencies refer to, sorted.

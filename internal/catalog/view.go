@@ -144,7 +144,7 @@ func (v *View) TargetsFrom(sa identity.ServiceAccount) []*TrafficTarget {
 func (v *View) HTTPRouteGroup(name Name) *HTTPRouteGroup {
 	v.deps.add(DepHTTPRouteGroup, name)
 	group, ok := get[*HTTPRouteGroup](v.catalog, KindHTTPRouteGroup, name)
-	if !ok || v.hides(group.Ref()) {
+	if !ok || v.isHidden(group.Ref()) {
 		return nil
 	}
 	return group
@@ -154,7 +154,7 @@ func (v *View) HTTPRouteGroup(name Name) *HTTPRouteGroup {
 func (v *View) TCPRoute(name Name) *TCPRoute {
 	v.deps.add(DepTCPRoute, name)
 	route, ok := get[*TCPRoute](v.catalog, KindTCPRoute, name)
-	if !ok || v.hides(route.Ref()) {
+	if !ok || v.isHidden(route.Ref()) {
 		return nil
 	}
 	return route

@@ -143,7 +143,7 @@ func (a *app) fromCluster(ctx context.Context, c client.Client, found mesh) (exp
 }
 
 func meshOf(name string, loaded *load.Loaded) explain.Mesh {
-	return explain.Mesh{Name: name, Catalog: loaded.Catalog, Taken: func(ref catalog.Ref) bool {
+	return explain.Mesh{Name: name, Catalog: loaded.Catalog, Exists: func(ref catalog.Ref) bool {
 		_, taken := loaded.Names[ref]
 		return taken
 	}}

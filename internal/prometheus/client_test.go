@@ -31,21 +31,21 @@ func TestErrorRate(t *testing.T) {
 		want    float64
 		problem string
 	}{
-		"a share":                 {200, vector("0.25"), 0.25, ""},
-		"nothing fails":           {200, vector("0"), 0, ""},
-		"a scalar":                {200, `{"status":"success","data":{"resultType":"scalar","result":[1700000000,"1"]}}`, 1, ""},
-		"nothing":                 {200, vector(), 0, "it has no data for the query"},
-		"no number":               {200, vector("NaN"), 0, "the result is NaN, such as from a division by zero"},
-		"endless":                 {200, vector("+Inf"), 0, "the result +Inf is out of range"},
-		"a percentage of success": {200, vector("99.5"), 0, "the result 99.5 is out of range"},
-		"less than nothing":       {200, vector("-0.1"), 0, "is out of range"},
-		"several":                 {200, vector("0", "0.5"), 0, "the query returned 2 results: it must return one"},
-		"a range":                 {200, `{"status":"success","data":{"resultType":"matrix","result":[]}}`, 0, "the query returned a matrix"},
-		"a query that is none":    {400, `{"status":"error","errorType":"bad_data","error":"parse error"}`, 0, "invalid query: parse error"},
-		"it is ill":               {503, `{"status":"error","errorType":"unavailable","error":"starting"}`, 0, "unexpected response: server_error: server error: 503"},
-		"it is none":              {404, "<html>", 0, "unexpected response: client_error: client error: 404"},
-		"it wants a password":     {401, "", 0, "client error: 401"},
-		"it is something else":    {200, "<html>", 0, "unexpected response"},
+		"a share":                   {200, vector("0.25"), 0.25, ""},
+		"nothing fails":             {200, vector("0"), 0, ""},
+		"a scalar":                  {200, `{"status":"success","data":{"resultType":"scalar","result":[1700000000,"1"]}}`, 1, ""},
+		"nothing":                   {200, vector(), 0, "it has no data for the query"},
+		"no number":                 {200, vector("NaN"), 0, "the result is NaN, such as from a division by zero"},
+		"endless":                   {200, vector("+Inf"), 0, "the result +Inf is out of range"},
+		"a percentage of success":   {200, vector("99.5"), 0, "the result 99.5 is out of range"},
+		"less than nothing":         {200, vector("-0.1"), 0, "is out of range"},
+		"several":                   {200, vector("0", "0.5"), 0, "the query returned 2 results: it must return one"},
+		"a range":                   {200, `{"status":"success","data":{"resultType":"matrix","result":[]}}`, 0, "the query returned a matrix"},
+		"an invalid query":          {400, `{"status":"error","errorType":"bad_data","error":"parse error"}`, 0, "invalid query: parse error"},
+		"the server is unavailable": {503, `{"status":"error","errorType":"unavailable","error":"starting"}`, 0, "unexpected response: server_error: server error: 503"},
+		"it is none":                {404, "<html>", 0, "unexpected response: client_error: client error: 404"},
+		"it wants a password":       {401, "", 0, "client error: 401"},
+		"it is something else":      {200, "<html>", 0, "unexpected response"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var asked http.Request

@@ -23,16 +23,16 @@ import (
 )
 
 const (
-	// services is how many Services the mesh of these tests has: more than fits into the windows of a connection.
+	// services is the number of Services in the mesh. Their configuration exceeds the flow control windows of a connection.
 	services = 120
-	// latest is how late a change may reach a good sidecar while another one misbehaves. It is far above what a change takes,
+	// latest is the maximum delay of a change at a good sidecar while another one misbehaves. It is far above the usual delay,
 	// because tests share their machine.
 	latest = 8 * time.Second
-	// maxGrowth is by how many bytes the heap may have grown when it is over.
+	// maxGrowth is the maximum growth of the heap over a test, in bytes.
 	maxGrowth = 48 << 20
 )
 
-// isolation is a mesh with a good sidecar that is connected, and the token of a bad one.
+// isolation is a mesh with a connected good sidecar, and the token of a bad one.
 type isolation struct {
 	*control
 	mesh mesh
@@ -52,12 +52,12 @@ func newIsolation(t *testing.T, count int) *isolation {
 	return i
 }
 
-// manyServices are all served by the mesh's server.
+// manyServices returns Services that all select the workload "server".
 func manyServices(m mesh, count int) []catalog.Entry {
 	var entries []catalog.Entry
 	for n := range count {
 		address := fmt.Sprintf("10.97.%d.%d", n/250, n%250+1)
-		name := fmt.Sprintf("service-%04d-%s", n, strings.Repeat("x", 50)) // 63 characters, as long as names of Services may be
+		name := fmt.Sprintf("service-%04d-%s", n, strings.Repeat("x", 50)) // 63 characters, the maximum length of a Service name
 		service := meshtest.Service("a", name, "server", address, 80, catalog.ProtocolHTTP)
 		entries = append(entries, service, meshtest.Slice(service.Name, m.server))
 	}
@@ -66,7 +66,7 @@ func manyServices(m mesh, count int) []catalog.Entry {
 
 // open opens a stream as the bad sidecar, over a connection of its own.
 func (i *isolation) open(ctx context.Context) (discovery.AggregatedDiscoveryService_DeltaAggregatedResourcesClient, func(), error) {
-	const window = 1 << 16 // set, so that it does not grow by itself
+	const window = 1 << 16 // a set window does not grow
 	conn, err := grpc.NewClient("passthrough:///"+i.address, grpc.WithTransportCredentials(credentials.NewTLS(i.tls)),
 		grpc.WithInitialWindowSize(window), grpc.WithInitialConnWindowSize(window))
 	if err != nil {
@@ -81,8 +81,8 @@ func (i *isolation) open(ctx context.Context) (discovery.AggregatedDiscoveryServ
 	return stream, func() { _ = conn.Close() }, nil
 }
 
-// check changes endpoints while abuse runs, and asserts that the good sidecar hears of each change in time and that nothing is
-// left in memory.
+// check changes endpoints while abuse runs. It asserts that the good sidecar receives each change in time, and that no memory is
+// retained.
 func (i *isolation) check(t *testing.T, abuse func(ctx context.Context)) {
 	t.Helper()
 	before := heap()
@@ -99,7 +99,7 @@ func (i *isolation) check(t *testing.T, abuse func(ctx context.Context)) {
 		i.apply(second, meshtest.Slice(i.mesh.service.Name, i.mesh.server, second))
 		i.good.waitFor(t, fakexds.EndpointType, "a/server|80")
 		worst = max(worst, time.Since(began))
-		time.Sleep(10 * time.Millisecond) // lets the other one do its worst
+		time.Sleep(10 * time.Millisecond) // abuse runs between two changes
 	}
 	if worst > latest {
 		t.Errorf("a change took %s to reach a good sidecar", worst)
@@ -120,8 +120,8 @@ func heap() uint64 {
 
 var allTypes = []string{fakexds.ClusterType, fakexds.ListenerType}
 
-// TestThreat49StuckReaderDisturbsNobody never reads.
-func TestThreat49StuckReaderDisturbsNobody(t *testing.T) {
+// TestThreat49StuckReaderDoesNotAffectOthers opens a stream that is never read.
+func TestThreat49StuckReaderDoesNotAffectOthers(t *testing.T) {
 	i := newIsolation(t, services)
 	i.check(t, func(ctx context.Context) {
 		stream, end, err := i.open(ctx)
@@ -137,23 +137,23 @@ func TestThreat49StuckReaderDisturbsNobody(t *testing.T) {
 	})
 }
 
-// TestThreat49SlowReaderDisturbsNobody reads and acknowledges one response in 50 ms.
-func TestThreat49SlowReaderDisturbsNobody(t *testing.T) {
+// TestThreat49SlowReaderDoesNotAffectOthers reads and acknowledges one response every 50 ms.
+func TestThreat49SlowReaderDoesNotAffectOthers(t *testing.T) {
 	i := newIsolation(t, services)
 	i.check(t, func(ctx context.Context) {
 		i.answer(ctx, t, 50*time.Millisecond, func(*discovery.DeltaDiscoveryResponse) *rpc.Status { return nil })
 	})
 }
 
-// TestThreat51NackLoopDisturbsNobody rejects everything at once, for ever.
-func TestThreat51NackLoopDisturbsNobody(t *testing.T) {
+// TestThreat51NackLoopDoesNotAffectOthers rejects every response immediately.
+func TestThreat51NackLoopDoesNotAffectOthers(t *testing.T) {
 	i := newIsolation(t, services)
 	i.check(t, func(ctx context.Context) {
 		i.answer(ctx, t, 0, func(*discovery.DeltaDiscoveryResponse) *rpc.Status { return &rpc.Status{Code: 13, Message: "no"} })
 	})
 }
 
-// answer asks for everything and answers each response after a pause, until ctx ends.
+// answer subscribes to everything and answers each response after a pause, until ctx ends.
 func (i *isolation) answer(ctx context.Context, t *testing.T, pause time.Duration, judge func(*discovery.DeltaDiscoveryResponse) *rpc.Status) {
 	stream, end, err := i.open(ctx)
 	if err != nil {
@@ -182,9 +182,9 @@ func (i *isolation) answer(ctx context.Context, t *testing.T, pause time.Duratio
 	}
 }
 
-// TestThreat53NamesWithoutEndDisturbNobody asks for names that do not exist, tens of thousands in a request, and comes back
-// whenever it is thrown out.
-func TestThreat53NamesWithoutEndDisturbNobody(t *testing.T) {
+// TestThreat53NamesWithoutEndDoNotAffectOthers subscribes to names that do not exist, tens of thousands in a request, and reconnects
+// when the server ends its stream.
+func TestThreat53NamesWithoutEndDoNotAffectOthers(t *testing.T) {
 	i := newIsolation(t, services)
 	var thrownOut, asked atomic.Int64
 	i.check(t, func(ctx context.Context) {
@@ -216,8 +216,8 @@ func TestThreat53NamesWithoutEndDisturbNobody(t *testing.T) {
 	}
 }
 
-// TestThreat50ReconnectsDisturbNobody connects again and again over new connections, eight at a time.
-func TestThreat50ReconnectsDisturbNobody(t *testing.T) {
+// TestThreat50ReconnectsDoNotAffectOthers opens new connections continuously, eight at a time.
+func TestThreat50ReconnectsDoNotAffectOthers(t *testing.T) {
 	i := newIsolation(t, 20)
 	const connections, workers = 500, 8
 	goroutines := runtime.NumGoroutine()
@@ -247,7 +247,7 @@ func TestThreat50ReconnectsDisturbNobody(t *testing.T) {
 	waitUntil(t, func() bool { return runtime.NumGoroutine() <= goroutines+5 && len(i.store.Proxies()) == 1 })
 }
 
-// TestThreat52ConfigurationOver4MB gives one sidecar more listeners than a client takes in one message.
+// TestThreat52ConfigurationOver4MB gives one sidecar more listeners than fit into one message.
 func TestThreat52ConfigurationOver4MB(t *testing.T) {
 	const many, limit = 3000, 4 << 20
 	m := newMesh()

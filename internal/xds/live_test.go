@@ -21,7 +21,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// liveEnvoy is a real Envoy in a network namespace of its own, together with its control plane.
+// liveEnvoy is a real Envoy in its own network namespace, with its control plane.
 type liveEnvoy struct {
 	ns      *nstest.Namespace
 	control *control
@@ -40,7 +40,7 @@ func startRealAt(t *testing.T, is character, pod *catalog.Pod, entries ...catalo
 	r.control.store.MarkSynced()
 	dir := t.TempDir()
 	config := bootstrap.Config{
-		// The server's certificate is that of a workload "ads" in a namespace "control", so this gives its name.
+		// The server uses the certificate of a workload "ads" in a namespace "control".
 		ProxyUUID: "uuid", TrustDomain: "control." + trustDomain, XDSHost: "127.0.0.1", XDSPort: names.ADSPort,
 		ServiceAccount: pod.ServiceAccount, Namespace: pod.Name.Namespace, PodIPs: []netip.Addr{netip.MustParseAddr("127.0.0.1")},
 		Dirs: bootstrap.Dirs{Config: dir, Token: filepath.Join(dir, "token"), Trust: filepath.Join(dir, "trust")},
@@ -74,7 +74,7 @@ func startRealAt(t *testing.T, is character, pod *catalog.Pod, entries ...catalo
 	return r
 }
 
-// ready asks what the kubelet asks: a status code, 0 for no answer.
+// ready returns the status code of the readiness probe, 0 without an answer.
 func (r *liveEnvoy) ready() int {
 	response, err := r.ns.HTTP().Get(fmt.Sprintf("http://127.0.0.1:%d%s", names.ReadyPort, bootstrap.ReadyPath))
 	if err != nil {
@@ -84,7 +84,7 @@ func (r *liveEnvoy) ready() int {
 	return response.StatusCode
 }
 
-// ask asks Envoy's admin interface.
+// ask reads a page of Envoy's admin interface.
 func (r *liveEnvoy) ask(path string) string {
 	response, err := r.ns.HTTP().Get(fmt.Sprintf("http://127.0.0.1:%d%s", names.AdminPort, path))
 	if err != nil {
@@ -95,7 +95,7 @@ func (r *liveEnvoy) ask(path string) string {
 	return string(body)
 }
 
-// clusters are the versions of the clusters in use and of those that warm.
+// clusters returns the versions of the active and the warming clusters.
 func (r *liveEnvoy) clusters(t *testing.T) (active, warming map[string]string) {
 	t.Helper()
 	type entry struct {
@@ -123,7 +123,7 @@ func (r *liveEnvoy) clusters(t *testing.T) (active, warming map[string]string) {
 	return active, warming
 }
 
-// TestRealEnvoy configures the real Envoy, changes a cluster that it already holds, and takes things away again.
+// TestRealEnvoy configures the real Envoy, changes an existing cluster, and removes resources.
 func TestRealEnvoy(t *testing.T) {
 	m := newMesh()
 	other := meshtest.Service("a", "other", "server", "10.96.0.2", 81, catalog.ProtocolTCP)
@@ -148,7 +148,7 @@ func TestRealEnvoy(t *testing.T) {
 		active, warming := r.clusters(t)
 		return active[cluster] != "" && active[cluster] != before[cluster] && len(warming) == 0
 	})
-	// One that is not sent again waits for the five seconds after which listeners wait no more.
+	// A cluster that is not sent again warms until a timeout of five seconds.
 	if took := time.Since(changed); took > 4*time.Second {
 		t.Errorf("a changed cluster that has its endpoints already took %s to be used", took)
 	}
@@ -161,7 +161,7 @@ func TestRealEnvoy(t *testing.T) {
 	r.checkAccepted(t)
 }
 
-// checkAccepted fails when Envoy has rejected anything, by its own account or by ours.
+// checkAccepted fails if Envoy or the control plane counted a rejection.
 func (r *liveEnvoy) checkAccepted(t *testing.T) {
 	t.Helper()
 	for _, line := range strings.Split(r.ask("/stats?filter=update_rejected|update_failure|fetch_timeout"), "\n") {

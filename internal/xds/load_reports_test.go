@@ -23,7 +23,7 @@ func newStream(ctx context.Context, conn *grpc.ClientConn) (discovery.Aggregated
 	return discovery.NewAggregatedDiscoveryServiceClient(conn).DeltaAggregatedResources(ctx)
 }
 
-// reporter is the stream of load reports of a modelled sidecar.
+// reporter is the load report stream of a fake sidecar.
 type reporter struct {
 	t      *testing.T
 	stream loadstats.LoadReportingService_StreamLoadStatsClient
@@ -36,15 +36,15 @@ func (c *control) reporter(t *testing.T, token string) reporter {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// io.EOF says that the server has ended the stream already, for a reason that the next Recv has.
+	// io.EOF means that the server has ended the stream. The next Recv returns the reason.
 	if err := stream.Send(&loadstats.LoadStatsRequest{}); err != nil && !errors.Is(err, io.EOF) {
 		t.Fatal(err)
 	}
 	return reporter{t, stream}
 }
 
-// told waits for what the sidecar is told next: to report about everything every 5 seconds, or about nothing.
-func (r reporter) told(reports bool) {
+// expectInterval waits for the next response: report all clusters every 5 seconds, or none.
+func (r reporter) expectInterval(reports bool) {
 	r.t.Helper()
 	response, err := r.stream.Recv()
 	if err != nil {
@@ -52,7 +52,7 @@ func (r reporter) told(reports bool) {
 	}
 	interval := response.GetLoadReportingInterval().AsDuration()
 	if response.GetSendAllClusters() != reports || len(response.GetClusters()) > 0 || reports != (interval == book.Interval) || !reports && interval < maxConnectionAge {
-		r.t.Errorf("told %v", response)
+		r.t.Errorf("the response is %v", response)
 	}
 }
 
@@ -69,19 +69,19 @@ func (r reporter) report(cluster string, succeeded, failed uint64) {
 	}
 }
 
-// TestLoadReports follows a sidecar that is asked to report, reports, and is left alone again when nobody reads any more.
+// TestLoadReports covers a sidecar that reports while reports are read, and stops afterwards.
 func TestLoadReports(t *testing.T) {
 	m := newMesh()
 	c := start(t, m.entries()...)
 	c.store.MarkSynced()
 	token := c.tokenOf(m.client)
 	r := c.reporter(t, token)
-	r.told(false)
+	r.expectInterval(false)
 	if loads := c.loads.Read(); loads.Sidecars != 1 || loads.Reporting != 0 {
 		t.Errorf("before anything is reported: %+v", loads)
 	}
-	r.told(true)
-	r.report("a/ignored|80", 1, 0) // the sidecar has no stream of discovery yet
+	r.expectInterval(true)
+	r.report("a/ignored|80", 1, 0) // the sidecar has no discovery stream yet
 	waitUntil(t, func() bool { return c.metric(t, "osm_proxy_load_report_dropped_count") == 1 })
 	c.connect(t, token, fakexds.NewEnvoy()).waitFor(t, fakexds.RouteType, "rds-outbound.80|a/server")
 	r.report("a/server|80", 30, 10)
@@ -92,10 +92,10 @@ func TestLoadReports(t *testing.T) {
 		t.Errorf("%+v", got.Pairs)
 	}
 	c.later.Store(int64(book.Lease + time.Second))
-	r.report("a/server|80", 1, 0) // wakes the stream: its timer does not know this clock
-	r.told(false)
+	r.report("a/server|80", 1, 0) // wakes the stream: its timer does not use the fake clock
+	r.expectInterval(false)
 	c.loads.Read()
-	r.told(true)
+	r.expectInterval(true)
 }
 
 // TestLoadReportsNeedAToken also opens a second stream of a pod, which ends the first.
@@ -107,9 +107,9 @@ func TestLoadReportsNeedAToken(t *testing.T) {
 		t.Errorf("a foreign token got %v", err)
 	}
 	older := c.reporter(t, c.tokenOf(m.client))
-	older.told(false)
+	older.expectInterval(false)
 	newer := c.reporter(t, c.tokenOf(m.client))
-	newer.told(false)
+	newer.expectInterval(false)
 	if _, err := older.stream.Recv(); status.Code(err) != codes.Aborted {
 		t.Errorf("the older stream ended with %v", err)
 	}
@@ -123,7 +123,7 @@ func TestLoadReportsEndWithTheToken(t *testing.T) {
 	peer.Expiry = time.Now().Add(200 * time.Millisecond)
 	c.tokens["short"] = peer
 	r := c.reporter(t, "short")
-	r.told(false)
+	r.expectInterval(false)
 	if _, err := r.stream.Recv(); status.Code(err) != codes.Unauthenticated {
 		t.Errorf("ended with %v", err)
 	}

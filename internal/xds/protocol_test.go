@@ -20,10 +20,10 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 )
 
-// dial is a bare connection with a token, for what no Envoy says.
+// dial opens a connection with a token, for requests that no Envoy sends.
 func (c *control) dial(t testing.TB, token string) (*grpc.ClientConn, context.Context) {
 	t.Helper()
-	const window = 1 << 16 // set, so that it does not grow by itself
+	const window = 1 << 16 // a set window does not grow
 	conn, err := grpc.NewClient("passthrough:///"+c.address, grpc.WithTransportCredentials(credentials.NewTLS(c.tls)),
 		grpc.WithInitialWindowSize(window), grpc.WithInitialConnWindowSize(window))
 	if err != nil {
@@ -35,7 +35,7 @@ func (c *control) dial(t testing.TB, token string) (*grpc.ClientConn, context.Co
 	return conn, metadata.AppendToOutgoingContext(ctx, "authorization", token)
 }
 
-// metric is the value of a counter, summed over its labels.
+// metric returns the value of a counter, summed over its labels.
 func (c *control) metric(t testing.TB, name string) float64 {
 	t.Helper()
 	families, err := c.metrics.Gather()
@@ -93,8 +93,8 @@ func TestThreat53OverTheWire(t *testing.T) {
 	}
 }
 
-// TestThreat53OverTheWireInTheOlderForm sends what no Envoy sends, in the state-of-the-world form.
-func TestThreat53OverTheWireInTheOlderForm(t *testing.T) {
+// TestThreat53OverTheWireInSotW sends invalid requests in the state-of-the-world protocol.
+func TestThreat53OverTheWireInSotW(t *testing.T) {
 	m := newMesh()
 	c := start(t, m.entries()...)
 	c.store.MarkSynced()
@@ -125,7 +125,7 @@ func TestThreat53OverTheWireInTheOlderForm(t *testing.T) {
 	}
 }
 
-// TestSotWAdapter_LimitsNames checks that nothing is stored of a request with too many names.
+// TestSotWAdapter_LimitsNames verifies that a request with too many names stores nothing.
 func TestSotWAdapter_LimitsNames(t *testing.T) {
 	adapter := newSotWAdapter()
 	adapter.deltaRequest(&discovery.DiscoveryRequest{TypeUrl: fakexds.RouteType, ResourceNames: make([]string, delta.MaxNames+1)})
@@ -134,7 +134,7 @@ func TestSotWAdapter_LimitsNames(t *testing.T) {
 	}
 }
 
-// TestThreat2ClaimIsNotIdentity claims to be another workload: the claim changes nothing but a counter.
+// TestThreat2ClaimIsNotIdentity claims to be another workload. Only a counter changes.
 func TestThreat2ClaimIsNotIdentity(t *testing.T) {
 	m := newMesh()
 	c := start(t, m.entries()...)

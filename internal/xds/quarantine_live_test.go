@@ -10,12 +10,12 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestRealEnvoyRejects gives the real Envoy a policy that it cannot use, at the start and later. What does not come of that
-// policy is in use all the same, also when it changes afterwards, and the policy is named with Envoy's own words.
+// TestRealEnvoyRejects gives the real Envoy a policy that it rejects, at the start and later. The rest of
+// the configuration is used and updated. The report names the policy and the error of Envoy.
 func TestRealEnvoyRejects(t *testing.T) {
 	m := newMesh()
-	// Two Services of the workload, so that one response holds a good and a bad route configuration. Envoy drops what follows
-	// the bad one, whichever that is.
+	// With two Services, one response contains a good and a bad route configuration. Envoy ignores the resources
+	// after the bad one.
 	first := meshtest.Service("a", "first", "server", "10.96.0.2", 81, catalog.ProtocolHTTP)
 	target := func(name, group string) *catalog.TrafficTarget {
 		return meshtest.Target(name, m.server.Identity(), []catalog.TargetRule{meshtest.HTTP(group)}, m.client.Identity())
@@ -45,7 +45,7 @@ func TestRealEnvoyRejects(t *testing.T) {
 	eventually.True(t, 5*time.Second, "nothing rejected any more", func() bool { return r.control.store.Proxies()[0].IsUpToDate() })
 }
 
-// TestRealEnvoyRejectsAtStart is about a sidecar that starts while a policy is broken.
+// TestRealEnvoyRejectsAtStart starts a sidecar while a policy is invalid.
 func TestRealEnvoyRejectsAtStart(t *testing.T) {
 	m := newMesh()
 	names := []string{"aaa", "mmm", "zzz"}

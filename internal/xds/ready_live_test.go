@@ -12,8 +12,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestRealEnvoyIsNotReadyWhileItRejects starts the real Envoy while a control plane has just started that sends it routes which it
-// cannot use, until they are mended.
+// TestRealEnvoyIsNotReadyWhileItRejects starts the real Envoy with a new control plane. Envoy rejects its routes until they are
+// corrected.
 func TestRealEnvoyIsNotReadyWhileItRejects(t *testing.T) {
 	m := newMesh()
 	broken := meshtest.Target("u", m.server.Identity(), []catalog.TargetRule{meshtest.HTTP("broken")}, m.client.Identity())
@@ -22,7 +22,7 @@ func TestRealEnvoyIsNotReadyWhileItRejects(t *testing.T) {
 		proxies := r.control.store.Proxies()
 		return len(proxies) == 1 && !proxies[0].IsUpToDate() && r.ask("/ready") == "LIVE\n"
 	})
-	// Envoy calls itself ready from the moment on in which it has rejected the routes, and there is no second moment to wait for.
+	// Envoy reports ready once it has rejected the routes, and no later event exists to wait for.
 	for range 50 {
 		if code := r.ready(); code != http.StatusServiceUnavailable {
 			t.Fatalf("a sidecar that rejects its routes is asked whether it is ready, and answers %d, want 503", code)

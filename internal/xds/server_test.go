@@ -29,7 +29,7 @@ import (
 
 const trustDomain = "mesh.test"
 
-// tokens knows tokens by heart.
+// tokens authenticates by a fixed table of tokens.
 type tokens map[string]Peer
 
 func (t tokens) Authenticate(_ context.Context, token string) (Peer, error) {
@@ -39,7 +39,7 @@ func (t tokens) Authenticate(_ context.Context, token string) (Peer, error) {
 	return Peer{}, errors.New("no such token")
 }
 
-// authority issues certificates of workloads for as long as a test.
+// authority issues workload certificates during a test.
 type authority struct {
 	t   testing.TB
 	pki *pki.Authority
@@ -52,20 +52,20 @@ func (a authority) Certificate(sa identity.ServiceAccount) (snapshot.Certificate
 
 func (a authority) Root() []byte { return a.pki.RootPEM }
 
-// control is a control plane in this process.
+// control is a control plane in the process of the test.
 type control struct {
 	store   *snapshot.Store
 	tokens  tokens
 	metrics *prometheus.Registry
 	loads   *loadstats.Store
-	// later is by how many nanoseconds the server's clock is ahead.
+	// later is the offset of the server's clock in nanoseconds.
 	later   atomic.Int64
 	address string
 	tls     *tls.Config
 	rootPEM []byte
 }
 
-// start serves a mesh made of entries until the test ends.
+// start serves a mesh with the given entries until the test ends.
 func start(t testing.TB, entries ...catalog.Entry) *control {
 	t.Helper()
 	return startOn(t, listen(t), entries...)
@@ -85,7 +85,7 @@ func startOn(t testing.TB, listener net.Listener, entries ...catalog.Entry) *con
 	return startWith(t, listener, character{}, entries...)
 }
 
-// character is what control planes may differ in.
+// character contains the options of a control plane.
 type character struct {
 	compatibility compatibility.Entry
 	settling      time.Duration
@@ -148,7 +148,7 @@ func (c *control) apply(entries ...catalog.Entry) {
 
 func (c *control) remove(e catalog.Entry) { c.store.Apply([]catalog.Change{{Ref: e.Ref()}}) }
 
-// tokenOf registers the token of a pod.
+// tokenOf registers a token for a pod and returns it.
 func (c *control) tokenOf(pod *catalog.Pod) string {
 	token := "token of " + pod.UID
 	c.tokens[token] = peerOf(pod)
@@ -162,7 +162,7 @@ func peerOf(pod *catalog.Pod) Peer {
 	}
 }
 
-// proxy is a modelled sidecar that runs.
+// proxy is a running fake sidecar.
 type proxy struct {
 	applied chan *discovery.DeltaDiscoveryResponse
 	ended   chan error
@@ -174,7 +174,7 @@ func (c *control) connect(t testing.TB, token string, envoy *fakexds.Envoy) *pro
 	return c.connectAs(t, token, envoy, nil)
 }
 
-// connectAs connects a sidecar that says more of itself.
+// connectAs connects a sidecar with the given node metadata.
 func (c *control) connectAs(t testing.TB, token string, envoy *fakexds.Envoy, node *core.Node) *proxy {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &proxy{applied: make(chan *discovery.DeltaDiscoveryResponse, 1000), ended: make(chan error, 1), cancel: cancel, envoy: envoy}
@@ -195,7 +195,7 @@ func (p *proxy) waitFor(t testing.TB, typeURL, name string) {
 	})
 }
 
-// waitReady waits until the sidecar is told that it uses everything.
+// waitReady waits until the server confirms that it uses everything.
 func (p *proxy) waitReady(t testing.TB) {
 	t.Helper()
 	p.waitUntil(t, "that it is ready", func(r *discovery.DeltaDiscoveryResponse) bool {
@@ -220,7 +220,7 @@ func (p *proxy) waitUntil(t testing.TB, what string, holds func(*discovery.Delta
 	}
 }
 
-// waitEnd waits until the stream ends and returns why.
+// waitEnd waits until the stream ends and returns its error.
 func (p *proxy) waitEnd(t testing.TB) error {
 	t.Helper()
 	select {
@@ -232,7 +232,7 @@ func (p *proxy) waitEnd(t testing.TB) error {
 	}
 }
 
-// mesh is one in which the pod a/client may call the Service a/server.
+// mesh returns a mesh in which the pod a/client may call the Service a/server.
 type mesh struct {
 	client, server *catalog.Pod
 	service        *catalog.Service

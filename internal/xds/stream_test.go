@@ -16,7 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestServe follows one sidecar from its first request to a change, a reconnect and the end of its pod.
+// TestServe covers one sidecar: first request, change, reconnect, deletion of its pod.
 func TestServe(t *testing.T) {
 	m := newMesh()
 	c := start(t, m.entries()...)
@@ -49,7 +49,7 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// TestStreamsEnd counts goroutines: streams that end, for whatever reason, leave none behind.
+// TestStreamsEnd counts goroutines: an ended stream leaves none.
 func TestStreamsEnd(t *testing.T) {
 	m := newMesh()
 	c := start(t, m.entries()...)
@@ -75,7 +75,7 @@ func TestStreamsEnd(t *testing.T) {
 	waitUntil(t, func() bool { return runtime.NumGoroutine() <= before })
 }
 
-// TestThreat1And5Refused connects with every kind of token that must not be served.
+// TestThreat1And5Refused connects with every kind of invalid token.
 func TestThreat1And5Refused(t *testing.T) {
 	m := newMesh()
 	plain := meshtest.Pod("a", "plain", "plain", "client", "10.0.0.9")
@@ -115,7 +115,7 @@ func TestThreat1And5Refused(t *testing.T) {
 	}
 }
 
-// TestPodThatComesLater is the usual race: the sidecar is faster than the watch.
+// TestPodThatComesLater covers a sidecar that connects before the watch delivers its pod.
 func TestPodThatComesLater(t *testing.T) {
 	m := newMesh()
 	c := start(t, m.entries()...)
@@ -126,7 +126,7 @@ func TestPodThatComesLater(t *testing.T) {
 	p.waitFor(t, fakexds.RouteType, "rds-outbound.80|a/server")
 }
 
-// TestThreat47NothingBeforeSync connects while only half of the mesh is known.
+// TestThreat47NothingBeforeSync connects before all informers have synced.
 func TestThreat47NothingBeforeSync(t *testing.T) {
 	m := newMesh()
 	entries := m.entries()
@@ -181,10 +181,10 @@ func TestMaxConnections(t *testing.T) {
 	c.connect(t, c.tokenOf(m.server), fakexds.NewEnvoy()).waitFor(t, fakexds.SecretType, "service-cert:a/server")
 	c.store.SetMaxConnections(1)
 	c.apply(meshtest.Slice(m.service.Name))
-	first.waitFor(t, fakexds.EndpointType, "a/server|80") // those who are connected stay
+	first.waitFor(t, fakexds.EndpointType, "a/server|80") // existing streams continue
 }
 
-// waitUntil waits for a condition that is about to hold.
+// waitUntil waits until a condition is true.
 func waitUntil(t testing.TB, holds func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(10 * time.Second)
@@ -196,12 +196,12 @@ func waitUntil(t testing.TB, holds func() bool) {
 	}
 }
 
-// TestThreat49SupersededWhileItDoesNotRead opens a stream that is never read, until the server blocks, and then another one:
-// the first must not be left behind.
+// TestThreat49SupersededWhileItDoesNotRead opens a stream that is never read, until the server blocks. Then it opens
+// another one: the first stream must end.
 func TestThreat49SupersededWhileItDoesNotRead(t *testing.T) {
 	m := newMesh()
 	var entries []catalog.Entry
-	for i := range 400 { // more than the flow control windows of the client take
+	for i := range 400 { // more than the flow control windows of the client hold
 		name := fmt.Sprintf("service-%d", i)
 		address := fmt.Sprintf("10.97.%d.%d", i/250, i%250+1)
 		entries = append(entries, meshtest.Service("a", name, "server", address, 80, catalog.ProtocolTCP))

@@ -34,31 +34,31 @@ func TestEvaluateSplit(t *testing.T) {
 	other.Object["spec"].(map[string]any)["service"] = "web-v1"
 	portless := servicesNamed("web", "web-v1")
 	portless[1].(*corev1.Service).Spec.Ports[0].Port = 81
-	beside := func(others ...client.Object) []client.Object {
+	withServices := func(others ...client.Object) []client.Object {
 		return append(servicesNamed("web", "web-v1"), others...)
 	}
 	accepted := map[string]string{Accepted: inForce, ResolvedRefs: resolved}
 	for _, test := range []evaluateCase{
-		{"the oldest of a root", EvaluateSplit, split("old", 1), beside(split("new", 2)), accepted, "in force"},
+		{"the oldest of a root", EvaluateSplit, split("old", 1), withServices(split("new", 2)), accepted, "in force"},
 		{
-			"a younger one of the same root", EvaluateSplit, split("new", 2), beside(split("old", 1)),
+			"a younger one of the same root", EvaluateSplit, split("new", 2), withServices(split("old", 1)),
 			map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved},
 			"TrafficSplit shop/old is older",
 		},
 		{
-			"one of the same age", EvaluateSplit, split("b", 1), beside(split("a", 1)),
+			"one of the same age", EvaluateSplit, split("b", 1), withServices(split("a", 1)),
 			map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved},
 			"TrafficSplit shop/a",
 		},
-		{"one with matches beside an older one", EvaluateSplit, split("new", 2, "paths"), beside(split("old", 1), group), accepted, "in force"},
-		{"one beside an older one with matches", EvaluateSplit, split("new", 2), beside(split("old", 1, "paths"), group), accepted, "in force"},
+		{"one with matches and an older one", EvaluateSplit, split("new", 2, "paths"), withServices(split("old", 1), group), accepted, "in force"},
+		{"one and an older one with matches", EvaluateSplit, split("new", 2), withServices(split("old", 1, "paths"), group), accepted, "in force"},
 		{
-			"a group that is missing", EvaluateSplit, split("s", 1, "none"), beside(),
+			"a group that is missing", EvaluateSplit, split("s", 1, "none"), withServices(),
 			map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"},
 			"HTTPRouteGroup shop/none does not exist, so it selects no requests",
 		},
 		{
-			"a backend that is split itself", EvaluateSplit, split("s", 1), beside(other),
+			"a backend that is split itself", EvaluateSplit, split("s", 1), withServices(other),
 			map[string]string{Accepted: "True NotFollowed", ResolvedRefs: resolved},
 			"the splits of backends are not followed",
 		},
@@ -147,36 +147,36 @@ func backpressure(name string, created int64) *unstructured.Unstructured {
 func TestEvaluateSetting(t *testing.T) {
 	const host = "web.shop.svc.cluster.local"
 	group := object(traffic.HTTPRouteGroup, "paths", 1, map[string]any{"matches": []any{map[string]any{"name": "all", "pathRegex": "/buy.*"}}})
-	beside := func(others ...client.Object) []client.Object { return append(servicesNamed("web"), others...) }
+	withServices := func(others ...client.Object) []client.Object { return append(servicesNamed("web"), others...) }
 	accepted := map[string]string{Accepted: inForce, ResolvedRefs: resolved}
 	for _, test := range []evaluateCase{
-		{"alone", EvaluateSetting, setting("s", 1, host), beside(), accepted, "in force"},
+		{"alone", EvaluateSetting, setting("s", 1, host), withServices(), accepted, "in force"},
 		{
-			"a younger one of the same Service", EvaluateSetting, setting("new", 2, host), beside(setting("old", 1, "web.shop")),
+			"a younger one of the same Service", EvaluateSetting, setting("new", 2, host), withServices(setting("old", 1, "web.shop")),
 			map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved},
 			"UpstreamTrafficSetting shop/old is older and already configures Service shop/web",
 		},
-		{"an older one", EvaluateSetting, setting("old", 1, host), beside(setting("new", 2, host), backpressure("b", 0)), accepted, "in force"},
+		{"an older one", EvaluateSetting, setting("old", 1, host), withServices(setting("new", 2, host), backpressure("b", 0)), accepted, "in force"},
 		{"a host outside", EvaluateSetting, setting("s", 1, "example.com"), nil, map[string]string{Accepted: "False NotUsed"}, "come into use with egress policies"},
 		{
 			"a Service that does not exist", EvaluateSetting, setting("s", 1, host), nil,
 			map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"},
 			"Service shop/web does not exist, so nothing is limited",
 		},
-		{"a path of a group", EvaluateSetting, setting("s", 1, host, "/buy.*", ".*"), beside(group), accepted, "in force"},
+		{"a path of a group", EvaluateSetting, setting("s", 1, host, "/buy.*", ".*"), withServices(group), accepted, "in force"},
 		{
-			"a path of no group", EvaluateSetting, setting("s", 1, host, "/buy"), beside(group),
+			"a path of no group", EvaluateSetting, setting("s", 1, host, "/buy"), withServices(group),
 			map[string]string{Accepted: "True RefNotFound", ResolvedRefs: resolved},
 			`has exactly the pathRegex "/buy"`,
 		},
-		{"backpressure alone", EvaluateBackpressure, backpressure("b", 1), beside(), accepted, "in force"},
+		{"backpressure alone", EvaluateBackpressure, backpressure("b", 1), withServices(), accepted, "in force"},
 		{
-			"backpressure beside a setting", EvaluateBackpressure, backpressure("b", 1), beside(setting("s", 2, host)),
+			"backpressure and a setting", EvaluateBackpressure, backpressure("b", 1), withServices(setting("s", 2, host)),
 			map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved},
 			"UpstreamTrafficSetting shop/s configures Service shop/web and has precedence",
 		},
 		{
-			"younger backpressure", EvaluateBackpressure, backpressure("b", 2), beside(backpressure("a", 1)),
+			"younger backpressure", EvaluateBackpressure, backpressure("b", 2), withServices(backpressure("a", 1)),
 			map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved},
 			"Backpressure shop/a is older",
 		},

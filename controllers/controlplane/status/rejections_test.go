@@ -52,7 +52,7 @@ func TestRejections_MergeReplicas(t *testing.T) {
 	says := &fakeReplicas{}
 	r := says.rejections()
 	events := r.watch(traffic.TrafficTarget)
-	away := client.Answer[report.Rejections]{Replica: "two", Err: errors.New("no route")}
+	unreachable := client.Answer[report.Rejections]{Replica: "two", Err: errors.New("no route")}
 	if _, known := r.of("TrafficTarget", "shop", "x"); known {
 		t.Fatal("rejections are known before any replica was polled")
 	}
@@ -71,12 +71,12 @@ func TestRejections_MergeReplicas(t *testing.T) {
 		{"unchanged", nil, []client.Answer[report.Rejections]{
 			answerOf("two", rejection("x", "shop/b", "shop/b-1")), answerOf("one", rejection("x", "shop/a", "shop/a-1")),
 		}, nil, "", 2},
-		{"one is unreachable", nil, []client.Answer[report.Rejections]{answerOf("one", rejection("x", "shop/a", "shop/a-1")), away}, nil, "", 2},
+		{"one is unreachable", nil, []client.Answer[report.Rejections]{answerOf("one", rejection("x", "shop/a", "shop/a-1")), unreachable}, nil, "", 2},
 		{"replicas cannot be listed", nil, nil, errors.New("no list"), "", 2},
 		{
 			"this one rejects too, for the same account",
 			[]report.Rejection{rejection("x", "shop/a", "shop/a-2")},
-			[]client.Answer[report.Rejections]{answerOf("one", rejection("x", "shop/a", "shop/a-1")), away},
+			[]client.Answer[report.Rejections]{answerOf("one", rejection("x", "shop/a", "shop/a-1")), unreachable},
 			nil, "", 2,
 		},
 		{"the unreachable one is deleted", nil, []client.Answer[report.Rejections]{answerOf("one", rejection("x", "shop/a", "shop/a-1"))}, nil, "x", 1},

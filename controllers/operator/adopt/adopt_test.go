@@ -24,21 +24,21 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/operator/mesh"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/operand"
-	"github.com/openservicemesh/osm-operator/internal/testing/leavings"
+	"github.com/openservicemesh/osm-operator/internal/testing/legacyosm"
 )
 
 // A migration from OSM v1.2: a Mesh over a running OSM is stalled, and so is one over a Helm release without Deployments. After an
 // uninstallation without hooks the Mesh adopts what is left.
 func TestAdoptsAnUninstalledOSM(t *testing.T) {
 	c := newCluster(t)
-	c.apply(leavings.Definitions())
-	kept := c.apply(leavings.Made("osm", "osm-system"))
+	c.apply(legacyosm.Definitions())
+	kept := c.apply(legacyosm.Made("osm", "osm-system"))
 	kept = append(kept, c.authority("osm-system"))
-	kept = append(kept, c.apply(leavings.Users("osm", "osm-system"))...)
+	kept = append(kept, c.apply(legacyosm.Users("osm", "osm-system"))...)
 	before := c.snapshot(kept)
 	deployments, services := c.runOSM("osm", "osm-system")
 	web := c.workload("osm-bookbuyer", "bookbuyer")
-	c.apply(leavings.Webhooks("osm", "osm-system"))
+	c.apply(legacyosm.Webhooks("osm", "osm-system"))
 	c.installKinds()
 
 	stop := c.operator()
@@ -81,7 +81,7 @@ func TestAdoptsAnUninstalledOSM(t *testing.T) {
 // authority creates a certificate authority in the format of OSM.
 func (c *cluster) authority(namespace string) *unstructured.Unstructured {
 	c.t.Helper()
-	root, err := leavings.NewAuthority(time.Now())
+	root, err := legacyosm.NewAuthority(time.Now())
 	must(c.t, err)
 	key, err := root.KeyPEM()
 	must(c.t, err)
@@ -193,7 +193,7 @@ func (c *cluster) installKinds() {
 // breakConversions gives the CRDs of OSM a conversion webhook without a Service, as OSM up to v1.2.0 left them.
 func (c *cluster) breakConversions() {
 	c.t.Helper()
-	objects, err := operand.DecodeYAML([]byte(leavings.Definitions()))
+	objects, err := operand.DecodeYAML([]byte(legacyosm.Definitions()))
 	must(c.t, err)
 	for _, object := range objects {
 		patch := fmt.Sprintf(`{"spec":{"conversion":{"strategy":"Webhook","webhook":{"conversionReviewVersions":["v1beta1","v1"],

@@ -69,7 +69,7 @@ func (r *Reconciler) setConditions(ctx context.Context, s *scope, failed error) 
 func pausedMessage(mesh *v1alpha1.Mesh) string {
 	switch {
 	case mesh.DeletionTimestamp != nil:
-		return "the Mesh is being deleted, and spec.paused keeps the operator from removing anything: take it away to go on"
+		return "the Mesh is being deleted, and spec.paused stops the removal: remove spec.paused to continue"
 	case observe.IsPlanOnly(mesh):
 		return "spec.paused keeps the operator from changing anything of this mesh, whatever spec.mode says"
 	}

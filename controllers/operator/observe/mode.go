@@ -22,7 +22,7 @@ const (
 	Apply Mode = iota
 	// Maintain keeps certificates, trust and status of an installed mesh, and changes nothing else: spec.paused, or spec.mode Plan.
 	Maintain
-	// Remove takes the mesh away.
+	// Remove removes the mesh.
 	Remove
 )
 

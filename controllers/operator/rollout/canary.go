@@ -72,14 +72,14 @@ func canarySelector(mesh *v1alpha1.Mesh) (labels.Selector, error) {
 	return metav1.LabelSelectorAsSelector(&upgrade.Strategy.Canary.Namespaces)
 }
 
-// isTrial is true when the wanted revision is a canary only. It then has its own sidecars, and no others.
-func (s *scope) isTrial() bool {
+// isCanaryOnly returns true if the desired revision is a canary only. It then serves its own sidecars, and no others.
+func (s *scope) isCanaryOnly() bool {
 	return s.situation.Desired == s.situation.Canary && s.situation.Desired != s.situation.Active
 }
 
 // isRestartedByHand is true when people have restarted a workload for a canary, which the operator does not do with manual restarts.
 func (s *scope) isRestartedByHand(w rollout.Workload) bool {
-	return s.isTrial() && s.situation.Limits.Manual && w.Sidecars[s.situation.Desired] > 0
+	return s.isCanaryOnly() && s.situation.Limits.Manual && w.Sidecars[s.situation.Desired] > 0
 }
 
 // target is the revision that the sidecars of a namespace should be of.

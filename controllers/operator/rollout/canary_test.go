@@ -12,8 +12,8 @@ import (
 
 func TestRoleIn(t *testing.T) {
 	for _, c := range []struct {
-		base, beside string
-		want         v1alpha1.Role
+		active, canary string
+		want           v1alpha1.Role
 	}{
 		{"new", "", v1alpha1.RoleActive},
 		{"old", "new", v1alpha1.RoleCanary},
@@ -21,8 +21,8 @@ func TestRoleIn(t *testing.T) {
 		{"old", "", v1alpha1.RoleStandby},
 		{"old", "newer", v1alpha1.RoleStandby},
 	} {
-		if got := roleIn(rollout.Plan{Active: c.base, Canary: c.beside}, "new"); got != c.want {
-			t.Errorf("with base %q and beside %q the role is %s, want %s", c.base, c.beside, got, c.want)
+		if got := roleIn(rollout.Plan{Active: c.active, Canary: c.canary}, "new"); got != c.want {
+			t.Errorf("with active revision %q and canary %q the role is %s, want %s", c.active, c.canary, got, c.want)
 		}
 	}
 }
@@ -48,19 +48,19 @@ func TestCanaryAnswers(t *testing.T) {
 	}
 }
 
-// While a revision is tried beside another, only its own sidecars are connected to it.
+// While a revision is a canary, only its own sidecars are connected to it.
 func TestExpectedSidecars(t *testing.T) {
 	workloads := []rollout.Workload{
 		{Sidecars: map[string]int{"osm-v0-1-0": 3}}, {Sidecars: map[string]int{"osm-v0-2-0": 2, "osm-v0-1-0": 1}},
 	}
 	for _, c := range []struct {
-		base, beside string
-		want         int
+		active, canary string
+		want           int
 	}{{"osm-v0-1-0", "osm-v0-2-0", 2}, {"osm-v0-2-0", "osm-v0-2-0", 6}, {"osm-v0-2-0", "", 6}} {
 		s := &scope{mesh: &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}}}
-		s.situation = rollout.Situation{Desired: "osm-v0-2-0", Active: c.base, Canary: c.beside, Workloads: workloads}
+		s.situation = rollout.Situation{Desired: "osm-v0-2-0", Active: c.active, Canary: c.canary, Workloads: workloads}
 		if got := s.expectedSidecars(); got != c.want {
-			t.Errorf("with base %s and beside %q %d sidecars are expected, want %d", c.base, c.beside, got, c.want)
+			t.Errorf("with active revision %s and canary %q %d sidecars are expected, want %d", c.active, c.canary, got, c.want)
 		}
 	}
 }

@@ -108,7 +108,7 @@ func (s *scope) expectedSidecars() int {
 	n := 0
 	for _, w := range s.situation.Workloads {
 		for revision, sidecars := range w.Sidecars {
-			if desired.IsRevisionOf(s.mesh.Name, revision) && (!s.isTrial() || revision == s.situation.Desired) {
+			if desired.IsRevisionOf(s.mesh.Name, revision) && (!s.isCanaryOnly() || revision == s.situation.Desired) {
 				n += sidecars - w.Starting[revision]
 			}
 		}

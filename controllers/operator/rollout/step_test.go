@@ -73,11 +73,11 @@ func TestSidecarsThatHaveJustStartedNeedNotBeConnected(t *testing.T) {
 		{Sidecars: map[string]int{"osm-v0-1-0": 2, "osm-v0-2-0": 3}, Starting: map[string]int{"osm-v0-2-0": 2}},
 		{Sidecars: map[string]int{"other-v0-2-0": 7}},
 	}
-	for beside, want := range map[string]int{"": 3, "osm-v0-2-0": 1} {
+	for canary, want := range map[string]int{"": 3, "osm-v0-2-0": 1} {
 		s := &scope{mesh: &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}}}
-		s.situation = rollout.Situation{Desired: "osm-v0-2-0", Active: "osm-v0-1-0", Canary: beside, Workloads: workloads}
+		s.situation = rollout.Situation{Desired: "osm-v0-2-0", Active: "osm-v0-1-0", Canary: canary, Workloads: workloads}
 		if got := s.expectedSidecars(); got != want {
-			t.Errorf("with %q beside, %d sidecars must be connected, want %d", beside, got, want)
+			t.Errorf("with canary %q, %d sidecars must be connected, want %d", canary, got, want)
 		}
 	}
 }

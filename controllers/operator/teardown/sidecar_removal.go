@@ -106,7 +106,7 @@ func (r *Reconciler) restartWithout(ctx context.Context, s *scope) (rollout.Wave
 	limits, target := observe.Limits(s.mesh), restartTarget(s.mesh)
 	limits.Manual, limits.Denied = false, r.Restarter.Denied(s.mesh)
 	wave := rollout.NextWave(s.workloads, target, limits, r.Now())
-	_, err := r.Restarter.Run(ctx, s.mesh, wave, "TakeOut", func(ref rollout.Ref) string {
+	_, err := r.Restarter.Run(ctx, s.mesh, wave, "RemoveSidecar", func(ref rollout.Ref) string {
 		return fmt.Sprintf("restarted %s without a sidecar", ref)
 	})
 	return wave, err

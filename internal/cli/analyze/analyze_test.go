@@ -85,7 +85,7 @@ func target(name, fields string) string {
 
 const tcpService = `{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {clusterIP: 10.0.0.1, selector: {app: web}, ports: [{port: 80, targetPort: 8080, appProtocol: tcp}]}}`
 
-// findings are what objects are found to be beside those of the shop, by code.
+// findings analyzes the shop with more objects, and returns the codes of the findings.
 var findings = map[string]struct {
 	objects string
 	// want are "<code> <object>".

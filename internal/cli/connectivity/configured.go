@@ -11,7 +11,7 @@ import (
 )
 
 // verifyConfiguration verifies that the sidecar of a pod has the configuration for services and a valid certificate.
-func (m Mesh) verifyConfiguration(ctx context.Context, v *catalog.View, role string, name catalog.Name, way direction, services []catalog.Name) Check {
+func (m Mesh) verifyConfiguration(ctx context.Context, v *catalog.View, role string, name catalog.Name, dir direction, services []catalog.Name) Check {
 	title := fmt.Sprintf("Verify the configuration of %s pod %q", role, name)
 	pod := v.Pod(name)
 	if pod == nil {
@@ -22,7 +22,7 @@ func (m Mesh) verifyConfiguration(ctx context.Context, v *catalog.View, role str
 		return unknown(title, err, "")
 	}
 	// A sidecar without allowed peers requests no certificate. The check only runs if policies allow the connection.
-	return group(title, sidecar.verifyCertificate(pod.Identity().Principal(m.TrustDomain), m.Now), sidecar.verifyResources(way, m.expected(v, pod, way, services)))
+	return group(title, sidecar.verifyCertificate(pod.Identity().Principal(m.TrustDomain), m.Now), sidecar.verifyResources(dir, m.expected(v, pod, dir, services)))
 }
 
 // backendServices returns the Services and the backends of their TrafficSplits.

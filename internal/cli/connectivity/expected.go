@@ -38,25 +38,25 @@ func (d direction) String() string {
 }
 
 // expected returns the resources that the sidecar of a pod needs for calls of services in one direction.
-func (m Mesh) expected(v *catalog.View, pod *catalog.Pod, way direction, services []catalog.Name) []item {
+func (m Mesh) expected(v *catalog.View, pod *catalog.Pod, dir direction, services []catalog.Name) []item {
 	s := scope.Build(v, m.TrustDomain, scope.KeyFor(v, pod))
 	mentions := namesContaining(services)
 	all := []item{{secrets, envoy.ServiceCertName(pod.Identity())}}
 	for _, r := range slices.Concat(envoy.Build(s), envoy.TrustSecrets(s, nil)) {
 		switch r.TypeURL {
 		case resource.ListenerType:
-			all = append(all, listenerItems(r, way, mentions)...)
+			all = append(all, listenerItems(r, dir, mentions)...)
 		case resource.ClusterType:
-			if mentions(r.Name) && strings.HasSuffix(r.Name, "|local") == (way == inbound) {
+			if mentions(r.Name) && strings.HasSuffix(r.Name, "|local") == (dir == inbound) {
 				all = append(all, item{clusters, r.Name})
 			}
 		case resource.RouteType:
-			if mentions(r.Name) && strings.HasPrefix(r.Name, "rds-"+way.String()) {
+			if mentions(r.Name) && strings.HasPrefix(r.Name, "rds-"+dir.String()) {
 				all = append(all, item{routes, r.Name})
 			}
 		case resource.SecretType:
-			ours := way == inbound || mentions(r.Name)
-			if ours && strings.HasPrefix(r.Name, "root-cert-for-mtls-"+way.String()) {
+			ours := dir == inbound || mentions(r.Name)
+			if ours && strings.HasPrefix(r.Name, "root-cert-for-mtls-"+dir.String()) {
 				all = append(all, item{secrets, r.Name})
 			}
 		}
@@ -65,18 +65,18 @@ func (m Mesh) expected(v *catalog.View, pod *catalog.Pod, way direction, service
 }
 
 // listenerItems returns a listener and its filter chains for a service, or nil.
-func listenerItems(r envoy.Resource, way direction, mentions func(string) bool) []item {
+func listenerItems(r envoy.Resource, dir direction, mentions func(string) bool) []item {
 	l, ok := r.Message.(*listenerv3.Listener)
 	if !ok {
 		return nil
 	}
 	var all []item
 	for _, chain := range l.GetFilterChains() {
-		if strings.HasPrefix(chain.GetName(), way.String()) && mentions(chain.GetName()) {
+		if strings.HasPrefix(chain.GetName(), dir.String()) && mentions(chain.GetName()) {
 			all = append(all, item{chains, chain.GetName()})
 		}
 	}
-	if len(all) > 0 || r.Name == way.String()+"-listener" {
+	if len(all) > 0 || r.Name == dir.String()+"-listener" {
 		all = append(all, item{listeners, r.Name})
 	}
 	return all
@@ -96,8 +96,8 @@ func namesContaining(services []catalog.Name) func(string) bool {
 }
 
 // verifyResources verifies that a sidecar has all expected resources.
-func (s *Sidecar) verifyResources(way direction, wanted []item) Check {
-	context := fmt.Sprintf("The sidecar has its %s configuration: %s", way.String(), counts(wanted))
+func (s *Sidecar) verifyResources(dir direction, wanted []item) Check {
+	context := fmt.Sprintf("The sidecar has its %s configuration: %s", dir.String(), counts(wanted))
 	var missing, rejected []string
 	for _, i := range wanted {
 		if !s.active[i.part][i.name] {

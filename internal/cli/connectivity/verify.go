@@ -176,9 +176,9 @@ func target(v *catalog.View, pod catalog.Name, service *catalog.Service, port ca
 
 func reasonsOf(answer *explain.Answer) []string {
 	var all []string
-	for _, way := range answer.Ways {
-		if way.Missing != "" {
-			all = append(all, way.Missing)
+	for _, candidate := range answer.Ways {
+		if candidate.Missing != "" {
+			all = append(all, candidate.Missing)
 		}
 	}
 	for _, piece := range answer.Missing {

@@ -22,7 +22,7 @@ func shop() explain.Mesh {
 		Group("shop", "paths", "/a"), Target("t", SA("shop", "web"), []catalog.TargetRule{HTTP("paths")}, SA("shop", "till")),
 	)
 	return explain.Mesh{
-		Name: "osm", Catalog: c, Taken: func(r catalog.Ref) bool { return r.Kind == catalog.KindServiceAccount || r.Kind == catalog.KindService },
+		Name: "osm", Catalog: c, Exists: func(r catalog.Ref) bool { return r.Kind == catalog.KindServiceAccount || r.Kind == catalog.KindService },
 		Account: func(context.Context, string, string, string) (string, bool, error) { return "", false, nil },
 	}
 }

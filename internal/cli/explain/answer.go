@@ -25,8 +25,8 @@ type Answer struct {
 	Ways   []Way `json:"ways"`
 	// Missing lists requirements other than policies, such as a sidecar, with their remedies.
 	Missing []Piece `json:"missing,omitempty"`
-	// Leaving is a note that policies are not enforced, because the mesh is being removed. It is empty otherwise.
-	Leaving string `json:"leaving,omitempty"`
+	// Teardown is a note that policies are not enforced, because the mesh is being removed. It is empty otherwise.
+	Teardown string `json:"teardown,omitempty"`
 	// Remedy holds the objects that would allow the request. It is nil if the request is allowed or policies cannot allow it.
 	Remedy []*unstructured.Unstructured `json:"remedy,omitempty"`
 	// RemedySuffices is false if requirements other than the remedy are missing.
@@ -88,7 +88,7 @@ func Ask(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 	if q.asksRequest() {
 		a.Request = q.Method + " " + q.Path
 	}
-	a.Leaving = m.teardownNote(v.Settings())
+	a.Teardown = m.teardownNote(v.Settings())
 	a.Missing = m.membership(v, from, to)
 	caller, err := from.caller(v)
 	if err != nil {

@@ -23,7 +23,7 @@ func mesh(c *catalog.Catalog, entries ...catalog.Entry) explain.Mesh {
 		taken[e.Ref()] = true
 	}
 	return explain.Mesh{
-		Name: "osm", Catalog: c, Taken: func(r catalog.Ref) bool { return taken[r] },
+		Name: "osm", Catalog: c, Exists: func(r catalog.Ref) bool { return taken[r] },
 		Account: func(context.Context, string, string, string) (string, bool, error) { return "", false, nil },
 	}
 }
@@ -135,7 +135,7 @@ func TestAnswersOfRandomMeshes(t *testing.T) {
 			taken[change.Ref] = change.Entry
 		}
 		m := mesh(c)
-		m.Taken = func(r catalog.Ref) bool { return taken[r] != nil || r.Kind == catalog.KindServiceAccount }
+		m.Exists = func(r catalog.Ref) bool { return taken[r] != nil || r.Kind == catalog.KindServiceAccount }
 		words := []string{"one", "two", "three"}
 		q := explain.Question{
 			From: explain.Reference{Kind: explain.KindServiceAccount, Namespace: "a", Name: rapid.SampledFrom(words).Draw(t, "from")},
@@ -203,7 +203,7 @@ func TestAskDuringTeardown(t *testing.T) {
 		if err := answer.Print(&text); err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(answer.Leaving, want) || (answer.Leaving == "") != (want == "") || !strings.Contains(text.String(), answer.Leaving) {
+		if !strings.Contains(answer.Teardown, want) || (answer.Teardown == "") != (want == "") || !strings.Contains(text.String(), answer.Teardown) {
 			t.Errorf("teardown %d: answer %q", leaving, text.String())
 		}
 	}

@@ -21,7 +21,7 @@ func BenchmarkAsk(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	m := explain.Mesh{Name: "osm", Catalog: loaded.Catalog, Taken: func(r catalog.Ref) bool { _, taken := loaded.Names[r]; return taken }}
+	m := explain.Mesh{Name: "osm", Catalog: loaded.Catalog, Exists: func(r catalog.Ref) bool { _, taken := loaded.Names[r]; return taken }}
 	q, err := explain.ParseQuestion(strings.Fields("team-0/sa/service-0 to team-10/svc/service-500 GET /items/1"), nil, "default")
 	if err != nil {
 		b.Fatal(err)

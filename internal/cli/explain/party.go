@@ -14,8 +14,8 @@ type Mesh struct {
 	// Name is the name of the mesh.
 	Name    string
 	Catalog *catalog.Catalog
-	// Taken returns true if an object exists.
-	Taken func(catalog.Ref) bool
+	// Exists returns true if an object exists.
+	Exists func(catalog.Ref) bool
 	// Account returns the service account of a workload's pods. found is false if the workload does not exist.
 	Account func(ctx context.Context, kind, namespace, name string) (account string, found bool, err error)
 }
@@ -71,7 +71,7 @@ func (m Mesh) find(ctx context.Context, v *catalog.View, kind string, r Referenc
 		}
 		return party{what: "pod " + name.String(), identity: pod.Identity(), pod: pod}, true, nil
 	case KindService:
-		if !m.Taken(catalog.Ref{Kind: catalog.KindService, Name: name}) {
+		if !m.Exists(catalog.Ref{Kind: catalog.KindService, Name: name}) {
 			return party{}, false, nil
 		}
 		// A view only contains Services inside the mesh.
@@ -81,7 +81,7 @@ func (m Mesh) find(ctx context.Context, v *catalog.View, kind string, r Referenc
 		}
 		return party{what: "Service " + name.String(), service: service}, true, nil
 	case KindServiceAccount:
-		known := m.Taken(catalog.Ref{Kind: catalog.KindServiceAccount, Name: name})
+		known := m.Exists(catalog.Ref{Kind: catalog.KindServiceAccount, Name: name})
 		return party{what: "ServiceAccount " + name.String(), identity: identity.ServiceAccount(name)}, known, nil
 	}
 	account, found, err := m.Account(ctx, kind, r.Namespace, r.Name)

@@ -18,8 +18,8 @@ func (a *Answer) Print(w io.Writer) error {
 		fmt.Fprintf(w, ": %s", a.Request)
 	}
 	fmt.Fprintf(w, "\n%s\n", a.Headline())
-	if a.Leaving != "" {
-		fmt.Fprintf(w, "\n%s\n\n", a.Leaving)
+	if a.Teardown != "" {
+		fmt.Fprintf(w, "\n%s\n\n", a.Teardown)
 	}
 	for _, way := range a.Ways {
 		way.print(w)

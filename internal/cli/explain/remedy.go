@@ -176,7 +176,7 @@ func (t *trial) object(kind catalog.Kind, namespace, name string, spec map[strin
 
 func (t *trial) exists(kind catalog.Kind, namespace, name string) bool {
 	ref := catalog.Ref{Kind: kind, Name: catalog.Name{Namespace: namespace, Name: name}}
-	return t.made[ref] || t.mesh.Taken(ref)
+	return t.made[ref] || t.mesh.Exists(ref)
 }
 
 // add adds an object to the catalog, with the same conversion as in the control plane.

@@ -84,7 +84,7 @@ func (m *mesh) explain(question string, allowed bool) func(context.Context) erro
 		}
 		answer, err := explain.Ask(ctx, explain.Mesh{
 			Name: "osm", Catalog: loaded.Catalog,
-			Taken: func(r catalog.Ref) bool { _, taken := loaded.Names[r]; return taken },
+			Exists: func(r catalog.Ref) bool { _, taken := loaded.Names[r]; return taken },
 		}, q)
 		if err == nil && (answer.Allowed != allowed || !allowed && !answer.RemedySuffices) {
 			return fmt.Errorf("%s has the wrong answer: %+v", question, answer)

@@ -23,11 +23,11 @@ var start = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
 
 // cluster is an API server that signs tokens, with a clock.
 type cluster struct {
-	key     *ecdsa.PrivateKey
-	keyID   string
-	away    bool
-	fetches int
-	now     time.Time
+	key         *ecdsa.PrivateKey
+	keyID       string
+	unavailable bool
+	fetches     int
+	now         time.Time
 }
 
 func newCluster(t *testing.T) *cluster {
@@ -48,7 +48,7 @@ func (c *cluster) issuer(context.Context) (string, error) { return issuer, nil }
 
 func (c *cluster) keys(context.Context) (*jose.JSONWebKeySet, error) {
 	c.fetches++
-	if c.away {
+	if c.unavailable {
 		return nil, errors.New("connection refused")
 	}
 	return &jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: c.key.Public(), KeyID: c.keyID, Algorithm: "ES256", Use: "sig"}}}, nil

@@ -85,16 +85,16 @@ func TestWithdrawnKeyExpires(t *testing.T) {
 func TestThreat46APIServerUnavailable(t *testing.T) {
 	c := newCluster(t)
 	v, token := c.verifier(), c.token(t, nil)
-	c.away = true
+	c.unavailable = true
 	if _, err := v.Verify(context.Background(), token); !errors.Is(err, ErrUnavailable) {
 		t.Fatalf("before the first fetch: error is %v, want ErrUnavailable", err)
 	}
-	c.away = false
+	c.unavailable = false
 	c.now = c.now.Add(fetchPause)
 	if _, err := v.Verify(context.Background(), token); err != nil {
 		t.Fatal(err)
 	}
-	c.away = true
+	c.unavailable = true
 	c.now = c.now.Add(30 * time.Minute)
 	if _, err := v.Verify(context.Background(), token); err != nil {
 		t.Errorf("cached keys are not used while the API server is unavailable: %v", err)

@@ -11,7 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// A policy is in force when the sidecars of all control planes have it, so the replicas of one beside the mesh's own are asked, too.
+// A policy is in force when the sidecars of all control planes have it. The replicas of a canary are asked too.
 func TestReplicasOfAllControlPlanesAreFound(t *testing.T) {
 	pod := func(namespace, name, app string, phase corev1.PodPhase) *corev1.Pod {
 		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}

@@ -201,7 +201,7 @@ func (s *Stream) takePending(q *sequencer, snapshot SharedSnapshot) bool {
 	}
 	clear(s.pending)
 	s.pending, s.allSince = s.pending[:0], time.Time{}
-	s.follower.Taken()
+	s.follower.MarkSynced()
 	return true
 }
 

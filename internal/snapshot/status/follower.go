@@ -48,8 +48,8 @@ func (f *Follower) Notified(t *BatchTrace, now time.Time) {
 	f.followed = append(f.followed, followedBatch{trace: t, firstNotified: at, lastNotified: at})
 }
 
-// Taken records that the state machine knows all changes so far.
-func (f *Follower) Taken() {
+// MarkSynced records that the state machine has received all changes so far.
+func (f *Follower) MarkSynced() {
 	for i := range f.followed {
 		f.followed[i].taken = true
 	}

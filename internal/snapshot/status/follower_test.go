@@ -19,7 +19,7 @@ func TestFollower_DoesNotAllocate(t *testing.T) {
 		for i := range followers {
 			f := &followers[i]
 			f.Notified(trace, now)
-			f.Taken()
+			f.MarkSynced()
 			f.Sent(now)
 			f.Answered(time.Time{}, now)
 		}

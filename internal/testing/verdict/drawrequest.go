@@ -51,14 +51,14 @@ const candidates = 12
 // AnyRequest draws a request. It prefers requests whose result the edit changes, and then those that reach a server.
 func AnyRequest(w State, edit []catalog.Change) *rapid.Generator[Request] {
 	before, after := newOracle(w), newOracle(w.with(edit))
-	doors := slices.Concat(before.serviceAddresses(), after.serviceAddresses())
+	addresses := slices.Concat(before.serviceAddresses(), after.serviceAddresses())
 	return rapid.Custom(func(t *rapid.T) Request {
 		best, rank := drawRequest(t, nil), -1
 		if oneIn(t, 8, "any") {
 			return best
 		}
 		for range candidates {
-			r := drawRequest(t, doors)
+			r := drawRequest(t, addresses)
 			if n := interest(before.expect(r), after.expect(r)); n > rank {
 				best, rank = r, n
 			}
@@ -83,14 +83,14 @@ func interest(old, next expectation) int {
 }
 
 // drawRequest draws a request to one of the addresses; without any, to a virtual address or a pod's address.
-func drawRequest(t *rapid.T, doors []netip.AddrPort) Request {
+func drawRequest(t *rapid.T, addresses []netip.AddrPort) Request {
 	r := Request{Pod: below(t, len(pods), "from")}
-	if len(doors) > 0 {
-		r.To = oneOf(doors).Draw(t, "door")
+	if len(addresses) > 0 {
+		r.To = oneOf(addresses).Draw(t, "address")
 	} else {
 		r.To = netip.AddrPortFrom(virtualAddress(oneOf(services).Draw(t, "service").address), oneOf([]uint16{80, 81, 82, 83, 84}).Draw(t, "port"))
 	}
-	if r.To.Addr() == podAddress(r.Pod) || len(doors) == 0 && oneIn(t, 4, "to a pod") {
+	if r.To.Addr() == podAddress(r.Pod) || len(addresses) == 0 && oneIn(t, 4, "to a pod") {
 		// Connections to the pod's own address are not redirected, those to other pods are.
 		other := (r.Pod + 1 + below(t, len(pods)-1, "to")) % len(pods)
 		ports := []uint16{80, 81, 82, 83, 84, webPort, otherPort, echoPort, greetsPort}

@@ -18,13 +18,13 @@ func TestOracle_AgreesWithScopes(t *testing.T) {
 		for i, p := range pods {
 			view := o.catalog.View()
 			known, some := destinations(scope.Build(view, trustDomain, scope.KeyFor(view, view.Pod(p.name))))
-			for _, door := range o.serviceAddresses() {
-				e := o.expect(Request{Pod: i, To: door, Method: "GET", Path: "/"})
-				if e.verdict.Connectable() != known[door] {
-					t.Fatalf("%s at %s: the verdict is %s, but that its scope has the destination is %v\n%s", p.name, door, e, known[door], w)
+			for _, address := range o.serviceAddresses() {
+				e := o.expect(Request{Pod: i, To: address, Method: "GET", Path: "/"})
+				if e.verdict.Connectable() != known[address] {
+					t.Fatalf("%s at %s: the verdict is %s, but that its scope has the destination is %v\n%s", p.name, address, e, known[address], w)
 				}
 				if e.verdict.May(authz.Refused) == some {
-					t.Fatalf("%s at %s: the verdict is %s, but that its scope has any destination is %v\n%s", p.name, door, e, some, w)
+					t.Fatalf("%s at %s: the verdict is %s, but that its scope has any destination is %v\n%s", p.name, address, e, some, w)
 				}
 			}
 		}

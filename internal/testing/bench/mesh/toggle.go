@@ -20,8 +20,8 @@ func (m *Mesh) Toggle(n int) []catalog.Change {
 		case 4, 5:
 			return []catalog.Entry{m.grant(i, 0).Changes[0].Entry}
 		}
-		beside := m.Services + i
-		return append(m.service(beside), rules(beside, 0), m.target(beside))
+		extra := m.Services + i
+		return append(m.service(extra), rules(extra, 0), m.target(extra))
 	}()
 	changes := make([]catalog.Change, len(entries))
 	for at, entry := range entries {

@@ -1,4 +1,4 @@
-package leavings
+package legacyosm
 
 import (
 	"crypto/rand"

@@ -48,14 +48,14 @@ func (s *fakeServer) update(f func(*fakeServer)) {
 
 func (s *fakeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
-	away, expired, shown := s.unavailable, s.expired, s.cached
+	unavailable, expired, shown := s.unavailable, s.expired, s.cached
 	if r.URL.Query().Get("watch") == "" {
 		s.lists++
 	}
 	s.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
 	switch {
-	case away || r.URL.Path != "/api/v1/namespaces":
+	case unavailable || r.URL.Path != "/api/v1/namespaces":
 		w.WriteHeader(http.StatusServiceUnavailable)
 	case r.URL.Query().Get("sendInitialEvents") != "":
 		w.WriteHeader(http.StatusUnprocessableEntity)

@@ -1,4 +1,4 @@
-package away
+package apioutage
 
 import (
 	"flag"
@@ -16,7 +16,7 @@ import (
 
 // long is how long the API server is unavailable. By default the outage is short, and the clock of the control plane is
 // advanced by ten minutes.
-var long = flag.Duration("away.time", 0, "how long the API server is away in real time; 0 puts the clock forward instead")
+var long = flag.Duration("outage.time", 0, "how long the API server is away in real time; 0 puts the clock forward instead")
 
 // absence is the minimum duration of the outage on the control plane's clock.
 const absence = 10 * time.Minute
