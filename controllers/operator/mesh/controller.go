@@ -84,7 +84,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	mesh := &v1alpha1.Mesh{}
 	if err := r.Client.Get(ctx, request.NamespacedName, mesh); err != nil {
 		if apierrors.IsNotFound(err) {
-			r.Metrics.Forget(request.Name)
+			r.Metrics.DeleteMesh(request.Name)
 		}
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}

@@ -37,7 +37,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, s *scope, failed error) er
 	if err != nil || written == nil {
 		return err
 	}
-	r.Metrics.Written(s.mesh, written, r.Now())
+	r.Metrics.RecordStatus(s.mesh, written, r.Now())
 	r.recordTransition(s.mesh, written)
 	return nil
 }

@@ -133,7 +133,7 @@ func TestOldKubernetesIsRefused(t *testing.T) {
 		version string
 		refused bool
 	}{
-		{"v1.28.15", true}, {"v1.29.0", false}, {"v1.36.3", false}, {"v1.31.2-gke.100", false}, {"v1.27.9+k3s1", true}, {"unknown", false},
+		{"v1.28.15", true}, {"v1.29.14", true}, {"v1.30.0", false}, {"v1.36.3", false}, {"v1.31.2-gke.100", false}, {"v1.27.9+k3s1", true}, {"unknown", false},
 	} {
 		t.Run(test.version, func(t *testing.T) {
 			err := (&Reconciler{Kubernetes: test.version}).checkCluster()

@@ -15,8 +15,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operand"
 )
 
-// oldestKubernetes is the first version that runs sidecars as init containers that stay.
-const oldestKubernetes = "1.29.0"
+// oldestKubernetes is the first version with the stable ValidatingAdmissionPolicy API.
+const oldestKubernetes = "1.30.0"
 
 // validate finds what must be changed by somebody before the mesh can be installed.
 func (r *Reconciler) validate(ctx context.Context, s *scope) error {
@@ -50,12 +50,12 @@ func (r *Reconciler) validate(ctx context.Context, s *scope) error {
 	return r.checkForeign(ctx, s)
 }
 
-// checkCluster refuses clusters that are too old. A version that cannot be read is not held against the cluster.
+// checkCluster refuses clusters that are too old. A version that cannot be parsed is accepted.
 func (r *Reconciler) checkCluster() error {
 	cluster, err := version.ParseGeneric(r.Kubernetes)
 	if err != nil || cluster.AtLeast(version.MustParseGeneric(oldestKubernetes)) {
 		return nil
 	}
 	return &observe.StalledError{Reason: v1alpha1.ReasonUnsupportedKubernetes, Message: fmt.Sprintf(
-		"this cluster runs Kubernetes %s, and sidecars need at least %s, which can keep init containers running: upgrade the cluster", r.Kubernetes, oldestKubernetes)}
+		"this cluster runs Kubernetes %s, and version %s or later is required: upgrade the cluster", r.Kubernetes, oldestKubernetes)}
 }

@@ -1,50 +1,48 @@
 package meshconfig
 
 import (
-	"encoding/json"
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
 
 // appliedFields lists the fields below spec that a manager owns by server-side apply, as sorted paths. An item of a
 // list counts as the whole list.
-func appliedFields(fields []metav1.ManagedFieldsEntry, manager string) ([]string, error) {
+func appliedFields(entries []metav1.ManagedFieldsEntry, manager string) ([]string, error) {
 	var paths []string
-	for _, entry := range fields {
+	for _, entry := range entries {
 		if entry.Manager != manager || entry.Operation != metav1.ManagedFieldsOperationApply || entry.Subresource != "" || entry.FieldsV1 == nil {
 			continue
 		}
-		var tree map[string]any
-		if err := json.Unmarshal(entry.FieldsV1.GetRawBytes(), &tree); err != nil {
+		set := fieldpath.NewSet()
+		if err := set.FromJSON(bytes.NewReader(entry.FieldsV1.GetRawBytes())); err != nil {
 			return nil, fmt.Errorf("the fields that %s owns cannot be read: %w", manager, err)
 		}
-		if spec, ok := tree["f:spec"].(map[string]any); ok {
-			collect(spec, []string{"spec"}, &paths)
-		}
+		set.Leaves().Iterate(func(path fieldpath.Path) {
+			if fields := fieldNames(path); len(fields) > 0 && fields[0] == "spec" {
+				paths = append(paths, strings.Join(fields, "."))
+			}
+		})
 	}
 	slices.Sort(paths)
 	return slices.Compact(paths), nil
 }
 
-// collect walks a tree of owned fields: keys that begin with "f:" are fields, a map without any is a leaf.
-func collect(tree map[string]any, path []string, paths *[]string) {
-	leaf := true
-	for key, below := range tree {
-		name, isField := strings.CutPrefix(key, "f:")
-		content, isMap := below.(map[string]any)
-		if !isField || !isMap {
-			continue
+// fieldNames returns the names of the fields in a path, up to the first item of a list.
+func fieldNames(path fieldpath.Path) []string {
+	var fields []string
+	for _, element := range path {
+		if element.FieldName == nil {
+			break
 		}
-		leaf = false
-		collect(content, append(slices.Clone(path), name), paths)
+		fields = append(fields, *element.FieldName)
 	}
-	if leaf {
-		*paths = append(*paths, strings.Join(path, "."))
-	}
+	return fields
 }
 
 // leafFields lists the fields of an object below spec, as sorted paths.

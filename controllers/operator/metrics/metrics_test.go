@@ -84,21 +84,21 @@ osm_operator_proxies_outdated{mesh="osm"} 3
 	}
 }
 
-func TestRecorderCountsAndForgets(t *testing.T) {
+func TestRecorderCountsAndDeletes(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	r, err := NewRecorder(registry)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Judged("osm", []rollout.Verdict{{Gate: "ReplicasReady", State: rollout.Passed}, {Gate: "Soaked", State: rollout.Waiting}})
-	r.Judged("osm", []rollout.Verdict{{Gate: "ReplicasReady", State: rollout.Failed}})
-	r.Restarted("osm")
+	r.RecordGates("osm", []rollout.Verdict{{Gate: "ReplicasReady", State: rollout.Passed}, {Gate: "Soaked", State: rollout.Waiting}})
+	r.RecordGates("osm", []rollout.Verdict{{Gate: "ReplicasReady", State: rollout.Failed}})
+	r.RecordRestart("osm")
 	rollingBack := upgrading("RollingBack")
-	r.Written(upgrading("Workloads"), rollingBack, noon.Add(time.Minute))
-	r.Written(rollingBack, rollingBack, noon.Add(2*time.Minute))
+	r.RecordStatus(upgrading("Workloads"), rollingBack, noon.Add(time.Minute))
+	r.RecordStatus(rollingBack, rollingBack, noon.Add(2*time.Minute))
 	rolledBack := upgrading("RolledBack")
 	rolledBack.Status.History = append([]v1alpha1.HistoryEntry{{Version: "v0.2.0", Result: v1alpha1.ResultRolledBack}}, rolledBack.Status.History...)
-	r.Written(rollingBack, rolledBack, noon.Add(3*time.Minute))
+	r.RecordStatus(rollingBack, rolledBack, noon.Add(3*time.Minute))
 	want := `
 # HELP osm_operator_gate_state 1 for the current state of a gate, 0 for its other states.
 # TYPE osm_operator_gate_state gauge
@@ -126,16 +126,16 @@ osm_operator_workload_restarts_total{mesh="osm"} 1
 	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) > 0 {
 		t.Errorf("%v %v", problems, err)
 	}
-	r.Forget("osm")
+	r.DeleteMesh("osm")
 	if n, err := testutil.GatherAndCount(registry); err != nil || n != 0 {
 		t.Errorf("%d series of a deleted mesh remain (%v)", n, err)
 	}
 	// A dry run has no Recorder.
 	var disabled *Recorder
-	disabled.Judged("osm", nil)
-	disabled.Restarted("osm")
-	disabled.Written(rollingBack, rolledBack, noon)
-	disabled.Forget("osm")
+	disabled.RecordGates("osm", nil)
+	disabled.RecordRestart("osm")
+	disabled.RecordStatus(rollingBack, rolledBack, noon)
+	disabled.DeleteMesh("osm")
 }
 
 func TestPhaseOf(t *testing.T) {

@@ -49,8 +49,8 @@ func NewRecorder(registry prometheus.Registerer) (*Recorder, error) {
 // gateStates are the label values of the states of a gate.
 var gateStates = map[rollout.State]string{rollout.Passed: "passed", rollout.Waiting: "waiting", rollout.Failed: "failed"}
 
-// Judged sets the states of the gates of a mesh, and removes gates that were not evaluated.
-func (r *Recorder) Judged(mesh string, verdicts []rollout.Verdict) {
+// RecordGates sets the states of the gates of a mesh, and removes gates that were not evaluated.
+func (r *Recorder) RecordGates(mesh string, verdicts []rollout.Verdict) {
 	if r == nil {
 		return
 	}
@@ -66,15 +66,15 @@ func (r *Recorder) Judged(mesh string, verdicts []rollout.Verdict) {
 	}
 }
 
-// Restarted counts the restart of a workload.
-func (r *Recorder) Restarted(mesh string) {
+// RecordRestart counts the restart of a workload.
+func (r *Recorder) RecordRestart(mesh string) {
 	if r != nil {
 		r.restarts.WithLabelValues(mesh).Inc()
 	}
 }
 
-// Written compares two statuses of a mesh, and counts a phase or an upgrade that was completed between them.
-func (r *Recorder) Written(before, after *v1alpha1.Mesh, now time.Time) {
+// RecordStatus compares two statuses of a mesh, and counts a phase or an upgrade that was completed between them.
+func (r *Recorder) RecordStatus(before, after *v1alpha1.Mesh, now time.Time) {
 	if r == nil {
 		return
 	}
@@ -99,8 +99,8 @@ func sameUpgrade(a, b v1alpha1.HistoryEntry) bool {
 	return a.Version == b.Version && a.CompletionTime.Equal(&b.CompletionTime)
 }
 
-// Forget removes the metrics of a deleted mesh.
-func (r *Recorder) Forget(mesh string) {
+// DeleteMesh removes the metrics of a deleted mesh.
+func (r *Recorder) DeleteMesh(mesh string) {
 	if r == nil {
 		return
 	}

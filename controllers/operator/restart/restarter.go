@@ -93,7 +93,7 @@ func (r *Restarter) Run(ctx context.Context, mesh *v1alpha1.Mesh, wave rollout.W
 		switch {
 		case err == nil:
 			r.forget(mesh, ref)
-			r.metrics.Restarted(mesh.Name)
+			r.metrics.RecordRestart(mesh.Name)
 			r.recorder.Eventf(mesh, nil, corev1.EventTypeNormal, "Restarted", action+" "+ref.String(), "%s", described(ref))
 		case ctx.Err() != nil:
 			return again, err

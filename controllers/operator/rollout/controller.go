@@ -119,7 +119,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	allowed, err := r.mayRollOut(ctx, s)
 	if err == nil && allowed {
 		err = r.run(ctx, s)
-		r.Metrics.Judged(mesh.Name, s.situation.Verdicts)
+		r.Metrics.RecordGates(mesh.Name, s.situation.Verdicts)
 	}
 	if written := r.writeStatus(ctx, s, err); written != nil || err != nil && !observe.IsStalledError(err) {
 		return reconcile.Result{}, errors.Join(err, written)

@@ -45,7 +45,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, s *scope, failed error) er
 	if err != nil || written == nil {
 		return err
 	}
-	r.Metrics.Written(s.mesh, written, r.Now())
+	r.Metrics.RecordStatus(s.mesh, written, r.Now())
 	status.RecordPhase(r.Recorder, s.mesh, written)
 	return nil
 }

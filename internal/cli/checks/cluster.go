@@ -14,8 +14,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// oldestKubernetes is the first version with native sidecars (init containers with restartPolicy Always).
-const oldestKubernetes = "1.29.0"
+// oldestKubernetes is the first version with the stable ValidatingAdmissionPolicy API. Native sidecars, which exist since 1.29, are required too.
+const oldestKubernetes = "1.30.0"
 
 // PreInstall checks whether a mesh can be installed.
 func (s Subject) PreInstall(ctx context.Context) []Group {
@@ -34,9 +34,9 @@ func (s Subject) kubernetes() Result {
 	}
 	parsed, err := version.ParseGeneric(found.GitVersion)
 	if err != nil || parsed.AtLeast(version.MustParseGeneric(oldestKubernetes)) {
-		return ok("Kubernetes %s supports native sidecars", found.GitVersion)
+		return ok("Kubernetes %s is supported", found.GitVersion)
 	}
-	return failed("upgrade the cluster", "Kubernetes %s is not supported: sidecars require %s or later", found.GitVersion, oldestKubernetes)
+	return failed("upgrade the cluster", "Kubernetes %s is not supported: version %s or later is required", found.GitVersion, oldestKubernetes)
 }
 
 func (s Subject) nodes(ctx context.Context) Result {
