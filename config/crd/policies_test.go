@@ -29,6 +29,13 @@ func destination(namespace string) string {
 	return "{destination: {kind: ServiceAccount, name: a, namespace: " + namespace + "}}"
 }
 
+// retryOf returns a Retry in a namespace for a client of a namespace.
+func retryOf(namespace, client string) string {
+	return "{apiVersion: policy.openservicemesh.io/v1alpha1, kind: Retry, metadata: {name: x, namespace: " + namespace +
+		"}, spec: {source: {kind: ServiceAccount, name: a, namespace: " + client +
+		"}, destinations: [], retryPolicy: {retryOn: 5xx, perTryTimeout: 1s, numRetries: 1, retryBackoffBaseInterval: 25ms}}}"
+}
+
 func testPolicies(t *testing.T, c client.Client) {
 	// This object is stored before the policy is enforced.
 	old := parse(t, trafficTarget("in-mesh", destination("elsewhere")))
@@ -36,7 +43,7 @@ func testPolicies(t *testing.T, c client.Client) {
 	old.SetFinalizers([]string{"example.com/cleanup"})
 	create(t, c, old)
 
-	installPolicies(t, c, parse(t, trafficTarget("in-mesh", destination("elsewhere"))))
+	installPolicies(t, c, parse(t, trafficTarget("in-mesh", destination("elsewhere"))), parse(t, retryOf("in-mesh", "elsewhere")))
 	const sentence = `, but this TrafficTarget is in the namespace "in-mesh": only the namespace of the destination may allow calls to it`
 	checkCreations(t, c, []creation{
 		{"same namespace", trafficTarget("in-mesh", destination("in-mesh")), ""},
@@ -44,6 +51,12 @@ func testPolicies(t *testing.T, c client.Client) {
 		{"no namespace", trafficTarget("in-mesh", "{destination: {kind: ServiceAccount, name: a}}"), `spec.destination.namespace is ""` + sentence},
 		{"outside a mesh", trafficTarget("no-mesh", destination("elsewhere")), ""},
 		{"in an ignored namespace", trafficTarget("ignored", destination("elsewhere")), ""},
+	})
+	const onlySource = `, but this Retry is in the namespace "in-mesh": only the namespace of the source decides how its clients retry`
+	checkCreations(t, c, []creation{
+		{"TestAuditS1 retry of its own clients", retryOf("in-mesh", "in-mesh"), ""},
+		{"TestAuditS1 retry of other clients", retryOf("in-mesh", "elsewhere"), `spec.source.namespace is "elsewhere"` + onlySource},
+		{"TestAuditS1 retry outside a mesh", retryOf("no-mesh", "elsewhere"), ""},
 	})
 	permissive := func(word string) string {
 		return "{apiVersion: v1, kind: Namespace, metadata: {name: x, annotations: {openservicemesh.io/permissive-traffic-policy: " + word + "}}}"

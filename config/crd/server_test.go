@@ -68,14 +68,19 @@ func contents(t *testing.T, files fs.FS) [][]byte {
 	return all
 }
 
-// installPolicies installs the admission policies and waits until they are enforced, which means that they reject the given object.
-func installPolicies(t *testing.T, c client.Client, refused *unstructured.Unstructured) {
+// installPolicies installs the admission policies and waits until they are enforced, which means that they reject the given objects.
+func installPolicies(t *testing.T, c client.Client, refused ...*unstructured.Unstructured) {
 	t.Helper()
 	for _, content := range contents(t, admission.Policies) {
 		create(t, c, parse(t, string(content)))
 	}
 	err := wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
-		return c.Create(ctx, refused.DeepCopy(), client.DryRunAll) != nil, nil
+		for _, object := range refused {
+			if c.Create(ctx, object.DeepCopy(), client.DryRunAll) == nil {
+				return false, nil
+			}
+		}
+		return true, nil
 	})
 	if err != nil {
 		t.Fatalf("the admission policies are not enforced: %v", err)

@@ -62,7 +62,7 @@ func TestExcludedSettingIsNotInForce(t *testing.T) {
 }
 
 func TestRetryByClientAndService(t *testing.T) {
-	retry := &Retry{Name: Name{Namespace: "anywhere", Name: "r"}, Source: buyer, Destinations: []Name{shop}}
+	retry := &Retry{Name: Name{Namespace: buyer.Namespace, Name: "r"}, Source: buyer, Destinations: []Name{shop}}
 	c := filled(retry)
 	if c.View().Retry(buyer, shop) != retry {
 		t.Error("the client's Retry is not found")

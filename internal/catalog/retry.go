@@ -12,7 +12,7 @@ import (
 type Retry struct {
 	Name    Name
 	Created time.Time
-	// Source is the client. As in OSM, the namespace of the Retry does not matter.
+	// Source is the client, in the namespace of the Retry.
 	Source identity.ServiceAccount
 	// Destinations are Services, sorted.
 	Destinations []Name

@@ -48,6 +48,16 @@ func (o object) duration(key, example string) time.Duration {
 	return 0
 }
 
+// durationFrom reads a duration and raises it to a minimum, with a warning; 0 when it is absent, zero or invalid.
+func (o object) durationFrom(key, example string, minimum time.Duration) time.Duration {
+	d := o.duration(key, example)
+	if d == 0 || d >= minimum {
+		return d
+	}
+	o.problems.warn(ReasonInvalidDuration, "%s %s is too short and counts as %s: write at least %s.", o.child(key), d, minimum, minimum)
+	return minimum
+}
+
 // valueOrZero dereferences a number; nil is 0.
 func valueOrZero(number *uint32) uint32 {
 	if number == nil {

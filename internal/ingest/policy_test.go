@@ -19,7 +19,7 @@ var created = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 func TestRetry(t *testing.T) {
 	retry := func(change func(*catalog.Retry)) *catalog.Retry {
 		r := &catalog.Retry{
-			Name: x, Created: created, Source: identity.ServiceAccount{Namespace: "a", Name: "buyer"},
+			Name: x, Created: created, Source: identity.ServiceAccount{Namespace: "shop", Name: "buyer"},
 			Destinations: []catalog.Name{{Namespace: "shop", Name: "books"}, {Namespace: "shop", Name: "store"}},
 			Policy:       catalog.RetryPolicy{On: "5xx,reset", Count: 3, PerTryTimeout: time.Second, BackoffBase: 25 * time.Millisecond},
 		}
@@ -29,7 +29,7 @@ func TestRetry(t *testing.T) {
 		return r
 	}
 	const (
-		source       = "source: {kind: ServiceAccount, name: buyer, namespace: a}\n"
+		source       = "source: {kind: ServiceAccount, name: buyer, namespace: shop}\n"
 		destinations = "destinations: [{kind: Service, name: store, namespace: shop}, {kind: Service, name: books, namespace: shop}, {kind: Service, name: books, namespace: shop}]\n"
 		policy       = "retryPolicy: {retryOn: '5xx,reset', perTryTimeout: 1s, numRetries: 3, retryBackoffBaseInterval: 25ms}"
 	)

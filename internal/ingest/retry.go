@@ -24,8 +24,11 @@ var conditionsWithHeader = []string{"retriable-status-codes", "retriable-headers
 // defaultRetries is the number of retries when a Retry does not set it, as in OSM and Envoy.
 const defaultRetries = 1
 
-// Retry reads a Retry (policy.openservicemesh.io/v1alpha1). It skips invalid destinations. Without a valid source,
-// destination and condition there is no entry.
+// maxRetries limits the load that one failed request can cause at a server.
+const maxRetries = 10
+
+// Retry reads a Retry (policy.openservicemesh.io/v1alpha1). It skips invalid destinations. Without a valid source in its
+// own namespace, a destination and a condition there is no entry.
 func Retry(u *unstructured.Unstructured) (*catalog.Retry, []Problem) {
 	var found problems
 	spec := specObject(u, &found)
@@ -34,6 +37,10 @@ func Retry(u *unstructured.Unstructured) (*catalog.Retry, []Problem) {
 	source, usable := serviceAccount(sourceSpec.path, accessv1alpha3.IdentityBindingSubject{
 		Kind: sourceSpec.text("kind"), Name: sourceSpec.text("name"), Namespace: sourceSpec.text("namespace"),
 	}, "", &found)
+	if usable && source.Namespace != u.GetNamespace() {
+		usable = false
+		found.reject(ReasonForeignNamespace, "spec.source.namespace is %q, but this Retry is in the namespace %q, so it has no effect: create it in the namespace of its source. Only that namespace decides how its clients retry.", source.Namespace, u.GetNamespace())
+	}
 	retry.Source = source
 	retry.Destinations = retryDestinations(spec)
 	var acts bool
@@ -74,11 +81,14 @@ func retryDestinations(spec object) []catalog.Name {
 func retryPolicy(spec object) (catalog.RetryPolicy, bool) {
 	policy := catalog.RetryPolicy{
 		Count:         defaultRetries,
-		PerTryTimeout: spec.duration("perTryTimeout", "1s"),
+		PerTryTimeout: spec.durationFrom("perTryTimeout", "1s", minTimeout),
 		BackoffBase:   spec.duration("retryBackoffBaseInterval", "25ms"),
 	}
 	if count := spec.count("numRetries", 0); count != nil {
-		policy.Count = *count
+		policy.Count = min(*count, maxRetries)
+		if *count > maxRetries {
+			spec.problems.warn(ReasonInvalidNumber, "%s is %d and counts as %d, the maximum: write a number from 0 to %d.", spec.child("numRetries"), *count, maxRetries, maxRetries)
+		}
 	}
 	var conditions []string
 	for condition := range strings.SplitSeq(spec.text("retryOn"), ",") {

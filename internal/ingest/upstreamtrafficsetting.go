@@ -2,10 +2,20 @@ package ingest
 
 import (
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+)
+
+// Minimums of durations. The sidecars of all clients apply the settings of a Service, so its author must not be able to
+// keep them busy.
+const (
+	// minPeriod is for intervals, and for timeouts after which a sidecar repeats work.
+	minPeriod = time.Second
+	// minTimeout is for timeouts of single operations.
+	minTimeout = 10 * time.Millisecond
 )
 
 // UpstreamTrafficSetting reads an UpstreamTrafficSetting (policy.openservicemesh.io/v1alpha1). There is no entry when
@@ -52,14 +62,14 @@ func connectionSettings(spec object) catalog.ConnectionSettings {
 	tcp, http := spec.object("tcp"), spec.object("http")
 	return catalog.ConnectionSettings{
 		MaxConnections:           tcp.count("maxConnections", 0),
-		ConnectTimeout:           tcp.duration("connectTimeout", "5s"),
-		TCPIdleTimeout:           tcp.duration("idleTimeout", "1h"),
+		ConnectTimeout:           tcp.durationFrom("connectTimeout", "5s", minTimeout),
+		TCPIdleTimeout:           tcp.durationFrom("idleTimeout", "1h", minPeriod),
 		MaxPendingRequests:       http.count("maxPendingRequests", 0),
 		MaxRequests:              http.count("maxRequests", 0),
 		MaxRetries:               http.count("maxRetries", 0),
 		MaxRequestsPerConnection: http.count("maxRequestsPerConnection", 0),
-		RequestTimeout:           http.duration("requestTimeout", "15s"),
-		HTTPIdleTimeout:          http.duration("idleTimeout", "1h"),
+		RequestTimeout:           http.durationFrom("requestTimeout", "15s", minTimeout),
+		HTTPIdleTimeout:          http.durationFrom("idleTimeout", "1h", minPeriod),
 	}
 }
 
@@ -70,8 +80,8 @@ func outlierDetection(spec object) *catalog.OutlierDetection {
 	}
 	return &catalog.OutlierDetection{
 		ConsecutiveErrors:  valueOrZero(outlier.count("consecutiveErrors", 1)),
-		Interval:           outlier.duration("interval", "10s"),
-		BaseEjectionTime:   outlier.duration("baseEjectionTime", "30s"),
+		Interval:           outlier.durationFrom("interval", "10s", minPeriod),
+		BaseEjectionTime:   outlier.durationFrom("baseEjectionTime", "30s", minPeriod),
 		MaxEjectionPercent: outlier.number("maxEjectionPercent", 0, 100),
 	}
 }
@@ -82,8 +92,8 @@ func healthCheck(spec object) *catalog.HealthCheck {
 		return nil
 	}
 	return &catalog.HealthCheck{
-		Interval:           check.duration("interval", "10s"),
-		Timeout:            check.duration("timeout", "1s"),
+		Interval:           check.durationFrom("interval", "10s", minPeriod),
+		Timeout:            check.durationFrom("timeout", "1s", minTimeout),
 		UnhealthyThreshold: valueOrZero(check.count("unhealthyThreshold", 1)),
 		HealthyThreshold:   valueOrZero(check.count("healthyThreshold", 1)),
 	}

@@ -3,7 +3,8 @@ package v1alpha1
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // Retry configures how the sidecar of a client retries failed requests to Services. It takes effect only while
-// spec.featureFlags.enableRetryPolicy of the MeshConfig is true. Its namespace does not limit the clients and Services.
+// spec.featureFlags.enableRetryPolicy of the MeshConfig is true. It must be in
+// the namespace of its source; the Services may be in any namespace.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -51,7 +52,7 @@ type RetrySource struct {
 	// +required
 	Name string `json:"name"`
 
-	// namespace is the namespace of the service account.
+	// namespace is the namespace of the service account. It must be the namespace of the Retry.
 	// +required
 	Namespace string `json:"namespace"`
 }
@@ -78,13 +79,14 @@ type RetryPolicySpec struct {
 	// +kubebuilder:validation:MaxLength=512
 	RetryOn string `json:"retryOn"`
 
-	// perTryTimeout is the timeout of each attempt, for example 1s. The value 0s means no timeout.
+	// perTryTimeout is the timeout of each attempt, for example 1s. The value 0s means no timeout. The minimum is 10ms; shorter
+	// values count as 10ms.
 	// +required
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[+]?(0|(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|ms|s|m|h))+)$')",messageExpression="'spec.retryPolicy.perTryTimeout \"' + self + '\" is not a duration: write a number with a unit, for example 1s or 250ms'"
 	PerTryTimeout string `json:"perTryTimeout"`
 
-	// numRetries is the maximum number of retries of a request.
+	// numRetries is the maximum number of retries of a request. Numbers above 10 count as 10.
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=4294967295

@@ -118,12 +118,12 @@ func TestEvaluateRetry(t *testing.T) {
 		{"another client", evaluate, retry("shop", "r", 2, "web"), []client.Object{on, stranger}, map[string]string{Accepted: inForce}, "in force"},
 		{"another Service", evaluate, retry("shop", "r", 2, "web"), []client.Object{on, retry("shop", "a", 1, "api")}, map[string]string{Accepted: inForce}, "in force"},
 		{
-			"an older one in another namespace", evaluate, retry("shop", "r", 2, "web", "api"),
-			[]client.Object{on, retry("bank", "z", 1, "api")},
+			"an older one", evaluate, retry("shop", "r", 2, "web", "api"),
+			[]client.Object{on, retry("shop", "z", 1, "api")},
 			map[string]string{Accepted: "False Conflicted"},
-			"Retry bank/z is older and already configures retries from service account shop/client to Service shop/api",
+			"Retry shop/z is older and already configures retries from service account shop/client to Service shop/api",
 		},
-		{"a younger one", evaluate, retry("shop", "r", 1, "web"), []client.Object{on, retry("bank", "a", 2, "web")}, map[string]string{Accepted: inForce}, "in force"},
+		{"a younger one", evaluate, retry("shop", "r", 1, "web"), []client.Object{on, retry("shop", "a", 2, "web")}, map[string]string{Accepted: inForce}, "in force"},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.check(t) })
 	}

@@ -33,8 +33,7 @@ func EvaluateRetry(namespace string) Evaluate {
 			problems = append(problems, ingest.Problem{Reason: ReasonDisabled, Message: fmt.Sprintf(
 				"Retry objects have an effect only while spec.featureFlags.enableRetryPolicy of MeshConfig %s/%s is true: set it to true.", namespace, names.MeshConfig)})
 		}
-		// The namespace of a Retry has no meaning, so conflicting ones may be in any namespace.
-		others, err := listMatching(ctx, reader, traffic.Retry, "", sameSource(object), ingest.Retry)
+		others, err := listMatching(ctx, reader, traffic.Retry, object.GetNamespace(), sameSource(object), ingest.Retry)
 		if err != nil {
 			return nil, err
 		}

@@ -11,8 +11,10 @@ import (
 var created = rapid.Map(rapid.Int64Range(0, 2), func(s int64) time.Time { return time.Unix(s, 0) })
 
 func drawRetry(t *rapid.T) *catalog.Retry {
+	source := drawAccount(t)
+	name := Name(source.Namespace, rapid.SampledFrom(words).Draw(t, "retry"))
 	r := &catalog.Retry{
-		Name: drawName(t), Created: created.Draw(t, "created"), Source: drawAccount(t), Destinations: []catalog.Name{drawName(t)},
+		Name: name, Created: created.Draw(t, "created"), Source: source, Destinations: []catalog.Name{drawName(t)},
 		Policy: catalog.RetryPolicy{On: "5xx", Count: rapid.Uint32Range(0, 3).Draw(t, "count")},
 	}
 	if other := drawName(t); other.Compare(r.Destinations[0]) > 0 {
