@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/openservicemesh/osm-operator/internal/authz"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
@@ -28,22 +29,14 @@ func permissiveAnywhere(v *catalog.View) bool {
 }
 
 // reachable are the Services that the client may be able to call, sorted: Services of permissive namespaces, Services
-// of identities that a TrafficTarget lets it call, and the roots of splits to those.
+// that TrafficTargets let it call, and the roots of splits to those.
 func (o outboundBuilder) reachable() []catalog.Name {
 	found := map[catalog.Name]struct{}{}
 	for _, service := range permissiveServices(o.view) {
 		found[service] = struct{}{}
 	}
-	for _, target := range o.view.TargetsFrom(o.client) {
-		if o.view.Permissive(target.Destination.Namespace) {
-			continue // already included
-		}
-		for _, service := range o.view.ServicesOf(target.Destination) {
-			found[service] = struct{}{}
-			for _, root := range o.view.RootsOf(service) {
-				found[root] = struct{}{}
-			}
-		}
+	for _, service := range authz.GrantedServices(o.view, o.client) {
+		found[service] = struct{}{}
 	}
 	return slices.SortedFunc(maps.Keys(found), catalog.Name.Compare)
 }

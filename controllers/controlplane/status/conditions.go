@@ -28,6 +28,8 @@ const (
 	ReasonDisabled = "Disabled"
 	// ReasonNotFollowed means that another object about the same Service does not apply here.
 	ReasonNotFollowed = "NotFollowed"
+	// ReasonTooManyServices means that some Services are beyond the bound of what a client in another namespace receives.
+	ReasonTooManyServices = "TooManyServices"
 	// ReasonConflicted means that an older object has precedence.
 	ReasonConflicted = "Conflicted"
 )

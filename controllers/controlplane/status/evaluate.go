@@ -37,10 +37,14 @@ func EvaluateUnenforced(validate func(*unstructured.Unstructured) []ingest.Probl
 // EvaluateTarget evaluates a TrafficTarget and the route objects that it refers to.
 func EvaluateTarget(ctx context.Context, reader client.Reader, object *unstructured.Unstructured) ([]metav1.Condition, error) {
 	target, problems := ingest.TrafficTarget(object)
-	conditions := []metav1.Condition{condition(Accepted, ReasonAccepted, problems)}
 	if target == nil {
-		return conditions, nil
+		return []metav1.Condition{condition(Accepted, ReasonAccepted, problems)}, nil
 	}
+	beyond, err := servicesBeyondBound(ctx, reader, target)
+	if err != nil {
+		return nil, err
+	}
+	conditions := []metav1.Condition{condition(Accepted, ReasonAccepted, append(problems, beyond...))}
 	var missing []ingest.Problem
 	for _, rule := range target.Rules {
 		problem, err := unresolvedRoute(ctx, reader, target.Name.Namespace, rule)

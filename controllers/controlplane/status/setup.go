@@ -48,7 +48,7 @@ type policyKind struct {
 
 func (w Writers) policyKinds() []policyKind {
 	return []policyKind{
-		{kind: traffic.TrafficTarget, evaluate: EvaluateTarget, related: []schema.GroupVersionKind{traffic.HTTPRouteGroup, traffic.TCPRoute}},
+		{kind: traffic.TrafficTarget, evaluate: EvaluateTarget, related: []schema.GroupVersionKind{traffic.HTTPRouteGroup, traffic.TCPRoute}, services: true},
 		{kind: traffic.TrafficSplit, evaluate: EvaluateSplit, related: []schema.GroupVersionKind{traffic.TrafficSplit, traffic.HTTPRouteGroup}, services: true},
 		{kind: traffic.HTTPRouteGroup, evaluate: EvaluateRoutes(ingest.HTTPRouteGroup)},
 		{kind: traffic.TCPRoute, evaluate: EvaluateRoutes(ingest.TCPRoute)},
