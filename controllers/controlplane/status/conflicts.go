@@ -24,7 +24,7 @@ func FindConflicts(reader client.Reader) func(context.Context, *unstructured.Uns
 			}
 		case traffic.Retry.GroupKind():
 			if retry, _ := ingest.Retry(object); retry != nil {
-				others, _ := listMatching(ctx, reader, traffic.Retry, "", sameSource(object), ingest.Retry)
+				others, _ := listMatching(ctx, reader, traffic.Retry, namespace, sameSource(object), ingest.Retry)
 				return retryConflicts(retry, others)
 			}
 		case traffic.UpstreamTrafficSetting.GroupKind():

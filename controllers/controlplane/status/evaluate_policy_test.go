@@ -188,7 +188,7 @@ func TestEvaluateSetting(t *testing.T) {
 // The author of a policy gets a warning about an older policy for the same resource.
 func TestFindConflicts(t *testing.T) {
 	reader := fake.NewClientBuilder().WithScheme(runtime.NewScheme()).WithObjects(
-		split("old", 1), retry("bank", "old", 1, "web"), setting("old", 1, "web.shop"),
+		split("old", 1), retry("shop", "old", 1, "web"), setting("old", 1, "web.shop"),
 	).Build()
 	for _, test := range []struct {
 		object   *unstructured.Unstructured
@@ -196,7 +196,7 @@ func TestFindConflicts(t *testing.T) {
 	}{
 		{split("new", 2), []string{"TrafficSplit shop/old is older"}},
 		{split("new", 2, "paths"), nil},
-		{retry("shop", "new", 2, "web", "api"), []string{"Retry bank/old is older"}},
+		{retry("shop", "new", 2, "web", "api"), []string{"Retry shop/old is older"}},
 		{setting("new", 2, "web.shop.svc.cluster.local"), []string{"UpstreamTrafficSetting shop/old is older"}},
 		{setting("new", 2, "api.shop.svc.cluster.local"), nil},
 		{backpressure("new", 2), []string{"UpstreamTrafficSetting shop/old configures Service shop/web and has precedence"}},
