@@ -5,8 +5,8 @@ import (
 	"errors"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/tools/events"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -60,8 +60,8 @@ type built struct {
 }
 
 // newParts are the parts that do not change while the operator runs.
-func newParts(mgr ctrl.Manager, o Options) (*parts, error) {
-	server, err := serverVersion(mgr)
+func newParts(kinds discovery.ServerVersionInterface, o Options) (*parts, error) {
+	server, err := serverVersion(kinds)
 	if err != nil {
 		return nil, err
 	}

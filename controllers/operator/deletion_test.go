@@ -19,7 +19,8 @@ import (
 
 func TestDeletionWaitsForSidecarsThenDeletesEverything(t *testing.T) {
 	const name = "leaving"
-	mesh := readyMesh(t, name, nil)
+	mesh := readyMesh(t, name, deleteNamespace)
+	allowNamespaceRead(t, name)
 	shop := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "leaving-shop"}}
 	create(t, shop)
 	// The pod is created before the namespace has its label, because no injector runs in this cluster.
@@ -81,24 +82,6 @@ func podWithSidecar(t *testing.T, namespace, revision string) *corev1.Pod {
 	}
 	create(t, pod)
 	return pod
-}
-
-func TestDeletionKeepsObjectsOfUsers(t *testing.T) {
-	const name = "kept"
-	mesh := readyMesh(t, name, nil)
-	own := &corev1.ConfigMap{ObjectMeta: inMeshNamespace(name, "dashboards")}
-	create(t, own)
-	if err := cluster.client.Delete(t.Context(), mesh); err != nil {
-		t.Fatal(err)
-	}
-	waitGone(t, mesh)
-	get(t, own)
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: meshNamespace(name)}}
-	get(t, namespace)
-	if namespace.DeletionTimestamp != nil {
-		t.Error("a namespace with a ConfigMap of a user was deleted")
-	}
-	waitEvent(t, meshNamespace(name), "NamespaceKept", "configmap dashboards")
 }
 
 // A sidecar of one mesh does not block the deletion of another mesh.

@@ -212,6 +212,9 @@ func asOperator(ctx context.Context, environment *envtest.Environment, c client.
 	if err := c.Create(ctx, role); err != nil {
 		return nil, err
 	}
+	if err := createNamespaceReader(ctx, c); err != nil {
+		return nil, err
+	}
 	binding := &rbacv1.ClusterRoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: role.Name},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
@@ -225,6 +228,19 @@ func asOperator(ctx context.Context, environment *envtest.Environment, c client.
 		return nil, err
 	}
 	return user.Config(), nil
+}
+
+// createNamespaceReader creates the ClusterRole that the operator binds to look into the namespace of a mesh.
+func createNamespaceReader(ctx context.Context, c client.Client) error {
+	content, err := os.ReadFile(filepath.Join("..", "..", "config", "rbac", "namespace_reader_role.yaml"))
+	if err != nil {
+		return err
+	}
+	role := &rbacv1.ClusterRole{}
+	if err := yaml.UnmarshalStrict(content, role); err != nil {
+		return err
+	}
+	return c.Create(ctx, role)
 }
 
 // writeCounter counts the requests of the operator that change something, except for leases and reviews.

@@ -146,7 +146,11 @@ func addReconcilers(mgr ctrl.Manager, o Options) error {
 	if err != nil {
 		return err
 	}
-	shared, err := newParts(mgr, o)
+	kinds, err := discovery.NewDiscoveryClientForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+	if err != nil {
+		return fmt.Errorf("the kinds of the API server cannot be read: %w", err)
+	}
+	shared, err := newParts(kinds, o)
 	if err != nil {
 		return err
 	}
@@ -163,7 +167,7 @@ func addReconcilers(mgr ctrl.Manager, o Options) error {
 	plans := &plan.Reconciler{Cluster: cluster, Status: writer, DataPlane: plane, Controllers: shared.simulated}
 	teardowns := &teardown.Reconciler{
 		Cluster: cluster, Recorder: recorder, MeshConfigs: shared.meshConfigs(), Status: writer, DataPlane: plane,
-		Restarter: restart.New(plane, recorder, recorded, o.Now), Health: o.Health, Metrics: recorded,
+		Restarter: restart.New(plane, recorder, recorded, o.Now), Health: o.Health, Metrics: recorded, Kinds: kinds,
 	}
 	for _, controller := range []interface{ SetupWithManager(ctrl.Manager) error }{
 		built.mesh, built.certificates, built.trust, built.rollout, built.revision, built.components, plans, teardowns,
@@ -202,15 +206,11 @@ func tokenOf(cfg *rest.Config) func() (string, error) {
 	}
 }
 
-// serverVersion asks the API server for its version.
-func serverVersion(mgr ctrl.Manager) (string, error) {
-	client, err := discovery.NewDiscoveryClientForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+// serverVersion reads the version of the API server.
+func serverVersion(kinds discovery.ServerVersionInterface) (string, error) {
+	info, err := kinds.ServerVersion()
 	if err != nil {
-		return "", fmt.Errorf("the API server cannot be asked for its version: %w", err)
-	}
-	info, err := client.ServerVersion()
-	if err != nil {
-		return "", fmt.Errorf("the API server does not tell its version: %w", err)
+		return "", fmt.Errorf("the version of the API server cannot be read: %w", err)
 	}
 	return info.GitVersion, nil
 }

@@ -32,7 +32,15 @@ spec:
   upgrade:
     gates: {timeout: 90s}
     dataPlane: {maxUnavailable: 50%%, pauseBetween: 2s}
-  removal: {sidecars: %[2]s}
+  removal: {sidecars: %[2]s, namespace: Delete}
+`
+
+// reader allows the operator to list everything in the namespace of the mesh.
+const reader = `apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: osm-operator-namespace-reader, namespace: %[1]s-system}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: osm-operator-namespace-reader}
+subjects: [{kind: ServiceAccount, name: osm-operator, namespace: osm-operator-system}]
 `
 
 // mesh is the Mesh of a scenario.
@@ -67,6 +75,7 @@ func newMesh(t *testing.T, name string, sidecars v1alpha1.SidecarRemoval) mesh {
 		}
 	})
 	must(t, cluster.MeshReady(t.Context(), name, installLimit))
+	must(t, cluster.Put(t.Context(), fmt.Sprintf(reader, name)))
 	_, err := cluster.HasNamespace(t.Context(), podLimit, m.shop())
 	must(t, err)
 	must(t, cluster.CreateNamespace(t.Context(), m.shop(), name))

@@ -156,6 +156,7 @@ func testNamespaceFirst(t *testing.T) {
 	}))
 	t.Logf("%d of the following requests failed; all succeeded after %s", failed, time.Since(start).Round(time.Second))
 	m.pod(m.shop(), "newcomer", "")
+	must(t, cluster.Put(t.Context(), fmt.Sprintf(reader, m.name)))
 	must(t, cluster.DeleteNamespace(t.Context(), m.shop()))
 	m.delete()
 	must(t, m.awaitGone(t.Context()))

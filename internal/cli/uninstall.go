@@ -53,7 +53,7 @@ CRDs and policies are kept unless --delete-cluster-wide-resources is set.`,
 	a.addMeshName(cmd, &o.mesh, "")
 	f.BoolVarP(&o.force, "force", "f", false, "skip the confirmation prompt")
 	f.BoolVarP(&o.clusterWide, "delete-cluster-wide-resources", "a", false, "also delete the CRDs of policies, and all policies")
-	f.BoolVar(&o.deleteNamespace, "delete-namespace", false, "also delete the namespace of the mesh if the operator did not create it")
+	f.BoolVar(&o.deleteNamespace, "delete-namespace", false, "also delete the namespace of the mesh with everything in it")
 	f.BoolVar(&o.operator, "operator", false, "also delete the operator if no other mesh is left")
 	f.StringVar(&o.sidecars, "sidecars", "", "how sidecars are removed: restart restarts workloads, wait waits until you restart them (default: the setting of the Mesh)")
 	f.DurationVar(&o.timeout, "timeout", 5*time.Minute, "time to wait until the mesh is removed")
@@ -210,7 +210,9 @@ func (a *app) chooseRemoval(ctx context.Context, c client.Client, name, chosen s
 		return declared == v1alpha1.SidecarsRestart, nil
 	}
 	before := object.DeepCopy()
-	object.Spec.Removal = &v1alpha1.RemovalSpec{Sidecars: &sidecars}
+	removal := ptr.Deref(object.Spec.Removal, v1alpha1.RemovalSpec{})
+	removal.Sidecars = &sidecars
+	object.Spec.Removal = &removal
 	if err := c.Patch(ctx, object, client.MergeFrom(before), fieldOwner); err != nil {
 		return false, fmt.Errorf("patch spec.removal of Mesh %s: %w", name, a.kube.Sentence(err))
 	}

@@ -28,6 +28,8 @@ const (
 
 	// InjectorCertSecret holds the certificate of the injector's webhook.
 	InjectorCertSecret = "osm-injector-webhook-cert"
+	// StatusLease is the Lease of the replica of the control plane that writes the status of policies.
+	StatusLease = "osm-controller-status"
 	// CanaryCertSecret holds the certificate of the canary's injector. There is at most one canary, so the name is
 	// fixed.
 	CanaryCertSecret = InjectorCertSecret + "-canary"

@@ -10,7 +10,24 @@ type RemovalSpec struct {
 	// pods, and workloads that opted out of restarts. Default: Wait.
 	// +optional
 	Sidecars *SidecarRemoval `json:"sidecars,omitempty"`
+
+	// namespace is Retain or Delete. Retain keeps the namespace of the mesh. Delete deletes it if the operator created it, and if it
+	// contains no object of any kind that was not made for the mesh. Default: Retain.
+	// +optional
+	Namespace *NamespaceRemoval `json:"namespace,omitempty"`
 }
+
+// NamespaceRemoval decides whether the namespace of a mesh is deleted with the Mesh.
+// +kubebuilder:validation:Enum=Retain;Delete
+type NamespaceRemoval string
+
+// The modes of namespace removal.
+const (
+	// NamespaceRetain keeps the namespace.
+	NamespaceRetain NamespaceRemoval = "Retain"
+	// NamespaceDelete deletes a namespace that the operator created and that contains nothing else.
+	NamespaceDelete NamespaceRemoval = "Delete"
+)
 
 // SidecarRemoval decides who removes the sidecars from workloads.
 // +kubebuilder:validation:Enum=Wait;Restart

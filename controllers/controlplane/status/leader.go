@@ -10,6 +10,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
+
+	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 // Leader holds the Lease for writing status, which one replica of the control plane has at a time. xDS does not depend on it.
@@ -28,7 +30,7 @@ func (l *Leader) Notify(c chan<- struct{}) { l.acquired = append(l.acquired, c) 
 // Run competes for the Lease until ctx ends.
 func (l *Leader) Run(ctx context.Context, clients kubernetes.Interface, namespace, replica string, log logr.Logger) error {
 	lock := &resourcelock.LeaseLock{
-		LeaseMeta:  metav1.ObjectMeta{Namespace: namespace, Name: "osm-controller-status"},
+		LeaseMeta:  metav1.ObjectMeta{Namespace: namespace, Name: names.StatusLease},
 		Client:     clients.CoordinationV1(),
 		LockConfig: resourcelock.ResourceLockConfig{Identity: replica},
 	}

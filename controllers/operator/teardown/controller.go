@@ -53,6 +53,8 @@ type Reconciler struct {
 	Restarter *restart.Restarter
 	// Health observes control planes.
 	Health Health
+	// Kinds lists the kinds of objects in namespaces.
+	Kinds Kinds
 	// Metrics counts what happens; nil counts nothing.
 	Metrics *metrics.Recorder
 }

@@ -2,8 +2,6 @@ package teardown
 
 import (
 	"context"
-	"fmt"
-	"strings"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
@@ -11,8 +9,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
@@ -47,7 +43,7 @@ func (r *Reconciler) deletions() []deletion {
 		{"what the operator wrote into the MeshConfig", r.endTeardownMode},
 		{"the certificates of the webhooks", r.deleteSecrets(secrets.InjectorCert, secrets.CanaryCert, secrets.ValidatorCert)},
 		{"the certificate authority", r.deleteSecrets(names.CABundleSecret)},
-		{"the namespace", r.deleteNamespace},
+		{"the namespace", r.removeNamespace},
 	}
 }
 
@@ -90,64 +86,4 @@ func (r *Reconciler) deleteSecrets(wanted ...string) func(context.Context, *scop
 		}
 		return left, nil
 	}
-}
-
-// deleteNamespace deletes the namespace if it was made for the mesh and holds nothing else. It does not wait for the end, which takes
-// as long as the last pod.
-func (r *Reconciler) deleteNamespace(ctx context.Context, s *scope) (int, error) {
-	home := &corev1.Namespace{}
-	if err := r.Client.Get(ctx, client.ObjectKey{Name: s.wanted.Namespace}, home); err != nil {
-		return 0, client.IgnoreNotFound(err)
-	}
-	if home.Labels[names.MeshLabel] != s.mesh.Name || home.DeletionTimestamp != nil {
-		return 0, nil
-	}
-	foreign, err := r.foreignObject(ctx, s)
-	if err != nil {
-		return 0, err
-	}
-	if foreign != "" {
-		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "NamespaceKept", "Remove", "kept namespace %s: it has %s, which was not made for this mesh", home.Name, foreign)
-		return 0, nil
-	}
-	return 0, apply.Delete(ctx, r.Client, home)
-}
-
-// foreignKinds are what users create in namespaces and the operator may list. Secrets are not among them: the operator may not list them.
-func foreignKinds() []schema.GroupVersionKind {
-	return []schema.GroupVersionKind{
-		corev1.SchemeGroupVersion.WithKind("Pod"),
-		corev1.SchemeGroupVersion.WithKind("Service"),
-		corev1.SchemeGroupVersion.WithKind("ConfigMap"),
-		corev1.SchemeGroupVersion.WithKind("ServiceAccount"),
-		corev1.SchemeGroupVersion.WithKind("PersistentVolumeClaim"),
-		appsv1.SchemeGroupVersion.WithKind("Deployment"),
-		appsv1.SchemeGroupVersion.WithKind("StatefulSet"),
-		appsv1.SchemeGroupVersion.WithKind("DaemonSet"),
-		configv1alpha2.GroupVersion.WithKind("MeshConfig"),
-	}
-}
-
-// foreignObject names something in the namespace of the mesh that was not made for it, or nothing.
-func (r *Reconciler) foreignObject(ctx context.Context, s *scope) (string, error) {
-	for _, gvk := range foreignKinds() {
-		list := &metav1.PartialObjectMetadataList{}
-		list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
-		if err := r.Live.List(ctx, list, client.InNamespace(s.wanted.Namespace)); err != nil {
-			return "", fmt.Errorf("it cannot be found out whether the namespace %s may be deleted: %w", s.wanted.Namespace, err)
-		}
-		for i := range list.Items {
-			item := &list.Items[i]
-			if item.Labels[names.MeshLabel] == s.mesh.Name || madeByKubernetes(gvk.Kind, item.Name) {
-				continue
-			}
-			return strings.ToLower(gvk.Kind) + " " + item.Name, nil
-		}
-	}
-	return "", nil
-}
-
-// madeByKubernetes is true for an object that is in every namespace.
-func madeByKubernetes(kind, name string) bool {
-	return kind == "ConfigMap" && name == "kube-root-ca.crt" || kind == "ServiceAccount" && name == "default"
 }

@@ -1,0 +1,101 @@
+package teardown
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// Kinds lists the kinds of namespaced objects that the API server serves.
+type Kinds interface {
+	ServerPreferredNamespacedResources() ([]*metav1.APIResourceList, error)
+}
+
+// foreignPage is the number of objects that are read at once.
+const foreignPage = 500
+
+// foreignObject returns an object in the namespace of the mesh that was not made for it, or nothing. It lists all kinds, and fails if one
+// of them cannot be listed.
+func (r *Reconciler) foreignObject(ctx context.Context, s *scope) (string, error) {
+	kinds, err := r.listableKinds()
+	if err != nil {
+		return "", err
+	}
+	for _, kind := range kinds {
+		found, err := r.foreignObjectOf(ctx, s, kind)
+		if err != nil || found != "" {
+			return found, err
+		}
+	}
+	return "", nil
+}
+
+// listableKinds returns the kinds of namespaced objects that can be listed, in the order of the API server.
+func (r *Reconciler) listableKinds() ([]schema.GroupVersionKind, error) {
+	served, err := r.Kinds.ServerPreferredNamespacedResources()
+	if err != nil {
+		return nil, fmt.Errorf("the kinds of objects cannot be listed: %w", err)
+	}
+	var kinds []schema.GroupVersionKind
+	for _, group := range served {
+		version, err := schema.ParseGroupVersion(group.GroupVersion)
+		if err != nil {
+			return nil, err
+		}
+		for i := range group.APIResources {
+			if resource := &group.APIResources[i]; slices.Contains(resource.Verbs, "list") {
+				kinds = append(kinds, version.WithKind(resource.Kind))
+			}
+		}
+	}
+	if len(kinds) == 0 {
+		return nil, errors.New("the API server serves no kinds of objects")
+	}
+	return kinds, nil
+}
+
+// foreignObjectOf is foreignObject for one kind.
+func (r *Reconciler) foreignObjectOf(ctx context.Context, s *scope, kind schema.GroupVersionKind) (string, error) {
+	for token := ""; ; {
+		list := &metav1.PartialObjectMetadataList{}
+		list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
+		err := r.Live.List(ctx, list, client.InNamespace(s.wanted.Namespace), client.Limit(foreignPage), client.Continue(token))
+		if err != nil {
+			return "", fmt.Errorf("objects of kind %s cannot be listed: %w", kind.GroupKind(), err)
+		}
+		for i := range list.Items {
+			if item := &list.Items[i]; item.Labels[names.MeshLabel] != s.mesh.Name && !isImplicit(kind, item) {
+				return strings.ToLower(kind.Kind) + " " + item.Name, nil
+			}
+		}
+		if token = list.Continue; token == "" {
+			return "", nil
+		}
+	}
+}
+
+// isImplicit reports whether an object exists without anybody creating it for its own sake: objects of every namespace, Events, the Lease of
+// the control plane, the permission to read it, and objects that the API server computes, which have no UID.
+func isImplicit(kind schema.GroupVersionKind, object *metav1.PartialObjectMetadata) bool {
+	switch kind.GroupKind() {
+	case schema.GroupKind{Kind: "ConfigMap"}:
+		return object.Name == "kube-root-ca.crt"
+	case schema.GroupKind{Kind: "ServiceAccount"}:
+		return object.Name == "default"
+	case schema.GroupKind{Kind: "Event"}, schema.GroupKind{Group: "events.k8s.io", Kind: "Event"}:
+		return true
+	case schema.GroupKind{Group: "coordination.k8s.io", Kind: "Lease"}:
+		return object.Name == names.StatusLease
+	case schema.GroupKind{Group: "rbac.authorization.k8s.io", Kind: "RoleBinding"}:
+		return object.Name == namespaceReader
+	}
+	return object.UID == ""
+}
