@@ -36,6 +36,7 @@ func (s *Server) serve(ctx context.Context, client adsClient) error {
 	if err != nil {
 		return err
 	}
+	defer connectionOf(ctx).beginStream()()
 	stream, err := s.config.Store.Connect(ctx, peer, connectionOf(ctx).abort)
 	if err != nil {
 		return s.connectStatus(peer, err)

@@ -29,6 +29,7 @@ func (s *Server) StreamLoadStats(stream loadstatsv3.LoadReportingService_StreamL
 	if err != nil {
 		return err
 	}
+	defer connectionOf(stream.Context()).beginStream()()
 	if _, err := stream.Recv(); err != nil {
 		return nil
 	}

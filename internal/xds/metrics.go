@@ -27,5 +27,5 @@ func newMetrics(registerer prometheus.Registerer, handshakes *handshakeLimiter) 
 	return m
 }
 
-// countRejectedHandshake counts a connection above the limit of handshakes.
-func (m *metrics) countRejectedHandshake() { m.rejected.WithLabelValues("handshakes").Inc() }
+// countClosedPending counts a connection that was closed because it, or too many, had no authenticated stream.
+func (m *metrics) countClosedPending() { m.rejected.WithLabelValues("handshakes").Inc() }

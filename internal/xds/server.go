@@ -52,6 +52,9 @@ type Config struct {
 	Compatibility compatibility.Entry
 	// Loads records load reports. The default is a store that is not read.
 	Loads *loadstats.Store
+	// MaxPendingPerAddress is how many connections of one address may be without an authenticated stream. The default
+	// is 256.
+	MaxPendingPerAddress int
 	// Now returns the current time. The default is time.Now.
 	Now func() time.Time
 }
@@ -82,11 +85,15 @@ func NewServer(config Config) (*Server, error) {
 	if config.Loads == nil {
 		config.Loads = loadstats.NewStore(config.Now)
 	}
-	handshakes := newHandshakeLimiter(max(runtime.GOMAXPROCS(0), minActiveHandshakes), maxHandshakes)
+	if config.MaxPendingPerAddress == 0 {
+		config.MaxPendingPerAddress = maxPendingPerAddress
+	}
+	handshakes := newHandshakeLimiter(max(runtime.GOMAXPROCS(0), minActiveHandshakes))
 	s := &Server{config: config, metrics: newMetrics(config.Metrics, handshakes)}
+	pending := newPendingLimiter(maxPending, config.MaxPendingPerAddress, pendingTimeout, s.metrics.countClosedPending)
 	s.log = newLimitedLog(config.Log, config.Now, s.metrics.droppedLines.Inc)
 	s.grpc = grpc.NewServer(
-		grpc.Creds(transport{credentials.NewTLS(tlsConfig), handshakes, s.metrics.countRejectedHandshake}),
+		grpc.Creds(transport{credentials.NewTLS(tlsConfig), pending, handshakes}),
 		grpc.ForceServerCodecV2(codec{}),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.MaxRecvMsgSize(maxRequestBytes),

@@ -11,30 +11,30 @@ import (
 // transport is TLS that makes the connection of a request available, to close it. gRPC cannot end a stream whose write blocks.
 type transport struct {
 	credentials.TransportCredentials
+	pending    *pendingLimiter
 	handshakes *handshakeLimiter
-	// onRejected is called for each connection above the limit of handshakes.
-	onRejected func()
 }
 
 // connection is the connection of a request.
 type connection struct {
 	credentials.AuthInfo
-	raw net.Conn
+	conn *pendingConn
 }
 
 // ServerHandshake implements credentials.TransportCredentials.
 func (t transport) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	limited, err := t.handshakes.begin(raw)
+	pending, err := t.pending.admit(raw)
 	if err != nil {
-		t.onRejected()
 		return nil, nil, err
 	}
+	limited := t.handshakes.begin(pending)
 	conn, info, err := t.TransportCredentials.ServerHandshake(limited)
 	limited.end()
 	if err != nil {
+		_ = pending.Close()
 		return nil, nil, err
 	}
-	return conn, connection{info, raw}, nil
+	return conn, connection{info, pending}, nil
 }
 
 // connectionOf returns the connection of a request.
@@ -49,7 +49,15 @@ func connectionOf(ctx context.Context) connection {
 
 // abort closes the connection without waiting for pending writes.
 func (c connection) abort() {
-	if c.raw != nil {
-		_ = c.raw.Close()
+	if c.conn != nil {
+		_ = c.conn.Close()
 	}
+}
+
+// beginStream records that the connection has an authenticated stream. The caller calls the returned function after it.
+func (c connection) beginStream() (end func()) {
+	if c.conn == nil {
+		return func() {}
+	}
+	return c.conn.beginStream()
 }
