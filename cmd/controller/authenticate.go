@@ -18,7 +18,8 @@ type authenticator struct{ verifier *token.Verifier }
 func newAuthenticator(o options, client rest.Interface) authenticator {
 	server := token.NewAPIServer(client)
 	return authenticator{token.NewVerifier(token.Config{
-		Audience: names.TokenAudience(o.mesh, o.namespace), FetchIssuer: server.Issuer, FetchKeys: server.Keys, Now: time.Now,
+		Audience: names.TokenAudience(o.mesh, o.namespace), FetchIssuer: server.Issuer, FetchKeys: server.Keys,
+		Review: server.Review, Check: server.Check, Now: time.Now,
 	})}
 }
 
@@ -29,9 +30,10 @@ func (a authenticator) Authenticate(ctx context.Context, raw string) (snapshot.P
 		return snapshot.Peer{}, err
 	}
 	peer := snapshot.Peer{
-		PodUID: verified.PodUID, ServiceAccountUID: verified.ServiceAccountUID, Expiry: verified.Expiry,
+		PodUID: verified.PodUID, ServiceAccountUID: verified.ServiceAccountUID, Expiry: verified.ValidUntil,
 		ServiceAccount: identity.ServiceAccount{Namespace: verified.Namespace, Name: verified.ServiceAccount},
 	}
+	peer.Extend = func(ctx context.Context) time.Time { return a.verifier.Extend(ctx, verified.Expiry) }
 	peer.Pod.Namespace, peer.Pod.Name = verified.Namespace, verified.Pod
 	return peer, nil
 }

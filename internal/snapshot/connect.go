@@ -16,8 +16,10 @@ type Peer struct {
 	PodUID            string
 	ServiceAccount    identity.ServiceAccount
 	ServiceAccountUID string
-	// Expiry is when the token expires. The stream ends at that time.
+	// Expiry is when the token expires. The stream ends at that time, unless Extend returns a later one.
 	Expiry time.Time
+	// Extend returns until when an expired token may be used, the zero time if it may not. nil extends nothing.
+	Extend func(context.Context) time.Time
 }
 
 // Reasons why a stream is rejected or ends. Also see delta.ErrExpired.

@@ -31,14 +31,14 @@ func (s *Stream) SetSoftware(software status.Software) {
 // Serve processes requests until the stream ends. The error is one of this package, delta.ErrExpired, a *delta.InvalidRequestError,
 // or that of ctx or send; nil after the end of requests.
 func (s *Stream) Serve(ctx context.Context, requests <-chan *discovery.DeltaDiscoveryRequest, send delta.SendFunc) error {
-	session := s.delta.NewSession(delta.Options{ReadinessCluster: s.store.readinessCluster})
+	session := s.delta.NewSession(delta.Options{ReadinessCluster: s.store.readinessCluster, Extend: s.peer.Extend})
 	return session.Serve(ctx, s.peer.Expiry, requests, send)
 }
 
 // ServeUndivided is Serve for a client that needs all changes of a type in one response. It does not use the readiness cluster,
 // and NACKs do not quarantine policies.
 func (s *Stream) ServeUndivided(ctx context.Context, requests <-chan *discovery.DeltaDiscoveryRequest, send delta.SendFunc) error {
-	return s.delta.NewSession(delta.Options{Undivided: true}).Serve(ctx, s.peer.Expiry, requests, send)
+	return s.delta.NewSession(delta.Options{Undivided: true, Extend: s.peer.Extend}).Serve(ctx, s.peer.Expiry, requests, send)
 }
 
 // Close removes the stream from the Store. It must be called once, after Serve.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -160,6 +161,28 @@ func TestExpiredTokenEndsTheStream(t *testing.T) {
 	p := c.connect(t, "short", fakexds.NewEnvoy())
 	if err := p.waitEnd(t); status.Code(err) != codes.Unauthenticated {
 		t.Errorf("ended with %v", err)
+	}
+}
+
+// TestAuditP4StreamOutlivesItsToken extends an expired token once.
+func TestAuditP4StreamOutlivesItsToken(t *testing.T) {
+	m := newMesh()
+	c := start(t, m.entries()...)
+	c.store.MarkSynced()
+	peer := peerOf(m.client)
+	peer.Expiry = time.Now()
+	var extended atomic.Int32
+	peer.Extend = func(context.Context) time.Time {
+		if extended.Add(1) == 1 {
+			return time.Now()
+		}
+		return time.Time{}
+	}
+	c.tokens["short"] = peer
+	p := c.connect(t, "short", fakexds.NewEnvoy())
+	p.waitFor(t, fakexds.RouteType, "rds-outbound.80|a/server")
+	if err := p.waitEnd(t); status.Code(err) != codes.Unauthenticated || extended.Load() != 2 {
+		t.Errorf("ended with %v after %d extensions, want 2", err, extended.Load())
 	}
 }
 

@@ -1,6 +1,6 @@
 // Package token verifies the service account tokens that sidecars present, without a request to the API server per token.
 //
-// Tokens, and from time to time the API server's signing keys, flow in; the service account and pod of a token flow out. The
+// Tokens, and from time to time the API server's issuer and signing keys, flow in; the service account and pod of a token flow out. The
 // caller checks that both still exist, by their UIDs.
 //
 // The key cache is not go-oidc's RemoteKeySet, which fetches keys on every unknown key ID: anybody could cause requests to

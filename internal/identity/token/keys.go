@@ -3,6 +3,8 @@ package token
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,6 +19,8 @@ const (
 	// maxAge is the age after which keys are fetched again although they are known, so that a withdrawn key does not
 	// stay valid.
 	maxAge = 10 * time.Minute
+	// issuerGrace is for how long a former issuer is accepted. It is longer than the life of its tokens.
+	issuerGrace = 24 * time.Hour
 )
 
 // keyCache holds the API server's keys. It keeps them while the API server is unavailable.
@@ -28,8 +32,8 @@ type keyCache struct {
 	fetching chan struct{}
 
 	mu sync.Mutex
-	// issuer and keys are unset until the first successful fetch.
-	issuer  string
+	// issuers and keys are unset until the first successful fetch. issuers has the last fetch that returned each issuer.
+	issuers map[string]time.Time
 	keys    map[string]jose.JSONWebKey
 	fetched time.Time
 	tried   time.Time
@@ -40,9 +44,9 @@ func newKeyCache(issuer func(context.Context) (string, error), keys func(context
 	return &keyCache{fetchIssuer: issuer, fetchKeys: keys, now: now, fetching: make(chan struct{}, 1)}
 }
 
-// find returns the public key with the given ID, usable with the algorithm, and its issuer. It fetches when the key is
-// unknown or the keys are old, at most every fetchPause.
-func (c *keyCache) find(ctx context.Context, id, algorithm string) (any, string, error) {
+// find returns the public key with the given ID, usable with the algorithm. It fetches when the key is unknown or the keys
+// are old, at most every fetchPause.
+func (c *keyCache) find(ctx context.Context, id, algorithm string) (any, error) {
 	key, known, fresh := c.lookup(id)
 	switch {
 	case known && fresh:
@@ -58,7 +62,7 @@ func (c *keyCache) find(ctx context.Context, id, algorithm string) (any, string,
 		select {
 		case c.fetching <- struct{}{}:
 		case <-ctx.Done():
-			return nil, "", fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
+			return nil, fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
 		}
 		if key, known, _ = c.lookup(id); !known {
 			c.refresh(ctx)
@@ -70,13 +74,41 @@ func (c *keyCache) find(ctx context.Context, id, algorithm string) (any, string,
 	defer c.mu.Unlock()
 	switch {
 	case c.keys == nil:
-		return nil, "", fmt.Errorf("%w: %w", ErrUnavailable, c.failure)
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, c.failure)
 	case !known:
-		return nil, "", fmt.Errorf("the token is signed with the key %.64q, which is not one of the API server of this cluster", id)
+		return nil, fmt.Errorf("the token is signed with the key %.64q, which is %w as one of the API server of this cluster", id, errNotRecognised)
 	case key.Algorithm != "" && key.Algorithm != algorithm:
-		return nil, "", fmt.Errorf("the token is signed with %.16q, but its key is for %s", algorithm, key.Algorithm)
+		return nil, fmt.Errorf("the token is signed with %.16q, but its key is for %s", algorithm, key.Algorithm)
 	}
-	return key.Key, c.issuer, nil
+	return key.Key, nil
+}
+
+// checkIssuer returns an error unless the API server has issued tokens as the issuer recently. It fetches for an unknown
+// issuer, at most every fetchPause.
+func (c *keyCache) checkIssuer(ctx context.Context, issuer string) error {
+	if c.isIssuer(issuer) {
+		return nil
+	}
+	select {
+	case c.fetching <- struct{}{}:
+		c.refresh(ctx)
+		<-c.fetching
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
+	}
+	if c.isIssuer(issuer) {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return fmt.Errorf("the token is issued by %.200q, which is %w: expected one of %q", issuer, errNotRecognised, slices.Sorted(maps.Keys(c.issuers)))
+}
+
+func (c *keyCache) isIssuer(issuer string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	seen, known := c.issuers[issuer]
+	return known && c.fetched.Sub(seen) < issuerGrace
 }
 
 // lookup returns whether a key is known, and whether the keys are recent enough.
@@ -90,7 +122,7 @@ func (c *keyCache) lookup(id string) (key jose.JSONWebKey, known, fresh bool) {
 // refresh fetches unless the last fetch was within fetchPause. Only the holder of fetching calls it.
 func (c *keyCache) refresh(ctx context.Context) {
 	c.mu.Lock()
-	issuer, tried := c.issuer, c.tried
+	tried := c.tried
 	c.mu.Unlock()
 	if !tried.IsZero() && c.now().Sub(tried) < fetchPause {
 		return
@@ -98,22 +130,30 @@ func (c *keyCache) refresh(ctx context.Context) {
 	// The fetch serves all callers, so the cancellation of one must not abort it.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
 	defer cancel()
-	issuer, keys, err := c.fetch(ctx, issuer)
+	issuer, keys, err := c.fetch(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.tried, c.failure = c.now(), err
 	if err == nil {
-		c.issuer, c.keys, c.fetched = issuer, keys, c.tried
+		c.keys, c.fetched = keys, c.tried
+		c.recordIssuer(issuer)
 	}
 }
 
-// fetch gets the keys, and the issuer unless it is known.
-func (c *keyCache) fetch(ctx context.Context, issuer string) (string, map[string]jose.JSONWebKey, error) {
-	if issuer == "" {
-		var err error
-		if issuer, err = c.fetchIssuer(ctx); err != nil {
-			return "", nil, err
-		}
+// recordIssuer records the current issuer and forgets those of long ago.
+func (c *keyCache) recordIssuer(issuer string) {
+	if c.issuers == nil {
+		c.issuers = map[string]time.Time{}
+	}
+	c.issuers[issuer] = c.fetched
+	maps.DeleteFunc(c.issuers, func(_ string, seen time.Time) bool { return c.fetched.Sub(seen) >= issuerGrace })
+}
+
+// fetch gets the issuer and the keys.
+func (c *keyCache) fetch(ctx context.Context) (string, map[string]jose.JSONWebKey, error) {
+	issuer, err := c.fetchIssuer(ctx)
+	if err != nil {
+		return "", nil, err
 	}
 	set, err := c.fetchKeys(ctx)
 	if err != nil {

@@ -34,16 +34,24 @@ type Token struct {
 	PodUID            string
 	// Expiry is when the token expires.
 	Expiry time.Time
+	// ValidUntil is until when the token may be used without another check. It is the expiry, unless the token has expired
+	// and the API server is unavailable.
+	ValidUntil time.Time
 }
 
-// Config configures a Verifier. All fields are required.
+// Config configures a Verifier. All fields are required, unless documented otherwise.
 type Config struct {
 	// Audience must be among the token's audiences.
 	Audience string
-	// FetchIssuer returns the issuer that tokens must have. It is called until it succeeds once.
+	// FetchIssuer returns the issuer of new tokens. It is called with FetchKeys.
 	FetchIssuer func(context.Context) (string, error)
 	// FetchKeys returns the issuer's public keys.
 	FetchKeys func(context.Context) (*jose.JSONWebKeySet, error)
+	// Review asks the API server about a token whose key or issuer is not known. nil rejects such tokens.
+	Review func(ctx context.Context, token, audience string) (Reviewed, error)
+	// Check returns an error while the API server is unavailable. Expired tokens are then accepted for OutageGrace. nil
+	// never accepts them.
+	Check func(context.Context) error
 	// Now is the clock.
 	Now func() time.Time
 }
@@ -53,6 +61,8 @@ type Verifier struct {
 	audience string
 	now      func() time.Time
 	keys     *keyCache
+	reviewer *reviewer
+	outage   outage
 }
 
 // NewVerifier returns a Verifier. The first token triggers a fetch of the keys.
@@ -61,6 +71,8 @@ func NewVerifier(config Config) *Verifier {
 		audience: config.Audience,
 		now:      config.Now,
 		keys:     newKeyCache(config.FetchIssuer, config.FetchKeys, config.Now),
+		reviewer: newReviewer(config.Review, config.Now),
+		outage:   outage{check: config.Check, now: config.Now},
 	}
 }
 
@@ -90,18 +102,44 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (Token, error) {
 	if err != nil {
 		return Token{}, fmt.Errorf("the token is not a signed service account token: %w", err)
 	}
-	header := parsed.Headers[0]
-	key, issuer, err := v.keys.find(ctx, header.KeyID, header.Algorithm)
+	c, unrecognised := v.verifyOffline(ctx, parsed)
+	if unrecognised != nil && !errors.Is(unrecognised, errNotRecognised) {
+		return Token{}, unrecognised
+	}
+	validUntil, err := v.check(ctx, c)
 	if err != nil {
 		return Token{}, err
 	}
-	var c claims
+	verified := c.token(validUntil)
+	if unrecognised != nil {
+		if err := v.reviewer.confirm(ctx, raw, v.audience, verified); err != nil {
+			return Token{}, fmt.Errorf("%w, and %w", unrecognised, err)
+		}
+	}
+	return verified, nil
+}
+
+// verifyOffline returns the claims of a token. The error wraps errNotRecognised if the API server may accept the token all
+// the same; the claims are then not verified.
+func (v *Verifier) verifyOffline(ctx context.Context, parsed *jwt.JSONWebToken) (c claims, err error) {
+	header := parsed.Headers[0]
+	key, err := v.keys.find(ctx, header.KeyID, header.Algorithm)
+	if errors.Is(err, errNotRecognised) {
+		if claimsErr := parsed.UnsafeClaimsWithoutVerification(&c); claimsErr != nil {
+			return c, fmt.Errorf("the token is not a service account token: %w", claimsErr)
+		}
+		return c, err
+	}
+	if err != nil {
+		return c, err
+	}
 	if err := parsed.Claims(key, &c); err != nil {
-		return Token{}, fmt.Errorf("the token is not signed by the API server of this cluster: %w", err)
+		return c, fmt.Errorf("the token is not signed by the API server of this cluster: %w", err)
 	}
-	if err := v.check(c, issuer); err != nil {
-		return Token{}, err
-	}
+	return c, v.keys.checkIssuer(ctx, c.Issuer)
+}
+
+func (c claims) token(validUntil time.Time) Token {
 	return Token{
 		Namespace:         c.Kubernetes.Namespace,
 		ServiceAccount:    c.Kubernetes.ServiceAccount.Name,
@@ -109,30 +147,44 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (Token, error) {
 		Pod:               c.Kubernetes.Pod.Name,
 		PodUID:            c.Kubernetes.Pod.UID,
 		Expiry:            c.Expiry.Time(),
-	}, nil
+		ValidUntil:        validUntil,
+	}
 }
 
-// check validates the claims of a token with a valid signature.
-func (v *Verifier) check(c claims, issuer string) error {
+// check validates the claims of a token except for its issuer. It returns until when they are valid.
+func (v *Verifier) check(ctx context.Context, c claims) (time.Time, error) {
+	if err := v.checkClaims(c); err != nil {
+		return time.Time{}, err
+	}
+	until := v.Extend(ctx, c.Expiry.Time())
+	if until.IsZero() {
+		return until, fmt.Errorf("the token expired at %s", c.Expiry.Time().UTC().Format(time.RFC3339))
+	}
+	return until, nil
+}
+
+// checkClaims validates all claims except for the issuer and the expiry.
+func (v *Verifier) checkClaims(c claims) error {
 	now := v.now()
 	k := c.Kubernetes
 	switch {
-	case c.Issuer != issuer:
-		return fmt.Errorf("the token is issued by %q: expected %q", c.Issuer, issuer)
 	case !c.Audience.Contains(v.audience):
 		return fmt.Errorf("the token is for the audience %q: expected %q", c.Audience, v.audience)
 	case c.Expiry == nil:
 		return errors.New("the token never expires: use a projected service account token")
-	case !now.Before(c.Expiry.Time().Add(leeway)):
-		return fmt.Errorf("the token expired at %s", c.Expiry.Time().UTC().Format(time.RFC3339))
 	case c.NotBefore != nil && now.Add(leeway).Before(c.NotBefore.Time()):
 		return fmt.Errorf("the token is valid only from %s: are the clocks of this process and of the API server apart?", c.NotBefore.Time().UTC().Format(time.RFC3339))
 	case k.Pod.Name == "" || k.Pod.UID == "":
 		return errors.New("the token is not bound to a pod: use a projected service account token")
 	case k.Namespace == "" || k.ServiceAccount.Name == "" || k.ServiceAccount.UID == "":
 		return errors.New("the token names no service account")
-	case c.Subject != "system:serviceaccount:"+k.Namespace+":"+k.ServiceAccount.Name:
+	case c.Subject != subjectOf(k.Namespace, k.ServiceAccount.Name):
 		return fmt.Errorf("the token's subject %q is not its service account %s/%s", c.Subject, k.Namespace, k.ServiceAccount.Name)
 	}
 	return nil
+}
+
+// subjectOf is the user name of a service account.
+func subjectOf(namespace, name string) string {
+	return "system:serviceaccount:" + namespace + ":" + name
 }

@@ -22,8 +22,8 @@ func TestVerifyReturnsClaims(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got.Expiry = got.Expiry.UTC()
-	want := Token{Namespace: "bookstore", ServiceAccount: "bookstore", ServiceAccountUID: "sa-uid", Pod: "bookstore-0", PodUID: "pod-uid", Expiry: start.Add(time.Hour)}
+	got.Expiry, got.ValidUntil = got.Expiry.UTC(), got.ValidUntil.UTC()
+	want := Token{Namespace: "bookstore", ServiceAccount: "bookstore", ServiceAccountUID: "sa-uid", Pod: "bookstore-0", PodUID: "pod-uid", Expiry: start.Add(time.Hour), ValidUntil: start.Add(time.Hour)}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

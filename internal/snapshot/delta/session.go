@@ -35,17 +35,20 @@ type Options struct {
 	Undivided bool
 	// ReadinessCluster is sent to a new client until it has accepted everything; nil for none.
 	ReadinessCluster *resource.Content
+	// Extend returns until when an expired token may be used, the zero time if it may not. nil extends nothing.
+	Extend func(context.Context) time.Time
 }
 
 // Session runs the state machine of a Stream. It belongs to the stream's goroutine.
 type Session struct {
 	stream    *Stream
 	sequencer sequencer
+	extend    func(context.Context) time.Time
 }
 
 // NewSession returns the Session of a stream. A stream has one.
 func (s *Stream) NewSession(options Options) *Session {
-	session := &Session{stream: s}
+	session := &Session{stream: s, extend: options.Extend}
 	session.sequencer.init()
 	session.sequencer.undivided, session.sequencer.readinessCluster = options.Undivided, options.ReadinessCluster
 	return session
@@ -74,7 +77,11 @@ func (s *Session) Serve(ctx context.Context, expiry time.Time, requests <-chan *
 		case <-s.stream.ended:
 			return s.stream.cause
 		case <-expiryTimer.C:
-			return ErrExpired
+			until := s.extendExpired(ctx)
+			if until.IsZero() {
+				return ErrExpired
+			}
+			expiryTimer.Reset(max(until.Sub(now()), minExtension))
 		case req, open := <-requests:
 			if !open {
 				return nil
@@ -87,6 +94,16 @@ func (s *Session) Serve(ctx context.Context, expiry time.Time, requests <-chan *
 			return err
 		}
 	}
+}
+
+// minExtension is the minimum time between two extensions of an expired token.
+const minExtension = time.Second
+
+func (s *Session) extendExpired(ctx context.Context) time.Time {
+	if s.extend == nil {
+		return time.Time{}
+	}
+	return s.extend(ctx)
 }
 
 // Flush sends everything that may be sent now. It returns when there may be more without further input; zero if never.

@@ -60,8 +60,9 @@ type tokens struct{ *token.Verifier }
 func (v tokens) Authenticate(ctx context.Context, raw string) (xds.Peer, error) {
 	verified, err := v.Verify(ctx, raw)
 	return xds.Peer{
+		Extend: func(ctx context.Context) time.Time { return v.Extend(ctx, verified.Expiry) },
 		Pod:    catalog.Name{Namespace: verified.Namespace, Name: verified.Pod},
-		PodUID: verified.PodUID, ServiceAccountUID: verified.ServiceAccountUID, Expiry: verified.Expiry,
+		PodUID: verified.PodUID, ServiceAccountUID: verified.ServiceAccountUID, Expiry: verified.ValidUntil,
 		ServiceAccount: identity.ServiceAccount{Namespace: verified.Namespace, Name: verified.ServiceAccount},
 	}, err
 }
@@ -102,7 +103,7 @@ func (p *plane) serve(t *testing.T, config *rest.Config) {
 		Store: p.store, Log: logr.Discard(), Metrics: p.registry,
 		TLS: certificate.NewServerCertificate(issuer.Manager, p.now, serverName).TLSConfig(),
 		Authenticator: tokens{token.NewVerifier(token.Config{
-			Audience: audience, FetchIssuer: api.Issuer, FetchKeys: api.Keys, Now: p.now,
+			Audience: audience, FetchIssuer: api.Issuer, FetchKeys: api.Keys, Review: api.Review, Check: api.Check, Now: p.now,
 		})},
 	})
 	if err != nil {

@@ -2,10 +2,14 @@ package servertest
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -70,6 +74,32 @@ func (s *server) verifier(t *testing.T) *token.Verifier {
 	return token.NewVerifier(token.Config{Audience: audience, FetchIssuer: api.Issuer, FetchKeys: api.Keys, Now: time.Now})
 }
 
+// TestAuditP1TokensOfUnknownKeys verifies tokens with a TokenReview alone, with the permissions of the controller.
+func TestAuditP1TokensOfUnknownKeys(t *testing.T) {
+	s := start(t)
+	api := token.NewAPIServer(kubernetes.NewForConfigOrDie(s.config).Discovery().RESTClient())
+	if err := api.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+	v := token.NewVerifier(token.Config{
+		Audience: audience, FetchIssuer: api.Issuer, Review: api.Review, Now: time.Now,
+		FetchKeys: func(context.Context) (*jose.JSONWebKeySet, error) {
+			key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+			return &jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "another"}}}, err
+		},
+	})
+	got, err := v.Verify(t.Context(), s.request(t, true, audience))
+	if err != nil || got.Pod != s.pod.Name || got.PodUID != string(s.pod.UID) || got.ServiceAccountUID != string(s.account.UID) {
+		t.Errorf("the token is %+v, %v", got, err)
+	}
+	good := s.request(t, true, audience)
+	for name, raw := range map[string]string{"for the API server": s.request(t, true), "with another signature": good[:len(good)-8] + "AAAAAAAA"} {
+		if got, err := v.Verify(t.Context(), raw); err == nil {
+			t.Errorf("a token %s is accepted as %+v", name, got)
+		}
+	}
+}
+
 func TestTokensOfARealAPIServer(t *testing.T) {
 	s := start(t)
 	v := s.verifier(t)
@@ -80,7 +110,7 @@ func TestTokensOfARealAPIServer(t *testing.T) {
 	left := time.Until(got.Expiry)
 	want := token.Token{
 		Namespace: "default", ServiceAccount: "bookstore", ServiceAccountUID: string(s.account.UID),
-		Pod: s.pod.Name, PodUID: string(s.pod.UID), Expiry: got.Expiry,
+		Pod: s.pod.Name, PodUID: string(s.pod.UID), Expiry: got.Expiry, ValidUntil: got.Expiry,
 	}
 	if got != want || left < 50*time.Minute || left > 70*time.Minute {
 		t.Errorf("token is %+v, want %+v for an hour", got, want)
