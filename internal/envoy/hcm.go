@@ -6,6 +6,7 @@ import (
 	httprbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/openservicemesh/osm-operator/internal/envoy/message"
@@ -57,8 +58,10 @@ func connectionManager(routeConfig string) *hcmv3.HttpConnectionManager {
 		ForwardClientCertDetails: hcmv3.HttpConnectionManager_SANITIZE,
 		InternalAddressConfig:    &hcmv3.HttpConnectionManager_InternalAddressConfig{},
 		GenerateRequestId:        wrapperspb.Bool(true),
-		AccessLog:                accessLog,
-		UpgradeConfigs:           []*hcmv3.HttpConnectionManager_UpgradeConfig{{UpgradeType: "websocket"}},
+		// Envoy's default ends a request after five minutes without data: quiet gRPC streams and WebSockets, slow answers.
+		StreamIdleTimeout: durationpb.New(0),
+		AccessLog:         accessLog,
+		UpgradeConfigs:    []*hcmv3.HttpConnectionManager_UpgradeConfig{{UpgradeType: "websocket"}},
 		RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{
 			ConfigSource:    ads,
 			RouteConfigName: routeConfig,

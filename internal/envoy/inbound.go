@@ -115,5 +115,5 @@ func inboundProxy(in inboundPort) *listenerv3.Filter {
 		return inboundHTTP(inboundRouteName(in))
 	}
 	local := localClusterName(in.Service, in.TargetPort)
-	return tcpAfterHandshake("inbound-mesh-tcp-proxy."+local, local)
+	return tcpAfterHandshake("inbound-mesh-tcp-proxy."+local, local, in.IdleTimeout)
 }

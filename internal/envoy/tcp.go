@@ -18,9 +18,11 @@ const maxConnectAttempts = 3
 const maxEarlyBytes = 16 << 10
 
 // tcpAfterHandshake forwards connections to one cluster once the TLS handshake has verified the client. The
-// application does not see connections of other clients.
-func tcpAfterHandshake(statPrefix, clusterName string) *listenerv3.Filter {
+// application does not see connections of other clients. It closes connections that are idle for the given time; 0 is
+// Envoy's default of an hour.
+func tcpAfterHandshake(statPrefix, clusterName string, idle time.Duration) *listenerv3.Filter {
 	return tcpProxy(&tcpv3.TcpProxy{
+		IdleTimeout:         durationUnlessZero(idle),
 		StatPrefix:          statPrefix,
 		ClusterSpecifier:    &tcpv3.TcpProxy_Cluster{Cluster: clusterName},
 		UpstreamConnectMode: tcpv3.UpstreamConnectMode_ON_DOWNSTREAM_TLS_HANDSHAKE,

@@ -72,7 +72,8 @@ func destinations(v *catalog.View, client identity.ServiceAccount) Destinations 
 func inbound(v *catalog.View, key Key, service *catalog.Service) []Inbound {
 	var list []Inbound
 	seen := map[uint16]bool{}
-	limits := limitsOf(upstreamSetting(v, service.Name))
+	setting := upstreamSetting(v, service.Name)
+	limits := limitsOf(setting)
 	for _, port := range service.Ports {
 		target := v.TargetPort(service, port)
 		if target == 0 || seen[target] {
@@ -87,6 +88,8 @@ func inbound(v *catalog.View, key Key, service *catalog.Service) []Inbound {
 			Protocol:   protocol,
 			Rules:      authz.InboundRules(v, key.Identity, target, protocol),
 			Limits:     limits,
+			// An HTTP connection is closed by the client's sidecar.
+			IdleTimeout: longIdleTimeout(setting, protocol),
 		})
 	}
 	return list

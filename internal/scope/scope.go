@@ -2,6 +2,7 @@ package scope
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/authz"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
@@ -59,6 +60,8 @@ type Inbound struct {
 	Rules      authz.Rules
 	// Limits bound the traffic to the port; nil means no limit.
 	Limits *Limits
+	// IdleTimeout is after what time without data a connection to a TCP port is closed; 0 is Envoy's default of an hour.
+	IdleTimeout time.Duration
 	// DrainMark changes when a source loses its permission. The sidecar then drains the port, so no connection
 	// outlives its permission. Initially empty.
 	DrainMark string

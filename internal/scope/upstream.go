@@ -2,6 +2,7 @@ package scope
 
 import (
 	"slices"
+	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
@@ -66,6 +67,18 @@ func (o outboundBuilder) upstream(service catalog.Name) *Upstream {
 		up.HealthCheck = &catalog.HealthCheck{}
 	}
 	return up
+}
+
+// defaultIdleTimeout is after what time without data Envoy closes a TCP connection by default.
+const defaultIdleTimeout = time.Hour
+
+// longIdleTimeout returns the idle timeout of connections to a TCP port if it exceeds the default; 0 otherwise, because the
+// sidecar of the client closes them earlier.
+func longIdleTimeout(setting *catalog.UpstreamTrafficSetting, protocol catalog.Protocol) time.Duration {
+	if setting == nil || protocol.IsHTTP() || setting.Connections.TCPIdleTimeout <= defaultIdleTimeout {
+		return 0
+	}
+	return setting.Connections.TCPIdleTimeout
 }
 
 // limitsOf returns the limits of a setting, or nil if it has none.
