@@ -36,7 +36,7 @@ func (p *program) serveReport(ctx context.Context) error {
 		return err
 	}
 	own := certificate.NewServerCertificate(p.authority.manager, time.Now, names.ReportCommonName(p.options.trustDomain))
-	return server.Serve(ctx, listener, own.Get, server.Handler(p.store, p.loads, server.NewAccess(clients, time.Now)))
+	return server.Serve(ctx, listener, own.Get, server.Handler(p.store, p.loads, p.authority.manager, server.NewAccess(clients, time.Now)))
 }
 
 // otherReplicas returns a client for the reports of the other replicas.

@@ -4,32 +4,27 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
-)
-
-// File names in a mounted CA Secret, equal to its keys.
-const (
-	certFile = "ca.crt"
-	keyFile  = "private.key"
 )
 
 // Directory is a mounted CA Secret that can change while the process runs.
 type Directory struct {
 	path string
 	now  func() time.Time
-	// cert and key are the content that the last successful Load read.
-	cert, key []byte
+	// content is what the last successful Load read, by file.
+	content   map[string][]byte
 	lastError string
 }
 
-// OpenDirectory returns the Directory with ca.crt and private.key in path. now is the clock.
+// OpenDirectory returns the Directory with the keys of a CA Secret in path. now is the clock.
 func OpenDirectory(path string, now func() time.Time) *Directory {
 	return &Directory{path: path, now: now}
 }
 
-// Load reads the root certificate and key.
+// Load reads the authority.
 func (d *Directory) Load() (*Root, error) {
 	// The kubelet updates a mounted Secret atomically by replacing the symlink ..data. It is resolved once, so that both
 	// files are of the same version.
@@ -37,19 +32,22 @@ func (d *Directory) Load() (*Root, error) {
 	if data, err := filepath.EvalSymlinks(filepath.Join(d.path, "..data")); err == nil {
 		directory = data
 	}
-	cert, err := os.ReadFile(filepath.Join(directory, certFile))
-	if err != nil {
-		return nil, fmt.Errorf("the root certificate cannot be read, is the CA Secret mounted at %s? %w", d.path, err)
+	content := map[string][]byte{}
+	for _, name := range []string{TrustKey, SignerKey, ChainKey} {
+		text, err := os.ReadFile(filepath.Join(directory, name))
+		if err != nil && (name != ChainKey || !os.IsNotExist(err)) {
+			return nil, fmt.Errorf("the certificate authority cannot be read, is the CA Secret mounted at %s? %w", d.path, err)
+		}
+		content[name] = text
 	}
-	key, err := os.ReadFile(filepath.Join(directory, keyFile))
-	if err != nil {
-		return nil, fmt.Errorf("the root key cannot be read, is the CA Secret mounted at %s? %w", d.path, err)
+	root, err := Decode(content)
+	if err == nil {
+		err = root.Valid(d.now())
 	}
-	root, err := ParseRoot(cert, key, d.now())
 	if err != nil {
 		return nil, fmt.Errorf("the root in %s is not usable: %w", d.path, err)
 	}
-	d.cert, d.key = cert, key
+	d.content = content
 	return root, nil
 }
 
@@ -71,7 +69,7 @@ func (d *Directory) Watch(ctx context.Context, interval time.Duration, changed f
 
 // poll loads the root once and reports a change or a new error.
 func (d *Directory) poll(changed func(*Root), failed func(error)) {
-	cert, key := d.cert, d.key
+	before := d.content
 	root, err := d.Load()
 	switch {
 	case err != nil && err.Error() != d.lastError:
@@ -79,7 +77,7 @@ func (d *Directory) poll(changed func(*Root), failed func(error)) {
 		failed(err)
 	case err == nil:
 		d.lastError = ""
-		if !bytes.Equal(cert, d.cert) || !bytes.Equal(key, d.key) {
+		if !maps.EqualFunc(before, d.content, bytes.Equal) {
 			changed(root)
 		}
 	}

@@ -15,8 +15,8 @@ func mount(t *testing.T, dir, version string, cert, key []byte) {
 	data := filepath.Join(dir, version)
 	for _, err := range []error{
 		os.Mkdir(data, 0o755),
-		os.WriteFile(filepath.Join(data, certFile), cert, 0o600),
-		os.WriteFile(filepath.Join(data, keyFile), key, 0o600),
+		os.WriteFile(filepath.Join(data, TrustKey), cert, 0o600),
+		os.WriteFile(filepath.Join(data, SignerKey), key, 0o600),
 		os.Symlink(version, filepath.Join(dir, "..tmp")),
 		os.Rename(filepath.Join(dir, "..tmp"), filepath.Join(dir, "..data")),
 	} {

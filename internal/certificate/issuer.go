@@ -38,11 +38,7 @@ type Issuer struct {
 
 // NewIssuer returns an issuer that generates a new key of the given kind for each certificate. now is the clock.
 func NewIssuer(root *Root, key KeySpec, now func() time.Time) *Issuer {
-	issuer := &Issuer{root: root, key: key, now: now}
-	if !root.selfSigned() {
-		issuer.intermediates = encodeCertificates(root.issuing)
-	}
-	return issuer
+	return &Issuer{root: root, key: key, now: now, intermediates: encodeCertificates(root.chain...)}
 }
 
 // Workload issues the certificate of a workload identity, for clients and servers. It expires with the root at the latest.

@@ -123,7 +123,10 @@ func TestWorkload_ChainIncludesIntermediate(t *testing.T) {
 		t.Fatal(err)
 	}
 	intermediate, _ := x509.ParseCertificate(der)
-	root := &Root{issuing: intermediate, trusted: []*x509.Certificate{intermediate}, key: key}
+	root, err := decodeBundle(key, []*x509.Certificate{intermediate})
+	if err != nil {
+		t.Fatal(err)
+	}
 	leaf, err := NewIssuer(root, KeySpec{}, time.Now).Workload(bookbuyer, trustDomain, time.Minute)
 	if err != nil {
 		t.Fatal(err)

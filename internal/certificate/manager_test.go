@@ -215,3 +215,25 @@ func TestSetRoot_TrustsSecondRootBeforeItIssues(t *testing.T) {
 		}
 	})
 }
+
+// A root that trusts the old one is part of a rotation, which withdraws the old one when nobody needs it.
+func TestSetRoot_WithdrawsDeclaredRootAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := startManager(t, time.Hour, true)
+		old, next := m.options.Root, newRoot(t, KeySpec{})
+		m.certificate(t)
+		m.SetRoot(next.Trusting(append(next.Trusted(), old.Trusted()...)))
+		synctest.Wait()
+		if strings.Count(string(m.Root()), "BEGIN") != 2 || m.certificate(t).Generation != next.Generation() {
+			t.Error("the new root does not issue while both are trusted")
+		}
+		m.SetRoot(next)
+		synctest.Wait()
+		if got := string(m.Root()); got != string(next.CertPEM()) {
+			t.Errorf("the withdrawn root is still trusted:\n%s", got)
+		}
+		if m.rotations.Load() != 1 {
+			t.Errorf("%d rotations, want one", m.rotations.Load())
+		}
+	})
+}

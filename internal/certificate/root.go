@@ -21,6 +21,8 @@ const (
 // Root is a certificate authority: the issuing certificate, its key, and all trusted certificates. It is immutable.
 type Root struct {
 	issuing *x509.Certificate
+	// chain leads from the issuing certificate to a trusted one, which it does not include. It is empty for a self-signed root.
+	chain   []*x509.Certificate
 	trusted []*x509.Certificate
 	key     crypto.Signer
 }
@@ -60,22 +62,45 @@ func NewRoot(key KeySpec, now time.Time) (*Root, error) {
 // certificates: all are trusted, and the one that matches the key issues, so a root can be replaced in two steps.
 // The issuing certificate must be a CA and be valid at now.
 func ParseRoot(certPEM, keyPEM []byte, now time.Time) (*Root, error) {
-	certificates, err := decodeCertificates(certPEM)
+	root, err := Decode(map[string][]byte{TrustKey: certPEM, SignerKey: keyPEM})
 	if err != nil {
+		return nil, err
+	}
+	if err := root.Valid(now); err != nil {
 		return nil, fmt.Errorf("ca.crt: %w", err)
 	}
-	key, err := decodeKey(keyPEM)
-	if err != nil {
-		return nil, fmt.Errorf("private.key: %w", err)
-	}
-	issuing := findByKey(key, certificates)
+	return root, nil
+}
+
+// decodeBundle finds the issuing certificate among the trusted ones.
+func decodeBundle(key crypto.Signer, trusted []*x509.Certificate) (*Root, error) {
+	issuing := findByKey(key, trusted)
 	if issuing == nil {
-		return nil, fmt.Errorf("private.key does not belong to a certificate in ca.crt (first subject %q): store the key of the certificate", certificates[0].Subject)
+		return nil, fmt.Errorf("private.key does not belong to a certificate in ca.crt (first subject %q): store the key of the certificate", trusted[0].Subject)
 	}
-	if err := validateAuthority(issuing, now); err != nil {
-		return nil, fmt.Errorf("ca.crt: %w", err)
+	root := &Root{issuing: issuing, trusted: trusted, key: key}
+	if !isSelfSigned(issuing) {
+		root.chain = []*x509.Certificate{issuing}
 	}
-	return &Root{issuing: issuing, trusted: certificates, key: key}, nil
+	return root, nil
+}
+
+// NewAuthority returns an authority that issues with the first certificate of a chain. A self-signed certificate at the end of the
+// chain is left out, because peers trust it already.
+func NewAuthority(key crypto.Signer, chain, trusted []*x509.Certificate) (*Root, error) {
+	if findByKey(key, chain[:1]) == nil {
+		return nil, fmt.Errorf("the private key does not belong to the issuing certificate %q: store the key of the certificate", chain[0].Subject)
+	}
+	root := &Root{issuing: chain[0], trusted: trusted, key: key}
+	for _, c := range chain {
+		if !isSelfSigned(c) {
+			root.chain = append(root.chain, c)
+		}
+	}
+	if root.Anchor() == "" {
+		return nil, fmt.Errorf("the chain of %q leads to none of the trusted certificates: add the certificate of its root to %s", root.issuing.Subject, TrustKey)
+	}
+	return root, nil
 }
 
 // findByKey returns the certificate of a key, or nil.
@@ -116,10 +141,31 @@ func (r *Root) NotAfter() time.Time { return r.issuing.NotAfter }
 
 // Generation returns a short hash of the issuing certificate. Certificates of equal generation are interchangeable to
 // their peers.
-func (r *Root) Generation() string {
-	sum := sha256.Sum256(r.issuing.Raw)
+func (r *Root) Generation() string { return fingerprint(r.issuing) }
+
+// Anchors returns the fingerprints of the trusted certificates, in their order.
+func (r *Root) Anchors() []string {
+	anchors := make([]string, 0, len(r.trusted))
+	for _, c := range r.trusted {
+		anchors = append(anchors, fingerprint(c))
+	}
+	return anchors
+}
+
+// Fingerprints returns the fingerprints of the certificates in a PEM text, in their order.
+func Fingerprints(text []byte) ([]string, error) {
+	certificates, err := decodeCertificates(text)
+	if err != nil {
+		return nil, err
+	}
+	return (&Root{trusted: certificates}).Anchors(), nil
+}
+
+// fingerprint returns a short hash of a certificate.
+func fingerprint(c *x509.Certificate) string {
+	sum := sha256.Sum256(c.Raw)
 	return hex.EncodeToString(sum[:6])
 }
 
-// selfSigned reports whether peers that trust the bundle need no intermediate certificate.
-func (r *Root) selfSigned() bool { return r.issuing.CheckSignatureFrom(r.issuing) == nil }
+// isSelfSigned reports whether peers that trust a certificate need no intermediate certificate.
+func isSelfSigned(c *x509.Certificate) bool { return c.CheckSignatureFrom(c) == nil }

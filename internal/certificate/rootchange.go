@@ -13,8 +13,9 @@ type retiredRoot struct {
 	until        time.Time
 }
 
-// SetRoot replaces the root and renews every workload's certificate. The old root stays in the trust bundle until its
-// last workload certificate has expired. Setting the same root again has no effect.
+// SetRoot replaces the root and renews every workload's certificate. A root that trusts the old one declares itself when to
+// withdraw it. Otherwise the old root stays in the trust bundle until its last workload certificate has expired. Setting the same
+// root again has no effect.
 func (m *Manager) SetRoot(root *Root) {
 	m.mu.Lock()
 	old := m.issuer.root
@@ -25,15 +26,19 @@ func (m *Manager) SetRoot(root *Root) {
 	}
 	m.issuer = NewIssuer(root, m.options.Key, m.options.Now)
 	if !sameIssuer {
-		m.retire(old)
+		until := m.renewAll()
+		if !root.trustsAll(old) {
+			m.retired = append(m.retired, retiredRoot{certificates: old.trusted, until: until})
+		}
 	}
 	m.mu.Unlock()
 	m.options.RootChanged()
 	m.notify()
 }
 
-// retire keeps a root trusted while its certificates are valid, and makes them due for renewal. The caller must hold the lock.
-func (m *Manager) retire(old *Root) {
+// renewAll makes all certificates due for renewal, and returns when the last one expires. A certificate that is being issued may
+// have the whole lifetime. The caller must hold the lock.
+func (m *Manager) renewAll() time.Time {
 	now := m.options.Now()
 	until := now.Add(m.lifetime)
 	for _, e := range m.entries {
@@ -45,7 +50,12 @@ func (m *Manager) retire(old *Root) {
 			until = e.leaf.NotAfter
 		}
 	}
-	m.retired = append(m.retired, retiredRoot{certificates: old.trusted, until: until})
+	return until
+}
+
+// trustsAll reports whether a root trusts every certificate that another one trusts.
+func (r *Root) trustsAll(other *Root) bool {
+	return !slices.ContainsFunc(other.trusted, func(c *x509.Certificate) bool { return !slices.ContainsFunc(r.trusted, c.Equal) })
 }
 
 // dropRetiredRoots removes retired roots that have expired, and reports whether there were any.

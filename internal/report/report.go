@@ -16,9 +16,21 @@ const (
 
 // Proxies are the sidecars that are connected to a replica.
 type Proxies struct {
-	Counts Counts `json:"counts"`
+	// Authority is the certificate authority of the replica. It is nil if the version of the replica does not report it.
+	Authority *Authority `json:"authority,omitempty"`
+	Counts    Counts     `json:"counts"`
 	// Proxies are sorted by namespace and pod.
 	Proxies []Proxy `json:"proxies"`
+}
+
+// Authority is the certificate authority that a replica uses. Certificates are identified by short hashes.
+type Authority struct {
+	// Issuer is the certificate that issues certificates from now on.
+	Issuer string `json:"issuer"`
+	// Trusted are the certificates in the trust bundle of the sidecars. A sidecar has them if its secrets (SDS) are up to date.
+	Trusted []string `json:"trusted"`
+	// Since is the time from which the configuration of all sidecars includes Trusted.
+	Since time.Time `json:"since"`
 }
 
 // Counts are numbers of connected sidecars. Each sidecar is counted as exactly one of UpToDate, Behind and Rejecting.
@@ -56,6 +68,8 @@ type Proxy struct {
 	Connected time.Time `json:"connected"`
 	// CertificateEnd is the expiry of the acknowledged certificate. It is nil if the sidecar has acknowledged none.
 	CertificateEnd *time.Time `json:"certificateEnd,omitempty"`
+	// CertificateIssuer identifies the issuer of the acknowledged certificate, like Authority.Issuer.
+	CertificateIssuer string `json:"certificateIssuer,omitempty"`
 	// Types is the state by discovery service: CDS, EDS, LDS, RDS, SDS and ECDS.
 	Types map[string]Type `json:"types,omitempty"`
 }

@@ -37,4 +37,39 @@ func TestProxyCertificateExpiry(t *testing.T) {
 	if end := firstProxy(s).CertificateExpiry; !end.Equal(second) {
 		t.Errorf("expiry after a reconnect %s, want %s", end, second)
 	}
+	if issuer := firstProxy(s).CertificateIssuer; issuer != h.certificates.generation {
+		t.Errorf("issuer after a reconnect %q, want %q", issuer, h.certificates.generation)
+	}
+}
+
+// A trust bundle is reported only after all scopes have it: what is up to date afterwards has acknowledged it.
+func TestTrustIsReportedWhenAllScopesHaveIt(t *testing.T) {
+	entries := twoServices()
+	client, _ := podsOf(entries)
+	h := newSyncedHarness(entries...)
+	s := newFakeProxy(h, client)
+	s.open(t)
+	s.sync(t)
+	before := h.store.Trust()
+	if string(before.Bundle) != "root 1" {
+		t.Fatalf("the trust after the initial sync is %q", before.Bundle)
+	}
+	h.certificates.root = "root 2"
+	h.now = h.now.Add(time.Minute)
+	h.store.RootChanged()
+	if got := h.store.Trust(); string(got.Bundle) != "root 1" {
+		t.Errorf("%q is reported before the scopes have it", got.Bundle)
+	}
+	h.run()
+	s.flush(t)
+	if got := h.store.Trust(); string(got.Bundle) != "root 2" || !got.Since.After(before.Since) {
+		t.Errorf("the trust of all scopes is reported as %q since %s", got.Bundle, got.Since)
+	}
+	if firstProxy(s).IsUpToDate() {
+		t.Error("the proxy is up to date before it acknowledged the new trust")
+	}
+	s.sync(t)
+	if !firstProxy(s).IsUpToDate() {
+		t.Error("the proxy is not up to date after it acknowledged the new trust")
+	}
 }

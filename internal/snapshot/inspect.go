@@ -40,6 +40,14 @@ func (s *Store) Proxies() []status.Proxy {
 	return proxies
 }
 
+// Trust returns the trust bundle that all scopes have. A proxy has acknowledged it if its secrets are up to date.
+func (s *Store) Trust() status.Trust {
+	if trust := s.trust.Load(); trust != nil {
+		return *trust
+	}
+	return status.Trust{}
+}
+
 // Traces returns the traces of the latest changes, the latest first.
 func (s *Store) Traces() []status.Trace {
 	return s.tracer.List(func(pending status.PendingPods) {

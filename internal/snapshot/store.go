@@ -31,7 +31,9 @@ type Store struct {
 	synced       atomic.Bool
 	ready        atomic.Bool
 	// maxConnections is 0 for no limit.
-	maxConnections   atomic.Int64
+	maxConnections atomic.Int64
+	// trust is the trust bundle in all scopes; nil before the initial sync.
+	trust            atomic.Pointer[status.Trust]
 	registry         registry
 	tracer           *status.Tracer
 	quarantine       *quarantine.Quarantine
@@ -94,6 +96,7 @@ func (s *Store) Apply(list []catalog.Change) { s.queue.addChanges(list, s.config
 func (s *Store) MarkSynced() {
 	s.run(func() {
 		s.synced.Store(true)
+		s.trust.Store(s.currentTrust())
 		s.quarantine.MarkSynced(s.config.Now().Add(s.config.StartupPeriod))
 		s.bindPending()
 		s.ready.Store(true)
@@ -118,12 +121,19 @@ func (s *Store) CertificateRotated(sa identity.ServiceAccount) {
 // RootChanged pushes a new trust bundle.
 func (s *Store) RootChanged() {
 	s.run(func() {
+		trust := s.currentTrust()
 		clear(s.shared.translations)
 		for _, n := range s.scopes {
 			n.separable = false // the trust secrets change, though the scope does not
 			s.rebuildScope(n)
 		}
+		s.trust.Store(trust)
 	})
+}
+
+// currentTrust returns the trust bundle of scopes that are built from now on.
+func (s *Store) currentTrust() *status.Trust {
+	return &status.Trust{Bundle: s.config.Certificates.Root(), Since: s.config.Now()}
 }
 
 // run calls f on the goroutine of Run. It returns false if the Store has stopped.

@@ -3,6 +3,7 @@ package server
 import (
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/report"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/quarantine"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/status"
@@ -19,10 +20,19 @@ func Proxies(list []status.Proxy) report.Proxies {
 	return result
 }
 
+// authority describes the authority of a replica. It is nil while the trust bundle is unknown.
+func authority(issuer string, trust status.Trust) *report.Authority {
+	trusted, err := certificate.Fingerprints(trust.Bundle)
+	if err != nil {
+		return nil
+	}
+	return &report.Authority{Issuer: issuer, Trusted: trusted, Since: trust.Since.UTC()}
+}
+
 func proxy(p status.Proxy) report.Proxy {
 	result := report.Proxy{
 		Namespace: p.Pod.Namespace, Pod: p.Pod.Name, UID: p.PodUID, ServiceAccount: p.Scope.Identity.Name,
-		Revision: p.Scope.Class.Revision, Connected: p.ConnectedSince.UTC(), CertificateEnd: optional(p.CertificateExpiry), Types: map[string]report.Type{},
+		Revision: p.Scope.Class.Revision, Connected: p.ConnectedSince.UTC(), CertificateEnd: optional(p.CertificateExpiry), CertificateIssuer: p.CertificateIssuer, Types: map[string]report.Type{},
 		Envoy: p.Software.Envoy, Bootstrap: p.Software.Bootstrap, Unserved: p.Software.UnservedReason,
 	}
 	for t, ts := range p.Types {

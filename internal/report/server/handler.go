@@ -20,6 +20,7 @@ type Store interface {
 	// IsReady returns true if the Store serves sidecars.
 	IsReady() bool
 	Proxies() []status.Proxy
+	Trust() status.Trust
 	Policy(ctx context.Context, policy catalog.Ref) (status.Policy, error)
 	Rejections() []quarantine.Rejection
 	Traces() []status.Trace
@@ -28,10 +29,19 @@ type Store interface {
 // Loads are the load reports of sidecars. Reading enables load reporting. It is safe for concurrent use.
 type Loads interface{ Read() loadstats.Loads }
 
+// Issuer identifies the certificate that issues certificates. It is safe for concurrent use.
+type Issuer interface{ Generation() string }
+
 // Handler serves the reports of a Store and the loads of its sidecars to users that access authorizes.
-func Handler(store Store, load Loads, access *Access) http.Handler {
+func Handler(store Store, load Loads, issuer Issuer, access *Access) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+report.ProxiesPath, func(w http.ResponseWriter, _ *http.Request) { answer(w, Proxies(store.Proxies())) })
+	mux.HandleFunc("GET "+report.ProxiesPath, func(w http.ResponseWriter, _ *http.Request) {
+		// The trust is read first: a sidecar that is up to date afterwards has acknowledged it.
+		trust := store.Trust()
+		document := Proxies(store.Proxies())
+		document.Authority = authority(issuer.Generation(), trust)
+		answer(w, document)
+	})
 	mux.HandleFunc("GET "+report.RejectionsPath, func(w http.ResponseWriter, _ *http.Request) { answer(w, Rejections(store.Rejections())) })
 	mux.HandleFunc("GET "+report.ChangesPath, func(w http.ResponseWriter, _ *http.Request) { answer(w, Changes(store.Traces())) })
 	mux.HandleFunc("GET "+report.LoadsPath, func(w http.ResponseWriter, _ *http.Request) { answer(w, loads(load.Read())) })

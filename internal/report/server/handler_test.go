@@ -18,6 +18,7 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/report"
@@ -61,10 +62,18 @@ type store struct {
 	proxies    []status.Proxy
 	rejections []quarantine.Rejection
 	traces     []status.Trace
+	trust      status.Trust
 }
+
+// issuer is the generation of the root.
+type issuer string
+
+// Generation returns the generation.
+func (i issuer) Generation() string { return string(i) }
 
 func (s store) IsReady() bool                      { return s.ready }
 func (s store) Proxies() []status.Proxy            { return s.proxies }
+func (s store) Trust() status.Trust                { return s.trust }
 func (s store) Rejections() []quarantine.Rejection { return s.rejections }
 func (s store) Traces() []status.Trace             { return s.traces }
 
@@ -109,7 +118,7 @@ func TestWhoMayRead(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			c := &cluster{down: test.down}
-			got := get(Handler(store{ready: !test.unready}, nil, c.access(time.Now)), report.ProxiesPath, test.authorization)
+			got := get(Handler(store{ready: !test.unready}, nil, issuer(""), c.access(time.Now)), report.ProxiesPath, test.authorization)
 			if got.Code != test.code || !strings.Contains(got.Body.String(), test.says) {
 				t.Errorf("got %d %s, want %d and %q", got.Code, got.Body, test.code, test.says)
 			}
@@ -126,7 +135,7 @@ func TestWhoMayRead(t *testing.T) {
 func TestAnswersAreRemembered(t *testing.T) {
 	now := moment
 	c := &cluster{}
-	handler := Handler(store{ready: true}, nil, c.access(func() time.Time { return now }))
+	handler := Handler(store{ready: true}, nil, issuer(""), c.access(func() time.Time { return now }))
 	for range 3 {
 		get(handler, report.ProxiesPath, "Bearer reader")
 		get(handler, report.ProxiesPath, "Bearer what")
@@ -141,6 +150,10 @@ func TestAnswersAreRemembered(t *testing.T) {
 }
 
 func TestDocuments(t *testing.T) {
+	root, err := certificate.NewRoot(certificate.KeySpec{}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
 	s := store{
 		ready: true,
 		proxies: []status.Proxy{
@@ -156,12 +169,13 @@ func TestDocuments(t *testing.T) {
 			},
 			{Number: 1, StartedAt: moment, Streams: 1, Acknowledged: 1, Duration: 750 * time.Millisecond},
 		},
+		trust: status.Trust{Bundle: root.CertPEM(), Since: moment},
 		rejections: []quarantine.Rejection{{
 			Policy: policy,
 			Scope:  key, Proxy: catalog.Name{Namespace: "a", Name: "p"}, Type: resource.Routes, Resource: "r", Message: "no", At: moment,
 		}},
 	}
-	handler := Handler(s, reported, (&cluster{}).access(time.Now))
+	handler := Handler(s, reported, issuer("g1"), (&cluster{}).access(time.Now))
 	t.Run("proxies", func(t *testing.T) {
 		var got report.Proxies
 		read(t, handler, report.ProxiesPath, &got)
@@ -170,11 +184,18 @@ func TestDocuments(t *testing.T) {
 			t.Errorf("counts (-want +got):\n%s", diff)
 		}
 		first := report.Proxy{
-			Namespace: "a", Pod: "behind", UID: "uid", ServiceAccount: "sa", Revision: "osm", Connected: moment, CertificateEnd: &moment,
+			Namespace: "a", Pod: "behind", UID: "uid", ServiceAccount: "sa", Revision: "osm", Connected: moment, CertificateEnd: &moment, CertificateIssuer: "g0",
 			Types: map[string]report.Type{"RDS": {Version: "v", Sent: 2, Accepted: 1, Behind: &moment}},
 		}
 		if diff := cmp.Diff(first, got.Proxies[0]); diff != "" {
 			t.Errorf("the first (-want +got):\n%s", diff)
+		}
+		trusted, err := certificate.Fingerprints(s.trust.Bundle)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(&report.Authority{Issuer: "g1", Trusted: trusted, Since: moment}, got.Authority); diff != "" {
+			t.Errorf("the authority (-want +got):\n%s", diff)
 		}
 	})
 	t.Run("object", func(t *testing.T) {
@@ -248,7 +269,7 @@ var key = scope.Key{Identity: identity.ServiceAccount{Namespace: "a", Name: "sa"
 
 func sidecar(pod string, routes status.TypeStatus) status.Proxy {
 	return status.Proxy{
-		Pod: catalog.Name{Namespace: "a", Name: pod}, PodUID: "uid", Scope: key, ConnectedSince: moment, CertificateExpiry: moment,
+		Pod: catalog.Name{Namespace: "a", Name: pod}, PodUID: "uid", Scope: key, ConnectedSince: moment, CertificateExpiry: moment, CertificateIssuer: "g0",
 		Types: map[resource.Type]status.TypeStatus{resource.Routes: routes}, ScopeVersions: map[resource.Type]string{resource.Routes: "v"},
 	}
 }
@@ -266,7 +287,7 @@ func read(t *testing.T, handler http.Handler, path string, document any) {
 
 // TestEveryPathIsProtected asks as a stranger, of a Store and loads that must not even be looked at.
 func TestEveryPathIsProtected(t *testing.T) {
-	handler := Handler(nil, nil, (&cluster{}).access(time.Now))
+	handler := Handler(nil, nil, nil, (&cluster{}).access(time.Now))
 	paths := []string{report.ProxiesPath, report.RejectionsPath, report.ChangesPath, report.LoadsPath, report.ObjectsPath + "TrafficTarget/a/known"}
 	for _, path := range paths {
 		if got := get(handler, path, "Bearer stranger"); got.Code != 403 {

@@ -2,7 +2,6 @@ package delta
 
 import (
 	"fmt"
-	"time"
 
 	route "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
@@ -98,18 +97,17 @@ func (r *Response) Proto() (*discovery.DeltaDiscoveryResponse, error) {
 	return message, nil
 }
 
-// certificateExpiry returns when the service certificate in the response expires; zero without one.
-func (r *Response) certificateExpiry() time.Time {
+// certificateVersion returns the version of the service certificate in the response; empty without one.
+func (r *Response) certificateVersion() string {
 	if r.Type != resource.Secrets {
-		return time.Time{}
+		return ""
 	}
 	for _, res := range r.Resources {
 		if resource.IsServiceCertificate(res.Name()) {
-			expiry, _ := resource.CertificateExpiry(res.WireVersion())
-			return expiry
+			return res.WireVersion()
 		}
 	}
-	return time.Time{}
+	return ""
 }
 
 // emptyRoutes answers a subscription to a route configuration that does not exist. Envoy ignores the removal of one, and its

@@ -129,7 +129,7 @@ func (s *Session) Flush(send SendFunc) (time.Time, error) {
 		if err != nil {
 			return time.Time{}, err
 		}
-		s.stream.acks.RecordSent(r.Type, r.certificateExpiry())
+		s.stream.acks.RecordSent(r.Type, r.certificateVersion())
 		s.stream.recordSent()
 	}
 }

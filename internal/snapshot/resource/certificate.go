@@ -31,6 +31,12 @@ func CertificateExpiry(version string) (time.Time, bool) {
 	return time.Unix(seconds, 0), true
 }
 
+// CertificateGeneration returns the generation of the root that issued the certificate with a version; empty without one.
+func CertificateGeneration(version string) string {
+	generation, _, _ := cutLast(version)
+	return generation
+}
+
 // ReusableUntil returns until when a client may keep the certificate that it holds instead of the current one. Both are
 // versions. It returns false if the certificates have different generations or the held one is about to expire.
 func ReusableUntil(held, current string, now time.Time) (time.Time, bool) {

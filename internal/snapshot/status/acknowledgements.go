@@ -12,8 +12,8 @@ type Acknowledgements struct {
 	mu       sync.Mutex
 	software Software
 	types    [resource.NumTypes]TypeStatus
-	// sentExpiry and acknowledgedExpiry are the expiry times of the last sent and the last acknowledged certificate.
-	sentExpiry, acknowledgedExpiry time.Time
+	// sentCertificate and acknowledgedCertificate are the versions of the last sent and the last acknowledged certificate.
+	sentCertificate, acknowledgedCertificate string
 }
 
 // SetSoftware records what the proxy reports about itself.
@@ -23,13 +23,13 @@ func (a *Acknowledgements) SetSoftware(software Software) {
 	a.software = software
 }
 
-// RecordSent records a response. The expiry is that of the service certificate in it; zero without one.
-func (a *Acknowledgements) RecordSent(t resource.Type, certificateExpiry time.Time) {
+// RecordSent records a response. The version is that of the service certificate in it; empty without one.
+func (a *Acknowledgements) RecordSent(t resource.Type, certificateVersion string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.types[t].Sent++
-	if !certificateExpiry.IsZero() {
-		a.sentExpiry = certificateExpiry
+	if certificateVersion != "" {
+		a.sentCertificate = certificateVersion
 	}
 }
 
@@ -37,8 +37,8 @@ func (a *Acknowledgements) RecordSent(t resource.Type, certificateExpiry time.Ti
 func (a *Acknowledgements) RecordInitialCertificate(version string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if expiry, ok := resource.CertificateExpiry(version); ok && a.sentExpiry.IsZero() {
-		a.acknowledgedExpiry = expiry
+	if _, ok := resource.CertificateExpiry(version); ok && a.sentCertificate == "" {
+		a.acknowledgedCertificate = version
 	}
 }
 
@@ -62,8 +62,8 @@ func (a *Acknowledgements) RecordAnswer(answer Answer, now time.Time) {
 		return
 	}
 	status.Acknowledged++
-	if answer.Type == resource.Secrets && !a.sentExpiry.IsZero() {
-		a.acknowledgedExpiry = a.sentExpiry
+	if answer.Type == resource.Secrets && a.sentCertificate != "" {
+		a.acknowledgedCertificate = a.sentCertificate
 	}
 }
 
@@ -80,7 +80,9 @@ func (a *Acknowledgements) SetPending(since *[resource.NumTypes]time.Time) {
 func (a *Acknowledgements) WriteTo(p *Proxy) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	p.CertificateExpiry, p.Software = a.acknowledgedExpiry, a.software
+	p.CertificateExpiry, _ = resource.CertificateExpiry(a.acknowledgedCertificate)
+	p.CertificateIssuer = resource.CertificateGeneration(a.acknowledgedCertificate)
+	p.Software = a.software
 	p.Types = map[resource.Type]TypeStatus{}
 	for t := range resource.NumTypes {
 		if a.types[t] != (TypeStatus{}) {

@@ -22,7 +22,17 @@ type Proxy struct {
 	ScopeVersions map[resource.Type]string
 	// CertificateExpiry is when the acknowledged certificate expires; zero without one.
 	CertificateExpiry time.Time
+	// CertificateIssuer is the generation of the root that issued the acknowledged certificate; empty without one.
+	CertificateIssuer string
 	Software          Software
+}
+
+// Trust is the trust bundle for connections between workloads.
+type Trust struct {
+	// Bundle has the trusted certificates as PEM.
+	Bundle []byte
+	// Since is when all scopes had it.
+	Since time.Time
 }
 
 // Software describes a proxy by what it reports about itself. It is not verified, and configuration never depends on it.

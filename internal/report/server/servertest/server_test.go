@@ -32,11 +32,18 @@ type empty struct{}
 
 func (empty) IsReady() bool                      { return true }
 func (empty) Proxies() []status.Proxy            { return nil }
+func (empty) Trust() status.Trust                { return status.Trust{} }
 func (empty) Rejections() []quarantine.Rejection { return nil }
 func (empty) Traces() []status.Trace             { return nil }
 func (empty) Policy(context.Context, catalog.Ref) (status.Policy, error) {
 	return status.Policy{}, status.ErrUnknownPolicy
 }
+
+// issuer is the generation of the root.
+type issuer struct{}
+
+// Generation returns the generation.
+func (issuer) Generation() string { return "g1" }
 
 // install creates the accounts and roles of a control plane, as the operator does.
 func install(t *testing.T, config *rest.Config) {
@@ -94,7 +101,7 @@ func TestWhoMayRead(t *testing.T) {
 	own := rest.AnonymousClientConfig(config)
 	own.BearerToken = token(t, clients, names.Controller)
 	access := server.NewAccess(kubernetes.NewForConfigOrDie(own), time.Now)
-	handler := server.Handler(empty{}, loadstats.NewStore(time.Now), access)
+	handler := server.Handler(empty{}, loadstats.NewStore(time.Now), issuer{}, access)
 	for name, test := range map[string]struct {
 		token string
 		code  int

@@ -1,0 +1,76 @@
+package certificate
+
+import (
+	"crypto/x509"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Keys of a Secret with a certificate authority. A Secret in OSM's form has no ChainKey.
+const (
+	// TrustKey has the trusted certificates.
+	TrustKey = "ca.crt"
+	// ChainKey has the issuing certificate, followed by the intermediate certificates that lead to a trusted one.
+	ChainKey = "tls.crt"
+	// SignerKey has the private key of the issuing certificate.
+	SignerKey = "private.key"
+)
+
+// Encode returns the content of a Secret with this authority, which Decode reads.
+func (r *Root) Encode() (map[string][]byte, error) {
+	key, err := r.KeyPEM()
+	if err != nil {
+		return nil, err
+	}
+	chain := r.chain
+	if len(chain) == 0 {
+		chain = []*x509.Certificate{r.issuing}
+	}
+	return map[string][]byte{TrustKey: r.CertPEM(), ChainKey: encodeCertificates(chain...), SignerKey: key}, nil
+}
+
+// Decode parses an authority from the content of a Secret. The validity of its issuing certificate is not checked; see Valid.
+func Decode(data map[string][]byte) (*Root, error) {
+	key, err := decodeKey(data[SignerKey])
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", SignerKey, err)
+	}
+	trusted, err := decodeCertificates(data[TrustKey])
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", TrustKey, err)
+	}
+	if len(data[ChainKey]) == 0 {
+		return decodeBundle(key, trusted)
+	}
+	chain, err := decodeCertificates(data[ChainKey])
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", ChainKey, err)
+	}
+	return NewAuthority(key, chain, trusted)
+}
+
+// Valid reports why the authority cannot issue certificates at now, or nil.
+func (r *Root) Valid(now time.Time) error { return validateAuthority(r.issuing, now) }
+
+// Trusting returns the same authority with another trust bundle, for example that of two roots.
+func (r *Root) Trusting(bundle []*x509.Certificate) *Root {
+	return &Root{issuing: r.issuing, chain: r.chain, trusted: bundle, key: r.key}
+}
+
+// Trusted returns the trusted certificates.
+func (r *Root) Trusted() []*x509.Certificate { return slices.Clone(r.trusted) }
+
+// Anchor returns the fingerprint of the trusted certificate to which the chain of the authority leads; empty if it is none of them.
+func (r *Root) Anchor() string {
+	last := r.issuing
+	if len(r.chain) > 0 {
+		last = r.chain[len(r.chain)-1]
+	}
+	for _, c := range r.trusted {
+		if c.Equal(last) || last.CheckSignatureFrom(c) == nil {
+			return fingerprint(c)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,120 @@
+package rotation
+
+import (
+	"fmt"
+	"time"
+)
+
+// settleTime is how long a replica must have served its trust bundle until a sidecar without pending changes counts as one that
+// has it.
+const settleTime = 5 * time.Second
+
+// maxExamples limits the examples in Decision.Waiting.
+const maxExamples = 5
+
+// Replica is what a replica of the control plane reports.
+type Replica struct {
+	Name string
+	// Problem is why its state is unknown; empty if it is known.
+	Problem string
+	// Issuer and Trusted are what the replica uses.
+	Issuer  string
+	Trusted []string
+	// Since is when the replica began to serve Trusted to its sidecars.
+	Since   time.Time
+	Proxies []Proxy
+}
+
+// Proxy is a sidecar that is connected to a replica.
+type Proxy struct {
+	// Name is "<namespace>/<pod>".
+	Name string
+	// Synced is true if the sidecar has acknowledged all secrets.
+	Synced bool
+	// Issuer is the issuer of the acknowledged certificate; empty without one.
+	Issuer string
+}
+
+// withoutTrust lists what may not trust all certificates of the active authority yet.
+func (o Observed) withoutTrust() []string {
+	var w waiting
+	w.addMounts(o)
+	for _, namespace := range o.Namespaces {
+		w.add("the namespace %s does not have the new root", namespace)
+	}
+	w.addReplicas(o, func(r Replica) {
+		switch {
+		case !containsAll(r.Trusted, o.Active.Trusted):
+			w.add("the control plane pod %s has not loaded the new root", r.Name)
+		case o.Now.Sub(r.Since) < settleTime:
+			w.add("the control plane pod %s is sending the new root", r.Name)
+		default:
+			for _, p := range r.Proxies {
+				if !p.Synced {
+					w.add("the sidecar of %s has not acknowledged the new root", p.Name)
+				}
+			}
+		}
+	})
+	return w.list()
+}
+
+// notRenewed lists what may still need a certificate that the active authority trusts but the desired one does not.
+func (o Observed) notRenewed() []string {
+	var w waiting
+	w.addMounts(o)
+	w.addReplicas(o, func(r Replica) {
+		if r.Issuer != o.Active.Issuer {
+			w.add("the control plane pod %s does not issue with the new root", r.Name)
+			return
+		}
+		for _, p := range r.Proxies {
+			if p.Issuer != o.Active.Issuer {
+				w.add("the sidecar of %s has a certificate of the old root", p.Name)
+			}
+		}
+	})
+	return w.list()
+}
+
+// waiting collects what a rotation waits for.
+type waiting struct {
+	reasons []string
+	more    int
+}
+
+func (w *waiting) add(format string, args ...any) {
+	if len(w.reasons) == maxExamples {
+		w.more++
+		return
+	}
+	w.reasons = append(w.reasons, fmt.Sprintf(format, args...))
+}
+
+// addMounts waits until pods have the current files.
+func (w *waiting) addMounts(o Observed) {
+	if until := o.Since.Add(o.MountDelay); o.Now.Before(until) {
+		w.add("pods receive changed files until %s", until.UTC().Format(time.RFC3339))
+	}
+}
+
+// addReplicas calls check with each replica whose state is known, and waits for the others.
+func (w *waiting) addReplicas(o Observed, check func(Replica)) {
+	if o.Replicas == nil {
+		w.add("no replica of the control plane is running")
+	}
+	for _, r := range o.Replicas {
+		if r.Problem != "" {
+			w.add("the state of the control plane pod %s is unknown: %s", r.Name, r.Problem)
+			continue
+		}
+		check(r)
+	}
+}
+
+func (w *waiting) list() []string {
+	if w.more > 0 {
+		return append(w.reasons, fmt.Sprintf("%d more", w.more))
+	}
+	return w.reasons
+}
