@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"errors"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/discovery"
@@ -36,7 +37,8 @@ type parts struct {
 	recorder   events.EventRecorder
 	plane      rollout.DataPlane
 	restarts   restart.DataPlane
-	health     rollout.Health
+	health     Health
+	mountDelay time.Duration
 	prometheus rollout.Prometheus
 	metrics    *metrics.Recorder
 	// running is the controller of components, which knows the kinds that the API server serves.
@@ -89,8 +91,10 @@ func (p *parts) build() built {
 			Cluster: c, Applier: keeper.Applier, Recorder: p.recorder, MeshConfigs: keeper, Status: p.status,
 			Definitions: p.definitions, Kubernetes: p.kubernetes, Metrics: p.metrics,
 		},
-		certificates: &certificates.Reconciler{Cluster: c, Applier: p.applier(), Recorder: p.recorder, Status: p.status},
-		trust:        &trust.Reconciler{Cluster: c, Applier: p.applier(), Recorder: p.recorder, Status: p.status},
+		certificates: &certificates.Reconciler{
+			Cluster: c, Applier: p.applier(), Recorder: p.recorder, Status: p.status, Replicas: p.health, MountDelay: p.mountDelay,
+		},
+		trust: &trust.Reconciler{Cluster: c, Applier: p.applier(), Recorder: p.recorder, Status: p.status},
 		rollout: &rollout.Reconciler{
 			Cluster: c, Applier: p.applier(), Recorder: p.recorder, Status: p.status, DataPlane: p.plane,
 			Restarter: restart.New(p.restarts, p.recorder, p.metrics, c.Now), Health: p.health, Prometheus: p.prometheus,

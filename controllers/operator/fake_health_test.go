@@ -5,7 +5,13 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/openservicemesh/osm-operator/controllers/operator/health"
+	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/certificate/rotation"
+	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/rollout"
 )
 
@@ -13,6 +19,37 @@ import (
 type fakeHealth struct {
 	mu       sync.Mutex
 	readings map[string]health.Observation
+	// lagging are sidecars, by namespace of the control plane, that have acknowledged nothing since.
+	lagging map[string]string
+}
+
+// lag names a sidecar of a control plane that acknowledges nothing. An empty name ends that.
+func (p *fakeHealth) lag(namespace, proxy string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lagging[namespace] = proxy
+}
+
+// Replicas returns one replica that uses the active certificate authority, with sidecars that have all it serves.
+func (p *fakeHealth) Replicas(ctx context.Context, s health.Target) ([]rotation.Replica, error) {
+	secret := &corev1.Secret{}
+	if err := cluster.client.Get(ctx, client.ObjectKey{Namespace: s.Namespace, Name: names.ActiveCASecret}, secret); err != nil {
+		return nil, err
+	}
+	active, err := certificate.Decode(secret.Data)
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	replica := rotation.Replica{
+		Name: "osm-controller-0", Issuer: active.Generation(), Trusted: active.Anchors(), Since: time.Now().Add(-time.Hour),
+		Proxies: []rotation.Proxy{{Name: "shop/web", Synced: true, Issuer: active.Generation()}},
+	}
+	if name := p.lagging[s.Namespace]; name != "" {
+		replica.Proxies = append(replica.Proxies, rotation.Proxy{Name: name})
+	}
+	return []rotation.Replica{replica}, nil
 }
 
 // set sets the observation of the control plane of a version in a namespace.

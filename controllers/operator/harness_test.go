@@ -117,7 +117,7 @@ func startOperator(ctx context.Context, running *sync.WaitGroup, environment *en
 	}
 	cluster.client = watching
 	cluster.writes = &writeCounter{}
-	cluster.health = &fakeHealth{readings: map[string]health.Observation{}}
+	cluster.health = &fakeHealth{readings: map[string]health.Observation{}, lagging: map[string]string{}}
 	counted, err := asOperator(ctx, environment, watching)
 	if err != nil {
 		return err
@@ -133,7 +133,8 @@ func startOperator(ctx context.Context, running *sync.WaitGroup, environment *en
 		mgr, err := operator.NewManager(counted, operator.Options{
 			Catalogue: catalogue, Namespace: "osm-operator-system", Now: time.Now, Logger: logger, ProbeAddress: "0",
 			Metrics: metricsserver.Options{BindAddress: "0"}, SeveralInOneProcess: true,
-			Health: cluster.health, Compatibility: supportedSteps(), Registry: cluster.metrics, Components: []component.Component{gizmos, brokenComponent{}},
+			MountDelay: time.Second,
+			Health:     cluster.health, Compatibility: supportedSteps(), Registry: cluster.metrics, Components: []component.Component{gizmos, brokenComponent{}},
 		})
 		if err != nil {
 			return nil, err

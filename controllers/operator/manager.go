@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -26,6 +27,7 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/adopt"
+	"github.com/openservicemesh/osm-operator/controllers/operator/certificates"
 	"github.com/openservicemesh/osm-operator/controllers/operator/dataplane"
 	"github.com/openservicemesh/osm-operator/controllers/operator/health"
 	"github.com/openservicemesh/osm-operator/controllers/operator/metrics"
@@ -58,7 +60,9 @@ type Options struct {
 	// Components are further components of every mesh, which tests need.
 	Components []component.Component
 	// Health observes control planes during upgrades and removals; nil asks their replicas.
-	Health rollout.Health
+	Health Health
+	// MountDelay is how long it takes at most until pods have the files of a changed Secret; 0 means that of the kubelet's defaults.
+	MountDelay time.Duration
 	// Metrics say where and how metrics are served.
 	Metrics metricsserver.Options
 	// Registry takes the metrics about meshes; nil means the one that is served, or with SeveralInOneProcess one of its own.
@@ -69,6 +73,12 @@ type Options struct {
 	Now func() time.Time
 	// SeveralInOneProcess allows controllers of the same name twice in a process, which tests need.
 	SeveralInOneProcess bool
+}
+
+// Health observes control planes.
+type Health interface {
+	rollout.Health
+	certificates.Replicas
 }
 
 // NewManager puts the operator together; it acts when the manager is started.
@@ -161,6 +171,7 @@ func addReconcilers(mgr ctrl.Manager, o Options) error {
 	recorder := mgr.GetEventRecorder("osm-operator")
 	shared.cluster, shared.status, shared.recorder, shared.metrics = cluster, writer, recorder, recorded
 	shared.plane, shared.restarts, shared.health, shared.prometheus = plane, plane, o.Health, prometheus.New(nil)
+	shared.mountDelay = cmp.Or(o.MountDelay, certificates.DefaultMountDelay)
 	shared.components = append(builtin.All(), o.Components...)
 	built := shared.build()
 	shared.running = built.components

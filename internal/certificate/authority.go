@@ -74,3 +74,25 @@ func (r *Root) Anchor() string {
 	}
 	return ""
 }
+
+// Issued reports whether this authority has issued a certificate.
+func (r *Root) Issued(c *x509.Certificate) bool { return c.CheckSignatureFrom(r.issuing) == nil }
+
+// Merge returns the trust bundle as PEM, followed by the certificates of a PEM text that it does not have. A text without readable
+// certificates adds nothing.
+func (r *Root) Merge(text []byte) []byte {
+	others, err := decodeCertificates(text)
+	if err != nil {
+		return r.CertPEM()
+	}
+	bundle := r.Trusted()
+	for _, c := range others {
+		if !slices.ContainsFunc(bundle, c.Equal) {
+			bundle = append(bundle, c)
+		}
+	}
+	return encodeCertificates(bundle...)
+}
+
+// IssuedAt returns when a certificate was issued. Certificates are backdated.
+func IssuedAt(c *x509.Certificate) time.Time { return c.NotBefore.Add(backdate) }

@@ -19,8 +19,11 @@ const (
 	Validator = "osm-validator"
 	// MeshConfig is the name of a mesh's MeshConfig object, in the mesh's namespace.
 	MeshConfig = "osm-mesh-config"
-	// CABundleSecret holds the built-in certificate authority: keys CABundleCert and CABundleKey.
+	// CABundleSecret holds the desired certificate authority: keys CABundleCert and CABundleKey.
 	CABundleSecret = "osm-ca-bundle"
+	// ActiveCASecret holds the certificate authority that control planes use. Only the operator writes it. During a rotation it differs
+	// from the desired one.
+	ActiveCASecret = "osm-ca-active"
 	// CABundleCert is the key of the root certificate (PEM) in the CA Secret and in the trust ConfigMap.
 	CABundleCert = "ca.crt"
 	// CABundleKey is the key of the root's private key (PEM) in the CA Secret.

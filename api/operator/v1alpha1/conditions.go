@@ -25,6 +25,10 @@ const (
 	// ConditionCertificatesReady is True when the root certificate and the webhook certificates exist and are valid.
 	ConditionCertificatesReady = "CertificatesReady"
 
+	// ConditionRotatingAuthority is True while the mesh moves from one certificate authority to another. The reason is the step, and the
+	// message lists what it waits for. It does not exist otherwise, and does not affect Ready.
+	ConditionRotatingAuthority = "RotatingAuthority"
+
 	// ConditionControlPlaneReady is True when all pods of controller and injector are up to date and ready.
 	ConditionControlPlaneReady = "ControlPlaneReady"
 
@@ -100,6 +104,20 @@ const (
 	ReasonTrustDistributed = "TrustDistributed"
 	// ReasonUpToDate means that no sidecar is outdated.
 	ReasonUpToDate = "UpToDate"
+)
+
+// Reasons of RotatingAuthority, in the order of the steps.
+const (
+	// ReasonDistributing means that the mesh starts to trust the new certificate authority. The old one issues.
+	ReasonDistributing = "Distributing"
+	// ReasonWaitingForTrust means that not every pod, sidecar and namespace is known to trust both authorities yet.
+	ReasonWaitingForTrust = "WaitingForTrust"
+	// ReasonSwitching means that the new certificate authority issues from now on.
+	ReasonSwitching = "Switching"
+	// ReasonWaitingForRenewal means that not every sidecar is known to have a certificate of the new authority yet.
+	ReasonWaitingForRenewal = "WaitingForRenewal"
+	// ReasonWithdrawing means that the old certificate authority is not trusted any more.
+	ReasonWithdrawing = "Withdrawing"
 )
 
 // Reasons of failure. With the first group Stalled is True as well; the second group is retried.

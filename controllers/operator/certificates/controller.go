@@ -24,6 +24,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/operator/status"
 	"github.com/openservicemesh/osm-operator/controllers/operator/webhooks"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/certificate/rotation"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/operand"
 )
@@ -37,6 +38,10 @@ type Reconciler struct {
 	Recorder events.EventRecorder
 	// Status writes the status of a Mesh.
 	Status status.Writer
+	// Replicas observes control planes during a rotation.
+	Replicas Replicas
+	// MountDelay is how long it takes at most until pods have changed files.
+	MountDelay time.Duration
 }
 
 // scope is what the steps of one reconciliation know.
@@ -46,7 +51,12 @@ type scope struct {
 	// home is the namespace of the mesh.
 	home      *corev1.Namespace
 	revisions []v1alpha1.MeshRevision
-	root      *certificate.Root
+	// root is the active certificate authority.
+	root *certificate.Root
+	// problem is why the desired certificate authority cannot be used.
+	problem error
+	// rotation is the step of a rotation; nil without one.
+	rotation *rotation.Decision
 	// bundles are what the API server is to trust.
 	bundles webhooks.Bundles
 	// notes are sentences for the condition.
@@ -108,7 +118,7 @@ func (r *Reconciler) renew(ctx context.Context, s *scope) error {
 			return err
 		}
 	}
-	return nil
+	return s.problem
 }
 
 // reconcileServing keeps the certificates of the mesh's own webhooks. Both are signed by the root of the mesh, so a new certificate
@@ -189,6 +199,11 @@ func (r *Reconciler) writeCondition(ctx context.Context, s *scope, maintained bo
 		editor.Set(v1alpha1.ConditionCertificatesReady, observe.Waiting(fmt.Sprintf("waiting until the Mesh is accepted and the namespace %s is ready", s.wanted.Namespace)))
 	default:
 		editor.SetOrRemove(false, v1alpha1.ConditionCertificatesReady, "", "")
+	}
+	if s.rotation != nil {
+		editor.SetOrRemove(true, v1alpha1.ConditionRotatingAuthority, string(s.rotation.Phase), rotationMessage(*s.rotation))
+	} else if failed == nil {
+		editor.SetOrRemove(false, v1alpha1.ConditionRotatingAuthority, "", "")
 	}
 	_, err := r.Status.Write(ctx, status.Certificates, s.mesh, wanted)
 	return err

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -20,28 +19,45 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operand"
 )
 
-// reconcileRoot creates the certificate authority once. A Secret that exists is used as it is, whoever made it.
+// reconcileRoot moves the mesh towards its desired certificate authority. While that one cannot be used, the active one serves.
 func (r *Reconciler) reconcileRoot(ctx context.Context, s *scope) error {
-	root, err := r.Root(ctx, s.wanted.Namespace)
+	active, err := r.Root(ctx, s.wanted.Namespace)
 	if err != nil {
 		return err
 	}
-	if root == nil {
-		return r.createRoot(ctx, s)
+	s.root = active
+	wanted, err := r.desiredRoot(ctx, s)
+	switch {
+	case active == nil && err != nil:
+		return err
+	case active == nil:
+		s.root = wanted
+		return r.writeActive(ctx, s)
+	case err != nil:
+		s.problem = err
+		return nil
 	}
-	s.root = root
-	return nil
+	return r.rotate(ctx, s, active, wanted)
+}
+
+// desiredRoot reads the desired certificate authority, and creates it once. A Secret that exists is used as it is, whoever made it.
+func (r *Reconciler) desiredRoot(ctx context.Context, s *scope) (*certificate.Root, error) {
+	root, err := r.DesiredRoot(ctx, s.wanted.Namespace)
+	if err != nil || root != nil {
+		return root, err
+	}
+	return r.createRoot(ctx, s)
 }
 
 // createRoot creates a new root. Create never overwrites, so two operators cannot replace each other's root.
-func (r *Reconciler) createRoot(ctx context.Context, s *scope) error {
+func (r *Reconciler) createRoot(ctx context.Context, s *scope) (*certificate.Root, error) {
 	root, err := certificate.NewRoot(rootKey(s.wanted.Key), r.Now())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	key, err := root.KeyPEM()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
@@ -51,15 +67,14 @@ func (r *Reconciler) createRoot(ctx context.Context, s *scope) error {
 		Data: map[string][]byte{names.CABundleCert: root.CertPEM(), names.CABundleKey: key},
 	}
 	if err := r.Client.Create(ctx, secret, client.FieldOwner(apply.FieldManager)); err != nil {
-		return fmt.Errorf("the Secret %s/%s for the certificate authority cannot be created: %w", secret.Namespace, secret.Name, err)
+		return nil, fmt.Errorf("the Secret %s/%s for the certificate authority cannot be created: %w", secret.Namespace, secret.Name, err)
 	}
-	if meta.IsStatusConditionTrue(s.mesh.Status.Conditions, v1alpha1.ConditionCertificatesReady) {
-		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeWarning, "AuthorityReplaced", "ReplaceAuthority", "the certificate authority in Secret %s/%s was gone, and a new one takes its place: "+
-			"certificates are renewed under it, and calls may fail for about a minute until every replica of the control plane has it", secret.Namespace, secret.Name)
+	if s.root != nil {
+		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeWarning, "AuthorityReplaced", "ReplaceAuthority",
+			"the Secret %s/%s was gone: a new certificate authority was created, and the mesh moves to it step by step", secret.Namespace, secret.Name)
 	}
 	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "Created", "CreateAuthority", "created the certificate authority in Secret %s/%s", secret.Namespace, secret.Name)
-	s.root = root
-	return nil
+	return root, nil
 }
 
 // rootKey is the key of the root. It is of the kind of the workloads' keys, so that peers that need RSA can verify the whole chain.

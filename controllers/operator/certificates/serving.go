@@ -38,9 +38,12 @@ func (r *Reconciler) renewServing(ctx context.Context, s *scope, name, host stri
 	if live != nil {
 		end, problem := verifyServing(live, s.root, host, r.Now())
 		if problem == nil {
-			s.bundles[name] = live.Data[names.CABundleCert]
+			s.bundles[name] = servingTrust(live, s.root, r.Now().Add(-r.MountDelay))
 			s.renewAfter(end.Add(-renewBefore).Sub(r.Now()))
-			return r.restoreLabels(ctx, s, live)
+			if !bytes.Equal(s.bundles[name], s.root.CertPEM()) {
+				s.renewAfter(r.MountDelay)
+			}
+			return r.restoreServing(ctx, s, live)
 		}
 		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "CertificateRenewed", "Renew "+name, "renewing the certificate in Secret %s/%s: %v", live.Namespace, name, problem)
 	}
@@ -48,7 +51,7 @@ func (r *Reconciler) renewServing(ctx context.Context, s *scope, name, host stri
 	if err != nil {
 		return err
 	}
-	s.bundles[name] = trustBoth(s.root.CertPEM(), live)
+	s.bundles[name] = trustBoth(s.root, live)
 	if live != nil {
 		// The API server must trust the new certificate before the pods serve it.
 		if err := r.widenTrust(ctx, s); err != nil {
@@ -74,7 +77,7 @@ func verifyServing(secret *corev1.Secret, root *certificate.Root, host string, n
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(root.CertPEM())
-	if !bytes.Contains(secret.Data[names.CABundleCert], bytes.TrimSpace(root.CertPEM())) {
+	if !root.Issued(pair.Leaf) {
 		return time.Time{}, fmt.Errorf("the root of the mesh is another one")
 	}
 	intermediates := x509.NewCertPool()
@@ -92,18 +95,23 @@ func verifyServing(secret *corev1.Secret, root *certificate.Root, host string, n
 	return pair.Leaf.NotAfter, nil
 }
 
-// trustBoth is the trust during a change of the root: the new root, and the old one for as long as pods still serve its certificate.
-// The next renewal leaves the old one out.
-func trustBoth(root []byte, live *corev1.Secret) []byte {
+// trustBoth is the trust for a certificate that is replaced: the root, and what was trusted before for as long as pods still serve
+// the old certificate.
+func trustBoth(root *certificate.Root, live *corev1.Secret) []byte {
 	if live == nil {
-		return root
+		return root.CertPEM()
 	}
-	old := live.Data[names.CABundleCert]
-	pool := x509.NewCertPool()
-	if bytes.Contains(old, bytes.TrimSpace(root)) || !pool.AppendCertsFromPEM(old) {
-		return root
+	return root.Merge(live.Data[names.CABundleCert])
+}
+
+// servingTrust is the trust for a good certificate. It leaves out other roots than the mesh's if the certificate was issued before
+// the given time: then no pod serves an older one.
+func servingTrust(live *corev1.Secret, root *certificate.Root, before time.Time) []byte {
+	pair, err := tls.X509KeyPair(live.Data[corev1.TLSCertKey], live.Data[corev1.TLSPrivateKeyKey])
+	if err == nil && certificate.IssuedAt(pair.Leaf).Before(before) {
+		return root.CertPEM()
 	}
-	return append(bytes.Clone(root), old...)
+	return root.Merge(live.Data[names.CABundleCert])
 }
 
 // writeServing writes a certificate into its Secret.
@@ -130,10 +138,10 @@ func (r *Reconciler) writeServing(ctx context.Context, s *scope, name string, is
 	return nil
 }
 
-// restoreLabels restores the labels and the owner of a Secret with a good certificate, by which the Secret is found when the mesh is
-// removed.
-func (r *Reconciler) restoreLabels(ctx context.Context, s *scope, live *corev1.Secret) error {
-	if isLabelled(live, s.mesh) {
+// restoreServing restores the trust of a Secret with a good certificate, and the labels and the owner, by which the Secret is found when
+// the mesh is removed.
+func (r *Reconciler) restoreServing(ctx context.Context, s *scope, live *corev1.Secret) error {
+	if isLabelled(live, s.mesh) && bytes.Equal(live.Data[names.CABundleCert], s.bundles[live.Name]) {
 		return nil
 	}
 	return r.writeServing(ctx, s, live.Name, certificate.Certificate{ChainPEM: live.Data[corev1.TLSCertKey], KeyPEM: live.Data[corev1.TLSPrivateKeyKey]})

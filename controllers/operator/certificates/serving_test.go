@@ -57,8 +57,6 @@ func TestServingCertificateIsReplacedWhenItDoesNotServe(t *testing.T) {
 	foreign.Data[names.CABundleCert] = root.CertPEM()
 	damaged := served(t, root)
 	damaged.Data[corev1.TLSPrivateKeyKey] = []byte("damaged")
-	untrusting := served(t, root)
-	untrusting.Data[names.CABundleCert] = other.CertPEM()
 	for name, test := range map[string]struct {
 		secret *corev1.Secret
 		host   string
@@ -66,7 +64,6 @@ func TestServingCertificateIsReplacedWhenItDoesNotServe(t *testing.T) {
 		"another host":          {served(t, root), "osm-validator.osm-system.svc"},
 		"another root":          {foreign, host},
 		"damaged key":           {damaged, host},
-		"bundle of another":     {untrusting, host},
 		"nothing in the object": {&corev1.Secret{}, host},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -79,18 +76,33 @@ func TestServingCertificateIsReplacedWhenItDoesNotServe(t *testing.T) {
 
 func TestTrustDuringAChangeOfRoots(t *testing.T) {
 	old, next := newRoot(t), newRoot(t)
-	both := trustBoth(next.CertPEM(), served(t, old))
-	if !strings.Contains(string(both), string(old.CertPEM())) || !strings.HasPrefix(string(both), string(next.CertPEM())) {
-		t.Error("the old root is not trusted beside the new one")
+	both := trustBoth(next, served(t, old))
+	if string(both) != string(next.CertPEM())+string(old.CertPEM()) {
+		t.Error("the old root is not trusted together with the new one")
 	}
 	renewed := served(t, next)
 	renewed.Data[names.CABundleCert] = both
-	if string(trustBoth(next.CertPEM(), renewed)) != string(next.CertPEM()) {
-		t.Error("the old root is trusted for ever")
+	if got := servingTrust(renewed, next, noon()); string(got) != string(both) {
+		t.Error("the old root is withdrawn while pods may serve its certificate")
+	}
+	if got := servingTrust(renewed, next, noon().Add(time.Second)); string(got) != string(next.CertPEM()) {
+		t.Error("the old root is trusted when no pod serves its certificate")
 	}
 	damaged := served(t, old)
 	damaged.Data[names.CABundleCert] = []byte("no certificate")
-	if string(trustBoth(next.CertPEM(), damaged)) != string(next.CertPEM()) {
+	if string(trustBoth(next, damaged)) != string(next.CertPEM()) {
 		t.Error("what is no certificate is put into the trust")
+	}
+}
+
+// While two roots are trusted, the certificate is one of the root that issues.
+func TestServingCertificateFollowsTheIssuer(t *testing.T) {
+	old, next := newRoot(t), newRoot(t)
+	trusted := append(old.Trusted(), next.Trusted()...)
+	if _, err := verifyServing(served(t, old), old.Trusting(trusted), host, noon()); err != nil {
+		t.Errorf("before the switch the certificate is replaced: %v", err)
+	}
+	if _, err := verifyServing(served(t, old), next.Trusting(trusted), host, noon()); err == nil {
+		t.Error("after the switch the certificate is kept")
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/openservicemesh/osm-operator/controllers/operator/health"
+	"github.com/openservicemesh/osm-operator/internal/certificate/rotation"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/prometheus"
 	"github.com/openservicemesh/osm-operator/internal/rollout"
@@ -128,6 +129,9 @@ func (p *DataPlane) Waves() [][]rollout.Ref { return slices.Clone(p.waves) }
 
 // Health observes a control plane for which every gate passes.
 type Health struct{}
+
+// Replicas returns nothing: in a simulation no control plane has loaded a new certificate authority.
+func (Health) Replicas(context.Context, health.Target) ([]rotation.Replica, error) { return nil, nil }
 
 // Read returns an observation for which every gate passes.
 func (Health) Read(context.Context, health.Target) (health.Observation, error) {

@@ -45,12 +45,7 @@ func (r *Reader) Read(ctx context.Context, s Target) (Observation, error) {
 	}
 	observation.Restarts = containerRestarts(pods)
 	replicas := replicasOf(pods, s.apps(names.Controller))
-	reporter := client.New(client.Config{
-		Replicas:    func(context.Context) ([]client.Replica, error) { return replicas, nil },
-		Token:       r.Token,
-		Roots:       func() ([]byte, error) { return s.Roots, nil },
-		TrustDomain: s.TrustDomain,
-	})
+	reporter := r.reporter(s, replicas)
 	// A revision without reachable replicas leaves these parts absent.
 	if proxies, err := reporter.Proxies(ctx); err == nil {
 		observation.setProxies(proxies)
@@ -60,6 +55,16 @@ func (r *Reader) Read(ctx context.Context, s Target) (Observation, error) {
 		observation.LoadReportsUnsupported = slices.ContainsFunc(loads, func(a client.Answer[report.Loads]) bool { return errors.Is(a.Err, client.ErrOlder) })
 	}
 	return observation, nil
+}
+
+// reporter reads the reports of replicas.
+func (r *Reader) reporter(s Target, replicas []client.Replica) *client.Client {
+	return client.New(client.Config{
+		Replicas:    func(context.Context) ([]client.Replica, error) { return replicas, nil },
+		Token:       r.Token,
+		Roots:       func() ([]byte, error) { return s.Roots, nil },
+		TrustDomain: s.TrustDomain,
+	})
 }
 
 // pods lists the pods of the revision by version: during a takeover two revisions share the names of Deployments.

@@ -95,15 +95,32 @@ func (c *Cluster) IsDeployed(ctx context.Context, mesh, namespace string) (bool,
 	return err == nil && controller.Labels[names.MeshLabel] == mesh, nil
 }
 
-// Root reads the certificate authority of the mesh that runs in a namespace; nil when its Secret does not exist.
+// Root reads the certificate authority that the control planes in a namespace use; nil when its Secret does not exist.
 func (c *Cluster) Root(ctx context.Context, namespace string) (*certificate.Root, error) {
-	secret, err := c.Secrets.Get(ctx, namespace, names.CABundleSecret)
+	return c.authority(ctx, namespace, names.ActiveCASecret, "Delete the Secret to have it made again")
+}
+
+// DesiredRoot reads the certificate authority that the mesh in a namespace should use; nil when its Secret does not exist.
+func (c *Cluster) DesiredRoot(ctx context.Context, namespace string) (*certificate.Root, error) {
+	root, err := c.authority(ctx, namespace, names.CABundleSecret, "Correct it, or delete the Secret to have a new one made")
+	if err != nil || root == nil {
+		return nil, err
+	}
+	if err := root.Valid(c.Now()); err != nil {
+		return nil, fmt.Errorf("the certificate authority in Secret %s/%s cannot be used: %w. Correct it, or delete the Secret to have a new one made", namespace, names.CABundleSecret, err)
+	}
+	return root, nil
+}
+
+// authority decodes a Secret with a certificate authority, which may have expired.
+func (c *Cluster) authority(ctx context.Context, namespace, name, remedy string) (*certificate.Root, error) {
+	secret, err := c.Secrets.Get(ctx, namespace, name)
 	if err != nil || secret == nil {
 		return nil, err
 	}
-	root, err := certificate.ParseRoot(secret.Data[names.CABundleCert], secret.Data[names.CABundleKey], c.Now())
+	root, err := certificate.Decode(secret.Data)
 	if err != nil {
-		return nil, fmt.Errorf("the certificate authority in Secret %s/%s cannot be used: %w. Correct it, or delete the Secret to have a new one made", secret.Namespace, secret.Name, err)
+		return nil, fmt.Errorf("the certificate authority in Secret %s/%s cannot be used: %w. %s", namespace, name, err, remedy)
 	}
 	return root, nil
 }

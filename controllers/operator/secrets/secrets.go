@@ -30,7 +30,9 @@ const (
 )
 
 // Names returns the names of the Secrets that the operator reads, in any namespace.
-func Names() []string { return []string{names.CABundleSecret, InjectorCert, ValidatorCert, CanaryCert} }
+func Names() []string {
+	return []string{names.CABundleSecret, names.ActiveCASecret, InjectorCert, ValidatorCert, CanaryCert}
+}
 
 // Store reads Secrets by name.
 type Store struct {

@@ -29,9 +29,12 @@ var (
 			v1alpha1.ConditionInstalled, v1alpha1.ConditionConfigurationAccepted, v1alpha1.ConditionPaused,
 		},
 	}
-	Certificates = Owner{Manager: "osm-operator-certificates", Conditions: []string{v1alpha1.ConditionCertificatesReady}}
-	Trust        = Owner{Manager: "osm-operator-trust", Conditions: []string{v1alpha1.ConditionTrustDistributed}}
-	Rollout      = Owner{
+	Certificates = Owner{
+		Manager:    "osm-operator-certificates",
+		Conditions: []string{v1alpha1.ConditionCertificatesReady, v1alpha1.ConditionRotatingAuthority},
+	}
+	Trust   = Owner{Manager: "osm-operator-trust", Conditions: []string{v1alpha1.ConditionTrustDistributed}}
+	Rollout = Owner{
 		Manager: "osm-operator-rollout",
 		Fields:  []string{"version", "revisions", "proxies", "upgrade", "history"},
 		Conditions: []string{

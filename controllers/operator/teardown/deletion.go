@@ -42,7 +42,7 @@ func (r *Reconciler) deletions() []deletion {
 		{"the MeshConfig", lists(&configv1alpha2.MeshConfigList{})},
 		{"what the operator wrote into the MeshConfig", r.endTeardownMode},
 		{"the certificates of the webhooks", r.deleteSecrets(secrets.InjectorCert, secrets.CanaryCert, secrets.ValidatorCert)},
-		{"the certificate authority", r.deleteSecrets(names.CABundleSecret)},
+		{"the certificate authority", r.deleteSecrets(names.ActiveCASecret, names.CABundleSecret)},
 		{"the namespace", r.removeNamespace},
 	}
 }

@@ -1,0 +1,158 @@
+package certificates
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/controllers/operator/health"
+	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
+	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/certificate/rotation"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+const (
+	// DefaultMountDelay is how long kubelets take at most to update the files of a changed Secret or ConfigMap, with their default
+	// settings.
+	DefaultMountDelay = 2 * time.Minute
+	// rotationInterval is how often the progress of a rotation is observed. Sidecars have no events.
+	rotationInterval = 5 * time.Second
+)
+
+// Replicas observes the certificate authorities that control planes use.
+type Replicas interface {
+	Replicas(ctx context.Context, target health.Target) ([]rotation.Replica, error)
+}
+
+// rotate performs the next step from the active certificate authority to the wanted one, and sets the root of the scope if that changes.
+func (r *Reconciler) rotate(ctx context.Context, s *scope, active, wanted *certificate.Root) error {
+	changed, err := r.restoreActive(ctx, s)
+	if err != nil {
+		return err
+	}
+	o := rotation.Observed{
+		Now: r.Now(), Desired: describe(wanted), Active: describe(active), ActiveExpired: active.Valid(r.Now()) != nil,
+		Since: changed, MountDelay: r.MountDelay,
+	}
+	decision := rotation.Decide(o)
+	if decision.Phase == rotation.WaitingForTrust || decision.Phase == rotation.WaitingForRenewal {
+		if err := r.observeTrust(ctx, s, &o); err != nil {
+			return err
+		}
+		decision = rotation.Decide(o)
+	}
+	if decision.Phase == rotation.Idle {
+		return nil
+	}
+	s.rotation = &decision
+	s.renewAfter(rotationInterval)
+	if len(decision.Waiting) > 0 {
+		return nil
+	}
+	s.root = chooseIssuer(decision.Next, active, wanted)
+	if err := r.writeActive(ctx, s); err != nil {
+		return err
+	}
+	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "AuthorityRotated", "RotateAuthority", "%s", describeStep(decision.Phase, active, wanted))
+	return nil
+}
+
+// describe is an authority as a rotation compares it.
+func describe(root *certificate.Root) rotation.Authority {
+	return rotation.Authority{Issuer: root.Generation(), Anchor: root.Anchor(), Trusted: root.Anchors()}
+}
+
+// chooseIssuer returns the authority that a rotation has decided on.
+func chooseIssuer(next rotation.Authority, active, wanted *certificate.Root) *certificate.Root {
+	issuer := active
+	if next.Issuer == wanted.Generation() {
+		issuer = wanted
+	}
+	known := append(active.Trusted(), wanted.Trusted()...)
+	fingerprints := append(active.Anchors(), wanted.Anchors()...)
+	var trusted []*x509.Certificate
+	for _, fingerprint := range next.Trusted {
+		trusted = append(trusted, known[slices.Index(fingerprints, fingerprint)])
+	}
+	return issuer.Trusting(trusted)
+}
+
+// describeStep describes what was done.
+func describeStep(phase rotation.Phase, active, wanted *certificate.Root) string {
+	switch phase {
+	case rotation.Distributing:
+		return fmt.Sprintf("the mesh starts to trust the new certificate authority %s; %s still issues", wanted.Generation(), active.Generation())
+	case rotation.Switching:
+		return fmt.Sprintf("the certificate authority %s issues from now on, instead of %s", wanted.Generation(), active.Generation())
+	default:
+		return fmt.Sprintf("only the certificate authority %s is trusted from now on", wanted.Generation())
+	}
+}
+
+// observeTrust observes who has the active certificate authority.
+func (r *Reconciler) observeTrust(ctx context.Context, s *scope, o *rotation.Observed) error {
+	var err error
+	if o.Namespaces, err = r.namespacesWithout(ctx, s, o.Active.Trusted); err != nil {
+		return err
+	}
+	for i := range s.revisions {
+		revision := &s.revisions[i]
+		if !observe.RunsActive(revision.Spec.Role) && !observe.RunsCanary(revision.Spec.Role) || revision.DeletionTimestamp != nil {
+			continue
+		}
+		replicas, err := r.Replicas.Replicas(ctx, health.Target{
+			Suffixes: observe.CanarySuffixes(revision), Namespace: revision.Spec.Namespace, Version: revision.Spec.Version,
+			TrustDomain: revision.Spec.TrustDomain, Roots: s.root.CertPEM(),
+		})
+		if err != nil {
+			return err
+		}
+		o.Replicas = append(o.Replicas, replicas...)
+	}
+	return nil
+}
+
+// namespacesWithout lists the namespaces whose trust ConfigMap lacks certificates.
+func (r *Reconciler) namespacesWithout(ctx context.Context, s *scope, trusted []string) ([]string, error) {
+	members, err := r.Members(ctx, s.mesh.Name)
+	if err != nil {
+		return nil, err
+	}
+	wanted := []string{s.wanted.Namespace}
+	for i := range members {
+		if members[i].DeletionTimestamp == nil {
+			wanted = append(wanted, members[i].Name)
+		}
+	}
+	var without []string
+	for _, namespace := range wanted {
+		trust := &corev1.ConfigMap{}
+		err := r.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: names.TrustConfigMap(s.mesh.Name)}, trust)
+		if client.IgnoreNotFound(err) != nil {
+			return nil, fmt.Errorf("the trust of namespace %s cannot be read: %w", namespace, err)
+		}
+		has, parseErr := certificate.Fingerprints([]byte(trust.Data[names.CABundleCert]))
+		lacks := slices.ContainsFunc(trusted, func(c string) bool { return !slices.Contains(has, c) })
+		if apierrors.IsNotFound(err) || parseErr != nil || lacks {
+			without = append(without, namespace)
+		}
+	}
+	slices.Sort(without)
+	return slices.Compact(without), nil
+}
+
+// rotationMessage describes a rotation in progress.
+func rotationMessage(decision rotation.Decision) string {
+	if len(decision.Waiting) == 0 {
+		return "the mesh is changing its certificate authority"
+	}
+	return "the mesh is changing its certificate authority, and waits: " + strings.Join(decision.Waiting, "; ")
+}

@@ -1,0 +1,139 @@
+package operator_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/secrets"
+	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// rootOf decodes a Secret with a certificate authority.
+func rootOf(t *testing.T, secret *corev1.Secret) *certificate.Root {
+	t.Helper()
+	root, err := certificate.Decode(secret.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+// activeRoot reads the certificate authority that the control plane of a mesh uses.
+func activeRoot(t *testing.T, mesh string) *certificate.Root {
+	t.Helper()
+	secret := &corev1.Secret{ObjectMeta: inMeshNamespace(mesh, names.ActiveCASecret)}
+	get(t, secret)
+	return rootOf(t, secret)
+}
+
+// waitActive waits until the active authority has an issuer and trusts a number of certificates.
+func waitActive(t *testing.T, mesh, issuer string, trusted int) {
+	t.Helper()
+	eventually(t, func() error {
+		if active := activeRoot(t, mesh); active.Generation() != issuer || len(active.Anchors()) != trusted {
+			return fmt.Errorf("%s issues and %v are trusted, want %s and %d", active.Generation(), active.Anchors(), issuer, trusted)
+		}
+		return nil
+	})
+}
+
+// waitRotated waits until a rotation is over.
+func waitRotated(t *testing.T, mesh *v1alpha1.Mesh) {
+	t.Helper()
+	eventually(t, func() error {
+		get(t, mesh)
+		if c := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionRotatingAuthority); c != nil {
+			return fmt.Errorf("%s: %s", c.Reason, c.Message)
+		}
+		return nil
+	})
+}
+
+// The Secret with the certificate authority is replaced in one step, as users do. The mesh trusts both before the new one issues, waits
+// for a sidecar that lags and names it, goes on after a restart of the operator, and withdraws the old one.
+func TestAuditS16ReplacedAuthorityBecomesARotation(t *testing.T) {
+	const name = "audits16"
+	mesh := readyMesh(t, name, nil)
+	old := activeRoot(t, name)
+	cluster.health.lag(meshNamespace(name), "shop/stopped")
+	desired := authority(t, name)
+	next := rootOf(t, desired)
+	change(t, &corev1.Secret{ObjectMeta: inMeshNamespace(name, names.CABundleSecret)}, func(s *corev1.Secret) { s.Data = desired.Data })
+
+	waitActive(t, name, old.Generation(), 2)
+	c := waitCondition(t, mesh, v1alpha1.ConditionRotatingAuthority, metav1.ConditionTrue, v1alpha1.ReasonWaitingForTrust)
+	assertContains(t, c.Message, "the sidecar of shop/stopped has not acknowledged the new root")
+	trust := &corev1.ConfigMap{ObjectMeta: inMeshNamespace(name, names.TrustConfigMap(name))}
+	waitFor(t, trust, func(m *corev1.ConfigMap) error {
+		if got := m.Data[names.CABundleCert]; got != string(old.CertPEM())+string(next.CertPEM()) {
+			return fmt.Errorf("the distributed trust is\n%s", got)
+		}
+		return nil
+	})
+	cluster.restart(t)
+	waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
+	if got := activeRoot(t, name).Generation(); got != old.Generation() {
+		t.Fatalf("%s issues although a sidecar lags", got)
+	}
+
+	cluster.health.lag(meshNamespace(name), "")
+	waitActive(t, name, next.Generation(), 1)
+	waitRotated(t, mesh)
+	for secret, service := range map[string]string{secrets.InjectorCert: names.Injector, secrets.ValidatorCert: names.Validator} {
+		waitFor(t, &corev1.Secret{ObjectMeta: inMeshNamespace(name, secret)}, func(s *corev1.Secret) error { return signedBy(s, next) })
+		waitRenewed(t, name, secret, service)
+	}
+	waitFor(t, trust, func(m *corev1.ConfigMap) error {
+		if got := m.Data[names.CABundleCert]; got != string(next.CertPEM()) {
+			return fmt.Errorf("the distributed trust is\n%s", got)
+		}
+		return nil
+	})
+}
+
+// The old authority is put back while the new one is being distributed.
+func TestRotationGoesBack(t *testing.T) {
+	const name = "rotateback"
+	mesh := readyMesh(t, name, nil)
+	old := activeRoot(t, name)
+	secret := &corev1.Secret{ObjectMeta: inMeshNamespace(name, names.CABundleSecret)}
+	get(t, secret)
+	before := secret.DeepCopy()
+	cluster.health.lag(meshNamespace(name), "shop/stopped")
+	change(t, secret, func(s *corev1.Secret) { s.Data = authority(t, name).Data })
+	waitActive(t, name, old.Generation(), 2)
+	change(t, secret, func(s *corev1.Secret) { s.Data = before.Data })
+	cluster.health.lag(meshNamespace(name), "")
+	waitActive(t, name, old.Generation(), 1)
+	waitRotated(t, mesh)
+}
+
+// Nobody can be asked under an authority that has expired, and nothing works that could break.
+func TestThreat44ExpiredAuthorityIsReplacedWithoutProof(t *testing.T) {
+	const name = "rotateexpired"
+	mesh := readyMesh(t, name, nil)
+	cluster.health.lag(meshNamespace(name), "shop/stopped")
+	expired, err := certificate.NewRoot(certificate.KeySpec{}, time.Now().Add(-88000*time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := expired.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := &corev1.Secret{ObjectMeta: inMeshNamespace(name, names.CABundleSecret)}
+	get(t, secret)
+	next := rootOf(t, secret)
+	change(t, &corev1.Secret{ObjectMeta: inMeshNamespace(name, names.ActiveCASecret)}, func(s *corev1.Secret) { s.Data = data })
+	waitActive(t, name, next.Generation(), 2)
+	cluster.health.lag(meshNamespace(name), "")
+	waitActive(t, name, next.Generation(), 1)
+	waitRotated(t, mesh)
+}
