@@ -63,7 +63,8 @@ func (p *program) runFeed(ctx context.Context) error {
 		}
 		synced = append(synced, hasSynced)
 	}
-	watcher := traffic.Watcher{Feed: feed, Mapper: p.manager.GetRESTMapper(), Log: log}
+	definitions := traffic.Definitions{Mapper: p.manager.GetRESTMapper(), Reader: p.manager.GetAPIReader()}
+	watcher := traffic.Watcher{Feed: feed, Definitions: definitions, Log: log}
 	policies, err := watcher.Start(ctx, traffic.Sources())
 	if err != nil {
 		return err

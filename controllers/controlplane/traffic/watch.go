@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/go-logr/logr"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane"
@@ -12,16 +11,21 @@ import (
 
 // Watcher watches the policy kinds, each once the cluster defines it.
 type Watcher struct {
-	Feed   *controlplane.Feed
-	Mapper meta.RESTMapper
-	Log    logr.Logger
+	Feed        *controlplane.Feed
+	Definitions Definitions
+	Log         logr.Logger
 }
 
 // Start watches the kinds that are defined now, and returns a function for each that reports whether its first list has
-// been delivered. The other kinds are watched in the background once they are defined.
+// been delivered. The other kinds are watched in the background once they are defined. Start waits until it is certain
+// which kinds are defined: a policy that is not read denies what it grants.
 func (w Watcher) Start(ctx context.Context, sources []controlplane.Source) (synced []func() bool, err error) {
 	for _, source := range sources {
-		if !w.isDefined(source) {
+		defined, err := w.waitUntilKnown(ctx, source)
+		if err != nil {
+			return nil, err
+		}
+		if !defined {
 			w.Log.Info("kind is not defined in this cluster; its policies take effect once it is", "kind", source.Kind)
 			go w.watchOnceDefined(ctx, source)
 			continue
@@ -35,14 +39,26 @@ func (w Watcher) Start(ctx context.Context, sources []controlplane.Source) (sync
 	return synced, nil
 }
 
-func (w Watcher) isDefined(source controlplane.Source) bool {
-	return IsDefined(w.Mapper, source.Object.GetObjectKind().GroupVersionKind())
+// waitUntilKnown returns whether a kind is defined, once discovery and definition agree.
+func (w Watcher) waitUntilKnown(ctx context.Context, source controlplane.Source) (defined bool, err error) {
+	err = wait.PollUntilContextCancel(ctx, DefinitionPollInterval, true, func(ctx context.Context) (bool, error) {
+		var err error
+		if defined, err = w.isDefined(ctx, source); err != nil {
+			w.Log.Info("cannot find out yet whether a kind is defined; not ready meanwhile", "kind", source.Kind, "reason", err.Error())
+		}
+		return err == nil, nil
+	})
+	return defined, err
+}
+
+func (w Watcher) isDefined(ctx context.Context, source controlplane.Source) (bool, error) {
+	return w.Definitions.Has(ctx, source.Object.GetObjectKind().GroupVersionKind())
 }
 
 func (w Watcher) watchOnceDefined(ctx context.Context, source controlplane.Source) {
 	err := wait.PollUntilContextCancel(ctx, DefinitionPollInterval, false, func(ctx context.Context) (bool, error) {
-		if !w.isDefined(source) {
-			return false, nil
+		if defined, err := w.isDefined(ctx, source); err != nil || !defined {
+			return false, nil //nolint:nilerr // polled again
 		}
 		if _, err := w.Feed.Watch(ctx, source); err != nil {
 			w.Log.Error(err, "cannot watch kind yet", "kind", source.Kind)

@@ -1,0 +1,74 @@
+package traffic
+
+import (
+	"errors"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/yaml"
+)
+
+// mapper is a discovery with a fixed answer.
+type mapper struct {
+	meta.RESTMapper
+	err error
+}
+
+func (m mapper) RESTMapping(schema.GroupKind, ...string) (*meta.RESTMapping, error) {
+	return &meta.RESTMapping{}, m.err
+}
+
+func definition(t *testing.T, established, version string, served string) client.Object {
+	t.Helper()
+	u := &unstructured.Unstructured{}
+	text := `{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: traffictargets.access.smi-spec.io},
+spec: {versions: [{name: v1alpha1, served: true}, {name: ` + version + `, served: ` + served + `}]}, status: {conditions: [{type: Established, status: "` + established + `"}]}}`
+	if err := yaml.Unmarshal([]byte(text), &u.Object); err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// TestAuditP3IncompleteDiscovery checks that a kind counts as not defined only when that is certain.
+func TestAuditP3IncompleteDiscovery(t *testing.T) {
+	absent := &meta.NoKindMatchError{GroupKind: TrafficTarget.GroupKind()}
+	for name, test := range map[string]struct {
+		discovery error
+		stored    []client.Object
+		want      bool
+		unknown   bool
+	}{
+		"defined":                                  {nil, nil, true, false},
+		"not defined":                              {absent, nil, false, false},
+		"the API server is unavailable":            {apierrors.NewServiceUnavailable("x"), nil, false, true},
+		"a part of the discovery fails":            {errors.New("unable to retrieve the complete list of server APIs"), nil, false, true},
+		"defined, but the discovery lacks it":      {absent, []client.Object{definition(t, "True", "v1alpha3", "true")}, false, true},
+		"defined in another version":               {absent, []client.Object{definition(t, "True", "v1alpha2", "true")}, false, false},
+		"defined, but the version is not served":   {absent, []client.Object{definition(t, "True", "v1alpha3", "false")}, false, false},
+		"a definition that is not established yet": {absent, []client.Object{definition(t, "False", "v1alpha3", "true")}, false, false},
+	} {
+		reader := fake.NewClientBuilder().WithScheme(runtime.NewScheme()).WithObjects(test.stored...).Build()
+		got, err := Definitions{mapper{err: test.discovery}, reader}.Has(t.Context(), TrafficTarget)
+		if got != test.want || (err != nil) != test.unknown {
+			t.Errorf("%s: %t, %v", name, got, err)
+		}
+	}
+}
+
+// TestAuditP3DefinitionNames compares the names of definitions with those in config/crd.
+func TestAuditP3DefinitionNames(t *testing.T) {
+	for kind, want := range map[schema.GroupVersionKind]string{
+		TrafficTarget: "traffictargets", HTTPRouteGroup: "httproutegroups", TCPRoute: "tcproutes", UDPRoute: "udproutes", TrafficSplit: "trafficsplits",
+		Retry: "retries", UpstreamTrafficSetting: "upstreamtrafficsettings", Backpressure: "backpressures",
+	} {
+		if plural, _ := meta.UnsafeGuessKindToResource(kind); plural.Resource != want {
+			t.Errorf("the resource of %s is %s, want %s", kind.Kind, plural.Resource, want)
+		}
+	}
+}
