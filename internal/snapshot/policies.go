@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"context"
+	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/scope"
@@ -99,6 +100,26 @@ func (q quarantineScopes) IsCurrent(key scope.Key, r quarantine.RejectedResource
 	}
 	c := n.contents[r.Type][r.Name]
 	return c != nil && c.Hash() == r.Hash
+}
+
+// Answers implements quarantine.Scopes.
+func (q quarantineScopes) Answers(key scope.Key, rejecting []catalog.Name) (a quarantine.Answers) {
+	n := q.store.scopes[key]
+	if n == nil {
+		return a
+	}
+	now := q.store.config.Now()
+	for stream := range n.streams {
+		switch {
+		case slices.Contains(rejecting, stream.peer.Pod):
+			a.Rejected++
+		case stream.delta.HasAcknowledged(now):
+			a.Accepted++
+		default:
+			a.Pending++
+		}
+	}
+	return a
 }
 
 // Policies implements quarantine.Scopes.

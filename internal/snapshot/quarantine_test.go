@@ -136,6 +136,46 @@ func TestQuarantine_OnlyScopeOfTheNACK(t *testing.T) {
 	}
 }
 
+// TestAuditP2OneProxyCannotTakeAPolicyFromItsSiblings rejects a grant in one of three equal pods.
+func TestAuditP2OneProxyCannotTakeAPolicyFromItsSiblings(t *testing.T) {
+	h, rejecting := newQuarantineHarness(t)
+	var siblings []*fakeProxy
+	for i := range 2 {
+		pod := meshtest.Pod("a", fmt.Sprint("server-", i), "server", "server", fmt.Sprint("10.0.1.", i+1))
+		h.apply(pod, accountOf(pod))
+		sibling := newFakeProxy(h, pod)
+		sibling.open(t)
+		sibling.sync(t)
+		siblings = append(siblings, sibling)
+	}
+	rejecting.rejectIf = contains("/shared")
+	h.apply(meshtest.Group("a", "routes", "/shared"))
+	rejecting.sync(t)
+	for _, sibling := range siblings {
+		sibling.sync(t)
+	}
+	h.fireTimers()
+	if len(h.rejections()) != 0 || !siblings[0].hasInboundRoute("/shared") {
+		t.Fatalf("one of three proxies quarantined %v", h.rejections())
+	}
+	if got := firstProxy(rejecting).Types[resource.Routes].Rejection; got != "no" {
+		t.Errorf("the rejection of the proxy is %q", got)
+	}
+	for _, p := range siblings {
+		p.rejectIf = contains("/worse")
+	}
+	rejecting.rejectIf = nil
+	h.apply(meshtest.Group("a", "routes", "/worse"))
+	rejecting.sync(t)
+	for _, sibling := range siblings {
+		sibling.sync(t)
+	}
+	h.fireTimers()
+	if len(h.rejections()) != 1 || siblings[0].hasInboundRoute("/worse") {
+		t.Errorf("two of three proxies quarantined %v", h.rejections())
+	}
+}
+
 // TestQuarantine_ReleasesPoliciesThatAreNotTheCause rejects a resource whatever its policies are.
 func TestQuarantine_ReleasesPoliciesThatAreNotTheCause(t *testing.T) {
 	h, s := newQuarantineHarness(t)

@@ -15,50 +15,9 @@ const (
 	examineInterval = 200 * time.Millisecond
 )
 
-// HandleNACK records a rejected resource of a scope. The NACKs of one scope are examined one after the other, because the first
-// quarantined policy often resolves the others.
-func (q *Quarantine) HandleNACK(key scope.Key, r RejectedResource, proxy catalog.Name) {
-	s := q.scope(key)
-	for _, other := range s.pending {
-		if other.Type == r.Type && other.Name == r.Name && other.Hash == r.Hash {
-			return
-		}
-	}
-	s.pending = append(s.pending, nack{r, proxy})
-	q.examineNext(key)
-}
-
-// examineNext examines the next NACK of a scope that is about a current resource.
-func (q *Quarantine) examineNext(key scope.Key) {
-	s := q.scopes[key]
-	if s == nil || s.paused {
-		return
-	}
-	for len(s.pending) > 0 {
-		n := s.pending[0]
-		s.pending = s.pending[1:]
-		if !q.config.Scopes.IsCurrent(key, n.RejectedResource) {
-			continue
-		}
-		pause := examineInterval
-		if retryAfter := q.examine(key, s, n); retryAfter > 0 {
-			s.pending = append(s.pending, n)
-			pause = retryAfter
-		}
-		s.paused = true
-		q.config.RunAfter(pause, func() {
-			s.paused = false
-			q.examineNext(key)
-		})
-		return
-	}
-	s.pending = nil
-	q.removeIfEmpty(key)
-}
-
 // examine quarantines the newest policy without which the rejected resource differs. If there is none, policies are not the
 // cause, and those that were quarantined for the resource are released. A positive retryAfter means that it is too early.
-func (q *Quarantine) examine(key scope.Key, s *scopeQuarantine, n nack) (retryAfter time.Duration) {
+func (q *Quarantine) examine(key scope.Key, s *scopeQuarantine, n *nack) (retryAfter time.Duration) {
 	candidates := q.newestFirst(q.config.Scopes.Policies(key))
 	if len(candidates) == 0 {
 		return 0
@@ -104,13 +63,14 @@ func (q *Quarantine) differsWithout(key scope.Key, s *scopeQuarantine, policy ca
 	return content != nil && content.Hash() != r.Hash
 }
 
-func (q *Quarantine) quarantine(key scope.Key, policy catalog.Ref, n nack) {
+func (q *Quarantine) quarantine(key scope.Key, policy catalog.Ref, n *nack) {
+	proxy := n.proxies[0]
 	q.Add(Rejection{
-		Policy: policy, Scope: key, Proxy: n.proxy, Type: n.Type, Resource: n.Name, Message: n.Message, At: q.config.Now(),
+		Policy: policy, Scope: key, Proxy: proxy, Type: n.Type, Resource: n.Name, Message: n.Message, At: q.config.Now(),
 	})
 	q.metrics.rejections.WithLabelValues(string(policy.Kind)).Inc()
 	q.config.Log.Info("Quarantined a policy because a sidecar rejected configuration built from it", "kind", policy.Kind,
-		"policy", policy.Name.String(), "pod", n.proxy.String(), "type", n.Type.String(), "resource", n.Name, "message", n.Message)
+		"policy", policy.Name.String(), "pod", proxy.String(), "type", n.Type.String(), "resource", n.Name, "message", n.Message)
 	q.config.Scopes.Rebuild(key)
 	q.Publish()
 }

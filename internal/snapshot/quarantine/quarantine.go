@@ -16,6 +16,9 @@ import (
 type Scopes interface {
 	// IsCurrent reports whether the scope is in use and still has the rejected version of the resource.
 	IsCurrent(key scope.Key, r RejectedResource) bool
+	// Answers counts the connected proxies of the scope. Those in rejecting reject a resource; the others accept it once they
+	// have answered everything.
+	Answers(key scope.Key, rejecting []catalog.Name) Answers
 	// Policies returns the policies that the scope was built from.
 	Policies(key scope.Key) []catalog.Ref
 	// BuildWithout builds a resource of the scope without some policies. It returns false if the resource does not exist then,

@@ -47,19 +47,15 @@ type scopeQuarantine struct {
 	// unresolved has resources that are rejected whichever policy is quarantined, with the newest policy at that time. They are
 	// examined again when there is a newer policy.
 	unresolved map[resourceID]policyRecord
-	// pending are NACKs to examine. paused is true between two examinations.
-	pending []nack
-	paused  bool
+	// pending are rejected resources, at most maxNACKs. paused is true between two examinations, and waiting while other proxies
+	// may answer.
+	pending         []*nack
+	paused, waiting bool
 }
 
 type resourceID struct {
 	kind resource.Type
 	name string
-}
-
-type nack struct {
-	RejectedResource
-	proxy catalog.Name
 }
 
 // RecordChange records a change that modifies, adds or removes a policy. A changed policy is released in all scopes; released
@@ -136,6 +132,10 @@ func (q *Quarantine) removeIfEmpty(key scope.Key) {
 	if s := q.scopes[key]; s != nil && len(s.rejections)+len(s.unresolved)+len(s.pending) == 0 && !s.paused {
 		delete(q.scopes, key)
 	}
+}
+
+func (s *scopeQuarantine) remove(n *nack) {
+	s.pending = slices.DeleteFunc(s.pending, func(other *nack) bool { return other == n })
 }
 
 func (s *scopeQuarantine) updatePolicies() {
