@@ -36,7 +36,7 @@ const completeMesh = `
     topologySpreadConstraints: [{maxSkew: 1, topologyKey: topology.kubernetes.io/zone, whenUnsatisfiable: DoNotSchedule}]
   sidecar: {image: "example.com/envoy:v1", logLevel: "off", resources: {limits: {memory: 64Mi}}}
   traffic: {permissive: false, egress: true}
-  certificates: {trustDomain: mesh.example.com, serviceCertificateDuration: 1h30m, key: {algorithm: RSA, size: 3072}}
+  certificates: {trustDomain: mesh.example.com, serviceCertificateDuration: 1h30m, key: {algorithm: RSA, size: 3072}, rotateRoot: 2026-11}
 `
 
 func testMesh(t *testing.T, c client.Client) {
@@ -75,6 +75,8 @@ func testMesh(t *testing.T, c client.Client) {
 		{"size of the default algorithm", mesh("osm", "{certificates: {key: {size: 384}}}"), ""},
 		{"ECDSA with a size of RSA", mesh("osm", "{certificates: {key: {size: 2048}}}"), "size 2048 does not fit the algorithm ECDSA: use 256 or 384 with ECDSA, and 2048, 3072 or 4096 with RSA"},
 		{"RSA with a size of ECDSA", mesh("osm", "{certificates: {key: {algorithm: RSA, size: 256}}}"), "size 256 does not fit the algorithm RSA"},
+		{"root with a space", mesh("osm", "{certificates: {rotateRoot: new root}}"), `spec.certificates.rotateRoot "new root" is not a name for a root: use letters, digits`},
+		{"root without a name", mesh("osm", "{certificates: {rotateRoot: ''}}"), "spec.certificates.rotateRoot"},
 		{"unknown algorithm", mesh("osm", "{certificates: {key: {algorithm: Ed25519}}}"), `Unsupported value: "Ed25519"`},
 	})
 	checkChanges(t, c, []change{

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/secrets"
@@ -136,4 +137,44 @@ func TestThreat44ExpiredAuthorityIsReplacedWithoutProof(t *testing.T) {
 	cluster.health.lag(meshNamespace(name), "")
 	waitActive(t, name, next.Generation(), 1)
 	waitRotated(t, mesh)
+}
+
+// A new value of rotateRoot makes a new root. The previous value goes back to the previous root while the rotation is in progress.
+func TestRootIsRotatedByDeclaration(t *testing.T) {
+	const name = "rotateroot"
+	mesh := readyMesh(t, name, nil)
+	declare := func(value *string) {
+		change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Certificates = &v1alpha1.CertificatesSpec{RotateRoot: value} })
+	}
+	first := activeRoot(t, name)
+	declare(ptr.To("2026-11"))
+	eventually(t, func() error {
+		if active := activeRoot(t, name); active.Generation() == first.Generation() || len(active.Anchors()) != 1 {
+			return fmt.Errorf("%s issues", active.Generation())
+		}
+		return nil
+	})
+	waitRotated(t, mesh)
+	second := activeRoot(t, name)
+	desired := &corev1.Secret{ObjectMeta: inMeshNamespace(name, names.CABundleSecret)}
+	waitFor(t, desired, func(s *corev1.Secret) error {
+		if len(s.Data) != 2 {
+			return fmt.Errorf("the previous root is kept after the rotation: %d keys", len(s.Data))
+		}
+		return nil
+	})
+
+	cluster.health.lag(meshNamespace(name), "shop/stopped")
+	declare(ptr.To("2026-12"))
+	waitActive(t, name, second.Generation(), 2)
+	declare(ptr.To("2026-11"))
+	cluster.health.lag(meshNamespace(name), "")
+	waitActive(t, name, second.Generation(), 1)
+	waitRotated(t, mesh)
+
+	declare(nil)
+	waitCondition(t, mesh, v1alpha1.ConditionCertificatesReady, metav1.ConditionTrue, v1alpha1.ReasonCertificatesValid)
+	if got := activeRoot(t, name); got.Generation() != second.Generation() {
+		t.Errorf("%s issues after the value was removed, want %s", got.Generation(), second.Generation())
+	}
 }

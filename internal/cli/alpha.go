@@ -13,11 +13,11 @@ func (a *app) alphaCommand() *cobra.Command {
 	rotate := &cobra.Command{
 		Use:   "rotate",
 		Short: "Rotate the root certificate of a mesh",
-		Long: `Rotate the root certificate of a mesh. This version does not support root rotation and the command always fails.
-The operator creates the root certificate once, valid for ten years. Workload certificates are renewed automatically.`,
+		Long: `Rotate the root certificate of a mesh. This version has no MeshRootCertificate and the command always fails. Set
+spec.certificates.rotateRoot of the Mesh instead: each new value replaces the root without failed calls.`,
 		Args: exactly(0, ""),
 		RunE: a.run(func(context.Context, []string) error {
-			return errors.New("root certificate rotation is not supported: this version has no MeshRootCertificate; run `osm check` to see how long the root certificate in the Secret osm-ca-bundle is valid")
+			return errors.New(`this version has no MeshRootCertificate: to rotate the root, set spec.certificates.rotateRoot of the Mesh to a new value`)
 		}),
 	}
 	// OSM's flags are accepted, so that the command fails with the explanation above and not with an unknown flag.

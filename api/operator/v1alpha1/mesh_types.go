@@ -149,6 +149,15 @@ type CertificatesSpec struct {
 	// key configures the private key of each certificate. Default: ECDSA with 256 bits.
 	// +optional
 	Key *KeySpec `json:"key,omitempty"`
+
+	// rotateRoot replaces the root by a new one whenever its value changes, without failed calls. The value is any name of the new root,
+	// for example 2026-11. Until the condition RotatingAuthority is gone, the previous value goes back to the previous root. Default:
+	// none.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9A-Za-z]([-0-9A-Za-z_.]*[0-9A-Za-z])?$')",messageExpression="'spec.certificates.rotateRoot \"' + self + '\" is not a name for a root: use letters, digits, dashes, dots and underscores, for example 2026-11'"
+	RotateRoot *string `json:"rotateRoot,omitempty"`
 }
 
 // KeySpec is the algorithm and size of the private keys of workloads.

@@ -42,6 +42,9 @@ func (r *Reconciler) reconcileRoot(ctx context.Context, s *scope) error {
 
 // desiredRoot reads the desired certificate authority, and creates it once. A Secret that exists is used as it is, whoever made it.
 func (r *Reconciler) desiredRoot(ctx context.Context, s *scope) (*certificate.Root, error) {
+	if err := r.declareRoot(ctx, s); err != nil {
+		return nil, err
+	}
 	root, err := r.DesiredRoot(ctx, s.wanted.Namespace)
 	if err != nil || root != nil {
 		return root, err
@@ -51,11 +54,11 @@ func (r *Reconciler) desiredRoot(ctx context.Context, s *scope) (*certificate.Ro
 
 // createRoot creates a new root. Create never overwrites, so two operators cannot replace each other's root.
 func (r *Reconciler) createRoot(ctx context.Context, s *scope) (*certificate.Root, error) {
-	root, err := certificate.NewRoot(rootKey(s.wanted.Key), r.Now())
+	content, err := r.newContent(s)
 	if err != nil {
 		return nil, err
 	}
-	key, err := root.KeyPEM()
+	root, err := certificate.Decode(content)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +67,10 @@ func (r *Reconciler) createRoot(ctx context.Context, s *scope) (*certificate.Roo
 			Namespace: s.wanted.Namespace, Name: names.CABundleSecret, Labels: operand.Labels(s.mesh.Name, ""),
 			OwnerReferences: []metav1.OwnerReference{ownerReference(s.mesh)},
 		},
-		Data: map[string][]byte{names.CABundleCert: root.CertPEM(), names.CABundleKey: key},
+		Data: content,
+	}
+	if s.wanted.RotateRoot != "" {
+		setAnnotation(secret, rootAnnotation, s.wanted.RotateRoot)
 	}
 	if err := r.Client.Create(ctx, secret, client.FieldOwner(apply.FieldManager)); err != nil {
 		return nil, fmt.Errorf("the Secret %s/%s for the certificate authority cannot be created: %w", secret.Namespace, secret.Name, err)

@@ -50,7 +50,7 @@ func (r *Reconciler) rotate(ctx context.Context, s *scope, active, wanted *certi
 		decision = rotation.Decide(o)
 	}
 	if decision.Phase == rotation.Idle {
-		return nil
+		return r.forgetPrevious(ctx, s)
 	}
 	s.rotation = &decision
 	s.renewAfter(rotationInterval)

@@ -24,6 +24,8 @@ type Mesh struct {
 	TrustDomain string
 	// Key is the algorithm and size of workload keys. Both fields are set.
 	Key v1alpha1.KeySpec
+	// RotateRoot is the value for which the root is made; empty if none is declared.
+	RotateRoot string
 }
 
 // StateOf returns the desired state of a Mesh. current is the version of the operator, which is the default version of a mesh.
@@ -38,6 +40,7 @@ func StateOf(mesh *v1alpha1.Mesh, current string) Mesh {
 	if certificates := mesh.Spec.Certificates; certificates != nil {
 		state.TrustDomain = ptr.Deref(certificates.TrustDomain, names.DefaultTrustDomain)
 		state.Key = defaultKey(certificates.Key)
+		state.RotateRoot = ptr.Deref(certificates.RotateRoot, "")
 	}
 	return state
 }

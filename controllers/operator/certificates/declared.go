@@ -1,0 +1,125 @@
+package certificates
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+const (
+	// rootAnnotation is the value of spec.certificates.rotateRoot for which an authority was made. previousAnnotation is that of the
+	// authority under previousPrefix.
+	rootAnnotation     = "operator.openservicemesh.io/root"
+	previousAnnotation = "operator.openservicemesh.io/previous-root"
+	// previousPrefix starts the keys of the authority that the desired one has replaced. It is kept until the rotation is over.
+	previousPrefix = "previous."
+)
+
+// declareRoot replaces the desired certificate authority when the Mesh declares another value for it: by the previous one if the value is
+// that of the previous one, and by a new one otherwise. A new authority has the value from the start.
+func (r *Reconciler) declareRoot(ctx context.Context, s *scope) error {
+	secret, err := r.Secrets.Get(ctx, s.wanted.Namespace, names.CABundleSecret)
+	if err != nil || secret == nil || secret.Annotations[rootAnnotation] == s.wanted.RotateRoot {
+		return err
+	}
+	previous, hasPrevious := secret.Annotations[previousAnnotation]
+	goesBack := hasPrevious && previous == s.wanted.RotateRoot
+	if s.wanted.RotateRoot == "" && !goesBack {
+		// A value that is removed later declares nothing.
+		return nil
+	}
+	next := ownContent(secret, previousPrefix)
+	if !goesBack {
+		if next, err = r.newContent(s); err != nil {
+			return err
+		}
+	}
+	changed := secret.DeepCopy()
+	removePrevious(changed)
+	for key, value := range ownContent(secret, "") {
+		delete(changed.Data, key)
+		changed.Data[previousPrefix+key] = value
+	}
+	for key, value := range next {
+		changed.Data[key] = value
+	}
+	setAnnotation(changed, previousAnnotation, secret.Annotations[rootAnnotation])
+	setAnnotation(changed, rootAnnotation, s.wanted.RotateRoot)
+	if err := r.patchDesired(ctx, secret, changed); err != nil {
+		return err
+	}
+	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "AuthorityDeclared", "DeclareAuthority",
+		"replaced the certificate authority in Secret %s/%s for spec.certificates.rotateRoot %q", secret.Namespace, secret.Name, s.wanted.RotateRoot)
+	return nil
+}
+
+// forgetPrevious removes the previous authority after a rotation.
+func (r *Reconciler) forgetPrevious(ctx context.Context, s *scope) error {
+	secret, err := r.Secrets.Get(ctx, s.wanted.Namespace, names.CABundleSecret)
+	if err != nil || secret == nil {
+		return err
+	}
+	if _, ok := secret.Annotations[previousAnnotation]; !ok {
+		return nil
+	}
+	changed := secret.DeepCopy()
+	removePrevious(changed)
+	return r.patchDesired(ctx, secret, changed)
+}
+
+// patchDesired writes the desired authority unless it has changed meanwhile.
+func (r *Reconciler) patchDesired(ctx context.Context, before, after *corev1.Secret) error {
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := r.Client.Patch(ctx, after, patch, client.FieldOwner(apply.FieldManager)); err != nil {
+		return fmt.Errorf("the certificate authority in Secret %s/%s cannot be replaced: %w", before.Namespace, before.Name, err)
+	}
+	return nil
+}
+
+// newContent is the content of a Secret with a new root.
+func (r *Reconciler) newContent(s *scope) (map[string][]byte, error) {
+	root, err := certificate.NewRoot(rootKey(s.wanted.Key), r.Now())
+	if err != nil {
+		return nil, err
+	}
+	key, err := root.KeyPEM()
+	if err != nil {
+		return nil, err
+	}
+	return map[string][]byte{names.CABundleCert: root.CertPEM(), names.CABundleKey: key}, nil
+}
+
+// ownContent is the authority under keys with a prefix, by their names without it.
+func ownContent(secret *corev1.Secret, prefix string) map[string][]byte {
+	content := map[string][]byte{}
+	for _, key := range []string{certificate.TrustKey, certificate.ChainKey, certificate.SignerKey} {
+		if value, ok := secret.Data[prefix+key]; ok {
+			content[key] = value
+		}
+	}
+	return content
+}
+
+// removePrevious removes the previous authority from a Secret.
+func removePrevious(secret *corev1.Secret) {
+	for key := range secret.Data {
+		if strings.HasPrefix(key, previousPrefix) {
+			delete(secret.Data, key)
+		}
+	}
+	delete(secret.Annotations, previousAnnotation)
+}
+
+func setAnnotation(secret *corev1.Secret, key, value string) {
+	if secret.Annotations == nil {
+		secret.Annotations = map[string]string{}
+	}
+	secret.Annotations[key] = value
+}
