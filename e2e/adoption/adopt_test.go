@@ -97,7 +97,7 @@ func createLeftovers(t *testing.T) *legacyosm.Authority {
 	all, err := lab.Objects(legacyosm.Made(adoptingMesh, adoptingNamespace) + "\n---\n" + legacyosm.Users(adoptingMesh, adoptingNamespace))
 	must(t, err)
 	for _, object := range all {
-		if slices.Contains([]string{"MeshRootCertificate", "Egress", "IngressBackend"}, object.GetKind()) {
+		if slices.Contains([]string{"MeshRootCertificate", "Egress"}, object.GetKind()) {
 			continue
 		}
 		text, err := yaml.Marshal(object.Object)

@@ -23,8 +23,10 @@ type Catalog struct {
 	settingsOf  index[Name]
 	// backpressuresOf is separate from settingsOf because objects of both kinds may have the same name.
 	backpressuresOf index[Name]
-	identities      counts[Name, identity.ServiceAccount]
-	servicesOf      counts[identity.ServiceAccount, Name]
+	// ingressBackendsOf has the IngressBackends of each Service.
+	ingressBackendsOf index[Name]
+	identities        counts[Name, identity.ServiceAccount]
+	servicesOf        counts[identity.ServiceAccount, Name]
 	// permissiveOverrides are the namespaces that override permissive mode.
 	permissiveOverrides map[string]struct{}
 }
@@ -43,6 +45,7 @@ func New() *Catalog {
 		retriesFrom:         index[identity.ServiceAccount]{},
 		settingsOf:          index[Name]{},
 		backpressuresOf:     index[Name]{},
+		ingressBackendsOf:   index[Name]{},
 		identities:          counts[Name, identity.ServiceAccount]{},
 		servicesOf:          counts[identity.ServiceAccount, Name]{},
 		permissiveOverrides: map[string]struct{}{},

@@ -43,6 +43,8 @@ const (
 	DepRetriesFrom
 	// DepUpstreamSetting: the UpstreamTrafficSettings and Backpressures of a Service.
 	DepUpstreamSetting
+	// DepIngressBackend: the IngressBackends of a Service.
+	DepIngressBackend
 )
 
 // Dep is data that something was built from and that a change may affect.

@@ -40,6 +40,7 @@ const (
 	// KindUpstreamTrafficSetting and KindBackpressure entries are both of type UpstreamTrafficSetting.
 	KindUpstreamTrafficSetting Kind = "UpstreamTrafficSetting"
 	KindBackpressure           Kind = "Backpressure"
+	KindIngressBackend         Kind = "IngressBackend"
 	KindSettings               Kind = "Settings"
 )
 
@@ -268,6 +269,8 @@ type Settings struct {
 	TLS    TLS
 	// RetryPolicies enables Retry objects.
 	RetryPolicies bool
+	// IngressBackends enables IngressBackend objects.
+	IngressBackends bool
 	// ActiveHealthChecks makes clients' sidecars check every endpoint that they may call.
 	ActiveHealthChecks bool
 	// EmptyRulesSelectNothing makes a TrafficTarget rule without matches grant nothing, as in OSM. By default it

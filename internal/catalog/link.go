@@ -30,6 +30,11 @@ func (c *Catalog) updateIndexes(entry Entry, delta int, affected depSet) {
 	case *Retry:
 		updateIndex(c.retriesFrom, e.Source, e.Name, delta)
 		addPolicyDeps(e, affected)
+	case *IngressBackend:
+		for _, port := range e.Backends {
+			updateIndex(c.ingressBackendsOf, port.Service, e.Name, delta)
+		}
+		addPolicyDeps(e, affected)
 	case *UpstreamTrafficSetting:
 		updateIndex(c.upstreamIndex(e.Kind), e.Service, e.Name, delta)
 		addPolicyDeps(e, affected)

@@ -14,6 +14,7 @@ type aged interface {
 
 func (s *TrafficSplit) age() time.Time           { return s.Created }
 func (r *Retry) age() time.Time                  { return r.Created }
+func (b *IngressBackend) age() time.Time         { return b.Created }
 func (u *UpstreamTrafficSetting) age() time.Time { return u.Created }
 
 // oldestOf returns the oldest selected policy that is visible in the view, the first by name among those of equal age;

@@ -12,7 +12,8 @@ import (
 // which workloads exist.
 func (k Kind) IsPolicy() bool {
 	switch k {
-	case KindTrafficTarget, KindHTTPRouteGroup, KindTCPRoute, KindTrafficSplit, KindRetry, KindUpstreamTrafficSetting, KindBackpressure:
+	case KindTrafficTarget, KindHTTPRouteGroup, KindTCPRoute, KindTrafficSplit, KindRetry, KindUpstreamTrafficSetting, KindBackpressure,
+		KindIngressBackend:
 		return true
 	default:
 		return false
@@ -62,6 +63,8 @@ func (c *Catalog) Policies(deps []Dep) []Ref {
 		case DepUpstreamSetting:
 			collect(found, KindUpstreamTrafficSetting, c.settingsOf[dep.Name])
 			collect(found, KindBackpressure, c.backpressuresOf[dep.Name])
+		case DepIngressBackend:
+			collect(found, KindIngressBackend, c.ingressBackendsOf[dep.Name])
 		case DepHTTPRouteGroup:
 			c.collectOne(found, Ref{KindHTTPRouteGroup, dep.Name})
 		case DepTCPRoute:
@@ -111,6 +114,10 @@ func addPolicyDeps(entry Entry, affected depSet) {
 		}
 	case *Retry:
 		affected.account(DepRetriesFrom, e.Source)
+	case *IngressBackend:
+		for _, port := range e.Backends {
+			affected.add(DepIngressBackend, port.Service)
+		}
 	case *UpstreamTrafficSetting:
 		affected.add(DepUpstreamSetting, e.Service)
 	}

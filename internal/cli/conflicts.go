@@ -18,11 +18,8 @@ var conflictKinds = map[string][]catalog.Kind{
 	"trafficsplit": {catalog.KindTrafficSplit}, "trafficsplits": {catalog.KindTrafficSplit}, "ts": {catalog.KindTrafficSplit},
 	"retry": {catalog.KindRetry}, "retries": {catalog.KindRetry},
 	"upstreamtrafficsetting": {catalog.KindUpstreamTrafficSetting, catalog.KindBackpressure}, "upstreamtrafficsettings": {catalog.KindUpstreamTrafficSetting, catalog.KindBackpressure},
-	"ingressbackend": {kindIngressBackend}, "ingressbackends": {kindIngressBackend},
+	"ingressbackend": {catalog.KindIngressBackend}, "ingressbackends": {catalog.KindIngressBackend},
 }
-
-// kindIngressBackend is a kind that OSM's command accepts and this mesh does not support.
-const kindIngressBackend catalog.Kind = "IngressBackend"
 
 func (a *app) checkConflictsCommand() *cobra.Command {
 	var meshName string
@@ -54,10 +51,6 @@ func (a *app) checkConflicts(ctx context.Context, meshName, kind string) error {
 	found, err := a.oneMesh(ctx, c, meshName)
 	if err != nil {
 		return err
-	}
-	if kinds[0] == kindIngressBackend {
-		a.line("No conflicts among IngressBackend resources: this version does not support this kind")
-		return nil
 	}
 	loaded, err := load.FromCluster(ctx, c, found.Name, found.Namespace)
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/load"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/cli/connectivity"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
@@ -30,9 +32,8 @@ func (a *app) verifyIngressCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ingress --ingress-backend NAME",
 		Short: "Verify that traffic from an ingress reaches a pod",
-		Long: `Verify the objects between an ingress and a pod of the mesh: the Service of the ingress, the pod and its Service, and the
-IngressBackend. This version of the mesh does not support IngressBackend, and sidecars reject connections from outside the mesh, so
-the result is never Success. Specify names as NAMESPACE/NAME; the default namespace is the one of -n.`,
+		Long: `Verify the objects between an ingress and a pod of the mesh: the Service of the ingress, the pod and its Service, and whether
+the IngressBackend admits the connection. Specify names as NAMESPACE/NAME; the default namespace is the one of -n.`,
 		Example: `  osm verify ingress --from-service ingress/gateway --to-pod shop/web-0 --to-service web --ingress-backend web --to-port 8080`,
 		Args:    exactly(0, ""),
 		RunE:    a.run(func(ctx context.Context, _ []string) error { return a.verifyIngress(ctx, o, &form) }),
@@ -53,7 +54,7 @@ the result is never Success. Specify names as NAMESPACE/NAME; the default namesp
 var ingressBackendKind = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "IngressBackend"}
 
 func (a *app) verifyIngress(ctx context.Context, o ingressOptions, form *output.Flag) error {
-	c, _, err := a.open(ctx, o.mesh, form)
+	c, found, err := a.open(ctx, o.mesh, form)
 	if err != nil {
 		return err
 	}
@@ -71,18 +72,34 @@ func (a *app) verifyIngress(ctx context.Context, o ingressOptions, form *output.
 		{"to-service", o.toService, inside, schema.GroupVersionKind{Version: "v1", Kind: "Service"}},
 		{"ingress-backend", o.ingressBackend, inside, ingressBackendKind},
 	}
-	result := connectivity.Check{
-		Context: "Verify if the ingress can access the mesh", Status: connectivity.Failure,
-		Reason:     "this version does not support IngressBackend: sidecars reject connections from outside the mesh",
-		Suggestion: "add the ingress to the mesh and allow it with a TrafficTarget; or exclude the port from the sidecar with the pod annotation openservicemesh.io/inbound-port-exclusion-list, without policies and encryption",
-	}
+	var parts []connectivity.Check
 	for _, k := range kinds {
 		if k.text != "" {
 			name := parseName(k.namespace, k.text)
-			result.Parts = append(result.Parts, a.exists(ctx, c, k.kind, client.ObjectKey{Namespace: name.Namespace, Name: name.Name}, k.flag))
+			parts = append(parts, a.exists(ctx, c, k.kind, client.ObjectKey{Namespace: name.Namespace, Name: name.Name}, k.flag))
 		}
 	}
-	return a.printCheck(result, form)
+	if o.ingressBackend != "" {
+		loaded, err := load.FromCluster(ctx, c, found.Name, found.Namespace)
+		if err != nil {
+			return err
+		}
+		parts = append(parts, verifyPolicy(loaded, o, namespace, inside)...)
+	}
+	return a.printCheck(connectivity.Group("Verify if the ingress can access the mesh", parts...), form)
+}
+
+// verifyPolicy verifies the IngressBackend of the options.
+func verifyPolicy(loaded *load.Loaded, o ingressOptions, namespace, inside string) []connectivity.Check {
+	i := connectivity.Ingress{Policy: parseName(inside, o.ingressBackend), Port: o.port, Protocol: o.protocol}
+	if o.fromService != "" {
+		i.Gateway = parseName(namespace, o.fromService)
+	}
+	if o.toService != "" {
+		i.Service = parseName(inside, o.toService)
+	}
+	policy, _ := loaded.Entries[catalog.Ref{Kind: catalog.KindIngressBackend, Name: i.Policy}].(*catalog.IngressBackend)
+	return connectivity.VerifyIngress(loaded.Catalog.View(), policy, i)
 }
 
 // exists checks that an object exists.

@@ -49,7 +49,8 @@ func (a *app) waitCommand() *cobra.Command {
 		Use:   "wait KIND/NAME...",
 		Short: "Wait until policies are in force",
 		Long: `Wait until all affected sidecars have acknowledged the current version of a policy. The command prints the number of sidecars and
-the elapsed time. Kinds are traffictarget, httproutegroup, tcproute, trafficsplit, retry, upstreamtrafficsetting and backpressure.
+the elapsed time. Kinds are traffictarget, httproutegroup, tcproute, trafficsplit, retry, upstreamtrafficsetting,
+backpressure and ingressbackend.
 The exit code is 1 if a sidecar rejects the policy or the timeout expires.`,
 		Example: `  kubectl apply -f grant.yaml && osm wait -n bookstore traffictarget/bookthief-to-bookstore-v1`,
 		Args:    atLeast(1, "KIND/NAME"),

@@ -18,17 +18,9 @@ var (
 	router            = message.HTTPFilter(routerFilter, &routerv3.Router{})
 )
 
-// inboundHTTP handles requests from other workloads. It normalizes paths before matching and rejects ambiguous ones:
-// "/public/..%2Fadmin" could be one path for the policy and another for the application.
+// inboundHTTP handles requests from other workloads.
 func inboundHTTP(routeConfig string) *listenerv3.Filter {
-	hcm := connectionManager(routeConfig)
-	hcm.NormalizePath = wrapperspb.Bool(true)
-	hcm.MergeSlashes = true
-	hcm.PathWithEscapedSlashesAction = hcmv3.HttpConnectionManager_REJECT_REQUEST
-	hcm.CommonHttpProtocolOptions = &corev3.HttpProtocolOptions{
-		HeadersWithUnderscoresAction: corev3.HttpProtocolOptions_REJECT_REQUEST,
-	}
-	hcm.AccessLog = requestLog
+	hcm := serverConnectionManager(routeConfig)
 	hcm.HttpFilters = []*hcmv3.HttpFilter{
 		healthCheckFilter,
 		// The rules come with the virtual host, so a path without a route is answered with 404 instead of 403.
@@ -38,6 +30,20 @@ func inboundHTTP(routeConfig string) *listenerv3.Filter {
 		router,
 	}
 	return message.NetworkFilter(hcmFilter, hcm)
+}
+
+// serverConnectionManager normalizes paths before matching and rejects ambiguous ones: "/public/..%2Fadmin" could be one path for the
+// policy and another for the application.
+func serverConnectionManager(routeConfig string) *hcmv3.HttpConnectionManager {
+	hcm := connectionManager(routeConfig)
+	hcm.NormalizePath = wrapperspb.Bool(true)
+	hcm.MergeSlashes = true
+	hcm.PathWithEscapedSlashesAction = hcmv3.HttpConnectionManager_REJECT_REQUEST
+	hcm.CommonHttpProtocolOptions = &corev3.HttpProtocolOptions{
+		HeadersWithUnderscoresAction: corev3.HttpProtocolOptions_REJECT_REQUEST,
+	}
+	hcm.AccessLog = requestLog
+	return hcm
 }
 
 // outboundHTTP handles requests of the local application. It leaves paths unchanged, because the server's sidecar

@@ -68,6 +68,7 @@ func inboundListenerOf(s *scope.Scope, inbound []inboundPort) *listenerv3.Listen
 			out.FilterChains = append(out.FilterChains, healthChain(in, serverTLS(s, InboundTrustName(s.Key.Identity))))
 		}
 	}
+	addIngressChains(out, s, inbound)
 	if s.AcceptAnyClient {
 		addPlaintextChains(out, inbound)
 	}

@@ -27,8 +27,9 @@ func Build(s *scope.Scope) []Resource {
 	var out []Resource
 	out = append(out, clusterResources(s, inbound)...)
 	out = append(out, listenerResources(append(boundListeners(s, inbound), destinationListeners(reachable)...))...)
-	out = append(out, routeResources(append(inboundRouteConfigs(s, inbound), outboundRouteConfigs(s, reachable)...))...)
+	out = append(out, routeResources(slices.Concat(inboundRouteConfigs(s, inbound), ingressRouteConfigs(s), outboundRouteConfigs(s, reachable)))...)
 	out = append(out, networkFilters(s, inbound)...)
+	out = append(out, ingressFilters(s)...)
 	return out
 }
 
@@ -48,8 +49,9 @@ func BuildShared(s *scope.Scope, rootPEM []byte) []Resource {
 func BuildOwn(s *scope.Scope, rootPEM []byte) []Resource {
 	inbound := mergeInbound(s.Inbound)
 	out := append(clusterResources(s, inbound), listenerResources(boundListeners(s, inbound))...)
-	out = append(out, routeResources(append(inboundRouteConfigs(s, inbound), retryRouteConfigs(s)...))...)
+	out = append(out, routeResources(slices.Concat(inboundRouteConfigs(s, inbound), ingressRouteConfigs(s), retryRouteConfigs(s)))...)
 	out = append(out, networkFilters(s, inbound)...)
+	out = append(out, ingressFilters(s)...)
 	return append(out, secretResources(inboundTrust(s, inbound, rootPEM))...)
 }
 

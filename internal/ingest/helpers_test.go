@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 )
@@ -26,7 +27,7 @@ func smi(t testing.TB, spec string) *unstructured.Unstructured {
 // expect compares an entry, and each problem's reason and part of its message with "Reason: part", a leading "?" for a warning.
 func expect[T any](t *testing.T, want, got T, wantProblems []string, problems []Problem) {
 	t.Helper()
-	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})); diff != "" {
 		t.Errorf("entry differs (-want +got):\n%s", diff)
 	}
 	if len(problems) != len(wantProblems) {

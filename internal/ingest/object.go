@@ -63,6 +63,15 @@ func (o object) text(key string) string {
 	return text
 }
 
+func (o object) flag(key string) bool {
+	value := o.fields[key]
+	flag, ok := value.(bool)
+	if !ok && value != nil {
+		o.problems.malformed(o.child(key), value, "true or false")
+	}
+	return flag
+}
+
 func (o object) whole(key string) int64 {
 	value := o.fields[key]
 	if value == nil {

@@ -20,6 +20,7 @@ func FuzzPolicies(f *testing.F) {
 		`{"metadata":{"namespace":"a","labels":{"app":"x"}},"spec":{"host":"x.a.svc.cluster.local","connectionSettings":{"tcp":{"maxConnections":4294967296,"connectTimeout":"-1s"},"http":{"maxRequests":1e300}},"maxConnections":-1}}`,
 		`{"metadata":{"namespace":"a"},"spec":{"host":"x.a","rateLimit":{"global":{},"local":{"tcp":{"connections":4294967295,"unit":"hour","burst":1},"http":{"requests":1,"unit":"second","responseStatusCode":418,"responseHeadersToAdd":[{"name":":path","value":"%"},{"name":"A","value":"b"}]}}}}}`,
 		`{"metadata":{"namespace":"a"},"spec":{"host":"x.a","httpRoutes":[{"path":"/","rateLimit":{"local":{"requests":1,"unit":"day"}}},{"path":"/"}],"outlierDetection":{"interval":"9999999h"},"healthCheck":{}}}`,
+		`{"metadata":{"namespace":"a"},"spec":{"backends":[{"name":"x","port":{"number":80,"protocol":"https"},"tls":{"sniHosts":["a"]}}],"sources":[{"kind":"IPRange","name":"::/0"},{"kind":"AuthenticatedPrincipal","name":"b"}],"matches":[{"kind":"HTTPRouteGroup","name":"c"}]}}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -32,21 +33,37 @@ func FuzzPolicies(f *testing.F) {
 		retry, p1 := Retry(u)
 		setting, p2 := UpstreamTrafficSetting(u)
 		pressure, p3 := Backpressure(u)
+		ingress, p4 := IngressBackend(u)
 		retry2, q1 := Retry(u)
 		setting2, q2 := UpstreamTrafficSetting(u)
 		pressure2, q3 := Backpressure(u)
-		sameTwice(t, []any{retry, setting, pressure, p1, p2, p3}, []any{retry2, setting2, pressure2, q1, q2, q3})
-		sentences(t, p1, p2, p3, UDPRoute(u))
+		ingress2, q4 := IngressBackend(u)
+		sameTwice(t, []any{retry, setting, pressure, ingress, p1, p2, p3, p4}, []any{retry2, setting2, pressure2, ingress2, q1, q2, q3, q4})
+		sentences(t, p1, p2, p3, p4, UDPRoute(u))
 		if retry != nil && (len(retry.Destinations) == 0 || retry.Source.Name == "" || retry.Policy.On == "" || retry.Policy.PerTryTimeout < 0 || retry.Policy.BackoffBase < 0) {
 			t.Errorf("invalid retry: %+v", retry)
 		}
 		if pressure != nil && pressure.Service.Name == "" {
 			t.Errorf("limits without a Service: %+v", pressure)
 		}
+		if ingress != nil {
+			checkIngress(t, ingress)
+		}
 		if setting != nil {
 			checkSetting(t, setting)
 		}
 	})
+}
+
+// checkIngress verifies that each port selects its clients by what they can prove.
+func checkIngress(t *testing.T, policy *catalog.IngressBackend) {
+	t.Helper()
+	for _, port := range policy.Backends {
+		verified := port.TLS && !port.SkipClientCertificate
+		if verified && len(policy.Principals) == 0 || !verified && policy.AnyAddress() || port.TargetPort == 0 || port.Service.Namespace != policy.Name.Namespace {
+			t.Errorf("a port for anybody: %+v", policy)
+		}
+	}
 }
 
 func checkSetting(t *testing.T, setting *catalog.UpstreamTrafficSetting) {

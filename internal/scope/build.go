@@ -35,6 +35,9 @@ func BuildWithShared(v *catalog.View, trustDomain string, key Key, shared *Desti
 			s.Inbound = append(s.Inbound, inbound(v, key, service)...)
 		}
 	}
+	if settings.IngressBackends {
+		s.Ingress = ingress(v, s.Inbound)
+	}
 	if shared == nil {
 		own := destinations(v, key.Identity)
 		shared = &own

@@ -73,7 +73,7 @@ func checkUnaffected(t *rapid.T, before, after map[string]built, affected map[ca
 		if hit || !ok {
 			continue
 		}
-		if diff := cmp.Diff(old.value, now.value, cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{})); diff != "" {
+		if diff := cmp.Diff(old.value, now.value, cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}, netip.AddrPort{})); diff != "" {
 			t.Fatalf("%s changed, although none of its dependencies was affected:\n%s", name, diff)
 		}
 	}
@@ -94,7 +94,7 @@ func TestIncrementalChangesEqualFullBuild(t *testing.T) {
 		}
 		a, b := buildAll(edited), buildAll(fresh)
 		for name := range a {
-			if diff := cmp.Diff(a[name].value, b[name].value, cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{})); diff != "" {
+			if diff := cmp.Diff(a[name].value, b[name].value, cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}, netip.AddrPort{})); diff != "" {
 				t.Fatalf("%s differs:\n%s", name, diff)
 			}
 		}

@@ -41,6 +41,8 @@ type Scope struct {
 	Passthrough bool
 	// Inbound has one element per container port of each Service that selects the workload.
 	Inbound []Inbound
+	// Ingress has the ports that clients outside the mesh may reach.
+	Ingress []Ingress
 	// Outbound has one element per port of each Service that the identity may call.
 	Outbound []Outbound
 	// Clusters are the destinations that Outbound refers to, each once.

@@ -38,6 +38,8 @@ func ruleFor(kind schema.GroupKind) Rule {
 		return readerRule(ingest.UpstreamTrafficSetting)
 	case schema.GroupKind{Group: "policy.openservicemesh.io", Kind: "Backpressure"}:
 		return readerRule(ingest.Backpressure)
+	case schema.GroupKind{Group: "policy.openservicemesh.io", Kind: "IngressBackend"}:
+		return readerRule(ingest.IngressBackend)
 	case schema.GroupKind{Group: "config.openservicemesh.io", Kind: "MeshConfig"}:
 		return meshConfig
 	}

@@ -16,6 +16,7 @@ func AddToScheme(scheme *runtime.Scheme) error {
 		&Retry{}, &RetryList{},
 		&UpstreamTrafficSetting{}, &UpstreamTrafficSettingList{},
 		&Backpressure{}, &BackpressureList{},
+		&IngressBackend{}, &IngressBackendList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil

@@ -11,3 +11,16 @@ type PolicyStatus struct {
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
+
+// SummarizedStatus reports whether the mesh applies a policy. It adds the fields of Open Service Mesh to the conditions.
+type SummarizedStatus struct {
+	// currentStatus is committed when the whole object takes effect, and error otherwise.
+	// +optional
+	CurrentStatus string `json:"currentStatus,omitempty"`
+
+	// reason explains currentStatus.
+	// +optional
+	Reason string `json:"reason,omitempty"`
+
+	PolicyStatus `json:",inline"`
+}

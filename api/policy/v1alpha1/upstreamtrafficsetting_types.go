@@ -24,7 +24,7 @@ type UpstreamTrafficSetting struct {
 
 	// status reports whether the mesh applies this object. Only the mesh writes it.
 	// +optional
-	Status UpstreamTrafficSettingStatus `json:"status,omitzero"`
+	Status SummarizedStatus `json:"status,omitzero"`
 }
 
 // UpstreamTrafficSettingSpec defines the limits for one Service. Absent fields mean no limit.
@@ -55,19 +55,6 @@ type UpstreamTrafficSettingSpec struct {
 	// healthCheck configures active health checks of each endpoint by the clients.
 	// +optional
 	HealthCheck *HealthCheckSpec `json:"healthCheck,omitempty"`
-}
-
-// UpstreamTrafficSettingStatus reports whether the mesh applies the object. currentStatus and reason are fields of Open Service Mesh.
-type UpstreamTrafficSettingStatus struct {
-	// currentStatus is committed when the whole object takes effect, and error otherwise.
-	// +optional
-	CurrentStatus string `json:"currentStatus,omitempty"`
-
-	// reason explains currentStatus.
-	// +optional
-	Reason string `json:"reason,omitempty"`
-
-	PolicyStatus `json:",inline"`
 }
 
 // OutlierDetectionSpec configures when an endpoint is ejected, and for how long.

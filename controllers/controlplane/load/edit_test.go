@@ -32,10 +32,10 @@ func TestEdit_OfClone(t *testing.T) {
 		t.Fatal(err)
 	}
 	ignore := cmpopts.IgnoreFields(load.Loaded{}, "Catalog")
-	if diff := cmp.Diff(loadAll(all[0], moved, all[2], all[4]), edited, ignore, cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+	if diff := cmp.Diff(loadAll(all[0], moved, all[2], all[4]), edited, ignore, cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{})); diff != "" {
 		t.Errorf("the edited clone differs (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(loadAll(all[:5]...), before, ignore, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+	if diff := cmp.Diff(loadAll(all[:5]...), before, ignore, cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{})); diff != "" {
 		t.Errorf("the original has changed (-want +got):\n%s", diff)
 	}
 	web := catalog.Name{Namespace: "shop", Name: "web"}

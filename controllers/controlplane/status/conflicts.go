@@ -32,6 +32,11 @@ func FindConflicts(reader client.Reader) func(context.Context, *unstructured.Uns
 				others, _ := listEntries(ctx, reader, traffic.UpstreamTrafficSetting, namespace, ingest.UpstreamTrafficSetting)
 				return settingConflicts(setting, others)
 			}
+		case traffic.IngressBackend.GroupKind():
+			if policy, _ := ingest.IngressBackend(object); policy != nil {
+				others, _ := listEntries(ctx, reader, traffic.IngressBackend, namespace, ingest.IngressBackend)
+				return ingressConflicts(policy, others)
+			}
 		case traffic.Backpressure.GroupKind():
 			if setting, _ := ingest.Backpressure(object); setting != nil {
 				newer, _ := listEntries(ctx, reader, traffic.UpstreamTrafficSetting, namespace, ingest.UpstreamTrafficSetting)

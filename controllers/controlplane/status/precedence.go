@@ -66,6 +66,8 @@ func ageOf(entry catalog.Entry) age {
 		return age{e.Created, e.Name}
 	case *catalog.Retry:
 		return age{e.Created, e.Name}
+	case *catalog.IngressBackend:
+		return age{e.Created, e.Name}
 	case *catalog.UpstreamTrafficSetting:
 		return age{e.Created, e.Name}
 	}

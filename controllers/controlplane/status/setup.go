@@ -40,6 +40,8 @@ type policyKind struct {
 	related []schema.GroupVersionKind
 	// conflicting returns a filter for objects of this kind, in any namespace, that a change can affect; nil for none.
 	conflicting func(client.Object) func(*unstructured.Unstructured) bool
+	// referring returns a filter for objects of this kind, in any namespace, that refer to a Service; nil for none.
+	referring func(client.Object) func(*unstructured.Unstructured) bool
 	// services and config are true if Services of the namespace or the MeshConfig affect the conditions.
 	services, config bool
 	// osmSummary adds OSM's two status fields to the conditions.
@@ -61,6 +63,10 @@ func (w Writers) policyKinds() []policyKind {
 		{
 			kind: traffic.Backpressure, evaluate: EvaluateBackpressure, services: true,
 			related: []schema.GroupVersionKind{traffic.Backpressure, traffic.UpstreamTrafficSetting},
+		},
+		{
+			kind: traffic.IngressBackend, evaluate: EvaluateIngress(w.Namespace), services: true, config: true, osmSummary: true, referring: fromGateway,
+			related: []schema.GroupVersionKind{traffic.IngressBackend, traffic.HTTPRouteGroup},
 		},
 	}
 }
@@ -124,6 +130,9 @@ func (w Writers) add(mgr manager.Manager, k policyKind, inputs signals) error {
 	}
 	if k.services {
 		controller = controller.Watches(&corev1.Service{}, enqueueSameNamespace(reader, k.kind), builder.WithPredicates(predicate.ResourceVersionChangedPredicate{}))
+	}
+	if k.referring != nil {
+		controller = controller.Watches(&corev1.Service{}, enqueueConflicting(reader, k.kind, k.referring), builder.WithPredicates(predicate.ResourceVersionChangedPredicate{}))
 	}
 	if k.config {
 		controller = controller.Watches(&configv1alpha2.MeshConfig{}, enqueueAll(reader, k.kind, ""), builder.WithPredicates(predicate.GenerationChangedPredicate{}))

@@ -21,6 +21,7 @@ var (
 	Retry                  = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "Retry"}
 	UpstreamTrafficSetting = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "UpstreamTrafficSetting"}
 	Backpressure           = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "Backpressure"}
+	IngressBackend         = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "IngressBackend"}
 )
 
 // Sources returns the policy kinds that affect traffic.
@@ -33,6 +34,7 @@ func Sources() []controlplane.Source {
 		controlplane.SourceOf(catalog.KindRetry, Object(Retry), ingest.Retry),
 		controlplane.SourceOf(catalog.KindUpstreamTrafficSetting, Object(UpstreamTrafficSetting), ingest.UpstreamTrafficSetting),
 		controlplane.SourceOf(catalog.KindBackpressure, Object(Backpressure), ingest.Backpressure),
+		controlplane.SourceOf(catalog.KindIngressBackend, Object(IngressBackend), ingest.IngressBackend),
 	}
 }
 

@@ -49,7 +49,6 @@ const (
 func NotActedOn() []schema.GroupKind {
 	all := []schema.GroupKind{
 		{Group: policyGroup, Kind: "Egress"},
-		{Group: policyGroup, Kind: "IngressBackend"},
 		{Group: policyGroup, Kind: "Telemetry"},
 		{Group: configGroup, Kind: "MeshRootCertificate"},
 		{Group: configGroup, Kind: "MultiClusterService"},

@@ -118,6 +118,16 @@ var findings = map[string]struct {
 			`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: UpstreamTrafficSetting, metadata: {name: z, namespace: shop}, spec: {host: web.shop.svc.cluster.local}}`,
 		[]string{"OSM0303 Backpressure shop/a", "OSM0404 Backpressure shop/a"},
 	},
+	"ingress": {
+		`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: IngressBackend, metadata: {name: a, namespace: shop}, spec: {backends: [{name: web, port: {number: 8080, protocol: http}}], sources: [{kind: Service, namespace: shop, name: none}]}}` + "\n---\n" +
+			`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: IngressBackend, metadata: {name: b, namespace: shop}, spec: {backends: [{name: web, port: {number: 8080, protocol: http}}], sources: [{kind: Service, namespace: shop, name: web}]}}` + "\n---\n" +
+			`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: IngressBackend, metadata: {name: c, namespace: shop}, spec: {backends: [{name: none, port: {number: 8080, protocol: http}}], sources: [{kind: Service, namespace: shop, name: web}]}}` + "\n---\n" +
+			`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: IngressBackend, metadata: {name: d, namespace: shop}, spec: {backends: [{name: web, port: {number: 80, protocol: http}}], sources: [{kind: Service, namespace: shop, name: web}]}}`,
+		[]string{
+			"OSM0216 IngressBackend shop/a", "OSM0407 IngressBackend shop/a", "OSM0304 IngressBackend shop/b", "OSM0407 IngressBackend shop/b",
+			"OSM0215 IngressBackend shop/c", "OSM0407 IngressBackend shop/c", "OSM0215 IngressBackend shop/d", "OSM0407 IngressBackend shop/d",
+		},
+	},
 	"a policy outside":     {`{apiVersion: specs.smi-spec.io/v1alpha4, kind: TCPRoute, metadata: {name: r, namespace: out}, spec: {}}`, []string{"OSM0402 TCPRoute out/r"}},
 	"a permissive mesh":    {`{apiVersion: config.openservicemesh.io/v1alpha2, kind: MeshConfig, metadata: {name: osm-mesh-config, namespace: osm-system}, spec: {certificate: {serviceCertValidityDuration: 24h, certKeyBitSize: 2048}, traffic: {enablePermissiveTrafficPolicyMode: true}}}`, []string{"OSM0403 MeshConfig osm-system/osm-mesh-config"}},
 	"an old version":       {`{apiVersion: specs.smi-spec.io/v1alpha4, kind: HTTPRouteGroup, metadata: {name: paths, namespace: shop, annotations: {kubectl.kubernetes.io/last-applied-configuration: '{"apiVersion": "specs.smi-spec.io/v1alpha3"}'}}, spec: {matches: [{name: all, pathRegex: "/.*"}]}}`, []string{"OSM0404 HTTPRouteGroup shop/paths"}},

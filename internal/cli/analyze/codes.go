@@ -30,10 +30,13 @@ const (
 	codeNoRetryTarget    = "OSM0212"
 	codeUnknownPort      = "OSM0213"
 	codeWrongProtocol    = "OSM0214"
+	codeNoIngressPort    = "OSM0215"
+	codeNoGateway        = "OSM0216"
 
 	codeSplitConflict   = "OSM0301"
 	codeRetryConflict   = "OSM0302"
 	codeSettingConflict = "OSM0303"
+	codeIngressConflict = "OSM0304"
 
 	codeRetriesOff  = "OSM0401"
 	codeOutsideMesh = "OSM0402"
@@ -41,6 +44,7 @@ const (
 	codeDeprecated  = "OSM0404"
 	codeNotActedOn  = "OSM0405"
 	codeRejected    = "OSM0406"
+	codeIngressOff  = "OSM0407"
 
 	codeMadeBefore     = "OSM0501"
 	codeNotInjected    = "OSM0502"
@@ -91,6 +95,8 @@ func referenceCodes() []Code {
 		{codeNoRetryTarget, Warning, "The destination of a Retry does not exist", "Requests to the destination are not retried.", "Correct the destination: <service>.<namespace>.svc.cluster.local."},
 		{codeUnknownPort, Warning, "A TCPRoute has a port that the destination does not have", "Ports of a TCPRoute are container ports. No Service of the destination has this target port, so the route grants nothing.", "Use the targetPort of the Service, or correct the number."},
 		{codeWrongProtocol, Warning, "Rules do not fit the protocol of the destination", "A TrafficTarget with only HTTPRouteGroups grants only HTTP ports, and all ports of the destination are TCP.", "Add a rule with a TCPRoute, or set appProtocol: http in the port of the Service."},
+		{codeNoIngressPort, Error, "The backend of an IngressBackend does not exist", "The backend is not a Service of the namespace, or the Service has no such targetPort. No client outside the mesh is admitted to it.", "Correct the name, and set port.number to the targetPort of the Service."},
+		{codeNoGateway, Error, "The gateway of an IngressBackend does not exist", "A source of kind Service does not exist, so connections from its pods are rejected.", "Correct the name and the namespace of the source: it is the Service of the ingress controller."},
 	}
 }
 
@@ -99,6 +105,7 @@ func conflictCodes() []Code {
 		{codeSplitConflict, Error, "TrafficSplits conflict", "Two TrafficSplits split the same requests to a Service. The older one takes precedence, and the other has no effect.", "Delete one of them, or use different matches."},
 		{codeRetryConflict, Warning, "Retries conflict", "Two Retries configure requests of the same client to the same Service. The older one takes precedence.", "Remove the destination from one of them."},
 		{codeSettingConflict, Warning, "UpstreamTrafficSettings conflict", "Two objects configure the traffic to the same Service. The older UpstreamTrafficSetting takes precedence. A Backpressure only applies without an UpstreamTrafficSetting.", "Merge them into one object."},
+		{codeIngressConflict, Warning, "IngressBackends conflict", "Two IngressBackends open the same port of a Service. The older one takes precedence.", "Merge them into one object."},
 	}
 }
 
@@ -110,6 +117,7 @@ func actingCodes() []Code {
 		{codeDeprecated, Warning, "A deprecated kind or version", "The object uses a deprecated kind or API version.", "Use the version in the message."},
 		{codeNotActedOn, Warning, "Unsupported kind", "This version does not support this kind of Open Service Mesh, so the object has no effect.", "See the feature table in docs/compatibility.md for alternatives."},
 		{codeRejected, Error, "Sidecars reject a policy", "A sidecar rejected the configuration of the policy. The policy is quarantined until it changes.", "Fix the error in the condition Accepted of the object."},
+		{codeIngressOff, Warning, "IngressBackend policies are disabled", "An IngressBackend only has an effect if the MeshConfig enables these policies.", "Set spec.featureFlags.enableIngressBackendPolicy to true in the MeshConfig."},
 	}
 }
 

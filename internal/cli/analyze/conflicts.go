@@ -45,8 +45,8 @@ func (c claim) compare(other claim) int {
 	return cmp.Or(last(c)-last(other), c.created.Compare(other.created), c.ref.Name.Compare(other.ref.Name))
 }
 
-// Conflicts returns the conflicts among TrafficSplits, Retries, UpstreamTrafficSettings and Backpressures, sorted by the overridden
-// policy.
+// Conflicts returns the conflicts among TrafficSplits, Retries, IngressBackends, UpstreamTrafficSettings and Backpressures, sorted by
+// the overridden policy.
 func Conflicts(l *load.Loaded) []Conflict {
 	claims := map[string][]claim{}
 	for ref, entry := range l.Entries {
@@ -85,6 +85,10 @@ func claimsOf(ref catalog.Ref, entry catalog.Entry) map[string]claim {
 				ref, e.Created,
 				fmt.Sprintf("both configure requests of %s/%s to Service %s. Remove the destination from one of them.", e.Source.Namespace, e.Source.Name, destination),
 			}
+		}
+	case *catalog.IngressBackend:
+		for _, port := range e.Backends {
+			claims[fmt.Sprintf("ingress %s %d", port.Service, port.TargetPort)] = claim{ref, e.Created, fmt.Sprintf("both open port %d of Service %s. Merge them into one object.", port.TargetPort, port.Service)}
 		}
 	case *catalog.UpstreamTrafficSetting:
 		claims["setting "+e.Service.String()] = claim{ref, e.Created, fmt.Sprintf("both configure the traffic to Service %s. Merge them into one object.", e.Service)}

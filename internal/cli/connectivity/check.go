@@ -41,8 +41,8 @@ func unknown(context string, err error, suggestion string) Check {
 	return Check{Context: context, Status: Unknown, Reason: err.Error(), Suggestion: suggestion}
 }
 
-// group combines checks.
-func group(context string, parts ...Check) Check {
+// Group combines checks.
+func Group(context string, parts ...Check) Check {
 	c := Check{Context: context, Status: Success, Parts: parts}
 	for _, part := range parts {
 		if part.Status == Failure || part.Status == Unknown && c.Status == Success {

@@ -27,8 +27,8 @@ func TestAboutServices(t *testing.T) {
 
 // The worst part decides, and a failure is worse than what is not known.
 func TestGroupAndPrint(t *testing.T) {
-	c := group("all", success("one"), group("two", unknown("inner", errFake, ""), failure("outer", "it is\nbroken", "mend it")))
-	if c.Status != Failure || group("x", success("a"), unknown("b", errFake, "")).Status != Unknown || group("x").Status != Success {
+	c := Group("all", success("one"), Group("two", unknown("inner", errFake, ""), failure("outer", "it is\nbroken", "mend it")))
+	if c.Status != Failure || Group("x", success("a"), unknown("b", errFake, "")).Status != Unknown || Group("x").Status != Success {
 		t.Errorf("status %s", c.Status)
 	}
 	var text strings.Builder

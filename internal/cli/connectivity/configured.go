@@ -22,7 +22,7 @@ func (m Mesh) verifyConfiguration(ctx context.Context, v *catalog.View, role str
 		return unknown(title, err, "")
 	}
 	// A sidecar without allowed peers requests no certificate. The check only runs if policies allow the connection.
-	return group(title, sidecar.verifyCertificate(pod.Identity().Principal(m.TrustDomain), m.Now), sidecar.verifyResources(dir, m.expected(v, pod, dir, services)))
+	return Group(title, sidecar.verifyCertificate(pod.Identity().Principal(m.TrustDomain), m.Now), sidecar.verifyResources(dir, m.expected(v, pod, dir, services)))
 }
 
 // backendServices returns the Services and the backends of their TrafficSplits.

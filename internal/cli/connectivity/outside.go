@@ -34,7 +34,7 @@ func (m Mesh) VerifyOutside(ctx context.Context, o Outside) Check {
 	}
 	title := fmt.Sprintf("Verify if pod %q can access external host %q on port %d", o.From, host, o.Port)
 	v := m.Catalog.View()
-	return group(title, m.sidecar(ctx, v, "source", o.From), m.verifyEgress(ctx, v, o))
+	return Group(title, m.sidecar(ctx, v, "source", o.From), m.verifyEgress(ctx, v, o))
 }
 
 // egressResources lists the resources that pass connections to external hosts.
@@ -61,7 +61,7 @@ func (m Mesh) verifyEgress(ctx context.Context, v *catalog.View, o Outside) Chec
 	if err != nil {
 		return unknown(title, err, "")
 	}
-	return group(title+": egress is enabled in mesh "+m.Name, sidecar.verifyResources(outbound, egressResources))
+	return Group(title+": egress is enabled in mesh "+m.Name, sidecar.verifyResources(outbound, egressResources))
 }
 
 // bypassReason returns why a connection bypasses the sidecar, or "".

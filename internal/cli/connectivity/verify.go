@@ -47,7 +47,7 @@ func (m Mesh) Verify(ctx context.Context, q Question) Check {
 	services, ports := m.services(v, q)
 	parts := []Check{m.sidecar(ctx, v, "source", q.From), m.sidecar(ctx, v, "destination", q.To), ports}
 	if ports.Status != Success {
-		return group(title, parts...)
+		return Group(title, parts...)
 	}
 	verdict := m.verdict(ctx, v, q, services)
 	all := append(parts, verdict)
@@ -55,7 +55,7 @@ func (m Mesh) Verify(ctx context.Context, q Question) Check {
 		by := backendServices(v, services)
 		all = append(all, m.verifyConfiguration(ctx, v, "source", q.From, outbound, by), m.verifyConfiguration(ctx, v, "destination", q.To, inbound, m.servicesSelecting(v, q.To, by)))
 	}
-	return group(title, all...)
+	return Group(title, all...)
 }
 
 // sidecar verifies that a pod has a connected sidecar of the mesh.
@@ -63,21 +63,21 @@ func (m Mesh) sidecar(ctx context.Context, v *catalog.View, role string, name ca
 	title := fmt.Sprintf("Verify the sidecar of %s pod %q", role, name)
 	pod, err := m.Pod(ctx, name)
 	if err != nil {
-		return group(title, unknown("The pod can be read", err, "specify the pod as NAMESPACE/NAME"))
+		return Group(title, unknown("The pod can be read", err, "specify the pod as NAMESPACE/NAME"))
 	}
 	if !v.InMesh(name.Namespace) {
-		return group(title, failure("Its namespace belongs to mesh "+m.Name, fmt.Sprintf("namespace %s does not", name.Namespace),
+		return Group(title, failure("Its namespace belongs to mesh "+m.Name, fmt.Sprintf("namespace %s does not", name.Namespace),
 			fmt.Sprintf("run osm namespace add %s --mesh-name %s and restart the pods", name.Namespace, m.Name)))
 	}
 	parts := []Check{success("Its namespace belongs to mesh %s", m.Name), injected(pod)}
 	if parts[1].Status != Success {
-		return group(title, parts...)
+		return Group(title, parts...)
 	}
 	parts = append(parts, m.connected(ctx, name))
 	if _, err := m.Sidecar(ctx, name); err != nil {
-		return group(title, append(parts, unknown("The sidecar responds", err, ""))...)
+		return Group(title, append(parts, unknown("The sidecar responds", err, ""))...)
 	}
-	return group(title, append(parts, success("The sidecar responds"))...)
+	return Group(title, append(parts, success("The sidecar responds"))...)
 }
 
 func injected(pod *corev1.Pod) Check {

@@ -1,6 +1,7 @@
 package meshtest
 
 import (
+	"net/netip"
 	"time"
 
 	"pgregory.net/rapid"
@@ -43,4 +44,26 @@ func drawUpstream(t *rapid.T) *catalog.UpstreamTrafficSetting {
 		u.HealthCheck, u.OutlierDetection = &catalog.HealthCheck{}, &catalog.OutlierDetection{ConsecutiveErrors: limit}
 	}
 	return u
+}
+
+func drawIngressBackend(t *rapid.T) *catalog.IngressBackend {
+	b := &catalog.IngressBackend{Name: drawName(t), Created: created.Draw(t, "created")}
+	b.Backends = []catalog.IngressPort{{
+		Service:    Name(b.Name.Namespace, rapid.SampledFrom(words).Draw(t, "service")),
+		TargetPort: rapid.SampledFrom([]uint16{80, 8080}).Draw(t, "target port"),
+		TLS:        rapid.Bool().Draw(t, "tls"),
+	}}
+	if rapid.Bool().Draw(t, "gateway") {
+		b.Gateways = []catalog.Name{drawName(t)}
+	}
+	if rapid.Bool().Draw(t, "range") {
+		b.Prefixes = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/25")}
+	}
+	if rapid.Bool().Draw(t, "principal") {
+		b.Principals = []string{"gateway.example.com"}
+	}
+	if rapid.Bool().Draw(t, "routes") {
+		b.RouteGroups = []string{rapid.SampledFrom(words).Draw(t, "group")}
+	}
+	return b
 }

@@ -1,0 +1,66 @@
+package status
+
+import (
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+)
+
+func ingressBackend(name string, created, port int64) *unstructured.Unstructured {
+	return object(traffic.IngressBackend, name, created, map[string]any{
+		"backends": []any{map[string]any{"name": "web", "port": map[string]any{"number": port, "protocol": "http"}}},
+		"sources":  []any{map[string]any{"kind": "Service", "namespace": "ingress", "name": "nginx"}},
+	})
+}
+
+func TestEvaluateIngress(t *testing.T) {
+	on := &configv1alpha2.MeshConfig{ObjectMeta: metav1.ObjectMeta{Namespace: "osm-system", Name: "osm-mesh-config"}}
+	on.Spec.FeatureFlags.EnableIngressBackendPolicy = true
+	off := on.DeepCopy()
+	off.Spec.FeatureFlags.EnableIngressBackendPolicy = false
+	web := &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"},
+		Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromInt32(8080)}}},
+	}
+	named := web.DeepCopy()
+	named.Spec.Ports[0].TargetPort = intstr.FromString("http")
+	nginx := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "ingress", Name: "nginx"}}
+	routed := ingressBackend("b", 1, 8080)
+	if err := unstructured.SetNestedSlice(routed.Object, []any{map[string]any{"kind": "HTTPRouteGroup", "name": "front"}}, "spec", "matches"); err != nil {
+		t.Fatal(err)
+	}
+	empty := object(traffic.IngressBackend, "b", 1, map[string]any{"backends": []any{}, "sources": []any{}})
+	evaluate := EvaluateIngress("osm-system")
+	all := []client.Object{on, web, nginx}
+	for _, test := range []evaluateCase{
+		{"everything exists", evaluate, ingressBackend("b", 1, 8080), all, map[string]string{Accepted: inForce, ResolvedRefs: resolved}, "in force"},
+		{"a named target port", evaluate, ingressBackend("b", 1, 8080), []client.Object{on, named, nginx}, map[string]string{Accepted: inForce, ResolvedRefs: resolved}, "in force"},
+		{"policies are off", evaluate, ingressBackend("b", 1, 8080), []client.Object{off, web, nginx}, map[string]string{Accepted: "False Disabled", ResolvedRefs: resolved}, "enableIngressBackendPolicy"},
+		{"no source", evaluate, empty, all, map[string]string{Accepted: "False GrantsNothing"}, "admits nobody"},
+		{"an older one", evaluate, ingressBackend("b", 2, 8080), append(all, ingressBackend("a", 1, 8080)), map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved}, "IngressBackend shop/a is older"},
+		{"a younger one", evaluate, ingressBackend("b", 1, 8080), append(all, ingressBackend("a", 2, 8080)), map[string]string{Accepted: inForce, ResolvedRefs: resolved}, ""},
+		{"no Service", evaluate, ingressBackend("b", 1, 8080), []client.Object{on, nginx}, map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"}, "Service shop/web does not exist"},
+		{"the port of the Service", evaluate, ingressBackend("b", 1, 80), all, map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"}, "no targetPort 80, so nobody is admitted to it: write one of its target ports, 8080"},
+		{"no gateway", evaluate, ingressBackend("b", 1, 8080), []client.Object{on, web}, map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"}, "Service ingress/nginx of spec.sources does not exist"},
+		{"no group", evaluate, routed, all, map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"}, "HTTPRouteGroup shop/front does not exist"},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.check(t) })
+	}
+}
+
+func TestFromGateway(t *testing.T) {
+	policy := ingressBackend("b", 1, 8080)
+	for name, want := range map[string]bool{"nginx": true, "other": false} {
+		service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "ingress", Name: name}}
+		if got := fromGateway(service)(policy); got != want {
+			t.Errorf("a change of Service %s affects the policy: %v, want %v", name, got, want)
+		}
+	}
+}
