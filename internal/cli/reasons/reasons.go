@@ -54,6 +54,7 @@ func ofPolicies() []Reason {
 		{status.ReasonRefNotFound, policies, "An object that a policy refers to does not exist, so this part of the policy grants nothing: create the object, or correct the name."},
 		{status.ReasonDisabled, policies, "The MeshConfig disables objects of this kind: the message contains the field."},
 		{status.ReasonNotFollowed, policies, "A backend of a TrafficSplit is the root of another split, which is ignored for this backend."},
+		{status.ReasonTooManyServices, policies, "The policy exceeds the number of Services that one namespace adds to sidecars of another: the message names the bound."},
 		{status.ReasonConflicted, policies, "An older object configures the same thing and takes precedence: delete one of the two."},
 	}
 }
@@ -64,6 +65,11 @@ func ofMeshes() []Reason {
 		{v1alpha1.ReasonWaitingForReplicas, meshes, "All objects are applied, and some control plane pods are not ready yet."},
 		{v1alpha1.ReasonWaitingForSidecars, meshes, "The Mesh is being deleted, and pods still have its sidecar: restart or delete them."},
 		{v1alpha1.ReasonRemovingSidecars, meshes, "The Mesh is being deleted, and the operator restarts workloads without sidecars: see status.removal for the progress."},
+		{v1alpha1.ReasonDistributing, meshes, "The mesh starts to trust a new certificate authority; the old one still issues certificates."},
+		{v1alpha1.ReasonWaitingForTrust, meshes, "The new certificate authority is used once all pods, sidecars and namespaces trust it: the message names those that do not."},
+		{v1alpha1.ReasonSwitching, meshes, "The new certificate authority issues certificates from now on."},
+		{v1alpha1.ReasonWaitingForRenewal, meshes, "The old certificate authority stays trusted until all sidecars have a certificate of the new one: the message names those that have not."},
+		{v1alpha1.ReasonWithdrawing, meshes, "The old certificate authority is not trusted any more."},
 		{v1alpha1.ReasonPlanned, meshes, "spec.mode is Plan: see status.plan for the changes, which are not applied."},
 		{v1alpha1.ReasonPlanFailed, meshes, "The plan could not be computed: the message contains the error."},
 		{v1alpha1.ReasonUpgrading, meshes, "An upgrade is in progress: see status.upgrade for the progress."},
