@@ -2,18 +2,33 @@ package authz
 
 import "github.com/openservicemesh/osm-operator/internal/catalog"
 
-// EffectiveProtocol is the protocol that sidecars use for the container port behind a Service port. Several ports may
-// target one container port, which then has one set of rules. HTTP wins if any of the ports uses it, because only HTTP
-// requests are authorized.
+// EffectiveProtocol is the protocol that sidecars use for the container port behind a Service port. Several ports, also of
+// different Services, may target one container port. HTTP wins if any of them uses it, because only HTTP requests are
+// authorized: a second Service with the protocol tcp must not bypass the rules for requests.
 func EffectiveProtocol(v *catalog.View, service *catalog.Service, port catalog.Port) catalog.Protocol {
 	if port.Protocol.IsHTTP() {
 		return port.Protocol
 	}
 	target := v.TargetPort(service, port)
-	for _, other := range service.Ports {
-		if other.Protocol.IsHTTP() && v.TargetPort(service, other) == target {
-			return other.Protocol
+	if protocol, found := httpProtocol(v, service, target); found {
+		return protocol
+	}
+	for _, name := range v.Sharing(service.Name) {
+		if other := v.Service(name); other != nil {
+			if protocol, found := httpProtocol(v, other, target); found {
+				return protocol
+			}
 		}
 	}
 	return port.Protocol
+}
+
+// httpProtocol returns the protocol of the first HTTP port of a Service that targets a container port.
+func httpProtocol(v *catalog.View, service *catalog.Service, target uint16) (catalog.Protocol, bool) {
+	for _, port := range service.Ports {
+		if port.Protocol.IsHTTP() && v.TargetPort(service, port) == target {
+			return port.Protocol, true
+		}
+	}
+	return "", false
 }

@@ -27,6 +27,8 @@ type Catalog struct {
 	ingressBackendsOf index[Name]
 	identities        counts[Name, identity.ServiceAccount]
 	servicesOf        counts[identity.ServiceAccount, Name]
+	// sharing has, for a Service, the other Services that select some of its pods.
+	sharing counts[Name, Name]
 	// permissiveOverrides are the namespaces that override permissive mode.
 	permissiveOverrides map[string]struct{}
 }
@@ -48,6 +50,7 @@ func New() *Catalog {
 		ingressBackendsOf:   index[Name]{},
 		identities:          counts[Name, identity.ServiceAccount]{},
 		servicesOf:          counts[identity.ServiceAccount, Name]{},
+		sharing:             counts[Name, Name]{},
 		permissiveOverrides: map[string]struct{}{},
 	}
 }

@@ -21,6 +21,8 @@ const (
 	DepServiceIdentities
 	// DepServicesOf: the Services of an identity. Name is the service account's.
 	DepServicesOf
+	// DepSharing: the other Services that select pods of a Service.
+	DepSharing
 	// DepEndpoints: the addresses behind a Service.
 	DepEndpoints
 	// DepTargetsTo: the TrafficTargets that grant access to a service account.

@@ -78,12 +78,34 @@ func (c *Catalog) updateNamespace(ns *Namespace, delta int, affected depSet) {
 func (c *Catalog) updatePod(pod *Pod, delta int, affected depSet) {
 	updateIndex(c.pods, pod.Name.Namespace, pod.Name, delta)
 	affected.add(DepPod, pod.Name)
-	for name := range c.services[pod.Name.Namespace] {
-		service, ok := get[*Service](c, KindService, name)
-		if ok && service.selects(pod) {
-			c.countIdentity(name, pod.Identity(), delta, affected)
-			affected.add(DepEndpoints, name)
+	selecting := c.servicesSelecting(pod)
+	for i, name := range selecting {
+		c.countIdentity(name, pod.Identity(), delta, affected)
+		affected.add(DepEndpoints, name)
+		for _, other := range selecting[:i] {
+			c.countSharing(name, other, delta, affected)
 		}
+	}
+}
+
+// servicesSelecting returns the Services that select a pod, in no particular order.
+func (c *Catalog) servicesSelecting(pod *Pod) []Name {
+	var names []Name
+	for name := range c.services[pod.Name.Namespace] {
+		if service, ok := get[*Service](c, KindService, name); ok && service.selects(pod) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// countSharing counts a pod that two Services select.
+func (c *Catalog) countSharing(one, two Name, delta int, affected depSet) {
+	if c.sharing.add(one, two, delta) {
+		affected.add(DepSharing, one)
+	}
+	if c.sharing.add(two, one, delta) {
+		affected.add(DepSharing, two)
 	}
 }
 
@@ -96,6 +118,16 @@ func (c *Catalog) updateService(service *Service, delta int, affected depSet) {
 		pod, ok := get[*Pod](c, KindPod, name)
 		if ok && service.selects(pod) {
 			c.countIdentity(service.Name, pod.Identity(), delta, affected)
+			c.countAllSharing(service.Name, pod, delta, affected)
+		}
+	}
+}
+
+// countAllSharing counts a pod that a Service and others select.
+func (c *Catalog) countAllSharing(service Name, pod *Pod, delta int, affected depSet) {
+	for _, other := range c.servicesSelecting(pod) {
+		if other != service {
+			c.countSharing(service, other, delta, affected)
 		}
 	}
 }

@@ -110,6 +110,12 @@ func (v *View) ServiceIdentities(service Name) []identity.ServiceAccount {
 	return slices.SortedFunc(maps.Keys(v.catalog.identities[service]), identity.ServiceAccount.Compare)
 }
 
+// Sharing returns the Services of the mesh that select pods of a Service, sorted, without the Service itself.
+func (v *View) Sharing(service Name) []Name {
+	v.deps.add(DepSharing, service)
+	return slices.SortedFunc(maps.Keys(v.catalog.sharing[service]), Name.Compare)
+}
+
 // ServicesOf returns the Services of the mesh whose pods have the identity, sorted.
 func (v *View) ServicesOf(sa identity.ServiceAccount) []Name {
 	v.deps.add(DepServicesOf, Name(sa))
