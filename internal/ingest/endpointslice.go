@@ -10,6 +10,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 // maxListed is how many rejected addresses a message lists.
@@ -28,6 +29,10 @@ func EndpointSlice(slice *discoveryv1.EndpointSlice) (*catalog.EndpointSlice, []
 		Service: catalog.Name{Namespace: slice.Namespace, Name: service},
 		Ports:   endpointPorts(slice.Ports),
 	}
+	var found problems
+	for _, number := range reservedPorts(slice.Ports) {
+		found.reject(ReasonInvalidPort, "The EndpointSlice of Service %s has the port %d, which belongs to the sidecar and gets no traffic: use another port in the container.", service, number)
+	}
 	var rejected, withoutPod []string
 	for _, endpoint := range slice.Endpoints {
 		pod, known := podOf(endpoint, slice.Namespace)
@@ -44,7 +49,6 @@ func EndpointSlice(slice *discoveryv1.EndpointSlice) (*catalog.EndpointSlice, []
 		}
 	}
 	slices.SortStableFunc(entry.Endpoints, func(a, b catalog.Endpoint) int { return a.Address.Compare(b.Address) })
-	var found problems
 	if len(rejected) > 0 {
 		found.reject(ReasonRefusedAddress, "The EndpointSlice of Service %s has addresses that no pod can have, and they get no traffic: %s.", service, joinFirst(rejected))
 	}
@@ -110,11 +114,25 @@ func readEndpoint(address netip.Addr, pod catalog.Name, c discoveryv1.EndpointCo
 	}
 }
 
+// reservedPorts returns the ports that belong to sidecars.
+func reservedPorts(ports []discoveryv1.EndpointPort) []uint16 {
+	var reserved []uint16
+	for _, port := range ports {
+		if port.Port != nil && names.IsReservedPort(uint16(*port.Port)) {
+			reserved = append(reserved, uint16(*port.Port))
+		}
+	}
+	return reserved
+}
+
 // endpointPorts maps the names of TCP ports to numbers.
 func endpointPorts(ports []discoveryv1.EndpointPort) map[string]uint16 {
 	all := map[string]uint16{}
 	for _, port := range ports {
 		if port.Port == nil || *port.Port < 1 || *port.Port > 65535 || (port.Protocol != nil && *port.Protocol != corev1.ProtocolTCP) {
+			continue
+		}
+		if names.IsReservedPort(uint16(*port.Port)) {
 			continue
 		}
 		name := ""

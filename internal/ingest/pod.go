@@ -58,7 +58,7 @@ func namedPorts(pod *corev1.Pod) map[string]uint16 {
 			continue
 		}
 		for _, port := range container.Ports {
-			if port.Name == "" || (port.Protocol != "" && port.Protocol != corev1.ProtocolTCP) {
+			if port.Name == "" || (port.Protocol != "" && port.Protocol != corev1.ProtocolTCP) || names.IsReservedPort(uint16(port.ContainerPort)) {
 				continue
 			}
 			if _, taken := ports[port.Name]; taken {

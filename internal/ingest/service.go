@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 // Service reads a Service, or returns nil for type ExternalName, which has no endpoints. It skips ports with
@@ -59,6 +60,10 @@ func servicePort(port corev1.ServicePort, found *problems) (catalog.Port, bool) 
 		read.TargetPort = uint16(port.TargetPort.IntVal)
 	default:
 		read.TargetPort = read.Number
+	}
+	if names.IsReservedPort(read.TargetPort) {
+		found.reject(ReasonInvalidPort, "Port %d has the targetPort %d, which belongs to the sidecar, so the port is not part of the mesh: use another port in the container.", port.Port, read.TargetPort)
+		return read, false
 	}
 	if port.AppProtocol == nil || *port.AppProtocol == "" {
 		read.Protocol = protocolOfName(port.Name)

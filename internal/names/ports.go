@@ -37,6 +37,18 @@ const (
 	ProxyUID = 1500
 )
 
+// LastProbePort is the last port of the sidecar for probes and hooks. LivenessPort is the first.
+const LastProbePort = 15940
+
+// IsReservedPort reports whether a port belongs to the sidecar, such as its admin interface. No Service may publish it.
+func IsReservedPort(port uint16) bool {
+	switch port {
+	case AdminPort, OutboundPort, InboundPort, PrometheusPort:
+		return true
+	}
+	return port >= LivenessPort && port <= LastProbePort
+}
+
 // Containers, volumes and paths that injection adds to a pod.
 const (
 	// SidecarContainer is the Envoy sidecar.
