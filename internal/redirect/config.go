@@ -34,12 +34,9 @@ type Config struct {
 // sidecarPorts returns the ports that the sidecar itself serves. They are never redirected inbound.
 func sidecarPorts() []uint16 {
 	return []uint16{
-		names.PrometheusPort, names.LivenessPort, names.ReadinessPort, names.StartupPort, healthcheckPort, names.ReadyPort,
+		names.PrometheusPort, names.LivenessPort, names.ReadinessPort, names.StartupPort, names.ReadyPort,
 	}
 }
-
-// healthcheckPort is the port of OSM's helper container for tcpSocket probes. It stays excluded, as in OSM.
-const healthcheckPort = 15904
 
 // maxInterfaceName is the longest name that the kernel accepts for a network interface, in bytes.
 const maxInterfaceName = 15

@@ -69,10 +69,7 @@ func buildChains(c Config) ([]chain, error) {
 	}
 	return []chain{
 		{name: chainInRedirect, rules: []rule{{isTCP(), redirectTo(names.InboundPort)}}},
-		{name: chainOutRedirect, rules: []rule{
-			{port(names.AdminPort), accept()},
-			{isTCP(), redirectTo(names.OutboundPort)},
-		}},
+		{name: chainOutRedirect, rules: []rule{{isTCP(), redirectTo(names.OutboundPort)}}},
 		{name: chainInbound, rules: inbound(c)},
 		{name: chainOutbound, rules: outbound(c)},
 		{name: chainPrerouting, base: true, rules: []rule{{isTCP(), jump(chainInbound)}}},

@@ -128,7 +128,7 @@ func TestThreat26BothFamiliesAreCaptured(t *testing.T) {
 		{what: "the sidecar itself", uid: proxy, address: "10.9.0.2:80", want: "peer"},
 		{what: "the sidecar itself, IPv6", uid: proxy, address: "[fd00:9::2]:80", want: "peer"},
 		{what: "another application user", uid: 1000, address: "10.9.0.2:80", want: "outbound 10.9.0.2:80"},
-		{what: "admin port", uid: root, address: "10.9.0.2:15000", want: "peer"},
+		{what: "TestAuditS9: the admin port of another pod", uid: root, address: "10.9.0.2:15000", want: "outbound 10.9.0.2:15000"},
 		{what: "inbound", inbound: true, address: "10.9.0.1:8080", want: "inbound 10.9.0.1:8080"},
 		{what: "inbound IPv6", inbound: true, address: "[fd00:9::1]:8080", want: "inbound [fd00:9::1]:8080"},
 		{what: "liveness probe", inbound: true, address: "10.9.0.1:15901", want: "application"},
