@@ -13,7 +13,7 @@ import (
 var accessLogFormat = map[string]string{
 	"start_time":            "%START_TIME%",
 	"method":                "%REQ(:METHOD)%",
-	"path":                  "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%",
+	"path":                  "%REQ(:PATH)%",
 	"protocol":              "%PROTOCOL%",
 	"response_code":         "%RESPONSE_CODE%",
 	"response_code_details": "%RESPONSE_CODE_DETAILS%",

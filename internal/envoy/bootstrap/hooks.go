@@ -1,6 +1,8 @@
 package bootstrap
 
 import (
+	"net/http"
+
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
@@ -23,7 +25,7 @@ const failedHookLocation = "://the application does not answer"
 func hookListener(c Config, shared []Probe) *listenerv3.Listener {
 	var routes []*routev3.Route
 	for _, p := range shared {
-		route := pathRoute(p.Kind.HookPath(c.ProxyUUID, p.Container), clusterNameOf(p, false), p.Path, 0)
+		route := pathRoute(http.MethodGet, p.Kind.HookPath(c.ProxyUUID, p.Container), clusterNameOf(p, false), p.Path, 0)
 		route.GetRoute().IdleTimeout = durationpb.New(0)
 		routes = append(routes, route)
 	}

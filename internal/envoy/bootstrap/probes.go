@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"cmp"
 	"fmt"
+	"net/http"
 	"slices"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
@@ -71,14 +72,14 @@ func probeListener(c Config, shared []Probe) *listenerv3.Listener {
 	var checks []*hcmv3.HttpFilter
 	for _, p := range shared {
 		if p.Handler == GRPC {
-			routes = append(routes, pathRoute(healthCheck, clusterNameOf(p, single), healthCheck, p.timeout()))
+			routes = append(routes, pathRoute(http.MethodPost, healthCheck, clusterNameOf(p, single), healthCheck, p.timeout()))
 			continue
 		}
 		for _, path := range probePaths(p, single) {
 			if p.Handler == TCP {
 				checks = append(checks, healthCheckFilter(path, clusterNameOf(p, single)))
 			} else {
-				routes = append(routes, pathRoute(path, clusterNameOf(p, single), p.Path, p.timeout()))
+				routes = append(routes, pathRoute(http.MethodGet, path, clusterNameOf(p, single), p.Path, p.timeout()))
 			}
 		}
 	}

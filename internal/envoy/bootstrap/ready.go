@@ -1,6 +1,8 @@
 package bootstrap
 
 import (
+	"net/http"
+
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -22,7 +24,7 @@ const (
 // readyListener exposes one path of the admin interface to the kubelet. Envoy accepts no connections before its first
 // clusters and listeners have arrived, so the probe fails until then.
 func readyListener(c Config) *listenerv3.Listener {
-	route := pathRoute(ReadyPath, readyClusterName, ReadyPath, localTimeout)
+	route := pathRoute(http.MethodGet, ReadyPath, readyClusterName, ReadyPath, localTimeout)
 	return podListener(c, readyListenerName, names.ReadyPort, httpConnectionManagerFilter(readyListenerName, []*routev3.Route{route}))
 }
 
