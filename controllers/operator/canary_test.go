@@ -194,9 +194,9 @@ func TestFailedCanaryAffectsOnlySelectedNamespaces(t *testing.T) {
 	}
 	waitSelector(t, name, names.Controller)
 
-	// A changed spec starts another attempt, and the Service selects the canary again.
+	// Other images start another attempt, and the Service selects the canary again.
 	cluster.health.set(meshNamespace(name), operatorVersion, healthy())
-	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Upgrade.DataPlane.PauseBetween = &metav1.Duration{} })
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Sidecar = &v1alpha1.SidecarSpec{Image: ptr.To("example/envoy:fixed")} })
 	m.wait(rest, "canaryill-v0-1-0")
 	waitReady(t, mesh)
 }
@@ -360,7 +360,7 @@ func waitWebhooks(t *testing.T, mesh string, want int) {
 // Pods of the selected namespaces must start even if no injector of the canary is ready.
 func TestCanaryWebhookIsRemovedWithoutReadyInjector(t *testing.T) {
 	const name = "canarysilent"
-	_, m := haltedCanary(t, name)
+	mesh, m := haltedCanary(t, name)
 	waitWebhooks(t, name, 2)
 	injector := &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Injector+"-"+canarySuffix)}
 	answering := func(pods int32) {
@@ -375,6 +375,8 @@ func TestCanaryWebhookIsRemovedWithoutReadyInjector(t *testing.T) {
 	m.waitPods(name+"-first", name+"-v0-1-0", 1)
 	answering(2)
 	waitWebhooks(t, name, 2)
+	// An upgrade that waits stores when its gates were evaluated, which tests of idle meshes would count.
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Paused = ptr.To(true) })
 }
 
 func TestVersionChangeDuringCanary(t *testing.T) {

@@ -115,6 +115,7 @@ func (p *parts) simulated(s plan.Simulation) []dryrun.Controller {
 	twin.cluster, twin.status, twin.recorder, twin.metrics = s.Cluster, s.Status, s.Recorder, nil
 	twin.plane, twin.restarts, twin.health, twin.prometheus = s.DataPlane, s.DataPlane, s.Health, s.Health
 	b := twin.build()
+	b.rollout.ClockJumps = true
 	simulated := *p.running
 	simulated.Client, simulated.Objects, simulated.Applier, simulated.Now = s.Client, s.Client, twin.applier(), s.Cluster.Now
 	mesh := func(context.Context) ([]reconcile.Request, error) {

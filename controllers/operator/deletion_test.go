@@ -78,7 +78,7 @@ func podWithSidecar(t *testing.T, namespace, revision string) *corev1.Pod {
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "web", Labels: map[string]string{
 			names.ProxyUUIDLabel: "0b8ef52c-8f3e-4a3c-9a6b-2f5a3d1c9e77", names.RevisionLabel: revision,
 		}},
-		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "web", Image: "example/web:1"}}},
+		Spec: injectedSpec(),
 	}
 	create(t, pod)
 	return pod

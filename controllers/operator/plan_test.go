@@ -165,9 +165,9 @@ func TestPlanOfUpgrade(t *testing.T) {
 	})
 	s := newWorkloads(t, name, "cart", "checkout", "desk")
 	s.wait("planup-v0-0-9", 3)
-	create(t, &corev1.Pod{
+	createInjected(t, &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "bare", Labels: map[string]string{names.RevisionLabel: "planup-v0-0-9", names.ProxyUUIDLabel: "0"}},
-		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "example/app:1"}}},
+		Spec:       injectedSpec(),
 	})
 	checkOnlyStatusWrites(t, func() {
 		change(t, mesh, func(m *v1alpha1.Mesh) {

@@ -84,7 +84,7 @@ func TestPrometheusErrorRateCausesRollback(t *testing.T) {
 
 	// The same error rate as before the upgrade passes.
 	m.set("0.25")
-	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Upgrade.Gates.MaxRestarts = ptr.To[int32](3) })
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Sidecar = &v1alpha1.SidecarSpec{Image: ptr.To("example/envoy:fixed")} })
 	waitReady(t, mesh)
 	waitVersion(t, name, operatorVersion)
 	m.mu.Lock()

@@ -85,7 +85,7 @@ func TestRejectedConfigurationCausesRollback(t *testing.T) {
 	waitEvent(t, operatorVersion, "RollingBack", "no such filter")
 	waitVersion(t, name, olderVersion)
 	condition := waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonRolledBack)
-	assertContains(t, condition.Message, operatorVersion, "no such filter", "change the spec")
+	assertContains(t, condition.Message, operatorVersion, "no such filter", "other images")
 	entry := waitHistory(t, mesh, v1alpha1.ResultRolledBack, olderVersion, operatorVersion)
 	assertContains(t, entry.Reason, "ConfigurationAccepted", "no such filter")
 	s.wait("rejected-v0-0-9", 1)
@@ -93,9 +93,12 @@ func TestRejectedConfigurationCausesRollback(t *testing.T) {
 		t.Errorf("workloads were restarted for a rejected version: %v", s.restarted)
 	}
 
-	// A changed spec starts another attempt.
+	// The same version is tried again after the last good one was declared.
 	cluster.health.set(meshNamespace(name), operatorVersion, healthy())
-	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Upgrade.Gates.MaxRejectedConfigs = ptr.To[int32](1) })
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(olderVersion) })
+	waitGone(t, &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "rejected-v0-1-0"}})
+	waitReady(t, mesh)
+	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
 	s.wait("rejected-v0-1-0", 1)
 	waitReady(t, mesh)
 }

@@ -26,14 +26,16 @@ type workloads struct {
 	namespace string
 	// restarted holds the Deployments in the order of their restarts.
 	restarted []string
-	done      chan struct{}
+	// counted has the generation of each Deployment that is part of restarted.
+	counted map[string]int64
+	done    chan struct{}
 }
 
-// newWorkloads creates the Deployments, and simulates Deployment controller, injector and kubelet until the test ends.
+// newWorkloads creates the Deployments, and simulates Deployment controller, injector and kubelet until the test ends. No injector runs in
+// this cluster, so the pods are created before the namespace joins the mesh. A restart changes their labels.
 func newWorkloads(t *testing.T, mesh string, deployments ...string) *workloads {
 	t.Helper()
-	s := &workloads{t: t, mesh: mesh, namespace: mesh + "-shop", done: make(chan struct{})}
-	// The namespace has no label, because no injector runs in this cluster.
+	s := &workloads{t: t, mesh: mesh, namespace: mesh + "-shop", counted: map[string]int64{}, done: make(chan struct{})}
 	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace}})
 	for _, name := range deployments {
 		labels := map[string]string{"app": name}
@@ -57,7 +59,24 @@ func newWorkloads(t *testing.T, mesh string, deployments ...string) *workloads {
 		}
 	}()
 	t.Cleanup(func() { cancel(); <-s.done })
+	s.join(len(deployments))
 	return s
+}
+
+// join makes the namespace a member of the mesh when all pods exist.
+func (s *workloads) join(pods int) {
+	s.t.Helper()
+	eventually(s.t, func() error {
+		var list corev1.PodList
+		if err := cluster.client.List(s.t.Context(), &list, client.InNamespace(s.namespace)); err != nil {
+			return err
+		}
+		if len(list.Items) < pods {
+			return fmt.Errorf("%d of %d pods exist", len(list.Items), pods)
+		}
+		return nil
+	})
+	change(s.t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace}}, func(n *corev1.Namespace) { n.Labels[names.MonitoredByLabel] = s.mesh })
 }
 
 // replacePods replaces the pod of every Deployment whose template has changed.
@@ -67,23 +86,67 @@ func (s *workloads) replacePods(ctx context.Context, deployments []string) {
 		if cluster.client.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: name}, d) != nil || d.Status.ObservedGeneration == d.Generation {
 			continue
 		}
-		hash := fmt.Sprintf("%d", d.Generation)
-		pod := s.pod(name, hash, s.activeRevision(ctx))
-		if d.Generation > 1 {
+		if d.Generation > 1 && s.counted[name] != d.Generation {
 			s.restarted = append(s.restarted, name)
-			_ = cluster.client.DeleteAllOf(ctx, &corev1.Pod{}, client.InNamespace(s.namespace), client.MatchingLabels{"app": name}, client.GracePeriodSeconds(0))
+			s.counted[name] = d.Generation
 		}
+		if !s.replacePod(ctx, name, fmt.Sprintf("%d", d.Generation)) {
+			continue
+		}
+		d.Status = appsv1.DeploymentStatus{ObservedGeneration: d.Generation, Replicas: 1, UpdatedReplicas: 1, ReadyReplicas: 1, AvailableReplicas: 1}
+		_ = cluster.client.Status().Update(ctx, d)
+	}
+}
+
+// replacePod gives the pod of a Deployment the sidecar of a new pod, and makes it ready. A pod without a sidecar is a new one, because
+// containers of a pod cannot change.
+func (s *workloads) replacePod(ctx context.Context, name, hash string) bool {
+	wanted := s.pod(name, hash, s.activeRevision(ctx))
+	var list corev1.PodList
+	if cluster.client.List(ctx, &list, client.InNamespace(s.namespace), client.MatchingLabels{"app": name}) != nil {
+		return false
+	}
+	pod := wanted
+	switch {
+	case len(list.Items) == 1 && wanted.Labels[names.RevisionLabel] != "":
+		pod = &list.Items[0]
+		pod.Labels, pod.OwnerReferences = wanted.Labels, wanted.OwnerReferences
+		if cluster.client.Update(ctx, pod) != nil {
+			return false
+		}
+	default:
+		_ = cluster.client.DeleteAllOf(ctx, &corev1.Pod{}, client.InNamespace(s.namespace), client.MatchingLabels{"app": name}, client.GracePeriodSeconds(0))
 		// The pod exists if the Deployment changed before its status was written.
 		if err := cluster.client.Create(ctx, pod); err != nil && !apierrors.IsAlreadyExists(err) {
 			s.t.Log(err)
-			continue
+			return false
 		}
-		pod.Status = corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{
-			{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now()},
-		}}
-		_ = cluster.client.Status().Update(ctx, pod)
-		d.Status = appsv1.DeploymentStatus{ObservedGeneration: d.Generation, Replicas: 1, UpdatedReplicas: 1, ReadyReplicas: 1, AvailableReplicas: 1}
-		_ = cluster.client.Status().Update(ctx, d)
+	}
+	pod.Status = corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{
+		{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now()},
+	}}
+	_ = cluster.client.Status().Update(ctx, pod)
+	return true
+}
+
+// createInjected creates a pod with a sidecar in a namespace of a mesh, without its injector.
+func createInjected(t *testing.T, pod *corev1.Pod) {
+	t.Helper()
+	namespace, member := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: pod.Namespace}}, ""
+	change(t, namespace, func(n *corev1.Namespace) {
+		member = n.Labels[names.MonitoredByLabel]
+		delete(n.Labels, names.MonitoredByLabel)
+	})
+	// The API server calls the webhook until it has observed the namespace.
+	eventually(t, func() error { return cluster.client.Create(t.Context(), pod) })
+	change(t, namespace, func(n *corev1.Namespace) { n.Labels[names.MonitoredByLabel] = member })
+}
+
+// injectedSpec is the spec of a pod with a sidecar.
+func injectedSpec() corev1.PodSpec {
+	return corev1.PodSpec{
+		InitContainers: []corev1.Container{{Name: names.SidecarContainer, Image: "example/envoy:1", RestartPolicy: ptr.To(corev1.ContainerRestartPolicyAlways)}},
+		Containers:     []corev1.Container{{Name: "app", Image: "example/app:1"}},
 	}
 }
 
@@ -96,11 +159,12 @@ func (s *workloads) pod(deployment, hash, revision string) *corev1.Pod {
 				APIVersion: "apps/v1", Kind: "ReplicaSet", Name: deployment + "-" + hash, UID: "1", Controller: ptr.To(true),
 			}},
 		},
-		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "example/app:1"}}},
+		Spec: injectedSpec(),
 	}
 	if revision == "" {
 		delete(pod.Labels, names.RevisionLabel)
 		delete(pod.Labels, names.ProxyUUIDLabel)
+		pod.Spec.InitContainers = nil
 	}
 	return pod
 }

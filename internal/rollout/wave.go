@@ -2,6 +2,8 @@ package rollout
 
 import (
 	"fmt"
+	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -13,6 +15,8 @@ type Limits struct {
 	// MaxUnavailable is how many of the workloads of one namespace may be restarting or not ready at the same time, as a number or
 	// a percentage, rounded up; at least one.
 	MaxUnavailable intstr.IntOrString
+	// MaxConcurrent is how many workloads of all namespaces may be restarting at the same time. 0 does not limit them.
+	MaxConcurrent int
 	// Pause is the time between a restarted workload of a namespace becoming ready and the next restart there.
 	Pause time.Duration
 	// Manual only lists the outdated workloads and restarts none.
@@ -45,6 +49,8 @@ type Wave struct {
 	Manual []Note
 	// RequeueAfter is when to compute the wave again without an event; zero is never.
 	RequeueAfter time.Duration
+	// slots is how many more workloads may be restarted now, over all namespaces.
+	slots int
 }
 
 // Note is a reason for a workload.
@@ -61,12 +67,17 @@ func (w Wave) Done() bool {
 // NextWave chooses the workloads to restart so that their sidecars become those of the target revision.
 func NextWave(workloads []Workload, target string, limits Limits, now time.Time) Wave {
 	byNamespace := map[string][]Workload{}
+	slots := limits.slots()
 	for _, w := range workloads {
 		byNamespace[w.Ref.Namespace] = append(byNamespace[w.Ref.Namespace], w)
+		if w.isRestarting(target) {
+			slots--
+		}
 	}
-	wave := Wave{Target: target}
-	for _, group := range byNamespace {
-		wave.addNamespace(group, target, limits, now)
+	wave := Wave{Target: target, slots: slots}
+	// The order decides which namespaces get the slots first.
+	for _, namespace := range slices.Sorted(maps.Keys(byNamespace)) {
+		wave.addNamespace(byNamespace[namespace], target, limits, now)
 	}
 	slices.SortFunc(wave.Restart, Ref.Compare)
 	slices.SortFunc(wave.InProgress, Ref.Compare)
@@ -86,6 +97,9 @@ func (w *Wave) addNamespace(group []Workload, target string, limits Limits, now 
 	var outdated, retries []Workload
 	for _, load := range group {
 		denied, due := limits.denied(load.Ref, target)
+		if load.isAbsent() && load.Restart.Revision != target {
+			continue
+		}
 		if load.Ref.Restartable() {
 			restartable++
 			if !load.Ready {
@@ -96,6 +110,8 @@ func (w *Wave) addNamespace(group []Workload, target string, limits Limits, now 
 			}
 		}
 		switch {
+		case load.isAbsent() && !load.Ready:
+			w.InProgress = append(w.InProgress, load.Ref)
 		case !load.isOutdated(target) || limits.Include != nil && !limits.Include(load):
 		case !load.Ref.Restartable():
 			w.addManual(load, "is not a Deployment, StatefulSet or DaemonSet: delete its pods, or let them end")
@@ -111,7 +127,7 @@ func (w *Wave) addNamespace(group []Workload, target string, limits Limits, now 
 				retries = append(retries, load)
 			}
 		case limits.RejectedRevision != "" && load.Restart.Revision == limits.RejectedRevision && !load.Ready:
-			w.Restart = append(w.Restart, load.Ref)
+			w.add(&w.Restart, load.Ref)
 		case load.Restart.Revision == target && !load.Ready:
 			w.InProgress = append(w.InProgress, load.Ref)
 		case load.Restart.Revision == target && load.Restart.Retry:
@@ -132,8 +148,8 @@ func (w *Wave) addNamespace(group []Workload, target string, limits Limits, now 
 func (w *Wave) retry(denied []Workload, rejected string, available int, pause time.Duration) {
 	for _, load := range denied {
 		isUrgent := rejected != "" && load.Restart.Revision == rejected && !load.Ready
-		if isUrgent || load.Ready && load.Blocked == "" && available > 0 && pause <= 0 {
-			w.Retry = append(w.Retry, load.Ref)
+		if isUrgent || load.Ready && load.Blocked == "" && available > 0 && w.slots > 0 && pause <= 0 {
+			w.add(&w.Retry, load.Ref)
 			available--
 		}
 	}
@@ -152,12 +168,20 @@ func (w *Wave) choose(outdated []Workload, available int, pause time.Duration) i
 		case pause > 0:
 			w.addWaiting(load, "the namespace pauses after its last restart")
 			w.requeueAfter(pause)
+		case w.slots < 1:
+			w.addWaiting(load, "as many workloads of the mesh as maxConcurrentRestarts allows are restarting")
 		default:
-			w.Restart = append(w.Restart, load.Ref)
+			w.add(&w.Restart, load.Ref)
 			available--
 		}
 	}
 	return available
+}
+
+// add adds a restart to a list of the wave. It uses a slot.
+func (w *Wave) add(list *[]Ref, ref Ref) {
+	*list = append(*list, ref)
+	w.slots--
 }
 
 func (w *Wave) addWaiting(load Workload, reason string) {
@@ -179,6 +203,14 @@ func (l Limits) denied(ref Ref, target string) (message string, due bool) {
 		return "", false
 	}
 	return l.Denied(ref, target)
+}
+
+// slots is how many workloads may be restarting at the same time.
+func (l Limits) slots() int {
+	if l.MaxConcurrent < 1 {
+		return math.MaxInt
+	}
+	return l.MaxConcurrent
 }
 
 // maxUnavailable is how many of the given number of workloads may be unavailable, at least one.

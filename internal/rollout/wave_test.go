@@ -260,3 +260,56 @@ func TestNextWave_RetriesDeniedWorkloads(t *testing.T) {
 		})
 	}
 }
+
+func inNamespaces(count int, change ...func(*Workload)) []Workload {
+	var workloads []Workload
+	for i := range count {
+		workloads = append(workloads, deployment(string(rune('a'+i)), "x"+string(rune('a'+i)), "old", change...))
+	}
+	return workloads
+}
+
+// Limits of single namespaces restart as many workloads at once as there are namespaces.
+func TestAuditO8RestartsOfAllNamespacesAreLimited(t *testing.T) {
+	two := Limits{MaxUnavailable: intstr.FromInt32(1), MaxConcurrent: 2}
+	restarting := append(inNamespaces(1, restarted, notReady), inNamespaces(4)[1:]...)
+	ready := append(inNamespaces(1, restarted, func(w *Workload) { w.Sidecars = map[string]int{"new": 1} }), inNamespaces(4)[1:]...)
+	broken := append(inNamespaces(1, notReady), inNamespaces(4)[1:]...)
+	checkWaves(t, map[string]waveCase{
+		"the first namespaces begin": {inNamespaces(4), two, wantWave{restart: []string{"xa", "xb"}, waiting: []string{"xc", "xd"}}},
+		"a restart in progress uses a slot": {
+			restarting, two, wantWave{restart: []string{"xb"}, inProgress: []string{"xa"}, waiting: []string{"xc", "xd"}},
+		},
+		"a workload that is ready again uses none": {ready, two, wantWave{restart: []string{"xb", "xc"}, waiting: []string{"xd"}}},
+		"a workload that nobody restarted uses none": {
+			broken, two, wantWave{restart: []string{"xb", "xc"}, blocked: []string{"xa"}, waiting: []string{"xd"}},
+		},
+	})
+}
+
+// A denied restart that is due does not exceed the limit.
+func TestAuditO8RetriesAreLimitedToo(t *testing.T) {
+	limits := Limits{MaxUnavailable: intstr.FromInt32(1), MaxConcurrent: 1, Denied: func(ref Ref, _ string) (string, bool) { return "denied", ref.Namespace < "c" }}
+	wave := NextWave(inNamespaces(2), "new", limits, noon)
+	if got := names(wave.Retry); !slices.Equal(got, []string{"xa"}) {
+		t.Errorf("%v are restarted again, want xa", got)
+	}
+}
+
+// A Deployment with the strategy Recreate has no pod for a moment. A wave that finds workloads by their pods is over then.
+func TestAuditWorkloadWithoutPodsKeepsItsWave(t *testing.T) {
+	gone := func(w *Workload) { w.Sidecars = map[string]int{} }
+	checkWaves(t, map[string]waveCase{
+		"its restart is in progress": {
+			[]Workload{deployment("a", "x", "", gone, restarted, notReady), deployment("a", "y", "old")},
+			one,
+			wantWave{inProgress: []string{"x"}, waiting: []string{"y"}},
+		},
+		"it was scaled to zero": {[]Workload{deployment("a", "x", "", gone, restarted), deployment("a", "y", "old")}, one, wantWave{restart: []string{"y"}}},
+		"its restart was for another revision": {
+			[]Workload{deployment("a", "x", "", gone, notReady, func(w *Workload) { w.Restart.Revision = "older" }), deployment("a", "y", "old")},
+			one,
+			wantWave{restart: []string{"y"}},
+		},
+	})
+}

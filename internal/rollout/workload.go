@@ -69,6 +69,21 @@ func (w Workload) confirmationLeft(now time.Time) time.Duration {
 	return latest.Add(confirmationDelay).Sub(now)
 }
 
+// isAbsent reports whether the workload has no pod with a sidecar now. While a workload replaces its only pod, it has none.
+func (w Workload) isAbsent() bool {
+	for _, n := range w.Sidecars {
+		if n > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// isRestarting reports whether the workload was restarted for target and is not ready since.
+func (w Workload) isRestarting(target string) bool {
+	return w.Restart.Revision == target && !w.Ready && w.Ref.Restartable()
+}
+
 // isOutdated reports whether a sidecar of the workload is not of the target revision.
 func (w Workload) isOutdated(target string) bool {
 	for revision, n := range w.Sidecars {

@@ -132,7 +132,7 @@ const (
 	// ReasonNamespaceClaimed means that another Mesh, or an OSM that this operator did not install, runs in spec.namespace.
 	ReasonNamespaceClaimed = "NamespaceClaimed"
 	// ReasonRolledBack means that the mesh runs the last verified version, because the desired version failed its gates. The message
-	// lists them. The upgrade is retried when the spec changes.
+	// lists them. The version is retried with other images.
 	ReasonRolledBack = "RolledBack"
 	// ReasonUpgradeHalted means that a gate failed without a rollback, because spec.upgrade.rollback is Manual or no verified version
 	// exists; or that a canary cannot start, because the version does not support it or no namespace is selected.

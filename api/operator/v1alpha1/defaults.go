@@ -43,6 +43,8 @@ const (
 	DefaultMaxRestarts int32 = 2
 	// DefaultMaxUnavailable is the share of a namespace's workloads that may be restarting or unready at the same time.
 	DefaultMaxUnavailable = "25%"
+	// DefaultMaxConcurrentRestarts is the number of workloads of a mesh that may be restarting at the same time.
+	DefaultMaxConcurrentRestarts int32 = 10
 	// DefaultPauseBetween is the time between two restarts in a namespace.
 	DefaultPauseBetween = 30 * time.Second
 )

@@ -138,6 +138,14 @@ type MeshRevisionStatus struct {
 	// +optional
 	UnhealthyTime *metav1.Time `json:"unhealthyTime,omitempty"`
 
+	// observedTime is when the gates were evaluated last, with a precision of half a minute.
+	// +optional
+	ObservedTime *metav1.Time `json:"observedTime,omitempty"`
+
+	// resumedTime is when the gates were evaluated again, after more than a minute in which nobody could. It starts the step anew.
+	// +optional
+	ResumedTime *metav1.Time `json:"resumedTime,omitempty"`
+
 	// verificationTime is when the revision had passed all gates in the whole mesh. A rollback returns to a verified revision.
 	// +optional
 	VerificationTime *metav1.Time `json:"verificationTime,omitempty"`

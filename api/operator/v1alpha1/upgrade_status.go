@@ -106,8 +106,13 @@ const (
 
 // RevisionRejection records why a revision failed.
 type RevisionRejection struct {
-	// meshGeneration is the generation of the Mesh during the failed upgrade. The revision is tried again with another generation.
+	// meshGeneration is the generation of the Mesh during the failed upgrade.
 	MeshGeneration int64 `json:"meshGeneration"`
+
+	// images are the images that failed. The revision is tried again with other images. It is absent if an operator of version v0.1.0
+	// wrote the rejection; the revision is then tried again with another generation of the Mesh.
+	// +optional
+	Images *RevisionImages `json:"images,omitempty"`
 
 	// reason lists the gates that failed, with their observed values.
 	Reason string `json:"reason"`

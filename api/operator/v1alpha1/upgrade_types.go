@@ -91,6 +91,11 @@ type DataPlaneSpec struct {
 	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 1 : string(self).matches('^([1-9]|[1-9][0-9]|100)%$')",messageExpression="'spec.upgrade.dataPlane.maxUnavailable ' + string(self) + ' allows no restart or is not a percentage: write a number of at least 1, or 1% to 100%'"
 	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
 
+	// maxConcurrentRestarts is the number of workloads of the whole mesh that may be restarting at the same time. Default: 10.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	MaxConcurrentRestarts *int32 `json:"maxConcurrentRestarts,omitempty"`
+
 	// pauseBetween is the time between a workload becoming ready again and the next restart in its namespace. Default: 30s.
 	// +optional
 	// +kubebuilder:validation:Schemaless

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
+	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/rollout"
 )
@@ -58,35 +59,74 @@ func (p *Plane) meshOf(ctx context.Context, namespace string) string {
 	return object.Labels[names.MonitoredByLabel]
 }
 
-// Workloads returns the workloads with sidecars of a mesh, sorted. In the namespaces of the mesh that includes sidecars that another
-// mesh or an Open Service Mesh injected. The latter count under an empty revision.
+// Workloads returns the workloads with sidecars in the namespaces of a mesh, sorted. Sidecars that another mesh or an Open Service Mesh
+// injected are included; the latter count under an empty revision. So are workloads that were restarted and have no pod at the moment.
 func (p *Plane) Workloads(ctx context.Context, mesh string) ([]rollout.Workload, error) {
+	return p.workloads(ctx, mesh, func(member string, pod *corev1.Pod) bool { return member == mesh && hasSidecar(pod) })
+}
+
+// workloads returns the workloads of the matching pods. member is the mesh of the namespace of a pod.
+func (p *Plane) workloads(ctx context.Context, mesh string, matches func(member string, pod *corev1.Pod) bool) ([]rollout.Workload, error) {
 	o := observation{states: map[rollout.Ref]state{}, optedOut: map[string]bool{}, now: p.now()}
-	var pods corev1.PodList
-	if err := p.cache.List(ctx, &pods); err != nil {
-		return nil, fmt.Errorf("the pods with sidecars cannot be listed: %w", err)
+	pods, err := p.pods(ctx, matches)
+	if err != nil {
+		return nil, err
 	}
-	meshes := map[string]string{}
-	for i := range pods.Items {
-		pod := &pods.Items[i]
-		member, known := meshes[pod.Namespace]
-		if !known {
-			member = p.meshOf(ctx, pod.Namespace)
-			meshes[pod.Namespace] = member
-		}
-		if belongsTo(mesh, member, pod) {
-			o.pods = append(o.pods, *pod)
-		}
-	}
-	if len(o.pods) == 0 {
-		return nil, nil
-	}
-	for _, read := range []func(context.Context, *observation) error{p.readStates, p.readBudgets, p.readNamespaces} {
+	o.pods = pods
+	for _, read := range []func(context.Context, *observation) error{
+		p.readStates, func(ctx context.Context, o *observation) error { return p.readRestarted(ctx, mesh, o) }, p.readBudgets, p.readNamespaces,
+	} {
 		if err := read(ctx, &o); err != nil {
 			return nil, err
 		}
 	}
 	return o.workloads(), nil
+}
+
+// pods returns the matching pods of the cache.
+func (p *Plane) pods(ctx context.Context, matches func(member string, pod *corev1.Pod) bool) ([]corev1.Pod, error) {
+	var list corev1.PodList
+	if err := p.cache.List(ctx, &list); err != nil {
+		return nil, fmt.Errorf("the pods with sidecars cannot be listed: %w", err)
+	}
+	members := p.members(ctx)
+	var found []corev1.Pod
+	for i := range list.Items {
+		if pod := &list.Items[i]; matches(members(pod.Namespace), pod) {
+			found = append(found, *pod)
+		}
+	}
+	return found, nil
+}
+
+// members returns meshOf with a memory.
+func (p *Plane) members(ctx context.Context) func(namespace string) string {
+	known := map[string]string{}
+	return func(namespace string) string {
+		mesh, found := known[namespace]
+		if !found {
+			mesh = p.meshOf(ctx, namespace)
+			known[namespace] = mesh
+		}
+		return mesh
+	}
+}
+
+// readRestarted reads the workloads of a mesh that were restarted for one of its revisions. While such a workload replaces its only pod, no
+// pod leads to it.
+func (p *Plane) readRestarted(ctx context.Context, mesh string, o *observation) error {
+	states, err := p.restarted(ctx, func(revision string) bool { return desired.IsRevisionOf(mesh, revision) })
+	if err != nil {
+		return err
+	}
+	members := p.members(ctx)
+	for ref, state := range states {
+		if members(ref.Namespace) == mesh {
+			o.states[ref] = state
+			o.restarted = append(o.restarted, ref)
+		}
+	}
+	return nil
 }
 
 // readStates reads the workloads of the observed pods.

@@ -13,10 +13,18 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/rollout"
 )
 
+// hasSidecarOf selects the pods that need the control plane of a mesh: all with sidecars in its namespaces, and those that kept the sidecar
+// after their namespace had left the mesh.
+func hasSidecarOf(mesh string) func(member string, pod *corev1.Pod) bool {
+	return func(member string, pod *corev1.Pod) bool {
+		return member == mesh && hasSidecar(pod) || hasLeft(mesh, member, pod)
+	}
+}
+
 // WorkloadsForTeardown returns the workloads with sidecars of a mesh, sorted, and those that were restarted for target and have no
 // sidecar any more. The latter limit how many others may be restarted until they are ready.
 func (p *Plane) WorkloadsForTeardown(ctx context.Context, mesh, target string) ([]rollout.Workload, error) {
-	workloads, err := p.Workloads(ctx, mesh)
+	workloads, err := p.workloads(ctx, mesh, hasSidecarOf(mesh))
 	if err != nil {
 		return nil, err
 	}
@@ -24,7 +32,7 @@ func (p *Plane) WorkloadsForTeardown(ctx context.Context, mesh, target string) (
 	for _, w := range workloads {
 		withSidecars[w.Ref] = true
 	}
-	states, err := p.restartedFor(ctx, target)
+	states, err := p.restarted(ctx, func(revision string) bool { return revision == target })
 	if err != nil {
 		return nil, err
 	}
@@ -44,11 +52,11 @@ func (p *Plane) WorkloadsForTeardown(ctx context.Context, mesh, target string) (
 	return workloads, nil
 }
 
-// restartedFor returns the workloads whose last restart was for target.
-func (p *Plane) restartedFor(ctx context.Context, target string) (map[rollout.Ref]state, error) {
+// restarted returns the workloads whose last restart was for a matching revision.
+func (p *Plane) restarted(ctx context.Context, matches func(revision string) bool) (map[rollout.Ref]state, error) {
 	states := map[rollout.Ref]state{}
 	add := func(kind string, object client.Object) {
-		if s := stateOf(object); parseRestart(s.restart).Revision == target {
+		if s := stateOf(object); matches(parseRestart(s.restart).Revision) {
 			states[rollout.Ref{Kind: kind, Namespace: object.GetNamespace(), Name: object.GetName()}] = s
 		}
 	}

@@ -15,11 +15,7 @@ func strip(object any) (any, error) {
 	switch o := object.(type) {
 	case *corev1.Pod:
 		stripMeta(&o.ObjectMeta)
-		isSidecar := hasSidecarContainer(o)
-		o.Spec = corev1.PodSpec{}
-		if isSidecar {
-			o.Spec.Containers = []corev1.Container{{Name: names.SidecarContainer}}
-		}
+		o.Spec = corev1.PodSpec{Containers: sidecarOnly(o.Spec.Containers), InitContainers: sidecarOnly(o.Spec.InitContainers)}
 		o.Status = corev1.PodStatus{Phase: o.Status.Phase, Conditions: readyOnly(o.Status.Conditions)}
 	case *appsv1.Deployment:
 		stripMeta(&o.ObjectMeta)
@@ -43,6 +39,16 @@ func stripMeta(meta *metav1.ObjectMeta) {
 func stripTemplate(template *corev1.PodTemplateSpec) {
 	template.Spec = corev1.PodSpec{}
 	maps.DeleteFunc(template.Annotations, func(key, _ string) bool { return key != names.RestartAnnotation })
+}
+
+// sidecarOnly keeps the name and the restart policy of a sidecar.
+func sidecarOnly(containers []corev1.Container) []corev1.Container {
+	for _, c := range containers {
+		if c.Name == names.SidecarContainer {
+			return []corev1.Container{{Name: c.Name, RestartPolicy: c.RestartPolicy}}
+		}
+	}
+	return nil
 }
 
 func readyOnly(conditions []corev1.PodCondition) []corev1.PodCondition {

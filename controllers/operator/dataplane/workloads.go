@@ -22,8 +22,10 @@ type observation struct {
 	// pods are those with sidecars.
 	pods []corev1.Pod
 	// states are those of Deployments, StatefulSets and DaemonSets.
-	states  map[rollout.Ref]state
-	budgets []policyv1.PodDisruptionBudget
+	states map[rollout.Ref]state
+	// restarted are the workloads that were restarted for a revision of the mesh, with or without pods.
+	restarted []rollout.Ref
+	budgets   []policyv1.PodDisruptionBudget
 	// optedOut holds the namespaces whose workloads are not restarted.
 	optedOut map[string]bool
 	now      time.Time
@@ -44,7 +46,7 @@ func (o observation) workloads() []rollout.Workload {
 			w = &added
 			found[ref] = w
 		}
-		revision := pod.Labels[names.RevisionLabel]
+		revision := revisionOf(pod)
 		w.Sidecars[revision]++
 		ready, since := readiness(pod)
 		if isStarting(pod, o.now) {
@@ -56,6 +58,13 @@ func (o observation) workloads() []rollout.Workload {
 		w.Ready = w.Ready && ready
 		if since.After(w.ReadySince) {
 			w.ReadySince = since
+		}
+	}
+	for _, ref := range o.restarted {
+		if found[ref] == nil {
+			absent := o.workload(ref)
+			absent.ReadySince = o.states[ref].rolledOut
+			found[ref] = &absent
 		}
 	}
 	var list []rollout.Workload

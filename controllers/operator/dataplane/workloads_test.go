@@ -21,6 +21,7 @@ var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 func pod(name, revision, ownerKind, owner string, change ...func(*corev1.Pod)) corev1.Pod {
 	p := corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, Labels: map[string]string{names.RevisionLabel: revision}},
+		Spec:       corev1.PodSpec{InitContainers: []corev1.Container{{Name: names.SidecarContainer, RestartPolicy: ptr.To(corev1.ContainerRestartPolicyAlways)}}},
 		Status: corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{
 			{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(noon)},
 		}},
@@ -163,19 +164,20 @@ func TestParseRestartReadsFormatRestart(t *testing.T) {
 	}
 }
 
-func TestBelongsTo(t *testing.T) {
+func TestHasSidecarOf(t *testing.T) {
 	fromOSM := func(p *corev1.Pod) {
 		p.Labels = map[string]string{names.ProxyUUIDLabel: "1"}
-		p.Spec.Containers = []corev1.Container{{Name: "app"}, {Name: names.SidecarContainer}}
+		p.Spec = corev1.PodSpec{Containers: []corev1.Container{{Name: "app"}, {Name: names.SidecarContainer}}}
 	}
-	labelled := func(p *corev1.Pod) { p.Labels = map[string]string{names.ProxyUUIDLabel: "1"} }
+	labelled := func(p *corev1.Pod) { p.Spec.InitContainers = nil }
+	started := func(p *corev1.Pod) { p.Spec.InitContainers[0].RestartPolicy = nil }
 	for name, c := range map[string]struct {
 		pod    corev1.Pod
 		member string
 		want   bool
 	}{
-		"own sidecar": {pod("a", "osm-v0-2-0", "", ""), "osm", true},
-		"own sidecar in a namespace without mesh":     {pod("a", "osm-v0-2-0", "", ""), "", true},
+		"own sidecar":                                 {pod("a", "osm-v0-2-0", "", ""), "osm", true},
+		"own sidecar in a namespace that left":        {pod("a", "osm-v0-2-0", "", ""), "", true},
 		"own sidecar in a namespace of another mesh":  {pod("a", "osm-v0-2-0", "", ""), "other", false},
 		"foreign sidecar in an own namespace":         {pod("a", "other-v0-2-0", "", ""), "osm", true},
 		"foreign sidecar in a foreign namespace":      {pod("a", "other-v0-2-0", "", ""), "other", false},
@@ -183,15 +185,17 @@ func TestBelongsTo(t *testing.T) {
 		"OSM sidecar in an own namespace":             {pod("a", "", "", "", fromOSM), "osm", true},
 		"OSM sidecar in a foreign namespace":          {pod("a", "", "", "", fromOSM), "other", false},
 		"OSM sidecar in a namespace without mesh":     {pod("a", "", "", "", fromOSM), "", false},
-		"a label without a sidecar":                   {pod("a", "", "", "", labelled), "osm", false},
+		"labels without a sidecar":                    {pod("a", "osm-v0-2-0", "", "", labelled), "osm", false},
+		"labels in a namespace without mesh":          {pod("a", "osm-v0-2-0", "", "", labelled), "", false},
+		"an init container of that name":              {pod("a", "osm-v0-2-0", "", "", started), "osm", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			stripped, err := strip(&c.pod)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := belongsTo("osm", c.member, stripped.(*corev1.Pod)); got != c.want {
-				t.Errorf("belongsTo is %t, want %t", got, c.want)
+			if got := hasSidecarOf("osm")(c.member, stripped.(*corev1.Pod)); got != c.want {
+				t.Errorf("hasSidecarOf is %t, want %t", got, c.want)
 			}
 		})
 	}

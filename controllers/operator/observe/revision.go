@@ -70,10 +70,32 @@ func NextCanary(mesh *v1alpha1.Mesh, wanted desired.Mesh, revisions []v1alpha1.M
 	if next == nil || active == nil || next.Name == active.Name || next.DeletionTimestamp != nil || Strategy(mesh) != v1alpha1.StrategyCanary {
 		return ""
 	}
-	if rejected := next.Status.Rejected; next.Status.VerificationTime != nil || rejected != nil && rejected.MeshGeneration == mesh.Generation {
+	if next.Status.VerificationTime != nil || IsRejected(mesh, next) {
 		return ""
 	}
 	return next.Name
+}
+
+// IsRejected reports whether the version of a revision failed with the present images. Operators of version v0.1.0 recorded the generation of the
+// Mesh instead.
+func IsRejected(mesh *v1alpha1.Mesh, revision *v1alpha1.MeshRevision) bool {
+	rejected := revision.Status.Rejected
+	switch {
+	case rejected == nil:
+		return false
+	case rejected.Images == nil:
+		return rejected.MeshGeneration == mesh.Generation
+	}
+	return *rejected.Images == EffectiveImages(mesh, revision)
+}
+
+// EffectiveImages are the images of a revision, with that of the sidecar that the Mesh declares.
+func EffectiveImages(mesh *v1alpha1.Mesh, revision *v1alpha1.MeshRevision) v1alpha1.RevisionImages {
+	images := revision.Spec.Images
+	if mesh.Spec.Sidecar != nil && mesh.Spec.Sidecar.Image != nil {
+		images.Sidecar = *mesh.Spec.Sidecar.Image
+	}
+	return images
 }
 
 // CanarySuffixes are the suffixes of the Deployments that a revision runs in its role; the mesh's own have none.

@@ -32,3 +32,26 @@ func TestCanarySuffixes(t *testing.T) {
 		}
 	}
 }
+
+// A version that failed is not tried again because of an edit that does not concern it, such as that of the log level.
+func TestAuditO10RejectionBelongsToImages(t *testing.T) {
+	images := v1alpha1.RevisionImages{Controller: "c:1", Injector: "i:1", Init: "n:1", Sidecar: "s:1"}
+	fixed := images
+	fixed.Sidecar = "s:2"
+	for name, c := range map[string]struct {
+		rejected *v1alpha1.RevisionRejection
+		want     bool
+	}{
+		"not rejected":                              {nil, false},
+		"the spec changed":                          {&v1alpha1.RevisionRejection{MeshGeneration: 3, Images: &images}, true},
+		"other images":                              {&v1alpha1.RevisionRejection{MeshGeneration: 4, Images: &fixed}, false},
+		"an earlier operator, the same spec":        {&v1alpha1.RevisionRejection{MeshGeneration: 4}, true},
+		"an earlier operator, and the spec changed": {&v1alpha1.RevisionRejection{MeshGeneration: 3}, false},
+	} {
+		revision := &v1alpha1.MeshRevision{Spec: v1alpha1.MeshRevisionSpec{Images: images}, Status: v1alpha1.MeshRevisionStatus{Rejected: c.rejected}}
+		mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Generation: 4}}
+		if got := IsRejected(mesh, revision); got != c.want {
+			t.Errorf("%s: rejected is %t", name, got)
+		}
+	}
+}

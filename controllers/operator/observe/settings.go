@@ -46,6 +46,7 @@ func Limits(mesh *v1alpha1.Mesh) rollout.Limits {
 	_, _, plane := UpgradeSettings(mesh)
 	l := rollout.Limits{
 		MaxUnavailable: ptr.Deref(plane.MaxUnavailable, intstr.FromString(v1alpha1.DefaultMaxUnavailable)),
+		MaxConcurrent:  int(ptr.Deref(plane.MaxConcurrentRestarts, v1alpha1.DefaultMaxConcurrentRestarts)),
 		Pause:          v1alpha1.DefaultPauseBetween,
 		Manual:         ptr.Deref(plane.Restart, v1alpha1.RestartRolling) == v1alpha1.RestartManual,
 	}

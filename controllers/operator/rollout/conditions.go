@@ -87,7 +87,7 @@ func assessUpgrade(phase rollout.Phase, u *v1alpha1.UpgradeStatus) (conditions.S
 		return conditions.Failing, v1alpha1.ReasonProgressing, strings.TrimSuffix(fmt.Sprintf("installing version %s: %s", u.To, u.Message), ": ")
 	case rollout.RolledBack:
 		return conditions.Failing, v1alpha1.ReasonRolledBack, fmt.Sprintf(
-			"version %s was given up and the last good one runs; change the spec to try again: %s", u.To, u.Message)
+			"version %s was given up and the last good one runs; it is tried again with other images, or after spec.version was the last good version: %s", u.To, u.Message)
 	case rollout.Halted:
 		return conditions.Failing, v1alpha1.ReasonUpgradeHalted, way + ": " + u.Message
 	case rollout.RollingBack:

@@ -50,12 +50,18 @@ func (r *Reconciler) judge(ctx context.Context, s *scope) error {
 	if s.current == nil || !s.isActing() {
 		return nil
 	}
+	if err := r.resume(ctx, s); err != nil {
+		return err
+	}
 	reading, err := r.Health.Read(ctx, r.healthTarget(ctx, s.current))
 	if err != nil {
 		return err
 	}
 	s.situation.Verdicts = rollout.Evaluate(r.addPrometheus(ctx, s, observation(s, reading)), observe.Bounds(s.mesh))
-	return r.recordHealth(ctx, s)
+	if err := r.recordHealth(ctx, s); err != nil {
+		return err
+	}
+	return r.recordObservation(ctx, s)
 }
 
 // healthTarget is a revision as its health is observed. Without a usable root its replicas cannot be asked, and what they would report is

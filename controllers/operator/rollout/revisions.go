@@ -105,7 +105,8 @@ func (r *Reconciler) recordConclusions(ctx context.Context, s *scope) error {
 		return r.recordOnRevision(ctx, s.current, func(status *v1alpha1.MeshRevisionStatus) { status.VerificationTime, status.Rejected = &now, nil })
 	case s.plan.Reject != "":
 		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeWarning, "RollingBack", "GiveUp "+s.current.Name, "version %s is given up: %s", s.current.Spec.Version, s.plan.Reject)
-		rejection := &v1alpha1.RevisionRejection{MeshGeneration: s.mesh.Generation, Reason: s.plan.Reject, Time: now}
+		images := observe.EffectiveImages(s.mesh, s.current)
+		rejection := &v1alpha1.RevisionRejection{MeshGeneration: s.mesh.Generation, Images: &images, Reason: s.plan.Reject, Time: now}
 		return r.recordOnRevision(ctx, s.current, func(status *v1alpha1.MeshRevisionStatus) { status.Rejected = rejection })
 	}
 	return nil

@@ -40,7 +40,7 @@ func (r *Reconciler) observeSituation(ctx context.Context, s *scope) (rollout.Si
 		if revision.DeletionTimestamp != nil {
 			continue
 		}
-		situation.Revisions = append(situation.Revisions, fact(revision, s.mesh.Generation))
+		situation.Revisions = append(situation.Revisions, fact(s.mesh, revision))
 		if observe.RunsCanary(revision.Spec.Role) {
 			situation.Canary = revision.Name
 		}
@@ -53,7 +53,7 @@ func (r *Reconciler) observeSituation(ctx context.Context, s *scope) (rollout.Si
 }
 
 // fact is what the status of a MeshRevision says. What an operator without roles had brought to work is good.
-func fact(revision *v1alpha1.MeshRevision, generation int64) rollout.Revision {
+func fact(mesh *v1alpha1.Mesh, revision *v1alpha1.MeshRevision) rollout.Revision {
 	f := rollout.Revision{Name: revision.Name, Serving: !readySince(revision).IsZero(), InjectorReady: canaryAnswers(revision)}
 	switch {
 	case revision.Status.VerificationTime != nil:
@@ -61,8 +61,8 @@ func fact(revision *v1alpha1.MeshRevision, generation int64) rollout.Revision {
 	case revision.Spec.Role == "" && f.Serving:
 		f.Verified = revision.CreationTimestamp.Time
 	}
-	if rejected := revision.Status.Rejected; rejected != nil && rejected.MeshGeneration == generation {
-		f.Rejected = rejected.Reason
+	if observe.IsRejected(mesh, revision) {
+		f.Rejected = revision.Status.Rejected.Reason
 	}
 	return f
 }

@@ -11,13 +11,49 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/rollout"
 )
 
-// stepStart is when the present step began: when the revision took its role, or a workload was restarted for it last.
+// stepStart is when the present step began: when the revision took its role, when a workload was restarted for it last, or when gates were
+// evaluated again after a time in which nobody could.
 func (s *scope) stepStart() time.Time {
 	since := s.current.CreationTimestamp.Time
 	if s.current.Status.RoleStartTime != nil {
 		since = s.current.Status.RoleStartTime.Time
 	}
+	if resumed := s.current.Status.ResumedTime; resumed != nil && resumed.After(since) {
+		since = resumed.Time
+	}
 	return s.latest(since, func(w rollout.Workload) time.Time { return w.Restart.At })
+}
+
+const (
+	// observationPrecision is how often the time of the last evaluation is stored.
+	observationPrecision = 20 * time.Second
+	// maxObservationGap is how long gates may go without an evaluation. Load reports are forgotten after a minute without readers.
+	maxObservationGap = time.Minute
+)
+
+// resume starts the step anew if nobody could evaluate its gates for a while, because the mesh was paused, or the operator or the API server
+// was away. Neither the timeout nor the soak counts such a time.
+func (r *Reconciler) resume(ctx context.Context, s *scope) error {
+	last := s.stepStart()
+	if observed := s.current.Status.ObservedTime; observed != nil && observed.After(last) {
+		last = observed.Time
+	}
+	now := metav1.NewTime(r.Now().Truncate(time.Second))
+	if r.ClockJumps || now.Sub(last) <= maxObservationGap {
+		return nil
+	}
+	return r.recordOnRevision(ctx, s.current, func(status *v1alpha1.MeshRevisionStatus) {
+		status.ResumedTime, status.ObservedTime, status.UnhealthyTime = &now, &now, nil
+	})
+}
+
+// recordObservation stores when the gates were evaluated.
+func (r *Reconciler) recordObservation(ctx context.Context, s *scope) error {
+	now := metav1.NewTime(r.Now().Truncate(time.Second))
+	if observed := s.current.Status.ObservedTime; r.ClockJumps || observed != nil && now.Sub(observed.Time) < observationPrecision {
+		return nil
+	}
+	return r.recordOnRevision(ctx, s.current, func(status *v1alpha1.MeshRevisionStatus) { status.ObservedTime = &now })
 }
 
 // healthySince is since when everything is well that gates ask for; zero as long as that was not seen in the present step. That pods are

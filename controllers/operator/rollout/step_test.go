@@ -5,8 +5,12 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/rollout"
 )
 
@@ -80,4 +84,64 @@ func TestSidecarsThatHaveJustStartedNeedNotBeConnected(t *testing.T) {
 			t.Errorf("with canary %q, %d sidecars must be connected, want %d", canary, got, want)
 		}
 	}
+}
+
+// A step that was paused for an hour, or whose operator was away, must not fail or pass at the first look.
+func TestAuditO6StepBeginsAnewAfterAnAbsence(t *testing.T) {
+	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	at := func(minutes int) *metav1.Time {
+		moment := metav1.NewTime(noon.Add(time.Duration(minutes) * time.Minute))
+		return &moment
+	}
+	for name, c := range map[string]struct {
+		status    v1alpha1.MeshRevisionStatus
+		resumed   bool
+		unhealthy time.Time
+		healthy   time.Time
+	}{
+		"an operator that never stopped": {
+			status: v1alpha1.MeshRevisionStatus{ObservedTime: at(60)}, unhealthy: at(0).Time,
+		},
+		"an absence before the first look": {resumed: true, unhealthy: at(60).Time},
+		"an absence while a gate waited": {
+			status: v1alpha1.MeshRevisionStatus{ObservedTime: at(5)}, resumed: true, unhealthy: at(60).Time,
+		},
+		"an absence in the soak": {
+			status: v1alpha1.MeshRevisionStatus{ObservedTime: at(5), HealthyTime: at(2)}, resumed: true, unhealthy: at(60).Time,
+		},
+		"a soak without absence": {
+			status: v1alpha1.MeshRevisionStatus{ObservedTime: at(60), HealthyTime: at(2)}, unhealthy: at(60).Time, healthy: at(2).Time,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			revision := &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "new"}, Status: c.status}
+			revision.Status.RoleStartTime = at(0)
+			s := &scope{current: revision}
+			s.situation = rollout.Situation{Desired: "new", Now: at(60).Time, ReadySince: at(1).Time}
+			r := reconcilerAt(t, at(60).Time, revision)
+			if err := r.resume(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+			if resumed := s.current.Status.ResumedTime != nil; resumed != c.resumed {
+				t.Errorf("resumed is %t", resumed)
+			}
+			if got := s.unhealthySince(); !got.Equal(c.unhealthy) {
+				t.Errorf("unhealthy since %s, want %s", got, c.unhealthy)
+			}
+			if got := s.healthySince(); !got.Equal(c.healthy) {
+				t.Errorf("healthy since %s, want %s", got, c.healthy)
+			}
+		})
+	}
+}
+
+// reconcilerAt returns a reconciler with a clock and some objects.
+func reconcilerAt(t *testing.T, now time.Time, objects ...client.Object) *Reconciler {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithStatusSubresource(objects...).Build()
+	return &Reconciler{Cluster: &observe.Cluster{Client: c, Now: func() time.Time { return now }}}
 }

@@ -31,6 +31,10 @@ import (
 type DataPlane interface {
 	// WorkloadsForTeardown are all that carry sidecars of a mesh, and those that were restarted for a target and carry none any more.
 	WorkloadsForTeardown(ctx context.Context, mesh, target string) ([]rollout.Workload, error)
+	// SidecarPods are the workloads of all pods that need the control plane of a mesh, one element for each pod, sorted.
+	SidecarPods(ctx context.Context, mesh string) ([]rollout.Ref, error)
+	// LiveSidecarPods are the same, from the API server.
+	LiveSidecarPods(ctx context.Context, mesh string) ([]rollout.Ref, error)
 }
 
 // Health observes control planes.
@@ -74,7 +78,7 @@ const (
 	pollWhileDeleting = 500 * time.Millisecond
 	// pollWhileRestarting is how often the restarts of workloads are observed.
 	pollWhileRestarting = 2 * time.Second
-	// pollForSidecars is how often a removal lists the sidecars again, which are not watched.
+	// pollForSidecars is how often a removal counts the sidecars again.
 	pollForSidecars = 5 * time.Second
 )
 
@@ -121,7 +125,7 @@ var nothingLeft = conditions.Assessment{State: conditions.Ready}
 
 // removeNext takes the first step that is not done yet, and says what it waits for.
 func (r *Reconciler) removeNext(ctx context.Context, s *scope) (conditions.Assessment, error) {
-	remaining, err := r.remainingSidecars(ctx, s.mesh.Name)
+	remaining, err := r.remainingSidecars(ctx, s)
 	if err != nil {
 		return conditions.Assessment{}, err
 	}

@@ -6,44 +6,19 @@ import (
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/openservicemesh/osm-operator/controllers/operator/dataplane"
-	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/rollout"
 )
 
-// remainingSidecars lists the workloads of the running pods with a sidecar of a mesh, one element a pod, sorted. The label of the revision
-// names the mesh even after the namespace has left it. Pods without that label belong to the mesh of their namespace.
-func (r *Reconciler) remainingSidecars(ctx context.Context, mesh string) ([]rollout.Ref, error) {
-	members, err := r.Members(ctx, mesh)
-	if err != nil {
-		return nil, err
+// remainingSidecars lists the workloads of the pods that need the control plane. The cache may lack a pod, so the first deletion requires that the
+// API server lists none either.
+func (r *Reconciler) remainingSidecars(ctx context.Context, s *scope) ([]rollout.Ref, error) {
+	remaining, err := r.DataPlane.SidecarPods(ctx, s.mesh.Name)
+	if err != nil || len(remaining) > 0 || s.removal != nil && s.removal.Phase == v1alpha1.RemovalDeleting {
+		return remaining, err
 	}
-	inside := map[string]bool{}
-	for i := range members {
-		inside[members[i].Name] = true
-	}
-	pods := &metav1.PartialObjectMetadataList{}
-	pods.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("PodList"))
-	// A live read: terminating pods are in no cache, and still need what is about to be removed.
-	if err := r.Live.List(ctx, pods, client.HasLabels{names.ProxyUUIDLabel}, notFinished()); err != nil {
-		return nil, fmt.Errorf("the pods with sidecars cannot be listed: %w", err)
-	}
-	var remaining []rollout.Ref
-	for i := range pods.Items {
-		pod := &pods.Items[i]
-		revision, labelled := pod.Labels[names.RevisionLabel]
-		if labelled && desired.IsRevisionOf(mesh, revision) || !labelled && inside[pod.Namespace] {
-			remaining = append(remaining, dataplane.WorkloadOf(&corev1.Pod{ObjectMeta: pod.ObjectMeta}))
-		}
-	}
-	slices.SortFunc(remaining, rollout.Ref.Compare)
-	return remaining, nil
+	return r.DataPlane.LiveSidecarPods(ctx, s.mesh.Name)
 }
 
 // remainingMessage says what to do about sidecars.
@@ -81,12 +56,4 @@ func workloadsOf(left []rollout.Ref) string {
 		words = append(words, fmt.Sprintf("and %d more", len(refs)-most))
 	}
 	return strings.Join(words, ", ")
-}
-
-// notFinished selects pods that run or will.
-func notFinished() client.ListOption {
-	return client.MatchingFieldsSelector{Selector: fields.AndSelectors(
-		fields.OneTermNotEqualSelector("status.phase", string(corev1.PodSucceeded)),
-		fields.OneTermNotEqualSelector("status.phase", string(corev1.PodFailed)),
-	)}
 }
