@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -36,7 +37,8 @@ func (p *program) serveReport(ctx context.Context) error {
 		return err
 	}
 	own := certificate.NewServerCertificate(p.authority.manager, time.Now, names.ReportCommonName(p.options.trustDomain))
-	return server.Serve(ctx, listener, own.Get, server.Handler(p.store, p.loads, p.authority.manager, server.NewAccess(clients, time.Now)))
+	access := server.NewAccess(clients, p.options.mesh, p.options.namespace, time.Now)
+	return server.Serve(ctx, listener, own.Get, server.Handler(p.store, p.loads, p.authority.manager, access))
 }
 
 // otherReplicas returns a client for the reports of the other replicas.
@@ -64,11 +66,15 @@ func (p *program) replicasExcept(own string) func(context.Context) ([]reportclie
 	}
 }
 
-// token returns this process's token for the API server, from the file that the kubelet renews.
-func (p *program) token() (string, error) {
-	if p.config.BearerTokenFile == "" {
-		return p.config.BearerToken, nil
+// token returns the token for a replica, from a file that the kubelet renews. A replica of a version before v0.2 accepts only the token for the
+// API server.
+func (p *program) token(_ context.Context, replica reportclient.Replica) (string, error) {
+	file := filepath.Join(names.ReportTokenDir, names.ReportTokenFile)
+	if replica.Audience == "" {
+		if file = p.config.BearerTokenFile; file == "" {
+			return p.config.BearerToken, nil
+		}
 	}
-	content, err := os.ReadFile(p.config.BearerTokenFile)
+	content, err := os.ReadFile(file)
 	return strings.TrimSpace(string(content)), err
 }

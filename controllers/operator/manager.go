@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -38,6 +36,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/operator/secrets"
 	"github.com/openservicemesh/osm-operator/controllers/operator/status"
 	"github.com/openservicemesh/osm-operator/controllers/operator/teardown"
+	"github.com/openservicemesh/osm-operator/controllers/operator/tokens"
 	"github.com/openservicemesh/osm-operator/internal/compatibility"
 	"github.com/openservicemesh/osm-operator/internal/component"
 	"github.com/openservicemesh/osm-operator/internal/component/builtin"
@@ -144,7 +143,7 @@ func addReconcilers(mgr ctrl.Manager, o Options) error {
 		return err
 	}
 	if o.Health == nil {
-		o.Health = &health.Reader{Pods: mgr.GetClient(), Token: tokenOf(mgr.GetConfig())}
+		o.Health = &health.Reader{Pods: mgr.GetClient(), Token: tokens.New(mgr.GetClient(), mgr.GetConfig(), o.Namespace, o.Now).For}
 	}
 	if o.Registry == nil && o.SeveralInOneProcess {
 		o.Registry = prometheusclient.NewRegistry()
@@ -203,18 +202,6 @@ func addMetrics(mgr ctrl.Manager, registry prometheusclient.Registerer) (*metric
 		return nil, fmt.Errorf("the metrics about upgrades cannot be registered: %w", err)
 	}
 	return recorder, nil
-}
-
-// tokenOf reads the token that the operator shows to the API server, which replicas of control planes let decide. Tokens are renewed
-// in place, so it is read anew each time.
-func tokenOf(cfg *rest.Config) func() (string, error) {
-	return func() (string, error) {
-		if cfg.BearerTokenFile == "" {
-			return cfg.BearerToken, nil
-		}
-		token, err := os.ReadFile(cfg.BearerTokenFile)
-		return strings.TrimSpace(string(token)), err
-	}
 }
 
 // serverVersion reads the version of the API server.

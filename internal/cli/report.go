@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -18,10 +19,9 @@ import (
 // ctx ends.
 func (a *app) reports(ctx context.Context, c client.Client, m mesh) *reportclient.Client {
 	var ways sync.Map // replica name -> address of the forwarded port
-	token := sync.OnceValues(func() (string, error) { return a.kube.Token(ctx, m.Namespace, names.Controller) })
 	return reportclient.New(reportclient.Config{
 		Replicas:    reportclient.Pods(c, m.Namespace),
-		Token:       token,
+		Token:       a.reportTokens(ctx, m.Namespace),
 		Roots:       func() ([]byte, error) { return roots(ctx, c, m) },
 		TrustDomain: a.trustDomain(ctx, c, m),
 		Dial: func(dialing context.Context, replica reportclient.Replica) (net.Conn, error) {
@@ -37,6 +37,35 @@ func (a *app) reports(ctx context.Context, c client.Client, m mesh) *reportclien
 			return dialer.DialContext(dialing, "tcp", fmt.Sprint(way))
 		},
 	})
+}
+
+// reportTokens returns a function that returns a token for a replica, one for each audience. The token of the user is sent to versions before
+// v0.2 only, which accept no other.
+func (a *app) reportTokens(ctx context.Context, namespace string) func(context.Context, reportclient.Replica) (string, error) {
+	var mu sync.Mutex
+	known := map[string]func() (string, error){}
+	return func(_ context.Context, replica reportclient.Replica) (string, error) {
+		mu.Lock()
+		if known[replica.Audience] == nil {
+			known[replica.Audience] = sync.OnceValues(func() (string, error) { return a.reportToken(ctx, namespace, replica.Audience) })
+		}
+		token := known[replica.Audience]
+		mu.Unlock()
+		return token()
+	}
+}
+
+// reportToken requests a token with an audience. The account of the controller takes the place of the reader, which exists only when the active
+// control plane has version v0.2 or later.
+func (a *app) reportToken(ctx context.Context, namespace, audience string) (string, error) {
+	if audience == "" {
+		return a.kube.Token(ctx, namespace, names.Controller)
+	}
+	token, err := a.kube.RequestToken(ctx, namespace, names.ReportReader, audience)
+	if apierrors.IsNotFound(err) {
+		return a.kube.RequestToken(ctx, namespace, names.Controller, audience)
+	}
+	return token, err
 }
 
 // roots returns the root certificates of a mesh from its trust ConfigMap, which needs fewer permissions than a Secret.

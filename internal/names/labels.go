@@ -57,6 +57,12 @@ const (
 	AppName = "openservicemesh.io"
 	// AppLabel names the component: osm-controller or osm-injector.
 	AppLabel = "app"
+	// AccountAnnotation on a pod of the control plane is the UID of its ServiceAccount. Tokens of a deleted account are invalid, also after an
+	// account of that name was created again.
+	AccountAnnotation = "operator.openservicemesh.io/service-account-uid"
+	// ReportAudienceAnnotation on a pod of the controller is the audience that its report API requires. Versions before v0.2 lack it, and
+	// accept tokens for the API server.
+	ReportAudienceAnnotation = "operator.openservicemesh.io/report-audience"
 	// MeshNameLabel on the controller's Deployment is how the osm command line finds meshes.
 	MeshNameLabel = "meshName"
 	// MeshLabel marks every object that the operator creates for a mesh.

@@ -8,6 +8,8 @@ const (
 	DefaultNamespace = "osm-system"
 	// OperatorNamespace is the namespace the operator itself runs in.
 	OperatorNamespace = "osm-operator-system"
+	// Operator names the operator's Deployment, ServiceAccount and container.
+	Operator = "osm-operator"
 	// DefaultTrustDomain is the suffix of every workload principal by default.
 	DefaultTrustDomain = "cluster.local"
 
@@ -28,6 +30,13 @@ const (
 	CABundleCert = "ca.crt"
 	// CABundleKey is the key of the root's private key (PEM) in the CA Secret.
 	CABundleKey = "private.key"
+
+	// ReportReader is the ServiceAccount that may read the report API and nothing else. Users request its tokens.
+	ReportReader = "osm-report-reader"
+	// ReportTokenDir is where a controller has the token for the report API of the other replicas, in the file ReportTokenFile.
+	ReportTokenDir = "/var/run/secrets/osm/report"
+	// ReportTokenFile is the token's file name in ReportTokenDir.
+	ReportTokenFile = "token"
 
 	// InjectorCertSecret holds the certificate of the injector's webhook.
 	InjectorCertSecret = "osm-injector-webhook-cert"
@@ -57,6 +66,9 @@ func TrustConfigMap(mesh string) string { return "osm-trust-" + mesh }
 
 // TokenAudience is the audience of the service account tokens that sidecars of a mesh present to its control plane.
 func TokenAudience(mesh, namespace string) string { return mesh + "." + namespace + ".osm" }
+
+// ReportAudience is the audience of tokens for the report API of a mesh.
+func ReportAudience(mesh string) string { return "report." + mesh }
 
 // ADSCommonName is the DNS name in the control plane's xDS server certificate.
 func ADSCommonName(trustDomain string) string { return "ads." + trustDomain }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -53,7 +54,10 @@ const disruptionBudget = "PodDisruptionBudget"
 // controlPlane renders the objects of some kinds from the manifests of the control plane.
 func (r *Release) controlPlane(p Parameters, include func(kind string) bool) ([]*unstructured.Unstructured, error) {
 	objects, err := r.render(p, controllerFile, injectorFile)
-	return slices.DeleteFunc(objects, func(o *unstructured.Unstructured) bool { return !include(o.GetKind()) }), err
+	return slices.DeleteFunc(objects, func(o *unstructured.Unstructured) bool {
+		// A canary uses the reader of the mesh.
+		return !include(o.GetKind()) || p.CanarySuffix != "" && strings.HasPrefix(o.GetName(), names.ReportReader)
+	}), err
 }
 
 // DisruptionBudgets renders a PodDisruptionBudget for each Deployment with more than one replica. With one replica it would block the drain of a
@@ -160,6 +164,14 @@ func Labels(mesh, version string) map[string]string {
 	if version != "" {
 		labels[names.VersionLabel] = version
 	}
+	return labels
+}
+
+// NamespaceLabels are the labels of a namespace that was created for a mesh. The instance label is missing: Argo CD takes an object without owner
+// for a part of the Application of that name, and would prune the namespace.
+func NamespaceLabels(mesh string) map[string]string {
+	labels := Labels(mesh, "")
+	delete(labels, names.InstanceLabel)
 	return labels
 }
 

@@ -62,6 +62,7 @@ func fillDeployment(d *deployment, version string, p Parameters) error {
 		return err
 	}
 	d.Spec.Template.WithLabels(Labels(p.Mesh, version))
+	fillReportAudience(d, p.Mesh)
 	addMetadata(d.ObjectMetaApplyConfiguration, w)
 	addMetadata(d.Spec.Template.ObjectMetaApplyConfiguration, w)
 	for i := range d.Spec.Template.Spec.Containers {
@@ -75,6 +76,25 @@ func fillDeployment(d *deployment, version string, p Parameters) error {
 		}
 	}
 	return nil
+}
+
+// fillReportAudience sets the audience of tokens for the report API, in the annotation of the pods and in the tokens that they get.
+func fillReportAudience(d *deployment, mesh string) {
+	audience := names.ReportAudience(mesh)
+	if _, requires := d.Spec.Template.Annotations[names.ReportAudienceAnnotation]; requires {
+		d.Spec.Template.WithAnnotations(map[string]string{names.ReportAudienceAnnotation: audience})
+	}
+	for i := range d.Spec.Template.Spec.Volumes {
+		volume := &d.Spec.Template.Spec.Volumes[i]
+		if volume.Projected == nil {
+			continue
+		}
+		for j := range volume.Projected.Sources {
+			if token := volume.Projected.Sources[j].ServiceAccountToken; token != nil {
+				token.Audience = &audience
+			}
+		}
+	}
 }
 
 // addMetadata adds the labels and annotations of a workload that are not set yet.

@@ -32,8 +32,8 @@ type Target struct {
 type Reader struct {
 	// Pods reads the pods of control planes.
 	Pods kube.Reader
-	// Token is a bearer token whose user may get the report.
-	Token func() (string, error)
+	// Token returns a bearer token for a replica, whose user may get the report.
+	Token func(context.Context, client.Replica) (string, error)
 }
 
 // Read observes a revision. A part that cannot be observed is absent.
@@ -103,7 +103,7 @@ func replicasOf(pods []corev1.Pod, controllers []string) []client.Replica {
 			continue
 		}
 		address := net.JoinHostPort(pod.Status.PodIPs[0].IP, strconv.Itoa(names.ReportPort))
-		replicas = append(replicas, client.Replica{Name: pod.Name, Address: address})
+		replicas = append(replicas, client.Replica{Name: pod.Name, Address: address, Audience: pod.Annotations[names.ReportAudienceAnnotation]})
 	}
 	slices.SortFunc(replicas, func(a, b client.Replica) int { return strings.Compare(a.Name, b.Name) })
 	return replicas

@@ -27,14 +27,23 @@ func (f *Flags) Token(ctx context.Context, namespace, account string) (string, e
 	if token, err := ownToken(ctx, config); err != nil || token != "" {
 		return token, err
 	}
+	return f.RequestToken(ctx, namespace, account)
+}
+
+// RequestToken returns a short-lived token of a service account. Without audiences it is for the API server.
+func (f *Flags) RequestToken(ctx context.Context, namespace, account string, audiences ...string) (string, error) {
+	config, err := f.Config()
+	if err != nil {
+		return "", err
+	}
 	clients, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return "", err
 	}
-	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: ptr.To[int64](tokenSeconds)}}
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{Audiences: audiences, ExpirationSeconds: ptr.To[int64](tokenSeconds)}}
 	answer, err := clients.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, account, request, metav1.CreateOptions{})
 	if err != nil {
-		return "", fmt.Errorf("request a token, because the kubeconfig has none: %w", f.Sentence(err))
+		return "", fmt.Errorf("request a token of service account %s/%s: %w", namespace, account, f.Sentence(err))
 	}
 	return answer.Status.Token, nil
 }

@@ -39,14 +39,16 @@ type Replica struct {
 	Name string
 	// Address is "host:port", or empty if the pod has no address yet.
 	Address string
+	// Audience is the audience that a token must have. It is empty for versions that accept tokens for the API server.
+	Audience string
 }
 
 // Config configures a Client. All fields except Dial are required.
 type Config struct {
 	// Replicas lists the current replicas.
 	Replicas func(ctx context.Context) ([]Replica, error)
-	// Token returns a bearer token whose user may get the non-resource URL /report/v1.
-	Token func() (string, error)
+	// Token returns a bearer token with the audience of a replica, whose user may get the non-resource URL /report/v1.
+	Token func(ctx context.Context, replica Replica) (string, error)
 	// Roots returns the CA certificates of the mesh (PEM).
 	Roots func() ([]byte, error)
 	// TrustDomain is the trust domain of the mesh. It determines the expected name in the replicas' certificates.
@@ -100,10 +102,6 @@ func ask[T any](ctx context.Context, c *Client, path string) ([]Answer[T], error
 	if len(replicas) == 0 {
 		return nil, ErrNoReplicas
 	}
-	token, err := c.config.Token()
-	if err != nil {
-		return nil, fmt.Errorf("get a token for the control plane: %w", err)
-	}
 	roots, err := c.roots()
 	if err != nil {
 		return nil, err
@@ -114,7 +112,7 @@ func ask[T any](ctx context.Context, c *Client, path string) ([]Answer[T], error
 	var wait sync.WaitGroup
 	for i, replica := range replicas {
 		answers[i].Replica = replica.Name
-		wait.Go(func() { answers[i].Err = c.get(ctx, replica, roots, token, path, &answers[i].Value) })
+		wait.Go(func() { answers[i].Err = c.get(ctx, replica, roots, path, &answers[i].Value) })
 	}
 	wait.Wait()
 	return answers, nil
@@ -133,7 +131,11 @@ func (c *Client) roots() (*x509.CertPool, error) {
 }
 
 // get reads a document from one replica. It verifies the replica's certificate before it sends the token.
-func (c *Client) get(ctx context.Context, replica Replica, roots *x509.CertPool, token, path string, document any) error {
+func (c *Client) get(ctx context.Context, replica Replica, roots *x509.CertPool, path string, document any) error {
+	token, err := c.config.Token(ctx, replica)
+	if err != nil {
+		return fmt.Errorf("get a token for replica %s: %w", replica.Name, err)
+	}
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return c.config.Dial(ctx, replica) },
 		TLSClientConfig: &tls.Config{

@@ -67,7 +67,7 @@ func serve(t *testing.T, authority *pki.Authority, documents map[string]any) (ad
 func newClient(authority *pki.Authority, token string, replicas ...Replica) *Client {
 	return New(Config{
 		Replicas:    func(context.Context) ([]Replica, error) { return replicas, nil },
-		Token:       func() (string, error) { return token, nil },
+		Token:       func(context.Context, Replica) (string, error) { return token, nil },
 		Roots:       func() ([]byte, error) { return authority.RootPEM, nil },
 		TrustDomain: "mesh.test",
 	})
@@ -92,7 +92,7 @@ func TestUnreachableIsUnknown(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = closed.Close()
-	c := newClient(ours, "token", Replica{"one", one}, Replica{"two", two}, Replica{"gone", closed.Addr().String()}, Replica{"pretender", pretender}, Replica{"new", ""})
+	c := newClient(ours, "token", Replica{Name: "one", Address: one}, Replica{Name: "two", Address: two}, Replica{Name: "gone", Address: closed.Addr().String()}, Replica{Name: "pretender", Address: pretender}, Replica{Name: "new", Address: ""})
 	answers, err := c.Proxies(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +116,7 @@ func TestUnreachableIsUnknown(t *testing.T) {
 func TestRefusalIsUnknown(t *testing.T) {
 	ours := pki.New(t)
 	one, _ := serve(t, ours, nil)
-	answers, err := newClient(ours, "wrong", Replica{"one", one}).Proxies(t.Context())
+	answers, err := newClient(ours, "wrong", Replica{Name: "one", Address: one}).Proxies(t.Context())
 	if err != nil || answers[0].Err == nil || !strings.Contains(answers[0].Err.Error(), "who are you") {
 		t.Errorf("got %v, %v", answers, err)
 	}
@@ -184,7 +184,7 @@ func TestObject(t *testing.T) {
 			var replicas []Replica
 			for i, documents := range test.replicas {
 				address, _ := serve(t, ours, documents)
-				replicas = append(replicas, Replica{string(rune('a' + i)), address})
+				replicas = append(replicas, Replica{Name: string(rune('a' + i)), Address: address})
 			}
 			if test.dead {
 				replicas = append(replicas, Replica{Name: "dead"})
@@ -218,7 +218,7 @@ func TestPods(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]Replica{{"a", "10.0.0.1:9094"}, {"b", "[fd00::1]:9094"}}, got); diff != "" {
+	if diff := cmp.Diff([]Replica{{Name: "a", Address: "10.0.0.1:9094"}, {Name: "b", Address: "[fd00::1]:9094"}}, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }

@@ -24,7 +24,7 @@ func TestLoads(t *testing.T) {
 		return address
 	}
 	one, two := serving(load("a/till", 20, 10), load("a/buyer", 60, 60)), serving(load("a/till", 30, 5))
-	answers, err := newClient(ours, "token", Replica{"one", one}, Replica{"two", two}).Loads(t.Context())
+	answers, err := newClient(ours, "token", Replica{Name: "one", Address: one}, Replica{Name: "two", Address: two}).Loads(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestChanges(t *testing.T) {
 	ours := pki.New(t)
 	want := report.Changes{Changes: []report.Change{{Number: 7, Objects: []report.ChangedObject{{Kind: "Pod"}}, Seconds: map[string]float64{"push": 0.5}}}}
 	address, _ := serve(t, ours, map[string]any{report.ChangesPath: want})
-	answers, err := newClient(ours, "token", Replica{"one", address}).Changes(t.Context())
+	answers, err := newClient(ours, "token", Replica{Name: "one", Address: address}).Changes(t.Context())
 	if err != nil || answers[0].Err != nil {
 		t.Fatal(err, answers)
 	}

@@ -26,7 +26,7 @@ func Pods(reader client.Reader, namespace string) func(context.Context) ([]Repli
 			if pod.Status.Phase != corev1.PodRunning || names.Component(pod.Labels[names.AppLabel]) != names.Controller {
 				continue
 			}
-			replica := Replica{Name: pod.Name}
+			replica := Replica{Name: pod.Name, Audience: pod.Annotations[names.ReportAudienceAnnotation]}
 			if len(pod.Status.PodIPs) > 0 {
 				replica.Address = net.JoinHostPort(pod.Status.PodIPs[0].IP, strconv.Itoa(names.ReportPort))
 			}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/report"
 )
 
@@ -35,15 +37,17 @@ const (
 // Errors of rejected requests.
 var (
 	errNoToken   = errors.New("send a bearer token of the cluster in the Authorization header")
-	errUnknown   = errors.New("invalid token")
+	errUnknown   = errors.New("invalid token: it needs the audience of this report API, which the annotation " + names.ReportAudienceAnnotation + " of this pod has; earlier versions of osm cannot request it")
 	errForbidden = errors.New(`the token's user may not read the report: it needs the verb "get" on the non-resource URL ` + report.Root)
 )
 
 // Access authorizes readers of the report with the API server. It is safe for concurrent use.
 type Access struct {
 	clients kubernetes.Interface
-	now     func() time.Time
-	reviews chan struct{}
+	// audience is what tokens must have. Tokens of the user replica may have that of the API server instead.
+	audience, replica string
+	now               func() time.Time
+	reviews           chan struct{}
 
 	mu      sync.Mutex
 	answers map[[sha256.Size]byte]decision
@@ -55,9 +59,10 @@ type decision struct {
 	until time.Time
 }
 
-// NewAccess returns an Access. The clients need their own rate limit, because unauthenticated clients cause their requests.
-func NewAccess(clients kubernetes.Interface, now func() time.Time) *Access {
-	return &Access{clients: clients, now: now, reviews: make(chan struct{}, maxReviews), answers: map[[sha256.Size]byte]decision{}}
+// NewAccess returns an Access to the report of a mesh in a namespace. The clients need their own rate limit, because unauthenticated clients cause
+// their requests.
+func NewAccess(clients kubernetes.Interface, mesh, namespace string, now func() time.Time) *Access {
+	return &Access{clients: clients, audience: names.ReportAudience(mesh), replica: "system:serviceaccount:" + namespace + ":" + names.Controller, now: now, reviews: make(chan struct{}, maxReviews), answers: map[[sha256.Size]byte]decision{}}
 }
 
 // protect only forwards requests whose token may read the report.
@@ -103,15 +108,10 @@ func (a *Access) check(r *http.Request) error {
 
 // review authenticates the token and authorizes its user with the API server.
 func (a *Access) review(ctx context.Context, token string) error {
-	who, err := a.clients.AuthenticationV1().TokenReviews().Create(ctx,
-		&authenticationv1.TokenReview{Spec: authenticationv1.TokenReviewSpec{Token: token}}, metav1.CreateOptions{})
+	user, err := a.authenticate(ctx, token)
 	if err != nil {
 		return err
 	}
-	if !who.Status.Authenticated {
-		return errUnknown
-	}
-	user := who.Status.User
 	extra := make(map[string]authorizationv1.ExtraValue, len(user.Extra))
 	for key, value := range user.Extra {
 		extra[key] = authorizationv1.ExtraValue(value)
@@ -129,6 +129,36 @@ func (a *Access) review(ctx context.Context, token string) error {
 		return errForbidden
 	}
 	return nil
+}
+
+// authenticate returns the user of a token. A token for the API server would be dangerous in the hands of this process, so nobody may send one.
+// The exception are replicas of versions before v0.2, which have no other token and the same ServiceAccount as this process.
+func (a *Access) authenticate(ctx context.Context, token string) (authenticationv1.UserInfo, error) {
+	user, err := a.authenticateFor(ctx, token, a.audience)
+	if !errors.Is(err, errUnknown) {
+		return user, err
+	}
+	if user, err = a.authenticateFor(ctx, token); err == nil && user.Username != a.replica {
+		err = errUnknown
+	}
+	return user, err
+}
+
+// authenticateFor returns the user of a token with one of some audiences. None means the audience of the API server.
+func (a *Access) authenticateFor(ctx context.Context, token string, audiences ...string) (authenticationv1.UserInfo, error) {
+	review, err := a.clients.AuthenticationV1().TokenReviews().Create(ctx, &authenticationv1.TokenReview{
+		Spec: authenticationv1.TokenReviewSpec{Token: token, Audiences: audiences},
+	}, metav1.CreateOptions{})
+	switch {
+	case err != nil:
+		return authenticationv1.UserInfo{}, err
+	case !review.Status.Authenticated:
+		return authenticationv1.UserInfo{}, errUnknown
+	case len(audiences) > 0 && !slices.ContainsFunc(review.Status.Audiences, func(one string) bool { return slices.Contains(audiences, one) }):
+		// An API server that does not know audiences reports none.
+		return authenticationv1.UserInfo{}, errUnknown
+	}
+	return review.Status.User, nil
 }
 
 func (a *Access) cached(key [sha256.Size]byte) (decision, bool) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +29,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/snapshot/status"
 )
 
-// cluster is an API server that knows two tokens, "reader" and "stranger", and lets the first one's user read.
+// cluster is an API server that knows all tokens but "what", and lets the user "reader" and service accounts read.
 type cluster struct {
 	reviews int
 	down    bool
@@ -43,17 +44,28 @@ func (c *cluster) access(now func() time.Time) *Access {
 			return true, nil, errors.New("connection refused")
 		}
 		review := action.(clienttesting.CreateAction).GetObject().(*authenticationv1.TokenReview)
-		review.Status.Authenticated = review.Spec.Token == "reader" || review.Spec.Token == "stranger"
-		review.Status.User.Username = review.Spec.Token
+		// The token "... for AUDIENCE" has that audience, and others that of the API server.
+		user, audience, bound := strings.Cut(review.Spec.Token, " for ")
+		if !bound {
+			audience = "api"
+		}
+		wanted := review.Spec.Audiences
+		if len(wanted) == 0 {
+			wanted = []string{"api"}
+		}
+		review.Status.Authenticated = user != "what" && slices.Contains(wanted, audience)
+		if review.Status.Authenticated {
+			review.Status.User.Username, review.Status.Audiences = user, []string{audience}
+		}
 		return true, review, nil
 	})
 	clients.PrependReactor("create", "subjectaccessreviews", func(action clienttesting.Action) (bool, runtime.Object, error) {
 		review := action.(clienttesting.CreateAction).GetObject().(*authorizationv1.SubjectAccessReview)
 		c.asked = append(c.asked, *review.Spec.NonResourceAttributes)
-		review.Status.Allowed = review.Spec.User == "reader"
+		review.Status.Allowed = review.Spec.User == "reader" || strings.HasPrefix(review.Spec.User, "system:serviceaccount:")
 		return true, review, nil
 	})
-	return NewAccess(clients, now)
+	return NewAccess(clients, "osm", "osm-system", now)
 }
 
 // store is what a test wants to be reported.
@@ -98,22 +110,26 @@ func get(handler http.Handler, path, authorization string) *httptest.ResponseRec
 	return recorder
 }
 
-func TestWhoMayRead(t *testing.T) {
+func TestAuditO3WhoMayRead(t *testing.T) {
 	tests := []struct {
 		name, authorization string
 		down, unready       bool
 		code                int
 		says                string
 	}{
-		{"the reader", "Bearer reader", false, false, 200, "counts"},
-		{"any case of the scheme", "bearer reader", false, false, 200, "counts"},
+		{"the reader", "Bearer reader for report.osm", false, false, 200, "counts"},
+		{"any case of the scheme", "bearer reader for report.osm", false, false, 200, "counts"},
 		{"nobody", "", false, false, 401, "send a bearer token"},
 		{"basic", "Basic cmVhZGVy", false, false, 401, "send a bearer token"},
 		{"an unknown token", "Bearer what", false, false, 401, "invalid token"},
-		{"somebody else", "Bearer stranger", false, false, 403, "non-resource URL /report/v1"},
+		{"somebody else", "Bearer stranger for report.osm", false, false, 403, "non-resource URL /report/v1"},
 		{"an oversized token", "Bearer " + strings.Repeat("x", maxToken+1), false, false, 401, "send a bearer token"},
-		{"no API server", "Bearer reader", true, false, 503, "authorize the request with the API server"},
-		{"a replica that has just started", "Bearer reader", false, true, 503, "has not yet read the whole mesh"},
+		{"a token for the API server", "Bearer reader", false, false, 401, "needs the audience"},
+		{"a token for another mesh", "Bearer reader for report.other", false, false, 401, "needs the audience"},
+		{"a replica before v0.2", "Bearer system:serviceaccount:osm-system:osm-controller", false, false, 200, "counts"},
+		{"another account for the API server", "Bearer system:serviceaccount:osm-system:osm-injector", false, false, 401, "needs the audience"},
+		{"no API server", "Bearer reader for report.osm", true, false, 503, "authorize the request with the API server"},
+		{"a replica that has just started", "Bearer reader for report.osm", false, true, 503, "has not yet read the whole mesh"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -137,14 +153,14 @@ func TestAnswersAreRemembered(t *testing.T) {
 	c := &cluster{}
 	handler := Handler(store{ready: true}, nil, issuer(""), c.access(func() time.Time { return now }))
 	for range 3 {
-		get(handler, report.ProxiesPath, "Bearer reader")
+		get(handler, report.ProxiesPath, "Bearer reader for report.osm")
 		get(handler, report.ProxiesPath, "Bearer what")
 	}
-	if c.reviews != 2 {
+	if c.reviews != 3 {
 		t.Errorf("the API server was asked %d times about two tokens", c.reviews)
 	}
 	now = now.Add(decisionTTL + time.Second)
-	if got := get(handler, report.ProxiesPath, "Bearer reader"); got.Code != 200 || c.reviews != 3 {
+	if got := get(handler, report.ProxiesPath, "Bearer reader for report.osm"); got.Code != 200 || c.reviews != 4 {
 		t.Errorf("later: %d, asked %d times", got.Code, c.reviews)
 	}
 }
@@ -246,7 +262,7 @@ func TestDocuments(t *testing.T) {
 		}
 	})
 	for _, path := range []string{report.ObjectsPath + "TrafficTarget/a/unknown", report.ObjectsPath + "TrafficTarget/a", "/"} {
-		if got := get(handler, path, "Bearer reader"); got.Code != 404 {
+		if got := get(handler, path, "Bearer reader for report.osm"); got.Code != 404 {
 			t.Errorf("%s answers %d", path, got.Code)
 		}
 	}
@@ -276,7 +292,7 @@ func sidecar(pod string, routes status.TypeStatus) status.Proxy {
 
 func read(t *testing.T, handler http.Handler, path string, document any) {
 	t.Helper()
-	got := get(handler, path, "Bearer reader")
+	got := get(handler, path, "Bearer reader for report.osm")
 	if got.Code != 200 || got.Header().Get("Content-Type") != "application/json" {
 		t.Fatalf("%s answers %d %s", path, got.Code, got.Body)
 	}
@@ -290,7 +306,7 @@ func TestEveryPathIsProtected(t *testing.T) {
 	handler := Handler(nil, nil, nil, (&cluster{}).access(time.Now))
 	paths := []string{report.ProxiesPath, report.RejectionsPath, report.ChangesPath, report.LoadsPath, report.ObjectsPath + "TrafficTarget/a/known"}
 	for _, path := range paths {
-		if got := get(handler, path, "Bearer stranger"); got.Code != 403 {
+		if got := get(handler, path, "Bearer stranger for report.osm"); got.Code != 403 {
 			t.Errorf("%s answers %d %s", path, got.Code, got.Body)
 		}
 	}

@@ -92,24 +92,28 @@ func token(t *testing.T, clients kubernetes.Interface, account string, audiences
 	return answer.Status.Token
 }
 
-// TestWhoMayRead asks as the control plane itself, whose leader asks the other replicas; as somebody who may not; with a
-// sidecar's token; and with a broken one. What the handler asks the API server, it asks with the control plane's permissions.
-func TestWhoMayRead(t *testing.T) {
+// TestAuditO3WhoMayRead asks as the control plane itself, whose leader asks the other replicas; as somebody who may not; with tokens for the API server, another mesh and
+// sidecars; and with a broken one. What the handler asks the API server, it asks with the control plane's permissions.
+func TestAuditO3WhoMayRead(t *testing.T) {
 	config := envtest.Start(t)
 	install(t, config)
 	clients := kubernetes.NewForConfigOrDie(config)
 	own := rest.AnonymousClientConfig(config)
 	own.BearerToken = token(t, clients, names.Controller)
-	access := server.NewAccess(kubernetes.NewForConfigOrDie(own), time.Now)
+	access := server.NewAccess(kubernetes.NewForConfigOrDie(own), "osm", namespace, time.Now)
 	handler := server.Handler(empty{}, loadstats.NewStore(time.Now), issuer{}, access)
 	for name, test := range map[string]struct {
 		token string
 		code  int
 	}{
-		"the control plane":         {own.BearerToken, http.StatusOK},
-		"the injector":              {token(t, clients, names.Injector), http.StatusForbidden},
-		"a token made for sidecars": {token(t, clients, names.Controller, names.TokenAudience("osm", namespace)), http.StatusUnauthorized},
-		"a broken token":            {own.BearerToken + "x", http.StatusUnauthorized},
+		"another replica":             {token(t, clients, names.Controller, names.ReportAudience("osm")), http.StatusOK},
+		"a replica before v0.2":       {own.BearerToken, http.StatusOK},
+		"the reader":                  {token(t, clients, names.ReportReader, names.ReportAudience("osm")), http.StatusOK},
+		"the reader without audience": {token(t, clients, names.ReportReader), http.StatusUnauthorized},
+		"the injector":                {token(t, clients, names.Injector, names.ReportAudience("osm")), http.StatusForbidden},
+		"a token for another mesh":    {token(t, clients, names.Controller, names.ReportAudience("other")), http.StatusUnauthorized},
+		"a token made for sidecars":   {token(t, clients, names.Controller, names.TokenAudience("osm", namespace)), http.StatusUnauthorized},
+		"a broken token":              {own.BearerToken + "x", http.StatusUnauthorized},
 	} {
 		t.Run(name, func(t *testing.T) {
 			request := httptest.NewRequest(http.MethodGet, report.ProxiesPath, nil)
