@@ -11,6 +11,7 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/names"
@@ -117,4 +118,38 @@ func containsAll(text string, words []string) bool {
 		}
 	}
 	return true
+}
+
+// Events of one object are added up, and show the text of the first. A deleted object looks like one that never existed.
+func TestAuditU9EachDriftHasItsEvent(t *testing.T) {
+	const name = "auditu9"
+	readyMesh(t, name, nil)
+	deployment := &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Injector)}
+	change(t, deployment, func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = "evil/image:1" })
+	waitEvent(t, meshNamespace(name)+"/osm-injector", "DriftRepaired", "image")
+	change(t, deployment, func(d *appsv1.Deployment) { d.Spec.Replicas = ptr.To[int32](7) })
+	waitEvent(t, meshNamespace(name)+"/osm-injector", "DriftRepaired", "replicas")
+	remove(t, deployment)
+	waitEvent(t, meshNamespace(name)+"/osm-injector", "DriftRepaired", "created", "deleted outside the operator")
+	remove(t, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "osm-controller-auditu9"}})
+	waitEvent(t, "osm-controller-auditu9", "DriftRepaired", "created", "deleted outside the operator")
+}
+
+// Pods with the tokens of a deleted ServiceAccount are refused by the API server until they are replaced.
+func TestAuditU1RecreatedAccountReplacesThePods(t *testing.T) {
+	const name = "auditu1"
+	readyMesh(t, name, nil)
+	for _, component := range []string{names.Controller, names.Injector} {
+		account := &corev1.ServiceAccount{ObjectMeta: inMeshNamespace(name, component)}
+		get(t, account)
+		before := account.UID
+		remove(t, account)
+		waitRecreated(t, account, before)
+		waitFor(t, &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, component)}, func(d *appsv1.Deployment) error {
+			if uid := d.Spec.Template.Annotations[names.AccountAnnotation]; uid != string(account.UID) {
+				return fmt.Errorf("the pods of %s are those of account %q, want %s", component, uid, account.UID)
+			}
+			return nil
+		})
+	}
 }

@@ -46,11 +46,12 @@ type Applier struct {
 	client   client.Client
 	recorder events.EventRecorder
 	ignored  *ignoredObjects
+	known    *knownObjects
 }
 
 // New returns an Applier. The cache that c reads from must hold every kind that is applied.
 func New(c client.Client, recorder events.EventRecorder) *Applier {
-	return &Applier{client: c, recorder: recorder, ignored: newIgnoredObjects()}
+	return &Applier{client: c, recorder: recorder, ignored: newIgnoredObjects(), known: newKnownObjects()}
 }
 
 // ApplyAll applies every object in order on behalf of owner. A failed object does not keep later objects from being applied. The
@@ -71,12 +72,14 @@ func (a *Applier) Apply(ctx context.Context, owner client.Object, object *unstru
 	if err != nil {
 		return outcome, err
 	}
+	a.known.record(owner.GetUID(), describe(object))
 	a.RecordIgnored(owner, object, outcome == DriftIgnored)
 	a.recordChange(owner, object, outcome, fields)
 	return outcome, nil
 }
 
-// ApplyWithoutEvents is Apply without Events. It returns the fields whose drift was repaired, for Events of the caller.
+// ApplyWithoutEvents is Apply without Events. It returns the fields whose drift was repaired, for Events of the caller. Afterwards the object
+// has the UID of the live one.
 func (a *Applier) ApplyWithoutEvents(ctx context.Context, object *unstructured.Unstructured) (Outcome, []string, error) {
 	desired := object.DeepCopy()
 	hash, err := hashOf(desired)
@@ -96,6 +99,7 @@ func (a *Applier) ApplyWithoutEvents(ctx context.Context, object *unstructured.U
 	}
 	outcome, fields := decide(desired, live, hash)
 	if outcome == Unchanged || outcome == DriftIgnored {
+		object.SetUID((&unstructured.Unstructured{Object: live}).GetUID())
 		return outcome, nil, nil
 	}
 	if err := a.keepReplicas(ctx, desired, live); err != nil {
@@ -104,6 +108,7 @@ func (a *Applier) ApplyWithoutEvents(ctx context.Context, object *unstructured.U
 	if err := a.apply(ctx, desired, live); err != nil {
 		return Unchanged, nil, err
 	}
+	object.SetUID(desired.GetUID())
 	log.FromContext(ctx).Info("applied", "object", describe(desired), "outcome", outcome, "fields", fields)
 	return outcome, fields, nil
 }
@@ -168,13 +173,28 @@ func (a *Applier) recordChange(owner client.Object, object *unstructured.Unstruc
 	name := describe(object)
 	switch outcome {
 	case Created:
+		if a.known.existed(owner.GetUID(), name) {
+			a.recorder.Eventf(owner, object, corev1.EventTypeWarning, string(DriftRepaired), "Recreate",
+				"created %s again, which was deleted outside the operator", name)
+			return
+		}
 		a.recorder.Eventf(owner, object, corev1.EventTypeNormal, string(outcome), "Apply", "created %s", name)
 	case Updated:
 		a.recorder.Eventf(owner, object, corev1.EventTypeNormal, string(outcome), "Apply", "updated %s", name)
 	case DriftRepaired:
-		a.recorder.Eventf(owner, object, corev1.EventTypeWarning, string(outcome), "Apply",
+		// The recorder adds up Events with the same action, and keeps the text of the first.
+		a.recorder.Eventf(owner, object, corev1.EventTypeWarning, string(outcome), actionOf("Revert", fields),
 			"reverted changes of %s that were made outside the operator: %s", name, abbreviate(fields))
 	}
+}
+
+// maxAction is the number of characters of an action that the API server accepts.
+const maxAction = 128
+
+// actionOf distinguishes Events about different fields of one object.
+func actionOf(verb string, fields []string) string {
+	action := verb + " " + strings.Join(fields, ",")
+	return action[:min(len(action), maxAction)]
 }
 
 // maxListed keeps Events and conditions short: an Event holds at most 1024 characters.

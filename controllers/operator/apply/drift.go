@@ -58,6 +58,7 @@ func (i *ignoredObjects) record(owner types.UID, object string, ignored bool) bo
 
 // BeginReconcile starts a reconciliation of an owner. IgnoredObjects counts from here.
 func (a *Applier) BeginReconcile(owner client.Object) {
+	a.known.begin(owner.GetUID())
 	a.ignored.mu.Lock()
 	defer a.ignored.mu.Unlock()
 	delete(a.ignored.previous, owner.GetUID())

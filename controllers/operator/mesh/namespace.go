@@ -18,6 +18,9 @@ import (
 // namespaceRetry is the requeue interval for a namespace that exists but is not in the cache yet.
 const namespaceRetry = 200 * time.Millisecond
 
+// pruneAnnotation keeps Argo CD from deleting an object that an Application does not contain.
+const pruneAnnotation = "argocd.argoproj.io/sync-options"
+
 // reconcileNamespace creates the namespace of the mesh. One that exists is used as it is, and stays when the mesh is removed.
 func (r *Reconciler) reconcileNamespace(ctx context.Context, s *scope) error {
 	home, err := r.Namespace(ctx, s.wanted.Namespace)
@@ -40,7 +43,9 @@ func (r *Reconciler) reconcileNamespace(ctx context.Context, s *scope) error {
 // createNamespace creates the namespace; its label says that it was made for this mesh. A namespace that somebody else created at the
 // same time, and that the cache does not hold yet, is used as it is.
 func (r *Reconciler) createNamespace(ctx context.Context, s *scope) error {
-	home := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.wanted.Namespace, Labels: operand.Labels(s.mesh.Name, "")}}
+	home := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		Name: s.wanted.Namespace, Labels: operand.NamespaceLabels(s.mesh.Name), Annotations: map[string]string{pruneAnnotation: "Prune=false"},
+	}}
 	err := r.Client.Create(ctx, home, client.FieldOwner(apply.FieldManager))
 	if apierrors.IsAlreadyExists(err) {
 		s.observeAgain(namespaceRetry)

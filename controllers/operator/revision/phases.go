@@ -23,7 +23,7 @@ func (r *Reconciler) deploy(ctx context.Context, revision *v1alpha1.MeshRevision
 	if err := r.setInitialReplicas(ctx, revision, objects); err != nil {
 		return err
 	}
-	if err := r.Applier.ApplyAll(ctx, revision, objects); err != nil {
+	if err := r.applyAll(ctx, revision, objects); err != nil {
 		return err
 	}
 	return r.deleteCanary(ctx, revision)

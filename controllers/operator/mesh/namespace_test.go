@@ -1,0 +1,60 @@
+package mesh
+
+import (
+	"context"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
+	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// namespaceReconciler returns a reconciler whose cache may lack namespaces, and its scope.
+func namespaceReconciler(funcs interceptor.Funcs, objects ...client.Object) (*Reconciler, *scope) {
+	c := fake.NewClientBuilder().WithObjects(objects...).WithInterceptorFuncs(funcs).Build()
+	mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}}
+	return &Reconciler{Cluster: &observe.Cluster{Client: c}, Recorder: events.NewFakeRecorder(10)}, &scope{mesh: mesh, wanted: desired.Mesh{Name: "osm", Namespace: "osm-system"}}
+}
+
+// A Namespace and a Mesh that are applied together arrive in the cache at different times.
+func TestAuditO15NamespaceThatTheCacheLacksIsUsed(t *testing.T) {
+	r, s := namespaceReconciler(interceptor.Funcs{
+		Get: func(_ context.Context, _ client.WithWatch, key client.ObjectKey, _ client.Object, _ ...client.GetOption) error {
+			return apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, key.Name)
+		},
+	}, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "osm-system"}})
+	if err := r.reconcileNamespace(t.Context(), s); err != nil {
+		t.Errorf("the namespace exists: %v", err)
+	}
+	if s.requeue == 0 {
+		t.Error("nothing observes the namespace again")
+	}
+}
+
+// Argo CD takes an object with the instance label of an Application, and without owner, for a part of it, and prunes it.
+func TestAuditO12ArgoCDDoesNotPruneTheNamespace(t *testing.T) {
+	r, s := namespaceReconciler(interceptor.Funcs{})
+	if err := r.reconcileNamespace(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	namespace, err := r.Namespace(t.Context(), "osm-system")
+	if err != nil || namespace == nil {
+		t.Fatalf("the namespace is %v (%v)", namespace, err)
+	}
+	if instance, labelled := namespace.Labels[names.InstanceLabel]; labelled {
+		t.Errorf("the namespace has the instance label %q", instance)
+	}
+	if namespace.Labels[names.MeshLabel] != "osm" || namespace.Annotations[pruneAnnotation] != "Prune=false" {
+		t.Errorf("the namespace has the labels %v and the annotations %v", namespace.Labels, namespace.Annotations)
+	}
+}
