@@ -2,6 +2,7 @@ package operator_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -99,6 +100,30 @@ func TestDeletedMeshConfigIsRecreated(t *testing.T) {
 		}
 		return nil
 	})
+	waitReady(t, mesh)
+}
+
+// A MeshConfig that is created with defaults loses the settings of users.
+func TestAuditU3DeletedMeshConfigIsRestored(t *testing.T) {
+	const name = "auditu3"
+	mesh := readyMesh(t, name, nil)
+	live := meshConfig(name)
+	change(t, live, func(m *configv1alpha2.MeshConfig) {
+		m.Spec.Traffic.EnablePermissiveTrafficPolicyMode, m.Spec.Traffic.EnableEgress = true, true
+	})
+	waitFor(t, &corev1.ConfigMap{ObjectMeta: inMeshNamespace(name, "osm-mesh-config-backup")}, func(c *corev1.ConfigMap) error {
+		if !strings.Contains(c.Data["spec.json"], `"enableEgress":true`) {
+			return fmt.Errorf("the last values are not stored: %v", c.Data)
+		}
+		return nil
+	})
+	previous := live.UID
+	remove(t, live)
+	waitRecreated(t, live, previous)
+	if !live.Spec.Traffic.EnablePermissiveTrafficPolicyMode || !live.Spec.Traffic.EnableEgress {
+		t.Errorf("the MeshConfig has lost its values: %+v", live.Spec.Traffic)
+	}
+	waitEvent(t, meshNamespace(name), "Restored", "somebody has deleted it")
 	waitReady(t, mesh)
 }
 

@@ -41,11 +41,14 @@ func (k *Keeper) Reconcile(ctx context.Context, mesh *v1alpha1.Mesh) (*configv1a
 	if err := k.EndTeardown(ctx, mesh, live); err != nil {
 		return nil, err
 	}
-	return live, k.applyDeclared(ctx, mesh, live)
+	if err := k.applyDeclared(ctx, mesh, live); err != nil {
+		return nil, err
+	}
+	return live, k.saveBackup(ctx, mesh, live)
 }
 
-// GetOrCreate reads the MeshConfig of a mesh, or creates it with all presets. Create never overwrites one that a user created at the
-// same time.
+// GetOrCreate reads the MeshConfig of a mesh, or creates it with its last spec, or else with all presets. Create never overwrites one that a user
+// created at the same time.
 func (k *Keeper) GetOrCreate(ctx context.Context, mesh *v1alpha1.Mesh) (*configv1alpha2.MeshConfig, error) {
 	namespace := k.Wanted(mesh).Namespace
 	live := &configv1alpha2.MeshConfig{}
@@ -56,12 +59,18 @@ func (k *Keeper) GetOrCreate(ctx context.Context, mesh *v1alpha1.Mesh) (*configv
 	if err != nil {
 		return nil, err
 	}
+	restored, err := k.restoreSpec(ctx, mesh, object)
+	if err != nil {
+		return nil, err
+	}
 	object.SetLabels(operand.Labels(mesh.Name, ""))
 	if err := apply.SetController(mesh, k.Client.Scheme(), object); err != nil {
 		return nil, err
 	}
 	err = k.Client.Create(ctx, object, client.FieldOwner(presetManager))
 	switch {
+	case err == nil && restored:
+		k.Recorder.Eventf(mesh, nil, corev1.EventTypeWarning, "Restored", "RestoreMeshConfig", "created MeshConfig %s/%s again with its last values, because somebody has deleted it", object.GetNamespace(), object.GetName())
 	case err == nil:
 		k.Recorder.Eventf(mesh, nil, corev1.EventTypeNormal, "Created", "CreateMeshConfig", "created MeshConfig %s/%s", object.GetNamespace(), object.GetName())
 	case !apierrors.IsAlreadyExists(err):
