@@ -31,7 +31,7 @@ func TestAuditO6PausedUpgradeIsNotRolledBackAtItsFirstLook(t *testing.T) {
 		return nil
 	})
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Paused = ptr.To(true) })
-	waitCondition(t, mesh, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonPaused)
+	waitCondition(t, mesh, v1alpha1.ConditionUpgrading, metav1.ConditionFalse, v1alpha1.ReasonPaused)
 	hourAgo := metav1.NewTime(time.Now().Add(-time.Hour).Truncate(time.Second))
 	eventually(t, func() error {
 		get(t, revision)
