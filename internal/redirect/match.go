@@ -124,8 +124,7 @@ func loadPort() []expr.Any {
 	}
 }
 
-// port matches one destination port, notPort every other port.
-func port(p uint16) matcher    { return matchPort(p, expr.CmpOpEq, "") }
+// notPort matches every destination port except one.
 func notPort(p uint16) matcher { return matchPort(p, expr.CmpOpNeq, "!= ") }
 
 func matchPort(p uint16, op expr.CmpOp, sign string) matcher {
@@ -151,7 +150,6 @@ func verdict(kind expr.VerdictKind, text, chain string) matcher {
 	return matcher{text: text, exprs: []expr.Any{&expr.Verdict{Kind: kind, Chain: chain}}}
 }
 
-func accept() matcher           { return verdict(expr.VerdictAccept, "accept", "") }
 func returnVerdict() matcher    { return verdict(expr.VerdictReturn, "return", "") }
 func jump(chain string) matcher { return verdict(expr.VerdictJump, "jump", chain) }
 func goTo(chain string) matcher { return verdict(expr.VerdictGoto, "goto", chain) }
