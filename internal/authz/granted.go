@@ -30,7 +30,10 @@ func GrantedServices(v *catalog.View, client identity.ServiceAccount) []catalog.
 	}
 	ports := map[string]int{}
 	return slices.DeleteFunc(slices.SortedFunc(maps.Keys(found), catalog.Name.Compare), func(name catalog.Name) bool {
-		if service := v.Service(name); service != nil && name.Namespace != client.Namespace {
+		if name.Namespace == client.Namespace {
+			return false
+		}
+		if service := v.Service(name); service != nil {
 			ports[name.Namespace] += len(service.Ports)
 		}
 		return ports[name.Namespace] > MaxForeignPorts

@@ -1,7 +1,6 @@
 package scope
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/authz"
@@ -31,14 +30,9 @@ func permissiveAnywhere(v *catalog.View) bool {
 // reachable are the Services that the client may be able to call, sorted: Services of permissive namespaces, Services
 // that TrafficTargets let it call, and the roots of splits to those.
 func (o outboundBuilder) reachable() []catalog.Name {
-	found := map[catalog.Name]struct{}{}
-	for _, service := range permissiveServices(o.view) {
-		found[service] = struct{}{}
-	}
-	for _, service := range authz.GrantedServices(o.view, o.client) {
-		found[service] = struct{}{}
-	}
-	return slices.SortedFunc(maps.Keys(found), catalog.Name.Compare)
+	services := append(authz.GrantedServices(o.view, o.client), permissiveServices(o.view)...)
+	slices.SortFunc(services, catalog.Name.Compare)
+	return slices.Compact(services)
 }
 
 // permissiveServices are the Services of permissive namespaces. In a mesh that is not permissive it reads only
