@@ -3,7 +3,6 @@ package verdict
 import (
 	"net/netip"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -40,7 +39,8 @@ func TestLoadReports_OfRealSidecars(t *testing.T) {
 			})
 		}
 	}
-	eventually.True(t, 20*time.Second, "all sidecars can report", func() bool { return n.control.loads.Read().Sidecars == len(pods) })
+	// Envoy counts from the moment it is told to report, so a first report shows that requests from now on are counted.
+	eventually.True(t, 4*loadstats.Interval, "all sidecars report", func() bool { return n.control.loads.Read().Reporting == len(pods) })
 	ask(1, "/a", good)
 	ask(1, "/denied", denied)
 	ask(2, "/a", failed)
