@@ -40,17 +40,29 @@ func TestIngress(t *testing.T) {
 		{"nothing", []catalog.Entry{on}, nil},
 		{"policies are off", []catalog.Entry{policy("a", "web", 1, 8080, nil)}, nil},
 		{"the pods of the gateway", []catalog.Entry{on, policy("a", "web", 1, 8080, nil)}, []string{"shop/a shop/web:8080 [10.0.0.7/32] any=false requests=true 0"}},
-		{"a gateway without pods admits nobody", []catalog.Entry{on, policy("a", "web", 1, 8080, func(b *catalog.IngressBackend) { b.Gateways[0].Name = "none" })},
-			[]string{"shop/a shop/web:8080 [] any=false requests=true 0"}},
-		{"a range", []catalog.Entry{on, policy("a", "web", 1, 8080, func(b *catalog.IngressBackend) { b.Prefixes = []netip.Prefix{netip.MustParsePrefix("192.168.0.0/16")} })},
-			[]string{"shop/a shop/web:8080 [10.0.0.7/32 192.168.0.0/16] any=false requests=true 0"}},
+		{
+			"a gateway without pods admits nobody",
+			[]catalog.Entry{on, policy("a", "web", 1, 8080, func(b *catalog.IngressBackend) { b.Gateways[0].Name = "none" })},
+			[]string{"shop/a shop/web:8080 [] any=false requests=true 0"},
+		},
+		{
+			"a range",
+			[]catalog.Entry{on, policy("a", "web", 1, 8080, func(b *catalog.IngressBackend) { b.Prefixes = []netip.Prefix{netip.MustParsePrefix("192.168.0.0/16")} })},
+			[]string{"shop/a shop/web:8080 [10.0.0.7/32 192.168.0.0/16] any=false requests=true 0"},
+		},
 		{"the port of the Service is not the port of the pod", []catalog.Entry{on, policy("a", "web", 1, 80, nil)}, nil},
 		{"the older policy", []catalog.Entry{on, policy("a", "web", 2, 8080, nil), policy("b", "web", 1, 8080, nil)}, []string{"shop/b shop/web:8080 [10.0.0.7/32] any=false requests=true 0"}},
-		{"the older policy of another Service with the port", []catalog.Entry{on, policy("a", "web", 2, 8080, nil), policy("b", "alias", 1, 8080, nil)},
-			[]string{"shop/b shop/alias:8080 [10.0.0.7/32] any=false requests=true 0"}},
+		{
+			"the older policy of another Service with the port",
+			[]catalog.Entry{on, policy("a", "web", 2, 8080, nil), policy("b", "alias", 1, 8080, nil)},
+			[]string{"shop/b shop/alias:8080 [10.0.0.7/32] any=false requests=true 0"},
+		},
 		{"a policy of another namespace", []catalog.Entry{on, policy("a", "web", 1, 8080, func(b *catalog.IngressBackend) { b.Backends[0].Service.Namespace = "ingress" })}, nil},
-		{"the requests of a group", []catalog.Entry{on, Group("shop", "front", "/front"), policy("a", "web", 1, 8080, func(b *catalog.IngressBackend) { b.RouteGroups = []string{"front", "none"} })},
-			[]string{"shop/a shop/web:8080 [10.0.0.7/32] any=false requests=false 1"}},
+		{
+			"the requests of a group",
+			[]catalog.Entry{on, Group("shop", "front", "/front"), policy("a", "web", 1, 8080, func(b *catalog.IngressBackend) { b.RouteGroups = []string{"front", "none"} })},
+			[]string{"shop/a shop/web:8080 [10.0.0.7/32] any=false requests=false 1"},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			base := []catalog.Entry{&catalog.Namespace{Name: "shop", Monitored: true}, pod, nginx, web, alias, Slice(gateway, nginx)}
