@@ -1,4 +1,3 @@
-// Command osm is the command line of Open Service Mesh. See docs/cli.
 package main
 
 import (

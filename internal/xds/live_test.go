@@ -29,14 +29,14 @@ type liveEnvoy struct {
 
 func startReal(t *testing.T, pod *catalog.Pod, entries ...catalog.Entry) *liveEnvoy {
 	t.Helper()
-	return startRealAt(t, character{}, pod, entries...)
+	return startRealAt(t, controlOptions{}, pod, entries...)
 }
 
-func startRealAt(t *testing.T, is character, pod *catalog.Pod, entries ...catalog.Entry) *liveEnvoy {
+func startRealAt(t *testing.T, options controlOptions, pod *catalog.Pod, entries ...catalog.Entry) *liveEnvoy {
 	t.Helper()
 	r := &liveEnvoy{ns: nstest.New(t)}
 	listener := r.ns.Listen(t, fmt.Sprintf("127.0.0.1:%d", names.ADSPort))
-	r.control = startWith(t, listener, is, entries...)
+	r.control = startWith(t, listener, options, entries...)
 	r.control.store.MarkSynced()
 	dir := t.TempDir()
 	config := bootstrap.Config{

@@ -17,7 +17,7 @@ import (
 func TestRealEnvoyIsNotReadyWhileItRejects(t *testing.T) {
 	m := newMesh()
 	broken := meshtest.Target("u", m.server.Identity(), []catalog.TargetRule{meshtest.HTTP("broken")}, m.client.Identity())
-	r := startRealAt(t, character{settling: time.Hour}, m.server, append(m.entries(), meshtest.Group("a", "broken", "/("), broken)...)
+	r := startRealAt(t, controlOptions{settling: time.Hour}, m.server, append(m.entries(), meshtest.Group("a", "broken", "/("), broken)...)
 	eventually.True(t, 15*time.Second, "the routes rejected", func() bool {
 		proxies := r.control.store.Proxies()
 		return len(proxies) == 1 && !proxies[0].IsUpToDate() && r.ask("/ready") == "LIVE\n"

@@ -82,22 +82,22 @@ func listen(t testing.TB) net.Listener {
 
 func startOn(t testing.TB, listener net.Listener, entries ...catalog.Entry) *control {
 	t.Helper()
-	return startWith(t, listener, character{}, entries...)
+	return startWith(t, listener, controlOptions{}, entries...)
 }
 
-// character contains the options of a control plane.
-type character struct {
+// controlOptions are the options of a control plane.
+type controlOptions struct {
 	compatibility compatibility.Entry
 	settling      time.Duration
 }
 
-func startWith(t testing.TB, listener net.Listener, is character, entries ...catalog.Entry) *control {
+func startWith(t testing.TB, listener net.Listener, options controlOptions, entries ...catalog.Entry) *control {
 	t.Helper()
 	root := pki.New(t)
 	c := &control{tokens: tokens{}, metrics: prometheus.NewRegistry(), rootPEM: root.RootPEM}
 	c.store = snapshot.NewStore(snapshot.Config{
 		TrustDomain: trustDomain, Certificates: authority{t, root}, Log: logr.Discard(), Metrics: c.metrics, Now: time.Now,
-		StartupPeriod: is.settling,
+		StartupPeriod: options.settling,
 	})
 	ads := meshtest.SA("control", "ads")
 	chain, key := root.Issue(t, ads, trustDomain)
@@ -108,7 +108,7 @@ func startWith(t testing.TB, listener net.Listener, is character, entries ...cat
 	now := func() time.Time { return time.Now().Add(time.Duration(c.later.Load())) }
 	c.loads = loadstats.NewStore(now)
 	server, err := NewServer(Config{
-		Store: c.store, Authenticator: c.tokens, Log: logr.Discard(), Metrics: c.metrics, Loads: c.loads, Now: now, Compatibility: is.compatibility,
+		Store: c.store, Authenticator: c.tokens, Log: logr.Discard(), Metrics: c.metrics, Loads: c.loads, Now: now, Compatibility: options.compatibility,
 		TLS: &tls.Config{Certificates: []tls.Certificate{pair}},
 	})
 	if err != nil {

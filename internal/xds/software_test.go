@@ -42,7 +42,7 @@ func TestUnsupportedEnvoyIsNotServed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMesh()
-			c := startWith(t, listen(t), character{compatibility: supported}, m.entries()...)
+			c := startWith(t, listen(t), controlOptions{compatibility: supported}, m.entries()...)
 			c.store.MarkSynced()
 			p := c.connectAs(t, c.tokenOf(m.client), fakexds.NewEnvoy(), test.node)
 			if test.served {

@@ -1,6 +1,3 @@
-// Package pki issues workload certificates for tests, in the same form as the mesh.
-//
-// Its input is workload identities. Its output is certificates and keys of a temporary authority, as PEM.
 package pki
 
 import (

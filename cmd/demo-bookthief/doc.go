@@ -1,0 +1,3 @@
+// Command demo-bookthief tries to take books from the demo's bookstore. Package demo describes its environment variables
+// and output.
+package main

@@ -1,0 +1,5 @@
+// Command gendocs generates the reference of the osm command line: go run ./internal/cli/gendocs DIRECTORY ANALYSIS
+//
+// The commands flow in. One Markdown page per command flows out, named osm*.md. Pages of removed commands are deleted. ANALYSIS is the
+// path of the page with the codes of osm analyze.
+package main
