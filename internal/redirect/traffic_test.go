@@ -128,13 +128,21 @@ func TestThreat26BothFamiliesAreCaptured(t *testing.T) {
 		{what: "the sidecar itself", uid: proxy, address: "10.9.0.2:80", want: "peer"},
 		{what: "the sidecar itself, IPv6", uid: proxy, address: "[fd00:9::2]:80", want: "peer"},
 		{what: "another application user", uid: 1000, address: "10.9.0.2:80", want: "outbound 10.9.0.2:80"},
-		{what: "TestAuditS9: the admin port of another pod", uid: root, address: "10.9.0.2:15000", want: "outbound 10.9.0.2:15000"},
 		{what: "inbound", inbound: true, address: "10.9.0.1:8080", want: "inbound 10.9.0.1:8080"},
 		{what: "inbound IPv6", inbound: true, address: "[fd00:9::1]:8080", want: "inbound [fd00:9::1]:8080"},
 		{what: "liveness probe", inbound: true, address: "10.9.0.1:15901", want: "application"},
 		{what: "liveness probe, IPv6", inbound: true, address: "[fd00:9::1]:15901", want: "application"},
 		{what: "the sidecar's own probe", inbound: true, address: "10.9.0.1:15905", want: "application"},
-		{what: "a port that is no probe port", inbound: true, address: "10.9.0.1:15906", want: "inbound 10.9.0.1:15906"},
+		{what: "a port without a probe", inbound: true, address: "10.9.0.1:15906", want: "inbound 10.9.0.1:15906"},
+	})
+}
+
+// TestAuditS9NoPortBypassesTheSidecar checks ports that have a meaning in the sidecar, but need no exception.
+func TestAuditS9NoPortBypassesTheSidecar(t *testing.T) {
+	checkDials(t, newNetwork(t, Config{}), []dialCase{
+		{what: "the admin port of another pod", uid: root, address: "10.9.0.2:15000", want: "outbound 10.9.0.2:15000"},
+		{what: "the admin port from outside", inbound: true, address: "10.9.0.1:15000", want: "inbound 10.9.0.1:15000"},
+		{what: "the port of OSM's helper for tcpSocket probes", inbound: true, address: "10.9.0.1:15904", want: "inbound 10.9.0.1:15904"},
 	})
 }
 
