@@ -46,8 +46,9 @@ func TestServe(t *testing.T) {
 	default:
 	}
 	c.remove(m.client)
-	if err := p.waitEnd(t); status.Code(err) != codes.PermissionDenied {
-		t.Errorf("the stream of a deleted pod ended with %v", err)
+	// A write in progress is aborted with its connection, and then the status does not arrive.
+	if code := status.Code(p.waitEnd(t)); code != codes.PermissionDenied && code != codes.Unavailable {
+		t.Errorf("the stream of a deleted pod ended with %s", code)
 	}
 }
 

@@ -53,7 +53,8 @@ func tryPairs(t *testing.T, network *verdict.Network, pairs int) {
 		}
 	})
 	t.Log(&network.Report)
-	if never := network.Report.Unobserved(); !t.Failed() && len(never) > 0 && pairs >= 1000 {
+	// With fewer pairs a rare answer can be missing by chance.
+	if never := network.Report.Unobserved(); !t.Failed() && len(never) > 0 && pairs >= 2000 {
 		t.Errorf("no answer was ever %v: the meshes and requests that are drawn do not test it", never)
 	}
 }
