@@ -30,6 +30,8 @@ const (
 	ReasonNotFollowed = "NotFollowed"
 	// ReasonTooManyServices means that some Services are beyond the bound of what a client in another namespace receives.
 	ReasonTooManyServices = "TooManyServices"
+	// ReasonNoUsableBackend means that requests of a TrafficSplit have no destination.
+	ReasonNoUsableBackend = "NoUsableBackend"
 	// ReasonConflicted means that an older object has precedence.
 	ReasonConflicted = "Conflicted"
 )

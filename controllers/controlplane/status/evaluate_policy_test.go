@@ -64,8 +64,8 @@ func TestEvaluateSplit(t *testing.T) {
 		},
 		{
 			"a backend that does not exist yet", EvaluateSplit, split("s", 1), servicesNamed("web"),
-			map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"},
-			"Service shop/web-v1 does not exist, so the other backends take its share",
+			map[string]string{Accepted: "False NoUsableBackend", ResolvedRefs: "False RefNotFound"},
+			"Service shop/web-v1 does not exist, so it gets no requests",
 		},
 		{
 			"a root that does not exist", EvaluateSplit, split("s", 1), servicesNamed("web-v1"),
@@ -74,9 +74,31 @@ func TestEvaluateSplit(t *testing.T) {
 		},
 		{
 			"a backend without the root's port", EvaluateSplit, split("s", 1), portless,
-			map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"},
+			map[string]string{Accepted: "False NoUsableBackend", ResolvedRefs: "False RefNotFound"},
 			"Service shop/web-v1 has none of the ports of Service shop/web",
 		},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.check(t) })
+	}
+}
+
+// A split whose requests have no destination is not accepted. A missing backend beside a usable one only loses its share.
+func TestAuditU5SplitWithoutUsableBackend(t *testing.T) {
+	weighted := func(backends ...any) *unstructured.Unstructured {
+		u := split("s", 1)
+		u.Object["spec"].(map[string]any)["backends"] = backends
+		return u
+	}
+	to := func(service string, weight int64) any { return map[string]any{"service": service, "weight": weight} }
+	notFound := map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"}
+	unusable := map[string]string{Accepted: "False NoUsableBackend", ResolvedRefs: "False RefNotFound"}
+	const stops = "No backend can receive requests, so all requests to Service shop/web that this split selects fail"
+	for _, test := range []evaluateCase{
+		{"the only backend is missing", EvaluateSplit, weighted(to("none", 1)), servicesNamed("web"), unusable, stops},
+		{"all backends are missing", EvaluateSplit, weighted(to("none", 1), to("nil", 1)), servicesNamed("web"), unusable, stops},
+		{"the backend that exists has weight 0", EvaluateSplit, weighted(to("none", 1), to("web-v1", 0)), servicesNamed("web", "web-v1"), unusable, stops},
+		{"another backend takes the share", EvaluateSplit, weighted(to("none", 1), to("web-v1", 1)), servicesNamed("web", "web-v1"), notFound, "so the other backends take its share"},
+		{"the root is missing, too", EvaluateSplit, weighted(to("none", 1)), nil, notFound, "so no requests are split"},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.check(t) })
 	}

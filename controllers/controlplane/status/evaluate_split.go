@@ -26,9 +26,13 @@ func EvaluateSplit(ctx context.Context, reader client.Reader, object *unstructur
 	if err != nil {
 		return nil, err
 	}
-	missing, err := unresolvedSplitRefs(ctx, reader, split)
+	missing, usable, err := unresolvedSplitRefs(ctx, reader, split)
 	if err != nil {
 		return nil, err
+	}
+	if !usable {
+		problems = append(problems, ingest.Problem{Reason: ReasonNoUsableBackend, Message: fmt.Sprintf(
+			"No backend can receive requests, so all requests to Service %s that this split selects fail: correct a backend with a weight above 0, or delete the split.", split.Root)})
 	}
 	problems = append(problems, splitConflicts(split, others)...)
 	return []metav1.Condition{condition(Accepted, ReasonAccepted, problems), condition(ResolvedRefs, ReasonResolvedRefs, missing)}, nil
@@ -53,13 +57,13 @@ func splitConflicts(split *catalog.TrafficSplit, others []*catalog.TrafficSplit)
 	return problems
 }
 
-// unresolvedSplitRefs returns the groups and Services of a split that do not exist or have no common port.
-func unresolvedSplitRefs(ctx context.Context, reader client.Reader, split *catalog.TrafficSplit) ([]ingest.Problem, error) {
-	var missing []ingest.Problem
+// unresolvedSplitRefs returns the groups and Services of a split that do not exist or have no common port. usable is false if the root
+// exists and no backend with a weight is usable.
+func unresolvedSplitRefs(ctx context.Context, reader client.Reader, split *catalog.TrafficSplit) (missing []ingest.Problem, usable bool, err error) {
 	for _, group := range split.Matches {
 		err := reader.Get(ctx, client.ObjectKey{Namespace: split.Name.Namespace, Name: group}, traffic.Object(traffic.HTTPRouteGroup))
 		if err != nil && !apierrors.IsNotFound(err) {
-			return nil, err
+			return nil, false, err
 		}
 		if err != nil {
 			missing = append(missing, notFound("HTTPRouteGroup %s/%s does not exist, so it selects no requests: create it, or correct the name.", split.Name.Namespace, group))
@@ -67,23 +71,39 @@ func unresolvedSplitRefs(ctx context.Context, reader client.Reader, split *catal
 	}
 	root, err := getService(ctx, reader, split.Root)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if root == nil {
 		missing = append(missing, notFound("Service %s does not exist, so no requests are split: create it, or correct spec.service.", split.Root))
 	}
-	for _, backend := range split.Backends {
-		found, err := getService(ctx, reader, backend.Service)
+	unresolved, usable, err := unresolvedBackends(ctx, reader, split, root)
+	return append(missing, unresolved...), usable || root == nil, err
+}
+
+// unresolvedBackends returns the backends that do not exist or have no port of the root, which is nil if it does not exist. usable is true
+// if another backend with a weight exists.
+func unresolvedBackends(ctx context.Context, reader client.Reader, split *catalog.TrafficSplit, root *corev1.Service) (missing []ingest.Problem, usable bool, err error) {
+	services := make([]*corev1.Service, len(split.Backends))
+	for i, backend := range split.Backends {
+		if services[i], err = getService(ctx, reader, backend.Service); err != nil {
+			return nil, false, err
+		}
+		resolved := services[i] != nil && (root == nil || hasCommonPort(root, services[i]))
+		usable = usable || resolved && backend.Weight > 0
+	}
+	consequence := "it gets no requests"
+	if usable {
+		consequence = "the other backends take its share"
+	}
+	for i, backend := range split.Backends {
 		switch {
-		case err != nil:
-			return nil, err
-		case found == nil:
-			missing = append(missing, notFound("Service %s does not exist, so the other backends take its share: create it, or correct the name.", backend.Service))
-		case root != nil && !hasCommonPort(root, found):
-			missing = append(missing, notFound("Service %s has none of the ports of Service %s, so the other backends take its share: give it a port of the same number.", backend.Service, split.Root))
+		case services[i] == nil:
+			missing = append(missing, notFound("Service %s does not exist, so %s: create it, or correct the name.", backend.Service, consequence))
+		case root != nil && !hasCommonPort(root, services[i]):
+			missing = append(missing, notFound("Service %s has none of the ports of Service %s, so %s: give it a port of the same number.", backend.Service, split.Root, consequence))
 		}
 	}
-	return missing, nil
+	return missing, usable, nil
 }
 
 func notFound(format string, args ...any) ingest.Problem {

@@ -55,6 +55,7 @@ func ofPolicies() []Reason {
 		{status.ReasonDisabled, policies, "The MeshConfig disables objects of this kind: the message contains the field."},
 		{status.ReasonNotFollowed, policies, "A backend of a TrafficSplit is the root of another split, which is ignored for this backend."},
 		{status.ReasonTooManyServices, policies, "The policy exceeds the number of Services that one namespace adds to sidecars of another: the message names the bound."},
+		{status.ReasonNoUsableBackend, policies, "No backend of a TrafficSplit with a weight exists and has a port of the root, so the requests that it selects fail: correct a backend, or delete the split."},
 		{status.ReasonConflicted, policies, "An older object configures the same thing and takes precedence: delete one of the two."},
 	}
 }
