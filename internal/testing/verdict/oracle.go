@@ -10,6 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/authz"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/testing/reference"
 )
 
 // expectation is the expected result of a request in one state of the mesh.
@@ -19,6 +20,8 @@ type expectation struct {
 	seen map[string]bool
 	// route identifies the path of the request: expectations with equal routes differ only in the decision.
 	route string
+	// disagreement describes how the policy engine differs from the reference; empty if they agree.
+	disagreement string
 }
 
 // allows reports whether an observation is expected.
@@ -34,13 +37,14 @@ func (e expectation) String() string {
 
 // oracle computes expectations for one state of the mesh.
 type oracle struct {
-	state    State
-	catalog  *catalog.Catalog
-	services []*catalog.Service
+	state     State
+	catalog   *catalog.Catalog
+	reference *reference.Cluster
+	services  []*catalog.Service
 }
 
 func newOracle(w State) *oracle {
-	o := &oracle{state: w, catalog: w.catalog()}
+	o := &oracle{state: w, catalog: w.catalog(), reference: w.objects()}
 	for _, s := range services {
 		if service := o.catalog.View().Service(s.name); service != nil {
 			o.services = append(o.services, service)
@@ -78,6 +82,7 @@ func (o *oracle) expect(r Request) expectation {
 	question.Service, root = o.destination(question, r)
 	question.Port = root.Number
 	e.verdict = authz.Decide(o.catalog.View(), question)
+	e.disagreement = disagreement(e.verdict, o.reference.Decide(referenceRequest(question)))
 	// An address that moves to another Service moves to another listener, even if a TrafficSplit leads to the same server.
 	ways := []string{string(root.Protocol), question.Service.String()}
 	for _, a := range e.verdict.Answers {

@@ -88,22 +88,17 @@ func (w State) with(changes []catalog.Change) State {
 	return next
 }
 
-// entries returns the entries for the control plane, including EndpointSlices.
+// entries returns the entries of a control plane that has read the objects of the state.
 func (w State) entries() State {
-	all := maps.Clone(w)
-	add := func(e catalog.Entry) { all[e.Ref()] = e }
-	for _, name := range namespaces {
-		if namespace := (&catalog.Namespace{Name: name, Monitored: true}); all[namespace.Ref()] == nil {
-			add(namespace)
+	all := read(w.objects())
+	for ref, e := range w {
+		switch ref.Kind {
+		case catalog.KindRetry, catalog.KindUpstreamTrafficSetting, catalog.KindBackpressure, catalog.KindIngressBackend:
+			all[ref] = e // the reference does not cover these kinds
 		}
 	}
 	for _, sa := range accounts {
-		add(&catalog.ServiceAccount{Name: catalog.Name(sa), UID: accountUID(sa)})
-	}
-	for _, e := range w {
-		if service, ok := e.(*catalog.Service); ok {
-			add(w.endpoints(service))
-		}
+		all.add(&catalog.ServiceAccount{Name: catalog.Name(sa), UID: accountUID(sa)})
 	}
 	return all
 }

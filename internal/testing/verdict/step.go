@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -59,6 +60,11 @@ func (n *Network) try(edit []catalog.Change, requests []Request) *failure {
 	s.divides = !slices.ContainsFunc(edit, func(c catalog.Change) bool { return c.Ref.Kind != catalog.KindTrafficSplit })
 	for _, r := range requests {
 		s.old, s.new = append(s.old, s.before.expect(r)), append(s.new, s.after.expect(r))
+	}
+	for i, r := range requests {
+		if problem := cmp.Or(s.old[i].disagreement, s.new[i].disagreement); problem != "" {
+			return s.failure(r, problem)
+		}
 	}
 	l := n.startLoad(requests)
 	l.round()

@@ -1,0 +1,249 @@
+package reference
+
+import (
+	"cmp"
+	"slices"
+
+	splitv1alpha4 "github.com/servicemeshinterface/smi-sdk-go/pkg/apis/split/v1alpha4"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Request is one call of an application.
+type Request struct {
+	// Source is the client's service account.
+	Source types.NamespacedName
+	// Service and Port are the called Service. Pod is the address that the client of a headless Service chose.
+	Service types.NamespacedName
+	Port    int32
+	Pod     string
+	// Method, Path and Headers (name and value) apply to HTTP ports. The Host header is ":authority".
+	Method, Path string
+	Headers      [][2]string
+}
+
+// Outcome is what the application observes.
+type Outcome string
+
+// Outcomes of a request.
+const (
+	Allowed    Outcome = "allowed"
+	Forbidden  Outcome = "403"
+	NotFound   Outcome = "404"
+	BadRequest Outcome = "400"
+	// Unavailable is a 503, or a closed connection.
+	Unavailable Outcome = "unavailable"
+	// Reset and Refused are the outcomes for a destination that the client's sidecar does not have.
+	Reset   Outcome = "reset"
+	Refused Outcome = "refused"
+	// Passed is the outcome for such a destination when the mesh allows egress.
+	Passed Outcome = "passed"
+)
+
+// Result is an outcome at a destination; Service and Account are empty if the request has no destination.
+type Result struct {
+	Outcome          Outcome
+	Service, Account types.NamespacedName
+}
+
+// share is a Service port that receives a part of the traffic.
+type share struct {
+	service *corev1.Service
+	port    corev1.ServicePort
+	weight  int
+}
+
+// rule distributes the requests that a TrafficSplit, or none, selects.
+type rule struct {
+	split  *splitv1alpha4.TrafficSplit
+	shares []share
+}
+
+// Decide returns the distinct possible results of a request.
+func (c *Cluster) Decide(r Request) []Result {
+	service := c.service(r.Service)
+	if service == nil || portOf(service, r.Port) == nil || !c.knows(r.Source, service, *portOf(service, r.Port), r.Pod) {
+		return []Result{{Outcome: c.unknown(r.Source)}}
+	}
+	port := *portOf(service, r.Port)
+	if isHTTP(port) && slices.Contains([]byte(r.Path), '#') {
+		return []Result{{Outcome: BadRequest}}
+	}
+	applied := c.applies(c.rules(service, port), asSent(r))
+	direct := headless(service) && len(applied.shares) == 1 && applied.shares[0].service.Name == service.Name && applied.shares[0].weight > 0
+	var results []Result
+	for _, s := range applied.shares {
+		if s.weight == 0 {
+			continue
+		}
+		for _, result := range c.at(r, s, direct) {
+			if !slices.Contains(results, result) {
+				results = append(results, result)
+			}
+		}
+	}
+	if len(results) == 0 {
+		return []Result{{Outcome: Unavailable}}
+	}
+	return results
+}
+
+// unknown returns the outcome for a destination that the client's sidecar does not have.
+func (c *Cluster) unknown(source account) Outcome {
+	if c.MeshConfig.Spec.Traffic.EnableEgress {
+		return Passed
+	}
+	for i := range c.Services {
+		service := &c.Services[i]
+		for _, port := range service.Spec.Ports {
+			if c.knows(source, service, port, "") {
+				return Reset
+			}
+		}
+	}
+	return Refused
+}
+
+// knows reports whether a client's sidecar has a destination: the client may connect to a pod behind one of its shares. pod is the
+// chosen address behind a headless Service, or empty for any.
+func (c *Cluster) knows(source account, service *corev1.Service, port corev1.ServicePort, pod string) bool {
+	if headless(service) && !slices.ContainsFunc(c.endpoints(service), func(e endpoint) bool {
+		return c.containerPort(service, port) != 0 && (pod == "" || e.address == pod)
+	}) {
+		return false
+	}
+	for _, rule := range c.rules(service, port) {
+		for _, s := range rule.shares {
+			if len(c.reachable(source, s)) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// reachable returns the service accounts behind a share to which a client may connect.
+func (c *Cluster) reachable(source account, s share) []account {
+	return slices.DeleteFunc(c.accounts(s.service), func(sa account) bool {
+		return !c.mayConnect(source, sa, c.containerPort(s.service, s.port), c.servesHTTP(s))
+	})
+}
+
+// servesHTTP reports whether the server authorizes requests on the container port: one port of a Service that shares pods with this
+// one declares HTTP.
+func (c *Cluster) servesHTTP(s share) bool {
+	target := c.containerPort(s.service, s.port)
+	for i := range c.Services {
+		other := &c.Services[i]
+		shared := other.Name == s.service.Name && other.Namespace == s.service.Namespace
+		for _, pod := range c.selected(other) {
+			shared = shared || slices.Contains(c.selected(s.service), pod)
+		}
+		for _, port := range other.Spec.Ports {
+			if shared && isHTTP(port) && c.containerPort(other, port) == target {
+				return true
+			}
+		}
+	}
+	return isHTTP(s.port)
+}
+
+// rules returns the rules of a Service port in order of precedence: TrafficSplits with matches by age, then the oldest one without, or the
+// Service itself.
+func (c *Cluster) rules(service *corev1.Service, port corev1.ServicePort) []rule {
+	var splits []splitv1alpha4.TrafficSplit
+	for _, split := range c.TrafficSplits {
+		if split.Namespace == service.Namespace && split.Spec.Service == service.Name {
+			splits = append(splits, split)
+		}
+	}
+	slices.SortFunc(splits, func(a, b splitv1alpha4.TrafficSplit) int {
+		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
+	})
+	var list, last []rule
+	for i := range splits {
+		r := rule{split: &splits[i], shares: c.shares(&splits[i], port)}
+		switch {
+		case len(splits[i].Spec.Matches) == 0:
+			last = append(last, r)
+		case isHTTP(port) && c.hasMatches(&splits[i]):
+			list = append(list, r)
+		}
+	}
+	if len(last) > 0 {
+		return append(list, last[0])
+	}
+	own := rule{}
+	if c.containerPort(service, port) != 0 {
+		own.shares = []share{{service, port, 1}}
+	}
+	return append(list, own)
+}
+
+// shares returns the backends of a TrafficSplit that exist and have the port.
+func (c *Cluster) shares(split *splitv1alpha4.TrafficSplit, root corev1.ServicePort) []share {
+	var list []share
+	for _, backend := range split.Spec.Backends {
+		service := c.service(types.NamespacedName{Namespace: split.Namespace, Name: backend.Service})
+		if service == nil || portOf(service, root.Port) == nil || c.containerPort(service, *portOf(service, root.Port)) == 0 {
+			continue
+		}
+		list = append(list, share{service, *portOf(service, root.Port), backend.Weight})
+	}
+	return list
+}
+
+func (c *Cluster) hasMatches(split *splitv1alpha4.TrafficSplit) bool {
+	return slices.ContainsFunc(split.Spec.Matches, func(ref corev1.TypedLocalObjectReference) bool { return len(c.group(split.Namespace, ref.Name)) > 0 })
+}
+
+// applies returns the first rule that selects a request.
+func (c *Cluster) applies(rules []rule, r request) rule {
+	for _, candidate := range rules[:len(rules)-1] {
+		for _, ref := range candidate.split.Spec.Matches {
+			if slices.ContainsFunc(c.group(candidate.split.Namespace, ref.Name), r.matches) {
+				return candidate
+			}
+		}
+	}
+	return rules[len(rules)-1]
+}
+
+// at returns the results at a share: one for each service account whose pods may receive the request.
+func (c *Cluster) at(r Request, s share, direct bool) []Result {
+	name := types.NamespacedName{Namespace: s.service.Namespace, Name: s.service.Name}
+	endpoints, reachable := c.endpoints(s.service), c.reachable(r.Source, s)
+	if direct {
+		endpoints = slices.DeleteFunc(endpoints, func(e endpoint) bool { return e.address != r.Pod })
+	} else {
+		endpoints = balanced(endpoints, reachable)
+	}
+	if len(endpoints) == 0 {
+		return []Result{{Outcome: Unavailable, Service: name}}
+	}
+	var results []Result
+	for _, e := range endpoints {
+		result := Result{Outcome: Unavailable, Service: name, Account: e.account}
+		switch {
+		case !slices.Contains(reachable, e.account):
+		case c.servesHTTP(s):
+			result.Outcome = c.authorize(r.Source, e.account, c.containerPort(s.service, s.port), asReceived(r))
+		default:
+			result.Outcome = Allowed
+		}
+		results = append(results, result)
+	}
+	return results
+}
+
+// balanced returns the endpoints among which the client's sidecar chooses: those that the client may call, ready ones if there are any.
+// A client that may call none of them gets all, and is denied by each.
+func balanced(endpoints []endpoint, reachable []account) []endpoint {
+	if len(reachable) > 0 {
+		endpoints = slices.DeleteFunc(endpoints, func(e endpoint) bool { return !slices.Contains(reachable, e.account) })
+	}
+	if slices.ContainsFunc(endpoints, func(e endpoint) bool { return e.ready }) {
+		endpoints = slices.DeleteFunc(endpoints, func(e endpoint) bool { return !e.ready })
+	}
+	return endpoints
+}

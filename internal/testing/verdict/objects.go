@@ -1,0 +1,207 @@
+package verdict
+
+import (
+	"net/netip"
+	"slices"
+
+	accessv1alpha3 "github.com/servicemeshinterface/smi-sdk-go/pkg/apis/access/v1alpha3"
+	specsv1alpha4 "github.com/servicemeshinterface/smi-sdk-go/pkg/apis/specs/v1alpha4"
+	splitv1alpha4 "github.com/servicemeshinterface/smi-sdk-go/pkg/apis/split/v1alpha4"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/testing/reference"
+)
+
+// meshName is the name of the mesh.
+const meshName = "osm"
+
+// objects returns the state as the objects that users, and Kubernetes, would create.
+func (w State) objects() *reference.Cluster {
+	c := &reference.Cluster{}
+	refs := make([]catalog.Ref, 0, len(w))
+	for ref := range w {
+		refs = append(refs, ref)
+	}
+	slices.SortFunc(refs, compareRefs)
+	for _, ref := range refs {
+		switch e := w[ref].(type) {
+		case *catalog.Settings:
+			c.MeshConfig = meshConfig(e)
+		case *catalog.Pod:
+			c.Pods = append(c.Pods, podObject(e))
+		case *catalog.Service:
+			c.Services = append(c.Services, serviceObject(e))
+			c.EndpointSlices = append(c.EndpointSlices, endpointSliceObject(w.endpoints(e)))
+		case *catalog.TrafficTarget:
+			c.TrafficTargets = append(c.TrafficTargets, trafficTarget(e))
+		case *catalog.HTTPRouteGroup:
+			c.HTTPRouteGroups = append(c.HTTPRouteGroups, routeGroup(e))
+		case *catalog.TCPRoute:
+			c.TCPRoutes = append(c.TCPRoutes, tcpRoute(e))
+		case *catalog.TrafficSplit:
+			c.TrafficSplits = append(c.TrafficSplits, trafficSplit(e))
+		}
+	}
+	for _, name := range namespaces {
+		namespace, _ := w[(&catalog.Namespace{Name: name}).Ref()].(*catalog.Namespace)
+		c.Namespaces = append(c.Namespaces, namespaceObject(name, namespace))
+	}
+	return c
+}
+
+func meta(name catalog.Name) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name}
+}
+
+func meshConfig(s *catalog.Settings) configv1alpha2.MeshConfig {
+	var config configv1alpha2.MeshConfig
+	config.Spec.Traffic.EnablePermissiveTrafficPolicyMode = s.Permissive
+	config.Spec.Traffic.EnableEgress = s.Egress
+	if s.EmptyRulesSelectNothing {
+		config.Spec.Traffic.RulesWithoutMatches = configv1alpha2.RulesWithoutMatchesNone
+	}
+	config.Spec.FeatureFlags.EnableRetryPolicy = s.RetryPolicies
+	config.Spec.FeatureFlags.EnableEnvoyActiveHealthChecks = s.ActiveHealthChecks
+	config.Spec.Sidecar.TLSMinProtocolVersion = configv1alpha2.TLSVersion(s.TLS.MinVersion)
+	config.Spec.Sidecar.TLSMaxProtocolVersion = configv1alpha2.TLSVersion(s.TLS.MaxVersion)
+	return config
+}
+
+// namespaceObject returns a namespace of the mesh; nil has no override of permissive mode.
+func namespaceObject(name string, namespace *catalog.Namespace) corev1.Namespace {
+	object := corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{names.MonitoredByLabel: meshName}}}
+	if namespace != nil && namespace.Permissive != nil {
+		value := "disabled"
+		if *namespace.Permissive {
+			value = "enabled"
+		}
+		object.Annotations = map[string]string{names.PermissiveAnnotation: value}
+	}
+	return object
+}
+
+func podObject(p *catalog.Pod) corev1.Pod {
+	pod := corev1.Pod{ObjectMeta: meta(p.Name)}
+	pod.UID, pod.Labels = types.UID(p.UID), map[string]string{names.RevisionLabel: p.Revision}
+	for key, value := range p.Labels {
+		pod.Labels[key] = value
+	}
+	application := corev1.Container{Name: "application"}
+	for name, number := range p.Ports {
+		application.Ports = append(application.Ports, corev1.ContainerPort{Name: name, ContainerPort: int32(number)})
+	}
+	pod.Spec.ServiceAccountName = p.ServiceAccount
+	pod.Spec.Containers = []corev1.Container{application}
+	pod.Spec.InitContainers = []corev1.Container{{Name: names.SidecarContainer, RestartPolicy: ptr.To(corev1.ContainerRestartPolicyAlways)}}
+	for _, ip := range p.IPs {
+		pod.Status.PodIPs = append(pod.Status.PodIPs, corev1.PodIP{IP: ip.String()})
+	}
+	return pod
+}
+
+func serviceObject(s *catalog.Service) corev1.Service {
+	service := corev1.Service{ObjectMeta: meta(s.Name)}
+	service.Spec.Selector = s.Selector
+	service.Spec.ClusterIPs = texts(s.ClusterIPs)
+	if s.Headless() {
+		service.Spec.ClusterIPs = []string{corev1.ClusterIPNone}
+	}
+	service.Spec.ClusterIP = service.Spec.ClusterIPs[0]
+	for _, p := range s.Ports {
+		port := corev1.ServicePort{Name: p.Name, Port: int32(p.Number), AppProtocol: ptr.To(string(p.Protocol)), TargetPort: intstr.FromInt32(int32(p.TargetPort))}
+		if p.TargetName != "" {
+			port.TargetPort = intstr.FromString(p.TargetName)
+		}
+		service.Spec.Ports = append(service.Spec.Ports, port)
+	}
+	return service
+}
+
+func texts(addresses []netip.Addr) []string {
+	var list []string
+	for _, address := range addresses {
+		list = append(list, address.String())
+	}
+	return list
+}
+
+func endpointSliceObject(s *catalog.EndpointSlice) discoveryv1.EndpointSlice {
+	slice := discoveryv1.EndpointSlice{ObjectMeta: meta(s.Name), AddressType: discoveryv1.AddressTypeIPv4}
+	slice.Labels = map[string]string{discoveryv1.LabelServiceName: s.Service.Name}
+	for name, number := range s.Ports {
+		slice.Ports = append(slice.Ports, discoveryv1.EndpointPort{Name: ptr.To(name), Port: ptr.To(int32(number))})
+	}
+	for _, e := range s.Endpoints {
+		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{
+			Addresses:  []string{e.Address.String()},
+			TargetRef:  &corev1.ObjectReference{Kind: "Pod", Namespace: e.Pod.Namespace, Name: e.Pod.Name},
+			Conditions: discoveryv1.EndpointConditions{Ready: ptr.To(e.Ready), Serving: ptr.To(e.Ready || e.Terminating), Terminating: ptr.To(e.Terminating)},
+		})
+	}
+	return slice
+}
+
+func subject(sa identity.ServiceAccount) accessv1alpha3.IdentityBindingSubject {
+	return accessv1alpha3.IdentityBindingSubject{Kind: "ServiceAccount", Namespace: sa.Namespace, Name: sa.Name}
+}
+
+func trafficTarget(t *catalog.TrafficTarget) accessv1alpha3.TrafficTarget {
+	target := accessv1alpha3.TrafficTarget{ObjectMeta: meta(t.Name)}
+	target.Spec.Destination = subject(t.Destination)
+	for _, source := range t.Sources {
+		target.Spec.Sources = append(target.Spec.Sources, subject(source))
+	}
+	for _, rule := range t.Rules {
+		target.Spec.Rules = append(target.Spec.Rules, accessv1alpha3.TrafficTargetRule{Kind: string(rule.Kind), Name: rule.Name, Matches: rule.Matches})
+	}
+	return target
+}
+
+func routeGroup(g *catalog.HTTPRouteGroup) specsv1alpha4.HTTPRouteGroup {
+	group := specsv1alpha4.HTTPRouteGroup{ObjectMeta: meta(g.Name)}
+	for _, m := range g.Matches {
+		match := specsv1alpha4.HTTPMatch{Name: m.Name, PathRegex: m.PathRegex, Methods: m.Methods}
+		for _, header := range m.Headers {
+			if match.Headers == nil {
+				match.Headers = map[string]string{}
+			}
+			name := header.Name
+			if name == ":authority" {
+				name = "host"
+			}
+			match.Headers[name] = header.Regex
+		}
+		group.Spec.Matches = append(group.Spec.Matches, match)
+	}
+	return group
+}
+
+func tcpRoute(r *catalog.TCPRoute) specsv1alpha4.TCPRoute {
+	route := specsv1alpha4.TCPRoute{ObjectMeta: meta(r.Name)}
+	for _, port := range r.Ports {
+		route.Spec.Matches.Ports = append(route.Spec.Matches.Ports, int(port))
+	}
+	return route
+}
+
+func trafficSplit(s *catalog.TrafficSplit) splitv1alpha4.TrafficSplit {
+	split := splitv1alpha4.TrafficSplit{ObjectMeta: meta(s.Name)}
+	split.CreationTimestamp = metav1.NewTime(s.Created)
+	split.Spec.Service = s.Root.Name
+	for _, b := range s.Backends {
+		split.Spec.Backends = append(split.Spec.Backends, splitv1alpha4.TrafficSplitBackend{Service: b.Service.Name, Weight: int(b.Weight)})
+	}
+	for _, name := range s.Matches {
+		split.Spec.Matches = append(split.Spec.Matches, corev1.TypedLocalObjectReference{APIGroup: ptr.To("specs.smi-spec.io"), Kind: "HTTPRouteGroup", Name: name})
+	}
+	return split
+}
