@@ -34,7 +34,7 @@ func EvaluateUnenforced(validate func(*unstructured.Unstructured) []ingest.Probl
 	}
 }
 
-// EvaluateTarget evaluates a TrafficTarget and the route objects that it refers to.
+// EvaluateTarget evaluates a TrafficTarget, and the accounts and route objects that it refers to.
 func EvaluateTarget(ctx context.Context, reader client.Reader, object *unstructured.Unstructured) ([]metav1.Condition, error) {
 	target, problems := ingest.TrafficTarget(object)
 	if target == nil {
@@ -45,7 +45,10 @@ func EvaluateTarget(ctx context.Context, reader client.Reader, object *unstructu
 		return nil, err
 	}
 	conditions := []metav1.Condition{condition(Accepted, ReasonAccepted, append(problems, beyond...))}
-	var missing []ingest.Problem
+	missing, err := unresolvedAccounts(ctx, reader, target)
+	if err != nil {
+		return nil, err
+	}
 	for _, rule := range target.Rules {
 		problem, err := unresolvedRoute(ctx, reader, target.Name.Namespace, rule)
 		if err != nil {

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,7 +54,15 @@ type evaluateCase struct {
 	message string
 }
 
+// check evaluates the object in a cluster with the accounts that the tests use.
 func (j evaluateCase) check(t *testing.T) {
+	t.Helper()
+	j.others = append(slices.Clone(j.others), account("shop", "web"), account("shop", "server"), account("shop", "client"), account("bank", "client"))
+	j.checkAlone(t)
+}
+
+// builtin returns a scheme with the kinds of Kubernetes and MeshConfig.
+func builtin(t *testing.T) *runtime.Scheme {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, configv1alpha2.AddToScheme} {
@@ -61,7 +70,13 @@ func (j evaluateCase) check(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	reader := fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(j.others, j.object)...).Build()
+	return scheme
+}
+
+// checkAlone evaluates the object in a cluster with the other objects only.
+func (j evaluateCase) checkAlone(t *testing.T) {
+	t.Helper()
+	reader := fake.NewClientBuilder().WithScheme(builtin(t)).WithObjects(append(j.others, j.object)...).Build()
 	conditions, err := j.evaluate(t.Context(), reader, j.object)
 	if err != nil {
 		t.Fatal(err)

@@ -67,7 +67,7 @@ func TestReconcile_WritesChangesOnce(t *testing.T) {
 // A rejection by a sidecar is reported in the condition and an Event until the sidecar accepts the object.
 func TestReconcile_ReportsRejection(t *testing.T) {
 	stored := target(rule("HTTPRouteGroup", "none"))
-	writer := fake.NewClientBuilder().WithScheme(runtime.NewScheme()).WithObjects(stored).WithStatusSubresource(stored).Build()
+	writer := fake.NewClientBuilder().WithScheme(builtin(t)).WithObjects(stored, account("shop", "web"), account("shop", "client")).WithStatusSubresource(stored).Build()
 	recorder := events.NewFakeRecorder(10)
 	r := &Reconciler{
 		Client: writer, Recorder: recorder, Leader: &Leader{}, Kind: traffic.Object(traffic.TrafficTarget), Evaluate: EvaluateTarget,

@@ -42,6 +42,8 @@ type policyKind struct {
 	conflicting func(client.Object) func(*unstructured.Unstructured) bool
 	// referring returns a filter for objects of this kind, in any namespace, that refer to a Service; nil for none.
 	referring func(client.Object) func(*unstructured.Unstructured) bool
+	// account returns a filter for objects of this kind, in any namespace, that name a ServiceAccount; nil for none.
+	account func(client.Object) func(*unstructured.Unstructured) bool
 	// services and config are true if Services of the namespace or the MeshConfig affect the conditions.
 	services, config bool
 	// osmSummary adds OSM's two status fields to the conditions.
@@ -50,7 +52,7 @@ type policyKind struct {
 
 func (w Writers) policyKinds() []policyKind {
 	return []policyKind{
-		{kind: traffic.TrafficTarget, evaluate: EvaluateTarget, related: []schema.GroupVersionKind{traffic.HTTPRouteGroup, traffic.TCPRoute}, services: true},
+		{kind: traffic.TrafficTarget, evaluate: EvaluateTarget, related: []schema.GroupVersionKind{traffic.HTTPRouteGroup, traffic.TCPRoute}, services: true, account: namingAccount},
 		{kind: traffic.TrafficSplit, evaluate: EvaluateSplit, related: []schema.GroupVersionKind{traffic.TrafficSplit, traffic.HTTPRouteGroup}, services: true},
 		{kind: traffic.HTTPRouteGroup, evaluate: EvaluateRoutes(ingest.HTTPRouteGroup)},
 		{kind: traffic.TCPRoute, evaluate: EvaluateRoutes(ingest.TCPRoute)},
@@ -133,6 +135,9 @@ func (w Writers) add(mgr manager.Manager, k policyKind, inputs signals) error {
 	}
 	if k.referring != nil {
 		controller = controller.Watches(&corev1.Service{}, enqueueConflicting(reader, k.kind, k.referring), builder.WithPredicates(predicate.ResourceVersionChangedPredicate{}))
+	}
+	if k.account != nil {
+		controller = controller.Watches(&corev1.ServiceAccount{}, enqueueConflicting(reader, k.kind, k.account), builder.WithPredicates(accountChanges()))
 	}
 	if k.config {
 		controller = controller.Watches(&configv1alpha2.MeshConfig{}, enqueueAll(reader, k.kind, ""), builder.WithPredicates(predicate.GenerationChangedPredicate{}))
