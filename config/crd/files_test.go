@@ -2,9 +2,12 @@ package crd_test
 
 import (
 	"io/fs"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/openservicemesh/osm-operator/config/crd"
@@ -80,5 +83,27 @@ func TestSMIDefinitionsHaveTheLabel(t *testing.T) {
 		if got := definition.Labels["app.kubernetes.io/name"]; got != "openservicemesh.io" {
 			t.Errorf("the label app.kubernetes.io/name of %s is %q, want openservicemesh.io", definition.Name, got)
 		}
+	}
+}
+
+// kubectl get shows whether a policy is in force with all its references.
+func TestAuditU6PoliciesHaveAReadyColumn(t *testing.T) {
+	checked := 0
+	for _, definition := range envtest.Definitions(t, crd.Own, crd.SMI) {
+		group, kind := definition.Spec.Group, definition.Spec.Names.Kind
+		if kind == "UDPRoute" || !strings.HasSuffix(group, "smi-spec.io") && group != "policy.openservicemesh.io" {
+			continue
+		}
+		checked++
+		for _, version := range definition.Spec.Versions {
+			if !slices.ContainsFunc(version.AdditionalPrinterColumns, func(c apiextensionsv1.CustomResourceColumnDefinition) bool {
+				return c.Name == "Ready" && c.Priority == 0 && c.JSONPath == `.status.conditions[?(@.type=="Ready")].status`
+			}) {
+				t.Errorf("%s %s has no column Ready", kind, version.Name)
+			}
+		}
+	}
+	if checked != 8 {
+		t.Errorf("%d kinds of policies are checked, want 8", checked)
 	}
 }

@@ -14,6 +14,8 @@ const (
 	Accepted = "Accepted"
 	// ResolvedRefs is True if every object that the policy refers to exists.
 	ResolvedRefs = "ResolvedRefs"
+	// Ready is True if all other conditions are. Otherwise it repeats the first one that is False.
+	Ready = "Ready"
 )
 
 // Condition reasons, in addition to those of ingest's problems.
@@ -22,6 +24,8 @@ const (
 	ReasonAccepted = "Accepted"
 	// ReasonResolvedRefs means that all references are resolved.
 	ReasonResolvedRefs = "ResolvedRefs"
+	// ReasonReady means that all conditions are True.
+	ReasonReady = "Ready"
 	// ReasonRefNotFound means that a referenced object does not exist; the rule that refers to it grants nothing.
 	ReasonRefNotFound = "RefNotFound"
 	// ReasonDisabled means that the MeshConfig disables objects of this kind.
@@ -51,4 +55,16 @@ func condition(conditionType, okReason string, problems []ingest.Problem) metav1
 	}
 	result.Message = strings.Join(messages, " ")
 	return result
+}
+
+// summarize returns the condition Ready for the other conditions of an object.
+func summarize(conditions []metav1.Condition) metav1.Condition {
+	ready := metav1.Condition{Type: Ready, Status: metav1.ConditionTrue, Reason: ReasonReady, Message: "in force"}
+	for _, c := range conditions {
+		restricted := c.Reason != ReasonAccepted && c.Reason != ReasonResolvedRefs
+		if ready.Status == metav1.ConditionTrue && (c.Status != metav1.ConditionTrue || ready.Reason == ReasonReady && restricted) {
+			ready.Status, ready.Reason, ready.Message = c.Status, c.Reason, c.Message
+		}
+	}
+	return ready
 }

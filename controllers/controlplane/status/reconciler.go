@@ -62,10 +62,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 			}
 		}
 	}
-	return ctrl.Result{}, client.IgnoreNotFound(r.write(ctx, object, conditions))
+	return ctrl.Result{}, client.IgnoreNotFound(r.write(ctx, object, append(conditions, summarize(conditions))))
 }
 
-// write patches changed conditions, and records an Event for each transition.
+// write patches changed conditions, and records an Event for each transition, except those of the summary.
 func (r *Reconciler) write(ctx context.Context, object *unstructured.Unstructured, conditions []metav1.Condition) error {
 	current, err := conditionsOf(object)
 	if err != nil {
@@ -75,7 +75,7 @@ func (r *Reconciler) write(ctx context.Context, object *unstructured.Unstructure
 	for _, condition := range conditions {
 		condition.ObservedGeneration = object.GetGeneration()
 		before := meta.FindStatusCondition(current, condition.Type)
-		if isTransition(before, condition) {
+		if condition.Type != Ready && isTransition(before, condition) {
 			transitions = append(transitions, condition)
 		}
 		changed = meta.SetStatusCondition(&current, condition) || changed

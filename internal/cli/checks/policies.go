@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/validate"
 )
@@ -44,14 +45,15 @@ func (s Subject) Policies(ctx context.Context) []Group {
 // policyResults reports the False conditions of a policy. Without conditions, it applies the admission rules.
 func policyResults(object *unstructured.Unstructured) []Result {
 	name := object.GetKind() + " " + object.GetNamespace() + "/" + object.GetName()
-	var status struct {
+	var written struct {
 		Conditions []metav1.Condition `json:"conditions"`
 	}
 	raw, _, _ := unstructured.NestedMap(object.Object, "status")
-	if runtime.DefaultUnstructuredConverter.FromUnstructured(raw, &status) == nil && len(status.Conditions) > 0 {
+	if runtime.DefaultUnstructuredConverter.FromUnstructured(raw, &written) == nil && len(written.Conditions) > 0 {
 		var results []Result
-		for _, c := range status.Conditions {
-			if c.Status == metav1.ConditionFalse {
+		for _, c := range written.Conditions {
+			// Ready repeats one of the others.
+			if c.Status == metav1.ConditionFalse && c.Type != status.Ready {
 				results = append(results, failed("", "%s: %s: %s", name, c.Reason, c.Message))
 			}
 		}
