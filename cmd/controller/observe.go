@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/openservicemesh/osm-operator/internal/debug"
+	"github.com/openservicemesh/osm-operator/internal/httplimit"
 	"github.com/openservicemesh/osm-operator/internal/httpmetrics"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/version"
@@ -16,6 +17,7 @@ import (
 // addMetrics registers the metrics of the process.
 func (p *program) addMetrics() {
 	p.http = httpmetrics.New(p.registry, time.Now)
+	p.limits = httplimit.NewMetrics(p.registry)
 	p.flags = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "osm_feature_flag_enabled", Help: "1 for each feature flag of the MeshConfig that is on, 0 for the others.",
 	}, []string{"feature_flag"})

@@ -38,7 +38,9 @@ func (p *program) serveReport(ctx context.Context) error {
 	}
 	own := certificate.NewServerCertificate(p.authority.manager, time.Now, names.ReportCommonName(p.options.trustDomain))
 	access := server.NewAccess(clients, p.options.mesh, p.options.namespace, time.Now)
-	return server.Serve(ctx, listener, own.Get, server.Handler(p.store, p.loads, p.authority.manager, access))
+	return server.Serve(ctx, server.Config{
+		Listener: listener, Certificate: own.Get, Handler: server.Handler(p.store, p.loads, p.authority.manager, access), OnClosed: p.limits.CountClosed,
+	})
 }
 
 // otherReplicas returns a client for the reports of the other replicas.

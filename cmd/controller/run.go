@@ -25,6 +25,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/compatibility"
 	"github.com/openservicemesh/osm-operator/internal/debug"
 	"github.com/openservicemesh/osm-operator/internal/health"
+	"github.com/openservicemesh/osm-operator/internal/httplimit"
 	"github.com/openservicemesh/osm-operator/internal/httpmetrics"
 	"github.com/openservicemesh/osm-operator/internal/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/logging"
@@ -46,6 +47,7 @@ type program struct {
 	store     *snapshot.Store
 	loads     *loadstats.Store
 	http      *httpmetrics.Metrics
+	limits    *httplimit.Metrics
 	flags     *prometheus.GaugeVec
 	// meshConfig is the current MeshConfig, or nil. It enables debug.
 	meshConfig atomic.Pointer[configv1alpha2.MeshConfig]
@@ -70,7 +72,8 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	if err := p.addWebhook(); err != nil {
+	validator, err := p.newValidator()
+	if err != nil {
 		return err
 	}
 	if err := p.addStatus(); err != nil {
@@ -86,9 +89,14 @@ func run(ctx context.Context, o options) error {
 	group.Go(func() error { return p.manager.Start(running) })
 	group.Go(func() error { return p.runFeed(running) })
 	group.Go(func() error { return server.Serve(running, listener) })
+	group.Go(func() error { return validator.run(running) })
 	group.Go(func() error {
 		notReady := func() error { return p.notReady(ctx) }
-		return health.Serve(running, fmt.Sprintf(":%d", names.HealthPort), p.http.Measure(health.Handler(p.registry, notReady), health.Paths()...))
+		return health.Serve(running, health.Config{
+			Address:  fmt.Sprintf(":%d", names.HealthPort),
+			Handler:  p.http.Measure(health.Handler(p.registry, notReady), health.Paths()...),
+			OnClosed: p.limits.CountClosed,
+		})
 	})
 	group.Go(func() error { return p.debug.Run(running) })
 	group.Go(func() error { return p.serveReport(running) })

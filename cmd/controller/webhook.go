@@ -1,19 +1,62 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
+	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
+
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
+	"github.com/openservicemesh/osm-operator/internal/admissionserver"
+	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/validate"
 )
 
 // validatePath is the path of the validating webhook in OSM's webhook configurations.
 const validatePath = "/validate"
 
-// addWebhook adds the validating webhook for policies and MeshConfigs.
-func (p *program) addWebhook() error {
-	handler, err := validate.NewHTTPHandler(p.log.WithName("validator"), status.FindConflicts(p.manager.GetClient()), p.registry)
+// maxReviews is how many reviews are handled at the same time. It is small, because the process serves sidecars too.
+const maxReviews = 4
+
+// validator is the validating webhook for policies and MeshConfigs.
+type validator struct {
+	config  admissionserver.Config
+	watcher *certwatcher.CertWatcher
+}
+
+// newValidator returns the webhook. It listens at once, so that a port conflict fails the start.
+func (p *program) newValidator() (*validator, error) {
+	reviews, err := validate.NewHTTPHandler(p.log.WithName("validator"), status.FindConflicts(p.manager.GetClient()), p.registry)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	p.manager.GetWebhookServer().Register(validatePath, p.http.Measure(handler, validatePath))
-	return nil
+	dir := p.options.webhookCertDir
+	watcher, err := certwatcher.New(filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"))
+	if err != nil {
+		return nil, fmt.Errorf("the certificate of the webhook cannot be read from %s, where the operator's Secret is mounted: %w", dir, err)
+	}
+	listener, err := net.Listen("tcp", fmt.Sprintf(":%d", names.ValidatorPort))
+	if err != nil {
+		return nil, fmt.Errorf("the webhook cannot listen: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle(validatePath, p.http.Measure(reviews, validatePath))
+	return &validator{
+		config: admissionserver.Config{
+			Listener: listener, Handler: mux, Certificate: watcher.GetCertificate, Requests: maxReviews, OnClosed: p.limits.CountClosed,
+		},
+		watcher: watcher,
+	}, nil
+}
+
+// run serves reviews until ctx ends. The caller has already waited for API servers to remove the endpoint.
+func (v *validator) run(ctx context.Context) error {
+	group, running := errgroup.WithContext(ctx)
+	group.Go(func() error { return v.watcher.Start(running) })
+	group.Go(func() error { return admissionserver.Serve(running, v.config) })
+	return group.Wait()
 }

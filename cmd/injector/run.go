@@ -17,18 +17,27 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
 
+	"github.com/openservicemesh/osm-operator/internal/admissionserver"
 	"github.com/openservicemesh/osm-operator/internal/health"
+	"github.com/openservicemesh/osm-operator/internal/httplimit"
 	"github.com/openservicemesh/osm-operator/internal/inject"
 	"github.com/openservicemesh/osm-operator/internal/inject/webhook"
 	"github.com/openservicemesh/osm-operator/internal/logging"
 	"github.com/openservicemesh/osm-operator/internal/version"
 )
 
+// maxReviews is how many reviews are handled at the same time.
+const maxReviews = 64
+
+// propagationDelay is how long a stopping injector accepts reviews, until every API server has removed its endpoint.
+const propagationDelay = 5 * time.Second
+
 // program holds the parts of the running injector.
 type program struct {
 	options  options
 	log      *logging.Logger
 	registry *prometheus.Registry
+	limits   *httplimit.Metrics
 	cluster  cluster.Cluster
 	watcher  *certwatcher.CertWatcher
 	// synced is true once all existing objects have been read.
@@ -57,11 +66,16 @@ func run(ctx context.Context, o options) error {
 	group.Go(func() error { return p.watcher.Start(running) })
 	group.Go(func() error { return p.sync(running) })
 	group.Go(func() error {
-		return health.Serve(running, o.healthAddress, health.Handler(p.registry, func() error { return p.notReady(stopping) }))
+		return health.Serve(running, health.Config{
+			Address: o.healthAddress, Handler: health.Handler(p.registry, func() error { return p.notReady(stopping) }), OnClosed: p.limits.CountClosed,
+		})
 	})
 	group.Go(func() error {
 		defer stopDependencies()
-		return webhook.Serve(stopping, listener, reviews, p.watcher.GetCertificate)
+		return admissionserver.Serve(stopping, admissionserver.Config{
+			Listener: listener, Handler: reviews, Certificate: p.watcher.GetCertificate,
+			Requests: maxReviews, PropagationDelay: propagationDelay, OnClosed: p.limits.CountClosed,
+		})
 	})
 	return group.Wait()
 }
@@ -69,6 +83,7 @@ func run(ctx context.Context, o options) error {
 func newProgram(o options) (*program, error) {
 	p := &program{options: o, log: logging.New(o.logLevel), registry: prometheus.NewRegistry()}
 	ctrl.SetLogger(p.log.Logger)
+	p.limits = httplimit.NewMetrics(p.registry)
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	var err error
 	if p.watcher, err = certwatcher.New(filepath.Join(o.webhookCertDir, "tls.crt"), filepath.Join(o.webhookCertDir, "tls.key")); err != nil {

@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/openservicemesh/osm-operator/internal/httplimit"
 	"github.com/openservicemesh/osm-operator/internal/version"
 )
 
@@ -38,13 +40,34 @@ func Handler(registry prometheus.Gatherer, notReady func() error) http.Handler {
 	return mux
 }
 
-// Serve serves a handler on an address until ctx ends.
-func Serve(ctx context.Context, address string, handler http.Handler) error {
-	server := &http.Server{Addr: address, Handler: handler, ReadHeaderTimeout: 5 * time.Second}
+// Config configures a server. All fields are required.
+type Config struct {
+	Address string
+	Handler http.Handler
+	// OnClosed is called for each connection that is refused or closed because of a limit.
+	OnClosed func()
+}
+
+// limits leave room for the kubelet, a few scrapers and readers.
+func limits() httplimit.Limits {
+	return httplimit.Limits{Connections: 256, ConnectionsPerAddress: 32, Requests: 32, RequestsPerAddress: 8}
+}
+
+// Serve serves until ctx ends.
+func Serve(ctx context.Context, config Config) error {
+	server := &http.Server{
+		Handler: config.Handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
+	}
+	listener, err := net.Listen("tcp", config.Address)
+	if err != nil {
+		return fmt.Errorf("the health server cannot listen: %w", err)
+	}
+	limited := httplimit.Apply(server, listener, limits(), config.OnClosed)
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
-	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("the health server on %s stopped: %w", address, err)
+	if err := server.Serve(limited); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("the health server on %s stopped: %w", config.Address, err)
 	}
 	return nil
 }

@@ -57,11 +57,13 @@ func (a Admission) Handle(ctx context.Context, request admission.Request) admiss
 		object.SetNamespace(request.Namespace)
 	}
 	refusals, warnings := Split(Object(object))
+	refusals = shorten(refusals)
 	if a.CheckRelated != nil && len(refusals) == 0 {
 		for _, problem := range a.CheckRelated(ctx, object) {
 			warnings = append(warnings, problem.Message)
 		}
 	}
+	warnings = shorten(warnings)
 	switch {
 	case len(refusals) == 0:
 		return admission.Allowed("").WithWarnings(warnings...)
@@ -69,6 +71,18 @@ func (a Admission) Handle(ctx context.Context, request admission.Request) admiss
 		return admission.Allowed("").WithWarnings(append(refusals, warnings...)...)
 	}
 	return admission.Denied(strings.Join(refusals, " ")).WithWarnings(warnings...)
+}
+
+// maxMessages is how many refusals and how many warnings a response has. API servers drop long warnings, and responses to
+// forged reviews must stay small.
+const maxMessages = 20
+
+// shorten returns the first messages, and how many others there are.
+func shorten(messages []string) []string {
+	if len(messages) <= maxMessages {
+		return messages
+	}
+	return append(messages[:maxMessages:maxMessages], fmt.Sprintf("There are %d more problems.", len(messages)-maxMessages))
 }
 
 // decode reads any object.

@@ -25,7 +25,7 @@ func ruleFor(kind schema.GroupKind) Rule {
 	case schema.GroupKind{Group: "access.smi-spec.io", Kind: "TrafficTarget"}:
 		return readerRule(ingest.TrafficTarget)
 	case schema.GroupKind{Group: "specs.smi-spec.io", Kind: "HTTPRouteGroup"}:
-		return readerRule(ingest.HTTPRouteGroup)
+		return routeGroup
 	case schema.GroupKind{Group: "specs.smi-spec.io", Kind: "TCPRoute"}:
 		return readerRule(ingest.TCPRoute)
 	case schema.GroupKind{Group: "split.smi-spec.io", Kind: "TrafficSplit"}:
@@ -44,6 +44,19 @@ func ruleFor(kind schema.GroupKind) Rule {
 		return meshConfig
 	}
 	return nil
+}
+
+// maxMatches is the bound of the schema. A forged review has not passed the schema.
+const maxMatches = 1024
+
+// routeGroup validates an HTTPRouteGroup. It parses no expression of a group that has too many.
+func routeGroup(u *unstructured.Unstructured) []ingest.Problem {
+	if matches, _, _ := unstructured.NestedFieldNoCopy(u.Object, "spec", "matches"); matches != nil {
+		if list, ok := matches.([]any); ok && len(list) > maxMatches {
+			return []ingest.Problem{rejection(ingest.ReasonMalformed, "spec.matches has %d matches: use at most %d, or several HTTPRouteGroups.", len(list), maxMatches)}
+		}
+	}
+	return readerRule(ingest.HTTPRouteGroup)(u)
 }
 
 // readerRule makes a rule of a reader of package ingest.

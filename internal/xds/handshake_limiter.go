@@ -1,6 +1,10 @@
 package xds
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/openservicemesh/osm-operator/internal/connlimit"
+)
 
 // A TLS handshake takes half a millisecond of CPU time, as much as a push to twenty proxies. A thousand concurrent handshakes would
 // delay pushes to connected proxies.
@@ -20,15 +24,15 @@ func newHandshakeLimiter(active int) *handshakeLimiter {
 }
 
 // begin waits until a handshake may be active. The caller calls end after the handshake.
-func (l *handshakeLimiter) begin(conn *pendingConn) *handshakeConn {
+func (l *handshakeLimiter) begin(conn *connlimit.Conn) *handshakeConn {
 	l.total.Add(1)
 	l.active <- struct{}{}
-	return &handshakeConn{pendingConn: conn, handshakes: l}
+	return &handshakeConn{Conn: conn, handshakes: l}
 }
 
 // handshakeConn is a connection whose handshake is not active while it waits for the client.
 type handshakeConn struct {
-	*pendingConn
+	*connlimit.Conn
 	handshakes *handshakeLimiter
 	ended      bool
 }
@@ -38,15 +42,15 @@ func (c *handshakeConn) end() {
 	c.ended = true
 	<-c.handshakes.active
 	c.handshakes.total.Add(-1)
-	c.setBusy(false)
+	c.SetBusy(false)
 }
 
 // suspend makes the handshake inactive while it waits for the client. The caller calls the returned function afterwards.
 func (c *handshakeConn) suspend() (resume func()) {
 	<-c.handshakes.active
-	c.setBusy(false)
+	c.SetBusy(false)
 	return func() {
-		c.setBusy(true)
+		c.SetBusy(true)
 		c.handshakes.active <- struct{}{}
 	}
 }

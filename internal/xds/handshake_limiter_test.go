@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/grpc/credentials"
 
+	"github.com/openservicemesh/osm-operator/internal/connlimit"
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 	"github.com/openservicemesh/osm-operator/internal/testing/pki"
@@ -28,7 +29,8 @@ func newTestTransport(t *testing.T, l *handshakeLimiter, onActive func()) transp
 		onActive()
 		return &pair, nil
 	}}
-	return transport{credentials.NewTLS(config), newPendingLimiter(maxPending, maxPending, time.Minute, func() {}), l}
+	limits := connlimit.Limits{Total: maxPending, PerAddress: maxPending, Timeout: time.Minute}
+	return transport{credentials.NewTLS(config), connlimit.New(limits, func() {}), l}
 }
 
 // connect opens a connection and returns the result of the server's handshake. The client starts its handshake only if handshake is

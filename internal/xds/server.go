@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"github.com/openservicemesh/osm-operator/internal/compatibility"
+	"github.com/openservicemesh/osm-operator/internal/connlimit"
 	"github.com/openservicemesh/osm-operator/internal/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/snapshot"
 )
@@ -38,6 +39,18 @@ const (
 	keepaliveTimeout = 10 * time.Second
 	// minPingInterval limits keepalive pings of the client.
 	minPingInterval = 10 * time.Second
+)
+
+// A connection is pending while it has no authenticated stream. Opening one needs no credentials, so pending connections
+// are limited in number and time.
+const (
+	// maxPending is how many connections may be pending.
+	maxPending = 4096
+	// maxPendingPerAddress is how many may be pending from one address. A pod needs one; an address can stand for all
+	// pods of a node.
+	maxPendingPerAddress = 256
+	// pendingTimeout is how long a connection may be pending.
+	pendingTimeout = 15 * time.Second
 )
 
 // Config configures a Server. All fields are required, unless documented otherwise.
@@ -90,7 +103,8 @@ func NewServer(config Config) (*Server, error) {
 	}
 	handshakes := newHandshakeLimiter(max(runtime.GOMAXPROCS(0), minActiveHandshakes))
 	s := &Server{config: config, metrics: newMetrics(config.Metrics, handshakes)}
-	pending := newPendingLimiter(maxPending, config.MaxPendingPerAddress, pendingTimeout, s.metrics.countClosedPending)
+	limits := connlimit.Limits{Total: maxPending, PerAddress: config.MaxPendingPerAddress, Timeout: pendingTimeout}
+	pending := connlimit.New(limits, s.metrics.countClosedPending)
 	s.log = newLimitedLog(config.Log, config.Now, s.metrics.droppedLines.Inc)
 	s.grpc = grpc.NewServer(
 		grpc.Creds(transport{credentials.NewTLS(tlsConfig), pending, handshakes}),

@@ -6,24 +6,26 @@ import (
 
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
+
+	"github.com/openservicemesh/osm-operator/internal/connlimit"
 )
 
 // transport is TLS that makes the connection of a request available, to close it. gRPC cannot end a stream whose write blocks.
 type transport struct {
 	credentials.TransportCredentials
-	pending    *pendingLimiter
+	pending    *connlimit.Limiter
 	handshakes *handshakeLimiter
 }
 
 // connection is the connection of a request.
 type connection struct {
 	credentials.AuthInfo
-	conn *pendingConn
+	conn *connlimit.Conn
 }
 
 // ServerHandshake implements credentials.TransportCredentials.
 func (t transport) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	pending, err := t.pending.admit(raw)
+	pending, err := t.pending.Admit(raw)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -59,5 +61,5 @@ func (c connection) beginStream() (end func()) {
 	if c.conn == nil {
 		return func() {}
 	}
-	return c.conn.beginStream()
+	return c.conn.Exempt()
 }

@@ -53,7 +53,9 @@ func serve(t *testing.T, authority *pki.Authority, documents map[string]any) (ad
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- server.Serve(ctx, listener, func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pair, nil }, handler)
+		done <- server.Serve(ctx, server.Config{
+			Listener: listener, Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pair, nil }, Handler: handler, OnClosed: func() {},
+		})
 	}()
 	t.Cleanup(func() {
 		cancel()

@@ -1,4 +1,4 @@
-// Package threats checks docs/threats.md.
+// Package threats checks docs/threats.md and the pages in docs/security.
 //
-// Its input is the page and the source of all tests. It fails for each test on the page that does not exist.
+// Its input is the pages and the source of all tests. It fails for each test on a page that does not exist.
 package threats

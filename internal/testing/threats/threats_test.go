@@ -16,20 +16,26 @@ var (
 	named    = regexp.MustCompile("`(Test\\w+)`")
 )
 
-// TestEveryTestOfThePageExists compares the test names on the page with those in the source.
-func TestEveryTestOfThePageExists(t *testing.T) {
+// TestEveryTestOfThePagesExists compares the test names on the pages with those in the source.
+func TestEveryTestOfThePagesExists(t *testing.T) {
 	tests := allTests(t)
-	page, err := os.ReadFile(filepath.Join(root, "docs", "threats.md"))
+	pages, err := filepath.Glob(filepath.Join(root, "docs", "security", "*.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := named.FindAllStringSubmatch(string(page), -1)
-	if len(found) == 0 {
-		t.Fatal("docs/threats.md names no tests")
-	}
-	for _, name := range found {
-		if !tests[name[1]] {
-			t.Errorf("docs/threats.md names %s, which does not exist: correct the name", name[1])
+	for _, page := range append(pages, filepath.Join(root, "docs", "threats.md")) {
+		content, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := named.FindAllStringSubmatch(string(content), -1)
+		if len(found) == 0 {
+			t.Errorf("%s names no tests", page)
+		}
+		for _, name := range found {
+			if !tests[name[1]] {
+				t.Errorf("%s names %s, which does not exist: correct the name", page, name[1])
+			}
 		}
 	}
 }
