@@ -80,7 +80,7 @@ func podWithSidecar(t *testing.T, namespace, revision string) *corev1.Pod {
 		}},
 		Spec: injectedSpec(),
 	}
-	create(t, pod)
+	createInjected(t, pod)
 	return pod
 }
 

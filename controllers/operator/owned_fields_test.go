@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -140,6 +141,8 @@ func immutableFields() []string {
 		"Deployment spec.template.spec.containers[osm-injector].volumeMounts[/etc/osm/webhook].name",
 		"Deployment spec.template.spec.volumes[webhook-cert]", "Deployment spec.template.spec.volumes[webhook-cert].name",
 		"Deployment spec.template.spec.volumes[ca]", "Deployment spec.template.spec.volumes[ca].name",
+		"Deployment spec.template.spec.containers[osm-controller].volumeMounts[/var/run/secrets/osm/report].name",
+		"Deployment spec.template.spec.volumes[report-token]", "Deployment spec.template.spec.volumes[report-token].name",
 	}
 }
 
@@ -204,6 +207,10 @@ func (v *fieldEditor) intact(live *unstructured.Unstructured, path fieldPath) bo
 		// A damaged time is replaced by the current one.
 		_, err := time.Parse(time.RFC3339, text)
 		return err == nil
+	}
+	if text, ok := is.(string); ok && strings.HasSuffix(path.String(), "."+names.AccountAnnotation) {
+		// The deletion of the ServiceAccount by another editor changes its UID.
+		return uuid.Validate(text) == nil
 	}
 	if len(path) > 0 && path[len(path)-1].keys != nil {
 		return found

@@ -129,7 +129,7 @@ func (s *workloads) replacePod(ctx context.Context, name, hash string) bool {
 	return true
 }
 
-// createInjected creates a pod with a sidecar in a namespace of a mesh, without its injector.
+// createInjected creates a pod with a sidecar also in a namespace of a mesh, without its injector.
 func createInjected(t *testing.T, pod *corev1.Pod) {
 	t.Helper()
 	namespace, member := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: pod.Namespace}}, ""
@@ -139,7 +139,9 @@ func createInjected(t *testing.T, pod *corev1.Pod) {
 	})
 	// The API server calls the webhook until it has observed the namespace.
 	eventually(t, func() error { return cluster.client.Create(t.Context(), pod) })
-	change(t, namespace, func(n *corev1.Namespace) { n.Labels[names.MonitoredByLabel] = member })
+	if member != "" {
+		change(t, namespace, func(n *corev1.Namespace) { n.Labels[names.MonitoredByLabel] = member })
+	}
 }
 
 // injectedSpec is the spec of a pod with a sidecar.

@@ -27,6 +27,8 @@ type testPackage struct {
 	envtest bool
 	// golden is true if a test has Golden in its name, unit if another test exists.
 	golden, unit bool
+	// fuzz are the names of the fuzz tests.
+	fuzz []string
 }
 
 // findPackages returns the packages with tests below a module's root, sorted, without nested modules.
@@ -99,6 +101,9 @@ func classify(p testPackage, file string) (testPackage, error) {
 		isGolden := strings.HasPrefix(name, "Test") && strings.Contains(name, goldenWord)
 		p.golden = p.golden || isGolden
 		p.unit = p.unit || !isGolden && name != "TestMain"
+		if strings.HasPrefix(name, "Fuzz") {
+			p.fuzz = append(p.fuzz, name)
+		}
 	}
 	return p, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -58,6 +59,25 @@ func TestFindPackages(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"./e2e/flow"}, selectDirs(got, inE2E)); diff != "" {
 		t.Errorf("packages of e2e (-want +got):\n%s", diff)
+	}
+}
+
+func TestFuzzTestsRunInFullMode(t *testing.T) {
+	root := writeTree(t, map[string]string{
+		"go.mod":      "module m\n",
+		"hack/go.mod": "module h\n",
+		"a/a_test.go": "package a\n\nimport \"testing\"\n\nfunc FuzzOne(f *testing.F) {}\n\nfunc FuzzTwo(f *testing.F) {}\n",
+	})
+	commands, err := unit(checkout{root: root, full: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"go test -json -timeout=0 -run ^FuzzOne$ -fuzz ^FuzzOne$ -fuzztime 30s ./a",
+		"go test -json -timeout=0 -run ^FuzzTwo$ -fuzz ^FuzzTwo$ -fuzztime 30s ./a",
+	}
+	if got := commandLines(commands); !slices.Equal(got[len(got)-2:], want) {
+		t.Errorf("commands = %q, want %q at the end", got, want)
 	}
 }
 

@@ -95,10 +95,28 @@ func unit(c checkout) ([]command, error) {
 	if c.full {
 		args = append(args, "-count=1")
 	}
-	return []command{
+	commands := []command{
 		goTest(c.root, dirs, args...),
 		goTest(c.hack(), selectDirs(tools, func(testPackage) bool { return true })),
-	}, nil
+	}
+	if c.full {
+		commands = append(commands, fuzz(c.root, product)...)
+	}
+	return commands, nil
+}
+
+// fuzzTime is how long each fuzz test draws new inputs in `make test-full`. Otherwise it runs its seeds only.
+const fuzzTime = "30s"
+
+// fuzz returns one run for each fuzz test: the go command fuzzes one at a time.
+func fuzz(root string, packages []testPackage) []command {
+	var commands []command
+	for _, p := range packages {
+		for _, name := range p.fuzz {
+			commands = append(commands, goTest(root, []string{p.dir}, "-run", "^"+name+"$", "-fuzz", "^"+name+"$", "-fuzztime", fuzzTime))
+		}
+	}
+	return commands
 }
 
 func golden(c checkout) ([]command, error) {

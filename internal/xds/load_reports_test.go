@@ -56,15 +56,19 @@ func (r reporter) expectInterval(reports bool) {
 	}
 }
 
-func (r reporter) report(cluster string, succeeded, failed uint64) {
-	r.t.Helper()
+// loadReport is a report about one cluster.
+func loadReport(cluster string, succeeded, failed uint64) *loadstats.LoadStatsRequest {
 	localities := []*endpoint.UpstreamLocalityStats{
 		{TotalIssuedRequests: succeeded, TotalSuccessfulRequests: succeeded}, {TotalIssuedRequests: failed, TotalErrorRequests: failed},
 	}
-	err := r.stream.Send(&loadstats.LoadStatsRequest{ClusterStats: []*endpoint.ClusterStats{{
+	return &loadstats.LoadStatsRequest{ClusterStats: []*endpoint.ClusterStats{{
 		ClusterName: cluster, UpstreamLocalityStats: localities, LoadReportInterval: durationpb.New(book.Interval),
-	}}})
-	if err != nil {
+	}}}
+}
+
+func (r reporter) report(cluster string, succeeded, failed uint64) {
+	r.t.Helper()
+	if err := r.stream.Send(loadReport(cluster, succeeded, failed)); err != nil {
 		r.t.Fatal(err)
 	}
 }

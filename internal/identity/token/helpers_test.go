@@ -35,7 +35,7 @@ func newCluster(t *testing.T) *cluster {
 	return &cluster{key: newKey(t), keyID: "k1", now: start}
 }
 
-func newKey(t *testing.T) *ecdsa.PrivateKey {
+func newKey(t testing.TB) *ecdsa.PrivateKey {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -72,7 +72,7 @@ func podClaims() map[string]any {
 }
 
 // sign signs a token with the claims.
-func sign(t *testing.T, algorithm jose.SignatureAlgorithm, key any, keyID string, claims any) string {
+func sign(t testing.TB, algorithm jose.SignatureAlgorithm, key any, keyID string, claims any) string {
 	t.Helper()
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: jose.JSONWebKey{Key: key, KeyID: keyID}}, nil)
 	if err != nil {
@@ -86,7 +86,7 @@ func sign(t *testing.T, algorithm jose.SignatureAlgorithm, key any, keyID string
 }
 
 // token returns a token of the cluster with changed claims.
-func (c *cluster) token(t *testing.T, change func(map[string]any)) string {
+func (c *cluster) token(t testing.TB, change func(map[string]any)) string {
 	t.Helper()
 	claims := podClaims()
 	if change != nil {
