@@ -26,9 +26,11 @@ const (
 
 // serveReport serves the state of this replica's sidecars to authorized callers.
 func (p *program) serveReport(ctx context.Context) error {
-	config := rest.CopyConfig(p.config)
-	config.QPS, config.Burst = reviewQPS, reviewBurst
-	clients, err := kubernetes.NewForConfig(config)
+	unknown, err := p.reviewClients()
+	if err != nil {
+		return err
+	}
+	known, err := p.reviewClients()
 	if err != nil {
 		return err
 	}
@@ -37,10 +39,19 @@ func (p *program) serveReport(ctx context.Context) error {
 		return err
 	}
 	own := certificate.NewServerCertificate(p.authority.manager, time.Now, names.ReportCommonName(p.options.trustDomain))
-	access := server.NewAccess(clients, p.options.mesh, p.options.namespace, time.Now)
+	access := server.NewAccess(server.AccessConfig{
+		Mesh: p.options.mesh, Namespace: p.options.namespace, Unknown: unknown, Known: known, Now: time.Now,
+	})
 	return server.Serve(ctx, server.Config{
 		Listener: listener, Certificate: own.Get, Handler: server.Handler(p.store, p.loads, p.authority.manager, access), OnClosed: p.limits.CountClosed,
 	})
+}
+
+// reviewClients returns clients with a rate limit of their own.
+func (p *program) reviewClients() (kubernetes.Interface, error) {
+	config := rest.CopyConfig(p.config)
+	config.QPS, config.Burst = reviewQPS, reviewBurst
+	return kubernetes.NewForConfig(config)
 }
 
 // otherReplicas returns a client for the reports of the other replicas.

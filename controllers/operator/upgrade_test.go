@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/health"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/rollout"
 )
@@ -79,7 +80,8 @@ func TestRejectedConfigurationCausesRollback(t *testing.T) {
 	s := newWorkloads(t, name, "cart")
 	s.wait("rejected-v0-0-9", 1)
 	unhealthy := healthy()
-	unhealthy.Proxies.Rejecting, unhealthy.Proxies.Example = 1, "shop/cart rejects LDS: no such filter"
+	unhealthy.Proxies.Rejecting = 1
+	unhealthy.Proxies.Rejections = []health.Rejection{{Workload: "shop/cart", Sidecars: 1, Example: "shop/cart rejects LDS: no such filter"}}
 	cluster.health.set(meshNamespace(name), operatorVersion, unhealthy)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
 	waitEvent(t, operatorVersion, "RollingBack", "no such filter")

@@ -26,6 +26,8 @@ const (
 	maxClusters = 2048
 	// maxName is the maximum length of a cluster name in bytes. Names of Services are much shorter.
 	maxName = 768
+	// maxRate is how many requests per second of one sidecar count. It exceeds what a sidecar can proxy.
+	maxRate = 50_000
 )
 
 // Counts are numbers of requests as Envoy counts them: a response of 500 or more, or none, is a failure. For TCP

@@ -143,23 +143,6 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
-func TestImplausibleCountsSaturate(t *testing.T) {
-	c := newClock()
-	s := newTestStore(c)
-	s.Read()
-	r := s.Register("one", buyer)
-	for range 2 {
-		r.Report(load("a/web|80", 1<<63, 1, 1), 1<<62)
-	}
-	if got := s.Read().Pairs[0]; got.Issued != ^uint64(0) || got.Over != Window {
-		t.Errorf("%+v", got)
-	}
-	r.Report(load("a/new|80", 1, 1, 1), -time.Hour)
-	if got := s.Read().Pairs[0]; got.Over != 0 || got.Rate() != 0 {
-		t.Errorf("%+v", got)
-	}
-}
-
 func TestNewerStreamSupersedes(t *testing.T) {
 	s := newTestStore(newClock())
 	older := s.Register("one", buyer)

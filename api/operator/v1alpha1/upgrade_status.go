@@ -131,6 +131,13 @@ type RevisionBaseline struct {
 	// +optional
 	ErrorRate string `json:"errorRate,omitempty"`
 
+	// rejecting are the workloads, as <namespace>/<service account>, most of whose sidecars rejected their configuration before. Their
+	// rejections do not fail the upgrade.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=256
+	Rejecting []string `json:"rejecting,omitempty"`
+
 	// time is when the baseline was observed, which is the start of the upgrade.
 	Time metav1.Time `json:"time"`
 }

@@ -30,8 +30,8 @@ type Proxies struct {
 	Connected, Rejecting int
 	// Behind counts sidecars with unacknowledged configuration.
 	Behind int
-	// Example names a sidecar that rejects configuration, with Envoy's error.
-	Example string
+	// Rejections are the workloads most of whose sidecars reject configuration, sorted by name.
+	Rejections []Rejection
 }
 
 // containerRestarts adds up the restarts of the containers of pods.
@@ -48,7 +48,7 @@ func containerRestarts(pods []corev1.Pod) int {
 // setProxies adds up the sidecars of all replicas. It sets nothing when a replica did not answer.
 func (o *Observation) setProxies(answers []client.Answer[report.Proxies]) {
 	var sum Proxies
-	var first time.Time
+	var all []report.Proxy
 	for _, answer := range answers {
 		if answer.Err != nil {
 			return
@@ -58,15 +58,13 @@ func (o *Observation) setProxies(answers []client.Answer[report.Proxies]) {
 			sum.Connected += counts.Connected
 			sum.Rejecting += counts.Rejecting
 			sum.Behind += counts.Behind
-			if counts.Rejecting > 0 && sum.Example == "" {
-				sum.Example = formatRejection(p)
-			}
-			if end := p.CertificateEnd; end != nil && (first.IsZero() || end.Before(first)) {
-				first = *end
-			}
 		}
+		all = append(all, answer.Value.Proxies...)
 	}
-	o.Proxies, o.CertificatesUntil = &sum, &first
+	groups := groupProxies(all)
+	sum.Rejections = rejections(groups)
+	until := certificatesUntil(groups)
+	o.Proxies, o.CertificatesUntil = &sum, &until
 }
 
 // formatRejection describes what a sidecar rejects.

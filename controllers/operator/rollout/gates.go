@@ -24,6 +24,9 @@ type Health interface {
 // baselineTimeout is how long the requests of the version before are waited for; then the new one is judged without comparison.
 const baselineTimeout = time.Minute
 
+// maxRejectingWorkloads bounds the workloads that a baseline lists.
+const maxRejectingWorkloads = 256
+
 // noHealth is the observation of a control plane that need not be asked.
 var noHealth = health.Observation{}
 
@@ -90,9 +93,12 @@ func observation(s *scope, reading health.Observation) rollout.Observation {
 		o.Controller.Ready, o.Injector.Ready = 0, 0
 	}
 	if reading.Proxies != nil {
-		o.Proxies = &rollout.Proxies{
-			Live: s.expectedSidecars(), Connected: reading.Proxies.Connected, Rejected: reading.Proxies.Rejecting, Example: reading.Proxies.Example,
+		var before []string
+		if status.Baseline != nil {
+			before = status.Baseline.Rejecting
 		}
+		rejected, example := reading.Proxies.RejectingExcept(before)
+		o.Proxies = &rollout.Proxies{Live: s.expectedSidecars(), Connected: reading.Proxies.Connected, Rejected: rejected, Example: example}
 	}
 	if baseline := status.Baseline; baseline != nil && baseline.ErrorRate != "" {
 		rate := observe.Share(baseline.ErrorRate)
@@ -142,6 +148,10 @@ func (r *Reconciler) measureBaseline(ctx context.Context, s *scope) (bool, error
 		return false, err
 	}
 	baseline := &v1alpha1.RevisionBaseline{From: active.Spec.Version, Time: metav1.NewTime(r.Now())}
+	if reading.Proxies != nil {
+		list := reading.Proxies.RejectingWorkloads()
+		baseline.Rejecting = list[:min(len(list), maxRejectingWorkloads)]
+	}
 	if reading.Requests != nil {
 		baseline.ErrorRate = observe.Percentage(reading.Requests.ErrorRate())
 	} else if !reading.LoadReportsUnsupported && r.Now().Sub(s.current.CreationTimestamp.Time) < baselineTimeout {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -28,8 +29,13 @@ const (
 	decisionTTL = 10 * time.Second
 	// maxDecisions is the maximum number of cached decisions.
 	maxDecisions = 1024
-	// maxReviews is the maximum number of concurrent reviews. Further requests wait.
+	// maxReviews is the maximum number of concurrent reviews of unknown tokens, and of tokens that were accepted before. Further
+	// requests wait.
 	maxReviews = 4
+	// knownTTL is how long a token counts as accepted before. Tokens of the operator and of replicas last an hour.
+	knownTTL = time.Hour
+	// maxKnown is the maximum number of tokens that were accepted before.
+	maxKnown = 1024
 	// timeout limits the wait for the API server.
 	timeout = 5 * time.Second
 )
@@ -43,14 +49,27 @@ var (
 
 // Access authorizes readers of the report with the API server. It is safe for concurrent use.
 type Access struct {
-	clients kubernetes.Interface
 	// audience is what tokens must have. Tokens of the user replica may have that of the API server instead.
 	audience, replica string
 	now               func() time.Time
-	reviews           chan struct{}
+
+	// unknown and known are the budgets of reviews. A flood of invalid tokens does not delay those that were accepted before.
+	unknown, known budget
 
 	mu      sync.Mutex
 	answers map[[sha256.Size]byte]decision
+	// accepted has until when a token counts as accepted before.
+	accepted map[[sha256.Size]byte]time.Time
+}
+
+// budget limits reviews. Its clients have a rate limit of their own, because unauthenticated clients cause their requests.
+type budget struct {
+	clients kubernetes.Interface
+	reviews chan struct{}
+}
+
+func newBudget(clients kubernetes.Interface) budget {
+	return budget{clients: clients, reviews: make(chan struct{}, maxReviews)}
 }
 
 // decision is a cached decision. A nil err grants access.
@@ -59,10 +78,22 @@ type decision struct {
 	until time.Time
 }
 
-// NewAccess returns an Access to the report of a mesh in a namespace. The clients need their own rate limit, because unauthenticated clients cause
-// their requests.
-func NewAccess(clients kubernetes.Interface, mesh, namespace string, now func() time.Time) *Access {
-	return &Access{clients: clients, audience: names.ReportAudience(mesh), replica: "system:serviceaccount:" + namespace + ":" + names.Controller, now: now, reviews: make(chan struct{}, maxReviews), answers: map[[sha256.Size]byte]decision{}}
+// AccessConfig configures an Access. All fields are required.
+type AccessConfig struct {
+	// Mesh and Namespace identify the control plane.
+	Mesh, Namespace string
+	// Unknown reviews tokens of anybody, Known those that were accepted before. Each needs its own rate limit.
+	Unknown, Known kubernetes.Interface
+	Now            func() time.Time
+}
+
+// NewAccess returns an Access to the report of a mesh.
+func NewAccess(config AccessConfig) *Access {
+	return &Access{
+		audience: names.ReportAudience(config.Mesh), replica: "system:serviceaccount:" + config.Namespace + ":" + names.Controller, now: config.Now,
+		unknown: newBudget(config.Unknown), known: newBudget(config.Known),
+		answers: map[[sha256.Size]byte]decision{}, accepted: map[[sha256.Size]byte]time.Time{},
+	}
 }
 
 // protect only forwards requests whose token may read the report.
@@ -93,13 +124,14 @@ func (a *Access) check(r *http.Request) error {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
+	budget := a.budgetOf(key)
 	select {
-	case a.reviews <- struct{}{}:
-		defer func() { <-a.reviews }()
+	case budget.reviews <- struct{}{}:
+		defer func() { <-budget.reviews }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	err := a.review(ctx, token)
+	err := a.review(ctx, budget.clients, token)
 	if err == nil || errors.Is(err, errUnknown) || errors.Is(err, errForbidden) {
 		a.cache(key, err)
 	}
@@ -107,8 +139,8 @@ func (a *Access) check(r *http.Request) error {
 }
 
 // review authenticates the token and authorizes its user with the API server.
-func (a *Access) review(ctx context.Context, token string) error {
-	user, err := a.authenticate(ctx, token)
+func (a *Access) review(ctx context.Context, clients kubernetes.Interface, token string) error {
+	user, err := a.authenticate(ctx, clients, token)
 	if err != nil {
 		return err
 	}
@@ -116,7 +148,7 @@ func (a *Access) review(ctx context.Context, token string) error {
 	for key, value := range user.Extra {
 		extra[key] = authorizationv1.ExtraValue(value)
 	}
-	may, err := a.clients.AuthorizationV1().SubjectAccessReviews().Create(ctx, &authorizationv1.SubjectAccessReview{
+	may, err := clients.AuthorizationV1().SubjectAccessReviews().Create(ctx, &authorizationv1.SubjectAccessReview{
 		Spec: authorizationv1.SubjectAccessReviewSpec{
 			User: user.Username, UID: user.UID, Groups: user.Groups, Extra: extra,
 			NonResourceAttributes: &authorizationv1.NonResourceAttributes{Path: report.Root, Verb: "get"},
@@ -133,20 +165,20 @@ func (a *Access) review(ctx context.Context, token string) error {
 
 // authenticate returns the user of a token. A token for the API server would be dangerous in the hands of this process, so nobody may send one.
 // The exception are replicas of versions before v0.2, which have no other token and the same ServiceAccount as this process.
-func (a *Access) authenticate(ctx context.Context, token string) (authenticationv1.UserInfo, error) {
-	user, err := a.authenticateFor(ctx, token, a.audience)
+func (a *Access) authenticate(ctx context.Context, clients kubernetes.Interface, token string) (authenticationv1.UserInfo, error) {
+	user, err := authenticateFor(ctx, clients, token, a.audience)
 	if !errors.Is(err, errUnknown) {
 		return user, err
 	}
-	if user, err = a.authenticateFor(ctx, token); err == nil && user.Username != a.replica {
+	if user, err = authenticateFor(ctx, clients, token); err == nil && user.Username != a.replica {
 		err = errUnknown
 	}
 	return user, err
 }
 
 // authenticateFor returns the user of a token with one of some audiences. None means the audience of the API server.
-func (a *Access) authenticateFor(ctx context.Context, token string, audiences ...string) (authenticationv1.UserInfo, error) {
-	review, err := a.clients.AuthenticationV1().TokenReviews().Create(ctx, &authenticationv1.TokenReview{
+func authenticateFor(ctx context.Context, clients kubernetes.Interface, token string, audiences ...string) (authenticationv1.UserInfo, error) {
+	review, err := clients.AuthenticationV1().TokenReviews().Create(ctx, &authenticationv1.TokenReview{
 		Spec: authenticationv1.TokenReviewSpec{Token: token, Audiences: audiences},
 	}, metav1.CreateOptions{})
 	switch {
@@ -168,11 +200,33 @@ func (a *Access) cached(key [sha256.Size]byte) (decision, bool) {
 	return d, ok && a.now().Before(d.until)
 }
 
+// cache records a decision. The caller does not hold mu.
 func (a *Access) cache(key [sha256.Size]byte, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.answers) >= maxDecisions {
 		clear(a.answers)
 	}
-	a.answers[key] = decision{err, a.now().Add(decisionTTL)}
+	now := a.now()
+	a.answers[key] = decision{err, now.Add(decisionTTL)}
+	if err != nil {
+		delete(a.accepted, key)
+		return
+	}
+	if len(a.accepted) >= maxKnown {
+		maps.DeleteFunc(a.accepted, func(_ [sha256.Size]byte, until time.Time) bool { return !now.Before(until) })
+	}
+	if _, known := a.accepted[key]; known || len(a.accepted) < maxKnown {
+		a.accepted[key] = now.Add(knownTTL)
+	}
+}
+
+// budgetOf returns the budget of a token.
+func (a *Access) budgetOf(key [sha256.Size]byte) budget {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.now().Before(a.accepted[key]) {
+		return a.known
+	}
+	return a.unknown
 }

@@ -65,7 +65,7 @@ func (c *cluster) access(now func() time.Time) *Access {
 		review.Status.Allowed = review.Spec.User == "reader" || strings.HasPrefix(review.Spec.User, "system:serviceaccount:")
 		return true, review, nil
 	})
-	return NewAccess(clients, "osm", "osm-system", now)
+	return NewAccess(AccessConfig{Mesh: "osm", Namespace: "osm-system", Unknown: clients, Known: clients, Now: now})
 }
 
 // store is what a test wants to be reported.

@@ -100,7 +100,8 @@ func TestAuditO3WhoMayRead(t *testing.T) {
 	clients := kubernetes.NewForConfigOrDie(config)
 	own := rest.AnonymousClientConfig(config)
 	own.BearerToken = token(t, clients, names.Controller)
-	access := server.NewAccess(kubernetes.NewForConfigOrDie(own), "osm", namespace, time.Now)
+	reviewers := kubernetes.NewForConfigOrDie(own)
+	access := server.NewAccess(server.AccessConfig{Mesh: "osm", Namespace: namespace, Unknown: reviewers, Known: reviewers, Now: time.Now})
 	handler := server.Handler(empty{}, loadstats.NewStore(time.Now), issuer{}, access)
 	for name, test := range map[string]struct {
 		token string
