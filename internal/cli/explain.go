@@ -143,10 +143,21 @@ func (a *app) fromCluster(ctx context.Context, c client.Client, found mesh) (exp
 }
 
 func meshOf(name string, loaded *load.Loaded) explain.Mesh {
-	return explain.Mesh{Name: name, Catalog: loaded.Catalog, Exists: func(ref catalog.Ref) bool {
+	m := explain.Mesh{Name: name, Catalog: loaded.Catalog}
+	m.Exists = func(ref catalog.Ref) bool {
 		_, taken := loaded.Names[ref]
 		return taken
-	}}
+	}
+	m.Problems = func(ref catalog.Ref) []string {
+		var all []string
+		for _, f := range loaded.Findings {
+			if f.Kind == ref.Kind && f.Name == ref.Name {
+				all = append(all, f.Message)
+			}
+		}
+		return all
+	}
+	return m
 }
 
 // fromFiles loads a mesh from manifests.

@@ -19,12 +19,33 @@ import (
 const liveTimeout = 3 * time.Second
 
 // live returns how many sidecars have acknowledged the policies that allow a call. For a denied call, it returns how many of the
-// involved sidecars are up to date.
+// involved sidecars are up to date. A call that lacks more than policies has no acknowledgements.
 func (a *app) live(ctx context.Context, c client.Client, m mesh, answer *explain.Answer) []explain.Live {
+	if len(answer.Missing) > 0 {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, liveTimeout)
 	defer cancel()
 	a.progress().report("reading the sidecar status of mesh %s", m.Name)
-	replicas := a.reports(ctx, c, m)
+	return liveAnswer(ctx, c, a.reports(ctx, c, m), answer)
+}
+
+// objectReports provides how many sidecars have acknowledged a policy, for each replica.
+type objectReports interface {
+	Object(ctx context.Context, kind, namespace, name string) ([]reportclient.Answer[report.Object], error)
+}
+
+// proxyReports provides the sidecars of each replica.
+type proxyReports interface {
+	Proxies(ctx context.Context) ([]reportclient.Answer[report.Proxies], error)
+}
+
+// liveAnswer returns the acknowledgements for an answer.
+func liveAnswer(ctx context.Context, c client.Client, replicas interface {
+	objectReports
+	proxyReports
+}, answer *explain.Answer,
+) []explain.Live {
 	if len(answer.Policies) == 0 {
 		if len(answer.Parties) == 0 {
 			return nil
@@ -35,11 +56,15 @@ func (a *app) live(ctx context.Context, c client.Client, m mesh, answer *explain
 	for _, policy := range answer.Policies {
 		all = append(all, livePolicy(ctx, c, replicas, policy))
 	}
+	// A policy counts all its sidecars. Those of the destination do not show whether the caller has one.
+	if caller := liveParties(ctx, replicas, answer.Parties[:min(len(answer.Parties), 1)]); len(answer.Parties) > 0 && caller.Sidecars == 0 && caller.Unknown == "" {
+		all = append(all, caller)
+	}
 	return all
 }
 
 // livePolicy returns the acknowledgements of the TrafficTarget "<namespace>/<name>".
-func livePolicy(ctx context.Context, c client.Client, replicas *reportclient.Client, policy string) explain.Live {
+func livePolicy(ctx context.Context, c client.Client, replicas objectReports, policy string) explain.Live {
 	const kind = "TrafficTarget"
 	l := explain.Live{Of: kind + " " + policy}
 	namespace, name, _ := strings.Cut(policy, "/")
@@ -69,7 +94,7 @@ func livePolicy(ctx context.Context, c client.Client, replicas *reportclient.Cli
 }
 
 // liveParties returns how many sidecars of the given service accounts are up to date.
-func liveParties(ctx context.Context, replicas *reportclient.Client, parties []identity.ServiceAccount) explain.Live {
+func liveParties(ctx context.Context, replicas proxyReports, parties []identity.ServiceAccount) explain.Live {
 	var accounts []string
 	for _, sa := range parties {
 		accounts = append(accounts, sa.String())

@@ -75,7 +75,7 @@ func destinations(v *catalog.View, client identity.ServiceAccount) Destinations 
 func inbound(v *catalog.View, key Key, service *catalog.Service) []Inbound {
 	var list []Inbound
 	seen := map[uint16]bool{}
-	setting := upstreamSetting(v, service.Name)
+	setting := UpstreamSetting(v, service.Name)
 	limits := limitsOf(setting)
 	for _, port := range service.Ports {
 		target := v.TargetPort(service, port)

@@ -23,9 +23,9 @@ type Limits struct {
 	Routes   []catalog.RouteRateLimit
 }
 
-// upstreamSetting is the setting in force for a Service: its own, or else that of the first root, by name, of the
+// UpstreamSetting returns the setting in force for a Service: its own, or else that of the first root, by name, of the
 // TrafficSplits to it. Clients of a split know its root only, and so do authors of limits.
-func upstreamSetting(v *catalog.View, service catalog.Name) *catalog.UpstreamTrafficSetting {
+func UpstreamSetting(v *catalog.View, service catalog.Name) *catalog.UpstreamTrafficSetting {
 	if setting := v.UpstreamSetting(service); setting != nil {
 		return setting
 	}
@@ -54,7 +54,7 @@ func splitsTo(v *catalog.View, root, service catalog.Name) bool {
 
 // upstream has the client-side settings for a Service; nil means defaults.
 func (o outboundBuilder) upstream(service catalog.Name) *Upstream {
-	setting := upstreamSetting(o.view, service)
+	setting := UpstreamSetting(o.view, service)
 	healthChecked := o.view.Settings().ActiveHealthChecks
 	if setting == nil && !healthChecked {
 		return nil

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -63,6 +64,8 @@ type Way struct {
 	// Permissive is the owner of permissive mode, "the mesh" or "the namespace <name>". It is empty where policies apply.
 	Permissive string `json:"permissive,omitempty"`
 	Missing    string `json:"missing,omitempty"`
+	// Limits describes the rate limits for an allowed call.
+	Limits []string `json:"limits,omitempty"`
 	// Granted lists the requests that the caller may send there.
 	Granted []Grant `json:"granted,omitempty"`
 }
@@ -90,6 +93,7 @@ func Ask(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 	}
 	a.Teardown = m.teardownNote(v.Settings())
 	a.Missing = m.membership(v, from, to)
+	toIsMember := len(m.membership(v, to, to)) == 0
 	caller, err := from.caller(v)
 	if err != nil {
 		if len(a.Missing) > 0 {
@@ -106,7 +110,9 @@ func Ask(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 	}
 	a.Parties = parties(evaluator{v: v, caller: caller, question: q}, all)
 	if len(all) == 0 {
-		a.Missing = append(a.Missing, Piece{What: "no Service of the mesh selects " + to.what + ", and sidecars can only reach pods through Services", Do: "create a Service whose selector matches its pods"})
+		if toIsMember {
+			a.Missing = append(a.Missing, m.missingPort(v, to))
+		}
 		return a, nil
 	}
 	e := evaluator{v: v, caller: caller, question: q}
@@ -165,6 +171,28 @@ func (m Mesh) membership(v *catalog.View, from, to party) []Piece {
 	return slices.CompactFunc(missing, func(x, y Piece) bool { return x == y })
 }
 
+// missingPort describes why no port leads to a destination of the mesh.
+func (m Mesh) missingPort(v *catalog.View, to party) Piece {
+	services := v.ServicesOf(to.identity)
+	switch {
+	case to.service != nil:
+		services = []catalog.Name{to.service.Name}
+	case to.pod != nil:
+		services = v.ServicesOfPod(to.pod)
+	}
+	if len(services) == 0 {
+		return Piece{What: "no Service of the mesh selects " + to.what + ", and sidecars can only reach pods through Services", Do: "create a Service whose selector matches its pods"}
+	}
+	piece := Piece{What: "no port of Service " + services[0].String() + " is part of the mesh", Do: "add a TCP port whose appProtocol sidecars support, such as http, grpc or tcp"}
+	if m.Problems == nil {
+		return piece
+	}
+	if problems := m.Problems(catalog.Ref{Kind: catalog.KindService, Name: services[0]}); len(problems) > 0 {
+		piece.What, piece.Do = piece.What+": "+strings.Join(problems, " "), ""
+	}
+	return piece
+}
+
 // setVerdict sets the verdict from the ways.
 func (a *Answer) setVerdict() {
 	allowed := 0
@@ -217,6 +245,8 @@ func (e evaluator) at(p servicePort) []Way {
 			w.Destination = answer.Destination.Namespace + "/" + answer.Destination.Name
 			if answer.Outcome != authz.Allowed {
 				w.Granted = e.granted(p, answer.Service, answer.Destination)
+			} else {
+				w.Limits = limits(e.v, cmp.Or(answer.Service, p.service.Name), p.port.Protocol)
 			}
 		}
 		ways = append(ways, w)
@@ -281,6 +311,7 @@ func (e evaluator) anyRequest(p servicePort) []Way {
 		}
 		if len(w.Granted) > 0 {
 			w.Outcome, w.Seen = string(authz.Allowed), "the requests listed here reach the application"
+			w.Limits = limits(e.v, b.service, p.port.Protocol)
 		} else {
 			w.Outcome, w.Seen = string(authz.Unavailable), "the connection is closed or refused, or the response status is 403, 404 or 503"
 			w.Missing = fmt.Sprintf("a TrafficTarget in namespace %s from %s/%s to %s", b.identity.Namespace, e.caller.Namespace, e.caller.Name, w.Destination)

@@ -23,6 +23,9 @@ type Live struct {
 
 // String formats the acknowledgements as a sentence.
 func (l Live) String() string {
+	if l.Sidecars == 0 && l.Unknown == "" {
+		return l.Of + ": no connected sidecar"
+	}
 	text := fmt.Sprintf("%s: acknowledged by %d of %d sidecars", l.Of, l.Acknowledged, l.Sidecars)
 	if l.Sidecars == 0 && l.Unknown != "" {
 		text = l.Of + ": acknowledgement unknown"

@@ -16,6 +16,8 @@ type Mesh struct {
 	Catalog *catalog.Catalog
 	// Exists returns true if an object exists.
 	Exists func(catalog.Ref) bool
+	// Problems returns the problems of an object. It may be nil.
+	Problems func(catalog.Ref) []string
 	// Account returns the service account of a workload's pods. found is false if the workload does not exist.
 	Account func(ctx context.Context, kind, namespace, name string) (account string, found bool, err error)
 }

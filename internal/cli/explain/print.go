@@ -101,6 +101,9 @@ func (way Way) print(w io.Writer) {
 	if way.Permissive != "" && way.Outcome == string(authz.Allowed) {
 		fmt.Fprintf(w, "    by: permissive mode of %s\n", way.Permissive)
 	}
+	for _, limit := range way.Limits {
+		fmt.Fprintf(w, "    limit: %s\n", limit)
+	}
 	if way.Missing != "" {
 		fmt.Fprintf(w, "    missing: %s\n", way.Missing)
 	}
