@@ -43,12 +43,15 @@ var (
 type shop struct {
 	network                  *pods.Network
 	client, server, stranger *pods.Pod
+	// dial connects to the Service web. By default it does so through the client's sidecar.
+	dial func(*testing.T) net.Conn
 }
 
 func newShop(t *testing.T) *shop {
 	t.Helper()
 	n := pods.NewNetwork(t)
 	s := &shop{network: n, client: n.Pod(t, "client"), server: n.Pod(t, "server"), stranger: n.Bare(t)}
+	s.dial = s.throughSidecar
 	s.server.ServeHTTP(t, 8080, http.HandlerFunc(describe))
 	s.server.ServeHTTP(t, 8081, http.HandlerFunc(describe))
 	s.server.ServeTCP(t, 3306, func(c net.Conn) {

@@ -3,6 +3,7 @@ package pods_test
 import (
 	"bufio"
 	"io"
+	"net"
 	"strings"
 	"testing"
 
@@ -33,10 +34,7 @@ func (s *shop) check(t *testing.T, requests []raw) {
 // status sends the head of a request unchanged and returns the status code of the response.
 func (s *shop) status(t *testing.T, head string) string {
 	t.Helper()
-	conn, err := s.client.Dial(t, "10.96.0.1:80")
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn := s.dial(t)
 	defer conn.Close()
 	if _, err := io.WriteString(conn, head+"\r\n"); err != nil {
 		t.Fatal(err)
@@ -46,6 +44,16 @@ func (s *shop) status(t *testing.T, head string) string {
 		return err.Error()
 	}
 	return strings.Fields(line)[1]
+}
+
+// throughSidecar connects to the Service web from the client's application.
+func (s *shop) throughSidecar(t *testing.T) net.Conn {
+	t.Helper()
+	conn, err := s.client.Dial(t, "10.96.0.1:80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
 }
 
 // TestThreat14To23 sends attacks. The client may only GET /books/.*; /admin is granted to another client.
