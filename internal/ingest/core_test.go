@@ -68,7 +68,7 @@ spec:
   serviceAccountName: bookstore
   initContainers:
   - {name: migrate, ports: [{name: http, containerPort: 99}, {name: setup, containerPort: 98}]}
-  - {name: envoy, image: e, ports: [{name: proxy-metrics, containerPort: 15010}]}
+  - {name: envoy, image: e, restartPolicy: Always, ports: [{name: proxy-metrics, containerPort: 15010}]}
   containers:
   - {name: app, image: a, ports: [{name: http, containerPort: 8080}, {containerPort: 1}, {name: dns, containerPort: 53, protocol: UDP}]}
   - {name: more, image: b, env: [{name: SECRET, value: s}]}

@@ -21,7 +21,7 @@ func Pod(pod *corev1.Pod) *catalog.Pod {
 		IPs:            podIPs(pod),
 		Labels:         pod.Labels,
 		Ports:          namedPorts(pod),
-		Injected:       slices.ContainsFunc(pod.Spec.InitContainers, isSidecar),
+		Injected:       IsInjected(pod),
 		Revision:       pod.Labels[names.RevisionLabel],
 		Metrics:        metrics,
 		Finished:       pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed,
@@ -31,6 +31,14 @@ func Pod(pod *corev1.Pod) *catalog.Pod {
 	}
 	entry.OSMSidecar = !entry.Injected && pod.Labels[names.ProxyUUIDLabel] != "" && slices.ContainsFunc(pod.Spec.Containers, isSidecar)
 	return entry
+}
+
+// IsInjected reports whether a pod has the sidecar of this operator: an init container that keeps running. Labels and other containers
+// of the same name are no evidence, because the author of a pod writes them.
+func IsInjected(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Spec.InitContainers, func(c corev1.Container) bool {
+		return isSidecar(c) && c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways
+	})
 }
 
 func isSidecar(c corev1.Container) bool { return c.Name == names.SidecarContainer }
@@ -92,7 +100,7 @@ func StripPod(pod *corev1.Pod) *corev1.Pod {
 	return stripped
 }
 
-// stripContainers keeps the sidecar and containers with named ports, with only their names and named ports.
+// stripContainers keeps the sidecar and containers with named ports, with only their names, restart policies and named ports.
 func stripContainers(containers []corev1.Container) []corev1.Container {
 	var all []corev1.Container
 	for _, c := range containers {
@@ -103,7 +111,7 @@ func stripContainers(containers []corev1.Container) []corev1.Container {
 			}
 		}
 		if isSidecar(c) || len(ports) > 0 {
-			all = append(all, corev1.Container{Name: c.Name, Ports: ports})
+			all = append(all, corev1.Container{Name: c.Name, Ports: ports, RestartPolicy: c.RestartPolicy})
 		}
 	}
 	return all

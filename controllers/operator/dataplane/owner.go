@@ -7,23 +7,16 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
+	"github.com/openservicemesh/osm-operator/internal/ingest"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/rollout"
 )
 
 // hasSidecar reports whether a pod has a sidecar, that of this operator or that of an Open Service Mesh. Labels are no evidence, because the
 // author of a pod writes them.
-func hasSidecar(pod *corev1.Pod) bool { return isInjected(pod) || hasOSMSidecar(pod) }
-
-// isInjected reports whether a pod has the sidecar of this operator: an init container that keeps running.
-func isInjected(pod *corev1.Pod) bool {
-	return slices.ContainsFunc(pod.Spec.InitContainers, func(c corev1.Container) bool {
-		return c.Name == names.SidecarContainer && ptr.Deref(c.RestartPolicy, "") == corev1.ContainerRestartPolicyAlways
-	})
-}
+func hasSidecar(pod *corev1.Pod) bool { return ingest.IsInjected(pod) || hasOSMSidecar(pod) }
 
 // hasOSMSidecar reports whether a pod has the sidecar of an Open Service Mesh, which is among its containers.
 func hasOSMSidecar(pod *corev1.Pod) bool {
@@ -32,12 +25,12 @@ func hasOSMSidecar(pod *corev1.Pod) bool {
 
 // hasLeft reports whether a pod kept the sidecar of a mesh after its namespace had left that mesh. member is the mesh of the namespace.
 func hasLeft(mesh, member string, pod *corev1.Pod) bool {
-	return member == "" && isInjected(pod) && desired.IsRevisionOf(mesh, pod.Labels[names.RevisionLabel])
+	return member == "" && ingest.IsInjected(pod) && desired.IsRevisionOf(mesh, pod.Labels[names.RevisionLabel])
 }
 
 // revisionOf returns the revision of a pod's sidecar. It is empty for the sidecar of an Open Service Mesh.
 func revisionOf(pod *corev1.Pod) string {
-	if !isInjected(pod) {
+	if !ingest.IsInjected(pod) {
 		return ""
 	}
 	return pod.Labels[names.RevisionLabel]

@@ -63,7 +63,7 @@ const shop = `
 ---
 {apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {clusterIP: 10.0.0.1, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}}
 ---
-{apiVersion: v1, kind: Pod, metadata: {name: web-0, namespace: shop, labels: {app: web, operator.openservicemesh.io/revision: osm-v0-2-0}}, spec: {serviceAccountName: web, initContainers: [{name: envoy}]}}
+{apiVersion: v1, kind: Pod, metadata: {name: web-0, namespace: shop, labels: {app: web, operator.openservicemesh.io/revision: osm-v0-2-0}}, spec: {serviceAccountName: web, initContainers: [{name: envoy, restartPolicy: Always}]}}
 ---
 {apiVersion: specs.smi-spec.io/v1alpha4, kind: HTTPRouteGroup, metadata: {name: paths, namespace: shop}, spec: {matches: [{name: all, pathRegex: "/.*", methods: ["*"]}]}}
 ---
@@ -137,7 +137,7 @@ var findings = map[string]struct {
 	"hidden":               {`{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop, annotations: {openservicemesh.io/sidecar-injection: disabled, openservicemesh.io/analyze-ignore: "OSM0501, osm0502"}}, spec: {}}`, nil},
 	"all hidden":           {`{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop, annotations: {openservicemesh.io/analyze-ignore: "*"}}, spec: {}}`, nil},
 	"the node's network":   {`{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop}, spec: {hostNetwork: true}}`, []string{"OSM0503 Pod shop/p"}},
-	"an old sidecar":       {`{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop, labels: {operator.openservicemesh.io/revision: osm-v0-1-0}}, spec: {initContainers: [{name: envoy}]}}`, []string{"OSM0504 Pod shop/p"}},
+	"an old sidecar":       {`{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop, labels: {operator.openservicemesh.io/revision: osm-v0-1-0}}, spec: {initContainers: [{name: envoy, restartPolicy: Always}]}}`, []string{"OSM0504 Pod shop/p"}},
 	"a Service of nobody":  {`{apiVersion: v1, kind: Service, metadata: {name: s, namespace: shop}, spec: {clusterIP: 10.0.0.9, selector: {app: none}, ports: [{port: 80}]}}`, []string{"OSM0505 Service shop/s"}},
 	"no such mesh":         {`{apiVersion: v1, kind: Namespace, metadata: {name: lost, labels: {openservicemesh.io/monitored-by: gone}}}`, []string{"OSM0601 Namespace lost"}},
 	"ignored": {

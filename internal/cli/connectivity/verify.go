@@ -12,6 +12,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
+	"github.com/openservicemesh/osm-operator/internal/ingest"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -82,7 +83,7 @@ func (m Mesh) sidecar(ctx context.Context, v *catalog.View, role string, name ca
 
 func injected(pod *corev1.Pod) Check {
 	const title = "The pod has a sidecar"
-	has := slices.ContainsFunc(slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers), func(c corev1.Container) bool { return c.Name == names.SidecarContainer })
+	has := ingest.IsInjected(pod) || slices.ContainsFunc(pod.Spec.Containers, func(c corev1.Container) bool { return c.Name == names.SidecarContainer })
 	switch {
 	case !has || pod.Labels[names.ProxyUUIDLabel] == "":
 		return failure(title, "it has no sidecar", "restart the pod; if it still has no sidecar, check the annotation "+names.InjectionAnnotation+" of the pod and its namespace")

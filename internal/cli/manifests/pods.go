@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"net/netip"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -14,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/ptr"
 
+	"github.com/openservicemesh/osm-operator/internal/ingest"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -37,8 +37,8 @@ func PodOf(workload *unstructured.Unstructured) (*corev1.Pod, error) {
 
 // Inject adds a sidecar to a pod, unless it has one.
 func Inject(pod *corev1.Pod) {
-	if !slices.ContainsFunc(pod.Spec.InitContainers, func(one corev1.Container) bool { return one.Name == names.SidecarContainer }) {
-		pod.Spec.InitContainers = append(pod.Spec.InitContainers, corev1.Container{Name: names.SidecarContainer})
+	if !ingest.IsInjected(pod) {
+		pod.Spec.InitContainers = append(pod.Spec.InitContainers, corev1.Container{Name: names.SidecarContainer, RestartPolicy: ptr.To(corev1.ContainerRestartPolicyAlways)})
 	}
 }
 

@@ -29,9 +29,9 @@ const cluster = `
 ---
 {apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: web-x, namespace: shop, labels: {kubernetes.io/service-name: web}}, addressType: IPv4, endpoints: [{addresses: [10.1.0.1], targetRef: {kind: Pod, name: web-0}}]}
 ---
-{apiVersion: v1, kind: Pod, metadata: {name: web-0, namespace: shop, labels: {app: web}, ownerReferences: [{apiVersion: apps/v1, kind: StatefulSet, name: web, uid: u, controller: true}]}, spec: {serviceAccountName: web, initContainers: [{name: envoy}]}, status: {podIPs: [{ip: 10.1.0.1}]}}
+{apiVersion: v1, kind: Pod, metadata: {name: web-0, namespace: shop, labels: {app: web}, ownerReferences: [{apiVersion: apps/v1, kind: StatefulSet, name: web, uid: u, controller: true}]}, spec: {serviceAccountName: web, initContainers: [{name: envoy, restartPolicy: Always}]}, status: {podIPs: [{ip: 10.1.0.1}]}}
 ---
-{apiVersion: v1, kind: Pod, metadata: {name: other, namespace: shop, labels: {app: other}}, spec: {serviceAccountName: web, initContainers: [{name: envoy}]}, status: {podIPs: [{ip: 10.1.0.2}]}}
+{apiVersion: v1, kind: Pod, metadata: {name: other, namespace: shop, labels: {app: other}}, spec: {serviceAccountName: web, initContainers: [{name: envoy, restartPolicy: Always}]}, status: {podIPs: [{ip: 10.1.0.2}]}}
 ---
 {apiVersion: config.openservicemesh.io/v1alpha2, kind: MeshConfig, metadata: {name: osm-mesh-config, namespace: osm-system}, spec: {traffic: {enableEgress: true, enablePermissiveTrafficPolicyMode: true}}}
 ---

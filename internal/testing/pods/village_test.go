@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
@@ -43,7 +44,7 @@ func (v *village) addPod(t *testing.T, name, account string, rules redirect.Conf
 	object := &corev1.Pod{}
 	object.Namespace, object.Name, object.Labels = "shop", name, map[string]string{"app": account}
 	object.Spec.ServiceAccountName = account
-	object.Spec.InitContainers = []corev1.Container{{Name: names.SidecarContainer}}
+	object.Spec.InitContainers = []corev1.Container{{Name: names.SidecarContainer, RestartPolicy: ptr.To(corev1.ContainerRestartPolicyAlways)}}
 	object.Status.PodIPs = []corev1.PodIP{{IP: p.IP.String()}, {IP: p.IP6.String()}}
 	v.pods[name], v.objects[name] = p, object
 	v.apply(catalog.Set(ingest.Pod(object)))
