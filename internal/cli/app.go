@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
+	"github.com/openservicemesh/osm-operator/internal/printable"
 )
 
 // Streams are the input and outputs of a command.
@@ -16,6 +17,11 @@ type Streams struct {
 	In io.Reader
 	// Out receives data. Err receives notes, progress and errors.
 	Out, Err io.Writer
+}
+
+// printable returns streams whose outputs carry no escape sequences. Commands print text that sidecars and other users chose.
+func (s Streams) printable() Streams {
+	return Streams{In: s.In, Out: printable.Writer{Inner: s.Out}, Err: printable.Writer{Inner: s.Err}}
 }
 
 // app holds what all commands share.
@@ -46,6 +52,7 @@ func (a *app) run(do func(ctx context.Context, args []string) error) func(*cobra
 
 // New returns the osm command. now is the clock, and env reads an environment variable.
 func New(streams Streams, now func() time.Time, env func(string) string) *cobra.Command {
+	streams = streams.printable()
 	a := &app{Streams: streams, kube: kube.NewFlags(streams.Err), now: now, env: env}
 	root := &cobra.Command{
 		Use:   "osm",

@@ -57,7 +57,7 @@ func Run(ctx context.Context, program string, args []string, streams Streams) in
 		root.Annotations[cobra.CommandDisplayNameAnnotation] = "kubectl osm"
 	}
 	root.SetArgs(args)
-	return exitCode(root.ExecuteContext(ctx), streams.Err)
+	return exitCode(root.ExecuteContext(ctx), streams.printable().Err)
 }
 
 func exitCode(err error, w io.Writer) int {

@@ -5,6 +5,7 @@ import (
 
 	core "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 
+	"github.com/openservicemesh/osm-operator/internal/printable"
 	"github.com/openservicemesh/osm-operator/internal/snapshot"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/status"
 )
@@ -34,7 +35,7 @@ func softwareOf(node *core.Node) (software status.Software) {
 	if release := node.GetUserAgentBuildVersion().GetVersion(); node.GetUserAgentName() == "envoy" && release != nil {
 		software.Envoy = fmt.Sprintf("%d.%d.%d", release.GetMajorNumber(), release.GetMinorNumber(), release.GetPatch())
 	}
-	software.Bootstrap = node.GetMetadata().GetFields()["bootstrap_version"].GetStringValue()
+	software.Bootstrap = printable.Text(node.GetMetadata().GetFields()["bootstrap_version"].GetStringValue())
 	if len(software.Bootstrap) > maxBootstrapVersionLength {
 		software.Bootstrap = ""
 	}

@@ -6,6 +6,7 @@ import (
 
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 
+	"github.com/openservicemesh/osm-operator/internal/printable"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/quarantine"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
@@ -106,7 +107,8 @@ func (q *sequencer) handleAnswer(t resource.Type, req *discovery.DeltaDiscoveryR
 	result.IsAnswer = true
 	result.Latency = now.Sub(st.inFlightSince)
 	if st.rejected {
-		result.Message = fmt.Sprintf("%.*s", maxMessageLength, req.GetErrorDetail().GetMessage())
+		// The text reaches logs, conditions and terminals.
+		result.Message = printable.Text(fmt.Sprintf("%.*s", maxMessageLength, req.GetErrorDetail().GetMessage()))
 		if result.Message == "" {
 			result.Message = "rejected without a message"
 		}
