@@ -35,6 +35,7 @@ func catalogue() []image {
 		{"bookwarehouse", "./cmd/demo-bookwarehouse", "/bookwarehouse", userNonroot, scratch()},
 		{"mysql", "./cmd/demo-mysql", "/demo-mysql", userNonroot, mariadb()},
 		{"curl", "", "/usr/bin/curl", userNonroot, curl()},
+		{"nginx", "", "/usr/sbin/nginx", userNonroot, nginx()},
 		{"osm-test-tools", "./e2e/tools", "/osm-test-tools", userNonroot, scratch()},
 		{"envoy", "", "/usr/local/bin/envoy", userEnvoy, envoy()},
 	}
@@ -118,6 +119,20 @@ func curl() base {
 			"usr/bin/uniq",
 			"usr/bin/wc",
 			"usr/lib/x86_64-linux-gnu/*.so*",
+			"usr/share/doc/*/copyright",
+		},
+	}
+}
+
+// nginx is the ingress controller of end-to-end tests.
+func nginx() base {
+	return base{
+		packages: []string{"libc6", "libcrypt1", "libpcre2-8-0", "libssl3", "nginx", "zlib1g"},
+		files: []string{
+			"lib/x86_64-linux-gnu/*.so*",
+			"lib64/ld-linux-x86-64.so.2",
+			"usr/lib/x86_64-linux-gnu/*.so*",
+			"usr/sbin/nginx",
 			"usr/share/doc/*/copyright",
 		},
 	}

@@ -1,9 +1,11 @@
 package pki
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -21,7 +23,7 @@ type Authority struct {
 	RootPEM []byte
 
 	root *x509.Certificate
-	key  *ecdsa.PrivateKey
+	key  crypto.Signer
 }
 
 // New generates an authority whose root is valid for one hour.
@@ -43,6 +45,20 @@ func New(t testing.TB) *Authority {
 		t.Fatal(err)
 	}
 	return &Authority{RootPEM: encode("CERTIFICATE", der), root: root, key: key}
+}
+
+// Load returns an authority with the root and key of a mesh, both PEM.
+func Load(t testing.TB, rootPEM, keyPEM []byte) *Authority {
+	t.Helper()
+	pair, err := tls.X509KeyPair(rootPEM, keyPEM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, ok := pair.PrivateKey.(crypto.Signer)
+	if !ok {
+		t.Fatalf("the root has no key to sign with, but a %T", pair.PrivateKey)
+	}
+	return &Authority{RootPEM: rootPEM, root: pair.Leaf, key: key}
 }
 
 // Issue issues the certificate of a workload, with its principal as DNS name and its SPIFFE URI, and returns it with its key.
@@ -80,7 +96,7 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 	return key
 }
 
-func sign(t testing.TB, template, parent *x509.Certificate, key, signer *ecdsa.PrivateKey) []byte {
+func sign(t testing.TB, template, parent *x509.Certificate, key *ecdsa.PrivateKey, signer crypto.Signer) []byte {
 	t.Helper()
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
 	if err != nil {
