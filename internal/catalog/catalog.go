@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"maps"
+	"net/netip"
 	"reflect"
 	"slices"
 
@@ -12,7 +13,9 @@ import (
 type Catalog struct {
 	entries map[Ref]Entry
 
-	pods        index[string]
+	pods index[string]
+	// podsAt has the running pods of each address.
+	podsAt      index[netip.Addr]
 	services    index[string]
 	slicesOf    index[Name]
 	targetsTo   index[identity.ServiceAccount]
@@ -38,6 +41,7 @@ func New() *Catalog {
 	return &Catalog{
 		entries:             map[Ref]Entry{},
 		pods:                index[string]{},
+		podsAt:              index[netip.Addr]{},
 		services:            index[string]{},
 		slicesOf:            index[Name]{},
 		targetsTo:           index[identity.ServiceAccount]{},

@@ -77,6 +77,11 @@ func (c *Catalog) updateNamespace(ns *Namespace, delta int, affected depSet) {
 
 func (c *Catalog) updatePod(pod *Pod, delta int, affected depSet) {
 	updateIndex(c.pods, pod.Name.Namespace, pod.Name, delta)
+	if !pod.Finished {
+		for _, address := range pod.IPs {
+			updateIndex(c.podsAt, address, pod.Name, delta)
+		}
+	}
 	affected.add(DepPod, pod.Name)
 	selecting := c.servicesSelecting(pod)
 	for i, name := range selecting {

@@ -56,6 +56,12 @@ func (v *View) ServiceAccountUID(sa identity.ServiceAccount) string {
 	return ""
 }
 
+// IsAddressOfAnother reports whether an address belongs to other running pods only. It is false as long as the pod's own addresses are
+// not known. It records no dependency: only the authentication of new streams uses it.
+func (v *View) IsAddressOfAnother(pod *Pod, address netip.Addr) bool {
+	return len(pod.IPs) > 0 && !slices.Contains(pod.IPs, address) && len(v.catalog.podsAt[address]) > 0
+}
+
 // Service returns a Service, or nil when it does not exist or its namespace is not in the mesh.
 func (v *View) Service(name Name) *Service {
 	v.deps.add(DepService, name)

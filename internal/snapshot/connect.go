@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
@@ -16,6 +17,8 @@ type Peer struct {
 	PodUID            string
 	ServiceAccount    identity.ServiceAccount
 	ServiceAccountUID string
+	// Address is where the connection comes from; the zero address if it is not known.
+	Address netip.Addr
 	// Expiry is when the token expires. The stream ends at that time, unless Extend returns a later one.
 	Expiry time.Time
 	// Extend returns until when an expired token may be used, the zero time if it may not. nil extends nothing.
@@ -28,6 +31,8 @@ var (
 	ErrUnknown = errors.New("the token does not belong to a live pod of the mesh")
 	// ErrNoSidecar means that the pod has no sidecar of this mesh. Its other containers get no configuration.
 	ErrNoSidecar = errors.New("the pod has no sidecar of this mesh")
+	// ErrForeignAddress means that the connection comes from another pod than the token.
+	ErrForeignAddress = errors.New("the token is used from the address of another pod")
 	// ErrNotSynced means that the initial sync is not complete.
 	ErrNotSynced = errors.New("the control plane has not yet read the whole mesh; try again")
 	// ErrFull means that the limit of connected proxies is reached.
@@ -150,6 +155,9 @@ func (s *Store) livePod(view *catalog.View, peer Peer) (*catalog.Pod, error) {
 		return nil, fmt.Errorf("%w: service account %s has another UID", ErrUnknown, peer.ServiceAccount)
 	case !view.InMesh(peer.Pod.Namespace) || !pod.Injected:
 		return nil, ErrNoSidecar
+	// Other addresses may be the pod's own: some clusters translate source addresses to those of nodes.
+	case view.IsAddressOfAnother(pod, peer.Address):
+		return nil, ErrForeignAddress
 	}
 	return pod, nil
 }

@@ -36,6 +36,7 @@ func (s *Server) serve(ctx context.Context, client adsClient) error {
 	if err != nil {
 		return err
 	}
+	peer.Address = connectionOf(ctx).address()
 	defer connectionOf(ctx).beginStream()()
 	stream, err := s.config.Store.Connect(ctx, peer, connectionOf(ctx).abort)
 	if err != nil {
@@ -91,6 +92,8 @@ func (s *Server) connectStatus(peer Peer, err error) error {
 		code, reason = codes.Unauthenticated, "unknown"
 	case errors.Is(err, snapshot.ErrNoSidecar):
 		code, reason = codes.PermissionDenied, "no-sidecar"
+	case errors.Is(err, snapshot.ErrForeignAddress):
+		code, reason = codes.PermissionDenied, "address"
 	case errors.Is(err, snapshot.ErrFull):
 		code, reason = codes.ResourceExhausted, "full"
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

@@ -3,6 +3,7 @@ package xds
 import (
 	"context"
 	"net"
+	"net/netip"
 
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
@@ -47,6 +48,14 @@ func connectionOf(ctx context.Context) connection {
 		}
 	}
 	return connection{}
+}
+
+// address returns the address of the client, or the zero address.
+func (c connection) address() netip.Addr {
+	if c.conn == nil {
+		return netip.Addr{}
+	}
+	return c.conn.Address()
 }
 
 // abort closes the connection without waiting for pending writes.
