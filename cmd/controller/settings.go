@@ -20,7 +20,7 @@ func (p *program) settings(mc *configv1alpha2.MeshConfig) {
 	p.resync.Set(interval)
 	lifetime, problems := ingest.ServiceCertificateLifetime(&mc.Spec)
 	for _, problem := range problems {
-		p.log.Info("MeshConfig: "+problem.Message, "reason", problem.Reason)
+		p.log.Info("MeshConfig: "+problem.StatusMessage(), "reason", problem.Reason)
 	}
 	if lifetime > 0 {
 		p.authority.manager.SetLifetime(lifetime)

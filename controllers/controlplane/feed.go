@@ -91,7 +91,7 @@ func (f *Feed) set(source Source, guard *deletionGuard, obj any) {
 	entry, problems := source.Ingest(object)
 	for _, problem := range problems {
 		f.log.V(1).Info("parts of the object are ignored", "kind", source.Kind, "namespace", object.GetNamespace(), "name", object.GetName(),
-			"reason", problem.Reason, "message", problem.Message)
+			"reason", problem.Reason, "message", problem.StatusMessage())
 	}
 	f.reportProblems(source.Kind, object, problems)
 	entryRef := ref(source.Kind, object)

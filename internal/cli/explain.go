@@ -152,7 +152,7 @@ func meshOf(name string, loaded *load.Loaded) explain.Mesh {
 		var all []string
 		for _, f := range loaded.Findings {
 			if f.Kind == ref.Kind && f.Name == ref.Name {
-				all = append(all, f.Message)
+				all = append(all, f.StatusMessage())
 			}
 		}
 		return all

@@ -16,6 +16,8 @@ const (
 	defaultLifetime = 24 * time.Hour
 	// minLifetime is the shortest validity of workload certificates.
 	minLifetime = time.Minute
+	// minKeySize is the smallest and the default size of RSA keys in bits, maxKeySize the largest.
+	minKeySize, maxKeySize = 2048, 4096
 	// minResync is the shortest resync interval.
 	minResync = 30 * time.Second
 )
@@ -54,10 +56,22 @@ func MeshConfig(config *configv1alpha2.MeshConfig) (*catalog.Settings, []Problem
 	found = append(found, durations...)
 	_, durations = ResyncInterval(spec)
 	found = append(found, durations...)
+	replacedSettings(spec, &found)
 	if ignored := IgnoredFields(spec); len(ignored) > 0 {
 		found.warn(ReasonUnsupported, "This version of the mesh does not act on these fields yet: %s. Everything else in this MeshConfig is in force.", strings.Join(ignored, ", "))
 	}
 	return settings, found
+}
+
+// replacedSettings warns about values that OSM accepts and replaces by defaults.
+func replacedSettings(spec *configv1alpha2.MeshConfigSpec, found *problems) {
+	levels := []string{"trace", "debug", "info", "warn", "error", "fatal", "panic", "disabled"}
+	if level := spec.Observability.OSMLogLevel; level != "" && !slices.Contains(levels, level) {
+		found.warn(ReasonUnsupported, "spec.observability.osmLogLevel %.40q is not a log level and means info: use one of %s.", level, strings.Join(levels, ", "))
+	}
+	if bits := spec.Certificate.CertKeyBitSize; bits != 0 && (bits < minKeySize || bits > maxKeySize) {
+		found.warn(ReasonUnsupported, "spec.certificate.certKeyBitSize %d is out of range and means %d: write a number from %d to %d.", bits, minKeySize, minKeySize, maxKeySize)
+	}
 }
 
 // teardownMode reads the annotation of the operator during removal of a mesh.
@@ -82,13 +96,15 @@ func tlsRange(spec configv1alpha2.SidecarSpec, found *problems) (string, string)
 	}
 	for _, version := range []string{minimum, maximum} {
 		if version != "TLS_AUTO" && !slices.Contains(tlsVersions, version) {
-			found.reject(ReasonInvalidTLS, "spec.sidecar names %.40q, which is not a version of TLS: use TLS_AUTO, TLSv1_2 or TLSv1_3. Sidecars use %s to %s.", version, defaultMinTLS, defaultMaxTLS)
+			found.reject(ReasonInvalidTLS, "spec.sidecar names %.40q, which is not a version of TLS: use TLS_AUTO, TLSv1_2 or TLSv1_3.", version)
+			found.effect("Sidecars use %s to %s.", defaultMinTLS, defaultMaxTLS)
 			return defaultMinTLS, defaultMaxTLS
 		}
 	}
 	// TLS_AUTO is not in the list and excludes nothing.
 	if low, high := slices.Index(tlsVersions, minimum), slices.Index(tlsVersions, maximum); low >= 0 && high >= 0 && low > high {
-		found.reject(ReasonInvalidTLS, "spec.sidecar.tlsMinProtocolVersion %s is newer than spec.sidecar.tlsMaxProtocolVersion %s: swap them. Sidecars use %s to %s.", minimum, maximum, defaultMinTLS, defaultMaxTLS)
+		found.reject(ReasonInvalidTLS, "spec.sidecar.tlsMinProtocolVersion %s is newer than spec.sidecar.tlsMaxProtocolVersion %s: swap them.", minimum, maximum)
+		found.effect("Sidecars use %s to %s.", defaultMinTLS, defaultMaxTLS)
 		return defaultMinTLS, defaultMaxTLS
 	}
 	return minimum, maximum
@@ -103,11 +119,14 @@ func ServiceCertificateLifetime(spec *configv1alpha2.MeshConfigSpec) (time.Durat
 	var found problems
 	switch {
 	case err != nil:
-		found.reject(ReasonInvalidDuration, "%s %.40q is not a duration: write a number with a unit, for example 24h or 90m. Certificates are valid for %s.", field, text, defaultLifetime)
+		found.reject(ReasonInvalidDuration, "%s %.40q is not a duration: write a number with a unit, for example 24h or 90m.", field, text)
+		found.effect("Certificates are valid for %s.", defaultLifetime)
 	case lifetime <= 0:
-		found.reject(ReasonInvalidDuration, "%s %s is not above zero: write for example 24h. Certificates are valid for %s.", field, text, defaultLifetime)
+		found.reject(ReasonInvalidDuration, "%s %s is not above zero: write for example 24h.", field, text)
+		found.effect("Certificates are valid for %s.", defaultLifetime)
 	case lifetime < minLifetime:
-		found.reject(ReasonInvalidDuration, "%s %s is too short: write at least %s. Certificates are valid for %s.", field, text, minLifetime, minLifetime)
+		found.reject(ReasonInvalidDuration, "%s %s is too short: write at least %s.", field, text, minLifetime)
+		found.effect("Certificates are valid for %s.", minLifetime)
 		return minLifetime, found
 	default:
 		return lifetime, nil
@@ -127,7 +146,8 @@ func ResyncInterval(spec *configv1alpha2.MeshConfigSpec) (time.Duration, []Probl
 	var found problems
 	switch {
 	case err != nil || interval < 0:
-		found.reject(ReasonInvalidDuration, "%s %.40q is not a duration: write a number with a unit, for example 0s or 5m. Nothing is resynchronised.", field, text)
+		found.reject(ReasonInvalidDuration, "%s %.40q is not a duration: write a number with a unit, for example 0s or 5m.", field, text)
+		found.effect("Nothing is resynchronised.")
 	case interval > 0 && interval < minResync:
 		found.warn(ReasonInvalidDuration, "%s %s is shorter than %s and ignored: write at least that, or 0s for never.", field, text, minResync)
 	default:

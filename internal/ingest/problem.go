@@ -8,6 +8,8 @@ type Problem struct {
 	Reason string
 	// Message describes what is wrong, its effect and what to write instead, in full sentences.
 	Message string
+	// Effect is a sentence about the value in use while the object is stored. It is empty if Message describes it. A refusal leaves it out.
+	Effect string
 	// Warning is true when the object applies as written, though possibly not as intended. Otherwise the object, or
 	// the part that the message names, does not apply.
 	Warning bool
@@ -57,12 +59,25 @@ const (
 	ReasonRefusedAddress = "RefusedAddress"
 )
 
+// StatusMessage returns the message for the status of a stored object.
+func (p Problem) StatusMessage() string {
+	if p.Effect == "" {
+		return p.Message
+	}
+	return p.Message + " " + p.Effect
+}
+
 // problems collects problems.
 type problems []Problem
 
 // reject adds a problem: the object, or a part of it, does not apply.
 func (p *problems) reject(reason, format string, args ...any) {
 	*p = append(*p, Problem{Reason: reason, Message: fmt.Sprintf(format, args...)})
+}
+
+// effect sets the effect of the last problem.
+func (p problems) effect(format string, args ...any) {
+	p[len(p)-1].Effect = fmt.Sprintf(format, args...)
 }
 
 // warn adds a warning about an object that applies.

@@ -3,8 +3,6 @@ package validate
 import (
 	"fmt"
 	"net/netip"
-	"slices"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -23,7 +21,6 @@ func meshConfig(u *unstructured.Unstructured) []ingest.Problem {
 	_, problems := ingest.MeshConfig(&config)
 	problems = append(problems, durations(&config.Spec)...)
 	problems = append(problems, exclusions(config.Spec.Traffic)...)
-	problems = append(problems, replacedSettings(&config.Spec)...)
 	if config.Name != configv1alpha2.Name {
 		problems = append(problems, warning(ingest.ReasonUnsupported, "A mesh reads the MeshConfig named %s alone: this one, %s, has no effect.", configv1alpha2.Name, config.Name))
 	}
@@ -86,19 +83,6 @@ func exclusions(traffic configv1alpha2.TrafficSpec) []ingest.Problem {
 				problems = append(problems, rejection(ingest.ReasonInvalidPort, "spec.traffic.%s has %d, which is not a port: write numbers from 1 to 65535.", f.field, port))
 			}
 		}
-	}
-	return problems
-}
-
-// replacedSettings warns about values that OSM accepts and replaces by defaults.
-func replacedSettings(spec *configv1alpha2.MeshConfigSpec) []ingest.Problem {
-	var problems []ingest.Problem
-	levels := []string{"trace", "debug", "info", "warn", "error", "fatal", "panic", "disabled"}
-	if level := spec.Observability.OSMLogLevel; level != "" && !slices.Contains(levels, level) {
-		problems = append(problems, warning(ingest.ReasonUnsupported, "spec.observability.osmLogLevel %.40q is not a log level and means info: use one of %s.", level, strings.Join(levels, ", ")))
-	}
-	if bits := spec.Certificate.CertKeyBitSize; bits < 2048 || bits > 4096 {
-		problems = append(problems, warning(ingest.ReasonUnsupported, "spec.certificate.certKeyBitSize %d is out of range and means 2048: write a number from 2048 to 4096.", bits))
 	}
 	return problems
 }

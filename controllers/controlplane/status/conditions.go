@@ -48,7 +48,7 @@ func condition(conditionType, okReason string, problems []ingest.Problem) metav1
 	result := metav1.Condition{Type: conditionType, Status: metav1.ConditionTrue, Reason: problems[0].Reason}
 	messages := make([]string, len(problems))
 	for i, problem := range problems {
-		messages[i] = problem.Message
+		messages[i] = problem.StatusMessage()
 		if !problem.Warning && result.Status == metav1.ConditionTrue {
 			result.Status, result.Reason = metav1.ConditionFalse, problem.Reason
 		}

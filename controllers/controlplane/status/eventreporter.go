@@ -82,7 +82,7 @@ func (t *EventReporter) store(ref catalog.Ref, object client.Object, version str
 	}
 	messages := make([]string, len(problems))
 	for i, problem := range problems {
-		messages[i] = problem.Message
+		messages[i] = problem.StatusMessage()
 	}
 	text := strings.Join(messages, " ")
 	if len(text) > maxNote {

@@ -43,7 +43,7 @@ func assess(config *configv1alpha2.MeshConfig) conditions.Assessment {
 	}
 	var sentences []string
 	for _, problem := range problems {
-		sentences = append(sentences, problem.Message)
+		sentences = append(sentences, problem.StatusMessage())
 	}
 	if later != "" {
 		sentences = append(sentences, "On"+later+".")

@@ -1,6 +1,7 @@
 package meshconfig
 
 import (
+	"strings"
 	"testing"
 
 	"sigs.k8s.io/yaml"
@@ -28,5 +29,18 @@ func TestWhatActsOnNewPodsOnlyIsSaid(t *testing.T) {
 		if got := assess(config); got.Message != c.want || got.State != c.state {
 			t.Errorf("%s: %+v, want %v: %s", name, got, c.state, c.want)
 		}
+	}
+}
+
+// A value that is replaced by a default stays in the status, after the warning at admission.
+func TestAuditU8ReplacedValuesStayInTheStatus(t *testing.T) {
+	config := &configv1alpha2.MeshConfig{Spec: configv1alpha2.MeshConfigSpec{Certificate: configv1alpha2.CertificateSpec{ServiceCertValidityDuration: "24h", CertKeyBitSize: 7}}}
+	got := assess(config)
+	if want := "spec.certificate.certKeyBitSize 7 is out of range and means 2048"; got.State != conditions.Failing || !strings.Contains(got.Message, want) {
+		t.Errorf("state %v with %q, want %q", got.State, got.Message, want)
+	}
+	config.Spec.Certificate.CertKeyBitSize = 2048
+	if got := assess(config); got.State != conditions.Ready {
+		t.Errorf("a good size has state %v with %q", got.State, got.Message)
 	}
 }

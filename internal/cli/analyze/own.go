@@ -76,5 +76,9 @@ func (a *analysis) judge(s subject, p ingest.Problem) {
 	if p.Warning {
 		severity = Warning
 	}
-	a.report(CodeOf(p.Reason), severity, s, p.Message)
+	message := p.StatusMessage()
+	if a.mesh.Partial {
+		message = p.Message // the object is in a file
+	}
+	a.report(CodeOf(p.Reason), severity, s, message)
 }

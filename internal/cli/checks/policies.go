@@ -61,7 +61,7 @@ func policyResults(object *unstructured.Unstructured) []Result {
 	}
 	var results []Result
 	for _, p := range validate.Object(object) {
-		r := failed("", "%s: %s: %s", name, p.Reason, p.Message)
+		r := failed("", "%s: %s: %s", name, p.Reason, p.StatusMessage())
 		if p.Warning {
 			r.Status = Warning
 		}

@@ -1,0 +1,31 @@
+package validate
+
+import (
+	"strings"
+	"testing"
+)
+
+// A refusal does not describe what would apply if the object were stored. The status of a stored object does.
+func TestAuditU8RefusalsAreNoStatus(t *testing.T) {
+	const config = "apiVersion: config.openservicemesh.io/v1alpha2\nkind: MeshConfig\nmetadata: {name: osm-mesh-config, namespace: osm-system}\nspec: "
+	for name, test := range map[string]struct{ spec, refusal, effect string }{
+		"short":     {"{certificate: {serviceCertValidityDuration: 1s, certKeyBitSize: 2048}}", "1s is too short: write at least 1m0s.", "Certificates are valid for 1m0s."},
+		"negative":  {"{certificate: {serviceCertValidityDuration: -1h, certKeyBitSize: 2048}}", "is not above zero: write for example 24h.", "Certificates are valid for 24h0m0s."},
+		"no number": {"{certificate: {serviceCertValidityDuration: day, certKeyBitSize: 2048}}", "is not a duration", "Certificates are valid for 24h0m0s."},
+		"TLS":       {"{" + goodCertificate + ", sidecar: {tlsMinProtocolVersion: TLSv1_3, tlsMaxProtocolVersion: TLSv1_2}}", "swap them.", "Sidecars use TLSv1_2 to TLSv1_3."},
+		"ciphers":   {"{" + goodCertificate + ", sidecar: {cipherSuites: [none]}}", "which sidecars do not know", "These are left out."},
+		"resync":    {"{" + goodCertificate + ", sidecar: {configResyncInterval: often}}", "is not a duration", "Nothing is resynchronised."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			problems := Object(parse(t, config+test.spec))
+			refusals, _ := Split(problems)
+			text := strings.Join(refusals, " ")
+			if !strings.Contains(text, test.refusal) || strings.Contains(text, test.effect) {
+				t.Errorf("the refusal is %q, want %q without %q", text, test.refusal, test.effect)
+			}
+			if status := problems[0].StatusMessage(); !strings.HasSuffix(status, test.effect) {
+				t.Errorf("the status is %q, want %q at its end", status, test.effect)
+			}
+		})
+	}
+}
