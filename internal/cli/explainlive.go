@@ -68,7 +68,7 @@ func livePolicy(ctx context.Context, c client.Client, replicas objectReports, po
 	const kind = "TrafficTarget"
 	l := explain.Live{Of: kind + " " + policy}
 	namespace, name, _ := strings.Cut(policy, "/")
-	generation, err := generationOf(ctx, c, kind, namespace, name)
+	generation, err := generationOf(ctx, c, policyRef{kind, namespace, name})
 	if err != nil {
 		l.Unknown = err.Error()
 		return l

@@ -8,14 +8,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
-	reportclient "github.com/openservicemesh/osm-operator/internal/report/client"
 )
 
 // shortNames maps short names to policy kinds.
@@ -48,10 +44,13 @@ func (a *app) waitCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "wait KIND/NAME...",
 		Short: "Wait until policies are in force",
-		Long: `Wait until all affected sidecars have acknowledged the current version of a policy. The command prints the number of sidecars and
-the elapsed time. Kinds are traffictarget, httproutegroup, tcproute, trafficsplit, retry, upstreamtrafficsetting,
+		Long: `Wait until the control plane has accepted the current version of a policy, and all affected sidecars have acknowledged it. The
+command prints the number of sidecars and the elapsed time. Kinds are traffictarget, httproutegroup, tcproute, trafficsplit, retry, upstreamtrafficsetting,
 backpressure and ingressbackend.
-The exit code is 1 if a sidecar rejects the policy or the timeout expires.`,
+
+The exit code is 1 if a condition of the policy is False, for example because the MeshConfig disables its kind, another policy takes
+precedence, or an object that it refers to does not exist. It is also 1 if a sidecar rejects the policy or the timeout expires. A
+policy that affects no running pod is accepted with a message of its own.`,
 		Example: `  kubectl apply -f grant.yaml && osm wait -n bookstore traffictarget/bookthief-to-bookstore-v1`,
 		Args:    atLeast(1, "KIND/NAME"),
 		RunE: a.run(func(ctx context.Context, args []string) error {
@@ -59,9 +58,7 @@ The exit code is 1 if a sidecar rejects the policy or the timeout expires.`,
 			if err != nil {
 				return err
 			}
-			ctx, cancel := context.WithTimeout(ctx, timeout)
-			defer cancel()
-			return a.waitForAll(ctx, meshName, namespace, args)
+			return a.waitForAll(ctx, waitOptions{mesh: meshName, namespace: namespace, timeout: timeout}, args)
 		}),
 	}
 	cmd.ValidArgsFunction = a.completePolicies
@@ -80,90 +77,54 @@ func policyName(text string) (kind, name string, err error) {
 	return "", "", fmt.Errorf("invalid policy %q: must be KIND/NAME, such as traffictarget/NAME; kinds are %s", text, strings.Join(policyKinds(), ", "))
 }
 
+// waitOptions are the flags of the wait command.
+type waitOptions struct {
+	mesh, namespace string
+	timeout         time.Duration
+}
+
 // waitForAll waits for policies of a namespace, one after another.
-func (a *app) waitForAll(ctx context.Context, meshName, namespace string, policies []string) error {
-	type policy struct{ kind, name string }
-	var all []policy
+func (a *app) waitForAll(ctx context.Context, o waitOptions, policies []string) error {
+	var all []policyRef
 	for _, text := range policies {
 		kind, name, err := policyName(text)
 		if err != nil {
 			return err
 		}
-		all = append(all, policy{kind, name})
+		all = append(all, policyRef{kind, o.namespace, name})
 	}
+	limited, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	last := "the cluster has not answered"
+	err := a.waitForPolicies(limited, o.mesh, all, &last)
+	if ctx.Err() == nil && errors.Is(limited.Err(), context.DeadlineExceeded) && err != nil {
+		return fmt.Errorf("timed out after %s: %s: use a longer --timeout if it makes progress", o.timeout, last)
+	}
+	return err
+}
+
+// waitForPolicies waits until policies are in force. It stores what it waits for in last.
+func (a *app) waitForPolicies(ctx context.Context, meshName string, policies []policyRef, last *string) error {
 	c, m, err := a.open(ctx, meshName, nil)
 	if err != nil {
 		return err
 	}
 	replicas := a.reports(ctx, c, m)
-	for _, p := range all {
-		if err := a.waitFor(ctx, c, replicas, p.kind, namespace, p.name); err != nil {
+	for _, p := range policies {
+		w := &policyWait{policyRef: p, mesh: m, reader: c, reports: replicas}
+		err := wait.PollUntilContextCancel(ctx, waitInterval, true, func(ctx context.Context) (bool, error) {
+			done, err := w.poll(ctx)
+			*last = p.String() + " is not in force: " + w.last
+			a.progress().report("%s", w.last)
+			return done, err
+		})
+		if err != nil {
 			return err
 		}
+		for _, warning := range w.warnings {
+			a.note("Warning: %s: %s", p, warning)
+		}
+		a.line("%s (%s)", w.summary(), a.progress().elapsed())
 	}
 	return nil
-}
-
-func (a *app) waitFor(ctx context.Context, c client.Client, replicas *reportclient.Client, kind, namespace, name string) error {
-	p := a.progress()
-	what := kind + " " + namespace + "/" + name
-	last := "the control plane has not observed it"
-	err := wait.PollUntilContextCancel(ctx, 200*time.Millisecond, true, func(ctx context.Context) (bool, error) {
-		generation, err := generationOf(ctx, c, kind, namespace, name)
-		if err != nil {
-			return false, err
-		}
-		answers, err := replicas.Object(ctx, kind, namespace, name)
-		if err != nil {
-			return false, err
-		}
-		sum, err := reportclient.Combine(answers, generation)
-		if errors.Is(err, reportclient.ErrNotFound) {
-			p.report("%s", last)
-			return false, nil
-		}
-		if err != nil {
-			return false, err
-		}
-		last = fmt.Sprintf("%d of %d sidecars have acknowledged it", sum.Acknowledged, sum.Sidecars)
-		if len(sum.Unknown) > 0 {
-			last += fmt.Sprintf("; replicas that do not respond: %s (%v)", strings.Join(sum.Unknown, ", "), firstError(answers))
-		}
-		if sum.Rejected > 0 {
-			return false, fmt.Errorf("%s was rejected by %d of %d sidecars: see the errors with `osm proxy status -o wide`", what, sum.Rejected, sum.Sidecars)
-		}
-		if len(sum.Outdated) > 0 {
-			last += "; replicas that have not observed its newest version: " + strings.Join(sum.Outdated, ", ")
-		}
-		p.report("%s", last)
-		return !sum.Settled.IsZero() && len(sum.Unknown) == 0, nil
-	})
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("timed out: %s is not in force after %s: %s", what, p.elapsed(), last)
-	}
-	if err == nil {
-		a.line("%s is in force: %s (%s)", what, last, p.elapsed())
-	}
-	return err
-}
-
-// generationOf returns the current generation of a policy. A replica with an older generation is outdated. Without permission to read
-// the policy, the result is 0, which disables the comparison.
-func generationOf(ctx context.Context, c client.Client, kind, namespace, name string) (int64, error) {
-	for _, source := range traffic.Sources() {
-		if string(source.Kind) != kind {
-			continue
-		}
-		object := &metav1.PartialObjectMetadata{}
-		object.SetGroupVersionKind(source.Object.GetObjectKind().GroupVersionKind())
-		err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, object)
-		switch {
-		case apierrors.IsNotFound(err):
-			return 0, fmt.Errorf("%s %s/%s not found", kind, namespace, name)
-		case apierrors.IsForbidden(err):
-			return 0, nil
-		}
-		return object.GetGeneration(), err
-	}
-	return 0, nil
 }

@@ -67,7 +67,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 
 // write patches changed conditions, and records an Event for each transition, except those of the summary.
 func (r *Reconciler) write(ctx context.Context, object *unstructured.Unstructured, conditions []metav1.Condition) error {
-	current, err := conditionsOf(object)
+	current, err := ConditionsOf(object)
 	if err != nil {
 		return err
 	}
@@ -128,7 +128,8 @@ func (r *Reconciler) recordEvent(object *unstructured.Unstructured, condition me
 	r.Recorder.Eventf(object, nil, kind, condition.Reason, "Evaluate", "%s is %s: %s", condition.Type, condition.Status, condition.Message)
 }
 
-func conditionsOf(object *unstructured.Unstructured) ([]metav1.Condition, error) {
+// ConditionsOf returns the conditions in the status of a policy.
+func ConditionsOf(object *unstructured.Unstructured) ([]metav1.Condition, error) {
 	status, _, err := unstructured.NestedMap(object.Object, "status")
 	if err != nil {
 		return nil, fmt.Errorf("status of %s is not an object: %w", object.GetName(), err)

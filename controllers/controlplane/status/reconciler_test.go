@@ -86,7 +86,7 @@ func TestReconcile_ReportsRejection(t *testing.T) {
 		if err := writer.Get(t.Context(), request.NamespacedName, object); err != nil {
 			t.Fatal(err)
 		}
-		conditions, err := conditionsOf(object)
+		conditions, err := ConditionsOf(object)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -55,7 +55,7 @@ func TestAuditU6ReadyIsWritten(t *testing.T) {
 	if err := writer.Get(t.Context(), request.NamespacedName, object); err != nil {
 		t.Fatal(err)
 	}
-	conditions, err := conditionsOf(object)
+	conditions, err := ConditionsOf(object)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
@@ -45,13 +44,9 @@ func (s Subject) Policies(ctx context.Context) []Group {
 // policyResults reports the False conditions of a policy. Without conditions, it applies the admission rules.
 func policyResults(object *unstructured.Unstructured) []Result {
 	name := object.GetKind() + " " + object.GetNamespace() + "/" + object.GetName()
-	var written struct {
-		Conditions []metav1.Condition `json:"conditions"`
-	}
-	raw, _, _ := unstructured.NestedMap(object.Object, "status")
-	if runtime.DefaultUnstructuredConverter.FromUnstructured(raw, &written) == nil && len(written.Conditions) > 0 {
+	if conditions, err := status.ConditionsOf(object); err == nil && len(conditions) > 0 {
 		var results []Result
-		for _, c := range written.Conditions {
+		for _, c := range conditions {
 			// Ready repeats one of the others.
 			if c.Status == metav1.ConditionFalse && c.Type != status.Ready {
 				results = append(results, failed("", "%s: %s: %s", name, c.Reason, c.Message))
