@@ -21,12 +21,15 @@ func (a *app) namespaceCommand() *cobra.Command {
 
 func (a *app) namespaceAddCommand() *cobra.Command {
 	var meshName string
-	var withoutInjection bool
+	var withoutInjection, force bool
 	cmd := &cobra.Command{
 		Use:   "add NAMESPACE...",
 		Short: "Add namespaces to a mesh",
 		Long: `Add namespaces to a mesh. The policies of the mesh then apply to them, and new pods get a sidecar. Existing pods get a sidecar when
-they are restarted, for example with "kubectl rollout restart deployment".`,
+they are restarted, for example with "kubectl rollout restart deployment".
+
+The namespaces kube-system, kube-public and kube-node-lease are refused: the cluster's DNS and network must not depend on sidecars. With
+--force they are added without sidecar injection, and the injector never injects there.`,
 		Example: `  # Inject sidecars into all new pods in namespace shop.
   osm namespace add shop
 
@@ -34,13 +37,27 @@ they are restarted, for example with "kubectl rollout restart deployment".`,
   osm namespace add shop --disable-sidecar-injection`,
 		Args: atLeast(1, "NAMESPACE"),
 		RunE: a.run(func(ctx context.Context, args []string) error {
+			if err := checkSystemNamespaces(args, force); err != nil {
+				return err
+			}
 			return a.namespaceAdd(ctx, meshName, withoutInjection, args)
 		}),
 		ValidArgsFunction: a.completeNamespaces,
 	}
 	a.addMeshName(cmd, &meshName, "")
 	cmd.Flags().BoolVar(&withoutInjection, "disable-sidecar-injection", false, "do not enable sidecar injection")
+	cmd.Flags().BoolVar(&force, "force", false, "also add namespaces of Kubernetes, without sidecar injection")
 	return cmd
+}
+
+// checkSystemNamespaces returns an error for the first namespace of Kubernetes, unless force is set.
+func checkSystemNamespaces(namespaces []string, force bool) error {
+	for _, name := range namespaces {
+		if names.IsSystemNamespace(name) && !force {
+			return fmt.Errorf("namespace %s belongs to Kubernetes, and its pods never get a sidecar: leave it outside the mesh, or add it without sidecar injection with --force", name)
+		}
+	}
+	return nil
 }
 
 // addMeshName adds the flag --mesh-name.
@@ -62,12 +79,17 @@ func (a *app) namespaceAdd(ctx context.Context, meshName string, withoutInjectio
 	if err != nil {
 		return err
 	}
+	return a.addNamespaces(ctx, c, found, all, withoutInjection, namespaces)
+}
+
+// addNamespaces adds namespaces to a mesh, except those with a control plane of one of all meshes.
+func (a *app) addNamespaces(ctx context.Context, c client.Client, found mesh, all []mesh, withoutInjection bool, namespaces []string) error {
 	for _, name := range namespaces {
 		if home, ok := meshInNamespace(name, all); ok {
 			a.line("Namespace [%s] already has [%s] installed and cannot be added to mesh [%s]", name, names.Controller, home.Name)
 			continue
 		}
-		if err := a.addNamespace(ctx, c, found.Name, withoutInjection, name); err != nil {
+		if err := a.addNamespace(ctx, c, found.Name, withoutInjection || names.IsSystemNamespace(name), name); err != nil {
 			return err
 		}
 	}

@@ -53,10 +53,10 @@ func ShouldInject(pod *corev1.Pod, ns Namespace, c Config) (Decision, error) {
 
 // outsideMesh reports namespaces whose pods never get a sidecar.
 func outsideMesh(ns Namespace, c Config) (Decision, bool) {
-	switch ns.Name {
-	case "kube-system", "kube-public":
+	switch {
+	case names.IsSystemNamespace(ns.Name):
 		return notInjected("namespace %s belongs to Kubernetes", ns.Name), true
-	case c.Namespace, names.OperatorNamespace:
+	case ns.Name == c.Namespace, ns.Name == names.OperatorNamespace:
 		return notInjected("namespace %s runs components of the mesh", ns.Name), true
 	}
 	if _, ignored := ns.Labels[names.IgnoreLabel]; ignored {

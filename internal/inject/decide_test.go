@@ -37,6 +37,7 @@ func TestShouldInject(t *testing.T) {
 		"another mesh":                 {ns: Namespace{Name: "shop", Labels: map[string]string{names.MonitoredByLabel: "other"}, Annotations: annotated("enabled")}, reason: "not part of the mesh osm"},
 		"no mesh":                      {ns: Namespace{Name: "shop", Annotations: annotated("enabled")}, pod: annotated("enabled"), reason: "not part of the mesh osm"},
 		"ignored":                      {ns: Namespace{Name: "shop", Labels: map[string]string{names.MonitoredByLabel: "osm", names.IgnoreLabel: "true"}, Annotations: annotated("enabled")}, reason: "has the label openservicemesh.io/ignore"},
+		"kube-node-lease":              {ns: Namespace{Name: "kube-node-lease", Labels: labelled, Annotations: annotated("enabled")}, reason: "belongs to Kubernetes"},
 		"kube-system":                  {ns: Namespace{Name: "kube-system", Labels: labelled, Annotations: annotated("enabled")}, reason: "belongs to Kubernetes"},
 		"kube-public":                  {ns: Namespace{Name: "kube-public", Labels: labelled, Annotations: annotated("enabled")}, reason: "belongs to Kubernetes"},
 		"the mesh's own namespace":     {ns: Namespace{Name: "osm-system", Labels: labelled, Annotations: annotated("enabled")}, reason: "runs components of the mesh"},

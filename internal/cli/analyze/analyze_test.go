@@ -144,6 +144,11 @@ var findings = map[string]struct {
 		`{apiVersion: v1, kind: Namespace, metadata: {name: torn, labels: {openservicemesh.io/monitored-by: osm, openservicemesh.io/ignore: "true"}}}`,
 		[]string{"OSM0602 Namespace torn"},
 	},
+	"a namespace of Kubernetes": {
+		`{apiVersion: v1, kind: Namespace, metadata: {name: kube-system, labels: {openservicemesh.io/monitored-by: osm}, annotations: {openservicemesh.io/sidecar-injection: enabled}}}` + "\n---\n" +
+			`{apiVersion: v1, kind: Pod, metadata: {name: coredns, namespace: kube-system}, spec: {}}`,
+		[]string{"OSM0605 Namespace kube-system"},
+	},
 	"pod security": {
 		`{apiVersion: v1, kind: Namespace, metadata: {name: strict, labels: {openservicemesh.io/monitored-by: osm, pod-security.kubernetes.io/enforce: restricted}}}`,
 		[]string{"OSM0604 Namespace strict"},

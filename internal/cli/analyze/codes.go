@@ -56,6 +56,7 @@ const (
 	codeIgnored     = "OSM0602"
 	codeNoMembers   = "OSM0603"
 	codePodSecurity = "OSM0604"
+	codeSystem      = "OSM0605"
 
 	codeNoTrust      = "OSM0701"
 	codeRootEnded    = "OSM0702"
@@ -137,6 +138,7 @@ func namespaceCodes() []Code {
 		{codeIgnored, Warning, "A namespace is added to the mesh and ignored", "The label openservicemesh.io/ignore takes precedence: the namespace is not part of the mesh.", "Remove one of the labels."},
 		{codeNoMembers, Info, "The mesh has no namespaces", "No namespace has the label of the mesh.", "Add a namespace with osm namespace add NAMESPACE."},
 		{codePodSecurity, Error, "Pod security forbids sidecars", "The namespace enforces a pod security level that forbids the capability NET_ADMIN of the init container: pods with sidecars do not start.", "Run kubectl label namespace NAMESPACE pod-security.kubernetes.io/enforce=privileged --overwrite"},
+		{codeSystem, Warning, "A namespace of Kubernetes is added to the mesh", "The injector never injects sidecars into kube-system, kube-public and kube-node-lease, because the cluster's DNS and network must not depend on them. Clients of the mesh expect a sidecar in front of its Services, so their calls fail.", "Run osm namespace remove NAMESPACE"},
 	}
 }
 

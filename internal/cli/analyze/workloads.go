@@ -54,7 +54,7 @@ func (a *analysis) workloads() {
 // sidecar returns the code for a problem with the sidecar of a pod, or "".
 func (a *analysis) sidecar(pod *unstructured.Unstructured) string {
 	entry, _ := a.mesh.Loaded.Entries[catalog.Ref{Kind: catalog.KindPod, Name: catalog.Name{Namespace: pod.GetNamespace(), Name: pod.GetName()}}].(*catalog.Pod)
-	if entry == nil || entry.Finished || !a.view.InMesh(pod.GetNamespace()) {
+	if entry == nil || entry.Finished || !a.view.InMesh(pod.GetNamespace()) || names.IsSystemNamespace(pod.GetNamespace()) {
 		return ""
 	}
 	host, _, _ := unstructured.NestedBool(pod.Object, "spec", "hostNetwork")
@@ -129,6 +129,9 @@ func (a *analysis) namespaces() {
 		s := subjectOf(object)
 		if mesh == a.mesh.Name {
 			members++
+			if names.IsSystemNamespace(object.GetName()) {
+				a.add(codeSystem, s, "It belongs to Kubernetes, so its pods never get a sidecar: run osm namespace remove %s --mesh-name %s.", object.GetName(), mesh)
+			}
 		}
 		if a.mesh.Meshes != nil && !slices.Contains(a.mesh.Meshes, mesh) {
 			a.add(codeNoSuchMesh, s, "Its label is for mesh %q, which does not exist (%s): correct the label %s, or remove it.", mesh, meshesText(a.mesh.Meshes), names.MonitoredByLabel)

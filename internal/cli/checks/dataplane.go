@@ -39,6 +39,9 @@ func (s Subject) namespace(ctx context.Context, ns *corev1.Namespace) []Result {
 	if err := s.Client.List(ctx, &pods, client.InNamespace(ns.Name)); err != nil {
 		return append(results, unreadable("pods", err))
 	}
+	if names.IsSystemNamespace(ns.Name) {
+		return append(results, warning(fmt.Sprintf("run osm namespace remove %s --mesh-name %s", ns.Name, s.Mesh), "the namespace belongs to Kubernetes, so its pods never get a sidecar"))
+	}
 	var withoutSidecar, notReady, osmSidecars []string
 	ready := 0
 	for i := range pods.Items {

@@ -12,6 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/authz"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 // Answer is the answer to a question.
@@ -154,6 +155,8 @@ func (m Mesh) membership(v *catalog.View, from, to party) []Piece {
 			namespace = p.service.Name.Namespace
 		}
 		switch {
+		case names.IsSystemNamespace(namespace):
+			missing = append(missing, Piece{What: fmt.Sprintf("namespace %s of %s belongs to Kubernetes, so its pods never get a sidecar", namespace, p.what)})
 		case !v.InMesh(namespace):
 			missing = append(missing, Piece{
 				What: fmt.Sprintf("namespace %s of %s is not part of mesh %s", namespace, p.what, m.Name),

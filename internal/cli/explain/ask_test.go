@@ -95,6 +95,11 @@ func TestAsk(t *testing.T) {
 			[]catalog.Entry{paths, Target("t", web, []catalog.TargetRule{HTTP("paths")}, SA("out", "guest"))},
 			[]string{"DENIED", "namespace out of pod out/guest is not part of mesh osm", "osm namespace add out"},
 		},
+		"a namespace of Kubernetes": {
+			"front/sa/till kube-system/svc/dns",
+			[]catalog.Entry{Service("kube-system", "dns", "dns", "10.96.0.10", 53, catalog.ProtocolTCP)},
+			[]string{"namespace kube-system of Service kube-system/dns belongs to Kubernetes, so its pods never get a sidecar"},
+		},
 		"permissive":              {"front/sa/till shop/svc/web GET /a", []catalog.Entry{&catalog.Settings{Permissive: true}}, []string{"ALLOWED, because the mesh is in permissive mode"}},
 		"by the container's port": {"front/sa/till shop/sa/web:80 GET /a", nil, []string{"Service shop/web port 80 (http)"}},
 	}

@@ -1,0 +1,50 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+func TestAuditU4NamespacesOfKubernetesAreRefused(t *testing.T) {
+	for _, name := range []string{"kube-system", "kube-public", "kube-node-lease"} {
+		if err := checkSystemNamespaces([]string{"shop", name}, false); err == nil || !strings.Contains(err.Error(), "namespace "+name+" belongs to Kubernetes") {
+			t.Errorf("%s: error %v", name, err)
+		}
+		if err := checkSystemNamespaces([]string{name}, true); err != nil {
+			t.Errorf("%s with --force: error %v", name, err)
+		}
+	}
+	if err := checkSystemNamespaces([]string{"shop", "kube-shop"}, false); err != nil {
+		t.Errorf("other namespaces: error %v", err)
+	}
+}
+
+// With --force, a namespace of Kubernetes gets no injection and no advice to restart its pods.
+func TestAuditU4NamespaceOfKubernetesWithForce(t *testing.T) {
+	for name, injected := range map[string]bool{"kube-system": false, "shop": true} {
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: name, Name: "coredns"}}
+		c := fake.NewClientBuilder().WithObjects(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, pod).Build()
+		var notes strings.Builder
+		a := &app{Streams: Streams{Out: &strings.Builder{}, Err: &notes}}
+		if err := a.addNamespaces(t.Context(), c, mesh{Name: "osm"}, nil, false, []string{name}); err != nil {
+			t.Fatal(err)
+		}
+		var ns corev1.Namespace
+		if err := c.Get(t.Context(), client.ObjectKey{Name: name}, &ns); err != nil {
+			t.Fatal(err)
+		}
+		if ns.Labels[names.MonitoredByLabel] != "osm" || (ns.Annotations[names.InjectionAnnotation] == "enabled") != injected {
+			t.Errorf("%s has labels %v and annotations %v", name, ns.Labels, ns.Annotations)
+		}
+		if strings.Contains(notes.String(), "rollout restart") != injected {
+			t.Errorf("%s: notes %q", name, notes.String())
+		}
+	}
+}
