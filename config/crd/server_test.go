@@ -39,6 +39,7 @@ func TestValidation(t *testing.T) {
 	t.Run("RemovalOrder", func(t *testing.T) { testRemovalOrder(t, c) })
 	t.Run("AuditU11", func(t *testing.T) { testAuditU11NothingIsDeletedUnderSidecars(t, c) })
 	t.Run("AuditU3", func(t *testing.T) { testAuditU3MeshConfigIsKept(t, c) })
+	t.Run("AuditS11", func(t *testing.T) { testAuditS11OnlyTheOperatorOpensAMesh(t, server, c) })
 	t.Run("Install", func(t *testing.T) { testInstall(t, c) })
 }
 
