@@ -73,6 +73,8 @@ func healthChain(in inboundPort, tls *corev3.TransportSocket) *listenerv3.Filter
 		Name:             healthChainName(in),
 		FilterChainMatch: inboundMatch(in, healthALPN),
 		TransportSocket:  tls,
+
+		TransportSocketConnectTimeout: handshakeTimeout,
 	}
 	chain.Filters = []*listenerv3.Filter{message.NetworkFilter(hcmFilter, &hcmv3.HttpConnectionManager{
 		StatPrefix:     "health",

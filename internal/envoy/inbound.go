@@ -3,10 +3,12 @@ package envoy
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	tlsinspectorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/tls_inspector/v3"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/openservicemesh/osm-operator/internal/names"
@@ -75,6 +77,9 @@ func inboundListenerOf(s *scope.Scope, inbound []inboundPort) *listenerv3.Listen
 	return out
 }
 
+// handshakeTimeout is how long a client may take for its TLS handshake. Nothing is known about it until then.
+var handshakeTimeout = durationpb.New(10 * time.Second)
+
 // inboundChain authorizes connections to one port and forwards them to the application.
 func inboundChain(in inboundPort, tls *corev3.TransportSocket) *listenerv3.FilterChain {
 	return &listenerv3.FilterChain{
@@ -87,6 +92,8 @@ func inboundChain(in inboundPort, tls *corev3.TransportSocket) *listenerv3.Filte
 		},
 		TransportSocket: tls,
 		Metadata:        drainMark(in.DrainMark),
+
+		TransportSocketConnectTimeout: handshakeTimeout,
 	}
 }
 

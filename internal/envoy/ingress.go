@@ -33,7 +33,7 @@ func addIngressChains(listener *listenerv3.Listener, s *scope.Scope, inbound []i
 				Filters: []*listenerv3.Filter{discoveredFilter(ingressRBACName(in), networkRBACType), ingressHTTP(ingressRouteName(in))},
 			}
 			if in.TLS {
-				chain.TransportSocket = ingressTLS(s, in)
+				chain.TransportSocket, chain.TransportSocketConnectTimeout = ingressTLS(s, in), handshakeTimeout
 			}
 			if i > 0 {
 				chain.Name += "_any"
