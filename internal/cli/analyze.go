@@ -82,6 +82,11 @@ func (a *app) analyze(ctx context.Context, o *analyzeOptions) error {
 	if err != nil {
 		return err
 	}
+	if exists, member := report.Namespace(namespace); namespace != "" && !exists {
+		return fmt.Errorf("namespace %s not found: run the command without -n to analyze all namespaces", namespace)
+	} else if namespace != "" && !member {
+		a.note("Note: namespace %s is not part of the mesh.", namespace)
+	}
 	report.Keep(least, namespace)
 	return a.reportAnalysis(report, &o.form)
 }

@@ -114,7 +114,7 @@ The archive never contains Secrets or private keys. It does contain environment 
 }
 
 func (a *app) bugReport(ctx context.Context, o bugReportOptions) error {
-	subject, err := a.subject(ctx, o.mesh)
+	subject, err := a.subject(ctx, o.mesh, true)
 	if err != nil {
 		return err
 	}

@@ -25,9 +25,9 @@ if a check fails.`,
 		Args: exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error {
 			if preInstall {
-				return a.check(ctx, meshName, &form, checks.Subject.PreInstall)
+				return a.check(ctx, meshName, false, &form, checks.Subject.PreInstall)
 			}
-			return a.check(ctx, meshName, &form, checks.Subject.ControlPlane, checks.Subject.DataPlane, checks.Subject.Policies)
+			return a.check(ctx, meshName, true, &form, checks.Subject.ControlPlane, checks.Subject.DataPlane, checks.Subject.Policies)
 		}),
 	}
 	cmd.Flags().BoolVar(&preInstall, "pre-install", false, "check whether the cluster can run a mesh")
@@ -45,7 +45,7 @@ func (a *app) verifyCommand() *cobra.Command {
 		Long:  `Check the Deployments, Services, webhooks and health probes of a control plane. "osm check" also checks namespaces, sidecars and policies.`,
 		Args:  exactly(0, ""),
 		RunE: a.run(func(ctx context.Context, _ []string) error {
-			return a.check(ctx, meshName, &form, checks.Subject.ControlPlane)
+			return a.check(ctx, meshName, true, &form, checks.Subject.ControlPlane)
 		}),
 	}
 	a.addMeshName(health, &meshName, "")
@@ -54,11 +54,11 @@ func (a *app) verifyCommand() *cobra.Command {
 }
 
 // check runs checks and prints the results.
-func (a *app) check(ctx context.Context, meshName string, form *output.Flag, parts ...func(checks.Subject, context.Context) []checks.Group) error {
+func (a *app) check(ctx context.Context, meshName string, existing bool, form *output.Flag, parts ...func(checks.Subject, context.Context) []checks.Group) error {
 	if err := form.Check(); err != nil {
 		return err
 	}
-	subject, err := a.subject(ctx, meshName)
+	subject, err := a.subject(ctx, meshName, existing)
 	if err != nil {
 		return err
 	}
@@ -80,8 +80,9 @@ func (a *app) check(ctx context.Context, meshName string, form *output.Flag, par
 	return nil
 }
 
-// subject returns the mesh to check. If the cluster has none, it is the mesh that would be installed.
-func (a *app) subject(ctx context.Context, meshName string) (checks.Subject, error) {
+// subject returns the mesh to check. If the cluster has none, it is the mesh that would be installed. With existing, another mesh than those
+// of the cluster is an error.
+func (a *app) subject(ctx context.Context, meshName string, existing bool) (checks.Subject, error) {
 	c, err := a.kube.Client()
 	if err != nil {
 		return checks.Subject{}, err
@@ -99,6 +100,9 @@ func (a *app) subject(ctx context.Context, meshName string) (checks.Subject, err
 	}
 	all, err := a.meshes(ctx, c)
 	if err == nil {
+		if meshName != "" && existing && len(all) > 0 && !hasMesh(all, meshName) {
+			return checks.Subject{}, noSuchMesh(meshName, all)
+		}
 		for _, m := range all {
 			if m.Name == meshName || meshName == "" && len(all) == 1 {
 				subject.Mesh, subject.Namespace, subject.CanarySuffix = m.Name, m.Namespace, m.canarySuffix

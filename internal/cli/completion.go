@@ -17,6 +17,8 @@ func (a *app) addCompletion(root *cobra.Command) {
 	for _, cmd := range root.Commands() {
 		if cmd.Name() == "completion" {
 			cmd.AddCommand(a.kubectlPluginCommand())
+			cmd.Args = onlySubcommands
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 		}
 	}
 }

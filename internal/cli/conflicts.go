@@ -60,6 +60,11 @@ func (a *app) checkConflicts(ctx context.Context, meshName, kind string) error {
 	if only := a.kube.OnlyNamespace(); only != "" {
 		namespaces = strings.Split(only, ",")
 	}
+	for _, namespace := range namespaces {
+		if _, exists := loaded.Names[catalog.Ref{Kind: catalog.KindNamespace, Name: catalog.Name{Name: namespace}}]; !exists {
+			return fmt.Errorf("namespace %s not found: list namespaces with `kubectl get namespaces`", namespace)
+		}
+	}
 	return a.reportConflicts(analyze.Conflicts(loaded), kinds, namespaces)
 }
 

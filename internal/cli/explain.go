@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
+	"slices"
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -147,6 +149,14 @@ func meshOf(name string, loaded *load.Loaded) explain.Mesh {
 	m.Exists = func(ref catalog.Ref) bool {
 		_, taken := loaded.Names[ref]
 		return taken
+	}
+	m.PodAt = func(address netip.Addr) catalog.Name {
+		for _, entry := range loaded.Entries {
+			if pod, ok := entry.(*catalog.Pod); ok && !pod.Finished && slices.Contains(pod.IPs, address) {
+				return pod.Name
+			}
+		}
+		return catalog.Name{}
 	}
 	m.Problems = func(ref catalog.Ref) []string {
 		var all []string

@@ -155,6 +155,14 @@ func (a *app) oneMesh(ctx context.Context, c client.Client, name string) (mesh, 
 	return mesh{}, noSuchMesh(name, all)
 }
 
+// checkMember returns an error if a namespace is not part of the mesh. An empty namespace means all.
+func (m mesh) checkMember(namespace string) error {
+	if namespace == "" || slices.Contains(m.Members, namespace) {
+		return nil
+	}
+	return fmt.Errorf("namespace %s does not exist or is not part of mesh %s: list its namespaces with `osm namespace list --mesh-name %s`", namespace, m.Name, m.Name)
+}
+
 func noSuchMesh(name string, all []mesh) error {
 	var known []string
 	for _, m := range all {

@@ -153,7 +153,11 @@ func (a *app) hintRestart(ctx context.Context, c client.Client, namespace string
 		}
 	}
 	if withoutSidecar > 0 {
-		a.note("%d pods in namespace %s have no sidecar until they are restarted: kubectl -n %s rollout restart deployment,statefulset,daemonset", withoutSidecar, namespace, namespace)
+		pods, have, they := "pods", "have", "they are"
+		if withoutSidecar == 1 {
+			pods, have, they = "pod", "has", "it is"
+		}
+		a.note("%d %s in namespace %s %s no sidecar until %s restarted: kubectl -n %s rollout restart deployment,statefulset,daemonset", withoutSidecar, pods, namespace, have, they, namespace)
 	}
 	return nil
 }

@@ -52,6 +52,11 @@ func (a *app) namespaceList(ctx context.Context, c client.Client, meshName strin
 	if err := c.List(ctx, &namespaces, selector); err != nil {
 		return err
 	}
+	if len(namespaces.Items) == 0 && meshName != "" {
+		if _, err := a.oneMesh(ctx, c, meshName); err != nil {
+			return err
+		}
+	}
 	if len(namespaces.Items) == 0 && form.ForPeople() {
 		if meshName == "" {
 			a.note("No namespaces in any mesh")

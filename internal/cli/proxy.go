@@ -34,7 +34,7 @@ func (a *app) proxyAdminCommand(name, method, short, example string) *cobra.Comm
 	cmd := &cobra.Command{
 		Use:     name + " QUERY POD",
 		Short:   short,
-		Long:    short + ` and print the response. QUERY is a path such as config_dump, clusters, listeners, stats, certs, ready or server_info; "help" lists all paths.`,
+		Long:    short + ` and print the response. QUERY is a path such as config_dump, clusters, listeners, stats, certs, ready or server_info; "help" lists all paths. POD is NAME or NAMESPACE/NAME.`,
 		Example: example,
 		Args:    exactly(2, "QUERY or POD"),
 
@@ -61,6 +61,9 @@ func (a *app) proxyAdminCommand(name, method, short, example string) *cobra.Comm
 
 // queryAdmin sends a request to the Envoy admin interface of a pod.
 func (a *app) queryAdmin(ctx context.Context, method, query, namespace, name string, local int, show func(io.Reader) error) error {
+	if before, after, found := strings.Cut(name, "/"); found {
+		namespace, name = before, after
+	}
 	c, err := a.kube.Client()
 	if err != nil {
 		return err
@@ -68,7 +71,7 @@ func (a *app) queryAdmin(ctx context.Context, method, query, namespace, name str
 	pod := &corev1.Pod{}
 	err = c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, pod)
 	if apierrors.IsNotFound(err) {
-		return fmt.Errorf("Could not find pod %s in namespace %s: specify the namespace with -n", name, namespace) //nolint:staticcheck // same message as OSM
+		return fmt.Errorf("Could not find pod %s in namespace %s: specify it as NAMESPACE/POD, or with -n", name, namespace) //nolint:staticcheck // same message as OSM
 	}
 	if err != nil {
 		return err

@@ -70,9 +70,19 @@ func (a *app) proxyStatus(ctx context.Context, meshName, namespace string, form 
 	if err != nil {
 		return err
 	}
+	if err := m.checkMember(namespace); err != nil {
+		return err
+	}
 	found, complete, err := a.sidecars(ctx, c, m, namespace)
 	if err != nil {
 		return err
+	}
+	if len(found) == 0 && form.ForPeople() {
+		a.note("No sidecars in %s", formatPlace(namespace, m))
+		if complete {
+			return nil
+		}
+		return silent{exitFailed}
 	}
 	if err := form.Print(a.Out, a.proxyTable(found)); err != nil {
 		return err

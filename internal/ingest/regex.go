@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"regexp/syntax"
@@ -23,11 +24,11 @@ func checkRegex(expression string) error {
 	}
 	if i := strings.IndexFunc(expression, func(r rune) bool { return r > 127 || r == 0 }); i >= 0 {
 		// Envoy matches bytes, so a multi-byte character inside brackets would match its single bytes.
-		return fmt.Errorf("it has a character that is not ASCII after %q: paths and headers carry such characters percent-encoded", expression[:i])
+		return fmt.Errorf("it has a character that is not ASCII after %.60q: paths and headers carry such characters percent-encoded", expression[:i])
 	}
 	parsed, err := syntax.Parse(expression, syntax.Perl)
 	if err != nil {
-		return fmt.Errorf("it is not a regular expression of RE2: %w", err)
+		return fmt.Errorf("it is not a regular expression of RE2: %s", describeSyntax(err))
 	}
 	if escaped := findWideEscape(expression); escaped != "" {
 		return fmt.Errorf("it has %s, which is more than one byte: write \\x00 to \\xff", escaped)
@@ -36,6 +37,15 @@ func checkRegex(expression string) error {
 		return fmt.Errorf("it compiles to about %d instructions: use at most %d, with fewer or smaller repetitions, or several matches", size, maxRegexSize)
 	}
 	return nil
+}
+
+// describeSyntax describes a syntax error with the beginning of the expression.
+func describeSyntax(err error) string {
+	var wrong *syntax.Error
+	if errors.As(err, &wrong) {
+		return fmt.Sprintf("%s: `%.60s`", wrong.Code, wrong.Expr)
+	}
+	return err.Error()
 }
 
 // codeEscape matches escapes from left to right. The groups contain the hexadecimal or octal number of a character.

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"fmt"
 	"regexp/syntax"
 	"strings"
 	"testing"
@@ -58,6 +59,15 @@ func TestThreat13Regexes(t *testing.T) {
 		}
 		if took := time.Since(began); took > 10*time.Second {
 			t.Errorf("%s: took %s", name, took)
+		}
+	}
+}
+
+// A message has the beginning of a long expression only.
+func TestAuditU12LongExpressionsAreCut(t *testing.T) {
+	for _, expression := range []string{"/a(" + strings.Repeat("b", 900), strings.Repeat("b", 900) + "é"} {
+		if err := checkRegex(expression); err == nil || len(err.Error()) > 200 {
+			t.Errorf("the error has %d bytes, want at most 200: %v", len(fmt.Sprint(err)), err)
 		}
 	}
 }

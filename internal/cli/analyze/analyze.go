@@ -112,6 +112,14 @@ func (a *analysis) result() *Report {
 	if r.Findings == nil {
 		r.Findings = []Finding{}
 	}
+	r.namespaces = map[string]bool{}
+	for _, object := range a.mesh.Objects {
+		name := object.GetNamespace()
+		if object.GetKind() == "Namespace" {
+			name = object.GetName()
+		}
+		r.namespaces[name] = a.view.InMesh(name)
+	}
 	return r
 }
 

@@ -75,6 +75,15 @@ type Report struct {
 	Unread []string `json:"notRead,omitempty"`
 	// Objects counts the analyzed objects.
 	Objects int `json:"objects"`
+
+	// namespaces are the namespaces of the analyzed objects. The value is true for those of the mesh.
+	namespaces map[string]bool
+}
+
+// Namespace reports whether a namespace has analyzed objects, and whether it is part of the mesh.
+func (r *Report) Namespace(name string) (exists, member bool) {
+	member, exists = r.namespaces[name]
+	return exists, member
 }
 
 // Worst returns the highest severity, or "" without findings.

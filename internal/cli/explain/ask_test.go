@@ -2,6 +2,7 @@ package explain_test
 
 import (
 	"context"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -119,13 +120,41 @@ func TestAsk(t *testing.T) {
 }
 
 func TestAskAboutWhatIsNotThere(t *testing.T) {
-	for _, question := range []string{"front/nobody shop/web", "front/sa/till shop/pod/none", "front/sa/till shop/svc/web:81"} {
+	for _, question := range []string{"front/sa/till example.com", "front/sa/till www.example.com:443", "front/sa/till 192.0.2.1", "front/nobody shop/web", "front/sa/till shop/pod/none", "front/sa/till shop/svc/web:81"} {
 		q, err := explain.ParseQuestion(strings.Fields(question), nil, "default")
 		if err != nil {
 			t.Fatal(err)
 		}
 		if answer, err := explain.Ask(t.Context(), mesh(Apply(shop()...), shop()...), q); err == nil {
 			t.Errorf("%s has the answer %v", question, answer)
+		}
+	}
+}
+
+// An address leads to its Service or pod. A host outside the mesh leads to the command for it.
+func TestAuditU12AskAboutAddresses(t *testing.T) {
+	entries := shop()
+	m := mesh(Apply(entries...), entries...)
+	m.PodAt = func(a netip.Addr) catalog.Name {
+		if a == netip.MustParseAddr("10.0.0.1") {
+			return Name("shop", "web-0")
+		}
+		return catalog.Name{}
+	}
+	for to, want := range map[string]string{
+		"10.0.0.1": "pod shop/web-0", "10.0.0.1:80": "pod shop/web-0", "10.96.0.1": "Service shop/web", "10.96.0.1:80": "Service shop/web",
+		"192.0.2.1": "", "2001:db8::1": "", "[2001:db8::1]:443": "", "example.com": "", "www.example.com:443": "",
+	} {
+		q, err := explain.ParseQuestion([]string{"front/sa/till", "to", to}, nil, "default")
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := explain.Ask(t.Context(), m, q)
+		switch {
+		case want == "" && (err == nil || !strings.Contains(err.Error(), "osm verify connectivity --from-pod NAMESPACE/POD --to-ext-host")):
+			t.Errorf("%s: error %v", to, err)
+		case want != "" && (err != nil || answer.To != want):
+			t.Errorf("%s: %v, error %v, want %s", to, answer, err, want)
 		}
 	}
 }

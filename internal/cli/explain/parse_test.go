@@ -29,6 +29,7 @@ func TestParseQuestion(t *testing.T) {
 		"headers":          {[]string{"till", "shop/web", "/x"}, []string{"a: b", "c:d"}, explain.Question{From: till, To: web, Method: "GET", Path: "/x", Headers: []authz.Header{{Name: "a", Value: "b"}, {Name: "c", Value: "d"}}}},
 		"kinds":            {[]string{"po/till", "to", "shop/SVC/web:80"}, nil, explain.Question{From: explain.Reference{Kind: "pod", Namespace: "mine", Name: "till"}, To: explain.Reference{Kind: "service", Namespace: "shop", Name: "web", Port: 80}}},
 		"a host":           {[]string{"sa/till", "to", "web.shop.svc.cluster.local:8080"}, nil, explain.Question{From: explain.Reference{Kind: "serviceaccount", Namespace: "mine", Name: "till"}, To: explain.Reference{Kind: "service", Namespace: "shop", Name: "web", Port: 8080}}},
+		"a URL to call":    {[]string{"till", "to", "http://web.shop:8080/x?y"}, nil, explain.Question{From: till, To: explain.Reference{Kind: "service", Namespace: "shop", Name: "web", Port: 8080}, Method: "GET", Path: "/x?y"}},
 		"a destination to": {[]string{"till", "to", "to"}, nil, explain.Question{From: till, To: explain.Reference{Namespace: "mine", Name: "to"}}},
 	}
 	for name, test := range tests {
@@ -54,6 +55,10 @@ func TestParseQuestionRefuses(t *testing.T) {
 		{"till //", "", "invalid name"},
 		{"till shop/web GET /x extra", "", "unexpected argument"},
 		{"till shop/web", "nothing", "invalid header"},
+		{"till shop/web GET buy", "", "a path begins with /: use /buy instead of buy"},
+		{"till shop/web FOO /", "", "\"FOO\" is not a method of HTTP: use one of GET, HEAD"},
+		{"till shop/web buy", "", "or a path that begins with /"},
+		{"till http:///x", "", "invalid URL"},
 	}
 	for _, test := range tests {
 		t.Run(test.args+test.header, func(t *testing.T) {

@@ -3,6 +3,8 @@ package explain
 import (
 	"context"
 	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
@@ -18,6 +20,8 @@ type Mesh struct {
 	Exists func(catalog.Ref) bool
 	// Problems returns the problems of an object. It may be nil.
 	Problems func(catalog.Ref) []string
+	// PodAt returns the name of the pod with an address, or an empty name. It may be nil.
+	PodAt func(netip.Addr) catalog.Name
 	// Account returns the service account of a workload's pods. found is false if the workload does not exist.
 	Account func(ctx context.Context, kind, namespace, name string) (account string, found bool, err error)
 }
@@ -56,11 +60,35 @@ func (m Mesh) resolve(ctx context.Context, v *catalog.View, r Reference, source 
 			return found, nil
 		}
 	}
+	if address, err := netip.ParseAddr(r.Name); err == nil {
+		return m.resolveAddress(v, address)
+	}
+	if strings.Contains(r.text, ".") && !strings.Contains(r.text, "/") {
+		return party{}, fmt.Errorf("%s is not a Service of the cluster. For a host outside the mesh, run `osm verify connectivity --from-pod NAMESPACE/POD --to-ext-host %s --to-ext-port PORT`",
+			r.text, strings.Split(r.text, ":")[0])
+	}
 	what := "pod, workload, service account or Service"
 	if r.Kind != "" {
 		what = r.Kind
 	}
 	return party{}, fmt.Errorf("no %s named %s found in namespace %s: use NAMESPACE/NAME or NAMESPACE/KIND/NAME", what, r.Name, r.Namespace)
+}
+
+// resolveAddress finds the Service or pod with an address.
+func (m Mesh) resolveAddress(v *catalog.View, address netip.Addr) (party, error) {
+	for _, name := range v.Services() {
+		service := v.Service(name)
+		if slices.Contains(service.ClusterIPs, address) {
+			return party{what: "Service " + name.String(), service: service}, nil
+		}
+	}
+	if m.PodAt != nil {
+		if pod := v.Pod(m.PodAt(address)); pod != nil {
+			return party{what: "pod " + pod.Name.String(), identity: pod.Identity(), pod: pod}, nil
+		}
+	}
+	return party{}, fmt.Errorf("no Service and no pod of the mesh has the address %s. For an address outside the mesh, run "+
+		"`osm verify connectivity --from-pod NAMESPACE/POD --to-ext-host %s --to-ext-port PORT`", address, address)
 }
 
 func (m Mesh) find(ctx context.Context, v *catalog.View, kind string, r Reference) (party, bool, error) {

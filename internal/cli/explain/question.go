@@ -35,6 +35,9 @@ func ParseQuestion(args, headers []string, namespace string) (Question, error) {
 	if q.From, err = ParseReference(words[0], namespace); err != nil {
 		return q, err
 	}
+	if words, err = splitURL(words); err != nil {
+		return q, err
+	}
 	if q.To, err = ParseReference(words[1], namespace); err != nil {
 		return q, err
 	}
@@ -51,6 +54,22 @@ func ParseQuestion(args, headers []string, namespace string) (Question, error) {
 	return q, nil
 }
 
+// splitURL replaces a destination that is a URL by its host, and adds its path to the request.
+func splitURL(words []string) ([]string, error) {
+	if !strings.Contains(words[1], "://") {
+		return words, nil
+	}
+	address, err := url.Parse(words[1])
+	if err != nil || address.Hostname() == "" {
+		return nil, fmt.Errorf("invalid URL %.80q: use a name such as shop/web, or a URL such as http://web.shop:8080/books", words[1])
+	}
+	replaced := append([]string{words[0], address.Host}, words[2:]...)
+	if path := address.RequestURI(); path != "/" {
+		replaced = append(replaced, path)
+	}
+	return replaced, nil
+}
+
 // request parses "[METHOD] [PATH]". Of a URL, it uses path and query.
 func (q *Question) request(words []string) error {
 	for _, word := range words {
@@ -63,10 +82,14 @@ func (q *Question) request(words []string) error {
 			q.Path = address.RequestURI()
 		case strings.HasPrefix(word, "/"):
 			q.Path = word
-		case q.Method == "" && q.Path == "":
+		case q.Method == "" && q.Path == "" && isMethod(word):
 			q.Method = strings.ToUpper(word)
+		case q.Method == "" && q.Path == "":
+			return fmt.Errorf("%.40q is not a method of HTTP: use one of %s, or a path that begins with /", word, strings.Join(methods, ", "))
+		case q.Path == "":
+			return fmt.Errorf("a path begins with /: use /%.80s instead of %.80s", word, word)
 		default:
-			return fmt.Errorf("unexpected argument %q: usage: A to B METHOD PATH", word)
+			return fmt.Errorf("unexpected argument %.80q: usage: A to B METHOD PATH", word)
 		}
 	}
 	switch {
@@ -76,6 +99,18 @@ func (q *Question) request(words []string) error {
 		q.Method = "GET"
 	}
 	return nil
+}
+
+// methods are the methods of HTTP, and extensions those of WebDAV and caches.
+var (
+	methods    = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
+	extensions = []string{"COPY", "LOCK", "MKCOL", "MOVE", "PROPFIND", "PROPPATCH", "PURGE", "REPORT", "SEARCH", "UNLOCK"}
+)
+
+// isMethod reports whether a word is a method. Other words are typing errors rather than private methods.
+func isMethod(word string) bool {
+	word = strings.ToUpper(word)
+	return slices.Contains(methods, word) || slices.Contains(extensions, word)
 }
 
 // asksRequest returns true if the question is about one request.

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,10 +43,16 @@ var aliases = map[string]string{
 // Workloads are the workload kinds, in the order in which a name without a kind is tried.
 var Workloads = []string{"deployment", "statefulset", "daemonset", "job", "cronjob", "replicaset"}
 
-// ParseReference parses "[NAMESPACE/][KIND/]NAME[:PORT]", or the DNS name of a Service, "NAME.NAMESPACE[:PORT]".
+// ParseReference parses "[NAMESPACE/][KIND/]NAME[:PORT]", the DNS name of a Service, "NAME.NAMESPACE[:PORT]", or an IP address with or
+// without a port.
 func ParseReference(text, namespace string) (Reference, error) {
 	r := Reference{Namespace: namespace, text: text}
 	rest, port, found := strings.Cut(text, ":")
+	if address, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
+		rest, found = address.String(), false
+	} else if addressed, err := netip.ParseAddrPort(text); err == nil {
+		rest, port = addressed.Addr().String(), strconv.Itoa(int(addressed.Port()))
+	}
 	if found {
 		number, err := strconv.ParseUint(port, 10, 16)
 		if err != nil || number == 0 {
@@ -58,6 +65,9 @@ func ParseReference(text, namespace string) (Reference, error) {
 		return r, fmt.Errorf("invalid name %q: use NAMESPACE/NAME, KIND/NAME or NAMESPACE/KIND/NAME, such as shop/web, sa/web or shop/deploy/web", text)
 	}
 	r.Name = parts[len(parts)-1]
+	if _, err := netip.ParseAddr(r.Name); err == nil {
+		return r, nil
+	}
 	switch len(parts) {
 	case 1:
 		r.host()
