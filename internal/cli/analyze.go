@@ -34,7 +34,7 @@ func (a *app) analyzeCommand() *cobra.Command {
 		Short: "Analyze a mesh and its policies for problems",
 		Long: `Analyze a mesh and its policies. Findings are policies without effect, broken references, conflicts, deprecated settings and
 configuration that will not work. Each finding is one line with severity, code, object, and a message with the remedy.
-docs/analysis.md has a section about each code, and --codes lists them.
+docs/analysis.md has a section about each code, and --codes lists them. Pods that terminate or have ended are left out.
 
 Without -f, the command analyzes the mesh in the cluster. With -f, it analyzes the mesh in the files and needs no cluster. With -n, it
 only reports findings for objects in that namespace. To suppress findings for an object, list their codes, separated by commas, in its

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -148,7 +149,7 @@ func (a *app) hintRestart(ctx context.Context, c client.Client, namespace string
 	}
 	withoutSidecar := 0
 	for i := range pods.Items {
-		if pods.Items[i].Labels[names.ProxyUUIDLabel] == "" && pods.Items[i].Status.Phase != corev1.PodSucceeded {
+		if pods.Items[i].Labels[names.ProxyUUIDLabel] == "" && !kube.IsGone(&pods.Items[i]) {
 			withoutSidecar++
 		}
 	}

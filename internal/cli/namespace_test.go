@@ -48,3 +48,31 @@ func TestAuditU4NamespaceOfKubernetesWithForce(t *testing.T) {
 		}
 	}
 }
+
+// Pods that terminate or have ended need no restart.
+func TestAuditU10TerminatingPodsAreNotCounted(t *testing.T) {
+	now := metav1.Now()
+	pods := func(change func(*corev1.Pod)) *corev1.Pod {
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "p", Finalizers: []string{"test/hold"}}}
+		change(pod)
+		return pod
+	}
+	for name, test := range map[string]struct {
+		pod  *corev1.Pod
+		want string
+	}{
+		"running":     {pods(func(*corev1.Pod) {}), "1 pod in namespace shop has no sidecar until it is restarted: "},
+		"terminating": {pods(func(p *corev1.Pod) { p.DeletionTimestamp = &now }), ""},
+		"failed":      {pods(func(p *corev1.Pod) { p.Status.Phase = corev1.PodFailed }), ""},
+		"succeeded":   {pods(func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded }), ""},
+	} {
+		var notes strings.Builder
+		a := &app{Streams: Streams{Out: &strings.Builder{}, Err: &notes}}
+		if err := a.hintRestart(t.Context(), fake.NewClientBuilder().WithObjects(test.pod).Build(), "shop", false); err != nil {
+			t.Fatal(err)
+		}
+		if got := notes.String(); !strings.HasPrefix(got, test.want) || (got == "") != (test.want == "") {
+			t.Errorf("%s: the note is %q, want %q", name, got, test.want)
+		}
+	}
+}

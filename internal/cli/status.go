@@ -17,6 +17,7 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/cli/checks"
+	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
@@ -143,7 +144,7 @@ func (p *podCounts) count(ctx context.Context, c client.Client, namespace string
 	for i := range pods.Items {
 		pod := &pods.Items[i]
 		switch {
-		case pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed:
+		case kube.IsGone(pod):
 		case pod.Labels[names.ProxyUUIDLabel] != "":
 			p.Meshed++
 			p.ByRevision[orUnknown(pod.Labels[names.RevisionLabel])]++

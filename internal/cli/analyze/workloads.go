@@ -54,7 +54,7 @@ func (a *analysis) workloads() {
 // sidecar returns the code for a problem with the sidecar of a pod, or "".
 func (a *analysis) sidecar(pod *unstructured.Unstructured) string {
 	entry, _ := a.mesh.Loaded.Entries[catalog.Ref{Kind: catalog.KindPod, Name: catalog.Name{Namespace: pod.GetNamespace(), Name: pod.GetName()}}].(*catalog.Pod)
-	if entry == nil || entry.Finished || !a.view.InMesh(pod.GetNamespace()) || names.IsSystemNamespace(pod.GetNamespace()) {
+	if entry == nil || entry.Finished || pod.GetDeletionTimestamp() != nil || !a.view.InMesh(pod.GetNamespace()) || names.IsSystemNamespace(pod.GetNamespace()) {
 		return ""
 	}
 	host, _, _ := unstructured.NestedBool(pod.Object, "spec", "hostNetwork")

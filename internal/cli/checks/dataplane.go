@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
@@ -47,7 +48,7 @@ func (s Subject) namespace(ctx context.Context, ns *corev1.Namespace) []Result {
 	for i := range pods.Items {
 		p := &pods.Items[i]
 		switch {
-		case p.Spec.HostNetwork || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed:
+		case p.Spec.HostNetwork || kube.IsGone(p):
 		case p.Labels[names.ProxyUUIDLabel] == "":
 			withoutSidecar = append(withoutSidecar, p.Name)
 		case ingest.Pod(p).OSMSidecar:
