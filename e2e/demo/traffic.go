@@ -23,17 +23,21 @@ type counters struct {
 	warehouse    demo.WarehouseCounters
 }
 
-// observe waits until there was enough traffic, and returns the counters.
+// observe waits until there was enough traffic without a failure, and returns its counters. Failures while the programs start do not count.
 func observe(ctx context.Context, cluster *lab.Cluster) (*counters, error) {
-	result := &counters{}
-	err := lab.Until(ctx, trafficLimit, "traffic of the bookstore", func(ctx context.Context) (bool, string, error) {
+	var start, result *counters
+	err := lab.Until(ctx, trafficLimit, "traffic of the bookstore without failures", func(ctx context.Context) (bool, string, error) {
 		now, err := read(ctx, cluster)
 		if err != nil {
 			return false, "", err
 		}
-		*result = *now
-		observed := fmt.Sprintf("bookbuyer %v, bookthief %v, bookwarehouse %d books", now.buyer.Outcomes, now.thief.Outcomes, now.warehouse.Total)
-		return now.buyer.Outcomes["200"] >= minBooks && now.thief.Requests > 0 && now.warehouse.Total > 0, observed, nil
+		if start == nil || now.since(start).disturbed() {
+			start = now
+		}
+		result = now.since(start)
+		observed := fmt.Sprintf("bookbuyer %v, bookthief %v, bookwarehouse %d books since the last failure; %v and %v since the start",
+			result.buyer.Outcomes, result.thief.Outcomes, now.warehouse.Total, now.buyer.Outcomes, now.thief.Outcomes)
+		return result.buyer.Outcomes["200"] >= minBooks && result.thief.Requests > 0 && now.warehouse.Total > 0, observed, nil
 	})
 	return result, err
 }
