@@ -1,6 +1,10 @@
 package authz
 
-import "github.com/openservicemesh/osm-operator/internal/catalog"
+import (
+	"slices"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+)
 
 // EffectiveProtocol is the protocol that sidecars use for the container port behind a Service port. Several ports, also of
 // different Services, may target one container port. HTTP wins if any of them uses it, because only HTTP requests are
@@ -9,7 +13,7 @@ func EffectiveProtocol(v *catalog.View, service *catalog.Service, port catalog.P
 	if port.Protocol.IsHTTP() {
 		return port.Protocol
 	}
-	target := v.TargetPort(service, port)
+	target := v.TargetPorts(service, port)
 	if protocol, found := httpProtocol(v, service, target); found {
 		return protocol
 	}
@@ -23,11 +27,16 @@ func EffectiveProtocol(v *catalog.View, service *catalog.Service, port catalog.P
 	return port.Protocol
 }
 
-// httpProtocol returns the protocol of the first HTTP port of a Service that targets a container port.
-func httpProtocol(v *catalog.View, service *catalog.Service, target uint16) (catalog.Protocol, bool) {
+// httpProtocol returns the protocol of the first HTTP port of a Service that targets one of some container ports.
+func httpProtocol(v *catalog.View, service *catalog.Service, targets []uint16) (catalog.Protocol, bool) {
 	for _, port := range service.Ports {
-		if port.Protocol.IsHTTP() && v.TargetPort(service, port) == target {
-			return port.Protocol, true
+		if !port.Protocol.IsHTTP() {
+			continue
+		}
+		for _, target := range v.TargetPorts(service, port) {
+			if slices.Contains(targets, target) {
+				return port.Protocol, true
+			}
 		}
 	}
 	return "", false

@@ -32,6 +32,8 @@ type Catalog struct {
 	servicesOf        counts[identity.ServiceAccount, Name]
 	// sharing has, for a Service, the other Services that select some of its pods.
 	sharing counts[Name, Name]
+	// targetPorts has the numbers of a port name in the pods of a Service.
+	targetPorts counts[portName, uint16]
 	// permissiveOverrides are the namespaces that override permissive mode.
 	permissiveOverrides map[string]struct{}
 }
@@ -55,6 +57,7 @@ func New() *Catalog {
 		identities:          counts[Name, identity.ServiceAccount]{},
 		servicesOf:          counts[identity.ServiceAccount, Name]{},
 		sharing:             counts[Name, Name]{},
+		targetPorts:         counts[portName, uint16]{},
 		permissiveOverrides: map[string]struct{}{},
 	}
 }

@@ -86,6 +86,9 @@ func (c *Catalog) updatePod(pod *Pod, delta int, affected depSet) {
 	selecting := c.servicesSelecting(pod)
 	for i, name := range selecting {
 		c.countIdentity(name, pod.Identity(), delta, affected)
+		if service, ok := get[*Service](c, KindService, name); ok {
+			c.countTargetPorts(service, pod, delta)
+		}
 		affected.add(DepEndpoints, name)
 		for _, other := range selecting[:i] {
 			c.countSharing(name, other, delta, affected)
@@ -123,6 +126,7 @@ func (c *Catalog) updateService(service *Service, delta int, affected depSet) {
 		pod, ok := get[*Pod](c, KindPod, name)
 		if ok && service.selects(pod) {
 			c.countIdentity(service.Name, pod.Identity(), delta, affected)
+			c.countTargetPorts(service, pod, delta)
 			c.countAllSharing(service.Name, pod, delta, affected)
 		}
 	}

@@ -218,26 +218,6 @@ func (v *View) RootsOf(backend Name) []Name {
 	return slices.Compact(roots)
 }
 
-// TargetPort returns the container port behind a Service's port. A named port is looked up in the pods in order of
-// their names, then in the endpoints; 0 when it is not known yet.
-func (v *View) TargetPort(service *Service, port Port) uint16 {
-	if port.TargetPort != 0 {
-		return port.TargetPort
-	}
-	v.deps.add(DepEndpoints, service.Name)
-	for _, pod := range sorted[*Pod](v.catalog, KindPod, v.catalog.pods[service.Name.Namespace]) {
-		if number, ok := pod.Ports[port.TargetName]; ok && service.selects(pod) {
-			return number
-		}
-	}
-	for _, slice := range sorted[*EndpointSlice](v.catalog, KindEndpointSlice, v.catalog.slicesOf[service.Name]) {
-		if number, ok := slice.Ports[port.Name]; ok {
-			return number
-		}
-	}
-	return 0
-}
-
 // Backend is one address behind a port of a Service and the identity that it must prove.
 type Backend struct {
 	Address  netip.AddrPort
@@ -250,12 +230,11 @@ type Backend struct {
 // of Open Service Mesh. No other endpoint can prove an identity that clients expect.
 func (v *View) Backends(service *Service, port Port) []Backend {
 	v.deps.add(DepEndpoints, service.Name)
-	fallback := v.TargetPort(service, port)
 	var backends []Backend
 	for _, slice := range sorted[*EndpointSlice](v.catalog, KindEndpointSlice, v.catalog.slicesOf[service.Name]) {
 		number, ok := slice.Ports[port.Name]
 		if !ok {
-			number = fallback
+			number = v.TargetPort(service, port)
 		}
 		for _, endpoint := range slice.Endpoints {
 			if backend, ok := v.backend(service, endpoint, number); ok {

@@ -77,8 +77,12 @@ func inbound(v *catalog.View, key Key, service *catalog.Service) []Inbound {
 	seen := map[uint16]bool{}
 	setting := UpstreamSetting(v, service.Name)
 	limits := limitsOf(setting)
+	own := key.namedPorts()
 	for _, port := range service.Ports {
 		target := v.TargetPort(service, port)
+		if number, named := own[portKey(service.Name, port.Name)]; named && port.TargetPort == 0 {
+			target = number
+		}
 		if target == 0 || seen[target] {
 			continue
 		}

@@ -3,6 +3,7 @@ package scope
 import (
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
@@ -11,9 +12,11 @@ import (
 
 // KeyFor returns the scope key of a pod's sidecar.
 func KeyFor(v *catalog.View, pod *catalog.Pod) Key {
+	services := v.ServicesOfPod(pod)
 	return Key{
 		Identity: pod.Identity(),
-		Services: joinNames(v.ServicesOfPod(pod)),
+		Services: joinNames(services),
+		Ports:    joinPorts(v.NamedPorts(pod, services)),
 		Class: Class{
 			Revision: pod.Revision,
 			IPv6:     slices.ContainsFunc(pod.IPs, netip.Addr.Is6),
@@ -28,6 +31,31 @@ func joinNames[T interface{ String() string }](list []T) string {
 		parts[i] = item.String()
 	}
 	return strings.Join(parts, ",")
+}
+
+func joinPorts(list []catalog.NamedPort) string {
+	parts := make([]string, len(list))
+	for i, p := range list {
+		parts[i] = portKey(p.Service, p.Port) + "=" + strconv.Itoa(int(p.Number))
+	}
+	return strings.Join(parts, ",")
+}
+
+func portKey(service catalog.Name, port string) string { return service.String() + "/" + port }
+
+// namedPorts returns the numbers of Ports by portKey.
+func (k Key) namedPorts() map[string]uint16 {
+	if k.Ports == "" {
+		return nil
+	}
+	numbers := map[string]uint16{}
+	for part := range strings.SplitSeq(k.Ports, ",") {
+		port, text, _ := strings.Cut(part, "=")
+		if number, err := strconv.ParseUint(text, 10, 16); err == nil {
+			numbers[port] = uint16(number)
+		}
+	}
+	return numbers
 }
 
 // parseNames is the inverse of joinNames.

@@ -14,7 +14,10 @@ type Key struct {
 	Identity identity.ServiceAccount
 	// Services are the Services that select the pod, "<namespace>/<name>", sorted and joined by commas.
 	Services string
-	Class    Class
+	// Ports are the numbers of the pod for named target ports of these Services, "<namespace>/<name>/<port>=<number>", in their order
+	// and joined by commas.
+	Ports string
+	Class Class
 }
 
 // Class has the other properties in which sidecars of one identity may differ.
