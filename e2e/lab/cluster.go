@@ -38,6 +38,9 @@ func Start(ctx context.Context, out io.Writer) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := repository.reserve(ctx, out); err != nil {
+		return nil, err
+	}
 	if err := repository.Tool(ctx, out, "./cluster", "up"); err != nil {
 		return nil, err
 	}

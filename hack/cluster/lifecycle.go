@@ -67,6 +67,11 @@ func lockedAsRoot(f func(context.Context, *tool) error) func(*cobra.Command, []s
 		if err := requireRoot(); err != nil {
 			return err
 		}
+		held, err := t.reserve(cmd.Context(), commandLine())
+		if err != nil {
+			return err
+		}
+		defer held.Release()
 		unlock, err := t.lock()
 		if err != nil {
 			return err

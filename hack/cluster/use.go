@@ -28,6 +28,11 @@ func loadCommand() *cobra.Command {
 }
 
 func (t *tool) load(cmd *cobra.Command, archives []string) error {
+	held, err := t.reserve(cmd.Context(), commandLine())
+	if err != nil {
+		return err
+	}
+	defer held.Release()
 	images, inventory, err := t.store(cmd.Context())
 	if err != nil {
 		return err

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/reservation"
 )
 
 // stopTimeout is the time limit for stopping the cluster.
@@ -13,6 +15,9 @@ const stopTimeout = 2 * time.Minute
 // cluster builds the images and starts the local cluster, unless it is running. The tests load the images themselves.
 // With CLUSTER=current the kubeconfig's cluster counts as running.
 func (p *preparation) cluster(ctx context.Context) error {
+	if err := p.reserve(ctx); err != nil {
+		return err
+	}
 	_, notRunning := p.hack(ctx, "./cluster", "status")
 	if _, err := p.hack(ctx, "./images"); err != nil {
 		return err
@@ -29,8 +34,27 @@ func (p *preparation) cluster(ctx context.Context) error {
 	return nil
 }
 
-// stop stops the cluster if the preparation started it.
+// reserve reserves the local cluster until the run ends, so that no other run takes it away from the tests.
+func (p *preparation) reserve(ctx context.Context) error {
+	if os.Getenv("CLUSTER") == "current" {
+		return nil
+	}
+	held, err := reservation.Acquire(ctx, reservation.File, reservation.Describe("make test", time.Now()), os.Getenv(reservation.Variable), func(holder string) {
+		fmt.Fprintf(p.out, "waiting: the local cluster is in use by %s\n", holder)
+	})
+	if err != nil {
+		return err
+	}
+	p.reserved = held
+	p.env = append(p.env, reservation.Variable+"="+held.ID)
+	return nil
+}
+
+// stop stops the cluster if the preparation started it, and ends its reservation.
 func (p *preparation) stop() {
+	if p.reserved != nil {
+		defer p.reserved.Release()
+	}
 	if !p.started {
 		return
 	}

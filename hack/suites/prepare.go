@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strings"
 
+	"github.com/openservicemesh/osm-operator/hack/internal/reservation"
 	"github.com/openservicemesh/osm-operator/hack/internal/tool"
 )
 
@@ -46,6 +47,8 @@ type preparation struct {
 	tried map[need]error
 	// started is true if the preparation started the cluster, and therefore has to stop it.
 	started bool
+	// reserved is the reservation of the local cluster, or nil.
+	reserved *reservation.Reservation
 }
 
 // fulfil fulfils the needs of the suites in order. It continues after an error: only the suites with that need fail.
