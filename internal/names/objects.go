@@ -30,6 +30,8 @@ const (
 	CABundleCert = "ca.crt"
 	// CABundleKey is the key of the root's private key (PEM) in the CA Secret.
 	CABundleKey = "private.key"
+	// DelegatedCA names the Certificate of cert-manager for the certificate authority of a mesh, and its Secret.
+	DelegatedCA = "osm-ca-cert-manager"
 
 	// ReportReader is the ServiceAccount that may read the report API and nothing else. Users request its tokens.
 	ReportReader = "osm-report-reader"

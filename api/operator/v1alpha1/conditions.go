@@ -29,6 +29,10 @@ const (
 	// message lists what it waits for. It does not exist otherwise, and does not affect Ready.
 	ConditionRotatingAuthority = "RotatingAuthority"
 
+	// ConditionCertificatesDelegated exists with the certificate provider CertManager. It is True when cert-manager issues the certificate
+	// authority, and False with the reason while it does not; the message says which authority is used until when. It does not affect Ready.
+	ConditionCertificatesDelegated = "CertificatesDelegated"
+
 	// ConditionControlPlaneReady is True when all pods of controller and injector are up to date and ready.
 	ConditionControlPlaneReady = "ControlPlaneReady"
 
@@ -104,6 +108,14 @@ const (
 	ReasonTrustDistributed = "TrustDistributed"
 	// ReasonUpToDate means that no sidecar is outdated.
 	ReasonUpToDate = "UpToDate"
+)
+
+// Reasons of CertificatesDelegated. KindNotServed means that cert-manager is not installed.
+const (
+	// ReasonIssued means that cert-manager has issued the certificate authority of the mesh.
+	ReasonIssued = "Issued"
+	// ReasonNotIssued means that cert-manager has not issued the certificate authority, or that it cannot be used.
+	ReasonNotIssued = "NotIssued"
 )
 
 // Reasons of RotatingAuthority, in the order of the steps.

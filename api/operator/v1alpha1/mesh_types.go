@@ -126,7 +126,41 @@ type TrafficSpec struct {
 	RulesWithoutMatches *string `json:"rulesWithoutMatches,omitempty"`
 }
 
+// CertificateProvider is who provides the certificate authority of a mesh.
+// +kubebuilder:validation:Enum=BuiltIn;CertManager
+type CertificateProvider string
+
+// The providers.
+const (
+	ProviderBuiltIn     CertificateProvider = "BuiltIn"
+	ProviderCertManager CertificateProvider = "CertManager"
+)
+
+// IssuerReference refers to an issuer of cert-manager.
+type IssuerReference struct {
+	// name is the name of the issuer.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+
+	// kind is the kind of the issuer. An Issuer must be in the namespace of the mesh. Default: Issuer.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Kind *string `json:"kind,omitempty"`
+
+	// group is the API group of the issuer. Default: cert-manager.io.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Group *string `json:"group,omitempty"`
+}
+
 // CertificatesSpec configures the certificates that prove the identity of workloads.
+//
+// +kubebuilder:validation:XValidation:rule="(has(self.provider) && self.provider == 'CertManager') == has(self.issuerRef)",message="spec.certificates.issuerRef and the provider CertManager belong together: set both, or neither"
+// +kubebuilder:validation:XValidation:rule="!has(self.issuerRef) || !has(self.rotateRoot)",message="spec.certificates.rotateRoot makes a built-in root: with the provider CertManager, replace the root of the issuer instead"
 type CertificatesSpec struct {
 	// trustDomain is the last part of every identity in the mesh: <service account>.<namespace>.<trust domain>. It
 	// cannot change. Default: cluster.local.
@@ -135,6 +169,15 @@ type CertificatesSpec struct {
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",messageExpression="'spec.certificates.trustDomain \"' + self + '\" is not a trust domain: write a lowercase DNS name, for example cluster.local'"
 	TrustDomain *string `json:"trustDomain,omitempty"`
+
+	// provider is who provides the certificate authority. BuiltIn uses the root in the Secret osm-ca-bundle. CertManager uses an
+	// intermediate authority from cert-manager. A change is a rotation. Default: BuiltIn.
+	// +optional
+	Provider *CertificateProvider `json:"provider,omitempty"`
+
+	// issuerRef is the issuer of cert-manager that issues the intermediate authority. It is required with CertManager.
+	// +optional
+	IssuerRef *IssuerReference `json:"issuerRef,omitempty"`
 
 	// serviceCertificateDuration is how long the certificate of a workload is valid, at least 1m. Certificates are renewed before
 	// they expire. Default: the duration in the MeshConfig, initially 24h.

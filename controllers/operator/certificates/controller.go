@@ -8,6 +8,7 @@ import (
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -59,6 +60,8 @@ type scope struct {
 	rotation *rotation.Decision
 	// bundles are what the API server is to trust.
 	bundles webhooks.Bundles
+	// delegation is what cert-manager does; nil with the built-in provider.
+	delegation *delegation
 	// notes are sentences for the condition.
 	notes []string
 	// renewal is when the next certificate is renewed; 0 is never.
@@ -204,6 +207,13 @@ func (r *Reconciler) writeCondition(ctx context.Context, s *scope, maintained bo
 		editor.SetOrRemove(true, v1alpha1.ConditionRotatingAuthority, string(s.rotation.Phase), rotationMessage(*s.rotation))
 	} else if failed == nil {
 		editor.SetOrRemove(false, v1alpha1.ConditionRotatingAuthority, "", "")
+	}
+	if d := s.delegation; d != nil && d.reason != "" {
+		editor.SetStatus(v1alpha1.ConditionCertificatesDelegated, metav1.ConditionFalse, d.reason, d.message)
+	} else if d != nil {
+		editor.SetStatus(v1alpha1.ConditionCertificatesDelegated, metav1.ConditionTrue, v1alpha1.ReasonIssued, "cert-manager issues the certificate authority")
+	} else if failed == nil {
+		editor.SetOrRemove(false, v1alpha1.ConditionCertificatesDelegated, "", "")
 	}
 	_, err := r.Status.Write(ctx, status.Certificates, s.mesh, wanted)
 	return err

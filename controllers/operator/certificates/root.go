@@ -40,8 +40,16 @@ func (r *Reconciler) reconcileRoot(ctx context.Context, s *scope) error {
 	return r.rotate(ctx, s, active, wanted)
 }
 
-// desiredRoot reads the desired certificate authority, and creates it once. A Secret that exists is used as it is, whoever made it.
+// desiredRoot reads the desired certificate authority from its provider.
 func (r *Reconciler) desiredRoot(ctx context.Context, s *scope) (*certificate.Root, error) {
+	if s.wanted.Provider == v1alpha1.ProviderCertManager {
+		return r.delegatedRoot(ctx, s)
+	}
+	return r.builtInRoot(ctx, s)
+}
+
+// builtInRoot reads the built-in certificate authority, and creates it once. A Secret that exists is used as it is, whoever made it.
+func (r *Reconciler) builtInRoot(ctx context.Context, s *scope) (*certificate.Root, error) {
 	if err := r.declareRoot(ctx, s); err != nil {
 		return nil, err
 	}

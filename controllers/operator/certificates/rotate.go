@@ -3,6 +3,7 @@ package certificates
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -50,7 +51,7 @@ func (r *Reconciler) rotate(ctx context.Context, s *scope, active, wanted *certi
 		decision = rotation.Decide(o)
 	}
 	if decision.Phase == rotation.Idle {
-		return r.forgetPrevious(ctx, s)
+		return errors.Join(r.forgetPrevious(ctx, s), r.endDelegation(ctx, s))
 	}
 	s.rotation = &decision
 	s.renewAfter(rotationInterval)

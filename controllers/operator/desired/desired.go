@@ -24,6 +24,9 @@ type Mesh struct {
 	TrustDomain string
 	// Key is the algorithm and size of workload keys. Both fields are set.
 	Key v1alpha1.KeySpec
+	// Provider is who provides the certificate authority, and Issuer the issuer of cert-manager.
+	Provider v1alpha1.CertificateProvider
+	Issuer   v1alpha1.IssuerReference
 	// RotateRoot is the value for which the root is made; empty if none is declared.
 	RotateRoot string
 }
@@ -36,10 +39,13 @@ func StateOf(mesh *v1alpha1.Mesh, current string) Mesh {
 		Version:     ptr.Deref(mesh.Spec.Version, current),
 		TrustDomain: names.DefaultTrustDomain,
 		Key:         defaultKey(nil),
+		Provider:    v1alpha1.ProviderBuiltIn,
 	}
 	if certificates := mesh.Spec.Certificates; certificates != nil {
 		state.TrustDomain = ptr.Deref(certificates.TrustDomain, names.DefaultTrustDomain)
 		state.Key = defaultKey(certificates.Key)
+		state.Provider = ptr.Deref(certificates.Provider, v1alpha1.ProviderBuiltIn)
+		state.Issuer = ptr.Deref(certificates.IssuerRef, v1alpha1.IssuerReference{})
 		state.RotateRoot = ptr.Deref(certificates.RotateRoot, "")
 	}
 	return state

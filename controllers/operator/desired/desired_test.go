@@ -15,7 +15,8 @@ func TestDefaults(t *testing.T) {
 	mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}}
 	want := Mesh{
 		Name: "osm", Namespace: "osm-system", Version: "v0.1.0", TrustDomain: "cluster.local",
-		Key: v1alpha1.KeySpec{Algorithm: ptr.To(v1alpha1.ECDSA), Size: ptr.To[int32](256)},
+		Key:      v1alpha1.KeySpec{Algorithm: ptr.To(v1alpha1.ECDSA), Size: ptr.To[int32](256)},
+		Provider: v1alpha1.ProviderBuiltIn,
 	}
 	if diff := cmp.Diff(want, StateOf(mesh, "v0.1.0")); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)

@@ -31,7 +31,7 @@ const (
 
 // Names returns the names of the Secrets that the operator reads, in any namespace.
 func Names() []string {
-	return []string{names.CABundleSecret, names.ActiveCASecret, InjectorCert, ValidatorCert, CanaryCert}
+	return []string{names.CABundleSecret, names.ActiveCASecret, names.DelegatedCA, InjectorCert, ValidatorCert, CanaryCert}
 }
 
 // Store reads Secrets by name.

@@ -31,7 +31,7 @@ var (
 	}
 	Certificates = Owner{
 		Manager:    "osm-operator-certificates",
-		Conditions: []string{v1alpha1.ConditionCertificatesReady, v1alpha1.ConditionRotatingAuthority},
+		Conditions: []string{v1alpha1.ConditionCertificatesReady, v1alpha1.ConditionRotatingAuthority, v1alpha1.ConditionCertificatesDelegated},
 	}
 	Trust   = Owner{Manager: "osm-operator-trust", Conditions: []string{v1alpha1.ConditionTrustDistributed}}
 	Rollout = Owner{

@@ -9,12 +9,14 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
 	"github.com/openservicemesh/osm-operator/controllers/operator/secrets"
+	"github.com/openservicemesh/osm-operator/internal/certificate/certmanager"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -42,7 +44,8 @@ func (r *Reconciler) deletions() []deletion {
 		{"the MeshConfig", lists(&configv1alpha2.MeshConfigList{})},
 		{"what the operator wrote into the MeshConfig", r.endTeardownMode},
 		{"the certificates of the webhooks", r.deleteSecrets(secrets.InjectorCert, secrets.CanaryCert, secrets.ValidatorCert)},
-		{"the certificate authority", r.deleteSecrets(names.ActiveCASecret, names.CABundleSecret)},
+		{"the Certificate of cert-manager", r.deleteCertificate},
+		{"the certificate authority", r.deleteSecrets(names.DelegatedCA, names.ActiveCASecret, names.CABundleSecret)},
 		{"the namespace", r.removeNamespace},
 	}
 }
@@ -65,6 +68,19 @@ func (r *Reconciler) endTeardownMode(ctx context.Context, s *scope) (int, error)
 		return 0, client.IgnoreNotFound(err)
 	}
 	return 0, r.MeshConfigs.EndTeardown(ctx, s.mesh, live)
+}
+
+// deleteCertificate deletes the Certificate of the certificate authority. Otherwise cert-manager would issue its Secret again.
+func (r *Reconciler) deleteCertificate(ctx context.Context, s *scope) (int, error) {
+	secret, err := r.Secrets.Get(ctx, s.wanted.Namespace, names.DelegatedCA)
+	if err != nil || secret == nil || secret.Labels[names.MeshLabel] != s.mesh.Name {
+		return 0, err
+	}
+	err = r.Client.Delete(ctx, certmanager.Reference(secret.Namespace, secret.Name))
+	if meta.IsNoMatchError(err) {
+		return 0, nil
+	}
+	return 0, client.IgnoreNotFound(err)
 }
 
 // deleteSecrets deletes Secrets that were made for the mesh.

@@ -1,0 +1,81 @@
+package certmanager
+
+import (
+	"fmt"
+
+	cmapi "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/openservicemesh/osm-operator/internal/certificate"
+)
+
+// Request describes the intermediate authority of a mesh.
+type Request struct {
+	Mesh string
+	// Name is the name of the Certificate and of its Secret in Namespace.
+	Namespace, Name string
+	Issuer          cmmeta.IssuerReference
+	Key             certificate.KeySpec
+	// Labels are those of the Certificate and of its Secret.
+	Labels map[string]string
+}
+
+// Certificate returns the Certificate to apply. Its lifetime and renewal are cert-manager's defaults.
+func Certificate(r Request) (*unstructured.Unstructured, error) {
+	algorithm := cmapi.ECDSAKeyAlgorithm
+	if r.Key.Algorithm == certificate.RSA {
+		algorithm = cmapi.RSAKeyAlgorithm
+	}
+	object := &cmapi.Certificate{
+		TypeMeta:   metav1.TypeMeta{APIVersion: cmapi.SchemeGroupVersion.String(), Kind: cmapi.CertificateKind},
+		ObjectMeta: metav1.ObjectMeta{Namespace: r.Namespace, Name: r.Name, Labels: r.Labels},
+		Spec: cmapi.CertificateSpec{
+			CommonName:     "mesh " + r.Mesh,
+			SecretName:     r.Name,
+			SecretTemplate: &cmapi.CertificateSecretTemplate{Labels: r.Labels},
+			IssuerRef:      r.Issuer,
+			IsCA:           true,
+			Usages:         []cmapi.KeyUsage{cmapi.UsageCertSign, cmapi.UsageCRLSign, cmapi.UsageDigitalSignature},
+			PrivateKey: &cmapi.CertificatePrivateKey{
+				Algorithm: algorithm, Size: r.Key.Bits, Encoding: cmapi.PKCS8, RotationPolicy: cmapi.RotationPolicyAlways,
+			},
+		},
+	}
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		return nil, fmt.Errorf("the Certificate %s/%s cannot be converted: %w", r.Namespace, r.Name, err)
+	}
+	delete(content, "status")
+	unstructured.RemoveNestedField(content, "metadata", "creationTimestamp")
+	return &unstructured.Unstructured{Object: content}, nil
+}
+
+// Reference returns a Certificate with nothing but its name.
+func Reference(namespace, name string) *unstructured.Unstructured {
+	object := &unstructured.Unstructured{}
+	object.SetGroupVersionKind(cmapi.SchemeGroupVersion.WithKind(cmapi.CertificateKind))
+	object.SetNamespace(namespace)
+	object.SetName(name)
+	return object
+}
+
+// Problem returns why cert-manager has not issued a Certificate, as its conditions report; empty if it has.
+func Problem(live *unstructured.Unstructured) string {
+	var object cmapi.Certificate
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(live.Object, &object); err != nil {
+		return fmt.Sprintf("its status is not readable: %v", err)
+	}
+	problem := "cert-manager has not processed it yet"
+	for _, c := range object.Status.Conditions {
+		switch {
+		case c.Type == cmapi.CertificateConditionReady && c.Status == cmmeta.ConditionTrue:
+			return ""
+		case c.Message != "":
+			problem = c.Message
+		}
+	}
+	return problem
+}
