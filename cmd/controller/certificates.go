@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/identity"
@@ -37,7 +38,7 @@ type authority struct {
 	rootChanged func()
 }
 
-func openAuthority(o options) (*authority, error) {
+func openAuthority(o options, registry prometheus.Registerer) (*authority, error) {
 	a := &authority{directory: certificate.OpenDirectory(o.caDir, time.Now)}
 	root, err := a.directory.Load()
 	if err != nil {
@@ -45,10 +46,11 @@ func openAuthority(o options) (*authority, error) {
 	}
 	a.manager = certificate.NewManager(certificate.Options{
 		Root: root, TrustDomain: o.trustDomain, Key: o.key, Lifetime: initialLifetime,
-		Now: time.Now, Jitter: rand.Float64,
+		Now: time.Now, Jitter: rand.Float64, Metrics: certificate.NewMetrics(registry),
 		Rotated:     func(sa identity.ServiceAccount) { a.rotated(sa) },
 		RootChanged: func() { a.rootChanged() },
 	})
+	registry.MustRegister(certificate.NewExpiryCollector(a.manager))
 	return a, nil
 }
 

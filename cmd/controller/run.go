@@ -126,7 +126,7 @@ func newProgram(o options) (*program, error) {
 	ctrl.SetLogger(p.log.Logger)
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	var err error
-	if p.authority, err = openAuthority(o); err != nil {
+	if p.authority, err = openAuthority(o, p.registry); err != nil {
 		return nil, err
 	}
 	p.store = snapshot.NewStore(snapshot.Config{

@@ -37,6 +37,7 @@ type parts struct {
 	recorder   events.EventRecorder
 	plane      rollout.DataPlane
 	restarts   restart.DataPlane
+	sidecars   certificates.Sidecars
 	health     Health
 	mountDelay time.Duration
 	prometheus rollout.Prometheus
@@ -92,7 +93,7 @@ func (p *parts) build() built {
 			Definitions: p.definitions, Kubernetes: p.kubernetes, Metrics: p.metrics,
 		},
 		certificates: &certificates.Reconciler{
-			Cluster: c, Applier: p.applier(), Recorder: p.recorder, Status: p.status, Replicas: p.health, MountDelay: p.mountDelay,
+			Cluster: c, Applier: p.applier(), Recorder: p.recorder, Status: p.status, Replicas: p.health, Sidecars: p.sidecars, MountDelay: p.mountDelay,
 		},
 		trust: &trust.Reconciler{Cluster: c, Applier: p.applier(), Recorder: p.recorder, Status: p.status},
 		rollout: &rollout.Reconciler{
@@ -113,7 +114,7 @@ func (p *parts) build() built {
 func (p *parts) simulated(s plan.Simulation) []dryrun.Controller {
 	twin := *p
 	twin.cluster, twin.status, twin.recorder, twin.metrics = s.Cluster, s.Status, s.Recorder, nil
-	twin.plane, twin.restarts, twin.health, twin.prometheus = s.DataPlane, s.DataPlane, s.Health, s.Health
+	twin.plane, twin.restarts, twin.sidecars, twin.health, twin.prometheus = s.DataPlane, s.DataPlane, s.Health, s.Health, s.Health
 	b := twin.build()
 	b.rollout.ClockJumps = true
 	simulated := *p.running

@@ -44,10 +44,10 @@ func (p *fakeHealth) Replicas(ctx context.Context, s health.Target) ([]rotation.
 	defer p.mu.Unlock()
 	replica := rotation.Replica{
 		Name: "osm-controller-0", Issuer: active.Generation(), Trusted: active.Anchors(), Since: time.Now().Add(-time.Hour),
-		Proxies: []rotation.Proxy{{Name: "shop/web", Synced: true, Issuer: active.Generation()}},
+		Proxies: []rotation.Proxy{{Name: "shop/web", UsesCertificates: true, Synced: true, Issuer: active.Generation()}},
 	}
 	if name := p.lagging[s.Namespace]; name != "" {
-		replica.Proxies = append(replica.Proxies, rotation.Proxy{Name: name})
+		replica.Proxies = append(replica.Proxies, rotation.Proxy{Name: name, UsesCertificates: true})
 	}
 	return []rotation.Replica{replica}, nil
 }

@@ -169,7 +169,7 @@ func addReconcilers(mgr ctrl.Manager, o Options) error {
 	writer := status.NewWriter(mgr.GetClient())
 	recorder := mgr.GetEventRecorder("osm-operator")
 	shared.cluster, shared.status, shared.recorder, shared.metrics = cluster, writer, recorder, recorded
-	shared.plane, shared.restarts, shared.health, shared.prometheus = plane, plane, o.Health, prometheus.New(nil)
+	shared.plane, shared.restarts, shared.sidecars, shared.health, shared.prometheus = plane, plane, plane, o.Health, prometheus.New(nil)
 	shared.mountDelay = cmp.Or(o.MountDelay, certificates.DefaultMountDelay)
 	shared.components = append(builtin.All(), o.Components...)
 	built := shared.build()

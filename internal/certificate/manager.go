@@ -23,6 +23,8 @@ type Options struct {
 	Now func() time.Time
 	// Jitter returns random numbers in [0, 1) that spread the renewals.
 	Jitter func() float64
+	// Metrics counts issued certificates. It is optional.
+	Metrics *Metrics
 	// Rotated is called after a workload's certificate was replaced; Manager.Certificate returns the new one. A workload
 	// whose certificate is not requested between two renewals is removed.
 	Rotated func(identity.ServiceAccount)
@@ -85,7 +87,7 @@ func (m *Manager) Certificate(sa identity.ServiceAccount) (Certificate, error) {
 	issuer, lifetime := m.issuer, m.lifetime
 	m.mu.Unlock()
 
-	e.leaf, e.err = issuer.Workload(sa, m.options.TrustDomain, lifetime)
+	e.leaf, e.err = m.issue(issuer, sa, lifetime)
 	m.mu.Lock()
 	if e.err != nil {
 		delete(m.entries, sa)
@@ -96,6 +98,14 @@ func (m *Manager) Certificate(sa identity.ServiceAccount) (Certificate, error) {
 	close(e.done)
 	m.notify()
 	return e.leaf, e.err
+}
+
+// issue issues the certificate of a workload and measures it.
+func (m *Manager) issue(issuer *Issuer, sa identity.ServiceAccount, lifetime time.Duration) (Certificate, error) {
+	start := m.options.Now()
+	leaf, err := issuer.Workload(sa, m.options.TrustDomain, lifetime)
+	m.options.Metrics.observe(m.options.Now().Sub(start), err)
+	return leaf, err
 }
 
 // Server issues a certificate for a server of the control plane from the current root. The Manager does not keep or renew it.

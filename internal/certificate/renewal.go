@@ -63,7 +63,7 @@ func (m *Manager) renew(sa identity.ServiceAccount) error {
 	old, issuer, lifetime := m.entries[sa], m.issuer, m.lifetime
 	m.mu.Unlock()
 
-	leaf, err := issuer.Workload(sa, m.options.TrustDomain, lifetime)
+	leaf, err := m.issue(issuer, sa, lifetime)
 	m.mu.Lock()
 	if err != nil {
 		old.renewAt = m.options.Now().Add(retryDelay + time.Duration(m.options.Jitter()*float64(retryDelay)))

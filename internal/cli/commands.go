@@ -22,6 +22,7 @@ func (a *app) commands() []*cobra.Command {
 		a.analyzeCommand(),
 		a.policyCommand(),
 		a.proxyCommand(),
+		a.certificatesCommand(),
 		a.dashboardCommand(),
 		a.waitCommand(),
 		a.checkCommand(),

@@ -87,7 +87,7 @@ func (a *app) uninstall(ctx context.Context, o uninstallOptions) error {
 		if o.mesh != "" && m.Name != o.mesh {
 			continue
 		}
-		yes, err := a.confirm(answers, o.force, fmt.Sprintf("Uninstall OSM [mesh name: %s] in namespace [%s] and/or OSM resources?", m.Name, m.Namespace))
+		yes, err := a.confirm(answers, o.force, "--force", fmt.Sprintf("Uninstall OSM [mesh name: %s] in namespace [%s] and/or OSM resources?", m.Name, m.Namespace))
 		if err != nil {
 			return err
 		}
@@ -115,9 +115,9 @@ func hasMesh(all []mesh, name string) bool {
 	return false
 }
 
-// confirm prompts for y or n, up to three times.
-func (a *app) confirm(answers *bufio.Reader, force bool, question string) (bool, error) {
-	if force {
+// confirm prompts for y or n, up to three times, unless the flag that skips it is set.
+func (a *app) confirm(answers *bufio.Reader, skip bool, flag, question string) (bool, error) {
+	if skip {
 		return true, nil
 	}
 	a.progress().setQuiet(true)
@@ -133,7 +133,7 @@ func (a *app) confirm(answers *bufio.Reader, force bool, question string) (bool,
 		}
 		if errors.Is(err, io.EOF) {
 			fmt.Fprintln(a.Err)
-			return false, errors.New("confirmation required: answer y, or use --force")
+			return false, fmt.Errorf("confirmation required: answer y, or use %s", flag)
 		}
 	}
 	return false, errors.New("confirmation required: the answer must be y or n")

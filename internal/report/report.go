@@ -66,6 +66,8 @@ type Proxy struct {
 	// Unserved is the reason why the sidecar is connected but receives no configuration. It is empty for a served sidecar.
 	Unserved  string    `json:"unserved,omitempty"`
 	Connected time.Time `json:"connected"`
+	// UsesCertificates is true if the sidecar requests certificates. One without TLS connections does not.
+	UsesCertificates bool `json:"usesCertificates,omitempty"`
 	// CertificateEnd is the expiry of the acknowledged certificate. It is nil if the sidecar has acknowledged none.
 	CertificateEnd *time.Time `json:"certificateEnd,omitempty"`
 	// CertificateIssuer identifies the issuer of the acknowledged certificate, like Authority.Issuer.

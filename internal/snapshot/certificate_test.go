@@ -1,8 +1,14 @@
 package snapshot
 
 import (
+	"maps"
+	"slices"
 	"testing"
 	"time"
+
+	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+
+	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 
 // TestProxyCertificateExpiry checks the reported expiry before the first ACK, during a rotation and after a reconnect.
@@ -71,5 +77,28 @@ func TestTrustIsReportedWhenAllScopesHaveIt(t *testing.T) {
 	s.sync(t)
 	if !firstProxy(s).IsUpToDate() {
 		t.Error("the proxy is not up to date after it acknowledged the new trust")
+	}
+}
+
+// A proxy uses certificates while it subscribes to secrets. One that has unsubscribed from all has no certificate any more.
+func TestProxyWithoutSecretsUsesNoCertificates(t *testing.T) {
+	entries := twoServices()
+	client, _ := podsOf(entries)
+	h := newSyncedHarness(entries...)
+	s := newFakeProxy(h, client)
+	s.open(t)
+	if firstProxy(s).UsesCertificates {
+		t.Error("a proxy uses certificates before its first request")
+	}
+	s.sync(t)
+	if p := firstProxy(s); !p.UsesCertificates || p.CertificateIssuer == "" {
+		t.Errorf("after the sync it uses certificates: %t, of %q", p.UsesCertificates, p.CertificateIssuer)
+	}
+	held := slices.Sorted(maps.Keys(s.session.SentVersions(resource.Secrets)))
+	if err := s.session.Handle(&discovery.DeltaDiscoveryRequest{TypeUrl: resource.Secrets.URL(), ResourceNamesUnsubscribe: held}); err != nil {
+		t.Fatal(err)
+	}
+	if p := firstProxy(s); p.UsesCertificates || p.CertificateIssuer != "" || !p.CertificateExpiry.IsZero() {
+		t.Errorf("after it has unsubscribed from %v: %+v", held, p)
 	}
 }

@@ -260,6 +260,10 @@ type MeshStatus struct {
 	// +optional
 	Proxies *ProxyCounts `json:"proxies,omitempty"`
 
+	// certificates describes the certificate authority and the certificates of the webhooks.
+	// +optional
+	Certificates *CertificatesStatus `json:"certificates,omitempty"`
+
 	// components is the inventory of independent parts of the mesh, such as Services and autoscalers.
 	// +optional
 	// +listType=map

@@ -41,6 +41,8 @@ type Reconciler struct {
 	Status status.Writer
 	// Replicas observes control planes during a rotation.
 	Replicas Replicas
+	// Sidecars lists the sidecars during a rotation.
+	Sidecars Sidecars
 	// MountDelay is how long it takes at most until pods have changed files.
 	MountDelay time.Duration
 }
@@ -60,6 +62,8 @@ type scope struct {
 	rotation *rotation.Decision
 	// bundles are what the API server is to trust.
 	bundles webhooks.Bundles
+	// serving is when the certificates of the webhooks expire, by Secret.
+	serving map[string]time.Time
 	// delegation is what cert-manager does; nil with the built-in provider.
 	delegation *delegation
 	// notes are sentences for the condition.
@@ -91,7 +95,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err := r.Client.Get(ctx, request.NamespacedName, mesh); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	s := &scope{mesh: mesh, wanted: r.Wanted(mesh), bundles: webhooks.Bundles{}}
+	s := &scope{mesh: mesh, wanted: r.Wanted(mesh), bundles: webhooks.Bundles{}, serving: map[string]time.Time{}}
 	maintained, err := r.NeedsMaintenance(ctx, mesh)
 	if err == nil && maintained {
 		err = r.renew(ctx, s)
@@ -153,6 +157,7 @@ func (r *Reconciler) reconcileCanary(ctx context.Context, s *scope) error {
 		return err
 	}
 	delete(s.bundles, secrets.CanaryCert)
+	delete(s.serving, secrets.CanaryCert)
 	return apply.Delete(ctx, r.Client, secret)
 }
 
@@ -214,6 +219,9 @@ func (r *Reconciler) writeCondition(ctx context.Context, s *scope, maintained bo
 		editor.SetStatus(v1alpha1.ConditionCertificatesDelegated, metav1.ConditionTrue, v1alpha1.ReasonIssued, "cert-manager issues the certificate authority")
 	} else if failed == nil {
 		editor.SetOrRemove(false, v1alpha1.ConditionCertificatesDelegated, "", "")
+	}
+	if maintained && failed == nil {
+		wanted.Certificates = s.summarize()
 	}
 	_, err := r.Status.Write(ctx, status.Certificates, s.mesh, wanted)
 	return err

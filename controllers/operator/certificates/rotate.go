@@ -26,11 +26,19 @@ const (
 	DefaultMountDelay = 2 * time.Minute
 	// rotationInterval is how often the progress of a rotation is observed. Sidecars have no events.
 	rotationInterval = 5 * time.Second
+	// maxExamples limits the examples in the condition.
+	maxExamples = 5
 )
 
 // Replicas observes the certificate authorities that control planes use.
 type Replicas interface {
 	Replicas(ctx context.Context, target health.Target) ([]rotation.Replica, error)
+}
+
+// Sidecars lists the pods that need the certificates of a mesh.
+type Sidecars interface {
+	// RunningSidecars are the pods with a running sidecar of a mesh, as "<namespace>/<pod>", sorted.
+	RunningSidecars(ctx context.Context, mesh string) ([]string, error)
 }
 
 // rotate performs the next step from the active certificate authority to the wanted one, and sets the root of the scope if that changes.
@@ -104,6 +112,9 @@ func (r *Reconciler) observeTrust(ctx context.Context, s *scope, o *rotation.Obs
 	if o.Namespaces, err = r.namespacesWithout(ctx, s, o.Active.Trusted); err != nil {
 		return err
 	}
+	if o.Sidecars, err = r.Sidecars.RunningSidecars(ctx, s.mesh.Name); err != nil {
+		return err
+	}
 	for i := range s.revisions {
 		revision := &s.revisions[i]
 		if !observe.RunsActive(revision.Spec.Role) && !observe.RunsCanary(revision.Spec.Role) || revision.DeletionTimestamp != nil {
@@ -155,5 +166,5 @@ func rotationMessage(decision rotation.Decision) string {
 	if len(decision.Waiting) == 0 {
 		return "the mesh is changing its certificate authority"
 	}
-	return "the mesh is changing its certificate authority, and waits: " + strings.Join(decision.Waiting, "; ")
+	return "the mesh is changing its certificate authority, and waits: " + strings.Join(decision.Summary(maxExamples), "; ")
 }

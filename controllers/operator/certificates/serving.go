@@ -38,6 +38,7 @@ func (r *Reconciler) renewServing(ctx context.Context, s *scope, name, host stri
 	if live != nil {
 		end, problem := verifyServing(live, s.root, host, r.Now())
 		if problem == nil {
+			s.serving[name] = end
 			s.bundles[name] = servingTrust(live, s.root, r.Now().Add(-r.MountDelay))
 			s.renewAfter(end.Add(-renewBefore).Sub(r.Now()))
 			if !bytes.Equal(s.bundles[name], s.root.CertPEM()) {
@@ -51,6 +52,7 @@ func (r *Reconciler) renewServing(ctx context.Context, s *scope, name, host stri
 	if err != nil {
 		return err
 	}
+	s.serving[name] = issued.NotAfter
 	s.bundles[name] = trustBoth(s.root, live)
 	if live != nil {
 		// The API server must trust the new certificate before the pods serve it.

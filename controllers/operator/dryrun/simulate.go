@@ -133,6 +133,9 @@ type Health struct{}
 // Replicas returns nothing: in a simulation no control plane has loaded a new certificate authority.
 func (Health) Replicas(context.Context, health.Target) ([]rotation.Replica, error) { return nil, nil }
 
+// RunningSidecars returns nothing: no sidecar delays a simulated rotation.
+func (Health) RunningSidecars(context.Context, string) ([]string, error) { return nil, nil }
+
 // Read returns an observation for which every gate passes.
 func (Health) Read(context.Context, health.Target) (health.Observation, error) {
 	return health.Observation{

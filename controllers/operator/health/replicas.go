@@ -44,13 +44,12 @@ func replicaOf(answer client.Answer[report.Proxies]) rotation.Replica {
 	}
 	replica.Issuer, replica.Trusted, replica.Since = authority.Issuer, authority.Trusted, authority.Since
 	for _, p := range answer.Value.Proxies {
-		if p.Unserved != "" {
-			// It has no configuration, and therefore no connections that depend on a root.
-			continue
-		}
 		secrets := p.Types["SDS"]
 		replica.Proxies = append(replica.Proxies, rotation.Proxy{
-			Name: p.Namespace + "/" + p.Pod, Synced: secrets.Behind == nil && secrets.Rejection == "", Issuer: p.CertificateIssuer,
+			Name: p.Namespace + "/" + p.Pod, Since: p.Connected,
+			// A sidecar that is not served has no configuration, and therefore no connections that depend on a root.
+			UsesCertificates: p.UsesCertificates && p.Unserved == "",
+			Synced:           secrets.Behind == nil && secrets.Rejection == "", Issuer: p.CertificateIssuer,
 		})
 	}
 	return replica

@@ -25,6 +25,12 @@ func upgrading(phase v1alpha1.UpgradePhase) *v1alpha1.Mesh {
 		Upgrade:    &v1alpha1.UpgradeStatus{To: "v0.2.0", Phase: phase, StartTime: metav1.NewTime(noon)},
 		History:    []v1alpha1.HistoryEntry{{Version: "v0.1.0", Result: v1alpha1.ResultSucceeded}},
 		Conditions: []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue}},
+		Certificates: &v1alpha1.CertificatesStatus{
+			Issuer:   v1alpha1.CertificateSummary{NotAfter: metav1.NewTime(noon)},
+			Roots:    []v1alpha1.CertificateSummary{{NotAfter: metav1.NewTime(noon.Add(2 * time.Second))}, {NotAfter: metav1.NewTime(noon.Add(time.Second))}},
+			Webhooks: []v1alpha1.WebhookCertificate{{Secret: "osm-injector-webhook-cert", NotAfter: metav1.NewTime(noon.Add(3 * time.Second))}},
+			Blockers: []string{"the sidecar of shop/web has not acknowledged the new root"},
+		},
 		Proxies: &v1alpha1.ProxyCounts{Total: 5, Ready: 4, Outdated: 3, ByRevision: []v1alpha1.RevisionProxies{
 			{Revision: "osm-v0-1-0", Total: 3}, {Revision: "osm-v0-2-0", Total: 2},
 		}},
@@ -45,6 +51,11 @@ func TestCollectorExportsStatuses(t *testing.T) {
 	}
 	close(elected)
 	want := `
+# HELP osm_operator_certificate_expiration_timestamp_seconds Expiry of a certificate of a mesh, in seconds since 1970: root, issuer, or the Secret of a webhook.
+# TYPE osm_operator_certificate_expiration_timestamp_seconds gauge
+osm_operator_certificate_expiration_timestamp_seconds{certificate="issuer",mesh="osm"} 1.795176e+09
+osm_operator_certificate_expiration_timestamp_seconds{certificate="osm-injector-webhook-cert",mesh="osm"} 1.795176003e+09
+osm_operator_certificate_expiration_timestamp_seconds{certificate="root",mesh="osm"} 1.795176001e+09
 # HELP osm_operator_history_entries Upgrades in the status of a mesh, at most ten, by result.
 # TYPE osm_operator_history_entries gauge
 osm_operator_history_entries{mesh="osm",result="RolledBack"} 0
@@ -65,10 +76,13 @@ osm_operator_proxies{mesh="osm",revision="osm-v0-2-0"} 2
 # HELP osm_operator_proxies_outdated Sidecars of a mesh of another revision than the desired one.
 # TYPE osm_operator_proxies_outdated gauge
 osm_operator_proxies_outdated{mesh="osm"} 3
+# HELP osm_operator_rotation_blockers What a rotation of the certificate authority of a mesh waits for, at most 100; 0 without a rotation.
+# TYPE osm_operator_rotation_blockers gauge
+osm_operator_rotation_blockers{mesh="osm"} 1
 `
 	names := []string{
 		"osm_operator_history_entries", "osm_operator_mesh_info", "osm_operator_mesh_phase_start_timestamp_seconds", "osm_operator_mesh_ready",
-		"osm_operator_proxies", "osm_operator_proxies_outdated",
+		"osm_operator_proxies", "osm_operator_proxies_outdated", "osm_operator_certificate_expiration_timestamp_seconds", "osm_operator_rotation_blockers",
 	}
 	if err := testutil.CollectAndCompare(c, strings.NewReader(want), names...); err != nil {
 		t.Error(err)

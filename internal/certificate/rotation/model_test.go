@@ -22,6 +22,8 @@ type sidecar struct {
 	trusted []string
 	// issuer and anchor are those of its certificate.
 	issuer, anchor string
+	// cut is true while it has no connection to its replica.
+	cut bool
 }
 
 // model is a mesh in which everything arrives with any delay. Nothing in it remembers what was decided: a restart of the operator
@@ -62,11 +64,14 @@ func (m *model) observe() Observed {
 	for i, r := range m.replicas {
 		reported := Replica{Name: fmt.Sprint(i), Issuer: r.authority.Issuer, Trusted: r.authority.Trusted, Since: r.since}
 		for j, s := range m.sidecars {
-			if s.replica == i {
-				reported.Proxies = append(reported.Proxies, Proxy{Name: fmt.Sprint(j), Synced: m.synced(s), Issuer: s.issuer})
+			if s.replica == i && !s.cut {
+				reported.Proxies = append(reported.Proxies, Proxy{Name: fmt.Sprint(j), UsesCertificates: true, Synced: m.synced(s), Issuer: s.issuer})
 			}
 		}
 		o.Replicas = append(o.Replicas, reported)
+	}
+	for j := range m.sidecars {
+		o.Sidecars = append(o.Sidecars, fmt.Sprint(j))
 	}
 	return o
 }
@@ -87,12 +92,18 @@ func (m *model) load(i int) {
 	}
 }
 
-// receiveTrust and receiveCertificate let a sidecar acknowledge what its replica serves.
+// receiveTrust and receiveCertificate let a connected sidecar acknowledge what its replica serves.
 func (m *model) receiveTrust(i int) {
+	if m.sidecars[i].cut {
+		return
+	}
 	m.sidecars[i].trusted = m.replicas[m.sidecars[i].replica].authority.Trusted
 }
 
 func (m *model) receiveCertificate(i int) {
+	if m.sidecars[i].cut {
+		return
+	}
 	a := m.replicas[m.sidecars[i].replica].authority
 	m.sidecars[i].issuer, m.sidecars[i].anchor = a.Issuer, a.Anchor
 }
@@ -125,8 +136,11 @@ func (m *model) pass(t *rapid.T, lagging int, trust bool) {
 	}
 }
 
-// settle lets everything arrive and returns whether the rotation completed.
+// settle connects all sidecars, lets everything arrive, and returns whether the rotation completed.
 func (m *model) settle(t *rapid.T) bool {
+	for i := range m.sidecars {
+		m.sidecars[i].cut = false
+	}
 	for range 20 {
 		m.now = m.now.Add(2 * time.Minute)
 		decision := m.reconcile()
@@ -151,6 +165,8 @@ func TestRotationNeverBreaksTrust(t *testing.T) {
 			"reconcile":   func(*rapid.T) { m.reconcile() },
 			"load":        func(t *rapid.T) { m.load(rapid.IntRange(0, len(m.replicas)-1).Draw(t, "replica")) },
 			"trust":       func(t *rapid.T) { m.receiveTrust(sidecars.Draw(t, "sidecar")) },
+			"disconnect":  func(t *rapid.T) { m.sidecars[sidecars.Draw(t, "sidecar")].cut = true },
+			"connect":     func(t *rapid.T) { m.sidecars[sidecars.Draw(t, "sidecar")].cut = false },
 			"certificate": func(t *rapid.T) { m.receiveCertificate(sidecars.Draw(t, "sidecar")) },
 			"pass": func(t *rapid.T) {
 				m.now = m.now.Add(2 * time.Minute)

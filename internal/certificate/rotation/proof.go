@@ -6,11 +6,8 @@ import (
 )
 
 // settleTime is how long a replica must have served its trust bundle until a sidecar without pending changes counts as one that
-// has it.
+// has it. It is also how long a sidecar must be connected until one without requests for certificates counts as one that needs none.
 const settleTime = 5 * time.Second
-
-// maxExamples limits the examples in Decision.Waiting.
-const maxExamples = 5
 
 // Replica is what a replica of the control plane reports.
 type Replica struct {
@@ -29,6 +26,11 @@ type Replica struct {
 type Proxy struct {
 	// Name is "<namespace>/<pod>".
 	Name string
+	// Since is when it connected.
+	Since time.Time
+	// UsesCertificates is true if the sidecar has requested certificates or the trust on this connection. One that has no TLS connections
+	// does not.
+	UsesCertificates bool
 	// Synced is true if the sidecar has acknowledged all secrets.
 	Synced bool
 	// Issuer is the issuer of the acknowledged certificate; empty without one.
@@ -49,14 +51,11 @@ func (o Observed) withoutTrust() []string {
 		case o.Now.Sub(r.Since) < settleTime:
 			w.add("the control plane pod %s is sending the new root", r.Name)
 		default:
-			for _, p := range r.Proxies {
-				if !p.Synced {
-					w.add("the sidecar of %s has not acknowledged the new root", p.Name)
-				}
-			}
+			w.addSidecars(o, r, func(p Proxy) bool { return p.Synced }, "the sidecar of %s has not acknowledged the new root")
 		}
 	})
-	return w.list()
+	w.addDisconnected(o)
+	return w
 }
 
 // notRenewed lists what may still need a certificate that the active authority trusts but the desired one does not.
@@ -68,28 +67,16 @@ func (o Observed) notRenewed() []string {
 			w.add("the control plane pod %s does not issue with the new root", r.Name)
 			return
 		}
-		for _, p := range r.Proxies {
-			if p.Issuer != o.Active.Issuer {
-				w.add("the sidecar of %s has a certificate of the old root", p.Name)
-			}
-		}
+		w.addSidecars(o, r, func(p Proxy) bool { return p.Issuer == o.Active.Issuer }, "the sidecar of %s has a certificate of the old root")
 	})
-	return w.list()
+	w.addDisconnected(o)
+	return w
 }
 
 // waiting collects what a rotation waits for.
-type waiting struct {
-	reasons []string
-	more    int
-}
+type waiting []string
 
-func (w *waiting) add(format string, args ...any) {
-	if len(w.reasons) == maxExamples {
-		w.more++
-		return
-	}
-	w.reasons = append(w.reasons, fmt.Sprintf(format, args...))
-}
+func (w *waiting) add(format string, args ...any) { *w = append(*w, fmt.Sprintf(format, args...)) }
 
 // addMounts waits until pods have the current files.
 func (w *waiting) addMounts(o Observed) {
@@ -112,9 +99,34 @@ func (w *waiting) addReplicas(o Observed, check func(Replica)) {
 	}
 }
 
-func (w *waiting) list() []string {
-	if w.more > 0 {
-		return append(w.reasons, fmt.Sprintf("%d more", w.more))
+// addSidecars waits for the sidecars of a replica that are not ready. A sidecar that uses no certificates is ready, but it requests them
+// some time after it has connected.
+func (w *waiting) addSidecars(o Observed, r Replica, isReady func(Proxy) bool, format string) {
+	for _, p := range r.Proxies {
+		switch {
+		case p.UsesCertificates && !isReady(p):
+			w.add(format, p.Name)
+		case !p.UsesCertificates && o.Now.Sub(p.Since) < settleTime:
+			w.add("the sidecar of %s has just connected", p.Name)
+		}
 	}
-	return w.reasons
+}
+
+// addDisconnected waits for sidecars that are connected to no replica. They use the trust and the certificate of an earlier connection.
+func (w *waiting) addDisconnected(o Observed) {
+	connected := map[string]bool{}
+	for _, r := range o.Replicas {
+		if r.Problem != "" {
+			// The sidecars of this replica are unknown.
+			return
+		}
+		for _, p := range r.Proxies {
+			connected[p.Name] = true
+		}
+	}
+	for _, name := range o.Sidecars {
+		if !connected[name] {
+			w.add("the sidecar of %s is not connected to the control plane: restart its pod, or delete it", name)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package rotation
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
@@ -33,6 +34,9 @@ type Observed struct {
 	MountDelay time.Duration
 	// Namespaces are those whose trust ConfigMap does not have Active.Trusted, sorted.
 	Namespaces []string
+	// Sidecars are the pods with a running sidecar, as "<namespace>/<pod>", sorted. One that is connected to no replica cannot prove
+	// anything.
+	Sidecars []string
 	// Replicas are those of the control plane. A nil slice means that they could not be listed.
 	Replicas []Replica
 }
@@ -57,6 +61,14 @@ type Decision struct {
 	Next Authority
 	// Waiting lists what the rotation waits for.
 	Waiting []string
+}
+
+// Summary returns the first entries of Waiting, and the number of the others.
+func (d Decision) Summary(limit int) []string {
+	if len(d.Waiting) <= limit {
+		return d.Waiting
+	}
+	return append(slices.Clone(d.Waiting[:limit]), fmt.Sprintf("%d more", len(d.Waiting)-limit))
 }
 
 // Decide returns the next step.

@@ -24,7 +24,7 @@ func observed(active, desired Authority, change func(*Observed)) Observed {
 		Now: noon, Desired: desired, Active: active, Since: noon.Add(-time.Hour), MountDelay: 2 * time.Minute,
 		Replicas: []Replica{{
 			Name: "r1", Issuer: active.Issuer, Trusted: active.Trusted, Since: noon.Add(-time.Hour),
-			Proxies: []Proxy{{Name: "shop/web", Synced: true, Issuer: active.Issuer}},
+			Proxies: []Proxy{{Name: "shop/web", UsesCertificates: true, Synced: true, Issuer: active.Issuer}},
 		}},
 	}
 	if change != nil {
@@ -69,6 +69,25 @@ func TestDecide(t *testing.T) {
 		"a sidecar lags": {
 			observed(both, newRoot, func(o *Observed) { o.Replicas[0].Proxies[0].Synced = false }), WaitingForTrust, both, "shop/web has not acknowledged",
 		},
+		"a sidecar without certificates": {
+			observed(both, newRoot, func(o *Observed) { o.Replicas[0].Proxies[0] = Proxy{Name: "shop/web", Since: noon.Add(-time.Minute)} }), Switching, switched, "",
+		},
+		"a sidecar without certificates needs no renewal": {
+			observed(switched, newRoot, func(o *Observed) { o.Replicas[0].Proxies[0] = Proxy{Name: "shop/web", Since: noon.Add(-time.Minute)} }), Withdrawing, newRoot, "",
+		},
+		"a sidecar has just connected": {
+			observed(both, newRoot, func(o *Observed) {
+				o.Replicas[0].Proxies[0] = Proxy{Name: "shop/web", Since: noon.Add(-time.Second), Synced: true}
+			}),
+			WaitingForTrust, both, "shop/web has just connected",
+		},
+		"a sidecar is connected": {observed(both, newRoot, func(o *Observed) { o.Sidecars = []string{"shop/web"} }), Switching, switched, ""},
+		"a sidecar is not connected": {
+			observed(both, newRoot, func(o *Observed) { o.Sidecars = []string{"shop/cut", "shop/web"} }), WaitingForTrust, both, "shop/cut is not connected",
+		},
+		"a sidecar with an old certificate is not connected": {
+			observed(switched, newRoot, func(o *Observed) { o.Sidecars = []string{"shop/cut"} }), WaitingForRenewal, switched, "shop/cut is not connected",
+		},
 		"a replica issues with the old": {
 			observed(switched, newRoot, func(o *Observed) { o.Replicas[0].Issuer = "old" }), WaitingForRenewal, switched, "r1 does not issue",
 		},
@@ -95,13 +114,12 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-func TestWaitingNamesOnlyExamples(t *testing.T) {
-	o := observed(both, newRoot, func(o *Observed) {
-		for range 10 {
-			o.Replicas[0].Proxies = append(o.Replicas[0].Proxies, Proxy{Name: "shop/lagging"})
-		}
-	})
-	if got := Decide(o).Waiting; len(got) != maxExamples+1 || got[maxExamples] != "5 more" {
-		t.Errorf("it waits for %q, want %d examples and the number of the others", got, maxExamples)
+func TestSummaryNamesOnlyExamples(t *testing.T) {
+	decision := Decision{Waiting: []string{"a", "b", "c"}}
+	if diff := cmp.Diff([]string{"a", "b", "c"}, decision.Summary(3)); diff != "" {
+		t.Errorf("all fit (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"a", "2 more"}, decision.Summary(1)); diff != "" {
+		t.Errorf("one fits (-want +got):\n%s", diff)
 	}
 }

@@ -170,6 +170,7 @@ func (s *Session) Handle(req *discovery.DeltaDiscoveryRequest) error {
 	}
 	if result.Type == resource.Secrets {
 		stream.acks.RecordInitialCertificate(s.sequencer.reportedCertificate)
+		stream.acks.SetUsesCertificates(len(s.sequencer.types[resource.Secrets].versions) > 0)
 	}
 	if !result.IsAnswer {
 		return nil

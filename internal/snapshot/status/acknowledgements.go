@@ -14,6 +14,8 @@ type Acknowledgements struct {
 	types    [resource.NumTypes]TypeStatus
 	// sentCertificate and acknowledgedCertificate are the versions of the last sent and the last acknowledged certificate.
 	sentCertificate, acknowledgedCertificate string
+	// usesCertificates is true while the proxy subscribes to secrets.
+	usesCertificates bool
 }
 
 // SetSoftware records what the proxy reports about itself.
@@ -39,6 +41,16 @@ func (a *Acknowledgements) RecordInitialCertificate(version string) {
 	defer a.mu.Unlock()
 	if _, ok := resource.CertificateExpiry(version); ok && a.sentCertificate == "" {
 		a.acknowledgedCertificate = version
+	}
+}
+
+// SetUsesCertificates records whether the proxy subscribes to secrets. One that does not has no certificate.
+func (a *Acknowledgements) SetUsesCertificates(uses bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.usesCertificates = uses
+	if !uses {
+		a.sentCertificate, a.acknowledgedCertificate = "", ""
 	}
 }
 
@@ -82,6 +94,7 @@ func (a *Acknowledgements) WriteTo(p *Proxy) {
 	defer a.mu.Unlock()
 	p.CertificateExpiry, _ = resource.CertificateExpiry(a.acknowledgedCertificate)
 	p.CertificateIssuer = resource.CertificateGeneration(a.acknowledgedCertificate)
+	p.UsesCertificates = a.usesCertificates
 	p.Software = a.software
 	p.Types = map[resource.Type]TypeStatus{}
 	for t := range resource.NumTypes {

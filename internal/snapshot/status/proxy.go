@@ -20,6 +20,8 @@ type Proxy struct {
 	// ScopeVersions has one version for all resources of a type in the proxy's scope, without endpoints and service certificates.
 	// Equal configuration has equal versions in all replicas. An up-to-date proxy holds these versions.
 	ScopeVersions map[resource.Type]string
+	// UsesCertificates is true if the proxy subscribes to secrets. One without TLS connections does not.
+	UsesCertificates bool
 	// CertificateExpiry is when the acknowledged certificate expires; zero without one.
 	CertificateExpiry time.Time
 	// CertificateIssuer is the generation of the root that issued the acknowledged certificate; empty without one.

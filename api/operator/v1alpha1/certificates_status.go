@@ -1,0 +1,62 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// MaxBlockers limits the entries of CertificatesStatus.Blockers.
+const MaxBlockers = 100
+
+// CertificatesStatus describes the certificates that the operator keeps.
+type CertificatesStatus struct {
+	// issuer is the certificate that issues the certificates of workloads.
+	// +required
+	Issuer CertificateSummary `json:"issuer"`
+
+	// root is the fingerprint of the root that has issued it, possibly through others.
+	// +optional
+	Root string `json:"root,omitempty"`
+
+	// roots are the certificates that the mesh trusts: one, or several during a rotation.
+	// +optional
+	// +listType=atomic
+	Roots []CertificateSummary `json:"roots,omitempty"`
+
+	// webhooks are the certificates of the webhooks, sorted by the name of their Secret.
+	// +optional
+	// +listType=map
+	// +listMapKey=secret
+	Webhooks []WebhookCertificate `json:"webhooks,omitempty"`
+
+	// blockers lists what would reject certificates if a rotation took its next step now, and why: at most 100 entries. The last one
+	// counts the others.
+	// +optional
+	// +listType=atomic
+	Blockers []string `json:"blockers,omitempty"`
+}
+
+// CertificateSummary describes a certificate of an authority.
+type CertificateSummary struct {
+	// fingerprint is the start of the SHA-256 hash of the certificate. Proxies report the same value for their issuer.
+	// +required
+	Fingerprint string `json:"fingerprint"`
+
+	// subject is the subject of the certificate.
+	// +optional
+	Subject string `json:"subject,omitempty"`
+
+	// notAfter is when the certificate expires.
+	// +required
+	NotAfter metav1.Time `json:"notAfter"`
+}
+
+// WebhookCertificate describes the certificate of a webhook.
+type WebhookCertificate struct {
+	// secret is the name of its Secret.
+	// +required
+	Secret string `json:"secret"`
+
+	// notAfter is when the certificate expires.
+	// +required
+	NotAfter metav1.Time `json:"notAfter"`
+}

@@ -1,0 +1,124 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// rotateOptions are the flags of osm alpha certificate rotate. All but mesh and timeout are OSM's.
+type rotateOptions struct {
+	mesh, trustDomain, file string
+	yes                     bool
+	timeout                 time.Duration
+}
+
+func (a *app) rotateCommand() *cobra.Command {
+	var o rotateOptions
+	cmd := &cobra.Command{
+		Use:   "rotate",
+		Short: "Replace the root certificate of a mesh without failed calls",
+		Long: `Replace the root certificate of a mesh by a new one. The command sets spec.certificates.rotateRoot of the Mesh to the current time
+and waits until the rotation is over. The operator takes each step when every sidecar has confirmed the previous one. If the command is
+interrupted, the rotation continues.`,
+		Args: exactly(0, ""),
+		RunE: a.run(func(ctx context.Context, _ []string) error { return a.rotate(ctx, o) }),
+	}
+	a.addMeshName(cmd, &o.mesh, "")
+	f := cmd.Flags()
+	f.StringVarP(&o.trustDomain, "trust-domain", "t", "", "trust domain of the mesh, which cannot change")
+	f.BoolVarP(&o.yes, "yes", "y", false, "skip the confirmation prompt")
+	f.DurationVar(&o.timeout, "timeout", 30*time.Minute, "time to wait until the rotation is over")
+	f.StringVarP(&o.file, "file", "f", "", "not supported: replace the Secret osm-ca-bundle to use a root of your own")
+	// OSM waited for fixed times between its steps, and kept the old root by default.
+	f.BoolP("delete-old", "d", false, "no effect; the old root is always withdrawn at the end")
+	f.DurationP("wait", "w", time.Minute, "no effect; each step waits until every sidecar has confirmed it")
+	f.BoolP("confirm", "c", false, "no effect; each step waits until every sidecar has confirmed it")
+	return cmd
+}
+
+func (a *app) rotate(ctx context.Context, o rotateOptions) error {
+	if o.file != "" {
+		return fmt.Errorf("--file is not supported: to use a root of your own, replace the content of the Secret %s", names.CABundleSecret)
+	}
+	c, m, err := a.open(ctx, o.mesh, nil)
+	if err != nil {
+		return err
+	}
+	live, err := declaredMesh(ctx, c, m)
+	if err != nil {
+		return err
+	}
+	if err := checkRotation(live, o.trustDomain, a.trustDomain(ctx, c, m)); err != nil {
+		return err
+	}
+	yes, err := a.confirm(bufio.NewReader(a.In), o.yes, "--yes", fmt.Sprintf("Replace the root certificate of mesh [%s]?", m.Name))
+	if err != nil || !yes {
+		return err
+	}
+	before := live.Status.Certificates.Issuer.Fingerprint
+	if err := declareRotation(ctx, c, live, a.now()); err != nil {
+		return fmt.Errorf("patch Mesh %s: %w", live.Name, a.kube.Sentence(err))
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	if err := a.waitForRotation(ctx, c, live, before); err != nil {
+		return err
+	}
+	a.line("OSM replaced the root certificate of mesh [%s]: %s", m.Name, live.Status.Certificates.Issuer.Fingerprint)
+	return nil
+}
+
+// checkRotation reports why the root of a mesh cannot be rotated by its field.
+func checkRotation(live *v1alpha1.Mesh, wanted, trustDomain string) error {
+	if wanted != "" && wanted != trustDomain {
+		return fmt.Errorf("the trust domain of mesh %s is %s and cannot change to %s: omit --trust-domain", live.Name, trustDomain, wanted)
+	}
+	if certificates := live.Spec.Certificates; certificates != nil && certificates.IssuerRef != nil {
+		return fmt.Errorf("cert-manager issues the certificate authority of mesh %s: replace the root of its issuer %q, and the mesh follows", live.Name, certificates.IssuerRef.Name)
+	}
+	if r := rotationOf(live); r != nil {
+		return fmt.Errorf("a rotation of mesh %s is in progress, in step %s: see `osm certificates`", live.Name, r.Step)
+	}
+	return nil
+}
+
+// declareRotation sets the name of the new root to a time.
+func declareRotation(ctx context.Context, c client.Client, live *v1alpha1.Mesh, now time.Time) error {
+	patch, err := json.Marshal(map[string]any{"spec": map[string]any{"certificates": map[string]any{"rotateRoot": now.UTC().Format("20060102-150405")}}})
+	if err != nil {
+		return err
+	}
+	return c.Patch(ctx, live, client.RawPatch(types.MergePatchType, patch), fieldOwner)
+}
+
+// waitForRotation waits until a mesh has another issuer than before and only its root is trusted.
+func (a *app) waitForRotation(ctx context.Context, c client.Client, live *v1alpha1.Mesh, before string) error {
+	p, last := a.progress(), "the operator has not started the rotation"
+	err := wait.PollUntilContextCancel(ctx, pollInterval, true, func(ctx context.Context) (bool, error) {
+		if err := c.Get(ctx, client.ObjectKeyFromObject(live), live); err != nil {
+			return false, err
+		}
+		certificates, rotation := live.Status.Certificates, rotationOf(live)
+		if rotation != nil {
+			last = rotation.Step + ": " + rotation.Message
+		}
+		p.report("%s", last)
+		return rotation == nil && certificates != nil && certificates.Issuer.Fingerprint != before && len(certificates.Roots) == 1, nil
+	})
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("timed out: the rotation of mesh %s is not over after %s: %s\nIt continues: see `osm certificates`", live.Name, p.elapsed(), last)
+	}
+	return err
+}
