@@ -40,7 +40,7 @@ func (r *Reconciler) renewServing(ctx context.Context, s *scope, name, host stri
 		if problem == nil {
 			s.serving[name] = end
 			s.bundles[name] = servingTrust(live, s.root, r.Now().Add(-r.MountDelay))
-			s.renewAfter(end.Add(-renewBefore).Sub(r.Now()))
+			s.renewAfter(renewalDelay(end, s.root, r.Now()))
 			if !bytes.Equal(s.bundles[name], s.root.CertPEM()) {
 				s.renewAfter(r.MountDelay)
 			}
@@ -60,12 +60,23 @@ func (r *Reconciler) renewServing(ctx context.Context, s *scope, name, host stri
 			return err
 		}
 	}
-	s.renewAfter(servingLifetime - renewBefore)
+	s.renewAfter(renewalDelay(issued.NotAfter, s.root, r.Now()))
 	return r.writeServing(ctx, s, name, issued)
 }
 
-// renewAfter schedules the next renewal.
+// renewalDelay is how long a certificate with an expiry is kept; 0 means as long as its issuer, whose replacement is an event.
+func renewalDelay(end time.Time, issuer *certificate.Root, now time.Time) time.Duration {
+	if !end.Before(issuer.NotAfter()) {
+		return 0
+	}
+	return max(end.Add(-renewBefore).Sub(now), time.Second)
+}
+
+// renewAfter schedules the next renewal; 0 schedules none.
 func (s *scope) renewAfter(after time.Duration) {
+	if after == 0 {
+		return
+	}
 	if s.renewal == 0 || after < s.renewal {
 		s.renewal = max(after, time.Second)
 	}
@@ -91,7 +102,7 @@ func verifyServing(secret *corev1.Secret, root *certificate.Root, host string, n
 	if _, err := pair.Leaf.Verify(x509.VerifyOptions{DNSName: host, Roots: roots, Intermediates: intermediates, CurrentTime: now}); err != nil {
 		return time.Time{}, err
 	}
-	if now.After(pair.Leaf.NotAfter.Add(-renewBefore)) {
+	if now.After(pair.Leaf.NotAfter.Add(-renewBefore)) && pair.Leaf.NotAfter.Before(root.NotAfter()) {
 		return time.Time{}, fmt.Errorf("it ends at %s", pair.Leaf.NotAfter.UTC().Format(time.RFC3339))
 	}
 	return pair.Leaf.NotAfter, nil

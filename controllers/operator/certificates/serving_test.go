@@ -106,3 +106,24 @@ func TestServingCertificateFollowsTheIssuer(t *testing.T) {
 		t.Error("after the switch the certificate is kept")
 	}
 }
+
+// A certificate ends with its issuer at the latest. Replacing it before the issuer is replaced gains nothing, and would never end.
+func TestServingCertificateIsKeptAsLongAsItsIssuer(t *testing.T) {
+	day := 24 * time.Hour
+	root, err := certificate.NewRoot(certificate.KeySpec{}, noon().Add(-(3650-20)*day))
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := served(t, root)
+	end, err := verifyServing(secret, root, host, noon().Add(day))
+	if err != nil || !end.Equal(root.NotAfter()) {
+		t.Errorf("20 days before its issuer ends, a certificate until %s is replaced: %v", end, err)
+	}
+	if after := renewalDelay(end, root, noon()); after != 0 {
+		t.Errorf("it is due for renewal after %s", after)
+	}
+	long := newRoot(t)
+	if after := renewalDelay(noon().Add(servingLifetime), long, noon()); after != 60*day {
+		t.Errorf("a certificate of a long-lived issuer is due after %s, want 60 days", after)
+	}
+}
