@@ -67,6 +67,14 @@ func (i *Issuer) Server(dnsNames []string, lifetime time.Duration) (Certificate,
 	}, lifetime)
 }
 
+// Client issues a certificate for a client outside the mesh, for example an ingress gateway. It has no SPIFFE ID and serves no server.
+func (i *Issuer) Client(dnsName string, lifetime time.Duration) (Certificate, error) {
+	return i.sign(&x509.Certificate{
+		DNSNames:    []string{dnsName},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}, lifetime)
+}
+
 // sign completes a template and signs it with the root.
 func (i *Issuer) sign(template *x509.Certificate, lifetime time.Duration) (Certificate, error) {
 	now := i.now()

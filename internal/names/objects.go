@@ -33,6 +33,10 @@ const (
 	// DelegatedCA names the Certificate of cert-manager for the certificate authority of a mesh, and its Secret.
 	DelegatedCA = "osm-ca-cert-manager"
 
+	// ContourCertSecret and NginxCertSecret are the Secrets in which OSM's documentation keeps the certificate of an ingress gateway.
+	ContourCertSecret = "osm-contour-envoy-client-cert"
+	NginxCertSecret   = "osm-nginx-client-cert"
+
 	// ReportReader is the ServiceAccount that may read the report API and nothing else. Users request its tokens.
 	ReportReader = "osm-report-reader"
 	// ReportTokenDir is where a controller has the token for the report API of the other replicas, in the file ReportTokenFile.

@@ -62,7 +62,10 @@ func TestRules(t *testing.T) {
 		"config with durations": {
 			config + "spec: {sidecar: {configResyncInterval: often}, traffic: {inboundExternalAuthorization: {timeout: -1s}}, certificate: {serviceCertValidityDuration: 1 day, certKeyBitSize: 2048, ingressGateway: {validityDuration: x}}}",
 			[]string{`"1 day" is not a duration`, `configResyncInterval "often"`, `timeout "-1s"`, `validityDuration "x"`},
-			[]string{"does not act on these fields yet"},
+			nil,
+		},
+		"config with unsupported fields": {
+			config + "spec: {observability: {tracing: {enable: true}}, " + goodCertificate + "}", nil, []string{"does not act on these fields yet"},
 		},
 		"config with exclusions": {
 			config + "spec: {traffic: {outboundIPRangeExclusionList: [10.0.0.1], outboundIPRangeInclusionList: [10.0.0.0/33], outboundPortExclusionList: [0], inboundPortExclusionList: [80, 65536]}, " + goodCertificate + "}",

@@ -28,6 +28,10 @@ type CertificatesStatus struct {
 	// +listMapKey=secret
 	Webhooks []WebhookCertificate `json:"webhooks,omitempty"`
 
+	// ingressGateway is the certificate of the ingress gateway, if the MeshConfig requests one.
+	// +optional
+	IngressGateway *GatewayCertificate `json:"ingressGateway,omitempty"`
+
 	// blockers lists what would reject certificates if a rotation took its next step now, and why: at most 100 entries. The last one
 	// counts the others.
 	// +optional
@@ -55,6 +59,21 @@ type WebhookCertificate struct {
 	// secret is the name of its Secret.
 	// +required
 	Secret string `json:"secret"`
+
+	// notAfter is when the certificate expires.
+	// +required
+	NotAfter metav1.Time `json:"notAfter"`
+}
+
+// GatewayCertificate describes the certificate of the ingress gateway.
+type GatewayCertificate struct {
+	// namespace is the namespace of its Secret.
+	// +required
+	Namespace string `json:"namespace"`
+
+	// name is the name of its Secret.
+	// +required
+	Name string `json:"name"`
 
 	// notAfter is when the certificate expires.
 	// +required

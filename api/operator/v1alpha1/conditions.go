@@ -33,6 +33,10 @@ const (
 	// authority, and False with the reason while it does not; the message says which authority is used until when. It does not affect Ready.
 	ConditionCertificatesDelegated = "CertificatesDelegated"
 
+	// ConditionIngressCertificateReady exists when the MeshConfig requests a certificate for an ingress gateway. It is False with the reason
+	// while the certificate cannot be kept. It does not affect Ready.
+	ConditionIngressCertificateReady = "IngressCertificateReady"
+
 	// ConditionControlPlaneReady is True when all pods of controller and injector are up to date and ready.
 	ConditionControlPlaneReady = "ControlPlaneReady"
 

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
 	"github.com/openservicemesh/osm-operator/controllers/operator/conditions"
@@ -62,6 +63,8 @@ type scope struct {
 	rotation *rotation.Decision
 	// bundles are what the API server is to trust.
 	bundles webhooks.Bundles
+	// gateway is the certificate of the ingress gateway; nil if the MeshConfig requests none.
+	gateway *gateway
 	// serving is when the certificates of the webhooks expire, by Secret.
 	serving map[string]time.Time
 	// delegation is what cert-manager does; nil with the built-in provider.
@@ -82,6 +85,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Owns(&v1alpha1.MeshRevision{}).
 		Watches(&admissionv1.MutatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
 		Watches(&admissionv1.ValidatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
+		Watches(&configv1alpha2.MeshConfig{}, mapper.BySiblings()).
 		Watches(&corev1.Namespace{}, mapper.ByNamespace())
 	for _, secret := range r.Secrets.Sources(mapper.BySecret) {
 		b = b.WatchesRawSource(secret)
@@ -119,7 +123,7 @@ func (r *Reconciler) renew(ctx context.Context, s *scope) error {
 		return err
 	}
 	for _, step := range []func(context.Context, *scope) error{
-		r.reconcileRoot, r.reconcileServing, r.reconcileCanary, r.widenTrust, r.collectWarnings,
+		r.reconcileRoot, r.reconcileServing, r.reconcileCanary, r.widenTrust, r.reconcileGateway, r.collectWarnings,
 	} {
 		if err := step(ctx, s); err != nil {
 			return err
@@ -219,6 +223,13 @@ func (r *Reconciler) writeCondition(ctx context.Context, s *scope, maintained bo
 		editor.SetStatus(v1alpha1.ConditionCertificatesDelegated, metav1.ConditionTrue, v1alpha1.ReasonIssued, "cert-manager issues the certificate authority")
 	} else if failed == nil {
 		editor.SetOrRemove(false, v1alpha1.ConditionCertificatesDelegated, "", "")
+	}
+	if g := s.gateway; g != nil && g.problem != nil {
+		editor.SetStatus(v1alpha1.ConditionIngressCertificateReady, metav1.ConditionFalse, v1alpha1.ReasonCertificatesFailed, g.problem.Error())
+	} else if g != nil {
+		editor.SetStatus(v1alpha1.ConditionIngressCertificateReady, metav1.ConditionTrue, v1alpha1.ReasonCertificatesValid, g.describe())
+	} else if failed == nil {
+		editor.SetOrRemove(false, v1alpha1.ConditionIngressCertificateReady, "", "")
 	}
 	if maintained && failed == nil {
 		wanted.Certificates = s.summarize()

@@ -21,6 +21,9 @@ func (s *scope) summarize() *v1alpha1.CertificatesStatus {
 		summary.Webhooks = append(summary.Webhooks, v1alpha1.WebhookCertificate{Secret: secret, NotAfter: secondsOf(end)})
 	}
 	slices.SortFunc(summary.Webhooks, func(a, b v1alpha1.WebhookCertificate) int { return cmp.Compare(a.Secret, b.Secret) })
+	if s.gateway != nil {
+		summary.IngressGateway = s.gateway.summary
+	}
 	if s.rotation != nil {
 		summary.Blockers = s.rotation.Summary(v1alpha1.MaxBlockers - 1)
 	}

@@ -1,0 +1,208 @@
+package certificates
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/operand"
+)
+
+// gatewayInterval is how often the Secret of the ingress gateway is read. Its name is the user's, so it is not watched.
+const gatewayInterval = time.Minute
+
+// gateway is the result for the certificate of the ingress gateway.
+type gateway struct {
+	summary *v1alpha1.GatewayCertificate
+	// problem is why the certificate is not kept.
+	problem error
+}
+
+// describe describes the certificate that is kept.
+func (g *gateway) describe() string {
+	return fmt.Sprintf("the certificate of the ingress gateway in Secret %s/%s is valid until %s",
+		g.summary.Namespace, g.summary.Name, g.summary.NotAfter.UTC().Format(time.RFC3339))
+}
+
+// reconcileGateway keeps the certificate of the ingress gateway in the Secret that the MeshConfig names. A problem with it stops nothing else.
+func (r *Reconciler) reconcileGateway(ctx context.Context, s *scope) error {
+	config := &configv1alpha2.MeshConfig{}
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: s.wanted.Namespace, Name: names.MeshConfig}, config)
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("the MeshConfig of namespace %s cannot be read: %w", s.wanted.Namespace, err)
+	}
+	spec := config.Spec.Certificate.IngressGateway
+	var previous *v1alpha1.GatewayCertificate
+	if s.mesh.Status.Certificates != nil {
+		previous = s.mesh.Status.Certificates.IngressGateway
+	}
+	if previous != nil && (spec == nil || gatewayKey(spec) != client.ObjectKey{Namespace: previous.Namespace, Name: previous.Name}) {
+		if err := r.deleteGateway(ctx, s, *previous); err != nil {
+			s.gateway = &gateway{previous, err}
+			return nil
+		}
+		previous = nil
+	}
+	if spec == nil {
+		return nil
+	}
+	// The Secret stays known after a problem, so that it can be deleted later.
+	s.gateway = &gateway{summary: previous}
+	s.renewAfter(gatewayInterval)
+	request, err := r.gatewayRequest(ctx, s, spec)
+	if err == nil {
+		var summary *v1alpha1.GatewayCertificate
+		if summary, err = r.renewGateway(ctx, s, request); err == nil {
+			s.gateway.summary = summary
+		}
+	}
+	s.gateway.problem = err
+	return nil
+}
+
+func gatewayKey(spec *configv1alpha2.IngressGatewayCertSpec) client.ObjectKey {
+	return client.ObjectKey{Namespace: spec.Secret.Namespace, Name: spec.Secret.Name}
+}
+
+// gatewayRequest is a certificate to keep.
+type gatewayRequest struct {
+	key      client.ObjectKey
+	dnsName  string
+	lifetime time.Duration
+}
+
+// gatewayRequest validates what the MeshConfig declares.
+func (r *Reconciler) gatewayRequest(ctx context.Context, s *scope, spec *configv1alpha2.IngressGatewayCertSpec) (gatewayRequest, error) {
+	request := gatewayRequest{key: gatewayKey(spec), lifetime: defaultGatewayLifetime}
+	switch {
+	case request.key.Name == "" || request.key.Namespace == "":
+		return request, errors.New("spec.certificate.ingressGateway.secret of the MeshConfig needs a name and a namespace")
+	case len(spec.SubjectAltNames) == 0:
+		return request, errors.New("spec.certificate.ingressGateway.subjectAltNames of the MeshConfig is empty: write the DNS name that proves the identity of the gateway")
+	}
+	if d, err := time.ParseDuration(spec.ValidityDuration); err == nil && d > 0 {
+		request.lifetime = max(d, certificate.MinLifetime)
+	}
+	request.dnsName = spec.SubjectAltNames[0]
+	return request, r.checkGatewayName(ctx, s, request.dnsName)
+}
+
+// renewGateway issues the certificate again if it is missing, damaged, due for renewal or of another issuer, and keeps the trust next to it.
+func (r *Reconciler) renewGateway(ctx context.Context, s *scope, request gatewayRequest) (*v1alpha1.GatewayCertificate, error) {
+	live := &corev1.Secret{}
+	err := r.Live.Get(ctx, request.key, live)
+	switch {
+	case apierrors.IsNotFound(err):
+		live = nil
+	case err != nil:
+		return nil, gatewayError(request.key, "read", err)
+	case live.Labels[names.MeshLabel] != s.mesh.Name:
+		return nil, fmt.Errorf("the Secret %s exists and was not created for this mesh: delete it, or name another one in spec.certificate.ingressGateway of the MeshConfig", request.key)
+	}
+	data, end, problem := s.verifyGateway(live, request, r.Now())
+	if problem != nil {
+		issued, err := certificate.NewIssuer(s.root, certificate.KeySpec{}, r.Now).Client(request.dnsName, request.lifetime)
+		if err != nil {
+			return nil, err
+		}
+		data, end = map[string][]byte{corev1.TLSCertKey: issued.ChainPEM, corev1.TLSPrivateKeyKey: issued.KeyPEM}, issued.NotAfter
+		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "CertificateRenewed", "Renew "+request.key.Name, "issued the certificate of the ingress gateway in Secret %s: %v", request.key, problem)
+	}
+	if end.Before(s.root.NotAfter()) {
+		s.renewAfter(gatewayRenewal(end, request.lifetime).Sub(r.Now()))
+	}
+	summary := &v1alpha1.GatewayCertificate{Namespace: request.key.Namespace, Name: request.key.Name, NotAfter: secondsOf(end)}
+	data[names.CABundleCert] = s.root.CertPEM()
+	if problem == nil && isLabelled(live, s.mesh) && bytes.Equal(live.Data[names.CABundleCert], data[names.CABundleCert]) {
+		return summary, nil
+	}
+	return summary, r.writeGateway(ctx, s, request.key, data)
+}
+
+// defaultGatewayLifetime is OSM's lifetime of the certificate of an ingress gateway.
+const defaultGatewayLifetime = 24 * time.Hour
+
+// gatewayRenewal is when a certificate with a lifetime is renewed: at two thirds of it.
+func gatewayRenewal(end time.Time, lifetime time.Duration) time.Time { return end.Add(-lifetime / 3) }
+
+// verifyGateway returns the certificate and key of a Secret and their expiry, or why a new one must be issued.
+func (s *scope) verifyGateway(live *corev1.Secret, request gatewayRequest, now time.Time) (map[string][]byte, time.Time, error) {
+	if live == nil {
+		return nil, time.Time{}, errors.New("there was none")
+	}
+	pair, err := tls.X509KeyPair(live.Data[corev1.TLSCertKey], live.Data[corev1.TLSPrivateKeyKey])
+	switch {
+	case err != nil:
+		return nil, time.Time{}, fmt.Errorf("the previous one was damaged: %w", err)
+	case !s.root.Issued(pair.Leaf):
+		return nil, time.Time{}, errors.New("the mesh has another certificate authority")
+	case len(pair.Leaf.DNSNames) != 1 || pair.Leaf.DNSNames[0] != request.dnsName:
+		return nil, time.Time{}, errors.New("the declared name has changed")
+	case pair.Leaf.NotAfter.After(now.Add(request.lifetime)):
+		return nil, time.Time{}, errors.New("the declared lifetime is shorter now")
+	case !now.Before(gatewayRenewal(pair.Leaf.NotAfter, request.lifetime)) && pair.Leaf.NotAfter.Before(s.root.NotAfter()):
+		return nil, time.Time{}, fmt.Errorf("the previous one ends at %s", pair.Leaf.NotAfter.UTC().Format(time.RFC3339))
+	}
+	kept := map[string][]byte{corev1.TLSCertKey: live.Data[corev1.TLSCertKey], corev1.TLSPrivateKeyKey: live.Data[corev1.TLSPrivateKeyKey]}
+	return kept, pair.Leaf.NotAfter, nil
+}
+
+// writeGateway writes the Secret in the form of OSM.
+func (r *Reconciler) writeGateway(ctx context.Context, s *scope, key client.ObjectKey, content map[string][]byte) error {
+	data := map[string]any{}
+	for name, value := range content {
+		data[name] = base64.StdEncoding.EncodeToString(value)
+	}
+	secret := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Secret", "type": string(corev1.SecretTypeTLS), "data": data}}
+	secret.SetNamespace(key.Namespace)
+	secret.SetName(key.Name)
+	secret.SetLabels(operand.Labels(s.mesh.Name, ""))
+	if err := apply.SetController(s.mesh, r.Client.Scheme(), secret); err != nil {
+		return err
+	}
+	// A hash of a private key must not be left in an annotation.
+	if err := r.Applier.ApplyUnconditionally(ctx, secret); err != nil {
+		return gatewayError(key, "written", err)
+	}
+	return nil
+}
+
+// deleteGateway deletes the Secret of an earlier declaration.
+func (r *Reconciler) deleteGateway(ctx context.Context, s *scope, previous v1alpha1.GatewayCertificate) error {
+	live := &corev1.Secret{}
+	key := client.ObjectKey{Namespace: previous.Namespace, Name: previous.Name}
+	err := r.Live.Get(ctx, key, live)
+	if apierrors.IsNotFound(err) || err == nil && live.Labels[names.MeshLabel] != s.mesh.Name {
+		return nil
+	}
+	if err == nil {
+		err = apply.Delete(ctx, r.Client, live)
+	}
+	if err != nil {
+		return gatewayError(key, "deleted", err)
+	}
+	return nil
+}
+
+// gatewayError explains why the Secret cannot be used. The operator may use two names only, so that it cannot read the Secrets of others.
+func gatewayError(key client.ObjectKey, done string, err error) error {
+	if apierrors.IsForbidden(err) {
+		return fmt.Errorf("the operator has no permission for the Secret %s: name it %s or %s, or grant its ServiceAccount get, patch and delete for this Secret",
+			key, names.ContourCertSecret, names.NginxCertSecret)
+	}
+	return fmt.Errorf("the Secret %s of the ingress gateway cannot be %s: %w", key, done, err)
+}
