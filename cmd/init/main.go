@@ -11,14 +11,14 @@ import (
 )
 
 func main() {
-	if err := run(os.Args[1:], os.Getenv, bootstrap.DefaultDirs()); err != nil {
+	if err := run(os.Args[1:], os.Getenv, bootstrap.DefaultDirs(), resolverFile); err != nil {
 		fmt.Fprintln(os.Stderr, "osm-init:", err)
 		os.Exit(1)
 	}
 }
 
 // run prepares the pod. It writes the files first, because the redirection without a sidecar would cut the pod off.
-func run(args []string, getenv func(string) string, dirs bootstrap.Dirs) error {
+func run(args []string, getenv func(string) string, dirs bootstrap.Dirs, resolverFile string) error {
 	document, err := initconfig.Parse(args)
 	if err != nil {
 		return err
@@ -34,6 +34,9 @@ func run(args []string, getenv func(string) string, dirs bootstrap.Dirs) error {
 	}
 	rules := document.Redirect
 	rules.PodIPs = pod.ips
+	if rules.Resolvers, err = resolvers(resolverFile); err != nil {
+		return err
+	}
 	if err := redirect.Apply(rules); err != nil {
 		return err
 	}

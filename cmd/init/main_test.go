@@ -40,19 +40,32 @@ func testDirs(t *testing.T) bootstrap.Dirs {
 	return bootstrap.Dirs{Config: t.TempDir(), Token: "/token", Trust: "/trust"}
 }
 
+// resolverPath returns a file with the name servers of a pod.
+func resolverPath(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "resolv.conf")
+	content := "# made by the kubelet\nsearch shop.svc.cluster.local svc.cluster.local\nnameserver 10.96.0.10\nnameserver fd96::a\nnameserver what\noptions ndots:5\n"
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 func TestRun_PreparesPod(t *testing.T) {
 	ns, dirs := nstest.New(t), testDirs(t)
 	// A restarted pod sandbox runs osm-init again.
 	for range 2 {
 		var err error
-		ns.Do(func() { err = run(arguments(t), environment(nil), dirs) })
+		ns.Do(func() { err = run(arguments(t), environment(nil), dirs, resolverPath(t)) })
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	rules, err := ns.Output(exec.Command("nft", "list", "table", "inet", "osm"))
-	if err != nil || !strings.Contains(string(rules), "redirect to :15001") {
-		t.Errorf("the pod's traffic is not redirected: %v\n%s", err, rules)
+	for _, want := range []string{"redirect to :15001", "10.96.0.10", "fd96::a"} {
+		if err != nil || !strings.Contains(string(rules), want) {
+			t.Errorf("the rules lack %q: %v\n%s", want, err, rules)
+		}
 	}
 	path := filepath.Join(dirs.Config, bootstrap.BootstrapFile)
 	content, err := os.ReadFile(path)
@@ -82,7 +95,7 @@ func TestRun_RejectsInvalidInput(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ns := nstest.New(t)
 			var err error
-			ns.Do(func() { err = run(arguments(t), environment(test.env), test.dirs) })
+			ns.Do(func() { err = run(arguments(t), environment(test.env), test.dirs, resolverPath(t)) })
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error is %v, want one with %q", err, test.want)
 			}
@@ -107,7 +120,7 @@ func TestRun_FailsWithoutNetAdmin(t *testing.T) {
 		if dropped = unix.Capset(&header, &data[0]); dropped != nil {
 			return
 		}
-		err = run(arguments(t), environment(nil), dirs)
+		err = run(arguments(t), environment(nil), dirs, resolverPath(t))
 	})
 	if dropped != nil {
 		t.Fatal(dropped)

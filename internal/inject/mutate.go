@@ -25,7 +25,7 @@ func Mutate(pod *corev1.Pod, ns Namespace, c Config, uuid string) (*corev1.Pod, 
 	if err := annotateMetrics(pod, ns); err != nil {
 		return nil, err
 	}
-	document, err := newDocument(pod, c, uuid)
+	document, err := newDocument(pod, ns, c, uuid)
 	if err != nil {
 		return nil, err
 	}
@@ -43,8 +43,8 @@ func Mutate(pod *corev1.Pod, ns Namespace, c Config, uuid string) (*corev1.Pod, 
 }
 
 // newDocument returns the configuration of osm-init. It also rewrites the pod's probes, which the sidecar answers.
-func newDocument(pod *corev1.Pod, c Config, uuid string) (initconfig.Document, error) {
-	rules, err := redirection(pod, c)
+func newDocument(pod *corev1.Pod, ns Namespace, c Config, uuid string) (initconfig.Document, error) {
+	rules, err := redirection(pod, ns, c)
 	if err != nil {
 		return initconfig.Document{}, err
 	}

@@ -15,9 +15,10 @@ import (
 )
 
 // redirection returns the traffic that bypasses the sidecar: the union of the settings and the pod's annotations.
-func redirection(pod *corev1.Pod, c Config) (redirect.Config, error) {
+func redirection(pod *corev1.Pod, ns Namespace, c Config) (redirect.Config, error) {
 	traffic := c.Settings.Traffic
-	var problems []error
+	dns, err := redirectsDNS(pod, ns)
+	problems := []error{err}
 	ports := func(field string, settings []int, annotation string) []uint16 {
 		list, err := mergePorts(field, settings, pod.Annotations, annotation)
 		problems = append(problems, err)
@@ -34,6 +35,7 @@ func redirection(pod *corev1.Pod, c Config) (redirect.Config, error) {
 		ExcludeOutboundRanges: ranges("outboundIPRangeExclusionList", traffic.OutboundIPRangeExclusionList, names.OutboundIPRangeExclusionAnnotation),
 		IncludeOutboundRanges: ranges("outboundIPRangeInclusionList", traffic.OutboundIPRangeInclusionList, names.OutboundIPRangeInclusionAnnotation),
 		ExcludeInterfaces:     traffic.NetworkInterfaceExclusionList,
+		RedirectDNS:           dns,
 		ToPodIP:               c.Settings.Sidecar.LocalProxyMode == configv1alpha2.LocalProxyModePodIP,
 	}
 	for _, name := range rules.ExcludeInterfaces {
@@ -42,6 +44,16 @@ func redirection(pod *corev1.Pod, c Config) (redirect.Config, error) {
 		}
 	}
 	return rules, errors.Join(problems...)
+}
+
+// redirectsDNS reports whether connections to name servers go through the sidecar. The pod's annotation has precedence over its namespace's.
+func redirectsDNS(pod *corev1.Pod, ns Namespace) (bool, error) {
+	onPod, podSet, podErr := parseSwitch("pod", pod.Annotations, names.RedirectDNSAnnotation)
+	onNamespace, _, namespaceErr := parseSwitch("namespace "+ns.Name, ns.Annotations, names.RedirectDNSAnnotation)
+	if podSet {
+		return onPod, podErr
+	}
+	return onNamespace, namespaceErr
 }
 
 func mergePorts(field string, settings []int, annotations map[string]string, annotation string) ([]uint16, error) {

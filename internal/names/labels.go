@@ -21,6 +21,9 @@ const (
 	OutboundIPRangeExclusionAnnotation = "openservicemesh.io/outbound-ip-range-exclusion-list"
 	// OutboundIPRangeInclusionAnnotation on a pod lists the only destination CIDRs that are redirected.
 	OutboundIPRangeInclusionAnnotation = "openservicemesh.io/outbound-ip-range-inclusion-list"
+	// RedirectDNSAnnotation on a namespace or pod redirects connections to name servers to the sidecar: enabled, yes, true or disabled,
+	// no, false. OSM did not have it.
+	RedirectDNSAnnotation = "openservicemesh.io/redirect-dns"
 	// AnalyzeIgnoreAnnotation on any object lists the codes of `osm analyze` that are not reported for it, separated
 	// by commas; * means all. OSM did not have it.
 	AnalyzeIgnoreAnnotation = "openservicemesh.io/analyze-ignore"

@@ -27,6 +27,11 @@ type Config struct {
 	ProbePorts []uint16 `json:"probePorts,omitempty"`
 	// ToPodIP makes the sidecar connect to the application at the pod's IPv4 address instead of 127.0.0.1.
 	ToPodIP bool `json:"toPodIP,omitempty"`
+	// RedirectDNS redirects connections to Resolvers too.
+	RedirectDNS bool `json:"redirectDNS,omitempty"`
+	// Resolvers are the name servers of the pod. The application reaches their port 53 directly, as it does over UDP, which is not
+	// redirected: clients repeat a query over TCP if the answer was truncated.
+	Resolvers []netip.Addr `json:"-"`
 	// PodIPs are the addresses of the pod; only needed with ToPodIP.
 	PodIPs []netip.Addr `json:"-"`
 }
@@ -37,6 +42,9 @@ func sidecarPorts() []uint16 {
 		names.PrometheusPort, names.LivenessPort, names.ReadinessPort, names.StartupPort, names.ReadyPort,
 	}
 }
+
+// dnsPort is the port of name servers.
+const dnsPort = 53
 
 // maxInterfaceName is the longest name that the kernel accepts for a network interface, in bytes.
 const maxInterfaceName = 15

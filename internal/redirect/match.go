@@ -124,6 +124,9 @@ func loadPort() []expr.Any {
 	}
 }
 
+// port matches one destination port.
+func port(p uint16) matcher { return matchPort(p, expr.CmpOpEq, "") }
+
 // notPort matches every destination port except one.
 func notPort(p uint16) matcher { return matchPort(p, expr.CmpOpNeq, "!= ") }
 

@@ -108,6 +108,7 @@ func outbound(c Config) []rule {
 	for _, name := range sorted(c.ExcludeInterfaces) {
 		rules = append(rules, rule{device(expr.MetaKeyOIFNAME, name), returnVerdict()})
 	}
+	rules = append(rules, resolvers(c)...)
 	rules = append(rules, eachFamily(c.ExcludeOutboundRanges, returnVerdict())...)
 	if len(c.ExcludeOutboundPorts) > 0 {
 		rules = append(rules, rule{ports(sorted(c.ExcludeOutboundPorts)), returnVerdict()})
@@ -118,12 +119,25 @@ func outbound(c Config) []rule {
 	return append(rules, rule{goTo(chainOutRedirect)})
 }
 
-// eachFamily applies a verdict to destinations in ranges, with one rule for each address family in use.
-func eachFamily(ranges []netip.Prefix, verdict matcher) []rule {
+// resolvers lets queries to the name servers of the pod pass.
+func resolvers(c Config) []rule {
+	if c.RedirectDNS {
+		return nil
+	}
+	var ranges []netip.Prefix
+	for _, address := range c.Resolvers {
+		address = address.Unmap().WithZone("")
+		ranges = append(ranges, netip.PrefixFrom(address, address.BitLen()))
+	}
+	return eachFamily(ranges, port(dnsPort), returnVerdict())
+}
+
+// eachFamily applies further matchers and a verdict to destinations in ranges, with one rule for each address family in use.
+func eachFamily(ranges []netip.Prefix, further ...matcher) []rule {
 	var rules []rule
 	for _, v6 := range []bool{false, true} {
 		if family := disjoint(ranges, v6); len(family) > 0 {
-			rules = append(rules, rule{within(family, v6), verdict})
+			rules = append(rules, append(rule{within(family, v6)}, further...))
 		}
 	}
 	return rules

@@ -34,6 +34,8 @@ func ruleCases() map[string]Config {
 		"interfaces":       {ExcludeInterfaces: []string{"net1", "eth1"}},
 		"extra-probe-port": {ProbePorts: []uint16{15906}},
 		"to-pod-ip":        {ToPodIP: true, PodIPs: podIPs},
+		"resolvers":        {Resolvers: []netip.Addr{netip.MustParseAddr("10.96.0.10"), netip.MustParseAddr("fd96::a")}},
+		"redirected-dns":   {RedirectDNS: true, Resolvers: []netip.Addr{netip.MustParseAddr("10.96.0.10")}},
 		"everything": {
 			ExcludeInboundPorts: []uint16{22}, ExcludeOutboundPorts: []uint16{6379}, ExcludeInterfaces: []string{"net1"},
 			ExcludeOutboundRanges: prefixes("169.254.169.254/32"), IncludeOutboundRanges: prefixes("0.0.0.0/0"), ToPodIP: true, PodIPs: podIPs,

@@ -38,7 +38,7 @@ func newNetwork(t *testing.T, config Config) network {
 	for _, port := range []uint16{8080, 9090, 15901, 15905, 15906} {
 		serve(n.pod.Listen(t, fmt.Sprintf(":%d", port)), func(*net.TCPConn) string { return "application" })
 	}
-	for _, port := range []uint16{80, 6379, 15000} {
+	for _, port := range []uint16{53, 80, 6379, 15000} {
 		serve(n.peer.Listen(t, fmt.Sprintf(":%d", port)), func(*net.TCPConn) string { return "peer" })
 	}
 	return n
@@ -143,6 +143,28 @@ func TestAuditS9NoPortBypassesTheSidecar(t *testing.T) {
 		{what: "the admin port of another pod", uid: root, address: "10.9.0.2:15000", want: "outbound 10.9.0.2:15000"},
 		{what: "the admin port from outside", inbound: true, address: "10.9.0.1:15000", want: "inbound 10.9.0.1:15000"},
 		{what: "the port of OSM's helper for tcpSocket probes", inbound: true, address: "10.9.0.1:15904", want: "inbound 10.9.0.1:15904"},
+	})
+}
+
+// TestAuditP9TruncatedAnswersResolve connects to the name servers of the pod, as clients do after a truncated answer over UDP.
+func TestAuditP9TruncatedAnswersResolve(t *testing.T) {
+	resolvers := []netip.Addr{netip.MustParseAddr(peer4), netip.MustParseAddr(peer6)}
+	t.Run("default", func(t *testing.T) {
+		checkDials(t, newNetwork(t, Config{Resolvers: resolvers}), []dialCase{
+			{what: "a query", uid: 1000, address: "10.9.0.2:53", want: "peer"},
+			{what: "a query, IPv6", uid: 1000, address: "[fd00:9::2]:53", want: "peer"},
+			{what: "another port of the name server", uid: 1000, address: "10.9.0.2:80", want: "outbound 10.9.0.2:80"},
+		})
+	})
+	t.Run("another name server", func(t *testing.T) {
+		checkDials(t, newNetwork(t, Config{Resolvers: []netip.Addr{netip.MustParseAddr("10.96.0.10")}}), []dialCase{
+			{what: "a query", uid: 1000, address: "10.9.0.2:53", want: "outbound 10.9.0.2:53"},
+		})
+	})
+	t.Run("switched off", func(t *testing.T) {
+		checkDials(t, newNetwork(t, Config{Resolvers: resolvers, RedirectDNS: true}), []dialCase{
+			{what: "a query", uid: 1000, address: "10.9.0.2:53", want: "outbound 10.9.0.2:53"},
+		})
 	})
 }
 
