@@ -42,7 +42,7 @@ func rejectSidecarPorts() *listenerv3.ListenerFilter {
 	own := []*listenerv3.ListenerFilterChainMatchPredicate{
 		portRange(names.InboundPort, names.InboundPort),
 		portRange(names.PrometheusPort, names.PrometheusPort),
-		portRange(names.LivenessPort, names.ReadyPort),
+		portRange(names.LivenessPort, names.LastProbePort),
 	}
 	filter.FilterDisabled = &listenerv3.ListenerFilterChainMatchPredicate{
 		Rule: &listenerv3.ListenerFilterChainMatchPredicate_NotMatch{NotMatch: &listenerv3.ListenerFilterChainMatchPredicate{
