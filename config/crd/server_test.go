@@ -37,9 +37,9 @@ func TestValidation(t *testing.T) {
 	t.Run("StoredTrafficSplit", func(t *testing.T) { testStoredTrafficSplits(t, c, stored) })
 	t.Run("Policies", func(t *testing.T) { testPolicies(t, c) })
 	t.Run("RemovalOrder", func(t *testing.T) { testRemovalOrder(t, c) })
-	t.Run("AuditU11", func(t *testing.T) { testAuditU11NothingIsDeletedUnderSidecars(t, c) })
-	t.Run("AuditU3", func(t *testing.T) { testAuditU3MeshConfigIsKept(t, c) })
-	t.Run("AuditS11", func(t *testing.T) { testAuditS11OnlyTheOperatorOpensAMesh(t, server, c) })
+	t.Run("TestAuditU11NothingIsDeletedUnderSidecars", func(t *testing.T) { testAuditU11NothingIsDeletedUnderSidecars(t, c) })
+	t.Run("TestAuditU3MeshConfigIsKept", func(t *testing.T) { testAuditU3MeshConfigIsKept(t, c) })
+	t.Run("TestAuditS11OnlyTheOperatorOpensAMesh", func(t *testing.T) { testAuditS11OnlyTheOperatorOpensAMesh(t, server, c) })
 	t.Run("Install", func(t *testing.T) { testInstall(t, c) })
 }
 

@@ -31,6 +31,3 @@ func setUp(ctx context.Context) (*lab.Cluster, error) {
 	cluster, err = lab.Prepare(ctx, os.Stderr, installLimit)
 	return cluster, err
 }
-
-// full reports whether to run the longest scenarios as well.
-func full() bool { return os.Getenv("OSM_TEST_FULL") == "true" }

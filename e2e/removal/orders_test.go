@@ -81,10 +81,14 @@ func tryPod(t *testing.T, namespace, name string) string {
 
 // TestPartsDeletedInWrongOrder deletes parts of a mesh before the mesh, one scenario at a time.
 func TestPartsDeletedInWrongOrder(t *testing.T) {
-	if full() {
-		t.Run("the operator first", testOperatorFirst)
-		t.Run("the namespace first", testNamespaceFirst)
-	}
+	t.Run("the operator first", func(t *testing.T) {
+		lab.RequireFull(t)
+		testOperatorFirst(t)
+	})
+	t.Run("the namespace first", func(t *testing.T) {
+		lab.RequireFull(t)
+		testNamespaceFirst(t)
+	})
 }
 
 // A mesh without running injectors blocks only its own workloads, and names the injector. Its deletion waits for the

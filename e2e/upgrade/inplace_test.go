@@ -21,12 +21,10 @@ var (
 func TestInPlaceUpgradeAndRollback(t *testing.T) {
 	addFaultyVersions(t, crash.fault, reject.fault, unavailable.fault)
 	t.Run("in sequence", testUpgradeSequence)
-	if full() {
-		t.Run("while the operator is killed", testOperatorKilled)
-	}
+	t.Run("while the operator is killed", onlyFull(testOperatorKilled))
 	// Only the API server of the local cluster can be stopped.
-	if full() && !lab.IsCurrent() {
-		t.Run("while the API server is stopped", testAPIServerOutage)
+	if !lab.IsCurrent() {
+		t.Run("while the API server is stopped", onlyFull(testAPIServerOutage))
 	}
 }
 
@@ -37,9 +35,15 @@ func testUpgradeSequence(t *testing.T) {
 	for _, b := range []faultyVersion{crash, reject, unavailable} {
 		t.Run("to a version with the fault "+b.fault, func(t *testing.T) { testRollback(t, s.in(t), b, func() {}) })
 	}
-	if full() {
-		t.Run("rollback after the first wave", func(t *testing.T) { testRollbackAfterWave(t, s.in(t)) })
-		t.Run("with the previous control plane", func(t *testing.T) { testPreviousControlPlane(t, s.in(t)) })
+	t.Run("rollback after the first wave", onlyFull(func(t *testing.T) { testRollbackAfterWave(t, s.in(t)) }))
+	t.Run("with the previous control plane", onlyFull(func(t *testing.T) { testPreviousControlPlane(t, s.in(t)) }))
+}
+
+// onlyFull returns a test that is skipped unless this is `make test-full`.
+func onlyFull(test func(*testing.T)) func(*testing.T) {
+	return func(t *testing.T) {
+		lab.RequireFull(t)
+		test(t)
 	}
 }
 

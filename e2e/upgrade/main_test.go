@@ -36,6 +36,3 @@ func setUp(ctx context.Context) (*lab.Cluster, error) {
 	}
 	return cluster, cluster.LoadVersion(ctx, os.Stderr, previousVersion)
 }
-
-// full reports whether to run the longest scenarios as well.
-func full() bool { return os.Getenv("OSM_TEST_FULL") == "true" }

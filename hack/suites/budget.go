@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"sigs.k8s.io/yaml"
@@ -28,7 +29,9 @@ type timeLimit struct {
 type skip struct {
 	// Test is the import path of the package, a dot, and the name of the test.
 	Test string `json:"test"`
-	// Reason explains why a release does not need this test.
+	// RunsInFull is true if the test may be skipped in `make test`, but not in `make test-full`.
+	RunsInFull bool `json:"runsInFull,omitempty"`
+	// Reason explains why the run does not need this test.
 	Reason string `json:"reason"`
 }
 
@@ -68,12 +71,7 @@ func (b budget) limit(suite string, full bool) time.Duration {
 	return time.Duration(a.Test) * time.Second
 }
 
-// maySkip reports whether the budget allows the test to be skipped.
-func (b budget) maySkip(test string) bool {
-	for _, s := range b.Skips {
-		if s.Test == test {
-			return true
-		}
-	}
-	return false
+// maySkip reports whether the budget allows the test to be skipped. full is true in `make test-full`.
+func (b budget) maySkip(test string, full bool) bool {
+	return slices.ContainsFunc(b.Skips, func(s skip) bool { return s.Test == test && (!full || !s.RunsInFull) })
 }

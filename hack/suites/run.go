@@ -92,7 +92,7 @@ func (r runner) checkTally(o outcome, t *tally) error {
 		problems = append(problems, fmt.Errorf("%s failed", pluralize(o.counts.failed, "test")))
 	}
 	for _, test := range t.skipped() {
-		if !r.budget.maySkip(test) {
+		if !r.budget.maySkip(test, r.checkout.full) {
 			why := strings.TrimSpace(strings.Join(t.output[test], ""))
 			problems = append(problems, fmt.Errorf("%s was skipped, which hack/budget.yaml does not allow: %s", test, why))
 		}

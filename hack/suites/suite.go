@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 )
 
 // prepareName is the name of the preparation in the budget and the table.
@@ -90,15 +91,23 @@ func unit(c checkout) ([]command, error) {
 	if err != nil {
 		return nil, err
 	}
-	dirs := selectDirs(product, func(p testPackage) bool { return p.unit && !p.envtest && !inE2E(p) })
+	isUnit := func(p testPackage) bool { return p.unit && !p.envtest && !inE2E(p) }
 	args := []string{"-race", "-skip", goldenWord}
+	// A cached result would repeat the random values of an earlier run.
+	fresh := append(slices.Clone(args), "-count=1")
 	if c.full {
-		args = append(args, "-count=1")
+		args = fresh
 	}
-	commands := []command{
-		goTest(c.root, dirs, args...),
-		goTest(c.hack(), selectDirs(tools, func(testPackage) bool { return true })),
+	var commands []command
+	for _, group := range []struct {
+		random bool
+		args   []string
+	}{{false, args}, {true, fresh}} {
+		if dirs := selectDirs(product, func(p testPackage) bool { return isUnit(p) && p.random == group.random }); len(dirs) > 0 {
+			commands = append(commands, goTest(c.root, dirs, group.args...))
+		}
 	}
+	commands = append(commands, goTest(c.hack(), selectDirs(tools, func(testPackage) bool { return true })))
 	if c.full {
 		commands = append(commands, fuzz(c.root, product)...)
 	}

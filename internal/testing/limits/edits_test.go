@@ -8,6 +8,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/authz"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 	"github.com/openservicemesh/osm-operator/internal/testing/verdict"
 )
@@ -15,8 +16,15 @@ import (
 // ownPort is the port of the harness's application in each pod.
 const ownPort = 8080
 
-// drained exceeds the drain time of the sidecars in these tests.
-const drained = 2 * time.Second
+// drained exceeds the drain time of the sidecars: after it, a connection of a drained listener is closed.
+const drained = verdict.DrainTime + time.Second
+
+// The wait for connections that an edit must not close is longer than the drain time. Otherwise a drained listener is not noticed.
+func TestAuditT2EditsOutlastTheDrainTime(t *testing.T) {
+	if drained <= verdict.DrainTime {
+		t.Errorf("the test waits %s, and the drain time is %s", drained, verdict.DrainTime)
+	}
+}
 
 // editOf changes all settings that do not affect a listener; n makes each edit different.
 func editOf(service catalog.Name, n uint32) *catalog.UpstreamTrafficSetting {
@@ -40,6 +48,8 @@ func (s *testMesh) edits(t *testing.T) {
 	for _, a := range s.servers {
 		a.reset()
 	}
+	// A connection that begins before the workers have the last change may still meet a listener that drains.
+	eventually.True(t, timeout, "the listeners of earlier tests have drained", func() bool { return s.draining(t) == 0 })
 	session, running := s.echoes(t), s.hold(t, booksIP)
 	if session == nil {
 		t.Fatal("the TCP port does not work")
@@ -62,6 +72,18 @@ func (s *testMesh) edits(t *testing.T) {
 	if got := <-running; got.Status != 200 {
 		t.Errorf("a running request = %+v, want 200", got)
 	}
+}
+
+// draining returns the number of listeners and filter chains that drain.
+func (s *testMesh) draining(t *testing.T) int {
+	t.Helper()
+	total := 0
+	for i := range 4 {
+		for _, name := range []string{"total_listeners_draining", "total_filter_chains_draining"} {
+			total += s.statistic(t, s.Pod(i), "listener_manager."+name)
+		}
+	}
+	return total
 }
 
 // listenerChanges returns the listener update counters of the sidecars.

@@ -25,6 +25,7 @@ func TestOpenConnections(t *testing.T) {
 	other := s.clientScope()
 	other.Outbound = other.Outbound[1:]
 	s.configure(t, other, server)
+	s.outlastsDrain(t, conn)
 	if _, err := io.WriteString(conn, "still here\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -50,6 +51,36 @@ func TestOpenConnections(t *testing.T) {
 	}
 	if got, err := s.client.Exchange(t, "10.96.0.2:3306", "hello\n"); got != "" || isTimeout(err) {
 		t.Errorf("a new connection after the permission was removed = %q, %v, want a closed connection", got, err)
+	}
+}
+
+// outlastsDrain checks that a connection is open after the drain time. Envoy closes connections of drained listeners only then.
+func (s *shop) outlastsDrain(t *testing.T, conn net.Conn) {
+	t.Helper()
+	if err := conn.SetReadDeadline(time.Now().Add(s.network.Drain + s.network.Drain/2)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := conn.Read(make([]byte, 1)); n != 0 || !isTimeout(err) {
+		t.Errorf("read %d, %v during the drain time, want the connection to stay open", n, err)
+	}
+	if err := conn.SetReadDeadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestAuditT2DrainedConnectionsAreNoticed checks that outlastsDrain would notice a drained connection.
+func TestAuditT2DrainedConnectionsAreNoticed(t *testing.T) {
+	s := newShop(t)
+	s.configure(t, s.clientScope(), s.serverScope())
+	conn := s.greeted(t, databaseIP)
+	server := s.serverScope()
+	server.Inbound[3].DrainMark = "1"
+	s.server.Configure(t, server)
+	if err := conn.SetReadDeadline(time.Now().Add(s.network.Drain + s.network.Drain/2)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Read(make([]byte, 1)); isTimeout(err) {
+		t.Errorf("a drained connection is open after %s", s.network.Drain+s.network.Drain/2)
 	}
 }
 

@@ -38,18 +38,18 @@ type Network struct {
 // NewNetwork starts a network that ends with the test. The mesh initially has only its pods.
 func NewNetwork(t *testing.T) *Network {
 	t.Helper()
-	return newNetwork(t, drain, len(pods))
+	return newNetwork(t, DrainTime, len(pods))
 }
 
 // NewMixedNetwork is NewNetwork with sidecars of two minor versions of Envoy. The second half of the pods has the earlier one, so
 // that both versions are clients and servers of each other, also with the same account.
 func NewMixedNetwork(t *testing.T) *Network {
 	t.Helper()
-	return newNetwork(t, drain, len(pods)/2)
+	return newNetwork(t, DrainTime, len(pods)/2)
 }
 
-// drain is the drain time, which exceeds the duration of a request on a busy machine.
-const drain = 3 * time.Second
+// DrainTime is the drain time of the sidecars. It exceeds the duration of a request on a busy machine.
+const DrainTime = 3 * time.Second
 
 // newNetwork starts the first pods with the current Envoy, and the others with the minor version before.
 func newNetwork(t *testing.T, drain time.Duration, usual int) *Network {

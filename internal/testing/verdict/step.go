@@ -18,7 +18,7 @@ const (
 	settleLimit = time.Minute
 	// staleLimit is how long responses may match the mesh before the edit after all sidecars have acknowledged it, while workers
 	// apply the update and connections drain.
-	staleLimit = 3 * drain
+	staleLimit = 3 * DrainTime
 	// quiet is the number of consecutive checks without new responses.
 	quiet = 3
 )

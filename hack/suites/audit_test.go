@@ -1,0 +1,76 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A skip is allowed if the budget lists it, and in `make test-full` only if the scenario does not belong to that run.
+func TestAuditT3SkipsAreListed(t *testing.T) {
+	b := budget{Skips: []skip{{Test: "p.TestLong", RunsInFull: true, Reason: "4 minutes"}, {Test: "p.TestMissing", Reason: "no hardware"}}}
+	for test, want := range map[string]struct{ short, full bool }{"p.TestLong": {true, false}, "p.TestMissing": {true, true}, "p.TestOther": {false, false}} {
+		if got := b.maySkip(test, false); got != want.short {
+			t.Errorf("make test may skip %s: %v, want %v", test, got, want.short)
+		}
+		if got := b.maySkip(test, true); got != want.full {
+			t.Errorf("make test-full may skip %s: %v, want %v", test, got, want.full)
+		}
+	}
+}
+
+// hiddenScenario matches a scenario that `make test` leaves out without a skip.
+var hiddenScenario = regexp.MustCompile(`if (lab\.IsF|f)ull\(\)[^{]*\{\s*t\.Run`)
+
+// No scenario is left out without a skip, which the budget lists.
+func TestAuditT3NoScenarioIsHidden(t *testing.T) {
+	hidden := "\tif full() {\n\t\tt.Run(\"a\", testA)\n"
+	if !hiddenScenario.MatchString(hidden) {
+		t.Errorf("%q is not found", hidden)
+	}
+	files, err := filepath.Glob("../../e2e/*/*_test.go")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no tests of e2e are found: %v", err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := hiddenScenario.Find(text); found != nil {
+			t.Errorf("%s hides a scenario from `make test`: call lab.RequireFull in it, and list it in hack/budget.yaml:\n%s", file, found)
+		}
+	}
+}
+
+// Tests that draw random values are never answered from the test cache.
+func TestAuditT4RandomTestsDrawAnew(t *testing.T) {
+	root := writeTree(t, map[string]string{
+		"go.mod":             "module m\n",
+		"hack/go.mod":        "module h\n",
+		"hack/a/a_test.go":   "package a\n\nfunc TestA() {}\n",
+		"fixed/f_test.go":    "package f\n\nfunc TestF() {}\n",
+		"random/r_test.go":   "package r\n\nimport \"pgregory.net/rapid\"\n\nvar _ = rapid.Check\n\nfunc TestR() {}\n",
+		"verdicts/v_test.go": "package v\n\nimport \"github.com/openservicemesh/osm-operator/internal/testing/verdict\"\n\nvar _ verdict.Network\n\nfunc TestV() {}\n",
+	})
+	commands, err := unit(checkout{root: root})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh := map[string]bool{}
+	for _, c := range commands {
+		for _, arg := range c.args {
+			if strings.HasPrefix(arg, "./") {
+				fresh[arg] = slices.Contains(c.args, "-count=1")
+			}
+		}
+	}
+	for dir, want := range map[string]bool{"./fixed": false, "./random": true, "./verdicts": true} {
+		if got, runs := fresh[dir]; got != want || !runs {
+			t.Errorf("%s runs: %v, without the cache: %v, want %v", dir, runs, got, want)
+		}
+	}
+}
