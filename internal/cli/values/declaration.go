@@ -18,6 +18,8 @@ type Declaration struct {
 	MeshConfig map[string]any
 	// Notes describe values that have no effect because they match the default.
 	Notes []string
+
+	provider certificateProvider
 }
 
 // Translate returns the declaration of a new mesh: OSM's presets (permissive mode and egress enabled), overridden by sets.
@@ -45,7 +47,7 @@ func declare(name, namespace string, traffic *v1alpha1.TrafficSpec, sets []strin
 			return nil, fmt.Errorf("--set %s=%s: %w", a.name, a.value, err)
 		}
 	}
-	return d, nil
+	return d, d.setProvider()
 }
 
 // Changes returns a declaration with only the fields in sets, for an existing mesh.
@@ -63,7 +65,7 @@ func Changes(name string, sets []string) (*Declaration, error) {
 			return nil, fmt.Errorf("--set %s=%s: %w", a.name, a.value, err)
 		}
 	}
-	return d, nil
+	return d, d.setProvider()
 }
 
 func (d *Declaration) set(a assignment) error {

@@ -40,6 +40,11 @@ var translations = map[string]func(*Declaration, string) error{
 	"osm.injector.resource.limits.cpu":           quantity((*Declaration).injector, corev1.ResourceCPU, limits),
 	"osm.injector.resource.limits.memory":        quantity((*Declaration).injector, corev1.ResourceMemory, limits),
 
+	"osm.certificateProvider.kind": provider,
+	"osm.certmanager.issuerName":   func(d *Declaration, v string) error { d.provider.name = &v; return nil },
+	"osm.certmanager.issuerKind":   func(d *Declaration, v string) error { d.provider.issuer = &v; return nil },
+	"osm.certmanager.issuerGroup":  func(d *Declaration, v string) error { d.provider.group = &v; return nil },
+
 	"osm.certificateProvider.serviceCertValidityDuration": duration,
 	"osm.certificateProvider.certKeyBitSize":              keySize,
 

@@ -25,6 +25,16 @@ func TestTranslate(t *testing.T) {
 			"namespace: osm-system\ntraffic: {permissive: true, egress: true}\nsidecar: {image: 'envoy:1', logLevel: debug}\ncontrolPlane: {logLevel: trace}\n" +
 				"certificates: {trustDomain: a.b, serviceCertificateDuration: 12h0m0s, key: {algorithm: RSA, size: 4096}}", "",
 		},
+		"cert-manager with OSM's issuer": {
+			[]string{"osm.certificateProvider.kind=cert-manager"},
+			"namespace: osm-system\ntraffic: {permissive: true, egress: true}\n" +
+				"certificates: {provider: CertManager, issuerRef: {name: osm-ca, kind: Issuer, group: cert-manager.io}}", "",
+		},
+		"cert-manager with another issuer": {
+			[]string{"osm.certmanager.issuerName=corp,osm.certmanager.issuerKind=ClusterIssuer", "osm.certificateProvider.kind=cert-manager,osm.certmanager.issuerGroup=a.b"},
+			"namespace: osm-system\ntraffic: {permissive: true, egress: true}\n" +
+				"certificates: {provider: CertManager, issuerRef: {name: corp, kind: ClusterIssuer, group: a.b}}", "",
+		},
 		"what only a MeshConfig has": {
 			[]string{"osm.outboundPortExclusionList={6379,7070},osm.enableDebugServer=true", "osm.outboundIPRangeExclusionList=10.0.0.0/8", "osm.tracing.port=9411"},
 			"namespace: osm-system\ntraffic: {permissive: true, egress: true}",
@@ -88,7 +98,9 @@ func TestRefuse(t *testing.T) {
 		{"osm.enableEgress=maybe", "must be true or false"},
 		{"osm.deployPrometheus=true", "does not deploy Prometheus"},
 		{"osm.image.registry=x", "RELATED_IMAGE"},
-		{"osm.certificateProvider.kind=vault", "built-in certificate authority"},
+		{"osm.certificateProvider.kind=vault", "cert-manager has an issuer for Vault"},
+		{"osm.vault.host=a", "Vault is supported through cert-manager"},
+		{"osm.certmanager.issuerName=a", "add --set osm.certificateProvider.kind=cert-manager"},
 		{"osm.osmController.podLabels.a=b", "spec.controlPlane"},
 		{"osm.nonsense=1", "kubectl explain mesh.spec"},
 		{"osm.outboundPortExclusionList={a}", "must be a list of numbers"},
