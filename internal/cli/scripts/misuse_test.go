@@ -99,9 +99,12 @@ var misuses = map[string]misuse{
 	}},
 	"verify ingress":              {"--to-pod a/b", "", "", map[string]string{"--to-pod a/b --mesh-name nope": unknownMesh}},
 	"verify control-plane-health": {"", neither, neither, map[string]string{"--mesh-name nope": unknownMesh}},
-	"alpha certificate rotate":    {"", "to rotate the root", "to rotate the root", map[string]string{"nope": "unexpected argument"}},
-	"completion nope":             {"", "unknown command \"nope\" for \"osm completion\"", "unknown command", nil},
-	"nope":                        {"", "unknown command \"nope\" for \"osm\"", "unknown command", nil},
+	"certificates":                {"", "", "", map[string]string{"--mesh-name nope": unknownMesh, "-o nope": "must be one of", "": "the status of Mesh present has no certificates"}},
+	"alpha certificate rotate": {"-y", "", "", map[string]string{
+		"nope": "unexpected argument", "-y --mesh-name nope": unknownMesh, "-y": "the status of Mesh present has no certificates", "-y -f nope": "--file is not supported",
+	}},
+	"completion nope": {"", "unknown command \"nope\" for \"osm completion\"", "unknown command", nil},
+	"nope":            {"", "unknown command \"nope\" for \"osm\"", "unknown command", nil},
 }
 
 // internals match what belongs into no message for users.
