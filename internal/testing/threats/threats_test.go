@@ -12,7 +12,7 @@ import (
 const root = "../../.."
 
 var (
-	declared = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	declared = regexp.MustCompile(`(?m)^func ([Tt]est\w+)\(`)
 	named    = regexp.MustCompile("`(Test\\w+)`")
 )
 
