@@ -124,7 +124,7 @@ func (q *sequencer) decide(t resource.Type, name string, snap Snapshot, now time
 		return q.compare(t, version, c, now)
 	case snap.IsPending(t, name):
 		return actionWait, resource.Versioned{}
-	case !known || version == stateAbsent || version == stateEmptyRoutes:
+	case !known || version == stateAbsent || version == stateRemoved || version == stateEmptyRoutes:
 		return actionNone, resource.Versioned{}
 	case version != stateUnsent:
 		return actionRemove, resource.Versioned{}
@@ -173,8 +173,10 @@ func (q *sequencer) recordSent(t resource.Type, name string, res resource.Versio
 		st.versions[name] = res.Version
 	case st.wildcard && version != stateUnsent:
 		delete(st.versions, name)
-	default:
+	case version == stateUnsent:
 		st.versions[name] = stateAbsent
+	default:
+		st.versions[name] = stateRemoved
 	}
 	if t == resource.Secrets && res.Content != nil && resource.IsServiceCertificate(name) {
 		q.certificateReusableUntil = time.Time{}

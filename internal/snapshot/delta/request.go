@@ -232,14 +232,18 @@ func canonicalName(t resource.Type, name string, snap Snapshot) string {
 	return name
 }
 
-// checkUnknownNames limits the memory for names that do not exist.
+// checkUnknownNames limits the memory for names that never existed for the client. Names that the client had are its own: when permissive
+// mode ends, thousands of them disappear before it unsubscribes. Those of an earlier stream are limited by the size of a request.
 func (q *sequencer) checkUnknownNames(t resource.Type, req *discovery.DeltaDiscoveryRequest, snap Snapshot) error {
 	versions := q.types[t].versions
 	if len(req.GetResourceNamesSubscribe())+len(req.GetResourceNamesUnsubscribe()) == 0 || len(versions) <= maxUnknownNames {
 		return nil
 	}
 	unknown := 0
-	for name := range versions {
+	for name, version := range versions {
+		if version != stateUnsent && version != stateAbsent && version != stateEmptyRoutes {
+			continue
+		}
 		if _, ok := snap.Content(t, name); !ok {
 			unknown++
 		}

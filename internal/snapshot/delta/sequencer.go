@@ -11,8 +11,10 @@ import (
 const (
 	// stateUnsent: the client subscribed to the name and waits for an answer.
 	stateUnsent resource.Version = iota
-	// stateAbsent: the client was told that the resource does not exist.
+	// stateAbsent: the client was told that the resource does not exist. It never had it.
 	stateAbsent
+	// stateRemoved: the client had the resource, and was told that it no longer exists.
+	stateRemoved
 	// stateEmptyRoutes: the client was sent an empty route configuration in place of a missing one.
 	stateEmptyRoutes
 	// stateReported: the client reported a certificate from an earlier stream, which may still be usable.
