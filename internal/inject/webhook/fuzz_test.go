@@ -9,7 +9,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/types"
 )
 
 // FuzzReview sends any body to the webhook. It answers each one, allows only with a patch that applies, and a patched pod has one
@@ -33,7 +32,7 @@ func FuzzReview(f *testing.F) {
 		if !answer.Response.Allowed || len(answer.Response.Patch) == 0 || json.Unmarshal(body, &asked) != nil {
 			return
 		}
-		if answer.Response.UID != types.UID(asked.Request.UID) {
+		if answer.Response.UID != asked.Request.UID {
 			t.Errorf("the response is for %q, the request was %q", answer.Response.UID, asked.Request.UID)
 		}
 		checkSidecars(t, asked.Request.Object.Raw, answer.Response.Patch)
