@@ -27,16 +27,19 @@ func run(args []string, getenv func(string) string, dirs bootstrap.Dirs, resolve
 	if err != nil {
 		return err
 	}
+	resolution, err := readDNS(resolverFile)
+	if err != nil {
+		return err
+	}
 	config := document.Bootstrap
+	config.XDSHost = resolution.hostOf(config.XDSHost)
 	config.ServiceAccount, config.Namespace, config.PodIPs, config.Dirs = pod.serviceAccount, pod.namespace, pod.ips, dirs
 	if err := writeBootstrap(config); err != nil {
 		return err
 	}
 	rules := document.Redirect
 	rules.PodIPs = pod.ips
-	if rules.Resolvers, err = resolvers(resolverFile); err != nil {
-		return err
-	}
+	rules.Resolvers = resolution.servers
 	if err := redirect.Apply(rules); err != nil {
 		return err
 	}

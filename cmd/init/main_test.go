@@ -44,7 +44,7 @@ func testDirs(t *testing.T) bootstrap.Dirs {
 func resolverPath(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "resolv.conf")
-	content := "# made by the kubelet\nsearch shop.svc.cluster.local svc.cluster.local\nnameserver 10.96.0.10\nnameserver fd96::a\nnameserver what\noptions ndots:5\n"
+	content := "# made by the kubelet\nsearch shop.svc.example.org svc.example.org\nnameserver 10.96.0.10\nnameserver fd96::a\nnameserver what\noptions ndots:5\n"
 	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestRun_PreparesPod(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"7f7c1f0e.sidecar.buyer.bookbuyer.cluster.local", "cluster: buyer.bookbuyer", "'::'"} {
+	for _, want := range []string{"7f7c1f0e.sidecar.buyer.bookbuyer.cluster.local", "cluster: buyer.bookbuyer", "osm-controller.osm-system.svc.example.org", "'::'"} {
 		if !strings.Contains(string(content), want) {
 			t.Errorf("%s lacks %s:\n%s", path, want, content)
 		}

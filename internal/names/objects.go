@@ -12,6 +12,9 @@ const (
 	Operator = "osm-operator"
 	// DefaultTrustDomain is the suffix of every workload principal by default.
 	DefaultTrustDomain = "cluster.local"
+	// DefaultClusterDomain is the DNS domain of most clusters. osm-init replaces it by that of the cluster in the host of the control plane.
+	// Elsewhere it is part of names that are never resolved.
+	DefaultClusterDomain = "cluster.local"
 
 	// Controller names the control plane's Deployment, Service and container.
 	Controller = "osm-controller"
@@ -83,4 +86,6 @@ func ADSCommonName(trustDomain string) string { return "ads." + trustDomain }
 func ReportCommonName(trustDomain string) string { return "report." + trustDomain }
 
 // ServiceHost is the fully qualified DNS name of a Kubernetes Service.
-func ServiceHost(name, namespace string) string { return name + "." + namespace + ".svc.cluster.local" }
+func ServiceHost(name, namespace string) string {
+	return name + "." + namespace + ".svc." + DefaultClusterDomain
+}
