@@ -12,6 +12,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/openservicemesh/osm-operator/controllers/operator"
+	"github.com/openservicemesh/osm-operator/controllers/operator/certificates"
 	"github.com/openservicemesh/osm-operator/internal/logging"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/operand"
@@ -25,6 +26,7 @@ func main() {
 	flag.StringVar(&options.ProbeAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz")
 	flag.StringVar(&metrics, "metrics-bind-address", ":8443", "address of /metrics over HTTPS; 0 disables it")
 	flag.StringVar(&further, "further-versions", "", "a directory with one subdirectory for each additional version that can be installed, such as a version under test")
+	flag.DurationVar(&options.MountDelay, "mount-delay", certificates.DefaultMountDelay, "how long kubelets take at most until pods have the files of a changed Secret or ConfigMap; each step of a rotation waits for it")
 	flag.StringVar(&logLevel, "log-level", "info", "trace, debug, info, warn, error, fatal, panic or disabled")
 	flag.BoolVar(&showVersion, "version", false, "print the version and exit")
 	flag.Parse()

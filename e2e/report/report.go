@@ -72,6 +72,8 @@ type Handshake struct {
 	Serial    string    `json:"serial,omitempty"`
 	NotBefore time.Time `json:"notBefore,omitzero"`
 	NotAfter  time.Time `json:"notAfter,omitzero"`
+	// Chain is the PEM of all certificates that the server sent.
+	Chain string `json:"chain,omitempty"`
 	// Error is the reason for the end of the connection; empty if the server accepted the client.
 	Error string `json:"error,omitempty"`
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"net"
 	"time"
 
@@ -37,6 +38,9 @@ func handshake(ctx context.Context, address, serverName string, protocols []stri
 		ServerName:         serverName,
 		NextProtos:         protocols,
 		VerifyPeerCertificate: func(raw [][]byte, _ [][]*x509.Certificate) error {
+			for _, der := range raw {
+				result.Chain += string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+			}
 			return describeCertificate(raw[0], &result)
 		},
 	}}

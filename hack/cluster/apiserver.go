@@ -52,7 +52,7 @@ func localOnly(f func(context.Context, *tool, *node.Node) error) func(*cobra.Com
 		if yes, err := usesCurrentCluster(); err != nil {
 			return err
 		} else if yes {
-			return fmt.Errorf("CLUSTER=current: the API server of a cluster that this tool did not create is never stopped or started")
+			return fmt.Errorf("CLUSTER=current: nothing is stopped, started or installed in a cluster that this tool did not create")
 		}
 		return run(cmd, args)
 	}

@@ -22,6 +22,10 @@ func (p *preparation) cluster(ctx context.Context) error {
 	if _, err := p.hack(ctx, "./images"); err != nil {
 		return err
 	}
+	// The certificate tests install cert-manager.
+	if _, err := p.hack(ctx, "./cluster", "cert-manager", "build"); err != nil {
+		return err
+	}
 	p.started = notRunning != nil
 	if _, err := p.hack(ctx, "./cluster", "up"); err != nil || os.Getenv("CLUSTER") == "current" {
 		return err

@@ -6,11 +6,10 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"os/exec"
-	"strings"
 	"text/template"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/hack/internal/kubectl"
 	"github.com/openservicemesh/osm-operator/hack/internal/progress"
 )
 
@@ -86,14 +85,7 @@ func (c Cluster) inClient(ctx context.Context, args ...string) (string, error) {
 }
 
 func (c Cluster) kubectl(ctx context.Context, stdin string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, c.Kubectl, append([]string{"--kubeconfig", c.Kubeconfig}, args...)...)
-	cmd.Stdin = strings.NewReader(stdin)
-	var out, problem bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &problem
-	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("`kubectl %s` failed: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(problem.String()))
-	}
-	return strings.TrimSpace(out.String()), nil
+	return kubectl.Client{Path: c.Kubectl, Kubeconfig: c.Kubeconfig}.Run(ctx, stdin, args...)
 }
 
 // eventually repeats f until it succeeds or checkTimeout has passed.

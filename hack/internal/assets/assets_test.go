@@ -38,8 +38,12 @@ func TestArtifactKeysAreUnique(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	certManager, err := certManager(hack)
+	if err != nil {
+		t.Fatal(err)
+	}
 	seen := map[string]string{}
-	for _, a := range []build.Artifact{kubernetes, Containerd(), Runc(), CNI(), CoreDNS(), nodeImages(hack, "/c/one"), nodeImages(hack, "/c/two")} {
+	for _, a := range []build.Artifact{kubernetes, Containerd(), Runc(), CNI(), CoreDNS(), certManager, nodeImages(hack, "/c/one"), nodeImages(hack, "/c/two")} {
 		key, err := build.Key(a)
 		if err != nil {
 			t.Fatal(err)
@@ -48,5 +52,24 @@ func TestArtifactKeysAreUnique(t *testing.T) {
 			t.Errorf("%s and %s have the same key", a.Name, other)
 		}
 		seen[key] = a.Name
+	}
+}
+
+// The operator uses the types of the version that the tests run.
+func TestCertManagerIsTheVersionOfTheOperator(t *testing.T) {
+	hack, err := FindHack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var versions []string
+	for _, file := range []string{filepath.Join(hack, "certmanager", "go.mod"), filepath.Join(hack, "..", "go.mod")} {
+		version, err := requiredVersion(file, certManagerModule)
+		if err != nil {
+			t.Fatal(err)
+		}
+		versions = append(versions, version)
+	}
+	if versions[0] != versions[1] {
+		t.Errorf("the tests run cert-manager %s, and the operator uses the types of %s", versions[0], versions[1])
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -26,15 +27,22 @@ var hermeticEnv = []string{"GOFLAGS=", "GOWORK=off"}
 // Run runs the command to completion. A failure's error contains the end of the output; otherwise the output is
 // dropped.
 func Run(ctx context.Context, c Command) error {
+	_, err := Output(ctx, c)
+	return err
+}
+
+// Output runs the command to completion and returns its standard output. A failure's error contains the end of all
+// output.
+func Output(ctx context.Context, c Command) (string, error) {
 	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
 	cmd.Dir = c.Dir
 	cmd.Env = slices.Concat(os.Environ(), hermeticEnv, c.Env)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
+	var all, out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = io.MultiWriter(&all, &out), &all
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("`%s` failed: %w\n%s", strings.Join(c.Args, " "), err, tail(out.String(), 30))
+		return "", fmt.Errorf("`%s` failed: %w\n%s", strings.Join(c.Args, " "), err, tail(all.String(), 30))
 	}
-	return nil
+	return out.String(), nil
 }
 
 // tail returns the last n lines.

@@ -1,0 +1,86 @@
+package certificates
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/e2e/lab"
+	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// changeCertificates applies a JSON merge patch to spec.certificates.
+func changeCertificates(t *testing.T, patch string) {
+	t.Helper()
+	mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: names.DefaultMesh}}
+	must(t, cluster.Patch(t.Context(), mesh, `{"spec":{"certificates":`+patch+`}}`))
+}
+
+// activeAuthority reads the certificate authority that the control plane uses.
+func activeAuthority(ctx context.Context) (*certificate.Root, error) {
+	var secret corev1.Secret
+	if err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: names.DefaultNamespace, Name: names.ActiveCASecret}, &secret); err != nil {
+		return nil, err
+	}
+	return certificate.Decode(secret.Data)
+}
+
+// awaitRotation waits until the mesh has moved from an authority to another one and a rotation is over, calls step once with each step
+// that it sees, and returns the new authority.
+func awaitRotation(t *testing.T, from *certificate.Root, step func(reason string)) *certificate.Root {
+	t.Helper()
+	start, last := time.Now(), ""
+	var now *certificate.Root
+	eventually(t, rotationLimit, "the mesh has another certificate authority", func(ctx context.Context) (bool, string, error) {
+		var mesh v1alpha1.Mesh
+		if err := cluster.Client.Get(ctx, client.ObjectKey{Name: names.DefaultMesh}, &mesh); err != nil {
+			return false, "", err
+		}
+		if c := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionRotatingAuthority); c != nil {
+			if c.Reason != last {
+				t.Logf("%5.1fs %s: %s", time.Since(start).Seconds(), c.Reason, c.Message)
+				last = c.Reason
+				step(c.Reason)
+			}
+			return false, c.Reason + ": " + c.Message, nil
+		}
+		var err error
+		if now, err = activeAuthority(ctx); err != nil {
+			return false, "", err
+		}
+		isOver := now.Generation() != from.Generation() && len(now.Anchors()) == 1
+		return isOver, fmt.Sprintf("%s issues; %s", now.Generation(), lab.Conditions(mesh.Status.Conditions)), nil
+	})
+	t.Logf("%5.1fs the rotation from %s to %s is over", time.Since(start).Seconds(), from.Generation(), now.Generation())
+	return now
+}
+
+// requireIssued verifies the chain that a sidecar presents with nothing but the trust of an authority.
+func requireIssued(t *testing.T, chain string, authority *certificate.Root) {
+	t.Helper()
+	block, rest := pem.Decode([]byte(chain))
+	if block == nil {
+		t.Fatalf("the sidecar presents no certificate: %q", chain)
+	}
+	leaf, err := x509.ParseCertificate(block.Bytes)
+	must(t, err)
+	roots, intermediates := x509.NewCertPool(), x509.NewCertPool()
+	roots.AppendCertsFromPEM(authority.CertPEM())
+	intermediates.AppendCertsFromPEM(rest)
+	if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: intermediates}); err != nil {
+		t.Errorf("the certificate of the sidecar is not one of the new authority: %v", err)
+	}
+	if !authority.Issued(leaf) {
+		t.Errorf("the certificate of the sidecar has another issuer than %s", authority.Generation())
+	}
+}

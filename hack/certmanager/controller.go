@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cert-manager/cert-manager/pkg/controller"
+	_ "github.com/cert-manager/cert-manager/pkg/controller/certificaterequests/approver"   // registers a controller
+	_ "github.com/cert-manager/cert-manager/pkg/controller/certificaterequests/ca"         // registers a controller
+	_ "github.com/cert-manager/cert-manager/pkg/controller/certificaterequests/selfsigned" // registers a controller
+	_ "github.com/cert-manager/cert-manager/pkg/controller/certificaterequests/vault"      // registers a controller
+	_ "github.com/cert-manager/cert-manager/pkg/controller/certificates/issuing"           // registers a controller
+	_ "github.com/cert-manager/cert-manager/pkg/controller/certificates/keymanager"        // registers a controller
+	_ "github.com/cert-manager/cert-manager/pkg/controller/certificates/readiness"         // registers a controller
+	_ "github.com/cert-manager/cert-manager/pkg/controller/certificates/requestmanager"    // registers a controller
+	_ "github.com/cert-manager/cert-manager/pkg/controller/certificates/revisionmanager"   // registers a controller
+	_ "github.com/cert-manager/cert-manager/pkg/controller/certificates/trigger"           // registers a controller
+	_ "github.com/cert-manager/cert-manager/pkg/controller/clusterissuers"                 // registers a controller
+	_ "github.com/cert-manager/cert-manager/pkg/controller/issuers"                        // registers a controller
+	_ "github.com/cert-manager/cert-manager/pkg/issuer/ca"                                 // registers an issuer
+	_ "github.com/cert-manager/cert-manager/pkg/issuer/selfsigned"                         // registers an issuer
+	_ "github.com/cert-manager/cert-manager/pkg/issuer/vault"                              // registers an issuer
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	// workers is the number of workers of each controller.
+	workers = 2
+	// minBackoff and maxBackoff limit the delay after a request that has failed. cert-manager's defaults are hours.
+	minBackoff, maxBackoff = time.Second, 10 * time.Second
+)
+
+// runController runs the controllers of certificates, requests and issuers.
+func runController(ctx context.Context) error {
+	factory, err := controller.NewContextFactory(ctx, controller.ContextOptions{
+		KubernetesAPIQPS: 50, KubernetesAPIBurst: 100,
+		IssuerOptions: controller.IssuerOptions{ClusterResourceNamespace: namespace},
+		CertificateOptions: controller.CertificateOptions{
+			CertificateRequestMinimumBackoffDuration: minBackoff, CertificateRequestMaximumBackoffDuration: maxBackoff,
+		},
+	})
+	if err != nil {
+		return err
+	}
+	root, err := factory.Build()
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for name, construct := range controller.Known() {
+		instance, err := construct(factory)
+		if err != nil {
+			return fmt.Errorf("the controller %s cannot be created: %w", name, err)
+		}
+		group.Go(func() error { return instance.Run(workers, ctx) })
+	}
+	// Constructors request informers, so these start afterwards.
+	root.SharedInformerFactory.Start(ctx.Done())
+	root.KubeSharedInformerFactory.Start(ctx.Done())
+	return group.Wait()
+}
