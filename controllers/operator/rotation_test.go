@@ -2,6 +2,7 @@ package operator_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -57,6 +58,20 @@ func waitRotated(t *testing.T, mesh *v1alpha1.Mesh) {
 	})
 }
 
+// waitCertificates waits until the status of a mesh has an issuer, a number of roots, both webhooks, and exactly some blockers.
+func waitCertificates(t *testing.T, mesh *v1alpha1.Mesh, issuer *certificate.Root, roots int, blockers ...string) {
+	t.Helper()
+	eventually(t, func() error {
+		get(t, mesh)
+		got := mesh.Status.Certificates
+		if got == nil || got.Issuer.Fingerprint != issuer.Generation() || !got.Issuer.NotAfter.Time.Equal(issuer.NotAfter()) || len(got.Roots) != roots ||
+			len(got.Webhooks) != 2 || !slices.Equal(got.Blockers, blockers) {
+			return fmt.Errorf("the status has %+v", got)
+		}
+		return nil
+	})
+}
+
 // The Secret with the certificate authority is replaced in one step, as users do. The mesh trusts both before the new one issues, waits
 // for a sidecar that lags and names it, goes on after a restart of the operator, and withdraws the old one.
 func TestAuditS16ReplacedAuthorityBecomesARotation(t *testing.T) {
@@ -71,6 +86,7 @@ func TestAuditS16ReplacedAuthorityBecomesARotation(t *testing.T) {
 	waitActive(t, name, old.Generation(), 2)
 	c := waitCondition(t, mesh, v1alpha1.ConditionRotatingAuthority, metav1.ConditionTrue, v1alpha1.ReasonWaitingForTrust)
 	assertContains(t, c.Message, "the sidecar of shop/stopped has not acknowledged the new root")
+	waitCertificates(t, mesh, old, 2, "the sidecar of shop/stopped has not acknowledged the new root")
 	trust := &corev1.ConfigMap{ObjectMeta: inMeshNamespace(name, names.TrustConfigMap(name))}
 	waitFor(t, trust, func(m *corev1.ConfigMap) error {
 		if got := m.Data[names.CABundleCert]; got != string(old.CertPEM())+string(next.CertPEM()) {
@@ -87,6 +103,7 @@ func TestAuditS16ReplacedAuthorityBecomesARotation(t *testing.T) {
 	cluster.health.lag(meshNamespace(name), "")
 	waitActive(t, name, next.Generation(), 1)
 	waitRotated(t, mesh)
+	waitCertificates(t, mesh, next, 1)
 	for secret, service := range map[string]string{secrets.InjectorCert: names.Injector, secrets.ValidatorCert: names.Validator} {
 		waitFor(t, &corev1.Secret{ObjectMeta: inMeshNamespace(name, secret)}, func(s *corev1.Secret) error { return signedBy(s, next) })
 		waitRenewed(t, name, secret, service)
