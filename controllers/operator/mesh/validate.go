@@ -15,9 +15,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operand"
 )
 
-// oldestKubernetes is the first version with the stable ValidatingAdmissionPolicy API.
-const oldestKubernetes = "1.30.0"
-
 // validate finds what must be changed by somebody before the mesh can be installed.
 func (r *Reconciler) validate(ctx context.Context, s *scope) error {
 	if err := r.checkCluster(); err != nil {
@@ -53,9 +50,9 @@ func (r *Reconciler) validate(ctx context.Context, s *scope) error {
 // checkCluster refuses clusters that are too old. A version that cannot be parsed is accepted.
 func (r *Reconciler) checkCluster() error {
 	cluster, err := version.ParseGeneric(r.Kubernetes)
-	if err != nil || cluster.AtLeast(version.MustParseGeneric(oldestKubernetes)) {
+	if err != nil || cluster.AtLeast(version.MustParseGeneric(names.OldestKubernetes)) {
 		return nil
 	}
 	return &observe.StalledError{Reason: v1alpha1.ReasonUnsupportedKubernetes, Message: fmt.Sprintf(
-		"this cluster runs Kubernetes %s, and version %s or later is required: upgrade the cluster", r.Kubernetes, oldestKubernetes)}
+		"this cluster runs Kubernetes %s, and version %s or later is required: upgrade the cluster", r.Kubernetes, names.OldestKubernetes)}
 }

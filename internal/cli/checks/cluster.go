@@ -14,9 +14,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// oldestKubernetes is the first version with the stable ValidatingAdmissionPolicy API. Native sidecars, which exist since 1.29, are required too.
-const oldestKubernetes = "1.30.0"
-
 // PreInstall checks whether a mesh can be installed.
 func (s Subject) PreInstall(ctx context.Context) []Group {
 	return []Group{
@@ -33,10 +30,10 @@ func (s Subject) kubernetes() Result {
 		return unreadable("the Kubernetes version", err)
 	}
 	parsed, err := version.ParseGeneric(found.GitVersion)
-	if err != nil || parsed.AtLeast(version.MustParseGeneric(oldestKubernetes)) {
+	if err != nil || parsed.AtLeast(version.MustParseGeneric(names.OldestKubernetes)) {
 		return ok("Kubernetes %s is supported", found.GitVersion)
 	}
-	return failed("upgrade the cluster", "Kubernetes %s is not supported: version %s or later is required", found.GitVersion, oldestKubernetes)
+	return failed("upgrade the cluster", "Kubernetes %s is not supported: version %s or later is required", found.GitVersion, names.OldestKubernetes)
 }
 
 func (s Subject) nodes(ctx context.Context) Result {
