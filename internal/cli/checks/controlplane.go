@@ -84,7 +84,7 @@ func (s Subject) mesh(ctx context.Context) []Result {
 			results = append(results, failed("", "%s is %s, %s: %s", kind, c.Status, c.Reason, c.Message))
 		}
 	}
-	return results
+	return append(results, s.certificates(m)...)
 }
 
 func (s Subject) meshConfig(ctx context.Context) Result {
