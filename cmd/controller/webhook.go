@@ -28,26 +28,31 @@ type validator struct {
 	watcher *certwatcher.CertWatcher
 }
 
-// newValidator returns the webhook. It listens at once, so that a port conflict fails the start.
+// newValidator returns the webhook of the program.
 func (p *program) newValidator() (*validator, error) {
 	reviews, err := validate.NewHTTPHandler(p.log.WithName("validator"), status.FindConflicts(p.manager.GetClient()), p.registry)
 	if err != nil {
 		return nil, err
 	}
-	dir := p.options.webhookCertDir
+	address := fmt.Sprintf(":%d", names.ValidatorPort)
+	return newValidator(address, p.options.webhookCertDir, p.http.Measure(reviews, validatePath), p.limits.CountClosed)
+}
+
+// newValidator returns a webhook with the certificate in a directory. It listens at once, so that a port conflict fails the start.
+func newValidator(address, dir string, reviews http.Handler, onClosed func()) (*validator, error) {
 	watcher, err := certwatcher.New(filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"))
 	if err != nil {
 		return nil, fmt.Errorf("the certificate of the webhook cannot be read from %s, where the operator's Secret is mounted: %w", dir, err)
 	}
-	listener, err := net.Listen("tcp", fmt.Sprintf(":%d", names.ValidatorPort))
+	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("the webhook cannot listen: %w", err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle(validatePath, p.http.Measure(reviews, validatePath))
+	mux.Handle(validatePath, reviews)
 	return &validator{
 		config: admissionserver.Config{
-			Listener: listener, Handler: mux, Certificate: watcher.GetCertificate, Requests: maxReviews, OnClosed: p.limits.CountClosed,
+			Listener: listener, Handler: mux, Certificate: watcher.GetCertificate, Requests: maxReviews, OnClosed: onClosed,
 		},
 		watcher: watcher,
 	}, nil
