@@ -39,12 +39,12 @@ func TestStateOf(t *testing.T) {
 	}
 }
 
-func TestPolicyName(t *testing.T) {
+func TestWaitName(t *testing.T) {
 	for text, want := range map[string]string{
 		"traffictarget/a": "TrafficTarget a", "TrafficTarget.access.smi-spec.io/a": "TrafficTarget a",
-		"tcproutes/b": "TCPRoute b", "retries.policy.openservicemesh.io/c": "Retry c", "TS/d": "TrafficSplit d", "pod/a": "", "a": "", "traffictarget/": "",
+		"tcproutes/b": "TCPRoute b", "retries.policy.openservicemesh.io/c": "Retry c", "TS/d": "TrafficSplit d", "mesh/osm": "Mesh osm", "deployment.apps/a": "Deployment a", "deploy/a": "Deployment a", "deployment/a/b": "", "pod/a": "", "a": "", "traffictarget/": "",
 	} {
-		kind, name, err := policyName(text)
+		kind, name, err := waitName(text)
 		if got := strings.TrimSpace(kind + " " + name); got != want || (err == nil) != (want != "") {
 			t.Errorf("%s is %q (%v), want %q", text, got, err, want)
 		}

@@ -43,7 +43,7 @@ func (a *app) completePolicies(cmd *cobra.Command, _ []string, prefix string) ([
 	typed, _, named := strings.Cut(prefix, "/")
 	if !named {
 		var kinds []string
-		for _, kind := range policyKinds() {
+		for _, kind := range append([]string{"deployment", "mesh"}, policyKinds()...) {
 			kinds = append(kinds, kind+"/")
 		}
 		return withPrefix(kinds, prefix), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace

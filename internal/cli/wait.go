@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	reportclient "github.com/openservicemesh/osm-operator/internal/report/client"
 )
 
 // shortNames maps short names to policy kinds.
@@ -43,16 +46,22 @@ func (a *app) waitCommand() *cobra.Command {
 	var timeout time.Duration
 	cmd := &cobra.Command{
 		Use:   "wait KIND/NAME...",
-		Short: "Wait until policies are in force",
+		Short: "Wait until policies are in force, or a mesh or Deployment is ready",
 		Long: `Wait until the control plane has accepted the current version of a policy, and all affected sidecars have acknowledged it. The
 command prints the number of sidecars and the elapsed time. Kinds are traffictarget, httproutegroup, tcproute, trafficsplit, retry, upstreamtrafficsetting,
 backpressure and ingressbackend.
 
 The exit code is 1 if a condition of the policy is False, for example because the MeshConfig disables its kind, another policy takes
 precedence, or an object that it refers to does not exist. It is also 1 if a sidecar rejects the policy or the timeout expires. A
-policy that affects no running pod is accepted with a message of its own.`,
-		Example: `  kubectl apply -f grant.yaml && osm wait -n bookstore traffictarget/bookthief-to-bookstore-v1`,
-		Args:    atLeast(1, "KIND/NAME"),
+policy that affects no running pod is accepted with a message of its own.
+
+mesh/NAME waits until the current version of a Mesh is ready, and fails if it is stalled. deployment/NAME waits until a Deployment is rolled
+out and the sidecars of all its pods have acknowledged their configuration. It fails if a pod has no sidecar or a sidecar rejects its
+configuration.`,
+		Example: `  kubectl apply -f grant.yaml && osm wait -n bookstore traffictarget/bookthief-to-bookstore-v1
+  osm wait mesh/osm --timeout 5m
+  osm wait -n bookstore deployment/bookstore-v1`,
+		Args: atLeast(1, "KIND/NAME"),
 		RunE: a.run(func(ctx context.Context, args []string) error {
 			namespace, err := a.kube.Namespace()
 			if err != nil {
@@ -67,14 +76,38 @@ policy that affects no running pod is accepted with a message of its own.`,
 	return cmd
 }
 
-// policyName parses "KIND/NAME". The kind may include its group, as in the output of kubectl.
-func policyName(text string) (kind, name string, err error) {
+// waited is an object that the command waits for.
+type waited interface {
+	fmt.Stringer
+	// poll returns true when the wait is over, and an error if it will not end without a change.
+	poll(ctx context.Context) (bool, error)
+	// pending describes what the wait lacks, summary the result, and restricted a restriction of it, which may be empty.
+	pending() string
+	summary() string
+	restricted() string
+}
+
+// Kinds that the command waits for besides policies.
+const (
+	waitMesh       = "Mesh"
+	waitDeployment = "Deployment"
+)
+
+// waitName parses "KIND/NAME". The kind may include its group, as in the output of kubectl.
+func waitName(text string) (kind, name string, err error) {
 	kind, name, found := strings.Cut(text, "/")
-	plain, _, _ := strings.Cut(kind, ".")
-	if known := policyKind(plain); found && known != "" && name != "" {
+	plain, _, _ := strings.Cut(strings.ToLower(kind), ".")
+	known := policyKind(plain)
+	switch plain {
+	case "mesh", "meshes":
+		known = waitMesh
+	case "deployment", "deployments", "deploy":
+		known = waitDeployment
+	}
+	if found && known != "" && name != "" && !strings.Contains(name, "/") {
 		return known, name, nil
 	}
-	return "", "", fmt.Errorf("invalid policy %q: must be KIND/NAME, such as traffictarget/NAME; kinds are %s", text, strings.Join(policyKinds(), ", "))
+	return "", "", fmt.Errorf("invalid object %q: must be KIND/NAME, such as traffictarget/NAME; kinds are mesh, deployment, %s", text, strings.Join(policyKinds(), ", "))
 }
 
 // waitOptions are the flags of the wait command.
@@ -83,11 +116,11 @@ type waitOptions struct {
 	timeout         time.Duration
 }
 
-// waitForAll waits for policies of a namespace, one after another.
-func (a *app) waitForAll(ctx context.Context, o waitOptions, policies []string) error {
+// waitForAll waits for objects, one after another. Policies and Deployments are those of the namespace.
+func (a *app) waitForAll(ctx context.Context, o waitOptions, objects []string) error {
 	var all []policyRef
-	for _, text := range policies {
-		kind, name, err := policyName(text)
+	for _, text := range objects {
+		kind, name, err := waitName(text)
 		if err != nil {
 			return err
 		}
@@ -96,35 +129,60 @@ func (a *app) waitForAll(ctx context.Context, o waitOptions, policies []string) 
 	limited, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	last := "the cluster has not answered"
-	err := a.waitForPolicies(limited, o.mesh, all, &last)
+	err := a.waitForObjects(limited, o.mesh, all, &last)
 	if ctx.Err() == nil && errors.Is(limited.Err(), context.DeadlineExceeded) && err != nil {
 		return fmt.Errorf("timed out after %s: %s: use a longer --timeout if it makes progress", o.timeout, last)
 	}
 	return err
 }
 
-// waitForPolicies waits until policies are in force. It stores what it waits for in last.
-func (a *app) waitForPolicies(ctx context.Context, meshName string, policies []policyRef, last *string) error {
-	c, m, err := a.open(ctx, meshName, nil)
+// waitForObjects waits for objects. It stores what it waits for in last.
+func (a *app) waitForObjects(ctx context.Context, meshName string, objects []policyRef, last *string) error {
+	c, err := a.kube.Client()
 	if err != nil {
 		return err
 	}
-	replicas := a.reports(ctx, c, m)
-	for _, p := range policies {
-		w := &policyWait{policyRef: p, mesh: m, reader: c, reports: replicas}
+	waitOf, err := a.waits(ctx, c, meshName, objects)
+	if err != nil {
+		return err
+	}
+	for _, object := range objects {
+		w := waitOf(object)
 		err := wait.PollUntilContextCancel(ctx, waitInterval, true, func(ctx context.Context) (bool, error) {
 			done, err := w.poll(ctx)
-			*last = p.String() + " is not in force: " + w.last
-			a.progress().report("%s", w.last)
+			*last = w.String() + " " + w.pending()
+			a.progress().report("%s", *last)
 			return done, err
 		})
 		if err != nil {
 			return err
 		}
-		for _, warning := range w.warnings {
-			a.note("Warning: %s: %s", p, warning)
+		if text := w.restricted(); text != "" {
+			a.note("Warning: %s: %s", w, text)
 		}
 		a.line("%s (%s)", w.summary(), a.progress().elapsed())
 	}
 	return nil
+}
+
+// waits returns a function that returns the wait for an object. It reads the mesh only for objects of a mesh.
+func (a *app) waits(ctx context.Context, c client.Client, meshName string, objects []policyRef) (func(policyRef) waited, error) {
+	var m mesh
+	var replicas *reportclient.Client
+	if slices.ContainsFunc(objects, func(o policyRef) bool { return o.kind != waitMesh }) {
+		var err error
+		if m, err = a.oneMesh(ctx, c, meshName); err != nil {
+			return nil, err
+		}
+		replicas = a.reports(ctx, c, m)
+	}
+	return func(o policyRef) waited {
+		switch o.kind {
+		case waitMesh:
+			return &meshWait{name: o.name, reader: c}
+		case waitDeployment:
+			return &deploymentWait{namespace: o.namespace, name: o.name, mesh: m, reader: c, reports: replicas}
+		}
+		return &policyWait{policyRef: o, mesh: m, reader: c, reports: replicas}
+	}, nil
 }

@@ -141,6 +141,9 @@ func (w *policyWait) summary() string {
 	return fmt.Sprintf("%s is in force: %s", w, w.last)
 }
 
+func (w *policyWait) pending() string    { return "is not in force: " + w.last }
+func (w *policyWait) restricted() string { return strings.Join(w.warnings, " ") }
+
 // readPolicy returns a policy.
 func readPolicy(ctx context.Context, c client.Reader, p policyRef) (*unstructured.Unstructured, error) {
 	for _, source := range traffic.Sources() {

@@ -88,8 +88,8 @@ var misuses = map[string]misuse{
 	"proxy status": {"", "", "", map[string]string{"--mesh-name nope": unknownMesh, "-n nope": "namespace nope does not exist or is not part of mesh present", "-o nope": "must be one of"}},
 	"dashboard":    {"", "", "", map[string]string{"--mesh-name nope": unknownMesh, "": "mesh present has no Grafana"}},
 	"wait": {"traffictarget/nope", "", "", map[string]string{
-		"nope/nope": "invalid policy \"nope/nope\"", "nope": "invalid policy \"nope\"", "traffictarget/nope -n inside": "TrafficTarget inside/nope not found",
-		"traffictarget/nope --mesh-name nope": unknownMesh, "traffictarget/nope --timeout 1ns": "timed out after 1ns", "traffictarget/nope --timeout nope": "invalid argument \"nope\"",
+		"nope/nope": "invalid object \"nope/nope\"", "nope": "invalid object \"nope\"", "traffictarget/nope -n inside": "TrafficTarget inside/nope not found",
+		"traffictarget/nope --mesh-name nope": unknownMesh, "traffictarget/nope --timeout 1ns": "timed out after 1ns", "mesh/nope": "Mesh nope not found", "deployment/nope -n inside": "Deployment inside/nope not found", "traffictarget/nope --timeout nope": "invalid argument \"nope\"",
 	}},
 	"check":              {"", neither, neither, map[string]string{"--mesh-name nope": unknownMesh, "-o nope": "must be one of"}},
 	"support error-info": {"nope", "unknown reason nope: list all reasons with", neither, map[string]string{"nope": "unknown reason nope"}},
