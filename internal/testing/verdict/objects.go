@@ -73,7 +73,21 @@ func meshConfig(s *catalog.Settings) configv1alpha2.MeshConfig {
 	config.Spec.FeatureFlags.EnableEnvoyActiveHealthChecks = s.ActiveHealthChecks
 	config.Spec.Sidecar.TLSMinProtocolVersion = configv1alpha2.TLSVersion(s.TLS.MinVersion)
 	config.Spec.Sidecar.TLSMaxProtocolVersion = configv1alpha2.TLSVersion(s.TLS.MaxVersion)
+	if value := teardownAnnotation(s.Teardown); value != "" {
+		config.Annotations = map[string]string{names.TeardownAnnotation: value}
+	}
 	return config
+}
+
+// teardownAnnotation returns the annotation with which the operator sets a teardown mode; empty without one.
+func teardownAnnotation(mode catalog.Teardown) string {
+	switch mode {
+	case catalog.TeardownOpen:
+		return names.TeardownOpen
+	case catalog.TeardownPassthrough:
+		return names.TeardownPassthrough
+	}
+	return ""
 }
 
 // namespaceObject returns a namespace of the mesh; nil has no override of permissive mode.
