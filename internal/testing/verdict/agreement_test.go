@@ -1,9 +1,13 @@
 package verdict
 
 import (
+	"reflect"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
 // TestAuditT5EngineAgreesWithReference compares the policy engine, on objects that the control plane has read, with the texts of SMI and OSM.
@@ -19,4 +23,25 @@ func TestAuditT5EngineAgreesWithReference(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestObjectsKeepSettings sets every field of the settings, so that a new field fails the test until the objects have it.
+func TestObjectsKeepSettings(t *testing.T) {
+	settings := &catalog.Settings{
+		Permissive: true, Egress: true, RetryPolicies: true, IngressBackends: true, ActiveHealthChecks: true, EmptyRulesSelectNothing: true,
+		TLS: catalog.TLS{
+			MinVersion: "TLSv1_2", MaxVersion: "TLSv1_3", CipherSuites: []string{"ECDHE-ECDSA-AES256-GCM-SHA384"}, ECDHCurves: []string{"P-256"},
+		},
+		Teardown: catalog.TeardownOpen,
+	}
+	fields := reflect.ValueOf(*settings)
+	for i := range fields.NumField() {
+		if fields.Field(i).IsZero() {
+			t.Errorf("%s is not set", fields.Type().Field(i).Name)
+		}
+	}
+	got := read(State{settings.Ref(): settings}.objects())[settings.Ref()]
+	if diff := cmp.Diff(settings, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }

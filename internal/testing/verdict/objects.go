@@ -70,24 +70,18 @@ func meshConfig(s *catalog.Settings) configv1alpha2.MeshConfig {
 		config.Spec.Traffic.RulesWithoutMatches = configv1alpha2.RulesWithoutMatchesNone
 	}
 	config.Spec.FeatureFlags.EnableRetryPolicy = s.RetryPolicies
+	config.Spec.FeatureFlags.EnableIngressBackendPolicy = s.IngressBackends
 	config.Spec.FeatureFlags.EnableEnvoyActiveHealthChecks = s.ActiveHealthChecks
 	config.Spec.Sidecar.TLSMinProtocolVersion = configv1alpha2.TLSVersion(s.TLS.MinVersion)
 	config.Spec.Sidecar.TLSMaxProtocolVersion = configv1alpha2.TLSVersion(s.TLS.MaxVersion)
-	if value := teardownAnnotation(s.Teardown); value != "" {
-		config.Annotations = map[string]string{names.TeardownAnnotation: value}
+	config.Spec.Sidecar.CipherSuites, config.Spec.Sidecar.ECDHCurves = s.TLS.CipherSuites, s.TLS.ECDHCurves
+	switch s.Teardown {
+	case catalog.TeardownOpen:
+		config.Annotations = map[string]string{names.TeardownAnnotation: names.TeardownOpen}
+	case catalog.TeardownPassthrough:
+		config.Annotations = map[string]string{names.TeardownAnnotation: names.TeardownPassthrough}
 	}
 	return config
-}
-
-// teardownAnnotation returns the annotation with which the operator sets a teardown mode; empty without one.
-func teardownAnnotation(mode catalog.Teardown) string {
-	switch mode {
-	case catalog.TeardownOpen:
-		return names.TeardownOpen
-	case catalog.TeardownPassthrough:
-		return names.TeardownPassthrough
-	}
-	return ""
 }
 
 // namespaceObject returns a namespace of the mesh; nil has no override of permissive mode.
