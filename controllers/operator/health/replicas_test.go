@@ -23,7 +23,9 @@ func TestReplicaOf(t *testing.T) {
 	}})
 	proxies := []rotation.Proxy{
 		{Name: "shop/a", Since: noon, UsesCertificates: true, Synced: true, Issuer: "g1"},
-		{Name: "shop/b", UsesCertificates: true}, {Name: "shop/c", UsesCertificates: true}, {Name: "shop/d", Synced: true},
+		{Name: "shop/b", UsesCertificates: true},
+		{Name: "shop/c", UsesCertificates: true},
+		{Name: "shop/d", Synced: true},
 	}
 	want := rotation.Replica{Name: "r", Issuer: "g2", Trusted: []string{"g1", "g2"}, Since: noon, Proxies: proxies}
 	if diff := cmp.Diff(want, got); diff != "" {
