@@ -34,6 +34,7 @@ var placeholders = []struct {
 	pattern     *regexp.Regexp
 	replacement string
 }{
+	{regexp.MustCompile(`\b[0-9a-f]{12}\b`), "FINGERPRINT"},
 	{regexp.MustCompile(`\b[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]+Z?)?`), "DATE"},
 	{regexp.MustCompile(`-[0-9a-f]{6,10}-[a-z0-9]{5}\b`), "-POD"},
 	{regexp.MustCompile(`\b[0-9]{1,3}([.][0-9]{1,3}){3}\b`), "ADDRESS"},
