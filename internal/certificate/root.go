@@ -144,13 +144,7 @@ func (r *Root) NotAfter() time.Time { return r.issuing.NotAfter }
 func (r *Root) Generation() string { return fingerprint(r.issuing) }
 
 // Anchors returns the fingerprints of the trusted certificates, in their order.
-func (r *Root) Anchors() []string {
-	anchors := make([]string, 0, len(r.trusted))
-	for _, c := range r.trusted {
-		anchors = append(anchors, fingerprint(c))
-	}
-	return anchors
-}
+func (r *Root) Anchors() []string { return fingerprints(r.trusted) }
 
 // Fingerprints returns the fingerprints of the certificates in a PEM text, in their order.
 func Fingerprints(text []byte) ([]string, error) {
@@ -158,7 +152,15 @@ func Fingerprints(text []byte) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return (&Root{trusted: certificates}).Anchors(), nil
+	return fingerprints(certificates), nil
+}
+
+func fingerprints(certificates []*x509.Certificate) []string {
+	list := make([]string, 0, len(certificates))
+	for _, c := range certificates {
+		list = append(list, fingerprint(c))
+	}
+	return list
 }
 
 // fingerprint returns a short hash of a certificate.

@@ -44,7 +44,7 @@ func addIngressChains(listener *listenerv3.Listener, s *scope.Scope, inbound []i
 }
 
 // ingressMatches returns the matches of the chains of a port. Envoy selects by server name first and does not backtrack. The names of
-// the Services therefore need a match of their own beside the one for any name: the chains of the mesh match these names too.
+// the Services therefore need a match of their own, in addition to the one for any name: the chains of the mesh match these names too.
 func ingressMatches(in scope.Ingress, inbound []inboundPort) []*listenerv3.FilterChainMatch {
 	match := func(transport string, hosts []string) *listenerv3.FilterChainMatch {
 		return &listenerv3.FilterChainMatch{
@@ -94,16 +94,12 @@ func ingressRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
 		host.TypedPerFilterConfig = map[string]*anypb.Any{
 			httpRBACFilter: message.Any(&httprbacv3.RBACPerRoute{Rbac: &httprbacv3.RBAC{Rules: ingressRules(in)}}),
 		}
-		host.RetryPolicy = localRetryPolicy
-		host.Routes = ambiguousRequestRoutes()
 		local := []weightedCluster{{cluster: localClusterName(in.Service, in.TargetPort), weight: 1}}
+		var routes []*routev3.Route
 		for _, match := range ingressRequests(in) {
-			host.Routes = append(host.Routes, &routev3.Route{Match: match, Action: forward(local, 0, nil)})
+			routes = append(routes, &routev3.Route{Match: match, Action: forward(local, 0, nil)})
 		}
-		host.Routes = withFault(host.Routes)
-		config := routeConfig(ingressRouteName(in), host)
-		config.RequestHeadersToAdd = forwardedForHeader
-		out = append(out, config)
+		out = append(out, serverRoutes(ingressRouteName(in), host, routes))
 	}
 	return out
 }

@@ -66,20 +66,26 @@ func inboundRoutes(in inboundPort, trustDomain string) *routev3.RouteConfigurati
 	if limit := portRequestLimit(in.Limits); limit != nil {
 		host.TypedPerFilterConfig[httpLimitFilter] = limitRequests(limit)
 	}
-	host.RetryPolicy = localRetryPolicy
-	host.Routes = ambiguousRequestRoutes()
 	local := []weightedCluster{{cluster: localClusterName(in.Service, in.TargetPort), weight: 1}}
+	var routes []*routev3.Route
 	for _, r := range in.Rules.Routes {
 		route := &routev3.Route{Match: requestMatch(r.Match), Action: forward(local, 0, nil)}
 		if limit := routeLimit(in.Limits, r.Match.PathRegex); limit != nil {
 			route.TypedPerFilterConfig = map[string]*anypb.Any{httpLimitFilter: limitRequests(limit)}
 		}
-		host.Routes = append(host.Routes, route)
+		routes = append(routes, route)
 	}
-	host.Routes = withFault(host.Routes)
-	out := routeConfig(inboundRouteName(in), host)
-	out.RequestHeadersToAdd = forwardedForHeader
-	return out
+	return serverRoutes(inboundRouteName(in), host, routes)
+}
+
+// serverRoutes is the route configuration of a port that others call. Whoever calls, ambiguous requests are rejected, and the application
+// receives the address of the connection.
+func serverRoutes(name string, host *routev3.VirtualHost, routes []*routev3.Route) *routev3.RouteConfiguration {
+	host.RetryPolicy = localRetryPolicy
+	host.Routes = withFault(append(ambiguousRequestRoutes(), routes...))
+	config := routeConfig(name, host)
+	config.RequestHeadersToAdd = forwardedForHeader
+	return config
 }
 
 // forwardedForHeader appends the address of the client's pod to x-forwarded-for. Earlier entries are claims of the

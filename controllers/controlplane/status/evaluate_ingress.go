@@ -2,7 +2,6 @@ package status
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,7 +16,6 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
-	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 // EvaluateIngress evaluates an IngressBackend: its fields, the feature flag of the MeshConfig in namespace, conflicts with older
@@ -28,14 +26,13 @@ func EvaluateIngress(namespace string) Evaluate {
 		if policy == nil {
 			return []metav1.Condition{unusedCondition(problems)}, nil
 		}
-		config := &configv1alpha2.MeshConfig{}
-		if err := reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: names.MeshConfig}, config); client.IgnoreNotFound(err) != nil {
+		disabled, err := disabledFeature(ctx, reader, namespace, "IngressBackend", "enableIngressBackendPolicy", func(f configv1alpha2.FeatureFlags) bool {
+			return f.EnableIngressBackendPolicy
+		})
+		if err != nil {
 			return nil, err
 		}
-		if !config.Spec.FeatureFlags.EnableIngressBackendPolicy {
-			problems = append(problems, ingest.Problem{Reason: ReasonDisabled, Message: fmt.Sprintf(
-				"IngressBackend objects have an effect only while spec.featureFlags.enableIngressBackendPolicy of MeshConfig %s/%s is true: set it to true.", namespace, names.MeshConfig)})
-		}
+		problems = append(problems, disabled...)
 		others, err := listEntries(ctx, reader, traffic.IngressBackend, policy.Name.Namespace, ingest.IngressBackend)
 		if err != nil {
 			return nil, err

@@ -82,7 +82,7 @@ func TestEvaluateSplit(t *testing.T) {
 	}
 }
 
-// A split whose requests have no destination is not accepted. A missing backend beside a usable one only loses its share.
+// A split whose requests have no destination is not accepted. A missing backend next to a usable one only loses its share.
 func TestAuditU5SplitWithoutUsableBackend(t *testing.T) {
 	weighted := func(backends ...any) *unstructured.Unstructured {
 		u := split("s", 1)

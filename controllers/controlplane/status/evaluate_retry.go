@@ -2,7 +2,6 @@ package status
 
 import (
 	"context"
-	"fmt"
 	"reflect"
 	"slices"
 
@@ -14,7 +13,6 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
-	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 // EvaluateRetry evaluates a Retry: its fields, the feature flag of the MeshConfig in namespace, and conflicts with older
@@ -25,14 +23,13 @@ func EvaluateRetry(namespace string) Evaluate {
 		if retry == nil {
 			return []metav1.Condition{condition(Accepted, ReasonAccepted, problems)}, nil
 		}
-		config := &configv1alpha2.MeshConfig{}
-		if err := reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: names.MeshConfig}, config); client.IgnoreNotFound(err) != nil {
+		disabled, err := disabledFeature(ctx, reader, namespace, "Retry", "enableRetryPolicy", func(f configv1alpha2.FeatureFlags) bool {
+			return f.EnableRetryPolicy
+		})
+		if err != nil {
 			return nil, err
 		}
-		if !config.Spec.FeatureFlags.EnableRetryPolicy {
-			problems = append(problems, ingest.Problem{Reason: ReasonDisabled, Message: fmt.Sprintf(
-				"Retry objects have an effect only while spec.featureFlags.enableRetryPolicy of MeshConfig %s/%s is true: set it to true.", namespace, names.MeshConfig)})
-		}
+		problems = append(problems, disabled...)
 		others, err := listMatching(ctx, reader, traffic.Retry, object.GetNamespace(), sameSource(object), ingest.Retry)
 		if err != nil {
 			return nil, err

@@ -1,8 +1,9 @@
 package health
 
 import (
+	"cmp"
+	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/report"
@@ -22,34 +23,25 @@ type Rejection struct {
 // single one of several that differs proves nothing about the revision: it can be compromised. Pods that were restarted
 // for a new revision are a group of their own.
 type group struct {
-	workload, revision string
-	proxies            []report.Proxy
+	workload string
+	proxies  []report.Proxy
 }
 
-// groupProxies returns the groups, sorted by workload.
+// groupProxies returns the groups, sorted by workload and revision.
 func groupProxies(proxies []report.Proxy) []group {
 	type key struct{ workload, revision string }
-	groups := map[key]*group{}
-	var list []*group
+	members := map[key][]report.Proxy{}
 	for _, p := range proxies {
 		k := key{p.Namespace + "/" + p.ServiceAccount, p.Revision}
-		if groups[k] == nil {
-			groups[k] = &group{workload: k.workload, revision: k.revision}
-			list = append(list, groups[k])
-		}
-		groups[k].proxies = append(groups[k].proxies, p)
+		members[k] = append(members[k], p)
 	}
-	slices.SortFunc(list, func(a, b *group) int {
-		if c := strings.Compare(a.workload, b.workload); c != 0 {
-			return c
-		}
-		return strings.Compare(a.revision, b.revision)
-	})
-	sorted := make([]group, 0, len(list))
-	for _, g := range list {
-		sorted = append(sorted, *g)
+	groups := make([]group, 0, len(members))
+	for _, k := range slices.SortedFunc(maps.Keys(members), func(a, b key) int {
+		return cmp.Or(cmp.Compare(a.workload, b.workload), cmp.Compare(a.revision, b.revision))
+	}) {
+		groups = append(groups, group{k.workload, members[k]})
 	}
-	return sorted
+	return groups
 }
 
 // rejections returns the groups of which more than half reject configuration.

@@ -41,7 +41,7 @@ func TestAuditO15NamespaceThatTheCacheLacksIsUsed(t *testing.T) {
 	}
 }
 
-// Argo CD takes an object with the instance label of an Application, and without owner, for a part of it, and prunes it.
+// Argo CD prunes an object that has the instance label of an Application and no owner, because it takes the object for a part of it.
 func TestAuditO12ArgoCDDoesNotPruneTheNamespace(t *testing.T) {
 	r, s := namespaceReconciler(interceptor.Funcs{})
 	if err := r.reconcileNamespace(t.Context(), s); err != nil {

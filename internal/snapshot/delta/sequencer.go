@@ -11,9 +11,9 @@ import (
 const (
 	// stateUnsent: the client subscribed to the name and waits for an answer.
 	stateUnsent resource.Version = iota
-	// stateAbsent: the client was told that the resource does not exist. It never had it.
+	// stateAbsent: a response to the client said that the resource does not exist. The client never had it.
 	stateAbsent
-	// stateRemoved: the client had the resource, and was told that it no longer exists.
+	// stateRemoved: the client had the resource, and a response removed it.
 	stateRemoved
 	// stateEmptyRoutes: the client was sent an empty route configuration in place of a missing one.
 	stateEmptyRoutes

@@ -39,7 +39,7 @@ func TestLoadReports_OfRealSidecars(t *testing.T) {
 			})
 		}
 	}
-	// Envoy counts from the moment it is told to report, so a first report shows that requests from now on are counted.
+	// Envoy counts from the first response that requests reports, so a first report shows that requests from now on are counted.
 	eventually.True(t, 4*loadstats.Interval, "all sidecars report", func() bool { return n.control.loads.Read().Reporting == len(pods) })
 	ask(1, "/a", good)
 	ask(1, "/denied", denied)

@@ -44,7 +44,8 @@ type oracle struct {
 }
 
 func newOracle(w State) *oracle {
-	o := &oracle{state: w, catalog: w.catalog(), reference: w.objects()}
+	o := &oracle{state: w, catalog: catalog.New(), reference: w.objects()}
+	o.catalog.Apply(changes(nil, w.entriesOf(o.reference)))
 	for _, s := range services {
 		if service := o.catalog.View().Service(s.name); service != nil {
 			o.services = append(o.services, service)

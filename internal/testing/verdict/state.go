@@ -10,6 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest" //nolint:staticcheck // its words make meshes read like sentences
+	"github.com/openservicemesh/osm-operator/internal/testing/reference"
 )
 
 // pods are the pods of every mesh. Identity and address of a pod never change.
@@ -89,8 +90,11 @@ func (w State) with(changes []catalog.Change) State {
 }
 
 // entries returns the entries of a control plane that has read the objects of the state.
-func (w State) entries() State {
-	all := read(w.objects())
+func (w State) entries() State { return w.entriesOf(w.objects()) }
+
+// entriesOf is entries for the objects of the state.
+func (w State) entriesOf(objects *reference.Cluster) State {
+	all := read(objects)
 	for ref, e := range w {
 		switch ref.Kind {
 		case catalog.KindRetry, catalog.KindUpstreamTrafficSetting, catalog.KindBackpressure, catalog.KindIngressBackend:
@@ -152,13 +156,6 @@ func changes(from, to State) []catalog.Change {
 
 func compareRefs(a, b catalog.Ref) int {
 	return cmp.Or(cmp.Compare(a.Kind, b.Kind), a.Name.Compare(b.Name))
-}
-
-// catalog returns a new catalog with all entries of the state.
-func (w State) catalog() *catalog.Catalog {
-	c := catalog.New()
-	c.Apply(changes(nil, w.entries()))
-	return c
 }
 
 // podAddress returns the IPv4 address of the pod with the index. The network's first pod is the control plane.

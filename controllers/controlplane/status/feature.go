@@ -1,0 +1,25 @@
+package status
+
+import (
+	"context"
+	"fmt"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// disabledFeature returns a problem if a switch of the MeshConfig in a namespace disables the objects of a kind.
+func disabledFeature(ctx context.Context, reader client.Reader, namespace, kind, field string, enabled func(configv1alpha2.FeatureFlags) bool) ([]ingest.Problem, error) {
+	config := &configv1alpha2.MeshConfig{}
+	if err := reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: names.MeshConfig}, config); client.IgnoreNotFound(err) != nil {
+		return nil, err
+	}
+	if enabled(config.Spec.FeatureFlags) {
+		return nil, nil
+	}
+	return []ingest.Problem{{Reason: ReasonDisabled, Message: fmt.Sprintf(
+		"%s objects have an effect only while spec.featureFlags.%s of MeshConfig %s/%s is true: set it to true.", kind, field, namespace, names.MeshConfig)}}, nil
+}
