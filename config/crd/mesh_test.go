@@ -34,7 +34,7 @@ const completeMesh = `
     tolerations: [{key: example.com/infrastructure, operator: Exists, effect: NoSchedule}]
     affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: kubernetes.io/hostname}]}}
     topologySpreadConstraints: [{maxSkew: 1, topologyKey: topology.kubernetes.io/zone, whenUnsatisfiable: DoNotSchedule}]
-  sidecar: {image: "example.com/envoy:v1", logLevel: "off", resources: {limits: {memory: 64Mi}}}
+  sidecar: {image: "example.com/envoy:v1", logLevel: "off", statistics: All, resources: {limits: {memory: 64Mi}}}
   traffic: {permissive: false, egress: true}
   certificates: {trustDomain: mesh.example.com, serviceCertificateDuration: 1h30m, key: {algorithm: RSA, size: 3072}, rotateRoot: 2026-11}
 `
@@ -67,6 +67,7 @@ func testMesh(t *testing.T, c client.Client) {
 		{"a CPU limit implies a CPU request", controller("{autoscaling: {maxReplicas: 3}, resources: {limits: {cpu: 1}}}"), ""},
 		{"the same pull secret twice", mesh("osm", "{controlPlane: {imagePullSecrets: [{name: a}, {name: a}]}}"), "Duplicate value"},
 		{"an image without a name", mesh("osm", "{controlPlane: {images: {controller: ''}}}"), "spec.controlPlane.images.controller"},
+		{"unknown statistics", mesh("osm", "{sidecar: {statistics: Some}}"), `Unsupported value: "Some"`},
 		{"unknown log level", mesh("osm", "{controlPlane: {logLevel: loud}}"), `Unsupported value: "loud"`},
 		{"invalid trust domain", mesh("osm", "{certificates: {trustDomain: Cluster.Local}}"), `"Cluster.Local" is not a trust domain: write a lowercase DNS name`},
 		{"invalid duration", mesh("osm", "{certificates: {serviceCertificateDuration: 24x}}"), `spec.certificates.serviceCertificateDuration "24x" is not a duration: write a number with a unit, for example 24h or 90m`},

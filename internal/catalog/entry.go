@@ -100,6 +100,8 @@ type Pod struct {
 	ServiceAccount string
 	IPs            []netip.Addr
 	Labels         map[string]string
+	// Workload is what manages the pod, for labels of metrics. It grants nothing.
+	Workload Workload
 	// Ports maps the names of container ports to their numbers.
 	Ports map[string]uint16
 	// Injected is true when the pod carries the mesh's sidecar.
@@ -114,6 +116,9 @@ type Pod struct {
 	// Finished is true when the pod has succeeded or failed. Services do not select it any more.
 	Finished bool
 }
+
+// Workload is what manages a pod, such as a Deployment, or the pod itself.
+type Workload struct{ Kind, Name string }
 
 // Ref implements Entry.
 func (p *Pod) Ref() Ref { return Ref{KindPod, p.Name} }

@@ -222,6 +222,7 @@ func (v *View) RootsOf(backend Name) []Name {
 type Backend struct {
 	Address  netip.AddrPort
 	Identity identity.ServiceAccount
+	Workload Workload
 	Ready    bool
 }
 
@@ -254,5 +255,5 @@ func (v *View) backend(service *Service, endpoint Endpoint, port uint16) (Backen
 	if !endpoint.Ready && !endpoint.Terminating {
 		return Backend{}, false
 	}
-	return Backend{Address: netip.AddrPortFrom(endpoint.Address, port), Identity: pod.Identity(), Ready: endpoint.Ready}, true
+	return Backend{Address: netip.AddrPortFrom(endpoint.Address, port), Identity: pod.Identity(), Workload: pod.Workload, Ready: endpoint.Ready}, true
 }

@@ -43,6 +43,7 @@ func clusterResources(s *scope.Scope, inbound []inboundPort) []Resource {
 func meshCluster(s *scope.Scope, c scope.Cluster) *clusterv3.Cluster {
 	out := newCluster(c.Name(), clusterv3.Cluster_EDS)
 	out.EdsClusterConfig = &clusterv3.Cluster_EdsClusterConfig{EdsConfig: ads}
+	out.Metadata = serviceMetadata(c.Service)
 	out.TransportSocket = clientTLS(s, c.Service)
 	out.TypedExtensionProtocolOptions = upstreamHTTP(c.Protocol, c.Upstream)
 	applyConnectionSettings(out, c.Upstream)
@@ -62,6 +63,7 @@ func podsCluster(s *scope.Scope, o scope.Outbound) *clusterv3.Cluster {
 	out.LbConfig = &clusterv3.Cluster_OriginalDstLbConfig_{OriginalDstLbConfig: &clusterv3.Cluster_OriginalDstLbConfig{
 		UpstreamPortOverride: wrapperspb.UInt32(uint32(o.PodPort)),
 	}}
+	out.Metadata = serviceMetadata(o.Service)
 	out.TransportSocket = clientTLS(s, o.Service)
 	out.TypedExtensionProtocolOptions = upstreamHTTP(o.Protocol, o.Upstream)
 	applyConnectionSettings(out, o.Upstream)
@@ -71,6 +73,7 @@ func podsCluster(s *scope.Scope, o scope.Outbound) *clusterv3.Cluster {
 // localCluster is the application in the sidecar's own pod.
 func localCluster(in inboundPort) *clusterv3.Cluster {
 	out := loopbackCluster(localClusterName(in.Service, in.TargetPort), in.TargetPort)
+	out.Metadata = serviceMetadata(in.Service)
 	out.TypedExtensionProtocolOptions = upstreamHTTP(in.Protocol, nil)
 	return out
 }

@@ -4,14 +4,10 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// markNamespace and markField locate the drain mark in the metadata of a filter chain.
-const (
-	markNamespace = "osm"
-	markField     = "drain"
-)
+// markField is the drain mark in the metadata of a filter chain.
+const markField = "drain"
 
 // drainMark is metadata that makes a filter chain differ from its predecessor, so that Envoy drains the chain's
 // connections.
@@ -19,9 +15,7 @@ func drainMark(mark string) *corev3.Metadata {
 	if mark == "" {
 		return nil
 	}
-	return &corev3.Metadata{FilterMetadata: map[string]*structpb.Struct{
-		markNamespace: {Fields: map[string]*structpb.Value{markField: structpb.NewStringValue(mark)}},
-	}}
+	return metadata(map[string]string{markField: mark})
 }
 
 // WithoutDrainMarks returns the listener without drain marks, and whether it had any. A restarted control plane has no
@@ -33,7 +27,7 @@ func WithoutDrainMarks(r Resource) (Resource, bool) {
 	}
 	marked := false
 	for _, chain := range listener.GetFilterChains() {
-		marked = marked || chain.GetMetadata().GetFilterMetadata()[markNamespace] != nil
+		marked = marked || chain.GetMetadata().GetFilterMetadata()[metadataNamespace] != nil
 	}
 	if !marked {
 		return r, false

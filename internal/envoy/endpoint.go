@@ -6,6 +6,7 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 
+	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
@@ -13,9 +14,17 @@ import (
 // locality is the zone of all endpoints, as in OSM: endpoints are not weighted by zone.
 const locality = "local"
 
-// Endpoints is the EDS resource of a cluster.
+// Endpoints is the EDS resource of a cluster. Endpoints of one workload share their metadata.
 func Endpoints(clusterName string, e scope.Endpoints) Resource {
-	return Resource{TypeURL: EndpointType, Name: clusterName, Message: loadAssignment(clusterName, e.Addresses...)}
+	message := loadAssignment(clusterName, e.Addresses...)
+	metadata := map[catalog.Workload]*corev3.Metadata{}
+	for i, workload := range e.Workloads {
+		if metadata[workload] == nil {
+			metadata[workload] = workloadMetadata(workload)
+		}
+		message.GetEndpoints()[0].GetLbEndpoints()[i].Metadata = metadata[workload]
+	}
+	return Resource{TypeURL: EndpointType, Name: clusterName, Message: message}
 }
 
 // loadAssignment has no locality when there are no addresses. Envoy then answers that there is no healthy upstream.

@@ -64,8 +64,8 @@ func scopes(t *testing.T) map[string]*scope.Scope {
 	return out
 }
 
-// renderYAML returns the resources as YAML documents. The access log is the same everywhere and has its own test, so a
-// placeholder replaces it.
+// renderYAML returns the resources as YAML documents. The access logs are the same everywhere and have their own tests, so
+// placeholders replace them.
 func renderYAML(t *testing.T, resources []envoy.Resource) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -98,6 +98,12 @@ func replaceAccessLogs(tree any) {
 		if config, ok := node["typedConfig"].(map[string]any); ok && config["logFormat"] != nil {
 			config["logFormat"] = "the usual"
 		}
+		if config, ok := node["typedConfig"].(map[string]any); ok && config["statsScope"] != nil {
+			for _, kind := range []string{"counters", "histograms"} {
+				config[kind] = statNames(config[kind])
+			}
+			delete(config, "statsScope")
+		}
 		for _, child := range node {
 			replaceAccessLogs(child)
 		}
@@ -106,4 +112,19 @@ func replaceAccessLogs(tree any) {
 			replaceAccessLogs(child)
 		}
 	}
+}
+
+// statNames returns the names of counters or histograms.
+func statNames(list any) any {
+	stats, ok := list.([]any)
+	if !ok {
+		return nil
+	}
+	var names []any
+	for _, s := range stats {
+		if s, ok := s.(map[string]any)["stat"].(map[string]any); ok {
+			names = append(names, s["name"])
+		}
+	}
+	return names
 }

@@ -42,7 +42,7 @@ func serverConnectionManager(routeConfig string) *hcmv3.HttpConnectionManager {
 	hcm.CommonHttpProtocolOptions = &corev3.HttpProtocolOptions{
 		HeadersWithUnderscoresAction: corev3.HttpProtocolOptions_REJECT_REQUEST,
 	}
-	hcm.AccessLog = requestLog
+	hcm.AccessLog = inboundRequestLogs
 	return hcm
 }
 
@@ -66,7 +66,7 @@ func connectionManager(routeConfig string) *hcmv3.HttpConnectionManager {
 		GenerateRequestId:        wrapperspb.Bool(true),
 		// Envoy's default ends a request after five minutes without data: quiet gRPC streams and WebSockets, slow answers.
 		StreamIdleTimeout: durationpb.New(0),
-		AccessLog:         accessLog,
+		AccessLog:         outboundRequestLogs,
 		UpgradeConfigs:    []*hcmv3.HttpConnectionManager_UpgradeConfig{{UpgradeType: "websocket"}},
 		RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{
 			ConfigSource:    ads,

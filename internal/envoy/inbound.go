@@ -63,7 +63,7 @@ func inboundListenerOf(s *scope.Scope, inbound []inboundPort) *listenerv3.Listen
 		originalDestination,
 		listenerFilter(tlsInspectorFilter, &tlsinspectorv3.TlsInspector{}),
 	}
-	out.AccessLog = unmatchedConnectionLog
+	out.AccessLog = inboundListenerLogs
 	for _, in := range inbound {
 		out.FilterChains = append(out.FilterChains, inboundChain(in, serverTLS(s, inboundTrustName(s.Key.Identity, in))))
 		if !in.Protocol.IsHTTP() {

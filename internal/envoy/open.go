@@ -38,5 +38,5 @@ func addPlaintextChains(listener *listenerv3.Listener, inbound []inboundPort) {
 // plaintextChain forwards connections to the application unchanged.
 func plaintextChain(in inboundPort, name string, match *listenerv3.FilterChainMatch) *listenerv3.FilterChain {
 	local := localClusterName(in.Service, in.TargetPort)
-	return &listenerv3.FilterChain{Name: name, FilterChainMatch: match, Filters: []*listenerv3.Filter{tcpToCluster("inbound-open-tcp-proxy."+local, local)}}
+	return &listenerv3.FilterChain{Name: name, FilterChainMatch: match, Filters: []*listenerv3.Filter{tcpToCluster(inboundConnectionLogs, "inbound-open-tcp-proxy."+local, local)}}
 }

@@ -19,11 +19,11 @@ func outboundListenerOf(s *scope.Scope) *listenerv3.Listener {
 	out := newBoundListener(outboundListener, names.OutboundPort, s.Key.Class, corev3.TrafficDirection_OUTBOUND)
 	out.UseOriginalDst = wrapperspb.Bool(true)
 	out.ListenerFilters = []*listenerv3.ListenerFilter{originalDestination, rejectSidecarPorts()}
-	out.AccessLog = unmatchedConnectionLog
+	out.AccessLog = outboundListenerLogs
 	if s.Egress {
 		out.DefaultFilterChain = &listenerv3.FilterChain{
 			Name:    passthroughChain,
-			Filters: []*listenerv3.Filter{tcpToCluster(passthroughCluster, passthroughCluster)},
+			Filters: []*listenerv3.Filter{tcpToCluster(outboundConnectionLogs, passthroughCluster, passthroughCluster)},
 		}
 		return out
 	}

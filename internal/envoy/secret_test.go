@@ -85,10 +85,15 @@ func TestEndpoints(t *testing.T) {
 	}
 	two := envoy.Endpoints("shop/books|80", scope.Endpoints{Addresses: []netip.AddrPort{
 		netip.MustParseAddrPort("10.0.0.1:80"), netip.MustParseAddrPort("[fd00::1]:80"),
-	}})
-	var got []string
+	}, Workloads: []catalog.Workload{{Kind: "Deployment", Name: "books"}, {}}})
+	var got, workloads []string
 	for _, e := range two.Message.(*endpointv3.ClusterLoadAssignment).GetEndpoints()[0].GetLbEndpoints() {
 		got = append(got, e.GetEndpoint().GetAddress().GetSocketAddress().GetAddress())
+		fields := e.GetMetadata().GetFilterMetadata()["osm"].GetFields()
+		workloads = append(workloads, fields["kind"].GetStringValue()+"/"+fields["name"].GetStringValue())
+	}
+	if diff := cmp.Diff([]string{"Deployment/books", "/"}, workloads); diff != "" {
+		t.Errorf("workloads (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"10.0.0.1", "fd00::1"}, got); diff != "" {
 		t.Errorf("addresses (-want +got):\n%s", diff)

@@ -3,6 +3,7 @@ package envoy
 import (
 	"time"
 
+	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	tcpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -21,7 +22,7 @@ const maxEarlyBytes = 16 << 10
 // application does not see connections of other clients. It closes connections that are idle for the given time; 0 is
 // Envoy's default of an hour.
 func tcpAfterHandshake(statPrefix, clusterName string, idle time.Duration) *listenerv3.Filter {
-	return tcpProxy(&tcpv3.TcpProxy{
+	return tcpProxy(inboundConnectionLogs, &tcpv3.TcpProxy{
 		IdleTimeout:         durationUnlessZero(idle),
 		StatPrefix:          statPrefix,
 		ClusterSpecifier:    &tcpv3.TcpProxy_Cluster{Cluster: clusterName},
@@ -31,8 +32,8 @@ func tcpAfterHandshake(statPrefix, clusterName string, idle time.Duration) *list
 }
 
 // tcpToCluster forwards connections to one cluster.
-func tcpToCluster(statPrefix, clusterName string) *listenerv3.Filter {
-	return tcpProxy(&tcpv3.TcpProxy{
+func tcpToCluster(logs []*accesslogv3.AccessLog, statPrefix, clusterName string) *listenerv3.Filter {
+	return tcpProxy(logs, &tcpv3.TcpProxy{
 		StatPrefix:       statPrefix,
 		ClusterSpecifier: &tcpv3.TcpProxy_Cluster{Cluster: clusterName},
 	})
@@ -45,7 +46,7 @@ func tcpSplit(statPrefix string, weightedClusters []weightedCluster, idle time.D
 	for _, b := range weightedClusters {
 		split.Clusters = append(split.Clusters, &tcpv3.TcpProxy_WeightedCluster_ClusterWeight{Name: b.cluster, Weight: b.weight})
 	}
-	return tcpProxy(&tcpv3.TcpProxy{
+	return tcpProxy(outboundConnectionLogs, &tcpv3.TcpProxy{
 		StatPrefix:         statPrefix,
 		ClusterSpecifier:   &tcpv3.TcpProxy_WeightedClusters{WeightedClusters: split},
 		MaxConnectAttempts: wrapperspb.UInt32(maxConnectAttempts),
@@ -53,7 +54,9 @@ func tcpSplit(statPrefix string, weightedClusters []weightedCluster, idle time.D
 	})
 }
 
-func tcpProxy(config *tcpv3.TcpProxy) *listenerv3.Filter {
-	config.AccessLog = accessLog
+// tcpProxy logs when the connection to the upstream is established, and at the end.
+func tcpProxy(logs []*accesslogv3.AccessLog, config *tcpv3.TcpProxy) *listenerv3.Filter {
+	config.AccessLog = logs
+	config.AccessLogOptions = &tcpv3.TcpProxy_TcpAccessLogOptions{FlushAccessLogOnConnected: true}
 	return message.NetworkFilter(tcpProxyFilter, config)
 }

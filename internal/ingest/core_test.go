@@ -80,9 +80,11 @@ func TestPod(t *testing.T) {
 	pod := read[corev1.Pod](t, injectedPod)
 	pod.Labels = map[string]string{"app": "bookstore", names.RevisionLabel: "osm-v1"}
 	pod.Annotations = map[string]string{names.ScrapeAnnotation: "true", "other": "x"}
+	pod.OwnerReferences = []metav1.OwnerReference{{Kind: "Group", Name: "g"}, {Kind: "StatefulSet", Name: "bookstore", UID: "o", Controller: new(true)}}
 	want := &catalog.Pod{
 		Name: x, UID: "u", ServiceAccount: "bookstore", IPs: []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("fd00::1")},
 		Labels: pod.Labels, Ports: map[string]uint16{"http": 8080, "setup": 98}, Injected: true, Revision: "osm-v1", Metrics: true,
+		Workload: catalog.Workload{Kind: "StatefulSet", Name: "bookstore"},
 	}
 	expect(t, want, Pod(pod), nil, nil)
 	stripped := StripPod(pod)

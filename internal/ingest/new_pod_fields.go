@@ -20,6 +20,9 @@ var newPodFields = []struct {
 	{"sidecar.resources", func(s *configv1alpha2.MeshConfigSpec) bool {
 		return len(s.Sidecar.Resources.Limits)+len(s.Sidecar.Resources.Requests) > 0
 	}},
+	{"sidecar.statistics", func(s *configv1alpha2.MeshConfigSpec) bool {
+		return s.Sidecar.Statistics == configv1alpha2.StatisticsAll
+	}},
 	{"sidecar.localProxyMode", func(s *configv1alpha2.MeshConfigSpec) bool {
 		return s.Sidecar.LocalProxyMode == configv1alpha2.LocalProxyModePodIP
 	}},

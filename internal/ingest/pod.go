@@ -6,9 +6,11 @@ import (
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/workload"
 )
 
 // Pod reads a pod. The entry shares the pod's label map, which must not change afterwards.
@@ -20,6 +22,7 @@ func Pod(pod *corev1.Pod) *catalog.Pod {
 		ServiceAccount: pod.Spec.ServiceAccountName,
 		IPs:            podIPs(pod),
 		Labels:         pod.Labels,
+		Workload:       catalog.Workload(workload.Of(pod)),
 		Ports:          namedPorts(pod),
 		Injected:       IsInjected(pod),
 		Revision:       pod.Labels[names.RevisionLabel],
@@ -88,6 +91,9 @@ func StripPod(pod *corev1.Pod) *corev1.Pod {
 	stripped.Name, stripped.Namespace, stripped.UID = pod.Name, pod.Namespace, pod.UID
 	stripped.ResourceVersion, stripped.Labels = pod.ResourceVersion, pod.Labels
 	stripped.DeletionTimestamp = pod.DeletionTimestamp
+	if owner := metav1.GetControllerOf(pod); owner != nil {
+		stripped.OwnerReferences = []metav1.OwnerReference{{Kind: owner.Kind, Name: owner.Name, Controller: owner.Controller}}
+	}
 	if scrape, ok := pod.Annotations[names.ScrapeAnnotation]; ok {
 		stripped.Annotations = map[string]string{names.ScrapeAnnotation: scrape}
 	}

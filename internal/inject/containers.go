@@ -11,6 +11,7 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/envoy/bootstrap"
 	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/workload"
 )
 
 const (
@@ -53,7 +54,7 @@ func initContainer(image string, args []string, privileged bool) corev1.Containe
 }
 
 // sidecarContainer returns Envoy as a native sidecar. It starts before the application, stops after it, and does not keep a Job running.
-func sidecarContainer(image, cluster string, probes []bootstrap.Probe, settings configv1alpha2.SidecarSpec) corev1.Container {
+func sidecarContainer(image, cluster string, owner workload.Reference, probes []bootstrap.Probe, settings configv1alpha2.SidecarSpec) corev1.Container {
 	security := hardened()
 	security.RunAsUser, security.RunAsGroup, security.RunAsNonRoot = new(int64(names.ProxyUID)), new(int64(names.ProxyUID)), new(true)
 	return corev1.Container{
@@ -70,7 +71,7 @@ func sidecarContainer(image, cluster string, probes []bootstrap.Probe, settings 
 			"--drain-strategy", "immediate",
 			"--disable-hot-restart",
 		},
-		Env:             podEnv(),
+		Env:             append(podEnv(), workloadEnv(owner)...),
 		Ports:           sidecarPorts(probes),
 		Resources:       settings.Resources,
 		RestartPolicy:   new(corev1.ContainerRestartPolicyAlways),
@@ -115,10 +116,19 @@ func podEnv() []corev1.EnvVar {
 	return []corev1.EnvVar{
 		fieldEnv("POD_UID", "metadata.uid"),
 		fieldEnv("POD_NAME", "metadata.name"),
-		fieldEnv("POD_NAMESPACE", "metadata.namespace"),
+		fieldEnv(names.PodNamespaceEnv, "metadata.namespace"),
 		fieldEnv("POD_IP", "status.podIP"),
 		fieldEnv("SERVICE_ACCOUNT", "spec.serviceAccountName"),
 	}
+}
+
+// workloadEnv returns the workload of the pod, which labels of metrics contain.
+func workloadEnv(owner workload.Reference) []corev1.EnvVar {
+	name := corev1.EnvVar{Name: names.WorkloadNameEnv, Value: owner.Name}
+	if owner.Name == "" { // the API server generates the name of a pod after its admission
+		name = fieldEnv(names.WorkloadNameEnv, "metadata.name")
+	}
+	return []corev1.EnvVar{{Name: names.WorkloadKindEnv, Value: owner.Kind}, name}
 }
 
 func fieldEnv(name, path string) corev1.EnvVar {

@@ -10,6 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/envoy/bootstrap"
 	"github.com/openservicemesh/osm-operator/internal/inject/initconfig"
 	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/workload"
 )
 
 // Mutate returns a copy of the pod with a sidecar. It replaces the parts of an earlier injection, so a copied or restored
@@ -66,6 +67,7 @@ func newDocument(pod *corev1.Pod, ns Namespace, c Config, uuid string) (initconf
 			XDSHost:     cmp.Or(c.XDSHost, names.ServiceHost(names.Controller, c.Namespace)),
 			XDSPort:     names.ADSPort,
 			Metrics:     scraped,
+			Statistics:  string(c.Settings.Sidecar.Statistics),
 			Probes:      probes,
 		},
 		Redirect: rules,
@@ -97,7 +99,7 @@ func addContainers(pod *corev1.Pod, ns Namespace, c Config, document initconfig.
 	cluster := cmp.Or(pod.Spec.ServiceAccountName, "default") + "." + ns.Name
 	pod.Spec.InitContainers = slices.Concat([]corev1.Container{
 		initContainer(initImage, args, c.Settings.Sidecar.EnablePrivilegedInitContainer),
-		sidecarContainer(envoyImage, cluster, document.Bootstrap.Probes, c.Settings.Sidecar),
+		sidecarContainer(envoyImage, cluster, workload.Of(pod), document.Bootstrap.Probes, c.Settings.Sidecar),
 	}, pod.Spec.InitContainers)
 	return nil
 }

@@ -49,6 +49,13 @@ func IsReservedPort(port uint16) bool {
 	return port >= LivenessPort && port <= LastProbePort
 }
 
+// Environment variables of the sidecar. Labels of its metrics have these values.
+const (
+	PodNamespaceEnv = "POD_NAMESPACE"
+	WorkloadKindEnv = "OSM_WORKLOAD_KIND"
+	WorkloadNameEnv = "OSM_WORKLOAD_NAME"
+)
+
 // Containers, volumes and paths that injection adds to a pod.
 const (
 	// SidecarContainer is the Envoy sidecar.

@@ -1,7 +1,6 @@
 package scope
 
 import (
-	"net/netip"
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
@@ -16,7 +15,7 @@ func BuildEndpoints(v *catalog.View, key EndpointsKey) Endpoints {
 		return result
 	}
 	allowed := parseAccounts(key.Identities)
-	var ready, terminating []netip.AddrPort
+	var ready, terminating []catalog.Backend
 	for _, port := range service.Ports {
 		if v.TargetPort(service, port) != key.TargetPort {
 			continue
@@ -26,17 +25,21 @@ func BuildEndpoints(v *catalog.View, key EndpointsKey) Endpoints {
 				continue
 			}
 			if backend.Ready {
-				ready = append(ready, backend.Address)
+				ready = append(ready, backend)
 			} else {
-				terminating = append(terminating, backend.Address)
+				terminating = append(terminating, backend)
 			}
 		}
 	}
-	result.Addresses = ready
+	usable := ready
 	if len(ready) == 0 {
-		result.Addresses = terminating
+		usable = terminating
 	}
-	slices.SortFunc(result.Addresses, netip.AddrPort.Compare)
-	result.Addresses = slices.Compact(result.Addresses)
+	slices.SortFunc(usable, func(a, b catalog.Backend) int { return a.Address.Compare(b.Address) })
+	usable = slices.CompactFunc(usable, func(a, b catalog.Backend) bool { return a.Address == b.Address })
+	for _, backend := range usable {
+		result.Addresses = append(result.Addresses, backend.Address)
+		result.Workloads = append(result.Workloads, backend.Workload)
+	}
 	return result
 }

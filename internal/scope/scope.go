@@ -139,4 +139,6 @@ type Endpoints struct {
 	Key EndpointsKey
 	// Addresses accept new connections. They are sorted.
 	Addresses []netip.AddrPort
+	// Workloads are those of the addresses, in their order, or nil.
+	Workloads []catalog.Workload
 }

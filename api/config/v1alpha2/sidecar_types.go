@@ -43,6 +43,11 @@ type SidecarSpec struct {
 	// +optional
 	Resources corev1.ResourceRequirements `json:"resources,omitzero"`
 
+	// statistics are Essential or All. Essential keeps the statistics of Envoy that dashboards, alerts and upgrades use.
+	// Metrics with labels of workloads do not depend on it. Applies to new pods. Default: Essential.
+	// +optional
+	Statistics Statistics `json:"statistics,omitempty"`
+
 	// tlsMinProtocolVersion is the minimum TLS version of sidecars. Default: TLSv1_2.
 	// +optional
 	TLSMinProtocolVersion TLSVersion `json:"tlsMinProtocolVersion,omitempty"`
@@ -78,4 +83,15 @@ const (
 	LocalProxyModeLocalhost LocalProxyMode = "Localhost"
 	// LocalProxyModePodIP sends inbound traffic to the IP address of the pod.
 	LocalProxyModePodIP LocalProxyMode = "PodIP"
+)
+
+// Statistics selects the statistics of Envoy.
+// +kubebuilder:validation:Enum=Essential;All
+type Statistics string
+
+const (
+	// StatisticsEssential keeps what dashboards, alerts and upgrades use.
+	StatisticsEssential Statistics = "Essential"
+	// StatisticsAll keeps all statistics.
+	StatisticsAll Statistics = "All"
 )

@@ -105,6 +105,12 @@ type SidecarSpec struct {
 	// initially none.
 	// +optional
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+
+	// statistics are the statistics of Envoy that a sidecar keeps: Essential, what dashboards, alerts and upgrades use, or All.
+	// Metrics with labels of workloads do not depend on it. Default: the value in the MeshConfig, initially Essential.
+	// +optional
+	// +kubebuilder:validation:Enum=Essential;All
+	Statistics *string `json:"statistics,omitempty"`
 }
 
 // TrafficSpec sets defaults for traffic that no policy selects.

@@ -54,6 +54,9 @@ func declarations(mesh *v1alpha1.Mesh) ([]declaration, error) {
 			}
 			add("spec.sidecar.resources", resources, "sidecar", "resources")
 		}
+		if c.Statistics != nil {
+			add("spec.sidecar.statistics", *c.Statistics, "sidecar", "statistics")
+		}
 	}
 	if c := mesh.Spec.Traffic; c != nil {
 		if c.Permissive != nil {

@@ -31,6 +31,8 @@ type Config struct {
 	XDSPort uint16 `json:"xdsPort"`
 	// Metrics is true when the pod is annotated for scraping.
 	Metrics bool `json:"metrics,omitempty"`
+	// Statistics is AllStatistics to keep all statistics of Envoy; others keep the essential ones.
+	Statistics string `json:"statistics,omitempty"`
 	// Probes are the application's health probes and hooks that the sidecar answers.
 	Probes []Probe `json:"probes,omitempty"`
 

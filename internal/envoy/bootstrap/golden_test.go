@@ -52,6 +52,7 @@ func goldenCases() map[string]Config {
 		"plain":                plainConfig(),
 		"dual-stack":           with(func(c *Config) { c.PodIPs = append(c.PodIPs, netip.MustParseAddr("fd00::7")) }),
 		"metrics":              with(func(c *Config) { c.Metrics = true }),
+		"all-statistics":       with(func(c *Config) { c.Statistics = AllStatistics }),
 		"probe-http":           with(func(c *Config) { c.Probes = []Probe{http} }),
 		"probe-tcp":            with(func(c *Config) { c.Probes = []Probe{tcp} }),
 		"probe-passthrough":    with(func(c *Config) { c.Probes = []Probe{tls} }),

@@ -33,11 +33,17 @@ type Pod struct {
 // the test with Envoy's error. The pod keeps the certificate of its first scope.
 func (p *Pod) Configure(t *testing.T, s *scope.Scope, endpoints ...scope.Endpoints) {
 	t.Helper()
+	p.SendAll(t, s, envoy.Build(s), endpoints...)
+}
+
+// SendAll is Configure with other resources than those of the scope, without endpoints and secrets.
+func (p *Pod) SendAll(t *testing.T, s *scope.Scope, built []envoy.Resource, endpoints ...scope.Endpoints) {
+	t.Helper()
 	if p.chain == nil {
 		p.chain, p.key = p.network.CA.Issue(t, s.Key.Identity, s.TrustDomain)
 	}
 	resources := slices.Concat(
-		envoy.Build(s),
+		built,
 		envoy.TrustSecrets(s, p.network.CA.RootPEM),
 		[]envoy.Resource{envoy.ServiceCertSecret(s.Key.Identity, p.chain, p.key)},
 	)

@@ -32,21 +32,7 @@ var accessLogFormat = map[string]string{
 	"upstream_host":         "%UPSTREAM_HOST%",
 }
 
-// accessLog writes one line of JSON to standard output per request, or per connection on TCP ports.
-var accessLog = []*accesslogv3.AccessLog{stdoutLog(nil)}
-
-// requestLog is accessLog without health checks of other sidecars.
-var requestLog = []*accesslogv3.AccessLog{stdoutLog(&accesslogv3.AccessLogFilter{
-	FilterSpecifier: &accesslogv3.AccessLogFilter_NotHealthCheckFilter{NotHealthCheckFilter: &accesslogv3.NotHealthCheckFilter{}},
-})}
-
-// unmatchedConnectionLog writes a line per connection that matches no filter chain. Other logs do not cover those.
-var unmatchedConnectionLog = []*accesslogv3.AccessLog{stdoutLog(&accesslogv3.AccessLogFilter{
-	FilterSpecifier: &accesslogv3.AccessLogFilter_ResponseFlagFilter{
-		ResponseFlagFilter: &accesslogv3.ResponseFlagFilter{Flags: []string{"NR"}},
-	},
-})}
-
+// stdoutLog writes one line of JSON to standard output per request, or per connection on TCP ports.
 func stdoutLog(filter *accesslogv3.AccessLogFilter) *accesslogv3.AccessLog {
 	fields := make(map[string]*structpb.Value, len(accessLogFormat))
 	for key, value := range accessLogFormat {
