@@ -40,6 +40,7 @@ func startRealAt(t *testing.T, options controlOptions, pod *catalog.Pod, entries
 	r.control.store.MarkSynced()
 	dir := t.TempDir()
 	config := bootstrap.Config{
+		Statistics: bootstrap.AllStatistics,
 		// The server uses the certificate of a workload "ads" in a namespace "control".
 		ProxyUUID: "uuid", TrustDomain: "control." + trustDomain, XDSHost: "127.0.0.1", XDSPort: names.ADSPort,
 		ServiceAccount: pod.ServiceAccount, Namespace: pod.Name.Namespace, PodIPs: []netip.Addr{netip.MustParseAddr("127.0.0.1")},

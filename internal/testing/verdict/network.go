@@ -114,7 +114,8 @@ func (n *Network) stats(pod *podstest.Pod, filter string) string {
 func (n *Network) bootstrap(t *testing.T, dir string, pod int, server netip.Addr) *bootstrapv3.Bootstrap {
 	t.Helper()
 	config := bootstrap.Config{
-		ProxyUUID: "uuid", TrustDomain: trustDomain, XDSHost: server.String(), XDSPort: names.ADSPort,
+		Statistics: bootstrap.AllStatistics,
+		ProxyUUID:  "uuid", TrustDomain: trustDomain, XDSHost: server.String(), XDSPort: names.ADSPort,
 		ServiceAccount: pods[pod].account, Namespace: pods[pod].name.Namespace, PodIPs: []netip.Addr{podAddress(pod), podAddress6(pod)},
 		Dirs: bootstrap.Dirs{Config: dir, Token: filepath.Join(dir, "token"), Trust: filepath.Join(dir, "trust")},
 	}
