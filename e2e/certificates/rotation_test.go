@@ -11,32 +11,31 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// The mesh gets a new root by declaration, moves to cert-manager, and back. The operator is killed in both waiting steps.
+// The mesh gets a new root by declaration, moves to cert-manager, and back. The operator is killed in both waiting steps of the first
+// rotation, and a stopped sidecar holds it until it continues.
 func TestAuthorityChangesUnderLoad(t *testing.T) {
-	must(t, cluster.ApplyFile(t.Context(), "config", "samples", "cert-manager", "issuer.yaml"))
 	t.Cleanup(func() { restoreMesh(t) })
 	s := deployShop(t)
 	for _, change := range []struct {
-		name, patch string
-		step        func(string)
-		check       func(*testing.T, *certificate.Root)
+		name   string
+		change func(*testing.T)
+		step   func(string)
+		check  func(*testing.T, *certificate.Root)
 	}{
-		{"a new root", `{"rotateRoot":"` + s.inside + `"}`, killOperator(t), func(*testing.T, *certificate.Root) {}},
-		{
-			"to cert-manager", `{"rotateRoot":null,"provider":"CertManager","issuerRef":{"name":"corporate","kind":"ClusterIssuer"}}`,
-			func(string) {}, requireCorporateRoot,
-		},
-		{"back to the built-in root", `{"provider":null,"issuerRef":null}`, func(string) {}, requireNoDelegation},
+		{"a new root", func(t *testing.T) { changeCertificates(t, `{"rotateRoot":"`+s.inside+`"}`) }, s.holdAndKill(t), func(*testing.T, *certificate.Root) {}},
+		{"to cert-manager", useCertManager, func(string) {}, requireCorporateRoot},
+		{"back to the built-in root", func(t *testing.T) { changeCertificates(t, `{"provider":null,"issuerRef":null}`) }, func(string) {}, requireNoDelegation},
 	} {
 		t.Run(change.name, func(t *testing.T) {
 			before, err := activeAuthority(t.Context())
 			must(t, err)
 			s.underLoad(t, func() {
-				changeCertificates(t, change.patch)
+				change.change(t)
 				after := awaitRotation(t, before, change.step)
 				requireIssued(t, s.chain(t), after)
 				change.check(t, after)
@@ -45,15 +44,37 @@ func TestAuthorityChangesUnderLoad(t *testing.T) {
 	}
 }
 
-// killOperator returns a function that deletes the pod of the operator without grace in a waiting step of a rotation.
-func killOperator(t *testing.T) func(string) {
+// useCertManager runs the commands that the demo prints.
+func useCertManager(t *testing.T) {
+	changeCertificates(t, `{"rotateRoot":null}`)
+	for _, command := range []string{lab.InstallCertManager, lab.UseCertManager} {
+		must(t, cluster.Shell(t.Context(), command))
+	}
+}
+
+// corporateIssuer refers to the issuer of the sample.
+const corporateIssuer = `{"name":"corporate","kind":"ClusterIssuer"}`
+
+// holdAndKill returns a function that deletes the pod of the operator without grace in the waiting steps of a rotation. A sidecar is
+// stopped before the rotation. The first waiting step must report it, and does not end before it continues.
+func (s shop) holdAndKill(t *testing.T) func(string) {
+	s.stopSidecar(t)
 	return func(reason string) {
 		if reason != v1alpha1.ReasonWaitingForTrust && reason != v1alpha1.ReasonWaitingForRenewal {
 			return
 		}
-		t.Logf("killing the operator in step %s", reason)
-		must(t, cluster.Client.DeleteAllOf(t.Context(), &corev1.Pod{}, client.InNamespace(names.OperatorNamespace), client.GracePeriodSeconds(0)))
+		killOperator(t, reason)
+		if reason == v1alpha1.ReasonWaitingForTrust {
+			s.requireHeld(t)
+		}
 	}
+}
+
+// killOperator deletes the pod of the operator without grace.
+func killOperator(t *testing.T, reason string) {
+	t.Helper()
+	t.Logf("killing the operator in step %s", reason)
+	must(t, cluster.Client.DeleteAllOf(t.Context(), &corev1.Pod{}, client.InNamespace(names.OperatorNamespace), client.GracePeriodSeconds(0)))
 }
 
 // requireCorporateRoot requires that the mesh trusts the root of cert-manager, and that the condition reports its issuance.

@@ -35,10 +35,10 @@ spec:
 // flows are the loads of the client: one opens a connection for each request, one reuses connections.
 var flows = [][]string{{"--rate", "50"}, {"--rate", "50", "--keep-alive"}}
 
-// shop is a client and a server in the mesh, and a pod outside of it.
+// shop is a client, a server and a pod whose sidecar can be stopped in the mesh, and a pod outside of it.
 type shop struct {
-	inside, outside  string
-	client, outsider *lab.Agent
+	inside, outside             string
+	client, outsider, stoppable *lab.Agent
 }
 
 // deployShop creates the pods and waits until requests succeed.
@@ -49,14 +49,18 @@ func deployShop(t *testing.T) shop {
 	t.Cleanup(func() { s.close(t) })
 	must(t, errors.Join(cluster.CreateNamespace(t.Context(), s.inside, names.DefaultMesh), cluster.CreateNamespace(t.Context(), s.outside, "")))
 	must(t, cluster.Put(t.Context(), fmt.Sprintf(policies, s.inside)))
-	for namespace, pods := range map[string][]string{s.inside: {"client", "server"}, s.outside: {"outsider"}} {
+	for namespace, pods := range map[string][]string{s.inside: {"client", "server", stoppable}, s.outside: {"outsider"}} {
 		for _, name := range pods {
 			account, pod := cluster.TestPod(namespace, name)
+			if name == stoppable {
+				allowSignals(pod)
+			}
 			must(t, cluster.Create(t.Context(), account, lab.TestService(namespace, name), pod))
 		}
 	}
 	must(t, errors.Join(cluster.PodsReady(t.Context(), podLimit, s.inside), cluster.PodsReady(t.Context(), podLimit, s.outside)))
 	s.client = cluster.Agent(t.Context(), s.inside, "client", lab.AgentPort)
+	s.stoppable = cluster.Agent(t.Context(), s.inside, stoppable, lab.AgentPort)
 	s.outsider = cluster.Agent(t.Context(), s.outside, "outsider", lab.AgentPort)
 	eventually(t, 20*time.Second, "requests succeed", func(ctx context.Context) (bool, string, error) {
 		result, err := s.client.Requests(ctx, s.url())

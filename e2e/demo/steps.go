@@ -110,9 +110,9 @@ Next steps:
   allow the thief  kubectl apply -f config/samples/bookstore/extras/allow-bookthief.yaml
   move the split   kubectl edit trafficsplit -n bookstore bookstore-split
   permissive mode  kubectl patch meshconfig -n osm-system osm-mesh-config --type merge -p '{"spec":{"traffic":{"enablePermissiveTrafficPolicyMode":true}}}'
-  cert-manager     go run -C hack ./cluster cert-manager up && kubectl apply -f config/samples/cert-manager/issuer.yaml
-                   kubectl patch mesh osm --type merge -p '{"spec":{"certificates":{"provider":"CertManager","issuerRef":{"name":"corporate","kind":"ClusterIssuer"}}}}'
+  cert-manager     %s
+                   %s
   table again      go run ./e2e/demo report
-  clean up         make demo-down`, cluster.Kubeconfig, cluster.Tools())
+  clean up         make demo-down`, cluster.Kubeconfig, cluster.Tools(), lab.InstallCertManager, lab.UseCertManager)
 	return nil
 }

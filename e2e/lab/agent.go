@@ -60,6 +60,12 @@ func (a *Agent) Stream(ctx context.Context, address string, args ...string) (*re
 	return decodeReport[report.Stream](a.Run(ctx, append([]string{"stream", address}, args...)...))
 }
 
+// Signal sends STOP or CONT to the processes of a program in the pod, which must share its processes.
+func (a *Agent) Signal(ctx context.Context, program, signal string) error {
+	_, err := a.Run(ctx, "signal", program, signal)
+	return err
+}
+
 // SetHealth sets the response of the server's /health.
 func (a *Agent) SetHealth(ctx context.Context, healthy bool) error {
 	_, err := a.post(ctx, fmt.Sprintf("/health?healthy=%t", healthy), nil)

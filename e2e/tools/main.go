@@ -25,7 +25,7 @@ func main() {
 // clientCommands returns the commands that an agent can run.
 func clientCommands() *cobra.Command {
 	root := &cobra.Command{Use: "tools", SilenceUsage: true, SilenceErrors: true}
-	root.AddCommand(requestCommand(), sessionCommand(), handshakeCommand(), streamCommand())
+	root.AddCommand(requestCommand(), sessionCommand(), handshakeCommand(), streamCommand(), signalCommand())
 	return root
 }
 
