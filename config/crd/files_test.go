@@ -38,6 +38,7 @@ func TestServedVersions(t *testing.T) {
 		"udproutes.specs.smi-spec.io":                       sets.New("v1alpha4"),
 		"traffictargets.access.smi-spec.io":                 sets.New("v1alpha3"),
 		"httproutegroups.specs.smi-spec.io":                 sets.New("v1alpha4"),
+		"meshrootcertificates.config.openservicemesh.io":    sets.New("v1alpha2"),
 		"ingressbackends.policy.openservicemesh.io":         sets.New("v1alpha1"),
 		"tcproutes.specs.smi-spec.io":                       sets.New("v1alpha4"),
 		"trafficsplits.split.smi-spec.io":                   sets.New("v1alpha2", "v1alpha4"),

@@ -31,6 +31,7 @@ func TestValidation(t *testing.T) {
 	t.Run("Upgrade", func(t *testing.T) { testUpgrade(t, c) })
 	t.Run("MeshRevision", func(t *testing.T) { testMeshRevision(t, c) })
 	t.Run("MeshConfig", func(t *testing.T) { testMeshConfig(t, c) })
+	t.Run("MeshRootCertificate", func(t *testing.T) { testMeshRootCertificate(t, c) })
 	t.Run("MeshConfigV1alpha1", func(t *testing.T) { testOldMeshConfig(t, server, c) })
 	t.Run("TrafficPolicies", func(t *testing.T) { testTrafficPolicies(t, c) })
 	t.Run("SMI", func(t *testing.T) { testSMI(t, c) })

@@ -33,6 +33,7 @@ func collected() []schema.GroupVersionKind {
 		{Group: "operator.openservicemesh.io", Version: "v1alpha1", Kind: "Mesh"},
 		{Group: "operator.openservicemesh.io", Version: "v1alpha1", Kind: "MeshRevision"},
 		{Group: "config.openservicemesh.io", Version: "v1alpha2", Kind: "MeshConfig"},
+		{Group: "config.openservicemesh.io", Version: "v1alpha2", Kind: "MeshRootCertificate"},
 		{Version: "v1", Kind: "Namespace"},
 		{Version: "v1", Kind: "Node"},
 	}

@@ -35,6 +35,10 @@ const (
 	CABundleKey = "private.key"
 	// DelegatedCA names the Certificate of cert-manager for the certificate authority of a mesh, and its Secret.
 	DelegatedCA = "osm-ca-cert-manager"
+	// FirstDeclaredCA and SecondDeclaredCA name the Secrets with the authorities that were issued for MeshRootCertificates. At most two of
+	// them are in use.
+	FirstDeclaredCA  = "osm-ca-root-1"
+	SecondDeclaredCA = "osm-ca-root-2"
 
 	// ContourCertSecret and NginxCertSecret are the Secrets in which OSM's documentation keeps the certificate of an ingress gateway.
 	ContourCertSecret = "osm-contour-envoy-client-cert"

@@ -122,6 +122,16 @@ const (
 	ReasonNotIssued = "NotIssued"
 )
 
+// Reasons of the conditions of a MeshRootCertificate.
+const (
+	// ReasonInvalidRoot means that the root cannot be used.
+	ReasonInvalidRoot = "InvalidRoot"
+	// ReasonRoleInEffect means that the root has its role in the whole mesh.
+	ReasonRoleInEffect = "RoleInEffect"
+	// ReasonRoleNotInEffect means that the mesh is moving towards the role of the root, or that the root cannot be used.
+	ReasonRoleNotInEffect = "RoleNotInEffect"
+)
+
 // Reasons of RotatingAuthority, in the order of the steps.
 const (
 	// ReasonDistributing means that the mesh starts to trust the new certificate authority. The old one issues.

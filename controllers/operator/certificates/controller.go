@@ -67,8 +67,10 @@ type scope struct {
 	gateway *gateway
 	// serving is when the certificates of the webhooks expire, by Secret.
 	serving map[string]time.Time
-	// delegation is what cert-manager does; nil with the built-in provider.
+	// delegation is what the external issuer does; nil with the built-in provider.
 	delegation *delegation
+	// declared are the MeshRootCertificates, oldest first.
+	declared []declared
 	// notes are sentences for the condition.
 	notes []string
 	// renewal is when the next certificate is renewed; 0 is never.
@@ -86,6 +88,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&admissionv1.MutatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
 		Watches(&admissionv1.ValidatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
 		Watches(&configv1alpha2.MeshConfig{}, mapper.BySiblings()).
+		Watches(&configv1alpha2.MeshRootCertificate{}, mapper.BySiblings()).
 		Watches(&corev1.Namespace{}, mapper.ByNamespace())
 	for _, secret := range r.Secrets.Sources(mapper.BySecret) {
 		b = b.WatchesRawSource(secret)
@@ -104,7 +107,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err == nil && maintained {
 		err = r.renew(ctx, s)
 	}
-	if err := errors.Join(err, r.writeCondition(ctx, s, maintained, err)); err != nil {
+	if err := errors.Join(err, r.writeCondition(ctx, s, maintained, err), r.writeStates(ctx, s)); err != nil {
 		return reconcile.Result{}, err
 	}
 	return reconcile.Result{RequeueAfter: s.renewal}, nil
@@ -220,7 +223,7 @@ func (r *Reconciler) writeCondition(ctx context.Context, s *scope, maintained bo
 	if d := s.delegation; d != nil && d.reason != "" {
 		editor.SetStatus(v1alpha1.ConditionCertificatesDelegated, metav1.ConditionFalse, d.reason, d.message)
 	} else if d != nil {
-		editor.SetStatus(v1alpha1.ConditionCertificatesDelegated, metav1.ConditionTrue, v1alpha1.ReasonIssued, "cert-manager issues the certificate authority")
+		editor.SetStatus(v1alpha1.ConditionCertificatesDelegated, metav1.ConditionTrue, v1alpha1.ReasonIssued, d.by+" issues the certificate authority")
 	} else if failed == nil {
 		editor.SetOrRemove(false, v1alpha1.ConditionCertificatesDelegated, "", "")
 	}

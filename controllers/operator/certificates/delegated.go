@@ -2,7 +2,9 @@ package certificates
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/controllers/operator/secrets"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/certificate/certmanager"
 	"github.com/openservicemesh/osm-operator/internal/names"
@@ -24,33 +27,22 @@ import (
 // delegationInterval is how often the Certificate is read. Its kind may be missing, so it is not watched.
 const delegationInterval = 15 * time.Second
 
-// delegation is the result of asking cert-manager for an authority.
+// delegation is the result of requesting an authority. by is who issues it, and an empty reason means that it is issued.
 type delegation struct {
-	reason, message string
+	by, reason, message string
 }
 
-// delegatedRoot reads the authority that cert-manager has issued. Until there is one, the mesh keeps what it has, or the built-in one.
-func (r *Reconciler) delegatedRoot(ctx context.Context, s *scope) (*certificate.Root, error) {
-	s.renewAfter(delegationInterval)
-	problem, err := r.requestAuthority(ctx, s)
+// authorityRequest requests an authority in a Secret of the mesh, and returns why it is not issued.
+type authorityRequest func(ctx context.Context, s *scope, secret string) (delegation, error)
+
+// delegatedRoot reads the authority of an external issuer. Until there is one, the mesh keeps what it has, or the built-in one.
+func (r *Reconciler) delegatedRoot(ctx context.Context, s *scope, name string, request authorityRequest) (*certificate.Root, error) {
+	issued, problem, err := r.issuedRoot(ctx, s, name, request)
 	if err != nil {
 		return nil, err
 	}
 	s.delegation = &problem
-	secret, err := r.Secrets.Get(ctx, s.wanted.Namespace, names.DelegatedCA)
-	if err != nil {
-		return nil, err
-	}
-	var issued *certificate.Root
-	if secret != nil {
-		if issued, err = certmanager.Authority(secret, r.Now()); err != nil {
-			problem.reason, problem.message = v1alpha1.ReasonNotIssued, err.Error()
-		}
-	}
 	switch {
-	case issued != nil && problem.reason != "":
-		problem.message += fmt.Sprintf("; the certificate authority that it has issued is used until %s", issued.NotAfter().UTC().Format(time.RFC3339))
-		return issued, nil
 	case issued != nil:
 		return issued, nil
 	case s.root != nil:
@@ -61,37 +53,67 @@ func (r *Reconciler) delegatedRoot(ctx context.Context, s *scope) (*certificate.
 	return r.builtInRoot(ctx, s)
 }
 
-// requestAuthority applies the Certificate of the mesh, and returns why cert-manager has not issued it.
-func (r *Reconciler) requestAuthority(ctx context.Context, s *scope) (delegation, error) {
-	wanted, err := certmanager.Certificate(certmanager.Request{
-		Mesh: s.mesh.Name, Namespace: s.wanted.Namespace, Name: names.DelegatedCA, Issuer: issuerReference(s.wanted.Issuer),
-		Key: rootKey(s.wanted.Key), Labels: operand.Labels(s.mesh.Name, ""),
-	})
+// issuedRoot requests an authority, and reads what has been issued last; nil if nothing has.
+func (r *Reconciler) issuedRoot(ctx context.Context, s *scope, name string, request authorityRequest) (*certificate.Root, delegation, error) {
+	s.renewAfter(delegationInterval)
+	problem, err := request(ctx, s, name)
 	if err != nil {
-		return delegation{}, err
+		return nil, problem, err
 	}
-	if err := apply.SetController(s.mesh, r.Client.Scheme(), wanted); err != nil {
-		return delegation{}, err
+	secret, err := r.Secrets.Get(ctx, s.wanted.Namespace, name)
+	if err != nil || secret == nil {
+		return nil, problem, err
 	}
+	issued, err := certmanager.Authority(secret, r.Now())
+	switch {
+	case err != nil:
+		problem.reason, problem.message = v1alpha1.ReasonNotIssued, err.Error()
+		return nil, problem, nil
+	case problem.reason != "":
+		problem.message += fmt.Sprintf("; the certificate authority that it has issued is used until %s", issued.NotAfter().UTC().Format(time.RFC3339))
+	}
+	return issued, problem, nil
+}
+
+// certManager returns a request that applies a Certificate of an issuer of cert-manager.
+func (r *Reconciler) certManager(issuer cmmeta.IssuerReference) authorityRequest {
+	return func(ctx context.Context, s *scope, name string) (delegation, error) {
+		wanted, err := certmanager.Certificate(certmanager.Request{
+			Mesh: s.mesh.Name, Namespace: s.wanted.Namespace, Name: name, Issuer: issuer,
+			Key: rootKey(s.wanted.Key), Labels: operand.Labels(s.mesh.Name, ""),
+		})
+		if err != nil {
+			return delegation{}, err
+		}
+		if err := apply.SetController(s.mesh, r.Client.Scheme(), wanted); err != nil {
+			return delegation{}, err
+		}
+		reason, message := r.requestCertificate(ctx, wanted)
+		return delegation{"cert-manager", reason, message}, nil
+	}
+}
+
+// requestCertificate applies a Certificate, and returns why cert-manager has not issued it.
+func (r *Reconciler) requestCertificate(ctx context.Context, wanted *unstructured.Unstructured) (reason, message string) {
 	live := &unstructured.Unstructured{}
 	live.SetGroupVersionKind(wanted.GroupVersionKind())
-	err = r.Live.Get(ctx, client.ObjectKeyFromObject(wanted), live)
+	err := r.Live.Get(ctx, client.ObjectKeyFromObject(wanted), live)
 	if err == nil && equality.Semantic.DeepDerivative(wanted.Object["spec"], live.Object["spec"]) {
 		if message := certmanager.Problem(live); message != "" {
-			return delegation{v1alpha1.ReasonNotIssued, fmt.Sprintf("cert-manager has not issued the Certificate %s/%s: %s", live.GetNamespace(), live.GetName(), message)}, nil
+			return v1alpha1.ReasonNotIssued, fmt.Sprintf("cert-manager has not issued the Certificate %s/%s: %s", live.GetNamespace(), live.GetName(), message)
 		}
-		return delegation{}, nil
+		return "", ""
 	}
 	if err == nil || apierrors.IsNotFound(err) {
 		err = r.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(wanted), client.FieldOwner(apply.FieldManager), client.ForceOwnership)
 	}
 	if isNotServed(err) {
-		return delegation{v1alpha1.ReasonKindNotServed, "cert-manager is not installed: the API server does not serve its kind Certificate"}, nil
+		return v1alpha1.ReasonKindNotServed, "cert-manager is not installed: the API server does not serve its kind Certificate"
 	}
 	if err != nil {
-		return delegation{v1alpha1.ReasonNotIssued, fmt.Sprintf("the Certificate %s/%s cannot be applied: %v", wanted.GetNamespace(), wanted.GetName(), err)}, nil
+		return v1alpha1.ReasonNotIssued, fmt.Sprintf("the Certificate %s/%s cannot be applied: %v", wanted.GetNamespace(), wanted.GetName(), err)
 	}
-	return delegation{v1alpha1.ReasonNotIssued, fmt.Sprintf("waiting for cert-manager to issue the Certificate %s/%s", wanted.GetNamespace(), wanted.GetName())}, nil
+	return v1alpha1.ReasonNotIssued, fmt.Sprintf("waiting for cert-manager to issue the Certificate %s/%s", wanted.GetNamespace(), wanted.GetName())
 }
 
 // isNotServed reports whether an error means that the API server does not serve a kind.
@@ -104,21 +126,37 @@ func issuerReference(issuer v1alpha1.IssuerReference) cmmeta.IssuerReference {
 	}
 }
 
-// endDelegation deletes the Certificate and its Secret when the mesh has a built-in authority again. The Secret is missing if cert-manager
-// never issued the Certificate.
-func (r *Reconciler) endDelegation(ctx context.Context, s *scope) error {
-	if s.wanted.Provider == v1alpha1.ProviderCertManager {
-		return nil
+// endDelegations deletes the Certificates and Secrets of authorities that the mesh does not request any more.
+func (r *Reconciler) endDelegations(ctx context.Context, s *scope) error {
+	var errs []error
+	for _, name := range secrets.Issued() {
+		if !s.requests(name) {
+			errs = append(errs, r.endDelegation(ctx, s, name))
+		}
 	}
-	secret, err := r.Secrets.Get(ctx, s.wanted.Namespace, names.DelegatedCA)
+	return errors.Join(errs...)
+}
+
+// requests reports whether the mesh requests the authority in a Secret.
+func (s *scope) requests(name string) bool {
+	if name == names.DelegatedCA {
+		return s.wanted.Provider == v1alpha1.ProviderCertManager
+	}
+	return slices.ContainsFunc(s.declared, func(d declared) bool { return d.inUse && d.status.Secret == name })
+}
+
+// endDelegation deletes a Certificate and its Secret. The Secret is missing if cert-manager never issued the Certificate.
+func (r *Reconciler) endDelegation(ctx context.Context, s *scope, name string) error {
+	secret, err := r.Secrets.Get(ctx, s.wanted.Namespace, name)
 	if err != nil {
 		return err
 	}
 	hasSecret := secret != nil && secret.Labels[names.MeshLabel] == s.mesh.Name
-	if !hasSecret && meta.FindStatusCondition(s.mesh.Status.Conditions, v1alpha1.ConditionCertificatesDelegated) == nil {
+	ended := s.delegation == nil && meta.FindStatusCondition(s.mesh.Status.Conditions, v1alpha1.ConditionCertificatesDelegated) != nil
+	if !hasSecret && !ended {
 		return nil
 	}
-	object := certmanager.Reference(s.wanted.Namespace, names.DelegatedCA)
+	object := certmanager.Reference(s.wanted.Namespace, name)
 	if err := r.Client.Delete(ctx, object); err != nil && !isNotServed(err) {
 		return fmt.Errorf("the Certificate %s/%s cannot be deleted: %w", object.GetNamespace(), object.GetName(), err)
 	}

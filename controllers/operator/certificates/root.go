@@ -37,13 +37,24 @@ func (r *Reconciler) reconcileRoot(ctx context.Context, s *scope) error {
 		s.problem = err
 		return nil
 	}
-	return r.rotate(ctx, s, active, wanted)
+	if err := r.rotate(ctx, s, active, wanted); err != nil {
+		// The states of the roots are unknown.
+		s.declared = nil
+		return err
+	}
+	return nil
 }
 
 // desiredRoot reads the desired certificate authority from its provider.
 func (r *Reconciler) desiredRoot(ctx context.Context, s *scope) (*certificate.Root, error) {
-	if s.wanted.Provider == v1alpha1.ProviderCertManager {
-		return r.delegatedRoot(ctx, s)
+	if err := r.readDeclared(ctx, s); err != nil {
+		return nil, err
+	}
+	switch {
+	case hasInUse(s.declared) && !s.wanted.DeclaresAuthority:
+		return r.declaredRoot(ctx, s)
+	case s.wanted.Provider == v1alpha1.ProviderCertManager:
+		return r.delegatedRoot(ctx, s, names.DelegatedCA, r.certManager(issuerReference(s.wanted.Issuer)))
 	}
 	return r.builtInRoot(ctx, s)
 }
@@ -57,11 +68,11 @@ func (r *Reconciler) builtInRoot(ctx context.Context, s *scope) (*certificate.Ro
 	if err != nil || root != nil {
 		return root, err
 	}
-	return r.createRoot(ctx, s)
+	return r.createRoot(ctx, s, names.CABundleSecret)
 }
 
-// createRoot creates a new root. Create never overwrites, so two operators cannot replace each other's root.
-func (r *Reconciler) createRoot(ctx context.Context, s *scope) (*certificate.Root, error) {
+// createRoot creates a new root in a Secret. Create never overwrites, so two operators cannot replace each other's root.
+func (r *Reconciler) createRoot(ctx context.Context, s *scope, name string) (*certificate.Root, error) {
 	content, err := r.newContent(s)
 	if err != nil {
 		return nil, err
@@ -72,7 +83,7 @@ func (r *Reconciler) createRoot(ctx context.Context, s *scope) (*certificate.Roo
 	}
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: s.wanted.Namespace, Name: names.CABundleSecret, Labels: operand.Labels(s.mesh.Name, ""),
+			Namespace: s.wanted.Namespace, Name: name, Labels: operand.Labels(s.mesh.Name, ""),
 			OwnerReferences: []metav1.OwnerReference{ownerReference(s.mesh)},
 		},
 		Data: content,
@@ -83,7 +94,7 @@ func (r *Reconciler) createRoot(ctx context.Context, s *scope) (*certificate.Roo
 	if err := r.Client.Create(ctx, secret, client.FieldOwner(apply.FieldManager)); err != nil {
 		return nil, fmt.Errorf("the Secret %s/%s for the certificate authority cannot be created: %w", secret.Namespace, secret.Name, err)
 	}
-	if s.root != nil {
+	if s.root != nil && name == names.CABundleSecret && !hasInUse(s.declared) {
 		r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeWarning, "AuthorityReplaced", "ReplaceAuthority",
 			"the Secret %s/%s was gone: a new certificate authority was created, and the mesh moves to it step by step", secret.Namespace, secret.Name)
 	}

@@ -59,7 +59,7 @@ func (r *Reconciler) rotate(ctx context.Context, s *scope, active, wanted *certi
 		decision = rotation.Decide(o)
 	}
 	if decision.Phase == rotation.Idle {
-		return errors.Join(r.forgetPrevious(ctx, s), r.endDelegation(ctx, s))
+		return errors.Join(r.forgetPrevious(ctx, s), r.endDelegations(ctx, s))
 	}
 	s.rotation = &decision
 	s.renewAfter(rotationInterval)

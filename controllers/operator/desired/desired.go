@@ -27,6 +27,8 @@ type Mesh struct {
 	// Provider is who provides the certificate authority, and Issuer the issuer of cert-manager.
 	Provider v1alpha1.CertificateProvider
 	Issuer   v1alpha1.IssuerReference
+	// DeclaresAuthority is true if the Mesh itself declares its certificate authority, and no MeshRootCertificate does.
+	DeclaresAuthority bool
 	// RotateRoot is the value for which the root is made; empty if none is declared.
 	RotateRoot string
 }
@@ -47,6 +49,7 @@ func StateOf(mesh *v1alpha1.Mesh, current string) Mesh {
 		state.Provider = ptr.Deref(certificates.Provider, v1alpha1.ProviderBuiltIn)
 		state.Issuer = ptr.Deref(certificates.IssuerRef, v1alpha1.IssuerReference{})
 		state.RotateRoot = ptr.Deref(certificates.RotateRoot, "")
+		state.DeclaresAuthority = certificates.Provider != nil || certificates.RotateRoot != nil
 	}
 	return state
 }

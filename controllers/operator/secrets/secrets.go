@@ -31,7 +31,12 @@ const (
 
 // Names returns the names of the Secrets that the operator reads, in any namespace.
 func Names() []string {
-	return []string{names.CABundleSecret, names.ActiveCASecret, names.DelegatedCA, InjectorCert, ValidatorCert, CanaryCert}
+	return append([]string{names.CABundleSecret, names.ActiveCASecret, InjectorCert, ValidatorCert, CanaryCert}, Issued()...)
+}
+
+// Issued returns the names of the Secrets with authorities that others have issued.
+func Issued() []string {
+	return []string{names.DelegatedCA, names.FirstDeclaredCA, names.SecondDeclaredCA}
 }
 
 // Store reads Secrets by name.

@@ -44,8 +44,8 @@ func (r *Reconciler) deletions() []deletion {
 		{"the MeshConfig", lists(&configv1alpha2.MeshConfigList{})},
 		{"what the operator wrote into the MeshConfig", r.endTeardownMode},
 		{"the certificates of the webhooks", r.deleteSecrets(secrets.InjectorCert, secrets.CanaryCert, secrets.ValidatorCert)},
-		{"the Certificate of cert-manager", r.deleteCertificate},
-		{"the certificate authority", r.deleteSecrets(names.DelegatedCA, names.ActiveCASecret, names.CABundleSecret)},
+		{"the Certificates of cert-manager", r.deleteCertificates},
+		{"the certificate authority", r.deleteSecrets(append(secrets.Issued(), names.ActiveCASecret, names.CABundleSecret)...)},
 		{"the namespace", r.removeNamespace},
 	}
 }
@@ -70,17 +70,22 @@ func (r *Reconciler) endTeardownMode(ctx context.Context, s *scope) (int, error)
 	return 0, r.MeshConfigs.EndTeardown(ctx, s.mesh, live)
 }
 
-// deleteCertificate deletes the Certificate of the certificate authority. Otherwise cert-manager would issue its Secret again.
-func (r *Reconciler) deleteCertificate(ctx context.Context, s *scope) (int, error) {
-	secret, err := r.Secrets.Get(ctx, s.wanted.Namespace, names.DelegatedCA)
-	if err != nil || secret == nil || secret.Labels[names.MeshLabel] != s.mesh.Name {
-		return 0, err
+// deleteCertificates deletes the Certificates of certificate authorities. Otherwise cert-manager would issue their Secrets again.
+func (r *Reconciler) deleteCertificates(ctx context.Context, s *scope) (int, error) {
+	for _, name := range secrets.Issued() {
+		secret, err := r.Secrets.Get(ctx, s.wanted.Namespace, name)
+		if err != nil {
+			return 0, err
+		}
+		if secret == nil || secret.Labels[names.MeshLabel] != s.mesh.Name {
+			continue
+		}
+		err = r.Client.Delete(ctx, certmanager.Reference(secret.Namespace, secret.Name))
+		if client.IgnoreNotFound(err) != nil && !meta.IsNoMatchError(err) {
+			return 0, err
+		}
 	}
-	err = r.Client.Delete(ctx, certmanager.Reference(secret.Namespace, secret.Name))
-	if meta.IsNoMatchError(err) {
-		return 0, nil
-	}
-	return 0, client.IgnoreNotFound(err)
+	return 0, nil
 }
 
 // deleteSecrets deletes Secrets that were made for the mesh.

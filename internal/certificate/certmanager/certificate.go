@@ -71,6 +71,8 @@ func Problem(live *unstructured.Unstructured) string {
 	problem := "cert-manager has not processed it yet"
 	for _, c := range object.Status.Conditions {
 		switch {
+		case c.ObservedGeneration != 0 && c.ObservedGeneration != object.Generation:
+			// It is about an earlier spec, for example that of another issuer.
 		case c.Type == cmapi.CertificateConditionReady && c.Status == cmmeta.ConditionTrue:
 			return ""
 		case c.Message != "":

@@ -52,7 +52,12 @@ func TestProblem(t *testing.T) {
 	if got := Problem(live); got != "issuer not found" {
 		t.Errorf("the problem is %q", got)
 	}
-	condition["status"] = "True"
+	condition["status"], condition["observedGeneration"] = "True", int64(1)
+	live.SetGeneration(2)
+	if got := Problem(live); got != "cert-manager has not processed it yet" {
+		t.Errorf("the problem of a Certificate that was issued for another spec is %q", got)
+	}
+	live.SetGeneration(1)
 	if got := Problem(live); got != "" {
 		t.Errorf("the problem of an issued Certificate is %q", got)
 	}

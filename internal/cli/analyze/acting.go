@@ -50,7 +50,6 @@ func NotActedOn() []schema.GroupKind {
 	all := []schema.GroupKind{
 		{Group: policyGroup, Kind: "Egress"},
 		{Group: policyGroup, Kind: "Telemetry"},
-		{Group: configGroup, Kind: "MeshRootCertificate"},
 		{Group: configGroup, Kind: "MultiClusterService"},
 		{Group: configGroup, Kind: "ExtensionService"},
 		{Group: traffic.TCPRoute.Group, Kind: "UDPRoute"},
@@ -61,7 +60,9 @@ func NotActedOn() []schema.GroupKind {
 
 // currentVersions returns the storage versions of policies and settings.
 func currentVersions() map[schema.GroupKind]string {
-	current := map[schema.GroupKind]string{{Group: configGroup, Kind: "MeshConfig"}: "v1alpha2"}
+	current := map[schema.GroupKind]string{
+		{Group: configGroup, Kind: "MeshConfig"}: "v1alpha2", {Group: configGroup, Kind: "MeshRootCertificate"}: "v1alpha2",
+	}
 	for _, source := range traffic.Sources() {
 		kind := source.Object.GetObjectKind().GroupVersionKind()
 		current[kind.GroupKind()] = kind.Version

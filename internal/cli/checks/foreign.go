@@ -163,7 +163,6 @@ func (s Subject) osmSidecarPods(ctx context.Context) []Result {
 // kindsWithoutEffect are OSM kinds that the control plane does not support.
 var kindsWithoutEffect = []schema.GroupVersionKind{
 	{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "Egress"},
-	{Group: "config.openservicemesh.io", Version: "v1alpha2", Kind: "MeshRootCertificate"},
 }
 
 // withoutEffect counts policies of unsupported kinds.

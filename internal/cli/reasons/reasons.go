@@ -20,6 +20,7 @@ type Reason struct {
 const (
 	policies = "policies"
 	meshes   = "Mesh"
+	roots    = "MeshRootCertificate"
 )
 
 // All returns all reasons, sorted by code.
@@ -68,6 +69,9 @@ func ofMeshes() []Reason {
 		{v1alpha1.ReasonRemovingSidecars, meshes, "The Mesh is being deleted, and the operator restarts workloads without sidecars: see status.removal for the progress."},
 		{v1alpha1.ReasonIssued, meshes, "cert-manager has issued the certificate authority of the mesh."},
 		{v1alpha1.ReasonNotIssued, meshes, "cert-manager has not issued the certificate authority, or it cannot be used: see the message, and the status of the Certificate and its issuer."},
+		{v1alpha1.ReasonInvalidRoot, roots, "The root cannot be used: the message contains the reason. The mesh keeps its certificate authority."},
+		{v1alpha1.ReasonRoleInEffect, roots, "The root has its role in the whole mesh."},
+		{v1alpha1.ReasonRoleNotInEffect, roots, "The mesh is moving towards the role of the root: see the condition RotatingAuthority of the Mesh."},
 		{v1alpha1.ReasonDistributing, meshes, "The mesh starts to trust a new certificate authority; the old one still issues certificates."},
 		{v1alpha1.ReasonWaitingForTrust, meshes, "The new certificate authority is used once all pods, sidecars and namespaces trust it: the message names those that do not."},
 		{v1alpha1.ReasonSwitching, meshes, "The new certificate authority issues certificates from now on."},

@@ -1,0 +1,206 @@
+package certificates
+
+import (
+	"cmp"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+
+	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// maxInUse is how many MeshRootCertificates can be active or passive at the same time.
+const maxInUse = 2
+
+// declared is a MeshRootCertificate, and what became of it.
+type declared struct {
+	object *configv1alpha2.MeshRootCertificate
+	// status is the status to write.
+	status *configv1alpha2.MeshRootCertificateStatus
+	// inUse is true if the root should issue or be trusted.
+	inUse bool
+	// issues is true if the root should issue.
+	issues bool
+	// root is its authority; nil if it cannot be used.
+	root *certificate.Root
+	// delegation is what its issuer does; nil with a root in a Secret.
+	delegation *delegation
+	// problem is why the root cannot be used.
+	problem error
+}
+
+// role is the declared role. The kind had none in released versions of OSM, where every root was active.
+func (d *declared) role() configv1alpha2.RootRole {
+	return cmp.Or(d.object.Spec.Role, configv1alpha2.RoleActive)
+}
+
+// isPending reports whether an external issuer has not issued the root yet.
+func (d *declared) isPending() bool { return d.inUse && d.root == nil && d.problem == nil }
+
+// hasInUse reports whether a root is declared that should issue or be trusted.
+func hasInUse(list []declared) bool {
+	return slices.ContainsFunc(list, func(d declared) bool { return d.inUse })
+}
+
+// readDeclared reads the MeshRootCertificates in the namespace of the mesh, oldest first.
+func (r *Reconciler) readDeclared(ctx context.Context, s *scope) error {
+	var list configv1alpha2.MeshRootCertificateList
+	if err := r.Client.List(ctx, &list, client.InNamespace(s.wanted.Namespace)); err != nil {
+		return fmt.Errorf("the MeshRootCertificates of namespace %s cannot be listed: %w", s.wanted.Namespace, err)
+	}
+	slices.SortFunc(list.Items, func(a, b configv1alpha2.MeshRootCertificate) int {
+		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
+	})
+	for i := range list.Items {
+		object := &list.Items[i]
+		if object.DeletionTimestamp == nil {
+			s.declared = append(s.declared, declared{object: object, status: object.Status.DeepCopy()})
+		}
+	}
+	used := 0
+	for i := range s.declared {
+		d := &s.declared[i]
+		switch {
+		case d.role() == configv1alpha2.RoleInactive:
+		case s.wanted.DeclaresAuthority:
+			d.problem = errors.New("the Mesh sets spec.certificates.provider or spec.certificates.rotateRoot, which takes precedence: remove them there to use this root")
+		case used == maxInUse:
+			d.problem = fmt.Errorf("%d older MeshRootCertificates are active or passive already: make one of them inactive", maxInUse)
+		default:
+			d.inUse = true
+			used++
+		}
+	}
+	return nil
+}
+
+// declaredRoot returns the authority that the MeshRootCertificates declare: one issues, and all of them are trusted. While one cannot be
+// used, nothing is withdrawn.
+func (r *Reconciler) declaredRoot(ctx context.Context, s *scope) (*certificate.Root, error) {
+	for i := range s.declared {
+		if d := &s.declared[i]; d.inUse {
+			d.root, d.problem = r.readDeclaredRoot(ctx, s, d)
+		}
+	}
+	s.problem = problem(s.declared)
+	wanted := s.root
+	if issuing := chooseIssuing(s.declared); issuing != nil {
+		issuing.issues, s.delegation = true, issuing.delegation
+		if issuing.root != nil {
+			wanted = issuing.root
+		}
+	}
+	switch {
+	case wanted == nil && s.problem != nil:
+		return nil, s.problem
+	case wanted == nil:
+		return r.builtInRoot(ctx, s)
+	}
+	return wanted.Trusting(s.declaredTrust(wanted)), nil
+}
+
+// declaredTrust returns the certificates of all roots that are declared, beginning with the issuing one.
+func (s *scope) declaredTrust(wanted *certificate.Root) []*x509.Certificate {
+	trusted := wanted.Trusted()
+	isComplete := true
+	for i := range s.declared {
+		d := &s.declared[i]
+		if d.root != nil {
+			trusted = append(trusted, d.root.Trusted()...)
+		}
+		isComplete = isComplete && (d.root != nil || !d.inUse)
+	}
+	if s.root != nil && !isComplete {
+		trusted = append(trusted, s.root.Trusted()...)
+	}
+	return distinct(trusted)
+}
+
+// chooseIssuing returns the root that should issue: the newest active one that can be used, or else the newest active one; nil if there is
+// none.
+func chooseIssuing(list []declared) *declared {
+	var chosen *declared
+	for i := len(list) - 1; i >= 0; i-- {
+		d := &list[i]
+		if !d.inUse || d.role() != configv1alpha2.RoleActive {
+			continue
+		}
+		if d.root != nil {
+			return d
+		}
+		chosen = cmp.Or(chosen, d)
+	}
+	return chosen
+}
+
+// problem returns why roots that are in use cannot be used; nil if all can.
+func problem(list []declared) error {
+	var errs []error
+	for i := range list {
+		if d := &list[i]; d.inUse && d.problem != nil {
+			errs = append(errs, fmt.Errorf("the MeshRootCertificate %s cannot be used: %w", d.object.Name, d.problem))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// distinct removes certificates that occur earlier.
+func distinct(list []*x509.Certificate) []*x509.Certificate {
+	var kept []*x509.Certificate
+	for _, c := range list {
+		if !slices.ContainsFunc(kept, c.Equal) {
+			kept = append(kept, c)
+		}
+	}
+	return kept
+}
+
+// readDeclaredRoot reads the authority of a MeshRootCertificate.
+func (r *Reconciler) readDeclaredRoot(ctx context.Context, s *scope, d *declared) (*certificate.Root, error) {
+	spec := d.object.Spec
+	if spec.TrustDomain != "" && spec.TrustDomain != s.wanted.TrustDomain {
+		return nil, fmt.Errorf("its trust domain is %s and that of the mesh %s: create it again with that of the mesh", spec.TrustDomain, s.wanted.TrustDomain)
+	}
+	switch {
+	case spec.Provider.Tresor != nil:
+		return r.secretRoot(ctx, s, spec.Provider.Tresor.CA.SecretRef)
+	case spec.Provider.CertManager != nil:
+		return r.issuedDeclaredRoot(ctx, s, d, r.certManager(declaredIssuer(*spec.Provider.CertManager)))
+	}
+	return nil, errors.New("its provider is not supported")
+}
+
+// issuedDeclaredRoot reads the authority that an external issuer has issued for a MeshRootCertificate.
+func (r *Reconciler) issuedDeclaredRoot(ctx context.Context, s *scope, d *declared, request authorityRequest) (*certificate.Root, error) {
+	d.status.Secret = freeSecret(s.declared, d)
+	root, delegation, err := r.issuedRoot(ctx, s, d.status.Secret, request)
+	d.delegation = &delegation
+	return root, err
+}
+
+// freeSecret returns the Secret of a MeshRootCertificate: the one that it has already, or one that no other has.
+func freeSecret(list []declared, of *declared) string {
+	slots := []string{names.FirstDeclaredCA, names.SecondDeclaredCA}
+	if slices.Contains(slots, of.status.Secret) {
+		return of.status.Secret
+	}
+	index := slices.IndexFunc(slots, func(slot string) bool {
+		return !slices.ContainsFunc(list, func(d declared) bool { return d.inUse && d.status.Secret == slot })
+	})
+	// There are as many as can be in use.
+	return slots[max(index, 0)]
+}
+
+// declaredIssuer converts the reference of a MeshRootCertificate.
+func declaredIssuer(p configv1alpha2.CertManagerProvider) cmmeta.IssuerReference {
+	return cmmeta.IssuerReference{
+		Name: p.IssuerName, Kind: cmp.Or(p.IssuerKind, "Issuer"), Group: cmp.Or(p.IssuerGroup, "cert-manager.io"),
+	}
+}

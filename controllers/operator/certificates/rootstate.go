@@ -1,0 +1,90 @@
+package certificates
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/controllers/operator/conditions"
+)
+
+// writeStates writes the status of all MeshRootCertificates.
+func (r *Reconciler) writeStates(ctx context.Context, s *scope) error {
+	var errs []error
+	for i := range s.declared {
+		d := &s.declared[i]
+		s.describeState(d, r.Now())
+		if equality.Semantic.DeepEqual(*d.status, d.object.Status) {
+			continue
+		}
+		changed := d.object.DeepCopy()
+		changed.Status = *d.status
+		if err := r.Client.Status().Patch(ctx, changed, client.MergeFrom(d.object), client.FieldOwner(apply.FieldManager)); client.IgnoreNotFound(err) != nil {
+			errs = append(errs, fmt.Errorf("the status of MeshRootCertificate %s/%s cannot be written: %w", changed.Namespace, changed.Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// describeState computes the status of a MeshRootCertificate from the active authority.
+func (s *scope) describeState(d *declared, now time.Time) {
+	if d.root != nil {
+		d.status.Root = d.root.Anchor()
+	}
+	if !d.inUse {
+		d.status.Secret = ""
+	}
+	var done bool
+	d.status.State, done = s.stateOf(d)
+	editor := conditions.NewEditor(&d.status.Conditions, d.object.Generation, now)
+	switch {
+	case d.problem != nil:
+		editor.SetStatus(configv1alpha2.ConditionAccepted, metav1.ConditionFalse, v1alpha1.ReasonInvalidRoot, d.problem.Error())
+	case d.isPending():
+		editor.SetStatus(configv1alpha2.ConditionAccepted, metav1.ConditionFalse, d.delegation.reason, d.delegation.message)
+	case d.delegation != nil && d.delegation.reason != "":
+		editor.SetStatus(configv1alpha2.ConditionAccepted, metav1.ConditionTrue, v1alpha1.ReasonAccepted, d.delegation.message)
+	default:
+		editor.SetStatus(configv1alpha2.ConditionAccepted, metav1.ConditionTrue, v1alpha1.ReasonAccepted, "the root can be used")
+	}
+	if done {
+		editor.SetStatus(configv1alpha2.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonRoleInEffect, "the role is in effect")
+		return
+	}
+	message := "the mesh is changing its certificate authority: see the condition RotatingAuthority of the Mesh"
+	if d.problem != nil || d.isPending() {
+		message = "the root cannot be used: see the condition Accepted"
+	}
+	editor.SetStatus(configv1alpha2.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonRoleNotInEffect, message)
+}
+
+// stateOf returns the state of a MeshRootCertificate, and whether its role is in effect.
+func (s *scope) stateOf(d *declared) (state string, done bool) {
+	isIssuer := d.root != nil && s.root != nil && s.root.Generation() == d.root.Generation()
+	isTrusted := s.root != nil && slices.Contains(s.root.Anchors(), cmp.Or(d.status.Root, "none"))
+	switch {
+	case d.problem != nil:
+		return configv1alpha2.StateError, false
+	case !d.inUse && isTrusted:
+		return configv1alpha2.StateValidatingRollback, false
+	case !d.inUse:
+		return configv1alpha2.StateInactive, true
+	case d.issues && isIssuer && s.rotation == nil:
+		return configv1alpha2.StateActive, true
+	case d.issues && isIssuer:
+		return configv1alpha2.StateIssuingRollout, false
+	case !d.issues && isIssuer:
+		return configv1alpha2.StateIssuingRollback, false
+	}
+	return configv1alpha2.StateValidatingRollout, isTrusted && !d.issues && s.rotation == nil
+}
