@@ -14,12 +14,11 @@ import (
 // TestOwnAndSharedResourcesEqualBuild checks that BuildShared overwritten by BuildOwn equals Build, and that
 // BuildShared does not depend on the client.
 func TestOwnAndSharedResourcesEqualBuild(t *testing.T) {
-	root := []byte("root")
 	rapid.Check(t, func(t *rapid.T) {
 		s := anyScope.Draw(t, "scope")
-		whole := marshalByName(t, append(envoy.Build(s), envoy.TrustSecrets(s, root)...))
-		shared := marshalByName(t, envoy.BuildShared(s, root))
-		combined := marshalByName(t, envoy.BuildOwn(s, root))
+		whole := marshalByName(t, envoy.Build(s))
+		shared := marshalByName(t, envoy.BuildShared(s))
+		combined := marshalByName(t, envoy.BuildOwn(s))
 		for name, data := range shared {
 			if combined[name] == nil {
 				combined[name] = data
@@ -40,7 +39,7 @@ func TestOwnAndSharedResourcesEqualBuild(t *testing.T) {
 		other.Key.Services = "other/service"
 		other.Inbound, other.Egress, other.Retries = nil, !s.Egress, nil
 		other.Key.Class.Metrics, other.Key.Class.Revision = !s.Key.Class.Metrics, "other"
-		for name, data := range marshalByName(t, envoy.BuildShared(&other, root)) {
+		for name, data := range marshalByName(t, envoy.BuildShared(&other)) {
 			if !bytes.Equal(data, shared[name]) {
 				t.Fatalf("%s differs for another client", name)
 			}

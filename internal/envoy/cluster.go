@@ -2,12 +2,15 @@ package envoy
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
@@ -16,17 +19,9 @@ import (
 // deleted pod before it tries another endpoint.
 const connectTimeout = 2 * time.Second
 
-// clusterResources are all clusters that listeners and routes refer to.
-func clusterResources(s *scope.Scope, inbound []inboundPort) []Resource {
+// ownClusters are the clusters that do not belong to a destination: the application, any address, and the metrics of the sidecar.
+func ownClusters(s *scope.Scope, inbound []inboundPort) []*clusterv3.Cluster {
 	var out []*clusterv3.Cluster
-	for _, c := range s.Clusters {
-		out = append(out, meshCluster(s, c))
-	}
-	for _, o := range s.Outbound {
-		if needsPodsCluster(o) {
-			out = append(out, podsCluster(s, o))
-		}
-	}
 	for _, in := range inbound {
 		out = append(out, localCluster(in))
 	}
@@ -36,7 +31,25 @@ func clusterResources(s *scope.Scope, inbound []inboundPort) []Resource {
 	if s.Key.Class.Metrics {
 		out = append(out, adminCluster())
 	}
-	return newResources(ClusterType, (*clusterv3.Cluster).GetName, out)
+	return out
+}
+
+// destinationClusters are the clusters of the destinations. They are equal for all clients with the same destinations.
+func destinationClusters(s *scope.Scope) []*clusterv3.Cluster {
+	var out []*clusterv3.Cluster
+	for _, c := range s.Clusters {
+		out = append(out, meshCluster(s, c))
+	}
+	for _, o := range s.Outbound {
+		if needsPodsCluster(o) {
+			out = append(out, podsCluster(s, o))
+		}
+	}
+	return out
+}
+
+func clusterResources(list []*clusterv3.Cluster) []Resource {
+	return newResources(ClusterType, (*clusterv3.Cluster).GetName, list)
 }
 
 // meshCluster is one port of a Service as a destination. EDS delivers its endpoints under the cluster's name.
@@ -44,7 +57,7 @@ func meshCluster(s *scope.Scope, c scope.Cluster) *clusterv3.Cluster {
 	out := newCluster(c.Name(), clusterv3.Cluster_EDS)
 	out.EdsClusterConfig = &clusterv3.Cluster_EdsClusterConfig{EdsConfig: ads}
 	out.Metadata = serviceMetadata(c.Service)
-	out.TransportSocket = clientTLS(s, c.Service)
+	out.TransportSocket = clientTLS(s, c.Service, c.Identities)
 	out.TypedExtensionProtocolOptions = upstreamHTTP(c.Protocol, c.Upstream)
 	applyConnectionSettings(out, c.Upstream)
 	if c.Upstream != nil {
@@ -64,10 +77,23 @@ func podsCluster(s *scope.Scope, o scope.Outbound) *clusterv3.Cluster {
 		UpstreamPortOverride: wrapperspb.UInt32(uint32(o.PodPort)),
 	}}
 	out.Metadata = serviceMetadata(o.Service)
-	out.TransportSocket = clientTLS(s, o.Service)
+	out.TransportSocket = clientTLS(s, o.Service, serversOf(s, o.Service))
 	out.TypedExtensionProtocolOptions = upstreamHTTP(o.Protocol, o.Upstream)
 	applyConnectionSettings(out, o.Upstream)
 	return out
+}
+
+// serversOf are the identities behind all ports of a Service.
+func serversOf(s *scope.Scope, service catalog.Name) []identity.ServiceAccount {
+	var servers []identity.ServiceAccount
+	first, _ := slices.BinarySearchFunc(s.Clusters, service, func(c scope.Cluster, name catalog.Name) int { return c.Service.Compare(name) })
+	for _, c := range s.Clusters[first:] {
+		if c.Service != service {
+			break
+		}
+		servers = append(servers, c.Identities...)
+	}
+	return servers
 }
 
 // localCluster is the application in the sidecar's own pod.

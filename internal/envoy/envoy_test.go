@@ -28,7 +28,7 @@ func complete(t *testing.T, ca *pki.Authority, s *scope.Scope) []envoy.Resource 
 	return slices.Concat(
 		envoy.Build(s),
 		envoy.TrustSecrets(s, ca.RootPEM),
-		[]envoy.Resource{envoy.ServiceCertSecret(s.Key.Identity, chain, key)},
+		[]envoy.Resource{envoy.ServiceCertSecret(envoy.ServiceCertName, chain, key)},
 		endpoints(s),
 	)
 }

@@ -69,7 +69,8 @@ func ingressMatches(in scope.Ingress, inbound []inboundPort) []*listenerv3.Filte
 
 // ingressTLS presents the certificate of the workload.
 func ingressTLS(s *scope.Scope, in scope.Ingress) *corev3.TransportSocket {
-	common := commonTLS(s, InboundTrustName(s.Key.Identity), []string{"h2", "http/1.1"})
+	common := commonTLS(s, InboundTrustName(s.Key.Identity))
+	common.AlpnProtocols = []string{"h2", "http/1.1"}
 	if !in.VerifiesClients() {
 		common.ValidationContextType = nil
 	}

@@ -94,8 +94,19 @@ func outboundRouteName(o scope.Outbound) string {
 	return fmt.Sprintf("rds-outbound.%d|%s", o.Port, o.Service)
 }
 
-// ServiceCertName is the name of the secret with the certificate and key of a workload.
-func ServiceCertName(sa identity.ServiceAccount) string { return "service-cert:" + sa.String() }
+// ServiceCertName is the name of the secret with the sidecar's own certificate and key. It is the same in all sidecars, so that
+// all clients of a Service have the same cluster.
+const ServiceCertName = "service-cert"
+
+// FormerServiceCertName is the name that ServiceCertName had in v0.1.0, as in OSM. A sidecar that connects with the configuration of such a
+// control plane subscribes to it until it has new clusters and listeners.
+func FormerServiceCertName(sa identity.ServiceAccount) string {
+	return ServiceCertName + ":" + sa.String()
+}
+
+// OutboundTrustName is the name of the secret with the roots with which a client verifies servers. The names that a server may have
+// are in the cluster.
+const OutboundTrustName = "root-cert-for-mtls-outbound"
 
 // InboundTrustName is the name of the secret with which a workload verifies its clients.
 func InboundTrustName(sa identity.ServiceAccount) string {
@@ -109,9 +120,4 @@ func inboundTrustName(sa identity.ServiceAccount, in inboundPort) string {
 		return InboundTrustName(sa)
 	}
 	return InboundTrustName(sa) + "|" + scope.ClusterName(in.Service, in.TargetPort)
-}
-
-// OutboundTrustName is the name of the secret with which a client verifies the servers behind a Service.
-func OutboundTrustName(service catalog.Name) string {
-	return "root-cert-for-mtls-outbound:" + service.String()
 }

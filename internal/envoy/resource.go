@@ -25,7 +25,7 @@ type Resource struct {
 func Build(s *scope.Scope) []Resource {
 	inbound, reachable := mergeInbound(s.Inbound), destinations(s)
 	var out []Resource
-	out = append(out, clusterResources(s, inbound)...)
+	out = append(out, clusterResources(append(destinationClusters(s), ownClusters(s, inbound)...))...)
 	out = append(out, listenerResources(append(boundListeners(s, inbound), destinationListeners(reachable)...))...)
 	out = append(out, routeResources(slices.Concat(inboundRouteConfigs(s, inbound), ingressRouteConfigs(s), outboundRouteConfigs(s, reachable)))...)
 	out = append(out, networkFilters(s, inbound)...)
@@ -33,26 +33,24 @@ func Build(s *scope.Scope) []Resource {
 	return out
 }
 
-// BuildShared makes the resources of a scope, secrets included, that are equal for all clients with the same
-// destinations and address families: listeners, routes and trust of the destinations. BuildShared overwritten by
-// BuildOwn equals Build plus TrustSecrets.
-func BuildShared(s *scope.Scope, rootPEM []byte) []Resource {
+// BuildShared makes the resources of a scope that are equal for all clients with the same destinations and address families: their
+// clusters, listeners and routes. BuildShared overwritten by BuildOwn equals Build.
+func BuildShared(s *scope.Scope) []Resource {
 	withoutRetries := *s
 	withoutRetries.Retries = nil
 	reachable := destinations(s)
-	out := append(listenerResources(destinationListeners(reachable)), routeResources(outboundRouteConfigs(&withoutRetries, reachable))...)
-	return append(out, secretResources(outboundTrust(s, rootPEM))...)
+	out := append(clusterResources(destinationClusters(s)), listenerResources(destinationListeners(reachable))...)
+	return append(out, routeResources(outboundRouteConfigs(&withoutRetries, reachable))...)
 }
 
 // BuildOwn makes the resources of a scope that BuildShared leaves out, and those that this client has in a different
 // form.
-func BuildOwn(s *scope.Scope, rootPEM []byte) []Resource {
+func BuildOwn(s *scope.Scope) []Resource {
 	inbound := mergeInbound(s.Inbound)
-	out := append(clusterResources(s, inbound), listenerResources(boundListeners(s, inbound))...)
+	out := append(clusterResources(ownClusters(s, inbound)), listenerResources(boundListeners(s, inbound))...)
 	out = append(out, routeResources(slices.Concat(inboundRouteConfigs(s, inbound), ingressRouteConfigs(s), retryRouteConfigs(s)))...)
 	out = append(out, networkFilters(s, inbound)...)
-	out = append(out, ingressFilters(s)...)
-	return append(out, secretResources(inboundTrust(s, inbound, rootPEM))...)
+	return append(out, ingressFilters(s)...)
 }
 
 // newResources names messages of one type and sorts them. Of several messages with one name it keeps the first.

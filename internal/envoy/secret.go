@@ -6,7 +6,6 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 
-	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/scope"
@@ -16,10 +15,11 @@ import (
 // name".
 const unmatchableName = "nobody.invalid"
 
-// ServiceCertSecret holds the certificate chain and private key of a workload, both PEM.
-func ServiceCertSecret(sa identity.ServiceAccount, chainPEM, keyPEM []byte) Resource {
+// ServiceCertSecret holds the certificate chain and private key of a workload, both PEM. The name is ServiceCertName or
+// FormerServiceCertName.
+func ServiceCertSecret(name string, chainPEM, keyPEM []byte) Resource {
 	return newSecret(&tlsv3.Secret{
-		Name: ServiceCertName(sa),
+		Name: name,
 		Type: &tlsv3.Secret_TlsCertificate{TlsCertificate: &tlsv3.TlsCertificate{
 			CertificateChain: inlineBytes(chainPEM),
 			PrivateKey:       inlineBytes(keyPEM),
@@ -27,21 +27,13 @@ func ServiceCertSecret(sa identity.ServiceAccount, chainPEM, keyPEM []byte) Reso
 	})
 }
 
-// TrustSecrets are the validation contexts of a scope, sorted by name. There is one for its clients, without names
-// because RBAC authorizes requests by name; one per TCP port with rules, with the identities that may connect; and one
-// per Service that it may call, with the identities behind that Service.
+// TrustSecrets are the validation contexts of a scope, sorted by name. There is one for the servers that it calls, without names because
+// these are in the clusters; one for its clients, without names because RBAC authorizes requests by name; and one per TCP port with rules,
+// with the identities that may connect.
 func TrustSecrets(s *scope.Scope, rootPEM []byte) []Resource {
-	return secretResources(append(inboundTrust(s, mergeInbound(s.Inbound), rootPEM), outboundTrust(s, rootPEM)...))
-}
-
-func secretResources(list []*tlsv3.Secret) []Resource {
-	return newResources(SecretType, (*tlsv3.Secret).GetName, list)
-}
-
-func inboundTrust(s *scope.Scope, inbound []inboundPort, rootPEM []byte) []*tlsv3.Secret {
 	anyClient := InboundTrustName(s.Key.Identity)
-	list := []*tlsv3.Secret{trustSecret(anyClient, rootPEM, nil)}
-	for _, in := range inbound {
+	list := []*tlsv3.Secret{trustSecret(OutboundTrustName, rootPEM, nil), trustSecret(anyClient, rootPEM, nil)}
+	for _, in := range mergeInbound(s.Inbound) {
 		if name := inboundTrustName(s.Key.Identity, in); name != anyClient {
 			var clients []identity.ServiceAccount
 			for _, rule := range in.Rules.Network {
@@ -50,19 +42,7 @@ func inboundTrust(s *scope.Scope, inbound []inboundPort, rootPEM []byte) []*tlsv
 			list = append(list, trustSecret(name, rootPEM, allowedPrincipals(clients, s.TrustDomain)))
 		}
 	}
-	return list
-}
-
-func outboundTrust(s *scope.Scope, rootPEM []byte) []*tlsv3.Secret {
-	servers := map[catalog.Name][]identity.ServiceAccount{}
-	for _, c := range s.Clusters {
-		servers[c.Service] = append(servers[c.Service], c.Identities...)
-	}
-	list := make([]*tlsv3.Secret, 0, len(servers))
-	for service, identities := range servers {
-		list = append(list, trustSecret(OutboundTrustName(service), rootPEM, allowedPrincipals(identities, s.TrustDomain)))
-	}
-	return list
+	return newResources(SecretType, (*tlsv3.Secret).GetName, list)
 }
 
 // allowedPrincipals are the principals of the identities, sorted and unique. The list is never empty.
@@ -80,20 +60,25 @@ func allowedPrincipals(identities []identity.ServiceAccount, trustDomain string)
 // trustSecret trusts certificates of the root that carry one of the principals, or all certificates of the root
 // without principals.
 func trustSecret(name string, rootPEM []byte, principals []string) *tlsv3.Secret {
-	var sans []*tlsv3.SubjectAltNameMatcher
-	for _, p := range principals {
-		sans = append(sans, &tlsv3.SubjectAltNameMatcher{
-			SanType: tlsv3.SubjectAltNameMatcher_DNS,
-			Matcher: message.Exact(p),
-		})
-	}
 	return &tlsv3.Secret{
 		Name: name,
 		Type: &tlsv3.Secret_ValidationContext{ValidationContext: &tlsv3.CertificateValidationContext{
 			TrustedCa:                 inlineBytes(rootPEM),
-			MatchTypedSubjectAltNames: sans,
+			MatchTypedSubjectAltNames: matchPrincipals(principals),
 		}},
 	}
+}
+
+// matchPrincipals matches certificates with one of the principals.
+func matchPrincipals(principals []string) []*tlsv3.SubjectAltNameMatcher {
+	var matchers []*tlsv3.SubjectAltNameMatcher
+	for _, p := range principals {
+		matchers = append(matchers, &tlsv3.SubjectAltNameMatcher{
+			SanType: tlsv3.SubjectAltNameMatcher_DNS,
+			Matcher: message.Exact(p),
+		})
+	}
+	return matchers
 }
 
 func newSecret(s *tlsv3.Secret) Resource {

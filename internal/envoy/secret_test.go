@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"testing"
 
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	"github.com/google/go-cmp/cmp"
@@ -15,8 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
-// TestTrustSecrets checks which names a workload accepts from clients and servers. Without names Envoy would accept
-// any.
+// TestTrustSecrets checks which names a workload accepts from clients. Without names Envoy would accept any.
 func TestTrustSecrets(t *testing.T) {
 	account := func(name string) identity.ServiceAccount {
 		return identity.ServiceAccount{Namespace: "shop", Name: name}
@@ -37,11 +37,6 @@ func TestTrustSecrets(t *testing.T) {
 				{Policy: "shop/b", Sources: []identity.ServiceAccount{account("y")}},
 			}}),
 		},
-		Clusters: []scope.Cluster{
-			{Service: service("books"), TargetPort: 80, Identities: []identity.ServiceAccount{account("b")}},
-			{Service: service("books"), TargetPort: 81, Identities: []identity.ServiceAccount{account("a"), account("b")}},
-			{Service: service("empty"), TargetPort: 80},
-		},
 	}
 	got := map[string][]string{}
 	for _, r := range envoy.TrustSecrets(s, []byte("root")) {
@@ -61,18 +56,64 @@ func TestTrustSecrets(t *testing.T) {
 		"root-cert-for-mtls-inbound:shop/cart":             nil,
 		"root-cert-for-mtls-inbound:shop/cart|shop/cart|1": {"nobody.invalid"},
 		"root-cert-for-mtls-inbound:shop/cart|shop/cart|3": {"y.shop.cluster.local", "z.shop.cluster.local"},
-		"root-cert-for-mtls-outbound:shop/books":           {"a.shop.cluster.local", "b.shop.cluster.local"},
-		"root-cert-for-mtls-outbound:shop/empty":           {"nobody.invalid"},
+		"root-cert-for-mtls-outbound":                      nil,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("names in trust secrets (-want +got):\n%s", diff)
 	}
 }
 
+// TestServerNames checks which names a client accepts from servers. Without names Envoy would accept any.
+func TestServerNames(t *testing.T) {
+	account := func(name string) identity.ServiceAccount {
+		return identity.ServiceAccount{Namespace: "shop", Name: name}
+	}
+	service := func(name string) catalog.Name { return catalog.Name{Namespace: "shop", Name: name} }
+	s := &scope.Scope{
+		TrustDomain: "cluster.local",
+		Outbound: []scope.Outbound{{
+			Service: service("books"), Port: 80, PodPort: 80, Protocol: catalog.ProtocolHTTP, Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.1")},
+			Backends: []scope.Backend{{Cluster: "shop/books|80", Weight: 1}},
+		}},
+		Clusters: []scope.Cluster{
+			{Service: service("books"), TargetPort: 80, Identities: []identity.ServiceAccount{account("b")}},
+			{Service: service("books"), TargetPort: 81, Identities: []identity.ServiceAccount{account("a"), account("b")}},
+			{Service: service("empty"), TargetPort: 80},
+		},
+	}
+	got := map[string][]string{}
+	for _, r := range envoy.Build(s) {
+		c, ok := r.Message.(*clusterv3.Cluster)
+		if !ok {
+			continue
+		}
+		context := &tlsv3.UpstreamTlsContext{}
+		if err := c.GetTransportSocket().GetTypedConfig().UnmarshalTo(context); err != nil {
+			t.Fatal(err)
+		}
+		combined := context.GetCommonTlsContext().GetCombinedValidationContext()
+		if name := combined.GetValidationContextSdsSecretConfig().GetName(); name != envoy.OutboundTrustName {
+			t.Errorf("%s trusts the roots in %q", r.Name, name)
+		}
+		for _, san := range combined.GetDefaultValidationContext().GetMatchTypedSubjectAltNames() {
+			got[r.Name] = append(got[r.Name], san.GetMatcher().GetExact())
+		}
+	}
+	want := map[string][]string{
+		"shop/books|80":      {"b.shop.cluster.local"},
+		"shop/books|80|pods": {"a.shop.cluster.local", "b.shop.cluster.local"},
+		"shop/books|81":      {"a.shop.cluster.local", "b.shop.cluster.local"},
+		"shop/empty|80":      {"nobody.invalid"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("names of servers (-want +got):\n%s", diff)
+	}
+}
+
 func TestServiceCertSecret(t *testing.T) {
-	r := envoy.ServiceCertSecret(identity.ServiceAccount{Namespace: "shop", Name: "cart"}, []byte("chain"), []byte("key"))
+	r := envoy.ServiceCertSecret(envoy.ServiceCertName, []byte("chain"), []byte("key"))
 	cert := r.Message.(*tlsv3.Secret).GetTlsCertificate()
-	if r.Name != "service-cert:shop/cart" || r.TypeURL != envoy.SecretType ||
+	if r.Name != "service-cert" || r.TypeURL != envoy.SecretType ||
 		string(cert.GetCertificateChain().GetInlineBytes()) != "chain" || string(cert.GetPrivateKey().GetInlineBytes()) != "key" {
 		t.Errorf("got %v", r)
 	}

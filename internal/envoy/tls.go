@@ -8,6 +8,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
@@ -20,28 +21,32 @@ import (
 func serverTLS(s *scope.Scope, trust string) *corev3.TransportSocket {
 	return tlsSocket(&tlsv3.DownstreamTlsContext{
 		RequireClientCertificate: wrapperspb.Bool(true),
-		CommonTlsContext:         commonTLS(s, trust, nil),
+		CommonTlsContext:         commonTLS(s, trust),
 	})
 }
 
-// clientTLS connects to the servers behind a Service. The trust secret lists the identities that they may have.
-func clientTLS(s *scope.Scope, service catalog.Name) *corev3.TransportSocket {
-	return tlsSocket(&tlsv3.UpstreamTlsContext{
-		Sni:              names.ServiceHost(service.Name, service.Namespace),
-		CommonTlsContext: commonTLS(s, OutboundTrustName(service), []string{meshALPN}),
-	})
-}
-
-func commonTLS(s *scope.Scope, trust string, alpn []string) *tlsv3.CommonTlsContext {
-	return &tlsv3.CommonTlsContext{
-		TlsParams: tlsParams(s.TLS),
-		TlsCertificateSdsSecretConfigs: []*tlsv3.SdsSecretConfig{
-			{Name: ServiceCertName(s.Key.Identity), SdsConfig: ads},
+// clientTLS connects to the servers behind a Service. A server must prove one of the identities.
+func clientTLS(s *scope.Scope, service catalog.Name, servers []identity.ServiceAccount) *corev3.TransportSocket {
+	common := commonTLS(s, OutboundTrustName)
+	common.AlpnProtocols = []string{meshALPN}
+	common.ValidationContextType = &tlsv3.CommonTlsContext_CombinedValidationContext{
+		CombinedValidationContext: &tlsv3.CommonTlsContext_CombinedCertificateValidationContext{
+			DefaultValidationContext: &tlsv3.CertificateValidationContext{
+				MatchTypedSubjectAltNames: matchPrincipals(allowedPrincipals(servers, s.TrustDomain)),
+			},
+			ValidationContextSdsSecretConfig: common.GetValidationContextSdsSecretConfig(),
 		},
+	}
+	return tlsSocket(&tlsv3.UpstreamTlsContext{Sni: names.ServiceHost(service.Name, service.Namespace), CommonTlsContext: common})
+}
+
+func commonTLS(s *scope.Scope, trust string) *tlsv3.CommonTlsContext {
+	return &tlsv3.CommonTlsContext{
+		TlsParams:                      tlsParams(s.TLS),
+		TlsCertificateSdsSecretConfigs: []*tlsv3.SdsSecretConfig{{Name: ServiceCertName, SdsConfig: ads}},
 		ValidationContextType: &tlsv3.CommonTlsContext_ValidationContextSdsSecretConfig{
 			ValidationContextSdsSecretConfig: &tlsv3.SdsSecretConfig{Name: trust, SdsConfig: ads},
 		},
-		AlpnProtocols: alpn,
 	}
 }
 

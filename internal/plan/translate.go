@@ -70,7 +70,7 @@ func (s *side) contentsOf(b built) (contents, error) {
 	all := contents{}
 	own := envoy.Build
 	if b.usesShared {
-		own = func(sc *scope.Scope) []envoy.Resource { return envoy.BuildOwn(sc, s.root) }
+		own = envoy.BuildOwn
 		shared, err := s.sharedContents(b)
 		if err != nil {
 			return nil, err
@@ -78,10 +78,8 @@ func (s *side) contentsOf(b built) (contents, error) {
 		for id, c := range shared {
 			all[id] = c
 		}
-	} else if err := all.add(envoy.TrustSecrets(b.Scope, s.root)); err != nil {
-		return nil, err
 	}
-	if err := all.add(own(b.Scope)); err != nil {
+	if err := all.add(append(own(b.Scope), envoy.TrustSecrets(b.Scope, s.root)...)); err != nil {
 		return nil, err
 	}
 	for _, cluster := range b.Clusters {
@@ -99,7 +97,7 @@ func (s *side) sharedContents(b built) (contents, error) {
 	shared, made := s.shared[b.Key.Class.IPv6]
 	if !made {
 		shared = contents{}
-		if err := shared.add(envoy.BuildShared(b.Scope, s.root)); err != nil {
+		if err := shared.add(envoy.BuildShared(b.Scope)); err != nil {
 			return nil, err
 		}
 		s.shared[b.Key.Class.IPv6] = shared

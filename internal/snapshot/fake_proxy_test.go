@@ -197,7 +197,8 @@ func (p *fakeProxy) expectedVersions() map[string]map[string]string {
 			}
 		}
 		if t.IsWildcard() {
-			for name, c := range n.contents[t] {
+			for name := range n.Names(t) {
+				c, _ := n.Content(t, name)
 				want[t.URL()][name] = p.version(t, c)
 			}
 		}

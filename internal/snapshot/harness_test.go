@@ -11,7 +11,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/scope"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/quarantine"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -70,6 +72,20 @@ func newHarness() *harness {
 	})
 	h.store.afterFunc = func(_ time.Duration, f func()) { h.timers = append(h.timers, f) }
 	return h
+}
+
+// contentOf returns a resource of a stream's scope, or nil.
+func contentOf(stream *Stream, t resource.Type, name string) *resource.Content {
+	c, _ := stream.scope.Load().Content(t, name)
+	return c
+}
+
+// scopeOf returns the scope that a node was built from, with its shared destinations.
+func (h *harness) scopeOf(n *scopeNode) *scope.Scope {
+	if n.shared == nil {
+		return n.built
+	}
+	return withDestinations(n.built, destinationsOf(h.store.shared.current))
 }
 
 // newSyncedHarness returns a harness with a mesh.

@@ -16,20 +16,45 @@ const maxCertificateBackoff = time.Minute
 // identityNode is a workload identity in use and its certificate. The Store's goroutine alone modifies it.
 type identityNode struct {
 	account identity.ServiceAccount
-	// secretName is the name of the secret with the certificate.
-	secretName string
-	current    atomic.Pointer[resource.Content]
-	scopes     map[*scopeNode]struct{}
+	current atomic.Pointer[resource.Content]
+	// former is current by its former name, after a client has requested it.
+	former atomic.Pointer[formerSecret]
+	scopes map[*scopeNode]struct{}
 	// requesting is true while a goroutine requests the certificate. repeat is true if it must be requested again afterwards.
 	requesting, repeat bool
 	failures           int
+}
+
+// formerSecret is a certificate by its former name.
+type formerSecret struct{ current, content *resource.Content }
+
+// hasSecret reports whether a name is that of the identity's certificate.
+func (n *identityNode) hasSecret(name string) bool {
+	return name == envoy.ServiceCertName || resource.IsServiceCertificate(name) && name == envoy.FormerServiceCertName(n.account)
+}
+
+// secret returns the certificate by one of its names; nil before it is issued. It is safe for concurrent use.
+func (n *identityNode) secret(name string) *resource.Content {
+	current := n.current.Load()
+	if current == nil || name == envoy.ServiceCertName {
+		return current
+	}
+	if former := n.former.Load(); former != nil && former.current == current {
+		return former.content
+	}
+	content, err := current.WithSecretName(name)
+	if err != nil { // it is a secret that was marshalled here
+		panic(err)
+	}
+	n.former.Store(&formerSecret{current, content})
+	return content
 }
 
 // identityFor returns the node of an identity and creates it if there is none.
 func (s *Store) identityFor(sa identity.ServiceAccount) *identityNode {
 	n, ok := s.identities[sa]
 	if !ok {
-		n = &identityNode{account: sa, secretName: envoy.ServiceCertName(sa), scopes: map[*scopeNode]struct{}{}}
+		n = &identityNode{account: sa, scopes: map[*scopeNode]struct{}{}}
 		s.identities[sa] = n
 		s.requestCertificate(n)
 	}
@@ -70,15 +95,15 @@ func (s *Store) handleCertificate(n *identityNode, certificate Certificate, err 
 }
 
 func (s *Store) setCertificate(n *identityNode, certificate Certificate) error {
-	c, err := resource.NewWithVersion(envoy.ServiceCertSecret(n.account, certificate.ChainPEM, certificate.KeyPEM),
+	c, err := resource.NewWithVersion(envoy.ServiceCertSecret(envoy.ServiceCertName, certificate.ChainPEM, certificate.KeyPEM),
 		resource.CertificateVersion(certificate.Generation, certificate.NotAfter))
 	if err != nil {
 		return err
 	}
 	n.current.Store(c)
-	changes := delta.Changes{resource.Secrets: {n.secretName}}
+	changes := delta.Changes{resource.Secrets: {envoy.ServiceCertName, envoy.FormerServiceCertName(n.account)}}
 	for sc := range n.scopes {
-		s.notifyScope(sc, &changes)
+		sc.notify(s, &changes)
 	}
 	return nil
 }

@@ -98,7 +98,10 @@ func (q quarantineScopes) IsCurrent(key scope.Key, r quarantine.RejectedResource
 	if n == nil {
 		return false
 	}
-	c := n.contents[r.Type][r.Name]
+	c := n.own.contents[r.Type][r.Name]
+	if c == nil && n.shared != nil {
+		c = n.shared.contents[r.Type][r.Name]
+	}
 	return c != nil && c.Hash() == r.Hash
 }
 
@@ -132,7 +135,7 @@ func (q quarantineScopes) BuildWithout(key scope.Key, policies map[catalog.Ref]s
 	s := q.store
 	trial := scope.Build(s.catalog.ViewWithout(policies), s.config.TrustDomain, key)
 	scope.KeepDrainMarks(s.scopes[key].built, trial)
-	for _, r := range s.translateScope(trial, nil) {
+	for _, r := range s.marshal(s.buildScope(trial)) {
 		if r.kind == t && r.name == name {
 			return r.content, true
 		}

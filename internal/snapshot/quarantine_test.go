@@ -38,7 +38,7 @@ func newQuarantineHarness(t *testing.T) (*harness, *fakeProxy) {
 
 // hasInboundRoute reports whether the snapshot's inbound routes contain a text.
 func (p *fakeProxy) hasInboundRoute(text string) bool {
-	c := p.stream.scope.Load().contents[resource.Routes][inboundRoutes]
+	c := contentOf(p.stream, resource.Routes, inboundRoutes)
 	return c != nil && strings.Contains(string(c.Encoded()), text)
 }
 
@@ -130,7 +130,7 @@ func TestQuarantine_OnlyScopeOfTheNACK(t *testing.T) {
 	if len(h.rejections()) != 1 || rejecting.hasInboundRoute("/shared") {
 		t.Fatalf("quarantined %v", h.rejections())
 	}
-	c := other.stream.scope.Load().contents[resource.Routes]["rds-inbound.80|a/other"]
+	c := contentOf(other.stream, resource.Routes, "rds-inbound.80|a/other")
 	if !strings.Contains(string(c.Encoded()), "/shared") {
 		t.Error("the policy is quarantined for a workload that did not reject it")
 	}

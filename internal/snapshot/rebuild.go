@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
@@ -15,9 +16,7 @@ import (
 // rebuildAffected rebuilds what depends on the touched dependencies, and nothing else.
 func (s *Store) rebuildAffected(touched []catalog.Dep) {
 	// Shared destinations come first: a stream that moves to a new scope needs them.
-	began := s.config.Now()
-	sharedChanged := s.shared.rebuild(touched, s.catalog)
-	s.addStage(status.StageScope, began)
+	dependents := s.rebuildShared(touched)
 	for stream := range s.streamIndex.affected(touched) {
 		s.rebind(stream)
 	}
@@ -26,8 +25,9 @@ func (s *Store) rebuildAffected(touched []catalog.Dep) {
 		s.rebuildEndpoints(e)
 	}
 	scopes := s.scopeIndex.affected(touched)
-	if sharedChanged {
-		maps.Copy(scopes, s.shared.scopes)
+	for _, n := range dependents {
+		n.stale = true
+		scopes[n] = struct{}{}
 	}
 	for n := range scopes {
 		s.rebuildScope(n)
@@ -39,10 +39,10 @@ func (s *Store) rebuildAffected(touched []catalog.Dep) {
 // as a change of the whole mesh.
 func (s *Store) Resync() {
 	s.run(func() {
-		clear(s.shared.translations)
 		for _, n := range s.scopes {
-			n.separable = false // translate it even if the scope is unchanged
+			n.stale = true
 		}
+		s.shared.stale = true
 		touched := slices.Collect(maps.Keys(s.scopeIndex.dependents))
 		touched = slices.AppendSeq(touched, maps.Keys(s.endpointsIndex.dependents))
 		touched = slices.AppendSeq(touched, maps.Keys(s.streamIndex.dependents))
@@ -72,51 +72,68 @@ func (s *Store) rebuildScope(n *scopeNode) {
 	quarantined := s.quarantine.Policies(n.key)
 	began := s.config.Now()
 	view := s.catalog.ViewWithout(quarantined)
-	var shared *scope.Destinations
+	var shared *sharedLayer
+	var destinations *scope.Destinations
 	if len(quarantined) == 0 && scope.UsesSharedDestinations(view, n.key.Identity) {
-		shared = s.shared.use(n, s.catalog)
-	} else {
-		s.shared.release(n)
+		if shared = s.useShared(n); shared != nil {
+			destinations = destinationsOf(s.shared.current)
+		}
 	}
-	built := scope.BuildWithShared(view, s.config.TrustDomain, n.key, shared)
+	built := scope.BuildWithShared(view, s.config.TrustDomain, n.key, destinations)
 	s.scopeIndex.set(n, view.Deps())
 	if n.built != nil {
 		scope.CarryDrainMarks(n.built, built)
 	}
-	separable := s.shared.separable
-	if shared == nil {
-		separable = isSeparable(built.Outbound)
-	}
-	step, unchanged := transition{after: built, sharedAfter: shared}, false
-	if separable && n.separable {
-		step, unchanged = s.transition(n, built, shared), equalScopes(n.built, built)
-	}
 	s.trace.AddScopes(1)
 	began = s.addStage(status.StageScope, began)
-	if !unchanged {
-		s.editScope(n, s.translate(n, step))
+	if shared != nil {
+		s.editSharing(n, shared, built)
+	} else {
+		s.editOwn(n, built)
 	}
+	n.stale = false
 	s.addStage(status.StageEnvoy, began)
-	n.built, n.separable, n.shared = built, separable, shared
 }
 
-// editScope applies edits, notifies the scope's streams, and releases replaced endpoints.
-func (s *Store) editScope(n *scopeNode, e edits) {
-	var replaced []*endpointsNode
-	for name, after := range e.endpoints {
-		if before := n.endpoints[name]; before != nil && before != after {
-			replaced = append(replaced, before)
-		}
+// editSharing edits a scope with shared destinations. Its own resources are few and always translated as a whole.
+func (s *Store) editSharing(n *scopeNode, shared *sharedLayer, built *scope.Scope) {
+	own := withoutDestinations(built)
+	if n.stale || n.shared != shared || !equalScopes(n.built, own) {
+		step := transition{after: withDestinations(built, &scope.Destinations{Outbound: built.Outbound}), build: s.buildOwn}
+		s.editScope(n, shared, s.translate(&n.own, n, step))
 	}
-	n.Lock()
-	changes := n.apply(e)
+	n.built, n.separable = own, false
+}
+
+// editOwn edits a scope with destinations of its own.
+func (s *Store) editOwn(n *scopeNode, built *scope.Scope) {
+	separable := isSeparable(built.Outbound)
+	comparable := separable && n.separable && !n.stale && n.shared == nil
+	if !comparable || !equalScopes(n.built, built) {
+		step := transition{after: built, build: s.buildScope}
+		if comparable && reflect.DeepEqual(withoutLists(n.built), withoutLists(built)) {
+			step = partialTransition(n.built, built, s.buildScope)
+		}
+		s.editScope(n, nil, s.translate(&n.own, n, step))
+	}
+	n.built, n.separable = built, separable
+}
+
+// editScope exchanges the shared layer and applies edits, notifies the scope's streams, and releases what is replaced.
+func (s *Store) editScope(n *scopeNode, shared *sharedLayer, e edits) {
+	replaced, previous := n.own.replacedEndpoints(e), n.shared
+	n.mu.Lock()
+	changes := n.replace(shared, e)
 	s.trace.AddResources(changes.Len())
 	if !changes.IsEmpty() {
 		s.notifyStreams(n, &changes)
 	}
-	n.Unlock()
+	n.mu.Unlock()
 	for _, before := range replaced {
 		s.releaseEndpoints(before, n)
+	}
+	if previous != shared {
+		s.releaseShared(previous, n)
 	}
 }
 
@@ -129,13 +146,6 @@ func (s *Store) notifyStreams(n *scopeNode, changes *delta.Changes) {
 	}
 }
 
-// notifyScope is notifyStreams for changes of endpoints and certificates.
-func (s *Store) notifyScope(n *scopeNode, changes *delta.Changes) {
-	n.Lock()
-	s.notifyStreams(n, changes)
-	n.Unlock()
-}
-
 // releaseScope removes a scope without streams.
 func (s *Store) releaseScope(n *scopeNode) {
 	if len(n.streams) > 0 {
@@ -144,8 +154,8 @@ func (s *Store) releaseScope(n *scopeNode) {
 	delete(s.scopes, n.key)
 	s.quarantine.CloseScope(n.key)
 	s.scopeIndex.remove(n)
-	s.shared.release(n)
-	for _, e := range n.endpoints {
+	s.releaseShared(n.shared, n)
+	for _, e := range n.own.endpoints {
 		s.releaseEndpoints(e, n)
 	}
 	delete(n.identity.scopes, n)
@@ -159,7 +169,7 @@ func (s *Store) endpointsFor(c scope.Cluster) *endpointsNode {
 	if e, ok := s.endpoints[c.Endpoints]; ok {
 		return e
 	}
-	e := &endpointsNode{key: c.Endpoints, cluster: c.Name(), scopes: map[*scopeNode]struct{}{}}
+	e := &endpointsNode{key: c.Endpoints, cluster: c.Name(), users: map[endpointsUser]struct{}{}}
 	s.endpoints[c.Endpoints] = e
 	s.rebuildEndpoints(e)
 	return e
@@ -187,15 +197,15 @@ func (s *Store) rebuildEndpoints(e *endpointsNode) {
 	e.current.Store(s.interner.Intern(c))
 	s.trace.AddResources(1)
 	changes := delta.Changes{resource.Endpoints: {e.cluster}}
-	for n := range e.scopes {
-		s.notifyScope(n, &changes)
+	for user := range e.users {
+		user.notify(s, &changes)
 	}
 }
 
-// releaseEndpoints removes endpoints that no scope uses any more.
-func (s *Store) releaseEndpoints(e *endpointsNode, n *scopeNode) {
-	delete(e.scopes, n)
-	if len(e.scopes) == 0 && s.endpoints[e.key] == e {
+// releaseEndpoints removes endpoints that nothing uses any more.
+func (s *Store) releaseEndpoints(e *endpointsNode, user endpointsUser) {
+	delete(e.users, user)
+	if len(e.users) == 0 && s.endpoints[e.key] == e {
 		delete(s.endpoints, e.key)
 		s.endpointsIndex.remove(e)
 	}

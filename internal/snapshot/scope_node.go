@@ -13,78 +13,124 @@ import (
 )
 
 // scopeNode is the snapshot of a scope in use. It implements delta.SharedSnapshot. The Store's goroutine alone modifies it;
-// streams read it under its lock.
+// streams read it under its lock and that of the shared layer.
 type scopeNode struct {
 	key scope.Key
 
-	sync.RWMutex
-	// contents has the resources by type and name, without endpoints and the service certificate.
-	contents [resource.NumTypes]map[string]*resource.Content
-	// endpoints has the endpoints of the clusters, by cluster name.
-	endpoints map[string]*endpointsNode
-	identity  *identityNode
+	// mu guards own and shared. The lock of shared is taken after it.
+	mu sync.RWMutex
+	// own has the resources that shared lacks or has in another form.
+	own layer
+	// shared has the resources of shared destinations; nil if the scope has destinations of its own.
+	shared   *sharedLayer
+	identity *identityNode
 
 	// The following fields belong to the Store's goroutine.
 
-	// built is the scope that contents were built from, and separable the result of isSeparable for it.
-	built     *scope.Scope
+	// built is the scope that own was built from, without shared destinations.
+	built *scope.Scope
+	// separable is the result of isSeparable for built.
 	separable bool
-	// shared are the shared destinations that built has; nil if it has its own.
-	shared  *scope.Destinations
+	// stale is true if own must be translated again even if built is the same.
+	stale   bool
 	streams map[*Stream]struct{}
 }
 
-// endpointsNode is a set of endpoints in use. All scopes whose clients have the same endpoints share it.
+// endpointsNode is a set of endpoints in use. All layers whose clients have the same endpoints share it.
 type endpointsNode struct {
 	key     scope.EndpointsKey
 	cluster string
 	current atomic.Pointer[resource.Content]
-	// scopes belongs to the Store's goroutine.
-	scopes map[*scopeNode]struct{}
+	// users belongs to the Store's goroutine.
+	users map[endpointsUser]struct{}
+}
+
+// endpointsUser is a *scopeNode or a *sharedLayer.
+type endpointsUser interface {
+	// notify notifies the streams of a change.
+	notify(s *Store, changes *delta.Changes)
+}
+
+// RLock implements delta.SharedSnapshot.
+func (n *scopeNode) RLock() {
+	n.mu.RLock()
+	if n.shared != nil {
+		n.shared.mu.RLock()
+	}
+}
+
+// RUnlock implements delta.SharedSnapshot.
+func (n *scopeNode) RUnlock() {
+	if n.shared != nil {
+		n.shared.mu.RUnlock()
+	}
+	n.mu.RUnlock()
 }
 
 // Content implements delta.Snapshot.
 func (n *scopeNode) Content(t resource.Type, name string) (*resource.Content, bool) {
-	if t == resource.Endpoints {
-		if e, ok := n.endpoints[name]; ok {
-			c := e.current.Load()
-			return c, c != nil
-		}
-		return nil, false
-	}
-	if t == resource.Secrets && name == n.identity.secretName {
-		c := n.identity.current.Load()
+	if t == resource.Secrets && n.identity.hasSecret(name) {
+		c := n.identity.secret(name)
 		return c, c != nil
 	}
-	c, ok := n.contents[t][name]
-	return c, ok
+	c := n.own.content(t, name)
+	if c == nil && n.shared != nil {
+		c = n.shared.content(t, name)
+	}
+	return c, c != nil
 }
 
 // Names implements delta.Snapshot.
-func (n *scopeNode) Names(t resource.Type) iter.Seq[string] { return maps.Keys(n.contents[t]) }
+func (n *scopeNode) Names(t resource.Type) iter.Seq[string] {
+	if n.shared == nil {
+		return maps.Keys(n.own.contents[t])
+	}
+	return func(yield func(string) bool) {
+		for name := range n.own.contents[t] {
+			if !yield(name) {
+				return
+			}
+		}
+		for name := range n.shared.contents[t] {
+			if n.own.contents[t][name] == nil && !yield(name) {
+				return
+			}
+		}
+	}
+}
+
+// Base implements delta.Snapshot.
+func (n *scopeNode) Base(t resource.Type) *delta.Base {
+	if n.shared == nil {
+		return nil
+	}
+	return n.shared.bases[t].base
+}
 
 // IsPending implements delta.Snapshot: the certificate of the workload is issued asynchronously.
 func (n *scopeNode) IsPending(t resource.Type, name string) bool {
-	return t == resource.Secrets && name == n.identity.secretName
+	return t == resource.Secrets && n.identity.hasSecret(name)
 }
 
 // HasEndpoints implements delta.Snapshot.
-func (n *scopeNode) HasEndpoints(cluster string) bool { return n.endpoints[cluster] != nil }
+func (n *scopeNode) HasEndpoints(cluster string) bool {
+	return n.own.endpoints[cluster] != nil || n.shared != nil && n.shared.endpoints[cluster] != nil
+}
+
+// notify implements endpointsUser.
+func (n *scopeNode) notify(s *Store, changes *delta.Changes) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	s.notifyStreams(n, changes)
+}
 
 // allContents returns all resources.
 func (n *scopeNode) allContents() []*resource.Content {
 	n.RLock()
 	defer n.RUnlock()
-	var all []*resource.Content
-	for t := range resource.NumTypes {
-		for _, c := range n.contents[t] {
-			all = append(all, c)
-		}
-	}
-	for _, e := range n.endpoints {
-		if c := e.current.Load(); c != nil {
-			all = append(all, c)
-		}
+	all := n.own.all()
+	if n.shared != nil {
+		all = append(all, slices.DeleteFunc(n.shared.all(), func(c *resource.Content) bool { return n.own.content(c.Type(), c.Name()) != nil })...)
 	}
 	if c := n.identity.current.Load(); c != nil {
 		all = append(all, c)
@@ -92,56 +138,54 @@ func (n *scopeNode) allContents() []*resource.Content {
 	return all
 }
 
-// versions returns one version for all resources of each type in contents.
+// versions returns one version for all resources of each type, without endpoints and the certificate of the workload.
 func (n *scopeNode) versions() map[resource.Type]string {
 	n.RLock()
 	defer n.RUnlock()
 	versions := map[resource.Type]string{}
 	for t := range resource.NumTypes {
-		sum := resource.Version(0) // XOR does not depend on the order of the map
-		for _, c := range n.contents[t] {
+		sum, count := resource.Version(0), len(n.own.contents[t]) // XOR does not depend on the order of the map
+		for _, c := range n.own.contents[t] {
 			sum ^= c.Hash()
 		}
-		if len(n.contents[t]) > 0 {
+		if n.shared != nil {
+			sum ^= n.shared.sumWithout(t, n.own.contents[t])
+			count += len(n.shared.contents[t])
+		}
+		if count > 0 {
 			versions[t] = sum.String()
 		}
 	}
 	return versions
 }
 
-// edits are changes of a scopeNode. A nil value removes the name.
-type edits struct {
-	contents  [resource.NumTypes]map[string]*resource.Content
-	endpoints map[string]*endpointsNode
+// replace applies edits to the scope's own layer and exchanges the shared one. It returns what changed. The caller holds the write lock.
+func (n *scopeNode) replace(shared *sharedLayer, e edits) delta.Changes {
+	if shared == n.shared {
+		return n.own.apply(e)
+	}
+	before := n.flatten()
+	n.own.apply(e)
+	n.shared = shared
+	after := edits(n.flatten())
+	after.removeOthers(&before)
+	return before.apply(after)
 }
 
-// apply makes edits and returns what changed. The caller holds the write lock.
-func (n *scopeNode) apply(e edits) delta.Changes {
-	var changes delta.Changes
+// flatten returns a copy with the resources of both layers.
+func (n *scopeNode) flatten() layer {
+	var all layer
 	for t := range resource.NumTypes {
-		changes[t] = applyEdits(&n.contents[t], e.contents[t])
+		all.contents[t] = map[string]*resource.Content{}
+		if n.shared != nil {
+			maps.Copy(all.contents[t], n.shared.contents[t])
+		}
+		maps.Copy(all.contents[t], n.own.contents[t])
 	}
-	changes[resource.Endpoints] = applyEdits(&n.endpoints, e.endpoints)
-	return changes
-}
-
-// applyEdits edits a map and returns the sorted keys whose values changed. Equal contents are interned, so pointers are compared.
-func applyEdits[V any](values *map[string]*V, edits map[string]*V) []string {
-	var names []string
-	for name, value := range edits {
-		if (*values)[name] == value {
-			continue
-		}
-		names = append(names, name)
-		if value == nil {
-			delete(*values, name)
-			continue
-		}
-		if *values == nil {
-			*values = map[string]*V{}
-		}
-		(*values)[name] = value
+	all.endpoints = map[string]*endpointsNode{}
+	if n.shared != nil {
+		maps.Copy(all.endpoints, n.shared.endpoints)
 	}
-	slices.Sort(names)
-	return names
+	maps.Copy(all.endpoints, n.own.endpoints)
+	return all
 }

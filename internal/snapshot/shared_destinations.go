@@ -1,101 +1,148 @@
 package snapshot
 
 import (
+	"reflect"
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/envoy"
 	"github.com/openservicemesh/osm-operator/internal/scope"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/status"
 )
 
 // sharedDestinations are the destinations that every client may call: all in permissive mode, otherwise those of permissive
 // namespaces. They are built, compared and translated once for all scopes that use them. A scope that may call more, or that has
 // quarantined policies, has its own destinations.
 type sharedDestinations struct {
-	// current is nil while no scope uses it.
-	current *scope.Destinations
+	// current has no more than what is equal for all clients. It is nil while no scope uses it, and if nothing is permissive.
+	current *scope.Scope
 	// separable is the result of isSeparable for current.
 	separable bool
-	// previous is what current replaced. removed and added are the difference, reduced to the destinations that may differ; nil if
-	// current must be translated as a whole.
-	previous, removed, added *scope.Destinations
-	// scopes use current, or previous until they are rebuilt.
-	scopes map[*scopeNode]struct{}
+	// stale is true if the layers must be translated again even if the destinations are the same.
+	stale bool
+	// layers has the resources, by sharedLayer.ipv6. Scopes of a layer use current, or the destinations before it until they are
+	// rebuilt.
+	layers map[bool]*sharedLayer
 	// index has one node: this.
 	index *index[*sharedDestinations]
-	// translations caches the resources that are equal for all scopes.
-	translations map[translationKey][]translated
-}
-
-// translationKey has everything that shared resources depend on.
-type translationKey struct {
-	destinations *scope.Destinations
-	ipv6         bool
 }
 
 func newSharedDestinations() *sharedDestinations {
-	return &sharedDestinations{
-		scopes: map[*scopeNode]struct{}{}, index: newIndex[*sharedDestinations](), translations: map[translationKey][]translated{},
-	}
+	return &sharedDestinations{layers: map[bool]*sharedLayer{}, index: newIndex[*sharedDestinations]()}
 }
 
-// rebuild builds the destinations again if they depend on touched. It reports whether they changed.
-func (d *sharedDestinations) rebuild(touched []catalog.Dep, mesh *catalog.Catalog) bool {
+// scopes returns the scopes that share destinations.
+func (d *sharedDestinations) scopes() []*scopeNode {
+	var list []*scopeNode
+	for _, l := range d.layers {
+		for n := range l.scopes {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// rebuildShared builds the shared destinations again if they depend on touched, and updates their layers. It returns the scopes whose own
+// resources depend on the difference.
+func (s *Store) rebuildShared(touched []catalog.Dep) []*scopeNode {
+	d := s.shared
 	if len(d.index.affected(touched)) == 0 {
-		return false
+		return nil
 	}
-	previous := d.current
-	current := d.build(mesh)
-	if previous != nil && current != nil && slices.EqualFunc(previous.Outbound, current.Outbound, byValue(equalOutbound)) &&
-		slices.EqualFunc(previous.Clusters, current.Clusters, byValue(equalCluster)) {
-		return false
+	began := s.config.Now()
+	before, wasSeparable := d.current, d.separable
+	s.buildShared()
+	began = s.addStage(status.StageScope, began)
+	if d.current == nil { // the scopes get their own
+		return d.scopes()
 	}
-	d.previous, d.removed, d.added = previous, nil, nil
-	d.set(current)
-	if previous != nil && current != nil {
-		d.removed, d.added = reduce(previous, current)
+	if before != nil && !d.stale && equalScopes(before, d.current) {
+		return nil
 	}
-	return true
+	for _, l := range d.layers {
+		s.trace.AddScopes(len(l.scopes))
+		s.updateLayer(l, before, wasSeparable && d.separable)
+	}
+	s.addStage(status.StageEnvoy, began)
+	d.stale = false
+	hadAny, hasAny := before != nil && len(before.Outbound) > 0, len(d.current.Outbound) > 0
+	return slices.DeleteFunc(d.scopes(), func(n *scopeNode) bool { return hadAny == hasAny && len(n.built.Retries) == 0 })
 }
 
-// build returns nil if the mesh has no shared destinations.
-func (d *sharedDestinations) build(mesh *catalog.Catalog) *scope.Destinations {
-	view := mesh.View()
-	built := scope.SharedDestinations(view)
+// buildShared sets the current shared destinations.
+func (s *Store) buildShared() {
+	d, view := s.shared, s.catalog.View()
+	d.current = nil
+	if built := scope.SharedDestinations(view); built != nil {
+		d.current = &scope.Scope{TrustDomain: s.config.TrustDomain, TLS: view.Settings().TLS, Outbound: built.Outbound, Clusters: built.Clusters}
+		d.separable = isSeparable(built.Outbound)
+	}
 	d.index.set(d, view.Deps())
-	return built
 }
 
-func (d *sharedDestinations) set(current *scope.Destinations) {
-	d.current = current
-	clear(d.translations)
-	d.separable = current != nil && isSeparable(current.Outbound)
-}
-
-// use adds a scope and returns the destinations.
-func (d *sharedDestinations) use(n *scopeNode, mesh *catalog.Catalog) *scope.Destinations {
-	if d.current == nil {
-		d.set(d.build(mesh))
+// updateLayer translates the difference between the destinations before and now.
+func (s *Store) updateLayer(l *sharedLayer, before *scope.Scope, separable bool) {
+	after := withIPv6(s.shared.current, l.ipv6)
+	step := transition{after: after, build: envoy.BuildShared}
+	if separable && before != nil && !s.shared.stale && reflect.DeepEqual(withoutLists(before), withoutLists(s.shared.current)) {
+		step = partialTransition(withIPv6(before, l.ipv6), after, envoy.BuildShared)
 	}
-	d.scopes[n] = struct{}{}
-	return d.current
+	e := s.translate(&l.layer, l, step)
+	replaced := l.replacedEndpoints(e)
+	l.update(s, e)
+	for _, before := range replaced {
+		s.releaseEndpoints(before, l)
+	}
 }
 
-// release removes a scope. The destinations are dropped with the last one.
-func (d *sharedDestinations) release(n *scopeNode) {
-	if _, in := d.scopes[n]; !in {
+func withIPv6(s *scope.Scope, ipv6 bool) *scope.Scope {
+	changed := *s
+	changed.Key.Class.IPv6 = ipv6
+	return &changed
+}
+
+// useShared returns the layer for a scope, or nil if there are no shared destinations.
+func (s *Store) useShared(n *scopeNode) *sharedLayer {
+	d := s.shared
+	if d.current == nil {
+		s.buildShared()
+	}
+	if d.current == nil {
+		return nil
+	}
+	ipv6 := n.key.Class.IPv6
+	l := d.layers[ipv6]
+	if l == nil {
+		l = &sharedLayer{ipv6: ipv6, scopes: map[*scopeNode]struct{}{}}
+		d.layers[ipv6] = l
+		l.update(s, s.translate(&l.layer, l, transition{after: withIPv6(d.current, ipv6), build: envoy.BuildShared}))
+	}
+	l.scopes[n] = struct{}{}
+	return l
+}
+
+// releaseShared removes a scope from a layer. The layer is dropped with its last scope, and the destinations with the last layer.
+func (s *Store) releaseShared(l *sharedLayer, n *scopeNode) {
+	if l == nil {
 		return
 	}
-	delete(d.scopes, n)
-	if len(d.scopes) == 0 {
-		d.index.remove(d)
-		d.previous, d.removed, d.added = nil, nil, nil
-		d.set(nil)
+	delete(l.scopes, n)
+	if len(l.scopes) > 0 {
+		return
+	}
+	delete(s.shared.layers, l.ipv6)
+	for _, e := range l.endpoints {
+		s.releaseEndpoints(e, l)
+	}
+	if len(s.shared.layers) == 0 {
+		s.shared.index.remove(s.shared)
+		s.shared.current = nil
 	}
 }
 
 // dependencies returns what a scope was built from, including its shared destinations.
 func (s *Store) dependencies(n *scopeNode) []catalog.Dep {
-	if _, shares := s.shared.scopes[n]; shares {
+	if n.shared != nil {
 		return slices.Concat(s.scopeIndex.dependencies[n], s.shared.index.dependencies[s.shared])
 	}
 	return s.scopeIndex.dependencies[n]
@@ -105,7 +152,7 @@ func (s *Store) dependencies(n *scopeNode) []catalog.Dep {
 func (s *Store) scopesDependingOn(deps []catalog.Dep) map[*scopeNode]struct{} {
 	scopes := s.scopeIndex.affected(deps)
 	if len(s.shared.index.affected(deps)) > 0 {
-		for n := range s.shared.scopes {
+		for _, n := range s.shared.scopes() {
 			scopes[n] = struct{}{}
 		}
 	}

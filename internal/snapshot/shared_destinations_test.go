@@ -34,7 +34,7 @@ func TestSharedDestinations_EqualOwnDestinations(t *testing.T) {
 			h.run()
 			for key, n := range h.store.scopes {
 				want := scope.Build(h.store.catalog.View(), trustDomain, key)
-				if diff := cmp.Diff(want, n.built, cmpopts.EquateEmpty(),
+				if diff := cmp.Diff(want, h.scopeOf(n), cmpopts.EquateEmpty(),
 					cmpopts.IgnoreFields(scope.Inbound{}, "DrainMark"), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
 					rt.Fatalf("after %+v a scope differs from one without sharing (-own +shared):\n%s", change.Entry, diff)
 				}
@@ -66,13 +66,13 @@ func TestSharedDestinations_AreDroppedWithTheLastScope(t *testing.T) {
 		t.Error("the shared destinations were dropped while a scope used them")
 	}
 	h.apply(&catalog.Settings{})
-	if h.store.shared.current != nil || len(h.store.shared.scopes)+len(h.store.shared.index.dependents) > 0 || second.scope.Load().shared != nil {
+	if h.store.shared.current != nil || len(h.store.shared.layers)+len(h.store.shared.index.dependents) > 0 || second.scope.Load().shared != nil {
 		t.Error("the shared destinations exist after permissive mode")
 	}
 	h.apply(&catalog.Settings{Permissive: true})
 	second.Close()
 	h.run()
-	if h.store.shared.current != nil || len(h.store.shared.scopes)+len(h.store.shared.index.dependents) > 0 {
+	if h.store.shared.current != nil || len(h.store.shared.layers)+len(h.store.shared.index.dependents) > 0 {
 		t.Error("the shared destinations exist after the last scope")
 	}
 }
@@ -118,9 +118,9 @@ func TestSharedDestinations_StrictNamespace(t *testing.T) {
 	if n.shared == nil || n.shared != other.shared {
 		t.Error("two scopes without access to the strict namespace do not share destinations")
 	}
-	before := len(n.built.Outbound)
+	before := len(h.scopeOf(n).Outbound)
 	h.apply(meshtest.Target("t", vault.Identity(), []catalog.TargetRule{meshtest.HTTP("all")}, client.Identity()))
-	if n.shared != nil || other.shared == nil || len(n.built.Outbound) != before+1 {
-		t.Errorf("with access: shared is %t, and %d destinations became %d; the other scope shares: %t", n.shared != nil, before, len(n.built.Outbound), other.shared != nil)
+	if n.shared != nil || other.shared == nil || len(h.scopeOf(n).Outbound) != before+1 {
+		t.Errorf("with access: shared is %t, and %d destinations became %d; the other scope shares: %t", n.shared != nil, before, len(h.scopeOf(n).Outbound), other.shared != nil)
 	}
 }

@@ -122,9 +122,8 @@ func (s *Store) CertificateRotated(sa identity.ServiceAccount) {
 func (s *Store) RootChanged() {
 	s.run(func() {
 		trust := s.currentTrust()
-		clear(s.shared.translations)
 		for _, n := range s.scopes {
-			n.separable = false // the trust secrets change, though the scope does not
+			n.stale = true // the trust secrets change, though the scope does not
 			s.rebuildScope(n)
 		}
 		s.trust.Store(trust)

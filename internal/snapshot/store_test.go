@@ -102,10 +102,10 @@ func TestScopesAndContentsAreShared(t *testing.T) {
 	if s1.scope.Load() != s2.scope.Load() || s1.scope.Load() == s3.scope.Load() {
 		t.Error("the scope is shared by the wrong streams")
 	}
-	if name := "rds-outbound.80|a/s"; s1.scope.Load().contents[resource.Routes][name] == nil || s1.scope.Load().contents[resource.Routes][name] != s3.scope.Load().contents[resource.Routes][name] {
+	if name := "rds-outbound.80|a/s"; contentOf(s1, resource.Routes, name) == nil || contentOf(s1, resource.Routes, name) != contentOf(s3, resource.Routes, name) {
 		t.Error("two scopes have different pointers to equal route configurations")
 	}
-	if name := "a/s|80"; s1.scope.Load().endpoints[name] == nil || s1.scope.Load().endpoints[name] != s3.scope.Load().endpoints[name] {
+	if name := "a/s|80"; contentOf(s1, resource.Endpoints, name) == nil || contentOf(s1, resource.Endpoints, name) != contentOf(s3, resource.Endpoints, name) {
 		t.Error("two scopes have different nodes of equal endpoints")
 	}
 	for _, stream := range []*Stream{s1, s2, s3} {
@@ -132,7 +132,7 @@ func TestUnusedContentsAreCollected(t *testing.T) {
 	before, versions := count(), map[resource.Version]bool{}
 	for i := range 200 {
 		h.apply(meshtest.Group("a", "routes", fmt.Sprint("/", i)))
-		versions[stream.scope.Load().contents[resource.Routes]["rds-inbound.80|a/server"].Hash()] = true
+		versions[contentOf(stream, resource.Routes, "rds-inbound.80|a/server").Hash()] = true
 	}
 	if len(versions) != 200 {
 		t.Fatalf("200 changes resulted in %d versions", len(versions))
@@ -214,7 +214,7 @@ func TestThreat6NewestStreamWins(t *testing.T) {
 	}
 }
 
-// TestThreat7OnlyOwnCertificate subscribes to the certificate of another workload.
+// TestThreat7OnlyOwnCertificate subscribes to the certificate of another workload, and to the client's own by both of its names.
 func TestThreat7OnlyOwnCertificate(t *testing.T) {
 	entries := twoServices()
 	client, server := podsOf(entries)
@@ -222,18 +222,29 @@ func TestThreat7OnlyOwnCertificate(t *testing.T) {
 	h.connect(t, server)
 	session := h.connect(t, client).delta.NewSession(delta.Options{})
 	err := session.Handle(&discovery.DeltaDiscoveryRequest{
-		TypeUrl: resource.Secrets.URL(), ResourceNamesSubscribe: []string{"service-cert:a/server", "service-cert:a/client"},
+		TypeUrl: resource.Secrets.URL(), ResourceNamesSubscribe: []string{"service-cert:a/server", "service-cert:a/client", "service-cert"},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var sent []*delta.Response
-	if _, err := session.Flush(func(r *delta.Response) error { sent = append(sent, r); return nil }); err != nil {
+	flush := func() {
+		if _, err := session.Flush(func(r *delta.Response) error { sent = append(sent, r); return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	flush()
+	if len(sent) != 1 || len(sent[0].Resources) != 2 || sent[0].Resources[0].Name() != "service-cert" ||
+		sent[0].Resources[1].Name() != "service-cert:a/client" || !slices.Equal(sent[0].Removed, []string{"service-cert:a/server"}) {
+		t.Fatalf("sent %+v", sent)
+	}
+	if err := session.Handle(&discovery.DeltaDiscoveryRequest{TypeUrl: resource.Secrets.URL(), ResponseNonce: sent[0].Nonce}); err != nil {
 		t.Fatal(err)
 	}
-	if len(sent) != 1 || len(sent[0].Resources) != 1 || sent[0].Resources[0].Name() != "service-cert:a/client" ||
-		!slices.Equal(sent[0].Removed, []string{"service-cert:a/server"}) {
-		t.Errorf("sent %+v", sent)
+	h.rotate(client.Identity())
+	flush()
+	if len(sent) != 2 || len(sent[1].Resources) != 2 || sent[1].Resources[0].WireVersion() != sent[1].Resources[1].WireVersion() {
+		t.Errorf("after a renewal, sent %+v", sent)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/envoy"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
@@ -36,40 +37,23 @@ func isSeparable(outbound []scope.Outbound) bool {
 	return true
 }
 
-// transition is the change of a scope from one version to the next.
+// transition is the change of a layer from one version of a scope to the next.
 type transition struct {
 	before, after *scope.Scope
+	// build makes the resources of the layer. They include endpoints of the scope's clusters.
+	build func(*scope.Scope) []envoy.Resource
 	// partial is true if both versions have only the destinations that may differ, and no inbound ports if these are equal.
 	// Otherwise before is ignored.
 	partial bool
-	// sharedBefore and sharedAfter are the destinations of before and after if they are shared; otherwise nil.
-	sharedBefore, sharedAfter *scope.Destinations
 }
 
-// transition compares a scope with its next version. The difference of shared destinations is computed already.
-func (s *Store) transition(n *scopeNode, after *scope.Scope, shared *scope.Destinations) transition {
-	full := transition{before: n.built, after: after, sharedAfter: shared}
-	before := n.built
-	if !reflect.DeepEqual(withoutLists(before), withoutLists(after)) {
-		return full
-	}
-	retryChanges := servicesWithChangedRetries(before.Retries, after.Retries)
-	if shared != nil && shared == s.shared.current && n.shared != nil && n.shared == s.shared.previous {
-		removed, added := s.shared.removed, s.shared.added
-		if removed == nil || len(retryChanges) > 0 {
-			return full
-		}
-		return omitEqualInbound(transition{withDestinations(before, removed), withDestinations(after, added), true, removed, added})
-	}
-	removed, added := reduce(destinationsOf(before), destinationsOf(after), retryChanges...)
+// partialTransition compares the destinations, retries and inbound ports of two versions. Everything else must be equal.
+func partialTransition(before, after *scope.Scope, build func(*scope.Scope) []envoy.Resource) transition {
+	removed, added := reduce(destinationsOf(before), destinationsOf(after), servicesWithChangedRetries(before.Retries, after.Retries)...)
 	if removed == nil {
-		return full
+		return transition{after: after, build: build}
 	}
-	return omitEqualInbound(transition{before: withDestinations(before, removed), after: withDestinations(after, added), partial: true})
-}
-
-// omitEqualInbound removes the inbound ports from a partial transition if they are equal.
-func omitEqualInbound(t transition) transition {
+	t := transition{before: withDestinations(before, removed), after: withDestinations(after, added), build: build, partial: true}
 	if reflect.DeepEqual(t.before.Inbound, t.after.Inbound) {
 		t.before.Inbound, t.after.Inbound = nil, nil
 	}
@@ -140,6 +124,10 @@ func selectServices(d *scope.Destinations, services map[catalog.Name]bool) *scop
 
 func destinationsOf(s *scope.Scope) *scope.Destinations {
 	return &scope.Destinations{Outbound: s.Outbound, Clusters: s.Clusters}
+}
+
+func withoutDestinations(s *scope.Scope) *scope.Scope {
+	return withDestinations(s, &scope.Destinations{})
 }
 
 func withDestinations(s *scope.Scope, d *scope.Destinations) *scope.Scope {

@@ -23,13 +23,13 @@ func TestTransition_EqualsFullTranslation(t *testing.T) {
 			h.store.Apply([]catalog.Change{change})
 			h.run()
 			n := stream.scope.Load()
-			full := h.store.editsTo(n, n.built, nil)
+			full, all := h.store.editsTo(&layer{}, n, transition{after: h.scopeOf(n), build: h.store.buildScope}), n.flatten()
 			for kind := range resource.NumTypes {
-				if diff := differences(n.contents[kind], full.contents[kind]); len(diff) > 0 {
+				if diff := differences(all.contents[kind], full.contents[kind]); len(diff) > 0 {
 					rt.Fatalf("%s after %+v: %v differ from a full translation", kind, change.Entry, diff)
 				}
 			}
-			if diff := differences(n.endpoints, full.endpoints); len(diff) > 0 {
+			if diff := differences(all.endpoints, full.endpoints); len(diff) > 0 {
 				rt.Fatalf("endpoints after %+v: %v differ from a full translation", change.Entry, diff)
 			}
 		}

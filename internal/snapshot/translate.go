@@ -1,8 +1,6 @@
 package snapshot
 
 import (
-	"slices"
-
 	"github.com/openservicemesh/osm-operator/internal/envoy"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
@@ -24,20 +22,27 @@ func newReadinessCluster() *resource.Content {
 	return c
 }
 
-// translate returns the edits of a transition.
-func (s *Store) translate(n *scopeNode, step transition) edits {
-	e := s.editsTo(n, step.after, step.sharedAfter)
+// buildScope makes all resources of a scope with destinations of its own.
+func (s *Store) buildScope(built *scope.Scope) []envoy.Resource {
+	return append(envoy.Build(built), envoy.TrustSecrets(built, s.config.Certificates.Root())...)
+}
+
+// buildOwn makes the resources of a scope that its shared layer lacks or has in another form.
+func (s *Store) buildOwn(built *scope.Scope) []envoy.Resource {
+	return append(envoy.BuildOwn(built), envoy.TrustSecrets(built, s.config.Certificates.Root())...)
+}
+
+// translate returns the edits of a transition of a layer.
+func (s *Store) translate(l *layer, user endpointsUser, step transition) edits {
+	e := s.editsTo(l, user, step)
 	if !step.partial {
-		for t := range resource.NumTypes {
-			removeOthers(e.contents[t], n.contents[t])
-		}
-		removeOthers(e.endpoints, n.endpoints)
+		e.removeOthers(l)
 		return e
 	}
 	if step.onlyAdds() {
 		return e
 	}
-	for _, r := range s.translateScope(step.before, step.sharedBefore) {
+	for _, r := range s.marshal(step.build(step.before)) {
 		if e.contents[r.kind][r.name] == nil {
 			e.contents[r.kind][r.name] = nil
 		}
@@ -48,22 +53,6 @@ func (s *Store) translate(n *scopeNode, step transition) edits {
 		}
 	}
 	return e
-}
-
-// translateScope returns the resources of a scope. With shared destinations, their resources come from the cache. If a name occurs
-// twice, the later one is the scope's own and replaces the shared one.
-func (s *Store) translateScope(built *scope.Scope, shared *scope.Destinations) []translated {
-	root := s.config.Certificates.Root()
-	if shared == nil {
-		return s.marshal(append(envoy.Build(built), envoy.TrustSecrets(built, root)...))
-	}
-	key := translationKey{shared, built.Key.Class.IPv6}
-	translation, cached := s.shared.translations[key]
-	if !cached {
-		translation = s.marshal(envoy.BuildShared(built, root))
-		s.shared.translations[key] = translation
-	}
-	return slices.Concat(translation, s.marshal(envoy.BuildOwn(built, root)))
 }
 
 // marshal interns resources. It logs those that cannot be marshalled.
@@ -85,34 +74,25 @@ func (s *Store) marshal(resources []envoy.Resource) []translated {
 	return list
 }
 
-// editsTo returns edits that set everything in a scope. A resource that cannot be marshalled keeps its previous version and does
+// editsTo returns edits that set everything in the new version. A resource that cannot be marshalled keeps its previous version and does
 // not affect the others.
-func (s *Store) editsTo(n *scopeNode, built *scope.Scope, shared *scope.Destinations) edits {
-	e := edits{endpoints: make(map[string]*endpointsNode, len(built.Clusters))}
+func (s *Store) editsTo(l *layer, user endpointsUser, step transition) edits {
+	e := edits{endpoints: make(map[string]*endpointsNode, len(step.after.Clusters))}
 	for t := range e.contents {
 		e.contents[t] = map[string]*resource.Content{}
 	}
-	for _, r := range s.translateScope(built, shared) {
+	for _, r := range s.marshal(step.build(step.after)) {
 		if r.content == nil {
-			r.content = n.contents[r.kind][r.name]
+			r.content = l.contents[r.kind][r.name]
 		}
 		if r.content != nil {
 			e.contents[r.kind][r.name] = r.content
 		}
 	}
-	for _, c := range built.Clusters {
+	for _, c := range step.after.Clusters {
 		node := s.endpointsFor(c)
-		node.scopes[n] = struct{}{}
+		node.users[user] = struct{}{}
 		e.endpoints[node.cluster] = node
 	}
 	return e
-}
-
-// removeOthers adds edits that remove the current names without an edit.
-func removeOthers[V any](edits, current map[string]*V) {
-	for name := range current {
-		if edits[name] == nil {
-			edits[name] = nil
-		}
-	}
 }

@@ -21,5 +21,5 @@ func TestAuditS14TokenFromAnotherPodIsRefused(t *testing.T) {
 		t.Errorf("got %v, want %s", err, codes.PermissionDenied)
 	}
 	c.remove(thief)
-	c.connect(t, c.tokenOf(m.client), fakexds.NewEnvoy()).waitFor(t, fakexds.SecretType, "service-cert:a/client")
+	c.connect(t, c.tokenOf(m.client), fakexds.NewEnvoy()).waitFor(t, fakexds.SecretType, "service-cert")
 }

@@ -120,7 +120,7 @@ func TestThreat50StalledHandshakesDoNotDelayOthers(t *testing.T) {
 		<-ctx.Done()
 	})
 	newcomer := i.connect(t, i.tokenOf(i.mesh.server), fakexds.NewEnvoy())
-	newcomer.waitFor(t, fakexds.SecretType, "service-cert:a/server")
+	newcomer.waitFor(t, fakexds.SecretType, "service-cert")
 	for _, conn := range stalled {
 		_ = conn.Close()
 	}

@@ -45,5 +45,5 @@ func TestAuditS4SidecarConnectsWhileSilentOnesFill(t *testing.T) {
 		defer func() { _ = conn.Close() }()
 	}
 	sidecar := c.connect(t, c.tokenOf(m.server), fakexds.NewEnvoy())
-	sidecar.waitFor(t, fakexds.SecretType, "service-cert:a/server")
+	sidecar.waitFor(t, fakexds.SecretType, "service-cert")
 }

@@ -203,7 +203,7 @@ func TestMaxConnections(t *testing.T) {
 		t.Errorf("%v rejections were counted", got)
 	}
 	c.store.SetMaxConnections(2)
-	c.connect(t, c.tokenOf(m.server), fakexds.NewEnvoy()).waitFor(t, fakexds.SecretType, "service-cert:a/server")
+	c.connect(t, c.tokenOf(m.server), fakexds.NewEnvoy()).waitFor(t, fakexds.SecretType, "service-cert")
 	c.store.SetMaxConnections(1)
 	c.apply(meshtest.Slice(m.service.Name))
 	first.waitFor(t, fakexds.EndpointType, "a/server|80") // existing streams continue

@@ -41,7 +41,7 @@ func (d direction) String() string {
 func (m Mesh) expected(v *catalog.View, pod *catalog.Pod, dir direction, services []catalog.Name) []item {
 	s := scope.Build(v, m.TrustDomain, scope.KeyFor(v, pod))
 	mentions := namesContaining(services)
-	all := []item{{secrets, envoy.ServiceCertName(pod.Identity())}}
+	all := []item{{secrets, envoy.ServiceCertName}}
 	for _, r := range slices.Concat(envoy.Build(s), envoy.TrustSecrets(s, nil)) {
 		switch r.TypeURL {
 		case resource.ListenerType:
@@ -55,8 +55,7 @@ func (m Mesh) expected(v *catalog.View, pod *catalog.Pod, dir direction, service
 				all = append(all, item{routes, r.Name})
 			}
 		case resource.SecretType:
-			ours := dir == inbound || mentions(r.Name)
-			if ours && strings.HasPrefix(r.Name, "root-cert-for-mtls-"+dir.String()) {
+			if strings.HasPrefix(r.Name, "root-cert-for-mtls-"+dir.String()) {
 				all = append(all, item{secrets, r.Name})
 			}
 		}
@@ -100,7 +99,7 @@ func (s *Sidecar) verifyResources(dir direction, wanted []item) Check {
 	context := fmt.Sprintf("The sidecar has its %s configuration: %s", dir.String(), counts(wanted))
 	var missing, rejected []string
 	for _, i := range wanted {
-		if !s.active[i.part][i.name] {
+		if !s.has(i) {
 			missing = append(missing, string(i.part)+" "+i.name)
 		}
 		if text, is := s.rejected[i.name]; is {
@@ -114,6 +113,19 @@ func (s *Sidecar) verifyResources(dir direction, wanted []item) Check {
 		return failure(context, "missing: "+strings.Join(missing, ", "), "check that the sidecar is connected and up to date with `osm proxy status`")
 	}
 	return success("%s", context)
+}
+
+// has reports whether the sidecar has a resource. With a control plane of v0.1.0 the names of secrets are longer.
+func (s *Sidecar) has(i item) bool {
+	if s.active[i.part][i.name] || i.part != secrets {
+		return s.active[i.part][i.name]
+	}
+	for name := range s.active[secrets] {
+		if strings.HasPrefix(name, i.name+":") {
+			return true
+		}
+	}
+	return false
 }
 
 // counts formats the number of resources by type.

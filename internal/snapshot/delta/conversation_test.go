@@ -45,6 +45,8 @@ func (s *fakeSnapshot) IsPending(t resource.Type, name string) bool {
 	return t == resource.Secrets && name == s.pending
 }
 
+func (s *fakeSnapshot) Base(resource.Type) *Base { return nil }
+
 func (s *fakeSnapshot) HasEndpoints(cluster string) bool {
 	return s.contents[resource.Endpoints][cluster] != nil
 }
@@ -61,7 +63,7 @@ type conversation struct {
 }
 
 func newConversation(t *testing.T) *conversation {
-	return &conversation{t: t, q: newSequencer(), snapshot: newFakeSnapshot(), now: time.Unix(1_800_000_000, 0)}
+	return &conversation{t: t, q: &sequencer{}, snapshot: newFakeSnapshot(), now: time.Unix(1_800_000_000, 0)}
 }
 
 // put adds or changes a resource. Different texts result in different versions.

@@ -32,7 +32,20 @@ func (q *sequencer) next(snap Snapshot, now time.Time) *Response {
 	if r == nil && q.completeReadiness(full, now) {
 		r = q.nextByType(snap, now)
 	}
+	if r == nil {
+		q.compact(snap)
+	}
 	return r
+}
+
+// compact saves memory while there is nothing to send.
+func (q *sequencer) compact(snap Snapshot) {
+	for t := range resource.NumTypes {
+		q.types[t].versions.compact(snap.Base(t))
+	}
+	if len(q.warming) == 0 {
+		q.warming = nil
+	}
 }
 
 func (q *sequencer) nextByType(snap Snapshot, now time.Time) *Response {
@@ -54,9 +67,9 @@ func (q *sequencer) expireReportedCertificate(now time.Time) {
 	}
 	q.certificateReusableUntil = time.Time{}
 	st := &q.types[resource.Secrets]
-	for name := range st.versions {
+	for name := range st.versions.all() {
 		if resource.IsServiceCertificate(name) {
-			st.versions[name] = stateUnknown
+			st.versions.set(name, stateUnknown)
 			st.markDirty(name, now)
 		}
 	}
@@ -114,7 +127,7 @@ func (r *Response) append(name string, res resource.Versioned) int {
 // decide compares the client's state of a name with the snapshot.
 func (q *sequencer) decide(t resource.Type, name string, snap Snapshot, now time.Time) (action, resource.Versioned) {
 	st := &q.types[t]
-	version, known := st.versions[name]
+	version, known := st.versions.get(name)
 	if !known && !st.wildcard {
 		return actionNone, resource.Versioned{}
 	}
@@ -141,7 +154,7 @@ func (q *sequencer) compare(t resource.Type, version resource.Version, c *resour
 	res := q.versioned(t, c)
 	if version == stateReported {
 		if until, ok := resource.ReusableUntil(q.reportedCertificate, c.WireVersion(), now); ok {
-			q.types[t].versions[c.Name()] = res.Version
+			q.types[t].versions.set(c.Name(), res.Version)
 			q.certificateReusableUntil = until
 			return actionNone, resource.Versioned{}
 		}
@@ -155,7 +168,8 @@ func (q *sequencer) compare(t resource.Type, version resource.Version, c *resour
 func (q *sequencer) versioned(t resource.Type, c *resource.Content) resource.Versioned {
 	version := c.Hash()
 	if t == resource.Endpoints {
-		version = resource.CombineVersions(version, q.types[resource.Clusters].versions[c.Name()])
+		cluster, _ := q.types[resource.Clusters].versions.get(c.Name())
+		version = resource.CombineVersions(version, cluster)
 	}
 	return resource.Versioned{Content: c, Version: version}
 }
@@ -163,20 +177,20 @@ func (q *sequencer) versioned(t resource.Type, c *resource.Content) resource.Ver
 // recordSent records the client's state after the response: the resource, or its absence.
 func (q *sequencer) recordSent(t resource.Type, name string, res resource.Versioned, now time.Time) {
 	st := &q.types[t]
-	version := st.versions[name]
+	version, _ := st.versions.get(name)
 	delete(st.dirty, name)
 	if res.Content == nil {
 		st.bisector.Forget(name)
 	}
 	switch {
 	case res.Content != nil:
-		st.versions[name] = res.Version
+		st.versions.set(name, res.Version)
 	case st.wildcard && version != stateUnsent:
-		delete(st.versions, name)
+		st.versions.remove(name)
 	case version == stateUnsent:
-		st.versions[name] = stateAbsent
+		st.versions.set(name, stateAbsent)
 	default:
-		st.versions[name] = stateRemoved
+		st.versions.set(name, stateRemoved)
 	}
 	if t == resource.Secrets && res.Content != nil && resource.IsServiceCertificate(name) {
 		q.certificateReusableUntil = time.Time{}
@@ -189,13 +203,16 @@ func (q *sequencer) recordSent(t resource.Type, name string, res resource.Versio
 // recordSentCluster causes the endpoints of a sent cluster to be sent again, even if they are unchanged.
 func (q *sequencer) recordSentCluster(name string, res resource.Versioned, now time.Time) {
 	endpoints := &q.types[resource.Endpoints]
-	_, subscribed := endpoints.versions[name]
+	_, subscribed := endpoints.versions.get(name)
 	if res.Content != nil {
+		if q.warming == nil {
+			q.warming = map[string]string{}
+		}
 		q.warming[res.Name()] = ""
 	} else {
 		delete(q.warming, name)
 		if subscribed {
-			endpoints.versions[name] = stateUnknown
+			endpoints.versions.set(name, stateUnknown)
 		}
 	}
 	if subscribed {

@@ -26,7 +26,7 @@ func (q *sequencer) nextPart(t resource.Type, snap Snapshot, now time.Time) *Res
 
 // unchanged returns a resource if the snapshot still has the sent version. A changed resource is sent as a change.
 func (q *sequencer) unchanged(t resource.Type, name string, snap Snapshot) (resource.Versioned, bool) {
-	version, known := q.types[t].versions[name]
+	version, known := q.types[t].versions.get(name)
 	c, exists := snap.Content(t, name)
 	if !known || !exists {
 		return resource.Versioned{}, false
@@ -40,8 +40,8 @@ func (q *sequencer) resend(r *Response, now time.Time) {
 	if r.Type == resource.Clusters {
 		for _, res := range r.Resources {
 			q.recordSentCluster(res.Name(), res, now)
-			if _, subscribed := q.types[resource.Endpoints].versions[res.Name()]; subscribed {
-				q.types[resource.Endpoints].versions[res.Name()] = stateUnknown
+			if _, subscribed := q.types[resource.Endpoints].versions.get(res.Name()); subscribed {
+				q.types[resource.Endpoints].versions.set(res.Name(), stateUnknown)
 			}
 		}
 	}

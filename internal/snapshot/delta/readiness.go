@@ -80,7 +80,8 @@ func (q *sequencer) usesAll(snap Snapshot, now time.Time) bool {
 	}
 	missing := false
 	for name := range snap.Names(resource.Routes) {
-		missing = missing || q.types[resource.Routes].versions[name] < resource.FirstVersion
+		version, _ := q.types[resource.Routes].versions.get(name)
+		missing = missing || version < resource.FirstVersion
 	}
 	updateBlockedSince(&q.routesMissingSince, missing, now)
 	return !missing || isOverdue(q.routesMissingSince, now)

@@ -30,7 +30,7 @@ func newReadinessConversation(t *testing.T) *conversation {
 
 // hasReadinessCluster reports whether the client was sent the readiness cluster and not its removal.
 func (c *conversation) hasReadinessCluster() bool {
-	_, known := c.q.types[resource.Clusters].versions[names.UnreadyCluster]
+	_, known := c.q.types[resource.Clusters].versions.get(names.UnreadyCluster)
 	return known
 }
 

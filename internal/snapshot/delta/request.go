@@ -169,15 +169,15 @@ func (q *sequencer) handleFirstRequest(t resource.Type, req *discovery.DeltaDisc
 // setInitialVersion records a version from an earlier stream.
 func (q *sequencer) setInitialVersion(t resource.Type, name, version string, snap Snapshot) {
 	st := &q.types[t]
-	st.versions[name] = parseVersion(version)
+	st.versions.set(name, parseVersion(version))
 	if marked, unmarked, ok := resource.CutDrainMarkVersions(version); ok {
-		st.versions[name] = parseVersion(marked)
+		st.versions.set(name, parseVersion(marked))
 		if c, exists := snap.Content(t, name); exists && c.Hash() == parseVersion(unmarked) {
-			st.versions[name] = c.Hash()
+			st.versions.set(name, c.Hash())
 		}
 	}
 	if t == resource.Secrets && resource.IsServiceCertificate(name) {
-		st.versions[name] = stateReported
+		st.versions.set(name, stateReported)
 		q.reportedCertificate = version
 	}
 }
@@ -200,8 +200,8 @@ func (q *sequencer) subscribe(t resource.Type, name string, first bool, snap Sna
 		return
 	}
 	name = canonicalName(t, name, snap)
-	if _, known := st.versions[name]; !known || !first {
-		st.versions[name] = stateUnsent
+	if _, known := st.versions.get(name); !known || !first {
+		st.versions.set(name, stateUnsent)
 	}
 	st.markDirty(name, now)
 }
@@ -215,11 +215,11 @@ func (q *sequencer) unsubscribe(t resource.Type, name string, now time.Time) {
 		return
 	}
 	if st.wildcard {
-		st.versions[name] = stateUnsent
+		st.versions.set(name, stateUnsent)
 		st.markDirty(name, now)
 		return
 	}
-	delete(st.versions, name)
+	st.versions.remove(name)
 	delete(st.dirty, name)
 	st.bisector.Forget(name)
 }
@@ -235,12 +235,12 @@ func canonicalName(t resource.Type, name string, snap Snapshot) string {
 // checkUnknownNames limits the memory for names that never existed for the client. Names that the client had are its own: when permissive
 // mode ends, thousands of them disappear before it unsubscribes. Those of an earlier stream are limited by the size of a request.
 func (q *sequencer) checkUnknownNames(t resource.Type, req *discovery.DeltaDiscoveryRequest, snap Snapshot) error {
-	versions := q.types[t].versions
-	if len(req.GetResourceNamesSubscribe())+len(req.GetResourceNamesUnsubscribe()) == 0 || len(versions) <= maxUnknownNames {
+	versions := &q.types[t].versions
+	if len(req.GetResourceNamesSubscribe())+len(req.GetResourceNamesUnsubscribe()) == 0 || versions.len() <= maxUnknownNames {
 		return nil
 	}
 	unknown := 0
-	for name, version := range versions {
+	for name, version := range versions.all() {
 		if version != stateUnsent && version != stateAbsent && version != stateEmptyRoutes {
 			continue
 		}

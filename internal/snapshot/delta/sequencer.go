@@ -63,7 +63,7 @@ type typeState struct {
 	// responseDue is true if the client waits for a response even if it is empty.
 	responseDue bool
 	// versions has the last sent version, or a state, of each name that was sent or subscribed to.
-	versions map[string]resource.Version
+	versions versions
 	// dirty has names whose version may differ from the snapshot, and dirtySince is the time of the oldest change.
 	dirty      map[string]struct{}
 	dirtySince time.Time
@@ -79,24 +79,11 @@ type typeState struct {
 	addsBlockedSince, removesBlockedSince time.Time
 }
 
-func newSequencer() *sequencer {
-	q := &sequencer{}
-	q.init()
-	return q
-}
-
-func (q *sequencer) init() {
-	q.warming = map[string]string{}
-	for t := range q.types {
-		q.types[t].versions = map[string]resource.Version{}
-	}
-}
-
 // markChanged records that resources of the snapshot may have changed.
 func (q *sequencer) markChanged(t resource.Type, names []string, now time.Time) {
 	st := &q.types[t]
 	for _, name := range names {
-		if _, known := st.versions[name]; known || st.wildcard {
+		if _, known := st.versions.get(name); known || st.wildcard {
 			st.markDirty(name, now)
 		}
 	}
@@ -112,7 +99,7 @@ func (q *sequencer) markAllChanged(snap Snapshot, now time.Time) {
 
 func (q *sequencer) markTypeChanged(t resource.Type, snap Snapshot, now time.Time) {
 	st := &q.types[t]
-	for name := range st.versions {
+	for name := range st.versions.all() {
 		st.markDirty(name, now)
 	}
 	if st.wildcard {

@@ -241,7 +241,7 @@ func TestThreat50ReconnectSendsOnlyDifferences(t *testing.T) {
 	c.expect("CDS changed same", "EDS changed same")
 	sentVersions := func(t resource.Type) map[string]string {
 		versions := map[string]string{}
-		for name, v := range c.q.types[t].versions {
+		for name, v := range c.q.types[t].versions.all() {
 			versions[name] = v.String()
 		}
 		return versions
@@ -249,7 +249,7 @@ func TestThreat50ReconnectSendsOnlyDifferences(t *testing.T) {
 	clusters, endpoints := sentVersions(resource.Clusters), sentVersions(resource.Endpoints)
 	clusters["gone"] = "abc"
 
-	c.q = newSequencer()
+	c.q = &sequencer{}
 	c.put(resource.Clusters, "changed", "2")
 	c.send(&discovery.DeltaDiscoveryRequest{TypeUrl: resource.Clusters.URL(), InitialResourceVersions: clusters})
 	c.expect("CDS changed")

@@ -3,6 +3,7 @@ package delta
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
@@ -49,7 +50,6 @@ type Session struct {
 // NewSession returns the Session of a stream. A stream has one.
 func (s *Stream) NewSession(options Options) *Session {
 	session := &Session{stream: s, extend: options.Extend}
-	session.sequencer.init()
 	session.sequencer.undivided, session.sequencer.readinessCluster = options.Undivided, options.ReadinessCluster
 	return session
 }
@@ -170,7 +170,7 @@ func (s *Session) Handle(req *discovery.DeltaDiscoveryRequest) error {
 	}
 	if result.Type == resource.Secrets {
 		stream.acks.RecordInitialCertificate(s.sequencer.reportedCertificate)
-		stream.acks.SetUsesCertificates(len(s.sequencer.types[resource.Secrets].versions) > 0)
+		stream.acks.SetUsesCertificates(s.sequencer.types[resource.Secrets].versions.len() > 0)
 	}
 	if !result.IsAnswer {
 		return nil
@@ -189,7 +189,7 @@ func (s *Session) Handle(req *discovery.DeltaDiscoveryRequest) error {
 
 // SentVersions returns the versions that the client was last sent, including names that it only subscribes to.
 func (s *Session) SentVersions(t resource.Type) map[string]resource.Version {
-	return s.sequencer.types[t].versions
+	return maps.Collect(s.sequencer.types[t].versions.all())
 }
 
 // withSnapshot calls f while the snapshot does not change and after its changes were taken: a state machine that sees a new

@@ -15,6 +15,8 @@ type Snapshot interface {
 	// IsPending reports whether a resource that is missing is being created. It is then neither sent nor reported as absent. Of the
 	// names of service certificates, this is true only for the client's own.
 	IsPending(t resource.Type, name string) bool
+	// Base returns the versions that clients of many snapshots have in common; nil if there are none. It may differ from the resources.
+	Base(t resource.Type) *Base
 	// HasEndpoints reports whether a cluster gets its endpoints from EDS.
 	HasEndpoints(cluster string) bool
 }

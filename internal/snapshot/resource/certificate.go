@@ -4,16 +4,30 @@ import (
 	"strconv"
 	"strings"
 	"time"
-)
 
-// serviceCertificatePrefix is the prefix of envoy.ServiceCertName.
-const serviceCertificatePrefix = "service-cert:"
+	tls "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+
+	"github.com/openservicemesh/osm-operator/internal/envoy"
+)
 
 // ReuseMargin is the remaining lifetime below which a certificate from an earlier stream is replaced.
 const ReuseMargin = 10 * time.Minute
 
-// IsServiceCertificate reports whether a secret has a workload's certificate and private key.
-func IsServiceCertificate(name string) bool { return strings.HasPrefix(name, serviceCertificatePrefix) }
+// IsServiceCertificate reports whether a secret has a workload's certificate and private key, by its present or former name.
+func IsServiceCertificate(name string) bool {
+	rest, found := strings.CutPrefix(name, envoy.ServiceCertName)
+	return found && (rest == "" || rest[0] == ':')
+}
+
+// WithSecretName returns the same secret by another name.
+func (c *Content) WithSecretName(name string) (*Content, error) {
+	secret := &tls.Secret{}
+	if err := c.decode(secret); err != nil {
+		return nil, err
+	}
+	secret.Name = name
+	return NewWithVersion(envoy.Resource{TypeURL: Secrets.URL(), Name: name, Message: secret}, c.wireVersion)
+}
 
 // CertificateVersion returns the version of a service certificate. It does not depend on the content: each replica issues its
 // own keys, and a sidecar that reconnects to another replica must keep its certificate.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	listener "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
@@ -93,6 +94,15 @@ func (c *Content) Type() Type { return c.kind }
 
 // Name returns the resource name, unique within its type.
 func (c *Content) Name() string { return c.name }
+
+// decode unmarshals the message of the resource.
+func (c *Content) decode(m proto.Message) error {
+	var wrapped discovery.Resource
+	if err := proto.Unmarshal(c.encoded, &wrapped); err != nil {
+		return fmt.Errorf("%s resource %q does not decode: %w", c.kind, c.name, err)
+	}
+	return wrapped.GetResource().UnmarshalTo(m)
+}
 
 // Hash returns the content hash. Equal contents have equal hashes in all replicas.
 func (c *Content) Hash() Version { return c.hash }

@@ -7,6 +7,8 @@ import (
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/openservicemesh/osm-operator/internal/envoy"
 )
 
@@ -46,12 +48,23 @@ func (s set) tls(c *tlsv3.CommonTlsContext) error {
 		c.TlsCertificates = append(c.TlsCertificates, cert.GetTlsCertificate())
 	}
 	c.TlsCertificateSdsSecretConfigs = nil
-	if config := c.GetValidationContextSdsSecretConfig(); config != nil {
-		trust, err := find[*tlsv3.Secret](s, envoy.SecretType, config.GetName())
-		if err != nil {
-			return err
-		}
-		c.ValidationContextType = &tlsv3.CommonTlsContext_ValidationContext{ValidationContext: trust.GetValidationContext()}
+	combined := c.GetCombinedValidationContext()
+	config := c.GetValidationContextSdsSecretConfig()
+	if combined != nil {
+		config = combined.GetValidationContextSdsSecretConfig()
 	}
+	if config == nil {
+		return nil
+	}
+	trust, err := find[*tlsv3.Secret](s, envoy.SecretType, config.GetName())
+	if err != nil {
+		return err
+	}
+	context := &tlsv3.CertificateValidationContext{}
+	if combined != nil {
+		proto.Merge(context, combined.GetDefaultValidationContext())
+	}
+	proto.Merge(context, trust.GetValidationContext())
+	c.ValidationContextType = &tlsv3.CommonTlsContext_ValidationContext{ValidationContext: context}
 	return nil
 }

@@ -45,7 +45,7 @@ func (p *Pod) SendAll(t *testing.T, s *scope.Scope, built []envoy.Resource, endp
 	resources := slices.Concat(
 		built,
 		envoy.TrustSecrets(s, p.network.CA.RootPEM),
-		[]envoy.Resource{envoy.ServiceCertSecret(s.Key.Identity, p.chain, p.key)},
+		[]envoy.Resource{envoy.ServiceCertSecret(envoy.ServiceCertName, p.chain, p.key)},
 	)
 	for _, e := range endpoints {
 		resources = append(resources, envoy.Endpoints(scope.ClusterName(e.Key.Service, e.Key.TargetPort), e))

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/authz"
@@ -133,6 +134,7 @@ func (s *shop) clientScope() *scope.Scope {
 	c.Clusters = append(c.Clusters, scope.Cluster{
 		Service: leaf, TargetPort: 8081, Protocol: catalog.ProtocolHTTP, Identities: []identity.ServiceAccount{books},
 	})
+	slices.SortFunc(c.Clusters, func(a, b scope.Cluster) int { return a.Service.Compare(b.Service) })
 	return c
 }
 

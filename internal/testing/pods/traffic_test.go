@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -232,7 +233,8 @@ func (s *shop) anotherIdentity(t *testing.T) {
 	if got := pod.Get(t, "http://10.96.0.1/books/1"); got.Status != 403 {
 		t.Errorf("the buyer's path = %+v, want 403", got)
 	}
-	c.Clusters[1].Identities = []identity.ServiceAccount{thief}
+	i := slices.IndexFunc(c.Clusters, func(c scope.Cluster) bool { return c.Service == stateful })
+	c.Clusters[i].Identities = []identity.ServiceAccount{thief}
 	pod.Configure(t, c, s.endpoints(c)...)
 	if got := pod.Get(t, "http://"+s.server.IP.String()+"/any"); got.Status != 503 {
 		t.Errorf("from a server with another identity = %+v, want 503", got)

@@ -59,8 +59,8 @@ func TestPolicyChangesTouchFew(t *testing.T) {
 		{Policy, Limits, callers + 1, "Cluster RouteConfiguration"},
 		{Policy, Retry, 1, "RouteConfiguration"},
 		{Visible, Endpoint, 40, "ClusterLoadAssignment"},
-		{Visible, NewService, 40, "Cluster ClusterLoadAssignment Listener RouteConfiguration Secret"},
-		{Policy, NewService, callers, "Cluster ClusterLoadAssignment Listener RouteConfiguration Secret"},
+		{Visible, NewService, 40, "Cluster ClusterLoadAssignment Listener RouteConfiguration"},
+		{Policy, NewService, callers, "Cluster ClusterLoadAssignment Listener RouteConfiguration"},
 	} {
 		if services, types := touched(tt.mode, tt.kind); services != tt.services || types != tt.types {
 			t.Errorf("%s, %s: %d services get %q, want %d and %q", tt.mode, tt.kind, services, types, tt.services, tt.types)

@@ -32,7 +32,7 @@ func (l *library) of(service int) ([]*mesh.Resource, error) {
 	if err != nil {
 		return nil, err
 	}
-	secret := envoy.ServiceCertSecret(mesh.Account(service), leaf.ChainPEM, leaf.KeyPEM)
+	secret := envoy.ServiceCertSecret(envoy.ServiceCertName, leaf.ChainPEM, leaf.KeyPEM)
 	value, err := proto.MarshalOptions{Deterministic: true}.Marshal(secret.Message)
 	if err != nil {
 		return nil, err
