@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -84,6 +85,6 @@ func (p *program) addStatus() error {
 	p.store.OnRejections(p.rejections.Changed)
 	p.events = status.NewEventReporter(p.manager.GetClient(), p.manager.GetEventRecorder(names.Controller), p.leader, p.options.mesh, p.log.WithName("status"))
 	return status.Writers{
-		Leader: p.leader, Rejections: p.rejections, Mesh: p.options.mesh, Namespace: p.options.namespace,
+		Leader: p.leader, Rejections: p.rejections, Mesh: p.options.mesh, Namespace: p.options.namespace, LookupHost: net.DefaultResolver.LookupHost,
 	}.Setup(p.manager)
 }

@@ -39,6 +39,7 @@ func TestServedVersions(t *testing.T) {
 		"traffictargets.access.smi-spec.io":                 sets.New("v1alpha3"),
 		"httproutegroups.specs.smi-spec.io":                 sets.New("v1alpha4"),
 		"meshrootcertificates.config.openservicemesh.io":    sets.New("v1alpha2"),
+		"egresses.policy.openservicemesh.io":                sets.New("v1alpha1"),
 		"ingressbackends.policy.openservicemesh.io":         sets.New("v1alpha1"),
 		"tcproutes.specs.smi-spec.io":                       sets.New("v1alpha4"),
 		"trafficsplits.split.smi-spec.io":                   sets.New("v1alpha2", "v1alpha4"),
@@ -104,7 +105,7 @@ func TestAuditU6PoliciesHaveAReadyColumn(t *testing.T) {
 			}
 		}
 	}
-	if checked != 8 {
-		t.Errorf("%d kinds of policies are checked, want 8", checked)
+	if checked != 9 {
+		t.Errorf("%d kinds of policies are checked, want 9", checked)
 	}
 }

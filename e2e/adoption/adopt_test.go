@@ -96,9 +96,6 @@ func createLeftovers(t *testing.T) *legacyosm.Authority {
 	all, err := lab.Objects(legacyosm.Made(adoptingMesh, adoptingNamespace) + "\n---\n" + legacyosm.Users(adoptingMesh, adoptingNamespace))
 	must(t, err)
 	for _, object := range all {
-		if object.GetKind() == "Egress" {
-			continue
-		}
 		text, err := yaml.Marshal(object.Object)
 		must(t, err)
 		must(t, cluster.Put(t.Context(), string(text)))

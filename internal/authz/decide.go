@@ -86,9 +86,15 @@ func portOf(service *catalog.Service, number uint16) (catalog.Port, bool) {
 }
 
 // unreachable is the verdict on a destination that is not in the configuration of the client's sidecar.
+//
+// Egress policies apply to the address like to any other.
 func unreachable(v *catalog.View, r Request, missing string) Verdict {
 	outcome := Refused
-	switch {
+	switch outside := DecideEgress(v, egressRequest(v, r)); {
+	case outside.Outcome == NotFound || outside.Outcome == BadRequest:
+		outcome = outside.Outcome
+	case outside.Outcome == Allowed:
+		outcome = PassedThrough
 	case v.Settings().Egress:
 		outcome = PassedThrough
 	case reachesAny(v, r.Source):
@@ -97,8 +103,31 @@ func unreachable(v *catalog.View, r Request, missing string) Verdict {
 	return singleAnswer(Answer{Outcome: outcome, Missing: missing})
 }
 
+// egressRequest is a request to a Service as one to its address.
+func egressRequest(v *catalog.View, r Request) EgressRequest {
+	e := EgressRequest{Source: r.Source, Port: r.Port, Address: r.Pod, Protocol: catalog.ProtocolTCP, Method: r.Method, Path: r.Path}
+	service := v.Service(r.Service)
+	if service != nil && !service.Headless() {
+		e.Address = service.ClusterIPs[0]
+	}
+	if port, ok := portOf(service, r.Port); ok && port.Protocol.IsHTTP() {
+		e.Protocol = catalog.ProtocolHTTP
+	}
+	for _, h := range r.Headers {
+		if h.Name == ":authority" {
+			e.Host = h.Value
+		} else {
+			e.Headers = append(e.Headers, h)
+		}
+	}
+	return e
+}
+
 // reachesAny reports whether the source's sidecar has any destination.
 func reachesAny(v *catalog.View, source identity.ServiceAccount) bool {
+	if len(EgressPorts(v, source)) > 0 {
+		return true
+	}
 	for _, name := range v.Services() {
 		service := v.Service(name)
 		for _, port := range service.Ports {

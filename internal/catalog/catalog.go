@@ -28,6 +28,7 @@ type Catalog struct {
 	backpressuresOf index[Name]
 	// ingressBackendsOf has the IngressBackends of each Service.
 	ingressBackendsOf index[Name]
+	egressesFrom      index[identity.ServiceAccount]
 	identities        counts[Name, identity.ServiceAccount]
 	servicesOf        counts[identity.ServiceAccount, Name]
 	// sharing has, for a Service, the other Services that select some of its pods.
@@ -54,6 +55,7 @@ func New() *Catalog {
 		settingsOf:          index[Name]{},
 		backpressuresOf:     index[Name]{},
 		ingressBackendsOf:   index[Name]{},
+		egressesFrom:        index[identity.ServiceAccount]{},
 		identities:          counts[Name, identity.ServiceAccount]{},
 		servicesOf:          counts[identity.ServiceAccount, Name]{},
 		sharing:             counts[Name, Name]{},

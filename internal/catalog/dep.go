@@ -47,6 +47,10 @@ const (
 	DepUpstreamSetting
 	// DepIngressBackend: the IngressBackends of a Service.
 	DepIngressBackend
+	// DepEgressesFrom: the Egresses of a client. Name is the service account's.
+	DepEgressesFrom
+	// DepNamedUpstreamSetting: an UpstreamTrafficSetting, existing or not.
+	DepNamedUpstreamSetting
 )
 
 // Dep is data that something was built from and that a change may affect.

@@ -41,6 +41,7 @@ const (
 	KindUpstreamTrafficSetting Kind = "UpstreamTrafficSetting"
 	KindBackpressure           Kind = "Backpressure"
 	KindIngressBackend         Kind = "IngressBackend"
+	KindEgress                 Kind = "Egress"
 	KindSettings               Kind = "Settings"
 )
 
@@ -276,6 +277,8 @@ type Settings struct {
 	RetryPolicies bool
 	// IngressBackends enables IngressBackend objects.
 	IngressBackends bool
+	// EgressPolicies enables Egress objects.
+	EgressPolicies bool
 	// ActiveHealthChecks makes clients' sidecars check every endpoint that they may call.
 	ActiveHealthChecks bool
 	// EmptyRulesSelectNothing makes a TrafficTarget rule without matches grant nothing, as in OSM. By default it

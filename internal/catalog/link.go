@@ -35,8 +35,15 @@ func (c *Catalog) updateIndexes(entry Entry, delta int, affected depSet) {
 			updateIndex(c.ingressBackendsOf, port.Service, e.Name, delta)
 		}
 		addPolicyDeps(e, affected)
+	case *Egress:
+		for _, source := range e.Sources {
+			updateIndex(c.egressesFrom, source, e.Name, delta)
+		}
+		addPolicyDeps(e, affected)
 	case *UpstreamTrafficSetting:
-		updateIndex(c.upstreamIndex(e.Kind), e.Service, e.Name, delta)
+		if e.Service != (Name{}) {
+			updateIndex(c.upstreamIndex(e.Kind), e.Service, e.Name, delta)
+		}
 		addPolicyDeps(e, affected)
 	}
 }

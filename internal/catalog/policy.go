@@ -13,7 +13,7 @@ import (
 func (k Kind) IsPolicy() bool {
 	switch k {
 	case KindTrafficTarget, KindHTTPRouteGroup, KindTCPRoute, KindTrafficSplit, KindRetry, KindUpstreamTrafficSetting, KindBackpressure,
-		KindIngressBackend:
+		KindIngressBackend, KindEgress:
 		return true
 	default:
 		return false
@@ -65,6 +65,10 @@ func (c *Catalog) Policies(deps []Dep) []Ref {
 			collect(found, KindBackpressure, c.backpressuresOf[dep.Name])
 		case DepIngressBackend:
 			collect(found, KindIngressBackend, c.ingressBackendsOf[dep.Name])
+		case DepEgressesFrom:
+			collect(found, KindEgress, c.egressesFrom[identity.ServiceAccount(dep.Name)])
+		case DepNamedUpstreamSetting:
+			c.collectOne(found, Ref{KindUpstreamTrafficSetting, dep.Name})
 		case DepHTTPRouteGroup:
 			c.collectOne(found, Ref{KindHTTPRouteGroup, dep.Name})
 		case DepTCPRoute:
@@ -118,7 +122,16 @@ func addPolicyDeps(entry Entry, affected depSet) {
 		for _, port := range e.Backends {
 			affected.add(DepIngressBackend, port.Service)
 		}
+	case *Egress:
+		for _, source := range e.Sources {
+			affected.account(DepEgressesFrom, source)
+		}
 	case *UpstreamTrafficSetting:
-		affected.add(DepUpstreamSetting, e.Service)
+		if e.Service != (Name{}) {
+			affected.add(DepUpstreamSetting, e.Service)
+		}
+		if e.Kind == KindUpstreamTrafficSetting {
+			affected.add(DepNamedUpstreamSetting, e.Name)
+		}
 	}
 }

@@ -11,7 +11,8 @@ type UpstreamTrafficSetting struct {
 	Kind    Kind
 	Name    Name
 	Created time.Time
-	// Service is the one that spec.host names. It is in the setting's namespace.
+	// Service is the one that spec.host names. It is in the setting's namespace. It is empty if the host is not a Service: only an Egress
+	// that names the setting uses it then.
 	Service     Name
 	Connections ConnectionSettings
 	// ConnectionRate bounds new connections to each pod of the Service; nil means no limit.

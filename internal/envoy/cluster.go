@@ -25,6 +25,7 @@ func ownClusters(s *scope.Scope, inbound []inboundPort) []*clusterv3.Cluster {
 	for _, in := range inbound {
 		out = append(out, localCluster(in))
 	}
+	out = append(out, egressClusters(s)...)
 	if s.Egress {
 		out = append(out, passthroughOriginalDst())
 	}

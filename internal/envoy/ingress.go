@@ -148,9 +148,7 @@ func ingressRules(in scope.Ingress) *rbacv3.RBAC {
 func addressPrincipals(in scope.Ingress) []*rbacv3.Principal {
 	var out []*rbacv3.Principal
 	for _, prefix := range in.Prefixes {
-		out = append(out, &rbacv3.Principal{Identifier: &rbacv3.Principal_DirectRemoteIp{DirectRemoteIp: &corev3.CidrRange{
-			AddressPrefix: prefix.Addr().String(), PrefixLen: wrapperspb.UInt32(uint32(prefix.Bits())), //nolint:gosec // 0 to 128
-		}}})
+		out = append(out, &rbacv3.Principal{Identifier: &rbacv3.Principal_DirectRemoteIp{DirectRemoteIp: cidrRange(prefix)}})
 	}
 	return out
 }

@@ -13,15 +13,16 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
-// boundListeners are the listeners that bind ports of the pod.
+// boundListeners are the listeners that bind ports of the pod, and those for ports outside the mesh, which belong to this client.
 func boundListeners(s *scope.Scope, inbound []inboundPort) []*listenerv3.Listener {
 	var out []*listenerv3.Listener
 	if len(inbound) > 0 {
 		out = append(out, inboundListenerOf(s, inbound))
 	}
-	if s.Egress || len(s.Outbound) > 0 {
+	if s.Egress || len(s.Outbound) > 0 || hasEgressChains(s) {
 		out = append(out, outboundListenerOf(s))
 	}
+	out = append(out, egressListeners(s)...)
 	if s.Key.Class.Metrics {
 		out = append(out, metricsListener(s.Key.Class))
 	}
@@ -35,11 +36,7 @@ func listenerResources(list []*listenerv3.Listener) []Resource {
 // newBoundListener listens on every address of the pod. It binds IPv6 only when the pod has an IPv6 address: Envoy
 // rejects a listener that it cannot bind.
 func newBoundListener(name string, port uint16, class scope.Class, direction corev3.TrafficDirection) *listenerv3.Listener {
-	addresses := []netip.AddrPort{netip.AddrPortFrom(netip.IPv4Unspecified(), port)}
-	if class.IPv6 {
-		addresses = append(addresses, netip.AddrPortFrom(netip.IPv6Unspecified(), port))
-	}
-	return newListener(name, addresses, direction)
+	return newListener(name, anyAddress(port, class), direction)
 }
 
 // newListener has all addresses. Envoy names statistics after the first one.

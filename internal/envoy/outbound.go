@@ -21,14 +21,16 @@ func outboundListenerOf(s *scope.Scope) *listenerv3.Listener {
 	out.ListenerFilters = []*listenerv3.ListenerFilter{originalDestination, rejectSidecarPorts()}
 	out.AccessLog = outboundListenerLogs
 	if s.Egress {
-		out.DefaultFilterChain = &listenerv3.FilterChain{
-			Name:    passthroughChain,
-			Filters: []*listenerv3.Filter{tcpToCluster(outboundConnectionLogs, passthroughCluster, passthroughCluster)},
-		}
+		out.DefaultFilterChain = passthroughFilterChain()
 		return out
 	}
 	out.FilterChains = []*listenerv3.FilterChain{{Name: closedChain}}
 	return out
+}
+
+// passthroughFilterChain forwards connections unchanged.
+func passthroughFilterChain() *listenerv3.FilterChain {
+	return &listenerv3.FilterChain{Name: passthroughChain, Filters: []*listenerv3.Filter{tcpToCluster(outboundConnectionLogs, passthroughCluster, passthroughCluster)}}
 }
 
 // rejectSidecarPorts closes plaintext connections to the ports that the sidecar itself listens on, whatever their

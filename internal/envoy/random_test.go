@@ -113,6 +113,8 @@ var anyScope = rapid.Custom(func(t *rapid.T) *scope.Scope {
 	}
 	s.Clusters = clustersOf(t, s.Outbound)
 	s.Retries = anyRetries.Draw(t, "retries")
+	s.EgressPorts = drawEgressPorts(t)
+	s.EgressUpstreams = map[string]*scope.Upstream{"one": anyUpstream.Draw(t, "egress settings")}
 	return s
 })
 

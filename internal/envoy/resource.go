@@ -27,7 +27,7 @@ func Build(s *scope.Scope) []Resource {
 	var out []Resource
 	out = append(out, clusterResources(append(destinationClusters(s), ownClusters(s, inbound)...))...)
 	out = append(out, listenerResources(append(boundListeners(s, inbound), destinationListeners(reachable)...))...)
-	out = append(out, routeResources(slices.Concat(inboundRouteConfigs(s, inbound), ingressRouteConfigs(s), outboundRouteConfigs(s, reachable)))...)
+	out = append(out, routeResources(slices.Concat(inboundRouteConfigs(s, inbound), ingressRouteConfigs(s), egressRouteConfigs(s), outboundRouteConfigs(s, reachable)))...)
 	out = append(out, networkFilters(s, inbound)...)
 	out = append(out, ingressFilters(s)...)
 	return out
@@ -48,7 +48,7 @@ func BuildShared(s *scope.Scope) []Resource {
 func BuildOwn(s *scope.Scope) []Resource {
 	inbound := mergeInbound(s.Inbound)
 	out := append(clusterResources(ownClusters(s, inbound)), listenerResources(boundListeners(s, inbound))...)
-	out = append(out, routeResources(slices.Concat(inboundRouteConfigs(s, inbound), ingressRouteConfigs(s), retryRouteConfigs(s)))...)
+	out = append(out, routeResources(slices.Concat(inboundRouteConfigs(s, inbound), ingressRouteConfigs(s), egressRouteConfigs(s), retryRouteConfigs(s)))...)
 	out = append(out, networkFilters(s, inbound)...)
 	return append(out, ingressFilters(s)...)
 }

@@ -68,19 +68,23 @@ func gatewayService(item object, name string) (catalog.Name, bool) {
 	return gateway, true
 }
 
-// addressRange parses a range in CIDR notation. A single address is a range of one.
 func addressRange(item object, text string) (netip.Prefix, bool) {
+	return parseRange(item.child("name"), text, item.problems)
+}
+
+// parseRange parses a range in CIDR notation. A single address is a range of one.
+func parseRange(path, text string, found *problems) (netip.Prefix, bool) {
 	prefix, err := netip.ParsePrefix(text)
 	if err != nil {
 		address, addressErr := netip.ParseAddr(text)
 		if addressErr != nil || address.Zone() != "" {
-			item.problems.reject(ReasonRefusedAddress, "%s.name %.80q is not an IP range, so it is left out: write for example 10.0.0.0/8.", item.path, text)
+			found.reject(ReasonRefusedAddress, "%s %.80q is not an IP range, so it is left out: write for example 10.0.0.0/8.", path, text)
 			return netip.Prefix{}, false
 		}
 		prefix = netip.PrefixFrom(address, address.BitLen())
 	}
 	if prefix.Addr().Is4In6() {
-		item.problems.reject(ReasonRefusedAddress, "%s.name %.80q is an IPv4 range in IPv6 notation, so it is left out: write it in IPv4 notation.", item.path, text)
+		found.reject(ReasonRefusedAddress, "%s %.80q is an IPv4 range in IPv6 notation, so it is left out: write it in IPv4 notation.", path, text)
 		return netip.Prefix{}, false
 	}
 	return prefix.Masked(), true

@@ -46,6 +46,7 @@ func MeshConfig(config *configv1alpha2.MeshConfig) (*catalog.Settings, []Problem
 			ECDHCurves:   knownNames("spec.sidecar.ecdhCurves", spec.Sidecar.ECDHCurves, ECDHCurves(), &found),
 		},
 		RetryPolicies:           spec.FeatureFlags.EnableRetryPolicy,
+		EgressPolicies:          spec.FeatureFlags.EnableEgressPolicy,
 		IngressBackends:         spec.FeatureFlags.EnableIngressBackendPolicy,
 		ActiveHealthChecks:      spec.FeatureFlags.EnableEnvoyActiveHealthChecks,
 		EmptyRulesSelectNothing: spec.Traffic.RulesWithoutMatches == configv1alpha2.RulesWithoutMatchesNone,

@@ -21,6 +21,7 @@ func FuzzPolicies(f *testing.F) {
 		`{"metadata":{"namespace":"a"},"spec":{"host":"x.a","rateLimit":{"global":{},"local":{"tcp":{"connections":4294967295,"unit":"hour","burst":1},"http":{"requests":1,"unit":"second","responseStatusCode":418,"responseHeadersToAdd":[{"name":":path","value":"%"},{"name":"A","value":"b"}]}}}}}`,
 		`{"metadata":{"namespace":"a"},"spec":{"host":"x.a","httpRoutes":[{"path":"/","rateLimit":{"local":{"requests":1,"unit":"day"}}},{"path":"/"}],"outlierDetection":{"interval":"9999999h"},"healthCheck":{}}}`,
 		`{"metadata":{"namespace":"a"},"spec":{"backends":[{"name":"x","port":{"number":80,"protocol":"https"},"tls":{"sniHosts":["a"]}}],"sources":[{"kind":"IPRange","name":"::/0"},{"kind":"AuthenticatedPrincipal","name":"b"}],"matches":[{"kind":"HTTPRouteGroup","name":"c"}]}}`,
+		`{"metadata":{"namespace":"a"},"spec":{"sources":[{"kind":"ServiceAccount","name":"x","namespace":"a"}],"hosts":["a.b","*.c","::1"],"ipAddresses":["10.0.0.0/8"],"ports":[{"number":80,"protocol":"http"},{"number":443,"protocol":"https"},{"number":1,"protocol":"tcp-server-first"}],"matches":[{"kind":"UpstreamTrafficSetting","name":"c"}]}}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -34,12 +35,14 @@ func FuzzPolicies(f *testing.F) {
 		setting, p2 := UpstreamTrafficSetting(u)
 		pressure, p3 := Backpressure(u)
 		ingress, p4 := IngressBackend(u)
+		egress, p5 := Egress(u)
 		retry2, q1 := Retry(u)
 		setting2, q2 := UpstreamTrafficSetting(u)
 		pressure2, q3 := Backpressure(u)
 		ingress2, q4 := IngressBackend(u)
-		sameTwice(t, []any{retry, setting, pressure, ingress, p1, p2, p3, p4}, []any{retry2, setting2, pressure2, ingress2, q1, q2, q3, q4})
-		sentences(t, p1, p2, p3, p4, UDPRoute(u))
+		egress2, q5 := Egress(u)
+		sameTwice(t, []any{retry, setting, pressure, ingress, egress, p1, p2, p3, p4, p5}, []any{retry2, setting2, pressure2, ingress2, egress2, q1, q2, q3, q4, q5})
+		sentences(t, p1, p2, p3, p4, p5, UDPRoute(u))
 		if retry != nil && (len(retry.Destinations) == 0 || retry.Source.Name == "" || retry.Policy.On == "" || retry.Policy.PerTryTimeout < 0 || retry.Policy.BackoffBase < 0) {
 			t.Errorf("invalid retry: %+v", retry)
 		}
@@ -48,6 +51,9 @@ func FuzzPolicies(f *testing.F) {
 		}
 		if ingress != nil {
 			checkIngress(t, ingress)
+		}
+		if egress != nil {
+			checkEgress(t, egress)
 		}
 		if setting != nil {
 			checkSetting(t, setting)
@@ -66,9 +72,25 @@ func checkIngress(t *testing.T, policy *catalog.IngressBackend) {
 	}
 }
 
+// checkEgress verifies that each port has a destination, and that all clients are of the namespace.
+func checkEgress(t *testing.T, policy *catalog.Egress) {
+	t.Helper()
+	for _, source := range policy.Sources {
+		if source.Namespace != policy.Name.Namespace || source.Name == "" {
+			t.Errorf("a client of another namespace: %+v", policy)
+		}
+	}
+	for _, port := range policy.Ports {
+		anywhere := port.Protocol == catalog.ProtocolHTTP && len(policy.Hosts) == 0 || port.Protocol == catalog.ProtocolHTTPS && len(policy.Hosts)+len(policy.Prefixes) == 0
+		if anywhere || port.Number == 0 {
+			t.Errorf("a port to anywhere: %+v", policy)
+		}
+	}
+}
+
 func checkSetting(t *testing.T, setting *catalog.UpstreamTrafficSetting) {
 	t.Helper()
-	if setting.Service.Namespace != setting.Name.Namespace || setting.Service.Name == "" {
+	if setting.Service != (catalog.Name{}) && (setting.Service.Namespace != setting.Name.Namespace || setting.Service.Name == "") {
 		t.Errorf("a setting for a Service of another namespace: %+v", setting)
 	}
 	limits := []catalog.RateLimit{}

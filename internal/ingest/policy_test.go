@@ -91,7 +91,7 @@ func TestUpstreamTrafficSetting(t *testing.T) {
 		return s
 	}
 	const host = "host: web.shop.svc.cluster.local\n"
-	plain := setting(nil)
+	plain, outside := setting(nil), setting(func(s *catalog.UpstreamTrafficSetting) { s.Service = catalog.Name{} })
 	for name, c := range map[string]struct {
 		spec     string
 		want     *catalog.UpstreamTrafficSetting
@@ -101,9 +101,9 @@ func TestUpstreamTrafficSetting(t *testing.T) {
 		"DNS name with dot":   {"host: web.shop.svc.cluster.local.", plain, nil},
 		"host with svc":       {"host: web.shop.svc", plain, nil},
 		"host with namespace": {"host: web.shop", plain, nil},
-		"short host":          {"host: web", nil, []string{`?NotUsed: spec.host "web" is not the DNS name of a Service`}},
-		"host elsewhere":      {"host: web.bank.svc.cluster.local", nil, []string{"?NotUsed: write <service>.shop.svc.cluster.local"}},
-		"host outside":        {"host: httpbin.org", nil, []string{"?NotUsed: come into use with egress policies"}},
+		"short host":          {"host: web", outside, []string{`?NotUsed: spec.host "web" is not the DNS name of a Service`}},
+		"host elsewhere":      {"host: web.bank.svc.cluster.local", outside, []string{"?NotUsed: write <service>.shop.svc.cluster.local"}},
+		"host outside":        {"host: httpbin.org", outside, []string{"?NotUsed: applies only where an Egress names it"}},
 		"no host":             {"{}", nil, []string{"InvalidName: spec.host is empty"}},
 		"connections": {
 			host + "connectionSettings: {tcp: {maxConnections: 0, connectTimeout: 1s, idleTimeout: 1h}, http: {maxRequests: 2, maxRequestsPerConnection: 3, maxPendingRequests: 4, maxRetries: 4294967295, requestTimeout: 15s, idleTimeout: 0s}}",

@@ -18,8 +18,8 @@ const (
 	minTimeout = 10 * time.Millisecond
 )
 
-// UpstreamTrafficSetting reads an UpstreamTrafficSetting (policy.openservicemesh.io/v1alpha1). There is no entry when
-// its host is not a Service of its namespace. Invalid fields are skipped and the others apply.
+// UpstreamTrafficSetting reads an UpstreamTrafficSetting (policy.openservicemesh.io/v1alpha1). There is no entry without a host.
+// Invalid fields are skipped and the others apply.
 func UpstreamTrafficSetting(u *unstructured.Unstructured) (*catalog.UpstreamTrafficSetting, []Problem) {
 	var found problems
 	spec := specObject(u, &found)
@@ -42,8 +42,7 @@ func UpstreamTrafficSetting(u *unstructured.Unstructured) (*catalog.UpstreamTraf
 	return setting, found
 }
 
-// settingHost reads the Service that the host names. Other hosts are only a warning, because an Egress may refer to
-// them.
+// settingHost reads the Service that the host names; it is empty for other hosts. Only an Egress uses settings of those.
 func settingHost(spec object, namespace string) (catalog.Name, bool) {
 	host := spec.text("host")
 	if host == "" {
@@ -54,8 +53,8 @@ func settingHost(spec object, namespace string) (catalog.Name, bool) {
 	if local && strings.Contains(host, ".") {
 		return service, true
 	}
-	spec.problems.warn(ReasonNotUsed, "spec.host %.80q is not the DNS name of a Service of the namespace %s, so this UpstreamTrafficSetting is not used: write <service>.%s.svc.cluster.local. Hosts outside the mesh come into use with egress policies, which this version does not have.", host, namespace, namespace)
-	return catalog.Name{}, false
+	spec.problems.warn(ReasonNotUsed, "spec.host %.80q is not the DNS name of a Service of the namespace %s, so this UpstreamTrafficSetting applies only where an Egress names it: for a Service, write <service>.%s.svc.cluster.local.", host, namespace, namespace)
+	return catalog.Name{}, true
 }
 
 func connectionSettings(spec object) catalog.ConnectionSettings {

@@ -43,6 +43,7 @@ func BuildWithShared(v *catalog.View, trustDomain string, key Key, shared *Desti
 		shared = &own
 	}
 	s.Outbound, s.Clusters = shared.Outbound, shared.Clusters
+	s.EgressPorts, s.EgressUpstreams = egress(v, key.Identity)
 	s.Retries = retries(v, key.Identity, settings.RetryPolicies)
 	return s
 }

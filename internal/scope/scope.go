@@ -48,6 +48,10 @@ type Scope struct {
 	Ingress []Ingress
 	// Outbound has one element per port of each Service that the identity may call.
 	Outbound []Outbound
+	// EgressPorts are the destinations outside the mesh that policies allow, by port.
+	EgressPorts []authz.EgressPort
+	// EgressUpstreams has the client-side settings that EgressPorts name.
+	EgressUpstreams map[string]*Upstream
 	// Clusters are the destinations that Outbound refers to, each once.
 	Clusters []Cluster
 	// Retries configure this client's retries. They may include Services that it cannot call. They are separate from

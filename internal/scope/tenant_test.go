@@ -39,7 +39,7 @@ func TestTenantChangesOwnDestinationsOnly(t *testing.T) {
 
 // twoTenants returns two namespaces with three workloads each, which allow nothing yet.
 func twoTenants() []catalog.Entry {
-	entries := []catalog.Entry{&catalog.Settings{RetryPolicies: true, IngressBackends: true}}
+	entries := []catalog.Entry{&catalog.Settings{RetryPolicies: true, IngressBackends: true, EgressPolicies: true}}
 	for i, namespace := range []string{"a", tenant} {
 		entries = append(entries, &catalog.Namespace{Name: namespace, Monitored: true})
 		for j, name := range []string{"one", "two", "three"} {
@@ -71,7 +71,7 @@ func isPolicyOfTenant(change catalog.Change) bool {
 	case nil:
 		return slices.Contains([]catalog.Kind{
 			catalog.KindTrafficTarget, catalog.KindHTTPRouteGroup, catalog.KindTCPRoute, catalog.KindTrafficSplit, catalog.KindRetry,
-			catalog.KindUpstreamTrafficSetting, catalog.KindIngressBackend,
+			catalog.KindUpstreamTrafficSetting, catalog.KindIngressBackend, catalog.KindEgress,
 		}, change.Ref.Kind)
 	case *catalog.TrafficTarget:
 		return e.Destination.Namespace == tenant
@@ -80,7 +80,9 @@ func isPolicyOfTenant(change catalog.Change) bool {
 	case *catalog.Retry:
 		return e.Source.Namespace == tenant
 	case *catalog.UpstreamTrafficSetting:
-		return e.Service.Namespace == tenant
+		return e.Service == (catalog.Name{}) || e.Service.Namespace == tenant
+	case *catalog.Egress:
+		return true // its sources are of its namespace
 	case *catalog.IngressBackend:
 		return !slices.ContainsFunc(e.Backends, func(b catalog.IngressPort) bool { return b.Service.Namespace != tenant })
 	}

@@ -40,6 +40,8 @@ func ruleFor(kind schema.GroupKind) Rule {
 		return readerRule(ingest.Backpressure)
 	case schema.GroupKind{Group: "policy.openservicemesh.io", Kind: "IngressBackend"}:
 		return readerRule(ingest.IngressBackend)
+	case schema.GroupKind{Group: "policy.openservicemesh.io", Kind: "Egress"}:
+		return readerRule(ingest.Egress)
 	case schema.GroupKind{Group: "config.openservicemesh.io", Kind: "MeshConfig"}:
 		return meshConfig
 	}

@@ -49,7 +49,7 @@ func TestRules(t *testing.T) {
 		"rule of an unknown kind":   {strings.Replace(goodTarget, "kind: TCPRoute", "kind: GRPCRoute", 1), []string{"use HTTPRouteGroup or TCPRoute"}, nil},
 		"UDP route":                 {strings.Replace(route, "TCPRoute", "UDPRoute", 1) + "spec: {matches: {ports: [53]}}", nil, []string{"bypasses the mesh"}},
 		"retry":                     {policy + "kind: Retry\nspec: {source: {kind: ServiceAccount, name: a, namespace: shop}, destinations: [{kind: Service, name: c, namespace: d}], retryPolicy: {retryOn: oops}}", []string{`"oops", which is not a condition`}, nil},
-		"setting of a host outside": {policy + "kind: UpstreamTrafficSetting\nspec: {host: example.com}", nil, []string{"come into use with egress policies"}},
+		"setting of a host outside": {policy + "kind: UpstreamTrafficSetting\nspec: {host: example.com}", nil, []string{"applies only where an Egress names it"}},
 		"setting with a bad limit":  {policy + "kind: UpstreamTrafficSetting\nspec: {host: a.shop, rateLimit: {local: {tcp: {connections: 1, unit: day}}}}", []string{"write second, minute or hour"}, nil},
 		"backpressure of nothing":   {policy + "kind: Backpressure\nspec: {maxConnections: 1}", []string{"names no Service"}, nil},
 		"two bad regexes":           {group + "spec: {matches: [{name: a, pathRegex: '('}, {name: b, headers: [{h: '['}]}]}", []string{`match "a"`, `"h" is refused`}, nil},

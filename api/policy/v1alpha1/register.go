@@ -17,6 +17,7 @@ func AddToScheme(scheme *runtime.Scheme) error {
 		&UpstreamTrafficSetting{}, &UpstreamTrafficSettingList{},
 		&Backpressure{}, &BackpressureList{},
 		&IngressBackend{}, &IngressBackendList{},
+		&Egress{}, &EgressList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil

@@ -36,6 +36,8 @@ const (
 	ReasonTooManyServices = "TooManyServices"
 	// ReasonNoUsableBackend means that requests of a TrafficSplit have no destination.
 	ReasonNoUsableBackend = "NoUsableBackend"
+	// ReasonHostNotResolved means that a host outside the mesh has no address, or that the query failed.
+	ReasonHostNotResolved = "HostNotResolved"
 	// ReasonConflicted means that an older object has precedence.
 	ReasonConflicted = "Conflicted"
 )

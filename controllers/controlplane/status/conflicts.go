@@ -37,6 +37,11 @@ func FindConflicts(reader client.Reader) func(context.Context, *unstructured.Uns
 				others, _ := listEntries(ctx, reader, traffic.IngressBackend, namespace, ingest.IngressBackend)
 				return ingressConflicts(policy, others)
 			}
+		case traffic.Egress.GroupKind():
+			if policy, _ := ingest.Egress(object); policy != nil {
+				others, _ := listEntries(ctx, reader, traffic.Egress, namespace, ingest.Egress)
+				return egressConflicts(policy, others)
+			}
 		case traffic.Backpressure.GroupKind():
 			if setting, _ := ingest.Backpressure(object); setting != nil {
 				newer, _ := listEntries(ctx, reader, traffic.UpstreamTrafficSetting, namespace, ingest.UpstreamTrafficSetting)

@@ -46,8 +46,8 @@ func accountExists(ctx context.Context, reader client.Reader, account identity.S
 	return err == nil, err
 }
 
-// namingAccount returns a filter for the TrafficTargets that name an account. It reads two fields only, because it runs for each
-// TrafficTarget of the cluster.
+// namingAccount returns a filter for the TrafficTargets and Egresses that name an account. It reads two fields only, because it runs for
+// each of them in the cluster.
 func namingAccount(account client.Object) func(*unstructured.Unstructured) bool {
 	names := func(field any) bool {
 		fields, _ := field.(map[string]any)

@@ -179,7 +179,7 @@ func TestEvaluateSetting(t *testing.T) {
 			"UpstreamTrafficSetting shop/old is older and already configures Service shop/web",
 		},
 		{"an older one", EvaluateSetting, setting("old", 1, host), withServices(setting("new", 2, host), backpressure("b", 0)), accepted, "in force"},
-		{"a host outside", EvaluateSetting, setting("s", 1, "example.com"), nil, map[string]string{Accepted: "False NotUsed"}, "come into use with egress policies"},
+		{"a host outside", EvaluateSetting, setting("s", 1, "example.com"), nil, map[string]string{Accepted: "False NotUsed"}, "applies only where an Egress names it"},
 		{
 			"a Service that does not exist", EvaluateSetting, setting("s", 1, host), nil,
 			map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"},

@@ -21,6 +21,9 @@ func EvaluateSetting(ctx context.Context, reader client.Reader, object *unstruct
 	if setting == nil {
 		return []metav1.Condition{unusedCondition(problems)}, nil
 	}
+	if setting.Service == (catalog.Name{}) {
+		return outsideSetting(ctx, reader, setting, problems)
+	}
 	others, err := listEntries(ctx, reader, traffic.UpstreamTrafficSetting, setting.Name.Namespace, ingest.UpstreamTrafficSetting)
 	if err != nil {
 		return nil, err
@@ -31,6 +34,22 @@ func EvaluateSetting(ctx context.Context, reader client.Reader, object *unstruct
 		return nil, err
 	}
 	return settingConditions(ctx, reader, setting, append(problems, unmatched...))
+}
+
+// outsideSetting evaluates the setting of a host outside the mesh: an Egress must name it.
+func outsideSetting(ctx context.Context, reader client.Reader, setting *catalog.UpstreamTrafficSetting, problems []ingest.Problem) ([]metav1.Condition, error) {
+	policies, err := listEntries(ctx, reader, traffic.Egress, setting.Name.Namespace, ingest.Egress)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(policies, func(e *catalog.Egress) bool { return e.Setting == setting.Name.Name }) {
+		return []metav1.Condition{unusedCondition(problems)}, nil
+	}
+	problems = slices.DeleteFunc(problems, func(p ingest.Problem) bool { return p.Reason == ingest.ReasonNotUsed })
+	if setting.ConnectionRate != nil || setting.RequestRate != nil || len(setting.Routes) > 0 || setting.HealthCheck != nil {
+		problems = append(problems, ingest.Problem{Reason: ingest.ReasonNotUsed, Warning: true, Message: "Rate limits and health checks have no effect on hosts outside the mesh: only spec.connectionSettings and spec.outlierDetection apply."})
+	}
+	return []metav1.Condition{condition(Accepted, ReasonAccepted, problems), condition(ResolvedRefs, ReasonResolvedRefs, nil)}, nil
 }
 
 // EvaluateBackpressure evaluates a Backpressure: its fields, and whether another setting has precedence for its Service.
@@ -60,7 +79,7 @@ func unusedCondition(problems []ingest.Problem) metav1.Condition {
 
 func settingConflicts(setting *catalog.UpstreamTrafficSetting, others []*catalog.UpstreamTrafficSetting) []ingest.Problem {
 	older, found := oldestBefore(setting, others, func(other *catalog.UpstreamTrafficSetting) bool { return other.Service == setting.Service })
-	if !found {
+	if !found || setting.Service == (catalog.Name{}) {
 		return nil
 	}
 	return []ingest.Problem{conflict(

@@ -28,6 +28,8 @@ type Reconciler struct {
 	Evaluate Evaluate
 	// OSMSummary adds OSM's status fields currentStatus and reason.
 	OSMSummary bool
+	// Recheck is the interval at which objects are evaluated without a change; 0 for never.
+	Recheck time.Duration
 	// Rejections provides the rejections of sidecars.
 	Rejections *Rejections
 	// InMesh reports whether a namespace is part of the mesh. The status of objects elsewhere is never written.
@@ -62,7 +64,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 			}
 		}
 	}
-	return ctrl.Result{}, client.IgnoreNotFound(r.write(ctx, object, append(conditions, summarize(conditions))))
+	return ctrl.Result{RequeueAfter: r.Recheck}, client.IgnoreNotFound(r.write(ctx, object, append(conditions, summarize(conditions))))
 }
 
 // write patches changed conditions, and records an Event for each transition, except those of the summary.

@@ -2,6 +2,7 @@ package status
 
 import (
 	"context"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -30,6 +31,8 @@ type Writers struct {
 	Mesh string
 	// Namespace is the namespace of the MeshConfig.
 	Namespace string
+	// LookupHost resolves hosts outside the mesh.
+	LookupHost HostLookup
 }
 
 // policyKind describes a kind whose objects get status conditions.
@@ -48,6 +51,8 @@ type policyKind struct {
 	services, config bool
 	// osmSummary adds OSM's two status fields to the conditions.
 	osmSummary bool
+	// recheck is the interval at which objects are evaluated without a change; 0 for never.
+	recheck time.Duration
 }
 
 func (w Writers) policyKinds() []policyKind {
@@ -60,7 +65,7 @@ func (w Writers) policyKinds() []policyKind {
 		{kind: traffic.Retry, evaluate: EvaluateRetry(w.Namespace), conflicting: sameSource, config: true},
 		{
 			kind: traffic.UpstreamTrafficSetting, evaluate: EvaluateSetting, services: true, osmSummary: true,
-			related: []schema.GroupVersionKind{traffic.UpstreamTrafficSetting, traffic.HTTPRouteGroup},
+			related: []schema.GroupVersionKind{traffic.UpstreamTrafficSetting, traffic.HTTPRouteGroup, traffic.Egress},
 		},
 		{
 			kind: traffic.Backpressure, evaluate: EvaluateBackpressure, services: true,
@@ -69,6 +74,10 @@ func (w Writers) policyKinds() []policyKind {
 		{
 			kind: traffic.IngressBackend, evaluate: EvaluateIngress(w.Namespace), services: true, config: true, osmSummary: true, referring: fromGateway,
 			related: []schema.GroupVersionKind{traffic.IngressBackend, traffic.HTTPRouteGroup},
+		},
+		{
+			kind: traffic.Egress, evaluate: EvaluateEgress(w.Namespace, w.LookupHost), config: true, account: namingAccount, recheck: lookupInterval,
+			related: []schema.GroupVersionKind{traffic.Egress, traffic.HTTPRouteGroup, traffic.UpstreamTrafficSetting},
 		},
 	}
 }
@@ -114,7 +123,7 @@ func (w Writers) add(mgr manager.Manager, k policyKind, inputs signals) error {
 	reader := mgr.GetClient()
 	r := &Reconciler{
 		Client: reader, Recorder: mgr.GetEventRecorder(names.Controller), Leader: w.Leader, OSMSummary: k.osmSummary,
-		Kind: traffic.Object(k.kind), Evaluate: k.evaluate, Rejections: w.Rejections, InMesh: inMesh(reader, w.Mesh),
+		Kind: traffic.Object(k.kind), Evaluate: k.evaluate, Rejections: w.Rejections, InMesh: inMesh(reader, w.Mesh), Recheck: k.recheck,
 	}
 	resync := make(chan event.GenericEvent)
 	controller := ctrl.NewControllerManagedBy(mgr).Named("status-"+k.kind.Kind).For(traffic.Object(k.kind)).

@@ -22,6 +22,7 @@ var (
 	UpstreamTrafficSetting = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "UpstreamTrafficSetting"}
 	Backpressure           = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "Backpressure"}
 	IngressBackend         = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "IngressBackend"}
+	Egress                 = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "Egress"}
 )
 
 // Sources returns the policy kinds that affect traffic.
@@ -35,6 +36,7 @@ func Sources() []controlplane.Source {
 		controlplane.SourceOf(catalog.KindUpstreamTrafficSetting, Object(UpstreamTrafficSetting), ingest.UpstreamTrafficSetting),
 		controlplane.SourceOf(catalog.KindBackpressure, Object(Backpressure), ingest.Backpressure),
 		controlplane.SourceOf(catalog.KindIngressBackend, Object(IngressBackend), ingest.IngressBackend),
+		controlplane.SourceOf(catalog.KindEgress, Object(Egress), ingest.Egress),
 	}
 }
 

@@ -48,7 +48,6 @@ const (
 // NotActedOn returns the OSM kinds that the mesh does not support.
 func NotActedOn() []schema.GroupKind {
 	all := []schema.GroupKind{
-		{Group: policyGroup, Kind: "Egress"},
 		{Group: policyGroup, Kind: "Telemetry"},
 		{Group: configGroup, Kind: "MultiClusterService"},
 		{Group: configGroup, Kind: "ExtensionService"},

@@ -32,11 +32,13 @@ const (
 	codeWrongProtocol    = "OSM0214"
 	codeNoIngressPort    = "OSM0215"
 	codeNoGateway        = "OSM0216"
+	codeNoSetting        = "OSM0217"
 
 	codeSplitConflict   = "OSM0301"
 	codeRetryConflict   = "OSM0302"
 	codeSettingConflict = "OSM0303"
 	codeIngressConflict = "OSM0304"
+	codeEgressConflict  = "OSM0305"
 
 	codeRetriesOff  = "OSM0401"
 	codeOutsideMesh = "OSM0402"
@@ -45,6 +47,7 @@ const (
 	codeNotActedOn  = "OSM0405"
 	codeRejected    = "OSM0406"
 	codeIngressOff  = "OSM0407"
+	codeEgressOff   = "OSM0408"
 
 	codeMadeBefore     = "OSM0501"
 	codeNotInjected    = "OSM0502"
@@ -98,6 +101,7 @@ func referenceCodes() []Code {
 		{codeWrongProtocol, Warning, "Rules do not fit the protocol of the destination", "A TrafficTarget with only HTTPRouteGroups grants only HTTP ports, and all ports of the destination are TCP.", "Add a rule with a TCPRoute, or set appProtocol: http in the port of the Service."},
 		{codeNoIngressPort, Error, "The backend of an IngressBackend does not exist", "The backend is not a Service of the namespace, or the Service has no such targetPort. No client outside the mesh is admitted to it.", "Correct the name, and set port.number to the targetPort of the Service."},
 		{codeNoGateway, Error, "The gateway of an IngressBackend does not exist", "A source of kind Service does not exist, so connections from its pods are rejected.", "Correct the name and the namespace of the source: it is the Service of the ingress controller."},
+		{codeNoSetting, Warning, "The UpstreamTrafficSetting of an Egress does not exist", "An Egress names an UpstreamTrafficSetting that does not exist in its namespace, so its connections have no limits.", "Create the UpstreamTrafficSetting, or correct the name in spec.matches."},
 	}
 }
 
@@ -107,6 +111,7 @@ func conflictCodes() []Code {
 		{codeRetryConflict, Warning, "Retries conflict", "Two Retries configure requests of the same client to the same Service. The older one takes precedence.", "Remove the destination from one of them."},
 		{codeSettingConflict, Warning, "UpstreamTrafficSettings conflict", "Two objects configure the traffic to the same Service. The older UpstreamTrafficSetting takes precedence. A Backpressure only applies without an UpstreamTrafficSetting.", "Merge them into one object."},
 		{codeIngressConflict, Warning, "IngressBackends conflict", "Two IngressBackends open the same port of a Service. The older one takes precedence.", "Merge them into one object."},
+		{codeEgressConflict, Warning, "Egresses exclude each other", "Two Egresses of the same client have a port with http or https and with tcp-server-first. Sidecars cannot wait for both sides to speak first. The older one takes precedence.", "Use one of the protocols."},
 	}
 }
 
@@ -119,6 +124,7 @@ func actingCodes() []Code {
 		{codeNotActedOn, Warning, "Unsupported kind", "This version does not support this kind of Open Service Mesh, so the object has no effect.", "See the feature table in docs/compatibility.md for alternatives."},
 		{codeRejected, Error, "Sidecars reject a policy", "A sidecar rejected the configuration of the policy. The policy is quarantined until it changes.", "Fix the error in the condition Accepted of the object."},
 		{codeIngressOff, Warning, "IngressBackend policies are disabled", "An IngressBackend only has an effect if the MeshConfig enables these policies.", "Set spec.featureFlags.enableIngressBackendPolicy to true in the MeshConfig."},
+		{codeEgressOff, Warning, "Egress policies are disabled", "An Egress only has an effect if the MeshConfig enables these policies.", "Set spec.featureFlags.enableEgressPolicy to true in the MeshConfig."},
 	}
 }
 

@@ -45,8 +45,8 @@ func (c claim) compare(other claim) int {
 	return cmp.Or(last(c)-last(other), c.created.Compare(other.created), c.ref.Name.Compare(other.ref.Name))
 }
 
-// Conflicts returns the conflicts among TrafficSplits, Retries, IngressBackends, UpstreamTrafficSettings and Backpressures, sorted by
-// the overridden policy.
+// Conflicts returns the conflicts among TrafficSplits, Retries, IngressBackends, Egresses, UpstreamTrafficSettings and Backpressures,
+// sorted by the overridden policy.
 func Conflicts(l *load.Loaded) []Conflict {
 	claims := map[string][]claim{}
 	for ref, entry := range l.Entries {
@@ -62,6 +62,7 @@ func Conflicts(l *load.Loaded) []Conflict {
 			list = append(list, Conflict{Kind: c.ref.Kind, Name: c.ref.Name, WinnerKind: all[0].ref.Kind, WinnerName: all[0].ref.Name, About: c.about})
 		}
 	}
+	list = append(list, egressConflicts(l)...)
 	slices.SortStableFunc(list, func(a, b Conflict) int {
 		return cmp.Or(strings.Compare(string(a.Kind), string(b.Kind)), a.Name.Compare(b.Name), a.WinnerName.Compare(b.WinnerName), strings.Compare(a.About, b.About))
 	})
@@ -91,6 +92,9 @@ func claimsOf(ref catalog.Ref, entry catalog.Entry) map[string]claim {
 			claims[fmt.Sprintf("ingress %s %d", port.Service, port.TargetPort)] = claim{ref, e.Created, fmt.Sprintf("both open port %d of Service %s. Merge them into one object.", port.TargetPort, port.Service)}
 		}
 	case *catalog.UpstreamTrafficSetting:
+		if e.Service == (catalog.Name{}) {
+			break // only Egresses use it, by its name
+		}
 		claims["setting "+e.Service.String()] = claim{ref, e.Created, fmt.Sprintf("both configure the traffic to Service %s. Merge them into one object.", e.Service)}
 	}
 	return claims

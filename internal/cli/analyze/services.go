@@ -68,7 +68,7 @@ func (a *analysis) configured() bool {
 // settings analyzes the Services of UpstreamTrafficSettings and Backpressures.
 func (a *analysis) settings() {
 	for _, setting := range entries[*catalog.UpstreamTrafficSetting](a) {
-		if a.missing(catalog.KindService, setting.Service) {
+		if setting.Service != (catalog.Name{}) && a.missing(catalog.KindService, setting.Service) {
 			a.add(codeNoHost, a.subject(setting.Kind, setting.Name), "Service %s not found in namespace %s, so the settings have no effect: correct the name.", setting.Service.Name, setting.Service.Namespace)
 		}
 	}
@@ -79,7 +79,7 @@ func (a *analysis) conflicts() {
 	codes := map[catalog.Kind]string{
 		catalog.KindTrafficSplit: codeSplitConflict, catalog.KindRetry: codeRetryConflict,
 		catalog.KindUpstreamTrafficSetting: codeSettingConflict, catalog.KindBackpressure: codeSettingConflict,
-		catalog.KindIngressBackend: codeIngressConflict,
+		catalog.KindIngressBackend: codeIngressConflict, catalog.KindEgress: codeEgressConflict,
 	}
 	for _, c := range Conflicts(a.mesh.Loaded) {
 		a.add(codes[c.Kind], a.subject(c.Kind, c.Name), "%s takes precedence: %s", c.Winner(), c.About)

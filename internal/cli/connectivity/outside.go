@@ -52,7 +52,7 @@ func (m Mesh) verifyEgress(ctx context.Context, v *catalog.View, o Outside) Chec
 	}
 	if !v.Settings().Egress {
 		return failure(title, "egress is disabled in mesh "+m.Name+", so connections to addresses outside the mesh are refused or reset",
-			fmt.Sprintf("set spec.traffic.egress of the Mesh to true, or exclude port %d from the sidecar with the pod annotation %s; this version does not support Egress policies", o.Port, names.OutboundPortExclusionAnnotation))
+			fmt.Sprintf("set spec.traffic.egress of the Mesh to true, or exclude port %d from the sidecar with the pod annotation %s", o.Port, names.OutboundPortExclusionAnnotation))
 	}
 	if v.Pod(o.From) == nil {
 		return unknown(title, errors.New("the pod is not part of the mesh"), "")

@@ -33,6 +33,8 @@ type Answer struct {
 	Remedy []*unstructured.Unstructured `json:"remedy,omitempty"`
 	// RemedySuffices is false if requirements other than the remedy are missing.
 	RemedySuffices bool `json:"remedySuffices,omitempty"`
+	// Outside is true if the destination is outside the mesh. Policies are then Egresses.
+	Outside bool `json:"outside,omitempty"`
 	// Policies are the TrafficTargets that allow the request, without duplicates.
 	Policies []string `json:"policies,omitempty"`
 	// Live holds the acknowledgements of sidecars. It is nil if they were not read.
@@ -85,6 +87,9 @@ func Ask(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 		return nil, err
 	}
 	to, err := m.resolve(ctx, v, q.To, false)
+	if err != nil && q.Outside != nil {
+		return m.askOutside(v, q, from)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -131,7 +131,7 @@ func TestAskAboutWhatIsNotThere(t *testing.T) {
 	}
 }
 
-// An address leads to its Service or pod. A host outside the mesh leads to the command for it.
+// An address leads to its Service or pod. A host outside the mesh needs a URL.
 func TestAuditU12AskAboutAddresses(t *testing.T) {
 	entries := shop()
 	m := mesh(Apply(entries...), entries...)
@@ -151,7 +151,7 @@ func TestAuditU12AskAboutAddresses(t *testing.T) {
 		}
 		answer, err := explain.Ask(t.Context(), m, q)
 		switch {
-		case want == "" && (err == nil || !strings.Contains(err.Error(), "osm verify connectivity --from-pod NAMESPACE/POD --to-ext-host")):
+		case want == "" && (err == nil || !strings.Contains(err.Error(), "outside the mesh, write a URL: http://, https:// or tcp://")):
 			t.Errorf("%s: error %v", to, err)
 		case want != "" && (err != nil || answer.To != want):
 			t.Errorf("%s: %v, error %v, want %s", to, answer, err, want)

@@ -1,6 +1,7 @@
 package explain_test
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 )
 
@@ -29,7 +31,7 @@ func TestParseQuestion(t *testing.T) {
 		"headers":          {[]string{"till", "shop/web", "/x"}, []string{"a: b", "c:d"}, explain.Question{From: till, To: web, Method: "GET", Path: "/x", Headers: []authz.Header{{Name: "a", Value: "b"}, {Name: "c", Value: "d"}}}},
 		"kinds":            {[]string{"po/till", "to", "shop/SVC/web:80"}, nil, explain.Question{From: explain.Reference{Kind: "pod", Namespace: "mine", Name: "till"}, To: explain.Reference{Kind: "service", Namespace: "shop", Name: "web", Port: 80}}},
 		"a host":           {[]string{"sa/till", "to", "web.shop.svc.cluster.local:8080"}, nil, explain.Question{From: explain.Reference{Kind: "serviceaccount", Namespace: "mine", Name: "till"}, To: explain.Reference{Kind: "service", Namespace: "shop", Name: "web", Port: 8080}}},
-		"a URL to call":    {[]string{"till", "to", "http://web.shop:8080/x?y"}, nil, explain.Question{From: till, To: explain.Reference{Kind: "service", Namespace: "shop", Name: "web", Port: 8080}, Method: "GET", Path: "/x?y"}},
+		"a URL to call":    {[]string{"till", "to", "http://web.shop:8080/x?y"}, nil, explain.Question{From: till, To: explain.Reference{Kind: "service", Namespace: "shop", Name: "web", Port: 8080}, Method: "GET", Path: "/x?y", Outside: &authz.EgressRequest{Host: "web.shop", Port: 8080, Protocol: catalog.ProtocolHTTP}}},
 		"a destination to": {[]string{"till", "to", "to"}, nil, explain.Question{From: till, To: explain.Reference{Namespace: "mine", Name: "to"}}},
 	}
 	for name, test := range tests {
@@ -38,7 +40,7 @@ func TestParseQuestion(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(test.want, got, cmpopts.IgnoreUnexported(explain.Reference{})); diff != "" {
+			if diff := cmp.Diff(test.want, got, cmpopts.IgnoreUnexported(explain.Reference{}), cmpopts.EquateComparable(netip.Addr{})); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})

@@ -64,7 +64,7 @@ func (m Mesh) resolve(ctx context.Context, v *catalog.View, r Reference, source 
 		return m.resolveAddress(v, address)
 	}
 	if strings.Contains(r.text, ".") && !strings.Contains(r.text, "/") {
-		return party{}, fmt.Errorf("%s is not a Service of the cluster. For a host outside the mesh, run `osm verify connectivity --from-pod NAMESPACE/POD --to-ext-host %s --to-ext-port PORT`",
+		return party{}, fmt.Errorf("%s is not a Service of the cluster. For a host outside the mesh, write a URL: http://, https:// or tcp:// before %s, with its port",
 			r.text, strings.Split(r.text, ":")[0])
 	}
 	what := "pod, workload, service account or Service"
@@ -87,8 +87,7 @@ func (m Mesh) resolveAddress(v *catalog.View, address netip.Addr) (party, error)
 			return party{what: "pod " + pod.Name.String(), identity: pod.Identity(), pod: pod}, nil
 		}
 	}
-	return party{}, fmt.Errorf("no Service and no pod of the mesh has the address %s. For an address outside the mesh, run "+
-		"`osm verify connectivity --from-pod NAMESPACE/POD --to-ext-host %s --to-ext-port PORT`", address, address)
+	return party{}, fmt.Errorf("no Service and no pod of the mesh has the address %s. For an address outside the mesh, write a URL: http://, https:// or tcp:// before %s, with its port", address, address)
 }
 
 func (m Mesh) find(ctx context.Context, v *catalog.View, kind string, r Reference) (party, bool, error) {

@@ -22,7 +22,7 @@ func (a *Answer) Print(w io.Writer) error {
 		fmt.Fprintf(w, "\n%s\n\n", a.Teardown)
 	}
 	for _, way := range a.Ways {
-		way.print(w)
+		way.print(w, a)
 	}
 	for _, piece := range a.Missing {
 		fmt.Fprintf(w, "\n  missing: %s\n", piece.What)
@@ -60,7 +60,7 @@ func (a *Answer) Headline() string {
 func (a *Answer) because() string {
 	var reasons []string
 	if len(a.Policies) > 0 {
-		reasons = append(reasons, " by TrafficTarget "+strings.Join(a.Policies, ", "))
+		reasons = append(reasons, " by "+a.policyKind()+" "+strings.Join(a.Policies, ", "))
 	}
 	for _, way := range a.Ways {
 		reason := ", because " + way.Permissive + " is in permissive mode"
@@ -69,6 +69,14 @@ func (a *Answer) because() string {
 		}
 	}
 	return strings.Join(reasons, "")
+}
+
+// policyKind is the kind of the policies that allow the request.
+func (a *Answer) policyKind() string {
+	if a.Outside {
+		return "Egress"
+	}
+	return "TrafficTarget"
 }
 
 func (a *Answer) grantsRequests() bool {
@@ -80,8 +88,12 @@ func (a *Answer) grantsRequests() bool {
 	return false
 }
 
-func (way Way) print(w io.Writer) {
-	fmt.Fprintf(w, "\n  Service %s port %d (%s)", way.Service, way.Port, way.Protocol)
+func (way Way) print(w io.Writer, a *Answer) {
+	what := "Service"
+	if a.Outside {
+		what = "Host"
+	}
+	fmt.Fprintf(w, "\n  %s %s port %d (%s)", what, way.Service, way.Port, way.Protocol)
 	if way.Split != "" {
 		fmt.Fprintf(w, ", by TrafficSplit %s", way.Split)
 	}
@@ -96,7 +108,7 @@ func (way Way) print(w io.Writer) {
 	}
 	fmt.Fprintf(w, "\n    %s: %s\n", way.Outcome, way.Seen)
 	if len(way.Policies) > 0 && way.Outcome == string(authz.Allowed) {
-		fmt.Fprintf(w, "    by: TrafficTarget %s\n", strings.Join(way.Policies, ", "))
+		fmt.Fprintf(w, "    by: %s %s\n", a.policyKind(), strings.Join(way.Policies, ", "))
 	}
 	if way.Permissive != "" && way.Outcome == string(authz.Allowed) {
 		fmt.Fprintf(w, "    by: permissive mode of %s\n", way.Permissive)

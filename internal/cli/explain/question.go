@@ -16,6 +16,8 @@ type Question struct {
 	// Method and Path are empty for any request.
 	Method, Path string
 	Headers      []authz.Header
+	// Outside is the destination if it is a URL that is not about the mesh.
+	Outside *authz.EgressRequest `json:"-"`
 }
 
 // ParseQuestion parses "A -> B [METHOD] [PATH]". The arrow may be "->" or "to", or left out. headers have the form "name: value".
@@ -35,7 +37,7 @@ func ParseQuestion(args, headers []string, namespace string) (Question, error) {
 	if q.From, err = ParseReference(words[0], namespace); err != nil {
 		return q, err
 	}
-	if words, err = splitURL(words); err != nil {
+	if words, q.Outside, err = splitURL(words); err != nil {
 		return q, err
 	}
 	if q.To, err = ParseReference(words[1], namespace); err != nil {
@@ -54,20 +56,21 @@ func ParseQuestion(args, headers []string, namespace string) (Question, error) {
 	return q, nil
 }
 
-// splitURL replaces a destination that is a URL by its host, and adds its path to the request.
-func splitURL(words []string) ([]string, error) {
+// splitURL replaces a destination that is a URL by its host, and adds its path to the request. It also returns the destination as one
+// outside the mesh.
+func splitURL(words []string) ([]string, *authz.EgressRequest, error) {
 	if !strings.Contains(words[1], "://") {
-		return words, nil
+		return words, nil, nil
 	}
 	address, err := url.Parse(words[1])
 	if err != nil || address.Hostname() == "" {
-		return nil, fmt.Errorf("invalid URL %.80q: use a name such as shop/web, or a URL such as http://web.shop:8080/books", words[1])
+		return nil, nil, fmt.Errorf("invalid URL %.80q: use a name such as shop/web, or a URL such as http://web.shop:8080/books", words[1])
 	}
 	replaced := append([]string{words[0], address.Host}, words[2:]...)
-	if path := address.RequestURI(); path != "/" {
+	if path := address.RequestURI(); path != "/" && address.Scheme != "tcp" {
 		replaced = append(replaced, path)
 	}
-	return replaced, nil
+	return replaced, outsideOf(address), nil
 }
 
 // request parses "[METHOD] [PATH]". Of a URL, it uses path and query.

@@ -57,6 +57,7 @@ func ofPolicies() []Reason {
 		{status.ReasonNotFollowed, policies, "A backend of a TrafficSplit is the root of another split, which is ignored for this backend."},
 		{status.ReasonTooManyServices, policies, "The policy exceeds the number of Services that one namespace adds to sidecars of another: the message names the bound."},
 		{status.ReasonNoUsableBackend, policies, "No backend of a TrafficSplit with a weight exists and has a port of the root, so the requests that it selects fail: correct a backend, or delete the split."},
+		{status.ReasonHostNotResolved, policies, "A host outside the mesh has no address in DNS, or the control plane cannot look it up: correct the name, or check the DNS servers."},
 		{status.ReasonConflicted, policies, "An older object configures the same thing and takes precedence: delete one of the two."},
 	}
 }

@@ -22,7 +22,7 @@ func Change() *rapid.Generator[catalog.Change] {
 	return rapid.Custom(func(t *rapid.T) catalog.Change {
 		entry := rapid.OneOf(
 			entry(drawNamespace), entry(drawPod), entry(drawService), entry(drawSlice), entry(drawTarget),
-			entry(drawGroup), entry(drawTCPRoute), entry(drawSplit), entry(drawSettings), entry(drawRetry), entry(drawUpstream), entry(drawIngressBackend),
+			entry(drawGroup), entry(drawTCPRoute), entry(drawSplit), entry(drawSettings), entry(drawRetry), entry(drawUpstream), entry(drawIngressBackend), entry(drawEgress),
 		).Draw(t, "entry")
 		change := catalog.Set(entry)
 		if rapid.IntRange(0, 4).Draw(t, "delete") == 0 {
@@ -136,6 +136,6 @@ func drawSettings(t *rapid.T) *catalog.Settings {
 	return &catalog.Settings{
 		Permissive: rapid.IntRange(0, 3).Draw(t, "permissive") == 0, Egress: rapid.Bool().Draw(t, "egress"),
 		EmptyRulesSelectNothing: rapid.IntRange(0, 3).Draw(t, "empty rules") == 0,
-		RetryPolicies:           rapid.Bool().Draw(t, "retries"), IngressBackends: rapid.Bool().Draw(t, "ingress"), ActiveHealthChecks: rapid.IntRange(0, 3).Draw(t, "checks") == 0,
+		RetryPolicies:           rapid.Bool().Draw(t, "retries"), IngressBackends: rapid.Bool().Draw(t, "ingress"), EgressPolicies: rapid.IntRange(0, 3).Draw(t, "egress policies") > 0, ActiveHealthChecks: rapid.IntRange(0, 3).Draw(t, "checks") == 0,
 	}
 }

@@ -29,7 +29,9 @@ func drawUpstream(t *rapid.T) *catalog.UpstreamTrafficSetting {
 	if rapid.IntRange(0, 3).Draw(t, "backpressure") == 0 {
 		u.Kind = catalog.KindBackpressure
 	}
-	u.Service = Name(u.Name.Namespace, rapid.SampledFrom(words).Draw(t, "service"))
+	if outside := u.Kind == catalog.KindUpstreamTrafficSetting && rapid.IntRange(0, 3).Draw(t, "outside") == 0; !outside {
+		u.Service = Name(u.Name.Namespace, rapid.SampledFrom(words).Draw(t, "service"))
+	}
 	limit := rapid.Uint32Range(1, 3).Draw(t, "limit")
 	rate := catalog.RateLimit{Tokens: limit, Interval: time.Minute}
 	if rapid.Bool().Draw(t, "connections") {

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	policyv1alpha1 "github.com/openservicemesh/osm-operator/api/policy/v1alpha1"
 )
 
 // Cluster has the objects of a mesh. Every namespace belongs to the mesh, and every pod has a sidecar.
@@ -24,6 +25,7 @@ type Cluster struct {
 	HTTPRouteGroups []specsv1alpha4.HTTPRouteGroup
 	TCPRoutes       []specsv1alpha4.TCPRoute
 	TrafficSplits   []splitv1alpha4.TrafficSplit
+	Egresses        []policyv1alpha1.Egress
 }
 
 // account is a service account: the identity of a workload.

@@ -93,6 +93,9 @@ func (c *Cluster) unknown(source account) Outcome {
 	if c.MeshConfig.Spec.Traffic.EnableEgress {
 		return Passed
 	}
+	if c.MeshConfig.Spec.FeatureFlags.EnableEgressPolicy && len(c.egressesOf(source, 0)) > 0 {
+		return Reset
+	}
 	for i := range c.Services {
 		service := &c.Services[i]
 		for _, port := range service.Spec.Ports {

@@ -15,6 +15,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	policyv1alpha1 "github.com/openservicemesh/osm-operator/api/policy/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/names"
@@ -47,6 +48,8 @@ func (w State) objects() *reference.Cluster {
 			c.HTTPRouteGroups = append(c.HTTPRouteGroups, routeGroup(e))
 		case *catalog.TCPRoute:
 			c.TCPRoutes = append(c.TCPRoutes, tcpRoute(e))
+		case *catalog.Egress:
+			c.Egresses = append(c.Egresses, egress(e))
 		case *catalog.TrafficSplit:
 			c.TrafficSplits = append(c.TrafficSplits, trafficSplit(e))
 		}
@@ -70,6 +73,7 @@ func meshConfig(s *catalog.Settings) configv1alpha2.MeshConfig {
 		config.Spec.Traffic.RulesWithoutMatches = configv1alpha2.RulesWithoutMatchesNone
 	}
 	config.Spec.FeatureFlags.EnableRetryPolicy = s.RetryPolicies
+	config.Spec.FeatureFlags.EnableEgressPolicy = s.EgressPolicies
 	config.Spec.FeatureFlags.EnableIngressBackendPolicy = s.IngressBackends
 	config.Spec.FeatureFlags.EnableEnvoyActiveHealthChecks = s.ActiveHealthChecks
 	config.Spec.Sidecar.TLSMinProtocolVersion = configv1alpha2.TLSVersion(s.TLS.MinVersion)
@@ -199,6 +203,25 @@ func tcpRoute(r *catalog.TCPRoute) specsv1alpha4.TCPRoute {
 		route.Spec.Matches.Ports = append(route.Spec.Matches.Ports, int(port))
 	}
 	return route
+}
+
+func egress(e *catalog.Egress) policyv1alpha1.Egress {
+	object := policyv1alpha1.Egress{ObjectMeta: meta(e.Name)}
+	object.CreationTimestamp = metav1.NewTime(e.Created)
+	object.Spec.Hosts = e.Hosts
+	for _, source := range e.Sources {
+		object.Spec.Sources = append(object.Spec.Sources, policyv1alpha1.EgressSourceSpec{Kind: "ServiceAccount", Namespace: source.Namespace, Name: source.Name})
+	}
+	for _, prefix := range e.Prefixes {
+		object.Spec.IPAddresses = append(object.Spec.IPAddresses, prefix.String())
+	}
+	for _, port := range e.Ports {
+		object.Spec.Ports = append(object.Spec.Ports, policyv1alpha1.EgressPortSpec{Number: int32(port.Number), Protocol: string(port.Protocol)})
+	}
+	for _, name := range e.RouteGroups {
+		object.Spec.Matches = append(object.Spec.Matches, policyv1alpha1.EgressMatchSpec{Kind: "HTTPRouteGroup", Name: name})
+	}
+	return object
 }
 
 func trafficSplit(s *catalog.TrafficSplit) splitv1alpha4.TrafficSplit {

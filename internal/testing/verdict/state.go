@@ -97,8 +97,8 @@ func (w State) entriesOf(objects *reference.Cluster) State {
 	all := read(objects)
 	for ref, e := range w {
 		switch ref.Kind {
-		case catalog.KindRetry, catalog.KindUpstreamTrafficSetting, catalog.KindBackpressure, catalog.KindIngressBackend:
-			all[ref] = e // the reference does not cover these kinds
+		case catalog.KindRetry, catalog.KindUpstreamTrafficSetting, catalog.KindBackpressure, catalog.KindIngressBackend, catalog.KindEgress:
+			all[ref] = e // the reference does not cover these kinds, or has another form of them
 		}
 	}
 	for _, sa := range accounts {

@@ -78,6 +78,7 @@ func (w statusTest) run(t *testing.T, scheme *runtime.Scheme) {
 	})
 	err = status.Writers{
 		Leader: leader, Rejections: rejections, Mesh: "osm", Namespace: "osm-system",
+		LookupHost: func(context.Context, string) ([]string, error) { return nil, nil },
 	}.Setup(mgr)
 	if err != nil {
 		t.Fatal(err)

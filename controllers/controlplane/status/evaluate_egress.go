@@ -1,0 +1,91 @@
+package status
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// EvaluateEgress evaluates an Egress: its fields, the feature flag of the MeshConfig in namespace, conflicts with older Egresses, and the
+// objects and hosts that it refers to.
+func EvaluateEgress(namespace string, lookup HostLookup) Evaluate {
+	return func(ctx context.Context, reader client.Reader, object *unstructured.Unstructured) ([]metav1.Condition, error) {
+		policy, problems := ingest.Egress(object)
+		if policy == nil {
+			return []metav1.Condition{unusedCondition(problems)}, nil
+		}
+		config := &configv1alpha2.MeshConfig{}
+		if err := reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: names.MeshConfig}, config); client.IgnoreNotFound(err) != nil {
+			return nil, err
+		}
+		if !config.Spec.FeatureFlags.EnableEgressPolicy {
+			problems = append(problems, ingest.Problem{Reason: ReasonDisabled, Message: fmt.Sprintf(
+				"Egress objects have an effect only while spec.featureFlags.enableEgressPolicy of MeshConfig %s/%s is true: set it to true.", namespace, names.MeshConfig)})
+		}
+		others, err := listEntries(ctx, reader, traffic.Egress, policy.Name.Namespace, ingest.Egress)
+		if err != nil {
+			return nil, err
+		}
+		missing, err := unresolvedEgress(ctx, reader, policy)
+		if err != nil {
+			return nil, err
+		}
+		missing = append(missing, unresolvedHosts(ctx, lookup, policy)...)
+		problems = append(problems, egressConflicts(policy, others)...)
+		return []metav1.Condition{condition(Accepted, ReasonAccepted, problems), condition(ResolvedRefs, ReasonResolvedRefs, missing)}, nil
+	}
+}
+
+// egressConflicts returns the ports on which an older Egress of the same client excludes the protocol of this one.
+func egressConflicts(policy *catalog.Egress, others []*catalog.Egress) []ingest.Problem {
+	var problems []ingest.Problem
+	for _, port := range policy.Ports {
+		older, found := oldestBefore(policy, others, func(other *catalog.Egress) bool { return other.Excludes(port) && other.SharesSource(policy) })
+		if found {
+			problems = append(problems, conflict(
+				"Egress %s is older and has port %d with a protocol that excludes %s, so this one has no effect on that port for their common sources: use one protocol.", older.Name, port.Number, port.Protocol))
+		}
+	}
+	return problems
+}
+
+// unresolvedEgress returns the references of an Egress to what does not exist.
+func unresolvedEgress(ctx context.Context, reader client.Reader, policy *catalog.Egress) ([]ingest.Problem, error) {
+	var missing []ingest.Problem
+	for _, source := range policy.Sources {
+		exists, err := accountExists(ctx, reader, source)
+		if err != nil {
+			return nil, err
+		}
+		if !exists {
+			missing = append(missing, notFound("ServiceAccount %s of spec.sources does not exist, so nothing is granted to it: create it, or correct the name.", source))
+		}
+	}
+	for _, name := range policy.RouteGroups {
+		problem, err := unresolvedRoute(ctx, reader, policy.Name.Namespace, catalog.TargetRule{Kind: catalog.KindHTTPRouteGroup, Name: name})
+		if err != nil {
+			return nil, err
+		}
+		if problem != nil {
+			missing = append(missing, *problem)
+		}
+	}
+	if policy.Setting == "" {
+		return missing, nil
+	}
+	err := reader.Get(ctx, client.ObjectKey{Namespace: policy.Name.Namespace, Name: policy.Setting}, traffic.Object(traffic.UpstreamTrafficSetting))
+	if apierrors.IsNotFound(err) {
+		return append(missing, notFound("UpstreamTrafficSetting %s/%s does not exist, so connections have no limits: create it, or correct the name.", policy.Name.Namespace, policy.Setting)), nil
+	}
+	return missing, err
+}

@@ -1,0 +1,88 @@
+package status
+
+import (
+	"context"
+	"net"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+)
+
+func egress(name string, created int64, protocol string, matches ...any) *unstructured.Unstructured {
+	return object(traffic.Egress, name, created, map[string]any{
+		"sources": []any{map[string]any{"kind": "ServiceAccount", "name": "client", "namespace": "shop"}},
+		"hosts":   []any{"api.example.com"},
+		"ports":   []any{map[string]any{"number": int64(80), "protocol": protocol}},
+		"matches": matches,
+	})
+}
+
+// lookup resolves one host.
+func lookup(_ context.Context, host string) ([]string, error) {
+	switch host {
+	case "api.example.com":
+		return []string{"192.0.2.1"}, nil
+	case "slow.example.com":
+		return nil, &net.DNSError{Err: "i/o timeout", IsTimeout: true}
+	}
+	return nil, &net.DNSError{Err: "no such host", IsNotFound: true}
+}
+
+func TestEvaluateEgress(t *testing.T) {
+	on := &configv1alpha2.MeshConfig{ObjectMeta: metav1.ObjectMeta{Namespace: "osm-system", Name: "osm-mesh-config"}}
+	on.Spec.FeatureFlags.EnableEgressPolicy = true
+	off := on.DeepCopy()
+	off.Spec.FeatureFlags.EnableEgressPolicy = false
+	all := []client.Object{on}
+	to := func(hosts ...any) *unstructured.Unstructured {
+		e := egress("b", 1, "http")
+		e.Object["spec"].(map[string]any)["hosts"] = hosts
+		return e
+	}
+	stranger := egress("b", 1, "http")
+	stranger.Object["spec"].(map[string]any)["sources"] = []any{map[string]any{"kind": "ServiceAccount", "name": "nobody", "namespace": "shop"}}
+	both := map[string]string{Accepted: inForce, ResolvedRefs: resolved}
+	missing := map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"}
+	conflicted := map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved}
+	evaluate := EvaluateEgress("osm-system", lookup)
+	group := map[string]any{"kind": "HTTPRouteGroup", "name": "get"}
+	setting := map[string]any{"kind": "UpstreamTrafficSetting", "name": "slow"}
+	for _, test := range []evaluateCase{
+		{"everything exists", evaluate, egress("b", 1, "http"), all, both, "in force"},
+		{"policies are off", evaluate, egress("b", 1, "http"), []client.Object{off}, map[string]string{Accepted: "False Disabled", ResolvedRefs: resolved}, "enableEgressPolicy"},
+		{"nothing is allowed", evaluate, object(traffic.Egress, "b", 1, map[string]any{}), all, map[string]string{Accepted: "False GrantsNothing"}, "spec.sources is empty"},
+		{"no account", evaluate, stranger, all, missing, "ServiceAccount shop/nobody of spec.sources does not exist"},
+		{"no group", evaluate, egress("b", 1, "http", group), all, missing, "HTTPRouteGroup shop/get does not exist"},
+		{"no setting", evaluate, egress("b", 1, "http", setting), all, missing, "UpstreamTrafficSetting shop/slow does not exist"},
+		{"a host without an address", evaluate, to("api.example.com", "none.example.com"), all, map[string]string{Accepted: inForce, ResolvedRefs: "False HostNotResolved"}, "The host none.example.com of spec.hosts has no address"},
+		{"a query without an answer", evaluate, to("slow.example.com"), all, map[string]string{Accepted: inForce, ResolvedRefs: "True HostNotResolved"}, "cannot look up the host slow.example.com"},
+		{"an address needs no query", evaluate, to("192.0.2.7"), all, both, "in force"},
+		{"an older one for servers that speak first", evaluate, egress("b", 2, "http"), append(all, egress("a", 1, "tcp-server-first")), conflicted, "Egress shop/a is older and has port 80"},
+		{"servers speak first, and an older one for http", evaluate, egress("b", 2, "tcp-server-first"), append(all, egress("a", 1, "http")), map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved}, "excludes tcp-server-first"},
+		{"a younger one excludes nothing", evaluate, egress("a", 1, "http"), append(all, egress("b", 2, "tcp-server-first")), both, "in force"},
+		{"tcp excludes nothing", evaluate, egress("b", 2, "http"), append(all, egress("a", 1, "tcp")), both, "in force"},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.check(t) })
+	}
+}
+
+func TestEvaluateOutsideSetting(t *testing.T) {
+	setting := func(spec map[string]any) *unstructured.Unstructured {
+		spec["host"] = "api.example.com"
+		return object(traffic.UpstreamTrafficSetting, "slow", 1, spec)
+	}
+	user := egress("b", 1, "http", map[string]any{"kind": "UpstreamTrafficSetting", "name": "slow"})
+	limited := map[string]any{"healthCheck": map[string]any{}}
+	for _, test := range []evaluateCase{
+		{"an Egress names it", EvaluateSetting, setting(map[string]any{}), []client.Object{user}, map[string]string{Accepted: inForce, ResolvedRefs: resolved}, "in force"},
+		{"no Egress names it", EvaluateSetting, setting(map[string]any{}), []client.Object{egress("b", 1, "http")}, map[string]string{Accepted: "False NotUsed"}, "only where an Egress names it"},
+		{"parts without effect", EvaluateSetting, setting(limited), []client.Object{user}, map[string]string{Accepted: "True NotUsed", ResolvedRefs: resolved}, "Rate limits and health checks have no effect"},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.check(t) })
+	}
+}

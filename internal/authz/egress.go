@@ -1,0 +1,225 @@
+package authz
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+)
+
+// EgressPort is a port outside the mesh on which a client may call some destinations.
+type EgressPort struct {
+	Number uint16
+	// Hosts are the destinations by name, sorted. The sidecar resolves them, and ignores the address that the client chose. The list is
+	// empty if Ranges allow every address.
+	Hosts []EgressHost
+	// Ranges are the destinations by the address that the client chose, sorted by prefix.
+	Ranges []EgressRange
+	// Setting is the UpstreamTrafficSetting of the client's namespace for connections to Ranges; empty for none.
+	Setting string
+}
+
+// EgressHost is a host on an EgressPort.
+type EgressHost struct {
+	Host string
+	// HTTP allows requests that name the host. With Restricted, they must match one of Matches.
+	HTTP       bool
+	Restricted bool
+	Matches    []catalog.HTTPMatch
+	// TLS allows TLS connections that request the host as their server name.
+	TLS bool
+	// Setting is the UpstreamTrafficSetting of the client's namespace; empty for none.
+	Setting string
+	// Policies are the Egresses ("<namespace>/<name>") that allow the host, the oldest first.
+	Policies []string
+}
+
+// EgressRange is a range of addresses on an EgressPort.
+type EgressRange struct {
+	Prefix netip.Prefix
+	// Any allows every connection, AnyTLS every TLS connection. ServerNames allow TLS connections that request one of them, sorted. A
+	// name may begin with "*.".
+	Any         bool
+	AnyTLS      bool
+	ServerNames []string
+	// Policies are the Egresses ("<namespace>/<name>") that allow the range, the oldest first.
+	Policies []string
+}
+
+// allAddresses are the ranges of all addresses.
+var allAddresses = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
+
+// EgressPorts returns the ports outside the mesh on which a client may call destinations, sorted. A request is allowed if any policy
+// allows it.
+func EgressPorts(v *catalog.View, source identity.ServiceAccount) []EgressPort {
+	if !v.Settings().EgressPolicies {
+		return nil
+	}
+	policies := v.EgressesFrom(source)
+	var numbers []uint16
+	for _, policy := range policies {
+		for _, port := range policy.Ports {
+			numbers = append(numbers, port.Number)
+		}
+	}
+	slices.Sort(numbers)
+	var ports []EgressPort
+	for _, number := range slices.Compact(numbers) {
+		ports = append(ports, egressPort(v, policies, number))
+	}
+	return ports
+}
+
+// waitsForServer reports whether servers speak first on a port. Sidecars then cannot read the host of a connection, so http and https
+// exclude tcp-server-first: the oldest policy with one of them applies.
+func waitsForServer(policies []*catalog.Egress, number uint16) bool {
+	for _, policy := range policies {
+		if policy.HasPort(number, catalog.ProtocolTCPServerFirst) {
+			return true
+		}
+		if policy.HasPort(number, catalog.ProtocolHTTP, catalog.ProtocolHTTPS) {
+			return false
+		}
+	}
+	return false
+}
+
+func egressPort(v *catalog.View, policies []*catalog.Egress, number uint16) EgressPort {
+	b := egressBuilder{view: v, port: EgressPort{Number: number}}
+	serverFirst := waitsForServer(policies, number)
+	for _, policy := range policies {
+		if policy.HasPort(number, catalog.ProtocolTCP) || serverFirst && policy.HasPort(number, catalog.ProtocolTCPServerFirst) {
+			b.addRanges(policy, func(r *EgressRange) { r.Any = true })
+		}
+		if serverFirst {
+			continue
+		}
+		if policy.HasPort(number, catalog.ProtocolHTTPS) {
+			b.addTLS(policy)
+		}
+		if policy.HasPort(number, catalog.ProtocolHTTP) {
+			b.addHTTP(policy)
+		}
+	}
+	return b.finish()
+}
+
+// egressBuilder collects the destinations on a port.
+type egressBuilder struct {
+	view *catalog.View
+	port EgressPort
+}
+
+// addRanges allows something in the ranges of a policy, or at every address if it has none.
+func (b *egressBuilder) addRanges(policy *catalog.Egress, allow func(*EgressRange)) {
+	prefixes := policy.Prefixes
+	if len(prefixes) == 0 {
+		prefixes = allAddresses
+	}
+	for _, prefix := range prefixes {
+		i := slices.IndexFunc(b.port.Ranges, func(r EgressRange) bool { return r.Prefix == prefix })
+		if i < 0 {
+			i = len(b.port.Ranges)
+			b.port.Ranges = append(b.port.Ranges, EgressRange{Prefix: prefix})
+		}
+		allow(&b.port.Ranges[i])
+		b.port.Ranges[i].Policies = appendNew(b.port.Ranges[i].Policies, policy.Name.String())
+	}
+	b.port.Setting = cmp.Or(b.port.Setting, policy.Setting)
+}
+
+// addTLS allows TLS connections. With ranges, the address that the client chose must be in one of them.
+func (b *egressBuilder) addTLS(policy *catalog.Egress) {
+	names := slices.DeleteFunc(slices.Clone(policy.Hosts), isAddress)
+	if len(policy.Prefixes) == 0 {
+		for _, name := range names {
+			if !isWildcard(name) {
+				b.host(policy, name).TLS = true
+			}
+		}
+		return
+	}
+	b.addRanges(policy, func(r *EgressRange) {
+		r.AnyTLS = r.AnyTLS || len(policy.Hosts) == 0
+		for _, name := range names {
+			r.ServerNames = appendNew(r.ServerNames, name)
+		}
+	})
+}
+
+func (b *egressBuilder) addHTTP(policy *catalog.Egress) {
+	var matches []catalog.HTTPMatch
+	for _, name := range policy.RouteGroups {
+		if group := b.view.HTTPRouteGroup(catalog.Name{Namespace: policy.Name.Namespace, Name: name}); group != nil {
+			matches = append(matches, group.Matches...)
+		}
+	}
+	for _, name := range policy.Hosts {
+		if isWildcard(name) {
+			continue
+		}
+		host := b.host(policy, name)
+		host.Restricted = policy.Restricted && (!host.HTTP || host.Restricted)
+		host.HTTP = true
+		host.Matches = append(host.Matches, matches...)
+	}
+}
+
+// host returns the element of a host.
+func (b *egressBuilder) host(policy *catalog.Egress, name string) *EgressHost {
+	i := slices.IndexFunc(b.port.Hosts, func(h EgressHost) bool { return h.Host == name })
+	if i < 0 {
+		i = len(b.port.Hosts)
+		b.port.Hosts = append(b.port.Hosts, EgressHost{Host: name})
+	}
+	host := &b.port.Hosts[i]
+	host.Setting = cmp.Or(host.Setting, policy.Setting)
+	host.Policies = appendNew(host.Policies, policy.Name.String())
+	return host
+}
+
+// finish sorts the destinations, and removes those that others include.
+func (b *egressBuilder) finish() EgressPort {
+	port := b.port
+	for i := range port.Hosts {
+		if !port.Hosts[i].Restricted {
+			port.Hosts[i].Matches = nil
+		}
+	}
+	for i := range port.Ranges {
+		slices.Sort(port.Ranges[i].ServerNames)
+		if port.Ranges[i].Any || port.Ranges[i].AnyTLS {
+			port.Ranges[i].ServerNames = nil
+		}
+	}
+	slices.SortFunc(port.Hosts, func(x, y EgressHost) int { return cmp.Compare(x.Host, y.Host) })
+	slices.SortFunc(port.Ranges, func(x, y EgressRange) int { return x.Prefix.Compare(y.Prefix) })
+	if port.allowsEverything() {
+		port.Hosts = nil
+	}
+	return port
+}
+
+// allowsEverything reports whether every connection is allowed.
+func (p EgressPort) allowsEverything() bool {
+	return !slices.ContainsFunc(allAddresses, func(all netip.Prefix) bool {
+		return !slices.ContainsFunc(p.Ranges, func(r EgressRange) bool { return r.Any && r.Prefix == all })
+	})
+}
+
+func isWildcard(host string) bool { return strings.HasPrefix(host, "*.") }
+
+func isAddress(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil
+}
+
+func appendNew(list []string, item string) []string {
+	if slices.Contains(list, item) {
+		return list
+	}
+	return append(list, item)
+}

@@ -1,0 +1,99 @@
+package explain
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strconv"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+)
+
+// schemes maps the schemes of URLs to the protocols of Egress policies and their default ports.
+var schemes = map[string]struct {
+	protocol catalog.Protocol
+	port     uint16
+}{
+	"http": {catalog.ProtocolHTTP, 80}, "https": {catalog.ProtocolHTTPS, 443}, "tcp": {catalog.ProtocolTCP, 0},
+}
+
+// outsideOf returns the destination of a URL as one outside the mesh; nil if the URL has another scheme or no port.
+func outsideOf(address *url.URL) *authz.EgressRequest {
+	scheme, known := schemes[address.Scheme]
+	port, _ := strconv.ParseUint(address.Port(), 10, 16)
+	number := cmp.Or(uint16(port), scheme.port)
+	if !known || number == 0 {
+		return nil
+	}
+	r := &authz.EgressRequest{Host: address.Hostname(), Port: number, Protocol: scheme.protocol}
+	r.Address, _ = netip.ParseAddr(address.Hostname())
+	return r
+}
+
+// askOutside answers a question about a destination outside the mesh.
+func (m Mesh) askOutside(v *catalog.View, q Question, from party) (*Answer, error) {
+	r := *q.Outside
+	a := &Answer{From: from.what, To: fmt.Sprintf("%s port %d, outside the mesh", r.Host, r.Port), Ways: []Way{}, Outside: true}
+	a.Teardown, a.Missing = m.teardownNote(v.Settings()), m.membership(v, from, from)
+	caller, err := from.caller(v)
+	if err != nil {
+		return nil, err
+	}
+	r.Source = caller
+	if r.Protocol == catalog.ProtocolHTTP {
+		r.Method, r.Path, r.Headers = cmp.Or(q.Method, "GET"), cmp.Or(q.Path, "/"), q.Headers
+		a.Request = r.Method + " " + r.Path
+	}
+	got := authz.DecideEgress(v, r)
+	way := Way{Service: r.Host, Port: r.Port, Protocol: string(r.Protocol), Outcome: string(got.Outcome), Seen: seenOutside(got, r), Policies: got.Policies, Missing: got.Missing}
+	if got.Outcome == authz.PassedThrough {
+		way.Outcome = string(authz.Allowed)
+	}
+	a.Ways = append(a.Ways, way)
+	a.setVerdict()
+	if !a.Allowed {
+		a.Remedy, a.RemedySuffices = []*unstructured.Unstructured{egressFor(r)}, v.Settings().EgressPolicies
+		if !v.Settings().EgressPolicies {
+			a.Missing = append(a.Missing, Piece{What: "Egress policies are disabled in the mesh", Do: "set spec.featureFlags.enableEgressPolicy of the MeshConfig to true"})
+		}
+	}
+	return a, nil
+}
+
+// seenOutside describes the result for the client.
+func seenOutside(a authz.EgressAnswer, r authz.EgressRequest) string {
+	switch {
+	case a.Outcome == authz.Allowed && a.Resolved:
+		return "it reaches an address of " + r.Host + ", which the sidecar looks up"
+	case a.Outcome == authz.Allowed:
+		return "it reaches the address that the client chose"
+	case a.Outcome == authz.PassedThrough:
+		return "it reaches the address that the client chose, because the mesh allows egress and no Egress is about this destination"
+	case a.Outcome == authz.NotFound:
+		return "status 404 (no Egress allows it)"
+	}
+	return seen(a.Outcome, r.Protocol)
+}
+
+// egressFor returns an Egress that allows the call.
+func egressFor(r authz.EgressRequest) *unstructured.Unstructured {
+	u := traffic.Object(traffic.Egress)
+	u.SetNamespace(r.Source.Namespace)
+	u.SetName(label(fmt.Sprintf("%s-to-%s-%d", r.Source.Name, r.Host, r.Port)))
+	spec := map[string]any{
+		"sources": []any{account(r.Source)},
+		"ports":   []any{map[string]any{"number": int64(r.Port), "protocol": string(r.Protocol)}},
+	}
+	if r.Address.IsValid() && r.Protocol != catalog.ProtocolHTTP {
+		spec["ipAddresses"] = []any{netip.PrefixFrom(r.Address, r.Address.BitLen()).String()}
+	} else if r.Protocol != catalog.ProtocolTCP {
+		spec["hosts"] = []any{r.Host}
+	}
+	u.Object["spec"] = spec
+	return u
+}

@@ -1,0 +1,98 @@
+package envoy
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	commondnsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/common/dns/v3"
+	dnsclusterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/dns/v3"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/scope"
+)
+
+const (
+	// minDNSRetry and maxDNSRetry bound the interval at which a sidecar repeats a failed DNS query.
+	minDNSRetry = 2 * time.Second
+	maxDNSRetry = 30 * time.Second
+)
+
+// egressClusters are the destinations outside the mesh: one for each host, and one for each port with destinations by address.
+func egressClusters(s *scope.Scope) []*clusterv3.Cluster {
+	if s.Passthrough {
+		return nil
+	}
+	var out []*clusterv3.Cluster
+	for _, port := range s.EgressPorts {
+		for _, host := range port.Hosts {
+			out = append(out, hostCluster(s, port.Number, host))
+		}
+		if len(port.Ranges) > 0 || s.Egress && port.HasHTTP() {
+			out = append(out, originalPortCluster(s, port))
+		}
+	}
+	return out
+}
+
+// hostCluster resolves a host by DNS, with the name servers of the pod. New connections use the current answer, and open ones are not
+// affected when it changes. If a query fails, the last answer applies.
+func hostCluster(s *scope.Scope, port uint16, host authz.EgressHost) *clusterv3.Cluster {
+	out := newCluster(egressClusterName(host.Host, port), clusterv3.Cluster_STATIC)
+	if _, err := netip.ParseAddr(host.Host); err != nil {
+		out.ClusterDiscoveryType = &clusterv3.Cluster_ClusterType{ClusterType: dnsDiscovery(s.Key.Class)}
+	}
+	out.Metadata = metadata(map[string]string{serviceField: host.Host})
+	out.AltStatName = strings.ReplaceAll(out.Name, ":", "_")
+	out.LoadAssignment = &endpointv3.ClusterLoadAssignment{ClusterName: out.Name, Endpoints: []*endpointv3.LocalityLbEndpoints{{
+		LbEndpoints: []*endpointv3.LbEndpoint{message.Endpoint(message.SocketAddress(host.Host, port))},
+	}}}
+	return withEgressSettings(out, host.HTTP, s.EgressUpstreams[host.Setting])
+}
+
+// dnsDiscovery tries the addresses of an answer in turn, those of the pod's address families.
+func dnsDiscovery(class scope.Class) *clusterv3.Cluster_CustomClusterType {
+	family := commondnsv3.DnsLookupFamily_V4_ONLY
+	if class.IPv6 {
+		family = commondnsv3.DnsLookupFamily_ALL
+	}
+	return &clusterv3.Cluster_CustomClusterType{Name: "envoy.cluster.dns", TypedConfig: message.Any(&dnsclusterv3.DnsCluster{
+		RespectDnsTtl:                true,
+		DnsFailureRefreshRate:        &dnsclusterv3.DnsCluster_RefreshRate{BaseInterval: durationpb.New(minDNSRetry), MaxInterval: durationpb.New(maxDNSRetry)},
+		DnsLookupFamily:              family,
+		AllAddressesInSingleEndpoint: true,
+	})}
+}
+
+// originalPortCluster connects to the address that the client chose.
+func originalPortCluster(s *scope.Scope, port authz.EgressPort) *clusterv3.Cluster {
+	return withEgressSettings(newOriginalDstCluster(originalPortName(port.Number)), port.HasHTTP(), s.EgressUpstreams[port.Setting])
+}
+
+func withEgressSettings(c *clusterv3.Cluster, http bool, upstream *scope.Upstream) *clusterv3.Cluster {
+	if http {
+		c.TypedExtensionProtocolOptions = upstreamHTTP(catalog.ProtocolHTTP, upstream)
+	}
+	applyConnectionSettings(c, upstream)
+	if upstream != nil {
+		c.OutlierDetection = outlierDetection(upstream.OutlierDetection)
+	}
+	return c
+}
+
+// hasEgressChains reports whether policies allow destinations outside the mesh.
+func hasEgressChains(s *scope.Scope) bool { return !s.Passthrough && len(s.EgressPorts) > 0 }
+
+// egressClusterName is OSM's name of a host outside the mesh.
+func egressClusterName(host string, port uint16) string { return fmt.Sprintf("%s:%d", host, port) }
+
+// originalPortName is OSM's name of the destinations on a port by address.
+func originalPortName(port uint16) string { return fmt.Sprint(port) }
+
+func egressRouteName(port uint16) string { return fmt.Sprintf("rds-egress.%d", port) }

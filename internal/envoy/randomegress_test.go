@@ -1,0 +1,18 @@
+package envoy_test
+
+import (
+	"pgregory.net/rapid"
+
+	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+)
+
+// drawEgressPorts draws the ports of a client with up to three Egresses.
+func drawEgressPorts(t *rapid.T) []authz.EgressPort {
+	entries := []catalog.Entry{&catalog.Settings{EgressPolicies: true}, meshtest.Group("ns", "one", "/get", "/public/.*")}
+	for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"x", "y", "z"}), 0, 3, rapid.ID).Draw(t, "egresses") {
+		entries = append(entries, meshtest.DrawEgress(t, meshtest.Name("ns", name), []string{"client"}))
+	}
+	return authz.EgressPorts(meshtest.Apply(entries...).View(), meshtest.SA("ns", "client"))
+}

@@ -1,0 +1,31 @@
+package scope
+
+import (
+	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+)
+
+// egress returns the destinations outside the mesh that a client may call, and their settings.
+func egress(v *catalog.View, client identity.ServiceAccount) ([]authz.EgressPort, map[string]*Upstream) {
+	ports := authz.EgressPorts(v, client)
+	upstreams := map[string]*Upstream{}
+	add := func(name string) {
+		if name == "" || upstreams[name] != nil {
+			return
+		}
+		if setting := v.NamedUpstreamSetting(catalog.Name{Namespace: client.Namespace, Name: name}); setting != nil {
+			upstreams[name] = &Upstream{Connections: setting.Connections, OutlierDetection: setting.OutlierDetection}
+		}
+	}
+	for _, port := range ports {
+		add(port.Setting)
+		for _, host := range port.Hosts {
+			add(host.Setting)
+		}
+	}
+	if len(upstreams) == 0 {
+		return ports, nil
+	}
+	return ports, upstreams
+}

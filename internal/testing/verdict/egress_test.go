@@ -1,0 +1,74 @@
+package verdict
+
+import (
+	"net/netip"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/types"
+	"pgregory.net/rapid"
+
+	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+	"github.com/openservicemesh/osm-operator/internal/testing/reference"
+)
+
+// TestEgressDecisions compares the policy engine with the reference, for calls to destinations outside the mesh.
+func TestEgressDecisions(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		state := State{}
+		add := func(e catalog.Entry) { state[e.Ref()] = e }
+		add(&catalog.Namespace{Name: "a", Monitored: true})
+		add(&catalog.Settings{Egress: rapid.IntRange(0, 3).Draw(t, "open") == 0, EgressPolicies: rapid.IntRange(0, 5).Draw(t, "on") > 0})
+		add(Group("a", "one", "/get", "/public/.*"))
+		add(Group("a", "two", "/.*"))
+		for _, name := range []string{"x", "y", "z"} {
+			if rapid.Bool().Draw(t, name) {
+				add(DrawEgress(t, Name("a", name), []string{rapid.SampledFrom([]string{"one", "two"}).Draw(t, "source")}))
+			}
+		}
+		call := drawCall(t)
+		got := authz.DecideEgress(newOracle(state).catalog.View(), call)
+		want := state.objects().DecideEgress(referenceCall(call))
+		outcome := map[authz.Outcome]reference.Outcome{
+			authz.Allowed: reference.Allowed, authz.NotFound: reference.NotFound, authz.BadRequest: reference.BadRequest,
+			authz.Reset: reference.Reset, authz.Refused: reference.Refused, authz.PassedThrough: reference.Passed,
+		}[got.Outcome]
+		if outcome != want.Outcome || got.Resolved != want.ByName {
+			t.Fatalf("the policy engine decides %+v, the reference %+v, about %+v", got, want, call)
+		}
+		if (got.Outcome == authz.Allowed || got.Outcome == authz.PassedThrough) != (got.Missing == "") || (got.Outcome == authz.Allowed) != (len(got.Policies) > 0) {
+			t.Fatalf("the reasons do not fit the outcome: %+v", got)
+		}
+	})
+}
+
+func drawCall(t *rapid.T) authz.EgressRequest {
+	call := authz.EgressRequest{
+		Source:   SA("a", "one"),
+		Port:     rapid.SampledFrom(EgressPorts).Draw(t, "port"),
+		Protocol: rapid.SampledFrom([]catalog.Protocol{catalog.ProtocolHTTP, catalog.ProtocolHTTPS, catalog.ProtocolTCP}).Draw(t, "protocol"),
+	}
+	if address := rapid.SampledFrom([]string{"", "192.0.2.1", "192.0.2.99", "198.51.100.1", "203.0.113.1", "2001:db8::1", "2001:db9::1"}).Draw(t, "address"); address != "" {
+		call.Address = netip.MustParseAddr(address)
+	}
+	if call.Protocol != catalog.ProtocolTCP {
+		call.Host = rapid.SampledFrom(append([]string{"other.example.com", "example.com", ""}, EgressHosts...)).Draw(t, "host")
+	}
+	if call.Protocol == catalog.ProtocolHTTP {
+		call.Method = "GET"
+		call.Path = rapid.SampledFrom([]string{"/get", "/public/a?b=//", "/private", "/public/../private", "/public/%2e%2e/a", "/public//a", "/get/..", "/public/..;/a"}).Draw(t, "path")
+		if rapid.Bool().Draw(t, "with port") {
+			call.Host += map[uint16]string{80: ":80", 443: ":443"}[call.Port]
+		}
+	}
+	return call
+}
+
+func referenceCall(r authz.EgressRequest) reference.EgressCall {
+	call := reference.EgressCall{Source: types.NamespacedName(r.Source), Port: int32(r.Port), Sends: string(r.Protocol), Host: r.Host, Method: r.Method, Path: r.Path}
+	if r.Address.IsValid() {
+		call.Address = r.Address.String()
+	}
+	return call
+}
