@@ -26,6 +26,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/operator/rollout"
 	"github.com/openservicemesh/osm-operator/controllers/operator/status"
 	"github.com/openservicemesh/osm-operator/controllers/operator/trust"
+	"github.com/openservicemesh/osm-operator/internal/certificate/vault"
 	"github.com/openservicemesh/osm-operator/internal/compatibility"
 	"github.com/openservicemesh/osm-operator/internal/component"
 )
@@ -40,6 +41,8 @@ type parts struct {
 	sidecars   certificates.Sidecars
 	health     Health
 	mountDelay time.Duration
+	vault      certificates.VaultSigner
+	tokens     func(ctx context.Context, audience string) (string, error)
 	prometheus rollout.Prometheus
 	metrics    *metrics.Recorder
 	// running is the controller of components, which knows the kinds that the API server serves.
@@ -93,7 +96,8 @@ func (p *parts) build() built {
 			Definitions: p.definitions, Kubernetes: p.kubernetes, Metrics: p.metrics,
 		},
 		certificates: &certificates.Reconciler{
-			Cluster: c, Applier: p.applier(), Recorder: p.recorder, Status: p.status, Replicas: p.health, Sidecars: p.sidecars, MountDelay: p.mountDelay,
+			Cluster: c, Applier: p.applier(), Recorder: p.recorder, Status: p.status, Replicas: p.health, Sidecars: p.sidecars,
+			MountDelay: p.mountDelay, Vault: p.vault, Tokens: p.tokens,
 		},
 		trust: &trust.Reconciler{Cluster: c, Applier: p.applier(), Recorder: p.recorder, Status: p.status},
 		rollout: &rollout.Reconciler{
@@ -115,6 +119,7 @@ func (p *parts) simulated(s plan.Simulation) []dryrun.Controller {
 	twin := *p
 	twin.cluster, twin.status, twin.recorder, twin.metrics = s.Cluster, s.Status, s.Recorder, nil
 	twin.plane, twin.restarts, twin.sidecars, twin.health, twin.prometheus = s.DataPlane, s.DataPlane, s.Health, s.Health, s.Health
+	twin.vault, twin.tokens = unsigned{}, noToken
 	b := twin.build()
 	b.rollout.ClockJumps = true
 	simulated := *p.running
@@ -139,6 +144,19 @@ func (p *parts) simulated(s plan.Simulation) []dryrun.Controller {
 		{Name: "MeshRevision", Requests: revisions, Reconcile: retriable(b.revision)},
 	}
 }
+
+// errSimulated rejects what a simulation must not do outside the cluster.
+var errSimulated = errors.New("a plan requests no certificate authority from a Vault")
+
+// unsigned signs nothing.
+type unsigned struct{}
+
+// Sign rejects a request.
+func (unsigned) Sign(context.Context, vault.Server, []byte, string, time.Duration) (vault.Issued, error) {
+	return vault.Issued{}, errSimulated
+}
+
+func noToken(context.Context, string) (string, error) { return "", errSimulated }
 
 // retriable reconciles without the errors that no retry can cure. The conditions of the Mesh report those.
 func retriable(controller reconcile.Reconciler) reconcile.Func {

@@ -37,6 +37,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/operator/status"
 	"github.com/openservicemesh/osm-operator/controllers/operator/teardown"
 	"github.com/openservicemesh/osm-operator/controllers/operator/tokens"
+	"github.com/openservicemesh/osm-operator/internal/certificate/vault"
 	"github.com/openservicemesh/osm-operator/internal/compatibility"
 	"github.com/openservicemesh/osm-operator/internal/component"
 	"github.com/openservicemesh/osm-operator/internal/component/builtin"
@@ -142,8 +143,9 @@ func addReconcilers(mgr ctrl.Manager, o Options) error {
 	if err != nil {
 		return err
 	}
+	own := tokens.New(mgr.GetClient(), mgr.GetConfig(), o.Namespace, o.Now)
 	if o.Health == nil {
-		o.Health = &health.Reader{Pods: mgr.GetClient(), Token: tokens.New(mgr.GetClient(), mgr.GetConfig(), o.Namespace, o.Now).For}
+		o.Health = &health.Reader{Pods: mgr.GetClient(), Token: own.For}
 	}
 	if o.Registry == nil && o.SeveralInOneProcess {
 		o.Registry = prometheusclient.NewRegistry()
@@ -170,6 +172,7 @@ func addReconcilers(mgr ctrl.Manager, o Options) error {
 	recorder := mgr.GetEventRecorder("osm-operator")
 	shared.cluster, shared.status, shared.recorder, shared.metrics = cluster, writer, recorder, recorded
 	shared.plane, shared.restarts, shared.sidecars, shared.health, shared.prometheus = plane, plane, plane, o.Health, prometheus.New(nil)
+	shared.vault, shared.tokens = vault.Signer{}, own.ForAudience
 	shared.mountDelay = cmp.Or(o.MountDelay, certificates.DefaultMountDelay)
 	shared.components = append(builtin.All(), o.Components...)
 	built := shared.build()

@@ -147,7 +147,8 @@ func TestIssuerIsReplacedWhileCertManagerIsDown(t *testing.T) {
 			t.Errorf("%s issues while cert-manager is down, want %s", kept.Generation(), first.Generation())
 		}
 		scaleCertManager(t, 1)
-		requireIssued(t, s.chain(t), awaitRotation(t, first, func(string) {}))
+		second := awaitRotation(t, first, func(string) {})
+		requireIssued(t, s.chain(t), second)
 	})
 }
 

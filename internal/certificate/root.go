@@ -139,6 +139,11 @@ func (r *Root) KeyPEM() ([]byte, error) { return encodeKey(r.key) }
 // NotAfter returns the expiry of the issuing certificate.
 func (r *Root) NotAfter() time.Time { return r.issuing.NotAfter }
 
+// RenewalTime returns when the issuing certificate should be replaced: at two thirds of its lifetime.
+func (r *Root) RenewalTime() time.Time {
+	return r.issuing.NotAfter.Add(-r.issuing.NotAfter.Sub(r.issuing.NotBefore) / 3)
+}
+
 // Generation returns a short hash of the issuing certificate. Certificates of equal generation are interchangeable to
 // their peers.
 func (r *Root) Generation() string { return fingerprint(r.issuing) }

@@ -35,6 +35,8 @@ const (
 	CABundleKey = "private.key"
 	// DelegatedCA names the Certificate of cert-manager for the certificate authority of a mesh, and its Secret.
 	DelegatedCA = "osm-ca-cert-manager"
+	// VaultCA names the Secret with the certificate authority that a Vault has signed for a mesh.
+	VaultCA = "osm-ca-vault"
 	// FirstDeclaredCA and SecondDeclaredCA name the Secrets with the authorities that were issued for MeshRootCertificates. At most two of
 	// them are in use.
 	FirstDeclaredCA  = "osm-ca-root-1"

@@ -29,7 +29,7 @@ const (
 	// message lists what it waits for. It does not exist otherwise, and does not affect Ready.
 	ConditionRotatingAuthority = "RotatingAuthority"
 
-	// ConditionCertificatesDelegated exists with the certificate provider CertManager. It is True when cert-manager issues the certificate
+	// ConditionCertificatesDelegated exists with the certificate providers CertManager and Vault. It is True when the provider issues the certificate
 	// authority, and False with the reason while it does not; the message says which authority is used until when. It does not affect Ready.
 	ConditionCertificatesDelegated = "CertificatesDelegated"
 
@@ -116,9 +116,9 @@ const (
 
 // Reasons of CertificatesDelegated. KindNotServed means that cert-manager is not installed.
 const (
-	// ReasonIssued means that cert-manager has issued the certificate authority of the mesh.
+	// ReasonIssued means that the provider has issued the certificate authority of the mesh.
 	ReasonIssued = "Issued"
-	// ReasonNotIssued means that cert-manager has not issued the certificate authority, or that it cannot be used.
+	// ReasonNotIssued means that the provider has not issued the certificate authority, or that it cannot be used.
 	ReasonNotIssued = "NotIssued"
 )
 

@@ -133,13 +133,14 @@ type TrafficSpec struct {
 }
 
 // CertificateProvider is who provides the certificate authority of a mesh.
-// +kubebuilder:validation:Enum=BuiltIn;CertManager
+// +kubebuilder:validation:Enum=BuiltIn;CertManager;Vault
 type CertificateProvider string
 
 // The providers.
 const (
 	ProviderBuiltIn     CertificateProvider = "BuiltIn"
 	ProviderCertManager CertificateProvider = "CertManager"
+	ProviderVault       CertificateProvider = "Vault"
 )
 
 // IssuerReference refers to an issuer of cert-manager.
@@ -166,7 +167,8 @@ type IssuerReference struct {
 // CertificatesSpec configures the certificates that prove the identity of workloads.
 //
 // +kubebuilder:validation:XValidation:rule="(has(self.provider) && self.provider == 'CertManager') == has(self.issuerRef)",message="spec.certificates.issuerRef and the provider CertManager belong together: set both, or neither"
-// +kubebuilder:validation:XValidation:rule="!has(self.issuerRef) || !has(self.rotateRoot)",message="spec.certificates.rotateRoot makes a built-in root: with the provider CertManager, replace the root of the issuer instead"
+// +kubebuilder:validation:XValidation:rule="(has(self.provider) && self.provider == 'Vault') == has(self.vault)",message="spec.certificates.vault and the provider Vault belong together: set both, or neither"
+// +kubebuilder:validation:XValidation:rule="!has(self.issuerRef) && !has(self.vault) || !has(self.rotateRoot)",message="spec.certificates.rotateRoot makes a built-in root: with another provider, replace the root of the issuer instead"
 type CertificatesSpec struct {
 	// trustDomain is the last part of every identity in the mesh: <service account>.<namespace>.<trust domain>. It
 	// cannot change. Default: cluster.local.
@@ -177,13 +179,17 @@ type CertificatesSpec struct {
 	TrustDomain *string `json:"trustDomain,omitempty"`
 
 	// provider is who provides the certificate authority. BuiltIn uses the root in the Secret osm-ca-bundle. CertManager uses an
-	// intermediate authority from cert-manager. A change is a rotation. Default: BuiltIn.
+	// intermediate authority from cert-manager, and Vault one that the PKI of a Vault signs. A change is a rotation. Default: BuiltIn.
 	// +optional
 	Provider *CertificateProvider `json:"provider,omitempty"`
 
 	// issuerRef is the issuer of cert-manager that issues the intermediate authority. It is required with CertManager.
 	// +optional
 	IssuerRef *IssuerReference `json:"issuerRef,omitempty"`
+
+	// vault is the Vault that signs the intermediate authority. It is required with Vault.
+	// +optional
+	Vault *VaultSpec `json:"vault,omitempty"`
 
 	// serviceCertificateDuration is how long the certificate of a workload is valid, at least 1m. Certificates are renewed before
 	// they expire. Default: the duration in the MeshConfig, initially 24h.

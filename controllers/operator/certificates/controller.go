@@ -44,6 +44,10 @@ type Reconciler struct {
 	Replicas Replicas
 	// Sidecars lists the sidecars during a rotation.
 	Sidecars Sidecars
+	// Vault has authorities signed by a Vault.
+	Vault VaultSigner
+	// Tokens returns tokens of the operator's ServiceAccount for an audience.
+	Tokens func(ctx context.Context, audience string) (string, error)
 	// MountDelay is how long it takes at most until pods have changed files.
 	MountDelay time.Duration
 }

@@ -173,8 +173,14 @@ func (r *Reconciler) readDeclaredRoot(ctx context.Context, s *scope, d *declared
 		return r.secretRoot(ctx, s, spec.Provider.Tresor.CA.SecretRef)
 	case spec.Provider.CertManager != nil:
 		return r.issuedDeclaredRoot(ctx, s, d, r.certManager(declaredIssuer(*spec.Provider.CertManager)))
+	case spec.Provider.Vault != nil:
+		request, err := vaultOfRoot(*spec.Provider.Vault, s.wanted.Namespace)
+		if err != nil {
+			return nil, err
+		}
+		return r.issuedDeclaredRoot(ctx, s, d, r.vault(request))
 	}
-	return nil, errors.New("its provider is not supported")
+	return nil, errors.New("it has no provider")
 }
 
 // issuedDeclaredRoot reads the authority that an external issuer has issued for a MeshRootCertificate.

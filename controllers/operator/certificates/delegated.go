@@ -139,8 +139,11 @@ func (r *Reconciler) endDelegations(ctx context.Context, s *scope) error {
 
 // requests reports whether the mesh requests the authority in a Secret.
 func (s *scope) requests(name string) bool {
-	if name == names.DelegatedCA {
+	switch name {
+	case names.DelegatedCA:
 		return s.wanted.Provider == v1alpha1.ProviderCertManager
+	case names.VaultCA:
+		return s.wanted.Provider == v1alpha1.ProviderVault
 	}
 	return slices.ContainsFunc(s.declared, func(d declared) bool { return d.inUse && d.status.Secret == name })
 }

@@ -55,6 +55,8 @@ func (r *Reconciler) desiredRoot(ctx context.Context, s *scope) (*certificate.Ro
 		return r.declaredRoot(ctx, s)
 	case s.wanted.Provider == v1alpha1.ProviderCertManager:
 		return r.delegatedRoot(ctx, s, names.DelegatedCA, r.certManager(issuerReference(s.wanted.Issuer)))
+	case s.wanted.Provider == v1alpha1.ProviderVault:
+		return r.delegatedRoot(ctx, s, names.VaultCA, r.vault(vaultOfMesh(s.wanted.Vault, s.wanted.Namespace)))
 	}
 	return r.builtInRoot(ctx, s)
 }

@@ -24,9 +24,10 @@ type Mesh struct {
 	TrustDomain string
 	// Key is the algorithm and size of workload keys. Both fields are set.
 	Key v1alpha1.KeySpec
-	// Provider is who provides the certificate authority, and Issuer the issuer of cert-manager.
+	// Provider is who provides the certificate authority, Issuer the issuer of cert-manager, and Vault the Vault.
 	Provider v1alpha1.CertificateProvider
 	Issuer   v1alpha1.IssuerReference
+	Vault    v1alpha1.VaultSpec
 	// DeclaresAuthority is true if the Mesh itself declares its certificate authority, and no MeshRootCertificate does.
 	DeclaresAuthority bool
 	// RotateRoot is the value for which the root is made; empty if none is declared.
@@ -48,6 +49,7 @@ func StateOf(mesh *v1alpha1.Mesh, current string) Mesh {
 		state.Key = defaultKey(certificates.Key)
 		state.Provider = ptr.Deref(certificates.Provider, v1alpha1.ProviderBuiltIn)
 		state.Issuer = ptr.Deref(certificates.IssuerRef, v1alpha1.IssuerReference{})
+		state.Vault = ptr.Deref(certificates.Vault, v1alpha1.VaultSpec{})
 		state.RotateRoot = ptr.Deref(certificates.RotateRoot, "")
 		state.DeclaresAuthority = certificates.Provider != nil || certificates.RotateRoot != nil
 	}

@@ -36,7 +36,7 @@ func Names() []string {
 
 // Issued returns the names of the Secrets with authorities that others have issued.
 func Issued() []string {
-	return []string{names.DelegatedCA, names.FirstDeclaredCA, names.SecondDeclaredCA}
+	return []string{names.DelegatedCA, names.VaultCA, names.FirstDeclaredCA, names.SecondDeclaredCA}
 }
 
 // Store reads Secrets by name.

@@ -47,19 +47,24 @@ func (s *Source) For(ctx context.Context, replica reports.Replica) (string, erro
 	if replica.Audience == "" {
 		return s.own()
 	}
+	return s.ForAudience(ctx, replica.Audience)
+}
+
+// ForAudience returns a token for an audience. One is used until shortly before it expires.
+func (s *Source) ForAudience(ctx context.Context, audience string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if known := s.tokens[replica.Audience]; known.ExpirationTimestamp.After(s.now().Add(margin)) {
+	if known := s.tokens[audience]; known.ExpirationTimestamp.After(s.now().Add(margin)) {
 		return known.Token, nil
 	}
 	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{
-		Audiences: []string{replica.Audience}, ExpirationSeconds: ptr.To[int64](lifetime),
+		Audiences: []string{audience}, ExpirationSeconds: ptr.To[int64](lifetime),
 	}}
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: names.Operator}}
 	if err := s.client.SubResource("token").Create(ctx, account, request); err != nil {
 		return "", fmt.Errorf("request a token of ServiceAccount %s/%s: %w", s.namespace, names.Operator, err)
 	}
-	s.tokens[replica.Audience] = request.Status
+	s.tokens[audience] = request.Status
 	return request.Status.Token, nil
 }
 

@@ -46,6 +46,25 @@ func (a *Authority) Intermediate(t *testing.T) map[string][]byte {
 	}
 }
 
+// SignRequest signs a certificate signing request (PEM) as an intermediate authority for 90 days.
+func (a *Authority) SignRequest(t *testing.T, request []byte) []byte {
+	t.Helper()
+	block, _ := pem.Decode(request)
+	parsed, err := x509.ParseCertificateRequest(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: parsed.Subject, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(90 * 24 * time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, parsed.PublicKey, a.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return encode("CERTIFICATE", der)
+}
+
 // CertPEM returns the certificate of the root.
 func (a *Authority) CertPEM() []byte { return encode("CERTIFICATE", a.certificate.Raw) }
 

@@ -1,0 +1,190 @@
+package certificates
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/certificate/certmanager"
+	"github.com/openservicemesh/osm-operator/internal/certificate/vault"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/operand"
+)
+
+const (
+	// vaultLifetime is the requested lifetime of an authority. The PKI may shorten it.
+	vaultLifetime = 90 * 24 * time.Hour
+	// requestAnnotation is a hash of the request that a Vault has signed.
+	requestAnnotation = "operator.openservicemesh.io/request"
+	// vaultAudience is the audience of the tokens for a Vault. No API server accepts them.
+	vaultAudience = "vault"
+)
+
+// VaultSigner requests signatures of a Vault.
+type VaultSigner interface {
+	Sign(ctx context.Context, server vault.Server, request []byte, commonName string, lifetime time.Duration) (vault.Issued, error)
+}
+
+// vaultRequest is a Vault, and where its token is.
+type vaultRequest struct {
+	server vault.Server
+	// token is the Secret with the token, and key the key in it; nil if the operator's ServiceAccount authenticates.
+	token *client.ObjectKey
+	key   string
+}
+
+// vaultOfMesh converts the Vault of a Mesh.
+func vaultOfMesh(spec v1alpha1.VaultSpec, namespace string) vaultRequest {
+	request := vaultRequest{server: vault.Server{
+		Address: spec.Address, Mount: ptr.Deref(spec.Mount, v1alpha1.DefaultVaultMount), CABundle: ptr.Deref(spec.CABundle, ""),
+	}}
+	if secret := spec.TokenSecretRef; secret != nil {
+		request.token, request.key = &client.ObjectKey{Namespace: namespace, Name: secret.Name}, secret.Key
+	}
+	if kubernetes := spec.Kubernetes; kubernetes != nil {
+		request.server.Role = kubernetes.Role
+		request.server.AuthMount = ptr.Deref(kubernetes.Mount, v1alpha1.DefaultVaultAuthMount)
+	}
+	return request
+}
+
+// vaultOfRoot converts the Vault of a MeshRootCertificate, with the defaults of OSM.
+func vaultOfRoot(spec configv1alpha2.VaultProvider, namespace string) (vaultRequest, error) {
+	token := spec.Token.SecretKeyRef
+	if token.Namespace != "" && token.Namespace != namespace {
+		return vaultRequest{}, fmt.Errorf("the Secret %s/%s is in another namespace: copy it to the namespace %s of the mesh", token.Namespace, token.Name, namespace)
+	}
+	protocol, port := spec.Protocol, int(spec.Port)
+	if protocol == "" {
+		protocol = "http"
+	}
+	if port == 0 {
+		port = 8200
+	}
+	return vaultRequest{
+		server: vault.Server{Address: protocol + "://" + net.JoinHostPort(spec.Host, strconv.Itoa(port)), Mount: v1alpha1.DefaultVaultMount},
+		token:  &client.ObjectKey{Namespace: namespace, Name: token.Name}, key: token.Key,
+	}, nil
+}
+
+// vault returns a request that has an authority signed by a Vault if there is none yet, or if it must be renewed.
+func (r *Reconciler) vault(request vaultRequest) authorityRequest {
+	return func(ctx context.Context, s *scope, name string) (delegation, error) {
+		current, err := r.Secrets.Get(ctx, s.wanted.Namespace, name)
+		if err != nil {
+			return delegation{}, err
+		}
+		hash, err := request.hash(s.wanted.Key)
+		if err != nil {
+			return delegation{}, err
+		}
+		if current != nil && current.Annotations[requestAnnotation] == hash && !r.isDue(current) {
+			return delegation{by: "Vault"}, nil
+		}
+		if err := r.signAtVault(ctx, s, name, request, hash); err != nil {
+			return delegation{"Vault", v1alpha1.ReasonNotIssued, err.Error()}, nil
+		}
+		return delegation{by: "Vault"}, nil
+	}
+}
+
+// hash identifies what is requested. Tokens change without a new request.
+func (v vaultRequest) hash(key v1alpha1.KeySpec) (string, error) {
+	text, err := json.Marshal([]any{v.server.Address, v.server.Mount, key})
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8]), nil
+}
+
+// isDue reports whether an authority is unusable, or past two thirds of its lifetime.
+func (r *Reconciler) isDue(secret *corev1.Secret) bool {
+	root, err := certmanager.Authority(secret, r.Now())
+	return err != nil || !r.Now().Before(root.RenewalTime())
+}
+
+// signAtVault generates a key, has its certificate signed, and writes both into a Secret.
+func (r *Reconciler) signAtVault(ctx context.Context, s *scope, name string, request vaultRequest, hash string) error {
+	server, err := r.authenticate(ctx, request)
+	if err != nil {
+		return err
+	}
+	commonName := "mesh " + s.mesh.Name
+	csr, key, err := certificate.NewRequest(rootKey(s.wanted.Key), commonName)
+	if err != nil {
+		return err
+	}
+	issued, err := r.Vault.Sign(ctx, server, csr, commonName, vaultLifetime)
+	if err != nil {
+		return err
+	}
+	data := map[string][]byte{names.CABundleCert: issued.Roots, corev1.TLSCertKey: issued.Chain, corev1.TLSPrivateKeyKey: key}
+	// An authority that peers would reject must not replace a working one.
+	checked := &corev1.Secret{Data: data}
+	checked.Namespace, checked.Name = s.wanted.Namespace, name
+	if _, err := certmanager.Authority(checked, r.Now()); err != nil {
+		return err
+	}
+	if err := r.writeIssued(ctx, s, name, hash, data); err != nil {
+		return err
+	}
+	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "AuthorityIssued", "SignAtVault", "the Vault at %s has signed a certificate authority, in Secret %s/%s", server.Address, s.wanted.Namespace, name)
+	return nil
+}
+
+// authenticate reads or requests the token for a Vault.
+func (r *Reconciler) authenticate(ctx context.Context, request vaultRequest) (vault.Server, error) {
+	server := request.server
+	if request.token == nil {
+		jwt, err := r.Tokens(ctx, vaultAudience)
+		server.JWT = jwt
+		return server, err
+	}
+	secret, err := r.readSecret(ctx, *request.token)
+	if err != nil {
+		return server, err
+	}
+	server.Token = strings.TrimSpace(string(secret.Data[request.key]))
+	if server.Token == "" {
+		return server, fmt.Errorf("the Secret %s has no token under the key %s", request.token, request.key)
+	}
+	return server, nil
+}
+
+// writeIssued writes the Secret of an authority, in the form of cert-manager.
+func (r *Reconciler) writeIssued(ctx context.Context, s *scope, name, hash string, content map[string][]byte) error {
+	data := map[string]any{}
+	for key, value := range content {
+		data[key] = base64.StdEncoding.EncodeToString(value)
+	}
+	secret := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Secret", "type": string(corev1.SecretTypeTLS), "data": data}}
+	secret.SetNamespace(s.wanted.Namespace)
+	secret.SetName(name)
+	secret.SetLabels(operand.Labels(s.mesh.Name, ""))
+	secret.SetAnnotations(map[string]string{requestAnnotation: hash})
+	if err := apply.SetController(s.mesh, r.Client.Scheme(), secret); err != nil {
+		return err
+	}
+	// A hash of a private key must not be left in an annotation.
+	if err := r.Applier.ApplyUnconditionally(ctx, secret); err != nil {
+		return fmt.Errorf("the certificate authority in Secret %s/%s cannot be written: %w", s.wanted.Namespace, name, err)
+	}
+	return nil
+}
