@@ -85,7 +85,7 @@ verdict-recorded: ## Test 20,000 pairs with new sidecars and the previous contro
 	ENVOY_BIN=$$($(HACK) ./images envoy-path | tail -n 1) $(HACK) ./verdict -pairs 20000 v0.1.0
 
 .PHONY: bench
-bench: ## Measure the propagation of a change to sidecars, and its limits, in less than two minutes
+bench: ## Measure the propagation of a change to sidecars, and its limits, in about two minutes
 	go run ./internal/testing/bench
 
 .PHONY: bench-check

@@ -33,7 +33,7 @@ type options struct {
 	out, baseline       string
 	profiles            string
 	from                string
-	scaling             bool
+	scaling, renewal    bool
 	meshes              string
 	target              int
 }
@@ -59,6 +59,7 @@ func main() {
 	flag.StringVar(&o.profiles, "profiles", "", "write CPU profiles of our control plane into this folder")
 	flag.StringVar(&o.from, "from", "", "measure nothing, but show the results in these .json files, separated by commas, as those of one run")
 	flag.BoolVar(&o.scaling, "scale", false, "measure one replica by the size of the mesh (-meshes) and by its own sidecars (-sizes), and extrapolate to -target")
+	flag.BoolVar(&o.renewal, "renewal", false, "measure only the renewal of 2,000 certificates at once")
 	flag.StringVar(&o.meshes, "meshes", "5000,10000,20000", "with -scale, numbers of sidecars in the mesh; connections are measured in the largest")
 	flag.IntVar(&o.target, "target", 100_000, "with -scale, the number of sidecars to extrapolate to")
 	flag.Parse()
@@ -70,6 +71,9 @@ func main() {
 func run(o options, out io.Writer) error {
 	if o.scaling {
 		return o.scale(out)
+	}
+	if o.renewal {
+		return o.renewals(out)
 	}
 	if o.everything() {
 		// Before this process is kept on one core: the command line has all of them.
@@ -87,6 +91,11 @@ func run(o options, out io.Writer) error {
 	}
 	if err := write(o.out, results); err != nil {
 		return err
+	}
+	if o.everything() {
+		if err := o.renewals(out); err != nil {
+			return err
+		}
 	}
 	switch {
 	case o.record:

@@ -3,6 +3,7 @@ package server
 import (
 	"crypto/tls"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -15,15 +16,30 @@ import (
 )
 
 // authority adapts the mesh's certificate authority to snapshot.CertificateSource.
-type authority struct{ *certificate.Manager }
+type authority struct {
+	*certificate.Manager
+	renewals *renewals
+}
+
+// renewals counts renewed certificates.
+type renewals struct {
+	count atomic.Int64
+	// renewed is set before the Manager runs.
+	renewed func(identity.ServiceAccount)
+}
 
 func newAuthority(setup Setup) (authority, error) {
 	root, err := certificate.ParseRoot(setup.RootCert, setup.RootKey, time.Now())
 	if err != nil {
 		return authority{}, err
 	}
-	return authority{certificate.NewManager(certificate.Options{
+	r := &renewals{}
+	return authority{renewals: r, Manager: certificate.NewManager(certificate.Options{
 		Root: root, TrustDomain: mesh.TrustDomain, Lifetime: 24 * time.Hour, Now: time.Now, Jitter: rand.Float64,
+		Rotated: func(sa identity.ServiceAccount) {
+			r.renewed(sa)
+			r.count.Add(1)
+		},
 	})}, nil
 }
 

@@ -24,8 +24,9 @@ import (
 
 // ours is this project's control plane, starting from the catalog.
 type ours struct {
-	store  *snapshot.Store
-	server *xds.Server
+	store     *snapshot.Store
+	server    *xds.Server
+	authority authority
 	// counter finds the counter of requests, and registry has all metrics.
 	counter  *prometheus.Registry
 	registry *prometheus.Registry
@@ -37,7 +38,7 @@ func newOurs(setup Setup, m *mesh.Mesh, a authority) (*ours, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &ours{counter: prometheus.NewRegistry(), registry: prometheus.NewRegistry()}
+	o := &ours{authority: a, counter: prometheus.NewRegistry(), registry: prometheus.NewRegistry()}
 	metrics := watchedMetrics{o.registry, o}
 	o.store = snapshot.NewStore(snapshot.Config{
 		TrustDomain: mesh.TrustDomain, Certificates: a, Log: logr.Discard(), Metrics: metrics, Now: time.Now,
@@ -49,6 +50,7 @@ func newOurs(setup Setup, m *mesh.Mesh, a authority) (*ours, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.renewals.renewed = o.store.CertificateRotated
 	for _, entry := range m.Entries() {
 		o.store.Apply([]catalog.Change{catalog.Set(entry)})
 	}
@@ -60,8 +62,19 @@ func (o *ours) serve(ctx context.Context, listener net.Listener) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return o.store.Run(ctx) })
 	group.Go(func() error { return o.server.Serve(ctx, listener) })
+	group.Go(func() error {
+		var failed error
+		o.authority.Run(ctx, func(err error) { failed = err })
+		return failed
+	})
 	return group.Wait()
 }
+
+// renew makes all certificates due at once, by a shorter lifetime.
+func (o *ours) renew() { o.authority.SetLifetime(RenewedLifetime) }
+
+// renewed returns the number of renewals so far.
+func (o *ours) renewed() int64 { return o.authority.renewals.count.Load() }
 
 func (o *ours) prepare(c mesh.Change) error {
 	o.prepared = c.Changes

@@ -1,6 +1,10 @@
 package server
 
-import "github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
+import (
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
+)
 
 // Variant selects the measured control plane.
 type Variant string
@@ -35,6 +39,9 @@ type Setup struct {
 // ServerName is the DNS name in the process's certificate.
 const ServerName = "ads." + mesh.TrustDomain
 
+// RenewedLifetime is the lifetime of certificates after Renew.
+const RenewedLifetime = 5 * time.Minute
+
 // Task is the operation of a Command.
 type Task string
 
@@ -44,6 +51,8 @@ const (
 	Prepare Task = "prepare"
 	// Go applies the prepared change.
 	Go Task = "go"
+	// Renew makes all certificates due at once. Only this project's control plane renews any.
+	Renew Task = "renew"
 	// Settle waits until a number of requests has been read.
 	Settle Task = "settle"
 	// Weigh collects garbage and returns free memory to the system, to measure the memory in use. It writes a heap profile if a file
@@ -67,6 +76,8 @@ type Answer struct {
 	Address string `json:",omitempty"`
 	// At is the time of the answer or, for Go, the start of the change, in nanoseconds since 1970.
 	At int64
+	// Renewed is the number of certificates renewed so far.
+	Renewed int64 `json:",omitempty"`
 	// CPU is the CPU time used so far in nanoseconds, and Mallocs the number of allocations.
 	CPU     int64
 	Mallocs uint64

@@ -107,6 +107,9 @@ func (p *process) runCommands(lines *bufio.Reader) error {
 		if err != nil {
 			a.Error = err.Error()
 		}
+		if plane, ok := p.plane.(*ours); ok {
+			a.Renewed = plane.renewed()
+		}
 		if err := p.answer(a); err != nil {
 			return err
 		}
@@ -130,6 +133,11 @@ func (p *process) do(c Command) error {
 		return p.plane.change()
 	case Settle:
 		return p.settle(c.Requests)
+	case Renew:
+		if plane, ok := p.plane.(*ours); ok {
+			plane.renew()
+			return nil
+		}
 	case Weigh:
 		for range 5 { // each run halves stacks and frees objects released by earlier cleanups
 			runtime.GC()
