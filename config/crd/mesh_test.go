@@ -36,6 +36,10 @@ const completeMesh = `
     topologySpreadConstraints: [{maxSkew: 1, topologyKey: topology.kubernetes.io/zone, whenUnsatisfiable: DoNotSchedule}]
   sidecar: {image: "example.com/envoy:v1", logLevel: "off", statistics: All, resources: {limits: {memory: 64Mi}}}
   traffic: {permissive: false, egress: true}
+  observability:
+    prometheus:
+      mode: Managed
+      managed: {image: "example.com/prometheus:v3", retention: 48h, storage: 10Gi, storageClassName: fast, resources: {limits: {memory: 1Gi}}}
   certificates: {trustDomain: mesh.example.com, serviceCertificateDuration: 1h30m, key: {algorithm: RSA, size: 3072}, rotateRoot: 2026-11}
 `
 
@@ -67,6 +71,11 @@ func testMesh(t *testing.T, c client.Client) {
 		{"a CPU limit implies a CPU request", controller("{autoscaling: {maxReplicas: 3}, resources: {limits: {cpu: 1}}}"), ""},
 		{"the same pull secret twice", mesh("osm", "{controlPlane: {imagePullSecrets: [{name: a}, {name: a}]}}"), "Duplicate value"},
 		{"an image without a name", mesh("osm", "{controlPlane: {images: {controller: ''}}}"), "spec.controlPlane.images.controller"},
+		{"an existing Prometheus without an address", mesh("osm", "{observability: {prometheus: {mode: Existing}}}"), "set spec.observability.prometheus.address"},
+		{"the address of a managed Prometheus", mesh("osm", "{observability: {prometheus: {mode: Managed, address: 'http://p:9090'}}}"), "set mode to Existing or Operator"},
+		{"an address with a password", mesh("osm", "{observability: {prometheus: {mode: Existing, address: 'http://u:p@p:9090'}}}"), "is not the address of a Prometheus server"},
+		{"settings of a server that nobody runs", mesh("osm", "{observability: {prometheus: {managed: {image: x}}}}"), "set mode to Managed"},
+		{"an unknown retention", mesh("osm", "{observability: {prometheus: {mode: Managed, managed: {retention: 15d}}}}"), "is not a duration"},
 		{"unknown statistics", mesh("osm", "{sidecar: {statistics: Some}}"), `Unsupported value: "Some"`},
 		{"unknown log level", mesh("osm", "{controlPlane: {logLevel: loud}}"), `Unsupported value: "loud"`},
 		{"invalid trust domain", mesh("osm", "{certificates: {trustDomain: Cluster.Local}}"), `"Cluster.Local" is not a trust domain: write a lowercase DNS name`},

@@ -25,6 +25,13 @@ type Component interface {
 	Health(live []*unstructured.Unstructured) Health
 }
 
+// Optional is implemented by components that a Mesh enables. The objects of a disabled component are deleted, and its kinds are not
+// watched.
+type Optional interface {
+	// Enabled reports whether the Mesh enables the component.
+	Enabled(mesh *v1alpha1.Mesh) bool
+}
+
 // Kind is a kind of objects, with the resource name that roles use.
 type Kind struct {
 	schema.GroupVersionKind
@@ -49,6 +56,8 @@ type Inputs struct {
 	Mesh *v1alpha1.Mesh
 	// ControlPlanes are the running control planes: the active one first, then the canary, if there is one.
 	ControlPlanes []ControlPlane
+	// Members are the namespaces of the mesh, sorted.
+	Members []string
 	// Aliases are the name suffixes of former canaries. Sidecars may still connect to a Service with this suffix.
 	Aliases []string
 }

@@ -16,6 +16,8 @@ const (
 	// Elsewhere it is part of names that are never resolved.
 	DefaultClusterDomain = "cluster.local"
 
+	// PrometheusTokenSecret has the bearer token for a Prometheus server, in the namespace of the mesh.
+	PrometheusTokenSecret = "osm-prometheus-token"
 	// Controller names the control plane's Deployment, Service and container.
 	Controller = "osm-controller"
 	// Injector names the injector's Deployment, Service and container.

@@ -23,6 +23,8 @@ type Target struct {
 	Address string
 	// Roots are the CA certificates (PEM) of the server. If empty, the system's certificates are used.
 	Roots []byte
+	// Token is a bearer token, or empty. It is sent to https addresses only.
+	Token string
 }
 
 // Client queries Prometheus servers.
@@ -59,7 +61,7 @@ func (c *Client) ErrorRate(ctx context.Context, target Target, query string, at 
 		transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 		defer transport.CloseIdleConnections()
 	}
-	client, err := api.NewClient(api.Config{Address: target.Address, RoundTripper: transport})
+	client, err := api.NewClient(api.Config{Address: target.Address, RoundTripper: authorized{transport, target.Token}})
 	if err != nil {
 		return 0, fmt.Errorf("invalid Prometheus address %s: %w", target.Address, err)
 	}
@@ -68,6 +70,21 @@ func (c *Client) ErrorRate(ctx context.Context, target Target, query string, at 
 		return 0, userError(err)
 	}
 	return share(value)
+}
+
+// authorized sends a bearer token with https requests.
+type authorized struct {
+	next  http.RoundTripper
+	token string
+}
+
+// RoundTrip implements http.RoundTripper.
+func (a authorized) RoundTrip(r *http.Request) (*http.Response, error) {
+	if a.token != "" && r.URL.Scheme == "https" {
+		r = r.Clone(r.Context())
+		r.Header.Set("Authorization", "Bearer "+a.token)
+	}
+	return a.next.RoundTrip(r)
 }
 
 // userError converts an API error into a message for users.

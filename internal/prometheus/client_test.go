@@ -105,6 +105,26 @@ func TestVerifiesServerCertificate(t *testing.T) {
 	}
 }
 
+// The token is sent to https addresses only, because anyone on the path could read it otherwise.
+func TestSendsTokenOverTLSOnly(t *testing.T) {
+	var got string
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = r.Header.Get("Authorization")
+		fmt.Fprint(w, vector("0.5"))
+	})
+	secure, plain := httptest.NewTLSServer(handler), httptest.NewServer(handler)
+	defer secure.Close()
+	defer plain.Close()
+	roots := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw})
+	for _, test := range []struct{ address, token, want string }{
+		{secure.URL, "t", "Bearer t"}, {secure.URL, "", ""}, {plain.URL, "t", ""},
+	} {
+		if _, err := New(nil).ErrorRate(t.Context(), Target{Address: test.address, Roots: roots, Token: test.token}, "q", time.Now()); err != nil || got != test.want {
+			t.Errorf("%s with the token %q received %q, want %q: %v", test.address, test.token, got, test.want, err)
+		}
+	}
+}
+
 func TestQuery(t *testing.T) {
 	if got := Query(nil); got != "vector(0)" {
 		t.Errorf("without namespaces: %s", got)

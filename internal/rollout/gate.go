@@ -51,6 +51,8 @@ type Proxies struct {
 // Prometheus is the error rate that a Prometheus server reports.
 type Prometheus struct {
 	Address string
+	// Optional is true for a server that only spec.observability names. Without its answer the gate passes.
+	Optional bool
 	// ErrorRate is the current share of failed requests; nil when it is unknown, for the Reason.
 	ErrorRate *float64
 	Reason    string

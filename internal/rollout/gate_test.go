@@ -38,6 +38,24 @@ func prometheus(rate *float64, baseline float64) func(*Observation) {
 	}
 }
 
+// A server that only spec.observability names cannot stop an upgrade by its absence, but by what it reports.
+func TestPrometheusOfTheMeshIsOptional(t *testing.T) {
+	optional := func(o *Observation) { o.Prometheus.Optional = true }
+	for name, test := range map[string]struct {
+		rate *float64
+		want State
+	}{
+		"it is unreachable":             {nil, Passed},
+		"it reports an increase":        {pointer(0.5), Failed},
+		"it reports the same as before": {pointer(0.0), Passed},
+	} {
+		verdict := prometheusErrorRate(healthy(prometheus(test.rate, 0), optional), Bounds{MaxErrorRateIncrease: 0.01})
+		if verdict.State != test.want || test.rate == nil && !strings.Contains(verdict.Message, "not evaluated") {
+			t.Errorf("%s: %+v, want %v", name, verdict, test.want)
+		}
+	}
+}
+
 func TestUnreachablePrometheus_MessageHasRemedy(t *testing.T) {
 	o := healthy(prometheus(nil, 0), func(o *Observation) { o.UnhealthySince = noon.Add(-time.Hour) })
 	want := "PrometheusErrorRate: the Prometheus at http://prometheus:9090 does not report the error rate: it cannot be reached: connection refused; " +

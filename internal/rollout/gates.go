@@ -102,6 +102,9 @@ func prometheusErrorRate(o Observation, b Bounds) Verdict {
 	switch {
 	case p == nil:
 		return v
+	case p.ErrorRate == nil && p.Optional:
+		v.Message = fmt.Sprintf("not evaluated: the Prometheus at %s does not report the error rate: %s", p.Address, p.Reason)
+		return v
 	case p.ErrorRate == nil:
 		v.State = Waiting
 		v.Message = fmt.Sprintf("the Prometheus at %s does not report the error rate: %s; correct spec.upgrade.gates.prometheus, or remove it", p.Address, p.Reason)

@@ -70,6 +70,10 @@ type MeshSpec struct {
 	// +optional
 	Certificates *CertificatesSpec `json:"certificates,omitempty"`
 
+	// observability configures the Prometheus server of the mesh.
+	// +optional
+	Observability *ObservabilitySpec `json:"observability,omitempty"`
+
 	// upgrade configures how the mesh moves from one version to another, and back.
 	// +optional
 	Upgrade *UpgradeSpec `json:"upgrade,omitempty"`

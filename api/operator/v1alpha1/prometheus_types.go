@@ -3,7 +3,8 @@ package v1alpha1
 // PrometheusSpec is a Prometheus server that is queried for the share of failed requests, in addition to the load reports of sidecars.
 // Without an answer, or without a number in it, the gate does not pass, and fails at the end of the timeout.
 type PrometheusSpec struct {
-	// address is the base URL of its API, such as http://prometheus.monitoring.svc:9090. The operator sends no password or token.
+	// address is the base URL of its API, such as http://prometheus.monitoring.svc:9090. If the namespace of the mesh has a
+	// Secret osm-prometheus-token, its key token is sent as bearer token to https addresses.
 	// +required
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHostname() != '' && !self.matches('[@?#]')",messageExpression="'spec.upgrade.gates.prometheus.address \"' + self + '\" is not the address of a Prometheus server: write an http or https URL without user, query and fragment, for example http://prometheus.monitoring.svc:9090'"

@@ -79,10 +79,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	return reconcile.Result{}, nil
 }
 
-// reconcileAll reconciles each component and prunes components that do not exist any more. retry asks for a requeue.
+// reconcileAll reconciles each enabled component and prunes the others. retry asks for a requeue.
 func (r *Reconciler) reconcileAll(ctx context.Context, mesh *v1alpha1.Mesh, inputs component.Inputs) (statuses []v1alpha1.ComponentStatus, retry bool) {
 	rendered := make([]rendering, 0, len(r.Components))
 	for _, c := range r.Components {
+		if optional, ok := c.(component.Optional); ok && !optional.Enabled(mesh) {
+			continue
+		}
 		rendered = append(rendered, r.render(ctx, mesh, c, inputs))
 	}
 	known := map[string]bool{}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -21,6 +22,11 @@ import (
 // control planes, and nothing is rendered.
 func (r *Reconciler) inputs(ctx context.Context, mesh *v1alpha1.Mesh) (component.Inputs, error) {
 	inputs := component.Inputs{Mesh: mesh}
+	members, err := r.members(ctx, mesh.Name)
+	if err != nil {
+		return inputs, err
+	}
+	inputs.Members = members
 	var list v1alpha1.MeshRevisionList
 	if err := r.Client.List(ctx, &list, client.MatchingLabels{names.MeshLabel: mesh.Name}); err != nil {
 		return inputs, fmt.Errorf("the MeshRevisions cannot be listed: %w", err)
@@ -71,6 +77,22 @@ func (r *Reconciler) inputs(ctx context.Context, mesh *v1alpha1.Mesh) (component
 	wanted := desired.RevisionName(mesh.Name, desired.StateOf(mesh, r.Catalogue.Current()).Version)
 	inputs.Aliases = aliases(mesh, list.Items, wanted, canary)
 	return inputs, nil
+}
+
+// members returns the namespaces of a mesh, sorted. Namespaces that are being deleted accept no objects.
+func (r *Reconciler) members(ctx context.Context, mesh string) ([]string, error) {
+	var list corev1.NamespaceList
+	if err := r.Client.List(ctx, &list, client.MatchingLabels{names.MonitoredByLabel: mesh}); err != nil {
+		return nil, fmt.Errorf("the namespaces of the mesh cannot be listed: %w", err)
+	}
+	var members []string
+	for i := range list.Items {
+		if _, ignored := list.Items[i].Labels[names.IgnoreLabel]; !ignored && list.Items[i].DeletionTimestamp == nil {
+			members = append(members, list.Items[i].Name)
+		}
+	}
+	slices.Sort(members)
+	return members, nil
 }
 
 // suffixOf returns the name suffix of a canary.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
@@ -77,6 +78,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		WithOptions(controller.Options{MaxConcurrentReconciles: 4}).
 		For(&v1alpha1.Mesh{}).
 		Watches(&v1alpha1.MeshRevision{}, byMeshLabel[client.Object]()).
+		Watches(&corev1.Namespace{}, byMembership()).
 		WatchesRawSource(source.Kind(objects.GetCache(), definitions(), r.onDefinition(kinds))).
 		Build(r)
 	return err
@@ -86,6 +88,16 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 func byMeshLabel[T client.Object]() handler.TypedEventHandler[T, reconcile.Request] {
 	return handler.TypedEnqueueRequestsFromMapFunc(func(_ context.Context, object T) []reconcile.Request {
 		if mesh := object.GetLabels()[names.MeshLabel]; mesh != "" {
+			return []reconcile.Request{{NamespacedName: client.ObjectKey{Name: mesh}}}
+		}
+		return nil
+	})
+}
+
+// byMembership maps a namespace to the mesh that it is part of. After a change of its label both meshes are reconciled.
+func byMembership() handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(_ context.Context, namespace client.Object) []reconcile.Request {
+		if mesh := namespace.GetLabels()[names.MonitoredByLabel]; mesh != "" {
 			return []reconcile.Request{{NamespacedName: client.ObjectKey{Name: mesh}}}
 		}
 		return nil

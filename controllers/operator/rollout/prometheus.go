@@ -3,12 +3,20 @@ package rollout
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
+	component "github.com/openservicemesh/osm-operator/internal/component/prometheus"
+	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/prometheus"
 	"github.com/openservicemesh/osm-operator/internal/rollout"
 )
@@ -18,17 +26,22 @@ type Prometheus interface {
 	ErrorRate(ctx context.Context, target prometheus.Target, query string, at time.Time) (float64, error)
 }
 
-// addPrometheus adds what a Prometheus says to an observation, if the Mesh names one. It remembers by itself how things were before the
-// step, so that is asked, too.
+// addPrometheus adds what the Prometheus server of a Mesh reports to an observation, if there is one. Prometheus stores the error rate
+// before the step, so it is queried for that too.
 func (r *Reconciler) addPrometheus(ctx context.Context, s *scope, o rollout.Observation) rollout.Observation {
-	_, gates, _ := observe.UpgradeSettings(s.mesh)
-	if gates.Prometheus == nil {
+	declared, optional := gateServer(s.mesh)
+	if declared == nil {
 		return o
 	}
-	asked := &rollout.Prometheus{Address: gates.Prometheus.Address}
+	asked := &rollout.Prometheus{Address: declared.Address, Optional: optional}
 	o.Prometheus = asked
-	target := prometheus.Target{Address: asked.Address, Roots: gates.Prometheus.CABundle}
-	query, err := r.query(ctx, s, gates.Prometheus)
+	token, err := r.token(ctx, s)
+	if err != nil {
+		asked.Reason = err.Error()
+		return o
+	}
+	target := prometheus.Target{Address: asked.Address, Roots: declared.CABundle, Token: token}
+	query, err := r.query(ctx, s, declared)
 	if err != nil {
 		asked.Reason = err.Error()
 		return o
@@ -47,6 +60,36 @@ func (r *Reconciler) addPrometheus(ctx context.Context, s *scope, o rollout.Obse
 	}
 	asked.ErrorRate = &rate
 	return o
+}
+
+// gateServer returns the server that gates query: the one of spec.upgrade.gates, or else that of spec.observability. Upgrades do not wait
+// for the latter.
+func gateServer(mesh *v1alpha1.Mesh) (server *v1alpha1.PrometheusSpec, optional bool) {
+	_, gates, _ := observe.UpgradeSettings(mesh)
+	if gates.Prometheus != nil {
+		return gates.Prometheus, false
+	}
+	if address := component.Address(mesh); address != "" {
+		return &v1alpha1.PrometheusSpec{Address: address, CABundle: component.Settings(mesh).CABundle}, true
+	}
+	return nil, false
+}
+
+// token returns the bearer token for the server, or "" without a Secret.
+func (r *Reconciler) token(ctx context.Context, s *scope) (string, error) {
+	secret := &corev1.Secret{}
+	key := client.ObjectKey{Namespace: s.wanted.Namespace, Name: names.PrometheusTokenSecret}
+	if err := r.Live.Get(ctx, key, secret); err != nil {
+		if apierrors.IsNotFound(err) {
+			return "", nil
+		}
+		return "", fmt.Errorf("the Secret %s cannot be read: %w", key, err)
+	}
+	token := strings.TrimSpace(string(secret.Data["token"]))
+	if token == "" {
+		return "", fmt.Errorf("the Secret %s has no key token: add it, or delete the Secret", key)
+	}
+	return token, nil
 }
 
 // query is what a Prometheus is asked: by default about all namespaces of the mesh, and those where its sidecars are. The ones without

@@ -4,6 +4,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/component"
 	"github.com/openservicemesh/osm-operator/internal/component/autoscalers"
 	"github.com/openservicemesh/osm-operator/internal/component/disruptionbudgets"
+	"github.com/openservicemesh/osm-operator/internal/component/prometheus"
 	"github.com/openservicemesh/osm-operator/internal/component/services"
 )
 
@@ -13,5 +14,7 @@ func All() []component.Component {
 		services.Component{},
 		disruptionbudgets.Component{},
 		autoscalers.Component{},
+		prometheus.Managed{},
+		prometheus.Monitors{},
 	}
 }

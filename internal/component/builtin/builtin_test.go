@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -56,7 +57,7 @@ func inputs(t *testing.T) component.Inputs {
 	}
 	workload := operand.Workload{Autoscaling: &operand.Autoscaling{Min: 2, Max: 4, CPU: 80}}
 	return component.Inputs{
-		Mesh: &v1alpha1.Mesh{},
+		Mesh: &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}},
 		ControlPlanes: []component.ControlPlane{{Release: release, Parameters: operand.Parameters{
 			Mesh: "osm", Namespace: "osm-system", OperatorNamespace: "osm-operator-system", Revision: "osm-v0-1-0",
 			TrustDomain: "cluster.local", Controller: workload, Injector: workload, Images: images,

@@ -1,0 +1,89 @@
+package v1alpha1
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// ObservabilitySpec configures what shows the state of the mesh. Traffic, pushes and certificates do not depend on it.
+type ObservabilitySpec struct {
+	// prometheus configures the Prometheus server of the mesh.
+	// +optional
+	Prometheus *PrometheusComponent `json:"prometheus,omitempty"`
+}
+
+// PrometheusMode is who runs the Prometheus server of a mesh.
+// +kubebuilder:validation:Enum=Off;Managed;Operator;Existing
+type PrometheusMode string
+
+// The modes.
+const (
+	// PrometheusOff has no Prometheus server. It is the default.
+	PrometheusOff PrometheusMode = "Off"
+	// PrometheusManaged runs a server in the namespace of the mesh.
+	PrometheusManaged PrometheusMode = "Managed"
+	// PrometheusOperator creates monitors and rules for the server of a prometheus-operator.
+	PrometheusOperator PrometheusMode = "Operator"
+	// PrometheusExisting uses a server that scrapes the mesh already.
+	PrometheusExisting PrometheusMode = "Existing"
+)
+
+// PrometheusComponent configures the Prometheus server of a mesh.
+// +kubebuilder:validation:XValidation:rule="(has(self.mode) && self.mode == 'Existing') ? has(self.address) : true",message="spec.observability.prometheus.mode is Existing without an address: set spec.observability.prometheus.address"
+// +kubebuilder:validation:XValidation:rule="(has(self.address) || has(self.caBundle)) ? (has(self.mode) && self.mode in ['Existing', 'Operator']) : true",message="spec.observability.prometheus.address and caBundle are of a server that the operator does not run: set mode to Existing or Operator, or remove them"
+// +kubebuilder:validation:XValidation:rule="has(self.managed) ? (has(self.mode) && self.mode == 'Managed') : true",message="spec.observability.prometheus.managed has no effect: set mode to Managed, or remove it"
+type PrometheusComponent struct {
+	// mode is Off, Managed, Operator or Existing. Managed runs a server. Operator creates PodMonitors, a ServiceMonitor and a
+	// PrometheusRule for a prometheus-operator. Existing uses the server at address. Default: Off.
+	// +optional
+	Mode *PrometheusMode `json:"mode,omitempty"`
+
+	// address is the base URL of the API of an existing server, such as https://prometheus.monitoring.svc:9090. Gates of upgrades
+	// query it if they have no address of their own. If the namespace of the mesh has a Secret osm-prometheus-token, its key token
+	// is sent as bearer token to https addresses.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHostname() != '' && !self.matches('[@?#]')",messageExpression="'spec.observability.prometheus.address \"' + self + '\" is not the address of a Prometheus server: write an http or https URL without user, query and fragment, for example http://prometheus.monitoring.svc:9090'"
+	Address *string `json:"address,omitempty"`
+
+	// caBundle is the PEM bundle that verifies the certificate of an https address.
+	// +optional
+	// +kubebuilder:validation:MaxLength=65536
+	CABundle []byte `json:"caBundle,omitempty"`
+
+	// managed configures the server of mode Managed.
+	// +optional
+	Managed *ManagedPrometheus `json:"managed,omitempty"`
+}
+
+// ManagedPrometheus configures a Prometheus server that the operator runs.
+type ManagedPrometheus struct {
+	// image is the image of Prometheus. Default: quay.io/prometheus/prometheus:v3.15.0.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Image *string `json:"image,omitempty"`
+
+	// retention is how long samples are kept. Default: 360h.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ns|us|ms|s|m|h))+$')",messageExpression="'spec.observability.prometheus.managed.retention \"' + self + '\" is not a duration: write a number with a unit, for example 360h'"
+	Retention *metav1.Duration `json:"retention,omitempty"`
+
+	// storage is the size of a PersistentVolumeClaim for the samples. It cannot change while the claim exists. Default: none, samples
+	// are lost when the pod is replaced.
+	// +optional
+	Storage *resource.Quantity `json:"storage,omitempty"`
+
+	// storageClassName is the StorageClass of the claim. Default: that of the cluster.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	StorageClassName *string `json:"storageClassName,omitempty"`
+
+	// resources are the compute resources of the server. Default: requests of 100m CPU and 512Mi memory.
+	// +optional
+	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+}

@@ -1,0 +1,119 @@
+package components
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/internal/component"
+	"github.com/openservicemesh/osm-operator/internal/component/prometheus"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// meshWithPrometheus is a Mesh with a mode of Prometheus, in an API server with a member namespace.
+func meshWithPrometheus(t *testing.T, mode v1alpha1.PrometheusMode) (*Reconciler, *v1alpha1.Mesh) {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	mesh := &v1alpha1.Mesh{
+		ObjectMeta: metav1.ObjectMeta{Name: "osm", UID: "m"},
+		Spec:       v1alpha1.MeshSpec{Observability: &v1alpha1.ObservabilitySpec{Prometheus: &v1alpha1.PrometheusComponent{Mode: ptr.To(mode)}}},
+	}
+	c := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(mesh).WithObjects(
+		mesh,
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Labels: map[string]string{names.MonitoredByLabel: "osm"}}},
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "apart", Labels: map[string]string{names.MonitoredByLabel: "osm", names.IgnoreLabel: "true"}}},
+	).Build()
+	return &Reconciler{
+		Client: c, Objects: c, Applier: apply.New(c, events.NewFakeRecorder(100)), Kinds: AllKinds{}, Now: time.Now,
+		Components: []component.Component{prometheus.Managed{}, prometheus.Monitors{}},
+	}, mesh
+}
+
+// pass reconciles all components once.
+func pass(t *testing.T, r *Reconciler, mesh *v1alpha1.Mesh) []v1alpha1.ComponentStatus {
+	t.Helper()
+	members, err := r.members(t.Context(), mesh.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Applier.BeginReconcile(mesh)
+	statuses, _ := r.reconcileAll(t.Context(), mesh, component.Inputs{Mesh: mesh, Members: members})
+	mesh.Status.Components = statuses
+	return statuses
+}
+
+// A managed Prometheus has its objects in the namespaces of the mesh, and none of them remains after it is switched off.
+func TestDisabledComponentIsDeleted(t *testing.T) {
+	r, mesh := meshWithPrometheus(t, v1alpha1.PrometheusManaged)
+	statuses := pass(t, r, mesh)
+	if len(statuses) != 1 || statuses[0].Name != "prometheus" || statuses[0].Ready || !strings.Contains(statuses[0].Message, "no ready pod") {
+		t.Fatalf("status %+v, want only that of a server without pods", statuses)
+	}
+	role := client.ObjectKey{Namespace: "shop", Name: prometheus.Name}
+	for _, reference := range statuses[0].Objects {
+		if reference.Namespace == "apart" {
+			t.Errorf("%s %s is in an ignored namespace", reference.Kind, reference.Name)
+		}
+	}
+	objects := statuses[0].Objects
+	if !exists(t, r, "rbac.authorization.k8s.io/v1", "Role", role) {
+		t.Error("the server cannot discover pods of a member namespace")
+	}
+
+	mesh.Spec.Observability.Prometheus.Mode = ptr.To(v1alpha1.PrometheusOff)
+	pass(t, r, mesh)
+	if statuses := pass(t, r, mesh); len(statuses) != 0 {
+		t.Errorf("status %+v after it was switched off, want none", statuses)
+	}
+	for _, reference := range objects {
+		if exists(t, r, reference.APIVersion, reference.Kind, client.ObjectKey{Namespace: reference.Namespace, Name: reference.Name}) {
+			t.Errorf("%s %s/%s remains", reference.Kind, reference.Namespace, reference.Name)
+		}
+	}
+}
+
+// A namespace that leaves the mesh loses its Role.
+func TestRoleFollowsMembership(t *testing.T) {
+	r, mesh := meshWithPrometheus(t, v1alpha1.PrometheusManaged)
+	pass(t, r, mesh)
+	shop := &corev1.Namespace{}
+	if err := r.Client.Get(t.Context(), client.ObjectKey{Name: "shop"}, shop); err != nil {
+		t.Fatal(err)
+	}
+	delete(shop.Labels, names.MonitoredByLabel)
+	if err := r.Client.Update(t.Context(), shop); err != nil {
+		t.Fatal(err)
+	}
+	pass(t, r, mesh)
+	if exists(t, r, "rbac.authorization.k8s.io/v1", "Role", client.ObjectKey{Namespace: "shop", Name: prometheus.Name}) {
+		t.Error("the server can read pods of a namespace that is not part of the mesh")
+	}
+}
+
+func exists(t *testing.T, r *Reconciler, apiVersion, kind string, key client.ObjectKey) bool {
+	t.Helper()
+	object := &metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{APIVersion: apiVersion, Kind: kind}}
+	err := r.Objects.Get(t.Context(), key, object)
+	if client.IgnoreNotFound(err) != nil {
+		t.Fatal(err)
+	}
+	return !apierrors.IsNotFound(err)
+}

@@ -1,0 +1,51 @@
+package prometheus
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/openservicemesh/osm-operator/internal/component"
+	"github.com/openservicemesh/osm-operator/internal/component/prometheus/rules"
+)
+
+// Files of the ConfigMap.
+const (
+	configFile = "prometheus.yml"
+	rulesFile  = "rules.yml"
+)
+
+func configMap(inputs component.Inputs) (*corev1.ConfigMap, error) {
+	file, err := rules.ForMesh(inputs.Mesh.Name)
+	if err != nil {
+		return nil, err
+	}
+	config, err := yaml.Marshal(configuration(inputs))
+	if err != nil {
+		return nil, fmt.Errorf("the configuration of Prometheus cannot be written: %w", err)
+	}
+	ruleText, err := yaml.Marshal(file)
+	if err != nil {
+		return nil, fmt.Errorf("the rules of Prometheus cannot be written: %w", err)
+	}
+	return &corev1.ConfigMap{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespaceOf(inputs.Mesh), Name: Name},
+		Data:       map[string]string{configFile: string(config), rulesFile: string(ruleText)},
+	}, nil
+}
+
+// hashOf changes with the content of a ConfigMap.
+func hashOf(config *corev1.ConfigMap) string {
+	sum := sha256.New()
+	for _, file := range slices.Sorted(maps.Keys(config.Data)) {
+		fmt.Fprintf(sum, "%s\n%s\n", file, config.Data[file])
+	}
+	return hex.EncodeToString(sum.Sum(nil))[:16]
+}
