@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -249,6 +250,27 @@ type writeCounter struct {
 	count atomic.Int64
 	mu    sync.Mutex
 	seen  []string
+	// ended are the meshes of tests that have ended. Their repeated Events, which are written minutes later, are not counted.
+	ended []string
+}
+
+// end stops counting repeated Events about a mesh.
+func (w *writeCounter) end(mesh string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ended = append(w.ended, mesh)
+}
+
+// add counts a request.
+func (w *writeCounter) add(request *http.Request) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, event, isEvent := strings.Cut(request.URL.Path, "/events/")
+	if isEvent && slices.ContainsFunc(w.ended, func(mesh string) bool { return strings.HasPrefix(event, mesh) }) {
+		return
+	}
+	w.count.Add(1)
+	w.seen = append(w.seen, request.Method+" "+request.URL.Path)
 }
 
 // counting is a transport that counts requests.
@@ -259,10 +281,7 @@ type counting struct {
 
 func (c *counting) RoundTrip(request *http.Request) (*http.Response, error) {
 	if request.Method != http.MethodGet && !strings.Contains(request.URL.Path, "/leases") {
-		c.counter.count.Add(1)
-		c.counter.mu.Lock()
-		c.counter.seen = append(c.counter.seen, request.Method+" "+request.URL.Path)
-		c.counter.mu.Unlock()
+		c.counter.add(request)
 	}
 	return c.next.RoundTrip(request)
 }

@@ -6,9 +6,11 @@ import (
 	"strings"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -41,8 +43,38 @@ func newMesh(t *testing.T, name string, edit func(*v1alpha1.MeshSpec)) *v1alpha1
 		for _, problem := range violations {
 			t.Errorf("a status of Mesh %s violates a rule: %s", name, problem)
 		}
+		forget(t, mesh)
 	})
 	return mesh
+}
+
+// forget deletes a mesh and its control planes at the end of a test, without the steps of a removal. Otherwise the operator would go on
+// with the meshes of all tests before.
+func forget(t *testing.T, mesh *v1alpha1.Mesh) {
+	ctx := context.Background() // that of the test has ended
+	cluster.writes.end(mesh.Name)
+	var revisions v1alpha1.MeshRevisionList
+	if err := cluster.client.List(ctx, &revisions); err != nil {
+		t.Error(err)
+	}
+	gone := []client.Object{mesh}
+	for i := range revisions.Items {
+		if metav1.IsControlledBy(&revisions.Items[i], mesh) {
+			gone = append(gone, &revisions.Items[i])
+		}
+	}
+	for _, object := range gone {
+		err := cluster.client.Delete(ctx, object)
+		if err == nil {
+			err = cluster.client.Patch(ctx, object, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`)))
+		}
+		if client.IgnoreNotFound(err) != nil {
+			t.Error(err)
+		}
+	}
+	if err := cluster.client.DeleteAllOf(ctx, &appsv1.Deployment{}, client.InNamespace(ptr.Deref(mesh.Spec.Namespace, ""))); err != nil {
+		t.Error(err)
+	}
 }
 
 // meshNamespace returns the namespace of a mesh.
