@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"fmt"
 	"net/netip"
 	"testing"
 
@@ -10,7 +11,9 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/scope"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/quarantine"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -122,5 +125,26 @@ func TestSharedDestinations_StrictNamespace(t *testing.T) {
 	h.apply(meshtest.Target("t", vault.Identity(), []catalog.TargetRule{meshtest.HTTP("all")}, client.Identity()))
 	if n.shared != nil || other.shared == nil || len(h.scopeOf(n).Outbound) != before+1 {
 		t.Errorf("with access: shared is %t, and %d destinations became %d; the other scope shares: %t", n.shared != nil, before, len(h.scopeOf(n).Outbound), other.shared != nil)
+	}
+}
+
+// TestSharedDestinations_BaseFollowsTheResources checks that streams can refer to versions that nearly all clients have.
+func TestSharedDestinations_BaseFollowsTheResources(t *testing.T) {
+	h := newSyncedHarness()
+	entries := twoServices()
+	h.apply(append(entries, &catalog.Settings{Permissive: true})...)
+	client, _ := podsOf(entries)
+	n := h.connect(t, client).scope.Load()
+	for i := range 200 {
+		name := fmt.Sprintf("s%d", i)
+		pod := meshtest.Pod("a", name, name, name, fmt.Sprintf("10.1.0.%d", i))
+		h.apply(pod, meshtest.Service("a", name, name, fmt.Sprintf("10.97.0.%d", i), 80, catalog.ProtocolHTTP), meshtest.Slice(meshtest.Name("a", name), pod))
+		for _, kind := range []resource.Type{resource.Clusters, resource.Endpoints, resource.Listeners, resource.Routes} {
+			l := n.shared
+			base, exact := n.Base(kind), l.newBase(kind)
+			if missing := exact.Differences(base); missing > delta.MaxExceptions(base) {
+				t.Fatalf("%s: after %d Services the base lacks %d versions", kind, i+1, missing)
+			}
+		}
 	}
 }
