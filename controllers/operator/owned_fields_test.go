@@ -21,7 +21,7 @@ import (
 )
 
 // repairTime is the timeout for the repair of a field.
-const repairTime = 10 * time.Second
+const repairTime = defaultTimeout
 
 // appliedKinds are the kinds of objects that the operator applies for a mesh.
 func appliedKinds() []schema.GroupVersionKind {
