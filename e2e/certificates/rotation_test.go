@@ -97,10 +97,7 @@ func requireCorporateRoot(t *testing.T, authority *certificate.Root) {
 
 // requireNoDelegation requires that nothing of cert-manager is left in the namespace of the mesh.
 func requireNoDelegation(t *testing.T, _ *certificate.Root) {
-	eventually(t, 30*time.Second, "the Secret of cert-manager is gone", func(ctx context.Context) (bool, string, error) {
-		err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: names.DefaultNamespace, Name: names.DelegatedCA}, &corev1.Secret{})
-		return err != nil && client.IgnoreNotFound(err) == nil, "it exists", client.IgnoreNotFound(err)
-	})
+	requireNoSecret(t, names.DelegatedCA)
 }
 
 // restoreMesh lets the mesh have its own root again after a failure.

@@ -70,6 +70,6 @@ func (t *tool) certManager(ctx context.Context) (string, kubectl.Client, error) 
 	if err != nil {
 		return "", kubectl.Client{}, err
 	}
-	programs, err := t.builder.KubernetesOnly(ctx)
-	return folder, kubectl.Client{Path: filepath.Join(programs, "kubectl"), Kubeconfig: t.state.Kubeconfig()}, err
+	k, err := t.kubectl(ctx)
+	return folder, k, err
 }

@@ -42,8 +42,12 @@ func TestArtifactKeysAreUnique(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	vault, err := vault(hack)
+	if err != nil {
+		t.Fatal(err)
+	}
 	seen := map[string]string{}
-	for _, a := range []build.Artifact{kubernetes, Containerd(), Runc(), CNI(), CoreDNS(), certManager, nodeImages(hack, "/c/one"), nodeImages(hack, "/c/two")} {
+	for _, a := range []build.Artifact{kubernetes, Containerd(), Runc(), CNI(), CoreDNS(), certManager, vault, nodeImages(hack, "/c/one"), nodeImages(hack, "/c/two")} {
 		key, err := build.Key(a)
 		if err != nil {
 			t.Fatal(err)
