@@ -31,7 +31,9 @@ type vaultAPI struct{ address string }
 // startVault installs a Vault for the duration of a test.
 func startVault(t *testing.T) vaultAPI {
 	t.Helper()
-	t.Cleanup(func() { must(t, cluster.Repository.Tool(context.Background(), os.Stderr, "./cluster", "vault", "down")) })
+	t.Cleanup(func() {
+		must(t, cluster.Repository.Tool(context.Background(), os.Stderr, "./cluster", "vault", "down"))
+	})
 	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "vault", "up"))
 	var pods corev1.PodList
 	must(t, cluster.Client.List(t.Context(), &pods, client.InNamespace("vault")))

@@ -9,10 +9,13 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
@@ -63,6 +66,9 @@ func (a *app) rotate(ctx context.Context, o rotateOptions) error {
 	if err := checkRotation(live, o.trustDomain, a.trustDomain(ctx, c, m)); err != nil {
 		return err
 	}
+	if err := a.checkDeclaredRoots(ctx, c, m.Namespace); err != nil {
+		return err
+	}
 	yes, err := a.confirm(bufio.NewReader(a.In), o.yes, "--yes", fmt.Sprintf("Replace the root certificate of mesh [%s]?", m.Name))
 	if err != nil || !yes {
 		return err
@@ -80,6 +86,25 @@ func (a *app) rotate(ctx context.Context, o rotateOptions) error {
 	return nil
 }
 
+// checkDeclaredRoots reports an error if MeshRootCertificates declare roots. The field of the Mesh would replace all of them.
+func (a *app) checkDeclaredRoots(ctx context.Context, c client.Reader, namespace string) error {
+	var list configv1alpha2.MeshRootCertificateList
+	if err := c.List(ctx, &list, client.InNamespace(namespace)); err != nil {
+		if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
+			return nil
+		}
+		return fmt.Errorf("list the MeshRootCertificates of namespace %s: %w", namespace, a.kube.Sentence(err))
+	}
+	for i := range list.Items {
+		root := &list.Items[i]
+		adopted := root.Spec.Provider.Tresor != nil && root.Spec.Provider.Tresor.CA.SecretRef.Name == names.CABundleSecret
+		if root.Spec.Role != configv1alpha2.RoleInactive && !adopted {
+			return fmt.Errorf("the MeshRootCertificate %s/%s declares a root of this mesh: create another one with the role passive, and give it the role active later", root.Namespace, root.Name)
+		}
+	}
+	return nil
+}
+
 // checkRotation reports why the root of a mesh cannot be rotated by its field.
 func checkRotation(live *v1alpha1.Mesh, wanted, trustDomain string) error {
 	if wanted != "" && wanted != trustDomain {
@@ -87,6 +112,9 @@ func checkRotation(live *v1alpha1.Mesh, wanted, trustDomain string) error {
 	}
 	if certificates := live.Spec.Certificates; certificates != nil && certificates.IssuerRef != nil {
 		return fmt.Errorf("cert-manager issues the certificate authority of mesh %s: replace the root of its issuer %q, and the mesh follows", live.Name, certificates.IssuerRef.Name)
+	}
+	if certificates := live.Spec.Certificates; certificates != nil && certificates.Vault != nil {
+		return fmt.Errorf("the Vault at %s signs the certificate authority of mesh %s: replace the root of its PKI and declare another mount, and the mesh follows", certificates.Vault.Address, live.Name)
 	}
 	if r := rotationOf(live); r != nil {
 		return fmt.Errorf("a rotation of mesh %s is in progress, in step %s: see `osm certificates`", live.Name, r.Step)

@@ -69,6 +69,9 @@ func TestRotationIsRefusedWithAReason(t *testing.T) {
 	delegated := func(m *v1alpha1.Mesh) {
 		m.Spec.Certificates = &v1alpha1.CertificatesSpec{IssuerRef: &v1alpha1.IssuerReference{Name: "corp"}}
 	}
+	vault := func(m *v1alpha1.Mesh) {
+		m.Spec.Certificates = &v1alpha1.CertificatesSpec{Vault: &v1alpha1.VaultSpec{Address: "https://vault"}}
+	}
 	for name, test := range map[string]struct {
 		mesh   *v1alpha1.Mesh
 		domain string
@@ -78,6 +81,7 @@ func TestRotationIsRefusedWithAReason(t *testing.T) {
 		"the same trust domain": {mesh(nil), "cluster.local", ""},
 		"another trust domain":  {mesh(nil), "example.org", "the trust domain of mesh osm is cluster.local and cannot change to example.org: omit --trust-domain"},
 		"cert-manager":          {mesh(delegated), "", `cert-manager issues the certificate authority of mesh osm: replace the root of its issuer "corp", and the mesh follows`},
+		"Vault":                 {mesh(vault), "", `the Vault at https://vault signs the certificate authority of mesh osm: replace the root of its PKI and declare another mount, and the mesh follows`},
 		"a rotation":            {mesh(rotating), "", "a rotation of mesh osm is in progress, in step WaitingForTrust: see `osm certificates`"},
 	} {
 		t.Run(name, func(t *testing.T) {

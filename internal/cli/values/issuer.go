@@ -19,12 +19,13 @@ const (
 type certificateProvider struct {
 	kind                string
 	issuer, group, name *string
+	vault               vaultValues
 }
 
 // provider selects the certificate provider. The built-in one is the default.
 func provider(d *Declaration, kind string) error {
-	if kind != "cert-manager" && kind != "tresor" {
-		return fmt.Errorf("this version supports the built-in certificate authority (tresor) and cert-manager; cert-manager has an issuer for Vault")
+	if kind != "cert-manager" && kind != "tresor" && kind != "vault" {
+		return fmt.Errorf("the certificate providers are tresor, cert-manager and vault")
 	}
 	d.provider.kind = kind
 	return nil
@@ -35,6 +36,10 @@ func (d *Declaration) setProvider() error {
 	p := d.provider
 	hasIssuer := p.name != nil || p.issuer != nil || p.group != nil
 	switch {
+	case p.kind == "vault":
+		return d.setVault(p.vault)
+	case p.vault.isSet():
+		return fmt.Errorf("--set osm.vault has effect with Vault only: add --set osm.certificateProvider.kind=vault")
 	case p.kind == "cert-manager":
 		d.certificates().Provider = ptr.To(v1alpha1.ProviderCertManager)
 		d.certificates().IssuerRef = &v1alpha1.IssuerReference{

@@ -45,6 +45,14 @@ var translations = map[string]func(*Declaration, string) error{
 	"osm.certmanager.issuerKind":   func(d *Declaration, v string) error { d.provider.issuer = &v; return nil },
 	"osm.certmanager.issuerGroup":  func(d *Declaration, v string) error { d.provider.group = &v; return nil },
 
+	"osm.vault.host":        func(d *Declaration, v string) error { d.provider.vault.host = &v; return nil },
+	"osm.vault.port":        func(d *Declaration, v string) error { d.provider.vault.port = &v; return nil },
+	"osm.vault.protocol":    func(d *Declaration, v string) error { d.provider.vault.protocol = &v; return nil },
+	"osm.vault.secret.name": func(d *Declaration, v string) error { d.provider.vault.secret = &v; return nil },
+	"osm.vault.secret.key":  func(d *Declaration, v string) error { d.provider.vault.key = &v; return nil },
+	"osm.vault.role":        vaultRole,
+	"osm.vault.token":       vaultToken,
+
 	"osm.certificateProvider.serviceCertValidityDuration": duration,
 	"osm.certificateProvider.certKeyBitSize":              keySize,
 

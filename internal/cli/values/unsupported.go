@@ -28,7 +28,6 @@ var unsupportedValues = []unsupportedValue{
 	{"osm.webhookConfigNamePrefix", "the webhook is always named osm-webhook-<mesh>", []string{"osm-webhook"}},
 	{"osm.validatorWebhook", "the webhook is always named osm-validator-mesh-<mesh>", []string{""}},
 	{"osm.enableReconciler", "the operator always corrects drift", []string{"true"}},
-	{"osm.vault", "Vault is supported through cert-manager: create its issuer, and set osm.certificateProvider.kind=cert-manager", nil},
 	{"osm.deployPrometheus", "this version does not deploy Prometheus: deploy your own, and enable metrics with `osm metrics enable`", []string{"false"}},
 	{"osm.deployGrafana", "this version does not deploy Grafana: deploy your own", []string{"false"}},
 	{"osm.deployJaeger", "this version does not deploy Jaeger: deploy your own, and set osm.tracing", []string{"false"}},

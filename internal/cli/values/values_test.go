@@ -35,6 +35,11 @@ func TestTranslate(t *testing.T) {
 			"namespace: osm-system\ntraffic: {permissive: true, egress: true}\n" +
 				"certificates: {provider: CertManager, issuerRef: {name: corp, kind: ClusterIssuer, group: a.b}}", "",
 		},
+		"a Vault": {
+			[]string{"osm.certificateProvider.kind=vault,osm.vault.host=vault.corp,osm.vault.protocol=https", "osm.vault.role=osm,osm.vault.secret.name=a,osm.vault.secret.key=b"},
+			"namespace: osm-system\ntraffic: {permissive: true, egress: true}\n" +
+				"certificates: {provider: Vault, vault: {address: 'https://vault.corp:8200', tokenSecretRef: {name: a, key: b}}}", "",
+		},
 		"what only a MeshConfig has": {
 			[]string{"osm.outboundPortExclusionList={6379,7070},osm.enableDebugServer=true", "osm.outboundIPRangeExclusionList=10.0.0.0/8", "osm.tracing.port=9411"},
 			"namespace: osm-system\ntraffic: {permissive: true, egress: true}",
@@ -98,8 +103,10 @@ func TestRefuse(t *testing.T) {
 		{"osm.enableEgress=maybe", "must be true or false"},
 		{"osm.deployPrometheus=true", "does not deploy Prometheus"},
 		{"osm.image.registry=x", "RELATED_IMAGE"},
-		{"osm.certificateProvider.kind=vault", "cert-manager has an issuer for Vault"},
-		{"osm.vault.host=a", "Vault is supported through cert-manager"},
+		{"osm.certificateProvider.kind=step", "the certificate providers are tresor, cert-manager and vault"},
+		{"osm.certificateProvider.kind=vault", "needs osm.vault.host, osm.vault.secret.name and osm.vault.secret.key"},
+		{"osm.vault.host=a", "add --set osm.certificateProvider.kind=vault"},
+		{"osm.vault.token=a", "a token is read from a Secret only"},
 		{"osm.certmanager.issuerName=a", "add --set osm.certificateProvider.kind=cert-manager"},
 		{"osm.osmController.podLabels.a=b", "spec.controlPlane"},
 		{"osm.nonsense=1", "kubectl explain mesh.spec"},
