@@ -86,7 +86,7 @@ verdict-recorded: ## Test 20,000 pairs with new sidecars and the previous contro
 
 .PHONY: bench
 bench: ## Measure the propagation of a change to sidecars, and its limits, in about two minutes
-	go run ./internal/testing/bench
+	ENVOY_BIN=$$($(HACK) ./images envoy-path | tail -n 1) go run ./internal/testing/bench
 
 .PHONY: bench-check
 bench-check: ## Run bench, and fail if a ratio to other control planes is 30% worse than recorded

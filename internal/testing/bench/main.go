@@ -22,6 +22,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/report"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/server"
+	"github.com/openservicemesh/osm-operator/internal/testing/bench/sidecar"
+	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
 )
 
 // options are the flags.
@@ -34,6 +36,7 @@ type options struct {
 	profiles            string
 	from                string
 	scaling, renewal    bool
+	sidecar             bool
 	meshes              string
 	target              int
 }
@@ -60,6 +63,7 @@ func main() {
 	flag.StringVar(&o.from, "from", "", "measure nothing, but show the results in these .json files, separated by commas, as those of one run")
 	flag.BoolVar(&o.scaling, "scale", false, "measure one replica by the size of the mesh (-meshes) and by its own sidecars (-sizes), and extrapolate to -target")
 	flag.BoolVar(&o.renewal, "renewal", false, "measure only the renewal of 2,000 certificates at once")
+	flag.BoolVar(&o.sidecar, "sidecar", false, "measure only the statistics of a sidecar; ENVOY_BIN is the path of Envoy")
 	flag.StringVar(&o.meshes, "meshes", "5000,10000,20000", "with -scale, numbers of sidecars in the mesh; connections are measured in the largest")
 	flag.IntVar(&o.target, "target", 100_000, "with -scale, the number of sidecars to extrapolate to")
 	flag.Parse()
@@ -75,9 +79,15 @@ func run(o options, out io.Writer) error {
 	if o.renewal {
 		return o.renewals(out)
 	}
+	if o.sidecar {
+		return statistics(out)
+	}
 	if o.everything() {
 		// Before this process is kept on one core: the command line has all of them.
 		if err := largemesh.Table(context.Background(), out); err != nil {
+			return err
+		}
+		if err := statistics(out); err != nil {
 			return err
 		}
 	}
@@ -104,6 +114,15 @@ func run(o options, out io.Writer) error {
 		return o.compare(results)
 	}
 	return nil
+}
+
+// statistics measures what the statistics of a sidecar cost.
+func statistics(out io.Writer) error {
+	program := os.Getenv(envoytest.BinaryVariable)
+	if program == "" {
+		return fmt.Errorf("%s is not set: set it to the path of Envoy, or use make bench", envoytest.BinaryVariable)
+	}
+	return sidecar.Table(context.Background(), out, program, sidecar.Load{Rate: 1000, Duration: 10 * time.Second})
 }
 
 // everything reports whether the flags select a complete run without a comparison.
