@@ -101,7 +101,7 @@ func TestRefuse(t *testing.T) {
 	tests := []struct{ set, want string }{
 		{"osm.enableEgress", "must be name=value"},
 		{"osm.enableEgress=maybe", "must be true or false"},
-		{"osm.deployPrometheus=true", "does not deploy Prometheus"},
+		{"osm.deployPrometheus=true", "set spec.observability.prometheus.mode: Managed in the Mesh"},
 		{"osm.image.registry=x", "RELATED_IMAGE"},
 		{"osm.certificateProvider.kind=step", "the certificate providers are tresor, cert-manager and vault"},
 		{"osm.certificateProvider.kind=vault", "needs osm.vault.host, osm.vault.secret.name and osm.vault.secret.key"},

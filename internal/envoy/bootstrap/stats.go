@@ -25,7 +25,7 @@ var essentialExpressions = []string{
 
 const (
 	// meshClusters are the names of ports of Services, of destinations outside the mesh, and of the control plane.
-	meshClusters = `[^./|]+/[^./|]+[|][0-9]+([|][a-z]+)?|[^/|]+:[0-9]+|[0-9]+|passthrough-outbound|osm-controller`
+	meshClusters = `[^./|]+/[^./|]+[|][0-9]+([|][a-z]+)?|[^/|]+[:_][0-9]+|[0-9]+|passthrough-outbound|osm-controller`
 
 	// clusterStatistics are those that OSM's Prometheus kept, connection errors and the state of endpoints.
 	clusterStatistics = `upstream_rq_([1-5]xx|total|timeout|rx_reset|tx_reset|retry.*|pending_failure_eject|pending_overflow)` +
