@@ -87,7 +87,7 @@ func Ask(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 		return nil, err
 	}
 	to, err := m.resolve(ctx, v, q.To, false)
-	if err != nil && q.Outside != nil {
+	if q.Outside != nil && (err != nil || to.service != nil && !v.InMesh(to.service.Name.Namespace)) {
 		return m.askOutside(v, q, from)
 	}
 	if err != nil {
