@@ -165,10 +165,10 @@ func TestUnsupportedFieldsAreReported(t *testing.T) {
 	waitCondition(t, mesh, v1alpha1.ConditionConfigurationAccepted, metav1.ConditionTrue, v1alpha1.ReasonAccepted)
 	live := meshConfig(name)
 	change(t, live, func(m *configv1alpha2.MeshConfig) {
-		m.Spec.Traffic.InboundExternalAuthorization = configv1alpha2.ExternalAuthorizationSpec{Enable: true, Address: "auth.example", Port: 9000}
+		m.Spec.Sidecar.EnvoyWindowsImage = "envoy.example/windows:v1"
 	})
 	c := waitCondition(t, mesh, v1alpha1.ConditionConfigurationAccepted, metav1.ConditionFalse, v1alpha1.ReasonFieldsNotActedOn)
-	assertContains(t, c.Message, "spec.traffic.inboundExternalAuthorization")
+	assertContains(t, c.Message, "spec.sidecar.envoyWindowsImage")
 	waitReady(t, mesh)
 	waitFor(t, live, func(m *configv1alpha2.MeshConfig) error {
 		accepted := meta.FindStatusCondition(m.Status.Conditions, configv1alpha2.ConditionAccepted)

@@ -37,6 +37,7 @@ func catalogue() []image {
 		{"curl", "", "/usr/bin/curl", userNonroot, curl()},
 		{"nginx", "", "/usr/sbin/nginx", userNonroot, nginx()},
 		{"osm-test-tools", "./e2e/tools", "/osm-test-tools", userNonroot, scratch()},
+		{"osm-test-authorizer", "./hack/authorizer", "/authorizer", userNonroot, scratch()},
 		{"envoy", "", "/usr/local/bin/envoy", userEnvoy, envoy()},
 	}
 }

@@ -277,6 +277,8 @@ type Settings struct {
 	RetryPolicies bool
 	// IngressBackends enables IngressBackend objects.
 	IngressBackends bool
+	// ExternalAuthorization is the server that must allow each inbound HTTP request in addition to policies; nil for none.
+	ExternalAuthorization *ExternalAuthorization
 	// EgressPolicies enables Egress objects.
 	EgressPolicies bool
 	// ActiveHealthChecks makes clients' sidecars check every endpoint that they may call.
@@ -286,6 +288,18 @@ type Settings struct {
 	EmptyRulesSelectNothing bool
 	// Teardown is the teardown step of a mesh that is being removed.
 	Teardown Teardown
+}
+
+// ExternalAuthorization is a server on Envoy's authorization API over gRPC.
+type ExternalAuthorization struct {
+	// Address is a DNS name or an IP address. If it is empty, or Port is 0, the server never answers.
+	Address string
+	Port    uint16
+	// StatPrefix is the prefix of Envoy's statistics about the server.
+	StatPrefix string
+	// Timeout bounds each decision. Without one in time, FailureModeAllow decides.
+	Timeout          time.Duration
+	FailureModeAllow bool
 }
 
 // Teardown is how sidecars treat pods without a sidecar while a mesh is being removed. The zero value means that the

@@ -26,6 +26,7 @@ func ownClusters(s *scope.Scope, inbound []inboundPort) []*clusterv3.Cluster {
 		out = append(out, localCluster(in))
 	}
 	out = append(out, egressClusters(s)...)
+	out = append(out, extAuthzClusters(s)...)
 	if s.Egress {
 		out = append(out, passthroughOriginalDst())
 	}

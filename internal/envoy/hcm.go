@@ -1,6 +1,8 @@
 package envoy
 
 import (
+	"slices"
+
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	httprbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
@@ -9,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/envoy/message"
 )
 
@@ -19,16 +22,16 @@ var (
 )
 
 // inboundHTTP handles requests from other workloads.
-func inboundHTTP(routeConfig string) *listenerv3.Filter {
+func inboundHTTP(routeConfig string, authorizer *catalog.ExternalAuthorization) *listenerv3.Filter {
 	hcm := serverConnectionManager(routeConfig)
-	hcm.HttpFilters = []*hcmv3.HttpFilter{
-		healthCheckFilter,
-		// The rules come with the virtual host, so a path without a route is answered with 404 instead of 403.
-		requestRBACFilter,
-		// After RBAC, so that denied requests do not use up the limit.
-		requestLimitFilter,
-		router,
-	}
+	hcm.HttpFilters = slices.Concat(
+		// The rules of RBAC come with the virtual host, so a path without a route is answered with 404 instead of 403.
+		[]*hcmv3.HttpFilter{healthCheckFilter, requestRBACFilter},
+		// After RBAC: requests that policies deny cost the authorization server nothing.
+		externalAuthorization(authorizer),
+		// Last, so that denied requests do not use up the limit.
+		[]*hcmv3.HttpFilter{requestLimitFilter, router},
+	)
 	return message.NetworkFilter(hcmFilter, hcm)
 }
 

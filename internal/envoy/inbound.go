@@ -65,7 +65,7 @@ func inboundListenerOf(s *scope.Scope, inbound []inboundPort) *listenerv3.Listen
 	}
 	out.AccessLog = inboundListenerLogs
 	for _, in := range inbound {
-		out.FilterChains = append(out.FilterChains, inboundChain(in, serverTLS(s, inboundTrustName(s.Key.Identity, in))))
+		out.FilterChains = append(out.FilterChains, inboundChain(s, in, serverTLS(s, inboundTrustName(s.Key.Identity, in))))
 		if !in.Protocol.IsHTTP() {
 			out.FilterChains = append(out.FilterChains, healthChain(in, serverTLS(s, InboundTrustName(s.Key.Identity))))
 		}
@@ -81,14 +81,14 @@ func inboundListenerOf(s *scope.Scope, inbound []inboundPort) *listenerv3.Listen
 var handshakeTimeout = durationpb.New(10 * time.Second)
 
 // inboundChain authorizes connections to one port and forwards them to the application.
-func inboundChain(in inboundPort, tls *corev3.TransportSocket) *listenerv3.FilterChain {
+func inboundChain(s *scope.Scope, in inboundPort, tls *corev3.TransportSocket) *listenerv3.FilterChain {
 	return &listenerv3.FilterChain{
 		Name:             inboundChainName(in),
 		FilterChainMatch: inboundMatch(in, meshALPN),
 		Filters: []*listenerv3.Filter{
 			discoveredFilter(inboundRBACName(in), networkRBACType),
 			discoveredFilter(connectionLimitName(in), connectionLimitType),
-			inboundProxy(in),
+			inboundProxy(s, in),
 		},
 		TransportSocket: tls,
 		Metadata:        drainMark(in.DrainMark),
@@ -118,9 +118,9 @@ func discoveredFilter(name, typeURL string) *listenerv3.Filter {
 	}
 }
 
-func inboundProxy(in inboundPort) *listenerv3.Filter {
+func inboundProxy(s *scope.Scope, in inboundPort) *listenerv3.Filter {
 	if in.Protocol.IsHTTP() {
-		return inboundHTTP(inboundRouteName(in))
+		return inboundHTTP(inboundRouteName(in), s.ExternalAuthorization)
 	}
 	local := localClusterName(in.Service, in.TargetPort)
 	return tcpAfterHandshake("inbound-mesh-tcp-proxy."+local, local, in.IdleTimeout)

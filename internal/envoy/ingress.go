@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/scope"
@@ -30,7 +31,7 @@ func addIngressChains(listener *listenerv3.Listener, s *scope.Scope, inbound []i
 		for i, match := range ingressMatches(in, inbound) {
 			chain := &listenerv3.FilterChain{
 				Name: ingressChainName(in), FilterChainMatch: match,
-				Filters: []*listenerv3.Filter{discoveredFilter(ingressRBACName(in), networkRBACType), ingressHTTP(ingressRouteName(in))},
+				Filters: []*listenerv3.Filter{discoveredFilter(ingressRBACName(in), networkRBACType), ingressHTTP(ingressRouteName(in), s.ExternalAuthorization)},
 			}
 			if in.TLS {
 				chain.TransportSocket, chain.TransportSocketConnectTimeout = ingressTLS(s, in), handshakeTimeout
@@ -81,9 +82,9 @@ func ingressTLS(s *scope.Scope, in scope.Ingress) *corev3.TransportSocket {
 }
 
 // ingressHTTP is inboundHTTP without health checks and limits of the mesh's clients, as in OSM.
-func ingressHTTP(routeConfig string) *listenerv3.Filter {
+func ingressHTTP(routeConfig string, authorizer *catalog.ExternalAuthorization) *listenerv3.Filter {
 	hcm := serverConnectionManager(routeConfig)
-	hcm.HttpFilters = []*hcmv3.HttpFilter{requestRBACFilter, router}
+	hcm.HttpFilters = slices.Concat([]*hcmv3.HttpFilter{requestRBACFilter}, externalAuthorization(authorizer), []*hcmv3.HttpFilter{router})
 	return message.NetworkFilter(hcmFilter, hcm)
 }
 

@@ -114,6 +114,12 @@ var anyScope = rapid.Custom(func(t *rapid.T) *scope.Scope {
 	s.Clusters = clustersOf(t, s.Outbound)
 	s.Retries = anyRetries.Draw(t, "retries")
 	s.EgressPorts = drawEgressPorts(t)
+	if rapid.IntRange(0, 3).Draw(t, "authorizer") == 0 {
+		s.ExternalAuthorization = &catalog.ExternalAuthorization{
+			Address: rapid.SampledFrom([]string{"", "192.0.2.1", "opa.example.com"}).Draw(t, "authorizer address"), Port: 9191, StatPrefix: "auth",
+			Timeout: anyPositiveDuration.Draw(t, "authorizer timeout"), FailureModeAllow: rapid.Bool().Draw(t, "failures allow"),
+		}
+	}
 	s.EgressUpstreams = map[string]*scope.Upstream{"one": anyUpstream.Draw(t, "egress settings")}
 	return s
 })

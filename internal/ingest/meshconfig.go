@@ -52,6 +52,7 @@ func MeshConfig(config *configv1alpha2.MeshConfig) (*catalog.Settings, []Problem
 		EmptyRulesSelectNothing: spec.Traffic.RulesWithoutMatches == configv1alpha2.RulesWithoutMatchesNone,
 		Teardown:                teardownMode(config.Annotations[names.TeardownAnnotation]),
 	}
+	settings.ExternalAuthorization = externalAuthorization(&spec.Traffic.InboundExternalAuthorization, &found)
 	settings.TLS.MinVersion, settings.TLS.MaxVersion = tlsRange(spec.Sidecar, &found)
 	_, durations := ServiceCertificateLifetime(spec)
 	found = append(found, durations...)
@@ -165,7 +166,6 @@ var unsupportedFields = []struct {
 	set  func(*configv1alpha2.MeshConfigSpec) bool
 }{
 	{"sidecar.envoyWindowsImage", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Sidecar.EnvoyWindowsImage != "" }},
-	{"traffic.inboundExternalAuthorization", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Traffic.InboundExternalAuthorization.Enable }},
 	{"observability.tracing", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Observability.Tracing.Enable }},
 	{"featureFlags.enableMulticlusterMode", func(s *configv1alpha2.MeshConfigSpec) bool { return s.FeatureFlags.EnableMulticlusterMode }},
 }

@@ -39,6 +39,8 @@ type Scope struct {
 	Egress bool
 	// AcceptAnyClient accepts clients without TLS too. It is set during teardown of the mesh.
 	AcceptAnyClient bool
+	// ExternalAuthorization must allow each inbound HTTP request; nil for none.
+	ExternalAuthorization *catalog.ExternalAuthorization
 	// Passthrough sends every new connection to its original destination unchanged. Outbound and Clusters then serve
 	// open connections only.
 	Passthrough bool

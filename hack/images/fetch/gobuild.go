@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 )
 
 // versionPackage contains the variables that the linker sets: Version, Commit and Date.
@@ -13,7 +14,7 @@ const versionPackage = "github.com/openservicemesh/osm-operator/internal/version
 
 // Commands compiles main packages of the repository into static programs and returns their folder. Packages are paths
 // such as "./cmd/controller"; each program has the name of the last path element. The go build cache makes repeated
-// calls cheap. Tags are build tags, separated by commas, or empty.
+// calls cheap. Tags are build tags, separated by commas, or empty. Packages with a go.mod of their own are compiled in their folder.
 func Commands(ctx context.Context, root, cache, version, tags string, packages []string) (string, error) {
 	for _, p := range packages {
 		if !HasCommand(root, p) {
@@ -32,10 +33,25 @@ func Commands(ctx context.Context, root, cache, version, tags string, packages [
 		args = append(args, "-tags", tags)
 	}
 	env := []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64"}
-	if _, err := run(ctx, root, env, "go", append(args, packages...)...); err != nil {
-		return "", fmt.Errorf("cannot compile the programs of the images: %w", err)
+	for folder, packages := range byModule(root, packages) {
+		if _, err := run(ctx, filepath.Join(root, folder), env, "go", append(slices.Clone(args), packages...)...); err != nil {
+			return "", fmt.Errorf("cannot compile the programs of the images: %w", err)
+		}
 	}
 	return dir, nil
+}
+
+// byModule groups packages by the folder of their module, relative to the repository.
+func byModule(root string, packages []string) map[string][]string {
+	modules := map[string][]string{}
+	for _, p := range packages {
+		if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(p), "go.mod")); err == nil {
+			modules[p] = []string{"."}
+		} else {
+			modules["."] = append(modules["."], p)
+		}
+	}
+	return modules
 }
 
 // HasCommand reports whether the repository contains Go files at a package path.

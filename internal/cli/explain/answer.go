@@ -69,6 +69,8 @@ type Way struct {
 	Missing    string `json:"missing,omitempty"`
 	// Limits describes the rate limits for an allowed call.
 	Limits []string `json:"limits,omitempty"`
+	// Authorizer describes the authorization server that must allow an allowed request too. It is empty without one.
+	Authorizer string `json:"authorizer,omitempty"`
 	// Granted lists the requests that the caller may send there.
 	Granted []Grant `json:"granted,omitempty"`
 }
@@ -255,6 +257,7 @@ func (e evaluator) at(p servicePort) []Way {
 				w.Granted = e.granted(p, answer.Service, answer.Destination)
 			} else {
 				w.Limits = limits(e.v, cmp.Or(answer.Service, p.service.Name), p.port.Protocol)
+				w.Authorizer = e.authorizer(p.port.Protocol)
 			}
 		}
 		ways = append(ways, w)
@@ -320,6 +323,7 @@ func (e evaluator) anyRequest(p servicePort) []Way {
 		if len(w.Granted) > 0 {
 			w.Outcome, w.Seen = string(authz.Allowed), "the requests listed here reach the application"
 			w.Limits = limits(e.v, b.service, p.port.Protocol)
+			w.Authorizer = e.authorizer(p.port.Protocol)
 		} else {
 			w.Outcome, w.Seen = string(authz.Unavailable), "the connection is closed or refused, or the response status is 403, 404 or 503"
 			w.Missing = fmt.Sprintf("a TrafficTarget in namespace %s from %s/%s to %s", b.identity.Namespace, e.caller.Namespace, e.caller.Name, w.Destination)
@@ -332,6 +336,22 @@ func (e evaluator) anyRequest(p servicePort) []Way {
 		ways = append(ways, w)
 	}
 	return ways
+}
+
+// authorizer describes the authorization server that decides about requests in addition to policies.
+func (e evaluator) authorizer(protocol catalog.Protocol) string {
+	server := e.v.Settings().ExternalAuthorization
+	if server == nil || !protocol.IsHTTP() {
+		return ""
+	}
+	otherwise := "gets status 503"
+	if server.FailureModeAllow {
+		otherwise = "is allowed"
+	}
+	if server.Address == "" {
+		return "there is no usable authorization server, so the request " + otherwise
+	}
+	return fmt.Sprintf("the authorization server %s:%d must allow the request too; without its answer within %s the request %s", server.Address, server.Port, server.Timeout, otherwise)
 }
 
 // granted lists the requests that the caller may send to an identity behind a Service.

@@ -116,6 +116,9 @@ func (way Way) print(w io.Writer, a *Answer) {
 	for _, limit := range way.Limits {
 		fmt.Fprintf(w, "    limit: %s\n", limit)
 	}
+	if way.Authorizer != "" {
+		fmt.Fprintf(w, "    authorization: %s\n", way.Authorizer)
+	}
 	if way.Missing != "" {
 		fmt.Fprintf(w, "    missing: %s\n", way.Missing)
 	}

@@ -133,8 +133,13 @@ func drawSplit(t *rapid.T) *catalog.TrafficSplit {
 }
 
 func drawSettings(t *rapid.T) *catalog.Settings {
+	var server *catalog.ExternalAuthorization
+	if rapid.IntRange(0, 4).Draw(t, "authorizer") == 0 {
+		server = &catalog.ExternalAuthorization{Address: "192.0.2.9", Port: 9191, StatPrefix: "auth", Timeout: time.Second, FailureModeAllow: rapid.Bool().Draw(t, "failures allow")}
+	}
 	return &catalog.Settings{
-		Permissive: rapid.IntRange(0, 3).Draw(t, "permissive") == 0, Egress: rapid.Bool().Draw(t, "egress"),
+		ExternalAuthorization: server,
+		Permissive:            rapid.IntRange(0, 3).Draw(t, "permissive") == 0, Egress: rapid.Bool().Draw(t, "egress"),
 		EmptyRulesSelectNothing: rapid.IntRange(0, 3).Draw(t, "empty rules") == 0,
 		RetryPolicies:           rapid.Bool().Draw(t, "retries"), IngressBackends: rapid.Bool().Draw(t, "ingress"), EgressPolicies: rapid.IntRange(0, 3).Draw(t, "egress policies") > 0, ActiveHealthChecks: rapid.IntRange(0, 3).Draw(t, "checks") == 0,
 	}

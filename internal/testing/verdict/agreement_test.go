@@ -3,6 +3,7 @@ package verdict
 import (
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -32,7 +33,8 @@ func TestObjectsKeepSettings(t *testing.T) {
 		TLS: catalog.TLS{
 			MinVersion: "TLSv1_2", MaxVersion: "TLSv1_3", CipherSuites: []string{"ECDHE-ECDSA-AES256-GCM-SHA384"}, ECDHCurves: []string{"P-256"},
 		},
-		Teardown: catalog.TeardownOpen,
+		ExternalAuthorization: &catalog.ExternalAuthorization{Address: "opa.opa", Port: 9191, StatPrefix: "auth", Timeout: time.Minute, FailureModeAllow: true},
+		Teardown:              catalog.TeardownOpen,
 	}
 	fields := reflect.ValueOf(*settings)
 	for i := range fields.NumField() {

@@ -72,6 +72,12 @@ func meshConfig(s *catalog.Settings) configv1alpha2.MeshConfig {
 	if s.EmptyRulesSelectNothing {
 		config.Spec.Traffic.RulesWithoutMatches = configv1alpha2.RulesWithoutMatchesNone
 	}
+	if server := s.ExternalAuthorization; server != nil {
+		config.Spec.Traffic.InboundExternalAuthorization = configv1alpha2.ExternalAuthorizationSpec{
+			Enable: true, Address: server.Address, Port: int(server.Port), StatPrefix: server.StatPrefix,
+			Timeout: server.Timeout.String(), FailureModeAllow: server.FailureModeAllow,
+		}
+	}
 	config.Spec.FeatureFlags.EnableRetryPolicy = s.RetryPolicies
 	config.Spec.FeatureFlags.EnableEgressPolicy = s.EgressPolicies
 	config.Spec.FeatureFlags.EnableIngressBackendPolicy = s.IngressBackends
