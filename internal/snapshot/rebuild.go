@@ -108,10 +108,10 @@ func (s *Store) editSharing(n *scopeNode, shared *sharedLayer, built *scope.Scop
 // editOwn edits a scope with destinations of its own.
 func (s *Store) editOwn(n *scopeNode, built *scope.Scope) {
 	separable := isSeparable(built.Outbound)
-	comparable := separable && n.separable && !n.stale && n.shared == nil
-	if !comparable || !equalScopes(n.built, built) {
+	isComparable := separable && n.separable && !n.stale && n.shared == nil
+	if !isComparable || !equalScopes(n.built, built) {
 		step := transition{after: built, build: s.buildScope}
-		if comparable && reflect.DeepEqual(withoutLists(n.built), withoutLists(built)) {
+		if isComparable && reflect.DeepEqual(withoutLists(n.built), withoutLists(built)) {
 			step = partialTransition(n.built, built, s.buildScope)
 		}
 		s.editScope(n, nil, s.translate(&n.own, n, step))
