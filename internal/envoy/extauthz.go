@@ -6,6 +6,7 @@ import (
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	extauthzv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
@@ -42,6 +43,16 @@ func externalAuthorization(server *catalog.ExternalAuthorization) []*hcmv3.HttpF
 		StatusOnError:             &typev3.HttpStatus{Code: typev3.StatusCode_ServiceUnavailable},
 	})}
 }
+
+// skipUnusedAuthorization disables the authorization server for connections that are drained after it was removed. Their filter chain
+// still asks it, and its cluster is gone.
+func skipUnusedAuthorization(s *scope.Scope, host *routev3.VirtualHost) {
+	if s.ExternalAuthorization == nil {
+		host.TypedPerFilterConfig[extAuthzFilter] = noAuthorization
+	}
+}
+
+var noAuthorization = message.Any(&extauthzv3.ExtAuthzPerRoute{Override: &extauthzv3.ExtAuthzPerRoute_Disabled{Disabled: true}})
 
 // extAuthzClusters has the authorization server. Without an address it has no endpoint.
 func extAuthzClusters(s *scope.Scope) []*clusterv3.Cluster {

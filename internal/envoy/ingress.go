@@ -96,6 +96,7 @@ func ingressRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
 		host.TypedPerFilterConfig = map[string]*anypb.Any{
 			httpRBACFilter: message.Any(&httprbacv3.RBACPerRoute{Rbac: &httprbacv3.RBAC{Rules: ingressRules(in)}}),
 		}
+		skipUnusedAuthorization(s, host)
 		local := []weightedCluster{{cluster: localClusterName(in.Service, in.TargetPort), weight: 1}}
 		var routes []*routev3.Route
 		for _, match := range ingressRequests(in) {

@@ -24,7 +24,7 @@ func inboundRouteConfigs(s *scope.Scope, inbound []inboundPort) []*routev3.Route
 	var out []*routev3.RouteConfiguration
 	for _, in := range inbound {
 		if in.Protocol.IsHTTP() {
-			out = append(out, inboundRoutes(in, s.TrustDomain))
+			out = append(out, inboundRoutes(s, in))
 		}
 	}
 	return out
@@ -60,9 +60,10 @@ func retryRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
 //
 // The Host header is not matched: clients may use any name of the Service, a pod name or the root of a TrafficSplit,
 // and may learn of a change later than the server.
-func inboundRoutes(in inboundPort, trustDomain string) *routev3.RouteConfiguration {
+func inboundRoutes(s *scope.Scope, in inboundPort) *routev3.RouteConfiguration {
 	host := virtualHost("inbound", in.Service, in.ports...)
-	host.TypedPerFilterConfig = map[string]*anypb.Any{httpRBACFilter: requestRBAC(in.Rules.Routes, trustDomain)}
+	host.TypedPerFilterConfig = map[string]*anypb.Any{httpRBACFilter: requestRBAC(in.Rules.Routes, s.TrustDomain)}
+	skipUnusedAuthorization(s, host)
 	if limit := portRequestLimit(in.Limits); limit != nil {
 		host.TypedPerFilterConfig[httpLimitFilter] = limitRequests(limit)
 	}

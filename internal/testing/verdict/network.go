@@ -31,6 +31,8 @@ type Network struct {
 
 	control *control
 	pods    []*podstest.Pod
+	// outside is a pod without a sidecar.
+	outside *podstest.Pod
 	// State is the current state of the control plane.
 	State State
 }
@@ -59,7 +61,7 @@ func newNetwork(t *testing.T, drain time.Duration, usual int) *Network {
 	network.Refuse(t, netip.PrefixFrom(virtualAddress(0), 24))
 	network.Refuse(t, netip.PrefixFrom(virtualAddress6(0), 64))
 	machine := network.Bare(t)
-	n := &Network{control: serve(t, machine.NS.Listen(t, nstest.Address(machine.IP.String(), names.ADSPort))), State: podsOnly()}
+	n := &Network{control: serve(t, machine.NS.Listen(t, nstest.Address(machine.IP.String(), names.ADSPort))), State: podsOnly(), outside: machine}
 	n.control.apply(changes(nil, n.State.entries()))
 	n.control.store.MarkSynced()
 	for i, p := range pods {
