@@ -250,11 +250,11 @@ type writeCounter struct {
 	count atomic.Int64
 	mu    sync.Mutex
 	seen  []string
-	// ended are the meshes of tests that have ended. Their repeated Events, which are written minutes later, are not counted.
+	// ended are the meshes of tests that have ended. Late writes about them, such as repeated Events, are not counted.
 	ended []string
 }
 
-// end stops counting repeated Events about a mesh.
+// end stops counting writes about a mesh.
 func (w *writeCounter) end(mesh string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -265,12 +265,17 @@ func (w *writeCounter) end(mesh string) {
 func (w *writeCounter) add(request *http.Request) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	_, event, isEvent := strings.Cut(request.URL.Path, "/events/")
-	if isEvent && slices.ContainsFunc(w.ended, func(mesh string) bool { return strings.HasPrefix(event, mesh) }) {
+	if slices.ContainsFunc(w.ended, func(mesh string) bool { return isAbout(request.URL.Path, mesh) }) {
 		return
 	}
 	w.count.Add(1)
 	w.seen = append(w.seen, request.Method+" "+request.URL.Path)
+}
+
+// isAbout reports whether a path is that of an object in the namespace of a mesh, or of an Event about an object with its name.
+func isAbout(path, mesh string) bool {
+	_, event, isEvent := strings.Cut(path, "/events/")
+	return isEvent && strings.HasPrefix(event, mesh) || strings.Contains(path, "/namespaces/"+meshNamespace(mesh)+"/")
 }
 
 // counting is a transport that counts requests.
