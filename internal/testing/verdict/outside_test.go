@@ -77,8 +77,13 @@ func TestOutside_EditsFailNoRequest(t *testing.T) {
 	l := n.startLoad(requests)
 	for i := range 10 {
 		for _, changes := range [][]catalog.Change{
-			{policy("host", web)}, {settings(false, server(responseTimeout))}, {policy("range", bytes, range32)}, {{Ref: catalog.Ref{Kind: catalog.KindEgress, Name: Name("a", "host")}}},
-			{settings(true, server(time.Duration(i+1)*responseTimeout))}, {{Ref: catalog.Ref{Kind: catalog.KindEgress, Name: Name("a", "range")}}}, {settings(true, nil)},
+			{policy("host", web)},
+			{settings(false, server(responseTimeout))},
+			{policy("range", bytes, range32)},
+			{{Ref: catalog.Ref{Kind: catalog.KindEgress, Name: Name("a", "host")}}},
+			{settings(true, server(time.Duration(i+1)*responseTimeout))},
+			{{Ref: catalog.Ref{Kind: catalog.KindEgress, Name: Name("a", "range")}}},
+			{settings(true, nil)},
 		} {
 			before := n.State
 			n.State = before.with(changes)
