@@ -88,7 +88,7 @@ func TestFromCluster(t *testing.T) {
 	// The fake client registers unknown kinds at their first use, which is not safe for concurrent lists.
 	for _, kind := range []schema.GroupVersionKind{
 		traffic.TrafficTarget, traffic.HTTPRouteGroup, traffic.TCPRoute, traffic.TrafficSplit,
-		traffic.Retry, traffic.UpstreamTrafficSetting, traffic.Backpressure, traffic.IngressBackend,
+		traffic.Retry, traffic.UpstreamTrafficSetting, traffic.Backpressure, traffic.IngressBackend, traffic.Egress,
 	} {
 		known.AddKnownTypeWithName(kind, &unstructured.Unstructured{})
 		known.AddKnownTypeWithName(kind.GroupVersion().WithKind(kind.Kind+"List"), &unstructured.UnstructuredList{})
