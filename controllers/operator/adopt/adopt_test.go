@@ -95,8 +95,8 @@ func (c *cluster) authority(namespace string) *unstructured.Unstructured {
 	return secret
 }
 
-// snapshot returns the content of objects without metadata that every write changes. A MeshConfig has no status in it, because the
-// operator writes that.
+// snapshot returns the content of objects without metadata that every write changes. A MeshConfig and a MeshRootCertificate have no status
+// in it, because the operator writes that.
 func (c *cluster) snapshot(objects []*unstructured.Unstructured) map[string]any {
 	c.t.Helper()
 	all := map[string]any{}
@@ -104,7 +104,7 @@ func (c *cluster) snapshot(objects []*unstructured.Unstructured) map[string]any 
 		live := c.read(object)
 		live.SetResourceVersion("")
 		live.SetManagedFields(nil)
-		if live.GetKind() == "MeshConfig" {
+		if kind := live.GetKind(); kind == "MeshConfig" || kind == "MeshRootCertificate" {
 			delete(live.Object, "status")
 		}
 		all[live.GetKind()+" "+live.GetNamespace()+"/"+live.GetName()] = live.Object
