@@ -91,6 +91,8 @@ func testMeshConfig(t *testing.T, c client.Client) {
 		{"port out of range", meshConfig("{traffic: {outboundPortExclusionList: [65536]}}"), "should be less than or equal to 65535"},
 		{"gateway without names", meshConfig("{certificate: {serviceCertValidityDuration: 24h, certKeyBitSize: 2048, ingressGateway: {subjectAltNames: []}}}"), "should have at least 1 items"},
 		{"resync that is no duration", meshConfig("{sidecar: {configResyncInterval: often}}"), `spec.sidecar.configResyncInterval "often" ` + unit},
+		{"sampling above all", meshConfig("{observability: {tracing: {samplingPercentage: \"100.5\"}}}"), `spec.observability.tracing.samplingPercentage "100.5" is not a percentage`},
+		{"sampling without a number", meshConfig("{observability: {tracing: {samplingPercentage: all}}}"), `spec.observability.tracing.samplingPercentage "all" is not a percentage`},
 		{"timeout that is no duration", meshConfig("{traffic: {inboundExternalAuthorization: {timeout: 1sec}}}"), `spec.traffic.inboundExternalAuthorization.timeout "1sec" ` + unit},
 		{"absent duration written as empty", meshConfig(`{sidecar: {configResyncInterval: ""}}`), ""},
 	}

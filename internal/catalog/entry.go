@@ -279,6 +279,8 @@ type Settings struct {
 	IngressBackends bool
 	// ExternalAuthorization is the server that must allow each inbound HTTP request in addition to policies; nil for none.
 	ExternalAuthorization *ExternalAuthorization
+	// Tracing is the server that receives traces of requests; nil for none.
+	Tracing *Tracing
 	// EgressPolicies enables Egress objects.
 	EgressPolicies bool
 	// ActiveHealthChecks makes clients' sidecars check every endpoint that they may call.
@@ -300,6 +302,17 @@ type ExternalAuthorization struct {
 	// Timeout bounds each decision. Without one in time, FailureModeAllow decides.
 	Timeout          time.Duration
 	FailureModeAllow bool
+}
+
+// Tracing is a server that receives spans as Zipkin JSON over HTTP.
+type Tracing struct {
+	// Address is a DNS name or an IP address.
+	Address string
+	Port    uint16
+	// Path is the URL path that accepts spans.
+	Path string
+	// Sampling is the percentage of new traces that are sent, from 0 to 100.
+	Sampling float64
 }
 
 // Teardown is how sidecars treat pods without a sidecar while a mesh is being removed. The zero value means that the

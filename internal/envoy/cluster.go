@@ -6,10 +6,12 @@ import (
 	"time"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/scope"
@@ -27,6 +29,7 @@ func ownClusters(s *scope.Scope, inbound []inboundPort) []*clusterv3.Cluster {
 	}
 	out = append(out, egressClusters(s)...)
 	out = append(out, extAuthzClusters(s)...)
+	out = append(out, tracingClusters(s)...)
 	if s.Egress {
 		out = append(out, passthroughOriginalDst())
 	}
@@ -115,6 +118,18 @@ func adminCluster() *clusterv3.Cluster { return loopbackCluster(metricsCluster, 
 func loopbackCluster(name string, port uint16) *clusterv3.Cluster {
 	out := newCluster(name, clusterv3.Cluster_STATIC)
 	out.LoadAssignment = loadAssignment(name, netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port))
+	return out
+}
+
+// serverCluster has one server outside the mesh, by its DNS name or IP address.
+func serverCluster(name, address string, port uint16, class scope.Class) *clusterv3.Cluster {
+	out := newCluster(name, clusterv3.Cluster_STATIC)
+	if _, err := netip.ParseAddr(address); err != nil {
+		out.ClusterDiscoveryType = &clusterv3.Cluster_ClusterType{ClusterType: dnsDiscovery(class)}
+	}
+	out.LoadAssignment = &endpointv3.ClusterLoadAssignment{ClusterName: name, Endpoints: []*endpointv3.LocalityLbEndpoints{{
+		LbEndpoints: []*endpointv3.LbEndpoint{message.Endpoint(message.SocketAddress(address, port))},
+	}}}
 	return out
 }
 

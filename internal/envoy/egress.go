@@ -114,7 +114,7 @@ func (c egressCell) chains() []*listenerv3.FilterChain {
 	if http {
 		// A TLS client may offer the same protocols.
 		match := &listenerv3.FilterChainMatch{TransportProtocol: "raw_buffer", ApplicationProtocols: []string{"http/1.0", "http/1.1", "h2c"}}
-		out = append(out, c.chain("http", "", match, outboundHTTP(egressRouteName(c.port.Number))))
+		out = append(out, c.chain("http", "", match, outboundHTTP(c.scope, egressRouteName(c.port.Number))))
 	}
 	return out
 }

@@ -2,12 +2,10 @@ package envoy
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 	"time"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
-	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	commondnsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/common/dns/v3"
 	dnsclusterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/dns/v3"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -44,15 +42,9 @@ func egressClusters(s *scope.Scope) []*clusterv3.Cluster {
 // hostCluster resolves a host by DNS, with the name servers of the pod. New connections use the current answer, and open ones are not
 // affected when it changes. If a query fails, the last answer applies.
 func hostCluster(s *scope.Scope, port uint16, host authz.EgressHost) *clusterv3.Cluster {
-	out := newCluster(egressClusterName(host.Host, port), clusterv3.Cluster_STATIC)
-	if _, err := netip.ParseAddr(host.Host); err != nil {
-		out.ClusterDiscoveryType = &clusterv3.Cluster_ClusterType{ClusterType: dnsDiscovery(s.Key.Class)}
-	}
+	out := serverCluster(egressClusterName(host.Host, port), host.Host, port, s.Key.Class)
 	out.Metadata = metadata(map[string]string{serviceField: host.Host})
 	out.AltStatName = strings.ReplaceAll(out.Name, ":", "_")
-	out.LoadAssignment = &endpointv3.ClusterLoadAssignment{ClusterName: out.Name, Endpoints: []*endpointv3.LocalityLbEndpoints{{
-		LbEndpoints: []*endpointv3.LbEndpoint{message.Endpoint(message.SocketAddress(host.Host, port))},
-	}}}
 	return withEgressSettings(out, host.HTTP, s.EgressUpstreams[host.Setting])
 }
 

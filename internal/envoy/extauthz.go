@@ -1,8 +1,6 @@
 package envoy
 
 import (
-	"net/netip"
-
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
@@ -62,16 +60,10 @@ func extAuthzClusters(s *scope.Scope) []*clusterv3.Cluster {
 	}
 	out := newCluster(extAuthzCluster, clusterv3.Cluster_STATIC)
 	out.LoadAssignment = &endpointv3.ClusterLoadAssignment{ClusterName: out.Name}
+	if server.Address != "" && server.Port != 0 {
+		out = serverCluster(extAuthzCluster, server.Address, server.Port, s.Key.Class)
+	}
 	out.TypedExtensionProtocolOptions = map[string]*anypb.Any{message.HTTPProtocolOptions: message.Any(onlyHTTP2)}
-	if server.Address == "" || server.Port == 0 {
-		return []*clusterv3.Cluster{out}
-	}
-	if _, err := netip.ParseAddr(server.Address); err != nil {
-		out.ClusterDiscoveryType = &clusterv3.Cluster_ClusterType{ClusterType: dnsDiscovery(s.Key.Class)}
-	}
-	out.LoadAssignment.Endpoints = []*endpointv3.LocalityLbEndpoints{{
-		LbEndpoints: []*endpointv3.LbEndpoint{message.Endpoint(message.SocketAddress(server.Address, server.Port))},
-	}}
 	return []*clusterv3.Cluster{out}
 }
 

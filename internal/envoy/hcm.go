@@ -11,8 +11,8 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
 // HTTP filters with a fixed configuration.
@@ -22,13 +22,13 @@ var (
 )
 
 // inboundHTTP handles requests from other workloads.
-func inboundHTTP(routeConfig string, authorizer *catalog.ExternalAuthorization) *listenerv3.Filter {
-	hcm := serverConnectionManager(routeConfig)
+func inboundHTTP(s *scope.Scope, routeConfig string) *listenerv3.Filter {
+	hcm := serverConnectionManager(s, routeConfig)
 	hcm.HttpFilters = slices.Concat(
 		// The rules of RBAC come with the virtual host, so a path without a route is answered with 404 instead of 403.
 		[]*hcmv3.HttpFilter{healthCheckFilter, requestRBACFilter},
 		// After RBAC: requests that policies deny cost the authorization server nothing.
-		externalAuthorization(authorizer),
+		externalAuthorization(s.ExternalAuthorization),
 		// Last, so that denied requests do not use up the limit.
 		[]*hcmv3.HttpFilter{requestLimitFilter, router},
 	)
@@ -37,8 +37,8 @@ func inboundHTTP(routeConfig string, authorizer *catalog.ExternalAuthorization) 
 
 // serverConnectionManager normalizes paths before matching and rejects ambiguous ones: "/public/..%2Fadmin" could be one path for the
 // policy and another for the application.
-func serverConnectionManager(routeConfig string) *hcmv3.HttpConnectionManager {
-	hcm := connectionManager(routeConfig)
+func serverConnectionManager(s *scope.Scope, routeConfig string) *hcmv3.HttpConnectionManager {
+	hcm := connectionManager(s, routeConfig)
 	hcm.NormalizePath = wrapperspb.Bool(true)
 	hcm.MergeSlashes = true
 	hcm.PathWithEscapedSlashesAction = hcmv3.HttpConnectionManager_REJECT_REQUEST
@@ -51,8 +51,8 @@ func serverConnectionManager(routeConfig string) *hcmv3.HttpConnectionManager {
 
 // outboundHTTP handles requests of the local application. It leaves paths unchanged, because the server's sidecar
 // authorizes them.
-func outboundHTTP(routeConfig string) *listenerv3.Filter {
-	hcm := connectionManager(routeConfig)
+func outboundHTTP(s *scope.Scope, routeConfig string) *listenerv3.Filter {
+	hcm := connectionManager(s, routeConfig)
 	hcm.HttpFilters = []*hcmv3.HttpFilter{router}
 	return message.NetworkFilter(hcmFilter, hcm)
 }
@@ -60,7 +60,7 @@ func outboundHTTP(routeConfig string) *listenerv3.Filter {
 // connectionManager is the configuration that both directions share. No address counts as internal, so Envoy removes
 // x-envoy- headers, with which a client could change timeouts, retries or statistics. It also removes the client
 // certificate header. x-forwarded-proto and x-request-id pass, because a gateway in front of the mesh may set them.
-func connectionManager(routeConfig string) *hcmv3.HttpConnectionManager {
+func connectionManager(s *scope.Scope, routeConfig string) *hcmv3.HttpConnectionManager {
 	return &hcmv3.HttpConnectionManager{
 		StatPrefix:               "mesh-http-conn-manager." + routeConfig,
 		CodecType:                hcmv3.HttpConnectionManager_AUTO,
@@ -70,6 +70,7 @@ func connectionManager(routeConfig string) *hcmv3.HttpConnectionManager {
 		// Envoy's default ends a request after five minutes without data: quiet gRPC streams and WebSockets, slow answers.
 		StreamIdleTimeout: durationpb.New(0),
 		AccessLog:         outboundRequestLogs,
+		Tracing:           tracing(s.Tracing),
 		UpgradeConfigs:    []*hcmv3.HttpConnectionManager_UpgradeConfig{{UpgradeType: "websocket"}},
 		RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{
 			ConfigSource:    ads,

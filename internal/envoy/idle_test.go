@@ -8,6 +8,8 @@ import (
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	tcpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
 // decode decodes the configuration of a filter.
@@ -21,7 +23,7 @@ func decode[M proto.Message](t *testing.T, filter *listenerv3.Filter, into M) M 
 
 // TestAuditP5QuietStreamsLive checks both directions: without a value Envoy ends a request after five quiet minutes.
 func TestAuditP5QuietStreamsLive(t *testing.T) {
-	for name, filter := range map[string]*listenerv3.Filter{"inbound": inboundHTTP("r", nil), "outbound": outboundHTTP("r")} {
+	for name, filter := range map[string]*listenerv3.Filter{"inbound": inboundHTTP(&scope.Scope{}, "r"), "outbound": outboundHTTP(&scope.Scope{}, "r")} {
 		idle := decode(t, filter, &hcmv3.HttpConnectionManager{}).GetStreamIdleTimeout()
 		if idle == nil || idle.AsDuration() != 0 {
 			t.Errorf("%s: the stream idle timeout is %v, want 0s", name, idle)

@@ -120,7 +120,7 @@ func discoveredFilter(name, typeURL string) *listenerv3.Filter {
 
 func inboundProxy(s *scope.Scope, in inboundPort) *listenerv3.Filter {
 	if in.Protocol.IsHTTP() {
-		return inboundHTTP(inboundRouteName(in), s.ExternalAuthorization)
+		return inboundHTTP(s, inboundRouteName(in))
 	}
 	local := localClusterName(in.Service, in.TargetPort)
 	return tcpAfterHandshake("inbound-mesh-tcp-proxy."+local, local, in.IdleTimeout)

@@ -15,7 +15,6 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/envoy/message"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/scope"
@@ -31,7 +30,7 @@ func addIngressChains(listener *listenerv3.Listener, s *scope.Scope, inbound []i
 		for i, match := range ingressMatches(in, inbound) {
 			chain := &listenerv3.FilterChain{
 				Name: ingressChainName(in), FilterChainMatch: match,
-				Filters: []*listenerv3.Filter{discoveredFilter(ingressRBACName(in), networkRBACType), ingressHTTP(ingressRouteName(in), s.ExternalAuthorization)},
+				Filters: []*listenerv3.Filter{discoveredFilter(ingressRBACName(in), networkRBACType), ingressHTTP(s, ingressRouteName(in))},
 			}
 			if in.TLS {
 				chain.TransportSocket, chain.TransportSocketConnectTimeout = ingressTLS(s, in), handshakeTimeout
@@ -82,9 +81,9 @@ func ingressTLS(s *scope.Scope, in scope.Ingress) *corev3.TransportSocket {
 }
 
 // ingressHTTP is inboundHTTP without health checks and limits of the mesh's clients, as in OSM.
-func ingressHTTP(routeConfig string, authorizer *catalog.ExternalAuthorization) *listenerv3.Filter {
-	hcm := serverConnectionManager(routeConfig)
-	hcm.HttpFilters = slices.Concat([]*hcmv3.HttpFilter{requestRBACFilter}, externalAuthorization(authorizer), []*hcmv3.HttpFilter{router})
+func ingressHTTP(s *scope.Scope, routeConfig string) *listenerv3.Filter {
+	hcm := serverConnectionManager(s, routeConfig)
+	hcm.HttpFilters = slices.Concat([]*hcmv3.HttpFilter{requestRBACFilter}, externalAuthorization(s.ExternalAuthorization), []*hcmv3.HttpFilter{router})
 	return message.NetworkFilter(hcmFilter, hcm)
 }
 

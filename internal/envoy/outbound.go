@@ -67,7 +67,7 @@ func portRange(first, last int32) *listenerv3.ListenerFilterChainMatchPredicate 
 
 // destinationListeners are the listeners to which the outbound listener hands connections. They bind no port and are
 // the same for every client, so a new Service costs each sidecar one small, shared listener.
-func destinationListeners(reachable []destination) []*listenerv3.Listener {
+func destinationListeners(s *scope.Scope, reachable []destination) []*listenerv3.Listener {
 	var out []*listenerv3.Listener
 	for _, d := range reachable {
 		for _, addresses := range d.listeners {
@@ -75,7 +75,7 @@ func destinationListeners(reachable []destination) []*listenerv3.Listener {
 			if d.Headless() {
 				name = headlessListenerName(addresses[0])
 			}
-			out = append(out, newUnboundListener(name, addresses, d.Outbound))
+			out = append(out, newUnboundListener(s, name, addresses, d.Outbound))
 		}
 	}
 	return out
@@ -126,20 +126,20 @@ func listenerAddresses(o scope.Outbound) [][]netip.AddrPort {
 	return [][]netip.AddrPort{virtual}
 }
 
-func newUnboundListener(name string, addresses []netip.AddrPort, o scope.Outbound) *listenerv3.Listener {
+func newUnboundListener(s *scope.Scope, name string, addresses []netip.AddrPort, o scope.Outbound) *listenerv3.Listener {
 	out := newListener(name, addresses, corev3.TrafficDirection_OUTBOUND)
 	out.BindToPort = wrapperspb.Bool(false)
-	out.FilterChains = []*listenerv3.FilterChain{outboundChain(o)}
+	out.FilterChains = []*listenerv3.FilterChain{outboundChain(s, o)}
 	return out
 }
 
 // outboundChain has no listener filters, so a server that speaks first is not delayed.
-func outboundChain(o scope.Outbound) *listenerv3.FilterChain {
+func outboundChain(s *scope.Scope, o scope.Outbound) *listenerv3.FilterChain {
 	chain := &listenerv3.FilterChain{Name: outboundChainName(o)}
 	to := weightedClusters(o, o.Backends)
 	switch {
 	case o.Protocol.IsHTTP():
-		chain.Filters = []*listenerv3.Filter{outboundHTTP(outboundRouteName(o))}
+		chain.Filters = []*listenerv3.Filter{outboundHTTP(s, outboundRouteName(o))}
 	case len(to) > 0:
 		chain.Filters = []*listenerv3.Filter{tcpSplit("outbound-mesh-tcp-proxy_"+chain.Name, to, tcpIdleTimeout(o.Upstream))}
 	}

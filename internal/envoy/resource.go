@@ -26,7 +26,7 @@ func Build(s *scope.Scope) []Resource {
 	inbound, reachable := mergeInbound(s.Inbound), destinations(s)
 	var out []Resource
 	out = append(out, clusterResources(append(destinationClusters(s), ownClusters(s, inbound)...))...)
-	out = append(out, listenerResources(append(boundListeners(s, inbound), destinationListeners(reachable)...))...)
+	out = append(out, listenerResources(append(boundListeners(s, inbound), destinationListeners(s, reachable)...))...)
 	out = append(out, routeResources(slices.Concat(inboundRouteConfigs(s, inbound), ingressRouteConfigs(s), egressRouteConfigs(s), outboundRouteConfigs(s, reachable)))...)
 	out = append(out, networkFilters(s, inbound)...)
 	out = append(out, ingressFilters(s)...)
@@ -39,7 +39,7 @@ func BuildShared(s *scope.Scope) []Resource {
 	withoutRetries := *s
 	withoutRetries.Retries = nil
 	reachable := destinations(s)
-	out := append(clusterResources(destinationClusters(s)), listenerResources(destinationListeners(reachable))...)
+	out := append(clusterResources(destinationClusters(s)), listenerResources(destinationListeners(s, reachable))...)
 	return append(out, routeResources(outboundRouteConfigs(&withoutRetries, reachable))...)
 }
 

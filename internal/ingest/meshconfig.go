@@ -53,6 +53,7 @@ func MeshConfig(config *configv1alpha2.MeshConfig) (*catalog.Settings, []Problem
 		Teardown:                teardownMode(config.Annotations[names.TeardownAnnotation]),
 	}
 	settings.ExternalAuthorization = externalAuthorization(&spec.Traffic.InboundExternalAuthorization, &found)
+	settings.Tracing = tracing(&spec.Observability.Tracing, config.Namespace, &found)
 	settings.TLS.MinVersion, settings.TLS.MaxVersion = tlsRange(spec.Sidecar, &found)
 	_, durations := ServiceCertificateLifetime(spec)
 	found = append(found, durations...)
@@ -166,11 +167,10 @@ var unsupportedFields = []struct {
 	set  func(*configv1alpha2.MeshConfigSpec) bool
 }{
 	{"sidecar.envoyWindowsImage", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Sidecar.EnvoyWindowsImage != "" }},
-	{"observability.tracing", func(s *configv1alpha2.MeshConfigSpec) bool { return s.Observability.Tracing.Enable }},
 	{"featureFlags.enableMulticlusterMode", func(s *configv1alpha2.MeshConfigSpec) bool { return s.FeatureFlags.EnableMulticlusterMode }},
 }
 
-// IgnoredFields are the paths of unsupported fields that are set, for example spec.observability.tracing.
+// IgnoredFields are the paths of unsupported fields that are set, for example spec.sidecar.envoyWindowsImage.
 func IgnoredFields(spec *configv1alpha2.MeshConfigSpec) []string {
 	var paths []string
 	for _, field := range unsupportedFields {

@@ -39,9 +39,9 @@ func TestMeshConfig(t *testing.T) {
 		},
 		"TLS of the future": {"\n  sidecar: {tlsMaxProtocolVersion: TLSv2_0}", &catalog.Settings{TLS: defaults}, []string{`InvalidTLS: "TLSv2_0", which is not a version`}},
 		"fields not acted on": {
-			"\n  observability: {tracing: {enable: true}}\n  featureFlags: {enableMulticlusterMode: true}\n  sidecar: {configResyncInterval: 0s}",
+			"\n  featureFlags: {enableMulticlusterMode: true}\n  sidecar: {configResyncInterval: 0s, envoyWindowsImage: x}",
 			&catalog.Settings{TLS: defaults},
-			[]string{"?Unsupported: spec.observability.tracing, spec.featureFlags.enableMulticlusterMode. Everything else"},
+			[]string{"?Unsupported: spec.sidecar.envoyWindowsImage, spec.featureFlags.enableMulticlusterMode. Everything else"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

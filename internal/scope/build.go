@@ -28,7 +28,7 @@ func Build(v *catalog.View, trustDomain string, key Key) *Scope {
 func BuildWithShared(v *catalog.View, trustDomain string, key Key, shared *Destinations) *Scope {
 	settings := v.Settings()
 	s := &Scope{Key: key, TrustDomain: trustDomain, TLS: settings.TLS, Egress: settings.Egress, AcceptAnyClient: settings.Teardown > 0}
-	s.ExternalAuthorization = settings.ExternalAuthorization
+	s.ExternalAuthorization, s.Tracing = settings.ExternalAuthorization, settings.Tracing
 	s.Passthrough = settings.Teardown == catalog.TeardownPassthrough
 	s.Egress = s.Egress || s.Passthrough
 	for _, name := range parseNames(key.Services) {

@@ -41,6 +41,8 @@ type Scope struct {
 	AcceptAnyClient bool
 	// ExternalAuthorization must allow each inbound HTTP request; nil for none.
 	ExternalAuthorization *catalog.ExternalAuthorization
+	// Tracing receives traces of requests; nil for none.
+	Tracing *catalog.Tracing
 	// Passthrough sends every new connection to its original destination unchanged. Outbound and Clusters then serve
 	// open connections only.
 	Passthrough bool

@@ -74,7 +74,10 @@ func (s *Store) buildShared() {
 	d, view := s.shared, s.catalog.View()
 	d.current = nil
 	if built := scope.SharedDestinations(view); built != nil {
-		d.current = &scope.Scope{TrustDomain: s.config.TrustDomain, TLS: view.Settings().TLS, Outbound: built.Outbound, Clusters: built.Clusters}
+		settings := view.Settings()
+		d.current = &scope.Scope{
+			TrustDomain: s.config.TrustDomain, TLS: settings.TLS, Tracing: settings.Tracing, Outbound: built.Outbound, Clusters: built.Clusters,
+		}
 		d.separable = isSeparable(built.Outbound)
 	}
 	d.index.set(d, view.Deps())

@@ -65,7 +65,7 @@ func TestRules(t *testing.T) {
 			nil,
 		},
 		"config with unsupported fields": {
-			config + "spec: {observability: {tracing: {enable: true}}, " + goodCertificate + "}", nil, []string{"does not act on these fields yet"},
+			config + "spec: {featureFlags: {enableMulticlusterMode: true}, " + goodCertificate + "}", nil, []string{"does not act on these fields yet"},
 		},
 		"config with exclusions": {
 			config + "spec: {traffic: {outboundIPRangeExclusionList: [10.0.0.1], outboundIPRangeInclusionList: [10.0.0.0/33], outboundPortExclusionList: [0], inboundPortExclusionList: [80, 65536]}, " + goodCertificate + "}",

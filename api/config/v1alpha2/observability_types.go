@@ -35,6 +35,13 @@ type TracingSpec struct {
 	// endpoint is the URL path on the server. Default: /api/v2/spans.
 	// +optional
 	Endpoint string `json:"endpoint,omitempty"`
+
+	// samplingPercentage is the percentage of new traces that are sent, from 0 to 100. A request that belongs to a trace follows the
+	// decision of its caller. Default: 100.
+	// +optional
+	// +kubebuilder:validation:MaxLength=16
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9]{1,3}([.][0-9]+)?$') && double(self) <= 100.0",messageExpression="'spec.observability.tracing.samplingPercentage \"' + self + '\" is not a percentage: write a number from 0 to 100, for example \"0.5\"'"
+	SamplingPercentage string `json:"samplingPercentage,omitempty"`
 }
 
 // FeatureFlags enable and disable individual features.

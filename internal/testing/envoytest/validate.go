@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -71,6 +72,12 @@ func blame(t testing.TB, bin string, names []string, sets map[string][]envoy.Res
 // join adds a set to a batch. Sets may use the same names and ports, so names get a prefix and every listener its own port.
 func join(all, static *bootstrapv3.Bootstrap_StaticResources, prefix string) {
 	for _, c := range static.GetClusters() {
+		if c.GetName() == envoy.TracingCluster { // tracers refer to it, and one is enough for all sets
+			if !slices.ContainsFunc(all.GetClusters(), func(c *clusterv3.Cluster) bool { return c.GetName() == envoy.TracingCluster }) {
+				all.Clusters = append(all.Clusters, c)
+			}
+			continue
+		}
 		c.Name = prefix + c.GetName()
 		all.Clusters = append(all.Clusters, c)
 	}

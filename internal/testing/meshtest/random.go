@@ -137,8 +137,13 @@ func drawSettings(t *rapid.T) *catalog.Settings {
 	if rapid.IntRange(0, 4).Draw(t, "authorizer") == 0 {
 		server = &catalog.ExternalAuthorization{Address: "192.0.2.9", Port: 9191, StatPrefix: "auth", Timeout: time.Second, FailureModeAllow: rapid.Bool().Draw(t, "failures allow")}
 	}
+	var traces *catalog.Tracing
+	if rapid.IntRange(0, 4).Draw(t, "tracing") == 0 {
+		traces = &catalog.Tracing{Address: "192.0.2.8", Port: 9411, Path: "/api/v2/spans", Sampling: rapid.SampledFrom([]float64{0.5, 100}).Draw(t, "sampling")}
+	}
 	return &catalog.Settings{
 		ExternalAuthorization: server,
+		Tracing:               traces,
 		Permissive:            rapid.IntRange(0, 3).Draw(t, "permissive") == 0, Egress: rapid.Bool().Draw(t, "egress"),
 		EmptyRulesSelectNothing: rapid.IntRange(0, 3).Draw(t, "empty rules") == 0,
 		RetryPolicies:           rapid.Bool().Draw(t, "retries"), IngressBackends: rapid.Bool().Draw(t, "ingress"), EgressPolicies: rapid.IntRange(0, 3).Draw(t, "egress policies") > 0, ActiveHealthChecks: rapid.IntRange(0, 3).Draw(t, "checks") == 0,

@@ -34,6 +34,7 @@ func TestObjectsKeepSettings(t *testing.T) {
 			MinVersion: "TLSv1_2", MaxVersion: "TLSv1_3", CipherSuites: []string{"ECDHE-ECDSA-AES256-GCM-SHA384"}, ECDHCurves: []string{"P-256"},
 		},
 		ExternalAuthorization: &catalog.ExternalAuthorization{Address: "opa.opa", Port: 9191, StatPrefix: "auth", Timeout: time.Minute, FailureModeAllow: true},
+		Tracing:               &catalog.Tracing{Address: "zipkin.tracing", Port: 80, Path: "/spans", Sampling: 12.5},
 		Teardown:              catalog.TeardownOpen,
 	}
 	fields := reflect.ValueOf(*settings)

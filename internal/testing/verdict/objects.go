@@ -3,6 +3,7 @@ package verdict
 import (
 	"net/netip"
 	"slices"
+	"strconv"
 
 	accessv1alpha3 "github.com/servicemeshinterface/smi-sdk-go/pkg/apis/access/v1alpha3"
 	specsv1alpha4 "github.com/servicemeshinterface/smi-sdk-go/pkg/apis/specs/v1alpha4"
@@ -76,6 +77,12 @@ func meshConfig(s *catalog.Settings) configv1alpha2.MeshConfig {
 		config.Spec.Traffic.InboundExternalAuthorization = configv1alpha2.ExternalAuthorizationSpec{
 			Enable: true, Address: server.Address, Port: int(server.Port), StatPrefix: server.StatPrefix,
 			Timeout: server.Timeout.String(), FailureModeAllow: server.FailureModeAllow,
+		}
+	}
+	if server := s.Tracing; server != nil {
+		config.Spec.Observability.Tracing = configv1alpha2.TracingSpec{
+			Enable: true, Address: server.Address, Port: int(server.Port), Endpoint: server.Path,
+			SamplingPercentage: strconv.FormatFloat(server.Sampling, 'f', -1, 64),
 		}
 	}
 	config.Spec.FeatureFlags.EnableRetryPolicy = s.RetryPolicies

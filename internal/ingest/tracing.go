@@ -1,0 +1,58 @@
+package ingest
+
+import (
+	"cmp"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+)
+
+// Defaults of OSM for the server that receives traces.
+const (
+	defaultTracingPort = 9411
+	defaultTracingPath = "/api/v2/spans"
+)
+
+// tracing reads the server that receives traces; nil if tracing is disabled or the server cannot be used. The default server is that of
+// OSM's chart in the namespace of the mesh.
+func tracing(spec *configv1alpha2.TracingSpec, namespace string, found *problems) *catalog.Tracing {
+	if !spec.Enable {
+		return nil
+	}
+	const field = "spec.observability.tracing"
+	address := cmp.Or(strings.ToLower(strings.TrimSuffix(spec.Address, ".")), "jaeger."+namespace+".svc.cluster.local")
+	port, path := cmp.Or(spec.Port, defaultTracingPort), cmp.Or(spec.Endpoint, defaultTracingPath)
+	_, notAddress := netip.ParseAddr(address)
+	switch {
+	case notAddress != nil && len(validation.IsDNS1123Subdomain(address)) > 0:
+		found.reject(ReasonInvalidName, "%s.address %.80q is not a DNS name or an IP address: write the name of the server that receives traces.", field, spec.Address)
+	case port < 1 || port > 65535:
+		found.reject(ReasonInvalidPort, "%s.port is %d: write the port of the server that receives traces, 1 to 65535.", field, port)
+	case !strings.HasPrefix(path, "/") || strings.ContainsAny(path, " \t\r\n"):
+		found.reject(ReasonMalformed, "%s.endpoint %.80q is not a URL path: write one that begins with /, for example %s.", field, path, defaultTracingPath)
+	default:
+		return &catalog.Tracing{Address: address, Port: uint16(port), Path: path, Sampling: sampling(field, spec.SamplingPercentage, found)}
+	}
+	found.effect("No traces are sent.")
+	return nil
+}
+
+// sampling reads a percentage.
+func sampling(field, text string, found *problems) float64 {
+	const all = 100
+	if text == "" {
+		return all
+	}
+	percentage, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(percentage >= 0 && percentage <= all) {
+		found.reject(ReasonMalformed, "%s.samplingPercentage %.20q is not a percentage: write a number from 0 to 100, for example 0.5.", field, text)
+		found.effect("All traces are sent.")
+		return all
+	}
+	return percentage
+}
