@@ -3,73 +3,106 @@ package cli
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os/exec"
 	"runtime"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/internal/component/prometheus"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// Label value of the app label, and HTTP port, of a mesh's Grafana.
-const (
-	grafanaApp  = "osm-grafana"
-	grafanaPort = 3000
-)
+// dashboardPage is a web page that a pod in the namespace of the mesh serves.
+type dashboardPage struct {
+	// title is the name of the program, and app the label value of its pods.
+	title, app string
+	port       uint16
+	// remedy says how to get the program. It contains the namespace of the mesh.
+	remedy string
+}
+
+// dashboardPages are the pages by argument. The labels and ports are those of OSM's chart.
+var dashboardPages = map[string]dashboardPage{
+	"grafana": {"Grafana", "osm-grafana", 3000,
+		"this version of the operator does not deploy it: deploy Grafana with the pod label app=osm-grafana in namespace %s, and enable metrics with `osm metrics enable`"},
+	"prometheus": {"Prometheus", prometheus.Name, prometheus.Port,
+		"the Mesh does not run one in namespace %s: set spec.observability.prometheus.mode to Managed"},
+	"jaeger": {"Jaeger", "jaeger", 16686,
+		"this version of the operator does not deploy it: deploy Jaeger with the pod label app=jaeger in namespace %s, and set spec.observability.tracing of the MeshConfig"},
+}
 
 func (a *app) dashboardCommand() *cobra.Command {
 	var meshName string
 	var local, remote uint16
 	var browser bool
 	cmd := &cobra.Command{
-		Use:   "dashboard",
-		Short: "Open the Grafana dashboards of a mesh",
-		Long: `Forward a local port to the Grafana of a mesh and open it in a browser, until interrupted. Grafana must run as a pod with the label
-app=osm-grafana in the mesh's namespace. This version of the operator does not deploy Grafana; deploy your own.`,
+		Use:   "dashboard [grafana|prometheus|jaeger]",
+		Short: "Open the Grafana, Prometheus or Jaeger of a mesh",
+		Long: `Forward a local port to the Grafana, Prometheus or Jaeger of a mesh and open it in a browser, until interrupted. The default is Grafana.
+The program must run in the mesh's namespace, as a pod with the label app=osm-grafana, app=osm-prometheus or app=jaeger. Of these, this version of
+the operator deploys Prometheus; deploy your own Grafana and Jaeger.`,
 		Example: `  osm dashboard
-  osm dashboard -p 3001 -b=false`,
-		Args: exactly(0, ""),
-		RunE: a.run(func(ctx context.Context, _ []string) error {
-			return a.dashboard(ctx, meshName, int(local), int(remote), browser)
-		}),
+  osm dashboard prometheus -p 9090 -b=false`,
+		ValidArgs: slices.Sorted(maps.Keys(dashboardPages)),
+		Args:      cobra.MaximumNArgs(1),
 	}
+	cmd.RunE = a.run(func(ctx context.Context, args []string) error {
+		name := "grafana"
+		if len(args) > 0 {
+			name = args[0]
+		}
+		page, known := dashboardPages[name]
+		if !known {
+			return fmt.Errorf("unknown dashboard %q: use %s", name, strings.Join(cmd.ValidArgs, ", "))
+		}
+		if !cmd.Flags().Changed("local-port") {
+			local = page.port
+		}
+		if remote != 0 {
+			page.port = remote
+		}
+		return a.dashboard(ctx, meshName, page, int(local), browser)
+	})
 	a.addMeshName(cmd, &meshName, "")
-	cmd.Flags().Uint16VarP(&local, "local-port", "p", grafanaPort, "local port; 0 selects a free port")
-	cmd.Flags().Uint16VarP(&remote, "remote-port", "r", grafanaPort, "port of the Grafana pod")
+	cmd.Flags().Uint16VarP(&local, "local-port", "p", 0, "local port; 0 selects a free port (default: the port of the page)")
+	cmd.Flags().Uint16VarP(&remote, "remote-port", "r", 0, "port of the pod (default: 3000 for Grafana, 7070 for Prometheus, 16686 for Jaeger)")
 	cmd.Flags().BoolVarP(&browser, "open-browser", "b", true, "open a browser")
 	return cmd
 }
 
-func (a *app) dashboard(ctx context.Context, meshName string, local, remote int, browser bool) error {
+func (a *app) dashboard(ctx context.Context, meshName string, page dashboardPage, local int, browser bool) error {
 	c, m, err := a.open(ctx, meshName, nil)
 	if err != nil {
 		return err
 	}
-	pod, err := grafanaOf(ctx, c, m)
+	pod, err := page.runningPod(ctx, c, m)
 	if err != nil {
 		return err
 	}
 	a.note("[+] Starting Dashboard forwarding")
-	return a.kube.Hold(ctx, m.Namespace, pod, local, remote, func(address string) {
+	return a.kube.Hold(ctx, m.Namespace, pod, local, int(page.port), func(address string) {
 		a.progress().setQuiet(true)
-		page := "http://" + address
-		a.line("%s", page)
+		url := "http://" + address
+		a.line("%s", url)
 		if !browser {
 			return
 		}
-		a.note("[+] Issuing open browser %s", page)
-		if err := browse(ctx, page); err != nil {
-			a.note("Could not open a browser (%v): open %s.", err, page)
+		a.note("[+] Issuing open browser %s", url)
+		if err := browse(ctx, url); err != nil {
+			a.note("Could not open a browser (%v): open %s.", err, url)
 		}
 	})
 }
 
-// grafanaOf returns the name of the running Grafana pod of a mesh.
-func grafanaOf(ctx context.Context, c client.Client, m mesh) (string, error) {
+// runningPod returns the name of a running pod that serves the page.
+func (p dashboardPage) runningPod(ctx context.Context, c client.Client, m mesh) (string, error) {
 	var pods corev1.PodList
-	if err := c.List(ctx, &pods, client.InNamespace(m.Namespace), client.MatchingLabels{names.AppLabel: grafanaApp}); err != nil {
+	if err := c.List(ctx, &pods, client.InNamespace(m.Namespace), client.MatchingLabels{names.AppLabel: p.app}); err != nil {
 		return "", err
 	}
 	for i := range pods.Items {
@@ -78,9 +111,9 @@ func grafanaOf(ctx context.Context, c client.Client, m mesh) (string, error) {
 		}
 	}
 	if len(pods.Items) > 0 {
-		return "", fmt.Errorf("the Grafana of mesh %s is not running: run `kubectl -n %s describe pods -l app=%s` for details", m.Name, m.Namespace, grafanaApp)
+		return "", fmt.Errorf("the %s of mesh %s is not running: run `kubectl -n %s describe pods -l app=%s` for details", p.title, m.Name, m.Namespace, p.app)
 	}
-	return "", fmt.Errorf("mesh %s has no Grafana, and this version of the operator does not deploy it: deploy Grafana with the pod label app=%s in namespace %s, and enable metrics with `osm metrics enable`", m.Name, grafanaApp, m.Namespace)
+	return "", fmt.Errorf("mesh %s has no %s, and "+p.remedy, m.Name, p.title, m.Namespace)
 }
 
 // browse opens a page in the default browser of the platform.
