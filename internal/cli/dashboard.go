@@ -28,12 +28,18 @@ type dashboardPage struct {
 
 // dashboardPages are the pages by argument. The labels and ports are those of OSM's chart.
 var dashboardPages = map[string]dashboardPage{
-	"grafana": {"Grafana", "osm-grafana", 3000,
-		"this version of the operator does not deploy it: deploy Grafana with the pod label app=osm-grafana in namespace %s, and enable metrics with `osm metrics enable`"},
-	"prometheus": {"Prometheus", prometheus.Name, prometheus.Port,
-		"the Mesh does not run one in namespace %s: set spec.observability.prometheus.mode to Managed"},
-	"jaeger": {"Jaeger", "jaeger", 16686,
-		"this version of the operator does not deploy it: deploy Jaeger with the pod label app=jaeger in namespace %s, and set spec.observability.tracing of the MeshConfig"},
+	"grafana": {
+		"Grafana", "osm-grafana", 3000,
+		"this version of the operator does not deploy it: deploy Grafana with the pod label app=osm-grafana in namespace %s, and enable metrics with `osm metrics enable`",
+	},
+	"prometheus": {
+		"Prometheus", prometheus.Name, prometheus.Port,
+		"the Mesh does not run one in namespace %s: set spec.observability.prometheus.mode to Managed",
+	},
+	"jaeger": {
+		"Jaeger", "jaeger", 16686,
+		"this version of the operator does not deploy it: deploy Jaeger with the pod label app=jaeger in namespace %s, and set spec.observability.tracing of the MeshConfig",
+	},
 }
 
 func (a *app) dashboardCommand() *cobra.Command {
