@@ -24,6 +24,7 @@ func (a *app) commands() []*cobra.Command {
 		a.proxyCommand(),
 		a.certificatesCommand(),
 		a.dashboardCommand(),
+		a.statCommand(),
 		a.waitCommand(),
 		a.checkCommand(),
 		a.supportCommand(),

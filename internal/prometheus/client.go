@@ -49,13 +49,34 @@ var ErrNoData = errors.New("it has no data for the query")
 
 // ErrorRate returns the ratio of failed requests at a point in time, from 0 to 1. The query must return a single number.
 func (c *Client) ErrorRate(ctx context.Context, target Target, query string, at time.Time) (float64, error) {
+	value, err := c.query(ctx, target, query, at)
+	if err != nil {
+		return 0, err
+	}
+	return share(value)
+}
+
+// Vector returns the series of a query at a point in time.
+func (c *Client) Vector(ctx context.Context, target Target, query string, at time.Time) (model.Vector, error) {
+	value, err := c.query(ctx, target, query, at)
+	if err != nil {
+		return nil, err
+	}
+	vector, ok := value.(model.Vector)
+	if !ok {
+		return nil, fmt.Errorf("the query returned a %s: it must return series", value.Type())
+	}
+	return vector, nil
+}
+
+func (c *Client) query(ctx context.Context, target Target, query string, at time.Time) (model.Value, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	transport := c.transport
 	if len(target.Roots) > 0 {
 		roots := x509.NewCertPool()
 		if !roots.AppendCertsFromPEM(target.Roots) {
-			return 0, errors.New("its caBundle contains no PEM certificate")
+			return nil, errors.New("its caBundle contains no PEM certificate")
 		}
 		transport = transport.Clone()
 		transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
@@ -63,13 +84,13 @@ func (c *Client) ErrorRate(ctx context.Context, target Target, query string, at 
 	}
 	client, err := api.NewClient(api.Config{Address: target.Address, RoundTripper: authorized{transport, target.Token}})
 	if err != nil {
-		return 0, fmt.Errorf("invalid Prometheus address %s: %w", target.Address, err)
+		return nil, fmt.Errorf("invalid Prometheus address %s: %w", target.Address, err)
 	}
 	value, _, err := promv1.NewAPI(client).Query(ctx, query, at)
 	if err != nil {
-		return 0, userError(err)
+		return nil, userError(err)
 	}
-	return share(value)
+	return value, nil
 }
 
 // authorized sends a bearer token with https requests.

@@ -86,6 +86,10 @@ var misuses = map[string]misuse{
 	"proxy set":    {"reset_counters nope", "Could not find pod nope", "", map[string]string{"reset_counters inside/nope": "Could not find pod nope in namespace inside"}},
 	"proxy status": {"", "", "", map[string]string{"--mesh-name nope": unknownMesh, "-n nope": "namespace nope does not exist or is not part of mesh present", "-o nope": "must be one of"}},
 	"dashboard":    {"", "", "", map[string]string{"--mesh-name nope": unknownMesh, "": "mesh present has no Grafana", "nope": "unknown dashboard \"nope\": use grafana, jaeger, prometheus", "grafana nope": "accepts at most 1 arg"}},
+	"stat": {"", "", "", map[string]string{
+		"--mesh-name nope": unknownMesh, "nope": "unknown statistics \"nope\": use workloads or services", "--window 1ms": "invalid --window 1ms: use at least",
+		"": "mesh present has no Prometheus", "-o nope": "must be one of", "--prometheus http://127.0.0.1:1": "connection failed",
+	}},
 	"wait": {"traffictarget/nope", "", "", map[string]string{
 		"nope/nope": "invalid object \"nope/nope\"", "nope": "invalid object \"nope\"", "traffictarget/nope -n inside": "TrafficTarget inside/nope not found",
 		"traffictarget/nope --mesh-name nope": unknownMesh, "traffictarget/nope --timeout 1ns": "timed out after 1ns", "mesh/nope": "Mesh nope not found", "deployment/nope -n inside": "Deployment inside/nope not found", "traffictarget/nope --timeout nope": "invalid argument \"nope\"",

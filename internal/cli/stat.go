@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/internal/cli/output"
+	"github.com/openservicemesh/osm-operator/internal/cli/stat"
+	"github.com/openservicemesh/osm-operator/internal/prometheus"
+)
+
+// defaultWindow has four scrapes of the interval that the operator configures.
+const defaultWindow = time.Minute
+
+// statOptions are the flags of osm stat.
+type statOptions struct {
+	meshName, address string
+	window            time.Duration
+	form              output.Flag
+}
+
+func (a *app) statCommand() *cobra.Command {
+	o := &statOptions{}
+	cmd := &cobra.Command{
+		Use:   "stat [workloads|services]",
+		Short: "Show the rates, success and latency of workloads or Services",
+		Long: `Show the HTTP requests and TCP connections to each workload or Service, as counted by the sidecars of the servers: rates, the share of
+requests without a status of 500 or more, denials, and latencies. With -n, show the workloads or Services of one namespace.
+
+The numbers come from the Prometheus that the Mesh runs (spec.observability.prometheus.mode Managed), or from --prometheus.`,
+		Example: `  osm stat
+  osm stat services -n bookstore
+  osm stat --prometheus http://localhost:9090 --window 5m -o json`,
+		ValidArgs: []string{string(stat.Workloads), string(stat.Services)},
+		Args:      cobra.MaximumNArgs(1),
+		RunE: a.run(func(ctx context.Context, args []string) error {
+			group := stat.Workloads
+			if len(args) > 0 {
+				group = stat.Group(args[0])
+			}
+			return a.stat(ctx, group, o)
+		}),
+	}
+	a.addMeshName(cmd, &o.meshName, "")
+	cmd.Flags().StringVar(&o.address, "prometheus", "", "URL of a Prometheus that scrapes the mesh (default: the one that the Mesh runs)")
+	cmd.Flags().DurationVar(&o.window, "window", defaultWindow, "time over which rates are averaged")
+	o.form.AddTo(cmd.Flags())
+	return cmd
+}
+
+func (a *app) stat(ctx context.Context, group stat.Group, o *statOptions) error {
+	if !slices.Contains(stat.Groups(), group) {
+		return fmt.Errorf("unknown statistics %q: use %s or %s", group, stat.Workloads, stat.Services)
+	}
+	if o.window < time.Second {
+		return fmt.Errorf("invalid --window %s: use at least two scrape intervals, for example %s", o.window, defaultWindow)
+	}
+	c, m, err := a.open(ctx, o.meshName, &o.form)
+	if err != nil {
+		return err
+	}
+	server, err := a.prometheusOf(ctx, c, m, o.address)
+	if err != nil {
+		return err
+	}
+	query := stat.Query{Group: group, Namespace: a.kube.OnlyNamespace(), Window: o.window, At: time.Now()}
+	rows, err := stat.Read(ctx, prometheus.New(nil), server, query)
+	if err != nil {
+		return err
+	}
+	if len(rows) == 0 && o.form.ForPeople() {
+		return errors.New("there are no metrics of workloads for this query: check that Prometheus scrapes the sidecars, and that there was traffic")
+	}
+	return o.form.Print(a.Out, output.Result{Data: rows, Names: namesOfRows(rows), Table: statTable(rows)})
+}
+
+// prometheusOf returns the Prometheus at an address, or the one that runs in the namespace of the mesh.
+func (a *app) prometheusOf(ctx context.Context, c client.Client, m mesh, address string) (prometheus.Target, error) {
+	if address != "" {
+		return prometheus.Target{Address: address}, nil
+	}
+	page := dashboardPages["prometheus"]
+	pod, err := page.runningPod(ctx, c, m)
+	if err != nil {
+		return prometheus.Target{}, fmt.Errorf("%w, or name another one by --prometheus", err)
+	}
+	local, err := a.kube.Forward(ctx, m.Namespace, pod, 0, int(page.port))
+	return prometheus.Target{Address: "http://" + local}, err
+}
+
+func statTable(rows []stat.Row) output.Table {
+	table := output.Table{Columns: output.Columns("NAMESPACE", "NAME", "RPS", "SUCCESS", "DENIED/S", "P50", "P95", "P99", "TCP CONN/S", "TCP BYTES/S")}
+	for _, r := range rows {
+		table.Rows = append(table.Rows, []string{
+			r.Namespace, nameOfRow(r), fmt.Sprintf("%.1f", r.Requests), optionally(r.Success, func(v float64) string { return fmt.Sprintf("%.2f%%", 100*v) }),
+			fmt.Sprintf("%.1f", r.Denied), optionally(r.P50, milliseconds), optionally(r.P95, milliseconds), optionally(r.P99, milliseconds),
+			fmt.Sprintf("%.1f", r.Connections), fmt.Sprintf("%.0f", r.Bytes),
+		})
+	}
+	return table
+}
+
+// nameOfRow is the name of a workload or Service as kubectl writes it.
+func nameOfRow(r stat.Row) string { return strings.ToLower(r.Kind) + "/" + r.Name }
+
+func namesOfRows(rows []stat.Row) []string {
+	names := make([]string, 0, len(rows))
+	for _, r := range rows {
+		names = append(names, nameOfRow(r))
+	}
+	return names
+}
+
+func milliseconds(v float64) string { return fmt.Sprintf("%.0fms", v) }
+
+// optionally formats a number, or returns "-" for nil.
+func optionally(value *float64, format func(float64) string) string {
+	if value == nil {
+		return "-"
+	}
+	return format(*value)
+}

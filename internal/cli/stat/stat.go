@@ -1,0 +1,113 @@
+package stat
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/openservicemesh/osm-operator/internal/prometheus"
+)
+
+// Row is the traffic to one workload or Service.
+type Row struct {
+	Namespace string `json:"namespace"`
+	// Kind is the kind of the workload, such as Deployment, or Service.
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+	// Requests are the HTTP requests per second, denied ones included.
+	Requests float64 `json:"requestsPerSecond"`
+	// Success is the share of requests without a status of 500 or more, from 0 to 1; nil without requests.
+	Success *float64 `json:"success,omitempty"`
+	// Denied are the requests per second that a policy denied and, for workloads, the connections that it denied before any request.
+	Denied float64 `json:"deniedPerSecond"`
+	// P50, P95 and P99 are latencies in milliseconds, measured in the sidecar of the server; nil without requests.
+	P50 *float64 `json:"p50Milliseconds,omitempty"`
+	P95 *float64 `json:"p95Milliseconds,omitempty"`
+	P99 *float64 `json:"p99Milliseconds,omitempty"`
+	// Connections are the TCP connections per second to ports without HTTP.
+	Connections float64 `json:"connectionsPerSecond"`
+	// Bytes are the bytes per second of closed TCP connections, in both directions.
+	Bytes float64 `json:"bytesPerSecond"`
+}
+
+// Group is what a row is about.
+type Group string
+
+// The groups.
+const (
+	Workloads Group = "workloads"
+	Services  Group = "services"
+)
+
+// Groups returns all groups.
+func Groups() []Group { return []Group{Workloads, Services} }
+
+// labels are the labels of the namespace, the kind and the name of a row. Services have no label of the kind.
+func (g Group) labels() []model.LabelName {
+	if g == Services {
+		return []model.LabelName{"destination_namespace", "destination_service"}
+	}
+	return []model.LabelName{"destination_namespace", "destination_kind", "destination_name"}
+}
+
+// Query selects rows.
+type Query struct {
+	Group Group
+	// Namespace is the namespace of the destinations; empty for all.
+	Namespace string
+	// Window is the time over which rates are averaged. It must have at least two scrapes.
+	Window time.Duration
+	At     time.Time
+}
+
+// Read returns the rows of a query, sorted by namespace, kind and name.
+func Read(ctx context.Context, client *prometheus.Client, server prometheus.Target, q Query) ([]Row, error) {
+	measures := measures()
+	vectors := make([]model.Vector, len(measures))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, m := range measures {
+		group.Go(func() (err error) {
+			vectors[i], err = client.Vector(ctx, server, m.promQL(q), q.At)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, fmt.Errorf("the Prometheus at %s: %w", server.Address, err)
+	}
+	rows := map[Row]*Row{}
+	for i, vector := range vectors {
+		for _, sample := range vector {
+			key := q.Group.key(sample.Metric)
+			if rows[key] == nil {
+				row := key
+				rows[key] = &row
+			}
+			if value := float64(sample.Value); !math.IsNaN(value) {
+				measures[i].set(rows[key], value)
+			}
+		}
+	}
+	list := make([]Row, 0, len(rows))
+	for _, row := range rows {
+		list = append(list, *row)
+	}
+	slices.SortFunc(list, func(a, b Row) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
+	})
+	return list, nil
+}
+
+// key returns a row without numbers.
+func (g Group) key(metric model.Metric) Row {
+	row := Row{Namespace: string(metric["destination_namespace"]), Kind: "Service", Name: string(metric["destination_service"])}
+	if g == Workloads {
+		row.Kind, row.Name = string(metric["destination_kind"]), string(metric["destination_name"])
+	}
+	return row
+}
