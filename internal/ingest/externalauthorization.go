@@ -1,11 +1,8 @@
 package ingest
 
 import (
-	"net/netip"
 	"strings"
 	"time"
-
-	"k8s.io/apimachinery/pkg/util/validation"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
@@ -33,13 +30,7 @@ func externalAuthorization(spec *configv1alpha2.ExternalAuthorizationSpec, found
 	if server.StatPrefix == "" {
 		server.StatPrefix = defaultAuthorizationPrefix
 	}
-	_, notAddress := netip.ParseAddr(server.Address)
-	switch {
-	case notAddress != nil && len(validation.IsDNS1123Subdomain(server.Address)) > 0:
-		found.reject(ReasonInvalidName, "%s.address %.80q is not a DNS name or an IP address: write the name of the authorization server.", field, spec.Address)
-	case spec.Port < 1 || spec.Port > 65535:
-		found.reject(ReasonInvalidPort, "%s.port is %d: write the port of the authorization server, 1 to 65535.", field, spec.Port)
-	default:
+	if isServer(field, server.Address, spec.Address, spec.Port, "authorization server", found) {
 		return server
 	}
 	server.Address, server.Port = "", 0

@@ -2,11 +2,8 @@ package ingest
 
 import (
 	"cmp"
-	"net/netip"
 	"strconv"
 	"strings"
-
-	"k8s.io/apimachinery/pkg/util/validation"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
@@ -27,12 +24,8 @@ func tracing(spec *configv1alpha2.TracingSpec, namespace string, found *problems
 	const field = "spec.observability.tracing"
 	address := cmp.Or(strings.ToLower(strings.TrimSuffix(spec.Address, ".")), "jaeger."+namespace+".svc.cluster.local")
 	port, path := cmp.Or(spec.Port, defaultTracingPort), cmp.Or(spec.Endpoint, defaultTracingPath)
-	_, notAddress := netip.ParseAddr(address)
 	switch {
-	case notAddress != nil && len(validation.IsDNS1123Subdomain(address)) > 0:
-		found.reject(ReasonInvalidName, "%s.address %.80q is not a DNS name or an IP address: write the name of the server that receives traces.", field, spec.Address)
-	case port < 1 || port > 65535:
-		found.reject(ReasonInvalidPort, "%s.port is %d: write the port of the server that receives traces, 1 to 65535.", field, port)
+	case !isServer(field, address, spec.Address, port, "server that receives traces", found):
 	case !strings.HasPrefix(path, "/") || strings.ContainsAny(path, " \t\r\n"):
 		found.reject(ReasonMalformed, "%s.endpoint %.80q is not a URL path: write one that begins with /, for example %s.", field, path, defaultTracingPath)
 	default:

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"fmt"
 	"net/netip"
+	"reflect"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -135,16 +136,30 @@ func TestSharedDestinations_BaseFollowsTheResources(t *testing.T) {
 	h.apply(append(entries, &catalog.Settings{Permissive: true})...)
 	client, _ := podsOf(entries)
 	n := h.connect(t, client).scope.Load()
+	kinds := []resource.Type{resource.Clusters, resource.Endpoints, resource.Listeners, resource.Routes}
+	refreshed := map[resource.Type]int{}
 	for i := range 200 {
 		name := fmt.Sprintf("s%d", i)
 		pod := meshtest.Pod("a", name, name, name, fmt.Sprintf("10.1.0.%d", i))
 		h.apply(pod, meshtest.Service("a", name, name, fmt.Sprintf("10.97.0.%d", i), 80, catalog.ProtocolHTTP), meshtest.Slice(meshtest.Name("a", name), pod))
-		for _, kind := range []resource.Type{resource.Clusters, resource.Endpoints, resource.Listeners, resource.Routes} {
+		for _, kind := range kinds {
 			l := n.shared
-			base, exact := n.Base(kind), l.newBase(kind)
-			if missing := exact.Differences(base); missing > delta.MaxExceptions(base) {
-				t.Fatalf("%s: after %d Services the base lacks %d versions", kind, i+1, missing)
+			base, changes := n.Base(kind), l.bases[kind].changes
+			if changes > delta.MaxExceptions(base) {
+				t.Fatalf("%s: after %d Services the base lacks %d changes", kind, i+1, changes)
 			}
+			if changes > 0 {
+				continue
+			}
+			refreshed[kind]++
+			if !reflect.DeepEqual(base, l.newBase(kind)) {
+				t.Fatalf("%s: after %d Services a new base differs from the resources", kind, i+1)
+			}
+		}
+	}
+	for _, kind := range kinds {
+		if refreshed[kind] < 5 {
+			t.Errorf("%s: the base was made again %d times for 200 Services", kind, refreshed[kind])
 		}
 	}
 }

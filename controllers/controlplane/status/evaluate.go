@@ -61,6 +61,21 @@ func EvaluateTarget(ctx context.Context, reader client.Reader, object *unstructu
 	return append(conditions, condition(ResolvedRefs, ReasonResolvedRefs, missing)), nil
 }
 
+// unresolvedRouteGroups returns the HTTPRouteGroups of a namespace that do not exist.
+func unresolvedRouteGroups(ctx context.Context, reader client.Reader, namespace string, groups []string) ([]ingest.Problem, error) {
+	var missing []ingest.Problem
+	for _, name := range groups {
+		problem, err := unresolvedRoute(ctx, reader, namespace, catalog.TargetRule{Kind: catalog.KindHTTPRouteGroup, Name: name})
+		if err != nil {
+			return nil, err
+		}
+		if problem != nil {
+			missing = append(missing, *problem)
+		}
+	}
+	return missing, nil
+}
+
 func unresolvedRoute(ctx context.Context, reader client.Reader, namespace string, rule catalog.TargetRule) (*ingest.Problem, error) {
 	kinds := map[catalog.Kind]schema.GroupVersionKind{
 		catalog.KindHTTPRouteGroup: traffic.HTTPRouteGroup,

@@ -2,7 +2,6 @@ package status
 
 import (
 	"context"
-	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -13,7 +12,6 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
-	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 // EvaluateEgress evaluates an Egress: its fields, the feature flag of the MeshConfig in namespace, conflicts with older Egresses, and the
@@ -24,14 +22,13 @@ func EvaluateEgress(namespace string, lookup HostLookup) Evaluate {
 		if policy == nil {
 			return []metav1.Condition{unusedCondition(problems)}, nil
 		}
-		config := &configv1alpha2.MeshConfig{}
-		if err := reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: names.MeshConfig}, config); client.IgnoreNotFound(err) != nil {
+		disabled, err := disabledFeature(ctx, reader, namespace, "Egress", "enableEgressPolicy", func(f configv1alpha2.FeatureFlags) bool {
+			return f.EnableEgressPolicy
+		})
+		if err != nil {
 			return nil, err
 		}
-		if !config.Spec.FeatureFlags.EnableEgressPolicy {
-			problems = append(problems, ingest.Problem{Reason: ReasonDisabled, Message: fmt.Sprintf(
-				"Egress objects have an effect only while spec.featureFlags.enableEgressPolicy of MeshConfig %s/%s is true: set it to true.", namespace, names.MeshConfig)})
-		}
+		problems = append(problems, disabled...)
 		others, err := listEntries(ctx, reader, traffic.Egress, policy.Name.Namespace, ingest.Egress)
 		if err != nil {
 			return nil, err
@@ -71,19 +68,11 @@ func unresolvedEgress(ctx context.Context, reader client.Reader, policy *catalog
 			missing = append(missing, notFound("ServiceAccount %s of spec.sources does not exist, so nothing is granted to it: create it, or correct the name.", source))
 		}
 	}
-	for _, name := range policy.RouteGroups {
-		problem, err := unresolvedRoute(ctx, reader, policy.Name.Namespace, catalog.TargetRule{Kind: catalog.KindHTTPRouteGroup, Name: name})
-		if err != nil {
-			return nil, err
-		}
-		if problem != nil {
-			missing = append(missing, *problem)
-		}
+	groups, err := unresolvedRouteGroups(ctx, reader, policy.Name.Namespace, policy.RouteGroups)
+	if missing = append(missing, groups...); err != nil || policy.Setting == "" {
+		return missing, err
 	}
-	if policy.Setting == "" {
-		return missing, nil
-	}
-	err := reader.Get(ctx, client.ObjectKey{Namespace: policy.Name.Namespace, Name: policy.Setting}, traffic.Object(traffic.UpstreamTrafficSetting))
+	err = reader.Get(ctx, client.ObjectKey{Namespace: policy.Name.Namespace, Name: policy.Setting}, traffic.Object(traffic.UpstreamTrafficSetting))
 	if apierrors.IsNotFound(err) {
 		return append(missing, notFound("UpstreamTrafficSetting %s/%s does not exist, so connections have no limits: create it, or correct the name.", policy.Name.Namespace, policy.Setting)), nil
 	}

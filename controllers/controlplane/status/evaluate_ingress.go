@@ -86,16 +86,8 @@ func unresolvedIngress(ctx context.Context, reader client.Reader, policy *catalo
 			missing = append(missing, notFound("Service %s of spec.sources does not exist, so its clients are not admitted: create it, or correct the name.", gateway))
 		}
 	}
-	for _, name := range policy.RouteGroups {
-		problem, err := unresolvedRoute(ctx, reader, policy.Name.Namespace, catalog.TargetRule{Kind: catalog.KindHTTPRouteGroup, Name: name})
-		if err != nil {
-			return nil, err
-		}
-		if problem != nil {
-			missing = append(missing, *problem)
-		}
-	}
-	return missing, nil
+	groups, err := unresolvedRouteGroups(ctx, reader, policy.Name.Namespace, policy.RouteGroups)
+	return append(missing, groups...), err
 }
 
 // hasTargetPort reports whether a Service may have a target port. The number of a named port depends on the pods.

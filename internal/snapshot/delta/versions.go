@@ -13,20 +13,6 @@ type Base struct{ versions map[string]resource.Version }
 // NewBase returns a Base. The map must not change afterwards.
 func NewBase(versions map[string]resource.Version) *Base { return &Base{versions} }
 
-// Differences returns how many names have another version in a base, or none. A nil base is empty.
-func (b *Base) Differences(other *Base) int {
-	if other == nil {
-		return len(b.versions)
-	}
-	count := 0
-	for name, version := range b.versions {
-		if inOther, ok := other.versions[name]; !ok || inOther != version {
-			count++
-		}
-	}
-	return count
-}
-
 // MaxExceptions returns how many names of a stream may differ from a base before a newer base saves memory. A nil base is empty.
 func MaxExceptions(b *Base) int {
 	const fixed, share = 4, 16

@@ -218,7 +218,7 @@ func TestEgressFollowsDNS(t *testing.T) {
 }
 
 // With egress for the whole mesh, policies only decide about the hosts that they name.
-func TestEgressPolicyBesidePassthrough(t *testing.T) {
+func TestEgressPolicyWithPassthrough(t *testing.T) {
 	a := newAbroad(t)
 	a.configure(t, true, httpTo(authz.EgressHost{Host: "api.example.com", HTTP: true, TLS: true}),
 		authz.EgressPort{Number: tlsPort, Hosts: []authz.EgressHost{{Host: "api.example.com", TLS: true}}})

@@ -71,7 +71,7 @@ func serveAuthorizer(t *testing.T, pod *pods.Pod) *authorizer {
 	return a
 }
 
-// A request needs both: a policy and the authorization server. Each denial can be told from the others by its response.
+// Policy and authorization server must both allow a request. The response to each denial is different.
 func TestExternalAuthorization(t *testing.T) {
 	s := newShop(t)
 	outside := s.network.Bare(t)
