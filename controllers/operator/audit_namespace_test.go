@@ -62,6 +62,7 @@ func TestAuditO4NamespaceThatCannotBeReadRemains(t *testing.T) {
 
 // A look at some kinds only deletes the objects of all others with the namespace.
 func TestAuditO4NamespaceWithForeignObjectRemains(t *testing.T) {
+	t.Parallel()
 	meta := func(mesh string) metav1.ObjectMeta { return inMeshNamespace(mesh, "mine") }
 	pod := corev1.PodTemplateSpec{Spec: corev1.PodSpec{
 		RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{{Name: "run", Image: "example/run:1"}},

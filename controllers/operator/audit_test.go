@@ -33,6 +33,7 @@ import (
 // A renewal that depends on the steps of an upgrade would not run in any of these states, and the first wait for a new certificate would
 // time out. A condition that is removed or rewritten in between is caught by the watch.
 func TestAuditO1CertificatesAreRenewedInEveryState(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name  string
 		enter func(*testing.T, *v1alpha1.Mesh)

@@ -159,6 +159,7 @@ func TestNewMeshWithAutoscalingStartsWithMinReplicas(t *testing.T) {
 
 // A rollback restores the replicas of the previous version and deletes the autoscalers of the failed one.
 func TestRollbackDeletesAutoscalersOfTheFailedVersion(t *testing.T) {
+	t.Parallel()
 	const name = "unscaled"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
 		fastUpgrades(spec)
@@ -179,6 +180,7 @@ func TestRollbackDeletesAutoscalersOfTheFailedVersion(t *testing.T) {
 }
 
 func TestSchedulingAndImagesReachThePods(t *testing.T) {
+	t.Parallel()
 	const name = "placed"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) { spec.ControlPlane = scheduled() })
 	for _, component := range []string{names.Controller, names.Injector} {

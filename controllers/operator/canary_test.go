@@ -143,6 +143,7 @@ func TestCanaryIsVerifiedAndPromoted(t *testing.T) {
 }
 
 func TestFailedCanaryAffectsOnlySelectedNamespaces(t *testing.T) {
+	t.Parallel()
 	const name, first, rest = "canaryill", "canaryill-first", "canaryill-rest"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
 		canaryIn(first)(spec)
@@ -283,6 +284,7 @@ func stopInEachStage(t *testing.T, prefix string) []*stoppedCanary {
 }
 
 func TestDeletionDuringCanary(t *testing.T) {
+	t.Parallel()
 	canaries := stopInEachStage(t, "gone")
 	for _, c := range canaries {
 		if err := cluster.client.Delete(t.Context(), c.mesh); err != nil {
@@ -359,6 +361,7 @@ func waitWebhooks(t *testing.T, mesh string, want int) {
 
 // Pods of the selected namespaces must start even if no injector of the canary is ready.
 func TestCanaryWebhookIsRemovedWithoutReadyInjector(t *testing.T) {
+	t.Parallel()
 	const name = "canarysilent"
 	mesh, m := haltedCanary(t, name)
 	waitWebhooks(t, name, 2)
@@ -380,6 +383,7 @@ func TestCanaryWebhookIsRemovedWithoutReadyInjector(t *testing.T) {
 }
 
 func TestVersionChangeDuringCanary(t *testing.T) {
+	t.Parallel()
 	returned, m := haltedCanary(t, "canaryleft")
 	onwards, n := haltedCanary(t, "canaryother")
 	// One mesh returns to the active version, and the other changes to a third version during the canary.
@@ -416,6 +420,7 @@ func TestPausedCanaryDoesNotProgress(t *testing.T) {
 }
 
 func TestCanaryWithoutNamespacesHalts(t *testing.T) {
+	t.Parallel()
 	const name, first = "canarynobody", "canarynobody-first"
 	mesh := readyMesh(t, name, canaryIn(first))
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(operatorVersion) })
@@ -429,6 +434,7 @@ func TestCanaryWithoutNamespacesHalts(t *testing.T) {
 }
 
 func TestVersionWithoutCanaryFlagsHalts(t *testing.T) {
+	t.Parallel()
 	const name = "canaryold"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) { canaryIn(name + "-first")(spec); spec.Version = ptr.To(operatorVersion) })
 	newCanaryWorkloads(t, name, map[string][]string{name + "-first": {"cart"}})
@@ -439,6 +445,7 @@ func TestVersionWithoutCanaryFlagsHalts(t *testing.T) {
 }
 
 func TestInvalidCanarySelectorIsRejected(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		edit func(*v1alpha1.UpgradeSpec)
 		want string

@@ -34,6 +34,7 @@ func authority(t *testing.T, mesh string) *corev1.Secret {
 }
 
 func TestExistingAuthorityIsUsed(t *testing.T) {
+	t.Parallel()
 	const name = "ownca"
 	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: meshNamespace(name)}})
 	own := authority(t, name)
@@ -52,6 +53,7 @@ func TestExistingAuthorityIsUsed(t *testing.T) {
 }
 
 func TestInvalidAuthorityIsReportedAndNotReplaced(t *testing.T) {
+	t.Parallel()
 	const name = "badca"
 	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: meshNamespace(name)}})
 	own := authority(t, name)
@@ -69,6 +71,7 @@ func TestInvalidAuthorityIsReportedAndNotReplaced(t *testing.T) {
 
 // After the root is replaced, the webhooks trust both roots, because their pods load the new certificate with a delay.
 func TestWebhooksTrustOldAndNewRoot(t *testing.T) {
+	t.Parallel()
 	const name = "newroot"
 	mesh := readyMesh(t, name, nil)
 	live := &corev1.Secret{ObjectMeta: inMeshNamespace(name, names.CABundleSecret)}
@@ -95,6 +98,7 @@ func TestWebhooksTrustOldAndNewRoot(t *testing.T) {
 }
 
 func TestInvalidServingCertificateIsReplaced(t *testing.T) {
+	t.Parallel()
 	const name = "badcert"
 	mesh := readyMesh(t, name, nil)
 	serving := &corev1.Secret{ObjectMeta: inMeshNamespace(name, secrets.ValidatorCert)}
@@ -114,6 +118,7 @@ func TestInvalidServingCertificateIsReplaced(t *testing.T) {
 }
 
 func TestTrustFollowsTheNamespaceLabel(t *testing.T) {
+	t.Parallel()
 	const name = "member"
 	mesh := readyMesh(t, name, nil)
 	shop := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "member-shop", Labels: map[string]string{names.MonitoredByLabel: name}}}

@@ -11,6 +11,7 @@ import (
 
 // TestSkippedVersionIsRejected checks that an unsupported step is rejected in both directions, before the mesh changes.
 func TestSkippedVersionIsRejected(t *testing.T) {
+	t.Parallel()
 	const name = "leaping"
 	mesh := readyMesh(t, name, fastUpgrades)
 	change(t, mesh, func(m *v1alpha1.Mesh) { m.Spec.Version = ptr.To(distantVersion) })
@@ -35,6 +36,7 @@ func TestSkippedVersionIsRejected(t *testing.T) {
 
 // TestVersionThatCannotServeSidecarsIsRejected checks a version without support for the bootstrap of an existing sidecar.
 func TestVersionThatCannotServeSidecarsIsRejected(t *testing.T) {
+	t.Parallel()
 	const name = "leftover"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
 		fastUpgrades(spec)

@@ -211,6 +211,7 @@ func TestComponentWithKindDefinedLater(t *testing.T) {
 
 // TestFailedComponentDoesNotBlockOthers: the mesh and its other components are ready although one component fails.
 func TestFailedComponentDoesNotBlockOthers(t *testing.T) {
+	t.Parallel()
 	mesh := readyMesh(t, brokenMesh, nil)
 	condition := waitCondition(t, mesh, v1alpha1.ConditionComponentsReady, metav1.ConditionFalse, v1alpha1.ReasonComponentFailed)
 	assertContains(t, condition.Message, "broken", "nothing to render")

@@ -30,6 +30,7 @@ func waitRecreated(t *testing.T, object client.Object, before types.UID) {
 
 // Deleting a MeshRevision does not change the control plane. The recreated one takes it over.
 func TestDeletedRevisionKeepsTheControlPlane(t *testing.T) {
+	t.Parallel()
 	const name = "norevision"
 	mesh := readyMesh(t, name, nil)
 	revision := &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "norevision-v0-1-0"}}
@@ -77,6 +78,7 @@ func TestDeletedObjectsAreRecreated(t *testing.T) {
 
 // The operator restores the replicas of the injector.
 func TestInjectorScaledToZeroIsRepaired(t *testing.T) {
+	t.Parallel()
 	const name = "scaled"
 	readyMesh(t, name, nil)
 	injector := &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Injector)}
@@ -92,6 +94,7 @@ func TestInjectorScaledToZeroIsRepaired(t *testing.T) {
 // The webhooks are deleted as soon as the namespace of the mesh is deleted, although sidecars exist. Otherwise new pods would wait for
 // missing servers. The mesh can be removed without its namespace.
 func TestDeletedMeshNamespaceRemovesWebhooks(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name    string
 		removed bool

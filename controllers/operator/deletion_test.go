@@ -18,6 +18,7 @@ import (
 )
 
 func TestDeletionWaitsForSidecarsThenDeletesEverything(t *testing.T) {
+	t.Parallel()
 	const name = "leaving"
 	mesh := readyMesh(t, name, deleteNamespace)
 	allowNamespaceRead(t, name)
@@ -86,6 +87,7 @@ func podWithSidecar(t *testing.T, namespace, revision string) *corev1.Pod {
 
 // A sidecar of one mesh does not block the deletion of another mesh.
 func TestDeletionDoesNotWaitForOtherMeshes(t *testing.T) {
+	t.Parallel()
 	const name = "alone"
 	mesh := readyMesh(t, name, nil)
 	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "alone-other"}})

@@ -88,6 +88,7 @@ func TestDriftOfAnnotatedObjectsIsIgnored(t *testing.T) {
 
 // A Deployment with ignored drift is not updated, so the upgrade waits for it.
 func TestIgnoredDeploymentBlocksUpgrade(t *testing.T) {
+	t.Parallel()
 	const name = "stubborn"
 	mesh := readyMesh(t, name, fastUpgrades)
 	waitHistory(t, mesh, v1alpha1.ResultSucceeded, "", olderVersion)

@@ -18,6 +18,7 @@ import (
 )
 
 func TestDriftIsRepaired(t *testing.T) {
+	t.Parallel()
 	const name = "drift"
 	mesh := readyMesh(t, name, nil)
 
@@ -122,6 +123,7 @@ func containsAll(text string, words []string) bool {
 
 // Events of one object are added up, and show the text of the first. A deleted object looks like one that never existed.
 func TestAuditU9EachDriftHasItsEvent(t *testing.T) {
+	t.Parallel()
 	const name = "auditu9"
 	readyMesh(t, name, nil)
 	deployment := &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Injector)}
@@ -137,6 +139,7 @@ func TestAuditU9EachDriftHasItsEvent(t *testing.T) {
 
 // Pods with the tokens of a deleted ServiceAccount are refused by the API server until they are replaced.
 func TestAuditU1RecreatedAccountReplacesThePods(t *testing.T) {
+	t.Parallel()
 	const name = "auditu1"
 	readyMesh(t, name, nil)
 	for _, component := range []string{names.Controller, names.Injector} {

@@ -67,6 +67,7 @@ func waitGateway(t *testing.T, mesh *v1alpha1.Mesh, status metav1.ConditionStatu
 // The certificate of the ingress gateway is kept in the Secret that the MeshConfig names, follows a rotation, and is deleted with its
 // declaration.
 func TestIngressGatewayCertificateIsKept(t *testing.T) {
+	t.Parallel()
 	const mesh, name = "gateway", "osm-contour-envoy.gateway-ingress.cluster.local"
 	m := readyMesh(t, mesh, nil)
 	secret := &corev1.Secret{ObjectMeta: inMeshNamespace(mesh, names.ContourCertSecret)}
@@ -104,6 +105,7 @@ func TestIngressGatewayCertificateIsKept(t *testing.T) {
 // A declaration that would take the identity of a workload or of the control plane, or the Secret of somebody else, is refused. The mesh
 // stays ready.
 func TestThreat3IngressGatewayTakesNoOtherIdentity(t *testing.T) {
+	t.Parallel()
 	const mesh = "gatewaybad"
 	m := readyMesh(t, mesh, nil)
 	shop := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "gatewaybad-shop", Labels: map[string]string{names.MonitoredByLabel: mesh}}}

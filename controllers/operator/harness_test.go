@@ -69,6 +69,10 @@ var cluster struct {
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	// Most tests wait for intervals of the operator, so they run side by side on any number of cores.
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		panic(err)
+	}
 	code, err := runSuite(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -85,6 +89,11 @@ func runSuite(m *testing.M) (int, error) {
 	environment := &envtest.Environment{CRDDirectoryPaths: []string{filepath.Join("..", "..", "config", "crd", "bases")}, ErrorIfCRDPathMissing: true}
 	// The default range has 254 addresses. All tests together create more Services.
 	environment.ControlPlane.GetAPIServer().Configure().Set("service-cluster-ip-range", "10.96.0.0/16")
+	// Each write of a role or binding reads all of them for the check against escalation. The watch cache delays such reads by up to 100 ms.
+	environment.ControlPlane.GetAPIServer().Configure().Set("watch-cache-sizes", strings.Join([]string{
+		"roles.rbac.authorization.k8s.io#0", "clusterroles.rbac.authorization.k8s.io#0",
+		"rolebindings.rbac.authorization.k8s.io#0", "clusterrolebindings.rbac.authorization.k8s.io#0",
+	}, ","))
 	cfg, err := environment.Start()
 	if err != nil {
 		return 1, fmt.Errorf("the API server does not start: %w", err)

@@ -95,6 +95,7 @@ func checkWebhookTrust(t *testing.T, mesh string, injection *admissionv1.Mutatin
 }
 
 func TestReplicasAndKeysReachTheDeployment(t *testing.T) {
+	t.Parallel()
 	const name = "shape"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
 		spec.ControlPlane = replicas(3)
@@ -134,6 +135,7 @@ func TestReplicasAndKeysReachTheDeployment(t *testing.T) {
 }
 
 func TestImagePullFailureIsReported(t *testing.T) {
+	t.Parallel()
 	const name = "trouble"
 	mesh := newMesh(t, name, nil)
 	waitFor(t, &appsv1.Deployment{ObjectMeta: inMeshNamespace(name, names.Injector)}, func(*appsv1.Deployment) error { return nil })

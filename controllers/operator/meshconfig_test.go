@@ -15,6 +15,7 @@ import (
 )
 
 func TestNewMeshConfigHasPresetsAndDeniesTraffic(t *testing.T) {
+	t.Parallel()
 	const name = "presets"
 	readyMesh(t, name, nil)
 	live := meshConfig(name)
@@ -86,6 +87,7 @@ func TestUndeclaredFieldsBelongToUsers(t *testing.T) {
 
 // A deleted MeshConfig is recreated with the presets and the declared fields.
 func TestDeletedMeshConfigIsRecreated(t *testing.T) {
+	t.Parallel()
 	const name = "regrown"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) { spec.Traffic = &v1alpha1.TrafficSpec{Permissive: ptr.To(true)} })
 	live := meshConfig(name)
@@ -105,6 +107,7 @@ func TestDeletedMeshConfigIsRecreated(t *testing.T) {
 
 // A MeshConfig that is created with defaults loses the settings of users.
 func TestAuditU3DeletedMeshConfigIsRestored(t *testing.T) {
+	t.Parallel()
 	const name = "auditu3"
 	mesh := readyMesh(t, name, nil)
 	live := meshConfig(name)
@@ -160,6 +163,7 @@ func TestExistingMeshConfigIsAdoptedUnchanged(t *testing.T) {
 }
 
 func TestUnsupportedFieldsAreReported(t *testing.T) {
+	t.Parallel()
 	const name = "unread"
 	mesh := readyMesh(t, name, nil)
 	waitCondition(t, mesh, v1alpha1.ConditionConfigurationAccepted, metav1.ConditionTrue, v1alpha1.ReasonAccepted)

@@ -20,6 +20,7 @@ import (
 
 // Each mesh has its own certificate authority and cluster-scoped objects, and can be deleted alone.
 func TestMeshesShareNoObjects(t *testing.T) {
+	t.Parallel()
 	one := readyMesh(t, "apart", nil)
 	two := readyMesh(t, "apart-too", nil)
 	authorities := map[string]bool{}
@@ -57,11 +58,13 @@ func TestMeshesShareNoObjects(t *testing.T) {
 
 // The sidecars of a mesh with the name of a revision would count as those of another mesh.
 func TestNameOfARevisionIsRejected(t *testing.T) {
+	t.Parallel()
 	c := waitCondition(t, newMesh(t, "likeness-v0-1-0", nil), v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonInvalidSpec)
 	assertContains(t, c.Message, "likeness-v0-1-0", "a revision of the mesh likeness", "create it again under another name")
 }
 
 func TestNamespaceOfAnotherMeshIsRejected(t *testing.T) {
+	t.Parallel()
 	const name = "lodger"
 	inside := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: meshNamespace(name), Labels: map[string]string{names.MonitoredByLabel: "landlord"}}}
 	create(t, inside)
@@ -79,6 +82,7 @@ func TestNamespaceOfAnotherMeshIsRejected(t *testing.T) {
 }
 
 func TestNameOfARunningOSMIsRejected(t *testing.T) {
+	t.Parallel()
 	const name = "doppelganger"
 	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "doppelganger-elsewhere"}})
 	labels := map[string]string{names.AppLabel: names.Controller}
@@ -99,6 +103,7 @@ func TestNameOfARunningOSMIsRejected(t *testing.T) {
 }
 
 func TestSharedAuthorityIsReported(t *testing.T) {
+	t.Parallel()
 	readyMesh(t, "original", nil)
 	secret := &corev1.Secret{ObjectMeta: inMeshNamespace("original", names.CABundleSecret)}
 	get(t, secret)
@@ -111,6 +116,7 @@ func TestSharedAuthorityIsReported(t *testing.T) {
 
 // The pods of a namespace that moves to another mesh belong to the new mesh.
 func TestNamespaceMovesToAnotherMesh(t *testing.T) {
+	t.Parallel()
 	from, to := readyMesh(t, "giving", fastUpgradesNow), readyMesh(t, "taking", fastUpgradesNow)
 	s := newWorkloads(t, "giving", "cart")
 	s.wait("giving-v0-1-0", 1)

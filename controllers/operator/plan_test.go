@@ -241,6 +241,7 @@ func TestUnchangedPlanIsNotWritten(t *testing.T) {
 }
 
 func TestPlanReportsProblems(t *testing.T) {
+	t.Parallel()
 	const name = "planbad"
 	mesh := newMesh(t, name, func(spec *v1alpha1.MeshSpec) {
 		spec.Mode, spec.Version = ptr.To(v1alpha1.ModePlan), ptr.To("v9.9.9")
@@ -282,6 +283,7 @@ func TestPlanOfCanaryUpgrade(t *testing.T) {
 
 // The plan contains the sidecar configuration that is compiled from the policies of the cluster.
 func TestPlanOfSidecarConfiguration(t *testing.T) {
+	t.Parallel()
 	const name, shop = "plantell", "plantell-shop"
 	mesh := readyMesh(t, name, nil)
 	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: shop}})

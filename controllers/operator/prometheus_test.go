@@ -69,6 +69,7 @@ func withPrometheus(address string, query *string) func(*v1alpha1.MeshSpec) {
 
 // Prometheus can measure failures that load reports of sidecars do not contain.
 func TestPrometheusErrorRateCausesRollback(t *testing.T) {
+	t.Parallel()
 	const name = "measured"
 	m := &metrics{now: "0.3", before: "0.25"}
 	address := serveMetrics(t, m)
@@ -101,6 +102,7 @@ func TestPrometheusErrorRateCausesRollback(t *testing.T) {
 
 // An unreachable Prometheus blocks an upgrade, and fails it at the timeout.
 func TestUnreachablePrometheusFailsTheGate(t *testing.T) {
+	t.Parallel()
 	// No test listens on this port.
 	const gone = "http://127.0.0.1:9"
 	const name = "blind"

@@ -13,6 +13,7 @@ import (
 )
 
 func TestUnknownVersionStallsAndListsKnownVersions(t *testing.T) {
+	t.Parallel()
 	mesh := newMesh(t, "unknown", func(spec *v1alpha1.MeshSpec) { spec.Version = ptr.To("v99.0.0") })
 	c := waitCondition(t, mesh, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonUnknownVersion)
 	assertContains(t, c.Message, "spec.version", "v99.0.0", operatorVersion)
@@ -28,6 +29,7 @@ func TestUnknownVersionStallsAndListsKnownVersions(t *testing.T) {
 }
 
 func TestOlderMeshKeepsTheNamespace(t *testing.T) {
+	t.Parallel()
 	first := readyMesh(t, "claim", nil)
 	second := newMesh(t, "claimtoo", func(spec *v1alpha1.MeshSpec) { spec.Namespace = ptr.To(meshNamespace("claim")) })
 	c := waitCondition(t, second, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonNamespaceClaimed)
@@ -46,6 +48,7 @@ func TestOlderMeshKeepsTheNamespace(t *testing.T) {
 }
 
 func TestRunningOSMIsNotReplaced(t *testing.T) {
+	t.Parallel()
 	const name = "foreign"
 	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: meshNamespace(name)}})
 	labels := map[string]string{names.AppLabel: names.Controller}
@@ -70,6 +73,7 @@ func TestRunningOSMIsNotReplaced(t *testing.T) {
 }
 
 func TestOperatorNamespaceIsRejected(t *testing.T) {
+	t.Parallel()
 	mesh := newMesh(t, "squatter", func(spec *v1alpha1.MeshSpec) { spec.Namespace = ptr.To("osm-operator-system") })
 	c := waitCondition(t, mesh, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonInvalidSpec)
 	assertContains(t, c.Message, "osm-operator-system", "where the operator runs")

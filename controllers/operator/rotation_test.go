@@ -118,6 +118,7 @@ func TestAuditS16ReplacedAuthorityBecomesARotation(t *testing.T) {
 
 // The old authority is put back while the new one is being distributed.
 func TestRotationGoesBack(t *testing.T) {
+	t.Parallel()
 	const name = "rotateback"
 	mesh := readyMesh(t, name, nil)
 	old := activeRoot(t, name)
@@ -135,6 +136,7 @@ func TestRotationGoesBack(t *testing.T) {
 
 // Nobody can be asked under an authority that has expired, and nothing works that could break.
 func TestThreat44ExpiredAuthorityIsReplacedWithoutProof(t *testing.T) {
+	t.Parallel()
 	const name = "rotateexpired"
 	mesh := readyMesh(t, name, nil)
 	cluster.health.lag(meshNamespace(name), "shop/stopped")
@@ -158,6 +160,7 @@ func TestThreat44ExpiredAuthorityIsReplacedWithoutProof(t *testing.T) {
 
 // A new value of rotateRoot makes a new root. The previous value goes back to the previous root while the rotation is in progress.
 func TestRootIsRotatedByDeclaration(t *testing.T) {
+	t.Parallel()
 	const name = "rotateroot"
 	mesh := readyMesh(t, name, nil)
 	declare := func(value *string) {

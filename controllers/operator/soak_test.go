@@ -14,6 +14,7 @@ import (
 
 // A control plane that is unreachable for less than the timeout does not cause a rollback, however long the soak takes.
 func TestShortUnhealthyTimeDuringSoakIsTolerated(t *testing.T) {
+	t.Parallel()
 	const name = "soaking"
 	timeout := 10 * time.Second
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {

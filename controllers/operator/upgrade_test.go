@@ -48,6 +48,7 @@ func waitHistory(t *testing.T, mesh *v1alpha1.Mesh, result v1alpha1.UpgradeResul
 }
 
 func TestUpgradeRestartsWorkloadsAndRecordsHistory(t *testing.T) {
+	t.Parallel()
 	const name = "waves"
 	mesh := readyMesh(t, name, fastUpgrades)
 	waitHistory(t, mesh, v1alpha1.ResultSucceeded, "", olderVersion)
@@ -75,6 +76,7 @@ func TestUpgradeRestartsWorkloadsAndRecordsHistory(t *testing.T) {
 }
 
 func TestRejectedConfigurationCausesRollback(t *testing.T) {
+	t.Parallel()
 	const name = "rejected"
 	mesh := readyMesh(t, name, fastUpgrades)
 	s := newWorkloads(t, name, "cart")
@@ -106,6 +108,7 @@ func TestRejectedConfigurationCausesRollback(t *testing.T) {
 }
 
 func TestLateFailureRollsWorkloadsBack(t *testing.T) {
+	t.Parallel()
 	const name = "late"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
 		fastUpgrades(spec)
@@ -127,6 +130,7 @@ func TestLateFailureRollsWorkloadsBack(t *testing.T) {
 }
 
 func TestManualRollbackHaltsFailedUpgrade(t *testing.T) {
+	t.Parallel()
 	const name = "halting"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
 		fastUpgrades(spec)
@@ -146,6 +150,7 @@ func TestManualRollbackHaltsFailedUpgrade(t *testing.T) {
 }
 
 func TestManualRestartPolicyRestartsNothing(t *testing.T) {
+	t.Parallel()
 	const name = "byhand"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) {
 		fastUpgrades(spec)
@@ -181,6 +186,7 @@ func TestPausedMeshIsNotChanged(t *testing.T) {
 }
 
 func TestDowngradeToVersionWithoutLoadReports(t *testing.T) {
+	t.Parallel()
 	const name = "back"
 	mesh := readyMesh(t, name, func(spec *v1alpha1.MeshSpec) { fastUpgrades(spec); spec.Version = ptr.To(operatorVersion) })
 	s := newWorkloads(t, name, "cart")

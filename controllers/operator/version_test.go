@@ -15,6 +15,7 @@ import (
 
 // The revision of a new version takes over the objects before the old revision is deleted, so no object is deleted.
 func TestNewRevisionTakesOverBeforeTheOldOneIsDeleted(t *testing.T) {
+	t.Parallel()
 	const name = "moving"
 	mesh := readyMesh(t, name, fastUpgrades)
 	old := &v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: "moving-v0-0-9"}}

@@ -1,0 +1,102 @@
+package dashboards
+
+func overview() Dashboard {
+	const m = `{mesh="$mesh"}`
+	const by = "destination_namespace, destination_service"
+	const service = "{{destination_namespace}}/{{destination_service}}"
+	rate := func(metric, matchers, by string) string {
+		return "sum by (" + by + ") (rate(" + metric + matchers + "[$__rate_interval]))"
+	}
+	return Dashboard{
+		File: "osm-mesh-overview", UID: "OSMMeshOverview", Title: "OSM Mesh Overview", Folder: DataPlane,
+		Description: "The whole mesh on one page. Clients measure requests; servers measure denials.",
+		Variables:   []Variable{meshVariable},
+		Rows: []Row{{Title: "Mesh", Panels: []Panel{
+			number("Connected sidecars", Count, "sum(osm_proxy_connect_count"+m+")"),
+			number("Namespaces", Count, "max(osm_resource_namespace_count"+m+")"),
+			number("Requests", PerSecond, "sum(rate(osm_request_total"+m+"[$__rate_interval]))"),
+			number("Success", Ratio, `sum(rate(osm_request_total{mesh="$mesh", response_code!~"5.."}[$__rate_interval])) / sum(rate(osm_request_total`+m+"[$__rate_interval]))"),
+			number("Withheld policies", Count, "max(osm_policy_withheld_count"+m+")"),
+		}}, {Title: "Services", Panels: []Panel{
+			lines("Requests", PerSecond, rate("osm_request_total", m, by), service),
+			failures("Failed requests", "Status 500 and more.", PerSecond, rate("osm_request_total", `{mesh="$mesh", response_code=~"5.."}`, by), service),
+			lines("Latency (p99)", Milliseconds, "histogram_quantile(0.99, "+rate("osm_request_duration_ms_bucket", m, "le, "+by)+")", service),
+			{Title: "Data", Unit: BytesPerSecond, Queries: []Query{
+				{Expr: "sum(rate(osm_request_bytes_total" + m + "[$__rate_interval]))", Legend: "requests"},
+				{Expr: "sum(rate(osm_response_bytes_total" + m + "[$__rate_interval]))", Legend: "responses"},
+			}},
+		}}, {Title: "TCP", Panels: []Panel{
+			lines("Opened connections", PerSecond, rate("osm_tcp_connections_opened_total", m, by), service),
+			{Title: "Data of closed connections", Unit: BytesPerSecond, Queries: []Query{
+				{Expr: "sum(rate(osm_tcp_request_bytes_total" + m + "[$__rate_interval]))", Legend: "requests"},
+				{Expr: "sum(rate(osm_tcp_response_bytes_total" + m + "[$__rate_interval]))", Legend: "responses"},
+			}},
+		}}, {Title: "Edges", Panels: []Panel{{
+			Title: "Who calls whom", Kind: Table, Unit: PerSecond,
+			Queries: []Query{{Expr: rate("osm_request_total", m, "source_namespace, source_name, "+by+", response_code") + " > 0"}},
+		}}}},
+	}
+}
+
+func verdicts() Dashboard {
+	const m = `{mesh="$mesh"}`
+	const by = "destination_namespace, destination_service"
+	return Dashboard{
+		File: "osm-policy-verdicts", UID: "OSMPolicyVerdicts", Title: "OSM Policy Verdicts", Folder: DataPlane,
+		Description: "What policies allow and deny, as the sidecars of servers count it.",
+		Variables:   []Variable{meshVariable},
+		Rows: []Row{{Title: "HTTP", Panels: []Panel{
+			lines("Verdicts", PerSecond, "sum by (verdict) (rate(osm_inbound_request_total"+m+"[$__rate_interval]))", "{{verdict}}"),
+			failures("Denied requests", "", PerSecond, `sum by (`+by+`) (rate(osm_inbound_request_total{mesh="$mesh", verdict="denied"}[$__rate_interval]))`,
+				"{{destination_namespace}}/{{destination_service}}"),
+			{
+				Title: "Denied clients", Kind: Table, Unit: PerSecond, Exceptional: true,
+				Queries: []Query{{Expr: `sum by (source_identity, ` + by + `) (rate(osm_inbound_request_total{mesh="$mesh", verdict="denied"}[$__rate_interval])) > 0`}},
+			},
+		}}, {Title: "TCP", Panels: []Panel{
+			failures("Closed connections by verdict", "TCP connections count when they end.", PerSecond,
+				"sum by (verdict) (rate(osm_inbound_tcp_connections_closed_total"+m+"[$__rate_interval]))", "{{verdict}}"),
+			failures("Connections without any permission", "Their clients cannot send a request.", PerSecond,
+				"sum by (source_identity, destination_namespace, destination_name) (rate(osm_inbound_connections_denied_total"+m+"[$__rate_interval]))",
+				"{{source_identity}} to {{destination_namespace}}/{{destination_name}}"),
+		}}, {Title: "Policies", Panels: []Panel{
+			number("Withheld policies", Count, "max(osm_policy_withheld_count"+m+")"),
+			failures("Quarantined policies", "Sidecars rejected the configuration that results from them.", Count,
+				"sum by (kind) (increase(osm_policy_rejected_count"+m+"[$__rate_interval]))", "{{kind}}"),
+			failures("Refused at admission", "", PerSecond,
+				`sum by (kind) (rate(osm_admission_webhook_response_total{mesh="$mesh", success="false"}[$__rate_interval]))`, "{{kind}}"),
+		}}},
+	}
+}
+
+func dataPlanePerformance() Dashboard {
+	const sidecars = `{namespace="$namespace", pod=~"$pod"}`
+	const containers = `{namespace="$namespace", pod=~"$pod", container=~"$container", container!=""`
+	fromNodes := func(title string, unit Unit, expr string) Panel {
+		return failures(title, "Needs a Prometheus that scrapes cAdvisor of the nodes.", unit, expr, "{{pod}}/{{container}}")
+	}
+	const cpu, memory = "container_cpu_usage_seconds_total", "container_memory_rss"
+	rate := func(matchers string) string {
+		return "sum by (pod, container) (rate(" + cpu + matchers + "[$__rate_interval]))"
+	}
+	return Dashboard{
+		File: "osm-data-plane-performance", UID: "OSMDataPlanePerformanceMetrics", Title: "OSM Data Plane Performance Metrics", Folder: DataPlane,
+		Description: "CPU and memory of sidecars and applications.",
+		Variables: []Variable{
+			{Name: "namespace", Label: "namespace", Selector: "envoy_server_live"},
+			{Name: "pod", Label: "pod", Selector: `envoy_server_live{namespace="$namespace"}`, All: true},
+			{Name: "container", Label: "container", Selector: `container_memory_rss{namespace="$namespace", pod=~"$pod"}`, All: true},
+		},
+		Rows: []Row{{Title: "Sidecars, as they report it", Panels: []Panel{
+			lines("Envoy: memory of the process", Bytes, "max by (pod) (envoy_server_memory_physical_size"+sidecars+")", "{{pod}}"),
+			lines("Envoy: allocated memory", Bytes, "max by (pod) (envoy_server_memory_allocated"+sidecars+")", "{{pod}}"),
+			lines("Envoy: connections", Count, "max by (pod) (envoy_server_total_connections"+sidecars+")", "{{pod}}"),
+			lines("Envoy: workers", Count, "max by (pod) (envoy_server_concurrency"+sidecars+")", "{{pod}}"),
+		}}, {Title: "Containers", Panels: []Panel{
+			fromNodes("Envoy CPU usage", Cores, rate(`{namespace="$namespace", pod=~"$pod", container="envoy"}`)),
+			fromNodes("Envoy RSS usage", Bytes, "sum by (pod, container) ("+memory+`{namespace="$namespace", pod=~"$pod", container="envoy"})`),
+			fromNodes("Container CPU usage", Cores, rate(containers+"}")),
+			fromNodes("Container RSS usage", Bytes, "sum by (pod, container) ("+memory+containers+"})"),
+		}}},
+	}
+}
