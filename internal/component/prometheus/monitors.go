@@ -45,7 +45,7 @@ func (Monitors) Render(inputs component.Inputs) ([]*unstructured.Unstructured, e
 	if err != nil {
 		return nil, err
 	}
-	return labelled(inputs, controllerMonitor(inputs), injectorMonitor(inputs), sidecarMonitor(inputs), rule)
+	return component.Labelled(inputs, controllerMonitor(inputs), injectorMonitor(inputs), sidecarMonitor(inputs), rule)
 }
 
 // Health implements component.Component. The prometheus-operator reports problems in Events of these objects.
