@@ -40,6 +40,7 @@ const completeMesh = `
     prometheus:
       mode: Managed
       managed: {image: "example.com/prometheus:v3", retention: 48h, storage: 10Gi, storageClassName: fast, resources: {limits: {memory: 1Gi}}}
+    grafana: {mode: Managed, managed: {image: "example.com/grafana:v12", resources: {limits: {memory: 256Mi}}}}
   certificates: {trustDomain: mesh.example.com, serviceCertificateDuration: 1h30m, key: {algorithm: RSA, size: 3072}, rotateRoot: 2026-11}
 `
 
@@ -71,6 +72,9 @@ func testMesh(t *testing.T, c client.Client) {
 		{"a CPU limit implies a CPU request", controller("{autoscaling: {maxReplicas: 3}, resources: {limits: {cpu: 1}}}"), ""},
 		{"the same pull secret twice", mesh("osm", "{controlPlane: {imagePullSecrets: [{name: a}, {name: a}]}}"), "Duplicate value"},
 		{"an image without a name", mesh("osm", "{controlPlane: {images: {controller: ''}}}"), "spec.controlPlane.images.controller"},
+		{"a Grafana without a Prometheus", mesh("osm", "{observability: {grafana: {mode: Managed}}}"), "set spec.observability.prometheus.mode to Managed"},
+		{"settings of a Grafana that nobody runs", mesh("osm", "{observability: {grafana: {managed: {image: x}}}}"), "set mode to Managed"},
+		{"an instance selector without a grafana-operator", mesh("osm", "{observability: {grafana: {mode: ConfigMaps, instanceSelector: {}}}}"), "set mode to Operator"},
 		{"an existing Prometheus without an address", mesh("osm", "{observability: {prometheus: {mode: Existing}}}"), "set spec.observability.prometheus.address"},
 		{"the address of a managed Prometheus", mesh("osm", "{observability: {prometheus: {mode: Managed, address: 'http://p:9090'}}}"), "set mode to Existing or Operator"},
 		{"an address with a password", mesh("osm", "{observability: {prometheus: {mode: Existing, address: 'http://u:p@p:9090'}}}"), "is not the address of a Prometheus server"},

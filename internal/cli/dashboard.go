@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/internal/component/grafana"
 	"github.com/openservicemesh/osm-operator/internal/component/prometheus"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
@@ -29,8 +30,8 @@ type dashboardPage struct {
 // dashboardPages are the pages by argument. The labels and ports are those of OSM's chart.
 var dashboardPages = map[string]dashboardPage{
 	"grafana": {
-		"Grafana", "osm-grafana", 3000,
-		"this version of the operator does not deploy it: deploy Grafana with the pod label app=osm-grafana in namespace %s, and enable metrics with `osm metrics enable`",
+		"Grafana", grafana.Name, grafana.Port,
+		"the Mesh does not run one in namespace %s: set spec.observability.grafana.mode to Managed",
 	},
 	"prometheus": {
 		"Prometheus", prometheus.Name, prometheus.Port,
@@ -50,8 +51,8 @@ func (a *app) dashboardCommand() *cobra.Command {
 		Use:   "dashboard [grafana|prometheus|jaeger]",
 		Short: "Open the Grafana, Prometheus or Jaeger of a mesh",
 		Long: `Forward a local port to the Grafana, Prometheus or Jaeger of a mesh and open it in a browser, until interrupted. The default is Grafana.
-The program must run in the mesh's namespace, as a pod with the label app=osm-grafana, app=osm-prometheus or app=jaeger. Of these, this version of
-the operator deploys Prometheus; deploy your own Grafana and Jaeger.`,
+The program must run in the mesh's namespace, as a pod with the label app=osm-grafana, app=osm-prometheus or app=jaeger. The Mesh
+runs Prometheus and Grafana if spec.observability selects the mode Managed; deploy your own Jaeger.`,
 		Example: `  osm dashboard
   osm dashboard prometheus -p 9090 -b=false`,
 		ValidArgs: slices.Sorted(maps.Keys(dashboardPages)),
@@ -74,6 +75,7 @@ the operator deploys Prometheus; deploy your own Grafana and Jaeger.`,
 		}
 		return a.dashboard(ctx, meshName, page, int(local), browser)
 	})
+	cmd.AddCommand(a.dashboardExportCommand())
 	a.addMeshName(cmd, &meshName, "")
 	cmd.Flags().Uint16VarP(&local, "local-port", "p", 0, "local port; 0 selects a free port (default: the port of the page)")
 	cmd.Flags().Uint16VarP(&remote, "remote-port", "r", 0, "port of the pod (default: 3000 for Grafana, 7070 for Prometheus, 16686 for Jaeger)")

@@ -104,7 +104,7 @@ func TestDashboardsAreComplete(t *testing.T) {
 			if !strings.Contains(text.String(), `"$`+v.Name+`"`) && !strings.Contains(text.String(), `$`+v.Name+`|`) && !strings.Contains(text.String(), `|$`+v.Name) {
 				t.Errorf("%s: nothing uses $%s", d.File, v.Name)
 			}
-			if found := regexp.MustCompile(`(=~?)"\$` + v.Name + `"`).FindAllStringSubmatch(text.String(), -1); slices.ContainsFunc(found, func(m []string) bool { return m[1] != operator }) {
+			if found := regexp.MustCompile(`(=~?)"\$`+v.Name+`"`).FindAllStringSubmatch(text.String(), -1); slices.ContainsFunc(found, func(m []string) bool { return m[1] != operator }) {
 				t.Errorf("%s: $%s needs %s", d.File, v.Name, operator)
 			}
 		}

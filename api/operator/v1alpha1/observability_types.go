@@ -7,20 +7,25 @@ import (
 )
 
 // ObservabilitySpec configures what shows the state of the mesh. Traffic, pushes and certificates do not depend on it.
+// +kubebuilder:validation:XValidation:rule="(has(self.grafana) && has(self.grafana.mode) && self.grafana.mode == 'Managed') ? (has(self.prometheus) && has(self.prometheus.mode) && (self.prometheus.mode == 'Managed' || has(self.prometheus.address))) : true",message="spec.observability.grafana.mode is Managed without a Prometheus: set spec.observability.prometheus.mode to Managed, or to Existing with an address"
 type ObservabilitySpec struct {
 	// prometheus configures the Prometheus server of the mesh.
 	// +optional
 	Prometheus *PrometheusComponent `json:"prometheus,omitempty"`
+
+	// grafana configures where the dashboards of the mesh are.
+	// +optional
+	Grafana *GrafanaComponent `json:"grafana,omitempty"`
 }
 
 // PrometheusMode is who runs the Prometheus server of a mesh.
-// +kubebuilder:validation:Enum=Off;Managed;Operator;Existing
+// +kubebuilder:validation:Enum=Disabled;Managed;Operator;Existing
 type PrometheusMode string
 
 // The modes.
 const (
-	// PrometheusOff has no Prometheus server. It is the default.
-	PrometheusOff PrometheusMode = "Off"
+	// PrometheusDisabled has no Prometheus server. It is the default.
+	PrometheusDisabled PrometheusMode = "Disabled"
 	// PrometheusManaged runs a server in the namespace of the mesh.
 	PrometheusManaged PrometheusMode = "Managed"
 	// PrometheusOperator creates monitors and rules for the server of a prometheus-operator.
@@ -34,8 +39,8 @@ const (
 // +kubebuilder:validation:XValidation:rule="(has(self.address) || has(self.caBundle)) ? (has(self.mode) && self.mode in ['Existing', 'Operator']) : true",message="spec.observability.prometheus.address and caBundle are of a server that the operator does not run: set mode to Existing or Operator, or remove them"
 // +kubebuilder:validation:XValidation:rule="has(self.managed) ? (has(self.mode) && self.mode == 'Managed') : true",message="spec.observability.prometheus.managed has no effect: set mode to Managed, or remove it"
 type PrometheusComponent struct {
-	// mode is Off, Managed, Operator or Existing. Managed runs a server. Operator creates PodMonitors, a ServiceMonitor and a
-	// PrometheusRule for a prometheus-operator. Existing uses the server at address. Default: Off.
+	// mode is Disabled, Managed, Operator or Existing. Managed runs a server. Operator creates PodMonitors, a ServiceMonitor and a
+	// PrometheusRule for a prometheus-operator. Existing uses the server at address. Default: Disabled.
 	// +optional
 	Mode *PrometheusMode `json:"mode,omitempty"`
 

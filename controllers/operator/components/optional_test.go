@@ -78,7 +78,7 @@ func TestDisabledComponentIsDeleted(t *testing.T) {
 		t.Error("the server cannot discover pods of a member namespace")
 	}
 
-	mesh.Spec.Observability.Prometheus.Mode = ptr.To(v1alpha1.PrometheusOff)
+	mesh.Spec.Observability.Prometheus.Mode = ptr.To(v1alpha1.PrometheusDisabled)
 	pass(t, r, mesh)
 	if statuses := pass(t, r, mesh); len(statuses) != 0 {
 		t.Errorf("status %+v after it was switched off, want none", statuses)

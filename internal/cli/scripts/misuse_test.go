@@ -83,9 +83,10 @@ var misuses = map[string]misuse{
 	"proxy get": {"ready nope", "Could not find pod nope", "", map[string]string{
 		"ready nope": "Could not find pod nope in namespace default: specify it as NAMESPACE/POD", "ready inside/nope": "Could not find pod nope in namespace inside", "ready": "missing",
 	}},
-	"proxy set":    {"reset_counters nope", "Could not find pod nope", "", map[string]string{"reset_counters inside/nope": "Could not find pod nope in namespace inside"}},
-	"proxy status": {"", "", "", map[string]string{"--mesh-name nope": unknownMesh, "-n nope": "namespace nope does not exist or is not part of mesh present", "-o nope": "must be one of"}},
-	"dashboard":    {"", "", "", map[string]string{"--mesh-name nope": unknownMesh, "": "mesh present has no Grafana", "nope": "unknown dashboard \"nope\": use grafana, jaeger, prometheus", "grafana nope": "accepts at most 1 arg"}},
+	"proxy set":        {"reset_counters nope", "Could not find pod nope", "", map[string]string{"reset_counters inside/nope": "Could not find pod nope in namespace inside"}},
+	"proxy status":     {"", "", "", map[string]string{"--mesh-name nope": unknownMesh, "-n nope": "namespace nope does not exist or is not part of mesh present", "-o nope": "must be one of"}},
+	"dashboard":        {"", "", "", map[string]string{"--mesh-name nope": unknownMesh, "": "mesh present has no Grafana", "nope": "unknown dashboard \"nope\": use grafana, jaeger, prometheus", "grafana nope": "accepts at most 1 arg"}},
+	"dashboard export": {"DASHBOARDS", neither, neither, map[string]string{"DASHBOARDS --format nope": "invalid --format \"nope\": must be one of grafana, perses", "": "missing FOLDER", "GRANT": "the folder cannot be created"}},
 	"stat": {"", "", "", map[string]string{
 		"--mesh-name nope": unknownMesh, "nope": "unknown statistics \"nope\": use workloads or services", "--window 1ms": "invalid --window 1ms: use at least",
 		"": "mesh present has no Prometheus", "-o nope": "must be one of", "--prometheus http://127.0.0.1:1": "connection failed",
@@ -121,7 +122,7 @@ func TestAuditU12WrongCallsAreExplained(t *testing.T) {
 	if err := os.WriteFile(grant, []byte("{apiVersion: access.smi-spec.io/v1alpha3, kind: TrafficTarget, metadata: {name: a, namespace: inside}, spec: {}}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	files := strings.NewReplacer("GRANT", grant, "REPORT", filepath.Join(t.TempDir(), "report.tar.gz"))
+	files := strings.NewReplacer("GRANT", grant, "REPORT", filepath.Join(t.TempDir(), "report.tar.gz"), "DASHBOARDS", filepath.Join(t.TempDir(), "dashboards"))
 	call := func(command, args string) wrongCall {
 		return wrongCall{words: append(strings.Fields(command), strings.Fields(files.Replace(args))...)}
 	}
@@ -189,7 +190,8 @@ func leafCommands() []string {
 		for _, child := range cmd.Commands() {
 			visit(child)
 		}
-		if !cmd.HasSubCommands() {
+		// A command with subcommands can have arguments of its own.
+		if !cmd.HasSubCommands() || len(cmd.ValidArgs) > 0 {
 			all = append(all, strings.TrimPrefix(cmd.CommandPath(), "osm "))
 		}
 	}

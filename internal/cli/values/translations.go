@@ -67,6 +67,12 @@ var translations = map[string]func(*Declaration, string) error{
 	"osm.tracing.port":                  configNumber("observability", "tracing", "port"),
 	"osm.tracing.endpoint":              configText("observability", "tracing", "endpoint"),
 
+	"osm.deployPrometheus":          boolean(deployPrometheus),
+	"osm.deployGrafana":             boolean(deployGrafana),
+	"osm.prometheus.image":          prometheusImage,
+	"osm.prometheus.retention.time": prometheusRetention,
+	"osm.grafana.image":             grafanaImage,
+
 	"osm.outboundIPRangeExclusionList":  configTexts("traffic", "outboundIPRangeExclusionList"),
 	"osm.outboundIPRangeInclusionList":  configTexts("traffic", "outboundIPRangeInclusionList"),
 	"osm.networkInterfaceExclusionList": configTexts("traffic", "networkInterfaceExclusionList"),

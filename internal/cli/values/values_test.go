@@ -45,7 +45,15 @@ func TestTranslate(t *testing.T) {
 			"namespace: osm-system\ntraffic: {permissive: true, egress: true}",
 			"traffic: {outboundPortExclusionList: [6379, 7070], outboundIPRangeExclusionList: [10.0.0.0/8]}\nobservability: {enableDebugServer: true, tracing: {port: 9411}}",
 		},
-		"what is so anyway": {[]string{"osm.deployPrometheus=false,osm.certificateProvider.kind=tresor,contour.enabled=false"}, "namespace: osm-system\ntraffic: {permissive: true, egress: true}", ""},
+		"Prometheus and Grafana": {
+			[]string{"osm.deployPrometheus=true,osm.deployGrafana=true,osm.prometheus.retention.time=15d", "osm.prometheus.port=7070,osm.prometheus.image=a/b:1"},
+			"namespace: osm-system\ntraffic: {permissive: true, egress: true}\n" +
+				"observability: {prometheus: {mode: Managed, managed: {retention: 360h0m0s, image: 'a/b:1'}}, grafana: {mode: Managed}}", "",
+		},
+		"neither of them": {
+			[]string{"osm.deployPrometheus=false"}, "namespace: osm-system\ntraffic: {permissive: true, egress: true}\nobservability: {prometheus: {mode: Disabled}}", "",
+		},
+		"what is so anyway": {[]string{"osm.deployJaeger=false,osm.certificateProvider.kind=tresor,contour.enabled=false"}, "namespace: osm-system\ntraffic: {permissive: true, egress: true}", ""},
 		"another place":     {[]string{"osm.osmNamespace=arch", "osm.osmController.resource.limits.memory=1Gi,osm.injector.resource.requests.cpu=50m"}, "namespace: arch\ntraffic: {permissive: true, egress: true}\ncontrolPlane: {controller: {resources: {limits: {memory: 1Gi}}}, injector: {resources: {requests: {cpu: 50m}}}}", ""},
 	}
 	for name, test := range tests {
@@ -101,7 +109,8 @@ func TestRefuse(t *testing.T) {
 	tests := []struct{ set, want string }{
 		{"osm.enableEgress", "must be name=value"},
 		{"osm.enableEgress=maybe", "must be true or false"},
-		{"osm.deployPrometheus=true", "set spec.observability.prometheus.mode: Managed in the Mesh"},
+		{"osm.prometheus.port=9090", "always 7070"},
+		{"osm.prometheus.retention.time=a year", "such as 15d"},
 		{"osm.image.registry=x", "RELATED_IMAGE"},
 		{"osm.certificateProvider.kind=step", "the certificate providers are tresor, cert-manager and vault"},
 		{"osm.certificateProvider.kind=vault", "needs osm.vault.host, osm.vault.secret.name and osm.vault.secret.key"},

@@ -4,6 +4,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/component"
 	"github.com/openservicemesh/osm-operator/internal/component/autoscalers"
 	"github.com/openservicemesh/osm-operator/internal/component/disruptionbudgets"
+	"github.com/openservicemesh/osm-operator/internal/component/grafana"
 	"github.com/openservicemesh/osm-operator/internal/component/prometheus"
 	"github.com/openservicemesh/osm-operator/internal/component/services"
 )
@@ -16,5 +17,8 @@ func All() []component.Component {
 		autoscalers.Component{},
 		prometheus.Managed{},
 		prometheus.Monitors{},
+		grafana.Managed{},
+		grafana.Dashboards{},
+		grafana.Shared{},
 	}
 }

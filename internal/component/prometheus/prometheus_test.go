@@ -166,7 +166,7 @@ func TestAddress(t *testing.T) {
 			t.Errorf("%+v has the address %q, want %q", test.settings, got, test.want)
 		}
 	}
-	if prometheus.Mode(&v1alpha1.Mesh{}) != v1alpha1.PrometheusOff {
+	if prometheus.Mode(&v1alpha1.Mesh{}) != v1alpha1.PrometheusDisabled {
 		t.Error("a mesh without settings has a Prometheus")
 	}
 }

@@ -30,7 +30,7 @@ func Settings(mesh *v1alpha1.Mesh) v1alpha1.PrometheusComponent {
 
 // Mode returns the mode, with its default.
 func Mode(mesh *v1alpha1.Mesh) v1alpha1.PrometheusMode {
-	return ptr.Deref(Settings(mesh).Mode, v1alpha1.PrometheusOff)
+	return ptr.Deref(Settings(mesh).Mode, v1alpha1.PrometheusDisabled)
 }
 
 // Address returns the base URL of the API of the server that scrapes the mesh, or "" if none is known.

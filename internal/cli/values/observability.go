@@ -1,0 +1,78 @@
+package values
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+)
+
+// setManaged sets the mode of a component: true runs it, and false ends that. False is also the default.
+func setManaged[M ~string](mode **M, managed, off M, value bool) {
+	*mode = &off
+	if value {
+		*mode = &managed
+	}
+}
+
+func deployPrometheus(d *Declaration, v bool) {
+	setManaged(&d.prometheus().Mode, v1alpha1.PrometheusManaged, v1alpha1.PrometheusDisabled, v)
+}
+
+func deployGrafana(d *Declaration, v bool) {
+	setManaged(&d.grafana().Mode, v1alpha1.GrafanaManaged, v1alpha1.GrafanaDisabled, v)
+}
+
+func prometheusImage(d *Declaration, v string) error { d.managedPrometheus().Image = &v; return nil }
+
+func grafanaImage(d *Declaration, v string) error {
+	d.grafana().Managed = &v1alpha1.ManagedGrafana{Image: &v}
+	return nil
+}
+
+// prometheusRetention accepts days, as Prometheus and OSM's default of 15d do.
+func prometheusRetention(d *Declaration, text string) error {
+	value, err := time.ParseDuration(text)
+	if days, isDays := strings.CutSuffix(text, "d"); isDays {
+		var number int64
+		number, err = strconv.ParseInt(days, 10, 32)
+		value = time.Duration(number) * 24 * time.Hour
+	}
+	if err != nil || value <= 0 {
+		return fmt.Errorf("must be a duration, such as 15d or 360h")
+	}
+	d.managedPrometheus().Retention = &metav1.Duration{Duration: value}
+	return nil
+}
+
+func (d *Declaration) observability() *v1alpha1.ObservabilitySpec {
+	if d.Mesh.Spec.Observability == nil {
+		d.Mesh.Spec.Observability = &v1alpha1.ObservabilitySpec{}
+	}
+	return d.Mesh.Spec.Observability
+}
+
+func (d *Declaration) prometheus() *v1alpha1.PrometheusComponent {
+	if d.observability().Prometheus == nil {
+		d.observability().Prometheus = &v1alpha1.PrometheusComponent{}
+	}
+	return d.observability().Prometheus
+}
+
+func (d *Declaration) managedPrometheus() *v1alpha1.ManagedPrometheus {
+	if d.prometheus().Managed == nil {
+		d.prometheus().Managed = &v1alpha1.ManagedPrometheus{}
+	}
+	return d.prometheus().Managed
+}
+
+func (d *Declaration) grafana() *v1alpha1.GrafanaComponent {
+	if d.observability().Grafana == nil {
+		d.observability().Grafana = &v1alpha1.GrafanaComponent{}
+	}
+	return d.observability().Grafana
+}

@@ -1,0 +1,46 @@
+package grafana
+
+import (
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/component"
+)
+
+// Managed runs a Grafana server in the namespace of the mesh.
+type Managed struct{}
+
+// Name implements component.Component.
+func (Managed) Name() string { return "grafana" }
+
+// Enabled implements component.Optional.
+func (Managed) Enabled(mesh *v1alpha1.Mesh) bool { return Mode(mesh) == v1alpha1.GrafanaManaged }
+
+// Requires implements component.Component.
+func (Managed) Requires() []component.Kind {
+	kind := func(group, name, resource string) component.Kind {
+		return component.Kind{GroupVersionKind: schema.GroupVersionKind{Group: group, Version: "v1", Kind: name}, Resource: resource}
+	}
+	return []component.Kind{
+		kind("", "ServiceAccount", "serviceaccounts"), configMaps, kind("", "Service", "services"), kind("apps", "Deployment", "deployments"),
+	}
+}
+
+// Images implements component.Component. The Mesh names the image.
+func (Managed) Images() []string { return nil }
+
+// Render implements component.Component.
+func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {
+	files, err := configuration(inputs)
+	if err != nil {
+		return nil, err
+	}
+	objects := append(clientObjects(files), serviceAccount(inputs), service(inputs), deployment(inputs, files))
+	return component.Labelled(inputs, objects...)
+}
+
+// Health implements component.Component. It is that of the Deployment.
+func (Managed) Health(live []*unstructured.Unstructured) component.Health {
+	return component.DeploymentHealth(live, Name)
+}
