@@ -14,13 +14,13 @@ import (
 func serviceAccount(inputs component.Inputs) *corev1.ServiceAccount {
 	return &corev1.ServiceAccount{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespaceOf(inputs.Mesh), Name: Name},
+		ObjectMeta: metav1.ObjectMeta{Namespace: component.Namespace(inputs.Mesh), Name: Name},
 	}
 }
 
 // access allows the server to discover the pods of the mesh, in its namespaces and in no others.
 func access(inputs component.Inputs) []client.Object {
-	list := append([]string{namespaceOf(inputs.Mesh)}, inputs.Members...)
+	list := append([]string{component.Namespace(inputs.Mesh)}, inputs.Members...)
 	slices.Sort(list)
 	var objects []client.Object
 	for _, namespace := range slices.Compact(list) {
@@ -33,7 +33,7 @@ func access(inputs component.Inputs) []client.Object {
 			&rbacv1.RoleBinding{
 				TypeMeta: metav1.TypeMeta{APIVersion: "rbac.authorization.k8s.io/v1", Kind: "RoleBinding"}, ObjectMeta: meta,
 				RoleRef:  rbacv1.RoleRef{APIGroup: "rbac.authorization.k8s.io", Kind: "Role", Name: Name},
-				Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Name: Name, Namespace: namespaceOf(inputs.Mesh)}},
+				Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Name: Name, Namespace: component.Namespace(inputs.Mesh)}},
 			})
 	}
 	return objects

@@ -50,7 +50,7 @@ func configuration(inputs component.Inputs) serverConfig {
 	var config serverConfig
 	config.Global.ScrapeInterval, config.Global.EvaluationInterval = scrapeInterval, scrapeInterval
 	config.RuleFiles = []string{configDir + "/" + rulesFile}
-	mesh, namespace := inputs.Mesh.Name, namespaceOf(inputs.Mesh)
+	mesh, namespace := inputs.Mesh.Name, component.Namespace(inputs.Mesh)
 	for _, app := range []string{names.Controller, names.Injector} {
 		config.ScrapeConfigs = append(config.ScrapeConfigs, scrapeConfig{
 			JobName: app, KubernetesSDConfigs: pods(namespace),

@@ -1,11 +1,7 @@
 package prometheus
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"maps"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -36,16 +32,7 @@ func configMap(inputs component.Inputs) (*corev1.ConfigMap, error) {
 	}
 	return &corev1.ConfigMap{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespaceOf(inputs.Mesh), Name: Name},
+		ObjectMeta: metav1.ObjectMeta{Namespace: component.Namespace(inputs.Mesh), Name: Name},
 		Data:       map[string]string{configFile: string(config), rulesFile: string(ruleText)},
 	}, nil
-}
-
-// hashOf changes with the content of a ConfigMap.
-func hashOf(config *corev1.ConfigMap) string {
-	sum := sha256.New()
-	for _, file := range slices.Sorted(maps.Keys(config.Data)) {
-		fmt.Fprintf(sum, "%s\n%s\n", file, config.Data[file])
-	}
-	return hex.EncodeToString(sum.Sum(nil))[:16]
 }

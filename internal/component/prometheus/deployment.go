@@ -19,8 +19,6 @@ const (
 	dataDir   = "/prometheus"
 	// portName is the name of the port of the server.
 	portName = "http"
-	// configHash restarts the server when its configuration changes.
-	configHash = "operator.openservicemesh.io/config-hash"
 	// userID is that of the image: the nobody of Prometheus.
 	userID = 65534
 )
@@ -36,13 +34,13 @@ func deployment(inputs component.Inputs, config *corev1.ConfigMap) *appsv1.Deplo
 	settings := managedSettings(inputs.Mesh)
 	return &appsv1.Deployment{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespaceOf(inputs.Mesh), Name: Name},
+		ObjectMeta: metav1.ObjectMeta{Namespace: component.Namespace(inputs.Mesh), Name: Name},
 		Spec: appsv1.DeploymentSpec{
 			Replicas: ptr.To(int32(1)),
 			Strategy: appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType},
 			Selector: &metav1.LabelSelector{MatchLabels: selector},
 			Template: corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: selector, Annotations: map[string]string{configHash: hashOf(config)}},
+				ObjectMeta: metav1.ObjectMeta{Labels: selector, Annotations: map[string]string{component.ConfigHashAnnotation: component.ConfigHash(config)}},
 				Spec: corev1.PodSpec{
 					ServiceAccountName: Name,
 					NodeSelector:       map[string]string{"kubernetes.io/os": "linux"},
@@ -112,7 +110,7 @@ func volumeClaim(inputs component.Inputs) *corev1.PersistentVolumeClaim {
 	}
 	return &corev1.PersistentVolumeClaim{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "PersistentVolumeClaim"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespaceOf(inputs.Mesh), Name: Name},
+		ObjectMeta: metav1.ObjectMeta{Namespace: component.Namespace(inputs.Mesh), Name: Name},
 		Spec: corev1.PersistentVolumeClaimSpec{
 			AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}, StorageClassName: settings.StorageClassName,
 			Resources: corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: *settings.Storage}},
@@ -123,7 +121,7 @@ func volumeClaim(inputs component.Inputs) *corev1.PersistentVolumeClaim {
 func service(inputs component.Inputs) *corev1.Service {
 	return &corev1.Service{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespaceOf(inputs.Mesh), Name: Name},
+		ObjectMeta: metav1.ObjectMeta{Namespace: component.Namespace(inputs.Mesh), Name: Name},
 		Spec: corev1.ServiceSpec{
 			Selector: selector,
 			Ports:    []corev1.ServicePort{{Name: portName, Port: Port, TargetPort: intstr.FromString(portName), Protocol: corev1.ProtocolTCP}},

@@ -54,7 +54,7 @@ func (Monitors) Health(live []*unstructured.Unstructured) component.Health {
 }
 
 func meta(inputs component.Inputs, name string) metav1.ObjectMeta {
-	return metav1.ObjectMeta{Namespace: namespaceOf(inputs.Mesh), Name: name}
+	return metav1.ObjectMeta{Namespace: component.Namespace(inputs.Mesh), Name: name}
 }
 
 func typeMeta(kind string) metav1.TypeMeta {
@@ -96,7 +96,7 @@ func sidecarMonitor(inputs component.Inputs) *monitoringv1.PodMonitor {
 	return &monitoringv1.PodMonitor{
 		TypeMeta: typeMeta(monitoringv1.PodMonitorsKind), ObjectMeta: meta(inputs, sidecarsJob),
 		Spec: monitoringv1.PodMonitorSpec{
-			NamespaceSelector: monitoringv1.NamespaceSelector{MatchNames: append([]string{namespaceOf(inputs.Mesh)}, inputs.Members...)},
+			NamespaceSelector: monitoringv1.NamespaceSelector{MatchNames: append([]string{component.Namespace(inputs.Mesh)}, inputs.Members...)},
 			Selector: metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{
 				Key: names.ProxyUUIDLabel, Operator: metav1.LabelSelectorOpExists,
 			}}},

@@ -1,14 +1,13 @@
 package prometheus
 
 import (
-	"cmp"
 	"fmt"
 	"time"
 
 	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/component"
 )
 
 // Name is the name of the objects in the namespace of the mesh and of the roles in its member namespaces, as in OSM.
@@ -37,14 +36,10 @@ func Mode(mesh *v1alpha1.Mesh) v1alpha1.PrometheusMode {
 func Address(mesh *v1alpha1.Mesh) string {
 	switch Mode(mesh) {
 	case v1alpha1.PrometheusManaged:
-		return fmt.Sprintf("http://%s.%s.svc:%d", Name, namespaceOf(mesh), Port)
+		return fmt.Sprintf("http://%s.%s.svc:%d", Name, component.Namespace(mesh), Port)
 	case v1alpha1.PrometheusExisting, v1alpha1.PrometheusOperator:
 		return ptr.Deref(Settings(mesh).Address, "")
 	default:
 		return ""
 	}
-}
-
-func namespaceOf(mesh *v1alpha1.Mesh) string {
-	return cmp.Or(ptr.Deref(mesh.Spec.Namespace, ""), names.DefaultNamespace)
 }

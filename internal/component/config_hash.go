@@ -1,0 +1,23 @@
+package component
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// ConfigHashAnnotation on a pod template restarts the pods when its value changes.
+const ConfigHashAnnotation = "operator.openservicemesh.io/config-hash"
+
+// ConfigHash changes with the content of a ConfigMap.
+func ConfigHash(config *corev1.ConfigMap) string {
+	sum := sha256.New()
+	for _, file := range slices.Sorted(maps.Keys(config.Data)) {
+		fmt.Fprintf(sum, "%s\n%s\n", file, config.Data[file])
+	}
+	return hex.EncodeToString(sum.Sum(nil))[:16]
+}
