@@ -41,6 +41,10 @@ const completeMesh = `
       mode: Managed
       managed: {image: "example.com/prometheus:v3", retention: 48h, storage: 10Gi, storageClassName: fast, resources: {limits: {memory: 1Gi}}}
     grafana: {mode: Managed, managed: {image: "example.com/grafana:v12", resources: {limits: {memory: 256Mi}}}}
+    jaeger:
+      mode: Managed
+      managed: {image: "example.com/jaeger:2", storageSecretRef: {name: storage, key: backend.yaml}, resources: {limits: {memory: 1Gi}}}
+    tracing: {enable: true, protocol: OTLP, samplingPercentage: "0.5"}
   certificates: {trustDomain: mesh.example.com, serviceCertificateDuration: 1h30m, key: {algorithm: RSA, size: 3072}, rotateRoot: 2026-11}
 `
 
@@ -80,6 +84,12 @@ func testMesh(t *testing.T, c client.Client) {
 		{"an address with a password", mesh("osm", "{observability: {prometheus: {mode: Existing, address: 'http://u:p@p:9090'}}}"), "is not the address of a Prometheus server"},
 		{"settings of a server that nobody runs", mesh("osm", "{observability: {prometheus: {managed: {image: x}}}}"), "set mode to Managed"},
 		{"an unknown retention", mesh("osm", "{observability: {prometheus: {mode: Managed, managed: {retention: 15d}}}}"), "is not a duration"},
+		{"settings of a Jaeger that nobody runs", mesh("osm", "{observability: {jaeger: {managed: {image: x}}}}"), "spec.observability.jaeger.managed has no effect: set mode to Managed"},
+		{"traces in memory", mesh("osm", "{observability: {jaeger: {mode: Managed, managed: {maxTraces: 5}}}}"), ""},
+		{"traces in memory and in a storage", mesh("osm", "{observability: {jaeger: {mode: Managed, managed: {maxTraces: 5, storageSecretRef: {name: a, key: b}}}}}"), "maxTraces is about traces in memory"},
+		{"a Jaeger of others", mesh("osm", "{observability: {jaeger: {mode: Existing}}}"), `Unsupported value: "Existing": supported values: "Disabled", "Managed"`},
+		{"an unknown protocol of traces", mesh("osm", "{observability: {tracing: {protocol: Thrift}}}"), `Unsupported value: "Thrift"`},
+		{"sampling above all", mesh("osm", "{observability: {tracing: {samplingPercentage: '101'}}}"), "is not a percentage"},
 		{"unknown statistics", mesh("osm", "{sidecar: {statistics: Some}}"), `Unsupported value: "Some"`},
 		{"unknown log level", mesh("osm", "{controlPlane: {logLevel: loud}}"), `Unsupported value: "loud"`},
 		{"invalid trust domain", mesh("osm", "{certificates: {trustDomain: Cluster.Local}}"), `"Cluster.Local" is not a trust domain: write a lowercase DNS name`},

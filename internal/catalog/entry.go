@@ -304,12 +304,14 @@ type ExternalAuthorization struct {
 	FailureModeAllow bool
 }
 
-// Tracing is a server that receives spans as Zipkin JSON over HTTP.
+// Tracing is a server that receives spans.
 type Tracing struct {
 	// Address is a DNS name or an IP address.
 	Address string
 	Port    uint16
-	// Path is the URL path that accepts spans.
+	// OTLP selects the protocol of OpenTelemetry over gRPC instead of the JSON of Zipkin over HTTP.
+	OTLP bool
+	// Path is the URL path that accepts spans of Zipkin; empty with OTLP.
 	Path string
 	// Sampling is the percentage of new traces that are sent, from 0 to 100.
 	Sampling float64

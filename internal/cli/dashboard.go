@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/component/grafana"
+	"github.com/openservicemesh/osm-operator/internal/component/jaeger"
 	"github.com/openservicemesh/osm-operator/internal/component/prometheus"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
@@ -38,8 +39,8 @@ var dashboardPages = map[string]dashboardPage{
 		"the Mesh does not run one in namespace %s: set spec.observability.prometheus.mode to Managed",
 	},
 	"jaeger": {
-		"Jaeger", "jaeger", 16686,
-		"this version of the operator does not deploy it: deploy Jaeger with the pod label app=jaeger in namespace %s, and set spec.observability.tracing of the MeshConfig",
+		"Jaeger", jaeger.Name, jaeger.QueryPort,
+		"the Mesh does not run one in namespace %s: set spec.observability.jaeger.mode to Managed and spec.observability.tracing.enable to true",
 	},
 }
 
@@ -52,7 +53,7 @@ func (a *app) dashboardCommand() *cobra.Command {
 		Short: "Open the Grafana, Prometheus or Jaeger of a mesh",
 		Long: `Forward a local port to the Grafana, Prometheus or Jaeger of a mesh and open it in a browser, until interrupted. The default is Grafana.
 The program must run in the mesh's namespace, as a pod with the label app=osm-grafana, app=osm-prometheus or app=jaeger. The Mesh
-runs Prometheus and Grafana if spec.observability selects the mode Managed; deploy your own Jaeger.`,
+runs each of them if spec.observability selects the mode Managed.`,
 		Example: `  osm dashboard
   osm dashboard prometheus -p 9090 -b=false`,
 		ValidArgs: slices.Sorted(maps.Keys(dashboardPages)),

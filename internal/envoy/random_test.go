@@ -123,7 +123,7 @@ var anyScope = rapid.Custom(func(t *rapid.T) *scope.Scope {
 	if rapid.IntRange(0, 3).Draw(t, "tracing") == 0 {
 		s.Tracing = &catalog.Tracing{
 			Address: rapid.SampledFrom([]string{"192.0.2.1", "jaeger.example.com"}).Draw(t, "collector address"), Port: 9411, Path: "/api/v2/spans",
-			Sampling: rapid.Float64Range(0, 100).Draw(t, "sampling"),
+			OTLP: rapid.Bool().Draw(t, "over OTLP"), Sampling: rapid.Float64Range(0, 100).Draw(t, "sampling"),
 		}
 	}
 	s.EgressUpstreams = map[string]*scope.Upstream{"one": anyUpstream.Draw(t, "egress settings")}

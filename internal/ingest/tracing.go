@@ -9,10 +9,11 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// Defaults of OSM for the server that receives traces.
+// Defaults for the server that receives traces. Those of Zipkin are OSM's.
 const (
 	defaultTracingPort = 9411
 	defaultTracingPath = "/api/v2/spans"
+	defaultOTLPPort    = 4317
 )
 
 // tracing reads the server that receives traces; nil if tracing is disabled or the server cannot be used. The default server is that of
@@ -24,12 +25,20 @@ func tracing(spec *configv1alpha2.TracingSpec, namespace string, found *problems
 	const field = "spec.observability.tracing"
 	address := cmp.Or(strings.ToLower(strings.TrimSuffix(spec.Address, ".")), "jaeger."+namespace+".svc.cluster.local")
 	port, path := cmp.Or(spec.Port, defaultTracingPort), cmp.Or(spec.Endpoint, defaultTracingPath)
+	otlp := spec.Protocol == configv1alpha2.TracingOTLP
+	if otlp {
+		port, path = cmp.Or(spec.Port, defaultOTLPPort), ""
+	}
 	switch {
 	case !isServer(field, address, spec.Address, port, "server that receives traces", found):
-	case !strings.HasPrefix(path, "/") || strings.ContainsAny(path, " \t\r\n"):
+	case spec.Protocol != "" && spec.Protocol != configv1alpha2.TracingZipkin && !otlp:
+		found.reject(ReasonMalformed, "%s.protocol %.20q is unknown: write Zipkin or OTLP.", field, spec.Protocol)
+	case otlp && spec.Endpoint != "":
+		found.reject(ReasonMalformed, "%s.endpoint is a path of the protocol Zipkin: remove it, and set port to that of OTLP over gRPC, usually %d.", field, defaultOTLPPort)
+	case !otlp && !strings.HasPrefix(path, "/") || strings.ContainsAny(path, " \t\r\n"):
 		found.reject(ReasonMalformed, "%s.endpoint %.80q is not a URL path: write one that begins with /, for example %s.", field, path, defaultTracingPath)
 	default:
-		return &catalog.Tracing{Address: address, Port: uint16(port), Path: path, Sampling: sampling(field, spec.SamplingPercentage, found)}
+		return &catalog.Tracing{Address: address, Port: uint16(port), OTLP: otlp, Path: path, Sampling: sampling(field, spec.SamplingPercentage, found)}
 	}
 	found.effect("No traces are sent.")
 	return nil

@@ -9,6 +9,7 @@ import (
 
 func TestTracing(t *testing.T) {
 	chart := catalog.Tracing{Address: "jaeger.osm-system.svc.cluster.local", Port: 9411, Path: "/api/v2/spans", Sampling: 100}
+	otlp := catalog.Tracing{Address: "jaeger.osm-system.svc.cluster.local", Port: 4317, OTLP: true, Sampling: 100}
 	sampled := chart
 	sampled.Sampling = 0.5
 	for name, c := range map[string]struct {
@@ -22,6 +23,18 @@ func TestTracing(t *testing.T) {
 			configv1alpha2.TracingSpec{Enable: true, Address: "Zipkin.Trace.", Port: 80, Endpoint: "/zipkin"},
 			&catalog.Tracing{Address: "zipkin.trace", Port: 80, Path: "/zipkin", Sampling: 100}, nil,
 		},
+		"the protocol of Zipkin": {configv1alpha2.TracingSpec{Enable: true, Protocol: configv1alpha2.TracingZipkin}, &chart, nil},
+		"OTLP":                   {configv1alpha2.TracingSpec{Enable: true, Protocol: configv1alpha2.TracingOTLP}, &otlp, nil},
+		"OTLP to a collector": {
+			configv1alpha2.TracingSpec{Enable: true, Protocol: configv1alpha2.TracingOTLP, Address: "otel.trace", Port: 55680, SamplingPercentage: "5"},
+			&catalog.Tracing{Address: "otel.trace", Port: 55680, OTLP: true, Sampling: 5}, nil,
+		},
+		"OTLP with a path": {
+			configv1alpha2.TracingSpec{Enable: true, Protocol: configv1alpha2.TracingOTLP, Endpoint: "/api/v2/spans"},
+			nil,
+			[]string{"Malformed: endpoint is a path of the protocol Zipkin"},
+		},
+		"unknown protocol":   {configv1alpha2.TracingSpec{Enable: true, Protocol: "Thrift"}, nil, []string{`Malformed: protocol "Thrift" is unknown`}},
 		"sampling":           {configv1alpha2.TracingSpec{Enable: true, SamplingPercentage: "0.5"}, &sampled, nil},
 		"bad sampling":       {configv1alpha2.TracingSpec{Enable: true, SamplingPercentage: "101"}, &chart, []string{`Malformed: samplingPercentage "101" is not a percentage`}},
 		"sampling of nobody": {configv1alpha2.TracingSpec{Enable: true, SamplingPercentage: "NaN"}, &chart, []string{"Malformed: samplingPercentage \"NaN\" is not a percentage"}},

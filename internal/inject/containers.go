@@ -2,6 +2,7 @@ package inject
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
@@ -71,7 +72,7 @@ func sidecarContainer(image, cluster string, owner workload.Reference, probes []
 			"--drain-strategy", "immediate",
 			"--disable-hot-restart",
 		},
-		Env:             append(podEnv(), workloadEnv(owner)...),
+		Env:             slices.Concat(podEnv(), workloadEnv(owner), resourceEnv(cluster)),
 		Ports:           sidecarPorts(probes),
 		Resources:       settings.Resources,
 		RestartPolicy:   new(corev1.ContainerRestartPolicyAlways),
@@ -129,6 +130,14 @@ func workloadEnv(owner workload.Reference) []corev1.EnvVar {
 		name = fieldEnv(names.WorkloadNameEnv, "metadata.name")
 	}
 	return []corev1.EnvVar{{Name: names.WorkloadKindEnv, Value: owner.Kind}, name}
+}
+
+// resourceEnv describes the sidecar in traces of OpenTelemetry. Kubernetes replaces the variables of podEnv.
+func resourceEnv(cluster string) []corev1.EnvVar {
+	return []corev1.EnvVar{{
+		Name:  names.ResourceAttributesEnv,
+		Value: "service.name=" + cluster + ",k8s.namespace.name=$(" + names.PodNamespaceEnv + "),k8s.pod.name=$(POD_NAME)",
+	}}
 }
 
 func fieldEnv(name, path string) corev1.EnvVar {

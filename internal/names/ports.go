@@ -54,6 +54,8 @@ const (
 	PodNamespaceEnv = "POD_NAMESPACE"
 	WorkloadKindEnv = "OSM_WORKLOAD_KIND"
 	WorkloadNameEnv = "OSM_WORKLOAD_NAME"
+	// ResourceAttributesEnv describes the sidecar in its traces, as OpenTelemetry specifies.
+	ResourceAttributesEnv = "OTEL_RESOURCE_ATTRIBUTES"
 )
 
 // Containers, volumes and paths that injection adds to a pod.

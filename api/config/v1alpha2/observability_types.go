@@ -16,7 +16,20 @@ type ObservabilitySpec struct {
 	Tracing TracingSpec `json:"tracing,omitzero"`
 }
 
-// TracingSpec configures the server that receives traces as Zipkin JSON over HTTP.
+// TracingProtocol is how sidecars send traces.
+// +kubebuilder:validation:Enum=Zipkin;OTLP
+type TracingProtocol string
+
+// The protocols.
+const (
+	// TracingZipkin is the JSON of Zipkin over HTTP. It is the default.
+	TracingZipkin TracingProtocol = "Zipkin"
+	// TracingOTLP is the protocol of OpenTelemetry over gRPC.
+	TracingOTLP TracingProtocol = "OTLP"
+)
+
+// TracingSpec configures the server that receives traces.
+// +kubebuilder:validation:XValidation:rule="!(has(self.endpoint) && has(self.protocol) && self.protocol == 'OTLP')",message="spec.observability.tracing.endpoint is a path of the protocol Zipkin: remove it, and set port to that of OTLP over gRPC, usually 4317"
 type TracingSpec struct {
 	// enable enables tracing. Default: false.
 	// +optional
@@ -26,13 +39,17 @@ type TracingSpec struct {
 	// +optional
 	Address string `json:"address,omitempty"`
 
-	// port is the port of the server. Default: 9411.
+	// protocol is Zipkin, the JSON of Zipkin over HTTP, or OTLP, the protocol of OpenTelemetry over gRPC. Default: Zipkin.
+	// +optional
+	Protocol TracingProtocol `json:"protocol,omitempty"`
+
+	// port is the port of the server. Default: 9411, with the protocol OTLP 4317.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=65535
 	Port int `json:"port,omitempty"`
 
-	// endpoint is the URL path on the server. Default: /api/v2/spans.
+	// endpoint is the URL path on the server, with the protocol Zipkin. Default: /api/v2/spans.
 	// +optional
 	Endpoint string `json:"endpoint,omitempty"`
 

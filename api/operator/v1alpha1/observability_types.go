@@ -16,6 +16,32 @@ type ObservabilitySpec struct {
 	// grafana configures where the dashboards of the mesh are.
 	// +optional
 	Grafana *GrafanaComponent `json:"grafana,omitempty"`
+
+	// jaeger configures the Jaeger of the mesh.
+	// +optional
+	Jaeger *JaegerComponent `json:"jaeger,omitempty"`
+
+	// tracing configures the traces of requests that sidecars send.
+	// +optional
+	Tracing *TracingSpec `json:"tracing,omitempty"`
+}
+
+// TracingSpec sets fields of the MeshConfig about traces of requests. An absent field leaves the MeshConfig as it is.
+type TracingSpec struct {
+	// enable enables tracing. Default: the MeshConfig.
+	// +optional
+	Enable *bool `json:"enable,omitempty"`
+
+	// protocol is Zipkin or OTLP. Default: the MeshConfig.
+	// +optional
+	// +kubebuilder:validation:Enum=Zipkin;OTLP
+	Protocol *string `json:"protocol,omitempty"`
+
+	// samplingPercentage is the percentage of new traces that are sent, from 0 to 100. Default: the MeshConfig.
+	// +optional
+	// +kubebuilder:validation:MaxLength=16
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9]{1,3}([.][0-9]+)?$') && double(self) <= 100.0",messageExpression="'spec.observability.tracing.samplingPercentage \"' + self + '\" is not a percentage: write a number from 0 to 100, for example \"0.5\"'"
+	SamplingPercentage *string `json:"samplingPercentage,omitempty"`
 }
 
 // PrometheusMode is who runs the Prometheus server of a mesh.

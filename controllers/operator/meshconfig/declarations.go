@@ -69,6 +69,17 @@ func declarations(mesh *v1alpha1.Mesh) ([]declaration, error) {
 			add("spec.traffic.rulesWithoutMatches", *c.RulesWithoutMatches, "traffic", "rulesWithoutMatches")
 		}
 	}
+	if c := mesh.Spec.Observability; c != nil && c.Tracing != nil {
+		if c.Tracing.Enable != nil {
+			add("spec.observability.tracing.enable", *c.Tracing.Enable, "observability", "tracing", "enable")
+		}
+		if c.Tracing.Protocol != nil {
+			add("spec.observability.tracing.protocol", *c.Tracing.Protocol, "observability", "tracing", "protocol")
+		}
+		if c.Tracing.SamplingPercentage != nil {
+			add("spec.observability.tracing.samplingPercentage", *c.Tracing.SamplingPercentage, "observability", "tracing", "samplingPercentage")
+		}
+	}
 	if c := mesh.Spec.Certificates; c != nil {
 		if c.ServiceCertificateDuration != nil {
 			add("spec.certificates.serviceCertificateDuration", c.ServiceCertificateDuration.Duration.String(), "certificate", "serviceCertValidityDuration")

@@ -22,6 +22,9 @@ func TestEveryDeclarationReachesItsField(t *testing.T) {
 		Sidecar: &v1alpha1.SidecarSpec{Image: ptr.To("example/envoy:2"), LogLevel: ptr.To("info"), Resources: &corev1.ResourceRequirements{
 			Limits: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("0.5")},
 		}},
+		Observability: &v1alpha1.ObservabilitySpec{Tracing: &v1alpha1.TracingSpec{
+			Enable: ptr.To(true), Protocol: ptr.To("OTLP"), SamplingPercentage: ptr.To("5"),
+		}},
 		Traffic: &v1alpha1.TrafficSpec{Permissive: ptr.To(true), Egress: ptr.To(false), RulesWithoutMatches: ptr.To("None")},
 		Certificates: &v1alpha1.CertificatesSpec{
 			ServiceCertificateDuration: &metav1.Duration{Duration: 90 * time.Minute},
@@ -37,7 +40,9 @@ func TestEveryDeclarationReachesItsField(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]any{
-		"observability": map[string]any{"osmLogLevel": "debug"},
+		"observability": map[string]any{
+			"osmLogLevel": "debug", "tracing": map[string]any{"enable": true, "protocol": "OTLP", "samplingPercentage": "5"},
+		},
 		"sidecar": map[string]any{
 			"envoyImage": "example/envoy:2", "logLevel": "info",
 			"resources": map[string]any{"limits": map[string]any{"cpu": "500m"}},

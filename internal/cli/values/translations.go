@@ -68,6 +68,8 @@ var translations = map[string]func(*Declaration, string) error{
 	"osm.tracing.endpoint":              configText("observability", "tracing", "endpoint"),
 
 	"osm.deployPrometheus":          boolean(deployPrometheus),
+	"osm.deployJaeger":              boolean(deployJaeger),
+	"osm.tracing.image":             jaegerImage,
 	"osm.deployGrafana":             boolean(deployGrafana),
 	"osm.prometheus.image":          prometheusImage,
 	"osm.prometheus.retention.time": prometheusRetention,

@@ -28,7 +28,6 @@ var unsupportedValues = []unsupportedValue{
 	{"osm.webhookConfigNamePrefix", "the webhook is always named osm-webhook-<mesh>", []string{"osm-webhook"}},
 	{"osm.validatorWebhook", "the webhook is always named osm-validator-mesh-<mesh>", []string{""}},
 	{"osm.enableReconciler", "the operator always corrects drift", []string{"true"}},
-	{"osm.deployJaeger", "this version does not deploy Jaeger: deploy your own, and set osm.tracing", []string{"false"}},
 	{"osm.enableFluentbit", "Fluent Bit is not deployed: logs are written to standard output", []string{"false"}},
 	{"osm.prometheus.port", "the port of Prometheus is always 7070", []string{"7070"}},
 	{"osm.prometheus", "set spec.observability.prometheus.managed in the Mesh", nil},

@@ -53,8 +53,18 @@ func TestTranslate(t *testing.T) {
 		"neither of them": {
 			[]string{"osm.deployPrometheus=false"}, "namespace: osm-system\ntraffic: {permissive: true, egress: true}\nobservability: {prometheus: {mode: Disabled}}", "",
 		},
-		"what is so anyway": {[]string{"osm.deployJaeger=false,osm.certificateProvider.kind=tresor,contour.enabled=false"}, "namespace: osm-system\ntraffic: {permissive: true, egress: true}", ""},
-		"another place":     {[]string{"osm.osmNamespace=arch", "osm.osmController.resource.limits.memory=1Gi,osm.injector.resource.requests.cpu=50m"}, "namespace: arch\ntraffic: {permissive: true, egress: true}\ncontrolPlane: {controller: {resources: {limits: {memory: 1Gi}}}, injector: {resources: {requests: {cpu: 50m}}}}", ""},
+		"what is so anyway": {[]string{"osm.certificateProvider.kind=tresor,contour.enabled=false"}, "namespace: osm-system\ntraffic: {permissive: true, egress: true}", ""},
+		"Prometheus and Jaeger": {
+			[]string{"osm.deployPrometheus=true,osm.deployJaeger=true,osm.tracing.enable=true,osm.tracing.image=jaeger:2"},
+			"namespace: osm-system\ntraffic: {permissive: true, egress: true}\n" +
+				"observability: {prometheus: {mode: Managed}, jaeger: {mode: Managed, managed: {image: 'jaeger:2'}}}",
+			"observability: {tracing: {enable: true}}",
+		},
+		"neither Prometheus nor Jaeger": {
+			[]string{"osm.deployPrometheus=false,osm.deployJaeger=false"},
+			"namespace: osm-system\ntraffic: {permissive: true, egress: true}\nobservability: {prometheus: {mode: Disabled}, jaeger: {mode: Disabled}}", "",
+		},
+		"another place": {[]string{"osm.osmNamespace=arch", "osm.osmController.resource.limits.memory=1Gi,osm.injector.resource.requests.cpu=50m"}, "namespace: arch\ntraffic: {permissive: true, egress: true}\ncontrolPlane: {controller: {resources: {limits: {memory: 1Gi}}}, injector: {resources: {requests: {cpu: 50m}}}}", ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -111,6 +121,7 @@ func TestRefuse(t *testing.T) {
 		{"osm.enableEgress=maybe", "must be true or false"},
 		{"osm.prometheus.port=9090", "always 7070"},
 		{"osm.prometheus.retention.time=a year", "such as 15d"},
+		{"osm.deployPrometheus=maybe", "must be true or false"},
 		{"osm.image.registry=x", "RELATED_IMAGE"},
 		{"osm.certificateProvider.kind=step", "the certificate providers are tresor, cert-manager and vault"},
 		{"osm.certificateProvider.kind=vault", "needs osm.vault.host, osm.vault.secret.name and osm.vault.secret.key"},

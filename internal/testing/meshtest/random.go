@@ -140,6 +140,9 @@ func drawSettings(t *rapid.T) *catalog.Settings {
 	var traces *catalog.Tracing
 	if rapid.IntRange(0, 4).Draw(t, "tracing") == 0 {
 		traces = &catalog.Tracing{Address: "192.0.2.8", Port: 9411, Path: "/api/v2/spans", Sampling: rapid.SampledFrom([]float64{0.5, 100}).Draw(t, "sampling")}
+		if rapid.Bool().Draw(t, "over OTLP") {
+			traces.OTLP, traces.Path = true, ""
+		}
 	}
 	return &catalog.Settings{
 		ExternalAuthorization: server,

@@ -84,6 +84,9 @@ func meshConfig(s *catalog.Settings) configv1alpha2.MeshConfig {
 			Enable: true, Address: server.Address, Port: int(server.Port), Endpoint: server.Path,
 			SamplingPercentage: strconv.FormatFloat(server.Sampling, 'f', -1, 64),
 		}
+		if server.OTLP {
+			config.Spec.Observability.Tracing.Protocol = configv1alpha2.TracingOTLP
+		}
 	}
 	config.Spec.FeatureFlags.EnableRetryPolicy = s.RetryPolicies
 	config.Spec.FeatureFlags.EnableEgressPolicy = s.EgressPolicies
