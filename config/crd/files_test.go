@@ -39,6 +39,8 @@ func TestServedVersions(t *testing.T) {
 		"traffictargets.access.smi-spec.io":                 sets.New("v1alpha3"),
 		"httproutegroups.specs.smi-spec.io":                 sets.New("v1alpha4"),
 		"meshrootcertificates.config.openservicemesh.io":    sets.New("v1alpha2"),
+		"telemetries.policy.openservicemesh.io":             sets.New("v1alpha1"),
+		"extensionservices.config.openservicemesh.io":       sets.New("v1alpha2"),
 		"egresses.policy.openservicemesh.io":                sets.New("v1alpha1"),
 		"ingressbackends.policy.openservicemesh.io":         sets.New("v1alpha1"),
 		"tcproutes.specs.smi-spec.io":                       sets.New("v1alpha4"),
@@ -105,7 +107,7 @@ func TestAuditU6PoliciesHaveAReadyColumn(t *testing.T) {
 			}
 		}
 	}
-	if checked != 9 {
-		t.Errorf("%d kinds of policies are checked, want 9", checked)
+	if checked != 10 {
+		t.Errorf("%d kinds of policies are checked, want 10", checked)
 	}
 }

@@ -29,6 +29,7 @@ type Catalog struct {
 	// ingressBackendsOf has the IngressBackends of each Service.
 	ingressBackendsOf index[Name]
 	egressesFrom      index[identity.ServiceAccount]
+	telemetriesIn     index[string]
 	identities        counts[Name, identity.ServiceAccount]
 	servicesOf        counts[identity.ServiceAccount, Name]
 	// sharing has, for a Service, the other Services that select some of its pods.
@@ -56,6 +57,7 @@ func New() *Catalog {
 		backpressuresOf:     index[Name]{},
 		ingressBackendsOf:   index[Name]{},
 		egressesFrom:        index[identity.ServiceAccount]{},
+		telemetriesIn:       index[string]{},
 		identities:          counts[Name, identity.ServiceAccount]{},
 		servicesOf:          counts[identity.ServiceAccount, Name]{},
 		sharing:             counts[Name, Name]{},

@@ -51,6 +51,12 @@ const (
 	DepEgressesFrom
 	// DepNamedUpstreamSetting: an UpstreamTrafficSetting, existing or not.
 	DepNamedUpstreamSetting
+	// DepTelemetriesIn: the Telemetries of a namespace. Name.Namespace is the namespace.
+	DepTelemetriesIn
+	// DepTelemetry: a Telemetry, existing or not.
+	DepTelemetry
+	// DepExtensionService: an ExtensionService, existing or not.
+	DepExtensionService
 )
 
 // Dep is data that something was built from and that a change may affect.

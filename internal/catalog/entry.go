@@ -42,6 +42,8 @@ const (
 	KindBackpressure           Kind = "Backpressure"
 	KindIngressBackend         Kind = "IngressBackend"
 	KindEgress                 Kind = "Egress"
+	KindTelemetry              Kind = "Telemetry"
+	KindExtensionService       Kind = "ExtensionService"
 	KindSettings               Kind = "Settings"
 )
 
@@ -268,6 +270,8 @@ type SplitBackend struct {
 
 // Settings are the mesh-wide settings from MeshConfig that reach sidecars over xDS.
 type Settings struct {
+	// Namespace is that of the MeshConfig, whose policies may concern all namespaces; empty without a MeshConfig.
+	Namespace string
 	// Permissive allows every identity of the mesh to call every Service of the mesh, regardless of TrafficTargets.
 	Permissive bool
 	// Egress passes connections to unknown destinations through unchanged.

@@ -23,7 +23,7 @@ func (c *Catalog) updateIndexes(entry Entry, delta int, affected depSet) {
 		affected.add(DepEndpoints, e.Service)
 	case *TrafficTarget:
 		c.updateTarget(e, delta, affected)
-	case *HTTPRouteGroup, *TCPRoute:
+	case *HTTPRouteGroup, *TCPRoute, *ExtensionService:
 		addPolicyDeps(e, affected)
 	case *TrafficSplit:
 		c.updateSplit(e, delta, affected)
@@ -39,6 +39,10 @@ func (c *Catalog) updateIndexes(entry Entry, delta int, affected depSet) {
 		for _, source := range e.Sources {
 			updateIndex(c.egressesFrom, source, e.Name, delta)
 		}
+		addPolicyDeps(e, affected)
+	case *Telemetry:
+		updateIndex(c.telemetriesIn, e.Name.Namespace, e.Name, delta)
+		affected.add(DepTelemetriesIn, Name{Namespace: e.Name.Namespace})
 		addPolicyDeps(e, affected)
 	case *UpstreamTrafficSetting:
 		if e.Service != (Name{}) {

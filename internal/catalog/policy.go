@@ -13,7 +13,7 @@ import (
 func (k Kind) IsPolicy() bool {
 	switch k {
 	case KindTrafficTarget, KindHTTPRouteGroup, KindTCPRoute, KindTrafficSplit, KindRetry, KindUpstreamTrafficSetting, KindBackpressure,
-		KindIngressBackend, KindEgress:
+		KindIngressBackend, KindEgress, KindTelemetry, KindExtensionService:
 		return true
 	default:
 		return false
@@ -69,6 +69,10 @@ func (c *Catalog) Policies(deps []Dep) []Ref {
 			collect(found, KindEgress, c.egressesFrom[identity.ServiceAccount(dep.Name)])
 		case DepNamedUpstreamSetting:
 			c.collectOne(found, Ref{KindUpstreamTrafficSetting, dep.Name})
+		case DepTelemetry:
+			c.collectOne(found, Ref{KindTelemetry, dep.Name})
+		case DepExtensionService:
+			c.collectOne(found, Ref{KindExtensionService, dep.Name})
 		case DepHTTPRouteGroup:
 			c.collectOne(found, Ref{KindHTTPRouteGroup, dep.Name})
 		case DepTCPRoute:
@@ -126,6 +130,10 @@ func addPolicyDeps(entry Entry, affected depSet) {
 		for _, source := range e.Sources {
 			affected.account(DepEgressesFrom, source)
 		}
+	case *Telemetry:
+		affected.add(DepTelemetry, e.Name)
+	case *ExtensionService:
+		affected.add(DepExtensionService, e.Name)
 	case *UpstreamTrafficSetting:
 		if e.Service != (Name{}) {
 			affected.add(DepUpstreamSetting, e.Service)

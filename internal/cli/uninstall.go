@@ -278,6 +278,8 @@ func (a *app) removeSharedResources(ctx context.Context, c client.Client, o unin
 // definitions are the CRDs of policies and settings. The operator's own CRDs are deleted with the operator.
 var definitions = []string{
 	"egresses.policy.openservicemesh.io",
+	"extensionservices.config.openservicemesh.io",
+	"telemetries.policy.openservicemesh.io",
 	"ingressbackends.policy.openservicemesh.io",
 	"meshconfigs.config.openservicemesh.io",
 	"meshrootcertificates.config.openservicemesh.io",

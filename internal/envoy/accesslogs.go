@@ -6,32 +6,50 @@ import (
 	celv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/filters/cel/v3"
 
 	"github.com/openservicemesh/osm-operator/internal/envoy/message"
+	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
-// The access loggers of each kind of listener. They are the same for every sidecar, so that shared resources stay shared.
-var (
-	// outboundRequestLogs log the requests of the local application.
-	outboundRequestLogs = []*accesslogv3.AccessLog{stdoutLog(nil), statsLog(nil, outboundRequestStats)}
+// loggers are the access loggers of each kind of listener.
+type loggers struct {
+	// outboundRequests log the requests of the local application.
+	outboundRequests []*accesslogv3.AccessLog
+	// inboundRequests log requests of other workloads, without health checks of their sidecars.
+	inboundRequests []*accesslogv3.AccessLog
+	// outboundConnections log the TCP connections of the local application.
+	outboundConnections []*accesslogv3.AccessLog
+	// inboundConnections log TCP connections of other workloads.
+	inboundConnections []*accesslogv3.AccessLog
+	// outboundListener logs connections to addresses outside the mesh that are closed. Other logs do not contain them.
+	outboundListener []*accesslogv3.AccessLog
+	// inboundListener also logs and counts the connections that a policy denies. On HTTP ports they never become requests.
+	inboundListener []*accesslogv3.AccessLog
+}
 
-	// inboundRequestLogs log requests of other workloads, without health checks of their sidecars.
-	inboundRequestLogs = []*accesslogv3.AccessLog{stdoutLog(noHealthCheck), statsLog(noHealthCheck, inboundRequestStats)}
+// standardLoggers are those of sidecars without a Telemetry. They are the same everywhere, so that shared resources stay shared.
+var standardLoggers = newLoggers(nil)
 
-	// outboundConnectionLogs log the TCP connections of the local application.
-	outboundConnectionLogs = []*accesslogv3.AccessLog{
-		stdoutLog(connectionEnd), statsLog(connectionStart, outboundOpenedStats), statsLog(connectionEnd, outboundClosedStats),
+// loggersOf returns the loggers of a sidecar.
+func loggersOf(s *scope.Scope) *loggers {
+	if s.AccessLog == nil {
+		return standardLoggers
 	}
+	return newLoggers(s.AccessLog)
+}
 
-	// inboundConnectionLogs log TCP connections of other workloads.
-	inboundConnectionLogs = []*accesslogv3.AccessLog{
-		stdoutLog(connectionEnd), statsLog(connectionStart, inboundOpenedStats), statsLog(connectionEnd, inboundClosedStats),
+// newLoggers returns loggers whose text a Telemetry configures; nil for the default. Statistics do not depend on it.
+func newLoggers(log *scope.AccessLog) *loggers {
+	unmatchedLogs, deniedLogs := textLogs(log, unmatched, noPolicy), textLogs(log, matching("denied request connection", deniedBeforeRequest), noPolicy)
+	return &loggers{
+		outboundRequests: append(textLogs(log, nil, ""), statsLog(nil, outboundRequestStats)),
+		inboundRequests:  append(textLogs(log, noHealthCheck, deniedBy(requestDenial)), statsLog(noHealthCheck, inboundRequestStats)),
+		outboundConnections: append(textLogs(log, connectionEnd, ""),
+			statsLog(connectionStart, outboundOpenedStats), statsLog(connectionEnd, outboundClosedStats)),
+		inboundConnections: append(textLogs(log, connectionEnd, deniedBy(connectionDenial)),
+			statsLog(connectionStart, inboundOpenedStats), statsLog(connectionEnd, inboundClosedStats)),
+		outboundListener: unmatchedLogs,
+		inboundListener:  append(append(unmatchedLogs[:len(unmatchedLogs):len(unmatchedLogs)], deniedLogs...), statsLog(denied, inboundDeniedStats)),
 	}
-
-	// outboundListenerLogs log connections to addresses outside the mesh that are closed. Other logs do not contain them.
-	outboundListenerLogs = []*accesslogv3.AccessLog{stdoutLog(unmatched)}
-
-	// inboundListenerLogs also count the connections that a policy denies. On HTTP ports they never become requests.
-	inboundListenerLogs = []*accesslogv3.AccessLog{stdoutLog(unmatched), statsLog(denied, inboundDeniedStats)}
-)
+}
 
 // Filters of access loggers.
 var (
@@ -44,13 +62,31 @@ var (
 	unmatched = &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_ResponseFlagFilter{
 		ResponseFlagFilter: &accesslogv3.ResponseFlagFilter{Flags: []string{"NR"}},
 	}}
-	denied = &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_ExtensionFilter{
+	denied = matching("denied", connectionDenied)
+)
+
+// matching selects what an expression is true for.
+func matching(name, expression string) *accesslogv3.AccessLogFilter {
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_ExtensionFilter{
 		ExtensionFilter: &accesslogv3.ExtensionFilter{
-			Name:       "denied",
-			ConfigType: &accesslogv3.ExtensionFilter_TypedConfig{TypedConfig: message.Any(&celv3.ExpressionFilter{Expression: connectionDenied})},
+			Name:       name,
+			ConfigType: &accesslogv3.ExtensionFilter_TypedConfig{TypedConfig: message.Any(&celv3.ExpressionFilter{Expression: expression})},
 		},
 	}}
-)
+}
+
+// both selects what two filters select; nil selects everything.
+func both(first, second *accesslogv3.AccessLogFilter) *accesslogv3.AccessLogFilter {
+	switch {
+	case first == nil:
+		return second
+	case second == nil:
+		return first
+	}
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_AndFilter{
+		AndFilter: &accesslogv3.AndFilter{Filters: []*accesslogv3.AccessLogFilter{first, second}},
+	}}
+}
 
 func logType(kind datav3.AccessLogType) *accesslogv3.AccessLogFilter {
 	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_LogTypeFilter{

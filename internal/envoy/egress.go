@@ -27,11 +27,11 @@ func egressListeners(s *scope.Scope) []*listenerv3.Listener {
 		listener.BindToPort = wrapperspb.Bool(false)
 		listener.ListenerFilters = egressInspectors(port)
 		listener.ContinueOnListenerFiltersTimeout = len(listener.ListenerFilters) > 0
-		listener.AccessLog = outboundListenerLogs
+		listener.AccessLog = loggersOf(s).outboundListener
 		listener.FilterChains = egressChains(s, port)
 		switch {
 		case s.Egress:
-			listener.DefaultFilterChain = passthroughFilterChain()
+			listener.DefaultFilterChain = passthroughFilterChain(s)
 		case len(listener.FilterChains) == 0:
 			listener.FilterChains = []*listenerv3.FilterChain{{Name: closedChain}}
 		}
@@ -99,7 +99,7 @@ func (c egressCell) chains() []*listenerv3.FilterChain {
 		if host.TLS {
 			byName[host.Host] = true
 			cluster := egressClusterName(host.Host, c.port.Number)
-			out = append(out, c.tlsChain(host.Host, tcpEgress(c.port.Number, cluster, c.scope.EgressUpstreams[host.Setting])))
+			out = append(out, c.tlsChain(host.Host, tcpEgress(c.scope, c.port.Number, cluster, c.scope.EgressUpstreams[host.Setting])))
 		}
 	}
 	for _, name := range names {
@@ -141,11 +141,11 @@ func (c egressCell) chain(protocol, host string, match *listenerv3.FilterChainMa
 }
 
 func (c egressCell) toOriginalDestination() *listenerv3.Filter {
-	return tcpEgress(c.port.Number, originalPortName(c.port.Number), c.scope.EgressUpstreams[c.port.Setting])
+	return tcpEgress(c.scope, c.port.Number, originalPortName(c.port.Number), c.scope.EgressUpstreams[c.port.Setting])
 }
 
-func tcpEgress(port uint16, cluster string, upstream *scope.Upstream) *listenerv3.Filter {
-	return tcpSplit(fmt.Sprintf("egress-tcp-proxy.%d", port), []weightedCluster{{cluster: cluster, weight: 1}}, tcpIdleTimeout(upstream))
+func tcpEgress(s *scope.Scope, port uint16, cluster string, upstream *scope.Upstream) *listenerv3.Filter {
+	return tcpSplit(loggersOf(s).outboundConnections, fmt.Sprintf("egress-tcp-proxy.%d", port), []weightedCluster{{cluster: cluster, weight: 1}}, tcpIdleTimeout(upstream))
 }
 
 func cidrRange(prefix netip.Prefix) *corev3.CidrRange {

@@ -45,7 +45,7 @@ func serverConnectionManager(s *scope.Scope, routeConfig string) *hcmv3.HttpConn
 	hcm.CommonHttpProtocolOptions = &corev3.HttpProtocolOptions{
 		HeadersWithUnderscoresAction: corev3.HttpProtocolOptions_REJECT_REQUEST,
 	}
-	hcm.AccessLog = inboundRequestLogs
+	hcm.AccessLog = loggersOf(s).inboundRequests
 	return hcm
 }
 
@@ -69,7 +69,7 @@ func connectionManager(s *scope.Scope, routeConfig string) *hcmv3.HttpConnection
 		GenerateRequestId:        wrapperspb.Bool(true),
 		// Envoy's default ends a request after five minutes without data: quiet gRPC streams and WebSockets, slow answers.
 		StreamIdleTimeout: durationpb.New(0),
-		AccessLog:         outboundRequestLogs,
+		AccessLog:         loggersOf(s).outboundRequests,
 		Tracing:           tracing(s.Tracing),
 		UpgradeConfigs:    []*hcmv3.HttpConnectionManager_UpgradeConfig{{UpgradeType: "websocket"}},
 		RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{

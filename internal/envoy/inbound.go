@@ -63,7 +63,7 @@ func inboundListenerOf(s *scope.Scope, inbound []inboundPort) *listenerv3.Listen
 		originalDestination,
 		listenerFilter(tlsInspectorFilter, &tlsinspectorv3.TlsInspector{}),
 	}
-	out.AccessLog = inboundListenerLogs
+	out.AccessLog = loggersOf(s).inboundListener
 	for _, in := range inbound {
 		out.FilterChains = append(out.FilterChains, inboundChain(s, in, serverTLS(s, inboundTrustName(s.Key.Identity, in))))
 		if !in.Protocol.IsHTTP() {
@@ -72,7 +72,7 @@ func inboundListenerOf(s *scope.Scope, inbound []inboundPort) *listenerv3.Listen
 	}
 	addIngressChains(out, s, inbound)
 	if s.AcceptAnyClient {
-		addPlaintextChains(out, inbound)
+		addPlaintextChains(s, out, inbound)
 	}
 	return out
 }
@@ -123,5 +123,5 @@ func inboundProxy(s *scope.Scope, in inboundPort) *listenerv3.Filter {
 		return inboundHTTP(s, inboundRouteName(in))
 	}
 	local := localClusterName(in.Service, in.TargetPort)
-	return tcpAfterHandshake("inbound-mesh-tcp-proxy."+local, local, in.IdleTimeout)
+	return tcpAfterHandshake(loggersOf(s).inboundConnections, "inbound-mesh-tcp-proxy."+local, local, in.IdleTimeout)
 }

@@ -19,9 +19,9 @@ func outboundListenerOf(s *scope.Scope) *listenerv3.Listener {
 	out := newBoundListener(outboundListener, names.OutboundPort, s.Key.Class, corev3.TrafficDirection_OUTBOUND)
 	out.UseOriginalDst = wrapperspb.Bool(true)
 	out.ListenerFilters = []*listenerv3.ListenerFilter{originalDestination, rejectSidecarPorts()}
-	out.AccessLog = outboundListenerLogs
+	out.AccessLog = loggersOf(s).outboundListener
 	if s.Egress {
-		out.DefaultFilterChain = passthroughFilterChain()
+		out.DefaultFilterChain = passthroughFilterChain(s)
 		return out
 	}
 	out.FilterChains = []*listenerv3.FilterChain{{Name: closedChain}}
@@ -29,8 +29,8 @@ func outboundListenerOf(s *scope.Scope) *listenerv3.Listener {
 }
 
 // passthroughFilterChain forwards connections unchanged.
-func passthroughFilterChain() *listenerv3.FilterChain {
-	return &listenerv3.FilterChain{Name: passthroughChain, Filters: []*listenerv3.Filter{tcpToCluster(outboundConnectionLogs, passthroughCluster, passthroughCluster)}}
+func passthroughFilterChain(s *scope.Scope) *listenerv3.FilterChain {
+	return &listenerv3.FilterChain{Name: passthroughChain, Filters: []*listenerv3.Filter{tcpToCluster(loggersOf(s).outboundConnections, passthroughCluster, passthroughCluster)}}
 }
 
 // rejectSidecarPorts closes plaintext connections to the ports that the sidecar itself listens on, whatever their
@@ -141,7 +141,7 @@ func outboundChain(s *scope.Scope, o scope.Outbound) *listenerv3.FilterChain {
 	case o.Protocol.IsHTTP():
 		chain.Filters = []*listenerv3.Filter{outboundHTTP(s, outboundRouteName(o))}
 	case len(to) > 0:
-		chain.Filters = []*listenerv3.Filter{tcpSplit("outbound-mesh-tcp-proxy_"+chain.Name, to, tcpIdleTimeout(o.Upstream))}
+		chain.Filters = []*listenerv3.Filter{tcpSplit(loggersOf(s).outboundConnections, "outbound-mesh-tcp-proxy_"+chain.Name, to, tcpIdleTimeout(o.Upstream))}
 	}
 	return chain
 }

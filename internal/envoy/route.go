@@ -69,8 +69,9 @@ func inboundRoutes(s *scope.Scope, in inboundPort) *routev3.RouteConfiguration {
 	}
 	local := []weightedCluster{{cluster: localClusterName(in.Service, in.TargetPort), weight: 1}}
 	var routes []*routev3.Route
+	limit := limitMetadata(in.Limits)
 	for _, r := range in.Rules.Routes {
-		route := &routev3.Route{Match: requestMatch(r.Match), Action: forward(local, 0, nil)}
+		route := &routev3.Route{Metadata: limit, Match: requestMatch(r.Match), Action: forward(local, 0, nil)}
 		if limit := routeLimit(in.Limits, r.Match.PathRegex); limit != nil {
 			route.TypedPerFilterConfig = map[string]*anypb.Any{httpLimitFilter: limitRequests(limit)}
 		}

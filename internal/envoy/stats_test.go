@@ -38,7 +38,8 @@ func TestStatsHaveNoUnboundedLabels(t *testing.T) {
 
 // TestStatsAreLimited verifies that every logger of statistics has limits.
 func TestStatsAreLimited(t *testing.T) {
-	loggers := slices.Concat(outboundRequestLogs, inboundRequestLogs, outboundConnectionLogs, inboundConnectionLogs, outboundListenerLogs, inboundListenerLogs)
+	all := standardLoggers
+	loggers := slices.Concat(all.outboundRequests, all.inboundRequests, all.outboundConnections, all.inboundConnections, all.outboundListener, all.inboundListener)
 	limited := 0
 	for _, logger := range loggers {
 		if config := statsConfig(t, logger); config != nil {

@@ -21,8 +21,8 @@ const maxEarlyBytes = 16 << 10
 // tcpAfterHandshake forwards connections to one cluster once the TLS handshake has verified the client. The
 // application does not see connections of other clients. It closes connections that are idle for the given time; 0 is
 // Envoy's default of an hour.
-func tcpAfterHandshake(statPrefix, clusterName string, idle time.Duration) *listenerv3.Filter {
-	return tcpProxy(inboundConnectionLogs, &tcpv3.TcpProxy{
+func tcpAfterHandshake(logs []*accesslogv3.AccessLog, statPrefix, clusterName string, idle time.Duration) *listenerv3.Filter {
+	return tcpProxy(logs, &tcpv3.TcpProxy{
 		IdleTimeout:         durationUnlessZero(idle),
 		StatPrefix:          statPrefix,
 		ClusterSpecifier:    &tcpv3.TcpProxy_Cluster{Cluster: clusterName},
@@ -41,12 +41,12 @@ func tcpToCluster(logs []*accesslogv3.AccessLog, statPrefix, clusterName string)
 
 // tcpSplit forwards connections to several clusters by weight. It closes connections that are idle for the given time;
 // 0 is Envoy's default of an hour.
-func tcpSplit(statPrefix string, weightedClusters []weightedCluster, idle time.Duration) *listenerv3.Filter {
+func tcpSplit(logs []*accesslogv3.AccessLog, statPrefix string, weightedClusters []weightedCluster, idle time.Duration) *listenerv3.Filter {
 	split := &tcpv3.TcpProxy_WeightedCluster{}
 	for _, b := range weightedClusters {
 		split.Clusters = append(split.Clusters, &tcpv3.TcpProxy_WeightedCluster_ClusterWeight{Name: b.cluster, Weight: b.weight})
 	}
-	return tcpProxy(outboundConnectionLogs, &tcpv3.TcpProxy{
+	return tcpProxy(logs, &tcpv3.TcpProxy{
 		StatPrefix:         statPrefix,
 		ClusterSpecifier:   &tcpv3.TcpProxy_WeightedClusters{WeightedClusters: split},
 		MaxConnectAttempts: wrapperspb.UInt32(maxConnectAttempts),

@@ -39,6 +39,7 @@ func MeshConfig(config *configv1alpha2.MeshConfig) (*catalog.Settings, []Problem
 	var found problems
 	spec := &config.Spec
 	settings := &catalog.Settings{
+		Namespace:  config.Namespace,
 		Permissive: spec.Traffic.EnablePermissiveTrafficPolicyMode,
 		Egress:     spec.Traffic.EnableEgress,
 		TLS: catalog.TLS{

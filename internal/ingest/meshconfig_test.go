@@ -46,6 +46,7 @@ func TestMeshConfig(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, problems := MeshConfig(read[configv1alpha2.MeshConfig](t, "spec:"+certificate+c.spec))
+			c.want.Namespace = "shop"
 			expect(t, c.want, got, c.problems, problems)
 		})
 	}

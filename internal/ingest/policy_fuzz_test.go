@@ -2,7 +2,9 @@ package ingest
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"golang.org/x/net/http/httpguts"
@@ -21,6 +23,8 @@ func FuzzPolicies(f *testing.F) {
 		`{"metadata":{"namespace":"a"},"spec":{"host":"x.a","rateLimit":{"global":{},"local":{"tcp":{"connections":4294967295,"unit":"hour","burst":1},"http":{"requests":1,"unit":"second","responseStatusCode":418,"responseHeadersToAdd":[{"name":":path","value":"%"},{"name":"A","value":"b"}]}}}}}`,
 		`{"metadata":{"namespace":"a"},"spec":{"host":"x.a","httpRoutes":[{"path":"/","rateLimit":{"local":{"requests":1,"unit":"day"}}},{"path":"/"}],"outlierDetection":{"interval":"9999999h"},"healthCheck":{}}}`,
 		`{"metadata":{"namespace":"a"},"spec":{"backends":[{"name":"x","port":{"number":80,"protocol":"https"},"tls":{"sniHosts":["a"]}}],"sources":[{"kind":"IPRange","name":"::/0"},{"kind":"AuthenticatedPrincipal","name":"b"}],"matches":[{"kind":"HTTPRouteGroup","name":"c"}]}}`,
+		`{"metadata":{"namespace":"a"},"spec":{"selector":{"app":"x","-":"y"},"accessLog":{"format":"%REQ(:PATH):10% %% %CEL(response.code)%","filter":"response.code >= 400","openTelemetry":{"extensionService":{"namespace":"a","name":"b"},"attributes":{"c":"%PROTOCOL%"}}}}}`,
+		`{"metadata":{"namespace":"a"},"spec":{"accessLog":{"format":"{\"a\":\"%FILE_CONTENT(/x)%\"}"},"host":"127.0.0.1","port":4317,"protocol":"h2c","connectTimeout":"1s"}}`,
 		`{"metadata":{"namespace":"a"},"spec":{"sources":[{"kind":"ServiceAccount","name":"x","namespace":"a"}],"hosts":["a.b","*.c","::1"],"ipAddresses":["10.0.0.0/8"],"ports":[{"number":80,"protocol":"http"},{"number":443,"protocol":"https"},{"number":1,"protocol":"tcp-server-first"}],"matches":[{"kind":"UpstreamTrafficSetting","name":"c"}]}}`,
 	} {
 		f.Add([]byte(seed))
@@ -36,13 +40,17 @@ func FuzzPolicies(f *testing.F) {
 		pressure, p3 := Backpressure(u)
 		ingress, p4 := IngressBackend(u)
 		egress, p5 := Egress(u)
+		log, p6 := Telemetry(u)
+		service, p7 := ExtensionService(u)
 		retry2, q1 := Retry(u)
 		setting2, q2 := UpstreamTrafficSetting(u)
 		pressure2, q3 := Backpressure(u)
 		ingress2, q4 := IngressBackend(u)
 		egress2, q5 := Egress(u)
-		sameTwice(t, []any{retry, setting, pressure, ingress, egress, p1, p2, p3, p4, p5}, []any{retry2, setting2, pressure2, ingress2, egress2, q1, q2, q3, q4, q5})
-		sentences(t, p1, p2, p3, p4, p5, UDPRoute(u))
+		log2, q6 := Telemetry(u)
+		service2, q7 := ExtensionService(u)
+		sameTwice(t, []any{retry, setting, pressure, ingress, egress, log, service, p1, p2, p3, p4, p5, p6, p7}, []any{retry2, setting2, pressure2, ingress2, egress2, log2, service2, q1, q2, q3, q4, q5, q6, q7})
+		sentences(t, p1, p2, p3, p4, p5, p6, p7, UDPRoute(u))
 		if retry != nil && (len(retry.Destinations) == 0 || retry.Source.Name == "" || retry.Policy.On == "" || retry.Policy.PerTryTimeout < 0 || retry.Policy.BackoffBase < 0) {
 			t.Errorf("invalid retry: %+v", retry)
 		}
@@ -54,6 +62,12 @@ func FuzzPolicies(f *testing.F) {
 		}
 		if egress != nil {
 			checkEgress(t, egress)
+		}
+		if log != nil && strings.Contains(log.Text+fmt.Sprint(log.Fields, log.Attributes), "%FILE_CONTENT") {
+			t.Errorf("a log with files of the sidecar: %+v", log)
+		}
+		if service != nil && (service.Port == 0 || service.Address == "" || service.Address == "localhost" || strings.HasPrefix(service.Address, "127.")) {
+			t.Errorf("invalid server: %+v", service)
 		}
 		if setting != nil {
 			checkSetting(t, setting)

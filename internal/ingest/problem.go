@@ -55,6 +55,10 @@ const (
 	ReasonInvalidAnnotation = "InvalidAnnotation"
 	// ReasonNotUsed: an object, or a part of it, that this version does not use.
 	ReasonNotUsed = "NotUsed"
+	// ReasonInvalidFormat: a format of log lines that sidecars do not know.
+	ReasonInvalidFormat = "InvalidFormat"
+	// ReasonInvalidExpression: a CEL expression that sidecars cannot evaluate.
+	ReasonInvalidExpression = "InvalidExpression"
 	// ReasonRefusedAddress: an endpoint address that no pod can have.
 	ReasonRefusedAddress = "RefusedAddress"
 )

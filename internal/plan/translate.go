@@ -36,13 +36,19 @@ type side struct {
 	root        []byte
 	// common are the destinations that clients sourceView in a permissive mesh; nil when there are none.
 	common *scope.Destinations
-	// shared caches the resources of common. The key is true for pods with IPv6 addresses.
-	shared    map[bool]contents
+	// shared caches the resources of common, by the properties of clients in which they differ.
+	shared    map[sharedKey]contents
 	endpoints map[scope.EndpointsKey]content
 }
 
+// sharedKey has the properties of a client that its destinations depend on.
+type sharedKey struct {
+	ipv6      bool
+	telemetry catalog.Name
+}
+
 func newSide(c *catalog.Catalog, s Subject) *side {
-	return &side{catalog: c, trustDomain: s.TrustDomain, root: s.Root, common: scope.SharedDestinations(c.View()), shared: map[bool]contents{}, endpoints: map[scope.EndpointsKey]content{}}
+	return &side{catalog: c, trustDomain: s.TrustDomain, root: s.Root, common: scope.SharedDestinations(c.View()), shared: map[sharedKey]contents{}, endpoints: map[scope.EndpointsKey]content{}}
 }
 
 // built is a scope with its dependencies.
@@ -94,13 +100,14 @@ func (s *side) contentsOf(b built) (contents, error) {
 
 // sharedContents returns the resources of the shared destinations.
 func (s *side) sharedContents(b built) (contents, error) {
-	shared, made := s.shared[b.Key.Class.IPv6]
+	key := sharedKey{b.Key.Class.IPv6, b.Key.Telemetry}
+	shared, made := s.shared[key]
 	if !made {
 		shared = contents{}
 		if err := shared.add(envoy.BuildShared(b.Scope)); err != nil {
 			return nil, err
 		}
-		s.shared[b.Key.Class.IPv6] = shared
+		s.shared[key] = shared
 	}
 	return shared, nil
 }

@@ -29,6 +29,7 @@ func BuildWithShared(v *catalog.View, trustDomain string, key Key, shared *Desti
 	settings := v.Settings()
 	s := &Scope{Key: key, TrustDomain: trustDomain, TLS: settings.TLS, Egress: settings.Egress, AcceptAnyClient: settings.Teardown > 0}
 	s.ExternalAuthorization, s.Tracing = settings.ExternalAuthorization, settings.Tracing
+	s.AccessLog = AccessLogOf(v, key)
 	s.Passthrough = settings.Teardown == catalog.TeardownPassthrough
 	s.Egress = s.Egress || s.Passthrough
 	for _, name := range parseNames(key.Services) {

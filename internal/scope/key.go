@@ -14,9 +14,10 @@ import (
 func KeyFor(v *catalog.View, pod *catalog.Pod) Key {
 	services := v.ServicesOfPod(pod)
 	return Key{
-		Identity: pod.Identity(),
-		Services: joinNames(services),
-		Ports:    joinPorts(v.NamedPorts(pod, services)),
+		Identity:  pod.Identity(),
+		Services:  joinNames(services),
+		Telemetry: v.TelemetryOf(pod),
+		Ports:     joinPorts(v.NamedPorts(pod, services)),
 		Class: Class{
 			Revision: pod.Revision,
 			IPv6:     slices.ContainsFunc(pod.IPs, netip.Addr.Is6),

@@ -17,7 +17,9 @@ type Key struct {
 	// Ports are the numbers of the pod for named target ports of these Services, "<namespace>/<name>/<port>=<number>", in their order
 	// and joined by commas.
 	Ports string
-	Class Class
+	// Telemetry is the one in force for the pod; empty if there is none.
+	Telemetry catalog.Name
+	Class     Class
 }
 
 // Class has the other properties in which sidecars of one identity may differ.
@@ -43,6 +45,8 @@ type Scope struct {
 	ExternalAuthorization *catalog.ExternalAuthorization
 	// Tracing receives traces of requests; nil for none.
 	Tracing *catalog.Tracing
+	// AccessLog replaces the default access log; nil for the default.
+	AccessLog *AccessLog
 	// Passthrough sends every new connection to its original destination unchanged. Outbound and Clusters then serve
 	// open connections only.
 	Passthrough bool

@@ -71,11 +71,11 @@ func isPolicyOfTenant(change catalog.Change) bool {
 	case nil:
 		return slices.Contains([]catalog.Kind{
 			catalog.KindTrafficTarget, catalog.KindHTTPRouteGroup, catalog.KindTCPRoute, catalog.KindTrafficSplit, catalog.KindRetry,
-			catalog.KindUpstreamTrafficSetting, catalog.KindIngressBackend, catalog.KindEgress,
+			catalog.KindUpstreamTrafficSetting, catalog.KindIngressBackend, catalog.KindEgress, catalog.KindTelemetry, catalog.KindExtensionService,
 		}, change.Ref.Kind)
 	case *catalog.TrafficTarget:
 		return e.Destination.Namespace == tenant
-	case *catalog.HTTPRouteGroup, *catalog.TCPRoute, *catalog.TrafficSplit:
+	case *catalog.HTTPRouteGroup, *catalog.TCPRoute, *catalog.TrafficSplit, *catalog.Telemetry, *catalog.ExtensionService:
 		return true
 	case *catalog.Retry:
 		return e.Source.Namespace == tenant

@@ -16,6 +16,8 @@ type Upstream struct {
 
 // Limits is the part of an UpstreamTrafficSetting that applies in servers' sidecars, to each pod separately.
 type Limits struct {
+	// Policy is the setting that has the limits.
+	Policy catalog.Ref
 	// Connections bounds new connections to the port, for every protocol.
 	Connections *catalog.RateLimit
 	// Requests bounds requests to an HTTP port. Routes bound the requests of single routes instead.
@@ -86,5 +88,5 @@ func limitsOf(setting *catalog.UpstreamTrafficSetting) *Limits {
 	if setting == nil || setting.ConnectionRate == nil && setting.RequestRate == nil && len(setting.Routes) == 0 {
 		return nil
 	}
-	return &Limits{Connections: setting.ConnectionRate, Requests: setting.RequestRate, Routes: setting.Routes}
+	return &Limits{Policy: setting.Ref(), Connections: setting.ConnectionRate, Requests: setting.RequestRate, Routes: setting.Routes}
 }

@@ -75,7 +75,7 @@ func (s *Store) rebuildScope(n *scopeNode) {
 	var shared *sharedLayer
 	var destinations *scope.Destinations
 	if len(quarantined) == 0 && scope.UsesSharedDestinations(view, n.key.Identity) {
-		if shared = s.useShared(n); shared != nil {
+		if shared = s.useShared(n, scope.AccessLogOf(view, n.key)); shared != nil {
 			destinations = destinationsOf(s.shared.current)
 		}
 	}

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 
@@ -20,15 +21,32 @@ type sharedDestinations struct {
 	separable bool
 	// stale is true if the layers must be translated again even if the destinations are the same.
 	stale bool
-	// layers has the resources, by sharedLayer.ipv6. Scopes of a layer use current, or the destinations before it until they are
-	// rebuilt.
-	layers map[bool]*sharedLayer
+	// layers has the resources, by the properties in which they differ. Scopes of a layer use current, or the destinations before it until
+	// they are rebuilt.
+	layers map[sharedKey]*sharedLayer
 	// index has one node: this.
 	index *index[*sharedDestinations]
 }
 
+// sharedKey has the properties of a client that its destinations depend on.
+type sharedKey struct {
+	// ipv6 is true for pods with an IPv6 address.
+	ipv6 bool
+	// accessLog describes the access log of the client; empty for the default.
+	accessLog string
+}
+
+// sharedKeyOf returns the key of a client. Equal access logs have equal descriptions: fmt sorts the keys of maps.
+func sharedKeyOf(class scope.Class, log *scope.AccessLog) sharedKey {
+	key := sharedKey{ipv6: class.IPv6}
+	if log != nil {
+		key.accessLog = fmt.Sprintf("%+v %+v", *log, log.Export)
+	}
+	return key
+}
+
 func newSharedDestinations() *sharedDestinations {
-	return &sharedDestinations{layers: map[bool]*sharedLayer{}, index: newIndex[*sharedDestinations]()}
+	return &sharedDestinations{layers: map[sharedKey]*sharedLayer{}, index: newIndex[*sharedDestinations]()}
 }
 
 // scopes returns the scopes that share destinations.
@@ -85,10 +103,10 @@ func (s *Store) buildShared() {
 
 // updateLayer translates the difference between the destinations before and now.
 func (s *Store) updateLayer(l *sharedLayer, before *scope.Scope, separable bool) {
-	after := withIPv6(s.shared.current, l.ipv6)
+	after := l.complete(s.shared.current)
 	step := transition{after: after, build: envoy.BuildShared}
 	if separable && before != nil && !s.shared.stale && reflect.DeepEqual(withoutLists(before), withoutLists(s.shared.current)) {
-		step = partialTransition(withIPv6(before, l.ipv6), after, envoy.BuildShared)
+		step = partialTransition(l.complete(before), after, envoy.BuildShared)
 	}
 	e := s.translate(&l.layer, l, step)
 	replaced := l.replacedEndpoints(e)
@@ -98,14 +116,15 @@ func (s *Store) updateLayer(l *sharedLayer, before *scope.Scope, separable bool)
 	}
 }
 
-func withIPv6(s *scope.Scope, ipv6 bool) *scope.Scope {
+// complete returns the scope of the clients of the layer.
+func (l *sharedLayer) complete(s *scope.Scope) *scope.Scope {
 	changed := *s
-	changed.Key.Class.IPv6 = ipv6
+	changed.Key.Class.IPv6, changed.AccessLog = l.key.ipv6, l.accessLog
 	return &changed
 }
 
-// useShared returns the layer for a scope, or nil if there are no shared destinations.
-func (s *Store) useShared(n *scopeNode) *sharedLayer {
+// useShared returns the layer for a scope with an access log, or nil if there are no shared destinations.
+func (s *Store) useShared(n *scopeNode, log *scope.AccessLog) *sharedLayer {
 	d := s.shared
 	if d.current == nil {
 		s.buildShared()
@@ -113,12 +132,12 @@ func (s *Store) useShared(n *scopeNode) *sharedLayer {
 	if d.current == nil {
 		return nil
 	}
-	ipv6 := n.key.Class.IPv6
-	l := d.layers[ipv6]
+	key := sharedKeyOf(n.key.Class, log)
+	l := d.layers[key]
 	if l == nil {
-		l = &sharedLayer{ipv6: ipv6, scopes: map[*scopeNode]struct{}{}}
-		d.layers[ipv6] = l
-		l.update(s, s.translate(&l.layer, l, transition{after: withIPv6(d.current, ipv6), build: envoy.BuildShared}))
+		l = &sharedLayer{key: key, accessLog: log, scopes: map[*scopeNode]struct{}{}}
+		d.layers[key] = l
+		l.update(s, s.translate(&l.layer, l, transition{after: l.complete(d.current), build: envoy.BuildShared}))
 	}
 	l.scopes[n] = struct{}{}
 	return l
@@ -133,7 +152,7 @@ func (s *Store) releaseShared(l *sharedLayer, n *scopeNode) {
 	if len(l.scopes) > 0 {
 		return
 	}
-	delete(s.shared.layers, l.ipv6)
+	delete(s.shared.layers, l.key)
 	for _, e := range l.endpoints {
 		s.releaseEndpoints(e, l)
 	}

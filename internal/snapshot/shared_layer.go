@@ -3,6 +3,7 @@ package snapshot
 import (
 	"sync"
 
+	"github.com/openservicemesh/osm-operator/internal/scope"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
@@ -10,8 +11,9 @@ import (
 // sharedLayer has the resources of the shared destinations, for all scopes of one class of pods. A change costs the same for any
 // number of scopes, except that each stream is notified.
 type sharedLayer struct {
-	// ipv6 is true for pods with an IPv6 address.
-	ipv6 bool
+	key sharedKey
+	// accessLog is that of the clients; nil for the default.
+	accessLog *scope.AccessLog
 	// scopes belongs to the Store's goroutine.
 	scopes map[*scopeNode]struct{}
 

@@ -42,6 +42,10 @@ func ruleFor(kind schema.GroupKind) Rule {
 		return readerRule(ingest.IngressBackend)
 	case schema.GroupKind{Group: "policy.openservicemesh.io", Kind: "Egress"}:
 		return readerRule(ingest.Egress)
+	case schema.GroupKind{Group: "policy.openservicemesh.io", Kind: "Telemetry"}:
+		return readerRule(ingest.Telemetry)
+	case schema.GroupKind{Group: "config.openservicemesh.io", Kind: "ExtensionService"}:
+		return readerRule(ingest.ExtensionService)
 	case schema.GroupKind{Group: "config.openservicemesh.io", Kind: "MeshConfig"}:
 		return meshConfig
 	}

@@ -18,6 +18,7 @@ func AddToScheme(scheme *runtime.Scheme) error {
 		&Backpressure{}, &BackpressureList{},
 		&IngressBackend{}, &IngressBackendList{},
 		&Egress{}, &EgressList{},
+		&Telemetry{}, &TelemetryList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil

@@ -42,6 +42,11 @@ func FindConflicts(reader client.Reader) func(context.Context, *unstructured.Uns
 				others, _ := listEntries(ctx, reader, traffic.Egress, namespace, ingest.Egress)
 				return egressConflicts(policy, others)
 			}
+		case traffic.Telemetry.GroupKind():
+			if policy, _ := ingest.Telemetry(object); policy != nil {
+				others, _ := listEntries(ctx, reader, traffic.Telemetry, namespace, ingest.Telemetry)
+				return telemetryConflicts(policy, others)
+			}
 		case traffic.Backpressure.GroupKind():
 			if setting, _ := ingest.Backpressure(object); setting != nil {
 				newer, _ := listEntries(ctx, reader, traffic.UpstreamTrafficSetting, namespace, ingest.UpstreamTrafficSetting)

@@ -47,6 +47,10 @@ type policyKind struct {
 	referring func(client.Object) func(*unstructured.Unstructured) bool
 	// account returns a filter for objects of this kind, in any namespace, that name a ServiceAccount; nil for none.
 	account func(client.Object) func(*unstructured.Unstructured) bool
+	// extension returns a filter for objects of this kind, in any namespace, that may refer to an ExtensionService; nil for none.
+	extension func(client.Object) func(*unstructured.Unstructured) bool
+	// meshWide is true if objects in the namespace of the mesh have an effect too.
+	meshWide bool
 	// services and config are true if Services of the namespace or the MeshConfig affect the conditions.
 	services, config bool
 	// osmSummary adds OSM's two status fields to the conditions.
@@ -79,6 +83,11 @@ func (w Writers) policyKinds() []policyKind {
 			kind: traffic.Egress, evaluate: EvaluateEgress(w.Namespace, w.LookupHost), config: true, account: namingAccount, recheck: lookupInterval,
 			related: []schema.GroupVersionKind{traffic.Egress, traffic.HTTPRouteGroup, traffic.UpstreamTrafficSetting},
 		},
+		{
+			kind: traffic.Telemetry, evaluate: EvaluateTelemetry(w.Namespace), osmSummary: true, meshWide: true, extension: usingExtension(w.Namespace),
+			related: []schema.GroupVersionKind{traffic.Telemetry},
+		},
+		{kind: traffic.ExtensionService, evaluate: EvaluateRoutes(ingest.ExtensionService), meshWide: true},
 	}
 }
 
@@ -123,7 +132,7 @@ func (w Writers) add(mgr manager.Manager, k policyKind, inputs signals) error {
 	reader := mgr.GetClient()
 	r := &Reconciler{
 		Client: reader, Recorder: mgr.GetEventRecorder(names.Controller), Leader: w.Leader, OSMSummary: k.osmSummary,
-		Kind: traffic.Object(k.kind), Evaluate: k.evaluate, Rejections: w.Rejections, InMesh: inMesh(reader, w.Mesh), Recheck: k.recheck,
+		Kind: traffic.Object(k.kind), Evaluate: k.evaluate, Rejections: w.Rejections, InMesh: w.concerned(reader, k), Recheck: k.recheck,
 	}
 	resync := make(chan event.GenericEvent)
 	controller := ctrl.NewControllerManagedBy(mgr).Named("status-"+k.kind.Kind).For(traffic.Object(k.kind)).
@@ -144,6 +153,9 @@ func (w Writers) add(mgr manager.Manager, k policyKind, inputs signals) error {
 	}
 	if k.referring != nil {
 		controller = controller.Watches(&corev1.Service{}, enqueueConflicting(reader, k.kind, k.referring), builder.WithPredicates(predicate.ResourceVersionChangedPredicate{}))
+	}
+	if k.extension != nil && traffic.IsDefined(mgr.GetRESTMapper(), traffic.ExtensionService) {
+		controller = controller.Watches(traffic.Object(traffic.ExtensionService), enqueueConflicting(reader, k.kind, k.extension))
 	}
 	if k.account != nil {
 		controller = controller.Watches(&corev1.ServiceAccount{}, enqueueConflicting(reader, k.kind, k.account), builder.WithPredicates(accountChanges()))
@@ -214,6 +226,17 @@ func listMatchingRequests(
 		}
 	}
 	return result
+}
+
+// concerned returns a function that reports whether the mesh writes the status of objects of the kind in a namespace.
+func (w Writers) concerned(reader client.Reader, k policyKind) func(context.Context, string) (bool, error) {
+	member := inMesh(reader, w.Mesh)
+	return func(ctx context.Context, namespace string) (bool, error) {
+		if k.meshWide && namespace == w.Namespace {
+			return true, nil
+		}
+		return member(ctx, namespace)
+	}
 }
 
 // inMesh returns a function that reports whether a namespace is part of the mesh. A namespace in deletion does not count,

@@ -22,6 +22,8 @@ var (
 	UpstreamTrafficSetting = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "UpstreamTrafficSetting"}
 	Backpressure           = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "Backpressure"}
 	IngressBackend         = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "IngressBackend"}
+	Telemetry              = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "Telemetry"}
+	ExtensionService       = schema.GroupVersionKind{Group: "config.openservicemesh.io", Version: "v1alpha2", Kind: "ExtensionService"}
 	Egress                 = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "Egress"}
 )
 
@@ -37,6 +39,8 @@ func Sources() []controlplane.Source {
 		controlplane.SourceOf(catalog.KindBackpressure, Object(Backpressure), ingest.Backpressure),
 		controlplane.SourceOf(catalog.KindIngressBackend, Object(IngressBackend), ingest.IngressBackend),
 		controlplane.SourceOf(catalog.KindEgress, Object(Egress), ingest.Egress),
+		controlplane.SourceOf(catalog.KindTelemetry, Object(Telemetry), ingest.Telemetry),
+		controlplane.SourceOf(catalog.KindExtensionService, Object(ExtensionService), ingest.ExtensionService),
 	}
 }
 

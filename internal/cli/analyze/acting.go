@@ -33,11 +33,17 @@ func (a *analysis) acting() {
 			a.add(codeNotActedOn, s, "This version does not support kind %s, so the object has no effect: see docs/compatibility.md for alternatives.", kind.Kind)
 		}
 		_, acted := a.current[kind]
-		if acted && a.policies[catalog.Kind(kind.Kind)] && kind.Kind != "Retry" && !a.view.InMesh(object.GetNamespace()) && !a.mesh.Partial {
+		if acted && a.policies[catalog.Kind(kind.Kind)] && kind.Kind != "Retry" && !a.view.InMesh(object.GetNamespace()) && !a.mesh.Partial && !a.isMeshWide(object) {
 			a.add(codeOutsideMesh, s, "Namespace %s is not part of mesh %s, so the object has no effect: add the namespace with `osm namespace add %s`, or move the object.", object.GetNamespace(), a.mesh.Name, object.GetNamespace())
 		}
 	}
 	a.permissive()
+}
+
+// isMeshWide reports whether an object in the namespace of the mesh concerns all namespaces.
+func (a *analysis) isMeshWide(object *unstructured.Unstructured) bool {
+	wide := []string{traffic.Telemetry.Kind, traffic.ExtensionService.Kind}
+	return slices.Contains(wide, object.GetKind()) && object.GetNamespace() == a.view.Settings().Namespace
 }
 
 const (
@@ -48,9 +54,7 @@ const (
 // NotActedOn returns the OSM kinds that the mesh does not support.
 func NotActedOn() []schema.GroupKind {
 	all := []schema.GroupKind{
-		{Group: policyGroup, Kind: "Telemetry"},
 		{Group: configGroup, Kind: "MultiClusterService"},
-		{Group: configGroup, Kind: "ExtensionService"},
 		{Group: traffic.TCPRoute.Group, Kind: "UDPRoute"},
 	}
 	acted := currentVersions()

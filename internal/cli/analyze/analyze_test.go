@@ -133,6 +133,11 @@ var findings = map[string]struct {
 			`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: Egress, metadata: {name: b, namespace: shop, creationTimestamp: "2026-01-02T00:00:00Z"}, spec: {sources: [{kind: ServiceAccount, namespace: shop, name: till}, {kind: ServiceAccount, namespace: shop, name: none}], ports: [{number: 80, protocol: tcp-server-first}]}}`,
 		[]string{"OSM0205 Egress shop/a", "OSM0217 Egress shop/a", "OSM0408 Egress shop/a", "OSM0203 Egress shop/b", "OSM0305 Egress shop/b", "OSM0408 Egress shop/b"},
 	},
+	"telemetry": {
+		`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: Telemetry, metadata: {name: a, namespace: shop, creationTimestamp: "2026-01-01T00:00:00Z"}, spec: {accessLog: {openTelemetry: {extensionService: {name: none}}}}}` + "\n---\n" +
+			`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: Telemetry, metadata: {name: b, namespace: shop, creationTimestamp: "2026-01-02T00:00:00Z"}, spec: {accessLog: {filter: "response.code >= 400"}}}`,
+		[]string{"OSM0218 Telemetry shop/a", "OSM0306 Telemetry shop/b"},
+	},
 	"a policy outside":     {`{apiVersion: specs.smi-spec.io/v1alpha4, kind: TCPRoute, metadata: {name: r, namespace: out}, spec: {}}`, []string{"OSM0402 TCPRoute out/r"}},
 	"a permissive mesh":    {`{apiVersion: config.openservicemesh.io/v1alpha2, kind: MeshConfig, metadata: {name: osm-mesh-config, namespace: osm-system}, spec: {certificate: {serviceCertValidityDuration: 24h, certKeyBitSize: 2048}, traffic: {enablePermissiveTrafficPolicyMode: true}}}`, []string{"OSM0403 MeshConfig osm-system/osm-mesh-config"}},
 	"an old version":       {`{apiVersion: specs.smi-spec.io/v1alpha4, kind: HTTPRouteGroup, metadata: {name: paths, namespace: shop, annotations: {kubectl.kubernetes.io/last-applied-configuration: '{"apiVersion": "specs.smi-spec.io/v1alpha3"}'}}, spec: {matches: [{name: all, pathRegex: "/.*"}]}}`, []string{"OSM0404 HTTPRouteGroup shop/paths"}},

@@ -33,12 +33,14 @@ const (
 	codeNoIngressPort    = "OSM0215"
 	codeNoGateway        = "OSM0216"
 	codeNoSetting        = "OSM0217"
+	codeNoExtension      = "OSM0218"
 
 	codeSplitConflict   = "OSM0301"
 	codeRetryConflict   = "OSM0302"
 	codeSettingConflict = "OSM0303"
 	codeIngressConflict = "OSM0304"
 	codeEgressConflict  = "OSM0305"
+	codeLogConflict     = "OSM0306"
 
 	codeRetriesOff  = "OSM0401"
 	codeOutsideMesh = "OSM0402"
@@ -102,6 +104,7 @@ func referenceCodes() []Code {
 		{codeNoIngressPort, Error, "The backend of an IngressBackend does not exist", "The backend is not a Service of the namespace, or the Service has no such targetPort. No client outside the mesh is admitted to it.", "Correct the name, and set port.number to the targetPort of the Service."},
 		{codeNoGateway, Error, "The gateway of an IngressBackend does not exist", "A source of kind Service does not exist, so connections from its pods are rejected.", "Correct the name and the namespace of the source: it is the Service of the ingress controller."},
 		{codeNoSetting, Warning, "The UpstreamTrafficSetting of an Egress does not exist", "An Egress names an UpstreamTrafficSetting that does not exist in its namespace, so its connections have no limits.", "Create the UpstreamTrafficSetting, or correct the name in spec.matches."},
+		{codeNoExtension, Warning, "An ExtensionService cannot be used", "A policy refers to an ExtensionService that does not exist, is invalid, or is in another namespace than the policy and the mesh.", "Create the ExtensionService in the namespace of the policy or of the mesh, or correct the reference."},
 	}
 }
 
@@ -112,6 +115,7 @@ func conflictCodes() []Code {
 		{codeSettingConflict, Warning, "UpstreamTrafficSettings conflict", "Two objects configure the traffic to the same Service. The older UpstreamTrafficSetting takes precedence. A Backpressure only applies without an UpstreamTrafficSetting.", "Merge them into one object."},
 		{codeIngressConflict, Warning, "IngressBackends conflict", "Two IngressBackends open the same port of a Service. The older one takes precedence.", "Merge them into one object."},
 		{codeEgressConflict, Warning, "Egresses exclude each other", "Two Egresses of the same client have a port with http or https and with tcp-server-first. Sidecars cannot wait for both sides to speak first. The older one takes precedence.", "Use one of the protocols."},
+		{codeLogConflict, Warning, "Telemetries conflict", "Two Telemetries of a namespace have the same selector. The older one takes precedence, and the other has no effect.", "Merge them into one."},
 	}
 }
 

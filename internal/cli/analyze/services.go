@@ -79,7 +79,7 @@ func (a *analysis) conflicts() {
 	codes := map[catalog.Kind]string{
 		catalog.KindTrafficSplit: codeSplitConflict, catalog.KindRetry: codeRetryConflict,
 		catalog.KindUpstreamTrafficSetting: codeSettingConflict, catalog.KindBackpressure: codeSettingConflict,
-		catalog.KindIngressBackend: codeIngressConflict, catalog.KindEgress: codeEgressConflict,
+		catalog.KindIngressBackend: codeIngressConflict, catalog.KindEgress: codeEgressConflict, catalog.KindTelemetry: codeLogConflict,
 	}
 	for _, c := range Conflicts(a.mesh.Loaded) {
 		a.add(codes[c.Kind], a.subject(c.Kind, c.Name), "%s takes precedence: %s", c.Winner(), c.About)

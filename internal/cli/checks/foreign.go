@@ -162,7 +162,7 @@ func (s Subject) osmSidecarPods(ctx context.Context) []Result {
 
 // kindsWithoutEffect are OSM kinds that the control plane does not support.
 var kindsWithoutEffect = []schema.GroupVersionKind{
-	{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "Telemetry"},
+	{Group: "config.openservicemesh.io", Version: "v1alpha1", Kind: "MultiClusterService"},
 }
 
 // withoutEffect counts policies of unsupported kinds.

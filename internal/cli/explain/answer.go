@@ -71,6 +71,8 @@ type Way struct {
 	Limits []string `json:"limits,omitempty"`
 	// Authorizer describes the authorization server that must allow an allowed request too. It is empty without one.
 	Authorizer string `json:"authorizer,omitempty"`
+	// Logs describes the Telemetries of the sidecars of the destination.
+	Logs []string `json:"logs,omitempty"`
 	// Granted lists the requests that the caller may send there.
 	Granted []Grant `json:"granted,omitempty"`
 }
@@ -253,6 +255,7 @@ func (e evaluator) at(p servicePort) []Way {
 		}
 		if answer.Destination != (identity.ServiceAccount{}) {
 			w.Destination = answer.Destination.Namespace + "/" + answer.Destination.Name
+			w.Logs = logs(e.v, answer.Destination)
 			if answer.Outcome != authz.Allowed {
 				w.Granted = e.granted(p, answer.Service, answer.Destination)
 			} else {
@@ -312,7 +315,7 @@ func (e evaluator) anyRequest(p servicePort) []Way {
 	for _, b := range p.destinations(e) {
 		w := e.way(p)
 		w.Split, w.Match = b.split, b.matches
-		w.Destination = b.identity.Namespace + "/" + b.identity.Name
+		w.Destination, w.Logs = b.identity.Namespace+"/"+b.identity.Name, logs(e.v, b.identity)
 		if b.service != p.service.Name {
 			w.At = b.service.String()
 		}

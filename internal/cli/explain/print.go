@@ -119,6 +119,9 @@ func (way Way) print(w io.Writer, a *Answer) {
 	if way.Authorizer != "" {
 		fmt.Fprintf(w, "    authorization: %s\n", way.Authorizer)
 	}
+	for _, log := range way.Logs {
+		fmt.Fprintf(w, "    log: %s\n", log)
+	}
 	if way.Missing != "" {
 		fmt.Fprintf(w, "    missing: %s\n", way.Missing)
 	}

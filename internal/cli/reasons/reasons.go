@@ -52,6 +52,8 @@ func ofPolicies() []Reason {
 		{ingest.ReasonInvalidAnnotation, policies, "The value of an annotation is invalid, so the annotation is ignored."},
 		{ingest.ReasonNotUsed, policies, "An object, or a part of it, is not used by this version."},
 		{ingest.ReasonRefusedAddress, policies, "The address of an endpoint cannot belong to a pod: the endpoint is ignored."},
+		{ingest.ReasonInvalidFormat, policies, "A format of log lines has a command operator that sidecars do not know or that the mesh does not allow: the default format is used."},
+		{ingest.ReasonInvalidExpression, policies, "A CEL expression cannot be evaluated by sidecars: everything is logged."},
 		{status.ReasonRefNotFound, policies, "An object that a policy refers to does not exist, so this part of the policy grants nothing: create the object, or correct the name."},
 		{status.ReasonDisabled, policies, "The MeshConfig disables objects of this kind: the message contains the field."},
 		{status.ReasonNotFollowed, policies, "A backend of a TrafficSplit is the root of another split, which is ignored for this backend."},

@@ -23,6 +23,7 @@ func Change() *rapid.Generator[catalog.Change] {
 		entry := rapid.OneOf(
 			entry(drawNamespace), entry(drawPod), entry(drawService), entry(drawSlice), entry(drawTarget),
 			entry(drawGroup), entry(drawTCPRoute), entry(drawSplit), entry(drawSettings), entry(drawRetry), entry(drawUpstream), entry(drawIngressBackend), entry(drawEgress),
+			entry(drawTelemetry), entry(drawExtension),
 		).Draw(t, "entry")
 		change := catalog.Set(entry)
 		if rapid.IntRange(0, 4).Draw(t, "delete") == 0 {
@@ -145,6 +146,8 @@ func drawSettings(t *rapid.T) *catalog.Settings {
 		}
 	}
 	return &catalog.Settings{
+		// A namespace of the random mesh is that of the mesh sometimes.
+		Namespace:             rapid.SampledFrom([]string{"osm-system", "a"}).Draw(t, "mesh namespace"),
 		ExternalAuthorization: server,
 		Tracing:               traces,
 		Permissive:            rapid.IntRange(0, 3).Draw(t, "permissive") == 0, Egress: rapid.Bool().Draw(t, "egress"),

@@ -29,7 +29,7 @@ func TestAuditT5EngineAgreesWithReference(t *testing.T) {
 // TestObjectsKeepSettings sets every field of the settings, so that a new field fails the test until the objects have it.
 func TestObjectsKeepSettings(t *testing.T) {
 	settings := &catalog.Settings{
-		Permissive: true, Egress: true, RetryPolicies: true, IngressBackends: true, EgressPolicies: true, ActiveHealthChecks: true, EmptyRulesSelectNothing: true,
+		Namespace: "osm-system", Permissive: true, Egress: true, RetryPolicies: true, IngressBackends: true, EgressPolicies: true, ActiveHealthChecks: true, EmptyRulesSelectNothing: true,
 		TLS: catalog.TLS{
 			MinVersion: "TLSv1_2", MaxVersion: "TLSv1_3", CipherSuites: []string{"ECDHE-ECDSA-AES256-GCM-SHA384"}, ECDHCurves: []string{"P-256"},
 		},

@@ -68,6 +68,7 @@ func meta(name catalog.Name) metav1.ObjectMeta {
 
 func meshConfig(s *catalog.Settings) configv1alpha2.MeshConfig {
 	var config configv1alpha2.MeshConfig
+	config.Namespace = s.Namespace
 	config.Spec.Traffic.EnablePermissiveTrafficPolicyMode = s.Permissive
 	config.Spec.Traffic.EnableEgress = s.Egress
 	if s.EmptyRulesSelectNothing {

@@ -1,0 +1,19 @@
+package analyze
+
+import "github.com/openservicemesh/osm-operator/internal/catalog"
+
+// telemetries analyzes the references of Telemetries.
+func (a *analysis) telemetries() {
+	for _, policy := range entries[*catalog.Telemetry](a) {
+		if policy.Export != (catalog.Name{}) {
+			a.extension(a.subject(catalog.KindTelemetry, policy.Name), policy.Name.Namespace, policy.Export, "logs are not exported")
+		}
+	}
+}
+
+// extension reports an ExtensionService that a policy cannot use.
+func (a *analysis) extension(s subject, namespace string, name catalog.Name, effect string) {
+	if a.view.ExtensionService(namespace, name) == nil && (!a.mesh.Partial || a.configured()) {
+		a.add(codeNoExtension, s, "ExtensionService %s cannot be used by this object, so %s: create it in namespace %s or in the namespace of the mesh, or correct the reference.", name, effect, namespace)
+	}
+}

@@ -1,0 +1,58 @@
+package ingest
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// ExtensionService reads an ExtensionService (config.openservicemesh.io/v1alpha2). There is no entry without a usable address.
+func ExtensionService(u *unstructured.Unstructured) (*catalog.ExtensionService, []Problem) {
+	var found problems
+	spec := specObject(u, &found)
+	host, port, protocol := spec.text("host"), spec.whole("port"), strings.ToLower(spec.text("protocol"))
+	service := &catalog.ExtensionService{
+		Name: nameOf(u), Address: strings.ToLower(strings.TrimSuffix(host, ".")),
+		ConnectTimeout: spec.durationFrom("connectTimeout", "2s", minTimeout),
+	}
+	usable := isExtensionServer(service.Address, host, port, &found)
+	switch {
+	case protocol == "http":
+		service.HTTP1 = true
+	case !slices.Contains([]string{"", "h2c", "grpc"}, protocol):
+		found.reject(ReasonUnknownProtocol, "spec.protocol is %.40q: write h2c or grpc for a server with HTTP/2 without TLS, or http for one with HTTP/1.1.", protocol)
+		usable = false
+	}
+	if malformed := found.onlyMalformed(); len(malformed) > 0 {
+		return nil, malformed
+	}
+	if !usable {
+		return nil, found
+	}
+	service.Port = uint16(port) //nolint:gosec // checked
+	return service, found
+}
+
+// isExtensionServer reports whether sidecars may connect to a server. The loopback address is the sidecar itself: whoever may edit
+// policies must not reach its admin interface through it.
+func isExtensionServer(address, written string, port int64, found *problems) bool {
+	if !isAddress("spec.host", address, written, "server", found) || !isPort("spec.port", port, "server", found) {
+		return false
+	}
+	ip, err := netip.ParseAddr(address)
+	local := err == nil && (ip.Unmap().IsLoopback() || ip.IsUnspecified()) || address == "localhost" || strings.HasSuffix(address, ".localhost")
+	switch {
+	case local:
+		found.reject(ReasonInvalidName, "spec.host %.80q is the pod of each sidecar: write the name of a Service or of a server outside the cluster.", written)
+	case names.IsReservedPort(uint16(port)): //nolint:gosec // checked
+		found.reject(ReasonInvalidPort, "spec.port %d belongs to sidecars: the server needs another port.", port)
+	default:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,137 @@
+package pods_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	collogsv1 "go.opentelemetry.io/proto/otlp/collector/logs/v1"
+	logsv1 "go.opentelemetry.io/proto/otlp/logs/v1"
+	"google.golang.org/grpc"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/envoy"
+	"github.com/openservicemesh/osm-operator/internal/redirect/nstest"
+	"github.com/openservicemesh/osm-operator/internal/scope"
+	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
+	"github.com/openservicemesh/osm-operator/internal/testing/pods"
+)
+
+const otlpLogPort = 4317
+
+// logCollector is an OpenTelemetry collector of logs.
+type logCollector struct {
+	collogsv1.UnimplementedLogsServiceServer
+
+	mu      sync.Mutex
+	records []*logsv1.LogRecord
+}
+
+func (c *logCollector) Export(_ context.Context, r *collogsv1.ExportLogsServiceRequest) (*collogsv1.ExportLogsServiceResponse, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, resource := range r.GetResourceLogs() {
+		for _, scope := range resource.GetScopeLogs() {
+			c.records = append(c.records, scope.GetLogRecords()...)
+		}
+	}
+	return &collogsv1.ExportLogsServiceResponse{}, nil
+}
+
+// has reports whether a record has a body and attributes, as "<body> <key>=<value>...".
+func (c *logCollector) has(want string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.ContainsFunc(c.records, func(r *logsv1.LogRecord) bool {
+		text := r.GetBody().GetStringValue()
+		for _, attribute := range r.GetAttributes() {
+			text += fmt.Sprintf(" %s=%s", attribute.GetKey(), attribute.GetValue().GetStringValue())
+		}
+		return text == want
+	})
+}
+
+func serveLogCollector(t *testing.T, pod *pods.Pod) *logCollector {
+	t.Helper()
+	c := &logCollector{}
+	server := grpc.NewServer()
+	collogsv1.RegisterLogsServiceServer(server, c)
+	listener := pod.NS.Listen(t, nstest.Address(pod.IP.String(), otlpLogPort))
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(server.Stop)
+	return c
+}
+
+// A Telemetry changes the lines of the log, selects them, and exports them, with both supported versions of Envoy. Without the collector,
+// requests are not affected.
+func TestTelemetry(t *testing.T) {
+	for version, binary := range envoytest.Binaries(t) {
+		t.Run(version, func(t *testing.T) { testTelemetry(t, binary) })
+	}
+}
+
+func testTelemetry(t *testing.T, binary string) {
+	s := measuredShop(t, binary)
+	outside := s.network.Bare(t)
+	export := &scope.LogExport{
+		Service:    catalog.ExtensionService{Name: catalog.Name{Namespace: "shop", Name: "otel"}, Address: outside.IP.String(), Port: otlpLogPort},
+		Attributes: map[string]string{"team": "books"},
+	}
+	configure := func(log *scope.AccessLog) {
+		t.Helper()
+		server := s.serverScope()
+		server.AccessLog = log
+		s.configure(t, s.clientScope(), server)
+	}
+	get := func(path string, status int) {
+		t.Helper()
+		if answer := s.client.Get(t, "http://"+webIP.String()+path); answer.Status != status {
+			t.Fatalf("%s answers %v, want %d", path, answer, status)
+		}
+	}
+	configure(&scope.AccessLog{Text: "line of %REQ(:PATH)% %RESPONSE_CODE%", Filter: "response.code >= 400", Export: export})
+	get("/books/away", 200) // nobody listens to the collector's port
+	collected := serveLogCollector(t, outside)
+	get("/books/good", 200)
+	get("/books/500", 500)
+	s.awaitLine(t, "line of /books/500 500")
+	for _, line := range s.logLines(t, "server") {
+		if strings.Contains(line, "/books/good") || strings.Contains(line, "/books/away") {
+			t.Errorf("the filter selects %q", line)
+		}
+	}
+	eventually.True(t, 20*time.Second, "the collector has the record with its attribute", func() bool {
+		get("/books/500", 500)
+		return collected.has("line of /books/500 500 team=books")
+	})
+
+	configure(&scope.AccessLog{Fields: map[string]string{"path": "%REQ(:PATH)%", "by": envoyDenial()}, Export: export})
+	eventually.True(t, 20*time.Second, "the collector has the keys as attributes", func() bool {
+		get("/admin", 403)
+		return collected.has(" by=no policy path=/admin team=books")
+	})
+	s.awaitLog(t, "server", map[string]any{"path": "/admin", "by": "no policy"})
+
+	configure(nil)
+	eventually.True(t, 20*time.Second, "the default format is back", func() bool {
+		get("/books/last", 200)
+		return slices.ContainsFunc(s.logLines(t, "server"), func(line string) bool {
+			return strings.Contains(line, "/books/last") && strings.Contains(line, envoy.DeniedByKey)
+		})
+	})
+}
+
+// envoyDenial is the expression that docs/observability.md recommends for formats of users.
+func envoyDenial() string {
+	return "%CEL(response.code_details.startsWith('rbac_access_denied') ? 'no policy' : '')%"
+}
+
+func (s *shop) awaitLine(t *testing.T, want string) {
+	t.Helper()
+	eventually.True(t, 20*time.Second, "the log has the line "+want, func() bool { return slices.Contains(s.logLines(t, "server"), want) })
+}
