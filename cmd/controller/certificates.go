@@ -54,6 +54,18 @@ func openAuthority(o options, registry prometheus.Registerer) (*authority, error
 	return a, nil
 }
 
+// serverNames returns a function that lists the DNS names of a server of the control plane: one for each trust domain by which its clients
+// may know it.
+func (a *authority) serverNames(trustDomain string, name func(string) string) func() []string {
+	return func() []string {
+		var list []string
+		for _, domain := range identity.MergeTrustDomains(a.manager.TrustDomains().Known, []string{trustDomain}) {
+			list = append(list, name(domain))
+		}
+		return list
+	}
+}
+
 // run renews certificates and watches the Secret until ctx ends.
 func (a *authority) run(ctx context.Context, log logr.Logger) error {
 	failed := func(err error) { log.Error(err, "certificate renewal failed") }

@@ -38,7 +38,7 @@ func (p *program) serveReport(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	own := certificate.NewServerCertificate(p.authority.manager, time.Now, names.ReportCommonName(p.options.trustDomain))
+	own := certificate.NewRenamedServerCertificate(p.authority.manager, time.Now, p.authority.serverNames(p.options.trustDomain, names.ReportCommonName))
 	access := server.NewAccess(server.AccessConfig{
 		Mesh: p.options.mesh, Namespace: p.options.namespace, Unknown: unknown, Known: known, Now: time.Now,
 	})

@@ -130,8 +130,8 @@ func newProgram(o options) (*program, error) {
 		return nil, err
 	}
 	p.store = snapshot.NewStore(snapshot.Config{
-		TrustDomain: o.trustDomain, Certificates: certificateSource{p.authority.manager},
-		Log: p.log.WithName("store"), Metrics: p.registry, Now: time.Now, StartupPeriod: quarantineDelay,
+		Certificates: certificateSource{p.authority.manager},
+		Log:          p.log.WithName("store"), Metrics: p.registry, Now: time.Now, StartupPeriod: quarantineDelay,
 	})
 	p.addDebug(func() (net.Listener, error) { return net.Listen("tcp", debugAddress()) })
 	p.resync = meshconfig.NewResync(p.store.Resync)
@@ -156,7 +156,7 @@ func newProgram(o options) (*program, error) {
 
 // xdsServer creates the xDS server. It listens at once, so that a port conflict fails the start.
 func (p *program) xdsServer() (*xds.Server, net.Listener, error) {
-	certificate := certificate.NewServerCertificate(p.authority.manager, time.Now, names.ADSCommonName(p.options.trustDomain))
+	certificate := certificate.NewRenamedServerCertificate(p.authority.manager, time.Now, p.authority.serverNames(p.options.trustDomain, names.ADSCommonName))
 	server, err := xds.NewServer(xds.Config{
 		Compatibility: compatibility.Current(),
 		Store:         p.store,

@@ -34,7 +34,7 @@ func newTestProgram(t *testing.T) *program {
 	}
 	p.addMetrics()
 	p.store = snapshot.NewStore(snapshot.Config{
-		TrustDomain: "mesh.test", Certificates: certificateSource{manager}, Log: p.log.Logger, Metrics: p.registry, Now: time.Now,
+		Certificates: certificateSource{manager}, Log: p.log.Logger, Metrics: p.registry, Now: time.Now,
 	})
 	return p
 }

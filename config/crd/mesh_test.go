@@ -122,7 +122,9 @@ func testMesh(t *testing.T, c client.Client) {
 		{"another namespace", mesh("osm", "{}"), map[string]any{"spec.namespace": "mesh"}, "spec.namespace cannot change, this mesh runs in osm-system: delete the Mesh and create it again to move it"},
 		{"the namespace is removed", mesh("osm", "{namespace: mesh}"), map[string]any{"spec.namespace": nil}, "spec.namespace cannot change, this mesh runs in mesh"},
 		{"the default trust domain becomes explicit", mesh("osm", "{}"), map[string]any{"spec.certificates.trustDomain": "cluster.local"}, ""},
-		{"another trust domain", mesh("osm", "{certificates: {trustDomain: a.example}}"), map[string]any{"spec.certificates.trustDomain": "b.example"}, "spec.certificates.trustDomain cannot change, every identity of this mesh ends in a.example"},
+		{"another trust domain", mesh("osm", "{certificates: {trustDomain: a.example}}"), map[string]any{"spec.certificates.trustDomain": "b.example"}, ""},
+		{"a trust domain below the present one", mesh("osm", "{certificates: {trustDomain: a.example}}"), map[string]any{"spec.certificates.trustDomain": "b.a.example"}, "spec.certificates.trustDomain cannot change from a.example to b.a.example: one is a subdomain of the other"},
+		{"a trust domain above the present one", mesh("osm", "{}"), map[string]any{"spec.certificates.trustDomain": "local"}, "spec.certificates.trustDomain cannot change from cluster.local to local"},
 		{"another version", mesh("osm", "{version: v0.1.0}"), map[string]any{"spec.version": "v0.2.0"}, ""},
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
 // Keys of a Secret with a certificate authority. A Secret in OSM's form has no ChainKey.
@@ -15,6 +17,8 @@ const (
 	ChainKey = "tls.crt"
 	// SignerKey has the private key of the issuing certificate.
 	SignerKey = "private.key"
+	// DomainsKey has the trust domains of the mesh. Secrets of versions before v0.2 do not have it.
+	DomainsKey = "trust-domains.json"
 )
 
 // Encode returns the content of a Secret with this authority, which Decode reads.
@@ -27,11 +31,28 @@ func (r *Root) Encode() (map[string][]byte, error) {
 	if len(chain) == 0 {
 		chain = []*x509.Certificate{r.issuing}
 	}
-	return map[string][]byte{TrustKey: r.CertPEM(), ChainKey: encodeCertificates(chain...), SignerKey: key}, nil
+	content := map[string][]byte{TrustKey: r.CertPEM(), ChainKey: encodeCertificates(chain...), SignerKey: key}
+	if r.domains.IsZero() {
+		return content, nil
+	}
+	content[DomainsKey], err = r.domains.Encode()
+	return content, err
 }
 
 // Decode parses an authority from the content of a Secret. The validity of its issuing certificate is not checked; see Valid.
 func Decode(data map[string][]byte) (*Root, error) {
+	root, err := decodeAuthority(data)
+	if err != nil || len(data[DomainsKey]) == 0 {
+		return root, err
+	}
+	domains, err := identity.DecodeTrustDomains(data[DomainsKey])
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", DomainsKey, err)
+	}
+	return root.In(domains), nil
+}
+
+func decodeAuthority(data map[string][]byte) (*Root, error) {
 	key, err := decodeKey(data[SignerKey])
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", SignerKey, err)
@@ -55,8 +76,20 @@ func (r *Root) Valid(now time.Time) error { return validateAuthority(r.issuing, 
 
 // Trusting returns the same authority with another trust bundle, for example that of two roots.
 func (r *Root) Trusting(bundle []*x509.Certificate) *Root {
-	return &Root{issuing: r.issuing, chain: r.chain, trusted: bundle, key: r.key}
+	changed := *r
+	changed.trusted = bundle
+	return &changed
 }
+
+// In returns the same authority in other trust domains.
+func (r *Root) In(domains identity.TrustDomains) *Root {
+	changed := *r
+	changed.domains = domains
+	return &changed
+}
+
+// TrustDomains returns the trust domains of the mesh; zero if they are not known.
+func (r *Root) TrustDomains() identity.TrustDomains { return r.domains }
 
 // Trusted returns the trusted certificates.
 func (r *Root) Trusted() []*x509.Certificate { return slices.Clone(r.trusted) }

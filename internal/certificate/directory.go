@@ -33,9 +33,10 @@ func (d *Directory) Load() (*Root, error) {
 		directory = data
 	}
 	content := map[string][]byte{}
-	for _, name := range []string{TrustKey, SignerKey, ChainKey} {
+	for _, name := range []string{TrustKey, SignerKey, ChainKey, DomainsKey} {
 		text, err := os.ReadFile(filepath.Join(directory, name))
-		if err != nil && (name != ChainKey || !os.IsNotExist(err)) {
+		isOptional := name == ChainKey || name == DomainsKey
+		if err != nil && (!isOptional || !os.IsNotExist(err)) {
 			return nil, fmt.Errorf("the certificate authority cannot be read, is the CA Secret mounted at %s? %w", d.path, err)
 		}
 		content[name] = text

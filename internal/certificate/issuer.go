@@ -25,6 +25,8 @@ type Certificate struct {
 	NotAfter time.Time
 	// Generation is the generation of the root that issued it.
 	Generation string
+	// TrustDomain is the trust domain of the workload; empty for servers and other clients.
+	TrustDomain string
 }
 
 // Issuer signs certificates with a root. It is immutable and safe for concurrent use.
@@ -48,11 +50,13 @@ func (i *Issuer) Workload(sa identity.ServiceAccount, trustDomain string, lifeti
 	if err != nil {
 		return Certificate{}, err
 	}
-	return i.sign(&x509.Certificate{
+	leaf, err := i.sign(&x509.Certificate{
 		DNSNames:    []string{sa.Principal(trustDomain)},
 		URIs:        []*url.URL{spiffeID},
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
 	}, lifetime)
+	leaf.TrustDomain = trustDomain
+	return leaf, err
 }
 
 // Server issues a certificate for a server of the control plane, for example ads.<trust domain> or

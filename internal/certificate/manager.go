@@ -13,7 +13,8 @@ const MinLifetime = time.Minute
 
 // Options configures a Manager. Key and the callbacks are optional.
 type Options struct {
-	Root        *Root
+	Root *Root
+	// TrustDomain is the trust domain of a root that has none.
 	TrustDomain string
 	// Key is the kind of the workloads' keys.
 	Key KeySpec
@@ -103,7 +104,7 @@ func (m *Manager) Certificate(sa identity.ServiceAccount) (Certificate, error) {
 // issue issues the certificate of a workload and measures it.
 func (m *Manager) issue(issuer *Issuer, sa identity.ServiceAccount, lifetime time.Duration) (Certificate, error) {
 	start := m.options.Now()
-	leaf, err := issuer.Workload(sa, m.options.TrustDomain, lifetime)
+	leaf, err := issuer.Workload(sa, m.trustDomainsOf(issuer.root).Issued, lifetime)
 	m.options.Metrics.observe(m.options.Now().Sub(start), err)
 	return leaf, err
 }
@@ -121,6 +122,21 @@ func (m *Manager) Generation() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.issuer.root.Generation()
+}
+
+// TrustDomains returns the trust domains of the mesh.
+func (m *Manager) TrustDomains() identity.TrustDomains {
+	m.mu.Lock()
+	root := m.issuer.root
+	m.mu.Unlock()
+	return m.trustDomainsOf(root)
+}
+
+func (m *Manager) trustDomainsOf(root *Root) identity.TrustDomains {
+	if root.domains.IsZero() {
+		return identity.OneTrustDomain(m.options.TrustDomain)
+	}
+	return root.domains
 }
 
 // SetLifetime changes the lifetime of certificates that are issued from now on. Certificates that would outlive the new

@@ -9,6 +9,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
 const (
@@ -25,6 +27,8 @@ type Root struct {
 	chain   []*x509.Certificate
 	trusted []*x509.Certificate
 	key     crypto.Signer
+	// domains are the trust domains of the mesh; zero if they are not known.
+	domains identity.TrustDomains
 }
 
 // NewRoot generates a self-signed root with OSM's subject, valid for ten years.

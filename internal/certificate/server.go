@@ -3,6 +3,7 @@ package certificate
 import (
 	"crypto/tls"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -17,14 +18,15 @@ type ServerIssuer interface {
 }
 
 // ServerCertificate is a TLS server certificate that is renewed during handshakes: at two thirds of its lifetime, or after
-// a change of the root. It is safe for concurrent use.
+// a change of the root or of its names. It is safe for concurrent use.
 type ServerCertificate struct {
 	issuer   ServerIssuer
-	dnsNames []string
+	dnsNames func() []string
 	now      func() time.Time
 
 	mu         sync.Mutex
 	current    *tls.Certificate
+	names      []string
 	generation string
 	renewAt    time.Time
 	expires    time.Time
@@ -32,6 +34,11 @@ type ServerCertificate struct {
 
 // NewServerCertificate returns a certificate for the given DNS names. The first handshake issues it.
 func NewServerCertificate(issuer ServerIssuer, now func() time.Time, dnsNames ...string) *ServerCertificate {
+	return NewRenamedServerCertificate(issuer, now, func() []string { return dnsNames })
+}
+
+// NewRenamedServerCertificate returns a certificate for DNS names that may change. The first handshake issues it.
+func NewRenamedServerCertificate(issuer ServerIssuer, now func() time.Time, dnsNames func() []string) *ServerCertificate {
 	return &ServerCertificate{issuer: issuer, dnsNames: dnsNames, now: now}
 }
 
@@ -44,11 +51,11 @@ func (s *ServerCertificate) TLSConfig() *tls.Config {
 func (s *ServerCertificate) Get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now, generation := s.now(), s.issuer.Generation()
-	if s.current != nil && now.Before(s.renewAt) && generation == s.generation {
+	now, generation, dnsNames := s.now(), s.issuer.Generation(), s.dnsNames()
+	if s.current != nil && now.Before(s.renewAt) && generation == s.generation && slices.Equal(dnsNames, s.names) {
 		return s.current, nil
 	}
-	if err := s.renew(now); err != nil {
+	if err := s.renew(now, dnsNames); err != nil {
 		if s.current != nil && now.Before(s.expires) {
 			return s.current, nil
 		}
@@ -58,16 +65,16 @@ func (s *ServerCertificate) Get(*tls.ClientHelloInfo) (*tls.Certificate, error) 
 }
 
 // renew replaces the certificate. The caller must hold the lock.
-func (s *ServerCertificate) renew(now time.Time) error {
-	leaf, err := s.issuer.Server(s.dnsNames, serverLifetime)
+func (s *ServerCertificate) renew(now time.Time, dnsNames []string) error {
+	leaf, err := s.issuer.Server(dnsNames, serverLifetime)
 	if err != nil {
 		return err
 	}
 	pair, err := tls.X509KeyPair(leaf.ChainPEM, leaf.KeyPEM)
 	if err != nil {
-		return fmt.Errorf("the new server certificate for %s is not usable: %w", s.dnsNames[0], err)
+		return fmt.Errorf("the new server certificate for %s is not usable: %w", dnsNames[0], err)
 	}
-	s.current, s.generation, s.expires = &pair, leaf.Generation, leaf.NotAfter
+	s.current, s.names, s.generation, s.expires = &pair, dnsNames, leaf.Generation, leaf.NotAfter
 	s.renewAt = now.Add(leaf.NotAfter.Sub(now) * 2 / 3)
 	return nil
 }

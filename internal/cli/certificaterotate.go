@@ -40,7 +40,7 @@ interrupted, the rotation continues.`,
 	}
 	a.addMeshName(cmd, &o.mesh, "")
 	f := cmd.Flags()
-	f.StringVarP(&o.trustDomain, "trust-domain", "t", "", "trust domain of the mesh, which cannot change")
+	f.StringVarP(&o.trustDomain, "trust-domain", "t", "", "trust domain of the mesh; to change it, set spec.certificates.trustDomain of the Mesh")
 	f.BoolVarP(&o.yes, "yes", "y", false, "skip the confirmation prompt")
 	f.DurationVar(&o.timeout, "timeout", 30*time.Minute, "time to wait until the rotation is over")
 	f.StringVarP(&o.file, "file", "f", "", "not supported: replace the Secret osm-ca-bundle to use a root of your own")
@@ -108,7 +108,7 @@ func (a *app) checkDeclaredRoots(ctx context.Context, c client.Reader, namespace
 // checkRotation reports why the root of a mesh cannot be rotated by its field.
 func checkRotation(live *v1alpha1.Mesh, wanted, trustDomain string) error {
 	if wanted != "" && wanted != trustDomain {
-		return fmt.Errorf("the trust domain of mesh %s is %s and cannot change to %s: omit --trust-domain", live.Name, trustDomain, wanted)
+		return fmt.Errorf("the trust domain of mesh %s is %s: to change it to %s, set spec.certificates.trustDomain of the Mesh", live.Name, trustDomain, wanted)
 	}
 	if certificates := live.Spec.Certificates; certificates != nil && certificates.IssuerRef != nil {
 		return fmt.Errorf("cert-manager issues the certificate authority of mesh %s: replace the root of its issuer %q, and the mesh follows", live.Name, certificates.IssuerRef.Name)

@@ -79,7 +79,7 @@ func TestRotationIsRefusedWithAReason(t *testing.T) {
 	}{
 		"nothing against it":    {mesh(nil), "", ""},
 		"the same trust domain": {mesh(nil), "cluster.local", ""},
-		"another trust domain":  {mesh(nil), "example.org", "the trust domain of mesh osm is cluster.local and cannot change to example.org: omit --trust-domain"},
+		"another trust domain":  {mesh(nil), "example.org", "the trust domain of mesh osm is cluster.local: to change it to example.org, set spec.certificates.trustDomain of the Mesh"},
 		"cert-manager":          {mesh(delegated), "", `cert-manager issues the certificate authority of mesh osm: replace the root of its issuer "corp", and the mesh follows`},
 		"Vault":                 {mesh(vault), "", `the Vault at https://vault signs the certificate authority of mesh osm: replace the root of its PKI and declare another mount, and the mesh follows`},
 		"a rotation":            {mesh(rotating), "", "a rotation of mesh osm is in progress, in step WaitingForTrust: see `osm certificates`"},

@@ -77,10 +77,14 @@ func roots(ctx context.Context, c client.Client, m mesh) ([]byte, error) {
 	return []byte(trust.Data[names.CABundleCert]), nil
 }
 
-// trustDomain returns the trust domain of a mesh.
+// trustDomain returns the trust domain in which a mesh issues certificates.
 func (a *app) trustDomain(ctx context.Context, c client.Client, m mesh) string {
 	declared := &v1alpha1.Mesh{}
-	if err := c.Get(ctx, client.ObjectKey{Name: m.Name}, declared); err == nil && declared.Spec.Certificates != nil && declared.Spec.Certificates.TrustDomain != nil {
+	err := c.Get(ctx, client.ObjectKey{Name: m.Name}, declared)
+	switch {
+	case err == nil && declared.Status.Certificates != nil && declared.Status.Certificates.TrustDomain != "":
+		return declared.Status.Certificates.TrustDomain
+	case err == nil && declared.Spec.Certificates != nil && declared.Spec.Certificates.TrustDomain != nil:
 		return *declared.Spec.Certificates.TrustDomain
 	}
 	return names.DefaultTrustDomain

@@ -20,11 +20,11 @@ const routePolicy = "rbac-for-route"
 
 // requestRBAC allows requests by source. All routes share one set of rules: where matches overlap, a request is
 // granted to the sources of both, so a new policy never revokes what another one granted.
-func requestRBAC(routes []authz.Route, trustDomain string) *anypb.Any {
+func requestRBAC(routes []authz.Route, trustDomains []string) *anypb.Any {
 	groups := groupBySources(routes)
 	policies := map[string]*rbacv3.Policy{}
 	for i, g := range groups {
-		who := g.principals(trustDomain)
+		who := g.principals(trustDomains)
 		if len(who) == 0 {
 			continue
 		}
@@ -64,11 +64,11 @@ func groupBySources(routes []authz.Route) []*sourceGroup {
 	return groups
 }
 
-func (g *sourceGroup) principals(trustDomain string) []*rbacv3.Principal {
+func (g *sourceGroup) principals(trustDomains []string) []*rbacv3.Principal {
 	if g.anySource {
 		return []*rbacv3.Principal{anyPrincipal()}
 	}
-	return principals(g.sources, trustDomain)
+	return principals(g.sources, trustDomains)
 }
 
 func (g *sourceGroup) permissions() []*rbacv3.Permission {

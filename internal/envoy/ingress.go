@@ -93,7 +93,7 @@ func ingressRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
 	for _, in := range s.Ingress {
 		host := virtualHost("ingress", in.Service, in.TargetPort)
 		host.TypedPerFilterConfig = map[string]*anypb.Any{
-			httpRBACFilter: message.Any(&httprbacv3.RBACPerRoute{Rbac: &httprbacv3.RBAC{Rules: ingressRules(in)}}),
+			httpRBACFilter: message.Any(&httprbacv3.RBACPerRoute{Rbac: &httprbacv3.RBAC{Rules: ingressRules(s, in)}}),
 		}
 		skipUnusedAuthorization(s, host)
 		local := []weightedCluster{{cluster: localClusterName(in.Service, in.TargetPort), weight: 1}}
@@ -121,20 +121,20 @@ func ingressRequests(in scope.Ingress) []*routev3.RouteMatch {
 func ingressFilters(s *scope.Scope) []Resource {
 	var configs []*corev3.TypedExtensionConfig
 	for _, in := range s.Ingress {
-		configs = append(configs, message.Extension(ingressRBACName(in), &netrbacv3.RBAC{StatPrefix: "ingress-", Rules: ingressRules(in)}))
+		configs = append(configs, message.Extension(ingressRBACName(in), &netrbacv3.RBAC{StatPrefix: "ingress-", Rules: ingressRules(s, in)}))
 	}
 	return newResources(ExtensionType, (*corev3.TypedExtensionConfig).GetName, configs)
 }
 
 // ingressRules admit the clients of an IngressBackend: by the address of the connection, which no header changes, and by the name in a
 // verified certificate.
-func ingressRules(in scope.Ingress) *rbacv3.RBAC {
+func ingressRules(s *scope.Scope, in scope.Ingress) *rbacv3.RBAC {
 	var required []*rbacv3.Principal
 	if !in.AnyAddress {
 		required = append(required, anyOf(addressPrincipals(in)))
 	}
 	if in.VerifiesClients() {
-		required = append(required, anyOf(certificatePrincipals(in)))
+		required = append(required, anyOf(certificatePrincipals(s, in)))
 	}
 	if len(required) == 0 || slices.Contains(required, nil) {
 		return allowRules(nil)
@@ -154,10 +154,12 @@ func addressPrincipals(in scope.Ingress) []*rbacv3.Principal {
 	return out
 }
 
-func certificatePrincipals(in scope.Ingress) []*rbacv3.Principal {
+func certificatePrincipals(s *scope.Scope, in scope.Ingress) []*rbacv3.Principal {
 	var out []*rbacv3.Principal
-	for _, name := range in.Principals {
-		out = append(out, authenticated(&rbacv3.Principal_Authenticated{PrincipalName: message.Exact(name)}))
+	for _, declared := range in.Principals {
+		for _, name := range s.AcceptedPrincipals(declared) {
+			out = append(out, authenticated(&rbacv3.Principal_Authenticated{PrincipalName: message.Exact(name)}))
+		}
 	}
 	return out
 }

@@ -25,13 +25,13 @@ func networkFilters(s *scope.Scope, inbound []inboundPort) []Resource {
 	for _, in := range inbound {
 		configs = append(configs, message.Extension(inboundRBACName(in), &netrbacv3.RBAC{
 			StatPrefix: "network-",
-			Rules:      allowRules(networkPolicies(in.Rules, s.TrustDomain)),
+			Rules:      allowRules(networkPolicies(in.Rules, s.AcceptedClientDomains())),
 		}), connectionLimit(in))
 	}
 	return newResources(ExtensionType, (*corev3.TypedExtensionConfig).GetName, configs)
 }
 
-func networkPolicies(rules authz.Rules, trustDomain string) map[string]*rbacv3.Policy {
+func networkPolicies(rules authz.Rules, trustDomains []string) map[string]*rbacv3.Policy {
 	policies := map[string]*rbacv3.Policy{}
 	if rules.Permissive {
 		policies[permissivePolicy] = newPolicy(anyPrincipal())
@@ -39,7 +39,7 @@ func networkPolicies(rules authz.Rules, trustDomain string) map[string]*rbacv3.P
 	}
 	for _, rule := range rules.Network {
 		if len(rule.Sources) > 0 {
-			policies[rule.Policy] = newPolicy(principals(rule.Sources, trustDomain)...)
+			policies[rule.Policy] = newPolicy(principals(rule.Sources, trustDomains)...)
 		}
 	}
 	return policies
@@ -62,10 +62,12 @@ func anyPermission() *rbacv3.Permission {
 }
 
 // principals match names exactly, never as expressions: the name of a service account may contain dots.
-func principals(sources []identity.ServiceAccount, trustDomain string) []*rbacv3.Principal {
-	out := make([]*rbacv3.Principal, 0, len(sources))
+func principals(sources []identity.ServiceAccount, trustDomains []string) []*rbacv3.Principal {
+	out := make([]*rbacv3.Principal, 0, len(sources)*len(trustDomains))
 	for _, sa := range sources {
-		out = append(out, authenticated(&rbacv3.Principal_Authenticated{PrincipalName: message.Exact(sa.Principal(trustDomain))}))
+		for _, name := range sa.Principals(trustDomains) {
+			out = append(out, authenticated(&rbacv3.Principal_Authenticated{PrincipalName: message.Exact(name)}))
+		}
 	}
 	return out
 }

@@ -62,7 +62,7 @@ func retryRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
 // and may learn of a change later than the server.
 func inboundRoutes(s *scope.Scope, in inboundPort) *routev3.RouteConfiguration {
 	host := virtualHost("inbound", in.Service, in.ports...)
-	host.TypedPerFilterConfig = map[string]*anypb.Any{httpRBACFilter: requestRBAC(in.Rules.Routes, s.TrustDomain)}
+	host.TypedPerFilterConfig = map[string]*anypb.Any{httpRBACFilter: requestRBAC(in.Rules.Routes, s.AcceptedClientDomains())}
 	skipUnusedAuthorization(s, host)
 	if limit := portRequestLimit(in.Limits); limit != nil {
 		host.TypedPerFilterConfig[httpLimitFilter] = limitRequests(limit)

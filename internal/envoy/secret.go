@@ -39,20 +39,20 @@ func TrustSecrets(s *scope.Scope, rootPEM []byte) []Resource {
 			for _, rule := range in.Rules.Network {
 				clients = append(clients, rule.Sources...)
 			}
-			list = append(list, trustSecret(name, rootPEM, allowedPrincipals(clients, s.TrustDomain)))
+			list = append(list, trustSecret(name, rootPEM, allowedPrincipals(clients, s.AcceptedClientDomains())))
 		}
 	}
 	return newResources(SecretType, (*tlsv3.Secret).GetName, list)
 }
 
-// allowedPrincipals are the principals of the identities, sorted and unique. The list is never empty.
-func allowedPrincipals(identities []identity.ServiceAccount, trustDomain string) []string {
+// allowedPrincipals are the principals of the identities in all trust domains, sorted by identity and unique. The list is never empty.
+func allowedPrincipals(identities []identity.ServiceAccount, trustDomains []string) []string {
 	if len(identities) == 0 {
 		return []string{unmatchableName}
 	}
 	var principals []string
 	for _, sa := range slices.Compact(slices.SortedFunc(slices.Values(identities), identity.ServiceAccount.Compare)) {
-		principals = append(principals, sa.Principal(trustDomain))
+		principals = append(principals, sa.Principals(trustDomains)...)
 	}
 	return principals
 }

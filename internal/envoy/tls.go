@@ -32,7 +32,7 @@ func clientTLS(s *scope.Scope, service catalog.Name, servers []identity.ServiceA
 	common.ValidationContextType = &tlsv3.CommonTlsContext_CombinedValidationContext{
 		CombinedValidationContext: &tlsv3.CommonTlsContext_CombinedCertificateValidationContext{
 			DefaultValidationContext: &tlsv3.CertificateValidationContext{
-				MatchTypedSubjectAltNames: matchPrincipals(allowedPrincipals(servers, s.TrustDomain)),
+				MatchTypedSubjectAltNames: matchPrincipals(allowedPrincipals(servers, s.AcceptedServerDomains())),
 			},
 			ValidationContextSdsSecretConfig: common.GetValidationContextSdsSecretConfig(),
 		},

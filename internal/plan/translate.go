@@ -10,6 +10,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/envoy"
+	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 	xdsresource "github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
@@ -67,7 +68,7 @@ func (s *side) build(k scope.Key) built {
 	if scope.UsesSharedDestinations(view, k.Identity) {
 		common = s.common
 	}
-	made := scope.BuildWithShared(view, s.trustDomain, k, common)
+	made := scope.BuildWithShared(view, identity.OneTrustDomain(s.trustDomain), k, common)
 	return built{Scope: made, deps: view.Deps(), usesShared: common != nil}
 }
 

@@ -29,7 +29,12 @@ type Authority struct {
 	Issuer string `json:"issuer"`
 	// Trusted are the certificates in the trust bundle of the sidecars. A sidecar has them if its secrets (SDS) are up to date.
 	Trusted []string `json:"trusted"`
-	// Since is the time from which the configuration of all sidecars includes Trusted.
+	// TrustDomain is the trust domain of new certificates. ClientTrustDomains are accepted from clients, and ServerTrustDomains of servers.
+	// They are empty if the version of the replica cannot change its trust domain.
+	TrustDomain        string   `json:"trustDomain,omitempty"`
+	ClientTrustDomains []string `json:"clientTrustDomains,omitempty"`
+	ServerTrustDomains []string `json:"serverTrustDomains,omitempty"`
+	// Since is the time from which the configuration of all sidecars includes Trusted and the trust domains.
 	Since time.Time `json:"since"`
 }
 
@@ -72,6 +77,8 @@ type Proxy struct {
 	CertificateEnd *time.Time `json:"certificateEnd,omitempty"`
 	// CertificateIssuer identifies the issuer of the acknowledged certificate, like Authority.Issuer.
 	CertificateIssuer string `json:"certificateIssuer,omitempty"`
+	// CertificateTrustDomain is the trust domain of the workload in the acknowledged certificate.
+	CertificateTrustDomain string `json:"certificateTrustDomain,omitempty"`
 	// Types is the state by discovery service: CDS, EDS, LDS, RDS, SDS and ECDS.
 	Types map[string]Type `json:"types,omitempty"`
 }

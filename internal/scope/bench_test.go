@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -29,7 +30,9 @@ func BenchmarkBuild(b *testing.B) {
 		}
 		run("policy", func() *scope.Scope { return scope.Build(strict.View(), "mesh.test", key) })
 		run("permissive", func() *scope.Scope { return scope.Build(permissive.View(), "mesh.test", key) })
-		run("shared", func() *scope.Scope { return scope.BuildWithShared(permissive.View(), "mesh.test", key, shared) })
+		run("shared", func() *scope.Scope {
+			return scope.BuildWithShared(permissive.View(), identity.OneTrustDomain("mesh.test"), key, shared)
+		})
 	}
 }
 

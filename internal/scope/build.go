@@ -19,15 +19,16 @@ type Destinations struct {
 
 // Build builds the scope of a key. The view records its dependencies.
 func Build(v *catalog.View, trustDomain string, key Key) *Scope {
-	return BuildWithShared(v, trustDomain, key, nil)
+	return BuildWithShared(v, identity.OneTrustDomain(trustDomain), key, nil)
 }
 
 // BuildWithShared is Build with destinations from SharedDestinations of the same mesh; with nil it computes its own.
 // UsesSharedDestinations reports which clients may use them. The view does not record the dependencies of the shared
 // destinations.
-func BuildWithShared(v *catalog.View, trustDomain string, key Key, shared *Destinations) *Scope {
+func BuildWithShared(v *catalog.View, domains identity.TrustDomains, key Key, shared *Destinations) *Scope {
 	settings := v.Settings()
-	s := &Scope{Key: key, TrustDomain: trustDomain, TLS: settings.TLS, Egress: settings.Egress, AcceptAnyClient: settings.Teardown > 0}
+	s := &Scope{Key: key, TLS: settings.TLS, Egress: settings.Egress, AcceptAnyClient: settings.Teardown > 0}
+	s.SetTrustDomains(domains)
 	s.ExternalAuthorization, s.Tracing = settings.ExternalAuthorization, settings.Tracing
 	s.AccessLog = AccessLogOf(v, key)
 	s.Passthrough = settings.Teardown == catalog.TeardownPassthrough

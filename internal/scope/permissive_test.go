@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -31,7 +32,7 @@ func TestSharedDestinationsEqualOwn(t *testing.T) {
 			if shared == nil {
 				t.Fatal("a client shares destinations that do not exist")
 			}
-			want, got := scope.Build(c.View(), trustDomain, key), scope.BuildWithShared(c.View(), trustDomain, key, shared)
+			want, got := scope.Build(c.View(), trustDomain, key), scope.BuildWithShared(c.View(), identity.OneTrustDomain(trustDomain), key, shared)
 			if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}), cmpopts.EquateEmpty()); diff != "" {
 				t.Fatalf("the scope of %s differs (-alone +shared):\n%s", key.Identity, diff)
 			}

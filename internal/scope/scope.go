@@ -34,9 +34,15 @@ type Class struct {
 
 // Scope is the configuration of one kind of sidecar as plain data. All lists are sorted. It is immutable.
 type Scope struct {
-	Key         Key
+	Key Key
+	// TrustDomain is the trust domain of the mesh, in which certificates are issued.
 	TrustDomain string
-	TLS         catalog.TLS
+	// ClientTrustDomains are accepted from clients and ServerTrustDomains of servers, while the mesh moves to another trust domain. They
+	// are sorted and include TrustDomain. Without them, only TrustDomain is accepted.
+	ClientTrustDomains, ServerTrustDomains []string
+	// KnownTrustDomains are all trust domains that the mesh has had, sorted. Without them, it has had no other one.
+	KnownTrustDomains []string
+	TLS               catalog.TLS
 	// Egress passes connections to unknown destinations through.
 	Egress bool
 	// AcceptAnyClient accepts clients without TLS too. It is set during teardown of the mesh.

@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -23,7 +24,7 @@ func TestTeardown(t *testing.T) {
 		} {
 			c := web(target("t", "one", "job"), &catalog.Settings{Permissive: permissive, Teardown: test.teardown})
 			key := scope.KeyFor(c.View(), Pod("shop", "job", "job", "job", "10.0.0.9"))
-			s := scope.BuildWithShared(c.View(), trustDomain, key, scope.SharedDestinations(c.View()))
+			s := scope.BuildWithShared(c.View(), identity.OneTrustDomain(trustDomain), key, scope.SharedDestinations(c.View()))
 			if s.AcceptAnyClient != test.acceptAny || s.Egress != test.egress || s.Passthrough != test.passthrough {
 				t.Errorf("permissive %t, leaving %d: open %t, egress %t and transparent %t, want %+v", permissive, test.teardown, s.AcceptAnyClient, s.Egress, s.Passthrough, test)
 			}

@@ -8,6 +8,7 @@ import (
 
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 
+	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 
@@ -100,5 +101,41 @@ func TestProxyWithoutSecretsUsesNoCertificates(t *testing.T) {
 	}
 	if p := firstProxy(s); p.UsesCertificates || p.CertificateIssuer != "" || !p.CertificateExpiry.IsZero() {
 		t.Errorf("after it has unsubscribed from %v: %+v", held, p)
+	}
+}
+
+// New trust domains are reported after all scopes accept them, with and without shared destinations.
+func TestTrustDomainsAreReportedWhenAllScopesAcceptThem(t *testing.T) {
+	entries := twoServices()
+	client, _ := podsOf(entries)
+	h := newSyncedHarness(entries...)
+	s := newFakeProxy(h, client)
+	s.open(t)
+	s.sync(t)
+	if got := firstProxy(s).CertificateTrustDomain; got != trustDomain {
+		t.Errorf("the certificate is in the trust domain %q, want %q", got, trustDomain)
+	}
+	domains := identity.AcceptedTrustDomains(trustDomain, "new.test")
+	h.certificates.domains = domains
+	h.store.RootChanged()
+	if h.store.Trust().TrustDomains.Equal(domains) {
+		t.Error("the trust domains are reported before the scopes accept them")
+	}
+	h.run()
+	s.flush(t)
+	if !h.store.Trust().TrustDomains.Equal(domains) || firstProxy(s).IsUpToDate() {
+		t.Errorf("reported %+v, and the proxy has confirmed it: %t", h.store.Trust().TrustDomains, firstProxy(s).IsUpToDate())
+	}
+	for _, n := range h.store.scopes {
+		if built := h.scopeOf(n); !slices.Equal(built.ClientTrustDomains, domains.Clients) || !slices.Equal(built.ServerTrustDomains, domains.Servers) {
+			t.Errorf("the scope of %v accepts %v and %v", n.key.Identity, built.ClientTrustDomains, built.ServerTrustDomains)
+		}
+	}
+	if shared := h.store.shared.current; shared != nil && !slices.Equal(shared.ServerTrustDomains, domains.Servers) {
+		t.Errorf("the shared destinations accept %v", shared.ServerTrustDomains)
+	}
+	s.sync(t)
+	if !firstProxy(s).IsUpToDate() {
+		t.Error("the proxy is not up to date after it has acknowledged the trust domains")
 	}
 }

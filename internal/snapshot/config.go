@@ -11,8 +11,6 @@ import (
 
 // Config configures a Store. All fields except StartupPeriod are required.
 type Config struct {
-	// TrustDomain is the suffix of every workload principal.
-	TrustDomain  string
 	Certificates CertificateSource
 	Log          logr.Logger
 	Metrics      prometheus.Registerer
@@ -29,6 +27,8 @@ type CertificateSource interface {
 	Certificate(sa identity.ServiceAccount) (Certificate, error)
 	// Root returns the trust bundle for mTLS between workloads, in PEM.
 	Root() []byte
+	// TrustDomains returns the trust domains of the mesh.
+	TrustDomains() identity.TrustDomains
 }
 
 // Certificate is a workload certificate.
@@ -38,4 +38,6 @@ type Certificate struct {
 	NotAfter time.Time
 	// Generation changes with the root that issued the certificate, and is equal in all replicas.
 	Generation string
+	// TrustDomain is the trust domain of the workload in the certificate.
+	TrustDomain string
 }

@@ -26,10 +26,11 @@ type fakeCertificates struct {
 	expiry     time.Time
 	rotations  map[identity.ServiceAccount]int
 	root       string
+	domains    identity.TrustDomains
 }
 
 func newFakeCertificates(now time.Time) *fakeCertificates {
-	return &fakeCertificates{generation: "g1", expiry: now.Add(24 * time.Hour), rotations: map[identity.ServiceAccount]int{}, root: "root 1"}
+	return &fakeCertificates{generation: "g1", expiry: now.Add(24 * time.Hour), rotations: map[identity.ServiceAccount]int{}, root: "root 1", domains: identity.OneTrustDomain(trustDomain)}
 }
 
 func (c *fakeCertificates) Certificate(sa identity.ServiceAccount) (Certificate, error) {
@@ -37,8 +38,14 @@ func (c *fakeCertificates) Certificate(sa identity.ServiceAccount) (Certificate,
 	defer c.mu.Unlock()
 	text := []byte(fmt.Sprintf("%s %s %d", c.generation, sa, c.rotations[sa]))
 	return Certificate{
-		ChainPEM: text, KeyPEM: text, NotAfter: c.expiry.Add(time.Duration(c.rotations[sa]) * time.Hour), Generation: c.generation,
+		ChainPEM: text, KeyPEM: text, NotAfter: c.expiry.Add(time.Duration(c.rotations[sa]) * time.Hour), Generation: c.generation, TrustDomain: c.domains.Issued,
 	}, nil
+}
+
+func (c *fakeCertificates) TrustDomains() identity.TrustDomains {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.domains
 }
 
 func (c *fakeCertificates) Root() []byte {
@@ -67,7 +74,7 @@ func newHarness() *harness {
 	h := &harness{now: time.Unix(1_800_000_000, 0)}
 	h.certificates = newFakeCertificates(h.now)
 	h.store = NewStore(Config{
-		TrustDomain: trustDomain, Certificates: h.certificates, Log: logr.Discard(),
+		Certificates: h.certificates, Log: logr.Discard(),
 		Metrics: prometheus.NewRegistry(), Now: func() time.Time { return h.now },
 	})
 	h.store.afterFunc = func(_ time.Duration, f func()) { h.timers = append(h.timers, f) }

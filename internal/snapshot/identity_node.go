@@ -96,7 +96,7 @@ func (s *Store) handleCertificate(n *identityNode, certificate Certificate, err 
 
 func (s *Store) setCertificate(n *identityNode, certificate Certificate) error {
 	c, err := resource.NewWithVersion(envoy.ServiceCertSecret(envoy.ServiceCertName, certificate.ChainPEM, certificate.KeyPEM),
-		resource.CertificateVersion(certificate.Generation, certificate.NotAfter))
+		resource.CertificateVersion(certificate.Generation, certificate.TrustDomain, certificate.NotAfter))
 	if err != nil {
 		return err
 	}

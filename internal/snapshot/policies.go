@@ -133,7 +133,7 @@ func (q quarantineScopes) Policies(key scope.Key) []catalog.Ref {
 // BuildWithout implements quarantine.Scopes.
 func (q quarantineScopes) BuildWithout(key scope.Key, policies map[catalog.Ref]struct{}, t resource.Type, name string) (*resource.Content, bool) {
 	s := q.store
-	trial := scope.Build(s.catalog.ViewWithout(policies), s.config.TrustDomain, key)
+	trial := scope.BuildWithShared(s.catalog.ViewWithout(policies), s.trustDomains, key, nil)
 	scope.KeepDrainMarks(s.scopes[key].built, trial)
 	for _, r := range s.marshal(s.buildScope(trial)) {
 		if r.kind == t && r.name == name {

@@ -38,17 +38,20 @@ func (s *Store) rebuildAffected(touched []catalog.Dep) {
 // Resync rebuilds everything from the catalog and pushes what differs: nothing, unless a dependency was missed. It costs as much
 // as a change of the whole mesh.
 func (s *Store) Resync() {
-	s.run(func() {
-		for _, n := range s.scopes {
-			n.stale = true
-		}
-		s.shared.stale = true
-		touched := slices.Collect(maps.Keys(s.scopeIndex.dependents))
-		touched = slices.AppendSeq(touched, maps.Keys(s.endpointsIndex.dependents))
-		touched = slices.AppendSeq(touched, maps.Keys(s.streamIndex.dependents))
-		touched = slices.AppendSeq(touched, maps.Keys(s.shared.index.dependents))
-		s.rebuildAffected(touched)
-	})
+	s.run(s.rebuildAll)
+}
+
+// rebuildAll rebuilds everything from the catalog.
+func (s *Store) rebuildAll() {
+	for _, n := range s.scopes {
+		n.stale = true
+	}
+	s.shared.stale = true
+	touched := slices.Collect(maps.Keys(s.scopeIndex.dependents))
+	touched = slices.AppendSeq(touched, maps.Keys(s.endpointsIndex.dependents))
+	touched = slices.AppendSeq(touched, maps.Keys(s.streamIndex.dependents))
+	touched = slices.AppendSeq(touched, maps.Keys(s.shared.index.dependents))
+	s.rebuildAffected(touched)
 }
 
 // scopeFor returns the node of a scope and builds it if there is none.
@@ -79,7 +82,7 @@ func (s *Store) rebuildScope(n *scopeNode) {
 			destinations = destinationsOf(s.shared.current)
 		}
 	}
-	built := scope.BuildWithShared(view, s.config.TrustDomain, n.key, destinations)
+	built := scope.BuildWithShared(view, s.trustDomains, n.key, destinations)
 	s.scopeIndex.set(n, view.Deps())
 	if n.built != nil {
 		scope.CarryDrainMarks(n.built, built)

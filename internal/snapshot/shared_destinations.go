@@ -93,9 +93,8 @@ func (s *Store) buildShared() {
 	d.current = nil
 	if built := scope.SharedDestinations(view); built != nil {
 		settings := view.Settings()
-		d.current = &scope.Scope{
-			TrustDomain: s.config.TrustDomain, TLS: settings.TLS, Tracing: settings.Tracing, Outbound: built.Outbound, Clusters: built.Clusters,
-		}
+		d.current = &scope.Scope{TLS: settings.TLS, Tracing: settings.Tracing, Outbound: built.Outbound, Clusters: built.Clusters}
+		d.current.SetTrustDomains(s.trustDomains)
 		d.separable = isSeparable(built.Outbound)
 	}
 	d.index.set(d, view.Deps())

@@ -43,6 +43,7 @@ type Store struct {
 
 	// The following fields belong to the goroutine of Run.
 	catalog        *catalog.Catalog
+	trustDomains   identity.TrustDomains
 	interner       *resource.Interner
 	scopes         map[scope.Key]*scopeNode
 	endpoints      map[scope.EndpointsKey]*endpointsNode
@@ -69,6 +70,7 @@ func NewStore(config Config) *Store {
 		readinessCluster: newReadinessCluster(),
 		afterFunc:        func(d time.Duration, f func()) { time.AfterFunc(d, f) },
 		catalog:          catalog.New(),
+		trustDomains:     config.Certificates.TrustDomains(),
 		interner:         resource.NewInterner(),
 		scopes:           map[scope.Key]*scopeNode{},
 		endpoints:        map[scope.EndpointsKey]*endpointsNode{},
@@ -118,21 +120,31 @@ func (s *Store) CertificateRotated(sa identity.ServiceAccount) {
 	})
 }
 
-// RootChanged pushes a new trust bundle.
+// RootChanged pushes a new trust bundle and new trust domains.
 func (s *Store) RootChanged() {
 	s.run(func() {
 		trust := s.currentTrust()
-		for _, n := range s.scopes {
-			n.stale = true // the trust secrets change, though the scope does not
-			s.rebuildScope(n)
+		if domains := trust.TrustDomains; !domains.Equal(s.trustDomains) {
+			s.trustDomains = domains
+			s.rebuildAll()
+		} else {
+			s.rebuildTrust()
 		}
 		s.trust.Store(trust)
 	})
 }
 
+// rebuildTrust rebuilds all scopes: their trust secrets change, though the scopes do not.
+func (s *Store) rebuildTrust() {
+	for _, n := range s.scopes {
+		n.stale = true
+		s.rebuildScope(n)
+	}
+}
+
 // currentTrust returns the trust bundle of scopes that are built from now on.
 func (s *Store) currentTrust() *status.Trust {
-	return &status.Trust{Bundle: s.config.Certificates.Root(), Since: s.config.Now()}
+	return &status.Trust{Bundle: s.config.Certificates.Root(), TrustDomains: s.config.Certificates.TrustDomains(), Since: s.config.Now()}
 }
 
 // run calls f on the goroutine of Run. It returns false if the Store has stopped.

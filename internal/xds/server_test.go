@@ -52,6 +52,8 @@ func (a authority) Certificate(sa identity.ServiceAccount) (snapshot.Certificate
 
 func (a authority) Root() []byte { return a.pki.RootPEM }
 
+func (a authority) TrustDomains() identity.TrustDomains { return identity.OneTrustDomain(trustDomain) }
+
 // control is a control plane in the process of the test.
 type control struct {
 	store   *snapshot.Store
@@ -96,7 +98,7 @@ func startWith(t testing.TB, listener net.Listener, options controlOptions, entr
 	root := pki.New(t)
 	c := &control{tokens: tokens{}, metrics: prometheus.NewRegistry(), rootPEM: root.RootPEM}
 	c.store = snapshot.NewStore(snapshot.Config{
-		TrustDomain: trustDomain, Certificates: authority{t, root}, Log: logr.Discard(), Metrics: c.metrics, Now: time.Now,
+		Certificates: authority{t, root}, Log: logr.Discard(), Metrics: c.metrics, Now: time.Now,
 		StartupPeriod: options.settling,
 	})
 	ads := meshtest.SA("control", "ads")

@@ -53,7 +53,8 @@ type MeshRootCertificateSpec struct {
 	// +optional
 	Role RootRole `json:"role,omitempty"`
 
-	// trustDomain is the trust domain of the mesh. Default: that of the Mesh, which it must equal.
+	// trustDomain is the trust domain in which this root issues. The trust domains of passive roots are accepted. Default: that of the Mesh.
+	// If the Mesh sets one, it must be the same.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	TrustDomain string `json:"trustDomain,omitempty"`

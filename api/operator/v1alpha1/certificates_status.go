@@ -17,6 +17,15 @@ type CertificatesStatus struct {
 	// +optional
 	Root string `json:"root,omitempty"`
 
+	// trustDomain is the trust domain of new certificates.
+	// +optional
+	TrustDomain string `json:"trustDomain,omitempty"`
+
+	// acceptedTrustDomains are the accepted trust domains while the mesh moves from one to another.
+	// +optional
+	// +listType=set
+	AcceptedTrustDomains []string `json:"acceptedTrustDomains,omitempty"`
+
 	// roots are the certificates that the mesh trusts: one, or several during a rotation.
 	// +optional
 	// +listType=atomic

@@ -22,7 +22,7 @@ import (
 // +kubebuilder:printcolumn:name="Plan",type=string,JSONPath=`.status.plan.summary`,priority=1
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 53 && !self.metadata.name.contains('.')",messageExpression="'metadata.name \"' + self.metadata.name + '\" cannot name a mesh: it is the value of the namespace label openservicemesh.io/monitored-by and part of other names, so use at most 53 characters and no dots'"
 // +kubebuilder:validation:XValidation:rule="(has(self.spec) && has(self.spec.__namespace__) ? self.spec.__namespace__ : 'osm-system') == (has(oldSelf.spec) && has(oldSelf.spec.__namespace__) ? oldSelf.spec.__namespace__ : 'osm-system')",messageExpression="'spec.namespace cannot change, this mesh runs in ' + (has(oldSelf.spec) && has(oldSelf.spec.__namespace__) ? oldSelf.spec.__namespace__ : 'osm-system') + ': delete the Mesh and create it again to move it'"
-// +kubebuilder:validation:XValidation:rule="(has(self.spec) && has(self.spec.certificates) && has(self.spec.certificates.trustDomain) ? self.spec.certificates.trustDomain : 'cluster.local') == (has(oldSelf.spec) && has(oldSelf.spec.certificates) && has(oldSelf.spec.certificates.trustDomain) ? oldSelf.spec.certificates.trustDomain : 'cluster.local')",messageExpression="'spec.certificates.trustDomain cannot change, every identity of this mesh ends in ' + (has(oldSelf.spec) && has(oldSelf.spec.certificates) && has(oldSelf.spec.certificates.trustDomain) ? oldSelf.spec.certificates.trustDomain : 'cluster.local') + ': delete the Mesh and create it again to use another one'"
+// +kubebuilder:validation:XValidation:rule="!(has(self.spec) && has(self.spec.certificates) && has(self.spec.certificates.trustDomain) ? self.spec.certificates.trustDomain : 'cluster.local').endsWith('.' + (has(oldSelf.spec) && has(oldSelf.spec.certificates) && has(oldSelf.spec.certificates.trustDomain) ? oldSelf.spec.certificates.trustDomain : 'cluster.local')) && !(has(oldSelf.spec) && has(oldSelf.spec.certificates) && has(oldSelf.spec.certificates.trustDomain) ? oldSelf.spec.certificates.trustDomain : 'cluster.local').endsWith('.' + (has(self.spec) && has(self.spec.certificates) && has(self.spec.certificates.trustDomain) ? self.spec.certificates.trustDomain : 'cluster.local'))",messageExpression="'spec.certificates.trustDomain cannot change from ' + (has(oldSelf.spec) && has(oldSelf.spec.certificates) && has(oldSelf.spec.certificates.trustDomain) ? oldSelf.spec.certificates.trustDomain : 'cluster.local') + ' to ' + (has(self.spec) && has(self.spec.certificates) && has(self.spec.certificates.trustDomain) ? self.spec.certificates.trustDomain : 'cluster.local') + ': one is a subdomain of the other, so two service accounts could have the same name. Choose another trust domain'"
 type Mesh struct {
 	metav1.TypeMeta `json:",inline"`
 	// +optional
@@ -174,8 +174,8 @@ type IssuerReference struct {
 // +kubebuilder:validation:XValidation:rule="(has(self.provider) && self.provider == 'Vault') == has(self.vault)",message="spec.certificates.vault and the provider Vault belong together: set both, or neither"
 // +kubebuilder:validation:XValidation:rule="!has(self.issuerRef) && !has(self.vault) || !has(self.rotateRoot)",message="spec.certificates.rotateRoot makes a built-in root: with another provider, replace the root of the issuer instead"
 type CertificatesSpec struct {
-	// trustDomain is the last part of every identity in the mesh: <service account>.<namespace>.<trust domain>. It
-	// cannot change. Default: cluster.local.
+	// trustDomain is the last part of every identity in the mesh: <service account>.<namespace>.<trust domain>. A
+	// change is a rotation, in which both are accepted. Default: cluster.local.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253

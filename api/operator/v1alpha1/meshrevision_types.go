@@ -50,11 +50,12 @@ type MeshRevisionSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="spec.namespace cannot change: delete the Mesh and create it again to move it"
 	Namespace string `json:"namespace"`
 
-	// trustDomain is the last part of every identity in the mesh. It cannot change.
+	// trustDomain is the trust domain by which sidecars of this revision know the control plane. It is that of the Mesh when the revision
+	// was created, and cannot change.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="spec.trustDomain cannot change: delete the Mesh and create it again to use another one"
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="spec.trustDomain cannot change: set spec.certificates.trustDomain of the Mesh, and certificates follow"
 	TrustDomain string `json:"trustDomain"`
 
 	// key configures the private keys of workload certificates. Default: ECDSA with 256 bits.

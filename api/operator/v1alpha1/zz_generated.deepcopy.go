@@ -122,6 +122,11 @@ func (in *CertificatesSpec) DeepCopy() *CertificatesSpec {
 func (in *CertificatesStatus) DeepCopyInto(out *CertificatesStatus) {
 	*out = *in
 	in.Issuer.DeepCopyInto(&out.Issuer)
+	if in.AcceptedTrustDomains != nil {
+		in, out := &in.AcceptedTrustDomains, &out.AcceptedTrustDomains
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.Roots != nil {
 		in, out := &in.Roots, &out.Roots
 		*out = make([]CertificateSummary, len(*in))

@@ -48,6 +48,8 @@ type Reconciler struct {
 	Vault VaultSigner
 	// Tokens returns tokens of the operator's ServiceAccount for an audience.
 	Tokens func(ctx context.Context, audience string) (string, error)
+	// Jitter returns random numbers in [0, 1) that spread the requests to issuers.
+	Jitter func() float64
 	// MountDelay is how long it takes at most until pods have changed files.
 	MountDelay time.Duration
 }
@@ -73,6 +75,9 @@ type scope struct {
 	serving map[string]time.Time
 	// delegation is what the external issuer does; nil with the built-in provider.
 	delegation *delegation
+	// issuedDomain is the trust domain in which the desired authority should issue, and acceptedDomains those that the mesh should accept.
+	issuedDomain    string
+	acceptedDomains []string
 	// declared are the MeshRootCertificates, oldest first.
 	declared []declared
 	// notes are sentences for the condition.
@@ -106,7 +111,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err := r.Client.Get(ctx, request.NamespacedName, mesh); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	s := &scope{mesh: mesh, wanted: r.Wanted(mesh), bundles: webhooks.Bundles{}, serving: map[string]time.Time{}}
+	wanted := r.Wanted(mesh)
+	s := &scope{mesh: mesh, wanted: wanted, issuedDomain: wanted.TrustDomain, bundles: webhooks.Bundles{}, serving: map[string]time.Time{}}
 	maintained, err := r.NeedsMaintenance(ctx, mesh)
 	if err == nil && maintained {
 		err = r.renew(ctx, s)

@@ -91,7 +91,9 @@ func (r *Reconciler) declaredRoot(ctx context.Context, s *scope) (*certificate.R
 	}
 	s.problem = problem(s.declared)
 	wanted := s.root
-	if issuing := chooseIssuing(s.declared); issuing != nil {
+	issuing := chooseIssuing(s.declared)
+	s.declareDomains(issuing)
+	if issuing != nil {
 		issuing.issues, s.delegation = true, issuing.delegation
 		if issuing.root != nil {
 			wanted = issuing.root
@@ -165,8 +167,8 @@ func distinct(list []*x509.Certificate) []*x509.Certificate {
 // readDeclaredRoot reads the authority of a MeshRootCertificate.
 func (r *Reconciler) readDeclaredRoot(ctx context.Context, s *scope, d *declared) (*certificate.Root, error) {
 	spec := d.object.Spec
-	if spec.TrustDomain != "" && spec.TrustDomain != s.wanted.TrustDomain {
-		return nil, fmt.Errorf("its trust domain is %s and that of the mesh %s: create it again with that of the mesh", spec.TrustDomain, s.wanted.TrustDomain)
+	if err := s.checkDeclaredDomain(d); err != nil {
+		return nil, err
 	}
 	switch {
 	case spec.Provider.Tresor != nil:

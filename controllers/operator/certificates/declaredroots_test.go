@@ -26,6 +26,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/certificate/certmanager"
 	"github.com/openservicemesh/osm-operator/internal/certificate/rotation"
+	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/corporateca"
 )
@@ -62,14 +63,18 @@ func newReconciler(t *testing.T, objects ...client.Object) *Reconciler {
 	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithStatusSubresource(&configv1alpha2.MeshRootCertificate{}).Build()
 	return &Reconciler{
 		Cluster:  &observe.Cluster{Client: c, Live: c, Secrets: uncached{c}, Now: time.Now},
-		Recorder: events.NewFakeRecorder(100),
+		Recorder: events.NewFakeRecorder(100), Jitter: func() float64 { return 0 },
 	}
 }
 
 // scopeOf returns a scope of a mesh that has an active root.
 func scopeOf(active *certificate.Root) *scope {
 	mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm", UID: "1"}}
-	return &scope{mesh: mesh, wanted: desired.StateOf(mesh, "v0.1.0"), root: active}
+	wanted := desired.StateOf(mesh, "v0.1.0")
+	if active != nil {
+		active = active.In(identity.OneTrustDomain(wanted.TrustDomain))
+	}
+	return &scope{mesh: mesh, wanted: wanted, issuedDomain: wanted.TrustDomain, root: active}
 }
 
 // mrc returns a MeshRootCertificate of a Secret. Later numbers are younger.
@@ -119,8 +124,8 @@ func TestDeclaredRoots(t *testing.T) {
 	bundles := []client.Object{rootSecret(t, names.CABundleSecret, a), rootSecret(t, "b", b)}
 	elsewhere := mrc(2, configv1alpha2.RolePassive, "b")
 	elsewhere.Spec.Provider.Tresor.CA.SecretRef.Namespace = "kube-system"
-	otherDomain := mrc(2, configv1alpha2.RoleActive, "b")
-	otherDomain.Spec.TrustDomain = "other.example"
+	subdomain := mrc(2, configv1alpha2.RoleActive, "b")
+	subdomain.Spec.TrustDomain = "east.cluster.local"
 	for name, test := range map[string]struct {
 		declared []client.Object
 		active   *certificate.Root
@@ -163,12 +168,12 @@ func TestDeclaredRoots(t *testing.T) {
 			map[string]string{names.CABundleSecret: "active", "b": "error"},
 			"copy it to the namespace osm-system",
 		},
-		"another trust domain": {
-			[]client.Object{mrc(1, configv1alpha2.RoleActive, names.CABundleSecret), otherDomain},
+		"a subdomain of the trust domain": {
+			[]client.Object{mrc(1, configv1alpha2.RoleActive, names.CABundleSecret), subdomain},
 			a, a,
 			[]*certificate.Root{a},
 			map[string]string{names.CABundleSecret: "active", "b": "error"},
-			"its trust domain is other.example",
+			"one is a subdomain of the other",
 		},
 		"a third one is not used": {
 			[]client.Object{mrc(1, configv1alpha2.RoleActive, names.CABundleSecret), mrc(2, configv1alpha2.RolePassive, "b"), mrc(3, configv1alpha2.RoleActive, "c")},

@@ -25,8 +25,14 @@ func (r *Reconciler) reconcileRoot(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
+	if active != nil {
+		active = s.withDomains(active)
+	}
 	s.root = active
 	wanted, err := r.desiredRoot(ctx, s)
+	if err == nil {
+		wanted, err = s.inDesiredDomains(wanted)
+	}
 	switch {
 	case active == nil && err != nil:
 		return err

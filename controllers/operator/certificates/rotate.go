@@ -70,13 +70,13 @@ func (r *Reconciler) rotate(ctx context.Context, s *scope, active, wanted *certi
 	if err := r.writeActive(ctx, s); err != nil {
 		return err
 	}
-	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "AuthorityRotated", "RotateAuthority", "%s", describeStep(decision.Phase, active, wanted))
+	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeNormal, "AuthorityRotated", "RotateAuthority", "%s", describeStep(active, s.root))
 	return nil
 }
 
 // describe is an authority as a rotation compares it.
 func describe(root *certificate.Root) rotation.Authority {
-	return rotation.Authority{Issuer: root.Generation(), Anchor: root.Anchor(), Trusted: root.Anchors()}
+	return rotation.Authority{Issuer: root.Generation(), Anchor: root.Anchor(), Trusted: root.Anchors(), Domains: root.TrustDomains()}
 }
 
 // chooseIssuer returns the authority that a rotation has decided on.
@@ -91,19 +91,7 @@ func chooseIssuer(next rotation.Authority, active, wanted *certificate.Root) *ce
 	for _, fingerprint := range next.Trusted {
 		trusted = append(trusted, known[slices.Index(fingerprints, fingerprint)])
 	}
-	return issuer.Trusting(trusted)
-}
-
-// describeStep describes what was done.
-func describeStep(phase rotation.Phase, active, wanted *certificate.Root) string {
-	switch phase {
-	case rotation.Distributing:
-		return fmt.Sprintf("the mesh starts to trust the new certificate authority %s; %s still issues", wanted.Generation(), active.Generation())
-	case rotation.Switching:
-		return fmt.Sprintf("the certificate authority %s issues from now on, instead of %s", wanted.Generation(), active.Generation())
-	default:
-		return fmt.Sprintf("only the certificate authority %s is trusted from now on", wanted.Generation())
-	}
+	return issuer.Trusting(trusted).In(next.Domains)
 }
 
 // observeTrust observes who has the active certificate authority.

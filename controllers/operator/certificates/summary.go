@@ -9,11 +9,15 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
 // summarize describes the certificates that exist after a reconciliation.
 func (s *scope) summarize() *v1alpha1.CertificatesStatus {
-	summary := &v1alpha1.CertificatesStatus{Issuer: summaryOf(s.root.DescribeIssuer()), Root: s.root.Anchor()}
+	summary := &v1alpha1.CertificatesStatus{Issuer: summaryOf(s.root.DescribeIssuer()), Root: s.root.Anchor(), TrustDomain: s.root.TrustDomains().Issued}
+	if accepted := s.root.TrustDomains(); len(accepted.Clients) > 1 || len(accepted.Servers) > 1 {
+		summary.AcceptedTrustDomains = identity.MergeTrustDomains(accepted.Clients, accepted.Servers)
+	}
 	for _, trusted := range s.root.DescribeTrusted() {
 		summary.Roots = append(summary.Roots, summaryOf(trusted))
 	}

@@ -22,6 +22,8 @@ type Mesh struct {
 	Version string
 	// TrustDomain is the suffix of all identities.
 	TrustDomain string
+	// DeclaresTrustDomain is true if the Mesh itself declares its trust domain, and no MeshRootCertificate does.
+	DeclaresTrustDomain bool
 	// Key is the algorithm and size of workload keys. Both fields are set.
 	Key v1alpha1.KeySpec
 	// Provider is who provides the certificate authority, Issuer the issuer of cert-manager, and Vault the Vault.
@@ -46,6 +48,7 @@ func StateOf(mesh *v1alpha1.Mesh, current string) Mesh {
 	}
 	if certificates := mesh.Spec.Certificates; certificates != nil {
 		state.TrustDomain = ptr.Deref(certificates.TrustDomain, names.DefaultTrustDomain)
+		state.DeclaresTrustDomain = certificates.TrustDomain != nil
 		state.Key = defaultKey(certificates.Key)
 		state.Provider = ptr.Deref(certificates.Provider, v1alpha1.ProviderBuiltIn)
 		state.Issuer = ptr.Deref(certificates.IssuerRef, v1alpha1.IssuerReference{})

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/openservicemesh/osm-operator/internal/certificate/rotation"
+	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/report"
 	"github.com/openservicemesh/osm-operator/internal/report/client"
@@ -25,13 +26,13 @@ func (r *Reader) Replicas(ctx context.Context, s Target) ([]rotation.Replica, er
 	}
 	replicas := make([]rotation.Replica, 0, len(answers))
 	for _, answer := range answers {
-		replicas = append(replicas, replicaOf(answer))
+		replicas = append(replicas, replicaOf(answer, s.TrustDomain))
 	}
 	return replicas, nil
 }
 
-// replicaOf converts what one replica reports.
-func replicaOf(answer client.Answer[report.Proxies]) rotation.Replica {
+// replicaOf converts what one replica reports. trustDomain is that of a version which cannot change it.
+func replicaOf(answer client.Answer[report.Proxies], trustDomain string) rotation.Replica {
 	replica := rotation.Replica{Name: answer.Replica}
 	authority := answer.Value.Authority
 	switch {
@@ -43,14 +44,45 @@ func replicaOf(answer client.Answer[report.Proxies]) rotation.Replica {
 		return replica
 	}
 	replica.Issuer, replica.Trusted, replica.Since = authority.Issuer, authority.Trusted, authority.Since
+	replica.FixedDomain = authority.TrustDomain == ""
+	replica.Domains = domainsOf(*authority, trustDomain)
 	for _, p := range answer.Value.Proxies {
 		secrets := p.Types["SDS"]
 		replica.Proxies = append(replica.Proxies, rotation.Proxy{
 			Name: p.Namespace + "/" + p.Pod, Since: p.Connected,
 			// A sidecar that is not served has no configuration, and therefore no connections that depend on a root.
 			UsesCertificates: p.UsesCertificates && p.Unserved == "",
-			Synced:           secrets.Behind == nil && secrets.Rejection == "", Issuer: p.CertificateIssuer,
+			Synced:           isAcknowledged(secrets),
+			UpToDate:         isUpToDate(p), Issuer: p.CertificateIssuer, Domain: domainOf(p, *authority, trustDomain),
 		})
 	}
 	return replica
 }
+
+// domainsOf converts the trust domains of a replica.
+func domainsOf(a report.Authority, fixed string) identity.TrustDomains {
+	if a.TrustDomain == "" {
+		return identity.OneTrustDomain(fixed)
+	}
+	return identity.TrustDomains{Issued: a.TrustDomain, Clients: a.ClientTrustDomains, Servers: a.ServerTrustDomains}
+}
+
+// domainOf returns the trust domain in the certificate of a sidecar; empty without one.
+func domainOf(p report.Proxy, a report.Authority, fixed string) string {
+	if a.TrustDomain == "" && p.CertificateIssuer != "" {
+		return fixed
+	}
+	return p.CertificateTrustDomain
+}
+
+// isUpToDate reports whether a sidecar has acknowledged all its configuration. Endpoints do not depend on the authority, and change often.
+func isUpToDate(p report.Proxy) bool {
+	for name, state := range p.Types {
+		if name != "EDS" && !isAcknowledged(state) {
+			return false
+		}
+	}
+	return true
+}
+
+func isAcknowledged(t report.Type) bool { return t.Behind == nil && t.Rejection == "" }

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/certificate/rotation"
+	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/report"
 	"github.com/openservicemesh/osm-operator/internal/report/client"
 )
@@ -20,22 +21,50 @@ func TestReplicaOf(t *testing.T) {
 	got := replicaOf(client.Answer[report.Proxies]{Replica: "r", Value: report.Proxies{
 		Authority: &report.Authority{Issuer: "g2", Trusted: []string{"g1", "g2"}, Since: noon},
 		Proxies:   []report.Proxy{synced, behind, rejecting, unserved},
-	}})
+	}}, "cluster.local")
 	proxies := []rotation.Proxy{
-		{Name: "shop/a", Since: noon, UsesCertificates: true, Synced: true, Issuer: "g1"},
+		{Name: "shop/a", Since: noon, UsesCertificates: true, Synced: true, UpToDate: true, Issuer: "g1", Domain: "cluster.local"},
 		{Name: "shop/b", UsesCertificates: true},
 		{Name: "shop/c", UsesCertificates: true},
-		{Name: "shop/d", Synced: true},
+		{Name: "shop/d", Synced: true, UpToDate: true},
 	}
-	want := rotation.Replica{Name: "r", Issuer: "g2", Trusted: []string{"g1", "g2"}, Since: noon, Proxies: proxies}
+	want := rotation.Replica{Name: "r", Issuer: "g2", Trusted: []string{"g1", "g2"}, Domains: identity.OneTrustDomain("cluster.local"), FixedDomain: true, Since: noon, Proxies: proxies}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// The proof of a trust domain needs all configuration but endpoints, which change often.
+func TestReplicaOf_TrustDomains(t *testing.T) {
+	proxy := func(pod, behind string) report.Proxy {
+		return report.Proxy{
+			Namespace: "shop", Pod: pod, UsesCertificates: true, CertificateIssuer: "g", CertificateTrustDomain: "old.example",
+			Types: map[string]report.Type{"SDS": {}, behind: {Behind: &noon}},
+		}
+	}
+	got := replicaOf(client.Answer[report.Proxies]{Replica: "r", Value: report.Proxies{
+		Authority: &report.Authority{
+			Issuer: "g", Trusted: []string{"g"}, TrustDomain: "new.example",
+			ClientTrustDomains: []string{"new.example", "old.example"}, ServerTrustDomains: []string{"new.example"},
+		},
+		Proxies: []report.Proxy{proxy("a", "EDS"), proxy("b", "RDS")},
+	}}, "cluster.local")
+	want := rotation.Replica{
+		Name: "r", Issuer: "g", Trusted: []string{"g"},
+		Domains: identity.TrustDomains{Issued: "new.example", Clients: []string{"new.example", "old.example"}, Servers: []string{"new.example"}},
+		Proxies: []rotation.Proxy{
+			{Name: "shop/a", UsesCertificates: true, Synced: true, UpToDate: true, Issuer: "g", Domain: "old.example"},
+			{Name: "shop/b", UsesCertificates: true, Synced: true, Issuer: "g", Domain: "old.example"},
+		},
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 
 func TestReplicaWithoutAnswerIsUnknown(t *testing.T) {
-	gone := replicaOf(client.Answer[report.Proxies]{Replica: "r", Err: errors.New("no route")})
-	older := replicaOf(client.Answer[report.Proxies]{Replica: "r"})
+	gone := replicaOf(client.Answer[report.Proxies]{Replica: "r", Err: errors.New("no route")}, "")
+	older := replicaOf(client.Answer[report.Proxies]{Replica: "r"}, "")
 	if gone.Problem != "no route" || !strings.Contains(older.Problem, "upgrade the mesh") {
 		t.Errorf("problems are %q and %q", gone.Problem, older.Problem)
 	}

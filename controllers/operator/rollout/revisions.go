@@ -79,6 +79,10 @@ func (r *Reconciler) assignRole(ctx context.Context, revision *v1alpha1.MeshRevi
 func (r *Reconciler) applyRevision(ctx context.Context, s *scope, role v1alpha1.Role) error {
 	wanted := desired.Revision(s.mesh, s.wanted, s.release.Images)
 	wanted.Spec.Role = role
+	if s.current != nil {
+		// Its sidecars know the control plane by this trust domain.
+		wanted.Spec.TrustDomain = s.current.Spec.TrustDomain
+	}
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(wanted)
 	if err != nil {
 		return fmt.Errorf("the MeshRevision %s cannot be written down: %w", wanted.Name, err)

@@ -9,5 +9,8 @@
 //  4. Prove that nothing needs the old one any more.
 //  5. Withdraw the old one.
 //
+// A change of the trust domain takes the same steps. Its withdrawal has two: first clients accept only the new trust domain of servers, then
+// servers only that of clients.
+//
 // A return to the old root during a rotation is a rotation as well, from any step.
 package rotation

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
 // authorities are two roots, and two intermediates below a third root.
@@ -16,12 +18,23 @@ var authorities = []Authority{
 	{Issuer: "c2", Anchor: "c", Trusted: []string{"c"}},
 }
 
+// placed is an authority in a trust domain.
+func placed(a Authority, domain string) Authority {
+	a.Domains = identity.OneTrustDomain(domain)
+	return a
+}
+
 // sidecar is a modelled sidecar: the trust and the certificate that it uses.
 type sidecar struct {
 	replica int
 	trusted []string
 	// issuer and anchor are those of its certificate.
 	issuer, anchor string
+	// clients and servers are the trust domains that it accepts, and domain that of its certificate.
+	clients, servers []string
+	domain           string
+	// opened are the trust domains of the certificates with which its open connections were opened.
+	opened string
 	// cut is true while it has no connection to its replica.
 	cut bool
 }
@@ -44,12 +57,16 @@ type loaded struct {
 }
 
 func newModel() *model {
-	m := &model{now: noon, desired: oldRoot, active: oldRoot, since: noon.Add(-time.Hour)}
+	first := placed(oldRoot, "a")
+	m := &model{now: noon, desired: first, active: first, since: noon.Add(-time.Hour)}
 	for range 2 {
-		m.replicas = append(m.replicas, loaded{oldRoot, noon.Add(-time.Hour)})
+		m.replicas = append(m.replicas, loaded{first, noon.Add(-time.Hour)})
 	}
 	for i := range 3 {
-		m.sidecars = append(m.sidecars, sidecar{replica: i % 2, trusted: oldRoot.Trusted, issuer: oldRoot.Issuer, anchor: oldRoot.Anchor})
+		m.sidecars = append(m.sidecars, sidecar{
+			replica: i % 2, trusted: first.Trusted, issuer: first.Issuer, anchor: first.Anchor,
+			clients: first.Domains.Clients, servers: first.Domains.Servers, domain: "a", opened: "a",
+		})
 	}
 	return m
 }
@@ -59,13 +76,21 @@ func (m *model) synced(s sidecar) bool {
 	return slices.Equal(s.trusted, m.replicas[s.replica].authority.Trusted)
 }
 
+// upToDate reports whether a sidecar accepts the trust domains that its replica serves.
+func (m *model) upToDate(s sidecar) bool {
+	served := m.replicas[s.replica].authority.Domains
+	return m.synced(s) && slices.Equal(s.clients, served.Clients) && slices.Equal(s.servers, served.Servers)
+}
+
 func (m *model) observe() Observed {
 	o := Observed{Now: m.now, Desired: m.desired, Active: m.active, Since: m.since, MountDelay: time.Minute}
 	for i, r := range m.replicas {
-		reported := Replica{Name: fmt.Sprint(i), Issuer: r.authority.Issuer, Trusted: r.authority.Trusted, Since: r.since}
+		reported := Replica{Name: fmt.Sprint(i), Issuer: r.authority.Issuer, Trusted: r.authority.Trusted, Domains: r.authority.Domains, Since: r.since}
 		for j, s := range m.sidecars {
 			if s.replica == i && !s.cut {
-				reported.Proxies = append(reported.Proxies, Proxy{Name: fmt.Sprint(j), UsesCertificates: true, Synced: m.synced(s), Issuer: s.issuer})
+				reported.Proxies = append(reported.Proxies, Proxy{
+					Name: fmt.Sprint(j), UsesCertificates: true, Synced: m.synced(s), UpToDate: m.upToDate(s), Issuer: s.issuer, Domain: s.domain,
+				})
 			}
 		}
 		o.Replicas = append(o.Replicas, reported)
@@ -79,7 +104,7 @@ func (m *model) observe() Observed {
 // reconcile is one reconciliation of the operator.
 func (m *model) reconcile() Decision {
 	decision := Decide(m.observe())
-	if decision.Next.Issuer != m.active.Issuer || !slices.Equal(decision.Next.Trusted, m.active.Trusted) {
+	if !equal(decision.Next, m.active) {
 		m.active, m.since = decision.Next, m.now
 	}
 	return decision
@@ -87,12 +112,17 @@ func (m *model) reconcile() Decision {
 
 // load lets a replica load the active authority.
 func (m *model) load(i int) {
-	if r := &m.replicas[i]; r.authority.Issuer != m.active.Issuer || !slices.Equal(r.authority.Trusted, m.active.Trusted) {
+	if r := &m.replicas[i]; !equal(r.authority, m.active) {
 		*r = loaded{m.active, m.now}
 	}
 }
 
-// receiveTrust and receiveCertificate let a connected sidecar acknowledge what its replica serves.
+// equal reports whether control planes use two authorities alike.
+func equal(a, b Authority) bool {
+	return a.Issuer == b.Issuer && slices.Equal(a.Trusted, b.Trusted) && a.Domains.Equal(b.Domains)
+}
+
+// The receive methods let a connected sidecar acknowledge what its replica serves.
 func (m *model) receiveTrust(i int) {
 	if m.sidecars[i].cut {
 		return
@@ -105,15 +135,35 @@ func (m *model) receiveCertificate(i int) {
 		return
 	}
 	a := m.replicas[m.sidecars[i].replica].authority
-	m.sidecars[i].issuer, m.sidecars[i].anchor = a.Issuer, a.Anchor
+	m.sidecars[i].issuer, m.sidecars[i].anchor, m.sidecars[i].domain = a.Issuer, a.Anchor, a.Domains.Issued
 }
 
-// verify checks that every sidecar accepts the certificate of every other.
+func (m *model) receiveClients(i int) {
+	if s := &m.sidecars[i]; !s.cut {
+		s.clients = m.replicas[s.replica].authority.Domains.Clients
+	}
+}
+
+// receiveServers closes the connections of a sidecar if it accepts other servers from now on, and opens them with its certificate.
+func (m *model) receiveServers(i int) {
+	s := &m.sidecars[i]
+	if servers := m.replicas[s.replica].authority.Domains.Servers; !s.cut && !slices.Equal(s.servers, servers) {
+		s.servers, s.opened = servers, s.domain
+	}
+}
+
+// verify checks that every sidecar accepts the certificate of every other, and the requests on open connections.
 func (m *model) verify(t *rapid.T) {
 	for i, client := range m.sidecars {
 		for j, server := range m.sidecars {
 			if !slices.Contains(client.trusted, server.anchor) {
 				t.Fatalf("sidecar %d trusts %v and rejects the certificate of sidecar %d, which is of %s", i, client.trusted, j, server.anchor)
+			}
+			if !slices.Contains(client.servers, server.domain) {
+				t.Fatalf("sidecar %d accepts servers of %v and rejects sidecar %d, which is in %s", i, client.servers, j, server.domain)
+			}
+			if !slices.Contains(server.clients, client.domain) || !slices.Contains(server.clients, client.opened) {
+				t.Fatalf("sidecar %d accepts clients of %v and rejects sidecar %d, which is in %s and has connections of %s", j, server.clients, i, client.domain, client.opened)
 			}
 		}
 	}
@@ -128,6 +178,10 @@ func (m *model) pass(t *rapid.T, lagging int, trust bool) {
 		if i != lagging || trust {
 			m.receiveTrust(i)
 			m.verify(t)
+			m.receiveClients(i)
+			m.verify(t)
+			m.receiveServers(i)
+			m.verify(t)
 		}
 		if i != lagging {
 			m.receiveCertificate(i)
@@ -141,12 +195,13 @@ func (m *model) settle(t *rapid.T) bool {
 	for i := range m.sidecars {
 		m.sidecars[i].cut = false
 	}
-	for range 20 {
+	for range 30 {
 		m.now = m.now.Add(2 * time.Minute)
 		decision := m.reconcile()
 		m.verify(t)
 		m.pass(t, -1, true)
-		if decision.Phase == Idle && m.active.Issuer == m.desired.Issuer && slices.Equal(m.active.Trusted, m.desired.Trusted) {
+		if decision.Phase == Idle && m.active.Issuer == m.desired.Issuer && slices.Equal(m.active.Trusted, m.desired.Trusted) &&
+			slices.Equal(m.active.Domains.Clients, []string{m.desired.Domains.Issued}) && slices.Equal(m.active.Domains.Servers, m.active.Domains.Clients) {
 			return true
 		}
 	}
@@ -160,8 +215,12 @@ func TestRotationNeverBreaksTrust(t *testing.T) {
 		m := newModel()
 		sidecars := rapid.IntRange(0, len(m.sidecars)-1)
 		t.Repeat(map[string]func(*rapid.T){
-			"":            m.verify,
-			"declare":     func(t *rapid.T) { m.desired = rapid.SampledFrom(authorities).Draw(t, "desired") },
+			"": m.verify,
+			"declare": func(t *rapid.T) {
+				m.desired = placed(rapid.SampledFrom(authorities).Draw(t, "desired"), rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "trust domain"))
+			},
+			"clients":     func(t *rapid.T) { m.receiveClients(sidecars.Draw(t, "sidecar")) },
+			"servers":     func(t *rapid.T) { m.receiveServers(sidecars.Draw(t, "sidecar")) },
 			"reconcile":   func(*rapid.T) { m.reconcile() },
 			"load":        func(t *rapid.T) { m.load(rapid.IntRange(0, len(m.replicas)-1).Draw(t, "replica")) },
 			"trust":       func(t *rapid.T) { m.receiveTrust(sidecars.Draw(t, "sidecar")) },
@@ -183,7 +242,7 @@ func TestRotationNeverBreaksTrust(t *testing.T) {
 // A sidecar that is stopped holds the rotation, and is named. It continues by itself afterwards.
 func TestStoppedSidecarHoldsTheRotation(t *testing.T) {
 	m := newModel()
-	m.desired = newRoot
+	m.desired = placed(newRoot, "b")
 	for range 10 {
 		m.now = m.now.Add(2 * time.Minute)
 		m.reconcile()
@@ -191,6 +250,8 @@ func TestStoppedSidecarHoldsTheRotation(t *testing.T) {
 		m.load(1)
 		for i := range m.sidecars[1:] {
 			m.receiveTrust(i + 1)
+			m.receiveClients(i + 1)
+			m.receiveServers(i + 1)
 			m.receiveCertificate(i + 1)
 		}
 	}

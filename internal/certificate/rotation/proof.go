@@ -2,7 +2,10 @@ package rotation
 
 import (
 	"fmt"
+	"slices"
 	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
 // settleTime is how long a replica must have served its trust bundle until a sidecar without pending changes counts as one that
@@ -17,7 +20,11 @@ type Replica struct {
 	// Issuer and Trusted are what the replica uses.
 	Issuer  string
 	Trusted []string
-	// Since is when the replica began to serve Trusted to its sidecars.
+	// Domains are the trust domains that the replica uses.
+	Domains identity.TrustDomains
+	// FixedDomain is true if the version of the replica cannot change its trust domain.
+	FixedDomain bool
+	// Since is when the replica began to serve Trusted and Domains to its sidecars.
 	Since   time.Time
 	Proxies []Proxy
 }
@@ -33,8 +40,10 @@ type Proxy struct {
 	UsesCertificates bool
 	// Synced is true if the sidecar has acknowledged all secrets.
 	Synced bool
-	// Issuer is the issuer of the acknowledged certificate; empty without one.
-	Issuer string
+	// UpToDate is true if the sidecar has acknowledged all configuration except endpoints.
+	UpToDate bool
+	// Issuer is the issuer of the acknowledged certificate, and Domain the trust domain in it; empty without one.
+	Issuer, Domain string
 }
 
 // withoutTrust lists what may not trust all certificates of the active authority yet.
@@ -48,10 +57,22 @@ func (o Observed) withoutTrust() []string {
 		switch {
 		case !containsAll(r.Trusted, o.Active.Trusted):
 			w.add("the control plane pod %s has not loaded the new root", r.Name)
+		case !r.hasDomains(o.Active.Domains) && r.FixedDomain:
+			w.add("the version of the control plane pod %s cannot change its trust domain: upgrade the mesh first", r.Name)
+		case !r.hasDomains(o.Active.Domains):
+			w.add("the control plane pod %s has not loaded the new trust domains", r.Name)
 		case o.Now.Sub(r.Since) < settleTime:
 			w.add("the control plane pod %s is sending the new root", r.Name)
 		default:
-			w.addSidecars(o, r, func(p Proxy) bool { return p.Synced }, "the sidecar of %s has not acknowledged the new root")
+			w.addSidecars(o, r, func(p Proxy) string {
+				switch {
+				case !p.Synced:
+					return "has not acknowledged the new root"
+				case o.movesDomain() && !p.UpToDate:
+					return "has not acknowledged the new trust domains"
+				}
+				return ""
+			})
 		}
 	})
 	w.addDisconnected(o)
@@ -63,14 +84,35 @@ func (o Observed) notRenewed() []string {
 	var w waiting
 	w.addMounts(o)
 	w.addReplicas(o, func(r Replica) {
-		if r.Issuer != o.Active.Issuer {
+		switch {
+		case r.Issuer != o.Active.Issuer:
 			w.add("the control plane pod %s does not issue with the new root", r.Name)
-			return
+		case r.Domains.Issued != o.Active.Domains.Issued:
+			w.add("the control plane pod %s does not issue in the trust domain %s", r.Name, o.Active.Domains.Issued)
+		default:
+			w.addSidecars(o, r, func(p Proxy) string {
+				switch {
+				case p.Issuer != o.Active.Issuer:
+					return "has a certificate of the old root"
+				case p.Domain != o.Active.Domains.Issued:
+					return "has a certificate of the old trust domain"
+				}
+				return ""
+			})
 		}
-		w.addSidecars(o, r, func(p Proxy) bool { return p.Issuer == o.Active.Issuer }, "the sidecar of %s has a certificate of the old root")
 	})
 	w.addDisconnected(o)
 	return w
+}
+
+// movesDomain reports whether more than one trust domain is accepted.
+func (o Observed) movesDomain() bool {
+	return len(o.Active.Domains.Clients) > 1 || len(o.Active.Domains.Servers) > 1
+}
+
+// hasDomains reports whether a replica accepts the same trust domains as the active authority.
+func (r Replica) hasDomains(active identity.TrustDomains) bool {
+	return slices.Equal(r.Domains.Clients, active.Clients) && slices.Equal(r.Domains.Servers, active.Servers)
 }
 
 // waiting collects what a rotation waits for.
@@ -101,11 +143,12 @@ func (w *waiting) addReplicas(o Observed, check func(Replica)) {
 
 // addSidecars waits for the sidecars of a replica that are not ready. A sidecar that uses no certificates is ready, but it requests them
 // some time after it has connected.
-func (w *waiting) addSidecars(o Observed, r Replica, isReady func(Proxy) bool, format string) {
+func (w *waiting) addSidecars(o Observed, r Replica, problemOf func(Proxy) string) {
 	for _, p := range r.Proxies {
+		problem := problemOf(p)
 		switch {
-		case p.UsesCertificates && !isReady(p):
-			w.add(format, p.Name)
+		case p.UsesCertificates && problem != "":
+			w.add("the sidecar of %s %s", p.Name, problem)
 		case !p.UsesCertificates && o.Now.Sub(p.Since) < settleTime:
 			w.add("the sidecar of %s has just connected", p.Name)
 		}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
 // Authority is a certificate authority. Certificates are identified by their fingerprints.
@@ -14,10 +16,30 @@ type Authority struct {
 	Anchor string
 	// Trusted are all trusted certificates.
 	Trusted []string
+	// Domains are the trust domains of the workloads.
+	Domains identity.TrustDomains
 }
 
-// trusts reports whether all given certificates are trusted.
-func (a Authority) trusts(certificates []string) bool { return containsAll(a.Trusted, certificates) }
+// accepts reports whether everything is accepted that another authority accepts.
+func (a Authority) accepts(other Authority) bool {
+	return containsAll(a.Trusted, other.Trusted) && containsAll(a.Domains.Clients, other.Domains.Clients) &&
+		containsAll(a.Domains.Servers, other.Domains.Servers)
+}
+
+// merge accepts what another authority accepts, too.
+func (a Authority) merge(other Authority) Authority {
+	a.Trusted = union(a.Trusted, other.Trusted)
+	a.Domains.Clients = identity.MergeTrustDomains(a.Domains.Clients, other.Domains.Clients)
+	a.Domains.Servers = identity.MergeTrustDomains(a.Domains.Servers, other.Domains.Servers)
+	a.Domains.Known = identity.MergeTrustDomains(a.Domains.Known, other.Domains.Known)
+	return a
+}
+
+// switchTo issues with the certificate of another authority, and accepts the same as before.
+func (a Authority) switchTo(other Authority) Authority {
+	a.Issuer, a.Anchor = other.Issuer, other.Anchor
+	return a
+}
 
 // Observed is the state of a mesh.
 type Observed struct {
@@ -73,29 +95,49 @@ func (d Decision) Summary(limit int) []string {
 
 // Decide returns the next step.
 func Decide(o Observed) Decision {
-	both := Authority{Issuer: o.Active.Issuer, Anchor: o.Active.Anchor, Trusted: union(o.Active.Trusted, o.Desired.Trusted)}
-	switched := Authority{Issuer: o.Desired.Issuer, Anchor: o.Desired.Anchor, Trusted: both.Trusted}
+	both := o.Active.merge(o.Desired)
+	sameIssuer := o.Active.Issuer == o.Desired.Issuer
 	switch {
-	case o.Active.Issuer != o.Desired.Issuer && (o.ActiveExpired || o.Desired.Anchor == o.Active.Anchor):
+	case !sameIssuer && (o.ActiveExpired || o.Desired.Anchor == o.Active.Anchor):
 		// An expired authority has no peers to wait for. Everybody trusts another issuer below the same root.
-		return Decision{Phase: Switching, Next: switched}
-	case !o.Active.trusts(o.Desired.Trusted):
+		return Decision{Phase: Switching, Next: both.switchTo(o.Desired)}
+	case !o.Active.accepts(o.Desired):
 		return Decision{Phase: Distributing, Next: both}
-	case o.Active.Issuer != o.Desired.Issuer:
+	case !sameIssuer || o.Active.Domains.Issued != o.Desired.Domains.Issued:
 		if waiting := o.withoutTrust(); len(waiting) > 0 {
 			return Decision{Phase: WaitingForTrust, Next: o.Active, Waiting: waiting}
 		}
+		switched := both.switchTo(o.Desired)
+		switched.Domains.Issued = o.Desired.Domains.Issued
 		return Decision{Phase: Switching, Next: switched}
-	case !containsAll(o.Desired.Trusted, o.Active.Trusted):
-		if waiting := o.notRenewed(); len(waiting) > 0 {
-			return Decision{Phase: WaitingForRenewal, Next: o.Active, Waiting: waiting}
-		}
-		return Decision{Phase: Withdrawing, Next: o.Desired}
+	case !o.Desired.accepts(o.Active):
+		return o.withdraw()
 	}
 	return Decision{Phase: Idle, Next: o.Active}
 }
 
-// union appends the certificates of b that a does not have.
+// withdraw withdraws what is accepted and not desired, after nothing needs it. A request is authorized by the certificate with which its
+// connection was opened. Therefore servers accept a trust domain from clients for longer than clients do of servers: clients close their
+// connections when that changes, and open new ones with their new certificates.
+func (o Observed) withdraw() Decision {
+	waiting := o.notRenewed()
+	next := o.Desired
+	next.Domains.Known = o.Active.Domains.Known
+	if !containsAll(o.Desired.Domains.Clients, o.Active.Domains.Clients) {
+		if containsAll(o.Desired.Domains.Servers, o.Active.Domains.Servers) {
+			waiting = union(waiting, o.withoutTrust())
+		} else {
+			next = o.Active
+			next.Domains.Servers = o.Desired.Domains.Servers
+		}
+	}
+	if len(waiting) > 0 {
+		return Decision{Phase: WaitingForRenewal, Next: o.Active, Waiting: waiting}
+	}
+	return Decision{Phase: Withdrawing, Next: next}
+}
+
+// union appends the elements of b that a does not have.
 func union(a, b []string) []string {
 	all := slices.Clone(a)
 	for _, c := range b {
@@ -106,7 +148,7 @@ func union(a, b []string) []string {
 	return all
 }
 
-// containsAll reports whether all has every certificate of some.
+// containsAll reports whether all has every element of some.
 func containsAll(all, some []string) bool {
 	return !slices.ContainsFunc(some, func(c string) bool { return !slices.Contains(all, c) })
 }

@@ -1,11 +1,15 @@
 package rotation
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
 var (
@@ -23,8 +27,8 @@ func observed(active, desired Authority, change func(*Observed)) Observed {
 	o := Observed{
 		Now: noon, Desired: desired, Active: active, Since: noon.Add(-time.Hour), MountDelay: 2 * time.Minute,
 		Replicas: []Replica{{
-			Name: "r1", Issuer: active.Issuer, Trusted: active.Trusted, Since: noon.Add(-time.Hour),
-			Proxies: []Proxy{{Name: "shop/web", UsesCertificates: true, Synced: true, Issuer: active.Issuer}},
+			Name: "r1", Issuer: active.Issuer, Trusted: active.Trusted, Domains: active.Domains, Since: noon.Add(-time.Hour),
+			Proxies: []Proxy{{Name: "shop/web", UsesCertificates: true, Synced: true, UpToDate: true, Issuer: active.Issuer, Domain: active.Domains.Issued}},
 		}},
 	}
 	if change != nil {
@@ -111,6 +115,88 @@ func TestDecide(t *testing.T) {
 				t.Errorf("it waits for %q, want %q", waiting, test.waiting)
 			}
 		})
+	}
+}
+
+// domains are trust domains of which the first is issued.
+func domains(clients, servers []string) identity.TrustDomains {
+	return identity.TrustDomains{Issued: clients[0], Clients: slices.Sorted(slices.Values(clients)), Servers: slices.Sorted(slices.Values(servers))}
+}
+
+// moving is an authority with trust domains.
+func moving(clients, servers []string) Authority {
+	return Authority{Issuer: "old", Anchor: "old", Trusted: []string{"old"}, Domains: domains(clients, servers)}
+}
+
+func TestDecide_TrustDomain(t *testing.T) {
+	a, b, ab, ba := []string{"a"}, []string{"b"}, []string{"a", "b"}, []string{"b", "a"}
+	toB := moving(b, b)
+	for name, test := range map[string]struct {
+		observed Observed
+		phase    Phase
+		next     Authority
+		waiting  string
+	}{
+		"nothing to do":          {observed(moving(a, a), moving(a, a), nil), Idle, moving(a, a), ""},
+		"both are accepted":      {observed(moving(a, a), toB, nil), Distributing, moving(ab, ab), ""},
+		"everybody has both":     {observed(moving(ab, ab), toB, nil), Switching, moving(ba, ab), ""},
+		"clients close first":    {observed(moving(ba, ab), toB, nil), Withdrawing, moving(ba, b), ""},
+		"then servers":           {observed(moving(ba, b), toB, nil), Withdrawing, toB, ""},
+		"back before the switch": {observed(moving(ab, ab), moving(a, a), nil), Withdrawing, moving(ab, a), ""},
+		"back after the switch":  {observed(moving(ba, ab), moving(a, a), nil), Switching, moving(ab, ab), ""},
+		"back at the end":        {observed(moving(ba, b), moving(a, a), nil), Distributing, moving(ba, ab), ""},
+		"an expired root does not change the trust domain at once": {
+			observed(moving(a, a), Authority{Issuer: "new", Anchor: "new", Trusted: []string{"new"}, Domains: domains(b, b)}, func(o *Observed) { o.ActiveExpired = true }),
+			Switching,
+			Authority{Issuer: "new", Anchor: "new", Trusted: []string{"old", "new"}, Domains: domains(ab, ab)},
+			"",
+		},
+		"a replica has not loaded it": {
+			observed(moving(ab, ab), toB, func(o *Observed) { o.Replicas[0].Domains = domains(a, a) }), WaitingForTrust, moving(ab, ab), "r1 has not loaded the new trust domains",
+		},
+		"a replica never loads it": {
+			observed(moving(ab, ab), toB, func(o *Observed) { o.Replicas[0].Domains, o.Replicas[0].FixedDomain = domains(a, a), true }),
+			WaitingForTrust, moving(ab, ab), "r1 cannot change its trust domain: upgrade",
+		},
+		"a sidecar lags": {
+			observed(moving(ab, ab), toB, func(o *Observed) { o.Replicas[0].Proxies[0].UpToDate = false }), WaitingForTrust, moving(ab, ab), "shop/web has not acknowledged the new trust domains",
+		},
+		"a replica issues in the old one": {
+			observed(moving(ba, ab), toB, func(o *Observed) { o.Replicas[0].Domains.Issued = "a" }), WaitingForRenewal, moving(ba, ab), "r1 does not issue in the trust domain b",
+		},
+		"a sidecar has an old certificate": {
+			observed(moving(ba, ab), toB, func(o *Observed) { o.Replicas[0].Proxies[0].Domain = "a" }), WaitingForRenewal, moving(ba, ab), "shop/web has a certificate of the old trust domain",
+		},
+		"a sidecar has not closed its connections": {
+			observed(moving(ba, b), toB, func(o *Observed) { o.Replicas[0].Proxies[0].UpToDate = false }), WaitingForRenewal, moving(ba, b), "shop/web has not acknowledged the new trust domains",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := Decide(test.observed)
+			if got.Phase != test.phase {
+				t.Errorf("phase is %s, want %s", got.Phase, test.phase)
+			}
+			if diff := cmp.Diff(test.next, got.Next, cmpopts.IgnoreFields(identity.TrustDomains{}, "Known")); diff != "" {
+				t.Errorf("next (-want +got):\n%s", diff)
+			}
+			if waiting := strings.Join(got.Waiting, "; "); !strings.Contains(waiting, test.waiting) || (test.waiting == "") != (waiting == "") {
+				t.Errorf("it waits for %q, want %q", waiting, test.waiting)
+			}
+		})
+	}
+}
+
+// Sidecars know the control plane by the trust domain of their injection, so none is forgotten.
+func TestKnownTrustDomainsAreKept(t *testing.T) {
+	known := func(a Authority, list ...string) Authority {
+		a.Domains.Known = list
+		return a
+	}
+	b := known(moving([]string{"b"}, []string{"b"}), "b")
+	first := Decide(observed(known(moving([]string{"a"}, []string{"a"}), "a"), b, nil)).Next
+	last := Decide(observed(known(moving([]string{"b", "a"}, []string{"b"}), "a", "b"), b, nil)).Next
+	if want := []string{"a", "b"}; !slices.Equal(first.Domains.Known, want) || !slices.Equal(last.Domains.Known, want) {
+		t.Errorf("known at first %v, at last %v, want %v", first.Domains.Known, last.Domains.Known, want)
 	}
 }
 

@@ -58,8 +58,8 @@ func Changes(name string, sets []string) (*Declaration, error) {
 	}
 	d := &Declaration{Mesh: &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: name}}}
 	for _, a := range assignments {
-		if a.name == "osm.meshName" || a.name == "osm.osmNamespace" || a.name == "osm.trustDomain" {
-			return nil, fmt.Errorf("--set %s=%s: name, namespace and trust domain of a mesh are immutable: uninstall the mesh and install a new one", a.name, a.value)
+		if a.name == "osm.meshName" || a.name == "osm.osmNamespace" {
+			return nil, fmt.Errorf("--set %s=%s: name and namespace of a mesh are immutable: uninstall the mesh and install a new one", a.name, a.value)
 		}
 		if err := d.set(a); err != nil {
 			return nil, fmt.Errorf("--set %s=%s: %w", a.name, a.value, err)

@@ -94,8 +94,8 @@ func TestChanges(t *testing.T) {
 	if diff := cmp.Diff(normal(t, "observability: {enableDebugServer: true}"), normal(t, marshal(t, got.MeshConfig))); diff != "" {
 		t.Errorf("spec of the MeshConfig (-want +got):\n%s", diff)
 	}
-	if _, err := values.Changes("osm", []string{"osm.trustDomain=a.b"}); err == nil || !strings.Contains(err.Error(), "are immutable") {
-		t.Errorf("error %v: another trust domain should be rejected", err)
+	if _, err := values.Changes("osm", []string{"osm.osmNamespace=other"}); err == nil || !strings.Contains(err.Error(), "are immutable") {
+		t.Errorf("error %v: another namespace should be rejected", err)
 	}
 }
 

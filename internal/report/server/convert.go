@@ -26,13 +26,17 @@ func authority(issuer string, trust status.Trust) *report.Authority {
 	if err != nil {
 		return nil
 	}
-	return &report.Authority{Issuer: issuer, Trusted: trusted, Since: trust.Since.UTC()}
+	return &report.Authority{
+		Issuer: issuer, Trusted: trusted, Since: trust.Since.UTC(),
+		TrustDomain: trust.TrustDomains.Issued, ClientTrustDomains: trust.TrustDomains.Clients, ServerTrustDomains: trust.TrustDomains.Servers,
+	}
 }
 
 func proxy(p status.Proxy) report.Proxy {
 	result := report.Proxy{
 		Namespace: p.Pod.Namespace, Pod: p.Pod.Name, UID: p.PodUID, ServiceAccount: p.Scope.Identity.Name,
-		Revision: p.Scope.Class.Revision, Connected: p.ConnectedSince.UTC(), UsesCertificates: p.UsesCertificates, CertificateEnd: optional(p.CertificateExpiry), CertificateIssuer: p.CertificateIssuer, Types: map[string]report.Type{},
+		Revision: p.Scope.Class.Revision, Connected: p.ConnectedSince.UTC(), UsesCertificates: p.UsesCertificates, CertificateEnd: optional(p.CertificateExpiry),
+		CertificateIssuer: p.CertificateIssuer, CertificateTrustDomain: p.CertificateTrustDomain, Types: map[string]report.Type{},
 		Envoy: p.Software.Envoy, Bootstrap: p.Software.Bootstrap, Unserved: p.Software.UnservedReason,
 	}
 	for t, ts := range p.Types {

@@ -268,7 +268,7 @@ func TestSequencer_KeepsCertificateOfAnotherReplica(t *testing.T) {
 	const name = "service-cert:a/b"
 	soon := time.Unix(1_800_000_000, 0).Add(time.Hour)
 	version := func(generation string, expiry time.Time) string {
-		return resource.CertificateVersion(generation, expiry)
+		return resource.CertificateVersion(generation, "a.example", expiry)
 	}
 	cases := []struct {
 		name, held string
@@ -276,6 +276,7 @@ func TestSequencer_KeepsCertificateOfAnotherReplica(t *testing.T) {
 	}{
 		{"same generation", version("g", soon), nil},
 		{"another generation", version("f", soon), []string{"SDS " + name}},
+		{"another trust domain", resource.CertificateVersion("g", "b.example", soon), []string{"SDS " + name}},
 		{"about to expire", version("g", soon.Add(-time.Hour+resource.ReuseMargin)), []string{"SDS " + name}},
 		{"not a version", "what", []string{"SDS " + name}},
 	}

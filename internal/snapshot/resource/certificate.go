@@ -10,6 +10,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/envoy"
 )
 
+// trustDomainMark precedes the trust domain in the version of a certificate.
+const trustDomainMark = "@"
+
 // ReuseMargin is the remaining lifetime below which a certificate from an earlier stream is replaced.
 const ReuseMargin = 10 * time.Minute
 
@@ -31,8 +34,8 @@ func (c *Content) WithSecretName(name string) (*Content, error) {
 
 // CertificateVersion returns the version of a service certificate. It does not depend on the content: each replica issues its
 // own keys, and a sidecar that reconnects to another replica must keep its certificate.
-func CertificateVersion(generation string, notAfter time.Time) string {
-	return generation + "." + strconv.FormatInt(notAfter.Unix(), 10)
+func CertificateVersion(generation, trustDomain string, notAfter time.Time) string {
+	return generation + trustDomainMark + trustDomain + "." + strconv.FormatInt(notAfter.Unix(), 10)
 }
 
 // CertificateExpiry returns when the certificate with a version expires.
@@ -45,14 +48,16 @@ func CertificateExpiry(version string) (time.Time, bool) {
 	return time.Unix(seconds, 0), true
 }
 
-// CertificateGeneration returns the generation of the root that issued the certificate with a version; empty without one.
-func CertificateGeneration(version string) string {
-	generation, _, _ := cutLast(version)
-	return generation
+// CertificateGeneration returns the generation of the root that issued the certificate with a version, and the trust domain of its workload.
+// Both are empty without a certificate. Versions before v0.2 have no trust domain.
+func CertificateGeneration(version string) (generation, trustDomain string) {
+	issued, _, _ := cutLast(version)
+	generation, trustDomain, _ = strings.Cut(issued, trustDomainMark)
+	return generation, trustDomain
 }
 
 // ReusableUntil returns until when a client may keep the certificate that it holds instead of the current one. Both are
-// versions. It returns false if the certificates have different generations or the held one is about to expire.
+// versions. It returns false if the certificates have different generations or trust domains, or the held one is about to expire.
 func ReusableUntil(held, current string, now time.Time) (time.Time, bool) {
 	heldGeneration, _, ok := cutLast(held)
 	generation, _, found := cutLast(current)

@@ -93,7 +93,7 @@ func (a *Acknowledgements) WriteTo(p *Proxy) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	p.CertificateExpiry, _ = resource.CertificateExpiry(a.acknowledgedCertificate)
-	p.CertificateIssuer = resource.CertificateGeneration(a.acknowledgedCertificate)
+	p.CertificateIssuer, p.CertificateTrustDomain = resource.CertificateGeneration(a.acknowledgedCertificate)
 	p.UsesCertificates = a.usesCertificates
 	p.Software = a.software
 	p.Types = map[resource.Type]TypeStatus{}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
@@ -26,14 +27,18 @@ type Proxy struct {
 	CertificateExpiry time.Time
 	// CertificateIssuer is the generation of the root that issued the acknowledged certificate; empty without one.
 	CertificateIssuer string
-	Software          Software
+	// CertificateTrustDomain is the trust domain of the workload in the acknowledged certificate; empty without one.
+	CertificateTrustDomain string
+	Software               Software
 }
 
-// Trust is the trust bundle for connections between workloads.
+// Trust is what connections between workloads accept.
 type Trust struct {
 	// Bundle has the trusted certificates as PEM.
 	Bundle []byte
-	// Since is when all scopes had it.
+	// TrustDomains are the accepted trust domains, and that of new certificates.
+	TrustDomains identity.TrustDomains
+	// Since is when all scopes had both.
 	Since time.Time
 }
 

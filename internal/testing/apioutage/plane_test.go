@@ -97,7 +97,7 @@ func (p *plane) serve(t *testing.T, config *rest.Config) {
 	}
 	api := token.NewAPIServer(clients)
 	p.store = snapshot.NewStore(snapshot.Config{
-		TrustDomain: trustDomain, Certificates: issuer, Log: logr.Discard(), Metrics: p.registry, Now: p.now,
+		Certificates: issuer, Log: logr.Discard(), Metrics: p.registry, Now: p.now,
 	})
 	server, err := xds.NewServer(xds.Config{
 		Store: p.store, Log: logr.Discard(), Metrics: p.registry,

@@ -27,6 +27,8 @@ const trustDomain = "mesh.test"
 type control struct {
 	store   *snapshot.Store
 	loads   *loadstats.Store
+	manager *certificate.Manager
+	root    *certificate.Root
 	rootPEM []byte
 }
 
@@ -63,14 +65,15 @@ func serve(t *testing.T, listener net.Listener) *control {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c := &control{root: root, rootPEM: root.CertPEM(), loads: loadstats.NewStore(time.Now)}
 	manager := certificate.NewManager(certificate.Options{
 		Root: root, TrustDomain: trustDomain, Lifetime: 24 * time.Hour, Now: time.Now, Jitter: rand.Float64,
-		Rotated: func(identity.ServiceAccount) {}, RootChanged: func() {},
+		Rotated: func(sa identity.ServiceAccount) { c.store.CertificateRotated(sa) }, RootChanged: func() { c.store.RootChanged() },
 	})
+	c.manager = manager
 	metrics := prometheus.NewRegistry()
 	log := testr.New(t)
-	c := &control{rootPEM: root.CertPEM(), loads: loadstats.NewStore(time.Now)}
-	c.store = snapshot.NewStore(snapshot.Config{TrustDomain: trustDomain, Certificates: certificateSource{manager}, Log: log, Metrics: metrics, Now: time.Now})
+	c.store = snapshot.NewStore(snapshot.Config{Certificates: certificateSource{manager}, Log: log, Metrics: metrics, Now: time.Now})
 	server, err := xds.NewServer(xds.Config{
 		Store: c.store, Authenticator: tokens{}, Log: log, Metrics: metrics, Loads: c.loads, Compatibility: compatibility.Current(),
 		TLS: certificate.NewServerCertificate(manager, time.Now, names.ADSCommonName(trustDomain)).TLSConfig(),
@@ -79,12 +82,16 @@ func serve(t *testing.T, listener net.Listener) *control {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 2)
+	done := make(chan error, 3)
+	go func() {
+		manager.Run(ctx, func(err error) { t.Error(err) })
+		done <- nil
+	}()
 	go func() { done <- c.store.Run(ctx) }()
 	go func() { done <- server.Serve(ctx, listener) }()
 	t.Cleanup(func() {
 		cancel()
-		for range 2 {
+		for range 3 {
 			if err := <-done; err != nil {
 				t.Error(err)
 			}

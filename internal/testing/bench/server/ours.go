@@ -41,7 +41,7 @@ func newOurs(setup Setup, m *mesh.Mesh, a authority) (*ours, error) {
 	o := &ours{authority: a, counter: prometheus.NewRegistry(), registry: prometheus.NewRegistry()}
 	metrics := watchedMetrics{o.registry, o}
 	o.store = snapshot.NewStore(snapshot.Config{
-		TrustDomain: mesh.TrustDomain, Certificates: a, Log: logr.Discard(), Metrics: metrics, Now: time.Now,
+		Certificates: a, Log: logr.Discard(), Metrics: metrics, Now: time.Now,
 	})
 	o.server, err = xds.NewServer(xds.Config{
 		Store: o.store, Authenticator: authenticator, TLS: a.serverTLS(), Log: logr.Discard(), Metrics: metrics,

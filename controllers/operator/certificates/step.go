@@ -1,0 +1,33 @@
+package certificates
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/openservicemesh/osm-operator/internal/certificate"
+)
+
+// describeStep describes how the active authority has changed.
+func describeStep(before, after *certificate.Root) string {
+	var steps []string
+	if before.Generation() != after.Generation() {
+		steps = append(steps, fmt.Sprintf("the certificate authority %s issues from now on, instead of %s", after.Generation(), before.Generation()))
+	}
+	if was, is := before.TrustDomains(), after.TrustDomains(); was.Issued != is.Issued {
+		steps = append(steps, fmt.Sprintf("certificates are issued in the trust domain %s from now on, instead of %s", is.Issued, was.Issued))
+	}
+	steps = append(steps, describeChange("trusts the certificates", before.Anchors(), after.Anchors())...)
+	steps = append(steps, describeChange("accepts clients of the trust domains", before.TrustDomains().Clients, after.TrustDomains().Clients)...)
+	steps = append(steps, describeChange("accepts servers of the trust domains", before.TrustDomains().Servers, after.TrustDomains().Servers)...)
+	return strings.Join(steps, "; ")
+}
+
+// describeChange describes the change of a list; nothing without one.
+func describeChange(what string, before, after []string) []string {
+	was, is := slices.Sorted(slices.Values(before)), slices.Sorted(slices.Values(after))
+	if slices.Equal(was, is) {
+		return nil
+	}
+	return []string{fmt.Sprintf("the mesh %s %s from now on, instead of %s", what, strings.Join(is, " and "), strings.Join(was, " and "))}
+}
