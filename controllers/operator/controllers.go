@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -97,7 +98,7 @@ func (p *parts) build() built {
 		},
 		certificates: &certificates.Reconciler{
 			Cluster: c, Applier: p.applier(), Recorder: p.recorder, Status: p.status, Replicas: p.health, Sidecars: p.sidecars,
-			MountDelay: p.mountDelay, Vault: p.vault, Tokens: p.tokens,
+			MountDelay: p.mountDelay, Jitter: rand.Float64, Vault: p.vault, Tokens: p.tokens,
 		},
 		trust: &trust.Reconciler{Cluster: c, Applier: p.applier(), Recorder: p.recorder, Status: p.status},
 		rollout: &rollout.Reconciler{

@@ -24,7 +24,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/operand"
 )
 
-// delegationInterval is how often the Certificate is read. Its kind may be missing, so it is not watched.
+// delegationInterval is how often the Certificate is read at most. Its kind may be missing, so it is not watched.
 const delegationInterval = 15 * time.Second
 
 // delegation is the result of requesting an authority. by is who issues it, and an empty reason means that it is issued.
@@ -34,6 +34,11 @@ type delegation struct {
 
 // authorityRequest requests an authority in a Secret of the mesh, and returns why it is not issued.
 type authorityRequest func(ctx context.Context, s *scope, secret string) (delegation, error)
+
+// delegationDelay is when an issuer is tried again. Several clusters may share one, and must not try it at the same time after an outage.
+func (r *Reconciler) delegationDelay() time.Duration {
+	return delegationInterval + time.Duration(r.Jitter()*float64(delegationInterval))
+}
 
 // delegatedRoot reads the authority of an external issuer. Until there is one, the mesh keeps what it has, or the built-in one.
 func (r *Reconciler) delegatedRoot(ctx context.Context, s *scope, name string, request authorityRequest) (*certificate.Root, error) {
@@ -55,7 +60,7 @@ func (r *Reconciler) delegatedRoot(ctx context.Context, s *scope, name string, r
 
 // issuedRoot requests an authority, and reads what has been issued last; nil if nothing has.
 func (r *Reconciler) issuedRoot(ctx context.Context, s *scope, name string, request authorityRequest) (*certificate.Root, delegation, error) {
-	s.renewAfter(delegationInterval)
+	s.renewAfter(r.delegationDelay())
 	problem, err := request(ctx, s, name)
 	if err != nil {
 		return nil, problem, err

@@ -91,6 +91,19 @@ func TestVaultSignsTheAuthority(t *testing.T) {
 	}
 }
 
+// Clusters that share a Vault do not try it again at the same time.
+func TestRetriesOfIssuersAreSpread(t *testing.T) {
+	r, signer, next := vaultScope(t, v1alpha1.VaultSpec{Address: "https://vault:8200", Kubernetes: &v1alpha1.VaultKubernetesAuth{Role: "mesh"}})
+	signer.sealed = true
+	for jitter, want := range map[float64]time.Duration{0: 15 * time.Second, 0.5: 22500 * time.Millisecond} {
+		r.Jitter = func() float64 { return jitter }
+		s := next()
+		if _, err := r.desiredRoot(t.Context(), s); err != nil || s.renewal != want {
+			t.Errorf("with jitter %v the next attempt is after %s, %v, want %s", jitter, s.renewal, err, want)
+		}
+	}
+}
+
 func TestVaultAuthenticatesTheOperator(t *testing.T) {
 	r, signer, next := vaultScope(t, v1alpha1.VaultSpec{Address: "https://vault:8200", Mount: ptr.To("pki_mesh"), Kubernetes: &v1alpha1.VaultKubernetesAuth{Role: "mesh"}})
 	if _, err := r.desiredRoot(t.Context(), next()); err != nil {

@@ -61,7 +61,7 @@ func (Signer) Sign(ctx context.Context, server Server, request []byte, commonNam
 		"csr": string(request), "common_name": commonName, "ttl": lifetime.String(), "format": "pem", "max_path_length": 0,
 	})
 	if err != nil {
-		return Issued{}, fmt.Errorf("the Vault at %s has not signed the certificate authority: %w", server.Address, describe(err))
+		return Issued{}, fmt.Errorf("the Vault at %s has not signed the certificate authority: %w", server.Address, describe(err, server))
 	}
 	if answer == nil {
 		return Issued{}, fmt.Errorf("the Vault at %s has answered %s without content: is a PKI mounted there?", server.Address, path)
@@ -94,7 +94,7 @@ func newClient(server Server) (*api.Client, error) {
 func login(ctx context.Context, client *api.Client, server Server) error {
 	answer, err := client.Logical().WriteWithContext(ctx, "auth/"+server.AuthMount+"/login", map[string]any{"role": server.Role, "jwt": server.JWT})
 	if err != nil {
-		return fmt.Errorf("the Vault at %s has refused the login of role %s: %w", server.Address, server.Role, describe(err))
+		return fmt.Errorf("the Vault at %s has refused the login of role %s: %w", server.Address, server.Role, describe(err, server))
 	}
 	if answer == nil || answer.Auth == nil {
 		return fmt.Errorf("the Vault at %s has answered the login of role %s without a token", server.Address, server.Role)
@@ -104,10 +104,18 @@ func login(ctx context.Context, client *api.Client, server Server) error {
 }
 
 // describe shortens the error of an answer to its status and its texts.
-func describe(err error) error {
+func describe(err error, server Server) error {
 	var response *api.ResponseError
 	if errors.As(err, &response) {
 		return fmt.Errorf("status %d: %s", response.StatusCode, strings.Join(response.Errors, "; "))
+	}
+	var unknown x509.UnknownAuthorityError
+	var without x509.SystemRootsError
+	switch {
+	case server.CABundle == "" && (errors.As(err, &unknown) || errors.As(err, &without)):
+		return fmt.Errorf("its certificate is not of an authority that the operator trusts: set spec.certificates.vault.caBundle of the Mesh to that authority: %w", err)
+	case errors.As(err, &unknown):
+		return fmt.Errorf("its certificate is not of an authority in spec.certificates.vault.caBundle: correct the field: %w", err)
 	}
 	return err
 }

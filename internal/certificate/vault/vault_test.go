@@ -148,8 +148,15 @@ func TestEnvironmentDoesNotApply(t *testing.T) {
 	if _, err := sign(t, newPKI(t), func(s *Server) { s.Token = "another" }); err == nil || !strings.Contains(err.Error(), "status 403: permission denied") {
 		t.Errorf("the error with a refused token is %v", err)
 	}
-	if _, err := sign(t, newPKI(t), func(s *Server) { s.CABundle = "" }); err == nil || !strings.Contains(err.Error(), "certificate") {
-		t.Errorf("the error of an unknown server is %v", err)
+}
+
+// The image of the operator has no authorities of the system.
+func TestUnknownServer(t *testing.T) {
+	p := newPKI(t)
+	for bundle, want := range map[string]string{"": "set spec.certificates.vault.caBundle", encode(p.root): "not of an authority in spec.certificates.vault.caBundle"} {
+		if _, err := sign(t, p, func(s *Server) { s.CABundle = bundle }); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error of an unknown server is %v, want %q", err, want)
+		}
 	}
 }
 
