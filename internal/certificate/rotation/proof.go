@@ -57,9 +57,9 @@ func (o Observed) withoutTrust() []string {
 		switch {
 		case !containsAll(r.Trusted, o.Active.Trusted):
 			w.add("the control plane pod %s has not loaded the new root", r.Name)
-		case !r.hasDomains(o.Active.Domains) && r.FixedDomain:
+		case o.movesDomain() && !r.hasDomains(o.Active.Domains) && r.FixedDomain:
 			w.add("the version of the control plane pod %s cannot change its trust domain: upgrade the mesh first", r.Name)
-		case !r.hasDomains(o.Active.Domains):
+		case o.movesDomain() && !r.hasDomains(o.Active.Domains):
 			w.add("the control plane pod %s has not loaded the new trust domains", r.Name)
 		case o.Now.Sub(r.Since) < settleTime:
 			w.add("the control plane pod %s is sending the new root", r.Name)
@@ -87,14 +87,14 @@ func (o Observed) notRenewed() []string {
 		switch {
 		case r.Issuer != o.Active.Issuer:
 			w.add("the control plane pod %s does not issue with the new root", r.Name)
-		case r.Domains.Issued != o.Active.Domains.Issued:
+		case o.movesDomain() && r.Domains.Issued != o.Active.Domains.Issued:
 			w.add("the control plane pod %s does not issue in the trust domain %s", r.Name, o.Active.Domains.Issued)
 		default:
 			w.addSidecars(o, r, func(p Proxy) string {
 				switch {
 				case p.Issuer != o.Active.Issuer:
 					return "has a certificate of the old root"
-				case p.Domain != o.Active.Domains.Issued:
+				case o.movesDomain() && p.Domain != o.Active.Domains.Issued:
 					return "has a certificate of the old trust domain"
 				}
 				return ""
