@@ -47,7 +47,11 @@ func TestArtifactKeysAreUnique(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := map[string]string{}
-	for _, a := range []build.Artifact{kubernetes, Containerd(), Runc(), CNI(), CoreDNS(), certManager, vault, nodeImages(hack, "/c/one"), nodeImages(hack, "/c/two")} {
+	all := []build.Artifact{kubernetes, Containerd(), Runc(), CNI(), CoreDNS(), certManager, vault, nodeImages(hack, "/c/one"), nodeImages(hack, "/c/two")}
+	for _, s := range servers() {
+		all = append(all, s.artifact(hack))
+	}
+	for _, a := range all {
 		key, err := build.Key(a)
 		if err != nil {
 			t.Fatal(err)

@@ -37,22 +37,22 @@ func certManager(hack string) (build.Artifact, error) {
 			if err := build.Run(ctx, build.Command{Dir: module, Env: []string{"CGO_ENABLED=0"}, Args: args}); err != nil {
 				return err
 			}
-			if err := writeImage(dir, "cert-manager", program, CertManagerArchive); err != nil {
+			if err := writeImage(dir, "cert-manager", "/cert-manager", program, CertManagerArchive); err != nil {
 				return err
 			}
-			return copyDefinitions(ctx, module, filepath.Join(dir, CertManagerDefinitions))
+			return copyDefinitions(ctx, module, certManagerModule, "deploy/crds", filepath.Join(dir, CertManagerDefinitions))
 		},
 	}, nil
 }
 
-// copyDefinitions copies the CRDs from the module of cert-manager.
-func copyDefinitions(ctx context.Context, module, target string) error {
-	list := build.Command{Dir: module, Args: []string{"go", "list", "-m", "-f", "{{.Dir}}", certManagerModule}}
+// copyDefinitions copies the CRDs from a folder of a module that the module in a folder requires.
+func copyDefinitions(ctx context.Context, module, required, source, target string) error {
+	list := build.Command{Dir: module, Args: []string{"go", "list", "-m", "-f", "{{.Dir}}", required}}
 	folder, err := build.Output(ctx, list)
 	if err != nil {
 		return err
 	}
-	files, err := filepath.Glob(filepath.Join(strings.TrimSpace(folder), "deploy", "crds", "*.yaml"))
+	files, err := filepath.Glob(filepath.Join(strings.TrimSpace(folder), filepath.FromSlash(source), "*.yaml"))
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func nodeImages(hack, coredns string) build.Artifact {
 				ProbeArchive:   programs + "probe",
 				CoreDNSArchive: filepath.Join(coredns, "coredns"),
 			} {
-				if err := writeImage(dir, filepath.Base(program), program, archive); err != nil {
+				if err := writeImage(dir, filepath.Base(program), "/"+filepath.Base(program), program, archive); err != nil {
 					return err
 				}
 			}
@@ -64,8 +64,8 @@ func nodeImages(hack, coredns string) build.Artifact {
 	}
 }
 
-// writeImage writes the archive of an image with one static program.
-func writeImage(dir, name, program, file string) error {
+// writeImage writes the archive of an image with one static program, which is the file entrypoint of the image.
+func writeImage(dir, name, entrypoint, program, file string) error {
 	layers := layer.NewStore(filepath.Join(dir, "layers"))
 	defer os.RemoveAll(filepath.Join(dir, "layers"))
 	l, err := layers.Layer(name, func() (*rootfs.Tree, error) {
@@ -74,13 +74,13 @@ func writeImage(dir, name, program, file string) error {
 			return nil, err
 		}
 		tree := rootfs.New()
-		tree.File(name, 0o755, content)
+		tree.File(entrypoint, 0o755, content)
 		return tree, nil
 	})
 	if err != nil {
 		return err
 	}
-	process := archive.Process{Entrypoint: []string{"/" + name}, User: nonrootUser, WorkingDir: "/"}
+	process := archive.Process{Entrypoint: []string{entrypoint}, User: nonrootUser, WorkingDir: "/"}
 	img, err := archive.Assemble([]v1.Layer{l}, process, nil)
 	if err != nil {
 		return err

@@ -83,7 +83,7 @@ func vault(hack string) (build.Artifact, error) {
 			if err := build.Run(ctx, build.Command{Dir: source, Env: []string{"CGO_ENABLED=0"}, Args: args}); err != nil {
 				return err
 			}
-			return writeImage(dir, "vault", program, VaultArchive)
+			return writeImage(dir, "vault", "/vault", program, VaultArchive)
 		},
 	}, nil
 }

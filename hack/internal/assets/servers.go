@@ -1,0 +1,81 @@
+package assets
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/build"
+)
+
+// server is a third-party server that the operator runs or configures. A go.mod below servers pins it and lists its programs as tools.
+type server struct {
+	// name is the folder below servers.
+	name string
+	// programs maps the names of images to the programs in them.
+	programs map[string]string
+	// definitions has the path of its CustomResourceDefinitions: the module, and the folder in it; empty for none.
+	definitions [2]string
+	// duration describes a build without a cache on two cores.
+	duration string
+}
+
+// servers lists the servers in the order of their names.
+func servers() []server {
+	const operator = "github.com/prometheus-operator/prometheus-operator"
+	return []server{
+		{name: "jaeger", programs: map[string]string{"jaeger": "jaeger"}, duration: "four minutes"},
+		{name: "prometheus", programs: map[string]string{"prometheus": "prometheus"}, duration: "five minutes"},
+		{
+			name:        "prometheus-operator",
+			programs:    map[string]string{"prometheus-operator": "operator", "prometheus-config-reloader": "prometheus-config-reloader"},
+			definitions: [2]string{operator, "example/prometheus-operator-crd"},
+			duration:    "two minutes",
+		},
+	}
+}
+
+// ServerDefinitions is the folder of the definitions of a server's kinds.
+const ServerDefinitions = "definitions"
+
+// artifact returns the artifact with the images of a server.
+func (s server) artifact(hack string) build.Artifact {
+	module := filepath.Join(hack, "servers", s.name)
+	args := []string{"go", "build", "-trimpath", "-buildvcs=false", "-ldflags", linkerFlags}
+	return build.Artifact{
+		Name:    s.name,
+		Inputs:  append([]string{fmt.Sprint(s.programs, s.definitions), "format 1"}, args...),
+		Sources: []string{module},
+		Make: func(ctx context.Context, dir string) error {
+			programs := filepath.Join(dir, "programs") + string(filepath.Separator)
+			defer os.RemoveAll(programs)
+			args := append(args[:len(args):len(args)], "-o", programs, "tool")
+			if err := build.Run(ctx, build.Command{Dir: module, Env: []string{"CGO_ENABLED=0", "GOFLAGS=-mod=readonly"}, Args: args}); err != nil {
+				return err
+			}
+			for image, program := range s.programs {
+				if err := writeImage(dir, image, "/bin/"+image, programs+program, image+".tar"); err != nil {
+					return err
+				}
+			}
+			if s.definitions[0] == "" {
+				return nil
+			}
+			return copyDefinitions(ctx, module, s.definitions[0], s.definitions[1], filepath.Join(dir, ServerDefinitions))
+		},
+	}
+}
+
+// Server builds a server and returns the folder with its images, one *.tar for each.
+func (b Builder) Server(ctx context.Context, name string) (string, error) {
+	var known []string
+	for _, s := range servers() {
+		if s.name == name {
+			return b.ensure(ctx, s.artifact(b.Hack), fmt.Sprintf("building %s (once; about %s on two cores)", name, s.duration))
+		}
+		known = append(known, s.name)
+	}
+	return "", fmt.Errorf("there is no server %q: the servers are %s", name, strings.Join(known, ", "))
+}
