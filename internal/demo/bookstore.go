@@ -35,6 +35,8 @@ type Store struct {
 	sold      int
 	restocked int
 	toRestock int
+	// trace has the headers of the trace of the last sale. The next request to the bookwarehouse continues it.
+	trace http.Header
 }
 
 // NewStore returns a bookstore with the given identity, which restocks at the given bookwarehouse.
@@ -68,7 +70,10 @@ func Bookstore(ctx context.Context, args []string, getenv func(string) string, l
 // Handle registers the bookstore's paths.
 func (s *Store) Handle(web *Web) {
 	web.HandleFunc("GET "+PathBooksBought, func(w http.ResponseWriter, _ *http.Request) { s.respond(w, s.sell(0)) })
-	web.HandleFunc("GET "+PathBuyBook, func(w http.ResponseWriter, _ *http.Request) { s.respond(w, s.sell(1)) })
+	web.HandleFunc("GET "+PathBuyBook, func(w http.ResponseWriter, r *http.Request) {
+		s.continueTrace(r.Header)
+		s.respond(w, s.sell(1))
+	})
 	web.HandleFunc("POST "+PathUpdateBooksBought, s.update)
 }
 
@@ -79,6 +84,12 @@ func (s *Store) sell(n int) int {
 	s.sold += n
 	s.toRestock += n
 	return s.sold
+}
+
+func (s *Store) continueTrace(request http.Header) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trace = traceOf(request)
 }
 
 // respond sends the identity of this version and the number of books that it sold.
@@ -105,13 +116,13 @@ func (s *Store) update(w http.ResponseWriter, r *http.Request) {
 // confirm are requested again by the next call.
 func (s *Store) Restock(ctx context.Context) {
 	s.mu.Lock()
-	n := s.toRestock
+	n, trace := s.toRestock, s.trace
 	s.toRestock = 0
 	s.mu.Unlock()
 	if n == 0 {
 		return
 	}
-	v := s.warehouse.Restock(ctx, s.identity, n)
+	v := s.warehouse.Restock(ctx, s.identity, n, trace)
 	s.tally.Add(v)
 	s.mu.Lock()
 	defer s.mu.Unlock()

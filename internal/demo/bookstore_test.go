@@ -121,3 +121,21 @@ func TestPages_EscapeCounters(t *testing.T) {
 		t.Error("the page holds a header's value unescaped")
 	}
 }
+
+// A restock belongs to the trace of the last sale, and sends nothing else of that request.
+func TestBookstore_RestockContinuesTheTrace(t *testing.T) {
+	got := make(chan http.Header, 1)
+	warehouse := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got <- r.Header }))
+	t.Cleanup(warehouse.Close)
+	store := NewStore("bookstore-v1", NewVisitor("bookstore", warehouse.URL, Client(true, time.Second)))
+	web := NewWeb(func() Page { return storePage(store.Counters()) }, func() any { return store.Counters() })
+	store.Handle(web)
+	sale := httptest.NewRequest(http.MethodGet, PathBuyBook, nil)
+	sale.Header = http.Header{"Traceparent": {"00-a-b-01"}, "X-B3-Traceid": {"a"}, "Cookie": {"c"}}
+	web.ServeHTTP(httptest.NewRecorder(), sale)
+	store.Restock(t.Context())
+	header := <-got
+	if header.Get("Traceparent") != "00-a-b-01" || header.Get("X-B3-Traceid") != "a" || header.Get("Cookie") != "" {
+		t.Errorf("the bookwarehouse gets %v, want the headers of the trace", header)
+	}
+}

@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"strconv"
@@ -41,13 +42,14 @@ func (v *Visitor) Get(ctx context.Context, path string) Visit {
 	return v.send(req, path)
 }
 
-// Restock requests n books from the bookwarehouse for the given bookstore.
-func (v *Visitor) Restock(ctx context.Context, identity string, n int) Visit {
+// Restock requests n books from the bookwarehouse for the given bookstore. The request has the headers of a trace.
+func (v *Visitor) Restock(ctx context.Context, identity string, n int, trace http.Header) Visit {
 	body := strings.NewReader(strconv.Itoa(n))
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, v.base+PathRestock, body)
 	if err != nil {
 		return Visit{Path: PathRestock, Outcome: Failed}
 	}
+	maps.Copy(req.Header, trace)
 	req.Header.Set(HeaderIdentity, identity)
 	return v.send(req, PathRestock)
 }
