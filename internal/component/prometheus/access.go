@@ -27,11 +27,11 @@ func access(inputs component.Inputs) []client.Object {
 		meta := metav1.ObjectMeta{Namespace: namespace, Name: Name}
 		objects = append(objects,
 			&rbacv1.Role{
-				TypeMeta: metav1.TypeMeta{APIVersion: "rbac.authorization.k8s.io/v1", Kind: "Role"}, ObjectMeta: meta,
+				TypeMeta: rbacType("Role"), ObjectMeta: meta,
 				Rules: []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get", "list", "watch"}}},
 			},
 			&rbacv1.RoleBinding{
-				TypeMeta: metav1.TypeMeta{APIVersion: "rbac.authorization.k8s.io/v1", Kind: "RoleBinding"}, ObjectMeta: meta,
+				TypeMeta: rbacType("RoleBinding"), ObjectMeta: meta,
 				RoleRef:  rbacv1.RoleRef{APIGroup: "rbac.authorization.k8s.io", Kind: "Role", Name: Name},
 				Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Name: Name, Namespace: component.Namespace(inputs.Mesh)}},
 			})

@@ -22,9 +22,20 @@ type relabeling struct {
 type scrapeConfig struct {
 	JobName              string       `json:"job_name"`
 	HonorLabels          bool         `json:"honor_labels,omitempty"`
+	Scheme               string       `json:"scheme,omitempty"`
+	Authorization        *tokenFile   `json:"authorization,omitempty"`
+	TLSConfig            *tlsConfig   `json:"tls_config,omitempty"`
 	KubernetesSDConfigs  []discovery  `json:"kubernetes_sd_configs"`
 	RelabelConfigs       []relabeling `json:"relabel_configs"`
 	MetricRelabelConfigs []relabeling `json:"metric_relabel_configs,omitempty"`
+}
+
+type tokenFile struct {
+	CredentialsFile string `json:"credentials_file"`
+}
+
+type tlsConfig struct {
+	InsecureSkipVerify bool `json:"insecure_skip_verify"`
 }
 
 type discovery struct {
@@ -58,6 +69,9 @@ func configuration(inputs component.Inputs) serverConfig {
 				keep(app, "__meta_kubernetes_pod_label_app"), keep(healthPort, "__meta_kubernetes_pod_container_port_name"),
 			}, identifying(mesh)),
 		})
+	}
+	if namespace := operatorNamespace(inputs); namespace != "" {
+		config.ScrapeConfigs = append(config.ScrapeConfigs, operatorJob(mesh, namespace))
 	}
 	if len(inputs.Members) > 0 {
 		config.ScrapeConfigs = append(config.ScrapeConfigs, scrapeConfig{

@@ -31,6 +31,7 @@ func (Managed) Requires() []component.Kind {
 		kind("apps", "Deployment", "deployments"),
 		kind("rbac.authorization.k8s.io", "Role", "roles"),
 		kind("rbac.authorization.k8s.io", "RoleBinding", "rolebindings"),
+		kind("rbac.authorization.k8s.io", "ClusterRoleBinding", "clusterrolebindings"),
 	}
 }
 
@@ -45,6 +46,7 @@ func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, er
 	}
 	objects := []client.Object{serviceAccount(inputs), config}
 	objects = append(objects, access(inputs)...)
+	objects = append(objects, operatorAccess(inputs)...)
 	if claim := volumeClaim(inputs); claim != nil {
 		objects = append(objects, claim)
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/component"
 	"github.com/openservicemesh/osm-operator/internal/component/prometheus"
+	"github.com/openservicemesh/osm-operator/internal/operand"
 	"github.com/openservicemesh/osm-operator/internal/testing/promtest"
 )
 
@@ -34,6 +35,11 @@ func mesh(settings v1alpha1.PrometheusComponent) *v1alpha1.Mesh {
 	}
 }
 
+// controlPlanes are those of a mesh whose operator is in another namespace than the mesh.
+var controlPlanes = []component.ControlPlane{{
+	Release: &operand.Release{Version: "v0.2.0"}, Parameters: operand.Parameters{OperatorNamespace: "osm-operator-system"},
+}}
+
 // TestGolden compares the objects of each mode with testdata. Rules have their own tests, so a placeholder replaces them.
 func TestGolden(t *testing.T) {
 	stored := v1alpha1.ManagedPrometheus{
@@ -44,10 +50,11 @@ func TestGolden(t *testing.T) {
 		component component.Component
 		inputs    component.Inputs
 	}{
-		"managed":            {prometheus.Managed{}, component.Inputs{Mesh: mesh(v1alpha1.PrometheusComponent{}), Members: []string{"bank", "shop"}}},
-		"managed-no-members": {prometheus.Managed{}, component.Inputs{Mesh: mesh(v1alpha1.PrometheusComponent{})}},
-		"managed-stored":     {prometheus.Managed{}, component.Inputs{Mesh: mesh(v1alpha1.PrometheusComponent{Managed: &stored}), Members: []string{"shop"}}},
-		"operator":           {prometheus.Monitors{}, component.Inputs{Mesh: mesh(v1alpha1.PrometheusComponent{}), Members: []string{"bank", "shop"}}},
+		"managed":               {prometheus.Managed{}, component.Inputs{Mesh: mesh(v1alpha1.PrometheusComponent{}), Members: []string{"bank", "shop"}}},
+		"managed-with-operator": {prometheus.Managed{}, component.Inputs{Mesh: mesh(v1alpha1.PrometheusComponent{}), ControlPlanes: controlPlanes}},
+		"managed-no-members":    {prometheus.Managed{}, component.Inputs{Mesh: mesh(v1alpha1.PrometheusComponent{})}},
+		"managed-stored":        {prometheus.Managed{}, component.Inputs{Mesh: mesh(v1alpha1.PrometheusComponent{Managed: &stored}), Members: []string{"shop"}}},
+		"operator":              {prometheus.Monitors{}, component.Inputs{Mesh: mesh(v1alpha1.PrometheusComponent{}), Members: []string{"bank", "shop"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			objects, err := test.component.Render(test.inputs)
@@ -93,22 +100,23 @@ func golden(t *testing.T, objects []*unstructured.Unstructured) []byte {
 	return out.Bytes()
 }
 
-// TestRolesAreInNamespacesOfTheMesh verifies that the server can read pods of the mesh, and nothing else.
+// TestRolesAreInNamespacesOfTheMesh verifies that the server can read pods of the mesh and of the operator and its metrics, and nothing else.
 func TestRolesAreInNamespacesOfTheMesh(t *testing.T) {
-	objects, err := prometheus.Managed{}.Render(component.Inputs{Mesh: mesh(v1alpha1.PrometheusComponent{}), Members: []string{"osm-system", "shop"}})
+	objects, err := prometheus.Managed{}.Render(component.Inputs{Mesh: mesh(v1alpha1.PrometheusComponent{}), ControlPlanes: controlPlanes, Members: []string{"osm-system", "shop"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var roles []string
 	for _, object := range objects {
-		if strings.HasPrefix(object.GetKind(), "ClusterRole") {
+		role, _, _ := unstructured.NestedString(object.Object, "roleRef", "name")
+		if strings.HasPrefix(object.GetKind(), "ClusterRole") && role != "osm-operator-metrics-reader" {
 			t.Errorf("%s %s applies to all namespaces", object.GetKind(), object.GetName())
 		}
 		if object.GetKind() == "Role" {
 			roles = append(roles, object.GetNamespace())
 		}
 	}
-	if want := []string{"osm-system", "shop"}; !slices.Equal(roles, want) {
+	if want := []string{"osm-system", "shop", "osm-operator-system"}; !slices.Equal(roles, want) {
 		t.Errorf("roles in %v, want %v", roles, want)
 	}
 }

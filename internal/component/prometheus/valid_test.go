@@ -22,12 +22,12 @@ func TestAPIServerAcceptsManagedObjects(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"osm-system", "shop"} {
+	for _, name := range []string{"osm-system", "shop", "osm-operator-system"} {
 		if err := c.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	inputs := component.Inputs{Members: []string{"shop"}, Mesh: mesh(v1alpha1.PrometheusComponent{Managed: &v1alpha1.ManagedPrometheus{
+	inputs := component.Inputs{ControlPlanes: controlPlanes, Members: []string{"shop"}, Mesh: mesh(v1alpha1.PrometheusComponent{Managed: &v1alpha1.ManagedPrometheus{
 		Storage: ptr.To(resource.MustParse("1Gi")),
 	}})}
 	objects, err := prometheus.Managed{}.Render(inputs)
