@@ -111,8 +111,8 @@ cluster-down: ## Stop the local cluster and remove everything it created
 	$(HACK) ./cluster down
 
 .PHONY: demo
-demo: ## Run the bookstore in a mesh on the local cluster, and print its traffic and policies
-	go run ./e2e/demo up
+demo: ## Run the bookstore in a mesh on the local cluster; WITH=observability adds Prometheus and Jaeger
+	go run ./e2e/demo up --with=$(WITH)
 
 .PHONY: demo-report
 demo-report: ## Print the bookstore's table again

@@ -15,7 +15,7 @@ func main() {
 	defer stop()
 	root := &cobra.Command{Use: "demo", SilenceUsage: true, SilenceErrors: true}
 	root.AddCommand(
-		&cobra.Command{Use: "up", Short: "start the demo and show the table", Args: cobra.NoArgs, RunE: run(up)},
+		upCommand(),
 		&cobra.Command{Use: "report", Short: "show the table again", Args: cobra.NoArgs, RunE: run(reportAgain)},
 		&cobra.Command{Use: "down", Short: "remove the demo", Args: cobra.NoArgs, RunE: run(down)},
 	)
@@ -23,6 +23,19 @@ func main() {
 		fmt.Fprintln(os.Stderr, "Error:", err)
 		os.Exit(1)
 	}
+}
+
+func upCommand() *cobra.Command {
+	var with string
+	cmd := &cobra.Command{Use: "up", Short: "start the demo and show the table", Args: cobra.NoArgs}
+	cmd.Flags().StringVar(&with, "with", "", "observability adds Prometheus and Jaeger, and a tour of them")
+	cmd.RunE = run(func(ctx context.Context, p *progress) error {
+		if with != "" && with != withObservability {
+			return fmt.Errorf("unknown WITH=%s: use %s", with, withObservability)
+		}
+		return up(ctx, p, with == withObservability)
+	})
+	return cmd
 }
 
 func run(f func(context.Context, *progress) error) func(*cobra.Command, []string) error {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/e2e/lab"
+	"github.com/openservicemesh/osm-operator/e2e/tour"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -15,8 +16,11 @@ const (
 	trafficLimit   = 2 * time.Minute
 )
 
-// up runs the whole demo. Each step is idempotent, so a second run is fast.
-func up(ctx context.Context, p *progress) error {
+// withObservability is the value of WITH that adds Prometheus and Jaeger.
+const withObservability = "observability"
+
+// up runs the whole demo, with Prometheus and Jaeger if observed. Each step is idempotent, so a second run is fast.
+func up(ctx context.Context, p *progress, observed bool) error {
 	p.step("cluster")
 	cluster, err := lab.Start(ctx, p.out)
 	if err != nil {
@@ -54,9 +58,20 @@ func up(ctx context.Context, p *progress) error {
 	if err := cluster.Available(ctx, workloadsLimit, namespaces...); err != nil {
 		return err
 	}
+	if observed {
+		p.step("Prometheus, Jaeger and traces; metrics: %s", tour.EnableMetrics)
+		if err := tour.Enable(ctx, cluster, p.out); err != nil {
+			return err
+		}
+	}
 	p.step("bookstore is ready; watching its traffic")
 	if err := show(ctx, p, cluster); err != nil {
 		return err
+	}
+	if observed {
+		if err := showTour(ctx, p, cluster); err != nil {
+			return err
+		}
 	}
 	return printNextSteps(p, cluster)
 }

@@ -1,0 +1,104 @@
+package observability
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/e2e/lab"
+	"github.com/openservicemesh/osm-operator/e2e/tour"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// TestManagedServers runs a real Prometheus and a real Jaeger. They have the numbers and the traces of the bookstore, and leave nothing.
+func TestManagedServers(t *testing.T) {
+	lab.RequireFull(t)
+	began := time.Now()
+	t.Cleanup(func() { must(t, tour.Disable(context.Background(), cluster)) })
+	must(t, tour.Enable(t.Context(), cluster, os.Stderr))
+	t.Run("queries", testQueries)
+	t.Run("trace over Zipkin", func(t *testing.T) { requireTrace(t, began) })
+	t.Run("trace over OTLP", func(t *testing.T) {
+		patchMesh(t, `{"spec":{"observability":{"tracing":{"protocol":"OTLP"}}}}`)
+		awaitTracingPort(t, 4317)
+		requireTrace(t, time.Now())
+	})
+	t.Run("a Jaeger without its storage", testMissingStorage)
+	must(t, tour.Disable(t.Context(), cluster))
+	requireNoServers(t)
+}
+
+func testQueries(t *testing.T) {
+	server, err := tour.OpenServer(t.Context(), cluster)
+	must(t, err)
+	for _, query := range tour.Queries() {
+		answer, err := server.Await(t.Context(), query.PromQL, 2)
+		must(t, err)
+		t.Logf("%s\n%s", query.Question, answer)
+	}
+	for _, job := range []string{"osm-controller", "osm-injector", "osm-sidecars", "osm-operator"} {
+		_, err := server.Await(t.Context(), `up{job="`+job+`"} == 1`, 1)
+		must(t, err)
+	}
+	for _, query := range []string{`osm:service_requests:rate5m`, `osm_operator_mesh_ready{mesh="osm"} == 1`} {
+		_, err = server.Await(t.Context(), query, 1)
+		must(t, err)
+	}
+	// The operator reconciles other meshes too; what it reports about them does not belong to this one.
+	others, err := server.Await(t.Context(), `osm_operator_mesh_info{mesh!="osm"}`, 0)
+	must(t, err)
+	if len(others) > 0 {
+		t.Errorf("the server has metrics of other meshes: %v", others)
+	}
+}
+
+func requireTrace(t *testing.T, since time.Time) {
+	t.Helper()
+	trace, err := tour.FindTrace(t.Context(), cluster, since)
+	must(t, err)
+	t.Logf("trace %s of %s with %d spans", trace.ID, strings.Join(trace.Services(), ", "), len(trace.Spans))
+}
+
+// testMissingStorage selects a storage whose Secret does not exist. The Mesh names it, and stays ready.
+func testMissingStorage(t *testing.T) {
+	patchMesh(t, `{"spec":{"observability":{"jaeger":{"managed":{"storageSecretRef":{"name":"absent","key":"backend.yaml"}}}}}}`)
+	must(t, lab.Until(t.Context(), time.Minute, "the Mesh names the missing Secret", func(ctx context.Context) (bool, string, error) {
+		live := &v1alpha1.Mesh{}
+		if err := cluster.Client.Get(ctx, client.ObjectKey{Name: names.DefaultMesh}, live); err != nil {
+			return false, "", err
+		}
+		for _, c := range live.Status.Components {
+			if c.Name == "jaeger" {
+				return !c.Ready && strings.Contains(c.Message, "the Secret absent has the key backend.yaml"), c.Message, nil
+			}
+		}
+		return false, "no component jaeger", nil
+	}))
+	must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, installLimit))
+}
+
+// requireNoServers waits until nothing of the servers exists.
+func requireNoServers(t *testing.T) {
+	t.Helper()
+	must(t, lab.Until(t.Context(), time.Minute, "the servers are gone", func(ctx context.Context) (bool, string, error) {
+		for _, name := range []string{"jaeger", "osm-prometheus"} {
+			for _, object := range []client.Object{&appsv1.Deployment{}, &corev1.Service{}, &corev1.ConfigMap{}} {
+				err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: names.DefaultNamespace, Name: name}, object)
+				if client.IgnoreNotFound(err) != nil {
+					return false, "", err
+				}
+				if err == nil {
+					return false, name + " exists", nil
+				}
+			}
+		}
+		return true, "", nil
+	}))
+}

@@ -1,0 +1,43 @@
+package observability
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/e2e/lab"
+	"github.com/openservicemesh/osm-operator/internal/envoy"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// patchMesh applies a JSON merge patch to the sample mesh.
+func patchMesh(t *testing.T, patch string) {
+	t.Helper()
+	must(t, cluster.Patch(t.Context(), &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: names.DefaultMesh}}, patch))
+}
+
+// awaitTracingPort waits until the sidecar of bookbuyer sends spans to a port.
+func awaitTracingPort(t *testing.T, port int) {
+	t.Helper()
+	must(t, lab.Until(t.Context(), time.Minute, fmt.Sprintf("spans go to port %d", port), func(ctx context.Context) (bool, string, error) {
+		pod, err := cluster.Pod(ctx, "bookbuyer", "app", "bookbuyer")
+		if err != nil {
+			return false, "", err
+		}
+		clusters, err := cluster.Admin(ctx, pod.Namespace, pod.Name, "/clusters")
+		if err != nil {
+			return false, err.Error(), nil
+		}
+		for line := range strings.Lines(clusters) {
+			if strings.HasPrefix(line, envoy.TracingCluster+"::") && strings.Contains(line, fmt.Sprintf(":%d::", port)) {
+				return true, "", nil
+			}
+		}
+		return false, "another port", nil
+	}))
+}

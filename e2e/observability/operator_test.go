@@ -1,0 +1,71 @@
+package observability
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/e2e/lab"
+	"github.com/openservicemesh/osm-operator/e2e/tour"
+)
+
+// monitored is a Prometheus of the prometheus-operator that selects every monitor and rule of the mesh.
+const monitored = `apiVersion: monitoring.coreos.com/v1
+kind: Prometheus
+metadata: {name: mesh, namespace: prometheus-operator}
+spec:
+  version: v3.15.0
+  image: osm-local.invalid/prometheus:local
+  imagePullPolicy: IfNotPresent
+  serviceAccountName: prometheus
+  podMonitorSelector: {}
+  podMonitorNamespaceSelector: {}
+  serviceMonitorSelector: {}
+  serviceMonitorNamespaceSelector: {}
+  ruleSelector: {}
+  ruleNamespaceSelector: {}
+`
+
+// TestPrometheusOperator runs a real prometheus-operator. Its server scrapes what the monitors of the mesh select, and evaluates the rules.
+func TestPrometheusOperator(t *testing.T) {
+	lab.RequireFull(t)
+	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load-servers", "prometheus", "prometheus-operator"))
+	t.Cleanup(func() {
+		must(t, cluster.Repository.Tool(context.Background(), os.Stderr, "./cluster", "prometheus-operator", "down"))
+	})
+	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "prometheus-operator", "up"))
+	must(t, cluster.Put(t.Context(), monitored))
+	t.Cleanup(func() { must(t, tour.Disable(context.Background(), cluster)) })
+	patchMesh(t, `{"spec":{"observability":{"prometheus":{"mode":"Operator"}}}}`)
+	must(t, cluster.Shell(t.Context(), tour.EnableMetrics))
+	must(t, tour.AwaitComponents(t.Context(), cluster, "prometheus-monitors"))
+	must(t, lab.Until(t.Context(), 3*time.Minute, "the Prometheus of the operator runs", func(ctx context.Context) (bool, string, error) {
+		pod, err := cluster.Pod(ctx, "prometheus-operator", "prometheus", "mesh")
+		if err != nil {
+			return false, err.Error(), nil
+		}
+		for _, c := range pod.Status.ContainerStatuses {
+			if !c.Ready {
+				return false, c.Name + " is not ready", nil
+			}
+		}
+		return true, "", nil
+	}))
+	server, err := tour.ForwardServer(t.Context(), cluster, "prometheus-operator", "prometheus", "mesh", 9090)
+	must(t, err)
+	for _, query := range []string{
+		`up{job="osm-controller"} == 1`,
+		`up{job="osm-system/osm-injector"} == 1`,
+		`up{job="osm-system/osm-sidecars"} == 1`,
+		`osm:service_requests:rate5m`,
+	} {
+		answer, err := server.Await(t.Context(), query, 1)
+		must(t, err)
+		t.Logf("%s\n%s", query, answer)
+	}
+	for _, query := range tour.Queries() {
+		_, err := server.Await(t.Context(), query.PromQL, 1)
+		must(t, err)
+	}
+}
