@@ -55,6 +55,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return printPath(stdout)(fetch.Envoy(ctx, cache, fetch.EarlierEnvoy()))
 	case "prometheus-path":
 		return printPath(stdout)(fetch.Prometheus(ctx, cache))
+	case "chromium-path":
+		return printPath(stdout)(fetch.Chromium(ctx, cache))
 	}
 	if *out == "" {
 		*out = filepath.Join(root, "bin", "images")

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -44,68 +45,96 @@ var dashboardPages = map[string]dashboardPage{
 	},
 }
 
+// meshPage is the argument for the page of the mesh itself.
+const meshPage = "mesh"
+
 func (a *app) dashboardCommand() *cobra.Command {
 	var meshName string
 	var local, remote uint16
 	var browser bool
 	cmd := &cobra.Command{
-		Use:   "dashboard [grafana|prometheus|jaeger]",
-		Short: "Open the Grafana, Prometheus or Jaeger of a mesh",
-		Long: `Forward a local port to the Grafana, Prometheus or Jaeger of a mesh and open it in a browser, until interrupted. The default is Grafana.
-The program must run in the mesh's namespace, as a pod with the label app=osm-grafana, app=osm-prometheus or app=jaeger. The Mesh
-runs each of them if spec.observability selects the mode Managed.`,
+		Use:   "dashboard [mesh|grafana|prometheus|jaeger]",
+		Short: "Open the page of a mesh, or its Grafana, Prometheus or Jaeger",
+		Long: `Serve the page of a mesh on a local port and open it in a browser, until interrupted: its traffic as a graph, sidecars, policies, certificates,
+changes and the rollout in progress. The page reads as you, and needs no Prometheus; with one in the mesh, it has latencies and verdicts too.
+
+With the name of a program, forward a local port to it and open it. The program must run in the mesh's namespace, as a pod with the label
+app=osm-grafana, app=osm-prometheus or app=jaeger. The Mesh runs each of them if spec.observability selects the mode
+Managed.
+
+Without an argument, open Grafana if one runs, and the page of the mesh otherwise.`,
 		Example: `  osm dashboard
+  osm dashboard mesh
   osm dashboard prometheus -p 9090 -b=false`,
-		ValidArgs: slices.Sorted(maps.Keys(dashboardPages)),
+		ValidArgs: append(slices.Sorted(maps.Keys(dashboardPages)), meshPage),
 		Args:      cobra.MaximumNArgs(1),
 	}
 	cmd.RunE = a.run(func(ctx context.Context, args []string) error {
-		name := "grafana"
-		if len(args) > 0 {
-			name = args[0]
-		}
-		page, known := dashboardPages[name]
-		if !known {
+		name := strings.Join(args, "")
+		page, known := dashboardPages[cmp.Or(name, "grafana")]
+		if !known && name != meshPage {
 			return fmt.Errorf("unknown dashboard %q: use %s", name, strings.Join(cmd.ValidArgs, ", "))
 		}
-		if !cmd.Flags().Changed("local-port") {
-			local = page.port
+		c, m, err := a.open(ctx, meshName, nil)
+		if err != nil {
+			return err
 		}
-		if remote != 0 {
-			page.port = remote
+		port := func(standard uint16) int {
+			if cmd.Flags().Changed("local-port") {
+				return int(local)
+			}
+			return int(standard)
 		}
-		return a.dashboard(ctx, meshName, page, int(local), browser)
+		if name == "" {
+			runs, err := page.exists(ctx, c, m)
+			if err != nil {
+				return err
+			}
+			if !runs {
+				name = meshPage
+			}
+		}
+		if name == meshPage {
+			return a.servePage(ctx, c, m, port(pagePort), browser)
+		}
+		return a.dashboard(ctx, c, m, page, port(page.port), int(cmp.Or(remote, page.port)), browser)
 	})
 	cmd.AddCommand(a.dashboardExportCommand())
 	a.addMeshName(cmd, &meshName, "")
-	cmd.Flags().Uint16VarP(&local, "local-port", "p", 0, "local port; 0 selects a free port (default: the port of the page)")
+	cmd.Flags().Uint16VarP(&local, "local-port", "p", 0, "local port; 0 selects a free port (default: 9080 for the mesh, or the port of the program)")
 	cmd.Flags().Uint16VarP(&remote, "remote-port", "r", 0, "port of the pod (default: 3000 for Grafana, 7070 for Prometheus, 16686 for Jaeger)")
 	cmd.Flags().BoolVarP(&browser, "open-browser", "b", true, "open a browser")
 	return cmd
 }
 
-func (a *app) dashboard(ctx context.Context, meshName string, page dashboardPage, local int, browser bool) error {
-	c, m, err := a.open(ctx, meshName, nil)
-	if err != nil {
-		return err
-	}
+func (a *app) dashboard(ctx context.Context, c client.Client, m mesh, page dashboardPage, local, remote int, browser bool) error {
 	pod, err := page.runningPod(ctx, c, m)
 	if err != nil {
 		return err
 	}
 	a.note("[+] Starting Dashboard forwarding")
-	return a.kube.Hold(ctx, m.Namespace, pod, local, int(page.port), func(address string) {
-		a.progress().setQuiet(true)
-		url := "http://" + address
-		a.line("%s", url)
-		if !browser {
-			return
-		}
-		a.note("[+] Issuing open browser %s", url)
-		if err := browse(ctx, url); err != nil {
-			a.note("Could not open a browser (%v): open %s.", err, url)
-		}
-	})
+	return a.kube.Hold(ctx, m.Namespace, pod, local, remote, func(address string) { a.announce(ctx, address, browser) })
+}
+
+// announce prints the address of a page and opens it.
+func (a *app) announce(ctx context.Context, address string, browser bool) {
+	a.progress().setQuiet(true)
+	url := "http://" + address
+	a.line("%s", url)
+	if !browser {
+		return
+	}
+	a.note("[+] Issuing open browser %s", url)
+	if err := browse(ctx, url); err != nil {
+		a.note("Could not open a browser (%v): open %s.", err, url)
+	}
+}
+
+// exists reports whether the mesh has a pod of the program, running or not.
+func (p dashboardPage) exists(ctx context.Context, c client.Client, m mesh) (bool, error) {
+	var pods corev1.PodList
+	err := c.List(ctx, &pods, client.InNamespace(m.Namespace), client.MatchingLabels{names.AppLabel: p.app}, client.Limit(1))
+	return len(pods.Items) > 0, err
 }
 
 // runningPod returns the name of a running pod that serves the page.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/report"
+	reportclient "github.com/openservicemesh/osm-operator/internal/report/client"
 )
 
 // connected is a sidecar with the replica that serves it, if any.
@@ -111,19 +113,11 @@ func (a *app) sidecars(ctx context.Context, c client.Client, m mesh, namespace s
 	if err != nil {
 		return nil, false, err
 	}
-	found, complete = []connected{}, true
-	for _, answer := range answers {
-		if answer.Err != nil {
-			complete = false
-			a.note("Warning: could not read the sidecars of replica %s: %v", answer.Replica, answer.Err)
-			continue
-		}
-		for _, p := range answer.Value.Proxies {
-			if namespace == "" || namespace == p.Namespace {
-				found = append(found, stateOf(p, answer.Replica))
-			}
-		}
+	found, problems := connectedSidecars(answers, namespace)
+	for _, problem := range problems {
+		a.note("Warning: %s", problem)
 	}
+	complete = len(problems) == 0
 	disconnected, err := disconnectedSidecars(ctx, c, m, namespace, found)
 	if err != nil {
 		a.note("Warning: could not list pods to find sidecars that are not connected: %v", a.kube.Sentence(err))
@@ -136,6 +130,23 @@ func (a *app) sidecars(ctx context.Context, c client.Client, m mesh, namespace s
 	found = append(found, disconnected...)
 	slices.SortFunc(found, func(x, y connected) int { return strings.Compare(x.Namespace+"/"+x.Pod, y.Namespace+"/"+y.Pod) })
 	return found, complete, nil
+}
+
+// connectedSidecars returns the sidecars that replicas report, and a problem for each replica that does not respond.
+func connectedSidecars(answers []reportclient.Answer[report.Proxies], namespace string) (found []connected, problems []string) {
+	found = []connected{}
+	for _, answer := range answers {
+		if answer.Err != nil {
+			problems = append(problems, fmt.Sprintf("could not read the sidecars of replica %s: %v", answer.Replica, answer.Err))
+			continue
+		}
+		for _, p := range answer.Value.Proxies {
+			if namespace == "" || namespace == p.Namespace {
+				found = append(found, stateOf(p, answer.Replica))
+			}
+		}
+	}
+	return found, problems
 }
 
 // disconnectedSidecars returns the running pods with a sidecar that is not connected.

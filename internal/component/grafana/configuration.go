@@ -5,7 +5,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/internal/component"
@@ -93,12 +92,12 @@ func configMap(inputs component.Inputs, name string, data map[string]string) *co
 	}
 }
 
-func clientObjects(mounts []mount) []client.Object {
-	var objects []client.Object
+func configsOf(mounts []mount) []*corev1.ConfigMap {
+	var configs []*corev1.ConfigMap
 	for _, m := range mounts {
-		objects = append(objects, m.config)
+		configs = append(configs, m.config)
 	}
-	return objects
+	return configs
 }
 
 // datasources is the Prometheus of the mesh, as the default data source.

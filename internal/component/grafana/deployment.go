@@ -1,12 +1,6 @@
 package grafana
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
-	"maps"
-	"slices"
-
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -23,8 +17,6 @@ const (
 	portName = "http"
 	// dataDir is where the server keeps its database, which has nothing that a restart needs.
 	dataDir = "/var/lib/grafana"
-	// configHash restarts the server when its configuration changes.
-	configHash = "operator.openservicemesh.io/config-hash"
 	// userID is that of the image.
 	userID = 472
 )
@@ -56,7 +48,7 @@ func deployment(inputs component.Inputs, mounts []mount) *appsv1.Deployment {
 			Replicas: ptr.To(int32(1)),
 			Selector: &metav1.LabelSelector{MatchLabels: selector},
 			Template: corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: selector, Annotations: map[string]string{configHash: hashOf(mounts)}},
+				ObjectMeta: metav1.ObjectMeta{Labels: selector, Annotations: map[string]string{component.ConfigHashAnnotation: component.ConfigHash(configsOf(mounts)...)}},
 				Spec: corev1.PodSpec{
 					ServiceAccountName: Name, AutomountServiceAccountToken: ptr.To(false),
 					NodeSelector: map[string]string{"kubernetes.io/os": "linux"},
@@ -125,15 +117,4 @@ func volumes(mounts []mount) []corev1.Volume {
 		}}})
 	}
 	return list
-}
-
-// hashOf changes with the content of the files.
-func hashOf(mounts []mount) string {
-	sum := sha256.New()
-	for _, m := range mounts {
-		for _, file := range slices.Sorted(maps.Keys(m.config.Data)) {
-			fmt.Fprintf(sum, "%s/%s\n%s\n", m.path, file, m.config.Data[file])
-		}
-	}
-	return hex.EncodeToString(sum.Sum(nil))[:16]
 }

@@ -3,6 +3,7 @@ package grafana
 import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/component"
@@ -36,8 +37,11 @@ func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, er
 	if err != nil {
 		return nil, err
 	}
-	objects := append(clientObjects(files), serviceAccount(inputs), service(inputs), deployment(inputs, files))
-	return component.Labelled(inputs, objects...)
+	var objects []client.Object
+	for _, config := range configsOf(files) {
+		objects = append(objects, config)
+	}
+	return component.Labelled(inputs, append(objects, serviceAccount(inputs), service(inputs), deployment(inputs, files))...)
 }
 
 // Health implements component.Component. It is that of the Deployment.

@@ -53,7 +53,7 @@ func (Dashboards) Render(inputs component.Inputs) ([]*unstructured.Unstructured,
 			"instanceSelector": selector, "allowCrossNamespaceImport": true, "folder": string(d.Folder), "json": string(text),
 		}}}
 		object.SetGroupVersionKind(dashboardKind.GroupVersionKind)
-		object.SetNamespace(namespaceOf(inputs.Mesh))
+		object.SetNamespace(component.Namespace(inputs.Mesh))
 		object.SetName(d.File)
 		objects = append(objects, object)
 	}

@@ -1,14 +1,11 @@
 package grafana
 
 import (
-	"cmp"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/component"
-	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 // Name is the name of the objects in the namespace of the mesh, as in OSM.
@@ -29,10 +26,6 @@ func Mode(mesh *v1alpha1.Mesh) v1alpha1.GrafanaMode {
 	return ptr.Deref(settings(mesh).Mode, v1alpha1.GrafanaDisabled)
 }
 
-func namespaceOf(mesh *v1alpha1.Mesh) string {
-	return cmp.Or(ptr.Deref(mesh.Spec.Namespace, ""), names.DefaultNamespace)
-}
-
 func meta(inputs component.Inputs, name string) metav1.ObjectMeta {
-	return metav1.ObjectMeta{Namespace: namespaceOf(inputs.Mesh), Name: name}
+	return metav1.ObjectMeta{Namespace: component.Namespace(inputs.Mesh), Name: name}
 }

@@ -1,0 +1,160 @@
+// Reads the state of the mesh every five seconds and shows it.
+/* global uPlot */
+
+import {element, state, table} from './dom.js';
+import {milliseconds, quality, rate, share, span, until} from './format.js';
+import {draw} from './graph.js';
+
+const interval = 5000;
+const at = (id) => document.getElementById(id);
+let latest = null;
+let chart = null;
+
+const colours = {
+  'up to date': 'good', behind: 'poor', rejecting: 'bad', 'not served': 'bad', 'not connected': 'bad', unknown: 'unknown',
+  'in force': 'good', 'not in force': 'bad', passed: 'good', waiting: 'poor', failed: 'bad', True: 'good', False: 'bad', Unknown: 'unknown',
+};
+const coloured = (text) => state(text, colours[text] ?? 'unknown');
+const worst = (text) => (colours[text] === 'bad' ? 0 : colours[text] === 'poor' ? 1 : 2);
+
+function showHeader({mesh}) {
+  document.title = `${mesh.name} · Open Service Mesh`;
+  at('mesh-name').textContent = `Mesh ${mesh.name}`;
+  at('ready').textContent = mesh.ready === 'True' ? 'ready' : mesh.reason || 'not ready';
+  at('ready').className = `badge ${colours[mesh.ready] ?? 'unknown'}`;
+  const mode = mesh.permissive ? 'permissive: every workload may call every other' : 'only what policies allow';
+  at('summary').textContent = [mesh.version, `namespace ${mesh.namespace}`, mode, mesh.egress ? 'egress open' : 'egress by policy',
+    `${mesh.members.length} member namespace${mesh.members.length === 1 ? '' : 's'}`].filter(Boolean).join(' · ');
+}
+
+function showTiles(s) {
+  const real = s.edges.filter((e) => !e.backs);
+  const total = real.reduce((sum, e) => sum + e.rate, 0);
+  const judged = real.filter((e) => e.success != null);
+  const weight = judged.reduce((sum, e) => sum + e.rate, 0);
+  const success = weight > 0 ? judged.reduce((sum, e) => sum + e.rate * e.success, 0) / weight : null;
+  const current = s.sidecars.filter((p) => p.state === 'up to date').length;
+  const idle = s.policies.filter((p) => p.state === 'not in force').length;
+  const first = [...s.certificates].sort((a, b) => new Date(a.end) - new Date(b.end))[0];
+  const tile = (value, text, kind = '') => element('div', {class: 'tile'}, element('b', {class: kind}, value), element('span', {}, text));
+  at('tiles').replaceChildren(
+    tile(`${current} / ${s.sidecars.length}`, 'sidecars up to date', current === s.sidecars.length ? 'good' : 'poor'),
+    tile(`${rate(total)}/s`, 'requests and connections'),
+    tile(share(success), 'success', quality(success)),
+    tile(String(s.policies.length - idle), idle > 0 ? `policies in force, ${idle} not` : 'policies in force', idle > 0 ? 'bad' : 'good'),
+    first ? tile(until(first, s.at).text, `until the first certificate expires: ${first.kind}`, until(first, s.at).kind) : tile('–', 'certificates'));
+}
+
+function showTraffic(s) {
+  at('sources').textContent = s.sources.join(' ');
+  const hidden = draw(at('graph'), s.nodes, s.edges, (text) => { at('focus').textContent = text; });
+  if (hidden > 0) at('sources').textContent += ` The graph shows the busiest edges, ${hidden} are in the table only.`;
+  const name = (id) => id.slice(id.indexOf(':') + 1);
+  at('edges-table').replaceChildren(table('Traffic', [
+    {title: 'From', cell: (e) => name(e.from)}, {title: 'To', cell: (e) => name(e.to)}, {title: 'Port', cell: (e) => e.port},
+    {title: 'mTLS', cell: (e) => (e.mtls ? 'yes' : 'no')}, {title: 'Rate per second', number: true, cell: (e) => rate(e.rate)},
+    {title: 'Success', number: true, cell: (e) => state(share(e.success), quality(e.success))},
+    {title: 'p99', number: true, cell: (e) => milliseconds(e.p99)},
+  ], s.edges.filter((e) => !e.backs), 'No traffic in the last minute.'));
+}
+
+function showRollout({rollout}) {
+  at('rollout').hidden = !rollout;
+  if (!rollout) return;
+  at('rollout-text').textContent = `${rollout.from || 'none'} → ${rollout.to}: ${rollout.phase}. ${rollout.message}`;
+  at('rollout-progress').value = rollout.total > 0 ? (rollout.total - rollout.outdated) / rollout.total : 0;
+  at('rollout-progress').setAttribute('aria-label', `${rollout.total - rollout.outdated} of ${rollout.total} sidecars have the new revision`);
+}
+
+function filtered(list, input) {
+  const words = at(input).value.toLowerCase().split(/\s+/).filter(Boolean);
+  return list.filter((item) => words.every((w) => Object.values(item).some((v) => String(v ?? '').toLowerCase().includes(w))));
+}
+
+function showSidecars(s) {
+  const list = filtered(s.sidecars, 'sidecar-filter').sort((a, b) => worst(a.state) - worst(b.state));
+  at('sidecars-table').replaceChildren(table('Sidecars', [
+    {title: 'Namespace', cell: (p) => p.namespace}, {title: 'Pod', cell: (p) => p.pod}, {title: 'Service account', cell: (p) => p.serviceAccount},
+    {title: 'State', wrap: true, cell: (p) => element('span', {}, coloured(p.state), p.text ? ` ${p.text}` : '')},
+    {title: 'Lag', number: true, cell: (p) => (p.behind ? span(p.behind, s.at) : '0s')},
+    {title: 'Certificate', cell: (p) => p.certificateEnd && state(until({end: p.certificateEnd}, s.at).text, 'quiet')},
+    {title: 'Revision', cell: (p) => p.revision}, {title: 'Envoy', cell: (p) => p.envoy}, {title: 'Replica', cell: (p) => p.replica},
+  ], list, s.sidecars.length === 0 ? 'No sidecars.' : 'No sidecar matches the filter.'));
+}
+
+function showPolicies(s) {
+  const list = filtered(s.policies, 'policy-filter').sort((a, b) => worst(a.state) - worst(b.state));
+  at('policies-table').replaceChildren(table('Policies', [
+    {title: 'Kind', cell: (p) => p.kind}, {title: 'Namespace', cell: (p) => p.namespace}, {title: 'Name', cell: (p) => p.name},
+    {title: 'State', cell: (p) => coloured(p.state)}, {title: 'Allowed per second', number: true, cell: (p) => rate(p.allowed)},
+    {title: 'Denied per second', number: true, cell: (p) => rate(p.denied)}, {title: 'Message', wrap: true, cell: (p) => p.message},
+  ], list, s.policies.length === 0 ? 'No policies.' : 'No policy matches the filter.'));
+}
+
+function showCertificates(s) {
+  at('certificates-table').replaceChildren(table('Certificates', [
+    {title: 'Kind', cell: (c) => (c.active ? `${c.kind}, active` : c.kind)}, {title: 'Subject', cell: (c) => c.subject},
+    {title: 'Expires', cell: (c) => state(until(c, s.at).text, until(c, s.at).kind)}, {title: 'Date', cell: (c) => new Date(c.end).toISOString().slice(0, 16).replace('T', ' ')},
+    {title: 'Sidecars', number: true, cell: (c) => String(c.holders)},
+  ], s.certificates, 'The status of the Mesh has no certificates.'));
+}
+
+function showChanges(s) {
+  at('changes-table').replaceChildren(table('Changes', [
+    {title: 'When', cell: (c) => `${span(c.at, s.at)} ago`}, {title: 'Objects', wrap: true, cell: (c) => c.objects.join(', ')},
+    {title: 'Sidecars', number: true, cell: (c) => String(c.sidecars)},
+    {title: 'Result', cell: (c) => (c.rejected > 0 ? state(`${c.rejected} rejected`, 'bad') : c.open > 0 ? state(`${c.open} waiting`, 'poor') : state('acknowledged', 'good'))},
+    {title: 'Took', number: true, cell: (c) => milliseconds(c.seconds == null ? null : 1000 * c.seconds)},
+  ], s.changes.slice(0, 20), 'No changes since the start of the control plane.'));
+  const done = s.changes.filter((c) => c.seconds != null).reverse();
+  const data = [done.map((c) => new Date(c.at) / 1000), done.map((c) => 1000 * c.seconds)];
+  const width = at('changes-chart').clientWidth;
+  if (chart && chart.width === width) {
+    chart.setData(data);
+    return;
+  }
+  chart?.destroy();
+  const ink = getComputedStyle(document.body).color;
+  chart = new uPlot({
+    width, height: 180, legend: {show: false}, cursor: {show: false},
+    axes: [{stroke: ink, grid: {show: false}}, {stroke: ink, size: 60}],
+    series: [{}, {label: 'ms', stroke: getComputedStyle(at('mesh-name')).color, paths: () => null, points: {show: true, size: 6}}],
+  }, data, at('changes-chart'));
+}
+
+function show(s) {
+  latest = s;
+  at('problems').hidden = s.problems.length === 0;
+  at('problems').replaceChildren(...s.problems.map((p) => element('li', {}, p)));
+  for (const part of [showHeader, showTiles, showRollout, showTraffic, showSidecars, showPolicies, showCertificates, showChanges]) part(s);
+  at('conditions-table').replaceChildren(table('Conditions', [
+    {title: 'Type', cell: (c) => c.type}, {title: 'Status', cell: (c) => c.status}, {title: 'Reason', cell: (c) => c.reason}, {title: 'Message', wrap: true, cell: (c) => c.message},
+  ], s.mesh.conditions, 'The Mesh has no conditions.'));
+  at('at').textContent = new Date(s.at).toLocaleTimeString();
+  at('at').dateTime = s.at;
+}
+
+async function refresh() {
+  try {
+    const answer = await fetch('state');
+    const content = await answer.json();
+    if (!answer.ok) throw new Error(content.error);
+    at('error').hidden = true;
+    show(content);
+    document.body.dataset.ready = 'true';
+  } catch (error) {
+    at('error').hidden = false;
+    at('error').textContent = `The state of the mesh cannot be read: ${error.message}. ${latest ? 'The page shows the last one.' : ''} The next attempt is in ${interval / 1000} seconds.`;
+  }
+  setTimeout(refresh, interval);
+}
+
+for (const [input, part] of [['sidecar-filter', showSidecars], ['policy-filter', showPolicies]]) {
+  at(input).addEventListener('input', () => latest && part(latest));
+}
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
+  chart?.destroy();
+  chart = null;
+  if (latest) showChanges(latest);
+});
+refresh();

@@ -1,0 +1,109 @@
+package page
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"k8s.io/utils/ptr"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/report"
+)
+
+// describe adds what the status of a Mesh says.
+func (s *State) describe(live *v1alpha1.Mesh) {
+	for _, c := range live.Status.Conditions {
+		s.Mesh.Conditions = append(s.Mesh.Conditions, Condition{Type: c.Type, Status: string(c.Status), Reason: c.Reason, Message: c.Message})
+	}
+	if u := live.Status.Upgrade; u != nil {
+		sidecars := ptr.Deref(live.Status.Proxies, v1alpha1.ProxyCounts{})
+		s.Rollout = &Rollout{Phase: string(u.Phase), From: u.From, To: u.To, Message: u.Message, Total: sidecars.Total, Outdated: sidecars.Outdated}
+	}
+	if live.Status.Certificates != nil {
+		s.Certificates = certificatesOf(*live.Status.Certificates, s.Sidecars)
+	}
+}
+
+// Times before the expiry of certificates from which they need attention. They are those of the alerts.
+const (
+	warnRoot     = 30 * 24 * time.Hour
+	warnIssuer   = 7 * 24 * time.Hour
+	warnWorkload = 10 * time.Minute
+)
+
+// certificatesOf returns the certificates in the status, and the one of a sidecar that expires first.
+func certificatesOf(status v1alpha1.CertificatesStatus, sidecars []Sidecar) []Certificate {
+	holders := map[string]int{}
+	var first *Certificate
+	for _, sidecar := range sidecars {
+		holders[sidecar.issuer]++
+		if end := sidecar.CertificateEnd; end != nil && (first == nil || end.Before(first.End)) {
+			first = &Certificate{
+				Kind: "workload", Subject: "the first is " + sidecar.Namespace + "/" + sidecar.ServiceAccount, End: *end, Warning: warnWorkload.Seconds(), Holders: len(sidecars),
+			}
+		}
+	}
+	all := []Certificate{{
+		Kind: "issuer", Subject: status.Issuer.Subject, End: status.Issuer.NotAfter.Time, Holders: holders[status.Issuer.Fingerprint], Active: true,
+		Warning: warnIssuer.Seconds(),
+	}}
+	for _, root := range status.Roots {
+		if root.Fingerprint == status.Issuer.Fingerprint {
+			all[0].Kind, all[0].Warning = "root", warnRoot.Seconds()
+			continue
+		}
+		all = append(all, Certificate{Kind: "root", Subject: root.Subject, End: root.NotAfter.Time, Warning: warnRoot.Seconds(), Holders: holders[root.Fingerprint]})
+	}
+	for _, webhook := range status.Webhooks {
+		all = append(all, Certificate{Kind: "webhook", Subject: "Secret " + webhook.Secret, End: webhook.NotAfter.Time, Warning: warnIssuer.Seconds()})
+	}
+	if gateway := status.IngressGateway; gateway != nil {
+		all = append(all, Certificate{Kind: "ingress gateway", Subject: "Secret " + gateway.Namespace + "/" + gateway.Name, End: gateway.NotAfter.Time, Warning: warnIssuer.Seconds()})
+	}
+	if first != nil {
+		all = append(all, *first)
+	}
+	return all
+}
+
+// SidecarOf returns a connected sidecar. Text explains its state.
+func SidecarOf(p report.Proxy, state, text, replica string) Sidecar {
+	s := Sidecar{
+		Namespace: p.Namespace, Pod: p.Pod, ServiceAccount: p.ServiceAccount, State: state, Text: text, Replica: replica, Revision: p.Revision,
+		Envoy: p.Envoy, CertificateEnd: p.CertificateEnd, issuer: p.CertificateIssuer,
+	}
+	for _, t := range p.Types {
+		if t.Behind != nil && (s.Behind == nil || t.Behind.Before(*s.Behind)) {
+			s.Behind = t.Behind
+		}
+	}
+	return s
+}
+
+// changesOf returns the changes of all replicas, the latest first. Each replica has its own part of the sidecars.
+func changesOf(replicas []report.Changes) []Change {
+	all := []Change{}
+	for _, r := range replicas {
+		for _, c := range r.Changes {
+			change := Change{At: c.At, Sidecars: c.Sidecars, Rejected: c.Rejected, Open: c.Open, Seconds: c.Took}
+			for _, o := range c.Objects {
+				change.Objects = append(change.Objects, nameOf(o))
+			}
+			all = append(all, change)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Change) int { return cmp.Compare(b.At.UnixNano(), a.At.UnixNano()) })
+	return all
+}
+
+func nameOf(o report.ChangedObject) string {
+	name := o.Kind + " " + o.Name
+	if o.Namespace != "" {
+		name = o.Kind + " " + o.Namespace + "/" + o.Name
+	}
+	if o.Removed {
+		name += " (removed)"
+	}
+	return name
+}

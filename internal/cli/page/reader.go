@@ -1,0 +1,131 @@
+package page
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/prometheus"
+	"github.com/openservicemesh/osm-operator/internal/report"
+)
+
+// Reader reads the state of a mesh. All functions except Prometheus are required.
+type Reader struct {
+	Client client.Client
+	Now    func() time.Time
+	// Mesh returns the summary of the mesh without its conditions.
+	Mesh func(context.Context) (Mesh, error)
+	// Sidecars returns all sidecars, with a problem for each replica that does not respond.
+	Sidecars func(context.Context) ([]Sidecar, []string, error)
+	// Loads and Changes return the reports of the replicas that respond. complete is false if a sidecar has not reported yet.
+	Loads   func(context.Context) (loads []report.Load, complete bool, err error)
+	Changes func(context.Context) ([]report.Changes, error)
+	// Prometheus returns the server of the mesh and whether there is one.
+	Prometheus func(context.Context) (prometheus.Target, bool)
+	// Metrics queries the server.
+	Metrics *prometheus.Client
+	// Disconnect closes connections to the replicas and the server after one of them failed. The next read opens new ones.
+	Disconnect func()
+}
+
+// Read returns the state. Whatever cannot be read is a problem of the state; only a mesh that cannot be read is an error.
+func (r Reader) Read(ctx context.Context) (*State, error) {
+	mesh, err := r.Mesh(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &State{Mesh: mesh, At: r.Now(), Problems: []string{}, Sources: []string{}, Sidecars: []Sidecar{}, Certificates: []Certificate{}, Changes: []Change{}}
+	s.Mesh.Conditions = []Condition{}
+	r.addSidecars(ctx, s)
+	r.addTraffic(ctx, s)
+	if changes, err := r.Changes(ctx); err != nil {
+		s.problem("The latest changes cannot be read: %v", err)
+	} else {
+		s.Changes = changesOf(changes)
+	}
+	live := &v1alpha1.Mesh{}
+	if err := r.Client.Get(ctx, client.ObjectKey{Name: mesh.Name}, live); err != nil {
+		s.problem("The Mesh cannot be read: %v", err)
+	} else {
+		s.describe(live)
+	}
+	list, objects, problems := policies(ctx, r.Client, mesh.Members)
+	s.Policies = list
+	s.Problems = append(s.Problems, problems...)
+	if server, known := r.Prometheus(ctx); !known {
+		s.Sources = append(s.Sources, "Latencies and verdicts need a Prometheus in the mesh.")
+	} else if err := s.addMetrics(ctx, r.Metrics, server, objects, r.Now()); err != nil {
+		s.problem("Prometheus cannot be queried: %v", err)
+		r.Disconnect()
+	} else {
+		s.Sources = append(s.Sources, "Latencies are those of all clients in a namespace, from Prometheus.")
+	}
+	return s, nil
+}
+
+func (s *State) problem(format string, args ...any) {
+	s.Problems = append(s.Problems, fmt.Sprintf(format, args...))
+}
+
+func (r Reader) addSidecars(ctx context.Context, s *State) {
+	sidecars, problems, err := r.Sidecars(ctx)
+	if err != nil {
+		s.problem("The sidecars cannot be read: %v", err)
+	}
+	s.Problems = append(s.Problems, problems...)
+	s.Sidecars = append(s.Sidecars, sidecars...)
+}
+
+// addTraffic builds the graph. Without permission to read endpoints, Services are not connected with the workloads behind them.
+func (r Reader) addTraffic(ctx context.Context, s *State) {
+	s.Sources = append(s.Sources, "Rates are those of the last minute, from load reports of the sidecars.")
+	loads, complete, err := r.Loads(ctx)
+	if err != nil {
+		s.problem("The load reports cannot be read: %v", err)
+	} else if !complete {
+		s.Sources = append(s.Sources, "Some sidecars have not reported yet: reports begin a few seconds after this page is opened.")
+	}
+	backing, err := r.backing(ctx, s.Mesh.Members, s.Sidecars)
+	if err != nil {
+		s.problem("The endpoints of Services cannot be read: %v", err)
+	}
+	s.Nodes, s.Edges = Graph(loads, backing, s.Sidecars)
+}
+
+// backing finds the accounts behind Services by the pods in their EndpointSlices.
+func (r Reader) backing(ctx context.Context, members []string, sidecars []Sidecar) (Backing, error) {
+	accounts := map[string]string{}
+	for _, s := range sidecars {
+		accounts[s.Namespace+"/"+s.Pod] = s.Namespace + "/" + s.ServiceAccount
+	}
+	found := Backing{}
+	for _, member := range members {
+		var endpointSlices discoveryv1.EndpointSliceList
+		if err := r.Client.List(ctx, &endpointSlices, client.InNamespace(member)); err != nil {
+			return found, err
+		}
+		for _, slice := range endpointSlices.Items {
+			service := member + "/" + slice.Labels[discoveryv1.LabelServiceName]
+			for _, endpoint := range slice.Endpoints {
+				account := accounts[podOf(endpoint.TargetRef)]
+				if account != "" && !slices.Contains(found[service], account) {
+					found[service] = append(found[service], account)
+				}
+			}
+		}
+	}
+	return found, nil
+}
+
+func podOf(target *corev1.ObjectReference) string {
+	if target == nil || target.Kind != "Pod" {
+		return ""
+	}
+	return target.Namespace + "/" + target.Name
+}
