@@ -41,6 +41,7 @@ func TestServedVersions(t *testing.T) {
 		"meshrootcertificates.config.openservicemesh.io":    sets.New("v1alpha2"),
 		"telemetries.policy.openservicemesh.io":             sets.New("v1alpha1"),
 		"extensionservices.config.openservicemesh.io":       sets.New("v1alpha2"),
+		"externalauthorizations.policy.openservicemesh.io":  sets.New("v1alpha1"),
 		"egresses.policy.openservicemesh.io":                sets.New("v1alpha1"),
 		"ingressbackends.policy.openservicemesh.io":         sets.New("v1alpha1"),
 		"tcproutes.specs.smi-spec.io":                       sets.New("v1alpha4"),
@@ -107,7 +108,7 @@ func TestAuditU6PoliciesHaveAReadyColumn(t *testing.T) {
 			}
 		}
 	}
-	if checked != 10 {
-		t.Errorf("%d kinds of policies are checked, want 10", checked)
+	if checked != 11 {
+		t.Errorf("%d kinds of policies are checked, want 11", checked)
 	}
 }

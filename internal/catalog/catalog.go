@@ -30,6 +30,7 @@ type Catalog struct {
 	ingressBackendsOf index[Name]
 	egressesFrom      index[identity.ServiceAccount]
 	telemetriesIn     index[string]
+	authorizationsIn  index[string]
 	identities        counts[Name, identity.ServiceAccount]
 	servicesOf        counts[identity.ServiceAccount, Name]
 	// sharing has, for a Service, the other Services that select some of its pods.
@@ -58,6 +59,7 @@ func New() *Catalog {
 		ingressBackendsOf:   index[Name]{},
 		egressesFrom:        index[identity.ServiceAccount]{},
 		telemetriesIn:       index[string]{},
+		authorizationsIn:    index[string]{},
 		identities:          counts[Name, identity.ServiceAccount]{},
 		servicesOf:          counts[identity.ServiceAccount, Name]{},
 		sharing:             counts[Name, Name]{},

@@ -55,6 +55,10 @@ const (
 	DepTelemetriesIn
 	// DepTelemetry: a Telemetry, existing or not.
 	DepTelemetry
+	// DepAuthorizationsIn: the ExternalAuthorizations of a namespace. Name.Namespace is the namespace.
+	DepAuthorizationsIn
+	// DepAuthorization: an ExternalAuthorization, existing or not.
+	DepAuthorization
 	// DepExtensionService: an ExtensionService, existing or not.
 	DepExtensionService
 )

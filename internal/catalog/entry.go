@@ -43,6 +43,7 @@ const (
 	KindIngressBackend         Kind = "IngressBackend"
 	KindEgress                 Kind = "Egress"
 	KindTelemetry              Kind = "Telemetry"
+	KindExternalAuthorization  Kind = "ExternalAuthorization"
 	KindExtensionService       Kind = "ExtensionService"
 	KindSettings               Kind = "Settings"
 )

@@ -44,6 +44,10 @@ func (c *Catalog) updateIndexes(entry Entry, delta int, affected depSet) {
 		updateIndex(c.telemetriesIn, e.Name.Namespace, e.Name, delta)
 		affected.add(DepTelemetriesIn, Name{Namespace: e.Name.Namespace})
 		addPolicyDeps(e, affected)
+	case *ExternalAuthorizationPolicy:
+		updateIndex(c.authorizationsIn, e.Name.Namespace, e.Name, delta)
+		affected.add(DepAuthorizationsIn, Name{Namespace: e.Name.Namespace})
+		addPolicyDeps(e, affected)
 	case *UpstreamTrafficSetting:
 		if e.Service != (Name{}) {
 			updateIndex(c.upstreamIndex(e.Kind), e.Service, e.Name, delta)

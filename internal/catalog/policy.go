@@ -13,7 +13,7 @@ import (
 func (k Kind) IsPolicy() bool {
 	switch k {
 	case KindTrafficTarget, KindHTTPRouteGroup, KindTCPRoute, KindTrafficSplit, KindRetry, KindUpstreamTrafficSetting, KindBackpressure,
-		KindIngressBackend, KindEgress, KindTelemetry, KindExtensionService:
+		KindIngressBackend, KindEgress, KindTelemetry, KindExtensionService, KindExternalAuthorization:
 		return true
 	default:
 		return false
@@ -132,6 +132,8 @@ func addPolicyDeps(entry Entry, affected depSet) {
 		}
 	case *Telemetry:
 		affected.add(DepTelemetry, e.Name)
+	case *ExternalAuthorizationPolicy:
+		affected.add(DepAuthorization, e.Name)
 	case *ExtensionService:
 		affected.add(DepExtensionService, e.Name)
 	case *UpstreamTrafficSetting:

@@ -75,15 +75,27 @@ func hasLabels(pod *Pod, selector map[string]string) bool {
 // TelemetriesOf returns the Telemetries in force for the running pods of an identity, sorted. It records no dependency on the pods: only
 // explanations use it.
 func (v *View) TelemetriesOf(sa identity.ServiceAccount) []Name {
+	return v.namesOfPods(sa, func(pod *Pod) []Name { return []Name{v.TelemetryOf(pod)} })
+}
+
+// AuthorizationsTo returns the ExternalAuthorizations in force for the running pods of an identity, sorted. It records no dependency on the
+// pods: only explanations use it.
+func (v *View) AuthorizationsTo(sa identity.ServiceAccount) []Name {
+	return v.namesOfPods(sa, func(pod *Pod) []Name {
+		own, mesh := v.AuthorizationsOf(pod)
+		return []Name{own, mesh}
+	})
+}
+
+// namesOfPods collects names for the running pods of an identity, without empty ones.
+func (v *View) namesOfPods(sa identity.ServiceAccount, of func(*Pod) []Name) []Name {
 	var names []Name
 	for _, pod := range sorted[*Pod](v.catalog, KindPod, v.catalog.pods[sa.Namespace]) {
-		if pod.Identity() != sa || pod.Finished {
-			continue
-		}
-		if name := v.TelemetryOf(pod); name != (Name{}) {
-			names = append(names, name)
+		if pod.Identity() == sa && !pod.Finished {
+			names = append(names, of(pod)...)
 		}
 	}
+	names = slices.DeleteFunc(names, func(name Name) bool { return name == Name{} })
 	slices.SortFunc(names, Name.Compare)
 	return slices.Compact(names)
 }

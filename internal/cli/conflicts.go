@@ -18,6 +18,7 @@ var conflictKinds = map[string][]catalog.Kind{
 	"trafficsplit": {catalog.KindTrafficSplit}, "trafficsplits": {catalog.KindTrafficSplit}, "ts": {catalog.KindTrafficSplit},
 	"retry": {catalog.KindRetry}, "retries": {catalog.KindRetry},
 	"upstreamtrafficsetting": {catalog.KindUpstreamTrafficSetting, catalog.KindBackpressure}, "upstreamtrafficsettings": {catalog.KindUpstreamTrafficSetting, catalog.KindBackpressure},
+	"externalauthorization": {catalog.KindExternalAuthorization}, "externalauthorizations": {catalog.KindExternalAuthorization},
 	"telemetry": {catalog.KindTelemetry}, "telemetries": {catalog.KindTelemetry},
 	"egress": {catalog.KindEgress}, "egresses": {catalog.KindEgress},
 	"ingressbackend": {catalog.KindIngressBackend}, "ingressbackends": {catalog.KindIngressBackend},
@@ -29,12 +30,12 @@ func (a *app) checkConflictsCommand() *cobra.Command {
 		Use:   "check-conflicts KIND",
 		Short: "Check for conflicts between policies of a kind",
 		Long: `Check for conflicts between policies of a kind. If two policies configure the same thing, one of them has no effect. KIND is
-egress, ingressbackend, trafficsplit, retry, telemetry or upstreamtrafficsetting. -n accepts several namespaces, separated by commas; the default is all
+egress, externalauthorization, ingressbackend, trafficsplit, retry, telemetry or upstreamtrafficsetting. -n accepts several namespaces, separated by commas; the default is all
 namespaces. The exit code is 1 if there are conflicts. "osm analyze" reports conflicts and all other problems.`,
 		Example: `  osm policy check-conflicts trafficsplit
   osm policy check-conflicts ingressbackend -n shop,till`,
 		Args:              exactly(1, "KIND"),
-		ValidArgsFunction: cobra.FixedCompletions([]string{"egress", "ingressbackend", "retry", "telemetry", "trafficsplit", "upstreamtrafficsetting"}, cobra.ShellCompDirectiveNoFileComp),
+		ValidArgsFunction: cobra.FixedCompletions([]string{"egress", "externalauthorization", "ingressbackend", "retry", "telemetry", "trafficsplit", "upstreamtrafficsetting"}, cobra.ShellCompDirectiveNoFileComp),
 		RunE:              a.run(func(ctx context.Context, args []string) error { return a.checkConflicts(ctx, meshName, args[0]) }),
 	}
 	a.addMeshName(cmd, &meshName, "")
@@ -44,7 +45,7 @@ namespaces. The exit code is 1 if there are conflicts. "osm analyze" reports con
 func (a *app) checkConflicts(ctx context.Context, meshName, kind string) error {
 	kinds := conflictKinds[strings.ToLower(kind)]
 	if kinds == nil {
-		return fmt.Errorf("unsupported kind %q: must be egress, ingressbackend, trafficsplit, retry, telemetry or upstreamtrafficsetting", kind)
+		return fmt.Errorf("unsupported kind %q: must be egress, externalauthorization, ingressbackend, trafficsplit, retry, telemetry or upstreamtrafficsetting", kind)
 	}
 	c, err := a.kube.Client()
 	if err != nil {

@@ -279,6 +279,7 @@ func (a *app) removeSharedResources(ctx context.Context, c client.Client, o unin
 var definitions = []string{
 	"egresses.policy.openservicemesh.io",
 	"extensionservices.config.openservicemesh.io",
+	"externalauthorizations.policy.openservicemesh.io",
 	"telemetries.policy.openservicemesh.io",
 	"ingressbackends.policy.openservicemesh.io",
 	"meshconfigs.config.openservicemesh.io",

@@ -49,7 +49,7 @@ func (a *app) waitCommand() *cobra.Command {
 		Short: "Wait until policies are in force, or a mesh or Deployment is ready",
 		Long: `Wait until the control plane has accepted the current version of a policy, and all affected sidecars have acknowledged it. The
 command prints the number of sidecars and the elapsed time. Kinds are traffictarget, httproutegroup, tcproute, trafficsplit, retry, upstreamtrafficsetting,
-backpressure, ingressbackend, egress, telemetry and extensionservice.
+backpressure, ingressbackend, egress, telemetry, externalauthorization and extensionservice.
 
 The exit code is 1 if a condition of the policy is False, for example because the MeshConfig disables its kind, another policy takes
 precedence, or an object that it refers to does not exist. It is also 1 if a sidecar rejects the policy or the timeout expires. A

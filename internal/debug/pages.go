@@ -57,7 +57,7 @@ func changes(s Sources, _ *http.Request) (any, error) { return server.Changes(s.
 // policyKinds are the kinds of traffic policies.
 var policyKinds = []catalog.Kind{
 	catalog.KindTrafficTarget, catalog.KindHTTPRouteGroup, catalog.KindTCPRoute, catalog.KindTrafficSplit, catalog.KindRetry,
-	catalog.KindUpstreamTrafficSetting, catalog.KindBackpressure, catalog.KindIngressBackend, catalog.KindEgress, catalog.KindTelemetry, catalog.KindExtensionService,
+	catalog.KindUpstreamTrafficSetting, catalog.KindBackpressure, catalog.KindIngressBackend, catalog.KindEgress, catalog.KindTelemetry, catalog.KindExternalAuthorization, catalog.KindExtensionService,
 }
 
 // policies returns the policies in the catalog, by kind.

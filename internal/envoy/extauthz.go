@@ -23,13 +23,22 @@ const (
 	extAuthzCluster = "external-authorization"
 )
 
-// externalAuthorization returns the filter that asks the authorization server about each request; none if there is no server. The
-// response to a request that it could not decide is 503, which differs from a denial.
-func externalAuthorization(server *catalog.ExternalAuthorization) []*hcmv3.HttpFilter {
-	if server == nil {
-		return nil
+// externalAuthorization returns the filters that ask authorization servers about each request. The response to a request that a server
+// could not decide is 503, which differs from a denial.
+func externalAuthorization(s *scope.Scope) []*hcmv3.HttpFilter {
+	var filters []*hcmv3.HttpFilter
+	if s.ExternalAuthorization != nil {
+		filters = append(filters, configuredAuthorization(s.ExternalAuthorization))
 	}
-	return []*hcmv3.HttpFilter{message.HTTPFilter(extAuthzFilter, &extauthzv3.ExtAuthz{
+	for _, a := range s.Authorizations {
+		filters = append(filters, policyAuthorization(a))
+	}
+	return filters
+}
+
+// configuredAuthorization asks the server of the MeshConfig.
+func configuredAuthorization(server *catalog.ExternalAuthorization) *hcmv3.HttpFilter {
+	return message.HTTPFilter(extAuthzFilter, &extauthzv3.ExtAuthz{
 		StatPrefix:          server.StatPrefix,
 		TransportApiVersion: corev3.ApiVersion_V3,
 		Services: &extauthzv3.ExtAuthz_GrpcService{GrpcService: &corev3.GrpcService{
@@ -38,15 +47,24 @@ func externalAuthorization(server *catalog.ExternalAuthorization) []*hcmv3.HttpF
 		}},
 		FailureModeAllow:          server.FailureModeAllow,
 		FailureModeAllowHeaderAdd: server.FailureModeAllow,
-		StatusOnError:             &typev3.HttpStatus{Code: typev3.StatusCode_ServiceUnavailable},
-	})}
+		StatusOnError:             undecided,
+	})
 }
 
-// skipUnusedAuthorization disables the authorization server for connections that are drained after it was removed. Their filter chain
-// still asks it, and its cluster is gone.
+// undecided is the status of requests without a decision.
+var undecided = &typev3.HttpStatus{Code: typev3.StatusCode_ServiceUnavailable}
+
+// skipUnusedAuthorization disables authorization servers for connections that are drained after they were removed. Their filter chain
+// still asks them, and their clusters are gone.
 func skipUnusedAuthorization(s *scope.Scope, host *routev3.VirtualHost) {
-	if s.ExternalAuthorization == nil {
-		host.TypedPerFilterConfig[extAuthzFilter] = noAuthorization
+	used := map[string]bool{extAuthzFilter: s.ExternalAuthorization != nil}
+	for _, a := range s.Authorizations {
+		used[policyAuthorizationFilter(a.MeshWide)] = true
+	}
+	for _, name := range []string{extAuthzFilter, policyAuthorizationFilter(true), policyAuthorizationFilter(false)} {
+		if !used[name] {
+			host.TypedPerFilterConfig[name] = noAuthorization
+		}
 	}
 }
 
@@ -58,13 +76,19 @@ func extAuthzClusters(s *scope.Scope) []*clusterv3.Cluster {
 	if server == nil {
 		return nil
 	}
-	out := newCluster(extAuthzCluster, clusterv3.Cluster_STATIC)
-	out.LoadAssignment = &endpointv3.ClusterLoadAssignment{ClusterName: out.Name}
+	out := emptyCluster(extAuthzCluster)
 	if server.Address != "" && server.Port != 0 {
 		out = serverCluster(extAuthzCluster, server.Address, server.Port, s.Key.Class)
 	}
 	out.TypedExtensionProtocolOptions = map[string]*anypb.Any{message.HTTPProtocolOptions: message.Any(onlyHTTP2)}
 	return []*clusterv3.Cluster{out}
+}
+
+// emptyCluster has no endpoint, so calls fail at once.
+func emptyCluster(name string) *clusterv3.Cluster {
+	out := newCluster(name, clusterv3.Cluster_STATIC)
+	out.LoadAssignment = &endpointv3.ClusterLoadAssignment{ClusterName: name}
+	return out
 }
 
 // onlyHTTP2 is for gRPC servers.

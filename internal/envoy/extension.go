@@ -14,13 +14,22 @@ import (
 func extensionClusters(s *scope.Scope) []*clusterv3.Cluster {
 	var out []*clusterv3.Cluster
 	if s.AccessLog != nil && s.AccessLog.Export != nil {
-		out = append(out, extensionCluster(&s.AccessLog.Export.Service, s.Key.Class))
+		service := &s.AccessLog.Export.Service
+		out = append(out, extensionCluster(extensionClusterName(service.Name), service, s.Key.Class))
+	}
+	for _, a := range s.Authorizations {
+		name := policyAuthorizationCluster(a.MeshWide)
+		if a.Service == nil {
+			out = append(out, emptyCluster(name))
+			continue
+		}
+		out = append(out, extensionCluster(name, a.Service, s.Key.Class))
 	}
 	return out
 }
 
-func extensionCluster(service *catalog.ExtensionService, class scope.Class) *clusterv3.Cluster {
-	out := serverCluster(extensionClusterName(service.Name), service.Address, service.Port, class)
+func extensionCluster(name string, service *catalog.ExtensionService, class scope.Class) *clusterv3.Cluster {
+	out := serverCluster(name, service.Address, service.Port, class)
 	if !service.HTTP1 {
 		out.TypedExtensionProtocolOptions = map[string]*anypb.Any{message.HTTPProtocolOptions: message.Any(onlyHTTP2)}
 	}

@@ -28,7 +28,7 @@ func inboundHTTP(s *scope.Scope, routeConfig string) *listenerv3.Filter {
 		// The rules of RBAC come with the virtual host, so a path without a route is answered with 404 instead of 403.
 		[]*hcmv3.HttpFilter{healthCheckFilter, requestRBACFilter},
 		// After RBAC: requests that policies deny cost the authorization server nothing.
-		externalAuthorization(s.ExternalAuthorization),
+		externalAuthorization(s),
 		// Last, so that denied requests do not use up the limit.
 		[]*hcmv3.HttpFilter{requestLimitFilter, router},
 	)

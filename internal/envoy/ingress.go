@@ -83,7 +83,7 @@ func ingressTLS(s *scope.Scope, in scope.Ingress) *corev3.TransportSocket {
 // ingressHTTP is inboundHTTP without health checks and limits of the mesh's clients, as in OSM.
 func ingressHTTP(s *scope.Scope, routeConfig string) *listenerv3.Filter {
 	hcm := serverConnectionManager(s, routeConfig)
-	hcm.HttpFilters = slices.Concat([]*hcmv3.HttpFilter{requestRBACFilter}, externalAuthorization(s.ExternalAuthorization), []*hcmv3.HttpFilter{router})
+	hcm.HttpFilters = slices.Concat([]*hcmv3.HttpFilter{requestRBACFilter}, externalAuthorization(s), []*hcmv3.HttpFilter{router})
 	return message.NetworkFilter(hcmFilter, hcm)
 }
 

@@ -42,6 +42,7 @@ func FuzzPolicies(f *testing.F) {
 		egress, p5 := Egress(u)
 		log, p6 := Telemetry(u)
 		service, p7 := ExtensionService(u)
+		authorization, p8 := ExternalAuthorization(u)
 		retry2, q1 := Retry(u)
 		setting2, q2 := UpstreamTrafficSetting(u)
 		pressure2, q3 := Backpressure(u)
@@ -49,8 +50,9 @@ func FuzzPolicies(f *testing.F) {
 		egress2, q5 := Egress(u)
 		log2, q6 := Telemetry(u)
 		service2, q7 := ExtensionService(u)
-		sameTwice(t, []any{retry, setting, pressure, ingress, egress, log, service, p1, p2, p3, p4, p5, p6, p7}, []any{retry2, setting2, pressure2, ingress2, egress2, log2, service2, q1, q2, q3, q4, q5, q6, q7})
-		sentences(t, p1, p2, p3, p4, p5, p6, p7, UDPRoute(u))
+		authorization2, q8 := ExternalAuthorization(u)
+		sameTwice(t, []any{retry, setting, pressure, ingress, egress, log, service, authorization, p1, p2, p3, p4, p5, p6, p7, p8}, []any{retry2, setting2, pressure2, ingress2, egress2, log2, service2, authorization2, q1, q2, q3, q4, q5, q6, q7, q8})
+		sentences(t, p1, p2, p3, p4, p5, p6, p7, p8, UDPRoute(u))
 		if retry != nil && (len(retry.Destinations) == 0 || retry.Source.Name == "" || retry.Policy.On == "" || retry.Policy.PerTryTimeout < 0 || retry.Policy.BackoffBase < 0) {
 			t.Errorf("invalid retry: %+v", retry)
 		}
@@ -65,6 +67,9 @@ func FuzzPolicies(f *testing.F) {
 		}
 		if log != nil && strings.Contains(log.Text+fmt.Sprint(log.Fields, log.Attributes), "%FILE_CONTENT") {
 			t.Errorf("a log with files of the sidecar: %+v", log)
+		}
+		if authorization == nil || authorization.Timeout < minTimeout || authorization.Timeout > maxAuthorizationTimeout || authorization.MaxRequestBytes > maxAuthorizationBody {
+			t.Errorf("invalid authorization: %+v", authorization)
 		}
 		if service != nil && (service.Port == 0 || service.Address == "" || service.Address == "localhost" || strings.HasPrefix(service.Address, "127.")) {
 			t.Errorf("invalid server: %+v", service)

@@ -26,7 +26,7 @@ func Telemetry(u *unstructured.Unstructured) (*catalog.Telemetry, []Problem) {
 	spec := specObject(u, &found)
 	policy := &catalog.Telemetry{Name: nameOf(u), Created: u.GetCreationTimestamp().UTC()}
 	var usable bool
-	policy.Selector, usable = podSelector(spec)
+	policy.Selector, usable = podSelector(spec, "selects no pods")
 	log := spec.object("accessLog")
 	logText(log, policy)
 	policy.Filter = logFilter(log)
@@ -44,14 +44,14 @@ func Telemetry(u *unstructured.Unstructured) (*catalog.Telemetry, []Problem) {
 	return policy, found
 }
 
-// podSelector reads labels of pods. An invalid label could select pods that its author does not mean.
-func podSelector(spec object) (map[string]string, bool) {
+// podSelector reads labels of pods. The effect describes an object with an invalid label.
+func podSelector(spec object, effect string) (map[string]string, bool) {
 	labels := spec.object("selector")
 	selector := map[string]string{}
 	for _, key := range slices.Sorted(maps.Keys(labels.fields)) {
 		value := labels.text(key)
 		if len(validation.IsQualifiedName(key)) > 0 || len(validation.IsValidLabelValue(value)) > 0 {
-			spec.problems.reject(ReasonInvalidName, "spec.selector has %.80q: %.80q, which is not a label, so this object selects no pods: write labels of pods.", key, value)
+			spec.problems.reject(ReasonInvalidName, "spec.selector has %.80q: %.80q, which is not a label, so this object %s: write labels of pods.", key, value, effect)
 			return nil, false
 		}
 		selector[key] = value

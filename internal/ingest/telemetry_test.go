@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
@@ -89,6 +90,51 @@ func TestExtensionService(t *testing.T) {
 	} {
 		t.Run(text, func(t *testing.T) {
 			got, problems := ExtensionService(document(t, c.spec))
+			expect(t, c.want, got, c.problems, problems)
+		})
+	}
+}
+
+func TestExternalAuthorizationPolicy(t *testing.T) {
+	base := func(change func(*catalog.ExternalAuthorizationPolicy)) *catalog.ExternalAuthorizationPolicy {
+		policy := &catalog.ExternalAuthorizationPolicy{
+			Name: catalog.Name{Namespace: "shop", Name: "a"}, Service: catalog.Name{Namespace: "shop", Name: "opa"}, Timeout: time.Second,
+		}
+		change(policy)
+		return policy
+	}
+	for name, c := range map[string]struct {
+		spec     string
+		want     *catalog.ExternalAuthorizationPolicy
+		problems []string
+	}{
+		"everything": {
+			`{selector: {app: web}, extensionService: {namespace: osm-system, name: opa}, timeout: 250ms, failureModeAllow: true, maxRequestBytes: 8192, pathPrefix: /check, requestHeaders: [X-B, a], responseHeaders: [x-user]}`,
+			base(func(p *catalog.ExternalAuthorizationPolicy) {
+				p.Selector, p.Service, p.Timeout = map[string]string{"app": "web"}, catalog.Name{Namespace: "osm-system", Name: "opa"}, 250*time.Millisecond
+				p.FailureModeAllow, p.MaxRequestBytes, p.PathPrefix = true, 8192, "/check"
+				p.RequestHeaders, p.ResponseHeaders = []string{"a", "x-b"}, []string{"x-user"}
+			}), nil,
+		},
+		"an invalid selector selects everything": {
+			`{selector: {"-": x}, extensionService: {name: opa}}`, base(func(*catalog.ExternalAuthorizationPolicy) {}),
+			[]string{"InvalidName: so this object selects all pods"},
+		},
+		"no server": {
+			`{}`, base(func(p *catalog.ExternalAuthorizationPolicy) { p.Service = catalog.Name{} }), []string{"InvalidName: which no ExtensionService can have"},
+		},
+		"fields of the wrong type still deny": {
+			`{extensionService: {name: opa}, failureModeAllow: "yes"}`, base(func(*catalog.ExternalAuthorizationPolicy) {}),
+			[]string{"Malformed: The field counts as absent"},
+		},
+		"invalid values": {
+			`{extensionService: {name: opa}, timeout: 2h, pathPrefix: check, requestHeaders: ["a b"], maxRequestBytes: 1000000}`,
+			base(func(*catalog.ExternalAuthorizationPolicy) {}),
+			[]string{"InvalidDuration: out of range", "InvalidNumber: maxRequestBytes", "Malformed: begins with /", "InvalidHeader: is not the name of a header"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, problems := ExternalAuthorization(document(t, c.spec))
 			expect(t, c.want, got, c.problems, problems)
 		})
 	}

@@ -30,7 +30,7 @@ func BuildWithShared(v *catalog.View, domains identity.TrustDomains, key Key, sh
 	s := &Scope{Key: key, TLS: settings.TLS, Egress: settings.Egress, AcceptAnyClient: settings.Teardown > 0}
 	s.SetTrustDomains(domains)
 	s.ExternalAuthorization, s.Tracing = settings.ExternalAuthorization, settings.Tracing
-	s.AccessLog = AccessLogOf(v, key)
+	s.AccessLog, s.Authorizations = AccessLogOf(v, key), authorizations(v, key)
 	s.Passthrough = settings.Teardown == catalog.TeardownPassthrough
 	s.Egress = s.Egress || s.Passthrough
 	for _, name := range parseNames(key.Services) {

@@ -12,12 +12,14 @@ import (
 
 // KeyFor returns the scope key of a pod's sidecar.
 func KeyFor(v *catalog.View, pod *catalog.Pod) Key {
+	own, mesh := v.AuthorizationsOf(pod)
 	services := v.ServicesOfPod(pod)
 	return Key{
-		Identity:  pod.Identity(),
-		Services:  joinNames(services),
-		Telemetry: v.TelemetryOf(pod),
-		Ports:     joinPorts(v.NamedPorts(pod, services)),
+		Identity:      pod.Identity(),
+		Services:      joinNames(services),
+		Telemetry:     v.TelemetryOf(pod),
+		Authorization: own, MeshAuthorization: mesh,
+		Ports: joinPorts(v.NamedPorts(pod, services)),
 		Class: Class{
 			Revision: pod.Revision,
 			IPv6:     slices.ContainsFunc(pod.IPs, netip.Addr.Is6),

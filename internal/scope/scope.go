@@ -19,7 +19,10 @@ type Key struct {
 	Ports string
 	// Telemetry is the one in force for the pod; empty if there is none.
 	Telemetry catalog.Name
-	Class     Class
+	// Authorization and MeshAuthorization are the ExternalAuthorizations in force for the pod, of its namespace and of that of the mesh;
+	// empty if there is none.
+	Authorization, MeshAuthorization catalog.Name
+	Class                            Class
 }
 
 // Class has the other properties in which sidecars of one identity may differ.
@@ -49,6 +52,8 @@ type Scope struct {
 	AcceptAnyClient bool
 	// ExternalAuthorization must allow each inbound HTTP request; nil for none.
 	ExternalAuthorization *catalog.ExternalAuthorization
+	// Authorizations must allow each inbound HTTP request too.
+	Authorizations []Authorization
 	// Tracing receives traces of requests; nil for none.
 	Tracing *catalog.Tracing
 	// AccessLog replaces the default access log; nil for the default.

@@ -72,10 +72,11 @@ func isPolicyOfTenant(change catalog.Change) bool {
 		return slices.Contains([]catalog.Kind{
 			catalog.KindTrafficTarget, catalog.KindHTTPRouteGroup, catalog.KindTCPRoute, catalog.KindTrafficSplit, catalog.KindRetry,
 			catalog.KindUpstreamTrafficSetting, catalog.KindIngressBackend, catalog.KindEgress, catalog.KindTelemetry, catalog.KindExtensionService,
+			catalog.KindExternalAuthorization,
 		}, change.Ref.Kind)
 	case *catalog.TrafficTarget:
 		return e.Destination.Namespace == tenant
-	case *catalog.HTTPRouteGroup, *catalog.TCPRoute, *catalog.TrafficSplit, *catalog.Telemetry, *catalog.ExtensionService:
+	case *catalog.HTTPRouteGroup, *catalog.TCPRoute, *catalog.TrafficSplit, *catalog.Telemetry, *catalog.ExtensionService, *catalog.ExternalAuthorizationPolicy:
 		return true
 	case *catalog.Retry:
 		return e.Source.Namespace == tenant

@@ -44,6 +44,8 @@ func ruleFor(kind schema.GroupKind) Rule {
 		return readerRule(ingest.Egress)
 	case schema.GroupKind{Group: "policy.openservicemesh.io", Kind: "Telemetry"}:
 		return readerRule(ingest.Telemetry)
+	case schema.GroupKind{Group: "policy.openservicemesh.io", Kind: "ExternalAuthorization"}:
+		return readerRule(ingest.ExternalAuthorization)
 	case schema.GroupKind{Group: "config.openservicemesh.io", Kind: "ExtensionService"}:
 		return readerRule(ingest.ExtensionService)
 	case schema.GroupKind{Group: "config.openservicemesh.io", Kind: "MeshConfig"}:

@@ -19,6 +19,7 @@ func AddToScheme(scheme *runtime.Scheme) error {
 		&IngressBackend{}, &IngressBackendList{},
 		&Egress{}, &EgressList{},
 		&Telemetry{}, &TelemetryList{},
+		&ExternalAuthorization{}, &ExternalAuthorizationList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil

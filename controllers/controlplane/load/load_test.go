@@ -89,7 +89,7 @@ func TestFromCluster(t *testing.T) {
 	for _, kind := range []schema.GroupVersionKind{
 		traffic.TrafficTarget, traffic.HTTPRouteGroup, traffic.TCPRoute, traffic.TrafficSplit,
 		traffic.Retry, traffic.UpstreamTrafficSetting, traffic.Backpressure, traffic.IngressBackend, traffic.Egress,
-		traffic.Telemetry,
+		traffic.Telemetry, traffic.ExternalAuthorization,
 	} {
 		known.AddKnownTypeWithName(kind, &unstructured.Unstructured{})
 		known.AddKnownTypeWithName(kind.GroupVersion().WithKind(kind.Kind+"List"), &unstructured.UnstructuredList{})

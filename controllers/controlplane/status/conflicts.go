@@ -42,6 +42,10 @@ func FindConflicts(reader client.Reader) func(context.Context, *unstructured.Uns
 				others, _ := listEntries(ctx, reader, traffic.Egress, namespace, ingest.Egress)
 				return egressConflicts(policy, others)
 			}
+		case traffic.ExternalAuthorization.GroupKind():
+			policy, _ := ingest.ExternalAuthorization(object)
+			others, _ := listEntries(ctx, reader, traffic.ExternalAuthorization, namespace, ingest.ExternalAuthorization)
+			return authorizationConflicts(policy, others)
 		case traffic.Telemetry.GroupKind():
 			if policy, _ := ingest.Telemetry(object); policy != nil {
 				others, _ := listEntries(ctx, reader, traffic.Telemetry, namespace, ingest.Telemetry)

@@ -70,6 +70,8 @@ func ageOf(entry catalog.Entry) age {
 		return age{e.Created, e.Name}
 	case *catalog.Egress:
 		return age{e.Created, e.Name}
+	case *catalog.ExternalAuthorizationPolicy:
+		return age{e.Created, e.Name}
 	case *catalog.Telemetry:
 		return age{e.Created, e.Name}
 	case *catalog.UpstreamTrafficSetting:

@@ -87,6 +87,10 @@ func (w Writers) policyKinds() []policyKind {
 			kind: traffic.Telemetry, evaluate: EvaluateTelemetry(w.Namespace), osmSummary: true, meshWide: true, extension: usingExtension(w.Namespace),
 			related: []schema.GroupVersionKind{traffic.Telemetry},
 		},
+		{
+			kind: traffic.ExternalAuthorization, evaluate: EvaluateAuthorization(w.Namespace), meshWide: true, extension: usingExtension(w.Namespace),
+			related: []schema.GroupVersionKind{traffic.ExternalAuthorization},
+		},
 		{kind: traffic.ExtensionService, evaluate: EvaluateRoutes(ingest.ExtensionService), meshWide: true},
 	}
 }

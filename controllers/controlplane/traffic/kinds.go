@@ -22,6 +22,7 @@ var (
 	UpstreamTrafficSetting = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "UpstreamTrafficSetting"}
 	Backpressure           = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "Backpressure"}
 	IngressBackend         = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "IngressBackend"}
+	ExternalAuthorization  = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "ExternalAuthorization"}
 	Telemetry              = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "Telemetry"}
 	ExtensionService       = schema.GroupVersionKind{Group: "config.openservicemesh.io", Version: "v1alpha2", Kind: "ExtensionService"}
 	Egress                 = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "Egress"}
@@ -40,6 +41,7 @@ func Sources() []controlplane.Source {
 		controlplane.SourceOf(catalog.KindIngressBackend, Object(IngressBackend), ingest.IngressBackend),
 		controlplane.SourceOf(catalog.KindEgress, Object(Egress), ingest.Egress),
 		controlplane.SourceOf(catalog.KindTelemetry, Object(Telemetry), ingest.Telemetry),
+		controlplane.SourceOf(catalog.KindExternalAuthorization, Object(ExternalAuthorization), ingest.ExternalAuthorization),
 		controlplane.SourceOf(catalog.KindExtensionService, Object(ExtensionService), ingest.ExtensionService),
 	}
 }

@@ -42,7 +42,7 @@ func (a *analysis) acting() {
 
 // isMeshWide reports whether an object in the namespace of the mesh concerns all namespaces.
 func (a *analysis) isMeshWide(object *unstructured.Unstructured) bool {
-	wide := []string{traffic.Telemetry.Kind, traffic.ExtensionService.Kind}
+	wide := []string{traffic.Telemetry.Kind, traffic.ExternalAuthorization.Kind, traffic.ExtensionService.Kind}
 	return slices.Contains(wide, object.GetKind()) && object.GetNamespace() == a.view.Settings().Namespace
 }
 

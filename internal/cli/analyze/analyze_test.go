@@ -133,6 +133,11 @@ var findings = map[string]struct {
 			`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: Egress, metadata: {name: b, namespace: shop, creationTimestamp: "2026-01-02T00:00:00Z"}, spec: {sources: [{kind: ServiceAccount, namespace: shop, name: till}, {kind: ServiceAccount, namespace: shop, name: none}], ports: [{number: 80, protocol: tcp-server-first}]}}`,
 		[]string{"OSM0205 Egress shop/a", "OSM0217 Egress shop/a", "OSM0408 Egress shop/a", "OSM0203 Egress shop/b", "OSM0305 Egress shop/b", "OSM0408 Egress shop/b"},
 	},
+	"external authorization": {
+		`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: ExternalAuthorization, metadata: {name: a, namespace: shop, creationTimestamp: "2026-01-01T00:00:00Z"}, spec: {extensionService: {name: none}}}` + "\n---\n" +
+			`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: ExternalAuthorization, metadata: {name: b, namespace: shop, creationTimestamp: "2026-01-02T00:00:00Z"}, spec: {extensionService: {name: none}, failureModeAllow: true}}`,
+		[]string{"OSM0218 ExternalAuthorization shop/a", "OSM0218 ExternalAuthorization shop/b", "OSM0307 ExternalAuthorization shop/b"},
+	},
 	"telemetry": {
 		`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: Telemetry, metadata: {name: a, namespace: shop, creationTimestamp: "2026-01-01T00:00:00Z"}, spec: {accessLog: {openTelemetry: {extensionService: {name: none}}}}}` + "\n---\n" +
 			`{apiVersion: policy.openservicemesh.io/v1alpha1, kind: Telemetry, metadata: {name: b, namespace: shop, creationTimestamp: "2026-01-02T00:00:00Z"}, spec: {accessLog: {filter: "response.code >= 400"}}}`,

@@ -41,6 +41,7 @@ const (
 	codeIngressConflict = "OSM0304"
 	codeEgressConflict  = "OSM0305"
 	codeLogConflict     = "OSM0306"
+	codeAuthConflict    = "OSM0307"
 
 	codeRetriesOff  = "OSM0401"
 	codeOutsideMesh = "OSM0402"
@@ -116,6 +117,7 @@ func conflictCodes() []Code {
 		{codeIngressConflict, Warning, "IngressBackends conflict", "Two IngressBackends open the same port of a Service. The older one takes precedence.", "Merge them into one object."},
 		{codeEgressConflict, Warning, "Egresses exclude each other", "Two Egresses of the same client have a port with http or https and with tcp-server-first. Sidecars cannot wait for both sides to speak first. The older one takes precedence.", "Use one of the protocols."},
 		{codeLogConflict, Warning, "Telemetries conflict", "Two Telemetries of a namespace have the same selector. The older one takes precedence, and the other has no effect.", "Merge them into one."},
+		{codeAuthConflict, Warning, "ExternalAuthorizations conflict", "Two ExternalAuthorizations of a namespace have the same selector. The older one takes precedence, and the other has no effect.", "Merge them into one."},
 	}
 }
 

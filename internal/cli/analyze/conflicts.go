@@ -91,6 +91,8 @@ func claimsOf(ref catalog.Ref, entry catalog.Entry) map[string]claim {
 		for _, port := range e.Backends {
 			claims[fmt.Sprintf("ingress %s %d", port.Service, port.TargetPort)] = claim{ref, e.Created, fmt.Sprintf("both open port %d of Service %s. Merge them into one object.", port.TargetPort, port.Service)}
 		}
+	case *catalog.ExternalAuthorizationPolicy:
+		claims[fmt.Sprintf("authorization %s %v", e.Name.Namespace, e.Selector)] = claim{ref, e.Created, "both select the same pods. Merge them into one object."}
 	case *catalog.Telemetry:
 		claims[fmt.Sprintf("telemetry %s %v", e.Name.Namespace, e.Selector)] = claim{ref, e.Created, "both select the same pods. Merge them into one object."}
 	case *catalog.UpstreamTrafficSetting:

@@ -80,6 +80,7 @@ func (a *analysis) conflicts() {
 		catalog.KindTrafficSplit: codeSplitConflict, catalog.KindRetry: codeRetryConflict,
 		catalog.KindUpstreamTrafficSetting: codeSettingConflict, catalog.KindBackpressure: codeSettingConflict,
 		catalog.KindIngressBackend: codeIngressConflict, catalog.KindEgress: codeEgressConflict, catalog.KindTelemetry: codeLogConflict,
+		catalog.KindExternalAuthorization: codeAuthConflict,
 	}
 	for _, c := range Conflicts(a.mesh.Loaded) {
 		a.add(codes[c.Kind], a.subject(c.Kind, c.Name), "%s takes precedence: %s", c.Winner(), c.About)

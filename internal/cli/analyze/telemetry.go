@@ -11,6 +11,17 @@ func (a *analysis) telemetries() {
 	}
 }
 
+// authorizations analyzes the references of ExternalAuthorizations.
+func (a *analysis) authorizations() {
+	for _, policy := range entries[*catalog.ExternalAuthorizationPolicy](a) {
+		effect := "requests get status 503"
+		if policy.FailureModeAllow {
+			effect = "all requests are allowed, because failureModeAllow is true"
+		}
+		a.extension(a.subject(catalog.KindExternalAuthorization, policy.Name), policy.Name.Namespace, policy.Service, effect)
+	}
+}
+
 // extension reports an ExtensionService that a policy cannot use.
 func (a *analysis) extension(s subject, namespace string, name catalog.Name, effect string) {
 	if a.view.ExtensionService(namespace, name) == nil && (!a.mesh.Partial || a.configured()) {

@@ -71,6 +71,8 @@ type Way struct {
 	Limits []string `json:"limits,omitempty"`
 	// Authorizer describes the authorization server that must allow an allowed request too. It is empty without one.
 	Authorizer string `json:"authorizer,omitempty"`
+	// Authorizers describes the servers of ExternalAuthorizations that must allow an allowed request too.
+	Authorizers []string `json:"authorizers,omitempty"`
 	// Logs describes the Telemetries of the sidecars of the destination.
 	Logs []string `json:"logs,omitempty"`
 	// Granted lists the requests that the caller may send there.
@@ -260,7 +262,7 @@ func (e evaluator) at(p servicePort) []Way {
 				w.Granted = e.granted(p, answer.Service, answer.Destination)
 			} else {
 				w.Limits = limits(e.v, cmp.Or(answer.Service, p.service.Name), p.port.Protocol)
-				w.Authorizer = e.authorizer(p.port.Protocol)
+				w.Authorizer, w.Authorizers = e.authorizer(p.port.Protocol), e.authorizers(answer.Destination, p.port.Protocol)
 			}
 		}
 		ways = append(ways, w)
@@ -326,7 +328,7 @@ func (e evaluator) anyRequest(p servicePort) []Way {
 		if len(w.Granted) > 0 {
 			w.Outcome, w.Seen = string(authz.Allowed), "the requests listed here reach the application"
 			w.Limits = limits(e.v, b.service, p.port.Protocol)
-			w.Authorizer = e.authorizer(p.port.Protocol)
+			w.Authorizer, w.Authorizers = e.authorizer(p.port.Protocol), e.authorizers(b.identity, p.port.Protocol)
 		} else {
 			w.Outcome, w.Seen = string(authz.Unavailable), "the connection is closed or refused, or the response status is 403, 404 or 503"
 			w.Missing = fmt.Sprintf("a TrafficTarget in namespace %s from %s/%s to %s", b.identity.Namespace, e.caller.Namespace, e.caller.Name, w.Destination)

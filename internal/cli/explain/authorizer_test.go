@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
 // The answer names the authorization server, which must allow a request in addition to policies.
@@ -31,6 +32,27 @@ func TestAskAboutAuthorizedRequests(t *testing.T) {
 		}
 		if !strings.Contains(text.String(), test.want) || (test.want == "") == strings.Contains(text.String(), "authorization:") {
 			t.Errorf("%s: want %q in:\n%s", test.question, test.want, text.String())
+		}
+	}
+}
+
+// The answer names the servers of ExternalAuthorizations, of the namespace and of the mesh.
+func TestAskAboutPoliciesOfAuthorization(t *testing.T) {
+	entries := append(shop(&catalog.Settings{Permissive: true, Namespace: "osm-system"}),
+		&catalog.ExternalAuthorizationPolicy{Name: Name("shop", "own"), Service: Name("shop", "opa"), Timeout: time.Second},
+		&catalog.ExternalAuthorizationPolicy{Name: Name("osm-system", "all"), Service: Name("osm-system", "none"), FailureModeAllow: true},
+		&catalog.ExtensionService{Name: Name("shop", "opa"), Address: "opa.example.com", Port: 9191},
+	)
+	var text strings.Builder
+	if err := ask(t, "front/sa/till to shop/web GET /a", entries...).Print(&text); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"    authorization: the ExtensionService osm-system/none of ExternalAuthorization osm-system/all cannot be used, so the request is allowed\n",
+		"    authorization: the ExtensionService shop/opa must allow the request too; without its answer within 1s the request gets status 503 (ExternalAuthorization shop/own)\n",
+	} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("want %q in:\n%s", want, text.String())
 		}
 	}
 }

@@ -119,6 +119,9 @@ func (way Way) print(w io.Writer, a *Answer) {
 	if way.Authorizer != "" {
 		fmt.Fprintf(w, "    authorization: %s\n", way.Authorizer)
 	}
+	for _, server := range way.Authorizers {
+		fmt.Fprintf(w, "    authorization: %s\n", server)
+	}
 	for _, log := range way.Logs {
 		fmt.Fprintf(w, "    log: %s\n", log)
 	}

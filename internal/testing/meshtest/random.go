@@ -23,7 +23,7 @@ func Change() *rapid.Generator[catalog.Change] {
 		entry := rapid.OneOf(
 			entry(drawNamespace), entry(drawPod), entry(drawService), entry(drawSlice), entry(drawTarget),
 			entry(drawGroup), entry(drawTCPRoute), entry(drawSplit), entry(drawSettings), entry(drawRetry), entry(drawUpstream), entry(drawIngressBackend), entry(drawEgress),
-			entry(drawTelemetry), entry(drawExtension),
+			entry(drawTelemetry), entry(drawAuthorization), entry(drawExtension),
 		).Draw(t, "entry")
 		change := catalog.Set(entry)
 		if rapid.IntRange(0, 4).Draw(t, "delete") == 0 {

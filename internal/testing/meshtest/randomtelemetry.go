@@ -1,6 +1,8 @@
 package meshtest
 
 import (
+	"time"
+
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
@@ -29,4 +31,15 @@ func drawExtension(t *rapid.T) *catalog.ExtensionService {
 		Name: drawName(t), Address: rapid.SampledFrom([]string{"192.0.2.7", "otel.example.com"}).Draw(t, "server"), Port: 4317,
 		HTTP1: rapid.IntRange(0, 3).Draw(t, "protocol") == 0,
 	}
+}
+
+// drawAuthorization selects pods as drawTelemetry does.
+func drawAuthorization(t *rapid.T) *catalog.ExternalAuthorizationPolicy {
+	policy := &catalog.ExternalAuthorizationPolicy{
+		Name: drawName(t), Created: created.Draw(t, "created"), Service: drawName(t), Timeout: time.Second, FailureModeAllow: rapid.Bool().Draw(t, "failures allow"),
+	}
+	if rapid.Bool().Draw(t, "selective") {
+		policy.Selector = map[string]string{"app": rapid.SampledFrom(words).Draw(t, "app")}
+	}
+	return policy
 }

@@ -1,0 +1,28 @@
+package scope
+
+import "github.com/openservicemesh/osm-operator/internal/catalog"
+
+// Authorization is a server that must allow inbound HTTP requests in addition to policies.
+type Authorization struct {
+	// Policy is the ExternalAuthorization in force. MeshWide is true if it is in the namespace of the mesh.
+	Policy   *catalog.ExternalAuthorizationPolicy
+	MeshWide bool
+	// Service is the server; nil if it cannot be used, so that it never answers.
+	Service *catalog.ExtensionService
+}
+
+// authorizations returns the servers of policies, that of the mesh first.
+func authorizations(v *catalog.View, key Key) []Authorization {
+	var list []Authorization
+	for _, name := range []catalog.Name{key.MeshAuthorization, key.Authorization} {
+		if name == (catalog.Name{}) {
+			continue
+		}
+		if policy := v.Authorization(name); policy != nil {
+			list = append(list, Authorization{
+				Policy: policy, MeshWide: name == key.MeshAuthorization, Service: v.ExtensionService(name.Namespace, policy.Service),
+			})
+		}
+	}
+	return list
+}
