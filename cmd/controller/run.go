@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"sync/atomic"
@@ -131,7 +132,7 @@ func newProgram(o options) (*program, error) {
 	}
 	p.store = snapshot.NewStore(snapshot.Config{
 		Certificates: certificateSource{p.authority.manager},
-		Log:          p.log.WithName("store"), Metrics: p.registry, Now: time.Now, StartupPeriod: quarantineDelay,
+		Log:          p.log.WithName("store"), Metrics: p.registry, Now: time.Now, StartupPeriod: quarantineDelay, Jitter: rand.Float64,
 	})
 	p.addDebug(func() (net.Listener, error) { return net.Listen("tcp", debugAddress()) })
 	p.resync = meshconfig.NewResync(p.store.Resync)
@@ -147,6 +148,9 @@ func newProgram(o options) (*program, error) {
 	p.registry.MustRegister(ages)
 	config.Wrap(ages.Wrap)
 	p.config = config
+	if p.authority.requester, err = newRequester(config, o); err != nil {
+		return nil, err
+	}
 	if p.clients, err = kubernetes.NewForConfig(config); err != nil {
 		return nil, err
 	}

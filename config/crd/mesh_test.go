@@ -93,6 +93,8 @@ func testMesh(t *testing.T, c client.Client) {
 		{"unknown statistics", mesh("osm", "{sidecar: {statistics: Some}}"), `Unsupported value: "Some"`},
 		{"unknown log level", mesh("osm", "{controlPlane: {logLevel: loud}}"), `Unsupported value: "loud"`},
 		{"invalid trust domain", mesh("osm", "{certificates: {trustDomain: Cluster.Local}}"), `"Cluster.Local" is not a trust domain: write a lowercase DNS name`},
+		{"requested certificates", mesh("osm", "{certificates: {provider: CertManager, issuerRef: {name: a}, workloadIssuance: CertificateRequest}}"), ""},
+		{"requested certificates without cert-manager", mesh("osm", "{certificates: {workloadIssuance: CertificateRequest}}"), "needs the provider CertManager"},
 		{"invalid duration", mesh("osm", "{certificates: {serviceCertificateDuration: 24x}}"), `spec.certificates.serviceCertificateDuration "24x" is not a duration: write a number with a unit, for example 24h or 90m`},
 		{"shortest duration", mesh("osm", "{certificates: {serviceCertificateDuration: 60s}}"), ""},
 		{"duration too short", mesh("osm", "{certificates: {serviceCertificateDuration: 59s}}"), "serviceCertificateDuration 59s is too short: certificates must be valid for at least 1m"},

@@ -2,6 +2,7 @@ package certificate
 
 import (
 	"crypto/x509"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -19,6 +20,8 @@ const (
 	SignerKey = "private.key"
 	// DomainsKey has the trust domains of the mesh. Secrets of versions before v0.2 do not have it.
 	DomainsKey = "trust-domains.json"
+	// ExternalIssuerKey has the issuer of cert-manager that issues the certificates of workloads, if the authority does not.
+	ExternalIssuerKey = "workload-issuer.json"
 )
 
 // Encode returns the content of a Secret with this authority, which Decode reads.
@@ -32,24 +35,40 @@ func (r *Root) Encode() (map[string][]byte, error) {
 		chain = []*x509.Certificate{r.issuing}
 	}
 	content := map[string][]byte{TrustKey: r.CertPEM(), ChainKey: encodeCertificates(chain...), SignerKey: key}
-	if r.domains.IsZero() {
-		return content, nil
+	if !r.domains.IsZero() {
+		if content[DomainsKey], err = r.domains.Encode(); err != nil {
+			return nil, err
+		}
 	}
-	content[DomainsKey], err = r.domains.Encode()
-	return content, err
+	if r.external != nil {
+		if content[ExternalIssuerKey], err = json.Marshal(r.external); err != nil {
+			return nil, err
+		}
+	}
+	return content, nil
 }
 
 // Decode parses an authority from the content of a Secret. The validity of its issuing certificate is not checked; see Valid.
 func Decode(data map[string][]byte) (*Root, error) {
 	root, err := decodeAuthority(data)
-	if err != nil || len(data[DomainsKey]) == 0 {
-		return root, err
-	}
-	domains, err := identity.DecodeTrustDomains(data[DomainsKey])
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", DomainsKey, err)
+		return nil, err
 	}
-	return root.In(domains), nil
+	if text := data[DomainsKey]; len(text) > 0 {
+		domains, err := identity.DecodeTrustDomains(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", DomainsKey, err)
+		}
+		root = root.In(domains)
+	}
+	if text := data[ExternalIssuerKey]; len(text) > 0 {
+		external, err := decodeExternalIssuer(text)
+		if err != nil {
+			return nil, err
+		}
+		root = root.IssuedBy(external)
+	}
+	return root, nil
 }
 
 func decodeAuthority(data map[string][]byte) (*Root, error) {

@@ -33,9 +33,9 @@ func (d *Directory) Load() (*Root, error) {
 		directory = data
 	}
 	content := map[string][]byte{}
-	for _, name := range []string{TrustKey, SignerKey, ChainKey, DomainsKey} {
+	for _, name := range []string{TrustKey, SignerKey, ChainKey, DomainsKey, ExternalIssuerKey} {
 		text, err := os.ReadFile(filepath.Join(directory, name))
-		isOptional := name == ChainKey || name == DomainsKey
+		isOptional := name != TrustKey && name != SignerKey
 		if err != nil && (!isOptional || !os.IsNotExist(err)) {
 			return nil, fmt.Errorf("the certificate authority cannot be read, is the CA Secret mounted at %s? %w", d.path, err)
 		}

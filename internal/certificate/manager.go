@@ -26,6 +26,8 @@ type Options struct {
 	Jitter func() float64
 	// Metrics counts issued certificates. It is optional.
 	Metrics *Metrics
+	// Requester requests certificates of an external issuer. It is required for roots that have one.
+	Requester Requester
 	// Rotated is called after a workload's certificate was replaced; Manager.Certificate returns the new one. A workload
 	// whose certificate is not requested between two renewals is removed.
 	Rotated func(identity.ServiceAccount)
@@ -44,6 +46,7 @@ type Manager struct {
 	lifetime time.Duration
 	retired  []retiredRoot
 	entries  map[identity.ServiceAccount]*entry
+	failures failures
 }
 
 // entry is the certificate of one workload. leaf and err are set once done is closed; the Manager's lock guards the other fields.
@@ -70,6 +73,7 @@ func NewManager(options Options) *Manager {
 		issuer:   NewIssuer(options.Root, options.Key, options.Now),
 		lifetime: max(options.Lifetime, MinLifetime),
 		entries:  map[identity.ServiceAccount]*entry{},
+		failures: failures{},
 	}
 }
 
@@ -104,8 +108,16 @@ func (m *Manager) Certificate(sa identity.ServiceAccount) (Certificate, error) {
 // issue issues the certificate of a workload and measures it.
 func (m *Manager) issue(issuer *Issuer, sa identity.ServiceAccount, lifetime time.Duration) (Certificate, error) {
 	start := m.options.Now()
-	leaf, err := issuer.Workload(sa, m.trustDomainsOf(issuer.root).Issued, lifetime)
-	m.options.Metrics.observe(m.options.Now().Sub(start), err)
+	var leaf Certificate
+	var err error
+	if domain := m.trustDomainsOf(issuer.root).Issued; issuer.root.external != nil {
+		leaf, err = issuer.request(m.options.Requester, sa, domain, lifetime)
+	} else {
+		leaf, err = issuer.Workload(sa, domain, lifetime)
+	}
+	end := m.options.Now()
+	m.options.Metrics.observe(end.Sub(start), err)
+	m.record(sa, end, err)
 	return leaf, err
 }
 

@@ -20,7 +20,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Name: "osm_cert_issued_count", Help: "Certificates of workloads that were issued, including renewals.",
 		}),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "osm_cert_issued_time", Help: "Seconds to issue the certificate of a workload.", Buckets: prometheus.ExponentialBuckets(0.0001, 4, 8),
+			Name: "osm_cert_issued_time", Help: "Seconds to issue the certificate of a workload.", Buckets: prometheus.ExponentialBuckets(0.0001, 4, 10),
 		}),
 		failed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "osm_cert_issue_error_count", Help: "Attempts to issue the certificate of a workload that failed.",

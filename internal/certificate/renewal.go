@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/identity"
@@ -11,6 +12,9 @@ import (
 
 // retryDelay is the minimum delay after a failed renewal. Jitter adds up to the same duration.
 const retryDelay = 10 * time.Second
+
+// requestBatch is how many certificates are requested of an external issuer at the same time.
+const requestBatch = 16
 
 // Run renews certificates until ctx ends. After a failed renewal it calls failed, keeps the certificate and retries.
 func (m *Manager) Run(ctx context.Context, failed func(error)) {
@@ -26,16 +30,64 @@ func (m *Manager) Run(ctx context.Context, failed func(error)) {
 		if m.dropRetiredRoots() {
 			m.options.RootChanged()
 		}
-		for _, sa := range m.due() {
-			if ctx.Err() != nil {
-				return
-			}
-			if err := m.renew(sa); err != nil {
-				failed(err)
-			}
-		}
+		m.renewDue(ctx, failed)
 		timer.Reset(m.untilNext())
 	}
+}
+
+// renewDue renews the certificates that are due. Requests to an external issuer are made in batches. When all of a batch fail, the issuer is away, and
+// the others are tried later.
+func (m *Manager) renewDue(ctx context.Context, failed func(error)) {
+	due := m.due()
+	size := 1
+	if m.UsesExternalIssuer() {
+		size = requestBatch
+	}
+	for first := 0; first < len(due) && ctx.Err() == nil; first += size {
+		batch := due[first:min(first+size, len(due))]
+		errs := m.renewBatch(batch)
+		for _, err := range errs {
+			failed(err)
+		}
+		if size > 1 && len(errs) == len(batch) {
+			m.postpone(due[first+len(batch):])
+			return
+		}
+	}
+}
+
+// renewBatch renews certificates concurrently, and returns the errors.
+func (m *Manager) renewBatch(batch []identity.ServiceAccount) []error {
+	results := make([]error, len(batch))
+	var group sync.WaitGroup
+	for i, sa := range batch {
+		group.Go(func() { results[i] = m.renew(sa) })
+	}
+	group.Wait()
+	return slices.DeleteFunc(results, func(err error) bool { return err == nil })
+}
+
+// postpone retries renewals later.
+func (m *Manager) postpone(list []identity.ServiceAccount) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, sa := range list {
+		if e := m.entries[sa]; e != nil {
+			e.renewAt = m.retryTime()
+		}
+	}
+}
+
+// retryTime returns when a failed renewal is repeated. The caller must hold the lock.
+func (m *Manager) retryTime() time.Time {
+	return m.options.Now().Add(retryDelay + time.Duration(m.options.Jitter()*float64(retryDelay)))
+}
+
+// UsesExternalIssuer reports whether an external issuer issues the certificates of workloads.
+func (m *Manager) UsesExternalIssuer() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.issuer.root.external != nil
 }
 
 // due returns the workloads whose certificates must be renewed now, sorted, and removes unused entries.
@@ -66,7 +118,7 @@ func (m *Manager) renew(sa identity.ServiceAccount) error {
 	leaf, err := m.issue(issuer, sa, lifetime)
 	m.mu.Lock()
 	if err != nil {
-		old.renewAt = m.options.Now().Add(retryDelay + time.Duration(m.options.Jitter()*float64(retryDelay)))
+		old.renewAt = m.retryTime()
 		m.mu.Unlock()
 		return fmt.Errorf("the certificate of %s, valid until %s, was not renewed: %w", sa, old.leaf.NotAfter.Format(time.RFC3339), err)
 	}

@@ -29,6 +29,8 @@ type Root struct {
 	key     crypto.Signer
 	// domains are the trust domains of the mesh; zero if they are not known.
 	domains identity.TrustDomains
+	// external issues the certificates of workloads; nil if the authority does.
+	external *ExternalIssuer
 }
 
 // NewRoot generates a self-signed root with OSM's subject, valid for ten years.

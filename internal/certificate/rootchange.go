@@ -13,14 +13,15 @@ type retiredRoot struct {
 	until        time.Time
 }
 
-// SetRoot replaces the root and its trust domains, and renews every workload's certificate if the issuer or the trust domain differs. A root that trusts the old one declares itself when to
+// SetRoot replaces the root and its trust domains, and renews every workload's certificate if the issuer or
+// the trust domain differs. A root that trusts the old one declares itself when to
 // withdraw it. Otherwise the old root stays in the trust bundle until its last workload certificate has expired. Setting the same
 // root again has no effect.
 func (m *Manager) SetRoot(root *Root) {
 	m.mu.Lock()
 	old := m.issuer.root
 	before, after := m.trustDomainsOf(old), m.trustDomainsOf(root)
-	sameIssuer := bytes.Equal(old.issuing.Raw, root.issuing.Raw) && before.Issued == after.Issued
+	sameIssuer := bytes.Equal(old.issuing.Raw, root.issuing.Raw) && before.Issued == after.Issued && SameExternalIssuer(old, root)
 	if sameIssuer && bytes.Equal(old.CertPEM(), root.CertPEM()) && before.Equal(after) {
 		m.mu.Unlock()
 		return

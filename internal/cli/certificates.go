@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -56,6 +57,9 @@ func (a *app) certificates(ctx context.Context, meshName string, form *output.Fl
 	if err := form.Print(a.Out, result); err != nil {
 		return err
 	}
+	if form.ForPeople() {
+		a.describeIssuance(*live.Status.Certificates)
+	}
 	if r := tree.Rotation; r != nil && form.ForPeople() {
 		a.line("\nRotation in step %s: %s", r.Step, r.Message)
 		for _, blocker := range r.Blockers {
@@ -66,6 +70,16 @@ func (a *app) certificates(ctx context.Context, meshName string, form *output.Fl
 		return silent{exitFailed}
 	}
 	return nil
+}
+
+// describeIssuance prints what differs from the usual: an external issuer of workload certificates, and several trust domains.
+func (a *app) describeIssuance(status v1alpha1.CertificatesStatus) {
+	if status.WorkloadIssuer != "" {
+		a.line("\nCertificates of workloads are requested of the %s of cert-manager, which leads to the same root.", status.WorkloadIssuer)
+	}
+	if len(status.AcceptedTrustDomains) > 0 {
+		a.line("\nCertificates are issued in the trust domain %s. Accepted are %s.", status.TrustDomain, strings.Join(status.AcceptedTrustDomains, " and "))
+	}
 }
 
 // declaredMesh reads a Mesh whose status describes its certificates.

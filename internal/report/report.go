@@ -36,6 +36,16 @@ type Authority struct {
 	ServerTrustDomains []string `json:"serverTrustDomains,omitempty"`
 	// Since is the time from which the configuration of all sidecars includes Trusted and the trust domains.
 	Since time.Time `json:"since"`
+	// Failure is nil if the latest certificate of a workload could be issued.
+	Failure *IssuanceFailure `json:"failure,omitempty"`
+}
+
+// IssuanceFailure describes certificates of workloads that a replica cannot issue.
+type IssuanceFailure struct {
+	// Since is when the first attempt failed.
+	Since time.Time `json:"since"`
+	// Error is the error of the latest attempt.
+	Error string `json:"error"`
 }
 
 // Counts are numbers of connected sidecars. Each sidecar is counted as exactly one of UpToDate, Behind and Rejecting.

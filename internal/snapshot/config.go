@@ -9,7 +9,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
-// Config configures a Store. All fields except StartupPeriod are required.
+// Config configures a Store. All fields except StartupPeriod and Jitter are required.
 type Config struct {
 	Certificates CertificateSource
 	Log          logr.Logger
@@ -19,6 +19,8 @@ type Config struct {
 	// StartupPeriod is for how long after MarkSynced existing policies are not quarantined. Right after a start, the control plane
 	// itself is the more likely cause of a NACK, and each trial removes permissions. The default is 0.
 	StartupPeriod time.Duration
+	// Jitter returns random numbers in [0, 1) that spread attempts to get certificates. It is optional.
+	Jitter func() float64
 }
 
 // CertificateSource issues and renews workload certificates. It is safe for concurrent use.

@@ -110,6 +110,9 @@ func (s *Store) setCertificate(n *identityNode, certificate Certificate) error {
 
 func (s *Store) retryCertificate(n *identityNode, err error) {
 	delay := min(time.Second<<min(n.failures, 6), maxCertificateBackoff)
+	if s.config.Jitter != nil {
+		delay += time.Duration(s.config.Jitter() * float64(delay))
+	}
 	n.failures++
 	s.config.Log.Error(err, "A workload has no certificate and cannot use mTLS, retrying", "identity", n.account.String(), "delay", delay)
 	s.runAfter(delay, func() {

@@ -26,6 +26,11 @@ type CertificatesStatus struct {
 	// +listType=set
 	AcceptedTrustDomains []string `json:"acceptedTrustDomains,omitempty"`
 
+	// workloadIssuer is the issuer of cert-manager of which the certificates of workloads are requested, as "<kind> <name>". It is absent if the
+	// control plane issues them.
+	// +optional
+	WorkloadIssuer string `json:"workloadIssuer,omitempty"`
+
 	// roots are the certificates that the mesh trusts: one, or several during a rotation.
 	// +optional
 	// +listType=atomic

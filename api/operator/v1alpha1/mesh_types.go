@@ -147,6 +147,16 @@ const (
 	ProviderVault       CertificateProvider = "Vault"
 )
 
+// WorkloadIssuance is how workloads get certificates.
+// +kubebuilder:validation:Enum=Intermediate;CertificateRequest
+type WorkloadIssuance string
+
+// The ways of issuance.
+const (
+	IssuanceIntermediate       WorkloadIssuance = "Intermediate"
+	IssuanceCertificateRequest WorkloadIssuance = "CertificateRequest"
+)
+
 // IssuerReference refers to an issuer of cert-manager.
 type IssuerReference struct {
 	// name is the name of the issuer.
@@ -173,6 +183,7 @@ type IssuerReference struct {
 // +kubebuilder:validation:XValidation:rule="(has(self.provider) && self.provider == 'CertManager') == has(self.issuerRef)",message="spec.certificates.issuerRef and the provider CertManager belong together: set both, or neither"
 // +kubebuilder:validation:XValidation:rule="(has(self.provider) && self.provider == 'Vault') == has(self.vault)",message="spec.certificates.vault and the provider Vault belong together: set both, or neither"
 // +kubebuilder:validation:XValidation:rule="!has(self.issuerRef) && !has(self.vault) || !has(self.rotateRoot)",message="spec.certificates.rotateRoot makes a built-in root: with another provider, replace the root of the issuer instead"
+// +kubebuilder:validation:XValidation:rule="!has(self.workloadIssuance) || self.workloadIssuance == 'Intermediate' || has(self.issuerRef)",message="spec.certificates.workloadIssuance CertificateRequest needs the provider CertManager: set provider and issuerRef, or omit it"
 type CertificatesSpec struct {
 	// trustDomain is the last part of every identity in the mesh: <service account>.<namespace>.<trust domain>. A
 	// change is a rotation, in which both are accepted. Default: cluster.local.
@@ -190,6 +201,12 @@ type CertificatesSpec struct {
 	// issuerRef is the issuer of cert-manager that issues the intermediate authority. It is required with CertManager.
 	// +optional
 	IssuerRef *IssuerReference `json:"issuerRef,omitempty"`
+
+	// workloadIssuance is how workloads get certificates with the provider CertManager. Intermediate issues them in the control plane, with
+	// the intermediate authority. CertificateRequest creates a CertificateRequest for each, so that the issuer and its policies decide about
+	// each identity. Default: Intermediate.
+	// +optional
+	WorkloadIssuance *WorkloadIssuance `json:"workloadIssuance,omitempty"`
 
 	// vault is the Vault that signs the intermediate authority. It is required with Vault.
 	// +optional

@@ -86,6 +86,11 @@ func (in *CertificatesSpec) DeepCopyInto(out *CertificatesSpec) {
 		*out = new(IssuerReference)
 		(*in).DeepCopyInto(*out)
 	}
+	if in.WorkloadIssuance != nil {
+		in, out := &in.WorkloadIssuance, &out.WorkloadIssuance
+		*out = new(WorkloadIssuance)
+		**out = **in
+	}
 	if in.Vault != nil {
 		in, out := &in.Vault, &out.Vault
 		*out = new(VaultSpec)

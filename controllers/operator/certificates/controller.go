@@ -136,7 +136,7 @@ func (r *Reconciler) renew(ctx context.Context, s *scope) error {
 		return err
 	}
 	for _, step := range []func(context.Context, *scope) error{
-		r.reconcileRoot, r.reconcileServing, r.reconcileCanary, r.widenTrust, r.reconcileGateway, r.collectWarnings,
+		r.reconcileRoot, r.observeIssuance, r.reconcileServing, r.reconcileCanary, r.widenTrust, r.reconcileGateway, r.collectWarnings,
 	} {
 		if err := step(ctx, s); err != nil {
 			return err

@@ -49,7 +49,7 @@ func (r *Reconciler) delegatedRoot(ctx context.Context, s *scope, name string, r
 	s.delegation = &problem
 	switch {
 	case issued != nil:
-		return issued, nil
+		return s.issuingWorkloads(issued), nil
 	case s.root != nil:
 		problem.message += fmt.Sprintf("; the mesh keeps its certificate authority until %s", s.root.NotAfter().UTC().Format(time.RFC3339))
 		return s.root, nil

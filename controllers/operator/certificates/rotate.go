@@ -59,6 +59,9 @@ func (r *Reconciler) rotate(ctx context.Context, s *scope, active, wanted *certi
 		decision = rotation.Decide(o)
 	}
 	if decision.Phase == rotation.Idle {
+		if err := r.changeWorkloadIssuer(ctx, s, wanted.ExternalIssuer()); err != nil {
+			return err
+		}
 		return errors.Join(r.forgetPrevious(ctx, s), r.endDelegations(ctx, s))
 	}
 	s.rotation = &decision
@@ -103,6 +106,13 @@ func (r *Reconciler) observeTrust(ctx context.Context, s *scope, o *rotation.Obs
 	if o.Sidecars, err = r.Sidecars.RunningSidecars(ctx, s.mesh.Name); err != nil {
 		return err
 	}
+	o.Replicas, err = r.replicas(ctx, s)
+	return err
+}
+
+// replicas observes the replicas of all control planes.
+func (r *Reconciler) replicas(ctx context.Context, s *scope) ([]rotation.Replica, error) {
+	var all []rotation.Replica
 	for i := range s.revisions {
 		revision := &s.revisions[i]
 		if !observe.RunsActive(revision.Spec.Role) && !observe.RunsCanary(revision.Spec.Role) || revision.DeletionTimestamp != nil {
@@ -113,11 +123,11 @@ func (r *Reconciler) observeTrust(ctx context.Context, s *scope, o *rotation.Obs
 			TrustDomain: revision.Spec.TrustDomain, Roots: s.root.CertPEM(),
 		})
 		if err != nil {
-			return err
+			return nil, err
 		}
-		o.Replicas = append(o.Replicas, replicas...)
+		all = append(all, replicas...)
 	}
-	return nil
+	return all, nil
 }
 
 // namespacesWithout lists the namespaces whose trust ConfigMap lacks certificates.

@@ -21,6 +21,9 @@ func (s *scope) summarize() *v1alpha1.CertificatesStatus {
 	for _, trusted := range s.root.DescribeTrusted() {
 		summary.Roots = append(summary.Roots, summaryOf(trusted))
 	}
+	if issuer := s.root.ExternalIssuer(); issuer != nil {
+		summary.WorkloadIssuer = issuer.Kind + " " + issuer.Name
+	}
 	for secret, end := range s.serving {
 		summary.Webhooks = append(summary.Webhooks, v1alpha1.WebhookCertificate{Secret: secret, NotAfter: secondsOf(end)})
 	}

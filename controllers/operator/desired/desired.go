@@ -30,6 +30,8 @@ type Mesh struct {
 	Provider v1alpha1.CertificateProvider
 	Issuer   v1alpha1.IssuerReference
 	Vault    v1alpha1.VaultSpec
+	// RequestsCertificates is true if the issuer of cert-manager issues each certificate of a workload.
+	RequestsCertificates bool
 	// DeclaresAuthority is true if the Mesh itself declares its certificate authority, and no MeshRootCertificate does.
 	DeclaresAuthority bool
 	// RotateRoot is the value for which the root is made; empty if none is declared.
@@ -52,6 +54,7 @@ func StateOf(mesh *v1alpha1.Mesh, current string) Mesh {
 		state.Key = defaultKey(certificates.Key)
 		state.Provider = ptr.Deref(certificates.Provider, v1alpha1.ProviderBuiltIn)
 		state.Issuer = ptr.Deref(certificates.IssuerRef, v1alpha1.IssuerReference{})
+		state.RequestsCertificates = ptr.Deref(certificates.WorkloadIssuance, "") == v1alpha1.IssuanceCertificateRequest
 		state.Vault = ptr.Deref(certificates.Vault, v1alpha1.VaultSpec{})
 		state.RotateRoot = ptr.Deref(certificates.RotateRoot, "")
 		state.DeclaresAuthority = certificates.Provider != nil || certificates.RotateRoot != nil

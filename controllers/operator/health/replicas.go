@@ -46,7 +46,13 @@ func replicaOf(answer client.Answer[report.Proxies], trustDomain string) rotatio
 	replica.Issuer, replica.Trusted, replica.Since = authority.Issuer, authority.Trusted, authority.Since
 	replica.FixedDomain = authority.TrustDomain == ""
 	replica.Domains = domainsOf(*authority, trustDomain)
+	if failure := authority.Failure; failure != nil {
+		replica.Failure, replica.FailingSince = failure.Error, failure.Since
+	}
 	for _, p := range answer.Value.Proxies {
+		if end := p.CertificateEnd; end != nil && (replica.FirstExpiry.IsZero() || end.Before(replica.FirstExpiry)) {
+			replica.FirstExpiry = *end
+		}
 		secrets := p.Types["SDS"]
 		replica.Proxies = append(replica.Proxies, rotation.Proxy{
 			Name: p.Namespace + "/" + p.Pod, Since: p.Connected,

@@ -27,6 +27,11 @@ type Replica struct {
 	// Since is when the replica began to serve Trusted and Domains to its sidecars.
 	Since   time.Time
 	Proxies []Proxy
+	// Failure is why the replica cannot issue certificates of workloads since FailingSince; empty if it can.
+	Failure      string
+	FailingSince time.Time
+	// FirstExpiry is when the first certificate of a sidecar expires; zero without any.
+	FirstExpiry time.Time
 }
 
 // Proxy is a sidecar that is connected to a replica.

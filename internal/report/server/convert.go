@@ -21,15 +21,22 @@ func Proxies(list []status.Proxy) report.Proxies {
 }
 
 // authority describes the authority of a replica. It is nil while the trust bundle is unknown.
-func authority(issuer string, trust status.Trust) *report.Authority {
+func authority(issuer Issuer, trust status.Trust) *report.Authority {
 	trusted, err := certificate.Fingerprints(trust.Bundle)
 	if err != nil {
 		return nil
 	}
 	return &report.Authority{
-		Issuer: issuer, Trusted: trusted, Since: trust.Since.UTC(),
+		Issuer: issuer.Generation(), Failure: issuanceFailure(issuer.Failure()), Trusted: trusted, Since: trust.Since.UTC(),
 		TrustDomain: trust.TrustDomains.Issued, ClientTrustDomains: trust.TrustDomains.Clients, ServerTrustDomains: trust.TrustDomains.Servers,
 	}
+}
+
+func issuanceFailure(f *certificate.Failure) *report.IssuanceFailure {
+	if f == nil {
+		return nil
+	}
+	return &report.IssuanceFailure{Since: f.Since.UTC(), Error: f.Err.Error()}
 }
 
 func proxy(p status.Proxy) report.Proxy {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/report"
 	"github.com/openservicemesh/osm-operator/internal/snapshot"
@@ -30,7 +31,11 @@ type Store interface {
 type Loads interface{ Read() loadstats.Loads }
 
 // Issuer identifies the certificate that issues certificates. It is safe for concurrent use.
-type Issuer interface{ Generation() string }
+type Issuer interface {
+	Generation() string
+	// Failure is why certificates are not issued; nil if they are.
+	Failure() *certificate.Failure
+}
 
 // Handler serves the reports of a Store and the loads of its sidecars to users that access authorizes.
 func Handler(store Store, load Loads, issuer Issuer, access *Access) http.Handler {
@@ -39,7 +44,7 @@ func Handler(store Store, load Loads, issuer Issuer, access *Access) http.Handle
 		// The trust is read first: a sidecar that is up to date afterwards has acknowledged it.
 		trust := store.Trust()
 		document := Proxies(store.Proxies())
-		document.Authority = authority(issuer.Generation(), trust)
+		document.Authority = authority(issuer, trust)
 		answer(w, document)
 	})
 	mux.HandleFunc("GET "+report.RejectionsPath, func(w http.ResponseWriter, _ *http.Request) { answer(w, Rejections(store.Rejections())) })

@@ -83,6 +83,14 @@ type issuer string
 // Generation returns the generation.
 func (i issuer) Generation() string { return string(i) }
 
+// Failure returns a failure if the generation is "failing".
+func (i issuer) Failure() *certificate.Failure {
+	if i != "failing" {
+		return nil
+	}
+	return &certificate.Failure{Since: moment, Err: errors.New("the issuer is sealed")}
+}
+
 func (s store) IsReady() bool                      { return s.ready }
 func (s store) Proxies() []status.Proxy            { return s.proxies }
 func (s store) Trust() status.Trust                { return s.trust }
@@ -212,6 +220,13 @@ func TestDocuments(t *testing.T) {
 		}
 		if diff := cmp.Diff(&report.Authority{Issuer: "g1", Trusted: trusted, Since: moment}, got.Authority); diff != "" {
 			t.Errorf("the authority (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("certificates are not issued", func(t *testing.T) {
+		var got report.Proxies
+		read(t, Handler(s, reported, issuer("failing"), (&cluster{}).access(time.Now)), report.ProxiesPath, &got)
+		if diff := cmp.Diff(&report.IssuanceFailure{Since: moment, Error: "the issuer is sealed"}, got.Authority.Failure); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
 		}
 	})
 	t.Run("object", func(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/operand"
@@ -44,6 +45,9 @@ type issuer struct{}
 
 // Generation returns the generation.
 func (issuer) Generation() string { return "g1" }
+
+// Failure returns none.
+func (issuer) Failure() *certificate.Failure { return nil }
 
 // install creates the accounts and roles of a control plane, as the operator does.
 func install(t *testing.T, config *rest.Config) {

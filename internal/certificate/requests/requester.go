@@ -1,0 +1,177 @@
+package requests
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	cmapi "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
+	"github.com/google/uuid"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+)
+
+const (
+	// maxConcurrent limits the simultaneous requests of a replica.
+	maxConcurrent = 16
+	// deleteTimeout is how long the deletion of a CertificateRequest may take.
+	deleteTimeout = 10 * time.Second
+	// abandonedAge is the age from which a CertificateRequest is one of a replica that has crashed.
+	abandonedAge = 10 * time.Minute
+	// namePrefix starts the names of all CertificateRequests.
+	namePrefix = "osm-workload-"
+	// workloadAnnotation has the workload of a CertificateRequest, as "<namespace>/<service account>".
+	workloadAnnotation = "openservicemesh.io/workload"
+)
+
+// Config configures a Requester. All fields are required.
+type Config struct {
+	// Client writes and watches CertificateRequests.
+	Client client.WithWatch
+	// Namespace is the namespace of the mesh.
+	Namespace string
+	// Labels are those of the CertificateRequests. No other objects have them.
+	Labels map[string]string
+	// Timeout is how long a request may take.
+	Timeout time.Duration
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// Requester requests certificates of cert-manager. It is safe for concurrent use.
+type Requester struct {
+	config Config
+	slots  chan struct{}
+}
+
+// New returns a Requester.
+func New(config Config) *Requester {
+	return &Requester{config: config, slots: make(chan struct{}, maxConcurrent)}
+}
+
+// Request implements certificate.Requester.
+func (r *Requester) Request(issuer certificate.ExternalIssuer, workload identity.ServiceAccount, csr []byte, lifetime time.Duration) ([]byte, error) {
+	r.slots <- struct{}{}
+	defer func() { <-r.slots }()
+	ctx, cancel := context.WithTimeout(context.Background(), r.config.Timeout)
+	defer cancel()
+	request := r.newRequest(issuer, workload, csr, lifetime)
+	// The watch begins before the object exists, so that no event is missed.
+	events, err := r.config.Client.Watch(ctx, &cmapi.CertificateRequestList{}, client.InNamespace(request.Namespace), client.MatchingFields{"metadata.name": request.Name})
+	if err != nil {
+		return nil, describe(fmt.Errorf("the CertificateRequest of %s cannot be watched: %w", workload, err))
+	}
+	defer events.Stop()
+	if err := r.config.Client.Create(ctx, request); err != nil {
+		return nil, describe(fmt.Errorf("the CertificateRequest of %s cannot be created: %w", workload, err))
+	}
+	defer r.remove(request)
+	chain, err := await(ctx, events, request.Name)
+	events.Stop()
+	if err != nil {
+		return nil, fmt.Errorf("cert-manager has not issued a certificate for %s: %w", workload, err)
+	}
+	return chain, nil
+}
+
+func (r *Requester) newRequest(issuer certificate.ExternalIssuer, workload identity.ServiceAccount, csr []byte, lifetime time.Duration) *cmapi.CertificateRequest {
+	return &cmapi.CertificateRequest{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: r.config.Namespace, Name: namePrefix + uuid.NewString(), Labels: r.config.Labels,
+			Annotations: map[string]string{workloadAnnotation: workload.String()},
+		},
+		Spec: cmapi.CertificateRequestSpec{
+			Request: csr, Duration: &metav1.Duration{Duration: lifetime},
+			IssuerRef: cmmeta.IssuerReference{Name: issuer.Name, Kind: issuer.Kind, Group: issuer.Group},
+			Usages:    []cmapi.KeyUsage{cmapi.UsageDigitalSignature, cmapi.UsageKeyEncipherment, cmapi.UsageClientAuth, cmapi.UsageServerAuth},
+		},
+	}
+}
+
+// await waits until a CertificateRequest is completed.
+func await(ctx context.Context, events watch.Interface, name string) ([]byte, error) {
+	last := "it has not processed the CertificateRequest: is it running?"
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, errors.New(last)
+		case event, ok := <-events.ResultChan():
+			if !ok {
+				return nil, errors.New("the watch has ended: " + last)
+			}
+			request, isRequest := event.Object.(*cmapi.CertificateRequest)
+			if !isRequest || request.Name != name {
+				continue
+			}
+			if event.Type == watch.Deleted {
+				return nil, errors.New("the CertificateRequest was deleted")
+			}
+			chain, pending, err := result(request)
+			if chain != nil || err != nil {
+				return chain, err
+			}
+			if pending != "" {
+				last = pending
+			}
+		}
+	}
+}
+
+// result returns the chain of a CertificateRequest, or why there is none: what it waits for, or an error that is final.
+func result(request *cmapi.CertificateRequest) (chain []byte, pending string, err error) {
+	for _, c := range request.Status.Conditions {
+		isTrue := c.Status == cmmeta.ConditionTrue
+		switch {
+		case c.Type == cmapi.CertificateRequestConditionDenied && isTrue:
+			return nil, "", fmt.Errorf("the request was denied: %s", c.Message)
+		case c.Type == cmapi.CertificateRequestConditionInvalidRequest && isTrue:
+			return nil, "", fmt.Errorf("the request is invalid: %s", c.Message)
+		case c.Type != cmapi.CertificateRequestConditionReady:
+		case c.Reason == cmapi.CertificateRequestReasonFailed || c.Reason == cmapi.CertificateRequestReasonDenied:
+			return nil, "", fmt.Errorf("the request has failed: %s", c.Message)
+		case isTrue && len(request.Status.Certificate) > 0:
+			return request.Status.Certificate, "", nil
+		default:
+			pending = c.Message
+		}
+	}
+	return nil, pending, nil
+}
+
+// remove deletes a CertificateRequest. One that cannot be deleted is swept later.
+func (r *Requester) remove(request *cmapi.CertificateRequest) {
+	ctx, cancel := context.WithTimeout(context.Background(), deleteTimeout)
+	defer cancel()
+	_ = r.config.Client.Delete(ctx, request)
+}
+
+// Sweep deletes the CertificateRequests of replicas that have crashed.
+func (r *Requester) Sweep(ctx context.Context) error {
+	var list cmapi.CertificateRequestList
+	if err := r.config.Client.List(ctx, &list, client.InNamespace(r.config.Namespace), client.MatchingLabels(r.config.Labels)); err != nil {
+		return describe(fmt.Errorf("the CertificateRequests of workloads cannot be listed: %w", err))
+	}
+	var errs []error
+	for i := range list.Items {
+		request := &list.Items[i]
+		if r.config.Now().Sub(request.CreationTimestamp.Time) > abandonedAge {
+			errs = append(errs, client.IgnoreNotFound(r.config.Client.Delete(ctx, request)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// describe adds what to do about an error of the API server.
+func describe(err error) error {
+	if meta.IsNoMatchError(err) {
+		return fmt.Errorf("%w: install cert-manager", err)
+	}
+	return err
+}
