@@ -20,9 +20,12 @@ type UpstreamTrafficSetting struct {
 	// RequestRate bounds requests to each pod of the Service; nil means no limit.
 	RequestRate *RequestRateLimit
 	// Routes bound the requests of single routes instead of RequestRate, sorted by path.
-	Routes           []RouteRateLimit
-	OutlierDetection *OutlierDetection
-	HealthCheck      *HealthCheck
+	Routes []RouteRateLimit
+	// GlobalConnections and GlobalRequests bound the rates of all pods together; nil means no limit.
+	GlobalConnections *GlobalConnectionLimit
+	GlobalRequests    *GlobalRequestLimit
+	OutlierDetection  *OutlierDetection
+	HealthCheck       *HealthCheck
 }
 
 // Ref implements Entry.

@@ -30,6 +30,7 @@ func ownClusters(s *scope.Scope, inbound []inboundPort) []*clusterv3.Cluster {
 	out = append(out, egressClusters(s)...)
 	out = append(out, extAuthzClusters(s)...)
 	out = append(out, extensionClusters(s)...)
+	out = append(out, rateLimitClusters(s, inbound)...)
 	out = append(out, tracingClusters(s)...)
 	if s.Egress {
 		out = append(out, passthroughOriginalDst())

@@ -11,6 +11,7 @@ const (
 	noPolicy             = "no policy"
 	externalAuthorizer   = "external authorization"
 	limitField           = "limit"
+	globalLimitReached   = "request_rate_limited"
 	localLimitReached    = "local_rate_limited"
 	authorizationDetails = "ext_authz_"
 	routeNotFound        = "route_not_found"
@@ -20,7 +21,7 @@ const (
 const requestDenial = "!has(response.code_details) ? '' : " +
 	requestDenied + " || response.code_details == '" + routeNotFound + "' ? '" + noPolicy + "' : " +
 	"response.code_details.startsWith('" + authorizationDetails + "') ? '" + externalAuthorizer + "' : " +
-	"response.code_details == '" + localLimitReached + "' ? xds.route_metadata.filter_metadata['" + metadataNamespace + "']['" + limitField + "'] : ''"
+	"response.code_details == '" + localLimitReached + "' || response.code_details == '" + globalLimitReached + "' ? xds.route_metadata.filter_metadata['" + metadataNamespace + "']['" + limitField + "'] : ''"
 
 // connectionDenial is requestDenial for a TCP connection.
 const connectionDenial = connectionDenied + " ? '" + noPolicy + "' : ''"
@@ -33,7 +34,7 @@ func deniedBy(expression string) string { return "%CEL(" + expression + ")%" }
 
 // limitMetadata names the setting whose limit a route enforces; nil without limits of requests.
 func limitMetadata(limits *scope.Limits) *corev3.Metadata {
-	if limits == nil || limits.Requests == nil && len(limits.Routes) == 0 {
+	if limits == nil || limits.Requests == nil && len(limits.Routes) == 0 && limits.GlobalRequests == nil {
 		return nil
 	}
 	return metadata(map[string]string{limitField: string(limits.Policy.Kind) + " " + limits.Policy.Name.String()})

@@ -22,7 +22,7 @@ var (
 )
 
 // inboundHTTP handles requests from other workloads.
-func inboundHTTP(s *scope.Scope, routeConfig string) *listenerv3.Filter {
+func inboundHTTP(s *scope.Scope, routeConfig string, limits *scope.Limits) *listenerv3.Filter {
 	hcm := serverConnectionManager(s, routeConfig)
 	hcm.HttpFilters = slices.Concat(
 		// The rules of RBAC come with the virtual host, so a path without a route is answered with 404 instead of 403.
@@ -30,7 +30,9 @@ func inboundHTTP(s *scope.Scope, routeConfig string) *listenerv3.Filter {
 		// After RBAC: requests that policies deny cost the authorization server nothing.
 		externalAuthorization(s),
 		// Last, so that denied requests do not use up the limit.
-		[]*hcmv3.HttpFilter{requestLimitFilter, router},
+		[]*hcmv3.HttpFilter{requestLimitFilter},
+		globalRequestLimit(limits),
+		[]*hcmv3.HttpFilter{router},
 	)
 	return message.NetworkFilter(hcmFilter, hcm)
 }

@@ -23,7 +23,7 @@ func decode[M proto.Message](t *testing.T, filter *listenerv3.Filter, into M) M 
 
 // TestAuditP5QuietStreamsLive checks both directions: without a value Envoy ends a request after five quiet minutes.
 func TestAuditP5QuietStreamsLive(t *testing.T) {
-	for name, filter := range map[string]*listenerv3.Filter{"inbound": inboundHTTP(&scope.Scope{}, "r"), "outbound": outboundHTTP(&scope.Scope{}, "r")} {
+	for name, filter := range map[string]*listenerv3.Filter{"inbound": inboundHTTP(&scope.Scope{}, "r", nil), "outbound": outboundHTTP(&scope.Scope{}, "r")} {
 		idle := decode(t, filter, &hcmv3.HttpConnectionManager{}).GetStreamIdleTimeout()
 		if idle == nil || idle.AsDuration() != 0 {
 			t.Errorf("%s: the stream idle timeout is %v, want 0s", name, idle)

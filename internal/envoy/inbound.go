@@ -85,11 +85,14 @@ func inboundChain(s *scope.Scope, in inboundPort, tls *corev3.TransportSocket) *
 	return &listenerv3.FilterChain{
 		Name:             inboundChainName(in),
 		FilterChainMatch: inboundMatch(in, meshALPN),
-		Filters: []*listenerv3.Filter{
-			discoveredFilter(inboundRBACName(in), networkRBACType),
-			discoveredFilter(connectionLimitName(in), connectionLimitType),
-			inboundProxy(s, in),
-		},
+		Filters: slices.Concat(
+			[]*listenerv3.Filter{
+				discoveredFilter(inboundRBACName(in), networkRBACType),
+				discoveredFilter(connectionLimitName(in), connectionLimitType),
+			},
+			globalConnectionLimit(in.Limits),
+			[]*listenerv3.Filter{inboundProxy(s, in)},
+		),
 		TransportSocket: tls,
 		Metadata:        drainMark(in.DrainMark),
 
@@ -120,7 +123,7 @@ func discoveredFilter(name, typeURL string) *listenerv3.Filter {
 
 func inboundProxy(s *scope.Scope, in inboundPort) *listenerv3.Filter {
 	if in.Protocol.IsHTTP() {
-		return inboundHTTP(s, inboundRouteName(in))
+		return inboundHTTP(s, inboundRouteName(in), in.Limits)
 	}
 	local := localClusterName(in.Service, in.TargetPort)
 	return tcpAfterHandshake(loggersOf(s).inboundConnections, "inbound-mesh-tcp-proxy."+local, local, in.IdleTimeout)

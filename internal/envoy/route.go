@@ -67,17 +67,23 @@ func inboundRoutes(s *scope.Scope, in inboundPort) *routev3.RouteConfiguration {
 	if limit := portRequestLimit(in.Limits); limit != nil {
 		host.TypedPerFilterConfig[httpLimitFilter] = limitRequests(limit)
 	}
+	host.RateLimits = portDescriptors(in.Limits)
 	local := []weightedCluster{{cluster: localClusterName(in.Service, in.TargetPort), weight: 1}}
 	var routes []*routev3.Route
 	limit := limitMetadata(in.Limits)
 	for _, r := range in.Rules.Routes {
-		route := &routev3.Route{Metadata: limit, Match: requestMatch(r.Match), Action: forward(local, 0, nil)}
+		route := &routev3.Route{Metadata: limit, Match: requestMatch(r.Match), Action: withDescriptors(forward(local, 0, nil), routeDescriptors(in.Limits, r.Match.PathRegex))}
 		if limit := routeLimit(in.Limits, r.Match.PathRegex); limit != nil {
 			route.TypedPerFilterConfig = map[string]*anypb.Any{httpLimitFilter: limitRequests(limit)}
 		}
 		routes = append(routes, route)
 	}
 	return serverRoutes(inboundRouteName(in), host, routes)
+}
+
+func withDescriptors(action *routev3.Route_Route, descriptors []*routev3.RateLimit) *routev3.Route_Route {
+	action.Route.RateLimits = descriptors
+	return action
 }
 
 // serverRoutes is the route configuration of a port that others call. Whoever calls, ambiguous requests are rejected, and the application

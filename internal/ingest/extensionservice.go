@@ -20,7 +20,7 @@ func ExtensionService(u *unstructured.Unstructured) (*catalog.ExtensionService, 
 		Name: nameOf(u), Address: strings.ToLower(strings.TrimSuffix(host, ".")),
 		ConnectTimeout: spec.durationFrom("connectTimeout", "2s", minTimeout),
 	}
-	usable := isExtensionServer(service.Address, host, port, &found)
+	usable := isExtensionServer("spec.host", "spec.port", service.Address, host, port, &found)
 	switch {
 	case protocol == "http":
 		service.HTTP1 = true
@@ -40,17 +40,17 @@ func ExtensionService(u *unstructured.Unstructured) (*catalog.ExtensionService, 
 
 // isExtensionServer reports whether sidecars may connect to a server. The loopback address is the sidecar itself: whoever may edit
 // policies must not reach its admin interface through it.
-func isExtensionServer(address, written string, port int64, found *problems) bool {
-	if !isAddress("spec.host", address, written, "server", found) || !isPort("spec.port", port, "server", found) {
+func isExtensionServer(hostField, portField, address, written string, port int64, found *problems) bool {
+	if !isAddress(hostField, address, written, "server", found) || !isPort(portField, port, "server", found) {
 		return false
 	}
 	ip, err := netip.ParseAddr(address)
 	local := err == nil && (ip.Unmap().IsLoopback() || ip.IsUnspecified()) || address == "localhost" || strings.HasSuffix(address, ".localhost")
 	switch {
 	case local:
-		found.reject(ReasonInvalidName, "spec.host %.80q is the pod of each sidecar: write the name of a Service or of a server outside the cluster.", written)
+		found.reject(ReasonInvalidName, "%s %.80q is the pod of each sidecar: write the name of a Service or of a server outside the cluster.", hostField, written)
 	case names.IsReservedPort(uint16(port)): //nolint:gosec // checked
-		found.reject(ReasonInvalidPort, "spec.port %d belongs to sidecars: the server needs another port.", port)
+		found.reject(ReasonInvalidPort, "%s %d belongs to sidecars: the server needs another port.", portField, port)
 	default:
 		return true
 	}

@@ -133,8 +133,8 @@ func TestUpstreamTrafficSetting(t *testing.T) {
 			}),
 			[]string{"InvalidNumber: spec.outlierDetection.maxEjectionPercent is 101, which is out of range and has no effect: write a whole number from 0 to 100"},
 		},
-		"malformed":   {host + "connectionSettings: {tcp: {maxConnections: many}}\nrateLimit: []", nil, []string{"Malformed: spec.connectionSettings.tcp.maxConnections", "Malformed: spec.rateLimit is a list"}},
-		"global kept": {host + "rateLimit: {global: {tcp: {domain: a}}}", plain, []string{"?Unsupported: spec.rateLimit.global is kept and has no effect"}},
+		"malformed":    {host + "connectionSettings: {tcp: {maxConnections: many}}\nrateLimit: []", nil, []string{"Malformed: spec.connectionSettings.tcp.maxConnections", "Malformed: spec.rateLimit is a list"}},
+		"unknown kept": {host + "rateLimit: {regional: {}}", plain, []string{"?Unsupported: spec.rateLimit.regional is kept and has no effect"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, problems := UpstreamTrafficSetting(smi(t, c.spec))
@@ -187,11 +187,11 @@ func TestRateLimits(t *testing.T) {
 			nil,
 		},
 		"routes that cannot be used": {
-			"httpRoutes: [{rateLimit: {local: {requests: 3, unit: hour}}}, {path: /a}, {path: /b, rateLimit: {local: {requests: 3, unit: day}}}, {path: /b, rateLimit: {local: {requests: 3, unit: hour}}}, {path: /c, rateLimit: {global: {}, local: {requests: 3, unit: hour}}}]",
+			"httpRoutes: [{rateLimit: {local: {requests: 3, unit: hour}}}, {path: /a}, {path: /b, rateLimit: {local: {requests: 3, unit: day}}}, {path: /b, rateLimit: {local: {requests: 3, unit: hour}}}, {path: /c, rateLimit: {regional: {}, local: {requests: 3, unit: hour}}}]",
 			limits{Routes: []catalog.RouteRateLimit{{Path: "/c", Limit: request}}},
 			[]string{
 				"InvalidName: spec.httpRoutes[0] has no path", "?NotUsed: spec.httpRoutes[1] has no rateLimit.local", `Unsupported: spec.httpRoutes[2].rateLimit.local.unit is "day"`,
-				`DuplicateMatch: spec.httpRoutes[3] has the path "/b"`, "?Unsupported: spec.httpRoutes[4].rateLimit.global is kept",
+				`DuplicateMatch: spec.httpRoutes[3] has the path "/b"`, "?Unsupported: spec.httpRoutes[4].rateLimit.regional is kept",
 			},
 		},
 	} {

@@ -1,6 +1,9 @@
 package ingest
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Problem is a problem with an object that its author should fix or know.
 type Problem struct {
@@ -89,11 +92,11 @@ func (p *problems) warn(reason, format string, args ...any) {
 	*p = append(*p, Problem{Reason: reason, Message: fmt.Sprintf(format, args...), Warning: true})
 }
 
-// onlyMalformed returns the problems with fields of the wrong type. If there are any, the others may be consequences.
+// onlyMalformed returns the problems with fields of the wrong type, each once. If there are any, the others may be consequences.
 func (p problems) onlyMalformed() []Problem {
 	var all []Problem
 	for _, one := range p {
-		if one.Reason == ReasonMalformed {
+		if one.Reason == ReasonMalformed && !slices.Contains(all, one) {
 			all = append(all, one)
 		}
 	}

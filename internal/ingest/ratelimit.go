@@ -44,11 +44,11 @@ func rateLimits(spec object, setting *catalog.UpstreamTrafficSetting) {
 	}
 }
 
-// localLimit is the field rateLimit.local. Other fields, such as global of later OSM versions, have no effect.
+// localLimit is the field rateLimit.local. Fields other than that and global have no effect.
 func localLimit(spec object) object {
 	limit := spec.object("rateLimit")
 	for _, key := range slices.Sorted(maps.Keys(limit.fields)) {
-		if key != "local" {
+		if key != "local" && key != "global" {
 			limit.problems.warn(ReasonUnsupported, "%s.%.40s is kept and has no effect in this version of the mesh: write %s.local to limit rates.", limit.path, key, limit.path)
 		}
 	}
@@ -68,6 +68,8 @@ func routeLimits(spec object) []catalog.RouteRateLimit {
 			continue
 		case seen[path]:
 			item.problems.reject(ReasonDuplicateMatch, "%s has the path %.80q of a route before it, so it is left out: write each path once.", item.path, path)
+			continue
+		case local.fields == nil && item.object("rateLimit").object("global").fields != nil:
 			continue
 		case local.fields == nil:
 			item.problems.warn(ReasonNotUsed, "%s has no rateLimit.local, so it limits nothing: write one.", item.path)

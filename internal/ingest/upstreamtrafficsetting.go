@@ -33,6 +33,7 @@ func UpstreamTrafficSetting(u *unstructured.Unstructured) (*catalog.UpstreamTraf
 	setting.Service, usable = settingHost(spec, u.GetNamespace())
 	rateLimits(spec, setting)
 	setting.Routes = routeLimits(spec)
+	globalLimits(spec, setting)
 	if malformed := found.onlyMalformed(); len(malformed) > 0 {
 		return nil, malformed
 	}

@@ -23,6 +23,9 @@ type Limits struct {
 	// Requests bounds requests to an HTTP port. Routes bound the requests of single routes instead.
 	Requests *catalog.RequestRateLimit
 	Routes   []catalog.RouteRateLimit
+	// GlobalConnections and GlobalRequests bound the rates of all pods together.
+	GlobalConnections *catalog.GlobalConnectionLimit
+	GlobalRequests    *catalog.GlobalRequestLimit
 }
 
 // UpstreamSetting returns the setting in force for a Service: its own, or else that of the first root, by name, of the
@@ -85,8 +88,12 @@ func longIdleTimeout(setting *catalog.UpstreamTrafficSetting, protocol catalog.P
 
 // limitsOf returns the limits of a setting, or nil if it has none.
 func limitsOf(setting *catalog.UpstreamTrafficSetting) *Limits {
-	if setting == nil || setting.ConnectionRate == nil && setting.RequestRate == nil && len(setting.Routes) == 0 {
+	if setting == nil || setting.ConnectionRate == nil && setting.RequestRate == nil && len(setting.Routes) == 0 &&
+		setting.GlobalConnections == nil && setting.GlobalRequests == nil {
 		return nil
 	}
-	return &Limits{Policy: setting.Ref(), Connections: setting.ConnectionRate, Requests: setting.RequestRate, Routes: setting.Routes}
+	return &Limits{
+		Policy: setting.Ref(), Connections: setting.ConnectionRate, Requests: setting.RequestRate, Routes: setting.Routes,
+		GlobalConnections: setting.GlobalConnections, GlobalRequests: setting.GlobalRequests,
+	}
 }

@@ -1,13 +1,16 @@
 package v1alpha1
 
-// RateLimitSpec limits the rate of connections and requests. Fields other than local, such as global of later Open Service Mesh
-// versions, are preserved and have no effect.
+// RateLimitSpec limits the rate of connections and requests. Fields other than local and global are preserved and have no effect.
 //
 // +kubebuilder:pruning:PreserveUnknownFields
 type RateLimitSpec struct {
 	// local limits the rate at each pod separately.
 	// +optional
 	Local *LocalRateLimitSpec `json:"local,omitempty"`
+
+	// global limits the rate over all pods.
+	// +optional
+	Global *GlobalRateLimitSpec `json:"global,omitempty"`
 }
 
 // LocalRateLimitSpec limits rates at each pod.
@@ -101,11 +104,15 @@ type HTTPRouteSpec struct {
 	RateLimit *HTTPPerRouteRateLimitSpec `json:"rateLimit,omitempty"`
 }
 
-// HTTPPerRouteRateLimitSpec limits the request rate of one route. Fields other than local are preserved and have no effect.
+// HTTPPerRouteRateLimitSpec limits the request rate of one route. Fields other than local and global are preserved and have no effect.
 //
 // +kubebuilder:pruning:PreserveUnknownFields
 type HTTPPerRouteRateLimitSpec struct {
 	// local limits the rate at each pod separately.
 	// +optional
 	Local *HTTPLocalRateLimitSpec `json:"local,omitempty"`
+
+	// global limits the rate over all pods.
+	// +optional
+	Global *HTTPPerRouteGlobalRateLimitSpec `json:"global,omitempty"`
 }

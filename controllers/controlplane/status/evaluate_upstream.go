@@ -46,7 +46,8 @@ func outsideSetting(ctx context.Context, reader client.Reader, setting *catalog.
 		return []metav1.Condition{unusedCondition(problems)}, nil
 	}
 	problems = slices.DeleteFunc(problems, func(p ingest.Problem) bool { return p.Reason == ingest.ReasonNotUsed })
-	if setting.ConnectionRate != nil || setting.RequestRate != nil || len(setting.Routes) > 0 || setting.HealthCheck != nil {
+	if setting.ConnectionRate != nil || setting.RequestRate != nil || len(setting.Routes) > 0 || setting.HealthCheck != nil ||
+		setting.GlobalConnections != nil || setting.GlobalRequests != nil {
 		problems = append(problems, ingest.Problem{Reason: ingest.ReasonNotUsed, Warning: true, Message: "Rate limits and health checks have no effect on hosts outside the mesh: only spec.connectionSettings and spec.outlierDetection apply."})
 	}
 	return []metav1.Condition{condition(Accepted, ReasonAccepted, problems), condition(ResolvedRefs, ReasonResolvedRefs, nil)}, nil

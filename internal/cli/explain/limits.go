@@ -23,10 +23,25 @@ func limits(v *catalog.View, service catalog.Name, protocol catalog.Protocol) []
 			all = append(all, fmt.Sprintf("%s for each pod for routes with the path %s, then status %d%s", rate(route.Limit.RateLimit, "request"), route.Path, route.Limit.Status, by))
 		}
 	}
+	if r := setting.GlobalRequests; r != nil && protocol.IsHTTP() {
+		all = append(all, fmt.Sprintf("requests to all pods by the %s, then status %d%s", global(r.GlobalLimit), r.Status, by))
+	}
+	if r := setting.GlobalConnections; r != nil {
+		all = append(all, fmt.Sprintf("connections to all pods by the %s%s", global(r.GlobalLimit), by))
+	}
 	if r := setting.ConnectionRate; r != nil {
 		all = append(all, rate(*r, "connection")+" for each pod"+by)
 	}
 	return all
+}
+
+// global describes the server of a limit over all pods.
+func global(limit catalog.GlobalLimit) string {
+	otherwise := "denied"
+	if limit.FailOpen {
+		otherwise = "allowed"
+	}
+	return fmt.Sprintf("rate limit service %s:%d, domain %s, %s without its answer within %s", limit.Address, limit.Port, limit.Domain, otherwise, limit.Timeout)
 }
 
 // rate formats a rate limit, such as "5 requests in 1s and a burst of 2".

@@ -42,6 +42,11 @@ func drawUpstream(t *rapid.T) *catalog.UpstreamTrafficSetting {
 		u.RequestRate, u.Routes = &requests, []catalog.RouteRateLimit{{Path: "/one", Limit: requests}}
 		u.Connections.RequestTimeout = time.Duration(limit) * time.Second
 	}
+	if rapid.IntRange(0, 3).Draw(t, "global") == 0 {
+		global := catalog.GlobalLimit{Address: "192.0.2.6", Port: 8081, Domain: "shop", Timeout: time.Second, FailOpen: rapid.Bool().Draw(t, "fail open")}
+		u.GlobalConnections = &catalog.GlobalConnectionLimit{GlobalLimit: global, Descriptors: []catalog.ConnectionDescriptor{{{Key: "a", Value: "b"}}}}
+		u.GlobalRequests = &catalog.GlobalRequestLimit{GlobalLimit: global, Status: 429, Descriptors: []catalog.RequestDescriptor{{{Value: "c"}}}}
+	}
 	if rapid.Bool().Draw(t, "health") {
 		u.HealthCheck, u.OutlierDetection = &catalog.HealthCheck{}, &catalog.OutlierDetection{ConsecutiveErrors: limit}
 	}

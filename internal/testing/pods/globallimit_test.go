@@ -1,0 +1,135 @@
+package pods_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	ratelimitv3 "github.com/envoyproxy/go-control-plane/envoy/service/ratelimit/v3"
+	"google.golang.org/grpc"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/redirect/nstest"
+	"github.com/openservicemesh/osm-operator/internal/scope"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
+	"github.com/openservicemesh/osm-operator/internal/testing/pods"
+)
+
+const rateLimitPort = 8081
+
+// limiter is a rate limit service that refuses some descriptors, as "<domain> <key>=<value>...".
+type limiter struct {
+	ratelimitv3.UnimplementedRateLimitServiceServer
+
+	mu   sync.Mutex
+	over map[string]bool
+}
+
+func (l *limiter) refuse(descriptors ...string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.over = map[string]bool{}
+	for _, descriptor := range descriptors {
+		l.over[descriptor] = true
+	}
+}
+
+func (l *limiter) ShouldRateLimit(_ context.Context, r *ratelimitv3.RateLimitRequest) (*ratelimitv3.RateLimitResponse, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	answer := &ratelimitv3.RateLimitResponse{OverallCode: ratelimitv3.RateLimitResponse_OK}
+	for _, descriptor := range r.GetDescriptors() {
+		text := r.GetDomain()
+		for _, entry := range descriptor.GetEntries() {
+			text += fmt.Sprintf(" %s=%s", entry.GetKey(), entry.GetValue())
+		}
+		status := &ratelimitv3.RateLimitResponse_DescriptorStatus{
+			Code:         ratelimitv3.RateLimitResponse_OK,
+			CurrentLimit: &ratelimitv3.RateLimitResponse_RateLimit{RequestsPerUnit: 7, Unit: ratelimitv3.RateLimitResponse_RateLimit_MINUTE},
+		}
+		if l.over[text] {
+			answer.OverallCode, status.Code = ratelimitv3.RateLimitResponse_OVER_LIMIT, ratelimitv3.RateLimitResponse_OVER_LIMIT
+		}
+		answer.Statuses = append(answer.Statuses, status)
+	}
+	return answer, nil
+}
+
+// serve starts the service; stop ends it.
+func (l *limiter) serve(t *testing.T, pod *pods.Pod) (stop func()) {
+	t.Helper()
+	server := grpc.NewServer()
+	ratelimitv3.RegisterRateLimitServiceServer(server, l)
+	listener := pod.NS.Listen(t, nstest.Address(pod.IP.String(), rateLimitPort))
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(server.Stop)
+	return server.Stop
+}
+
+// A rate limit service decides about requests and connections. Without it, the limit fails open or closed.
+func TestGlobalRateLimits(t *testing.T) {
+	s := newShop(t)
+	outside := s.network.Bare(t)
+	l := &limiter{}
+	stop := l.serve(t, outside)
+	common := catalog.GlobalLimit{Address: outside.IP.String(), Port: rateLimitPort, Domain: "shop", Timeout: time.Second}
+	configure := func(failOpen bool) {
+		t.Helper()
+		common.FailOpen = failOpen
+		server := s.serverScope()
+		server.Inbound[0].Limits = &scope.Limits{
+			Policy: catalog.Ref{Kind: catalog.KindUpstreamTrafficSetting, Name: catalog.Name{Namespace: "shop", Name: "limits"}},
+			GlobalRequests: &catalog.GlobalRequestLimit{
+				GlobalLimit: common, LimitHeaders: true, Status: 429,
+				Descriptors: []catalog.RequestDescriptor{{{Value: "web"}, {Key: "user", Header: "x-user"}}},
+				Routes:      []catalog.RouteDescriptors{{Path: "/books/.*", Descriptors: []catalog.RequestDescriptor{{{Value: "books"}}, {{Key: "user", Header: "x-user"}}}}},
+			},
+		}
+		for i := range server.Inbound {
+			if server.Inbound[i].Service == archive {
+				server.Inbound[i].Limits = &scope.Limits{GlobalConnections: &catalog.GlobalConnectionLimit{
+					GlobalLimit: common, Descriptors: []catalog.ConnectionDescriptor{{{Key: "to", Value: "archive"}}},
+				}}
+			}
+		}
+		s.configure(t, s.clientScope(), server)
+	}
+	get := func(headers ...string) (int, string) {
+		answer := s.client.Get(t, "http://"+webIP.String()+"/books/1", headers...)
+		return answer.Status, answer.Header.Get("X-Ratelimit-Limit")
+	}
+	expect := func(what string, want int, headers ...string) {
+		t.Helper()
+		eventually.True(t, 10*time.Second, fmt.Sprintf("%s: status %d", what, want), func() bool {
+			status, _ := get(headers...)
+			return status == want
+		})
+	}
+	archived := func() bool {
+		answer, err := s.client.Exchange(t, nstest.Address(archiveIP.String(), 3306), "hello\n")
+		return err == nil && answer != ""
+	}
+	configure(true)
+	expect("below the limit", 200)
+	if _, limit := get(); limit == "" {
+		t.Error("the response has no header with the limit")
+	}
+	l.refuse("shop generic_key=books")
+	expect("above the limit of the route", 429)
+	l.refuse("shop user=reader", "shop to=archive")
+	expect("above the limit of another user", 200, "x-user: writer")
+	expect("above the limit of the user", 429, "x-user: reader")
+	eventually.True(t, 10*time.Second, "a connection above the limit is closed", func() bool { return !archived() })
+	l.refuse("shop generic_key=web user=reader")
+	expect("descriptors of the Service do not apply to a route with its own", 200, "x-user: reader")
+	eventually.True(t, 10*time.Second, "a connection below the limit is forwarded", archived)
+
+	stop()
+	expect("the service is away, and the limit fails open", 200)
+	eventually.True(t, 10*time.Second, "connections are forwarded", archived)
+	configure(false)
+	expect("the service is away, and the limit fails closed", 503)
+	eventually.True(t, 10*time.Second, "connections are closed", func() bool { return !archived() })
+}
