@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -125,5 +126,22 @@ func TestInterruptStopsCommand(t *testing.T) {
 	cancel(interrupted)
 	if _, err := runPlain(ctx, command{dir: t.TempDir(), args: []string{"sleep", "60"}}, nil); !errors.Is(err, interrupted) {
 		t.Errorf("the error is %v, want %v", err, interrupted)
+	}
+}
+
+// Only make test-full lints and tests the authorization server, whose dependencies take long to compile.
+func TestAuthorizerIsInFullRuns(t *testing.T) {
+	for _, full := range []bool{false, true} {
+		c := checkout{root: "../..", full: full}
+		for name, of := range map[string]func(checkout) ([]command, error){"lint": lint, "unit": unit} {
+			commands, err := of(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := slices.ContainsFunc(commands, func(run command) bool { return run.dir == c.authorizer() || slices.Contains(run.args, c.authorizer()) })
+			if found != full {
+				t.Errorf("%s with full %t runs the authorizer: %t", name, full, found)
+			}
+		}
 	}
 }

@@ -30,6 +30,10 @@ type checkout struct {
 // hack returns the folder of the module of the developer tools.
 func (c checkout) hack() string { return filepath.Join(c.root, "hack") }
 
+// authorizer returns the folder of the module of the authorization server. Its dependencies take long to compile, so only
+// `make test-full` lints and tests it.
+func (c checkout) authorizer() string { return filepath.Join(c.hack(), "authorizer") }
+
 // fullVariable enables long scenarios in tests that read it.
 const fullVariable = "OSM_TEST_FULL=true"
 
@@ -72,10 +76,14 @@ func suiteNames() []string {
 }
 
 func lint(c checkout) ([]command, error) {
-	return []command{
+	commands := []command{
 		{dir: c.hack(), args: []string{"go", "run", "./tool", "golangci-lint", "run", "./..."}},
 		{dir: c.hack(), args: []string{"go", "run", "./tool", "-C", c.hack(), "golangci-lint", "run", "./..."}},
-	}, nil
+	}
+	if c.full {
+		commands = append(commands, command{dir: c.hack(), args: []string{"go", "run", "./tool", "-C", c.authorizer(), "golangci-lint", "run", "./..."}})
+	}
+	return commands, nil
 }
 
 func drift(c checkout) ([]command, error) {
@@ -109,6 +117,7 @@ func unit(c checkout) ([]command, error) {
 	}
 	commands = append(commands, goTest(c.hack(), selectDirs(tools, func(testPackage) bool { return true })))
 	if c.full {
+		commands = append(commands, goTest(c.authorizer(), []string{"./..."}))
 		commands = append(commands, fuzz(c.root, product)...)
 	}
 	return commands, nil
