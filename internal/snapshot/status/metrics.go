@@ -9,6 +9,8 @@ import (
 type traceMetrics struct {
 	stages     [numStages]prometheus.Observer
 	total      prometheus.Histogram
+	scopes     prometheus.Histogram
+	resources  prometheus.Histogram
 	broadcasts prometheus.Counter
 }
 
@@ -29,12 +31,21 @@ func newTraceMetrics(registerer prometheus.Registerer) *traceMetrics {
 		Help:    "Seconds from the watch event of a change to the answer of the last affected sidecar.",
 		Buckets: buckets,
 	})
+	m.scopes = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "osm_change_scopes", Help: "Scopes, which are kinds of sidecars, that a change rebuilds.", Buckets: changeSizes(),
+	})
+	m.resources = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "osm_change_resources", Help: "Resources of scopes that a change adds, modifies or removes.", Buckets: changeSizes(),
+	})
 	m.broadcasts = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "osm_proxy_broadcast_event_count", Help: "Changes of the mesh that affected at least one connected sidecar.",
 	})
-	registerer.MustRegister(stages, m.total, m.broadcasts)
+	registerer.MustRegister(stages, m.total, m.scopes, m.resources, m.broadcasts)
 	return m
 }
+
+// changeSizes are the buckets of numbers of objects: 1, 4, 16, up to 65,536.
+func changeSizes() []float64 { return prometheus.ExponentialBuckets(1, 4, 9) }
 
 // observe records a batch that all streams have answered.
 func (m *traceMetrics) observe(t *BatchTrace, duration time.Duration) {
@@ -45,5 +56,7 @@ func (m *traceMetrics) observe(t *BatchTrace, duration time.Duration) {
 	}
 	if t.streams > 0 {
 		m.total.Observe(duration.Seconds())
+		m.scopes.Observe(float64(t.scopes))
+		m.resources.Observe(float64(t.resources))
 	}
 }
