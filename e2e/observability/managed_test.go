@@ -24,6 +24,8 @@ func TestManagedServers(t *testing.T) {
 	t.Cleanup(func() { must(t, tour.Disable(context.Background(), cluster)) })
 	must(t, tour.Enable(t.Context(), cluster, os.Stderr))
 	t.Run("queries", testQueries)
+	t.Run("dashboards", testDashboards)
+	t.Run("the page of the mesh", testPage)
 	t.Run("trace over Zipkin", func(t *testing.T) { requireTrace(t, began) })
 	t.Run("trace over OTLP", func(t *testing.T) {
 		patchMesh(t, `{"spec":{"observability":{"tracing":{"protocol":"OTLP"}}}}`)

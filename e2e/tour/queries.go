@@ -61,6 +61,11 @@ func ForwardServer(ctx context.Context, cluster *lab.Cluster, namespace, label, 
 	return &Server{prometheus.New(nil), prometheus.Target{Address: "http://" + address}}, nil
 }
 
+// Query returns the series of a query now.
+func (s *Server) Query(ctx context.Context, query string) (model.Vector, error) {
+	return s.client.Vector(ctx, s.target, query, time.Now())
+}
+
 // Await waits until a query has at least a number of series, and returns them.
 func (s *Server) Await(ctx context.Context, query string, series int) (model.Vector, error) {
 	var answer model.Vector
