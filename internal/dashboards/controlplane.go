@@ -110,7 +110,7 @@ func rollout() Dashboard {
 			{Title: "Outdated and ready sidecars", Queries: []Query{
 				{Expr: "max(osm_operator_proxies_outdated" + m + ")", Legend: "outdated"}, {Expr: "max(osm_operator_proxies_ready" + m + ")", Legend: "ready"},
 			}},
-			lines("Restarted workloads", Count, "sum(increase(osm_operator_workload_restarts_total"+m+"[$__rate_interval]))", "workloads"),
+			failures("Restarted workloads", "", Count, "sum(increase(osm_operator_workload_restarts_total"+m+"[$__rate_interval]))", "workloads"),
 			lines("Connected sidecars", Count, "sum by (pod) (osm_proxy_connect_count"+m+")", "{{pod}}"),
 		}}, {Title: "History", Panels: []Panel{
 			lines("Upgrades", Count, "max by (result) (osm_operator_history_entries"+m+")", "{{result}}"),

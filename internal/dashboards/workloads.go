@@ -27,7 +27,7 @@ func overview() Dashboard {
 			}},
 		}}, {Title: "TCP", Panels: []Panel{
 			lines("Opened connections", PerSecond, rate("osm_tcp_connections_opened_total", m, by), service),
-			{Title: "Data of closed connections", Unit: BytesPerSecond, Queries: []Query{
+			{Title: "Data of closed connections", Unit: BytesPerSecond, Exceptional: true, Queries: []Query{
 				{Expr: "sum(rate(osm_tcp_request_bytes_total" + m + "[$__rate_interval]))", Legend: "requests"},
 				{Expr: "sum(rate(osm_tcp_response_bytes_total" + m + "[$__rate_interval]))", Legend: "responses"},
 			}},
