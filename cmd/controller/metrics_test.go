@@ -22,6 +22,9 @@ func TestMetrics_AreDocumented(t *testing.T) {
 			if err != nil || entry.IsDir() || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
 				return err
 			}
+			if filepath.Base(filepath.Dir(path)) == "dashboards" { // names of variables
+				return nil
+			}
 			code, err := os.ReadFile(path)
 			for _, match := range defined.FindAllStringSubmatch(string(code), -1) {
 				found++
