@@ -25,6 +25,8 @@ func (a *app) commands() []*cobra.Command {
 		a.certificatesCommand(),
 		a.dashboardCommand(),
 		a.statCommand(),
+		a.topCommand(),
+		a.tapCommand(),
 		a.waitCommand(),
 		a.checkCommand(),
 		a.supportCommand(),

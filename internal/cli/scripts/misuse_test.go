@@ -91,6 +91,15 @@ var misuses = map[string]misuse{
 		"--mesh-name nope": unknownMesh, "nope": "unknown statistics \"nope\": use workloads or services", "--window 1ms": "invalid --window 1ms: use at least",
 		"": "mesh present has no Prometheus", "-o nope": "must be one of", "--prometheus http://127.0.0.1:1": "connection failed",
 	}},
+	"tap": {"", "", "", map[string]string{
+		"--mesh-name nope": unknownMesh, "-n nope": "namespace nope does not exist or is not part of mesh present", "deploy/nope -n inside": "no running pod with a sidecar belongs to deploy/nope in namespace inside",
+		"a/nope/b -n inside": "unknown kind \"nope\": use pod, svc", "-o nope": "must be one of", "--status nope": "invalid --status \"nope\": must be a code such as 503", "--direction nope": "invalid --direction \"nope\": must be inbound or outbound",
+		"": "no running pod has a sidecar in",
+	}},
+	"top": {"", "", "", map[string]string{
+		"--mesh-name nope": unknownMesh, "-n nope": "namespace nope does not exist", "deploy/nope -n inside": "no running pod with a sidecar belongs to deploy/nope", "--for 1ms": "invalid --for 1ms: use at least 1s", "-o nope": "must be one of",
+		"--status nope": "invalid --status", "": "no running pod has a sidecar in",
+	}},
 	"wait": {"traffictarget/nope", "", "", map[string]string{
 		"nope/nope": "invalid object \"nope/nope\"", "nope": "invalid object \"nope\"", "traffictarget/nope -n inside": "TrafficTarget inside/nope not found",
 		"traffictarget/nope --mesh-name nope": unknownMesh, "traffictarget/nope --timeout 1ns": "timed out after 1ns", "mesh/nope": "Mesh nope not found", "deployment/nope -n inside": "Deployment inside/nope not found", "traffictarget/nope --timeout nope": "invalid argument \"nope\"",

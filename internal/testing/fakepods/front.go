@@ -72,6 +72,7 @@ func (f *Front) Close() {
 // Requests to pods themselves.
 var (
 	forwarding = regexp.MustCompile(`^/api/v1/namespaces/([^/]+)/pods/([^/]+)/portforward$`)
+	logging    = regexp.MustCompile(`^/api/v1/namespaces/([^/]+)/pods/([^/]+)/log$`)
 	proxying   = regexp.MustCompile(`^/api/v1/namespaces/([^/]+)/pods/(?:https?:)?([^/:]+):([0-9]+)/proxy(/.*)$`)
 )
 
@@ -84,6 +85,12 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if to := proxying.FindStringSubmatch(r.URL.Path); to != nil {
 		serveFile(w, filepath.Join(f.folder, to[1], to[2], to[3]), to[4])
 		return
+	}
+	if to := logging.FindStringSubmatch(r.URL.Path); to != nil {
+		if content, err := os.ReadFile(filepath.Join(f.folder, to[1], to[2], "logs", filepath.Base(r.URL.Query().Get("container")))); err == nil {
+			_, _ = w.Write(content)
+			return
+		}
 	}
 	f.behind.ServeHTTP(w, r)
 }
