@@ -7,7 +7,8 @@
 //	go run ./images [-o DIR] [-version V] [NAME...]   build the named images, or all of them
 //	go run ./images list                              print the image names
 //	go run ./images envoy-path                        print the path of Envoy, downloading it if needed
-//	go run ./images chromium-path                     print the path of Chromium, downloading it if needed, used in tests
 //	go run ./images earlier-envoy-path                print the path of the previous minor version of Envoy, used in tests
 //	go run ./images prometheus-path                   print the path of Prometheus, used in tests that scrape sidecars
+//	go run ./images chromium-path                     print the path of Chromium, downloading it if needed, used in tests
+//	go run ./images redis-path                        print the path of Redis, downloading it if needed, used in tests
 package main

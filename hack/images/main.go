@@ -57,6 +57,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return printPath(stdout)(fetch.Prometheus(ctx, cache))
 	case "chromium-path":
 		return printPath(stdout)(fetch.Chromium(ctx, cache))
+	case "redis-path":
+		return printPath(stdout)(fetch.Redis(ctx, cache))
 	}
 	if *out == "" {
 		*out = filepath.Join(root, "bin", "images")

@@ -35,7 +35,7 @@ func TestAuditP5QuietStreamsLive(t *testing.T) {
 func TestAuditP6IdleTimeoutOfTheServer(t *testing.T) {
 	for idle, want := range map[time.Duration]string{0: "<nil>", 24 * time.Hour: "24h0m0s"} {
 		got := "<nil>"
-		if d := decode(t, tcpAfterHandshake(standardLoggers.inboundConnections, "p", "c", idle), &tcpv3.TcpProxy{}).GetIdleTimeout(); d != nil {
+		if d := decode(t, tcpToApplication(standardLoggers.inboundConnections, "p", "c", idle, connectMode(inboundPort{})), &tcpv3.TcpProxy{}).GetIdleTimeout(); d != nil {
 			got = d.AsDuration().String()
 		}
 		if got != want {

@@ -126,5 +126,5 @@ func inboundProxy(s *scope.Scope, in inboundPort) *listenerv3.Filter {
 		return inboundHTTP(s, inboundRouteName(in), in.Limits)
 	}
 	local := localClusterName(in.Service, in.TargetPort)
-	return tcpAfterHandshake(loggersOf(s).inboundConnections, "inbound-mesh-tcp-proxy."+local, local, in.IdleTimeout)
+	return tcpToApplication(loggersOf(s).inboundConnections, "inbound-mesh-tcp-proxy."+local, local, in.IdleTimeout, connectMode(in))
 }

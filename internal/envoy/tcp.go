@@ -8,6 +8,7 @@ import (
 	tcpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/envoy/message"
 )
 
@@ -18,17 +19,33 @@ const maxConnectAttempts = 3
 // maxEarlyBytes is how much a client may send before the connection to the application is established.
 const maxEarlyBytes = 16 << 10
 
-// tcpAfterHandshake forwards connections to one cluster once the TLS handshake has verified the client. The
-// application does not see connections of other clients. It closes connections that are idle for the given time; 0 is
+// tcpToApplication forwards connections of verified clients to the application. It closes connections that are idle for the given time; 0 is
 // Envoy's default of an hour.
-func tcpAfterHandshake(logs []*accesslogv3.AccessLog, statPrefix, clusterName string, idle time.Duration) *listenerv3.Filter {
-	return tcpProxy(logs, &tcpv3.TcpProxy{
+func tcpToApplication(logs []*accesslogv3.AccessLog, statPrefix, clusterName string, idle time.Duration, mode tcpv3.UpstreamConnectMode) *listenerv3.Filter {
+	proxy := &tcpv3.TcpProxy{
 		IdleTimeout:         durationUnlessZero(idle),
 		StatPrefix:          statPrefix,
 		ClusterSpecifier:    &tcpv3.TcpProxy_Cluster{Cluster: clusterName},
-		UpstreamConnectMode: tcpv3.UpstreamConnectMode_ON_DOWNSTREAM_TLS_HANDSHAKE,
-		MaxEarlyDataBytes:   wrapperspb.UInt32(maxEarlyBytes),
-	})
+		UpstreamConnectMode: mode,
+	}
+	if mode != tcpv3.UpstreamConnectMode_IMMEDIATE {
+		proxy.MaxEarlyDataBytes = wrapperspb.UInt32(maxEarlyBytes)
+	}
+	return tcpProxy(logs, proxy)
+}
+
+// connectMode is when the application sees a connection: once the TLS handshake has verified the client. Behind a filter that waits for a rate
+// limit service, Envoy misses the end of the handshake. The first data of the client comes after it. Clients of server-first protocols
+// send none, so their connections are opened at once, and only their data waits for the handshake.
+func connectMode(in inboundPort) tcpv3.UpstreamConnectMode {
+	switch {
+	case in.Limits == nil || in.Limits.GlobalConnections == nil:
+		return tcpv3.UpstreamConnectMode_ON_DOWNSTREAM_TLS_HANDSHAKE
+	case in.Protocol == catalog.ProtocolTCPServerFirst:
+		return tcpv3.UpstreamConnectMode_IMMEDIATE
+	default:
+		return tcpv3.UpstreamConnectMode_ON_DOWNSTREAM_DATA
+	}
 }
 
 // tcpToCluster forwards connections to one cluster.

@@ -1,6 +1,7 @@
 package pods_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"sync"
@@ -18,6 +19,9 @@ import (
 )
 
 const rateLimitPort = 8081
+
+// limiterLatency is longer than a TLS handshake in a pod network.
+const limiterLatency = 30 * time.Millisecond
 
 // limiter is a rate limit service that refuses some descriptors, as "<domain> <key>=<value>...".
 type limiter struct {
@@ -37,6 +41,10 @@ func (l *limiter) refuse(descriptors ...string) {
 }
 
 func (l *limiter) ShouldRateLimit(_ context.Context, r *ratelimitv3.RateLimitRequest) (*ratelimitv3.RateLimitResponse, error) {
+	// A real service answers after the TLS handshake of the client.
+	timer := time.NewTimer(limiterLatency)
+	defer timer.Stop()
+	<-timer.C
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	answer := &ratelimitv3.RateLimitResponse{OverallCode: ratelimitv3.RateLimitResponse_OK}
@@ -88,7 +96,7 @@ func TestGlobalRateLimits(t *testing.T) {
 			},
 		}
 		for i := range server.Inbound {
-			if server.Inbound[i].Service == archive {
+			if !server.Inbound[i].Protocol.IsHTTP() {
 				server.Inbound[i].Limits = &scope.Limits{GlobalConnections: &catalog.GlobalConnectionLimit{
 					GlobalLimit: common, Descriptors: []catalog.ConnectionDescriptor{{{Key: "to", Value: "archive"}}},
 				}}
@@ -111,8 +119,23 @@ func TestGlobalRateLimits(t *testing.T) {
 		answer, err := s.client.Exchange(t, nstest.Address(archiveIP.String(), 3306), "hello\n")
 		return err == nil && answer != ""
 	}
+	// The database sends data first.
+	greeted := func() bool {
+		conn, err := s.client.Dial(t, "10.96.0.2:3306")
+		if err != nil {
+			return false
+		}
+		defer conn.Close()
+		line, err := bufio.NewReader(conn).ReadString('\n')
+		return err == nil && line == "welcome\n"
+	}
 	configure(true)
 	expect("below the limit", 200)
+	for i := range 5 {
+		if !archived() || !greeted() {
+			t.Errorf("connection %d below the limit is not forwarded", i)
+		}
+	}
 	if _, limit := get(); limit == "" {
 		t.Error("the response has no header with the limit")
 	}
