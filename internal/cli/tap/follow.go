@@ -3,6 +3,7 @@ package tap
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"sync"
 )
@@ -54,7 +55,7 @@ func Follow(ctx context.Context, pods []Pod, filter Filter, open func(context.Co
 		})
 	}
 	wait.Wait()
-	if err := context.Cause(ctx); err != nil && err != context.Canceled && err != context.DeadlineExceeded {
+	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 		return result, err
 	}
 	return result, nil
