@@ -119,6 +119,8 @@ Next steps:
 
   export KUBECONFIG=%s PATH=%s:$PATH
 
+  the mesh         go run ./cmd/osm dashboard mesh                                    http://localhost:9080
+  its requests     go run ./cmd/osm tap -n bookstore
   web pages        kubectl port-forward -n bookbuyer deploy/bookbuyer 8080:14001      http://localhost:8080
                    kubectl port-forward -n bookthief deploy/bookthief 8083:14001      http://localhost:8083
                    kubectl port-forward -n bookstore deploy/bookstore-v1 8084:14001   http://localhost:8084

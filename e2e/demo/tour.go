@@ -38,10 +38,28 @@ func showTour(ctx context.Context, p *progress, cluster *lab.Cluster) error {
 	}
 	p.printf(`
 Trace %s has %d spans of %s.
-Open it at http://localhost:16686/trace/%s while this command runs: go run ./cmd/osm dashboard jaeger
-Open Prometheus at http://localhost:7070 while this command runs:   go run ./cmd/osm dashboard prometheus`,
-		trace.ID, len(trace.Spans), strings.Join(trace.Services(), ", "), trace.ID)
+
+  the page of the mesh  go run ./cmd/osm dashboard mesh               http://localhost:9080
+  the trace             go run ./cmd/osm dashboard jaeger -b=false    http://localhost:16686/%s%s
+  Prometheus            go run ./cmd/osm dashboard prometheus         http://localhost:7070%s`,
+		trace.ID, len(trace.Spans), strings.Join(trace.Services(), ", "), tracePath(), trace.ID, queryPath())
 	return nil
+}
+
+// tracePath is the path of traces. The servers that are built for the local cluster have APIs and no web pages.
+func tracePath() string {
+	if lab.IsCurrent() {
+		return "trace/"
+	}
+	return "api/traces/"
+}
+
+// queryPath is the path of an example for Prometheus.
+func queryPath() string {
+	if lab.IsCurrent() {
+		return "/query"
+	}
+	return "/api/v1/query?query=up"
 }
 
 // printAnswer prints a line for each series: its labels, sorted, and its value.
