@@ -80,7 +80,11 @@ func newParts(kinds discovery.ServerVersionInterface, o Options) (*parts, error)
 }
 
 // applier is a new Applier: each controller has its own.
-func (p *parts) applier() *apply.Applier { return apply.New(p.cluster.Client, p.recorder) }
+func (p *parts) applier() *apply.Applier {
+	a := apply.New(p.cluster.Client, p.recorder)
+	a.Repairs = p.metrics.RecordRepair
+	return a
+}
 
 // meshConfigs is a new keeper of MeshConfigs.
 func (p *parts) meshConfigs() *meshconfig.Keeper {
@@ -111,6 +115,7 @@ func (p *parts) build() built {
 		},
 		components: &components.Reconciler{
 			Client: c.Client, Components: p.components, Catalogue: c.Catalogue, OperatorNamespace: c.OperatorNamespace, Now: c.Now,
+			Metrics: p.metrics,
 		},
 	}
 }

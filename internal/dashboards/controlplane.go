@@ -81,6 +81,7 @@ func pushPath() Dashboard {
 			lines("Reconnects", PerSecond, "sum(rate(osm_proxy_reconnect_count"+m+"[$__rate_interval]))", "reconnects"),
 			lines("Responses", PerSecond, rate("osm_proxy_response_send_success_count", "type"), "{{type}}"),
 			lines("Requests", PerSecond, rate("osm_proxy_xds_request_count", "type"), "{{type}}"),
+			lines("Sent configuration", BytesPerSecond, rate("osm_proxy_response_bytes_total", "type"), "{{type}}"),
 			failures("Rejected configuration", "Each is a resource that a sidecar does not use. Its policy is withheld.", PerSecond, rate("osm_proxy_response_rejected_count", "type"), "{{type}}"),
 			failures("Refused streams", "", PerSecond, rate("osm_proxy_refused_count", "reason"), "{{reason}}"),
 		}}, {Title: "Processes", Panels: []Panel{
@@ -114,6 +115,8 @@ func rollout() Dashboard {
 			lines("Connected sidecars", Count, "sum by (pod) (osm_proxy_connect_count"+m+")", "{{pod}}"),
 		}}, {Title: "History", Panels: []Panel{
 			lines("Upgrades", Count, "max by (result) (osm_operator_history_entries"+m+")", "{{result}}"),
+			failures("Reverted changes", "Objects of the mesh that were changed or deleted outside the operator.", Count,
+				"sum by (kind) (increase(osm_operator_drift_repairs_total"+m+"[$__rate_interval]))", "{{kind}}"),
 			failures("Rollbacks", "", Count, "sum(increase(osm_operator_rollbacks_total"+m+"[$__range])) > 0", "rollbacks"),
 		}}, {Title: "Traffic meanwhile", Panels: []Panel{
 			lines("Failed requests", Ratio, `sum(rate(osm_request_total{mesh="$mesh", response_code=~"5.."}[$__rate_interval])) / sum(rate(osm_request_total`+m+"[$__rate_interval]))", "status 500 and more"),

@@ -15,6 +15,8 @@ import (
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 const (
@@ -47,6 +49,8 @@ type Applier struct {
 	recorder events.EventRecorder
 	ignored  *ignoredObjects
 	known    *knownObjects
+	// Repairs counts objects whose changes or deletion outside the operator were reverted, by mesh and kind. It may be nil.
+	Repairs func(mesh, kind string)
 }
 
 // New returns an Applier. The cache that c reads from must hold every kind that is applied.
@@ -174,6 +178,7 @@ func (a *Applier) recordChange(owner client.Object, object *unstructured.Unstruc
 	switch outcome {
 	case Created:
 		if a.known.existed(owner.GetUID(), name) {
+			a.countRepair(object)
 			a.recorder.Eventf(owner, object, corev1.EventTypeWarning, string(DriftRepaired), "Recreate",
 				"created %s again, which was deleted outside the operator", name)
 			return
@@ -182,9 +187,16 @@ func (a *Applier) recordChange(owner client.Object, object *unstructured.Unstruc
 	case Updated:
 		a.recorder.Eventf(owner, object, corev1.EventTypeNormal, string(outcome), "Apply", "updated %s", name)
 	case DriftRepaired:
+		a.countRepair(object)
 		// The recorder adds up Events with the same action, and keeps the text of the first.
 		a.recorder.Eventf(owner, object, corev1.EventTypeWarning, string(outcome), actionOf("Revert", fields),
 			"reverted changes of %s that were made outside the operator: %s", name, abbreviate(fields))
+	}
+}
+
+func (a *Applier) countRepair(object *unstructured.Unstructured) {
+	if a.Repairs != nil {
+		a.Repairs(object.GetLabels()[names.MeshLabel], object.GetKind())
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/controllers/operator/metrics"
 	"github.com/openservicemesh/osm-operator/internal/component"
 	"github.com/openservicemesh/osm-operator/internal/operand"
 )
@@ -37,6 +38,8 @@ type Reconciler struct {
 	OperatorNamespace string
 	// Now is the clock.
 	Now func() time.Time
+	// Metrics counts repairs. It may be nil.
+	Metrics *metrics.Recorder
 }
 
 // Kinds reports which kinds the API server serves.

@@ -73,6 +73,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	}
 	r.Objects, r.Kinds = objects.GetClient(), kinds
 	r.Applier = apply.New(r.Objects, mgr.GetEventRecorder("osm-operator"))
+	r.Applier.Repairs = r.Metrics.RecordRepair
 	kinds.controller, err = ctrl.NewControllerManagedBy(mgr).
 		Named("components").
 		WithOptions(controller.Options{MaxConcurrentReconciles: 4}).

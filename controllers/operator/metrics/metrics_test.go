@@ -107,6 +107,8 @@ func TestRecorderCountsAndDeletes(t *testing.T) {
 	r.RecordGates("osm", []rollout.Verdict{{Gate: "ReplicasReady", State: rollout.Passed}, {Gate: "Soaked", State: rollout.Waiting}})
 	r.RecordGates("osm", []rollout.Verdict{{Gate: "ReplicasReady", State: rollout.Failed}})
 	r.RecordRestart("osm")
+	r.RecordRepair("osm", "Service")
+	r.RecordRepair("osm", "Service")
 	rollingBack := upgrading("RollingBack")
 	r.RecordStatus(upgrading("Workloads"), rollingBack, noon.Add(time.Minute))
 	r.RecordStatus(rollingBack, rollingBack, noon.Add(2*time.Minute))
@@ -114,6 +116,9 @@ func TestRecorderCountsAndDeletes(t *testing.T) {
 	rolledBack.Status.History = append([]v1alpha1.HistoryEntry{{Version: "v0.2.0", Result: v1alpha1.ResultRolledBack}}, rolledBack.Status.History...)
 	r.RecordStatus(rollingBack, rolledBack, noon.Add(3*time.Minute))
 	want := `
+# HELP osm_operator_drift_repairs_total Objects whose changes or deletion outside the operator were reverted.
+# TYPE osm_operator_drift_repairs_total counter
+osm_operator_drift_repairs_total{kind="Service",mesh="osm"} 2
 # HELP osm_operator_gate_state 1 for the current state of a gate, 0 for its other states.
 # TYPE osm_operator_gate_state gauge
 osm_operator_gate_state{gate="ReplicasReady",mesh="osm",state="failed"} 1
@@ -130,7 +135,7 @@ osm_operator_upgrades_total{mesh="osm",result="RolledBack"} 1
 osm_operator_workload_restarts_total{mesh="osm"} 1
 `
 	err = testutil.GatherAndCompare(registry, strings.NewReader(want), "osm_operator_gate_state", "osm_operator_rollbacks_total",
-		"osm_operator_upgrades_total", "osm_operator_workload_restarts_total")
+		"osm_operator_upgrades_total", "osm_operator_workload_restarts_total", "osm_operator_drift_repairs_total")
 	if err != nil {
 		t.Error(err)
 	}
@@ -148,6 +153,7 @@ osm_operator_workload_restarts_total{mesh="osm"} 1
 	var disabled *Recorder
 	disabled.RecordGates("osm", nil)
 	disabled.RecordRestart("osm")
+	disabled.RecordRepair("osm", "Service")
 	disabled.RecordStatus(rollingBack, rolledBack, noon)
 	disabled.DeleteMesh("osm")
 }

@@ -16,6 +16,7 @@ type Recorder struct {
 	restarts  *prometheus.CounterVec
 	rollbacks *prometheus.CounterVec
 	upgrades  *prometheus.CounterVec
+	repairs   *prometheus.CounterVec
 }
 
 // NewRecorder registers the metrics of a Recorder.
@@ -37,8 +38,11 @@ func NewRecorder(registry prometheus.Registerer) (*Recorder, error) {
 		upgrades: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "osm_operator_upgrades_total", Help: "Completed upgrades, including installations, by result.",
 		}, []string{"mesh", "result"}),
+		repairs: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "osm_operator_drift_repairs_total", Help: "Objects whose changes or deletion outside the operator were reverted.",
+		}, []string{"mesh", "kind"}),
 	}
-	for _, metric := range []prometheus.Collector{r.gates, r.durations, r.restarts, r.rollbacks, r.upgrades} {
+	for _, metric := range []prometheus.Collector{r.gates, r.durations, r.restarts, r.rollbacks, r.upgrades, r.repairs} {
 		if err := registry.Register(metric); err != nil {
 			return nil, err
 		}
@@ -70,6 +74,13 @@ func (r *Recorder) RecordGates(mesh string, verdicts []rollout.Verdict) {
 func (r *Recorder) RecordRestart(mesh string) {
 	if r != nil {
 		r.restarts.WithLabelValues(mesh).Inc()
+	}
+}
+
+// RecordRepair counts an object of a mesh whose drift was reverted. Objects of all meshes have no mesh.
+func (r *Recorder) RecordRepair(mesh, kind string) {
+	if r != nil {
+		r.repairs.WithLabelValues(mesh, kind).Inc()
 	}
 }
 
@@ -110,4 +121,5 @@ func (r *Recorder) DeleteMesh(mesh string) {
 	r.restarts.DeletePartialMatch(labels)
 	r.rollbacks.DeletePartialMatch(labels)
 	r.upgrades.DeletePartialMatch(labels)
+	r.repairs.DeletePartialMatch(labels)
 }

@@ -4,15 +4,13 @@ import (
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 
 // Metrics counts requests and responses of all streams. No label names a proxy: such series would grow with every pod.
 type Metrics struct {
-	sent, sendErrors, requests, rejections *prometheus.CounterVec
-	reconnects, foreignCertificates        prometheus.Counter
-	latency                                *prometheus.HistogramVec
+	sent, sentBytes, sendErrors, requests, rejections *prometheus.CounterVec
+	reconnects, foreignCertificates                   prometheus.Counter
+	latency                                           *prometheus.HistogramVec
 }
 
 // NewMetrics registers the metrics.
@@ -25,6 +23,7 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 	}
 	m := &Metrics{
 		sent:                byType("osm_proxy_response_send_success_count", "Responses sent to sidecars."),
+		sentBytes:           byType("osm_proxy_response_bytes_total", "Bytes of resources in responses sent to sidecars."),
 		sendErrors:          byType("osm_proxy_response_send_error_count", "Responses that could not be sent to sidecars."),
 		requests:            byType("osm_proxy_xds_request_count", "Requests of sidecars."),
 		rejections:          byType("osm_proxy_response_rejected_count", "Responses that sidecars rejected."),
@@ -36,16 +35,17 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 			Buckets: []float64{.001, .005, .02, .1, .25, .5, 1, 2.5, 5, 10, 20, 40, 90},
 		}, []string{"resource_type", "success"}),
 	}
-	registerer.MustRegister(m.sent, m.sendErrors, m.requests, m.rejections, m.reconnects, m.foreignCertificates, m.latency)
+	registerer.MustRegister(m.sent, m.sentBytes, m.sendErrors, m.requests, m.rejections, m.reconnects, m.foreignCertificates, m.latency)
 	return m
 }
 
-func (m *Metrics) countResponse(t resource.Type, err error) {
+func (m *Metrics) countResponse(r *Response, err error) {
 	if err != nil {
-		m.sendErrors.WithLabelValues(t.String()).Inc()
+		m.sendErrors.WithLabelValues(r.Type.String()).Inc()
 		return
 	}
-	m.sent.WithLabelValues(t.String()).Inc()
+	m.sent.WithLabelValues(r.Type.String()).Inc()
+	m.sentBytes.WithLabelValues(r.Type.String()).Add(float64(r.contentSize()))
 }
 
 func (m *Metrics) countRequest(result requestResult, foreignCertificates int) {

@@ -79,6 +79,15 @@ func (r *Response) maxCopiedSize() int {
 	return size
 }
 
+// contentSize returns the size of the resources without their versions.
+func (r *Response) contentSize() int {
+	size := 0
+	for _, res := range r.Resources {
+		size += len(res.Encoded())
+	}
+	return size
+}
+
 // encodedSize returns an upper bound of the size of a resource in a response.
 func encodedSize(res resource.Versioned) int {
 	return len(res.Encoded()) + len(res.Content.WireVersion()) + maxResourceOverhead

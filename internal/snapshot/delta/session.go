@@ -125,7 +125,7 @@ func (s *Session) Flush(send SendFunc) (time.Time, error) {
 			s.sequencer.cancelInFlight(r.Type)
 			continue
 		}
-		s.stream.config.Metrics.countResponse(r.Type, err)
+		s.stream.config.Metrics.countResponse(r, err)
 		if err != nil {
 			return time.Time{}, err
 		}
