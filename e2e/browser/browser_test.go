@@ -28,8 +28,8 @@ var update = flag.Bool("update", false, "write the screenshots of the documentat
 type tab struct {
 	ctx context.Context
 	mu  sync.Mutex
-	// complaints are errors that the page caused in the browser.
-	complaints []string
+	// failures are errors that the page caused in the browser.
+	failures []string
 }
 
 // open starts the page with a source of states, and a browser that shows it.
@@ -71,10 +71,10 @@ func (b *tab) observe(event any) {
 	defer b.mu.Unlock()
 	switch event := event.(type) {
 	case *runtime.EventExceptionThrown:
-		b.complaints = append(b.complaints, fmt.Sprintf("%+v", event.ExceptionDetails))
+		b.failures = append(b.failures, fmt.Sprintf("%+v", event.ExceptionDetails))
 	case *runtime.EventConsoleAPICalled:
 		if event.Type == runtime.ConsoleAPICalledTypeError || event.Type == runtime.ConsoleAPICalledTypeWarning {
-			b.complaints = append(b.complaints, fmt.Sprint(event.Args))
+			b.failures = append(b.failures, fmt.Sprint(event.Args))
 		}
 	}
 }
@@ -89,7 +89,7 @@ func value[T any](t *testing.T, b *tab, action chromedp.Action[T]) T {
 	t.Helper()
 	result, err := chromedp.Run(b.ctx, action)
 	if err != nil {
-		t.Fatalf("%v; complaints: %v", err, b.errors())
+		t.Fatalf("%v; failures: %v", err, b.errors())
 	}
 	return result
 }
@@ -97,7 +97,7 @@ func value[T any](t *testing.T, b *tab, action chromedp.Action[T]) T {
 func (b *tab) errors() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return slices.Clone(b.complaints)
+	return slices.Clone(b.failures)
 }
 
 // text returns the visible text of an element, or all text of a drawing.
@@ -151,8 +151,8 @@ func TestPageIsUsedByKeyboard(t *testing.T) {
 	if want := "is called by"; !strings.Contains(name, "calls ") && !strings.Contains(name, want) {
 		t.Fatalf("no workload of the graph is reached by the tab key: the last element is %q", name)
 	}
-	if said := b.text(t, "#focus"); said != name {
-		t.Errorf("the page announces %q for %q", said, name)
+	if announced := b.text(t, "#focus"); announced != name {
+		t.Errorf("the page announces %q for %q", announced, name)
 	}
 	b.run(t, chromedp.Focus("#sidecar-filter"), chromedp.KeyEvent("behind"))
 	if text := b.text(t, "#sidecars-table"); !strings.Contains(text, "bookthief") || strings.Contains(text, "bookbuyer") {

@@ -25,7 +25,7 @@ type dashboardPage struct {
 	// title is the name of the program, and app the label value of its pods.
 	title, app string
 	port       uint16
-	// remedy says how to get the program. It contains the namespace of the mesh.
+	// remedy is how to get the program. It contains the namespace of the mesh.
 	remedy string
 }
 

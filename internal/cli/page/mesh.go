@@ -11,7 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/report"
 )
 
-// describe adds what the status of a Mesh says.
+// describe adds the status of a Mesh.
 func (s *State) describe(live *v1alpha1.Mesh) {
 	for _, c := range live.Status.Conditions {
 		s.Mesh.Conditions = append(s.Mesh.Conditions, Condition{Type: c.Type, Status: string(c.Status), Reason: c.Reason, Message: c.Message})

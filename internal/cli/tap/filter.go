@@ -19,7 +19,7 @@ type Filter struct {
 	Denied bool
 }
 
-// Check returns an error that says what is wrong with a filter.
+// Check returns an error that names what is wrong with a filter.
 func (f Filter) Check() error {
 	switch f.Direction {
 	case "", Inbound, Outbound:

@@ -60,7 +60,7 @@ func (Dashboards) Render(inputs component.Inputs) ([]*unstructured.Unstructured,
 	return component.Labelled(inputs, objects...)
 }
 
-// Health implements component.Component. A dashboard that no Grafana shows has a condition that says why.
+// Health implements component.Component. A dashboard that no Grafana shows has a condition with the reason.
 func (Dashboards) Health(live []*unstructured.Unstructured) component.Health {
 	var problems []string
 	for _, object := range live {
