@@ -51,7 +51,11 @@ func testTrafficPolicies(t *testing.T, c client.Client) {
 		{"limit without a unit", http("requests: 1"), "spec.rateLimit.local.http.unit: Required value"},
 		{"limit with an unknown unit", http("requests: 1, unit: day"), `Unsupported value: "day"`},
 		{"limit answered as success", http("requests: 1, unit: second, responseStatusCode: 200"), "should be greater than or equal to 400"},
-		{"limits of later versions", setting("rateLimit: {global: {tcp: {domain: d}}}, httpRoutes: [{path: /a, rateLimit: {global: {domain: d}}}]"), ""},
+		{"limits over all pods", setting("rateLimit: {global: {tcp: {rateLimitService: {host: a.b, port: 8081}, domain: d, descriptors: [{entries: [{key: a, value: b}]}]}}}, " +
+			"httpRoutes: [{path: /a, rateLimit: {global: {descriptors: [{entries: [{genericKey: {value: a}}]}]}}}]"), ""},
+		{"limit over all pods without a service", setting("rateLimit: {global: {tcp: {domain: d, descriptors: [{entries: [{key: a, value: b}]}]}}}"), "spec.rateLimit.global.tcp.rateLimitService: Required value"},
+		{"limit over all pods without descriptors", setting("rateLimit: {global: {tcp: {rateLimitService: {host: a.b, port: 8081}, domain: d}}}"), "spec.rateLimit.global.tcp.descriptors: Required value"},
+		{"a domain of a route", setting("httpRoutes: [{path: /a, rateLimit: {global: {domain: d}}}]"), `unknown field "spec.httpRoutes[0].rateLimit.global.domain"`},
 		{"route without a path", setting("httpRoutes: [{path: '', rateLimit: {local: {requests: 1, unit: second}}}]"), "should be at least 1 chars long"},
 		{"a typing error", setting("conectionSettings: {}"), `unknown field "spec.conectionSettings"`},
 
@@ -62,21 +66,6 @@ func testTrafficPolicies(t *testing.T, c client.Client) {
 		{"UDP route", smi("specs.smi-spec.io/v1alpha4", "UDPRoute", "in-mesh", "{matches: {name: a, ports: [53]}}"), ""},
 	}
 	checkCreations(t, c, cases)
-	t.Run("limits of later versions are kept", func(t *testing.T) { testKeptLimits(t, c, setting) })
-}
-
-// testKeptLimits checks that fields of later OSM versions are preserved when other fields change.
-func testKeptLimits(t *testing.T, c client.Client, setting func(string) string) {
-	object := parse(t, setting("rateLimit: {global: {tcp: {domain: d}}}"))
-	create(t, c, object)
-	defer remove(t, c, object)
-	set(t, object, "spec.connectionSettings.tcp.maxConnections", int64(3))
-	if err := c.Update(t.Context(), object); err != nil {
-		t.Fatal(err)
-	}
-	if domain, _, _ := unstructured.NestedString(object.Object, "spec", "rateLimit", "global", "tcp", "domain"); domain != "d" {
-		t.Errorf("spec.rateLimit.global.tcp.domain is %q after a change of another field, want d", domain)
-	}
 }
 
 func remove(t *testing.T, c client.Client, object client.Object) {
