@@ -48,7 +48,7 @@ func bookstore() *page.State {
 	}
 	s.Nodes, s.Edges = page.Graph(loads(), page.Backing{
 		"bookstore/bookstore": {"bookstore/bookstore"}, "bookwarehouse/bookwarehouse": {"bookwarehouse/bookwarehouse"}, "mysql/mysql": {"mysql/mysql"},
-	}, s.Sidecars)
+	}, s.Sidecars, true)
 	for i := range s.Edges {
 		if s.Edges[i].Success != nil {
 			s.Edges[i].P99 = number(4.2)

@@ -3,6 +3,7 @@ package page
 import (
 	"cmp"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -18,14 +19,26 @@ type graph struct {
 	edges []Edge
 }
 
-// Graph returns the graph of the traffic in load reports, sorted. Workloads without traffic are nodes too.
-func Graph(loads []report.Load, backing Backing, sidecars []Sidecar) ([]Node, []Edge) {
+// Graph returns the graph of the traffic in load reports, sorted. Workloads without traffic are nodes too. Destinations without traffic are
+// included if idle is true: with policies these are the allowed ones, in permissive mode all Services of the mesh.
+func Graph(loads []report.Load, backing Backing, sidecars []Sidecar, idle bool) ([]Node, []Edge) {
 	g := graph{nodes: map[string]*Node{}, edges: []Edge{}}
 	for _, s := range sidecars {
 		g.node(Workload, s.Namespace+"/"+s.ServiceAccount).Sidecars++
 	}
+	traffic := map[Edge]report.LoadCounts{}
+	rates := map[Edge]float64{}
 	for _, load := range loads {
-		g.traffic(load)
+		edge, ok := edgeOf(load)
+		if !ok || !idle && load.Issued == 0 {
+			continue
+		}
+		sum := traffic[edge]
+		traffic[edge] = report.LoadCounts{Issued: sum.Issued + load.Issued, Succeeded: sum.Succeeded + load.Succeeded, Failed: sum.Failed + load.Failed}
+		rates[edge] += load.Rate
+	}
+	for edge, counts := range traffic {
+		g.traffic(edge, counts, rates[edge])
 	}
 	for service, accounts := range backing {
 		id := Service + ":" + service
@@ -55,18 +68,31 @@ func (g *graph) node(kind, name string) *Node {
 	return g.nodes[id]
 }
 
-// traffic adds the edge of a load. A cluster without a namespace is a destination outside the mesh.
-func (g *graph) traffic(load report.Load) {
-	name, port, _ := strings.Cut(load.Cluster, "|")
-	kind := Service
-	if !strings.Contains(name, "/") {
-		kind = Outside
+// Names of upstream clusters that carry requests of applications. A sidecar has others, for probes, metrics, traces and the control plane.
+var (
+	serviceCluster = regexp.MustCompile(`^([^/|]+/[^/|]+)[|]([0-9]+)(?:[|]pods)?$`)
+	outsideCluster = regexp.MustCompile(`^(?:[^/|]+[:_][0-9]+|[0-9]+|passthrough-outbound)$`)
+)
+
+// edgeOf returns the edge of a load without its numbers. A Service and its pods by address are one destination. Requests to the application
+// behind the sidecar itself are no edge: its client reports them.
+func edgeOf(load report.Load) (Edge, bool) {
+	from := Workload + ":" + load.Client
+	if match := serviceCluster.FindStringSubmatch(load.Cluster); match != nil {
+		return Edge{From: from, To: Service + ":" + match[1], Port: match[2], MTLS: true}, true
 	}
-	edge := Edge{
-		From: g.node(Workload, load.Client).ID, To: g.node(kind, name).ID, Port: port, MTLS: kind == Service, Rate: load.Rate,
+	return Edge{From: from, To: Outside + ":" + load.Cluster}, outsideCluster.MatchString(load.Cluster)
+}
+
+// traffic adds an edge with its numbers, and its nodes.
+func (g *graph) traffic(edge Edge, counts report.LoadCounts, rate float64) {
+	for _, id := range []string{edge.From, edge.To} {
+		kind, name, _ := strings.Cut(id, ":")
+		g.node(kind, name)
 	}
-	if answered := load.Succeeded + load.Failed; answered > 0 {
-		share := float64(load.Succeeded) / float64(answered)
+	edge.Rate = rate
+	if answered := counts.Succeeded + counts.Failed; answered > 0 {
+		share := float64(counts.Succeeded) / float64(answered)
 		edge.Success = &share
 	}
 	g.edges = append(g.edges, edge)

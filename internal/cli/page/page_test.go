@@ -19,12 +19,21 @@ import (
 
 func TestGraph(t *testing.T) {
 	load := func(client, cluster string, rate float64, succeeded, failed uint64) report.Load {
-		return report.Load{Client: client, Cluster: cluster, Rate: rate, LoadCounts: report.LoadCounts{Succeeded: succeeded, Failed: failed}}
+		return report.Load{Client: client, Cluster: cluster, Rate: rate, LoadCounts: report.LoadCounts{Issued: uint64(60 * rate), Succeeded: succeeded, Failed: failed}}
+	}
+	loads := []report.Load{
+		load("shop/buyer", "shop/web|80", 10, 8, 1), load("shop/buyer", "shop/web|80|pods", 2, 1, 0), load("shop/buyer", "shop/db|5432", 1, 0, 0),
+		load("shop/web", "api.example.com_443", 2, 4, 0), load("shop/web", "shop/idle|80", 0, 0, 0),
+	}
+	// Those of the sidecar itself.
+	for _, cluster := range []string{"shop/web|8080|local", "liveness_cluster", "readiness_cluster_web", "ready_cluster", "osm-controller", "envoy-metrics-cluster", "envoy-tracing-cluster", "ratelimit|a:80"} {
+		loads = append(loads, load("shop/web", cluster, 3, 3, 0))
 	}
 	nodes, edges := page.Graph(
-		[]report.Load{load("shop/buyer", "shop/web|80", 12, 9, 1), load("shop/buyer", "shop/db|5432", 1, 0, 0), load("shop/web", "api.example.com_443", 2, 4, 0)},
+		loads,
 		page.Backing{"shop/web": {"shop/web"}, "shop/unused": {"shop/web"}},
 		[]page.Sidecar{{Namespace: "shop", ServiceAccount: "web"}, {Namespace: "shop", ServiceAccount: "web"}, {Namespace: "shop", ServiceAccount: "idle"}},
+		false,
 	)
 	share := func(v float64) *float64 { return &v }
 	if diff := cmp.Diff([]page.Node{
@@ -43,6 +52,14 @@ func TestGraph(t *testing.T) {
 		{From: "workload:shop/buyer", To: "service:shop/web", Port: "80", MTLS: true, Rate: 12, Success: share(0.9)},
 		{From: "workload:shop/web", To: "outside:api.example.com_443", Rate: 2, Success: share(1)},
 	}, edges); diff != "" {
+		t.Errorf("edges (-want +got):\n%s", diff)
+	}
+}
+
+// With policies, an allowed destination without traffic is an edge.
+func TestGraphWithIdleDestinations(t *testing.T) {
+	_, edges := page.Graph([]report.Load{{Client: "shop/web", Cluster: "shop/db|5432"}}, nil, nil, true)
+	if diff := cmp.Diff([]page.Edge{{From: "workload:shop/web", To: "service:shop/db", Port: "5432", MTLS: true}}, edges); diff != "" {
 		t.Errorf("edges (-want +got):\n%s", diff)
 	}
 }

@@ -95,7 +95,7 @@ func (r Reader) addTraffic(ctx context.Context, s *State) {
 	if err != nil {
 		s.problem("The endpoints of Services cannot be read: %v", err)
 	}
-	s.Nodes, s.Edges = Graph(loads, backing, s.Sidecars)
+	s.Nodes, s.Edges = Graph(loads, backing, s.Sidecars, !s.Mesh.Permissive)
 }
 
 // backing finds the accounts behind Services by the pods in their EndpointSlices.

@@ -87,7 +87,7 @@ func shop(t *testing.T, refuse func(client.ObjectList) error, objects ...client.
 			return []page.Sidecar{page.SidecarOf(proxy, "up to date", "", "one")}, nil, nil
 		},
 		Loads: func(context.Context) ([]report.Load, bool, error) {
-			return []report.Load{{Client: "shop/buyer", Cluster: "shop/web|80", Rate: 2, LoadCounts: report.LoadCounts{Succeeded: 4}}}, true, nil
+			return []report.Load{{Client: "shop/buyer", Cluster: "shop/web|80", Rate: 2, LoadCounts: report.LoadCounts{Issued: 4, Succeeded: 4}}}, true, nil
 		},
 		Changes: func(context.Context) ([]report.Changes, error) {
 			older := report.Change{At: now.Add(-time.Minute), Objects: []report.ChangedObject{{Kind: "Namespace", Name: "shop", Removed: true}}}
