@@ -164,7 +164,7 @@ func TestPageIsUsedByKeyboard(t *testing.T) {
 	}
 }
 
-// TestPageKeepsTheLastState shows an error beside the last state when the mesh cannot be read any more, and hides it later.
+// TestPageKeepsTheLastState shows an error together with the last state when the mesh cannot be read any more, and hides it later.
 func TestPageKeepsTheLastState(t *testing.T) {
 	var failing atomic.Bool
 	b := open(t, func(context.Context) (*page.State, error) {

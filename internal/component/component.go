@@ -39,6 +39,11 @@ type Kind struct {
 	Resource string
 }
 
+// V1 returns a kind in version v1 of a group; "" is the core group.
+func V1(group, kind, resource string) Kind {
+	return Kind{GroupVersionKind: schema.GroupVersionKind{Group: group, Version: "v1", Kind: kind}, Resource: resource}
+}
+
 // Health is the state of a component.
 type Health struct {
 	// Ready is true when the component works.

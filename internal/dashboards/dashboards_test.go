@@ -1,20 +1,15 @@
 package dashboards_test
 
 import (
-	"flag"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/openservicemesh/osm-operator/internal/dashboards"
+	"github.com/openservicemesh/osm-operator/internal/testing/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
 
 // TestGolden compares the JSON for each program with testdata.
 func TestGolden(t *testing.T) {
@@ -28,18 +23,7 @@ func TestGolden(t *testing.T) {
 					t.Fatal(err)
 				}
 				path := filepath.Join("testdata", program, d.File+".json")
-				if *update {
-					if err := os.WriteFile(path, got, 0o644); err != nil {
-						t.Fatal(err)
-					}
-				}
-				want, err := os.ReadFile(path)
-				if err != nil {
-					t.Fatalf("%v; go test -update writes it", err)
-				}
-				if diff := cmp.Diff(string(want), string(got)); diff != "" {
-					t.Errorf("%s changed (-want +got):\n%s", path, diff)
-				}
+				golden.Compare(t, path, got)
 			})
 		}
 	}

@@ -1,10 +1,13 @@
 package dashboards
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Dashboard is a page with rows of panels.
 type Dashboard struct {
-	// File is the name of its file without ending. Names of OSM's dashboards are those of its chart.
+	// File is the file name of the dashboard, without the ending. Dashboards of OSM have the file names of its chart.
 	File string
 	// UID identifies the dashboard in Grafana. It is part of its address.
 	UID         string
@@ -97,12 +100,7 @@ func All() []Dashboard {
 		controlPlaneTraffic(), dataPlanePerformance(), meshAndEnvoyDetails(), podToService(), serviceToService(), workloadToService(), workloadToWorkload(),
 		overview(), rollout(), certificates(), pushPath(), verdicts(),
 	}
-	slices.SortFunc(list, func(a, b Dashboard) int {
-		if a.File < b.File {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(list, func(a, b Dashboard) int { return strings.Compare(a.File, b.File) })
 	return list
 }
 

@@ -65,7 +65,7 @@ func exactly(names []string) *matcherv3.ListStringMatcher {
 	return list
 }
 
-// authorizationLevel tells the policy of the mesh from that of the namespace.
+// authorizationLevel distinguishes the policy of the mesh from that of the namespace.
 func authorizationLevel(meshWide bool) string {
 	if meshWide {
 		return "mesh"

@@ -10,7 +10,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
 )
 
-// TestGoldenLogOperators checks that both supported versions of Envoy know every command operator that a Telemetry may have.
+// TestGoldenLogOperators checks that both supported versions of Envoy accept every command operator that a Telemetry may have.
 func TestGoldenLogOperators(t *testing.T) {
 	text := ""
 	for _, operator := range ingest.LogOperators() {

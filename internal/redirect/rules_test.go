@@ -1,18 +1,15 @@
 package redirect
 
 import (
-	"flag"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
-)
 
-var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
+	"github.com/openservicemesh/osm-operator/internal/testing/golden"
+)
 
 func prefixes(texts ...string) []netip.Prefix {
 	var list []netip.Prefix
@@ -52,18 +49,7 @@ func TestRulesGolden(t *testing.T) {
 			}
 			got := strings.Join(lines, "\n") + "\n"
 			path := filepath.Join("testdata", name+".txt")
-			if *update {
-				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatalf("%v; go test -update writes it", err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("%s changed (-want +got):\n%s", path, diff)
-			}
+			golden.Compare(t, path, []byte(got))
 		})
 	}
 }

@@ -7,7 +7,7 @@ type Authorization struct {
 	// Policy is the ExternalAuthorization in force. MeshWide is true if it is in the namespace of the mesh.
 	Policy   *catalog.ExternalAuthorizationPolicy
 	MeshWide bool
-	// Service is the server; nil if it cannot be used, so that it never answers.
+	// Service is the authorization server. It is nil if it cannot be used: then no request gets an answer, and the failure mode of the policy decides.
 	Service *catalog.ExtensionService
 }
 

@@ -148,7 +148,7 @@ func union(a, b []string) []string {
 	return all
 }
 
-// containsAll reports whether all has every element of some.
+// containsAll reports whether every element of some is also in all.
 func containsAll(all, some []string) bool {
 	return !slices.ContainsFunc(some, func(c string) bool { return !slices.Contains(all, c) })
 }

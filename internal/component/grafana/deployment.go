@@ -51,13 +51,10 @@ func deployment(inputs component.Inputs, mounts []mount) *appsv1.Deployment {
 				ObjectMeta: metav1.ObjectMeta{Labels: selector, Annotations: map[string]string{component.ConfigHashAnnotation: component.ConfigHash(configsOf(mounts)...)}},
 				Spec: corev1.PodSpec{
 					ServiceAccountName: Name, AutomountServiceAccountToken: ptr.To(false),
-					NodeSelector: map[string]string{"kubernetes.io/os": "linux"},
-					SecurityContext: &corev1.PodSecurityContext{
-						RunAsNonRoot: ptr.To(true), RunAsUser: ptr.To(int64(userID)), RunAsGroup: ptr.To(int64(userID)), FSGroup: ptr.To(int64(userID)),
-						SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
-					},
-					Containers: []corev1.Container{container(inputs, mounts)},
-					Volumes:    volumes(mounts),
+					NodeSelector:    map[string]string{"kubernetes.io/os": "linux"},
+					SecurityContext: component.PodSecurity(userID),
+					Containers:      []corev1.Container{container(inputs, mounts)},
+					Volumes:         volumes(mounts),
 				},
 			},
 		},
@@ -81,11 +78,8 @@ func container(inputs component.Inputs, mounts []mount) corev1.Container {
 		Ports:          []corev1.ContainerPort{{Name: portName, ContainerPort: Port, Protocol: corev1.ProtocolTCP}},
 		Resources:      ptr.Deref(managed.Resources, defaultResources()),
 		ReadinessProbe: probe, LivenessProbe: withDelay(probe),
-		SecurityContext: &corev1.SecurityContext{
-			AllowPrivilegeEscalation: ptr.To(false), ReadOnlyRootFilesystem: ptr.To(true),
-			Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
-		},
-		VolumeMounts: []corev1.VolumeMount{{Name: "data", MountPath: dataDir}, {Name: "tmp", MountPath: "/tmp"}},
+		SecurityContext: component.ContainerSecurity(),
+		VolumeMounts:    []corev1.VolumeMount{{Name: "data", MountPath: dataDir}, {Name: "tmp", MountPath: "/tmp"}},
 	}
 	for _, m := range mounts {
 		c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: m.config.Name, MountPath: m.path, ReadOnly: true})

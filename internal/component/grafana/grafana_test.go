@@ -3,12 +3,9 @@ package grafana_test
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
-	"os"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
@@ -18,9 +15,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/component"
 	"github.com/openservicemesh/osm-operator/internal/component/grafana"
 	"github.com/openservicemesh/osm-operator/internal/dashboards"
+	"github.com/openservicemesh/osm-operator/internal/testing/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
 
 func inputs(mode v1alpha1.GrafanaMode, edit func(*v1alpha1.ObservabilitySpec)) component.Inputs {
 	spec := &v1alpha1.ObservabilitySpec{
@@ -56,24 +52,13 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, path := golden(t, objects), "testdata/"+name+".yaml"
-			if *update {
-				if err := os.WriteFile(path, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatalf("%v; go test -update writes it", err)
-			}
-			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Errorf("%s changed (-want +got):\n%s", path, diff)
-			}
+			got, path := textOf(t, objects), "testdata/"+name+".yaml"
+			golden.Compare(t, path, got)
 		})
 	}
 }
 
-func golden(t *testing.T, objects []*unstructured.Unstructured) []byte {
+func textOf(t *testing.T, objects []*unstructured.Unstructured) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	for _, object := range objects {

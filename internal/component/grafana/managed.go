@@ -2,7 +2,6 @@ package grafana
 
 import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -20,11 +19,8 @@ func (Managed) Enabled(mesh *v1alpha1.Mesh) bool { return Mode(mesh) == v1alpha1
 
 // Requires implements component.Component.
 func (Managed) Requires() []component.Kind {
-	kind := func(group, name, resource string) component.Kind {
-		return component.Kind{GroupVersionKind: schema.GroupVersionKind{Group: group, Version: "v1", Kind: name}, Resource: resource}
-	}
 	return []component.Kind{
-		kind("", "ServiceAccount", "serviceaccounts"), configMaps, kind("", "Service", "services"), kind("apps", "Deployment", "deployments"),
+		component.V1("", "ServiceAccount", "serviceaccounts"), configMaps, component.V1("", "Service", "services"), component.V1("apps", "Deployment", "deployments"),
 	}
 }
 

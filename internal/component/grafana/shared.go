@@ -4,7 +4,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -18,7 +17,7 @@ const (
 	folderAnnotation = "grafana_folder"
 )
 
-var configMaps = component.Kind{GroupVersionKind: schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}, Resource: "configmaps"}
+var configMaps = component.V1("", "ConfigMap", "configmaps")
 
 // Shared creates ConfigMaps that a Grafana of somebody else collects.
 type Shared struct{}

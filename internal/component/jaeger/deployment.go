@@ -66,12 +66,9 @@ func deployment(mesh *v1alpha1.Mesh, config *corev1.ConfigMap) *appsv1.Deploymen
 				Spec: corev1.PodSpec{
 					AutomountServiceAccountToken: ptr.To(false),
 					NodeSelector:                 map[string]string{"kubernetes.io/os": "linux"},
-					SecurityContext: &corev1.PodSecurityContext{
-						RunAsNonRoot: ptr.To(true), RunAsUser: ptr.To(int64(userID)), RunAsGroup: ptr.To(int64(userID)), FSGroup: ptr.To(int64(userID)),
-						SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
-					},
-					Containers: []corev1.Container{container(settings, mounts)},
-					Volumes:    volumes,
+					SecurityContext:              component.PodSecurity(userID),
+					Containers:                   []corev1.Container{container(settings, mounts)},
+					Volumes:                      volumes,
 				},
 			},
 		},
@@ -92,11 +89,8 @@ func container(settings v1alpha1.ManagedJaeger, mounts []corev1.VolumeMount) cor
 		Ports:          ports,
 		Resources:      ptr.Deref(settings.Resources, defaultResources()),
 		ReadinessProbe: health, LivenessProbe: health,
-		SecurityContext: &corev1.SecurityContext{
-			AllowPrivilegeEscalation: ptr.To(false), ReadOnlyRootFilesystem: ptr.To(true),
-			Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
-		},
-		VolumeMounts: mounts,
+		SecurityContext: component.ContainerSecurity(),
+		VolumeMounts:    mounts,
 	}
 }
 

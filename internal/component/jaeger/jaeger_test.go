@@ -2,12 +2,9 @@ package jaeger_test
 
 import (
 	"bytes"
-	"flag"
-	"os"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,9 +17,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/component"
 	"github.com/openservicemesh/osm-operator/internal/component/jaeger"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/testing/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
 
 func mesh(managed *v1alpha1.ManagedJaeger) *v1alpha1.Mesh {
 	return &v1alpha1.Mesh{
@@ -61,18 +57,7 @@ func TestGolden(t *testing.T) {
 				got.Write(text)
 			}
 			path := "testdata/" + name + ".yaml"
-			if *update {
-				if err := os.WriteFile(path, got.Bytes(), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatalf("%v; go test -update writes it", err)
-			}
-			if diff := cmp.Diff(string(want), got.String()); diff != "" {
-				t.Errorf("%s changed (-want +got):\n%s", path, diff)
-			}
+			golden.Compare(t, path, got.Bytes())
 		})
 	}
 }

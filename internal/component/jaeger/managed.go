@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/component"
@@ -21,13 +20,10 @@ func (Managed) Enabled(mesh *v1alpha1.Mesh) bool { return Mode(mesh) == v1alpha1
 
 // Requires implements component.Component.
 func (Managed) Requires() []component.Kind {
-	kind := func(group, name, resource string) component.Kind {
-		return component.Kind{GroupVersionKind: schema.GroupVersionKind{Group: group, Version: "v1", Kind: name}, Resource: resource}
-	}
 	return []component.Kind{
-		kind("", "ConfigMap", "configmaps"),
-		kind("", "Service", "services"),
-		kind("apps", "Deployment", "deployments"),
+		component.V1("", "ConfigMap", "configmaps"),
+		component.V1("", "Service", "services"),
+		component.V1("apps", "Deployment", "deployments"),
 	}
 }
 

@@ -44,11 +44,8 @@ func deployment(inputs component.Inputs, config *corev1.ConfigMap) *appsv1.Deplo
 				Spec: corev1.PodSpec{
 					ServiceAccountName: Name,
 					NodeSelector:       map[string]string{"kubernetes.io/os": "linux"},
-					SecurityContext: &corev1.PodSecurityContext{
-						RunAsNonRoot: ptr.To(true), RunAsUser: ptr.To(int64(userID)), RunAsGroup: ptr.To(int64(userID)), FSGroup: ptr.To(int64(userID)),
-						SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
-					},
-					Containers: []corev1.Container{container(settings)},
+					SecurityContext:    component.PodSecurity(userID),
+					Containers:         []corev1.Container{container(settings)},
 					Volumes: []corev1.Volume{
 						{Name: "config", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
 							LocalObjectReference: corev1.LocalObjectReference{Name: Name},
@@ -81,11 +78,8 @@ func container(settings v1alpha1.ManagedPrometheus) corev1.Container {
 		Ports:          []corev1.ContainerPort{{Name: portName, ContainerPort: Port, Protocol: corev1.ProtocolTCP}},
 		Resources:      ptr.Deref(settings.Resources, defaultResources()),
 		ReadinessProbe: probe("/-/ready"), LivenessProbe: probe("/-/healthy"),
-		SecurityContext: &corev1.SecurityContext{
-			AllowPrivilegeEscalation: ptr.To(false), ReadOnlyRootFilesystem: ptr.To(true),
-			Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
-		},
-		VolumeMounts: []corev1.VolumeMount{{Name: "config", MountPath: configDir, ReadOnly: true}, {Name: "data", MountPath: dataDir}},
+		SecurityContext: component.ContainerSecurity(),
+		VolumeMounts:    []corev1.VolumeMount{{Name: "config", MountPath: configDir, ReadOnly: true}, {Name: "data", MountPath: dataDir}},
 	}
 }
 

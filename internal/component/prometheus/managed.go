@@ -2,7 +2,6 @@ package prometheus
 
 import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -20,18 +19,15 @@ func (Managed) Enabled(mesh *v1alpha1.Mesh) bool { return Mode(mesh) == v1alpha1
 
 // Requires implements component.Component.
 func (Managed) Requires() []component.Kind {
-	kind := func(group, name, resource string) component.Kind {
-		return component.Kind{GroupVersionKind: schema.GroupVersionKind{Group: group, Version: "v1", Kind: name}, Resource: resource}
-	}
 	return []component.Kind{
-		kind("", "ServiceAccount", "serviceaccounts"),
-		kind("", "ConfigMap", "configmaps"),
-		kind("", "Service", "services"),
-		kind("", "PersistentVolumeClaim", "persistentvolumeclaims"),
-		kind("apps", "Deployment", "deployments"),
-		kind("rbac.authorization.k8s.io", "Role", "roles"),
-		kind("rbac.authorization.k8s.io", "RoleBinding", "rolebindings"),
-		kind("rbac.authorization.k8s.io", "ClusterRoleBinding", "clusterrolebindings"),
+		component.V1("", "ServiceAccount", "serviceaccounts"),
+		component.V1("", "ConfigMap", "configmaps"),
+		component.V1("", "Service", "services"),
+		component.V1("", "PersistentVolumeClaim", "persistentvolumeclaims"),
+		component.V1("apps", "Deployment", "deployments"),
+		component.V1("rbac.authorization.k8s.io", "Role", "roles"),
+		component.V1("rbac.authorization.k8s.io", "RoleBinding", "rolebindings"),
+		component.V1("rbac.authorization.k8s.io", "ClusterRoleBinding", "clusterrolebindings"),
 	}
 }
 

@@ -2,7 +2,6 @@ package prometheus_test
 
 import (
 	"bytes"
-	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -23,10 +21,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/component"
 	"github.com/openservicemesh/osm-operator/internal/component/prometheus"
 	"github.com/openservicemesh/osm-operator/internal/operand"
+	"github.com/openservicemesh/osm-operator/internal/testing/golden"
 	"github.com/openservicemesh/osm-operator/internal/testing/promtest"
 )
-
-var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
 
 func mesh(settings v1alpha1.PrometheusComponent) *v1alpha1.Mesh {
 	return &v1alpha1.Mesh{
@@ -61,24 +58,13 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, path := golden(t, objects), "testdata/"+name+".yaml"
-			if *update {
-				if err := os.WriteFile(path, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatalf("%v; go test -update writes it", err)
-			}
-			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Errorf("%s changed (-want +got):\n%s", path, diff)
-			}
+			got, path := textOf(t, objects), "testdata/"+name+".yaml"
+			golden.Compare(t, path, got)
 		})
 	}
 }
 
-func golden(t *testing.T, objects []*unstructured.Unstructured) []byte {
+func textOf(t *testing.T, objects []*unstructured.Unstructured) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	for _, object := range objects {

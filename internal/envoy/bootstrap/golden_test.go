@@ -1,19 +1,15 @@
 package bootstrap
 
 import (
-	"flag"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/openservicemesh/osm-operator/internal/testing/envoytest"
+	"github.com/openservicemesh/osm-operator/internal/testing/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
 
 func plainConfig() Config {
 	return Config{
@@ -76,16 +72,7 @@ func TestGolden(t *testing.T) {
 				if name != "plain" && file.Name != BootstrapFile {
 					path = filepath.Join("testdata", "plain", file.Name)
 				}
-				if *update {
-					writeFile(t, path, file.Content)
-				}
-				want, err := os.ReadFile(path)
-				if err != nil {
-					t.Fatalf("%v; go test -update writes it", err)
-				}
-				if diff := cmp.Diff(string(want), string(file.Content)); diff != "" {
-					t.Errorf("%s changed (-want +got):\n%s", path, diff)
-				}
+				golden.Compare(t, path, file.Content)
 			}
 		})
 	}
