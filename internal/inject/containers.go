@@ -71,6 +71,8 @@ func sidecarContainer(image, cluster string, owner workload.Reference, probes []
 			"--drain-time-s", drainSeconds,
 			"--drain-strategy", "immediate",
 			"--disable-hot-restart",
+			// Envoy writes access logs to files, also to standard output, in this interval. Its default of 10 s delays "osm tap".
+			"--file-flush-interval-msec", "1000",
 		},
 		Env:             slices.Concat(podEnv(), workloadEnv(owner), resourceEnv(cluster)),
 		Ports:           sidecarPorts(probes),
