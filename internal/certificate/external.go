@@ -29,6 +29,19 @@ type Requester interface {
 	Request(issuer ExternalIssuer, workload identity.ServiceAccount, csr []byte, lifetime time.Duration) ([]byte, error)
 }
 
+// DeniedError reports that an issuer answers and refuses to issue the certificate of one workload, for example because of a policy.
+type DeniedError struct {
+	Message string
+}
+
+func (e *DeniedError) Error() string { return e.Message }
+
+// isDenied reports whether an error means that the issuer answers.
+func isDenied(err error) bool {
+	var denied *DeniedError
+	return errors.As(err, &denied)
+}
+
 // IssuedBy returns the same authority with an issuer of workload certificates; nil if the authority issues them itself. The authority continues
 // to issue the certificates of servers.
 func (r *Root) IssuedBy(external *ExternalIssuer) *Root {

@@ -28,17 +28,22 @@ type fakeIssuer struct {
 
 	mu           sync.Mutex
 	err          error
+	// deny is the namespace whose workloads are denied.
+	deny string
 	seen         []ExternalIssuer
 	running, top int
 }
 
 // Request implements Requester.
-func (f *fakeIssuer) Request(issuer ExternalIssuer, _ identity.ServiceAccount, csr []byte, lifetime time.Duration) ([]byte, error) {
+func (f *fakeIssuer) Request(issuer ExternalIssuer, workload identity.ServiceAccount, csr []byte, lifetime time.Duration) ([]byte, error) {
 	f.mu.Lock()
 	f.seen = append(f.seen, issuer)
 	f.running++
 	f.top = max(f.top, f.running)
 	err := f.err
+	if workload.Namespace == f.deny {
+		err = fmt.Errorf("%s: %w", workload, &DeniedError{"no policy allows it"})
+	}
 	f.mu.Unlock()
 	time.Sleep(time.Second)
 	f.mu.Lock()
@@ -260,6 +265,53 @@ func TestFailureOfOneWorkload(t *testing.T) {
 		time.Sleep(forgetFailure + time.Minute)
 		if m.Failure() != nil {
 			t.Error("the failure of a workload that is gone is reported")
+		}
+	})
+}
+
+// Denied workloads come first in every round. The others are renewed all the same.
+func TestDeniedWorkloadsDoNotDelayOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeIssuer{}
+		m := externalManager(t, f)
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			m.Run(ctx, func(error) {})
+			close(done)
+		}()
+		defer func() {
+			stop()
+			<-done
+		}()
+		var all []identity.ServiceAccount
+		for i := range 2 * requestBatch {
+			all = append(all, identity.ServiceAccount{Namespace: "denied", Name: fmt.Sprint(i)}, identity.ServiceAccount{Namespace: "shop", Name: fmt.Sprint(i)})
+		}
+		use := func() {
+			var group sync.WaitGroup
+			for _, sa := range all {
+				group.Go(func() { _, _ = m.Certificate(sa) })
+			}
+			group.Wait()
+		}
+		use()
+		f.mu.Lock()
+		f.deny = "denied"
+		f.mu.Unlock()
+		use()
+		time.Sleep(50 * time.Minute)
+		for _, sa := range all {
+			leaf, err := m.Certificate(sa)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if renewed := time.Until(leaf.NotAfter) > 30*time.Minute; renewed != (sa.Namespace == "shop") {
+				t.Errorf("the certificate of %s is valid for %s", sa, time.Until(leaf.NotAfter))
+			}
+		}
+		if failure := m.Failure(); failure == nil || !strings.Contains(failure.Err.Error(), "no policy allows it") {
+			t.Errorf("the failure is %+v", failure)
 		}
 	})
 }

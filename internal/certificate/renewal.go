@@ -35,8 +35,8 @@ func (m *Manager) Run(ctx context.Context, failed func(error)) {
 	}
 }
 
-// renewDue renews the certificates that are due. Requests to an external issuer are made in batches. When all of a batch fail, the issuer is away, and
-// the others are tried later.
+// renewDue renews the certificates that are due. Requests to an external issuer are made in batches. When all of a batch fail and none is
+// denied, the issuer is away, and the others are tried later.
 func (m *Manager) renewDue(ctx context.Context, failed func(error)) {
 	due := m.due()
 	size := 1
@@ -49,7 +49,7 @@ func (m *Manager) renewDue(ctx context.Context, failed func(error)) {
 		for _, err := range errs {
 			failed(err)
 		}
-		if size > 1 && len(errs) == len(batch) {
+		if size > 1 && len(errs) == len(batch) && !slices.ContainsFunc(errs, isDenied) {
 			m.postpone(due[first+len(batch):])
 			return
 		}

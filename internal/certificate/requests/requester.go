@@ -130,9 +130,9 @@ func result(request *cmapi.CertificateRequest) (chain []byte, pending string, er
 		isTrue := c.Status == cmmeta.ConditionTrue
 		switch {
 		case c.Type == cmapi.CertificateRequestConditionDenied && isTrue:
-			return nil, "", fmt.Errorf("the request was denied: %s", c.Message)
+			return nil, "", &certificate.DeniedError{Message: "the request was denied: " + c.Message}
 		case c.Type == cmapi.CertificateRequestConditionInvalidRequest && isTrue:
-			return nil, "", fmt.Errorf("the request is invalid: %s", c.Message)
+			return nil, "", &certificate.DeniedError{Message: "the request is invalid: " + c.Message}
 		case c.Type != cmapi.CertificateRequestConditionReady:
 		case c.Reason == cmapi.CertificateRequestReasonFailed || c.Reason == cmapi.CertificateRequestReasonDenied:
 			return nil, "", fmt.Errorf("the request has failed: %s", c.Message)

@@ -2,6 +2,7 @@ package requests
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -95,17 +96,23 @@ func TestRequest(t *testing.T) {
 
 func TestRequestIsNotIssued(t *testing.T) {
 	for name, test := range map[string]struct {
-		answer answer
-		want   string
+		answer   answer
+		want     string
+		isDenied bool
 	}{
-		"denied by a policy": {condition(cmapi.CertificateRequestConditionDenied, cmmeta.ConditionTrue, "policy.cert-manager.io", "no policy allows spiffe://x"), "denied: no policy allows spiffe://x"},
-		"failed":             {condition(cmapi.CertificateRequestConditionReady, cmmeta.ConditionFalse, cmapi.CertificateRequestReasonFailed, "the CA is sealed"), "has failed: the CA is sealed"},
-		"invalid":            {condition(cmapi.CertificateRequestConditionInvalidRequest, cmmeta.ConditionTrue, "x", "bad CSR"), "invalid: bad CSR"},
+		"denied by a policy": {condition(cmapi.CertificateRequestConditionDenied, cmmeta.ConditionTrue, "policy.cert-manager.io", "no policy allows spiffe://x"), "denied: no policy allows spiffe://x", true},
+		"failed":             {condition(cmapi.CertificateRequestConditionReady, cmmeta.ConditionFalse, cmapi.CertificateRequestReasonFailed, "the CA is sealed"), "has failed: the CA is sealed", false},
+		"invalid":            {condition(cmapi.CertificateRequestConditionInvalidRequest, cmmeta.ConditionTrue, "x", "bad CSR"), "invalid: bad CSR", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, c, _ := newRequester(t, time.Minute, test.answer)
-			if _, err := r.Request(corp, workload, []byte("csr"), time.Hour); err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "shop/web") {
+			_, err := r.Request(corp, workload, []byte("csr"), time.Hour)
+			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "shop/web") {
 				t.Errorf("the error is %v, want %q", err, test.want)
+			}
+			var denied *certificate.DeniedError
+			if got := errors.As(err, &denied); got != test.isDenied {
+				t.Errorf("%v is a denial: %v, want %v", err, got, test.isDenied)
 			}
 			requireNone(t, c)
 		})
