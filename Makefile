@@ -88,6 +88,10 @@ verdict-recorded: ## Test 20,000 pairs with new sidecars and the previous contro
 bench: ## Measure the propagation of a change to sidecars, and its limits, in about two minutes
 	ENVOY_BIN=$$($(HACK) ./images envoy-path | tail -n 1) go run ./internal/testing/bench
 
+.PHONY: bench-datapath
+bench-datapath: ## Measure what a pair of sidecars adds to requests, and the memory of a sidecar, in about five minutes
+	ENVOY_BIN=$$($(HACK) ./images envoy-path | tail -n 1) go test -run '^$$' -bench . -benchtime 15000x -timeout 20m ./internal/testing/datapath
+
 .PHONY: bench-check
 bench-check: ## Run bench, and fail if a ratio to other control planes is 30% worse than recorded
 	go run ./internal/testing/bench -check

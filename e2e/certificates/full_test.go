@@ -79,13 +79,8 @@ func TestRootHasExpired(t *testing.T) {
 	})
 	changeCertificates(t, `{"rotateRoot":"`+s.inside+`"}`)
 	after := awaitRotation(t, short, func(string) {})
-	eventually(t, time.Minute, "requests succeed", func(ctx context.Context) (bool, string, error) {
-		result, err := s.client.Requests(ctx, s.url())
-		if err != nil {
-			return false, "", err
-		}
-		return result.Outcomes["200"] == 1, fmt.Sprint(result.Outcomes, result.Errors), nil
-	})
+	_, err = s.client.AwaitOutcome(t.Context(), time.Minute, s.url(), "200")
+	must(t, err)
 	requireIssued(t, s.chain(t), after)
 	must(t, s.tryInjection(t.Context()))
 }

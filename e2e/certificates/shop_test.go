@@ -62,13 +62,8 @@ func deployShop(t *testing.T) shop {
 	s.client = cluster.Agent(t.Context(), s.inside, "client", lab.AgentPort)
 	s.stoppable = cluster.Agent(t.Context(), s.inside, stoppable, lab.AgentPort)
 	s.outsider = cluster.Agent(t.Context(), s.outside, "outsider", lab.AgentPort)
-	eventually(t, 20*time.Second, "requests succeed", func(ctx context.Context) (bool, string, error) {
-		result, err := s.client.Requests(ctx, s.url())
-		if err != nil {
-			return false, "", err
-		}
-		return result.Outcomes["200"] == 1, fmt.Sprint(result.Outcomes, result.Errors), nil
-	})
+	_, err := s.client.AwaitOutcome(t.Context(), 20*time.Second, s.url(), "200")
+	must(t, err)
 	return s
 }
 

@@ -45,7 +45,7 @@ func TestStatefulSetPodsAreReachableByName(t *testing.T) {
 	for _, name := range []string{"db-0", "db-1"} {
 		for _, host := range []string{name + ".db", name + ".db." + ns + ".svc.cluster.local"} {
 			result := caller.expect(t, fmt.Sprintf("http://%s:%d/", host, lab.HTTPPort), "200")
-			if result.Names[name] != 3 {
+			if result.Names[name] != lab.Consecutive {
 				t.Errorf("a request to %s at %s was served by %v", name, host, result.Names)
 			}
 		}

@@ -122,16 +122,11 @@ func (m mesh) url(app string) string {
 	return fmt.Sprintf("http://%s.%s:%d/books", app, m.shop(), lab.HTTPPort)
 }
 
-// awaitAnswer waits until a request to an app succeeds.
+// awaitAnswer waits until requests to an app succeed.
 func (m mesh) awaitAnswer(agent *lab.Agent, app string) {
 	m.t.Helper()
-	must(m.t, lab.Until(m.t.Context(), 30*time.Second, "requests to "+app+" succeed", func(ctx context.Context) (bool, string, error) {
-		result, err := agent.Requests(ctx, m.url(app))
-		if err != nil {
-			return false, "", err
-		}
-		return result.Outcomes["200"] == 1, fmt.Sprint(result.Outcomes, result.Errors), nil
-	}))
+	_, err := agent.AwaitOutcome(m.t.Context(), 30*time.Second, m.url(app), "200")
+	must(m.t, err)
 }
 
 // load is a constant rate of requests to an app.

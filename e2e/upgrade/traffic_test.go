@@ -114,14 +114,9 @@ func (s shop) checkRequests(t *testing.T, from, to string) {
 	}
 }
 
-// awaitReachable waits until a request succeeds, because a policy may not have been pushed yet.
+// awaitReachable waits until requests succeed, because a policy may not have been pushed yet.
 func (s shop) awaitReachable(agent *lab.Agent, server string) {
 	s.t.Helper()
-	must(s.t, lab.Until(s.t.Context(), 20*time.Second, "requests to "+server+" succeed", func(ctx context.Context) (bool, string, error) {
-		result, err := agent.Requests(ctx, s.url(server))
-		if err != nil {
-			return false, "", err
-		}
-		return result.Outcomes["200"] == 1, fmt.Sprint(result.Outcomes, result.Errors), nil
-	}))
+	_, err := agent.AwaitOutcome(s.t.Context(), 20*time.Second, s.url(server), "200")
+	must(s.t, err)
 }

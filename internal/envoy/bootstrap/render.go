@@ -80,9 +80,9 @@ func bootstrap(c Config) *bootstrapv3.Bootstrap {
 			Clusters:  slices.Concat([]*clusterv3.Cluster{xdsCluster(c)}, readyClusters(), probeClusters),
 		},
 		LayeredRuntime: flags.Layer(),
-		StatsConfig:    statsConfig(c.Statistics),
+		StatsConfig:    StatsConfig(c.Statistics),
 		// Allocates a cluster's statistics on first use. In permissive mode a sidecar knows every Service and calls few.
-		DeferredStatOptions: &bootstrapv3.Bootstrap_DeferredStatOptions{EnableDeferredCreationStats: true},
+		DeferredStatOptions: DeferredStats(),
 	}
 }
 

@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	metricsv3 "github.com/envoyproxy/go-control-plane/envoy/config/metrics/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 
@@ -33,9 +34,9 @@ const (
 		`|membership_.*|health_check\..*|outlier_detection\.ejections_(active|enforced_total)|ssl\.(connection_error|fail_verify_.*)`
 )
 
-// statsConfig keeps Envoy's default labels, which OSM's dashboards use. Without the kubelet's requests: they would count as
+// StatsConfig keeps Envoy's default labels, which OSM's dashboards use. Without the kubelet's requests: they would count as
 // traffic of the mesh.
-func statsConfig(statistics string) *metricsv3.StatsConfig {
+func StatsConfig(statistics string) *metricsv3.StatsConfig {
 	matcher := &metricsv3.StatsMatcher{StatsMatcher: &metricsv3.StatsMatcher_InclusionList{InclusionList: essentialStatistics()}}
 	if statistics == AllStatistics {
 		matcher.StatsMatcher = &metricsv3.StatsMatcher_ExclusionList{ExclusionList: kubeletStatistics()}
@@ -73,4 +74,9 @@ func prefixes(list []string) *matcherv3.ListStringMatcher {
 		out.Patterns = append(out.Patterns, &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: prefix}})
 	}
 	return out
+}
+
+// DeferredStats delays the statistics of a cluster until its first request.
+func DeferredStats() *bootstrapv3.Bootstrap_DeferredStatOptions {
+	return &bootstrapv3.Bootstrap_DeferredStatOptions{EnableDeferredCreationStats: true}
 }

@@ -25,7 +25,7 @@ type Namespace struct {
 }
 
 // New creates a namespace with its loopback interface up.
-func New(t *testing.T) *Namespace {
+func New(t testing.TB) *Namespace {
 	t.Helper()
 	ns := start(t, func() error { return unix.Unshare(unix.CLONE_NEWNET) })
 	var err error
@@ -39,7 +39,7 @@ func New(t *testing.T) *Namespace {
 }
 
 // Enter returns another thread in the same namespace, for concurrent calls.
-func Enter(t *testing.T, ns *Namespace) *Namespace {
+func Enter(t testing.TB, ns *Namespace) *Namespace {
 	t.Helper()
 	return start(t, func() error {
 		file, err := os.Open(fmt.Sprintf("/proc/self/task/%d/ns/net", ns.tid))
@@ -52,7 +52,7 @@ func Enter(t *testing.T, ns *Namespace) *Namespace {
 }
 
 // start creates a thread that moves to a namespace and runs calls there.
-func start(t *testing.T, move func() error) *Namespace {
+func start(t testing.TB, move func() error) *Namespace {
 	t.Helper()
 	ns := &Namespace{calls: make(chan func())}
 	started := make(chan error)
@@ -88,7 +88,7 @@ func (ns *Namespace) Do(f func()) {
 }
 
 // IP runs the ip program with space-separated arguments.
-func (ns *Namespace) IP(t *testing.T, args string) {
+func (ns *Namespace) IP(t testing.TB, args string) {
 	t.Helper()
 	if out, err := ns.Output(exec.Command("ip", strings.Fields(args)...)); err != nil {
 		t.Fatalf("ip %s: %v\n%s", args, err, out)
@@ -102,7 +102,7 @@ func (ns *Namespace) Output(cmd *exec.Cmd) (out []byte, err error) {
 }
 
 // Start starts a program that is killed when the test ends.
-func (ns *Namespace) Start(t *testing.T, cmd *exec.Cmd) {
+func (ns *Namespace) Start(t testing.TB, cmd *exec.Cmd) {
 	t.Helper()
 	var err error
 	ns.Do(func() { err = cmd.Start() })
@@ -116,7 +116,7 @@ func (ns *Namespace) Start(t *testing.T, cmd *exec.Cmd) {
 }
 
 // Connect joins two namespaces with a veth pair. Both ends get the given name and their addresses with prefix lengths.
-func Connect(t *testing.T, device string, a *Namespace, addressesA []string, b *Namespace, addressesB []string) {
+func Connect(t testing.TB, device string, a *Namespace, addressesA []string, b *Namespace, addressesB []string) {
 	t.Helper()
 	a.IP(t, fmt.Sprintf("link add %s type veth peer name %s netns %d", device, device, b.tid))
 	for _, end := range []struct {
@@ -138,7 +138,7 @@ func Connect(t *testing.T, device string, a *Namespace, addressesA []string, b *
 }
 
 // Listen opens a TCP listener that is closed when the test ends.
-func (ns *Namespace) Listen(t *testing.T, address string) net.Listener {
+func (ns *Namespace) Listen(t testing.TB, address string) net.Listener {
 	t.Helper()
 	var listener net.Listener
 	var err error

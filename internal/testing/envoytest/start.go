@@ -46,8 +46,8 @@ func Install(t testing.TB, binary, dir string) string {
 
 // Start runs an installed Envoy as the sidecar's user inside a namespace until the test ends, and waits for its admin port.
 // drain is the drain time in whole seconds. A failed test shows Envoy's log. The directory must be readable for every
-// user.
-func Start(t *testing.T, ns *nstest.Namespace, program, dir, name string, drain time.Duration, config *bootstrapv3.Bootstrap) {
+// user. It returns the process ID.
+func Start(t testing.TB, ns *nstest.Namespace, program, dir, name string, drain time.Duration, config *bootstrapv3.Bootstrap) int {
 	t.Helper()
 	text, err := protojson.Marshal(config)
 	if err != nil {
@@ -81,4 +81,5 @@ func Start(t *testing.T, ns *nstest.Namespace, program, dir, name string, drain 
 		_ = answer.Body.Close()
 		return true
 	})
+	return cmd.Process.Pid
 }

@@ -19,13 +19,13 @@ type Answer struct {
 }
 
 // Get requests a URL from the application of the pod. Headers are "name: value"; "host" sets the authority.
-func (p *Pod) Get(t *testing.T, url string, headers ...string) Answer {
+func (p *Pod) Get(t testing.TB, url string, headers ...string) Answer {
 	t.Helper()
 	return p.Call(t, http.MethodGet, url, headers...)
 }
 
 // Call is Get with any method.
-func (p *Pod) Call(t *testing.T, method, url string, headers ...string) Answer {
+func (p *Pod) Call(t testing.TB, method, url string, headers ...string) Answer {
 	t.Helper()
 	request, err := http.NewRequest(method, url, nil)
 	if err != nil {
@@ -44,7 +44,7 @@ func (p *Pod) Call(t *testing.T, method, url string, headers ...string) Answer {
 }
 
 // GetHTTP2 is Get over HTTP/2 without TLS, as gRPC clients use it.
-func (p *Pod) GetHTTP2(t *testing.T, url string) Answer {
+func (p *Pod) GetHTTP2(t testing.TB, url string) Answer {
 	t.Helper()
 	transport := &http.Transport{DialContext: p.NS.Dial, Protocols: new(http.Protocols)}
 	transport.Protocols.SetUnencryptedHTTP2(true)
@@ -68,7 +68,7 @@ func do(client *http.Client, request *http.Request) Answer {
 }
 
 // Dial connects from the application of the pod to an address. Reads and writes time out after five seconds.
-func (p *Pod) Dial(t *testing.T, address string) (net.Conn, error) {
+func (p *Pod) Dial(t testing.TB, address string) (net.Conn, error) {
 	t.Helper()
 	conn, err := p.NS.Dial(context.Background(), "tcp", address)
 	if err != nil {
@@ -79,7 +79,7 @@ func (p *Pod) Dial(t *testing.T, address string) (net.Conn, error) {
 }
 
 // Exchange connects, sends the text if it is not empty, and returns all data that the peer sends before it closes.
-func (p *Pod) Exchange(t *testing.T, address, send string) (string, error) {
+func (p *Pod) Exchange(t testing.TB, address, send string) (string, error) {
 	t.Helper()
 	conn, err := p.Dial(t, address)
 	if err != nil {

@@ -28,7 +28,7 @@ type NameServer struct {
 }
 
 // NameServer starts a DNS server without names in a pod of its own. It ends with the test.
-func (n *Network) NameServer(t *testing.T) *NameServer {
+func (n *Network) NameServer(t testing.TB) *NameServer {
 	t.Helper()
 	pod := n.Bare(t)
 	s := &NameServer{address: pod.IP, records: map[string][]netip.Addr{}}

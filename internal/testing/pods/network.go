@@ -34,7 +34,7 @@ type Network struct {
 }
 
 // NewNetwork starts the network and the ADS server of its sidecars; both end with the test.
-func NewNetwork(t *testing.T) *Network {
+func NewNetwork(t testing.TB) *Network {
 	t.Helper()
 	dir := publicDir(t)
 	n := &Network{CA: pki.New(t), Dir: dir, Drain: time.Second, router: nstest.New(t), xds: serve(t, filepath.Join(dir, "xds.sock"))}
@@ -50,14 +50,14 @@ func NewNetwork(t *testing.T) *Network {
 }
 
 // Run selects the Envoy binary for pods that are added afterwards.
-func (n *Network) Run(t *testing.T, binary string) {
+func (n *Network) Run(t testing.TB, binary string) {
 	t.Helper()
 	n.program = envoytest.Install(t, binary, n.Dir)
 }
 
 // Refuse makes the router reject connections to a range of addresses at once. Connections to other unassigned addresses fail
 // with a delay, because the kernel limits its error messages.
-func (n *Network) Refuse(t *testing.T, addresses netip.Prefix) {
+func (n *Network) Refuse(t testing.TB, addresses netip.Prefix) {
 	t.Helper()
 	family := "-4 "
 	if addresses.Addr().Is6() {
@@ -67,7 +67,7 @@ func (n *Network) Refuse(t *testing.T, addresses netip.Prefix) {
 }
 
 // publicDir returns a temporary directory that the sidecar's user can enter.
-func publicDir(t *testing.T) string {
+func publicDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "pods")
 	if err != nil {
@@ -81,7 +81,7 @@ func publicDir(t *testing.T) string {
 }
 
 // Bare adds a pod without a sidecar, for clients outside the mesh.
-func (n *Network) Bare(t *testing.T) *Pod {
+func (n *Network) Bare(t testing.TB) *Pod {
 	t.Helper()
 	n.pods++
 	p := &Pod{
@@ -100,13 +100,13 @@ func (n *Network) Bare(t *testing.T) *Pod {
 }
 
 // Pod adds a pod with a sidecar and a unique name. The sidecar has no configuration before Configure.
-func (n *Network) Pod(t *testing.T, name string) *Pod {
+func (n *Network) Pod(t testing.TB, name string) *Pod {
 	t.Helper()
 	return n.PodRedirected(t, name, redirect.Config{})
 }
 
 // PodRedirected is Pod with exclusions from the redirection. It sets the addresses of the pod in rules.
-func (n *Network) PodRedirected(t *testing.T, name string, rules redirect.Config) *Pod {
+func (n *Network) PodRedirected(t testing.TB, name string, rules redirect.Config) *Pod {
 	t.Helper()
 	return n.Custom(t, name, rules, n.Bootstrap(name))
 }
@@ -116,13 +116,13 @@ func (n *Network) Bootstrap(name string) *bootstrapv3.Bootstrap { return bootstr
 
 // PodFrom is Pod with a custom bootstrap that uses the default admin port. Configure works only if the bootstrap uses the
 // network's ADS server.
-func (n *Network) PodFrom(t *testing.T, name string, config *bootstrapv3.Bootstrap) *Pod {
+func (n *Network) PodFrom(t testing.TB, name string, config *bootstrapv3.Bootstrap) *Pod {
 	t.Helper()
 	return n.Custom(t, name, redirect.Config{}, config)
 }
 
 // Custom combines PodRedirected and PodFrom.
-func (n *Network) Custom(t *testing.T, name string, rules redirect.Config, config *bootstrapv3.Bootstrap) *Pod {
+func (n *Network) Custom(t testing.TB, name string, rules redirect.Config, config *bootstrapv3.Bootstrap) *Pod {
 	t.Helper()
 	p := n.Bare(t)
 	p.name, p.network = name, n
@@ -132,6 +132,6 @@ func (n *Network) Custom(t *testing.T, name string, rules redirect.Config, confi
 	if err != nil {
 		t.Fatal(err)
 	}
-	envoytest.Start(t, p.NS, n.program, n.Dir, name, n.Drain, config)
+	p.PID = envoytest.Start(t, p.NS, n.program, n.Dir, name, n.Drain, config)
 	return p
 }

@@ -22,6 +22,8 @@ type Pod struct {
 	NS  *nstest.Namespace
 	IP  netip.Addr
 	IP6 netip.Addr
+	// PID is the process ID of the sidecar, 0 without one.
+	PID int
 
 	name    string
 	network *Network
@@ -32,13 +34,13 @@ type Pod struct {
 
 // Configure sends the resources of a scope and its endpoints, and returns when they are active in the sidecar. A NACK fails
 // the test with Envoy's error. The pod keeps the certificate of its first scope.
-func (p *Pod) Configure(t *testing.T, s *scope.Scope, endpoints ...scope.Endpoints) {
+func (p *Pod) Configure(t testing.TB, s *scope.Scope, endpoints ...scope.Endpoints) {
 	t.Helper()
 	p.SendAll(t, s, envoy.Build(s), endpoints...)
 }
 
 // SendAll is Configure with other resources than those of the scope, without endpoints and secrets.
-func (p *Pod) SendAll(t *testing.T, s *scope.Scope, built []envoy.Resource, endpoints ...scope.Endpoints) {
+func (p *Pod) SendAll(t testing.TB, s *scope.Scope, built []envoy.Resource, endpoints ...scope.Endpoints) {
 	t.Helper()
 	if p.chain == nil {
 		p.chain, p.key = p.network.CA.Issue(t, s.Key.Identity, s.TrustDomain)
@@ -55,7 +57,7 @@ func (p *Pod) SendAll(t *testing.T, s *scope.Scope, built []envoy.Resource, endp
 }
 
 // Send is Configure with explicit resources.
-func (p *Pod) Send(t *testing.T, resources []envoy.Resource) {
+func (p *Pod) Send(t testing.TB, resources []envoy.Resource) {
 	t.Helper()
 	p.version++
 	p.network.xds.set(t, p.name, p.version, append(resources, sentinel(p.version)...))
@@ -75,14 +77,14 @@ func (p *Pod) Send(t *testing.T, resources []envoy.Resource) {
 
 // isWarming reports whether a listener or a cluster still waits for its routes, endpoints or secrets. The sentinel waits for its own only,
 // so it can be the first of its version.
-func (p *Pod) isWarming(t *testing.T) bool {
+func (p *Pod) isWarming(t testing.TB) bool {
 	t.Helper()
 	return strings.Contains(p.Admin(t, "/config_dump?resource=dynamic_listeners"), `"warming_state"`) ||
 		strings.Contains(p.Admin(t, "/config_dump?resource=dynamic_warming_clusters"), `"@type"`)
 }
 
 // Admin requests a path of the sidecar's admin interface.
-func (p *Pod) Admin(t *testing.T, path string) string {
+func (p *Pod) Admin(t testing.TB, path string) string {
 	t.Helper()
 	answer, err := p.NS.HTTP().Get("http://127.0.0.1:15000" + path)
 	if err != nil {
@@ -97,7 +99,7 @@ func (p *Pod) Admin(t *testing.T, path string) string {
 }
 
 // ServeHTTP runs an HTTP application on a port of the pod until the test ends. It supports HTTP/2 without TLS.
-func (p *Pod) ServeHTTP(t *testing.T, port uint16, handler http.Handler) {
+func (p *Pod) ServeHTTP(t testing.TB, port uint16, handler http.Handler) {
 	t.Helper()
 	server := &http.Server{Handler: handler, Protocols: new(http.Protocols)}
 	server.Protocols.SetHTTP1(true)
@@ -108,7 +110,7 @@ func (p *Pod) ServeHTTP(t *testing.T, port uint16, handler http.Handler) {
 }
 
 // ServeTCP runs a TCP application on a port of the pod until the test ends; the connection is closed when it returns.
-func (p *Pod) ServeTCP(t *testing.T, port uint16, application func(net.Conn)) {
+func (p *Pod) ServeTCP(t testing.TB, port uint16, application func(net.Conn)) {
 	t.Helper()
 	listener := p.NS.Listen(t, nstest.Address("127.0.0.1", port))
 	go func() {

@@ -28,7 +28,7 @@ type server struct {
 	refusals map[string]string
 }
 
-func serve(t *testing.T, socket string) *server {
+func serve(t testing.TB, socket string) *server {
 	t.Helper()
 	s := &server{
 		socket:   socket,
@@ -75,7 +75,7 @@ func (s *server) rejection(node string) string {
 	return s.refusals[node]
 }
 
-func (s *server) set(t *testing.T, node string, version int, resources []envoy.Resource) {
+func (s *server) set(t testing.TB, node string, version int, resources []envoy.Resource) {
 	t.Helper()
 	s.mu.Lock()
 	delete(s.refusals, node)

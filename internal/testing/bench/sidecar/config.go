@@ -10,10 +10,8 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
-	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/envoy"
@@ -73,32 +71,11 @@ func (v variant) configuration(listen, application, admin netip.AddrPort) (*boot
 			}
 		}
 	}
-	selected, err := v.bootstrap()
-	if err != nil {
-		return nil, err
-	}
 	return &bootstrapv3.Bootstrap{
 		Node:            &corev3.Node{Id: "bench", Cluster: "bench"},
 		Admin:           &bootstrapv3.Admin{Address: message.SocketAddress(admin.Addr().String(), admin.Port())},
-		StaticResources: static, StatsConfig: selected.GetStatsConfig(), DeferredStatOptions: selected.GetDeferredStatOptions(),
+		StaticResources: static, StatsConfig: bootstrap.StatsConfig(v.statistics), DeferredStatOptions: bootstrap.DeferredStats(),
 	}, nil
-}
-
-// bootstrap is that of a sidecar in a mesh.
-func (v variant) bootstrap() (*bootstrapv3.Bootstrap, error) {
-	files, err := bootstrap.Render(bootstrap.Config{
-		ProxyUUID: "bench", TrustDomain: "cluster.local", XDSHost: "localhost", XDSPort: 1, ServiceAccount: "bench", Namespace: "shop",
-		Statistics: v.statistics, Dirs: bootstrap.DefaultDirs(),
-	})
-	if err != nil {
-		return nil, err
-	}
-	text, err := yaml.YAMLToJSON(files[0].Content)
-	if err != nil {
-		return nil, err
-	}
-	rendered := &bootstrapv3.Bootstrap{}
-	return rendered, protojson.Unmarshal(text, rendered)
 }
 
 // bindsPort reports whether a listener takes redirected connections.

@@ -1,0 +1,100 @@
+package datapath
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/scope"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
+	"github.com/openservicemesh/osm-operator/internal/testing/pods"
+)
+
+// BenchmarkDataPath sends 1,000 requests per second from one pod to another. Its metrics are latencies in microseconds and the CPU time of
+// both sidecars for each request.
+func BenchmarkDataPath(b *testing.B) {
+	for _, protocol := range protocols {
+		for _, path := range paths {
+			b.Run(protocol.name+"/"+path.name, func(b *testing.B) { measure(b, path.pair(b, protocol), protocol) })
+		}
+	}
+}
+
+func measure(b *testing.B, p pair, protocol protocol) {
+	connect := func(t testing.TB) exchange { return protocol.connect(t, p.client, p.address) }
+	awaitResponse(b, connect)
+	send(b, rate, connect)
+	before := usageOf(b, p.client.PID, p.server.PID)
+	b.ResetTimer()
+	measured := send(b, b.N, connect)
+	b.StopTimer()
+	used := usageOf(b, p.client.PID, p.server.PID)
+	for name, share := range map[string]float64{"p50-µs": 0.5, "p99-µs": 0.99, "p99.9-µs": 0.999} {
+		b.ReportMetric(float64(measured.percentile(share).Microseconds()), name)
+	}
+	b.ReportMetric(float64((used.cpu-before.cpu).Microseconds())/float64(b.N), "cpu-µs/op")
+}
+
+// awaitResponse waits until the server answers.
+func awaitResponse(t testing.TB, connect func(testing.TB) exchange) {
+	t.Helper()
+	var err error
+	eventually.True(t, 20*time.Second, "a response arrives", func() bool {
+		err = connect(t)()
+		return err == nil
+	})
+}
+
+// BenchmarkMemory measures the memory of a sidecar that can reach a number of Services.
+func BenchmarkMemory(b *testing.B) {
+	for _, services := range []int{1, 10, 100, 1000} {
+		b.Run(fmt.Sprintf("services=%d", services), func(b *testing.B) {
+			n := pods.NewNetwork(b)
+			client := sidecar(b, n, "client")
+			s, endpoints := manyServices(services)
+			client.Configure(b, s, endpoints...)
+			var used usage
+			for b.Loop() {
+				used = usageOf(b, client.PID)
+			}
+			b.ReportMetric(float64(used.resident)/1e6, "MB")
+			b.ReportMetric(float64(used.private)/1e6, "private-MB")
+		})
+	}
+}
+
+// manyServices returns a client that can reach Services with two pods each.
+func manyServices(count int) (*scope.Scope, []scope.Endpoints) {
+	s := &scope.Scope{Key: scope.Key{Identity: identity.ServiceAccount{Namespace: "shop", Name: "buyer"}, Class: scope.Class{Metrics: true}}, TrustDomain: trustDomain}
+	var endpoints []scope.Endpoints
+	for i := range count {
+		high, low := byte(i/200), byte(i%200+1)
+		name := catalog.Name{Namespace: "shop", Name: fmt.Sprintf("service-%04d", i)}
+		withService(s, protocols[0], name, netip.AddrFrom4([4]byte{10, 96, high, low}))
+		endpoints = append(endpoints, scope.Endpoints{
+			Key: scope.EndpointsKey{Service: name, TargetPort: protocols[0].port},
+			Addresses: []netip.AddrPort{
+				netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 78, high, low}), protocols[0].port),
+				netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 79, high, low}), protocols[0].port),
+			},
+			Workloads: []catalog.Workload{{Kind: "Deployment", Name: name.Name}, {Kind: "Deployment", Name: name.Name}},
+		})
+	}
+	return s, endpoints
+}
+
+// Every path carries every protocol. The benchmarks measure nothing otherwise.
+func TestPathsAnswer(t *testing.T) {
+	for _, protocol := range protocols {
+		for _, path := range paths {
+			t.Run(protocol.name+"/"+path.name, func(t *testing.T) {
+				t.Parallel()
+				p := path.pair(t, protocol)
+				awaitResponse(t, func(t testing.TB) exchange { return protocol.connect(t, p.client, p.address) })
+			})
+		}
+	}
+}

@@ -1,0 +1,145 @@
+package datapath
+
+import (
+	"encoding/json"
+	"net/netip"
+	"testing"
+
+	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/envoy/bootstrap"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/redirect/nstest"
+	"github.com/openservicemesh/osm-operator/internal/scope"
+	"github.com/openservicemesh/osm-operator/internal/testing/pods"
+)
+
+const trustDomain = "cluster.local"
+
+var (
+	buyer   = identity.ServiceAccount{Namespace: "shop", Name: "buyer"}
+	books   = identity.ServiceAccount{Namespace: "shop", Name: "books"}
+	service = catalog.Name{Namespace: "shop", Name: "books"}
+	// virtual is the address of the Service, which no pod has.
+	virtual = netip.MustParseAddr("10.96.0.1")
+)
+
+// pair is a client and a server.
+type pair struct {
+	client, server *pods.Pod
+	// address is what the client connects to.
+	address string
+}
+
+// path is a way from a client to a server.
+type path struct {
+	name string
+	pair func(t testing.TB, p protocol) pair
+}
+
+var paths = []path{
+	{"direct", direct},
+	{"minimal", minimalPair},
+	{"mesh", func(t testing.TB, p protocol) pair { return meshPair(t, p, nil) }},
+	{"mesh-without-logs", func(t testing.TB, p protocol) pair { return meshPair(t, p, &scope.AccessLog{Filter: "false"}) }},
+}
+
+// direct has no sidecars.
+func direct(t testing.TB, p protocol) pair {
+	n := pods.NewNetwork(t)
+	out := pair{client: n.Bare(t), server: n.Bare(t)}
+	out.address = out.serve(t, p)
+	return out
+}
+
+// minimalPair has sidecars with static configuration.
+func minimalPair(t testing.TB, p protocol) pair {
+	n := pods.NewNetwork(t)
+	static := func(name string, sa identity.ServiceAccount, m minimal) *pods.Pod {
+		chain, key := n.CA.Issue(t, sa, trustDomain)
+		m.HTTP = p.mesh == catalog.ProtocolHTTP
+		m.Chain, m.Key, m.Root = quote(t, chain), quote(t, key), quote(t, n.CA.RootPEM)
+		m.Port = p.port
+		return n.PodFrom(t, name, m.bootstrap(t))
+	}
+	out := pair{server: static("server", books, minimal{Server: true, Listen: names.InboundPort, Host: "127.0.0.1"})}
+	out.client = static("client", buyer, minimal{Listen: names.OutboundPort, Host: out.server.IP.String()})
+	out.serve(t, p)
+	out.address = netip.AddrPortFrom(virtual, p.port).String()
+	return out
+}
+
+// meshPair has sidecars with the configuration of a mesh, in which a policy allows the client.
+func meshPair(t testing.TB, p protocol, log *scope.AccessLog) pair {
+	n := pods.NewNetwork(t)
+	out := pair{client: sidecar(t, n, "client"), server: sidecar(t, n, "server")}
+	out.serve(t, p)
+	inbound, outbound := serverScope(p), clientScope(p)
+	inbound.AccessLog, outbound.AccessLog = log, log
+	out.server.Configure(t, inbound)
+	out.client.Configure(t, outbound, scope.Endpoints{
+		Key:       scope.EndpointsKey{Service: service, TargetPort: p.port},
+		Addresses: []netip.AddrPort{netip.AddrPortFrom(out.server.IP, p.port)},
+		Workloads: []catalog.Workload{{Kind: "Deployment", Name: "books"}},
+	})
+	out.address = netip.AddrPortFrom(virtual, p.port).String()
+	return out
+}
+
+// sidecar adds a pod whose sidecar has the default statistics of a mesh.
+func sidecar(t testing.TB, n *pods.Network, name string) *pods.Pod {
+	t.Helper()
+	config := n.Bootstrap(name)
+	config.StatsConfig, config.DeferredStatOptions = bootstrap.StatsConfig(""), bootstrap.DeferredStats()
+	return n.PodFrom(t, name, config)
+}
+
+// serve runs the application and returns the pod's own address of it.
+func (p pair) serve(t testing.TB, application protocol) string {
+	t.Helper()
+	listener := p.server.NS.Listen(t, nstest.Address("0.0.0.0", application.port))
+	go application.serve(t, listener)
+	return netip.AddrPortFrom(p.server.IP, application.port).String()
+}
+
+func serverScope(p protocol) *scope.Scope {
+	rules := authz.Rules{Network: []authz.NetworkRule{{Policy: "shop/buyer", Sources: []identity.ServiceAccount{buyer}}}}
+	if p.mesh == catalog.ProtocolHTTP {
+		rules.Routes = []authz.Route{{Match: catalog.HTTPMatch{PathRegex: ".*"}, Sources: []identity.ServiceAccount{buyer}}}
+	}
+	return &scope.Scope{
+		Key:         scope.Key{Identity: books, Class: scope.Class{IPv6: true, Metrics: true}},
+		TrustDomain: trustDomain,
+		Inbound:     []scope.Inbound{{Service: service, Port: p.port, TargetPort: p.port, Protocol: p.mesh, Rules: rules}},
+	}
+}
+
+func clientScope(p protocol) *scope.Scope {
+	return withService(&scope.Scope{
+		Key:         scope.Key{Identity: buyer, Class: scope.Class{IPv6: true, Metrics: true}},
+		TrustDomain: trustDomain,
+	}, p, service, virtual)
+}
+
+// withService adds a Service to what a client can reach.
+func withService(s *scope.Scope, p protocol, name catalog.Name, address netip.Addr) *scope.Scope {
+	s.Outbound = append(s.Outbound, scope.Outbound{
+		Service: name, Port: p.port, Protocol: p.mesh, Addresses: []netip.Addr{address},
+		Backends: []scope.Backend{{Cluster: scope.ClusterName(name, p.port), Weight: 100}},
+	})
+	s.Clusters = append(s.Clusters, scope.Cluster{
+		Service: name, TargetPort: p.port, Protocol: p.mesh, Identities: []identity.ServiceAccount{books},
+	})
+	return s
+}
+
+// quote returns text as a JSON string.
+func quote(t testing.TB, text []byte) string {
+	t.Helper()
+	quoted, err := json.Marshal(string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(quoted)
+}
