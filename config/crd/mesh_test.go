@@ -45,6 +45,7 @@ const completeMesh = `
       mode: Managed
       managed: {image: "example.com/jaeger:2", storageSecretRef: {name: storage, key: backend.yaml}, resources: {limits: {memory: 1Gi}}}
     tracing: {enable: true, protocol: OTLP, samplingPercentage: "0.5"}
+    trafficMetrics: {mode: Managed, managed: {image: "example.com/traffic-metrics:v1", resources: {limits: {memory: 256Mi}}}}
   certificates: {trustDomain: mesh.example.com, serviceCertificateDuration: 1h30m, key: {algorithm: RSA, size: 3072}, rotateRoot: 2026-11}
 `
 
@@ -79,6 +80,8 @@ func testMesh(t *testing.T, c client.Client) {
 		{"a Grafana without a Prometheus", mesh("osm", "{observability: {grafana: {mode: Managed}}}"), "set spec.observability.prometheus.mode to Managed"},
 		{"settings of a Grafana that nobody runs", mesh("osm", "{observability: {grafana: {managed: {image: x}}}}"), "set mode to Managed"},
 		{"an instance selector without a grafana-operator", mesh("osm", "{observability: {grafana: {mode: ConfigMaps, instanceSelector: {}}}}"), "set mode to Operator"},
+		{"traffic metrics without a Prometheus", mesh("osm", "{observability: {trafficMetrics: {mode: Managed}}}"), "set spec.observability.prometheus.mode to Managed"},
+		{"settings of a server of traffic metrics that nobody runs", mesh("osm", "{observability: {trafficMetrics: {managed: {image: x}}}}"), "set mode to Managed"},
 		{"an existing Prometheus without an address", mesh("osm", "{observability: {prometheus: {mode: Existing}}}"), "set spec.observability.prometheus.address"},
 		{"the address of a managed Prometheus", mesh("osm", "{observability: {prometheus: {mode: Managed, address: 'http://p:9090'}}}"), "set mode to Existing or Operator"},
 		{"an address with a password", mesh("osm", "{observability: {prometheus: {mode: Existing, address: 'http://u:p@p:9090'}}}"), "is not the address of a Prometheus server"},

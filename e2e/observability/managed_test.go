@@ -26,6 +26,7 @@ func TestManagedServers(t *testing.T) {
 	t.Run("queries", testQueries)
 	t.Run("dashboards", testDashboards)
 	t.Run("the page of the mesh", testPage)
+	t.Run("SMI traffic metrics", testTrafficMetrics)
 	t.Run("trace over Zipkin", func(t *testing.T) { requireTrace(t, began) })
 	t.Run("trace over OTLP", func(t *testing.T) {
 		patchMesh(t, `{"spec":{"observability":{"tracing":{"protocol":"OTLP"}}}}`)

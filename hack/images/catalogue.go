@@ -28,6 +28,7 @@ func catalogue() []image {
 		{"osm-operator", "./cmd/operator", "/osm-operator", userNonroot, scratch()},
 		{"osm-controller", "./cmd/controller", "/osm-controller", userNonroot, scratch()},
 		{"osm-injector", "./cmd/injector", "/osm-injector", userNonroot, scratch()},
+		{"osm-traffic-metrics", "./cmd/traffic-metrics", "/osm-traffic-metrics", userNonroot, scratch()},
 		{"init", "./cmd/init", "/osm-init", userRoot, scratch()},
 		{"bookbuyer", "./cmd/demo-bookbuyer", "/bookbuyer", userNonroot, scratch()},
 		{"bookthief", "./cmd/demo-bookthief", "/bookthief", userNonroot, scratch()},

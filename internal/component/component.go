@@ -37,6 +37,8 @@ type Kind struct {
 	schema.GroupVersionKind
 	// Resource is the plural resource name, such as services.
 	Resource string
+	// Names are the only names that objects have. The operator may change and delete no others. Empty means any name.
+	Names []string
 }
 
 // V1 returns a kind in version v1 of a group; "" is the core group.
@@ -93,11 +95,21 @@ func Rules(components []Component) []rbacv1.PolicyRule {
 	var rules []rbacv1.PolicyRule
 	for _, c := range components {
 		for _, kind := range c.Requires() {
-			rules = append(rules, rbacv1.PolicyRule{
-				APIGroups: []string{kind.Group}, Resources: []string{kind.Resource},
-				Verbs: []string{"create", "delete", "get", "list", "patch", "watch"},
-			})
+			rules = append(rules, rulesOf(kind)...)
 		}
 	}
 	return rules
+}
+
+// rulesOf returns the permissions for the objects of a kind. Kubernetes cannot limit create, list and watch to names.
+func rulesOf(kind Kind) []rbacv1.PolicyRule {
+	rule := rbacv1.PolicyRule{
+		APIGroups: []string{kind.Group}, Resources: []string{kind.Resource}, Verbs: []string{"create", "delete", "get", "list", "patch", "watch"},
+	}
+	if len(kind.Names) == 0 {
+		return []rbacv1.PolicyRule{rule}
+	}
+	named := rule
+	rule.Verbs, named.Verbs, named.ResourceNames = []string{"create", "list", "watch"}, []string{"delete", "get", "patch"}, kind.Names
+	return []rbacv1.PolicyRule{rule, named}
 }

@@ -8,6 +8,7 @@ import (
 
 // ObservabilitySpec configures what shows the state of the mesh. Traffic, pushes and certificates do not depend on it.
 // +kubebuilder:validation:XValidation:rule="(has(self.grafana) && has(self.grafana.mode) && self.grafana.mode == 'Managed') ? (has(self.prometheus) && has(self.prometheus.mode) && (self.prometheus.mode == 'Managed' || has(self.prometheus.address))) : true",message="spec.observability.grafana.mode is Managed without a Prometheus: set spec.observability.prometheus.mode to Managed, or to Existing with an address"
+// +kubebuilder:validation:XValidation:rule="(has(self.trafficMetrics) && has(self.trafficMetrics.mode) && self.trafficMetrics.mode == 'Managed') ? (has(self.prometheus) && has(self.prometheus.mode) && (self.prometheus.mode == 'Managed' || has(self.prometheus.address))) : true",message="spec.observability.trafficMetrics.mode is Managed without a Prometheus: set spec.observability.prometheus.mode to Managed, or to Existing with an address"
 type ObservabilitySpec struct {
 	// prometheus configures the Prometheus server of the mesh.
 	// +optional
@@ -24,6 +25,10 @@ type ObservabilitySpec struct {
 	// tracing configures the traces of requests that sidecars send.
 	// +optional
 	Tracing *TracingSpec `json:"tracing,omitempty"`
+
+	// trafficMetrics configures SMI's API of traffic metrics.
+	// +optional
+	TrafficMetrics *TrafficMetricsComponent `json:"trafficMetrics,omitempty"`
 }
 
 // TracingSpec sets fields of the MeshConfig about traces of requests. An absent field leaves the MeshConfig as it is.

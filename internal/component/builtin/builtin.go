@@ -8,6 +8,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/component/jaeger"
 	"github.com/openservicemesh/osm-operator/internal/component/prometheus"
 	"github.com/openservicemesh/osm-operator/internal/component/services"
+	"github.com/openservicemesh/osm-operator/internal/component/trafficmetrics"
 )
 
 // All returns every component, in the order in which status.components lists them.
@@ -22,5 +23,7 @@ func All() []component.Component {
 		grafana.Dashboards{},
 		grafana.Shared{},
 		jaeger.Managed{},
+		trafficmetrics.Server{},
+		trafficmetrics.API{},
 	}
 }

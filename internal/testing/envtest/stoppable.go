@@ -20,6 +20,12 @@ type Server struct {
 // makes a Deployment ready.
 func StartServer(t *testing.T) *Server {
 	t.Helper()
+	return startServer(t, nil)
+}
+
+// startServer starts an API server with further flags.
+func startServer(t *testing.T, flags map[string]string) *Server {
+	t.Helper()
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
 		t.Fatal("this test needs an API server: run `make test-envtest`, or set KUBEBUILDER_ASSETS to what `go run -C hack ./cluster assets` prints")
 	}
@@ -29,6 +35,9 @@ func StartServer(t *testing.T) *Server {
 	api.CertDir = t.TempDir()
 	// At shutdown the server waits for watches, which do not end, for as long as a request may take.
 	api.Configure().Set("request-timeout", "10s")
+	for flag, value := range flags {
+		api.Configure().Set(flag, value)
+	}
 	config, err := environment.Start()
 	if err != nil {
 		t.Fatalf("the API server cannot be started: %v", err)

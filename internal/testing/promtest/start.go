@@ -30,22 +30,50 @@ scrape_configs:
 // that namespace once Prometheus is ready.
 func Start(t *testing.T, ns *nstest.Namespace, targets ...string) string {
 	t.Helper()
+	return run(t, ns, fmt.Sprintf(configuration, strings.Join(targets, ", ")), filepath.Join(t.TempDir(), "data"))
+}
+
+// Recorded runs a Prometheus that has samples in the format OpenMetrics, with their times, and scrapes nothing.
+func Recorded(t *testing.T, ns *nstest.Namespace, samples string) string {
+	t.Helper()
+	dir := t.TempDir()
+	input, data := filepath.Join(dir, "samples"), filepath.Join(dir, "data")
+	if err := os.WriteFile(input, []byte(samples), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	promtool := filepath.Join(filepath.Dir(program(t)), "promtool")
+	if out, err := exec.Command(promtool, "tsdb", "create-blocks-from", "openmetrics", input, data).CombinedOutput(); err != nil {
+		t.Fatalf("promtool: %v\n%s", err, out)
+	}
+	return run(t, ns, "{}", data, "--storage.tsdb.retention.time=100y")
+}
+
+// program returns the path of the Prometheus binary.
+func program(t *testing.T) string {
+	t.Helper()
 	binary := os.Getenv(BinaryVariable)
 	if binary == "" {
 		t.Fatalf("%s is not set: this test runs a real Prometheus, set it to the path of the binary", BinaryVariable)
 	}
-	dir := t.TempDir()
-	config := filepath.Join(dir, "prometheus.yml")
-	if err := os.WriteFile(config, fmt.Appendf(nil, configuration, strings.Join(targets, ", ")), 0o644); err != nil {
+	return binary
+}
+
+// run runs a Prometheus with a configuration and a folder for its samples.
+func run(t *testing.T, ns *nstest.Namespace, content, data string, flags ...string) string {
+	t.Helper()
+	config := filepath.Join(t.TempDir(), "prometheus.yml")
+	if err := os.WriteFile(config, []byte(content), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	log := &strings.Builder{}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("Prometheus says:\n%s", log)
+			t.Logf("the log of Prometheus:\n%s", log)
 		}
 	})
-	cmd := exec.Command(binary, "--config.file="+config, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address=127.0.0.1:9090", "--log.level=warn")
+	cmd := exec.Command(program(t), append([]string{
+		"--config.file=" + config, "--storage.tsdb.path=" + data, "--web.listen-address=127.0.0.1:9090", "--log.level=warn",
+	}, flags...)...)
 	cmd.Stdout, cmd.Stderr = log, log
 	ns.Start(t, cmd)
 	const address = "http://127.0.0.1:9090"

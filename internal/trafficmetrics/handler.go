@@ -1,0 +1,165 @@
+package trafficmetrics
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"path"
+	"slices"
+
+	smi "github.com/servicemeshinterface/smi-sdk-go/pkg/apis/metrics/v1alpha2"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/selection"
+	"k8s.io/apiserver/pkg/endpoints/handlers/responsewriters"
+	"k8s.io/apiserver/pkg/endpoints/request"
+)
+
+// Version is the group and the version of the API.
+var Version = schema.GroupVersion{Group: "metrics.smi-spec.io", Version: "v1alpha1"}
+
+// root is the path of the API.
+var root = path.Join("/apis", Version.Group, Version.Version)
+
+// edgesResource is the sub-resource with the edges of an object.
+const edgesResource = "edges"
+
+// Handler serves the API. Requests need a RequestInfo, and are authorized.
+type Handler struct {
+	Reader *Reader
+	// Names returns the names of the objects that a label selector selects.
+	Names func(ctx context.Context, of schema.GroupVersionResource, namespace string, selector labels.Selector) (map[string]bool, error)
+	// Errors encodes errors.
+	Errors runtime.NegotiatedSerializer
+}
+
+// list is a TrafficMetricsList. That of the SDK has no selector, which the specification has.
+type list struct {
+	smi.TrafficMetricsList `json:",inline"`
+	Selector               *metav1.LabelSelector `json:"selector,omitempty"`
+}
+
+// ServeHTTP implements http.Handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	answer, err := h.answer(r)
+	if err != nil {
+		responsewriters.ErrorNegotiated(err, h.Errors, Version, w, r)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	// A client that has gone away cannot be told.
+	_ = json.NewEncoder(w).Encode(answer)
+}
+
+func (h *Handler) answer(r *http.Request) (any, error) {
+	info, found := request.RequestInfoFrom(r.Context())
+	if !found || !info.IsResourceRequest {
+		return discovery(r.URL.Path)
+	}
+	of, known := resourceOf(info.Resource)
+	if !known || info.APIGroup != Version.Group || info.APIVersion != Version.Version || info.Subresource != "" && info.Subresource != edgesResource {
+		return nil, apierrors.NewGenericServerResponse(http.StatusNotFound, info.Verb, Version.WithResource(info.Resource).GroupResource(), info.Name, "there is no such resource", 0, false)
+	}
+	namespace := info.Namespace
+	if of.clusterScoped {
+		namespace = ""
+	}
+	selector, err := labels.Parse(r.URL.Query().Get("labelSelector"))
+	if err != nil {
+		return nil, apierrors.NewBadRequest("invalid labelSelector: " + err.Error())
+	}
+	switch {
+	case info.Verb == "get" && info.Subresource == edgesResource:
+		return h.edges(r.Context(), of, namespace, info.Name)
+	case info.Verb == "get":
+		return h.get(r.Context(), of, namespace, info.Name)
+	case info.Verb == "list":
+		return h.list(r.Context(), of, namespace, selector)
+	}
+	return nil, apierrors.NewMethodNotSupported(Version.WithResource(of.name).GroupResource(), info.Verb)
+}
+
+func (h *Handler) get(ctx context.Context, of resource, namespace, name string) (any, error) {
+	items, err := h.Reader.received(ctx, of, namespace, name)
+	if err != nil {
+		return nil, apierrors.NewServiceUnavailable(err.Error())
+	}
+	if len(items) == 0 {
+		return nil, apierrors.NewNotFound(Version.WithResource(of.name).GroupResource(), name)
+	}
+	return items[0], nil
+}
+
+func (h *Handler) edges(ctx context.Context, of resource, namespace, name string) (any, error) {
+	items, err := h.Reader.edges(ctx, of, namespace, name)
+	if err != nil {
+		return nil, apierrors.NewServiceUnavailable(err.Error())
+	}
+	return newList(of, namespace, name, items), nil
+}
+
+func (h *Handler) list(ctx context.Context, of resource, namespace string, selector labels.Selector) (any, error) {
+	items, err := h.Reader.received(ctx, of, namespace, "")
+	if err != nil {
+		return nil, apierrors.NewServiceUnavailable(err.Error())
+	}
+	all := newList(of, namespace, "", items)
+	if selector.Empty() {
+		return all, nil
+	}
+	if all.Items, err = h.filter(ctx, of, selector, items); err != nil {
+		return nil, err
+	}
+	all.Selector = describe(selector)
+	return all, nil
+}
+
+// describe returns a selector as the API has it. Comparisons of numbers have no form there.
+func describe(selector labels.Selector) *metav1.LabelSelector {
+	operators := map[selection.Operator]metav1.LabelSelectorOperator{
+		selection.In: metav1.LabelSelectorOpIn, selection.NotIn: metav1.LabelSelectorOpNotIn, selection.NotEquals: metav1.LabelSelectorOpNotIn,
+		selection.Exists: metav1.LabelSelectorOpExists, selection.DoesNotExist: metav1.LabelSelectorOpDoesNotExist,
+	}
+	described := &metav1.LabelSelector{}
+	requirements, _ := selector.Requirements()
+	for _, r := range requirements {
+		values := r.Values().List()
+		if r.Operator() == selection.Equals || r.Operator() == selection.DoubleEquals {
+			described = metav1.AddLabelToSelector(described, r.Key(), values[0])
+		} else if operator, known := operators[r.Operator()]; known {
+			described.MatchExpressions = append(described.MatchExpressions, metav1.LabelSelectorRequirement{Key: r.Key(), Operator: operator, Values: values})
+		}
+	}
+	return described
+}
+
+// filter returns the items whose objects a selector selects. It reads the namespaces of the items only.
+func (h *Handler) filter(ctx context.Context, of resource, selector labels.Selector, items []*smi.TrafficMetrics) ([]*smi.TrafficMetrics, error) {
+	selected := map[string]map[string]bool{}
+	for _, item := range items {
+		namespace := item.Resource.Namespace
+		if _, read := selected[namespace]; read {
+			continue
+		}
+		version, err := schema.ParseGroupVersion(of.apiVersion)
+		if err != nil {
+			return nil, err
+		}
+		if selected[namespace], err = h.Names(ctx, version.WithResource(of.name), namespace, selector); err != nil {
+			return nil, err
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(items), func(item *smi.TrafficMetrics) bool { return !selected[item.Resource.Namespace][item.Resource.Name] }), nil
+}
+
+func newList(of resource, namespace, name string, items []*smi.TrafficMetrics) list {
+	return list{TrafficMetricsList: smi.TrafficMetricsList{
+		TypeMeta: metav1.TypeMeta{APIVersion: Version.String(), Kind: "TrafficMetricsList"},
+		Resource: &corev1.ObjectReference{APIVersion: of.apiVersion, Kind: of.kind, Namespace: namespace, Name: name},
+		Items:    items,
+	}}
+}
