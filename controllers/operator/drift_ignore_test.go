@@ -13,7 +13,6 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -23,9 +22,9 @@ func ignoreDrift(object client.Object, ignore bool) {
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
-	delete(annotations, apply.DriftAnnotation)
+	delete(annotations, names.DriftAnnotation)
 	if ignore {
-		annotations[apply.DriftAnnotation] = apply.DriftIgnore
+		annotations[names.DriftAnnotation] = names.DriftIgnore
 	}
 	object.SetAnnotations(annotations)
 }

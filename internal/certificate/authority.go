@@ -76,14 +76,14 @@ func decodeAuthority(data map[string][]byte) (*Root, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", SignerKey, err)
 	}
-	trusted, err := decodeCertificates(data[TrustKey])
+	trusted, err := DecodeCertificates(data[TrustKey])
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", TrustKey, err)
 	}
 	if len(data[ChainKey]) == 0 {
 		return decodeBundle(key, trusted)
 	}
-	chain, err := decodeCertificates(data[ChainKey])
+	chain, err := DecodeCertificates(data[ChainKey])
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", ChainKey, err)
 	}
@@ -133,7 +133,7 @@ func (r *Root) Issued(c *x509.Certificate) bool { return c.CheckSignatureFrom(r.
 // Merge returns the trust bundle as PEM, followed by the certificates of a PEM text that it does not have. A text without readable
 // certificates adds nothing.
 func (r *Root) Merge(text []byte) []byte {
-	others, err := decodeCertificates(text)
+	others, err := DecodeCertificates(text)
 	if err != nil {
 		return r.CertPEM()
 	}
@@ -148,3 +148,21 @@ func (r *Root) Merge(text []byte) []byte {
 
 // IssuedAt returns when a certificate was issued. Certificates are backdated.
 func IssuedAt(c *x509.Certificate) time.Time { return c.NotBefore.Add(backdate) }
+
+// Path returns the certificates from the issuing one to the trusted one to which it leads.
+func (r *Root) Path() []*x509.Certificate {
+	path := slices.Clone(r.chain)
+	if len(path) == 0 {
+		path = append(path, r.issuing)
+	}
+	last := path[len(path)-1]
+	for _, c := range r.trusted {
+		if c.Equal(last) {
+			return path
+		}
+		if last.CheckSignatureFrom(c) == nil {
+			return append(path, c)
+		}
+	}
+	return path
+}

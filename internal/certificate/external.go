@@ -97,7 +97,7 @@ func (i *Issuer) request(requester Requester, sa identity.ServiceAccount, trustD
 	if err != nil {
 		return Certificate{}, err
 	}
-	chain, err := decodeCertificates(answer)
+	chain, err := DecodeCertificates(answer)
 	if err == nil {
 		err = i.verifyIssued(chain, template, key.Public())
 	}

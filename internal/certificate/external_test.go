@@ -26,10 +26,10 @@ type fakeIssuer struct {
 	// edit changes a certificate before it is signed.
 	edit func(*x509.Certificate)
 
-	mu           sync.Mutex
-	err          error
+	mu  sync.Mutex
+	err error
 	// deny is the namespace whose workloads are denied.
-	deny string
+	deny         string
 	seen         []ExternalIssuer
 	running, top int
 }

@@ -25,7 +25,7 @@ func newRoot(t *testing.T, key KeySpec) *Root {
 // parse parses the first certificate of a PEM text.
 func parse(t *testing.T, text []byte) *x509.Certificate {
 	t.Helper()
-	certificates, err := decodeCertificates(text)
+	certificates, err := DecodeCertificates(text)
 	if err != nil {
 		t.Fatal(err)
 	}

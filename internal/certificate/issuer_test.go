@@ -131,7 +131,7 @@ func TestWorkload_ChainIncludesIntermediate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	chain, err := decodeCertificates(leaf.ChainPEM)
+	chain, err := DecodeCertificates(leaf.ChainPEM)
 	if err != nil || len(chain) != 2 || !chain[1].Equal(intermediate) {
 		t.Errorf("the chain has %d certificates, want the leaf and the intermediate: %v", len(chain), err)
 	}

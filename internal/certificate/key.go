@@ -93,8 +93,8 @@ func encodeCertificates(certificates ...*x509.Certificate) []byte {
 	return text
 }
 
-// decodeCertificates decodes all certificates of a PEM text. It returns an error if there are none.
-func decodeCertificates(text []byte) ([]*x509.Certificate, error) {
+// DecodeCertificates decodes all certificates of a PEM text. It returns an error if there are none.
+func DecodeCertificates(text []byte) ([]*x509.Certificate, error) {
 	var all []*x509.Certificate
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {

@@ -28,7 +28,7 @@ func NewRequest(key KeySpec, commonName string) (request, keyPEM []byte, err err
 func SplitChain(texts ...string) (chain, roots []byte, err error) {
 	var intermediates, anchors []*x509.Certificate
 	for _, text := range texts {
-		certificates, err := decodeCertificates([]byte(text))
+		certificates, err := DecodeCertificates([]byte(text))
 		if err != nil {
 			return nil, nil, err
 		}

@@ -159,7 +159,7 @@ func (r *Root) Anchors() []string { return fingerprints(r.trusted) }
 
 // Fingerprints returns the fingerprints of the certificates in a PEM text, in their order.
 func Fingerprints(text []byte) ([]string, error) {
-	certificates, err := decodeCertificates(text)
+	certificates, err := DecodeCertificates(text)
 	if err != nil {
 		return nil, err
 	}

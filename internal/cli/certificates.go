@@ -31,6 +31,7 @@ The exit code is 1 if a rotation waits for something, or if a replica of the con
 	}
 	a.addMeshName(cmd, &meshName, "")
 	form.AddTo(cmd.Flags())
+	cmd.AddCommand(a.certificatesCheckCommand())
 	return cmd
 }
 

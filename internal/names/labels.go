@@ -66,6 +66,10 @@ const (
 	// ReportAudienceAnnotation on a pod of the controller is the audience that its report API requires. Versions before v0.2 lack it, and
 	// accept tokens for the API server.
 	ReportAudienceAnnotation = "operator.openservicemesh.io/report-audience"
+	// DriftAnnotation with the value DriftIgnore keeps the operator from updating an object. The object is still deleted with its mesh, and
+	// recreated after it was deleted.
+	DriftAnnotation = "operator.openservicemesh.io/drift"
+	DriftIgnore     = "ignore"
 	// MeshNameLabel on the controller's Deployment is how the osm command line finds meshes.
 	MeshNameLabel = "meshName"
 	// MeshLabel marks every object that the operator creates for a mesh.

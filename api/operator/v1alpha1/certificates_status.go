@@ -46,8 +46,8 @@ type CertificatesStatus struct {
 	// +optional
 	IngressGateway *GatewayCertificate `json:"ingressGateway,omitempty"`
 
-	// blockers lists what would reject certificates if a rotation took its next step now, and why: at most 100 entries. The last one
-	// counts the others.
+	// blockers lists each sidecar and webhook that would break if a rotation took its next step now, and what else it waits for, with the
+	// reason: at most 100 entries. The last one counts the others.
 	// +optional
 	// +listType=atomic
 	Blockers []string `json:"blockers,omitempty"`

@@ -134,6 +134,8 @@ const (
 
 // Reasons of RotatingAuthority, in the order of the steps.
 const (
+	// ReasonAuthorityRejected means that peers would reject certificates of the new certificate authority. The mesh keeps the old one.
+	ReasonAuthorityRejected = "AuthorityRejected"
 	// ReasonDistributing means that the mesh starts to trust the new certificate authority. The old one issues.
 	ReasonDistributing = "Distributing"
 	// ReasonWaitingForTrust means that not every pod, sidecar and namespace is known to trust both authorities yet.

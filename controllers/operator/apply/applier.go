@@ -39,7 +39,7 @@ const (
 	Updated Outcome = "Updated"
 	// DriftRepaired means that the live object was changed outside the operator, and the change was reverted.
 	DriftRepaired Outcome = "DriftRepaired"
-	// DriftIgnored means that nothing was written because of DriftAnnotation.
+	// DriftIgnored means that nothing was written because of names.DriftAnnotation.
 	DriftIgnored Outcome = "DriftIgnored"
 )
 

@@ -10,18 +10,13 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-)
 
-// DriftAnnotation with the value DriftIgnore keeps the operator from updating an object. The object is still deleted with its mesh, and
-// recreated after it was deleted.
-const (
-	DriftAnnotation = "operator.openservicemesh.io/drift"
-	DriftIgnore     = "ignore"
+	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 // IgnoresDrift reports whether the annotations of a live object keep the operator from updating it.
 func IgnoresDrift(annotations map[string]string) bool {
-	return annotations[DriftAnnotation] == DriftIgnore
+	return annotations[names.DriftAnnotation] == names.DriftIgnore
 }
 
 // ignoresDrift is never true for a MeshRevision, because the operator stores the progress of an upgrade in it.
@@ -76,7 +71,7 @@ func (a *Applier) IgnoredObjects(owner client.Object) string {
 	if len(objects) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("not updated because of the annotation %s=%s: %s", DriftAnnotation, DriftIgnore, abbreviate(objects))
+	return fmt.Sprintf("not updated because of the annotation %s=%s: %s", names.DriftAnnotation, names.DriftIgnore, abbreviate(objects))
 }
 
 // RecordIgnored records an Event when an object begins or ceases to ignore drift. Apply calls it.
@@ -86,7 +81,7 @@ func (a *Applier) RecordIgnored(owner client.Object, object *unstructured.Unstru
 	case !a.ignored.record(owner.GetUID(), name, ignored):
 	case ignored:
 		a.recorder.Eventf(owner, object, corev1.EventTypeWarning, string(DriftIgnored), "Ignore",
-			"%s is not updated because of its annotation %s=%s: remove the annotation to have it updated again", name, DriftAnnotation, DriftIgnore)
+			"%s is not updated because of its annotation %s=%s: remove the annotation to have it updated again", name, names.DriftAnnotation, names.DriftIgnore)
 	default:
 		a.recorder.Eventf(owner, object, corev1.EventTypeNormal, "DriftIgnoreEnded", "Resume", "%s is updated again", name)
 	}

@@ -4,20 +4,17 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/controllers/operator/health"
 	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/certificate/preflight"
 	"github.com/openservicemesh/osm-operator/internal/certificate/rotation"
-	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 const (
@@ -37,8 +34,8 @@ type Replicas interface {
 
 // Sidecars lists the pods that need the certificates of a mesh.
 type Sidecars interface {
-	// RunningSidecars are the pods with a running sidecar of a mesh, as "<namespace>/<pod>", sorted.
-	RunningSidecars(ctx context.Context, mesh string) ([]string, error)
+	// RunningSidecars are the pods with a running sidecar of a mesh, sorted by name.
+	RunningSidecars(ctx context.Context, mesh string) ([]preflight.Sidecar, error)
 }
 
 // rotate performs the next step from the active certificate authority to the wanted one, and sets the root of the scope if that changes.
@@ -52,8 +49,11 @@ func (r *Reconciler) rotate(ctx context.Context, s *scope, active, wanted *certi
 		Since: changed, MountDelay: r.MountDelay,
 	}
 	decision := rotation.Decide(o)
-	if decision.Phase == rotation.WaitingForTrust || decision.Phase == rotation.WaitingForRenewal {
+	if decision.Phase != rotation.Idle {
 		if err := r.observeTrust(ctx, s, &o); err != nil {
+			return err
+		}
+		if o.Rejected, err = r.rejected(ctx, s, wanted); err != nil {
 			return err
 		}
 		decision = rotation.Decide(o)
@@ -103,8 +103,15 @@ func (r *Reconciler) observeTrust(ctx context.Context, s *scope, o *rotation.Obs
 	if o.Namespaces, err = r.namespacesWithout(ctx, s, o.Active.Trusted); err != nil {
 		return err
 	}
-	if o.Sidecars, err = r.Sidecars.RunningSidecars(ctx, s.mesh.Name); err != nil {
+	if o.Webhooks, err = preflight.WebhooksWithout(ctx, r.Client, s.mesh.Name, o.Active.Trusted); err != nil {
 		return err
+	}
+	sidecars, err := r.Sidecars.RunningSidecars(ctx, s.mesh.Name)
+	if err != nil {
+		return err
+	}
+	for _, sidecar := range sidecars {
+		o.Sidecars = append(o.Sidecars, sidecar.Name)
 	}
 	o.Replicas, err = r.replicas(ctx, s)
 	return err
@@ -142,27 +149,16 @@ func (r *Reconciler) namespacesWithout(ctx context.Context, s *scope, trusted []
 			wanted = append(wanted, members[i].Name)
 		}
 	}
-	var without []string
-	for _, namespace := range wanted {
-		trust := &corev1.ConfigMap{}
-		err := r.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: names.TrustConfigMap(s.mesh.Name)}, trust)
-		if client.IgnoreNotFound(err) != nil {
-			return nil, fmt.Errorf("the trust of namespace %s cannot be read: %w", namespace, err)
-		}
-		has, parseErr := certificate.Fingerprints([]byte(trust.Data[names.CABundleCert]))
-		lacks := slices.ContainsFunc(trusted, func(c string) bool { return !slices.Contains(has, c) })
-		if apierrors.IsNotFound(err) || parseErr != nil || lacks {
-			without = append(without, namespace)
-		}
-	}
-	slices.Sort(without)
-	return slices.Compact(without), nil
+	return preflight.NamespacesWithout(ctx, r.Client, s.mesh.Name, wanted, trusted)
 }
 
 // rotationMessage describes a rotation in progress.
 func rotationMessage(decision rotation.Decision) string {
 	if len(decision.Waiting) == 0 {
 		return "the mesh is changing its certificate authority"
+	}
+	if decision.Phase == rotation.AuthorityRejected {
+		return "the mesh keeps its certificate authority, because certificates of the new one would be rejected: " + strings.Join(decision.Summary(maxExamples), "; ")
 	}
 	return "the mesh is changing its certificate authority, and waits: " + strings.Join(decision.Summary(maxExamples), "; ")
 }

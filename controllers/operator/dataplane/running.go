@@ -1,15 +1,18 @@
 package dataplane
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/openservicemesh/osm-operator/internal/certificate/preflight"
+	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
-// RunningSidecars returns the running pods that need the control plane of a mesh, as "<namespace>/<pod>", sorted. Terminating pods are left
-// out.
-func (p *Plane) RunningSidecars(ctx context.Context, mesh string) ([]string, error) {
+// RunningSidecars returns the running pods that need the control plane of a mesh, sorted by name. Terminating pods are left out.
+func (p *Plane) RunningSidecars(ctx context.Context, mesh string) ([]preflight.Sidecar, error) {
 	matches := hasSidecarOf(mesh)
 	pods, err := p.pods(ctx, func(member string, pod *corev1.Pod) bool {
 		return pod.Status.Phase == corev1.PodRunning && pod.DeletionTimestamp == nil && matches(member, pod)
@@ -17,10 +20,11 @@ func (p *Plane) RunningSidecars(ctx context.Context, mesh string) ([]string, err
 	if err != nil {
 		return nil, err
 	}
-	running := make([]string, 0, len(pods))
+	running := make([]preflight.Sidecar, 0, len(pods))
 	for i := range pods {
-		running = append(running, pods[i].Namespace+"/"+pods[i].Name)
+		account := identity.ServiceAccount{Namespace: pods[i].Namespace, Name: pods[i].Spec.ServiceAccountName}
+		running = append(running, preflight.Sidecar{Name: pods[i].Namespace + "/" + pods[i].Name, Account: account})
 	}
-	slices.Sort(running)
+	slices.SortFunc(running, func(a, b preflight.Sidecar) int { return cmp.Compare(a.Name, b.Name) })
 	return running, nil
 }

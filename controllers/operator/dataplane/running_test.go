@@ -6,12 +6,16 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/openservicemesh/osm-operator/internal/certificate/preflight"
+	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
 func TestRunningSidecars(t *testing.T) {
 	running := func(name string, change func(*corev1.Pod)) *corev1.Pod {
 		p := pod(name, "osm-v0-2-0", "", "")
 		p.Status.Phase = corev1.PodRunning
+		p.Spec.ServiceAccountName = "seller"
 		if change != nil {
 			change(&p)
 		}
@@ -28,7 +32,8 @@ func TestRunningSidecars(t *testing.T) {
 		running("foreign", func(p *corev1.Pod) { p.Namespace = "other" }),
 	)
 	got, err := plane.RunningSidecars(t.Context(), "osm")
-	if want := []string{"shop/api", "shop/web"}; err != nil || !slices.Equal(got, want) {
+	account := identity.ServiceAccount{Namespace: "shop", Name: "seller"}
+	if want := []preflight.Sidecar{{Name: "shop/api", Account: account}, {Name: "shop/web", Account: account}}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("running are %v (%v), want %v", got, err, want)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/openservicemesh/osm-operator/controllers/operator/health"
+	"github.com/openservicemesh/osm-operator/internal/certificate/preflight"
 	"github.com/openservicemesh/osm-operator/internal/certificate/rotation"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/prometheus"
@@ -134,7 +135,7 @@ type Health struct{}
 func (Health) Replicas(context.Context, health.Target) ([]rotation.Replica, error) { return nil, nil }
 
 // RunningSidecars returns nothing: no sidecar delays a simulated rotation.
-func (Health) RunningSidecars(context.Context, string) ([]string, error) { return nil, nil }
+func (Health) RunningSidecars(context.Context, string) ([]preflight.Sidecar, error) { return nil, nil }
 
 // Read returns an observation for which every gate passes.
 func (Health) Read(context.Context, health.Target) (health.Observation, error) {

@@ -26,13 +26,13 @@ func (r *Reader) Replicas(ctx context.Context, s Target) ([]rotation.Replica, er
 	}
 	replicas := make([]rotation.Replica, 0, len(answers))
 	for _, answer := range answers {
-		replicas = append(replicas, replicaOf(answer, s.TrustDomain))
+		replicas = append(replicas, ReplicaOf(answer, s.TrustDomain))
 	}
 	return replicas, nil
 }
 
-// replicaOf converts what one replica reports. trustDomain is that of a version which cannot change it.
-func replicaOf(answer client.Answer[report.Proxies], trustDomain string) rotation.Replica {
+// ReplicaOf converts what one replica reports. trustDomain is that of a version which cannot change it.
+func ReplicaOf(answer client.Answer[report.Proxies], trustDomain string) rotation.Replica {
 	replica := rotation.Replica{Name: answer.Replica}
 	authority := answer.Value.Authority
 	switch {

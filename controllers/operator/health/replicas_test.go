@@ -18,7 +18,7 @@ func TestReplicaOf(t *testing.T) {
 	behind := report.Proxy{Namespace: "shop", Pod: "b", UsesCertificates: true, Types: map[string]report.Type{"SDS": {Behind: &noon}}}
 	rejecting := report.Proxy{Namespace: "shop", Pod: "c", UsesCertificates: true, Types: map[string]report.Type{"SDS": {Rejection: "no"}}}
 	unserved := report.Proxy{Namespace: "shop", Pod: "d", UsesCertificates: true, Unserved: "its Envoy is 1.38.3"}
-	got := replicaOf(client.Answer[report.Proxies]{Replica: "r", Value: report.Proxies{
+	got := ReplicaOf(client.Answer[report.Proxies]{Replica: "r", Value: report.Proxies{
 		Authority: &report.Authority{Issuer: "g2", Trusted: []string{"g1", "g2"}, Since: noon},
 		Proxies:   []report.Proxy{synced, behind, rejecting, unserved},
 	}}, "cluster.local")
@@ -42,7 +42,7 @@ func TestReplicaOf_TrustDomains(t *testing.T) {
 			Types: map[string]report.Type{"SDS": {}, behind: {Behind: &noon}},
 		}
 	}
-	got := replicaOf(client.Answer[report.Proxies]{Replica: "r", Value: report.Proxies{
+	got := ReplicaOf(client.Answer[report.Proxies]{Replica: "r", Value: report.Proxies{
 		Authority: &report.Authority{
 			Issuer: "g", Trusted: []string{"g"}, TrustDomain: "new.example",
 			ClientTrustDomains: []string{"new.example", "old.example"}, ServerTrustDomains: []string{"new.example"},
@@ -63,8 +63,8 @@ func TestReplicaOf_TrustDomains(t *testing.T) {
 }
 
 func TestReplicaWithoutAnswerIsUnknown(t *testing.T) {
-	gone := replicaOf(client.Answer[report.Proxies]{Replica: "r", Err: errors.New("no route")}, "")
-	older := replicaOf(client.Answer[report.Proxies]{Replica: "r"}, "")
+	gone := ReplicaOf(client.Answer[report.Proxies]{Replica: "r", Err: errors.New("no route")}, "")
+	older := ReplicaOf(client.Answer[report.Proxies]{Replica: "r"}, "")
 	if gone.Problem != "no route" || !strings.Contains(older.Problem, "upgrade the mesh") {
 		t.Errorf("problems are %q and %q", gone.Problem, older.Problem)
 	}

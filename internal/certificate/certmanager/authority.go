@@ -1,8 +1,6 @@
 package certmanager
 
 import (
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"time"
 
@@ -10,13 +8,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/certificate/preflight"
 )
 
-// probeName is the DNS name of the certificate with which a new authority is tried.
-const probeName = "probe.openservicemesh.io"
-
-// Authority reads the authority in a Secret that cert-manager wrote. It issues a certificate with it and verifies that as a peer does,
-// so that no mesh moves to an authority whose certificates are rejected.
+// Authority reads the authority in a Secret that cert-manager wrote, and reports an error if peers would reject all its certificates. Limits of
+// names are checked for each sidecar before the mesh moves.
 func Authority(secret *corev1.Secret, now time.Time) (*certificate.Root, error) {
 	root, err := decode(secret.Data, now)
 	if err != nil {
@@ -38,25 +34,8 @@ func decode(data map[string][]byte, now time.Time) (*certificate.Root, error) {
 	if err := root.Valid(now); err != nil {
 		return nil, err
 	}
-	return root, probe(root, now)
-}
-
-// probe verifies a certificate of an authority with nothing but its trust bundle.
-func probe(root *certificate.Root, now time.Time) error {
-	leaf, err := certificate.NewIssuer(root, certificate.KeySpec{}, func() time.Time { return now }).Server([]string{probeName}, time.Minute)
-	if err != nil {
-		return err
+	if err := preflight.Probe(root.Path(), now); err != nil {
+		return root, fmt.Errorf("peers would reject its certificates: %w", err)
 	}
-	roots, intermediates := x509.NewCertPool(), x509.NewCertPool()
-	roots.AppendCertsFromPEM(root.CertPEM())
-	block, rest := pem.Decode(leaf.ChainPEM)
-	intermediates.AppendCertsFromPEM(rest)
-	issued, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return err
-	}
-	if _, err := issued.Verify(x509.VerifyOptions{DNSName: probeName, Roots: roots, Intermediates: intermediates, CurrentTime: now}); err != nil {
-		return fmt.Errorf("peers would reject its certificates: %w", err)
-	}
-	return nil
+	return root, nil
 }

@@ -1,6 +1,7 @@
 package certmanager
 
 import (
+	"crypto/x509"
 	"strings"
 	"testing"
 	"time"
@@ -87,6 +88,21 @@ func TestAuthority(t *testing.T) {
 			broken := &corev1.Secret{Data: corporate.Intermediate(t)}
 			test.edit(broken.Data)
 			if _, err := Authority(broken, time.Now()); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error is %v, want %q", err, test.want)
+			}
+		})
+	}
+	for name, test := range map[string]struct {
+		limit func(*x509.Certificate)
+		want  string
+	}{
+		"no intermediate authorities": {func(c *x509.Certificate) { c.MaxPathLenZero = true }, "peers would reject its certificates"},
+		"servers only":                {func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }, "as that of a client"},
+		"names":                       {func(c *x509.Certificate) { c.PermittedDNSDomains = []string{"cluster.local", "svc"} }, ""},
+	} {
+		t.Run("limited to "+name, func(t *testing.T) {
+			limited := &corev1.Secret{Data: corporateca.NewLimited(t, test.limit).Intermediate(t)}
+			if _, err := Authority(limited, time.Now()); (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error is %v, want %q", err, test.want)
 			}
 		})

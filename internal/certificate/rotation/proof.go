@@ -58,6 +58,7 @@ func (o Observed) withoutTrust() []string {
 	for _, namespace := range o.Namespaces {
 		w.add("the namespace %s does not have the new root", namespace)
 	}
+	w = append(w, o.Webhooks...)
 	w.addReplicas(o, func(r Replica) {
 		switch {
 		case !containsAll(r.Trusted, o.Active.Trusted):

@@ -56,6 +56,10 @@ type Observed struct {
 	MountDelay time.Duration
 	// Namespaces are those whose trust ConfigMap does not have Active.Trusted, sorted.
 	Namespaces []string
+	// Webhooks has a sentence for each webhook configuration that does not trust Active.Trusted.
+	Webhooks []string
+	// Rejected has a sentence for each sidecar and webhook whose certificate peers would reject if Desired issued it.
+	Rejected []string
 	// Sidecars are the pods with a running sidecar, as "<namespace>/<pod>", sorted. One that is connected to no replica cannot prove
 	// anything.
 	Sidecars []string
@@ -69,6 +73,7 @@ type Phase string
 // The phases. Distributing, Switching and Withdrawing change the active authority, the others wait.
 const (
 	Idle              Phase = "Idle"
+	AuthorityRejected Phase = "AuthorityRejected"
 	Distributing      Phase = "Distributing"
 	WaitingForTrust   Phase = "WaitingForTrust"
 	Switching         Phase = "Switching"
@@ -98,6 +103,8 @@ func Decide(o Observed) Decision {
 	both := o.Active.merge(o.Desired)
 	sameIssuer := o.Active.Issuer == o.Desired.Issuer
 	switch {
+	case !sameIssuer && !o.ActiveExpired && len(o.Rejected) > 0:
+		return Decision{Phase: AuthorityRejected, Next: o.Active, Waiting: Preflight(o)}
 	case !sameIssuer && (o.ActiveExpired || o.Desired.Anchor == o.Active.Anchor):
 		// An expired authority has no peers to wait for. Everybody trusts another issuer below the same root.
 		return Decision{Phase: Switching, Next: both.switchTo(o.Desired)}

@@ -60,6 +60,18 @@ func TestDecide(t *testing.T) {
 		"a namespace lacks it": {
 			observed(both, newRoot, func(o *Observed) { o.Namespaces = []string{"shop"} }), WaitingForTrust, both, "the namespace shop",
 		},
+		"a webhook lacks it": {
+			observed(both, newRoot, func(o *Observed) { o.Webhooks = []string{"the webhook w does not trust the new root"} }), WaitingForTrust, both, "the webhook w",
+		},
+		"peers would reject the new one": {
+			observed(oldRoot, newRoot, func(o *Observed) { o.Rejected = []string{"the sidecar of shop/web cannot use it"} }), AuthorityRejected, oldRoot, "shop/web cannot use it",
+		},
+		"peers would reject the renewed one": {
+			observed(oldRoot, next, func(o *Observed) { o.Rejected = []string{"the sidecar of shop/web cannot use it"} }), AuthorityRejected, oldRoot, "shop/web cannot use it",
+		},
+		"the old root expired, and some would reject the new one": {
+			observed(oldRoot, newRoot, func(o *Observed) { o.ActiveExpired, o.Rejected = true, []string{"the webhook w cannot use it"} }), Switching, switched, "",
+		},
 		"no replica": {observed(both, newRoot, func(o *Observed) { o.Replicas = nil }), WaitingForTrust, both, "no replica"},
 		"a replica is unknown": {
 			observed(both, newRoot, func(o *Observed) { o.Replicas[0].Problem = "timeout" }), WaitingForTrust, both, "r1 is unknown: timeout",

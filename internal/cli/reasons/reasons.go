@@ -75,6 +75,7 @@ func ofMeshes() []Reason {
 		{v1alpha1.ReasonInvalidRoot, roots, "The root cannot be used: the message contains the reason. The mesh keeps its certificate authority."},
 		{v1alpha1.ReasonRoleInEffect, roots, "The root has its role in the whole mesh."},
 		{v1alpha1.ReasonRoleNotInEffect, roots, "The mesh is moving towards the role of the root: see the condition RotatingAuthority of the Mesh."},
+		{v1alpha1.ReasonAuthorityRejected, meshes, "The mesh keeps its certificate authority, because the named sidecars and webhooks could not use certificates of the new one: use an authority that may issue for them."},
 		{v1alpha1.ReasonDistributing, meshes, "The mesh starts to trust a new certificate authority; the old one still issues certificates."},
 		{v1alpha1.ReasonWaitingForTrust, meshes, "The new certificate authority is used once all pods, sidecars and namespaces trust it: the message names those that do not."},
 		{v1alpha1.ReasonSwitching, meshes, "The new certificate authority issues certificates from now on."},

@@ -113,6 +113,10 @@ var misuses = map[string]misuse{
 	"verify ingress":              {"--to-pod a/b", "", "", map[string]string{"--to-pod a/b --mesh-name nope": unknownMesh}},
 	"verify control-plane-health": {"", neither, neither, map[string]string{"--mesh-name nope": unknownMesh}},
 	"certificates":                {"", "", "", map[string]string{"--mesh-name nope": unknownMesh, "-o nope": "must be one of", "": "the status of Mesh present has no certificates"}},
+	"certificates check": {"", "", "", map[string]string{
+		"--mesh-name nope": unknownMesh, "-o nope": "must be one of", "": "the status of Mesh present has no certificates", "--issuer nope": "invalid --issuer nope: write ClusterIssuer/NAME",
+		"--issuer Issuer/": "invalid --issuer", "-f nope": "nope", "-f GRANT --issuer Issuer/a": "none of the others can be", "nope": "unexpected argument",
+	}},
 	"alpha certificate rotate": {"-y", "", "", map[string]string{
 		"nope": "unexpected argument", "-y --mesh-name nope": unknownMesh, "-y": "the status of Mesh present has no certificates", "-y -f nope": "--file is not supported",
 	}},
@@ -200,7 +204,7 @@ func leafCommands() []string {
 			visit(child)
 		}
 		// A command with subcommands can have arguments of its own.
-		if !cmd.HasSubCommands() || len(cmd.ValidArgs) > 0 {
+		if !cmd.HasSubCommands() || len(cmd.ValidArgs) > 0 || cmd.HasLocalFlags() && cmd.Runnable() {
 			all = append(all, strings.TrimPrefix(cmd.CommandPath(), "osm "))
 		}
 	}

@@ -26,8 +26,16 @@ type Authority struct {
 // New returns a new root that may issue intermediate authorities.
 func New(t *testing.T) *Authority {
 	t.Helper()
+	return NewLimited(t, func(*x509.Certificate) {})
+}
+
+// NewLimited returns a new root with limits, for example of names, that a function sets.
+func NewLimited(t *testing.T, limit func(*x509.Certificate)) *Authority {
+	t.Helper()
 	root := &Authority{key: newKey(t)}
-	root.certificate = sign(t, &x509.Certificate{Subject: pkix.Name{CommonName: "corporate root"}, NotAfter: time.Now().Add(87600 * time.Hour)}, root.key, nil, root.key)
+	template := &x509.Certificate{Subject: pkix.Name{CommonName: "corporate root"}, NotAfter: time.Now().Add(87600 * time.Hour)}
+	limit(template)
+	root.certificate = sign(t, template, root.key, nil, root.key)
 	return root
 }
 

@@ -1,0 +1,115 @@
+package preflight
+
+import (
+	"crypto/x509"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// Mesh is what gets certificates of an authority.
+type Mesh struct {
+	// Namespace is the namespace of the control plane.
+	Namespace string
+	// TrustDomain is the trust domain in which the candidate would issue.
+	TrustDomain string
+	// Sidecars are all that run, connected or not.
+	Sidecars []Sidecar
+	// Webhooks are the webhook configurations, with the Services that serve them.
+	Webhooks []Webhook
+}
+
+// Sidecar is a pod with a sidecar.
+type Sidecar struct {
+	// Name is "<namespace>/<pod>".
+	Name    string
+	Account identity.ServiceAccount
+}
+
+// Webhook is a webhook configuration with its server.
+type Webhook struct {
+	// Configuration is its name, and Service that of its server.
+	Configuration, Service string
+}
+
+// WebhooksOf returns the webhook configurations of a mesh. That of a canary is part of the first.
+func WebhooksOf(mesh string) []Webhook {
+	return []Webhook{{names.MutatingWebhook(mesh), names.Injector}, {names.ValidatingWebhook(mesh), names.Validator}}
+}
+
+// holder gets a certificate.
+type holder struct {
+	what     string
+	dnsNames []string
+	uris     []*url.URL
+	usages   []x509.ExtKeyUsage
+}
+
+// Check returns a sentence for each sidecar and webhook of a mesh, and for the control plane, whose certificates peers would reject if a
+// candidate issued them. The path begins with the certificate that would issue, and ends with the trusted root. Without a path the candidate
+// is a new root, which has no limits.
+func Check(path []*x509.Certificate, mesh Mesh, now time.Time) ([]string, error) {
+	if len(path) == 0 {
+		return nil, nil
+	}
+	copied, err := copyAuthority(path, now)
+	if err != nil {
+		return nil, err
+	}
+	holders, err := mesh.holders()
+	if err != nil {
+		return nil, err
+	}
+	results := map[string]error{}
+	var rejected []string
+	for _, h := range holders {
+		// Without limits of names all certificates for the same usages have the same result. All pods of an account have one certificate.
+		key := fmt.Sprint(h.usages)
+		if limitsNames(path) {
+			key += fmt.Sprint(h.dnsNames)
+		}
+		problem, isKnown := results[key]
+		if !isKnown {
+			problem = copied.issue(h)
+			results[key] = problem
+		}
+		if problem != nil {
+			rejected = append(rejected, fmt.Sprintf("%s cannot use a certificate of the new authority: %v", h.what, problem))
+		}
+	}
+	return rejected, nil
+}
+
+// Probe returns why peers would reject all certificates of an authority, whatever their names: nil if they would not.
+func Probe(path []*x509.Certificate, now time.Time) error {
+	copied, err := copyAuthority(path, now)
+	if err != nil {
+		return err
+	}
+	return copied.issue(holder{usages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}})
+}
+
+// holders lists what gets certificates: webhooks and the control plane before the sidecars, of which there are many.
+func (m Mesh) holders() ([]holder, error) {
+	server := []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	var list []holder
+	for _, w := range m.Webhooks {
+		list = append(list, holder{what: "the webhook " + w.Configuration, dnsNames: []string{w.Service + "." + m.Namespace + ".svc"}, usages: server})
+	}
+	controlPlane := []string{names.ADSCommonName(m.TrustDomain), names.ReportCommonName(m.TrustDomain)}
+	list = append(list, holder{what: "the control plane", dnsNames: controlPlane, usages: server})
+	for _, s := range m.Sidecars {
+		id, err := s.Account.SPIFFE(m.TrustDomain)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, holder{
+			what: "the sidecar of " + s.Name, dnsNames: []string{s.Account.Principal(m.TrustDomain)}, uris: []*url.URL{id},
+			usages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
+		})
+	}
+	return list, nil
+}

@@ -1,0 +1,25 @@
+package rotation
+
+import "slices"
+
+// Preflight lists everything that would break if the desired authority issued, and everything that could not follow a rotation to it. It
+// depends on the state before the rotation, so it can be called before the authority is declared.
+func Preflight(o Observed) []string {
+	w := waiting(slices.Clone(o.Rejected))
+	for _, namespace := range o.Namespaces {
+		w.add("the namespace %s does not have the present root, so its new pods would not get another one", namespace)
+	}
+	w = append(w, o.Webhooks...)
+	w.addReplicas(o, func(r Replica) {
+		if r.FixedDomain && o.Desired.Domains.Issued != o.Active.Domains.Issued {
+			w.add("the version of the control plane pod %s cannot change its trust domain: upgrade the mesh first", r.Name)
+		}
+		for _, p := range r.Proxies {
+			if p.UsesCertificates && !p.Synced {
+				w.add("the sidecar of %s has not acknowledged its present certificates, so it would not confirm new ones", p.Name)
+			}
+		}
+	})
+	w.addDisconnected(o)
+	return w
+}
