@@ -29,16 +29,18 @@ type statOptions struct {
 func (a *app) statCommand() *cobra.Command {
 	o := &statOptions{}
 	cmd := &cobra.Command{
-		Use:   "stat [workloads|services]",
-		Short: "Show the rates, success and latency of workloads or Services",
+		Use:   "stat [workloads|services|routes]",
+		Short: "Show the rates, success and latency of workloads, Services or routes",
 		Long: `Show the HTTP requests and TCP connections to each workload or Service, as counted by the sidecars of the servers: rates, the share of
-requests without a status of 500 or more, denials, and latencies. With -n, show the workloads or Services of one namespace.
+requests without a status of 500 or more, denials, and latencies. Routes are those of policies: what their HTTPRouteGroups match. With -n, show
+the rows of one namespace.
 
 The numbers come from the Prometheus that the Mesh runs (spec.observability.prometheus.mode Managed), or from --prometheus.`,
 		Example: `  osm stat
   osm stat services -n bookstore
+  osm stat routes -n bookstore
   osm stat --prometheus http://localhost:9090 --window 5m -o json`,
-		ValidArgs: []string{string(stat.Workloads), string(stat.Services)},
+		ValidArgs: []string{string(stat.Workloads), string(stat.Services), string(stat.Routes)},
 		Args:      cobra.MaximumNArgs(1),
 		RunE: a.run(func(ctx context.Context, args []string) error {
 			group := stat.Workloads
@@ -57,7 +59,7 @@ The numbers come from the Prometheus that the Mesh runs (spec.observability.prom
 
 func (a *app) stat(ctx context.Context, group stat.Group, o *statOptions) error {
 	if !slices.Contains(stat.Groups(), group) {
-		return fmt.Errorf("unknown statistics %q: use %s or %s", group, stat.Workloads, stat.Services)
+		return fmt.Errorf("unknown statistics %q: use %s, %s or %s", group, stat.Workloads, stat.Services, stat.Routes)
 	}
 	if o.window < time.Second {
 		return fmt.Errorf("invalid --window %s: use at least two scrape intervals, for example %s", o.window, defaultWindow)
@@ -78,7 +80,7 @@ func (a *app) stat(ctx context.Context, group stat.Group, o *statOptions) error 
 	if len(rows) == 0 && o.form.ForPeople() {
 		return errors.New("there are no metrics of workloads for this query: check that Prometheus scrapes the sidecars, and that there was traffic")
 	}
-	return o.form.Print(a.Out, output.Result{Data: rows, Names: namesOfRows(rows), Table: statTable(rows)})
+	return o.form.Print(a.Out, output.Result{Data: rows, Names: namesOfRows(rows), Table: statTable(group, rows)})
 }
 
 // prometheusOf returns the Prometheus at an address, or the one that runs in the namespace of the mesh.
@@ -95,14 +97,25 @@ func (a *app) prometheusOf(ctx context.Context, c client.Client, m mesh, address
 	return prometheus.Target{Address: "http://" + local}, err
 }
 
-func statTable(rows []stat.Row) output.Table {
-	table := output.Table{Columns: output.Columns("NAMESPACE", "NAME", "RPS", "SUCCESS", "DENIED/S", "P50", "P95", "P99", "TCP CONN/S", "TCP BYTES/S")}
+func statTable(group stat.Group, rows []stat.Row) output.Table {
+	names := []string{"NAMESPACE", "NAME", "RPS", "SUCCESS", "DENIED/S", "P50", "P95", "P99"}
+	if group == stat.Routes {
+		names = slices.Insert(names, 2, "ROUTE")
+	} else {
+		names = append(names, "TCP CONN/S", "TCP BYTES/S")
+	}
+	table := output.Table{Columns: output.Columns(names...)}
 	for _, r := range rows {
-		table.Rows = append(table.Rows, []string{
+		cells := []string{
 			r.Namespace, nameOfRow(r), fmt.Sprintf("%.1f", r.Requests), optionally(r.Success, func(v float64) string { return fmt.Sprintf("%.2f%%", 100*v) }),
 			fmt.Sprintf("%.1f", r.Denied), optionally(r.P50, milliseconds), optionally(r.P95, milliseconds), optionally(r.P99, milliseconds),
-			fmt.Sprintf("%.1f", r.Connections), fmt.Sprintf("%.0f", r.Bytes),
-		})
+		}
+		if group == stat.Routes {
+			cells = slices.Insert(cells, 2, r.Route)
+		} else {
+			cells = append(cells, fmt.Sprintf("%.1f", r.Connections), fmt.Sprintf("%.0f", r.Bytes))
+		}
+		table.Rows = append(table.Rows, cells)
 	}
 	return table
 }

@@ -41,7 +41,8 @@ func newLoggers(log *scope.AccessLog) *loggers {
 	unmatchedLogs, deniedLogs := textLogs(log, unmatched, noPolicy), textLogs(log, matching("denied request connection", deniedBeforeRequest), noPolicy)
 	return &loggers{
 		outboundRequests: append(textLogs(log, nil, ""), statsLog(nil, outboundRequestStats)),
-		inboundRequests:  append(textLogs(log, noHealthCheck, deniedBy(requestDenial)), statsLog(noHealthCheck, inboundRequestStats)),
+		inboundRequests: append(textLogs(log, noHealthCheck, deniedBy(requestDenial)),
+			statsLog(noHealthCheck, inboundRequestStats), statsLog(noHealthCheck, inboundRouteStats)),
 		outboundConnections: append(textLogs(log, connectionEnd, ""),
 			statsLog(connectionStart, outboundOpenedStats), statsLog(connectionEnd, outboundClosedStats)),
 		inboundConnections: append(textLogs(log, connectionEnd, deniedBy(connectionDenial)),

@@ -1,6 +1,7 @@
 package envoy
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 
@@ -29,6 +30,24 @@ func requestMatch(m catalog.HTTPMatch) *routev3.RouteMatch {
 		out.Headers = append(out.Headers, headerMatcher(h.Name, regexValue(h.Regex)))
 	}
 	return out
+}
+
+// maxRouteName is the maximum length of the name of a route in characters. It is a label of metrics.
+const maxRouteName = 128
+
+// routeName names a route by what it matches. Policies bound the number of names.
+func routeName(m catalog.HTTPMatch) string {
+	name := cmp.Or(m.PathRegex, ".*")
+	if len(m.Methods) > 0 {
+		name = strings.Join(m.Methods, ",") + " " + name
+	}
+	for _, h := range m.Headers {
+		name += " " + h.Name
+	}
+	if runes := []rune(name); len(runes) > maxRouteName {
+		return string(runes[:maxRouteName-1]) + "…"
+	}
+	return name
 }
 
 // methodMatcher matches any of the methods. Methods are quoted because they are not regular expressions.

@@ -48,6 +48,7 @@ var (
 	inboundRequestStats  = requestStats("inbound_", ownDestination, []label{responseCode, requestVerdict})
 	outboundOpenedStats  = openedStats("", outboundLabels)
 	outboundClosedStats  = closedStats("", outboundLabels, proven)
+	inboundRouteStats    = routeStats()
 	inboundOpenedStats   = openedStats("inbound_", ownDestination)
 	inboundClosedStats   = closedStats("inbound_", ownDestination, []label{connectionVerdict})
 	inboundDeniedStats   = []stat{{name: "inbound_connections_denied_total", labels: slices.DeleteFunc(slices.Clone(ownDestination), isService)}}
@@ -61,6 +62,17 @@ func requestStats(prefix string, labels, more []label) []stat {
 		{name: prefix + "request_duration_ms", value: "%DURATION%", unit: statsv3.Config_Histogram_Milliseconds, labels: labels},
 	}
 }
+
+// routeStats has no labels of clients: each route would have a histogram for each client. Without a route, its name is "-".
+func routeStats() []stat {
+	labels := append(slices.DeleteFunc(slices.Clone(ownDestination), isIdentity), label{"route", "%ROUTE_NAME%"})
+	return []stat{
+		{name: "inbound_route_request_total", labels: append(slices.Clone(labels), responseCode, requestVerdict)},
+		{name: "inbound_route_request_duration_ms", value: "%DURATION%", unit: statsv3.Config_Histogram_Milliseconds, labels: labels},
+	}
+}
+
+func isIdentity(l label) bool { return l.name == "source_identity" }
 
 func openedStats(prefix string, labels []label) []stat {
 	return []stat{{name: prefix + "tcp_connections_opened_total", labels: labels}}

@@ -49,8 +49,8 @@ func TestStatsAreLimited(t *testing.T) {
 			}
 		}
 	}
-	if limited != 7 {
-		t.Errorf("%d loggers of statistics, want 7", limited)
+	if limited != 8 {
+		t.Errorf("%d loggers of statistics, want 8", limited)
 	}
 }
 
@@ -67,6 +67,6 @@ func statsConfig(t *testing.T, logger *accesslogv3.AccessLog) *statsv3.Config {
 }
 
 func allStats() []stat {
-	return slices.Concat(outboundRequestStats, inboundRequestStats, outboundOpenedStats, outboundClosedStats, inboundOpenedStats,
+	return slices.Concat(outboundRequestStats, inboundRequestStats, inboundRouteStats, outboundOpenedStats, outboundClosedStats, inboundOpenedStats,
 		inboundClosedStats, inboundDeniedStats)
 }

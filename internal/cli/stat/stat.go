@@ -14,12 +14,14 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/prometheus"
 )
 
-// Row is the traffic to one workload or Service.
+// Row is the traffic to one workload or Service, or by one of its routes.
 type Row struct {
 	Namespace string `json:"namespace"`
 	// Kind is the kind of the workload, such as Deployment, or Service.
 	Kind string `json:"kind"`
 	Name string `json:"name"`
+	// Route is what the route of a policy matches, "-" for requests without a route. Only rows of routes have one.
+	Route string `json:"route,omitempty"`
 	// Requests are the HTTP requests per second, denied ones included.
 	Requests float64 `json:"requestsPerSecond"`
 	// Success is the share of requests without a status of 500 or more, from 0 to 1; nil without requests.
@@ -43,15 +45,19 @@ type Group string
 const (
 	Workloads Group = "workloads"
 	Services  Group = "services"
+	Routes    Group = "routes"
 )
 
 // Groups returns all groups.
-func Groups() []Group { return []Group{Workloads, Services} }
+func Groups() []Group { return []Group{Workloads, Services, Routes} }
 
 // labels are the labels of the namespace, the kind and the name of a row. Services have no label of the kind.
 func (g Group) labels() []model.LabelName {
-	if g == Services {
+	switch g {
+	case Services:
 		return []model.LabelName{"destination_namespace", "destination_service"}
+	case Routes:
+		return []model.LabelName{"destination_namespace", "destination_service", "route"}
 	}
 	return []model.LabelName{"destination_namespace", "destination_kind", "destination_name"}
 }
@@ -68,7 +74,7 @@ type Query struct {
 
 // Read returns the rows of a query, sorted by namespace, kind and name.
 func Read(ctx context.Context, client *prometheus.Client, server prometheus.Target, q Query) ([]Row, error) {
-	measures := measures()
+	measures := q.Group.measures()
 	vectors := make([]model.Vector, len(measures))
 	group, ctx := errgroup.WithContext(ctx)
 	for i, m := range measures {
@@ -98,14 +104,14 @@ func Read(ctx context.Context, client *prometheus.Client, server prometheus.Targ
 		list = append(list, *row)
 	}
 	slices.SortFunc(list, func(a, b Row) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Route, b.Route))
 	})
 	return list, nil
 }
 
 // key returns a row without numbers.
 func (g Group) key(metric model.Metric) Row {
-	row := Row{Namespace: string(metric["destination_namespace"]), Kind: "Service", Name: string(metric["destination_service"])}
+	row := Row{Namespace: string(metric["destination_namespace"]), Kind: "Service", Name: string(metric["destination_service"]), Route: string(metric["route"])}
 	if g == Workloads {
 		row.Kind, row.Name = string(metric["destination_kind"]), string(metric["destination_name"])
 	}

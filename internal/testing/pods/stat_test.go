@@ -47,6 +47,15 @@ func TestStat(t *testing.T) {
 	if len(services) == 0 || services[len(services)-1] != "Service shop/web" {
 		t.Errorf("the Services are %v, want web as the last one", services)
 	}
+	routes := map[string]stat.Row{}
+	for _, r := range read(stat.Routes, "shop") {
+		routes[r.Name+" "+r.Route] = r
+	}
+	for route, denied := range map[string]bool{"web GET /books/.*": false, "web /admin": true} {
+		if r, found := routes[route]; !found || r.Requests == 0 || r.P99 == nil || (r.Denied > 0) != denied {
+			t.Errorf("%s: %+v, want requests, denied %t; the routes are %v", route, r, denied, routes)
+		}
+	}
 	if rows := read(stat.Workloads, "elsewhere"); len(rows) > 0 {
 		t.Errorf("another namespace has %+v", rows)
 	}

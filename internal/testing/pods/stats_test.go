@@ -69,6 +69,8 @@ func testWorkloadMetrics(t *testing.T, binary string) {
 			`inbound_request_total{` + server + `,response_code="500",verdict="allowed"}`:                                        1,
 			`inbound_request_total{` + server + `,response_code="403",verdict="denied"}`:                                         1,
 			`inbound_request_duration_ms_count{` + server + `}`:                                                                  3,
+			`inbound_route_request_total{` + web + `,route="GET /books/.*",response_code="500",verdict="allowed"}`:               1,
+			`inbound_route_request_duration_ms_count{` + web + `,route="GET /books/.*"}`:                                         2,
 			`inbound_tcp_request_bytes_total{` + fmt.Sprintf(toServer, "database") + "," + byClient + `}`:                        6,
 			`inbound_tcp_connections_closed_total{` + fmt.Sprintf(toServer, "database") + "," + byClient + `,verdict="allowed"}`: 1,
 		}},
