@@ -39,6 +39,24 @@ func newTestProgram(t *testing.T) *program {
 	return p
 }
 
+// TestSettings_LogLevelIsLive applies three levels. A logger that exists already follows.
+func TestSettings_LogLevelIsLive(t *testing.T) {
+	p := newTestProgram(t)
+	p.addDebug(func() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") })
+	derived := p.log.WithName("xds")
+	for _, step := range []struct {
+		level       string
+		info, debug bool
+	}{{"error", false, false}, {"debug", true, true}, {"info", true, false}} {
+		mc := &configv1alpha2.MeshConfig{}
+		mc.Spec.Observability.OSMLogLevel = step.level
+		p.settings(mc)
+		if derived.Enabled() != step.info || derived.V(1).Enabled() != step.debug {
+			t.Errorf("%s: info %t, debug %t; want %t, %t", step.level, derived.Enabled(), derived.V(1).Enabled(), step.info, step.debug)
+		}
+	}
+}
+
 // TestSettings_ToggleDebugServer applies three versions of a MeshConfig.
 func TestSettings_ToggleDebugServer(t *testing.T) {
 	p := newTestProgram(t)

@@ -20,24 +20,24 @@ import (
 )
 
 func main() {
-	options, metrics, logLevel, further, showVersion := operator.Options{}, "", "", "", false
+	options, metrics, further, showVersion := operator.Options{}, "", "", false
 	flag.StringVar(&options.Namespace, "namespace", names.OperatorNamespace, "the namespace that the operator runs in")
 	flag.BoolVar(&options.LeaderElection, "leader-elect", false, "run leader election, so that one of several replicas is active")
 	flag.StringVar(&options.ProbeAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz")
 	flag.StringVar(&metrics, "metrics-bind-address", ":8443", "address of /metrics over HTTPS; 0 disables it")
 	flag.StringVar(&further, "further-versions", "", "a directory with one subdirectory for each additional version that can be installed, such as a version under test")
 	flag.DurationVar(&options.MountDelay, "mount-delay", certificates.DefaultMountDelay, "how long kubelets take at most until pods have the files of a changed Secret or ConfigMap; each step of a rotation waits for it")
-	flag.StringVar(&logLevel, "log-level", "info", "trace, debug, info, warn, error, fatal, panic or disabled")
+	flag.StringVar(&options.LogLevel, "log-level", "info", "trace, debug, info, warn, error, fatal, panic or disabled; spec.controlPlane.logLevel of a Mesh can make it more verbose")
 	flag.BoolVar(&showVersion, "version", false, "print the version and exit")
 	flag.Parse()
 	if showVersion {
 		fmt.Println(version.Version)
 		return
 	}
-	logger := logging.New(logLevel)
+	logger := logging.New(options.LogLevel)
 	ctrl.SetLogger(logger.Logger)
 	klog.SetLogger(logger.Logger)
-	options.Logger = logger.Logger
+	options.Logger, options.SetLogLevel = logger.Logger, logger.SetLevel
 	options.Now = time.Now
 	options.Metrics = metricsserver.Options{
 		BindAddress: metrics, SecureServing: true, FilterProvider: filters.WithAuthenticationAndAuthorization,

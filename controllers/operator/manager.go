@@ -28,6 +28,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/operator/certificates"
 	"github.com/openservicemesh/osm-operator/controllers/operator/dataplane"
 	"github.com/openservicemesh/osm-operator/controllers/operator/health"
+	"github.com/openservicemesh/osm-operator/controllers/operator/loglevel"
 	"github.com/openservicemesh/osm-operator/controllers/operator/metrics"
 	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
 	"github.com/openservicemesh/osm-operator/controllers/operator/plan"
@@ -69,6 +70,9 @@ type Options struct {
 	Registry prometheusclient.Registerer
 	// Logger gets all log lines.
 	Logger logr.Logger
+	// LogLevel is the level of the flag, and SetLogLevel changes the level. Without SetLogLevel it never changes.
+	LogLevel    string
+	SetLogLevel func(level string)
 	// Now is the clock.
 	Now func() time.Time
 	// SeveralInOneProcess allows controllers of the same name twice in a process, which tests need.
@@ -182,9 +186,13 @@ func addReconcilers(mgr ctrl.Manager, o Options) error {
 		Cluster: cluster, Recorder: recorder, MeshConfigs: shared.meshConfigs(), Status: writer, DataPlane: plane,
 		Restarter: restart.New(plane, recorder, recorded, o.Now), Health: o.Health, Metrics: recorded, Kinds: kinds,
 	}
-	for _, controller := range []interface{ SetupWithManager(ctrl.Manager) error }{
+	controllers := []interface{ SetupWithManager(ctrl.Manager) error }{
 		built.mesh, built.certificates, built.trust, built.rollout, built.revision, built.components, plans, teardowns,
-	} {
+	}
+	if o.SetLogLevel != nil {
+		controllers = append(controllers, &loglevel.Reconciler{Client: mgr.GetClient(), Flag: o.LogLevel, Set: o.SetLogLevel})
+	}
+	for _, controller := range controllers {
 		if err := controller.SetupWithManager(mgr); err != nil {
 			return fmt.Errorf("the watches of %T cannot be prepared: %w", controller, err)
 		}

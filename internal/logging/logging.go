@@ -25,6 +25,14 @@ func isoTime(config *zapcore.EncoderConfig) { config.EncodeTime = zapcore.RFC333
 // SetLevel changes the level.
 func (l *Logger) SetLevel(level string) { l.level.SetLevel(parse(level)) }
 
+// MoreVerbose returns the level that logs more.
+func MoreVerbose(a, b string) string {
+	if parse(b) < parse(a) {
+		return b
+	}
+	return a
+}
+
 // parse parses OSM's names of levels. An unknown name means info, as in OSM.
 func parse(level string) zapcore.Level {
 	switch level {
