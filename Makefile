@@ -92,6 +92,10 @@ bench: ## Measure the propagation of a change to sidecars, and its limits, in ab
 bench-datapath: ## Measure what a pair of sidecars adds to requests, and the memory of a sidecar, in about five minutes
 	ENVOY_BIN=$$($(HACK) ./images envoy-path | tail -n 1) go test -run '^$$' -bench . -benchtime 15000x -timeout 20m ./internal/testing/datapath
 
+.PHONY: bench-endtoend
+bench-endtoend: ## Measure changes from a real API server to the sidecars of the real osm-controller, in about five minutes
+	KUBEBUILDER_ASSETS=$$($(HACK) ./cluster assets | tail -n 1) go run ./internal/testing/bench -endtoend
+
 .PHONY: bench-check
 bench-check: ## Run bench, and fail if a ratio to other control planes is 30% worse than recorded
 	go run ./internal/testing/bench -check

@@ -2,6 +2,7 @@ package status
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -41,6 +42,8 @@ type policyKind struct {
 	evaluate Evaluate
 	// related are kinds whose changes can affect the conditions of objects of this kind in the same namespace.
 	related []schema.GroupVersionKind
+	// named are kinds whose changes can affect the objects of this kind that name them in the same namespace.
+	named []schema.GroupVersionKind
 	// conflicting returns a filter for objects of this kind, in any namespace, that a change can affect; nil for none.
 	conflicting func(client.Object) func(*unstructured.Unstructured) bool
 	// referring returns a filter for objects of this kind, in any namespace, that refer to a Service; nil for none.
@@ -61,8 +64,11 @@ type policyKind struct {
 
 func (w Writers) policyKinds() []policyKind {
 	return []policyKind{
-		{kind: traffic.TrafficTarget, evaluate: EvaluateTarget, related: []schema.GroupVersionKind{traffic.HTTPRouteGroup, traffic.TCPRoute}, services: true, account: namingAccount},
-		{kind: traffic.TrafficSplit, evaluate: EvaluateSplit, related: []schema.GroupVersionKind{traffic.TrafficSplit, traffic.HTTPRouteGroup}, services: true},
+		{kind: traffic.TrafficTarget, evaluate: EvaluateTarget, named: []schema.GroupVersionKind{traffic.HTTPRouteGroup, traffic.TCPRoute}, services: true, account: namingAccount},
+		{
+			kind: traffic.TrafficSplit, evaluate: EvaluateSplit, services: true,
+			related: []schema.GroupVersionKind{traffic.TrafficSplit}, named: []schema.GroupVersionKind{traffic.HTTPRouteGroup},
+		},
 		{kind: traffic.HTTPRouteGroup, evaluate: EvaluateRoutes(ingest.HTTPRouteGroup)},
 		{kind: traffic.TCPRoute, evaluate: EvaluateRoutes(ingest.TCPRoute)},
 		{kind: traffic.UDPRoute, evaluate: EvaluateUnenforced(ingest.UDPRoute)},
@@ -77,11 +83,11 @@ func (w Writers) policyKinds() []policyKind {
 		},
 		{
 			kind: traffic.IngressBackend, evaluate: EvaluateIngress(w.Namespace), services: true, config: true, osmSummary: true, referring: fromGateway,
-			related: []schema.GroupVersionKind{traffic.IngressBackend, traffic.HTTPRouteGroup},
+			related: []schema.GroupVersionKind{traffic.IngressBackend}, named: []schema.GroupVersionKind{traffic.HTTPRouteGroup},
 		},
 		{
 			kind: traffic.Egress, evaluate: EvaluateEgress(w.Namespace, w.LookupHost), config: true, account: namingAccount, recheck: lookupInterval,
-			related: []schema.GroupVersionKind{traffic.Egress, traffic.HTTPRouteGroup, traffic.UpstreamTrafficSetting},
+			related: []schema.GroupVersionKind{traffic.Egress}, named: []schema.GroupVersionKind{traffic.HTTPRouteGroup, traffic.UpstreamTrafficSetting},
 		},
 		{
 			kind: traffic.Telemetry, evaluate: EvaluateTelemetry(w.Namespace), osmSummary: true, meshWide: true, extension: usingExtension(w.Namespace),
@@ -146,7 +152,12 @@ func (w Writers) add(mgr manager.Manager, k policyKind, inputs signals) error {
 		Watches(&corev1.Namespace{}, enqueueInNamespace(reader, k.kind), builder.WithPredicates(predicate.LabelChangedPredicate{}))
 	for _, other := range k.related {
 		if traffic.IsDefined(mgr.GetRESTMapper(), other) {
-			controller = controller.Watches(traffic.Object(other), enqueueSameNamespace(reader, k.kind))
+			controller = controller.Watches(traffic.Object(other), enqueueSameNamespace(reader, k.kind), builder.WithPredicates(predicate.GenerationChangedPredicate{}))
+		}
+	}
+	for _, other := range k.named {
+		if traffic.IsDefined(mgr.GetRESTMapper(), other) {
+			controller = controller.Watches(traffic.Object(other), enqueueNaming(reader, k.kind), builder.WithPredicates(predicate.GenerationChangedPredicate{}))
 		}
 	}
 	if k.conflicting != nil {
@@ -194,6 +205,32 @@ func enqueueSameNamespace(reader client.Reader, kind schema.GroupVersionKind) ha
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []ctrl.Request {
 		return listRequests(ctx, reader, kind, object.GetNamespace())
 	})
+}
+
+// enqueueNaming enqueues the objects of the kind in the namespace of the changed object that name it.
+func enqueueNaming(reader client.Reader, kind schema.GroupVersionKind) handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []ctrl.Request {
+		return listMatchingRequests(ctx, reader, kind, object.GetNamespace(), func(o *unstructured.Unstructured) bool {
+			return contains(o.Object["spec"], object.GetName())
+		})
+	})
+}
+
+// contains reports whether a text is anywhere in decoded JSON. It finds names in every field, so that no list of fields has to be complete.
+func contains(tree any, text string) bool {
+	switch node := tree.(type) {
+	case string:
+		return node == text
+	case []any:
+		return slices.ContainsFunc(node, func(child any) bool { return contains(child, text) })
+	case map[string]any:
+		for _, child := range node {
+			if contains(child, text) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // enqueueInNamespace enqueues the objects of the kind in the changed namespace.

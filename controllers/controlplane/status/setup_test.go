@@ -59,3 +59,24 @@ func TestInMesh_ExcludesOtherAndDeletedNamespaces(t *testing.T) {
 		}
 	}
 }
+
+// A change of a route group leads to an evaluation of the policies that name it, not of all in the namespace.
+func TestEnqueueNaming(t *testing.T) {
+	naming, other := target(rule("HTTPRouteGroup", "changed")), target(rule("HTTPRouteGroup", "other"))
+	other.SetName("other")
+	elsewhere := target(rule("HTTPRouteGroup", "changed"))
+	elsewhere.SetNamespace("elsewhere")
+	reader := fake.NewClientBuilder().WithScheme(runtime.NewScheme()).WithObjects(naming, other, elsewhere).Build()
+	queue := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[ctrl.Request]())
+	defer queue.ShutDown()
+	changed := traffic.Object(traffic.HTTPRouteGroup)
+	changed.SetNamespace(naming.GetNamespace())
+	changed.SetName("changed")
+	enqueueNaming(reader, traffic.TrafficTarget).Create(t.Context(), event.CreateEvent{Object: changed}, queue)
+	if queue.Len() != 1 {
+		t.Fatalf("%d objects are enqueued, want 1", queue.Len())
+	}
+	if got, _ := queue.Get(); got.Name != naming.GetName() || got.Namespace != naming.GetNamespace() {
+		t.Errorf("%s is enqueued, want the TrafficTarget that names the route group", got)
+	}
+}

@@ -8,14 +8,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
-
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/report"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/server"
 )
-
-const secretType = resource.SecretType
 
 // minimum is the number of changes of a kind that are made regardless of their duration.
 const minimum = 3

@@ -37,6 +37,7 @@ type options struct {
 	from                string
 	scaling, renewal    bool
 	sidecar             bool
+	endToEnd            bool
 	meshes              string
 	target              int
 }
@@ -64,6 +65,7 @@ func main() {
 	flag.BoolVar(&o.scaling, "scale", false, "measure one replica by the size of the mesh (-meshes) and by its own sidecars (-sizes), and extrapolate to -target")
 	flag.BoolVar(&o.renewal, "renewal", false, "measure only the renewal of 2,000 certificates at once")
 	flag.BoolVar(&o.sidecar, "sidecar", false, "measure only the statistics of a sidecar; ENVOY_BIN is the path of Envoy")
+	flag.BoolVar(&o.endToEnd, "endtoend", false, "measure changes from a real API server to the sidecars of the real osm-controller; KUBEBUILDER_ASSETS names its programs")
 	flag.StringVar(&o.meshes, "meshes", "5000,10000,20000", "with -scale, numbers of sidecars in the mesh; connections are measured in the largest")
 	flag.IntVar(&o.target, "target", 100_000, "with -scale, the number of sidecars to extrapolate to")
 	flag.Parse()
@@ -81,6 +83,9 @@ func run(o options, out io.Writer) error {
 	}
 	if o.sidecar {
 		return statistics(out)
+	}
+	if o.endToEnd {
+		return o.endToEnds(out)
 	}
 	if o.everything() {
 		// Before this process is kept on one core: the command line has all of them.

@@ -146,7 +146,7 @@ func (s *session) firstSync() (wall, cpu, sent float64, err error) {
 	}
 	s.fleet.Forget()
 	// The certificate is one additional resource.
-	w := s.fleet.ExpectAll(append(everything, mesh.Resource{TypeURL: secretType}))
+	w := s.fleet.ExpectAll(append(everything, mesh.Resource{TypeURL: mesh.SecretType}))
 	begun, err := s.profile("sync")
 	if err != nil {
 		return 0, 0, 0, err

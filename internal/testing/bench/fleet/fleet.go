@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +26,9 @@ const maxResponse = 64 << 20
 
 // Fleet holds the sidecars of a mesh.
 type Fleet struct {
+	// Addresses makes each sidecar connect from a loopback address of its own, as pods do.
+	Addresses bool
+
 	known    *known
 	sidecars []*sidecar
 
@@ -63,13 +67,22 @@ func (f *Fleet) Connect(address string, config *tls.Config) {
 	f.failed = nil
 	ctx, stop := context.WithCancel(context.Background())
 	f.stop = stop
-	for _, s := range f.sidecars {
+	for i, s := range f.sidecars {
 		f.ended.Go(func() {
-			if err := s.run(ctx, address, config); err != nil && ctx.Err() == nil {
+			if err := s.run(ctx, address, config, f.dialer(i)); err != nil && ctx.Err() == nil {
 				f.fail(fmt.Errorf("%s: %w", s.id, err))
 			}
 		})
 	}
+}
+
+// dialer returns the dialer of a sidecar.
+func (f *Fleet) dialer(sidecar int) *net.Dialer {
+	if !f.Addresses {
+		return &net.Dialer{}
+	}
+	const perByte = 250
+	return &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 1, byte(sidecar/perByte), byte(sidecar%perByte+1))}}
 }
 
 // Disconnect closes all connections.
@@ -113,9 +126,12 @@ func (f *Fleet) Reconnected() (requests int64, complete bool) {
 }
 
 // run connects a sidecar and responds to the server until ctx or the stream ends.
-func (s *sidecar) run(ctx context.Context, address string, config *tls.Config) error {
+func (s *sidecar) run(ctx context.Context, address string, config *tls.Config, dialer *net.Dialer) error {
 	conn, err := grpc.NewClient("passthrough:///"+address,
 		grpc.WithTransportCredentials(credentials.NewTLS(config)),
+		grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "tcp", address)
+		}),
 		grpc.WithInitialConnWindowSize(window), grpc.WithInitialWindowSize(window),
 		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(codec{}), grpc.MaxCallRecvMsgSize(maxResponse)))
 	if err != nil {

@@ -106,7 +106,7 @@ func (m *Mesh) grant(i, round int) Change {
 
 func (m *Mesh) newService(i int) Change {
 	c := Change{Candidates: m.clientsOf(i), Added: name(i)}
-	entries := append(m.service(i), &catalog.Namespace{Name: name(i).Namespace, Monitored: true})
+	entries := append([]catalog.Entry{&catalog.Namespace{Name: name(i).Namespace, Monitored: true}}, m.service(i)...)
 	if m.Mode == Policy {
 		entries = append(entries, rules(i, 0), m.target(i))
 	}

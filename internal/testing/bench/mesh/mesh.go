@@ -22,10 +22,15 @@ const (
 const (
 	// TrustDomain is the trust domain of all meshes.
 	TrustDomain = "mesh.bench"
+	// Revision is the MeshRevision of all sidecars.
+	Revision = "bench"
 	// PodsPerService is the number of sidecars with the same identity.
 	PodsPerService = 2
 	// callers is the number of services that may call a service in mode Policy.
 	callers = 4
+
+	// servicesFrom is the first number of addresses of Services. An API server uses the first of its range itself.
+	servicesFrom = 256
 
 	servicePort   = 80
 	containerPort = 8080
@@ -40,6 +45,8 @@ type Mesh struct {
 	// Connected is the number of services, from the first, whose sidecars connect to the measured replica. Unless stated otherwise,
 	// changes affect these services.
 	Connected int
+	// Settings are those of the MeshConfig.
+	Settings *catalog.Settings
 
 	// shrunk are the services without one of their endpoints.
 	shrunk map[int]bool
@@ -53,7 +60,10 @@ const least = 40
 // New returns a mesh with at least 40 sidecars, all of which connect.
 func New(mode Mode, sidecars int) *Mesh {
 	services := max(sidecars, least) / PodsPerService
-	return &Mesh{Mode: mode, Services: services, Connected: services, shrunk: map[int]bool{}, done: map[Kind]int{}}
+	return &Mesh{
+		Mode: mode, Services: services, Connected: services, Settings: &catalog.Settings{Permissive: mode == Visible, RetryPolicies: true},
+		shrunk: map[int]bool{}, done: map[Kind]int{},
+	}
 }
 
 // NewShare returns a mesh of which only some sidecars connect to the measured replica; 0 means all.
@@ -71,14 +81,16 @@ func (m *Mesh) Sidecars() int { return m.Connected * PodsPerService }
 // Pod returns the pod of a sidecar. Sidecars 2i and 2i+1 belong to service i.
 func (m *Mesh) Pod(sidecar int) *catalog.Pod {
 	name := name(sidecar / PodsPerService)
+	pod := fmt.Sprintf("%s-%d", name.Name, sidecar%PodsPerService)
 	return &catalog.Pod{
-		Name:           catalog.Name{Namespace: name.Namespace, Name: fmt.Sprintf("%s-%d", name.Name, sidecar%PodsPerService)},
+		Name:           catalog.Name{Namespace: name.Namespace, Name: pod},
 		UID:            fmt.Sprintf("00000000-0000-4000-8000-%012d", sidecar),
 		ServiceAccount: name.Name,
 		IPs:            []netip.Addr{address(10, sidecar)},
 		Labels:         map[string]string{"app": name.Name},
+		Workload:       catalog.Workload{Kind: "Pod", Name: pod},
 		Injected:       true,
-		Revision:       "bench",
+		Revision:       Revision,
 	}
 }
 
@@ -87,7 +99,7 @@ func AccountUID(sa identity.ServiceAccount) string { return "account-" + sa.Name
 
 // Entries returns the initial entries of the mesh.
 func (m *Mesh) Entries() []catalog.Entry {
-	entries := []catalog.Entry{&catalog.Settings{Permissive: m.Mode == Visible, RetryPolicies: true}}
+	entries := []catalog.Entry{m.Settings}
 	for i := 0; i < m.Services; i += perNamespace {
 		entries = append(entries, &catalog.Namespace{Name: name(i).Namespace, Monitored: true})
 	}
@@ -105,7 +117,7 @@ func (m *Mesh) service(i int) []catalog.Entry {
 	entries := []catalog.Entry{
 		&catalog.ServiceAccount{Name: name(i), UID: AccountUID(Account(i))},
 		&catalog.Service{
-			Name: name(i), ClusterIPs: []netip.Addr{address(172, i)}, Selector: map[string]string{"app": name(i).Name},
+			Name: name(i), ClusterIPs: []netip.Addr{address(172, i+servicesFrom)}, Selector: map[string]string{"app": name(i).Name},
 			Ports: []catalog.Port{{Number: servicePort, TargetPort: containerPort, Protocol: catalog.ProtocolHTTP}},
 		},
 		m.slice(i, PodsPerService),

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
@@ -22,6 +23,9 @@ type Resource struct {
 	Value []byte
 	Hash  uint64
 }
+
+// SecretType is the type of the one resource that the Oracle does not compute, the certificate of a workload.
+const SecretType = resource.SecretType
 
 // seed makes hashes comparable within one process.
 var seed = maphash.MakeSeed()

@@ -1,0 +1,111 @@
+package endtoend
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
+)
+
+// changes makes changes of a kind, one after the other, and then waits until the control plane has written the status of all.
+func (b *bench) changes(ctx context.Context, kind mesh.Kind) (*Change, error) {
+	idle, err := b.idle(ctx)
+	if err != nil {
+		return nil, err
+	}
+	begun, err := b.controller.usage()
+	if err != nil {
+		return nil, err
+	}
+	before, sent := time.Now(), b.fleet.Traffic().Bytes
+	out := &Change{Kind: kind}
+	for range b.Changes {
+		took, needless, err := b.change(ctx, kind)
+		if err != nil {
+			return nil, err
+		}
+		out.Times, out.Needless = append(out.Times, took), max(out.Needless, needless)
+	}
+	written, err := b.quiet(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ended, err := b.controller.usage()
+	if err != nil {
+		return nil, err
+	}
+	n := time.Duration(b.Changes)
+	out.CPU = max(0, ended.cpu-begun.cpu-time.Duration(idle.share*float64(time.Since(before)))) / n
+	out.Bytes = float64(b.fleet.Traffic().Bytes-sent) / float64(n)
+	out.Status, out.Events = (written.status-idle.writes.status)/float64(n), (written.events-idle.writes.events)/float64(n)
+	slices.Sort(out.Times)
+	return out, nil
+}
+
+// change makes one change, and returns how long it took and how many sidecars it updated without need.
+func (b *bench) change(ctx context.Context, kind mesh.Kind) (took time.Duration, needless int, err error) {
+	next := b.mesh.Next(kind)
+	differences, err := b.oracle.Apply(next)
+	if err != nil {
+		return 0, 0, err
+	}
+	var writes []write
+	for _, c := range next.Changes {
+		one, err := b.cluster.prepare(ctx, c.Entry)
+		if err != nil {
+			return 0, 0, err
+		}
+		writes = append(writes, one)
+	}
+	wait := b.fleet.Expect(differences)
+	begun := time.Now()
+	for _, one := range writes {
+		if err := one(ctx); err != nil {
+			return 0, 0, err
+		}
+	}
+	if err := b.settle(wait, changeLimit); err != nil {
+		return 0, 0, err
+	}
+	took = time.Since(begun)
+	_, needless = b.fleet.Touched(differences)
+	return took, needless, nil
+}
+
+// idle is the state before changes.
+type idle struct {
+	writes writes
+	// share is the share of a core that the controller uses without changes.
+	share float64
+}
+
+// idle waits until the control plane writes nothing, and measures what it uses then.
+func (b *bench) idle(ctx context.Context) (idle, error) {
+	written, err := b.quiet(ctx)
+	if err != nil {
+		return idle{}, err
+	}
+	before, err := b.controller.usage()
+	if err != nil {
+		return idle{}, err
+	}
+	begun := time.Now()
+	time.Sleep(quiet)
+	after, err := b.controller.usage()
+	return idle{written, float64(after.cpu-before.cpu) / float64(time.Since(begun))}, err
+}
+
+// quiet waits until the control plane has written nothing for a while.
+func (b *bench) quiet(ctx context.Context) (writes, error) {
+	last, err := b.cluster.writes(ctx)
+	for err == nil {
+		time.Sleep(quiet)
+		var now writes
+		if now, err = b.cluster.writes(ctx); now == last {
+			break
+		}
+		last = now
+	}
+	return last, err
+}

@@ -1,0 +1,159 @@
+package endtoend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/procfs"
+
+	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
+)
+
+const (
+	// namespace is that of the control plane.
+	namespace = "osm-system"
+	// readyPath is the readiness of the controller.
+	readyPath = "/health/ready"
+	// startLimit is how long the controller may take to read the mesh, stopLimit how long it may take to end.
+	startLimit, stopLimit = 5 * time.Minute, 40 * time.Second
+)
+
+// controller is the running osm-controller.
+type controller struct {
+	command *exec.Cmd
+	log     *os.File
+	// started is how long it took to be ready.
+	started time.Duration
+}
+
+// build compiles the controller of this checkout and returns its path.
+func build(ctx context.Context, dir string) (string, error) {
+	program := filepath.Join(dir, "osm-controller")
+	command := exec.CommandContext(ctx, "go", "build", "-o", program, "github.com/openservicemesh/osm-operator/cmd/controller")
+	command.Stderr = os.Stderr
+	return program, command.Run()
+}
+
+// startController starts the controller with an authority and waits until it has read the mesh. start runs it, on one core if the machine has
+// more.
+func startController(ctx context.Context, program, dir, kubeconfig string, root *certificate.Root, start func(*exec.Cmd) error) (*controller, error) {
+	if err := writeAuthority(dir, root); err != nil {
+		return nil, err
+	}
+	log, err := os.Create(filepath.Join(dir, "controller.log"))
+	if err != nil {
+		return nil, err
+	}
+	c := &controller{log: log, command: exec.Command(program,
+		"--mesh-name="+meshName, "--osm-namespace="+namespace, "--trust-domain="+mesh.TrustDomain, "--revision="+mesh.Revision,
+		"--ca-dir="+dir, "--webhook-cert-dir="+dir)}
+	c.command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "CONTROLLER_POD_NAME=controller-0", "GOMAXPROCS=1")
+	c.command.Stdout, c.command.Stderr = log, log
+	begun := time.Now()
+	if err := start(c.command); err != nil {
+		return nil, err
+	}
+	if err := awaitReady(ctx); err != nil {
+		return nil, errors.Join(err, c.tail(), c.stop())
+	}
+	c.started = time.Since(begun)
+	return c, nil
+}
+
+// writeAuthority writes the files that the operator mounts: the authority, and a certificate for the webhook.
+func writeAuthority(dir string, root *certificate.Root) error {
+	key, err := root.KeyPEM()
+	if err != nil {
+		return err
+	}
+	for name, content := range map[string][]byte{"ca.crt": root.CertPEM(), "private.key": key, "tls.crt": root.CertPEM(), "tls.key": key} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func awaitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	url := fmt.Sprintf("http://127.0.0.1:%d%s", names.HealthPort, readyPath)
+	for {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return err
+		}
+		if answer, err := http.DefaultClient.Do(request); err == nil {
+			_ = answer.Body.Close()
+			if answer.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the controller is not ready after %s", startLimit)
+		case <-ticker.C:
+		}
+	}
+}
+
+// tail returns the end of the log as an error.
+func (c *controller) tail() error {
+	const shown = 2048
+	text, err := os.ReadFile(c.log.Name())
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("the end of its log:\n%s", text[max(0, len(text)-shown):])
+}
+
+// stop ends the controller.
+func (c *controller) stop() error {
+	_ = c.command.Process.Signal(syscall.SIGTERM)
+	kill := time.AfterFunc(stopLimit, func() { _ = c.command.Process.Kill() })
+	defer kill.Stop()
+	_ = c.command.Wait() // ended by the signal
+	return c.log.Close()
+}
+
+// used is what the controller has used so far.
+type used struct {
+	cpu      time.Duration
+	resident uint64
+}
+
+// usage reads the time of all threads, which is precise to nanoseconds. That of the process has a resolution of 10 ms.
+func (c *controller) usage() (used, error) {
+	process, err := procfs.NewProc(c.command.Process.Pid)
+	if err != nil {
+		return used{}, err
+	}
+	status, err := process.NewStatus()
+	if err != nil {
+		return used{}, err
+	}
+	threads, err := procfs.AllThreads(process.PID)
+	if err != nil {
+		return used{}, err
+	}
+	out := used{resident: status.VmRSS}
+	for _, thread := range threads {
+		schedule, err := thread.Schedstat()
+		if err != nil {
+			return used{}, err
+		}
+		out.cpu += time.Duration(schedule.RunningNanoseconds)
+	}
+	return out, nil
+}
