@@ -19,7 +19,11 @@ func TestRunningSidecars(t *testing.T) {
 		if change != nil {
 			change(&p)
 		}
-		return &p
+		cached, err := strip(&p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cached.(*corev1.Pod)
 	}
 	plane := planeOf(
 		namespace("shop", "osm"), namespace("other", "other"), running("web", nil), running("api", nil),

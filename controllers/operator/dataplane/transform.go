@@ -15,7 +15,7 @@ func strip(object any) (any, error) {
 	switch o := object.(type) {
 	case *corev1.Pod:
 		stripMeta(&o.ObjectMeta)
-		o.Spec = corev1.PodSpec{Containers: sidecarOnly(o.Spec.Containers), InitContainers: sidecarOnly(o.Spec.InitContainers)}
+		o.Spec = corev1.PodSpec{ServiceAccountName: o.Spec.ServiceAccountName, Containers: sidecarOnly(o.Spec.Containers), InitContainers: sidecarOnly(o.Spec.InitContainers)}
 		o.Status = corev1.PodStatus{Phase: o.Status.Phase, Conditions: readyOnly(o.Status.Conditions)}
 	case *appsv1.Deployment:
 		stripMeta(&o.ObjectMeta)

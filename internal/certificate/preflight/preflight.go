@@ -59,13 +59,9 @@ func Check(path []*x509.Certificate, mesh Mesh, now time.Time) ([]string, error)
 	if err != nil {
 		return nil, err
 	}
-	holders, err := mesh.holders()
-	if err != nil {
-		return nil, err
-	}
 	results := map[string]error{}
 	var rejected []string
-	for _, h := range holders {
+	for _, h := range mesh.holders() {
 		// Without limits of names all certificates for the same usages have the same result. All pods of an account have one certificate.
 		key := fmt.Sprint(h.usages)
 		if limitsNames(path) {
@@ -92,8 +88,9 @@ func Probe(path []*x509.Certificate, now time.Time) error {
 	return copied.issue(holder{usages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}})
 }
 
-// holders lists what gets certificates: webhooks and the control plane before the sidecars, of which there are many.
-func (m Mesh) holders() ([]holder, error) {
+// holders lists what gets certificates: webhooks and the control plane before the sidecars, of which there are many. An account without a SPIFFE
+// ID gets none.
+func (m Mesh) holders() []holder {
 	server := []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	var list []holder
 	for _, w := range m.Webhooks {
@@ -104,12 +101,12 @@ func (m Mesh) holders() ([]holder, error) {
 	for _, s := range m.Sidecars {
 		id, err := s.Account.SPIFFE(m.TrustDomain)
 		if err != nil {
-			return nil, err
+			continue
 		}
 		list = append(list, holder{
 			what: "the sidecar of " + s.Name, dnsNames: []string{s.Account.Principal(m.TrustDomain)}, uris: []*url.URL{id},
 			usages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
 		})
 	}
-	return list, nil
+	return list
 }

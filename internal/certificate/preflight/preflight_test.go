@@ -124,6 +124,14 @@ func TestCheck_Chain(t *testing.T) {
 	}
 }
 
+// A pod whose account is not known breaks no check.
+func TestCheck_PodWithoutAccount(t *testing.T) {
+	got, err := Check([]*x509.Certificate{authority(t, nil)}, Mesh{TrustDomain: "cluster.local", Sidecars: []Sidecar{{Name: "shop/odd"}}}, noon)
+	if err != nil || len(got) > 0 {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
 // A new root has no limits.
 func TestCheck_NewRoot(t *testing.T) {
 	if got, err := Check(nil, shop, noon); err != nil || len(got) > 0 {
