@@ -61,6 +61,8 @@ const (
 	DepAuthorization
 	// DepExtensionService: an ExtensionService, existing or not.
 	DepExtensionService
+	// DepAccount: the UID of a service account, existing or not.
+	DepAccount
 )
 
 // Dep is data that something was built from and that a change may affect.

@@ -14,6 +14,8 @@ func (c *Catalog) updateIndexes(entry Entry, delta int, affected depSet) {
 		affected.add(DepSettings, Name{})
 	case *Namespace:
 		c.updateNamespace(e, delta, affected)
+	case *ServiceAccount:
+		affected.add(DepAccount, e.Name)
 	case *Pod:
 		c.updatePod(e, delta, affected)
 	case *Service:

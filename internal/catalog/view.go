@@ -47,9 +47,9 @@ func (v *View) InMesh(namespace string) bool {
 	return ok && ns.Monitored
 }
 
-// ServiceAccountUID returns the UID of an existing service account, or an empty string. It records no dependency: only
-// the authentication of new streams uses it.
+// ServiceAccountUID returns the UID of an existing service account, or an empty string.
 func (v *View) ServiceAccountUID(sa identity.ServiceAccount) string {
+	v.deps.account(DepAccount, sa)
 	if account, ok := get[*ServiceAccount](v.catalog, KindServiceAccount, Name(sa)); ok {
 		return account.UID
 	}

@@ -39,8 +39,8 @@ var (
 	ErrFull = errors.New("this replica of the control plane has reached maxDataPlaneConnections")
 	// ErrSuperseded means that the same pod has opened a newer stream.
 	ErrSuperseded = errors.New("the pod has opened a newer stream")
-	// ErrGone means that the pod was deleted, has finished or has left the mesh.
-	ErrGone = errors.New("the pod is no longer in the mesh")
+	// ErrGone means that the pod or its service account was deleted, or that the pod has finished or has left the mesh.
+	ErrGone = errors.New("the pod or its service account is no longer in the mesh")
 	// ErrBlocked means that a write has exceeded its timeout.
 	ErrBlocked = errors.New("the sidecar does not read its responses")
 	// ErrStopped means that the control plane is shutting down.

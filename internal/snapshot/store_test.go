@@ -172,11 +172,17 @@ func TestStreamMovesToAnotherScope(t *testing.T) {
 
 func TestStreamEndsWhenPodLeavesTheMesh(t *testing.T) {
 	changes := map[string]func(*harness, *catalog.Pod){
-		"deleted":        func(h *harness, pod *catalog.Pod) { h.remove(pod) },
-		"finished":       func(h *harness, pod *catalog.Pod) { p := *pod; p.Finished = true; h.apply(&p) },
-		"replaced":       func(h *harness, pod *catalog.Pod) { p := *pod; p.UID = "another"; h.apply(&p) },
-		"namespace left": func(h *harness, pod *catalog.Pod) { h.apply(&catalog.Namespace{Name: "a"}) },
-		"not injected":   func(h *harness, pod *catalog.Pod) { p := *pod; p.Injected = false; h.apply(&p) },
+		"deleted":         func(h *harness, pod *catalog.Pod) { h.remove(pod) },
+		"finished":        func(h *harness, pod *catalog.Pod) { p := *pod; p.Finished = true; h.apply(&p) },
+		"replaced":        func(h *harness, pod *catalog.Pod) { p := *pod; p.UID = "another"; h.apply(&p) },
+		"namespace left":  func(h *harness, pod *catalog.Pod) { h.apply(&catalog.Namespace{Name: "a"}) },
+		"account deleted": func(h *harness, pod *catalog.Pod) { h.remove(accountOf(pod)) },
+		"account replaced": func(h *harness, pod *catalog.Pod) {
+			account := *accountOf(pod)
+			account.UID = "another"
+			h.apply(&account)
+		},
+		"not injected": func(h *harness, pod *catalog.Pod) { p := *pod; p.Injected = false; h.apply(&p) },
 	}
 	for name, change := range changes {
 		t.Run(name, func(t *testing.T) {

@@ -77,14 +77,15 @@ func (s *Store) bind(p *pendingStream, view *catalog.View, pod *catalog.Pod) *St
 	return stream
 }
 
-// rebind updates the scope of a stream after its pod has changed, or ends the stream.
+// rebind updates the scope of a stream after its pod or service account has changed, or ends the stream.
 func (s *Store) rebind(stream *Stream) {
 	if s.streams[stream.peer.PodUID] != stream {
 		return
 	}
 	view := s.catalog.View()
 	pod := view.Pod(stream.peer.Pod)
-	if pod == nil || pod.UID != stream.peer.PodUID || pod.Finished || !pod.Injected || !view.InMesh(stream.peer.Pod.Namespace) {
+	accountUID := view.ServiceAccountUID(stream.peer.ServiceAccount)
+	if pod == nil || pod.UID != stream.peer.PodUID || pod.Finished || !pod.Injected || !view.InMesh(stream.peer.Pod.Namespace) || accountUID != stream.peer.ServiceAccountUID {
 		s.end(stream, ErrGone)
 		return
 	}
