@@ -12,10 +12,12 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/server"
 )
 
-// identities is the number of certificates that are renewed at once, and idleChanges the number of changes measured before.
+// identities is the number of certificates that are renewed at once, idleChanges the number of changes measured before, and issuerDelay how long
+// the external issuer takes.
 const (
 	identities  = 2000
 	idleChanges = 50
+	issuerDelay = 100 * time.Millisecond
 )
 
 // renewals measures the renewal of all certificates of a mesh at once, and how long changes of endpoints take meanwhile.
@@ -27,23 +29,37 @@ func (o options) renewals(out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	sidecars := identities * mesh.PodsPerService
-	a, err := newTestbed(plan{syncs: 1}, measured{mode: mesh.Policy, sidecars: sidecars}, signer, o.profiles)
-	if err != nil {
-		return err
+	for _, delay := range []time.Duration{0, issuerDelay} {
+		r, err := o.measureRenewal(signer, delay)
+		if err != nil {
+			return err
+		}
+		if err := r.write(out, delay); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// renewedSidecars is the number of sidecars with one of the identities.
+const renewedSidecars = identities * mesh.PodsPerService
+
+// measureRenewal measures certificates of the control plane, or of an external issuer with a delay.
+func (o options) measureRenewal(signer *fleet.Signer, delay time.Duration) (renewed, error) {
+	a, err := newTestbed(plan{syncs: 1}, measured{mode: mesh.Policy, sidecars: renewedSidecars}, signer, o.profiles)
+	if err != nil {
+		return renewed{}, err
+	}
+	a.setup.IssuerDelay = delay
 	s := a.session(server.Ours)
 	if err := s.firstSyncs(); err != nil {
-		return err
+		return renewed{}, err
 	}
 	r, err := s.renewAll()
 	if err != nil {
-		return err
+		return r, err
 	}
-	if err := s.stop(); err != nil {
-		return err
-	}
-	return r.write(out, sidecars)
+	return r, s.stop()
 }
 
 // renewed is the measurement of a renewal.
@@ -89,11 +105,15 @@ func (s *session) renewAll() (renewed, error) {
 }
 
 // write writes the table.
-func (r renewed) write(out io.Writer, sidecars int) error {
+func (r renewed) write(out io.Writer, delay time.Duration) error {
 	perRenewal := r.cpu / identities
 	// Each certificate is renewed at two thirds of its lifetime.
 	perSecond := identities / (server.RenewedLifetime.Seconds() * 2 / 3)
-	fmt.Fprintf(out, "\nRenewal of %d certificates at once, for %d sidecars\n", identities, sidecars)
+	by := "by the control plane"
+	if delay > 0 {
+		by = fmt.Sprintf("with a CertificateRequest each, by an issuer that takes %s", delay)
+	}
+	fmt.Fprintf(out, "\nRenewal of %d certificates at once, for %d sidecars, %s\n", identities, renewedSidecars, by)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "renewed and acknowledged\t%.1f s, %.0f a second\n", r.wall, identities/r.wall)
 	fmt.Fprintf(w, "CPU time of a renewal\t%s\n", seconds(perRenewal).Round(time.Microsecond))

@@ -33,9 +33,16 @@ func newAuthority(setup Setup) (authority, error) {
 	if err != nil {
 		return authority{}, err
 	}
+	var requester certificate.Requester
+	if setup.IssuerDelay > 0 {
+		root = root.IssuedBy(&certificate.ExternalIssuer{Name: "bench", Kind: "ClusterIssuer", Group: "cert-manager.io"})
+		if requester, err = newRequester(setup); err != nil {
+			return authority{}, err
+		}
+	}
 	r := &renewals{}
 	return authority{renewals: r, Manager: certificate.NewManager(certificate.Options{
-		Root: root, TrustDomain: mesh.TrustDomain, Lifetime: 24 * time.Hour, Now: time.Now, Jitter: rand.Float64,
+		Requester: requester, Root: root, TrustDomain: mesh.TrustDomain, Lifetime: 24 * time.Hour, Now: time.Now, Jitter: rand.Float64,
 		Rotated: func(sa identity.ServiceAccount) {
 			r.renewed(sa)
 			r.count.Add(1)

@@ -31,6 +31,8 @@ type Setup struct {
 	Sidecars, Connected int
 	// RootCert and RootKey are the authority of the mesh in PEM. They stay the same across restarts.
 	RootCert, RootKey []byte
+	// IssuerDelay is how long an external issuer takes to sign a certificate; 0 means that the control plane issues all certificates.
+	IssuerDelay time.Duration `json:",omitempty"`
 	// Keys is the JSON Web Key Set for tokens; Issuer and Audience are their required claims.
 	Keys             []byte
 	Issuer, Audience string
