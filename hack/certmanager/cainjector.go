@@ -17,7 +17,7 @@ import (
 )
 
 // runInjector runs the injector of trusted certificates into webhooks, API services and definitions.
-func runInjector(ctx context.Context) error {
+func runInjector(ctx context.Context, _ []string) error {
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		return err

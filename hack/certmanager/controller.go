@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/cert-manager/cert-manager/pkg/controller"
@@ -31,8 +34,32 @@ const (
 	minBackoff, maxBackoff = time.Second, 10 * time.Second
 )
 
+// disabled parses the argument --controllers in the form of cert-manager: "*,-name" disables one controller.
+func disabled(args []string) ([]string, error) {
+	flags := flag.NewFlagSet("controller", flag.ContinueOnError)
+	list := flags.String("controllers", "*", "the controllers to run: *, and -name for each that does not run")
+	if err := flags.Parse(args); err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, item := range strings.Split(*list, ",") {
+		name, isDisabled := strings.CutPrefix(item, "-")
+		if !isDisabled && item != "*" {
+			return nil, fmt.Errorf("the item %q of --controllers is neither * nor -name", item)
+		}
+		if isDisabled {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
 // runController runs the controllers of certificates, requests and issuers.
-func runController(ctx context.Context) error {
+func runController(ctx context.Context, args []string) error {
+	without, err := disabled(args)
+	if err != nil {
+		return err
+	}
 	factory, err := controller.NewContextFactory(ctx, controller.ContextOptions{
 		KubernetesAPIQPS: 50, KubernetesAPIBurst: 100,
 		IssuerOptions: controller.IssuerOptions{ClusterResourceNamespace: namespace},
@@ -49,6 +76,9 @@ func runController(ctx context.Context) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for name, construct := range controller.Known() {
+		if slices.Contains(without, name) {
+			continue
+		}
 		instance, err := construct(factory)
 		if err != nil {
 			return fmt.Errorf("the controller %s cannot be created: %w", name, err)

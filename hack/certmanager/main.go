@@ -26,11 +26,11 @@ func main() {
 	}
 }
 
-// run runs the component that the only argument names.
+// run runs the component that the first argument names, with the other arguments.
 func run(ctx context.Context, args []string) error {
-	components := map[string]func(context.Context) error{"controller": runController, "cainjector": runInjector, "webhook": runWebhook}
-	if len(args) != 1 || components[args[0]] == nil {
+	components := map[string]func(context.Context, []string) error{"controller": runController, "cainjector": runInjector, "webhook": runWebhook}
+	if len(args) == 0 || components[args[0]] == nil {
 		return fmt.Errorf("the arguments are %q: name one component, controller, cainjector or webhook", args)
 	}
-	return components[args[0]](ctx)
+	return components[args[0]](ctx, args[1:])
 }

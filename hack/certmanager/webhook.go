@@ -18,7 +18,7 @@ const (
 )
 
 // runWebhook serves admission of cert-manager's kinds. It keeps its certificate in a Secret, from which the injector copies the trust.
-func runWebhook(ctx context.Context) error {
+func runWebhook(ctx context.Context, _ []string) error {
 	server, err := webhook.NewCertManagerWebhookServer(klog.Background(), config.WebhookConfiguration{
 		SecurePort: webhookPort, HealthzPort: healthPort, MetricsListenAddress: "0",
 		TLSConfig: shared.TLSConfig{Dynamic: shared.DynamicServingConfig{

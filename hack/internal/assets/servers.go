@@ -26,6 +26,12 @@ type server struct {
 func servers() []server {
 	const operator = "github.com/prometheus-operator/prometheus-operator"
 	return []server{
+		{
+			name:        "approver-policy",
+			programs:    map[string]string{"approver-policy": "cmd"},
+			definitions: [2]string{"github.com/cert-manager/approver-policy", "deploy/crds"},
+			duration:    "three minutes",
+		},
 		{name: "jaeger", programs: map[string]string{"jaeger": "jaeger"}, duration: "four minutes"},
 		{name: "prometheus", programs: map[string]string{"prometheus": "prometheus"}, duration: "five minutes"},
 		{
