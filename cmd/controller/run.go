@@ -23,6 +23,7 @@ import (
 	meshconfig "github.com/openservicemesh/osm-operator/controllers/controlplane/config"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/changetrace"
 	"github.com/openservicemesh/osm-operator/internal/compatibility"
 	"github.com/openservicemesh/osm-operator/internal/debug"
 	"github.com/openservicemesh/osm-operator/internal/health"
@@ -47,6 +48,7 @@ type program struct {
 	authority *authority
 	store     *snapshot.Store
 	loads     *loadstats.Store
+	traces    *changetrace.Exporter
 	http      *httpmetrics.Metrics
 	limits    *httplimit.Metrics
 	flags     *prometheus.GaugeVec
@@ -123,6 +125,7 @@ func (p *program) writeStatus(ctx, running context.Context) error {
 func newProgram(o options) (*program, error) {
 	p := &program{options: o, log: logging.New(o.logLevel), registry: prometheus.NewRegistry(), leader: &status.Leader{}}
 	p.loads = loadstats.NewStore(time.Now)
+	p.traces = newTraces(o, p.log)
 	p.addMetrics()
 	ctrl.SetLogger(p.log.Logger)
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -133,6 +136,7 @@ func newProgram(o options) (*program, error) {
 	p.store = snapshot.NewStore(snapshot.Config{
 		Certificates: certificateSource{p.authority.manager},
 		Log:          p.log.WithName("store"), Metrics: p.registry, Now: time.Now, StartupPeriod: quarantineDelay, Jitter: rand.Float64,
+		Traces: p.traces,
 	})
 	p.addDebug(func() (net.Listener, error) { return net.Listen("tcp", debugAddress()) })
 	p.resync = meshconfig.NewResync(p.store.Resync)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/debug"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
@@ -14,6 +16,9 @@ func (p *program) settings(mc *configv1alpha2.MeshConfig) {
 	p.debug.Set(mc.Spec.Observability.EnableDebugServer)
 	for flag, on := range debug.FeatureFlags(mc.Spec.FeatureFlags) {
 		p.flags.WithLabelValues(flag).Set(boolGauge(on))
+	}
+	if err := p.traces.Configure(context.Background(), ingest.TracingServer(&mc.Spec, p.options.namespace)); err != nil {
+		p.log.Error(err, "traces of changes are lost")
 	}
 	p.store.SetMaxConnections(mc.Spec.Sidecar.MaxDataPlaneConnections)
 	interval, _ := ingest.ResyncInterval(&mc.Spec)

@@ -14,6 +14,7 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	meshconfig "github.com/openservicemesh/osm-operator/controllers/controlplane/config"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/changetrace"
 	"github.com/openservicemesh/osm-operator/internal/logging"
 	"github.com/openservicemesh/osm-operator/internal/snapshot"
 )
@@ -30,7 +31,7 @@ func newTestProgram(t *testing.T) *program {
 	})
 	p := &program{
 		log: logging.New("error"), registry: prometheus.NewRegistry(), authority: &authority{manager: manager},
-		resync: meshconfig.NewResync(func() {}),
+		resync: meshconfig.NewResync(func() {}), traces: changetrace.New(),
 	}
 	p.addMetrics()
 	p.store = snapshot.NewStore(snapshot.Config{

@@ -52,6 +52,18 @@ func (t Trace) passes(namespaces ...string) bool {
 
 // FindTrace waits for a trace from bookbuyer through bookstore to bookwarehouse that began after a moment.
 func FindTrace(ctx context.Context, cluster *lab.Cluster, since time.Time) (Trace, error) {
+	return awaitTrace(ctx, cluster, since, "bookbuyer.bookbuyer", "a trace from bookbuyer to bookwarehouse", func(t Trace) bool {
+		return t.passes("bookbuyer", "bookstore", "bookwarehouse")
+	})
+}
+
+// FindChange waits for a trace of a change by the control plane that began after a moment.
+func FindChange(ctx context.Context, cluster *lab.Cluster, since time.Time) (Trace, error) {
+	return awaitTrace(ctx, cluster, since, names.Controller, "a trace of a change", func(t Trace) bool { return len(t.Spans) > 1 })
+}
+
+// awaitTrace waits for a trace of a service.
+func awaitTrace(ctx context.Context, cluster *lab.Cluster, since time.Time, service, what string, wanted func(Trace) bool) (Trace, error) {
 	pod, err := cluster.Pod(ctx, names.DefaultNamespace, names.AppLabel, jaeger.Name)
 	if err != nil {
 		return Trace{}, err
@@ -61,14 +73,14 @@ func FindTrace(ctx context.Context, cluster *lab.Cluster, since time.Time) (Trac
 		return Trace{}, err
 	}
 	var found Trace
-	err = lab.Until(ctx, traceLimit, "a trace from bookbuyer to bookwarehouse", func(ctx context.Context) (bool, string, error) {
-		traces, err := readTraces(ctx, address, since)
+	err = lab.Until(ctx, traceLimit, what, func(ctx context.Context) (bool, string, error) {
+		traces, err := readTraces(ctx, address, service, since)
 		if err != nil {
 			return false, err.Error(), nil
 		}
-		i := slices.IndexFunc(traces, func(t Trace) bool { return t.passes("bookbuyer", "bookstore", "bookwarehouse") })
+		i := slices.IndexFunc(traces, wanted)
 		if i < 0 {
-			return false, fmt.Sprintf("%d traces of bookbuyer", len(traces)), nil
+			return false, fmt.Sprintf("%d traces of %s", len(traces), service), nil
 		}
 		found = traces[i]
 		return true, "", nil
@@ -76,10 +88,10 @@ func FindTrace(ctx context.Context, cluster *lab.Cluster, since time.Time) (Trac
 	return found, err
 }
 
-// readTraces reads the traces that begin at bookbuyer.
-func readTraces(ctx context.Context, address string, since time.Time) ([]Trace, error) {
+// readTraces reads the traces with spans of a service.
+func readTraces(ctx context.Context, address, service string, since time.Time) ([]Trace, error) {
 	query := url.Values{
-		"service": {"bookbuyer.bookbuyer"}, "limit": {"200"},
+		"service": {service}, "limit": {"200"},
 		"start": {strconv.FormatInt(since.UnixMicro(), 10)}, "end": {strconv.FormatInt(time.Now().UnixMicro(), 10)},
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/api/traces?"+query.Encode(), nil)

@@ -44,6 +44,11 @@ func tracing(spec *configv1alpha2.TracingSpec, namespace string, found *problems
 	return nil
 }
 
+// TracingServer reads the server that receives traces, as it is used for sidecars.
+func TracingServer(spec *configv1alpha2.MeshConfigSpec, namespace string) *catalog.Tracing {
+	return tracing(&spec.Observability.Tracing, namespace, &problems{})
+}
+
 // sampling reads a percentage.
 func sampling(field, text string, found *problems) float64 {
 	const all = 100

@@ -7,9 +7,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/status"
 )
 
-// Config configures a Store. All fields except StartupPeriod and Jitter are required.
+// Config configures a Store. All fields except StartupPeriod, Jitter and Traces are required.
 type Config struct {
 	Certificates CertificateSource
 	Log          logr.Logger
@@ -21,6 +22,8 @@ type Config struct {
 	StartupPeriod time.Duration
 	// Jitter returns random numbers in [0, 1) that spread attempts to get certificates. It is optional.
 	Jitter func() float64
+	// Traces receives the traces of changes. It is optional.
+	Traces status.Exporter
 }
 
 // CertificateSource issues and renews workload certificates. It is safe for concurrent use.

@@ -66,7 +66,7 @@ func NewStore(config Config) *Store {
 		config:           config,
 		streamConfig:     delta.Config{Now: config.Now, Log: config.Log, Metrics: delta.NewMetrics(config.Metrics)},
 		queue:            newQueue(),
-		tracer:           status.NewTracer(config.Metrics),
+		tracer:           status.NewTracer(config.Metrics, config.Traces),
 		readinessCluster: newReadinessCluster(),
 		afterFunc:        func(d time.Duration, f func()) { time.AfterFunc(d, f) },
 		catalog:          catalog.New(),

@@ -8,8 +8,9 @@ import (
 // BatchTrace records the processing of one batch of changes. The Store's goroutine fills it until Tracer.Finish. Afterwards only
 // the atomic fields change, by the streams that were notified.
 type BatchTrace struct {
-	metrics *traceMetrics
-	number  uint64
+	metrics  *traceMetrics
+	exporter Exporter
+	number   uint64
 	// startedAt is when the watch delivered the first object of the batch.
 	startedAt time.Time
 	objects   []TracedObject
@@ -58,6 +59,9 @@ func (t *BatchTrace) release(now time.Time) {
 	duration := max(now.Sub(t.startedAt), 1)
 	t.duration.Store(int64(duration))
 	t.metrics.observe(t, duration)
+	if t.streams > 0 && t.exporter != nil && t.exporter.Enabled() {
+		t.exporter.Export(t.report(nil))
+	}
 }
 
 // storeMax sets longest to d if d is longer.

@@ -53,17 +53,26 @@ type Trace struct {
 // Tracer keeps the traces of the latest batches. Begin and Finish belong to the Store's goroutine; List is safe for concurrent
 // use.
 type Tracer struct {
-	metrics *traceMetrics
-	number  uint64
+	metrics  *traceMetrics
+	exporter Exporter
+	number   uint64
 
 	mu   sync.Mutex
 	ring [maxTraces]*BatchTrace
 	next int
 }
 
-// NewTracer returns a Tracer that registers its metrics.
-func NewTracer(registerer prometheus.Registerer) *Tracer {
-	return &Tracer{metrics: newTraceMetrics(registerer)}
+// Exporter receives the traces of batches that all notified streams have answered. Batches without streams have none.
+type Exporter interface {
+	// Enabled reports whether traces are exported. Otherwise they are not built.
+	Enabled() bool
+	// Export takes a trace. It must not block, because streams call it.
+	Export(Trace)
+}
+
+// NewTracer returns a Tracer that registers its metrics. The exporter may be nil.
+func NewTracer(registerer prometheus.Registerer, exporter Exporter) *Tracer {
+	return &Tracer{metrics: newTraceMetrics(registerer), exporter: exporter}
 }
 
 // Batch describes changes that are processed together.
@@ -78,7 +87,7 @@ type Batch struct {
 // Begin starts a trace. isModified reports whether a change differs from the catalog.
 func (r *Tracer) Begin(b Batch, now time.Time, isModified func(catalog.Change) bool) *BatchTrace {
 	r.number++
-	t := &BatchTrace{metrics: r.metrics, number: r.number, startedAt: b.QueuedAt, total: len(b.Changes)}
+	t := &BatchTrace{metrics: r.metrics, exporter: r.exporter, number: r.number, startedAt: b.QueuedAt, total: len(b.Changes)}
 	t.open.Store(1)
 	t.stages[StageIngest], t.stages[StageQueue] = b.Ingest, max(now.Sub(b.QueuedAt), 0)
 	for i := range b.Changes {

@@ -1,0 +1,24 @@
+package main
+
+import (
+	"os"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/openservicemesh/osm-operator/internal/changetrace"
+	"github.com/openservicemesh/osm-operator/internal/logging"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/version"
+)
+
+// newTraces returns the exporter of traces of changes. The MeshConfig selects its server. A server that is away causes an error every few
+// seconds, so errors are logged at the level debug.
+func newTraces(o options, log *logging.Logger) *changetrace.Exporter {
+	tracing := log.WithName("traces")
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { tracing.V(1).Info("traces of changes are lost", "error", err.Error()) }))
+	return changetrace.New(
+		attribute.String("service.name", names.Controller), attribute.String("service.namespace", o.namespace),
+		attribute.String("service.instance.id", os.Getenv("CONTROLLER_POD_NAME")), attribute.String("service.version", version.Version),
+		attribute.String("osm.mesh", o.mesh))
+}
