@@ -48,6 +48,7 @@ func newManager(restConfig *rest.Config, o options) (manager.Manager, error) {
 
 // runFeed feeds the cluster's objects into the store, and lets the store serve once all existing objects have arrived.
 func (p *program) runFeed(ctx context.Context) error {
+	endStart := limitStartMemory()
 	log := p.log.WithName("feed")
 	feed := controlplane.NewFeed(p.manager.GetCache(), p.manager.GetAPIReader(), p.manager.GetScheme(), p.store, log, time.Now)
 	feed.Events = controlplane.NewEvents(p.registry)
@@ -74,6 +75,7 @@ func (p *program) runFeed(ctx context.Context) error {
 	if toolscache.WaitForCacheSync(ctx.Done(), synced...) {
 		log.Info("all objects of the mesh have been read")
 		p.store.MarkSynced()
+		endStart()
 	}
 	return nil
 }

@@ -144,12 +144,12 @@ func (n *scopeNode) versions() map[resource.Type]string {
 	defer n.RUnlock()
 	versions := map[resource.Type]string{}
 	for t := range resource.NumTypes {
-		sum, count := resource.Version(0), len(n.own.contents[t]) // XOR does not depend on the order of the map
+		sum, count := resource.Version{}, len(n.own.contents[t]) // XOR does not depend on the order of the map
 		for _, c := range n.own.contents[t] {
-			sum ^= c.Hash()
+			sum = sum.Xor(c.Hash())
 		}
 		if n.shared != nil {
-			sum ^= n.shared.sumWithout(t, n.own.contents[t])
+			sum = sum.Xor(n.shared.sumWithout(t, n.own.contents[t]))
 			count += len(n.shared.contents[t])
 		}
 		if count > 0 {

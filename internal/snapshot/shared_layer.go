@@ -37,7 +37,7 @@ func (l *sharedLayer) sumWithout(t resource.Type, others map[string]*resource.Co
 	sum := l.sums[t]
 	for name := range others {
 		if c := l.contents[t][name]; c != nil {
-			sum ^= c.Hash()
+			sum = sum.Xor(c.Hash())
 		}
 	}
 	return sum
@@ -49,7 +49,7 @@ func (l *sharedLayer) update(s *Store, e edits) {
 	defer l.mu.Unlock()
 	for t := range resource.NumTypes {
 		for name, after := range e.contents[t] {
-			l.sums[t] ^= hashOf(l.contents[t][name]) ^ hashOf(after)
+			l.sums[t] = l.sums[t].Xor(hashOf(l.contents[t][name])).Xor(hashOf(after))
 		}
 	}
 	changes := l.apply(e)
@@ -105,10 +105,10 @@ func (l *sharedLayer) newBase(t resource.Type) *delta.Base {
 	return delta.NewBase(versions)
 }
 
-// hashOf returns 0 for nil.
+// hashOf returns the zero Version for nil.
 func hashOf(c *resource.Content) resource.Version {
 	if c == nil {
-		return 0
+		return resource.Version{}
 	}
 	return c.Hash()
 }

@@ -81,7 +81,7 @@ func (q *sequencer) usesAll(snap Snapshot, now time.Time) bool {
 	missing := false
 	for name := range snap.Names(resource.Routes) {
 		version, _ := q.types[resource.Routes].versions.get(name)
-		missing = missing || version < resource.FirstVersion
+		missing = missing || version.IsReserved()
 	}
 	updateBlockedSince(&q.routesMissingSince, missing, now)
 	return !missing || isOverdue(q.routesMissingSince, now)

@@ -169,12 +169,15 @@ func (q *sequencer) handleFirstRequest(t resource.Type, req *discovery.DeltaDisc
 // setInitialVersion records a version from an earlier stream.
 func (q *sequencer) setInitialVersion(t resource.Type, name, version string, snap Snapshot) {
 	st := &q.types[t]
-	st.versions.set(name, parseVersion(version))
-	if marked, unmarked, ok := resource.CutDrainMarkVersions(version); ok {
+	c, exists := snap.Content(t, name)
+	marked, unmarked, hasMarks := resource.CutDrainMarkVersions(version)
+	switch {
+	case exists && c.Hash().IsSentAs(version), exists && hasMarks && c.Hash().IsSentAs(unmarked):
+		st.versions.set(name, c.Hash())
+	case hasMarks:
 		st.versions.set(name, parseVersion(marked))
-		if c, exists := snap.Content(t, name); exists && c.Hash() == parseVersion(unmarked) {
-			st.versions.set(name, c.Hash())
-		}
+	default:
+		st.versions.set(name, parseVersion(version))
 	}
 	if t == resource.Secrets && resource.IsServiceCertificate(name) {
 		st.versions.set(name, stateReported)

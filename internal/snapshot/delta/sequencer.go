@@ -7,20 +7,22 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 
-// States of a name in typeState.versions that are not versions. All are below resource.FirstVersion.
-const (
+// States of a name in typeState.versions that are not versions. All are reserved.
+var (
 	// stateUnsent: the client subscribed to the name and waits for an answer.
-	stateUnsent resource.Version = iota
+	stateUnsent = resource.Reserved(0)
 	// stateAbsent: a response to the client said that the resource does not exist. The client never had it.
-	stateAbsent
+	stateAbsent = resource.Reserved(1)
 	// stateRemoved: the client had the resource, and a response removed it.
-	stateRemoved
+	stateRemoved = resource.Reserved(2)
 	// stateEmptyRoutes: the client was sent an empty route configuration in place of a missing one.
-	stateEmptyRoutes
+	stateEmptyRoutes = resource.Reserved(3)
 	// stateReported: the client reported a certificate from an earlier stream, which may still be usable.
-	stateReported
+	stateReported = resource.Reserved(4)
 	// stateUnknown: the client has a version that this control plane did not create.
-	stateUnknown
+	stateUnknown = resource.Reserved(5)
+	// stateForgotten is an exception for a name in the base that the client does not have.
+	stateForgotten = resource.Reserved(6)
 )
 
 // Limits of the sequencer.

@@ -32,16 +32,13 @@ type versions struct {
 	peak int
 }
 
-// stateForgotten is an exception for a name in the base that the client does not have.
-const stateForgotten = resource.FirstVersion - 1
-
 // get returns the version of a name.
 func (v *versions) get(name string) (resource.Version, bool) {
 	if version, ok := v.exceptions[name]; ok {
 		return version, version != stateForgotten
 	}
 	if v.base == nil {
-		return 0, false
+		return resource.Version{}, false
 	}
 	version, ok := v.base.versions[name]
 	return version, ok

@@ -13,7 +13,7 @@ import (
 func TestVersions_EqualAMap(t *testing.T) {
 	name := rapid.StringMatching("[a-h]")
 	version := rapid.Map(rapid.IntRange(0, 3), func(i int) resource.Version {
-		return []resource.Version{stateUnsent, stateRemoved, resource.FirstVersion, resource.FirstVersion + 1}[i]
+		return []resource.Version{stateUnsent, stateRemoved, contentVersion(0), contentVersion(1)}[i]
 	})
 	base := rapid.Map(rapid.MapOf(name, version), NewBase)
 	rapid.Check(t, func(t *rapid.T) {
@@ -58,12 +58,17 @@ func TestVersions_FewExceptions(t *testing.T) {
 	var v versions
 	for i := range 1000 {
 		name := string(rune(0x4e00 + i))
-		all[name] = resource.FirstVersion + resource.Version(i)
+		all[name] = contentVersion(i)
 		v.set(name, all[name])
 	}
-	v.set("own", resource.FirstVersion)
+	v.set("own", contentVersion(0))
 	v.compact(NewBase(all))
 	if len(v.exceptions) != 1 || v.peak != 1 || !maps.Equal(v.base.versions, all) {
 		t.Errorf("%d exceptions to a base with %d names", len(v.exceptions), len(all))
 	}
+}
+
+// contentVersion returns one of many different versions of contents.
+func contentVersion(n int) resource.Version {
+	return resource.CombineVersions(resource.Version{}, resource.Reserved(uint64(n%16)).Xor(resource.CombineVersions(resource.Reserved(uint64(n/16%16)), resource.Reserved(uint64(n/256)))))
 }

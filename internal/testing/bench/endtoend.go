@@ -20,6 +20,8 @@ import (
 const (
 	endToEndChanges = 50
 	endToEndSizes   = "500"
+	// coldStartSizes is the default with -coldstart.
+	coldStartSizes = "10000"
 )
 
 // endToEnds measures one mesh in each mode with a real API server.
@@ -51,6 +53,27 @@ func (o options) endToEnds(out io.Writer) error {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// coldStart measures the start of a controller in a mesh without connected sidecars.
+func (o options) coldStart(out io.Writer) error {
+	ctrllog.SetLogger(logr.Discard())
+	sizes, err := numbers(cmp.Or(o.sizes, coldStartSizes))
+	if err != nil {
+		return err
+	}
+	for _, sidecars := range sizes {
+		m := mesh.New(mesh.Policy, sidecars)
+		r, err := endtoend.Measure(context.Background(), endtoend.Options{
+			Mode: m.Mode, Sidecars: sidecars, Start: func(c *exec.Cmd) error { return startOn(c, serverCore) },
+		})
+		if err != nil {
+			return fmt.Errorf("%d pods: %w", sidecars, err)
+		}
+		fmt.Fprintf(out, "start with %d pods, %d Services, %d policies: ready after %s, CPU %s, %.1f MB, at most %.1f MB\n",
+			sidecars, m.Services, 2*m.Services, r.Started.Round(time.Millisecond), r.StartCPU.Round(time.Millisecond), float64(r.Before)/1e6, float64(r.Peak)/1e6)
 	}
 	return nil
 }

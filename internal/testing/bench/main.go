@@ -37,7 +37,7 @@ type options struct {
 	from                string
 	scaling, renewal    bool
 	sidecar             bool
-	endToEnd            bool
+	endToEnd, cold      bool
 	meshes              string
 	target              int
 }
@@ -66,6 +66,7 @@ func main() {
 	flag.BoolVar(&o.renewal, "renewal", false, "measure only the renewal of 2,000 certificates at once")
 	flag.BoolVar(&o.sidecar, "sidecar", false, "measure only the statistics of a sidecar; ENVOY_BIN is the path of Envoy")
 	flag.BoolVar(&o.endToEnd, "endtoend", false, "measure changes from a real API server to the sidecars of the real osm-controller; KUBEBUILDER_ASSETS names its programs")
+	flag.BoolVar(&o.cold, "coldstart", false, "measure the start of the real osm-controller with a real API server, for -sizes pods; KUBEBUILDER_ASSETS names its programs")
 	flag.StringVar(&o.meshes, "meshes", "5000,10000,20000", "with -scale, numbers of sidecars in the mesh; connections are measured in the largest")
 	flag.IntVar(&o.target, "target", 100_000, "with -scale, the number of sidecars to extrapolate to")
 	flag.Parse()
@@ -86,6 +87,9 @@ func run(o options, out io.Writer) error {
 	}
 	if o.endToEnd {
 		return o.endToEnds(out)
+	}
+	if o.cold {
+		return o.coldStart(out)
 	}
 	if o.everything() {
 		// Before this process is kept on one core: the command line has all of them.

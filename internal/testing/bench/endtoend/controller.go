@@ -129,8 +129,9 @@ func (c *controller) stop() error {
 
 // used is what the controller has used so far.
 type used struct {
-	cpu      time.Duration
-	resident uint64
+	cpu time.Duration
+	// resident is the memory in bytes, and peak the most so far.
+	resident, peak uint64
 }
 
 // usage reads the time of all threads, which is precise to nanoseconds. That of the process has a resolution of 10 ms.
@@ -147,7 +148,7 @@ func (c *controller) usage() (used, error) {
 	if err != nil {
 		return used{}, err
 	}
-	out := used{resident: status.VmRSS}
+	out := used{resident: status.VmRSS, peak: status.VmHWM}
 	for _, thread := range threads {
 		schedule, err := thread.Schedstat()
 		if err != nil {

@@ -66,8 +66,8 @@ type Result struct {
 	Started, StartCPU time.Duration
 	// Sync is how long all sidecars took to receive everything, and SyncCPU the CPU time for that.
 	Sync, SyncCPU time.Duration
-	// Before and After are the resident bytes without sidecars and with all.
-	Before, After uint64
+	// Before and After are the resident bytes without sidecars and with all, and Peak the most before sidecars connected.
+	Before, After, Peak uint64
 	Changes       []Change
 }
 
@@ -83,7 +83,7 @@ type bench struct {
 	root       *certificate.Root
 }
 
-// Measure creates a mesh and measures changes of each kind.
+// Measure creates a mesh and measures the start of the controller. With kinds of changes it also connects sidecars and measures these.
 func Measure(ctx context.Context, o Options, kinds ...mesh.Kind) (*Result, error) {
 	dir, err := os.MkdirTemp("", "endtoend")
 	if err != nil {
@@ -106,14 +106,9 @@ func (b *bench) run(ctx context.Context, program string, kinds []mesh.Kind) (res
 	if err := b.createMesh(ctx); err != nil {
 		return nil, err
 	}
-	tokens, err := b.tokens(ctx)
-	if err != nil {
-		return nil, err
-	}
 	if b.root, err = certificate.NewRoot(certificate.KeySpec{}, time.Now()); err != nil {
 		return nil, err
 	}
-	b.oracle = mesh.NewOracle(b.mesh, b.root.CertPEM())
 	if b.controller, err = startController(ctx, program, filepath.Join(b.dir), b.cluster.kubeconfig, b.root, b.Start); err != nil {
 		return nil, err
 	}
@@ -123,10 +118,13 @@ func (b *bench) run(ctx context.Context, program string, kinds []mesh.Kind) (res
 		}
 		err = errors.Join(err, b.controller.stop())
 	}()
-	b.fleet = fleet.New(b.mesh, tokens)
-	b.fleet.Addresses = true
-	result = &Result{Started: b.controller.started}
-	if err := b.connect(result); err != nil {
+	time.Sleep(quiet)
+	started, err := b.controller.usage()
+	result = &Result{Started: b.controller.started, StartCPU: started.cpu, Before: started.resident, Peak: started.peak}
+	if err != nil || len(kinds) == 0 {
+		return result, err
+	}
+	if err := b.connect(ctx, result); err != nil {
 		return nil, err
 	}
 	defer b.fleet.Disconnect()
@@ -207,7 +205,13 @@ func (b *bench) tokens(ctx context.Context) ([]string, error) {
 }
 
 // connect connects all sidecars and waits until they have everything.
-func (b *bench) connect(result *Result) error {
+func (b *bench) connect(ctx context.Context, result *Result) error {
+	tokens, err := b.tokens(ctx)
+	if err != nil {
+		return err
+	}
+	b.oracle, b.fleet = mesh.NewOracle(b.mesh, b.root.CertPEM()), fleet.New(b.mesh, tokens)
+	b.fleet.Addresses = true
 	all, err := b.oracle.Resources(0)
 	if err != nil {
 		return err
@@ -229,7 +233,7 @@ func (b *bench) connect(result *Result) error {
 	}
 	result.Sync = time.Since(begun)
 	connected, err := b.controller.usage()
-	result.StartCPU, result.SyncCPU, result.Before, result.After = idle.cpu, connected.cpu-idle.cpu, idle.resident, connected.resident
+	result.SyncCPU, result.After = connected.cpu-idle.cpu, connected.resident
 	return err
 }
 
