@@ -45,7 +45,9 @@ func ParseVersion(s string) (Version, bool) {
 }
 
 // IsSentAs reports whether a control plane sends the version as a text. Those before v0.2 sent its first half, without leading zeros.
-func (v Version) IsSentAs(text string) bool { return text == v.String() || text == strconv.FormatUint(v.high, 16) }
+func (v Version) IsSentAs(text string) bool {
+	return text == v.String() || text == strconv.FormatUint(v.high, 16)
+}
 
 // versionOf returns the version in the first bytes of data.
 func versionOf(data []byte) Version {

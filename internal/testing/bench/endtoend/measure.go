@@ -68,7 +68,7 @@ type Result struct {
 	Sync, SyncCPU time.Duration
 	// Before and After are the resident bytes without sidecars and with all, and Peak the most before sidecars connected.
 	Before, After, Peak uint64
-	Changes       []Change
+	Changes             []Change
 }
 
 // bench is a running measurement.
