@@ -32,6 +32,9 @@ func TestManagedServers(t *testing.T) {
 		patchMesh(t, `{"spec":{"observability":{"tracing":{"protocol":"OTLP"}}}}`)
 		awaitTracingPort(t, 4317)
 		requireTrace(t, time.Now())
+		// Both changes affect every sidecar.
+		patchMesh(t, `{"spec":{"traffic":{"egress":true}}}`)
+		patchMesh(t, `{"spec":{"traffic":null}}`)
 		change, err := tour.FindChange(t.Context(), cluster, began)
 		must(t, err)
 		t.Logf("trace %s of a change with %d spans", change.ID, len(change.Spans))
