@@ -1,8 +1,10 @@
 package components
 
 import (
+	"context"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,6 +16,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
@@ -116,4 +119,28 @@ func exists(t *testing.T, r *Reconciler, apiVersion, kind string, key client.Obj
 		t.Fatal(err)
 	}
 	return !apierrors.IsNotFound(err)
+}
+
+// TestUnreadableObjectBlocksNoOtherComponent has a former component with an object of a kind that this version of the operator cannot read:
+// its cache never has it. The other components are reconciled, and the status has the reason.
+func TestUnreadableObjectBlocksNoOtherComponent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, mesh := meshWithPrometheus(t, v1alpha1.PrometheusManaged)
+		mesh.Status.Components = []v1alpha1.ComponentStatus{{
+			Name: "gateway", Objects: []v1alpha1.ObjectReference{{APIVersion: "gateway.networking.k8s.io/v1", Kind: "GatewayClass", Name: "osm"}},
+		}}
+		r.Objects = interceptor.NewClient(r.Objects.(client.WithWatch), interceptor.Funcs{
+			Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+				if object.GetObjectKind().GroupVersionKind().Kind == "GatewayClass" {
+					<-ctx.Done()
+					return ctx.Err()
+				}
+				return c.Get(ctx, key, object, options...)
+			},
+		})
+		statuses := pass(t, r, mesh)
+		if len(statuses) != 2 || statuses[0].Name != "prometheus" || !strings.Contains(statuses[1].Message, "GatewayClass osm cannot be deleted: it cannot be read within 5s") {
+			t.Errorf("status %+v, want that of Prometheus, and why the GatewayClass remains", statuses)
+		}
+	})
 }
