@@ -1,0 +1,56 @@
+-- Health of a Mesh or MeshRevision. Its conditions follow kstatus: Reconciling and Stalled exist only while they are True, and Ready is
+-- Unknown while the operator works and False only after a failure.
+local conditions = {}
+if obj.status ~= nil and obj.status.conditions ~= nil then
+  for _, condition in ipairs(obj.status.conditions) do
+    conditions[condition.type] = condition
+  end
+end
+
+local function health(status, condition)
+  local message = condition.message
+  if message == nil or message == "" then
+    message = condition.reason
+  end
+  return {status = status, message = message}
+end
+
+if obj.metadata.deletionTimestamp ~= nil then
+  if conditions.Removed ~= nil then
+    if conditions.Removed.status == "False" then
+      return health("Degraded", conditions.Removed)
+    end
+    return health("Progressing", conditions.Removed)
+  end
+  return {status = "Progressing", message = "is being deleted"}
+end
+if obj.status == nil or obj.status.observedGeneration == nil or obj.status.observedGeneration < obj.metadata.generation then
+  return {status = "Progressing", message = "waits for the operator to read this generation"}
+end
+if conditions.Stalled ~= nil then
+  return health("Degraded", conditions.Stalled)
+end
+if conditions.Ready ~= nil and conditions.Ready.status == "False" then
+  return health("Degraded", conditions.Ready)
+end
+-- A version that was rolled back works, but it is not the one in Git.
+local upgrading = conditions.Upgrading
+if upgrading ~= nil and upgrading.status == "False" and (upgrading.reason == "RolledBack" or upgrading.reason == "UpgradeHalted") then
+  return health("Degraded", upgrading)
+end
+if conditions.Paused ~= nil and conditions.Paused.status == "True" then
+  return health("Suspended", conditions.Paused)
+end
+if conditions.Reconciling ~= nil then
+  return health("Progressing", conditions.Reconciling)
+end
+if conditions.Ready == nil then
+  return {status = "Progressing", message = "waits for the condition Ready"}
+end
+if conditions.Ready.status == "True" then
+  return health("Healthy", conditions.Ready)
+end
+if conditions.Planned ~= nil then
+  return health("Suspended", conditions.Planned)
+end
+return health("Progressing", conditions.Ready)
