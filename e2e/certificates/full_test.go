@@ -98,10 +98,16 @@ func shortLivedRoot(t *testing.T, expiry time.Time) map[string][]byte {
 // replaceBundle replaces the content of osm-ca-bundle, as a user does.
 func replaceBundle(t *testing.T, content map[string][]byte) {
 	t.Helper()
+	must(t, writeBundle(t.Context(), content))
+}
+
+func writeBundle(ctx context.Context, content map[string][]byte) error {
 	var secret corev1.Secret
-	must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: names.DefaultNamespace, Name: names.CABundleSecret}, &secret))
+	if err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: names.DefaultNamespace, Name: names.CABundleSecret}, &secret); err != nil {
+		return err
+	}
 	secret.Data = content
-	must(t, cluster.Client.Update(t.Context(), &secret))
+	return cluster.Client.Update(ctx, &secret)
 }
 
 // replacedIssuer is another root of cert-manager with its issuer.
