@@ -18,6 +18,7 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/config"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/gateway"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/workloads"
@@ -65,7 +66,7 @@ func (p *program) runFeed(ctx context.Context) error {
 	}
 	definitions := traffic.Definitions{Mapper: p.manager.GetRESTMapper(), Reader: p.manager.GetAPIReader()}
 	watcher := traffic.Watcher{Feed: feed, Definitions: definitions, Log: log}
-	policies, err := watcher.Start(ctx, traffic.Sources())
+	policies, err := watcher.Start(ctx, append(traffic.Sources(), traffic.GatewaySources(p.options.mesh)...))
 	if err != nil {
 		return err
 	}
@@ -86,6 +87,12 @@ func (p *program) addStatus() error {
 	p.rejections = status.NewRejections(own, p.otherReplicas().Rejections)
 	p.store.OnRejections(p.rejections.Changed)
 	p.events = status.NewEventReporter(p.manager.GetClient(), p.manager.GetEventRecorder(names.Controller), p.leader, p.options.mesh, p.log.WithName("status"))
+	gateways := &gateway.Reconciler{
+		Client: p.manager.GetClient(), Secrets: p.manager.GetAPIReader(), Leading: p.leader.Leading, Sink: p.store, Mesh: p.options.mesh, Namespace: p.options.namespace,
+	}
+	if err := gateways.Setup(p.manager); err != nil {
+		return err
+	}
 	return status.Writers{
 		Leader: p.leader, Rejections: p.rejections, Mesh: p.options.mesh, Namespace: p.options.namespace, LookupHost: net.DefaultResolver.LookupHost,
 	}.Setup(p.manager)

@@ -6,11 +6,19 @@ import (
 	"os"
 
 	"github.com/openservicemesh/osm-operator/internal/envoy/bootstrap"
+	"github.com/openservicemesh/osm-operator/internal/inject"
 	"github.com/openservicemesh/osm-operator/internal/inject/initconfig"
 	"github.com/openservicemesh/osm-operator/internal/redirect"
 )
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == inject.DrainCommand {
+		if err := drainOnSignal(); err != nil {
+			fmt.Fprintln(os.Stderr, "osm-init:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := run(os.Args[1:], os.Getenv, bootstrap.DefaultDirs(), resolverFile); err != nil {
 		fmt.Fprintln(os.Stderr, "osm-init:", err)
 		os.Exit(1)
@@ -34,6 +42,10 @@ func run(args []string, getenv func(string) string, dirs bootstrap.Dirs, resolve
 	config := document.Bootstrap
 	config.XDSHost = resolution.hostOf(config.XDSHost)
 	config.ServiceAccount, config.Namespace, config.PodIPs, config.Dirs = pod.serviceAccount, pod.namespace, pod.ips, dirs
+	if config.Gateway {
+		config.ProxyUUID = getenv(envPodUID)
+		return writeBootstrap(config)
+	}
 	if err := writeBootstrap(config); err != nil {
 		return err
 	}

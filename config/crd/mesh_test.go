@@ -47,6 +47,12 @@ const completeMesh = `
     tracing: {enable: true, protocol: OTLP, samplingPercentage: "0.5"}
     trafficMetrics: {mode: Managed, managed: {image: "example.com/traffic-metrics:v1", resources: {limits: {memory: 256Mi}}}}
   certificates: {trustDomain: mesh.example.com, serviceCertificateDuration: 1h30m, key: {algorithm: RSA, size: 3072}, rotateRoot: 2026-11}
+  ingressGateway:
+    mode: Managed
+    replicas: 3
+    serviceType: NodePort
+    ports: [80, 443, 8443]
+    resources: {limits: {memory: 1Gi}}
 `
 
 func testMesh(t *testing.T, c client.Client) {
@@ -90,6 +96,9 @@ func testMesh(t *testing.T, c client.Client) {
 		{"settings of a Jaeger that nobody runs", mesh("osm", "{observability: {jaeger: {managed: {image: x}}}}"), "spec.observability.jaeger.managed has no effect: set mode to Managed"},
 		{"traces in memory", mesh("osm", "{observability: {jaeger: {mode: Managed, managed: {maxTraces: 5}}}}"), ""},
 		{"traces in memory and in a storage", mesh("osm", "{observability: {jaeger: {mode: Managed, managed: {maxTraces: 5, storageSecretRef: {name: a, key: b}}}}}"), "maxTraces is about traces in memory"},
+		{"settings of an ingress gateway that nobody runs", mesh("osm", "{ingressGateway: {replicas: 3}}"), "spec.ingressGateway has no effect: set mode to Managed"},
+		{"a listener port of Envoy", mesh("osm", "{ingressGateway: {mode: Managed, ports: [15003]}}"), "contains a port from 15000 to 15999, which belong to Envoy"},
+		{"ports that share one of the pods", mesh("osm", "{ingressGateway: {mode: Managed, ports: [80, 10080]}}"), "which the pods use for it: remove one of them"},
 		{"a Jaeger of others", mesh("osm", "{observability: {jaeger: {mode: Existing}}}"), `Unsupported value: "Existing": supported values: "Disabled", "Managed"`},
 		{"an unknown protocol of traces", mesh("osm", "{observability: {tracing: {protocol: Thrift}}}"), `Unsupported value: "Thrift"`},
 		{"sampling above all", mesh("osm", "{observability: {tracing: {samplingPercentage: '101'}}}"), "is not a percentage"},

@@ -31,8 +31,10 @@ type Catalog struct {
 	egressesFrom      index[identity.ServiceAccount]
 	telemetriesIn     index[string]
 	authorizationsIn  index[string]
-	identities        counts[Name, identity.ServiceAccount]
-	servicesOf        counts[identity.ServiceAccount, Name]
+	// gateways has the entries of the Gateway API by kind.
+	gateways   index[Kind]
+	identities counts[Name, identity.ServiceAccount]
+	servicesOf counts[identity.ServiceAccount, Name]
 	// sharing has, for a Service, the other Services that select some of its pods.
 	sharing counts[Name, Name]
 	// targetPorts has the numbers of a port name in the pods of a Service.
@@ -60,6 +62,7 @@ func New() *Catalog {
 		egressesFrom:        index[identity.ServiceAccount]{},
 		telemetriesIn:       index[string]{},
 		authorizationsIn:    index[string]{},
+		gateways:            index[Kind]{},
 		identities:          counts[Name, identity.ServiceAccount]{},
 		servicesOf:          counts[identity.ServiceAccount, Name]{},
 		sharing:             counts[Name, Name]{},

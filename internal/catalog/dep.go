@@ -63,6 +63,10 @@ const (
 	DepExtensionService
 	// DepAccount: the UID of a service account, existing or not.
 	DepAccount
+	// DepGateways: all Gateways and what they refer to. No name.
+	DepGateways
+	// DepNamespaceLabels: the labels of all namespaces. No name.
+	DepNamespaceLabels
 )
 
 // Dep is data that something was built from and that a change may affect.

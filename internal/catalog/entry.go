@@ -45,7 +45,15 @@ const (
 	KindTelemetry              Kind = "Telemetry"
 	KindExternalAuthorization  Kind = "ExternalAuthorization"
 	KindExtensionService       Kind = "ExtensionService"
-	KindSettings               Kind = "Settings"
+	KindGatewayClass           Kind = "GatewayClass"
+	KindGateway                Kind = "Gateway"
+	KindHTTPRoute              Kind = "HTTPRoute"
+	KindReferenceGrant         Kind = "ReferenceGrant"
+	// KindGatewayCertificate entries are the Secrets that Gateways refer to.
+	KindGatewayCertificate Kind = "GatewayCertificate"
+	// KindNamespaceLabels entries are separate from those of KindNamespace, because an edit of labels rarely affects anything.
+	KindNamespaceLabels Kind = "NamespaceLabels"
+	KindSettings        Kind = "Settings"
 )
 
 // Ref names one entry.

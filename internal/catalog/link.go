@@ -50,6 +50,10 @@ func (c *Catalog) updateIndexes(entry Entry, delta int, affected depSet) {
 		updateIndex(c.authorizationsIn, e.Name.Namespace, e.Name, delta)
 		affected.add(DepAuthorizationsIn, Name{Namespace: e.Name.Namespace})
 		addPolicyDeps(e, affected)
+	case *Gateway, *GatewayClass, *ReferenceGrant, *GatewayCertificate, *HTTPRoute:
+		c.updateGatewayIndex(e.Ref(), delta, affected)
+	case *NamespaceLabels:
+		affected.add(DepNamespaceLabels, Name{})
 	case *UpstreamTrafficSetting:
 		if e.Service != (Name{}) {
 			updateIndex(c.upstreamIndex(e.Kind), e.Service, e.Name, delta)

@@ -13,7 +13,8 @@ import (
 func (k Kind) IsPolicy() bool {
 	switch k {
 	case KindTrafficTarget, KindHTTPRouteGroup, KindTCPRoute, KindTrafficSplit, KindRetry, KindUpstreamTrafficSetting, KindBackpressure,
-		KindIngressBackend, KindEgress, KindTelemetry, KindExtensionService, KindExternalAuthorization:
+		KindIngressBackend, KindEgress, KindTelemetry, KindExtensionService, KindExternalAuthorization,
+		KindHTTPRoute:
 		return true
 	default:
 		return false
@@ -73,6 +74,8 @@ func (c *Catalog) Policies(deps []Dep) []Ref {
 			c.collectOne(found, Ref{KindTelemetry, dep.Name})
 		case DepExtensionService:
 			c.collectOne(found, Ref{KindExtensionService, dep.Name})
+		case DepGateways:
+			collect(found, KindHTTPRoute, c.gateways[KindHTTPRoute])
 		case DepHTTPRouteGroup:
 			c.collectOne(found, Ref{KindHTTPRouteGroup, dep.Name})
 		case DepTCPRoute:
@@ -115,6 +118,8 @@ func addPolicyDeps(entry Entry, affected depSet) {
 		affected.add(DepHTTPRouteGroup, e.Name)
 	case *TCPRoute:
 		affected.add(DepTCPRoute, e.Name)
+	case *HTTPRoute:
+		affected.add(DepGateways, Name{})
 	case *TrafficSplit:
 		affected.add(DepSplit, e.Root)
 		for _, backend := range e.Backends {

@@ -25,12 +25,27 @@ func TestEnvoyAcceptsGoldens(t *testing.T) {
 func complete(t *testing.T, ca *pki.Authority, s *scope.Scope) []envoy.Resource {
 	t.Helper()
 	chain, key := ca.Issue(t, s.Key.Identity, s.TrustDomain)
+	issueGatewayCertificates(s, chain, key)
 	return slices.Concat(
 		envoy.Build(s),
 		envoy.TrustSecrets(s, ca.RootPEM),
 		[]envoy.Resource{envoy.ServiceCertSecret(envoy.ServiceCertName, chain, key)},
 		endpoints(s),
+		envoy.GatewaySecrets(s),
 	)
+}
+
+// issueGatewayCertificates sets the certificates that listeners of an ingress gateway name.
+func issueGatewayCertificates(s *scope.Scope, chain, key []byte) {
+	if s.Gateway == nil {
+		return
+	}
+	s.Gateway.Certificates = nil
+	for _, l := range s.Gateway.Listeners {
+		for _, name := range l.Certificates {
+			s.Gateway.Certificates = append(s.Gateway.Certificates, scope.GatewayCertificate{Name: name, ChainPEM: chain, KeyPEM: key})
+		}
+	}
 }
 
 func endpoints(s *scope.Scope) []envoy.Resource {

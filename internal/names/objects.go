@@ -22,6 +22,10 @@ const (
 	Controller = "osm-controller"
 	// Injector names the injector's Deployment, Service and container.
 	Injector = "osm-injector"
+	// IngressGateway names the Deployment, ServiceAccount and Service of the ingress gateway, in the namespace of the mesh.
+	IngressGateway = "osm-ingress-gateway"
+	// GatewayCertificateReader names the ClusterRole that allows a control plane to get the Secrets of a namespace by their names.
+	GatewayCertificateReader = "osm-gateway-certificate-reader"
 	// Validator names the Service of the validating webhook, served by the controller.
 	Validator = "osm-validator"
 	// MeshConfig is the name of a mesh's MeshConfig object, in the mesh's namespace.
@@ -97,3 +101,6 @@ func ReportCommonName(trustDomain string) string { return "report." + trustDomai
 func ServiceHost(name, namespace string) string {
 	return name + "." + namespace + ".svc." + DefaultClusterDomain
 }
+
+// GatewayController is the controller name of the GatewayClasses of a mesh.
+func GatewayController(mesh string) string { return "gateway.openservicemesh.io/" + mesh }

@@ -58,7 +58,7 @@ func sidecars(l Mesh) map[catalog.Name]scope.Key {
 	view := l.Catalog.View()
 	keys := map[catalog.Name]scope.Key{}
 	for _, entry := range l.Entries {
-		if pod, ok := entry.(*catalog.Pod); ok && pod.Injected && !pod.Finished && view.InMesh(pod.Name.Namespace) {
+		if pod, ok := entry.(*catalog.Pod); ok && !pod.Finished && view.IsServed(pod) {
 			keys[pod.Name] = scope.KeyFor(view, pod)
 		}
 	}

@@ -32,6 +32,11 @@ func BuildWithShared(v *catalog.View, domains identity.TrustDomains, key Key, sh
 	s.ExternalAuthorization, s.Tracing = settings.ExternalAuthorization, settings.Tracing
 	s.AccessLog, s.Authorizations = AccessLogOf(v, key), authorizations(v, key)
 	s.Passthrough = settings.Teardown == catalog.TeardownPassthrough
+	if key.Gateway {
+		s.Egress, s.Passthrough, s.ExternalAuthorization, s.Authorizations = false, false, nil, nil
+		s.addGateway(v)
+		return s
+	}
 	s.Egress = s.Egress || s.Passthrough
 	for _, name := range parseNames(key.Services) {
 		if service := v.Service(name); service != nil {
@@ -70,7 +75,7 @@ func destinations(v *catalog.View, client identity.ServiceAccount) Destinations 
 		}
 	}
 	d.Outbound = withoutDuplicates(d.Outbound)
-	d.Clusters = slices.SortedFunc(maps.Values(o.clusters), compareClusters)
+	d.Clusters = sortedClusters(o.clusters)
 	return d
 }
 
@@ -104,6 +109,10 @@ func inbound(v *catalog.View, key Key, service *catalog.Service) []Inbound {
 		})
 	}
 	return list
+}
+
+func sortedClusters(clusters map[string]Cluster) []Cluster {
+	return slices.SortedFunc(maps.Values(clusters), compareClusters)
 }
 
 func compareClusters(a, b Cluster) int {

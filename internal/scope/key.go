@@ -19,7 +19,8 @@ func KeyFor(v *catalog.View, pod *catalog.Pod) Key {
 		Services:      joinNames(services),
 		Telemetry:     v.TelemetryOf(pod),
 		Authorization: own, MeshAuthorization: mesh,
-		Ports: joinPorts(v.NamedPorts(pod, services)),
+		Ports:   joinPorts(v.NamedPorts(pod, services)),
+		Gateway: v.IsGateway(pod),
 		Class: Class{
 			Revision: pod.Revision,
 			IPv6:     slices.ContainsFunc(pod.IPs, netip.Addr.Is6),

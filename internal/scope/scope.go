@@ -23,6 +23,8 @@ type Key struct {
 	// empty if there is none.
 	Authorization, MeshAuthorization catalog.Name
 	Class                            Class
+	// Gateway is true for pods of the ingress gateway, which has no application.
+	Gateway bool
 }
 
 // Class has the other properties in which sidecars of one identity may differ.
@@ -61,6 +63,8 @@ type Scope struct {
 	// Passthrough sends every new connection to its original destination unchanged. Outbound and Clusters then serve
 	// open connections only.
 	Passthrough bool
+	// Gateway is the configuration of the ingress gateway; nil in sidecars.
+	Gateway *Gateway
 	// Inbound has one element per container port of each Service that selects the workload.
 	Inbound []Inbound
 	// Ingress has the ports that clients outside the mesh may reach.

@@ -153,7 +153,7 @@ func (s *Store) livePod(view *catalog.View, peer Peer) (*catalog.Pod, error) {
 		return nil, fmt.Errorf("%w: pod %s runs as another service account", ErrUnknown, peer.Pod)
 	case view.ServiceAccountUID(peer.ServiceAccount) != peer.ServiceAccountUID || peer.ServiceAccountUID == "":
 		return nil, fmt.Errorf("%w: service account %s has another UID", ErrUnknown, peer.ServiceAccount)
-	case !view.InMesh(peer.Pod.Namespace) || !pod.Injected:
+	case !view.IsServed(pod):
 		return nil, ErrNoSidecar
 	// Other addresses may be the pod's own: some clusters translate source addresses to those of nodes.
 	case view.IsAddressOfAnother(pod, peer.Address):

@@ -85,7 +85,7 @@ func (s *Store) rebind(stream *Stream) {
 	view := s.catalog.View()
 	pod := view.Pod(stream.peer.Pod)
 	accountUID := view.ServiceAccountUID(stream.peer.ServiceAccount)
-	if pod == nil || pod.UID != stream.peer.PodUID || pod.Finished || !pod.Injected || !view.InMesh(stream.peer.Pod.Namespace) || accountUID != stream.peer.ServiceAccountUID {
+	if pod == nil || pod.UID != stream.peer.PodUID || pod.Finished || !view.IsServed(pod) || accountUID != stream.peer.ServiceAccountUID {
 		s.end(stream, ErrGone)
 		return
 	}

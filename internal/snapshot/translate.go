@@ -1,6 +1,8 @@
 package snapshot
 
 import (
+	"slices"
+
 	"github.com/openservicemesh/osm-operator/internal/envoy"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
@@ -24,7 +26,7 @@ func newReadinessCluster() *resource.Content {
 
 // buildScope makes all resources of a scope with destinations of its own.
 func (s *Store) buildScope(built *scope.Scope) []envoy.Resource {
-	return append(envoy.Build(built), envoy.TrustSecrets(built, s.config.Certificates.Root())...)
+	return slices.Concat(envoy.Build(built), envoy.TrustSecrets(built, s.config.Certificates.Root()), envoy.GatewaySecrets(built))
 }
 
 // buildOwn makes the resources of a scope that its shared layer lacks or has in another form.

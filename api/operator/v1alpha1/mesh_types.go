@@ -74,6 +74,10 @@ type MeshSpec struct {
 	// +optional
 	Observability *ObservabilitySpec `json:"observability,omitempty"`
 
+	// ingressGateway configures a gateway for clients outside the mesh.
+	// +optional
+	IngressGateway *IngressGatewaySpec `json:"ingressGateway,omitempty"`
+
 	// upgrade configures how the mesh moves from one version to another, and back.
 	// +optional
 	Upgrade *UpgradeSpec `json:"upgrade,omitempty"`

@@ -28,6 +28,24 @@ var (
 	Egress                 = schema.GroupVersionKind{Group: "policy.openservicemesh.io", Version: "v1alpha1", Kind: "Egress"}
 )
 
+// Kinds of the Gateway API, in versions that all its releases since 1.0 serve.
+var (
+	GatewayClass   = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "GatewayClass"}
+	Gateway        = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "Gateway"}
+	HTTPRoute      = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "HTTPRoute"}
+	ReferenceGrant = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1beta1", Kind: "ReferenceGrant"}
+)
+
+// GatewaySources returns the kinds that configure the ingress gateway of a mesh.
+func GatewaySources(mesh string) []controlplane.Source {
+	return []controlplane.Source{
+		controlplane.SourceOf(catalog.KindGatewayClass, Object(GatewayClass), ingest.GatewayClass(mesh)),
+		controlplane.SourceOf(catalog.KindGateway, Object(Gateway), ingest.Gateway),
+		controlplane.SourceOf(catalog.KindHTTPRoute, Object(HTTPRoute), ingest.HTTPRoute),
+		controlplane.SourceOf(catalog.KindReferenceGrant, Object(ReferenceGrant), ingest.ReferenceGrant),
+	}
+}
+
 // Sources returns the policy kinds that affect traffic.
 func Sources() []controlplane.Source {
 	return []controlplane.Source{

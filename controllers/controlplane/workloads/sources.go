@@ -15,6 +15,7 @@ func Sources(mesh string) []controlplane.Source {
 	namespace := func(ns *corev1.Namespace) (*catalog.Namespace, []ingest.Problem) { return ingest.Namespace(ns, mesh) }
 	return []controlplane.Source{
 		controlplane.SourceOf(catalog.KindNamespace, &corev1.Namespace{}, namespace),
+		controlplane.SourceOf(catalog.KindNamespaceLabels, &corev1.Namespace{}, withoutProblems(ingest.NamespaceLabels)),
 		controlplane.SourceOf(catalog.KindServiceAccount, &corev1.ServiceAccount{}, withoutProblems(ingest.ServiceAccount)),
 		controlplane.SourceOf(catalog.KindPod, &corev1.Pod{}, withoutProblems(ingest.Pod)),
 		controlplane.SourceOf(catalog.KindService, &corev1.Service{}, ingest.Service),

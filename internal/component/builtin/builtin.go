@@ -5,6 +5,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/component/autoscalers"
 	"github.com/openservicemesh/osm-operator/internal/component/disruptionbudgets"
 	"github.com/openservicemesh/osm-operator/internal/component/grafana"
+	"github.com/openservicemesh/osm-operator/internal/component/ingressgateway"
 	"github.com/openservicemesh/osm-operator/internal/component/jaeger"
 	"github.com/openservicemesh/osm-operator/internal/component/prometheus"
 	"github.com/openservicemesh/osm-operator/internal/component/services"
@@ -25,5 +26,6 @@ func All() []component.Component {
 		jaeger.Managed{},
 		trafficmetrics.Server{},
 		trafficmetrics.API{},
+		ingressgateway.Managed{},
 	}
 }

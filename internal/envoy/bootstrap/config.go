@@ -33,6 +33,8 @@ type Config struct {
 	Metrics bool `json:"metrics,omitempty"`
 	// Statistics is AllStatistics to keep all statistics of Envoy; others keep the essential ones.
 	Statistics string `json:"statistics,omitempty"`
+	// Gateway is true in a gateway, which has no application. Its ProxyUUID is the UID of the pod.
+	Gateway bool `json:"gateway,omitempty"`
 	// Probes are the application's health probes and hooks that the sidecar answers.
 	Probes []Probe `json:"probes,omitempty"`
 

@@ -80,7 +80,7 @@ func bootstrap(c Config) *bootstrapv3.Bootstrap {
 			Clusters:  slices.Concat([]*clusterv3.Cluster{xdsCluster(c)}, readyClusters(), probeClusters),
 		},
 		LayeredRuntime: flags.Layer(),
-		StatsConfig:    StatsConfig(c.Statistics),
+		StatsConfig:    statsOf(c),
 		// Allocates a cluster's statistics on first use. In permissive mode a sidecar knows every Service and calls few.
 		DeferredStatOptions: DeferredStats(),
 	}

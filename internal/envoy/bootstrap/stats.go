@@ -44,14 +44,30 @@ func StatsConfig(statistics string) *metricsv3.StatsConfig {
 	return &metricsv3.StatsConfig{StatsMatcher: matcher}
 }
 
+// gatewayStatistics select the requests in progress of a gateway, for which it waits before it stops.
+const gatewayStatistics = `http\.mesh-http-conn-manager\.rds-gateway\..*\.downstream_(rq|cx)_(active|total)`
+
+// statsOf is the StatsConfig of a sidecar or gateway.
+func statsOf(c Config) *metricsv3.StatsConfig {
+	config := StatsConfig(c.Statistics)
+	if list := config.GetStatsMatcher().GetInclusionList(); c.Gateway && list != nil {
+		list.Patterns = append(list.Patterns, expressions(gatewayStatistics)...)
+	}
+	return config
+}
+
 func essentialStatistics() *matcherv3.ListStringMatcher {
 	list := prefixes(essentialPrefixes)
-	for _, expression := range essentialExpressions {
-		list.Patterns = append(list.Patterns, &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_SafeRegex{
-			SafeRegex: &matcherv3.RegexMatcher{Regex: expression},
-		}})
-	}
+	list.Patterns = append(list.Patterns, expressions(essentialExpressions...)...)
 	return list
+}
+
+func expressions(list ...string) []*matcherv3.StringMatcher {
+	var out []*matcherv3.StringMatcher
+	for _, expression := range list {
+		out = append(out, &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: &matcherv3.RegexMatcher{Regex: expression}}})
+	}
+	return out
 }
 
 // kubeletStatistics are those of probes, without their clusters.

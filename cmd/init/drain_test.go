@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+)
+
+// A gateway stops only after it has failed its health check and its last request has ended.
+func TestDrain_WaitsForRequests(t *testing.T) {
+	var asked []string
+	active := 2
+	admin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.Method+" "+r.URL.Path)
+		if r.URL.Path == "/stats" {
+			fmt.Fprintf(w, "http.mesh-http-conn-manager.rds-gateway.443|a.b.downstream_rq_active: %d\nhttp.mesh-http-conn-manager.rds-gateway.80.downstream_rq_active: 0\n", active)
+			active--
+		}
+	}))
+	defer admin.Close()
+	d := drainer{admin: admin.URL, timeout: time.Hour, poll: time.Millisecond}
+	if err := d.drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if want := "[POST /healthcheck/fail GET /stats GET /stats GET /stats]"; fmt.Sprint(asked) != want {
+		t.Errorf("Envoy got %v, want %s", asked, want)
+	}
+}
+
+// A request that never ends does not keep the pod for ever.
+func TestDrain_EndsAfterTimeout(t *testing.T) {
+	admin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/stats" {
+			fmt.Fprintln(w, "http.a.downstream_rq_active: 1")
+		}
+	}))
+	defer admin.Close()
+	d := drainer{admin: admin.URL, timeout: 50 * time.Millisecond, poll: time.Millisecond}
+	if err := d.drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}

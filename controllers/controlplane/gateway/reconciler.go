@@ -1,0 +1,155 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/controllers/controlplane"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/gateway"
+	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// certificateInterval is how often Secrets are read. They cannot be watched, because the control plane may only get them by name.
+const certificateInterval = 10 * time.Second
+
+// Reconciler reconciles all Gateways of a mesh at once, because routes and listeners affect each other. All fields are required.
+type Reconciler struct {
+	// Client reads from the cache, and writes status.
+	Client client.Client
+	// Secrets reads from the API server.
+	Secrets client.Reader
+	// Leading reports whether this replica writes status.
+	Leading func() bool
+	// Sink receives certificates.
+	Sink controlplane.Sink
+	// Mesh is the name of the mesh, and Namespace that of its control plane.
+	Mesh, Namespace string
+
+	// certificates are those that Sink has received.
+	certificates map[catalog.Name]catalog.Change
+}
+
+// Reconcile reads the certificates and writes changed status. It must not run concurrently.
+func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, error) {
+	state, err := r.read(ctx)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if len(state.classes) == 0 {
+		_, err := r.updateCertificates(ctx, nil)
+		return ctrl.Result{}, err
+	}
+	certificates, failed := r.updateCertificates(ctx, gateway.Certificates(state.catalog.View()))
+	state.catalog.Apply(certificates)
+	if r.Leading() {
+		failed = errors.Join(failed, r.writeStatus(ctx, state))
+	}
+	if failed != nil {
+		return ctrl.Result{}, failed
+	}
+	return ctrl.Result{RequeueAfter: certificateInterval}, nil
+}
+
+// state are the objects of one reconciliation.
+type state struct {
+	catalog  *catalog.Catalog
+	classes  []unstructured.Unstructured
+	gateways map[catalog.Name]*unstructured.Unstructured
+	routes   map[catalog.Name]*unstructured.Unstructured
+	// service is that of the ingress gateway; nil without one.
+	service *corev1.Service
+	// ready is true if a pod of the ingress gateway accepts connections.
+	ready bool
+}
+
+// read reads all Gateways and routes, and the objects that they refer to.
+func (r *Reconciler) read(ctx context.Context) (*state, error) {
+	s := &state{catalog: catalog.New(), gateways: map[catalog.Name]*unstructured.Unstructured{}, routes: map[catalog.Name]*unstructured.Unstructured{}}
+	s.catalog.Apply([]catalog.Change{catalog.Set(&catalog.Settings{Namespace: r.Namespace})})
+	for _, source := range traffic.GatewaySources(r.Mesh) {
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(source.Object.GetObjectKind().GroupVersionKind())
+		if err := r.Client.List(ctx, list); err != nil {
+			return nil, err
+		}
+		for i := range list.Items {
+			object := &list.Items[i]
+			if entry, _ := source.Ingest(object); entry != nil {
+				s.catalog.Apply([]catalog.Change{catalog.Set(entry)})
+				s.add(source.Object.GetObjectKind().GroupVersionKind(), object)
+			}
+		}
+		if len(s.classes) == 0 { // the first source has the classes
+			return s, nil
+		}
+	}
+	return s, errors.Join(r.readNamespaces(ctx, s), r.readServices(ctx, s), r.readGateway(ctx, s))
+}
+
+func (s *state) add(kind schema.GroupVersionKind, object *unstructured.Unstructured) {
+	name := catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()}
+	switch kind {
+	case traffic.GatewayClass:
+		s.classes = append(s.classes, *object)
+	case traffic.Gateway:
+		s.gateways[name] = object
+	case traffic.HTTPRoute:
+		s.routes[name] = object
+	}
+}
+
+func (r *Reconciler) readNamespaces(ctx context.Context, s *state) error {
+	var list corev1.NamespaceList
+	if err := r.Client.List(ctx, &list); err != nil {
+		return err
+	}
+	for i := range list.Items {
+		entry, _ := ingest.Namespace(&list.Items[i], r.Mesh)
+		s.catalog.Apply([]catalog.Change{catalog.Set(entry), catalog.Set(ingest.NamespaceLabels(&list.Items[i]))})
+	}
+	return nil
+}
+
+// readServices reads the Services that routes refer to.
+func (r *Reconciler) readServices(ctx context.Context, s *state) error {
+	for _, route := range s.catalog.View().HTTPRoutes() {
+		for i := range route.Rules {
+			for _, backend := range route.Rules[i].Backends {
+				var service corev1.Service
+				if err := r.Client.Get(ctx, client.ObjectKey(backend.Service), &service); err != nil {
+					if client.IgnoreNotFound(err) != nil {
+						return err
+					}
+					continue
+				}
+				entry, _ := ingest.Service(&service)
+				s.catalog.Apply([]catalog.Change{catalog.Set(entry)})
+			}
+		}
+	}
+	return nil
+}
+
+// readGateway reads the Service of the ingress gateway, and whether a pod is ready.
+func (r *Reconciler) readGateway(ctx context.Context, s *state) error {
+	var service corev1.Service
+	if err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: names.IngressGateway}, &service); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	s.service = &service
+	entry, _ := ingest.Service(&service)
+	s.catalog.Apply([]catalog.Change{catalog.Set(entry)})
+	ready, err := r.hasReadyPod(ctx)
+	s.ready = ready
+	return err
+}

@@ -1,0 +1,256 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/testing/pki"
+)
+
+// objects are a class, a Gateway with a listener for HTTP and one for HTTPS, and a route with a parent of another controller.
+const objects = `
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: osm}
+spec: {controllerName: gateway.openservicemesh.io/osm}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: web, namespace: shop, generation: 3}
+spec:
+  gatewayClassName: osm
+  listeners:
+  - {name: http, port: 80, protocol: HTTP}
+  - {name: https, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: tls}]}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: books, namespace: shop, generation: 2}
+spec:
+  parentRefs: [{name: web}, {name: elsewhere}]
+  rules: [{backendRefs: [{name: books, port: 80}]}]
+status:
+  parents: [{controllerName: example.com/other, parentRef: {name: elsewhere}, conditions: []}]
+`
+
+// sink records certificates.
+type sink struct{ changes []catalog.Change }
+
+func (s *sink) Apply(changes []catalog.Change) { s.changes = append(s.changes, changes...) }
+
+// fixture is a Reconciler on a fake API server.
+type fixture struct {
+	*Reconciler
+	sink *sink
+	// writes counts patches of status.
+	writes int
+	// forbidden makes Secrets unreadable.
+	forbidden bool
+}
+
+func newFixture(t *testing.T, more ...client.Object) *fixture {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	f := &fixture{sink: &sink{}}
+	builder := fake.NewClientBuilder()
+	for _, kind := range kinds() {
+		scheme.AddKnownTypeWithName(kind, &unstructured.Unstructured{})
+		list := kind
+		list.Kind += "List"
+		scheme.AddKnownTypeWithName(list, &unstructured.UnstructuredList{})
+		builder = builder.WithStatusSubresource(traffic.Object(kind))
+	}
+	all := append([]client.Object{
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Labels: map[string]string{names.MonitoredByLabel: "osm"}}},
+		&corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "osm-system", Name: names.IngressGateway},
+			Spec:       corev1.ServiceSpec{ClusterIPs: []string{"10.96.0.9"}, Ports: []corev1.ServicePort{{Port: 80, Name: "port-80"}, {Port: 443, Name: "port-443"}}},
+		},
+		&discoveryv1.EndpointSlice{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "osm-system", Name: "g", Labels: map[string]string{discoveryv1.LabelServiceName: names.IngressGateway}},
+			Endpoints:  []discoveryv1.Endpoint{{Conditions: discoveryv1.EndpointConditions{Ready: ptr.To(true)}}},
+		},
+		&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "books"}, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}},
+	}, more...)
+	for text := range strings.SplitSeq(objects, "---\n") {
+		object := &unstructured.Unstructured{}
+		if err := yaml.Unmarshal([]byte(text), object); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, object)
+	}
+	c := builder.WithScheme(scheme).WithObjects(all...).WithInterceptorFuncs(interceptor.Funcs{
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, object client.Object, patch client.Patch, options ...client.SubResourcePatchOption) error {
+			f.writes++
+			return c.SubResource(sub).Patch(ctx, object, patch, options...)
+		},
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+			if _, ok := object.(*corev1.Secret); ok && f.forbidden {
+				return apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, key.Name, nil)
+			}
+			return c.Get(ctx, key, object, options...)
+		},
+	}).Build()
+	f.Reconciler = &Reconciler{Client: c, Secrets: c, Leading: func() bool { return true }, Sink: f.sink, Mesh: "osm", Namespace: "osm-system"}
+	return f
+}
+
+func (f *fixture) reconcile(t *testing.T) {
+	t.Helper()
+	if _, err := f.Reconcile(t.Context(), ctrl.Request{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// statusOfGateway returns the conditions that are not as they should be in a gateway that works: "<listener> <type>: <message>".
+func (f *fixture) statusOfGateway(t *testing.T) (gatewayv1.GatewayStatus, []string) {
+	t.Helper()
+	var g gatewayv1.Gateway
+	f.get(t, traffic.Gateway, "web", &g)
+	var problems []string
+	check := func(name string, conditions []metav1.Condition) {
+		for _, c := range conditions {
+			if c.ObservedGeneration != 3 {
+				t.Errorf("%s %s is of generation %d", name, c.Type, c.ObservedGeneration)
+			}
+			if (c.Status == metav1.ConditionTrue) == (c.Type == "Conflicted") {
+				problems = append(problems, name+" "+c.Type+": "+c.Message)
+			}
+		}
+	}
+	check("gateway", g.Status.Conditions)
+	for _, l := range g.Status.Listeners {
+		check(string(l.Name), l.Conditions)
+	}
+	return g.Status, problems
+}
+
+func (f *fixture) get(t *testing.T, kind schema.GroupVersionKind, name string, into any) {
+	t.Helper()
+	object := traffic.Object(kind)
+	if err := f.Client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: name}, object); err != nil {
+		t.Fatal(err)
+	}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func secret(t *testing.T) *corev1.Secret {
+	chain, key := pki.New(t).Issue(t, identity.ServiceAccount{Namespace: "shop", Name: "tls"}, "cluster.local")
+	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "tls"}, Data: map[string][]byte{corev1.TLSCertKey: chain, corev1.TLSPrivateKeyKey: key}}
+}
+
+// TestGatewayThatWorks checks all conditions, that the control plane gets the certificate, and that a second pass writes nothing.
+func TestGatewayThatWorks(t *testing.T) {
+	f := newFixture(t, secret(t))
+	f.reconcile(t)
+	status, problems := f.statusOfGateway(t)
+	if len(problems) > 0 || len(status.Listeners) != 2 || status.Listeners[0].AttachedRoutes != 1 || status.Addresses[0].Value != "10.96.0.9" {
+		t.Errorf("status %+v, problems %q", status, problems)
+	}
+	certificate, ok := f.sink.changes[0].Entry.(*catalog.GatewayCertificate)
+	if !ok || len(certificate.KeyPEM) == 0 || certificate.Problem != "" {
+		t.Errorf("the control plane got %+v", f.sink.changes)
+	}
+	var route gatewayv1.HTTPRoute
+	f.get(t, traffic.HTTPRoute, "books", &route)
+	if len(route.Status.Parents) != 2 || route.Status.Parents[0].ControllerName != "example.com/other" || len(route.Status.Parents[1].Conditions) != 2 {
+		t.Errorf("the route has the parents %+v, want that of another controller and ours", route.Status.Parents)
+	}
+	written := f.writes
+	f.reconcile(t)
+	if f.writes != written {
+		t.Errorf("%d writes without a change", f.writes-written)
+	}
+}
+
+// TestCertificateProblems checks that each problem of a Secret is in the status of its listener, and the other listener works.
+func TestCertificateProblems(t *testing.T) {
+	mixed := secret(t)
+	mixed.Data[corev1.TLSPrivateKeyKey] = secret(t).Data[corev1.TLSPrivateKeyKey]
+	empty := secret(t)
+	empty.Data = nil
+	for name, test := range map[string]struct {
+		secret    *corev1.Secret
+		forbidden bool
+		want      string
+	}{
+		"missing":       {want: "The Secret shop/tls does not exist."},
+		"forbidden":     {secret: secret(t), forbidden: true, want: "kubectl create rolebinding osm-gateway-certificate-reader -n shop --clusterrole osm-gateway-certificate-reader --serviceaccount osm-system:osm-controller"},
+		"without data":  {secret: empty, want: "lacks tls.crt or tls.key"},
+		"of two halves": {secret: mixed, want: "private key does not match public key"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var more []client.Object
+			if test.secret != nil {
+				more = append(more, test.secret)
+			}
+			f := newFixture(t, more...)
+			f.forbidden = test.forbidden
+			f.reconcile(t)
+			_, problems := f.statusOfGateway(t)
+			if text := strings.Join(problems, "\n"); !strings.Contains(text, "https ResolvedRefs") || !strings.Contains(text, test.want) || strings.Contains(text, "http ") {
+				t.Errorf("problems\n%s\nwant %q of the listener https alone", text, test.want)
+			}
+		})
+	}
+}
+
+// TestOtherReplicas checks that a replica without the Lease reads certificates and writes no status.
+func TestOtherReplicas(t *testing.T) {
+	f := newFixture(t, secret(t))
+	f.Leading = func() bool { return false }
+	f.reconcile(t)
+	if f.writes > 0 || len(f.sink.changes) != 1 {
+		t.Errorf("%d writes and %d certificates, want none and one", f.writes, len(f.sink.changes))
+	}
+}
+
+// TestRemovedGateway checks that the control plane forgets the certificates of a Gateway, and that its routes lose their status.
+func TestRemovedGateway(t *testing.T) {
+	f := newFixture(t, secret(t))
+	f.reconcile(t)
+	gateway := traffic.Object(traffic.Gateway)
+	gateway.SetNamespace("shop")
+	gateway.SetName("web")
+	if err := f.Client.Delete(t.Context(), gateway); err != nil {
+		t.Fatal(err)
+	}
+	f.sink.changes = nil
+	f.reconcile(t)
+	if !slices.ContainsFunc(f.sink.changes, func(c catalog.Change) bool { return c.Entry == nil && c.Ref.Kind == catalog.KindGatewayCertificate }) {
+		t.Errorf("changes %v, want the removal of the certificate", fmt.Sprint(f.sink.changes))
+	}
+	var route gatewayv1.HTTPRoute
+	f.get(t, traffic.HTTPRoute, "books", &route)
+	if len(route.Status.Parents) != 1 || route.Status.Parents[0].ControllerName != "example.com/other" {
+		t.Errorf("the route has the parents %+v, want only that of another controller", route.Status.Parents)
+	}
+}

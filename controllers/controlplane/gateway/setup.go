@@ -1,0 +1,61 @@
+package gateway
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// Setup adds the controller to mgr once the cluster defines the Gateway API.
+func (r *Reconciler) Setup(mgr manager.Manager) error {
+	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		err := wait.PollUntilContextCancel(ctx, traffic.DefinitionPollInterval, true, func(context.Context) (bool, error) { return isDefined(mgr), nil })
+		if err != nil {
+			return nil // the process is stopping
+		}
+		return r.add(mgr)
+	}))
+}
+
+func isDefined(mgr manager.Manager) bool {
+	for _, kind := range kinds() {
+		if !traffic.IsDefined(mgr.GetRESTMapper(), kind) {
+			return false
+		}
+	}
+	return true
+}
+
+func kinds() []schema.GroupVersionKind {
+	return []schema.GroupVersionKind{traffic.GatewayClass, traffic.Gateway, traffic.HTTPRoute, traffic.ReferenceGrant}
+}
+
+func (r *Reconciler) add(mgr manager.Manager) error {
+	all := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []ctrl.Request {
+		return []ctrl.Request{{NamespacedName: client.ObjectKey{Name: "all"}}}
+	})
+	ofGateway := predicate.NewPredicateFuncs(func(object client.Object) bool {
+		return object.GetNamespace() == r.Namespace && object.GetLabels()[discoveryv1.LabelServiceName] == names.IngressGateway
+	})
+	b := ctrl.NewControllerManagedBy(mgr).Named("gateways").WithOptions(controller.Options{MaxConcurrentReconciles: 1}).
+		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.LabelChangedPredicate{})).
+		Watches(&corev1.Service{}, all, builder.WithPredicates(predicate.ResourceVersionChangedPredicate{})).
+		Watches(&discoveryv1.EndpointSlice{}, all, builder.WithPredicates(ofGateway))
+	for _, kind := range kinds() {
+		b = b.Watches(traffic.Object(kind), all)
+	}
+	return b.Complete(r)
+}

@@ -1,0 +1,189 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/openservicemesh/osm-operator/internal/gateway"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// writeStatus writes the status of all objects. A failure of one does not prevent the others.
+func (r *Reconciler) writeStatus(ctx context.Context, s *state) error {
+	var failed []error
+	for i := range s.classes {
+		failed = append(failed, r.writeClass(ctx, &s.classes[i]))
+	}
+	result := gateway.Resolve(s.catalog.View())
+	for _, g := range result.Gateways {
+		failed = append(failed, r.writeGateway(ctx, s, g))
+	}
+	resolved := map[*unstructured.Unstructured]bool{}
+	for _, route := range result.Routes {
+		object := s.routes[route.Route.Name]
+		resolved[object] = true
+		failed = append(failed, r.writeRoute(ctx, object, route.Parents))
+	}
+	for _, object := range s.routes {
+		if !resolved[object] {
+			// The route has no Gateway of this mesh any more.
+			failed = append(failed, r.writeRoute(ctx, object, nil))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+func (r *Reconciler) writeClass(ctx context.Context, object *unstructured.Unstructured) error {
+	var class gatewayv1.GatewayClass
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &class); err != nil {
+		return err
+	}
+	status := class.Status.DeepCopy()
+	setConditions(&status.Conditions, class.Generation, metav1.Condition{
+		Type: string(gatewayv1.GatewayClassConditionStatusAccepted), Status: metav1.ConditionTrue, Reason: string(gatewayv1.GatewayClassReasonAccepted),
+	})
+	return r.patch(ctx, object, class.Status, status)
+}
+
+func (r *Reconciler) writeGateway(ctx context.Context, s *state, g gateway.GatewayStatus) error {
+	object := s.gateways[g.Gateway.Name]
+	var before gatewayv1.Gateway
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &before); err != nil {
+		return err
+	}
+	status := before.Status.DeepCopy()
+	status.Addresses = addressesOf(s.service)
+	programmed := programmedCondition(s, slices.ContainsFunc(g.Listeners, func(l gateway.ListenerStatus) bool { return l.Served }))
+	setConditions(&status.Conditions, before.Generation, condition(string(gatewayv1.GatewayConditionAccepted), g.Accepted), programmed)
+	former := status.Listeners
+	status.Listeners = nil
+	for _, l := range g.Listeners {
+		listener := gatewayv1.ListenerStatus{Name: gatewayv1.SectionName(l.Name), AttachedRoutes: l.AttachedRoutes, SupportedKinds: []gatewayv1.RouteGroupKind{
+			{Group: ptr.To(gatewayv1.Group(gateway.Group)), Kind: "HTTPRoute"},
+		}}
+		for i := range former {
+			if former[i].Name == listener.Name {
+				listener.Conditions = former[i].Conditions
+			}
+		}
+		setConditions(&listener.Conditions, before.Generation,
+			condition(string(gatewayv1.ListenerConditionAccepted), l.Accepted), condition(string(gatewayv1.ListenerConditionResolvedRefs), l.ResolvedRefs),
+			conflictedCondition(l.Accepted), programmedCondition(s, l.Served))
+		status.Listeners = append(status.Listeners, listener)
+	}
+	return r.patch(ctx, object, before.Status, status)
+}
+
+// writeRoute replaces the entries of this mesh, and keeps those of other controllers.
+func (r *Reconciler) writeRoute(ctx context.Context, object *unstructured.Unstructured, parents []gateway.ParentStatus) error {
+	var before gatewayv1.HTTPRoute
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &before); err != nil {
+		return err
+	}
+	own := gatewayv1.GatewayController(names.GatewayController(r.Mesh))
+	status := before.Status.DeepCopy()
+	former := status.Parents
+	status.Parents = slices.DeleteFunc(slices.Clone(former), func(p gatewayv1.RouteParentStatus) bool { return p.ControllerName == own })
+	for _, p := range parents {
+		entry := gatewayv1.RouteParentStatus{ParentRef: parentReference(p), ControllerName: own}
+		for i := range former {
+			if former[i].ControllerName == own && equality.Semantic.DeepEqual(former[i].ParentRef, entry.ParentRef) {
+				entry.Conditions = former[i].Conditions
+			}
+		}
+		setConditions(&entry.Conditions, before.Generation,
+			condition(string(gatewayv1.RouteConditionAccepted), p.Accepted), condition(string(gatewayv1.RouteConditionResolvedRefs), p.ResolvedRefs))
+		status.Parents = append(status.Parents, entry)
+	}
+	if len(status.Parents) == 0 && len(former) == 0 {
+		return nil
+	}
+	return r.patch(ctx, object, before.Status, status)
+}
+
+// patch replaces the status if it has changed. Other controllers may write the same lists, so a patch of an outdated object is refused. The
+// watch then delivers its new version.
+func (r *Reconciler) patch(ctx context.Context, object *unstructured.Unstructured, before, after any) error {
+	if equality.Semantic.DeepEqual(dereferenced(before), dereferenced(after)) {
+		return nil
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"resourceVersion": object.GetResourceVersion()}, "status": after})
+	if err != nil {
+		return err
+	}
+	err = r.Client.Status().Patch(ctx, object, client.RawPatch("application/merge-patch+json", patch))
+	if apierrors.IsConflict(err) {
+		return nil
+	}
+	return client.IgnoreNotFound(err)
+}
+
+// dereferenced returns the content of a status by its JSON, so that pointers and values compare.
+func dereferenced(status any) any {
+	var content any
+	if encoded, err := json.Marshal(status); err == nil {
+		_ = json.Unmarshal(encoded, &content) // it was just encoded
+	}
+	return content
+}
+
+func setConditions(list *[]metav1.Condition, generation int64, conditions ...metav1.Condition) {
+	*list = slices.Clone(*list)
+	for _, c := range conditions {
+		c.ObservedGeneration = generation
+		meta.SetStatusCondition(list, c)
+	}
+}
+
+// hasReadyPod reports whether a pod of the ingress gateway accepts connections.
+func (r *Reconciler) hasReadyPod(ctx context.Context) (bool, error) {
+	var slices discoveryv1.EndpointSliceList
+	if err := r.Client.List(ctx, &slices, client.InNamespace(r.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: names.IngressGateway}); err != nil {
+		return false, err
+	}
+	for i := range slices.Items {
+		for _, endpoint := range slices.Items[i].Endpoints {
+			if ptr.Deref(endpoint.Conditions.Ready, false) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// addressesOf are the external addresses of the Service, or else its addresses in the cluster.
+func addressesOf(service *corev1.Service) []gatewayv1.GatewayStatusAddress {
+	if service == nil {
+		return nil
+	}
+	var addresses []gatewayv1.GatewayStatusAddress
+	add := func(kind gatewayv1.AddressType, value string) {
+		if value != "" && value != corev1.ClusterIPNone {
+			addresses = append(addresses, gatewayv1.GatewayStatusAddress{Type: &kind, Value: value})
+		}
+	}
+	for _, ingress := range service.Status.LoadBalancer.Ingress {
+		add(gatewayv1.IPAddressType, ingress.IP)
+		add(gatewayv1.HostnameAddressType, ingress.Hostname)
+	}
+	if len(addresses) == 0 {
+		for _, ip := range service.Spec.ClusterIPs {
+			add(gatewayv1.IPAddressType, ip)
+		}
+	}
+	return addresses
+}

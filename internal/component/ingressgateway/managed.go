@@ -1,0 +1,60 @@
+package ingressgateway
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/component"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// gatewayGroup is the API group of the Gateway API.
+const gatewayGroup = "gateway.networking.k8s.io"
+
+// Managed runs an ingress gateway in the namespace of the mesh.
+type Managed struct{}
+
+// Name implements component.Component.
+func (Managed) Name() string { return "ingress-gateway" }
+
+// Enabled implements component.Optional.
+func (Managed) Enabled(mesh *v1alpha1.Mesh) bool { return Mode(mesh) == v1alpha1.IngressGatewayManaged }
+
+// Requires implements component.Component.
+func (Managed) Requires() []component.Kind {
+	return []component.Kind{
+		component.V1("", "ServiceAccount", "serviceaccounts"),
+		component.V1("", "Service", "services"),
+		component.V1("apps", "Deployment", "deployments"),
+		{GroupVersionKind: schema.GroupVersionKind{Group: "policy", Version: "v1", Kind: "PodDisruptionBudget"}, Resource: "poddisruptionbudgets"},
+		component.V1(gatewayGroup, "GatewayClass", "gatewayclasses"),
+	}
+}
+
+// Images implements component.Component. They are those of the active control plane.
+func (Managed) Images() []string { return nil }
+
+// Render implements component.Component.
+func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {
+	if len(inputs.ControlPlanes) == 0 {
+		return nil, nil
+	}
+	active := inputs.ControlPlanes[0]
+	if !active.Release.Grants(gatewayGroup) {
+		return nil, fmt.Errorf("version %s of the control plane has no ingress gateway: upgrade the mesh, or set spec.ingressGateway.mode to Disabled", active.Release.Version)
+	}
+	gateway, err := deployment(inputs.Mesh, active)
+	if err != nil {
+		return nil, err
+	}
+	all, err := component.Labelled(inputs, serviceAccount(inputs.Mesh), service(inputs.Mesh), gateway, disruptionBudget(inputs.Mesh))
+	return append(all, gatewayClass(inputs)), err
+}
+
+// Health implements component.Component. It is that of the Deployment.
+func (Managed) Health(live []*unstructured.Unstructured) component.Health {
+	return component.DeploymentHealth(live, names.IngressGateway)
+}
