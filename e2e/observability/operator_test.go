@@ -27,6 +27,14 @@ spec:
   ruleNamespaceSelector: {}
 `
 
+// operatorReader allows that Prometheus to scrape the operator of the mesh.
+const operatorReader = `apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: e2e-operator-metrics}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: osm-operator-metrics-reader}
+subjects: [{kind: ServiceAccount, name: prometheus, namespace: prometheus-operator}]
+`
+
 // TestPrometheusOperator runs a real prometheus-operator. Its server scrapes what the monitors of the mesh select, and evaluates the rules.
 func TestPrometheusOperator(t *testing.T) {
 	lab.RequireFull(t)
@@ -35,6 +43,8 @@ func TestPrometheusOperator(t *testing.T) {
 		must(t, cluster.Repository.Tool(context.Background(), os.Stderr, "./cluster", "prometheus-operator", "down"))
 	})
 	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "prometheus-operator", "up"))
+	must(t, cluster.Put(t.Context(), operatorReader))
+	t.Cleanup(func() { must(t, cluster.Remove(context.Background(), operatorReader)) })
 	must(t, cluster.Put(t.Context(), monitored))
 	t.Cleanup(func() { must(t, tour.Disable(context.Background(), cluster)) })
 	patchMesh(t, `{"spec":{"observability":{"prometheus":{"mode":"Operator"}}}}`)
@@ -56,6 +66,7 @@ func TestPrometheusOperator(t *testing.T) {
 	must(t, err)
 	for _, query := range []string{
 		`up{job="osm-controller"} == 1`,
+		`up{job="osm-operator-metrics"} == 1`,
 		`up{job="osm-system/osm-injector"} == 1`,
 		`up{job="osm-system/osm-sidecars"} == 1`,
 		`osm:service_requests:rate5m`,

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/component"
@@ -45,7 +46,11 @@ func (Monitors) Render(inputs component.Inputs) ([]*unstructured.Unstructured, e
 	if err != nil {
 		return nil, err
 	}
-	return component.Labelled(inputs, controllerMonitor(inputs), injectorMonitor(inputs), sidecarMonitor(inputs), rule)
+	objects := []client.Object{controllerMonitor(inputs), injectorMonitor(inputs), sidecarMonitor(inputs), rule}
+	if namespace := operatorNamespace(inputs); namespace != "" {
+		objects = append(objects, operatorMonitor(inputs, namespace))
+	}
+	return component.Labelled(inputs, objects...)
 }
 
 // Health implements component.Component. The prometheus-operator reports problems in Events of these objects.

@@ -3,9 +3,11 @@ package prometheus
 import (
 	"regexp"
 
+	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/component"
@@ -15,8 +17,8 @@ import (
 const (
 	// metricsReader is the ClusterRole that the installation of the operator has for its metrics.
 	metricsReader = "osm-operator-metrics-reader"
-	// operatorPort is the name of the port of the operator that serves metrics.
-	operatorPort = "metrics"
+	// operatorPort is the name of the port of the operator that serves metrics, and operatorServicePort that of its Service.
+	operatorPort, operatorServicePort = "metrics", "https-metrics"
 	// accountToken is the token of the server's ServiceAccount.
 	accountToken = "/var/run/secrets/kubernetes.io/serviceaccount/token" //nolint:gosec // a path
 )
@@ -31,7 +33,6 @@ func operatorNamespace(inputs component.Inputs) string {
 
 // operatorJob scrapes the operator, and drops what it reports about other meshes. The operator signs its own certificate.
 func operatorJob(mesh, namespace string) scrapeConfig {
-	ofMesh := keep("|"+regexp.QuoteMeta(mesh), "mesh")
 	return scrapeConfig{
 		JobName: names.Operator, HonorLabels: true, Scheme: "https",
 		Authorization: &tokenFile{CredentialsFile: accountToken}, TLSConfig: &tlsConfig{InsecureSkipVerify: true},
@@ -40,7 +41,29 @@ func operatorJob(mesh, namespace string) scrapeConfig {
 			keep(names.Operator, "__meta_kubernetes_pod_label_app"), keep(operatorPort, "__meta_kubernetes_pod_container_port_name"),
 			label("namespace", "(.*)", "$1", "__meta_kubernetes_namespace"), label("pod", "(.*)", "$1", "__meta_kubernetes_pod_name"),
 		},
-		MetricRelabelConfigs: []relabeling{ofMesh},
+		MetricRelabelConfigs: []relabeling{ofMesh(mesh)},
+	}
+}
+
+// ofMesh drops what the operator reports about other meshes.
+func ofMesh(mesh string) relabeling { return keep("|"+regexp.QuoteMeta(mesh), "mesh") }
+
+// operatorMonitor is operatorJob for a prometheus-operator. Its server needs the ClusterRole metricsReader, which its owner binds: the operator
+// of the mesh does not know the server's account.
+func operatorMonitor(inputs component.Inputs, namespace string) *monitoringv1.ServiceMonitor {
+	endpoint := monitoringv1.Endpoint{
+		Port: operatorServicePort, Interval: scrapeInterval, Scheme: "https", HonorLabels: true,
+		MetricRelabelConfigs: converted([]relabeling{ofMesh(inputs.Mesh.Name)}),
+	}
+	endpoint.BearerTokenFile = accountToken //nolint:staticcheck // there is no other field for the token of the server itself
+	endpoint.TLSConfig = &monitoringv1.TLSConfig{SafeTLSConfig: monitoringv1.SafeTLSConfig{InsecureSkipVerify: ptr.To(true)}}
+	return &monitoringv1.ServiceMonitor{
+		TypeMeta: typeMeta(monitoringv1.ServiceMonitorsKind), ObjectMeta: meta(inputs, names.Operator),
+		Spec: monitoringv1.ServiceMonitorSpec{
+			NamespaceSelector: monitoringv1.NamespaceSelector{MatchNames: []string{namespace}},
+			Selector:          metav1.LabelSelector{MatchLabels: map[string]string{"app": names.Operator}},
+			Endpoints:         []monitoringv1.Endpoint{endpoint},
+		},
 	}
 }
 

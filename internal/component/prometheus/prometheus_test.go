@@ -51,7 +51,7 @@ func TestGolden(t *testing.T) {
 		"managed-with-operator": {prometheus.Managed{}, component.Inputs{Mesh: mesh(v1alpha1.PrometheusComponent{}), ControlPlanes: controlPlanes}},
 		"managed-no-members":    {prometheus.Managed{}, component.Inputs{Mesh: mesh(v1alpha1.PrometheusComponent{})}},
 		"managed-stored":        {prometheus.Managed{}, component.Inputs{Mesh: mesh(v1alpha1.PrometheusComponent{Managed: &stored}), Members: []string{"shop"}}},
-		"operator":              {prometheus.Monitors{}, component.Inputs{Mesh: mesh(v1alpha1.PrometheusComponent{}), Members: []string{"bank", "shop"}}},
+		"operator":              {prometheus.Monitors{}, component.Inputs{Mesh: mesh(v1alpha1.PrometheusComponent{}), ControlPlanes: controlPlanes, Members: []string{"bank", "shop"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			objects, err := test.component.Render(test.inputs)
