@@ -42,7 +42,7 @@ type Finding struct {
 
 // sources returns the Sources of all kinds that define a mesh, MeshConfig last.
 func sources(mesh string) []controlplane.Source {
-	return slices.Concat(workloads.Sources(mesh), traffic.Sources(), []controlplane.Source{config.Source(func(*configv1alpha2.MeshConfig) {})})
+	return slices.Concat(workloads.Sources(mesh), traffic.Sources(), traffic.GatewaySources(mesh), []controlplane.Source{config.Source(func(*configv1alpha2.MeshConfig) {})})
 }
 
 // FromCluster reads the mesh whose control plane runs in namespace. Kinds that the cluster does not define are empty.
