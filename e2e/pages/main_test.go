@@ -54,6 +54,9 @@ func setUp(ctx context.Context) (*lab.Cluster, error) {
 	if cluster, err = lab.Prepare(ctx, os.Stderr, installLimit); err != nil {
 		return cluster, err
 	}
+	if err := cluster.InstallGatewayAPI(ctx); err != nil {
+		return cluster, err
+	}
 	for _, name := range demoNamespaces {
 		exists, err := cluster.HasNamespace(ctx, time.Minute, name)
 		if err != nil {

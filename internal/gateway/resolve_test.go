@@ -69,7 +69,7 @@ func to(namespace string) catalog.RouteBackend {
 	return catalog.RouteBackend{Service: catalog.Name{Namespace: namespace, Name: "books"}, Port: 80, Weight: 1}
 }
 
-// TestListeners checks which listeners are accepted and served, and what their status says.
+// TestListeners checks which listeners are accepted and served, and their status.
 func TestListeners(t *testing.T) {
 	tls := catalog.Name{Namespace: shop, Name: "tls"}
 	foreign := catalog.Name{Namespace: other, Name: "tls"}
@@ -135,7 +135,7 @@ func TestForeignClass(t *testing.T) {
 	}
 }
 
-// TestRoutes checks which routes are attached, and what their status says.
+// TestRoutes checks which routes are attached, and their status.
 func TestRoutes(t *testing.T) {
 	from := func(l catalog.GatewayListener, from string, selector ...catalog.LabelRequirement) catalog.GatewayListener {
 		l.From, l.Selector = from, selector

@@ -70,7 +70,7 @@ func TestHTTPRouteUnsupported(t *testing.T) {
 	}
 }
 
-// TestMalformedGateway has no entry, and says why.
+// TestMalformedGateway has no entry, but a problem.
 func TestMalformedGateway(t *testing.T) {
 	gateway, found := Gateway(gatewayObject(t, "kind: Gateway\nmetadata: {name: g}\nspec: {listeners: text}"))
 	if gateway != nil || len(found) != 1 || found[0].Reason != ReasonMalformed {

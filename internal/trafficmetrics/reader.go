@@ -48,7 +48,7 @@ func (r *Reader) received(ctx context.Context, of resource, namespace, name stri
 }
 
 // edges returns the traffic between one object and its peers: first what it sends, then what it receives. Clients count both, because a
-// server knows the identities of its clients and not their workloads.
+// server has the identities of its clients and not their workloads.
 func (r *Reader) edges(ctx context.Context, of resource, namespace, name string) ([]*smi.TrafficMetrics, error) {
 	at := r.Now()
 	items := []*smi.TrafficMetrics{}

@@ -19,7 +19,7 @@ func statusOf(ok bool) metav1.ConditionStatus {
 	return metav1.ConditionFalse
 }
 
-// programmedCondition says whether clients can connect: the configuration is usable, and a pod of the ingress gateway is ready. The reasons of
+// programmedCondition describes whether clients can connect: the configuration is usable, and a pod of the ingress gateway is ready. The reasons of
 // Gateways and listeners are the same.
 func programmedCondition(s *state, served bool) metav1.Condition {
 	c := metav1.Condition{Type: string(gatewayv1.GatewayConditionProgrammed), Status: metav1.ConditionFalse}
@@ -36,7 +36,7 @@ func programmedCondition(s *state, served bool) metav1.Condition {
 	return c
 }
 
-// conflictedCondition says whether an older listener has the same port and host.
+// conflictedCondition describes whether an older listener has the same port and host.
 func conflictedCondition(accepted gateway.Verdict) metav1.Condition {
 	c := metav1.Condition{Type: string(gatewayv1.ListenerConditionConflicted), Status: metav1.ConditionFalse, Reason: string(gatewayv1.ListenerReasonNoConflicts)}
 	switch gatewayv1.ListenerConditionReason(accepted.Reason) {

@@ -55,7 +55,7 @@ func WebhooksWithout(ctx context.Context, c client.Reader, mesh string, trusted 
 	return without, nil
 }
 
-// describeWebhook says why a webhook configuration lacks trust.
+// describeWebhook describes why a webhook configuration lacks trust.
 func describeWebhook(object client.Object) string {
 	sentence := fmt.Sprintf("the webhook %s does not trust every root of the mesh", object.GetName())
 	if object.GetAnnotations()[names.DriftAnnotation] == names.DriftIgnore {
