@@ -99,8 +99,8 @@ func get(handler http.Handler, path string) *httptest.ResponseRecorder {
 	return recorder
 }
 
-// TestGolden compares answers with those of the specification of SMI. The metrics are those of a real Prometheus.
-func TestGolden(t *testing.T) {
+// TestDocuments compares answers with those of the specification of SMI. The metrics are those of a real Prometheus.
+func TestDocuments(t *testing.T) {
 	ns := nstest.New(t)
 	handler := newHandler(ns, promtest.Recorded(t, ns, samples()))
 	for name, at := range map[string]string{

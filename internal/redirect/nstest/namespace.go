@@ -22,6 +22,8 @@ import (
 type Namespace struct {
 	tid   int
 	calls chan func()
+	// ended is closed when the test ends.
+	ended chan struct{}
 }
 
 // New creates a namespace with its loopback interface up.
@@ -54,7 +56,7 @@ func Enter(t testing.TB, ns *Namespace) *Namespace {
 // start creates a thread that moves to a namespace and runs calls there.
 func start(t testing.TB, move func() error) *Namespace {
 	t.Helper()
-	ns := &Namespace{calls: make(chan func())}
+	ns := &Namespace{calls: make(chan func()), ended: make(chan struct{})}
 	started := make(chan error)
 	go func() {
 		// The thread is never unlocked. Go ends it with the goroutine, and the kernel removes the namespace with it.
@@ -65,26 +67,37 @@ func start(t testing.TB, move func() error) *Namespace {
 		if err != nil {
 			return
 		}
-		for call := range ns.calls {
-			call()
+		for {
+			select {
+			case call := <-ns.calls:
+				call()
+			case <-ns.ended:
+				return
+			}
 		}
 	}()
 	if err := <-started; err != nil {
 		t.Fatalf("a network namespace cannot be created: %v; run this test as root", err)
 	}
-	t.Cleanup(func() { close(ns.calls) })
+	t.Cleanup(func() { close(ns.ended) })
 	return ns
 }
 
 // Do runs a function inside the namespace. Sockets and programs that it starts stay in the namespace, but goroutines
-// run outside.
-func (ns *Namespace) Do(f func()) {
+// run outside. After the end of the test it returns false and does nothing: HTTP clients connect in the background.
+func (ns *Namespace) Do(f func()) bool {
 	done := make(chan struct{})
-	ns.calls <- func() {
+	call := func() {
 		defer close(done)
 		f()
 	}
-	<-done
+	select {
+	case ns.calls <- call:
+		<-done
+		return true
+	case <-ns.ended:
+		return false
+	}
 }
 
 // IP runs the ip program with space-separated arguments.
@@ -152,18 +165,23 @@ func (ns *Namespace) Listen(t testing.TB, address string) net.Listener {
 
 // Dial connects to an IP address and port from inside the namespace.
 func (ns *Namespace) Dial(_ context.Context, _, address string) (conn net.Conn, err error) {
-	ns.Do(func() { conn, err = net.DialTimeout("tcp", address, 2*time.Second) })
+	if !ns.Do(func() { conn, err = net.DialTimeout("tcp", address, 2*time.Second) }) {
+		return nil, net.ErrClosed
+	}
 	return conn, err
 }
 
 // DialAs is Dial with a socket of the given user.
 func (ns *Namespace) DialAs(uid int, address string) (conn net.Conn, err error) {
-	ns.Do(func() {
+	inside := ns.Do(func() {
 		// The kernel takes the owner of a socket from the file system user of the calling thread.
 		_, _, _ = unix.RawSyscall(unix.SYS_SETFSUID, uintptr(uid), 0, 0)
 		defer func() { _, _, _ = unix.RawSyscall(unix.SYS_SETFSUID, 0, 0, 0) }()
 		conn, err = net.DialTimeout("tcp", address, 2*time.Second)
 	})
+	if !inside {
+		return nil, net.ErrClosed
+	}
 	return conn, err
 }
 
