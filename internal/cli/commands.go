@@ -17,6 +17,7 @@ func (a *app) commands() []*cobra.Command {
 		a.installCommand(),
 		a.uninstallCommand(),
 		a.statusCommand(),
+		a.describeCommand(),
 		a.explainCommand(),
 		a.planCommand(),
 		a.analyzeCommand(),

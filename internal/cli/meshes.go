@@ -50,7 +50,7 @@ func (a *app) meshes(ctx context.Context, c client.Client) ([]mesh, error) {
 	}
 	var found []mesh
 	for i := range declared.Items {
-		found = append(found, describe(&declared.Items[i]))
+		found = append(found, fromDeclared(&declared.Items[i]))
 	}
 	var controllers appsv1.DeploymentList
 	err := c.List(ctx, &controllers, client.MatchingLabels{names.AppLabel: names.Controller}, client.HasLabels{names.MeshNameLabel})
@@ -68,7 +68,7 @@ func (a *app) meshes(ctx context.Context, c client.Client) ([]mesh, error) {
 	return found, a.addMembers(ctx, c, found)
 }
 
-func describe(m *v1alpha1.Mesh) mesh {
+func fromDeclared(m *v1alpha1.Mesh) mesh {
 	found := mesh{Name: m.Name, Namespace: m.Status.Namespace, Version: m.Status.Version, Desired: m.Status.DesiredVersion, Ready: "Unknown", Declared: true}
 	if found.Namespace == "" {
 		found.Namespace = namespaceOf(m)

@@ -57,6 +57,10 @@ var misuses = map[string]misuse{
 	"install":          {"--timeout 1ms", neither, "", map[string]string{"--set nope=1": "nope", "--version nope": "unknown flag: --version"}},
 	"uninstall mesh":   {"--mesh-name nope -f", "", "", map[string]string{"--mesh-name nope -f": unknownMesh, "--sidecars nope -f": "nope"}},
 	"status":           {"", "", "", map[string]string{"--mesh-name nope": unknownMesh, "nope": "unexpected argument"}},
+	"describe pod": {"nope", "", "", map[string]string{
+		"inside/nope": "no pod nope found in namespace inside", "nope/nope": "namespace nope is not in the mesh", "inside/web --mesh-name nope": unknownMesh, "": "missing POD",
+		"inside/web -o nope": "must be one of", "inside/web -f nope": "nope",
+	}},
 	"explain": {"a/b to c/d", "", "", map[string]string{
 		"inside/nope to inside/web":                     "no pod, workload, service account or Service named nope found in namespace inside",
 		"inside/sa/till to inside/nope":                 "named nope found in namespace inside",

@@ -1,0 +1,149 @@
+package describe
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/scope"
+)
+
+// Description is what the mesh allows a pod and its clients.
+type Description struct {
+	Pod     string `json:"pod"`
+	Account string `json:"account"`
+	// Sidecar is the revision of the sidecar; empty without one. Policies apply to pods with a sidecar only.
+	Sidecar string `json:"sidecar,omitempty"`
+	// Inbound has the ports of Services that select the pod.
+	Inbound []Inbound `json:"inbound"`
+	// Outbound has the ports of Services that the pod may call.
+	Outbound []Outbound `json:"outbound"`
+	// Policies affect the sidecar, or would if they had no problem.
+	Policies []Policy `json:"policies"`
+}
+
+// Inbound is a port of a Service that selects the pod.
+type Inbound struct {
+	Service  string `json:"service"`
+	Port     uint16 `json:"port"`
+	Protocol string `json:"protocol"`
+	// Permissive is true if every workload of the mesh may call the port.
+	Permissive bool `json:"permissive,omitempty"`
+	// Grants are sorted by policy. Nobody may call a port without grants that is not permissive.
+	Grants []Grant `json:"grants,omitempty"`
+}
+
+// Grant is what one TrafficTarget allows.
+type Grant struct {
+	Policy string `json:"policy"`
+	// Clients are service accounts, "<namespace>/<name>".
+	Clients []string `json:"clients"`
+	// Requests are methods with path expressions. It is empty on TCP ports, and for a policy that grants no requests.
+	Requests []string `json:"requests,omitempty"`
+}
+
+// Outbound is a port of a Service that the pod may call.
+type Outbound struct {
+	Service  string `json:"service"`
+	Port     uint16 `json:"port"`
+	Protocol string `json:"protocol"`
+	// Backends receive the traffic, with their weights if a TrafficSplit divides it.
+	Backends []string `json:"backends"`
+}
+
+// Policy is a policy that affects the sidecar.
+type Policy struct {
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+	// Problems are those of its status.
+	Problems []string `json:"problems,omitempty"`
+}
+
+// Problems returns the problems of a policy.
+type Problems func(catalog.Ref) []string
+
+// Pod describes a pod. It is an error if no namespace of the mesh has it.
+func Pod(c *catalog.Catalog, name catalog.Name, problems Problems) (*Description, error) {
+	v := c.View()
+	pod := v.Pod(name)
+	switch {
+	case !v.InMesh(name.Namespace):
+		return nil, fmt.Errorf("namespace %s is not in the mesh, so its policies do not apply to pod %s: add it with `osm namespace add %s`", name.Namespace, name.Name, name.Namespace)
+	case pod == nil:
+		return nil, fmt.Errorf("no pod %s found in namespace %s: specify it as NAMESPACE/POD, or with -n", name.Name, name.Namespace)
+	}
+	s := scope.Build(v, names.DefaultTrustDomain, scope.KeyFor(v, pod))
+	out := &Description{Pod: name.String(), Account: pod.Identity().String(), Inbound: []Inbound{}, Outbound: []Outbound{}, Policies: []Policy{}}
+	if pod.Injected {
+		out.Sidecar = pod.Revision
+	}
+	for _, in := range s.Inbound {
+		out.Inbound = append(out.Inbound, inbound(in))
+	}
+	for _, o := range s.Outbound {
+		out.Outbound = append(out.Outbound, Outbound{Service: o.Service.String(), Port: o.Port, Protocol: string(o.Protocol), Backends: backends(o)})
+	}
+	for _, ref := range c.Policies(v.Deps()) {
+		out.Policies = append(out.Policies, Policy{Kind: string(ref.Kind), Name: ref.Name.String(), Problems: problems(ref)})
+	}
+	return out, nil
+}
+
+func inbound(in scope.Inbound) Inbound {
+	out := Inbound{Service: in.Service.String(), Port: in.Port, Protocol: string(in.Protocol), Permissive: in.Rules.Permissive}
+	for _, rule := range in.Rules.Network {
+		out.Grants = append(out.Grants, Grant{Policy: rule.Policy, Clients: accounts(rule.Sources), Requests: requests(in.Rules, rule.Policy)})
+	}
+	return out
+}
+
+// requests returns what a policy allows on an HTTP port.
+func requests(rules authz.Rules, policy string) []string {
+	var all []string
+	for _, route := range rules.Routes {
+		if slices.Contains(route.Policies, policy) {
+			all = append(all, request(route.Match))
+		}
+	}
+	return all
+}
+
+// request formats a match.
+func request(m catalog.HTTPMatch) string {
+	method, path := "any method", m.PathRegex
+	if len(m.Methods) > 0 {
+		method = strings.Join(m.Methods, ",")
+	}
+	if path == "" {
+		path = "any path"
+	}
+	text := method + " " + path
+	for _, header := range m.Headers {
+		text += fmt.Sprintf(" with %s: %s", header.Name, header.Regex)
+	}
+	return text
+}
+
+func accounts(list []identity.ServiceAccount) []string {
+	out := make([]string, len(list))
+	for i, sa := range list {
+		out[i] = sa.String()
+	}
+	return out
+}
+
+// backends names the destinations of a port. A single one has no weight.
+func backends(o scope.Outbound) []string {
+	out := []string{}
+	for _, b := range o.Backends {
+		if len(o.Backends) == 1 {
+			return []string{b.Cluster}
+		}
+		out = append(out, fmt.Sprintf("%s (weight %d)", b.Cluster, b.Weight))
+	}
+	return out
+}

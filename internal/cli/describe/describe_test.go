@@ -1,0 +1,97 @@
+package describe_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/cli/describe"
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+)
+
+// shop has a Service web that till may call with GET /a, and a Service db that web may call.
+func shop(more ...catalog.Entry) []catalog.Entry {
+	web, db := Pod("shop", "web-0", "web", "web", "10.0.0.1"), Pod("shop", "db-0", "db", "db", "10.0.0.2")
+	web.Revision, db.Injected = "osm-v1", false
+	return append([]catalog.Entry{
+		&catalog.Namespace{Name: "shop", Monitored: true}, &catalog.Namespace{Name: "out"}, Pod("out", "guest", "guest", "guest", "10.0.0.4"),
+		web, db, Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP), Slice(Name("shop", "web"), web),
+		Service("shop", "db", "db", "10.96.0.2", 3306, catalog.ProtocolTCP), Slice(Name("shop", "db"), db),
+		Group("shop", "paths", "/a", "/b"),
+		Target("till", SA("shop", "web"), []catalog.TargetRule{HTTP("paths", "/a")}, SA("shop", "till")),
+		Target("missing", SA("shop", "web"), []catalog.TargetRule{HTTP("nothing")}, SA("shop", "till")),
+		&catalog.TCPRoute{Name: Name("shop", "sql"), Ports: []uint16{3306}},
+		Target("db", SA("shop", "db"), []catalog.TargetRule{TCP("sql")}, SA("shop", "web")),
+	}, more...)
+}
+
+func text(t *testing.T, name catalog.Name, entries ...catalog.Entry) string {
+	t.Helper()
+	problems := func(ref catalog.Ref) []string {
+		if ref.Name.Name == "missing" {
+			return []string{"HTTPRouteGroup shop/nothing does not exist."}
+		}
+		return nil
+	}
+	d, err := describe.Pod(Apply(entries...), name, problems)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := d.Print(&out); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// TestAuditU15DescribePod shows all policies of a workload.
+func TestAuditU15DescribePod(t *testing.T) {
+	got := strings.Split(text(t, Name("shop", "web-0"), shop()...), "\n")
+	for i := range got {
+		got[i] = strings.Join(strings.Fields(got[i]), " ")
+	}
+	want := []string{
+		"Pod shop/web-0", "Account shop/web", "Sidecar revision osm-v1",
+		"", "Clients", "SERVICE PORT CLIENT REQUESTS BY TRAFFICTARGET", "shop/web 80/http shop/till any method /a shop/till",
+		"", "May call", "SERVICE PORT BACKENDS", "shop/db 3306/tcp shop/db|3306",
+		"", "Policies", "KIND NAME PROBLEMS", "HTTPRouteGroup shop/paths none", "TCPRoute shop/sql none", "TrafficTarget shop/db none",
+		"TrafficTarget shop/missing HTTPRouteGroup shop/nothing does not exist.", "TrafficTarget shop/till none", "",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestPod_OtherStates(t *testing.T) {
+	for name, tt := range map[string]struct {
+		pod  catalog.Name
+		more []catalog.Entry
+		want []string
+	}{
+		"without a sidecar":   {Name("shop", "db-0"), nil, []string{"Sidecar   none: no policy applies", "no policy allows the pod to call another workload"}},
+		"permissive":          {Name("shop", "web-0"), []catalog.Entry{&catalog.Settings{Permissive: true}}, []string{"every workload of the mesh", "permissive mode"}},
+		"without any Service": {Name("shop", "job"), []catalog.Entry{Pod("shop", "job", "job", "job", "10.0.0.9")}, []string{"no Service selects the pod"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := text(t, tt.pod, shop(tt.more...)...)
+			for _, want := range tt.want {
+				if !strings.Contains(got, want) {
+					t.Errorf("no %q in:\n%s", want, got)
+				}
+			}
+		})
+	}
+}
+
+func TestPod_NotInMesh(t *testing.T) {
+	for pod, want := range map[catalog.Name]string{
+		Name("out", "guest"): "namespace out is not in the mesh", Name("shop", "nobody"): "no pod nobody found in namespace shop",
+	} {
+		if _, err := describe.Pod(Apply(shop()...), pod, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
