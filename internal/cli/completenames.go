@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/cli/sidecartable"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -73,7 +74,7 @@ var adminQueries = []string{"certs", "clusters", "config_dump", "help", "init_du
 func (a *app) completeAdmin(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
 	switch len(args) {
 	case 0:
-		return withPrefix(adminQueries, prefix), cobra.ShellCompDirectiveNoFileComp
+		return withPrefix(append(slices.Clone(adminQueries), sidecartable.Names()...), prefix), cobra.ShellCompDirectiveNoFileComp
 	case 1:
 		return a.completePods(cmd, args, prefix)
 	}

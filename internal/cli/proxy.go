@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -13,12 +14,15 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/internal/cli/output"
+	"github.com/openservicemesh/osm-operator/internal/cli/sidecartable"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 func (a *app) proxyCommand() *cobra.Command {
 	return group("proxy", "Inspect sidecars", nil,
 		a.proxyAdminCommand("get", http.MethodGet, "Query the Envoy admin interface of a pod", `  osm proxy get config_dump bookbuyer-5c797ff5f4-tck47 -n bookbuyer
+  osm proxy get routes bookbuyer-5c797ff5f4-tck47 -n bookbuyer
   osm proxy get clusters bookbuyer-5c797ff5f4-tck47 -n bookbuyer -f clusters.txt`),
 		a.proxyAdminCommand("set", http.MethodPost, "Send a command to the Envoy admin interface of a pod", `  osm proxy set 'logging?level=debug' bookbuyer-5c797ff5f4-tck47 -n bookbuyer
   osm proxy set reset_counters bookbuyer-5c797ff5f4-tck47 -n bookbuyer`),
@@ -31,10 +35,14 @@ const adminTimeout = 30 * time.Second
 func (a *app) proxyAdminCommand(name, method, short, example string) *cobra.Command {
 	var file string
 	var local uint16
+	tables := ""
+	if method == http.MethodGet {
+		tables = "\n\nThe queries " + strings.Join(sidecartable.Names(), " and ") + " print tables."
+	}
 	cmd := &cobra.Command{
 		Use:     name + " QUERY POD",
 		Short:   short,
-		Long:    short + ` and print the response. QUERY is a path such as config_dump, clusters, listeners, stats, certs, ready or server_info; "help" lists all paths. POD is NAME or NAMESPACE/NAME.`,
+		Long:    short + ` and print the response. QUERY is a path such as config_dump, clusters, listeners, stats, certs, ready or server_info; "help" lists all paths. POD is NAME or NAMESPACE/NAME.` + tables,
 		Example: example,
 		Args:    exactly(2, "QUERY or POD"),
 
@@ -51,12 +59,31 @@ func (a *app) proxyAdminCommand(name, method, short, example string) *cobra.Comm
 				}
 				return writeFile(file, func(w io.Writer) error { _, err := io.Copy(w, answer); return err })
 			}
-			return a.queryAdmin(ctx, method, args[0], namespace, args[1], int(local), show)
+			query := args[0]
+			if known, ok := sidecartable.Queries()[query]; ok && method == http.MethodGet {
+				query, show = known.Path, tableOf(known, show)
+			}
+			return a.queryAdmin(ctx, method, query, namespace, args[1], int(local), show)
 		}),
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "write the response to a file")
 	cmd.Flags().Uint16VarP(&local, "local-port", "p", 0, "local port to forward (default: any free port)")
 	return cmd
+}
+
+// tableOf shows an answer as a table.
+func tableOf(q sidecartable.Query, show func(io.Reader) error) func(io.Reader) error {
+	return func(answer io.Reader) error {
+		table, err := q.Table(answer)
+		if err != nil {
+			return err
+		}
+		var text bytes.Buffer
+		if err := new(output.Flag).Print(&text, output.Result{Table: table}); err != nil {
+			return err
+		}
+		return show(&text)
+	}
 }
 
 // queryAdmin sends a request to the Envoy admin interface of a pod.
