@@ -18,23 +18,14 @@ import (
 // reports returns a client for the report API of all control plane replicas of a mesh. It uses forwarded ports that stay open until
 // ctx ends.
 func (a *app) reports(ctx context.Context, c client.Client, m mesh) *reportclient.Client {
-	var ways sync.Map // replica name -> address of the forwarded port
+	ports := newForwards(func(pod string) (string, error) { return a.kube.Forward(ctx, m.Namespace, pod, 0, names.ReportPort) })
 	return reportclient.New(reportclient.Config{
 		Replicas:    reportclient.Pods(c, m.Namespace),
 		Token:       a.reportTokens(ctx, m.Namespace),
 		Roots:       func() ([]byte, error) { return roots(ctx, c, m) },
 		TrustDomain: a.trustDomain(ctx, c, m),
-		Dial: func(dialing context.Context, replica reportclient.Replica) (net.Conn, error) {
-			way, open := ways.Load(replica.Name)
-			if !open {
-				address, err := a.kube.Forward(ctx, m.Namespace, replica.Name, 0, names.ReportPort)
-				if err != nil {
-					return nil, err
-				}
-				way, _ = ways.LoadOrStore(replica.Name, address)
-			}
-			var dialer net.Dialer
-			return dialer.DialContext(dialing, "tcp", fmt.Sprint(way))
+		Dial: func(ctx context.Context, replica reportclient.Replica) (net.Conn, error) {
+			return ports.dial(ctx, replica.Name)
 		},
 	})
 }
