@@ -69,7 +69,7 @@ func gatewayTLSChain(s *scope.Scope, l *scope.GatewayListener) *listenerv3.Filte
 
 func gatewayTLS(certificates []string) *corev3.TransportSocket {
 	common := &tlsv3.CommonTlsContext{
-		TlsParams:     &tlsv3.TlsParameters{TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_2},
+		TlsParams: &tlsv3.TlsParameters{TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_2},
 		// Requests are forwarded with the protocol of the client, and many servers have HTTP/1.1 only.
 		AlpnProtocols: []string{"http/1.1"},
 	}
