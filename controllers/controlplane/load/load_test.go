@@ -1,20 +1,22 @@
 package load_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/yaml"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/load"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/workloads"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
@@ -86,11 +88,14 @@ func TestFromObjects(t *testing.T) {
 func TestFromCluster(t *testing.T) {
 	known := scheme(t)
 	// The fake client registers unknown kinds at their first use, which is not safe for concurrent lists.
-	for _, kind := range []schema.GroupVersionKind{
-		traffic.TrafficTarget, traffic.HTTPRouteGroup, traffic.TCPRoute, traffic.TrafficSplit,
-		traffic.Retry, traffic.UpstreamTrafficSetting, traffic.Backpressure, traffic.IngressBackend, traffic.Egress,
-		traffic.Telemetry, traffic.ExternalAuthorization,
-	} {
+	for _, source := range slices.Concat(workloads.Sources("osm"), traffic.Sources(), traffic.GatewaySources("osm")) {
+		kind, err := apiutil.GVKForObject(source.Object, known)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if known.Recognizes(kind) {
+			continue
+		}
 		known.AddKnownTypeWithName(kind, &unstructured.Unstructured{})
 		known.AddKnownTypeWithName(kind.GroupVersion().WithKind(kind.Kind+"List"), &unstructured.UnstructuredList{})
 	}
