@@ -162,21 +162,27 @@ func TestUnusableIssuedCertificate(t *testing.T) {
 	}
 }
 
+// runManager runs a Manager until stop is called, which waits for its end.
+func runManager(t *testing.T, m *Manager) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		m.Run(ctx, func(error) {})
+		close(done)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
 // While the issuer is away, the present certificates are served, few requests are made, and the failure is reported. When it is back, all are renewed.
 func TestThreat45ExternalIssuerIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeIssuer{}
 		m := externalManager(t, f)
-		ctx, stop := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() {
-			m.Run(ctx, func(error) {})
-			close(done)
-		}()
-		defer func() {
-			stop()
-			<-done
-		}()
+		defer runManager(t, m)()
 		const all = 100
 		account := func(i int) identity.ServiceAccount {
 			return identity.ServiceAccount{Namespace: "shop", Name: fmt.Sprint(i)}
@@ -274,16 +280,7 @@ func TestDeniedWorkloadsDoNotDelayOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeIssuer{}
 		m := externalManager(t, f)
-		ctx, stop := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() {
-			m.Run(ctx, func(error) {})
-			close(done)
-		}()
-		defer func() {
-			stop()
-			<-done
-		}()
+		defer runManager(t, m)()
 		var all []identity.ServiceAccount
 		for i := range 2 * requestBatch {
 			all = append(all, identity.ServiceAccount{Namespace: "denied", Name: fmt.Sprint(i)}, identity.ServiceAccount{Namespace: "shop", Name: fmt.Sprint(i)})

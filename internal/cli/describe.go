@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -44,7 +43,7 @@ For one call, with the reason and what is missing, use "osm explain".`,
 			if err != nil {
 				return err
 			}
-			return a.describePod(m, podName(args[0], namespace), &form)
+			return a.describePod(m, parseName(namespace, args[0]), &form)
 		}),
 	}
 	f := cmd.Flags()
@@ -64,14 +63,6 @@ func (a *app) readMesh(ctx context.Context, meshName string, files []string) (ex
 		return explain.Mesh{}, err
 	}
 	return a.fromCluster(ctx, c, found)
-}
-
-// podName reads NAME or NAMESPACE/NAME.
-func podName(text, namespace string) catalog.Name {
-	if before, after, found := strings.Cut(text, "/"); found {
-		return catalog.Name{Namespace: before, Name: after}
-	}
-	return catalog.Name{Namespace: namespace, Name: text}
 }
 
 func (a *app) describePod(m explain.Mesh, name catalog.Name, form *output.Flag) error {

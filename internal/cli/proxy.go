@@ -88,9 +88,8 @@ func tableOf(q sidecartable.Query, show func(io.Reader) error) func(io.Reader) e
 
 // queryAdmin sends a request to the Envoy admin interface of a pod.
 func (a *app) queryAdmin(ctx context.Context, method, query, namespace, name string, local int, show func(io.Reader) error) error {
-	if before, after, found := strings.Cut(name, "/"); found {
-		namespace, name = before, after
-	}
+	parsed := parseName(namespace, name)
+	namespace, name = parsed.Namespace, parsed.Name
 	c, err := a.kube.Client()
 	if err != nil {
 		return err

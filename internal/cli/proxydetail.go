@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
@@ -15,9 +14,8 @@ import (
 
 // proxyDetail prints the status of one sidecar.
 func (a *app) proxyDetail(ctx context.Context, meshName, namespace, pod string, form *output.Flag) error {
-	if before, after, found := strings.Cut(pod, "/"); found {
-		namespace, pod = before, after
-	}
+	parsed := parseName(namespace, pod)
+	namespace, pod = parsed.Namespace, parsed.Name
 	c, m, err := a.open(ctx, meshName, form)
 	if err != nil {
 		return err

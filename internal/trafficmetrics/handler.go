@@ -51,7 +51,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	// A client that has gone away cannot be told.
+	// Writing fails only if the client has disconnected.
 	_ = json.NewEncoder(w).Encode(answer)
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/scope"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/pods"
+	"github.com/openservicemesh/osm-operator/internal/testing/procusage"
 )
 
 // BenchmarkDataPath sends 1,000 requests per second from one pod to another. Its metrics are latencies in microseconds and the CPU time of
@@ -27,15 +28,24 @@ func measure(b *testing.B, p pair, protocol protocol) {
 	connect := func(t testing.TB) exchange { return protocol.connect(t, p.client, p.address) }
 	awaitResponse(b, connect)
 	send(b, rate, connect)
-	before := usageOf(b, p.client.PID, p.server.PID)
+	before := usageOf(b, p.sidecars()...)
 	b.ResetTimer()
 	measured := send(b, b.N, connect)
 	b.StopTimer()
-	used := usageOf(b, p.client.PID, p.server.PID)
+	used := usageOf(b, p.sidecars()...)
 	for name, share := range map[string]float64{"p50-µs": 0.5, "p99-µs": 0.99, "p99.9-µs": 0.999} {
 		b.ReportMetric(float64(measured.percentile(share).Microseconds()), name)
 	}
-	b.ReportMetric(float64((used.cpu-before.cpu).Microseconds())/float64(b.N), "cpu-µs/op")
+	b.ReportMetric(float64((used.CPU-before.CPU).Microseconds())/float64(b.N), "cpu-µs/op")
+}
+
+func usageOf(t testing.TB, pids ...int) procusage.Usage {
+	t.Helper()
+	used, err := procusage.Of(pids...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return used
 }
 
 // awaitResponse waits until the server answers.
@@ -56,12 +66,12 @@ func BenchmarkMemory(b *testing.B) {
 			client := sidecar(b, n, "client")
 			s, endpoints := manyServices(services)
 			client.Configure(b, s, endpoints...)
-			var used usage
+			var used procusage.Usage
 			for b.Loop() {
 				used = usageOf(b, client.PID)
 			}
-			b.ReportMetric(float64(used.resident)/1e6, "MB")
-			b.ReportMetric(float64(used.private)/1e6, "private-MB")
+			b.ReportMetric(float64(used.Resident)/1e6, "MB")
+			b.ReportMetric(float64(used.Private)/1e6, "private-MB")
 		})
 	}
 }

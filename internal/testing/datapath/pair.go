@@ -3,6 +3,7 @@ package datapath
 import (
 	"encoding/json"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/authz"
@@ -30,6 +31,11 @@ type pair struct {
 	client, server *pods.Pod
 	// address is what the client connects to.
 	address string
+}
+
+// sidecars returns the process IDs of the sidecars.
+func (p pair) sidecars() []int {
+	return slices.DeleteFunc([]int{p.client.PID, p.server.PID}, func(pid int) bool { return pid == 0 })
 }
 
 // path is a way from a client to a server.

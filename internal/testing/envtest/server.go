@@ -28,6 +28,15 @@ func Install(t *testing.T, config *rest.Config, definitions ...*apiextensionsv1.
 // Definitions reads all CustomResourceDefinitions from file systems, such as config/crd's.
 func Definitions(t *testing.T, systems ...fs.FS) []*apiextensionsv1.CustomResourceDefinition {
 	t.Helper()
+	all, err := ReadDefinitions(systems...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// ReadDefinitions is Definitions outside a test.
+func ReadDefinitions(systems ...fs.FS) ([]*apiextensionsv1.CustomResourceDefinition, error) {
 	var all []*apiextensionsv1.CustomResourceDefinition
 	for _, files := range systems {
 		err := fs.WalkDir(files, ".", func(path string, entry fs.DirEntry, err error) error {
@@ -43,8 +52,8 @@ func Definitions(t *testing.T, systems ...fs.FS) []*apiextensionsv1.CustomResour
 			return yaml.UnmarshalStrict(content, definition)
 		})
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 	}
-	return all
+	return all, nil
 }

@@ -36,7 +36,7 @@ func (b *bench) changes(ctx context.Context, kind mesh.Kind) (*Change, error) {
 		return nil, err
 	}
 	n := time.Duration(b.Changes)
-	out.CPU = max(0, ended.cpu-begun.cpu-time.Duration(idle.share*float64(time.Since(before)))) / n
+	out.CPU = max(0, ended.CPU-begun.CPU-time.Duration(idle.share*float64(time.Since(before)))) / n
 	out.Bytes = float64(b.fleet.Traffic().Bytes-sent) / float64(n)
 	out.Status, out.Events = (written.status-idle.writes.status)/float64(n), (written.events-idle.writes.events)/float64(n)
 	slices.Sort(out.Times)
@@ -93,7 +93,7 @@ func (b *bench) idle(ctx context.Context) (idle, error) {
 	begun := time.Now()
 	time.Sleep(quiet)
 	after, err := b.controller.usage()
-	return idle{written, float64(after.cpu-before.cpu) / float64(time.Since(begun))}, err
+	return idle{written, float64(after.CPU-before.CPU) / float64(time.Since(begun))}, err
 }
 
 // quiet waits until the control plane has written nothing for a while.

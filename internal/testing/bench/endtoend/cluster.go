@@ -2,21 +2,19 @@ package endtoend
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
 
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
-	"sigs.k8s.io/yaml"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/config/crd"
+	testenv "github.com/openservicemesh/osm-operator/internal/testing/envtest"
 )
 
 // serviceRange contains the addresses of the generated Services.
@@ -32,7 +30,7 @@ type cluster struct {
 
 // startCluster starts an API server and its etcd. KUBEBUILDER_ASSETS names the folder of the programs.
 func startCluster(dir string) (*cluster, error) {
-	definitions, err := definitions(crd.Own, crd.SMI)
+	definitions, err := testenv.ReadDefinitions(crd.Own, crd.SMI)
 	if err != nil {
 		return nil, err
 	}
@@ -82,27 +80,4 @@ func (c *cluster) stop(measured error) error {
 		return err
 	}
 	return measured
-}
-
-// definitions reads CustomResourceDefinitions.
-func definitions(systems ...fs.FS) ([]*apiextensionsv1.CustomResourceDefinition, error) {
-	var all []*apiextensionsv1.CustomResourceDefinition
-	for _, files := range systems {
-		err := fs.WalkDir(files, ".", func(path string, entry fs.DirEntry, err error) error {
-			if err != nil || entry.IsDir() {
-				return err
-			}
-			content, err := fs.ReadFile(files, path)
-			if err != nil {
-				return err
-			}
-			definition := &apiextensionsv1.CustomResourceDefinition{}
-			all = append(all, definition)
-			return yaml.UnmarshalStrict(content, definition)
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
 }

@@ -11,11 +11,10 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/prometheus/procfs"
-
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/bench/mesh"
+	"github.com/openservicemesh/osm-operator/internal/testing/procusage"
 )
 
 const (
@@ -127,34 +126,5 @@ func (c *controller) stop() error {
 	return c.log.Close()
 }
 
-// used is what the controller has used so far.
-type used struct {
-	cpu time.Duration
-	// resident is the memory in bytes, and peak the most so far.
-	resident, peak uint64
-}
-
-// usage reads the time of all threads, which is precise to nanoseconds. That of the process has a resolution of 10 ms.
-func (c *controller) usage() (used, error) {
-	process, err := procfs.NewProc(c.command.Process.Pid)
-	if err != nil {
-		return used{}, err
-	}
-	status, err := process.NewStatus()
-	if err != nil {
-		return used{}, err
-	}
-	threads, err := procfs.AllThreads(process.PID)
-	if err != nil {
-		return used{}, err
-	}
-	out := used{resident: status.VmRSS, peak: status.VmHWM}
-	for _, thread := range threads {
-		schedule, err := thread.Schedstat()
-		if err != nil {
-			return used{}, err
-		}
-		out.cpu += time.Duration(schedule.RunningNanoseconds)
-	}
-	return out, nil
-}
+// usage returns what the controller has used so far.
+func (c *controller) usage() (procusage.Usage, error) { return procusage.Of(c.command.Process.Pid) }

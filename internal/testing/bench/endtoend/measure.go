@@ -120,7 +120,7 @@ func (b *bench) run(ctx context.Context, program string, kinds []mesh.Kind) (res
 	}()
 	time.Sleep(quiet)
 	started, err := b.controller.usage()
-	result = &Result{Started: b.controller.started, StartCPU: started.cpu, Before: started.resident, Peak: started.peak}
+	result = &Result{Started: b.controller.started, StartCPU: started.CPU, Before: started.Resident, Peak: started.Peak}
 	if err != nil || len(kinds) == 0 {
 		return result, err
 	}
@@ -233,7 +233,7 @@ func (b *bench) connect(ctx context.Context, result *Result) error {
 	}
 	result.Sync = time.Since(begun)
 	connected, err := b.controller.usage()
-	result.SyncCPU, result.After = connected.cpu-idle.cpu, connected.resident
+	result.SyncCPU, result.After = connected.CPU-idle.CPU, connected.Resident
 	return err
 }
 

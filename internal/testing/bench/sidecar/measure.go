@@ -12,14 +12,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"text/tabwriter"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/openservicemesh/osm-operator/internal/testing/procusage"
 )
 
 // Load is what a sidecar has to do while it is measured.
@@ -33,7 +33,7 @@ type Load struct {
 type usage struct {
 	series   int
 	cpu      time.Duration
-	memory   int
+	memory   uint64
 	requests int
 }
 
@@ -109,7 +109,7 @@ func start(ctx context.Context, program string, config []byte) (stop func(), pid
 
 // sample sends requests at a fixed rate and reads what the process used meanwhile.
 func sample(ctx context.Context, client *http.Client, pid int, listen, admin netip.AddrPort, load Load) (usage, error) {
-	before, err := cpuTime(pid)
+	before, err := procusage.Of(pid)
 	if err != nil {
 		return usage{}, err
 	}
@@ -117,11 +117,11 @@ func sample(ctx context.Context, client *http.Client, pid int, listen, admin net
 	if used.requests, err = send(ctx, client, "http://"+listen.String(), load); err != nil {
 		return usage{}, err
 	}
-	after, err := cpuTime(pid)
+	after, err := procusage.Of(pid)
 	if err != nil {
 		return usage{}, err
 	}
-	used.cpu = after - before
+	used.cpu = after.CPU - before.CPU
 	text, err := get(ctx, client, "http://"+admin.String()+"/stats/prometheus")
 	if err != nil {
 		return usage{}, err
@@ -131,7 +131,8 @@ func sample(ctx context.Context, client *http.Client, pid int, listen, admin net
 			used.series++
 		}
 	}
-	used.memory, err = residentMemory(pid)
+	after, err = procusage.Of(pid)
+	used.memory = after.Resident
 	return used, err
 }
 
@@ -205,41 +206,4 @@ func freePorts() (first, second netip.AddrPort, err error) {
 		addresses[i] = netip.MustParseAddrPort(listener.Addr().String())
 	}
 	return addresses[0], addresses[1], nil
-}
-
-// clockTick is the unit of CPU time in /proc, which is the same on all Linux systems.
-const clockTick = 10 * time.Millisecond
-
-// cpuTime returns the CPU time of a process, user and system.
-func cpuTime(pid int) (time.Duration, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	// The name of the program is in parentheses and may contain spaces. The fields 14 and 15 of the line are the 12th and 13th after it.
-	_, rest, _ := strings.Cut(string(text), ") ")
-	fields := strings.Fields(rest)
-	if len(fields) < 13 {
-		return 0, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields))
-	}
-	user, err := strconv.Atoi(fields[11])
-	if err != nil {
-		return 0, err
-	}
-	system, err := strconv.Atoi(fields[12])
-	return time.Duration(user+system) * clockTick, err
-}
-
-// residentMemory returns the bytes of a process in memory.
-func residentMemory(pid int) (int, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
-	if err != nil {
-		return 0, err
-	}
-	fields := strings.Fields(string(text))
-	if len(fields) < 2 {
-		return 0, fmt.Errorf("/proc/%d/statm has %d fields", pid, len(fields))
-	}
-	pages, err := strconv.Atoi(fields[1])
-	return pages * os.Getpagesize(), err
 }
