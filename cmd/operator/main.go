@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"github.com/openservicemesh/osm-operator/config/admission"
 	"github.com/openservicemesh/osm-operator/controllers/operator"
 	"github.com/openservicemesh/osm-operator/controllers/operator/certificates"
 	"github.com/openservicemesh/osm-operator/internal/logging"
@@ -20,14 +22,16 @@ import (
 )
 
 func main() {
-	options, metrics, further, showVersion := operator.Options{}, "", "", false
-	flag.StringVar(&options.Namespace, "namespace", names.OperatorNamespace, "the namespace that the operator runs in")
+	options, metrics, further := operator.Options{}, "", ""
+	var applyPolicies, showVersion bool
+	flag.StringVar(&options.Namespace, "namespace", cmp.Or(os.Getenv("POD_NAMESPACE"), names.OperatorNamespace), "the namespace that the operator runs in; the default is $POD_NAMESPACE")
 	flag.BoolVar(&options.LeaderElection, "leader-elect", false, "run leader election, so that one of several replicas is active")
 	flag.StringVar(&options.ProbeAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz")
 	flag.StringVar(&metrics, "metrics-bind-address", ":8443", "address of /metrics over HTTPS; 0 disables it")
 	flag.StringVar(&further, "further-versions", "", "a directory with one subdirectory for each additional version that can be installed, such as a version under test")
 	flag.DurationVar(&options.MountDelay, "mount-delay", certificates.DefaultMountDelay, "how long kubelets take at most until pods have the files of a changed Secret or ConfigMap; each step of a rotation waits for it")
 	flag.StringVar(&options.LogLevel, "log-level", "info", "trace, debug, info, warn, error, fatal, panic or disabled; spec.controlPlane.logLevel of a Mesh can make it more verbose")
+	flag.BoolVar(&applyPolicies, "apply-admission-policies", false, "apply and repair the admission policies of the operator, for installations that cannot contain them, such as those of OLM")
 	flag.BoolVar(&showVersion, "version", false, "print the version and exit")
 	flag.Parse()
 	if showVersion {
@@ -39,6 +43,9 @@ func main() {
 	klog.SetLogger(logger.Logger)
 	options.Logger, options.SetLogLevel = logger.Logger, logger.SetLevel
 	options.Now = time.Now
+	if applyPolicies {
+		options.AdmissionPolicies = admission.Policies
+	}
 	options.Metrics = metricsserver.Options{
 		BindAddress: metrics, SecureServing: true, FilterProvider: filters.WithAuthenticationAndAuthorization,
 	}

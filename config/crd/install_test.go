@@ -17,7 +17,7 @@ import (
 // testInstall applies the manifests of the operator and the samples. It checks that the pod of the operator complies with the pod
 // security level of its namespace.
 func testInstall(t *testing.T, c client.Client) {
-	for _, name := range []string{"bookbuyer", "bookstore"} {
+	for _, name := range []string{"bookbuyer", "bookstore", "osm-system"} {
 		create(t, c, parse(t, "{apiVersion: v1, kind: Namespace, metadata: {name: "+name+"}}"))
 	}
 	samples, err := filepath.Glob("../samples/*_*.yaml")

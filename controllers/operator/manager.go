@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -25,6 +26,7 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/adopt"
+	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
 	"github.com/openservicemesh/osm-operator/controllers/operator/certificates"
 	"github.com/openservicemesh/osm-operator/controllers/operator/dataplane"
 	"github.com/openservicemesh/osm-operator/controllers/operator/health"
@@ -32,6 +34,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/operator/metrics"
 	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
 	"github.com/openservicemesh/osm-operator/controllers/operator/plan"
+	"github.com/openservicemesh/osm-operator/controllers/operator/policies"
 	"github.com/openservicemesh/osm-operator/controllers/operator/restart"
 	"github.com/openservicemesh/osm-operator/controllers/operator/rollout"
 	"github.com/openservicemesh/osm-operator/controllers/operator/secrets"
@@ -42,6 +45,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/compatibility"
 	"github.com/openservicemesh/osm-operator/internal/component"
 	"github.com/openservicemesh/osm-operator/internal/component/builtin"
+	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/operand"
 	"github.com/openservicemesh/osm-operator/internal/prometheus"
 )
@@ -54,6 +58,8 @@ type Options struct {
 	Compatibility compatibility.Table
 	// Namespace is where the operator runs.
 	Namespace string
+	// AdmissionPolicies are applied by the operator; nil if its installation applies them.
+	AdmissionPolicies fs.FS
 	// LeaderElection lets one of several replicas act.
 	LeaderElection bool
 	// ProbeAddress is where health is served; empty or "0" serves none.
@@ -94,23 +100,27 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 	cfg = rest.CopyConfig(cfg)
 	// The API server has its own fair queues; a limit here would only make the installation of a mesh slow.
 	cfg.QPS = -1
+	lock, err := electionLock(cfg, scheme, o)
+	if err != nil {
+		return nil, err
+	}
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Scheme: scheme,
 		Cache:  cacheOptions(),
 		// Secrets have their own narrow watches.
-		Client:                        client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}},
-		Controller:                    config.Controller{SkipNameValidation: &o.SeveralInOneProcess},
-		LeaderElection:                o.LeaderElection,
-		LeaderElectionID:              "osm-operator",
-		LeaderElectionNamespace:       o.Namespace,
-		LeaderElectionReleaseOnCancel: true,
-		HealthProbeBindAddress:        o.ProbeAddress,
-		Metrics:                       o.Metrics,
-		Logger:                        o.Logger,
+		Client:                              client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}},
+		Controller:                          config.Controller{SkipNameValidation: &o.SeveralInOneProcess},
+		LeaderElection:                      o.LeaderElection,
+		LeaderElectionResourceLockInterface: lock,
+		LeaderElectionReleaseOnCancel:       true,
+		HealthProbeBindAddress:              o.ProbeAddress,
+		Metrics:                             o.Metrics,
+		Logger:                              o.Logger,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("the operator cannot be prepared: %w", err)
 	}
+	lock.StandBy = standBy(o.Logger, mgr.GetEventRecorder(names.Operator), o.Namespace)
 	if err := mgr.AddHealthzCheck("alive", healthz.Ping); err != nil {
 		return nil, err
 	}
@@ -120,6 +130,15 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 	// Kinds that cannot be listed could not be watched, and no Mesh would ever be looked at.
 	if err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { return repairConversions(ctx, mgr) })); err != nil {
 		return nil, err
+	}
+	if o.AdmissionPolicies != nil {
+		keeper := &policies.Keeper{
+			Applier: apply.New(mgr.GetClient(), mgr.GetEventRecorder(names.Operator)), Reader: mgr.GetAPIReader(),
+			Namespace: o.Namespace, Files: o.AdmissionPolicies, Log: o.Logger,
+		}
+		if err := mgr.Add(keeper); err != nil {
+			return nil, err
+		}
 	}
 	return mgr, addReconcilers(mgr, o)
 }

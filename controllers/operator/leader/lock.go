@@ -1,0 +1,97 @@
+package leader
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+)
+
+const (
+	// interval is the time between two searches for other operators.
+	interval = 5 * time.Second
+	// leaderInterval is that of the active operator, which renews its Lease every two seconds.
+	leaderInterval = 30 * time.Second
+)
+
+// Lock is the Lease of an operator's replicas. While an operator of another namespace is active, it cannot be acquired. If two operators
+// became active at the same time, the second loses it. A Lock is used by one goroutine.
+type Lock struct {
+	resourcelock.Interface
+	// Others finds other operators.
+	Others *Others
+	Log    logr.Logger
+	// StandBy is called when the operator starts to wait for another one.
+	StandBy func(other Other)
+	// Wait waits for a duration, or until the context ends.
+	Wait func(ctx context.Context, d time.Duration) error
+
+	// acquired is when this replica became active; zero if it is not.
+	acquired time.Time
+	// checked is when the active replica searched last.
+	checked time.Time
+}
+
+// Get returns the record of the Lease, after no other operator is active. Having waited, it returns an error, because the times in the
+// record that its caller would write are those of the start.
+func (l *Lock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
+	other := l.preceding(ctx)
+	if other == nil {
+		return l.Interface.Get(ctx)
+	}
+	l.StandBy(*other)
+	for waiting := other; waiting != nil; {
+		if err := l.Wait(ctx, interval); err != nil {
+			return nil, nil, err
+		}
+		next, err := l.Others.First(ctx)
+		if err == nil {
+			waiting = next
+		}
+	}
+	return nil, nil, fmt.Errorf("the operator in namespace %s has stopped: this one can be elected now", other.Namespace)
+}
+
+// Create creates the Lease.
+func (l *Lock) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	return l.note(record, l.Interface.Create(ctx, record))
+}
+
+// Update renews, acquires or releases the Lease. A renewal fails if another operator was first.
+func (l *Lock) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	renewed := record.HolderIdentity == l.Identity() && !l.acquired.IsZero()
+	if renewed && l.Others.Now().Sub(l.checked) >= leaderInterval {
+		if other := l.preceding(ctx); other != nil {
+			return fmt.Errorf("the operator in namespace %s is active since %s, and was first", other.Namespace, other.Since.UTC().Format(time.RFC3339))
+		}
+		l.checked = l.Others.Now()
+	}
+	return l.note(record, l.Interface.Update(ctx, record))
+}
+
+// note records if this replica is active after a write.
+func (l *Lock) note(record resourcelock.LeaderElectionRecord, err error) error {
+	switch {
+	case err != nil:
+	case record.HolderIdentity == l.Identity():
+		l.acquired = record.AcquireTime.Time
+	default:
+		l.acquired = time.Time{}
+	}
+	return err
+}
+
+// preceding returns the active operator that comes before this one, or nil. If the search fails, this operator acts as if there were none.
+func (l *Lock) preceding(ctx context.Context) *Other {
+	other, err := l.Others.First(ctx)
+	if err != nil {
+		l.Log.Error(err, "cannot search for other operators")
+		return nil
+	}
+	if other != nil && !l.acquired.IsZero() && compare(*other, Other{Namespace: l.Others.Namespace, Since: l.acquired}) > 0 {
+		return nil
+	}
+	return other
+}
