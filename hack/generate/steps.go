@@ -45,6 +45,14 @@ func steps() []step {
 			},
 		},
 		{
+			name:    "manifests",
+			outputs: []string{"bundle/*.Dockerfile", "bundle/*/*.yaml", "bundle/tests/scorecard/*.yaml"},
+			run: func(ctx context.Context, g generator) error {
+				_, err := g.output(ctx, "go", "run", "./internal/bundle/generate", "bundle")
+				return err
+			},
+		},
+		{
 			name:    "docs",
 			outputs: []string{"docs/cli/osm*.md", "docs/analysis.md"},
 			run: func(ctx context.Context, g generator) error {

@@ -1,0 +1,87 @@
+package bundle
+
+import (
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/yaml"
+)
+
+const (
+	// Package is the name of the package in catalogs.
+	Package = "osm-operator"
+	// DefaultChannel is the channel of subscriptions that name none.
+	DefaultChannel = "stable"
+	// Channels are all channels that have each bundle.
+	Channels = "stable,candidate"
+)
+
+// Input is what a bundle is made from.
+type Input struct {
+	// Version is the version, such as v0.1.0, and Replaces the previous version, or empty.
+	Version, Replaces string
+	// Created is the date of the release, such as 2026-11-30; empty for a version that is not released.
+	Created string
+	// Manifests is the YAML stream of the operator's manifests.
+	Manifests []byte
+	// Description is the long description in Markdown, and Icon an SVG image.
+	Description string
+	Icon        []byte
+	// Samples are examples of the operator's kinds, as YAML documents.
+	Samples [][]byte
+	// Images maps references in the manifests to those of the release, which have digests. References that are missing are used as they are.
+	Images map[string]string
+}
+
+// Render returns the files of the bundle by their paths in it.
+func Render(in Input) (map[string][]byte, error) {
+	m, err := read(in.Manifests)
+	if err != nil {
+		return nil, err
+	}
+	if len(m.deployments) != 1 {
+		return nil, fmt.Errorf("the manifests have %d Deployments, want that of the operator", len(m.deployments))
+	}
+	csv, err := serviceVersion(in, m)
+	if err != nil {
+		return nil, err
+	}
+	files := map[string][]byte{
+		"bundle.Dockerfile":           []byte(dockerfile()),
+		"metadata/annotations.yaml":   annotationsFile(),
+		"tests/scorecard/config.yaml": []byte(scorecard),
+	}
+	if err := write(files, Package+".clusterserviceversion.yaml", csv); err != nil {
+		return nil, err
+	}
+	for _, object := range m.files() {
+		if err := write(files, fileName(object.GetKind(), object.GetName()), object.Object); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+}
+
+// write adds a manifest without its empty status.
+func write(files map[string][]byte, name string, object any) error {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&object)
+	if asMap, isMap := object.(map[string]any); isMap {
+		content, err = asMap, nil
+	}
+	if err != nil {
+		return fmt.Errorf("cannot convert %s: %w", name, err)
+	}
+	delete(content, "status")
+	text, err := yaml.Marshal(content)
+	if err != nil {
+		return fmt.Errorf("cannot write %s: %w", name, err)
+	}
+	files["manifests/"+name] = text
+	return nil
+}
+
+// fileName is the usual name of a manifest's file.
+func fileName(kind, name string) string {
+	return strings.ReplaceAll(name, ".", "-") + "_" + strings.ToLower(kind) + ".yaml"
+}
