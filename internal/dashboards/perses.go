@@ -15,8 +15,8 @@ var persesUnits = map[Unit]string{
 // object is an object of JSON.
 type object = map[string]any
 
-// Perses returns the JSON of a dashboard for a project of Perses. It uses the default datasource of type Prometheus, and lines for
-// heatmaps and tables, whose plugins are not part of every installation.
+// Perses returns the JSON of a dashboard for a project of Perses. It uses the default datasource of type Prometheus, areas for heatmaps and
+// lines for tables. The heatmap of Perses draws native histograms only, and tables are not part of every installation.
 func Perses(d Dashboard, project string) ([]byte, error) {
 	panels := object{}
 	var layouts []object
@@ -67,20 +67,51 @@ func persesVariables(list []Variable) []object {
 }
 
 func persesPanel(p Panel) object {
-	format := object{"unit": persesUnits[p.Unit]}
-	plugin := object{"kind": "TimeSeriesChart", "spec": object{
-		"legend": object{"position": "bottom", "mode": "list"}, "yAxis": object{"show": true, "format": format, "min": 0},
-	}}
-	if p.Kind == Number {
-		plugin = object{"kind": "StatChart", "spec": object{"calculation": "last-number", "format": format}}
-	}
 	queries := []object{}
 	for _, q := range p.Queries {
 		spec := object{"query": q.Expr}
-		if legend := strings.TrimSpace(q.Legend); legend != "" {
+		if legend := persesLegend(p, q); legend != "" {
 			spec["seriesNameFormat"] = legend
 		}
 		queries = append(queries, object{"kind": "TimeSeriesQuery", "spec": object{"plugin": object{"kind": "PrometheusTimeSeriesQuery", "spec": spec}}})
 	}
-	return object{"kind": "Panel", "spec": object{"display": object{"name": p.Title, "description": p.Description}, "plugin": plugin, "queries": queries}}
+	return object{"kind": "Panel", "spec": object{
+		"display": object{"name": p.Title, "description": persesDescription(p)}, "plugin": persesPlugin(p), "queries": queries,
+	}}
+}
+
+// persesPlugin returns the chart of a panel.
+func persesPlugin(p Panel) object {
+	unit := persesUnits[p.Unit]
+	if p.Kind == Number {
+		return object{"kind": "StatChart", "spec": object{"calculation": "last-number", "format": object{"unit": unit}}}
+	}
+	spec := object{"legend": object{"position": "bottom", "mode": "list"}}
+	if p.Kind == Heatmap {
+		// The values are counts. The unit of the panel is that of the bounds.
+		unit = persesUnits[Count]
+		spec["visual"] = object{"areaOpacity": bucketOpacity, "lineWidth": 1}
+	}
+	spec["yAxis"] = object{"show": true, "format": object{"unit": unit}, "min": 0}
+	return object{"kind": "TimeSeriesChart", "spec": spec}
+}
+
+// bucketOpacity shows every bound: the area of a bucket contains those of all lower bounds.
+const bucketOpacity = 0.2
+
+// persesLegend returns the names of the series of a query.
+func persesLegend(p Panel, q Query) string {
+	legend := strings.TrimSpace(q.Legend)
+	if p.Kind == Heatmap {
+		return "up to " + legend
+	}
+	return legend
+}
+
+// persesDescription explains the areas of a heatmap.
+func persesDescription(p Panel) string {
+	if p.Kind != Heatmap {
+		return p.Description
+	}
+	return strings.TrimSpace(p.Description + " Each area counts the values up to a bound, in " + persesUnits[p.Unit] + ".")
 }
