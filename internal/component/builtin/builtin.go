@@ -10,19 +10,21 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/component/prometheus"
 	"github.com/openservicemesh/osm-operator/internal/component/services"
 	"github.com/openservicemesh/osm-operator/internal/component/trafficmetrics"
+	"github.com/openservicemesh/osm-operator/internal/dashboards"
 )
 
 // All returns every component, in the order in which status.components lists them.
 func All() []component.Component {
+	pages := grafana.NewPages(dashboards.Grafana)
 	return []component.Component{
 		services.Component{},
 		disruptionbudgets.Component{},
 		autoscalers.Component{},
 		prometheus.Managed{},
 		prometheus.Monitors{},
-		grafana.Managed{},
-		grafana.Dashboards{},
-		grafana.Shared{},
+		grafana.Managed{Pages: pages},
+		grafana.Dashboards{Pages: pages},
+		grafana.Shared{Pages: pages},
 		jaeger.Managed{},
 		trafficmetrics.Server{},
 		trafficmetrics.API{},

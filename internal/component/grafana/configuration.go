@@ -55,7 +55,7 @@ var folders = []struct {
 }{{dashboards.DataPlane, "dataplane"}, {dashboards.ControlPlane, "controlplane"}}
 
 // configuration returns the files of the server. The names of ConfigMaps are those of OSM.
-func configuration(inputs component.Inputs) ([]mount, error) {
+func configuration(inputs component.Inputs, pages []Page) ([]mount, error) {
 	sources, err := yaml.Marshal(datasources(inputs))
 	if err != nil {
 		return nil, fmt.Errorf("the data sources of Grafana cannot be written: %w", err)
@@ -71,15 +71,10 @@ func configuration(inputs component.Inputs) ([]mount, error) {
 	}
 	for _, f := range folders {
 		data := map[string]string{}
-		for _, d := range dashboards.All() {
-			if d.Folder != f.folder {
-				continue
+		for _, page := range pages {
+			if page.Folder == f.folder {
+				data[page.File+".json"] = page.JSON
 			}
-			text, err := dashboards.Grafana(d)
-			if err != nil {
-				return nil, err
-			}
-			data[d.File+".json"] = string(text)
 		}
 		mounts = append(mounts, mount{configMap(inputs, "dashboard-definition-"+f.name, data), dashboardDir + "/" + f.name})
 	}

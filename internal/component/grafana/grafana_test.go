@@ -3,6 +3,7 @@ package grafana_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -31,21 +32,22 @@ func inputs(mode v1alpha1.GrafanaMode, edit func(*v1alpha1.ObservabilitySpec)) c
 
 // TestGolden compares the objects of each mode with testdata. Dashboards have their own tests, so their titles replace them.
 func TestGolden(t *testing.T) {
+	pages := grafana.NewPages(dashboards.Grafana)
 	for name, test := range map[string]struct {
 		component component.Component
 		inputs    component.Inputs
 	}{
-		"managed": {grafana.Managed{}, inputs(v1alpha1.GrafanaManaged, nil)},
-		"managed-existing": {grafana.Managed{}, inputs(v1alpha1.GrafanaManaged, func(s *v1alpha1.ObservabilitySpec) {
+		"managed": {grafana.Managed{Pages: pages}, inputs(v1alpha1.GrafanaManaged, nil)},
+		"managed-existing": {grafana.Managed{Pages: pages}, inputs(v1alpha1.GrafanaManaged, func(s *v1alpha1.ObservabilitySpec) {
 			s.Grafana.Managed = &v1alpha1.ManagedGrafana{Image: ptr.To("example/grafana:1")}
 			s.Prometheus = &v1alpha1.PrometheusComponent{
 				Mode: ptr.To(v1alpha1.PrometheusExisting), Address: ptr.To("https://prometheus.monitoring.svc"), CABundle: []byte("a certificate"),
 			}
 		})},
-		"operator": {grafana.Dashboards{}, inputs(v1alpha1.GrafanaOperator, func(s *v1alpha1.ObservabilitySpec) {
+		"operator": {grafana.Dashboards{Pages: pages}, inputs(v1alpha1.GrafanaOperator, func(s *v1alpha1.ObservabilitySpec) {
 			s.Grafana.InstanceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"dashboards": "mesh"}}
 		})},
-		"configmaps": {grafana.Shared{}, inputs(v1alpha1.GrafanaConfigMaps, nil)},
+		"configmaps": {grafana.Shared{Pages: pages}, inputs(v1alpha1.GrafanaConfigMaps, nil)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			objects, err := test.component.Render(test.inputs)
@@ -104,7 +106,8 @@ func titleOf(t *testing.T, text string) string {
 
 // TestEveryModeHasEveryDashboard counts the dashboards in the objects of each mode.
 func TestEveryModeHasEveryDashboard(t *testing.T) {
-	for _, c := range []component.Component{grafana.Managed{}, grafana.Dashboards{}, grafana.Shared{}} {
+	pages := grafana.NewPages(dashboards.Grafana)
+	for _, c := range []component.Component{grafana.Managed{Pages: pages}, grafana.Dashboards{Pages: pages}, grafana.Shared{Pages: pages}} {
 		objects, err := c.Render(inputs(v1alpha1.GrafanaManaged, nil))
 		if err != nil {
 			t.Fatal(err)
@@ -129,8 +132,9 @@ func TestEveryModeHasEveryDashboard(t *testing.T) {
 
 // TestConfigurationChangesThePodTemplate verifies that the server restarts with another Prometheus.
 func TestConfigurationChangesThePodTemplate(t *testing.T) {
+	pages := grafana.NewPages(dashboards.Grafana)
 	hash := func(edit func(*v1alpha1.ObservabilitySpec)) string {
-		objects, err := grafana.Managed{}.Render(inputs(v1alpha1.GrafanaManaged, edit))
+		objects, err := grafana.Managed{Pages: pages}.Render(inputs(v1alpha1.GrafanaManaged, edit))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -161,6 +165,37 @@ func TestDashboardsWithoutGrafanaAreReported(t *testing.T) {
 		health := grafana.Dashboards{}.Health([]*unstructured.Unstructured{live})
 		if health.Ready != test.ready || !test.ready && !strings.Contains(health.Message, "osm-rollout: no Grafana matches") {
 			t.Errorf("%s: %+v", name, health)
+		}
+	}
+}
+
+// TestDashboardsAreRenderedOnce renders the components of all modes twice.
+func TestDashboardsAreRenderedOnce(t *testing.T) {
+	rendered := map[string]int{}
+	pages := grafana.NewPages(func(d dashboards.Dashboard) ([]byte, error) {
+		rendered[d.File]++
+		return []byte(d.Title), nil
+	})
+	for range 2 {
+		for _, c := range []component.Component{grafana.Managed{Pages: pages}, grafana.Dashboards{Pages: pages}, grafana.Shared{Pages: pages}} {
+			if _, err := c.Render(inputs(v1alpha1.GrafanaManaged, nil)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, d := range dashboards.All() {
+		if rendered[d.File] != 1 {
+			t.Errorf("%s was rendered %d times, want once", d.File, rendered[d.File])
+		}
+	}
+}
+
+// TestFailedRenderingIsReported has a dashboard that cannot be written.
+func TestFailedRenderingIsReported(t *testing.T) {
+	pages := grafana.NewPages(func(d dashboards.Dashboard) ([]byte, error) { return nil, errors.New("no builder for " + d.File) })
+	for _, c := range []component.Component{grafana.Managed{Pages: pages}, grafana.Dashboards{Pages: pages}, grafana.Shared{Pages: pages}} {
+		if _, err := c.Render(inputs(v1alpha1.GrafanaManaged, nil)); err == nil || !strings.Contains(err.Error(), "no builder for osm-") {
+			t.Errorf("%s: error %v, want why a dashboard is missing", c.Name(), err)
 		}
 	}
 }

@@ -9,7 +9,10 @@ import (
 )
 
 // Managed runs a Grafana server in the namespace of the mesh.
-type Managed struct{}
+type Managed struct {
+	// Pages are the dashboards of the server.
+	Pages Pages
+}
 
 // Name implements component.Component.
 func (Managed) Name() string { return "grafana" }
@@ -28,8 +31,12 @@ func (Managed) Requires() []component.Kind {
 func (Managed) Images() []string { return nil }
 
 // Render implements component.Component.
-func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {
-	files, err := configuration(inputs)
+func (m Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {
+	pages, err := m.Pages()
+	if err != nil {
+		return nil, err
+	}
+	files, err := configuration(inputs, pages)
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/component"
-	"github.com/openservicemesh/osm-operator/internal/dashboards"
 )
 
 // dashboardKind is the kind of grafana-operator, version 5.
@@ -23,7 +22,10 @@ var dashboardKind = component.Kind{
 }
 
 // Dashboards creates dashboards for the servers of a grafana-operator.
-type Dashboards struct{}
+type Dashboards struct {
+	// Pages are the dashboards.
+	Pages Pages
+}
 
 // Name implements component.Component.
 func (Dashboards) Name() string { return "grafana-dashboards" }
@@ -38,23 +40,23 @@ func (Dashboards) Requires() []component.Kind { return []component.Kind{dashboar
 func (Dashboards) Images() []string { return nil }
 
 // Render implements component.Component.
-func (Dashboards) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {
+func (c Dashboards) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {
 	selector, err := runtime.DefaultUnstructuredConverter.ToUnstructured(ptr.To(ptr.Deref(settings(inputs.Mesh).InstanceSelector, metav1.LabelSelector{})))
 	if err != nil {
 		return nil, fmt.Errorf("spec.observability.grafana.instanceSelector cannot be written: %w", err)
 	}
+	pages, err := c.Pages()
+	if err != nil {
+		return nil, err
+	}
 	var objects []client.Object
-	for _, d := range dashboards.All() {
-		text, err := dashboards.Grafana(d)
-		if err != nil {
-			return nil, err
-		}
+	for _, page := range pages {
 		object := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{
-			"instanceSelector": selector, "allowCrossNamespaceImport": true, "folder": string(d.Folder), "json": string(text),
+			"instanceSelector": selector, "allowCrossNamespaceImport": true, "folder": string(page.Folder), "json": page.JSON,
 		}}}
 		object.SetGroupVersionKind(dashboardKind.GroupVersionKind)
 		object.SetNamespace(component.Namespace(inputs.Mesh))
-		object.SetName(d.File)
+		object.SetName(page.File)
 		objects = append(objects, object)
 	}
 	return component.Labelled(inputs, objects...)

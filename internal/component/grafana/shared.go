@@ -8,7 +8,6 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/component"
-	"github.com/openservicemesh/osm-operator/internal/dashboards"
 )
 
 // What the sidecar of Grafana's Helm chart looks for, with its default names.
@@ -20,7 +19,10 @@ const (
 var configMaps = component.V1("", "ConfigMap", "configmaps")
 
 // Shared creates ConfigMaps that a Grafana of somebody else collects.
-type Shared struct{}
+type Shared struct {
+	// Pages are the dashboards.
+	Pages Pages
+}
 
 // Name implements component.Component.
 func (Shared) Name() string { return "grafana-configmaps" }
@@ -35,20 +37,20 @@ func (Shared) Requires() []component.Kind { return []component.Kind{configMaps} 
 func (Shared) Images() []string { return nil }
 
 // Render implements component.Component.
-func (Shared) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {
+func (s Shared) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {
+	pages, err := s.Pages()
+	if err != nil {
+		return nil, err
+	}
 	var objects []client.Object
-	for _, d := range dashboards.All() {
-		text, err := dashboards.Grafana(d)
-		if err != nil {
-			return nil, err
-		}
+	for _, page := range pages {
 		config := &corev1.ConfigMap{
 			TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
-			ObjectMeta: meta(inputs, Name+"-"+d.File),
-			Data:       map[string]string{d.File + ".json": string(text)},
+			ObjectMeta: meta(inputs, Name+"-"+page.File),
+			Data:       map[string]string{page.File + ".json": page.JSON},
 		}
 		config.Labels = map[string]string{dashboardLabel: "1"}
-		config.Annotations = map[string]string{folderAnnotation: string(d.Folder)}
+		config.Annotations = map[string]string{folderAnnotation: string(page.Folder)}
 		objects = append(objects, config)
 	}
 	return component.Labelled(inputs, objects...)

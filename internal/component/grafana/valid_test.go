@@ -16,6 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/component"
 	"github.com/openservicemesh/osm-operator/internal/component/grafana"
+	"github.com/openservicemesh/osm-operator/internal/dashboards"
 	"github.com/openservicemesh/osm-operator/internal/testing/envtest"
 )
 
@@ -57,7 +58,8 @@ func TestAPIServerAcceptsObjects(t *testing.T) {
 	if err := c.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "osm-system"}}); err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []component.Component{grafana.Managed{}, grafana.Dashboards{}, grafana.Shared{}} {
+	pages := grafana.NewPages(dashboards.Grafana)
+	for _, part := range []component.Component{grafana.Managed{Pages: pages}, grafana.Dashboards{Pages: pages}, grafana.Shared{Pages: pages}} {
 		objects, err := part.Render(inputs(v1alpha1.GrafanaManaged, nil))
 		if err != nil {
 			t.Fatal(err)
