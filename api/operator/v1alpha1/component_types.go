@@ -1,5 +1,7 @@
 package v1alpha1
 
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 // ComponentStatus is the observed state of one component of a mesh.
 type ComponentStatus struct {
 	// name is the name of the component.
@@ -8,11 +10,11 @@ type ComponentStatus struct {
 	// ready is true when all objects of the component exist and are healthy.
 	Ready bool `json:"ready"`
 
-	// reason is Ready, Progressing, ApplyFailed or KindNotServed.
+	// reason is Ready, Progressing, UpgradePending, Upgrading, ComponentHeldBack, ApplyFailed or KindNotServed.
 	// +optional
 	Reason string `json:"reason,omitempty"`
 
-	// message describes what is missing. It is empty for a component that is ready.
+	// message describes what is missing, or what an upgrade waits for. It is empty for a component that is ready and up to date.
 	// +optional
 	Message string `json:"message,omitempty"`
 
@@ -20,6 +22,27 @@ type ComponentStatus struct {
 	// +optional
 	// +listType=atomic
 	Objects []ObjectReference `json:"objects,omitempty"`
+
+	// upgrade is the latest change of the component's pods. It is absent once their new version is ready.
+	// +optional
+	Upgrade *ComponentUpgrade `json:"upgrade,omitempty"`
+}
+
+// ComponentUpgrade is a change of the pods of a component that has not succeeded.
+type ComponentUpgrade struct {
+	// attempt identifies what is tried: the objects, the generation of the Mesh and the version of the operator.
+	Attempt string `json:"attempt"`
+
+	// startTime is when the new objects were applied.
+	StartTime metav1.Time `json:"startTime"`
+
+	// readyTime is since when all new pods are ready. It is absent while one is not.
+	// +optional
+	ReadyTime *metav1.Time `json:"readyTime,omitempty"`
+
+	// failure is why the last good objects were applied again. It is absent while the change is in progress.
+	// +optional
+	Failure string `json:"failure,omitempty"`
 }
 
 // ObjectReference refers to an object of a component.

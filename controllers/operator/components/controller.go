@@ -3,6 +3,7 @@ package components
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -14,6 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
 	"github.com/openservicemesh/osm-operator/controllers/operator/metrics"
 	"github.com/openservicemesh/osm-operator/internal/component"
+	"github.com/openservicemesh/osm-operator/internal/component/upgrade"
 	"github.com/openservicemesh/osm-operator/internal/operand"
 )
 
@@ -71,8 +73,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err != nil || len(inputs.ControlPlanes) == 0 {
 		return reconcile.Result{}, err
 	}
+	observed, err := r.circumstances(ctx, mesh)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
 	r.Applier.BeginReconcile(mesh)
-	statuses, retry := r.reconcileAll(ctx, mesh, inputs)
+	statuses, retry := r.reconcileAll(ctx, mesh, inputs, observed)
 	if err := r.writeStatus(ctx, mesh, statuses, true); err != nil {
 		return reconcile.Result{}, err
 	}
@@ -83,7 +89,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 }
 
 // reconcileAll reconciles each enabled component and prunes the others. retry asks for a requeue.
-func (r *Reconciler) reconcileAll(ctx context.Context, mesh *v1alpha1.Mesh, inputs component.Inputs) (statuses []v1alpha1.ComponentStatus, retry bool) {
+func (r *Reconciler) reconcileAll(
+	ctx context.Context, mesh *v1alpha1.Mesh, inputs component.Inputs, observed circumstances,
+) (statuses []v1alpha1.ComponentStatus, retry bool) {
 	rendered := make([]rendering, 0, len(r.Components))
 	for _, c := range r.Components {
 		if optional, ok := c.(component.Optional); ok && !optional.Enabled(mesh) {
@@ -91,6 +99,7 @@ func (r *Reconciler) reconcileAll(ctx context.Context, mesh *v1alpha1.Mesh, inpu
 		}
 		rendered = append(rendered, r.render(ctx, mesh, c, inputs))
 	}
+	r.decideUpgrades(ctx, mesh, rendered, observed)
 	known := map[string]bool{}
 	if err := r.recordInventory(ctx, mesh, rendered); err != nil {
 		for i := range rendered {
@@ -99,7 +108,7 @@ func (r *Reconciler) reconcileAll(ctx context.Context, mesh *v1alpha1.Mesh, inpu
 	}
 	for i := range rendered {
 		status := r.reconcileComponent(ctx, mesh, &rendered[i])
-		retry = retry || !status.Ready && status.Reason != v1alpha1.ReasonKindNotServed
+		retry = retry || !status.Ready && status.Reason != v1alpha1.ReasonKindNotServed || rendered[i].decision.Attempt.InProgress()
 		known[status.Name] = true
 		statuses = append(statuses, status)
 	}
@@ -124,9 +133,20 @@ func (r *Reconciler) reconcileAll(ctx context.Context, mesh *v1alpha1.Mesh, inpu
 type rendering struct {
 	component.Component
 	objects []*unstructured.Unstructured
+	// decision is whether objects are the rendered or the last good ones. record records the last good ones; it may be nil.
+	decision upgrade.Decision
+	record   *unstructured.Unstructured
 	// missing lists the required kinds that are not served.
 	missing []string
 	err     error
+}
+
+// all returns the objects and the record.
+func (c *rendering) all() []*unstructured.Unstructured {
+	if c.record == nil {
+		return c.objects
+	}
+	return append(slices.Clone(c.objects), c.record)
 }
 
 func (c *rendering) fail(err error) {
@@ -163,7 +183,7 @@ func (r *Reconciler) render(ctx context.Context, mesh *v1alpha1.Mesh, c componen
 
 // reconcileComponent applies the objects of a component and prunes those of its inventory that are not rendered.
 func (r *Reconciler) reconcileComponent(ctx context.Context, mesh *v1alpha1.Mesh, c *rendering) v1alpha1.ComponentStatus {
-	status := v1alpha1.ComponentStatus{Name: c.Name(), Objects: inventoryOf(mesh, c.Name())}
+	status := v1alpha1.ComponentStatus{Name: c.Name(), Objects: inventoryOf(mesh, c.Name()), Upgrade: statusOf(c.decision.Attempt)}
 	if len(c.missing) > 0 {
 		// Objects of a kind that is not served were deleted together with its definition.
 		status.Reason, status.Message = v1alpha1.ReasonKindNotServed, fmt.Sprintf("the API server does not serve %v", c.missing)
@@ -173,13 +193,13 @@ func (r *Reconciler) reconcileComponent(ctx context.Context, mesh *v1alpha1.Mesh
 		return status
 	}
 	if c.err == nil {
-		c.fail(r.Applier.ApplyAll(ctx, mesh, c.objects))
+		c.fail(r.Applier.ApplyAll(ctx, mesh, c.all()))
 	}
 	if c.err != nil {
 		status.Reason, status.Message = v1alpha1.ReasonApplyFailed, c.err.Error()
 		return status
 	}
-	references := referencesOf(c.objects)
+	references := referencesOf(c.all())
 	remaining, err := r.prune(ctx, mesh, status.Objects, references)
 	status.Objects = append(references, remaining...)
 	if err != nil {
@@ -187,6 +207,7 @@ func (r *Reconciler) reconcileComponent(ctx context.Context, mesh *v1alpha1.Mesh
 		return status
 	}
 	r.assess(ctx, c, &status)
+	describeUpgrade(c.decision, &status)
 	return status
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -38,7 +39,7 @@ func referencesOf(objects []*unstructured.Unstructured) []v1alpha1.ObjectReferen
 	return references
 }
 
-// recordInventory adds rendered objects to the inventory before they are created.
+// recordInventory adds rendered objects to the inventory before they are created, and attempts before they start.
 func (r *Reconciler) recordInventory(ctx context.Context, mesh *v1alpha1.Mesh, rendered []rendering) error {
 	statuses := slices.Clone(mesh.Status.Components)
 	changed := false
@@ -51,11 +52,15 @@ func (r *Reconciler) recordInventory(ctx context.Context, mesh *v1alpha1.Mesh, r
 			i = len(statuses) - 1
 		}
 		statuses[i].Objects = slices.Clone(statuses[i].Objects)
-		for _, reference := range referencesOf(c.objects) {
+		for _, reference := range referencesOf(c.all()) {
 			if !slices.Contains(statuses[i].Objects, reference) {
 				statuses[i].Objects = append(statuses[i].Objects, reference)
 				changed = true
 			}
+		}
+		// The start of an attempt is recorded before its objects are applied.
+		if attempt := statusOf(c.decision.Attempt); c.err == nil && attempt != nil && !equality.Semantic.DeepEqual(attempt, statuses[i].Upgrade) {
+			statuses[i].Upgrade, changed = attempt, true
 		}
 	}
 	if !changed {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	meshstatus "github.com/openservicemesh/osm-operator/controllers/operator/status"
+	"github.com/openservicemesh/osm-operator/internal/component/upgrade"
 )
 
 // teardownPollInterval is the time between two looks at objects that are being deleted.
@@ -56,14 +57,41 @@ func (r *Reconciler) writeStatus(ctx context.Context, mesh *v1alpha1.Mesh, statu
 	return nil
 }
 
+// describeUpgrade adds what is done about an upgrade to the status of a component whose objects are applied.
+func describeUpgrade(d upgrade.Decision, status *v1alpha1.ComponentStatus) {
+	var reason, message string
+	switch d.Action {
+	case upgrade.Wait:
+		reason, message = v1alpha1.ReasonUpgradePending, "its upgrade "+d.Reason+"; the former version runs"
+	case upgrade.Try:
+		reason, message = v1alpha1.ReasonUpgrading, fmt.Sprintf("its new pods must be ready for %s; without that, the last good ones return after %s", upgrade.Soak, upgrade.Deadline)
+	case upgrade.HoldBack:
+		reason, message = v1alpha1.ReasonComponentHeldBack, "the last good version runs, because "+d.Attempt.Failure+
+			"; correct the cause or its settings: a change of the Mesh's spec, or another version of the operator, starts the next attempt"
+	case upgrade.Install, upgrade.Accept:
+		return
+	}
+	if !status.Ready {
+		message = status.Message + "; " + message
+	}
+	if status.Ready || d.Action == upgrade.HoldBack {
+		status.Reason = reason
+	}
+	status.Message = message
+}
+
 // readyCondition summarises the components. A component whose kinds are not served does not make the condition False.
 func readyCondition(statuses []v1alpha1.ComponentStatus) metav1.Condition {
-	var failed, waiting []string
+	var failed, heldBack, missing, upgrading []string
 	for _, s := range statuses {
 		switch {
+		case s.Reason == v1alpha1.ReasonComponentHeldBack:
+			heldBack = append(heldBack, s.Name+": "+s.Message)
+		case s.Ready && s.Message != "":
+			upgrading = append(upgrading, s.Name+": "+s.Message)
 		case s.Ready:
 		case s.Reason == v1alpha1.ReasonKindNotServed:
-			waiting = append(waiting, s.Name+": "+s.Message)
+			missing = append(missing, s.Name+": "+s.Message)
 		default:
 			failed = append(failed, s.Name+": "+s.Message)
 		}
@@ -71,9 +99,14 @@ func readyCondition(statuses []v1alpha1.ComponentStatus) metav1.Condition {
 	condition := metav1.Condition{Type: v1alpha1.ConditionComponentsReady, Status: metav1.ConditionTrue}
 	switch {
 	case len(failed) > 0:
-		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, v1alpha1.ReasonComponentFailed, strings.Join(failed, "; ")
-	case len(waiting) > 0:
-		condition.Reason, condition.Message = v1alpha1.ReasonKindNotServed, "all other components are ready; "+strings.Join(waiting, "; ")
+		condition.Status, condition.Reason = metav1.ConditionFalse, v1alpha1.ReasonComponentFailed
+		condition.Message = strings.Join(append(failed, heldBack...), "; ")
+	case len(heldBack) > 0:
+		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, v1alpha1.ReasonComponentHeldBack, strings.Join(heldBack, "; ")
+	case len(missing) > 0:
+		condition.Reason, condition.Message = v1alpha1.ReasonKindNotServed, "all other components are ready; "+strings.Join(append(missing, upgrading...), "; ")
+	case len(upgrading) > 0:
+		condition.Reason, condition.Message = v1alpha1.ReasonComponentsReady, "all components are ready; "+strings.Join(upgrading, "; ")
 	default:
 		condition.Reason, condition.Message = v1alpha1.ReasonComponentsReady, "all components are ready"
 	}

@@ -99,6 +99,8 @@ func ofMeshes() []Reason {
 		{v1alpha1.ReasonCertificatesFailed, meshes, "A certificate could not be issued or read."},
 		{v1alpha1.ReasonReplicasFailed, meshes, "Pods of the control plane keep failing: see their logs."},
 		{v1alpha1.ReasonComponentFailed, meshes, "A component could not be applied, or is not healthy: the message contains its error. All other components run."},
+		{v1alpha1.ReasonUpgradePending, meshes, "A new version of a component waits for the rollout of the control plane, or for another component: the message names it. The former version runs."},
+		{v1alpha1.ReasonComponentHeldBack, meshes, "A new version of a component did not become ready, and its last good version runs: the message has the cause. A change of the Mesh's spec starts the next attempt."},
 		{v1alpha1.ReasonKindNotServed, meshes, "A component or the certificate provider needs a kind that the API server does not serve: install its CRD, and the operator continues."},
 		{v1alpha1.ReasonNamespacesRefused, meshes, "Some namespaces reject the ConfigMap with the root certificate: the message names them with the API server's error. Sidecars of new pods there cannot connect."},
 		{v1alpha1.ReasonRestartsDenied, meshes, "The API server or a policy rejects restarts of some workloads: the message names them. All others proceed, and the operator retries."},

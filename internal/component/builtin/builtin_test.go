@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -27,8 +28,10 @@ func TestComponentsRenderWhatTheyDeclare(t *testing.T) {
 			t.Errorf("%s rendered %d objects: %v", c.Name(), len(objects), err)
 		}
 		for _, object := range objects {
-			declared := slices.ContainsFunc(c.Requires(), func(k component.Kind) bool { return k.GroupVersionKind == object.GroupVersionKind() })
-			if !declared {
+			if object.GetKind() == "Deployment" && !requires(c, component.V1("", "ConfigMap", "configmaps").GroupVersionKind) {
+				t.Errorf("%s renders the Deployment %s, but Requires does not list ConfigMaps, which record it", c.Name(), object.GetName())
+			}
+			if !requires(c, object.GroupVersionKind()) {
 				t.Errorf("%s renders the %s %s, but Requires does not list this kind", c.Name(), object.GetKind(), object.GetName())
 			}
 			for key, value := range operand.Labels("osm", "v0.1.0") {
@@ -41,6 +44,10 @@ func TestComponentsRenderWhatTheyDeclare(t *testing.T) {
 			t.Errorf("%s is not ready without a message", c.Name())
 		}
 	}
+}
+
+func requires(c component.Component, kind schema.GroupVersionKind) bool {
+	return slices.ContainsFunc(c.Requires(), func(k component.Kind) bool { return k.GroupVersionKind == kind })
 }
 
 // inputs returns a mesh for which every component has objects.

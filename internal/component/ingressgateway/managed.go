@@ -27,6 +27,7 @@ func (Managed) Enabled(mesh *v1alpha1.Mesh) bool { return Mode(mesh) == v1alpha1
 func (Managed) Requires() []component.Kind {
 	return []component.Kind{
 		component.V1("", "ServiceAccount", "serviceaccounts"),
+		component.V1("", "ConfigMap", "configmaps"),
 		component.V1("", "Service", "services"),
 		component.V1("apps", "Deployment", "deployments"),
 		{GroupVersionKind: schema.GroupVersionKind{Group: "policy", Version: "v1", Kind: "PodDisruptionBudget"}, Resource: "poddisruptionbudgets"},

@@ -1,0 +1,363 @@
+package components
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/internal/component"
+	"github.com/openservicemesh/osm-operator/internal/component/upgrade"
+)
+
+// server is a component with a Deployment, a ConfigMap that its pods read, and a Service.
+type server struct {
+	name, image, config string
+}
+
+func (s *server) Name() string               { return s.name }
+func (s *server) Requires() []component.Kind { return nil }
+func (s *server) Images() []string           { return nil }
+
+func (s *server) Health(live []*unstructured.Unstructured) component.Health {
+	return component.DeploymentHealth(live, s.name)
+}
+
+func (s *server) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {
+	meta := func() metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: "osm-system", Name: s.name} }
+	config := &corev1.ConfigMap{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"}, ObjectMeta: meta(), Data: map[string]string{"config": s.config}}
+	selector := map[string]string{"app": s.name}
+	return component.Labelled(inputs, config,
+		&corev1.Service{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}, ObjectMeta: meta(), Spec: corev1.ServiceSpec{Selector: selector}},
+		&appsv1.Deployment{
+			TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: meta(),
+			Spec: appsv1.DeploymentSpec{
+				Replicas: ptr.To[int32](1), Selector: &metav1.LabelSelector{MatchLabels: selector},
+				Template: corev1.PodTemplateSpec{
+					ObjectMeta: metav1.ObjectMeta{Labels: selector, Annotations: map[string]string{component.ConfigHashAnnotation: component.ConfigHash(config)}},
+					Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "server", Image: s.image}}},
+				},
+			},
+		})
+}
+
+// bench is an operator with two components in an API server without controllers of Deployments.
+type bench struct {
+	*testing.T
+	*Reconciler
+	mesh     *v1alpha1.Mesh
+	first    *server
+	second   *server
+	observed circumstances
+	clock    time.Time
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm", UID: "m", Generation: 1}}
+	c := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(mesh, &appsv1.Deployment{}).WithObjects(mesh).
+		WithInterceptorFuncs(interceptor.Funcs{Apply: applyWithGeneration}).Build()
+	b := &bench{
+		T: t, mesh: mesh, first: &server{"first", "first:1", "a"}, second: &server{"second", "second:1", "a"},
+		observed: circumstances{operator: "v1"}, clock: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+	}
+	b.Reconciler = &Reconciler{
+		Client: c, Objects: c, Applier: apply.New(c, events.NewFakeRecorder(1000)), Kinds: AllKinds{}, Now: func() time.Time { return b.clock },
+		Components: []component.Component{b.first, b.second},
+	}
+	return b
+}
+
+// applyWithGeneration counts the changes of a Deployment's spec, as an API server does.
+func applyWithGeneration(ctx context.Context, c client.WithWatch, object runtime.ApplyConfiguration, options ...client.ApplyOption) error {
+	applied, _ := object.(interface{ GetName() string })
+	before, after := &appsv1.Deployment{}, &appsv1.Deployment{}
+	key := client.ObjectKey{Namespace: "osm-system", Name: applied.GetName()}
+	if err := c.Get(ctx, key, before); client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	if err := c.Apply(ctx, object, options...); err != nil {
+		return err
+	}
+	if err := c.Get(ctx, key, after); err != nil || equality.Semantic.DeepEqual(before.Spec, after.Spec) {
+		return client.IgnoreNotFound(err)
+	}
+	after.Generation++
+	return c.Update(ctx, after)
+}
+
+// pass reconciles all components once, and returns the condition.
+func (b *bench) pass() metav1.Condition {
+	b.Helper()
+	b.Applier.BeginReconcile(b.mesh)
+	statuses, _ := b.reconcileAll(b.Context(), b.mesh, component.Inputs{Mesh: b.mesh}, b.observed)
+	if err := b.writeStatus(b.Context(), b.mesh, statuses, true); err != nil {
+		b.Fatal(err)
+	}
+	return readyCondition(statuses)
+}
+
+func (b *bench) deployment(name string) *appsv1.Deployment {
+	b.Helper()
+	d := &appsv1.Deployment{}
+	if err := b.Client.Get(b.Context(), client.ObjectKey{Namespace: "osm-system", Name: name}, d); err != nil {
+		b.Fatal(err)
+	}
+	return d
+}
+
+// rollOut makes all pods of a component ready, or none.
+func (b *bench) rollOut(name string, ready bool) {
+	b.Helper()
+	d := b.deployment(name)
+	d.Status = appsv1.DeploymentStatus{ObservedGeneration: d.Generation, Replicas: 1, UpdatedReplicas: 1}
+	if ready {
+		d.Status.ReadyReplicas, d.Status.AvailableReplicas = 1, 1
+	}
+	if err := b.Client.Status().Update(b.Context(), d); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// install runs the first version of both components.
+func (b *bench) install() {
+	b.Helper()
+	b.pass()
+	b.rollOut("first", true)
+	b.rollOut("second", true)
+	b.pass()
+	if condition := b.pass(); condition.Status != metav1.ConditionTrue || condition.Message != "all components are ready" {
+		b.Fatalf("after the installation: %+v", condition)
+	}
+}
+
+// requireRuns verifies the image and the configuration of a component.
+func (b *bench) requireRuns(name, image, config string) {
+	b.Helper()
+	if got := b.deployment(name).Spec.Template.Spec.Containers[0].Image; got != image {
+		b.Fatalf("%s runs %s, want %s", name, got, image)
+	}
+	live := &corev1.ConfigMap{}
+	if err := b.Client.Get(b.Context(), client.ObjectKey{Namespace: "osm-system", Name: name}, live); err != nil || live.Data["config"] != config {
+		b.Fatalf("the configuration of %s is %v (%v), want %s", name, live.Data, err, config)
+	}
+}
+
+// requireCondition verifies the condition, and that its message has all parts.
+func requireCondition(t *testing.T, got metav1.Condition, status metav1.ConditionStatus, reason string, parts ...string) {
+	t.Helper()
+	if got.Status != status || got.Reason != reason {
+		t.Fatalf("condition %s %s: %s; want %s %s", got.Status, got.Reason, got.Message, status, reason)
+	}
+	for _, part := range parts {
+		if !strings.Contains(got.Message, part) {
+			t.Fatalf("the message is %q, want %q in it", got.Message, part)
+		}
+	}
+}
+
+// TestComponentsAreUpgradedInOrder has a new operator with new images of two components. They wait for the control plane, and for each other.
+func TestComponentsAreUpgradedInOrder(t *testing.T) {
+	b := newBench(t)
+	b.install()
+	b.observed = circumstances{operator: "v2", controlPlane: "version v2 of the control plane"}
+	b.first.image, b.second.image, b.second.config = "first:2", "second:2", "b"
+	requireCondition(t, b.pass(), metav1.ConditionTrue, v1alpha1.ReasonComponentsReady,
+		"first: its upgrade waits for version v2 of the control plane", "second: its upgrade waits for version v2 of the control plane")
+	b.requireRuns("first", "first:1", "a")
+	b.requireRuns("second", "second:1", "a")
+
+	b.observed.controlPlane = ""
+	requireCondition(t, b.pass(), metav1.ConditionFalse, v1alpha1.ReasonComponentFailed, "first: the Deployment osm-system/first has no ready pod")
+	b.requireRuns("first", "first:2", "a")
+	b.requireRuns("second", "second:1", "a")
+	b.rollOut("first", true)
+	requireCondition(t, b.pass(), metav1.ConditionTrue, v1alpha1.ReasonComponentsReady, "first: its new pods must be ready for 30s", "second: its upgrade waits for the upgrade of first")
+	b.clock = b.clock.Add(upgrade.Soak)
+	b.pass()
+	b.requireRuns("second", "second:2", "b")
+	b.rollOut("second", true)
+	b.pass()
+	b.clock = b.clock.Add(upgrade.Soak)
+	requireCondition(t, b.pass(), metav1.ConditionTrue, v1alpha1.ReasonComponentsReady, "all components are ready")
+	for _, c := range b.mesh.Status.Components {
+		if c.Upgrade != nil || c.Message != "" {
+			t.Errorf("%s has the attempt %+v and the message %q after its upgrade", c.Name, c.Upgrade, c.Message)
+		}
+	}
+}
+
+// TestBrokenComponentIsHeldBack has a new version whose pods never become ready. The image and the configuration return, the condition has the
+// cause and the remedy, the other component is upgraded, and a change of the spec starts the next attempt.
+func TestBrokenComponentIsHeldBack(t *testing.T) {
+	b := newBench(t)
+	b.install()
+	b.observed.operator = "v2"
+	b.first.image, b.first.config, b.second.image = "first:broken", "b", "second:2"
+	b.pass()
+	b.rollOut("first", false)
+	b.clock = b.clock.Add(upgrade.Deadline)
+	b.pass()
+	b.requireRuns("first", "first:broken", "b")
+	b.requireRuns("second", "second:1", "a")
+
+	b.clock = b.clock.Add(time.Second)
+	b.pass()
+	b.requireRuns("first", "first:1", "a")
+	b.requireRuns("second", "second:2", "a")
+	b.rollOut("first", true)
+	b.rollOut("second", true)
+	b.pass()
+	b.clock = b.clock.Add(upgrade.Soak)
+	held := b.pass()
+	requireCondition(t, held, metav1.ConditionFalse, v1alpha1.ReasonComponentHeldBack,
+		"first: the last good version runs, because its new pods were not ready 10m0s after the change: the Deployment osm-system/first has no ready pod",
+		"a change of the Mesh's spec, or another version of the operator, starts the next attempt")
+	if strings.Contains(held.Message, "second") {
+		t.Errorf("the message is %q, want nothing about the other component", held.Message)
+	}
+	b.clock = b.clock.Add(24 * time.Hour)
+	b.pass()
+	b.requireRuns("first", "first:1", "a")
+
+	b.mesh.Generation++
+	b.first.image = "first:3"
+	b.pass()
+	b.requireRuns("first", "first:3", "b")
+	b.rollOut("first", true)
+	b.pass()
+	b.clock = b.clock.Add(upgrade.Soak)
+	requireCondition(t, b.pass(), metav1.ConditionTrue, v1alpha1.ReasonComponentsReady, "all components are ready")
+}
+
+// TestFirstUpgradeAfterAnOperatorWithoutRecords has components that an operator without records has applied. What runs is the last good version.
+func TestFirstUpgradeAfterAnOperatorWithoutRecords(t *testing.T) {
+	b := newBench(t)
+	b.install()
+	for _, name := range []string{"first", "second"} {
+		record := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "osm-system", Name: recordName(name)}}
+		if err := b.Client.Delete(t.Context(), record); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.first.image, b.first.config, b.observed = "first:broken", "b", circumstances{operator: "v2", controlPlane: "version v2"}
+	requireCondition(t, b.pass(), metav1.ConditionTrue, v1alpha1.ReasonComponentsReady, "first: its upgrade waits for version v2")
+	b.requireRuns("first", "first:1", "a")
+	b.observed.controlPlane = ""
+	b.pass()
+	b.rollOut("first", false)
+	b.requireRuns("first", "first:broken", "b")
+	b.clock = b.clock.Add(upgrade.Deadline + 1)
+	b.pass()
+	b.requireRuns("first", "first:1", "a")
+}
+
+// TestBrokenInstallationIsCorrected has a first version that never runs. There is nothing to return to, and a correction waits for nothing.
+func TestBrokenInstallationIsCorrected(t *testing.T) {
+	b := newBench(t)
+	b.pass()
+	b.rollOut("first", false)
+	b.clock = b.clock.Add(2 * upgrade.Deadline)
+	requireCondition(t, b.pass(), metav1.ConditionFalse, v1alpha1.ReasonComponentFailed, "first: the Deployment osm-system/first has no ready pod")
+	b.mesh.Generation++
+	b.first.image, b.observed.controlPlane = "first:2", "version v2"
+	b.pass()
+	b.requireRuns("first", "first:2", "a")
+}
+
+// TestDisabledComponentKeepsNoRecord verifies that a record is an object of its component.
+func TestDisabledComponentKeepsNoRecord(t *testing.T) {
+	b := newBench(t)
+	b.install()
+	if !exists(t, b.Reconciler, "v1", "ConfigMap", client.ObjectKey{Namespace: "osm-system", Name: recordName("first")}) {
+		t.Fatal("nothing is recorded")
+	}
+	b.Components = []component.Component{b.second}
+	b.pass()
+	if exists(t, b.Reconciler, "v1", "ConfigMap", client.ObjectKey{Namespace: "osm-system", Name: recordName("first")}) {
+		t.Error("the record of a disabled component remains")
+	}
+}
+
+// TestDriftIsIgnoredDuringUpgrades has a Deployment that the operator must not change. No attempt is recorded, so none fails.
+func TestDriftIsIgnoredDuringUpgrades(t *testing.T) {
+	b := newBench(t)
+	b.install()
+	d := b.deployment("first")
+	metav1.SetMetaDataAnnotation(&d.ObjectMeta, "operator.openservicemesh.io/drift", "ignore")
+	if err := b.Client.Update(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	b.first.image = "first:2"
+	b.pass()
+	b.clock = b.clock.Add(2 * upgrade.Deadline)
+	requireCondition(t, b.pass(), metav1.ConditionTrue, v1alpha1.ReasonComponentsReady)
+	b.requireRuns("first", "first:1", "a")
+}
+
+// TestPendingRollout lists when the control plane runs the wanted version.
+func TestPendingRollout(t *testing.T) {
+	now := ptr.To(metav1.Now())
+	revision := func(version string, role v1alpha1.Role, verified *metav1.Time) v1alpha1.MeshRevision {
+		return v1alpha1.MeshRevision{
+			ObjectMeta: metav1.ObjectMeta{Name: "osm-" + strings.ReplaceAll(version, ".", "-")},
+			Spec:       v1alpha1.MeshRevisionSpec{Version: version, Role: role}, Status: v1alpha1.MeshRevisionStatus{VerificationTime: verified},
+		}
+	}
+	upgrading := []metav1.Condition{{Type: v1alpha1.ConditionUpgrading, Status: metav1.ConditionTrue}}
+	for name, test := range map[string]struct {
+		revisions  []v1alpha1.MeshRevision
+		conditions []metav1.Condition
+		done       bool
+	}{
+		"the wanted version runs":            {[]v1alpha1.MeshRevision{revision("v0.2.0", v1alpha1.RoleActive, now)}, nil, true},
+		"it runs beside the former one":      {[]v1alpha1.MeshRevision{revision("v0.2.0", v1alpha1.RoleActive, now), revision("v0.1.0", v1alpha1.RoleStandby, now)}, nil, true},
+		"the former version runs":            {[]v1alpha1.MeshRevision{revision("v0.1.0", v1alpha1.RoleActive, now)}, nil, false},
+		"the rollout has not begun":          {[]v1alpha1.MeshRevision{revision("v0.2.0", v1alpha1.RoleStandby, nil), revision("v0.1.0", v1alpha1.RoleActive, now)}, nil, false},
+		"the wanted version is not verified": {[]v1alpha1.MeshRevision{revision("v0.2.0", v1alpha1.RoleActive, nil)}, nil, false},
+		"a canary runs":                      {[]v1alpha1.MeshRevision{revision("v0.2.0", v1alpha1.RoleActive, now), revision("v0.3.0", v1alpha1.RoleCanary, nil)}, nil, false},
+		"workloads are restarted":            {[]v1alpha1.MeshRevision{revision("v0.2.0", v1alpha1.RoleActive, now)}, upgrading, false},
+		"nothing is installed":               {nil, nil, false},
+	} {
+		mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}, Status: v1alpha1.MeshStatus{Conditions: test.conditions}}
+		pending := pendingRollout(mesh, test.revisions, "v0.2.0")
+		if test.done != (pending == "") || !test.done && !strings.Contains(pending, "version v0.2.0 of the control plane") {
+			t.Errorf("%s: %q, want nothing: %t", name, pending, test.done)
+		}
+	}
+}
+
+// TestRecordKeepsObjects writes and reads a record, including numbers and a large configuration.
+func TestRecordKeepsObjects(t *testing.T) {
+	b := newBench(t)
+	b.first.config = strings.Repeat("a line of a large configuration\n", 20000)
+	b.install()
+	good, err := b.readRecord(t.Context(), "first", "osm-system")
+	if err != nil || good == nil || good.version != "v1" {
+		t.Fatalf("record %+v: %v", good, err)
+	}
+	if key, err := keyOf(good.objects); err != nil || key != good.key {
+		t.Errorf("the objects of the record have the key %s (%v), want %s", key, err, good.key)
+	}
+}
