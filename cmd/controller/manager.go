@@ -83,12 +83,13 @@ func (p *program) runFeed(ctx context.Context) error {
 
 // addStatus adds the controllers that write the status of policies.
 func (p *program) addStatus() error {
-	own := func() []report.Rejection { return server.Rejections(p.store.Rejections()).Rejections }
-	p.rejections = status.NewRejections(own, p.otherReplicas().Rejections)
+	own := func() report.Rejections { return server.Rejections(p.store.Rejections(), p.loads.Failures()) }
+	p.rejections = status.NewRejections(own, p.otherReplicas().Rejections, time.Now)
 	p.store.OnRejections(p.rejections.Changed)
 	p.events = status.NewEventReporter(p.manager.GetClient(), p.manager.GetEventRecorder(names.Controller), p.leader, p.options.mesh, p.log.WithName("status"))
 	gateways := &gateway.Reconciler{
 		Client: p.manager.GetClient(), Secrets: p.manager.GetAPIReader(), Leading: p.leader.Leading, Sink: p.store, Mesh: p.options.mesh, Namespace: p.options.namespace,
+		Rejected: p.rejections.Of, RejectedRoutes: p.rejections.Watch(traffic.HTTPRoute),
 	}
 	if err := gateways.Setup(p.manager); err != nil {
 		return err

@@ -28,7 +28,7 @@ func policyAuthorization(a scope.Authorization) *hcmv3.HttpFilter {
 	if len(policy.RequestHeaders) > 0 {
 		config.AllowedHeaders = exactly(policy.RequestHeaders)
 	}
-	cluster := policyAuthorizationCluster(a.MeshWide)
+	cluster := PolicyAuthorizationCluster(a.MeshWide)
 	if a.Service != nil && a.Service.HTTP1 {
 		config.Services = &extauthzv3.ExtAuthz_HttpService{HttpService: authorizationHTTP(a, cluster)}
 	} else {
@@ -75,8 +75,4 @@ func authorizationLevel(meshWide bool) string {
 
 func policyAuthorizationFilter(meshWide bool) string {
 	return extAuthzFilter + "." + authorizationLevel(meshWide)
-}
-
-func policyAuthorizationCluster(meshWide bool) string {
-	return extAuthzCluster + "|" + authorizationLevel(meshWide)
 }

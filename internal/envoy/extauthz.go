@@ -17,11 +17,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
-const (
-	extAuthzFilter = "envoy.filters.http.ext_authz"
-	// extAuthzCluster is the cluster of the authorization server.
-	extAuthzCluster = "external-authorization"
-)
+const extAuthzFilter = "envoy.filters.http.ext_authz"
 
 // externalAuthorization returns the filters that ask authorization servers about each request. The response to a request that a server
 // could not decide is 503, which differs from a denial.
@@ -42,7 +38,7 @@ func configuredAuthorization(server *catalog.ExternalAuthorization) *hcmv3.HttpF
 		StatPrefix:          server.StatPrefix,
 		TransportApiVersion: corev3.ApiVersion_V3,
 		Services: &extauthzv3.ExtAuthz_GrpcService{GrpcService: &corev3.GrpcService{
-			TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: extAuthzCluster}},
+			TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: ConfiguredAuthorizationCluster}},
 			Timeout:         durationpb.New(server.Timeout),
 		}},
 		FailureModeAllow:          server.FailureModeAllow,
@@ -76,11 +72,12 @@ func extAuthzClusters(s *scope.Scope) []*clusterv3.Cluster {
 	if server == nil {
 		return nil
 	}
-	out := emptyCluster(extAuthzCluster)
+	out := emptyCluster(ConfiguredAuthorizationCluster)
 	if server.Address != "" && server.Port != 0 {
-		out = serverCluster(extAuthzCluster, server.Address, server.Port, s.Key.Class)
+		out = serverCluster(ConfiguredAuthorizationCluster, server.Address, server.Port, s.Key.Class)
 	}
 	out.TypedExtensionProtocolOptions = map[string]*anypb.Any{message.HTTPProtocolOptions: message.Any(onlyHTTP2)}
+	boundConnectTimeout(out, server.Timeout)
 	return []*clusterv3.Cluster{out}
 }
 

@@ -18,12 +18,16 @@ func extensionClusters(s *scope.Scope) []*clusterv3.Cluster {
 		out = append(out, extensionCluster(extensionClusterName(service.Name), service, s.Key.Class))
 	}
 	for _, a := range s.Authorizations {
-		name := policyAuthorizationCluster(a.MeshWide)
+		name := PolicyAuthorizationCluster(a.MeshWide)
 		if a.Service == nil {
 			out = append(out, emptyCluster(name))
 			continue
 		}
-		out = append(out, extensionCluster(name, a.Service, s.Key.Class))
+		server := extensionCluster(name, a.Service, s.Key.Class)
+		if a.Service.ConnectTimeout == 0 {
+			boundConnectTimeout(server, a.Policy.Timeout)
+		}
+		out = append(out, server)
 	}
 	return out
 }

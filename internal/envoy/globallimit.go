@@ -1,8 +1,6 @@
 package envoy
 
 import (
-	"fmt"
-
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
@@ -74,21 +72,18 @@ func rateLimitService(limit catalog.GlobalLimit) *ratelimitv3.RateLimitServiceCo
 	return &ratelimitv3.RateLimitServiceConfig{
 		TransportApiVersion: corev3.ApiVersion_V3,
 		GrpcService: &corev3.GrpcService{TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{
-			EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: rateLimitCluster(limit)},
+			EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: RateLimitCluster(limit)},
 		}},
 	}
-}
-
-func rateLimitCluster(limit catalog.GlobalLimit) string {
-	return fmt.Sprintf("ratelimit|%s:%d", limit.Address, limit.Port)
 }
 
 // rateLimitClusters are the rate limit services of the ports.
 func rateLimitClusters(s *scope.Scope, inbound []inboundPort) []*clusterv3.Cluster {
 	var out []*clusterv3.Cluster
 	add := func(limit catalog.GlobalLimit) {
-		c := serverCluster(rateLimitCluster(limit), limit.Address, limit.Port, s.Key.Class)
+		c := serverCluster(RateLimitCluster(limit), limit.Address, limit.Port, s.Key.Class)
 		c.TypedExtensionProtocolOptions = map[string]*anypb.Any{message.HTTPProtocolOptions: message.Any(onlyHTTP2)}
+		boundConnectTimeout(c, limit.Timeout)
 		out = append(out, c)
 	}
 	for _, in := range inbound {

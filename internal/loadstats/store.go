@@ -52,7 +52,7 @@ type Load struct {
 	Counts
 }
 
-// Store holds load reports. It is safe for concurrent use and uses memory only while there is a reader.
+// Store holds load reports. It is safe for concurrent use. Loads use memory only while there is a reader.
 type Store struct {
 	now func() time.Time
 
@@ -63,6 +63,8 @@ type Store struct {
 	reporters    map[string]*Reporter
 	pairs        map[pair]*series
 	clusters     map[identity.ServiceAccount]int
+	// failing has the servers that do not answer. It does not depend on readers.
+	failing map[unanswered]failing
 }
 
 type pair struct {
@@ -75,6 +77,7 @@ func NewStore(now func() time.Time) *Store {
 	return &Store{
 		now: now, changed: make(chan struct{}),
 		reporters: map[string]*Reporter{}, pairs: map[pair]*series{}, clusters: map[identity.ServiceAccount]int{},
+		failing: map[unanswered]failing{},
 	}
 }
 

@@ -145,9 +145,24 @@ type Object struct {
 	Laggards []string `json:"laggards,omitempty"`
 }
 
-// Rejections are the policies that a replica quarantines for some sidecars, because one of them rejected the resulting configuration.
+// Rejections are what keeps policies from being in force: those that a replica quarantines for some sidecars, because one of them rejected
+// the resulting configuration, and servers that do not answer.
 type Rejections struct {
 	Rejections []Rejection `json:"rejections"`
+	// Failures are the servers that do not answer sidecars.
+	Failures []ServerFailure `json:"failures,omitempty"`
+}
+
+// ServerFailure is an authorization server or a rate limit service that does not answer the sidecars of a service account.
+type ServerFailure struct {
+	// Cluster is the Envoy cluster of the server. Policy ("<namespace>/<name>") is the ExternalAuthorization that names the server, if any.
+	Cluster string `json:"cluster"`
+	Policy  string `json:"policy,omitempty"`
+	// ServiceAccount ("<namespace>/<name>") is the service account of the sidecars.
+	ServiceAccount string `json:"serviceAccount"`
+	// Sidecars is the number of sidecars without an answer. The first of them reported it at Since.
+	Sidecars int       `json:"sidecars"`
+	Since    time.Time `json:"since"`
 }
 
 // Rejection is a policy that is quarantined for the sidecars of a service account until it changes.

@@ -1,38 +1,42 @@
 package snapshot
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // registry lists the connected streams for readers on other goroutines.
 type registry struct {
 	mu      sync.Mutex
 	streams map[*Stream]struct{}
-	// streamsPerPod counts the streams of each pod, by UID.
-	streamsPerPod map[string]int
+	// pods has the streams of each pod, by UID.
+	pods map[string][]*Stream
 }
 
 func (r *registry) add(s *Stream) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.streams == nil {
-		r.streams, r.streamsPerPod = map[*Stream]struct{}{}, map[string]int{}
+		r.streams, r.pods = map[*Stream]struct{}{}, map[string][]*Stream{}
 	}
 	r.streams[s] = struct{}{}
-	r.streamsPerPod[s.peer.PodUID]++
+	r.pods[s.peer.PodUID] = append(r.pods[s.peer.PodUID], s)
 }
 
 func (r *registry) remove(s *Stream) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.streams, s)
-	if r.streamsPerPod[s.peer.PodUID]--; r.streamsPerPod[s.peer.PodUID] <= 0 {
-		delete(r.streamsPerPod, s.peer.PodUID)
+	uid := s.peer.PodUID
+	if r.pods[uid] = slices.DeleteFunc(r.pods[uid], func(other *Stream) bool { return other == s }); len(r.pods[uid]) == 0 {
+		delete(r.pods, uid)
 	}
 }
 
 func (r *registry) hasPod(uid string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.streamsPerPod[uid] > 0
+	return len(r.pods[uid]) > 0
 }
 
 func (r *registry) count() int {
@@ -51,14 +55,13 @@ func (r *registry) list() []*Stream {
 	return list
 }
 
-// find returns a stream of a pod, or nil.
+// find returns the latest stream of a pod, or nil.
 func (r *registry) find(uid string) *Stream {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for s := range r.streams {
-		if s.peer.PodUID == uid {
-			return s
-		}
+	streams := r.pods[uid]
+	if len(streams) == 0 {
+		return nil
 	}
-	return nil
+	return streams[len(streams)-1]
 }

@@ -124,6 +124,20 @@ func (n *scopeNode) notify(s *Store, changes *delta.Changes) {
 	s.notifyStreams(n, changes)
 }
 
+// ownClusters returns the matching names of clusters that are not shared, sorted.
+func (n *scopeNode) ownClusters(matches func(name string) bool) []string {
+	n.RLock()
+	defer n.RUnlock()
+	var list []string
+	for name := range n.own.contents[resource.Clusters] {
+		if matches(name) {
+			list = append(list, name)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
 // allContents returns all resources.
 func (n *scopeNode) allContents() []*resource.Content {
 	n.RLock()

@@ -5,6 +5,7 @@ import (
 
 	endpoint "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	loadstatsv3 "github.com/envoyproxy/go-control-plane/envoy/service/load_stats/v3"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/openservicemesh/osm-operator/internal/loadstats"
@@ -19,8 +20,9 @@ const (
 	minReportInterval = loadstats.Interval / 10
 )
 
-// StreamLoadStats implements loadstatsv3.LoadReportingServiceServer. Reports are requested only while somebody reads them. The
-// stream stays open otherwise, because Envoy retries a rejected stream forever.
+// StreamLoadStats implements loadstatsv3.LoadReportingServiceServer. Reports about all clusters are requested only while somebody reads
+// them, and reports about authorization and rate limit servers always. The stream stays open otherwise, because Envoy retries a rejected
+// stream forever.
 //
 // Reports are recorded for the identity of the token, and only while the pod has a discovery stream in this replica: a token does
 // not prove that the client is a sidecar.
@@ -63,20 +65,23 @@ func (s *Server) handleReports(stream loadstatsv3.LoadReportingService_StreamLoa
 	expiry := time.NewTimer(peer.Expiry.Sub(s.config.Now()))
 	defer expiry.Stop()
 	requestEnd, pause := time.NewTimer(idleReportInterval), time.NewTimer(0)
+	serverCheck := time.NewTicker(loadstats.ServerInterval)
+	defer serverCheck.Stop()
 	defer requestEnd.Stop()
 	defer pause.Stop()
 	// next is nil during the pause after a report.
-	next, requesting, sent := (<-chan *loadstatsv3.LoadStatsRequest)(nil), false, false
+	next, sent := (<-chan *loadstatsv3.LoadStatsRequest)(nil), (*loadstatsv3.LoadStatsResponse)(nil)
 	for {
 		until, changed := s.config.Loads.Requested()
 		remaining := until.Sub(s.config.Now())
-		if requested := remaining > 0; requested != requesting || !sent {
-			if err := stream.Send(loadStatsResponse(requested)); err != nil {
+		servers := s.config.Store.DecisionServers(peer.PodUID)
+		if response := loadStatsResponse(remaining > 0, servers); !proto.Equal(response, sent) {
+			if err := stream.Send(response); err != nil {
 				return nil
 			}
-			requesting, sent = requested, true
+			sent = response
 		}
-		if requesting {
+		if remaining > 0 {
 			requestEnd.Reset(remaining)
 		}
 		select {
@@ -88,27 +93,47 @@ func (s *Server) handleReports(stream loadstatsv3.LoadReportingService_StreamLoa
 			return snapshot.ErrSuperseded
 		case <-changed:
 		case <-requestEnd.C:
+		case <-serverCheck.C:
 		case <-pause.C:
 			next = reports
 		case report, more := <-next:
 			if !more {
 				return nil
 			}
-			if requesting {
+			if sent.GetSendAllClusters() {
 				s.recordReport(peer, reporter, report)
 			}
+			recordServers(reporter, servers, report)
 			next = nil
 			pause.Reset(minReportInterval)
 		}
 	}
 }
 
-// loadStatsResponse requests reports about all clusters, or about none.
-func loadStatsResponse(requested bool) *loadstatsv3.LoadStatsResponse {
-	if !requested {
-		return &loadstatsv3.LoadStatsResponse{LoadReportingInterval: durationpb.New(idleReportInterval)}
+// loadStatsResponse requests reports about all clusters, or else about servers, or about none.
+func loadStatsResponse(all bool, servers []loadstats.Server) *loadstatsv3.LoadStatsResponse {
+	switch {
+	case all:
+		return &loadstatsv3.LoadStatsResponse{SendAllClusters: true, LoadReportingInterval: durationpb.New(loadstats.Interval)}
+	case len(servers) > 0:
+		response := &loadstatsv3.LoadStatsResponse{LoadReportingInterval: durationpb.New(loadstats.ServerInterval)}
+		for _, server := range servers {
+			response.Clusters = append(response.Clusters, server.Cluster)
+		}
+		return response
 	}
-	return &loadstatsv3.LoadStatsResponse{SendAllClusters: true, LoadReportingInterval: durationpb.New(loadstats.Interval)}
+	return &loadstatsv3.LoadStatsResponse{LoadReportingInterval: durationpb.New(idleReportInterval)}
+}
+
+// recordServers records whether the servers of a sidecar answered it. It has none unless it is connected.
+func recordServers(reporter *loadstats.Reporter, servers []loadstats.Server, report *loadstatsv3.LoadStatsRequest) {
+	for _, stats := range report.GetClusterStats() {
+		for _, server := range servers {
+			if server.Cluster == stats.GetClusterName() {
+				reporter.ReportServer(server, loadOf(stats).Counts)
+			}
+		}
+	}
 }
 
 // recordReport records a report. Its interval is the longest of all clusters; they are nearly equal.

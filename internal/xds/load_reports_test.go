@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/openservicemesh/osm-operator/internal/catalog"
 	book "github.com/openservicemesh/osm-operator/internal/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 )
@@ -131,4 +132,40 @@ func TestLoadReportsEndWithTheToken(t *testing.T) {
 	if _, err := r.stream.Recv(); status.Code(err) != codes.Unauthenticated {
 		t.Errorf("ended with %v", err)
 	}
+}
+
+// TestReportsAboutServers has a sidecar with an authorization server. It reports about the server without a reader, and its reports about
+// servers of others are ignored.
+func TestReportsAboutServers(t *testing.T) {
+	m := newMesh()
+	policy := catalog.Name{Namespace: "a", Name: "authz"}
+	c := start(t, append(m.entries(),
+		&catalog.ExternalAuthorizationPolicy{Name: policy, Service: catalog.Name{Namespace: "a", Name: "opa"}, Timeout: time.Second},
+		&catalog.ExtensionService{Name: catalog.Name{Namespace: "a", Name: "opa"}, Address: "192.0.2.9", Port: 9191})...)
+	c.store.MarkSynced()
+	token := c.tokenOf(m.server)
+	c.connect(t, token, fakexds.NewEnvoy()).waitFor(t, fakexds.ClusterType, "external-authorization|namespace")
+	r := c.reporter(t, token)
+	response, err := r.stream.Recv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names := response.GetClusters(); response.GetSendAllClusters() || len(names) != 1 || names[0] != "external-authorization|namespace" ||
+		response.GetLoadReportingInterval().AsDuration() != book.ServerInterval {
+		t.Errorf("the response is %v", response)
+	}
+	r.report("ratelimit|192.0.2.1:1", 0, 5)
+	r.report("external-authorization|namespace", 0, 5)
+	waitUntil(t, func() bool { return len(c.loads.Failures()) > 0 })
+	failures := c.loads.Failures()
+	want := book.Failure{Server: book.Server{Cluster: "external-authorization|namespace", Policy: policy}, Client: m.server.Identity(), Sidecars: 1, Since: failures[0].Since}
+	if len(failures) != 1 || failures[0] != want {
+		t.Errorf("failures %+v, want %+v", failures, want)
+	}
+	r.report("external-authorization|namespace", 5, 0)
+	waitUntil(t, func() bool { return len(c.loads.Failures()) == 0 })
+	c.loads.Read()
+	r.expectInterval(true)
+	r.report("external-authorization|namespace", 0, 5)
+	waitUntil(t, func() bool { return len(c.loads.Failures()) == 1 })
 }

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
@@ -17,6 +18,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/gateway"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
 	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/report"
 )
 
 // certificateInterval is how often Secrets are read. They cannot be watched, because the control plane may only get them by name.
@@ -32,6 +34,10 @@ type Reconciler struct {
 	Leading func() bool
 	// Sink receives certificates.
 	Sink controlplane.Sink
+	// Rejected returns the rejections of an HTTPRoute by the ingress gateway. It returns false until they are known.
+	Rejected func(kind, namespace, name string) ([]report.Rejection, bool)
+	// RejectedRoutes has HTTPRoutes whose rejections changed.
+	RejectedRoutes <-chan event.GenericEvent
 	// Mesh is the name of the mesh, and Namespace that of its control plane.
 	Mesh, Namespace string
 
@@ -51,6 +57,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	}
 	certificates, failed := r.updateCertificates(ctx, gateway.Certificates(state.catalog.View()))
 	state.catalog.Apply(certificates)
+	if _, known := r.Rejected(traffic.HTTPRoute.Kind, "", ""); r.Leading() && !known {
+		return ctrl.Result{RequeueAfter: time.Second}, failed
+	}
 	if r.Leading() {
 		failed = errors.Join(failed, r.writeStatus(ctx, state))
 	}
@@ -66,6 +75,8 @@ type state struct {
 	classes  []unstructured.Unstructured
 	gateways map[catalog.Name]*unstructured.Unstructured
 	routes   map[catalog.Name]*unstructured.Unstructured
+	// unreadable are the Gateways and routes that cannot be read.
+	unreadable []unreadable
 	// service is that of the ingress gateway; nil without one.
 	service *corev1.Service
 	// ready is true if a pod of the ingress gateway accepts connections.
@@ -84,9 +95,17 @@ func (r *Reconciler) read(ctx context.Context) (*state, error) {
 		}
 		for i := range list.Items {
 			object := &list.Items[i]
-			if entry, _ := source.Ingest(object); entry != nil {
+			kind := source.Object.GetObjectKind().GroupVersionKind()
+			entry, problems := source.Ingest(object)
+			switch {
+			case entry != nil:
 				s.catalog.Apply([]catalog.Change{catalog.Set(entry)})
-				s.add(source.Object.GetObjectKind().GroupVersionKind(), object)
+				s.add(kind, object)
+			case len(problems) > 0:
+				s.unreadable = append(s.unreadable, unreadable{kind, object, problems[0].StatusMessage()})
+			case kind == traffic.HTTPRoute:
+				// Its former parent may have been a Gateway of this mesh.
+				s.add(kind, object)
 			}
 		}
 		if len(s.classes) == 0 { // the first source has the classes

@@ -27,6 +27,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/report"
 	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
 
@@ -69,6 +70,9 @@ type fixture struct {
 	writes int
 	// forbidden makes Secrets unreadable.
 	forbidden bool
+	// rejections are those of routes by name. They are not known while unknown is true.
+	rejections map[string][]report.Rejection
+	unknown    bool
 }
 
 func newFixture(t *testing.T, more ...client.Object) *fixture {
@@ -118,6 +122,7 @@ func newFixture(t *testing.T, more ...client.Object) *fixture {
 		},
 	}).Build()
 	f.Reconciler = &Reconciler{Client: c, Secrets: c, Leading: func() bool { return true }, Sink: f.sink, Mesh: "osm", Namespace: "osm-system"}
+	f.Rejected = func(_, _, name string) ([]report.Rejection, bool) { return f.rejections[name], !f.unknown }
 	return f
 }
 
@@ -252,5 +257,131 @@ func TestRemovedGateway(t *testing.T) {
 	f.get(t, traffic.HTTPRoute, "books", &route)
 	if len(route.Status.Parents) != 1 || route.Status.Parents[0].ControllerName != "example.com/other" {
 		t.Errorf("the route has the parents %+v, want only that of another controller", route.Status.Parents)
+	}
+}
+
+// conditionsOf returns the conditions of a route for the Gateway of the mesh, "<type> <status> <reason>", and their messages.
+func (f *fixture) conditionsOf(t *testing.T, route string) (conditions []string, messages string) {
+	t.Helper()
+	object := traffic.Object(traffic.HTTPRoute)
+	if err := f.Client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: route}, object); err != nil {
+		t.Fatal(err)
+	}
+	typed, err := readStatus[gatewayv1.HTTPRoute](object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range typed.Status.Parents {
+		if p.ControllerName != "gateway.openservicemesh.io/osm" {
+			continue
+		}
+		for _, c := range p.Conditions {
+			conditions = append(conditions, fmt.Sprintf("%s %s %s", c.Type, c.Status, c.Reason))
+			messages += c.Message
+		}
+	}
+	return conditions, messages
+}
+
+// TestRejectedRoute checks that a route that Envoy rejected is not accepted, until Envoy accepts it.
+func TestRejectedRoute(t *testing.T) {
+	f := newFixture(t, secret(t))
+	f.unknown = true
+	f.reconcile(t)
+	if f.writes > 0 {
+		t.Errorf("%d writes before the rejections are known", f.writes)
+	}
+	f.unknown = false
+	f.rejections = map[string][]report.Rejection{"books": {{Pod: "osm-system/gateway-1", Type: "RDS", Resource: "rds-gateway.80", Text: "bad path", ServiceAccount: "osm-system/gateway"}}}
+	f.reconcile(t)
+	conditions, message := f.conditionsOf(t, "books")
+	if want := []string{"Accepted False RejectedByProxy", "ResolvedRefs True ResolvedRefs"}; !slices.Equal(conditions, want) || !strings.Contains(message, "bad path") {
+		t.Errorf("conditions %q with %q, want %q", conditions, message, want)
+	}
+	f.rejections = nil
+	f.reconcile(t)
+	conditions, _ = f.conditionsOf(t, "books")
+	if want := []string{"Accepted True Accepted", "ResolvedRefs True ResolvedRefs"}; !slices.Equal(conditions, want) {
+		t.Errorf("conditions %q, want %q", conditions, want)
+	}
+}
+
+// unread returns an object of the Gateway API with a field of the wrong type.
+func unread(t *testing.T, text string) *unstructured.Unstructured {
+	t.Helper()
+	object := &unstructured.Unstructured{}
+	if err := yaml.Unmarshal([]byte(text), object); err != nil {
+		t.Fatal(err)
+	}
+	return object
+}
+
+// TestUnreadableObjects checks that objects of an unknown form are not accepted, and prevent no others.
+func TestUnreadableObjects(t *testing.T) {
+	f := newFixture(t, secret(t), unread(t, `
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: odd, namespace: shop}
+spec: {parentRefs: [{name: web}, {name: elsewhere}, {name: 7}], rules: everything}
+`), unread(t, `
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: odd, namespace: shop, generation: 3}
+spec: {gatewayClassName: osm, listeners: all}
+`), unread(t, `
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: other, namespace: shop}
+spec: {gatewayClassName: foreign, listeners: all}
+`))
+	f.reconcile(t)
+	conditions, message := f.conditionsOf(t, "odd")
+	if want := []string{"Accepted False UnsupportedValue"}; !slices.Equal(conditions, want) || !strings.Contains(message, "cannot be read") {
+		t.Errorf("conditions %q with %q, want %q", conditions, message, want)
+	}
+	for name, want := range map[string][]string{"odd": {"Accepted False Invalid", "Programmed False Invalid"}, "other": nil} {
+		object := traffic.Object(traffic.Gateway)
+		if err := f.Client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: name}, object); err != nil {
+			t.Fatal(err)
+		}
+		typed, err := readStatus[gatewayv1.Gateway](object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, c := range typed.Status.Conditions {
+			got = append(got, fmt.Sprintf("%s %s %s", c.Type, c.Status, c.Reason))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("Gateway %s has %q, want %q", name, got, want)
+		}
+	}
+	if conditions, _ := f.conditionsOf(t, "books"); !slices.Contains(conditions, "Accepted True Accepted") {
+		t.Errorf("the other route has %q", conditions)
+	}
+	written := f.writes
+	f.reconcile(t)
+	if f.writes != written {
+		t.Errorf("%d writes without a change", f.writes-written)
+	}
+}
+
+// TestRouteOfAnotherParent checks that a route whose parent is no Gateway any more loses the status of this mesh.
+func TestRouteOfAnotherParent(t *testing.T) {
+	f := newFixture(t, secret(t))
+	f.reconcile(t)
+	route := traffic.Object(traffic.HTTPRoute)
+	if err := f.Client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: "books"}, route); err != nil {
+		t.Fatal(err)
+	}
+	if err := unstructured.SetNestedSlice(route.Object, []any{map[string]any{"group": "", "kind": "Service", "name": "books"}}, "spec", "parentRefs"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Client.Update(t.Context(), route); err != nil {
+		t.Fatal(err)
+	}
+	f.reconcile(t)
+	if conditions, _ := f.conditionsOf(t, "books"); len(conditions) > 0 {
+		t.Errorf("the route still has %q", conditions)
 	}
 }

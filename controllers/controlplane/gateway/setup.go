@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/names"
@@ -54,6 +55,9 @@ func (r *Reconciler) add(mgr manager.Manager) error {
 		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.LabelChangedPredicate{})).
 		Watches(&corev1.Service{}, all, builder.WithPredicates(predicate.ResourceVersionChangedPredicate{})).
 		Watches(&discoveryv1.EndpointSlice{}, all, builder.WithPredicates(ofGateway))
+	if r.RejectedRoutes != nil {
+		b = b.WatchesRawSource(source.Channel(r.RejectedRoutes, all))
+	}
 	for _, kind := range kinds() {
 		b = b.Watches(traffic.Object(kind), all)
 	}

@@ -44,6 +44,9 @@ func (r *Reconciler) writeStatus(ctx context.Context, s *state) error {
 			failed = append(failed, r.writeRoute(ctx, object, nil))
 		}
 	}
+	for _, u := range s.unreadable {
+		failed = append(failed, r.writeUnreadable(ctx, s, u))
+	}
 	return errors.Join(failed...)
 }
 
@@ -90,8 +93,8 @@ func (r *Reconciler) writeGateway(ctx context.Context, s *state, g gateway.Gatew
 
 // writeRoute replaces the entries of this mesh, and keeps those of other controllers.
 func (r *Reconciler) writeRoute(ctx context.Context, object *unstructured.Unstructured, parents []gateway.ParentStatus) error {
-	var before gatewayv1.HTTPRoute
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &before); err != nil {
+	before, err := readStatus[gatewayv1.HTTPRoute](object)
+	if err != nil {
 		return err
 	}
 	own := gatewayv1.GatewayController(names.GatewayController(r.Mesh))
@@ -105,8 +108,7 @@ func (r *Reconciler) writeRoute(ctx context.Context, object *unstructured.Unstru
 				entry.Conditions = former[i].Conditions
 			}
 		}
-		setConditions(&entry.Conditions, before.Generation,
-			condition(string(gatewayv1.RouteConditionAccepted), p.Accepted), condition(string(gatewayv1.RouteConditionResolvedRefs), p.ResolvedRefs))
+		setConditions(&entry.Conditions, before.Generation, r.routeConditions(object, p)...)
 		status.Parents = append(status.Parents, entry)
 	}
 	if len(status.Parents) == 0 && len(former) == 0 {

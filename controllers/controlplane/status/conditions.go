@@ -14,6 +14,8 @@ const (
 	Accepted = "Accepted"
 	// ResolvedRefs is True if every object that the policy refers to exists.
 	ResolvedRefs = "ResolvedRefs"
+	// ServiceAnswers is True unless sidecars report that they get no answer from a server that the policy makes them ask.
+	ServiceAnswers = "ServiceAnswers"
 	// Ready is True if all other conditions are. Otherwise it repeats the first one that is False.
 	Ready = "Ready"
 )
@@ -38,6 +40,10 @@ const (
 	ReasonNoUsableBackend = "NoUsableBackend"
 	// ReasonHostNotResolved means that a host outside the mesh has no address, or that the query failed.
 	ReasonHostNotResolved = "HostNotResolved"
+	// ReasonServiceAnswers means that no sidecar reports a server without answers.
+	ReasonServiceAnswers = "ServiceAnswers"
+	// ReasonServiceNotAnswering means that sidecars get no answer from a server.
+	ReasonServiceNotAnswering = "ServiceNotAnswering"
 	// ReasonConflicted means that an older object has precedence.
 	ReasonConflicted = "Conflicted"
 )
@@ -63,7 +69,7 @@ func condition(conditionType, okReason string, problems []ingest.Problem) metav1
 func summarize(conditions []metav1.Condition) metav1.Condition {
 	ready := metav1.Condition{Type: Ready, Status: metav1.ConditionTrue, Reason: ReasonReady, Message: "in force"}
 	for _, c := range conditions {
-		restricted := c.Reason != ReasonAccepted && c.Reason != ReasonResolvedRefs
+		restricted := c.Reason != ReasonAccepted && c.Reason != ReasonResolvedRefs && c.Reason != ReasonServiceAnswers
 		if ready.Status == metav1.ConditionTrue && (c.Status != metav1.ConditionTrue || ready.Reason == ReasonReady && restricted) {
 			ready.Status, ready.Reason, ready.Message = c.Status, c.Reason, c.Message
 		}

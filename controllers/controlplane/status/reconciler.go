@@ -30,7 +30,10 @@ type Reconciler struct {
 	OSMSummary bool
 	// Recheck is the interval at which objects are evaluated without a change; 0 for never.
 	Recheck time.Duration
-	// Rejections provides the rejections of sidecars.
+	// Servers returns the servers that sidecars ask because of an object; nil for a kind without any. LookupHost resolves their names.
+	Servers    decisionServers
+	LookupHost HostLookup
+	// Rejections provides the rejections of sidecars, and the servers that do not answer them.
 	Rejections *Rejections
 	// InMesh reports whether a namespace is part of the mesh. The status of objects elsewhere is never written.
 	InMesh func(ctx context.Context, namespace string) (bool, error)
@@ -42,7 +45,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return ctrl.Result{}, nil
 	}
 	kind := r.Kind.GroupVersionKind()
-	rejected, known := r.Rejections.of(kind.Kind, request.Namespace, request.Name)
+	rejected, known := r.Rejections.Of(kind.Kind, request.Namespace, request.Name)
 	if !known {
 		return ctrl.Result{RequeueAfter: time.Second}, nil
 	}
@@ -64,7 +67,32 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 			}
 		}
 	}
-	return ctrl.Result{RequeueAfter: r.Recheck}, client.IgnoreNotFound(r.write(ctx, object, append(conditions, summarize(conditions))))
+	answers, err := r.answers(ctx, object)
+	if err != nil {
+		return ctrl.Result{}, fmt.Errorf("find the servers of %s %s: %w", object.GetKind(), request, err)
+	}
+	recheck := r.Recheck
+	if answers != nil {
+		conditions, recheck = append(conditions, *answers), lookupInterval
+	}
+	return ctrl.Result{RequeueAfter: recheck}, client.IgnoreNotFound(r.write(ctx, object, append(conditions, summarize(conditions))))
+}
+
+// answers returns the condition ServiceAnswers; nil for an object without a server.
+func (r *Reconciler) answers(ctx context.Context, object *unstructured.Unstructured) (*metav1.Condition, error) {
+	if r.Servers == nil {
+		return nil, nil
+	}
+	servers, err := r.Servers(ctx, r.Client, object)
+	if err != nil || len(servers) == 0 {
+		return nil, err
+	}
+	before, err := ConditionsOf(object)
+	if err != nil {
+		return nil, err
+	}
+	c := answersCondition(ctx, servers, &r.Rejections.servers, r.LookupHost, before)
+	return &c, nil
 }
 
 // write patches changed conditions, and records an Event for each transition, except those of the summary.
@@ -81,6 +109,9 @@ func (r *Reconciler) write(ctx context.Context, object *unstructured.Unstructure
 			transitions = append(transitions, condition)
 		}
 		changed = meta.SetStatusCondition(&current, condition) || changed
+	}
+	if meta.FindStatusCondition(conditions, ServiceAnswers) == nil {
+		changed = meta.RemoveStatusCondition(&current, ServiceAnswers) || changed
 	}
 	status := map[string]any{"conditions": current}
 	if r.OSMSummary {

@@ -98,14 +98,14 @@ func TestReconcile_ReportsRejection(t *testing.T) {
 	if result, accepted := reconcile(); result.RequeueAfter == 0 || accepted.Type != "" {
 		t.Fatalf("written before the other replicas were polled: %v", accepted)
 	}
-	r.Rejections.update([]report.Rejection{rejection("target", "shop/web", "shop/web-1")}, nil, true)
+	r.Rejections.update(report.Rejections{Rejections: []report.Rejection{rejection("target", "shop/web", "shop/web-1")}}, nil, true)
 	if _, accepted := reconcile(); accepted.Reason != ReasonRejectedByProxy || !strings.Contains(accepted.Message, "bad regex: (") {
 		t.Errorf("after the rejection: %v", accepted)
 	}
 	if event := <-recorder.Events; !strings.Contains(event, "Warning RejectedByProxy") || !strings.Contains(event, "shop/web-1") {
 		t.Errorf("the Event is %q", event)
 	}
-	r.Rejections.update(nil, nil, true)
+	r.Rejections.update(report.Rejections{}, nil, true)
 	if _, accepted := reconcile(); accepted.Status != metav1.ConditionTrue {
 		t.Errorf("after the rejection was resolved: %v", accepted)
 	}

@@ -33,27 +33,29 @@ const (
 	ownReplica = ""
 )
 
-// Rejections collects the policies that sidecars of any replica rejected. The leader polls the other replicas. The last
+// Rejections collects the policies that sidecars of any replica rejected, and the servers that do not answer them. The leader polls the other replicas. The last
 // answer of an unreachable replica is kept until its pod is deleted.
 type Rejections struct {
-	own    func() []report.Rejection
+	own    func() report.Rejections
 	others func(context.Context) ([]client.Answer[report.Rejections], error)
 	wake   chan struct{}
 
 	mu        sync.Mutex
 	known     bool
-	byReplica map[string][]report.Rejection
+	byReplica map[string]report.Rejections
 	byPolicy  map[policyKey][]report.Rejection
 	watchers  map[string]chan event.GenericEvent
+	servers   serverFailures
 }
 
 type policyKey struct{ kind, namespace, name string }
 
-// NewRejections returns Rejections with functions that read this replica's rejections and those of the others.
-func NewRejections(own func() []report.Rejection, others func(context.Context) ([]client.Answer[report.Rejections], error)) *Rejections {
+// NewRejections returns Rejections with functions that read this replica's rejections and those of the others. now is the clock.
+func NewRejections(own func() report.Rejections, others func(context.Context) ([]client.Answer[report.Rejections], error), now func() time.Time) *Rejections {
 	return &Rejections{
 		own: own, others: others, wake: make(chan struct{}, 1),
-		byReplica: map[string][]report.Rejection{}, watchers: map[string]chan event.GenericEvent{},
+		byReplica: map[string]report.Rejections{}, watchers: map[string]chan event.GenericEvent{},
+		servers: serverFailures{now: now, watchers: map[string]chan event.GenericEvent{}},
 	}
 }
 
@@ -65,18 +67,25 @@ func (r *Rejections) Changed() {
 	}
 }
 
-// watch returns a channel of objects of a kind whose rejections changed. It must be called before Run.
-func (r *Rejections) watch(kind schema.GroupVersionKind) <-chan event.GenericEvent {
+// Watch returns a channel of objects of a kind whose rejections changed. It must be called before Run.
+func (r *Rejections) Watch(kind schema.GroupVersionKind) <-chan event.GenericEvent {
 	c := make(chan event.GenericEvent)
 	r.watchers[kind.Kind] = c
 	return c
 }
 
-// of returns the rejections of an object, sorted. ok is false until every replica has been polled once.
-func (r *Rejections) of(kind, namespace, name string) ([]report.Rejection, bool) {
+// Of returns the rejections of an object, sorted. ok is false until every replica has been polled once.
+func (r *Rejections) Of(kind, namespace, name string) ([]report.Rejection, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.byPolicy[policyKey{kind, namespace, name}], r.known
+}
+
+// isKnown reports whether every replica has been polled once.
+func (r *Rejections) isKnown() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.known
 }
 
 // Run updates the rejections while this replica leads, until ctx ends.
@@ -111,7 +120,8 @@ func (r *Rejections) refresh(ctx context.Context) error {
 	if errors.Is(err, client.ErrNoReplicas) {
 		err = nil
 	}
-	for _, changed := range r.update(r.own(), answers, err == nil) {
+	changes, servers := r.update(r.own(), answers, err == nil)
+	for _, changed := range changes {
 		object := traffic.Object(schema.GroupVersionKind{Kind: changed.kind})
 		object.SetNamespace(changed.namespace)
 		object.SetName(changed.name)
@@ -120,24 +130,25 @@ func (r *Rejections) refresh(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}
+	r.servers.notify(ctx, servers)
 	for _, answer := range answers {
 		err = errors.Join(err, answer.Err)
 	}
 	return err
 }
 
-// update replaces the rejections and returns the policies whose rejections changed.
-func (r *Rejections) update(own []report.Rejection, answers []client.Answer[report.Rejections], complete bool) []policyKey {
+// update replaces what replicas report. It returns the policies whose rejections changed, and the servers whose failures changed.
+func (r *Rejections) update(own report.Rejections, answers []client.Answer[report.Rejections], complete bool) ([]policyKey, []report.ServerFailure) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	before := r.byPolicy
-	current := map[string][]report.Rejection{ownReplica: own}
+	current := map[string]report.Rejections{ownReplica: own}
 	if !complete {
 		current = maps.Clone(r.byReplica)
 		current[ownReplica] = own
 	}
 	for _, answer := range answers {
-		current[answer.Replica] = answer.Value.Rejections
+		current[answer.Replica] = answer.Value
 		if answer.Err != nil {
 			current[answer.Replica] = r.byReplica[answer.Replica]
 		}
@@ -149,7 +160,7 @@ func (r *Rejections) update(own []report.Rejection, answers []client.Answer[repo
 			changed = append(changed, p)
 		}
 	}
-	return changed
+	return changed, r.servers.update(current)
 }
 
 // watchedPolicies returns the policies in either map whose kind is watched.
@@ -166,10 +177,10 @@ func (r *Rejections) watchedPolicies(a, b map[policyKey][]report.Rejection) map[
 }
 
 // groupByPolicy groups rejections by policy, and keeps one for each service account.
-func groupByPolicy(byReplica map[string][]report.Rejection) map[policyKey][]report.Rejection {
+func groupByPolicy(byReplica map[string]report.Rejections) map[policyKey][]report.Rejection {
 	result := map[policyKey][]report.Rejection{}
-	for _, list := range byReplica {
-		for _, one := range list {
+	for _, replica := range byReplica {
+		for _, one := range replica.Rejections {
 			p := policyKey{one.Kind, one.Namespace, one.Name}
 			result[p] = append(result[p], one)
 		}
@@ -185,6 +196,15 @@ func groupByPolicy(byReplica map[string][]report.Rejection) map[policyKey][]repo
 
 // rejectedCondition returns the Accepted condition of an object that sidecars rejected.
 func rejectedCondition(list []report.Rejection, before metav1.Condition) metav1.Condition {
+	text := RejectionMessage(list)
+	if before.Status == metav1.ConditionFalse {
+		text += " " + before.Message
+	}
+	return metav1.Condition{Type: Accepted, Status: metav1.ConditionFalse, Reason: ReasonRejectedByProxy, Message: truncate(text)}
+}
+
+// RejectionMessage describes which sidecars rejected an object, and why.
+func RejectionMessage(list []report.Rejection) string {
 	var text strings.Builder
 	for _, one := range list[:min(len(list), maxReported)] {
 		fmt.Fprintf(&text, "The sidecar of pod %s rejected %s %q, so this object is not in force for the sidecars of service account %s until it changes. Envoy's error: %s. ",
@@ -193,12 +213,7 @@ func rejectedCondition(list []report.Rejection, before metav1.Condition) metav1.
 	if more := len(list) - maxReported; more > 0 {
 		fmt.Fprintf(&text, "Sidecars of %d other service accounts rejected it, too. ", more)
 	}
-	if before.Status == metav1.ConditionFalse {
-		text.WriteString(before.Message)
-	}
-	return metav1.Condition{
-		Type: Accepted, Status: metav1.ConditionFalse, Reason: ReasonRejectedByProxy, Message: truncate(strings.TrimSpace(text.String())),
-	}
+	return truncate(strings.TrimSpace(text.String()))
 }
 
 // truncate limits a message to a readable length, below the limit of 32768 bytes for a condition.

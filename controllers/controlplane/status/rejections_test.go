@@ -19,20 +19,22 @@ import (
 // fakeReplicas returns the rejections that a test sets.
 type fakeReplicas struct {
 	own     []report.Rejection
+	now     time.Time
 	answers []client.Answer[report.Rejections]
 	err     error
 }
 
 func (r *fakeReplicas) rejections() *Rejections {
 	return NewRejections(
-		func() []report.Rejection { return r.own },
+		func() report.Rejections { return report.Rejections{Rejections: r.own} },
 		func(context.Context) ([]client.Answer[report.Rejections], error) { return r.answers, r.err },
+		func() time.Time { return r.now },
 	)
 }
 
 func noRejections() *Rejections {
 	r := (&fakeReplicas{}).rejections()
-	r.update(nil, nil, true)
+	r.update(report.Rejections{}, nil, true)
 	return r
 }
 
@@ -51,9 +53,9 @@ func answerOf(replica string, list ...report.Rejection) client.Answer[report.Rej
 func TestRejections_MergeReplicas(t *testing.T) {
 	says := &fakeReplicas{}
 	r := says.rejections()
-	events := r.watch(traffic.TrafficTarget)
+	events := r.Watch(traffic.TrafficTarget)
 	unreachable := client.Answer[report.Rejections]{Replica: "two", Err: errors.New("no route")}
-	if _, known := r.of("TrafficTarget", "shop", "x"); known {
+	if _, known := r.Of("TrafficTarget", "shop", "x"); known {
 		t.Fatal("rejections are known before any replica was polled")
 	}
 	steps := []struct {
@@ -95,7 +97,7 @@ func TestRejections_MergeReplicas(t *testing.T) {
 				waiting = false
 			}
 		}
-		rejections, known := r.of("TrafficTarget", "shop", "x")
+		rejections, known := r.Of("TrafficTarget", "shop", "x")
 		if changed != step.changed || len(rejections) != step.rejections || !known {
 			t.Errorf("%s: changed = %q, want %q; %d rejections, want %d", step.name, changed, step.changed, len(rejections), step.rejections)
 		}
@@ -115,7 +117,7 @@ func TestRejections_KnownWhileLeading(t *testing.T) {
 		deadline := time.Now().Add(10 * time.Second)
 		for {
 			r.Changed()
-			if _, known := r.of("TrafficTarget", "shop", "x"); known == want {
+			if _, known := r.Of("TrafficTarget", "shop", "x"); known == want {
 				return
 			}
 			if time.Now().After(deadline) {

@@ -52,6 +52,8 @@ type policyKind struct {
 	account func(client.Object) func(*unstructured.Unstructured) bool
 	// extension returns a filter for objects of this kind, in any namespace, that may refer to an ExtensionService; nil for none.
 	extension func(client.Object) func(*unstructured.Unstructured) bool
+	// servers returns the servers that sidecars ask because of an object; nil for none.
+	servers decisionServers
 	// meshWide is true if objects in the namespace of the mesh have an effect too.
 	meshWide bool
 	// services and config are true if Services of the namespace or the MeshConfig affect the conditions.
@@ -74,7 +76,7 @@ func (w Writers) policyKinds() []policyKind {
 		{kind: traffic.UDPRoute, evaluate: EvaluateUnenforced(ingest.UDPRoute)},
 		{kind: traffic.Retry, evaluate: EvaluateRetry(w.Namespace), conflicting: sameSource, config: true},
 		{
-			kind: traffic.UpstreamTrafficSetting, evaluate: EvaluateSetting, services: true, osmSummary: true,
+			kind: traffic.UpstreamTrafficSetting, evaluate: EvaluateSetting, services: true, osmSummary: true, servers: rateLimitServers,
 			related: []schema.GroupVersionKind{traffic.UpstreamTrafficSetting, traffic.HTTPRouteGroup, traffic.Egress},
 		},
 		{
@@ -95,7 +97,7 @@ func (w Writers) policyKinds() []policyKind {
 		},
 		{
 			kind: traffic.ExternalAuthorization, evaluate: EvaluateAuthorization(w.Namespace), meshWide: true, extension: usingExtension(w.Namespace),
-			related: []schema.GroupVersionKind{traffic.ExternalAuthorization},
+			related: []schema.GroupVersionKind{traffic.ExternalAuthorization}, servers: authorizationServer(w.Namespace),
 		},
 		{kind: traffic.ExtensionService, evaluate: EvaluateRoutes(ingest.ExtensionService), meshWide: true},
 	}
@@ -105,8 +107,11 @@ func (w Writers) policyKinds() []policyKind {
 // the Rejections run.
 func (w Writers) Setup(mgr manager.Manager) error {
 	for _, k := range w.policyKinds() {
-		inputs := signals{acquired: make(chan struct{}, 1), rejected: w.Rejections.watch(k.kind)}
+		inputs := signals{acquired: make(chan struct{}, 1), rejected: w.Rejections.Watch(k.kind)}
 		w.Leader.Notify(inputs.acquired)
+		if k.servers != nil {
+			inputs.unanswered = w.Rejections.servers.watch(k.kind)
+		}
 		if traffic.IsDefined(mgr.GetRESTMapper(), k.kind) {
 			if err := w.add(mgr, k, inputs); err != nil {
 				return err
@@ -118,13 +123,15 @@ func (w Writers) Setup(mgr manager.Manager) error {
 		}
 	}
 	w.Leader.Notify(w.Rejections.wake)
-	return nil
+	return w.addMeshConfig(mgr)
 }
 
 // signals are the triggers of a controller other than watch events.
 type signals struct {
 	acquired chan struct{}
 	rejected <-chan event.GenericEvent
+	// unanswered has objects whose namespace may be concerned by failures of servers.
+	unanswered <-chan event.GenericEvent
 }
 
 // addOnceDefined adds the controller of a kind when the cluster defines it.
@@ -143,6 +150,7 @@ func (w Writers) add(mgr manager.Manager, k policyKind, inputs signals) error {
 	r := &Reconciler{
 		Client: reader, Recorder: mgr.GetEventRecorder(names.Controller), Leader: w.Leader, OSMSummary: k.osmSummary,
 		Kind: traffic.Object(k.kind), Evaluate: k.evaluate, Rejections: w.Rejections, InMesh: w.concerned(reader, k), Recheck: k.recheck,
+		Servers: k.servers, LookupHost: w.LookupHost,
 	}
 	resync := make(chan event.GenericEvent)
 	controller := ctrl.NewControllerManagedBy(mgr).Named("status-"+k.kind.Kind).For(traffic.Object(k.kind)).
@@ -159,6 +167,9 @@ func (w Writers) add(mgr manager.Manager, k policyKind, inputs signals) error {
 		if traffic.IsDefined(mgr.GetRESTMapper(), other) {
 			controller = controller.Watches(traffic.Object(other), enqueueNaming(reader, k.kind), builder.WithPredicates(predicate.GenerationChangedPredicate{}))
 		}
+	}
+	if inputs.unanswered != nil {
+		controller = controller.WatchesRawSource(source.Channel(inputs.unanswered, enqueueSameNamespace(reader, k.kind)))
 	}
 	if k.conflicting != nil {
 		controller = controller.Watches(traffic.Object(k.kind), enqueueConflicting(reader, k.kind, k.conflicting))
@@ -181,16 +192,23 @@ func (w Writers) add(mgr manager.Manager, k policyKind, inputs signals) error {
 	if err := controller.Complete(r); err != nil {
 		return err
 	}
-	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
-		for {
+	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { return forward(ctx, inputs.acquired, resync) }))
+}
+
+// forward sends an event each time this replica acquires the Lease.
+func forward(ctx context.Context, acquired <-chan struct{}, resync chan<- event.GenericEvent) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-acquired:
 			select {
+			case resync <- event.GenericEvent{Object: &unstructured.Unstructured{}}:
 			case <-ctx.Done():
 				return nil
-			case <-inputs.acquired:
-				resync <- event.GenericEvent{Object: traffic.Object(k.kind)}
 			}
 		}
-	}))
+	}
 }
 
 // enqueueConflicting enqueues the objects of the kind, in all namespaces, that the changed object can affect.

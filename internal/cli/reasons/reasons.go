@@ -56,6 +56,7 @@ func ofPolicies() []Reason {
 		{ingest.ReasonInvalidExpression, policies, "A CEL expression cannot be evaluated by sidecars: everything is logged."},
 		{status.ReasonRefNotFound, policies, "An object that a policy refers to does not exist, so this part of the policy grants nothing: create the object, or correct the name."},
 		{status.ReasonDisabled, policies, "The MeshConfig disables objects of this kind: the message contains the field."},
+		{status.ReasonServiceNotAnswering, policies, "Sidecars get no answer from an authorization server or a rate limit service: the message says how many, since when, and what happens to requests meanwhile."},
 		{status.ReasonNotFollowed, policies, "A backend of a TrafficSplit is the root of another split, which is ignored for this backend."},
 		{status.ReasonTooManyServices, policies, "The policy exceeds the number of Services that one namespace adds to sidecars of another: the message names the bound."},
 		{status.ReasonNoUsableBackend, policies, "No backend of a TrafficSplit with a weight exists and has a port of the root, so the requests that it selects fail: correct a backend, or delete the split."},

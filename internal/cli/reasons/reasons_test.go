@@ -11,7 +11,7 @@ import (
 
 // success are the reasons of success, which need no explanation.
 var success = []string{
-	"Ready", "Applied", "CertificatesValid", "ReplicasReady", "Accepted", "ResolvedRefs", "ComponentsReady", "TrustDistributed", "UpToDate", "Idle",
+	"Ready", "Applied", "CertificatesValid", "ReplicasReady", "Accepted", "ResolvedRefs", "ServiceAnswers", "ComponentsReady", "TrustDistributed", "UpToDate", "Idle",
 }
 
 // Every reason that the code has is explained.

@@ -3,7 +3,9 @@ package server
 import (
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
+	"github.com/openservicemesh/osm-operator/internal/loadstats"
 	"github.com/openservicemesh/osm-operator/internal/report"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/quarantine"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/status"
@@ -66,8 +68,8 @@ func object(s status.Policy) report.Object {
 	return result
 }
 
-// Rejections converts the quarantined policies of a Store to a document.
-func Rejections(list []quarantine.Rejection) report.Rejections {
+// Rejections converts the quarantined policies of a Store and the servers that do not answer to a document.
+func Rejections(list []quarantine.Rejection, failures []loadstats.Failure) report.Rejections {
 	result := report.Rejections{Rejections: make([]report.Rejection, 0, len(list))}
 	for _, r := range list {
 		result.Rejections = append(result.Rejections, report.Rejection{
@@ -75,6 +77,13 @@ func Rejections(list []quarantine.Rejection) report.Rejections {
 			ServiceAccount: r.Scope.Identity.String(), Pod: r.Proxy.String(),
 			Type: r.Type.String(), Resource: r.Resource, Text: r.Message, At: r.At.UTC(),
 		})
+	}
+	for _, f := range failures {
+		failure := report.ServerFailure{Cluster: f.Cluster, ServiceAccount: f.Client.String(), Sidecars: f.Sidecars, Since: f.Since.UTC()}
+		if f.Policy != (catalog.Name{}) {
+			failure.Policy = f.Policy.String()
+		}
+		result.Failures = append(result.Failures, failure)
 	}
 	return result
 }

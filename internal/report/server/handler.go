@@ -28,7 +28,11 @@ type Store interface {
 }
 
 // Loads are the load reports of sidecars. Reading enables load reporting. It is safe for concurrent use.
-type Loads interface{ Read() loadstats.Loads }
+type Loads interface {
+	Read() loadstats.Loads
+	// Failures are the authorization and rate limit servers that do not answer. They do not depend on enabled reporting.
+	Failures() []loadstats.Failure
+}
 
 // Issuer identifies the certificate that issues certificates. It is safe for concurrent use.
 type Issuer interface {
@@ -47,7 +51,9 @@ func Handler(store Store, load Loads, issuer Issuer, access *Access) http.Handle
 		document.Authority = authority(issuer, trust)
 		answer(w, document)
 	})
-	mux.HandleFunc("GET "+report.RejectionsPath, func(w http.ResponseWriter, _ *http.Request) { answer(w, Rejections(store.Rejections())) })
+	mux.HandleFunc("GET "+report.RejectionsPath, func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, Rejections(store.Rejections(), load.Failures()))
+	})
 	mux.HandleFunc("GET "+report.ChangesPath, func(w http.ResponseWriter, _ *http.Request) { answer(w, Changes(store.Traces())) })
 	mux.HandleFunc("GET "+report.LoadsPath, func(w http.ResponseWriter, _ *http.Request) { answer(w, loads(load.Read())) })
 	mux.HandleFunc("GET "+report.ObjectsPath+"{kind}/{namespace}/{name}", func(w http.ResponseWriter, r *http.Request) {

@@ -275,6 +275,13 @@ func TestDocuments(t *testing.T) {
 		if diff := cmp.Diff(want, got.Rejections); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
+		failures := []report.ServerFailure{
+			{Cluster: "external-authorization|namespace", Policy: "a/t", ServiceAccount: "a/sa", Sidecars: 2, Since: moment},
+			{Cluster: "ratelimit|10.0.0.9:8081", ServiceAccount: "a/sa", Sidecars: 1, Since: moment},
+		}
+		if diff := cmp.Diff(failures, got.Failures); diff != "" {
+			t.Errorf("failures: -want +got:\n%s", diff)
+		}
 	})
 	for _, path := range []string{report.ObjectsPath + "TrafficTarget/a/unknown", report.ObjectsPath + "TrafficTarget/a", "/"} {
 		if got := get(handler, path, "Bearer reader for report.osm"); got.Code != 404 {
@@ -290,6 +297,13 @@ var policy = catalog.Ref{Kind: catalog.KindTrafficTarget, Name: catalog.Name{Nam
 type book loadstats.Loads
 
 func (b book) Read() loadstats.Loads { return loadstats.Loads(b) }
+
+func (book) Failures() []loadstats.Failure {
+	return []loadstats.Failure{
+		{Server: loadstats.Server{Cluster: "external-authorization|namespace", Policy: policy.Name}, Client: key.Identity, Sidecars: 2, Since: moment},
+		{Server: loadstats.Server{Cluster: "ratelimit|10.0.0.9:8081"}, Client: key.Identity, Sidecars: 1, Since: moment},
+	}
+}
 
 var reported = book{Since: moment, Sidecars: 2, Reporting: 1, Pairs: []loadstats.Pair{{
 	Client: key.Identity, Cluster: "a/web|80", Counts: loadstats.Counts{Issued: 30, Succeeded: 20, Failed: 10}, Over: 10 * time.Second,

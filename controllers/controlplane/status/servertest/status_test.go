@@ -17,8 +17,10 @@ import (
 	"k8s.io/client-go/kubernetes"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/yaml"
@@ -62,20 +64,29 @@ func start(t *testing.T) statusTest {
 	return w
 }
 
+// since is when the first sidecar got no answer from a server.
+var since = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
 // run runs the status controllers until the test ends.
 func (w statusTest) run(t *testing.T, scheme *runtime.Scheme) {
 	t.Helper()
 	mgr, err := ctrl.NewManager(w.config, ctrl.Options{
 		Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
-		Client: client.Options{Cache: &client.CacheOptions{Unstructured: true}},
+		Client:     client.Options{Cache: &client.CacheOptions{Unstructured: true}},
+		Controller: config.Controller{SkipNameValidation: ptr.To(true)}, // each test has a manager
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	leader := &status.Leader{}
-	rejections := status.NewRejections(func() []report.Rejection { return nil }, func(context.Context) ([]reportclient.Answer[report.Rejections], error) {
+	rejections := status.NewRejections(func() report.Rejections {
+		return report.Rejections{Failures: []report.ServerFailure{
+			{Cluster: "external-authorization", ServiceAccount: "shop/web", Sidecars: 1, Since: since},
+			{Cluster: "external-authorization|namespace", Policy: "shop/own", ServiceAccount: "shop/web", Sidecars: 2, Since: since},
+		}}
+	}, func(context.Context) ([]reportclient.Answer[report.Rejections], error) {
 		return nil, reportclient.ErrNoReplicas
-	})
+	}, time.Now)
 	err = status.Writers{
 		Leader: leader, Rejections: rejections, Mesh: "osm", Namespace: "osm-system",
 		LookupHost: func(context.Context, string) ([]string, error) { return nil, nil },
@@ -123,11 +134,16 @@ func (w statusTest) create(t *testing.T, text string) {
 // waitForCondition waits until an object of the namespace shop has a condition with part in its message, and returns the object.
 func (w statusTest) waitForCondition(t *testing.T, apiVersion, kind, name, condition, want, part string) *unstructured.Unstructured {
 	t.Helper()
+	return w.waitForConditionIn(t, "shop", apiVersion, kind, name, condition, want, part)
+}
+
+func (w statusTest) waitForConditionIn(t *testing.T, namespace, apiVersion, kind, name, condition, want, part string) *unstructured.Unstructured {
+	t.Helper()
 	object, last := &unstructured.Unstructured{}, ""
 	object.SetAPIVersion(apiVersion)
 	object.SetKind(kind)
 	err := wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, 20*time.Second, true, func(ctx context.Context) (bool, error) {
-		if err := w.Get(ctx, client.ObjectKey{Namespace: "shop", Name: name}, object); err != nil {
+		if err := w.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, object); err != nil {
 			return false, err
 		}
 		var typed struct {
@@ -241,4 +257,57 @@ func TestStatusOfPolicies(t *testing.T) {
 	envtest.Install(t, w.config, w.udp)
 	w.create(t, "{apiVersion: specs.smi-spec.io/v1alpha4, kind: UDPRoute, metadata: {name: dns, namespace: shop}, spec: {matches: {ports: [53]}}}")
 	w.waitForCondition(t, "specs.smi-spec.io/v1alpha4", "UDPRoute", "dns", "Accepted", "True NotCaptured", "is not enforced")
+}
+
+// TestServiceAnswers checks the conditions for servers that do not answer sidecars. In the MeshConfig, the condition of the operator stays.
+func TestServiceAnswers(t *testing.T) {
+	w := start(t)
+	w.create(t, mesh)
+	w.create(t, `
+apiVersion: config.openservicemesh.io/v1alpha2
+kind: ExtensionService
+metadata: {name: opa, namespace: shop}
+spec: {host: opa.example.com, port: 9191, protocol: h2c}
+---
+apiVersion: policy.openservicemesh.io/v1alpha1
+kind: ExternalAuthorization
+metadata: {name: own, namespace: shop}
+spec: {extensionService: {namespace: shop, name: opa}}`)
+	w.waitForCondition(t, "policy.openservicemesh.io/v1alpha1", "ExternalAuthorization", "own", "ServiceAnswers", "False ServiceNotAnswering", "2 sidecars (service accounts shop/web) get no answer")
+	w.waitForCondition(t, "policy.openservicemesh.io/v1alpha1", "ExternalAuthorization", "own", "Ready", "False ServiceNotAnswering", "status 503")
+
+	object := &configv1alpha2.MeshConfig{}
+	if err := w.Get(t.Context(), client.ObjectKey{Namespace: "osm-system", Name: names.MeshConfig}, object); err != nil {
+		t.Fatal(err)
+	}
+	object.Status.Conditions = []metav1.Condition{{
+		Type: "Accepted", Status: metav1.ConditionTrue, Reason: "Accepted", LastTransitionTime: metav1.NewTime(since), ObservedGeneration: 2,
+	}}
+	if err := w.Status().Update(t.Context(), object); err != nil {
+		t.Fatal(err)
+	}
+	setServer := func(enabled bool) {
+		t.Helper()
+		if err := w.Get(t.Context(), client.ObjectKey{Namespace: "osm-system", Name: names.MeshConfig}, object); err != nil {
+			t.Fatal(err)
+		}
+		object.Spec.Traffic.InboundExternalAuthorization = configv1alpha2.ExternalAuthorizationSpec{Enable: enabled, Address: "opa.example.com", Port: 9191, Timeout: "1s"}
+		object.Spec.Certificate = configv1alpha2.CertificateSpec{ServiceCertValidityDuration: "24h", CertKeyBitSize: 2048}
+		if err := w.Update(t.Context(), object); err != nil {
+			t.Fatal(err)
+		}
+	}
+	setServer(true)
+	w.waitForConditionIn(t, "osm-system", "config.openservicemesh.io/v1alpha2", "MeshConfig", names.MeshConfig, "ServiceAnswers", "False ServiceNotAnswering", "1 sidecars (service accounts shop/web)")
+	w.waitForConditionIn(t, "osm-system", "config.openservicemesh.io/v1alpha2", "MeshConfig", names.MeshConfig, "Accepted", "True Accepted", "")
+	setServer(false)
+	err := wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, 20*time.Second, true, func(ctx context.Context) (bool, error) {
+		if err := w.Get(ctx, client.ObjectKey{Namespace: "osm-system", Name: names.MeshConfig}, object); err != nil {
+			return false, err
+		}
+		return len(object.Status.Conditions) == 1 && object.Status.Conditions[0].Type == "Accepted", nil
+	})
+	if err != nil {
+		t.Errorf("without a server the conditions are %+v", object.Status.Conditions)
+	}
 }

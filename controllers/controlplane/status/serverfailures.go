@@ -1,0 +1,126 @@
+package status
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/report"
+)
+
+// failureInterval is how often the failures of servers are updated. It bounds the writes of each policy.
+const failureInterval = 30 * time.Second
+
+// serverFailures are the servers that do not answer the sidecars of all replicas.
+type serverFailures struct {
+	now      func() time.Time
+	watchers map[string]chan event.GenericEvent
+
+	mu sync.Mutex
+	// first and updated are the times of the first and of the latest update.
+	first, updated time.Time
+	list           []report.ServerFailure
+}
+
+type failureKey struct{ cluster, policy, serviceAccount string }
+
+// watch returns a channel of objects whose namespace has policies that changed failures may concern. An empty namespace means all. It must
+// be called before updates.
+func (f *serverFailures) watch(kind schema.GroupVersionKind) <-chan event.GenericEvent {
+	c := make(chan event.GenericEvent)
+	f.watchers[kind.Kind] = c
+	return c
+}
+
+// current returns the failures, sorted. They are complete if every sidecar had time to report since the first update.
+func (f *serverFailures) current() (list []report.ServerFailure, complete bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.list, !f.first.IsZero() && f.updated.Sub(f.first) >= 2*failureInterval
+}
+
+// update adds the failures of all replicas and returns those that changed or ended. It does nothing until failureInterval has passed.
+func (f *serverFailures) update(byReplica map[string]report.Rejections) []report.ServerFailure {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := f.now()
+	if now.Sub(f.updated) < failureInterval {
+		return nil
+	}
+	before := byKey(f.list)
+	sums := map[failureKey]report.ServerFailure{}
+	for _, replica := range byReplica {
+		for _, one := range replica.Failures {
+			addFailure(sums, one)
+		}
+	}
+	if f.first.IsZero() {
+		f.first = now
+	}
+	f.updated = now
+	f.list = slices.SortedFunc(maps.Values(sums), func(a, b report.ServerFailure) int {
+		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Policy, b.Policy), cmp.Compare(a.ServiceAccount, b.ServiceAccount))
+	})
+	return changedFailures(before, sums)
+}
+
+func addFailure(sums map[failureKey]report.ServerFailure, one report.ServerFailure) {
+	key := failureKey{one.Cluster, one.Policy, one.ServiceAccount}
+	if sum, known := sums[key]; known {
+		one.Sidecars += sum.Sidecars
+		if sum.Since.Before(one.Since) {
+			one.Since = sum.Since
+		}
+	}
+	sums[key] = one
+}
+
+func byKey(list []report.ServerFailure) map[failureKey]report.ServerFailure {
+	result := map[failureKey]report.ServerFailure{}
+	for _, one := range list {
+		addFailure(result, one)
+	}
+	return result
+}
+
+func changedFailures(before, after map[failureKey]report.ServerFailure) []report.ServerFailure {
+	var changed []report.ServerFailure
+	for key, one := range after {
+		if former, known := before[key]; !known || former != one {
+			changed = append(changed, one)
+		}
+	}
+	for key, one := range before {
+		if _, still := after[key]; !still {
+			changed = append(changed, one)
+		}
+	}
+	return changed
+}
+
+// notify sends the namespaces of changed failures to the watchers of the kind that they concern.
+func (f *serverFailures) notify(ctx context.Context, changed []report.ServerFailure) {
+	type target struct{ kind, namespace string }
+	sent := map[target]bool{}
+	for _, one := range changed {
+		kind, namespace := concernedPolicies(one)
+		at := target{kind, namespace}
+		if f.watchers[kind] == nil || sent[at] {
+			continue
+		}
+		sent[at] = true
+		object := traffic.Object(schema.GroupVersionKind{Kind: kind})
+		object.SetNamespace(namespace)
+		select {
+		case f.watchers[kind] <- event.GenericEvent{Object: object}:
+		case <-ctx.Done():
+		}
+	}
+}

@@ -1,0 +1,175 @@
+package status
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/envoy"
+	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/report"
+)
+
+// maxClients is the number of service accounts that a condition names.
+const maxClients = 3
+
+// decisionServer is a server that a policy makes sidecars ask. The control plane never connects to it, because a tenant chooses its address:
+// sidecars report whether it answers.
+type decisionServer struct {
+	// cluster and policy are those of the reports; namespace limits them to sidecars of one namespace.
+	cluster, policy, namespace string
+	kind, host                 string
+	port                       uint16
+	timeout                    time.Duration
+	// effect is what happens to requests without an answer.
+	effect string
+}
+
+// decisionServers returns the servers of an object. It only reads.
+type decisionServers func(ctx context.Context, reader client.Reader, object *unstructured.Unstructured) ([]decisionServer, error)
+
+// authorizationServer returns the server of an ExternalAuthorization; none if its ExtensionService cannot be used.
+func authorizationServer(meshNamespace string) decisionServers {
+	return func(ctx context.Context, reader client.Reader, object *unstructured.Unstructured) ([]decisionServer, error) {
+		policy, _ := ingest.ExternalAuthorization(object)
+		service, _, err := extensionService(ctx, reader, policy.Name.Namespace, meshNamespace, policy.Service, "")
+		if err != nil || service == nil {
+			return nil, err
+		}
+		return []decisionServer{{
+			cluster: envoy.PolicyAuthorizationCluster(policy.Name.Namespace == meshNamespace), policy: policy.Name.String(), kind: "authorization server",
+			host: service.Address, port: service.Port, timeout: policy.Timeout, effect: authorizationEffect(policy.FailureModeAllow),
+		}}, nil
+	}
+}
+
+func authorizationEffect(allow bool) string {
+	if allow {
+		return "all their requests are allowed"
+	}
+	return "their requests get status 503"
+}
+
+// rateLimitServers returns the rate limit services of an UpstreamTrafficSetting.
+func rateLimitServers(_ context.Context, _ client.Reader, object *unstructured.Unstructured) ([]decisionServer, error) {
+	setting, _ := ingest.UpstreamTrafficSetting(object)
+	if setting == nil || setting.Service == (catalog.Name{}) {
+		return nil, nil
+	}
+	var servers []decisionServer
+	add := func(limit catalog.GlobalLimit, open, closed string) {
+		server := decisionServer{
+			cluster: envoy.RateLimitCluster(limit), namespace: setting.Name.Namespace, kind: "rate limit service",
+			host: limit.Address, port: limit.Port, timeout: limit.Timeout, effect: closed,
+		}
+		if limit.FailOpen {
+			server.effect = open
+		}
+		servers = append(servers, server)
+	}
+	if setting.GlobalRequests != nil {
+		add(setting.GlobalRequests.GlobalLimit, "their requests are not limited", "requests to them get status 503")
+	}
+	if setting.GlobalConnections != nil {
+		add(setting.GlobalConnections.GlobalLimit, "their connections are not limited", "connections to them are closed")
+	}
+	return servers, nil
+}
+
+// concerns reports whether a failure is one of this server and policy.
+func (s decisionServer) concerns(f report.ServerFailure) bool {
+	return f.Cluster == s.cluster && f.Policy == s.policy && (s.namespace == "" || strings.HasPrefix(f.ServiceAccount, s.namespace+"/"))
+}
+
+// concernedPolicies returns the kind and the namespace of the policies that a failure concerns.
+func concernedPolicies(f report.ServerFailure) (kind, namespace string) {
+	if f.Policy != "" {
+		namespace, _, _ = strings.Cut(f.Policy, "/")
+		return traffic.ExternalAuthorization.Kind, namespace
+	}
+	if f.Cluster == envoy.ConfiguredAuthorizationCluster {
+		return meshConfigKind.Kind, ""
+	}
+	namespace, _, _ = strings.Cut(f.ServiceAccount, "/")
+	return traffic.UpstreamTrafficSetting.Kind, namespace
+}
+
+// problem returns why sidecars get no answer.
+func (s decisionServer) problem(ctx context.Context, failures []report.ServerFailure, lookup HostLookup) (ingest.Problem, bool) {
+	sidecars, since, clients := 0, time.Time{}, []string(nil)
+	for _, f := range failures {
+		if !s.concerns(f) {
+			continue
+		}
+		sidecars += f.Sidecars
+		if since.IsZero() || f.Since.Before(since) {
+			since = f.Since
+		}
+		clients = append(clients, f.ServiceAccount)
+	}
+	if sidecars > 0 {
+		return ingest.Problem{Reason: ReasonServiceNotAnswering, Message: fmt.Sprintf(
+			"%d sidecars (service accounts %s) get no answer from the %s %s:%d since %s, so %s. Check that it runs, accepts connections from them, and answers within %s.",
+			sidecars, abbreviate(clients), s.kind, s.host, s.port, since.UTC().Format(time.RFC3339), s.effect, s.timeout)}, true
+	}
+	if s.hasAddress(ctx, lookup) {
+		return ingest.Problem{}, false
+	}
+	return ingest.Problem{Reason: ReasonHostNotResolved, Message: fmt.Sprintf(
+		"The host %s of the %s has no address, so sidecars get no answer and %s: correct the name, or create its DNS record.", s.host, s.kind, s.effect)}, true
+}
+
+// hasAddress reports whether the name of the server has an address, or whether that is not known.
+func (s decisionServer) hasAddress(ctx context.Context, lookup HostLookup) bool {
+	if _, err := netip.ParseAddr(s.host); err == nil || !strings.Contains(s.host, ".") {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	_, err := lookup(ctx, s.host)
+	var failure *net.DNSError
+	return !errors.As(err, &failure) || !failure.IsNotFound
+}
+
+// answersCondition returns the condition ServiceAnswers for the servers of a policy. A former failure stays until every sidecar had time to
+// report to this replica or another one.
+func answersCondition(ctx context.Context, servers []decisionServer, failures *serverFailures, lookup HostLookup, before []metav1.Condition) metav1.Condition {
+	list, complete := failures.current()
+	var problems []ingest.Problem
+	for _, server := range servers {
+		if p, found := server.problem(ctx, list, lookup); found {
+			problems = append(problems, p)
+		}
+	}
+	if former := meta.FindStatusCondition(before, ServiceAnswers); former != nil && former.Reason == ReasonServiceNotAnswering && len(problems) == 0 && !complete {
+		return *former
+	}
+	result := condition(ServiceAnswers, ReasonServiceAnswers, problems)
+	if len(problems) == 0 {
+		result.Message = "no sidecar reports a missing answer"
+	}
+	return result
+}
+
+// abbreviate lists the first of some texts.
+func abbreviate(list []string) string {
+	slices.Sort(list)
+	list = slices.Compact(list)
+	text := strings.Join(list[:min(len(list), maxClients)], ", ")
+	if more := len(list) - maxClients; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
