@@ -3,6 +3,7 @@ package plan
 import (
 	"crypto/sha256"
 	"fmt"
+	"slices"
 
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"google.golang.org/protobuf/proto"
@@ -86,7 +87,7 @@ func (s *side) contentsOf(b built) (contents, error) {
 			all[id] = c
 		}
 	}
-	if err := all.add(append(own(b.Scope), envoy.TrustSecrets(b.Scope, s.root)...)); err != nil {
+	if err := all.add(slices.Concat(own(b.Scope), envoy.TrustSecrets(b.Scope, s.root), envoy.GatewaySecrets(b.Scope))); err != nil {
 		return nil, err
 	}
 	for _, cluster := range b.Clusters {

@@ -59,6 +59,9 @@ func (l *Loaded) Edit(mesh string, scheme *runtime.Scheme, put, remove []*unstru
 			}
 		}
 	}
+	for _, dep := range l.assumeCertificates() {
+		touched[dep] = struct{}{}
+	}
 	return slices.SortedFunc(maps.Keys(touched), catalog.Dep.Compare), nil
 }
 

@@ -136,6 +136,7 @@ func FromObjects(mesh string, scheme *runtime.Scheme, objects []*unstructured.Un
 			loaded.add(source.Kind, object.Name, results[i][j])
 		}
 	}
+	loaded.assumeCertificates()
 	return loaded, nil
 }
 
