@@ -42,6 +42,7 @@ func TestValidation(t *testing.T) {
 	t.Run("TestAuditU3MeshConfigIsKept", func(t *testing.T) { testAuditU3MeshConfigIsKept(t, c) })
 	t.Run("TestAuditS11OnlyTheOperatorOpensAMesh", func(t *testing.T) { testAuditS11OnlyTheOperatorOpensAMesh(t, server, c) })
 	t.Run("Install", func(t *testing.T) { testInstall(t, c) })
+	t.Run("Overlay", func(t *testing.T) { testOverlay(t, c) })
 }
 
 // newClient returns a client for the installed kinds. It fails on unknown fields.

@@ -9,10 +9,12 @@ import (
 	"github.com/go-logr/logr"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator"
 )
 
@@ -39,6 +41,48 @@ func candidate(t *testing.T, namespace string) (elected <-chan struct{}, stop fu
 	stop = func() { cancel(); <-done }
 	t.Cleanup(stop)
 	return mgr.Elected(), stop
+}
+
+// operatorIn creates a namespace whose ServiceAccount has the permission by which operators recognise each other.
+func operatorIn(t *testing.T, namespace string) {
+	t.Helper()
+	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
+	role := &rbacv1.ClusterRole{
+		ObjectMeta: metav1.ObjectMeta{Name: namespace},
+		Rules:      []rbacv1.PolicyRule{{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"meshes/status"}, Verbs: []string{"patch"}}},
+	}
+	create(t, role)
+	create(t, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: namespace},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: "osm-operator"}},
+	})
+}
+
+// Two operators in different namespaces would undo each other's changes.
+func TestOneOperatorPerCluster(t *testing.T) {
+	for _, namespace := range []string{"operators-a", "operators-b"} {
+		operatorIn(t, namespace)
+	}
+	first, stop := candidate(t, "operators-a")
+	select {
+	case <-first:
+	case <-time.After(defaultTimeout):
+		t.Fatal("the only operator is not elected")
+	}
+	second, _ := candidate(t, "operators-b")
+	waitEvent(t, "operators-a", "StandingBy")
+	select {
+	case <-second:
+		t.Fatal("two operators are elected")
+	default:
+	}
+	stop()
+	select {
+	case <-second:
+	case <-time.After(defaultTimeout):
+		t.Fatal("the second operator is not elected after the first has stopped")
+	}
 }
 
 // An operator releases its Lease when it stops, so the next one does not wait for its expiry.

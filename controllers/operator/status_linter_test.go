@@ -6,7 +6,11 @@ import (
 	"slices"
 	"sync"
 
+	kstatus "github.com/fluxcd/cli-utils/pkg/kstatus/status"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -54,8 +58,32 @@ func (l *linter) see(event watch.Event) {
 	case *v1alpha1.Mesh:
 		l.follow(object)
 		l.lint(object.Name, "Mesh", object.Generation, object.Status.ObservedGeneration, object.Status.Conditions)
+		l.compute(object.Name, object, object.Status.Conditions)
 	case *v1alpha1.MeshRevision:
 		l.lint(object.Spec.Mesh, "MeshRevision", object.Generation, object.Status.ObservedGeneration, object.Status.Conditions)
+		l.compute(object.Spec.Mesh, object, object.Status.Conditions)
+	}
+}
+
+// compute compares the state that kstatus, the library of Flux, derives from an object with the conditions that users read.
+func (l *linter) compute(mesh string, object client.Object, list []metav1.Condition) {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	var result *kstatus.Result
+	if err == nil {
+		result, err = kstatus.Compute(&unstructured.Unstructured{Object: content})
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil {
+		l.broken[mesh] = append(l.broken[mesh], fmt.Sprintf("kstatus fails: %v", err))
+		return
+	}
+	ready, stalled := meta.IsStatusConditionTrue(list, v1alpha1.ConditionReady), meta.IsStatusConditionTrue(list, v1alpha1.ConditionStalled)
+	switch {
+	case result.Status == kstatus.CurrentStatus && !ready:
+		l.broken[mesh] = append(l.broken[mesh], fmt.Sprintf("kstatus regards %T %s as complete: %+v", object, object.GetName(), list))
+	case result.Status == kstatus.FailedStatus && !stalled:
+		l.broken[mesh] = append(l.broken[mesh], fmt.Sprintf("kstatus regards %T %s as failed: %+v", object, object.GetName(), list))
 	}
 }
 

@@ -53,6 +53,14 @@ func steps() []step {
 			},
 		},
 		{
+			name:    "manifests",
+			outputs: []string{"dist/chart/*.*", "dist/chart/templates/*"},
+			run: func(ctx context.Context, g generator) error {
+				_, err := g.output(ctx, "go", "run", "./internal/chart/generate", "dist/chart")
+				return err
+			},
+		},
+		{
 			name:    "docs",
 			outputs: []string{"docs/cli/osm*.md", "docs/analysis.md"},
 			run: func(ctx context.Context, g generator) error {

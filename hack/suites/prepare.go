@@ -31,6 +31,8 @@ const (
 	needEnvoy need = "envoy"
 	// needPrometheus is Prometheus, in the variable PROMETHEUS_BIN.
 	needPrometheus need = "prometheus"
+	// needHelm is Helm, in the variable HELM_BIN.
+	needHelm need = "helm"
 	// needAssets is the folder of an API server for tests, in the variable KUBEBUILDER_ASSETS.
 	needAssets need = "assets"
 	// needCluster is a local cluster, and the built images.
@@ -99,6 +101,8 @@ func (p *preparation) fulfilOne(ctx context.Context, n need) error {
 		return p.variable(ctx, "EARLIER_ENVOY_BIN", "./images", "earlier-envoy-path")
 	case needPrometheus:
 		return p.variable(ctx, "PROMETHEUS_BIN", "./images", "prometheus-path")
+	case needHelm:
+		return p.helm(ctx)
 	case needAssets:
 		return p.variable(ctx, "KUBEBUILDER_ASSETS", "./cluster", "assets")
 	case needCluster:
@@ -130,6 +134,22 @@ func (p *preparation) tools(ctx context.Context, names ...string) error {
 		}
 	}
 	return nil
+}
+
+// helm builds Helm and sets its variable. A value from the caller is kept.
+func (p *preparation) helm(ctx context.Context) error {
+	if os.Getenv("HELM_BIN") != "" {
+		return nil
+	}
+	box, err := tool.Open(p.out)
+	if err != nil {
+		return err
+	}
+	program, err := box.Path(ctx, "helm")
+	if err == nil {
+		p.env = append(p.env, "HELM_BIN="+program)
+	}
+	return err
 }
 
 // variable sets an environment variable to the last line printed by a program of the hack module. A value from the

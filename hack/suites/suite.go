@@ -60,7 +60,7 @@ func suites() []suite {
 	return []suite{
 		{name: "lint", needs: []need{needPackages, needLinter}, commands: lint},
 		{name: "drift", needs: []need{needGenerators}, commands: drift},
-		{name: "unit", needs: []need{needRacePackages, needEnvoy, needPrometheus}, commands: unit},
+		{name: "unit", needs: []need{needRacePackages, needEnvoy, needPrometheus, needHelm}, commands: unit},
 		{name: "golden", needs: []need{needPackages, needEnvoy}, commands: golden},
 		{name: "envtest", needs: []need{needPackages, needAssets}, commands: envtests},
 		{name: "e2e", needs: []need{needPackages, needCluster}, commands: e2e},

@@ -32,8 +32,10 @@ type Mesh struct {
 	// +optional
 	Spec MeshSpec `json:"spec,omitzero"`
 
-	// status is the observed state of the mesh. Only the operator writes it.
+	// status is the observed state of the mesh. Only the operator writes it. The default keeps kstatus from
+	// regarding a new object as complete.
 	// +optional
+	// +kubebuilder:default:={"observedGeneration":-1}
 	Status MeshStatus `json:"status,omitzero"`
 }
 

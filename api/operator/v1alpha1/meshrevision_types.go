@@ -22,8 +22,10 @@ type MeshRevision struct {
 	// +required
 	Spec MeshRevisionSpec `json:"spec"`
 
-	// status is the observed state of the revision. Only the operator writes it.
+	// status is the observed state of the revision. Only the operator writes it. The default keeps kstatus from
+	// regarding a new object as complete.
 	// +optional
+	// +kubebuilder:default:={"observedGeneration":-1}
 	Status MeshRevisionStatus `json:"status,omitzero"`
 }
 

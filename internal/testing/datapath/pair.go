@@ -47,9 +47,14 @@ type path struct {
 var paths = []path{
 	{"direct", direct},
 	{"minimal", minimalPair},
-	{"mesh", func(t testing.TB, p protocol) pair { return meshPair(t, p, nil) }},
-	{"mesh-without-logs", func(t testing.TB, p protocol) pair { return meshPair(t, p, &scope.AccessLog{Filter: "false"}) }},
+	{"mesh", func(t testing.TB, p protocol) pair { return meshPair(t, p, nil, true) }},
+	{"mesh-without-logs", func(t testing.TB, p protocol) pair { return meshPair(t, p, noLog, true) }},
+	{"mesh-without-metrics", func(t testing.TB, p protocol) pair { return meshPair(t, p, nil, false) }},
+	{"mesh-without-both", func(t testing.TB, p protocol) pair { return meshPair(t, p, noLog, false) }},
 }
+
+// noLog selects no request for the access log.
+var noLog = &scope.AccessLog{Filter: "false"}
 
 // direct has no sidecars.
 func direct(t testing.TB, p protocol) pair {
@@ -76,13 +81,14 @@ func minimalPair(t testing.TB, p protocol) pair {
 	return out
 }
 
-// meshPair has sidecars with the configuration of a mesh, in which a policy allows the client.
-func meshPair(t testing.TB, p protocol, log *scope.AccessLog) pair {
+// meshPair has sidecars with the configuration of a mesh, in which a policy allows the client. Metrics are those of workloads.
+func meshPair(t testing.TB, p protocol, log *scope.AccessLog, metrics bool) pair {
 	n := pods.NewNetwork(t)
 	out := pair{client: sidecar(t, n, "client"), server: sidecar(t, n, "server")}
 	out.serve(t, p)
 	inbound, outbound := serverScope(p), clientScope(p)
 	inbound.AccessLog, outbound.AccessLog = log, log
+	inbound.Key.Class.Metrics, outbound.Key.Class.Metrics = metrics, metrics
 	out.server.Configure(t, inbound)
 	out.client.Configure(t, outbound, scope.Endpoints{
 		Key:       scope.EndpointsKey{Service: service, TargetPort: p.port},

@@ -1,0 +1,56 @@
+// Command generate writes the Helm chart of the version in the file VERSION: go run ./internal/chart/generate FOLDER
+//
+// The manifests in dist and the files in config/helm flow in. The chart flows out, into FOLDER.
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/openservicemesh/osm-operator/internal/chart"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+func main() {
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: go run ./internal/chart/generate FOLDER")
+		os.Exit(2)
+	}
+	if err := generate(os.Args[1]); err != nil {
+		fmt.Fprintln(os.Stderr, "generate:", err)
+		os.Exit(1)
+	}
+}
+
+// generate replaces the folder by a new chart.
+func generate(folder string) error {
+	version, err := os.ReadFile("VERSION")
+	if err != nil {
+		return err
+	}
+	manifests, err := os.ReadFile(filepath.Join("dist", "install.yaml"))
+	if err != nil {
+		return err
+	}
+	files, err := chart.Render(chart.Input{
+		Version: strings.TrimSpace(string(version)), Manifests: manifests, Files: os.DirFS(filepath.Join("config", "helm")), Kubernetes: names.OldestKubernetes,
+	})
+	if err != nil {
+		return err
+	}
+	if err := os.RemoveAll(folder); err != nil {
+		return err
+	}
+	for name, content := range files {
+		path := filepath.Join(folder, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, content, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
