@@ -23,16 +23,16 @@ const (
 	needPackages need = "compiled packages"
 	// needRacePackages is the same, compiled for the race detector.
 	needRacePackages need = "packages compiled for the race detector"
-	// needLinter is the built linter.
-	needLinter need = "linter"
+	// needLinter are the built linters.
+	needLinter need = "linters"
 	// needGenerators are the built code generators.
 	needGenerators need = "generators"
 	// needEnvoy is Envoy in two minor versions, in the variables ENVOY_BIN and EARLIER_ENVOY_BIN.
 	needEnvoy need = "envoy"
 	// needPrometheus is Prometheus, in the variable PROMETHEUS_BIN.
 	needPrometheus need = "prometheus"
-	// needHelm is Helm, in the variable HELM_BIN.
-	needHelm need = "helm"
+	// needPackagers are Helm and opm, in the variables HELM_BIN and OPM_BIN.
+	needPackagers need = "packagers"
 	// needAssets is the folder of an API server for tests, in the variable KUBEBUILDER_ASSETS.
 	needAssets need = "assets"
 	// needCluster is a local cluster, and the built images.
@@ -88,7 +88,7 @@ func (p *preparation) fulfilOne(ctx context.Context, n need) error {
 	case needRacePackages:
 		return p.compile(ctx, "-race")
 	case needLinter:
-		return p.tools(ctx, "golangci-lint")
+		return p.tools(ctx, "golangci-lint", "actionlint")
 	case needGenerators:
 		if err := p.tools(ctx, "controller-gen"); err != nil {
 			return err
@@ -101,8 +101,8 @@ func (p *preparation) fulfilOne(ctx context.Context, n need) error {
 		return p.variable(ctx, "EARLIER_ENVOY_BIN", "./images", "earlier-envoy-path")
 	case needPrometheus:
 		return p.variable(ctx, "PROMETHEUS_BIN", "./images", "prometheus-path")
-	case needHelm:
-		return p.helm(ctx)
+	case needPackagers:
+		return errors.Join(p.toolVariable(ctx, "HELM_BIN", "helm"), p.toolVariable(ctx, "OPM_BIN", "opm"))
 	case needAssets:
 		return p.variable(ctx, "KUBEBUILDER_ASSETS", "./cluster", "assets")
 	case needCluster:
@@ -136,18 +136,18 @@ func (p *preparation) tools(ctx context.Context, names ...string) error {
 	return nil
 }
 
-// helm builds Helm and sets its variable. A value from the caller is kept.
-func (p *preparation) helm(ctx context.Context) error {
-	if os.Getenv("HELM_BIN") != "" {
+// toolVariable builds a developer tool and sets an environment variable to its path. A value from the caller is kept.
+func (p *preparation) toolVariable(ctx context.Context, variable, name string) error {
+	if os.Getenv(variable) != "" {
 		return nil
 	}
 	box, err := tool.Open(p.out)
 	if err != nil {
 		return err
 	}
-	program, err := box.Path(ctx, "helm")
+	program, err := box.Path(ctx, name)
 	if err == nil {
-		p.env = append(p.env, "HELM_BIN="+program)
+		p.env = append(p.env, variable+"="+program)
 	}
 	return err
 }

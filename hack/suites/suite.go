@@ -60,7 +60,7 @@ func suites() []suite {
 	return []suite{
 		{name: "lint", needs: []need{needPackages, needLinter}, commands: lint},
 		{name: "drift", needs: []need{needGenerators}, commands: drift},
-		{name: "unit", needs: []need{needRacePackages, needEnvoy, needPrometheus, needHelm}, commands: unit},
+		{name: "unit", needs: []need{needRacePackages, needEnvoy, needPrometheus, needPackagers}, commands: unit},
 		{name: "golden", needs: []need{needPackages, needEnvoy}, commands: golden},
 		{name: "envtest", needs: []need{needPackages, needAssets}, commands: envtests},
 		{name: "e2e", needs: []need{needPackages, needCluster}, commands: e2e},
@@ -79,6 +79,7 @@ func lint(c checkout) ([]command, error) {
 	commands := []command{
 		{dir: c.hack(), args: []string{"go", "run", "./tool", "golangci-lint", "run", "./..."}},
 		{dir: c.hack(), args: []string{"go", "run", "./tool", "-C", c.hack(), "golangci-lint", "run", "./..."}},
+		{dir: c.hack(), args: []string{"go", "run", "./tool", "actionlint"}},
 	}
 	if c.full {
 		commands = append(commands, command{dir: c.hack(), args: []string{"go", "run", "./tool", "-C", c.authorizer(), "golangci-lint", "run", "./..."}})

@@ -2,7 +2,9 @@ package tool
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,14 +29,19 @@ func (b Toolbox) Path(ctx context.Context, name string) (string, error) {
 	if _, err := os.Stat(filepath.Join(module, "go.mod")); err != nil {
 		return "", fmt.Errorf("there is no tool %q: the tools are %s", name, strings.Join(b.names(), ", "))
 	}
+	settings, err := settings(module)
+	if err != nil {
+		return "", err
+	}
 	artifact := build.Artifact{
 		Name:    name,
+		Inputs:  settings,
 		Sources: []string{filepath.Join(module, "go.mod"), filepath.Join(module, "go.sum")},
 		Make: func(ctx context.Context, dir string) error {
 			// The pattern "tool" matches every tool in the go.mod, which is exactly one.
 			return build.Run(ctx, build.Command{
 				Dir:  module,
-				Env:  []string{"GOFLAGS=-mod=readonly -trimpath -buildvcs=false"},
+				Env:  append([]string{"GOFLAGS=-mod=readonly -trimpath -buildvcs=false"}, settings...),
 				Args: []string{"go", "build", "-o", dir + string(filepath.Separator), "-ldflags=-s -w", "tool"},
 			})
 		},
@@ -43,6 +50,21 @@ func (b Toolbox) Path(ctx context.Context, name string) (string, error) {
 		return b.Report.Run(ctx, "build "+name, run)
 	})
 	return filepath.Join(folder, name), err
+}
+
+// settings reads the file build.env of a tool: variables of the go command, one a line, such as CGO_ENABLED=0. Most tools have none.
+func settings(module string) ([]string, error) {
+	content, err := os.ReadFile(filepath.Join(module, "build.env"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var lines []string
+	for line := range strings.Lines(string(content)) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return lines, nil
 }
 
 func (b Toolbox) names() []string {
