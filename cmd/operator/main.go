@@ -15,6 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/config/admission"
 	"github.com/openservicemesh/osm-operator/controllers/operator"
 	"github.com/openservicemesh/osm-operator/controllers/operator/certificates"
+	"github.com/openservicemesh/osm-operator/internal/component/builtin"
 	"github.com/openservicemesh/osm-operator/internal/logging"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/operand"
@@ -43,6 +44,7 @@ func main() {
 	klog.SetLogger(logger.Logger)
 	options.Logger, options.SetLogLevel = logger.Logger, logger.SetLevel
 	options.Now = time.Now
+	options.ComponentImages = componentImages()
 	if applyPolicies {
 		options.AdmissionPolicies = admission.Policies
 	}
@@ -87,4 +89,15 @@ func images() operand.Images {
 		Init:       os.Getenv("RELATED_IMAGE_OSM_INIT"),
 		Sidecar:    os.Getenv("RELATED_IMAGE_ENVOY"),
 	}
+}
+
+// componentImages reads the variables that replace images of components.
+func componentImages() map[string]string {
+	images := map[string]string{}
+	for _, c := range builtin.All() {
+		for _, image := range c.Images() {
+			images[image.Variable] = os.Getenv(image.Variable)
+		}
+	}
+	return images
 }

@@ -48,7 +48,7 @@ func (*gizmoComponent) Requires() []component.Kind {
 }
 
 // Images implements component.Component.
-func (*gizmoComponent) Images() []string { return nil }
+func (*gizmoComponent) Images() []component.Image { return nil }
 
 // Render implements component.Component.
 func (g *gizmoComponent) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {
@@ -85,7 +85,7 @@ func (brokenComponent) Name() string { return "broken" }
 func (brokenComponent) Requires() []component.Kind { return nil }
 
 // Images implements component.Component.
-func (brokenComponent) Images() []string { return nil }
+func (brokenComponent) Images() []component.Image { return nil }
 
 // Render implements component.Component.
 func (brokenComponent) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {

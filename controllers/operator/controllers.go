@@ -50,6 +50,8 @@ type parts struct {
 	running *components.Reconciler
 	// components are those of every mesh.
 	components []component.Component
+	// images replace default images of components, by their variables.
+	images map[string]string
 	// compatibility and definitions are those of the operator. kubernetes is the version of the API server.
 	compatibility compatibility.Table
 	definitions   []*unstructured.Unstructured
@@ -114,8 +116,8 @@ func (p *parts) build() built {
 			Client: c.Client, Applier: p.applier(), Catalogue: c.Catalogue, OperatorNamespace: c.OperatorNamespace, Now: c.Now,
 		},
 		components: &components.Reconciler{
-			Client: c.Client, Components: p.components, Catalogue: c.Catalogue, OperatorNamespace: c.OperatorNamespace, Now: c.Now,
-			Metrics: p.metrics,
+			Client: c.Client, Components: p.components, Catalogue: c.Catalogue, OperatorNamespace: c.OperatorNamespace, Images: p.images,
+			Now: c.Now, Metrics: p.metrics,
 		},
 	}
 }

@@ -64,6 +64,8 @@ type Options struct {
 	LeaderElection bool
 	// ProbeAddress is where health is served; empty or "0" serves none.
 	ProbeAddress string
+	// ComponentImages replace the default images of components, by the variables of component.Image.
+	ComponentImages map[string]string
 	// Components are further components of every mesh, which tests need.
 	Components []component.Component
 	// Health observes control planes during upgrades and removals; nil asks their replicas.
@@ -198,6 +200,7 @@ func addReconcilers(mgr ctrl.Manager, o Options) error {
 	shared.vault, shared.tokens = vault.Signer{}, own.ForAudience
 	shared.mountDelay = cmp.Or(o.MountDelay, certificates.DefaultMountDelay)
 	shared.components = append(builtin.All(), o.Components...)
+	shared.images = o.ComponentImages
 	built := shared.build()
 	shared.running = built.components
 	plans := &plan.Reconciler{Cluster: cluster, Status: writer, DataPlane: plane, Controllers: shared.simulated}

@@ -50,10 +50,14 @@ func keep(text string) (string, error) {
 func parametrize(text string) (string, error) {
 	images := map[string]string{
 		"image: ": "operator",
-		"name: RELATED_IMAGE_OSM_CONTROLLER\n          value: ": "controller",
-		"name: RELATED_IMAGE_OSM_INJECTOR\n          value: ":   "injector",
-		"name: RELATED_IMAGE_OSM_INIT\n          value: ":       "init",
-		"name: RELATED_IMAGE_ENVOY\n          value: ":          "envoy",
+		"name: RELATED_IMAGE_OSM_CONTROLLER\n          value: ":  "controller",
+		"name: RELATED_IMAGE_OSM_INJECTOR\n          value: ":    "injector",
+		"name: RELATED_IMAGE_OSM_INIT\n          value: ":        "init",
+		"name: RELATED_IMAGE_ENVOY\n          value: ":           "envoy",
+		"name: RELATED_IMAGE_PROMETHEUS\n          value: ":      "prometheus",
+		"name: RELATED_IMAGE_GRAFANA\n          value: ":         "grafana",
+		"name: RELATED_IMAGE_JAEGER\n          value: ":          "jaeger",
+		"name: RELATED_IMAGE_TRAFFIC_METRICS\n          value: ": "trafficMetrics",
 	}
 	var err error
 	for before, name := range images {

@@ -1,11 +1,13 @@
 package component
 
 import (
+	"cmp"
 	"fmt"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/operand"
@@ -18,12 +20,20 @@ type Component interface {
 	// Requires lists every kind that Render returns, and ConfigMaps if one is a Deployment: the operator records the last good objects in
 	// one. The component is not rendered until the API server serves all of them.
 	Requires() []Kind
-	// Images lists the RELATED_IMAGE variables of the images that the component runs.
-	Images() []string
+	// Images lists the images that the component runs, unless they are those of the control plane.
+	Images() []Image
 	// Render returns the objects of the component. Each needs the labels of operand.Labels.
 	Render(inputs Inputs) ([]*unstructured.Unstructured, error)
 	// Health assesses the live objects. It is called when all objects exist.
 	Health(live []*unstructured.Unstructured) Health
+}
+
+// Image is an image that a component runs by default.
+type Image struct {
+	// Variable is the environment variable of the operator that replaces the reference, such as RELATED_IMAGE_PROMETHEUS.
+	Variable string
+	// Reference is the default.
+	Reference string
 }
 
 // Optional is implemented by components that a Mesh enables. The objects of a disabled component are deleted, and its kinds are not
@@ -68,6 +78,13 @@ type Inputs struct {
 	Members []string
 	// Aliases are the name suffixes of former canaries. Sidecars may still connect to a Service with this suffix.
 	Aliases []string
+	// Images are the references that replace defaults, by their variables.
+	Images map[string]string
+}
+
+// Image returns the reference of an image: that of the Mesh, which may be nil, or of the variable, or the default.
+func (i Inputs) Image(image Image, ofMesh *string) string {
+	return cmp.Or(ptr.Deref(ofMesh, ""), i.Images[image.Variable], image.Reference)
 }
 
 // ControlPlane is one running control plane.

@@ -38,6 +38,8 @@ type Reconciler struct {
 	Catalogue *operand.Catalogue
 	// OperatorNamespace is the namespace of the operator.
 	OperatorNamespace string
+	// Images are the references that replace default images of components, by the variables of component.Image.
+	Images map[string]string
 	// Now is the clock.
 	Now func() time.Time
 	// Metrics counts repairs. It may be nil.

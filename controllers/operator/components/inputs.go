@@ -21,7 +21,7 @@ import (
 // inputs derives the inputs of all components from the MeshRevisions and their roles. Before the first revision exists there are no
 // control planes, and nothing is rendered.
 func (r *Reconciler) inputs(ctx context.Context, mesh *v1alpha1.Mesh) (component.Inputs, error) {
-	inputs := component.Inputs{Mesh: mesh}
+	inputs := component.Inputs{Mesh: mesh, Images: r.Images}
 	members, err := r.members(ctx, mesh.Name)
 	if err != nil {
 		return inputs, err
@@ -65,7 +65,7 @@ func (r *Reconciler) inputs(ctx context.Context, mesh *v1alpha1.Mesh) (component
 		var unknown *operand.UnknownVersionError
 		if errors.As(err, &unknown) {
 			// The operator can neither render nor replace this version before it is upgraded.
-			return component.Inputs{Mesh: mesh}, nil
+			return component.Inputs{Mesh: mesh, Images: r.Images}, nil
 		}
 		if err != nil {
 			return inputs, err

@@ -32,7 +32,7 @@ type server struct {
 
 func (s *server) Name() string               { return s.name }
 func (s *server) Requires() []component.Kind { return nil }
-func (s *server) Images() []string           { return nil }
+func (s *server) Images() []component.Image  { return nil }
 
 func (s *server) Health(live []*unstructured.Unstructured) component.Health {
 	return component.DeploymentHealth(live, s.name)

@@ -19,7 +19,7 @@ func (Component) Requires() []component.Kind {
 }
 
 // Images implements component.Component.
-func (Component) Images() []string { return nil }
+func (Component) Images() []component.Image { return nil }
 
 // Render implements component.Component.
 func (Component) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {

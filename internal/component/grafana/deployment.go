@@ -67,7 +67,7 @@ func container(inputs component.Inputs, mounts []mount) corev1.Container {
 		Path: "/api/health", Port: intstr.FromString(portName), Scheme: corev1.URISchemeHTTP,
 	}}}
 	c := corev1.Container{
-		Name: "grafana", Image: ptr.Deref(managed.Image, DefaultImage), ImagePullPolicy: corev1.PullIfNotPresent,
+		Name: "grafana", Image: inputs.Image(image(), managed.Image), ImagePullPolicy: corev1.PullIfNotPresent,
 		Env: []corev1.EnvVar{
 			{Name: "GF_PATHS_CONFIG", Value: "/etc/grafana/osm/grafana.ini"},
 			{Name: "GF_PATHS_PROVISIONING", Value: provisioning},

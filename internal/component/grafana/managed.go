@@ -27,8 +27,8 @@ func (Managed) Requires() []component.Kind {
 	}
 }
 
-// Images implements component.Component. The Mesh names the image.
-func (Managed) Images() []string { return nil }
+// Images implements component.Component.
+func (Managed) Images() []component.Image { return []component.Image{image()} }
 
 // Render implements component.Component.
 func (m Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {

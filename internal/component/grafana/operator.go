@@ -37,7 +37,7 @@ func (Dashboards) Enabled(mesh *v1alpha1.Mesh) bool { return Mode(mesh) == v1alp
 func (Dashboards) Requires() []component.Kind { return []component.Kind{dashboardKind} }
 
 // Images implements component.Component. The grafana-operator runs the server.
-func (Dashboards) Images() []string { return nil }
+func (Dashboards) Images() []component.Image { return nil }
 
 // Render implements component.Component.
 func (c Dashboards) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {

@@ -29,3 +29,7 @@ func Mode(mesh *v1alpha1.Mesh) v1alpha1.GrafanaMode {
 func meta(inputs component.Inputs, name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: component.Namespace(inputs.Mesh), Name: name}
 }
+
+func image() component.Image {
+	return component.Image{Variable: "RELATED_IMAGE_GRAFANA", Reference: DefaultImage}
+}

@@ -34,7 +34,7 @@ func (Shared) Enabled(mesh *v1alpha1.Mesh) bool { return Mode(mesh) == v1alpha1.
 func (Shared) Requires() []component.Kind { return []component.Kind{configMaps} }
 
 // Images implements component.Component. The mesh does not run the server.
-func (Shared) Images() []string { return nil }
+func (Shared) Images() []component.Image { return nil }
 
 // Render implements component.Component.
 func (s Shared) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {

@@ -1,8 +1,6 @@
 package jaeger
 
 import (
-	"cmp"
-
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -51,7 +49,8 @@ func service(mesh *v1alpha1.Mesh) *corev1.Service {
 }
 
 // deployment has one pod, because traces in memory are not shared.
-func deployment(mesh *v1alpha1.Mesh, config *corev1.ConfigMap) *appsv1.Deployment {
+func deployment(inputs component.Inputs, config *corev1.ConfigMap) *appsv1.Deployment {
+	mesh := inputs.Mesh
 	settings := managedSettings(mesh)
 	volumes, mounts := volumesOf(settings)
 	return &appsv1.Deployment{
@@ -67,7 +66,7 @@ func deployment(mesh *v1alpha1.Mesh, config *corev1.ConfigMap) *appsv1.Deploymen
 					AutomountServiceAccountToken: ptr.To(false),
 					NodeSelector:                 map[string]string{"kubernetes.io/os": "linux"},
 					SecurityContext:              component.PodSecurity(userID),
-					Containers:                   []corev1.Container{container(settings, mounts)},
+					Containers:                   []corev1.Container{container(settings, inputs.Image(image(), settings.Image), mounts)},
 					Volumes:                      volumes,
 				},
 			},
@@ -75,7 +74,7 @@ func deployment(mesh *v1alpha1.Mesh, config *corev1.ConfigMap) *appsv1.Deploymen
 	}
 }
 
-func container(settings v1alpha1.ManagedJaeger, mounts []corev1.VolumeMount) corev1.Container {
+func container(settings v1alpha1.ManagedJaeger, image string, mounts []corev1.VolumeMount) corev1.Container {
 	health := &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{
 		Path: "/status", Port: intstr.FromString("health"), Scheme: corev1.URISchemeHTTP,
 	}}}
@@ -84,7 +83,7 @@ func container(settings v1alpha1.ManagedJaeger, mounts []corev1.VolumeMount) cor
 		ports = append(ports, corev1.ContainerPort{Name: p.Name, ContainerPort: p.Port, Protocol: p.Protocol})
 	}
 	return corev1.Container{
-		Name: "jaeger", Image: cmp.Or(ptr.Deref(settings.Image, ""), DefaultImage), ImagePullPolicy: corev1.PullIfNotPresent,
+		Name: "jaeger", Image: image, ImagePullPolicy: corev1.PullIfNotPresent,
 		Args:           []string{"--config=" + configDir + "/" + configFile},
 		Ports:          ports,
 		Resources:      ptr.Deref(settings.Resources, defaultResources()),

@@ -27,8 +27,8 @@ func (Managed) Requires() []component.Kind {
 	}
 }
 
-// Images implements component.Component. The Mesh names the image.
-func (Managed) Images() []string { return nil }
+// Images implements component.Component.
+func (Managed) Images() []component.Image { return []component.Image{image()} }
 
 // Render implements component.Component.
 func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {
@@ -36,7 +36,7 @@ func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, er
 	if err != nil {
 		return nil, err
 	}
-	return component.Labelled(inputs, config, service(inputs.Mesh), deployment(inputs.Mesh, config))
+	return component.Labelled(inputs, config, service(inputs.Mesh), deployment(inputs, config))
 }
 
 // Health implements component.Component. It is that of the Deployment. A pod does not start without the Secret of its storage.

@@ -4,6 +4,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/component"
 )
 
 // Name is the name of the objects in the namespace of the mesh, as in OSM.
@@ -29,4 +30,8 @@ func settings(mesh *v1alpha1.Mesh) v1alpha1.JaegerComponent {
 
 func managedSettings(mesh *v1alpha1.Mesh) v1alpha1.ManagedJaeger {
 	return ptr.Deref(settings(mesh).Managed, v1alpha1.ManagedJaeger{})
+}
+
+func image() component.Image {
+	return component.Image{Variable: "RELATED_IMAGE_JAEGER", Reference: DefaultImage}
 }

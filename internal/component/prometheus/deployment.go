@@ -45,7 +45,7 @@ func deployment(inputs component.Inputs, config *corev1.ConfigMap) *appsv1.Deplo
 					ServiceAccountName: Name,
 					NodeSelector:       map[string]string{"kubernetes.io/os": "linux"},
 					SecurityContext:    component.PodSecurity(userID),
-					Containers:         []corev1.Container{container(settings)},
+					Containers:         []corev1.Container{container(settings, inputs.Image(image(), settings.Image))},
 					Volumes: []corev1.Volume{
 						{Name: "config", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
 							LocalObjectReference: corev1.LocalObjectReference{Name: Name},
@@ -58,7 +58,7 @@ func deployment(inputs component.Inputs, config *corev1.ConfigMap) *appsv1.Deplo
 	}
 }
 
-func container(settings v1alpha1.ManagedPrometheus) corev1.Container {
+func container(settings v1alpha1.ManagedPrometheus, image string) corev1.Container {
 	retention := DefaultRetention
 	if settings.Retention != nil {
 		retention = settings.Retention.Duration
@@ -67,7 +67,7 @@ func container(settings v1alpha1.ManagedPrometheus) corev1.Container {
 		return &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: path, Port: intstr.FromString(portName), Scheme: corev1.URISchemeHTTP}}}
 	}
 	return corev1.Container{
-		Name: "prometheus", Image: ptr.Deref(settings.Image, DefaultImage), ImagePullPolicy: corev1.PullIfNotPresent,
+		Name: "prometheus", Image: image, ImagePullPolicy: corev1.PullIfNotPresent,
 		Command: []string{"/bin/prometheus"},
 		Args: []string{
 			"--config.file=" + configDir + "/" + configFile,

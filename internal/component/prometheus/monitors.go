@@ -38,7 +38,7 @@ func (Monitors) Requires() []component.Kind {
 }
 
 // Images implements component.Component. The prometheus-operator runs the server.
-func (Monitors) Images() []string { return nil }
+func (Monitors) Images() []component.Image { return nil }
 
 // Render implements component.Component.
 func (Monitors) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {

@@ -43,3 +43,7 @@ func Address(mesh *v1alpha1.Mesh) string {
 		return ""
 	}
 }
+
+func image() component.Image {
+	return component.Image{Variable: "RELATED_IMAGE_PROMETHEUS", Reference: DefaultImage}
+}

@@ -19,7 +19,7 @@ func (Component) Requires() []component.Kind {
 }
 
 // Images implements component.Component.
-func (Component) Images() []string { return nil }
+func (Component) Images() []component.Image { return nil }
 
 // Render implements component.Component. The Services of the mesh select its active control plane, and a canary has Services of its own.
 // An alias keeps the name of a former canary and selects the active control plane, because a sidecar keeps the host that it was injected

@@ -62,7 +62,7 @@ func deployment(inputs component.Inputs, config *corev1.ConfigMap) *appsv1.Deplo
 					ServiceAccountName: Name,
 					NodeSelector:       map[string]string{"kubernetes.io/os": "linux"},
 					SecurityContext:    component.PodSecurity(userID),
-					Containers:         []corev1.Container{container(inputs.Mesh)},
+					Containers:         []corev1.Container{container(inputs.Mesh, inputs.Image(image(), managedSettings(inputs.Mesh).Image))},
 					Volumes: []corev1.Volume{
 						{Name: "ca", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: reference}}},
 						{Name: "token", VolumeSource: corev1.VolumeSource{Secret: secret}},
@@ -73,13 +73,13 @@ func deployment(inputs component.Inputs, config *corev1.ConfigMap) *appsv1.Deplo
 	}
 }
 
-func container(mesh *v1alpha1.Mesh) corev1.Container {
+func container(mesh *v1alpha1.Mesh, image string) corev1.Container {
 	settings := managedSettings(mesh)
 	health := &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{
 		Path: "/healthz", Port: intstr.FromString(portName), Scheme: corev1.URISchemeHTTPS,
 	}}}
 	return corev1.Container{
-		Name: "traffic-metrics", Image: image(settings), ImagePullPolicy: corev1.PullIfNotPresent,
+		Name: "traffic-metrics", Image: image, ImagePullPolicy: corev1.PullIfNotPresent,
 		Args: []string{
 			fmt.Sprintf("--address=:%d", port),
 			fmt.Sprintf("--host=%s.%s.svc", Name, component.Namespace(mesh)),

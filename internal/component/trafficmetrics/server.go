@@ -31,8 +31,8 @@ func (Server) Requires() []component.Kind {
 	}
 }
 
-// Images implements component.Component. The Mesh names the image.
-func (Server) Images() []string { return nil }
+// Images implements component.Component.
+func (Server) Images() []component.Image { return []component.Image{image()} }
 
 // Render implements component.Component.
 func (Server) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {
@@ -73,7 +73,7 @@ func (API) Requires() []component.Kind {
 }
 
 // Images implements component.Component.
-func (API) Images() []string { return nil }
+func (API) Images() []component.Image { return nil }
 
 // Render implements component.Component. The server writes the certificate that the API server trusts.
 func (API) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {

@@ -1,8 +1,6 @@
 package trafficmetrics
 
 import (
-	"cmp"
-
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -35,8 +33,9 @@ func Mode(mesh *v1alpha1.Mesh) v1alpha1.TrafficMetricsMode {
 	return ptr.Deref(settings(mesh).Mode, v1alpha1.TrafficMetricsDisabled)
 }
 
-func image(settings v1alpha1.ManagedTrafficMetrics) string {
-	return cmp.Or(ptr.Deref(settings.Image, ""), imageName+":"+version.Version)
+// image is that of the operator's version.
+func image() component.Image {
+	return component.Image{Variable: "RELATED_IMAGE_TRAFFIC_METRICS", Reference: imageName + ":" + version.Version}
 }
 
 func defaultResources() corev1.ResourceRequirements {
