@@ -18,6 +18,7 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/config"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/egressgateway"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/gateway"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
@@ -94,7 +95,14 @@ func (p *program) addStatus() error {
 	if err := gateways.Setup(p.manager); err != nil {
 		return err
 	}
+	credentials := &egressgateway.Reconciler{
+		Client: p.manager.GetClient(), Secrets: p.manager.GetAPIReader(), Sink: p.store, Mesh: p.options.mesh, Namespace: p.options.namespace,
+	}
+	if err := credentials.Setup(p.manager); err != nil {
+		return err
+	}
 	return status.Writers{
 		Leader: p.leader, Rejections: p.rejections, Mesh: p.options.mesh, Namespace: p.options.namespace, LookupHost: net.DefaultResolver.LookupHost,
+		Secrets: p.manager.GetAPIReader(),
 	}.Setup(p.manager)
 }

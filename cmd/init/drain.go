@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os/signal"
 	"strconv"
 	"strings"
@@ -22,6 +23,9 @@ const (
 	drainTimeout = 60 * time.Second
 	drainPoll    = 250 * time.Millisecond
 )
+
+// activeStatistics select the requests in progress of a gateway, and the connections that an egress gateway forwards unchanged.
+const activeStatistics = `rds-gateway.*downstream_rq_active|cluster\.egress-tls\..*upstream_cx_active`
 
 // drainer drains the Envoy of a pod.
 type drainer struct {
@@ -78,7 +82,7 @@ func (d drainer) failHealth(ctx context.Context) error {
 
 // activeRequests returns the number of requests in progress.
 func (d drainer) activeRequests(ctx context.Context) (int, error) {
-	body, err := d.request(ctx, http.MethodGet, "/stats?filter=rds-gateway.*downstream_rq_active")
+	body, err := d.request(ctx, http.MethodGet, "/stats?filter="+url.QueryEscape(activeStatistics))
 	if err != nil {
 		return 0, err
 	}

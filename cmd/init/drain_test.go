@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"testing"
 	"time"
 )
@@ -26,6 +27,24 @@ func TestDrain_WaitsForRequests(t *testing.T) {
 	}
 	if want := "[POST /healthcheck/fail GET /stats GET /stats GET /stats]"; fmt.Sprint(asked) != want {
 		t.Errorf("Envoy got %v, want %s", asked, want)
+	}
+}
+
+// A gateway waits for what it serves, and not for its own connections to servers and to the control plane.
+func TestDrain_Statistics(t *testing.T) {
+	selected := regexp.MustCompile(activeStatistics)
+	for name, want := range map[string]bool{
+		"http.mesh-http-conn-manager.rds-gateway.80.downstream_rq_active":          true,
+		"http.mesh-http-conn-manager.rds-gateway.egress.0ab1.downstream_rq_active": true,
+		"cluster.egress-tls.0ab1.api.example.com_443.upstream_cx_active":           true,
+		"cluster.egress-http.0ab1.api.example.com_80.upstream_cx_active":           false,
+		"cluster.osm-controller.upstream_cx_active":                                false,
+		"http.mesh-http-conn-manager.rds-gateway.egress.0ab1.downstream_cx_active": false,
+		"cluster.egress-tls.0ab1.api.example.com_443.upstream_cx_total":            false,
+	} {
+		if got := selected.MatchString(name); got != want {
+			t.Errorf("%s is selected: %t, want %t", name, got, want)
+		}
 	}
 }
 

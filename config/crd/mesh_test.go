@@ -53,6 +53,11 @@ const completeMesh = `
     serviceType: NodePort
     ports: [80, 443, 8443]
     resources: {limits: {memory: 1Gi}}
+  egressGateway:
+    mode: Managed
+    replicas: 3
+    nodeSelector: {pool: outgoing}
+    resources: {limits: {memory: 1Gi}}
 `
 
 func testMesh(t *testing.T, c client.Client) {
@@ -97,6 +102,7 @@ func testMesh(t *testing.T, c client.Client) {
 		{"traces in memory", mesh("osm", "{observability: {jaeger: {mode: Managed, managed: {maxTraces: 5}}}}"), ""},
 		{"traces in memory and in a storage", mesh("osm", "{observability: {jaeger: {mode: Managed, managed: {maxTraces: 5, storageSecretRef: {name: a, key: b}}}}}"), "maxTraces is about traces in memory"},
 		{"settings of an ingress gateway that nobody runs", mesh("osm", "{ingressGateway: {replicas: 3}}"), "spec.ingressGateway has no effect: set mode to Managed"},
+		{"settings of an egress gateway that nobody runs", mesh("osm", "{egressGateway: {nodeSelector: {pool: outgoing}}}"), "spec.egressGateway has no effect: set mode to Managed"},
 		{"a listener port of Envoy", mesh("osm", "{ingressGateway: {mode: Managed, ports: [15003]}}"), "contains a port from 15000 to 15999, which belong to Envoy"},
 		{"ports that share one of the pods", mesh("osm", "{ingressGateway: {mode: Managed, ports: [80, 10080]}}"), "which the pods use for it: remove one of them"},
 		{"a Jaeger of others", mesh("osm", "{observability: {jaeger: {mode: Existing}}}"), `Unsupported value: "Existing": supported values: "Disabled", "Managed"`},

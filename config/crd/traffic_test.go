@@ -27,6 +27,9 @@ func testTrafficPolicies(t *testing.T, c client.Client) {
 	setting := func(fields string) string {
 		return osmPolicy("UpstreamTrafficSetting", "{host: b.in-mesh.svc.cluster.local, "+fields+"}")
 	}
+	egress := func(port, fields string) string {
+		return osmPolicy("Egress", "{sources: [{kind: ServiceAccount, name: a, namespace: in-mesh}], hosts: [a.example.com], ports: [{number: 80, "+port+"}], "+fields+"}")
+	}
 	http := func(fields string) string { return setting("rateLimit: {local: {http: {" + fields + "}}}") }
 	cases := []creation{
 		{"retry with every field", retry("retryOn: '5xx,reset', perTryTimeout: 1s, numRetries: 5, retryBackoffBaseInterval: 25ms"), ""},
@@ -37,6 +40,13 @@ func testTrafficPolicies(t *testing.T, c client.Client) {
 		{"retry with a bad timeout", retry("retryOn: 5xx, perTryTimeout: soon, numRetries: 5, retryBackoffBaseInterval: 25ms"), `spec.retryPolicy.perTryTimeout "soon"` + unit},
 		{"retry less than never", retry("retryOn: 5xx, perTryTimeout: 1s, numRetries: -1, retryBackoffBaseInterval: 25ms"), "should be greater than or equal to 0"},
 		{"retry without a source", osmPolicy("Retry", "{destinations: []}"), "spec.source: Required value"},
+
+		{"egress through the gateway", egress("protocol: http", "gateway: {tls: {port: 8443, secretName: a}}"), ""},
+		{"egress through the gateway as it is", egress("protocol: https", "gateway: {}"), ""},
+		{"tcp through the gateway", egress("protocol: tcp", "gateway: {}"), "which the egress gateway does not forward: use http and https"},
+		{"ranges through the gateway", egress("protocol: https", "ipAddresses: [10.0.0.0/8], gateway: {}"), "spec.ipAddresses has no effect with spec.gateway"},
+		{"encryption without a Secret", egress("protocol: http", "gateway: {tls: {}}"), "spec.gateway.tls.secretName: Required value"},
+		{"encryption on no port", egress("protocol: http", "gateway: {tls: {port: 0, secretName: a}}"), "should be greater than or equal to 1"},
 
 		{"setting with a host", setting(""), ""},
 		{"setting without a host", osmPolicy("UpstreamTrafficSetting", "{}"), "spec.host: Required value"},

@@ -27,14 +27,14 @@ var gatewayFlows = [][]string{{"--rate", "50"}, {"--rate", "50", "--keep-alive"}
 func TestIngressGatewayLosesNothing(t *testing.T) {
 	lab.RequireFull(t)
 	must(t, cluster.InstallGatewayAPI(t.Context()))
-	setIngressGateway(t, `{mode: Managed, serviceType: ClusterIP}`)
-	t.Cleanup(func() { setIngressGateway(t, "null") })
+	setGateway(t, "ingressGateway", `{mode: Managed, serviceType: ClusterIP}`)
+	t.Cleanup(func() { setGateway(t, "ingressGateway", "null") })
 	inside, outside := meshNamespace(t, "backend"), createNamespace(t, "ingress", outsideMesh)
 	createWorkloads(t, inside, "server")
 	browser := createWorkloads(t, outside, "browser")["browser"]
 	host := "server." + inside + ".example.com"
 	applyPolicies(t, gatewayObjects(inside, host))
-	awaitGatewayPods(t)
+	awaitGatewayPods(t, names.IngressGateway)
 
 	url := fmt.Sprintf("http://%s.%s/books", names.IngressGateway, names.DefaultNamespace)
 	browser.expectWithin(t, podLimit, url, "403", "-H", "Host: "+host)
@@ -51,7 +51,7 @@ func TestIngressGatewayLosesNothing(t *testing.T) {
 			must(t, err)
 			running = append(running, load)
 		}
-		deleteGatewayPod(t)
+		deleteGatewayPod(t, names.IngressGateway)
 		for _, load := range running {
 			result, err := load.Stop(t.Context())
 			must(t, err)
@@ -102,31 +102,32 @@ func checkGatewayCertificate(t *testing.T, browser workload, namespace, host str
 	})
 }
 
-func setIngressGateway(t *testing.T, settings string) {
+// setGateway sets the field of the Mesh about a gateway.
+func setGateway(t *testing.T, field, settings string) {
 	t.Helper()
-	_, err := cluster.Kubectl(context.WithoutCancel(t.Context()), "patch", "mesh", names.DefaultMesh, "--type", "merge", "-p", "spec: {ingressGateway: "+settings+"}")
+	_, err := cluster.Kubectl(context.WithoutCancel(t.Context()), "patch", "mesh", names.DefaultMesh, "--type", "merge", "-p", "spec: {"+field+": "+settings+"}")
 	must(t, err)
 }
 
-// awaitGatewayPods waits until two pods of the gateway are ready.
-func awaitGatewayPods(t *testing.T) {
+// awaitGatewayPods waits until two pods of a gateway are ready.
+func awaitGatewayPods(t *testing.T, gateway string) {
 	t.Helper()
 	eventually(t, podLimit, "two pods of the gateway are ready", func(ctx context.Context) (bool, string, error) {
 		var deployment appsv1.Deployment
-		err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: names.DefaultNamespace, Name: names.IngressGateway}, &deployment)
+		err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: names.DefaultNamespace, Name: gateway}, &deployment)
 		return deployment.Status.ReadyReplicas == 2 && deployment.Status.Replicas == 2, fmt.Sprint(deployment.Status, err), client.IgnoreNotFound(err)
 	})
 }
 
-// deleteGatewayPod deletes one pod of the gateway, and waits until it has gone and its successor is ready.
-func deleteGatewayPod(t *testing.T) {
+// deleteGatewayPod deletes one pod of a gateway, and waits until it has gone and its successor is ready.
+func deleteGatewayPod(t *testing.T, gateway string) {
 	t.Helper()
-	pod, err := cluster.Pod(t.Context(), names.DefaultNamespace, names.AppLabel, names.IngressGateway)
+	pod, err := cluster.Pod(t.Context(), names.DefaultNamespace, names.AppLabel, gateway)
 	must(t, err)
 	must(t, cluster.Client.Delete(t.Context(), pod))
 	eventually(t, 2*podLimit, "the deleted pod has gone", func(ctx context.Context) (bool, string, error) {
 		err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(pod), &corev1.Pod{})
 		return err != nil && client.IgnoreNotFound(err) == nil, "it exists", client.IgnoreNotFound(err)
 	})
-	awaitGatewayPods(t)
+	awaitGatewayPods(t, gateway)
 }

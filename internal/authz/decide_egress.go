@@ -31,8 +31,10 @@ type EgressAnswer struct {
 	// Outcome is Allowed, NotFound, BadRequest, Reset, Refused or PassedThrough. PassedThrough means that no policy is about the
 	// destination, and that the mesh allows egress.
 	Outcome Outcome
-	// Resolved is true if the sidecar resolves Host, and does not use Address.
+	// Resolved is true if the sidecar or the egress gateway resolves Host, and does not use Address.
 	Resolved bool
+	// Gateway is true if the egress gateway forwards the call.
+	Gateway bool
 	// Policies are the Egresses ("<namespace>/<name>") that allow the call.
 	Policies []string
 	// Missing describes what would allow the call; empty when it is allowed.
@@ -59,7 +61,7 @@ func DecideEgress(v *catalog.View, r EgressRequest) EgressAnswer {
 	i = slices.IndexFunc(port.Hosts, func(h EgressHost) bool { return h.Host == host })
 	switch {
 	case r.Protocol == catalog.ProtocolHTTPS && i >= 0 && port.Hosts[i].TLS:
-		return EgressAnswer{Outcome: Allowed, Resolved: true, Policies: port.Hosts[i].Policies}
+		return port.Hosts[i].allowed(port.Hosts[i].TLSGateway)
 	case r.Protocol == catalog.ProtocolHTTP && i >= 0 && port.Hosts[i].HTTP:
 		return port.Hosts[i].evaluate(r)
 	case r.Protocol == catalog.ProtocolHTTP && port.HasHTTP() && !v.Settings().Egress:
@@ -99,7 +101,7 @@ func matchesServerName(name, requested string) bool {
 // evaluate decides about an HTTP request to the host.
 func (h EgressHost) evaluate(r EgressRequest) EgressAnswer {
 	if !h.Restricted {
-		return EgressAnswer{Outcome: Allowed, Resolved: true, Policies: h.Policies}
+		return h.allowed(h.HTTPGateway)
 	}
 	path, _, _ := strings.Cut(r.Path, "?")
 	if fullMatch(AmbiguousPath, path) {
@@ -107,9 +109,18 @@ func (h EgressHost) evaluate(r EgressRequest) EgressAnswer {
 	}
 	m := clientMessage(Request{Method: r.Method, Path: r.Path, Headers: append([]Header{{Name: ":authority", Value: r.Host}}, r.Headers...)})
 	if slices.ContainsFunc(h.Matches, m.matches) {
-		return EgressAnswer{Outcome: Allowed, Resolved: true, Policies: h.Policies}
+		return h.allowed(h.HTTPGateway)
 	}
 	return EgressAnswer{Outcome: NotFound, Missing: r.missing()}
+}
+
+// allowed is the answer to a call that the host's policies allow, and that the egress gateway forwards because of one of them, unless it is empty.
+func (h EgressHost) allowed(gateway catalog.Name) EgressAnswer {
+	a := EgressAnswer{Outcome: Allowed, Resolved: true, Policies: h.Policies}
+	if gateway != (catalog.Name{}) {
+		a.Gateway, a.Policies = true, []string{gateway.String()}
+	}
+	return a
 }
 
 // AmbiguousPath matches the paths that an outside server may read differently from the sidecar. Where an Egress restricts paths,

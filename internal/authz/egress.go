@@ -31,6 +31,9 @@ type EgressHost struct {
 	Matches    []catalog.HTTPMatch
 	// TLS allows TLS connections that request the host as their server name.
 	TLS bool
+	// HTTPGateway and TLSGateway are the Egresses by which the egress gateway forwards requests and TLS connections. If one is empty, the
+	// sidecar connects to the host itself.
+	HTTPGateway, TLSGateway catalog.Name
 	// Setting is the UpstreamTrafficSetting of the client's namespace; empty for none.
 	Setting string
 	// Policies are the Egresses ("<namespace>/<name>") that allow the host, the oldest first.
@@ -137,7 +140,11 @@ func (b *egressBuilder) addTLS(policy *catalog.Egress) {
 	if len(policy.Prefixes) == 0 {
 		for _, name := range names {
 			if !isWildcard(name) {
-				b.host(policy, name).TLS = true
+				host := b.host(policy, name)
+				host.TLS = true
+				if policy.Gateway != nil && host.TLSGateway == (catalog.Name{}) {
+					host.TLSGateway = policy.Name
+				}
 			}
 		}
 		return
@@ -150,22 +157,36 @@ func (b *egressBuilder) addTLS(policy *catalog.Egress) {
 	})
 }
 
+// addHTTP allows requests. Of several policies for a host, the oldest with the egress gateway decides alone: the gateway knows which requests
+// each policy allows, and a request that one of them sends through the gateway must not leave without it.
 func (b *egressBuilder) addHTTP(policy *catalog.Egress) {
-	var matches []catalog.HTTPMatch
-	for _, name := range policy.RouteGroups {
-		if group := b.view.HTTPRouteGroup(catalog.Name{Namespace: policy.Name.Namespace, Name: name}); group != nil {
-			matches = append(matches, group.Matches...)
-		}
-	}
+	matches := egressMatches(b.view, policy)
 	for _, name := range policy.Hosts {
 		if isWildcard(name) {
 			continue
 		}
 		host := b.host(policy, name)
+		if host.HTTPGateway != (catalog.Name{}) {
+			continue
+		}
+		if policy.Gateway != nil {
+			host.HTTPGateway, host.HTTP, host.Matches = policy.Name, false, nil
+		}
 		host.Restricted = policy.Restricted && (!host.HTTP || host.Restricted)
 		host.HTTP = true
 		host.Matches = append(host.Matches, matches...)
 	}
+}
+
+// egressMatches are the requests to which an Egress is restricted.
+func egressMatches(v *catalog.View, policy *catalog.Egress) []catalog.HTTPMatch {
+	var matches []catalog.HTTPMatch
+	for _, name := range policy.RouteGroups {
+		if group := v.HTTPRouteGroup(catalog.Name{Namespace: policy.Name.Namespace, Name: name}); group != nil {
+			matches = append(matches, group.Matches...)
+		}
+	}
+	return matches
 }
 
 // host returns the element of a host.

@@ -31,7 +31,7 @@ type Catalog struct {
 	egressesFrom      index[identity.ServiceAccount]
 	telemetriesIn     index[string]
 	authorizationsIn  index[string]
-	// gateways has the entries of the Gateway API by kind.
+	// gateways has the entries of the Gateway API by kind, and the Egresses with the egress gateway.
 	gateways   index[Kind]
 	identities counts[Name, identity.ServiceAccount]
 	servicesOf counts[identity.ServiceAccount, Name]

@@ -65,6 +65,8 @@ const (
 	DepAccount
 	// DepGateways: all Gateways and what they refer to. No name.
 	DepGateways
+	// DepEgressGateway: the Egresses with the egress gateway, and their Secrets. No name.
+	DepEgressGateway
 	// DepNamespaceLabels: the labels of all namespaces. No name.
 	DepNamespaceLabels
 )

@@ -31,6 +31,9 @@ type Egress struct {
 	RouteGroups []string
 	// Setting is the UpstreamTrafficSetting of the namespace that limits connections; empty for none.
 	Setting string
+	// Gateway sends requests and connections through the egress gateway; nil for none. Ports have the protocols http and https then, and
+	// Prefixes is empty.
+	Gateway *EgressGateway
 }
 
 // EgressPort is a port outside the mesh and its protocol.

@@ -51,6 +51,8 @@ const (
 	KindReferenceGrant         Kind = "ReferenceGrant"
 	// KindGatewayCertificate entries are the Secrets that Gateways refer to.
 	KindGatewayCertificate Kind = "GatewayCertificate"
+	// KindEgressCredential entries are the Secrets that Egresses refer to.
+	KindEgressCredential Kind = "EgressCredential"
 	// KindNamespaceLabels entries are separate from those of KindNamespace, because an edit of labels rarely affects anything.
 	KindNamespaceLabels Kind = "NamespaceLabels"
 	KindSettings        Kind = "Settings"

@@ -169,16 +169,18 @@ func (v *View) IngressGatewayPorts() map[uint16]uint16 {
 	return ports
 }
 
-// IsGateway reports whether a pod belongs to the ingress gateway of the mesh. Only the operator may create pods in its namespace.
-func (v *View) IsGateway(pod *Pod) bool {
+// IsGateway reports whether a pod belongs to the ingress gateway of the mesh.
+func (v *View) IsGateway(pod *Pod) bool { return v.isGatewayPod(pod, names.IngressGateway) }
+
+// isGatewayPod reports whether a pod belongs to a gateway of the mesh. Only the operator may create pods in its namespace.
+func (v *View) isGatewayPod(pod *Pod, gateway string) bool {
 	namespace := v.Settings().Namespace
-	return namespace != "" && pod.Name.Namespace == namespace && pod.ServiceAccount == names.IngressGateway &&
-		pod.Labels[names.AppLabel] == names.IngressGateway
+	return namespace != "" && pod.Name.Namespace == namespace && pod.ServiceAccount == gateway && pod.Labels[names.AppLabel] == gateway
 }
 
-// IsServed reports whether a pod gets configuration: it has a sidecar in the mesh, or belongs to the ingress gateway.
+// IsServed reports whether a pod gets configuration: it has a sidecar in the mesh, or belongs to a gateway.
 func (v *View) IsServed(pod *Pod) bool {
-	return pod.Injected && (v.InMesh(pod.Name.Namespace) || v.IsGateway(pod))
+	return pod.Injected && (v.InMesh(pod.Name.Namespace) || v.IsGateway(pod) || v.IsEgressGateway(pod))
 }
 
 // updateGatewayIndex indexes an entry of the Gateway API by its kind.

@@ -41,6 +41,9 @@ func (c *Catalog) updateIndexes(entry Entry, delta int, affected depSet) {
 		for _, source := range e.Sources {
 			updateIndex(c.egressesFrom, source, e.Name, delta)
 		}
+		if e.Gateway != nil {
+			updateIndex(c.gateways, KindEgress, e.Name, delta)
+		}
 		addPolicyDeps(e, affected)
 	case *Telemetry:
 		updateIndex(c.telemetriesIn, e.Name.Namespace, e.Name, delta)
@@ -52,6 +55,8 @@ func (c *Catalog) updateIndexes(entry Entry, delta int, affected depSet) {
 		addPolicyDeps(e, affected)
 	case *Gateway, *GatewayClass, *ReferenceGrant, *GatewayCertificate, *HTTPRoute:
 		c.updateGatewayIndex(e.Ref(), delta, affected)
+	case *EgressCredential:
+		affected.add(DepEgressGateway, Name{})
 	case *NamespaceLabels:
 		affected.add(DepNamespaceLabels, Name{})
 	case *UpstreamTrafficSetting:
@@ -82,6 +87,7 @@ func (c *Catalog) updateNamespace(ns *Namespace, delta int, affected depSet) {
 		}
 	}
 	affected.add(DepServices, Name{})
+	affected.add(DepEgressGateway, Name{})
 	affected.add(DepNamespaceServices, Name{Namespace: ns.Name})
 	affected.add(DepPermissive, Name{Namespace: ns.Name})
 	for name := range c.services[ns.Name] {

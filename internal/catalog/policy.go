@@ -76,6 +76,8 @@ func (c *Catalog) Policies(deps []Dep) []Ref {
 			c.collectOne(found, Ref{KindExtensionService, dep.Name})
 		case DepGateways:
 			collect(found, KindHTTPRoute, c.gateways[KindHTTPRoute])
+		case DepEgressGateway:
+			collect(found, KindEgress, c.gateways[KindEgress])
 		case DepHTTPRouteGroup:
 			c.collectOne(found, Ref{KindHTTPRouteGroup, dep.Name})
 		case DepTCPRoute:
@@ -134,6 +136,9 @@ func addPolicyDeps(entry Entry, affected depSet) {
 	case *Egress:
 		for _, source := range e.Sources {
 			affected.account(DepEgressesFrom, source)
+		}
+		if e.Gateway != nil {
+			affected.add(DepEgressGateway, Name{})
 		}
 	case *Telemetry:
 		affected.add(DepTelemetry, e.Name)

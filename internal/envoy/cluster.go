@@ -28,6 +28,7 @@ func ownClusters(s *scope.Scope, inbound []inboundPort) []*clusterv3.Cluster {
 		out = append(out, localCluster(in))
 	}
 	out = append(out, egressClusters(s)...)
+	out = append(out, egressGatewayClusters(s)...)
 	out = append(out, extAuthzClusters(s)...)
 	out = append(out, extensionClusters(s)...)
 	out = append(out, rateLimitClusters(s, inbound)...)

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
@@ -98,7 +99,7 @@ func (c egressCell) chains() []*listenerv3.FilterChain {
 		http = http || host.HTTP
 		if host.TLS {
 			byName[host.Host] = true
-			cluster := egressClusterName(host.Host, c.port.Number)
+			cluster := hostClusterName(host.TLSGateway, catalog.ProtocolHTTPS, host.Host, c.port.Number)
 			out = append(out, c.tlsChain(host.Host, tcpEgress(c.scope, c.port.Number, cluster, c.scope.EgressUpstreams[host.Setting])))
 		}
 	}

@@ -30,7 +30,7 @@ func egressClusters(s *scope.Scope) []*clusterv3.Cluster {
 	var out []*clusterv3.Cluster
 	for _, port := range s.EgressPorts {
 		for _, host := range port.Hosts {
-			out = append(out, hostCluster(s, port.Number, host))
+			out = append(out, hostClusters(s, port.Number, host)...)
 		}
 		if len(port.Ranges) > 0 || s.Egress && port.HasHTTP() {
 			out = append(out, originalPortCluster(s, port))
@@ -39,13 +39,30 @@ func egressClusters(s *scope.Scope) []*clusterv3.Cluster {
 	return out
 }
 
-// hostCluster resolves a host by DNS, with the name servers of the pod. New connections use the current answer, and open ones are not
+// hostClusters are the clusters of a host: the host itself, and the egress gateway for what it forwards.
+func hostClusters(s *scope.Scope, port uint16, host authz.EgressHost) []*clusterv3.Cluster {
+	var out []*clusterv3.Cluster
+	direct := func(allowed bool, gateway catalog.Name) bool { return allowed && gateway == (catalog.Name{}) }
+	if http := direct(host.HTTP, host.HTTPGateway); http || direct(host.TLS, host.TLSGateway) {
+		cluster := outsideCluster(egressClusterName(host.Host, port), host.Host, port, s.Key.Class)
+		out = append(out, withEgressSettings(cluster, http, s.EgressUpstreams[host.Setting]))
+	}
+	if host.HTTPGateway != (catalog.Name{}) {
+		out = append(out, toGatewayCluster(s, authz.GatewayDestination{Policy: host.HTTPGateway, Protocol: catalog.ProtocolHTTP, Host: host.Host, Port: port}))
+	}
+	if host.TLSGateway != (catalog.Name{}) {
+		out = append(out, toGatewayCluster(s, authz.GatewayDestination{Policy: host.TLSGateway, Protocol: catalog.ProtocolHTTPS, Host: host.Host, Port: port}))
+	}
+	return out
+}
+
+// outsideCluster resolves a host by DNS, with the name servers of the pod. New connections use the current answer, and open ones are not
 // affected when it changes. If a query fails, the last answer applies.
-func hostCluster(s *scope.Scope, port uint16, host authz.EgressHost) *clusterv3.Cluster {
-	out := serverCluster(egressClusterName(host.Host, port), host.Host, port, s.Key.Class)
-	out.Metadata = metadata(map[string]string{serviceField: host.Host})
+func outsideCluster(name, host string, port uint16, class scope.Class) *clusterv3.Cluster {
+	out := serverCluster(name, host, port, class)
+	out.Metadata = metadata(map[string]string{serviceField: host})
 	out.AltStatName = strings.ReplaceAll(out.Name, ":", "_")
-	return withEgressSettings(out, host.HTTP, s.EgressUpstreams[host.Setting])
+	return out
 }
 
 // dnsDiscovery tries the addresses of an answer in turn, those of the pod's address families.
@@ -80,6 +97,14 @@ func withEgressSettings(c *clusterv3.Cluster, http bool, upstream *scope.Upstrea
 
 // hasEgressChains reports whether policies allow destinations outside the mesh.
 func hasEgressChains(s *scope.Scope) bool { return !s.Passthrough && len(s.EgressPorts) > 0 }
+
+// hostClusterName is the cluster for connections to a host: the egress gateway if it forwards them because of a policy.
+func hostClusterName(gateway catalog.Name, protocol catalog.Protocol, host string, port uint16) string {
+	if gateway == (catalog.Name{}) {
+		return egressClusterName(host, port)
+	}
+	return gatewayClusterName(authz.GatewayDestination{Policy: gateway, Protocol: protocol, Host: host, Port: port})
+}
 
 // egressClusterName is OSM's name of a host outside the mesh.
 func egressClusterName(host string, port uint16) string { return fmt.Sprintf("%s:%d", host, port) }

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
@@ -32,21 +33,27 @@ func egressRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
 }
 
 func egressVirtualHost(s *scope.Scope, port uint16, h authz.EgressHost) *routev3.VirtualHost {
-	name := h.Host
-	if address, err := netip.ParseAddr(h.Host); err == nil && address.Is6() {
-		name = "[" + h.Host + "]"
+	cluster := hostClusterName(h.HTTPGateway, catalog.ProtocolHTTP, h.Host, port)
+	forwarded := forward([]weightedCluster{{cluster: cluster, weight: 1}}, requestTimeout(s.EgressUpstreams[h.Setting]), retryPolicy(nil))
+	return outsideHost(h.Host, port, h.Restricted, h.Matches, &routev3.Route{Action: forwarded})
+}
+
+// outsideHost handles the requests to a host with the action of a route, and rejects those that no policy allows.
+func outsideHost(name string, port uint16, restricted bool, matches []catalog.HTTPMatch, allowed *routev3.Route) *routev3.VirtualHost {
+	domain := name
+	if address, err := netip.ParseAddr(name); err == nil && address.Is6() {
+		domain = "[" + name + "]"
 	}
-	host := &routev3.VirtualHost{Name: "egress_virtual-host|" + h.Host, Domains: []string{name, fmt.Sprintf("%s:%d", name, port)}}
-	forwarded := forward([]weightedCluster{{cluster: egressClusterName(h.Host, port), weight: 1}}, requestTimeout(s.EgressUpstreams[h.Setting]), retryPolicy(nil))
-	if !h.Restricted {
-		host.Routes = []*routev3.Route{{Match: anyRequest(), Action: forwarded}}
+	host := &routev3.VirtualHost{Name: "egress_virtual-host|" + name, Domains: []string{domain, fmt.Sprintf("%s:%d", domain, port)}}
+	if !restricted {
+		host.Routes = []*routev3.Route{{Match: anyRequest(), Action: allowed.GetAction()}}
 		return host
 	}
 	ambiguous := anyRequest()
 	ambiguous.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: regexMatcher(authz.AmbiguousPath)}
 	host.Routes = []*routev3.Route{{Match: ambiguous, Action: directResponse(400, "servers read this path in different ways, and the Egress of this host restricts paths\n")}}
-	for _, match := range h.Matches {
-		host.Routes = append(host.Routes, &routev3.Route{Match: requestMatch(match), Action: forwarded})
+	for _, match := range matches {
+		host.Routes = append(host.Routes, &routev3.Route{Match: requestMatch(match), Action: allowed.GetAction()})
 	}
 	host.Routes = append(host.Routes, &routev3.Route{Match: anyRequest(), Action: directResponse(404, "no Egress allows this request to this host\n")})
 	return host

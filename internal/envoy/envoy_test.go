@@ -26,6 +26,7 @@ func complete(t *testing.T, ca *pki.Authority, s *scope.Scope) []envoy.Resource 
 	t.Helper()
 	chain, key := ca.Issue(t, s.Key.Identity, s.TrustDomain)
 	issueGatewayCertificates(s, chain, key)
+	issueEgressCredentials(s, ca.RootPEM, chain, key)
 	return slices.Concat(
 		envoy.Build(s),
 		envoy.TrustSecrets(s, ca.RootPEM),
@@ -44,6 +45,19 @@ func issueGatewayCertificates(s *scope.Scope, chain, key []byte) {
 	for _, l := range s.Gateway.Listeners {
 		for _, name := range l.Certificates {
 			s.Gateway.Certificates = append(s.Gateway.Certificates, scope.GatewayCertificate{Name: name, ChainPEM: chain, KeyPEM: key})
+		}
+	}
+}
+
+// issueEgressCredentials sets the credentials that destinations of an egress gateway name.
+func issueEgressCredentials(s *scope.Scope, authorities, chain, key []byte) {
+	if s.EgressGateway == nil {
+		return
+	}
+	s.EgressGateway.Credentials = nil
+	for _, d := range s.EgressGateway.Destinations {
+		if d.Credential != "" {
+			s.EgressGateway.Credentials = append(s.EgressGateway.Credentials, scope.EgressCredential{Name: d.Credential, AuthoritiesPEM: authorities, ChainPEM: chain, KeyPEM: key})
 		}
 	}
 }

@@ -96,10 +96,10 @@ func gatewayHTTP(s *scope.Scope, routeConfig string) *listenerv3.Filter {
 	return message.NetworkFilter(hcmFilter, hcm)
 }
 
-// GatewaySecrets are the certificates of the ingress gateway. No other scope has any.
+// GatewaySecrets are the certificates of the ingress gateway, or the credentials of the egress gateway. No other scope has any.
 func GatewaySecrets(s *scope.Scope) []Resource {
 	if s.Gateway == nil {
-		return nil
+		return egressCredentialSecrets(s)
 	}
 	var out []Resource
 	for _, c := range s.Gateway.Certificates {

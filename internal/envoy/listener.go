@@ -15,7 +15,7 @@ import (
 
 // boundListeners are the listeners that bind ports of the pod, and those for ports outside the mesh, which belong to this client.
 func boundListeners(s *scope.Scope, inbound []inboundPort) []*listenerv3.Listener {
-	out := gatewayListeners(s)
+	out := append(gatewayListeners(s), egressGatewayListeners(s)...)
 	if len(inbound) > 0 {
 		out = append(out, inboundListenerOf(s, inbound))
 	}

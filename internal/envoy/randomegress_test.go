@@ -12,7 +12,11 @@ import (
 func drawEgressPorts(t *rapid.T) []authz.EgressPort {
 	entries := []catalog.Entry{&catalog.Settings{EgressPolicies: true}, meshtest.Group("ns", "one", "/get", "/public/.*")}
 	for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"x", "y", "z"}), 0, 3, rapid.ID).Draw(t, "egresses") {
-		entries = append(entries, meshtest.DrawEgress(t, meshtest.Name("ns", name), []string{"client"}))
+		policy := meshtest.DrawEgress(t, meshtest.Name("ns", name), []string{"client"})
+		if rapid.IntRange(0, 2).Draw(t, "through the gateway") == 0 {
+			meshtest.UseGateway(t, policy)
+		}
+		entries = append(entries, policy)
 	}
 	return authz.EgressPorts(meshtest.Apply(entries...).View(), meshtest.SA("ns", "client"))
 }

@@ -27,7 +27,7 @@ func Build(s *scope.Scope) []Resource {
 	var out []Resource
 	out = append(out, clusterResources(append(destinationClusters(s), ownClusters(s, inbound)...))...)
 	out = append(out, listenerResources(append(boundListeners(s, inbound), destinationListeners(s, reachable)...))...)
-	out = append(out, routeResources(slices.Concat(inboundRouteConfigs(s, inbound), ingressRouteConfigs(s), egressRouteConfigs(s), gatewayRouteConfigs(s), outboundRouteConfigs(s, reachable)))...)
+	out = append(out, routeResources(slices.Concat(inboundRouteConfigs(s, inbound), ingressRouteConfigs(s), egressRouteConfigs(s), gatewayRouteConfigs(s), egressGatewayRouteConfigs(s), outboundRouteConfigs(s, reachable)))...)
 	out = append(out, networkFilters(s, inbound)...)
 	out = append(out, ingressFilters(s)...)
 	return out

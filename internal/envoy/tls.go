@@ -27,6 +27,11 @@ func serverTLS(s *scope.Scope, trust string) *corev3.TransportSocket {
 
 // clientTLS connects to the servers behind a Service. A server must prove one of the identities.
 func clientTLS(s *scope.Scope, service catalog.Name, servers []identity.ServiceAccount) *corev3.TransportSocket {
+	return clientTLSTo(s, names.ServiceHost(service.Name, service.Namespace), servers)
+}
+
+// clientTLSTo requests a server name. The server must prove one of the identities.
+func clientTLSTo(s *scope.Scope, serverName string, servers []identity.ServiceAccount) *corev3.TransportSocket {
 	common := commonTLS(s, OutboundTrustName)
 	common.AlpnProtocols = []string{meshALPN}
 	common.ValidationContextType = &tlsv3.CommonTlsContext_CombinedValidationContext{
@@ -37,7 +42,7 @@ func clientTLS(s *scope.Scope, service catalog.Name, servers []identity.ServiceA
 			ValidationContextSdsSecretConfig: common.GetValidationContextSdsSecretConfig(),
 		},
 	}
-	return tlsSocket(&tlsv3.UpstreamTlsContext{Sni: names.ServiceHost(service.Name, service.Namespace), CommonTlsContext: common})
+	return tlsSocket(&tlsv3.UpstreamTlsContext{Sni: serverName, CommonTlsContext: common})
 }
 
 func commonTLS(s *scope.Scope, trust string) *tlsv3.CommonTlsContext {

@@ -25,16 +25,18 @@ func Egress(u *unstructured.Unstructured) (*catalog.Egress, []Problem) {
 	policy.Prefixes = egressPrefixes(spec)
 	ports := egressPorts(spec)
 	egressMatches(spec, policy)
+	ports = egressGateway(spec, policy, ports)
 	if malformed := found.onlyMalformed(); len(malformed) > 0 {
 		return nil, malformed
 	}
-	invalidRanges := len(spec.list("ipAddresses")) > 0 && len(policy.Prefixes) == 0
+	invalidRanges := len(spec.list("ipAddresses")) > 0 && len(policy.Prefixes) == 0 && policy.Gateway == nil
 	for _, port := range ports {
 		if hasDestination(policy, port, invalidRanges, &found) {
 			policy.Ports = append(policy.Ports, port)
 		}
 	}
 	warnUnusedHosts(policy, &found)
+	warnUnusedTLS(policy, &found)
 	if len(spec.list("sources")) == 0 {
 		found.reject(ReasonGrantsNothing, "spec.sources is empty, so this Egress allows nothing: name the service accounts of the clients.")
 	}

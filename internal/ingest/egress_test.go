@@ -49,6 +49,24 @@ func TestEgress(t *testing.T) {
 				e.Hosts, e.Restricted, e.RouteGroups, e.Setting = names, true, []string{"get"}, "slow"
 			}), nil,
 		},
+		"through the gateway": {source + hosts + http + "gateway: {}", entry(80, catalog.ProtocolHTTP, func(e *catalog.Egress) {
+			e.Hosts, e.Gateway = names, &catalog.EgressGateway{}
+		}), nil},
+		"encrypted by the gateway": {source + hosts + http + "gateway: {tls: {port: 8443, secretName: ca}}", entry(80, catalog.ProtocolHTTP, func(e *catalog.Egress) {
+			e.Hosts, e.Gateway = names, &catalog.EgressGateway{TLS: &catalog.EgressTLS{Port: 8443, Secret: "ca"}}
+		}), nil},
+		"encrypted by the gateway on the usual port": {source + hosts + http + "gateway: {tls: {secretName: ca}}", entry(80, catalog.ProtocolHTTP, func(e *catalog.Egress) {
+			e.Hosts, e.Gateway = names, &catalog.EgressGateway{TLS: &catalog.EgressTLS{Port: 443, Secret: "ca"}}
+		}), nil},
+		"encrypted by clients and the gateway": {source + hosts + https + "gateway: {tls: {secretName: ca}}", entry(443, catalog.ProtocolHTTPS, func(e *catalog.Egress) {
+			e.Hosts, e.Gateway = names, &catalog.EgressGateway{TLS: &catalog.EgressTLS{Port: 443, Secret: "ca"}}
+		}), []string{"?NotUsed: use the protocol http, or remove it"}},
+		"the gateway without a Secret":              {source + hosts + http + "gateway: {tls: {}}", nil, []string{"InvalidName: name a Secret with the key ca.crt"}},
+		"the gateway to the port of a sidecar":      {source + hosts + http + "gateway: {tls: {port: 15000, secretName: ca}}", nil, []string{"InvalidPort: that does not belong to sidecars"}},
+		"tcp through the gateway":                   {source + hosts + tcp + "gateway: {}", nil, []string{"Unsupported: use http or https"}},
+		"ranges through the gateway":                {source + hosts + ranges + https + "gateway: {}", nil, []string{"Unsupported: remove spec.ipAddresses or spec.gateway"}},
+		"hosts in the pod of the gateway":           {source + "hosts: [localhost, 127.0.0.1, '::1', 0.0.0.0, 169.254.169.254]\n" + http + "gateway: {}", nil, []string{"RefusedAddress: 0.0.0.0", "RefusedAddress: 127.0.0.1", "RefusedAddress: 169.254.169.254", "RefusedAddress: ::1", "RefusedAddress: localhost", "GrantsNothing: names no host"}},
+		"a gateway of the wrong type":               {source + hosts + http + "gateway: 5", nil, []string{"Malformed: spec.gateway"}},
 		"a client of another namespace":             {"sources: [{kind: ServiceAccount, name: curl, namespace: till}]\n" + hosts + http, nil, []string{"ForeignNamespace: Only that namespace decides"}},
 		"no sources":                                {hosts + http, nil, []string{"GrantsNothing: spec.sources is empty"}},
 		"no ports":                                  {source + hosts, nil, []string{"GrantsNothing: spec.ports is empty"}},

@@ -37,6 +37,9 @@ const (
 	ProxyUID = 1500
 )
 
+// EgressGatewayPort accepts connections of sidecars in the pods of the egress gateway. Its Service has the same port.
+const EgressGatewayPort = 15443
+
 // LastProbePort is the last port of the sidecar for probes and hooks. LivenessPort is the first.
 const LastProbePort = 15940
 

@@ -32,9 +32,13 @@ func BuildWithShared(v *catalog.View, domains identity.TrustDomains, key Key, sh
 	s.ExternalAuthorization, s.Tracing = settings.ExternalAuthorization, settings.Tracing
 	s.AccessLog, s.Authorizations = AccessLogOf(v, key), authorizations(v, key)
 	s.Passthrough = settings.Teardown == catalog.TeardownPassthrough
-	if key.Gateway {
+	if key.IsGateway() {
 		s.Egress, s.Passthrough, s.ExternalAuthorization, s.Authorizations = false, false, nil, nil
-		s.addGateway(v)
+		if key.Gateway {
+			s.addGateway(v)
+		} else {
+			s.addEgressGateway(v)
+		}
 		return s
 	}
 	s.Egress = s.Egress || s.Passthrough
@@ -52,6 +56,7 @@ func BuildWithShared(v *catalog.View, domains identity.TrustDomains, key Key, sh
 	}
 	s.Outbound, s.Clusters = shared.Outbound, shared.Clusters
 	s.EgressPorts, s.EgressUpstreams = egress(v, key.Identity)
+	s.EgressGatewayService = egressGatewayOf(v, s.EgressPorts)
 	s.Retries = retries(v, key.Identity, settings.RetryPolicies)
 	return s
 }

@@ -11,11 +11,11 @@ func egress(v *catalog.View, client identity.ServiceAccount) ([]authz.EgressPort
 	ports := authz.EgressPorts(v, client)
 	upstreams := map[string]*Upstream{}
 	add := func(name string) {
-		if name == "" || upstreams[name] != nil {
+		if upstreams[name] != nil {
 			return
 		}
-		if setting := v.NamedUpstreamSetting(catalog.Name{Namespace: client.Namespace, Name: name}); setting != nil {
-			upstreams[name] = &Upstream{Connections: setting.Connections, OutlierDetection: setting.OutlierDetection}
+		if upstream := egressUpstream(v, client.Namespace, name); upstream != nil {
+			upstreams[name] = upstream
 		}
 	}
 	for _, port := range ports {
@@ -28,4 +28,16 @@ func egress(v *catalog.View, client identity.ServiceAccount) ([]authz.EgressPort
 		return ports, nil
 	}
 	return ports, upstreams
+}
+
+// egressUpstream returns the settings of an UpstreamTrafficSetting for hosts outside the mesh; nil without one.
+func egressUpstream(v *catalog.View, namespace, name string) *Upstream {
+	if name == "" {
+		return nil
+	}
+	setting := v.NamedUpstreamSetting(catalog.Name{Namespace: namespace, Name: name})
+	if setting == nil {
+		return nil
+	}
+	return &Upstream{Connections: setting.Connections, OutlierDetection: setting.OutlierDetection}
 }

@@ -20,7 +20,7 @@ func KeyFor(v *catalog.View, pod *catalog.Pod) Key {
 		Telemetry:     v.TelemetryOf(pod),
 		Authorization: own, MeshAuthorization: mesh,
 		Ports:   joinPorts(v.NamedPorts(pod, services)),
-		Gateway: v.IsGateway(pod),
+		Gateway: v.IsGateway(pod), EgressGateway: v.IsEgressGateway(pod),
 		Class: Class{
 			Revision: pod.Revision,
 			IPv6:     slices.ContainsFunc(pod.IPs, netip.Addr.Is6),

@@ -23,9 +23,12 @@ type Key struct {
 	// empty if there is none.
 	Authorization, MeshAuthorization catalog.Name
 	Class                            Class
-	// Gateway is true for pods of the ingress gateway, which has no application.
-	Gateway bool
+	// Gateway is true for pods of the ingress gateway, and EgressGateway for those of the egress gateway. They have no application.
+	Gateway, EgressGateway bool
 }
+
+// IsGateway reports whether the key is that of a gateway.
+func (k Key) IsGateway() bool { return k.Gateway || k.EgressGateway }
 
 // Class has the other properties in which sidecars of one identity may differ.
 type Class struct {
@@ -65,6 +68,8 @@ type Scope struct {
 	Passthrough bool
 	// Gateway is the configuration of the ingress gateway; nil in sidecars.
 	Gateway *Gateway
+	// EgressGateway is the configuration of the egress gateway; nil in sidecars.
+	EgressGateway *EgressGateway
 	// Inbound has one element per container port of each Service that selects the workload.
 	Inbound []Inbound
 	// Ingress has the ports that clients outside the mesh may reach.
@@ -75,6 +80,8 @@ type Scope struct {
 	EgressPorts []authz.EgressPort
 	// EgressUpstreams has the client-side settings that EgressPorts name.
 	EgressUpstreams map[string]*Upstream
+	// EgressGatewayService is that of the egress gateway; nil if no destination of EgressPorts uses it.
+	EgressGatewayService *EgressGatewayService
 	// Clusters are the destinations that Outbound refers to, each once.
 	Clusters []Cluster
 	// Retries configure this client's retries. They may include Services that it cannot call. They are separate from

@@ -80,6 +80,10 @@ type MeshSpec struct {
 	// +optional
 	IngressGateway *IngressGatewaySpec `json:"ingressGateway,omitempty"`
 
+	// egressGateway configures a gateway for calls of workloads to hosts outside the mesh.
+	// +optional
+	EgressGateway *EgressGatewaySpec `json:"egressGateway,omitempty"`
+
 	// upgrade configures how the mesh moves from one version to another, and back.
 	// +optional
 	Upgrade *UpgradeSpec `json:"upgrade,omitempty"`

@@ -28,6 +28,8 @@ type Egress struct {
 }
 
 // EgressSpec defines which clients may call which destinations.
+// +kubebuilder:validation:XValidation:rule="!has(self.gateway) || !self.ports.exists(p, p.protocol.startsWith('tcp'))",message="spec.ports has the protocol tcp or tcp-server-first, which the egress gateway does not forward: use http and https, or remove spec.gateway"
+// +kubebuilder:validation:XValidation:rule="!has(self.gateway) || !has(self.ipAddresses) || self.ipAddresses.size() == 0",message="spec.ipAddresses has no effect with spec.gateway, because the egress gateway looks up the hosts: remove one of them"
 type EgressSpec struct {
 	// sources are the clients.
 	// +required
@@ -56,6 +58,34 @@ type EgressSpec struct {
 	// +optional
 	// +kubebuilder:validation:MaxItems=64
 	Matches []EgressMatchSpec `json:"matches,omitempty"`
+
+	// gateway sends requests and connections through the egress gateway of the mesh, which looks up the hosts. The Mesh enables it with
+	// spec.egressGateway. Without a ready gateway, requests get status 503. Default: sidecars connect to the destinations themselves.
+	// +optional
+	Gateway *EgressGatewaySpec `json:"gateway,omitempty"`
+}
+
+// EgressGatewaySpec configures the egress gateway for an Egress.
+type EgressGatewaySpec struct {
+	// tls makes the gateway encrypt requests to ports with the protocol http. Default: it forwards them as they are.
+	// +optional
+	TLS *EgressTLSSpec `json:"tls,omitempty"`
+}
+
+// EgressTLSSpec is how the egress gateway connects to the servers.
+type EgressTLSSpec struct {
+	// port is the port of the servers for TLS. Default: 443.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	Port *int32 `json:"port,omitempty"`
+
+	// secretName is the name of a Secret of the same namespace. Its key ca.crt has the authorities of the servers. The keys tls.crt and
+	// tls.key are optional, and have the client certificate. Only the control plane and the gateway receive them.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	SecretName string `json:"secretName"`
 }
 
 // EgressSourceSpec identifies a client by its service account.

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/secrets"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/gateway"
@@ -42,7 +43,7 @@ type Reconciler struct {
 	Mesh, Namespace string
 
 	// certificates are those that Sink has received.
-	certificates map[catalog.Name]catalog.Change
+	certificates secrets.Entries
 }
 
 // Reconcile reads the certificates and writes changed status. It must not run concurrently.

@@ -69,3 +69,31 @@ func TestAuditPlanAssumesCertificates(t *testing.T) {
 		t.Errorf("the edit of the copy changed the original to %q", got)
 	}
 }
+
+// TestPlanAssumesCredentials checks that an Egress is planned as if its Secret could be used, and that the entry goes with the Egress.
+func TestPlanAssumesCredentials(t *testing.T) {
+	const policy = `{apiVersion: policy.openservicemesh.io/v1alpha1, kind: Egress, metadata: {name: api, namespace: shop}, spec: {
+  sources: [{kind: ServiceAccount, name: till, namespace: shop}], hosts: [api.example.com], ports: [{number: 80, protocol: http}], gateway: {tls: {secretName: outside}}}}`
+	var all []*unstructured.Unstructured
+	for text := range strings.SplitSeq(gateways+"---\n"+policy, "---\n") {
+		u := &unstructured.Unstructured{}
+		if err := yaml.Unmarshal([]byte(text), &u.Object); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, u)
+	}
+	loaded, err := load.FromObjects("osm", scheme(t), all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := catalog.Name{Namespace: "shop", Name: "outside"}
+	if got := loaded.Catalog.View().EgressCredential(name); got == nil || got.Problem != "" {
+		t.Errorf("the Secret has the entry %+v, want a usable one", got)
+	}
+	if _, err := loaded.Edit("osm", scheme(t), nil, all[len(all)-1:]); err != nil {
+		t.Fatal(err)
+	}
+	if got := loaded.Catalog.View().EgressCredential(name); got != nil {
+		t.Errorf("without the Egress, the Secret has the entry %+v", got)
+	}
+}

@@ -15,8 +15,8 @@ import (
 )
 
 // EvaluateEgress evaluates an Egress: its fields, the feature flag of the MeshConfig in namespace, conflicts with older Egresses, and the
-// objects and hosts that it refers to.
-func EvaluateEgress(namespace string, lookup HostLookup) Evaluate {
+// objects and hosts that it refers to. It reads Secrets with their own reader, because they are not in the cache.
+func EvaluateEgress(namespace string, lookup HostLookup, secrets client.Reader) Evaluate {
 	return func(ctx context.Context, reader client.Reader, object *unstructured.Unstructured) ([]metav1.Condition, error) {
 		policy, problems := ingest.Egress(object)
 		if policy == nil {
@@ -37,7 +37,11 @@ func EvaluateEgress(namespace string, lookup HostLookup) Evaluate {
 		if err != nil {
 			return nil, err
 		}
-		missing = append(missing, unresolvedHosts(ctx, lookup, policy)...)
+		unavailable, err := unresolvedGateway(ctx, reader, secrets, namespace, policy)
+		if err != nil {
+			return nil, err
+		}
+		missing = append(append(missing, unavailable...), unresolvedHosts(ctx, lookup, policy)...)
 		problems = append(problems, egressConflicts(policy, others)...)
 		return []metav1.Condition{condition(Accepted, ReasonAccepted, problems), condition(ResolvedRefs, ReasonResolvedRefs, missing)}, nil
 	}
@@ -53,7 +57,7 @@ func egressConflicts(policy *catalog.Egress, others []*catalog.Egress) []ingest.
 				"Egress %s is older and has port %d with a protocol that excludes %s, so this one has no effect on that port for their common sources: use one protocol.", older.Name, port.Number, port.Protocol))
 		}
 	}
-	return problems
+	return append(problems, gatewayConflicts(policy, others)...)
 }
 
 // unresolvedEgress returns the references of an Egress to what does not exist.

@@ -3,14 +3,20 @@ package status
 import (
 	"context"
 	"net"
+	"slices"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
 
 func egress(name string, created int64, protocol string, matches ...any) *unstructured.Unstructured {
@@ -46,10 +52,21 @@ func TestEvaluateEgress(t *testing.T) {
 	}
 	stranger := egress("b", 1, "http")
 	stranger.Object["spec"].(map[string]any)["sources"] = []any{map[string]any{"kind": "ServiceAccount", "name": "nobody", "namespace": "shop"}}
+	through := func(created int64, gateway map[string]any) *unstructured.Unstructured {
+		e := egress("b", created, "http")
+		e.Object["spec"].(map[string]any)["gateway"] = gateway
+		return e
+	}
+	encrypted := func(secret string) *unstructured.Unstructured {
+		return through(1, map[string]any{"tls": map[string]any{"secretName": secret}})
+	}
+	gateway := slices.Clip(append(all, gatewayObjects(true)...))
 	both := map[string]string{Accepted: inForce, ResolvedRefs: resolved}
 	missing := map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"}
 	conflicted := map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved}
-	evaluate := EvaluateEgress("osm-system", lookup)
+	usable := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "usable"}, Data: map[string][]byte{"ca.crt": pki.New(t).RootPEM}}
+	unusable := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "unusable"}}
+	evaluate := EvaluateEgress("osm-system", lookup, fake.NewClientBuilder().WithObjects(usable, unusable).Build())
 	group := map[string]any{"kind": "HTTPRouteGroup", "name": "get"}
 	setting := map[string]any{"kind": "UpstreamTrafficSetting", "name": "slow"}
 	for _, test := range []evaluateCase{
@@ -65,10 +82,35 @@ func TestEvaluateEgress(t *testing.T) {
 		{"an older one for servers that speak first", evaluate, egress("b", 2, "http"), append(all, egress("a", 1, "tcp-server-first")), conflicted, "Egress shop/a is older and has port 80"},
 		{"servers speak first, and an older one for http", evaluate, egress("b", 2, "tcp-server-first"), append(all, egress("a", 1, "http")), map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved}, "excludes tcp-server-first"},
 		{"a younger one excludes nothing", evaluate, egress("a", 1, "http"), append(all, egress("b", 2, "tcp-server-first")), both, "in force"},
+		{"through the gateway", evaluate, through(1, map[string]any{}), gateway, both, "in force"},
+		{"no gateway", evaluate, through(1, map[string]any{}), all, missing, "set spec.egressGateway.mode of the Mesh to Managed"},
+		{"no pod of the gateway", evaluate, through(1, map[string]any{}), append(all, gatewayObjects(false)...), missing, "No pod of the egress gateway is ready"},
+		{"encrypted by the gateway", evaluate, encrypted("usable"), gateway, both, "in force"},
+		{"an unusable Secret", evaluate, encrypted("unusable"), gateway, missing, "The Secret shop/unusable lacks ca.crt"},
+		{"no Secret", evaluate, encrypted("none"), gateway, missing, "The Secret shop/none does not exist"},
+		{"another one decides about requests", evaluate, egress("a", 1, "http"), append(gateway, through(2, map[string]any{})), conflicted, "through the egress gateway and decides alone"},
+		{"the older of two with the gateway decides", evaluate, through(2, map[string]any{}), append(gateway, named("a", through(1, map[string]any{}))), conflicted, "Egress shop/a sends requests to api.example.com on port 80"},
+		{"the older of two with the gateway", evaluate, through(1, map[string]any{}), append(gateway, named("a", through(2, map[string]any{}))), both, "in force"},
 		{"tcp excludes nothing", evaluate, egress("b", 2, "http"), append(all, egress("a", 1, "tcp")), both, "in force"},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.check(t) })
 	}
+}
+
+// gatewayObjects are the Service of the egress gateway, and a pod behind it.
+func gatewayObjects(ready bool) []client.Object {
+	return []client.Object{
+		&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "osm-system", Name: names.EgressGateway}},
+		&discoveryv1.EndpointSlice{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "osm-system", Name: "g", Labels: map[string]string{discoveryv1.LabelServiceName: names.EgressGateway}},
+			Endpoints:  []discoveryv1.Endpoint{{Conditions: discoveryv1.EndpointConditions{Ready: &ready}}},
+		},
+	}
+}
+
+func named(name string, object *unstructured.Unstructured) *unstructured.Unstructured {
+	object.SetName(name)
+	return object
 }
 
 func TestEvaluateOutsideSetting(t *testing.T) {

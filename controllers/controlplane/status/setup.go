@@ -34,6 +34,8 @@ type Writers struct {
 	Namespace string
 	// LookupHost resolves hosts outside the mesh.
 	LookupHost HostLookup
+	// Secrets reads Secrets from the API server.
+	Secrets client.Reader
 }
 
 // policyKind describes a kind whose objects get status conditions.
@@ -88,8 +90,9 @@ func (w Writers) policyKinds() []policyKind {
 			related: []schema.GroupVersionKind{traffic.IngressBackend}, named: []schema.GroupVersionKind{traffic.HTTPRouteGroup},
 		},
 		{
-			kind: traffic.Egress, evaluate: EvaluateEgress(w.Namespace, w.LookupHost), config: true, account: namingAccount, recheck: lookupInterval,
-			related: []schema.GroupVersionKind{traffic.Egress}, named: []schema.GroupVersionKind{traffic.HTTPRouteGroup, traffic.UpstreamTrafficSetting},
+			kind: traffic.Egress, evaluate: EvaluateEgress(w.Namespace, w.LookupHost, w.Secrets), config: true, account: namingAccount, recheck: lookupInterval,
+			referring: usingEgressGateway(w.Namespace),
+			related:   []schema.GroupVersionKind{traffic.Egress}, named: []schema.GroupVersionKind{traffic.HTTPRouteGroup, traffic.UpstreamTrafficSetting},
 		},
 		{
 			kind: traffic.Telemetry, evaluate: EvaluateTelemetry(w.Namespace), osmSummary: true, meshWide: true, extension: usingExtension(w.Namespace),

@@ -51,6 +51,9 @@ func (m Mesh) askOutside(v *catalog.View, q Question, from party) (*Answer, erro
 	}
 	got := authz.DecideEgress(v, r)
 	way := Way{Service: r.Host, Port: r.Port, Protocol: string(r.Protocol), Outcome: string(got.Outcome), Seen: seenOutside(got, r), Policies: got.Policies, Missing: got.Missing}
+	if got.Gateway && len(v.EgressGatewayAddresses()) == 0 {
+		way.Seen = "status 503, because the mesh has no egress gateway: set spec.egressGateway.mode of the Mesh to Managed"
+	}
 	if got.Outcome == authz.PassedThrough {
 		way.Outcome = string(authz.Allowed)
 	}
@@ -68,6 +71,8 @@ func (m Mesh) askOutside(v *catalog.View, q Question, from party) (*Answer, erro
 // seenOutside describes the result for the client.
 func seenOutside(a authz.EgressAnswer, r authz.EgressRequest) string {
 	switch {
+	case a.Outcome == authz.Allowed && a.Gateway:
+		return "it reaches an address of " + r.Host + " through the egress gateway, which looks it up"
 	case a.Outcome == authz.Allowed && a.Resolved:
 		return "it reaches an address of " + r.Host + ", which the sidecar looks up"
 	case a.Outcome == authz.Allowed:

@@ -1,12 +1,14 @@
 package explain_test
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/names"
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -18,6 +20,11 @@ func TestAskOutside(t *testing.T) {
 	}
 	on := &catalog.Settings{EgressPolicies: true}
 	entries := shop(policy, on, Group("front", "paths", "/a"))
+	through := &catalog.Egress{
+		Name: Name("front", "through"), Sources: policy.Sources, Hosts: []string{"files.example.com"}, Ports: policy.Ports, Gateway: &catalog.EgressGateway{},
+	}
+	away := shop(policy, through, &catalog.Settings{Namespace: "osm-system", EgressPolicies: true})
+	gateway := append(away, &catalog.Service{Name: Name("osm-system", names.EgressGateway), ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.7")}})
 	open := shop(&catalog.Settings{EgressPolicies: true, Egress: true})
 	for _, test := range []struct {
 		question string
@@ -26,6 +33,9 @@ func TestAskOutside(t *testing.T) {
 	}{
 		{"front/sa/till to http://api.example.com/a", entries, "ALLOWED by Egress front/api"},
 		{"front/sa/till to https://api.example.com", entries, "it reaches an address of api.example.com, which the sidecar looks up"},
+		{"front/sa/till to http://files.example.com/a", gateway, "it reaches an address of files.example.com through the egress gateway"},
+		{"front/sa/till to http://files.example.com/a", away, "status 503, because the mesh has no egress gateway"},
+		{"front/sa/till to https://files.example.com", gateway, "ALLOWED by Egress front/through"},
 		{"front/sa/till to http://api.example.com/b", entries, "status 404 (no Egress allows it)"},
 		{"front/sa/till to http://api.example.com/a/../b", entries, "status 400"},
 		{"front/sa/till to https://db.example.com", entries, "missing: an Egress in namespace front from front/till with the port 443, the protocol https and the host db.example.com"},

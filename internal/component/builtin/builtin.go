@@ -4,6 +4,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/component"
 	"github.com/openservicemesh/osm-operator/internal/component/autoscalers"
 	"github.com/openservicemesh/osm-operator/internal/component/disruptionbudgets"
+	"github.com/openservicemesh/osm-operator/internal/component/egressgateway"
 	"github.com/openservicemesh/osm-operator/internal/component/grafana"
 	"github.com/openservicemesh/osm-operator/internal/component/ingressgateway"
 	"github.com/openservicemesh/osm-operator/internal/component/jaeger"
@@ -29,5 +30,6 @@ func All() []component.Component {
 		trafficmetrics.Server{},
 		trafficmetrics.API{},
 		ingressgateway.Managed{},
+		egressgateway.Managed{},
 	}
 }

@@ -47,11 +47,12 @@ func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, er
 	if !active.Release.Grants(gatewayGroup) {
 		return nil, fmt.Errorf("version %s of the control plane has no ingress gateway: upgrade the mesh, or set spec.ingressGateway.mode to Disabled", active.Release.Version)
 	}
-	gateway, err := deployment(inputs.Mesh, active)
+	pods := podSettings(inputs.Mesh)
+	gateway, err := pods.Deployment(inputs.Mesh, active)
 	if err != nil {
 		return nil, err
 	}
-	all, err := component.Labelled(inputs, serviceAccount(inputs.Mesh), service(inputs.Mesh), gateway, disruptionBudget(inputs.Mesh))
+	all, err := component.Labelled(inputs, pods.ServiceAccount(inputs.Mesh), service(inputs.Mesh), gateway, pods.DisruptionBudget(inputs.Mesh))
 	return append(all, gatewayClass(inputs)), err
 }
 

@@ -5,14 +5,10 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 )
-
-// DefaultReplicas is the default of spec.ingressGateway.replicas.
-const DefaultReplicas = 2
 
 // DefaultPorts are the default of spec.ingressGateway.ports.
 func DefaultPorts() []int32 { return []int32{80, 443} }
@@ -25,8 +21,6 @@ func Mode(mesh *v1alpha1.Mesh) v1alpha1.IngressGatewayMode {
 func settings(mesh *v1alpha1.Mesh) v1alpha1.IngressGatewaySpec {
 	return ptr.Deref(mesh.Spec.IngressGateway, v1alpha1.IngressGatewaySpec{})
 }
-
-func replicas(mesh *v1alpha1.Mesh) int32 { return ptr.Deref(settings(mesh).Replicas, DefaultReplicas) }
 
 func serviceType(mesh *v1alpha1.Mesh) corev1.ServiceType {
 	return cmp.Or(ptr.Deref(settings(mesh).ServiceType, ""), corev1.ServiceTypeLoadBalancer)
@@ -48,11 +42,4 @@ func podPort(port int32) int32 {
 		return port + offset
 	}
 	return port
-}
-
-func defaultResources() corev1.ResourceRequirements {
-	return corev1.ResourceRequirements{
-		Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("100m"), corev1.ResourceMemory: resource.MustParse("128Mi")},
-		Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("512Mi")},
-	}
 }

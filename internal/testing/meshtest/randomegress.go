@@ -23,7 +23,23 @@ var EgressPrefixes = []netip.Prefix{
 var EgressPorts = []uint16{80, 443}
 
 func drawEgress(t *rapid.T) *catalog.Egress {
-	return DrawEgress(t, drawName(t), rapid.SliceOfN(rapid.SampledFrom(words), 1, 2).Draw(t, "sources"))
+	e := DrawEgress(t, drawName(t), rapid.SliceOfN(rapid.SampledFrom(words), 1, 2).Draw(t, "sources"))
+	if rapid.IntRange(0, 3).Draw(t, "through the gateway") == 0 {
+		UseGateway(t, e)
+	}
+	return e
+}
+
+// UseGateway sends what an Egress allows through the egress gateway, without the ports that it cannot forward.
+func UseGateway(t *rapid.T, e *catalog.Egress) {
+	e.Gateway, e.Prefixes = &catalog.EgressGateway{}, nil
+	e.Ports = slices.DeleteFunc(e.Ports, func(p catalog.EgressPort) bool {
+		return p.Protocol != catalog.ProtocolHTTP && p.Protocol != catalog.ProtocolHTTPS
+	})
+	e.Hosts = slices.DeleteFunc(e.Hosts, func(host string) bool { return host == "*.example.com" })
+	if rapid.Bool().Draw(t, "encrypted") {
+		e.Gateway.TLS = &catalog.EgressTLS{Port: 443, Secret: rapid.SampledFrom(words).Draw(t, "secret")}
+	}
 }
 
 // DrawEgress draws an Egress with the name for accounts of its namespace.

@@ -89,7 +89,7 @@ func (w statusTest) run(t *testing.T, scheme *runtime.Scheme) {
 	}, time.Now)
 	err = status.Writers{
 		Leader: leader, Rejections: rejections, Mesh: "osm", Namespace: "osm-system",
-		LookupHost: func(context.Context, string) ([]string, error) { return nil, nil },
+		LookupHost: func(context.Context, string) ([]string, error) { return nil, nil }, Secrets: mgr.GetAPIReader(),
 	}.Setup(mgr)
 	if err != nil {
 		t.Fatal(err)

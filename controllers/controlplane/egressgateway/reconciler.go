@@ -1,0 +1,118 @@
+package egressgateway
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/wait"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+
+	"github.com/openservicemesh/osm-operator/controllers/controlplane"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/secrets"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/ingest"
+)
+
+// secretInterval is how often Secrets are read.
+const secretInterval = 10 * time.Second
+
+// Reconciler reads the Secrets of all Egresses of a mesh. All fields are required.
+type Reconciler struct {
+	// Client reads from the cache.
+	Client client.Reader
+	// Secrets reads from the API server.
+	Secrets client.Reader
+	// Sink receives the contents.
+	Sink controlplane.Sink
+	// Mesh is the name of the mesh, and Namespace that of its control plane.
+	Mesh, Namespace string
+
+	// credentials are those that Sink has received.
+	credentials secrets.Entries
+}
+
+// Reconcile reads the Secrets. It must not run concurrently.
+func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, error) {
+	names, err := r.names(ctx)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	current, removed, failed := r.credentials.Update(names, func(name catalog.Name) (catalog.Entry, error) {
+		data, problem, err := secrets.Read(ctx, r.Secrets, name, r.Namespace)
+		switch {
+		case err != nil:
+			return nil, err
+		case problem != "":
+			return &catalog.EgressCredential{Name: name, Problem: problem}, nil
+		}
+		return ingest.EgressCredential(name, data), nil
+	})
+	if len(current)+len(removed) > 0 {
+		r.Sink.Apply(append(removed, current...))
+	}
+	if failed != nil || len(names) == 0 {
+		return ctrl.Result{}, failed
+	}
+	return ctrl.Result{RequeueAfter: secretInterval}, nil
+}
+
+// names returns the Secrets that Egresses of the mesh refer to, in the order of the Egresses.
+func (r *Reconciler) names(ctx context.Context) ([]catalog.Name, error) {
+	var namespaces corev1.NamespaceList
+	if err := r.Client.List(ctx, &namespaces); err != nil {
+		return nil, err
+	}
+	members := map[string]bool{}
+	for i := range namespaces.Items {
+		entry, _ := ingest.Namespace(&namespaces.Items[i], r.Mesh)
+		members[entry.Name] = entry.Monitored
+	}
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(traffic.Egress)
+	if err := r.Client.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, err
+	}
+	var names []catalog.Name
+	for i := range list.Items {
+		policy, _ := ingest.Egress(&list.Items[i])
+		if policy == nil || !members[policy.Name.Namespace] {
+			continue
+		}
+		if name, ok := policy.Credential(); ok {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// Setup adds the controller to mgr once the cluster defines Egresses.
+func (r *Reconciler) Setup(mgr manager.Manager) error {
+	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		err := wait.PollUntilContextCancel(ctx, traffic.DefinitionPollInterval, true, func(context.Context) (bool, error) {
+			return traffic.IsDefined(mgr.GetRESTMapper(), traffic.Egress), nil
+		})
+		if err != nil {
+			return nil // the process is stopping
+		}
+		return r.add(mgr)
+	}))
+}
+
+func (r *Reconciler) add(mgr manager.Manager) error {
+	all := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []ctrl.Request {
+		return []ctrl.Request{{NamespacedName: client.ObjectKey{Name: "all"}}}
+	})
+	return ctrl.NewControllerManagedBy(mgr).Named("egress-credentials").WithOptions(controller.Options{MaxConcurrentReconciles: 1}).
+		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.LabelChangedPredicate{})).
+		Watches(traffic.Object(traffic.Egress), all, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Complete(r)
+}

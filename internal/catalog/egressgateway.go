@@ -1,0 +1,71 @@
+package catalog
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// EgressGateway sends what an Egress allows through the egress gateway of the mesh.
+type EgressGateway struct {
+	// TLS makes the gateway encrypt requests to ports with ProtocolHTTP; nil for none.
+	TLS *EgressTLS
+}
+
+// EgressTLS is how the egress gateway encrypts requests.
+type EgressTLS struct {
+	// Port is that of the servers.
+	Port uint16
+	// Secret has the authorities of the servers, and optionally a client certificate. It is in the namespace of the Egress.
+	Secret string
+}
+
+// Credential returns the name of the Secret that an Egress refers to; ok is false without one.
+func (e *Egress) Credential() (name Name, ok bool) {
+	if e.Gateway == nil || e.Gateway.TLS == nil {
+		return Name{}, false
+	}
+	return Name{e.Name.Namespace, e.Gateway.TLS.Secret}, true
+}
+
+// EgressCredential is the content of a Secret that an Egress refers to.
+type EgressCredential struct {
+	Name Name
+	// AuthoritiesPEM are the authorities of the servers. They are valid, unless Problem is set.
+	AuthoritiesPEM []byte
+	// ChainPEM and KeyPEM are the client certificate; empty without one. They are valid and belong together.
+	ChainPEM, KeyPEM []byte
+	// Problem is why the Secret cannot be used, a sentence; empty if it can.
+	Problem string
+}
+
+// Ref implements Entry.
+func (c *EgressCredential) Ref() Ref { return Ref{KindEgressCredential, c.Name} }
+
+// GatewayEgresses returns the Egresses of the mesh with the egress gateway, by name.
+func (v *View) GatewayEgresses() []*Egress {
+	v.deps.add(DepEgressGateway, Name{})
+	list := visible(v, sorted[*Egress](v.catalog, KindEgress, v.catalog.gateways[KindEgress]))
+	return slices.DeleteFunc(list, func(e *Egress) bool { return !v.InMesh(e.Name.Namespace) })
+}
+
+// EgressCredential returns the content of a Secret; nil before it was read.
+func (v *View) EgressCredential(name Name) *EgressCredential {
+	v.deps.add(DepEgressGateway, Name{})
+	credential, _ := get[*EgressCredential](v.catalog, KindEgressCredential, name)
+	return credential
+}
+
+// EgressGatewayAddresses are the addresses of the Service of the egress gateway, none without the Service.
+func (v *View) EgressGatewayAddresses() []netip.Addr {
+	name := Name{v.Settings().Namespace, names.EgressGateway}
+	v.deps.add(DepService, name)
+	if service, ok := get[*Service](v.catalog, KindService, name); ok {
+		return service.ClusterIPs
+	}
+	return nil
+}
+
+// IsEgressGateway reports whether a pod belongs to the egress gateway of the mesh.
+func (v *View) IsEgressGateway(pod *Pod) bool { return v.isGatewayPod(pod, names.EgressGateway) }

@@ -1,0 +1,86 @@
+package egressgateway
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/component"
+	"github.com/openservicemesh/osm-operator/internal/component/gatewaypods"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// gatewayGroup is an API group that all control planes with gateways read, and no other ones.
+const gatewayGroup = "gateway.networking.k8s.io"
+
+// Managed runs an egress gateway in the namespace of the mesh.
+type Managed struct{}
+
+// Mode returns the mode, with its default.
+func Mode(mesh *v1alpha1.Mesh) v1alpha1.EgressGatewayMode {
+	return ptr.Deref(settings(mesh).Mode, v1alpha1.EgressGatewayDisabled)
+}
+
+func settings(mesh *v1alpha1.Mesh) v1alpha1.EgressGatewaySpec {
+	return ptr.Deref(mesh.Spec.EgressGateway, v1alpha1.EgressGatewaySpec{})
+}
+
+// Name implements component.Component.
+func (Managed) Name() string { return "egress-gateway" }
+
+// Enabled implements component.Optional.
+func (Managed) Enabled(mesh *v1alpha1.Mesh) bool { return Mode(mesh) == v1alpha1.EgressGatewayManaged }
+
+// Requires implements component.Component.
+func (Managed) Requires() []component.Kind {
+	return []component.Kind{
+		component.V1("", "ServiceAccount", "serviceaccounts"),
+		component.V1("", "Service", "services"),
+		component.V1("", "ConfigMap", "configmaps"),
+		component.V1("apps", "Deployment", "deployments"),
+		{GroupVersionKind: schema.GroupVersionKind{Group: "policy", Version: "v1", Kind: "PodDisruptionBudget"}, Resource: "poddisruptionbudgets"},
+	}
+}
+
+// Images implements component.Component. They are those of the active control plane.
+func (Managed) Images() []string { return nil }
+
+// Render implements component.Component.
+func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {
+	if len(inputs.ControlPlanes) == 0 {
+		return nil, nil
+	}
+	active := inputs.ControlPlanes[0]
+	if !active.Release.Grants(gatewayGroup) {
+		return nil, fmt.Errorf("version %s of the control plane has no egress gateway: upgrade the mesh, or set spec.egressGateway.mode to Disabled", active.Release.Version)
+	}
+	pods := gatewaypods.Settings{
+		Name: names.EgressGateway, Replicas: settings(inputs.Mesh).Replicas, NodeSelector: settings(inputs.Mesh).NodeSelector, Resources: settings(inputs.Mesh).Resources,
+	}
+	gateway, err := pods.Deployment(inputs.Mesh, active)
+	if err != nil {
+		return nil, err
+	}
+	return component.Labelled(inputs, pods.ServiceAccount(inputs.Mesh), service(inputs.Mesh, pods), gateway, pods.DisruptionBudget(inputs.Mesh))
+}
+
+// service is what sidecars connect to. The control plane reads its addresses.
+func service(mesh *v1alpha1.Mesh, pods gatewaypods.Settings) *corev1.Service {
+	return &corev1.Service{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}, ObjectMeta: pods.Meta(mesh),
+		Spec: corev1.ServiceSpec{Selector: pods.Selector(), Type: corev1.ServiceTypeClusterIP, Ports: []corev1.ServicePort{{
+			Name: "sidecars", Port: names.EgressGatewayPort, TargetPort: intstr.FromInt32(names.EgressGatewayPort), Protocol: corev1.ProtocolTCP,
+		}}},
+	}
+}
+
+// Health implements component.Component. It is that of the Deployment.
+func (Managed) Health(live []*unstructured.Unstructured) component.Health {
+	return component.DeploymentHealth(live, names.EgressGateway)
+}

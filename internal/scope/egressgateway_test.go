@@ -1,0 +1,114 @@
+package scope_test
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/scope"
+)
+
+var outgoing = identity.ServiceAccount{Namespace: "shop", Name: "till"}
+
+// egressGatewayMesh has an Egress through the gateway, which encrypts requests.
+func egressGatewayMesh(entries ...catalog.Entry) *catalog.Catalog {
+	c := catalog.New()
+	for _, entry := range append([]catalog.Entry{
+		&catalog.Settings{Namespace: "osm-system", EgressPolicies: true},
+		&catalog.Namespace{Name: "shop", Monitored: true},
+		&catalog.Egress{
+			Name: catalog.Name{Namespace: "shop", Name: "api"}, Sources: []identity.ServiceAccount{outgoing}, Hosts: []string{"api.example.com"},
+			Ports:   []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}},
+			Gateway: &catalog.EgressGateway{TLS: &catalog.EgressTLS{Port: 443, Secret: "outside"}},
+		},
+	}, entries...) {
+		c.Apply([]catalog.Change{catalog.Set(entry)})
+	}
+	return c
+}
+
+func credential(problem string) *catalog.EgressCredential {
+	return &catalog.EgressCredential{Name: catalog.Name{Namespace: "shop", Name: "outside"}, AuthoritiesPEM: []byte("roots"), KeyPEM: []byte("key"), ChainPEM: []byte("chain"), Problem: problem}
+}
+
+// TestOnlyTheEgressGatewayHasCredentials checks who gets the content of a Secret, and that an unusable one withholds its destination only.
+func TestOnlyTheEgressGatewayHasCredentials(t *testing.T) {
+	build := func(c *catalog.Catalog, account identity.ServiceAccount, ingress, egress bool) *scope.Scope {
+		return scope.Build(c.View(), "cluster.local", scope.Key{Identity: account, Gateway: ingress, EgressGateway: egress})
+	}
+	gateway := identity.ServiceAccount{Namespace: "osm-system", Name: names.EgressGateway}
+	usable := egressGatewayMesh(credential(""))
+	for _, s := range []*scope.Scope{build(usable, outgoing, false, false), build(usable, gateway, false, false), build(usable, gateway, true, false)} {
+		if s.EgressGateway != nil {
+			t.Errorf("%s has the configuration of the egress gateway", s.Key.Identity)
+		}
+	}
+	got := build(usable, gateway, false, true).EgressGateway
+	if len(got.Credentials) != 1 || string(got.Credentials[0].KeyPEM) != "key" || got.Destinations[0].Credential != "shop/outside" || !got.Destinations[0].HasClientCertificate {
+		t.Errorf("the gateway has %+v, want the credential of its destination", got)
+	}
+	for name, c := range map[string]*catalog.Catalog{"unread": egressGatewayMesh(), "unusable": egressGatewayMesh(credential("It is damaged."))} {
+		if got := build(c, gateway, false, true).EgressGateway; len(got.Credentials) > 0 || len(got.Destinations) != 1 || got.Destinations[0].Credential != "" {
+			t.Errorf("%s: the gateway has %+v, want a destination without a credential", name, got)
+		}
+	}
+}
+
+// TestEgressGatewayAddresses checks that a sidecar gets the addresses of the Service of the mesh, and learns of its changes.
+func TestEgressGatewayAddresses(t *testing.T) {
+	service := &catalog.Service{Name: catalog.Name{Namespace: "osm-system", Name: names.EgressGateway}, ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.7")}}
+	foreign := &catalog.Service{Name: catalog.Name{Namespace: "shop", Name: names.EgressGateway}, ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.8")}}
+	c := egressGatewayMesh(foreign)
+	view := c.View()
+	s := scope.Build(view, "cluster.local", scope.Key{Identity: outgoing})
+	if s.EgressGatewayService == nil || s.EgressGatewayService.Namespace != "osm-system" || len(s.EgressGatewayService.Addresses) > 0 {
+		t.Fatalf("without the Service of the gateway, the sidecar has %+v", s.EgressGatewayService)
+	}
+	affected := c.Apply([]catalog.Change{catalog.Set(service)})
+	if !slices.ContainsFunc(affected, func(dep catalog.Dep) bool { return slices.Contains(view.Deps(), dep) }) {
+		t.Error("the new Service does not affect the sidecar")
+	}
+	if s = scope.Build(c.View(), "cluster.local", scope.Key{Identity: outgoing}); !slices.Equal(s.EgressGatewayService.Addresses, service.ClusterIPs) {
+		t.Errorf("addresses %v, want those of the Service", s.EgressGatewayService.Addresses)
+	}
+	if s = scope.Build(c.View(), "cluster.local", scope.Key{Identity: identity.ServiceAccount{Namespace: "shop", Name: "other"}}); s.EgressGatewayService != nil {
+		t.Error("a client without an Egress has the addresses of the gateway")
+	}
+}
+
+// TestChangesAffectTheEgressGateway checks that each input of the gateway rebuilds its configuration.
+func TestChangesAffectTheEgressGateway(t *testing.T) {
+	c := egressGatewayMesh(credential(""))
+	key := scope.Key{Identity: identity.ServiceAccount{Namespace: "osm-system", Name: names.EgressGateway}, EgressGateway: true}
+	changed := &catalog.Egress{Name: catalog.Name{Namespace: "shop", Name: "api"}, Sources: []identity.ServiceAccount{outgoing}}
+	for name, change := range map[string]catalog.Change{
+		"Secret":    catalog.Set(credential("It is damaged.")),
+		"Egress":    catalog.Set(changed),
+		"namespace": catalog.Set(&catalog.Namespace{Name: "shop"}),
+		"settings":  catalog.Set(&catalog.Settings{Namespace: "osm-system"}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := egressGatewayMesh(credential(""))
+			view := c.View()
+			scope.Build(view, "cluster.local", key)
+			if !slices.ContainsFunc(c.Apply([]catalog.Change{change}), func(dep catalog.Dep) bool { return slices.Contains(view.Deps(), dep) }) {
+				t.Error("the change does not affect the gateway")
+			}
+		})
+	}
+	for name, test := range map[string]struct {
+		pod  catalog.Pod
+		want bool
+	}{
+		"the gateway":       {catalog.Pod{Name: catalog.Name{Namespace: "osm-system", Name: "g"}, ServiceAccount: names.EgressGateway, Labels: map[string]string{names.AppLabel: names.EgressGateway}, Injected: true}, true},
+		"another namespace": {catalog.Pod{Name: catalog.Name{Namespace: "shop", Name: "g"}, ServiceAccount: names.EgressGateway, Labels: map[string]string{names.AppLabel: names.EgressGateway}, Injected: true}, false},
+		"the other gateway": {catalog.Pod{Name: catalog.Name{Namespace: "osm-system", Name: "g"}, ServiceAccount: names.IngressGateway, Labels: map[string]string{names.AppLabel: names.IngressGateway}, Injected: true}, false},
+	} {
+		if got := scope.KeyFor(c.View(), &test.pod).EgressGateway; got != test.want {
+			t.Errorf("%s: egress gateway %t, want %t", name, got, test.want)
+		}
+	}
+}
