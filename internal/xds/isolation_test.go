@@ -191,7 +191,9 @@ func TestThreat53NamesWithoutEndDoNotAffectOthers(t *testing.T) {
 		for ctx.Err() == nil {
 			stream, end, err := i.open(ctx)
 			if err != nil {
-				t.Error(err)
+				if ctx.Err() == nil { // the test may end while the client connects again
+					t.Error(err)
+				}
 				return
 			}
 			for round := 0; ; round++ {
