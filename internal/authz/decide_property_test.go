@@ -57,13 +57,31 @@ func TestDecideAgreesWithMayConnect(t *testing.T) {
 			port, _ := portOf(service, r.Port)
 			target := v.TargetPort(service, port)
 			want := target != 0 && slices.ContainsFunc(v.ServiceIdentities(r.Service), func(sa identity.ServiceAccount) bool {
-				return MayConnect(v, source, sa, target, port.Protocol)
+				return MayConnect(v, source, sa, target, EffectiveProtocol(v, service, port))
 			})
-			if got := Decide(v, r); got.Connectable() != want {
+			got := Decide(v, r)
+			if slices.ContainsFunc(got.Answers, func(a Answer) bool { return a.Split != "" }) {
+				continue // a split with matches
+			}
+			if got.Connectable() != want {
 				t.Fatalf("%+v = %+v, but the client may connect: %v", r, got, want)
 			}
 		}
 	})
+}
+
+// TestAuditEgressDecidesWithoutDestination checks that an Egress for the port of a Service without pods does not make the Service connectable.
+func TestAuditEgressDecidesWithoutDestination(t *testing.T) {
+	c := meshtest.Apply(&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Settings{EgressPolicies: true},
+		meshtest.Service("a", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP),
+		&catalog.Egress{
+			Name: meshtest.Name("a", "out"), Sources: []identity.ServiceAccount{meshtest.SA("a", "one")}, Hosts: []string{"example.com"},
+			Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}},
+		})
+	got := Decide(c.View(), Request{Source: meshtest.SA("a", "one"), Service: meshtest.Name("a", "web"), Port: 80, Method: "GET", Path: "/x"})
+	if !got.Always(NotFound) || got.Connectable() {
+		t.Errorf("%+v, connectable %t; want status 404 from no destination", got, got.Connectable())
+	}
 }
 
 // TestDecideAgreesWithInboundRules checks that verdicts agree with the rules of the server's sidecar.
@@ -77,8 +95,9 @@ func TestDecideAgreesWithInboundRules(t *testing.T) {
 				if a.Destination == (identity.ServiceAccount{}) || v.Split(r.Service) != nil {
 					continue
 				}
-				rules := InboundRules(v, a.Destination, v.TargetPort(v.Service(r.Service), port), port.Protocol)
-				if want := enforced(rules, port.Protocol, r); a.Outcome != want {
+				protocol := EffectiveProtocol(v, v.Service(r.Service), port)
+				rules := InboundRules(v, a.Destination, v.TargetPort(v.Service(r.Service), port), protocol)
+				if want := enforced(rules, protocol, r); a.Outcome != want {
 					t.Fatalf("%+v = %+v, but the rules of the server's sidecar give %q\n%+v", r, a, want, rules)
 				}
 			}

@@ -72,10 +72,12 @@ type Answer struct {
 	Missing string
 }
 
-// Connectable reports whether the client's sidecar has the destination, so that the outcome is decided by the server.
+// Connectable reports whether the client's sidecar has the destination, so that the outcome is decided by the server. If the sidecar lacks
+// it, an Egress may decide, with status 404 or 400 from no destination.
 func (v Verdict) Connectable() bool {
 	return !slices.ContainsFunc(v.Answers, func(a Answer) bool {
-		return a.Outcome == Reset || a.Outcome == Refused || a.Outcome == PassedThrough
+		byEgress := a.Destination == (identity.ServiceAccount{}) && (a.Outcome == NotFound || a.Outcome == BadRequest)
+		return byEgress || a.Outcome == Reset || a.Outcome == Refused || a.Outcome == PassedThrough
 	})
 }
 
