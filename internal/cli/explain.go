@@ -32,7 +32,8 @@ func (a *app) explainCommand() *cobra.Command {
 that would allow it. The answer is computed by the same code that configures the sidecars.
 
 A and B are pods, workloads, service accounts or Services, as NAMESPACE/NAME, KIND/NAME or NAMESPACE/KIND/NAME. B may have a port:
-shop/web:8080. DNS names of Services are accepted. For a destination outside the mesh, B is a URL with the scheme http, https or tcp. Without METHOD and PATH, the question is whether A may send B any request. Instead
+shop/web:8080. DNS names of Services are accepted. For a client outside the mesh, A is the word outside, an address, or a Service
+outside the mesh. For a destination outside the mesh, B is a URL with the scheme http, https or tcp. Without METHOD and PATH, the question is whether A may send B any request. Instead
 of "to" you can use an arrow, quoted for the shell: 'A -> B'.
 
 The exit code is 0 if the call is allowed and 2 if it is denied.`,
@@ -40,6 +41,7 @@ The exit code is 0 if the call is allowed and 2 if it is denied.`,
   osm explain bookbuyer/sa/bookbuyer to bookstore/svc/bookstore:14001 GET /books-bought -H 'client-app: bookbuyer'
   osm explain 'shop/deploy/till -> db/sts/mysql'
   osm explain shop/till to https://api.example.com
+  osm explain outside to shop/web GET /prices
 
   # Allow a denied call.
   osm explain shop/till to shop/web GET /prices --remedy | kubectl apply -f -
@@ -96,8 +98,11 @@ func (a *app) explain(ctx context.Context, q explain.Question, meshName string, 
 func policyNames(answer *explain.Answer) []string {
 	var all []string
 	kind := "traffictarget.access.smi-spec.io/"
-	if answer.Outside {
+	switch {
+	case answer.Outside:
 		kind = "egress.policy.openservicemesh.io/"
+	case answer.FromOutside:
+		return nil // of several kinds
 	}
 	for _, p := range answer.Policies {
 		all = append(all, kind+p)
@@ -123,7 +128,7 @@ func (a *app) answer(ctx context.Context, q explain.Question, meshName string, f
 		return nil, err
 	}
 	answer, err := explain.Ask(ctx, m, q)
-	if err == nil && live {
+	if err == nil && live && !answer.FromOutside {
 		answer.Live = a.live(ctx, c, found, answer)
 	}
 	return answer, err

@@ -35,6 +35,9 @@ type Answer struct {
 	RemedySuffices bool `json:"remedySuffices,omitempty"`
 	// Outside is true if the destination is outside the mesh. Policies are then Egresses.
 	Outside bool `json:"outside,omitempty"`
+	// FromOutside is true if the client is outside the mesh. Policies are then IngressBackends, or TrafficTargets of the ingress gateway, and
+	// one way is enough.
+	FromOutside bool `json:"fromOutside,omitempty"`
 	// Policies are the TrafficTargets that allow the request, without duplicates.
 	Policies []string `json:"policies,omitempty"`
 	// Live holds the acknowledgements of sidecars. It is nil if they were not read.
@@ -54,6 +57,8 @@ type Way struct {
 	Service  string `json:"service"`
 	Port     uint16 `json:"port"`
 	Protocol string `json:"protocol"`
+	// Gateway is the address at the ingress gateway that leads there. It is empty for other ways.
+	Gateway string `json:"gateway,omitempty"`
 	// At is the backend Service that a TrafficSplit selects. It is empty for the Service itself.
 	At string `json:"at,omitempty"`
 	// Split is the TrafficSplit in use, Match its HTTPRouteGroup matches that select the request.
@@ -89,6 +94,9 @@ type Grant struct {
 func Ask(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 	v := m.Catalog.View()
 	from, err := m.resolve(ctx, v, q.From, true)
+	if outside, found := m.clientOutside(v, q, from, err); found {
+		return m.askFromOutside(ctx, v, q, outside)
+	}
 	if err != nil {
 		return nil, err
 	}

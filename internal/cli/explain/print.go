@@ -59,7 +59,7 @@ func (a *Answer) Headline() string {
 // because formats what allows the request.
 func (a *Answer) because() string {
 	var reasons []string
-	if len(a.Policies) > 0 {
+	if len(a.Policies) > 0 && !a.FromOutside {
 		reasons = append(reasons, " by "+a.policyKind()+" "+strings.Join(a.Policies, ", "))
 	}
 	for _, way := range a.Ways {
@@ -94,6 +94,9 @@ func (way Way) print(w io.Writer, a *Answer) {
 		what = "Host"
 	}
 	fmt.Fprintf(w, "\n  %s %s port %d (%s)", what, way.Service, way.Port, way.Protocol)
+	if way.Gateway != "" {
+		fmt.Fprintf(w, ", by %s", way.Gateway)
+	}
 	if way.Split != "" {
 		fmt.Fprintf(w, ", by TrafficSplit %s", way.Split)
 	}
@@ -108,7 +111,11 @@ func (way Way) print(w io.Writer, a *Answer) {
 	}
 	fmt.Fprintf(w, "\n    %s: %s\n", way.Outcome, way.Seen)
 	if len(way.Policies) > 0 && way.Outcome == string(authz.Allowed) {
-		fmt.Fprintf(w, "    by: %s %s\n", a.policyKind(), strings.Join(way.Policies, ", "))
+		kind := a.policyKind()
+		if a.FromOutside && way.Gateway == "" {
+			kind = "IngressBackend"
+		}
+		fmt.Fprintf(w, "    by: %s %s\n", kind, strings.Join(way.Policies, ", "))
 	}
 	if way.Permissive != "" && way.Outcome == string(authz.Allowed) {
 		fmt.Fprintf(w, "    by: permissive mode of %s\n", way.Permissive)
