@@ -14,6 +14,7 @@ const root = "../../.."
 var (
 	declared = regexp.MustCompile(`(?m)^func ([Tt]est\w+)\(`)
 	named    = regexp.MustCompile("`(Test\\w+)`")
+	golden   = regexp.MustCompile("golden:`([\\w-]+)`")
 )
 
 // TestEveryTestOfThePagesExists compares the test names on the pages with those in the source.
@@ -23,7 +24,7 @@ func TestEveryTestOfThePagesExists(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, page := range append(pages, filepath.Join(root, "docs", "threats.md")) {
+	for _, page := range append(pages, filepath.Join(root, "docs", "threats.md"), filepath.Join(root, "docs", "compatibility.md")) {
 		content, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
@@ -36,6 +37,23 @@ func TestEveryTestOfThePagesExists(t *testing.T) {
 			if !tests[name[1]] {
 				t.Errorf("%s names %s, which does not exist: correct the name", page, name[1])
 			}
+		}
+	}
+}
+
+// TestEveryGoldenCaseOfThePageExists compares the golden cases on the page with the files.
+func TestEveryGoldenCaseOfThePageExists(t *testing.T) {
+	content, err := os.ReadFile(filepath.Join(root, "docs", "compatibility.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := golden.FindAllStringSubmatch(string(content), -1)
+	if len(found) == 0 {
+		t.Error("the page names no golden cases")
+	}
+	for _, name := range found {
+		if _, err := os.Stat(filepath.Join(root, "internal", "envoy", "testdata", name[1]+".out.yaml")); err != nil {
+			t.Errorf("the page names the golden case %s: %v", name[1], err)
 		}
 	}
 }
