@@ -60,6 +60,40 @@ func TestQueriesAreValid(t *testing.T) {
 	}
 }
 
+// healthyTest has requests that all succeed.
+const healthyTest = `
+tests:
+- interval: 15s
+  input_series:
+  - {series: 'osm_request_total{mesh="osm", response_code="200"}', values: '0+15x20'}
+  promql_expr_test:
+  - {eval_time: 5m, expr: %q, exp_samples: [{labels: '{}', value: 0}]}
+`
+
+// TestErrorRateOfHealthyMesh evaluates the panel of the rollout. Without failed requests the rate is 0, and not absent.
+func TestErrorRateOfHealthyMesh(t *testing.T) {
+	server := os.Getenv(promtest.BinaryVariable)
+	if server == "" {
+		t.Fatalf("%s is not set: this test runs promtool, which is in the folder of the Prometheus binary", promtest.BinaryVariable)
+	}
+	i := slices.IndexFunc(dashboards.All(), func(d dashboards.Dashboard) bool { return d.UID == "OSMRollout" })
+	var expr string
+	for _, row := range dashboards.All()[i].Rows {
+		for _, p := range row.Panels {
+			if p.Title == "Failed requests" {
+				expr = strings.NewReplacer("$__rate_interval", "1m", "$mesh", "osm").Replace(p.Queries[0].Expr)
+			}
+		}
+	}
+	path := filepath.Join(t.TempDir(), "test.yml")
+	if err := os.WriteFile(path, fmt.Appendf(nil, healthyTest, expr), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(filepath.Join(filepath.Dir(server), "promtool"), "test", "rules", path).CombinedOutput(); err != nil {
+		t.Errorf("promtool: %v:\n%s", err, out)
+	}
+}
+
 // libraryMetrics are those that the Go libraries of the control plane and the nodes add.
 var libraryMetrics = []string{
 	"process_cpu_seconds_total", "process_resident_memory_bytes", "go_goroutines", "container_cpu_usage_seconds_total", "container_memory_rss",
