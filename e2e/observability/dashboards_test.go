@@ -31,6 +31,11 @@ func withValues(d dashboards.Dashboard, expr string) string {
 
 // testDashboards queries every panel that always has data, and every variable.
 func testDashboards(t *testing.T) {
+	// Panels about injection and pushes have data only after a pod was created. An earlier run may have created all others.
+	pod, err := cluster.Pod(t.Context(), "bookthief", "app", "bookthief")
+	must(t, err)
+	must(t, cluster.Client.Delete(t.Context(), pod))
+	must(t, cluster.Available(t.Context(), demoLimit, "bookthief"))
 	server, err := tour.OpenServer(t.Context(), cluster)
 	must(t, err)
 	open := map[string]string{}

@@ -2,6 +2,7 @@ package observability
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -27,13 +28,20 @@ func TestManagedServers(t *testing.T) {
 	t.Run("dashboards", testDashboards)
 	t.Run("the page of the mesh", testPage)
 	t.Run("SMI traffic metrics", testTrafficMetrics)
-	t.Run("trace over Zipkin", func(t *testing.T) { requireTrace(t, began) })
+	t.Run("trace over Zipkin", func(t *testing.T) {
+		patchMesh(t, `{"spec":{"observability":{"tracing":{"protocol":"Zipkin"}}}}`)
+		awaitTracingPort(t, 9411)
+		requireTrace(t, began)
+	})
 	t.Run("trace over OTLP", func(t *testing.T) {
 		patchMesh(t, `{"spec":{"observability":{"tracing":{"protocol":"OTLP"}}}}`)
 		awaitTracingPort(t, 4317)
 		requireTrace(t, time.Now())
-		// Both changes affect every sidecar.
-		patchMesh(t, `{"spec":{"traffic":{"egress":true}}}`)
+		// The MeshConfig keeps the value of an earlier run. At least one of these changes affects every sidecar.
+		for _, allowed := range []bool{true, false} {
+			patchMesh(t, fmt.Sprintf(`{"spec":{"traffic":{"egress":%t}}}`, allowed))
+			awaitEgress(t, allowed)
+		}
 		patchMesh(t, `{"spec":{"traffic":null}}`)
 		change, err := tour.FindChange(t.Context(), cluster, began)
 		must(t, err)

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/internal/envoy"
@@ -39,5 +41,15 @@ func awaitTracingPort(t *testing.T, port int) {
 			}
 		}
 		return false, "another port", nil
+	}))
+}
+
+// awaitEgress waits until the MeshConfig has a value of enableEgress.
+func awaitEgress(t *testing.T, allowed bool) {
+	t.Helper()
+	must(t, lab.Until(t.Context(), time.Minute, fmt.Sprintf("the MeshConfig has enableEgress %t", allowed), func(ctx context.Context) (bool, string, error) {
+		config := &configv1alpha2.MeshConfig{}
+		err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: names.DefaultNamespace, Name: names.MeshConfig}, config)
+		return err == nil && config.Spec.Traffic.EnableEgress == allowed, "", err
 	}))
 }
