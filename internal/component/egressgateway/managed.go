@@ -49,7 +49,7 @@ func (Managed) Requires() []component.Kind {
 }
 
 // Images implements component.Component. They are those of the active control plane.
-func (Managed) Images() []string { return nil }
+func (Managed) Images() []component.Image { return nil }
 
 // Render implements component.Component.
 func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, error) {
