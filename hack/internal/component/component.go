@@ -76,6 +76,7 @@ func configurations() map[string]string {
 		"scheduler.yaml":         "scheduler.yaml",
 		"coredns.yaml":           "coredns.yaml",
 		"resolv.conf":            "resolv.conf",
+		"audit.yaml":             "audit.yaml",
 	}
 }
 

@@ -64,6 +64,10 @@ func (c Cluster) apiServer() []string {
 		"--service-cluster-ip-range=" + c.ServiceRanges(),
 		"--authorization-mode=Node,RBAC",
 		"--allow-privileged=true",
+		"--audit-policy-file=" + c.configFile("audit.yaml"),
+		"--audit-log-path=" + c.State.AuditLog(),
+		// In megabytes. One file holds a whole run of the tests.
+		"--audit-log-maxsize=1000",
 		"--profiling=false",
 	}
 }

@@ -43,6 +43,9 @@ func (s State) Pids() string { return s.join("pids") }
 // Logs returns the folder of log files, one per process.
 func (s State) Logs() string { return s.join("logs") }
 
+// AuditLog returns the file in which the API server records the requests of service accounts.
+func (s State) AuditLog() string { return s.join("logs", "audit.log") }
+
 // PodLogs returns the folder where the kubelet writes container logs.
 func (s State) PodLogs() string { return s.join("logs", "pods") }
 

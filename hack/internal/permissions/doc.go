@@ -1,0 +1,4 @@
+// Package permissions compares the requests of service accounts with their roles.
+//
+// The audit log of an API server and manifests with roles flow in; refused requests and unused permissions flow out.
+package permissions
