@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/checks"
+	"github.com/openservicemesh/osm-operator/internal/cli/operators"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -29,9 +30,17 @@ type choice struct {
 	kinds      []schema.GroupVersionKind
 }
 
+// operatorNamespace returns the namespace of the operator. If it cannot be found, it is the default one.
+func (r *bugReport) operatorNamespace(ctx context.Context) string {
+	if elsewhere, err := operators.Elsewhere(ctx, r.client); err == nil && elsewhere != "" {
+		return elsewhere
+	}
+	return names.OperatorNamespace
+}
+
 // choose resolves the flags. It fails if a flag names an object that does not exist.
 func (r *bugReport) choose(ctx context.Context, subject checks.Subject, o bugReportOptions) (choice, error) {
-	chosen := choice{namespaces: append([]string{names.OperatorNamespace, subject.Namespace}, o.namespaces...)}
+	chosen := choice{namespaces: append([]string{r.operatorNamespace(ctx), subject.Namespace}, o.namespaces...)}
 	if o.all {
 		meshes, err := r.app.meshes(ctx, r.client)
 		if err != nil {

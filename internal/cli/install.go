@@ -191,7 +191,7 @@ func (a *app) refuseSecondMesh(ctx context.Context, c client.Client, name string
 // waitForMesh waits until a mesh is ready. When the MeshConfig appears, it writes the fields that a Mesh does not have.
 func (a *app) waitForMesh(ctx context.Context, c client.Client, d *values.Declaration, p *progress) error {
 	configured := d.MeshConfig == nil
-	last := "the operator has not reconciled it yet: check that it runs (kubectl -n " + names.OperatorNamespace + " get pods)"
+	last := "the operator has not reconciled it yet: check that it runs (kubectl get pods -A -l app=osm-operator)"
 	err := wait.PollUntilContextCancel(ctx, pollInterval, true, func(ctx context.Context) (bool, error) {
 		if !configured {
 			var err error

@@ -15,11 +15,20 @@ import (
 	"github.com/openservicemesh/osm-operator/dist"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
+	"github.com/openservicemesh/osm-operator/internal/cli/operators"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// installOperator applies the operator's manifests and waits until its pods are ready.
+// installOperator applies the operator's manifests and waits until its pods are ready. It does nothing if an operator runs in another namespace.
 func (a *app) installOperator(ctx context.Context, c client.Client, p *progress) error {
+	elsewhere, err := operators.Elsewhere(ctx, c)
+	if err != nil {
+		return a.kube.Sentence(err)
+	}
+	if elsewhere != "" {
+		a.note("The operator in namespace %s manages this cluster: no other one is installed.", elsewhere)
+		return nil
+	}
 	objects, err := manifests.Decode(dist.Operator)
 	if err != nil {
 		return fmt.Errorf("decode embedded manifests: %w", err)
@@ -81,6 +90,13 @@ func established(ctx context.Context, c client.Client, name string) (bool, error
 
 // removeOperator deletes the objects that installOperator applies, in reverse order.
 func (a *app) removeOperator(ctx context.Context, c client.Client) error {
+	elsewhere, err := operators.Elsewhere(ctx, c)
+	if err != nil {
+		return a.kube.Sentence(err)
+	}
+	if elsewhere != "" {
+		return fmt.Errorf("the operator in namespace %s was not installed by osm: remove it as it was installed, for example by Helm or OLM", elsewhere)
+	}
 	objects, err := manifests.Decode(dist.Operator)
 	if err != nil {
 		return fmt.Errorf("decode embedded manifests: %w", err)

@@ -16,7 +16,6 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/cli/values"
-	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/version"
 )
 
@@ -162,7 +161,7 @@ func specPatch(changes v1alpha1.MeshSpec, way strategyFlags, live *v1alpha1.Upgr
 
 // waitForChange waits until a Mesh is reconciled. refusal is the operator's reason if the Mesh is Stalled.
 func (a *app) waitForChange(ctx context.Context, c client.Client, m *v1alpha1.Mesh, p *progress) (rejection string, err error) {
-	last := "the operator has not reconciled it yet: check that it runs (kubectl -n " + names.OperatorNamespace + " get pods)"
+	last := "the operator has not reconciled it yet: check that it runs (kubectl get pods -A -l app=osm-operator)"
 	err = wait.PollUntilContextCancel(ctx, pollInterval, true, func(ctx context.Context) (bool, error) {
 		if err := c.Get(ctx, client.ObjectKeyFromObject(m), m); err != nil {
 			return false, err

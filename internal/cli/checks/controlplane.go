@@ -3,6 +3,7 @@ package checks
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
@@ -15,13 +16,14 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/cli/operators"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 // ControlPlane checks the operator, the control plane and its webhooks.
 func (s Subject) ControlPlane(ctx context.Context) []Group {
 	groups := []Group{
-		{"Operator", []Result{s.deployment(ctx, names.OperatorNamespace, "osm-operator")}},
+		{"Operator", s.operators(ctx)},
 		{"Mesh " + s.Mesh, append(s.mesh(ctx), s.meshConfig(ctx))},
 		{"Control plane", []Result{
 			s.deployment(ctx, s.Namespace, names.Controller), s.deployment(ctx, s.Namespace, names.Injector),
@@ -39,6 +41,27 @@ func (s Subject) ControlPlane(ctx context.Context) []Group {
 		s.probes(ctx, controller), s.probes(ctx, injector),
 		s.endpoints(ctx, controller), s.endpoints(ctx, injector),
 	}})
+}
+
+// operators checks every operator of the cluster. Without one, it reports that of the default namespace as missing.
+func (s Subject) operators(ctx context.Context) []Result {
+	found, err := operators.Find(ctx, s.Client)
+	if err != nil {
+		return []Result{unreadable("the operators", err)}
+	}
+	if len(found) == 0 {
+		return []Result{s.deployment(ctx, names.OperatorNamespace, names.Operator)}
+	}
+	var results []Result
+	var namespaces []string
+	for i := range found {
+		namespaces = append(namespaces, found[i].Namespace)
+		results = append(results, s.deployment(ctx, found[i].Namespace, found[i].Name))
+	}
+	if len(found) > 1 {
+		results = append(results, warning("uninstall all but one", "operators are installed in the namespaces %s: only one of them is active", strings.Join(namespaces, ", ")))
+	}
+	return results
 }
 
 func (s Subject) deployment(ctx context.Context, namespace, name string) Result {
@@ -75,7 +98,7 @@ func (s Subject) mesh(ctx context.Context) []Result {
 		c := meta.FindStatusCondition(m.Status.Conditions, kind)
 		switch {
 		case c == nil:
-			results = append(results, failed("see the operator's log: kubectl -n "+names.OperatorNamespace+" logs deploy/osm-operator", "condition %s is not set yet", kind))
+			results = append(results, failed("see the log of the operator, whose pods `kubectl get pods -A -l app=osm-operator` lists", "condition %s is not set yet", kind))
 		case c.Status == metav1.ConditionTrue:
 			results = append(results, ok("%s: %s", kind, c.Message))
 		case kind == v1alpha1.ConditionConfigurationAccepted:
