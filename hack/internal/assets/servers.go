@@ -33,6 +33,12 @@ func servers() []server {
 			duration:    "three minutes",
 		},
 		{name: "jaeger", programs: map[string]string{"jaeger": "jaeger"}, duration: "four minutes"},
+		{
+			name:        "olm",
+			programs:    map[string]string{"olm": "olm", "olm-catalog": "catalog"},
+			definitions: [2]string{"github.com/operator-framework/operator-lifecycle-manager", "deploy/chart/crds"},
+			duration:    "two minutes",
+		},
 		{name: "prometheus", programs: map[string]string{"prometheus": "prometheus"}, duration: "five minutes"},
 		{
 			name:        "prometheus-operator",

@@ -1,0 +1,125 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/e2e/lab"
+	"github.com/openservicemesh/osm-operator/e2e/report"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// shopPolicy allows the client to call the server.
+const shopPolicy = `apiVersion: specs.smi-spec.io/v1alpha4
+kind: HTTPRouteGroup
+metadata: {name: books, namespace: delivery}
+spec: {matches: [{name: books, pathRegex: /books, methods: [GET]}]}
+---
+apiVersion: access.smi-spec.io/v1alpha3
+kind: TrafficTarget
+metadata: {name: server, namespace: delivery}
+spec:
+  destination: {kind: ServiceAccount, name: server, namespace: delivery}
+  sources: [{kind: ServiceAccount, name: client, namespace: delivery}]
+  rules: [{kind: HTTPRouteGroup, name: books}]
+`
+
+// startTraffic deploys a client and a server in the mesh, and sends 50 requests a second.
+func startTraffic(t *testing.T) *lab.Running[report.Requests] {
+	t.Helper()
+	const namespace = "delivery"
+	must(t, cluster.CreateNamespace(t.Context(), namespace, names.DefaultMesh))
+	t.Cleanup(func() { must(t, cluster.DeleteNamespace(context.Background(), namespace)) })
+	must(t, cluster.Apply(t.Context(), shopPolicy))
+	for _, name := range []string{"server", "client"} {
+		account, pod := cluster.TestPod(namespace, name)
+		must(t, cluster.Create(t.Context(), account, lab.TestService(namespace, name), pod))
+	}
+	must(t, cluster.PodsReady(t.Context(), podLimit, namespace))
+	agent := cluster.Agent(t.Context(), namespace, "client", lab.AgentPort)
+	url := fmt.Sprintf("http://server.%s:%d/books", namespace, lab.HTTPPort)
+	_, err := agent.AwaitOutcome(t.Context(), time.Minute, url, "200")
+	must(t, err)
+	running, err := agent.StartRequests(t.Context(), url, "--rate", "50")
+	must(t, err)
+	return running
+}
+
+// finishTraffic requires that every request succeeded.
+func finishTraffic(t *testing.T, running *lab.Running[report.Requests]) {
+	t.Helper()
+	result, err := running.Stop(t.Context())
+	must(t, err)
+	failed := result.Requests - result.Outcomes["200"]
+	t.Logf("%d of %d requests failed: %v %v", failed, result.Requests, result.Outcomes, result.Errors)
+	if failed > 0 || result.Requests < 500 {
+		t.Errorf("%d of %d requests failed, want 0 of at least 500: %v", failed, result.Requests, result.Failures)
+	}
+}
+
+// awaitStandBy waits until an operator reports that another one is active.
+func awaitStandBy(t *testing.T, namespace string) {
+	t.Helper()
+	must(t, lab.Until(t.Context(), podLimit, "the operator in namespace "+namespace+" stands by", func(ctx context.Context) (bool, string, error) {
+		list := &eventsv1.EventList{}
+		err := cluster.Client.List(ctx, list, client.InNamespace(namespace))
+		for i := range list.Items {
+			if list.Items[i].Reason == "StandingBy" {
+				t.Log(list.Items[i].Note)
+				return true, "", err
+			}
+		}
+		return false, fmt.Sprintf("%d Events", len(list.Items)), err
+	}))
+}
+
+// requireReconciled changes the Mesh, and waits until an operator has acted on the change.
+func requireReconciled(t *testing.T, patch string) {
+	t.Helper()
+	mesh := &v1alpha1.Mesh{}
+	mesh.Name = names.DefaultMesh
+	must(t, cluster.Patch(t.Context(), mesh, patch))
+	must(t, lab.Until(t.Context(), podLimit, "an operator reads the changed Mesh", func(ctx context.Context) (bool, string, error) {
+		err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(mesh), mesh)
+		return mesh.Status.ObservedGeneration == mesh.Generation, fmt.Sprintf("generation %d of %d", mesh.Status.ObservedGeneration, mesh.Generation), err
+	}))
+	must(t, cluster.MeshReady(t.Context(), names.DefaultMesh, podLimit))
+}
+
+// stopOperator deletes the operator of a namespace, which an admission policy rejects without an annotation.
+func stopOperator(ctx context.Context, namespace string) error {
+	if _, err := cluster.Kubectl(ctx, "--namespace", namespace, "annotate", "deployment", names.Operator, "--overwrite", "operator.openservicemesh.io/allow-deletion=true"); err != nil {
+		return err
+	}
+	_, err := cluster.Kubectl(ctx, "--namespace", namespace, "delete", "deployment", names.Operator, "--wait")
+	return err
+}
+
+// restoreOperator installs the operator by kubectl again.
+func restoreOperator(t *testing.T) {
+	t.Helper()
+	must(t, cluster.InstallOperator(context.Background(), installLimit))
+	must(t, cluster.MeshReady(context.Background(), names.DefaultMesh, installLimit))
+}
+
+// createNamespace creates a namespace for another operator. It is deleted after the operator of kubectl is there again, because the admission
+// policies protect the namespace of the operator. Policies that belong to the namespace are deleted with it, and created again.
+func createNamespace(t *testing.T, name string) {
+	t.Helper()
+	namespace := &corev1.Namespace{}
+	namespace.Name = name
+	must(t, cluster.Create(t.Context(), namespace))
+	t.Cleanup(func() {
+		restoreOperator(t)
+		_, err := cluster.Kubectl(context.Background(), "delete", "namespace", name, "--wait", "--timeout", podLimit.String())
+		must(t, err)
+		restoreOperator(t)
+	})
+}
