@@ -34,8 +34,10 @@ func TestFind(t *testing.T) {
 		{"the default namespace", []client.Object{deployment("osm-operator-system", "osm-operator")}, []string{"osm-operator-system"}, ""},
 		{"another namespace", []client.Object{deployment("operators", "osm-operator")}, []string{"operators"}, "operators"},
 		{
-			"two", []client.Object{deployment("operators", "osm-operator"), deployment("osm-operator-system", "osm-operator")},
-			[]string{"osm-operator-system", "operators"}, "",
+			"two",
+			[]client.Object{deployment("operators", "osm-operator"), deployment("osm-operator-system", "osm-operator")},
+			[]string{"osm-operator-system", "operators"},
+			"",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
