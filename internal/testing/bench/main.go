@@ -60,7 +60,7 @@ func main() {
 	flag.StringVar(&o.variants, "variants", "", "measure only control planes whose names contain one of these words, separated by commas")
 	flag.StringVar(&o.out, "out", "bin/bench", "write results to files with this prefix: .json and .svg")
 	flag.StringVar(&o.baseline, "baseline", "internal/testing/bench/baseline.json", "the file with the ratios of an earlier short run")
-	flag.StringVar(&o.profiles, "profiles", "", "write CPU profiles of our control plane into this folder")
+	flag.StringVar(&o.profiles, "profiles", "", "write CPU profiles of our control plane into this folder, also with -endtoend")
 	flag.StringVar(&o.from, "from", "", "measure nothing, but show the results in these .json files, separated by commas, as those of one run")
 	flag.BoolVar(&o.scaling, "scale", false, "measure one replica by the size of the mesh (-meshes) and by its own sidecars (-sizes), and extrapolate to -target")
 	flag.BoolVar(&o.renewal, "renewal", false, "measure only the renewal of 2,000 certificates at once")
