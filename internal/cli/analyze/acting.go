@@ -24,7 +24,7 @@ func (a *analysis) acting() {
 		kind := object.GroupVersionKind().GroupKind()
 		if version, known := a.current[kind]; known {
 			a.version(s, version)
-			a.rejected(s)
+			a.reported(s)
 		}
 		switch {
 		case kind.Kind == "Backpressure" && kind.Group == policyGroup:
@@ -87,8 +87,8 @@ func (a *analysis) version(s subject, current string) {
 	}
 }
 
-// rejected reports policies that sidecars rejected.
-func (a *analysis) rejected(s subject) {
+// reported reports what sidecars report about policies: that they rejected one, or that its server does not answer.
+func (a *analysis) reported(s subject) {
 	var state struct {
 		Conditions []metav1.Condition `json:"conditions"`
 	}
@@ -99,6 +99,9 @@ func (a *analysis) rejected(s subject) {
 	for _, c := range state.Conditions {
 		if c.Reason == status.ReasonRejectedByProxy && c.Status == metav1.ConditionFalse {
 			a.add(codeRejected, s, "%s", c.Message)
+		}
+		if c.Type == status.ServiceAnswers && c.Status == metav1.ConditionFalse {
+			a.add(codeNoAnswer, s, "%s", c.Message)
 		}
 	}
 }

@@ -34,6 +34,7 @@ const (
 	codeNoGateway        = "OSM0216"
 	codeNoSetting        = "OSM0217"
 	codeNoExtension      = "OSM0218"
+	codeNoEgressGateway  = "OSM0219"
 
 	codeSplitConflict   = "OSM0301"
 	codeRetryConflict   = "OSM0302"
@@ -51,6 +52,7 @@ const (
 	codeRejected    = "OSM0406"
 	codeIngressOff  = "OSM0407"
 	codeEgressOff   = "OSM0408"
+	codeNoAnswer    = "OSM0409"
 
 	codeMadeBefore     = "OSM0501"
 	codeNotInjected    = "OSM0502"
@@ -106,6 +108,7 @@ func referenceCodes() []Code {
 		{codeNoGateway, Error, "The gateway of an IngressBackend does not exist", "A source of kind Service does not exist, so connections from its pods are rejected.", "Correct the name and the namespace of the source: it is the Service of the ingress controller."},
 		{codeNoSetting, Warning, "The UpstreamTrafficSetting of an Egress does not exist", "An Egress names an UpstreamTrafficSetting that does not exist in its namespace, so its connections have no limits.", "Create the UpstreamTrafficSetting, or correct the name in spec.matches."},
 		{codeNoExtension, Warning, "An ExtensionService cannot be used", "A policy refers to an ExtensionService that does not exist, is invalid, or is in another namespace than the policy and the mesh.", "Create the ExtensionService in the namespace of the policy or of the mesh, or correct the reference."},
+		{codeNoEgressGateway, Error, "The mesh has no egress gateway", "An Egress sends its traffic through the egress gateway, but the Mesh does not enable it. Requests fail with status 503; none leaves the mesh without the gateway.", "Set spec.egressGateway.mode of the Mesh to Managed, or remove spec.gateway from the Egress."},
 	}
 }
 
@@ -131,6 +134,7 @@ func actingCodes() []Code {
 		{codeRejected, Error, "Sidecars reject a policy", "A sidecar rejected the configuration of the policy. The policy is quarantined until it changes.", "Fix the error in the condition Accepted of the object."},
 		{codeIngressOff, Warning, "IngressBackend policies are disabled", "An IngressBackend only has an effect if the MeshConfig enables these policies.", "Set spec.featureFlags.enableIngressBackendPolicy to true in the MeshConfig."},
 		{codeEgressOff, Warning, "Egress policies are disabled", "An Egress only has an effect if the MeshConfig enables these policies.", "Set spec.featureFlags.enableEgressPolicy to true in the MeshConfig."},
+		{codeNoAnswer, Warning, "A server does not answer sidecars", "Sidecars get no answer from the server that decides about requests: an external authorizer, or a rate limit service. Requests are then rejected or allowed, as the policy says.", "Check that the server runs and that its address is correct. The condition ServiceAnswers of the object has the details."},
 	}
 }
 

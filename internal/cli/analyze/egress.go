@@ -25,6 +25,9 @@ func (a *analysis) egress() {
 		if policy.Setting != "" && !a.exists(catalog.KindUpstreamTrafficSetting, catalog.Name{Namespace: policy.Name.Namespace, Name: policy.Setting}) {
 			a.add(codeNoSetting, s, "UpstreamTrafficSetting %s not found in namespace %s, so connections have no limits: create it, or correct the name.", policy.Setting, policy.Name.Namespace)
 		}
+		if policy.Gateway != nil && !a.mesh.Partial && len(a.view.EgressGatewayAddresses()) == 0 {
+			a.add(codeNoEgressGateway, s, "The mesh has no egress gateway, so requests fail with status 503: set spec.egressGateway.mode of the Mesh to Managed.")
+		}
 		if !a.view.Settings().EgressPolicies && (!a.mesh.Partial || a.configured()) {
 			a.add(codeEgressOff, s, "Egress policies are disabled: set spec.featureFlags.enableEgressPolicy to true in the MeshConfig.")
 		}
