@@ -57,7 +57,8 @@ type MeshConfigStatus struct {
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// conditions contains Accepted, which is True when every field that is set takes effect. Otherwise its message
-	// lists the fields without effect.
+	// lists the fields without effect. ServiceAnswers is False while the external authorizer of the mesh does not answer
+	// sidecars; it exists only with an authorizer.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
