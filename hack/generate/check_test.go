@@ -76,7 +76,7 @@ func TestSelectSteps(t *testing.T) {
 		t.Error("an unknown step was accepted")
 	}
 	wanted, err := selectSteps(steps(), []string{"manifests"})
-	if err != nil || len(wanted) != 2 {
-		t.Errorf("selectSteps(manifests) = %d steps, %v; want the 2 of that name", len(wanted), err)
+	if err != nil || len(wanted) != 4 {
+		t.Errorf("selectSteps(manifests) = %d steps, %v; want the 4 of that name", len(wanted), err)
 	}
 }

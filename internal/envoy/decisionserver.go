@@ -35,13 +35,17 @@ func RateLimitCluster(limit catalog.GlobalLimit) string {
 	return fmt.Sprintf("%s%s:%d", rateLimitPrefix, limit.Address, limit.Port)
 }
 
-// minDecisionConnectTimeout is enough to connect to a server that decides in time.
-const minDecisionConnectTimeout = 500 * time.Millisecond
+// quickDecision is the longest timeout of decisions whose server must be connected within quickConnectTimeout.
+const (
+	quickDecision       = 3 * time.Second
+	quickConnectTimeout = 750 * time.Millisecond
+)
 
-// boundConnectTimeout makes connecting end before the timeout of a decision, if that is long enough. A request that times out while it
-// waits for a connection is in no load report, and one whose connection fails is.
-func boundConnectTimeout(c *clusterv3.Cluster, decision time.Duration) {
-	if limit := max(decision*3/4, minDecisionConnectTimeout); limit < c.GetConnectTimeout().AsDuration() {
-		c.ConnectTimeout = durationpb.New(limit)
+// limitConnectTimeout makes connecting end before most decisions: a request that times out while it waits for a connection is in no load
+// report, and one whose connection fails is. There are only two limits, because Envoy aborts the decisions in progress if their cluster
+// changes.
+func limitConnectTimeout(c *clusterv3.Cluster, decision time.Duration) {
+	if decision <= quickDecision {
+		c.ConnectTimeout = durationpb.New(quickConnectTimeout)
 	}
 }

@@ -5,8 +5,10 @@ import (
 	"time"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
 func TestIsDecisionServer(t *testing.T) {
@@ -21,15 +23,24 @@ func TestIsDecisionServer(t *testing.T) {
 	}
 }
 
-// TestConnectTimeoutOfDecisions checks that connecting ends before the decision, and a shorter limit stays.
-func TestConnectTimeoutOfDecisions(t *testing.T) {
-	for decision, want := range map[time.Duration]time.Duration{
-		time.Second: 750 * time.Millisecond, 10 * time.Millisecond: minDecisionConnectTimeout, time.Minute: connectTimeout,
+// TestClusterOfDecisionsHardlyDependsOnTheirTimeout holds that most changes of a timeout leave the cluster: Envoy aborts the decisions in
+// progress if it changes.
+func TestClusterOfDecisionsHardlyDependsOnTheirTimeout(t *testing.T) {
+	cluster := func(timeout time.Duration) *clusterv3.Cluster {
+		return extAuthzClusters(&scope.Scope{ExternalAuthorization: &catalog.ExternalAuthorization{Address: "192.0.2.1", Port: 9191, Timeout: timeout}})[0]
+	}
+	for _, test := range []struct {
+		one, other time.Duration
+		want       time.Duration
+	}{
+		{10 * time.Millisecond, 3 * time.Second, 750 * time.Millisecond},
+		{4 * time.Second, time.Minute, connectTimeout},
 	} {
-		c := newCluster("x", clusterv3.Cluster_STATIC)
-		boundConnectTimeout(c, decision)
-		if got := c.GetConnectTimeout().AsDuration(); got != want {
-			t.Errorf("a decision within %s has %s to connect, want %s", decision, got, want)
+		if !proto.Equal(cluster(test.one), cluster(test.other)) {
+			t.Errorf("timeouts of %s and %s have different clusters", test.one, test.other)
+		}
+		if got := cluster(test.one).GetConnectTimeout().AsDuration(); got != test.want {
+			t.Errorf("with a timeout of %s, connecting may take %s, want %s", test.one, got, test.want)
 		}
 	}
 }

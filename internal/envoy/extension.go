@@ -25,7 +25,7 @@ func extensionClusters(s *scope.Scope) []*clusterv3.Cluster {
 		}
 		server := extensionCluster(name, a.Service, s.Key.Class)
 		if a.Service.ConnectTimeout == 0 {
-			boundConnectTimeout(server, a.Policy.Timeout)
+			limitConnectTimeout(server, a.Policy.Timeout)
 		}
 		out = append(out, server)
 	}

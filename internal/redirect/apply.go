@@ -28,8 +28,9 @@ func Apply(c Config) error {
 	conn.AddTable(table)
 	conn.DelTable(table)
 	conn.AddTable(table)
+	var sets uint32
 	for _, ch := range chains {
-		if err := addChain(conn, table, ch); err != nil {
+		if err := addChain(conn, table, ch, &sets); err != nil {
 			return err
 		}
 	}
@@ -45,14 +46,16 @@ func enlargeBuffers(conn *netlink.Conn) error {
 	return errors.Join(conn.SetWriteBuffer(bytes), conn.SetReadBuffer(bytes))
 }
 
-func addChain(conn *nftables.Conn, table *nftables.Table, ch chain) error {
+// addChain adds a chain with its rules and sets. sets counts the sets of the transaction.
+func addChain(conn *nftables.Conn, table *nftables.Table, ch chain, sets *uint32) error {
 	added := conn.AddChain(kernelChain(table, ch))
 	for i, r := range ch.rules {
 		kernelRule := &nftables.Rule{Table: table, Chain: added}
 		for _, p := range r {
 			if p.set != nil {
 				name := fmt.Sprintf("%s_%d", ch.name, i)
-				if err := addSet(conn, table, name, p.set); err != nil {
+				*sets++
+				if err := addSet(conn, table, name, *sets, p.set); err != nil {
 					return fmt.Errorf("the addresses or ports of rule %q cannot be encoded: %w", r.text(), err)
 				}
 			}
@@ -77,9 +80,10 @@ func kernelChain(table *nftables.Table, ch chain) *nftables.Chain {
 	return kernel
 }
 
-// addSet adds a named set, because an anonymous set must fit into one message.
-func addSet(conn *nftables.Conn, table *nftables.Table, name string, s *set) error {
-	kernel := &nftables.Set{Table: table, Name: name, KeyType: s.keyType, Interval: s.interval}
+// addSet adds a named set, because an anonymous set must fit into one message. id is unique in the transaction: the library would take it from
+// a counter that is not safe for concurrent use.
+func addSet(conn *nftables.Conn, table *nftables.Table, name string, id uint32, s *set) error {
+	kernel := &nftables.Set{Table: table, Name: name, ID: id, KeyType: s.keyType, Interval: s.interval}
 	if err := conn.AddSet(kernel, nil); err != nil {
 		return err
 	}
