@@ -3,10 +3,6 @@ package envoy
 import (
 	"fmt"
 	"strings"
-	"time"
-
-	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
@@ -33,19 +29,4 @@ func PolicyAuthorizationCluster(meshWide bool) string {
 // RateLimitCluster is the cluster of the service that counts a global limit.
 func RateLimitCluster(limit catalog.GlobalLimit) string {
 	return fmt.Sprintf("%s%s:%d", rateLimitPrefix, limit.Address, limit.Port)
-}
-
-// quickDecision is the longest timeout of decisions whose server must be connected within quickConnectTimeout.
-const (
-	quickDecision       = 3 * time.Second
-	quickConnectTimeout = 750 * time.Millisecond
-)
-
-// limitConnectTimeout makes connecting end before most decisions: a request that times out while it waits for a connection is in no load
-// report, and one whose connection fails is. There are only two limits, because Envoy aborts the decisions in progress if their cluster
-// changes.
-func limitConnectTimeout(c *clusterv3.Cluster, decision time.Duration) {
-	if decision <= quickDecision {
-		c.ConnectTimeout = durationpb.New(quickConnectTimeout)
-	}
 }

@@ -23,24 +23,13 @@ func TestIsDecisionServer(t *testing.T) {
 	}
 }
 
-// TestClusterOfDecisionsHardlyDependsOnTheirTimeout holds that most changes of a timeout leave the cluster: Envoy aborts the decisions in
-// progress if it changes.
-func TestClusterOfDecisionsHardlyDependsOnTheirTimeout(t *testing.T) {
+// TestClusterOfDecisionsDoesNotDependOnTheirTimeout holds that a change of the timeout leaves the cluster: Envoy aborts the decisions in
+// progress if it changes, and their requests fail.
+func TestClusterOfDecisionsDoesNotDependOnTheirTimeout(t *testing.T) {
 	cluster := func(timeout time.Duration) *clusterv3.Cluster {
 		return extAuthzClusters(&scope.Scope{ExternalAuthorization: &catalog.ExternalAuthorization{Address: "192.0.2.1", Port: 9191, Timeout: timeout}})[0]
 	}
-	for _, test := range []struct {
-		one, other time.Duration
-		want       time.Duration
-	}{
-		{10 * time.Millisecond, 3 * time.Second, 750 * time.Millisecond},
-		{4 * time.Second, time.Minute, connectTimeout},
-	} {
-		if !proto.Equal(cluster(test.one), cluster(test.other)) {
-			t.Errorf("timeouts of %s and %s have different clusters", test.one, test.other)
-		}
-		if got := cluster(test.one).GetConnectTimeout().AsDuration(); got != test.want {
-			t.Errorf("with a timeout of %s, connecting may take %s, want %s", test.one, got, test.want)
-		}
+	if !proto.Equal(cluster(10*time.Millisecond), cluster(time.Minute)) {
+		t.Error("the clusters differ")
 	}
 }

@@ -77,7 +77,6 @@ func extAuthzClusters(s *scope.Scope) []*clusterv3.Cluster {
 		out = serverCluster(ConfiguredAuthorizationCluster, server.Address, server.Port, s.Key.Class)
 	}
 	out.TypedExtensionProtocolOptions = map[string]*anypb.Any{message.HTTPProtocolOptions: message.Any(onlyHTTP2)}
-	limitConnectTimeout(out, server.Timeout)
 	return []*clusterv3.Cluster{out}
 }
 

@@ -23,11 +23,7 @@ func extensionClusters(s *scope.Scope) []*clusterv3.Cluster {
 			out = append(out, emptyCluster(name))
 			continue
 		}
-		server := extensionCluster(name, a.Service, s.Key.Class)
-		if a.Service.ConnectTimeout == 0 {
-			limitConnectTimeout(server, a.Policy.Timeout)
-		}
-		out = append(out, server)
+		out = append(out, extensionCluster(name, a.Service, s.Key.Class))
 	}
 	return out
 }

@@ -83,7 +83,6 @@ func rateLimitClusters(s *scope.Scope, inbound []inboundPort) []*clusterv3.Clust
 	add := func(limit catalog.GlobalLimit) {
 		c := serverCluster(RateLimitCluster(limit), limit.Address, limit.Port, s.Key.Class)
 		c.TypedExtensionProtocolOptions = map[string]*anypb.Any{message.HTTPProtocolOptions: message.Any(onlyHTTP2)}
-		limitConnectTimeout(c, limit.Timeout)
 		out = append(out, c)
 	}
 	for _, in := range inbound {
