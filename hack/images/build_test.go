@@ -27,6 +27,8 @@ import "github.com/openservicemesh/osm-operator/internal/version"
 func main() { println(version.Version) }
 `
 
+func amd64() []*target { return []*target{{architecture: "amd64"}} }
+
 // newProject creates a repository with one program, and the image of the program.
 func newProject(t *testing.T) (string, image) {
 	t.Helper()
@@ -53,7 +55,7 @@ func newProject(t *testing.T) (string, image) {
 func buildImage(t *testing.T, root, version string, img image) string {
 	t.Helper()
 	cache, out := t.TempDir(), t.TempDir()
-	b := &builder{root: root, cache: cache, out: out, version: version, layers: layer.NewStore(filepath.Join(cache, "layers"))}
+	b := &builder{root: root, cache: cache, out: out, version: version, layers: layer.NewStore(filepath.Join(cache, "layers")), targets: amd64()}
 	if err := buildAll(context.Background(), b, []image{img}, io.Discard); err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +119,7 @@ func TestArchiveNamesImageForContainerd(t *testing.T) {
 func TestUnchangedImageIsNotRewritten(t *testing.T) {
 	root, img := newProject(t)
 	cache, out := t.TempDir(), t.TempDir()
-	b := &builder{root: root, cache: cache, out: out, version: "v1", layers: layer.NewStore(filepath.Join(cache, "layers"))}
+	b := &builder{root: root, cache: cache, out: out, version: "v1", layers: layer.NewStore(filepath.Join(cache, "layers")), targets: amd64()}
 	file := filepath.Join(out, "hello.tar")
 	oldTime := time.Unix(1, 0)
 	rebuild := func() bool {
@@ -163,7 +165,7 @@ func TestMissingMainPackageFailsOnlyIfNamed(t *testing.T) {
 	if err != nil || len(selected) != 1 {
 		t.Fatalf("by name %v is selected (%v), want later", namesOf(selected), err)
 	}
-	b := &builder{root: root, cache: t.TempDir(), out: t.TempDir(), version: "v1"}
+	b := &builder{root: root, cache: t.TempDir(), out: t.TempDir(), version: "v1", targets: amd64()}
 	err = buildAll(context.Background(), b, selected, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "./cmd/later") {
 		t.Errorf("error is %v, want the missing package in it", err)

@@ -10,7 +10,6 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/openservicemesh/osm-operator/hack/images/archive"
-	"github.com/openservicemesh/osm-operator/hack/images/fetch"
 	"github.com/openservicemesh/osm-operator/hack/images/layer"
 	"github.com/openservicemesh/osm-operator/hack/images/lock"
 )
@@ -26,48 +25,35 @@ type builder struct {
 	version string // image tag, and the version linked into programs
 	tags    string // build tags, separated by commas; empty for released images
 	layers  *layer.Store
-	bin     string // folder of compiled programs, set by compile
-}
-
-// compile builds the programs of all images with one run of the go command.
-func (b *builder) compile(ctx context.Context, images []image) error {
-	var packages []string
-	for _, img := range images {
-		if img.command != "" {
-			packages = append(packages, img.command)
-		}
-	}
-	if len(packages) == 0 {
-		return nil
-	}
-	dir, err := fetch.Commands(ctx, b.root, b.cache, b.version, b.tags, packages)
-	b.bin = dir
-	return err
+	targets []*target // one gives images, several give image indexes
 }
 
 // build assembles one image and writes its archive, unless the archive of the previous run is identical.
 func (b *builder) build(ctx context.Context, img image, previous lock.Image) (lock.Image, error) {
-	layers, sources, err := b.imageLayers(ctx, img)
-	if err != nil {
-		return lock.Image{}, err
-	}
-	process := archive.Process{Entrypoint: []string{img.entrypoint}, User: img.user, WorkingDir: "/"}
-	built, err := archive.Assemble(layers, process, b.labels(img))
-	if err != nil {
-		return lock.Image{}, err
-	}
-	digest, err := built.Digest()
-	if err != nil {
-		return lock.Image{}, err
-	}
 	name := archive.Name{Repository: repository + img.name, Tag: b.version}
-	current := lock.Image{Reference: name.String(), Digest: digest.String(), Archive: img.name + ".tar", Sources: sources}
+	current := lock.Image{Reference: name.String(), Archive: img.name + ".tar"}
+	var images []v1.Image
+	for _, t := range b.targets {
+		built, sources, err := b.assemble(ctx, t, img)
+		if err != nil {
+			return lock.Image{}, fmt.Errorf("%s: %w", t.architecture, err)
+		}
+		images, current.Sources = append(images, built), append(current.Sources, sources...)
+	}
+	content, err := contentOf(images)
+	if err != nil {
+		return lock.Image{}, err
+	}
+	current.Digest = content.Digest().String()
+	if current.Platforms, err = platformsOf(images); err != nil {
+		return lock.Image{}, err
+	}
 	file := filepath.Join(b.out, current.Archive)
 	if size, ok := unchanged(file, previous, current); ok {
 		current.Size = size
 		return current, nil
 	}
-	if err := archive.Write(file, name, built); err != nil {
+	if err := archive.Write(file, name, content); err != nil {
 		return lock.Image{}, err
 	}
 	info, err := os.Stat(file)
@@ -91,8 +77,8 @@ func unchanged(file string, previous, current lock.Image) (int64, bool) {
 }
 
 // imageLayers returns the layers of an image, the largest and least often changed first.
-func (b *builder) imageLayers(ctx context.Context, img image) ([]v1.Layer, []lock.Source, error) {
-	layers, sources, err := b.baseLayers(ctx, img)
+func (b *builder) imageLayers(ctx context.Context, t *target, img image) ([]v1.Layer, []lock.Source, error) {
+	layers, sources, err := b.baseLayers(ctx, t, img)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -104,7 +90,7 @@ func (b *builder) imageLayers(ctx context.Context, img image) ([]v1.Layer, []loc
 	if img.command == "" {
 		return layers, sources, nil
 	}
-	program, err := b.programLayer(filepath.Join(b.bin, path.Base(img.command)), img.entrypoint)
+	program, err := b.programLayer(filepath.Join(t.bin, path.Base(img.command)), img.entrypoint)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -58,19 +58,20 @@ type base struct {
 // scratch is the empty base of static programs.
 func scratch() base { return base{} }
 
-// envoy is the Envoy program and the C library it needs.
+// envoy is the Envoy program and the C library it needs, on each architecture.
 func envoy() base {
 	return base{
 		envoy:    true,
 		packages: []string{"libc6"},
 		files: []string{
-			"lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",
-			"lib/x86_64-linux-gnu/libc.so.6",
-			"lib/x86_64-linux-gnu/libdl.so.2",
-			"lib/x86_64-linux-gnu/libm.so.6",
-			"lib/x86_64-linux-gnu/libpthread.so.0",
-			"lib/x86_64-linux-gnu/librt.so.1",
-			"lib64/ld-linux-x86-64.so.2",
+			"lib/*-linux-gnu/ld-linux-*.so.?",
+			"lib/*-linux-gnu/libc.so.6",
+			"lib/*-linux-gnu/libdl.so.2",
+			"lib/*-linux-gnu/libm.so.6",
+			"lib/*-linux-gnu/libpthread.so.0",
+			"lib/*-linux-gnu/librt.so.1",
+			"lib/ld-linux-*.so.?",
+			"lib64/ld-linux-*.so.?",
 			"usr/share/doc/libc6/copyright",
 		},
 	}

@@ -5,6 +5,8 @@
 // again.
 //
 //	go run ./images [-o DIR] [-version V] [NAME...]   build the named images, or all of them
+//	go run ./images -platforms linux/amd64,linux/arm64
+//	                                                  build image indexes, as for releases
 //	go run ./images list                              print the image names
 //	go run ./images envoy-path                        print the path of Envoy, downloading it if needed
 //	go run ./images earlier-envoy-path                print the path of the previous minor version of Envoy, used in tests

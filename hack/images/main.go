@@ -32,7 +32,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	out := flags.String("o", "", "output folder (default bin/images in the repository)")
 	version := flags.String("version", "", "tag of the images and version of their programs (default the file VERSION)")
 	tags := flags.String("tags", "", "build tags of the programs, for faulty versions that tests upgrade to; use a separate -version and output folder")
+	platforms := flags.String("platforms", "linux/amd64", "comma-separated platforms; several give image indexes")
 	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	targets, err := parsePlatforms(*platforms)
+	if err != nil {
 		return err
 	}
 	root, err := repo.Root(".")
@@ -76,7 +81,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	b := &builder{root: root, cache: cache, out: *out, version: *version, tags: *tags, layers: layer.NewStore(filepath.Join(cache, "layers"))}
+	b := &builder{
+		root: root, cache: cache, out: *out, version: *version, tags: *tags, layers: layer.NewStore(filepath.Join(cache, "layers")), targets: targets,
+	}
 	return withLock(cache, func() error { return buildAll(ctx, b, wanted, stdout) })
 }
 
@@ -86,8 +93,10 @@ func buildAll(ctx context.Context, b *builder, wanted []image, stdout io.Writer)
 	if err != nil {
 		return err
 	}
-	if err := b.compile(ctx, wanted); err != nil {
-		return err
+	for _, t := range b.targets {
+		if err := t.prepare(ctx, b, wanted); err != nil {
+			return fmt.Errorf("%s: %w", t.architecture, err)
+		}
 	}
 	if err := os.MkdirAll(b.out, 0o755); err != nil {
 		return fmt.Errorf("cannot create the output folder: %w", err)

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"fmt"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -17,10 +18,12 @@ type Process struct {
 	User int
 	// WorkingDir is the initial working directory.
 	WorkingDir string
+	// Architecture is Go's name of the processor. Empty means amd64.
+	Architecture string
 }
 
-// Assemble stacks the layers, base first, into an image for linux/amd64. It sets no creation time: the same layers and
-// settings always give the same digest.
+// Assemble stacks the layers, base first, into an image for Linux. It sets no creation time: the same layers and settings
+// always give the same digest.
 func Assemble(layers []v1.Layer, p Process, labels map[string]string) (v1.Image, error) {
 	img := mutate.MediaType(empty.Image, types.OCIManifestSchema1)
 	img = mutate.ConfigMediaType(img, types.OCIConfigJSON)
@@ -33,7 +36,7 @@ func Assemble(layers []v1.Layer, p Process, labels map[string]string) (v1.Image,
 		return nil, err
 	}
 	file = file.DeepCopy()
-	file.OS, file.Architecture = "linux", "amd64"
+	file.OS, file.Architecture = "linux", cmp.Or(p.Architecture, "amd64")
 	file.History = nil
 	file.Config = v1.Config{
 		Entrypoint: p.Entrypoint,

@@ -29,8 +29,8 @@ const containerdName = "io.containerd.image.name"
 // ociRefName is the annotation of the OCI image layout for the image's tag.
 const ociRefName = "org.opencontainers.image.ref.name"
 
-// Write writes the image to file as an OCI image layout, atomically.
-func Write(file string, name Name, img v1.Image) error {
+// Write writes an image or image index to file as an OCI image layout, atomically.
+func Write(file string, name Name, content Content) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return fmt.Errorf("cannot create the output folder: %w", err)
 	}
@@ -39,7 +39,7 @@ func Write(file string, name Name, img v1.Image) error {
 		return err
 	}
 	defer func() { _ = os.Remove(tmp.Name()) }() // Fails after the rename, when the file no longer exists.
-	err = writeLayout(tmp, name, img)
+	err = writeLayout(tmp, name, content)
 	if closeErr := tmp.Close(); err == nil {
 		err = closeErr
 	}
@@ -52,100 +52,30 @@ func Write(file string, name Name, img v1.Image) error {
 	return os.Rename(tmp.Name(), file)
 }
 
-func writeLayout(w io.Writer, name Name, img v1.Image) error {
-	index, err := index(name, img)
+// writeLayout writes a layout whose index.json lists the content under the name.
+func writeLayout(w io.Writer, name Name, content Content) error {
+	listed := content.descriptor
+	listed.Annotations = map[string]string{containerdName: name.String(), ociRefName: name.Tag}
+	index, err := json.Marshal(v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{listed}})
 	if err != nil {
 		return err
 	}
-	tw := tar.NewWriter(w)
-	if err := addBytes(tw, "oci-layout", []byte(`{"imageLayoutVersion":"1.0.0"}`)); err != nil {
+	l := &layout{tar: tar.NewWriter(w), seen: map[v1.Hash]bool{}}
+	if err := addBytes(l.tar, "oci-layout", []byte(`{"imageLayoutVersion":"1.0.0"}`)); err != nil {
 		return err
 	}
-	if err := addBytes(tw, "index.json", index); err != nil {
+	if err := addBytes(l.tar, "index.json", index); err != nil {
 		return err
 	}
-	if err := addBlobs(tw, img); err != nil {
-		return err
-	}
-	return tw.Close()
-}
-
-// index returns the layout's index.json, which lists the one image.
-func index(name Name, img v1.Image) ([]byte, error) {
-	digest, err := img.Digest()
-	if err != nil {
-		return nil, err
-	}
-	size, err := img.Size()
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(v1.IndexManifest{
-		SchemaVersion: 2,
-		MediaType:     types.OCIImageIndex,
-		Manifests: []v1.Descriptor{{
-			MediaType:   types.OCIManifestSchema1,
-			Digest:      digest,
-			Size:        size,
-			Platform:    &v1.Platform{OS: "linux", Architecture: "amd64"},
-			Annotations: map[string]string{containerdName: name.String(), ociRefName: name.Tag},
-		}},
-	})
-}
-
-// addBlobs adds the manifest, the config and each distinct layer, each under its digest.
-func addBlobs(tw *tar.Writer, img v1.Image) error {
-	manifest, err := img.RawManifest()
-	if err != nil {
-		return err
-	}
-	manifestDigest, err := img.Digest()
-	if err != nil {
-		return err
-	}
-	config, err := img.RawConfigFile()
-	if err != nil {
-		return err
-	}
-	configDigest, err := img.ConfigName()
-	if err != nil {
-		return err
-	}
-	if err := addBytes(tw, blobPath(manifestDigest), manifest); err != nil {
-		return err
-	}
-	if err := addBytes(tw, blobPath(configDigest), config); err != nil {
-		return err
-	}
-	layers, err := img.Layers()
-	if err != nil {
-		return err
-	}
-	seen := map[v1.Hash]bool{}
-	for _, l := range layers {
-		if err := addLayer(tw, l, seen); err != nil {
+	if content.index != nil {
+		if err := l.addRaw(content.index.Digest, content.index.RawManifest); err != nil {
 			return err
 		}
 	}
-	return nil
+	for _, img := range content.images {
+		if err := l.addImage(img); err != nil {
+			return err
+		}
+	}
+	return l.tar.Close()
 }
-
-func addLayer(tw *tar.Writer, l v1.Layer, seen map[v1.Hash]bool) error {
-	digest, err := l.Digest()
-	if err != nil || seen[digest] {
-		return err
-	}
-	seen[digest] = true
-	size, err := l.Size()
-	if err != nil {
-		return err
-	}
-	rc, err := l.Compressed()
-	if err != nil {
-		return err
-	}
-	defer rc.Close()
-	return add(tw, blobPath(digest), size, rc)
-}
-
-func blobPath(h v1.Hash) string { return "blobs/" + h.Algorithm + "/" + h.Hex }

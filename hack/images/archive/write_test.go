@@ -19,8 +19,12 @@ func TestWriteStoresDuplicateLayerOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	content, err := Single(img)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var out bytes.Buffer
-	if err := writeLayout(&out, Name{Repository: "docker.io/x/y", Tag: "v1"}, img); err != nil {
+	if err := writeLayout(&out, Name{Repository: "docker.io/x/y", Tag: "v1"}, content); err != nil {
 		t.Fatal(err)
 	}
 	seen := map[string]int{}

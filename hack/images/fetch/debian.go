@@ -20,11 +20,18 @@ type Package struct {
 	File string
 	// SHA256 is the hexadecimal hash from the signed package index.
 	SHA256 string
+	// apt has the package lists that contain the package.
+	apt Apt
+}
+
+// Packages returns apt's current releases of the named packages for this machine, sorted by name. It downloads nothing.
+func Packages(ctx context.Context, names []string) ([]Package, error) {
+	return Apt{}.Packages(ctx, names)
 }
 
 // Packages returns apt's current releases of the named packages, sorted by name. It downloads nothing.
-func Packages(ctx context.Context, names []string) ([]Package, error) {
-	args := append([]string{"download", "--print-uris"}, names...)
+func (a Apt) Packages(ctx context.Context, names []string) ([]Package, error) {
+	args := slices.Concat(a.options, []string{"download", "--print-uris"}, names)
 	out, err := run(ctx, "", nil, "apt-get", args...)
 	if err != nil {
 		return nil, fmt.Errorf("cannot look up Debian packages (needs Debian 12 or newer and current package lists; run apt-get update): %w", err)
@@ -35,6 +42,7 @@ func Packages(ctx context.Context, names []string) ([]Package, error) {
 		if err != nil {
 			return nil, err
 		}
+		p.apt = a
 		found = append(found, p)
 	}
 	slices.SortFunc(found, func(a, b Package) int { return strings.Compare(a.Name, b.Name) })
@@ -72,7 +80,7 @@ func (p Package) Download(ctx context.Context, cache string) (string, error) {
 		return "", fmt.Errorf("cannot create the folder for Debian packages: %w", err)
 	}
 	// As root, apt would download as its own user, which cannot write to a private folder.
-	args := []string{"download", "--quiet=2"}
+	args := append(slices.Clone(p.apt.options), "download", "--quiet=2")
 	if os.Geteuid() == 0 {
 		args = append(args, "--option", "APT::Sandbox::User=root")
 	}

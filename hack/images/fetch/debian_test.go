@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 func TestParseURI(t *testing.T) {
@@ -13,7 +14,7 @@ func TestParseURI(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Package{Name: "libcap2", Version: "1:2.66-4+b1", File: "libcap2_1%3a2.66-4+b1_amd64.deb", SHA256: "8d68"}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Package{})); diff != "" {
 		t.Errorf("package differs (-want +got):\n%s", diff)
 	}
 	for _, bad := range []string{"", "'u' libcap2_1_amd64.deb 5", "'u' libcap2_1_amd64.deb 5 MD5Sum:1", "'u' libcap2.deb 5 SHA256:1"} {

@@ -16,8 +16,10 @@ const File = "images.lock"
 type Image struct {
 	// Reference is the full name of the image, such as "docker.io/openservicemesh/init:v0.1.0".
 	Reference string `json:"reference"`
-	// Digest is the digest of the manifest, with the algorithm: "sha256:...".
+	// Digest is the digest of the manifest or image index, with the algorithm: "sha256:...".
 	Digest string `json:"digest"`
+	// Platforms are the digests of the manifests of an image index by platform, such as linux/arm64.
+	Platforms map[string]string `json:"platforms,omitempty"`
 	// Archive is the file name of the OCI archive, relative to the folder of the list.
 	Archive string `json:"archive"`
 	// Size is the size of the archive in bytes.
@@ -34,6 +36,8 @@ type Source struct {
 	Version string `json:"version"`
 	// SHA256 is the hexadecimal hash of the package file.
 	SHA256 string `json:"sha256"`
+	// Platform is the only platform with files of the package. It is set if the image is an index.
+	Platform string `json:"platform,omitempty"`
 }
 
 // Images maps short names such as "osm-controller" to images.

@@ -85,5 +85,9 @@ func writeImage(dir, name, entrypoint, program, file string) error {
 	if err != nil {
 		return err
 	}
-	return archive.Write(filepath.Join(dir, file), archive.Name{Repository: registry + name, Tag: "local"}, img)
+	content, err := archive.Single(img)
+	if err != nil {
+		return err
+	}
+	return archive.Write(filepath.Join(dir, file), archive.Name{Repository: registry + name, Tag: "local"}, content)
 }
