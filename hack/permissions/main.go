@@ -2,11 +2,12 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/openservicemesh/osm-operator/hack/internal/paths"
 	"github.com/openservicemesh/osm-operator/hack/internal/permissions"
@@ -14,7 +15,7 @@ import (
 )
 
 func main() {
-	unused := flag.Bool("unused", false, "list the permissions that no request needed, too")
+	unused := flag.Bool("unused", false, "list the permissions that no request needed, and that hack/permissions.yaml does not explain")
 	flag.Parse()
 	if err := run(os.Stdout, *unused); err != nil {
 		fmt.Fprintln(os.Stderr, "permissions:", err)
@@ -24,33 +25,30 @@ func main() {
 
 // run prints refused requests, and unused permissions. Refused requests are an error.
 func run(out io.Writer, unused bool) error {
-	state, err := paths.FindState(os.Getenv)
+	if os.Getenv("CLUSTER") == "current" {
+		fmt.Fprintln(out, "the current cluster has no audit log that can be read")
+		return nil
+	}
+	requests, err := readRequests()
 	if err != nil {
 		return err
-	}
-	log, err := os.Open(state.AuditLog())
-	if err != nil {
-		return fmt.Errorf("the local cluster has no audit log: start it again with \"go run ./cluster down\" and \"go run ./cluster up\": %w", err)
-	}
-	defer log.Close()
-	requests, err := permissions.ReadLog(log)
-	if err != nil {
-		return err
-	}
-	if unused {
-		if err := printUnused(out, requests); err != nil {
-			return err
-		}
 	}
 	root, err := repo.Root(".")
 	if err != nil {
 		return err
 	}
-	expected, err := permissions.ReadExpected(filepath.Join(root, "hack", "permissions.yaml"))
+	manifests, err := permissions.ReadRepository(root)
 	if err != nil {
 		return err
 	}
-	refused := permissions.Refused(requests, "osm-", expected)
+	if unused {
+		for _, account := range []string{permissions.Operator, "osm-controller", "osm-injector"} {
+			for _, permission := range manifests.Unused(requests, account) {
+				fmt.Fprintf(out, "unused: %s: %s\n", account, permission)
+			}
+		}
+	}
+	refused := permissions.Refused(requests, "osm-", manifests.Held, manifests.Explained.Refused)
 	for _, request := range refused {
 		fmt.Fprintln(out, "refused:", request)
 	}
@@ -61,45 +59,19 @@ func run(out io.Writer, unused bool) error {
 	return nil
 }
 
-// printUnused compares the roles in the manifests. The operator holds what it grants.
-func printUnused(out io.Writer, requests []permissions.Request) error {
-	root, err := repo.Root(".")
+// readRequests reads the audit log of the local cluster.
+func readRequests() ([]permissions.Request, error) {
+	state, err := paths.FindState(os.Getenv)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var files []string
-	for _, file := range []string{"role.yaml", "leader_election_role.yaml", "token_role.yaml"} {
-		files = append(files, filepath.Join(root, "config", "rbac", file))
+	log, err := os.Open(state.AuditLog())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the local cluster has no audit log: start it again with \"go run ./cluster down\" and \"go run ./cluster up\": %w", err)
 	}
-	own, err := permissions.ReadRoles(files...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	manifests, err := filepath.Glob(filepath.Join(root, "internal", "operand", "manifests", "*", "*.yaml"))
-	if err != nil {
-		return err
-	}
-	all, err := permissions.ReadRoles(manifests...)
-	if err != nil {
-		return err
-	}
-	var granted []permissions.Permission
-	for _, role := range all {
-		granted = append(granted, role...)
-	}
-	current, err := permissions.ReadRoles(
-		filepath.Join(root, "internal", "operand", "manifests", "current", "controller.yaml"), filepath.Join(root, "internal", "operand", "manifests", "current", "injector.yaml"),
-	)
-	if err != nil {
-		return err
-	}
-	for _, c := range []struct {
-		account       string
-		held, granted []permissions.Permission
-	}{{"osm-operator", own["osm-operator"], granted}, {"osm-controller", current["osm-controller"], nil}, {"osm-injector", current["osm-injector"], nil}} {
-		for _, permission := range permissions.Unused(requests, c.account, c.held, c.granted) {
-			fmt.Fprintf(out, "unused: %s: %s\n", c.account, permission)
-		}
-	}
-	return nil
+	defer log.Close()
+	return permissions.ReadLog(log)
 }

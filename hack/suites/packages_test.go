@@ -97,7 +97,7 @@ func TestEachPackageBelongsToOneSuite(t *testing.T) {
 		"unit":    {"go test -json -timeout=0 -race -skip Golden ./a", "go test -json -timeout=0 ./t"},
 		"golden":  {"go test -json -timeout=0 -run Golden ./g"},
 		"envtest": {"go test -json -timeout=0 -count=1 -p=1 -skip Golden ./k"},
-		"e2e":     {"go test -json -timeout=0 -count=1 -p=1 ./e2e"},
+		"e2e":     {"go test -json -timeout=0 -count=1 -p=1 ./e2e", "go run ./permissions -unused"},
 	}
 	for _, s := range suites() {
 		expected, ok := want[s.name]

@@ -39,6 +39,21 @@ rules:
   verbs: [patch]
 - nonResourceURLs: [/openid/v1/jwks]
   verbs: [get]
+---
+kind: ClusterRoleBinding
+roleRef: {kind: ClusterRole, name: osm-controller}
+subjects: [{kind: ServiceAccount, name: osm-controller}, {kind: User, name: somebody}]
+---
+kind: Role
+metadata: {name: lease}
+rules:
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [list]
+---
+kind: RoleBinding
+roleRef: {kind: Role, name: lease}
+subjects: [{kind: ServiceAccount, name: osm-injector}]
 `
 
 func TestCompare(t *testing.T) {
@@ -46,38 +61,84 @@ func TestCompare(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"osm-system/osm-controller: get secrets key in shop"}, permissions.Refused(requests, "osm-", nil)); diff != "" {
+	if diff := cmp.Diff([]string{"osm-system/osm-controller: get secrets key in shop"}, permissions.Refused(requests, "osm-", nil, nil)); diff != "" {
 		t.Errorf("refused (-want +got):\n%s", diff)
 	}
 	expected := []permissions.Expected{{Account: "osm-controller", Verb: "get", Resource: "secrets"}}
-	if refused := permissions.Refused(requests, "osm-", expected); len(refused) > 0 {
+	if refused := permissions.Refused(requests, "osm-", nil, expected); len(refused) > 0 {
 		t.Errorf("refused %v, want none besides the expected requests", refused)
 	}
+	held, all := readAccounts(t)
+	granted := []permissions.Permission{{Verb: "list", Resource: "services"}}
+	listed := []permissions.Rare{
+		{Account: "osm-controller", Verbs: []string{"create", "watch"}, Resources: []string{"pods", "services"}},
+		{Account: "osm-injector", Verbs: []string{"delete"}, Resources: []string{"pods"}},
+	}
+	want := []string{"delete pods", "delete services", "patch pods", "patch trafficsplits/status.split.smi-spec.io other"}
+	if diff := cmp.Diff(want, permissions.Unused(requests, "osm-controller", held["osm-controller"], granted, listed)); diff != "" {
+		t.Errorf("unused (-want +got):\n%s", diff)
+	}
+	if unused := permissions.Unused(requests, "osm-controller", held["osm-controller"], all, nil); len(unused) > 0 {
+		t.Errorf("unused %v, want none of an account that grants all roles", unused)
+	}
+	if diff := cmp.Diff(listed[1:], permissions.Stale(listed, held)); diff != "" {
+		t.Errorf("entries of permissions that no account has (-want +got):\n%s", diff)
+	}
+}
+
+// readAccounts returns the permissions in roles.
+func readAccounts(t *testing.T) (held map[string][]permissions.Permission, all []permissions.Permission) {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "roles.yaml")
 	if err := os.WriteFile(file, []byte(roles), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	held, err := permissions.ReadRoles(file)
+	held, all, err := permissions.ReadAccounts(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	granted := []permissions.Permission{{Verb: "list", Resource: "services"}}
-	want := []string{"create pods", "delete pods", "delete services", "patch pods", "patch trafficsplits/status.split.smi-spec.io other", "watch services"}
-	if diff := cmp.Diff(want, permissions.Unused(requests, "osm-controller", held["osm-controller"], granted)); diff != "" {
-		t.Errorf("unused (-want +got):\n%s", diff)
+	return held, all
+}
+
+// TestDeletedRoles checks that requests are no fault if the manifests allow them: a test has deleted the role.
+func TestDeletedRoles(t *testing.T) {
+	held, _ := readAccounts(t)
+	injector := permissions.Request{Account: "osm-system/osm-injector", Verb: "list", Group: "coordination.k8s.io", Resource: "leases", Refused: true}
+	everywhere := []string{injector.String()}
+	if diff := cmp.Diff(everywhere, permissions.Refused([]permissions.Request{injector}, "osm-", held, nil)); diff != "" {
+		t.Errorf("refused in all namespaces, which a Role does not allow (-want +got):\n%s", diff)
+	}
+	injector.Namespace = "osm-system"
+	if refused := permissions.Refused([]permissions.Request{injector}, "osm-", held, nil); len(refused) > 0 {
+		t.Errorf("refused %v, want none: the Role allows it", refused)
 	}
 }
 
-func TestEveryExpectedRefusalHasAReason(t *testing.T) {
-	if list, err := permissions.ReadExpected(filepath.Join("..", "..", "permissions.yaml")); err != nil || len(list) == 0 {
-		t.Errorf("%d entries: %v", len(list), err)
+func TestEveryExplanationHasAReason(t *testing.T) {
+	for _, entry := range []string{"refused: [{account: osm-controller, verb: get, resource: secrets}]", "unused: [{account: osm-controller, verbs: [get], resources: [secrets]}]"} {
+		file := filepath.Join(t.TempDir(), "permissions.yaml")
+		if err := os.WriteFile(file, []byte(entry), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := permissions.ReadExplanations(file); err == nil || !strings.Contains(err.Error(), "reason") {
+			t.Errorf("error %v for an entry without a reason: %s", err, entry)
+		}
 	}
-	file := filepath.Join(t.TempDir(), "permissions.yaml")
-	if err := os.WriteFile(file, []byte("refused: [{account: osm-controller, verb: get, resource: secrets}]"), 0o600); err != nil {
+}
+
+// TestExplanationsAreCurrent checks that hack/permissions.yaml explains only permissions that the manifests have.
+func TestExplanationsAreCurrent(t *testing.T) {
+	manifests, err := permissions.ReadRepository(filepath.Join("..", "..", ".."))
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := permissions.ReadExpected(file); err == nil || !strings.Contains(err.Error(), "reason") {
-		t.Errorf("error %v for an entry without a reason", err)
+	for _, account := range []string{permissions.Operator, "osm-controller", "osm-injector"} {
+		if len(manifests.Held[account]) == 0 {
+			t.Errorf("no permissions of %s are found in the manifests", account)
+		}
+	}
+	for _, entry := range permissions.Stale(manifests.Explained.Unused, manifests.Held) {
+		t.Errorf("hack/permissions.yaml explains a permission that %s does not have: %+v", entry.Account, entry)
 	}
 }
 

@@ -21,35 +21,79 @@ type Expected struct {
 	Reason string `json:"reason"`
 }
 
-// ReadExpected reads the list of requests that may be refused.
-func ReadExpected(file string) ([]Expected, error) {
-	content, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	var list struct {
-		Refused []Expected `json:"refused"`
-	}
-	if err := yaml.UnmarshalStrict(content, &list); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	for _, e := range list.Refused {
-		if e.Account == "" || e.Verb == "" || e.Resource == "" || e.Reason == "" {
-			return nil, fmt.Errorf("%s: the entry %+v has no account, verb, resource or reason", file, e)
-		}
-	}
-	return list.Refused, nil
+// Rare are permissions that only rare situations need.
+type Rare struct {
+	// Account is the name of the service account.
+	Account string   `json:"account"`
+	Verbs   []string `json:"verbs"`
+	// Group is empty for the core group.
+	Group     string   `json:"group,omitempty"`
+	Resources []string `json:"resources,omitempty"`
+	// Names are the only names; empty for all permissions of the resources.
+	Names []string `json:"names,omitempty"`
+	Paths []string `json:"paths,omitempty"`
+	// Reason is what needs them.
+	Reason string `json:"reason"`
 }
 
-// Refused returns the refused requests of accounts whose name starts with a prefix, except expected ones, without duplicates and sorted.
-func Refused(requests []Request, prefix string, expected []Expected) []string {
+// includes reports whether a permission of an account is in the entry.
+func (r Rare) includes(account string, p Permission) bool {
+	if r.Account != account || !slices.Contains(r.Verbs, p.Verb) {
+		return false
+	}
+	if p.Path != "" {
+		return slices.Contains(r.Paths, p.Path)
+	}
+	return r.Group == p.Group && slices.Contains(r.Resources, p.Resource) && (len(r.Names) == 0 || slices.Contains(r.Names, p.Name))
+}
+
+// Explanations are the requests that may be refused, and the permissions that may be unused.
+type Explanations struct {
+	Refused []Expected `json:"refused"`
+	Unused  []Rare     `json:"unused"`
+}
+
+// ReadExplanations reads hack/permissions.yaml. Each entry needs a reason.
+func ReadExplanations(file string) (Explanations, error) {
+	var all Explanations
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return all, err
+	}
+	if err := yaml.UnmarshalStrict(content, &all); err != nil {
+		return all, fmt.Errorf("%s: %w", file, err)
+	}
+	for _, e := range all.Refused {
+		if e.Account == "" || e.Verb == "" || e.Resource == "" || e.Reason == "" {
+			return all, fmt.Errorf("%s: the entry %+v has no account, verb, resource or reason", file, e)
+		}
+	}
+	for _, r := range all.Unused {
+		if r.Account == "" || len(r.Verbs) == 0 || len(r.Resources)+len(r.Paths) == 0 || r.Reason == "" {
+			return all, fmt.Errorf("%s: the entry %+v has no account, verbs, resources, paths or reason", file, r)
+		}
+	}
+	return all, nil
+}
+
+// Stale returns the entries of unused permissions that no account has.
+func Stale(listed []Rare, held map[string][]Permission) []Rare {
+	return slices.DeleteFunc(slices.Clone(listed), func(r Rare) bool {
+		return slices.ContainsFunc(held[r.Account], func(p Permission) bool { return r.includes(r.Account, p) })
+	})
+}
+
+// Refused returns the refused requests of accounts whose name starts with a prefix, without duplicates and sorted. It leaves out expected requests,
+// and those that the account's roles in the manifests allow: tests delete roles, and delete an account before its pods.
+func Refused(requests []Request, prefix string, held map[string][]Permission, expected []Expected) []string {
 	var refused []string
 	for _, r := range requests {
 		_, name, _ := strings.Cut(r.Account, "/")
 		known := slices.ContainsFunc(expected, func(e Expected) bool {
 			return e.Account == name && e.Verb == r.Verb && e.Group == r.Group && e.Resource == r.Resource
 		})
-		if r.Refused && strings.HasPrefix(name, prefix) && !known {
+		allowed := slices.ContainsFunc(held[name], func(p Permission) bool { return p.Allows(r) })
+		if r.Refused && strings.HasPrefix(name, prefix) && !known && !allowed {
 			refused = append(refused, r.String())
 		}
 	}

@@ -17,6 +17,8 @@ type Permission struct {
 	// Name is the only name; empty for all.
 	Name string
 	Path string
+	// Namespaced is true for a permission of a Role.
+	Namespaced bool
 }
 
 // String describes the permission like "list pods".
@@ -26,40 +28,67 @@ func (p Permission) String() string {
 
 // Allows reports whether the permission allows a request.
 func (p Permission) Allows(r Request) bool {
-	return p.Verb == r.Verb && p.Group == r.Group && p.Resource == r.Resource && p.Path == r.Path && (p.Name == "" || p.Name == r.Name)
+	return p.Verb == r.Verb && p.Group == r.Group && p.Resource == r.Resource && p.Path == r.Path && (p.Name == "" || p.Name == r.Name) &&
+		(!p.Namespaced || r.Namespace != "")
 }
 
-// role is what is read of a Role or a ClusterRole.
-type role struct {
+// covers reports whether an account with the permission can grant another one.
+func (p Permission) covers(other Permission) bool {
+	other.Namespaced = p.Namespaced
+	if p.Name == "" {
+		other.Name = ""
+	}
+	return p == other
+}
+
+// manifest is what is read of a role or a binding.
+type manifest struct {
 	Kind     string
 	Metadata struct{ Name string }
 	Rules    []struct {
 		APIGroups, Resources, ResourceNames, Verbs, NonResourceURLs []string
 	}
+	RoleRef  struct{ Kind, Name string }
+	Subjects []struct{ Kind, Name string }
 }
 
-// ReadRoles returns the permissions of all Roles and ClusterRoles in manifests, by the name of the role.
-func ReadRoles(files ...string) (map[string][]Permission, error) {
-	all := map[string][]Permission{}
+// ReadAccounts returns the permissions that the roles and bindings in manifests give to service accounts, by the name of the account, and those of
+// all roles.
+func ReadAccounts(files ...string) (accounts map[string][]Permission, all []Permission, err error) {
+	roles := map[string][]Permission{}
+	var bindings []manifest
 	for _, file := range files {
 		content, err := os.ReadFile(file)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, document := range bytes.Split(content, []byte("\n---\n")) {
-			var r role
-			if err := yaml.Unmarshal(document, &r); err != nil {
-				return nil, fmt.Errorf("%s: %w", filepath.Base(file), err)
+			var m manifest
+			if err := yaml.Unmarshal(document, &m); err != nil {
+				return nil, nil, fmt.Errorf("%s: %w", filepath.Base(file), err)
 			}
-			if r.Kind == "Role" || r.Kind == "ClusterRole" {
-				all[r.Metadata.Name] = append(all[r.Metadata.Name], permissionsOf(r)...)
+			switch m.Kind {
+			case "Role", "ClusterRole":
+				roles[m.Kind+"/"+m.Metadata.Name] = permissionsOf(m)
+				all = append(all, permissionsOf(m)...)
+			case "RoleBinding", "ClusterRoleBinding":
+				bindings = append(bindings, m)
 			}
 		}
 	}
-	return all, nil
+	accounts = map[string][]Permission{}
+	for _, b := range bindings {
+		for _, subject := range b.Subjects {
+			if subject.Kind == "ServiceAccount" {
+				accounts[subject.Name] = append(accounts[subject.Name], roles[b.RoleRef.Kind+"/"+b.RoleRef.Name]...)
+			}
+		}
+	}
+	return accounts, all, nil
 }
 
-func permissionsOf(r role) []Permission {
+// permissionsOf returns the permissions of a role.
+func permissionsOf(r manifest) []Permission {
 	var all []Permission
 	for _, rule := range r.Rules {
 		names := rule.ResourceNames
@@ -73,7 +102,7 @@ func permissionsOf(r role) []Permission {
 			for _, group := range rule.APIGroups {
 				for _, resource := range rule.Resources {
 					for _, name := range names {
-						all = append(all, Permission{Verb: verb, Group: group, Resource: resource, Name: name})
+						all = append(all, Permission{Verb: verb, Group: group, Resource: resource, Name: name, Namespaced: r.Kind == "Role"})
 					}
 				}
 			}
@@ -83,8 +112,8 @@ func permissionsOf(r role) []Permission {
 }
 
 // Unused returns the permissions that no request of an account needed, sorted. Those in granted are left out: an account can grant only what it
-// has.
-func Unused(requests []Request, account string, held, granted []Permission) []string {
+// has. So are those of a list.
+func Unused(requests []Request, account string, held, granted []Permission, listed []Rare) []string {
 	used := map[Permission]bool{}
 	for _, r := range requests {
 		if _, name, _ := strings.Cut(r.Account, "/"); name != account || r.Refused {
@@ -96,9 +125,9 @@ func Unused(requests []Request, account string, held, granted []Permission) []st
 	}
 	var unused []string
 	for _, p := range held {
-		everyName := p
-		everyName.Name = ""
-		if !used[p] && !slices.Contains(granted, p) && !slices.Contains(granted, everyName) {
+		isGranted := slices.ContainsFunc(granted, p.covers)
+		isListed := slices.ContainsFunc(listed, func(r Rare) bool { return r.includes(account, p) })
+		if !used[p] && !isGranted && !isListed {
 			unused = append(unused, p.String())
 		}
 	}
