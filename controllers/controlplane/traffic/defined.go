@@ -41,10 +41,9 @@ func (d Definitions) Has(ctx context.Context, kind schema.GroupVersionKind) (boo
 	if !meta.IsNoMatchError(err) {
 		return false, fmt.Errorf("the discovery of %s fails: %w", kind.Kind, err)
 	}
-	plural, _ := meta.UnsafeGuessKindToResource(kind)
 	definition := &unstructured.Unstructured{}
 	definition.SetGroupVersionKind(definitionKind)
-	name := strings.ToLower(plural.Resource) + "." + kind.Group
+	name := definitionName(kind)
 	err = d.Reader.Get(ctx, client.ObjectKey{Name: name}, definition)
 	switch {
 	case apierrors.IsNotFound(err):
@@ -55,6 +54,16 @@ func (d Definitions) Has(ctx context.Context, kind schema.GroupVersionKind) (boo
 		return false, fmt.Errorf("the CustomResourceDefinition %s serves %s, but the discovery lacks it", name, kind.Version)
 	}
 	return false, nil
+}
+
+// definitionName returns the name of the CustomResourceDefinition of a kind.
+func definitionName(kind schema.GroupVersionKind) string {
+	plural, _ := meta.UnsafeGuessKindToResource(kind)
+	if stem, found := strings.CutSuffix(strings.ToLower(kind.Kind), "ay"); found {
+		// The guess does not know that y remains after a vowel.
+		plural.Resource = stem + "ays"
+	}
+	return plural.Resource + "." + kind.Group
 }
 
 // serves reports whether a CustomResourceDefinition is established and serves a version.

@@ -61,14 +61,17 @@ func TestAuditP3IncompleteDiscovery(t *testing.T) {
 	}
 }
 
-// TestAuditP3DefinitionNames compares the names of definitions with those in config/crd.
+// TestAuditP3DefinitionNames compares the names of definitions with those in config/crd and of the Gateway API.
 func TestAuditP3DefinitionNames(t *testing.T) {
 	for kind, want := range map[schema.GroupVersionKind]string{
-		TrafficTarget: "traffictargets", HTTPRouteGroup: "httproutegroups", TCPRoute: "tcproutes", UDPRoute: "udproutes", TrafficSplit: "trafficsplits",
-		Retry: "retries", UpstreamTrafficSetting: "upstreamtrafficsettings", Backpressure: "backpressures",
+		TrafficTarget: "traffictargets.access.smi-spec.io", HTTPRouteGroup: "httproutegroups.specs.smi-spec.io", TCPRoute: "tcproutes.specs.smi-spec.io",
+		UDPRoute: "udproutes.specs.smi-spec.io", TrafficSplit: "trafficsplits.split.smi-spec.io",
+		Retry: "retries.policy.openservicemesh.io", UpstreamTrafficSetting: "upstreamtrafficsettings.policy.openservicemesh.io",
+		Backpressure: "backpressures.policy.openservicemesh.io", Egress: "egresses.policy.openservicemesh.io", Telemetry: "telemetries.policy.openservicemesh.io",
+		Gateway: "gateways.gateway.networking.k8s.io", GatewayClass: "gatewayclasses.gateway.networking.k8s.io", HTTPRoute: "httproutes.gateway.networking.k8s.io",
 	} {
-		if plural, _ := meta.UnsafeGuessKindToResource(kind); plural.Resource != want {
-			t.Errorf("the resource of %s is %s, want %s", kind.Kind, plural.Resource, want)
+		if got := definitionName(kind); got != want {
+			t.Errorf("the definition of %s is %s, want %s", kind.Kind, got, want)
 		}
 	}
 }

@@ -112,6 +112,10 @@ func TestDeletedRoles(t *testing.T) {
 	if refused := permissions.Refused([]permissions.Request{injector}, "osm-", held, nil); len(refused) > 0 {
 		t.Errorf("refused %v, want none: the Role allows it", refused)
 	}
+	injector.Account = "osm-system/osm-injector-v0-2-0"
+	if refused := permissions.Refused([]permissions.Request{injector}, "osm-", held, nil); len(refused) > 0 {
+		t.Errorf("refused %v of a canary, want none: the Role allows it", refused)
+	}
 }
 
 func TestEveryExplanationHasAReason(t *testing.T) {

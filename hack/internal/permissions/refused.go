@@ -3,6 +3,7 @@ package permissions
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -83,12 +84,16 @@ func Stale(listed []Rare, held map[string][]Permission) []Rare {
 	})
 }
 
+// canarySuffix is the version in the names of a canary's accounts, such as osm-controller-v0-2-0.
+var canarySuffix = regexp.MustCompile(`-v\d+-\d+-\d+.*$`)
+
 // Refused returns the refused requests of accounts whose name starts with a prefix, without duplicates and sorted. It leaves out expected requests,
 // and those that the account's roles in the manifests allow: tests delete roles, and delete an account before its pods.
 func Refused(requests []Request, prefix string, held map[string][]Permission, expected []Expected) []string {
 	var refused []string
 	for _, r := range requests {
 		_, name, _ := strings.Cut(r.Account, "/")
+		name = canarySuffix.ReplaceAllString(name, "")
 		known := slices.ContainsFunc(expected, func(e Expected) bool {
 			return e.Account == name && e.Verb == r.Verb && e.Group == r.Group && e.Resource == r.Resource
 		})
