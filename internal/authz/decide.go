@@ -100,7 +100,9 @@ func unreachable(v *catalog.View, r Request, missing string) Verdict {
 	case reachesAny(v, r.Source):
 		outcome = Reset
 	}
-	return singleAnswer(Answer{Outcome: outcome, Missing: missing})
+	verdict := singleAnswer(Answer{Outcome: outcome, Missing: missing})
+	verdict.unreachable = true
+	return verdict
 }
 
 // egressRequest is a request to a Service as one to its address.

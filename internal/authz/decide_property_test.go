@@ -49,7 +49,7 @@ func requests(v *catalog.View, source identity.ServiceAccount, path string) []Re
 func TestDecideAgreesWithMayConnect(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		v, source := anyCatalog.Draw(t, "catalog").View(), anyAccount.Draw(t, "source")
-		for _, r := range requests(v, source, "/x") {
+		for _, r := range requests(v, source, rapid.SampledFrom([]string{"/x", "/x#y"}).Draw(t, "path")) {
 			if v.Split(r.Service) != nil {
 				continue
 			}

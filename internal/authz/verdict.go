@@ -52,7 +52,11 @@ const (
 )
 
 // Verdict has one answer per possible destination of a request, in no particular order. There is at least one.
-type Verdict struct{ Answers []Answer }
+type Verdict struct {
+	Answers []Answer
+	// unreachable is true if the client's sidecar lacks the destination.
+	unreachable bool
+}
 
 // Answer is the outcome of a request at one destination.
 type Answer struct {
@@ -72,14 +76,9 @@ type Answer struct {
 	Missing string
 }
 
-// Connectable reports whether the client's sidecar has the destination, so that the outcome is decided by the server. If the sidecar lacks
-// it, an Egress may decide, with status 404 or 400 from no destination.
-func (v Verdict) Connectable() bool {
-	return !slices.ContainsFunc(v.Answers, func(a Answer) bool {
-		byEgress := a.Destination == (identity.ServiceAccount{}) && (a.Outcome == NotFound || a.Outcome == BadRequest)
-		return byEgress || a.Outcome == Reset || a.Outcome == Refused || a.Outcome == PassedThrough
-	})
-}
+// Connectable reports whether the client's sidecar has the destination. If the sidecar lacks it, an Egress for its address may decide
+// about the request.
+func (v Verdict) Connectable() bool { return !v.unreachable }
 
 // Always reports whether every answer has the outcome.
 func (v Verdict) Always(outcome Outcome) bool {
