@@ -6,7 +6,8 @@
 // started first. What was started is stopped at the end.
 //
 // A suite fails if a test fails, if it exceeds its time limit, if a test is skipped that the budget does not list, or
-// if it finds no test. The remaining suites run anyway.
+// if it finds no test. The remaining suites run anyway. Up to three failed tests of a suite are repeated: those that pass then are listed
+// as flaky, and fail only a full run.
 //
 // A test belongs to this suite:
 //

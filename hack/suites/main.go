@@ -46,6 +46,7 @@ func run(ctx context.Context, full bool, names []string) error {
 	begin := time.Now()
 	outcomes := runAll(ctx, c, b, wanted)
 	fmt.Println()
+	printFailures(os.Stdout, outcomes)
 	if err := printTable(os.Stdout, outcomes); err != nil {
 		return err
 	}

@@ -15,11 +15,13 @@ func TestLastLine(t *testing.T) {
 		{name: "unit", tests: true, counts: counts{passed: 410, skipped: 2}},
 	}
 	failed := append(slices.Clone(passed), outcome{name: "e2e", tests: true, err: errors.New("no"), counts: counts{failed: 3}})
+	flaky := append(slices.Clone(passed), outcome{name: "e2e", tests: true, counts: counts{passed: 3}, flaky: []failedTest{{"m.TestA", ""}}})
 	tests := map[string]struct {
 		outcomes []outcome
 		want     string
 	}{
 		"all passed": {passed, "make test: PASS 2 suites, 412 tests, 18m20s"},
+		"one flaky":  {flaky, "make test: PASS 3 suites, 415 tests (1 flaky), 18m20s"},
 		"one failed": {failed, "make test: FAIL 3 suites, 415 tests, 18m20s (failed: e2e)"},
 	}
 	for name, tt := range tests {
@@ -46,6 +48,17 @@ unit   FAIL    2.0      600     7       1       0
 `
 	if b.String() != want {
 		t.Errorf("the table is\n%s\nwant\n%s", b.String(), want)
+	}
+}
+
+func TestFailuresAreExcerpted(t *testing.T) {
+	var b strings.Builder
+	long := "=== RUN TestA\n" + strings.Repeat("x", excerptWidth+1) + "\n" + strings.Repeat("y\n", 2*excerptLines)
+	printFailures(&b, []outcome{{failed: []failedTest{{"m.TestA", long}}, flaky: []failedTest{{"m.TestB", "once\n"}}}})
+	want := "failed: m.TestA\n  " + strings.Repeat("x", excerptWidth) + " ...\n" + strings.Repeat("  y\n", excerptLines-1) +
+		"flaky, passed when repeated: m.TestB\n  once\n"
+	if b.String() != want {
+		t.Errorf("the failures are\n%s\nwant\n%s", b.String(), want)
 	}
 }
 

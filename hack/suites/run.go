@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -19,6 +20,8 @@ type outcome struct {
 	counts   counts
 	// tests is true if the suite consists of tests, so that its counts are meaningful.
 	tests bool
+	// failed and flaky are the tests that failed, and those that failed once.
+	failed, flaky []failedTest
 }
 
 // runner runs suites one after the other.
@@ -59,12 +62,14 @@ func (r runner) run(ctx context.Context, s suite, missing error) outcome {
 		t := newTally()
 		var failed []error
 		for _, c := range commands {
+			t.current = c
 			failed = append(failed, r.runCommand(ctx, c, t))
 			o.tests = o.tests || c.goTest
 		}
-		o.counts = t.counts()
-		for _, text := range t.failures() {
-			fmt.Fprint(r.out, text)
+		r.repeat(ctx, t)
+		o.counts, o.failed, o.flaky = t.counts(), t.failed(), t.flaky
+		for _, test := range slices.Concat(o.flaky, o.failed) {
+			fmt.Fprint(r.out, test.output)
 		}
 		return errors.Join(append(failed, r.checkTally(*o, t))...)
 	})

@@ -43,6 +43,14 @@ func TestHangs(t *testing.T) { time.Sleep(time.Hour) }
 `,
 	"empty/empty_test.go": `package empty
 `,
+	"flaky/flaky_test.go": `package flaky
+import ("os"; "testing")
+func TestFlaky(t *testing.T) {
+	t.Run("v1.2", func(t *testing.T) {
+		if _, err := os.Stat("ran"); err != nil { os.WriteFile("ran", nil, 0o600); t.Error("only the first run fails") }
+	})
+}
+`,
 }
 
 // runPackage runs the tests of one package of the module as the suite unit.
@@ -75,6 +83,7 @@ func TestRunReportsSuiteResult(t *testing.T) {
 		"fails":          {"bad", budgetOf(60), counts{failed: 1}, "1 test failed", "the sum is wrong"},
 		"skips":          {"skipped", budgetOf(60), counts{skipped: 1}, "example.com/m/skipped.TestSkipped was skipped", ""},
 		"skips, allowed": {"skipped", allowed, counts{skipped: 1}, "", ""},
+		"is flaky":       {"flaky", budgetOf(60), counts{passed: 1}, "", "only the first run fails"},
 		"does not build": {"broken", budgetOf(60), counts{failed: 1}, "1 test failed", "cannot use \"text\""},
 		"has no test":    {"empty", budgetOf(60), counts{}, "ran no test", ""},
 	}
@@ -95,6 +104,17 @@ func TestRunReportsSuiteResult(t *testing.T) {
 				t.Errorf("the output does not contain %q:\n%s", tt.printed, printed)
 			}
 		})
+	}
+}
+
+func TestFlakyTestFailsFullRun(t *testing.T) {
+	root := writeTree(t, module)
+	r := runner{checkout: checkout{root: root, full: true}, budget: budgetOf(60), out: &bytes.Buffer{}, now: time.Now, env: []string{"GOFLAGS=", "GOWORK=off"}}
+	s := suite{name: "unit", commands: func(c checkout) ([]command, error) {
+		return []command{goTest(c.root, []string{"./flaky"})}, nil
+	}}
+	if o := r.run(t.Context(), s, nil); o.err == nil || len(o.flaky) > 0 {
+		t.Errorf("the suite ended with %v and flaky tests %v, want a failure", o.err, o.flaky)
 	}
 }
 

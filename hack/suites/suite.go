@@ -53,6 +53,8 @@ type command struct {
 	args []string
 	// goTest is true if the command prints the events of `go test -json`.
 	goTest bool
+	// flags are the flags of go test, without the packages.
+	flags []string
 }
 
 // suites returns all suites, fast ones first.
@@ -172,5 +174,5 @@ func productTests(c checkout, pick func(testPackage) bool, args ...string) ([]co
 // goTest returns a run of go test. Its timeout is off, because the suite's time limit applies.
 func goTest(dir string, packages []string, args ...string) command {
 	all := append([]string{"go", "test", "-json", "-timeout=0"}, args...)
-	return command{dir: dir, args: append(all, packages...), goTest: true}
+	return command{dir: dir, args: append(all, packages...), goTest: true, flags: args}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
@@ -24,14 +25,52 @@ func printTable(w io.Writer, outcomes []outcome) error {
 	return tw.Flush()
 }
 
+// Limits of the excerpt of a failure.
+const (
+	excerptLines = 12
+	excerptWidth = 240
+)
+
+// printFailures writes the start of the output of each test that failed, or failed once. The whole output is above, with its suite.
+func printFailures(w io.Writer, outcomes []outcome) {
+	for _, o := range outcomes {
+		for _, test := range o.failed {
+			fmt.Fprintf(w, "failed: %s\n%s\n", test.name, excerpt(test.output))
+		}
+		for _, test := range o.flaky {
+			fmt.Fprintf(w, "flaky, passed when repeated: %s\n%s\n", test.name, excerpt(test.output))
+		}
+	}
+}
+
+// excerpt returns the first lines of an output, without those that only mark the start of a test.
+func excerpt(output string) string {
+	var lines []string
+	for line := range strings.Lines(output) {
+		line = strings.TrimRight(line, "\n")
+		if strings.HasPrefix(line, "=== ") || line == "" {
+			continue
+		}
+		if len(lines) == excerptLines {
+			break
+		}
+		if len(line) > excerptWidth {
+			line = line[:excerptWidth] + " ..."
+		}
+		lines = append(lines, "  "+line)
+	}
+	return strings.Join(lines, "\n")
+}
+
 // lastLine summarizes the whole run.
 func lastLine(target string, outcomes []outcome, duration time.Duration) string {
-	verdict, ran, tests, failed := "PASS", 0, 0, ""
+	verdict, ran, tests, failed, flaky := "PASS", 0, 0, "", 0
 	for _, o := range outcomes {
 		if o.name != prepareName {
 			ran++
 		}
 		tests += o.counts.total()
+		flaky += len(o.flaky)
 		if o.err != nil {
 			verdict = "FAIL"
 			failed += " " + o.name
@@ -40,7 +79,11 @@ func lastLine(target string, outcomes []outcome, duration time.Duration) string 
 	if failed != "" {
 		failed = " (failed:" + failed + ")"
 	}
-	return fmt.Sprintf("%s: %s %s, %s, %s%s", target, verdict, pluralize(ran, "suite"), pluralize(tests, "test"), duration.Round(time.Second), failed)
+	counted := pluralize(tests, "test")
+	if flaky > 0 {
+		counted += fmt.Sprintf(" (%d flaky)", flaky)
+	}
+	return fmt.Sprintf("%s: %s %s, %s, %s%s", target, verdict, pluralize(ran, "suite"), counted, duration.Round(time.Second), failed)
 }
 
 // pluralize returns a number with its noun.

@@ -23,15 +23,24 @@ type tally struct {
 	output map[string][]string
 	// broken are packages that failed without a failing test: a build error, a panic or a timeout.
 	broken []string
+	// commands maps each package to the command that tested it, which is the current one for new events.
+	commands map[string]command
+	current  command
+	// flaky are the tests that failed once and passed when they were repeated, sorted, and the failures as they were.
+	flaky []failedTest
 }
 
+// failedTest is a test with the output of its failure.
+type failedTest struct{ name, output string }
+
 func newTally() *tally {
-	return &tally{results: map[string]string{}, output: map[string][]string{}}
+	return &tally{results: map[string]string{}, output: map[string][]string{}, commands: map[string]command{}}
 }
 
 // add records one event. It returns true if the event ends a package.
 func (t *tally) add(e event) bool {
 	key := e.Package
+	t.commands[e.Package] = t.current
 	switch {
 	case e.Test != "":
 		key += "." + e.Test
@@ -108,26 +117,30 @@ func (t *tally) skipped() []string {
 	return slices.DeleteFunc(t.sorted(), func(key string) bool { return t.results[key] != "skip" })
 }
 
-// failures returns the output of everything that failed, tests before packages, each in sorted order.
-func (t *tally) failures() []string {
-	var texts []string
+// failed returns everything that failed, tests before packages, each in sorted order, as far as it has output.
+func (t *tally) failed() []failedTest {
+	var list []failedTest
+	add := func(name, key string) {
+		if text := strings.Join(t.output[key], ""); text != "" {
+			list = append(list, failedTest{name, text})
+		}
+	}
 	for _, key := range t.sorted() {
 		if t.results[key] == "fail" {
-			texts = append(texts, strings.Join(t.output[key], ""))
+			add(key, key)
 		}
 	}
 	slices.Sort(t.broken)
 	for _, pkg := range t.broken {
-		texts = append(texts, strings.Join(t.output[pkg], ""))
+		add(pkg, pkg)
 		for _, key := range t.unfinished(pkg) {
-			texts = append(texts, strings.Join(t.output[key], ""))
+			add(key, key)
 		}
 		// A test package that does not build is reported under its path with a suffix.
-		for _, variant := range []string{pkg + "_test", pkg + ".test"} {
-			texts = append(texts, strings.Join(t.output[variant], ""))
-		}
+		add(pkg, pkg+"_test")
+		add(pkg, pkg+".test")
 	}
-	return slices.DeleteFunc(texts, func(s string) bool { return s == "" })
+	return list
 }
 
 // unfinished returns the tests of a package without a result, because the package panicked or was killed.

@@ -47,9 +47,15 @@ func TestTally(t *testing.T) {
 	if diff := cmp.Diff([]string{"m/a.TestLater"}, tl.skipped()); diff != "" {
 		t.Errorf("skipped tests (-want +got):\n%s", diff)
 	}
-	want := []string{"cleanup failed\n", "table\n", "two is wrong\n", "b.go:1: undefined: x\n", "panic: oh\n"}
-	if diff := cmp.Diff(want, tl.failures()); diff != "" {
-		t.Errorf("printed output (-want +got):\n%s", diff)
+	want := []failedTest{
+		{"m/a.TestParent", "cleanup failed\n"},
+		{"m/a.TestTable", "table\n"},
+		{"m/a.TestTable/two", "two is wrong\n"},
+		{"m/b", "b.go:1: undefined: x\n"},
+		{"m/c.TestPanics", "panic: oh\n"},
+	}
+	if diff := cmp.Diff(want, tl.failed(), cmp.AllowUnexported(failedTest{})); diff != "" {
+		t.Errorf("failures (-want +got):\n%s", diff)
 	}
 	for _, line := range []string{"fail  m/a  1.5s", "fail  m/b", "fail  m/c"} {
 		if !strings.Contains(progress.String(), line) {
