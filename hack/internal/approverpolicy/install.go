@@ -11,9 +11,6 @@ import (
 //go:embed manifests.yaml
 var manifests string
 
-// rolloutLimit is the time limit for a pod to become ready.
-const rolloutLimit = "120s"
-
 const (
 	// policyOnly are the arguments of cert-manager's controller without its own approver, which approves everything.
 	policyOnly = `["controller","--controllers=*,-certificaterequests-approver"]`
@@ -23,13 +20,10 @@ const (
 
 // Install applies the definitions in a folder and the manifests, waits until approver-policy runs, and disables the approver of cert-manager.
 func Install(ctx context.Context, k kubectl.Client, definitions string) error {
-	if _, err := k.Run(ctx, "", "apply", "--server-side", "-f", definitions); err != nil {
+	if err := k.Install(ctx, definitions, manifests); err != nil {
 		return err
 	}
-	if _, err := k.Run(ctx, manifests, "apply", "--server-side", "--force-conflicts", "-f", "-"); err != nil {
-		return err
-	}
-	if err := await(ctx, k, "approver-policy"); err != nil {
+	if err := k.Await(ctx, "cert-manager", "approver-policy"); err != nil {
 		return err
 	}
 	return setArguments(ctx, k, policyOnly)
@@ -49,11 +43,5 @@ func setArguments(ctx context.Context, k kubectl.Client, args string) error {
 	if _, err := k.Run(ctx, "", "--namespace", "cert-manager", "patch", "deployment", "cert-manager", "--type=json", "--patch", patch); err != nil {
 		return err
 	}
-	return await(ctx, k, "cert-manager")
-}
-
-// await waits until a Deployment has its pods.
-func await(ctx context.Context, k kubectl.Client, name string) error {
-	_, err := k.Run(ctx, "", "--namespace", "cert-manager", "rollout", "status", "deployment/"+name, "--timeout="+rolloutLimit)
-	return err
+	return k.Await(ctx, "cert-manager", "cert-manager")
 }

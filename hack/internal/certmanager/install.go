@@ -12,12 +12,8 @@ import (
 //go:embed manifests.yaml
 var manifests string
 
-const (
-	// rolloutLimit is the time limit for the pods to become ready.
-	rolloutLimit = "120s"
-	// webhookLimit is the time limit until the API server can call the webhook.
-	webhookLimit = time.Minute
-)
+// webhookLimit is the time limit until the API server can call the webhook.
+const webhookLimit = time.Minute
 
 // trial is an object that only a running webhook admits.
 const trial = `apiVersion: cert-manager.io/v1
@@ -28,16 +24,11 @@ spec: {selfSigned: {}}
 
 // Install applies the definitions in a folder and the manifests, and waits until cert-manager admits objects.
 func Install(ctx context.Context, k kubectl.Client, definitions string) error {
-	if _, err := k.Run(ctx, "", "apply", "--server-side", "-f", definitions); err != nil {
+	if err := k.Install(ctx, definitions, manifests); err != nil {
 		return err
 	}
-	if _, err := k.Run(ctx, manifests, "apply", "--server-side", "--force-conflicts", "-f", "-"); err != nil {
+	if err := k.Await(ctx, "cert-manager", "cert-manager", "cert-manager-cainjector", "cert-manager-webhook"); err != nil {
 		return err
-	}
-	for _, deployment := range []string{"cert-manager", "cert-manager-cainjector", "cert-manager-webhook"} {
-		if _, err := k.Run(ctx, "", "--namespace", "cert-manager", "rollout", "status", "deployment/"+deployment, "--timeout="+rolloutLimit); err != nil {
-			return err
-		}
 	}
 	return awaitWebhook(ctx, k)
 }
@@ -63,9 +54,5 @@ func awaitWebhook(ctx context.Context, k kubectl.Client) error {
 
 // Remove deletes cert-manager with its kinds and their objects.
 func Remove(ctx context.Context, k kubectl.Client, definitions string) error {
-	if _, err := k.Run(ctx, manifests, "delete", "--ignore-not-found", "-f", "-"); err != nil {
-		return err
-	}
-	_, err := k.Run(ctx, "", "delete", "--ignore-not-found", "-f", definitions)
-	return err
+	return k.Remove(ctx, definitions, manifests)
 }

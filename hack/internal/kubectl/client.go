@@ -25,3 +25,40 @@ func (c Client) Run(ctx context.Context, stdin string, args ...string) (string, 
 	}
 	return strings.TrimSpace(out.String()), nil
 }
+
+// rolloutLimit is the time limit for the pods of a Deployment to become ready.
+const rolloutLimit = "120s"
+
+// Install applies manifests. Before them it applies the definitions in a folder and waits until their kinds are served; empty means none.
+func (c Client) Install(ctx context.Context, definitions, manifests string) error {
+	if definitions != "" {
+		if _, err := c.Run(ctx, "", "apply", "--server-side", "-f", definitions); err != nil {
+			return err
+		}
+		if _, err := c.Run(ctx, "", "wait", "--for=condition=Established", "--timeout=60s", "-f", definitions); err != nil {
+			return err
+		}
+	}
+	_, err := c.Run(ctx, manifests, "apply", "--server-side", "--force-conflicts", "-f", "-")
+	return err
+}
+
+// Await waits until Deployments of a namespace have their pods.
+func (c Client) Await(ctx context.Context, namespace string, deployments ...string) error {
+	for _, name := range deployments {
+		if _, err := c.Run(ctx, "", "--namespace", namespace, "rollout", "status", "deployment/"+name, "--timeout="+rolloutLimit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Remove deletes manifests, and then the definitions in a folder with all objects of their kinds; empty means none.
+func (c Client) Remove(ctx context.Context, definitions, manifests string) error {
+	_, err := c.Run(ctx, manifests, "delete", "--ignore-not-found", "-f", "-")
+	if err != nil || definitions == "" {
+		return err
+	}
+	_, err = c.Run(ctx, "", "delete", "--ignore-not-found", "-f", definitions)
+	return err
+}
