@@ -169,7 +169,7 @@ func (r *Reconciler) readGateway(ctx context.Context, s *state) error {
 	s.service = &service
 	entry, _ := ingest.Service(&service)
 	s.catalog.Apply([]catalog.Change{catalog.Set(entry)})
-	ready, err := r.hasReadyPod(ctx)
-	s.ready = ready
+	var err error
+	s.ready, err = controlplane.HasReadyEndpoint(ctx, r.Client, client.ObjectKeyFromObject(&service))
 	return err
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -149,22 +148,6 @@ func setConditions(list *[]metav1.Condition, generation int64, conditions ...met
 		c.ObservedGeneration = generation
 		meta.SetStatusCondition(list, c)
 	}
-}
-
-// hasReadyPod reports whether a pod of the ingress gateway accepts connections.
-func (r *Reconciler) hasReadyPod(ctx context.Context) (bool, error) {
-	var slices discoveryv1.EndpointSliceList
-	if err := r.Client.List(ctx, &slices, client.InNamespace(r.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: names.IngressGateway}); err != nil {
-		return false, err
-	}
-	for i := range slices.Items {
-		for _, endpoint := range slices.Items[i].Endpoints {
-			if ptr.Deref(endpoint.Conditions.Ready, false) {
-				return true, nil
-			}
-		}
-	}
-	return false, nil
 }
 
 // addressesOf are the external addresses of the Service, or else its addresses in the cluster.

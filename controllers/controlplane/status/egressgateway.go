@@ -5,12 +5,11 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/openservicemesh/osm-operator/controllers/controlplane"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/secrets"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
@@ -42,21 +41,17 @@ func unresolvedGateway(ctx context.Context, reader, credentials client.Reader, n
 
 // unavailableGateway returns why the egress gateway accepts no connections.
 func unavailableGateway(ctx context.Context, reader client.Reader, namespace string) ([]ingest.Problem, error) {
-	err := reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: names.EgressGateway}, &corev1.Service{})
+	service := client.ObjectKey{Namespace: namespace, Name: names.EgressGateway}
+	err := reader.Get(ctx, service, &corev1.Service{})
 	if apierrors.IsNotFound(err) {
 		return []ingest.Problem{notFound("The mesh has no egress gateway, so requests get status 503: set spec.egressGateway.mode of the Mesh to Managed, or remove spec.gateway.")}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	var list discoveryv1.EndpointSliceList
-	if err := reader.List(ctx, &list, client.InNamespace(namespace), client.MatchingLabels{discoveryv1.LabelServiceName: names.EgressGateway}); err != nil {
+	ready, err := controlplane.HasReadyEndpoint(ctx, reader, service)
+	if err != nil || ready {
 		return nil, err
-	}
-	for i := range list.Items {
-		if slices.ContainsFunc(list.Items[i].Endpoints, func(e discoveryv1.Endpoint) bool { return ptr.Deref(e.Conditions.Ready, false) }) {
-			return nil, nil
-		}
 	}
 	return []ingest.Problem{notFound("No pod of the egress gateway is ready, so requests get status 503: see the Deployment %s/%s.", namespace, names.EgressGateway)}, nil
 }

@@ -332,7 +332,7 @@ func TestPendingRollout(t *testing.T) {
 		done       bool
 	}{
 		"the wanted version runs":            {[]v1alpha1.MeshRevision{revision("v0.2.0", v1alpha1.RoleActive, now)}, nil, true},
-		"it runs beside the former one":      {[]v1alpha1.MeshRevision{revision("v0.2.0", v1alpha1.RoleActive, now), revision("v0.1.0", v1alpha1.RoleStandby, now)}, nil, true},
+		"the former one is kept":             {[]v1alpha1.MeshRevision{revision("v0.2.0", v1alpha1.RoleActive, now), revision("v0.1.0", v1alpha1.RoleStandby, now)}, nil, true},
 		"the former version runs":            {[]v1alpha1.MeshRevision{revision("v0.1.0", v1alpha1.RoleActive, now)}, nil, false},
 		"the rollout has not begun":          {[]v1alpha1.MeshRevision{revision("v0.2.0", v1alpha1.RoleStandby, nil), revision("v0.1.0", v1alpha1.RoleActive, now)}, nil, false},
 		"the wanted version is not verified": {[]v1alpha1.MeshRevision{revision("v0.2.0", v1alpha1.RoleActive, nil)}, nil, false},

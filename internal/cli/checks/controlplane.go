@@ -56,7 +56,7 @@ func (s Subject) operators(ctx context.Context) []Result {
 	var namespaces []string
 	for i := range found {
 		namespaces = append(namespaces, found[i].Namespace)
-		results = append(results, s.deployment(ctx, found[i].Namespace, found[i].Name))
+		results = append(results, podsReady(&found[i]))
 	}
 	if len(found) > 1 {
 		results = append(results, warning("uninstall all but one", "operators are installed in the namespaces %s: only one of them is active", strings.Join(namespaces, ", ")))
@@ -74,14 +74,19 @@ func (s Subject) deployment(ctx context.Context, namespace, name string) Result 
 	if err != nil {
 		return unreadable(fmt.Sprintf("Deployment %s in namespace %s", name, namespace), err)
 	}
+	return podsReady(d)
+}
+
+// podsReady reports whether all pods of a Deployment are ready.
+func podsReady(d *appsv1.Deployment) Result {
 	desired := int32(1)
 	if d.Spec.Replicas != nil {
 		desired = *d.Spec.Replicas
 	}
 	if d.Status.ReadyReplicas < desired || desired == 0 {
-		return failed(fmt.Sprintf("run kubectl -n %s describe pods -l app=%s", namespace, name), "%s: %d of %s ready", name, d.Status.ReadyReplicas, plural(int(desired), "pod"))
+		return failed(fmt.Sprintf("run kubectl -n %s describe pods -l app=%s", d.Namespace, d.Name), "%s: %d of %s ready", d.Name, d.Status.ReadyReplicas, plural(int(desired), "pod"))
 	}
-	return ok("%s: %s ready", name, plural(int(desired), "pod"))
+	return ok("%s: %s ready", d.Name, plural(int(desired), "pod"))
 }
 
 func (s Subject) mesh(ctx context.Context) []Result {

@@ -1,12 +1,9 @@
 package egressgateway
 
 import (
-	"fmt"
-
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
@@ -15,9 +12,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/component/gatewaypods"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
-
-// gatewayGroup is an API group that all control planes with gateways read, and no other ones.
-const gatewayGroup = "gateway.networking.k8s.io"
 
 // Managed runs an egress gateway in the namespace of the mesh.
 type Managed struct{}
@@ -38,15 +32,7 @@ func (Managed) Name() string { return "egress-gateway" }
 func (Managed) Enabled(mesh *v1alpha1.Mesh) bool { return Mode(mesh) == v1alpha1.EgressGatewayManaged }
 
 // Requires implements component.Component.
-func (Managed) Requires() []component.Kind {
-	return []component.Kind{
-		component.V1("", "ServiceAccount", "serviceaccounts"),
-		component.V1("", "Service", "services"),
-		component.V1("", "ConfigMap", "configmaps"),
-		component.V1("apps", "Deployment", "deployments"),
-		{GroupVersionKind: schema.GroupVersionKind{Group: "policy", Version: "v1", Kind: "PodDisruptionBudget"}, Resource: "poddisruptionbudgets"},
-	}
-}
+func (Managed) Requires() []component.Kind { return gatewaypods.Kinds() }
 
 // Images implements component.Component. They are those of the active control plane.
 func (Managed) Images() []component.Image { return nil }
@@ -57,8 +43,8 @@ func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, er
 		return nil, nil
 	}
 	active := inputs.ControlPlanes[0]
-	if !active.Release.Grants(gatewayGroup) {
-		return nil, fmt.Errorf("version %s of the control plane has no egress gateway: upgrade the mesh, or set spec.egressGateway.mode to Disabled", active.Release.Version)
+	if err := gatewaypods.Check(active, "egress gateway", "spec.egressGateway"); err != nil {
+		return nil, err
 	}
 	pods := gatewaypods.Settings{
 		Name: names.EgressGateway, Replicas: settings(inputs.Mesh).Replicas, NodeSelector: settings(inputs.Mesh).NodeSelector, Resources: settings(inputs.Mesh).Resources,

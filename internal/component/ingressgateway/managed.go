@@ -1,13 +1,11 @@
 package ingressgateway
 
 import (
-	"fmt"
-
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/component"
+	"github.com/openservicemesh/osm-operator/internal/component/gatewaypods"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -25,14 +23,7 @@ func (Managed) Enabled(mesh *v1alpha1.Mesh) bool { return Mode(mesh) == v1alpha1
 
 // Requires implements component.Component.
 func (Managed) Requires() []component.Kind {
-	return []component.Kind{
-		component.V1("", "ServiceAccount", "serviceaccounts"),
-		component.V1("", "ConfigMap", "configmaps"),
-		component.V1("", "Service", "services"),
-		component.V1("apps", "Deployment", "deployments"),
-		{GroupVersionKind: schema.GroupVersionKind{Group: "policy", Version: "v1", Kind: "PodDisruptionBudget"}, Resource: "poddisruptionbudgets"},
-		component.V1(gatewayGroup, "GatewayClass", "gatewayclasses"),
-	}
+	return append(gatewaypods.Kinds(), component.V1(gatewayGroup, "GatewayClass", "gatewayclasses"))
 }
 
 // Images implements component.Component. They are those of the active control plane.
@@ -44,8 +35,8 @@ func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, er
 		return nil, nil
 	}
 	active := inputs.ControlPlanes[0]
-	if !active.Release.Grants(gatewayGroup) {
-		return nil, fmt.Errorf("version %s of the control plane has no ingress gateway: upgrade the mesh, or set spec.ingressGateway.mode to Disabled", active.Release.Version)
+	if err := gatewaypods.Check(active, "ingress gateway", "spec.ingressGateway"); err != nil {
+		return nil, err
 	}
 	pods := podSettings(inputs.Mesh)
 	gateway, err := pods.Deployment(inputs.Mesh, active)
