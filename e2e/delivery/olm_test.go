@@ -44,7 +44,7 @@ metadata: {name: osm-operator, namespace: operators}
 spec: {name: osm-operator, channel: stable, source: osm, sourceNamespace: olm}
 `
 
-// TestOLM installs the operator by the Operator Lifecycle Manager beside that of kubectl, lets it take over, and upgrades it. No request fails.
+// TestOLM installs the operator by the Operator Lifecycle Manager while that of kubectl runs, lets it take over, and upgrades it. No request fails.
 func TestOLM(t *testing.T) {
 	lab.RequireFull(t)
 	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load-servers", "olm"))

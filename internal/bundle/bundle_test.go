@@ -3,7 +3,6 @@ package bundle_test
 import (
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	interfaces "github.com/operator-framework/api/pkg/validation/interfaces"
 
 	"github.com/openservicemesh/osm-operator/internal/bundle"
+	"github.com/openservicemesh/osm-operator/internal/folder"
 )
 
 // digest makes any reference complete.
@@ -33,17 +33,11 @@ func render(t *testing.T, change func(*bundle.Input)) *bundles.Bundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder := t.TempDir()
-	for name, content := range files {
-		path := filepath.Join(folder, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, content, 0o600); err != nil {
-			t.Fatal(err)
-		}
+	path := t.TempDir()
+	if err := folder.Replace(path, files); err != nil {
+		t.Fatal(err)
 	}
-	loaded, err := bundles.GetBundleFromDir(folder)
+	loaded, err := bundles.GetBundleFromDir(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,6 +35,8 @@ func serviceVersion(in Input, m *manifests) (*operatorsv1alpha1.ClusterServiceVe
 		return nil, fmt.Errorf("the version %q is invalid: %w", in.Version, err)
 	}
 	deployment := m.deployments[0].DeepCopy()
+	container := &deployment.Spec.Template.Spec.Containers[0]
+	container.Args = append(container.Args, "--apply-admission-policies")
 	images := relatedImages(deployment, in.Images)
 	examples, err := examples(in.Samples)
 	if err != nil {
@@ -62,8 +64,7 @@ func serviceVersion(in Input, m *manifests) (*operatorsv1alpha1.ClusterServiceVe
 	return csv, nil
 }
 
-// relatedImages replaces the images of the Deployment by those of the release, and lists them. It adds the flag with which the operator
-// applies its admission policies.
+// relatedImages replaces the images of the Deployment by those of the release, and lists them.
 func relatedImages(deployment *appsv1.Deployment, released map[string]string) []operatorsv1alpha1.RelatedImage {
 	pinned := func(reference string) string {
 		if found := released[reference]; found != "" {
@@ -73,7 +74,6 @@ func relatedImages(deployment *appsv1.Deployment, released map[string]string) []
 	}
 	container := &deployment.Spec.Template.Spec.Containers[0]
 	container.Image = pinned(container.Image)
-	container.Args = append(container.Args, "--apply-admission-policies")
 	images := []operatorsv1alpha1.RelatedImage{{Name: deployment.Name, Image: container.Image}}
 	for i, variable := range container.Env {
 		if name, isImage := strings.CutPrefix(variable.Name, "RELATED_IMAGE_"); isImage {

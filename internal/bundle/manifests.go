@@ -1,17 +1,15 @@
 package bundle
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
 
 	appsv1 "k8s.io/api/apps/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/yaml"
+
+	yamlobjects "github.com/openservicemesh/osm-operator/internal/cli/manifests"
 )
 
 // manifests are the manifests of the operator, by how OLM gets them.
@@ -30,24 +28,17 @@ type manifests struct {
 
 // read sorts the documents of a YAML stream.
 func read(stream []byte) (*manifests, error) {
+	objects, err := yamlobjects.Decode(stream)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the manifests of the operator: %w", err)
+	}
 	m := &manifests{clusterRoles: map[string]rbacv1.ClusterRole{}, roles: map[string]rbacv1.Role{}}
-	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(stream), 4096)
-	for {
-		object := &unstructured.Unstructured{}
-		err := decoder.Decode(object)
-		if errors.Is(err, io.EOF) {
-			return m, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("cannot read the manifests of the operator: %w", err)
-		}
-		if len(object.Object) == 0 {
-			continue
-		}
+	for _, object := range objects {
 		if err := m.add(object); err != nil {
 			return nil, fmt.Errorf("cannot read %s %s: %w", object.GetKind(), object.GetName(), err)
 		}
 	}
+	return m, nil
 }
 
 // add adds an object. Namespaces and ServiceAccounts come from OLM. A bundle cannot contain what this does not list.

@@ -40,7 +40,8 @@ func templates() []template {
 		{"crds.yaml", []string{"CustomResourceDefinition"}, ".Values.crds.install", keep},
 		{"rbac.yaml", []string{"ServiceAccount", "Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"}, "", nil},
 		{"metrics.yaml", []string{"Service"}, "", nil},
-		{"deployment.yaml", []string{"Deployment", "PodDisruptionBudget"}, "", parametrize},
+		{"deployment.yaml", []string{"Deployment"}, "", parametrize},
+		{"disruptionbudget.yaml", []string{"PodDisruptionBudget"}, "", nil},
 		{"admission.yaml", []string{"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}, ".Values.admissionPolicies.install", nil},
 	}
 }

@@ -3,7 +3,6 @@ package chart_test
 import (
 	"bytes"
 	"errors"
-	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -11,14 +10,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/yaml"
+
+	"github.com/openservicemesh/osm-operator/dist"
+	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 )
 
-// folder is the chart, and manifests are what it is made from.
-const (
-	folder    = "../../dist/chart"
-	manifests = "../../dist/install.yaml"
-)
+// folder is the chart.
+const folder = "../../dist/chart"
 
 // helm runs Helm and returns its output.
 func helm(t *testing.T, args ...string) (string, error) {
@@ -45,27 +43,21 @@ func template(t *testing.T, namespace string, args ...string) map[string]*unstru
 	if err != nil {
 		t.Fatal(err)
 	}
-	return objects(t, strings.NewReader(text))
+	return objects(t, []byte(text))
 }
 
 // objects reads a YAML stream by kinds and names.
-func objects(t *testing.T, stream io.Reader) map[string]*unstructured.Unstructured {
+func objects(t *testing.T, stream []byte) map[string]*unstructured.Unstructured {
 	t.Helper()
-	all := map[string]*unstructured.Unstructured{}
-	decoder := yaml.NewYAMLOrJSONDecoder(stream, 4096)
-	for {
-		object := &unstructured.Unstructured{}
-		err := decoder.Decode(&object.Object)
-		if errors.Is(err, io.EOF) {
-			return all
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(object.Object) > 0 {
-			all[object.GetKind()+" "+object.GetName()] = object
-		}
+	list, err := manifests.Decode(stream)
+	if err != nil {
+		t.Fatal(err)
 	}
+	all := map[string]*unstructured.Unstructured{}
+	for _, object := range list {
+		all[object.GetKind()+" "+object.GetName()] = object
+	}
+	return all
 }
 
 func TestChartIsValid(t *testing.T) {
@@ -76,12 +68,7 @@ func TestChartIsValid(t *testing.T) {
 
 // The default values install the objects of the manifests. Helm creates the namespace, and keeps definitions.
 func TestChartInstallsTheManifests(t *testing.T) {
-	file, err := os.Open(manifests)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	want := objects(t, file)
+	want := objects(t, dist.Operator)
 	delete(want, "Namespace osm-operator-system")
 	got := template(t, "osm-operator-system")
 	for _, object := range got {

@@ -18,7 +18,7 @@ func (t template) render(all []document) (string, []document, error) {
 			continue
 		}
 		text := escape(d.text)
-		if t.convert != nil && d.kind != "PodDisruptionBudget" {
+		if t.convert != nil {
 			var err error
 			if text, err = t.convert(text); err != nil {
 				return "", nil, err

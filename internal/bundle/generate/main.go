@@ -5,15 +5,14 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/bundle"
+	"github.com/openservicemesh/osm-operator/internal/folder"
+	"github.com/openservicemesh/osm-operator/internal/imagelist"
 )
 
 func main() {
@@ -30,7 +29,7 @@ func main() {
 }
 
 // generate replaces the folder by a new bundle.
-func generate(images, folder string) error {
+func generate(images, path string) error {
 	in, err := bundle.ReadInput(os.DirFS("."))
 	if err != nil {
 		return err
@@ -44,31 +43,18 @@ func generate(images, folder string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.RemoveAll(folder); err != nil {
-		return err
-	}
-	for name, content := range files {
-		path := filepath.Join(folder, filepath.FromSlash(name))
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, content, 0o644)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return folder.Replace(path, files)
 }
 
 // readImages maps the references without registries and digests to complete ones.
 func readImages(list string) (map[string]string, error) {
-	content, err := os.ReadFile(list)
+	built, err := imagelist.Read(list)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the image list, build the images first: %w", err)
-	}
-	var built map[string]struct{ Reference, Digest string }
-	if err := json.Unmarshal(content, &built); err != nil {
-		return nil, fmt.Errorf("the image list %s is invalid: %w", list, err)
+		return nil, err
 	}
 	pinned := map[string]string{}
 	for _, image := range built {
-		pinned[strings.TrimPrefix(image.Reference, "docker.io/")] = image.Reference + "@" + image.Digest
+		pinned[strings.TrimPrefix(image.Reference, "docker.io/")] = image.Pinned()
 	}
 	return pinned, nil
 }

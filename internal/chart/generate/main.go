@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/chart"
+	"github.com/openservicemesh/osm-operator/internal/folder"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -25,7 +26,7 @@ func main() {
 }
 
 // generate replaces the folder by a new chart.
-func generate(folder string) error {
+func generate(path string) error {
 	version, err := os.ReadFile("VERSION")
 	if err != nil {
 		return err
@@ -40,17 +41,5 @@ func generate(folder string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.RemoveAll(folder); err != nil {
-		return err
-	}
-	for name, content := range files {
-		path := filepath.Join(folder, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return err
-		}
-		if err := os.WriteFile(path, content, 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
+	return folder.Replace(path, files)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 
+	"github.com/openservicemesh/osm-operator/internal/imagelist"
 	"github.com/openservicemesh/osm-operator/internal/operand"
 )
 
@@ -60,22 +60,12 @@ func freeze(version, commit, list, out string) (string, error) {
 
 // readImages reads the references and digests of the images of a version.
 func readImages(list string) (operand.Images, error) {
-	content, err := os.ReadFile(list)
+	built, err := imagelist.Read(list)
 	if err != nil {
-		return operand.Images{}, fmt.Errorf("cannot read the image list, build the images first: %w", err)
-	}
-	var built map[string]struct{ Reference, Digest string }
-	if err := json.Unmarshal(content, &built); err != nil {
-		return operand.Images{}, fmt.Errorf("the image list %s is invalid: %w", list, err)
-	}
-	pinned := func(name string) string {
-		if built[name].Digest == "" {
-			return ""
-		}
-		return built[name].Reference + "@" + built[name].Digest
+		return operand.Images{}, err
 	}
 	images := operand.Images{
-		Controller: pinned("osm-controller"), Injector: pinned("osm-injector"), Init: pinned("init"), Sidecar: pinned("envoy"),
+		Controller: built["osm-controller"].Pinned(), Injector: built["osm-injector"].Pinned(), Init: built["init"].Pinned(), Sidecar: built["envoy"].Pinned(),
 	}
 	if missing := images.Missing(); len(missing) > 0 {
 		return images, fmt.Errorf("%s does not list the images of %v: build all images first", list, missing)
