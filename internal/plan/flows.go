@@ -28,11 +28,14 @@ const (
 // AnySource is the source of flows that do not depend on policies.
 const AnySource = "*"
 
+// OutsideSource begins the sources of flows from outside the mesh.
+const OutsideSource = "outside the mesh"
+
 // Flow is traffic from a source to a port of a Service whose access changes.
 type Flow struct {
-	// From is a service account, "<namespace>/<name>", or AnySource.
+	// From is a service account, "<namespace>/<name>", AnySource, or a client outside the mesh, which begins with OutsideSource.
 	From string `json:"from"`
-	// To is "<namespace>/<service>:<port>", or a description of several ports.
+	// To is "<namespace>/<service>:<port>", a description of several ports, a destination outside the mesh, or a URL of the ingress gateway.
 	To string `json:"to"`
 	// Request describes the requests by their match. It is "connections" for a TCP port.
 	Request string `json:"request"`
@@ -89,7 +92,8 @@ func newFlowSide(l Mesh) flowSide {
 
 // compare returns the flows whose access changes.
 func (f *flows) compare() []Flow {
-	f.compareEgress()
+	f.compareEgressSetting()
+	f.compareEgressPolicies()
 	ids := map[portID]bool{}
 	for id := range f.before.ports {
 		ids[id] = true
@@ -100,6 +104,7 @@ func (f *flows) compare() []Flow {
 	opened := map[string][]portID{}
 	for _, id := range slices.SortedFunc(maps.Keys(ids), portID.compare) {
 		before, after := f.before.ports[id], f.after.ports[id]
+		f.compareIngress(id)
 		if before.equal(after) {
 			continue
 		}
@@ -112,24 +117,12 @@ func (f *flows) compare() []Flow {
 	for _, namespace := range slices.Sorted(maps.Keys(opened)) {
 		f.addPermissiveChange(namespace, opened[namespace])
 	}
+	f.compareGateways()
 	return f.list
 }
 
 // unavailable returns descriptions of flows that were not compared.
 func (f *flows) unavailable() []string { return slices.Sorted(maps.Keys(f.uncompared)) }
-
-// compareEgress compares traffic to destinations outside the mesh.
-func (f *flows) compareEgress() {
-	before, after := f.before.view.Settings().Egress, f.after.view.Settings().Egress
-	if before == after {
-		return
-	}
-	access := map[bool]Access{true: Allowed, false: Denied}
-	f.list = append(f.list, Flow{
-		From: AnySource, To: "destinations outside the mesh", Request: "connections",
-		Before: access[before], After: access[after], By: []string{"MeshConfig, spec.traffic.enableEgress"},
-	})
-}
 
 // addPermissiveChange adds a flow for a namespace whose permissive mode changes.
 func (f *flows) addPermissiveChange(namespace string, ids []portID) {
