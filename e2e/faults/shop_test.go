@@ -15,6 +15,7 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/e2e/lab"
+	"github.com/openservicemesh/osm-operator/e2e/report"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -147,7 +148,7 @@ func awaitWell(ctx context.Context) error {
 	if err := cluster.Remove(ctx, grant(guest)); err != nil {
 		return err
 	}
-	return awaitOutcome(ctx, guest, "403")
+	return awaitOutcome(ctx, guest, report.Refused)
 }
 
 // podsOf returns the running pods of an app.
