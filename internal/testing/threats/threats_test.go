@@ -1,21 +1,52 @@
 package threats_test
 
 import (
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/openservicemesh/osm-operator/internal/testing/threats"
 )
 
 const root = "../../.."
 
 var (
-	declared = regexp.MustCompile(`(?m)^func ([Tt]est\w+)\(`)
-	named    = regexp.MustCompile("`(Test\\w+)`")
-	golden   = regexp.MustCompile("golden:`([\\w-]+)`")
+	named  = regexp.MustCompile("`(Test\\w+)`")
+	golden = regexp.MustCompile("golden:`([\\w-]+)`")
 )
+
+// TestEveryAttackHasATest compares the attacks with the source of all tests.
+func TestEveryAttackHasATest(t *testing.T) {
+	attacks, err := threats.Attacks()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, problem := range threats.Problems(attacks, allTests(t)) {
+		t.Errorf("%s: correct internal/testing/threats/attacks.yaml, and run \"make docs\"", problem)
+	}
+}
+
+// TestProblems checks that each kind of gap is found.
+func TestProblems(t *testing.T) {
+	tests := map[string]string{"TestThreat1And2Refused": "a_test.go", "TestThreat14To16": "b_test.go", "TestOther": "c_test.go"}
+	rest := threats.Attack{Attack: "all others", Numbers: "4 to 60", Result: "refused", Tests: []string{"TestThreat14To16"}}
+	attacks := []threats.Attack{
+		{Attack: "x", Numbers: "1, 2", Result: "refused", Tests: []string{"TestOther"}},
+		{Attack: "y", Result: "refused"},
+		{Attack: "z", Result: "refused", Tests: []string{"TestGone"}},
+		rest,
+	}
+	want := []string{
+		"attack 3 has no row", "no attack of the number of TestThreat1And2Refused names it", `the attack "y" has no result or no test`,
+		`the attack "z" names TestGone, which does not exist`,
+	}
+	if got := threats.Problems(attacks, tests); !slices.Equal(got, want) {
+		t.Errorf("problems:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
 
 // TestEveryTestOfThePagesExists compares the test names on the pages with those in the source.
 func TestEveryTestOfThePagesExists(t *testing.T) {
@@ -34,7 +65,7 @@ func TestEveryTestOfThePagesExists(t *testing.T) {
 			t.Errorf("%s names no tests", page)
 		}
 		for _, name := range found {
-			if !tests[name[1]] {
+			if tests[name[1]] == "" {
 				t.Errorf("%s names %s, which does not exist: correct the name", page, name[1])
 			}
 		}
@@ -58,26 +89,10 @@ func TestEveryGoldenCaseOfThePageExists(t *testing.T) {
 	}
 }
 
-// allTests returns the names of all tests of this module.
-func allTests(t *testing.T) map[string]bool {
+// allTests returns the files of all tests of this module by their names.
+func allTests(t *testing.T) map[string]string {
 	t.Helper()
-	tests := map[string]bool{}
-	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if entry.IsDir() && strings.HasPrefix(entry.Name(), ".") && entry.Name() != ".." {
-			return fs.SkipDir
-		}
-		if !strings.HasSuffix(path, "_test.go") {
-			return nil
-		}
-		source, err := os.ReadFile(path)
-		for _, name := range declared.FindAllStringSubmatch(string(source), -1) {
-			tests[name[1]] = true
-		}
-		return err
-	})
+	tests, err := threats.FindTests(root)
 	if err != nil {
 		t.Fatal(err)
 	}
