@@ -2,7 +2,9 @@ package faults
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"syscall"
@@ -18,16 +20,25 @@ import (
 
 // fault is one fault of the mesh.
 type fault struct {
-	name string
-	// begin causes the fault, and returns what ends it; nil if it ends by itself.
-	begin func(t *testing.T) (end func())
+	name  string
+	begin func(t *testing.T) effect
 	// lasts is how long the fault lasts.
 	lasts time.Duration
 	// ownSidecar is true if the sidecar of the client itself does not work. Its requests cannot succeed.
 	ownSidecar bool
 }
 
+// effect is a fault that has begun.
+type effect struct {
+	// end ends the fault; nil if it ends by itself.
+	end func()
+	// recovered reports whether Kubernetes or the operator has replaced what was lost; nil if nothing was.
+	recovered func(context.Context) (done bool, observed string, err error)
+}
+
 const (
+	// operatorContainer is the container of the operator's pod.
+	operatorContainer = "operator"
 	// hang is how long a process is stopped. The kubelet restarts a control plane that does not answer for a minute.
 	hang = 30 * time.Second
 	// separation is how long a part is separated from others.
@@ -35,17 +46,18 @@ const (
 )
 
 // killed sends SIGKILL to an app's containers: of one pod, or of all.
-func killed(namespace, app, container string, all bool) func(t *testing.T) func() {
-	return func(t *testing.T) func() {
-		signal(t, choose(podsOf(t, namespace, app), all), container, syscall.SIGKILL)
-		return nil
+func killed(namespace, app, container string, all bool) func(t *testing.T) effect {
+	return func(t *testing.T) effect {
+		pods := choose(podsOf(t, namespace, app), all)
+		signal(t, pods, container, syscall.SIGKILL)
+		return effect{recovered: restarted(pods, container, "")}
 	}
 }
 
 // hangs stops the processes of an app's containers: of one pod, or of all.
-func hangs(namespace, app, container string, all bool) func(t *testing.T) func() {
-	return func(t *testing.T) func() {
-		return stopAndContinue(t, choose(podsOf(t, namespace, app), all), container)
+func hangs(namespace, app, container string, all bool) func(t *testing.T) effect {
+	return func(t *testing.T) effect {
+		return effect{end: stopAndContinue(t, choose(podsOf(t, namespace, app), all), container)}
 	}
 }
 
@@ -57,8 +69,10 @@ func choose(pods []corev1.Pod, all bool) []corev1.Pod {
 }
 
 // separated applies a partition to one pod of an app.
-func separated(namespace, app, container, rules string) func(t *testing.T) func() {
-	return func(t *testing.T) func() { return partition(t, podsOf(t, namespace, app)[0], container, rules) }
+func separated(namespace, app, container, rules string) func(t *testing.T) effect {
+	return func(t *testing.T) effect {
+		return effect{end: partition(t, podsOf(t, namespace, app)[0], container, rules)}
+	}
 }
 
 var faults = []fault{
@@ -68,8 +82,8 @@ var faults = []fault{
 	{name: "all controllers: SIGSTOP", begin: hangs(names.DefaultNamespace, names.Controller, names.Controller, true), lasts: hang},
 	{name: "all injectors: kill -9", begin: killed(names.DefaultNamespace, names.Injector, names.Injector, true)},
 	{name: "all injectors: SIGSTOP", begin: hangs(names.DefaultNamespace, names.Injector, names.Injector, true), lasts: hang},
-	{name: "operator: kill -9", begin: killed(names.OperatorNamespace, names.Operator, names.Operator, true)},
-	{name: "operator: SIGSTOP", begin: hangs(names.OperatorNamespace, names.Operator, names.Operator, true), lasts: hang},
+	{name: "operator: kill -9", begin: killed(names.OperatorNamespace, names.Operator, operatorContainer, true)},
+	{name: "operator: SIGSTOP", begin: hangs(names.OperatorNamespace, names.Operator, operatorContainer, true), lasts: hang},
 	{name: "sidecar of a server: kill -9", begin: killed(inside, store, names.SidecarContainer, false)},
 	{name: "sidecar of a server: SIGSTOP", begin: hangs(inside, store, names.SidecarContainer, false), lasts: hang},
 	{name: "sidecar of a server: out of memory", begin: outOfMemory},
@@ -84,28 +98,30 @@ var faults = []fault{
 }
 
 // outOfMemory lets the kernel kill the sidecar of one server.
-func outOfMemory(t *testing.T) func() {
-	exhaustMemory(t, podsOf(t, inside, store)[0], names.SidecarContainer)
-	return nil
+func outOfMemory(t *testing.T) effect {
+	pods := podsOf(t, inside, store)[:1]
+	exhaustMemory(t, pods[0], names.SidecarContainer)
+	return effect{recovered: restarted(pods, names.SidecarContainer, "OOMKilled")}
 }
 
 // stopAPIServer stops the API server. It is started again even if the test fails.
-func stopAPIServer(t *testing.T) func() {
+func stopAPIServer(t *testing.T) effect {
 	t.Helper()
 	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "api-server", "stop"))
-	return func() {
+	return effect{end: func() {
 		if err := cluster.Repository.Tool(context.WithoutCancel(t.Context()), os.Stderr, "./cluster", "api-server", "start"); err != nil {
 			t.Error(err)
 		}
-	}
+	}}
 }
 
 // deleteAccount deletes a ServiceAccount of the control plane. The tokens of its pods end.
-func deleteAccount(name string) func(t *testing.T) func() {
-	return func(t *testing.T) func() {
+func deleteAccount(name string) func(t *testing.T) effect {
+	return func(t *testing.T) effect {
+		pods := podsOf(t, names.DefaultNamespace, name)
 		account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: names.DefaultNamespace, Name: name}}
 		must(t, cluster.Client.Delete(t.Context(), account))
-		return nil
+		return effect{recovered: removed(pods)}
 	}
 }
 
@@ -129,31 +145,42 @@ func (f fault) measure(t *testing.T) string {
 	l := startLoad(t)
 	// The fault begins under load.
 	wait(t, time.Second)
-	end := f.begin(t)
-	began := time.Now()
-	if end != nil {
+	e := f.begin(t)
+	ended := time.Now()
+	if e.end != nil {
 		wait(t, f.lasts)
-		end()
-		began = time.Now()
+		e.end()
+		ended = time.Now()
 	}
-	err := awaitWell(t.Context())
-	well := time.Since(began)
-	rate := 0.0
+	var failures []error
+	if e.recovered != nil {
+		failures = append(failures, lab.Until(t.Context(), wellLimit, "what was lost is replaced", e.recovered))
+	}
+	failures = append(failures, awaitWell(t.Context()))
+	well := time.Since(ended)
 	m := l.stop()
-	rate = l.perSecond(m)
-	if err != nil {
+	if err := errors.Join(failures...); err != nil {
 		t.Errorf("the mesh is not well again: %v\n%s", err, cluster.Describe(context.WithoutCancel(t.Context()), inside))
+	}
+	f.check(t, m)
+	t.Logf("%s: %.0f requests per second, lost %d, %s", f.name, l.perSecond(m), m.lost, m.describe())
+	lasts := "–"
+	if f.lasts > 0 {
+		lasts = fmt.Sprintf("%.0f s", f.lasts.Seconds())
+	}
+	return fmt.Sprintf("| %s | %s | %d | %d | %d | %.0f s |", f.name, lasts, m.requests, m.lost, m.permitted, math.Ceil(well.Seconds()))
+}
+
+// check requires that no request was lost, or allowed against the policies.
+func (f fault) check(t *testing.T, m measurement) {
+	t.Helper()
+	if m.requests == 0 {
+		t.Error("no requests were sent")
 	}
 	if m.permitted > 0 {
 		t.Errorf("%d requests succeeded that no policy allows", m.permitted)
 	}
 	if m.lost > 0 && !f.ownSidecar {
-		t.Errorf("%d of %d requests were lost: %s", m.lost, m.requests, m.describe())
+		t.Errorf("%d of %d requests were lost", m.lost, m.requests)
 	}
-	t.Logf("%s: %.0f requests per second, lost %d, %s", f.name, rate, m.lost, m.describe())
-	lasts := "–"
-	if f.lasts > 0 {
-		lasts = fmt.Sprintf("%.0f s", f.lasts.Seconds())
-	}
-	return fmt.Sprintf("| %s | %s | %d | %d | %d | %.1f s |", f.name, lasts, m.requests, m.lost, m.permitted, well.Seconds())
 }

@@ -16,12 +16,7 @@ import (
 
 // processes returns the processes of a container on this machine.
 func processes(pod corev1.Pod, container string) ([]int, error) {
-	id := ""
-	for _, status := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
-		if status.Name == container {
-			_, id, _ = strings.Cut(status.ContainerID, "://")
-		}
-	}
+	_, id, _ := strings.Cut(statusOf(pod, container).ContainerID, "://")
 	if id == "" {
 		return nil, fmt.Errorf("pod %s/%s has no running container %s", pod.Namespace, pod.Name, container)
 	}
@@ -46,6 +41,16 @@ func processes(pod corev1.Pod, container string) ([]int, error) {
 		return nil, fmt.Errorf("no process of container %s of pod %s/%s runs on this machine", container, pod.Namespace, pod.Name)
 	}
 	return found, nil
+}
+
+// statusOf returns the status of a container of a pod.
+func statusOf(pod corev1.Pod, container string) corev1.ContainerStatus {
+	for _, status := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+		if status.Name == container {
+			return status
+		}
+	}
+	return corev1.ContainerStatus{}
 }
 
 // signal sends a signal to all processes of a container in pods.

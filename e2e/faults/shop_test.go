@@ -128,7 +128,7 @@ func agentOf(ctx context.Context, namespace, name string) *lab.Agent {
 	return cluster.Agent(ctx, namespace, name, lab.AgentPort)
 }
 
-// awaitWell waits until all parts are ready, and a permission takes effect and is withdrawn again.
+// awaitWell waits until all parts are ready, the buyer's requests succeed, and a permission takes effect and is withdrawn again.
 func awaitWell(ctx context.Context) error {
 	if err := cluster.Available(ctx, wellLimit, names.OperatorNamespace, names.DefaultNamespace, inside); err != nil {
 		return err
@@ -137,6 +137,9 @@ func awaitWell(ctx context.Context) error {
 		return err
 	}
 	if err := cluster.MeshReady(ctx, names.DefaultMesh, wellLimit); err != nil {
+		return err
+	}
+	if err := awaitOutcome(ctx, buyer, "200"); err != nil {
 		return err
 	}
 	if err := cluster.Put(ctx, grant(guest)); err != nil {
