@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"k8s.io/client-go/discovery"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
@@ -73,12 +74,20 @@ func run(options operator.Options, further string) error {
 	if err != nil {
 		return fmt.Errorf("the API server's address is not known: run the operator in a pod, or set KUBECONFIG: %w", err)
 	}
+	ctx := ctrl.SetupSignalHandler()
+	server, err := discovery.NewDiscoveryClientForConfig(cfg)
+	if err != nil {
+		return fmt.Errorf("the API server cannot be called: %w", err)
+	}
+	if err := awaitAPIServer(ctx, server, serveWaiting(options.ProbeAddress), pollInterval, options.Logger); err != nil {
+		return err
+	}
 	mgr, err := operator.NewManager(cfg, options)
 	if err != nil {
 		return err
 	}
 	options.Logger.Info("starting", "version", catalogue.Current(), "installs", catalogue.Known(), "images", images())
-	return mgr.Start(ctrl.SetupSignalHandler())
+	return mgr.Start(ctx)
 }
 
 // images reads the images of the control plane. Packagers and mirrors replace these variables in the operator's Deployment.
