@@ -25,6 +25,8 @@ type connectivityOptions struct {
 	protocol       string
 	port           uint16
 	host           string
+	// protocolGiven is true if the protocol is not the default.
+	protocolGiven bool
 }
 
 func (a *app) connectivityCommand() *cobra.Command {
@@ -35,7 +37,8 @@ func (a *app) connectivityCommand() *cobra.Command {
 		Short: "Verify that a pod can connect to another pod or an external host",
 		Long: `Verify step by step whether a pod can connect to another pod of the mesh, or to a host outside the mesh. The steps check that both
 sidecars are connected and have valid certificates, that policies allow the connection, and that each sidecar has the required
-listener, filter chain, route configuration, clusters and secrets. The result of a step is Success, Failure or Unknown, with a
+listener, filter chain, route configuration, clusters and secrets. For a host outside the mesh, the policies are Egresses; without
+--app-protocol, any protocol that they allow is enough. The result of a step is Success, Failure or Unknown, with a
 suggestion. "osm explain" evaluates only the policies, for a single request.
 
 Specify pods and Services as NAMESPACE/NAME; the default namespace is the one of -n. The exit code is 1 unless all steps
@@ -43,8 +46,11 @@ succeed.`,
 		Example: `  osm verify connectivity --from-pod bookbuyer/bookbuyer-5c797ff5f4-tck47 --to-pod bookstore/bookstore-v1-8659bfb57-66zx9 --to-service bookstore
   osm verify connectivity --from-pod bookbuyer/bookbuyer-5c797ff5f4-tck47 --to-ext-host example.org --to-ext-port 443`,
 		Args: exactly(0, ""),
-		RunE: a.run(func(ctx context.Context, _ []string) error { return a.connectivity(ctx, o, &form) }),
 	}
+	cmd.RunE = a.run(func(ctx context.Context, _ []string) error {
+		o.protocolGiven = cmd.Flags().Changed("app-protocol")
+		return a.connectivity(ctx, o, &form)
+	})
 	f := cmd.Flags()
 	a.addMeshName(cmd, &o.mesh, "")
 	f.StringVar(&o.fromPod, "from-pod", "", "source pod")
@@ -90,7 +96,7 @@ func (a *app) connectivity(ctx context.Context, o connectivityOptions, form *out
 		if err != nil {
 			return err
 		}
-		outside.From, outside.Host, outside.Port = from, o.host, o.port
+		outside.From, outside.Host, outside.Port, outside.Protocols = from, o.host, o.port, o.outsideProtocols()
 		result = m.VerifyOutside(ctx, outside)
 	}
 	return a.printCheck(result, form)
@@ -100,6 +106,19 @@ func (a *app) connectivity(ctx context.Context, o connectivityOptions, form *out
 var protocols = map[string]catalog.Protocol{
 	"http": catalog.ProtocolHTTP, "grpc": catalog.ProtocolGRPC, "https": catalog.ProtocolTCP, "tcp": catalog.ProtocolTCP,
 	"tcp-server-first": catalog.ProtocolTCPServerFirst,
+}
+
+// outsideProtocols returns the protocols that the application may use with a host outside the mesh: any, unless --app-protocol is set.
+func (o connectivityOptions) outsideProtocols() []catalog.Protocol {
+	switch {
+	case !o.protocolGiven:
+		return []catalog.Protocol{catalog.ProtocolHTTPS, catalog.ProtocolHTTP, catalog.ProtocolTCP}
+	case o.protocol == "https":
+		return []catalog.Protocol{catalog.ProtocolHTTPS}
+	case o.protocol == "http", o.protocol == "grpc":
+		return []catalog.Protocol{catalog.ProtocolHTTP}
+	}
+	return []catalog.Protocol{catalog.ProtocolTCP}
 }
 
 // check validates the combination of flags.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -14,6 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/connectivity"
 	"github.com/openservicemesh/osm-operator/internal/cli/kube"
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
+	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 // ingressOptions are the flags of the verify ingress command.
@@ -33,10 +35,12 @@ func (a *app) verifyIngressCommand() *cobra.Command {
 		Use:   "ingress --ingress-backend NAME",
 		Short: "Verify that traffic from an ingress reaches a pod",
 		Long: `Verify the objects between an ingress and a pod of the mesh: the Service of the ingress, the pod and its Service, and whether
-the IngressBackend admits the connection. Specify names as NAMESPACE/NAME; the default namespace is the one of -n.`,
-		Example: `  osm verify ingress --from-service ingress/gateway --to-pod shop/web-0 --to-service web --ingress-backend web --to-port 8080`,
-		Args:    exactly(0, ""),
-		RunE:    a.run(func(ctx context.Context, _ []string) error { return a.verifyIngress(ctx, o, &form) }),
+the IngressBackend admits the connection. If the Service of the ingress is the ingress gateway of the mesh, the steps check its
+Gateways and HTTPRoutes instead, and whether policies allow it to call the Service. Specify names as NAMESPACE/NAME; the default namespace is the one of -n.`,
+		Example: `  osm verify ingress --from-service ingress/gateway --to-pod shop/web-0 --to-service web --ingress-backend web --to-port 8080
+  osm verify ingress --from-service osm-system/osm-ingress-gateway --to-service shop/web`,
+		Args: exactly(0, ""),
+		RunE: a.run(func(ctx context.Context, _ []string) error { return a.verifyIngress(ctx, o, &form) }),
 	}
 	f := cmd.Flags()
 	a.addMeshName(cmd, &o.mesh, "")
@@ -79,14 +83,30 @@ func (a *app) verifyIngress(ctx context.Context, o ingressOptions, form *output.
 			parts = append(parts, a.exists(ctx, c, k.kind, client.ObjectKey{Namespace: name.Namespace, Name: name.Name}, k.flag))
 		}
 	}
-	if o.ingressBackend != "" {
+	gateway := o.fromService != "" && parseName(namespace, o.fromService) == catalog.Name{Namespace: found.Namespace, Name: names.IngressGateway}
+	if gateway && o.ingressBackend != "" {
+		return errors.New("--ingress-backend cannot be combined with the ingress gateway of the mesh: TrafficTargets allow its requests, as those of other clients of the mesh")
+	}
+	if gateway || o.ingressBackend != "" {
 		loaded, err := load.FromCluster(ctx, c, found.Name, found.Namespace)
 		if err != nil {
 			return err
 		}
-		parts = append(parts, verifyPolicy(loaded, o, namespace, inside)...)
+		if gateway {
+			parts = append(parts, connectivity.VerifyIngressGateway(loaded.Catalog.View(), serviceOf(inside, o.toService))...)
+		} else {
+			parts = append(parts, verifyPolicy(loaded, o, namespace, inside)...)
+		}
 	}
 	return a.printCheck(connectivity.Group("Verify if the ingress can access the mesh", parts...), form)
+}
+
+// serviceOf parses the name of a Service; empty for none.
+func serviceOf(namespace, text string) catalog.Name {
+	if text == "" {
+		return catalog.Name{}
+	}
+	return parseName(namespace, text)
 }
 
 // verifyPolicy verifies the IngressBackend of the options.
@@ -95,9 +115,7 @@ func verifyPolicy(loaded *load.Loaded, o ingressOptions, namespace, inside strin
 	if o.fromService != "" {
 		i.Gateway = parseName(namespace, o.fromService)
 	}
-	if o.toService != "" {
-		i.Service = parseName(inside, o.toService)
-	}
+	i.Service = serviceOf(inside, o.toService)
 	policy, _ := loaded.Entries[catalog.Ref{Kind: catalog.KindIngressBackend, Name: i.Policy}].(*catalog.IngressBackend)
 	return connectivity.VerifyIngress(loaded.Catalog.View(), policy, i)
 }

@@ -21,6 +21,8 @@ type Outside struct {
 	// Host is a DNS name or an address. It is empty for any host.
 	Host string
 	Port uint16
+	// Protocols are those that the application may use. Any one is enough.
+	Protocols []catalog.Protocol
 	// ExcludedPorts and ExcludedRanges are the outbound exclusions of the MeshConfig.
 	ExcludedPorts  []int
 	ExcludedRanges []string
@@ -37,8 +39,8 @@ func (m Mesh) VerifyOutside(ctx context.Context, o Outside) Check {
 	return Group(title, m.sidecar(ctx, v, "source", o.From), m.verifyEgress(ctx, v, o))
 }
 
-// egressResources lists the resources that pass connections to external hosts.
-var egressResources = []item{{listeners, "outbound-listener"}, {chains, "outbound-egress-filter-chain"}, {clusters, "passthrough-outbound"}}
+// passthroughResources lists the resources that pass connections to external hosts that no Egress is about.
+var passthroughResources = []item{{listeners, "outbound-listener"}, {chains, "outbound-egress-filter-chain"}, {clusters, "passthrough-outbound"}}
 
 // verifyEgress verifies that a connection to an external host bypasses the sidecar or is allowed by it.
 func (m Mesh) verifyEgress(ctx context.Context, v *catalog.View, o Outside) Check {
@@ -50,18 +52,35 @@ func (m Mesh) verifyEgress(ctx context.Context, v *catalog.View, o Outside) Chec
 	if why := o.bypassReason(pod); why != "" {
 		return success("%s: %s, so the connection bypasses the sidecar", title, why)
 	}
-	if !v.Settings().Egress {
-		return failure(title, "egress is disabled in mesh "+m.Name+", so connections to addresses outside the mesh are refused or reset",
-			fmt.Sprintf("set spec.traffic.egress of the Mesh to true, or exclude port %d from the sidecar with the pod annotation %s", o.Port, names.OutboundPortExclusionAnnotation))
+	source := v.Pod(o.From)
+	if source == nil && !v.Settings().Egress {
+		return failure(title, o.deniedReason(m.Name), o.remedy())
 	}
-	if v.Pod(o.From) == nil {
+	if source == nil {
 		return unknown(title, errors.New("the pod is not part of the mesh"), "")
+	}
+	ways := m.waysOut(v, source, o)
+	switch {
+	case len(ways) == 0:
+		return failure(title, o.deniedReason(m.Name), o.remedy())
+	case len(v.EgressGatewayAddresses()) == 0 && !slices.ContainsFunc(ways, func(w outsideWay) bool { return !w.gateway }):
+		return failure(title, "the Egress uses the egress gateway, and the mesh has none, so requests get status 503", "set spec.egressGateway.mode of the Mesh to Managed")
 	}
 	sidecar, err := m.Sidecar(ctx, o.From)
 	if err != nil {
 		return unknown(title, err, "")
 	}
-	return Group(title+": egress is enabled in mesh "+m.Name, sidecar.verifyResources(outbound, egressResources))
+	var by []string
+	var wanted []item
+	for _, way := range ways {
+		by = append(by, way.by)
+		for _, i := range way.wanted {
+			if !slices.Contains(wanted, i) {
+				wanted = append(wanted, i)
+			}
+		}
+	}
+	return Group(title+": "+strings.Join(slices.Compact(by), "; "), sidecar.verifyResources(outbound, wanted))
 }
 
 // bypassReason returns why a connection bypasses the sidecar, or "".
