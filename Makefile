@@ -133,8 +133,8 @@ demo-down: ## Remove the bookstore, its mesh and the cluster
 ##@ Release
 
 .PHONY: release
-release: ## Record the images and manifests of the version in the file VERSION
-	$(HACK) ./release
+release: ## Build everything of the version in the file VERSION into bin/release/, signed with KEY=FILE, and record the version
+	$(HACK) ./release -key "$(abspath $(KEY))"
 
 .PHONY: release-cli
 release-cli: ## Build the osm archives for all platforms into bin/release/

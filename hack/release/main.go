@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,54 +11,120 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/openservicemesh/osm-operator/hack/images/lock"
+	"github.com/openservicemesh/osm-operator/hack/internal/recorded"
 	"github.com/openservicemesh/osm-operator/hack/internal/repo"
+	"github.com/openservicemesh/osm-operator/hack/release/signing"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx); err != nil {
+	var o options
+	flag.StringVar(&o.key, "key", "", "file of the private key that signs; its password is in COSIGN_PASSWORD. Without it nothing is signed")
+	flag.StringVar(&o.builder, "builder", "https://github.com/openservicemesh/osm-operator/tree/main/hack/release", "identifier of the builder in the provenance")
+	flag.StringVar(&o.platforms, "cli-platforms", "", "comma-separated platforms of the command line, such as linux/amd64, as a test (default all)")
+	flag.BoolVar(&o.dirty, "dirty", false, "build from a checkout with uncommitted changes, as a test; the version is not recorded")
+	flag.Parse()
+	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
 		os.Exit(1)
 	}
 }
 
-// run records the release.
-func run(ctx context.Context) error {
-	root, err := repo.Root(".")
-	if err != nil {
-		return err
-	}
-	version, err := os.ReadFile(filepath.Join(root, "VERSION"))
-	if err != nil {
-		return err
-	}
-	changed, err := output(ctx, root, "git", "status", "--porcelain")
-	if err != nil {
-		return err
-	}
-	if changed != "" {
-		return fmt.Errorf("the checkout has uncommitted changes, so this version could not be reproduced:\n%s", changed)
-	}
-	commit, err := output(ctx, root, "git", "rev-parse", "HEAD")
-	if err != nil {
-		return err
-	}
-	if err := runVisibly(ctx, filepath.Join(root, "hack"), "go", "run", "./images"); err != nil {
-		return err
-	}
-	return runVisibly(ctx, root, "go", "run", "./internal/operand/freeze", "-version", strings.TrimSpace(string(version)), "-commit", commit)
+// options are the flags.
+type options struct {
+	key, builder, platforms string
+	dirty                   bool
 }
 
-// output runs a program and returns its standard output.
-func output(ctx context.Context, folder, name string, arguments ...string) (string, error) {
-	command := exec.CommandContext(ctx, name, arguments...)
-	command.Dir, command.Stderr = folder, os.Stderr
-	printed, err := command.Output()
+// release is one run.
+type release struct {
+	repo.Source
+	// folder is the output folder.
+	folder string
+	// builder is the identifier in the provenance.
+	builder string
+	// signer is nil without a key.
+	signer *signing.Signer
+	// platforms are those of the command line; empty means all.
+	platforms string
+	// images are the built images, by short name.
+	images lock.Images
+}
+
+// run builds and records the release.
+func run(ctx context.Context, o options) error {
+	r, err := prepare(ctx, o)
 	if err != nil {
-		return "", fmt.Errorf("%s %s failed: %w", name, strings.Join(arguments, " "), err)
+		return err
 	}
-	return strings.TrimSpace(string(printed)), nil
+	steps := []func(context.Context) error{
+		r.buildImages, r.buildCommandLine, r.writeManifests, r.writeBillsOfMaterials, r.writeNotes, r.attachSignatures, r.writeProvenance, r.writeSums,
+	}
+	if !o.dirty {
+		steps = append(steps, r.record)
+	}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prepare reads the checkout and the key, and empties the output folder.
+func prepare(ctx context.Context, o options) (*release, error) {
+	root, err := repo.Root(".")
+	if err != nil {
+		return nil, err
+	}
+	source, err := repo.ReadSource(ctx, root)
+	if err != nil {
+		return nil, err
+	}
+	if source.Changed != "" && !o.dirty {
+		return nil, fmt.Errorf("the checkout has uncommitted changes, so this version could not be reproduced:\n%s", source.Changed)
+	}
+	if err := checkRecord(source); err != nil {
+		return nil, err
+	}
+	r := &release{Source: source, folder: filepath.Join(root, "bin", "release"), builder: o.builder, platforms: o.platforms}
+	if o.key != "" {
+		content, err := os.ReadFile(o.key)
+		if err != nil {
+			return nil, fmt.Errorf("cannot read the key: %w", err)
+		}
+		signer, err := signing.Load(content, os.Getenv("COSIGN_PASSWORD"))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", o.key, err)
+		}
+		r.signer = &signer
+	}
+	if err := os.RemoveAll(r.folder); err != nil {
+		return nil, err
+	}
+	return r, os.MkdirAll(r.folder, 0o755)
+}
+
+// checkRecord returns an error if the version was recorded from another commit. Images of this commit would have other
+// digests than operators of later versions expect.
+func checkRecord(source repo.Source) error {
+	commit, isRecorded, err := recorded.Commit(source.Root, source.Version)
+	if err != nil || !isRecorded || commit == source.Commit {
+		return err
+	}
+	return fmt.Errorf("%s was recorded from commit %s, and this is %s: check that commit out to build its files, or raise the version in the file VERSION",
+		source.Version, commit, source.Commit)
+}
+
+// write writes a file of the release.
+func (r *release) write(name string, content []byte) error {
+	path := filepath.Join(r.folder, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, content, 0o644)
 }
 
 // runVisibly runs a program with its output on the terminal.

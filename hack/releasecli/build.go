@@ -46,8 +46,8 @@ func selectPlatforms(list string) ([]platform, error) {
 	return chosen, nil
 }
 
-// build builds the program for a platform, packs it, and returns the archive's path.
-func (r release) build(ctx context.Context, p platform) (string, error) {
+// build builds the program for a platform, packs it with the common files, and returns the archive's path.
+func (r release) build(ctx context.Context, p platform, common []file) (string, error) {
 	scratch, err := os.MkdirTemp("", "osm-release-")
 	if err != nil {
 		return "", err
@@ -65,7 +65,7 @@ func (r release) build(ctx context.Context, p platform) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", p, err)
 	}
-	var files []file
+	files := slices.Clone(common)
 	for name, path := range map[string]string{p.program(): program, "LICENSE": filepath.Join(r.root, "LICENSE")} {
 		content, err := os.ReadFile(path)
 		if err != nil {

@@ -5,12 +5,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"strconv"
-	"strings"
+	"slices"
 	"syscall"
 	"time"
 
@@ -46,17 +45,24 @@ func run(ctx context.Context, dirty bool, list string) error {
 	if err := os.MkdirAll(r.folder, 0o755); err != nil {
 		return err
 	}
-	var archives []string
+	common, err := r.completions(ctx)
+	if err != nil {
+		return err
+	}
+	archives := map[platform]string{}
 	for _, p := range wanted {
 		began := time.Now()
-		archive, err := r.build(ctx, p)
+		archive, err := r.build(ctx, p, common)
 		if err != nil {
 			return err
 		}
 		fmt.Fprintf(os.Stderr, "%s (%s)\n", archive, time.Since(began).Round(100*time.Millisecond))
-		archives = append(archives, archive)
+		archives[p] = archive
 	}
-	sums, err := r.writeSums(archives)
+	if err := r.writeKrew(archives); err != nil {
+		return err
+	}
+	sums, err := r.writeSums(slices.Collect(maps.Values(archives)))
 	if err == nil {
 		fmt.Println(sums)
 	}
@@ -73,38 +79,12 @@ type release struct {
 
 // describe returns the release of the checkout.
 func describe(ctx context.Context, root string, dirty bool) (release, error) {
-	r := release{root: root, folder: filepath.Join(root, "bin", "release")}
-	text, err := os.ReadFile(filepath.Join(root, "VERSION"))
+	source, err := repo.ReadSource(ctx, root)
 	if err != nil {
-		return r, err
+		return release{}, err
 	}
-	r.version = strings.TrimSpace(string(text))
-	changed, err := git(ctx, root, "status", "--porcelain")
-	if err != nil {
-		return r, err
+	if source.Changed != "" && !dirty {
+		return release{}, errors.New("the checkout has uncommitted changes, so this release could not be reproduced: commit them, or use -dirty for a test build")
 	}
-	if changed != "" && !dirty {
-		return r, errors.New("the checkout has uncommitted changes, so this release could not be reproduced: commit them, or use -dirty for a test build")
-	}
-	seconds, err := git(ctx, root, "log", "-1", "--format=%ct")
-	if err != nil {
-		return r, err
-	}
-	unix, err := strconv.ParseInt(seconds, 10, 64)
-	if err != nil {
-		return r, fmt.Errorf("cannot parse the time %q of the last commit: %w", seconds, err)
-	}
-	r.commitTime = time.Unix(unix, 0).UTC()
-	return r, nil
-}
-
-// git runs a git command in the checkout.
-func git(ctx context.Context, root string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "git", args...)
-	cmd.Dir, cmd.Stderr = root, os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("git %s failed: %w", strings.Join(args, " "), err)
-	}
-	return strings.TrimSpace(string(out)), nil
+	return release{root: root, folder: filepath.Join(root, "bin", "release"), version: source.Version, commitTime: source.Time}, nil
 }

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/openservicemesh/osm-operator/dist"
+	"github.com/openservicemesh/osm-operator/internal/cli/images"
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 )
 
@@ -94,6 +95,28 @@ func TestChartInAnotherNamespace(t *testing.T) {
 		}
 		if namespace := object.GetNamespace(); namespace != "" && namespace != "operators" {
 			t.Errorf("%s is in namespace %s", name, namespace)
+		}
+	}
+}
+
+// The value imageRegistry has the same effect as the patch of osm bundle images: one value replaces all images.
+func TestImageRegistryReplacesAllImages(t *testing.T) {
+	const mirror = "registry.example.com/osm"
+	deployment, err := template(t, "operators", "--set", "imageRegistry="+mirror)["Deployment osm-operator"].MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := images.List(mirror)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, image := range all {
+		want := `"image":"` + image.Target + `"`
+		if image.Variable != "" {
+			want = `"name":"` + image.Variable + `","value":"` + image.Target + `"`
+		}
+		if image.Version == all[0].Version && !strings.Contains(string(deployment), want) {
+			t.Errorf("the Deployment does not contain %s: %s", want, deployment)
 		}
 	}
 }

@@ -24,6 +24,7 @@ func (a *app) commands() []*cobra.Command {
 		a.policyCommand(),
 		a.proxyCommand(),
 		a.certificatesCommand(),
+		a.bundleCommand(),
 		a.dashboardCommand(),
 		a.statCommand(),
 		a.topCommand(),

@@ -52,6 +52,14 @@ func TestRewriteChangesOnlyNames(t *testing.T) {
 	}
 }
 
+func TestSignaturesAreNotLoaded(t *testing.T) {
+	signature := `,{"mediaType":"application/vnd.oci.image.manifest.v1+json","size":3,"digest":"` + digest + `","annotations":{"kind":"dev.cosignproject.cosign/sigs"}}]}`
+	images, err := readIndex(writeTar(t, map[string]string{"index.json": strings.TrimSuffix(index, "]}") + signature}))
+	if err != nil || len(images) != 1 {
+		t.Errorf("images = %+v (%v), want only the signed one", images, err)
+	}
+}
+
 func TestAddReferencesAddsForeignDigest(t *testing.T) {
 	images, err := readIndex(writeTar(t, map[string]string{"index.json": index}))
 	if err != nil {

@@ -21,6 +21,9 @@ const (
 	ociRefName     = "org.opencontainers.image.ref.name"
 )
 
+// signatureKinds are the marks of entries that are about an image, and no image. Archives of releases have them.
+var signatureKinds = map[string]bool{"dev.cosignproject.cosign/sigs": true, "dev.cosignproject.cosign/atts": true}
+
 // indexFile is the entry of an OCI archive that lists its images.
 const indexFile = "index.json"
 
@@ -64,6 +67,9 @@ func parseIndex(r io.Reader) ([]image, error) {
 	}
 	var images []image
 	for _, d := range index.Manifests {
+		if signatureKinds[d.Annotations["kind"]] {
+			continue
+		}
 		img, err := newImage(d)
 		if err != nil {
 			return nil, err

@@ -18,7 +18,7 @@ const manifests = "internal/operand/manifests"
 // pinnedImage matches the images of a manifest: the short name, and the digest.
 var pinnedImage = regexp.MustCompile(`docker\.io/openservicemesh/([a-z0-9-]+):[^@\s"]+@(sha256:[0-9a-f]{64})`)
 
-// Versions returns the recorded versions of a checkout, sorted by name, without the version that it builds itself.
+// Versions returns the recorded versions of a checkout in ascending order, without the version that it builds itself.
 func Versions(root string) ([]string, error) {
 	present, err := os.ReadFile(filepath.Join(root, "VERSION"))
 	if err != nil {
@@ -37,6 +37,15 @@ func Versions(root string) ([]string, error) {
 	return versions, nil
 }
 
+// Commit returns the commit that a version was recorded from, and false if it is not recorded.
+func Commit(root, version string) (string, bool, error) {
+	commit, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(manifests), version, "COMMIT"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", false, nil
+	}
+	return strings.TrimSpace(string(commit)), err == nil, err
+}
+
 // record describes a recorded version.
 type record struct {
 	version string
@@ -51,14 +60,14 @@ type record struct {
 // readRecord reads the record of a version.
 func readRecord(root, version string) (record, error) {
 	folder := filepath.Join(root, filepath.FromSlash(manifests), version)
-	commit, err := os.ReadFile(filepath.Join(folder, "COMMIT"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return record{}, fmt.Errorf("version %q is not recorded: %s has no file COMMIT", version, folder)
-	}
+	commit, isRecorded, err := Commit(root, version)
 	if err != nil {
 		return record{}, err
 	}
-	r := record{version: version, commit: strings.TrimSpace(string(commit)), references: map[string]string{}, digests: map[string]string{}}
+	if !isRecorded {
+		return record{}, fmt.Errorf("version %q is not recorded: %s has no file COMMIT", version, folder)
+	}
+	r := record{version: version, commit: commit, references: map[string]string{}, digests: map[string]string{}}
 	files, err := filepath.Glob(filepath.Join(folder, "*.yaml"))
 	if err != nil {
 		return record{}, err

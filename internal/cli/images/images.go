@@ -1,0 +1,135 @@
+package images
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/openservicemesh/osm-operator/dist"
+	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
+	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/operand"
+)
+
+// Image is an image that the operator runs, or that it configures for a mesh.
+type Image struct {
+	// Source is the complete reference.
+	Source string `json:"source"`
+	// Target is the reference in the mirror. It is empty without a mirror.
+	Target string `json:"target,omitempty"`
+	// Variable is the variable of the operator's Deployment that replaces the image. It is empty for the operator itself and for images
+	// of earlier versions.
+	Variable string `json:"variable,omitempty"`
+	// Field is the field of the Mesh that replaces the image. It is empty for the operator.
+	Field string `json:"field,omitempty"`
+	// Version is the version of the mesh that needs the image.
+	Version string `json:"version"`
+}
+
+// fields are the fields of the Mesh that replace the images of variables.
+var fields = map[string]string{
+	"RELATED_IMAGE_OSM_CONTROLLER":  "spec.controlPlane.images.controller",
+	"RELATED_IMAGE_OSM_INJECTOR":    "spec.controlPlane.images.injector",
+	"RELATED_IMAGE_OSM_INIT":        "spec.controlPlane.images.init",
+	"RELATED_IMAGE_ENVOY":           "spec.sidecar.image",
+	"RELATED_IMAGE_PROMETHEUS":      "spec.observability.prometheus.managed.image",
+	"RELATED_IMAGE_GRAFANA":         "spec.observability.grafana.managed.image",
+	"RELATED_IMAGE_JAEGER":          "spec.observability.jaeger.managed.image",
+	"RELATED_IMAGE_TRAFFIC_METRICS": "spec.observability.trafficMetrics.managed.image",
+}
+
+// variablePrefix is the prefix of variables with images.
+const variablePrefix = "RELATED_IMAGE_"
+
+// List returns the images of the operator, of its version of the mesh, and of the earlier versions that it can install. mirror is a
+// registry with an optional path, or empty.
+func List(mirror string) ([]Image, error) {
+	container, version, err := operator()
+	if err != nil {
+		return nil, err
+	}
+	images := []Image{newImage(mirror, container.Image, "", "", version)}
+	for _, variable := range container.Env {
+		if strings.HasPrefix(variable.Name, variablePrefix) {
+			images = append(images, newImage(mirror, variable.Value, variable.Name, fields[variable.Name], version))
+		}
+	}
+	earlier, err := earlierVersions(mirror, version)
+	return append(images, earlier...), err
+}
+
+// operator returns the container of the operator in its manifest, and its version.
+func operator() (corev1.Container, string, error) {
+	d, err := deployment()
+	if err != nil {
+		return corev1.Container{}, "", err
+	}
+	container := d.Spec.Template.Spec.Containers[0]
+	_, version, found := strings.Cut(path.Base(container.Image), ":")
+	if !found {
+		return container, "", fmt.Errorf("the image %s of the operator has no version", container.Image)
+	}
+	return container, version, nil
+}
+
+// deployment returns the Deployment of the operator.
+func deployment() (*appsv1.Deployment, error) {
+	objects, err := manifests.Decode(dist.Operator)
+	if err != nil {
+		return nil, fmt.Errorf("decode embedded manifests: %w", err)
+	}
+	for _, object := range objects {
+		if object.GetKind() == "Deployment" && object.GetName() == names.Operator {
+			d := &appsv1.Deployment{}
+			return d, runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, d)
+		}
+	}
+	return nil, fmt.Errorf("the embedded manifests have no Deployment %s", names.Operator)
+}
+
+// earlierVersions returns the images of recorded versions before the given one.
+func earlierVersions(mirror, current string) ([]Image, error) {
+	catalogue, err := operand.NewCatalogue(current, operand.Images{})
+	if err != nil {
+		return nil, err
+	}
+	var images []Image
+	for _, version := range catalogue.Known() {
+		if version == current {
+			continue
+		}
+		release, err := catalogue.Release(version)
+		if err != nil {
+			return nil, err
+		}
+		for _, image := range []struct{ reference, variable string }{
+			{release.Images.Controller, "RELATED_IMAGE_OSM_CONTROLLER"},
+			{release.Images.Injector, "RELATED_IMAGE_OSM_INJECTOR"},
+			{release.Images.Init, "RELATED_IMAGE_OSM_INIT"},
+			{release.Images.Sidecar, "RELATED_IMAGE_ENVOY"},
+		} {
+			images = append(images, newImage(mirror, image.reference, "", fields[image.variable], version))
+		}
+	}
+	return images, nil
+}
+
+// dockerHub is the registry of references without one.
+const dockerHub = "docker.io/"
+
+// newImage completes a reference, and adds its place in the mirror: the path of the mirror, then the reference as the manifest has it.
+// The chart's value imageRegistry has the same effect.
+func newImage(mirror, reference, variable, field, version string) Image {
+	image := Image{Source: reference, Variable: variable, Field: field, Version: version}
+	if host, _, hasPath := strings.Cut(reference, "/"); !hasPath || !strings.ContainsAny(host, ".:") {
+		image.Source = dockerHub + reference
+	}
+	if mirror != "" {
+		image.Target = strings.TrimSuffix(mirror, "/") + "/" + reference
+	}
+	return image
+}
