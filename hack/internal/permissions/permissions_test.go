@@ -118,6 +118,16 @@ func TestDeletedRoles(t *testing.T) {
 	}
 }
 
+// TestStartingAPIServer checks that discovery, which roles of Kubernetes allow, is no fault of ours.
+func TestStartingAPIServer(t *testing.T) {
+	for path, want := range map[string]int{"/api": 0, "/apis/gateway.networking.k8s.io/v1": 0, "/version": 0, "/metrics": 1, "/apiary": 1} {
+		request := permissions.Request{Account: "osm-system/osm-controller", Verb: "get", Path: path, Refused: true}
+		if refused := permissions.Refused([]permissions.Request{request}, "osm-", nil, nil); len(refused) != want {
+			t.Errorf("%s: refused %v, want %d", path, refused, want)
+		}
+	}
+}
+
 func TestEveryExplanationHasAReason(t *testing.T) {
 	for _, entry := range []string{"refused: [{account: osm-controller, verb: get, resource: secrets}]", "unused: [{account: osm-controller, verbs: [get], resources: [secrets]}]"} {
 		file := filepath.Join(t.TempDir(), "permissions.yaml")
