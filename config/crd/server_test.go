@@ -28,6 +28,7 @@ func TestValidation(t *testing.T) {
 		create(t, c, ns)
 	}
 	t.Run("Mesh", func(t *testing.T) { testMesh(t, c) })
+	t.Run("SpecBecomesEmpty", func(t *testing.T) { testSpecBecomesEmpty(t, c) })
 	t.Run("Upgrade", func(t *testing.T) { testUpgrade(t, c) })
 	t.Run("MeshRevision", func(t *testing.T) { testMeshRevision(t, c) })
 	t.Run("MeshConfig", func(t *testing.T) { testMeshConfig(t, c) })

@@ -30,6 +30,7 @@ type Mesh struct {
 
 	// spec is the desired state of the mesh. Every field is optional.
 	// +optional
+	// +kubebuilder:default:={}
 	Spec MeshSpec `json:"spec,omitzero"`
 
 	// status is the observed state of the mesh. Only the operator writes it. The default keeps kstatus from
