@@ -109,6 +109,15 @@ func restoreOperator(t *testing.T) {
 	must(t, cluster.MeshReady(context.Background(), names.DefaultMesh, installLimit))
 }
 
+// restoreMesh resets what commits have changed in the Mesh, and installs the operator by kubectl again.
+func restoreMesh(t *testing.T) {
+	t.Helper()
+	mesh := &v1alpha1.Mesh{}
+	mesh.Name = names.DefaultMesh
+	must(t, cluster.Patch(context.Background(), mesh, `{"spec":{"version":null,"controlPlane":null}}`))
+	restoreOperator(t)
+}
+
 // createNamespace creates a namespace for another operator. It is deleted after the operator of kubectl is there again, because the admission
 // policies protect the namespace of the operator. Policies that belong to the namespace are deleted with it, and created again.
 func createNamespace(t *testing.T, name string) {

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/openservicemesh/osm-operator/hack/internal/assets"
+	"github.com/openservicemesh/osm-operator/hack/internal/flux"
 	"github.com/openservicemesh/osm-operator/hack/internal/kubectl"
 	"github.com/openservicemesh/osm-operator/hack/internal/node"
 	"github.com/openservicemesh/osm-operator/hack/internal/olm"
@@ -24,6 +25,10 @@ type definedServer struct {
 
 func prometheusOperatorCommand() *cobra.Command {
 	return definedServer{"prometheus-operator", "prometheus-operator", "the objects for it", prometheusoperator.Install, prometheusoperator.Remove}.command()
+}
+
+func fluxCommand() *cobra.Command {
+	return definedServer{"flux", "controllers of Flux", "a mesh in Git", flux.Install, flux.Remove}.command()
 }
 
 func olmCommand() *cobra.Command {

@@ -56,7 +56,7 @@ func copyDefinitions(ctx context.Context, module, required, source, target strin
 	if err != nil {
 		return err
 	}
-	if err := os.Mkdir(target, 0o755); err != nil {
+	if err := os.MkdirAll(target, 0o755); err != nil {
 		return err
 	}
 	for _, file := range files {

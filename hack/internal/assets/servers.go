@@ -16,8 +16,8 @@ type server struct {
 	name string
 	// programs maps the names of images to the programs in them.
 	programs map[string]string
-	// definitions has the path of its CustomResourceDefinitions: the module, and the folder in it; empty for none.
-	definitions [2]string
+	// definitions are where its CustomResourceDefinitions are: a module, and a folder in it.
+	definitions [][2]string
 	// duration describes a build without a cache on two cores.
 	duration string
 }
@@ -29,21 +29,29 @@ func servers() []server {
 		{
 			name:        "approver-policy",
 			programs:    map[string]string{"approver-policy": "cmd"},
-			definitions: [2]string{"github.com/cert-manager/approver-policy", "deploy/crds"},
+			definitions: [][2]string{{"github.com/cert-manager/approver-policy", "deploy/crds"}},
 			duration:    "three minutes",
+		},
+		{
+			name:     "flux",
+			programs: map[string]string{"flux-source": "source-controller", "flux-kustomize": "kustomize-controller"},
+			definitions: [][2]string{
+				{"github.com/fluxcd/source-controller", "config/crd/bases"}, {"github.com/fluxcd/kustomize-controller", "config/crd/bases"},
+			},
+			duration: "five minutes",
 		},
 		{name: "jaeger", programs: map[string]string{"jaeger": "jaeger"}, duration: "four minutes"},
 		{
 			name:        "olm",
 			programs:    map[string]string{"olm": "olm", "olm-catalog": "catalog"},
-			definitions: [2]string{"github.com/operator-framework/operator-lifecycle-manager", "deploy/chart/crds"},
+			definitions: [][2]string{{"github.com/operator-framework/operator-lifecycle-manager", "deploy/chart/crds"}},
 			duration:    "two minutes",
 		},
 		{name: "prometheus", programs: map[string]string{"prometheus": "prometheus"}, duration: "five minutes"},
 		{
 			name:        "prometheus-operator",
 			programs:    map[string]string{"prometheus-operator": "operator", "prometheus-config-reloader": "prometheus-config-reloader"},
-			definitions: [2]string{operator, "example/prometheus-operator-crd"},
+			definitions: [][2]string{{operator, "example/prometheus-operator-crd"}},
 			duration:    "two minutes",
 		},
 	}
@@ -72,10 +80,12 @@ func (s server) artifact(hack string) build.Artifact {
 					return err
 				}
 			}
-			if s.definitions[0] == "" {
-				return nil
+			for _, d := range s.definitions {
+				if err := copyDefinitions(ctx, module, d[0], d[1], filepath.Join(dir, ServerDefinitions)); err != nil {
+					return err
+				}
 			}
-			return copyDefinitions(ctx, module, s.definitions[0], s.definitions[1], filepath.Join(dir, ServerDefinitions))
+			return nil
 		},
 	}
 }
