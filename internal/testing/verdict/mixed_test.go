@@ -4,7 +4,9 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/openservicemesh/osm-operator/internal/authz"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
 // TestMixed_GroupUpdateReachesServerLater reproduces an observed race: the client's sidecar no longer applies the split
@@ -94,6 +96,82 @@ func TestMixed_EndpointsArriveBeforeListeners(t *testing.T) {
 	for seen, want := range map[string]bool{"p1:8081": true, "p4:8081": false, "403": false} {
 		if got := s.fitsMixed(sample{seen: seen}); got != want {
 			t.Errorf("%s is accepted in the intermediate state: %t, want %t", seen, got, want)
+		}
+	}
+}
+
+// TestMixed_AddressMovesToAnotherService reproduces a race of routes and grants: an edit grants a client a Service that shares its address with
+// another one. The client's sidecar still routes to that one, and its server already grants the request.
+func TestMixed_AddressMovesToAnotherService(t *testing.T) {
+	to := netip.MustParseAddrPort("10.96.0.3:80")
+	service := func(name, app string) *catalog.Service {
+		return &catalog.Service{
+			Name: catalog.Name{Namespace: "a", Name: name}, ClusterIPs: []netip.Addr{to.Addr()}, Selector: map[string]string{"app": app},
+			Ports: []catalog.Port{{Name: "p80", Number: 80, TargetPort: webPort, Protocol: catalog.ProtocolHTTP}},
+		}
+	}
+	target := func(name, group string, destination identity.ServiceAccount) *catalog.TrafficTarget {
+		return &catalog.TrafficTarget{
+			Name: catalog.Name{Namespace: "a", Name: name}, Destination: destination, Sources: accounts[2:],
+			Rules: []catalog.TargetRule{{Kind: catalog.KindHTTPRouteGroup, Name: group}},
+		}
+	}
+	group := func(name, method string) *catalog.HTTPRouteGroup {
+		return &catalog.HTTPRouteGroup{
+			Name: catalog.Name{Namespace: "a", Name: name}, Matches: []catalog.HTTPMatch{{Name: "m0", PathRegex: ".*", Methods: []string{method}}},
+		}
+	}
+	w := podsOnly()
+	for i, app := range []string{"y", "x", "x", "y"} {
+		p := newPod(i, app, ready)
+		w[p.Ref()] = p
+	}
+	for _, e := range []catalog.Entry{
+		&catalog.Settings{}, service("s3", "y"), service("s4", "x"), group("posts", "POST"),
+		target("one", "gets", accounts[0]), target("two", "posts", accounts[1]),
+	} {
+		w[e.Ref()] = e
+	}
+	requireMixed(t, w, catalog.Set(group("gets", "GET")), Request{Pod: 3, To: to, Method: "GET", Path: "/"}, map[string]bool{"p3:8080": true, "p4:8080": false})
+}
+
+// TestMixed_ServerKeepsFormerProtocol reproduces another race: the port of a Service becomes HTTP, and the server's sidecar still grants TCP.
+func TestMixed_ServerKeepsFormerProtocol(t *testing.T) {
+	to := netip.MustParseAddrPort("10.96.0.3:80")
+	service := func(number uint16, protocol catalog.Protocol) *catalog.Service {
+		return &catalog.Service{
+			Name: catalog.Name{Namespace: "a", Name: "s3"}, ClusterIPs: []netip.Addr{to.Addr()}, Selector: map[string]string{"app": "x"},
+			Ports: []catalog.Port{{Name: "p", Number: number, TargetPort: otherPort, Protocol: protocol}},
+		}
+	}
+	w := podsOnly()
+	p := newPod(2, "x", ready)
+	for _, e := range []catalog.Entry{
+		p, &catalog.Settings{}, service(83, catalog.ProtocolTCP),
+		&catalog.HTTPRouteGroup{Name: catalog.Name{Namespace: "a", Name: "g"}, Matches: []catalog.HTTPMatch{{Name: "m", PathRegex: "/b"}}},
+		&catalog.TCPRoute{Name: catalog.Name{Namespace: "a", Name: "r"}},
+		&catalog.TrafficTarget{
+			Name: catalog.Name{Namespace: "a", Name: "t"}, Destination: accounts[0], Sources: accounts[1:2],
+			Rules: []catalog.TargetRule{{Kind: catalog.KindHTTPRouteGroup, Name: "g"}, {Kind: catalog.KindTCPRoute, Name: "r"}},
+		},
+	} {
+		w[e.Ref()] = e
+	}
+	edit := catalog.Set(service(80, catalog.ProtocolHTTP))
+	requireMixed(t, w, edit, Request{Pod: 1, To: to, Method: "POST", Path: "/a"}, map[string]bool{"p3:8081": true, "p4:8081": false})
+	former := netip.AddrPortFrom(to.Addr(), 83)
+	underscore := []authz.Header{{Name: "x_user", Value: "alice"}}
+	requireMixed(t, w, edit, Request{Pod: 1, To: former, Method: "GET", Path: "/1", Headers: underscore}, map[string]bool{"400": true, "200": false})
+}
+
+// requireMixed requires which observations are accepted in an intermediate state of an edit.
+func requireMixed(t *testing.T, w State, change catalog.Change, r Request, accepted map[string]bool) {
+	t.Helper()
+	edit := []catalog.Change{change}
+	s := &step{edit: edit, before: newOracle(w), after: newOracle(w.with(edit)), requests: []Request{r}}
+	for seen, want := range accepted {
+		if got := s.fitsMixed(sample{seen: seen}); got != want {
+			t.Errorf("%s is accepted: %t, want %t; before: %s; after: %s", seen, got, want, s.before.expect(r), s.after.expect(r))
 		}
 	}
 }

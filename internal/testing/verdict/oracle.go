@@ -76,12 +76,40 @@ func (o *oracle) serviceAddresses() []netip.AddrPort {
 
 // expect returns the expected result of a request.
 func (o *oracle) expect(r Request) expectation {
+	service, port := o.destination(r)
+	return o.expectAt(r, service, port)
+}
+
+// expectRoutedBy returns the expected result of a request that the client's sidecar routes as in another state of the mesh, while the server's
+// sidecar decides as in this one. Without a destination in both, it allows no observation.
+func (o *oracle) expectRoutedBy(clients *oracle, r Request) expectation {
+	name, port := clients.destination(r)
+	theirs, ours := clients.catalog.View().Service(name), o.catalog.View().Service(name)
+	if theirs == nil || ours == nil {
+		return expectation{}
+	}
+	target := clients.catalog.View().TargetPort(theirs, port)
+	i := slices.IndexFunc(ours.Ports, func(p catalog.Port) bool { return target != 0 && o.catalog.View().TargetPort(ours, p) == target })
+	if i < 0 {
+		return expectation{}
+	}
+	if e := o.expectAt(r, name, ours.Ports[i]); e.verdict.Connectable() {
+		return e
+	}
+	return expectation{}
+}
+
+// question returns a request as one of the policy engine, without a destination.
+func question(r Request) authz.Request {
 	sa := identity.ServiceAccount{Namespace: pods[r.Pod].name.Namespace, Name: pods[r.Pod].account}
-	question := authz.Request{Source: sa, Pod: r.To.Addr(), Method: r.Method, Path: r.Path, Headers: r.Headers}
+	return authz.Request{Source: sa, Pod: r.To.Addr(), Method: r.Method, Path: r.Path, Headers: r.Headers}
+}
+
+// expectAt returns the expected result of a request to a port of a Service.
+func (o *oracle) expectAt(r Request, service catalog.Name, root catalog.Port) expectation {
+	question := question(r)
+	question.Service, question.Port = service, root.Number
 	e := expectation{seen: map[string]bool{}}
-	var root catalog.Port
-	question.Service, root = o.destination(question, r)
-	question.Port = root.Number
 	e.verdict = authz.Decide(o.catalog.View(), question)
 	e.disagreement = disagreement(e.verdict, o.reference.Decide(referenceRequest(question)))
 	// An address that moves to another Service moves to another listener, even if a TrafficSplit leads to the same server.
@@ -104,7 +132,8 @@ func (o *oracle) expect(r Request) expectation {
 }
 
 // destination returns the Service of an address; of several, the first one that the client can reach.
-func (o *oracle) destination(question authz.Request, r Request) (catalog.Name, catalog.Port) {
+func (o *oracle) destination(r Request) (catalog.Name, catalog.Port) {
+	question := question(r)
 	for _, service := range o.services {
 		for _, port := range service.Ports {
 			if !o.isTarget(service, port, r) {

@@ -164,9 +164,11 @@ func (s *step) fitsTransition(old, next expectation, seen string) bool {
 
 // fitsMixed reports whether an observation matches an intermediate state of the edit.
 func (s *step) fitsMixed(sample sample) bool {
-	return slices.ContainsFunc(s.mixed(), func(o *oracle) bool {
-		return o.expect(s.requests[sample.request]).allows(sample.seen)
-	})
+	r := s.requests[sample.request]
+	if s.after.expectRoutedBy(s.before, r).allows(sample.seen) || s.before.expectRoutedBy(s.after, r).allows(sample.seen) {
+		return true
+	}
+	return slices.ContainsFunc(s.mixed(), func(o *oracle) bool { return o.expect(r).allows(sample.seen) })
 }
 
 // converge repeats a request until its result matches the mesh after the edit.
