@@ -42,7 +42,7 @@ func (b Toolbox) Path(ctx context.Context, name string) (string, error) {
 			return build.Run(ctx, build.Command{
 				Dir:  module,
 				Env:  append([]string{"GOFLAGS=-mod=readonly -trimpath -buildvcs=false"}, settings...),
-				Args: []string{"go", "build", "-o", dir + string(filepath.Separator), "-ldflags=-s -w", "tool"},
+				Args: []string{"go", "build", "-o", filepath.Join(dir, name), "-ldflags=-s -w", "tool"},
 			})
 		},
 	}
