@@ -16,7 +16,7 @@ import (
 // accepted are incompatible changes since a recorded version, with the reason why no object is affected.
 var accepted = map[string]string{
 	"meshes.operator.openservicemesh.io: the short name mesh is removed":                                                    "mesh is the singular name, which clients accept too",
-	`meshes.operator.openservicemesh.io/v1alpha1 spec: the default changes from none to {}`:                                "an absent spec and an empty one mean the same",
+	`meshes.operator.openservicemesh.io/v1alpha1 spec: the default changes from none to {}`:                                 "an absent spec and an empty one mean the same",
 	`meshes.operator.openservicemesh.io/v1alpha1 status: the default changes from none to {"observedGeneration":-1}`:        newInProgress,
 	`meshrevisions.operator.openservicemesh.io/v1alpha1 status: the default changes from none to {"observedGeneration":-1}`: newInProgress,
 }
