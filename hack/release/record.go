@@ -5,11 +5,12 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/openservicemesh/osm-operator/hack/images/lock"
 	"github.com/openservicemesh/osm-operator/hack/internal/recorded"
 )
 
-// record records the manifests of the version with the digests of the images of the local cluster, and its definitions,
-// unless that was done.
+// record records the manifests of the version with the digests of the released images, the list of these images, and
+// the definitions, unless that was done.
 func (r *release) record(ctx context.Context) error {
 	if _, isRecorded, err := recorded.Commit(r.Root, r.Version); err != nil || isRecorded {
 		return err
@@ -17,10 +18,20 @@ func (r *release) record(ctx context.Context) error {
 	if err := recordDefinitions(r.Root, r.Version); err != nil {
 		return err
 	}
-	if err := runVisibly(ctx, filepath.Join(r.Root, "hack"), "go", "run", "./images"); err != nil {
+	list := filepath.Join(r.folder, "images", lock.File)
+	if err := runVisibly(ctx, r.Root, "go", "run", "./internal/operand/freeze", "-version", r.Version, "-commit", r.Commit, "-images", list); err != nil {
 		return err
 	}
-	return runVisibly(ctx, r.Root, "go", "run", "./internal/operand/freeze", "-version", r.Version, "-commit", r.Commit)
+	return lock.WriteFile(recorded.Images(r.Root, r.Version), digestsOf(r.images))
+}
+
+// digestsOf returns the images without what only the folder of their archives needs.
+func digestsOf(images lock.Images) lock.Images {
+	digests := lock.Images{}
+	for name, image := range images {
+		digests[name] = lock.Image{Reference: image.Reference, Digest: image.Digest, Platforms: image.Platforms}
+	}
+	return digests
 }
 
 // recordDefinitions copies the definitions, because tests compare later versions with them.

@@ -21,9 +21,9 @@ type Image struct {
 	// Platforms are the digests of the manifests of an image index by platform, such as linux/arm64.
 	Platforms map[string]string `json:"platforms,omitempty"`
 	// Archive is the file name of the OCI archive, relative to the folder of the list.
-	Archive string `json:"archive"`
+	Archive string `json:"archive,omitempty"`
 	// Size is the size of the archive in bytes.
-	Size int64 `json:"size"`
+	Size int64 `json:"size,omitempty"`
 	// Sources are the downloaded packages with files in the image, sorted.
 	Sources []Source `json:"sources,omitempty"`
 }
@@ -44,8 +44,11 @@ type Source struct {
 type Images map[string]Image
 
 // Read reads the list of an output folder. It returns an empty list if the folder has none.
-func Read(dir string) (Images, error) {
-	raw, err := os.ReadFile(filepath.Join(dir, File))
+func Read(dir string) (Images, error) { return ReadFile(filepath.Join(dir, File)) }
+
+// ReadFile reads a list. It returns an empty list if the file does not exist.
+func ReadFile(file string) (Images, error) {
+	raw, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Images{}, nil
 	}
@@ -54,18 +57,21 @@ func Read(dir string) (Images, error) {
 	}
 	list := Images{}
 	if err := json.Unmarshal(raw, &list); err != nil {
-		return nil, fmt.Errorf("%s in %s is not a list of images (%w); remove it and build the images again", File, dir, err)
+		return nil, fmt.Errorf("%s is not a list of images (%w); remove it and build the images again", file, err)
 	}
 	return list, nil
 }
 
 // Write writes the list into an output folder.
-func Write(dir string, list Images) error {
+func Write(dir string, list Images) error { return WriteFile(filepath.Join(dir, File), list) }
+
+// WriteFile writes a list.
+func WriteFile(file string, list Images) error {
 	raw, err := json.MarshalIndent(list, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, File), append(raw, '\n'), 0o644); err != nil {
+	if err := os.WriteFile(file, append(raw, '\n'), 0o644); err != nil {
 		return fmt.Errorf("cannot write the list of images: %w", err)
 	}
 	return nil

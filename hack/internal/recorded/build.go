@@ -21,15 +21,17 @@ const listFile = "images.lock"
 type Image struct {
 	// Archive is the path of the OCI archive.
 	Archive string
-	// Reference is the reference in the manifests, with tag and digest.
+	// Reference is the reference in the manifests, with tag and digest, or with a tag for the operator.
 	Reference string
+	// Recorded is the recorded digest of the image for Linux on amd64.
+	Recorded string
 	// Built is the digest of the image in the archive. It differs from the recorded digest if an input outside the
 	// checkout, such as a Debian package, has changed.
 	Built string
 }
 
 // IsReproduced reports whether the built image has the recorded digest.
-func (i Image) IsReproduced() bool { return strings.HasSuffix(i.Reference, "@"+i.Built) }
+func (i Image) IsReproduced() bool { return i.Recorded == i.Built }
 
 // Builder builds recorded versions.
 type Builder struct {
@@ -82,7 +84,7 @@ func (r record) cachedImages(folder string) ([]Image, error) {
 		if _, err := os.Stat(archive); list[name].Archive == "" || err != nil {
 			return nil, errors.Join(fmt.Errorf("the image %s of %s was not built", name, r.version), err)
 		}
-		images = append(images, Image{Archive: archive, Reference: r.references[name], Built: list[name].Digest})
+		images = append(images, Image{Archive: archive, Reference: r.references[name], Recorded: r.digests[name], Built: list[name].Digest})
 	}
 	return images, nil
 }

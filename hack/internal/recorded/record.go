@@ -10,10 +10,23 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/openservicemesh/osm-operator/hack/images/lock"
 )
 
 // manifests is the folder of recorded versions, relative to the checkout; each has a folder.
 const manifests = "internal/operand/manifests"
+
+// imagesFile is the file in the folder of a recorded version with the references and digests of its released images. v0.1.0
+// has none.
+const imagesFile = "IMAGES"
+
+const (
+	// operatorImage is the short name of the operator's image.
+	operatorImage = "osm-operator"
+	// builtPlatform is the platform of the images that this package builds.
+	builtPlatform = "linux/amd64"
+)
 
 // pinnedImage matches the images of a manifest: the short name, and the digest.
 var pinnedImage = regexp.MustCompile(`docker\.io/openservicemesh/([a-z0-9-]+):[^@\s"]+@(sha256:[0-9a-f]{64})`)
@@ -46,6 +59,11 @@ func Commit(root, version string) (string, bool, error) {
 	return strings.TrimSpace(string(commit)), err == nil, err
 }
 
+// Images returns the path of the list of the released images of a version.
+func Images(root, version string) string {
+	return filepath.Join(root, filepath.FromSlash(manifests), version, imagesFile)
+}
+
 // record describes a recorded version.
 type record struct {
 	version string
@@ -53,7 +71,8 @@ type record struct {
 	commit string
 	// references are the image references of the manifests, by short name.
 	references map[string]string
-	// digests are the digests of the references, by short name.
+	// digests are the digests of single images for Linux on amd64 that a build must reproduce, by short name. For an image
+	// index, which references name, they are in the file IMAGES.
 	digests map[string]string
 }
 
@@ -84,7 +103,25 @@ func readRecord(root, version string) (record, error) {
 	if len(r.references) == 0 {
 		return record{}, fmt.Errorf("the manifests in %s have no image with a digest", folder)
 	}
+	released, err := lock.ReadFile(Images(root, version))
+	if err != nil {
+		return record{}, err
+	}
+	r.addReleased(released)
 	return r, nil
+}
+
+// addReleased adds the operator, which no manifest refers to, by its tag, and the digests of images that are part of an
+// index.
+func (r record) addReleased(released lock.Images) {
+	if operator, exists := released[operatorImage]; exists {
+		r.references[operatorImage], r.digests[operatorImage] = operator.Reference, operator.Digest
+	}
+	for name := range r.references {
+		if single := released[name].Platforms[builtPlatform]; single != "" {
+			r.digests[name] = single
+		}
+	}
 }
 
 // names returns the sorted short names of the images.

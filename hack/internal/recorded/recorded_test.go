@@ -63,8 +63,8 @@ func TestImagesAreBuiltOnceFromRecordedCommit(t *testing.T) {
 	}
 	folder := filepath.Join(b.Cache, "versions", strings.TrimSpace(git(t, b.Root, "rev-parse", "HEAD")))
 	want := []Image{
-		{Archive: filepath.Join(folder, "a.tar"), Reference: "docker.io/openservicemesh/a:v0.1.0@" + hashA, Built: hashA},
-		{Archive: filepath.Join(folder, "b.tar"), Reference: "docker.io/openservicemesh/b:v0.1.0@" + hashB, Built: hashA},
+		{Archive: filepath.Join(folder, "a.tar"), Reference: "docker.io/openservicemesh/a:v0.1.0@" + hashA, Recorded: hashA, Built: hashA},
+		{Archive: filepath.Join(folder, "b.tar"), Reference: "docker.io/openservicemesh/b:v0.1.0@" + hashB, Recorded: hashB, Built: hashA},
 	}
 	if diff := cmp.Diff(want, images); diff != "" {
 		t.Fatal(diff)
@@ -78,6 +78,26 @@ func TestImagesAreBuiltOnceFromRecordedCommit(t *testing.T) {
 	before := stat(t, images[0].Archive)
 	if _, err := b.Images(context.Background(), "v0.1.0"); err != nil || !stat(t, images[0].Archive).Equal(before) {
 		t.Errorf("the images were built again (%v)", err)
+	}
+}
+
+func TestReleasedIndexIsComparedByPlatform(t *testing.T) {
+	root := newCheckout(t)
+	writeFile(t, root, manifests+"/v0.1.0/"+imagesFile, `{"a": {"digest": "`+hashA+`", "platforms": {"linux/amd64": "`+hashB+`", "linux/arm64": "`+hashA+`"}},
+		"osm-operator": {"reference": "docker.io/openservicemesh/osm-operator:v0.1.0", "digest": "`+hashA+`", "platforms": {"linux/amd64": "`+hashB+`"}},
+		"prometheus": {"reference": "docker.io/openservicemesh/prometheus:v0.1.0", "digest": "`+hashA+`"}}`)
+	r, err := readRecord(root, "v0.1.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{"a": hashB, "b": hashB, "osm-operator": hashB}, r.digests); diff != "" {
+		t.Error(diff)
+	}
+	if got, want := r.references["osm-operator"], "docker.io/openservicemesh/osm-operator:v0.1.0"; got != want {
+		t.Errorf("the reference of the operator is %q, want %q", got, want)
+	}
+	if got, want := r.references["a"], "docker.io/openservicemesh/a:v0.1.0@"+hashA; got != want {
+		t.Errorf("the reference of a is %q, want %q", got, want)
 	}
 }
 
