@@ -139,3 +139,8 @@ release: ## Build everything of the version in the file VERSION into bin/release
 .PHONY: release-cli
 release-cli: ## Build the osm archives for all platforms into bin/release/
 	$(HACK) ./releasecli
+
+.PHONY: begin-version
+begin-version: ## Begin the version NEXT, such as v0.3.0, after make release has recorded the present one
+	$(HACK) ./beginversion "$(NEXT)"
+	$(MAKE) manifests

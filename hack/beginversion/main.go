@@ -1,0 +1,85 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"golang.org/x/mod/semver"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/recorded"
+	"github.com/openservicemesh/osm-operator/hack/internal/repo"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "beginversion:", err)
+		os.Exit(1)
+	}
+}
+
+// run begins the version that the only argument names.
+func run(arguments []string) error {
+	if len(arguments) != 1 {
+		return errors.New("name one version, for example v0.3.0")
+	}
+	root, err := repo.Root(".")
+	if err != nil {
+		return err
+	}
+	return begin(root, arguments[0])
+}
+
+// begin writes the version into a checkout. The present version must be recorded, because nothing can be upgraded from a
+// version that was not.
+func begin(root, next string) error {
+	content, err := os.ReadFile(filepath.Join(root, "VERSION"))
+	if err != nil {
+		return err
+	}
+	present := strings.TrimSpace(string(content))
+	if !semver.IsValid(next) || semver.Compare(next, present) <= 0 {
+		return fmt.Errorf("%q is not a version above %s", next, present)
+	}
+	_, isRecorded, err := recorded.Commit(root, present)
+	if err != nil {
+		return err
+	}
+	if !isRecorded {
+		return fmt.Errorf("%s is not recorded: run make release, and commit what it adds", present)
+	}
+	for _, folder := range []string{"config", "docs"} {
+		if err := replaceTags(filepath.Join(root, folder), present, next); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(filepath.Join(root, "VERSION"), []byte(next+"\n"), 0o644)
+}
+
+// replaceTags replaces the tags of the project's images in all files of a folder, except for test data.
+func replaceTags(folder, present, next string) error {
+	tagged := regexp.MustCompile(`(openservicemesh/[a-z0-9-]+:)` + regexp.QuoteMeta(present) + `\b`)
+	return filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && entry.Name() == "testdata":
+			return fs.SkipDir
+		case !entry.Type().IsRegular():
+			return nil
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		replaced := tagged.ReplaceAll(content, []byte("${1}"+next))
+		if string(replaced) == string(content) {
+			return nil
+		}
+		return os.WriteFile(path, replaced, entry.Type().Perm()|0o644)
+	})
+}
