@@ -109,7 +109,7 @@ func (s shop) underLoad(t *testing.T, act func()) {
 		result, err := load.Stop(t.Context())
 		must(t, err)
 		t.Logf("%v: %d requests, %v, late by up to %s", flows[i], result.Requests, result.Outcomes, result.Late)
-		if failed := result.Requests - result.Outcomes["200"] - result.Outcomes[report.Starved]; failed > 0 || result.Requests < 500 {
+		if failed := result.Failed(); failed > 0 || result.Requests < 500 || !result.IsRepresentative() {
 			t.Errorf("%d of %d requests failed: %v %v", failed, result.Requests, result.Errors, result.Failures)
 		}
 	}

@@ -67,7 +67,7 @@ func (l *load) stop() measurement {
 			m.permitted += result.Outcomes["200"]
 			continue
 		}
-		m.lost += result.Requests - result.Outcomes["200"] - result.Outcomes[report.Starved]
+		m.lost += result.Failed()
 		m.failures = append(m.failures, result.Failures...)
 		for outcome, count := range result.Outcomes {
 			m.outcomes[outcome] += count

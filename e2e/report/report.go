@@ -41,6 +41,15 @@ type Requests struct {
 	Failures []Failure `json:"failures,omitempty"`
 }
 
+// Failed returns the number of requests without status code 200. Starved requests do not count, up to one in a hundred: with
+// more of them, the run proves nothing.
+func (r Requests) Failed() int {
+	return r.Requests - r.Outcomes["200"] - min(r.Outcomes[Starved], r.Requests/100)
+}
+
+// IsRepresentative reports whether at least half of the scheduled requests were sent.
+func (r Requests) IsRepresentative() bool { return r.Requests > r.Skipped }
+
 // Failure is a request without status code 200.
 type Failure struct {
 	// ID is the x-request-id in the logs of sidecars.

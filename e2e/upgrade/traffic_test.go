@@ -70,9 +70,12 @@ func (tr *traffic) stop(name string) {
 	for server, running := range tr.running {
 		result, err := running.Stop(ctx)
 		must(t, err)
-		total, failed = total+result.Requests, failed+result.Requests-result.Outcomes["200"]-result.Outcomes[report.Starved]
+		total, failed = total+result.Requests, failed+result.Failed()
 		t.Logf("%s: %d requests to %s, %v %v, late by up to %s, %d skipped because the machine was too busy",
 			name, result.Requests, server, result.Outcomes, result.Errors, result.Late, result.Skipped)
+		if !result.IsRepresentative() {
+			t.Errorf("%s: %d requests to %s, and %d skipped: the load proves nothing", name, result.Requests, server, result.Skipped)
+		}
 		for _, f := range result.Failures {
 			failures = append(failures, describe(server, f))
 		}

@@ -20,6 +20,9 @@ type expectation struct {
 	seen map[string]bool
 	// route identifies the path of the request: expectations with equal routes differ only in the decision.
 	route string
+	// listener identifies the same path without the servers at its end, and servers are the applications there.
+	listener string
+	servers  map[string]bool
 	// disagreement describes how the policy engine differs from the reference; empty if they agree.
 	disagreement string
 }
@@ -109,11 +112,12 @@ func question(r Request) authz.Request {
 func (o *oracle) expectAt(r Request, service catalog.Name, root catalog.Port) expectation {
 	question := question(r)
 	question.Service, question.Port = service, root.Number
-	e := expectation{seen: map[string]bool{}}
+	e := expectation{seen: map[string]bool{}, servers: map[string]bool{}}
 	e.verdict = authz.Decide(o.catalog.View(), question)
 	e.disagreement = disagreement(e.verdict, o.reference.Decide(referenceRequest(question)))
 	// An address that moves to another Service moves to another listener, even if a TrafficSplit leads to the same server.
 	ways := []string{string(root.Protocol), question.Service.String()}
+	listeners := slices.Clone(ways)
 	for _, a := range e.verdict.Answers {
 		for _, seen := range o.observations(a, root) {
 			e.seen[seen] = true
@@ -124,11 +128,21 @@ func (o *oracle) expectAt(r Request, service catalog.Name, root catalog.Port) ex
 		if a.Outcome == authz.Allowed && !root.Protocol.IsHTTP() && r.countHosts() > 1 {
 			e.seen["400"] = true // the application itself rejects requests over TCP
 		}
-		ways = append(ways, fmt.Sprint(a.Service, a.Destination, a.Outcome == authz.Unavailable, o.applications(a)))
+		way := fmt.Sprint(a.Service, a.Destination, a.Outcome == authz.Unavailable)
+		servers := o.applications(a)
+		for _, server := range servers {
+			e.servers[server] = true
+		}
+		listeners, ways = append(listeners, way), append(ways, fmt.Sprint(way, servers))
 	}
-	slices.Sort(ways)
-	e.route = strings.Join(ways, " ")
+	e.route, e.listener = joined(ways), joined(listeners)
 	return e
+}
+
+// joined returns a text of a set.
+func joined(list []string) string {
+	slices.Sort(list)
+	return strings.Join(list, " ")
 }
 
 // destination returns the Service of an address; of several, the first one that the client can reach.

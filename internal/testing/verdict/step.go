@@ -154,12 +154,27 @@ func (s *step) check(samples []sample) *failure {
 
 // fitsTransition reports whether an observation is possible while only some sidecars have applied an edit. If the route of the
 // request changes, a server may deny a client that it does not know yet. A change of weights only, among servers that allow the
-// client before and after, must not affect requests.
+// client before and after, must not affect requests, and additional servers make none unavailable.
 func (s *step) fitsTransition(old, next expectation, seen string) bool {
-	if old.route == next.route || s.divides && old.verdict.Always(authz.Allowed) && next.verdict.Always(authz.Allowed) {
+	isAllowed := old.verdict.Always(authz.Allowed) && next.verdict.Always(authz.Allowed)
+	switch {
+	case old.route == next.route || s.divides && isAllowed:
 		return false
+	case isAllowed && addsServers(old, next):
+		return seen == "403" || seen == "404"
 	}
 	return slices.Contains([]string{"403", "404", "503", closed}, seen)
+}
+
+// addsServers reports whether an edit only adds servers at the end of the path of a request. All servers of before remain,
+// so the client's sidecar has an endpoint at any time.
+func addsServers(old, next expectation) bool {
+	for server := range old.servers {
+		if !next.servers[server] {
+			return false
+		}
+	}
+	return old.listener == next.listener
 }
 
 // fitsMixed reports whether an observation matches an intermediate state of the edit.
