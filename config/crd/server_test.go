@@ -42,6 +42,7 @@ func TestValidation(t *testing.T) {
 	t.Run("TestAuditU11NothingIsDeletedUnderSidecars", func(t *testing.T) { testAuditU11NothingIsDeletedUnderSidecars(t, c) })
 	t.Run("TestAuditU3MeshConfigIsKept", func(t *testing.T) { testAuditU3MeshConfigIsKept(t, c) })
 	t.Run("TestAuditS11OnlyTheOperatorOpensAMesh", func(t *testing.T) { testAuditS11OnlyTheOperatorOpensAMesh(t, server, c) })
+	t.Run("TestAuditS11ImagesHavePermittedPrefixes", func(t *testing.T) { testAuditS11ImagesHavePermittedPrefixes(t, c) })
 	t.Run("Install", func(t *testing.T) { testInstall(t, c) })
 	t.Run("Overlay", func(t *testing.T) { testOverlay(t, c) })
 }
