@@ -17,6 +17,7 @@ type options struct {
 	mesh, namespace, trustDomain, revision string
 	logLevel                               string
 	caDir, webhookCertDir                  string
+	webhookClientCA                        string
 	key                                    certificate.KeySpec
 	writeStatus                            bool
 }
@@ -46,6 +47,7 @@ func command(o *options) *cobra.Command {
 	flags.StringVar(&o.revision, "revision", "", "name of the MeshRevision this process is part of")
 	flags.StringVar(&o.logLevel, "log-level", "info", "log level until the MeshConfig is read")
 	flags.StringVar(&o.caDir, "ca-dir", "/etc/osm/ca", "directory with ca.crt and private.key")
+	flags.StringVar(&o.webhookClientCA, "webhook-client-ca", "", "PEM certificates of authorities whose clients may connect to the webhook; empty means any client")
 	flags.StringVar(&o.webhookCertDir, "webhook-cert-dir", "/etc/osm/webhook", "directory with tls.crt and tls.key of the validating webhook")
 	flags.StringVar((*string)(&o.key.Algorithm), "cert-key-algorithm", string(certificate.ECDSA), "kind of workload keys: ECDSA or RSA")
 	flags.IntVar(&o.key.Bits, "cert-key-size", 0, "size of workload keys in bits; 0 means the default of the kind")

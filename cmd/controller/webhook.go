@@ -34,8 +34,17 @@ func (p *program) newValidator() (*validator, error) {
 	if err != nil {
 		return nil, err
 	}
+	clientCAs, err := admissionserver.ParseClientCAs(p.options.webhookClientCA)
+	if err != nil {
+		return nil, err
+	}
 	address := fmt.Sprintf(":%d", names.ValidatorPort)
-	return newValidator(address, p.options.webhookCertDir, p.http.Measure(reviews, validatePath), p.limits.CountClosed)
+	v, err := newValidator(address, p.options.webhookCertDir, p.http.Measure(reviews, validatePath), p.limits.CountClosed)
+	if err != nil {
+		return nil, err
+	}
+	v.config.ClientCAs = clientCAs
+	return v, nil
 }
 
 // newValidator returns a webhook with the certificate in a directory. It listens at once, so that a port conflict fails the start.

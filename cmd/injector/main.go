@@ -15,6 +15,7 @@ import (
 type options struct {
 	mesh, namespace, trustDomain, revision string
 	logLevel, webhookCertDir               string
+	webhookClientCA                        string
 	xdsHost                                string
 	envoyImage, initImage                  string
 	webhookAddress, healthAddress          string
@@ -50,6 +51,7 @@ func command() *cobra.Command {
 	flags.StringVar(&o.trustDomain, "trust-domain", names.DefaultTrustDomain, "suffix of workload principals")
 	flags.StringVar(&o.revision, "revision", "", "name of the MeshRevision this process is part of")
 	flags.StringVar(&o.logLevel, "log-level", "info", "log level until the MeshConfig is read")
+	flags.StringVar(&o.webhookClientCA, "webhook-client-ca", "", "PEM certificates of authorities whose clients may connect to the webhook; empty means any client")
 	flags.StringVar(&o.webhookCertDir, "webhook-cert-dir", "/etc/osm/webhook", "directory with tls.crt and tls.key of the webhook")
 	flags.StringVar(&o.xdsHost, "xds-host", "",
 		"host that new sidecars connect to; empty means "+names.Controller+" in the namespace of the control plane")

@@ -50,6 +50,10 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	clientCAs, err := admissionserver.ParseClientCAs(o.webhookClientCA)
+	if err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", o.webhookAddress)
 	if err != nil {
 		return fmt.Errorf("the webhook cannot listen: %w", err)
@@ -73,7 +77,7 @@ func run(ctx context.Context, o options) error {
 	group.Go(func() error {
 		defer stopDependencies()
 		return admissionserver.Serve(stopping, admissionserver.Config{
-			Listener: listener, Handler: reviews, Certificate: p.watcher.GetCertificate,
+			Listener: listener, Handler: reviews, Certificate: p.watcher.GetCertificate, ClientCAs: clientCAs,
 			Requests: maxReviews, PropagationDelay: propagationDelay, OnClosed: p.limits.CountClosed,
 		})
 	})

@@ -21,6 +21,7 @@ const completeMesh = `
   mode: Apply
   controlPlane:
     logLevel: debug
+    webhookClientCA: "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
     controller:
       resources: {requests: {cpu: 100m}}
       autoscaling: {minReplicas: 3, maxReplicas: 9, targetCPUUtilizationPercentage: 60}
@@ -76,6 +77,7 @@ func testMesh(t *testing.T, c client.Client) {
 		{"namespace of Kubernetes", mesh("osm", "{namespace: kube-system}"), "spec.namespace kube-system belongs to Kubernetes: give the mesh a namespace of its own"},
 		{"version with a suffix", mesh("osm", "{version: v0.2.0-rc.1}"), ""},
 		{"version without the v", mesh("osm", "{version: 0.1.0}"), `spec.version "0.1.0" is not a version: write v and three numbers, for example v0.1.0`},
+		{"an authority without PEM", mesh("osm", "{controlPlane: {webhookClientCA: authority}}"), "webhookClientCA is not a PEM certificate: begin with -----BEGIN CERTIFICATE-----"},
 		{"no replicas", mesh("osm", "{controlPlane: {injector: {replicas: 0}}}"), "should be greater than or equal to 1"},
 		{"replicas and autoscaling", controller("{replicas: 2, autoscaling: {maxReplicas: 3}}"), "spec.controlPlane.controller: Invalid value: replicas and autoscaling exclude each other"},
 		{"autoscaling and deprecated replicas", mesh("osm", "{controlPlane: {replicas: 2, controller: {autoscaling: {maxReplicas: 3}}}}"), ""},

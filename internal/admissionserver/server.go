@@ -1,8 +1,11 @@
 package admissionserver
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
@@ -30,6 +33,8 @@ type Config struct {
 	Handler  http.Handler
 	// Certificate returns the certificate of each handshake.
 	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	// ClientCAs are the authorities whose clients may connect. The default is any client, also without a certificate.
+	ClientCAs *x509.CertPool
 	// Requests is how many reviews are handled at the same time, a quarter of them from one address.
 	Requests int
 	// PropagationDelay is how long a stopping server still accepts reviews, until every API server has removed its
@@ -43,7 +48,7 @@ type Config struct {
 func Serve(ctx context.Context, config Config) error {
 	server := &http.Server{
 		Handler:           config.Handler,
-		TLSConfig:         &tls.Config{GetCertificate: config.Certificate, MinVersion: tls.VersionTLS13},
+		TLSConfig:         config.tls(),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       20 * time.Second,
 		WriteTimeout:      30 * time.Second,
@@ -64,4 +69,32 @@ func Serve(ctx context.Context, config Config) error {
 		return fmt.Errorf("the webhook server on %s stopped: %w", config.Listener.Addr(), err)
 	}
 	return <-stopped
+}
+
+func (c Config) tls() *tls.Config {
+	config := &tls.Config{GetCertificate: c.Certificate, MinVersion: tls.VersionTLS13}
+	if c.ClientCAs != nil {
+		config.ClientCAs, config.ClientAuth = c.ClientCAs, tls.RequireAndVerifyClientCert
+	}
+	return config
+}
+
+// ParseClientCAs reads the PEM certificates of authorities. It returns nil, which accepts any client, for an empty text.
+func ParseClientCAs(text string) (*x509.CertPool, error) {
+	if text == "" {
+		return nil, nil
+	}
+	pool := x509.NewCertPool()
+	for rest := []byte(text); len(bytes.TrimSpace(rest)) > 0; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return nil, errors.New("the authorities for clients of the webhook are not PEM certificates: correct spec.controlPlane.webhookClientCA of the Mesh")
+		}
+		authority, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("an authority for clients of the webhook is invalid: correct spec.controlPlane.webhookClientCA of the Mesh: %w", err)
+		}
+		pool.AddCert(authority)
+	}
+	return pool, nil
 }

@@ -27,6 +27,8 @@ type Parameters struct {
 	Scheduling Scheduling
 	// LogLevel is the initial log level of both, before they read the MeshConfig. Empty keeps the value of the manifests.
 	LogLevel string
+	// WebhookClientCA are PEM certificates of authorities for the clients of webhooks. Empty accepts any client.
+	WebhookClientCA string
 	// KeyAlgorithm is ECDSA or RSA, for the keys of workloads. Empty keeps the value of the manifests.
 	KeyAlgorithm string
 	// KeySize is in bits. 0 keeps the value of the manifests.

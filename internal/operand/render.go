@@ -184,6 +184,7 @@ func flags(p Parameters) map[string]string {
 		"revision":           p.Revision,
 		"log-level":          p.LogLevel,
 		"cert-key-algorithm": p.KeyAlgorithm,
+		"webhook-client-ca":  p.WebhookClientCA,
 		xdsHostFlag:          names.ServiceHost(names.WithSuffix(names.Controller, p.CanarySuffix), p.Namespace),
 		writeStatusFlag:      strconv.FormatBool(p.CanarySuffix == ""),
 	}

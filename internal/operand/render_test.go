@@ -84,6 +84,7 @@ func TestRenderGolden(t *testing.T) {
 	custom.Mesh, custom.Namespace, custom.Revision = "east", "east-system", "east-v0-1-0"
 	custom.TrustDomain, custom.LogLevel = "east.example", "debug"
 	custom.KeyAlgorithm, custom.KeySize = "RSA", 3072
+	custom.WebhookClientCA = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
 	resources := &corev1.ResourceRequirements{
 		Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("0.5")},
 		Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1024Mi")},

@@ -251,6 +251,11 @@ func (in *ControlPlaneSpec) DeepCopyInto(out *ControlPlaneSpec) {
 		*out = make([]PullSecret, len(*in))
 		copy(*out, *in)
 	}
+	if in.WebhookClientCA != nil {
+		in, out := &in.WebhookClientCA, &out.WebhookClientCA
+		*out = new(string)
+		**out = **in
+	}
 	if in.PriorityClassName != nil {
 		in, out := &in.PriorityClassName, &out.PriorityClassName
 		*out = new(string)

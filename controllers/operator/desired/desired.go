@@ -125,13 +125,14 @@ func Parameters(revision *v1alpha1.MeshRevision, operatorNamespace string) opera
 	spec := revision.Spec
 	return operand.Parameters{
 		Mesh: spec.Mesh, Namespace: spec.Namespace, OperatorNamespace: operatorNamespace, Revision: revision.Name,
-		TrustDomain:  spec.TrustDomain,
-		Controller:   operandWorkload(Controller(spec.ControlPlane)),
-		Injector:     operandWorkload(Injector(spec.ControlPlane)),
-		Scheduling:   scheduling(spec.ControlPlane),
-		LogLevel:     ptr.Deref(spec.ControlPlane.LogLevel, ""),
-		KeyAlgorithm: string(ptr.Deref(spec.Key.Algorithm, "")),
-		KeySize:      ptr.Deref(spec.Key.Size, 0),
+		TrustDomain:     spec.TrustDomain,
+		Controller:      operandWorkload(Controller(spec.ControlPlane)),
+		Injector:        operandWorkload(Injector(spec.ControlPlane)),
+		Scheduling:      scheduling(spec.ControlPlane),
+		LogLevel:        ptr.Deref(spec.ControlPlane.LogLevel, ""),
+		WebhookClientCA: ptr.Deref(spec.ControlPlane.WebhookClientCA, ""),
+		KeyAlgorithm:    string(ptr.Deref(spec.Key.Algorithm, "")),
+		KeySize:         ptr.Deref(spec.Key.Size, 0),
 		Images: operand.Images{
 			Controller: spec.Images.Controller, Injector: spec.Images.Injector, Init: spec.Images.Init, Sidecar: spec.Images.Sidecar,
 		},
