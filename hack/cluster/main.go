@@ -31,7 +31,7 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(upCommand(), downCommand(), statusCommand(), checkCommand(), loadCommand(), loadVersionCommand(), certManagerCommand(), approverPolicyCommand(), vaultCommand(), loadServersCommand(), persesCommand(), apiServerCommand(), reserveCommand(), envCommand(), kubeconfigCommand(), assetsCommand())
+	root.AddCommand(upCommand(), downCommand(), statusCommand(), checkCommand(), loadCommand(), loadVersionCommand(), versionFilesCommand(), certManagerCommand(), approverPolicyCommand(), vaultCommand(), loadServersCommand(), persesCommand(), apiServerCommand(), reserveCommand(), envCommand(), kubeconfigCommand(), assetsCommand())
 	root.AddCommand(thirdPartyCommands()...)
 	return root
 }

@@ -24,7 +24,7 @@ func (r *release) writeManifests(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if manifest, err = pin(manifest, r.images); err != nil {
+	if manifest, err = r.images.Pin(manifest); err != nil {
 		return err
 	}
 	if err := r.write("install.yaml", manifest); err != nil {
@@ -74,7 +74,7 @@ func pack(tree fs.FS, folder string, images lock.Images, at time.Time) ([]byte, 
 			return err
 		}
 		if images != nil {
-			if content, err = pin(content, images); err != nil {
+			if content, err = images.Pin(content); err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
 		}

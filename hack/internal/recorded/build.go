@@ -21,7 +21,7 @@ const listFile = "images.lock"
 type Image struct {
 	// Archive is the path of the OCI archive.
 	Archive string
-	// Reference is the reference in the manifests, with tag and digest, or with a tag for the operator.
+	// Reference is the reference in released manifests, with tag and digest.
 	Reference string
 	// Recorded is the recorded digest of the image for Linux on amd64.
 	Recorded string

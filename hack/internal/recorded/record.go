@@ -111,11 +111,11 @@ func readRecord(root, version string) (record, error) {
 	return r, nil
 }
 
-// addReleased adds the operator, which no manifest refers to, by its tag, and the digests of images that are part of an
+// addReleased adds the operator, which no manifest refers to, and the digests of images that are part of an
 // index.
 func (r record) addReleased(released lock.Images) {
 	if operator, exists := released[operatorImage]; exists {
-		r.references[operatorImage], r.digests[operatorImage] = operator.Reference, operator.Digest
+		r.references[operatorImage], r.digests[operatorImage] = operator.Reference+"@"+operator.Digest, operator.Digest
 	}
 	for name := range r.references {
 		if single := released[name].Platforms[builtPlatform]; single != "" {

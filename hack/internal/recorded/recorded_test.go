@@ -93,7 +93,7 @@ func TestReleasedIndexIsComparedByPlatform(t *testing.T) {
 	if diff := cmp.Diff(map[string]string{"a": hashB, "b": hashB, "osm-operator": hashB}, r.digests); diff != "" {
 		t.Error(diff)
 	}
-	if got, want := r.references["osm-operator"], "docker.io/openservicemesh/osm-operator:v0.1.0"; got != want {
+	if got, want := r.references["osm-operator"], "docker.io/openservicemesh/osm-operator:v0.1.0@"+hashA; got != want {
 		t.Errorf("the reference of the operator is %q, want %q", got, want)
 	}
 	if got, want := r.references["a"], "docker.io/openservicemesh/a:v0.1.0@"+hashA; got != want {
@@ -156,4 +156,43 @@ func stat(t *testing.T, file string) time.Time {
 		t.Fatal(err)
 	}
 	return info.ModTime()
+}
+
+func TestFilesOfReleasedVersionHaveDigests(t *testing.T) {
+	root := newCheckout(t)
+	writeFile(t, root, "go.mod", "module product\n\ngo 1.26.0\n")
+	writeFile(t, root, "internal/bundle/generate/main.go", `package main
+
+import ("os"; "path/filepath")
+
+func main() {
+	images, err := os.ReadFile(os.Args[2])
+	if err != nil { panic(err) }
+	if err := os.MkdirAll(os.Args[3], 0o755); err != nil { panic(err) }
+	if err := os.WriteFile(filepath.Join(os.Args[3], "csv.yaml"), images, 0o644); err != nil { panic(err) }
+}
+`)
+	writeFile(t, root, "dist/install.yaml", "image: openservicemesh/a:v0.2.0\n")
+	writeFile(t, root, "dist/chart/templates/a.yaml", "image: openservicemesh/a:v0.2.0\n")
+	git(t, root, "add", "go.mod", "internal/bundle", "dist")
+	git(t, root, "-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "-q", "-m", "files")
+	writeFile(t, root, manifests+"/v0.2.0/COMMIT", git(t, root, "rev-parse", "HEAD"))
+	writeFile(t, root, manifests+"/v0.2.0/a.yaml", "image: docker.io/openservicemesh/a:v0.2.0@"+hashA)
+	b := Builder{Root: root, Cache: t.TempDir(), Report: progress.New(io.Discard, time.Now)}
+	if err := b.WriteFiles(t.Context(), "v0.2.0", t.TempDir()); err == nil || !strings.Contains(err.Error(), "without its images") {
+		t.Errorf("without a list of images the error is %v", err)
+	}
+	list := `{"a": {"reference": "docker.io/openservicemesh/a:v0.2.0", "digest": "` + hashA + `"}}`
+	writeFile(t, root, manifests+"/v0.2.0/"+imagesFile, list)
+	folder := t.TempDir()
+	if err := b.WriteFiles(t.Context(), "v0.2.0", folder); err != nil {
+		t.Fatal(err)
+	}
+	pinned := "image: openservicemesh/a:v0.2.0@" + hashA + "\n"
+	for name, want := range map[string]string{"install.yaml": pinned, "chart/templates/a.yaml": pinned, "bundle/csv.yaml": list} {
+		content, err := os.ReadFile(filepath.Join(folder, filepath.FromSlash(name)))
+		if err != nil || string(content) != want {
+			t.Errorf("%s contains %q (%v), want %q", name, content, err, want)
+		}
+	}
 }
