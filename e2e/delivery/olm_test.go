@@ -83,19 +83,30 @@ func version(t *testing.T) string {
 func serveCatalog(t *testing.T, versions ...string) (stop func()) {
 	t.Helper()
 	var releases []bundle.Release
-	var in bundle.Input
-	for i, version := range versions {
-		var err error
-		in, err = bundle.ReadInput(os.DirFS(cluster.Repository.Path()))
-		must(t, err)
-		in.Version = version
-		if i > 0 {
-			in.Replaces = versions[i-1]
-		}
-		files, err := bundle.Render(in)
-		must(t, err)
-		releases = append(releases, bundle.Release{Files: files})
+	replaces := ""
+	for _, version := range versions {
+		releases = append(releases, render(t, version, replaces))
+		replaces = version
 	}
+	return serveReleases(t, releases...)
+}
+
+// render renders the bundle of this checkout as a version that replaces another one.
+func render(t *testing.T, version, replaces string) bundle.Release {
+	t.Helper()
+	in, err := bundle.ReadInput(os.DirFS(cluster.Repository.Path()))
+	must(t, err)
+	in.Version, in.Replaces = version, replaces
+	files, err := bundle.Render(in)
+	must(t, err)
+	return bundle.Release{Files: files}
+}
+
+// serveReleases serves a catalog of releases, each an upgrade of the one before it.
+func serveReleases(t *testing.T, releases ...bundle.Release) (stop func()) {
+	t.Helper()
+	in, err := bundle.ReadInput(os.DirFS(cluster.Repository.Path()))
+	must(t, err)
 	catalog, err := bundle.Catalog(releases, in.Description, in.Icon)
 	must(t, err)
 	folder := t.TempDir()

@@ -6,8 +6,12 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -38,10 +42,10 @@ func startTraffic(t *testing.T) *lab.Running[report.Requests] {
 	must(t, cluster.CreateNamespace(t.Context(), namespace, names.DefaultMesh))
 	t.Cleanup(func() { must(t, cluster.DeleteNamespace(context.Background(), namespace)) })
 	must(t, cluster.Apply(t.Context(), shopPolicy))
-	for _, name := range []string{"server", "client"} {
-		account, pod := cluster.TestPod(namespace, name)
-		must(t, cluster.Create(t.Context(), account, lab.TestService(namespace, name), pod))
-	}
+	account, pod := cluster.TestPod(namespace, "client")
+	must(t, cluster.Create(t.Context(), account, pod))
+	account, pod = cluster.TestPod(namespace, "server")
+	must(t, cluster.Create(t.Context(), account, lab.TestService(namespace, "server"), serverDeployment(pod)))
 	must(t, cluster.PodsReady(t.Context(), podLimit, namespace))
 	agent := cluster.Agent(t.Context(), namespace, "client", lab.AgentPort)
 	url := fmt.Sprintf("http://server.%s:%d/books", namespace, lab.HTTPPort)
@@ -50,6 +54,21 @@ func startTraffic(t *testing.T) *lab.Running[report.Requests] {
 	running, err := agent.StartRequests(t.Context(), url, "--rate", "50")
 	must(t, err)
 	return running
+}
+
+// serverDeployment returns a Deployment of two pods, which is restarted when a mesh is upgraded.
+func serverDeployment(pod *corev1.Pod) *appsv1.Deployment {
+	pod.Spec.TerminationGracePeriodSeconds = ptr.To[int64](30)
+	pod.Spec.Containers[0].ReadinessProbe.TimeoutSeconds, pod.Spec.Containers[0].ReadinessProbe.FailureThreshold = 10, 3
+	none, one := intstr.FromInt32(0), intstr.FromInt32(1)
+	return &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name},
+		Spec: appsv1.DeploymentSpec{
+			Replicas: ptr.To[int32](2), Selector: &metav1.LabelSelector{MatchLabels: pod.Labels},
+			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: pod.Labels}, Spec: pod.Spec},
+			Strategy: appsv1.DeploymentStrategy{RollingUpdate: &appsv1.RollingUpdateDeployment{MaxUnavailable: &none, MaxSurge: &one}},
+		},
+	}
 }
 
 // finishTraffic requires that every request succeeded.

@@ -1,0 +1,94 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/openservicemesh/osm-operator/internal/bundle"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// byOLM subscribes to a catalog.
+type byOLM struct {
+	released bundle.Release
+	stop     func()
+}
+
+const subscribedNamespace = "operators"
+
+func (o *byOLM) install(t *testing.T, files string) {
+	t.Helper()
+	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load-servers", "olm"))
+	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "olm", "up"))
+	_, err := cluster.Kubectl(t.Context(), "create", "namespace", subscribedNamespace)
+	must(t, err)
+	o.released = bundle.Release{Files: readTree(t, filepath.Join(files, "bundle"))}
+	o.stop = serveReleases(t, o.released)
+	must(t, cluster.Put(t.Context(), subscription))
+	awaitSucceeded(t, bundle.Package+"."+released)
+}
+
+func (o *byOLM) upgrade(t *testing.T) {
+	t.Helper()
+	o.stop()
+	o.stop = serveReleases(t, o.released, render(t, version(t), released))
+	awaitSucceeded(t, bundle.Package+"."+version(t))
+}
+
+func (o *byOLM) remove(ctx context.Context) error {
+	return errors.Join(uninstall(ctx), cluster.Repository.Tool(ctx, os.Stderr, "./cluster", "olm", "down"), removeRemains(ctx, subscribedNamespace))
+}
+
+// readTree returns the files below a folder by their paths.
+func readTree(t *testing.T, folder string) map[string][]byte {
+	t.Helper()
+	files := map[string][]byte{}
+	tree := os.DirFS(folder)
+	must(t, fs.WalkDir(tree, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		files[name], err = fs.ReadFile(tree, name)
+		return err
+	}))
+	return files
+}
+
+// byFlux commits install.yaml to a repository that Flux follows.
+type byFlux struct {
+	repository gitRepository
+	sync       string
+}
+
+func (f *byFlux) install(t *testing.T, files string) {
+	t.Helper()
+	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "load-servers", "flux"))
+	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "flux", "up"))
+	f.repository = serveRepository(t)
+	manifest, err := os.ReadFile(filepath.Join(files, "install.yaml"))
+	must(t, err)
+	revision := f.repository.push(t, map[string]string{
+		"operator/install.yaml": string(manifest), "mesh/mesh.yaml": readFile(t, "config", "samples", "operator_v1alpha1_mesh.yaml"),
+	})
+	f.sync = strings.ReplaceAll(readFile(t, "config", "flux", "sync.yaml"), "https://git.example.com/platform/osm.git", f.repository.url)
+	must(t, cluster.Put(t.Context(), f.sync))
+	awaitSynced(t, "osm-operator", revision)
+	awaitSynced(t, "osm-mesh", revision)
+}
+
+func (f *byFlux) upgrade(t *testing.T) {
+	t.Helper()
+	revision := f.repository.push(t, map[string]string{"operator/install.yaml": readFile(t, "dist", "install.yaml")})
+	requestSync(t)
+	awaitSynced(t, "osm-operator", revision)
+	must(t, cluster.Available(t.Context(), installLimit, names.OperatorNamespace))
+}
+
+func (f *byFlux) remove(ctx context.Context) error {
+	return errors.Join(cluster.Delete(ctx, f.sync), cluster.Repository.Tool(ctx, os.Stderr, "./cluster", "flux", "down"), removeOperator(ctx))
+}
