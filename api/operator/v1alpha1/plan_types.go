@@ -92,10 +92,19 @@ const (
 
 // PlannedObjects counts objects, and lists those that would change.
 type PlannedObjects struct {
-	Create    int32 `json:"create"`
-	Update    int32 `json:"update"`
-	Repair    int32 `json:"repair"`
-	Delete    int32 `json:"delete"`
+	// create is the number of objects that the operator would create.
+	Create int32 `json:"create"`
+
+	// update is the number of objects that the operator would update.
+	Update int32 `json:"update"`
+
+	// repair is the number of objects that somebody else changed and the operator would restore.
+	Repair int32 `json:"repair"`
+
+	// delete is the number of objects that the operator would delete.
+	Delete int32 `json:"delete"`
+
+	// unchanged is the number of objects that would remain as they are.
 	Unchanged int32 `json:"unchanged"`
 
 	// changes are the objects that would change, in the order in which the operator would apply them.
@@ -124,9 +133,11 @@ type PlannedObject struct {
 
 // PlannedWorkloads are workloads whose sidecars would be outdated.
 type PlannedWorkloads struct {
-	// restart is the number of workloads that would be restarted, waves the number of waves.
+	// restart is the number of workloads that would be restarted.
 	Restart int32 `json:"restart"`
-	Waves   int32 `json:"waves"`
+
+	// waves is the number of waves.
+	Waves int32 `json:"waves"`
 
 	// restarts lists the first workloads to restart, in order.
 	// +optional
@@ -162,9 +173,11 @@ type SkippedWorkload struct {
 
 // PlannedProxies counts the sidecars whose configuration would change.
 type PlannedProxies struct {
-	// changed is the number of those sidecars, total the number of all sidecars.
+	// changed is the number of those sidecars.
 	Changed int32 `json:"changed"`
-	Total   int32 `json:"total"`
+
+	// total is the number of all sidecars.
+	Total int32 `json:"total"`
 
 	// examples lists some of them, by workload.
 	// +optional
@@ -176,21 +189,30 @@ type PlannedProxies struct {
 type PlannedProxy struct {
 	// workload is "<kind> <namespace>/<name>".
 	Workload string `json:"workload"`
-	Sidecars int32  `json:"sidecars"`
 
+	// sidecars is the number of sidecars of the workload.
+	Sidecars int32 `json:"sidecars"`
+
+	// added are the resources that the sidecars would get.
 	// +optional
 	Added string `json:"added,omitempty"`
+
+	// changed are the resources that would have another content.
 	// +optional
 	Changed string `json:"changed,omitempty"`
+
+	// removed are the resources that the sidecars would lose.
 	// +optional
 	Removed string `json:"removed,omitempty"`
 }
 
 // PlannedFlows counts the flows whose verdict would change.
 type PlannedFlows struct {
-	// allowed is the number of newly allowed flows, denied the number of newly denied flows.
+	// allowed is the number of newly allowed flows.
 	Allowed int32 `json:"allowed"`
-	Denied  int32 `json:"denied"`
+
+	// denied is the number of newly denied flows.
+	Denied int32 `json:"denied"`
 
 	// changes lists some of them, newly denied flows first.
 	// +optional
