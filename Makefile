@@ -27,7 +27,7 @@ manifests: ## Generate the CRDs and dist/install.yaml
 	$(HACK) ./generate manifests
 
 .PHONY: docs
-docs: ## Generate the command line reference of osm
+docs: ## Generate the references of osm commands, CRD fields and analysis messages
 	$(HACK) ./generate docs
 
 .PHONY: fmt

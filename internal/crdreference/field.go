@@ -1,0 +1,88 @@
+package crdreference
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+)
+
+// Field is one field of a schema.
+type Field struct {
+	// Path leads from the root of the object to the field. Elements of a list are [], values of a map are [*].
+	Path     string
+	Type     string
+	Required bool
+	Default  string
+	// Validation has one entry for each constraint.
+	Validation  []string
+	Description string
+}
+
+// fieldsOf returns all fields below a schema, parents before their children.
+func fieldsOf(root *apiextensionsv1.JSONSchemaProps) []Field {
+	return appendFields(nil, "", root)
+}
+
+func appendFields(fields []Field, path string, schema *apiextensionsv1.JSONSchemaProps) []Field {
+	for _, name := range slices.Sorted(maps.Keys(schema.Properties)) {
+		property := schema.Properties[name]
+		child := strings.TrimPrefix(path+"."+name, ".")
+		fields = append(fields, newField(child, &property, slices.Contains(schema.Required, name)))
+		fields = appendFields(fields, child, &property)
+	}
+	if item := itemOf(schema); item != nil {
+		fields = appendFields(fields, path+"[]", item)
+	}
+	if value := valueOf(schema); value != nil {
+		fields = appendFields(fields, path+"[*]", value)
+	}
+	return fields
+}
+
+func newField(path string, schema *apiextensionsv1.JSONSchemaProps, required bool) Field {
+	description, fallback := cutDefault(joinLines(schema.Description))
+	if schema.Default != nil {
+		fallback = "`" + string(schema.Default.Raw) + "`"
+	}
+	return Field{
+		Path: path, Type: formatType(schema), Required: required, Default: fallback,
+		Validation: validationOf(schema), Description: description,
+	}
+}
+
+// defaultSentence is the sentence by which the types of the project document a default that is not in the schema. It ends at a period
+// that ends a sentence: versions and images contain periods too.
+var defaultSentence = regexp.MustCompile(`(?:^| )Default: (.+?)(?:\.( [A-Z]|$)|$)`)
+
+// cutDefault splits a description into the default that it documents and the rest.
+func cutDefault(description string) (rest, fallback string) {
+	at := defaultSentence.FindStringSubmatchIndex(description)
+	if at == nil {
+		return description, ""
+	}
+	end := at[1]
+	if at[4] >= 0 {
+		end = at[4]
+	}
+	return strings.TrimSpace(description[:at[0]] + description[end:]), description[at[2]:at[3]]
+}
+
+// joinLines replaces line breaks and repeated spaces by one space.
+func joinLines(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+func itemOf(schema *apiextensionsv1.JSONSchemaProps) *apiextensionsv1.JSONSchemaProps {
+	if schema.Items == nil {
+		return nil
+	}
+	return schema.Items.Schema
+}
+
+func valueOf(schema *apiextensionsv1.JSONSchemaProps) *apiextensionsv1.JSONSchemaProps {
+	if schema.AdditionalProperties == nil {
+		return nil
+	}
+	return schema.AdditionalProperties.Schema
+}
