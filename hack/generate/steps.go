@@ -34,7 +34,10 @@ func steps() []step {
 			name:    "manifests",
 			outputs: []string{"config/crd/bases/*.yaml"},
 			run: func(ctx context.Context, g generator) error {
-				return g.controllerGen(ctx, "crd", "paths=./api/...", "output:crd:dir=config/crd/bases")
+				if err := g.controllerGen(ctx, "crd", "paths=./api/...", "output:crd:dir=config/crd/bases"); err != nil {
+					return err
+				}
+				return shortenDefinitions(filepath.Join(g.root, "config/crd/bases"))
 			},
 		},
 		{

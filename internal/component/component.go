@@ -80,6 +80,8 @@ type Inputs struct {
 	Aliases []string
 	// Images are the references that replace defaults, by their variables.
 	Images map[string]string
+	// EnvoyImage and InitImage are those that the Mesh or the MeshConfig sets for new pods. Empty means the image of the control plane.
+	EnvoyImage, InitImage string
 }
 
 // Image returns the reference of an image: that of the Mesh, which may be nil, or of the variable, or the default.

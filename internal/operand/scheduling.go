@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 )
@@ -42,6 +43,20 @@ func fillScheduling(d *deployment, s Scheduling) error {
 		}
 	}
 	return fillPodPlacement(d, s)
+}
+
+// Schedule sets the scheduling fields of the pods of a Deployment that is not part of the manifests. labels select these pods.
+func Schedule(pod corev1.PodSpec, labels map[string]string, s Scheduling) (corev1.PodSpec, error) {
+	template := corev1ac.PodTemplateSpec().WithSpec(corev1ac.PodSpec())
+	if err := roundTrip(pod, template.Spec); err != nil {
+		return pod, err
+	}
+	d := appsv1ac.DeploymentSpec().WithSelector(metav1ac.LabelSelector().WithMatchLabels(labels)).WithTemplate(template)
+	if err := fillScheduling(&deployment{Spec: d}, s); err != nil {
+		return pod, err
+	}
+	pod = corev1.PodSpec{}
+	return pod, roundTrip(template.Spec, &pod)
 }
 
 // fillPodPlacement sets the affinity and the topology spread constraints of a Deployment.

@@ -15,7 +15,7 @@ const (
 )
 
 // EgressGatewaySpec configures the egress gateway of a mesh. Egresses choose it with spec.gateway.
-// +kubebuilder:validation:XValidation:rule="(has(self.replicas) || has(self.nodeSelector) || has(self.resources)) ? (has(self.mode) && self.mode == 'Managed') : true",message="spec.egressGateway has no effect: set mode to Managed, or remove its other fields"
+// +kubebuilder:validation:XValidation:rule="(has(self.replicas) || has(self.nodeSelector) || has(self.tolerations) || has(self.affinity) || has(self.topologySpreadConstraints) || has(self.priorityClassName) || has(self.resources)) ? (has(self.mode) && self.mode == 'Managed') : true",message="spec.egressGateway has no effect: set mode to Managed, or remove its other fields"
 type EgressGatewaySpec struct {
 	// mode is Disabled or Managed. Managed runs Envoy in the namespace of the mesh. Default: Disabled.
 	// +optional
@@ -27,11 +27,8 @@ type EgressGatewaySpec struct {
 	// +kubebuilder:validation:Maximum=100
 	Replicas *int32 `json:"replicas,omitempty"`
 
-	// nodeSelector selects the nodes of the pods by labels. Servers outside the cluster see the addresses of these nodes, or of the pods.
-	// Default: all nodes with Linux.
-	// +optional
-	// +kubebuilder:validation:MaxProperties=32
-	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
+	// GatewaySchedulingSpec configures where the pods run. Servers outside the cluster see the addresses of these nodes, or of the pods.
+	GatewaySchedulingSpec `json:",inline"`
 
 	// resources are the compute resources of each pod's Envoy. Default: requests of 100m CPU and 128Mi memory, a limit of 512Mi memory.
 	// +optional

@@ -15,7 +15,7 @@ const (
 )
 
 // IngressGatewaySpec configures the ingress gateway of a mesh. Gateways and HTTPRoutes of the Gateway API configure what it serves.
-// +kubebuilder:validation:XValidation:rule="(has(self.replicas) || has(self.serviceType) || has(self.ports) || has(self.resources)) ? (has(self.mode) && self.mode == 'Managed') : true",message="spec.ingressGateway has no effect: set mode to Managed, or remove its other fields"
+// +kubebuilder:validation:XValidation:rule="(has(self.replicas) || has(self.serviceType) || has(self.ports) || has(self.nodeSelector) || has(self.tolerations) || has(self.affinity) || has(self.topologySpreadConstraints) || has(self.priorityClassName) || has(self.resources)) ? (has(self.mode) && self.mode == 'Managed') : true",message="spec.ingressGateway has no effect: set mode to Managed, or remove its other fields"
 type IngressGatewaySpec struct {
 	// mode is Disabled or Managed. Managed runs Envoy in the namespace of the mesh, and creates a GatewayClass with the name of the mesh.
 	// It needs the definitions of the Gateway API. Default: Disabled.
@@ -43,6 +43,9 @@ type IngressGatewaySpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.all(p, p < 15000 || p > 15999)",message="spec.ingressGateway.ports contains a port from 15000 to 15999, which belong to Envoy: use other ports"
 	// +kubebuilder:validation:XValidation:rule="self.all(p, p >= 1024 || !((p + 10000) in self))",message="spec.ingressGateway.ports contains a port below 1024 and the one that is 10000 higher, which the pods use for it: remove one of them"
 	Ports []int32 `json:"ports,omitempty"`
+
+	// GatewaySchedulingSpec configures where the pods run.
+	GatewaySchedulingSpec `json:",inline"`
 
 	// resources are the compute resources of each pod's Envoy. Default: requests of 100m CPU and 128Mi memory, a limit of 512Mi memory.
 	// +optional

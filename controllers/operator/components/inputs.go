@@ -76,7 +76,7 @@ func (r *Reconciler) inputs(ctx context.Context, mesh *v1alpha1.Mesh) (component
 	}
 	wanted := desired.RevisionName(mesh.Name, desired.StateOf(mesh, r.Catalogue.Current()).Version)
 	inputs.Aliases = aliases(mesh, list.Items, wanted, canary)
-	return inputs, nil
+	return inputs, r.addPodImages(ctx, &inputs)
 }
 
 // members returns the namespaces of a mesh, sorted. Namespaces that are being deleted accept no objects.

@@ -57,9 +57,7 @@ func leafFields(of reflect.Type, path string) []string {
 	for i := range of.NumField() {
 		field := of.Field(i)
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		if path != "" {
-			name = path + "." + name
-		}
+		name = strings.Trim(path+"."+name, ".")
 		kind := field.Type
 		if kind.Kind() == reflect.Pointer {
 			kind = kind.Elem()

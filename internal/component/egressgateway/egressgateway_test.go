@@ -49,7 +49,7 @@ func release(t *testing.T, version string) *operand.Release {
 }
 
 var custom = v1alpha1.EgressGatewaySpec{
-	Replicas: ptr.To[int32](3), NodeSelector: map[string]string{"pool": "outgoing"},
+	Replicas: ptr.To[int32](3), GatewaySchedulingSpec: v1alpha1.GatewaySchedulingSpec{NodeSelector: map[string]string{"pool": "outgoing"}},
 	Resources: &corev1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("4")}},
 }
 

@@ -42,14 +42,14 @@ func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, er
 	if len(inputs.ControlPlanes) == 0 {
 		return nil, nil
 	}
-	active := inputs.ControlPlanes[0]
-	if err := gatewaypods.Check(active, "egress gateway", "spec.egressGateway"); err != nil {
+	if err := gatewaypods.Check(inputs.ControlPlanes[0], "egress gateway", "spec.egressGateway"); err != nil {
 		return nil, err
 	}
+	declared := settings(inputs.Mesh)
 	pods := gatewaypods.Settings{
-		Name: names.EgressGateway, Replicas: settings(inputs.Mesh).Replicas, NodeSelector: settings(inputs.Mesh).NodeSelector, Resources: settings(inputs.Mesh).Resources,
+		Name: names.EgressGateway, Replicas: declared.Replicas, Scheduling: declared.GatewaySchedulingSpec, Resources: declared.Resources,
 	}
-	gateway, err := pods.Deployment(inputs.Mesh, active)
+	gateway, err := pods.Deployment(inputs)
 	if err != nil {
 		return nil, err
 	}

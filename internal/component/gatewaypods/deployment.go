@@ -1,7 +1,7 @@
 package gatewaypods
 
 import (
-	"maps"
+	"cmp"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -9,22 +9,22 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
-	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/component"
 	"github.com/openservicemesh/osm-operator/internal/inject"
+	"github.com/openservicemesh/osm-operator/internal/operand"
 )
 
 // gracePeriodSeconds is more than the drain container takes.
 const gracePeriodSeconds = 75
 
 // Deployment replaces pods one by one, and each only after its successor is ready.
-func (s Settings) Deployment(mesh *v1alpha1.Mesh, active component.ControlPlane) (*appsv1.Deployment, error) {
-	pod, err := s.pod(mesh, active)
+func (s Settings) Deployment(inputs component.Inputs) (*appsv1.Deployment, error) {
+	pod, err := s.pod(inputs)
 	if err != nil {
 		return nil, err
 	}
 	return &appsv1.Deployment{
-		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: s.Meta(mesh),
+		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: s.Meta(inputs.Mesh),
 		Spec: appsv1.DeploymentSpec{
 			Replicas: ptr.To(ptr.Deref(s.Replicas, DefaultReplicas)),
 			Strategy: appsv1.DeploymentStrategy{
@@ -37,24 +37,23 @@ func (s Settings) Deployment(mesh *v1alpha1.Mesh, active component.ControlPlane)
 	}, nil
 }
 
-func (s Settings) pod(mesh *v1alpha1.Mesh, active component.ControlPlane) (corev1.PodSpec, error) {
-	parameters := active.Parameters
+// pod has the images of injected pods.
+func (s Settings) pod(inputs component.Inputs) (corev1.PodSpec, error) {
+	parameters := inputs.ControlPlanes[0].Parameters
 	pod, err := inject.GatewayPod(inject.GatewayConfig{
-		Mesh: mesh.Name, Namespace: parameters.Namespace, TrustDomain: parameters.TrustDomain, Name: s.Name,
+		Mesh: inputs.Mesh.Name, Namespace: parameters.Namespace, TrustDomain: parameters.TrustDomain, Name: s.Name,
 		Resources:  ptr.Deref(s.Resources, defaultResources()),
-		EnvoyImage: parameters.Images.Sidecar, InitImage: parameters.Images.Init,
+		EnvoyImage: cmp.Or(inputs.EnvoyImage, parameters.Images.Sidecar), InitImage: cmp.Or(inputs.InitImage, parameters.Images.Init),
 	})
 	if err != nil {
 		return corev1.PodSpec{}, err
 	}
-	maps.Copy(pod.NodeSelector, s.NodeSelector)
 	pod.TerminationGracePeriodSeconds = ptr.To(int64(gracePeriodSeconds))
-	for _, name := range parameters.Scheduling.PullSecrets {
-		pod.ImagePullSecrets = append(pod.ImagePullSecrets, corev1.LocalObjectReference{Name: name})
-	}
 	pod.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{
 		MaxSkew: 1, TopologyKey: corev1.LabelHostname, WhenUnsatisfiable: corev1.ScheduleAnyway,
-		LabelSelector: &metav1.LabelSelector{MatchLabels: s.Selector()},
 	}}
-	return pod, nil
+	return operand.Schedule(pod, s.Selector(), operand.Scheduling{
+		PriorityClass: ptr.Deref(s.Scheduling.PriorityClassName, ""), NodeSelector: s.Scheduling.NodeSelector, Tolerations: s.Scheduling.Tolerations,
+		Affinity: s.Scheduling.Affinity, Spread: s.Scheduling.TopologySpreadConstraints, PullSecrets: parameters.Scheduling.PullSecrets,
+	})
 }

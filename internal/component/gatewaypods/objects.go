@@ -21,9 +21,10 @@ const DefaultReplicas = 2
 // Settings are those of a gateway. Unset ones have defaults, except Name.
 type Settings struct {
 	// Name is that of all objects.
-	Name         string
-	Replicas     *int32
-	NodeSelector map[string]string
+	Name     string
+	Replicas *int32
+	// Scheduling is where the pods run.
+	Scheduling v1alpha1.GatewaySchedulingSpec
 	// Resources are those of Envoy.
 	Resources *corev1.ResourceRequirements
 }

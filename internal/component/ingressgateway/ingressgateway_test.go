@@ -15,6 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/component"
 	"github.com/openservicemesh/osm-operator/internal/component/ingressgateway"
+	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/operand"
 	"github.com/openservicemesh/osm-operator/internal/testing/golden"
 )
@@ -22,6 +23,39 @@ import (
 func mesh(settings v1alpha1.IngressGatewaySpec) *v1alpha1.Mesh {
 	settings.Mode = ptr.To(v1alpha1.IngressGatewayManaged)
 	return &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm"}, Spec: v1alpha1.MeshSpec{IngressGateway: &settings}}
+}
+
+// TestImagesOfNewPods checks that a gateway runs the images that the Mesh or the MeshConfig sets for sidecars.
+func TestImagesOfNewPods(t *testing.T) {
+	version := release(t, "v9.9.9")
+	objects, err := ingressgateway.Managed{}.Render(component.Inputs{
+		Mesh: mesh(v1alpha1.IngressGatewaySpec{}), EnvoyImage: "mirror/envoy", InitImage: "mirror/init",
+		ControlPlanes: []component.ControlPlane{{Release: version, Parameters: operand.Parameters{Namespace: "osm-system", TrustDomain: "cluster.local", Images: version.Images}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	images := map[string]string{}
+	for _, object := range objects {
+		for _, field := range []string{"initContainers", "containers"} {
+			containers, _, err := unstructured.NestedSlice(object.Object, "spec", "template", "spec", field)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, container := range containers {
+				c := container.(map[string]any)
+				images[c["name"].(string)] = c["image"].(string)
+			}
+		}
+	}
+	if len(images) != 3 {
+		t.Errorf("containers %v, want three", images)
+	}
+	for name, image := range images {
+		if want := map[bool]string{true: "mirror/envoy", false: "mirror/init"}[name == names.SidecarContainer]; image != want {
+			t.Errorf("the container %s has the image %s, want %s", name, image, want)
+		}
+	}
 }
 
 func render(t *testing.T, mesh *v1alpha1.Mesh, release *operand.Release) ([]*unstructured.Unstructured, error) {
@@ -50,6 +84,15 @@ func release(t *testing.T, version string) *operand.Release {
 
 var custom = v1alpha1.IngressGatewaySpec{
 	Replicas: ptr.To[int32](3), ServiceType: ptr.To(corev1.ServiceTypeClusterIP), Ports: []int32{8443, 80},
+	GatewaySchedulingSpec: v1alpha1.GatewaySchedulingSpec{
+		NodeSelector:      map[string]string{"pool": "edge"},
+		Tolerations:       []corev1.Toleration{{Key: "example.com/edge", Operator: corev1.TolerationOpExists}},
+		PriorityClassName: ptr.To("edge"),
+		Affinity: &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
+			RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{{TopologyKey: corev1.LabelHostname}},
+		}},
+		TopologySpreadConstraints: []corev1.TopologySpreadConstraint{{MaxSkew: 1, TopologyKey: corev1.LabelTopologyZone, WhenUnsatisfiable: corev1.DoNotSchedule}},
+	},
 	Resources: &corev1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("4")}},
 }
 

@@ -34,12 +34,11 @@ func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, er
 	if len(inputs.ControlPlanes) == 0 {
 		return nil, nil
 	}
-	active := inputs.ControlPlanes[0]
-	if err := gatewaypods.Check(active, "ingress gateway", "spec.ingressGateway"); err != nil {
+	if err := gatewaypods.Check(inputs.ControlPlanes[0], "ingress gateway", "spec.ingressGateway"); err != nil {
 		return nil, err
 	}
 	pods := podSettings(inputs.Mesh)
-	gateway, err := pods.Deployment(inputs.Mesh, active)
+	gateway, err := pods.Deployment(inputs)
 	if err != nil {
 		return nil, err
 	}

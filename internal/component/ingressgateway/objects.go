@@ -16,7 +16,10 @@ import (
 )
 
 func podSettings(mesh *v1alpha1.Mesh) gatewaypods.Settings {
-	return gatewaypods.Settings{Name: names.IngressGateway, Replicas: settings(mesh).Replicas, Resources: settings(mesh).Resources}
+	declared := settings(mesh)
+	return gatewaypods.Settings{
+		Name: names.IngressGateway, Replicas: declared.Replicas, Scheduling: declared.GatewaySchedulingSpec, Resources: declared.Resources,
+	}
 }
 
 // service has the ports that listeners may use. The control plane reads them. Without an external address, traffic policy Local does not
