@@ -30,8 +30,13 @@ func appendFields(fields []Field, path string, schema *apiextensionsv1.JSONSchem
 	for _, name := range slices.Sorted(maps.Keys(schema.Properties)) {
 		property := schema.Properties[name]
 		child := strings.TrimPrefix(path+"."+name, ".")
-		fields = append(fields, newField(child, &property, slices.Contains(schema.Required, name)))
-		fields = appendFields(fields, child, &property)
+		field := newField(child, &property, slices.Contains(schema.Required, name))
+		if isOfPods(name) {
+			field.Description += " Its fields are those of the spec of a pod."
+			fields = append(fields, field)
+			continue
+		}
+		fields = appendFields(append(fields, field), child, &property)
 	}
 	if item := itemOf(schema); item != nil {
 		fields = appendFields(fields, path+"[]", item)
@@ -41,6 +46,9 @@ func appendFields(fields []Field, path string, schema *apiextensionsv1.JSONSchem
 	}
 	return fields
 }
+
+// isOfPods reports whether a field has a large type that also pods have. The definitions do not describe what is below it.
+func isOfPods(name string) bool { return name == "affinity" || name == "topologySpreadConstraints" }
 
 func newField(path string, schema *apiextensionsv1.JSONSchemaProps, required bool) Field {
 	description, fallback := cutDefault(joinLines(schema.Description))
