@@ -76,9 +76,9 @@ func finishTraffic(t *testing.T, running *lab.Running[report.Requests]) {
 	t.Helper()
 	result, err := running.Stop(t.Context())
 	must(t, err)
-	failed := result.Requests - result.Outcomes["200"]
+	failed := result.Failed()
 	t.Logf("%d of %d requests failed: %v %v", failed, result.Requests, result.Outcomes, result.Errors)
-	if failed > 0 || result.Requests < 500 {
+	if failed > 0 || result.Requests < 500 || !result.IsRepresentative() {
 		t.Errorf("%d of %d requests failed, want 0 of at least 500: %v", failed, result.Requests, result.Failures)
 	}
 }

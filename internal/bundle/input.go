@@ -3,7 +3,10 @@ package bundle
 import (
 	"fmt"
 	"io/fs"
+	"path"
 	"strings"
+
+	semver "github.com/blang/semver/v4"
 )
 
 // firstSample is the example that forms show first. The patterns are those of the other examples.
@@ -11,7 +14,10 @@ const firstSample = "config/samples/operator_v1alpha1_mesh.yaml"
 
 var otherSamples = []string{"config/samples/policy_*.yaml", "config/samples/config_*.yaml"}
 
-// ReadInput reads the input from a checkout, without a previous version and without images.
+// releasedImages matches the list of images of each recorded version that was released with a bundle. v0.1.0 has none.
+const releasedImages = "internal/operand/manifests/*/IMAGES"
+
+// ReadInput reads the input from a checkout, without images.
 func ReadInput(checkout fs.FS) (Input, error) {
 	var failed error
 	file := func(name string) []byte {
@@ -37,5 +43,26 @@ func ReadInput(checkout fs.FS) (Input, error) {
 			in.Samples = append(in.Samples, file(name))
 		}
 	}
+	lists, err := fs.Glob(checkout, releasedImages)
+	if err != nil {
+		return in, err
+	}
+	in.Replaces = previous(lists, in.Version)
 	return in, failed
+}
+
+// previous returns the highest released version below a version, or nothing. The folder of each list is named after its version.
+func previous(lists []string, version string) string {
+	present, err := semver.ParseTolerant(version)
+	if err != nil {
+		return "" // the rendering of the bundle reports it
+	}
+	found, highest := "", semver.Version{}
+	for _, list := range lists {
+		name := path.Base(path.Dir(list))
+		if v, err := semver.ParseTolerant(name); err == nil && v.LT(present) && v.GT(highest) {
+			found, highest = name, v
+		}
+	}
+	return found
 }
