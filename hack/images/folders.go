@@ -6,17 +6,12 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/paths"
 )
 
-// cacheFolder returns the folder of cached downloads, layers and programs: $XDG_CACHE_HOME/osm-operator or
-// ~/.cache/osm-operator.
-func cacheFolder() (string, error) {
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("there is no cache folder: %w", err)
-	}
-	return filepath.Join(dir, "osm-operator"), nil
-}
+// cacheFolder returns the folder of cached downloads, layers and programs, which is that of the other tools.
+func cacheFolder() (string, error) { return paths.FindCache(os.Getenv) }
 
 // versionOrDefault returns the wanted version, or the content of the file VERSION if it is empty.
 func versionOrDefault(root, wanted string) (string, error) {
