@@ -119,15 +119,15 @@ cluster-down: ## Stop the local cluster and remove everything it created
 	$(HACK) ./cluster down
 
 .PHONY: demo
-demo: ## Run the bookstore in a mesh on the local cluster; WITH=observability adds Prometheus and Jaeger
-	go run ./e2e/demo up --with=$(WITH)
+demo: ## Run the bookstore in a mesh on the local cluster; WITH=observability adds Prometheus and Jaeger, CLUSTER=current uses your cluster
+	go run ./e2e/demo up --with=$(WITH) --registry=$(REGISTRY) $(if $(YES),--yes)
 
 .PHONY: demo-report
 demo-report: ## Print the bookstore's table again
 	go run ./e2e/demo report
 
 .PHONY: demo-down
-demo-down: ## Remove the bookstore, its mesh and the cluster
+demo-down: ## Remove the bookstore, its mesh and the cluster; with CLUSTER=current only what the demo has created
 	go run ./e2e/demo down
 
 ##@ Release

@@ -14,8 +14,9 @@ type progress struct {
 
 func newProgress(out io.Writer) *progress { return &progress{out: out, start: time.Now()} }
 
-func (p *progress) step(format string, args ...any) {
-	fmt.Fprintf(p.out, "[%4.0fs] %s\n", time.Since(p.start).Seconds(), fmt.Sprintf(format, args...))
+// begin prints what a step does and how long it usually takes.
+func (p *progress) begin(s step) {
+	p.printf("[%4.0fs] %s: %s (usually %s)", time.Since(p.start).Seconds(), s.name, s.does, s.usual)
 }
 
 func (p *progress) printf(format string, args ...any) { fmt.Fprintf(p.out, format+"\n", args...) }

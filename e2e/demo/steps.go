@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"os"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/e2e/demo/current"
 	"github.com/openservicemesh/osm-operator/e2e/lab"
 	"github.com/openservicemesh/osm-operator/e2e/tour"
 	"github.com/openservicemesh/osm-operator/internal/names"
@@ -19,61 +21,118 @@ const (
 // withObservability is the value of WITH that adds Prometheus and Jaeger.
 const withObservability = "observability"
 
-// up runs the whole demo, with Prometheus and Jaeger if observed. Each step is idempotent, so a second run is fast.
-func up(ctx context.Context, p *progress, observed bool) error {
-	p.step("cluster")
-	cluster, err := lab.Start(ctx, p.out)
+// options are the flags of up.
+type options struct {
+	// observed adds Prometheus and Jaeger.
+	observed bool
+	// registry is where the current cluster pulls the images of the project; empty is the default registry.
+	registry string
+	// yes installs into the current cluster without a question.
+	yes bool
+}
+
+// up runs the whole demo. Each step is idempotent, so a second run is fast.
+func up(ctx context.Context, p *progress, o options) error {
+	cluster, err := prepare(ctx, p, o)
 	if err != nil {
 		return err
 	}
-	p.step("images")
-	if err := cluster.BuildImages(ctx, p.out); err != nil {
+	if err := installMesh(ctx, p, cluster, o); err != nil {
 		return err
 	}
-	p.step("operator: kubectl apply -f dist/install.yaml")
-	if err := cluster.InstallOperator(ctx, workloadsLimit); err != nil {
+	if err := installBookstore(ctx, p, cluster, o); err != nil {
 		return err
 	}
-	p.step("mesh: kubectl apply -f config/samples/operator_v1alpha1_mesh.yaml")
-	if err := cluster.ApplyFile(ctx, "config", "samples", "operator_v1alpha1_mesh.yaml"); err != nil {
-		return err
-	}
-	// On a second run, rebuilt programs replace the running ones.
-	if err := cluster.RenewPods(ctx, names.OperatorNamespace, names.DefaultNamespace); err != nil {
-		return err
-	}
-	if err := cluster.MeshReady(ctx, names.DefaultMesh, meshLimit); err != nil {
-		return err
-	}
-	p.step("mesh is Ready; bookstore: kubectl apply -k config/samples/bookstore")
-	// Namespaces of an earlier demo that are being deleted would take the new objects with them.
-	for _, name := range namespaces {
-		if _, err := cluster.HasNamespace(ctx, workloadsLimit, name); err != nil {
-			return err
-		}
-	}
-	if err := cluster.ApplyFolder(ctx, "config", "samples", "bookstore"); err != nil {
-		return err
-	}
-	if err := cluster.Available(ctx, workloadsLimit, namespaces...); err != nil {
-		return err
-	}
-	if observed {
-		p.step("Prometheus, Jaeger and traces; metrics: %s", tour.EnableMetrics)
+	if o.observed {
+		p.begin(observabilityStep())
+		p.printf("  metrics: %s", tour.EnableMetrics)
 		if err := tour.Enable(ctx, cluster, p.out); err != nil {
 			return err
 		}
 	}
-	p.step("bookstore is ready; watching its traffic")
+	p.begin(trafficStep())
 	if err := show(ctx, p, cluster); err != nil {
 		return err
 	}
-	if observed {
+	if o.observed {
 		if err := showTour(ctx, p, cluster); err != nil {
 			return err
 		}
 	}
 	return printNextSteps(p, cluster)
+}
+
+// prepare returns a cluster that has, or can pull, the images of the project.
+func prepare(ctx context.Context, p *progress, o options) (*lab.Cluster, error) {
+	if lab.IsCurrent() {
+		return prepareCurrent(ctx, p, o)
+	}
+	p.begin(clusterStep())
+	cluster, err := lab.Start(ctx, p.out)
+	if err != nil {
+		return nil, err
+	}
+	p.begin(imagesStep())
+	return cluster, cluster.BuildImages(ctx, p.out)
+}
+
+// installMesh installs the operator and the sample mesh.
+func installMesh(ctx context.Context, p *progress, cluster *lab.Cluster, o options) error {
+	p.begin(operatorStep())
+	if err := installOperator(ctx, cluster, o); err != nil {
+		return err
+	}
+	p.begin(meshStep())
+	if lab.IsCurrent() {
+		if err := current.MarkMesh(ctx, cluster.Client); err != nil {
+			return err
+		}
+	}
+	if err := cluster.ApplyFile(ctx, "config", "samples", "operator_v1alpha1_mesh.yaml"); err != nil {
+		return err
+	}
+	// On a second run, rebuilt programs replace the running ones.
+	if !lab.IsCurrent() {
+		if err := cluster.RenewPods(ctx, names.OperatorNamespace, names.DefaultNamespace); err != nil {
+			return err
+		}
+	}
+	return cluster.MeshReady(ctx, names.DefaultMesh, meshLimit)
+}
+
+// installOperator applies the manifests of the operator, with the images of the registry in the current cluster.
+func installOperator(ctx context.Context, cluster *lab.Cluster, o options) error {
+	if o.registry == "" {
+		return cluster.InstallOperator(ctx, workloadsLimit)
+	}
+	manifests, err := os.ReadFile(cluster.Repository.Path("dist", "install.yaml"))
+	if err != nil {
+		return err
+	}
+	text := current.WithRegistry(string(manifests), o.registry)
+	if _, err := cluster.KubectlInput(ctx, text, "apply", "--server-side", "--force-conflicts", "-f", "-"); err != nil {
+		return err
+	}
+	return cluster.Available(ctx, workloadsLimit, names.OperatorNamespace)
+}
+
+// installBookstore deploys the bookstore in the mesh.
+func installBookstore(ctx context.Context, p *progress, cluster *lab.Cluster, o options) error {
+	p.begin(bookstoreStep())
+	// Namespaces of an earlier demo that are being deleted would take the new objects with them.
+	for _, name := range current.Namespaces() {
+		if _, err := cluster.HasNamespace(ctx, workloadsLimit, name); err != nil {
+			return err
+		}
+	}
+	manifests, err := cluster.Kubectl(ctx, "kustomize", cluster.Repository.Path("config", "samples", "bookstore"))
+	if err != nil {
+		return err
+	}
+	if err := cluster.Apply(ctx, current.WithRegistry(manifests, o.registry)); err != nil {
+		return err
+	}
+	return cluster.Available(ctx, workloadsLimit, current.Namespaces()...)
 }
 
 func reportAgain(ctx context.Context, p *progress) error {
@@ -88,32 +147,23 @@ func reportAgain(ctx context.Context, p *progress) error {
 	return show(ctx, p, cluster)
 }
 
-// down removes the cluster or, with CLUSTER=current, the objects of the demo.
+// down removes the cluster or, with CLUSTER=current, what the demo has created in it.
 func down(ctx context.Context, p *progress) error {
+	if lab.IsCurrent() {
+		return removeFromCurrent(ctx, p)
+	}
 	repository, err := lab.FindRepository()
 	if err != nil {
 		return err
 	}
-	if !lab.IsCurrent() {
-		return repository.Tool(ctx, p.out, "./cluster", "down")
-	}
-	cluster, err := lab.Connect(ctx, repository)
-	if err != nil {
-		return err
-	}
-	p.step("bookstore")
-	if _, err := cluster.Kubectl(ctx, "delete", "--ignore-not-found", "-k", repository.Path("config", "samples", "bookstore")); err != nil {
-		return err
-	}
-	p.step("mesh")
-	if _, err := cluster.Kubectl(ctx, "delete", "--ignore-not-found", "mesh", names.DefaultMesh); err != nil {
-		return err
-	}
-	p.step("operator")
-	return cluster.UninstallOperator(ctx)
+	return repository.Tool(ctx, p.out, "./cluster", "down")
 }
 
 func printNextSteps(p *progress, cluster *lab.Cluster) error {
+	suffix := ""
+	if lab.IsCurrent() {
+		suffix = " CLUSTER=current"
+	}
 	p.printf(`
 Next steps:
 
@@ -130,6 +180,6 @@ Next steps:
   cert-manager     %s
                    %s
   table again      go run ./e2e/demo report
-  clean up         make demo-down`, cluster.Kubeconfig, cluster.Tools(), lab.InstallCertManager, lab.UseCertManager)
+  clean up         make demo-down%s`, cluster.Kubeconfig, cluster.Tools(), lab.InstallCertManager, lab.UseCertManager, suffix)
 	return nil
 }

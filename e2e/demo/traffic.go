@@ -11,8 +11,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/demo"
 )
 
-var namespaces = []string{"bookwarehouse", "bookstore", "bookbuyer", "bookthief"}
-
 // minBooks is the number of books the buyer must have bought before the split is printed.
 const minBooks = 40
 

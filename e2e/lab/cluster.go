@@ -53,7 +53,7 @@ func Connect(ctx context.Context, repository Repository) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	assets, err := repository.ToolOutput(ctx, "./cluster", "assets")
+	kubectl, err := findKubectl(ctx, repository)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func Connect(ctx context.Context, repository Repository) (*Cluster, error) {
 	}
 	return &Cluster{
 		Repository: repository, Kubeconfig: kubeconfig, Config: config, Client: c,
-		Version: strings.TrimSpace(string(version)), kubectl: filepath.Join(assets, "kubectl"),
+		Version: strings.TrimSpace(string(version)), kubectl: kubectl,
 	}, nil
 }
 

@@ -6,11 +6,22 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 )
 
 // IsCurrent reports whether CLUSTER selects the user's own cluster instead of the local one.
 func IsCurrent() bool { return os.Getenv("CLUSTER") == "current" }
+
+// findKubectl returns the path of kubectl: that of the user for the user's own cluster, if there is one, and otherwise the one that is built with
+// the local cluster.
+func findKubectl(ctx context.Context, repository Repository) (string, error) {
+	if path, err := exec.LookPath("kubectl"); err == nil && IsCurrent() {
+		return filepath.Abs(path)
+	}
+	assets, err := repository.ToolOutput(ctx, "./cluster", "assets")
+	return filepath.Join(assets, "kubectl"), err
+}
 
 // Kubectl runs kubectl and returns its standard output. The error contains its standard error.
 func (c *Cluster) Kubectl(ctx context.Context, args ...string) (string, error) {

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+
+	"golang.org/x/term"
+
+	"github.com/openservicemesh/osm-operator/e2e/demo/current"
+	"github.com/openservicemesh/osm-operator/e2e/lab"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// prepareCurrent connects to the current cluster of the kubeconfig, checks it, asks the user, and creates the marked namespaces.
+func prepareCurrent(ctx context.Context, p *progress, o options) (*lab.Cluster, error) {
+	cluster, err := lab.Start(ctx, p.out)
+	if err != nil {
+		return nil, err
+	}
+	target, err := current.ReadTarget(cluster.Kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	if err := current.Conflicts(ctx, cluster.Client); err != nil {
+		return nil, fmt.Errorf("the demo cannot be installed in the cluster of context %s:\n%w", target.Context, err)
+	}
+	p.begin(checkStep())
+	if err := checkBeforeInstall(ctx, p, cluster); err != nil {
+		return nil, err
+	}
+	target.Describe(p.out, o.registry)
+	if err := current.Confirm(os.Stdin, p.out, term.IsTerminal(int(os.Stdin.Fd())), o.yes); err != nil {
+		return nil, err
+	}
+	return cluster, current.MarkNamespaces(ctx, cluster.Client)
+}
+
+// checkBeforeInstall runs the checks of the command line.
+func checkBeforeInstall(ctx context.Context, p *progress, cluster *lab.Cluster) error {
+	cmd := exec.CommandContext(ctx, "go", "run", "./cmd/osm", "check", "--pre-install")
+	cmd.Dir = cluster.Repository.Path()
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+cluster.Kubeconfig)
+	cmd.Stdout, cmd.Stderr = p.out, p.out
+	if err := cmd.Run(); err != nil {
+		return errors.New("the demo is not installed, because a check above has failed: follow its remedy")
+	}
+	return nil
+}
+
+// removeFromCurrent removes what the demo has created in the current cluster, and prints what it keeps.
+func removeFromCurrent(ctx context.Context, p *progress) error {
+	repository, err := lab.FindRepository()
+	if err != nil {
+		return err
+	}
+	cluster, err := lab.Connect(ctx, repository)
+	if err != nil {
+		return err
+	}
+	removal, err := current.FindRemoval(ctx, cluster.Client)
+	if err != nil {
+		return err
+	}
+	for _, kept := range removal.Kept {
+		p.printf("kept: %s", kept)
+	}
+	if len(removal.Namespaces) > 0 {
+		p.printf("deleting the bookstore (usually 40 s)")
+		if _, err := cluster.Kubectl(ctx, append([]string{"delete", "namespace", "--ignore-not-found"}, removal.Namespaces...)...); err != nil {
+			return err
+		}
+	}
+	if removal.Mesh {
+		p.printf("deleting the mesh (usually 20 s)")
+		if _, err := cluster.Kubectl(ctx, "delete", "--ignore-not-found", "mesh", names.DefaultMesh); err != nil {
+			return err
+		}
+	}
+	if !removal.Operator {
+		return nil
+	}
+	p.printf("deleting the operator and its CustomResourceDefinitions (usually 20 s)")
+	return cluster.UninstallOperator(ctx)
+}
