@@ -33,16 +33,22 @@ func TestSmallMeshes(t *testing.T) {
 	}
 	p := plan{
 		syncs: 1, patience: time.Minute,
-		changes: map[mesh.Kind]int{mesh.Nothing: 3, mesh.Endpoint: 4, mesh.Rules: 3, mesh.Grant: 3, mesh.Split: 3, mesh.Limits: 3, mesh.Retry: 3, mesh.NewService: 3},
+		changes: map[mesh.Kind]int{
+			mesh.Nothing: 3, mesh.Endpoint: 4, mesh.Rules: 3, mesh.Grant: 3, mesh.Split: 3, mesh.Limits: 3, mesh.Retry: 3, mesh.NewService: 3,
+			mesh.Egress: 3, mesh.Ingress: 3, mesh.Authorizer: 3,
+		},
 	}
-	for _, mode := range []mesh.Mode{mesh.Policy, mesh.Visible} {
+	for _, mode := range []mesh.Mode{mesh.Policy, mesh.Visible, mesh.Outside} {
 		a, err := newTestbed(p, measured{mode: mode, sidecars: 40}, signer, "")
 		if err != nil {
 			t.Fatal(err)
 		}
 		kinds, sent := []mesh.Kind{mesh.Endpoint, mesh.NewService}, map[mesh.Kind]float64{}
-		if mode == mesh.Policy {
+		switch mode {
+		case mesh.Policy:
 			kinds = append(kinds, mesh.PolicyOnly()...)
+		case mesh.Outside:
+			kinds = mesh.OutsideOnly()
 		}
 		for _, v := range allVariants {
 			result, err := a.measure(v)

@@ -234,7 +234,7 @@ func (o options) plan() (plan, error) {
 	}
 	if o.sizes != "" {
 		p.meshes = nil
-		for _, mode := range []mesh.Mode{mesh.Policy, mesh.Visible} {
+		for _, mode := range []mesh.Mode{mesh.Policy, mesh.Visible, mesh.Outside} {
 			for text := range strings.SplitSeq(o.sizes, ",") {
 				sidecars, err := strconv.Atoi(text)
 				if err != nil {

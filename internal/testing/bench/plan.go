@@ -38,11 +38,11 @@ var allVariants = []server.Variant{server.Broadcast, server.Ours, server.CacheBy
 // shortPlan takes less than two minutes on an idle machine.
 func shortPlan() plan {
 	return plan{
-		meshes: []measured{{mode: mesh.Policy, sidecars: 100}, {mode: mesh.Policy, sidecars: 500}, {mode: mesh.Visible, sidecars: 100}},
+		meshes: []measured{{mode: mesh.Policy, sidecars: 100}, {mode: mesh.Policy, sidecars: 500}, {mode: mesh.Visible, sidecars: 100}, {mode: mesh.Outside, sidecars: 500}},
 		syncs:  1,
 		changes: map[mesh.Kind]int{
 			mesh.Nothing: 50, mesh.Endpoint: 100, mesh.Rules: 20, mesh.Grant: 20, mesh.Split: 20, mesh.Limits: 20, mesh.Retry: 20,
-			mesh.NewService: 5,
+			mesh.NewService: 5, mesh.Egress: 20, mesh.Ingress: 20, mesh.Authorizer: 20,
 		},
 		patience: 2 * time.Second, variants: allVariants, cacheLimit: 200,
 	}
@@ -54,7 +54,7 @@ func fullPlan() plan {
 		syncs: 2,
 		changes: map[mesh.Kind]int{
 			mesh.Nothing: 100, mesh.Endpoint: 300, mesh.Rules: 100, mesh.Grant: 100, mesh.Split: 50, mesh.Limits: 50, mesh.Retry: 50,
-			mesh.NewService: 10,
+			mesh.NewService: 10, mesh.Egress: 50, mesh.Ingress: 50, mesh.Authorizer: 50,
 		},
 		patience: 8 * time.Second, variants: allVariants, cacheLimit: 500,
 	}
@@ -63,11 +63,12 @@ func fullPlan() plan {
 			p.meshes = append(p.meshes, measured{mode: mode, sidecars: sidecars})
 		}
 	}
+	p.meshes = append(p.meshes, measured{mode: mesh.Outside, sidecars: 500})
 	return p
 }
 
 // measures reports whether a variant is measured in a mesh.
 func (p plan) measures(v server.Variant, m measured) bool {
 	stock := v == server.CacheByScope || v == server.CacheByProxy
-	return !stock || m.mode == mesh.Policy || m.sidecars <= p.cacheLimit
+	return !stock || m.mode != mesh.Visible || m.sidecars <= p.cacheLimit
 }

@@ -61,6 +61,8 @@ func (m *Mesh) Next(kind Kind) Change {
 		return m.retry(i, n)
 	case NewService:
 		return m.newService(m.Services + n)
+	case Egress, Ingress, Authorizer:
+		return m.outsideEdit(kind, i, n)
 	default:
 		return Change{}
 	}
@@ -107,7 +109,7 @@ func (m *Mesh) grant(i, round int) Change {
 func (m *Mesh) newService(i int) Change {
 	c := Change{Candidates: m.clientsOf(i), Added: name(i)}
 	entries := append([]catalog.Entry{&catalog.Namespace{Name: name(i).Namespace, Monitored: true}}, m.service(i)...)
-	if m.Mode == Policy {
+	if m.Mode != Visible {
 		entries = append(entries, rules(i, 0), m.target(i))
 	}
 	for _, entry := range entries {
@@ -118,7 +120,7 @@ func (m *Mesh) newService(i int) Change {
 
 // clientsOf returns the services whose sidecars have a service in their configuration.
 func (m *Mesh) clientsOf(i int) []int {
-	if m.Mode == Policy {
+	if m.Mode != Visible {
 		return m.callersOf(i)
 	}
 	all := make([]int, m.Services)

@@ -61,7 +61,9 @@ const least = 40
 func New(mode Mode, sidecars int) *Mesh {
 	services := max(sidecars, least) / PodsPerService
 	return &Mesh{
-		Mode: mode, Services: services, Connected: services, Settings: &catalog.Settings{Permissive: mode == Visible, RetryPolicies: true},
+		Mode: mode, Services: services, Connected: services, Settings: &catalog.Settings{
+			Permissive: mode == Visible, RetryPolicies: true, IngressBackends: mode == Outside, EgressPolicies: mode == Outside,
+		},
 		shrunk: map[int]bool{}, done: map[Kind]int{},
 	}
 }
@@ -105,8 +107,11 @@ func (m *Mesh) Entries() []catalog.Entry {
 	}
 	for i := range m.Services {
 		entries = append(entries, m.service(i)...)
-		if m.Mode == Policy {
+		if m.Mode != Visible {
 			entries = append(entries, rules(i, 0), m.target(i))
+		}
+		if m.Mode == Outside {
+			entries = append(entries, outside(i)...)
 		}
 	}
 	return entries

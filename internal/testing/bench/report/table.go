@@ -9,7 +9,7 @@ import (
 
 // Kinds of changes and the metrics of each, as rows of the table.
 var (
-	kinds       = []string{"endpoint", "rules", "grant", "split", "limits", "retry", "new service"}
+	kinds       = []string{"endpoint", "rules", "grant", "split", "limits", "retry", "new service", "egress", "ingress", "authorizer"}
 	meshMetrics = []Metric{SyncWall, SyncCPU, SyncBytes, RestartWall, RestartCPU, RestartShare, Memory, MemorySlope}
 	ofChanges   = []Metric{
 		ChangeP50, ChangeP99, ChangeCPU, ChangeMeanCPU, ChangeBytes, ChangeTouched, ChangeNothing, ChangeAllocs,
