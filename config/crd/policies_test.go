@@ -61,10 +61,15 @@ func testPolicies(t *testing.T, c client.Client) {
 	permissive := func(word string) string {
 		return "{apiVersion: v1, kind: Namespace, metadata: {name: x, annotations: {openservicemesh.io/permissive-traffic-policy: " + word + "}}}"
 	}
+	outgoing := func(word string) string {
+		return "{apiVersion: v1, kind: Namespace, metadata: {name: x, annotations: {openservicemesh.io/egress-gateway: " + word + "}}}"
+	}
 	checkCreations(t, c, []creation{
 		{"permissive namespace", permissive("enabled"), ""},
 		{"namespace that denies", permissive(`"No"`), ""},
 		{"namespace that says nothing", permissive("sometimes"), `the annotation openservicemesh.io/permissive-traffic-policy is "sometimes", which says nothing: write enabled or disabled`},
+		{"namespace that requires the egress gateway", outgoing("Enabled"), ""},
+		{"namespace that requires it sometimes", outgoing("sometimes"), `the annotation openservicemesh.io/egress-gateway is "sometimes", which says nothing: write enabled or disabled`},
 		{"namespace with another annotation", "{apiVersion: v1, kind: Namespace, metadata: {name: x, annotations: {a: b}}}", ""},
 	})
 	checkChanges(t, c, []change{

@@ -95,7 +95,7 @@ func unreachable(v *catalog.View, r Request, missing string) Verdict {
 		outcome = outside.Outcome
 	case outside.Outcome == Allowed:
 		outcome = PassedThrough
-	case v.Settings().Egress:
+	case v.AllowsEgress(r.Source.Namespace):
 		outcome = PassedThrough
 	case reachesAny(v, r.Source):
 		outcome = Reset

@@ -63,9 +63,9 @@ func DecideEgress(v *catalog.View, r EgressRequest) EgressAnswer {
 	case r.Protocol == catalog.ProtocolHTTPS && i >= 0 && port.Hosts[i].TLS:
 		return port.Hosts[i].allowed(port.Hosts[i].TLSGateway)
 	case r.Protocol == catalog.ProtocolHTTP && i >= 0 && port.Hosts[i].HTTP:
-		return port.Hosts[i].evaluate(r)
-	case r.Protocol == catalog.ProtocolHTTP && port.HasHTTP() && !v.Settings().Egress:
-		return EgressAnswer{Outcome: NotFound, Missing: r.missing()}
+		return port.Hosts[i].evaluate(v, r)
+	case r.Protocol == catalog.ProtocolHTTP && port.HasHTTP() && !v.AllowsEgress(r.Source.Namespace):
+		return EgressAnswer{Outcome: NotFound, Missing: r.missing(v)}
 	}
 	return r.unmatched(v)
 }
@@ -99,7 +99,7 @@ func matchesServerName(name, requested string) bool {
 }
 
 // evaluate decides about an HTTP request to the host.
-func (h EgressHost) evaluate(r EgressRequest) EgressAnswer {
+func (h EgressHost) evaluate(v *catalog.View, r EgressRequest) EgressAnswer {
 	if !h.Restricted {
 		return h.allowed(h.HTTPGateway)
 	}
@@ -111,7 +111,7 @@ func (h EgressHost) evaluate(r EgressRequest) EgressAnswer {
 	if slices.ContainsFunc(h.Matches, m.matches) {
 		return h.allowed(h.HTTPGateway)
 	}
-	return EgressAnswer{Outcome: NotFound, Missing: r.missing()}
+	return EgressAnswer{Outcome: NotFound, Missing: r.missing(v)}
 }
 
 // allowed is the answer to a call that the host's policies allow, and that the egress gateway forwards because of one of them, unless it is empty.
@@ -129,9 +129,9 @@ const AmbiguousPath = `.*(//|\\|%2[eEfF]|%5[cC]|/\.\.?[/;]).*|.*/\.\.?`
 
 // unmatched is the answer to a call that no policy is about.
 func (r EgressRequest) unmatched(v *catalog.View) EgressAnswer {
-	a := EgressAnswer{Outcome: Refused, Missing: r.missing()}
+	a := EgressAnswer{Outcome: Refused, Missing: r.missing(v)}
 	switch {
-	case v.Settings().Egress:
+	case v.AllowsEgress(r.Source.Namespace):
 		return EgressAnswer{Outcome: PassedThrough}
 	case reachesAny(v, r.Source):
 		a.Outcome = Reset
@@ -139,8 +139,16 @@ func (r EgressRequest) unmatched(v *catalog.View) EgressAnswer {
 	return a
 }
 
+// NeedsAddress reports whether only an Egress with addresses can allow the call.
+func (r EgressRequest) NeedsAddress() bool {
+	return r.Protocol != catalog.ProtocolHTTP && (r.Protocol != catalog.ProtocolHTTPS || isAddress(r.Host) || r.Host == "")
+}
+
 // missing describes the policy that would allow the call.
-func (r EgressRequest) missing() string {
+func (r EgressRequest) missing(v *catalog.View) string {
+	if r.NeedsAddress() && v.RequiresEgressGateway(r.Source.Namespace) {
+		return fmt.Sprintf("a host that the egress gateway can look up: the namespace %s requires the gateway, which forwards http, and https to hosts with a name", r.Source.Namespace)
+	}
 	what := "tcp"
 	switch r.Protocol {
 	case catalog.ProtocolHTTP:

@@ -2,6 +2,8 @@ package authz_test
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -87,5 +89,54 @@ func TestGatewayDestinations(t *testing.T) {
 				t.Errorf("destinations %v with %d IDs, want %s", got, len(ids), test.want)
 			}
 		})
+	}
+}
+
+// requiring is a mesh that allows egress, in which the namespace ns requires the egress gateway.
+func requiring(entries ...catalog.Entry) *catalog.View {
+	return meshtest.Apply(append(entries, &catalog.Settings{Namespace: "osm-system", Egress: true, EgressPolicies: true},
+		&catalog.Namespace{Name: "ns", Monitored: true, EgressGateway: true}, &catalog.Namespace{Name: "other", Monitored: true})...).View()
+}
+
+// TestNamespaceRequiresTheGateway checks that nothing leaves such a namespace without the gateway, and that other namespaces are unaffected.
+func TestNamespaceRequiresTheGateway(t *testing.T) {
+	everything := func(namespace string) *catalog.Egress {
+		return &catalog.Egress{
+			Name: meshtest.Name(namespace, "all"), Sources: []identity.ServiceAccount{meshtest.SA(namespace, "client")},
+			Hosts: []string{"127.0.0.1", "api.example.com"},
+			Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}, {Number: 443, Protocol: catalog.ProtocolHTTPS}, {Number: 5432, Protocol: catalog.ProtocolTCP}},
+		}
+	}
+	ranges := &catalog.Egress{
+		Name: meshtest.Name("ns", "ranges"), Sources: []identity.ServiceAccount{meshtest.SA("ns", "client")}, Hosts: []string{"db.example.com"},
+		Prefixes: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, Ports: []catalog.EgressPort{{Number: 8443, Protocol: catalog.ProtocolHTTPS}},
+	}
+	v := requiring(everything("ns"), everything("other"), ranges)
+	for _, test := range []struct {
+		call      authz.EgressRequest
+		ns, other string
+	}{
+		{authz.EgressRequest{Port: 80, Protocol: catalog.ProtocolHTTP, Host: "api.example.com"}, "allowed through the gateway", "allowed directly"},
+		{authz.EgressRequest{Port: 443, Protocol: catalog.ProtocolHTTPS, Host: "api.example.com"}, "allowed through the gateway", "allowed directly"},
+		{authz.EgressRequest{Port: 80, Protocol: catalog.ProtocolHTTP, Host: "127.0.0.1"}, "not found directly", "allowed directly"},
+		{authz.EgressRequest{Port: 80, Protocol: catalog.ProtocolHTTP, Host: "www.example.com"}, "not found directly", "passed through directly"},
+		{authz.EgressRequest{Port: 5432, Protocol: catalog.ProtocolTCP, Address: netip.MustParseAddr("192.0.2.1")}, "reset directly", "allowed directly"},
+		{authz.EgressRequest{Port: 8443, Protocol: catalog.ProtocolHTTPS, Host: "db.example.com", Address: netip.MustParseAddr("192.0.2.1")}, "reset directly", "passed through directly"},
+		{authz.EgressRequest{Port: 22, Protocol: catalog.ProtocolTCP, Address: netip.MustParseAddr("192.0.2.1")}, "reset directly", "passed through directly"},
+	} {
+		for namespace, want := range map[string]string{"ns": test.ns, "other": test.other} {
+			call := test.call
+			call.Source = meshtest.SA(namespace, "client")
+			answer := authz.DecideEgress(v, call)
+			got := string(answer.Outcome) + map[bool]string{true: " through the gateway", false: " directly"}[answer.Gateway]
+			if got != want {
+				t.Errorf("%s %s %s:%d: %s, want %s", namespace, call.Protocol, call.Host, call.Port, got, want)
+			}
+		}
+	}
+	for _, d := range authz.GatewayDestinations(v) {
+		if d.Policy.Namespace != "ns" || d.Host != "api.example.com" || !slices.Equal(d.Sources, []identity.ServiceAccount{meshtest.SA("ns", "client")}) {
+			t.Errorf("the gateway forwards %+v, want hosts of the namespace that requires it, for its own clients", d)
+		}
 	}
 }

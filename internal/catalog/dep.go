@@ -67,6 +67,8 @@ const (
 	DepGateways
 	// DepEgressGateway: the Egresses with the egress gateway, and their Secrets. No name.
 	DepEgressGateway
+	// DepRequiresEgressGateway: whether a namespace requires the egress gateway. Name.Namespace is the namespace.
+	DepRequiresEgressGateway
 	// DepNamespaceLabels: the labels of all namespaces. No name.
 	DepNamespaceLabels
 )

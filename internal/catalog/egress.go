@@ -77,6 +77,9 @@ func (v *View) EgressesFrom(source identity.ServiceAccount) []*Egress {
 	v.deps.add(DepEgressesFrom, Name(source))
 	list := visible(v, sorted[*Egress](v.catalog, KindEgress, v.catalog.egressesFrom[source]))
 	slices.SortStableFunc(list, func(a, b *Egress) int { return a.Created.Compare(b.Created) })
+	for i, policy := range list {
+		list[i] = v.InForce(policy)
+	}
 	return list
 }
 

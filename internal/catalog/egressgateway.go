@@ -29,6 +29,48 @@ func (e *Egress) Credential() (name Name, ok bool) {
 	return Name{e.Name.Namespace, e.Gateway.TLS.Secret}, true
 }
 
+// ThroughGateway returns the policy with the egress gateway. It looks up hosts itself, so it cannot forward to the address that a client
+// chose: no other protocol than http and https remains, and no port of a policy with Prefixes.
+func (e *Egress) ThroughGateway() *Egress {
+	if e.Gateway != nil {
+		return e
+	}
+	out := *e
+	out.Gateway, out.Prefixes = &EgressGateway{}, nil
+	out.Hosts = slices.DeleteFunc(slices.Clone(e.Hosts), IsLocalHost)
+	out.Ports = slices.DeleteFunc(slices.Clone(e.Ports), func(port EgressPort) bool {
+		return len(e.Prefixes) > 0 || port.Protocol != ProtocolHTTP && port.Protocol != ProtocolHTTPS
+	})
+	return &out
+}
+
+// IsLocalHost reports whether a host is an address that means another destination in the pod of the gateway, or on its node, than in that of
+// the client.
+func IsLocalHost(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && (address.IsLoopback() || address.IsUnspecified() || address.IsLinkLocalUnicast() || address.IsMulticast())
+}
+
+// RequiresEgressGateway reports whether workloads of a namespace reach destinations outside the mesh through the egress gateway only.
+func (v *View) RequiresEgressGateway(namespace string) bool {
+	v.deps.add(DepRequiresEgressGateway, Name{Namespace: namespace})
+	ns, ok := get[*Namespace](v.catalog, KindNamespace, Name{Namespace: namespace})
+	return ok && ns.EgressGateway
+}
+
+// AllowsEgress reports whether workloads of a namespace may call destinations outside the mesh that no Egress is about.
+func (v *View) AllowsEgress(namespace string) bool {
+	return v.Settings().Egress && !v.RequiresEgressGateway(namespace)
+}
+
+// InForce returns an Egress as its namespace applies it.
+func (v *View) InForce(policy *Egress) *Egress {
+	if v.RequiresEgressGateway(policy.Name.Namespace) {
+		return policy.ThroughGateway()
+	}
+	return policy
+}
+
 // EgressCredential is the content of a Secret that an Egress refers to.
 type EgressCredential struct {
 	Name Name
@@ -47,7 +89,10 @@ func (c *EgressCredential) Ref() Ref { return Ref{KindEgressCredential, c.Name} 
 func (v *View) GatewayEgresses() []*Egress {
 	v.deps.add(DepEgressGateway, Name{})
 	list := visible(v, sorted[*Egress](v.catalog, KindEgress, v.catalog.gateways[KindEgress]))
-	return slices.DeleteFunc(list, func(e *Egress) bool { return !v.InMesh(e.Name.Namespace) })
+	for i, policy := range list {
+		list[i] = v.InForce(policy)
+	}
+	return slices.DeleteFunc(list, func(e *Egress) bool { return e.Gateway == nil || !v.InMesh(e.Name.Namespace) })
 }
 
 // EgressCredential returns the content of a Secret; nil before it was read.

@@ -93,6 +93,8 @@ type Namespace struct {
 	Monitored bool
 	// Permissive overrides Settings.Permissive for the Services of this namespace; nil does not.
 	Permissive *bool
+	// EgressGateway is true if everything that Egresses of this namespace allow goes through the egress gateway.
+	EgressGateway bool
 }
 
 // Ref identifies one entry.

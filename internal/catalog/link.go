@@ -41,9 +41,7 @@ func (c *Catalog) updateIndexes(entry Entry, delta int, affected depSet) {
 		for _, source := range e.Sources {
 			updateIndex(c.egressesFrom, source, e.Name, delta)
 		}
-		if e.Gateway != nil {
-			updateIndex(c.gateways, KindEgress, e.Name, delta)
-		}
+		updateIndex(c.gateways, KindEgress, e.Name, delta)
 		addPolicyDeps(e, affected)
 	case *Telemetry:
 		updateIndex(c.telemetriesIn, e.Name.Namespace, e.Name, delta)
@@ -90,6 +88,7 @@ func (c *Catalog) updateNamespace(ns *Namespace, delta int, affected depSet) {
 	affected.add(DepEgressGateway, Name{})
 	affected.add(DepNamespaceServices, Name{Namespace: ns.Name})
 	affected.add(DepPermissive, Name{Namespace: ns.Name})
+	affected.add(DepRequiresEgressGateway, Name{Namespace: ns.Name})
 	for name := range c.services[ns.Name] {
 		affected.add(DepService, name)
 		affected.add(DepEndpoints, name)

@@ -137,9 +137,8 @@ func addPolicyDeps(entry Entry, affected depSet) {
 		for _, source := range e.Sources {
 			affected.account(DepEgressesFrom, source)
 		}
-		if e.Gateway != nil {
-			affected.add(DepEgressGateway, Name{})
-		}
+		// The namespace may require the gateway.
+		affected.add(DepEgressGateway, Name{})
 	case *Telemetry:
 		affected.add(DepTelemetry, e.Name)
 	case *ExternalAuthorizationPolicy:

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"net/netip"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -60,15 +59,35 @@ func egressTLS(o object) *catalog.EgressTLS {
 	return tls
 }
 
-// isLocalHost reports whether a host is an address that means another destination in the pod of the gateway, or on its node, than in that of
-// the client.
+// isLocalHost is catalog.IsLocalHost, and reports the host.
 func isLocalHost(host string, found *problems) bool {
-	address, err := netip.ParseAddr(host)
-	local := host == "localhost" || err == nil && (address.IsLoopback() || address.IsUnspecified() || address.IsLinkLocalUnicast() || address.IsMulticast())
+	local := catalog.IsLocalHost(host)
 	if local {
 		found.reject(ReasonRefusedAddress, "The host %s of spec.hosts is local to the pod or the node of the egress gateway, so it is left out: name a host outside.", host)
 	}
 	return local
+}
+
+// RequiredGateway returns what an Egress loses because its namespace requires the egress gateway.
+func RequiredGateway(policy *catalog.Egress) []Problem {
+	var found problems
+	left := policy.ThroughGateway()
+	const because = "The namespace %s requires the egress gateway, "
+	for _, host := range policy.Hosts {
+		if !slices.Contains(left.Hosts, host) {
+			found.reject(ReasonRefusedAddress, because+"and the host %s of spec.hosts is local to its pod or node, so it is left out: name a host outside.", policy.Name.Namespace, host)
+		}
+	}
+	if policy.Gateway == nil && len(policy.Prefixes) > 0 {
+		found.reject(ReasonUnsupported, because+"which looks up hosts instead of using spec.ipAddresses, so this Egress allows nothing: use spec.hosts only.", policy.Name.Namespace)
+		return found
+	}
+	for _, port := range policy.Ports {
+		if !slices.Contains(left.Ports, port) {
+			found.reject(ReasonUnsupported, because+"which has no hosts to look up for the protocol %s of port %d, so the port is left out: use http or https.", policy.Name.Namespace, port.Protocol, port.Number)
+		}
+	}
+	return found
 }
 
 // warnUnusedTLS warns about a configuration of TLS that encrypts nothing.

@@ -10,8 +10,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// Namespace reads whether a namespace belongs to a mesh, by its labels, and its override of permissive mode. An
-// invalid override is ignored.
+// Namespace reads whether a namespace belongs to a mesh, by its labels, its override of permissive mode, and whether it requires the egress
+// gateway. An invalid override is ignored. Another invalid annotation requires the gateway, because somebody wrote it to restrict traffic.
 func Namespace(ns *corev1.Namespace, mesh string) (*catalog.Namespace, []Problem) {
 	var found problems
 	_, ignored := ns.Labels[names.IgnoreLabel]
@@ -24,6 +24,15 @@ func Namespace(ns *corev1.Namespace, mesh string) (*catalog.Namespace, []Problem
 	default:
 		if exists {
 			found.reject(ReasonInvalidAnnotation, "The annotation %s of this namespace is %.40q and has no effect: write enabled or disabled.", names.PermissiveAnnotation, value)
+		}
+	}
+	switch value, exists := ns.Annotations[names.EgressGatewayAnnotation]; strings.ToLower(value) {
+	case "enabled", "yes", "true":
+		entry.EgressGateway = true
+	case "disabled", "no", "false":
+	default:
+		if entry.EgressGateway = exists; exists {
+			found.reject(ReasonInvalidAnnotation, "The annotation %s of this namespace is %.40q, which is read as enabled: write enabled or disabled.", names.EgressGatewayAnnotation, value)
 		}
 	}
 	return entry, found

@@ -13,6 +13,9 @@ const (
 	// PermissiveAnnotation on a namespace overrides MeshConfig's permissive mode for its workloads: enabled, yes, true
 	// or disabled, no, false. OSM did not have it.
 	PermissiveAnnotation = "openservicemesh.io/permissive-traffic-policy"
+	// EgressGatewayAnnotation on a namespace sends everything that its Egresses allow through the egress gateway: enabled, yes, true or
+	// disabled, no, false. OSM did not have it.
+	EgressGatewayAnnotation = "openservicemesh.io/egress-gateway"
 	// OutboundPortExclusionAnnotation on a pod lists destination ports that are not redirected, separated by commas.
 	OutboundPortExclusionAnnotation = "openservicemesh.io/outbound-port-exclusion-list"
 	// InboundPortExclusionAnnotation on a pod lists its own ports that are not redirected, separated by commas.

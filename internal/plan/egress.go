@@ -12,6 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/authz"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 // egressSetting is the setting that allows all destinations outside the mesh.
@@ -30,9 +31,24 @@ func (f *flows) compareEgressSetting() {
 	})
 }
 
+// compareRequiredGateway compares the destinations that no Egress is about, for the sources whose namespace begins or ceases to require the
+// egress gateway.
+func (f *flows) compareRequiredGateway(source identity.ServiceAccount) {
+	before, after := f.before.view.AllowsEgress(source.Namespace), f.after.view.AllowsEgress(source.Namespace)
+	if before == after || f.before.view.Settings().Egress != f.after.view.Settings().Egress {
+		return
+	}
+	access := map[bool]Access{true: Allowed, false: Denied}
+	f.add(source, Flow{
+		To: "destinations outside the mesh", Request: "connections that no Egress allows",
+		Before: access[before], After: access[after], By: []string{"the annotation " + names.EgressGatewayAnnotation + " of namespace " + source.Namespace},
+	})
+}
+
 // compareEgressPolicies compares the destinations outside the mesh that Egresses allow.
 func (f *flows) compareEgressPolicies() {
 	for _, source := range slices.SortedFunc(maps.Keys(f.running), identity.ServiceAccount.Compare) {
+		f.compareRequiredGateway(source)
 		before, after := authz.EgressPorts(f.before.view, source), authz.EgressPorts(f.after.view, source)
 		if reflect.DeepEqual(before, after) {
 			continue

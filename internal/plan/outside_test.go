@@ -123,7 +123,18 @@ func TestAuditPlanOfOutsideFlows(t *testing.T) {
 			})},
 			[]string{"shop/web -> 192.0.2.0/24 port 5432, outside the mesh: connections allowed -> denied by [Egress shop/api], the connection is closed"},
 		},
-		"egress where all of it is open":  {[]catalog.Change{noEgress}, []catalog.Change{egressTo(func(*catalog.Egress) {})}, nil},
+		"egress where all of it is open": {[]catalog.Change{noEgress}, []catalog.Change{egressTo(func(*catalog.Egress) {})}, nil},
+		"a namespace that requires the gateway": {
+			[]catalog.Change{noEgress, egressTo(func(e *catalog.Egress) {
+				e.Ports = append(e.Ports, catalog.EgressPort{Number: 5432, Protocol: catalog.ProtocolTCP})
+			})},
+			[]catalog.Change{catalog.Set(&catalog.Namespace{Name: "shop", Monitored: true, EgressGateway: true})},
+			[]string{
+				"shop/web -> 0.0.0.0/0 port 5432, outside the mesh: connections allowed -> denied by [Egress shop/api], the connection is closed",
+				"shop/web -> ::/0 port 5432, outside the mesh: connections allowed -> denied by [Egress shop/api], the connection is closed",
+				"shop/web -> destinations outside the mesh: connections that no Egress allows allowed -> denied by [the annotation openservicemesh.io/egress-gateway of namespace shop]",
+			},
+		},
 		"a route without a TrafficTarget": {nil, []catalog.Change{routeTo("/", catalog.RouteFilters{})}, nil},
 		"a route": {
 			[]catalog.Change{mayCall},

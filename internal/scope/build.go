@@ -27,7 +27,7 @@ func Build(v *catalog.View, trustDomain string, key Key) *Scope {
 // destinations.
 func BuildWithShared(v *catalog.View, domains identity.TrustDomains, key Key, shared *Destinations) *Scope {
 	settings := v.Settings()
-	s := &Scope{Key: key, TLS: settings.TLS, Egress: settings.Egress, AcceptAnyClient: settings.Teardown > 0}
+	s := &Scope{Key: key, TLS: settings.TLS, Egress: v.AllowsEgress(key.Identity.Namespace), AcceptAnyClient: settings.Teardown > 0}
 	s.SetTrustDomains(domains)
 	s.ExternalAuthorization, s.Tracing = settings.ExternalAuthorization, settings.Tracing
 	s.AccessLog, s.Authorizations = AccessLogOf(v, key), authorizations(v, key)

@@ -112,3 +112,50 @@ func TestChangesAffectTheEgressGateway(t *testing.T) {
 		}
 	}
 }
+
+// TestNamespaceRequiresTheEgressGateway checks that the annotation of a namespace rebuilds its sidecars and the gateway, and no other sidecar.
+func TestNamespaceRequiresTheEgressGateway(t *testing.T) {
+	c := egressGatewayMesh()
+	other := identity.ServiceAccount{Namespace: "bank", Name: "till"}
+	for _, entry := range []catalog.Entry{
+		&catalog.Settings{Namespace: "osm-system", Egress: true, EgressPolicies: true}, &catalog.Namespace{Name: "bank", Monitored: true},
+		&catalog.Egress{
+			Name: catalog.Name{Namespace: "shop", Name: "direct"}, Sources: []identity.ServiceAccount{outgoing}, Hosts: []string{"www.example.com"},
+			Ports: []catalog.EgressPort{{Number: 8080, Protocol: catalog.ProtocolHTTP}},
+		},
+	} {
+		c.Apply([]catalog.Change{catalog.Set(entry)})
+	}
+	keys := map[string]scope.Key{
+		"client": {Identity: outgoing}, "other": {Identity: other},
+		"gateway": {Identity: identity.ServiceAccount{Namespace: "osm-system", Name: names.EgressGateway}, EgressGateway: true},
+	}
+	deps := map[string][]catalog.Dep{}
+	for name, key := range keys {
+		view := c.View()
+		scope.Build(view, "cluster.local", key)
+		deps[name] = view.Deps()
+	}
+	affected := c.Apply([]catalog.Change{catalog.Set(&catalog.Namespace{Name: "shop", Monitored: true, EgressGateway: true})})
+	for name, key := range keys {
+		rebuilt := slices.ContainsFunc(affected, func(dep catalog.Dep) bool { return slices.Contains(deps[name], dep) })
+		if want := name != "other"; !rebuilt && want {
+			t.Errorf("the annotation does not affect the %s", name)
+		}
+		s := scope.Build(c.View(), "cluster.local", key)
+		switch name {
+		case "client":
+			if s.Egress || s.EgressPorts[1].Hosts[0].HTTPGateway.Name != "direct" {
+				t.Errorf("passthrough %t and ports %+v, want the gateway only", s.Egress, s.EgressPorts)
+			}
+		case "other":
+			if !s.Egress {
+				t.Error("a client of another namespace lost its egress")
+			}
+		case "gateway":
+			if len(s.EgressGateway.Destinations) != 2 {
+				t.Errorf("destinations %+v, want those of both Egresses", s.EgressGateway.Destinations)
+			}
+		}
+	}
+}

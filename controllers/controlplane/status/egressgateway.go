@@ -11,10 +11,31 @@ import (
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/secrets"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
+
+// asApplied returns an Egress and all those of its namespace as the namespace applies them, and what the first one loses because the namespace
+// requires the egress gateway.
+func asApplied(ctx context.Context, reader client.Reader, policy *catalog.Egress) (*catalog.Egress, []*catalog.Egress, []ingest.Problem, error) {
+	all, err := listEntries(ctx, reader, traffic.Egress, policy.Name.Namespace, ingest.Egress)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	namespace := &corev1.Namespace{}
+	if err := reader.Get(ctx, client.ObjectKey{Name: policy.Name.Namespace}, namespace); client.IgnoreNotFound(err) != nil {
+		return nil, nil, nil, err
+	}
+	if entry, _ := ingest.Namespace(namespace, ""); !entry.EgressGateway {
+		return policy, all, nil, nil
+	}
+	for i := range all {
+		all[i] = all[i].ThroughGateway()
+	}
+	return policy.ThroughGateway(), all, ingest.RequiredGateway(policy), nil
+}
 
 // unresolvedGateway returns what an Egress with the egress gateway lacks: the gateway, or a usable Secret. Requests get status 503 without it.
 func unresolvedGateway(ctx context.Context, reader, credentials client.Reader, namespace string, policy *catalog.Egress) ([]ingest.Problem, error) {
@@ -44,7 +65,7 @@ func unavailableGateway(ctx context.Context, reader client.Reader, namespace str
 	service := client.ObjectKey{Namespace: namespace, Name: names.EgressGateway}
 	err := reader.Get(ctx, service, &corev1.Service{})
 	if apierrors.IsNotFound(err) {
-		return []ingest.Problem{notFound("The mesh has no egress gateway, so requests get status 503: set spec.egressGateway.mode of the Mesh to Managed, or remove spec.gateway.")}, nil
+		return []ingest.Problem{notFound("The mesh has no egress gateway, so requests get status 503: set spec.egressGateway.mode of the Mesh to Managed, or remove spec.gateway and the annotation %s of the namespace.", names.EgressGatewayAnnotation)}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -79,9 +100,7 @@ func gatewayConflicts(policy *catalog.Egress, others []*catalog.Egress) []ingest
 func usingEgressGateway(namespace string) func(client.Object) func(*unstructured.Unstructured) bool {
 	return func(service client.Object) func(*unstructured.Unstructured) bool {
 		changed := service.GetNamespace() == namespace && service.GetName() == names.EgressGateway
-		return func(object *unstructured.Unstructured) bool {
-			_, found, _ := unstructured.NestedFieldNoCopy(object.Object, "spec", "gateway")
-			return changed && found
-		}
+		// Their namespaces may require the gateway.
+		return func(*unstructured.Unstructured) bool { return changed }
 	}
 }

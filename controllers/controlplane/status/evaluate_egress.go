@@ -29,10 +29,11 @@ func EvaluateEgress(namespace string, lookup HostLookup, secrets client.Reader) 
 			return nil, err
 		}
 		problems = append(problems, disabled...)
-		others, err := listEntries(ctx, reader, traffic.Egress, policy.Name.Namespace, ingest.Egress)
+		policy, others, lost, err := asApplied(ctx, reader, policy)
 		if err != nil {
 			return nil, err
 		}
+		problems = append(problems, lost...)
 		missing, err := unresolvedEgress(ctx, reader, policy)
 		if err != nil {
 			return nil, err

@@ -60,6 +60,7 @@ func TestEvaluateEgress(t *testing.T) {
 	encrypted := func(secret string) *unstructured.Unstructured {
 		return through(1, map[string]any{"tls": map[string]any{"secretName": secret}})
 	}
+	requiring := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Annotations: map[string]string{names.EgressGatewayAnnotation: "enabled"}}}
 	gateway := slices.Clip(append(all, gatewayObjects(true)...))
 	both := map[string]string{Accepted: inForce, ResolvedRefs: resolved}
 	missing := map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"}
@@ -91,6 +92,10 @@ func TestEvaluateEgress(t *testing.T) {
 		{"another one decides about requests", evaluate, egress("a", 1, "http"), append(gateway, through(2, map[string]any{})), conflicted, "through the egress gateway and decides alone"},
 		{"the older of two with the gateway decides", evaluate, through(2, map[string]any{}), append(gateway, named("a", through(1, map[string]any{}))), conflicted, "Egress shop/a sends requests to api.example.com on port 80"},
 		{"the older of two with the gateway", evaluate, through(1, map[string]any{}), append(gateway, named("a", through(2, map[string]any{}))), both, "in force"},
+		{"the namespace requires the gateway", evaluate, egress("b", 1, "http"), append(gateway, requiring), both, "in force"},
+		{"the namespace requires a gateway that is not there", evaluate, egress("b", 1, "http"), append(all, requiring), missing, "The mesh has no egress gateway"},
+		{"the namespace requires the gateway for tcp", evaluate, egress("b", 1, "tcp"), append(gateway, requiring), map[string]string{Accepted: "False Unsupported", ResolvedRefs: resolved}, "The namespace shop requires the egress gateway"},
+		{"another one through the required gateway", evaluate, egress("b", 2, "http"), append(gateway, requiring, egress("a", 1, "http")), conflicted, "decides alone"},
 		{"tcp excludes nothing", evaluate, egress("b", 2, "http"), append(all, egress("a", 1, "tcp")), both, "in force"},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.check(t) })

@@ -159,8 +159,8 @@ func (w Writers) add(mgr manager.Manager, k policyKind, inputs signals) error {
 	controller := ctrl.NewControllerManagedBy(mgr).Named("status-"+k.kind.Kind).For(traffic.Object(k.kind)).
 		WatchesRawSource(source.Channel(resync, enqueueAll(reader, k.kind, ""))).
 		WatchesRawSource(source.Channel(inputs.rejected, &handler.EnqueueRequestForObject{})).
-		// A namespace can join the mesh after an object was created, or arrive in the cache after it.
-		Watches(&corev1.Namespace{}, enqueueInNamespace(reader, k.kind), builder.WithPredicates(predicate.LabelChangedPredicate{}))
+		// A namespace can join the mesh after an object was created, or arrive in the cache after it. Its annotations concern Egresses.
+		Watches(&corev1.Namespace{}, enqueueInNamespace(reader, k.kind), builder.WithPredicates(predicate.Or(predicate.LabelChangedPredicate{}, predicate.AnnotationChangedPredicate{})))
 	for _, other := range k.related {
 		if traffic.IsDefined(mgr.GetRESTMapper(), other) {
 			controller = controller.Watches(traffic.Object(other), enqueueSameNamespace(reader, k.kind), builder.WithPredicates(predicate.GenerationChangedPredicate{}))

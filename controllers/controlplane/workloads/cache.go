@@ -1,6 +1,8 @@
 package workloads
 
 import (
+	"maps"
+
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -36,11 +38,10 @@ func stripMeta(obj any) (any, error) {
 
 func stripNamespace(obj any) (any, error) {
 	if ns, ok := obj.(*corev1.Namespace); ok {
-		value, isSet := ns.Annotations[names.PermissiveAnnotation]
-		ns.ManagedFields, ns.Annotations = nil, nil
-		if isSet {
-			ns.Annotations = map[string]string{names.PermissiveAnnotation: value}
-		}
+		ns.ManagedFields = nil
+		maps.DeleteFunc(ns.Annotations, func(key, _ string) bool {
+			return key != names.PermissiveAnnotation && key != names.EgressGatewayAnnotation
+		})
 	}
 	return obj, nil
 }

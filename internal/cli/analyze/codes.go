@@ -35,6 +35,7 @@ const (
 	codeNoSetting        = "OSM0217"
 	codeNoExtension      = "OSM0218"
 	codeNoEgressGateway  = "OSM0219"
+	codeOutsideGateway   = "OSM0220"
 
 	codeSplitConflict   = "OSM0301"
 	codeRetryConflict   = "OSM0302"
@@ -108,7 +109,8 @@ func referenceCodes() []Code {
 		{codeNoGateway, Error, "The gateway of an IngressBackend does not exist", "A source of kind Service does not exist, so connections from its pods are rejected.", "Correct the name and the namespace of the source: it is the Service of the ingress controller."},
 		{codeNoSetting, Warning, "The UpstreamTrafficSetting of an Egress does not exist", "An Egress names an UpstreamTrafficSetting that does not exist in its namespace, so its connections have no limits.", "Create the UpstreamTrafficSetting, or correct the name in spec.matches."},
 		{codeNoExtension, Warning, "An ExtensionService cannot be used", "A policy refers to an ExtensionService that does not exist, is invalid, or is in another namespace than the policy and the mesh.", "Create the ExtensionService in the namespace of the policy or of the mesh, or correct the reference."},
-		{codeNoEgressGateway, Error, "The mesh has no egress gateway", "An Egress sends its traffic through the egress gateway, but the Mesh does not enable it. Requests fail with status 503; none leaves the mesh without the gateway.", "Set spec.egressGateway.mode of the Mesh to Managed, or remove spec.gateway from the Egress."},
+		{codeNoEgressGateway, Error, "The mesh has no egress gateway", "An Egress sends its traffic through the egress gateway, but the Mesh does not enable it. Requests fail with status 503; none leaves the mesh without the gateway.", "Set spec.egressGateway.mode of the Mesh to Managed, or remove spec.gateway from the Egress and the annotation openservicemesh.io/egress-gateway from its namespace."},
+		{codeOutsideGateway, Warning, "The egress gateway cannot forward a part of an Egress", "The namespace requires the egress gateway, which looks up hosts and forwards http and https. The Egress has other protocols, ipAddresses or local hosts, which are left out.", "Use http or https with hosts, or remove the annotation openservicemesh.io/egress-gateway from the namespace."},
 	}
 }
 

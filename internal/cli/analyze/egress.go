@@ -6,6 +6,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/load"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/ingest"
 )
 
 // egress analyzes the references of Egresses.
@@ -25,8 +26,13 @@ func (a *analysis) egress() {
 		if policy.Setting != "" && !a.exists(catalog.KindUpstreamTrafficSetting, catalog.Name{Namespace: policy.Name.Namespace, Name: policy.Setting}) {
 			a.add(codeNoSetting, s, "UpstreamTrafficSetting %s not found in namespace %s, so connections have no limits: create it, or correct the name.", policy.Setting, policy.Name.Namespace)
 		}
-		if policy.Gateway != nil && !a.mesh.Partial && len(a.view.EgressGatewayAddresses()) == 0 {
+		if a.view.InForce(policy).Gateway != nil && !a.mesh.Partial && len(a.view.EgressGatewayAddresses()) == 0 {
 			a.add(codeNoEgressGateway, s, "The mesh has no egress gateway, so requests fail with status 503: set spec.egressGateway.mode of the Mesh to Managed.")
+		}
+		if a.view.RequiresEgressGateway(policy.Name.Namespace) {
+			for _, problem := range ingest.RequiredGateway(policy) {
+				a.add(codeOutsideGateway, s, "%s", problem.StatusMessage())
+			}
 		}
 		if !a.view.Settings().EgressPolicies && (!a.mesh.Partial || a.configured()) {
 			a.add(codeEgressOff, s, "Egress policies are disabled: set spec.featureFlags.enableEgressPolicy to true in the MeshConfig.")

@@ -53,8 +53,12 @@ func (m Mesh) verifyEgress(ctx context.Context, v *catalog.View, o Outside) Chec
 		return success("%s: %s, so the connection bypasses the sidecar", title, why)
 	}
 	source := v.Pod(o.From)
-	if source == nil && !v.Settings().Egress {
-		return failure(title, o.deniedReason(m.Name), o.remedy())
+	denied := o.deniedReason(m.Name)
+	if v.RequiresEgressGateway(o.From.Namespace) {
+		denied = fmt.Sprintf("namespace %s requires the egress gateway, and no Egress allows this connection through it", o.From.Namespace)
+	}
+	if source == nil && !v.AllowsEgress(o.From.Namespace) {
+		return failure(title, denied, o.remedy())
 	}
 	if source == nil {
 		return unknown(title, errors.New("the pod is not part of the mesh"), "")
@@ -62,7 +66,7 @@ func (m Mesh) verifyEgress(ctx context.Context, v *catalog.View, o Outside) Chec
 	ways := m.waysOut(v, source, o)
 	switch {
 	case len(ways) == 0:
-		return failure(title, o.deniedReason(m.Name), o.remedy())
+		return failure(title, denied, o.remedy())
 	case len(v.EgressGatewayAddresses()) == 0 && !slices.ContainsFunc(ways, func(w outsideWay) bool { return !w.gateway }):
 		return failure(title, "the Egress uses the egress gateway, and the mesh has none, so requests get status 503", "set spec.egressGateway.mode of the Mesh to Managed")
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/authz"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 // schemes maps the schemes of URLs to the protocols of Egress policies and their default ports.
@@ -59,6 +60,13 @@ func (m Mesh) askOutside(v *catalog.View, q Question, from party) (*Answer, erro
 	}
 	a.Ways = append(a.Ways, way)
 	a.setVerdict()
+	if !a.Allowed && r.NeedsAddress() && v.RequiresEgressGateway(r.Source.Namespace) {
+		a.Missing = append(a.Missing, Piece{
+			What: fmt.Sprintf("the namespace %s sends everything through the egress gateway, which looks up hosts", r.Source.Namespace),
+			Do:   "use http or https with the name of a host, or remove the annotation " + names.EgressGatewayAnnotation + " of the namespace",
+		})
+		return a, nil
+	}
 	if !a.Allowed {
 		a.Remedy, a.RemedySuffices = []*unstructured.Unstructured{egressFor(r)}, v.Settings().EgressPolicies
 		if !v.Settings().EgressPolicies {

@@ -25,6 +25,7 @@ func TestAskOutside(t *testing.T) {
 	}
 	away := shop(policy, through, &catalog.Settings{Namespace: "osm-system", EgressPolicies: true})
 	gateway := append(away, &catalog.Service{Name: Name("osm-system", names.EgressGateway), ClusterIPs: []netip.Addr{netip.MustParseAddr("10.96.0.7")}})
+	required := append(gateway[:len(gateway):len(gateway)], &catalog.Namespace{Name: "front", Monitored: true, EgressGateway: true})
 	open := shop(&catalog.Settings{EgressPolicies: true, Egress: true})
 	for _, test := range []struct {
 		question string
@@ -43,6 +44,9 @@ func TestAskOutside(t *testing.T) {
 		{"shop/sa/web to https://api.example.com", shop(on), "the connection is refused"},
 		{"front/sa/till to https://plain.out", append(entries, Service("out", "plain", "guest", "10.96.0.9", 443, catalog.ProtocolTCP)), "Host plain.out port 443 (https)"},
 		{"front/sa/till to https://api.example.com", open, "because the mesh allows egress"},
+		{"front/sa/till to https://api.example.com", required, "it reaches an address of api.example.com through the egress gateway"},
+		{"front/sa/till to tcp://192.0.2.1:5432", required, "the namespace front sends everything through the egress gateway, which looks up hosts"},
+		{"front/sa/till to https://db.example.com", required, "missing: an Egress in namespace front"},
 		{"front/sa/till to https://api.example.com", shop(policy), "Egress policies are disabled in the mesh"},
 	} {
 		var text strings.Builder

@@ -49,6 +49,7 @@ func drawNamespace(t *rapid.T) *catalog.Namespace {
 		permissive := rapid.Bool().Draw(t, "permissive namespace")
 		ns.Permissive = &permissive
 	}
+	ns.EgressGateway = rapid.IntRange(0, 3).Draw(t, "requires the egress gateway") == 0
 	return ns
 }
 
