@@ -32,6 +32,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/operator/health"
 	"github.com/openservicemesh/osm-operator/internal/compatibility"
 	"github.com/openservicemesh/osm-operator/internal/component"
+	"github.com/openservicemesh/osm-operator/internal/component/egressgateway"
 	"github.com/openservicemesh/osm-operator/internal/logging"
 	"github.com/openservicemesh/osm-operator/internal/operand"
 )
@@ -144,7 +145,7 @@ func startOperator(ctx context.Context, running *sync.WaitGroup, environment *en
 			Catalogue: catalogue, Namespace: "osm-operator-system", Now: time.Now, Logger: logger, ProbeAddress: "0",
 			Metrics: metricsserver.Options{BindAddress: "0"}, SeveralInOneProcess: true,
 			MountDelay: time.Second,
-			Health:     cluster.health, Compatibility: supportedSteps(), Registry: cluster.metrics, Components: []component.Component{gizmos, brokenComponent{}},
+			Health:     cluster.health, Compatibility: supportedSteps(), Registry: cluster.metrics, Components: []component.Component{gizmos, brokenComponent{}, egressgateway.Managed{}},
 		})
 		if err != nil {
 			return nil, err
