@@ -11,8 +11,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// TestNamespaceRequiresTheEgressGateway checks the annotation. A value that cannot be read never opens a way around the gateway.
-func TestNamespaceRequiresTheEgressGateway(t *testing.T) {
+// TestEgressGatewayAnnotation checks the annotation. A value that cannot be read never opens a way around the gateway.
+func TestEgressGatewayAnnotation(t *testing.T) {
 	for value, want := range map[string]struct{ required, problem bool }{
 		"enabled": {true, false}, "True": {true, false}, "disabled": {false, false}, "no": {false, false}, "": {true, true}, "enable": {true, true},
 	} {

@@ -113,8 +113,8 @@ func TestChangesAffectTheEgressGateway(t *testing.T) {
 	}
 }
 
-// TestNamespaceRequiresTheEgressGateway checks that the annotation of a namespace rebuilds its sidecars and the gateway, and no other sidecar.
-func TestNamespaceRequiresTheEgressGateway(t *testing.T) {
+// TestRequiredEgressGatewayRebuildsSidecars checks that the annotation of a namespace rebuilds its sidecars and the gateway, and no other sidecar.
+func TestRequiredEgressGatewayRebuildsSidecars(t *testing.T) {
 	c := egressGatewayMesh()
 	other := identity.ServiceAccount{Namespace: "bank", Name: "till"}
 	for _, entry := range []catalog.Entry{

@@ -105,15 +105,16 @@ func meshConfig(s *catalog.Settings) configv1alpha2.MeshConfig {
 	return config
 }
 
-// namespaceObject returns a namespace of the mesh; nil has no override of permissive mode.
+// namespaceObject returns a namespace of the mesh; nil has no annotations.
 func namespaceObject(name string, namespace *catalog.Namespace) corev1.Namespace {
 	object := corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{names.MonitoredByLabel: meshName}}}
-	if namespace != nil && namespace.Permissive != nil {
-		value := "disabled"
-		if *namespace.Permissive {
-			value = "enabled"
-		}
-		object.Annotations = map[string]string{names.PermissiveAnnotation: value}
+	if namespace == nil {
+		return object
+	}
+	value := map[bool]string{false: "disabled", true: "enabled"}
+	object.Annotations = map[string]string{names.EgressGatewayAnnotation: value[namespace.EgressGateway]}
+	if namespace.Permissive != nil {
+		object.Annotations[names.PermissiveAnnotation] = value[*namespace.Permissive]
 	}
 	return object
 }
