@@ -65,7 +65,7 @@ func steps() []step {
 		},
 		{
 			name:    "docs",
-			outputs: []string{"docs/cli/osm*.md", "docs/analysis.md", "docs/threats.md", "docs/reference/*.md"},
+			outputs: []string{"docs/cli/osm*.md", "docs/analysis.md", "docs/reasons.md", "docs/threats.md", "docs/reference/*.md"},
 			run: func(ctx context.Context, g generator) error {
 				if _, err := g.output(ctx, "go", "run", "./internal/testing/threats/gendocs", "docs/threats.md"); err != nil {
 					return err
@@ -73,7 +73,7 @@ func steps() []step {
 				if _, err := g.output(ctx, "go", "run", "./internal/crdreference/gendocs", "docs/reference"); err != nil {
 					return err
 				}
-				_, err := g.output(ctx, "go", "run", "./internal/cli/gendocs", "docs/cli", "docs/analysis.md")
+				_, err := g.output(ctx, "go", "run", "./internal/cli/gendocs", "docs/cli", "docs/analysis.md", "docs/reasons.md")
 				return err
 			},
 		},

@@ -13,16 +13,20 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/cli"
 	"github.com/openservicemesh/osm-operator/internal/cli/analyze"
+	"github.com/openservicemesh/osm-operator/internal/cli/reasons"
 )
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: go run ./internal/cli/gendocs DIRECTORY ANALYSIS")
+	if len(os.Args) != 4 {
+		fmt.Fprintln(os.Stderr, "usage: go run ./internal/cli/gendocs DIRECTORY ANALYSIS REASONS")
 		os.Exit(2)
 	}
 	err := generate(os.Args[1])
 	if err == nil {
 		err = os.WriteFile(os.Args[2], []byte(analyze.Page()), 0o644)
+	}
+	if err == nil {
+		err = os.WriteFile(os.Args[3], []byte(reasons.Page()), 0o644)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "gendocs:", err)
