@@ -30,6 +30,10 @@ manifests: ## Generate the CRDs and dist/install.yaml
 docs: ## Generate the references of osm commands, CRD fields and analysis messages
 	$(HACK) ./generate docs
 
+.PHONY: docs-site
+docs-site: ## Build the documentation as a site into bin/site; broken links fail
+	$(HACK) ./docssite
+
 .PHONY: fmt
 fmt: ## Format all Go code
 	$(HACK) ./tool golangci-lint fmt

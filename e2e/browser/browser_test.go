@@ -24,7 +24,7 @@ import (
 
 var update = flag.Bool("update", false, "write the screenshots of the documentation")
 
-// tab is a tab of a browser with the page of a mesh.
+// tab is a tab of a browser.
 type tab struct {
 	ctx context.Context
 	mu  sync.Mutex
@@ -36,6 +36,20 @@ type tab struct {
 func open(t *testing.T, read func(context.Context) (*page.State, error)) *tab {
 	t.Helper()
 	lab.RequireFull(t)
+	handler, err := page.New(read, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	shown := newTab(t)
+	shown.run(t, chromedp.Navigate(server.URL))
+	return shown
+}
+
+// newTab starts a browser with an empty tab.
+func newTab(t *testing.T) *tab {
+	t.Helper()
 	repository, err := lab.FindRepository()
 	if err != nil {
 		t.Fatal(err)
@@ -44,12 +58,6 @@ func open(t *testing.T, read func(context.Context) (*page.State, error)) *tab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := page.New(read, time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(handler)
-	t.Cleanup(server.Close)
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.WindowSize(1500, 900))
 	allocator, cancelAllocator := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(cancelAllocator)
@@ -57,12 +65,11 @@ func open(t *testing.T, read func(context.Context) (*page.State, error)) *tab {
 	t.Cleanup(cancel)
 	limited, cancelLimited := context.WithTimeout(ctx, time.Minute)
 	t.Cleanup(cancelLimited)
-	shown := &tab{ctx: limited}
-	if err := chromedp.Listen(limited, shown.observe); err != nil {
+	empty := &tab{ctx: limited}
+	if err := chromedp.Listen(limited, empty.observe); err != nil {
 		t.Fatal(err)
 	}
-	shown.run(t, chromedp.Navigate(server.URL))
-	return shown
+	return empty
 }
 
 // observe records errors.
