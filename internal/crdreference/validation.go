@@ -104,16 +104,3 @@ func appendRange(out []string, unit string, least, most *int64) []string {
 	}
 	return out
 }
-
-// formatRules returns the messages of the CEL rules of a schema, or the rules themselves if they have no message.
-func formatRules(schema *apiextensionsv1.JSONSchemaProps) []string {
-	var out []string
-	for _, rule := range schema.XValidations {
-		if rule.Message != "" {
-			out = append(out, joinLines(rule.Message))
-			continue
-		}
-		out = append(out, "`"+joinLines(rule.Rule)+"`")
-	}
-	return out
-}
