@@ -52,7 +52,7 @@ func TestConflictsNameWhatIsInTheWay(t *testing.T) {
 	}{
 		"nothing":                  {[]client.Object{namespace("default"), foreign}, ""},
 		"another operator":         {[]client.Object{operatorIn("mesh-team")}, "an operator of Open Service Mesh runs in namespace mesh-team"},
-		"definitions":              {[]client.Object{definition}, "CustomResourceDefinition meshconfigs.config.openservicemesh.io exists"},
+		"definitions":              {[]client.Object{definition}, "CustomResourceDefinitions of Open Service Mesh exist: 1, such as meshconfigs.config.openservicemesh.io"},
 		"a control plane":          {[]client.Object{namespace(names.DefaultNamespace)}, "namespace osm-system exists"},
 		"the operator's namespace": {[]client.Object{namespace(names.OperatorNamespace)}, "namespace osm-operator-system exists"},
 		"another bookstore":        {[]client.Object{namespace("bookstore")}, "namespace bookstore exists, and this demo did not create it"},

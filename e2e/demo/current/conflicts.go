@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -62,10 +63,9 @@ func installed(ctx context.Context, c client.Client) ([]error, error) {
 	if err := c.List(ctx, definitions); err != nil {
 		return nil, fmt.Errorf("list CustomResourceDefinitions: %w", err)
 	}
-	for i := range definitions.Items {
-		if name := definitions.Items[i].Name; strings.HasSuffix(name, definitionSuffix) {
-			found = append(found, fmt.Errorf("CustomResourceDefinition %s exists", name))
-		}
+	own := slices.DeleteFunc(definitions.Items, func(d metav1.PartialObjectMetadata) bool { return !strings.HasSuffix(d.Name, definitionSuffix) })
+	if len(own) > 0 {
+		found = append(found, fmt.Errorf("CustomResourceDefinitions of Open Service Mesh exist: %d, such as %s", len(own), own[0].Name))
 	}
 	for _, name := range []string{names.OperatorNamespace, names.DefaultNamespace} {
 		exists, err := isForeign(ctx, c, name)
