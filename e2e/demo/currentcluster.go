@@ -79,6 +79,12 @@ func removeFromCurrent(ctx context.Context, p *progress) error {
 			return err
 		}
 	}
+	if removal.MeshNamespace {
+		p.printf("deleting the namespace of the mesh (usually 10 s)")
+		if _, err := cluster.Kubectl(ctx, "delete", "namespace", "--ignore-not-found", names.DefaultNamespace); err != nil {
+			return err
+		}
+	}
 	if !removal.Operator {
 		return nil
 	}

@@ -69,7 +69,7 @@ func TestConflictsNameWhatIsInTheWay(t *testing.T) {
 // A second run finds its own namespaces, the operator, the definitions and the Mesh.
 func TestEarlierDemoIsNoConflict(t *testing.T) {
 	definition := &apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: "meshes.operator.openservicemesh.io"}}
-	c := clusterWith(t, definition, operatorIn(names.OperatorNamespace), namespace(names.DefaultNamespace))
+	c := clusterWith(t, definition, operatorIn(names.OperatorNamespace))
 	for range 2 {
 		if err := MarkNamespaces(t.Context(), c); err != nil {
 			t.Fatal(err)
@@ -82,7 +82,7 @@ func TestEarlierDemoIsNoConflict(t *testing.T) {
 		t.Error(err)
 	}
 	removal, err := FindRemoval(t.Context(), c)
-	if err != nil || !removal.Mesh || !removal.Operator || len(removal.Kept) > 0 || !slices.Equal(removal.Namespaces, Namespaces()) {
+	if err != nil || !removal.Mesh || !removal.MeshNamespace || !removal.Operator || len(removal.Kept) != 1 || !slices.Equal(removal.Namespaces, Namespaces()) {
 		t.Errorf("%+v %v", removal, err)
 	}
 }
@@ -90,7 +90,7 @@ func TestEarlierDemoIsNoConflict(t *testing.T) {
 func TestOnlyMarkedObjectsAreRemoved(t *testing.T) {
 	c := clusterWith(t, namespace("bookstore"), namespace(names.OperatorNamespace), mesh(names.DefaultMesh))
 	removal, err := FindRemoval(t.Context(), c)
-	if err != nil || removal.Mesh || removal.Operator || len(removal.Namespaces) > 0 {
+	if err != nil || removal.Mesh || removal.MeshNamespace || removal.Operator || len(removal.Namespaces) > 0 {
 		t.Errorf("%+v %v, want nothing to remove", removal, err)
 	}
 	want := []string{

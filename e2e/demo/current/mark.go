@@ -28,10 +28,10 @@ func allNamespaces() []string {
 	return slices.Concat([]string{names.OperatorNamespace, names.DefaultNamespace}, Namespaces())
 }
 
-// MarkNamespaces creates the namespaces of the operator and of the bookstore with the mark. It runs before anything else is created, so that an
-// interrupted demo can be removed. The operator creates the namespace of the mesh, and deletes it with the Mesh.
+// MarkNamespaces creates the namespaces of the operator, of the mesh and of the bookstore with the mark. It runs before anything else is created, so
+// that an interrupted demo can be removed. The operator uses a namespace that exists, and keeps it when the Mesh is deleted.
 func MarkNamespaces(ctx context.Context, c client.Client) error {
-	for _, name := range append(Namespaces(), names.OperatorNamespace) {
+	for _, name := range allNamespaces() {
 		namespace := &corev1.Namespace{}
 		namespace.Name, namespace.Labels = name, map[string]string{MarkLabel: markValue}
 		if err := c.Create(ctx, namespace); err != nil && !apierrors.IsAlreadyExists(err) {

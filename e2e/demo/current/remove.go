@@ -17,6 +17,8 @@ type Removal struct {
 	// Namespaces are those of the bookstore.
 	Namespaces []string
 	Mesh       bool
+	// MeshNamespace is that of the control plane.
+	MeshNamespace bool
 	// Operator includes the CustomResourceDefinitions.
 	Operator bool
 	Kept     []string
@@ -36,6 +38,10 @@ func FindRemoval(ctx context.Context, c client.Reader) (Removal, error) {
 			return r, err
 		}
 	}
+	var err error
+	if r.MeshNamespace, err = isOwn(ctx, c, names.DefaultNamespace); err != nil {
+		return r, err
+	}
 	others, err := r.findMesh(ctx, c)
 	if err != nil {
 		return r, err
@@ -46,6 +52,7 @@ func FindRemoval(ctx context.Context, c client.Reader) (Removal, error) {
 	if !r.Operator {
 		return r, r.keepNamespace(ctx, c, names.OperatorNamespace)
 	}
+	r.Kept = append(r.Kept, "the CustomResourceDefinitions of SMI, because policies of others may use them")
 	if others > 0 {
 		r.Operator = false
 		r.Kept = append(r.Kept, "the operator, because there are other meshes")
