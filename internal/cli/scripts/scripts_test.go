@@ -86,6 +86,8 @@ func (s suite) run() (int, error) {
 		CRDDirectoryPaths:     []string{filepath.Join(definitions, "bases"), filepath.Join(definitions, "smi")},
 		ErrorIfCRDPathMissing: true,
 	}
+	// Some scripts have Services with addresses of this range. In a range of this size, other Services get addresses beyond the first 256.
+	environment.ControlPlane.GetAPIServer().Configure().Set("service-cluster-ip-range", "10.0.0.0/16")
 	if _, err := environment.Start(); err != nil {
 		return 1, fmt.Errorf("the API server does not start: %w", err)
 	}
