@@ -39,7 +39,7 @@ func TestReleaseIsUpgraded(t *testing.T) {
 		_, err := lab.Prepare(context.Background(), os.Stderr, installLimit)
 		must(t, err)
 	})
-	for name, way := range map[string]installation{"kubectl": byKubectl{}, "Helm": byHelm{}, "OLM": &byOLM{}, "Flux": &byFlux{}} {
+	for name, way := range map[string]installation{"kubectl": byKubectl{}, "Helm": byHelm{}, "OLM": &byOLM{}, "Flux": &byFlux{}, "Argo CD": &byArgoCD{}} {
 		t.Run(name, func(t *testing.T) { testUpgrade(t, way, files) })
 	}
 }

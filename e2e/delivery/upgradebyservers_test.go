@@ -92,3 +92,25 @@ func (f *byFlux) upgrade(t *testing.T) {
 func (f *byFlux) remove(ctx context.Context) error {
 	return errors.Join(cluster.Delete(ctx, f.sync), cluster.Repository.Tool(ctx, os.Stderr, "./cluster", "flux", "down"), removeOperator(ctx))
 }
+
+// byArgoCD commits install.yaml and the Mesh to a repository that Argo CD follows.
+type byArgoCD struct{ repository gitRepository }
+
+func (a *byArgoCD) install(t *testing.T, files string) {
+	t.Helper()
+	installArgoCD(t)
+	a.repository = serveRepository(t)
+	manifest, err := os.ReadFile(filepath.Join(files, "install.yaml"))
+	must(t, err)
+	revision := a.repository.push(t, map[string]string{"osm/install.yaml": string(manifest), "osm/mesh.yaml": readFile(t, "config", "argocd", "mesh.yaml")})
+	must(t, cluster.Put(t.Context(), strings.ReplaceAll(readFile(t, "config", "argocd", "application.yaml"), "https://git.example.com/platform/osm.git", a.repository.url)))
+	awaitApplication(t, revision, "Synced", "Healthy", "")
+}
+
+func (a *byArgoCD) upgrade(t *testing.T) {
+	t.Helper()
+	revision := a.repository.push(t, map[string]string{"osm/install.yaml": readFile(t, "dist", "install.yaml")})
+	awaitApplication(t, revision, "Synced", "Healthy", "")
+}
+
+func (a *byArgoCD) remove(ctx context.Context) error { return removeOperator(ctx) }

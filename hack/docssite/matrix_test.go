@@ -27,6 +27,7 @@ func TestSupportMatrixHasTheTestedVersions(t *testing.T) {
 		{"github.com/operator-framework/operator-lifecycle-manager", "hack/servers/olm/go.mod"},
 		{"github.com/fluxcd/kustomize-controller", "hack/servers/flux/go.mod"},
 		{"github.com/fluxcd/source-controller", "hack/servers/flux/go.mod"},
+		{"github.com/argoproj/argo-cd/v2", "hack/tools/argocd/go.mod"},
 		{"github.com/cert-manager/cert-manager", "hack/certmanager/go.mod"},
 		{"github.com/cert-manager/approver-policy", "hack/servers/approver-policy/go.mod"},
 		{"github.com/hashicorp/vault", "hack/vault/go.mod"},
