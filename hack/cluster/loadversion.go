@@ -13,7 +13,7 @@ func loadVersionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "load-version [VERSION...]",
 		Short: "Build the images of recorded versions from their commits and load them onto the node under the references in their manifests; " +
-			"without a version, load all except the current one",
+			"without a version, load the last one before the current one, from which tests upgrade",
 		RunE: func(cmd *cobra.Command, versions []string) error {
 			t, err := newTool()
 			if err != nil {
@@ -32,6 +32,7 @@ func loadVersionCommand() *cobra.Command {
 				if versions, err = recorded.Versions(root); err != nil {
 					return err
 				}
+				versions = versions[max(0, len(versions)-1):]
 			}
 			for _, version := range versions {
 				if err := t.loadVersion(cmd, root, version); err != nil {

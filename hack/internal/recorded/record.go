@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/mod/semver"
+
 	"github.com/openservicemesh/osm-operator/hack/images/lock"
 )
 
@@ -47,6 +49,7 @@ func Versions(root string) ([]string, error) {
 			versions = append(versions, version)
 		}
 	}
+	semver.Sort(versions)
 	return versions, nil
 }
 

@@ -103,15 +103,15 @@ func TestReleasedIndexIsComparedByPlatform(t *testing.T) {
 
 func TestVersionsExcludesCurrentVersion(t *testing.T) {
 	root := t.TempDir()
-	writeFile(t, root, "VERSION", "v0.3.0\n")
-	for _, file := range []string{"v0.1.0/COMMIT", "v0.2.0/COMMIT", "v0.3.0/COMMIT", "current/controller.yaml"} {
+	writeFile(t, root, "VERSION", "v0.11.0\n")
+	for _, file := range []string{"v0.9.0/COMMIT", "v0.10.0/COMMIT", "v0.11.0/COMMIT", "current/controller.yaml"} {
 		writeFile(t, root, manifests+"/"+file, "")
 	}
 	got, err := Versions(root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"v0.1.0", "v0.2.0"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"v0.9.0", "v0.10.0"}, got); diff != "" {
 		t.Error(diff)
 	}
 }
