@@ -38,7 +38,7 @@ func testAuditS11ImagesHavePermittedPrefixes(t *testing.T, c client.Client) {
 	awaitCreation(t, c, config("initContainerImage: example.com/envoy:1"), "spec.sidecar.initContainerImage "+refused)
 	awaitCreation(t, c, config("envoyWindowsImage: example.com/envoy:1"), "spec.sidecar.envoyWindowsImage "+refused)
 	for patch, want := range map[string]string{
-		`{"spec":{"sidecar":{"logLevel":"debug"}}}`:                             "",
+		`{"spec":{"sidecar":{"logLevel":"debug"}}}`:                               "",
 		`{"spec":{"sidecar":{"envoyImage":"docker.io/openservicemesh/envoy:1"}}}`: "",
 		`{"spec":{"sidecar":{"initContainerImage":"openservicemeshes/init:1"}}}`:  "begins with no permitted prefix",
 	} {
