@@ -48,8 +48,7 @@ func (s *testMesh) edits(t *testing.T) {
 	for _, a := range s.servers {
 		a.reset()
 	}
-	// A connection that begins before the workers have the last change may still meet a listener that drains.
-	eventually.True(t, timeout, "the listeners of earlier tests have drained", func() bool { return s.draining(t) == 0 })
+	s.awaitDrained(t)
 	session, running := s.echoes(t), s.hold(t, booksIP)
 	if session == nil {
 		t.Fatal("the TCP port does not work")
@@ -72,6 +71,20 @@ func (s *testMesh) edits(t *testing.T) {
 	if got := <-running; got.Status != 200 {
 		t.Errorf("a running request = %+v, want 200", got)
 	}
+}
+
+// awaitDrained waits until no listener has been draining for some time. The main thread acknowledges a change before its workers apply it, and a
+// connection in between begins on a listener that drains afterwards.
+func (s *testMesh) awaitDrained(t *testing.T) {
+	t.Helper()
+	const enough = 500 * time.Millisecond
+	last := time.Now()
+	eventually.True(t, timeout, "the listeners of earlier tests have drained", func() bool {
+		if s.draining(t) > 0 {
+			last = time.Now()
+		}
+		return time.Since(last) > enough
+	})
 }
 
 // draining returns the number of listeners and filter chains that drain.
