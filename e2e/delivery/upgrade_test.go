@@ -39,8 +39,11 @@ func TestReleaseIsUpgraded(t *testing.T) {
 		_, err := lab.Prepare(context.Background(), os.Stderr, installLimit)
 		must(t, err)
 	})
-	for name, way := range map[string]installation{"kubectl": byKubectl{}, "Helm": byHelm{}, "OLM": &byOLM{}, "Flux": &byFlux{}, "Argo CD": &byArgoCD{}} {
-		t.Run(name, func(t *testing.T) { testUpgrade(t, way, files) })
+	for _, way := range []struct {
+		name string
+		installation
+	}{{"kubectl", byKubectl{}}, {"Helm", byHelm{}}, {"OLM", &byOLM{}}, {"Flux", &byFlux{}}, {"Argo CD", &byArgoCD{}}} {
+		t.Run(way.name, func(t *testing.T) { testUpgrade(t, way, files) })
 	}
 }
 
