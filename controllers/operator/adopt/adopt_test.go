@@ -1,6 +1,7 @@
 package adopt_test
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -188,6 +189,10 @@ func (c *cluster) installKinds() {
 			must(c.t, c.client.Apply(c.t.Context(), client.ApplyConfigurationFromUnstructured(object), client.FieldOwner("kubectl"), client.ForceOwnership))
 		}
 	}
+	// The API server serves a new kind a moment later. An operator that starts before fails, and is restarted.
+	c.eventually(func() error {
+		return errors.Join(c.client.List(c.t.Context(), &v1alpha1.MeshList{}), c.client.List(c.t.Context(), &v1alpha1.MeshRevisionList{}))
+	})
 }
 
 // breakConversions gives the CRDs of OSM a conversion webhook without a Service, as OSM up to v1.2.0 left them.
