@@ -54,6 +54,9 @@ func DecideEgress(v *catalog.View, r EgressRequest) EgressAnswer {
 			return EgressAnswer{Outcome: Allowed, Policies: allowed.Policies}
 		}
 	}
+	if r.Protocol == catalog.ProtocolHTTP && port.HasHTTP() && strings.Contains(r.Path, "#") {
+		return EgressAnswer{Outcome: BadRequest, Missing: "a path without a fragment (#)"}
+	}
 	host := strings.ToLower(r.Host)
 	if r.Protocol == catalog.ProtocolHTTP {
 		host = strings.TrimSuffix(host, ":"+strconv.Itoa(int(r.Port)))
