@@ -101,10 +101,16 @@ func (p *Pod) Admin(t testing.TB, path string) string {
 // ServeHTTP runs an HTTP application on a port of the pod until the test ends. It supports HTTP/2 without TLS.
 func (p *Pod) ServeHTTP(t testing.TB, port uint16, handler http.Handler) {
 	t.Helper()
+	p.ServeHTTPAt(t, nstest.Address("127.0.0.1", port), handler)
+}
+
+// ServeHTTPAt is ServeHTTP on an address and port of the pod, for servers without a sidecar.
+func (p *Pod) ServeHTTPAt(t testing.TB, address string, handler http.Handler) {
+	t.Helper()
 	server := &http.Server{Handler: handler, Protocols: new(http.Protocols)}
 	server.Protocols.SetHTTP1(true)
 	server.Protocols.SetUnencryptedHTTP2(true)
-	listener := p.NS.Listen(t, nstest.Address("127.0.0.1", port))
+	listener := p.NS.Listen(t, address)
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close() })
 }
@@ -112,7 +118,13 @@ func (p *Pod) ServeHTTP(t testing.TB, port uint16, handler http.Handler) {
 // ServeTCP runs a TCP application on a port of the pod until the test ends; the connection is closed when it returns.
 func (p *Pod) ServeTCP(t testing.TB, port uint16, application func(net.Conn)) {
 	t.Helper()
-	listener := p.NS.Listen(t, nstest.Address("127.0.0.1", port))
+	p.ServeTCPAt(t, nstest.Address("127.0.0.1", port), application)
+}
+
+// ServeTCPAt is ServeTCP on an address and port of the pod, for servers without a sidecar.
+func (p *Pod) ServeTCPAt(t testing.TB, address string, application func(net.Conn)) {
+	t.Helper()
+	listener := p.NS.Listen(t, address)
 	go func() {
 		for {
 			conn, err := listener.Accept()

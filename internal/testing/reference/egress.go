@@ -22,6 +22,8 @@ type EgressCall struct {
 	// Host is the host of the request, or the server name.
 	Host         string
 	Method, Path string
+	// Headers are those of an HTTP request without the host.
+	Headers [][2]string
 }
 
 // EgressResult is the result of an EgressCall. ByName is true if the sidecar looks up the host.
@@ -54,6 +56,8 @@ func (c *Cluster) DecideEgress(r EgressCall) EgressResult {
 		}
 	}
 	switch {
+	case r.Sends == "http" && routesHTTP && strings.Contains(r.Path, "#"):
+		return EgressResult{Outcome: BadRequest}
 	case byName != nil:
 		return *byName
 	case c.MeshConfig.Spec.Traffic.EnableEgress:
@@ -133,8 +137,9 @@ func (c *Cluster) byHost(policy policyv1alpha1.Egress, protocol string, r Egress
 		return nil
 	}
 	matches := false
+	sent := asSent(Request{Method: r.Method, Path: r.Path, Headers: append([][2]string{{":authority", r.Host}}, r.Headers...)})
 	for _, name := range groupsOf(policy) {
-		matches = matches || slices.ContainsFunc(c.group(policy.Namespace, name), asSent(Request{Method: r.Method, Path: r.Path}).matches)
+		matches = matches || slices.ContainsFunc(c.group(policy.Namespace, name), sent.matches)
 	}
 	switch {
 	case protocol == "https" || len(groupsOf(policy)) == 0 || matches && !ambiguousPaths.MatchString(strings.SplitN(r.Path, "?", 2)[0]):

@@ -18,9 +18,10 @@ func TestAuditT5EngineAgreesWithReference(t *testing.T) {
 		o := newOracle(state)
 		addresses := o.serviceAddresses()
 		for range 40 {
-			request := drawRequest(t, addresses)
-			if problem := o.expect(request).disagreement; problem != "" {
-				t.Fatalf("%+v: %s\n%s", request, problem, state)
+			for _, request := range []Request{drawRequest(t, addresses), drawOutsideRequest(t)} {
+				if problem := o.expect(request).disagreement; problem != "" {
+					t.Fatalf("%+v: %s\n%s", request, problem, state)
+				}
 			}
 		}
 	})

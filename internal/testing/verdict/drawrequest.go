@@ -26,9 +26,9 @@ type Request struct {
 // protocol returns the protocol that the application uses for the port.
 func (r Request) protocol() catalog.Protocol {
 	switch r.To.Port() {
-	case 81, echoPort:
+	case 81, echoPort, outsideEchoPort:
 		return catalog.ProtocolTCP
-	case 82, greetsPort:
+	case 82, greetsPort, outsideGreetsPort:
 		return catalog.ProtocolTCPServerFirst
 	}
 	return catalog.ProtocolHTTP
@@ -57,8 +57,12 @@ func AnyRequest(w State, edit []catalog.Change) *rapid.Generator[Request] {
 		if oneIn(t, 8, "any") {
 			return best
 		}
+		outside := oneIn(t, 5, "outside")
 		for range candidates {
-			r := drawRequest(t, addresses)
+			r := drawOutsideRequest(t)
+			if !outside {
+				r = drawRequest(t, addresses)
+			}
 			if n := interest(before.expect(r), after.expect(r)); n > rank {
 				best, rank = r, n
 			}
@@ -70,7 +74,7 @@ func AnyRequest(w State, edit []catalog.Change) *rapid.Generator[Request] {
 // interest rates a request by its expected results.
 func interest(old, next expectation) int {
 	switch {
-	case next.verdict.May(authz.Forbidden):
+	case next.verdict.May(authz.Forbidden), next.outside && (next.verdict.May(authz.NotFound) || next.verdict.May(authz.BadRequest)):
 		return 4
 	case !maps.Equal(old.seen, next.seen):
 		return 3

@@ -62,6 +62,7 @@ func newNetwork(t *testing.T, drain time.Duration, usual int) *Network {
 	network.Refuse(t, netip.PrefixFrom(virtualAddress6(0), 64))
 	machine := network.Bare(t)
 	n := &Network{control: serve(t, machine.NS.Listen(t, nstest.Address(machine.IP.String(), names.ADSPort))), State: podsOnly(), outside: machine}
+	serveOutsideServers(t, machine)
 	n.control.apply(changes(nil, n.State.entries()))
 	n.control.store.MarkSynced()
 	for i, p := range pods {

@@ -23,6 +23,8 @@ type expectation struct {
 	// listener identifies the same path without the servers at its end, and servers are the applications there.
 	listener string
 	servers  map[string]bool
+	// outside is true for a request to a server outside the mesh.
+	outside bool
 	// disagreement describes how the policy engine differs from the reference; empty if they agree.
 	disagreement string
 }
@@ -79,6 +81,9 @@ func (o *oracle) serviceAddresses() []netip.AddrPort {
 
 // expect returns the expected result of a request.
 func (o *oracle) expect(r Request) expectation {
+	if isOutside(r) {
+		return o.expectOutside(r)
+	}
 	service, port := o.destination(r)
 	return o.expectAt(r, service, port)
 }

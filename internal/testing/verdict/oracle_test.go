@@ -42,5 +42,5 @@ func destinations(s *scope.Scope) (known map[netip.AddrPort]bool, some bool) {
 			}
 		}
 	}
-	return known, s.Egress || len(s.Outbound) > 0
+	return known, s.Egress || len(s.Outbound)+len(s.EgressPorts) > 0
 }

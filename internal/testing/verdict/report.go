@@ -16,7 +16,8 @@ type Report struct {
 	settling, slowest time.Duration
 	lateAnswers       int
 	latest            time.Duration
-	outcomes          map[authz.Outcome]int
+	// outcomes are those of requests to Services, outside those of requests to servers outside the mesh.
+	outcomes, outside map[authz.Outcome]int
 	// matched counts responses of splits by request, opened those of permissive destinations.
 	matched, opened int
 }
@@ -32,13 +33,17 @@ func (r *Report) countLate(by time.Duration) {
 	r.latest = max(r.latest, by)
 }
 
-// count counts the verdict of a response after an edit.
-func (r *Report) count(v authz.Verdict) {
+// count counts the expected outcomes of a response after an edit.
+func (r *Report) count(e expectation) {
 	if r.outcomes == nil {
-		r.outcomes = map[authz.Outcome]int{}
+		r.outcomes, r.outside = map[authz.Outcome]int{}, map[authz.Outcome]int{}
 	}
-	for _, a := range v.Answers {
-		r.outcomes[a.Outcome]++
+	counts := r.outcomes
+	if e.outside {
+		counts = r.outside
+	}
+	for _, a := range e.verdict.Answers {
+		counts[a.Outcome]++
 		if a.Match != "" {
 			r.matched++
 		}
@@ -56,6 +61,12 @@ func (r *Report) Unobserved() []string {
 			never = append(never, string(o))
 		}
 	}
+	// Refused is rare there, and the same as for Services: the sidecar has no destination at all.
+	for _, o := range []authz.Outcome{authz.Allowed, authz.NotFound, authz.BadRequest, authz.Reset, authz.PassedThrough} {
+		if r.outside[o] == 0 {
+			never = append(never, "outside "+string(o))
+		}
+	}
 	if r.matched == 0 {
 		never = append(never, "split by request")
 	}
@@ -67,11 +78,16 @@ func (r *Report) Unobserved() []string {
 
 // String summarizes the report.
 func (r *Report) String() string {
-	var outcomes []string
-	for _, o := range slices.Sorted(maps.Keys(r.outcomes)) {
-		outcomes = append(outcomes, fmt.Sprintf("%s %d", o, r.outcomes[o]))
-	}
-	return fmt.Sprintf("%d edits, settled after %s on average and %s at most; %d answers were late, by %s at most; %d were split by request, %d allowed without a policy; answers: %s",
+	return fmt.Sprintf("%d edits, settled after %s on average and %s at most; %d answers were late, by %s at most; %d were split by request, %d allowed without a policy; answers: %s; answers to requests outside the mesh: %s",
 		r.edits, (r.settling / time.Duration(max(r.edits, 1))).Round(time.Millisecond), r.slowest.Round(time.Millisecond),
-		r.lateAnswers, r.latest.Round(time.Millisecond), r.matched, r.opened, strings.Join(outcomes, ", "))
+		r.lateAnswers, r.latest.Round(time.Millisecond), r.matched, r.opened, counted(r.outcomes), counted(r.outside))
+}
+
+// counted returns the outcomes with their numbers.
+func counted(outcomes map[authz.Outcome]int) string {
+	var list []string
+	for _, o := range slices.Sorted(maps.Keys(outcomes)) {
+		list = append(list, fmt.Sprintf("%s %d", o, outcomes[o]))
+	}
+	return strings.Join(list, ", ")
 }

@@ -137,7 +137,7 @@ func (s *step) check(samples []sample) *failure {
 				return s.unexpected(sample, "before the edit")
 			}
 		case next.allows(sample.seen):
-			s.network.Report.count(next.verdict)
+			s.network.Report.count(next)
 		case !old.allows(sample.seen) && !s.fitsTransition(old, next, sample.seen) && !s.fitsMixed(sample):
 			return s.unexpected(sample, "after the edit")
 		case !sample.start.Before(s.acknowledged):
