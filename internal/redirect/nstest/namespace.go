@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"runtime"
@@ -163,9 +164,21 @@ func (ns *Namespace) Listen(t testing.TB, address string) net.Listener {
 	return listener
 }
 
+// dialTimeout limits how long a connection may take.
+const dialTimeout = 2 * time.Second
+
 // Dial connects to an IP address and port from inside the namespace.
 func (ns *Namespace) Dial(_ context.Context, _, address string) (conn net.Conn, err error) {
-	if !ns.Do(func() { conn, err = net.DialTimeout("tcp", address, 2*time.Second) }) {
+	if !ns.Do(func() { conn, err = net.DialTimeout("tcp", address, dialTimeout) }) {
+		return nil, net.ErrClosed
+	}
+	return conn, err
+}
+
+// DialFrom connects from one of the addresses of the namespace.
+func (ns *Namespace) DialFrom(from netip.Addr, address string) (conn net.Conn, err error) {
+	dialer := net.Dialer{Timeout: dialTimeout, LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))}
+	if !ns.Do(func() { conn, err = dialer.Dial("tcp", address) }) {
 		return nil, net.ErrClosed
 	}
 	return conn, err
@@ -177,7 +190,7 @@ func (ns *Namespace) DialAs(uid int, address string) (conn net.Conn, err error) 
 		// The kernel takes the owner of a socket from the file system user of the calling thread.
 		_, _, _ = unix.RawSyscall(unix.SYS_SETFSUID, uintptr(uid), 0, 0)
 		defer func() { _, _, _ = unix.RawSyscall(unix.SYS_SETFSUID, 0, 0, 0) }()
-		conn, err = net.DialTimeout("tcp", address, 2*time.Second)
+		conn, err = net.DialTimeout("tcp", address, dialTimeout)
 	})
 	if !inside {
 		return nil, net.ErrClosed

@@ -26,6 +26,7 @@ type Cluster struct {
 	TCPRoutes       []specsv1alpha4.TCPRoute
 	TrafficSplits   []splitv1alpha4.TrafficSplit
 	Egresses        []policyv1alpha1.Egress
+	IngressBackends []policyv1alpha1.IngressBackend
 }
 
 // account is a service account: the identity of a workload.

@@ -18,7 +18,7 @@ func TestAuditT5EngineAgreesWithReference(t *testing.T) {
 		o := newOracle(state)
 		addresses := o.serviceAddresses()
 		for range 40 {
-			for _, request := range []Request{drawRequest(t, addresses), drawOutsideRequest(t)} {
+			for _, request := range []Request{drawRequest(t, addresses), drawEgressRequest(t), drawIngressRequest(t)} {
 				if problem := o.expect(request).disagreement; problem != "" {
 					t.Fatalf("%+v: %s\n%s", request, problem, state)
 				}

@@ -74,6 +74,10 @@ func slots() []slot {
 	for _, name := range []catalog.Name{Name("a", "upstream1"), Name("a", "upstream2"), Name("b", "upstream1")} {
 		add(catalog.KindUpstreamTrafficSetting, 2, name, func(t *rapid.T) catalog.Entry { return drawUpstream(t, name) })
 	}
+	add(catalog.KindEndpointSlice, 2, Name(gateway.Namespace, "clients-1"), drawGateway)
+	for _, name := range []catalog.Name{Name("a", "i1"), Name("a", "i2"), Name("b", "i1")} {
+		add(catalog.KindIngressBackend, 4, name, func(t *rapid.T) catalog.Entry { return drawIngressBackend(t, name) })
+	}
 	for _, name := range []catalog.Name{Name("a", "e1"), Name("a", "e2"), Name("b", "e1")} {
 		add(catalog.KindEgress, 4, name, func(t *rapid.T) catalog.Entry { return drawEgress(t, name) })
 	}
@@ -123,7 +127,7 @@ func drawSettings(t *rapid.T) catalog.Entry {
 	settings := &catalog.Settings{
 		Permissive: oneIn(t, 6, "permissive"), Egress: oneIn(t, 3, "egress"), EmptyRulesSelectNothing: oneIn(t, 5, "empty rules"),
 		RetryPolicies: !oneIn(t, 3, "no retries"), ActiveHealthChecks: oneIn(t, 8, "health checks"),
-		EgressPolicies: !oneIn(t, 3, "no egress policies"),
+		IngressBackends: !oneIn(t, 4, "no ingress backends"), EgressPolicies: !oneIn(t, 3, "no egress policies"),
 	}
 	// All ranges have a common version, because sidecars apply a change at different times.
 	settings.TLS = catalog.TLS{MinVersion: oneOf([]string{"TLSv1_2", "TLSv1_3"}).Draw(t, "oldest TLS"), MaxVersion: "TLSv1_3"}

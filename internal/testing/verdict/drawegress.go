@@ -22,7 +22,7 @@ func drawEgress(t *rapid.T, name catalog.Name) catalog.Entry {
 	for _, address := range rapid.SliceOfNDistinct(oneOf(outsideAddresses), 1, 2, rapid.ID).Draw(t, "hosts") {
 		e.Hosts = append(e.Hosts, address.String())
 	}
-	e.Prefixes = rapid.SliceOfNDistinct(anyOutsideRange, 0, 2, rapid.ID).Draw(t, "ranges")
+	e.Prefixes = rapid.SliceOfNDistinct(oneOf(outsideRanges()), 0, 2, rapid.ID).Draw(t, "ranges")
 	e.Ports = rapid.SliceOfNDistinct(anyEgressPort, 1, 4, rapid.ID).Draw(t, "ports")
 	if e.Restricted = oneIn(t, 2, "restricted"); e.Restricted {
 		e.RouteGroups = rapid.SliceOfNDistinct(oneOf([]string{"g1", "g2", "g2", "none"}), 1, 2, rapid.ID).Draw(t, "groups")
@@ -42,10 +42,10 @@ func sortEgress(e *catalog.Egress) {
 	slices.Sort(e.RouteGroups)
 }
 
-// anyOutsideRange draws one server outside the mesh, or both. The ranges overlap.
-var anyOutsideRange = oneOf([]netip.Prefix{
-	netip.PrefixFrom(outsideAddresses[0], 32), netip.PrefixFrom(outsideAddresses[1], 32), netip.MustParsePrefix("10.77.1.0/24"),
-})
+// outsideRanges are ranges with one address outside the mesh, or with both.
+func outsideRanges() []netip.Prefix {
+	return []netip.Prefix{netip.PrefixFrom(outsideAddresses[0], 32), netip.PrefixFrom(outsideAddresses[1], 32), netip.MustParsePrefix("10.77.1.0/24")}
+}
 
 // anyEgressPort draws a port of the servers outside the mesh, and also protocols that exclude each other.
 var anyEgressPort = oneOf([]catalog.EgressPort{
@@ -62,8 +62,8 @@ var anyEgressPort = oneOf([]catalog.EgressPort{
 	{Number: outsideGreetsPort, Protocol: catalog.ProtocolHTTP},
 })
 
-// drawOutsideRequest draws a request to a server outside the mesh. Its host can be another one than its address.
-func drawOutsideRequest(t *rapid.T) Request {
+// drawEgressRequest draws a request to a server outside the mesh. Its host can be another one than its address.
+func drawEgressRequest(t *rapid.T) Request {
 	r := Request{Pod: below(t, len(pods), "from"), To: netip.AddrPortFrom(oneOf(outsideAddresses).Draw(t, "server"), oneOf(outsidePorts).Draw(t, "port"))}
 	if r.protocol() != catalog.ProtocolHTTP {
 		return r

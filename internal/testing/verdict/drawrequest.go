@@ -12,10 +12,11 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// Request is a request of a pod's application to an address.
+// Request is a request of an application to an address.
 type Request struct {
-	// Pod is the index of the pod.
+	// Pod is the index of the pod. A request from outside the mesh has From, the address of its client, instead.
 	Pod    int
+	From   netip.Addr
 	To     netip.AddrPort
 	Method string
 	Path   string
@@ -57,12 +58,15 @@ func AnyRequest(w State, edit []catalog.Change) *rapid.Generator[Request] {
 		if oneIn(t, 8, "any") {
 			return best
 		}
-		outside := oneIn(t, 5, "outside")
+		draw := func(t *rapid.T) Request { return drawRequest(t, addresses) }
+		switch below(t, 5, "direction") {
+		case 3:
+			draw = drawEgressRequest
+		case 4:
+			draw = drawIngressRequest
+		}
 		for range candidates {
-			r := drawOutsideRequest(t)
-			if !outside {
-				r = drawRequest(t, addresses)
-			}
+			r := draw(t)
 			if n := interest(before.expect(r), after.expect(r)); n > rank {
 				best, rank = r, n
 			}
@@ -74,11 +78,13 @@ func AnyRequest(w State, edit []catalog.Change) *rapid.Generator[Request] {
 // interest rates a request by its expected results.
 func interest(old, next expectation) int {
 	switch {
-	case next.verdict.May(authz.Forbidden), next.outside && (next.verdict.May(authz.NotFound) || next.verdict.May(authz.BadRequest)):
+	case next.verdict.May(authz.Forbidden), next.direction == egress && (next.verdict.May(authz.NotFound) || next.verdict.May(authz.BadRequest)):
+		return 4
+	case next.direction == ingress && !next.verdict.May(authz.Reset):
 		return 4
 	case !maps.Equal(old.seen, next.seen):
 		return 3
-	case next.verdict.May(authz.Allowed):
+	case next.verdict.May(authz.Allowed), next.verdict.May(authz.Refused):
 		return 2
 	case next.verdict.Connectable():
 		return 1

@@ -50,7 +50,11 @@ func (w State) objects() *reference.Cluster {
 		case *catalog.TCPRoute:
 			c.TCPRoutes = append(c.TCPRoutes, tcpRoute(e))
 		case *catalog.Egress:
-			c.Egresses = append(c.Egresses, egress(e))
+			c.Egresses = append(c.Egresses, egressObject(e))
+		case *catalog.IngressBackend:
+			c.IngressBackends = append(c.IngressBackends, ingressBackendObject(e))
+		case *catalog.EndpointSlice:
+			c.EndpointSlices = append(c.EndpointSlices, endpointSliceObject(e))
 		case *catalog.TrafficSplit:
 			c.TrafficSplits = append(c.TrafficSplits, trafficSplit(e))
 		}
@@ -223,7 +227,7 @@ func tcpRoute(r *catalog.TCPRoute) specsv1alpha4.TCPRoute {
 	return route
 }
 
-func egress(e *catalog.Egress) policyv1alpha1.Egress {
+func egressObject(e *catalog.Egress) policyv1alpha1.Egress {
 	object := policyv1alpha1.Egress{ObjectMeta: meta(e.Name)}
 	object.CreationTimestamp = metav1.NewTime(e.Created)
 	object.Spec.Hosts = e.Hosts
@@ -238,6 +242,31 @@ func egress(e *catalog.Egress) policyv1alpha1.Egress {
 	}
 	for _, name := range e.RouteGroups {
 		object.Spec.Matches = append(object.Spec.Matches, policyv1alpha1.EgressMatchSpec{Kind: "HTTPRouteGroup", Name: name})
+	}
+	return object
+}
+
+func ingressBackendObject(b *catalog.IngressBackend) policyv1alpha1.IngressBackend {
+	object := policyv1alpha1.IngressBackend{ObjectMeta: meta(b.Name)}
+	object.CreationTimestamp = metav1.NewTime(b.Created)
+	for _, port := range b.Backends {
+		backend := policyv1alpha1.BackendSpec{Name: port.Service.Name, Port: policyv1alpha1.PortSpec{Number: int32(port.TargetPort), Protocol: "http"}}
+		if port.TLS {
+			backend.Port.Protocol, backend.TLS.SkipClientCertValidation, backend.TLS.SNIHosts = "https", port.SkipClientCertificate, port.ServerNames
+		}
+		object.Spec.Backends = append(object.Spec.Backends, backend)
+	}
+	for _, service := range b.Gateways {
+		object.Spec.Sources = append(object.Spec.Sources, policyv1alpha1.IngressSourceSpec{Kind: "Service", Namespace: service.Namespace, Name: service.Name})
+	}
+	for _, prefix := range b.Prefixes {
+		object.Spec.Sources = append(object.Spec.Sources, policyv1alpha1.IngressSourceSpec{Kind: "IPRange", Name: prefix.String()})
+	}
+	for _, principal := range b.Principals {
+		object.Spec.Sources = append(object.Spec.Sources, policyv1alpha1.IngressSourceSpec{Kind: "AuthenticatedPrincipal", Name: principal})
+	}
+	for _, name := range b.RouteGroups {
+		object.Spec.Matches = append(object.Spec.Matches, policyv1alpha1.RouteReference{Kind: "HTTPRouteGroup", Name: name})
 	}
 	return object
 }

@@ -23,11 +23,19 @@ type expectation struct {
 	// listener identifies the same path without the servers at its end, and servers are the applications there.
 	listener string
 	servers  map[string]bool
-	// outside is true for a request to a server outside the mesh.
-	outside bool
+	// direction is empty for requests within the mesh.
+	direction direction
 	// disagreement describes how the policy engine differs from the reference; empty if they agree.
 	disagreement string
 }
+
+// direction is the direction of a request across the border of the mesh.
+type direction string
+
+const (
+	egress  direction = "egress"
+	ingress direction = "ingress"
+)
 
 // allows reports whether an observation is expected.
 func (e expectation) allows(observed string) bool { return e.seen[observed] }
@@ -81,8 +89,11 @@ func (o *oracle) serviceAddresses() []netip.AddrPort {
 
 // expect returns the expected result of a request.
 func (o *oracle) expect(r Request) expectation {
-	if isOutside(r) {
-		return o.expectOutside(r)
+	switch r.direction() {
+	case egress:
+		return o.expectEgress(r)
+	case ingress:
+		return o.expectIngress(r)
 	}
 	service, port := o.destination(r)
 	return o.expectAt(r, service, port)

@@ -13,17 +13,17 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/reference"
 )
 
-// expectOutside returns the expected result of a request to a server outside the mesh.
-func (o *oracle) expectOutside(r Request) expectation {
+// expectEgress returns the expected result of a request to a server outside the mesh.
+func (o *oracle) expectEgress(r Request) expectation {
 	call := egressCall(r)
 	answer := authz.DecideEgress(o.catalog.View(), call)
 	seen := observationOutside(r, call, answer)
-	e := expectation{seen: map[string]bool{seen: true}, servers: map[string]bool{seen: true}, outside: true}
+	e := expectation{seen: map[string]bool{seen: true}, servers: map[string]bool{seen: true}, direction: egress}
 	e.verdict = authz.Decide(o.catalog.View(), question(r)) // no Service has the address
 	e.verdict.Answers = []authz.Answer{{Outcome: answer.Outcome, Policies: answer.Policies, Missing: answer.Missing}}
 	e.disagreement = egressDisagreement(answer, o.reference.DecideEgress(referenceCall(call)))
 	// An edit that changes only which policy or protocol allows a request must not fail it.
-	e.route, e.listener = "outside: "+seen, "outside: "+seen
+	e.route, e.listener = "egress: "+seen, "egress: "+seen
 	return e
 }
 

@@ -18,11 +18,19 @@ const (
 
 var outsidePorts = []uint16{outsideWebPort, outsideOtherPort, outsideEchoPort, outsideGreetsPort}
 
-// outsideAddresses are the addresses of the servers outside the mesh. The first is also that of the control plane.
+// outsideAddresses are the addresses of the servers and clients outside the mesh. The first is also that of the control plane.
 var outsideAddresses = []netip.Addr{netip.AddrFrom4([4]byte{10, 77, 1, 2}), netip.AddrFrom4([4]byte{10, 77, 1, 3})}
 
-// isOutside reports whether a request is sent to a server outside the mesh.
-func isOutside(r Request) bool { return slices.Contains(outsideAddresses, r.To.Addr()) }
+// direction returns the direction of a request.
+func (r Request) direction() direction {
+	switch {
+	case r.From.IsValid():
+		return ingress
+	case slices.Contains(outsideAddresses, r.To.Addr()):
+		return egress
+	}
+	return ""
+}
 
 // serveOutsideServers runs the servers outside the mesh in a pod without a sidecar. They respond with their address and port.
 func serveOutsideServers(t *testing.T, pod *podstest.Pod) {

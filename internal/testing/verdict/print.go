@@ -13,6 +13,9 @@ import (
 // String describes the source, destination and content of the request.
 func (r Request) String() string {
 	from := fmt.Sprintf("%s (%s) to %s", pods[r.Pod].name, pods[r.Pod].account, r.To)
+	if r.From.IsValid() {
+		from = fmt.Sprintf("%s to %s", r.From, r.To)
+	}
 	if r.protocol() != catalog.ProtocolHTTP {
 		return from + " by " + string(r.protocol())
 	}

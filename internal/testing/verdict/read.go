@@ -36,6 +36,7 @@ func read(c *reference.Cluster) State {
 	readPolicies(entries, c.HTTPRouteGroups, ingest.HTTPRouteGroup)
 	readPolicies(entries, c.TCPRoutes, ingest.TCPRoute)
 	readPolicies(entries, c.TrafficSplits, ingest.TrafficSplit)
+	readPolicies(entries, c.IngressBackends, ingest.IngressBackend)
 	return entries
 }
 

@@ -16,8 +16,7 @@ type Report struct {
 	settling, slowest time.Duration
 	lateAnswers       int
 	latest            time.Duration
-	// outcomes are those of requests to Services, outside those of requests to servers outside the mesh.
-	outcomes, outside map[authz.Outcome]int
+	outcomes          map[direction]map[authz.Outcome]int
 	// matched counts responses of splits by request, opened those of permissive destinations.
 	matched, opened int
 }
@@ -36,14 +35,10 @@ func (r *Report) countLate(by time.Duration) {
 // count counts the expected outcomes of a response after an edit.
 func (r *Report) count(e expectation) {
 	if r.outcomes == nil {
-		r.outcomes, r.outside = map[authz.Outcome]int{}, map[authz.Outcome]int{}
-	}
-	counts := r.outcomes
-	if e.outside {
-		counts = r.outside
+		r.outcomes = map[direction]map[authz.Outcome]int{"": {}, egress: {}, ingress: {}}
 	}
 	for _, a := range e.verdict.Answers {
-		counts[a.Outcome]++
+		r.outcomes[e.direction][a.Outcome]++
 		if a.Match != "" {
 			r.matched++
 		}
@@ -53,18 +48,22 @@ func (r *Report) count(e expectation) {
 	}
 }
 
+// possible are the outcomes that must occur. A refused call to a server outside the mesh is rare, and the same as one to a Service: the sidecar
+// has no destination at all.
+var possible = map[direction][]authz.Outcome{
+	"":      {authz.Allowed, authz.Forbidden, authz.NotFound, authz.BadRequest, authz.Unavailable, authz.Reset, authz.Refused, authz.PassedThrough},
+	egress:  {authz.Allowed, authz.NotFound, authz.BadRequest, authz.Reset, authz.PassedThrough},
+	ingress: {authz.Allowed, authz.NotFound, authz.BadRequest, authz.Reset},
+}
+
 // Unobserved returns the outcomes and reasons without any response, which were therefore not tested.
 func (r *Report) Unobserved() []string {
 	var never []string
-	for _, o := range []authz.Outcome{authz.Allowed, authz.Forbidden, authz.NotFound, authz.BadRequest, authz.Unavailable, authz.Reset, authz.Refused, authz.PassedThrough} {
-		if r.outcomes[o] == 0 {
-			never = append(never, string(o))
-		}
-	}
-	// Refused is rare there, and the same as for Services: the sidecar has no destination at all.
-	for _, o := range []authz.Outcome{authz.Allowed, authz.NotFound, authz.BadRequest, authz.Reset, authz.PassedThrough} {
-		if r.outside[o] == 0 {
-			never = append(never, "outside "+string(o))
+	for _, direction := range slices.Sorted(maps.Keys(possible)) {
+		for _, o := range possible[direction] {
+			if r.outcomes[direction][o] == 0 {
+				never = append(never, strings.TrimSpace(string(direction)+" "+string(o)))
+			}
 		}
 	}
 	if r.matched == 0 {
@@ -78,9 +77,9 @@ func (r *Report) Unobserved() []string {
 
 // String summarizes the report.
 func (r *Report) String() string {
-	return fmt.Sprintf("%d edits, settled after %s on average and %s at most; %d answers were late, by %s at most; %d were split by request, %d allowed without a policy; answers: %s; answers to requests outside the mesh: %s",
+	return fmt.Sprintf("%d edits, settled after %s on average and %s at most; %d answers were late, by %s at most; %d were split by request, %d allowed without a policy; answers: %s; to outside: %s; from outside: %s",
 		r.edits, (r.settling / time.Duration(max(r.edits, 1))).Round(time.Millisecond), r.slowest.Round(time.Millisecond),
-		r.lateAnswers, r.latest.Round(time.Millisecond), r.matched, r.opened, counted(r.outcomes), counted(r.outside))
+		r.lateAnswers, r.latest.Round(time.Millisecond), r.matched, r.opened, counted(r.outcomes[""]), counted(r.outcomes[egress]), counted(r.outcomes[ingress]))
 }
 
 // counted returns the outcomes with their numbers.

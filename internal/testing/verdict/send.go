@@ -64,6 +64,9 @@ func (n *Network) send(r Request) string {
 func (n *Network) dial(r Request) (conn net.Conn, err error) {
 	const tries = 3
 	for range tries {
+		if r.From.IsValid() {
+			return n.outside.NS.DialFrom(r.From, r.To.String())
+		}
 		conn, err = n.pods[r.Pod].NS.Dial(context.Background(), "tcp", r.To.String())
 		if !errors.Is(err, syscall.ENETUNREACH) {
 			break

@@ -97,7 +97,7 @@ func (w State) entriesOf(objects *reference.Cluster) State {
 	all := read(objects)
 	for ref, e := range w {
 		switch ref.Kind {
-		case catalog.KindRetry, catalog.KindUpstreamTrafficSetting, catalog.KindBackpressure, catalog.KindIngressBackend, catalog.KindEgress,
+		case catalog.KindRetry, catalog.KindUpstreamTrafficSetting, catalog.KindBackpressure, catalog.KindEgress,
 			catalog.KindTelemetry, catalog.KindExternalAuthorization, catalog.KindExtensionService:
 			all[ref] = e // the reference does not cover these kinds, or has another form of them
 		}

@@ -180,6 +180,9 @@ func addsServers(old, next expectation) bool {
 // fitsMixed reports whether an observation matches an intermediate state of the edit.
 func (s *step) fitsMixed(sample sample) bool {
 	r := s.requests[sample.request]
+	if r.direction() != "" {
+		return false // one sidecar only handles the request
+	}
 	if s.after.expectRoutedBy(s.before, r).allows(sample.seen) || s.before.expectRoutedBy(s.after, r).allows(sample.seen) {
 		return true
 	}
