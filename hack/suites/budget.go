@@ -13,6 +13,8 @@ import (
 type budget struct {
 	// Suites sets the time limits of each suite, including "prepare".
 	Suites map[string]timeLimit `json:"suites"`
+	// Total limits the sum of all suites. A run of single suites has no total.
+	Total timeLimit `json:"total"`
 	// Skips are the tests that may be skipped.
 	Skips []skip `json:"skips,omitempty"`
 }
@@ -54,6 +56,9 @@ func parseBudget(file string, content []byte) (budget, error) {
 			return budget{}, fmt.Errorf("%s has no time limit for the suite %s: add suites.%s: {test: SECONDS, full: SECONDS}", file, name, name)
 		}
 	}
+	if b.Total.Test <= 0 || b.Total.Full <= 0 {
+		return budget{}, fmt.Errorf("%s has no limit for the sum of all suites: add total: {test: SECONDS, full: SECONDS}", file)
+	}
 	for _, s := range b.Skips {
 		if s.Test == "" || s.Reason == "" {
 			return budget{}, fmt.Errorf("%s has a skip with test %q and reason %q: both are required", file, s.Test, s.Reason)
@@ -64,11 +69,24 @@ func parseBudget(file string, content []byte) (budget, error) {
 
 // limit returns the time limit of the suite.
 func (b budget) limit(suite string, full bool) time.Duration {
-	a := b.Suites[suite]
+	return b.Suites[suite].of(full)
+}
+
+// of returns the limit of `make test-full` or `make test`.
+func (l timeLimit) of(full bool) time.Duration {
 	if full {
-		return time.Duration(a.Full) * time.Second
+		return time.Duration(l.Full) * time.Second
 	}
-	return time.Duration(a.Test) * time.Second
+	return time.Duration(l.Test) * time.Second
+}
+
+// exceeded returns an error if all suites together took longer than their total.
+func (b budget) exceeded(duration time.Duration, full bool) error {
+	if total := b.Total.of(full); duration > total {
+		return fmt.Errorf("all suites together took %s, more than the total of %s in hack/budget.yaml: make the slowest tests faster, or let only make test-full run them",
+			duration.Round(time.Second), total)
+	}
+	return nil
 }
 
 // maySkip reports whether the budget allows the test to be skipped. full is true in `make test-full`.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -45,18 +46,21 @@ func run(ctx context.Context, full bool, names []string) error {
 	}
 	begin := time.Now()
 	outcomes := runAll(ctx, c, b, wanted)
+	duration := time.Since(begin)
 	fmt.Println()
 	printFailures(os.Stdout, outcomes)
 	if err := printTable(os.Stdout, outcomes); err != nil {
 		return err
 	}
-	fmt.Println(lastLine(target(full, names), outcomes, time.Since(begin)))
-	for _, o := range outcomes {
-		if o.err != nil {
-			return errFailed
-		}
+	printSlowest(os.Stdout, outcomes)
+	fmt.Println(lastLine(target(full, names), outcomes, duration))
+	if slices.ContainsFunc(outcomes, func(o outcome) bool { return o.err != nil }) {
+		return errFailed
 	}
-	return nil
+	if len(names) > 0 {
+		return nil
+	}
+	return b.exceeded(duration, full)
 }
 
 // target returns the name of the run in the last line.

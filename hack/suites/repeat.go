@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -11,9 +12,9 @@ import (
 // repeatLimit is the number of failed tests that are repeated at most. More of them have a common cause.
 const repeatLimit = 3
 
-// repeat runs failed tests a second time, each alone. A test that passes then counts as flaky: it is listed with its first failure, but
-// does not fail `make test`. Property tests repeat the values that failed. A release does not tolerate flaky tests, and a data race is a
-// defect even if it is rare.
+// repeat runs failed tests a second time, each alone; if one subtest failed, only that one. A test that passes then counts as flaky: it is
+// listed with its first failure, but does not fail `make test`. Property tests repeat the values that failed. A release does not tolerate
+// flaky tests, and a data race is a defect even if it is rare.
 func (r runner) repeat(ctx context.Context, t *tally) {
 	failed := t.topLevelFailures()
 	if r.checkout.full || len(t.broken) > 0 || len(failed) > repeatLimit {
@@ -26,15 +27,38 @@ func (r runner) repeat(ctx context.Context, t *tally) {
 	}
 }
 
-// passesAgain repeats a test and reports whether it passed.
+// passesAgain repeats what failed of a test and reports whether it passed.
 func (r runner) passesAgain(ctx context.Context, t *tally, name string) bool {
-	pkg, test := t.split(name)
+	key := t.smallestFailure(name)
+	pkg, test := t.split(key)
 	first := t.commands[pkg]
 	again := newTally()
-	fmt.Fprintf(r.out, "repeating %s\n", name)
-	flags := append(slices.Clone(first.flags), "-count=1", "-run", "^"+test+"$")
+	fmt.Fprintf(r.out, "repeating %s\n", key)
+	flags := append(slices.Clone(first.flags), "-count=1", "-run", runPattern(test))
 	err := runGoTest(ctx, goTest(first.dir, []string{pkg}, flags...), r.env, again, io.Discard)
-	return err == nil && again.results[name] == "pass"
+	return err == nil && again.results[key] == "pass"
+}
+
+// runPattern returns the value of the flag -run that selects one test or subtest.
+func runPattern(test string) string {
+	parts := strings.Split(test, "/")
+	for i, part := range parts {
+		parts[i] = "^" + regexp.QuoteMeta(part) + "$"
+	}
+	return strings.Join(parts, "/")
+}
+
+// smallestFailure returns the direct subtest of a failed test that failed, or the test itself if that is not exactly one: several
+// failures may be consequences of the first.
+func (t *tally) smallestFailure(name string) string {
+	failed := slices.DeleteFunc(t.sorted(), func(key string) bool {
+		subtest, ok := strings.CutPrefix(key, name+"/")
+		return !ok || strings.Contains(subtest, "/") || t.results[key] != "fail"
+	})
+	if len(failed) == 1 {
+		return failed[0]
+	}
+	return name
 }
 
 // split returns the package and the test of a key of the results.

@@ -62,6 +62,30 @@ func TestFailuresAreExcerpted(t *testing.T) {
 	}
 }
 
+func TestSlowestPackagesAreShown(t *testing.T) {
+	var b strings.Builder
+	printSlowest(&b, []outcome{
+		{packages: []testedPackage{{modulePath + "/internal/xds", 12.4}, {modulePath + "/internal/authz", 1}}},
+		{packages: []testedPackage{{modulePath + "/e2e/pages", 300.6}}},
+	})
+	if want := "slowest packages: e2e/pages 301 s, internal/xds 12 s, internal/authz 1 s\n"; b.String() != want {
+		t.Errorf("printed %q, want %q", b.String(), want)
+	}
+}
+
+func TestTotalIsLimited(t *testing.T) {
+	b := budget{Total: timeLimit{Test: 60, Full: 120}}
+	if err := b.exceeded(time.Minute, false); err != nil {
+		t.Errorf("a run within the total fails: %v", err)
+	}
+	if err := b.exceeded(90*time.Second, false); err == nil || !strings.Contains(err.Error(), "1m30s, more than the total of 1m0s") {
+		t.Errorf("a run of 90 s ended with %v, want an error that names both times", err)
+	}
+	if err := b.exceeded(90*time.Second, true); err != nil {
+		t.Errorf("a full run within its total fails: %v", err)
+	}
+}
+
 func TestSelectSuitesKeepsOrder(t *testing.T) {
 	selected, err := selectSuites(suites(), []string{"e2e", "lint"})
 	if err != nil || len(selected) != 2 || selected[0].name != "lint" || selected[1].name != "e2e" {
@@ -87,11 +111,13 @@ func TestParseBudgetRejectsIncompleteBudget(t *testing.T) {
 	for _, name := range append([]string{prepareName}, suiteNames()...) {
 		complete += "  " + name + ": {test: 1, full: 2}\n"
 	}
+	complete += "total: {test: 1, full: 2}\n"
 	if _, err := parseBudget("budget.yaml", []byte(complete)); err != nil {
 		t.Fatalf("a complete budget is rejected: %v", err)
 	}
 	tests := map[string]string{
 		"a suite without time":  strings.Replace(complete, "unit: {test: 1", "unit: {test: 0", 1),
+		"no total":              strings.Replace(complete, "total: {test: 1", "total: {test: 0", 1),
 		"an unknown field":      complete + "skip: []\n",
 		"a skip without reason": complete + "skips:\n- test: example.com/m.TestX\n",
 	}

@@ -22,6 +22,8 @@ type outcome struct {
 	tests bool
 	// failed and flaky are the tests that failed, and those that failed once.
 	failed, flaky []failedTest
+	// packages are the packages that were tested.
+	packages []testedPackage
 }
 
 // runner runs suites one after the other.
@@ -67,7 +69,7 @@ func (r runner) run(ctx context.Context, s suite, missing error) outcome {
 			o.tests = o.tests || c.goTest
 		}
 		r.repeat(ctx, t)
-		o.counts, o.failed, o.flaky = t.counts(), t.failed(), t.flaky
+		o.counts, o.failed, o.flaky, o.packages = t.counts(), t.failed(), t.flaky, t.packages
 		for _, test := range slices.Concat(o.flaky, o.failed) {
 			fmt.Fprint(r.out, test.output)
 		}

@@ -51,6 +51,20 @@ func TestFlaky(t *testing.T) {
 	})
 }
 `,
+	"dependent/dependent_test.go": `package dependent
+import ("os"; "testing")
+func TestDependent(t *testing.T) {
+	t.Run("first", func(t *testing.T) {
+		if _, err := os.Stat("ran"); err != nil { os.WriteFile("ran", nil, 0o600); t.Error("only the first run fails") }
+		os.WriteFile("made", nil, 0o600)
+	})
+	t.Run("second", func(t *testing.T) {
+		if _, err := os.Stat("again"); err != nil { os.WriteFile("again", nil, 0o600); t.Error("only the first run fails") }
+		if err := os.Remove("made"); err != nil { t.Error(err) }
+	})
+	t.Run("third", func(t *testing.T) {})
+}
+`,
 }
 
 // runPackage runs the tests of one package of the module as the suite unit.
@@ -84,6 +98,7 @@ func TestRunReportsSuiteResult(t *testing.T) {
 		"skips":          {"skipped", budgetOf(60), counts{skipped: 1}, "example.com/m/skipped.TestSkipped was skipped", ""},
 		"skips, allowed": {"skipped", allowed, counts{skipped: 1}, "", ""},
 		"is flaky":       {"flaky", budgetOf(60), counts{passed: 1}, "", "only the first run fails"},
+		"is flaky twice": {"dependent", budgetOf(60), counts{passed: 3}, "", "only the first run fails"},
 		"does not build": {"broken", budgetOf(60), counts{failed: 1}, "1 test failed", "cannot use \"text\""},
 		"has no test":    {"empty", budgetOf(60), counts{}, "ran no test", ""},
 	}
@@ -104,6 +119,18 @@ func TestRunReportsSuiteResult(t *testing.T) {
 				t.Errorf("the output does not contain %q:\n%s", tt.printed, printed)
 			}
 		})
+	}
+}
+
+func TestOnlyTheFailedPartIsRepeated(t *testing.T) {
+	for pkg, want := range map[string]string{
+		"flaky":     "repeating example.com/m/flaky.TestFlaky/v1.2\n",
+		"dependent": "repeating example.com/m/dependent.TestDependent\n",
+		"bad":       "repeating example.com/m/bad.TestBad\n",
+	} {
+		if _, printed := runPackage(t, pkg, budgetOf(60)); !strings.Contains(printed, want) {
+			t.Errorf("%s printed %q, want %q in it", pkg, printed, want)
+		}
 	}
 }
 

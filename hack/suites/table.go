@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -23,6 +25,28 @@ func printTable(w io.Writer, outcomes []outcome) error {
 		fmt.Fprintf(tw, "%s\t%s\t%.1f\t%.0f\t%s\t%s\t%s\n", o.name, result, o.duration.Seconds(), o.limit.Seconds(), passed, failed, skipped)
 	}
 	return tw.Flush()
+}
+
+// modulePath is the path of the product, which printed packages omit.
+const modulePath = "github.com/openservicemesh/osm-operator"
+
+// slowestShown is the number of packages that printSlowest shows.
+const slowestShown = 10
+
+// printSlowest writes the packages whose tests took longest, without their compilation.
+func printSlowest(w io.Writer, outcomes []outcome) {
+	var all []testedPackage
+	for _, o := range outcomes {
+		all = append(all, o.packages...)
+	}
+	slices.SortStableFunc(all, func(a, b testedPackage) int { return cmp.Compare(b.seconds, a.seconds) })
+	var texts []string
+	for _, p := range all[:min(len(all), slowestShown)] {
+		texts = append(texts, fmt.Sprintf("%s %.0f s", strings.TrimPrefix(p.path, modulePath+"/"), p.seconds))
+	}
+	if len(texts) > 0 {
+		fmt.Fprintf(w, "slowest packages: %s\n", strings.Join(texts, ", "))
+	}
 }
 
 // Limits of the excerpt of a failure.

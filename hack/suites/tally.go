@@ -26,12 +26,20 @@ type tally struct {
 	// commands maps each package to the command that tested it, which is the current one for new events.
 	commands map[string]command
 	current  command
+	// packages are the packages that ended, with their durations.
+	packages []testedPackage
 	// flaky are the tests that failed once and passed when they were repeated, sorted, and the failures as they were.
 	flaky []failedTest
 }
 
 // failedTest is a test with the output of its failure.
 type failedTest struct{ name, output string }
+
+// testedPackage is a package whose tests ended.
+type testedPackage struct {
+	path    string
+	seconds float64
+}
 
 func newTally() *tally {
 	return &tally{results: map[string]string{}, output: map[string][]string{}, commands: map[string]command{}}
@@ -62,6 +70,7 @@ func (t *tally) add(e event) bool {
 		if e.Action == "fail" && !t.anyFailed(e.Package) {
 			t.broken = append(t.broken, e.Package)
 		}
+		t.packages = append(t.packages, testedPackage{e.Package, e.Elapsed})
 		return true
 	}
 	return false
