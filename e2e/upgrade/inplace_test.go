@@ -19,7 +19,11 @@ var (
 )
 
 func TestInPlaceUpgradeAndRollback(t *testing.T) {
-	addFaultyVersions(t, crash.fault, reject.fault, unavailable.fault)
+	faults := []string{unavailable.fault}
+	if lab.IsFull() {
+		faults = append(faults, crash.fault, reject.fault)
+	}
+	addFaultyVersions(t, faults...)
 	t.Run("in sequence", testUpgradeSequence)
 	t.Run("while the operator is killed", onlyFull(testOperatorKilled))
 	// Only the API server of the local cluster can be stopped.
@@ -32,9 +36,13 @@ func TestInPlaceUpgradeAndRollback(t *testing.T) {
 func testUpgradeSequence(t *testing.T) {
 	s := deployShop(t, newMesh(t, "upgrade", previousVersion))
 	t.Run("to the next version", func(t *testing.T) { upgradeInPlace(t, s.in(t), func() {}) })
-	for _, b := range []faultyVersion{crash, reject, unavailable} {
-		t.Run("to a version with the fault "+b.fault, func(t *testing.T) { testRollback(t, s.in(t), b, func() {}) })
+	rollback := func(b faultyVersion) func(*testing.T) {
+		return func(t *testing.T) { testRollback(t, s.in(t), b, func() {}) }
 	}
+	// The gates are tested without a cluster. Requests are lost only in the last scenario, which must not go on.
+	t.Run("to a version with the fault crash", onlyFull(rollback(crash)))
+	t.Run("to a version with the fault reject", onlyFull(rollback(reject)))
+	t.Run("to a version with the fault unavailable", rollback(unavailable))
 	t.Run("rollback after the first wave", onlyFull(func(t *testing.T) { testRollbackAfterWave(t, s.in(t)) }))
 	t.Run("with the previous control plane", onlyFull(func(t *testing.T) { testPreviousControlPlane(t, s.in(t)) }))
 }
