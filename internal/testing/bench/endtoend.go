@@ -18,7 +18,7 @@ import (
 
 // endToEndChanges is the number of changes of each kind, endToEndSizes the default of -sizes with -endtoend.
 const (
-	endToEndChanges = 50
+	endToEndChanges = 200
 	endToEndSizes   = "500"
 	// coldStartSizes is the default with -coldstart.
 	coldStartSizes = "10000"

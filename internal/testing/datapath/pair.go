@@ -46,7 +46,8 @@ type path struct {
 
 var paths = []path{
 	{"direct", direct},
-	{"minimal", minimalPair},
+	{"minimal", func(t testing.TB, p protocol) pair { return minimalPair(t, p, "") }},
+	{"minimal-with-authorization", func(t testing.TB, p protocol) pair { return minimalPair(t, p, buyer.Principal(trustDomain)) }},
 	{"mesh", func(t testing.TB, p protocol) pair { return meshPair(t, p, nil, true) }},
 	{"mesh-without-logs", func(t testing.TB, p protocol) pair { return meshPair(t, p, noLog, true) }},
 	{"mesh-without-metrics", func(t testing.TB, p protocol) pair { return meshPair(t, p, nil, false) }},
@@ -64,11 +65,12 @@ func direct(t testing.TB, p protocol) pair {
 	return out
 }
 
-// minimalPair has sidecars with static configuration.
-func minimalPair(t testing.TB, p protocol) pair {
+// minimalPair has sidecars with static configuration. If client is not empty, only that identity is authorized.
+func minimalPair(t testing.TB, p protocol, client string) pair {
 	n := pods.NewNetwork(t)
 	static := func(name string, sa identity.ServiceAccount, m minimal) *pods.Pod {
 		chain, key := n.CA.Issue(t, sa, trustDomain)
+		m.Client = client
 		m.HTTP = p.mesh == catalog.ProtocolHTTP
 		m.Chain, m.Key, m.Root = quote(t, chain), quote(t, key), quote(t, n.CA.RootPEM)
 		m.Port = p.port
