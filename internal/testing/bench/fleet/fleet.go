@@ -127,20 +127,12 @@ func (f *Fleet) Reconnected() (requests int64, complete bool) {
 
 // run connects a sidecar and responds to the server until ctx or the stream ends.
 func (s *sidecar) run(ctx context.Context, address string, config *tls.Config, dialer *net.Dialer) error {
-	conn, err := grpc.NewClient("passthrough:///"+address,
-		grpc.WithTransportCredentials(credentials.NewTLS(config)),
-		grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
-			return dialer.DialContext(ctx, "tcp", address)
-		}),
-		grpc.WithInitialConnWindowSize(window), grpc.WithInitialWindowSize(window),
-		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(codec{}), grpc.MaxCallRecvMsgSize(maxResponse)))
+	conn, err := s.dial(address, config, dialer)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	ctx = metadata.AppendToOutgoingContext(ctx, "authorization", s.token)
-	stream, err := conn.NewStream(ctx, &discovery.AggregatedDiscoveryService_ServiceDesc.Streams[deltaStream()],
-		discovery.AggregatedDiscoveryService_DeltaAggregatedResources_FullMethodName, grpc.WaitForReady(true))
+	stream, err := s.stream(ctx, conn)
 	if err != nil {
 		return err
 	}
@@ -165,6 +157,45 @@ func (s *sidecar) run(ctx context.Context, address string, config *tls.Config, d
 			return err
 		}
 	}
+}
+
+func (s *sidecar) dial(address string, config *tls.Config, dialer *net.Dialer) (*grpc.ClientConn, error) {
+	return grpc.NewClient("passthrough:///"+address,
+		grpc.WithTransportCredentials(credentials.NewTLS(config)),
+		grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "tcp", address)
+		}),
+		grpc.WithInitialConnWindowSize(window), grpc.WithInitialWindowSize(window),
+		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(codec{}), grpc.MaxCallRecvMsgSize(maxResponse)))
+}
+
+func (s *sidecar) stream(ctx context.Context, conn *grpc.ClientConn) (grpc.ClientStream, error) {
+	ctx = metadata.AppendToOutgoingContext(ctx, "authorization", s.token)
+	return conn.NewStream(ctx, &discovery.AggregatedDiscoveryService_ServiceDesc.Streams[deltaStream()],
+		discovery.AggregatedDiscoveryService_DeltaAggregatedResources_FullMethodName, grpc.WaitForReady(true))
+}
+
+// Join connects a sidecar that is not one of the connected ones, and returns the time until its first response.
+func (f *Fleet) Join(ctx context.Context, m *mesh.Mesh, sidecar int, token, address string, config *tls.Config) (time.Duration, error) {
+	begun := time.Now()
+	s := newSidecar(f, m.NodeID(sidecar), token)
+	conn, err := s.dial(address, config, f.dialer(sidecar))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = conn.Close() }()
+	stream, err := s.stream(ctx, conn)
+	if err != nil {
+		return 0, err
+	}
+	for _, req := range s.open() {
+		if err := stream.SendMsg(req); err != nil {
+			break // receiving returns the error
+		}
+		f.requests.Add(1)
+	}
+	err = stream.RecvMsg(&response{})
+	return time.Since(begun), err
 }
 
 func (f *Fleet) countResponse(r *response) {

@@ -45,7 +45,7 @@ func newOurs(setup Setup, m *mesh.Mesh, a authority) (*ours, error) {
 	})
 	o.server, err = xds.NewServer(xds.Config{
 		Store: o.store, Authenticator: authenticator, TLS: a.serverTLS(), Log: logr.Discard(), Metrics: metrics,
-		MaxPendingPerAddress: math.MaxInt32, // all sidecars of a benchmark connect from one address
+		MaxPendingPerAddress: maxPendingPerAddress(setup),
 	})
 	if err != nil {
 		return nil, err
@@ -56,6 +56,14 @@ func newOurs(setup Setup, m *mesh.Mesh, a authority) (*ours, error) {
 	}
 	o.store.MarkSynced()
 	return o, nil
+}
+
+// maxPendingPerAddress returns 0, the default, if sidecars have addresses of their own. Otherwise all of them connect from one.
+func maxPendingPerAddress(setup Setup) int {
+	if setup.Addresses {
+		return 0
+	}
+	return math.MaxInt32
 }
 
 func (o *ours) serve(ctx context.Context, listener net.Listener) error {

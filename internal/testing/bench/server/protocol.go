@@ -29,6 +29,8 @@ type Setup struct {
 	Mode    mesh.Mode
 	// Sidecars is the number of sidecars in the mesh, and Connected how many of them connect; 0 means all.
 	Sidecars, Connected int
+	// Addresses is true if each sidecar connects from an address of its own.
+	Addresses bool `json:",omitempty"`
 	// RootCert and RootKey are the authority of the mesh in PEM. They stay the same across restarts.
 	RootCert, RootKey []byte
 	// IssuerDelay is how long an external issuer takes to sign a certificate; 0 means that the control plane issues all certificates.
