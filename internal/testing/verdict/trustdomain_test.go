@@ -35,6 +35,10 @@ func TestTrustDomainMoves_FailsNoRequest(t *testing.T) {
 	t.Logf("%d requests", len(samples))
 }
 
+// stepPause is the time between an acknowledgement and the next step. A sidecar acknowledges a change before its workers apply it, and requests
+// go on with a former certificate until then. A rotation leaves at least five seconds for each step.
+const stepPause = 500 * time.Millisecond
+
 // moveTrustDomain takes the steps of a rotation. Each waits until all sidecars have the previous one.
 func (n *Network) moveTrustDomain(t *testing.T, l *load, from, to string) {
 	t.Helper()
@@ -51,6 +55,7 @@ func (n *Network) moveTrustDomain(t *testing.T, l *load, from, to string) {
 		if problem := n.waitAcknowledged(); problem != "" {
 			t.Fatalf("step %d from %s to %s: %s", i, from, to, problem)
 		}
+		time.Sleep(stepPause)
 		l.round()
 	}
 }
