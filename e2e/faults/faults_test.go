@@ -93,6 +93,7 @@ var faults = []fault{
 	{name: "sidecar of the client without the control plane", begin: separated(inside, buyer, names.SidecarContainer, fromControlPlane), lasts: separation},
 	{name: "one controller without a network", begin: separated(names.DefaultNamespace, names.Controller, names.Controller, fromAll), lasts: separation},
 	{name: "API server stopped", begin: stopAPIServer, lasts: separation},
+	{name: "API server refuses writes", begin: refuseWrites, lasts: separation},
 	{name: "ServiceAccount of the controller deleted", begin: deleteAccount(names.Controller)},
 	{name: "ServiceAccount of the injector deleted", begin: deleteAccount(names.Injector)},
 }
@@ -107,9 +108,21 @@ func outOfMemory(t *testing.T) effect {
 // stopAPIServer stops the API server. It is started again even if the test fails.
 func stopAPIServer(t *testing.T) effect {
 	t.Helper()
-	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "api-server", "stop"))
+	return apiServer(t, "stop", "start")
+}
+
+// refuseWrites lets the API server refuse writes, as with full storage. It accepts them again even if the test fails.
+func refuseWrites(t *testing.T) effect {
+	t.Helper()
+	return apiServer(t, "refuse-writes", "accept-writes")
+}
+
+// apiServer runs a command of the local cluster for its API server now, and another one at the end.
+func apiServer(t *testing.T, begin, end string) effect {
+	t.Helper()
+	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "api-server", begin))
 	return effect{end: func() {
-		if err := cluster.Repository.Tool(context.WithoutCancel(t.Context()), os.Stderr, "./cluster", "api-server", "start"); err != nil {
+		if err := cluster.Repository.Tool(context.WithoutCancel(t.Context()), os.Stderr, "./cluster", "api-server", end); err != nil {
 			t.Error(err)
 		}
 	}}

@@ -12,7 +12,7 @@ import (
 func apiServerCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "api-server",
-		Short: "Stop and start the API server alone, to test the cluster without it",
+		Short: "Stop and start the API server alone, or let it refuse writes, to test the cluster without it",
 	}
 	cmd.AddCommand(
 		&cobra.Command{
@@ -33,6 +33,22 @@ func apiServerCommand() *cobra.Command {
 					return err
 				}
 				return n.StartAPIServer(ctx, set)
+			}),
+		},
+		&cobra.Command{
+			Use:   "refuse-writes",
+			Short: "Let the API server refuse to create and change objects, as with full storage",
+			Args:  cobra.NoArgs,
+			RunE: localOnly(func(ctx context.Context, _ *tool, n *node.Node) error {
+				return n.RefuseWrites(ctx)
+			}),
+		},
+		&cobra.Command{
+			Use:   "accept-writes",
+			Short: "Let the API server accept writes again",
+			Args:  cobra.NoArgs,
+			RunE: localOnly(func(ctx context.Context, _ *tool, n *node.Node) error {
+				return n.AcceptWrites(ctx)
 			}),
 		},
 	)

@@ -6,10 +6,10 @@ import (
 	"github.com/openservicemesh/osm-operator/hack/internal/certs"
 )
 
-// etcd uses non-default ports, to avoid a conflict with another etcd on the machine.
+// etcd uses non-default ports, to avoid a conflict with another etcd on the machine. EtcdURL is for its clients.
 const (
-	etcdClientURL = "https://127.0.0.1:12379"
-	etcdPeerURL   = "http://127.0.0.1:12380"
+	EtcdURL     = "https://127.0.0.1:12379"
+	etcdPeerURL = "http://127.0.0.1:12380"
 )
 
 // issuer is the service account issuer, with the value that most clusters use.
@@ -19,8 +19,8 @@ func (c Cluster) etcd() []string {
 	return []string{
 		"--name=osm-local",
 		"--data-dir=" + c.State.Etcd(),
-		"--listen-client-urls=" + etcdClientURL,
-		"--advertise-client-urls=" + etcdClientURL,
+		"--listen-client-urls=" + EtcdURL,
+		"--advertise-client-urls=" + EtcdURL,
 		"--listen-peer-urls=" + etcdPeerURL,
 		"--initial-advertise-peer-urls=" + etcdPeerURL,
 		"--initial-cluster=osm-local=" + etcdPeerURL,
@@ -40,7 +40,7 @@ func (c Cluster) apiServer() []string {
 		"--bind-address=" + c.Plan.NodeV4().String(),
 		fmt.Sprintf("--secure-port=%d", c.Plan.APIPort),
 		"--advertise-address=" + c.Plan.NodeV4().String(),
-		"--etcd-servers=" + etcdClientURL,
+		"--etcd-servers=" + EtcdURL,
 		"--etcd-cafile=" + c.Cert(certs.EtcdCA+".crt"),
 		"--etcd-certfile=" + c.Cert(certs.APIServerEtcd+".crt"),
 		"--etcd-keyfile=" + c.Cert(certs.APIServerEtcd+".key"),

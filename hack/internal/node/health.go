@@ -25,18 +25,24 @@ type apiClient struct {
 }
 
 func newAPIClient(server, certDir string) (*apiClient, error) {
-	pair, err := tls.LoadX509KeyPair(filepath.Join(certDir, certs.APIServerKubelet+".crt"), filepath.Join(certDir, certs.APIServerKubelet+".key"))
+	client, err := newClient(certDir, certs.APIServerKubelet, certs.ClusterCA)
+	return &apiClient{server: server, client: client}, err
+}
+
+// newClient returns a client with one of the cluster's certificates, for servers of one of its authorities.
+func newClient(certDir, certificate, authority string) (*http.Client, error) {
+	pair, err := tls.LoadX509KeyPair(filepath.Join(certDir, certificate+".crt"), filepath.Join(certDir, certificate+".key"))
 	if err != nil {
 		return nil, err
 	}
-	ca, err := os.ReadFile(filepath.Join(certDir, certs.ClusterCA+".crt"))
+	ca, err := os.ReadFile(filepath.Join(certDir, authority+".crt"))
 	if err != nil {
 		return nil, err
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(ca)
 	transport := &http.Transport{TLSClientConfig: &tls.Config{Certificates: []tls.Certificate{pair}, RootCAs: roots}}
-	return &apiClient{server: server, client: &http.Client{Transport: transport, Timeout: 5 * time.Second}}, nil
+	return &http.Client{Transport: transport, Timeout: 5 * time.Second}, nil
 }
 
 func (a *apiClient) get(ctx context.Context, path string) ([]byte, error) {
