@@ -114,7 +114,12 @@ func stopAPIServer(t *testing.T) effect {
 // refuseWrites lets the API server refuse writes, as with full storage. It accepts them again even if the test fails.
 func refuseWrites(t *testing.T) effect {
 	t.Helper()
-	return apiServer(t, "refuse-writes", "accept-writes")
+	e := apiServer(t, "refuse-writes", "accept-writes")
+	created := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: inside, GenerateName: "refused-"}}
+	if err := cluster.Client.Create(t.Context(), created); err == nil {
+		t.Errorf("the API server accepts the ConfigMap %s", created.Name)
+	}
+	return e
 }
 
 // apiServer runs a command of the local cluster for its API server now, and another one at the end.
