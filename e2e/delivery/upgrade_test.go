@@ -55,12 +55,23 @@ func testUpgrade(t *testing.T, way installation, files string) {
 		must(t, way.remove(context.Background()))
 	})
 	way.install(t, files)
-	must(t, cluster.ApplyFile(t.Context(), "config", "samples", "operator_v1alpha1_mesh.yaml"))
+	must(t, cluster.Apply(t.Context(), upgradedMesh(t, "config", "samples", "operator_v1alpha1_mesh.yaml")))
 	awaitVersion(t, released)
 	traffic := startTraffic(t)
 	way.upgrade(t)
 	awaitVersion(t, version(t))
 	finishTraffic(t, traffic)
+}
+
+// upgradedMesh returns a Mesh of this checkout that waits for a few seconds between the steps of an upgrade, instead of minutes.
+func upgradedMesh(t *testing.T, path ...string) string {
+	t.Helper()
+	const none = "spec: {}"
+	mesh := readFile(t, path...)
+	if !strings.Contains(mesh, none) {
+		t.Fatalf("%s has no line %q", filepath.Join(path...), none)
+	}
+	return strings.Replace(mesh, none, "spec: {upgrade: {gates: {soak: 5s}}}", 1)
 }
 
 // removeMesh deletes the Mesh and waits until it is gone.

@@ -73,7 +73,7 @@ func (f *byFlux) install(t *testing.T, files string) {
 	manifest, err := os.ReadFile(filepath.Join(files, "install.yaml"))
 	must(t, err)
 	revision := f.repository.push(t, map[string]string{
-		"operator/install.yaml": string(manifest), "mesh/mesh.yaml": readFile(t, "config", "samples", "operator_v1alpha1_mesh.yaml"),
+		"operator/install.yaml": string(manifest), "mesh/mesh.yaml": upgradedMesh(t, "config", "samples", "operator_v1alpha1_mesh.yaml"),
 	})
 	f.sync = strings.ReplaceAll(readFile(t, "config", "flux", "sync.yaml"), "https://git.example.com/platform/osm.git", f.repository.url)
 	must(t, cluster.Put(t.Context(), f.sync))
@@ -102,7 +102,7 @@ func (a *byArgoCD) install(t *testing.T, files string) {
 	a.repository = serveRepository(t)
 	manifest, err := os.ReadFile(filepath.Join(files, "install.yaml"))
 	must(t, err)
-	revision := a.repository.push(t, map[string]string{"osm/install.yaml": string(manifest), "osm/mesh.yaml": readFile(t, "config", "argocd", "mesh.yaml")})
+	revision := a.repository.push(t, map[string]string{"osm/install.yaml": string(manifest), "osm/mesh.yaml": upgradedMesh(t, "config", "argocd", "mesh.yaml")})
 	must(t, cluster.Put(t.Context(), strings.ReplaceAll(readFile(t, "config", "argocd", "application.yaml"), "https://git.example.com/platform/osm.git", a.repository.url)))
 	awaitApplication(t, revision, "Synced", "Healthy", "")
 }
