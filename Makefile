@@ -112,6 +112,10 @@ scale: ## Measure one replica by mesh size, and extrapolate to 100,000 sidecars,
 soak: ## Change a mesh once per second for 30 minutes with 10,000 reconnects, and check for leaks
 	go test -count=1 -timeout=0 -v ./internal/testing/soak -soak.time=30m -soak.reconnects=10000
 
+.PHONY: mutation
+mutation: ## Change the code of PKG, such as PKG=internal/authz, and list the changes that its tests do not notice; FLAGS="-n 100" samples them
+	$(HACK) ./mutation $(FLAGS) "$(PKG)"
+
 ##@ Try
 
 .PHONY: cluster-up
