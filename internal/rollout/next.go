@@ -84,7 +84,7 @@ func (s Situation) planReplacement(desired Revision) Plan {
 // the pause of the limits does. Waves begin when the control plane becomes ready.
 func (s Situation) canRestart() bool {
 	betweenWaves := !s.ReadySince.IsZero() && s.hasRestartedAfter(s.ReadySince)
-	return len(s.Verdicts) > 0 && (Worst(s.Verdicts) == Passed || betweenWaves && PassedExceptSoak(s.Verdicts))
+	return Worst(s.Verdicts) == Passed || betweenWaves && PassedExceptSoak(s.Verdicts)
 }
 
 // planFailure rejects the desired revision and rolls back, or halts when rollback is not automatic.

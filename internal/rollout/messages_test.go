@@ -1,0 +1,57 @@
+package rollout
+
+import "testing"
+
+// TestGateMessages checks what users read about each gate: the observed numbers, and the bound that they exceed.
+func TestGateMessages(t *testing.T) {
+	bounds := bounds
+	bounds.MaxErrorRateIncrease = 0.02
+	for name, test := range map[string]struct {
+		gate        Gate
+		observation Observation
+		want        string
+	}{
+		"restarts":            {controlPlaneRestarts, healthy(), "containers of the control plane were restarted 0 times"},
+		"unknown restarts":    {controlPlaneRestarts, healthy(func(o *Observation) { o.Restarts = nil }), "the pods of the control plane cannot be read"},
+		"connected":           {proxiesConnected, healthy(), "10 of 10 sidecars are connected"},
+		"unknown sidecars":    {proxiesConnected, healthy(func(o *Observation) { o.Proxies = nil }), "the control plane does not report which sidecars are connected"},
+		"no rejection":        {configurationAccepted, healthy(), "0 sidecars reject their configuration"},
+		"unknown rejections":  {configurationAccepted, healthy(func(o *Observation) { o.Proxies = nil }), "the control plane does not report which configuration sidecars reject"},
+		"a rejection":         {configurationAccepted, healthy(func(o *Observation) { o.Proxies.Rejected, o.Proxies.Example = 2, "shop/web: bad" }), "2 sidecars reject their configuration, more than 0: shop/web: bad"},
+		"errors":              {errorRate, healthy(), "0.10% of requests fail (10 of 10000 in the last minute), 0.10% failed before the step"},
+		"more errors":         {errorRate, healthy(failing(500, 10_000)), "5.00% of requests fail (500 of 10000 in the last minute), 0.10% failed before the step, an increase of more than 2.00 percentage points"},
+		"unsupported reports": {errorRate, healthy(func(o *Observation) { o.LoadReportsUnsupported = true }), "this earlier version does not report failed requests"},
+		"Prometheus": {
+			prometheusErrorRate, healthy(prometheus(pointer(0.015), 0.005)),
+			"the Prometheus at http://prometheus:9090 reports that 1.50% of requests fail, 0.50% failed before the step",
+		},
+		"Prometheus with more errors": {
+			prometheusErrorRate, healthy(prometheus(pointer(0.03), 0.005)),
+			"the Prometheus at http://prometheus:9090 reports that 3.00% of requests fail, 0.50% failed before the step, an increase of more than 2.00 percentage points",
+		},
+	} {
+		if got := test.gate(test.observation, bounds).Message; got != test.want {
+			t.Errorf("%s: the message is %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+// TestGatesAtTheirBounds checks that a bound itself is tolerated, and that a timeout of 0 is none.
+func TestGatesAtTheirBounds(t *testing.T) {
+	late := func(o *Observation) { o.UnhealthySince, o.Controller.Ready = noon.Add(-bounds.Timeout), 1 }
+	if got := Worst(Evaluate(healthy(late), bounds)); got != Waiting {
+		t.Errorf("at the timeout the worst state is %v, want Waiting", got)
+	}
+	unlimited := bounds
+	unlimited.Timeout = 0
+	if got := Worst(Evaluate(healthy(late), unlimited)); got != Waiting {
+		t.Errorf("without a timeout the worst state is %v, want Waiting", got)
+	}
+	if r := (Requests{Issued: 100, Failed: 1}); r.exceeds(0.01) {
+		t.Errorf("%+v exceeds its own rate", r)
+	}
+	// Wilson's lower bound of 200 in 5000 is 3.248%.
+	if r := (Requests{Issued: 5000, Failed: 200}); !r.exceeds(0.0324) || r.exceeds(0.0325) {
+		t.Errorf("%+v exceeds 0.0324: %t, 0.0325: %t; want true, false", r, r.exceeds(0.0324), r.exceeds(0.0325))
+	}
+}
