@@ -27,6 +27,9 @@ type Cluster struct {
 	TrafficSplits   []splitv1alpha4.TrafficSplit
 	Egresses        []policyv1alpha1.Egress
 	IngressBackends []policyv1alpha1.IngressBackend
+	// ExternalAuthorizations refer to ExtensionServices.
+	ExternalAuthorizations []policyv1alpha1.ExternalAuthorization
+	ExtensionServices      []configv1alpha2.ExtensionService
 }
 
 // account is a service account: the identity of a workload.

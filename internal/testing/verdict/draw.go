@@ -19,6 +19,8 @@ type slot struct {
 	// always is true if the object must exist; weight is the relative frequency of edits.
 	always bool
 	weight int
+	// rare is true for an object that most meshes do not have, because it denies much.
+	rare bool
 }
 
 // services are the possible Services, with the last byte of their virtual addresses. Two share an address, because an address can
@@ -81,9 +83,23 @@ func slots() []slot {
 	for _, name := range []catalog.Name{Name("a", "e1"), Name("a", "e2"), Name("b", "e1")} {
 		add(catalog.KindEgress, 4, name, func(t *rapid.T) catalog.Entry { return drawEgress(t, name) })
 	}
+	for _, namespace := range append([]string{meshNamespace}, namespaces...) {
+		policy, server := Name(namespace, "authorization"), Name(namespace, "server")
+		add(catalog.KindExtensionService, 2, server, func(t *rapid.T) catalog.Entry { return drawExtensionService(t, server) })
+		add(catalog.KindExternalAuthorization, 2, policy, func(t *rapid.T) catalog.Entry { return drawAuthorization(t, policy) })
+		list[len(list)-1].rare = true
+	}
 	backpressure := Name("a", "upstream1")
 	add(catalog.KindBackpressure, 1, backpressure, func(t *rapid.T) catalog.Entry { return drawBackpressure(t, backpressure) })
 	return list
+}
+
+// exists draws whether a mesh has the object.
+func (s slot) exists(t *rapid.T) bool {
+	if s.rare {
+		return oneIn(t, 3, "with "+s.ref.Name.String())
+	}
+	return s.always || !oneIn(t, 6, "without "+s.ref.Name.String())
 }
 
 // AnyState draws a mesh with at least one Service.
@@ -91,7 +107,7 @@ func AnyState() *rapid.Generator[State] {
 	return rapid.Custom(func(t *rapid.T) State {
 		w := State{}
 		for _, s := range slots() {
-			if s.always || !oneIn(t, 6, "without "+s.ref.Name.String()) {
+			if s.exists(t) {
 				w[s.ref] = s.draw(t)
 			}
 		}
@@ -125,6 +141,7 @@ func AnyEdit() *rapid.Generator[[]catalog.Change] {
 
 func drawSettings(t *rapid.T) catalog.Entry {
 	settings := &catalog.Settings{
+		Namespace: meshNamespace, ExternalAuthorization: drawConfiguredAuthorization(t),
 		Permissive: oneIn(t, 6, "permissive"), Egress: oneIn(t, 3, "egress"), EmptyRulesSelectNothing: oneIn(t, 5, "empty rules"),
 		RetryPolicies: !oneIn(t, 3, "no retries"), ActiveHealthChecks: oneIn(t, 8, "health checks"),
 		IngressBackends: !oneIn(t, 4, "no ingress backends"), EgressPolicies: !oneIn(t, 3, "no egress policies"),

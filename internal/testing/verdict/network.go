@@ -35,6 +35,8 @@ type Network struct {
 	outside *podstest.Pod
 	// State is the current state of the control plane.
 	State State
+	// drained is when no connection asks former authorization servers any more.
+	drained time.Time
 }
 
 // NewNetwork starts a network that ends with the test. The mesh initially has only its pods.
@@ -63,6 +65,7 @@ func newNetwork(t *testing.T, drain time.Duration, usual int) *Network {
 	machine := network.Bare(t)
 	n := &Network{control: serve(t, machine.NS.Listen(t, nstest.Address(machine.IP.String(), names.ADSPort))), State: podsOnly(), outside: machine}
 	serveOutsideServers(t, machine)
+	serveAuthorizers(t, machine)
 	n.control.apply(changes(nil, n.State.entries()))
 	n.control.store.MarkSynced()
 	for i, p := range pods {

@@ -53,6 +53,10 @@ func (w State) objects() *reference.Cluster {
 			c.Egresses = append(c.Egresses, egressObject(e))
 		case *catalog.IngressBackend:
 			c.IngressBackends = append(c.IngressBackends, ingressBackendObject(e))
+		case *catalog.ExternalAuthorizationPolicy:
+			c.ExternalAuthorizations = append(c.ExternalAuthorizations, authorizationObject(e))
+		case *catalog.ExtensionService:
+			c.ExtensionServices = append(c.ExtensionServices, extensionServiceObject(e))
 		case *catalog.EndpointSlice:
 			c.EndpointSlices = append(c.EndpointSlices, endpointSliceObject(e))
 		case *catalog.TrafficSplit:
@@ -268,6 +272,21 @@ func ingressBackendObject(b *catalog.IngressBackend) policyv1alpha1.IngressBacke
 	for _, name := range b.RouteGroups {
 		object.Spec.Matches = append(object.Spec.Matches, policyv1alpha1.RouteReference{Kind: "HTTPRouteGroup", Name: name})
 	}
+	return object
+}
+
+func authorizationObject(p *catalog.ExternalAuthorizationPolicy) policyv1alpha1.ExternalAuthorization {
+	object := policyv1alpha1.ExternalAuthorization{ObjectMeta: meta(p.Name)}
+	object.CreationTimestamp = metav1.NewTime(p.Created)
+	object.Spec.Selector, object.Spec.FailureModeAllow = p.Selector, p.FailureModeAllow
+	object.Spec.ExtensionService = policyv1alpha1.ExtensionServiceRef{Namespace: p.Service.Namespace, Name: p.Service.Name}
+	object.Spec.Timeout = p.Timeout.String()
+	return object
+}
+
+func extensionServiceObject(s *catalog.ExtensionService) configv1alpha2.ExtensionService {
+	object := configv1alpha2.ExtensionService{ObjectMeta: meta(s.Name)}
+	object.Spec.Host, object.Spec.Port = s.Address, int32(s.Port)
 	return object
 }
 

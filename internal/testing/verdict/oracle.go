@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -23,6 +24,8 @@ type expectation struct {
 	// listener identifies the same path without the servers at its end, and servers are the applications there.
 	listener string
 	servers  map[string]bool
+	// authorizers are the authorization servers of the pods that may receive the request.
+	authorizers map[catalog.Name][]reference.Authorizer
 	// direction is empty for requests within the mesh.
 	direction direction
 	// disagreement describes how the policy engine differs from the reference; empty if they agree.
@@ -54,6 +57,8 @@ type oracle struct {
 	catalog   *catalog.Catalog
 	reference *reference.Cluster
 	services  []*catalog.Service
+	// authorizing is the oracle of the state whose authorization servers are asked; nil for this one.
+	authorizing *oracle
 }
 
 func newOracle(w State) *oracle {
@@ -128,9 +133,9 @@ func question(r Request) authz.Request {
 func (o *oracle) expectAt(r Request, service catalog.Name, root catalog.Port) expectation {
 	question := question(r)
 	question.Service, question.Port = service, root.Number
-	e := expectation{seen: map[string]bool{}, servers: map[string]bool{}}
+	e := expectation{seen: map[string]bool{}, servers: map[string]bool{}, authorizers: map[catalog.Name][]reference.Authorizer{}}
 	e.verdict = authz.Decide(o.catalog.View(), question)
-	e.disagreement = disagreement(e.verdict, o.reference.Decide(referenceRequest(question)))
+	e.disagreement = cmp.Or(disagreement(e.verdict, o.reference.Decide(referenceRequest(question))), o.authorizerDisagreement())
 	// An address that moves to another Service moves to another listener, even if a TrafficSplit leads to the same server.
 	ways := []string{string(root.Protocol), question.Service.String()}
 	listeners := slices.Clone(ways)
@@ -145,11 +150,15 @@ func (o *oracle) expectAt(r Request, service catalog.Name, root catalog.Port) ex
 			e.seen["400"] = true // the application itself rejects requests over TCP
 		}
 		way := fmt.Sprint(a.Service, a.Destination, a.Outcome == authz.Unavailable)
-		servers := o.applications(a)
-		for _, server := range servers {
-			e.servers[server] = true
+		ends := o.ends(a)
+		for _, end := range ends {
+			e.servers[end.String()] = true
+			for _, seen := range o.observationsAt(end, a, r) {
+				e.seen[seen] = true
+			}
+			e.authorizers[end.pod] = o.authorizersOf(end.pod)
 		}
-		listeners, ways = append(listeners, way), append(ways, fmt.Sprint(way, servers))
+		listeners, ways = append(listeners, way), append(ways, fmt.Sprint(way, ends))
 	}
 	e.route, e.listener = joined(ways), joined(listeners)
 	return e
@@ -196,7 +205,7 @@ func (o *oracle) isTarget(service *catalog.Service, port catalog.Port, r Request
 func (o *oracle) observations(a authz.Answer, root catalog.Port) []string {
 	switch a.Outcome {
 	case authz.Allowed:
-		return o.applications(a)
+		return nil // observationsAt has them
 	case authz.Forbidden:
 		return []string{"403"}
 	case authz.NotFound:
@@ -215,23 +224,4 @@ func (o *oracle) observations(a authz.Answer, root catalog.Port) []string {
 		}
 	}
 	return []string{closed}
-}
-
-// applications returns the names of the applications that may respond: pods of the identity behind the Service.
-func (o *oracle) applications(a authz.Answer) []string {
-	var names []string
-	view := o.catalog.View()
-	service := view.Service(a.Service)
-	if service == nil {
-		return nil
-	}
-	for _, port := range service.Ports {
-		for _, b := range view.Backends(service, port) {
-			i := slices.IndexFunc(pods, func(p pod) bool { return podAddress(slices.Index(pods, p)) == b.Address.Addr() })
-			if b.Identity == a.Destination {
-				names = append(names, fmt.Sprintf("%s:%d", pods[i].name.Name, b.Address.Port()))
-			}
-		}
-	}
-	return names
 }

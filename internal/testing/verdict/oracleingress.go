@@ -27,11 +27,19 @@ func (o *oracle) expectIngress(r Request) expectation {
 	if len(o.catalog.View().ServicesOfPod(pod)) == 0 {
 		seen = refused // its sidecar has no inbound listener
 	}
+	refusal := o.refusal(pod.Name, r)
+	if answer.Outcome == authz.Allowed && refusal != "" {
+		seen = refusal
+	}
 	e := expectation{seen: map[string]bool{seen: true}, servers: map[string]bool{seen: true}, direction: ingress}
 	e.verdict.Answers = []authz.Answer{{Outcome: answer.Outcome, Missing: answer.Missing}}
 	if result := o.reference.DecideIngress(referenceIngress(pod.Name, call)); result != outcomes[answer.Outcome] {
 		e.disagreement = fmt.Sprintf("the policy engine decides %s, the reference %s", outcomes[answer.Outcome], result)
 	}
+	if answer.Outcome == authz.BadRequest && refusal != "" {
+		e.seen[refusal] = true
+	}
+	e.authorizers = map[catalog.Name][]reference.Authorizer{pod.Name: o.authorizersOf(pod.Name)}
 	// An edit that changes only which policy or Service admits a request must not fail it.
 	e.route, e.listener = "ingress: "+seen, "ingress: "+seen
 	return e

@@ -17,6 +17,8 @@ type Report struct {
 	lateAnswers       int
 	latest            time.Duration
 	outcomes          map[direction]map[authz.Outcome]int
+	// refused counts responses of authorization servers.
+	refused int
 	// matched counts responses of splits by request, opened those of permissive destinations.
 	matched, opened int
 }
@@ -33,7 +35,10 @@ func (r *Report) countLate(by time.Duration) {
 }
 
 // count counts the expected outcomes of a response after an edit.
-func (r *Report) count(e expectation) {
+func (r *Report) count(e expectation, seen string) {
+	if isRefusal(seen) {
+		r.refused++
+	}
 	if r.outcomes == nil {
 		r.outcomes = map[direction]map[authz.Outcome]int{"": {}, egress: {}, ingress: {}}
 	}
@@ -66,6 +71,9 @@ func (r *Report) Unobserved() []string {
 			}
 		}
 	}
+	if r.refused == 0 {
+		never = append(never, "denied by an authorization server")
+	}
 	if r.matched == 0 {
 		never = append(never, "split by request")
 	}
@@ -77,9 +85,9 @@ func (r *Report) Unobserved() []string {
 
 // String summarizes the report.
 func (r *Report) String() string {
-	return fmt.Sprintf("%d edits, settled after %s on average and %s at most; %d answers were late, by %s at most; %d were split by request, %d allowed without a policy; answers: %s; to outside: %s; from outside: %s",
+	return fmt.Sprintf("%d edits, settled after %s on average and %s at most; %d answers were late, by %s at most; %d were split by request, %d allowed without a policy, %d denied by authorization servers; answers: %s; to outside: %s; from outside: %s",
 		r.edits, (r.settling / time.Duration(max(r.edits, 1))).Round(time.Millisecond), r.slowest.Round(time.Millisecond),
-		r.lateAnswers, r.latest.Round(time.Millisecond), r.matched, r.opened, counted(r.outcomes[""]), counted(r.outcomes[egress]), counted(r.outcomes[ingress]))
+		r.lateAnswers, r.latest.Round(time.Millisecond), r.matched, r.opened, r.refused, counted(r.outcomes[""]), counted(r.outcomes[egress]), counted(r.outcomes[ingress]))
 }
 
 // counted returns the outcomes with their numbers.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -40,9 +41,12 @@ func (n *Network) Reset(t reporter, w State) {
 }
 
 func (n *Network) reset(w State) (problem string) {
+	former := newOracle(n.State)
 	n.control.apply(changes(n.State.entries(), w.entries()))
 	n.State = w
-	return n.waitAcknowledged()
+	problem = n.waitAcknowledged()
+	n.drain(former, newOracle(w))
+	return problem
 }
 
 // Step applies an edit under load. Each response must match the mesh before or after the edit, and finally the mesh after it. A
@@ -66,6 +70,7 @@ func (n *Network) try(edit []catalog.Change, requests []Request) *failure {
 			return s.failure(r, problem)
 		}
 	}
+	time.Sleep(time.Until(n.drained))
 	l := n.startLoad(requests)
 	l.round()
 	s.applied = time.Now()
@@ -73,6 +78,7 @@ func (n *Network) try(edit []catalog.Change, requests []Request) *failure {
 	n.State = s.after.state
 	problem := n.waitAcknowledged()
 	s.acknowledged = time.Now()
+	n.drain(s.before, s.after)
 	l.round()
 	samples := l.end()
 	if problem != "" {
@@ -80,6 +86,16 @@ func (n *Network) try(edit []catalog.Change, requests []Request) *failure {
 	}
 	n.Report.countEdit(s.acknowledged.Sub(s.applied))
 	return s.check(samples)
+}
+
+// drain makes the next step wait, if authorization servers change, until no connection asks the former ones, and the first decisions of new ones
+// have been made.
+func (n *Network) drain(old, next *oracle) {
+	for _, p := range pods {
+		if !slices.Equal(old.authorizersOf(p.name), next.authorizersOf(p.name)) {
+			n.drained = time.Now().Add(DrainTime)
+		}
+	}
 }
 
 // waitAcknowledged waits until all sidecars have acknowledged all resources, and describes a failure to do so.
@@ -137,7 +153,7 @@ func (s *step) check(samples []sample) *failure {
 				return s.unexpected(sample, "before the edit")
 			}
 		case next.allows(sample.seen):
-			s.network.Report.count(next)
+			s.network.Report.count(next, sample.seen)
 		case !old.allows(sample.seen) && !s.fitsTransition(old, next, sample.seen) && !s.fitsMixed(sample):
 			return s.unexpected(sample, "after the edit")
 		case !sample.start.Before(s.acknowledged):
@@ -154,10 +170,13 @@ func (s *step) check(samples []sample) *failure {
 
 // fitsTransition reports whether an observation is possible while only some sidecars have applied an edit. If the route of the
 // request changes, a server may deny a client that it does not know yet. A change of weights only, among servers that allow the
-// client before and after, must not affect requests, and additional servers make none unavailable.
+// client before and after, must not affect requests, and additional servers make none unavailable. A change of an authorization server aborts its
+// decisions in progress.
 func (s *step) fitsTransition(old, next expectation, seen string) bool {
 	isAllowed := old.verdict.Always(authz.Allowed) && next.verdict.Always(authz.Allowed)
 	switch {
+	case seen == "503" && changesAuthorizers(old, next):
+		return true
 	case old.route == next.route || s.divides && isAllowed:
 		return false
 	case isAllowed && addsServers(old, next):
@@ -180,6 +199,9 @@ func addsServers(old, next expectation) bool {
 // fitsMixed reports whether an observation matches an intermediate state of the edit.
 func (s *step) fitsMixed(sample sample) bool {
 	r := s.requests[sample.request]
+	if s.fitsFormerAuthorizers(sample) {
+		return true
+	}
 	if r.direction() != "" {
 		return false // one sidecar only handles the request
 	}
@@ -187,6 +209,29 @@ func (s *step) fitsMixed(sample sample) bool {
 		return true
 	}
 	return slices.ContainsFunc(s.mixed(), func(o *oracle) bool { return o.expect(r).allows(sample.seen) })
+}
+
+// changesAuthorizers reports whether a server of both expectations has other authorization servers.
+func changesAuthorizers(old, next expectation) bool {
+	for pod, list := range old.authorizers {
+		if others, both := next.authorizers[pod]; both && !slices.Equal(list, others) {
+			return true
+		}
+	}
+	return false
+}
+
+// fitsFormerAuthorizers reports whether an observation is a denial on a connection whose authorization servers are those of the other state. A
+// server's sidecar drains its connections when they change. Policies of one state and servers of the other must not allow a request together.
+func (s *step) fitsFormerAuthorizers(sample sample) bool {
+	if _, err := strconv.Atoi(sample.seen); err != nil {
+		return false
+	}
+	r := s.requests[sample.request]
+	if !changesAuthorizers(s.before.expect(r), s.after.expect(r)) {
+		return false
+	}
+	return s.after.authorizedBy(s.before).expect(r).allows(sample.seen) || s.before.authorizedBy(s.after).expect(r).allows(sample.seen)
 }
 
 // converge repeats a request until its result matches the mesh after the edit.

@@ -1,0 +1,31 @@
+package verdict
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+)
+
+// TestMixed_PoliciesAndFormerAuthorizers covers an edit of policies and of an authorization server at once: a connection from before may be
+// denied by what remains of the former mesh, but no request that the new server denies is allowed because the former mesh had no server.
+func TestMixed_PoliciesAndFormerAuthorizers(t *testing.T) {
+	w := podsOnly()
+	service := Service("a", "s1", "x", virtualAddress(1).String(), 80, catalog.ProtocolHTTP)
+	service.Ports[0].TargetPort = webPort
+	for _, e := range []catalog.Entry{
+		&catalog.Settings{Namespace: meshNamespace}, service, Group("a", "g1", "/a"), Target("one", accounts[0], []catalog.TargetRule{HTTP("g1")}, accounts[2]),
+	} {
+		w[e.Ref()] = e
+	}
+	edit := catalog.Set(&catalog.Settings{Namespace: meshNamespace, Permissive: true, ExternalAuthorization: &catalog.ExternalAuthorization{
+		Address: outsideAddresses[0].String(), Port: authorizers[0].port, StatPrefix: "x", Timeout: authorizationTimeout,
+	}})
+	denied := Request{
+		Pod: 3, To: netip.AddrPortFrom(virtualAddress(1), 80), Method: "GET", Path: "/b",
+		Headers: []authz.Header{{Name: ":authority", Value: "s1"}, {Name: "x-user", Value: deniedWord}},
+	}
+	requireMixed(t, w, edit, denied, map[string]bool{"p1:8080": false, "401": true, "402": false, "404": true})
+}
