@@ -88,8 +88,8 @@ func (n *Network) try(edit []catalog.Change, requests []Request) *failure {
 	return s.check(samples)
 }
 
-// drain makes the next step wait, if authorization servers change, until no connection asks the former ones, and the first decisions of new ones
-// have been made.
+// drain makes the next step wait, if authorization servers change, until the connections from before are closed. They keep their filters, so they
+// ask the former servers, or none.
 func (n *Network) drain(old, next *oracle) {
 	for _, p := range pods {
 		if !slices.Equal(old.authorizersOf(p.name), next.authorizersOf(p.name)) {
