@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cert-manager/cert-manager/pkg/controller"
+	gatewayshim "github.com/cert-manager/cert-manager/pkg/controller/certificate-shim/gateways"
 	_ "github.com/cert-manager/cert-manager/pkg/controller/certificaterequests/approver"   // registers a controller
 	_ "github.com/cert-manager/cert-manager/pkg/controller/certificaterequests/ca"         // registers a controller
 	_ "github.com/cert-manager/cert-manager/pkg/controller/certificaterequests/selfsigned" // registers a controller
@@ -34,15 +35,26 @@ const (
 	minBackoff, maxBackoff = time.Second, 10 * time.Second
 )
 
-// disabled parses the argument --controllers in the form of cert-manager: "*,-name" disables one controller.
-func disabled(args []string) ([]string, error) {
+// parseArguments parses arguments in the form of cert-manager: "--controllers=*,-name" disables one controller, and --enable-gateway-api
+// makes certificates for Gateways, whose kinds must exist then.
+func parseArguments(args []string) (without []string, gateways bool, err error) {
 	flags := flag.NewFlagSet("controller", flag.ContinueOnError)
 	list := flags.String("controllers", "*", "the controllers to run: *, and -name for each that does not run")
+	flags.BoolVar(&gateways, "enable-gateway-api", false, "make certificates for Gateways")
 	if err := flags.Parse(args); err != nil {
-		return nil, err
+		return nil, false, err
 	}
+	names, err := disabled(*list)
+	if !gateways {
+		names = append(names, gatewayshim.ControllerName)
+	}
+	return names, gateways, err
+}
+
+// disabled returns the names of the controllers that a list disables.
+func disabled(list string) ([]string, error) {
 	var names []string
-	for _, item := range strings.Split(*list, ",") {
+	for _, item := range strings.Split(list, ",") {
 		name, isDisabled := strings.CutPrefix(item, "-")
 		if !isDisabled && item != "*" {
 			return nil, fmt.Errorf("the item %q of --controllers is neither * nor -name", item)
@@ -56,7 +68,7 @@ func disabled(args []string) ([]string, error) {
 
 // runController runs the controllers of certificates, requests and issuers.
 func runController(ctx context.Context, args []string) error {
-	without, err := disabled(args)
+	without, gateways, err := parseArguments(args)
 	if err != nil {
 		return err
 	}
@@ -66,6 +78,7 @@ func runController(ctx context.Context, args []string) error {
 		CertificateOptions: controller.CertificateOptions{
 			CertificateRequestMinimumBackoffDuration: minBackoff, CertificateRequestMaximumBackoffDuration: maxBackoff,
 		},
+		ConfigOptions: controller.ConfigOptions{EnableGatewayAPI: gateways},
 	})
 	if err != nil {
 		return err
@@ -88,5 +101,8 @@ func runController(ctx context.Context, args []string) error {
 	// Constructors request informers, so these start afterwards.
 	root.SharedInformerFactory.Start(ctx.Done())
 	root.KubeSharedInformerFactory.Start(ctx.Done())
+	if gateways {
+		root.GWShared.Start(ctx.Done())
+	}
 	return group.Wait()
 }
