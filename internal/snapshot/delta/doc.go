@@ -1,7 +1,8 @@
 // Package delta is the server side of one incremental xDS stream.
 //
 // Delta requests of a client and changes of its Snapshot flow in; delta responses flow out in an order that Envoy can apply
-// without traffic loss: additions in the order of resource.Type, removals after everything that referred to them. Rejected
+// without traffic loss: additions in the order of resource.Type, removals after everything that referred to them, and clusters of
+// authorization servers and rate limit services 30 seconds later, when decisions in progress have ended. Rejected
 // resources flow to the owner of the stream.
 //
 // Parts:

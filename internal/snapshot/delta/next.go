@@ -27,6 +27,7 @@ const (
 // after every input and after deadline.
 func (q *sequencer) next(snap Snapshot, now time.Time) *Response {
 	q.expireReportedCertificate(now)
+	q.endRemovalDelays(snap, now)
 	full := q.withReadinessCluster(snap)
 	r := q.nextByType(full, now)
 	if r == nil && q.completeReadiness(full, now) {
@@ -98,6 +99,8 @@ func (q *sequencer) respond(t resource.Type, snap Snapshot, now time.Time) *Resp
 			addsBlocked = true
 		case (action == actionRemove || action == actionReportAbsent) && !mayRemove:
 			removesBlocked = true
+		case action == actionRemove && q.delayRemoval(t, name, now):
+			delete(st.dirty, name)
 		default:
 			size += r.append(name, res)
 			q.recordSent(t, name, res, now)

@@ -42,6 +42,8 @@ type sequencer struct {
 	// warming has the sent clusters whose endpoints are not acknowledged. The value is the nonce of the response with the
 	// endpoints; empty before it is sent.
 	warming map[string]string
+	// removalsDue has the clusters of decision servers that are not referred to any more, and when they are removed.
+	removalsDue map[string]time.Time
 	// reportedCertificate is the version of the certificate from an earlier stream. The client keeps it until certificateReusableUntil;
 	// zero if it does not.
 	reportedCertificate      string
@@ -150,6 +152,9 @@ func (q *sequencer) deadline() time.Time {
 		}
 	}
 	consider(q.routesMissingSince, ackTimeout)
+	for _, due := range q.removalsDue {
+		consider(due, 0)
+	}
 	for t := range q.types {
 		st := &q.types[t]
 		if !st.canRespond() {

@@ -1,0 +1,61 @@
+package delta
+
+import (
+	"testing"
+	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/envoy"
+	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
+)
+
+// removedServer returns a conversation in which an authorization server was removed, and everything is acknowledged.
+func removedServer(t *testing.T) *conversation {
+	t.Helper()
+	c := newConversation(t)
+	c.put(resource.Clusters, "app", "1")
+	c.put(resource.Clusters, envoy.ConfiguredAuthorizationCluster, "1")
+	c.subscribe(resource.Clusters)
+	c.subscribe(resource.Listeners)
+	c.expect("CDS app " + envoy.ConfiguredAuthorizationCluster)
+	c.ack(resource.Clusters)
+	c.expect("LDS")
+	c.ack(resource.Listeners)
+	c.remove(resource.Clusters, "app")
+	c.remove(resource.Clusters, envoy.ConfiguredAuthorizationCluster)
+	c.expect("CDS -app")
+	c.ack(resource.Clusters)
+	return c
+}
+
+func TestSequencer_KeepsDecisionServersUntilDecisionsEnd(t *testing.T) {
+	c := removedServer(t)
+	if pending := c.q.pendingSince(c.now)[resource.Clusters]; !pending.IsZero() {
+		t.Errorf("clusters are pending since %s, want acknowledged", pending)
+	}
+	if got, want := c.q.deadline(), c.now.Add(removalDelay); !got.Equal(want) {
+		t.Errorf("deadline %s, want %s", got, want)
+	}
+	c.wait(removalDelay - time.Second)
+	c.expect()
+	c.wait(time.Second)
+	c.expect("CDS -" + envoy.ConfiguredAuthorizationCluster)
+	c.ack(resource.Clusters)
+	c.expect()
+	if got := c.q.deadline(); !got.IsZero() {
+		t.Errorf("unexpected deadline %s", got)
+	}
+}
+
+func TestSequencer_KeepsDecisionServerThatIsUsedAgain(t *testing.T) {
+	c := removedServer(t)
+	c.wait(time.Second)
+	c.put(resource.Clusters, envoy.ConfiguredAuthorizationCluster, "1")
+	c.expect()
+	c.wait(removalDelay)
+	c.expect()
+	// A later removal waits anew.
+	c.remove(resource.Clusters, envoy.ConfiguredAuthorizationCluster)
+	c.expect()
+	c.wait(removalDelay)
+	c.expect("CDS -" + envoy.ConfiguredAuthorizationCluster)
+}
