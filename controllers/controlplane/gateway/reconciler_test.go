@@ -196,6 +196,37 @@ func TestGatewayThatWorks(t *testing.T) {
 	}
 }
 
+// TestGatewayWithoutPods checks that the Gateway and its listeners report that no pod of the ingress gateway is ready, until one is.
+func TestGatewayWithoutPods(t *testing.T) {
+	f := newFixture(t, secret(t))
+	slice := &discoveryv1.EndpointSlice{}
+	setReady := func(ready bool) {
+		t.Helper()
+		if err := f.Client.Get(t.Context(), client.ObjectKey{Namespace: "osm-system", Name: "g"}, slice); err != nil {
+			t.Fatal(err)
+		}
+		slice.Endpoints[0].Conditions.Ready = ptr.To(ready)
+		if err := f.Client.Update(t.Context(), slice); err != nil {
+			t.Fatal(err)
+		}
+		f.reconcile(t)
+	}
+	setReady(false)
+	status, problems := f.statusOfGateway(t)
+	if len(problems) != 1+len(status.Listeners) {
+		t.Errorf("without a pod the problems are %q, want one of the gateway and of each listener", problems)
+	}
+	for _, problem := range problems {
+		if !strings.HasSuffix(problem, "Programmed: No pod of the ingress gateway is ready.") {
+			t.Errorf("without a pod there is the problem %q", problem)
+		}
+	}
+	setReady(true)
+	if _, problems := f.statusOfGateway(t); len(problems) > 0 {
+		t.Errorf("with a pod the problems are %q", problems)
+	}
+}
+
 // TestCertificateProblems checks that each problem of a Secret is in the status of its listener, and the other listener works.
 func TestCertificateProblems(t *testing.T) {
 	mixed := secret(t)
