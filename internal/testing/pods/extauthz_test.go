@@ -59,6 +59,21 @@ func (a *authorizer) Check(ctx context.Context, r *authv3.CheckRequest) (*authv3
 
 const authorizerPort = 9191
 
+// authorizationLimit is the duration of a request to a server that hangs: its timeout of 300 ms, and time for a busy machine.
+const authorizationLimit = 2 * time.Second
+
+// requireWithin checks an observation and its duration.
+func requireWithin(t *testing.T, limit time.Duration, what string, observe func() bool) {
+	t.Helper()
+	start := time.Now()
+	if !observe() {
+		t.Errorf("no %s", what)
+	}
+	if took := time.Since(start); took > limit {
+		t.Errorf("%s takes %s, want less than %s", what, took, limit)
+	}
+}
+
 func serveAuthorizer(t *testing.T, pod *pods.Pod) *authorizer {
 	t.Helper()
 	a := &authorizer{}
@@ -118,8 +133,10 @@ func TestExternalAuthorization(t *testing.T) {
 
 	a.hangs.Store(true)
 	expect("the server hangs", "/books/1", "503 ")
+	requireWithin(t, authorizationLimit, "503 of a server that hangs", func() bool { return strings.HasPrefix(ask("/books/1"), "503 ") })
 	configure(func(s *catalog.ExternalAuthorization) { s.FailureModeAllow = true })
 	expect("the server hangs, and failures allow", "/books/1", "200 ")
+	requireWithin(t, authorizationLimit, "200 with a server that hangs", func() bool { return strings.HasPrefix(ask("/books/1"), "200 ") })
 	expect("the policy still denies it", "/admin", "403 RBAC: access denied")
 
 	configure(func(s *catalog.ExternalAuthorization) { s.Address, s.Port = "", 0 })

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,6 +21,9 @@ import (
 
 const rateLimitPort = 8081
 
+// limiterLimit is the duration of a request while the service hangs: its timeout of one second, and time for a busy machine.
+const limiterLimit = 3 * time.Second
+
 // limiterLatency is longer than a TLS handshake in a pod network.
 const limiterLatency = 30 * time.Millisecond
 
@@ -29,6 +33,8 @@ type limiter struct {
 
 	mu   sync.Mutex
 	over map[string]bool
+	// hangs is true while the service does not answer.
+	hangs atomic.Bool
 }
 
 func (l *limiter) refuse(descriptors ...string) {
@@ -40,7 +46,11 @@ func (l *limiter) refuse(descriptors ...string) {
 	}
 }
 
-func (l *limiter) ShouldRateLimit(_ context.Context, r *ratelimitv3.RateLimitRequest) (*ratelimitv3.RateLimitResponse, error) {
+func (l *limiter) ShouldRateLimit(ctx context.Context, r *ratelimitv3.RateLimitRequest) (*ratelimitv3.RateLimitResponse, error) {
+	if l.hangs.Load() {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	// A real service answers after the TLS handshake of the client.
 	timer := time.NewTimer(limiterLatency)
 	defer timer.Stop()
@@ -148,6 +158,19 @@ func TestGlobalRateLimits(t *testing.T) {
 	l.refuse("shop generic_key=web user=reader")
 	expect("descriptors of the Service do not apply to a route with its own", 200, "x-user: reader")
 	eventually.True(t, 10*time.Second, "a connection below the limit is forwarded", archived)
+
+	l.hangs.Store(true)
+	expect("the service hangs, and the limit fails open", 200)
+	requireWithin(t, limiterLimit, "status 200 while the service hangs", func() bool { status, _ := get(); return status == 200 })
+	requireWithin(t, limiterLimit, "connection while the service hangs", archived)
+	configure(false)
+	expect("the service hangs, and the limit fails closed", 503)
+	requireWithin(t, limiterLimit, "status 503 while the service hangs", func() bool { status, _ := get(); return status == 503 })
+	eventually.True(t, 10*time.Second, "connections are closed while the service hangs", func() bool { return !archived() })
+	requireWithin(t, limiterLimit, "closed connection while the service hangs", func() bool { return !archived() })
+	l.hangs.Store(false)
+	configure(true)
+	expect("the service answers again", 200)
 
 	stop()
 	expect("the service is away, and the limit fails open", 200)
