@@ -99,6 +99,12 @@ func (n *Network) Bare(t testing.TB) *Pod {
 	return p
 }
 
+// StartEnvoy runs Envoy in a pod without a sidecar, for example as an ingress controller. Its name is unique.
+func (n *Network) StartEnvoy(t testing.TB, p *Pod, name string, config *bootstrapv3.Bootstrap) {
+	t.Helper()
+	p.PID = envoytest.Start(t, p.NS, n.program, n.Dir, name, n.Drain, config)
+}
+
 // Pod adds a pod with a sidecar and a unique name. The sidecar has no configuration before Configure.
 func (n *Network) Pod(t testing.TB, name string) *Pod {
 	t.Helper()
