@@ -14,17 +14,21 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// testInstall applies the manifests of the operator and the samples. It checks that the pod of the operator complies with the pod
+// testInstall applies the manifests of the operator, the samples, and the NetworkPolicies of the components. It checks that the pod of the operator complies with the pod
 // security level of its namespace.
 func testInstall(t *testing.T, c client.Client) {
 	for _, name := range []string{"bookbuyer", "bookstore", "osm-system"} {
 		create(t, c, parse(t, "{apiVersion: v1, kind: Namespace, metadata: {name: "+name+"}}"))
 	}
-	samples, err := filepath.Glob("../samples/*_*.yaml")
-	if err != nil || len(samples) == 0 {
-		t.Fatalf("there are no samples: %v", err)
+	files := []string{"../../dist/install.yaml"}
+	for _, pattern := range []string{"../samples/*_*.yaml", "../components/networkpolicy/op*.yaml", "../components/mesh-networkpolicy/[ci]*.yaml"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil || len(found) == 0 {
+			t.Fatalf("there are no files %s: %v", pattern, err)
+		}
+		files = append(files, found...)
 	}
-	for _, file := range append([]string{"../../dist/install.yaml"}, samples...) {
+	for _, file := range files {
 		for _, object := range objects(t, file) {
 			err := c.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(object.DeepCopy()), client.FieldOwner("test"), client.ForceOwnership)
 			if err != nil {
