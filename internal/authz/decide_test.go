@@ -125,6 +125,7 @@ func TestHeaders(t *testing.T) {
 		{"whole value", "GET", []authz.Header{{":authority", "web.shop"}, {"User", "alice"}}, authz.Allowed},
 		{"part of the value", "GET", []authz.Header{{":authority", "web.shop"}, {"user", "alice2"}}, authz.NotFound},
 		{"missing", "GET", []authz.Header{{":authority", "web.shop"}}, authz.NotFound},
+		{"present, but empty", "GET", []authz.Header{{":authority", "web.shop"}, {"user", ""}}, authz.NotFound},
 		{"twice", "GET", []authz.Header{{":authority", "web.shop"}, {"user", "alice"}, {"USER", "alice"}}, authz.NotFound},
 		{"another method", "PUT", []authz.Header{{":authority", "web.shop"}, {"user", "alice"}}, authz.NotFound},
 		{"bytes that are not UTF-8", "GET", []authz.Header{{":authority", "web\xff"}, {"user", "alice"}}, authz.Allowed},

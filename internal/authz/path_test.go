@@ -14,6 +14,7 @@ func TestNormalizePath(t *testing.T) {
 		"//a///b":         "/a/b",
 		"/a/./b/.":        "/a/b/",
 		"/a/../b":         "/b",
+		"/a/./../b":       "/b",
 		"/a/b/..":         "/a/",
 		"/../../a":        "/a",
 		"/a//../b":        "/a/b",

@@ -63,6 +63,27 @@ func TestGlobalLimits(t *testing.T) {
 			limits{},
 			[]string{"InvalidRegex: it is not a regular expression"},
 		},
+		"no value": {
+			"{rateLimit: {global: {http: {" + service + ", descriptors: [{entries: [{genericKey: {key: a}}]}]}}}}", limits{}, []string{"InvalidName: genericKey.value is empty"},
+		},
+		"no headers": {
+			"{rateLimit: {global: {http: {" + service + ", descriptors: [{entries: [{headerValueMatch: {value: v}}]}]}}}}", limits{}, []string{"GrantsNothing: headerValueMatch.headers is empty"},
+		},
+		"no entries": {"{rateLimit: {global: {http: {" + service + ", descriptors: [{}]}}}}", limits{}, []string{"GrantsNothing: entries is empty"}},
+		"not the name of a header": {
+			"{rateLimit: {global: {http: {" + service + ", descriptors: [{entries: [{requestHeader: {name: 'a b', key: a}}]}]}}}}", limits{}, []string{"InvalidHeader: is not the name of a header"},
+		},
+		"pseudo-header": {
+			"{rateLimit: {global: {http: {" + service + ", descriptors: [{entries: [{requestHeader: {name: ':path', key: a}}]}]}}}}",
+			limits{HTTP: &catalog.GlobalRequestLimit{GlobalLimit: server, Status: 429, Descriptors: []catalog.RequestDescriptor{{{Key: "a", Header: ":path"}}}}}, nil,
+		},
+		"no descriptors of connections": {"{rateLimit: {global: {tcp: {" + service + "}}}}", limits{}, []string{"GrantsNothing: descriptors is empty"}},
+		"a connection entry without a value": {
+			"{rateLimit: {global: {tcp: {" + service + ", descriptors: [{entries: [{key: a}]}]}}}}", limits{}, []string{"InvalidName: needs a key and a value"},
+		},
+		"a status that sidecars do not answer with": {
+			"{rateLimit: {global: {http: {" + service + ", responseStatusCode: 200, " + generic + "}}}}", limits{}, []string{"InvalidNumber: which sidecars do not answer with"},
+		},
 		"no domain": {
 			"{rateLimit: {global: {tcp: {rateLimitService: {host: a.example.com, port: 1}, descriptors: [{entries: [{key: a, value: b}]}]}}}}",
 			limits{},

@@ -48,13 +48,28 @@ func TestIngressBackend(t *testing.T) {
 		"requests of a group": {http + from(service) + "matches: [{apiGroup: specs.smi-spec.io/v1alpha4, kind: HTTPRouteGroup, name: front}]", entry(func(b *catalog.IngressBackend) {
 			b.RouteGroups = []string{"front"}
 		}), nil},
-		"https without a principal":                {https + from(service), nil, []string{"GrantsNothing: add the name in the certificate of the ingress controller, or set tls.skipClientCertValidation"}},
-		"http from a principal only":               {http + from(person), nil, []string{"GrantsNothing: add the Service of the ingress controller. To admit every address, write the IPRange 0.0.0.0/0"}},
-		"no verification, from a principal only":   {skip + from(person), nil, []string{"GrantsNothing: verifies no client certificate"}},
-		"no sources":                               {http, nil, []string{"GrantsNothing: spec.sources is empty", "GrantsNothing: admits nobody"}},
-		"a bad range does not mean any":            {https + from("{kind: IPRange, name: 10.0.0.0/33}", person), nil, []string{"RefusedAddress: is not an IP range, so it is left out: write for example 10.0.0.0/8"}},
-		"an IPv4 range in IPv6 notation":           {https + from("{kind: IPRange, name: '::ffff:10.0.0.0/104'}", person), nil, []string{"RefusedAddress: write it in IPv4 notation"}},
-		"a Service without a namespace":            {http + from("{kind: Service, name: nginx}"), nil, []string{"InvalidName: write the name and the namespace", "GrantsNothing: admits nobody"}},
+		"https without a principal":              {https + from(service), nil, []string{"GrantsNothing: add the name in the certificate of the ingress controller, or set tls.skipClientCertValidation"}},
+		"http from a principal only":             {http + from(person), nil, []string{"GrantsNothing: add the Service of the ingress controller. To admit every address, write the IPRange 0.0.0.0/0"}},
+		"no verification, from a principal only": {skip + from(person), nil, []string{"GrantsNothing: verifies no client certificate"}},
+		"no sources":                             {http, nil, []string{"GrantsNothing: spec.sources is empty", "GrantsNothing: admits nobody"}},
+		"a bad range does not mean any":          {https + from("{kind: IPRange, name: 10.0.0.0/33}", person), nil, []string{"RefusedAddress: is not an IP range, so it is left out: write for example 10.0.0.0/8"}},
+		"an IPv4 range in IPv6 notation":         {https + from("{kind: IPRange, name: '::ffff:10.0.0.0/104'}", person), nil, []string{"RefusedAddress: write it in IPv4 notation"}},
+		"a Service without a namespace":          {http + from("{kind: Service, name: nginx}"), nil, []string{"InvalidName: write the name and the namespace", "GrantsNothing: admits nobody"}},
+		"several sources are sorted": {
+			https + from("{kind: Service, name: z, namespace: b}", "{kind: Service, name: a, namespace: b}", "{kind: Service, name: a, namespace: b}", "{kind: IPRange, name: 10.0.0.0/8}", "{kind: IPRange, name: 9.0.0.0/8}", person, "{kind: AuthenticatedPrincipal, name: a.b.c}"),
+			entry(func(b *catalog.IngressBackend) {
+				b.Gateways = []catalog.Name{{Namespace: "b", Name: "a"}, {Namespace: "b", Name: "z"}}
+				b.Prefixes = []netip.Prefix{netip.MustParsePrefix("9.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8")}
+				b.Principals = []string{"a.b.c", "nginx.ingress.cluster.local"}
+				b.Backends[0].TLS, b.Backends[0].ServerNames = true, []string{"a.example.com", "b.example.com"}
+			}), nil,
+		},
+		"a bad Service does not mean any": {https + from("{kind: Service, name: nginx}", person), nil, []string{"InvalidName: write the name and the namespace"}},
+		"a name that is none": {
+			http + from(service, "{kind: AuthenticatedPrincipal, name: 'a b'}", "{kind: AuthenticatedPrincipal}", "{kind: IPRange, name: 10.0.0.0/8}"),
+			entry(func(b *catalog.IngressBackend) { b.Prefixes = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")} }),
+			[]string{"InvalidName: is not a name in a certificate", "InvalidName: is not a name in a certificate"},
+		},
 		"an unknown source":                        {http + from(service, "{kind: User, name: me}"), entry(func(*catalog.IngressBackend) {}), []string{`Unsupported: kind "User"`}},
 		"an unknown protocol":                      {strings.Replace(http, "protocol: http", "protocol: tcp", 1) + from(service), nil, []string{"UnknownProtocol: use http or https"}},
 		"a port out of range":                      {strings.Replace(http, "8080", "70000", 1) + from(service), nil, []string{"InvalidPort: write the targetPort of the Service, 1 to 65535"}},
