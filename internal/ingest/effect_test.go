@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
 // TestEffectsOfStoredValues checks that the status of a MeshConfig names the value in use where the stored one cannot be used.
@@ -51,5 +52,24 @@ func TestNewPodFieldsAreNamed(t *testing.T) {
 	spec.Sidecar.LogLevel, spec.Sidecar.EnvoyImage = "debug", "envoy:1"
 	if got, want := NewPodFields(spec), []string{"spec.sidecar.logLevel", "spec.sidecar.envoyImage"}; !slices.Equal(got, want) {
 		t.Errorf("the fields %v are named, want %v", got, want)
+	}
+}
+
+// TestUnusedTLSNeedsPorts checks that a policy without usable ports gets no advice about their protocol.
+func TestUnusedTLSNeedsPorts(t *testing.T) {
+	gateway := &catalog.EgressGateway{TLS: &catalog.EgressTLS{}}
+	for name, test := range map[string]struct {
+		ports []catalog.EgressPort
+		want  int
+	}{
+		"none":  {nil, 0},
+		"https": {[]catalog.EgressPort{{Number: 443, Protocol: catalog.ProtocolHTTPS}}, 1},
+		"both":  {[]catalog.EgressPort{{Number: 443, Protocol: catalog.ProtocolHTTPS}, {Number: 80, Protocol: catalog.ProtocolHTTP}}, 0},
+	} {
+		var found problems
+		warnUnusedTLS(&catalog.Egress{Ports: test.ports, Gateway: gateway}, &found)
+		if len(found) != test.want {
+			t.Errorf("%s: the warnings are %+v, want %d", name, found, test.want)
+		}
 	}
 }

@@ -99,13 +99,13 @@ func TestPassthroughStripsGateways(t *testing.T) {
 // TestRetries checks the Retry policies of a client.
 func TestRetries(t *testing.T) {
 	client := meshtest.SA("shop", "client")
-	retry := &catalog.Retry{Name: meshtest.Name("shop", "r"), Source: client, Destinations: []catalog.Name{meshtest.Name("shop", "web")}, Policy: catalog.RetryPolicy{Retries: 3}}
+	retry := &catalog.Retry{Name: meshtest.Name("shop", "r"), Source: client, Destinations: []catalog.Name{meshtest.Name("shop", "web")}, Policy: catalog.RetryPolicy{Count: 3}}
 	v := serversMesh(retry)
 	if got := retries(v, client, false); got != nil {
 		t.Errorf("disabled, the client retries %+v", got)
 	}
 	s := &Scope{Retries: retries(v, client, true)}
-	if got := s.RetryOf(meshtest.Name("shop", "web")); got == nil || got.Retries != 3 {
+	if got := s.RetryOf(meshtest.Name("shop", "web")); got == nil || got.Count != 3 {
 		t.Errorf("the policy for shop/web is %+v, want 3 retries", got)
 	}
 	if got := s.RetryOf(meshtest.Name("shop", "other")); got != nil {
