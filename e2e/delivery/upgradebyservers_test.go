@@ -87,6 +87,8 @@ func (f *byFlux) upgrade(t *testing.T) {
 	requestSync(t)
 	awaitSynced(t, "osm-operator", revision)
 	must(t, cluster.Available(t.Context(), installLimit, names.OperatorNamespace))
+	// Flux deletes a Kustomization only after it has finished waiting for the Mesh, for up to half an hour if the Mesh is deleted meanwhile.
+	awaitSynced(t, "osm-mesh", revision)
 }
 
 func (f *byFlux) remove(ctx context.Context) error {
