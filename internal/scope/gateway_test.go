@@ -95,3 +95,25 @@ func TestOnlyGatewayPodsAreGateways(t *testing.T) {
 		}
 	}
 }
+
+// TestGatewayRoutesWithoutServer checks the answers where a backend does not exist, and that a certificate of several listeners is sent once.
+func TestGatewayRoutesWithoutServer(t *testing.T) {
+	in := func(name string) catalog.Name { return catalog.Name{Namespace: "shop", Name: name} }
+	route := &catalog.HTTPRoute{Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{{
+		Matches: []catalog.RouteMatch{{PathType: "PathPrefix", Path: "/"}}, Backends: []catalog.RouteBackend{{Service: in("gone"), Port: 80, Weight: 2}},
+	}}}
+	listener := func(name, host string) catalog.GatewayListener {
+		return catalog.GatewayListener{Name: name, Port: 443, Protocol: "HTTPS", Hostname: host, Terminate: true, From: "Same", Certificates: []catalog.Name{in("tls")}}
+	}
+	s := gatewayScope(gatewayMesh(route,
+		&catalog.Service{Name: catalog.Name{Namespace: "osm-system", Name: names.IngressGateway}, Ports: []catalog.Port{{Number: 443, TargetPort: 10443}}},
+		&catalog.GatewayCertificate{Name: in("tls"), ChainPEM: []byte("chain"), KeyPEM: []byte("key")},
+		&catalog.Gateway{Name: in("web"), Class: "osm", Listeners: []catalog.GatewayListener{listener("a", "a.example.com"), listener("b", "b.example.com")}}))
+	if len(s.Gateway.Listeners) != 2 || len(s.Gateway.Certificates) != 1 || string(s.Gateway.Certificates[0].KeyPEM) != "key" {
+		t.Fatalf("%d listeners with the certificates %+v, want two listeners with one", len(s.Gateway.Listeners), s.Gateway.Certificates)
+	}
+	got := s.Gateway.Listeners[0].Hosts[0].Routes[0]
+	if got.Denied || fmt.Sprint(got.Backends) != "[{ 2000}]" {
+		t.Errorf("a route to no Service is denied %t with the backends %v, want its weight without a cluster, and no denial", got.Denied, got.Backends)
+	}
+}

@@ -93,9 +93,15 @@ func TestSplitByRequestAddsRoutes(t *testing.T) {
 	split := &catalog.TrafficSplit{Name: meshtest.Name("shop", "s"), Root: root.Name, Matches: []string{"beta"}, Backends: []catalog.SplitBackend{{Service: next.Name, Weight: 5}}}
 	v := meshtest.Apply(&catalog.Namespace{Name: "shop", Monitored: true}, &catalog.Settings{Permissive: true}, pod, root, next, split,
 		meshtest.Slice(root.Name, pod), meshtest.Slice(next.Name, pod), meshtest.Group("shop", "beta", "/beta")).View()
-	for _, out := range Build(v, "cluster.local", Key{Identity: meshtest.SA("shop", "client")}).Outbound {
+	s := Build(v, "cluster.local", Key{Identity: meshtest.SA("shop", "client")})
+	for _, out := range s.Outbound {
 		if out.Service != root.Name {
 			continue
+		}
+		for _, cluster := range s.Clusters {
+			if want := (EndpointsKey{Service: cluster.Service, TargetPort: 80}); cluster.Endpoints != want {
+				t.Errorf("the cluster %s has the endpoints %+v, want %+v", cluster.Name(), cluster.Endpoints, want)
+			}
 		}
 		routes := []OutboundRoutes{{Matches: []catalog.HTTPMatch{{Name: "/beta", PathRegex: "/beta"}}, Backends: []Backend{{Cluster: "shop/next|80", Weight: 5}}}}
 		if diff := cmp.Diff(routes, out.Routes); diff != "" {
@@ -214,6 +220,9 @@ func TestEgressSettings(t *testing.T) {
 // egressSettings is the number of ports and the names of the settings of a client.
 func egressSettings(v *catalog.View, client identity.ServiceAccount) (int, []string) {
 	ports, upstreams := egress(v, client)
+	if upstreams != nil && len(upstreams) == 0 {
+		return len(ports), []string{"an empty map, which differs from none in comparisons of scopes"}
+	}
 	var list []string
 	for name := range upstreams {
 		list = append(list, name)

@@ -1,0 +1,74 @@
+package status
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+)
+
+// TestAuditT7ConflictsOfStatusWrites lets the API server refuse a status. Conflicts stay recognizable, so that the controller tries again without
+// an error in its log, and a Mesh that is gone needs no status.
+func TestAuditT7ConflictsOfStatusWrites(t *testing.T) {
+	meshes := schema.GroupResource{Group: v1alpha1.GroupVersion.Group, Resource: "meshes"}
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		answer             error
+		conflict, fails    bool
+		written, unchanged bool
+	}{
+		"accepted":  {nil, false, false, true, false},
+		"conflict":  {apierrors.NewConflict(meshes, "osm", errors.New("changed")), true, true, false, false},
+		"forbidden": {apierrors.NewForbidden(meshes, "osm", errors.New("no")), false, true, false, false},
+		"gone":      {apierrors.NewNotFound(meshes, "osm"), false, false, false, false},
+		"unchanged": {errors.New("must not be sent"), false, false, false, true},
+	} {
+		requests := 0
+		c := fake.NewClientBuilder().WithScheme(scheme).WithInterceptorFuncs(interceptor.Funcs{
+			SubResourceApply: func(context.Context, client.Client, string, runtime.ApplyConfiguration, ...client.SubResourceApplyOption) error {
+				requests++
+				return test.answer
+			},
+		}).Build()
+		mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm", UID: "1", ResourceVersion: "7"}}
+		wanted := mesh.Status.DeepCopy()
+		if !test.unchanged {
+			wanted.DesiredVersion = "v0.3.0"
+		}
+		written, err := NewWriter(c).Write(t.Context(), Mesh, mesh, wanted)
+		if (err != nil) != test.fails || apierrors.IsConflict(err) != test.conflict || (written != nil) != test.written || (requests > 0) == test.unchanged {
+			t.Errorf("%s: %d requests, written %t, error %v; want written %t, an error %t, a conflict %t", name, requests, written != nil, err,
+				test.written, test.fails, test.conflict)
+		}
+		if written != nil && (written.Status.DesiredVersion != "v0.3.0" || mesh.Status.DesiredVersion != "") {
+			t.Errorf("%s: the Mesh has version %q after the write and %q before, want v0.3.0 and none", name, written.Status.DesiredVersion, mesh.Status.DesiredVersion)
+		}
+	}
+}
+
+// TestAuditT7OutdatedStatusIsNotSent checks that a status that was computed from an outdated Mesh is a conflict without a request.
+func TestAuditT7OutdatedStatusIsNotSent(t *testing.T) {
+	w := NewWriter(interceptor.NewClient(fake.NewFakeClient(), interceptor.Funcs{
+		SubResourceApply: func(context.Context, client.Client, string, runtime.ApplyConfiguration, ...client.SubResourceApplyOption) error {
+			t.Error("an outdated status is sent")
+			return nil
+		},
+	}))
+	mesh := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "osm", UID: "1", ResourceVersion: "7"}}
+	w.latest.record(Mesh, mesh, "9")
+	if _, err := w.Write(t.Context(), Mesh, mesh, &v1alpha1.MeshStatus{DesiredVersion: "v0.3.0"}); !apierrors.IsConflict(err) {
+		t.Errorf("the write of a status from version 7, after one that made version 9, returns %v, want a conflict", err)
+	}
+}
