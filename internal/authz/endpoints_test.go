@@ -96,17 +96,20 @@ func TestMissingPolicies(t *testing.T) {
 		want    string
 	}{
 		"of each identity, sorted": {
-			nil, authz.Request{Source: SA("buy", "stranger"), Service: Name("shop", "web"), Port: 80},
+			nil,
+			authz.Request{Source: SA("buy", "stranger"), Service: Name("shop", "web"), Port: 80},
 			"a TrafficTarget in namespace shop from buy/stranger to shop/one with a rule for an HTTPRouteGroup, or " +
 				"a TrafficTarget in namespace shop from buy/stranger to shop/two with a rule for an HTTPRouteGroup",
 		},
 		"for a TCP port": {
-			[]catalog.Entry{Slice(Name("shop", "db"), Pod("shop", "web-1", "web", "one", "10.0.0.1"))}, authz.Request{Source: SA("buy", "thief"), Service: Name("shop", "db"), Port: 3306},
+			[]catalog.Entry{Slice(Name("shop", "db"), Pod("shop", "web-1", "web", "one", "10.0.0.1"))},
+			authz.Request{Source: SA("buy", "thief"), Service: Name("shop", "db"), Port: 3306},
 			"a TrafficTarget in namespace shop from buy/thief to shop/one with a rule for a TCPRoute for port 3306, or " +
 				"a TrafficTarget in namespace shop from buy/thief to shop/two with a rule for a TCPRoute for port 3306",
 		},
 		"of all backends, sorted": {
-			[]catalog.Entry{split("empty", backend("web", 1), backend("legacy", 1))}, authz.Request{Source: SA("buy", "stranger"), Service: Name("shop", "empty"), Port: 80},
+			[]catalog.Entry{split("empty", backend("web", 1), backend("legacy", 1))},
+			authz.Request{Source: SA("buy", "stranger"), Service: Name("shop", "empty"), Port: 80},
 			"a TrafficTarget in namespace shop from buy/stranger to shop/old with a rule for an HTTPRouteGroup, or " +
 				"a TrafficTarget in namespace shop from buy/stranger to shop/one with a rule for an HTTPRouteGroup, or " +
 				"a TrafficTarget in namespace shop from buy/stranger to shop/two with a rule for an HTTPRouteGroup",
@@ -117,7 +120,8 @@ func TestMissingPolicies(t *testing.T) {
 			"a TrafficTarget in namespace shop from buy/stranger to shop/old with a rule for an HTTPRouteGroup",
 		},
 		"without backends of a split": {
-			[]catalog.Entry{split("empty", backend("none", 1))}, authz.Request{Source: SA("buy", "thief"), Service: Name("shop", "empty"), Port: 80},
+			[]catalog.Entry{split("empty", backend("none", 1))},
+			authz.Request{Source: SA("buy", "thief"), Service: Name("shop", "empty"), Port: 80},
 			"a backend in the TrafficSplit shop/split of shop/empty that has this port and a weight",
 		},
 		"without pods that have the named port": {

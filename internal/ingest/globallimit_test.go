@@ -75,7 +75,8 @@ func TestGlobalLimits(t *testing.T) {
 		},
 		"pseudo-header": {
 			"{rateLimit: {global: {http: {" + service + ", descriptors: [{entries: [{requestHeader: {name: ':path', key: a}}]}]}}}}",
-			limits{HTTP: &catalog.GlobalRequestLimit{GlobalLimit: server, Status: 429, Descriptors: []catalog.RequestDescriptor{{{Key: "a", Header: ":path"}}}}}, nil,
+			limits{HTTP: &catalog.GlobalRequestLimit{GlobalLimit: server, Status: 429, Descriptors: []catalog.RequestDescriptor{{{Key: "a", Header: ":path"}}}}},
+			nil,
 		},
 		"no descriptors of connections": {"{rateLimit: {global: {tcp: {" + service + "}}}}", limits{}, []string{"GrantsNothing: descriptors is empty"}},
 		"a connection entry without a value": {

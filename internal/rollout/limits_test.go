@@ -154,7 +154,8 @@ func TestNextWave_Retries(t *testing.T) {
 		},
 		"at the end of the pause": {
 			[]Workload{deployment("a", "free", "new", func(w *Workload) { w.Restart.Revision, w.ReadySince = "new", noon.Add(-time.Minute) }), deployment("a", "x", "old", denied)},
-			with(func(l *Limits) { l.Pause = time.Minute }), []string{"denied-x"},
+			with(func(l *Limits) { l.Pause = time.Minute }),
+			[]string{"denied-x"},
 		},
 		"not ready because of the rejected revision": {
 			[]Workload{deployment("a", "x", "bad", denied, notReady, bad)}, with(func(l *Limits) { l.RejectedRevision = "bad" }), []string{"denied-x"},

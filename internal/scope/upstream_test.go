@@ -52,6 +52,9 @@ func TestUpstreamSettings(t *testing.T) {
 		{"that of the first root by name", []catalog.Entry{
 			limited("root", 2), limited("other", 4), splitTo("s", "root", 0, "v1"), splitTo("t", "other", 0, "v1"),
 		}, 4, 2},
+		{"that of a later root, where the first one's split is older", []catalog.Entry{
+			limited("root", 2), splitTo("s", "other", 1, "v2"), splitTo("t", "other", 2, "v1"), limited("other", 4), splitTo("u", "root", 0, "v1"),
+		}, 2, 2},
 		{"that of the first root that has one", []catalog.Entry{
 			limited("root", 2), splitTo("s", "root", 0, "v1"), splitTo("t", "other", 0, "v1"),
 		}, 2, 2},
