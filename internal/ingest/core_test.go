@@ -59,7 +59,7 @@ func TestNamespacePermissiveOverride(t *testing.T) {
 
 func TestServiceAccountKeepsItsUID(t *testing.T) {
 	if got := ServiceAccount(read[corev1.ServiceAccount](t, "")); got.Name != x || got.UID != "u" {
-		t.Errorf("%+v", got)
+		t.Errorf("the account is %+v, want the name %s and the UID u", got, x)
 	}
 }
 

@@ -71,7 +71,7 @@ func TestPolicyStatus_Rejected(t *testing.T) {
 	s.sync(t)
 	got := h.policy(t, catalog.Ref{Kind: catalog.KindHTTPRouteGroup, Name: meshtest.Name("a", "routes")})
 	if got.Proxies != 1 || got.Rejected != 1 || got.Acknowledged != 0 || len(got.Pending) != 0 {
-		t.Errorf("%+v", got)
+		t.Errorf("the status of the rejected policy is %+v, want one rejection of one sidecar and none pending", got)
 	}
 }
 

@@ -81,14 +81,14 @@ func TestTrace_WithoutAcknowledgement(t *testing.T) {
 		server.deliverResponse(t, true)
 		server.sync(t)
 		if got := h.latestTrace(); got.Rejected != 1 || got.Open != 0 || got.Acknowledged != got.Streams-1 {
-			t.Errorf("%+v", got)
+			t.Errorf("after a rejection the trace is %+v, want one rejected stream and none open", got)
 		}
 	})
 	t.Run("disconnects", func(t *testing.T) {
 		h.apply(rule("/left"))
 		server.close()
 		if got := h.latestTrace(); got.Disconnected != 1 || got.Open != 0 || got.Duration == 0 {
-			t.Errorf("%+v", got)
+			t.Errorf("after a disconnect the trace is %+v, want one disconnected stream, none open and a duration", got)
 		}
 	})
 	t.Run("does not answer", func(t *testing.T) {
@@ -97,7 +97,7 @@ func TestTrace_WithoutAcknowledgement(t *testing.T) {
 			h.apply(meshtest.Slice(meshtest.Name("a", "server"), pod), pod)
 		}
 		if got := h.latestTrace(); got.Skipped != 1 || got.Open != 0 {
-			t.Errorf("%+v", got)
+			t.Errorf("without an answer the trace is %+v, want one skipped stream and none open", got)
 		}
 		open := 0
 		for _, trace := range h.store.Traces() {
@@ -136,7 +136,7 @@ func TestTrace_Limits(t *testing.T) {
 	}
 	h.remove(&catalog.Namespace{Name: "n0"})
 	if got := h.latestTrace(); !got.Objects[0].Removed {
-		t.Errorf("%+v", got)
+		t.Errorf("the trace of a removed namespace is %+v, want its object as removed", got)
 	}
 	large := make([]catalog.Change, 100)
 	for i := range large {
@@ -145,6 +145,6 @@ func TestTrace_Limits(t *testing.T) {
 	h.store.Apply(large)
 	h.run()
 	if got := h.latestTrace(); len(got.Objects) != maxTracedObjects || got.Total != len(large) {
-		t.Errorf("%+v", got)
+		t.Errorf("the trace of 100 objects is %+v, want the first %d and their total", got, maxTracedObjects)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"github.com/openservicemesh/osm-operator/internal/connlimit"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 	"github.com/openservicemesh/osm-operator/internal/testing/pki"
@@ -93,9 +94,9 @@ func TestHandshakeLimiter_SilentClientsDoNotBlock(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Errorf("with silent connections: %v", err)
 	}
-	waitUntil(t, func() bool { return transport.handshakes.total.Load() == 2 })
+	eventually.True(t, waitLimit, "two handshakes are open", func() bool { return transport.handshakes.total.Load() == 2 })
 	third, _ := transport.connect(false)
-	waitUntil(t, func() bool { return transport.handshakes.total.Load() == 3 })
+	eventually.True(t, waitLimit, "three handshakes are open", func() bool { return transport.handshakes.total.Load() == 3 })
 	_ = other.Close()
 	if err := <-otherEnded; err == nil {
 		t.Error("a handshake without a client succeeded")
@@ -124,5 +125,5 @@ func TestThreat50StalledHandshakesDoNotDelayOthers(t *testing.T) {
 	for _, conn := range stalled {
 		_ = conn.Close()
 	}
-	waitUntil(t, func() bool { return i.metric(t, "osm_proxy_handshake_count") == 0 })
+	eventually.True(t, waitLimit, "no handshake is open", func() bool { return i.metric(t, "osm_proxy_handshake_count") == 0 })
 }

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -246,7 +247,7 @@ func TestThreat50ReconnectsDoNotAffectOthers(t *testing.T) {
 	if took := time.Since(began); took > time.Minute {
 		t.Errorf("%d connections took %s", connections, took)
 	}
-	waitUntil(t, func() bool { return runtime.NumGoroutine() <= goroutines+5 && len(i.store.Proxies()) == 1 })
+	eventually.True(t, waitLimit, "one sidecar is connected, and the goroutines of the others have ended", func() bool { return runtime.NumGoroutine() <= goroutines+5 && len(i.store.Proxies()) == 1 })
 }
 
 // TestThreat52ConfigurationOver4MB gives one sidecar more listeners than fit into one message.

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/go-logr/logr/funcr"
+
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 )
 
 func TestLimitedLog_DropsLinesAboveTheBurst(t *testing.T) {
@@ -37,7 +39,7 @@ func TestThreat50RejectionsDoNotFillTheLog(t *testing.T) {
 		}
 		_, _ = stream.Recv()
 	}
-	waitUntil(t, func() bool { return c.metric(t, "osm_proxy_refused_count") == connections })
+	eventually.True(t, waitLimit, "every connection is rejected and counted", func() bool { return c.metric(t, "osm_proxy_refused_count") == connections })
 	if c.metric(t, "osm_proxy_refused_unlogged_count") == 0 {
 		t.Error("every rejection was logged")
 	}

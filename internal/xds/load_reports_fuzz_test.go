@@ -43,7 +43,7 @@ func FuzzLoadReport(f *testing.F) {
 			rate := p.Rate()
 			return p.Client != client || rate != rate || rate < 0 || p.Over < 0 || p.Over > book.Window
 		}) {
-			t.Errorf("%+v", pairs)
+			t.Errorf("the report is stored as %+v, want pairs of client %s with a rate of at least 0, within the window", pairs, client)
 		}
 	})
 }

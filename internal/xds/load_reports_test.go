@@ -17,6 +17,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	book "github.com/openservicemesh/osm-operator/internal/loadstats"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 )
 
@@ -87,14 +88,14 @@ func TestLoadReports(t *testing.T) {
 	}
 	r.expectInterval(true)
 	r.report("a/ignored|80", 1, 0) // the sidecar has no discovery stream yet
-	waitUntil(t, func() bool { return c.metric(t, "osm_proxy_load_report_dropped_count") == 1 })
+	eventually.True(t, waitLimit, "the report of a sidecar without a discovery stream is dropped and counted", func() bool { return c.metric(t, "osm_proxy_load_report_dropped_count") == 1 })
 	c.connect(t, token, fakexds.NewEnvoy()).waitFor(t, fakexds.RouteType, "rds-outbound.80|a/server")
 	r.report("a/server|80", 30, 10)
-	waitUntil(t, func() bool { return len(c.loads.Read().Pairs) > 0 })
+	eventually.True(t, waitLimit, "the report of the sidecar is stored", func() bool { return len(c.loads.Read().Pairs) > 0 })
 	got := c.loads.Read()
 	want := book.Counts{Issued: 40, Succeeded: 30, Failed: 10}
 	if len(got.Pairs) != 1 || got.Pairs[0].Counts != want || got.Pairs[0].Client != m.client.Identity() || got.Pairs[0].Rate() != 8 {
-		t.Errorf("%+v", got.Pairs)
+		t.Errorf("the report is stored as %+v, want one pair of client %s with %+v and 8 requests per second", got.Pairs, m.client.Identity(), want)
 	}
 	c.later.Store(int64(book.Lease + time.Second))
 	r.report("a/server|80", 1, 0) // wakes the stream: its timer does not use the fake clock
@@ -118,7 +119,7 @@ func TestLoadReportsNeedAToken(t *testing.T) {
 	if _, err := older.stream.Recv(); status.Code(err) != codes.Aborted {
 		t.Errorf("the older stream ended with %v", err)
 	}
-	waitUntil(t, func() bool { return c.loads.Read().Sidecars == 1 })
+	eventually.True(t, waitLimit, "one sidecar has a stream for load reports", func() bool { return c.loads.Read().Sidecars == 1 })
 }
 
 func TestLoadReportsEndWithTheToken(t *testing.T) {
@@ -156,16 +157,16 @@ func TestReportsAboutServers(t *testing.T) {
 	}
 	r.report("ratelimit|192.0.2.1:1", 0, 5)
 	r.report("external-authorization|namespace", 0, 5)
-	waitUntil(t, func() bool { return len(c.loads.Failures()) > 0 })
+	eventually.True(t, waitLimit, "the failure of the authorization server is stored", func() bool { return len(c.loads.Failures()) > 0 })
 	failures := c.loads.Failures()
 	want := book.Failure{Server: book.Server{Cluster: "external-authorization|namespace", Policy: policy}, Client: m.server.Identity(), Sidecars: 1, Since: failures[0].Since}
 	if len(failures) != 1 || failures[0] != want {
 		t.Errorf("failures %+v, want %+v", failures, want)
 	}
 	r.report("external-authorization|namespace", 5, 0)
-	waitUntil(t, func() bool { return len(c.loads.Failures()) == 0 })
+	eventually.True(t, waitLimit, "the failure of the authorization server is forgotten", func() bool { return len(c.loads.Failures()) == 0 })
 	c.loads.Read()
 	r.expectInterval(true)
 	r.report("external-authorization|namespace", 0, 5)
-	waitUntil(t, func() bool { return len(c.loads.Failures()) == 1 })
+	eventually.True(t, waitLimit, "the failure of the authorization server is stored again", func() bool { return len(c.loads.Failures()) == 1 })
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/openservicemesh/osm-operator/internal/connlimit"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 )
 
@@ -26,7 +27,7 @@ func TestAuditS4ConnectionWithoutStreamEnds(t *testing.T) {
 	if _, err := conn.Read(make([]byte, 1)); err == nil {
 		t.Error("the connection stays open")
 	}
-	waitUntil(t, func() bool {
+	eventually.True(t, waitLimit, "no connection is pending", func() bool {
 		connections, _ := transport.pending.Counts()
 		return connections == 0
 	})

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/openservicemesh/osm-operator/internal/snapshot/delta"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 )
 
@@ -220,7 +221,7 @@ func TestMetrics(t *testing.T) {
 	p.cancel()
 	_ = p.waitEnd(t)
 	c.connect(t, token, envoy)
-	waitUntil(t, func() bool { return c.metric(t, "osm_proxy_reconnect_count") == 1 })
+	eventually.True(t, waitLimit, "the reconnect is counted", func() bool { return c.metric(t, "osm_proxy_reconnect_count") == 1 })
 	for _, name := range []string{"osm_proxy_response_send_success_count", "osm_proxy_xds_request_count"} {
 		if c.metric(t, name) == 0 {
 			t.Errorf("%s stays at 0", name)

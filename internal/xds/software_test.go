@@ -11,6 +11,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/compatibility"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/status"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 )
 
@@ -48,7 +49,7 @@ func TestUnsupportedEnvoyIsNotServed(t *testing.T) {
 			if test.served {
 				p.waitFor(t, fakexds.RouteType, "rds-outbound.80|a/server")
 			}
-			waitUntil(t, func() bool {
+			eventually.True(t, waitLimit, "the software of the sidecar is known", func() bool {
 				list := c.store.Proxies()
 				return len(list) == 1 && cmp.Equal(list[0].Software, test.want)
 			})

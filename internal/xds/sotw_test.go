@@ -17,6 +17,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -129,7 +130,7 @@ func TestSotW_AddChangeRemove(t *testing.T) {
 	}
 	o.subscribe(fakexds.RouteType, "rds-outbound.80|a/server")
 	o.expect(fakexds.RouteType, "rds-outbound.80|a/server")
-	waitUntil(t, func() bool { return c.store.Proxies()[0].IsUpToDate() })
+	eventually.True(t, waitLimit, "the sidecar is up to date", func() bool { return c.store.Proxies()[0].IsUpToDate() })
 
 	c.apply(second, meshtest.Slice(second.Name, m.server))
 	more := slices.Sorted(slices.Values(append(slices.Clone(own), "a/second|80")))
@@ -142,7 +143,7 @@ func TestSotW_AddChangeRemove(t *testing.T) {
 	c.remove(second)
 	o.expect(fakexds.ListenerType, listeners...)
 	o.expect(fakexds.ClusterType, own...)
-	waitUntil(t, func() bool { return c.store.Proxies()[0].IsUpToDate() })
+	eventually.True(t, waitLimit, "the sidecar is up to date", func() bool { return c.store.Proxies()[0].IsUpToDate() })
 	c.apply(second)
 	o.expect(fakexds.ClusterType, more...)
 	if again := o.last[fakexds.ClusterType].GetVersionInfo(); again != version {
@@ -159,14 +160,14 @@ func TestSotW_NACKIsRecorded(t *testing.T) {
 	o.subscribe(fakexds.ClusterType)
 	_, before := o.receive()
 	o.send(fakexds.ClusterType, &rpc.Status{Code: 13, Message: "no"})
-	waitUntil(t, func() bool { return c.store.Proxies()[0].Types[resource.Clusters].Rejection == "no" })
+	eventually.True(t, waitLimit, "the rejection of clusters is recorded", func() bool { return c.store.Proxies()[0].Types[resource.Clusters].Rejection == "no" })
 	second := meshtest.Service("a", "second", "server", "10.96.0.2", 80, catalog.ProtocolHTTP)
 	c.apply(second, meshtest.Slice(second.Name, m.server))
 	if _, after := o.receive(); !slices.Contains(after, "a/second|80") || len(after) != len(before)+1 {
 		t.Errorf("after a change the client is sent %v", after)
 	}
 	o.send(fakexds.ClusterType, nil)
-	waitUntil(t, func() bool { return c.store.Proxies()[0].Types[resource.Clusters].Rejection == "" })
+	eventually.True(t, waitLimit, "the rejection of clusters is forgotten", func() bool { return c.store.Proxies()[0].Types[resource.Clusters].Rejection == "" })
 	if rejections := c.store.Rejections(); len(rejections) != 0 {
 		t.Errorf("quarantined: %v", rejections)
 	}

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -62,7 +63,7 @@ func TestStreamsEnd(t *testing.T) {
 	p.waitFor(t, fakexds.RouteType, "rds-outbound.80|a/server")
 	p.cancel()
 	_ = p.waitEnd(t)
-	waitUntil(t, func() bool { return len(c.store.Proxies()) == 0 })
+	eventually.True(t, waitLimit, "no sidecar is connected", func() bool { return len(c.store.Proxies()) == 0 })
 	before := runtime.NumGoroutine()
 	for range 5 {
 		older := c.connect(t, token, fakexds.NewEnvoy())
@@ -75,7 +76,7 @@ func TestStreamsEnd(t *testing.T) {
 		newer.cancel()
 		_ = newer.waitEnd(t)
 	}
-	waitUntil(t, func() bool { return runtime.NumGoroutine() <= before })
+	eventually.True(t, waitLimit, "the goroutines of the streams have ended", func() bool { return runtime.NumGoroutine() <= before })
 }
 
 // TestThreat1And5Refused connects with every kind of invalid token.
@@ -209,17 +210,8 @@ func TestMaxConnections(t *testing.T) {
 	first.waitFor(t, fakexds.EndpointType, "a/server|80") // existing streams continue
 }
 
-// waitUntil waits until a condition is true.
-func waitUntil(t testing.TB, holds func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for !holds() {
-		if time.Now().After(deadline) {
-			t.Fatal("what was waited for did not happen")
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-}
+// waitLimit is how long tests wait for a condition.
+const waitLimit = 10 * time.Second
 
 // TestThreat49SupersededWhileItDoesNotRead opens a stream that is never read, until the server blocks. Then it opens
 // another one: the first stream must end.
@@ -246,10 +238,10 @@ func TestThreat49SupersededWhileItDoesNotRead(t *testing.T) {
 	if err := stream.Send(&discovery.DeltaDiscoveryRequest{TypeUrl: fakexds.SecretType, ResourceNamesSubscribe: []string{"service-cert:a/client"}}); err != nil {
 		t.Fatal(err)
 	}
-	waitUntil(t, func() bool { return c.metric(t, "osm_proxy_xds_request_count") == 2 })
+	eventually.True(t, waitLimit, "two requests are counted", func() bool { return c.metric(t, "osm_proxy_xds_request_count") == 2 })
 	second := c.connect(t, token, fakexds.NewEnvoy())
 	second.waitFor(t, fakexds.RouteType, "rds-outbound.80|a/server")
-	waitUntil(t, func() bool { return c.metric(t, "osm_proxy_response_send_error_count") == 1 })
+	eventually.True(t, waitLimit, "one failed response is counted", func() bool { return c.metric(t, "osm_proxy_response_send_error_count") == 1 })
 	if proxies := c.store.Proxies(); len(proxies) != 1 {
 		t.Errorf("%d sidecars are connected", len(proxies))
 	}

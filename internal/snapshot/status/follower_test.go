@@ -29,7 +29,7 @@ func TestFollower_DoesNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations for one batch at %d streams", got, len(followers))
 	}
 	if latest := tracer.List(func(PendingPods) {})[0]; latest.Acknowledged != len(followers) {
-		t.Errorf("%+v", latest)
+		t.Errorf("the latest trace is %+v, want %d acknowledgements", latest, len(followers))
 	}
 }
 

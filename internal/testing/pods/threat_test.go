@@ -177,7 +177,7 @@ func (s *shop) spoofedHeaders(t *testing.T) {
 		"x-envoy-retry-on: 5xx", "x-envoy-upstream-rq-timeout-ms: 1", "x-forwarded-proto: https", "x-request-id: abc",
 		"x-forwarded-for: 1.2.3.4")
 	if got.Status != 200 {
-		t.Fatalf("%+v", got)
+		t.Fatalf("a request with forged headers is answered with %+v, want status 200", got)
 	}
 	for name, want := range map[string]string{
 		"Saw-X-Forwarded-Client-Cert":        "",
