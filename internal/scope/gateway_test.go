@@ -117,3 +117,14 @@ func TestGatewayRoutesWithoutServer(t *testing.T) {
 		t.Errorf("a route to no Service is denied %t with the backends %v, want its weight without a cluster, and no denial", got.Denied, got.Backends)
 	}
 }
+
+// TestGatewayDeniesPartlyMissingBackends checks that a missing Service does not hide that the gateway may not call the other one.
+func TestGatewayDeniesPartlyMissingBackends(t *testing.T) {
+	in := func(name string) catalog.Name { return catalog.Name{Namespace: "shop", Name: name} }
+	route := &catalog.HTTPRoute{Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{{
+		Matches: []catalog.RouteMatch{{PathType: "PathPrefix", Path: "/"}}, Backends: []catalog.RouteBackend{{Service: in("v1"), Port: 80, Weight: 1}, {Service: in("gone"), Port: 80, Weight: 1}},
+	}}}
+	if got := gatewayScope(gatewayMesh(route)).Gateway.Listeners[0].Hosts[0].Routes[0]; !got.Denied {
+		t.Errorf("a route to a Service that the gateway may not call, and to none, is denied %t, want true", got.Denied)
+	}
+}
