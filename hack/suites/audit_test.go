@@ -46,6 +46,32 @@ func TestAuditT3NoScenarioIsHidden(t *testing.T) {
 	}
 }
 
+// bareMessage matches a failure that prints a value and does not say what it is.
+var bareMessage = regexp.MustCompile(`\bt\.(Error|Fatal)f\("%[+#]?v"`)
+
+// Each failure of a test names what it is about.
+func TestAuditT9MessagesNameTheirSubject(t *testing.T) {
+	bare := "\t\tt.Errorf(\"%+v\", got)\n"
+	if !bareMessage.MatchString(bare) {
+		t.Errorf("%q is not found", bare)
+	}
+	searched := 0
+	err := filepath.WalkDir("../..", func(file string, entry os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(file, "_test.go") || file == filepath.Join("..", "suites", "audit_test.go") {
+			return err
+		}
+		searched++
+		text, err := os.ReadFile(file)
+		if found := bareMessage.Find(text); found != nil {
+			t.Errorf("%s has a message without a subject: %s", file, found)
+		}
+		return err
+	})
+	if err != nil || searched < 100 {
+		t.Errorf("%d files were searched: %v", searched, err)
+	}
+}
+
 // Tests that draw random values are never answered from the test cache.
 func TestAuditT4RandomTestsDrawAnew(t *testing.T) {
 	root := writeTree(t, map[string]string{
