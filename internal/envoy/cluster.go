@@ -113,7 +113,7 @@ func localCluster(in inboundPort) *clusterv3.Cluster {
 }
 
 // passthroughOriginalDst forwards connections to unknown destinations unchanged.
-func passthroughOriginalDst() *clusterv3.Cluster { return newOriginalDstCluster(passthroughCluster) }
+func passthroughOriginalDst() *clusterv3.Cluster { return newOriginalDstCluster(PassthroughCluster) }
 
 // adminCluster is Envoy's admin interface, for the metrics listener.
 func adminCluster() *clusterv3.Cluster { return loopbackCluster(metricsCluster, names.AdminPort) }

@@ -2,6 +2,7 @@ package envoy
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -108,6 +109,13 @@ func hostClusterName(gateway catalog.Name, protocol catalog.Protocol, host strin
 
 // egressClusterName is OSM's name of a host outside the mesh.
 func egressClusterName(host string, port uint16) string { return fmt.Sprintf("%s:%d", host, port) }
+
+// IsOutside reports whether a cluster has destinations outside the mesh that Egresses list, or the gateway to them: a host and its port, or a port
+// alone. Names of other clusters with a colon have separators that a host cannot have.
+func IsOutside(cluster string) bool {
+	_, err := strconv.ParseUint(cluster, 10, 16)
+	return err == nil || strings.Contains(cluster, ":") && !strings.ContainsAny(cluster, "|/")
+}
 
 // originalPortName is OSM's name of the destinations on a port by address.
 func originalPortName(port uint16) string { return fmt.Sprint(port) }

@@ -9,15 +9,17 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
+// PassthroughCluster has the destinations outside the mesh without a policy. It exists while they are allowed. The name is that of OSM.
+const PassthroughCluster = "passthrough-outbound"
+
 // Names that OSM users and tools rely on.
 const (
 	inboundListener    = "inbound-listener"
 	outboundListener   = "outbound-listener"
 	prometheusListener = "inbound-prometheus-listener"
 
-	passthroughChain   = "outbound-egress-filter-chain"
-	passthroughCluster = "passthrough-outbound"
-	metricsCluster     = "envoy-metrics-cluster"
+	passthroughChain = "outbound-egress-filter-chain"
+	metricsCluster   = "envoy-metrics-cluster"
 
 	originalDstFilter   = "original_dst"
 	tlsInspectorFilter  = "tls_inspector"

@@ -30,7 +30,7 @@ func outboundListenerOf(s *scope.Scope) *listenerv3.Listener {
 
 // passthroughFilterChain forwards connections unchanged.
 func passthroughFilterChain(s *scope.Scope) *listenerv3.FilterChain {
-	return &listenerv3.FilterChain{Name: passthroughChain, Filters: []*listenerv3.Filter{tcpToCluster(loggersOf(s).outboundConnections, passthroughCluster, passthroughCluster)}}
+	return &listenerv3.FilterChain{Name: passthroughChain, Filters: []*listenerv3.Filter{tcpToCluster(loggersOf(s).outboundConnections, PassthroughCluster, PassthroughCluster)}}
 }
 
 // rejectSidecarPorts closes plaintext connections to the ports that the sidecar itself listens on, whatever their

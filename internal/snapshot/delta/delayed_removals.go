@@ -7,37 +7,58 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 
-// removalDelay is how long a client keeps the cluster of an authorization server or a rate limit service that nothing refers to any more. Envoy
-// aborts decisions in progress when it removes the cluster, which fails their requests.
+// removalDelay is how long a client keeps some clusters that nothing refers to any more, see outlivesReferences. It is the drain time of
+// connections.
 const removalDelay = 30 * time.Second
 
-// delayRemoval reports whether the removal of a cluster still waits for decisions in progress. The first call for a name starts the wait.
-func (q *sequencer) delayRemoval(t resource.Type, name string, now time.Time) bool {
-	if t != resource.Clusters || !envoy.IsDecisionServer(name) {
+// outlivesReferences reports whether connections that are drained may use a cluster after its removal. Envoy aborts decisions of authorization
+// servers and rate limit services in progress with their cluster, which fails the requests. The destinations of a former Egress remain allowed
+// if all destinations outside the mesh are; otherwise its clusters are removed at once, so that nothing reaches them.
+func outlivesReferences(snap Snapshot, name string) bool {
+	if envoy.IsOutside(name) {
+		_, allAllowed := snap.Content(resource.Clusters, envoy.PassthroughCluster)
+		return allAllowed
+	}
+	return envoy.IsDecisionServer(name)
+}
+
+// delayRemoval reports whether the removal of a cluster still waits for connections that are drained. The first call for a name starts the wait.
+func (q *sequencer) delayRemoval(snap Snapshot, t resource.Type, name string, now time.Time) bool {
+	if t != resource.Clusters {
+		return false
+	}
+	if !outlivesReferences(snap, name) {
+		delete(q.removalsDue, name)
 		return false
 	}
 	due, waits := q.removalsDue[name]
+	if waits && due.IsZero() {
+		delete(q.removalsDue, name)
+		return false
+	}
 	if !waits {
-		due = now.Add(removalDelay)
 		if q.removalsDue == nil {
 			q.removalsDue = map[string]time.Time{}
 		}
-		q.removalsDue[name] = due
+		q.removalsDue[name] = now.Add(removalDelay)
 	}
-	if now.Before(due) {
-		return true
-	}
-	delete(q.removalsDue, name)
-	return false
+	return true
 }
 
-// endRemovalDelays marks clusters whose removal is due, and forgets those that are used again.
+// endRemovalDelays ends the waits of clusters whose removal is due, or that nothing may use any more, and forgets those that are used again or
+// that the client does not have. A wait that has ended has no time, because the removal may be blocked by other resources.
 func (q *sequencer) endRemovalDelays(snap Snapshot, now time.Time) {
+	clusters := &q.types[resource.Clusters]
 	for name, due := range q.removalsDue {
-		if _, used := snap.Content(resource.Clusters, name); used {
+		_, used := snap.Content(resource.Clusters, name)
+		_, known := clusters.versions.get(name)
+		switch {
+		case used || !known:
 			delete(q.removalsDue, name)
-		} else if !now.Before(due) {
-			q.types[resource.Clusters].markDirty(name, now)
+		case due.IsZero():
+		case !now.Before(due) || !outlivesReferences(snap, name):
+			q.removalsDue[name] = time.Time{}
+			clusters.markDirty(name, now)
 		}
 	}
 }

@@ -46,6 +46,57 @@ func TestSequencer_KeepsDecisionServersUntilDecisionsEnd(t *testing.T) {
 	}
 }
 
+// formerEgress returns a conversation in which the cluster of a host outside the mesh was removed while all such hosts are allowed.
+func formerEgress(t *testing.T) *conversation {
+	t.Helper()
+	c := newConversation(t)
+	c.put(resource.Clusters, "example.com:80", "1")
+	c.put(resource.Clusters, envoy.PassthroughCluster, "1")
+	c.subscribe(resource.Clusters)
+	c.subscribe(resource.Listeners)
+	c.expect("CDS example.com:80 " + envoy.PassthroughCluster)
+	c.ack(resource.Clusters)
+	c.expect("LDS")
+	c.ack(resource.Listeners)
+	c.remove(resource.Clusters, "example.com:80")
+	c.expect()
+	return c
+}
+
+func TestSequencer_KeepsFormerEgressWhileAllIsAllowed(t *testing.T) {
+	c := formerEgress(t)
+	c.wait(removalDelay)
+	c.expect("CDS -example.com:80")
+	c.ack(resource.Clusters)
+	c.expect()
+}
+
+func TestSequencer_RemovesFormerEgressThatIsNotAllowed(t *testing.T) {
+	c := formerEgress(t)
+	c.wait(time.Second)
+	c.remove(resource.Clusters, envoy.PassthroughCluster)
+	c.expect("CDS -example.com:80 -" + envoy.PassthroughCluster)
+	c.ack(resource.Clusters)
+	c.expect()
+	if got := c.q.deadline(); !got.IsZero() {
+		t.Errorf("unexpected deadline %s", got)
+	}
+}
+
+func TestSequencer_BlockedRemovalIsNoDeadline(t *testing.T) {
+	c := removedServer(t)
+	c.put(resource.Clusters, "other", "1")
+	c.expect("CDS other")
+	c.wait(removalDelay)
+	c.expect()
+	// The client has not acknowledged the last response. A deadline in the past would make the stream try again without a pause.
+	if got := c.q.deadline(); !got.IsZero() && !got.After(c.now) {
+		t.Errorf("the deadline is %s, want a later one than %s", got, c.now)
+	}
+	c.ack(resource.Clusters)
+	c.expect("CDS -" + envoy.ConfiguredAuthorizationCluster)
+}
+
 func TestSequencer_KeepsDecisionServerThatIsUsedAgain(t *testing.T) {
 	c := removedServer(t)
 	c.wait(time.Second)

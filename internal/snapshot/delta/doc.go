@@ -1,8 +1,8 @@
 // Package delta is the server side of one incremental xDS stream.
 //
 // Delta requests of a client and changes of its Snapshot flow in; delta responses flow out in an order that Envoy can apply
-// without traffic loss: additions in the order of resource.Type, removals after everything that referred to them, and clusters of
-// authorization servers and rate limit services 30 seconds later, when decisions in progress have ended. Rejected
+// without traffic loss: additions in the order of resource.Type, removals after everything that referred to them, and clusters that
+// connections may still use 30 seconds later (delayed_removals.go). Rejected
 // resources flow to the owner of the stream.
 //
 // Parts:

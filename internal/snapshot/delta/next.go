@@ -99,7 +99,7 @@ func (q *sequencer) respond(t resource.Type, snap Snapshot, now time.Time) *Resp
 			addsBlocked = true
 		case (action == actionRemove || action == actionReportAbsent) && !mayRemove:
 			removesBlocked = true
-		case action == actionRemove && q.delayRemoval(t, name, now):
+		case action == actionRemove && q.delayRemoval(snap, t, name, now):
 			delete(st.dirty, name)
 		default:
 			size += r.append(name, res)

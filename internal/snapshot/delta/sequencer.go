@@ -42,7 +42,7 @@ type sequencer struct {
 	// warming has the sent clusters whose endpoints are not acknowledged. The value is the nonce of the response with the
 	// endpoints; empty before it is sent.
 	warming map[string]string
-	// removalsDue has the clusters of decision servers that are not referred to any more, and when they are removed.
+	// removalsDue has clusters that are not referred to any more, and when they are removed; zero for as soon as possible.
 	removalsDue map[string]time.Time
 	// reportedCertificate is the version of the certificate from an earlier stream. The client keeps it until certificateReusableUntil;
 	// zero if it does not.
