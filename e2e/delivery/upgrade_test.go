@@ -16,7 +16,7 @@ import (
 )
 
 // released is the recorded version that the operator is upgraded from.
-const released = "v0.2.0"
+const released = "v0.3.0"
 
 // installation is a way to install the operator.
 type installation interface {

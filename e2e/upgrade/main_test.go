@@ -14,7 +14,7 @@ var cluster *lab.Cluster
 
 const (
 	// previousVersion is the recorded version that upgrades start from.
-	previousVersion = "v0.2.0"
+	previousVersion = "v0.3.0"
 
 	// installLimit is the time limit for installing the operator and a mesh.
 	installLimit = 4 * time.Minute

@@ -29,7 +29,7 @@ const (
 
 // faulty returns the version with a fault. Its controller is built with the tag faulty_<fault>; everything else is the
 // same as in this version.
-func faulty(fault string) string { return "v0.3.1-" + fault }
+func faulty(fault string) string { return "v0.4.1-" + fault }
 
 // addFaultyVersions builds versions with faults, and makes the operator support them until the test ends.
 func addFaultyVersions(t *testing.T, faults ...string) {

@@ -24,7 +24,7 @@ workloads that it would restart, in waves, workloads that it would skip, sidecar
 would be newly denied or allowed. The operator changes nothing until spec.mode is Apply.
 
 The exit code is 0 if nothing would change, 2 if something would change, and 1 on errors or if the plan cannot be applied.`,
-		Example: `  kubectl patch mesh osm --type merge -p '{"spec":{"mode":"Plan","version":"v0.3.0"}}'
+		Example: `  kubectl patch mesh osm --type merge -p '{"spec":{"mode":"Plan","version":"v0.4.0"}}'
   kubectl wait mesh osm --for=condition=Planned
   osm mesh plan`,
 		Args: exactly(0, ""),

@@ -41,8 +41,8 @@ With --strategy canary, the new version first runs as a canary for the namespace
 it is promoted. The strategy is stored in the Mesh and applies to later upgrades.
 
 Existing sidecars keep running. Pods get the new sidecar version when they are restarted.`,
-		Example: `  osm mesh upgrade --version v0.3.0
-  osm mesh upgrade --version v0.3.0 --strategy canary --canary-namespaces kubernetes.io/metadata.name=shop
+		Example: `  osm mesh upgrade --version v0.4.0
+  osm mesh upgrade --version v0.4.0 --strategy canary --canary-namespaces kubernetes.io/metadata.name=shop
   osm mesh upgrade --mesh-name osm --set=osm.enablePermissiveTrafficPolicy=false`,
 		Args:   exactly(0, ""),
 		Hidden: a.settings.Install.Kind == managed,
@@ -56,7 +56,7 @@ Existing sidecars keep running. Pods get the new sidecar version when they are r
 	f := cmd.Flags()
 	o.way.addTo(f)
 	a.addMeshName(cmd, &o.mesh, "")
-	f.StringVar(&o.version, "version", "", "control plane version, such as v0.3.0 (default: the version of this program)")
+	f.StringVar(&o.version, "version", "", "control plane version, such as v0.4.0 (default: the version of this program)")
 	f.StringArrayVar(&o.sets, "set", nil, "value of OSM's Helm chart, name=value; can be repeated, or several separated by commas")
 	f.DurationVar(&o.timeout, "timeout", 5*time.Minute, "time to wait until the mesh runs the new version; the default is 1h with --strategy canary")
 	addChartPath(f)

@@ -35,7 +35,11 @@ func Recorded() Table {
 		},
 		{
 			Minor: "v0.3", Bootstrap: "2", Envoy: "1.40", Bootstraps: []string{"1", "2"}, Envoys: []string{"1.39", "1.40"},
-			TestedBy: "golden configurations validated by both Envoy versions; random policies between sidecars of both; upgrade from v0.2.0 on a real cluster",
+			TestedBy: "end-to-end tests of v0.3.0; upgrade from v0.2.0 on a real cluster",
+		},
+		{
+			Minor: "v0.4", Bootstrap: "2", Envoy: "1.40", Bootstraps: []string{"1", "2"}, Envoys: []string{"1.39", "1.40"},
+			TestedBy: "golden configurations validated by both Envoy versions; random policies between sidecars of both; upgrade from v0.3.0 on a real cluster",
 		},
 	}
 }
