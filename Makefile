@@ -86,7 +86,7 @@ verdict-nightly: ## Test 100,000 pairs of an edit and a request with real sideca
 
 .PHONY: verdict-recorded
 verdict-recorded: ## Test 20,000 pairs with new sidecars and the previous control plane, in about ten minutes
-	ENVOY_BIN=$$($(HACK) ./images envoy-path | tail -n 1) $(HACK) ./verdict -pairs 20000 v0.3.0
+	ENVOY_BIN=$$($(HACK) ./images envoy-path | tail -n 1) $(HACK) ./verdict -pairs 20000
 
 .PHONY: bench
 bench: ## Measure the propagation of a change to sidecars, and its limits, in about two minutes

@@ -15,9 +15,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// released is the recorded version that the operator is upgraded from.
-const released = "v0.3.0"
-
 // installation is a way to install the operator.
 type installation interface {
 	// install installs the released version from its files, below a folder.
@@ -33,8 +30,8 @@ type installation interface {
 func TestReleaseIsUpgraded(t *testing.T) {
 	lab.RequireFull(t)
 	files := t.TempDir()
-	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "version-files", released, files))
-	must(t, cluster.LoadVersion(t.Context(), os.Stderr, released))
+	must(t, cluster.Repository.Tool(t.Context(), os.Stderr, "./cluster", "version-files", cluster.Previous, files))
+	must(t, cluster.LoadVersion(t.Context(), os.Stderr, cluster.Previous))
 	t.Cleanup(func() {
 		_, err := lab.Prepare(context.Background(), os.Stderr, installLimit)
 		must(t, err)
@@ -56,7 +53,7 @@ func testUpgrade(t *testing.T, way installation, files string) {
 	})
 	way.install(t, files)
 	must(t, cluster.Apply(t.Context(), upgradedMesh(t, "config", "samples", "operator_v1alpha1_mesh.yaml")))
-	awaitVersion(t, released)
+	awaitVersion(t, cluster.Previous)
 	traffic := startTraffic(t)
 	way.upgrade(t)
 	awaitVersion(t, version(t))

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/go-logr/logr"
@@ -18,6 +19,7 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	operatorv1alpha1 "github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/operand"
 )
 
 // Cluster is a client of a test cluster.
@@ -27,9 +29,9 @@ type Cluster struct {
 	Kubeconfig string
 	Config     *rest.Config
 	Client     client.WithWatch
-	// Version is the tag of the project's images.
-	Version string
-	kubectl string
+	// Version is the tag of the project's images, and Previous the last recorded version before it, which upgrades start from.
+	Version, Previous string
+	kubectl           string
 }
 
 // Start starts the local cluster and connects to it. With CLUSTER=current it connects to the kubeconfig's cluster.
@@ -74,10 +76,29 @@ func Connect(ctx context.Context, repository Repository) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
+	present := strings.TrimSpace(string(version))
+	previous, err := previousVersion(present)
+	if err != nil {
+		return nil, err
+	}
 	return &Cluster{
 		Repository: repository, Kubeconfig: kubeconfig, Config: config, Client: c,
-		Version: strings.TrimSpace(string(version)), kubectl: kubectl,
+		Version: present, Previous: previous, kubectl: kubectl,
 	}, nil
+}
+
+// previousVersion returns the last recorded version before a version.
+func previousVersion(version string) (string, error) {
+	catalogue, err := operand.NewCatalogue(version, operand.Images{})
+	if err != nil {
+		return "", err
+	}
+	known := catalogue.Known()
+	i := slices.Index(known, version)
+	if i == 0 {
+		return "", fmt.Errorf("no version before %s is recorded", version)
+	}
+	return known[i-1], nil
 }
 
 // Scheme returns a scheme with the kinds of Kubernetes and of the project.

@@ -35,7 +35,7 @@ func TestCanaryUpgrade(t *testing.T) {
 	if lab.IsFull() {
 		addFaultyVersions(t, reject.fault)
 	}
-	s := deployShop(t, newMesh(t, "canary", previousVersion))
+	s := deployShop(t, newMesh(t, "canary", cluster.Previous))
 	t.Run("is promoted", func(t *testing.T) {
 		s := s.in(t)
 		meanwhile := func(...string) {}
@@ -76,7 +76,7 @@ func testCanaryPromotion(t *testing.T, s shop, meanwhile func(phases ...string))
 	}
 	m.change(`{"upgrade":{"gates":{"soak":"5s"}}}`)
 	meanwhile("ControlPlane", "Workloads")
-	m.awaitResult(v1alpha1.ResultSucceeded, previousVersion, cluster.Version)
+	m.awaitResult(v1alpha1.ResultSucceeded, cluster.Previous, cluster.Version)
 	if err := <-asked; err != nil {
 		t.Error(err)
 	}

@@ -34,7 +34,7 @@ func TestInPlaceUpgradeAndRollback(t *testing.T) {
 
 // testUpgradeSequence runs a sequence of scenarios on one mesh. Each starts in the final state of the previous one.
 func testUpgradeSequence(t *testing.T) {
-	s := deployShop(t, newMesh(t, "upgrade", previousVersion))
+	s := deployShop(t, newMesh(t, "upgrade", cluster.Previous))
 	t.Run("to the next version", func(t *testing.T) { upgradeInPlace(t, s.in(t), func() {}) })
 	rollback := func(b faultyVersion) func(*testing.T) {
 		return func(t *testing.T) { testRollback(t, s.in(t), b, func() {}) }
@@ -61,13 +61,13 @@ func upgradeInPlace(t *testing.T, s shop, meanwhile func()) {
 	m := s.mesh
 	byRevision, _, err := s.sidecars(t.Context())
 	must(t, err)
-	if byRevision[m.revision(previousVersion)] != totalSidecars {
-		t.Fatalf("the sidecars by revision are %v, want %d of %s", byRevision, totalSidecars, m.revision(previousVersion))
+	if byRevision[m.revision(cluster.Previous)] != totalSidecars {
+		t.Fatalf("the sidecars by revision are %v, want %d of %s", byRevision, totalSidecars, m.revision(cluster.Previous))
 	}
 	running := s.startTraffic(0)
 	m.change(`{"version":"` + cluster.Version + `"}`)
 	meanwhile()
-	m.awaitResult(v1alpha1.ResultSucceeded, previousVersion, cluster.Version)
+	m.awaitResult(v1alpha1.ResultSucceeded, cluster.Previous, cluster.Version)
 	must(t, cluster.MeshReady(t.Context(), m.name, time.Minute))
 	s.checkUpgradedExcept(t, buyer, keeper, bookbuyer)
 	// In each pair, client and server have sidecars of different versions.
@@ -90,7 +90,7 @@ func (s shop) checkUpgradedExcept(t *testing.T, exceptions ...string) {
 	for app, revision := range ofApp {
 		want := s.mesh.revision(cluster.Version)
 		if old[app] {
-			want = s.mesh.revision(previousVersion)
+			want = s.mesh.revision(cluster.Previous)
 		}
 		if revision != want {
 			t.Errorf("the sidecar of %s has revision %s, want %s", app, revision, want)

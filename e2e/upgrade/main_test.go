@@ -13,9 +13,6 @@ import (
 var cluster *lab.Cluster
 
 const (
-	// previousVersion is the recorded version that upgrades start from.
-	previousVersion = "v0.3.0"
-
 	// installLimit is the time limit for installing the operator and a mesh.
 	installLimit = 4 * time.Minute
 	// podLimit is the time limit for pods with sidecars to become ready.
@@ -34,5 +31,5 @@ func setUp(ctx context.Context) (*lab.Cluster, error) {
 	if cluster, err = lab.Prepare(ctx, os.Stderr, installLimit); err != nil {
 		return cluster, err
 	}
-	return cluster, cluster.LoadVersion(ctx, os.Stderr, previousVersion)
+	return cluster, cluster.LoadVersion(ctx, os.Stderr, cluster.Previous)
 }

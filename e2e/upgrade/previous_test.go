@@ -26,9 +26,9 @@ func testPreviousControlPlane(t *testing.T, s shop) {
 	sidecars, _, err := s.sidecars(t.Context())
 	must(t, err)
 	running := s.startTraffic(0)
-	m.change(`{"version":"` + previousVersion + `","upgrade":{"dataPlane":{"restart":"Manual"}}}`)
-	m.awaitResult(v1alpha1.ResultSucceeded, cluster.Version, previousVersion)
-	s.awaitControlPlane(t, previousVersion)
+	m.change(`{"version":"` + cluster.Previous + `","upgrade":{"dataPlane":{"restart":"Manual"}}}`)
+	m.awaitResult(v1alpha1.ResultSucceeded, cluster.Version, cluster.Previous)
+	s.awaitControlPlane(t, cluster.Previous)
 	must(t, cluster.Available(t.Context(), podLimit, m.namespace()))
 	if now, _, err := s.sidecars(t.Context()); err != nil || fmt.Sprint(now) != fmt.Sprint(sidecars) {
 		t.Errorf("the sidecars by revision are %v (%v), want %v as before", now, err, sidecars)

@@ -13,6 +13,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/version"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/e2e/lab"
@@ -27,9 +28,12 @@ const (
 	furtherVersionsPath = "/etc/osm/further-versions"
 )
 
-// faulty returns the version with a fault. Its controller is built with the tag faulty_<fault>; everything else is the
+// faulty returns the version with a fault, which follows this one. Its controller is built with the tag faulty_<fault>; everything else is the
 // same as in this version.
-func faulty(fault string) string { return "v0.4.1-" + fault }
+func faulty(fault string) string {
+	present := version.MustParseSemantic(cluster.Version)
+	return "v" + present.WithPatch(present.Patch()+1).WithPreRelease(fault).String()
+}
 
 // addFaultyVersions builds versions with faults, and makes the operator support them until the test ends.
 func addFaultyVersions(t *testing.T, faults ...string) {

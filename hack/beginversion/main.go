@@ -52,17 +52,26 @@ func begin(root, next string) error {
 	if !isRecorded {
 		return fmt.Errorf("%s is not recorded: run make release, and commit what it adds", present)
 	}
-	for _, folder := range []string{"config", "docs"} {
-		if err := replaceTags(filepath.Join(root, folder), present, next); err != nil {
+	for folder, pattern := range map[string]string{"config": imageTag, "docs": imageTag + `|` + printed} {
+		if err := replace(filepath.Join(root, folder), pattern, present, next); err != nil {
 			return err
 		}
 	}
 	return os.WriteFile(filepath.Join(root, "VERSION"), []byte(next+"\n"), 0o644)
 }
 
-// replaceTags replaces the tags of the project's images in all files of a folder, except for test data.
-func replaceTags(folder, present, next string) error {
-	tagged := regexp.MustCompile(`(openservicemesh/[a-z0-9-]+:)` + regexp.QuoteMeta(present) + `\b`)
+// What precedes a version that is replaced: an image of the project, or what pages print and set. Other mentions are history, such as the
+// results of tests with a version.
+const (
+	imageTag = `(?:openservicemesh|mirror\.example)/[a-z0-9-]+:`
+	printed  = `\bversion"?:? ?"?`
+)
+
+// replace replaces the present version after a pattern, and the names of its revisions, in all files of a folder, except for test data.
+func replace(folder, pattern, present, next string) error {
+	dashes := strings.NewReplacer(".", "-")
+	mentioned := regexp.MustCompile(`(` + pattern + `)` + regexp.QuoteMeta(present) + `\b`)
+	revision := regexp.MustCompile(`-` + dashes.Replace(present) + `\b`)
 	return filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -76,7 +85,7 @@ func replaceTags(folder, present, next string) error {
 		if err != nil {
 			return err
 		}
-		replaced := tagged.ReplaceAll(content, []byte("${1}"+next))
+		replaced := revision.ReplaceAll(mentioned.ReplaceAll(content, []byte("${1}"+next)), []byte("-"+dashes.Replace(next)))
 		if string(replaced) == string(content) {
 			return nil
 		}

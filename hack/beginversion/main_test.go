@@ -16,7 +16,8 @@ func newCheckout(t *testing.T, recorded ...string) (root string) {
 		"config/manager/a.yaml":   "image: openservicemesh/osm-operator:v0.2.0\n",
 		"config/testdata/a.yaml":  "image: openservicemesh/osm-operator:v0.2.0\n",
 		"docs/traffic/egress.md":  "openservicemesh/curl:v0.2.0 and another/curl:v0.2.0\n",
-		"docs/upgrades.md":        "since v0.2.0\n",
+		"docs/upgrades.md":        "since v0.2.0, osm-controller-v0-2-0\n",
+		"docs/walkthrough.md":     "version v0.2.0, `version: v0.2.0`, \"version\":\"v0.2.0\", --version v0.2.0, mirror.example/init:v0.2.0, v0.2.01\n",
 		"internal/untouched.yaml": "image: openservicemesh/osm-operator:v0.2.0\n",
 	}
 	for _, version := range recorded {
@@ -44,7 +45,8 @@ func TestBeginReplacesVersionAndTags(t *testing.T) {
 		"config/manager/a.yaml":   "image: openservicemesh/osm-operator:v0.3.0\n",
 		"config/testdata/a.yaml":  "image: openservicemesh/osm-operator:v0.2.0\n",
 		"docs/traffic/egress.md":  "openservicemesh/curl:v0.3.0 and another/curl:v0.2.0\n",
-		"docs/upgrades.md":        "since v0.2.0\n",
+		"docs/upgrades.md":        "since v0.2.0, osm-controller-v0-3-0\n",
+		"docs/walkthrough.md":     "version v0.3.0, `version: v0.3.0`, \"version\":\"v0.3.0\", --version v0.3.0, mirror.example/init:v0.3.0, v0.2.01\n",
 		"internal/untouched.yaml": "image: openservicemesh/osm-operator:v0.2.0\n",
 	} {
 		got, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))

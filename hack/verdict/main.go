@@ -34,14 +34,15 @@ func run(ctx context.Context, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if flags.NArg() != 1 {
-		return errors.New("name one recorded version, for example v0.1.0")
-	}
 	root, err := repo.Root(".")
 	if err != nil {
 		return err
 	}
-	return recorded.Builder{Root: root}.CheckOut(ctx, flags.Arg(0), func(folder string) error {
+	version, err := recordedVersion(root, flags.Args())
+	if err != nil {
+		return err
+	}
+	return recorded.Builder{Root: root}.CheckOut(ctx, version, func(folder string) error {
 		if err := replacePackage(filepath.Join(root, bootstrapPackage), filepath.Join(folder, bootstrapPackage)); err != nil {
 			return err
 		}
@@ -49,10 +50,25 @@ func run(ctx context.Context, args []string) error {
 			fmt.Sprintf("-verdict.pairs=%d", *pairs))
 		cmd.Dir, cmd.Stdout, cmd.Stderr = folder, os.Stdout, os.Stderr
 		if err := cmd.Run(); err != nil {
-			return fmt.Errorf("sidecars of this checkout under the control plane of %s: %w", flags.Arg(0), err)
+			return fmt.Errorf("sidecars of this checkout under the control plane of %s: %w", version, err)
 		}
 		return nil
 	})
+}
+
+// recordedVersion returns the version that the only argument names, by default the last recorded one.
+func recordedVersion(root string, arguments []string) (string, error) {
+	switch len(arguments) {
+	case 0:
+		versions, err := recorded.Versions(root)
+		if err != nil || len(versions) == 0 {
+			return "", fmt.Errorf("no version is recorded: %w", err)
+		}
+		return versions[len(versions)-1], nil
+	case 1:
+		return arguments[0], nil
+	}
+	return "", errors.New("name one recorded version, for example v0.1.0")
 }
 
 // replacePackage replaces the sources of one package by those of another, without tests.
