@@ -22,8 +22,8 @@ type outcome struct {
 	tests bool
 	// failed and flaky are the tests that failed, and those that failed once.
 	failed, flaky []failedTest
-	// packages are the packages that were tested.
-	packages []testedPackage
+	// packages are the packages that were tested, and timings their tests without subtests.
+	packages, timings []timed
 }
 
 // runner runs suites one after the other.
@@ -69,7 +69,8 @@ func (r runner) run(ctx context.Context, s suite, missing error) outcome {
 			o.tests = o.tests || c.goTest
 		}
 		r.repeat(ctx, t)
-		o.counts, o.failed, o.flaky, o.packages = t.counts(), t.failed(), t.flaky, t.packages
+		o.counts, o.failed, o.flaky = t.counts(), t.failed(), t.flaky
+		o.packages, o.timings = t.packages, t.tests
 		for _, test := range slices.Concat(o.flaky, o.failed) {
 			fmt.Fprint(r.out, test.output)
 		}

@@ -30,23 +30,33 @@ func printTable(w io.Writer, outcomes []outcome) error {
 // modulePath is the path of the product, which printed packages omit.
 const modulePath = "github.com/openservicemesh/osm-operator"
 
-// slowestShown is the number of packages that printSlowest shows.
+// slowestShown is the number of packages, and of tests, that printSlowest shows.
 const slowestShown = 10
 
-// printSlowest writes the packages whose tests took longest, without their compilation.
+// printSlowest writes the packages and the tests that took longest, without their compilation. Tests of a package may run at the same time.
 func printSlowest(w io.Writer, outcomes []outcome) {
-	var all []testedPackage
+	var packages, tests []timed
 	for _, o := range outcomes {
-		all = append(all, o.packages...)
+		packages, tests = append(packages, o.packages...), append(tests, o.timings...)
 	}
-	slices.SortStableFunc(all, func(a, b testedPackage) int { return cmp.Compare(b.seconds, a.seconds) })
+	for _, list := range []struct {
+		name string
+		all  []timed
+	}{{"packages", packages}, {"tests", tests}} {
+		if len(list.all) > 0 {
+			fmt.Fprintf(w, "slowest %s: %s\n", list.name, slowest(list.all))
+		}
+	}
+}
+
+// slowest lists what took longest, without the path of the product.
+func slowest(all []timed) string {
+	slices.SortStableFunc(all, func(a, b timed) int { return cmp.Compare(b.seconds, a.seconds) })
 	var texts []string
-	for _, p := range all[:min(len(all), slowestShown)] {
-		texts = append(texts, fmt.Sprintf("%s %.0f s", strings.TrimPrefix(p.path, modulePath+"/"), p.seconds))
+	for _, one := range all[:min(len(all), slowestShown)] {
+		texts = append(texts, fmt.Sprintf("%s %.0f s", strings.TrimPrefix(one.name, modulePath+"/"), one.seconds))
 	}
-	if len(texts) > 0 {
-		fmt.Fprintf(w, "slowest packages: %s\n", strings.Join(texts, ", "))
-	}
+	return strings.Join(texts, ", ")
 }
 
 // Limits of the excerpt of a failure.

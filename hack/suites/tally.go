@@ -26,8 +26,8 @@ type tally struct {
 	// commands maps each package to the command that tested it, which is the current one for new events.
 	commands map[string]command
 	current  command
-	// packages are the packages that ended, with their durations.
-	packages []testedPackage
+	// packages are the packages that ended, and tests the tests without subtests, with their durations.
+	packages, tests []timed
 	// flaky are the tests that failed once and passed when they were repeated, sorted, and the failures as they were.
 	flaky []failedTest
 }
@@ -35,9 +35,9 @@ type tally struct {
 // failedTest is a test with the output of its failure.
 type failedTest struct{ name, output string }
 
-// testedPackage is a package whose tests ended.
-type testedPackage struct {
-	path    string
+// timed is a package or a test that ended.
+type timed struct {
+	name    string
 	seconds float64
 }
 
@@ -65,12 +65,15 @@ func (t *tally) add(e event) bool {
 		}
 		if e.Test != "" {
 			t.results[key] = e.Action
+			if !strings.Contains(e.Test, "/") {
+				t.tests = append(t.tests, timed{key, e.Elapsed})
+			}
 			return false
 		}
 		if e.Action == "fail" && !t.anyFailed(e.Package) {
 			t.broken = append(t.broken, e.Package)
 		}
-		t.packages = append(t.packages, testedPackage{e.Package, e.Elapsed})
+		t.packages = append(t.packages, timed{e.Package, e.Elapsed})
 		return true
 	}
 	return false
