@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/repo"
 )
 
 func TestLastLine(t *testing.T) {
@@ -65,8 +67,8 @@ func TestFailuresAreExcerpted(t *testing.T) {
 func TestSlowestPackagesAreShown(t *testing.T) {
 	var b strings.Builder
 	printSlowest(&b, []outcome{
-		{packages: []timed{{modulePath + "/internal/xds", 12.4}, {modulePath + "/internal/authz", 1}}},
-		{packages: []timed{{modulePath + "/e2e/pages", 300.6}}, timings: []timed{{modulePath + "/e2e/pages.TestA", 300}}},
+		{packages: []timed{{repo.Module + "/internal/xds", 12.4}, {repo.Module + "/internal/authz", 1}}},
+		{packages: []timed{{repo.Module + "/e2e/pages", 300.6}}, timings: []timed{{repo.Module + "/e2e/pages.TestA", 300}}},
 	})
 	if want := "slowest packages: e2e/pages 301 s, internal/xds 12 s, internal/authz 1 s\nslowest tests: e2e/pages.TestA 300 s\n"; b.String() != want {
 		t.Errorf("printed %q, want %q", b.String(), want)

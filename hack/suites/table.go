@@ -8,6 +8,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/openservicemesh/osm-operator/hack/internal/repo"
 )
 
 // printTable writes one row per suite.
@@ -26,9 +28,6 @@ func printTable(w io.Writer, outcomes []outcome) error {
 	}
 	return tw.Flush()
 }
-
-// modulePath is the path of the product, which printed packages omit.
-const modulePath = "github.com/openservicemesh/osm-operator"
 
 // slowestShown is the number of packages, and of tests, that printSlowest shows.
 const slowestShown = 10
@@ -54,7 +53,7 @@ func slowest(all []timed) string {
 	slices.SortStableFunc(all, func(a, b timed) int { return cmp.Compare(b.seconds, a.seconds) })
 	var texts []string
 	for _, one := range all[:min(len(all), slowestShown)] {
-		texts = append(texts, fmt.Sprintf("%s %.0f s", strings.TrimPrefix(one.name, modulePath+"/"), one.seconds))
+		texts = append(texts, fmt.Sprintf("%s %.0f s", strings.TrimPrefix(one.name, repo.Module+"/"), one.seconds))
 	}
 	return strings.Join(texts, ", ")
 }
