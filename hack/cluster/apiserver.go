@@ -14,44 +14,25 @@ func apiServerCommand() *cobra.Command {
 		Use:   "api-server",
 		Short: "Stop and start the API server alone, or let it refuse writes, to test the cluster without it",
 	}
-	cmd.AddCommand(
-		&cobra.Command{
-			Use:   "stop",
-			Short: "Kill the API server; pods keep running, and `up` would treat the cluster as damaged",
-			Args:  cobra.NoArgs,
-			RunE: localOnly(func(ctx context.Context, _ *tool, n *node.Node) error {
-				return n.StopAPIServer(ctx)
-			}),
-		},
-		&cobra.Command{
-			Use:   "start",
-			Short: "Start the API server with its stored data and wait until it is ready",
-			Args:  cobra.NoArgs,
-			RunE: localOnly(func(ctx context.Context, t *tool, n *node.Node) error {
-				set, err := t.builder.All(ctx)
-				if err != nil {
-					return err
-				}
-				return n.StartAPIServer(ctx, set)
-			}),
-		},
-		&cobra.Command{
-			Use:   "refuse-writes",
-			Short: "Let the API server refuse to create and change objects, as with full storage",
-			Args:  cobra.NoArgs,
-			RunE: localOnly(func(ctx context.Context, _ *tool, n *node.Node) error {
-				return n.RefuseWrites(ctx)
-			}),
-		},
-		&cobra.Command{
-			Use:   "accept-writes",
-			Short: "Let the API server accept writes again",
-			Args:  cobra.NoArgs,
-			RunE: localOnly(func(ctx context.Context, _ *tool, n *node.Node) error {
-				return n.AcceptWrites(ctx)
-			}),
-		},
-	)
+	add := func(name, short string, f func(context.Context, *tool, *node.Node) error) {
+		cmd.AddCommand(&cobra.Command{Use: name, Short: short, Args: cobra.NoArgs, RunE: localOnly(f)})
+	}
+	add("stop", "Kill the API server; pods keep running, and `up` would treat the cluster as damaged", func(ctx context.Context, _ *tool, n *node.Node) error {
+		return n.StopAPIServer(ctx)
+	})
+	add("start", "Start the API server with its stored data and wait until it is ready", func(ctx context.Context, t *tool, n *node.Node) error {
+		set, err := t.builder.All(ctx)
+		if err != nil {
+			return err
+		}
+		return n.StartAPIServer(ctx, set)
+	})
+	add("refuse-writes", "Let the API server refuse to create and change objects, as with full storage", func(ctx context.Context, _ *tool, n *node.Node) error {
+		return n.RefuseWrites(ctx)
+	})
+	add("accept-writes", "Let the API server accept writes again", func(ctx context.Context, _ *tool, n *node.Node) error {
+		return n.AcceptWrites(ctx)
+	})
 	return cmd
 }
 
