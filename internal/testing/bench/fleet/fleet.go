@@ -81,8 +81,13 @@ func (f *Fleet) dialer(sidecar int) *net.Dialer {
 	if !f.Addresses {
 		return &net.Dialer{}
 	}
+	return &net.Dialer{LocalAddr: &net.TCPAddr{IP: LoopbackAddress(1, sidecar)}}
+}
+
+// LoopbackAddress returns an address of a client on the loopback interface. Those of different networks are different; sidecars have network 1.
+func LoopbackAddress(network byte, client int) net.IP {
 	const perByte = 250
-	return &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 1, byte(sidecar/perByte), byte(sidecar%perByte+1))}}
+	return net.IPv4(127, network, byte(client/perByte), byte(client%perByte+1))
 }
 
 // Disconnect closes all connections.

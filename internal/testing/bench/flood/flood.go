@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/openservicemesh/osm-operator/internal/testing/bench/fleet"
 )
 
 // Kind is what the clients of a flood do.
@@ -19,6 +21,9 @@ const (
 	// Handshakes are TLS handshakes without a stream.
 	Handshakes Kind = "TLS handshakes without a stream"
 )
+
+// network is that of the flood's addresses, which no sidecar of the benchmark has.
+const network = 2
 
 // Limits bound a flood.
 type Limits struct {
@@ -47,7 +52,7 @@ func Start(address string, config *tls.Config, kind Kind, limits Limits) *Flood 
 	f.clients.Go(func() { issue(ctx, permits, limits.PerSecond) })
 	for i := range limits.Addresses {
 		for range limits.PerAddress {
-			f.clients.Go(func() { f.client(ctx, addressOf(i), permits) })
+			f.clients.Go(func() { f.client(ctx, fleet.LoopbackAddress(network, i), permits) })
 		}
 	}
 	return f
@@ -63,12 +68,6 @@ func (f *Flood) Closed() int64 { return f.closed.Load() }
 func (f *Flood) Stop() {
 	f.stop()
 	f.clients.Wait()
-}
-
-// addressOf returns a loopback address that no sidecar of the benchmark has.
-func addressOf(i int) net.IP {
-	const perByte = 250
-	return net.IPv4(127, 2, byte(i/perByte), byte(i%perByte+1))
 }
 
 // issue permits connections at a rate.
