@@ -61,8 +61,11 @@ func recordedVersion(root string, arguments []string) (string, error) {
 	switch len(arguments) {
 	case 0:
 		versions, err := recorded.Versions(root)
-		if err != nil || len(versions) == 0 {
-			return "", fmt.Errorf("no version is recorded: %w", err)
+		if err != nil {
+			return "", err
+		}
+		if len(versions) == 0 {
+			return "", errors.New("no version is recorded")
 		}
 		return versions[len(versions)-1], nil
 	case 1:
