@@ -8,18 +8,25 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 
-// removedServer returns a conversation in which an authorization server was removed, and everything is acknowledged.
-func removedServer(t *testing.T) *conversation {
+// withClusters returns a conversation in which two clusters, in the order of their names, are acknowledged.
+func withClusters(t *testing.T, first, second string) *conversation {
 	t.Helper()
 	c := newConversation(t)
-	c.put(resource.Clusters, "app", "1")
-	c.put(resource.Clusters, envoy.ConfiguredAuthorizationCluster, "1")
+	c.put(resource.Clusters, first, "1")
+	c.put(resource.Clusters, second, "1")
 	c.subscribe(resource.Clusters)
 	c.subscribe(resource.Listeners)
-	c.expect("CDS app " + envoy.ConfiguredAuthorizationCluster)
+	c.expect("CDS " + first + " " + second)
 	c.ack(resource.Clusters)
 	c.expect("LDS")
 	c.ack(resource.Listeners)
+	return c
+}
+
+// removedServer returns a conversation in which an authorization server was removed, and everything is acknowledged.
+func removedServer(t *testing.T) *conversation {
+	t.Helper()
+	c := withClusters(t, "app", envoy.ConfiguredAuthorizationCluster)
 	c.remove(resource.Clusters, "app")
 	c.remove(resource.Clusters, envoy.ConfiguredAuthorizationCluster)
 	c.expect("CDS -app")
@@ -49,15 +56,7 @@ func TestSequencer_KeepsDecisionServersUntilDecisionsEnd(t *testing.T) {
 // formerEgress returns a conversation in which the cluster of a host outside the mesh was removed while all such hosts are allowed.
 func formerEgress(t *testing.T) *conversation {
 	t.Helper()
-	c := newConversation(t)
-	c.put(resource.Clusters, "example.com:80", "1")
-	c.put(resource.Clusters, envoy.PassthroughCluster, "1")
-	c.subscribe(resource.Clusters)
-	c.subscribe(resource.Listeners)
-	c.expect("CDS example.com:80 " + envoy.PassthroughCluster)
-	c.ack(resource.Clusters)
-	c.expect("LDS")
-	c.ack(resource.Listeners)
+	c := withClusters(t, "example.com:80", envoy.PassthroughCluster)
 	c.remove(resource.Clusters, "example.com:80")
 	c.expect()
 	return c
