@@ -39,7 +39,7 @@ func testUpgradeSequence(t *testing.T) {
 	rollback := func(b faultyVersion) func(*testing.T) {
 		return func(t *testing.T) { testRollback(t, s.in(t), b, func() {}) }
 	}
-	// The gates are tested without a cluster. Requests are lost only in the last scenario, which must not go on.
+	// make test has the fault that loses requests until the rollback. The gates of the others are tested without a cluster.
 	t.Run("to a version with the fault crash", onlyFull(rollback(crash)))
 	t.Run("to a version with the fault reject", onlyFull(rollback(reject)))
 	t.Run("to a version with the fault unavailable", rollback(unavailable))

@@ -85,7 +85,7 @@ func (i *instrumenter) binary(n *ast.BinaryExpr) {
 	case token.SUB:
 		i.arithmetic(n, x+" + "+y, "adds")
 	case token.ADD:
-		// Without types, only a number shows that operands are not texts.
+		// A + may also join texts. The syntax alone shows that it does not only if an operand is a number.
 		if isNumber(n.X) || isNumber(n.Y) {
 			i.arithmetic(n, x+" - ("+y+")", "subtracts")
 		}

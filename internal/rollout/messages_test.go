@@ -36,7 +36,7 @@ func TestGateMessages(t *testing.T) {
 	}
 }
 
-// TestGatesAtTheirBounds checks that a bound itself is tolerated, and that a timeout of 0 is none.
+// TestGatesAtTheirBounds checks that a bound itself is tolerated, and that a timeout of 0 means no timeout.
 func TestGatesAtTheirBounds(t *testing.T) {
 	late := func(o *Observation) { o.UnhealthySince, o.Controller.Ready = noon.Add(-bounds.Timeout), 1 }
 	if got := Worst(Evaluate(healthy(late), bounds)); got != Waiting {

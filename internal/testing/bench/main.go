@@ -65,7 +65,7 @@ func main() {
 	flag.StringVar(&o.from, "from", "", "measure nothing, but show the results in these .json files, separated by commas, as those of one run")
 	flag.BoolVar(&o.scaling, "scale", false, "measure one replica by the size of the mesh (-meshes) and by its own sidecars (-sizes), and extrapolate to -target")
 	flag.BoolVar(&o.renewal, "renewal", false, "measure only the renewal of 2,000 certificates at once")
-	flag.BoolVar(&o.flood, "flood", false, "measure only changes and new sidecars while strangers flood the server with connections")
+	flag.BoolVar(&o.flood, "flood", false, "measure only changes and new sidecars while clients without credentials open as many connections as they can")
 	flag.BoolVar(&o.sidecar, "sidecar", false, "measure only the statistics of a sidecar; ENVOY_BIN is the path of Envoy")
 	flag.BoolVar(&o.endToEnd, "endtoend", false, "measure changes from a real API server to the sidecars of the real osm-controller; KUBEBUILDER_ASSETS names its programs")
 	flag.BoolVar(&o.cold, "coldstart", false, "measure the start of the real osm-controller with a real API server, for -sizes pods; KUBEBUILDER_ASSETS names its programs")
