@@ -50,8 +50,22 @@ func TestGatesAtTheirBounds(t *testing.T) {
 	if r := (Requests{Issued: 100, Failed: 1}); r.exceeds(0.01) {
 		t.Errorf("%+v exceeds its own rate", r)
 	}
-	// Wilson's lower bound of 200 in 5000 is 3.248%.
-	if r := (Requests{Issued: 5000, Failed: 200}); !r.exceeds(0.0324) || r.exceeds(0.0325) {
-		t.Errorf("%+v exceeds 0.0324: %t, 0.0325: %t; want true, false", r, r.exceeds(0.0324), r.exceeds(0.0325))
+	for _, c := range []struct {
+		Requests
+		tolerated float64
+		want      bool
+	}{
+		{Requests{Issued: 3, Failed: 1}, 0.01, false},
+		{Requests{Issued: 4, Failed: 2}, 0.01, true},
+		{Requests{Issued: 51, Failed: 3}, 0.01, false},
+		{Requests{Issued: 51, Failed: 5}, 0.01, true},
+		{Requests{Issued: 5000, Failed: 200}, 0.03, true},
+		{Requests{Issued: 5000, Failed: 200}, 0.035, false},
+		{Requests{Issued: 1_000_000, Failed: 1}, 0, true},
+		{Requests{Issued: 1_000_000_000, Failed: 10_010_000}, 0.01, true},
+	} {
+		if got := c.exceeds(c.tolerated); got != c.want {
+			t.Errorf("%+v exceeds %v: %t, want %t", c.Requests, c.tolerated, got, c.want)
+		}
 	}
 }

@@ -15,18 +15,36 @@ func (r Requests) ErrorRate() float64 {
 	return float64(r.Failed) / float64(r.Issued)
 }
 
-// zScore is the number of standard deviations by which an error rate must exceed the tolerated rate. With 3, about one observation in
-// a thousand is a false positive.
-const zScore = 3
+// significance is the probability with which chance alone may look like an increase: that of three standard deviations.
+const significance = 0.00135
 
-// exceeds reports whether the error rate is above the tolerated rate with statistical significance. Two failures among fifty requests are
-// not significant for a tolerated rate of 1%; 200 among 5000 are. It compares the lower bound of Wilson's score interval.
+// exceeds reports whether the error rate is above the tolerated rate with statistical significance: if each request failed with the
+// tolerated probability, so many failures would be less likely than significance. One failure among three requests is not significant for a
+// tolerated rate of 1%; two among four are.
 func (r Requests) exceeds(tolerated float64) bool {
-	n, rate := float64(r.Issued), r.ErrorRate()
-	if rate <= tolerated {
+	if r.ErrorRate() <= tolerated {
 		return false
 	}
-	const z = zScore * zScore
-	center, margin := rate+z/(2*n), zScore*math.Sqrt(rate*(1-rate)/n+z/(4*n*n))
-	return (center-margin)/(1+z/n) > tolerated
+	return upperTail(r.Issued, r.Failed, tolerated) < significance
+}
+
+// upperTail is the probability of at least k failures in n requests that fail with probability p each. k must be greater than n*p.
+func upperTail(n, k uint64, p float64) float64 {
+	if p == 0 {
+		return 0
+	}
+	all, failed := float64(n), float64(k)
+	term := math.Exp(logFactorial(all) - logFactorial(failed) - logFactorial(all-failed) + failed*math.Log(p) + (all-failed)*math.Log1p(-p))
+	sum := 0.0
+	// Above the mean, terms shrink faster than a geometric series, so few of them matter.
+	for ; failed <= all && term > sum*1e-9; failed++ {
+		sum += term
+		term *= (all - failed) / (failed + 1) * p / (1 - p)
+	}
+	return sum
+}
+
+func logFactorial(n float64) float64 {
+	value, _ := math.Lgamma(n + 1)
+	return value
 }

@@ -28,7 +28,7 @@ func TestExceeds(t *testing.T) {
 		if more := (Requests{Issued: times * r.Issued, Failed: times * r.Failed}); r.exceeds(tolerated) && !more.exceeds(tolerated) {
 			t.Fatalf("%+v exceeds %v, and %+v does not", r, tolerated, more)
 		}
-		if all := (Requests{Issued: issued, Failed: issued}); issued >= 3 && !all.exceeds(0.2) {
+		if all := (Requests{Issued: issued, Failed: issued}); issued >= 5 && !all.exceeds(0.2) {
 			t.Fatalf("%+v does not exceed a share of 0.2", all)
 		}
 	})

@@ -80,7 +80,8 @@ func formatRejection(p report.Proxy) string {
 	return p.Namespace + "/" + p.Pod
 }
 
-// setRequests adds up the requests of all sidecars. It sets nothing unless every sidecar has reported.
+// setRequests adds up the requests of applications that all sidecars report. Probes of the kubelet and the streams to the control plane do
+// not count: they fail while a pod starts or a replica ends. It sets nothing unless every sidecar has reported.
 func (o *Observation) setRequests(answers []client.Answer[report.Loads]) {
 	sum := client.TotalLoads(answers)
 	if !sum.Complete() {
@@ -89,7 +90,7 @@ func (o *Observation) setRequests(answers []client.Answer[report.Loads]) {
 	var requests rollout.Requests
 	for _, load := range sum.Loads {
 		// An upstream that is not HTTP reports issued requests only.
-		if load.Succeeded+load.Failed > 0 {
+		if load.Destination() != (report.Destination{}) && load.Succeeded+load.Failed > 0 {
 			requests.Issued += load.Succeeded + load.Failed
 			requests.Failed += load.Failed
 		}

@@ -58,9 +58,10 @@ func TestPartIsAbsentWhenAReplicaDoesNotAnswer(t *testing.T) {
 }
 
 func TestRequests(t *testing.T) {
-	load := func(issued, succeeded, failed uint64) report.Load {
-		return report.Load{Cluster: "c", LoadCounts: report.LoadCounts{Issued: issued, Succeeded: succeeded, Failed: failed}}
+	to := func(cluster string, issued, succeeded, failed uint64) report.Load {
+		return report.Load{Cluster: cluster, LoadCounts: report.LoadCounts{Issued: issued, Succeeded: succeeded, Failed: failed}}
 	}
+	load := func(issued, succeeded, failed uint64) report.Load { return to("shop/web|8080", issued, succeeded, failed) }
 	for name, c := range map[string]struct {
 		loads report.Loads
 		want  *rollout.Requests
@@ -69,6 +70,9 @@ func TestRequests(t *testing.T) {
 		"some have not reported":        {report.Loads{Sidecars: 2, Reporting: 1, Loads: []report.Load{load(10, 10, 0)}}, nil},
 		"all have reported":             {report.Loads{Sidecars: 2, Reporting: 2, Loads: []report.Load{load(10, 8, 2)}}, &rollout.Requests{Issued: 10, Failed: 2}},
 		"there are no sidecars":         {report.Loads{}, &rollout.Requests{}},
+		"to the own application":        {report.Loads{Sidecars: 1, Reporting: 1, Loads: []report.Load{to("shop/web|8080|local", 3, 2, 1)}}, &rollout.Requests{Issued: 3, Failed: 1}},
+		"probes while a pod starts":     {report.Loads{Sidecars: 1, Reporting: 1, Loads: []report.Load{to("readiness_cluster", 4, 3, 1)}}, &rollout.Requests{}},
+		"ended streams":                 {report.Loads{Sidecars: 1, Reporting: 1, Loads: []report.Load{to("osm-controller", 2, 0, 2)}}, &rollout.Requests{}},
 		"connections that are not HTTP": {report.Loads{Sidecars: 1, Reporting: 1, Loads: []report.Load{load(10, 0, 0)}}, &rollout.Requests{}},
 	} {
 		t.Run(name, func(t *testing.T) {

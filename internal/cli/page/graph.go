@@ -3,7 +3,6 @@ package page
 import (
 	"cmp"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -68,20 +67,14 @@ func (g *graph) node(kind, name string) *Node {
 	return g.nodes[id]
 }
 
-// Names of upstream clusters that carry requests of applications. A sidecar has others, for probes, metrics, traces and the control plane.
-var (
-	serviceCluster = regexp.MustCompile(`^([^/|]+/[^/|]+)[|]([0-9]+)(?:[|]pods)?$`)
-	outsideCluster = regexp.MustCompile(`^(?:[^/|]+[:_][0-9]+|[0-9]+|passthrough-outbound)$`)
-)
-
-// edgeOf returns the edge of a load without its numbers. A Service and its pods by address are one destination. Requests to the application
-// behind the sidecar itself are no edge: its client reports them.
+// edgeOf returns the edge of a load without its numbers. Requests to the application behind the sidecar itself are no edge: its client
+// reports them.
 func edgeOf(load report.Load) (Edge, bool) {
-	from := Workload + ":" + load.Client
-	if match := serviceCluster.FindStringSubmatch(load.Cluster); match != nil {
-		return Edge{From: from, To: Service + ":" + match[1], Port: match[2], MTLS: true}, true
+	from, to := Workload+":"+load.Client, load.Destination()
+	if to.Service != "" {
+		return Edge{From: from, To: Service + ":" + to.Service, Port: to.Port, MTLS: true}, !to.Local
 	}
-	return Edge{From: from, To: Outside + ":" + load.Cluster}, outsideCluster.MatchString(load.Cluster)
+	return Edge{From: from, To: Outside + ":" + to.Outside}, to.Outside != ""
 }
 
 // traffic adds an edge with its numbers, and its nodes.
