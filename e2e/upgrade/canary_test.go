@@ -52,13 +52,17 @@ func testCanaryPromotion(t *testing.T, s shop, meanwhile func(phases ...string))
 	t.Helper()
 	m, early := s.mesh, s.bookNamespace(bookstore)
 	suffix := operand.CanarySuffix(m.name, m.revision(cluster.Version))
-	late := s.podUIDs(s.namespacesExcept(early)...)
+	late, before := s.podUIDs(s.namespacesExcept(early)...), s.podUIDs(early)
 	running := s.startTraffic(0)
 	asked := m.command("mesh", "upgrade", "--version", cluster.Version,
 		"--strategy", "canary", "--canary-namespaces", corev1.LabelMetadataName+"="+early, "--timeout", upgradeLimit.String())
 	meanwhile("CanaryControlPlane")
 	m.awaitPhase("CanaryWorkloads")
-	// The long soak keeps the canary control plane while its state is checked.
+	// The long soak keeps the canary control plane while its state is checked. Before the first restart it would delay that, too.
+	must(t, lab.Until(t.Context(), podLimit, "the first restart in "+early, func(context.Context) (bool, string, error) {
+		now := s.podUIDs(early)
+		return !slices.Equal(before, now), strings.Join(now, ", "), nil
+	}))
 	m.change(`{"upgrade":{"gates":{"soak":"10m"}}}`)
 	meanwhile("CanaryWorkloads")
 	must(t, lab.Until(t.Context(), podLimit, "both control planes serve their sidecars", func(ctx context.Context) (bool, string, error) {
