@@ -147,13 +147,14 @@ func sample(fields []fieldPath) []fieldPath {
 }
 
 // immutableFields are fields that the API server does not allow to change, or only together with other fields. Examples are a mounted
-// volume, the label of a selector and the only port of a Service.
+// volume, the label of a selector, the only port of a Service and the only container of a pod.
 func immutableFields() []string {
 	return []string{
 		"ClusterRoleBinding roleRef", "RoleBinding roleRef", "Secret type", "Service spec.clusterIP",
 		"Service spec.ports[9090/TCP]", "Service spec.ports[9093/TCP]", "Service spec.ports[9094/TCP]",
 		"MeshRevision spec.mesh", "MeshRevision spec.namespace", "MeshRevision spec.trustDomain", "MeshRevision spec.version",
 		"Deployment spec.selector", "Deployment spec.strategy.type", "Deployment spec.template.metadata.labels.app",
+		"Deployment spec.template.spec.containers[osm-controller]", "Deployment spec.template.spec.containers[osm-injector]",
 		"Deployment spec.template.spec.containers[osm-injector].volumeMounts[/etc/osm/webhook].name",
 		"Deployment spec.template.spec.volumes[webhook-cert]", "Deployment spec.template.spec.volumes[webhook-cert].name",
 		"Deployment spec.template.spec.volumes[ca]", "Deployment spec.template.spec.volumes[ca].name",
