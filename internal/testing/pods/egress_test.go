@@ -35,7 +35,11 @@ type abroad struct {
 
 func newAbroad(t *testing.T) *abroad {
 	t.Helper()
-	n := pods.NewNetwork(t)
+	return newAbroadIn(t, pods.NewNetwork(t))
+}
+
+func newAbroadIn(t *testing.T, n *pods.Network) *abroad {
+	t.Helper()
 	a := &abroad{dns: n.NameServer(t), named: n.Bare(t), other: n.Bare(t)}
 	a.dns.Set("api.example.com", a.named.IP)
 	config := n.Bootstrap("client")
@@ -52,7 +56,7 @@ func serveOutside(t *testing.T, pod *pods.Pod, name string) {
 	t.Helper()
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, name, " ", r.Host) })}
 	t.Cleanup(func() { _ = server.Close() })
-	for _, address := range []netip.Addr{pod.IP, pod.IP6} {
+	for _, address := range pod.Addresses() {
 		plain := pod.NS.Listen(t, nstest.Address(address.String(), plainPort))
 		go func() { _ = server.Serve(plain) }()
 		secure := tls.NewListener(pod.NS.Listen(t, nstest.Address(address.String(), tlsPort)), &tls.Config{Certificates: []tls.Certificate{ownCertificate(t)}})

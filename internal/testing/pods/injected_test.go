@@ -1,6 +1,7 @@
 package pods_test
 
 import (
+	"net/netip"
 	"testing"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
@@ -36,6 +37,11 @@ func injected(t *testing.T, n *pods.Network, manifest string, settings configv1a
 		t.Fatal(err)
 	}
 	config := n.Bootstrap(pod.Name)
+	// Only the families of the addresses matter.
+	document.Bootstrap.PodIPs = []netip.Addr{netip.IPv6Unspecified()}
+	if !n.IPv6Alone {
+		document.Bootstrap.PodIPs = append(document.Bootstrap.PodIPs, netip.IPv4Unspecified())
+	}
 	static := rendered(t, document.Bootstrap).GetStaticResources()
 	config.StaticResources.Listeners = static.GetListeners()
 	for _, cluster := range static.GetClusters() {

@@ -25,6 +25,8 @@ type Network struct {
 	// Drain is the drain time of pods that are added afterwards. The default of one second, instead of half a minute in a mesh,
 	// keeps tests short.
 	Drain time.Duration
+	// IPv6Alone gives pods that are added afterwards no IPv4 address, as in a cluster of the family IPv6.
+	IPv6Alone bool
 
 	router *nstest.Namespace
 	xds    *server
@@ -92,10 +94,17 @@ func (n *Network) Bare(t testing.TB) *Pod {
 	}
 	device := fmt.Sprintf("pod%d", n.pods)
 	gateway, gateway6 := fmt.Sprintf("10.77.%d.1", n.pods), fmt.Sprintf("fd77:%d::1", n.pods)
-	nstest.Connect(t, device, n.router, []string{gateway + "/24", gateway6 + "/64"},
-		p.NS, []string{p.IP.String() + "/24", p.IP6.String() + "/64"})
-	p.NS.IP(t, "route add default via "+gateway)
+	outer, inner := []string{gateway6 + "/64"}, []string{p.IP6.String() + "/64"}
+	if !n.IPv6Alone {
+		outer, inner = append(outer, gateway+"/24"), append(inner, p.IP.String()+"/24")
+	}
+	nstest.Connect(t, device, n.router, outer, p.NS, inner)
 	p.NS.IP(t, "-6 route add default via "+gateway6)
+	if n.IPv6Alone {
+		p.IP = p.IP6
+	} else {
+		p.NS.IP(t, "route add default via "+gateway)
+	}
 	return p
 }
 
@@ -132,7 +141,7 @@ func (n *Network) Custom(t testing.TB, name string, rules redirect.Config, confi
 	t.Helper()
 	p := n.Bare(t)
 	p.name, p.network = name, n
-	rules.PodIPs = []netip.Addr{p.IP, p.IP6}
+	rules.PodIPs = p.Addresses()
 	var err error
 	p.NS.Do(func() { err = redirect.Apply(rules) })
 	if err != nil {

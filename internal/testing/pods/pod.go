@@ -17,11 +17,11 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 )
 
-// Pod is a network namespace with an IPv4 and an IPv6 address and, unless it is bare, a sidecar.
+// Pod is a network namespace with addresses and, unless it is bare, a sidecar.
 type Pod struct {
-	NS  *nstest.Namespace
-	IP  netip.Addr
-	IP6 netip.Addr
+	NS *nstest.Namespace
+	// IP is the IPv4 address, and IP6 the IPv6 address. They are equal in a pod without an IPv4 address.
+	IP, IP6 netip.Addr
 	// PID is the process ID of the sidecar, 0 without one.
 	PID int
 
@@ -31,6 +31,9 @@ type Pod struct {
 	chain   []byte
 	key     []byte
 }
+
+// Addresses returns the addresses of the pod.
+func (p *Pod) Addresses() []netip.Addr { return slices.Compact([]netip.Addr{p.IP, p.IP6}) }
 
 // Configure sends the resources of a scope and its endpoints, and returns when they are active in the sidecar. A NACK fails
 // the test with Envoy's error. The pod keeps the certificate of its first scope.

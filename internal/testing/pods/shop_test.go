@@ -50,7 +50,11 @@ type shop struct {
 
 func newShop(t *testing.T) *shop {
 	t.Helper()
-	n := pods.NewNetwork(t)
+	return newShopIn(t, pods.NewNetwork(t))
+}
+
+func newShopIn(t *testing.T, n *pods.Network) *shop {
+	t.Helper()
 	s := &shop{network: n, client: n.Pod(t, "client"), server: n.Pod(t, "server"), stranger: n.Bare(t)}
 	s.dial = s.throughSidecar
 	s.server.ServeHTTP(t, 8080, http.HandlerFunc(describe))
