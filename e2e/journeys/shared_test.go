@@ -11,6 +11,7 @@ import (
 // because of it.
 func TestSharedState(t *testing.T) {
 	t.Run("permissive mode changes at runtime", testPermissiveMode)
+	t.Run("osm-init runs as a privileged container", testPrivilegedInitContainer)
 	s := sharedFixture(t)
 	session, err := s.friend.StartSession(t.Context(), s.server.address(lab.EchoPort))
 	must(t, err)
