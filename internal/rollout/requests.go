@@ -28,16 +28,14 @@ func (r Requests) exceeds(tolerated float64) bool {
 	return upperTail(r.Issued, r.Failed, tolerated) < significance
 }
 
-// upperTail is the probability of at least k failures in n requests that fail with probability p each. k must be greater than n*p.
+// upperTail is the probability of at least k failures in n requests that fail with probability p each.
 func upperTail(n, k uint64, p float64) float64 {
-	if p == 0 {
-		return 0
-	}
+	const precision = 1e-9
 	all, failed := float64(n), float64(k)
 	term := math.Exp(logFactorial(all) - logFactorial(failed) - logFactorial(all-failed) + failed*math.Log(p) + (all-failed)*math.Log1p(-p))
+	// Above the mean, terms shrink faster than a geometric series, so few of them matter. The one after the last is 0.
 	sum := 0.0
-	// Above the mean, terms shrink faster than a geometric series, so few of them matter.
-	for ; failed <= all && term > sum*1e-9; failed++ {
+	for ; term > sum*precision; failed++ {
 		sum += term
 		term *= (all - failed) / (failed + 1) * p / (1 - p)
 	}

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"math"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -32,4 +33,22 @@ func TestExceeds(t *testing.T) {
 			t.Fatalf("%+v does not exceed a share of 0.2", all)
 		}
 	})
+}
+
+func TestUpperTail(t *testing.T) {
+	for _, c := range []struct {
+		n, k    uint64
+		p, want float64
+	}{
+		{3, 1, 0.01, 0.029701},
+		{4, 2, 0.01, 0.00059203},
+		{10, 10, 0.5, 0.0009765625},
+		{51, 5, 0.01, 0.0001601941062984},
+		{1000, 20, 0.01, 0.0032883597877},
+		{1000, 1, 0, 0},
+	} {
+		if got := upperTail(c.n, c.k, c.p); math.Abs(got-c.want) > c.want*1e-6 {
+			t.Errorf("%d of %d requests that fail with probability %v: %v, want %v", c.k, c.n, c.p, got, c.want)
+		}
+	}
 }

@@ -61,7 +61,9 @@ func TestRequests(t *testing.T) {
 	to := func(cluster string, issued, succeeded, failed uint64) report.Load {
 		return report.Load{Cluster: cluster, LoadCounts: report.LoadCounts{Issued: issued, Succeeded: succeeded, Failed: failed}}
 	}
-	load := func(issued, succeeded, failed uint64) report.Load { return to("shop/web|8080", issued, succeeded, failed) }
+	load := func(issued, succeeded, failed uint64) report.Load {
+		return to("shop/web|8080", issued, succeeded, failed)
+	}
 	for name, c := range map[string]struct {
 		loads report.Loads
 		want  *rollout.Requests
