@@ -20,7 +20,11 @@ import (
 // patchMesh applies a JSON merge patch to the sample mesh.
 func patchMesh(t *testing.T, patch string) {
 	t.Helper()
-	must(t, cluster.Patch(t.Context(), &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: names.DefaultMesh}}, patch))
+	must(t, cluster.Patch(t.Context(), sampleMesh(), patch))
+}
+
+func sampleMesh() *v1alpha1.Mesh {
+	return &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: names.DefaultMesh}}
 }
 
 // awaitTracingPort waits until the sidecar of bookbuyer sends spans to a port.

@@ -9,7 +9,7 @@ import (
 func loadServersCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "load-servers NAME...",
-		Short: "Build third-party servers if needed and load their images: approver-policy, flux, jaeger, olm, prometheus, prometheus-operator",
+		Short: "Build third-party servers if needed and load their images: approver-policy, flux, jaeger, metrics-server, olm, prometheus, prometheus-operator",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			t, err := newTool()

@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -48,12 +51,16 @@ func thirdPartyCommands() []*cobra.Command {
 	return commands
 }
 
-// defined returns kubectl, and the folder with the definitions of a server's kinds.
+// defined returns kubectl, and the folder with the definitions of a server's kinds; empty if it has none.
 func (t *tool) defined(ctx context.Context, name string) (kubectl.Client, string, error) {
 	folder, err := t.builder.Server(ctx, name)
 	if err != nil {
 		return kubectl.Client{}, "", err
 	}
 	k, err := t.kubectl(ctx)
-	return k, filepath.Join(folder, assets.ServerDefinitions), err
+	definitions := filepath.Join(folder, assets.ServerDefinitions)
+	if _, missing := os.Stat(definitions); errors.Is(missing, fs.ErrNotExist) {
+		definitions = ""
+	}
+	return k, definitions, err
 }

@@ -41,6 +41,7 @@ func servers() []server {
 			duration: "five minutes",
 		},
 		{name: "jaeger", programs: map[string]string{"jaeger": "jaeger"}, duration: "four minutes"},
+		{name: "metrics-server", programs: map[string]string{"metrics-server": "metrics-server"}, duration: "two minutes"},
 		{
 			name:        "olm",
 			programs:    map[string]string{"olm": "olm", "olm-catalog": "catalog"},

@@ -25,6 +25,7 @@ type Controllers struct {
 func All() []Controllers {
 	return []Controllers{
 		{"flux", "source and kustomize controllers of Flux", "a mesh in Git", "flux-system", []string{"source-controller", "kustomize-controller"}},
+		{"metrics-server", "metrics-server", "autoscaling", "metrics-server", []string{"metrics-server"}},
 		{"olm", "Operator Lifecycle Manager", "the bundle", "olm", []string{"olm", "catalog"}},
 		{"prometheus-operator", "prometheus-operator", "the objects for it", "prometheus-operator", []string{"prometheus-operator"}},
 	}
