@@ -44,8 +44,9 @@ func isExtensionServer(hostField, portField, address, written string, port int64
 	if !isAddress(hostField, address, written, "server", found) || !isPort(portField, port, "server", found) {
 		return false
 	}
-	ip, err := netip.ParseAddr(address)
-	local := err == nil && (ip.Unmap().IsLoopback() || ip.IsUnspecified()) || address == "localhost" || strings.HasSuffix(address, ".localhost")
+	ip, _ := netip.ParseAddr(address)
+	ip = ip.Unmap()
+	local := ip.IsLoopback() || ip.IsUnspecified() || address == "localhost" || strings.HasSuffix(address, ".localhost")
 	switch {
 	case local:
 		found.reject(ReasonInvalidName, "%s %.80q is the pod of each sidecar: write the name of a Service or of a server outside the cluster.", hostField, written)
