@@ -3,6 +3,7 @@ package catalog
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
@@ -48,7 +49,7 @@ func (e *Egress) ThroughGateway() *Egress {
 // the client.
 func IsLocalHost(host string) bool {
 	address, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && (address.IsLoopback() || address.IsUnspecified() || address.IsLinkLocalUnicast() || address.IsMulticast())
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && (address.IsLoopback() || address.IsUnspecified() || address.IsLinkLocalUnicast() || address.IsMulticast())
 }
 
 // RequiresEgressGateway reports whether workloads of a namespace reach destinations outside the mesh through the egress gateway only.

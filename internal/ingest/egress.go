@@ -29,7 +29,7 @@ func Egress(u *unstructured.Unstructured) (*catalog.Egress, []Problem) {
 	if malformed := found.onlyMalformed(); len(malformed) > 0 {
 		return nil, malformed
 	}
-	invalidRanges := len(spec.list("ipAddresses")) > 0 && len(policy.Prefixes) == 0 && policy.Gateway == nil
+	invalidRanges := len(spec.list("ipAddresses")) > 0 && len(policy.Prefixes) == 0
 	for _, port := range ports {
 		if hasDestination(policy, port, invalidRanges, &found) {
 			policy.Ports = append(policy.Ports, port)

@@ -27,9 +27,8 @@ func egressGateway(spec object, policy *catalog.Egress, ports []catalog.EgressPo
 		}
 	}
 	policy.Hosts = slices.DeleteFunc(policy.Hosts, func(host string) bool { return isLocalHost(host, spec.problems) })
-	if len(policy.Prefixes) > 0 {
+	if len(spec.list("ipAddresses")) > 0 {
 		spec.problems.reject(ReasonUnsupported, "spec.ipAddresses has addresses that clients choose, and the egress gateway looks up spec.hosts instead, so this Egress allows nothing: remove spec.ipAddresses or spec.gateway.")
-		policy.Prefixes = nil
 		return nil
 	}
 	return slices.DeleteFunc(ports, func(port catalog.EgressPort) bool {
@@ -78,7 +77,7 @@ func RequiredGateway(policy *catalog.Egress) []Problem {
 			found.reject(ReasonRefusedAddress, because+"and the host %s of spec.hosts is local to its pod or node, so it is left out: name a host outside.", policy.Name.Namespace, host)
 		}
 	}
-	if policy.Gateway == nil && len(policy.Prefixes) > 0 {
+	if len(policy.Prefixes) > 0 {
 		found.reject(ReasonUnsupported, because+"which looks up hosts instead of using spec.ipAddresses, so this Egress allows nothing: use spec.hosts only.", policy.Name.Namespace)
 		return found
 	}
