@@ -30,8 +30,8 @@ func ExternalAuthorization(u *unstructured.Unstructured) (*catalog.ExternalAutho
 	policy.Selector, _ = podSelector(spec, "selects all pods")
 	policy.Service = extensionRef(spec, policy.Name.Namespace)
 	for i := range found {
-		if found[i].Reason == ReasonMalformed {
-			found[i].Message = strings.TrimSuffix(found[i].Message, ", so this object is not acted on.") + ". The field counts as absent."
+		if wrongType, ok := strings.CutSuffix(found[i].Message, ", so this object is not acted on."); ok {
+			found[i].Message = wrongType + ". The field counts as absent."
 		}
 	}
 	return policy, found
@@ -42,7 +42,7 @@ func authorizationPath(spec object) string {
 	if prefix == "" || strings.HasPrefix(prefix, "/") && !strings.ContainsAny(prefix, " \t\r\n?#") {
 		return prefix
 	}
-	spec.problems.reject(ReasonMalformed, "spec.pathPrefix %.80q is not the beginning of a URL path: write one that begins with /, for example /check.", prefix)
+	spec.problems.reject(ReasonMalformed, "spec.pathPrefix %.80q is not the beginning of a URL path and counts as absent: write one that begins with /, for example /check.", prefix)
 	return ""
 }
 
