@@ -63,8 +63,8 @@ func globalLimit(spec object) catalog.GlobalLimit {
 		spec.problems.reject(ReasonInvalidName, "%s is empty, so there is no such limit: write the domain of the limits in the rate limit service.", spec.child("domain"))
 	}
 	if text := spec.text("timeout"); text != "" {
-		timeout, err := time.ParseDuration(text)
-		if err != nil || timeout < minTimeout || timeout > maxAuthorizationTimeout {
+		timeout, _ := time.ParseDuration(text) // 0 if it is invalid
+		if timeout < minTimeout || timeout > maxAuthorizationTimeout {
 			spec.problems.reject(ReasonInvalidDuration, "%s %.40q is not a duration from %s to %s: write for example 20ms.", spec.child("timeout"), text, minTimeout, maxAuthorizationTimeout)
 		}
 		limit.Timeout = timeout

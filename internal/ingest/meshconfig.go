@@ -105,8 +105,8 @@ func tlsRange(spec configv1alpha2.SidecarSpec, found *problems) (string, string)
 			return defaultMinTLS, defaultMaxTLS
 		}
 	}
-	// TLS_AUTO is not in the list and excludes nothing.
-	if low, high := slices.Index(tlsVersions, minimum), slices.Index(tlsVersions, maximum); low >= 0 && high >= 0 && low > high {
+	// TLS_AUTO has the index -1 and excludes nothing.
+	if low, high := slices.Index(tlsVersions, minimum), slices.Index(tlsVersions, maximum); high >= 0 && low > high {
 		found.reject(ReasonInvalidTLS, "spec.sidecar.tlsMinProtocolVersion %s is newer than spec.sidecar.tlsMaxProtocolVersion %s: swap them.", minimum, maximum)
 		found.effect("Sidecars use %s to %s.", defaultMinTLS, defaultMaxTLS)
 		return defaultMinTLS, defaultMaxTLS

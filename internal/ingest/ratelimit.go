@@ -90,7 +90,7 @@ func rateLimit(spec object, rate string) (catalog.RateLimit, bool) {
 	burst := valueOrZero(spec.count("burst", 0))
 	interval, known := limitUnits[unit]
 	switch {
-	case tokens == nil && spec.fields[rate] == nil:
+	case spec.fields[rate] == nil:
 		spec.problems.reject(ReasonInvalidNumber, "%s is missing, so there is no such limit: write how many %s are let through in each unit of time.", spec.child(rate), rate)
 		return catalog.RateLimit{}, false
 	case tokens == nil:

@@ -55,9 +55,10 @@ var codeEscape = regexp.MustCompile(`\\(?:x\{([0-9A-Fa-f]+)\}|([0-7]{2,3})|.)`)
 // bytes.
 func findWideEscape(expression string) string {
 	for _, found := range codeEscape.FindAllStringSubmatch(expression, -1) {
-		hexadecimal, errHex := strconv.ParseUint(found[1], 16, 64)
-		octal, errOct := strconv.ParseUint(found[2], 8, 64)
-		if (found[1] != "" && (errHex != nil || hexadecimal > 0xff)) || (found[2] != "" && (errOct != nil || octal > 0xff)) {
+		// An empty group is 0, and a number that is too large is the largest one.
+		hexadecimal, _ := strconv.ParseUint(found[1], 16, 64)
+		octal, _ := strconv.ParseUint(found[2], 8, 64)
+		if hexadecimal > 0xff || octal > 0xff {
 			return found[0]
 		}
 	}

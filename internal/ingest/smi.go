@@ -122,10 +122,7 @@ func jsonFields(t reflect.Type) []jsonField {
 // splitHeaders returns the spec of an HTTPRouteGroup without the headers of its matches, and the headers by match. The SDK
 // type cannot hold headers: it accepts only the list form, and of two expressions for one header it keeps the last.
 func splitHeaders(spec any) (any, []any) {
-	fields, ok := spec.(map[string]any)
-	if !ok {
-		return spec, nil
-	}
+	fields, _ := spec.(map[string]any)
 	matches, ok := fields["matches"].([]any)
 	if !ok {
 		return spec, nil

@@ -66,8 +66,6 @@ func podSelector(spec object, effect string) (map[string]string, bool) {
 func logText(log object, policy *catalog.Telemetry) {
 	format := strings.TrimSpace(log.text("format"))
 	switch {
-	case format == "":
-		return
 	case len(format) > maxLogFormat:
 		log.problems.reject(ReasonMalformed, "%s has %d characters: use at most %d.", log.child("format"), len(format), maxLogFormat)
 	case strings.HasPrefix(format, "{"):
