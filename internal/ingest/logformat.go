@@ -61,7 +61,7 @@ func checkLogFormat(format string) string {
 // checkLogOperator checks an operator at the beginning of a text, after its percent sign. It returns its length.
 func checkLogOperator(text string) (length int, reason string) {
 	end := strings.IndexFunc(text, func(r rune) bool { return (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' })
-	if end < 0 {
+	if end <= 0 {
 		return 0, fmt.Sprintf("has a percent sign before %.40q that begins no command operator: write %%%% for a percent sign", text)
 	}
 	name, rest := text[:end], text[end:]

@@ -67,7 +67,7 @@ func logText(log object, policy *catalog.Telemetry) {
 	format := strings.TrimSpace(log.text("format"))
 	switch {
 	case len(format) > maxLogFormat:
-		log.problems.reject(ReasonMalformed, "%s has %d characters: use at most %d.", log.child("format"), len(format), maxLogFormat)
+		log.problems.reject(ReasonInvalidFormat, "%s has %d characters: use at most %d.", log.child("format"), len(format), maxLogFormat)
 	case strings.HasPrefix(format, "{"):
 		if fields, ok := logFields(log, format); ok {
 			policy.Fields = fields
