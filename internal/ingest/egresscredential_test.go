@@ -41,6 +41,9 @@ func TestEgressCredential(t *testing.T) {
 			if got.Problem != "" && len(got.AuthoritiesPEM)+len(got.ChainPEM)+len(got.KeyPEM) > 0 {
 				t.Error("an unusable Secret has a content")
 			}
+			if got.Problem == "" && string(got.AuthoritiesPEM)+string(got.ChainPEM)+string(got.KeyPEM) != string(test.data["ca.crt"])+string(test.data["tls.crt"])+string(test.data["tls.key"]) {
+				t.Error("a usable Secret has another content")
+			}
 			if len(key) > 0 && strings.Contains(got.Problem, string(key)) {
 				t.Error("the problem contains the key")
 			}

@@ -43,9 +43,9 @@ func ingressSources(spec object) sourceSet {
 		case "AuthenticatedPrincipal":
 			if name == "" || len(name) > maxPrincipal || strings.ContainsFunc(name, isSpaceOrControl) {
 				item.problems.reject(ReasonInvalidName, "%s.name %.80q is not a name in a certificate, so it is left out: write the DNS or URI name of the ingress controller.", item.path, name)
-				continue
+			} else {
+				set.principals = append(set.principals, name)
 			}
-			set.principals = append(set.principals, name)
 		default:
 			item.problems.reject(ReasonUnsupported, "%s has the kind %.40q, so it is left out: use Service, IPRange or AuthenticatedPrincipal.", item.path, kind)
 		}

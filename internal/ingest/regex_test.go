@@ -48,6 +48,15 @@ func TestThreat13Regexes(t *testing.T) {
 		"not ASCII":              {"/café/[é]", `after "/caf"`},
 		"zero byte":              {"a\x00", "not ASCII"},
 		"not UTF-8":              {"a\xff", "not ASCII"},
+		"not ASCII at first":     {"é", "not ASCII"},
+		"last of ASCII":          {"a\x7f", ""},
+		"longest":                {"[" + strings.Repeat("a", 1022) + "]", ""},
+		"largest":                {strings.Repeat("a", 846), ""},
+		"larger":                 {strings.Repeat("a", 847), "it compiles to about 851 instructions"},
+		"letters of Unicode":     {`\pL{40}`, ""},
+		"last byte of a class":   {`[a\xff]{424}`, "it compiles to about 852 instructions"},
+		"never repeated":         {"(" + strings.Repeat("a", 900) + "){0}", ""},
+		"beyond 64 bits":         {`\x{fffffffffffffffff}`, "it is not a regular expression of RE2"},
 	} {
 		began := time.Now()
 		err := checkRegex(c.expression)
