@@ -24,18 +24,13 @@ type LogExport struct {
 
 // AccessLogOf returns what the Telemetry in force changes; nil without one.
 func AccessLogOf(v *catalog.View, key Key) *AccessLog {
-	if key.Telemetry == (catalog.Name{}) {
-		return nil
-	}
 	policy := v.Telemetry(key.Telemetry)
 	if policy == nil {
 		return nil
 	}
 	log := &AccessLog{Policy: policy.Name, Text: policy.Text, Fields: policy.Fields, Filter: policy.Filter}
-	if policy.Export != (catalog.Name{}) {
-		if service := v.ExtensionService(policy.Name.Namespace, policy.Export); service != nil {
-			log.Export = &LogExport{Service: *service, Attributes: policy.Attributes}
-		}
+	if service := v.ExtensionService(policy.Name.Namespace, policy.Export); service != nil {
+		log.Export = &LogExport{Service: *service, Attributes: policy.Attributes}
 	}
 	return log
 }

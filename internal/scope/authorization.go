@@ -15,9 +15,6 @@ type Authorization struct {
 func authorizations(v *catalog.View, key Key) []Authorization {
 	var list []Authorization
 	for _, name := range []catalog.Name{key.MeshAuthorization, key.Authorization} {
-		if name == (catalog.Name{}) {
-			continue
-		}
 		if policy := v.Authorization(name); policy != nil {
 			list = append(list, Authorization{
 				Policy: policy, MeshWide: name == key.MeshAuthorization, Service: v.ExtensionService(name.Namespace, policy.Service),

@@ -11,9 +11,6 @@ func egress(v *catalog.View, client identity.ServiceAccount) ([]authz.EgressPort
 	ports := authz.EgressPorts(v, client)
 	upstreams := map[string]*Upstream{}
 	add := func(name string) {
-		if upstreams[name] != nil {
-			return
-		}
 		if upstream := egressUpstream(v, client.Namespace, name); upstream != nil {
 			upstreams[name] = upstream
 		}
@@ -32,9 +29,6 @@ func egress(v *catalog.View, client identity.ServiceAccount) ([]authz.EgressPort
 
 // egressUpstream returns the settings of an UpstreamTrafficSetting for hosts outside the mesh; nil without one.
 func egressUpstream(v *catalog.View, namespace, name string) *Upstream {
-	if name == "" {
-		return nil
-	}
 	setting := v.NamedUpstreamSetting(catalog.Name{Namespace: namespace, Name: name})
 	if setting == nil {
 		return nil

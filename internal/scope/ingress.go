@@ -31,7 +31,7 @@ type Ingress struct {
 // VerifiesClients reports whether clients need a certificate of the mesh.
 func (i Ingress) VerifiesClients() bool { return i.TLS && !i.SkipClientCertificate }
 
-// ingress returns the ports that IngressBackends open, sorted by Service, then port. Where several Services target one container port,
+// ingress returns the ports that IngressBackends open, sorted by port. Where several Services target one container port,
 // the oldest IngressBackend applies, the first by name among those of equal age.
 func ingress(v *catalog.View, inbound []Inbound) []Ingress {
 	type candidate struct {

@@ -49,9 +49,6 @@ func portKey(service catalog.Name, port string) string { return service.String()
 
 // namedPorts returns the numbers of Ports by portKey.
 func (k Key) namedPorts() map[string]uint16 {
-	if k.Ports == "" {
-		return nil
-	}
 	numbers := map[string]uint16{}
 	for part := range strings.SplitSeq(k.Ports, ",") {
 		port, text, _ := strings.Cut(part, "=")

@@ -24,7 +24,7 @@ func (o outboundBuilder) of(service *catalog.Service) []Outbound {
 		if service.Headless() {
 			out.PodPort, out.Addresses = o.view.TargetPort(service, port), o.podAddresses(service, port)
 		}
-		if o.addRules(&out, authz.RouteRules(o.view, service, port)) && len(out.Addresses) > 0 {
+		if o.addRules(&out, authz.RouteRules(o.view, service, port)) {
 			out.Upstream = o.upstream(service.Name)
 			list = append(list, out)
 		}
@@ -92,8 +92,8 @@ func (o outboundBuilder) podAddresses(service *catalog.Service, port catalog.Por
 	return addresses
 }
 
-// withoutDuplicates keeps an address and port for the first Service by name: Envoy would reject the whole
-// configuration if two listeners had one address. An address stays while one of its ports is free, because two ports
+// withoutDuplicates removes ports without an address, and keeps an address and port for the first Service by name: Envoy
+// would reject the whole configuration if two listeners had one address. An address stays while one of its ports is free, because two ports
 // of a headless Service may share a target port.
 func withoutDuplicates(list []Outbound) []Outbound {
 	seen := map[netip.AddrPort]bool{}

@@ -35,7 +35,7 @@ func UpstreamSetting(v *catalog.View, service catalog.Name) *catalog.UpstreamTra
 		return setting
 	}
 	for _, root := range v.RootsOf(service) {
-		if root == service || !splitsTo(v, root, service) {
+		if !splitsTo(v, root, service) {
 			continue
 		}
 		if setting := v.UpstreamSetting(root); setting != nil {
@@ -48,13 +48,11 @@ func UpstreamSetting(v *catalog.View, service catalog.Name) *catalog.UpstreamTra
 // splitsTo reports whether a TrafficSplit in force sends requests for root to the Service. A split that lost to an
 // older one does not.
 func splitsTo(v *catalog.View, root, service catalog.Name) bool {
-	splits := v.MatchingSplits(root)
-	if split := v.Split(root); split != nil {
-		splits = append(splits, split)
+	sends := func(split *catalog.TrafficSplit) bool {
+		return slices.ContainsFunc(split.Backends, func(b catalog.SplitBackend) bool { return b.Service == service })
 	}
-	return slices.ContainsFunc(splits, func(s *catalog.TrafficSplit) bool {
-		return slices.ContainsFunc(s.Backends, func(b catalog.SplitBackend) bool { return b.Service == service })
-	})
+	split := v.Split(root)
+	return split != nil && sends(split) || slices.ContainsFunc(v.MatchingSplits(root), sends)
 }
 
 // upstream has the client-side settings for a Service; nil means defaults.
