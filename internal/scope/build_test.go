@@ -137,6 +137,10 @@ func TestBuild(t *testing.T) {
 		{"a split leaves out the backend that does not exist", []catalog.Entry{toV1, split}, map[string]string{
 			"shop/root:80": "shop/v1|80=50 shop/v2|80=50", "shop/v1:80": "shop/v1|80=100",
 		}},
+		{"a split of a Service that does not exist adds nothing", []catalog.Entry{
+			toV1, &catalog.TrafficSplit{Name: Name("shop", "split"), Root: Name("shop", "gone"), Backends: []catalog.SplitBackend{{Service: sv1.Name, Weight: 1}}},
+		}, map[string]string{"shop/root:80": "shop/root|80=100", "shop/v1:80": "shop/v1|80=100"}},
+		{"a headless Service without pods has no destination", []catalog.Entry{toDB, &catalog.EndpointSlice{Name: Name("shop", "db-1"), Service: sdb.Name}}, map[string]string{}},
 		{"permissive mode opens everything", []catalog.Entry{&catalog.Settings{Permissive: true}}, map[string]string{
 			"shop/root:80": "shop/root|80=100", "shop/v1:80": "shop/v1|80=100", "shop/v2:80": "shop/v2|80=100", "shop/db:3306": "shop/db|3306=100",
 		}},

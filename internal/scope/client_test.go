@@ -83,3 +83,16 @@ func TestThreat40TwoAccountsBehindAService(t *testing.T) {
 		}
 	}
 }
+
+// TestDeniedBackendExpectsItsServers checks that a split sends a share to a backend that the client may not call, whose servers deny it: the
+// client must accept their identities to get that answer.
+func TestDeniedBackendExpectsItsServers(t *testing.T) {
+	c := Apply(append(permissiveMesh(), &catalog.Settings{}, Group("shop", "all", "/.*"), splitTo("s", "root", 0, "v1", "v2"), target("t", "v1", "client"))...)
+	got := map[string][]identity.ServiceAccount{}
+	for _, cluster := range scope.Build(c.View(), trustDomain, scope.Key{Identity: SA("shop", "client")}).Clusters {
+		got[cluster.Service.Name] = cluster.Identities
+	}
+	if diff := cmp.Diff(map[string][]identity.ServiceAccount{"v1": {SA("shop", "v1")}, "v2": {SA("shop", "v2")}}, got); diff != "" {
+		t.Errorf("expected identities (-want +got):\n%s", diff)
+	}
+}

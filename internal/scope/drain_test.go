@@ -58,3 +58,16 @@ func TestCarryDrainMarks(t *testing.T) {
 		t.Errorf("a new port gets the mark %q of another one", mark)
 	}
 }
+
+// TestKeepDrainMarks checks that a scope that is not sent keeps the marks, also where a source lost its permission.
+func TestKeepDrainMarks(t *testing.T) {
+	allowed := authz.Rules{Network: []authz.NetworkRule{{Policy: "ns/p", Sources: []identity.ServiceAccount{{Namespace: "ns", Name: "a"}}}}}
+	sent := &scope.Scope{Inbound: []scope.Inbound{{TargetPort: 1, Rules: allowed, DrainMark: "one"}, {TargetPort: 2, Rules: allowed, DrainMark: "two"}}}
+	trial := &scope.Scope{Inbound: []scope.Inbound{{TargetPort: 1, Rules: allowed}, {TargetPort: 2}, {TargetPort: 3}}}
+	scope.KeepDrainMarks(sent, trial)
+	for i, want := range []string{"one", "two", ""} {
+		if got := trial.Inbound[i].DrainMark; got != want {
+			t.Errorf("port %d has the mark %q, want %q", trial.Inbound[i].TargetPort, got, want)
+		}
+	}
+}
