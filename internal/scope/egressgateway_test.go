@@ -1,6 +1,7 @@
 package scope_test
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"testing"
@@ -156,6 +157,56 @@ func TestRequiredEgressGatewayRebuildsSidecars(t *testing.T) {
 			if len(s.EgressGateway.Destinations) != 2 {
 				t.Errorf("destinations %+v, want those of both Egresses", s.EgressGateway.Destinations)
 			}
+		}
+	}
+}
+
+// TestEgressDestinationsShareCredential checks that destinations with one Secret share its content, and that a Secret may have authorities only.
+func TestEgressDestinationsShareCredential(t *testing.T) {
+	authorities := credential("")
+	authorities.Name.Name, authorities.ChainPEM, authorities.KeyPEM = "authorities", nil, nil
+	egress := func(name, secret string, hosts ...string) *catalog.Egress {
+		return &catalog.Egress{
+			Name: catalog.Name{Namespace: "shop", Name: name}, Sources: []identity.ServiceAccount{outgoing}, Hosts: hosts,
+			Ports: []catalog.EgressPort{{Number: 80, Protocol: catalog.ProtocolHTTP}}, Gateway: &catalog.EgressGateway{TLS: &catalog.EgressTLS{Port: 443, Secret: secret}},
+		}
+	}
+	c := egressGatewayMesh(credential(""), authorities, egress("api", "outside", "api.example.com", "www.example.com"), egress("bank", "authorities", "bank.example.com"), egress("plain", "outside", "mail.example.com"))
+	got := scope.Build(c.View(), "cluster.local", scope.Key{Identity: identity.ServiceAccount{Namespace: "osm-system", Name: names.EgressGateway}, EgressGateway: true}).EgressGateway
+	var destinations, credentials []string
+	for _, d := range got.Destinations {
+		destinations = append(destinations, fmt.Sprintf("%s %s %t", d.Host, d.Credential, d.HasClientCertificate))
+	}
+	for _, c := range got.Credentials {
+		credentials = append(credentials, c.Name)
+	}
+	if want := []string{"api.example.com shop/outside true", "www.example.com shop/outside true", "bank.example.com shop/authorities false", "mail.example.com shop/outside true"}; !slices.Equal(destinations, want) {
+		t.Errorf("the destinations are %q, want %q", destinations, want)
+	}
+	if want := []string{"shop/outside", "shop/authorities"}; !slices.Equal(credentials, want) {
+		t.Errorf("the credentials are %q, want %q", credentials, want)
+	}
+}
+
+// TestClientsOfTheEgressGateway checks that a sidecar gets the Service of the gateway exactly if it sends something there.
+func TestClientsOfTheEgressGateway(t *testing.T) {
+	for name, test := range map[string]struct {
+		protocol catalog.Protocol
+		gateway  *catalog.EgressGateway
+		want     bool
+	}{
+		"requests through the gateway":    {catalog.ProtocolHTTP, &catalog.EgressGateway{}, true},
+		"connections through the gateway": {catalog.ProtocolHTTPS, &catalog.EgressGateway{}, true},
+		"requests without it":             {catalog.ProtocolHTTP, nil, false},
+		"connections without it":          {catalog.ProtocolHTTPS, nil, false},
+	} {
+		c := egressGatewayMesh(&catalog.Egress{
+			Name: catalog.Name{Namespace: "shop", Name: "api"}, Sources: []identity.ServiceAccount{outgoing}, Hosts: []string{"api.example.com"},
+			Ports: []catalog.EgressPort{{Number: 443, Protocol: test.protocol}}, Gateway: test.gateway,
+		})
+		s := scope.Build(c.View(), "cluster.local", scope.Key{Identity: outgoing})
+		if got := s.EgressGatewayService != nil; got != test.want || len(s.EgressPorts) != 1 {
+			t.Errorf("%s: the sidecar of %d ports has the Service of the gateway: %t, want one port and %t", name, len(s.EgressPorts), got, test.want)
 		}
 	}
 }

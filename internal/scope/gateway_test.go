@@ -2,6 +2,7 @@ package scope_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
@@ -112,19 +113,46 @@ func TestGatewayRoutesWithoutServer(t *testing.T) {
 	if len(s.Gateway.Listeners) != 2 || len(s.Gateway.Certificates) != 1 || string(s.Gateway.Certificates[0].KeyPEM) != "key" {
 		t.Fatalf("%d listeners with the certificates %+v, want two listeners with one", len(s.Gateway.Listeners), s.Gateway.Certificates)
 	}
+	for _, l := range s.Gateway.Listeners {
+		if !slices.Equal(l.Certificates, []string{"shop/tls"}) {
+			t.Errorf("the listener %s names the certificates %v, want that of its Secret", l.Name, l.Certificates)
+		}
+	}
 	got := s.Gateway.Listeners[0].Hosts[0].Routes[0]
 	if got.Denied || fmt.Sprint(got.Backends) != "[{ 2000}]" {
 		t.Errorf("a route to no Service is denied %t with the backends %v, want its weight without a cluster, and no denial", got.Denied, got.Backends)
 	}
 }
 
-// TestGatewayDeniesPartlyMissingBackends checks that a missing Service does not hide that the gateway may not call the other one.
-func TestGatewayDeniesPartlyMissingBackends(t *testing.T) {
+// TestGatewayRoutesWithSeveralBackends checks when a route is denied, and which backends answer 500.
+func TestGatewayRoutesWithSeveralBackends(t *testing.T) {
 	in := func(name string) catalog.Name { return catalog.Name{Namespace: "shop", Name: name} }
-	route := &catalog.HTTPRoute{Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{{
-		Matches: []catalog.RouteMatch{{PathType: "PathPrefix", Path: "/"}}, Backends: []catalog.RouteBackend{{Service: in("v1"), Port: 80, Weight: 1}, {Service: in("gone"), Port: 80, Weight: 1}},
-	}}}
-	if got := gatewayScope(gatewayMesh(route)).Gateway.Listeners[0].Hosts[0].Routes[0]; !got.Denied {
-		t.Errorf("a route to a Service that the gateway may not call, and to none, is denied %t, want true", got.Denied)
+	split := func(backends ...catalog.SplitBackend) catalog.Entry {
+		return &catalog.TrafficSplit{Name: in("s"), Root: in("root"), Backends: backends}
+	}
+	toV1 := grantGateway("v1", names.IngressGateway)
+	for name, test := range map[string]struct {
+		services []string
+		entries  []catalog.Entry
+		want     string
+		denied   bool
+	}{
+		"a missing one and one that it may not call":    {[]string{"v1", "gone"}, nil, "[{shop/v1|8080 1000} { 1000}]", true},
+		"one that it may call and one that it may not":  {[]string{"v1", "v2"}, []catalog.Entry{toV1}, "[{shop/v1|8080 1000} {shop/v2|8080 1000}]", false},
+		"one that it may not call and one that it may":  {[]string{"v2", "v1"}, []catalog.Entry{toV1}, "[{shop/v2|8080 1000} {shop/v1|8080 1000}]", false},
+		"a split without backends":                      {[]string{"root"}, []catalog.Entry{toV1, split()}, "[{ 1000}]", false},
+		"a split whose backends have the weight 0":      {[]string{"root"}, []catalog.Entry{toV1, split(catalog.SplitBackend{Service: in("v1")})}, "[{ 1000}]", false},
+		"a split whose backend does not exist":          {[]string{"root"}, []catalog.Entry{toV1, split(catalog.SplitBackend{Service: in("gone"), Weight: 1})}, "[{ 1000}]", false},
+		"a split between one that it may call, and not": {[]string{"root"}, []catalog.Entry{toV1}, "[{shop/v1|8080 900} {shop/v2|8080 100}]", false},
+	} {
+		rule := catalog.HTTPRouteRule{Matches: []catalog.RouteMatch{{PathType: "PathPrefix", Path: "/"}}}
+		for _, service := range test.services {
+			rule.Backends = append(rule.Backends, catalog.RouteBackend{Service: in(service), Port: 80, Weight: 1})
+		}
+		route := &catalog.HTTPRoute{Name: in("r"), Parents: []catalog.RouteParent{{Gateway: in("web")}}, Rules: []catalog.HTTPRouteRule{rule}}
+		got := gatewayScope(gatewayMesh(append(test.entries, route)...)).Gateway.Listeners[0].Hosts[0].Routes[0]
+		if fmt.Sprint(got.Backends) != test.want || got.Denied != test.denied {
+			t.Errorf("%s: the backends are %v, denied %t; want %s, %t", name, got.Backends, got.Denied, test.want, test.denied)
+		}
 	}
 }

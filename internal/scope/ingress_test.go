@@ -57,6 +57,16 @@ func TestIngress(t *testing.T) {
 			[]catalog.Entry{on, policy("a", "web", 2, 8080, nil), policy("b", "alias", 1, 8080, nil)},
 			[]string{"shop/b shop/alias:8080 [10.0.0.7/32] any=false requests=true 0"},
 		},
+		{
+			"the older policy of the last Service with the port",
+			[]catalog.Entry{on, policy("a", "alias", 2, 8080, nil), policy("b", "web", 1, 8080, nil)},
+			[]string{"shop/b shop/web:8080 [10.0.0.7/32] any=false requests=true 0"},
+		},
+		{
+			"a range with the only address of the gateway",
+			[]catalog.Entry{on, policy("a", "web", 1, 8080, func(b *catalog.IngressBackend) { b.Prefixes = []netip.Prefix{netip.MustParsePrefix("10.0.0.7/32")} })},
+			[]string{"shop/a shop/web:8080 [10.0.0.7/32] any=false requests=true 0"},
+		},
 		{"a policy of another namespace", []catalog.Entry{on, policy("a", "web", 1, 8080, func(b *catalog.IngressBackend) { b.Backends[0].Service.Namespace = "ingress" })}, nil},
 		{
 			"the requests of a group",
@@ -75,5 +85,37 @@ func TestIngress(t *testing.T) {
 				t.Errorf("ingress (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestIngressPortsAreSorted checks that the order does not change between builds.
+func TestIngressPortsAreSorted(t *testing.T) {
+	pod, service := Pod("shop", "web-0", "web", "web", "10.0.0.1"), Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
+	policy := &catalog.IngressBackend{Name: Name("shop", "all")}
+	var want []uint16
+	service.Ports = nil
+	for i := range uint16(9) {
+		want = append(want, 8000+i)
+		service.Ports = append(service.Ports, catalog.Port{Number: 80 + i, TargetPort: 8008 - i, Protocol: catalog.ProtocolHTTP})
+		policy.Backends = append(policy.Backends, catalog.IngressPort{Service: service.Name, TargetPort: 8000 + i})
+	}
+	c := Apply(&catalog.Settings{IngressBackends: true}, &catalog.Namespace{Name: "shop", Monitored: true}, pod, service, policy)
+	var got []uint16
+	for _, in := range scope.Build(c.View(), trustDomain, scope.KeyFor(c.View(), pod)).Ingress {
+		got = append(got, in.TargetPort)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("ports (-want +got):\n%s", diff)
+	}
+}
+
+// TestVerifiesClients checks which clients outside the mesh need a certificate.
+func TestVerifiesClients(t *testing.T) {
+	for _, test := range []struct{ tls, skip, want bool }{
+		{false, false, false}, {false, true, false}, {true, false, true}, {true, true, false},
+	} {
+		if got := (scope.Ingress{TLS: test.tls, SkipClientCertificate: test.skip}).VerifiesClients(); got != test.want {
+			t.Errorf("TLS %t without client certificates %t: clients need a certificate: %t, want %t", test.tls, test.skip, got, test.want)
+		}
 	}
 }
