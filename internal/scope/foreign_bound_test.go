@@ -25,7 +25,20 @@ func TestAuditS2OneNamespaceFillsTheSidecarsOfAnother(t *testing.T) {
 		service := Service("a", name, "server", fmt.Sprintf("172.0.%d.%d", i>>8, i&255), 80, catalog.ProtocolHTTP)
 		entries = append(entries, service, Slice(service.Name, server))
 	}
-	c := Apply(entries...)
+	strict := false
+	overriding := &catalog.Namespace{Name: "a", Monitored: true, Permissive: &strict}
+	for mesh, c := range map[string]*catalog.Catalog{
+		"strict":                     Apply(entries...),
+		"strict, like the namespace": Apply(append(entries, overriding)...),
+		"permissive, with the namespace as strict": Apply(append(entries, overriding, &catalog.Settings{Permissive: true})...),
+	} {
+		t.Run(mesh, func(t *testing.T) { checkForeignBound(t, c, services) })
+	}
+}
+
+// checkForeignBound checks the clients of both namespaces, of which a has a number of Services.
+func checkForeignBound(t *testing.T, c *catalog.Catalog, services int) {
+	t.Helper()
 	for namespace, want := range map[string]int{"a": services, "b": authz.MaxForeignPorts} {
 		s := scope.Build(c.View(), trustDomain, scope.Key{Identity: SA(namespace, "client")})
 		if len(s.Outbound) != want || len(s.Clusters) != want {

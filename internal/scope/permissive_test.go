@@ -1,7 +1,9 @@
 package scope_test
 
 import (
+	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -93,5 +95,58 @@ func TestStrictNamespaceDrainsConnections(t *testing.T) {
 	scope.CarryDrainMarks(strict, again)
 	if again.Inbound[0].DrainMark != strict.Inbound[0].DrainMark {
 		t.Error("connections are drained although no source lost a permission")
+	}
+}
+
+// TestSharedDestinationsAddNoDependencies checks that a client with shared destinations is not rebuilt when they change.
+func TestSharedDestinationsAddNoDependencies(t *testing.T) {
+	c := Apply(permissiveMesh()...)
+	v := c.View()
+	s := scope.BuildWithShared(v, identity.OneTrustDomain(trustDomain), scope.Key{Identity: SA("shop", "client")}, scope.SharedDestinations(c.View()))
+	if len(s.Outbound) == 0 {
+		t.Fatal("the client has no destination")
+	}
+	for _, name := range []string{"v1", "new"} {
+		if affects(c, v, Service("shop", name, name, "10.96.0.9", 80, catalog.ProtocolHTTP)) {
+			t.Errorf("a change of the Service %s affects the client", name)
+		}
+	}
+}
+
+// TestPermissiveMeshIgnoresTrafficTargets checks that a TrafficTarget affects no client of a mesh that is permissive everywhere.
+func TestPermissiveMeshIgnoresTrafficTargets(t *testing.T) {
+	c := Apply(permissiveMesh()...)
+	v := c.View()
+	if !scope.UsesSharedDestinations(v, SA("shop", "client")) {
+		t.Fatal("the client does not use the shared destinations")
+	}
+	if affects(c, v, target("t", "v1", "client")) {
+		t.Error("a TrafficTarget affects the client")
+	}
+}
+
+// affects reports whether a new version of an entry affects what was read from a view.
+func affects(c *catalog.Catalog, v *catalog.View, entry catalog.Entry) bool {
+	affected := c.Apply([]catalog.Change{catalog.Set(entry)})
+	return slices.ContainsFunc(v.Deps(), func(dep catalog.Dep) bool { return slices.Contains(affected, dep) })
+}
+
+// TestDestinationsAreSorted checks the order of destinations that policies allow and of those in permissive namespaces.
+func TestDestinationsAreSorted(t *testing.T) {
+	yes := true
+	entries := []catalog.Entry{
+		&catalog.Namespace{Name: "a", Monitored: true, Permissive: &yes}, &catalog.Namespace{Name: "shop", Monitored: true},
+		&catalog.Namespace{Name: "z", Monitored: true, Permissive: &yes}, Group("shop", "all", "/.*"), target("t", "web", "client"),
+	}
+	for i, namespace := range []string{"z", "shop", "a"} {
+		pod := Pod(namespace, "web", "web", "web", fmt.Sprintf("10.0.0.%d", i))
+		entries = append(entries, pod, Service(namespace, "web", "web", fmt.Sprintf("10.96.0.%d", i), 80, catalog.ProtocolHTTP))
+	}
+	var got []string
+	for _, out := range scope.Build(Apply(entries...).View(), trustDomain, scope.Key{Identity: SA("shop", "client")}).Outbound {
+		got = append(got, out.Service.String())
+	}
+	if diff := cmp.Diff([]string{"a/web", "shop/web", "z/web"}, got); diff != "" {
+		t.Errorf("destinations (-want +got):\n%s", diff)
 	}
 }
