@@ -8,6 +8,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/authz"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/envoy"
 	"github.com/openservicemesh/osm-operator/internal/envoy/bootstrap"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/names"
@@ -48,14 +49,10 @@ var paths = []path{
 	{"direct", direct},
 	{"minimal", func(t testing.TB, p protocol) pair { return minimalPair(t, p, "") }},
 	{"minimal-with-authorization", func(t testing.TB, p protocol) pair { return minimalPair(t, p, buyer.Principal(trustDomain)) }},
-	{"mesh", func(t testing.TB, p protocol) pair { return meshPair(t, p, nil, true) }},
-	{"mesh-without-logs", func(t testing.TB, p protocol) pair { return meshPair(t, p, noLog, true) }},
-	{"mesh-without-metrics", func(t testing.TB, p protocol) pair { return meshPair(t, p, nil, false) }},
-	{"mesh-without-both", func(t testing.TB, p protocol) pair { return meshPair(t, p, noLog, false) }},
+	{"mesh", func(t testing.TB, p protocol) pair { return meshPair(t, p, allLoggers) }},
+	{"mesh-without-statistics", func(t testing.TB, p protocol) pair { return meshPair(t, p, onlyText) }},
+	{"mesh-without-loggers", func(t testing.TB, p protocol) pair { return meshPair(t, p, noLoggers) }},
 }
-
-// noLog selects no request for the access log.
-var noLog = &scope.AccessLog{Filter: "false"}
 
 // direct has no sidecars.
 func direct(t testing.TB, p protocol) pair {
@@ -83,16 +80,14 @@ func minimalPair(t testing.TB, p protocol, client string) pair {
 	return out
 }
 
-// meshPair has sidecars with the configuration of a mesh, in which a policy allows the client. Metrics are those of workloads.
-func meshPair(t testing.TB, p protocol, log *scope.AccessLog, metrics bool) pair {
+// meshPair has sidecars with the configuration of a mesh, in which a policy allows the client, and with a part of its loggers.
+func meshPair(t testing.TB, p protocol, l loggers) pair {
 	n := pods.NewNetwork(t)
 	out := pair{client: sidecar(t, n, "client"), server: sidecar(t, n, "server")}
 	out.serve(t, p)
 	inbound, outbound := serverScope(p), clientScope(p)
-	inbound.AccessLog, outbound.AccessLog = log, log
-	inbound.Key.Class.Metrics, outbound.Key.Class.Metrics = metrics, metrics
-	out.server.Configure(t, inbound)
-	out.client.Configure(t, outbound, scope.Endpoints{
+	out.server.SendAll(t, inbound, l.keep(t, envoy.Build(inbound)))
+	out.client.SendAll(t, outbound, l.keep(t, envoy.Build(outbound)), scope.Endpoints{
 		Key:       scope.EndpointsKey{Service: service, TargetPort: p.port},
 		Addresses: []netip.AddrPort{netip.AddrPortFrom(out.server.IP, p.port)},
 		Workloads: []catalog.Workload{{Kind: "Deployment", Name: "books"}},
