@@ -11,7 +11,6 @@ import (
 // because of it.
 func TestSharedState(t *testing.T) {
 	t.Run("permissive mode changes at runtime", testPermissiveMode)
-	t.Run("osm-init runs as a privileged container", testPrivilegedInitContainer)
 	s := sharedFixture(t)
 	session, err := s.friend.StartSession(t.Context(), s.server.address(lab.EchoPort))
 	must(t, err)
@@ -23,4 +22,5 @@ func TestSharedState(t *testing.T) {
 	if result.Failure != "" || result.Exchanges < 100 {
 		t.Errorf("a TCP session was closed by the loss of the replicas: %+v", result)
 	}
+	t.Run("osm-init runs as a privileged container", testPrivilegedInitContainer)
 }
