@@ -48,8 +48,15 @@ func (e *Egress) ThroughGateway() *Egress {
 // IsLocalHost reports whether a host is an address that means another destination in the pod of the gateway, or on its node, than in that of
 // the client.
 func IsLocalHost(host string) bool {
-	address, err := netip.ParseAddr(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && (address.IsLoopback() || address.IsUnspecified() || address.IsLinkLocalUnicast() || address.IsMulticast())
+	address, _ := netip.ParseAddr(host) // the zero value is none of these
+	return IsOwnHost(host) || address.IsLinkLocalUnicast() || address.IsMulticast()
+}
+
+// IsOwnHost reports whether a host is always the pod that connects to it: a loopback or unspecified address, or a name that RFC 6761 reserves.
+func IsOwnHost(host string) bool {
+	address, _ := netip.ParseAddr(host) // the zero value is none of these
+	address = address.Unmap()
+	return address.IsLoopback() || address.IsUnspecified() || host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
 // RequiresEgressGateway reports whether workloads of a namespace reach destinations outside the mesh through the egress gateway only.

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -44,11 +43,8 @@ func isExtensionServer(hostField, portField, address, written string, port int64
 	if !isAddress(hostField, address, written, "server", found) || !isPort(portField, port, "server", found) {
 		return false
 	}
-	ip, _ := netip.ParseAddr(address)
-	ip = ip.Unmap()
-	local := ip.IsLoopback() || ip.IsUnspecified() || address == "localhost" || strings.HasSuffix(address, ".localhost")
 	switch {
-	case local:
+	case catalog.IsOwnHost(address):
 		found.reject(ReasonInvalidName, "%s %.80q is the pod of each sidecar: write the name of a Service or of a server outside the cluster.", hostField, written)
 	case names.IsReservedPort(uint16(port)): //nolint:gosec // checked
 		found.reject(ReasonInvalidPort, "%s %d belongs to sidecars: the server needs another port.", portField, port)
