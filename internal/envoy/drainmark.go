@@ -18,27 +18,31 @@ func drainMark(mark string) *corev3.Metadata {
 	return metadata(map[string]string{markField: mark})
 }
 
-// WithoutDrainMarks returns the listener without drain marks, and whether it had any. A restarted control plane has no
-// drain marks; it uses this to recognize a listener that another replica sent.
-func WithoutDrainMarks(r Resource) (Resource, bool) {
-	listener, ok := r.Message.(*listenerv3.Listener)
-	if !ok {
-		return r, false
-	}
-	marked := false
+// DrainMarks returns the drain marks of a listener by filter chain; nil if it has none.
+func DrainMarks(r Resource) map[string]string {
+	var marks map[string]string
+	listener, _ := r.Message.(*listenerv3.Listener)
 	for _, chain := range listener.GetFilterChains() {
-		marked = marked || chain.GetMetadata().GetFilterMetadata()[metadataNamespace] != nil
+		mark := chain.GetMetadata().GetFilterMetadata()[metadataNamespace].GetFields()[markField].GetStringValue()
+		if mark == "" {
+			continue
+		}
+		if marks == nil {
+			marks = map[string]string{}
+		}
+		marks[chain.GetName()] = mark
 	}
-	if !marked {
-		return r, false
-	}
-	plain, ok := proto.Clone(listener).(*listenerv3.Listener)
-	if !ok {
-		return r, false
-	}
-	for _, chain := range plain.GetFilterChains() {
-		chain.Metadata = nil
-	}
-	r.Message = plain
-	return r, true
+	return marks
 }
+
+// WithDrainMarks returns a listener whose filter chains have the marks that markOf returns for their names; empty for none.
+func WithDrainMarks(listener *listenerv3.Listener, markOf func(chain string) string) *listenerv3.Listener {
+	marked := proto.CloneOf(listener)
+	for _, chain := range marked.GetFilterChains() {
+		chain.Metadata = drainMark(markOf(chain.GetName()))
+	}
+	return marked
+}
+
+// InboundListener is the name of the listener whose filter chains have drain marks.
+const InboundListener = inboundListener

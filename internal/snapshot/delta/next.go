@@ -102,6 +102,7 @@ func (q *sequencer) respond(t resource.Type, snap Snapshot, now time.Time) *Resp
 		case action == actionRemove && q.delayRemoval(snap, t, name, now):
 			delete(st.dirty, name)
 		default:
+			res = q.withDrainMarks(res)
 			size += r.append(name, res)
 			q.recordSent(t, name, res, now)
 		}

@@ -13,7 +13,7 @@ func (q *sequencer) nextPart(t resource.Type, snap Snapshot, now time.Time) *Res
 		r := &Response{Type: t}
 		for _, name := range part {
 			if res, ok := q.unchanged(t, name, snap); ok {
-				r.Resources = append(r.Resources, res)
+				r.Resources = append(r.Resources, q.withDrainMarks(res))
 			}
 		}
 		if len(r.Resources) > 0 {

@@ -160,23 +160,25 @@ func (q *sequencer) handleFirstRequest(t resource.Type, req *discovery.DeltaDisc
 	}
 	for name, version := range initial {
 		if _, ok := subscribed[name]; ok || st.wildcard {
-			q.setInitialVersion(t, canonicalName(t, name, snap), version, snap)
+			q.setInitialVersion(t, canonicalName(t, name, snap), version, snap, now)
 		}
 	}
 	q.markTypeChanged(t, snap, now)
 }
 
 // setInitialVersion records a version from an earlier stream.
-func (q *sequencer) setInitialVersion(t resource.Type, name, version string, snap Snapshot) {
+func (q *sequencer) setInitialVersion(t resource.Type, name, version string, snap Snapshot, now time.Time) {
 	st := &q.types[t]
 	c, exists := snap.Content(t, name)
-	marked, unmarked, hasMarks := resource.CutDrainMarkVersions(version)
-	switch {
-	case exists && c.Hash().IsSentAs(version), exists && hasMarks && c.Hash().IsSentAs(unmarked):
+	switch t {
+	case resource.Listeners:
+		version = q.reportListener(name, version, c)
+	case resource.Extensions:
+		version = q.reportPermissions(name, version, snap, now)
+	}
+	if exists && c.Hash().IsSentAs(version) {
 		st.versions.set(name, c.Hash())
-	case hasMarks:
-		st.versions.set(name, parseVersion(marked))
-	default:
+	} else {
 		st.versions.set(name, parseVersion(version))
 	}
 	if t == resource.Secrets && resource.IsServiceCertificate(name) {

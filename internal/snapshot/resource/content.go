@@ -21,6 +21,7 @@ type Content struct {
 	encoded []byte
 	// wireVersion replaces the hash as version on the wire; empty for most contents.
 	wireVersion string
+	drainMarks  DrainMarks
 }
 
 // Field numbers of envoy.service.discovery.v3.Resource and google.protobuf.Any.
@@ -43,12 +44,13 @@ func New(r envoy.Resource) (*Content, error) {
 	}
 	c := &Content{kind: kind, name: r.Name, encoded: encode(kind, r.Name, value), bindsPort: bindsPort(r.Message)}
 	c.hash = hash(c.encoded)
-	if unmarked, marked := envoy.WithoutDrainMarks(r); marked {
-		value, err := marshal(kind, unmarked)
-		if err != nil {
+	if c.drainMarks = drainMarksOf(r); c.drainMarks != nil {
+		if c.wireVersion, err = listenerVersion(r, c.hash, c.drainMarks); err != nil {
 			return nil, err
 		}
-		c.wireVersion = joinDrainMarkVersions(c.hash, hash(encode(kind, r.Name, value)))
+	}
+	if principals, ok := envoy.NetworkPrincipals(r); ok {
+		c.wireVersion = permissionsVersion(c.hash, principals)
 	}
 	return c, nil
 }
@@ -119,8 +121,8 @@ func (c *Content) EncodedAny() []byte {
 	return c.encoded[protowire.SizeTag(fieldResourceName)+protowire.SizeBytes(len(c.name)):]
 }
 
-// WireVersion returns the version that replaces the hash on the wire: that of a service certificate or of a listener with drain
-// marks. It is empty for other contents.
+// WireVersion returns the version that replaces the hash on the wire: that of a service certificate, of a listener with drain marks,
+// or of the permissions of a filter chain. It is empty for other contents.
 func (c *Content) WireVersion() string { return c.wireVersion }
 
 // Versioned is a content at the version that is sent to one client.

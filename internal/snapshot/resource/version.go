@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"strconv"
-	"strings"
 )
 
 // Version is a content hash, or a hash of several versions. It has 128 bits, because versions are compared and contents are not: with 64 bits
@@ -67,20 +66,4 @@ func hash(data []byte) Version {
 		v.low += reservedVersions
 	}
 	return v
-}
-
-// A listener with drain marks has a version of two parts: its hash, and the hash of the same listener without marks. Only
-// replicas that observed the removal of a permission know the marks. Another replica has the listener without marks and must
-// treat both as equal: pushing it would drain connections without need.
-
-const drainMarkSeparator = "-"
-
-func joinDrainMarkVersions(marked, unmarked Version) string {
-	return marked.String() + drainMarkSeparator + unmarked.String()
-}
-
-// CutDrainMarkVersions splits the version of a listener with drain marks into its version and the version without marks. It
-// returns false for any other version.
-func CutDrainMarkVersions(wireVersion string) (marked, unmarked string, ok bool) {
-	return strings.Cut(wireVersion, drainMarkSeparator)
 }
