@@ -3,7 +3,6 @@ package operator_test
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -19,9 +18,6 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
-
-// isFull reports whether this is `make test-full`.
-func isFull() bool { return os.Getenv("OSM_TEST_FULL") == "true" }
 
 // newMesh creates a mesh in the namespace <name>-system. When the test ends, it checks the rules of conditions for every status.
 func newMesh(t *testing.T, name string, edit func(*v1alpha1.MeshSpec)) *v1alpha1.Mesh {

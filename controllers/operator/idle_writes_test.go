@@ -17,12 +17,13 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/testing/full"
 )
 
 // observationTime returns the time without changes during which writes are counted. Writes of a reconciliation that triggers itself, or every
 // few seconds, are seen in 15 s.
 func observationTime() time.Duration {
-	if isFull() {
+	if full.Is() {
 		return time.Minute
 	}
 	return 15 * time.Second

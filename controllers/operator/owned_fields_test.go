@@ -19,6 +19,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/testing/full"
 )
 
 // repairTime is the timeout for the repair of a field.
@@ -136,7 +137,7 @@ func (v *fieldEditor) run(ctx context.Context) {
 
 // sample returns random fields in `make test`, and all in `make test-full`. A failure names its field.
 func sample(fields []fieldPath) []fieldPath {
-	if isFull() || len(fields) <= sampledFields {
+	if full.Is() || len(fields) <= sampledFields {
 		return fields
 	}
 	var chosen []fieldPath

@@ -1,9 +1,9 @@
 package lab
 
-import "os"
+import "github.com/openservicemesh/osm-operator/internal/testing/full"
 
 // IsFull reports whether this is `make test-full`, which also runs the longest scenarios.
-func IsFull() bool { return os.Getenv("OSM_TEST_FULL") == "true" }
+func IsFull() bool { return full.Is() }
 
 // RequireFull skips a test unless this is `make test-full`. hack/budget.yaml lists these tests.
 func RequireFull(t interface {
@@ -12,7 +12,5 @@ func RequireFull(t interface {
 },
 ) {
 	t.Helper()
-	if !IsFull() {
-		t.Skip("this scenario runs in `make test-full`")
-	}
+	full.Require(t)
 }
