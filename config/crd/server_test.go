@@ -38,6 +38,7 @@ func TestValidation(t *testing.T) {
 	t.Run("SMI", func(t *testing.T) { testSMI(t, c) })
 	t.Run("StoredTrafficSplit", func(t *testing.T) { testStoredTrafficSplits(t, c, stored) })
 	t.Run("Policies", func(t *testing.T) { testPolicies(t, c) })
+	t.Run("GatewayScheduling", func(t *testing.T) { testGatewayScheduling(t, server) })
 	t.Run("RemovalOrder", func(t *testing.T) { testRemovalOrder(t, c) })
 	t.Run("TestAuditU11NothingIsDeletedUnderSidecars", func(t *testing.T) { testAuditU11NothingIsDeletedUnderSidecars(t, c) })
 	t.Run("TestAuditU3MeshConfigIsKept", func(t *testing.T) { testAuditU3MeshConfigIsKept(t, c) })
