@@ -23,6 +23,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/workloads"
+	"github.com/openservicemesh/osm-operator/internal/backoff"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/report"
 	"github.com/openservicemesh/osm-operator/internal/report/server"
@@ -41,7 +42,7 @@ func newManager(restConfig *rest.Config, o options) (manager.Manager, error) {
 	objects[&configv1alpha2.MeshConfig{}] = cache.ByObject{Namespaces: map[string]cache.Config{o.namespace: {}}}
 	return ctrl.NewManager(restConfig, ctrl.Options{
 		Scheme:                 scheme,
-		Cache:                  cache.Options{ByObject: objects, DefaultTransform: cache.TransformStripManagedFields()},
+		Cache:                  cache.Options{ByObject: objects, DefaultTransform: cache.TransformStripManagedFields(), NewInformer: backoff.NewInformer},
 		Client:                 client.Options{Cache: &client.CacheOptions{Unstructured: true}},
 		Metrics:                metricsserver.Options{BindAddress: "0"},
 		HealthProbeBindAddress: "0",

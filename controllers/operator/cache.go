@@ -16,6 +16,7 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/mesh"
+	"github.com/openservicemesh/osm-operator/internal/backoff"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -40,7 +41,7 @@ func cacheOptions() cache.Options {
 	} {
 		byObject[kind] = cache.ByObject{Label: ours}
 	}
-	return cache.Options{DefaultTransform: cache.TransformStripManagedFields(), ByObject: byObject}
+	return cache.Options{DefaultTransform: cache.TransformStripManagedFields(), NewInformer: backoff.NewInformer, ByObject: byObject}
 }
 
 // requirement is a label requirement without values, which cannot be wrong.

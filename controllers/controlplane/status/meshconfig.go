@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/internal/backoff"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/envoy"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
@@ -44,7 +45,7 @@ func (w Writers) addMeshConfig(mgr manager.Manager) error {
 	only := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []ctrl.Request {
 		return []ctrl.Request{{NamespacedName: client.ObjectKey{Namespace: w.Namespace, Name: names.MeshConfig}}}
 	})
-	err := ctrl.NewControllerManagedBy(mgr).Named("status-MeshConfig").For(&configv1alpha2.MeshConfig{}).
+	err := ctrl.NewControllerManagedBy(mgr).Named("status-MeshConfig").WithOptions(backoff.Options(1)).For(&configv1alpha2.MeshConfig{}).
 		WatchesRawSource(source.Channel(resync, only)).
 		WatchesRawSource(source.Channel(w.Rejections.servers.watch(meshConfigKind), only)).
 		Complete(r)

@@ -20,6 +20,7 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/backoff"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
@@ -157,6 +158,7 @@ func (w Writers) add(mgr manager.Manager, k policyKind, inputs signals) error {
 	}
 	resync := make(chan event.GenericEvent)
 	controller := ctrl.NewControllerManagedBy(mgr).Named("status-"+k.kind.Kind).For(traffic.Object(k.kind)).
+		WithOptions(backoff.Options(1)).
 		WatchesRawSource(source.Channel(resync, enqueueAll(reader, k.kind, ""))).
 		WatchesRawSource(source.Channel(inputs.rejected, &handler.EnqueueRequestForObject{})).
 		// A namespace can join the mesh after an object was created, or arrive in the cache after it. Its annotations concern Egresses.

@@ -18,7 +18,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -28,6 +27,7 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/internal/backoff"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -54,6 +54,7 @@ func NewCluster(mgr ctrl.Manager) (cluster.Cluster, error) {
 		o.Cache = cache.Options{
 			DefaultLabelSelector: labels.NewSelector().Add(*ofMeshes),
 			DefaultTransform:     cache.TransformStripManagedFields(),
+			NewInformer:          backoff.NewInformer,
 			ByObject:             map[client.Object]cache.ByObject{definitions(): {Label: labels.Everything()}},
 		}
 		o.Client = client.Options{Cache: &client.CacheOptions{Unstructured: true}}
@@ -79,7 +80,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	r.Applier.Repairs = r.Metrics.RecordRepair
 	kinds.controller, err = ctrl.NewControllerManagedBy(mgr).
 		Named("components").
-		WithOptions(controller.Options{MaxConcurrentReconciles: 4}).
+		WithOptions(backoff.Options(4)).
 		For(&v1alpha1.Mesh{}).
 		Watches(&v1alpha1.MeshRevision{}, byMeshLabel[client.Object]()).
 		Watches(&corev1.Namespace{}, byMembership()).

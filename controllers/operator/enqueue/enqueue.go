@@ -15,6 +15,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
+	"github.com/openservicemesh/osm-operator/internal/backoff"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -27,7 +28,9 @@ const (
 
 // Options are those of every controller of Meshes.
 func Options() controller.Options {
-	return controller.Options{MaxConcurrentReconciles: concurrency, ReconciliationTimeout: timeout}
+	options := backoff.Options(concurrency)
+	options.ReconciliationTimeout = timeout
+	return options
 }
 
 // Mapper maps objects to the Meshes that they concern.

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"github.com/openservicemesh/osm-operator/internal/backoff"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -51,8 +52,8 @@ func New(mgr manager.Manager) (*Store, error) {
 	for _, name := range Names() {
 		c, err := cache.New(mgr.GetConfig(), cache.Options{
 			Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(), HTTPClient: mgr.GetHTTPClient(),
-			DefaultTransform: cache.TransformStripManagedFields(),
-			ByObject:         map[client.Object]cache.ByObject{&corev1.Secret{}: {Field: fields.OneTermEqualSelector(metav1.ObjectNameField, name)}},
+			DefaultTransform: cache.TransformStripManagedFields(), NewInformer: backoff.NewInformer,
+			ByObject: map[client.Object]cache.ByObject{&corev1.Secret{}: {Field: fields.OneTermEqualSelector(metav1.ObjectNameField, name)}},
 		})
 		if err != nil {
 			return nil, fmt.Errorf("the watch of Secrets named %s cannot be prepared: %w", name, err)

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
+	"github.com/openservicemesh/osm-operator/internal/backoff"
 	"github.com/openservicemesh/osm-operator/internal/inject"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
@@ -33,6 +34,7 @@ type Objects struct {
 func CacheOptions(mesh, meshNamespace string) cache.Options {
 	return cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
+		NewInformer:      backoff.NewInformer,
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.Namespace{}:          {Label: labels.SelectorFromSet(labels.Set{names.MonitoredByLabel: mesh})},
 			&configv1alpha2.MeshConfig{}: {Namespaces: map[string]cache.Config{meshNamespace: {}}},

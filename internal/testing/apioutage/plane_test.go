@@ -21,6 +21,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/workloads"
+	"github.com/openservicemesh/osm-operator/internal/backoff"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/identity"
@@ -132,7 +133,7 @@ func unversioned(config *rest.Config) *rest.Config {
 // feed watches the API server and feeds the store.
 func (p *plane) feed(t *testing.T, config *rest.Config) {
 	t.Helper()
-	objects, err := cache.New(config, cache.Options{Scheme: clientgoscheme.Scheme, ByObject: workloads.CacheOptions()})
+	objects, err := cache.New(config, cache.Options{Scheme: clientgoscheme.Scheme, ByObject: workloads.CacheOptions(), NewInformer: backoff.NewInformer})
 	if err != nil {
 		t.Fatal(err)
 	}
