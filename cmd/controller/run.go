@@ -22,6 +22,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/controlplane"
 	meshconfig "github.com/openservicemesh/osm-operator/controllers/controlplane/config"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
+	"github.com/openservicemesh/osm-operator/internal/backoff"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/changetrace"
 	"github.com/openservicemesh/osm-operator/internal/compatibility"
@@ -71,6 +72,9 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	if err := p.awaitAPIServer(ctx); err != nil {
+		return err
+	}
 	server, listener, err := p.xdsServer()
 	if err != nil {
 		return err
@@ -93,20 +97,28 @@ func run(ctx context.Context, o options) error {
 	group.Go(func() error { return p.runFeed(running) })
 	group.Go(func() error { return server.Serve(running, listener) })
 	group.Go(func() error { return validator.run(running) })
-	group.Go(func() error {
-		notReady := func() error { return p.notReady(ctx) }
-		return health.Serve(running, health.Config{
-			Address:  fmt.Sprintf(":%d", names.HealthPort),
-			Handler:  p.http.Measure(health.Handler(p.registry, notReady), health.Paths()...),
-			OnClosed: p.limits.CountClosed,
-		})
-	})
+	group.Go(func() error { return p.serveHealth(running, func() error { return p.notReady(ctx) }) })
 	group.Go(func() error { return p.debug.Run(running) })
 	group.Go(func() error { return p.serveReport(running) })
 	group.Go(func() error { return p.writeStatus(ctx, running) })
 	group.Go(func() error { return p.events.Run(running) })
 	group.Go(func() error { return p.rejections.Run(running, p.leader.Leading, p.log.WithName("status")) })
 	return group.Wait()
+}
+
+// awaitAPIServer waits until the API server answers. Meanwhile the control plane is alive, and not ready.
+func (p *program) awaitAPIServer(ctx context.Context) error {
+	return backoff.AwaitAPIServer(ctx, p.clients.Discovery(), func(waiting context.Context) error {
+		return p.serveHealth(waiting, func() error { return errors.New("not ready: waiting for the API server") })
+	}, p.log.Logger)
+}
+
+func (p *program) serveHealth(ctx context.Context, notReady func() error) error {
+	return health.Serve(ctx, health.Config{
+		Address:  fmt.Sprintf(":%d", names.HealthPort),
+		Handler:  p.http.Measure(health.Handler(p.registry, notReady), health.Paths()...),
+		OnClosed: p.limits.CountClosed,
+	})
 }
 
 // writeStatus competes for the Lease until ctx ends or a part of the program fails. It stops without delay, so that another

@@ -13,11 +13,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
+	"k8s.io/client-go/discovery"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
 
 	"github.com/openservicemesh/osm-operator/internal/admissionserver"
+	"github.com/openservicemesh/osm-operator/internal/backoff"
 	"github.com/openservicemesh/osm-operator/internal/health"
 	"github.com/openservicemesh/osm-operator/internal/httplimit"
 	"github.com/openservicemesh/osm-operator/internal/inject"
@@ -50,6 +52,9 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	if err := p.awaitAPIServer(ctx); err != nil {
+		return err
+	}
 	clientCAs, err := admissionserver.ParseClientCAs(o.webhookClientCA)
 	if err != nil {
 		return err
@@ -69,11 +74,7 @@ func run(ctx context.Context, o options) error {
 	group.Go(func() error { return p.cluster.Start(running) })
 	group.Go(func() error { return p.watcher.Start(running) })
 	group.Go(func() error { return p.sync(running) })
-	group.Go(func() error {
-		return health.Serve(running, health.Config{
-			Address: o.healthAddress, Handler: health.Handler(p.registry, func() error { return p.notReady(stopping) }), OnClosed: p.limits.CountClosed,
-		})
-	})
+	group.Go(func() error { return p.serveHealth(running, func() error { return p.notReady(stopping) }) })
 	group.Go(func() error {
 		defer stopDependencies()
 		return admissionserver.Serve(stopping, admissionserver.Config{
@@ -82,6 +83,23 @@ func run(ctx context.Context, o options) error {
 		})
 	})
 	return group.Wait()
+}
+
+// awaitAPIServer waits until the API server answers. Meanwhile the injector is alive, and not ready.
+func (p *program) awaitAPIServer(ctx context.Context) error {
+	server, err := discovery.NewDiscoveryClientForConfigAndClient(p.cluster.GetConfig(), p.cluster.GetHTTPClient())
+	if err != nil {
+		return fmt.Errorf("the API server cannot be called: %w", err)
+	}
+	return backoff.AwaitAPIServer(ctx, server, func(waiting context.Context) error {
+		return p.serveHealth(waiting, func() error { return errors.New("waiting for the API server") })
+	}, p.log.Logger)
+}
+
+func (p *program) serveHealth(ctx context.Context, notReady func() error) error {
+	return health.Serve(ctx, health.Config{
+		Address: p.options.healthAddress, Handler: health.Handler(p.registry, notReady), OnClosed: p.limits.CountClosed,
+	})
 }
 
 func newProgram(o options) (*program, error) {

@@ -16,6 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/config/admission"
 	"github.com/openservicemesh/osm-operator/controllers/operator"
 	"github.com/openservicemesh/osm-operator/controllers/operator/certificates"
+	"github.com/openservicemesh/osm-operator/internal/backoff"
 	"github.com/openservicemesh/osm-operator/internal/component/builtin"
 	"github.com/openservicemesh/osm-operator/internal/logging"
 	"github.com/openservicemesh/osm-operator/internal/names"
@@ -79,7 +80,7 @@ func run(options operator.Options, further string) error {
 	if err != nil {
 		return fmt.Errorf("the API server cannot be called: %w", err)
 	}
-	if err := awaitAPIServer(ctx, server, serveWaiting(options.ProbeAddress), pollInterval, options.Logger); err != nil {
+	if err := backoff.AwaitAPIServer(ctx, server, serveWaiting(options.ProbeAddress), options.Logger); err != nil {
 		return err
 	}
 	mgr, err := operator.NewManager(cfg, options)

@@ -93,6 +93,7 @@ var faults = []fault{
 	{name: "sidecar of the client without the control plane", begin: separated(inside, buyer, names.SidecarContainer, fromControlPlane), lasts: separation},
 	{name: "one controller without a network", begin: separated(names.DefaultNamespace, names.Controller, names.Controller, fromAll), lasts: separation},
 	{name: "API server stopped", begin: stopAPIServer, lasts: separation},
+	{name: "API server stopped, control plane killed", begin: killWithoutAPIServer, lasts: separation},
 	{name: "API server refuses writes", begin: refuseWrites, lasts: separation},
 	{name: "ServiceAccount of the controller deleted", begin: deleteAccount(names.Controller)},
 	{name: "ServiceAccount of the injector deleted", begin: deleteAccount(names.Injector)},
@@ -109,6 +110,23 @@ func outOfMemory(t *testing.T) effect {
 func stopAPIServer(t *testing.T) effect {
 	t.Helper()
 	return apiServer(t, "stop", "start")
+}
+
+// killWithoutAPIServer stops the API server, and then kills all controllers and injectors. They start again without it.
+func killWithoutAPIServer(t *testing.T) effect {
+	t.Helper()
+	controllers, injectors := podsOf(t, names.DefaultNamespace, names.Controller), podsOf(t, names.DefaultNamespace, names.Injector)
+	e := stopAPIServer(t)
+	signal(t, controllers, names.Controller, syscall.SIGKILL)
+	signal(t, injectors, names.Injector, syscall.SIGKILL)
+	again, alsoAgain := restarted(controllers, names.Controller, ""), restarted(injectors, names.Injector, "")
+	e.recovered = func(ctx context.Context) (bool, string, error) {
+		if done, observed, err := again(ctx); err != nil || !done {
+			return done, observed, err
+		}
+		return alsoAgain(ctx)
+	}
+	return e
 }
 
 // refuseWrites lets the API server refuse writes, as with full storage. It accepts them again even if the test fails.

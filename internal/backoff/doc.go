@@ -4,5 +4,5 @@
 // minutes. After an interruption of an hour, policies that were changed meanwhile would have no effect for that long.
 //
 // Requests of informers flow in; those that fail because the API server is not reachable are repeated, and everything else flows out as it
-// is. For controllers, rate limiters flow out.
+// is. For controllers, rate limiters flow out. Programs that start while the API server is away wait until it answers.
 package backoff
