@@ -8,6 +8,7 @@ import (
 	rpc "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 
@@ -33,11 +34,19 @@ func FuzzRequests(f *testing.F) {
 		&discovery.DeltaDiscoveryRequest{TypeUrl: clusters, ResponseNonce: "1", ErrorDetail: &rpc.Status{Message: "no"}},
 	))
 	f.Add(encode(&discovery.DeltaDiscoveryRequest{TypeUrl: "other"}))
+	f.Add(encode(
+		&discovery.DeltaDiscoveryRequest{TypeUrl: resource.Listeners.URL(), InitialResourceVersions: map[string]string{envoy.InboundListener: "0a:AAAAAAAAAAAAAAAA-0b"}},
+		&discovery.DeltaDiscoveryRequest{
+			TypeUrl: resource.Extensions.URL(), InitialResourceVersions: map[string]string{tcpPermissions: "0c=AAAAAAAA"}, ResourceNamesSubscribe: []string{tcpPermissions},
+		},
+	))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c := newConversation(t)
 		c.put(resource.Clusters, "a", "1")
 		c.put(resource.Endpoints, "a", "1")
 		c.put(resource.Listeners, "l", "1")
+		c.place(inboundListener(t, "a", chains{"inbound_web": markOne}))
+		c.place(permissionsOf(t, "a"))
 		for len(data) > 0 {
 			end := min(1+int(data[0]), len(data))
 			req := &discovery.DeltaDiscoveryRequest{}
