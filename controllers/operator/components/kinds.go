@@ -18,7 +18,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/component"
 )
 
-// discoveryPeriod is how long a discovery answer is used. A change of a CustomResourceDefinition discards all answers.
+// discoveryPeriod is how long a discovery answer is used. A change of a CustomResourceDefinition discards all answers, also those of the next
+// definitionDelay: the API server follows its definitions with a delay.
 const discoveryPeriod = time.Minute
 
 // kindWatches starts the watch of a kind when the API server serves it, and stops it when it no longer does.
@@ -29,6 +30,8 @@ type kindWatches struct {
 
 	mu      sync.Mutex
 	answers map[schema.GroupVersion]served
+	// settled is when the answers of discovery include the last change of a definition.
+	settled time.Time
 	watched map[schema.GroupVersionKind]bool
 }
 
@@ -75,15 +78,18 @@ func (w *kindWatches) Ensure(ctx context.Context, kind component.Kind) (bool, er
 
 // isServed asks discovery whether a kind is served.
 func (w *kindWatches) isServed(kind schema.GroupVersionKind) (bool, error) {
-	version := kind.GroupVersion()
-	if answer, ok := w.answers[version]; ok && time.Now().Before(answer.until) {
+	version, now := kind.GroupVersion(), time.Now()
+	if answer, ok := w.answers[version]; ok && now.Before(answer.until) {
 		return answer.kinds[kind.Kind], nil
 	}
 	list, err := w.discovery.ServerResourcesForGroupVersion(version.String())
 	if err != nil && !apierrors.IsNotFound(err) {
 		return false, fmt.Errorf("the kinds of %s cannot be discovered: %w", version, err)
 	}
-	answer := served{kinds: map[string]bool{}, until: time.Now().Add(discoveryPeriod)}
+	answer := served{kinds: map[string]bool{}, until: now.Add(discoveryPeriod)}
+	if now.Before(w.settled) {
+		answer.until = w.settled
+	}
 	if list != nil {
 		for i := range list.APIResources {
 			answer.kinds[list.APIResources[i].Kind] = true
@@ -93,9 +99,10 @@ func (w *kindWatches) isServed(kind schema.GroupVersionKind) (bool, error) {
 	return answer.kinds[kind.Kind], nil
 }
 
-// forget discards all discovery answers.
+// forget discards all discovery answers, and those until definitionDelay has passed.
 func (w *kindWatches) forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	clear(w.answers)
+	w.settled = time.Now().Add(definitionDelay)
 }

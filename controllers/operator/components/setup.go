@@ -130,7 +130,8 @@ func (r *Reconciler) onDefinition(kinds *kindWatches) handler.TypedEventHandler[
 		for i := range meshes.Items {
 			request := reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&meshes.Items[i])}
 			queue.Add(request)
-			queue.AddAfter(request, definitionDelay)
+			// AddAfter would have no effect: the queue merges it with the request that it has.
+			time.AfterFunc(definitionDelay, func() { queue.Add(request) })
 		}
 	}
 	return handler.TypedFuncs[*metav1.PartialObjectMetadata, reconcile.Request]{
