@@ -20,6 +20,8 @@ const (
 	port        = 8443
 	servicePort = 443
 	userID      = 65532
+	// startPeriod and startTimeout are how often a starting server is probed, and for how long, in seconds.
+	startPeriod, startTimeout = 2, 3600
 	// caDir has caFile with the certificates of the Prometheus, and tokenDir the key token of the Secret, if it exists.
 	caDir, caFile = "/etc/prometheus-ca", "ca.crt"
 	tokenDir      = "/etc/prometheus-token"
@@ -78,6 +80,9 @@ func container(mesh *v1alpha1.Mesh, image string) corev1.Container {
 	health := &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{
 		Path: "/healthz", Port: intstr.FromString(portName), Scheme: corev1.URISchemeHTTPS,
 	}}}
+	// The server accepts requests once the API server has answered. A restart would not make it answer.
+	started := health.DeepCopy()
+	started.PeriodSeconds, started.FailureThreshold = startPeriod, startTimeout/startPeriod
 	return corev1.Container{
 		Name: "traffic-metrics", Image: image, ImagePullPolicy: corev1.PullIfNotPresent,
 		Args: []string{
@@ -87,9 +92,9 @@ func container(mesh *v1alpha1.Mesh, image string) corev1.Container {
 			"--prometheus-ca=" + caDir + "/" + caFile,
 			"--prometheus-token=" + tokenDir + "/token",
 		},
-		Ports:          []corev1.ContainerPort{{Name: portName, ContainerPort: port, Protocol: corev1.ProtocolTCP}},
-		Resources:      ptr.Deref(settings.Resources, defaultResources()),
-		ReadinessProbe: health, LivenessProbe: health,
+		Ports:        []corev1.ContainerPort{{Name: portName, ContainerPort: port, Protocol: corev1.ProtocolTCP}},
+		Resources:    ptr.Deref(settings.Resources, defaultResources()),
+		StartupProbe: started, ReadinessProbe: health, LivenessProbe: health,
 		SecurityContext: component.ContainerSecurity(),
 		VolumeMounts:    []corev1.VolumeMount{{Name: "ca", MountPath: caDir, ReadOnly: true}, {Name: "token", MountPath: tokenDir, ReadOnly: true}},
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apiserver/pkg/apis/apiserver"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
@@ -30,6 +31,12 @@ const (
 	reviewTimeout    = 10 * time.Second
 )
 
+// retryInterval is the time between two attempts to read how the API server forwards requests, and readTimeout limits one.
+const (
+	retryInterval = 2 * time.Second
+	readTimeout   = 10 * time.Second
+)
+
 func backoff() *wait.Backoff {
 	return &wait.Backoff{Duration: 500 * time.Millisecond, Factor: 1.5, Jitter: 0.2, Steps: 5}
 }
@@ -42,8 +49,8 @@ type access struct {
 }
 
 // newAccess reads how the API server forwards requests, and follows changes until ctx ends.
-func newAccess(ctx context.Context, clients kubernetes.Interface) (*access, error) {
-	headers, err := requestHeaders(ctx, clients)
+func newAccess(ctx context.Context, clients kubernetes.Interface, log logr.Logger) (*access, error) {
+	headers, err := requestHeaders(ctx, clients, log)
 	if err != nil {
 		return nil, err
 	}
@@ -71,11 +78,25 @@ func newAccess(ctx context.Context, clients kubernetes.Interface) (*access, erro
 	return a, err
 }
 
+// retryUntilRead reads until it succeeds. A server that exits while the API server is away, or before its permissions exist, would be
+// restarted with delays of up to five minutes.
+func retryUntilRead(ctx context.Context, read func(context.Context) error, log logr.Logger) error {
+	return wait.PollUntilContextCancel(ctx, retryInterval, true, func(ctx context.Context) (bool, error) {
+		limited, cancel := context.WithTimeout(ctx, readTimeout)
+		defer cancel()
+		err := read(limited)
+		if err != nil {
+			log.Info("waiting for the API server", "reason", err.Error())
+		}
+		return err == nil, nil
+	})
+}
+
 // requestHeaders follows which certificate the API server forwards requests with, and which headers name their users.
-func requestHeaders(ctx context.Context, clients kubernetes.Interface) (*authenticatorfactory.RequestHeaderConfig, error) {
+func requestHeaders(ctx context.Context, clients kubernetes.Interface, log logr.Logger) (*authenticatorfactory.RequestHeaderConfig, error) {
 	names := headerrequest.NewRequestHeaderAuthRequestController(authenticationConfig, authenticationNamespace, clients,
 		"requestheader-username-headers", "requestheader-uid-headers", "requestheader-group-headers", "requestheader-extra-headers-prefix", "requestheader-allowed-names")
-	if err := names.RunOnce(ctx); err != nil {
+	if err := retryUntilRead(ctx, names.RunOnce, log); err != nil {
 		return nil, fmt.Errorf("read how the API server forwards requests: %w", err)
 	}
 	proxy, err := dynamiccertificates.NewDynamicCAFromConfigMapController("request-header", authenticationNamespace, authenticationConfig, "requestheader-client-ca-file", clients)

@@ -86,7 +86,7 @@ func (s *Server) handler(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	access, err := newAccess(ctx, clients)
+	access, err := newAccess(ctx, clients, s.Log)
 	if err != nil {
 		return nil, err
 	}
