@@ -65,8 +65,10 @@ type bugReport struct {
 	app    *app
 	client client.Client
 	logs   kubernetes.Interface
-	tar    *tar.Writer
-	now    time.Time
+	// logTimeout limits the transfer of one log. The API server waits for kubelets without a limit.
+	logTimeout time.Duration
+	tar        *tar.Writer
+	now        time.Time
 	// held are the pods that the report already contains.
 	held     map[types.UID]bool
 	progress *progress
@@ -132,7 +134,7 @@ func (a *app) bugReport(ctx context.Context, o bugReportOptions) error {
 	}
 	var content bytes.Buffer
 	zipped := gzip.NewWriter(&content)
-	r := &bugReport{app: a, client: subject.Client, logs: logs, tar: tar.NewWriter(zipped), now: a.now(), progress: a.progress(), held: map[types.UID]bool{}}
+	r := &bugReport{app: a, client: subject.Client, logs: logs, logTimeout: logTimeout, tar: tar.NewWriter(zipped), now: a.now(), progress: a.progress(), held: map[types.UID]bool{}}
 	chosen, err := r.choose(ctx, subject, o)
 	if err != nil {
 		return err
@@ -233,11 +235,16 @@ func (r *bugReport) pods(ctx context.Context, namespace string) error {
 	return nil
 }
 
-// logLines is the number of lines collected from each log.
-const logLines = 2000
+// logLines is the number of lines collected from each log, and logTimeout the value of bugReport.logTimeout.
+const (
+	logLines   = 2000
+	logTimeout = 30 * time.Second
+)
 
 func (r *bugReport) log(ctx context.Context, p *corev1.Pod, container string) error {
 	options := &corev1.PodLogOptions{Container: container, TailLines: ptr.To[int64](logLines)}
+	ctx, cancel := context.WithTimeout(ctx, r.logTimeout)
+	defer cancel()
 	stream, err := r.logs.CoreV1().Pods(p.Namespace).GetLogs(p.Name, options).Stream(ctx)
 	if err != nil {
 		r.gaps = append(r.gaps, fmt.Sprintf("log of container %s of pod %s/%s: %v", container, p.Namespace, p.Name, r.app.kube.Sentence(err)))

@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -27,7 +28,12 @@ type Flags struct {
 
 	config   *genericclioptions.ConfigFlags
 	warnings io.Writer
+	// podTimeout is how long a pod may take to answer. The API server waits for kubelets and pods without a limit.
+	podTimeout time.Duration
 }
+
+// podTimeout is the value of Flags.podTimeout.
+const podTimeout = 30 * time.Second
 
 // NewFlags returns flags with the defaults of OSM and kubectl. Warnings of the API server are written to warnings.
 func NewFlags(warnings io.Writer) *Flags {
@@ -37,7 +43,7 @@ func NewFlags(warnings io.Writer) *Flags {
 	config.CertFile, config.KeyFile, config.CAFile, config.BearerToken = nil, nil, nil, nil
 	config.Insecure, config.TLSServerName, config.DisableCompression = nil, nil, nil
 	config.ImpersonateUID, config.ImpersonateUserExtra, config.APIServer = nil, nil, nil
-	return &Flags{OSMNamespace: names.DefaultNamespace, config: config, warnings: warnings}
+	return &Flags{OSMNamespace: names.DefaultNamespace, config: config, warnings: warnings, podTimeout: podTimeout}
 }
 
 // AddTo adds the flags to a flag set.

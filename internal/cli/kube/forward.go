@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/portforward"
@@ -49,6 +50,11 @@ func (f *Flags) forward(ctx context.Context, namespace, pod string, local, port 
 	case <-ready:
 	case err := <-ended:
 		return "", nil, fmt.Errorf("forward to port %d of pod %s/%s: %w", port, namespace, pod, f.Sentence(err))
+	// The forwarder ends with ctx only after it has connected.
+	case <-ctx.Done():
+		return "", nil, fmt.Errorf("forward to port %d of pod %s/%s: %w", port, namespace, pod, ctx.Err())
+	case <-time.After(f.podTimeout):
+		return "", nil, fmt.Errorf("forward to port %d of pod %s/%s: no answer within %s: check the node of the pod", port, namespace, pod, f.podTimeout)
 	}
 	ports, err := forwarder.GetPorts()
 	if err != nil {
@@ -92,7 +98,12 @@ func (f *Flags) PodAnswer(ctx context.Context, namespace, pod string, port int, 
 	if err != nil {
 		return nil, err
 	}
-	answer, err := clients.CoreV1().Pods(namespace).ProxyGet("http", pod, fmt.Sprint(port), path, nil).DoRaw(ctx)
+	limited, cancel := context.WithTimeout(ctx, f.podTimeout)
+	defer cancel()
+	answer, err := clients.CoreV1().Pods(namespace).ProxyGet("http", pod, fmt.Sprint(port), path, nil).DoRaw(limited)
+	if limited.Err() != nil && ctx.Err() == nil {
+		return nil, fmt.Errorf("port %d of pod %s/%s: no answer within %s", port, namespace, pod, f.podTimeout)
+	}
 	if err != nil {
 		return nil, f.Sentence(err)
 	}
