@@ -157,44 +157,42 @@ func (w Writers) add(mgr manager.Manager, k policyKind, inputs signals) error {
 		Servers: k.servers, LookupHost: w.LookupHost,
 	}
 	resync := make(chan event.GenericEvent)
-	controller := ctrl.NewControllerManagedBy(mgr).Named("status-"+k.kind.Kind).For(traffic.Object(k.kind)).
+	b := ctrl.NewControllerManagedBy(mgr).Named("status-"+k.kind.Kind).For(traffic.Object(k.kind)).
 		WithOptions(backoff.Options(1)).
 		WatchesRawSource(source.Channel(resync, enqueueAll(reader, k.kind, ""))).
 		WatchesRawSource(source.Channel(inputs.rejected, &handler.EnqueueRequestForObject{})).
 		// A namespace can join the mesh after an object was created, or arrive in the cache after it. Its annotations concern Egresses.
 		Watches(&corev1.Namespace{}, enqueueInNamespace(reader, k.kind), builder.WithPredicates(predicate.Or(predicate.LabelChangedPredicate{}, predicate.AnnotationChangedPredicate{})))
-	for _, other := range k.related {
-		if traffic.IsDefined(mgr.GetRESTMapper(), other) {
-			controller = controller.Watches(traffic.Object(other), enqueueSameNamespace(reader, k.kind), builder.WithPredicates(predicate.GenerationChangedPredicate{}))
-		}
-	}
-	for _, other := range k.named {
-		if traffic.IsDefined(mgr.GetRESTMapper(), other) {
-			controller = controller.Watches(traffic.Object(other), enqueueNaming(reader, k.kind), builder.WithPredicates(predicate.GenerationChangedPredicate{}))
-		}
-	}
 	if inputs.unanswered != nil {
-		controller = controller.WatchesRawSource(source.Channel(inputs.unanswered, enqueueSameNamespace(reader, k.kind)))
+		b = b.WatchesRawSource(source.Channel(inputs.unanswered, enqueueSameNamespace(reader, k.kind)))
 	}
 	if k.conflicting != nil {
-		controller = controller.Watches(traffic.Object(k.kind), enqueueConflicting(reader, k.kind, k.conflicting))
+		b = b.Watches(traffic.Object(k.kind), enqueueConflicting(reader, k.kind, k.conflicting))
 	}
 	if k.services {
-		controller = controller.Watches(&corev1.Service{}, enqueueSameNamespace(reader, k.kind), builder.WithPredicates(predicate.ResourceVersionChangedPredicate{}))
+		b = b.Watches(&corev1.Service{}, enqueueSameNamespace(reader, k.kind), builder.WithPredicates(predicate.ResourceVersionChangedPredicate{}))
 	}
 	if k.referring != nil {
-		controller = controller.Watches(&corev1.Service{}, enqueueConflicting(reader, k.kind, k.referring), builder.WithPredicates(predicate.ResourceVersionChangedPredicate{}))
-	}
-	if k.extension != nil && traffic.IsDefined(mgr.GetRESTMapper(), traffic.ExtensionService) {
-		controller = controller.Watches(traffic.Object(traffic.ExtensionService), enqueueConflicting(reader, k.kind, k.extension))
+		b = b.Watches(&corev1.Service{}, enqueueConflicting(reader, k.kind, k.referring), builder.WithPredicates(predicate.ResourceVersionChangedPredicate{}))
 	}
 	if k.account != nil {
-		controller = controller.Watches(&corev1.ServiceAccount{}, enqueueConflicting(reader, k.kind, k.account), builder.WithPredicates(accountChanges()))
+		b = b.Watches(&corev1.ServiceAccount{}, enqueueConflicting(reader, k.kind, k.account), builder.WithPredicates(accountChanges()))
 	}
 	if k.config {
-		controller = controller.Watches(&configv1alpha2.MeshConfig{}, enqueueAll(reader, k.kind, ""), builder.WithPredicates(predicate.GenerationChangedPredicate{}))
+		b = b.Watches(&configv1alpha2.MeshConfig{}, enqueueAll(reader, k.kind, ""), builder.WithPredicates(predicate.GenerationChangedPredicate{}))
 	}
-	if err := controller.Complete(r); err != nil {
+	controller, err := b.Build(r)
+	if err != nil {
+		return err
+	}
+	start := func(watch relatedWatch) error {
+		var object client.Object = traffic.Object(watch.kind)
+		return controller.Watch(source.Kind(mgr.GetCache(), object, watch.handler, watch.predicates...))
+	}
+	err = mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		return startWatches(ctx, mgr.GetRESTMapper(), relatedWatches(reader, k), start)
+	}))
+	if err != nil {
 		return err
 	}
 	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { return forward(ctx, inputs.acquired, resync) }))
