@@ -55,7 +55,7 @@ type parts struct {
 	// compatibility and definitions are those of the operator. kubernetes is the version of the API server.
 	compatibility compatibility.Table
 	definitions   []*unstructured.Unstructured
-	kubernetes    string
+	kubernetes    *mesh.Kubernetes
 }
 
 // built are controllers that are also simulated.
@@ -70,7 +70,7 @@ type built struct {
 
 // newParts are the parts that do not change while the operator runs.
 func newParts(kinds discovery.ServerVersionInterface, o Options) (*parts, error) {
-	server, err := serverVersion(kinds)
+	server, err := mesh.ReadKubernetes(kinds)
 	if err != nil {
 		return nil, err
 	}

@@ -237,15 +237,6 @@ func addMetrics(mgr ctrl.Manager, registry prometheusclient.Registerer) (*metric
 	return recorder, nil
 }
 
-// serverVersion reads the version of the API server.
-func serverVersion(kinds discovery.ServerVersionInterface) (string, error) {
-	info, err := kinds.ServerVersion()
-	if err != nil {
-		return "", fmt.Errorf("the version of the API server cannot be read: %w", err)
-	}
-	return info.GitVersion, nil
-}
-
 // Scheme holds every kind that the operator reads or writes.
 func Scheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()

@@ -42,8 +42,8 @@ type Reconciler struct {
 	Status status.Writer
 	// Definitions are those of the Service Mesh Interface, see ReadDefinitions.
 	Definitions []*unstructured.Unstructured
-	// Kubernetes is the version of the API server, such as v1.36.3.
-	Kubernetes string
+	// Kubernetes is the version of the API server.
+	Kubernetes *Kubernetes
 	// Metrics counts what happens; nil counts nothing.
 	Metrics *metrics.Recorder
 }

@@ -1,7 +1,6 @@
 package mesh
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/conditions"
-	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
 )
 
 // noon is the time of all tests.
@@ -125,24 +123,5 @@ func TestSummaryWaitsForEveryPart(t *testing.T) {
 		if s := summarise(mesh, "osm-system", noon()); s.State != conditions.Progressing || !strings.Contains(s.Message, kind) {
 			t.Errorf("with an old %s the summary is %+v", kind, s)
 		}
-	}
-}
-
-func TestOldKubernetesIsRefused(t *testing.T) {
-	for _, test := range []struct {
-		version string
-		refused bool
-	}{
-		{"v1.28.15", true}, {"v1.29.14", true}, {"v1.30.0", false}, {"v1.36.3", false}, {"v1.31.2-gke.100", false}, {"v1.27.9+k3s1", true}, {"unknown", false},
-	} {
-		t.Run(test.version, func(t *testing.T) {
-			err := (&Reconciler{Kubernetes: test.version}).checkCluster()
-			if observe.IsStalledError(err) != test.refused {
-				t.Errorf("checkCluster = %v", err)
-			}
-			if test.refused && !strings.Contains(fmt.Sprint(err), "upgrade the cluster") {
-				t.Errorf("the error does not say what to do: %v", err)
-			}
-		})
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/util/version"
-
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
 	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
@@ -17,7 +15,7 @@ import (
 
 // validate finds what must be changed by somebody before the mesh can be installed.
 func (r *Reconciler) validate(ctx context.Context, s *scope) error {
-	if err := r.checkCluster(); err != nil {
+	if err := r.checkCluster(s); err != nil {
 		return err
 	}
 	release, err := r.Catalogue.Release(s.wanted.Version)
@@ -47,12 +45,13 @@ func (r *Reconciler) validate(ctx context.Context, s *scope) error {
 	return r.checkForeign(ctx, s)
 }
 
-// checkCluster refuses clusters that are too old. A version that cannot be parsed is accepted.
-func (r *Reconciler) checkCluster() error {
-	cluster, err := version.ParseGeneric(r.Kubernetes)
-	if err != nil || cluster.AtLeast(version.MustParseGeneric(names.OldestKubernetes)) {
-		return nil
+// checkCluster refuses clusters that are too old. Nothing reports their upgrade, so they are observed again.
+func (r *Reconciler) checkCluster(s *scope) error {
+	outdated, err := r.Kubernetes.Outdated()
+	if err != nil || outdated == "" {
+		return err
 	}
+	s.observeAgain(pollKubernetes)
 	return &observe.StalledError{Reason: v1alpha1.ReasonUnsupportedKubernetes, Message: fmt.Sprintf(
-		"this cluster runs Kubernetes %s, and version %s or later is required: upgrade the cluster", r.Kubernetes, names.OldestKubernetes)}
+		"this cluster runs Kubernetes %s, and version %s or later is required: upgrade the cluster", outdated, names.OldestKubernetes)}
 }

@@ -1,0 +1,80 @@
+package mesh
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	apiversion "k8s.io/apimachinery/pkg/version"
+
+	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
+)
+
+// apiServer is an API server with a version.
+type apiServer struct {
+	version  string
+	away     bool
+	requests int
+}
+
+func (s *apiServer) ServerVersion() (*apiversion.Info, error) {
+	s.requests++
+	if s.away {
+		return nil, errors.New("connection refused")
+	}
+	return &apiversion.Info{GitVersion: s.version}, nil
+}
+
+func reconcilerFor(t *testing.T, server *apiServer) *Reconciler {
+	t.Helper()
+	read, err := ReadKubernetes(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Reconciler{Kubernetes: read}
+}
+
+func TestOldKubernetesIsRefused(t *testing.T) {
+	for _, test := range []struct {
+		version string
+		refused bool
+	}{
+		{"v1.28.15", true}, {"v1.29.14", true}, {"v1.30.0", false}, {"v1.36.3", false}, {"v1.31.2-gke.100", false}, {"v1.27.9+k3s1", true}, {"unknown", false},
+	} {
+		t.Run(test.version, func(t *testing.T) {
+			err := reconcilerFor(t, &apiServer{version: test.version}).checkCluster(&scope{})
+			if observe.IsStalledError(err) != test.refused {
+				t.Errorf("checkCluster = %v", err)
+			}
+			if test.refused && !strings.Contains(fmt.Sprint(err), "upgrade the cluster") {
+				t.Errorf("the error does not say what to do: %v", err)
+			}
+		})
+	}
+}
+
+// TestUpgradedKubernetesIsAccepted upgrades a cluster of several API servers while the operator runs.
+func TestUpgradedKubernetesIsAccepted(t *testing.T) {
+	server := &apiServer{version: "v1.29.14"}
+	r := reconcilerFor(t, server)
+	s := &scope{}
+	if err := r.checkCluster(s); !observe.IsStalledError(err) || s.requeue != pollKubernetes {
+		t.Errorf("%v, observed again after %s; want a refusal, and %s", err, s.requeue, pollKubernetes)
+	}
+	server.away = true
+	if err := r.checkCluster(&scope{}); err == nil || observe.IsStalledError(err) {
+		t.Errorf("error %v without an API server, want one that is retried", err)
+	}
+	server.away, server.version = false, "v1.30.1"
+	before := server.requests
+	for range 3 {
+		s := &scope{}
+		if err := r.checkCluster(s); err != nil || s.requeue != 0 {
+			t.Errorf("after the upgrade: %v, observed again after %s", err, s.requeue)
+		}
+	}
+	if n := server.requests - before; n != 1 {
+		t.Errorf("%d requests after the upgrade, want 1", n)
+	}
+}
