@@ -10,8 +10,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 
-// maxCertificateBackoff limits the exponential backoff after a certificate could not be issued. It starts at one second.
-const maxCertificateBackoff = time.Minute
+// maxCertificateBackoff limits the exponential backoff after a certificate could not be issued. It starts at one second. Jitter adds up to the
+// same duration, so a workload gets its certificate within a minute of the return of its issuer.
+const maxCertificateBackoff = 30 * time.Second
 
 // identityNode is a workload identity in use and its certificate. The Store's goroutine alone modifies it.
 type identityNode struct {
