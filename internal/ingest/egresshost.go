@@ -29,7 +29,7 @@ func egressHosts(spec object) []string {
 		}
 		name, wildcard := strings.CutPrefix(host, "*.")
 		switch {
-		case len(validation.IsDNS1123Subdomain(name)) > 0:
+		case !isHostName(name):
 			spec.problems.reject(ReasonInvalidName, "%s %.80q is not a DNS name or an IP address, so it is left out: write for example api.example.com. Ports belong to spec.ports.", path, text)
 		case wildcard && !hasRanges:
 			spec.problems.reject(ReasonUnsupported, "%s %.80q is a wildcard, which no sidecar can resolve, so it is left out: name each host, or write the addresses of a port with the protocol https in spec.ipAddresses.", path, text)

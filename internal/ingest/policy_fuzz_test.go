@@ -25,6 +25,7 @@ func FuzzPolicies(f *testing.F) {
 		`{"metadata":{"namespace":"a"},"spec":{"backends":[{"name":"x","port":{"number":80,"protocol":"https"},"tls":{"sniHosts":["a"]}}],"sources":[{"kind":"IPRange","name":"::/0"},{"kind":"AuthenticatedPrincipal","name":"b"}],"matches":[{"kind":"HTTPRouteGroup","name":"c"}]}}`,
 		`{"metadata":{"namespace":"a"},"spec":{"selector":{"app":"x","-":"y"},"accessLog":{"format":"%REQ(:PATH):10% %% %CEL(response.code)%","filter":"response.code >= 400","openTelemetry":{"extensionService":{"namespace":"a","name":"b"},"attributes":{"c":"%PROTOCOL%"}}}}}`,
 		`{"metadata":{"namespace":"a"},"spec":{"accessLog":{"format":"{\"a\":\"%FILE_CONTENT(/x)%\"}"},"host":"127.0.0.1","port":4317,"protocol":"h2c","connectTimeout":"1s"}}`,
+		`{"spec":{"host":"127.0","port":1}}`,
 		`{"metadata":{"namespace":"a"},"spec":{"sources":[{"kind":"ServiceAccount","name":"x","namespace":"a"}],"hosts":["a.b","*.c","::1"],"ipAddresses":["10.0.0.0/8"],"ports":[{"number":80,"protocol":"http"},{"number":443,"protocol":"https"},{"number":1,"protocol":"tcp-server-first"}],"matches":[{"kind":"UpstreamTrafficSetting","name":"c"}]}}`,
 	} {
 		f.Add([]byte(seed))

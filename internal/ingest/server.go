@@ -2,6 +2,8 @@ package ingest
 
 import (
 	"net/netip"
+	"strconv"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 )
@@ -13,11 +15,19 @@ func isServer(field, address, written string, port int, role string, found *prob
 }
 
 func isAddress(field, address, written, role string, found *problems) bool {
-	if _, err := netip.ParseAddr(address); err == nil || len(validation.IsDNS1123Subdomain(address)) == 0 {
+	if _, err := netip.ParseAddr(address); err == nil || isHostName(address) {
 		return true
 	}
 	found.reject(ReasonInvalidName, "%s %.80q is not a DNS name or an IP address: write the name of the %s.", field, written, role)
 	return false
+}
+
+// isHostName reports whether a text is a DNS name. No top-level domain is a number: some resolvers read 127.1 as 127.0.0.1, so it is no name
+// either.
+func isHostName(text string) bool {
+	top := text[strings.LastIndexByte(text, '.')+1:]
+	_, err := strconv.ParseUint(top, 0, 64)
+	return err != nil && strings.Trim(top, "0123456789") != "" && len(validation.IsDNS1123Subdomain(text)) == 0
 }
 
 func isPort(field string, port int64, role string, found *problems) bool {
