@@ -16,9 +16,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/ingest"
 )
 
-// maxNote is the maximum length of the text of an Event, in bytes.
-const maxNote = 1024
-
 // EventReporter records Events about problems of Services and EndpointSlices, whose status belongs to Kubernetes. It records
 // the same problems of an object once.
 type EventReporter struct {
@@ -84,10 +81,7 @@ func (t *EventReporter) store(ref catalog.Ref, object client.Object, version str
 	for i, problem := range problems {
 		messages[i] = problem.StatusMessage()
 	}
-	text := strings.Join(messages, " ")
-	if len(text) > maxNote {
-		text = strings.ToValidUTF8(text[:maxNote-3], "") + "..."
-	}
+	text := truncate(strings.Join(messages, " "), maxNote)
 	if before, ok := t.reports[ref]; ok && before.object.UID == object.GetUID() && before.text == text {
 		return false
 	}

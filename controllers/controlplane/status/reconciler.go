@@ -103,7 +103,7 @@ func (r *Reconciler) write(ctx context.Context, object *unstructured.Unstructure
 	}
 	changed, transitions := false, []metav1.Condition{}
 	for _, condition := range conditions {
-		condition.ObservedGeneration = object.GetGeneration()
+		condition.ObservedGeneration, condition.Message = object.GetGeneration(), truncate(condition.Message, maxMessage)
 		before := meta.FindStatusCondition(current, condition.Type)
 		if condition.Type != Ready && isTransition(before, condition) {
 			transitions = append(transitions, condition)
@@ -158,7 +158,8 @@ func (r *Reconciler) recordEvent(object *unstructured.Unstructured, condition me
 	if condition.Status == metav1.ConditionFalse {
 		kind = corev1.EventTypeWarning
 	}
-	r.Recorder.Eventf(object, nil, kind, condition.Reason, "Evaluate", "%s is %s: %s", condition.Type, condition.Status, condition.Message)
+	note := fmt.Sprintf("%s is %s: %s", condition.Type, condition.Status, condition.Message)
+	r.Recorder.Eventf(object, nil, kind, condition.Reason, "Evaluate", "%s", truncate(note, maxNote))
 }
 
 // ConditionsOf returns the conditions in the status of a policy.

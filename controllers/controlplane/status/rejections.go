@@ -200,7 +200,7 @@ func rejectedCondition(list []report.Rejection, before metav1.Condition) metav1.
 	if before.Status == metav1.ConditionFalse {
 		text += " " + before.Message
 	}
-	return metav1.Condition{Type: Accepted, Status: metav1.ConditionFalse, Reason: ReasonRejectedByProxy, Message: truncate(text)}
+	return metav1.Condition{Type: Accepted, Status: metav1.ConditionFalse, Reason: ReasonRejectedByProxy, Message: truncate(text, maxMessage)}
 }
 
 // RejectionMessage describes which sidecars rejected an object, and why.
@@ -213,14 +213,5 @@ func RejectionMessage(list []report.Rejection) string {
 	if more := len(list) - maxReported; more > 0 {
 		fmt.Fprintf(&text, "Sidecars of %d other service accounts rejected it, too. ", more)
 	}
-	return truncate(strings.TrimSpace(text.String()))
-}
-
-// truncate limits a message to a readable length, below the limit of 32768 bytes for a condition.
-func truncate(message string) string {
-	const maxLength = 4096
-	if len(message) <= maxLength {
-		return message
-	}
-	return strings.ToValidUTF8(message[:maxLength], "") + " ..."
+	return truncate(strings.TrimSpace(text.String()), maxMessage)
 }
