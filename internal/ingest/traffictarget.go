@@ -11,6 +11,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
+// maxRules is the maximum number of rules of a TrafficTarget. Sidecars of its sources depend on each of them.
+const maxRules = 1024
+
 // TrafficTarget reads an SMI TrafficTarget (access.smi-spec.io/v1alpha3). A target that grants nothing, or that is not
 // usable as a whole, has no entry.
 func TrafficTarget(u *unstructured.Unstructured) (*catalog.TrafficTarget, []Problem) {
@@ -60,6 +63,10 @@ func targetSources(spec accessv1alpha3.TrafficTargetSpec, found *problems) []ide
 // targetRules reads the rules and skips UDPRoutes. As in OSM, one rule of an unknown kind makes the whole target unusable: what
 // it was meant to restrict is not known.
 func targetRules(spec accessv1alpha3.TrafficTargetSpec, found *problems) ([]catalog.TargetRule, bool) {
+	if len(spec.Rules) > maxRules {
+		found.reject(ReasonUnsupported, "spec.rules has %d elements, so this TrafficTarget grants nothing: write at most %d, or several TrafficTargets.", len(spec.Rules), maxRules)
+		return nil, false
+	}
 	usable := true
 	var rules []catalog.TargetRule
 	for i, r := range spec.Rules {
@@ -69,8 +76,6 @@ func targetRules(spec accessv1alpha3.TrafficTargetSpec, found *problems) ([]cata
 			continue
 		}
 		rule := catalog.TargetRule{Kind: catalog.Kind(r.Kind), Name: r.Name, Matches: r.Matches}
-		slices.Sort(rule.Matches)
-		rule.Matches = slices.Compact(rule.Matches)
 		if rule.Kind != catalog.KindHTTPRouteGroup && rule.Kind != catalog.KindTCPRoute {
 			found.reject(ReasonUnsupported, "%s has the kind %.40q, which is not acted on, so this TrafficTarget grants nothing: use HTTPRouteGroup or TCPRoute.", path, rule.Kind)
 			usable = false
@@ -81,5 +86,32 @@ func targetRules(spec accessv1alpha3.TrafficTargetSpec, found *problems) ([]cata
 		}
 		rules = append(rules, rule)
 	}
-	return rules, usable
+	return mergeRules(rules), usable
+}
+
+// mergeRules merges the rules for each route object. Without this, a target could contain the matches of one object thousands of times. Rules
+// without matches stay apart from those with matches.
+func mergeRules(rules []catalog.TargetRule) []catalog.TargetRule {
+	type key struct {
+		kind  catalog.Kind
+		name  string
+		named bool
+	}
+	positions := map[key]int{}
+	var merged []catalog.TargetRule
+	for _, rule := range rules {
+		at := key{rule.Kind, rule.Name, len(rule.Matches) > 0}
+		i, known := positions[at]
+		if !known {
+			i = len(merged)
+			positions[at] = i
+			merged = append(merged, catalog.TargetRule{Kind: rule.Kind, Name: rule.Name})
+		}
+		merged[i].Matches = append(merged[i].Matches, rule.Matches...)
+	}
+	for i := range merged {
+		slices.Sort(merged[i].Matches)
+		merged[i].Matches = slices.Compact(merged[i].Matches)
+	}
+	return merged
 }
