@@ -1,8 +1,6 @@
 package authz
 
 import (
-	"cmp"
-	"maps"
 	"slices"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
@@ -15,26 +13,13 @@ func InboundRules(v *catalog.View, destination identity.ServiceAccount, port uin
 	if v.Permissive(destination.Namespace) {
 		return permissiveRules(protocol)
 	}
-	var rules Rules
-	routes := map[string]*Route{}
+	var granting []grant
 	for _, target := range v.TargetsTo(destination) {
-		g := grantOf(v, target)
-		if !g.connects(port, protocol) {
-			continue
-		}
-		rules.Network = append(rules.Network, NetworkRule{Policy: target.Name.String(), Sources: sortedUnique(target.Sources)})
-		if protocol.IsHTTP() {
-			g.addRoutes(routes)
+		if g := grantOf(v, target); g.connects(port, protocol) {
+			granting = append(granting, g)
 		}
 	}
-	for _, route := range routes {
-		route.Sources = sortedUnique(route.Sources)
-		slices.Sort(route.Policies)
-		route.Policies = slices.Compact(route.Policies)
-		rules.Routes = append(rules.Routes, *route)
-	}
-	slices.SortFunc(rules.Routes, compareRoutes)
-	return rules
+	return rulesOf(v, granting, protocol.IsHTTP())
 }
 
 // MayConnect reports whether source may open a connection to a container port of destination.
@@ -74,7 +59,14 @@ type grant struct {
 	ports   map[uint16]bool
 }
 
+// grantOf resolves a target, once for a view: it is read for each port of its destination.
 func grantOf(v *catalog.View, target *catalog.TrafficTarget) grant {
+	return v.Memo(grantKey{target}, func() any { return resolveGrant(v, target) }).(grant)
+}
+
+type grantKey struct{ target *catalog.TrafficTarget }
+
+func resolveGrant(v *catalog.View, target *catalog.TrafficTarget) grant {
 	g := grant{target: target, ports: map[uint16]bool{}}
 	for _, rule := range target.Rules {
 		name := catalog.Name{Namespace: target.Name.Namespace, Name: rule.Name}
@@ -114,18 +106,6 @@ func (g grant) connects(port uint16, protocol catalog.Protocol) bool {
 	}
 }
 
-func (g grant) addRoutes(routes map[string]*Route) {
-	for _, match := range g.matches {
-		match.Name = ""
-		key := matchKey(match)
-		if routes[key] == nil {
-			routes[key] = &Route{Match: match}
-		}
-		routes[key].Sources = append(routes[key].Sources, g.target.Sources...)
-		routes[key].Policies = append(routes[key].Policies, g.target.Name.String())
-	}
-}
-
 // selectMatches returns the matches of a group that a rule names. A rule that names none selects all of them (SMI), or
 // none if the mesh is configured so (OSM).
 func selectMatches(v *catalog.View, group *catalog.HTTPRouteGroup, names []string) []catalog.HTTPMatch {
@@ -139,31 +119,4 @@ func selectMatches(v *catalog.View, group *catalog.HTTPRouteGroup, names []strin
 		}
 	}
 	return matches
-}
-
-func sortedUnique(sources []identity.ServiceAccount) []identity.ServiceAccount {
-	unique := map[identity.ServiceAccount]struct{}{}
-	for _, source := range sources {
-		unique[source] = struct{}{}
-	}
-	return slices.SortedFunc(maps.Keys(unique), identity.ServiceAccount.Compare)
-}
-
-// compareRoutes sorts routes with more conditions first, so that the order does not depend on names.
-func compareRoutes(a, b Route) int {
-	return cmp.Or(
-		cmp.Compare(specificity(b.Match), specificity(a.Match)),
-		cmp.Compare(matchKey(a.Match), matchKey(b.Match)),
-	)
-}
-
-func specificity(m catalog.HTTPMatch) int {
-	n := len(m.Headers)
-	if m.PathRegex != "" && m.PathRegex != ".*" {
-		n++
-	}
-	if len(m.Methods) > 0 {
-		n++
-	}
-	return n
 }

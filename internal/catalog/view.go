@@ -16,6 +16,8 @@ type View struct {
 	excluded map[Ref]struct{}
 	// targetsFrom caches results of TargetsFrom, which is called once per Service that a client may call.
 	targetsFrom map[identity.ServiceAccount][]*TrafficTarget
+	// memo has the results of Memo.
+	memo map[any]any
 }
 
 // View returns a view without recorded dependencies.
@@ -23,6 +25,20 @@ func (c *Catalog) View() *View { return &View{catalog: c, deps: depSet{}} }
 
 // Deps returns all recorded dependencies, in no particular order.
 func (v *View) Deps() []Dep { return slices.Collect(maps.Keys(v.deps)) }
+
+// Memo returns what compute returned for the first call with the key. Types of keys are not shared between packages. The dependencies that
+// compute records are those of the view for good, so later calls need none.
+func (v *View) Memo(key any, compute func() any) any {
+	value, known := v.memo[key]
+	if !known {
+		value = compute()
+		if v.memo == nil {
+			v.memo = map[any]any{}
+		}
+		v.memo[key] = value
+	}
+	return value
+}
 
 // Settings returns the mesh's settings. Without a MeshConfig they are zero: nothing is permitted.
 func (v *View) Settings() Settings {
