@@ -12,6 +12,10 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
+// maxServicePorts is the maximum number of ports of a Service. Each is a listener, a route configuration and a cluster in the sidecars of all its
+// clients.
+const maxServicePorts = 1000
+
 // Service reads a Service, or returns nil for type ExternalName, which has no endpoints. It skips ports with
 // unsupported protocols. The entry shares the selector map, which must not change afterwards.
 func Service(service *corev1.Service) (*catalog.Service, []Problem) {
@@ -35,6 +39,10 @@ func Service(service *corev1.Service) (*catalog.Service, []Problem) {
 		}
 	}
 	slices.SortFunc(entry.Ports, func(a, b catalog.Port) int { return cmp.Compare(a.Number, b.Number) })
+	if len(entry.Ports) > maxServicePorts {
+		found.reject(ReasonUnsupported, "The Service has %d ports, and only the first %d by number are part of the mesh: divide it into several Services.", len(entry.Ports), maxServicePorts)
+		entry.Ports = slices.Clone(entry.Ports[:maxServicePorts])
+	}
 	return entry, found
 }
 
