@@ -56,7 +56,7 @@ type EgressRange struct {
 var allAddresses = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
 
 // EgressPorts returns the ports outside the mesh on which a client may call destinations, sorted. A request is allowed if any policy
-// allows it.
+// allows it. Destinations beyond MaxRoutes are left out.
 func EgressPorts(v *catalog.View, source identity.ServiceAccount) []EgressPort {
 	if !v.Settings().EgressPolicies {
 		return nil
@@ -70,8 +70,9 @@ func EgressPorts(v *catalog.View, source identity.ServiceAccount) []EgressPort {
 	}
 	slices.Sort(numbers)
 	var ports []EgressPort
+	limit := RouteLimit{}
 	for _, number := range slices.Compact(numbers) {
-		ports = append(ports, egressPort(v, policies, number))
+		ports = append(ports, egressPort(v, policies, number, limit))
 	}
 	return ports
 }
@@ -90,12 +91,12 @@ func waitsForServer(policies []*catalog.Egress, number uint16) bool {
 	return false
 }
 
-func egressPort(v *catalog.View, policies []*catalog.Egress, number uint16) EgressPort {
-	b := egressBuilder{view: v, port: EgressPort{Number: number}}
+func egressPort(v *catalog.View, policies []*catalog.Egress, number uint16, limit RouteLimit) EgressPort {
+	b := egressBuilder{view: v, limit: limit, port: EgressPort{Number: number}, hosts: map[string]int{}, ranges: map[netip.Prefix]int{}}
 	serverFirst := waitsForServer(policies, number)
 	for _, policy := range policies {
 		if policy.HasPort(number, catalog.ProtocolTCP) || serverFirst && policy.HasPort(number, catalog.ProtocolTCPServerFirst) {
-			b.addRanges(policy, func(r *EgressRange) { r.Any = true })
+			b.addRanges(policy, 1, func(r *EgressRange) { r.Any = true })
 		}
 		if serverFirst {
 			continue
@@ -107,25 +108,34 @@ func egressPort(v *catalog.View, policies []*catalog.Egress, number uint16) Egre
 			b.addHTTP(policy)
 		}
 	}
+	b.limitTLS(policies[0].Name.Namespace)
 	return b.finish()
 }
 
 // egressBuilder collects the destinations on a port.
 type egressBuilder struct {
-	view *catalog.View
-	port EgressPort
+	view  *catalog.View
+	limit RouteLimit
+	port  EgressPort
+	// hosts and ranges are the positions in port.
+	hosts  map[string]int
+	ranges map[netip.Prefix]int
 }
 
-// addRanges allows something in the ranges of a policy, or at every address if it has none.
-func (b *egressBuilder) addRanges(policy *catalog.Egress, allow func(*EgressRange)) {
+// addRanges allows something in the ranges of a policy, or at every address if it has none. Routes is how many routes it adds to each range.
+func (b *egressBuilder) addRanges(policy *catalog.Egress, routes int, allow func(*EgressRange)) {
 	prefixes := policy.Prefixes
 	if len(prefixes) == 0 {
 		prefixes = allAddresses
 	}
 	for _, prefix := range prefixes {
-		i := slices.IndexFunc(b.port.Ranges, func(r EgressRange) bool { return r.Prefix == prefix })
-		if i < 0 {
+		if !b.limit.Admit(policy.Name.Namespace, routes) {
+			continue
+		}
+		i, known := b.ranges[prefix]
+		if !known {
 			i = len(b.port.Ranges)
+			b.ranges[prefix] = i
 			b.port.Ranges = append(b.port.Ranges, EgressRange{Prefix: prefix})
 		}
 		allow(&b.port.Ranges[i])
@@ -149,7 +159,7 @@ func (b *egressBuilder) addTLS(policy *catalog.Egress) {
 		}
 		return
 	}
-	b.addRanges(policy, func(r *EgressRange) {
+	b.addRanges(policy, 1+len(names), func(r *EgressRange) {
 		r.AnyTLS = r.AnyTLS || len(policy.Hosts) == 0
 		for _, name := range names {
 			r.ServerNames = appendNew(r.ServerNames, name)
@@ -174,12 +184,26 @@ func (b *egressBuilder) addHTTP(policy *catalog.Egress) {
 		}
 		host.Restricted = policy.Restricted && (!host.HTTP || host.Restricted)
 		host.HTTP = true
-		host.Matches = append(host.Matches, matches...)
+		switch {
+		case !host.Restricted:
+			host.Matches = nil
+		case !b.limit.Admit(policy.Name.Namespace, len(matches)):
+		case len(host.Matches) == 0:
+			host.Matches = slices.Clip(matches) // shared by all hosts and ports of the policy
+		default:
+			host.Matches = append(host.Matches, matches...)
+		}
 	}
 }
 
-// egressMatches are the requests to which an Egress is restricted.
+type egressMatchesKey struct{ policy catalog.Name }
+
+// egressMatches are the requests to which an Egress is restricted. Nobody may change the list.
 func egressMatches(v *catalog.View, policy *catalog.Egress) []catalog.HTTPMatch {
+	return v.Memo(egressMatchesKey{policy.Name}, func() any { return resolveEgressMatches(v, policy) }).([]catalog.HTTPMatch)
+}
+
+func resolveEgressMatches(v *catalog.View, policy *catalog.Egress) []catalog.HTTPMatch {
 	var matches []catalog.HTTPMatch
 	for _, name := range policy.RouteGroups {
 		if group := v.HTTPRouteGroup(catalog.Name{Namespace: policy.Name.Namespace, Name: name}); group != nil {
@@ -189,11 +213,15 @@ func egressMatches(v *catalog.View, policy *catalog.Egress) []catalog.HTTPMatch 
 	return matches
 }
 
-// host returns the element of a host.
+// host returns the element of a host. Beyond the limit it returns one that nothing uses.
 func (b *egressBuilder) host(policy *catalog.Egress, name string) *EgressHost {
-	i := slices.IndexFunc(b.port.Hosts, func(h EgressHost) bool { return h.Host == name })
-	if i < 0 {
+	i, known := b.hosts[name]
+	if !known {
+		if !b.limit.Admit(policy.Name.Namespace, 1) {
+			return &EgressHost{}
+		}
 		i = len(b.port.Hosts)
+		b.hosts[name] = i
 		b.port.Hosts = append(b.port.Hosts, EgressHost{Host: name})
 	}
 	host := &b.port.Hosts[i]
@@ -202,14 +230,26 @@ func (b *egressBuilder) host(policy *catalog.Egress, name string) *EgressHost {
 	return host
 }
 
+// limitTLS removes the hosts for TLS if they have too many routes: sidecars need one for each host in each range.
+func (b *egressBuilder) limitTLS(namespace string) {
+	hosts := 0
+	for _, host := range b.port.Hosts {
+		if host.TLS {
+			hosts++
+		}
+	}
+	if b.limit.Admit(namespace, hosts*len(b.port.Ranges)) {
+		return
+	}
+	for i := range b.port.Hosts {
+		b.port.Hosts[i].TLS = false
+	}
+	b.port.Hosts = slices.DeleteFunc(b.port.Hosts, func(h EgressHost) bool { return !h.HTTP })
+}
+
 // finish sorts the destinations, and removes those that others include.
 func (b *egressBuilder) finish() EgressPort {
 	port := b.port
-	for i := range port.Hosts {
-		if !port.Hosts[i].Restricted {
-			port.Hosts[i].Matches = nil
-		}
-	}
 	for i := range port.Ranges {
 		slices.Sort(port.Ranges[i].ServerNames)
 		if port.Ranges[i].Any || port.Ranges[i].AnyTLS {

@@ -41,12 +41,14 @@ func GatewayDestinationID(policy catalog.Name, protocol catalog.Protocol, host s
 	return hex.EncodeToString(sum[:16])
 }
 
-// GatewayDestinations returns the destinations of the egress gateway, by policy, port and host.
+// GatewayDestinations returns the destinations of the egress gateway, by policy, port and host. It leaves out those of a namespace beyond
+// MaxRoutes: all namespaces share the gateway.
 func GatewayDestinations(v *catalog.View) []GatewayDestination {
 	if !v.Settings().EgressPolicies {
 		return nil
 	}
 	var list []GatewayDestination
+	limit := RouteLimit{}
 	for _, policy := range v.GatewayEgresses() {
 		matches := egressMatches(v, policy)
 		for _, port := range policy.Ports {
@@ -58,7 +60,9 @@ func GatewayDestinations(v *catalog.View) []GatewayDestination {
 				case port.Protocol == catalog.ProtocolHTTP:
 					d.Restricted, d.Matches, d.TLS = policy.Restricted, matches, policy.Gateway.TLS
 				}
-				list = append(list, d)
+				if limit.Admit(policy.Name.Namespace, 1+len(d.Matches)) {
+					list = append(list, d)
+				}
 			}
 		}
 	}

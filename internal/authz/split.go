@@ -67,8 +67,15 @@ func RouteRules(v *catalog.View, service *catalog.Service, port catalog.Port) []
 	return append(list, last)
 }
 
-// splitMatches are the matches of a split's existing groups, in order of the groups' names.
+type splitMatchesKey struct{ split catalog.Name }
+
+// splitMatches are the matches of a split's existing groups, in order of the groups' names. All ports of the root Service share the list, which nobody
+// may change.
 func splitMatches(v *catalog.View, split *catalog.TrafficSplit) []SplitMatch {
+	return v.Memo(splitMatchesKey{split.Name}, func() any { return resolveSplitMatches(v, split) }).([]SplitMatch)
+}
+
+func resolveSplitMatches(v *catalog.View, split *catalog.TrafficSplit) []SplitMatch {
 	var list []SplitMatch
 	for _, name := range split.Matches {
 		group := v.HTTPRouteGroup(catalog.Name{Namespace: split.Name.Namespace, Name: name})

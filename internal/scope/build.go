@@ -50,6 +50,7 @@ func BuildWithShared(v *catalog.View, domains identity.TrustDomains, key Key, sh
 	if settings.IngressBackends {
 		s.Ingress = ingress(v, s.Inbound)
 	}
+	s.limitRoutes()
 	if shared == nil {
 		own := destinations(v, key.Identity)
 		shared = &own
@@ -72,7 +73,7 @@ func SharedDestinations(v *catalog.View) *Destinations {
 }
 
 func destinations(v *catalog.View, client identity.ServiceAccount) Destinations {
-	o := outboundBuilder{view: v, client: client, clusters: map[string]Cluster{}}
+	o := outboundBuilder{view: v, client: client, clusters: map[string]Cluster{}, limit: authz.RouteLimit{}}
 	var d Destinations
 	for _, name := range o.reachable() {
 		if service := v.Service(name); service != nil {

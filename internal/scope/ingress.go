@@ -70,10 +70,23 @@ func ingressOf(v *catalog.View, policy *catalog.IngressBackend, port catalog.Ing
 	}
 	slices.SortFunc(out.Prefixes, netip.Prefix.Compare)
 	out.Prefixes = slices.Compact(out.Prefixes)
+	out.Matches = ingressMatches(v, policy)
+	return out
+}
+
+type ingressMatchesKey struct{ policy catalog.Name }
+
+// ingressMatches are the requests that an IngressBackend admits. All its ports share the list, which nobody may change.
+func ingressMatches(v *catalog.View, policy *catalog.IngressBackend) []catalog.HTTPMatch {
+	return v.Memo(ingressMatchesKey{policy.Name}, func() any { return resolveIngressMatches(v, policy) }).([]catalog.HTTPMatch)
+}
+
+func resolveIngressMatches(v *catalog.View, policy *catalog.IngressBackend) []catalog.HTTPMatch {
+	var matches []catalog.HTTPMatch
 	for _, name := range policy.RouteGroups {
 		if group := v.HTTPRouteGroup(catalog.Name{Namespace: policy.Name.Namespace, Name: name}); group != nil {
-			out.Matches = append(out.Matches, group.Matches...)
+			matches = append(matches, group.Matches...)
 		}
 	}
-	return out
+	return matches
 }

@@ -14,6 +14,8 @@ type outboundBuilder struct {
 	view     *catalog.View
 	client   identity.ServiceAccount
 	clusters map[string]Cluster
+	// limit counts the routes of TrafficSplits with matches. Requests of routes beyond it have the destination of all others.
+	limit authz.RouteLimit
 }
 
 // of returns one element per port of the Service on which the client may reach any identity.
@@ -37,6 +39,9 @@ func (o outboundBuilder) of(service *catalog.Service) []Outbound {
 func (o outboundBuilder) addRules(out *Outbound, rules []authz.RouteRule) (reachable bool) {
 	var clusters []Cluster
 	for _, rule := range rules {
+		if len(rule.Matches) > 0 && !o.limit.Admit(out.Service.Namespace, len(rule.Matches)+len(rule.Backends)) {
+			continue
+		}
 		var backends []Backend
 		for _, backend := range rule.Backends {
 			cluster, allowed := o.cluster(backend)
@@ -48,11 +53,7 @@ func (o outboundBuilder) addRules(out *Outbound, rules []authz.RouteRule) (reach
 			out.Backends = backends
 			continue
 		}
-		routes := OutboundRoutes{Backends: backends}
-		for _, match := range rule.Matches {
-			routes.Matches = append(routes.Matches, match.HTTPMatch)
-		}
-		out.Routes = append(out.Routes, routes)
+		out.Routes = append(out.Routes, OutboundRoutes{Matches: o.matches(rule), Backends: backends})
 	}
 	if !reachable {
 		return false
@@ -61,6 +62,19 @@ func (o outboundBuilder) addRules(out *Outbound, rules []authz.RouteRule) (reach
 		o.clusters[cluster.Name()] = cluster
 	}
 	return true
+}
+
+type splitMatchesKey struct{ split catalog.Name }
+
+// matches are those of a rule. All ports of the Service share the list, which nobody may change.
+func (o outboundBuilder) matches(rule authz.RouteRule) []catalog.HTTPMatch {
+	return o.view.Memo(splitMatchesKey{rule.Split.Name}, func() any {
+		var list []catalog.HTTPMatch
+		for _, match := range rule.Matches {
+			list = append(list, match.HTTPMatch)
+		}
+		return list
+	}).([]catalog.HTTPMatch)
 }
 
 // cluster returns a port of a Service with the identities that the client may call, or with all identities if it may

@@ -1,0 +1,110 @@
+package scope_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/scope"
+	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
+)
+
+// Numbers whose product exceeds MaxRoutes.
+const (
+	manyPorts   = 60
+	manyMatches = 1000
+)
+
+func groupOfMany(namespace, name string) *catalog.HTTPRouteGroup {
+	group := Group(namespace, name)
+	for i := range manyMatches {
+		group.Matches = append(group.Matches, catalog.HTTPMatch{Name: fmt.Sprint(i), PathRegex: fmt.Sprint("/", name, i)})
+	}
+	return group
+}
+
+func serviceOfMany(namespace, name, address string) *catalog.Service {
+	service := Service(namespace, name, name, address, 80, catalog.ProtocolHTTP)
+	for i := range uint16(manyPorts - 1) {
+		service.Ports = append(service.Ports, catalog.Port{Number: 1000 + i, TargetPort: 1000 + i, Protocol: catalog.ProtocolHTTP})
+	}
+	return service
+}
+
+// TestRoutesOfSidecarsAreBounded checks that ports, hosts and matches of one namespace do not multiply without a limit. What is beyond it is denied.
+func TestRoutesOfSidecarsAreBounded(t *testing.T) {
+	pod := Pod("a", "server", "server", "server", "10.0.0.1")
+	service := serviceOfMany("a", "server", "172.0.0.1")
+	group := groupOfMany("a", "routes")
+	egress := &catalog.Egress{Name: Name("a", "outside"), Sources: []identity.ServiceAccount{pod.Identity()}, Restricted: true, RouteGroups: []string{"routes"}}
+	ingress := &catalog.IngressBackend{Name: Name("a", "ingress"), RouteGroups: []string{"routes"}}
+	for _, port := range service.Ports {
+		egress.Ports = append(egress.Ports, catalog.EgressPort{Number: port.Number, Protocol: catalog.ProtocolHTTP})
+		egress.Hosts = append(egress.Hosts, fmt.Sprintf("h%d.example.com", port.Number))
+		ingress.Backends = append(ingress.Backends, catalog.IngressPort{Service: service.Name, TargetPort: port.TargetPort})
+	}
+	c := Apply(&catalog.Settings{EgressPolicies: true, IngressBackends: true}, &catalog.Namespace{Name: "a", Monitored: true}, pod, service, Slice(service.Name, pod), group,
+		Target("t", pod.Identity(), []catalog.TargetRule{HTTP("routes")}, pod.Identity()), egress, ingress)
+	s := scope.Build(c.View(), trustDomain, scope.Key{Identity: pod.Identity(), Services: "a/server"})
+	inbound, outside, admitted := 0, 0, 0
+	for _, in := range s.Inbound {
+		inbound += len(in.Rules.Routes)
+		if len(in.Rules.Routes) == 0 && (len(in.Rules.Network) > 0 || in.Rules.Permissive) {
+			t.Errorf("port %d without routes has clients", in.Port)
+		}
+	}
+	for _, port := range s.EgressPorts {
+		for _, host := range port.Hosts {
+			outside += 1 + len(host.Matches)
+			if !host.Restricted {
+				t.Errorf("host %s is not restricted", host.Host)
+			}
+		}
+	}
+	for _, in := range s.Ingress {
+		admitted += len(in.Matches)
+		if in.AnyRequest {
+			t.Errorf("port %d admits every request", in.TargetPort)
+		}
+	}
+	for name, count := range map[string]int{"inbound": inbound, "outside": outside, "ingress": admitted} {
+		if count == 0 || count > authz.MaxRoutes {
+			t.Errorf("%s: %d routes", name, count)
+		}
+	}
+}
+
+// TestSplitsOfOneNamespaceLeaveRoomForOthers checks that the routes of TrafficSplits of one namespace are bounded in sidecars of their clients, and
+// that they displace none of another namespace.
+func TestSplitsOfOneNamespaceLeaveRoomForOthers(t *testing.T) {
+	client := SA("c", "client")
+	entries := []catalog.Entry{&catalog.Namespace{Name: "c", Monitored: true}}
+	for i, namespace := range []string{"a", "b"} {
+		pod := Pod(namespace, "server", "server", "server", fmt.Sprintf("10.0.0.%d", i+1))
+		service := serviceOfMany(namespace, "server", fmt.Sprintf("172.0.0.%d", i+1))
+		group := groupOfMany(namespace, "routes")
+		if namespace == "b" {
+			group.Matches = group.Matches[:1]
+		}
+		split := &catalog.TrafficSplit{Name: Name(namespace, "split"), Root: service.Name, Backends: []catalog.SplitBackend{{Service: service.Name, Weight: 1}}, Matches: []string{"routes"}}
+		entries = append(entries, &catalog.Namespace{Name: namespace, Monitored: true}, pod, service, Slice(service.Name, pod), group, split,
+			Target("t", pod.Identity(), []catalog.TargetRule{HTTP("routes")}, client))
+	}
+	strict := Apply(entries...)
+	for mode, c := range map[string]*catalog.Catalog{"strict": strict, "permissive": Apply(append(entries, &catalog.Settings{Permissive: true})...)} {
+		count := map[string]int{}
+		for _, out := range scope.Build(c.View(), trustDomain, scope.Key{Identity: client}).Outbound {
+			if len(out.Backends) == 0 {
+				t.Errorf("%s: %s has no destination", mode, out.Service)
+			}
+			for _, routes := range out.Routes {
+				count[out.Service.Namespace] += len(routes.Matches)
+			}
+		}
+		if count["a"] == 0 || count["a"] > authz.MaxRoutes || count["b"] != manyPorts {
+			t.Errorf("%s: routes by namespace: %v", mode, count)
+		}
+	}
+}
