@@ -90,8 +90,11 @@ func unresolvedRoute(ctx context.Context, reader client.Reader, namespace string
 	if err != nil {
 		return nil, err
 	}
+	if rule.Kind != catalog.KindHTTPRouteGroup || len(rule.Matches) == 0 {
+		return nil, nil // parsing the expressions of a large group is expensive
+	}
 	group, _ := ingest.HTTPRouteGroup(object)
-	if rule.Kind != catalog.KindHTTPRouteGroup || group == nil {
+	if group == nil {
 		return nil, nil
 	}
 	for _, name := range rule.Matches {
