@@ -11,11 +11,13 @@ func (s *Scope) limitRoutes() {
 	for i := range s.Inbound {
 		if in := &s.Inbound[i]; !mesh.Admit(s.Key.Identity.Namespace, sizeOf(in.Rules)) {
 			in.Rules = authz.Rules{}
+			s.DeniedPorts++
 		}
 	}
 	for i := range s.Ingress {
 		if in := &s.Ingress[i]; !outside.Admit(s.Key.Identity.Namespace, len(in.Matches)) {
 			in.Matches = nil
+			s.DeniedPorts++
 		}
 	}
 }

@@ -69,6 +69,9 @@ func TestRoutesOfSidecarsAreBounded(t *testing.T) {
 			t.Errorf("port %d admits every request", in.TargetPort)
 		}
 	}
+	if s.DeniedPorts == 0 {
+		t.Error("no port is counted as denied")
+	}
 	for name, count := range map[string]int{"inbound": inbound, "outside": outside, "ingress": admitted} {
 		if count == 0 || count > authz.MaxRoutes {
 			t.Errorf("%s: %d routes", name, count)

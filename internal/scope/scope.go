@@ -72,6 +72,8 @@ type Scope struct {
 	EgressGateway *EgressGateway
 	// Inbound has one element per container port of each Service that selects the workload.
 	Inbound []Inbound
+	// DeniedPorts is how many ports deny all requests because their routes are beyond authz.MaxRoutes.
+	DeniedPorts int
 	// Ingress has the ports that clients outside the mesh may reach.
 	Ingress []Ingress
 	// Outbound has one element per port of each Service that the identity may call.

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/openservicemesh/osm-operator/internal/authz"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/envoy"
 	"github.com/openservicemesh/osm-operator/internal/scope"
@@ -87,6 +88,7 @@ func (s *Store) rebuildScope(n *scopeNode) {
 	if n.built != nil {
 		scope.CarryDrainMarks(n.built, built)
 	}
+	s.logDeniedPorts(n, built)
 	s.trace.AddScopes(1)
 	began = s.addStage(status.StageScope, began)
 	if shared != nil {
@@ -96,6 +98,14 @@ func (s *Store) rebuildScope(n *scopeNode) {
 	}
 	n.stale = false
 	s.addStage(status.StageEnvoy, began)
+}
+
+// logDeniedPorts logs that ports of a workload begin to deny all requests, because its policies have too many routes.
+func (s *Store) logDeniedPorts(n *scopeNode, built *scope.Scope) {
+	if built.DeniedPorts > 0 && (n.built == nil || n.built.DeniedPorts == 0) {
+		s.config.Log.Info("Ports of a workload deny all requests, because their policies have more routes than a sidecar can have: use fewer ports or matches",
+			"identity", n.key.Identity.String(), "ports", built.DeniedPorts, "maximum", authz.MaxRoutes)
+	}
 }
 
 // editSharing edits a scope with shared destinations. Its own resources are few and always translated as a whole.
