@@ -51,6 +51,6 @@ func TestReconcile_CutsMessagesOfManyProblems(t *testing.T) {
 		t.Error("the note of the Event is too long")
 	}
 	if conditions[0].Status != metav1.ConditionTrue {
-		t.Errorf("%+v", conditions[0])
+		t.Errorf("the first condition is %+v, want status True", conditions[0])
 	}
 }
