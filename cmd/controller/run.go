@@ -75,6 +75,9 @@ func run(ctx context.Context, o options) error {
 	if err := p.awaitAPIServer(ctx); err != nil {
 		return err
 	}
+	if p.manager, err = newManager(p.config, o); err != nil {
+		return err
+	}
 	server, listener, err := p.xdsServer()
 	if err != nil {
 		return err
@@ -106,7 +109,7 @@ func run(ctx context.Context, o options) error {
 	return group.Wait()
 }
 
-// awaitAPIServer waits until the API server answers. Meanwhile the control plane is alive, and not ready.
+// awaitAPIServer waits until the API server answers, which managers require when they are made. Meanwhile the control plane is alive, and not ready.
 func (p *program) awaitAPIServer(ctx context.Context) error {
 	return backoff.AwaitAPIServer(ctx, p.clients.Discovery(), func(waiting context.Context) error {
 		return p.serveHealth(waiting, func() error { return errors.New("not ready: waiting for the API server") })
@@ -134,6 +137,7 @@ func (p *program) writeStatus(ctx, running context.Context) error {
 	return p.leader.Run(leading, p.clients, p.options.namespace, os.Getenv("CONTROLLER_POD_NAME"), p.log.WithName("status"))
 }
 
+// newProgram returns a program without its manager.
 func newProgram(o options) (*program, error) {
 	p := &program{options: o, log: logging.New(o.logLevel), registry: prometheus.NewRegistry(), leader: &status.Leader{}}
 	p.loads = loadstats.NewStore(time.Now)
@@ -167,10 +171,7 @@ func newProgram(o options) (*program, error) {
 	if p.authority.requester, err = newRequester(config, o); err != nil {
 		return nil, err
 	}
-	if p.clients, err = kubernetes.NewForConfig(config); err != nil {
-		return nil, err
-	}
-	p.manager, err = newManager(config, o)
+	p.clients, err = kubernetes.NewForConfig(config)
 	return p, err
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
@@ -40,6 +41,7 @@ type program struct {
 	log      *logging.Logger
 	registry *prometheus.Registry
 	limits   *httplimit.Metrics
+	config   *rest.Config
 	cluster  cluster.Cluster
 	watcher  *certwatcher.CertWatcher
 	// synced is true once all existing objects have been read.
@@ -53,6 +55,9 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	if err := p.awaitAPIServer(ctx); err != nil {
+		return err
+	}
+	if p.cluster, err = newCluster(p.config, o); err != nil {
 		return err
 	}
 	clientCAs, err := admissionserver.ParseClientCAs(o.webhookClientCA)
@@ -85,9 +90,9 @@ func run(ctx context.Context, o options) error {
 	return group.Wait()
 }
 
-// awaitAPIServer waits until the API server answers. Meanwhile the injector is alive, and not ready.
+// awaitAPIServer waits until the API server answers, which caches require when they are made. Meanwhile the injector is alive, and not ready.
 func (p *program) awaitAPIServer(ctx context.Context) error {
-	server, err := discovery.NewDiscoveryClientForConfigAndClient(p.cluster.GetConfig(), p.cluster.GetHTTPClient())
+	server, err := discovery.NewDiscoveryClientForConfig(p.config)
 	if err != nil {
 		return fmt.Errorf("the API server cannot be called: %w", err)
 	}
@@ -102,6 +107,7 @@ func (p *program) serveHealth(ctx context.Context, notReady func() error) error 
 	})
 }
 
+// newProgram returns a program without its cluster.
 func newProgram(o options) (*program, error) {
 	p := &program{options: o, log: logging.New(o.logLevel), registry: prometheus.NewRegistry()}
 	ctrl.SetLogger(p.log.Logger)
@@ -111,8 +117,10 @@ func newProgram(o options) (*program, error) {
 	if p.watcher, err = certwatcher.New(filepath.Join(o.webhookCertDir, "tls.crt"), filepath.Join(o.webhookCertDir, "tls.key")); err != nil {
 		return nil, fmt.Errorf("the certificate of the webhook cannot be read from %s, where the operator's Secret is mounted: %w", o.webhookCertDir, err)
 	}
-	p.cluster, err = newCluster(o)
-	return p, err
+	if p.config, err = ctrl.GetConfig(); err != nil {
+		return nil, fmt.Errorf("the API server's address is not known: run in a cluster, or set KUBECONFIG: %w", err)
+	}
+	return p, nil
 }
 
 // handler returns the webhook handler, which reads from the cache.
