@@ -43,6 +43,8 @@ const (
 	hang = 30 * time.Second
 	// separation is how long a part is separated from others.
 	separation = 40 * time.Second
+	// absence is how long the API server is away.
+	absence = 10 * time.Minute
 )
 
 // killed sends SIGKILL to an app's containers: of one pod, or of all.
@@ -92,7 +94,7 @@ var faults = []fault{
 	{name: "sidecar of a server without the control plane", begin: separated(inside, store, names.SidecarContainer, fromControlPlane), lasts: separation},
 	{name: "sidecar of the client without the control plane", begin: separated(inside, buyer, names.SidecarContainer, fromControlPlane), lasts: separation},
 	{name: "one controller without a network", begin: separated(names.DefaultNamespace, names.Controller, names.Controller, fromAll), lasts: separation},
-	{name: "API server stopped", begin: stopAPIServer, lasts: separation},
+	{name: "API server stopped", begin: stopAPIServer, lasts: absence},
 	{name: "API server stopped, control plane killed", begin: killWithoutAPIServer, lasts: separation},
 	{name: "API server refuses writes", begin: refuseWrites, lasts: separation},
 	{name: "ServiceAccount of the controller deleted", begin: deleteAccount(names.Controller)},

@@ -13,6 +13,8 @@ import (
 )
 
 const (
+	// accounts is the namespace of the ledger and its clients.
+	accounts = "faults-ledger"
 	// ledger is a server with two TCP ports.
 	ledger = "ledger"
 	// drainLimit is the time limit for the end of a session without permission. Sidecars drain for half a minute.
@@ -23,15 +25,15 @@ const (
 func ledgerPolicies(source, port string, number int) string {
 	return fmt.Sprintf(`apiVersion: specs.smi-spec.io/v1alpha4
 kind: TCPRoute
-metadata: {name: %[2]s, namespace: faults-shop}
+metadata: {name: %[2]s, namespace: faults-ledger}
 spec: {matches: {ports: [%[3]d]}}
 ---
 apiVersion: access.smi-spec.io/v1alpha3
 kind: TrafficTarget
-metadata: {name: %[1]s-%[2]s, namespace: faults-shop}
+metadata: {name: %[1]s-%[2]s, namespace: faults-ledger}
 spec:
-  destination: {kind: ServiceAccount, name: ledger, namespace: faults-shop}
-  sources: [{kind: ServiceAccount, name: %[1]s, namespace: faults-shop}]
+  destination: {kind: ServiceAccount, name: ledger, namespace: faults-ledger}
+  sources: [{kind: ServiceAccount, name: %[1]s, namespace: faults-ledger}]
   rules: [{kind: TCPRoute, name: %[2]s}]
 ---
 `, source, port, number)
@@ -48,10 +50,10 @@ func TestPermissionIsWithdrawnWithoutControlPlane(t *testing.T) {
 	closed := make(chan *report.Session, 1)
 	go func() {
 		// An error of the agent leaves an empty report, which is not the end of a session.
-		result, _ := agentOf(t.Context(), inside, guest).Session(t.Context(), ledgerAddress(lab.EchoPort), "--duration", drainLimit.String())
+		result, _ := agentOf(t.Context(), accounts, guest).Session(t.Context(), ledgerAddress(lab.EchoPort), "--duration", drainLimit.String())
 		closed <- result
 	}()
-	open, err := agentOf(t.Context(), inside, buyer).StartSession(t.Context(), ledgerAddress(lab.GreetPort), "--greeted")
+	open, err := agentOf(t.Context(), accounts, buyer).StartSession(t.Context(), ledgerAddress(lab.GreetPort), "--greeted")
 	must(t, err)
 	wait(t, time.Second)
 
@@ -75,27 +77,27 @@ func deployLedger(t *testing.T, policies string) {
 	t.Helper()
 	ctx := t.Context()
 	t.Cleanup(func() {
-		if err := cluster.DeleteNamespace(context.Background(), inside); err != nil {
+		if err := cluster.DeleteNamespace(context.Background(), accounts); err != nil {
 			t.Error(err)
 		}
 	})
-	must(t, cluster.CreateNamespace(ctx, inside, names.DefaultMesh))
+	must(t, cluster.CreateNamespace(ctx, accounts, names.DefaultMesh))
 	must(t, cluster.Put(ctx, policies))
 	for _, name := range []string{ledger, buyer, guest} {
-		account, pod := cluster.TestPod(inside, name)
+		account, pod := cluster.TestPod(accounts, name)
 		must(t, cluster.Create(ctx, account, pod))
 	}
-	must(t, cluster.Create(ctx, lab.TestService(inside, ledger)))
-	must(t, cluster.PodsReady(ctx, podLimit, inside))
+	must(t, cluster.Create(ctx, lab.TestService(accounts, ledger)))
+	must(t, cluster.PodsReady(ctx, podLimit, accounts))
 }
 
-func ledgerAddress(port int) string { return fmt.Sprintf("%s.%s:%d", ledger, inside, port) }
+func ledgerAddress(port int) string { return fmt.Sprintf("%s.%s:%d", ledger, accounts, port) }
 
 // awaitSession waits until a client can open a session to a port of the ledger.
 func awaitSession(ctx context.Context, name string, port int, args ...string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	agent := agentOf(ctx, inside, name)
+	agent := agentOf(ctx, accounts, name)
 	return lab.Until(ctx, wellLimit, name+" can open a session", func(ctx context.Context) (bool, string, error) {
 		result, err := agent.Session(ctx, ledgerAddress(port), args...)
 		if err != nil {
