@@ -111,3 +111,68 @@ func TestSplitsOfOneNamespaceLeaveRoomForOthers(t *testing.T) {
 		}
 	}
 }
+
+// TestRouteLimitCountsClients checks how routes and clients of ports add up: a list of clients that routes share counts once.
+func TestRouteLimitCountsClients(t *testing.T) {
+	pod := Pod("a", "server", "server", "server", "10.0.0.1")
+	service := serviceOfMany("a", "server", "172.0.0.1")
+	var clients []identity.ServiceAccount
+	for i := range 900 {
+		clients = append(clients, SA("a", fmt.Sprint("client-", i)))
+	}
+	group := Group("a", "routes")
+	for i := range 10 {
+		group.Matches = append(group.Matches, catalog.HTTPMatch{Name: fmt.Sprint(i), PathRegex: fmt.Sprint("/", i)})
+	}
+	c := Apply(&catalog.Namespace{Name: "a", Monitored: true}, pod, service, Slice(service.Name, pod), group,
+		Target("t", pod.Identity(), []catalog.TargetRule{HTTP("routes")}, clients...))
+	s := scope.Build(c.View(), trustDomain, scope.Key{Identity: pod.Identity(), Services: "a/server"})
+	open := 0
+	for _, in := range s.Inbound {
+		if len(in.Rules.Network) > 0 {
+			open++
+		}
+	}
+	const size = 10 + 900 + 900 // routes, clients of connections, clients of routes
+	if want := authz.MaxRoutes / size; open != want || s.DeniedPorts != manyPorts-want {
+		t.Errorf("%d ports are open and %d are denied, want %d and %d", open, s.DeniedPorts, want, manyPorts-want)
+	}
+}
+
+// TestPortsOfIngressAreCountedAsDenied checks that ports whose requests from outside are beyond the limit are counted.
+func TestPortsOfIngressAreCountedAsDenied(t *testing.T) {
+	pod := Pod("a", "server", "server", "server", "10.0.0.1")
+	service := serviceOfMany("a", "server", "172.0.0.1")
+	ingress := &catalog.IngressBackend{Name: Name("a", "ingress"), RouteGroups: []string{"routes"}}
+	for _, port := range service.Ports {
+		ingress.Backends = append(ingress.Backends, catalog.IngressPort{Service: service.Name, TargetPort: port.TargetPort})
+	}
+	c := Apply(&catalog.Settings{IngressBackends: true}, &catalog.Namespace{Name: "a", Monitored: true}, pod, service, Slice(service.Name, pod),
+		groupOfMany("a", "routes"), ingress)
+	s := scope.Build(c.View(), trustDomain, scope.Key{Identity: pod.Identity(), Services: "a/server"})
+	if want := manyPorts - authz.MaxRoutes/manyMatches; s.DeniedPorts != want {
+		t.Errorf("%d ports are denied, want %d", s.DeniedPorts, want)
+	}
+}
+
+// TestServicesKeepTheirDestinationAtTheLimit fills the limit exactly. Routes without matches are not counted, so no Service loses its destination.
+func TestServicesKeepTheirDestinationAtTheLimit(t *testing.T) {
+	client := SA("c", "client")
+	pod := Pod("a", "server", "server", "server", "10.0.0.1")
+	service := serviceOfMany("a", "server", "172.0.0.1")
+	group := groupOfMany("a", "routes")
+	group.Matches = group.Matches[1:] // with the backend, a port has manyMatches routes
+	split := &catalog.TrafficSplit{Name: Name("a", "split"), Root: service.Name, Backends: []catalog.SplitBackend{{Service: service.Name, Weight: 1}}, Matches: []string{"routes"}}
+	c := Apply(&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Namespace{Name: "c", Monitored: true}, pod, service, Slice(service.Name, pod), group, split,
+		Target("t", pod.Identity(), []catalog.TargetRule{HTTP("routes")}, client))
+	divided := 0
+	for _, out := range scope.Build(c.View(), trustDomain, scope.Key{Identity: client}).Outbound {
+		divided += len(out.Routes)
+		if len(out.Backends) == 0 {
+			t.Errorf("port %d has no destination", out.Port)
+		}
+	}
+	if want := authz.MaxRoutes / manyMatches; divided != want {
+		t.Errorf("%d ports have the routes of the split, want %d", divided, want)
+	}
+}
