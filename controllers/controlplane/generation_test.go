@@ -26,13 +26,13 @@ func TestFeed_SetsGeneration(t *testing.T) {
 	var got changes
 	source := SourceOf(catalog.KindNamespace, &corev1.Namespace{}, ingestNamespace)
 	feed := &Feed{sink: &got, log: logr.Discard(), now: func() time.Time { return moment }}
-	doubts := newDeletionGuard(nil, nil, logr.Discard())
+	guard := newDeletionGuard(nil, nil, logr.Discard())
 	for _, object := range []*corev1.Namespace{
 		{ObjectMeta: metav1.ObjectMeta{Name: "a", Generation: 3, ResourceVersion: "77"}},
 		{ObjectMeta: metav1.ObjectMeta{Name: "b", ResourceVersion: "78"}},
 		{ObjectMeta: metav1.ObjectMeta{Name: "c", ResourceVersion: "what"}},
 	} {
-		feed.set(source, doubts, object)
+		feed.set(source, guard, object)
 	}
 	var versions []int64
 	for _, change := range got {

@@ -21,7 +21,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/rollout"
 )
 
-// Prometheus tells which share of requests fails, by a query, at a moment.
+// Prometheus returns the share of requests that failed, by a query, at a moment.
 type Prometheus interface {
 	ErrorRate(ctx context.Context, target prometheus.Target, query string, at time.Time) (float64, error)
 }

@@ -60,7 +60,7 @@ func TestAuditP4APIServerAwayForTwoHours(t *testing.T) {
 	}
 	two := p.connect(t, tokens["two"], fakexds.NewEnvoy())
 	eventually(t, "a new sidecar of a known pod is configured", func() bool { return p.configured(two) })
-	p.strangers(t, tokens["web-1"])
+	p.rejectForgedToken(t, tokens["web-1"])
 	one = p.again(t, one, tokens["one"])
 	two.everything()
 
@@ -129,8 +129,8 @@ func (p *plane) again(t *testing.T, s *sidecar, token string) *sidecar {
 	return s
 }
 
-// strangers checks that a modified token is rejected while TokenReview is unavailable.
-func (p *plane) strangers(t *testing.T, token string) {
+// rejectForgedToken checks that a modified token is rejected while TokenReview is unavailable.
+func (p *plane) rejectForgedToken(t *testing.T, token string) {
 	t.Helper()
 	cut := strings.LastIndexByte(token, '.')
 	s := p.connect(t, token[:cut]+token[:len(token)-cut], fakexds.NewEnvoy())
