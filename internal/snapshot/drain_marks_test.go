@@ -58,7 +58,7 @@ func newDrainModel(t *testing.T) *drainModel {
 	return m
 }
 
-// replica starts a replica, which knows the present objects and nothing else.
+// replica starts a replica, which has the present objects and nothing else.
 func (m *drainModel) replica() *harness {
 	h := newSyncedHarness(m.entries...)
 	m.records[h] = map[uint16]string{}

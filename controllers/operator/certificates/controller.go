@@ -54,7 +54,7 @@ type Reconciler struct {
 	MountDelay time.Duration
 }
 
-// scope is what the steps of one reconciliation know.
+// scope is the shared state of the steps of one reconciliation.
 type scope struct {
 	mesh   *v1alpha1.Mesh
 	wanted desired.Mesh

@@ -63,7 +63,7 @@ func TestIssuerOfWorkloadsIsWritten(t *testing.T) {
 	}
 }
 
-// The condition says since when certificates are not issued, why, and how long the present ones are valid.
+// The condition describes since when certificates are not issued, why, and how long the present ones are valid.
 func TestWorkloadsWithoutNewCertificatesAreReported(t *testing.T) {
 	noon := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 	s := requestingScope(validRoot(t).IssuedBy(&certificate.ExternalIssuer{Name: "corporate"}))

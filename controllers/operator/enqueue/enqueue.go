@@ -136,7 +136,7 @@ func MeshChanges(conditions ...string) predicate.Predicate {
 	}}
 }
 
-// hasChanged is true when a condition says something else, or speaks about another generation.
+// hasChanged is true when a condition has another content, or is of another generation.
 func hasChanged(before, after *v1alpha1.Mesh, kind string) bool {
 	was, is := meta.FindStatusCondition(before.Status.Conditions, kind), meta.FindStatusCondition(after.Status.Conditions, kind)
 	if was == nil || is == nil {

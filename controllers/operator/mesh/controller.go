@@ -48,7 +48,7 @@ type Reconciler struct {
 	Metrics *metrics.Recorder
 }
 
-// scope is what the phases of one reconciliation know. Each phase may read what earlier ones wrote.
+// scope is the shared state of the phases of one reconciliation. Each phase may read what earlier ones wrote.
 type scope struct {
 	mesh   *v1alpha1.Mesh
 	wanted desired.Mesh

@@ -95,7 +95,7 @@ func (r *Reconciler) foreignDefinition(ctx context.Context, definition *unstruct
 	return live, nil
 }
 
-// missingVersions says what a foreign definition lacks.
+// missingVersions returns what a foreign definition lacks.
 func missingVersions(ours *unstructured.Unstructured, foreign *apiextensionsv1.CustomResourceDefinition) []string {
 	var served []string
 	for _, v := range foreign.Spec.Versions {

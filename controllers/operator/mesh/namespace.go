@@ -40,7 +40,7 @@ func (r *Reconciler) reconcileNamespace(ctx context.Context, s *scope) error {
 	return fmt.Errorf("the namespace %s is being deleted: the mesh is installed again when it is gone", home.Name)
 }
 
-// createNamespace creates the namespace; its label says that it was made for this mesh. A namespace that somebody else created at the
+// createNamespace creates the namespace; its label marks it as made for this mesh. A namespace that somebody else created at the
 // same time, and that the cache does not hold yet, is used as it is.
 func (r *Reconciler) createNamespace(ctx context.Context, s *scope) error {
 	home := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{

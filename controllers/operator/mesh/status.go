@@ -65,7 +65,7 @@ func (r *Reconciler) setConditions(ctx context.Context, s *scope, failed error) 
 	return nil
 }
 
-// pausedMessage says what spec.paused keeps the operator from.
+// pausedMessage returns what spec.paused keeps the operator from.
 func pausedMessage(mesh *v1alpha1.Mesh) string {
 	switch {
 	case mesh.DeletionTimestamp != nil:
@@ -76,7 +76,7 @@ func pausedMessage(mesh *v1alpha1.Mesh) string {
 	return "spec.paused keeps the operator from changing anything of this mesh but its certificates and their distribution: take it away to go on"
 }
 
-// assessInstalled says what has been applied, and which webhooks are still missing.
+// assessInstalled reports what has been applied, and which webhooks are still missing.
 func (r *Reconciler) assessInstalled(ctx context.Context, s *scope, failed error) (conditions.Assessment, error) {
 	var stalled *observe.StalledError
 	switch {

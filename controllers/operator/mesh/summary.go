@@ -103,7 +103,7 @@ func withStalled(a conditions.Assessment) conditions.Assessment {
 	return a
 }
 
-// summariseRemoval repeats what the teardown says.
+// summariseRemoval repeats the condition of the teardown.
 func summariseRemoval(mesh *v1alpha1.Mesh) conditions.Assessment {
 	removed := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionRemoved)
 	if removed == nil || removed.ObservedGeneration != mesh.Generation {

@@ -25,7 +25,7 @@ func IsStalledError(err error) bool {
 	return errors.As(err, &s)
 }
 
-// Claimed says why the namespace or the name of a mesh belongs to another mesh; nil when they do not. Of several Meshes that name
+// Claimed returns why the namespace or the name of a mesh belongs to another mesh; nil when they do not. Of several Meshes that name
 // one namespace the oldest has it. No mesh runs in a namespace that is part of another mesh, whose injector would change the pods
 // of its control plane.
 func (c *Cluster) Claimed(ctx context.Context, mesh *v1alpha1.Mesh) (*StalledError, error) {

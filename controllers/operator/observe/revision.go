@@ -148,7 +148,7 @@ func Waiting(message string) conditions.Assessment {
 	return conditions.Assessment{State: conditions.Progressing, Reason: v1alpha1.ReasonProgressing, Message: message}
 }
 
-// Assess repeats a condition of a Mesh; a condition of an earlier generation says nothing about this one.
+// Assess repeats a condition of a Mesh; a condition of an earlier generation is not evidence for this one.
 func Assess(mesh *v1alpha1.Mesh, kind string) conditions.Assessment {
 	c := meta.FindStatusCondition(mesh.Status.Conditions, kind)
 	if c == nil || c.ObservedGeneration != mesh.Generation {

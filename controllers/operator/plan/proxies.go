@@ -52,7 +52,7 @@ func (r *Reconciler) planProxies(ctx context.Context, mesh *v1alpha1.Mesh, activ
 	return nil
 }
 
-// notComputable says why the configuration of sidecars cannot be compared; empty when it can.
+// notComputable returns why the configuration of sidecars cannot be compared; empty when it can.
 func notComputable(p *v1alpha1.PlanStatus, own string) string {
 	switch {
 	case p.From == "":

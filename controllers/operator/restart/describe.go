@@ -7,7 +7,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/rollout"
 )
 
-// Describe says what a wave does, and about which workloads nothing can be done; at most some workloads of each sort.
+// Describe describes what a wave does, and about which workloads nothing can be done; at most some workloads of each sort.
 func Describe(w rollout.Wave) string {
 	var sentences []string
 	for _, part := range []struct {

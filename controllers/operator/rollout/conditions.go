@@ -57,7 +57,7 @@ func assessControlPlane(s *scope, failed error) conditions.Assessment {
 	return assessment
 }
 
-// setUpgrading says whether the mesh moves to another version. It is False while the first version is installed.
+// setUpgrading reports whether the mesh moves to another version. It is False while the first version is installed.
 func setUpgrading(editor *conditions.Editor, s *scope, upgrade *v1alpha1.UpgradeStatus, failed error) {
 	state, reason, message := conditions.Failing, v1alpha1.ReasonIdle, "no upgrade is in progress"
 	var stalled *observe.StalledError
@@ -96,7 +96,7 @@ func assessUpgrade(phase rollout.Phase, u *v1alpha1.UpgradeStatus) (conditions.S
 	return conditions.Ready, v1alpha1.ReasonUpgrading, way + ": " + u.Message
 }
 
-// assessDataPlane says how many sidecars are outdated, and what is done about their workloads.
+// assessDataPlane reports how many sidecars are outdated, and what is done about their workloads.
 func assessDataPlane(s *scope, proxies *v1alpha1.ProxyCounts) conditions.Assessment {
 	assessment := conditions.Assessment{State: conditions.Ready, Reason: v1alpha1.ReasonUpToDate, Message: "no sidecar is outdated"}
 	if proxies.Outdated > 0 {

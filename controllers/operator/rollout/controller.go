@@ -67,7 +67,7 @@ type Reconciler struct {
 // pollInterval is how often an upgrade is observed: what gates judge sends no events.
 const pollInterval = 2 * time.Second
 
-// scope is what the steps of one reconciliation know. Each step may read what earlier ones wrote.
+// scope is the shared state of the steps of one reconciliation. Each step may read what earlier ones wrote.
 type scope struct {
 	mesh   *v1alpha1.Mesh
 	wanted desired.Mesh
@@ -82,9 +82,9 @@ type scope struct {
 	// situation and plan are written by decide.
 	situation rollout.Situation
 	plan      rollout.Plan
-	// applied is true when a MeshRevision was written, so that what its status says is about an earlier spec.
+	// applied is true when a MeshRevision was written, so that its status is about an earlier spec.
 	applied bool
-	// waiting says what the rollout waits for before it may begin.
+	// waiting describes what the rollout waits for before it may begin.
 	waiting string
 	// requeue is when to observe again without an event; 0 is never.
 	requeue time.Duration

@@ -128,7 +128,7 @@ func (s *scope) expectedSidecars() int {
 	return n
 }
 
-// measureBaseline notes how the version that runs is doing, before another takes over. It says whether that is done, or not needed.
+// measureBaseline notes how the version that runs is doing, before another takes over. It reports whether that is done, or not needed.
 func (r *Reconciler) measureBaseline(ctx context.Context, s *scope) (bool, error) {
 	switch {
 	case !s.isUpgrading() || s.isActing() || s.situation.Active == "" || s.plan.Phase == rollout.Halted:

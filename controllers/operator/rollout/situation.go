@@ -52,7 +52,7 @@ func (r *Reconciler) observeSituation(ctx context.Context, s *scope) (rollout.Si
 	return situation, r.observeCanary(ctx, s, &situation)
 }
 
-// fact is what the status of a MeshRevision says. What an operator without roles had brought to work is good.
+// fact is what the status of a MeshRevision contains. What an operator without roles had brought to work is good.
 func fact(mesh *v1alpha1.Mesh, revision *v1alpha1.MeshRevision) rollout.Revision {
 	f := rollout.Revision{Name: revision.Name, Serving: !readySince(revision).IsZero(), InjectorReady: canaryAnswers(revision)}
 	switch {

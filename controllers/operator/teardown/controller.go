@@ -63,7 +63,7 @@ type Reconciler struct {
 	Metrics *metrics.Recorder
 }
 
-// scope is what the steps of one reconciliation know.
+// scope is the shared state of the steps of one reconciliation.
 type scope struct {
 	mesh   *v1alpha1.Mesh
 	wanted desired.Mesh
@@ -123,7 +123,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 // nothingLeft is the assessment when everything is removed.
 var nothingLeft = conditions.Assessment{State: conditions.Ready}
 
-// removeNext takes the first step that is not done yet, and says what it waits for.
+// removeNext takes the first step that is not done yet, and returns what it waits for.
 func (r *Reconciler) removeNext(ctx context.Context, s *scope) (conditions.Assessment, error) {
 	remaining, err := r.remainingSidecars(ctx, s)
 	if err != nil {

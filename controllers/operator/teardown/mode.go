@@ -56,7 +56,7 @@ func (r *Reconciler) liveMeshConfig(ctx context.Context, s *scope) (*configv1alp
 	return live, nil
 }
 
-// acknowledged says what is missing until every sidecar acts on the mode; nothing when all do, or after the timeout of a step of an upgrade.
+// acknowledged returns what is missing until every sidecar acts on the mode; nothing when all do, or after the timeout of a step of an upgrade.
 // Calls of sidecars that have not acknowledged by then may fail.
 func (r *Reconciler) acknowledged(ctx context.Context, s *scope, phase v1alpha1.RemovalPhase) (string, error) {
 	purpose := "all sidecars are being configured to accept pods without one"
@@ -78,7 +78,7 @@ func (r *Reconciler) acknowledged(ctx context.Context, s *scope, phase v1alpha1.
 	return purpose + ", and " + missing, nil
 }
 
-// unacknowledged says which sidecars are not known to have acknowledged the mode; empty when all have.
+// unacknowledged returns which sidecars are not known to have acknowledged the mode; empty when all have.
 func (r *Reconciler) unacknowledged(ctx context.Context, s *scope) (string, error) {
 	expected := 0
 	for _, w := range s.workloads {

@@ -21,13 +21,13 @@ func (r *Reconciler) remainingSidecars(ctx context.Context, s *scope) ([]rollout
 	return r.DataPlane.LiveSidecarPods(ctx, s.mesh.Name)
 }
 
-// remainingMessage says what to do about sidecars.
+// remainingMessage describes what to do about sidecars.
 func remainingMessage(left []rollout.Ref) string {
 	return fmt.Sprintf("%s: remove the label %s from their namespaces and restart their workloads, or delete them; "+
 		"or set spec.removal.sidecars to Restart, and the operator restarts what can be restarted", countSidecars(left), names.MonitoredByLabel)
 }
 
-// countSidecars says how many pods have a sidecar, and which workloads they are of.
+// countSidecars returns how many pods have a sidecar, and which workloads they are of.
 func countSidecars(left []rollout.Ref) string {
 	count := fmt.Sprintf("%d pods have", len(left))
 	if len(left) == 1 {

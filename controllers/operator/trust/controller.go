@@ -192,7 +192,7 @@ func (r *Reconciler) prune(ctx context.Context, mesh *v1alpha1.Mesh, wanted []st
 	return refusals, nil
 }
 
-// assess says which namespaces refuse their ConfigMap, and what they answer.
+// assess reports which namespaces refuse their ConfigMap, and what they answer.
 func assess(namespaces int, refusals []refusal, ignored string) conditions.Assessment {
 	if len(refusals) == 0 {
 		message := fmt.Sprintf("the root certificate is in %d namespaces", namespaces)

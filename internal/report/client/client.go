@@ -24,7 +24,7 @@ const (
 	maxDocument = 256 << 20
 )
 
-// ErrNotFound means that no replica knows the object.
+// ErrNotFound means that no replica has the object.
 var ErrNotFound = errors.New("not found in any replica of the control plane")
 
 // ErrOlder means that the version of a replica does not support the requested report.

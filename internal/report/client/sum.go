@@ -47,7 +47,7 @@ type ObjectSum struct {
 }
 
 // Combine adds the acknowledgements of all replicas for a generation of a policy. Generation 0 accepts any generation. It returns
-// ErrNotFound if no replica knows the policy.
+// ErrNotFound if no replica has the policy.
 func Combine(answers []Answer[report.Object], generation int64) (ObjectSum, error) {
 	var sum ObjectSum
 	missing, settled := 0, len(answers) > 0

@@ -68,7 +68,7 @@ func (c *cluster) access(now func() time.Time) *Access {
 	return NewAccess(AccessConfig{Mesh: "osm", Namespace: "osm-system", Unknown: clients, Known: clients, Now: now})
 }
 
-// store is what a test wants to be reported.
+// store is what a test lets the server report.
 type store struct {
 	ready      bool
 	proxies    []status.Proxy

@@ -16,7 +16,7 @@ const (
 	actionNone action = iota
 	actionAdd
 	actionRemove
-	// actionReportAbsent tells a client that a subscribed resource does not exist. It waits like a removal: a change of what
+	// actionReportAbsent reports to a client that a subscribed resource does not exist. It waits like a removal: a change of what
 	// refers to the name may make it unnecessary.
 	actionReportAbsent
 	// actionWait is for a resource that is being created.

@@ -211,7 +211,7 @@ func (q *sequencer) subscribe(t resource.Type, name string, first bool, snap Sna
 	st.markDirty(name, now)
 }
 
-// unsubscribe removes a name. A wildcard client still wants it, and the protocol requires to send it once more. After the
+// unsubscribe removes a name. A wildcard client is still subscribed to it, and the protocol requires to send it once more. After the
 // wildcard itself is removed, resources that were sent stay subscribed by name.
 func (q *sequencer) unsubscribe(t resource.Type, name string, now time.Time) {
 	st := &q.types[t]

@@ -110,7 +110,7 @@ func (b *Bisector) HasParts() bool { return len(b.parts) > 0 }
 // PausedUntil returns when the next part may be sent; zero if it may be sent at once.
 func (b *Bisector) PausedUntil() time.Time { return b.pausedUntil }
 
-// Forget removes a name that the client no longer has or wants.
+// Forget removes a name that the client no longer has or subscribes to.
 func (b *Bisector) Forget(name string) { delete(b.rejected, name) }
 
 // Exclude removes resources from the parts because they are sent in another response. A part could otherwise repeat a version

@@ -21,7 +21,7 @@ type followedBatch struct {
 	trace *BatchTrace
 	// firstNotified and lastNotified are when the stream was notified, and sent is when it last wrote a response since; 0 before.
 	firstNotified, lastNotified, sent time.Duration
-	// taken is true once the state machine knows the changes, so that responses may contain them.
+	// taken is true once the state machine has the changes, so that responses may contain them.
 	taken, rejected bool
 }
 

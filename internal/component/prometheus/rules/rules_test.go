@@ -16,7 +16,7 @@ import (
 // series are the samples of series, one a minute.
 type series map[string]string
 
-// alertCase says which alert a state of the mesh "osm" causes at a time.
+// alertCase is a state of the mesh "osm" and the alert that it causes at a time.
 type alertCase struct {
 	alert  string
 	name   string
