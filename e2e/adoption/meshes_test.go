@@ -58,8 +58,6 @@ func newTenant(t *testing.T, name string) tenant {
 		return errors.Join(cluster.DeleteNamespace(ctx, p.shop), deleteMesh(ctx, p.name))
 	}
 	must(t, clean(ctx))
-	_, err := cluster.HasNamespace(ctx, effectLimit, p.shop)
-	must(t, err)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 		defer cancel()

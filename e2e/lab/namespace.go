@@ -12,8 +12,15 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// CreateNamespace creates a namespace in a mesh with injection enabled, or outside of any mesh if mesh is empty.
+// deletionLimit is the time limit for the deletion of a namespace with pods that drain.
+const deletionLimit = 2 * time.Minute
+
+// CreateNamespace creates a namespace in a mesh with injection enabled, or outside of any mesh if mesh is empty. It waits for one of
+// that name that is being deleted, for instance by the previous test.
 func (c *Cluster) CreateNamespace(ctx context.Context, name, mesh string) error {
+	if _, err := c.HasNamespace(ctx, deletionLimit, name); err != nil {
+		return err
+	}
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{}}}
 	if mesh != "" {
 		ns.Labels[names.MonitoredByLabel] = mesh

@@ -76,8 +76,6 @@ func newMesh(t *testing.T, name string, sidecars v1alpha1.SidecarRemoval) mesh {
 	})
 	must(t, cluster.MeshReady(t.Context(), name, installLimit))
 	must(t, cluster.Put(t.Context(), fmt.Sprintf(reader, name)))
-	_, err := cluster.HasNamespace(t.Context(), podLimit, m.shop())
-	must(t, err)
 	must(t, cluster.CreateNamespace(t.Context(), m.shop(), name))
 	return m
 }
