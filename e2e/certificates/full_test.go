@@ -167,16 +167,32 @@ func requireNotIssued(t *testing.T) {
 	})
 }
 
-// scaleCertManager sets the replicas of the controller of cert-manager, and waits for them.
+// scaleCertManager sets the replicas of the controller of cert-manager, and waits for them. A pod that is being deleted still issues, so it
+// waits until that is gone. After the test there is one replica again.
 func scaleCertManager(t *testing.T, replicas int32) {
 	t.Helper()
-	deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "cert-manager", Name: "cert-manager"}}
-	patch := fmt.Sprintf(`{"spec":{"replicas":%d}}`, replicas)
-	must(t, cluster.Client.Patch(t.Context(), deployment, client.RawPatch(types.MergePatchType, []byte(patch))))
+	if replicas == 0 {
+		t.Cleanup(func() { must(t, patchCertManager(context.Background(), 1)) })
+	}
+	must(t, patchCertManager(t.Context(), replicas))
 	eventually(t, podLimit, fmt.Sprintf("cert-manager has %d replicas", replicas), func(ctx context.Context) (bool, string, error) {
-		err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(deployment), deployment)
-		return deployment.Status.ReadyReplicas == replicas && deployment.Status.Replicas == replicas, fmt.Sprint(deployment.Status.Replicas), err
+		deployment := certManagerDeployment()
+		if err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(deployment), deployment); err != nil {
+			return false, "", err
+		}
+		var pods corev1.PodList
+		err := cluster.Client.List(ctx, &pods, client.InNamespace(deployment.Namespace), client.MatchingLabels(deployment.Spec.Selector.MatchLabels))
+		return deployment.Status.ReadyReplicas == replicas && len(pods.Items) == int(replicas), fmt.Sprintf("%d pods", len(pods.Items)), err
 	})
+}
+
+func patchCertManager(ctx context.Context, replicas int32) error {
+	patch := fmt.Sprintf(`{"spec":{"replicas":%d}}`, replicas)
+	return cluster.Client.Patch(ctx, certManagerDeployment(), client.RawPatch(types.MergePatchType, []byte(patch)))
+}
+
+func certManagerDeployment() *appsv1.Deployment {
+	return &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "cert-manager", Name: "cert-manager"}}
 }
 
 // leafOf returns the first certificate of a chain.

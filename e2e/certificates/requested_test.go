@@ -47,6 +47,21 @@ func TestCertificatesOfWorkloadsAreRequested(t *testing.T) {
 		})
 	})
 	requireNoRequests(t)
+	leaveCertManager(t, s)
+}
+
+// leaveCertManager requires that a mesh whose cert-manager is lost returns to its own authority, although pods wait for their first certificate.
+func leaveCertManager(t *testing.T, s shop) {
+	t.Helper()
+	before, err := activeAuthority(t.Context())
+	must(t, err)
+	scaleCertManager(t, 0)
+	account, pod := cluster.TestPod(s.inside, "late")
+	must(t, cluster.Create(t.Context(), account, pod))
+	awaitDelegation(t, metav1.ConditionFalse, "certificates of workloads are not issued since")
+	restoreMesh(t)
+	requireIssued(t, s.chain(t), awaitRotation(t, before, func(string) {}))
+	must(t, cluster.PodsReady(t.Context(), podLimit, s.inside))
 }
 
 // awaitDelegation waits until the condition CertificatesDelegated has a status and a text in its message.
