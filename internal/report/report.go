@@ -83,6 +83,8 @@ type Proxy struct {
 	Connected time.Time `json:"connected"`
 	// UsesCertificates is true if the sidecar requests certificates. One without TLS connections does not.
 	UsesCertificates bool `json:"usesCertificates,omitempty"`
+	// AwaitsCertificate is true if the sidecar requests certificates and has never had one, for example because the issuer does not answer.
+	AwaitsCertificate bool `json:"awaitsCertificate,omitempty"`
 	// CertificateEnd is the expiry of the acknowledged certificate. It is nil if the sidecar has acknowledged none.
 	CertificateEnd *time.Time `json:"certificateEnd,omitempty"`
 	// CertificateIssuer identifies the issuer of the acknowledged certificate, like Authority.Issuer.

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"testing"
@@ -101,6 +102,36 @@ func TestProxyWithoutSecretsUsesNoCertificates(t *testing.T) {
 	}
 	if p := firstProxy(s); p.UsesCertificates || p.CertificateIssuer != "" || !p.CertificateExpiry.IsZero() {
 		t.Errorf("after it has unsubscribed from %v: %+v", held, p)
+	}
+}
+
+// A proxy awaits its certificate until one is sent. One that reconnects has that of its former stream, also while no other is issued.
+func TestProxyAwaitsItsCertificate(t *testing.T) {
+	entries := twoServices()
+	client, _ := podsOf(entries)
+	h := newHarness()
+	h.certificates.away = errors.New("the issuer is away")
+	h.store.MarkSynced()
+	h.apply(entries...)
+	s := newFakeProxy(h, client)
+	s.open(t)
+	s.sync(t)
+	if p := firstProxy(s); !p.UsesCertificates || !p.AwaitsCertificate || p.IsUpToDate() {
+		t.Errorf("without an issuer: %+v", p)
+	}
+	h.certificates.away = nil
+	h.fireTimers()
+	s.flush(t)
+	if firstProxy(s).AwaitsCertificate {
+		t.Error("the proxy awaits a certificate that was sent")
+	}
+	s.sync(t)
+	s.close()
+	h.certificates.away = errors.New("the issuer is away again")
+	s.open(t)
+	s.sync(t)
+	if p := firstProxy(s); !p.UsesCertificates || p.AwaitsCertificate {
+		t.Errorf("after it has reconnected: %+v", p)
 	}
 }
 

@@ -27,6 +27,8 @@ type fakeCertificates struct {
 	rotations  map[identity.ServiceAccount]int
 	root       string
 	domains    identity.TrustDomains
+	// away is the error while no certificate is issued.
+	away error
 }
 
 func newFakeCertificates(now time.Time) *fakeCertificates {
@@ -36,6 +38,9 @@ func newFakeCertificates(now time.Time) *fakeCertificates {
 func (c *fakeCertificates) Certificate(sa identity.ServiceAccount) (Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.away != nil {
+		return Certificate{}, c.away
+	}
 	text := []byte(fmt.Sprintf("%s %s %d", c.generation, sa, c.rotations[sa]))
 	return Certificate{
 		ChainPEM: text, KeyPEM: text, NotAfter: c.expiry.Add(time.Duration(c.rotations[sa]) * time.Hour), Generation: c.generation, TrustDomain: c.domains.Issued,

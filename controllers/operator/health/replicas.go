@@ -57,9 +57,10 @@ func ReplicaOf(answer client.Answer[report.Proxies], trustDomain string) rotatio
 		replica.Proxies = append(replica.Proxies, rotation.Proxy{
 			Name: p.Namespace + "/" + p.Pod, Since: p.Connected,
 			// A sidecar that is not served has no configuration, and therefore no connections that depend on a root.
-			UsesCertificates: p.UsesCertificates && p.Unserved == "",
-			Synced:           isAcknowledged(secrets),
-			UpToDate:         isUpToDate(p), Issuer: p.CertificateIssuer, Domain: domainOf(p, *authority, trustDomain),
+			UsesCertificates:  p.UsesCertificates && p.Unserved == "",
+			AwaitsCertificate: p.AwaitsCertificate,
+			Synced:            isAcknowledged(secrets),
+			UpToDate:          isUpToDate(p), Issuer: p.CertificateIssuer, Domain: domainOf(p, *authority, trustDomain),
 		})
 	}
 	return replica

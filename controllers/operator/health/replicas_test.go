@@ -15,7 +15,7 @@ import (
 
 func TestReplicaOf(t *testing.T) {
 	synced := report.Proxy{Namespace: "shop", Pod: "a", Connected: noon, UsesCertificates: true, CertificateIssuer: "g1", Types: map[string]report.Type{"SDS": {}}}
-	behind := report.Proxy{Namespace: "shop", Pod: "b", UsesCertificates: true, Types: map[string]report.Type{"SDS": {Behind: &noon}}}
+	behind := report.Proxy{Namespace: "shop", Pod: "b", UsesCertificates: true, AwaitsCertificate: true, Types: map[string]report.Type{"SDS": {Behind: &noon}}}
 	rejecting := report.Proxy{Namespace: "shop", Pod: "c", UsesCertificates: true, Types: map[string]report.Type{"SDS": {Rejection: "no"}}}
 	unserved := report.Proxy{Namespace: "shop", Pod: "d", UsesCertificates: true, Unserved: "its Envoy is 1.38.3"}
 	got := ReplicaOf(client.Answer[report.Proxies]{Replica: "r", Value: report.Proxies{
@@ -24,7 +24,7 @@ func TestReplicaOf(t *testing.T) {
 	}}, "cluster.local")
 	proxies := []rotation.Proxy{
 		{Name: "shop/a", Since: noon, UsesCertificates: true, Synced: true, UpToDate: true, Issuer: "g1", Domain: "cluster.local"},
-		{Name: "shop/b", UsesCertificates: true},
+		{Name: "shop/b", UsesCertificates: true, AwaitsCertificate: true},
 		{Name: "shop/c", UsesCertificates: true},
 		{Name: "shop/d", Synced: true, UpToDate: true},
 	}

@@ -15,7 +15,7 @@ func Preflight(o Observed) []string {
 			w.add("the version of the control plane pod %s cannot change its trust domain: upgrade the mesh first", r.Name)
 		}
 		for _, p := range r.Proxies {
-			if p.UsesCertificates && !p.Synced {
+			if p.UsesCertificates && !p.Synced && !p.AwaitsCertificate {
 				w.add("the sidecar of %s has not acknowledged its present certificates, so it would not confirm new ones", p.Name)
 			}
 		}

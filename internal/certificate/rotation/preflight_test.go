@@ -17,8 +17,11 @@ func TestPreflight(t *testing.T) {
 		"a webhook that is not updated":   {func(o *Observed) { o.Webhooks = []string{"the webhook w is not updated"} }, "the webhook w is not updated"},
 		"a namespace that refuses trust":  {func(o *Observed) { o.Namespaces = []string{"shop"} }, "the namespace shop"},
 		"a sidecar that does not confirm": {func(o *Observed) { o.Replicas[0].Proxies[0].Synced = false }, "the sidecar of shop/web has not acknowledged"},
-		"a sidecar without a connection":  {func(o *Observed) { o.Sidecars = []string{"shop/cut", "shop/web"} }, "the sidecar of shop/cut is not connected"},
-		"a replica without an answer":     {func(o *Observed) { o.Replicas[0].Problem = "timeout" }, "r1 is unknown: timeout"},
+		"a sidecar that never had a certificate": {func(o *Observed) {
+			o.Replicas[0].Proxies[0] = Proxy{Name: "shop/web", UsesCertificates: true, AwaitsCertificate: true}
+		}, ""},
+		"a sidecar without a connection": {func(o *Observed) { o.Sidecars = []string{"shop/cut", "shop/web"} }, "the sidecar of shop/cut is not connected"},
+		"a replica without an answer":    {func(o *Observed) { o.Replicas[0].Problem = "timeout" }, "r1 is unknown: timeout"},
 		"an old control plane keeps its trust domain": {func(o *Observed) {
 			o.Replicas[0].FixedDomain, o.Desired.Domains.Issued = true, "other.example"
 		}, "r1 cannot change its trust domain"},

@@ -43,6 +43,9 @@ type Proxy struct {
 	// UsesCertificates is true if the sidecar has requested certificates or the trust on this connection. One that has no TLS connections
 	// does not.
 	UsesCertificates bool
+	// AwaitsCertificate is true if the sidecar has requested a certificate and never had one. It has no TLS connections yet, and receives the
+	// present trust before its certificate.
+	AwaitsCertificate bool
 	// Synced is true if the sidecar has acknowledged all secrets.
 	Synced bool
 	// UpToDate is true if the sidecar has acknowledged all configuration except endpoints.
@@ -72,6 +75,9 @@ func (o Observed) withoutTrust() []string {
 		default:
 			w.addSidecars(o, r, func(p Proxy) string {
 				switch {
+				case p.AwaitsCertificate:
+					// If the active authority cannot issue any more, it never gets one. The rotation to another authority must not wait for that.
+					return ""
 				case !p.Synced:
 					return "has not acknowledged the new root"
 				case o.movesDomain() && !p.UpToDate:
@@ -98,6 +104,8 @@ func (o Observed) notRenewed() []string {
 		default:
 			w.addSidecars(o, r, func(p Proxy) string {
 				switch {
+				case p.AwaitsCertificate:
+					return "waits for its certificate"
 				case p.Issuer != o.Active.Issuer:
 					return "has a certificate of the old root"
 				case o.movesDomain() && p.Domain != o.Active.Domains.Issued:

@@ -85,6 +85,18 @@ func TestDecide(t *testing.T) {
 		"a sidecar lags": {
 			observed(both, newRoot, func(o *Observed) { o.Replicas[0].Proxies[0].Synced = false }), WaitingForTrust, both, "shop/web has not acknowledged",
 		},
+		"a sidecar that the old authority never issued a certificate for": {
+			observed(both, newRoot, func(o *Observed) {
+				o.Replicas[0].Proxies[0] = Proxy{Name: "shop/web", UsesCertificates: true, AwaitsCertificate: true}
+			}),
+			Switching, switched, "",
+		},
+		"a sidecar waits for the new authority": {
+			observed(switched, newRoot, func(o *Observed) {
+				o.Replicas[0].Proxies[0] = Proxy{Name: "shop/web", UsesCertificates: true, AwaitsCertificate: true}
+			}),
+			WaitingForRenewal, switched, "shop/web waits for its certificate",
+		},
 		"a sidecar without certificates": {
 			observed(both, newRoot, func(o *Observed) { o.Replicas[0].Proxies[0] = Proxy{Name: "shop/web", Since: noon.Add(-time.Minute)} }), Switching, switched, "",
 		},

@@ -44,7 +44,8 @@ func issuanceFailure(f *certificate.Failure) *report.IssuanceFailure {
 func proxy(p status.Proxy) report.Proxy {
 	result := report.Proxy{
 		Namespace: p.Pod.Namespace, Pod: p.Pod.Name, UID: p.PodUID, ServiceAccount: p.Scope.Identity.Name,
-		Revision: p.Scope.Class.Revision, Connected: p.ConnectedSince.UTC(), UsesCertificates: p.UsesCertificates, CertificateEnd: optional(p.CertificateExpiry),
+		Revision: p.Scope.Class.Revision, Connected: p.ConnectedSince.UTC(), UsesCertificates: p.UsesCertificates,
+		AwaitsCertificate: p.AwaitsCertificate, CertificateEnd: optional(p.CertificateExpiry),
 		CertificateIssuer: p.CertificateIssuer, CertificateTrustDomain: p.CertificateTrustDomain, Types: map[string]report.Type{},
 		Envoy: p.Software.Envoy, Bootstrap: p.Software.Bootstrap, Unserved: p.Software.UnservedReason,
 	}

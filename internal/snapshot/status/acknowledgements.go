@@ -14,8 +14,8 @@ type Acknowledgements struct {
 	types    [resource.NumTypes]TypeStatus
 	// sentCertificate and acknowledgedCertificate are the versions of the last sent and the last acknowledged certificate.
 	sentCertificate, acknowledgedCertificate string
-	// usesCertificates is true while the proxy subscribes to secrets.
-	usesCertificates bool
+	// usesCertificates is true while the proxy subscribes to secrets, and mayHaveCertificate once a certificate was sent or reported.
+	usesCertificates, mayHaveCertificate bool
 }
 
 // SetSoftware records what the proxy reports about itself.
@@ -31,7 +31,7 @@ func (a *Acknowledgements) RecordSent(t resource.Type, certificateVersion string
 	defer a.mu.Unlock()
 	a.types[t].Sent++
 	if certificateVersion != "" {
-		a.sentCertificate = certificateVersion
+		a.sentCertificate, a.mayHaveCertificate = certificateVersion, true
 	}
 }
 
@@ -39,6 +39,7 @@ func (a *Acknowledgements) RecordSent(t resource.Type, certificateVersion string
 func (a *Acknowledgements) RecordInitialCertificate(version string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.mayHaveCertificate = a.mayHaveCertificate || version != ""
 	if _, ok := resource.CertificateExpiry(version); ok && a.sentCertificate == "" {
 		a.acknowledgedCertificate = version
 	}
@@ -95,6 +96,7 @@ func (a *Acknowledgements) WriteTo(p *Proxy) {
 	p.CertificateExpiry, _ = resource.CertificateExpiry(a.acknowledgedCertificate)
 	p.CertificateIssuer, p.CertificateTrustDomain = resource.CertificateGeneration(a.acknowledgedCertificate)
 	p.UsesCertificates = a.usesCertificates
+	p.AwaitsCertificate = a.usesCertificates && !a.mayHaveCertificate
 	p.Software = a.software
 	p.Types = map[resource.Type]TypeStatus{}
 	for t := range resource.NumTypes {

@@ -23,6 +23,9 @@ type Proxy struct {
 	ScopeVersions map[resource.Type]string
 	// UsesCertificates is true if the proxy subscribes to secrets. One without TLS connections does not.
 	UsesCertificates bool
+	// AwaitsCertificate is true if the proxy subscribes to secrets and has never had a certificate: none was sent to it on this stream, and
+	// it reported none of an earlier one.
+	AwaitsCertificate bool
 	// CertificateExpiry is when the acknowledged certificate expires; zero without one.
 	CertificateExpiry time.Time
 	// CertificateIssuer is the generation of the root that issued the acknowledged certificate; empty without one.
