@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
@@ -42,6 +44,17 @@ func (p *Plane) Restart(ctx context.Context, ref rollout.Ref, revision string, a
 		return &RestartError{ref, err}
 	}
 	return nil
+}
+
+// VersionOf returns a text that changes with the spec and labels of a workload and with the metadata of its namespace. It does not change
+// with their status, which changes without a user.
+func (p *Plane) VersionOf(ctx context.Context, ref rollout.Ref) string {
+	object, namespace := objectOf(ref), &corev1.Namespace{}
+	if p.cache.Get(ctx, client.ObjectKeyFromObject(object), object) != nil || p.namespaces.Get(ctx, client.ObjectKey{Name: ref.Namespace}, namespace) != nil {
+		return ""
+	}
+	return fmt.Sprintf("%s %d %s %s %s", object.GetUID(), object.GetGeneration(), labels.FormatLabels(object.GetLabels()),
+		labels.FormatLabels(namespace.Labels), labels.FormatLabels(namespace.Annotations))
 }
 
 // formatRestart is the value of names.RestartAnnotation for a restart.

@@ -125,6 +125,9 @@ func (p *DataPlane) Restart(_ context.Context, ref rollout.Ref, revision string,
 	return nil
 }
 
+// VersionOf returns nothing: no simulated restart is denied.
+func (p *DataPlane) VersionOf(context.Context, rollout.Ref) string { return "" }
+
 // Waves returns the restarted workloads in order.
 func (p *DataPlane) Waves() [][]rollout.Ref { return slices.Clone(p.waves) }
 

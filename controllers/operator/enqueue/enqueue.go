@@ -2,6 +2,7 @@ package enqueue
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -119,6 +120,9 @@ func MeshChanges(conditions ...string) predicate.Predicate {
 			return true
 		}
 		if before.Generation != after.Generation || !before.DeletionTimestamp.Equal(after.DeletionTimestamp) || len(before.Finalizers) != len(after.Finalizers) {
+			return true
+		}
+		if !maps.Equal(before.Labels, after.Labels) || !maps.Equal(before.Annotations, after.Annotations) {
 			return true
 		}
 		// The status writer waits for the first summary.

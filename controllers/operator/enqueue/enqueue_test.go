@@ -34,6 +34,8 @@ func TestMeshChanges(t *testing.T) {
 		return condition(v1alpha1.ConditionInstalled, status, message)
 	}
 	edited, deleted, finalized := meshWith("2", ready), meshWith("2", ready), meshWith("2", ready)
+	annotated, labelled := meshWith("2", ready), meshWith("2", ready)
+	annotated.Annotations, labelled.Labels = map[string]string{"retry": "now"}, map[string]string{"team": "shop"}
 	edited.Generation = 2
 	now := metav1.Now()
 	deleted.DeletionTimestamp = &now
@@ -48,6 +50,8 @@ func TestMeshChanges(t *testing.T) {
 		"spec":                      {meshWith("1", ready), edited, true},
 		"deletion":                  {meshWith("1", ready), deleted, true},
 		"finalizer":                 {meshWith("1", ready), finalized, true},
+		"annotation":                {meshWith("1", ready), annotated, true},
+		"label":                     {meshWith("1", ready), labelled, true},
 		"first summary":             {meshWith("1"), meshWith("2", ready), true},
 		"watched condition appears": {meshWith("1", ready), meshWith("2", ready, installed(metav1.ConditionTrue, "")), true},
 		"watched condition changes": {meshWith("1", ready, installed(metav1.ConditionFalse, "")), meshWith("2", ready, installed(metav1.ConditionTrue, "")), true},

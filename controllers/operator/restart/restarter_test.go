@@ -3,8 +3,10 @@ package restart
 import (
 	"context"
 	"errors"
+	"net/url"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,7 +22,10 @@ import (
 type fakePlane struct {
 	answers   map[string]error
 	restarted []string
+	versions  map[string]string
 }
+
+func (p *fakePlane) VersionOf(_ context.Context, ref rollout.Ref) string { return p.versions[ref.Name] }
 
 func (p *fakePlane) Restart(_ context.Context, ref rollout.Ref, _ string, _ time.Time) error {
 	if err := p.answers[ref.Name]; err != nil {
@@ -41,7 +46,7 @@ type fixture struct {
 
 func newFixture() *fixture {
 	f := &fixture{
-		plane: &fakePlane{answers: map[string]error{}}, events: events.NewFakeRecorder(100), mesh: &v1alpha1.Mesh{},
+		plane: &fakePlane{answers: map[string]error{}, versions: map[string]string{}}, events: events.NewFakeRecorder(100), mesh: &v1alpha1.Mesh{},
 		now: time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC),
 	}
 	f.mesh.Name, f.mesh.UID = "osm", "1"
@@ -79,13 +84,13 @@ func TestRun_DenialDoesNotStopTheWave(t *testing.T) {
 	if event := <-f.events.Events; !strings.Contains(event, "RestartDenied") || !strings.Contains(event, "frozen") {
 		t.Errorf("the Event is %q", event)
 	}
-	if message, due := f.Denied(f.mesh)(ref("cart"), "v2"); due || !strings.Contains(message, "frozen") {
+	if message, due := f.Denied(t.Context(), f.mesh)(ref("cart"), "v2"); due || !strings.Contains(message, "frozen") {
 		t.Errorf("cart is denied with %q, due %v", message, due)
 	}
 	for _, other := range []struct {
 		name, target string
 	}{{"desk", "v2"}, {"cart", "v1"}} {
-		if message, _ := f.Denied(f.mesh)(ref(other.name), other.target); message != "" {
+		if message, _ := f.Denied(t.Context(), f.mesh)(ref(other.name), other.target); message != "" {
 			t.Errorf("%+v is denied: %s", other, message)
 		}
 	}
@@ -98,16 +103,90 @@ func TestRun_BackoffDoublesUntilTheMaximum(t *testing.T) {
 	for range 8 {
 		waits = append(waits, f.run(t, "v2", "cart"))
 		f.now = f.now.Add(waits[len(waits)-1])
-		if _, due := f.Denied(f.mesh)(ref("cart"), "v2"); !due {
+		if _, due := f.Denied(t.Context(), f.mesh)(ref("cart"), "v2"); !due {
 			t.Fatalf("cart is not due after %s", waits)
 		}
 	}
-	want := []time.Duration{10 * time.Second, 20 * time.Second, 40 * time.Second, 80 * time.Second, 160 * time.Second, 320 * time.Second, 10 * time.Minute, 10 * time.Minute}
+	want := []time.Duration{10 * time.Second, 20 * time.Second, 40 * time.Second, time.Minute, time.Minute, time.Minute, time.Minute, time.Minute}
 	if !slices.Equal(waits, want) {
 		t.Errorf("waits are %s, want %s", waits, want)
 	}
 	if wait := f.run(t, "v3", "cart"); wait != firstBackoff {
 		t.Errorf("another target begins with %s, want %s", wait, firstBackoff)
+	}
+}
+
+// A user who has corrected a policy does not wait: any change of the Mesh, the workload or its namespace ends the wait.
+func TestDenied_IsDueAfterAChange(t *testing.T) {
+	for name, change := range map[string]func(*fixture){
+		"spec of the Mesh":         func(f *fixture) { f.mesh.Generation++ },
+		"annotations of the Mesh":  func(f *fixture) { f.mesh.Annotations = map[string]string{"example.com/retry": "now"} },
+		"labels of the Mesh":       func(f *fixture) { f.mesh.Labels = map[string]string{"team": "shop"} },
+		"workload or namespace":    func(f *fixture) { f.plane.versions["cart"] = "2" },
+		"workload that is deleted": func(f *fixture) { delete(f.plane.versions, "cart") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture()
+			f.plane.answers["cart"], f.plane.versions["cart"], f.plane.versions["desk"] = errors.New("frozen"), "1", "1"
+			f.run(t, "v2", "cart")
+			f.mesh.ResourceVersion, f.mesh.Status.Version, f.plane.versions["desk"] = "2", "v2", "2"
+			if _, due := f.Denied(t.Context(), f.mesh)(ref("cart"), "v2"); due {
+				t.Fatal("a change of the status, or of another workload, ends the wait")
+			}
+			change(f)
+			if message, due := f.Denied(t.Context(), f.mesh)(ref("cart"), "v2"); !due || message == "" {
+				t.Errorf("cart is denied with %q, due %v, want due", message, due)
+			}
+			f.now = f.now.Add(time.Second)
+			if again := f.run(t, "v2", "cart"); again != firstBackoff {
+				t.Errorf("the next wait is %s, want %s", again, firstBackoff)
+			}
+			if _, due := f.Denied(t.Context(), f.mesh)(ref("cart"), "v2"); due {
+				t.Error("one change ends two waits")
+			}
+		})
+	}
+}
+
+// An API server that does not answer has not denied anything.
+func TestRun_UnavailableServerIsNoDenial(t *testing.T) {
+	resource := schema.GroupResource{Group: "apps", Resource: "deployments"}
+	for name, failure := range map[string]error{
+		"429":                apierrors.NewTooManyRequests("later", 1),
+		"503":                apierrors.NewServiceUnavailable("starting"),
+		"504":                apierrors.NewTimeoutError("slow", 1),
+		"500 of the server":  apierrors.NewServerTimeout(resource, "patch", 1),
+		"500 of etcd":        apierrors.NewInternalError(errors.New("etcdserver: no leader")),
+		"502 of a proxy":     apierrors.NewGenericServerResponse(502, "patch", resource, "cart", "", 0, true),
+		"connection refused": &url.Error{Op: "Patch", URL: "https://api", Err: syscall.ECONNREFUSED},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture()
+			f.plane.answers["cart"] = failure
+			for range 5 {
+				if again := f.run(t, "v2", "cart", "desk"); again != firstBackoff {
+					t.Errorf("observed again after %s, want %s", again, firstBackoff)
+				}
+				f.now = f.now.Add(firstBackoff)
+			}
+			if len(f.plane.restarted) != 5 {
+				t.Errorf("restarted %v, want desk each time", f.plane.restarted)
+			}
+			message, due := f.Denied(t.Context(), f.mesh)(ref("cart"), "v2")
+			if !due || strings.Contains(message, "denied") || !strings.Contains(message, failure.Error()) {
+				t.Errorf("the message is %q, due %v", message, due)
+			}
+			if event := <-f.events.Events; !strings.Contains(event, "RestartFailed") {
+				t.Errorf("the Event is %q", event)
+			}
+		})
+	}
+	webhook := apierrors.NewInternalError(errors.New("failed calling webhook \"policy.example.com\": connection refused"))
+	f := newFixture()
+	f.plane.answers["cart"] = webhook
+	f.run(t, "v2", "cart")
+	if message, _ := f.Denied(t.Context(), f.mesh)(ref("cart"), "v2"); !strings.Contains(message, "denied") {
+		t.Errorf("a webhook that does not answer denies; the message is %q", message)
 	}
 }
 
@@ -119,7 +198,7 @@ func TestRun_SuccessfulRetryEndsTheDenial(t *testing.T) {
 	if _, err := f.Run(t.Context(), f.mesh, rollout.Wave{Target: "v2", Retry: []rollout.Ref{ref("cart")}}, "Restart", rollout.Ref.String); err != nil {
 		t.Fatal(err)
 	}
-	if message, _ := f.Denied(f.mesh)(ref("cart"), "v2"); message != "" || !slices.Equal(f.plane.restarted, []string{"cart"}) {
+	if message, _ := f.Denied(t.Context(), f.mesh)(ref("cart"), "v2"); message != "" || !slices.Equal(f.plane.restarted, []string{"cart"}) {
 		t.Errorf("cart is denied with %q after restarts of %v", message, f.plane.restarted)
 	}
 }
@@ -132,7 +211,7 @@ func TestRun_ConflictIsNoDenial(t *testing.T) {
 	if again := f.run(t, "v2", "cart", "desk"); again != retryChanged {
 		t.Errorf("observed again after %s, want %s", again, retryChanged)
 	}
-	if message, _ := f.Denied(f.mesh)(ref("cart"), "v2"); message != "" {
+	if message, _ := f.Denied(t.Context(), f.mesh)(ref("cart"), "v2"); message != "" {
 		t.Errorf("cart is denied: %s", message)
 	}
 }
@@ -145,7 +224,7 @@ func TestRun_EndsWithItsContext(t *testing.T) {
 	if _, err := f.Run(ctx, f.mesh, rollout.Wave{Target: "v2", Restart: []rollout.Ref{ref("cart")}}, "Restart", rollout.Ref.String); err == nil {
 		t.Error("a canceled reconciliation returned no error")
 	}
-	if message, _ := f.Denied(f.mesh)(ref("cart"), "v2"); message != "" {
+	if message, _ := f.Denied(t.Context(), f.mesh)(ref("cart"), "v2"); message != "" {
 		t.Errorf("a canceled restart counts as denied: %s", message)
 	}
 }

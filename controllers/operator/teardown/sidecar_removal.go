@@ -104,7 +104,7 @@ func (r *Reconciler) stopInjection(ctx context.Context, s *scope) (string, error
 // leave restarts to people.
 func (r *Reconciler) restartWithout(ctx context.Context, s *scope) (rollout.Wave, error) {
 	limits, target := observe.Limits(s.mesh), restartTarget(s.mesh)
-	limits.Manual, limits.Denied = false, r.Restarter.Denied(s.mesh)
+	limits.Manual, limits.Denied = false, r.Restarter.Denied(ctx, s.mesh)
 	wave := rollout.NextWave(s.workloads, target, limits, r.Now())
 	_, err := r.Restarter.Run(ctx, s.mesh, wave, "RemoveSidecar", func(ref rollout.Ref) string {
 		return fmt.Sprintf("restarted %s without a sidecar", ref)
