@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -88,19 +87,14 @@ func (r *Reconciler) prune(ctx context.Context, mesh *v1alpha1.Mesh, recorded, k
 	return remaining, errors.Join(failed...)
 }
 
-// readTimeout limits the read of an object that is to be deleted. Without the permission to watch its kind, which another version of the
-// operator may have had, the cache would wait for ever, and all components with it.
-const readTimeout = 5 * time.Second
-
 // deleteObject deletes an object that the mesh controls, and reports whether it existed. Objects with another owner are not deleted.
 func (r *Reconciler) deleteObject(ctx context.Context, mesh *v1alpha1.Mesh, reference v1alpha1.ObjectReference) (exists bool, err error) {
 	live := &unstructured.Unstructured{}
 	live.SetGroupVersionKind(schema.FromAPIVersionAndKind(reference.APIVersion, reference.Kind))
-	reading, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	err = r.Objects.Get(reading, client.ObjectKey{Namespace: reference.Namespace, Name: reference.Name}, live)
-	if ctx.Err() == nil && reading.Err() != nil {
-		return true, fmt.Errorf("it cannot be read within %s: this version of the operator may have no permission for its kind, delete it by hand", readTimeout)
+	err = r.Objects.Get(ctx, client.ObjectKey{Namespace: reference.Namespace, Name: reference.Name}, live)
+	var unreadable *unreadableError
+	if errors.As(err, &unreadable) {
+		return true, fmt.Errorf("%w; or delete it by hand", err)
 	}
 	if meta.IsNoMatchError(err) || client.IgnoreNotFound(err) == nil && err != nil {
 		return false, nil

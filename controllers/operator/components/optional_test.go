@@ -2,6 +2,7 @@ package components
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -10,10 +11,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -121,6 +125,32 @@ func exists(t *testing.T, r *Reconciler, apiVersion, kind string, key client.Obj
 	return !apierrors.IsNotFound(err)
 }
 
+// unsyncedInformers are those of kinds that the API server does not list.
+type unsyncedInformers struct{ cache.Informers }
+
+func (unsyncedInformers) GetInformer(context.Context, client.Object, ...cache.InformerGetOption) (cache.Informer, error) {
+	return unsyncedInformer{}, nil
+}
+
+type unsyncedInformer struct{ cache.Informer }
+
+func (unsyncedInformer) HasSynced() bool { return false }
+
+// hangReads lets reads of a kind wait as those of a cache that is not synced do.
+func hangReads(r *Reconciler, kind string) {
+	hanging := interceptor.NewClient(r.Objects.(client.WithWatch), interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+			if object.GetObjectKind().GroupVersionKind().Kind == kind {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return c.Get(ctx, key, object, options...)
+		},
+	})
+	r.Objects = limitReads(hanging, unsyncedInformers{})
+	r.Applier = apply.New(r.Objects, events.NewFakeRecorder(100))
+}
+
 // TestUnreadableObjectBlocksNoOtherComponent has a former component with an object of a kind that this version of the operator cannot read:
 // its cache never has it. The other components are reconciled, and the status has the reason.
 func TestUnreadableObjectBlocksNoOtherComponent(t *testing.T) {
@@ -129,18 +159,62 @@ func TestUnreadableObjectBlocksNoOtherComponent(t *testing.T) {
 		mesh.Status.Components = []v1alpha1.ComponentStatus{{
 			Name: "gateway", Objects: []v1alpha1.ObjectReference{{APIVersion: "gateway.networking.k8s.io/v1", Kind: "GatewayClass", Name: "osm"}},
 		}}
-		r.Objects = interceptor.NewClient(r.Objects.(client.WithWatch), interceptor.Funcs{
-			Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
-				if object.GetObjectKind().GroupVersionKind().Kind == "GatewayClass" {
-					<-ctx.Done()
-					return ctx.Err()
-				}
-				return c.Get(ctx, key, object, options...)
-			},
-		})
+		hangReads(r, "GatewayClass")
 		statuses := pass(t, r, mesh)
 		if len(statuses) != 2 || statuses[0].Name != "prometheus" || !strings.Contains(statuses[1].Message, "GatewayClass osm cannot be deleted: it cannot be read within 5s") {
 			t.Errorf("status %+v, want that of Prometheus, and why the GatewayClass remains", statuses)
 		}
 	})
+}
+
+// TestUnlistableKindBlocksNoOtherComponent renders objects of a kind that the API server serves and does not list, for example because its
+// conversion webhook is down.
+func TestUnlistableKindBlocksNoOtherComponent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, mesh := meshWithPrometheus(t, v1alpha1.PrometheusManaged)
+		r.Components = append([]component.Component{&widgets{}}, r.Components...)
+		hangReads(r, "Widget")
+		began := time.Now()
+		for range 3 {
+			statuses := pass(t, r, mesh)
+			if len(statuses) != 2 || statuses[0].Name != "widgets" || statuses[1].Name != "prometheus" {
+				t.Fatalf("status %+v, want those of two components", statuses)
+			}
+			if got := statuses[0]; got.Ready || got.Reason != v1alpha1.ReasonApplyFailed || !containsAll(got.Message, "Widget shop/a", "Widget shop/b", "conversion webhook") {
+				t.Errorf("status %+v, want what cannot be read and what to do", got)
+			}
+			if strings.Contains(statuses[1].Message, "cannot be") {
+				t.Errorf("Prometheus: %s", statuses[1].Message)
+			}
+		}
+		if waited := time.Since(began); waited > 2*readTimeout {
+			t.Errorf("the other components waited for %s", waited)
+		}
+	})
+}
+
+func containsAll(text string, parts ...string) bool {
+	return !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(text, part) })
+}
+
+// widgets is a component with two objects of one kind.
+type widgets struct{}
+
+func (*widgets) Name() string               { return "widgets" }
+func (*widgets) Requires() []component.Kind { return nil }
+func (*widgets) Images() []component.Image  { return nil }
+
+func (*widgets) Health(live []*unstructured.Unstructured) component.Health {
+	return component.AlwaysHealthy(live)
+}
+
+func (*widgets) Render(component.Inputs) ([]*unstructured.Unstructured, error) {
+	var objects []*unstructured.Unstructured
+	for _, name := range []string{"a", "b"} {
+		object := objectOf(schema.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Widget"})
+		object.SetNamespace("shop")
+		object.SetName(name)
+		objects = append(objects, object)
+	}
+	return objects, nil
 }

@@ -27,6 +27,7 @@ import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/controllers/operator/enqueue"
 	"github.com/openservicemesh/osm-operator/internal/backoff"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
@@ -75,12 +76,12 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	if err != nil {
 		return err
 	}
-	r.Objects, r.Kinds = objects.GetClient(), kinds
+	r.Objects, r.Kinds = limitReads(objects.GetClient(), objects.GetCache()), kinds
 	r.Applier = apply.New(r.Objects, mgr.GetEventRecorder("osm-operator"))
 	r.Applier.Repairs = r.Metrics.RecordRepair
 	kinds.controller, err = ctrl.NewControllerManagedBy(mgr).
 		Named("components").
-		WithOptions(backoff.Options(4)).
+		WithOptions(enqueue.Options()).
 		For(&v1alpha1.Mesh{}).
 		Watches(&v1alpha1.MeshRevision{}, byMeshLabel[client.Object]()).
 		Watches(&corev1.Namespace{}, byMembership()).

@@ -19,7 +19,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
 	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
-	"github.com/openservicemesh/osm-operator/internal/backoff"
+	"github.com/openservicemesh/osm-operator/controllers/operator/enqueue"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/operand"
 )
@@ -43,9 +43,11 @@ const pollInterval = 5 * time.Second
 
 // SetupWithManager watches revisions, the objects that they own, their Meshes, and the pods of control planes.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	options := enqueue.Options()
+	options.MaxConcurrentReconciles = 1
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("meshrevision").
-		WithOptions(backoff.Options(1)).
+		WithOptions(options).
 		For(&v1alpha1.MeshRevision{}).
 		Owns(&appsv1.Deployment{}).
 		Owns(&corev1.ServiceAccount{}).
