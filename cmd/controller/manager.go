@@ -12,6 +12,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
@@ -91,7 +92,7 @@ func (p *program) addStatus() error {
 	p.events = status.NewEventReporter(p.manager.GetClient(), p.manager.GetEventRecorder(names.Controller), p.leader, p.options.mesh, p.log.WithName("status"))
 	gateways := &gateway.Reconciler{
 		Client: p.manager.GetClient(), Secrets: p.manager.GetAPIReader(), Leading: p.leader.Leading, Sink: p.store, Mesh: p.options.mesh, Namespace: p.options.namespace,
-		Rejected: p.rejections.Of, RejectedRoutes: p.rejections.Watch(traffic.HTTPRoute),
+		Rejected: p.rejections.Of, RejectedRoutes: func() <-chan event.GenericEvent { return p.rejections.Watch(traffic.HTTPRoute) },
 	}
 	if err := gateways.Setup(p.manager); err != nil {
 		return err

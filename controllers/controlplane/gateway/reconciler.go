@@ -37,8 +37,8 @@ type Reconciler struct {
 	Sink controlplane.Sink
 	// Rejected returns the rejections of an HTTPRoute by the ingress gateway. It returns false until they are known.
 	Rejected func(kind, namespace, name string) ([]report.Rejection, bool)
-	// RejectedRoutes has HTTPRoutes whose rejections changed.
-	RejectedRoutes <-chan event.GenericEvent
+	// RejectedRoutes returns a channel of HTTPRoutes whose rejections changed, which the caller reads from then on. It may be nil.
+	RejectedRoutes func() <-chan event.GenericEvent
 	// Mesh is the name of the mesh, and Namespace that of its control plane.
 	Mesh, Namespace string
 

@@ -56,7 +56,7 @@ func (r *Reconciler) add(mgr manager.Manager) error {
 		Watches(&corev1.Service{}, all, builder.WithPredicates(predicate.ResourceVersionChangedPredicate{})).
 		Watches(&discoveryv1.EndpointSlice{}, all, builder.WithPredicates(ofGateway))
 	if r.RejectedRoutes != nil {
-		b = b.WatchesRawSource(source.Channel(r.RejectedRoutes, all))
+		b = b.WatchesRawSource(source.Channel(r.RejectedRoutes(), all))
 	}
 	for _, kind := range kinds() {
 		b = b.Watches(traffic.Object(kind), all)

@@ -67,8 +67,11 @@ func (r *Rejections) Changed() {
 	}
 }
 
-// Watch returns a channel of objects of a kind whose rejections changed. It must be called before Run.
+// Watch returns a channel of objects of a kind whose rejections changed from now on. Rejections wait until the channel is read, so a
+// controller must start to read it soon.
 func (r *Rejections) Watch(kind schema.GroupVersionKind) <-chan event.GenericEvent {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	c := make(chan event.GenericEvent)
 	r.watchers[kind.Kind] = c
 	return c
@@ -126,7 +129,7 @@ func (r *Rejections) refresh(ctx context.Context) error {
 		object.SetNamespace(changed.namespace)
 		object.SetName(changed.name)
 		select {
-		case r.watchers[changed.kind] <- event.GenericEvent{Object: object}:
+		case r.watcherOf(changed.kind) <- event.GenericEvent{Object: object}:
 		case <-ctx.Done():
 		}
 	}
@@ -135,6 +138,12 @@ func (r *Rejections) refresh(ctx context.Context) error {
 		err = errors.Join(err, answer.Err)
 	}
 	return err
+}
+
+func (r *Rejections) watcherOf(kind string) chan<- event.GenericEvent {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.watchers[kind]
 }
 
 // update replaces what replicas report. It returns the policies whose rejections changed, and the servers whose failures changed.

@@ -6,10 +6,13 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/report"
@@ -159,4 +162,39 @@ func TestRejectedCondition(t *testing.T) {
 	if got := rejectedCondition(many, metav1.Condition{Status: metav1.ConditionFalse, Message: "Also bad."}); !strings.HasSuffix(got.Message, "Sidecars of 2 other service accounts rejected it, too. Also bad.") {
 		t.Errorf("got %q", got.Message)
 	}
+}
+
+// undefined is a manager in a cluster that defines no policy kinds.
+type undefined struct{ manager.Manager }
+
+func (undefined) GetRESTMapper() meta.RESTMapper { return meta.NewDefaultRESTMapper(nil) }
+func (undefined) Add(manager.Runnable) error     { return nil }
+
+// TestRejections_KindsWithoutControllerBlockNothing rejects objects of kinds whose controllers wait for a definition, such as HTTPRoutes without
+// ReferenceGrants. Nothing reads their events. The controllers find the rejections when they start.
+func TestRejections_KindsWithoutControllerBlockNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		own := report.Rejections{
+			Rejections: []report.Rejection{rejection("x", "shop/a", "shop/a-1")},
+			Failures:   []report.ServerFailure{{Cluster: "limits", ServiceAccount: "shop/a", Sidecars: 1}},
+		}
+		others := func(context.Context) ([]client.Answer[report.Rejections], error) { return nil, client.ErrNoReplicas }
+		r := NewRejections(func() report.Rejections { return own }, others, time.Now)
+		if err := (Writers{Leader: &Leader{}, Rejections: r}).addPolicies(undefined{}); err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() { done <- r.refresh(t.Context()) }()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(time.Hour):
+			t.Error("an object of a kind without a controller blocks all others")
+		}
+		if list, known := r.Of(traffic.TrafficTarget.Kind, "shop", "x"); !known || len(list) != 1 {
+			t.Errorf("a controller that starts later finds %d rejections (known: %t), want 1", len(list), known)
+		}
+	})
 }

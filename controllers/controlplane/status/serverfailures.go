@@ -31,9 +31,11 @@ type serverFailures struct {
 
 type failureKey struct{ cluster, policy, serviceAccount string }
 
-// watch returns a channel of objects whose namespace has policies that changed failures may concern. An empty namespace means all. It must
-// be called before updates.
+// watch returns a channel of objects whose namespace has policies that changed failures may concern from now on. An empty namespace
+// means all. A controller must start to read the channel soon.
 func (f *serverFailures) watch(kind schema.GroupVersionKind) <-chan event.GenericEvent {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	c := make(chan event.GenericEvent)
 	f.watchers[kind.Kind] = c
 	return c
@@ -112,15 +114,22 @@ func (f *serverFailures) notify(ctx context.Context, changed []report.ServerFail
 	for _, one := range changed {
 		kind, namespace := concernedPolicies(one)
 		at := target{kind, namespace}
-		if f.watchers[kind] == nil || sent[at] {
+		watcher := f.watcherOf(kind)
+		if watcher == nil || sent[at] {
 			continue
 		}
 		sent[at] = true
 		object := traffic.Object(schema.GroupVersionKind{Kind: kind})
 		object.SetNamespace(namespace)
 		select {
-		case f.watchers[kind] <- event.GenericEvent{Object: object}:
+		case watcher <- event.GenericEvent{Object: object}:
 		case <-ctx.Done():
 		}
 	}
+}
+
+func (f *serverFailures) watcherOf(kind string) chan<- event.GenericEvent {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.watchers[kind]
 }

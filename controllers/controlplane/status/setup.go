@@ -107,49 +107,45 @@ func (w Writers) policyKinds() []policyKind {
 	}
 }
 
-// Setup adds a controller for each policy kind, once the cluster defines the kind. It must be called before the Leader and
-// the Rejections run.
+// Setup adds a controller for each policy kind, once the cluster defines the kind. It must be called before the Leader runs.
 func (w Writers) Setup(mgr manager.Manager) error {
-	for _, k := range w.policyKinds() {
-		inputs := signals{acquired: make(chan struct{}, 1), rejected: w.Rejections.Watch(k.kind)}
-		w.Leader.Notify(inputs.acquired)
-		if k.servers != nil {
-			inputs.unanswered = w.Rejections.servers.watch(k.kind)
-		}
-		if traffic.IsDefined(mgr.GetRESTMapper(), k.kind) {
-			if err := w.add(mgr, k, inputs); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { return w.addOnceDefined(ctx, mgr, k, inputs) })); err != nil {
-			return err
-		}
+	if err := w.addPolicies(mgr); err != nil {
+		return err
 	}
 	w.Leader.Notify(w.Rejections.wake)
 	return w.addMeshConfig(mgr)
 }
 
-// signals are the triggers of a controller other than watch events.
-type signals struct {
-	acquired chan struct{}
-	rejected <-chan event.GenericEvent
-	// unanswered has objects whose namespace may be concerned by failures of servers.
-	unanswered <-chan event.GenericEvent
+// addPolicies adds a controller for each policy kind, once the cluster defines the kind.
+func (w Writers) addPolicies(mgr manager.Manager) error {
+	for _, k := range w.policyKinds() {
+		acquired := make(chan struct{}, 1)
+		w.Leader.Notify(acquired)
+		if traffic.IsDefined(mgr.GetRESTMapper(), k.kind) {
+			if err := w.add(mgr, k, acquired); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { return w.addOnceDefined(ctx, mgr, k, acquired) })); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // addOnceDefined adds the controller of a kind when the cluster defines it.
-func (w Writers) addOnceDefined(ctx context.Context, mgr manager.Manager, k policyKind, inputs signals) error {
+func (w Writers) addOnceDefined(ctx context.Context, mgr manager.Manager, k policyKind, acquired <-chan struct{}) error {
 	err := wait.PollUntilContextCancel(ctx, traffic.DefinitionPollInterval, false, func(context.Context) (bool, error) {
 		return traffic.IsDefined(mgr.GetRESTMapper(), k.kind), nil
 	})
 	if err != nil {
 		return nil // the process is stopping
 	}
-	return w.add(mgr, k, inputs)
+	return w.add(mgr, k, acquired)
 }
 
-func (w Writers) add(mgr manager.Manager, k policyKind, inputs signals) error {
+func (w Writers) add(mgr manager.Manager, k policyKind, acquired <-chan struct{}) error {
 	reader := mgr.GetClient()
 	r := &Reconciler{
 		Client: reader, Recorder: mgr.GetEventRecorder(names.Controller), Leader: w.Leader, OSMSummary: k.osmSummary,
@@ -160,11 +156,11 @@ func (w Writers) add(mgr manager.Manager, k policyKind, inputs signals) error {
 	b := ctrl.NewControllerManagedBy(mgr).Named("status-"+k.kind.Kind).For(traffic.Object(k.kind)).
 		WithOptions(backoff.Options(1)).
 		WatchesRawSource(source.Channel(resync, enqueueAll(reader, k.kind, ""))).
-		WatchesRawSource(source.Channel(inputs.rejected, &handler.EnqueueRequestForObject{})).
+		WatchesRawSource(source.Channel(w.Rejections.Watch(k.kind), &handler.EnqueueRequestForObject{})).
 		// A namespace can join the mesh after an object was created, or arrive in the cache after it. Its annotations concern Egresses.
 		Watches(&corev1.Namespace{}, enqueueInNamespace(reader, k.kind), builder.WithPredicates(predicate.Or(predicate.LabelChangedPredicate{}, predicate.AnnotationChangedPredicate{})))
-	if inputs.unanswered != nil {
-		b = b.WatchesRawSource(source.Channel(inputs.unanswered, enqueueSameNamespace(reader, k.kind)))
+	if k.servers != nil {
+		b = b.WatchesRawSource(source.Channel(w.Rejections.servers.watch(k.kind), enqueueSameNamespace(reader, k.kind)))
 	}
 	if k.conflicting != nil {
 		b = b.Watches(traffic.Object(k.kind), enqueueConflicting(reader, k.kind, k.conflicting))
@@ -195,7 +191,7 @@ func (w Writers) add(mgr manager.Manager, k policyKind, inputs signals) error {
 	if err != nil {
 		return err
 	}
-	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { return forward(ctx, inputs.acquired, resync) }))
+	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { return forward(ctx, acquired, resync) }))
 }
 
 // forward sends an event each time this replica acquires the Lease.
