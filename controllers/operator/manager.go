@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/discovery"
 	clientscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
@@ -45,6 +46,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/compatibility"
 	"github.com/openservicemesh/osm-operator/internal/component"
 	"github.com/openservicemesh/osm-operator/internal/component/builtin"
+	"github.com/openservicemesh/osm-operator/internal/message"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/operand"
 	"github.com/openservicemesh/osm-operator/internal/prometheus"
@@ -122,7 +124,7 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the operator cannot be prepared: %w", err)
 	}
-	lock.StandBy = standBy(o.Logger, mgr.GetEventRecorder(names.Operator), o.Namespace)
+	lock.StandBy = standBy(o.Logger, eventRecorder(mgr), o.Namespace)
 	if err := mgr.AddHealthzCheck("alive", healthz.Ping); err != nil {
 		return nil, err
 	}
@@ -135,7 +137,7 @@ func NewManager(cfg *rest.Config, o Options) (ctrl.Manager, error) {
 	}
 	if o.AdmissionPolicies != nil {
 		keeper := &policies.Keeper{
-			Applier: apply.New(mgr.GetClient(), mgr.GetEventRecorder(names.Operator)), Reader: mgr.GetAPIReader(),
+			Applier: apply.New(mgr.GetClient(), eventRecorder(mgr)), Reader: mgr.GetAPIReader(),
 			Namespace: o.Namespace, Files: o.AdmissionPolicies, Log: o.Logger,
 		}
 		if err := mgr.Add(keeper); err != nil {
@@ -194,7 +196,7 @@ func addReconcilers(mgr ctrl.Manager, o Options) error {
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Secrets: store, Catalogue: o.Catalogue, OperatorNamespace: o.Namespace, Now: o.Now,
 	}
 	writer := status.NewWriter(mgr.GetClient())
-	recorder := mgr.GetEventRecorder("osm-operator")
+	recorder := eventRecorder(mgr)
 	shared.cluster, shared.status, shared.recorder, shared.metrics = cluster, writer, recorder, recorded
 	shared.plane, shared.restarts, shared.sidecars, shared.health, shared.prometheus = plane, plane, plane, o.Health, prometheus.New(nil)
 	shared.vault, shared.tokens = vault.Signer{}, own.ForAudience
@@ -220,6 +222,11 @@ func addReconcilers(mgr ctrl.Manager, o Options) error {
 		}
 	}
 	return nil
+}
+
+// eventRecorder records Events of the operator.
+func eventRecorder(mgr ctrl.Manager) events.EventRecorder {
+	return message.Recorder{Inner: mgr.GetEventRecorder(names.Operator)}
 }
 
 // addMetrics registers the metrics about meshes.

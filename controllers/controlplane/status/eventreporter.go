@@ -14,6 +14,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/message"
 )
 
 // EventReporter records Events about problems of Services and EndpointSlices, whose status belongs to Kubernetes. It records
@@ -81,7 +82,7 @@ func (t *EventReporter) store(ref catalog.Ref, object client.Object, version str
 	for i, problem := range problems {
 		messages[i] = problem.StatusMessage()
 	}
-	text := truncate(strings.Join(messages, " "), maxNote)
+	text := message.ForEvent(strings.Join(messages, " "))
 	if before, ok := t.reports[ref]; ok && before.object.UID == object.GetUID() && before.text == text {
 		return false
 	}

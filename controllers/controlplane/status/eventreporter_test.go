@@ -14,6 +14,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/message"
 )
 
 // newTestReporter returns an EventReporter; members are the namespaces of the mesh.
@@ -97,7 +98,7 @@ func TestEventReporter_RunRecords(t *testing.T) {
 	reporter.Record(catalog.KindEndpointSlice, newService("shop", "slice", ""), long)
 	select {
 	case event := <-recorder.Events:
-		if len(event) > maxNote+50 || !strings.HasSuffix(event, "é...") {
+		if len(event) > message.MaxNote+50 || !strings.HasSuffix(event, "é...") {
 			t.Errorf("the Event has %d bytes and ends in %q", len(event), event[len(event)-5:])
 		}
 	case <-time.After(5 * time.Second):

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/message"
 )
 
 // The API server refuses a status with a message of more than 32,768 characters, and an Event with a note of more than 1,024 bytes. A policy
@@ -43,11 +44,11 @@ func TestReconcile_CutsMessagesOfManyProblems(t *testing.T) {
 		t.Fatalf("conditions %v, error %v", conditions, err)
 	}
 	for _, c := range conditions {
-		if len(c.Message) > maxMessage || !utf8.ValidString(c.Message) {
+		if len(c.Message) > message.MaxCondition || !utf8.ValidString(c.Message) {
 			t.Errorf("%s has a message of %d bytes", c.Type, len(c.Message))
 		}
 	}
-	if prefix := len("Warning RefNotFound "); len(<-recorder.Events) > prefix+maxNote {
+	if prefix := len("Warning RefNotFound "); len(<-recorder.Events) > prefix+message.MaxNote {
 		t.Error("the note of the Event is too long")
 	}
 	if conditions[0].Status != metav1.ConditionTrue {

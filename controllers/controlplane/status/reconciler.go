@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/message"
 )
 
 // Reconciler writes the status of the objects of one kind.
@@ -103,7 +104,7 @@ func (r *Reconciler) write(ctx context.Context, object *unstructured.Unstructure
 	}
 	changed, transitions := false, []metav1.Condition{}
 	for _, condition := range conditions {
-		condition.ObservedGeneration, condition.Message = object.GetGeneration(), truncate(condition.Message, maxMessage)
+		condition.ObservedGeneration, condition.Message = object.GetGeneration(), message.ForCondition(condition.Message)
 		before := meta.FindStatusCondition(current, condition.Type)
 		if condition.Type != Ready && isTransition(before, condition) {
 			transitions = append(transitions, condition)
@@ -159,7 +160,7 @@ func (r *Reconciler) recordEvent(object *unstructured.Unstructured, condition me
 		kind = corev1.EventTypeWarning
 	}
 	note := fmt.Sprintf("%s is %s: %s", condition.Type, condition.Status, condition.Message)
-	r.Recorder.Eventf(object, nil, kind, condition.Reason, "Evaluate", "%s", truncate(note, maxNote))
+	r.Recorder.Eventf(object, nil, kind, condition.Reason, "Evaluate", "%s", message.ForEvent(note))
 }
 
 // ConditionsOf returns the conditions in the status of a policy.

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/message"
 	"github.com/openservicemesh/osm-operator/internal/report"
 	"github.com/openservicemesh/osm-operator/internal/report/client"
 )
@@ -209,7 +210,7 @@ func rejectedCondition(list []report.Rejection, before metav1.Condition) metav1.
 	if before.Status == metav1.ConditionFalse {
 		text += " " + before.Message
 	}
-	return metav1.Condition{Type: Accepted, Status: metav1.ConditionFalse, Reason: ReasonRejectedByProxy, Message: truncate(text, maxMessage)}
+	return metav1.Condition{Type: Accepted, Status: metav1.ConditionFalse, Reason: ReasonRejectedByProxy, Message: message.ForCondition(text)}
 }
 
 // RejectionMessage describes which sidecars rejected an object, and why.
@@ -222,5 +223,5 @@ func RejectionMessage(list []report.Rejection) string {
 	if more := len(list) - maxReported; more > 0 {
 		fmt.Fprintf(&text, "Sidecars of %d other service accounts rejected it, too. ", more)
 	}
-	return truncate(strings.TrimSpace(text.String()), maxMessage)
+	return message.ForCondition(strings.TrimSpace(text.String()))
 }

@@ -29,6 +29,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
 	"github.com/openservicemesh/osm-operator/controllers/operator/enqueue"
 	"github.com/openservicemesh/osm-operator/internal/backoff"
+	"github.com/openservicemesh/osm-operator/internal/message"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -77,7 +78,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		return err
 	}
 	r.Objects, r.Kinds = limitReads(objects.GetClient(), objects.GetCache()), kinds
-	r.Applier = apply.New(r.Objects, mgr.GetEventRecorder("osm-operator"))
+	r.Applier = apply.New(r.Objects, message.Recorder{Inner: mgr.GetEventRecorder(names.Operator)})
 	r.Applier.Repairs = r.Metrics.RecordRepair
 	kinds.controller, err = ctrl.NewControllerManagedBy(mgr).
 		Named("components").

@@ -17,6 +17,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	meshstatus "github.com/openservicemesh/osm-operator/controllers/operator/status"
 	"github.com/openservicemesh/osm-operator/internal/component/upgrade"
+	"github.com/openservicemesh/osm-operator/internal/message"
 )
 
 // teardownPollInterval is the time between two looks at objects that are being deleted.
@@ -25,12 +26,17 @@ const teardownPollInterval = 200 * time.Millisecond
 // writeStatus applies status.components, and with assessed the condition ComponentsReady, if they changed. It updates mesh.
 func (r *Reconciler) writeStatus(ctx context.Context, mesh *v1alpha1.Mesh, statuses []v1alpha1.ComponentStatus, assessed bool) error {
 	before := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionComponentsReady)
+	statuses = slices.Clone(statuses)
+	for i := range statuses {
+		statuses[i].Message = message.ForCondition(statuses[i].Message)
+	}
 	conditions := slices.Clone(mesh.Status.Conditions)
 	if assessed {
 		condition := readyCondition(statuses)
 		if ignored := r.Applier.IgnoredObjects(mesh); ignored != "" {
 			condition.Message += "; " + ignored
 		}
+		condition.Message = message.ForCondition(condition.Message)
 		condition.ObservedGeneration, condition.LastTransitionTime = mesh.Generation, metav1.NewTime(r.Now().Truncate(time.Second))
 		meta.SetStatusCondition(&conditions, condition)
 	}
@@ -59,31 +65,33 @@ func (r *Reconciler) writeStatus(ctx context.Context, mesh *v1alpha1.Mesh, statu
 
 // describeUpgrade adds what is done about an upgrade to the status of a component whose objects are applied.
 func describeUpgrade(d upgrade.Decision, status *v1alpha1.ComponentStatus) {
-	var reason, message string
+	var reason, text string
 	switch d.Action {
 	case upgrade.Wait:
-		reason, message = v1alpha1.ReasonUpgradePending, "its upgrade "+d.Reason+"; the former version runs"
+		reason, text = v1alpha1.ReasonUpgradePending, "its upgrade "+d.Reason+"; the former version runs"
 	case upgrade.Try:
-		reason, message = v1alpha1.ReasonUpgrading, fmt.Sprintf("its new pods must be ready for %s; without that, the last good ones return after %s", upgrade.Soak, upgrade.Deadline)
+		reason, text = v1alpha1.ReasonUpgrading, fmt.Sprintf("its new pods must be ready for %s; without that, the last good ones return after %s", upgrade.Soak, upgrade.Deadline)
 	case upgrade.HoldBack:
-		reason, message = v1alpha1.ReasonComponentHeldBack, "the last good version runs, because "+d.Attempt.Failure+
+		reason, text = v1alpha1.ReasonComponentHeldBack, "the last good version runs, because "+d.Attempt.Failure+
 			"; correct the cause or its settings: a change of the Mesh's spec, or another version of the operator, starts the next attempt"
 	case upgrade.Install, upgrade.Accept:
 		return
 	}
 	if !status.Ready {
-		message = status.Message + "; " + message
+		text = status.Message + "; " + text
 	}
 	if status.Ready || d.Action == upgrade.HoldBack {
 		status.Reason = reason
 	}
-	status.Message = message
+	status.Message = text
 }
 
 // readyCondition summarises the components. A component whose kinds are not served does not make the condition False.
 func readyCondition(statuses []v1alpha1.ComponentStatus) metav1.Condition {
 	var failed, heldBack, missing, upgrading []string
 	for _, s := range statuses {
+		// A component with many failed objects must leave room for the others.
+		s.Message = message.Limit(s.Message, message.MaxCondition/4)
 		switch {
 		case s.Reason == v1alpha1.ReasonComponentHeldBack:
 			heldBack = append(heldBack, s.Name+": "+s.Message)

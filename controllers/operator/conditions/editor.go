@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/message"
 )
 
 // State is the state of an object or of a part of it.
@@ -71,16 +72,10 @@ func (e *Editor) SetStatus(kind string, status metav1.ConditionStatus, reason, m
 	e.write(kind, status, reason, message)
 }
 
-// maxMessage is the API server's limit of a message, in bytes.
-const maxMessage = 32768
-
 // write sets a condition. Its transition time changes only with its status.
-func (e *Editor) write(kind string, status metav1.ConditionStatus, reason, message string) {
-	if len(message) > maxMessage {
-		message = message[:maxMessage]
-	}
+func (e *Editor) write(kind string, status metav1.ConditionStatus, reason, text string) {
 	meta.SetStatusCondition(e.list, metav1.Condition{
-		Type: kind, Status: status, Reason: reason, Message: message, ObservedGeneration: e.generation, LastTransitionTime: e.now,
+		Type: kind, Status: status, Reason: reason, Message: message.ForCondition(text), ObservedGeneration: e.generation, LastTransitionTime: e.now,
 	})
 }
 

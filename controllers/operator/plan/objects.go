@@ -12,12 +12,13 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/dryrun"
+	"github.com/openservicemesh/osm-operator/internal/message"
 	"github.com/openservicemesh/osm-operator/internal/rollout"
 )
 
 // planOf is the plan of what was simulated. active is the revision that runs the mesh; nil when it is not installed.
 func planOf(result *simulated, active *v1alpha1.MeshRevision) *v1alpha1.PlanStatus {
-	p := &v1alpha1.PlanStatus{To: result.version, Problem: clip(result.problem.Message, v1alpha1.MaxPlannedText)}
+	p := &v1alpha1.PlanStatus{To: result.version, Problem: message.Limit(result.problem.Message, v1alpha1.MaxPlannedText)}
 	if active != nil {
 		p.From = active.Spec.Version
 	}
@@ -52,9 +53,9 @@ func plannedObjects(changes []dryrun.Change, unchanged int) v1alpha1.PlannedObje
 
 func plannedObject(change dryrun.Change) v1alpha1.PlannedObject {
 	name := change.Kind.Kind + " " + strings.TrimPrefix(change.String(), "/")
-	planned := v1alpha1.PlannedObject{Verb: v1alpha1.PlanVerb(change.Verb), Object: clip(name, v1alpha1.MaxPlannedText)}
+	planned := v1alpha1.PlannedObject{Verb: v1alpha1.PlanVerb(change.Verb), Object: message.Limit(name, v1alpha1.MaxPlannedText)}
 	for _, field := range change.Fields[:min(len(change.Fields), v1alpha1.MaxPlannedFields)] {
-		planned.Fields = append(planned.Fields, clip(field, v1alpha1.MaxPlannedText/2))
+		planned.Fields = append(planned.Fields, message.Limit(field, v1alpha1.MaxPlannedText/2))
 	}
 	planned.MoreFields = int32(len(change.Fields) - len(planned.Fields))
 	return planned
@@ -67,13 +68,13 @@ func plannedWorkloads(waves [][]rollout.Ref, left []rollout.Note) v1alpha1.Plann
 		w.Restart += int32(len(wave))
 		for _, ref := range wave {
 			if len(w.Restarts) < v1alpha1.MaxPlanned {
-				w.Restarts = append(w.Restarts, v1alpha1.PlannedRestart{Wave: int32(i + 1), Workload: clip(ref.String(), v1alpha1.MaxPlannedText)})
+				w.Restarts = append(w.Restarts, v1alpha1.PlannedRestart{Wave: int32(i + 1), Workload: message.Limit(ref.String(), v1alpha1.MaxPlannedText)})
 			}
 		}
 	}
 	left = slices.SortedFunc(slices.Values(left), func(a, b rollout.Note) int { return a.Ref.Compare(b.Ref) })
 	for _, note := range left[:min(len(left), v1alpha1.MaxPlanned)] {
-		w.Skipped = append(w.Skipped, v1alpha1.SkippedWorkload{Workload: clip(note.Ref.String(), v1alpha1.MaxPlannedText), Reason: clip(note.Reason, v1alpha1.MaxPlannedText)})
+		w.Skipped = append(w.Skipped, v1alpha1.SkippedWorkload{Workload: message.Limit(note.Ref.String(), v1alpha1.MaxPlannedText), Reason: message.Limit(note.Reason, v1alpha1.MaxPlannedText)})
 	}
 	return w
 }
@@ -127,13 +128,4 @@ func hashOf(p *v1alpha1.PlanStatus) string {
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:8])
-}
-
-// clip shortens a text.
-func clip(text string, most int) string {
-	if len(text) <= most {
-		return text
-	}
-	const dots = "..."
-	return strings.ToValidUTF8(text[:most-len(dots)], "") + dots
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/operator/dataplane"
 	"github.com/openservicemesh/osm-operator/controllers/operator/dryrun"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/message"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/plan"
 )
@@ -98,7 +99,7 @@ func plannedProxies(p *v1alpha1.PlannedProxies, changes *plan.Changes) {
 	p.Changed, p.Total = int32(changes.Sidecars), max(p.Total, int32(changes.AllSidecars))
 	for _, one := range changes.Proxies[:min(len(changes.Proxies), v1alpha1.MaxPlanned)] {
 		p.Examples = append(p.Examples, v1alpha1.PlannedProxy{
-			Workload: clip(one.Workload, v1alpha1.MaxPlannedText), Sidecars: int32(one.Sidecars), Added: counted(one.Resources.Added),
+			Workload: message.Limit(one.Workload, v1alpha1.MaxPlannedText), Sidecars: int32(one.Sidecars), Added: counted(one.Resources.Added),
 			Changed: counted(one.Resources.Changed), Removed: counted(one.Resources.Removed),
 		})
 	}
@@ -108,7 +109,7 @@ func plannedProxies(p *v1alpha1.PlannedProxies, changes *plan.Changes) {
 func sentences(list []string) []string {
 	var some []string
 	for _, sentence := range list[:min(len(list), v1alpha1.MaxPlanned)] {
-		some = append(some, clip(sentence, v1alpha1.MaxPlannedText))
+		some = append(some, message.Limit(sentence, v1alpha1.MaxPlannedText))
 	}
 	return some
 }
@@ -143,8 +144,8 @@ func plannedFlows(p *v1alpha1.PlannedFlows, changes *plan.Changes) {
 		}
 		if len(p.Changes) < v1alpha1.MaxPlanned {
 			p.Changes = append(p.Changes, v1alpha1.PlannedFlow{
-				Verdict: verdict, From: clip(flow.From, v1alpha1.MaxPlannedText), To: clip(flow.To, v1alpha1.MaxPlannedText), Request: clip(flow.Request, v1alpha1.MaxPlannedText),
-				By: clip(strings.Join(flow.By, ", "), v1alpha1.MaxPlannedText),
+				Verdict: verdict, From: message.Limit(flow.From, v1alpha1.MaxPlannedText), To: message.Limit(flow.To, v1alpha1.MaxPlannedText), Request: message.Limit(flow.Request, v1alpha1.MaxPlannedText),
+				By: message.Limit(strings.Join(flow.By, ", "), v1alpha1.MaxPlannedText),
 			})
 		}
 	}

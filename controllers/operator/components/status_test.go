@@ -1,0 +1,48 @@
+package components
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+)
+
+// TestManyRefusedObjectsAreReported refuses one object of a component in each of 500 namespaces, as a policy engine does. The API server refuses
+// a status with a condition of more than 32,768 characters, and the Mesh would not show why anything fails.
+func TestManyRefusedObjectsAreReported(t *testing.T) {
+	r, mesh := meshWithPrometheus(t, v1alpha1.PrometheusManaged)
+	var refusals []string
+	for i := range 500 {
+		refusals = append(refusals, fmt.Sprintf("Role team-%d/osm-prometheus cannot be applied: admission webhook \"policy.example.com\" denied the request: no Roles", i))
+	}
+	statuses := []v1alpha1.ComponentStatus{
+		{Name: "prometheus", Reason: v1alpha1.ReasonApplyFailed, Message: strings.Join(refusals, "\n")},
+		{Name: "services", Reason: v1alpha1.ReasonApplyFailed, Message: "Service osm-controller cannot be applied: exceeded quota"},
+	}
+	written := 0
+	r.Client = interceptor.NewClient(r.Client.(client.WithWatch), interceptor.Funcs{
+		SubResourceApply: func(context.Context, client.Client, string, runtime.ApplyConfiguration, ...client.SubResourceApplyOption) error {
+			written++
+			return nil
+		},
+	})
+	for range 2 {
+		if err := r.writeStatus(t.Context(), mesh, statuses, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	condition := meta.FindStatusCondition(mesh.Status.Conditions, v1alpha1.ConditionComponentsReady)
+	if len(condition.Message) > 4096 || !containsAll(condition.Message, "team-0/osm-prometheus", "policy.example.com", "services: Service osm-controller cannot be applied") {
+		t.Errorf("the condition has %d bytes, want at most 4096 that name both components: %.300s", len(condition.Message), condition.Message)
+	}
+	if got := len(mesh.Status.Components[0].Message); got > 4096 || written != 1 {
+		t.Errorf("the message of the component has %d bytes, and it was written %d times; want at most 4096 and once", got, written)
+	}
+}

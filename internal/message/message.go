@@ -1,0 +1,28 @@
+package message
+
+import "strings"
+
+const (
+	// MaxCondition is the length of the longest message of a condition, in bytes. It is readable, and far below the 32,768 characters that the
+	// API server accepts: it refuses the whole status otherwise.
+	MaxCondition = 4096
+	// MaxNote is the length of the longest note of an Event that the API server accepts, in bytes.
+	MaxNote = 1024
+	// maxAction is the length of the longest action of an Event that the API server accepts, in bytes.
+	maxAction = 128
+)
+
+// ForCondition limits the message of a condition.
+func ForCondition(text string) string { return Limit(text, MaxCondition) }
+
+// ForEvent limits the note of an Event.
+func ForEvent(text string) string { return Limit(text, MaxNote) }
+
+// Limit limits a text to a length in bytes.
+func Limit(text string, length int) string {
+	const ending = "..."
+	if len(text) <= length {
+		return text
+	}
+	return strings.ToValidUTF8(text[:length-len(ending)], "") + ending
+}
