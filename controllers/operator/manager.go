@@ -184,7 +184,8 @@ func addReconcilers(mgr ctrl.Manager, o Options) error {
 	if err != nil {
 		return err
 	}
-	kinds, err := discovery.NewDiscoveryClientForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+	// A client with the HTTP client of the manager has no time limit.
+	kinds, err := discovery.NewDiscoveryClientForConfig(mgr.GetConfig())
 	if err != nil {
 		return fmt.Errorf("the kinds of the API server cannot be read: %w", err)
 	}

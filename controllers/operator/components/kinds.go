@@ -30,8 +30,9 @@ type kindWatches struct {
 
 	mu      sync.Mutex
 	answers map[schema.GroupVersion]served
-	// settled is when the answers of discovery include the last change of a definition.
+	// settled is when the answers of discovery include the last change of a definition. changes counts these changes.
 	settled time.Time
+	changes int
 	watched map[schema.GroupVersionKind]bool
 }
 
@@ -42,7 +43,8 @@ type served struct {
 }
 
 func newKindWatches(mgr ctrl.Manager, objects cache.Cache) (*kindWatches, error) {
-	client, err := discovery.NewDiscoveryClientForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+	// A client with the HTTP client of the manager has no time limit.
+	client, err := discovery.NewDiscoveryClientForConfig(mgr.GetConfig())
 	if err != nil {
 		return nil, fmt.Errorf("discovery of kinds cannot be prepared: %w", err)
 	}
@@ -54,12 +56,12 @@ func newKindWatches(mgr ctrl.Manager, objects cache.Cache) (*kindWatches, error)
 
 // Ensure implements Kinds.
 func (w *kindWatches) Ensure(ctx context.Context, kind component.Kind) (bool, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	is, err := w.isServed(kind.GroupVersionKind)
 	if err != nil {
 		return false, err
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	object := objectOf(kind.GroupVersionKind)
 	switch {
 	case is && !w.watched[kind.GroupVersionKind]:
@@ -76,27 +78,48 @@ func (w *kindWatches) Ensure(ctx context.Context, kind component.Kind) (bool, er
 	return is, nil
 }
 
-// isServed asks discovery whether a kind is served.
+// isServed asks discovery whether a kind is served. No lock is held meanwhile: the answer about one kind may take long.
 func (w *kindWatches) isServed(kind schema.GroupVersionKind) (bool, error) {
-	version, now := kind.GroupVersion(), time.Now()
-	if answer, ok := w.answers[version]; ok && now.Before(answer.until) {
-		return answer.kinds[kind.Kind], nil
+	version, began := kind.GroupVersion(), time.Now()
+	known, changes := w.answerOf(version)
+	if known != nil && began.Before(known.until) {
+		return known.kinds[kind.Kind], nil
 	}
 	list, err := w.discovery.ServerResourcesForGroupVersion(version.String())
 	if err != nil && !apierrors.IsNotFound(err) {
 		return false, fmt.Errorf("the kinds of %s cannot be discovered: %w", version, err)
 	}
-	answer := served{kinds: map[string]bool{}, until: now.Add(discoveryPeriod)}
-	if now.Before(w.settled) {
-		answer.until = w.settled
-	}
+	answer := served{kinds: map[string]bool{}, until: began.Add(discoveryPeriod)}
 	if list != nil {
 		for i := range list.APIResources {
 			answer.kinds[list.APIResources[i].Kind] = true
 		}
 	}
-	w.answers[version] = answer
+	w.remember(version, answer, began, changes)
 	return answer.kinds[kind.Kind], nil
+}
+
+// answerOf returns the latest answer about a version, or nil, and the number of changes of definitions so far.
+func (w *kindWatches) answerOf(version schema.GroupVersion) (*served, int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if answer, ok := w.answers[version]; ok {
+		return &answer, w.changes
+	}
+	return nil, w.changes
+}
+
+// remember keeps an answer, unless a definition has changed since the request.
+func (w *kindWatches) remember(version schema.GroupVersion, answer served, began time.Time, changes int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.changes != changes {
+		return
+	}
+	if began.Before(w.settled) {
+		answer.until = w.settled
+	}
+	w.answers[version] = answer
 }
 
 // forget discards all discovery answers, and those until definitionDelay has passed.
@@ -104,5 +127,6 @@ func (w *kindWatches) forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	clear(w.answers)
+	w.changes++
 	w.settled = time.Now().Add(definitionDelay)
 }

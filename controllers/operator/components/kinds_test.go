@@ -2,6 +2,8 @@ package components
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -11,11 +13,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
@@ -129,4 +133,93 @@ func TestDefinitionsAreLookedAtTwice(t *testing.T) {
 			t.Errorf("the Mesh is reconciled after %s, want at once and after %s", looks, definitionDelay)
 		}
 	})
+}
+
+// hangingServer does not answer about one group version until it is released.
+type hangingServer struct {
+	*gizmoServer
+	version         string
+	asked, released chan struct{}
+}
+
+func (s *hangingServer) ServerResourcesForGroupVersion(version string) (*metav1.APIResourceList, error) {
+	if version == s.version {
+		s.asked <- struct{}{}
+		<-s.released
+	}
+	return s.gizmoServer.ServerResourcesForGroupVersion(version)
+}
+
+// TestHangingDiscoveryBlocksNoOtherKind asks for a kind of an aggregated API that hangs, and for another kind meanwhile.
+func TestHangingDiscoveryBlocksNoOtherKind(t *testing.T) {
+	server := &hangingServer{
+		gizmoServer: &gizmoServer{serves: true}, version: "hangs.example.com/v1", asked: make(chan struct{}, 9), released: make(chan struct{}),
+	}
+	kinds := newGizmoKinds(server.gizmoServer, new(int))
+	kinds.discovery = server
+	ensure := func(group string) bool {
+		is, err := kinds.Ensure(t.Context(), component.V1(group, "Gizmo", "gizmos"))
+		return is && err == nil
+	}
+	first, second := make(chan bool, 1), make(chan bool, 1)
+	go func() { first <- ensure("hangs.example.com") }()
+	<-server.asked
+	go func() {
+		second <- ensure("example.com")
+		kinds.forget()
+		second <- true
+	}()
+	for _, what := range []string{"another kind", "a change of a definition"} {
+		select {
+		case ok := <-second:
+			if !ok {
+				t.Errorf("%s: the kind is not served", what)
+			}
+		case <-time.After(10 * time.Second):
+			close(server.released)
+			t.Fatalf("a kind whose discovery hangs blocks %s", what)
+		}
+	}
+	close(server.released)
+	if !<-first {
+		t.Error("the kind is not served after the API server has answered")
+	}
+	// The answer is from before the change of a definition.
+	if ensure("hangs.example.com"); len(server.asked) != 1 {
+		t.Errorf("%d further requests, want one", len(server.asked))
+	}
+}
+
+// clients is a manager with a server.
+type clients struct {
+	manager.Manager
+	config *rest.Config
+}
+
+func (c clients) GetConfig() *rest.Config     { return c.config }
+func (c clients) GetHTTPClient() *http.Client { return http.DefaultClient }
+
+// TestDiscoveryEnds asks a server that never answers. The client of a manager has no timeout.
+func TestDiscoveryEnds(t *testing.T) {
+	ended := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-ended }))
+	defer server.Close()
+	defer close(ended)
+	kinds, err := newKindWatches(clients{config: &rest.Config{Host: server.URL, Timeout: 100 * time.Millisecond}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := make(chan error, 1)
+	go func() {
+		_, err := kinds.Ensure(t.Context(), component.V1("example.com", "Gizmo", "gizmos"))
+		answer <- err
+	}()
+	select {
+	case err := <-answer:
+		if err == nil {
+			t.Error("no error for a server that does not answer")
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("discovery has no time limit")
+	}
 }

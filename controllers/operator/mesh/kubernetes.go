@@ -33,22 +33,28 @@ func (k *Kubernetes) read() error {
 	if err != nil {
 		return fmt.Errorf("the version of the API server cannot be read: %w", err)
 	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	k.version = info.GitVersion
 	return nil
+}
+
+func (k *Kubernetes) latest() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.version
 }
 
 // Outdated returns a version that is too old, and "" for a supported one. A version that is too old is read again, because somebody may have
 // upgraded the cluster. A version that cannot be parsed is supported.
 func (k *Kubernetes) Outdated() (string, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if isSupported(k.version) {
+	if isSupported(k.latest()) {
 		return "", nil
 	}
-	if err := k.read(); err != nil || isSupported(k.version) {
+	if err := k.read(); err != nil || isSupported(k.latest()) {
 		return "", err
 	}
-	return k.version, nil
+	return k.latest(), nil
 }
 
 func isSupported(cluster string) bool {
