@@ -58,6 +58,11 @@ var allAddresses = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.Must
 // EgressPorts returns the ports outside the mesh on which a client may call destinations, sorted. A request is allowed if any policy
 // allows it. Destinations beyond MaxRoutes are left out.
 func EgressPorts(v *catalog.View, source identity.ServiceAccount) []EgressPort {
+	return EgressPortsWithin(v, source, &RouteLimit{})
+}
+
+// EgressPortsWithin is EgressPorts with a RouteLimit, which records the Egresses that are not complete.
+func EgressPortsWithin(v *catalog.View, source identity.ServiceAccount, limit *RouteLimit) []EgressPort {
 	if !v.Settings().EgressPolicies {
 		return nil
 	}
@@ -70,7 +75,6 @@ func EgressPorts(v *catalog.View, source identity.ServiceAccount) []EgressPort {
 	}
 	slices.Sort(numbers)
 	var ports []EgressPort
-	limit := RouteLimit{}
 	for _, number := range slices.Compact(numbers) {
 		ports = append(ports, egressPort(v, policies, number, limit))
 	}
@@ -91,7 +95,7 @@ func waitsForServer(policies []*catalog.Egress, number uint16) bool {
 	return false
 }
 
-func egressPort(v *catalog.View, policies []*catalog.Egress, number uint16, limit RouteLimit) EgressPort {
+func egressPort(v *catalog.View, policies []*catalog.Egress, number uint16, limit *RouteLimit) EgressPort {
 	b := egressBuilder{view: v, limit: limit, port: EgressPort{Number: number}, hosts: map[string]int{}, ranges: map[netip.Prefix]int{}}
 	serverFirst := waitsForServer(policies, number)
 	for _, policy := range policies {
@@ -108,14 +112,14 @@ func egressPort(v *catalog.View, policies []*catalog.Egress, number uint16, limi
 			b.addHTTP(policy)
 		}
 	}
-	b.limitTLS(policies[0].Name.Namespace)
+	b.limitTLS(policies)
 	return b.finish()
 }
 
 // egressBuilder collects the destinations on a port.
 type egressBuilder struct {
 	view  *catalog.View
-	limit RouteLimit
+	limit *RouteLimit
 	port  EgressPort
 	// hosts and ranges are the positions in port.
 	hosts  map[string]int
@@ -129,7 +133,7 @@ func (b *egressBuilder) addRanges(policy *catalog.Egress, routes int, allow func
 		prefixes = allAddresses
 	}
 	for _, prefix := range prefixes {
-		if !b.limit.Admit(policy.Name.Namespace, routes) {
+		if !b.limit.AdmitPolicy(policy.Ref(), routes) {
 			continue
 		}
 		i, known := b.ranges[prefix]
@@ -187,7 +191,7 @@ func (b *egressBuilder) addHTTP(policy *catalog.Egress) {
 		switch {
 		case !host.Restricted:
 			host.Matches = nil
-		case !b.limit.Admit(policy.Name.Namespace, len(matches)):
+		case !b.limit.AdmitPolicy(policy.Ref(), len(matches)):
 		case len(host.Matches) == 0:
 			host.Matches = slices.Clip(matches) // shared by all hosts and ports of the policy
 		default:
@@ -217,7 +221,7 @@ func resolveEgressMatches(v *catalog.View, policy *catalog.Egress) []catalog.HTT
 func (b *egressBuilder) host(policy *catalog.Egress, name string) *EgressHost {
 	i, known := b.hosts[name]
 	if !known {
-		if !b.limit.Admit(policy.Name.Namespace, 1) {
+		if !b.limit.AdmitPolicy(policy.Ref(), 1) {
 			return &EgressHost{}
 		}
 		i = len(b.port.Hosts)
@@ -231,15 +235,20 @@ func (b *egressBuilder) host(policy *catalog.Egress, name string) *EgressHost {
 }
 
 // limitTLS removes the hosts for TLS if they have too many routes: sidecars need one for each host in each range.
-func (b *egressBuilder) limitTLS(namespace string) {
+func (b *egressBuilder) limitTLS(policies []*catalog.Egress) {
 	hosts := 0
 	for _, host := range b.port.Hosts {
 		if host.TLS {
 			hosts++
 		}
 	}
-	if b.limit.Admit(namespace, hosts*len(b.port.Ranges)) {
+	if b.limit.Admit(policies[0].Name.Namespace, hosts*len(b.port.Ranges)) {
 		return
+	}
+	for _, policy := range policies {
+		if policy.HasPort(b.port.Number, catalog.ProtocolHTTPS) && len(policy.Prefixes) == 0 {
+			b.limit.Record(policy.Ref())
+		}
 	}
 	for i := range b.port.Hosts {
 		b.port.Hosts[i].TLS = false

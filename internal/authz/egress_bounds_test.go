@@ -13,7 +13,7 @@ import (
 
 // TestRouteLimit_Boundary admits exactly MaxRoutes for each namespace.
 func TestRouteLimit_Boundary(t *testing.T) {
-	limit := authz.RouteLimit{}
+	var limit authz.RouteLimit
 	for _, step := range []struct {
 		namespace string
 		routes    int

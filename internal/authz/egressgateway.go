@@ -44,11 +44,15 @@ func GatewayDestinationID(policy catalog.Name, protocol catalog.Protocol, host s
 // GatewayDestinations returns the destinations of the egress gateway, by policy, port and host. It leaves out those of a namespace beyond
 // MaxRoutes: all namespaces share the gateway.
 func GatewayDestinations(v *catalog.View) []GatewayDestination {
+	return GatewayDestinationsWithin(v, &RouteLimit{})
+}
+
+// GatewayDestinationsWithin is GatewayDestinations with a RouteLimit, which records the Egresses that are not complete.
+func GatewayDestinationsWithin(v *catalog.View, limit *RouteLimit) []GatewayDestination {
 	if !v.Settings().EgressPolicies {
 		return nil
 	}
 	var list []GatewayDestination
-	limit := RouteLimit{}
 	for _, policy := range v.GatewayEgresses() {
 		matches := egressMatches(v, policy)
 		for _, port := range policy.Ports {
@@ -60,7 +64,7 @@ func GatewayDestinations(v *catalog.View) []GatewayDestination {
 				case port.Protocol == catalog.ProtocolHTTP:
 					d.Restricted, d.Matches, d.TLS = policy.Restricted, matches, policy.Gateway.TLS
 				}
-				if limit.Admit(policy.Name.Namespace, 1+len(d.Matches)) {
+				if limit.AdmitPolicy(policy.Ref(), 1+len(d.Matches)) {
 					list = append(list, d)
 				}
 			}

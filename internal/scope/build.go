@@ -15,6 +15,8 @@ type Destinations struct {
 	// Outbound and Clusters are those of a Scope.
 	Outbound []Outbound
 	Clusters []Cluster
+	// Limited are the TrafficSplits that are not complete because of authz.MaxRoutes, sorted.
+	Limited []catalog.Ref
 }
 
 // Build builds the scope of a key. The view records its dependencies.
@@ -54,9 +56,12 @@ func BuildWithShared(v *catalog.View, domains identity.TrustDomains, key Key, sh
 	if shared == nil {
 		own := destinations(v, key.Identity)
 		shared = &own
+		s.addLimited(own.Limited)
 	}
 	s.Outbound, s.Clusters = shared.Outbound, shared.Clusters
-	s.EgressPorts, s.EgressUpstreams = egress(v, key.Identity)
+	var outside authz.RouteLimit
+	s.EgressPorts, s.EgressUpstreams = egress(v, key.Identity, &outside)
+	s.addLimited(outside.Limited())
 	s.EgressGatewayService = egressGatewayOf(v, s.EgressPorts)
 	s.Retries = retries(v, key.Identity, settings.RetryPolicies)
 	return s
@@ -73,7 +78,7 @@ func SharedDestinations(v *catalog.View) *Destinations {
 }
 
 func destinations(v *catalog.View, client identity.ServiceAccount) Destinations {
-	o := outboundBuilder{view: v, client: client, clusters: map[string]Cluster{}, limit: authz.RouteLimit{}}
+	o := outboundBuilder{view: v, client: client, clusters: map[string]Cluster{}, limit: &authz.RouteLimit{}}
 	var d Destinations
 	for _, name := range o.reachable() {
 		if service := v.Service(name); service != nil {
@@ -81,7 +86,7 @@ func destinations(v *catalog.View, client identity.ServiceAccount) Destinations 
 		}
 	}
 	d.Outbound = withoutDuplicates(d.Outbound)
-	d.Clusters = sortedClusters(o.clusters)
+	d.Clusters, d.Limited = sortedClusters(o.clusters), o.limit.Limited()
 	return d
 }
 

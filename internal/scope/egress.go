@@ -6,9 +6,9 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
-// egress returns the destinations outside the mesh that a client may call, and their settings.
-func egress(v *catalog.View, client identity.ServiceAccount) ([]authz.EgressPort, map[string]*Upstream) {
-	ports := authz.EgressPorts(v, client)
+// egress returns the destinations outside the mesh that a client may call, and their settings. The limit records policies that are not complete.
+func egress(v *catalog.View, client identity.ServiceAccount, limit *authz.RouteLimit) ([]authz.EgressPort, map[string]*Upstream) {
+	ports := authz.EgressPortsWithin(v, client, limit)
 	upstreams := map[string]*Upstream{}
 	add := func(name string) {
 		if upstream := egressUpstream(v, client.Namespace, name); upstream != nil {

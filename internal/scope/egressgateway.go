@@ -38,13 +38,15 @@ type EgressCredential struct {
 // addEgressGateway adds the destinations of all Egresses with the gateway.
 func (s *Scope) addEgressGateway(v *catalog.View) {
 	s.EgressGateway = &EgressGateway{}
-	for _, d := range authz.GatewayDestinations(v) {
+	var limit authz.RouteLimit
+	for _, d := range authz.GatewayDestinationsWithin(v, &limit) {
 		out := EgressDestination{GatewayDestination: d, Upstream: egressUpstream(v, d.Policy.Namespace, d.Setting)}
 		if d.TLS != nil {
 			s.EgressGateway.addCredential(v, &out)
 		}
 		s.EgressGateway.Destinations = append(s.EgressGateway.Destinations, out)
 	}
+	s.addLimited(limit.Limited())
 }
 
 // addCredential adds the credential of a destination, if it can be used.

@@ -15,7 +15,7 @@ type outboundBuilder struct {
 	client   identity.ServiceAccount
 	clusters map[string]Cluster
 	// limit counts the routes of TrafficSplits with matches. Requests of routes beyond it have the destination of all others.
-	limit authz.RouteLimit
+	limit *authz.RouteLimit
 }
 
 // of returns one element per port of the Service on which the client may reach any identity.
@@ -39,7 +39,7 @@ func (o outboundBuilder) of(service *catalog.Service) []Outbound {
 func (o outboundBuilder) addRules(out *Outbound, rules []authz.RouteRule) (reachable bool) {
 	var clusters []Cluster
 	for _, rule := range rules {
-		if len(rule.Matches) > 0 && !o.limit.Admit(out.Service.Namespace, len(rule.Matches)+len(rule.Backends)) {
+		if len(rule.Matches) > 0 && !o.limit.AdmitPolicy(rule.Split.Ref(), len(rule.Matches)+len(rule.Backends)) {
 			continue
 		}
 		var backends []Backend

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/openservicemesh/osm-operator/internal/authz"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -219,7 +220,7 @@ func TestEgressSettings(t *testing.T) {
 
 // egressSettings is the number of ports and the names of the settings of a client.
 func egressSettings(v *catalog.View, client identity.ServiceAccount) (int, []string) {
-	ports, upstreams := egress(v, client)
+	ports, upstreams := egress(v, client, &authz.RouteLimit{})
 	if upstreams != nil && len(upstreams) == 0 {
 		return len(ports), []string{"an empty map, which differs from none in comparisons of scopes"}
 	}

@@ -1,25 +1,51 @@
 package scope
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 )
 
 // limitRoutes denies all requests on the inbound ports whose routes and clients are beyond authz.MaxRoutes.
 func (s *Scope) limitRoutes() {
-	mesh, outside := authz.RouteLimit{}, authz.RouteLimit{}
+	var mesh, outside authz.RouteLimit
 	for i := range s.Inbound {
 		if in := &s.Inbound[i]; !mesh.Admit(s.Key.Identity.Namespace, sizeOf(in.Rules)) {
+			recordTargets(&mesh, in.Rules)
 			in.Rules = authz.Rules{}
 			s.DeniedPorts++
 		}
 	}
 	for i := range s.Ingress {
 		if in := &s.Ingress[i]; !outside.Admit(s.Key.Identity.Namespace, len(in.Matches)) {
+			outside.Record(catalog.Ref{Kind: catalog.KindIngressBackend, Name: in.Policy})
 			in.Matches = nil
 			s.DeniedPorts++
 		}
 	}
+	s.addLimited(mesh.Limited())
+	s.addLimited(outside.Limited())
+}
+
+// recordTargets records the TrafficTargets of a port.
+func recordTargets(limit *authz.RouteLimit, rules authz.Rules) {
+	for _, rule := range rules.Network {
+		namespace, name, _ := strings.Cut(rule.Policy, "/")
+		limit.Record(catalog.Ref{Kind: catalog.KindTrafficTarget, Name: catalog.Name{Namespace: namespace, Name: name}})
+	}
+}
+
+// addLimited adds policies to Limited.
+func (s *Scope) addLimited(policies []catalog.Ref) {
+	if len(policies) == 0 {
+		return
+	}
+	s.Limited = append(s.Limited, policies...)
+	slices.SortFunc(s.Limited, catalog.Ref.Compare)
+	s.Limited = slices.Compact(s.Limited)
 }
 
 // sizeOf counts the routes of a port, and its clients. Routes that share a list of clients share them in sidecars too.

@@ -74,6 +74,8 @@ type Scope struct {
 	Inbound []Inbound
 	// DeniedPorts is how many ports deny all requests because their routes are beyond authz.MaxRoutes.
 	DeniedPorts int
+	// Limited are the policies that are not complete because of authz.MaxRoutes, sorted. Those of shared destinations are not included.
+	Limited []catalog.Ref
 	// Ingress has the ports that clients outside the mesh may reach.
 	Ingress []Ingress
 	// Outbound has one element per port of each Service that the identity may call.
