@@ -89,6 +89,7 @@ func (s *Store) rebuildScope(n *scopeNode) {
 		scope.CarryDrainMarks(n.built, built)
 	}
 	s.logDeniedPorts(n, built)
+	s.recordLimited(n, built.Limited)
 	s.trace.AddScopes(1)
 	began = s.addStage(status.StageScope, began)
 	if shared != nil {
@@ -167,6 +168,7 @@ func (s *Store) releaseScope(n *scopeNode) {
 	delete(s.scopes, n.key)
 	s.quarantine.CloseScope(n.key)
 	s.scopeIndex.remove(n)
+	s.recordLimited(n, nil)
 	s.releaseShared(n.shared, n)
 	for _, e := range n.own.endpoints {
 		s.releaseEndpoints(e, n)

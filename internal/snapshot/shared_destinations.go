@@ -7,6 +7,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/envoy"
+	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/status"
 )
@@ -90,14 +91,24 @@ func (s *Store) rebuildShared(touched []catalog.Dep) []*scopeNode {
 // buildShared sets the current shared destinations.
 func (s *Store) buildShared() {
 	d, view := s.shared, s.catalog.View()
+	before := limitedOf(d.current)
 	d.current = nil
 	if built := scope.SharedDestinations(view); built != nil {
 		settings := view.Settings()
-		d.current = &scope.Scope{TLS: settings.TLS, Tracing: settings.Tracing, Outbound: built.Outbound, Clusters: built.Clusters}
+		d.current = &scope.Scope{TLS: settings.TLS, Tracing: settings.Tracing, Outbound: built.Outbound, Clusters: built.Clusters, Limited: built.Limited}
 		d.current.SetTrustDomains(s.trustDomains)
 		d.separable = isSeparable(built.Outbound)
 	}
 	d.index.set(d, view.Deps())
+	s.limited.replace(identity.ServiceAccount{}, before, limitedOf(d.current))
+}
+
+// limitedOf returns the policies that the route limit restricts in a scope; none for nil.
+func limitedOf(s *scope.Scope) []catalog.Ref {
+	if s == nil {
+		return nil
+	}
+	return s.Limited
 }
 
 // updateLayer translates the difference between the destinations before and now.
@@ -157,6 +168,7 @@ func (s *Store) releaseShared(l *sharedLayer, n *scopeNode) {
 	}
 	if len(s.shared.layers) == 0 {
 		s.shared.index.remove(s.shared)
+		s.limited.replace(identity.ServiceAccount{}, limitedOf(s.shared.current), nil)
 		s.shared.current = nil
 	}
 }

@@ -37,6 +37,7 @@ type Store struct {
 	registry         registry
 	tracer           *status.Tracer
 	quarantine       *quarantine.Quarantine
+	limited          limitedPolicies
 	readinessCluster *resource.Content
 	// afterFunc is time.AfterFunc, except in tests.
 	afterFunc func(time.Duration, func())
