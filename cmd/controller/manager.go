@@ -86,7 +86,9 @@ func (p *program) runFeed(ctx context.Context) error {
 
 // addStatus adds the controllers that write the status of policies.
 func (p *program) addStatus() error {
-	own := func() report.Rejections { return server.Rejections(p.store.Rejections(), p.loads.Failures()) }
+	own := func() report.Rejections {
+		return server.Rejections(p.store.Rejections(), p.loads.Failures(), p.store.LimitedPolicies())
+	}
 	p.rejections = status.NewRejections(own, p.otherReplicas().Rejections, time.Now)
 	p.store.OnRejections(p.rejections.Changed)
 	p.events = status.NewEventReporter(p.manager.GetClient(), p.manager.GetEventRecorder(names.Controller), p.leader, p.options.mesh, p.log.WithName("status"))

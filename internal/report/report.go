@@ -148,11 +148,24 @@ type Object struct {
 }
 
 // Rejections are what keeps policies from being in force: those that a replica quarantines for some sidecars, because one of them rejected
-// the resulting configuration, and servers that do not answer.
+// the resulting configuration, servers that do not answer, and policies with too many routes.
 type Rejections struct {
 	Rejections []Rejection `json:"rejections"`
 	// Failures are the servers that do not answer sidecars.
 	Failures []ServerFailure `json:"failures,omitempty"`
+	// Limited are the policies with more routes than a sidecar or the egress gateway can have.
+	Limited []LimitedPolicy `json:"limited,omitempty"`
+}
+
+// LimitedPolicy is a policy that is not complete in the configuration of some sidecars, because of the limit of routes.
+type LimitedPolicy struct {
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	// ServiceAccounts ("<namespace>/<name>") are some of the service accounts of these sidecars, sorted, and More is the number of others.
+	// Without any, all clients of the mesh are affected.
+	ServiceAccounts []string `json:"serviceAccounts,omitempty"`
+	More            int      `json:"more,omitempty"`
 }
 
 // ServerFailure is an authorization server or a rate limit service that does not answer the sidecars of a service account.

@@ -61,11 +61,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if err != nil {
 		return ctrl.Result{}, fmt.Errorf("evaluate %s %s: %w", object.GetKind(), request, err)
 	}
-	if len(rejected) > 0 {
-		for i := range conditions {
-			if conditions[i].Type == Accepted {
-				conditions[i] = rejectedCondition(rejected, conditions[i])
-			}
+	limited := r.Rejections.limitedIn(kind.Kind, request.Namespace, request.Name)
+	for i := range conditions {
+		if conditions[i].Type == Accepted && limited != "" {
+			conditions[i] = limitedCondition(kind.Kind, limited, conditions[i])
+		}
+		if conditions[i].Type == Accepted && len(rejected) > 0 {
+			conditions[i] = rejectedCondition(rejected, conditions[i])
 		}
 	}
 	answers, err := r.answers(ctx, object)

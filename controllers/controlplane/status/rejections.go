@@ -45,8 +45,10 @@ type Rejections struct {
 	known     bool
 	byReplica map[string]report.Rejections
 	byPolicy  map[policyKey][]report.Rejection
-	watchers  map[string]chan event.GenericEvent
-	servers   serverFailures
+	// limited has the sidecars in which a policy with too many routes is not complete.
+	limited  map[policyKey]string
+	watchers map[string]chan event.GenericEvent
+	servers  serverFailures
 }
 
 type policyKey struct{ kind, namespace, name string }
@@ -83,6 +85,13 @@ func (r *Rejections) Of(kind, namespace, name string) ([]report.Rejection, bool)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.byPolicy[policyKey{kind, namespace, name}], r.known
+}
+
+// limitedIn describes the sidecars in which an object is not complete because it has too many routes. It is empty for none.
+func (r *Rejections) limitedIn(kind, namespace, name string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.limited[policyKey{kind, namespace, name}]
 }
 
 // isKnown reports whether every replica has been polled once.
@@ -151,7 +160,7 @@ func (r *Rejections) watcherOf(kind string) chan<- event.GenericEvent {
 func (r *Rejections) update(own report.Rejections, answers []client.Answer[report.Rejections], complete bool) ([]policyKey, []report.ServerFailure) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	before := r.byPolicy
+	before, limitedBefore := r.byPolicy, r.limited
 	current := map[string]report.Rejections{ownReplica: own}
 	if !complete {
 		current = maps.Clone(r.byReplica)
@@ -163,27 +172,23 @@ func (r *Rejections) update(own report.Rejections, answers []client.Answer[repor
 			current[answer.Replica] = r.byReplica[answer.Replica]
 		}
 	}
-	r.byReplica, r.byPolicy, r.known = current, groupByPolicy(current), true
-	var changed []policyKey
-	for p := range r.watchedPolicies(before, r.byPolicy) {
-		if !slices.Equal(before[p], r.byPolicy[p]) {
-			changed = append(changed, p)
-		}
-	}
-	return changed, r.servers.update(current)
+	r.byReplica, r.byPolicy, r.limited, r.known = current, groupByPolicy(current), limitedPolicies(current), true
+	changed := map[policyKey]struct{}{}
+	addChanges(changed, before, r.byPolicy, slices.Equal)
+	addChanges(changed, limitedBefore, r.limited, func(a, b string) bool { return a == b })
+	maps.DeleteFunc(changed, func(p policyKey, _ struct{}) bool { return r.watchers[p.kind] == nil })
+	return slices.Collect(maps.Keys(changed)), r.servers.update(current)
 }
 
-// watchedPolicies returns the policies in either map whose kind is watched.
-func (r *Rejections) watchedPolicies(a, b map[policyKey][]report.Rejection) map[policyKey]struct{} {
-	all := map[policyKey]struct{}{}
-	for _, m := range []map[policyKey][]report.Rejection{a, b} {
+// addChanges adds the policies whose values differ.
+func addChanges[V any](changed map[policyKey]struct{}, before, after map[policyKey]V, equal func(a, b V) bool) {
+	for _, m := range []map[policyKey]V{before, after} {
 		for p := range m {
-			if r.watchers[p.kind] != nil {
-				all[p] = struct{}{}
+			if !equal(before[p], after[p]) {
+				changed[p] = struct{}{}
 			}
 		}
 	}
-	return all
 }
 
 // groupByPolicy groups rejections by policy, and keeps one for each service account.

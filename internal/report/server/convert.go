@@ -69,8 +69,8 @@ func object(s status.Policy) report.Object {
 	return result
 }
 
-// Rejections converts the quarantined policies of a Store and the servers that do not answer to a document.
-func Rejections(list []quarantine.Rejection, failures []loadstats.Failure) report.Rejections {
+// Rejections converts the quarantined policies of a Store, the servers that do not answer, and the policies with too many routes to a document.
+func Rejections(list []quarantine.Rejection, failures []loadstats.Failure, limited []status.LimitedPolicy) report.Rejections {
 	result := report.Rejections{Rejections: make([]report.Rejection, 0, len(list))}
 	for _, r := range list {
 		result.Rejections = append(result.Rejections, report.Rejection{
@@ -85,6 +85,13 @@ func Rejections(list []quarantine.Rejection, failures []loadstats.Failure) repor
 			failure.Policy = f.Policy.String()
 		}
 		result.Failures = append(result.Failures, failure)
+	}
+	for _, p := range limited {
+		policy := report.LimitedPolicy{Kind: string(p.Policy.Kind), Namespace: p.Policy.Name.Namespace, Name: p.Policy.Name.Name, More: p.More}
+		for _, account := range p.ServiceAccounts {
+			policy.ServiceAccounts = append(policy.ServiceAccounts, account.String())
+		}
+		result.Limited = append(result.Limited, policy)
 	}
 	return result
 }

@@ -24,6 +24,7 @@ type Store interface {
 	Trust() status.Trust
 	Policy(ctx context.Context, policy catalog.Ref) (status.Policy, error)
 	Rejections() []quarantine.Rejection
+	LimitedPolicies() []status.LimitedPolicy
 	Traces() []status.Trace
 }
 
@@ -52,7 +53,7 @@ func Handler(store Store, load Loads, issuer Issuer, access *Access) http.Handle
 		answer(w, document)
 	})
 	mux.HandleFunc("GET "+report.RejectionsPath, func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, Rejections(store.Rejections(), load.Failures()))
+		answer(w, Rejections(store.Rejections(), load.Failures(), store.LimitedPolicies()))
 	})
 	mux.HandleFunc("GET "+report.ChangesPath, func(w http.ResponseWriter, _ *http.Request) { answer(w, Changes(store.Traces())) })
 	mux.HandleFunc("GET "+report.LoadsPath, func(w http.ResponseWriter, _ *http.Request) { answer(w, loads(load.Read())) })

@@ -73,6 +73,7 @@ type store struct {
 	ready      bool
 	proxies    []status.Proxy
 	rejections []quarantine.Rejection
+	limited    []status.LimitedPolicy
 	traces     []status.Trace
 	trust      status.Trust
 }
@@ -91,11 +92,12 @@ func (i issuer) Failure() *certificate.Failure {
 	return &certificate.Failure{Since: moment, Err: errors.New("the issuer is sealed")}
 }
 
-func (s store) IsReady() bool                      { return s.ready }
-func (s store) Proxies() []status.Proxy            { return s.proxies }
-func (s store) Trust() status.Trust                { return s.trust }
-func (s store) Rejections() []quarantine.Rejection { return s.rejections }
-func (s store) Traces() []status.Trace             { return s.traces }
+func (s store) IsReady() bool                           { return s.ready }
+func (s store) Proxies() []status.Proxy                 { return s.proxies }
+func (s store) Trust() status.Trust                     { return s.trust }
+func (s store) Rejections() []quarantine.Rejection      { return s.rejections }
+func (s store) LimitedPolicies() []status.LimitedPolicy { return s.limited }
+func (s store) Traces() []status.Trace                  { return s.traces }
 
 func (s store) Policy(_ context.Context, policy catalog.Ref) (status.Policy, error) {
 	if policy.Name.Name != "known" {
@@ -198,6 +200,7 @@ func TestDocuments(t *testing.T) {
 			Policy: policy,
 			Scope:  key, Proxy: catalog.Name{Namespace: "a", Name: "p"}, Type: resource.Routes, Resource: "r", Message: "no", At: moment,
 		}},
+		limited: []status.LimitedPolicy{{Policy: policy, ServiceAccounts: []identity.ServiceAccount{{Namespace: "a", Name: "sa"}}, More: 2}},
 	}
 	handler := Handler(s, reported, issuer("g1"), (&cluster{}).access(time.Now))
 	t.Run("proxies", func(t *testing.T) {
@@ -281,6 +284,10 @@ func TestDocuments(t *testing.T) {
 		}
 		if diff := cmp.Diff(failures, got.Failures); diff != "" {
 			t.Errorf("failures: -want +got:\n%s", diff)
+		}
+		limited := []report.LimitedPolicy{{Kind: "TrafficTarget", Namespace: "a", Name: "t", ServiceAccounts: []string{"a/sa"}, More: 2}}
+		if diff := cmp.Diff(limited, got.Limited); diff != "" {
+			t.Errorf("limited: -want +got:\n%s", diff)
 		}
 	})
 	for _, path := range []string{report.ObjectsPath + "TrafficTarget/a/unknown", report.ObjectsPath + "TrafficTarget/a", "/"} {
