@@ -29,6 +29,11 @@ func KeyFor(v *catalog.View, pod *catalog.Pod) Key {
 	}
 }
 
+// KeyOfServices returns a key for pods of an identity that some Services select. It has no other properties.
+func KeyOfServices(account identity.ServiceAccount, services []catalog.Name) Key {
+	return Key{Identity: account, Services: joinNames(services)}
+}
+
 func joinNames[T interface{ String() string }](list []T) string {
 	parts := make([]string, len(list))
 	for i, item := range list {

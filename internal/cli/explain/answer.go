@@ -139,6 +139,7 @@ func Ask(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 	for _, p := range all {
 		a.Ways = append(a.Ways, e.at(p)...)
 	}
+	a.Missing = append(a.Missing, m.deniedPorts(e, all)...)
 	a.setVerdict()
 	if !a.Allowed {
 		a.Remedy, a.RemedySuffices = m.remedy(e, all)

@@ -58,7 +58,11 @@ func (m Mesh) askFromOutside(ctx context.Context, v *catalog.View, q Question, f
 		a.Missing = append(a.Missing, m.missingPort(v, to))
 	}
 	for _, p := range ports {
-		a.Ways = append(a.Ways, ingressWay(v, q, from, p))
+		way := ingressWay(v, q, from, p)
+		if way.Outcome == string(authz.Allowed) && m.isIngressDenied(v, p) {
+			way.denyIngress(p.service.Name.Namespace)
+		}
+		a.Ways = append(a.Ways, way)
 		a.Ways = append(a.Ways, gatewayWays(v, q, p)...)
 	}
 	a.setVerdict()

@@ -68,6 +68,7 @@ func (m Mesh) askOutside(v *catalog.View, q Question, from party) (*Answer, erro
 		return a, nil
 	}
 	if !a.Allowed {
+		a.Missing = append(a.Missing, limitedEgress(v, caller)...)
 		a.Remedy, a.RemedySuffices = []*unstructured.Unstructured{egressFor(r)}, v.Settings().EgressPolicies
 		if !v.Settings().EgressPolicies {
 			a.Missing = append(a.Missing, Piece{What: "Egress policies are disabled in the mesh", Do: "set spec.featureFlags.enableEgressPolicy of the MeshConfig to true"})

@@ -1,0 +1,83 @@
+package explain
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/scope"
+)
+
+// remedyOfLimit is what to do if policies have too many routes.
+const remedyOfLimit = "use fewer ports, hosts, matches or sources in the policies of namespace %s whose condition Accepted has the reason TooManyRoutes"
+
+// deniedPorts returns the ports that deny all requests of the mesh, because the policies for their pods have too many routes.
+func (m Mesh) deniedPorts(e evaluator, ports []servicePort) []Piece {
+	var missing []Piece
+	for _, p := range ports {
+		for _, d := range p.destinations(e) {
+			rules := authz.InboundRules(e.v, d.identity, d.port, d.protocol)
+			denied := func(s *scope.Scope) bool {
+				return len(rules.Network) > 0 && slices.ContainsFunc(s.Inbound, func(in scope.Inbound) bool {
+					return in.Service == d.service && in.TargetPort == d.port && len(in.Rules.Network) == 0
+				})
+			}
+			if m.anyLimited(e.v, d.identity, denied) {
+				missing = append(missing, Piece{
+					What: fmt.Sprintf("port %d of pods of %s denies all requests of the mesh, because the policies for all ports have more than %d routes and clients", d.port, d.identity, authz.MaxRoutes),
+					Do:   fmt.Sprintf(remedyOfLimit, d.identity.Namespace),
+				})
+			}
+		}
+	}
+	return slices.Compact(missing)
+}
+
+// isIngressDenied returns true if a port denies all requests from outside, because the IngressBackends for its pods have too many routes.
+func (m Mesh) isIngressDenied(v *catalog.View, p servicePort) bool {
+	target := v.TargetPort(p.service, p.port)
+	return slices.ContainsFunc(v.ServiceIdentities(p.service.Name), func(account identity.ServiceAccount) bool {
+		return m.anyLimited(v, account, func(s *scope.Scope) bool {
+			return slices.ContainsFunc(s.Ingress, func(in scope.Ingress) bool { return in.TargetPort == target && !in.AnyRequest && len(in.Matches) == 0 })
+		})
+	})
+}
+
+// denyIngress makes the way one to a port beyond the route limit.
+func (way *Way) denyIngress(namespace string) {
+	way.Outcome, way.Seen, way.Policies = string(authz.NotFound), "status 404", nil
+	way.Missing = fmt.Sprintf("at most %d matches for all ports of the pods: "+remedyOfLimit, authz.MaxRoutes, namespace)
+}
+
+// anyLimited returns true if the sidecar of a pod of an identity has ports beyond the route limit, and fulfills the condition.
+func (m Mesh) anyLimited(v *catalog.View, account identity.ServiceAccount, condition func(*scope.Scope) bool) bool {
+	build := func(key scope.Key) *scope.Scope {
+		return scope.BuildWithShared(v, identity.OneTrustDomain(""), key, &scope.Destinations{})
+	}
+	if build(scope.KeyOfServices(account, v.ServicesOf(account))).DeniedPorts == 0 {
+		return false // no pod has more ports
+	}
+	return slices.ContainsFunc(m.Catalog.Entries(catalog.KindPod), func(entry catalog.Entry) bool {
+		pod := entry.(*catalog.Pod)
+		if pod.Identity() != account || pod.Finished {
+			return false
+		}
+		built := build(scope.KeyFor(v, pod))
+		return built.DeniedPorts > 0 && condition(built)
+	})
+}
+
+// limitedEgress describes why destinations outside the mesh may be missing in the sidecar of a client; nil if all are there.
+func limitedEgress(v *catalog.View, client identity.ServiceAccount) []Piece {
+	var limit authz.RouteLimit
+	authz.EgressPortsWithin(v, client, &limit)
+	if len(limit.Limited()) == 0 {
+		return nil
+	}
+	return []Piece{{
+		What: fmt.Sprintf("the Egresses of %s have more than %d hosts, ranges and routes, so its sidecar does not have all", client, authz.MaxRoutes),
+		Do:   fmt.Sprintf(remedyOfLimit, client.Namespace),
+	}}
+}
