@@ -35,8 +35,7 @@ type Catalog struct {
 	gateways   index[Kind]
 	identities counts[Name, identity.ServiceAccount]
 	servicesOf counts[identity.ServiceAccount, Name]
-	// sharing has, for a Service, the other Services that select some of its pods.
-	sharing counts[Name, Name]
+	sharing    sharing
 	// targetPorts has the numbers of a port name in the pods of a Service.
 	targetPorts counts[portName, uint16]
 	// permissiveOverrides are the namespaces that override permissive mode.
@@ -65,7 +64,7 @@ func New() *Catalog {
 		gateways:            index[Kind]{},
 		identities:          counts[Name, identity.ServiceAccount]{},
 		servicesOf:          counts[identity.ServiceAccount, Name]{},
-		sharing:             counts[Name, Name]{},
+		sharing:             newSharing(),
 		targetPorts:         counts[portName, uint16]{},
 		permissiveOverrides: map[string]struct{}{},
 	}

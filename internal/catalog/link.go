@@ -110,16 +110,17 @@ func (c *Catalog) updatePod(pod *Pod, delta int, affected depSet) {
 	}
 	affected.add(DepPod, pod.Name)
 	selecting := c.servicesSelecting(pod)
-	for i, name := range selecting {
+	for _, name := range selecting {
 		c.countIdentity(name, pod.Identity(), delta, affected)
 		if service, ok := get[*Service](c, KindService, name); ok {
 			c.countTargetPorts(service, pod, delta)
 		}
 		affected.add(DepEndpoints, name)
-		for _, other := range selecting[:i] {
-			c.countSharing(name, other, delta, affected)
-		}
 	}
+	if delta < 0 {
+		selecting = nil
+	}
+	c.sharing.replace(pod.Name, selecting, affected)
 }
 
 // servicesSelecting returns the Services that select a pod, in no particular order.
@@ -133,16 +134,6 @@ func (c *Catalog) servicesSelecting(pod *Pod) []Name {
 	return names
 }
 
-// countSharing counts a pod that two Services select.
-func (c *Catalog) countSharing(one, two Name, delta int, affected depSet) {
-	if c.sharing.add(one, two, delta) {
-		affected.add(DepSharing, one)
-	}
-	if c.sharing.add(two, one, delta) {
-		affected.add(DepSharing, two)
-	}
-}
-
 func (c *Catalog) updateService(service *Service, delta int, affected depSet) {
 	updateIndex(c.services, service.Name.Namespace, service.Name, delta)
 	affected.add(DepService, service.Name)
@@ -153,16 +144,7 @@ func (c *Catalog) updateService(service *Service, delta int, affected depSet) {
 		if ok && service.selects(pod) {
 			c.countIdentity(service.Name, pod.Identity(), delta, affected)
 			c.countTargetPorts(service, pod, delta)
-			c.countAllSharing(service.Name, pod, delta, affected)
-		}
-	}
-}
-
-// countAllSharing counts a pod that a Service and others select.
-func (c *Catalog) countAllSharing(service Name, pod *Pod, delta int, affected depSet) {
-	for _, other := range c.servicesSelecting(pod) {
-		if other != service {
-			c.countSharing(service, other, delta, affected)
+			c.sharing.replace(pod.Name, c.servicesSelecting(pod), affected)
 		}
 	}
 }

@@ -135,7 +135,7 @@ func (v *View) ServiceIdentities(service Name) []identity.ServiceAccount {
 // Sharing returns the Services of the mesh that select pods of a Service, sorted, without the Service itself.
 func (v *View) Sharing(service Name) []Name {
 	v.deps.add(DepSharing, service)
-	return slices.SortedFunc(maps.Keys(v.catalog.sharing[service]), Name.Compare)
+	return v.catalog.sharing.with(service)
 }
 
 // ServicesOf returns the Services of the mesh whose pods have the identity, sorted.

@@ -1,0 +1,98 @@
+package catalog
+
+import (
+	"crypto/sha256"
+	"slices"
+)
+
+// sharing has the sets of two or more Services that select the same pod. Each set is stored once, so the memory grows with the number of
+// Services of a pod, and not with its square.
+type sharing struct {
+	sets map[setKey]*serviceSet
+	// setOf has the set of each pod, and setsOf the sets of each Service.
+	setOf  map[Name]*serviceSet
+	setsOf map[Name]map[*serviceSet]struct{}
+}
+
+// setKey is a hash of the sorted names of a set.
+type setKey [sha256.Size]byte
+
+type serviceSet struct {
+	key      setKey
+	services []Name
+	pods     int
+}
+
+func newSharing() sharing {
+	return sharing{sets: map[setKey]*serviceSet{}, setOf: map[Name]*serviceSet{}, setsOf: map[Name]map[*serviceSet]struct{}{}}
+}
+
+// replace replaces the Services that select a pod. It adds the dependencies of those that begin or cease to share pods.
+func (s *sharing) replace(pod Name, services []Name, affected depSet) {
+	before := s.setOf[pod]
+	after := s.setFor(services, affected)
+	if after != nil {
+		after.pods++
+		s.setOf[pod] = after
+	} else {
+		delete(s.setOf, pod)
+	}
+	if before == nil {
+		return
+	}
+	if before.pods--; before.pods == 0 {
+		s.remove(before, affected)
+	}
+}
+
+// setFor returns the set of some Services, and adds it if it is new. It is nil for fewer than two.
+func (s *sharing) setFor(services []Name, affected depSet) *serviceSet {
+	if len(services) < 2 {
+		return nil
+	}
+	slices.SortFunc(services, Name.Compare)
+	key := keyOf(services)
+	if known := s.sets[key]; known != nil {
+		return known
+	}
+	added := &serviceSet{key: key, services: services}
+	s.sets[key] = added
+	for _, name := range services {
+		if s.setsOf[name] == nil {
+			s.setsOf[name] = map[*serviceSet]struct{}{}
+		}
+		s.setsOf[name][added] = struct{}{}
+		affected.add(DepSharing, name)
+	}
+	return added
+}
+
+func (s *sharing) remove(set *serviceSet, affected depSet) {
+	delete(s.sets, set.key)
+	for _, name := range set.services {
+		delete(s.setsOf[name], set)
+		if len(s.setsOf[name]) == 0 {
+			delete(s.setsOf, name)
+		}
+		affected.add(DepSharing, name)
+	}
+}
+
+// with returns the other Services that select pods of a Service, sorted.
+func (s *sharing) with(service Name) []Name {
+	var others []Name
+	for set := range s.setsOf[service] {
+		others = append(others, set.services...)
+	}
+	slices.SortFunc(others, Name.Compare)
+	return slices.DeleteFunc(slices.Compact(others), func(other Name) bool { return other == service })
+}
+
+func keyOf(services []Name) setKey {
+	hash := sha256.New()
+	for _, name := range services {
+		hash.Write([]byte(name.String()))
+		hash.Write([]byte{0})
+	}
+	return setKey(hash.Sum(nil))
+}
