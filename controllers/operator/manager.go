@@ -172,7 +172,7 @@ func addReconcilers(mgr ctrl.Manager, o Options) error {
 	}
 	own := tokens.New(mgr.GetClient(), mgr.GetConfig(), o.Namespace, o.Now)
 	if o.Health == nil {
-		o.Health = &health.Reader{Pods: mgr.GetClient(), Token: own.For}
+		o.Health = &health.Reader{Pods: mgr.GetClient(), Token: own.For, Unauthorized: own.Discard}
 	}
 	if o.Registry == nil && o.SeveralInOneProcess {
 		o.Registry = prometheusclient.NewRegistry()

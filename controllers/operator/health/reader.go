@@ -34,6 +34,8 @@ type Reader struct {
 	Pods kube.Reader
 	// Token returns a bearer token for a replica, whose user may get the report.
 	Token func(context.Context, client.Replica) (string, error)
+	// Unauthorized is called with a token that a replica does not accept; nil for none.
+	Unauthorized func(replica client.Replica, token string)
 }
 
 // Read observes a revision. A part that cannot be observed is absent.
@@ -60,8 +62,8 @@ func (r *Reader) Read(ctx context.Context, s Target) (Observation, error) {
 // reporter reads the reports of replicas.
 func (r *Reader) reporter(s Target, replicas []client.Replica) *client.Client {
 	return client.New(client.Config{
-		Replicas:    func(context.Context) ([]client.Replica, error) { return replicas, nil },
-		Token:       r.Token,
+		Replicas: func(context.Context) ([]client.Replica, error) { return replicas, nil },
+		Token:    r.Token, Unauthorized: r.Unauthorized,
 		Roots:       func() ([]byte, error) { return s.Roots, nil },
 		TrustDomain: s.TrustDomain,
 	})

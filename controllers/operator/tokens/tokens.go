@@ -68,6 +68,15 @@ func (s *Source) ForAudience(ctx context.Context, audience string) (string, erro
 	return request.Status.Token, nil
 }
 
+// Discard removes a token that a replica does not accept, such as one of a deleted ServiceAccount. The next call requests another one.
+func (s *Source) Discard(replica reports.Replica, token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tokens[replica.Audience].Token == token {
+		delete(s.tokens, replica.Audience)
+	}
+}
+
 // own returns the token for the API server, from the file that the kubelet renews.
 func (s *Source) own() (string, error) {
 	if s.config.BearerTokenFile == "" {

@@ -34,19 +34,27 @@ func TestAuditO3ReplicasReceiveTokensForTheirReportOnly(t *testing.T) {
 		},
 	}).Build()
 	source := New(c, &rest.Config{BearerToken: "almighty"}, "operators", func() time.Time { return now })
+	replica := func(audience string) reports.Replica { return reports.Replica{Name: "one", Audience: audience} }
 	for _, step := range []struct {
 		name, audience, want string
 		requests             int
 		later                time.Duration
+		// rejected is a token that the replica rejects before.
+		rejected string
 	}{
-		{"first", "report.osm", "operators/osm-operator for [report.osm]", 1, 0},
-		{"the same again", "report.osm", "operators/osm-operator for [report.osm]", 1, 30 * time.Minute},
-		{"another mesh", "report.other", "operators/osm-operator for [report.other]", 2, 0},
-		{"before it expires", "report.osm", "operators/osm-operator for [report.osm]", 3, 20 * time.Minute},
-		{"a version before v0.2", "", "almighty", 3, 0},
+		{"first", "report.osm", "operators/osm-operator for [report.osm]", 1, 0, ""},
+		{"the same again", "report.osm", "operators/osm-operator for [report.osm]", 1, 30 * time.Minute, ""},
+		{"another mesh", "report.other", "operators/osm-operator for [report.other]", 2, 0, ""},
+		{"before it expires", "report.osm", "operators/osm-operator for [report.osm]", 3, 20 * time.Minute, ""},
+		{"an earlier one is rejected", "report.osm", "operators/osm-operator for [report.osm]", 3, 0, "earlier"},
+		{"it is rejected", "report.osm", "operators/osm-operator for [report.osm]", 4, 0, "operators/osm-operator for [report.osm]"},
+		{"a version before v0.2", "", "almighty", 4, 0, "almighty"},
 	} {
 		now = now.Add(step.later)
-		token, err := source.For(t.Context(), reports.Replica{Name: "one", Audience: step.audience})
+		if step.rejected != "" {
+			source.Discard(replica(step.audience), step.rejected)
+		}
+		token, err := source.For(t.Context(), replica(step.audience))
 		if err != nil || token != step.want || requests != step.requests {
 			t.Errorf("%s: token %q after %d requests (%v), want %q after %d", step.name, token, requests, err, step.want, step.requests)
 		}

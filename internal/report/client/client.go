@@ -43,12 +43,14 @@ type Replica struct {
 	Audience string
 }
 
-// Config configures a Client. All fields except Dial are required.
+// Config configures a Client. All fields except Unauthorized and Dial are required.
 type Config struct {
 	// Replicas lists the current replicas.
 	Replicas func(ctx context.Context) ([]Replica, error)
 	// Token returns a bearer token with the audience of a replica, whose user may get the non-resource URL /report/v1.
 	Token func(ctx context.Context, replica Replica) (string, error)
+	// Unauthorized is called with a token that a replica does not accept.
+	Unauthorized func(replica Replica, token string)
 	// Roots returns the CA certificates of the mesh (PEM).
 	Roots func() ([]byte, error)
 	// TrustDomain is the trust domain of the mesh. It determines the expected name in the replicas' certificates.
@@ -154,6 +156,9 @@ func (c *Client) get(ctx context.Context, replica Replica, roots *x509.CertPool,
 	}
 	defer func() { _ = response.Body.Close() }()
 	body := io.LimitReader(response.Body, maxDocument)
+	if response.StatusCode == http.StatusUnauthorized && c.config.Unauthorized != nil {
+		c.config.Unauthorized(replica, token)
+	}
 	if response.StatusCode != http.StatusOK {
 		return responseError(replica, path, response.StatusCode, body)
 	}

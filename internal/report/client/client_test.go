@@ -127,6 +127,23 @@ func TestRefusalIsUnknown(t *testing.T) {
 	}
 }
 
+// TestUnauthorizedTokenIsReported checks that a token is reported if a replica answers 401, and only then.
+func TestUnauthorizedTokenIsReported(t *testing.T) {
+	ours := pki.New(t)
+	one, _ := serve(t, ours, map[string]any{report.ProxiesPath: proxies("blue", 1)})
+	for token, want := range map[string]string{"wrong": "one wrong", "token": ""} {
+		c := newClient(ours, token, Replica{Name: "one", Address: one})
+		got := ""
+		c.config.Unauthorized = func(r Replica, token string) { got += r.Name + " " + token }
+		if _, err := c.Proxies(t.Context()); err != nil || got != want {
+			t.Errorf("with the token %s: %q is reported, want %q (%v)", token, got, want, err)
+		}
+		if _, err := c.Loads(t.Context()); err != nil || got != want+want {
+			t.Errorf("with the token %s, for another path: %q is reported, want %q (%v)", token, got, want+want, err)
+		}
+	}
+}
+
 func TestObject(t *testing.T) {
 	early, late := time.Unix(1_800_000_000, 0).UTC(), time.Unix(1_800_000_060, 0).UTC()
 	path := report.ObjectsPath + "TrafficTarget/a/t"
