@@ -113,15 +113,34 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 // phase is one step of the preparation.
 type phase func(context.Context, *scope) error
 
-// prepare runs the phases up to the first failure.
+// prepare runs the phases up to the first failure. The definitions and the MeshConfig do not need each other.
 func (r *Reconciler) prepare(ctx context.Context, s *scope) error {
 	r.Applier.BeginReconcile(s.mesh)
-	for _, run := range []phase{r.validate, r.reconcileNamespace, r.reconcileDefinitions, r.reconcileMeshConfig} {
+	for _, run := range []phase{r.validate, r.reconcileNamespace, independently(r.reconcileDefinitions, r.reconcileMeshConfig)} {
 		if err := run(ctx, s); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// independently runs phases of which none needs another. The error is stalled only if a retry helps none of them.
+func independently(phases ...phase) phase {
+	return func(ctx context.Context, s *scope) error {
+		var failed, stalled []error
+		for _, run := range phases {
+			if err := run(ctx, s); observe.IsStalledError(err) {
+				stalled = append(stalled, err)
+			} else if err != nil {
+				failed = append(failed, err)
+			}
+		}
+		if len(failed) > 0 && len(stalled) > 0 {
+			failed = append(failed, errors.New(errors.Join(stalled...).Error()))
+			stalled = nil
+		}
+		return errors.Join(append(failed, stalled...)...)
+	}
 }
 
 // reconcileMeshConfig keeps the MeshConfig, and assesses it.

@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -23,28 +24,27 @@ const (
 // reconcileDefinitions installs the kinds of the Service Mesh Interface where they are absent or were left by an OSM, and keeps those it
 // installed. Others may belong to another mesh; they are used as they are.
 func (r *Reconciler) reconcileDefinitions(ctx context.Context, s *scope) error {
+	var failed []error
 	for _, definition := range r.Definitions {
-		definition = definition.DeepCopy()
-		foreign, err := r.foreignDefinition(ctx, definition)
-		if err != nil {
-			return err
-		}
-		if foreign != nil {
-			taken, err := r.adoptDefinition(ctx, s, definition, foreign)
-			if err != nil {
-				return err
-			}
-			if taken {
-				continue
-			}
-			s.notes = append(s.notes, missingVersions(definition, foreign)...)
-			continue
-		}
-		if _, err := r.Applier.Apply(ctx, s.mesh, definition); err != nil {
-			return err
-		}
+		failed = append(failed, r.reconcileDefinition(ctx, s, definition.DeepCopy()))
 	}
-	return nil
+	return errors.Join(failed...)
+}
+
+func (r *Reconciler) reconcileDefinition(ctx context.Context, s *scope, definition *unstructured.Unstructured) error {
+	foreign, err := r.foreignDefinition(ctx, definition)
+	if err != nil {
+		return err
+	}
+	if foreign == nil {
+		_, err := r.Applier.Apply(ctx, s.mesh, definition)
+		return err
+	}
+	taken, err := r.adoptDefinition(ctx, s, definition, foreign)
+	if err == nil && !taken {
+		s.notes = append(s.notes, missingVersions(definition, foreign)...)
+	}
+	return err
 }
 
 // ReadDefinitions decodes the definitions of the Service Mesh Interface and marks them as the operator's.
