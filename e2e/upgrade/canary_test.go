@@ -220,10 +220,11 @@ func (s shop) checkMixedVersions(t *testing.T) {
 func (s shop) awaitPromoted(t *testing.T, suffix string) {
 	t.Helper()
 	for _, name := range []string{names.WithSuffix(names.Controller, suffix), names.WithSuffix(names.Injector, suffix)} {
-		err := cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: s.mesh.namespace(), Name: name}, &appsv1.Deployment{})
-		if !apierrors.IsNotFound(err) {
-			t.Errorf("the Deployment %s still exists: %v", name, err)
-		}
+		// The garbage collector deletes it after its MeshRevision.
+		must(t, lab.Until(t.Context(), podLimit, "the Deployment "+name+" is gone", func(ctx context.Context) (bool, string, error) {
+			err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: s.mesh.namespace(), Name: name}, &appsv1.Deployment{})
+			return apierrors.IsNotFound(err), "it still exists", client.IgnoreNotFound(err)
+		}))
 	}
 	webhooks := &admissionv1.MutatingWebhookConfiguration{}
 	must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Name: names.MutatingWebhook(s.mesh.name)}, webhooks))
