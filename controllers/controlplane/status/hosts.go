@@ -19,7 +19,7 @@ import (
 type HostLookup func(ctx context.Context, host string) ([]string, error)
 
 const (
-	// lookupTimeout bounds the queries for the hosts of one object.
+	// lookupTimeout bounds a query, and the queries for the hosts of one object.
 	lookupTimeout = 3 * time.Second
 	// lookupConcurrency bounds simultaneous queries for one object.
 	lookupConcurrency = 8
@@ -48,7 +48,7 @@ func unresolvedHosts(ctx context.Context, lookup HostLookup, policy *catalog.Egr
 	queries.Wait()
 	var problems []ingest.Problem
 	for i, err := range failures {
-		if err != nil {
+		if err != nil && !errors.Is(err, errNotAnswered) {
 			problems = append(problems, unresolvedHost(policy.Hosts[i], err))
 		}
 	}

@@ -109,6 +109,7 @@ func (w Writers) policyKinds() []policyKind {
 
 // Setup adds a controller for each policy kind, once the cluster defines the kind. It must be called before the Leader runs.
 func (w Writers) Setup(mgr manager.Manager) error {
+	w.LookupHost = newHostCache(w.LookupHost).lookupHost
 	if err := w.addPolicies(mgr); err != nil {
 		return err
 	}
