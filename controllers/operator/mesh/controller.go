@@ -143,15 +143,15 @@ func independently(phases ...phase) phase {
 	}
 }
 
-// reconcileMeshConfig keeps the MeshConfig, and assesses it.
+// reconcileMeshConfig keeps the MeshConfig, and assesses it, also after its fields or its backup were refused.
 func (r *Reconciler) reconcileMeshConfig(ctx context.Context, s *scope) error {
-	live, err := r.MeshConfigs.Reconcile(ctx, s.mesh)
-	if err != nil {
-		return err
+	live, failed := r.MeshConfigs.Reconcile(ctx, s.mesh)
+	if live == nil {
+		return failed
 	}
 	assessment, err := r.MeshConfigs.WriteAccepted(ctx, live)
 	s.configuration = &assessment
-	return err
+	return errors.Join(failed, err)
 }
 
 // ensureFinalizer adds the finalizer before anything is made that must be removed. It returns whether it was missing.

@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -15,10 +17,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
+	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/controllers/operator/meshconfig"
 	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
 	"github.com/openservicemesh/osm-operator/internal/names"
+	"github.com/openservicemesh/osm-operator/internal/operand"
 )
 
 // A policy engine that refuses one definition keeps the operator from none of the others.
@@ -55,6 +60,37 @@ func TestRefusedDefinitionStopsNoOther(t *testing.T) {
 	}
 	if !slices.Equal(applied, []string{"a.example.com", "c.example.com"}) {
 		t.Errorf("applied %v, want the first and the last", applied)
+	}
+}
+
+// A quota that refuses the backup of the MeshConfig does not keep the operator from assessing it.
+func TestRefusedBackupIsNoReasonToIgnoreTheMeshConfig(t *testing.T) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, configv1alpha2.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mesh, live := &v1alpha1.Mesh{}, &configv1alpha2.MeshConfig{}
+	mesh.Name, mesh.UID = names.DefaultMesh, "1"
+	live.Namespace, live.Name = names.DefaultNamespace, names.MeshConfig
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(live).WithStatusSubresource(live).WithInterceptorFuncs(interceptor.Funcs{
+		Apply: func(ctx context.Context, c client.WithWatch, object runtime.ApplyConfiguration, options ...client.ApplyOption) error {
+			if object.(interface{ GetKind() string }).GetKind() == "ConfigMap" {
+				return errors.New("exceeded quota: configmaps")
+			}
+			return c.Apply(ctx, object, options...)
+		},
+	}).Build()
+	cluster := &observe.Cluster{Client: c, Live: c, Catalogue: &operand.Catalogue{}, Now: time.Now}
+	recorder := events.NewFakeRecorder(10)
+	r := &Reconciler{Cluster: cluster, MeshConfigs: &meshconfig.Keeper{Cluster: cluster, Applier: apply.New(c, recorder), Recorder: recorder}}
+	s := &scope{mesh: mesh}
+	if err := r.reconcileMeshConfig(t.Context(), s); err == nil || !strings.Contains(err.Error(), "exceeded quota") {
+		t.Errorf("error %v, want the answer about the backup", err)
+	}
+	if s.configuration == nil {
+		t.Error("the MeshConfig is not assessed")
 	}
 }
 

@@ -2,6 +2,7 @@ package meshconfig
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -32,19 +33,16 @@ type Keeper struct {
 }
 
 // Reconcile creates the MeshConfig of a mesh if it does not exist, and keeps the fields that the Mesh decides. It returns the live
-// object.
+// object, with an error too if there is one.
 func (k *Keeper) Reconcile(ctx context.Context, mesh *v1alpha1.Mesh) (*configv1alpha2.MeshConfig, error) {
 	live, err := k.GetOrCreate(ctx, mesh)
 	if err != nil {
 		return nil, fmt.Errorf("the MeshConfig of the mesh cannot be read or created: %w", err)
 	}
 	if err := k.EndTeardown(ctx, mesh, live); err != nil {
-		return nil, err
+		return live, err
 	}
-	if err := k.applyDeclared(ctx, mesh, live); err != nil {
-		return nil, err
-	}
-	return live, k.saveBackup(ctx, mesh, live)
+	return live, errors.Join(k.applyDeclared(ctx, mesh, live), k.saveBackup(ctx, mesh, live))
 }
 
 // GetOrCreate reads the MeshConfig of a mesh, or creates it with its last spec, or else with all presets. Create never overwrites one that a user
