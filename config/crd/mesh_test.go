@@ -47,7 +47,7 @@ const completeMesh = `
       managed: {image: "example.com/jaeger:2", storageSecretRef: {name: storage, key: backend.yaml}, resources: {limits: {memory: 1Gi}}}
     tracing: {enable: true, protocol: OTLP, samplingPercentage: "0.5"}
     trafficMetrics: {mode: Managed, managed: {image: "example.com/traffic-metrics:v1", resources: {limits: {memory: 256Mi}}}}
-  certificates: {trustDomain: mesh.example.com, serviceCertificateDuration: 1h30m, key: {algorithm: RSA, size: 3072}, rotateRoot: 2026-11}
+  certificates: {trustDomain: mesh.example.com, serviceCertificateDuration: 1h30m, key: {algorithm: RSA, size: 3072}, rotateRoot: 2026-11, rotateWithout: [legacy]}
   ingressGateway:
     mode: Managed
     replicas: 3
@@ -147,6 +147,7 @@ func testMesh(t *testing.T, c client.Client) {
 		{"a mount that leaves the PKI", mesh("osm", "{certificates: {provider: Vault, vault: {address: 'http://vault', mount: a/../sys, kubernetes: {role: a}}}}"), "is not the path of a PKI"},
 		{"unknown provider", mesh("osm", "{certificates: {provider: Step}}"), `Unsupported value: "Step"`},
 		{"root with a space", mesh("osm", "{certificates: {rotateRoot: new root}}"), `spec.certificates.rotateRoot "new root" is not a name for a root: use letters, digits`},
+		{"a namespace that cannot exist", mesh("osm", "{certificates: {rotateWithout: [Shop]}}"), `spec.certificates.rotateWithout "Shop" is not the name of a namespace`},
 		{"root without a name", mesh("osm", "{certificates: {rotateRoot: ''}}"), "spec.certificates.rotateRoot"},
 		{"unknown algorithm", mesh("osm", "{certificates: {key: {algorithm: Ed25519}}}"), `Unsupported value: "Ed25519"`},
 	})

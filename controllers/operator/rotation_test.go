@@ -116,6 +116,25 @@ func TestAuditS16ReplacedAuthorityBecomesARotation(t *testing.T) {
 	})
 }
 
+// A sidecar holds a rotation, perhaps on purpose. The mesh goes on without its namespace.
+func TestRotationWithoutANamespace(t *testing.T) {
+	t.Parallel()
+	const name = "rotatewithout"
+	mesh := readyMesh(t, name, nil)
+	old := activeRoot(t, name)
+	cluster.health.lag(meshNamespace(name), "hostile/stopped")
+	desired := authority(t, name)
+	change(t, &corev1.Secret{ObjectMeta: inMeshNamespace(name, names.CABundleSecret)}, func(s *corev1.Secret) { s.Data = desired.Data })
+	waitActive(t, name, old.Generation(), 2)
+	c := waitCondition(t, mesh, v1alpha1.ConditionRotatingAuthority, metav1.ConditionTrue, v1alpha1.ReasonWaitingForTrust)
+	assertContains(t, c.Message, "the sidecar of hostile/stopped has not acknowledged the new root")
+	change(t, mesh, func(m *v1alpha1.Mesh) {
+		m.Spec.Certificates = &v1alpha1.CertificatesSpec{RotateWithout: []string{"hostile"}}
+	})
+	waitActive(t, name, rootOf(t, desired).Generation(), 1)
+	waitRotated(t, mesh)
+}
+
 // The old authority is put back while the new one is being distributed.
 func TestRotationGoesBack(t *testing.T) {
 	t.Parallel()

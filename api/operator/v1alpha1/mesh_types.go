@@ -245,6 +245,16 @@ type CertificatesSpec struct {
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9A-Za-z]([-0-9A-Za-z_.]*[0-9A-Za-z])?$')",messageExpression="'spec.certificates.rotateRoot \"' + self + '\" is not a name for a root: use letters, digits, dashes, dots and underscores, for example 2026-11'"
 	RotateRoot *string `json:"rotateRoot,omitempty"`
+
+	// rotateWithout are namespaces that a change of the certificate authority or the trust domain does not wait for, for example because a
+	// sidecar there does not respond. Their connections can fail until they have the new root. Default: none.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	// +kubebuilder:validation:items:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",messageExpression="'spec.certificates.rotateWithout \"' + self + '\" is not the name of a namespace'"
+	RotateWithout []string `json:"rotateWithout,omitempty"`
 }
 
 // KeySpec is the algorithm and size of the private keys of workloads.

@@ -53,6 +53,7 @@ func (r *Reconciler) rotate(ctx context.Context, s *scope, active, wanted *certi
 		if err := r.observeTrust(ctx, s, &o); err != nil {
 			return err
 		}
+		o.Except(s.wanted.RotateWithout)
 		if o.Rejected, err = r.rejected(ctx, s, wanted); err != nil {
 			return err
 		}

@@ -36,6 +36,8 @@ type Mesh struct {
 	DeclaresAuthority bool
 	// RotateRoot is the value for which the root is made; empty if none is declared.
 	RotateRoot string
+	// RotateWithout are the namespaces that rotations do not wait for.
+	RotateWithout []string
 }
 
 // StateOf returns the desired state of a Mesh. current is the version of the operator, which is the default version of a mesh.
@@ -57,6 +59,7 @@ func StateOf(mesh *v1alpha1.Mesh, current string) Mesh {
 		state.RequestsCertificates = ptr.Deref(certificates.WorkloadIssuance, "") == v1alpha1.IssuanceCertificateRequest
 		state.Vault = ptr.Deref(certificates.Vault, v1alpha1.VaultSpec{})
 		state.RotateRoot = ptr.Deref(certificates.RotateRoot, "")
+		state.RotateWithout = certificates.RotateWithout
 		state.DeclaresAuthority = certificates.Provider != nil || certificates.RotateRoot != nil
 	}
 	return state
