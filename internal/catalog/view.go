@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"maps"
 	"net/netip"
 	"slices"
@@ -259,8 +260,19 @@ func (v *View) Backends(service *Service, port Port) []Backend {
 			}
 		}
 	}
-	slices.SortFunc(backends, func(a, b Backend) int { return a.Address.Compare(b.Address) })
+	// Two slices can disagree about an endpoint while it moves from one to the other.
+	slices.SortFunc(backends, func(a, b Backend) int { return cmp.Or(a.Address.Compare(b.Address), readyFirst(a, b)) })
 	return slices.CompactFunc(backends, func(a, b Backend) bool { return a.Address == b.Address })
+}
+
+func readyFirst(a, b Backend) int {
+	switch {
+	case a.Ready == b.Ready:
+		return 0
+	case a.Ready:
+		return -1
+	}
+	return 1
 }
 
 func (v *View) backend(service *Service, endpoint Endpoint, port uint16) (Backend, bool) {
