@@ -60,7 +60,8 @@ func leaveCertManager(t *testing.T, s shop) {
 	must(t, cluster.Create(t.Context(), account, pod))
 	awaitDelegation(t, metav1.ConditionFalse, "certificates of workloads are not issued since")
 	restoreMesh(t)
-	requireIssued(t, s.chain(t), awaitRotation(t, before, func(string) {}))
+	authority := awaitRotation(t, before, func(string) {})
+	requireIssued(t, s.chain(t), authority)
 	must(t, cluster.PodsReady(t.Context(), podLimit, s.inside))
 }
 
