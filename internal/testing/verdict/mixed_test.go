@@ -138,16 +138,36 @@ func TestMixed_AddressMovesToAnotherService(t *testing.T) {
 // TestMixed_ServerKeepsFormerProtocol reproduces another race: the port of a Service becomes HTTP, and the server's sidecar still grants TCP.
 func TestMixed_ServerKeepsFormerProtocol(t *testing.T) {
 	to := netip.MustParseAddrPort("10.96.0.3:80")
-	service := func(number uint16, protocol catalog.Protocol) *catalog.Service {
-		return &catalog.Service{
-			Name: catalog.Name{Namespace: "a", Name: "s3"}, ClusterIPs: []netip.Addr{to.Addr()}, Selector: map[string]string{"app": "x"},
-			Ports: []catalog.Port{{Name: "p", Number: number, TargetPort: otherPort, Protocol: protocol}},
-		}
+	edit := catalog.Set(serviceOfProtocol(80, catalog.ProtocolHTTP, to.Addr()))
+	w := stateOfProtocol(serviceOfProtocol(83, catalog.ProtocolTCP, to.Addr()))
+	requireMixed(t, w, edit, Request{Pod: 1, To: to, Method: "POST", Path: "/a"}, map[string]bool{"p3:8081": true, "p4:8081": false})
+	former := netip.AddrPortFrom(to.Addr(), 83)
+	underscore := []authz.Header{{Name: "x_user", Value: "alice"}}
+	requireMixed(t, w, edit, Request{Pod: 1, To: former, Method: "GET", Path: "/1", Headers: underscore}, map[string]bool{"400": true, "200": false})
+}
+
+// TestMixed_HeadlessServiceGetsAnAddress is the same race with an address that the Service did not have before, and the reverse.
+func TestMixed_HeadlessServiceGetsAnAddress(t *testing.T) {
+	to := netip.MustParseAddrPort("10.96.0.3:80")
+	headless, addressed := serviceOfProtocol(83, catalog.ProtocolTCP), serviceOfProtocol(80, catalog.ProtocolHTTP, to.Addr())
+	r := Request{Pod: 1, To: to, Method: "POST", Path: "/a"}
+	requireMixed(t, stateOfProtocol(headless), catalog.Set(addressed), r, map[string]bool{"p3:8081": true, "p4:8081": false})
+	requireMixed(t, stateOfProtocol(addressed), catalog.Set(headless), r, map[string]bool{"p3:8081": true, "p4:8081": false})
+}
+
+// serviceOfProtocol returns a Service of the third pod.
+func serviceOfProtocol(number uint16, protocol catalog.Protocol, addresses ...netip.Addr) *catalog.Service {
+	return &catalog.Service{
+		Name: catalog.Name{Namespace: "a", Name: "s3"}, ClusterIPs: addresses, Selector: map[string]string{"app": "x"},
+		Ports: []catalog.Port{{Name: "p", Number: number, TargetPort: otherPort, Protocol: protocol}},
 	}
+}
+
+// stateOfProtocol returns a state in which the second account may send /b to the Service over HTTP, and everything over TCP.
+func stateOfProtocol(service *catalog.Service) State {
 	w := podsOnly()
-	p := newPod(2, "x", ready)
 	for _, e := range []catalog.Entry{
-		p, &catalog.Settings{}, service(83, catalog.ProtocolTCP),
+		newPod(2, "x", ready), &catalog.Settings{}, service,
 		&catalog.HTTPRouteGroup{Name: catalog.Name{Namespace: "a", Name: "g"}, Matches: []catalog.HTTPMatch{{Name: "m", PathRegex: "/b"}}},
 		&catalog.TCPRoute{Name: catalog.Name{Namespace: "a", Name: "r"}},
 		&catalog.TrafficTarget{
@@ -157,11 +177,7 @@ func TestMixed_ServerKeepsFormerProtocol(t *testing.T) {
 	} {
 		w[e.Ref()] = e
 	}
-	edit := catalog.Set(service(80, catalog.ProtocolHTTP))
-	requireMixed(t, w, edit, Request{Pod: 1, To: to, Method: "POST", Path: "/a"}, map[string]bool{"p3:8081": true, "p4:8081": false})
-	former := netip.AddrPortFrom(to.Addr(), 83)
-	underscore := []authz.Header{{Name: "x_user", Value: "alice"}}
-	requireMixed(t, w, edit, Request{Pod: 1, To: former, Method: "GET", Path: "/1", Headers: underscore}, map[string]bool{"400": true, "200": false})
+	return w
 }
 
 // requireMixed requires which observations are accepted in an intermediate state of an edit.

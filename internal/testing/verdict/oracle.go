@@ -112,6 +112,11 @@ func (o *oracle) expectRoutedBy(clients *oracle, r Request) expectation {
 	if theirs == nil || ours == nil {
 		return expectation{}
 	}
+	if !slices.Equal(theirs.ClusterIPs, ours.ClusterIPs) {
+		addressed := *ours
+		addressed.ClusterIPs = theirs.ClusterIPs // of interest to clients only
+		return newOracle(o.state.with([]catalog.Change{catalog.Set(&addressed)})).expectRoutedBy(clients, r)
+	}
 	target := clients.catalog.View().TargetPort(theirs, port)
 	i := slices.IndexFunc(ours.Ports, func(p catalog.Port) bool { return target != 0 && o.catalog.View().TargetPort(ours, p) == target })
 	if i < 0 {
