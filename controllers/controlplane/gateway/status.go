@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 
+	jsonpatch "github.com/evanphx/json-patch/v5"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -13,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -116,30 +118,32 @@ func (r *Reconciler) writeRoute(ctx context.Context, object *unstructured.Unstru
 	return r.patch(ctx, object, before.Status, status)
 }
 
-// patch replaces the status if it has changed. Other controllers may write the same lists, so a patch of an outdated object is refused. The
-// watch then delivers its new version.
+// patch writes the fields of the status that have changed, and removes those that are empty now. Other controllers may write the same lists, so
+// a patch of an outdated object is refused. The watch then delivers its new version.
 func (r *Reconciler) patch(ctx context.Context, object *unstructured.Unstructured, before, after any) error {
-	if equality.Semantic.DeepEqual(dereferenced(before), dereferenced(after)) {
-		return nil
-	}
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"resourceVersion": object.GetResourceVersion()}, "status": after})
+	former, err := json.Marshal(before)
 	if err != nil {
 		return err
 	}
-	err = r.Client.Status().Patch(ctx, object, client.RawPatch("application/merge-patch+json", patch))
+	current, err := json.Marshal(after)
+	if err != nil {
+		return err
+	}
+	changes, err := jsonpatch.CreateMergePatch(former, current)
+	if err != nil || string(changes) == "{}" {
+		return err
+	}
+	patch, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"resourceVersion": object.GetResourceVersion()}, "status": json.RawMessage(changes),
+	})
+	if err != nil {
+		return err
+	}
+	err = r.Client.Status().Patch(ctx, object, client.RawPatch(types.MergePatchType, patch))
 	if apierrors.IsConflict(err) {
 		return nil
 	}
 	return client.IgnoreNotFound(err)
-}
-
-// dereferenced returns the content of a status by its JSON, so that pointers and values compare.
-func dereferenced(status any) any {
-	var content any
-	if encoded, err := json.Marshal(status); err == nil {
-		_ = json.Unmarshal(encoded, &content) // it was just encoded
-	}
-	return content
 }
 
 func setConditions(list *[]metav1.Condition, generation int64, conditions ...metav1.Condition) {
