@@ -94,7 +94,7 @@ func (p *program) addStatus() error {
 	p.events = status.NewEventReporter(p.manager.GetClient(), p.manager.GetEventRecorder(names.Controller), p.leader, p.options.mesh, p.log.WithName("status"))
 	gateways := &gateway.Reconciler{
 		Client: p.manager.GetClient(), Secrets: p.manager.GetAPIReader(), Leading: p.leader.Leading, Sink: p.store, Mesh: p.options.mesh, Namespace: p.options.namespace,
-		Rejected: p.rejections.Of, RejectedRoutes: func() <-chan event.GenericEvent { return p.rejections.Watch(traffic.HTTPRoute) },
+		Now: time.Now, Rejected: p.rejections.Of, RejectedRoutes: func() <-chan event.GenericEvent { return p.rejections.Watch(traffic.HTTPRoute) },
 	}
 	if err := gateways.Setup(p.manager); err != nil {
 		return err

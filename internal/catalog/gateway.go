@@ -103,6 +103,8 @@ type GatewayCertificate struct {
 	ChainPEM, KeyPEM []byte
 	// Problem is why the certificate cannot be used, a sentence; empty if it can.
 	Problem string
+	// Warning is why clients reject a certificate that is in use, a sentence; empty if there is no reason.
+	Warning string
 }
 
 // Ref implements Entry.

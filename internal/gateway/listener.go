@@ -79,6 +79,9 @@ func (r *resolver) resolveCertificates(g *catalog.Gateway, l *listenerState) {
 		case certificate.Problem != "":
 			fail(gatewayv1.ListenerReasonInvalidCertificateRef, "%s", certificate.Problem)
 		default:
+			if certificate.Warning != "" {
+				fail(gatewayv1.ListenerReasonInvalidCertificateRef, "%s", certificate.Warning)
+			}
 			l.certificates = append(l.certificates, certificate)
 		}
 	}

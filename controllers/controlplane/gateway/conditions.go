@@ -6,10 +6,11 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/internal/gateway"
+	"github.com/openservicemesh/osm-operator/internal/message"
 )
 
 func condition(kind string, v gateway.Verdict) metav1.Condition {
-	return metav1.Condition{Type: kind, Status: statusOf(v.OK), Reason: v.Reason, Message: v.Message}
+	return metav1.Condition{Type: kind, Status: statusOf(v.OK), Reason: v.Reason, Message: message.ForCondition(v.Message)}
 }
 
 func statusOf(ok bool) metav1.ConditionStatus {

@@ -41,6 +41,7 @@ type Reconciler struct {
 	RejectedRoutes func() <-chan event.GenericEvent
 	// Mesh is the name of the mesh, and Namespace that of its control plane.
 	Mesh, Namespace string
+	Now             func() time.Time
 
 	// certificates are those that Sink has received.
 	certificates secrets.Entries

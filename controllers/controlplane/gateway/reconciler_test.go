@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -73,6 +74,7 @@ type fixture struct {
 	// rejections are those of routes by name. They are not known while unknown is true.
 	rejections map[string][]report.Rejection
 	unknown    bool
+	now        time.Time
 }
 
 func newFixture(t *testing.T, more ...client.Object) *fixture {
@@ -81,7 +83,7 @@ func newFixture(t *testing.T, more ...client.Object) *fixture {
 	if err := clientgoscheme.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{sink: &sink{}}
+	f := &fixture{sink: &sink{}, now: time.Now()}
 	builder := fake.NewClientBuilder()
 	for _, kind := range kinds() {
 		scheme.AddKnownTypeWithName(kind, &unstructured.Unstructured{})
@@ -121,7 +123,7 @@ func newFixture(t *testing.T, more ...client.Object) *fixture {
 			return c.Get(ctx, key, object, options...)
 		},
 	}).Build()
-	f.Reconciler = &Reconciler{Client: c, Secrets: c, Leading: func() bool { return true }, Sink: f.sink, Mesh: "osm", Namespace: "osm-system"}
+	f.Reconciler = &Reconciler{Client: c, Secrets: c, Leading: func() bool { return true }, Sink: f.sink, Mesh: "osm", Namespace: "osm-system", Now: func() time.Time { return f.now }}
 	f.Rejected = func(_, _, name string) ([]report.Rejection, bool) { return f.rejections[name], !f.unknown }
 	return f
 }
