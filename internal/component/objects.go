@@ -2,6 +2,7 @@ package component
 
 import (
 	"fmt"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -44,20 +45,25 @@ func DeploymentHealth(live []*unstructured.Unstructured, name string) Health {
 		if available > 0 && observed >= object.GetGeneration() {
 			return Health{Ready: true}
 		}
-		return Health{Message: fmt.Sprintf("the Deployment %s/%s has no ready pod%s", object.GetNamespace(), object.GetName(), reasonOf(object))}
+		text := fmt.Sprintf("the Deployment %s/%s has no ready pod", object.GetNamespace(), object.GetName())
+		if failure := DeploymentFailure(object); failure != "" {
+			text += ": " + failure
+		}
+		return Health{Message: text}
 	}
 	return Health{Message: "the Deployment " + name + " does not exist"}
 }
 
-// reasonOf returns the messages of conditions that explain why a Deployment has no pods, such as a quota.
-func reasonOf(deployment *unstructured.Unstructured) (reason string) {
+// DeploymentFailure returns why a Deployment gets no new pods, such as a quota; empty if Kubernetes reports no reason.
+func DeploymentFailure(deployment *unstructured.Unstructured) string {
 	conditions, _, _ := unstructured.NestedSlice(deployment.Object, "status", "conditions")
+	var reasons []string
 	for _, c := range conditions {
 		condition, _ := c.(map[string]any)
 		failed := condition["type"] == "ReplicaFailure" && condition["status"] == "True" || condition["type"] == "Progressing" && condition["status"] == "False"
 		if message, _ := condition["message"].(string); failed && message != "" {
-			reason += ": " + message
+			reasons = append(reasons, message)
 		}
 	}
-	return reason
+	return strings.Join(reasons, ": ")
 }

@@ -44,6 +44,8 @@ type Reconciler struct {
 	Now func() time.Time
 	// Metrics counts repairs. It may be nil.
 	Metrics *metrics.Recorder
+
+	attempts attempts
 }
 
 // Kinds reports which kinds the API server serves.
@@ -138,6 +140,8 @@ type rendering struct {
 	// decision is whether objects are the rendered or the last good ones. record records the last good ones; it may be nil.
 	decision upgrade.Decision
 	record   *unstructured.Unstructured
+	// problem is why its new pods are not ready.
+	problem string
 	// missing lists the required kinds that are not served.
 	missing []string
 	err     error
@@ -209,7 +213,7 @@ func (r *Reconciler) reconcileComponent(ctx context.Context, mesh *v1alpha1.Mesh
 		return status
 	}
 	r.assess(ctx, c, &status)
-	describeUpgrade(c.decision, &status)
+	describeUpgrade(c.decision, c.problem, &status)
 	return status
 }
 

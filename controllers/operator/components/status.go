@@ -64,13 +64,16 @@ func (r *Reconciler) writeStatus(ctx context.Context, mesh *v1alpha1.Mesh, statu
 }
 
 // describeUpgrade adds what is done about an upgrade to the status of a component whose objects are applied.
-func describeUpgrade(d upgrade.Decision, status *v1alpha1.ComponentStatus) {
+func describeUpgrade(d upgrade.Decision, problem string, status *v1alpha1.ComponentStatus) {
 	var reason, text string
 	switch d.Action {
 	case upgrade.Wait:
 		reason, text = v1alpha1.ReasonUpgradePending, "its upgrade "+d.Reason+"; the former version runs"
 	case upgrade.Try:
 		reason, text = v1alpha1.ReasonUpgrading, fmt.Sprintf("its new pods must be ready for %s; without that, the last good ones return after %s", upgrade.Soak, upgrade.Deadline)
+		if status.Ready && problem != "" {
+			text += ": " + problem
+		}
 	case upgrade.HoldBack:
 		reason, text = v1alpha1.ReasonComponentHeldBack, "the last good version runs, because "+d.Attempt.Failure+
 			"; correct the cause or its settings: a change of the Mesh's spec, or another version of the operator, starts the next attempt"

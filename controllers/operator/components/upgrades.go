@@ -1,6 +1,7 @@
 package components
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
 	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
+	"github.com/openservicemesh/osm-operator/internal/component"
 	"github.com/openservicemesh/osm-operator/internal/component/upgrade"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
@@ -58,7 +60,7 @@ func pendingRollout(mesh *v1alpha1.Mesh, revisions []v1alpha1.MeshRevision, vers
 func (r *Reconciler) decideUpgrades(ctx context.Context, mesh *v1alpha1.Mesh, rendered []rendering, observed circumstances) {
 	upgrading := map[string]bool{}
 	for i := range rendered {
-		if c := &rendered[i]; c.err == nil && len(c.missing) == 0 && attemptOf(mesh, c.Name()).InProgress() {
+		if c := &rendered[i]; c.err == nil && len(c.missing) == 0 && attemptOf(mesh, c.Name()).InProgress() && !isRefused(mesh, c.Name()) {
 			upgrading[c.Name()] = true
 		}
 	}
@@ -76,7 +78,7 @@ func (r *Reconciler) decideUpgrades(ctx context.Context, mesh *v1alpha1.Mesh, re
 		if err := r.decideUpgrade(ctx, mesh, c, observed, other); err != nil {
 			c.fail(err)
 		}
-		upgrading[c.Name()] = c.decision.Attempt.InProgress()
+		upgrading[c.Name()] = c.decision.Attempt.InProgress() && !isRefused(mesh, c.Name())
 	}
 }
 
@@ -101,15 +103,20 @@ func (r *Reconciler) decideUpgrade(ctx context.Context, mesh *v1alpha1.Mesh, c *
 	o := upgrade.Observation{
 		Now: r.Now(), Key: fmt.Sprintf("%s/%d/%s", key, mesh.Generation, observed.operator), Latest: attemptOf(mesh, c.Name()),
 		ControlPlane: observed.controlPlane, Other: other, RolledOut: live != nil && hasTemplate(live, deployment) && isRolledOut(live),
+		Refused: isRefused(mesh, c.Name()),
 	}
+	o.Resumed = o.Latest.InProgress() && r.attempts.isInterrupted(mesh.Name, c.Name(), o.Now)
 	if live != nil && !o.RolledOut {
-		o.Problem = c.Health([]*unstructured.Unstructured{live}).Message
+		// The former pods may be ready, while a quota admits no new ones.
+		o.Problem = cmp.Or(c.Health([]*unstructured.Unstructured{live}).Message, component.DeploymentFailure(live))
 	}
+	c.problem = o.Problem
 	if good != nil {
 		o.HasGood, o.Unchanged = true, good.key == key
 		o.NewVersion = good.version != observed.operator || !slices.Equal(imagesOf(good.objects), imagesOf(workload))
 	}
 	c.decision = upgrade.Decide(o)
+	r.attempts.record(mesh.Name, c.Name(), o.Now)
 	switch c.decision.Action {
 	case upgrade.Accept:
 		if good == nil || good.key != key || good.version != observed.operator {

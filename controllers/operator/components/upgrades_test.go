@@ -217,8 +217,7 @@ func TestBrokenComponentIsHeldBack(t *testing.T) {
 	b.first.image, b.first.config, b.second.image = "first:broken", "b", "second:2"
 	b.pass()
 	b.rollOut("first", false)
-	b.clock = b.clock.Add(upgrade.Deadline)
-	b.pass()
+	b.watch(upgrade.Deadline)
 	b.requireRuns("first", "first:broken", "b")
 	b.requireRuns("second", "second:1", "a")
 
@@ -268,8 +267,7 @@ func TestFirstUpgradeAfterAnOperatorWithoutRecords(t *testing.T) {
 	b.pass()
 	b.rollOut("first", false)
 	b.requireRuns("first", "first:broken", "b")
-	b.clock = b.clock.Add(upgrade.Deadline + 1)
-	b.pass()
+	b.watch(upgrade.Deadline + time.Minute)
 	b.requireRuns("first", "first:1", "a")
 }
 

@@ -11,13 +11,15 @@ const (
 	Deadline = 10 * time.Minute
 	// Soak is how long all new pods must stay ready.
 	Soak = 30 * time.Second
+	// RefusalPeriod is how often the start of a refused attempt is recorded.
+	RefusalPeriod = time.Minute
 )
 
 // Attempt is a change of a component that has not succeeded. The zero value is none.
 type Attempt struct {
 	// Key identifies what is tried. What failed is tried again with another key only.
 	Key string
-	// Started is when the new objects were applied.
+	// Started is when the new objects were applied, or since when their pods are observed without interruption.
 	Started time.Time
 	// ReadySince is since when all new pods are ready. It is zero while one is not.
 	ReadySince time.Time
@@ -47,6 +49,10 @@ type Observation struct {
 	RolledOut bool
 	// Problem is why pods are not ready.
 	Problem string
+	// Refused is true if the API server refused the objects of the attempt, as a policy engine does. Nothing has been tried then.
+	Refused bool
+	// Resumed is true if the attempt was not observed for a while: the API server or the operator was away, or the mesh was paused.
+	Resumed bool
 }
 
 // Action is what to do about a component.
@@ -95,6 +101,9 @@ func Decide(o Observation) Decision {
 func judge(o Observation) Decision {
 	attempt := o.Latest
 	switch {
+	case !o.RolledOut && (o.Resumed || o.Refused && o.Now.Sub(attempt.Started) >= RefusalPeriod):
+		// The pods have the whole time, which begins anew.
+		attempt.Started, attempt.ReadySince = o.Now, time.Time{}
 	case !o.RolledOut && o.Now.Sub(attempt.Started) > Deadline:
 		attempt.ReadySince = time.Time{}
 		attempt.Failure = fmt.Sprintf("its new pods were not ready %s after the change: %s", Deadline, cmp.Or(o.Problem, "some have the former template"))

@@ -53,7 +53,23 @@ func TestDecide(t *testing.T) {
 		"new pods are ready for a short time":        {during(time.Minute, true, start.Add(time.Minute-upgrade.Soak+1)), upgrade.Decision{Action: upgrade.Try, Attempt: upgrade.Attempt{Key: "new", Started: start, ReadySince: start.Add(time.Minute - upgrade.Soak + 1)}}},
 		"new pods stay ready":                        {during(time.Minute, true, start.Add(time.Minute-upgrade.Soak)), upgrade.Decision{Action: upgrade.Accept}},
 		"new pods are ready at the deadline":         {during(upgrade.Deadline+1, true, start.Add(upgrade.Deadline)), upgrade.Decision{Action: upgrade.Try, Attempt: upgrade.Attempt{Key: "new", Started: start, ReadySince: start.Add(upgrade.Deadline)}}},
-		"new pods fail during the soak":              {during(time.Minute, false, start.Add(50*time.Second)), upgrade.Decision{Action: upgrade.Try, Attempt: upgrade.Attempt{Key: "new", Started: start}}},
+		"an interruption gives pods the whole time": {
+			with(during(time.Hour, false, start.Add(time.Minute)), func(o *upgrade.Observation) { o.Resumed = true }),
+			upgrade.Decision{Action: upgrade.Try, Attempt: upgrade.Attempt{Key: "new", Started: start.Add(time.Hour)}},
+		},
+		"pods that are ready after an interruption": {
+			with(during(time.Hour, true, start.Add(time.Minute)), func(o *upgrade.Observation) { o.Resumed = true }),
+			upgrade.Decision{Action: upgrade.Accept},
+		},
+		"a refused change is not judged": {
+			with(during(time.Hour, false, time.Time{}), func(o *upgrade.Observation) { o.Refused = true }),
+			upgrade.Decision{Action: upgrade.Try, Attempt: upgrade.Attempt{Key: "new", Started: start.Add(time.Hour)}},
+		},
+		"a refusal is recorded once a minute": {
+			with(during(time.Minute-1, false, time.Time{}), func(o *upgrade.Observation) { o.Refused = true }),
+			upgrade.Decision{Action: upgrade.Try, Attempt: upgrade.Attempt{Key: "new", Started: start}},
+		},
+		"new pods fail during the soak": {during(time.Minute, false, start.Add(50*time.Second)), upgrade.Decision{Action: upgrade.Try, Attempt: upgrade.Attempt{Key: "new", Started: start}}},
 	} {
 		if got := upgrade.Decide(test.observed); got != test.want {
 			t.Errorf("%s: %+v, want %+v", name, got, test.want)
