@@ -101,6 +101,7 @@ func (a *Applier) ApplyWithoutEvents(ctx context.Context, object *unstructured.U
 	if err != nil {
 		return Unchanged, nil, err
 	}
+	keepClaimSize(desired, live)
 	outcome, fields := decide(desired, live, hash)
 	if outcome == Unchanged || outcome == DriftIgnored {
 		object.SetUID((&unstructured.Unstructured{Object: live}).GetUID())

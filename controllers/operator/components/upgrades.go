@@ -108,7 +108,7 @@ func (r *Reconciler) decideUpgrade(ctx context.Context, mesh *v1alpha1.Mesh, c *
 	o.Resumed = o.Latest.InProgress() && r.attempts.isInterrupted(mesh.Name, c.Name(), o.Now)
 	if live != nil && !o.RolledOut {
 		// The former pods may be ready, while a quota admits no new ones.
-		o.Problem = cmp.Or(c.Health([]*unstructured.Unstructured{live}).Message, component.DeploymentFailure(live))
+		o.Problem = cmp.Or(c.Health(r.readAll(ctx, c.objects)).Message, component.DeploymentFailure(live))
 	}
 	c.problem = o.Problem
 	if good != nil {
@@ -130,6 +130,17 @@ func (r *Reconciler) decideUpgrade(ctx context.Context, mesh *v1alpha1.Mesh, c *
 		return nil
 	}
 	return r.addRecord(mesh, c, good)
+}
+
+// readAll returns the live objects of a component that can be read.
+func (r *Reconciler) readAll(ctx context.Context, objects []*unstructured.Unstructured) []*unstructured.Unstructured {
+	var all []*unstructured.Unstructured
+	for _, reference := range referencesOf(objects) {
+		if live, err := r.readLive(ctx, reference); err == nil && live != nil {
+			all = append(all, live)
+		}
+	}
+	return all
 }
 
 // addRecord adds the record of the last good objects to a component.

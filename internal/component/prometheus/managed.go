@@ -49,7 +49,11 @@ func (Managed) Render(inputs component.Inputs) ([]*unstructured.Unstructured, er
 	return component.Labelled(inputs, append(objects, service(inputs), deployment(inputs, config))...)
 }
 
-// Health implements component.Component. It is that of the Deployment.
+// Health implements component.Component. It is that of the Deployment, whose pod does not start without its volume.
 func (Managed) Health(live []*unstructured.Unstructured) component.Health {
-	return component.DeploymentHealth(live, Name)
+	health := component.DeploymentHealth(live, Name)
+	if claim := unboundClaim(live); !health.Ready && claim != "" {
+		health.Message += "; " + claim
+	}
+	return health
 }
