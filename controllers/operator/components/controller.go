@@ -191,11 +191,10 @@ func (r *Reconciler) render(ctx context.Context, mesh *v1alpha1.Mesh, c componen
 func (r *Reconciler) reconcileComponent(ctx context.Context, mesh *v1alpha1.Mesh, c *rendering) v1alpha1.ComponentStatus {
 	status := v1alpha1.ComponentStatus{Name: c.Name(), Objects: inventoryOf(mesh, c.Name()), Upgrade: statusOf(c.decision.Attempt)}
 	if len(c.missing) > 0 {
-		// Objects of a kind that is not served were deleted together with its definition.
 		status.Reason, status.Message = v1alpha1.ReasonKindNotServed, fmt.Sprintf("the API server does not serve %v", c.missing)
-		if remaining, err := r.prune(ctx, mesh, status.Objects, nil); err == nil {
-			status.Objects = remaining
-		}
+		// Objects of a kind that is not served were deleted together with its definition. The others remain: a Service of the type LoadBalancer
+		// would come back with another address.
+		status.Objects = slices.DeleteFunc(status.Objects, func(o v1alpha1.ObjectReference) bool { return slices.Contains(c.missing, o.Kind+" "+o.APIVersion) })
 		return status
 	}
 	if c.err == nil {
