@@ -28,8 +28,8 @@ type fakeIssuer struct {
 
 	mu  sync.Mutex
 	err error
-	// deny is the namespace whose workloads are denied.
-	deny         string
+	// deny is the namespace whose workloads are denied, and refuse the one whose requests fail.
+	deny, refuse string
 	seen         []ExternalIssuer
 	running, top int
 }
@@ -43,6 +43,9 @@ func (f *fakeIssuer) Request(issuer ExternalIssuer, workload identity.ServiceAcc
 	err := f.err
 	if workload.Namespace == f.deny {
 		err = fmt.Errorf("%s: %w", workload, &DeniedError{"no policy allows it"})
+	}
+	if workload.Namespace == f.refuse {
+		err = errors.New("the role does not allow this name")
 	}
 	f.mu.Unlock()
 	time.Sleep(time.Second)

@@ -56,7 +56,9 @@ type entry struct {
 	err  error
 
 	renewAt time.Time
-	used    bool
+	// failedAt is when the latest renewal failed; zero after a success.
+	failedAt time.Time
+	used     bool
 }
 
 // NewManager returns a Manager. It issues certificates on request; Run renews them.

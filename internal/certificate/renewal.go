@@ -1,6 +1,7 @@
 package certificate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -90,7 +91,8 @@ func (m *Manager) UsesExternalIssuer() bool {
 	return m.issuer.root.external != nil
 }
 
-// due returns the workloads whose certificates must be renewed now, sorted, and removes unused entries.
+// due returns the workloads whose certificates must be renewed now, and removes unused entries. Those that have failed come last, the one that
+// failed most recently at the end: an issuer may fail for some workloads only, and must not seem to be away for all others.
 func (m *Manager) due() []identity.ServiceAccount {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -105,7 +107,9 @@ func (m *Manager) due() []identity.ServiceAccount {
 			due = append(due, sa)
 		}
 	}
-	slices.SortFunc(due, identity.ServiceAccount.Compare)
+	slices.SortFunc(due, func(a, b identity.ServiceAccount) int {
+		return cmp.Or(m.entries[a].failedAt.Compare(m.entries[b].failedAt), a.Compare(b))
+	})
 	return due
 }
 
@@ -118,7 +122,7 @@ func (m *Manager) renew(sa identity.ServiceAccount) error {
 	leaf, err := m.issue(issuer, sa, lifetime)
 	m.mu.Lock()
 	if err != nil {
-		old.renewAt = m.retryTime()
+		old.renewAt, old.failedAt = m.retryTime(), m.options.Now()
 		m.mu.Unlock()
 		return fmt.Errorf("the certificate of %s, valid until %s, was not renewed: %w", sa, old.leaf.NotAfter.Format(time.RFC3339), err)
 	}

@@ -102,7 +102,13 @@ func TestRequestIsNotIssued(t *testing.T) {
 	}{
 		"denied by a policy": {condition(cmapi.CertificateRequestConditionDenied, cmmeta.ConditionTrue, "policy.cert-manager.io", "no policy allows spiffe://x"), "denied: no policy allows spiffe://x", true},
 		"failed":             {condition(cmapi.CertificateRequestConditionReady, cmmeta.ConditionFalse, cmapi.CertificateRequestReasonFailed, "the CA is sealed"), "has failed: the CA is sealed", false},
-		"invalid":            {condition(cmapi.CertificateRequestConditionInvalidRequest, cmmeta.ConditionTrue, "x", "bad CSR"), "invalid: bad CSR", true},
+		"denied after a first condition": {
+			func(r *cmapi.CertificateRequest) {
+				condition(cmapi.CertificateRequestConditionReady, cmmeta.ConditionFalse, cmapi.CertificateRequestReasonDenied, "denied")(r)
+				condition(cmapi.CertificateRequestConditionDenied, cmmeta.ConditionTrue, "policy.cert-manager.io", "no policy allows spiffe://x")(r)
+			}, "denied: no policy allows spiffe://x", true,
+		},
+		"invalid": {condition(cmapi.CertificateRequestConditionInvalidRequest, cmmeta.ConditionTrue, "x", "bad CSR"), "invalid: bad CSR", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, c, _ := newRequester(t, time.Minute, test.answer)
