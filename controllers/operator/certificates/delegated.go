@@ -105,6 +105,9 @@ func (r *Reconciler) requestCertificate(ctx context.Context, wanted *unstructure
 	err := r.Live.Get(ctx, client.ObjectKeyFromObject(wanted), live)
 	if err == nil && equality.Semantic.DeepDerivative(wanted.Object["spec"], live.Object["spec"]) {
 		if message := certmanager.Problem(live); message != "" {
+			if reason := r.requestProblem(ctx, wanted); reason != "" {
+				message += "; " + reason
+			}
 			return v1alpha1.ReasonNotIssued, fmt.Sprintf("cert-manager has not issued the Certificate %s/%s: %s", live.GetNamespace(), live.GetName(), message)
 		}
 		return "", ""
@@ -119,6 +122,15 @@ func (r *Reconciler) requestCertificate(ctx context.Context, wanted *unstructure
 		return v1alpha1.ReasonNotIssued, fmt.Sprintf("the Certificate %s/%s cannot be applied: %v", wanted.GetNamespace(), wanted.GetName(), err)
 	}
 	return v1alpha1.ReasonNotIssued, fmt.Sprintf("waiting for cert-manager to issue the Certificate %s/%s", wanted.GetNamespace(), wanted.GetName())
+}
+
+// requestProblem returns why the CertificateRequest of a Certificate has no answer; empty if that is not known.
+func (r *Reconciler) requestProblem(ctx context.Context, wanted *unstructured.Unstructured) string {
+	list := certmanager.Requests()
+	if err := r.Live.List(ctx, list, client.InNamespace(wanted.GetNamespace())); err != nil {
+		return ""
+	}
+	return certmanager.RequestProblem(list, wanted.GetName())
 }
 
 // isNotServed reports whether an error means that the API server does not serve a kind.

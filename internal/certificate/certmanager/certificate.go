@@ -1,6 +1,7 @@
 package certmanager
 
 import (
+	"cmp"
 	"fmt"
 
 	cmapi "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
@@ -68,16 +69,18 @@ func Problem(live *unstructured.Unstructured) string {
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(live.Object, &object); err != nil {
 		return fmt.Sprintf("its status is not readable: %v", err)
 	}
-	problem := "cert-manager has not processed it yet"
+	problem, failure := "cert-manager has not processed it yet", ""
 	for _, c := range object.Status.Conditions {
 		switch {
 		case c.ObservedGeneration != 0 && c.ObservedGeneration != object.Generation:
 			// It is about an earlier spec, for example that of another issuer.
 		case c.Type == cmapi.CertificateConditionReady && c.Status == cmmeta.ConditionTrue:
 			return ""
+		case c.Type == cmapi.CertificateConditionIssuing && c.Status == cmmeta.ConditionFalse:
+			failure = c.Message
 		case c.Message != "":
 			problem = c.Message
 		}
 	}
-	return problem
+	return cmp.Or(failure, problem)
 }
