@@ -122,8 +122,9 @@ func ownerReference(mesh *v1alpha1.Mesh) metav1.OwnerReference {
 	}
 }
 
-// collectWarnings notes the other meshes that have the same root.
+// collectWarnings notes an authority that ends soon, and the other meshes that have the same root.
 func (r *Reconciler) collectWarnings(ctx context.Context, s *scope) error {
+	s.noteExpiry(r.Now())
 	var meshes v1alpha1.MeshList
 	if err := r.Client.List(ctx, &meshes); err != nil {
 		return fmt.Errorf("the other Meshes cannot be listed: %w", err)
