@@ -1,7 +1,6 @@
 package snapshot
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"sync"
@@ -76,9 +75,7 @@ func limitedPolicy(policy catalog.Ref, accounts map[identity.ServiceAccount]int)
 	if _, shared := accounts[identity.ServiceAccount{}]; shared {
 		return limited
 	}
-	sorted := slices.SortedFunc(maps.Keys(accounts), func(a, b identity.ServiceAccount) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
-	})
+	sorted := slices.SortedFunc(maps.Keys(accounts), identity.ServiceAccount.Compare)
 	first := min(len(sorted), maxLimitedAccounts)
 	limited.ServiceAccounts, limited.More = slices.Clone(sorted[:first]), len(sorted)-first
 	return limited
