@@ -78,10 +78,17 @@ func SharedDestinations(v *catalog.View) *Destinations {
 }
 
 func destinations(v *catalog.View, client identity.ServiceAccount) Destinations {
-	o := outboundBuilder{view: v, client: client, clusters: map[string]Cluster{}, limit: &authz.RouteLimit{}}
+	return newOutboundBuilder(v, client).destinations()
+}
+
+func newOutboundBuilder(v *catalog.View, client identity.ServiceAccount) outboundBuilder {
+	return outboundBuilder{view: v, client: client, clusters: map[string]Cluster{}, limit: &authz.RouteLimit{}}
+}
+
+func (o outboundBuilder) destinations() Destinations {
 	var d Destinations
 	for _, name := range o.reachable() {
-		if service := v.Service(name); service != nil {
+		if service := o.view.Service(name); service != nil {
 			d.Outbound = append(d.Outbound, o.of(service)...)
 		}
 	}

@@ -16,6 +16,8 @@ type outboundBuilder struct {
 	clusters map[string]Cluster
 	// limit counts the routes of TrafficSplits with matches. Requests of routes beyond it have the destination of all others.
 	limit *authz.RouteLimit
+	// leaveOut receives each TrafficSplit beyond the limit with the port; nil for none.
+	leaveOut func(Outbound, *catalog.TrafficSplit)
 }
 
 // of returns one element per port of the Service on which the client may reach any identity.
@@ -40,6 +42,9 @@ func (o outboundBuilder) addRules(out *Outbound, rules []authz.RouteRule) (reach
 	var clusters []Cluster
 	for _, rule := range rules {
 		if len(rule.Matches) > 0 && !o.limit.AdmitPolicy(rule.Split.Ref(), len(rule.Matches)+len(rule.Backends)) {
+			if o.leaveOut != nil {
+				o.leaveOut(*out, rule.Split)
+			}
 			continue
 		}
 		var backends []Backend

@@ -72,6 +72,8 @@ type Way struct {
 	// Permissive is the owner of permissive mode, "the mesh" or "the namespace <name>". It is empty where policies apply.
 	Permissive string `json:"permissive,omitempty"`
 	Missing    string `json:"missing,omitempty"`
+	// LeftOut describes the TrafficSplits that select the request, and whose routes the sidecar of the client does not have.
+	LeftOut []string `json:"leftOut,omitempty"`
 	// Limits describes the rate limits for an allowed call.
 	Limits []string `json:"limits,omitempty"`
 	// Authorizer describes the authorization server that must allow an allowed request too. It is empty without one.
@@ -128,14 +130,15 @@ func Ask(ctx context.Context, m Mesh, q Question) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.Parties = parties(evaluator{v: v, caller: caller, question: q}, all)
+	e := evaluator{catalog: m.Catalog, v: v, caller: caller, question: q}
+	e.leaveOutSplits(all)
+	a.Parties = parties(e, all)
 	if len(all) == 0 {
 		if toIsMember {
 			a.Missing = append(a.Missing, m.missingPort(v, to))
 		}
 		return a, nil
 	}
-	e := evaluator{v: v, caller: caller, question: q}
 	for _, p := range all {
 		a.Ways = append(a.Ways, e.at(p)...)
 	}
@@ -238,6 +241,7 @@ func (a *Answer) setVerdict() {
 
 // evaluator evaluates a question for a caller.
 type evaluator struct {
+	catalog  *catalog.Catalog
 	v        *catalog.View
 	caller   identity.ServiceAccount
 	question Question
@@ -245,6 +249,14 @@ type evaluator struct {
 
 // at evaluates the question for one port.
 func (e evaluator) at(p servicePort) []Way {
+	ways, leftOut := e.waysTo(p), e.leftOut(p)
+	for i := range ways {
+		ways[i].LeftOut = leftOut
+	}
+	return ways
+}
+
+func (e evaluator) waysTo(p servicePort) []Way {
 	if p.port.Protocol.IsHTTP() && !e.question.asksRequest() {
 		return e.anyRequest(p)
 	}
@@ -296,7 +308,9 @@ func (e evaluator) permissive(namespace string) string {
 }
 
 // decide evaluates the request with the policy engine.
-func (e evaluator) decide(p servicePort) authz.Verdict { return authz.Decide(e.v, e.request(p)) }
+func (e evaluator) decide(p servicePort) authz.Verdict {
+	return authz.Decide(e.viewOf(p), e.request(p))
+}
 
 // request converts the question to a request to one port.
 func (e evaluator) request(p servicePort) authz.Request {

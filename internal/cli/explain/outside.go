@@ -52,6 +52,10 @@ func (m Mesh) askOutside(v *catalog.View, q Question, from party) (*Answer, erro
 	}
 	got := authz.DecideEgress(v, r)
 	way := Way{Service: r.Host, Port: r.Port, Protocol: string(r.Protocol), Outcome: string(got.Outcome), Seen: seenOutside(got, r), Policies: got.Policies, Missing: got.Missing}
+	forwarded := isForwarded(v, got, r)
+	if !forwarded {
+		way.denyForwarding(r)
+	}
 	if got.Gateway && len(v.EgressGatewayAddresses()) == 0 {
 		way.Seen = "status 503, because the mesh has no egress gateway: set spec.egressGateway.mode of the Mesh to Managed"
 	}
@@ -60,6 +64,9 @@ func (m Mesh) askOutside(v *catalog.View, q Question, from party) (*Answer, erro
 	}
 	a.Ways = append(a.Ways, way)
 	a.setVerdict()
+	if !forwarded {
+		return a, nil
+	}
 	if !a.Allowed && r.NeedsAddress() && v.RequiresEgressGateway(r.Source.Namespace) {
 		a.Missing = append(a.Missing, Piece{
 			What: fmt.Sprintf("the namespace %s sends everything through the egress gateway, which looks up hosts", r.Source.Namespace),

@@ -120,6 +120,9 @@ func (way Way) print(w io.Writer, a *Answer) {
 	if way.Permissive != "" && way.Outcome == string(authz.Allowed) {
 		fmt.Fprintf(w, "    by: permissive mode of %s\n", way.Permissive)
 	}
+	for _, split := range way.LeftOut {
+		fmt.Fprintf(w, "    left out: %s\n", split)
+	}
 	for _, limit := range way.Limits {
 		fmt.Fprintf(w, "    limit: %s\n", limit)
 	}

@@ -50,7 +50,7 @@ func (t *trial) view() *catalog.View { return t.mesh.Catalog.View() }
 
 // now returns an evaluator for the current state of the mesh.
 func (t *trial) now() evaluator {
-	return evaluator{v: t.view(), caller: t.evaluator.caller, question: t.evaluator.question}
+	return evaluator{catalog: t.mesh.Catalog, v: t.view(), caller: t.evaluator.caller, question: t.evaluator.question}
 }
 
 // allows returns true if policies allow the caller to reach an identity, whether or not its pods are ready.

@@ -3,6 +3,7 @@ package explain
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/openservicemesh/osm-operator/internal/authz"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
@@ -12,6 +13,9 @@ import (
 
 // remedyOfLimit is what to do if policies have too many routes.
 const remedyOfLimit = "use fewer ports, hosts, matches or sources in the policies of namespace %s whose condition Accepted has the reason TooManyRoutes"
+
+// remedyOfSplits is what to do if TrafficSplits have too many routes.
+const remedyOfSplits = "use fewer ports, matches or backends in those whose condition Accepted has the reason TooManyRoutes"
 
 // deniedPorts returns the ports that deny all requests of the mesh, because the policies for their pods have too many routes.
 func (m Mesh) deniedPorts(e evaluator, ports []servicePort) []Piece {
@@ -67,6 +71,28 @@ func (m Mesh) anyLimited(v *catalog.View, account identity.ServiceAccount, condi
 		built := build(scope.KeyFor(v, pod))
 		return built.DeniedPorts > 0 && condition(built)
 	})
+}
+
+// isForwarded returns false if the egress gateway does not have the destination of an allowed call, because the Egresses of a namespace have too
+// many routes.
+func isForwarded(v *catalog.View, a authz.EgressAnswer, r authz.EgressRequest) bool {
+	if !a.Gateway {
+		return true
+	}
+	var limit authz.RouteLimit
+	destinations := authz.GatewayDestinationsWithin(v, &limit)
+	isLimited := slices.ContainsFunc(limit.Limited(), func(policy catalog.Ref) bool { return slices.Contains(a.Policies, policy.Name.String()) })
+	return !isLimited || slices.ContainsFunc(destinations, func(d authz.GatewayDestination) bool {
+		return slices.Contains(a.Policies, d.Policy.String()) && d.Host == strings.ToLower(r.Host) && d.Port == r.Port && d.Protocol == r.Protocol
+	})
+}
+
+// denyForwarding makes the way one to a destination that the egress gateway does not have.
+func (way *Way) denyForwarding(r authz.EgressRequest) {
+	way.Outcome, way.Seen, way.Policies = string(authz.Unavailable), seen(authz.Unavailable, r.Protocol), nil
+	namespace := r.Source.Namespace
+	way.Missing = fmt.Sprintf("the destination in the egress gateway: the Egresses of namespace %s have more than %d routes and clients there: "+remedyOfLimit,
+		namespace, authz.MaxRoutes, namespace)
 }
 
 // limitedEgress describes why destinations outside the mesh may be missing in the sidecar of a client; nil if all are there.

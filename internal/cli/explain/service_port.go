@@ -19,6 +19,8 @@ type servicePort struct {
 	pod netip.Addr
 	// only restricts the question to one identity. It is empty for all identities behind the Service.
 	only identity.ServiceAccount
+	// leftOut has the TrafficSplits whose routes the sidecar of the client does not have on this port.
+	leftOut map[catalog.Ref]struct{}
 }
 
 // servicePorts returns the Service ports that lead to a destination. Port 0 means all ports.
@@ -90,7 +92,7 @@ type destination struct {
 
 // destinations lists the identities that receive the request of the question, or any request.
 func (p servicePort) destinations(e evaluator) []destination {
-	rules := authz.RouteRules(e.v, p.service, p.port)
+	rules := authz.RouteRules(e.viewOf(p), p.service, p.port)
 	if p.port.Protocol.IsHTTP() && e.question.asksRequest() {
 		rules = []authz.RouteRule{authz.MatchRule(rules, e.request(p))}
 	}
