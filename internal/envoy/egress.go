@@ -3,6 +3,7 @@ package envoy
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
@@ -66,18 +67,33 @@ func egressInspectors(port authz.EgressPort) []*listenerv3.ListenerFilter {
 // egressChains are the filter chains of a port. Envoy selects the longest prefix of the destination first and does not backtrack. So
 // each prefix has all chains that apply within it.
 func egressChains(s *scope.Scope, port authz.EgressPort) []*listenerv3.FilterChain {
+	cell := egressCell{scope: s, number: port.Number, setting: port.Setting, http: port.HasHTTP()}
+	cell.hosts = slices.DeleteFunc(slices.Clone(port.Hosts), func(h authz.EgressHost) bool { return !h.TLS })
 	var out []*listenerv3.FilterChain
-	for _, cell := range port.Ranges {
-		out = append(out, egressCell{scope: s, port: port, prefix: cell.Prefix}.chains()...)
+	for _, r := range port.Ranges {
+		// Sorted prefixes follow those around them, so the others before them end here.
+		for len(cell.ranges) > 0 && !cell.ranges[len(cell.ranges)-1].Prefix.Contains(r.Prefix.Addr()) {
+			cell.ranges = cell.ranges[:len(cell.ranges)-1]
+		}
+		cell.prefix, cell.ranges = r.Prefix, append(cell.ranges, r)
+		out = append(out, cell.chains()...)
 	}
-	return append(out, egressCell{scope: s, port: port}.chains()...)
+	cell.prefix, cell.ranges = netip.Prefix{}, nil
+	return append(out, cell.chains()...)
 }
 
 // egressCell is a part of the destinations on a port: a prefix without the longer ones, or the addresses outside all prefixes.
 type egressCell struct {
 	scope  *scope.Scope
-	port   authz.EgressPort
+	number uint16
+	// setting is that of connections to ranges.
+	setting string
+	// http is true if the port has hosts for HTTP, and hosts are those for TLS.
+	http   bool
+	hosts  []authz.EgressHost
 	prefix netip.Prefix
+	// ranges are those of the prefix and around it, the shortest prefix first.
+	ranges []authz.EgressRange
 }
 
 func (c egressCell) chains() []*listenerv3.FilterChain {
@@ -85,23 +101,16 @@ func (c egressCell) chains() []*listenerv3.FilterChain {
 	byName := map[string]bool{}
 	var anyTLS bool
 	var names []string
-	for _, r := range c.port.Ranges {
-		if !c.prefix.IsValid() || r.Prefix.Bits() > c.prefix.Bits() || !r.Prefix.Contains(c.prefix.Addr()) {
-			continue
-		}
+	for _, r := range c.ranges {
 		if r.Any {
 			return []*listenerv3.FilterChain{c.chain("tcp", "", &listenerv3.FilterChainMatch{}, c.toOriginalDestination())}
 		}
 		anyTLS, names = anyTLS || r.AnyTLS, append(names, r.ServerNames...)
 	}
-	http := false
-	for _, host := range c.port.Hosts {
-		http = http || host.HTTP
-		if host.TLS {
-			byName[host.Host] = true
-			cluster := hostClusterName(host.TLSGateway, catalog.ProtocolHTTPS, host.Host, c.port.Number)
-			out = append(out, c.tlsChain(host.Host, tcpEgress(c.scope, c.port.Number, cluster, c.scope.EgressUpstreams[host.Setting])))
-		}
+	for _, host := range c.hosts {
+		byName[host.Host] = true
+		cluster := hostClusterName(host.TLSGateway, catalog.ProtocolHTTPS, host.Host, c.number)
+		out = append(out, c.tlsChain(host.Host, tcpEgress(c.scope, c.number, cluster, c.scope.EgressUpstreams[host.Setting])))
 	}
 	for _, name := range names {
 		if !byName[name] {
@@ -112,10 +121,10 @@ func (c egressCell) chains() []*listenerv3.FilterChain {
 	if anyTLS {
 		out = append(out, c.tlsChain("", c.toOriginalDestination()))
 	}
-	if http {
+	if c.http {
 		// A TLS client may offer the same protocols.
 		match := &listenerv3.FilterChainMatch{TransportProtocol: "raw_buffer", ApplicationProtocols: []string{"http/1.0", "http/1.1", "h2c"}}
-		out = append(out, c.chain("http", "", match, outboundHTTP(c.scope, egressRouteName(c.port.Number))))
+		out = append(out, c.chain("http", "", match, outboundHTTP(c.scope, egressRouteName(c.number))))
 	}
 	return out
 }
@@ -130,7 +139,7 @@ func (c egressCell) tlsChain(name string, filter *listenerv3.Filter) *listenerv3
 }
 
 func (c egressCell) chain(protocol, host string, match *listenerv3.FilterChainMatch, filter *listenerv3.Filter) *listenerv3.FilterChain {
-	name := fmt.Sprintf("egress-%s.%d", protocol, c.port.Number)
+	name := fmt.Sprintf("egress-%s.%d", protocol, c.number)
 	if c.prefix.IsValid() {
 		match.PrefixRanges = []*corev3.CidrRange{cidrRange(c.prefix)}
 		name += "|" + c.prefix.String()
@@ -142,7 +151,7 @@ func (c egressCell) chain(protocol, host string, match *listenerv3.FilterChainMa
 }
 
 func (c egressCell) toOriginalDestination() *listenerv3.Filter {
-	return tcpEgress(c.scope, c.port.Number, originalPortName(c.port.Number), c.scope.EgressUpstreams[c.port.Setting])
+	return tcpEgress(c.scope, c.number, originalPortName(c.number), c.scope.EgressUpstreams[c.setting])
 }
 
 func tcpEgress(s *scope.Scope, port uint16, cluster string, upstream *scope.Upstream) *listenerv3.Filter {
