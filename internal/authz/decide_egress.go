@@ -49,8 +49,9 @@ func DecideEgress(v *catalog.View, r EgressRequest) EgressAnswer {
 		return r.unmatched(v)
 	}
 	port := ports[i]
+	allowsEverything := port.allowsEverything()
 	for _, allowed := range port.Ranges {
-		if allowed.contains(r) || port.allowsEverything() {
+		if allowsEverything || allowed.contains(r) {
 			return EgressAnswer{Outcome: Allowed, Policies: allowed.Policies}
 		}
 	}

@@ -112,7 +112,9 @@ func egressPort(v *catalog.View, policies []*catalog.Egress, number uint16, limi
 			b.addHTTP(policy)
 		}
 	}
-	b.limitTLS(policies)
+	b.sort()
+	b.limitHosts(policies)
+	b.limitServerNames(policies)
 	return b.finish()
 }
 
@@ -143,7 +145,7 @@ func (b *egressBuilder) addRanges(policy *catalog.Egress, routes int, allow func
 			b.port.Ranges = append(b.port.Ranges, EgressRange{Prefix: prefix})
 		}
 		allow(&b.port.Ranges[i])
-		b.port.Ranges[i].Policies = appendNew(b.port.Ranges[i].Policies, policy.Name.String())
+		b.port.Ranges[i].Policies = appendPolicy(b.port.Ranges[i].Policies, policy.Name.String())
 	}
 	b.port.Setting = cmp.Or(b.port.Setting, policy.Setting)
 }
@@ -165,9 +167,7 @@ func (b *egressBuilder) addTLS(policy *catalog.Egress) {
 	}
 	b.addRanges(policy, 1+len(names), func(r *EgressRange) {
 		r.AnyTLS = r.AnyTLS || len(policy.Hosts) == 0
-		for _, name := range names {
-			r.ServerNames = appendNew(r.ServerNames, name)
-		}
+		r.ServerNames = append(r.ServerNames, names...)
 	})
 }
 
@@ -230,47 +230,30 @@ func (b *egressBuilder) host(policy *catalog.Egress, name string) *EgressHost {
 	}
 	host := &b.port.Hosts[i]
 	host.Setting = cmp.Or(host.Setting, policy.Setting)
-	host.Policies = appendNew(host.Policies, policy.Name.String())
+	host.Policies = appendPolicy(host.Policies, policy.Name.String())
 	return host
 }
 
-// limitTLS removes the hosts for TLS if they have too many routes: sidecars need one for each host in each range.
-func (b *egressBuilder) limitTLS(policies []*catalog.Egress) {
-	hosts := 0
-	for _, host := range b.port.Hosts {
-		if host.TLS {
-			hosts++
+// sort sorts the destinations. It removes server names that a range allows anyway.
+func (b *egressBuilder) sort() {
+	for i := range b.port.Ranges {
+		r := &b.port.Ranges[i]
+		slices.Sort(r.ServerNames)
+		r.ServerNames = slices.Compact(r.ServerNames)
+		if r.Any || r.AnyTLS {
+			r.ServerNames = nil
 		}
 	}
-	if b.limit.Admit(policies[0].Name.Namespace, hosts*len(b.port.Ranges)) {
-		return
-	}
-	for _, policy := range policies {
-		if policy.HasPort(b.port.Number, catalog.ProtocolHTTPS) && len(policy.Prefixes) == 0 {
-			b.limit.Record(policy.Ref())
-		}
-	}
-	for i := range b.port.Hosts {
-		b.port.Hosts[i].TLS = false
-	}
-	b.port.Hosts = slices.DeleteFunc(b.port.Hosts, func(h EgressHost) bool { return !h.HTTP })
+	slices.SortFunc(b.port.Hosts, func(x, y EgressHost) int { return cmp.Compare(x.Host, y.Host) })
+	slices.SortFunc(b.port.Ranges, func(x, y EgressRange) int { return x.Prefix.Compare(y.Prefix) })
 }
 
-// finish sorts the destinations, and removes those that others include.
+// finish returns the destinations, without hosts if every connection is allowed.
 func (b *egressBuilder) finish() EgressPort {
-	port := b.port
-	for i := range port.Ranges {
-		slices.Sort(port.Ranges[i].ServerNames)
-		if port.Ranges[i].Any || port.Ranges[i].AnyTLS {
-			port.Ranges[i].ServerNames = nil
-		}
+	if b.port.allowsEverything() {
+		b.port.Hosts = nil
 	}
-	slices.SortFunc(port.Hosts, func(x, y EgressHost) int { return cmp.Compare(x.Host, y.Host) })
-	slices.SortFunc(port.Ranges, func(x, y EgressRange) int { return x.Prefix.Compare(y.Prefix) })
-	if port.allowsEverything() {
-		port.Hosts = nil
-	}
-	return port
+	return b.port
 }
 
 // allowsEverything reports whether every connection is allowed.
@@ -287,9 +270,10 @@ func isAddress(host string) bool {
 	return err == nil
 }
 
-func appendNew(list []string, item string) []string {
-	if slices.Contains(list, item) {
+// appendPolicy adds a policy to those of a destination. Policies are evaluated one after the other, so only the last one may be there already.
+func appendPolicy(list []string, policy string) []string {
+	if len(list) > 0 && list[len(list)-1] == policy {
 		return list
 	}
-	return append(list, item)
+	return append(list, policy)
 }
