@@ -64,7 +64,7 @@ func GatewayDestinationsWithin(v *catalog.View, limit *RouteLimit) []GatewayDest
 				case port.Protocol == catalog.ProtocolHTTP:
 					d.Restricted, d.Matches, d.TLS = policy.Restricted, matches, policy.Gateway.TLS
 				}
-				if limit.AdmitPolicy(policy.Ref(), 1+len(d.Matches)) {
+				if limit.AdmitPolicy(policy.Ref(), 1+len(d.Matches)+len(d.Sources)) {
 					list = append(list, d)
 				}
 			}
