@@ -60,18 +60,36 @@ func ingressOf(v *catalog.View, policy *catalog.IngressBackend, port catalog.Ing
 	out := Ingress{
 		Policy: policy.Name, Service: port.Service, TargetPort: port.TargetPort,
 		TLS: port.TLS, SkipClientCertificate: port.SkipClientCertificate, ServerNames: port.ServerNames,
-		AnyAddress: policy.AnyAddress(), Prefixes: slices.Clone(policy.Prefixes), Principals: policy.Principals,
-		AnyRequest: len(policy.RouteGroups) == 0,
+		AnyAddress: policy.AnyAddress(), Principals: policy.Principals, AnyRequest: len(policy.RouteGroups) == 0,
 	}
+	out.Prefixes, out.Matches = ingressPrefixes(v, policy), ingressMatches(v, policy)
+	return out
+}
+
+// size counts the matches and clients of the port.
+func (i Ingress) size() int { return len(i.Matches) + len(i.Prefixes) + len(i.Principals) }
+
+// admitNobody removes the clients and requests of the port.
+func (i *Ingress) admitNobody() {
+	i.AnyRequest, i.Matches, i.Prefixes, i.Principals = false, nil, nil, nil
+}
+
+type ingressPrefixesKey struct{ policy catalog.Name }
+
+// ingressPrefixes are the addresses that an IngressBackend admits. All its ports share the list, which nobody may change.
+func ingressPrefixes(v *catalog.View, policy *catalog.IngressBackend) []netip.Prefix {
+	return v.Memo(ingressPrefixesKey{policy.Name}, func() any { return resolveIngressPrefixes(v, policy) }).([]netip.Prefix)
+}
+
+func resolveIngressPrefixes(v *catalog.View, policy *catalog.IngressBackend) []netip.Prefix {
+	prefixes := slices.Clone(policy.Prefixes)
 	for _, gateway := range policy.Gateways {
 		for _, address := range v.Addresses(gateway) {
-			out.Prefixes = append(out.Prefixes, netip.PrefixFrom(address, address.BitLen()))
+			prefixes = append(prefixes, netip.PrefixFrom(address, address.BitLen()))
 		}
 	}
-	slices.SortFunc(out.Prefixes, netip.Prefix.Compare)
-	out.Prefixes = slices.Compact(out.Prefixes)
-	out.Matches = ingressMatches(v, policy)
-	return out
+	slices.SortFunc(prefixes, netip.Prefix.Compare)
+	return slices.Compact(prefixes)
 }
 
 type ingressMatchesKey struct{ policy catalog.Name }

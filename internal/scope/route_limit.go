@@ -20,9 +20,9 @@ func (s *Scope) limitRoutes() {
 		}
 	}
 	for i := range s.Ingress {
-		if in := &s.Ingress[i]; !outside.Admit(s.Key.Identity.Namespace, len(in.Matches)) {
+		if in := &s.Ingress[i]; !outside.Admit(s.Key.Identity.Namespace, in.size()) {
 			outside.Record(catalog.Ref{Kind: catalog.KindIngressBackend, Name: in.Policy})
-			in.Matches = nil
+			in.admitNobody()
 			s.DeniedPorts++
 		}
 	}

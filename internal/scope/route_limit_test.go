@@ -2,6 +2,7 @@ package scope_test
 
 import (
 	"fmt"
+	"net/netip"
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/authz"
@@ -174,5 +175,42 @@ func TestServicesKeepTheirDestinationAtTheLimit(t *testing.T) {
 	}
 	if want := authz.MaxRoutes / manyMatches; divided != want {
 		t.Errorf("%d ports have the routes of the split, want %d", divided, want)
+	}
+}
+
+// TestClientsOfIngressAreBounded checks that addresses and names of clients count for each port: a sidecar has them for each. A port beyond the limit
+// admits nobody.
+func TestClientsOfIngressAreBounded(t *testing.T) {
+	const addresses, principals = 600, 400
+	pod := Pod("a", "server", "server", "server", "10.0.0.1")
+	service := serviceOfMany("a", "server", "172.0.0.1")
+	ingress := &catalog.IngressBackend{Name: Name("a", "ingress")}
+	for _, port := range service.Ports {
+		ingress.Backends = append(ingress.Backends, catalog.IngressPort{Service: service.Name, TargetPort: port.TargetPort, TLS: true})
+	}
+	for i := range byte(addresses / 4) {
+		for j := range byte(4) {
+			ingress.Prefixes = append(ingress.Prefixes, netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, i, j}), 32))
+		}
+	}
+	for i := range principals {
+		ingress.Principals = append(ingress.Principals, fmt.Sprint("client-", i))
+	}
+	c := Apply(&catalog.Settings{IngressBackends: true}, &catalog.Namespace{Name: "a", Monitored: true}, pod, service, Slice(service.Name, pod), ingress)
+	s := scope.Build(c.View(), trustDomain, scope.Key{Identity: pod.Identity(), Services: "a/server"})
+	open := 0
+	for _, in := range s.Ingress {
+		clients := len(in.Prefixes) + len(in.Principals)
+		if in.AnyRequest && clients == addresses+principals {
+			open++
+		} else if in.AnyRequest || clients > 0 {
+			t.Errorf("port %d admits %d clients, any request %v", in.TargetPort, clients, in.AnyRequest)
+		}
+		if clients > 0 && &in.Prefixes[0] != &s.Ingress[0].Prefixes[0] {
+			t.Errorf("port %d has addresses of its own", in.TargetPort)
+		}
+	}
+	if want := authz.MaxRoutes / (addresses + principals); open != want || s.DeniedPorts != manyPorts-want || len(s.Limited) != 1 {
+		t.Errorf("%d ports are open and %d are denied, limited are %v, want %d and %d", open, s.DeniedPorts, s.Limited, want, manyPorts-want)
 	}
 }

@@ -23,14 +23,14 @@ func limitEffect(kind, sidecars string) string {
 		return fmt.Sprintf("Some ports deny all requests of the mesh in %s, because the routes and clients of all ports of a pod exceed %d: "+
 			"use fewer ports, matches or sources.", sidecars, authz.MaxRoutes)
 	case traffic.IngressBackend.Kind:
-		return fmt.Sprintf("Some ports deny all requests from outside in %s, because the matches of all ports of a pod exceed %d: "+
-			"use fewer ports or matches.", sidecars, authz.MaxRoutes)
+		return fmt.Sprintf("Some ports deny all requests from outside in %s, because the matches and clients of all ports of a pod exceed %d: "+
+			"use fewer ports, matches or sources.", sidecars, authz.MaxRoutes)
 	case traffic.TrafficSplit.Kind:
 		return fmt.Sprintf("Some requests that this object selects go to the destination of all others in %s, because the matches of all TrafficSplits "+
 			"of the namespace exceed %d: use fewer ports or matches.", sidecars, authz.MaxRoutes)
 	}
-	return fmt.Sprintf("Some hosts, ranges or matches are left out in %s, because those of all Egresses of the namespace exceed %d: "+
-		"use fewer ports, hosts, ranges or matches.", sidecars, authz.MaxRoutes)
+	return fmt.Sprintf("Some hosts, ranges or matches are left out in %s, because those of all Egresses of the namespace, and their sources in the "+
+		"egress gateway, exceed %d: use fewer ports, hosts, ranges, matches or sources.", sidecars, authz.MaxRoutes)
 }
 
 // limitedPolicies returns for each policy with too many routes in which sidecars it is not complete.

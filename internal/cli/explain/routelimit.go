@@ -51,8 +51,8 @@ func (m Mesh) isIngressDenied(v *catalog.View, p servicePort) bool {
 
 // denyIngress makes the way one to a port beyond the route limit.
 func (way *Way) denyIngress(namespace string) {
-	way.Outcome, way.Seen, way.Policies = string(authz.NotFound), "status 404", nil
-	way.Missing = fmt.Sprintf("at most %d matches for all ports of the pods: "+remedyOfLimit, authz.MaxRoutes, namespace)
+	way.Outcome, way.Seen, way.Policies = string(authz.Reset), "the connection is closed", nil
+	way.Missing = fmt.Sprintf("at most %d matches and clients for all ports of the pods: "+remedyOfLimit, authz.MaxRoutes, namespace)
 }
 
 // anyLimited returns true if the sidecar of a pod of an identity has ports beyond the route limit, and fulfills the condition.

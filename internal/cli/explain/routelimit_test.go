@@ -40,7 +40,7 @@ func TestAskNamesTheRouteLimit(t *testing.T) {
 		"front/sa/till shop/svc/web:81 GET /1": {denied, "port 81 of pods of shop/web denies all requests of the mesh", limit},
 		"front/sa/till shop/svc/web:81":        {denied, "port 81 of pods of shop/web", limit},
 		"outside shop/svc/web:80 GET /1":       {"ALLOWED"},
-		"outside shop/svc/web:81 GET /1":       {denied, "not found: status 404", "at most 50000 matches for all ports", limit},
+		"outside shop/svc/web:81 GET /1":       {denied, "reset: the connection is closed", "at most 50000 matches and clients for all ports", limit},
 		"front/sa/till http://a.example.com/1": {"ALLOWED by Egress front/out"},
 		"front/sa/till http://b.example.com/1": {denied, "the Egresses of front/till have more than 50000 hosts, ranges and routes", limit},
 		"front/sa/till shop/svc/db":            {denied, "kind: TCPRoute"},
