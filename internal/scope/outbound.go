@@ -41,7 +41,7 @@ func (o outboundBuilder) of(service *catalog.Service) []Outbound {
 func (o outboundBuilder) addRules(out *Outbound, rules []authz.RouteRule) (reachable bool) {
 	var clusters []Cluster
 	for _, rule := range rules {
-		if len(rule.Matches) > 0 && !o.limit.AdmitPolicy(rule.Split.Ref(), len(rule.Matches)+len(rule.Backends)) {
+		if len(rule.Matches) > 0 && !o.limit.AdmitPolicy(rule.Split.Ref(), sizeOfSplit(rule)) {
 			if o.leaveOut != nil {
 				o.leaveOut(*out, rule.Split)
 			}

@@ -63,3 +63,6 @@ func sizeOf(rules authz.Rules) int {
 	}
 	return size
 }
+
+// sizeOfSplit counts the backends of all matches: in sidecars, the route of each match has all of them.
+func sizeOfSplit(rule authz.RouteRule) int { return len(rule.Matches) * max(1, len(rule.Backends)) }

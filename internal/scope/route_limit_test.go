@@ -162,7 +162,6 @@ func TestServicesKeepTheirDestinationAtTheLimit(t *testing.T) {
 	pod := Pod("a", "server", "server", "server", "10.0.0.1")
 	service := serviceOfMany("a", "server", "172.0.0.1")
 	group := groupOfMany("a", "routes")
-	group.Matches = group.Matches[1:] // with the backend, a port has manyMatches routes
 	split := &catalog.TrafficSplit{Name: Name("a", "split"), Root: service.Name, Backends: []catalog.SplitBackend{{Service: service.Name, Weight: 1}}, Matches: []string{"routes"}}
 	c := Apply(&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Namespace{Name: "c", Monitored: true}, pod, service, Slice(service.Name, pod), group, split,
 		Target("t", pod.Identity(), []catalog.TargetRule{HTTP("routes")}, client))
@@ -212,5 +211,30 @@ func TestClientsOfIngressAreBounded(t *testing.T) {
 	}
 	if want := authz.MaxRoutes / (addresses + principals); open != want || s.DeniedPorts != manyPorts-want || len(s.Limited) != 1 {
 		t.Errorf("%d ports are open and %d are denied, limited are %v, want %d and %d", open, s.DeniedPorts, s.Limited, want, manyPorts-want)
+	}
+}
+
+// TestBackendsOfSplitsCountForEachMatch checks that matches and backends of a TrafficSplit do not multiply without a limit: a sidecar has all backends
+// in the route of each match.
+func TestBackendsOfSplitsCountForEachMatch(t *testing.T) {
+	const backends = 10
+	client := SA("c", "client")
+	split := &catalog.TrafficSplit{Name: Name("a", "split"), Root: Name("a", "server0"), Matches: []string{"routes"}}
+	entries := []catalog.Entry{
+		&catalog.Settings{Permissive: true}, &catalog.Namespace{Name: "a", Monitored: true}, &catalog.Namespace{Name: "c", Monitored: true},
+		groupOfMany("a", "routes"), split,
+	}
+	for i := range backends {
+		name := fmt.Sprint("server", i)
+		pod, service := Pod("a", name, name, name, fmt.Sprint("10.0.0.", i)), serviceOfMany("a", name, fmt.Sprint("172.0.0.", i))
+		split.Backends = append(split.Backends, catalog.SplitBackend{Service: service.Name, Weight: 1})
+		entries = append(entries, pod, service, Slice(service.Name, pod))
+	}
+	divided := 0
+	for _, out := range scope.Build(Apply(entries...).View(), trustDomain, scope.Key{Identity: client}).Outbound {
+		divided += len(out.Routes)
+	}
+	if want := authz.MaxRoutes / manyMatches / backends; divided != want {
+		t.Errorf("%d ports have the routes of the split, want %d", divided, want)
 	}
 }

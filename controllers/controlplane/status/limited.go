@@ -26,8 +26,8 @@ func limitEffect(kind, sidecars string) string {
 		return fmt.Sprintf("Some ports deny all requests from outside in %s, because the matches and clients of all ports of a pod exceed %d: "+
 			"use fewer ports, matches or sources.", sidecars, authz.MaxRoutes)
 	case traffic.TrafficSplit.Kind:
-		return fmt.Sprintf("Some requests that this object selects go to the destination of all others in %s, because the matches of all TrafficSplits "+
-			"of the namespace exceed %d: use fewer ports or matches.", sidecars, authz.MaxRoutes)
+		return fmt.Sprintf("Some requests that this object selects go to the destination of all others in %s, because the backends of all matches of "+
+			"TrafficSplits of the namespace exceed %d: use fewer ports, matches or backends.", sidecars, authz.MaxRoutes)
 	}
 	return fmt.Sprintf("Some hosts, ranges or matches are left out in %s, because those of all Egresses of the namespace, and their sources in the "+
 		"egress gateway, exceed %d: use fewer ports, hosts, ranges, matches or sources.", sidecars, authz.MaxRoutes)
