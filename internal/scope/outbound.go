@@ -39,6 +39,9 @@ func (o outboundBuilder) of(service *catalog.Service) []Outbound {
 // addRules adds the backends of an outbound port and reports whether the client may reach any. A backend that the
 // client may not call keeps its weight: the server denies its share, which reveals the missing policy.
 func (o outboundBuilder) addRules(out *Outbound, rules []authz.RouteRule) (reachable bool) {
+	if len(rules) > 1 && !slices.ContainsFunc(rules, o.mayCall) {
+		return false // its routes do not count
+	}
 	var clusters []Cluster
 	for _, rule := range rules {
 		if len(rule.Matches) > 0 && !o.limit.AdmitPolicy(rule.Split.Ref(), sizeOfSplit(rule)) {
@@ -67,6 +70,14 @@ func (o outboundBuilder) addRules(out *Outbound, rules []authz.RouteRule) (reach
 		o.clusters[cluster.Name()] = cluster
 	}
 	return true
+}
+
+// mayCall reports whether the client may reach any identity behind the backends of a rule.
+func (o outboundBuilder) mayCall(rule authz.RouteRule) bool {
+	return slices.ContainsFunc(rule.Backends, func(backend authz.WeightedBackend) bool {
+		_, allowed := o.cluster(backend)
+		return allowed
+	})
 }
 
 type splitMatchesKey struct{ split catalog.Name }

@@ -238,3 +238,20 @@ func TestBackendsOfSplitsCountForEachMatch(t *testing.T) {
 		t.Errorf("%d ports have the routes of the split, want %d", divided, want)
 	}
 }
+
+// TestPortsThatTheClientMayNotCallCountNothing checks that routes of TrafficSplits on ports that the client may not call leave room for the port that
+// it may call.
+func TestPortsThatTheClientMayNotCallCountNothing(t *testing.T) {
+	client := SA("c", "client")
+	pod := Pod("a", "server", "server", "server", "10.0.0.1")
+	service := serviceOfMany("a", "server", "172.0.0.1")
+	last := service.Ports[manyPorts-1].Number
+	split := &catalog.TrafficSplit{Name: Name("a", "split"), Root: service.Name, Backends: []catalog.SplitBackend{{Service: service.Name, Weight: 1}}, Matches: []string{"routes"}}
+	c := Apply(&catalog.Namespace{Name: "a", Monitored: true}, &catalog.Namespace{Name: "c", Monitored: true}, pod, service, Slice(service.Name, pod),
+		groupOfMany("a", "routes"), split, &catalog.TCPRoute{Name: Name("a", "last"), Ports: []uint16{last}},
+		Target("t", pod.Identity(), []catalog.TargetRule{HTTP("routes"), TCP("last")}, client))
+	s := scope.Build(c.View(), trustDomain, scope.Key{Identity: client})
+	if len(s.Outbound) != 1 || s.Outbound[0].Port != last || len(s.Outbound[0].Routes) != 1 || len(s.Limited) > 0 {
+		t.Errorf("limited are %v, %d ports: %.300v", s.Limited, len(s.Outbound), s.Outbound)
+	}
+}
