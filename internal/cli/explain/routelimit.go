@@ -24,20 +24,26 @@ func (m Mesh) deniedPorts(e evaluator, ports []servicePort) []Piece {
 		for _, d := range p.destinations(e) {
 			rules := authz.InboundRules(e.v, d.identity, d.port, d.protocol)
 			denied := func(s *scope.Scope) bool {
-				return len(rules.Network) > 0 && slices.ContainsFunc(s.Inbound, func(in scope.Inbound) bool {
-					return in.Service == d.service && in.TargetPort == d.port && len(in.Rules.Network) == 0
+				return admitsAny(rules) && slices.ContainsFunc(s.Inbound, func(in scope.Inbound) bool {
+					return in.Service == d.service && in.TargetPort == d.port && !admitsAny(in.Rules)
 				})
 			}
 			if m.anyLimited(e.v, d.identity, denied) {
+				do := fmt.Sprintf(remedyOfLimit, d.identity.Namespace)
+				if rules.Permissive {
+					do = "use fewer ports in the Services of these pods"
+				}
 				missing = append(missing, Piece{
-					What: fmt.Sprintf("port %d of pods of %s denies all requests of the mesh, because the policies for all ports have more than %d routes and clients", d.port, d.identity, authz.MaxRoutes),
-					Do:   fmt.Sprintf(remedyOfLimit, d.identity.Namespace),
+					What: fmt.Sprintf("port %d of pods of %s denies all requests of the mesh, because all ports have more than %d routes and clients", d.port, d.identity, authz.MaxRoutes), Do: do,
 				})
 			}
 		}
 	}
 	return slices.Compact(missing)
 }
+
+// admitsAny returns true if rules admit any client of the mesh.
+func admitsAny(rules authz.Rules) bool { return rules.Permissive || len(rules.Network) > 0 }
 
 // isIngressDenied returns true if a port denies all requests from outside, because the IngressBackends for its pods have too many routes.
 func (m Mesh) isIngressDenied(v *catalog.View, p servicePort) bool {

@@ -59,3 +59,23 @@ func TestAskNamesTheRouteLimit(t *testing.T) {
 		}
 	}
 }
+
+// TestAskNamesTheRouteLimitOfPermissivePorts checks that ports beyond the limit are denied in permissive mode too.
+func TestAskNamesTheRouteLimitOfPermissivePorts(t *testing.T) {
+	const ports = 1000
+	entries := shop(&catalog.Settings{Permissive: true})
+	for i := range authz.MaxRoutes/ports + 1 {
+		service := Service("shop", fmt.Sprintf("s%02d", i), "web", fmt.Sprint("10.97.0.", i), 1, catalog.ProtocolHTTP)
+		service.Ports = nil
+		for port := range uint16(ports) {
+			service.Ports = append(service.Ports, catalog.Port{Number: port + 1, TargetPort: port + 1, Protocol: catalog.ProtocolHTTP})
+		}
+		entries = append(entries, service, Slice(service.Name, Pod("shop", "web-0", "web", "web", "10.0.0.1")))
+	}
+	if answer := ask(t, "front/sa/till shop/svc/s00:1 GET /", entries...); !answer.Allowed {
+		t.Errorf("within the limit: %+v", answer)
+	}
+	if answer := ask(t, "front/sa/till shop/svc/s50:1000 GET /", entries...); answer.Allowed || len(answer.Missing) != 1 || answer.Missing[0].Do != "use fewer ports in the Services of these pods" {
+		t.Errorf("beyond the limit: %+v", answer)
+	}
+}
