@@ -63,7 +63,7 @@ func (m Mesh) askFromOutside(ctx context.Context, v *catalog.View, q Question, f
 			way.denyIngress(p.service.Name.Namespace)
 		}
 		a.Ways = append(a.Ways, way)
-		a.Ways = append(a.Ways, gatewayWays(v, q, p)...)
+		a.Ways = append(a.Ways, m.gatewayWays(v, q, p)...)
 	}
 	a.setVerdict()
 	// A client chooses its way, so one is enough.
@@ -132,9 +132,10 @@ func seenFromOutside(a authz.IngressAnswer) string {
 	return text
 }
 
-// gatewayWays are the ways through the ingress gateway of the mesh.
-func gatewayWays(v *catalog.View, q Question, p servicePort) []Way {
+// gatewayWays are the ways through the ingress gateway of the mesh. It applies no TrafficSplits with matches.
+func (m Mesh) gatewayWays(v *catalog.View, q Question, p servicePort) []Way {
 	var ways []Way
+	p.leftOut = matchingSplits(v, p)
 	for _, l := range gateway.Resolve(v).Listeners {
 		for _, host := range l.Hosts {
 			for _, rule := range rulesFor(host.Rules, q) {
@@ -143,9 +144,10 @@ func gatewayWays(v *catalog.View, q Question, p servicePort) []Way {
 				}) {
 					continue
 				}
-				e := evaluator{v: v, question: q, caller: identity.ServiceAccount{Namespace: v.Settings().Namespace, Name: names.IngressGateway}}
-				for _, way := range e.at(p) {
+				e := evaluator{catalog: m.Catalog, v: v, question: q, caller: identity.ServiceAccount{Namespace: v.Settings().Namespace, Name: names.IngressGateway}}
+				for _, way := range e.waysTo(p) {
 					way.Gateway = describeRule(l, host, rule)
+					m.denyBeyondLimit(e, p, &way)
 					if rule.Rule.Unsupported != "" {
 						way.Outcome, way.Seen, way.Missing = string(authz.Unavailable), "status 500", "a rule that the gateway supports: "+rule.Rule.Unsupported
 					}

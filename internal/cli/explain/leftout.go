@@ -20,7 +20,16 @@ func (e evaluator) leaveOutSplits(ports []servicePort) {
 	}
 }
 
-// viewOf returns the mesh as the sidecar of the caller has it for a port.
+// matchingSplits are the TrafficSplits with matches of the Service of a port.
+func matchingSplits(v *catalog.View, p servicePort) map[catalog.Ref]struct{} {
+	splits := map[catalog.Ref]struct{}{}
+	for _, split := range v.MatchingSplits(p.service.Name) {
+		splits[split.Ref()] = struct{}{}
+	}
+	return splits
+}
+
+// viewOf returns the mesh as the sidecar or gateway of the caller has it for a port.
 func (e evaluator) viewOf(p servicePort) *catalog.View {
 	if len(p.leftOut) == 0 {
 		return e.v

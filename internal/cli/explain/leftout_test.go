@@ -130,6 +130,46 @@ func TestAskAboutTheEgressGatewayBeyondTheRouteLimit(t *testing.T) {
 	}
 }
 
+// routed is a shop whose ingress gateway forwards requests by path to ports of the Service web.
+func routed(ports map[string]uint16, more ...catalog.Entry) []catalog.Entry {
+	route := &catalog.HTTPRoute{Name: Name("shop", "r"), Parents: []catalog.RouteParent{{Gateway: Name("shop", "public")}}}
+	for path, port := range ports {
+		route.Rules = append(route.Rules, catalog.HTTPRouteRule{
+			Matches: []catalog.RouteMatch{{PathType: "Exact", Path: path}}, Backends: []catalog.RouteBackend{{Service: Name("shop", "web"), Port: port, Weight: 1}},
+		})
+	}
+	listener := catalog.GatewayListener{Name: "plain", Port: 80, Protocol: "HTTP", From: "Same", Hostname: "web.example.com"}
+	return shop(append(more, route, &catalog.Settings{Namespace: "osm-system"}, &catalog.GatewayClass{Name: "osm"},
+		&catalog.Service{Name: Name("osm-system", names.IngressGateway), Ports: []catalog.Port{{Number: 80, TargetPort: 10080}}},
+		&catalog.Gateway{Name: Name("shop", "public"), Class: "osm", Listeners: []catalog.GatewayListener{listener}})...)
+}
+
+var ingressGateway = identity.ServiceAccount{Namespace: "osm-system", Name: names.IngressGateway}
+
+// TestAskAboutTheIngressGatewayBeyondTheRouteLimit checks that requests through the ingress gateway are denied on a port beyond the limit, as for other
+// clients of the mesh.
+func TestAskAboutTheIngressGatewayBeyondTheRouteLimit(t *testing.T) {
+	web := Service("shop", "web", "web", "10.96.0.1", 80, catalog.ProtocolHTTP)
+	web.Ports = append(web.Ports, catalog.Port{Number: 81, TargetPort: 81, Protocol: catalog.ProtocolHTTP})
+	entries := routed(map[string]uint16{"/1": 80, "/2": 81}, web, Slice(web.Name, Pod("shop", "web-0", "web", "web", "10.0.0.1")), groupOfHalf("shop"),
+		Target("in", SA("shop", "web"), []catalog.TargetRule{HTTP("many")}, ingressGateway))
+	const limit = "reason TooManyRoutes"
+	checkParts(t, said(t, "outside shop/svc/web GET /1", nil, entries...), []string{"ALLOWED", "by: TrafficTarget shop/in"}, []string{limit})
+	checkParts(t, said(t, "outside shop/svc/web GET /2", nil, entries...), []string{"DENIED", "unavailable: status 503", "missing: port 81 of pods of shop/web", limit}, []string{"by: TrafficTarget"})
+}
+
+// TestAskThroughTheIngressGatewayAppliesNoMatches checks that requests through the ingress gateway go to the Service itself, even if a TrafficSplit with
+// matches selects them.
+func TestAskThroughTheIngressGatewayAppliesNoMatches(t *testing.T) {
+	next := Service("shop", "db2", "db", "10.96.0.9", 80, catalog.ProtocolHTTP)
+	entries := routed(map[string]uint16{"/1": 80}, Group("shop", "paths", "/1"), next, Slice(next.Name, Pod("shop", "db-0", "db", "db", "10.0.0.2")),
+		&catalog.TrafficSplit{Name: Name("shop", "ab"), Root: Name("shop", "web"), Matches: []string{"paths"}, Backends: []catalog.SplitBackend{{Service: next.Name, Weight: 1}}},
+		Target("in", SA("shop", "web"), []catalog.TargetRule{HTTP("paths")}, ingressGateway))
+	for _, question := range []string{"outside shop/svc/web GET /1", "outside shop/svc/web"} {
+		checkParts(t, said(t, question, nil, entries...), []string{"ALLOWED", "ServiceAccount shop/web"}, []string{"TrafficSplit", "left out"})
+	}
+}
+
 // checkParts checks which parts a text has.
 func checkParts(t *testing.T, text string, want, not []string) {
 	t.Helper()

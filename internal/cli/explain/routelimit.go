@@ -42,6 +42,19 @@ func (m Mesh) deniedPorts(e evaluator, ports []servicePort) []Piece {
 	return slices.Compact(missing)
 }
 
+// denyBeyondLimit makes an allowed way one that the sidecar of its destination denies, if the port has too many routes.
+func (m Mesh) denyBeyondLimit(e evaluator, p servicePort, way *Way) {
+	namespace, name, _ := strings.Cut(way.Destination, "/")
+	p.only = identity.ServiceAccount{Namespace: namespace, Name: name}
+	if way.Outcome != string(authz.Allowed) {
+		return
+	}
+	if denied := m.deniedPorts(e, []servicePort{p}); len(denied) > 0 {
+		way.Outcome, way.Seen, way.Policies = string(authz.Unavailable), "status 503", nil
+		way.Missing = denied[0].What + ": " + denied[0].Do
+	}
+}
+
 // admitsAny returns true if rules admit any client of the mesh.
 func admitsAny(rules authz.Rules) bool { return rules.Permissive || len(rules.Network) > 0 }
 

@@ -19,7 +19,7 @@ type servicePort struct {
 	pod netip.Addr
 	// only restricts the question to one identity. It is empty for all identities behind the Service.
 	only identity.ServiceAccount
-	// leftOut has the TrafficSplits whose routes the sidecar of the client does not have on this port.
+	// leftOut has the TrafficSplits whose routes the sidecar or gateway of the client does not have on this port.
 	leftOut map[catalog.Ref]struct{}
 }
 
