@@ -139,14 +139,16 @@ func (c *Catalog) updateService(service *Service, delta int, affected depSet) {
 	affected.add(DepService, service.Name)
 	affected.add(DepEndpoints, service.Name)
 	affected.add(DepNamespaceServices, Name{Namespace: service.Name.Namespace})
+	var selected []*Pod
 	for name := range c.pods[service.Name.Namespace] {
 		pod, ok := get[*Pod](c, KindPod, name)
 		if ok && service.selects(pod) {
 			c.countIdentity(service.Name, pod.Identity(), delta, affected)
 			c.countTargetPorts(service, pod, delta)
-			c.sharing.replace(pod.Name, c.servicesSelecting(pod), affected)
+			selected = append(selected, pod)
 		}
 	}
+	c.sharing.replaceAll(selected, c.servicesSelecting, affected)
 }
 
 func (c *Catalog) countIdentity(service Name, sa identity.ServiceAccount, delta int, affected depSet) {

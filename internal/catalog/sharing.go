@@ -29,8 +29,26 @@ func newSharing() sharing {
 
 // replace replaces the Services that select a pod. It adds the dependencies of those that begin or cease to share pods.
 func (s *sharing) replace(pod Name, services []Name, affected depSet) {
+	s.move(pod, s.setFor(services, affected), affected)
+}
+
+// replaceAll is replace for all pods that one Service begins or ceases to select. Pods with one set then have one set again, so it is computed once.
+func (s *sharing) replaceAll(pods []*Pod, servicesOf func(*Pod) []Name, affected depSet) {
+	known := map[*serviceSet]*serviceSet{}
+	for _, pod := range pods {
+		before := s.setOf[pod.Name]
+		after, isKnown := known[before]
+		if !isKnown || before == nil { // pods without a set may have different Services
+			after = s.setFor(servicesOf(pod), affected)
+			known[before] = after
+		}
+		s.move(pod.Name, after, affected)
+	}
+}
+
+// move assigns a pod to another set, or to none.
+func (s *sharing) move(pod Name, after *serviceSet, affected depSet) {
 	before := s.setOf[pod]
-	after := s.setFor(services, affected)
 	if after != nil {
 		after.pods++
 		s.setOf[pod] = after
