@@ -12,7 +12,7 @@ import (
 // TestCostOfServicesThatShareManyPodsIsLinear checks that a new Service of pods that many Services select does not delay the changes of other
 // namespaces: the cost of Services and pods must not multiply.
 func TestCostOfServicesThatShareManyPodsIsLinear(t *testing.T) {
-	const size, factor = 100, 12
+	const size, factor = 50, 12
 	small, large := fastestChange(size), fastestChange(size*factor)
 	if large > small*factor*4 {
 		t.Errorf("%v for %d Services and pods, and %v for %d times as many", small, size, large, factor)
