@@ -1,5 +1,5 @@
 // Command mutation lists changes in the code of a package that its tests do not notice: go run ./mutation [-n NUMBER] [-seed NUMBER]
-// [-with FOLDER:PATTERN,...] FOLDER.
+// [-files NAME,...] [-with FOLDER:PATTERN,...] FOLDER.
 //
 // Input: the folder of a package, relative to the root of the checkout, further packages whose tests count, and explained.yaml. Output: each
 // mutant that lives, and how many do. A mutant is a condition that is always true or false, a comparison with the opposite boundary, a removed

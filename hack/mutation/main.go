@@ -33,6 +33,7 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	number := flags.Int("n", 0, "number of mutants, chosen by -seed; 0 for all")
 	seed := flags.Uint64("seed", 1, "seed of the choice of mutants")
 	with := flags.String("with", "", "folders of further packages whose tests count, each with the pattern of its tests: FOLDER:PATTERN,...")
+	files := flags.String("files", "", "names of the files with the mutants, for example split.go,egress.go; empty for all files of the package")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -64,10 +65,19 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	if err != nil {
 		return err
 	}
-	return report(ctx, out, sample(mutants, *number, *seed), explained, func(m mutant) bool {
+	return report(ctx, out, sample(inFiles(mutants, *files), *number, *seed), explained, func(m mutant) bool {
 		_, passes := r.passes(ctx, m.id)
 		return passes
 	})
+}
+
+// inFiles returns the mutants of some files, whose names are joined by commas; empty means all.
+func inFiles(mutants []mutant, files string) []mutant {
+	if files == "" {
+		return mutants
+	}
+	names := strings.Split(files, ",")
+	return slices.DeleteFunc(slices.Clone(mutants), func(m mutant) bool { return !slices.Contains(names, filepath.Base(m.file)) })
 }
 
 // sample chooses a number of mutants, in their order; 0 means all.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -113,6 +114,19 @@ func TestSampleDependsOnSeedOnly(t *testing.T) {
 }
 
 // TestExplanationsAreRead checks that each explanation names a mutant of a file that exists, and has a reason.
+func TestFilesRestrictTheMutants(t *testing.T) {
+	all := []mutant{{id: 1, file: "internal/a/one.go"}, {id: 2, file: "internal/a/two.go"}, {id: 3, file: "internal/a/three.go"}}
+	for files, want := range map[string]string{"": "[1 2 3]", "one.go,three.go": "[1 3]", "four.go": "[]"} {
+		ids := []int{}
+		for _, m := range inFiles(all, files) {
+			ids = append(ids, m.id)
+		}
+		if got := fmt.Sprint(ids); got != want {
+			t.Errorf("%q: %s, want %s", files, got, want)
+		}
+	}
+}
+
 func TestExplanationsAreRead(t *testing.T) {
 	explained, err := readExplained("explained.yaml")
 	if err != nil {
