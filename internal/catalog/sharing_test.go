@@ -44,9 +44,13 @@ func TestSharingAfterChanges(t *testing.T) {
 		c, present := Apply(&catalog.Namespace{Name: "a", Monitored: true}), map[catalog.Ref]catalog.Entry{}
 		number, label := rapid.IntRange(0, 4), rapid.SampledFrom([]string{"x", "y"})
 		for range rapid.IntRange(1, 30).Draw(t, "changes") {
-			var entry catalog.Entry = Pod("a", fmt.Sprint("pod-", number.Draw(t, "pod")), "server", label.Draw(t, "label"), "10.0.0.1")
-			if rapid.Bool().Draw(t, "service") {
-				entry = Service("a", fmt.Sprint("s", number.Draw(t, "number")), label.Draw(t, "selector"), "10.96.0.1", 80, catalog.ProtocolHTTP)
+			pod := Pod("a", fmt.Sprint("pod-", number.Draw(t, "pod")), label.Draw(t, "app"), "server", "10.0.0.1")
+			pod.Labels["tier"] = label.Draw(t, "tier")
+			var entry catalog.Entry = pod
+			if rapid.Bool().Draw(t, "is a Service") {
+				service := Service("a", fmt.Sprint("s", number.Draw(t, "service")), "", "10.96.0.1", 80, catalog.ProtocolHTTP)
+				service.Selector = map[string]string{rapid.SampledFrom([]string{"app", "tier"}).Draw(t, "key"): label.Draw(t, "selected")}
+				entry = service
 			}
 			change := catalog.Set(entry)
 			present[entry.Ref()] = entry
