@@ -71,7 +71,7 @@ func TestEgressPorts(t *testing.T) {
 		want     []string
 	}{
 		"ports are sorted": {
-			[]catalog.Entry{outside("a", 1, on(port(90, catalog.ProtocolHTTP), http)), outside("b", 2, all(on(http), to("www.example.com")))},
+			[]catalog.Entry{outside("a", 1, on(http, port(90, catalog.ProtocolHTTP))), outside("b", 2, all(on(http), to("www.example.com")))},
 			[]string{
 				"80", "api.example.com http=true restricted=false/0 tls=false via=/  [ns/a]", "www.example.com http=true restricted=false/0 tls=false via=/  [ns/b]",
 				"90", "api.example.com http=true restricted=false/0 tls=false via=/  [ns/a]",

@@ -47,7 +47,16 @@ func (e *Egress) Ref() Ref { return Ref{KindEgress, e.Name} }
 
 // HasPort reports whether the policy has a port with one of the protocols.
 func (e *Egress) HasPort(number uint16, protocols ...Protocol) bool {
-	return slices.ContainsFunc(e.Ports, func(p EgressPort) bool { return p.Number == number && slices.Contains(protocols, p.Protocol) })
+	first, _ := slices.BinarySearchFunc(e.Ports, number, func(p EgressPort, number uint16) int { return cmp.Compare(p.Number, number) })
+	for _, port := range e.Ports[first:] {
+		if port.Number != number {
+			return false
+		}
+		if slices.Contains(protocols, port.Protocol) {
+			return true
+		}
+	}
+	return false
 }
 
 // SharesSource reports whether both policies have a client in common.
