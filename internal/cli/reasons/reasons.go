@@ -25,13 +25,14 @@ const (
 
 // All returns all reasons, sorted by code.
 func All() []Reason {
-	all := slices.Concat(ofPolicies(), ofMeshes())
+	all := slices.Concat(ofPolicies(), ofMeshes(), ofEvents())
 	slices.SortFunc(all, func(a, b Reason) int { return cmp.Compare(a.Code, b.Code) })
 	return all
 }
 
 func ofPolicies() []Reason {
 	return []Reason{
+		{status.ReasonRejectedByProxy, policies, "A sidecar rejected the configuration that results from the policy, so the policy is withheld: the message has the error of Envoy. Correct the policy; it returns when its object changes."},
 		{ingest.ReasonMalformed, policies, "A field has the wrong type, so the object is ignored: fix the field in the message."},
 		{ingest.ReasonUnsupported, policies, "The object requests a feature that this version does not support: the message describes the effective behavior."},
 		{ingest.ReasonForeignNamespace, policies, "The object refers to another namespace than its own: move it to that namespace."},

@@ -1,9 +1,12 @@
 package reasons_test
 
 import (
+	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/reasons"
@@ -14,8 +17,9 @@ var success = []string{
 	"Ready", "Applied", "CertificatesValid", "ReplicasReady", "Accepted", "ResolvedRefs", "ServiceAnswers", "ComponentsReady", "TrustDistributed", "UpToDate", "Idle",
 }
 
-// Every reason that the code has is explained.
-func TestComplete(t *testing.T) {
+// explainedReasons returns the reasons that have an explanation.
+func explainedReasons(t *testing.T) map[string]bool {
+	t.Helper()
 	explained := map[string]bool{}
 	for _, r := range reasons.All() {
 		if explained[r.Code] {
@@ -23,8 +27,14 @@ func TestComplete(t *testing.T) {
 		}
 		explained[r.Code] = true
 	}
-	declaration := regexp.MustCompile(`(?m)^\tReason\w+\s+= "(\w+)"`)
-	for _, file := range []string{"../../ingest/problem.go", "../../../controllers/controlplane/status/conditions.go", "../../../api/operator/v1alpha1/conditions.go"} {
+	return explained
+}
+
+// Every reason that the code has is explained.
+func TestComplete(t *testing.T) {
+	explained := explainedReasons(t)
+	declaration := regexp.MustCompile(`(?m)^(?:\t|const )Reason\w+\s+= "(\w+)"`)
+	for _, file := range []string{"../../ingest/problem.go", "../../../controllers/controlplane/status/conditions.go", "../../../controllers/controlplane/status/rejections.go", "../../../api/operator/v1alpha1/conditions.go"} {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -38,5 +48,29 @@ func TestComplete(t *testing.T) {
 				t.Errorf("%s of %s is not explained", match[1], file)
 			}
 		}
+	}
+}
+
+// Every reason of an Event of the operator is explained.
+func TestEventsAreComplete(t *testing.T) {
+	explained, found := explainedReasons(t), 0
+	recorded := regexp.MustCompile(`(?s)corev1\.EventType\w+, "(\w+)"|\n\t\w+ Outcome = "(\w+)"`)
+	err := filepath.WalkDir("../../../controllers/operator", func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || filepath.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go") {
+			return err
+		}
+		for _, match := range recorded.FindAllStringSubmatch(readText(t, file), -1) {
+			found++
+			if reason := match[1] + match[2]; !explained[reason] && reason != "Unchanged" {
+				t.Errorf("%s of %s is not explained", reason, file)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found < 20 {
+		t.Errorf("found %d reasons: has the form changed?", found)
 	}
 }
