@@ -32,7 +32,7 @@ type completion struct {
 
 // Complete adds the objects that a cluster would have: a pod with a sidecar per workload, addresses and endpoints. Namespaces without
 // mesh labels, and namespaces that only occur in other objects, become part of the mesh. If mesh is empty, the name comes from a Mesh
-// among the objects, or is osm. Without a MeshConfig, spec.traffic of the Mesh applies.
+// among the objects, or is osm. Without a MeshConfig, the mesh has the settings of a new mesh, and spec.traffic of the Mesh.
 func Complete(mesh string, objects []*unstructured.Unstructured) (*Completed, error) {
 	scheme, err := kube.Scheme()
 	if err != nil {
@@ -108,22 +108,33 @@ func (c *completion) namespaces() {
 	}
 }
 
-// settings creates a MeshConfig from spec.traffic of a Mesh.
+// settings adds the MeshConfig of a new mesh if the files have none. spec.traffic of a Mesh applies to it.
 func (c *completion) settings(declared *unstructured.Unstructured) {
-	if declared == nil || slices.ContainsFunc(c.Objects, func(u *unstructured.Unstructured) bool { return u.GetKind() == "MeshConfig" }) {
+	if slices.ContainsFunc(c.Objects, func(u *unstructured.Unstructured) bool { return u.GetKind() == "MeshConfig" }) {
 		return
-	}
-	permissive, _, _ := unstructured.NestedBool(declared.Object, "spec", "traffic", "permissive")
-	egress, _, _ := unstructured.NestedBool(declared.Object, "spec", "traffic", "egress")
-	traffic := map[string]any{"enablePermissiveTrafficPolicyMode": permissive, "enableEgress": egress}
-	if rules, _, _ := unstructured.NestedString(declared.Object, "spec", "traffic", "rulesWithoutMatches"); rules != "" {
-		traffic["rulesWithoutMatches"] = rules
 	}
 	c.Objects = append(c.Objects, &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "config.openservicemesh.io/v1alpha2", "kind": "MeshConfig",
 		"metadata": map[string]any{"name": names.MeshConfig, "namespace": names.DefaultNamespace},
-		"spec":     map[string]any{"traffic": traffic},
+		"spec": map[string]any{
+			"traffic":      trafficOf(declared),
+			"featureFlags": map[string]any{"enableEgressPolicy": true, "enableIngressBackendPolicy": true},
+		},
 	}})
+}
+
+// trafficOf returns spec.traffic of a MeshConfig as the operator writes it for a Mesh, which may be nil.
+func trafficOf(declared *unstructured.Unstructured) map[string]any {
+	traffic := map[string]any{"enablePermissiveTrafficPolicyMode": false, "enableEgress": false}
+	if declared == nil {
+		return traffic
+	}
+	traffic["enablePermissiveTrafficPolicyMode"], _, _ = unstructured.NestedBool(declared.Object, "spec", "traffic", "permissive")
+	traffic["enableEgress"], _, _ = unstructured.NestedBool(declared.Object, "spec", "traffic", "egress")
+	if rules, _, _ := unstructured.NestedString(declared.Object, "spec", "traffic", "rulesWithoutMatches"); rules != "" {
+		traffic["rulesWithoutMatches"] = rules
+	}
+	return traffic
 }
 
 // workloads adds a pod for each workload, and addresses for pods without one.
