@@ -63,6 +63,8 @@ osm uses your kubeconfig, like kubectl. To use it as "kubectl osm", add it to th
 Data is printed to standard output; notes, progress and errors to standard error. Exit codes:
 
 ` + exitCodes(),
+		Args:          onlySubcommands,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Annotations:   map[string]string{},
@@ -70,10 +72,16 @@ Data is printed to standard output; notes, progress and errors to standard error
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
+	root.SetFlagErrorFunc(explainFlagError)
 	var settingsErr error
 	if a.settings, settingsErr = loadSettings(env); settingsErr != nil {
 		// Help and completion work without valid settings.
-		root.PersistentPreRunE = func(*cobra.Command, []string) error { return settingsErr }
+		root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+			if !cmd.HasParent() {
+				return nil
+			}
+			return settingsErr
+		}
 	}
 	if namespace := a.settings.Install.Namespace; namespace != "" {
 		a.kube.OSMNamespace = namespace

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -39,6 +40,9 @@ Deployment instead, with which the operator and its meshes use the mirror.`,
 		}
 		if patch && mirror == "" {
 			return errors.New("--patch requires --mirror: give the registry that has the images")
+		}
+		if strings.Contains(mirror, "://") {
+			return fmt.Errorf("invalid --mirror %s: write the registry without a scheme, such as registry.example.com/osm", mirror)
 		}
 		all, err := images.List(mirror)
 		if err != nil {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -53,7 +54,19 @@ func onlySubcommands(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
+	cmd.SuggestionsMinimumDistance = 2
+	if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
+		return fmt.Errorf("unknown command %q for %q: did you mean %s?", args[0], cmd.CommandPath(), strings.Join(similar, " or "))
+	}
 	return fmt.Errorf("unknown command %q for %q: see `%s --help`", args[0], cmd.CommandPath(), cmd.CommandPath())
+}
+
+// explainFlagError adds the correction to an error of a flag.
+func explainFlagError(cmd *cobra.Command, err error) error {
+	if strings.Contains(err.Error(), ": time: ") {
+		return fmt.Errorf("%w: write a number with a unit, such as 30s or 5m", err)
+	}
+	return fmt.Errorf("%w: see `%s --help`", err, cmd.CommandPath())
 }
 
 // atLeast requires at least n arguments. what describes the argument in the error.

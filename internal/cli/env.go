@@ -50,7 +50,7 @@ func loadSettings(env func(string) string) (settings, error) {
 		return s, fmt.Errorf("read configuration file: %w: check OSM_CONFIG", err)
 	}
 	if err := yaml.Unmarshal(text, &s); err != nil {
-		return s, fmt.Errorf("parse configuration file %s: %w", path, err)
+		return s, fmt.Errorf("configuration file %s is invalid: %w: write YAML such as `install: {kind: self-hosted}`, or check OSM_CONFIG", path, err)
 	}
 	if s.Install.Kind != selfHosted && s.Install.Kind != managed {
 		return s, fmt.Errorf("configuration file %s: invalid install.kind %q: must be %s or %s", path, s.Install.Kind, selfHosted, managed)

@@ -35,14 +35,15 @@ const adminTimeout = 30 * time.Second
 func (a *app) proxyAdminCommand(name, method, short, example string) *cobra.Command {
 	var file string
 	var local uint16
-	tables := ""
+	queries := `QUERY is a path such as 'logging?level=debug' or reset_counters; "osm proxy get help POD" lists all paths.`
 	if method == http.MethodGet {
-		tables = "\n\nThe queries " + strings.Join(sidecartable.Names(), " and ") + " print tables."
+		queries = `QUERY is a path such as config_dump, clusters, listeners, stats, certs, ready or server_info; "help" lists all paths. ` +
+			"The queries " + strings.Join(sidecartable.Names(), " and ") + " print tables."
 	}
 	cmd := &cobra.Command{
 		Use:     name + " QUERY POD",
 		Short:   short,
-		Long:    short + ` and print the response. QUERY is a path such as config_dump, clusters, listeners, stats, certs, ready or server_info; "help" lists all paths. POD is NAME or NAMESPACE/NAME.` + tables,
+		Long:    short + " and print the response. POD is NAME or NAMESPACE/NAME.\n\n" + queries,
 		Example: example,
 		Args:    exactly(2, "QUERY or POD"),
 

@@ -31,7 +31,7 @@ var Exits = []struct {
 }{
 	{0, "success, or the answer is yes"},
 	{exitFailed, "error, or a check or test failed"},
-	{exitNo, "the answer is no (explain), or something would change (plan)"},
+	{exitNo, "the answer is no (explain), or something would change (plan, mesh plan) or break (certificates check)"},
 }
 
 // exitCodes returns the exit codes for the help text.

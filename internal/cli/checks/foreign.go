@@ -93,6 +93,7 @@ func (s Subject) existingResources(ctx context.Context) []Result {
 	}
 	results = append(results, s.widenedRules(ctx, config)...)
 	results = append(results, s.osmSidecarPods(ctx)...)
+	results = append(results, s.foreignSources(ctx)...)
 	results = append(results, s.withoutEffect(ctx)...)
 	if len(results) == 0 {
 		results = append(results, ok("no resources of an earlier OSM found"))
@@ -177,7 +178,7 @@ func (s Subject) withoutEffect(ctx context.Context) []Result {
 		case err != nil:
 			results = append(results, unreadable("objects of kind "+kind.Kind, err))
 		case len(list.Items) > 0:
-			results = append(results, warning("see docs/migration.md for alternatives", "%s of kind %s, which is not supported and has no effect, such as %s/%s",
+			results = append(results, warning("nothing replaces them: keep them, or delete them", "%s of kind %s, which is not supported and has no effect, such as %s/%s",
 				plural(len(list.Items), "object"), kind.Kind, list.Items[0].GetNamespace(), list.Items[0].GetName()))
 		}
 	}

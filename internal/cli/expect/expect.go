@@ -62,7 +62,11 @@ func Take(objects []*unstructured.Unstructured) (cases []Case, rest []*unstructu
 			Cases      []Case         `json:"cases"`
 		}
 		if err := yaml.UnmarshalStrict(text, &document); err != nil {
-			return nil, nil, fmt.Errorf("parse %s: %w", Kind, err)
+			problem := err.Error()
+			if i := strings.LastIndex(problem, "json: "); i >= 0 {
+				problem = problem[i+len("json: "):]
+			}
+			return nil, nil, fmt.Errorf("invalid %s: %s: each of its cases has from, to and want, and may have request, headers and by", Kind, problem)
 		}
 		cases = append(cases, document.Cases...)
 	}

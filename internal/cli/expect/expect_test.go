@@ -65,7 +65,7 @@ func TestTake(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"{apiVersion: cli.openservicemesh.io/v1alpha1, kind: PolicyTest, cases: [{from: a, to: b, want: maybe}]}":                "want must be one of",
-		"{apiVersion: cli.openservicemesh.io/v1alpha1, kind: PolicyTest, cases: [{from: a, to: b, want: allowed, wants: typo}]}": "wants",
+		"{apiVersion: cli.openservicemesh.io/v1alpha1, kind: PolicyTest, cases: [{from: a, to: b, want: allowed, wants: typo}]}": `unknown field "wants": each of its cases has from, to and want`,
 		"{apiVersion: v1, kind: PolicyTest, cases: []}":                                                                          "must be cli.openservicemesh.io/v1alpha1",
 	} {
 		objects, err := manifests.Decode([]byte(text))

@@ -118,6 +118,7 @@ func (c *completion) settings(declared *unstructured.Unstructured) {
 		"metadata": map[string]any{"name": names.MeshConfig, "namespace": names.DefaultNamespace},
 		"spec": map[string]any{
 			"traffic":      trafficOf(declared),
+			"certificate":  map[string]any{"serviceCertValidityDuration": "24h", "certKeyBitSize": int64(2048)},
 			"featureFlags": map[string]any{"enableEgressPolicy": true, "enableIngressBackendPolicy": true},
 		},
 	}})

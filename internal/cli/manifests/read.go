@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -26,13 +27,13 @@ func Decode(text []byte) ([]*unstructured.Unstructured, error) {
 			return all, nil
 		}
 		if err != nil {
-			return nil, err
+			return nil, explainDecoding(err)
 		}
 		if len(u.Object) == 0 {
 			continue
 		}
 		if u.GetKind() == "" || u.GetAPIVersion() == "" {
-			return nil, errors.New("document without apiVersion or kind")
+			return nil, errors.New("a document has no apiVersion or no kind")
 		}
 		if !u.IsList() {
 			all = append(all, u)
@@ -50,6 +51,17 @@ func Decode(text []byte) ([]*unstructured.Unstructured, error) {
 	}
 }
 
+// explainDecoding removes Go types and conversions from an error.
+func explainDecoding(err error) error {
+	if strings.Contains(err.Error(), "cannot unmarshal") {
+		return errors.New("a document is not an object with apiVersion and kind")
+	}
+	if problem, found := strings.CutPrefix(err.Error(), "error converting YAML to JSON: "); found {
+		return errors.New(problem)
+	}
+	return err
+}
+
 // Files returns the YAML and JSON files of the paths, sorted. Directories are searched recursively.
 func Files(paths ...string) ([]string, error) {
 	var files []string
@@ -65,7 +77,7 @@ func Files(paths ...string) ([]string, error) {
 			return nil
 		})
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%s not found: check -f", path)
+			return nil, fmt.Errorf("%s not found: check the path of the file or directory", path)
 		}
 		if err != nil {
 			return nil, err
@@ -88,7 +100,7 @@ func Read(files []string) ([]*unstructured.Unstructured, error) {
 		}
 		objects, err := Decode(text)
 		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", file, err)
+			return nil, fmt.Errorf("%s is not a Kubernetes manifest: %w: correct the file, or leave it out", file, err)
 		}
 		all = append(all, objects...)
 	}

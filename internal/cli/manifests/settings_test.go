@@ -1,6 +1,7 @@
 package manifests_test
 
 import (
+	"fmt"
 	"os"
 	"testing"
 
@@ -39,6 +40,7 @@ func TestComplete_HasSettingsOfANewMesh(t *testing.T) {
 		t.Fatal(err)
 	}
 	var preset struct {
+		Certificate  map[string]any
 		Traffic      map[string]any
 		FeatureFlags map[string]bool
 	}
@@ -46,6 +48,9 @@ func TestComplete_HasSettingsOfANewMesh(t *testing.T) {
 		t.Fatal(err)
 	}
 	spec := meshConfigOf(t, "")
+	if got, want := fmt.Sprint(spec["certificate"]), fmt.Sprint(preset.Certificate); got != want {
+		t.Errorf("spec.certificate is %s, a new mesh has %s", got, want)
+	}
 	traffic, _ := spec["traffic"].(map[string]any)
 	flags, _ := spec["featureFlags"].(map[string]any)
 	for _, field := range []string{"enableEgress", "enablePermissiveTrafficPolicyMode"} {
