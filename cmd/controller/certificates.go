@@ -107,8 +107,8 @@ func (a *authority) sweep(ctx context.Context, failed func(error)) {
 	}
 }
 
-// serverNames returns a function that lists the DNS names of a server of the control plane: one for each trust domain by which its clients
-// may know it.
+// serverNames returns a function that lists the DNS names of a server of the control plane: one for each trust domain that its clients may
+// expect.
 func (a *authority) serverNames(trustDomain string, name func(string) string) func() []string {
 	return func() []string {
 		var list []string

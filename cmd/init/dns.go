@@ -57,7 +57,7 @@ func clusterDomain(search []string) string {
 	return ""
 }
 
-// hostOf returns a host of the control plane in the domain of the cluster. The injector does not know the domain.
+// hostOf returns a host of the control plane in the domain of the cluster. The domain is unknown to the injector.
 func (d dns) hostOf(host string) string {
 	service, found := strings.CutSuffix(host, "."+names.DefaultClusterDomain)
 	if !found || d.clusterDomain == "" {

@@ -5,7 +5,7 @@ import "cmp"
 // DepKind is the kind of data that a dependency stands for.
 type DepKind uint8
 
-// Kinds of dependencies. The name of a Dep is that of the object unless the comment says otherwise.
+// Kinds of dependencies. The name of a Dep is that of the object unless the comment names another one.
 const (
 	// DepSettings: the mesh-wide settings. No name.
 	DepSettings DepKind = iota

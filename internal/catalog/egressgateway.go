@@ -31,7 +31,7 @@ func (e *Egress) Credential() (name Name, ok bool) {
 }
 
 // ThroughGateway returns the policy with the egress gateway. It looks up hosts itself, so it cannot forward to the address that a client
-// chose: no other protocol than http and https remains, and no port of a policy with Prefixes.
+// chose. No other protocol than http and https remains, and no port of a policy with Prefixes.
 func (e *Egress) ThroughGateway() *Egress {
 	if e.Gateway != nil {
 		return e

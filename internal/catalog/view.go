@@ -206,8 +206,8 @@ func (v *View) PermissiveOverrides() []string {
 	return slices.Sorted(maps.Keys(v.catalog.permissiveOverrides))
 }
 
-// Split returns the TrafficSplit in force for requests to a root Service that no split with matches selects: the
-// oldest without matches, the first by name among those of equal age; nil if there is none.
+// Split returns the TrafficSplit in force for requests to a root Service that no split with matches selects. It is the oldest without
+// matches, the first by name among those of equal age; nil if there is none.
 func (v *View) Split(root Name) *TrafficSplit {
 	v.deps.add(DepSplit, root)
 	everything := func(s *TrafficSplit) bool { return len(s.Matches) == 0 }

@@ -29,7 +29,7 @@ type Requester interface {
 	Request(issuer ExternalIssuer, workload identity.ServiceAccount, csr []byte, lifetime time.Duration) ([]byte, error)
 }
 
-// DeniedError reports that an issuer answers and refuses to issue the certificate of one workload, for example because of a policy.
+// DeniedError reports that an issuer denied the certificate of one workload, for example because of a policy.
 type DeniedError struct {
 	Message string
 }

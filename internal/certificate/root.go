@@ -64,9 +64,9 @@ func NewRoot(key KeySpec, now time.Time) (*Root, error) {
 	return &Root{issuing: certificate, trusted: []*x509.Certificate{certificate}, key: signer}, nil
 }
 
-// ParseRoot parses an authority from PEM: the keys ca.crt and private.key of the CA Secret. ca.crt may hold several
-// certificates: all are trusted, and the one that matches the key issues, so a root can be replaced in two steps.
-// The issuing certificate must be a CA and be valid at now.
+// ParseRoot parses an authority from PEM: the keys ca.crt and private.key of the CA Secret. ca.crt may hold several certificates. All are
+// trusted, and the one that matches the key issues, so a root can be replaced in two steps. The issuing certificate must be a CA and be
+// valid at now.
 func ParseRoot(certPEM, keyPEM []byte, now time.Time) (*Root, error) {
 	root, err := Decode(map[string][]byte{TrustKey: certPEM, SignerKey: keyPEM})
 	if err != nil {

@@ -105,8 +105,8 @@ func (a *app) proxyStatus(ctx context.Context, meshName, namespace string, form 
 	return nil
 }
 
-// sidecars returns the sidecars of a namespace, or of all namespaces if it is empty: those that replicas report and those that no
-// replica serves. complete is false if a replica does not respond.
+// sidecars returns the sidecars of a namespace, or of all namespaces if it is empty. These are those that replicas report, and those that
+// no replica serves. complete is false if a replica does not respond.
 func (a *app) sidecars(ctx context.Context, c client.Client, m mesh, namespace string) (found []connected, complete bool, err error) {
 	a.progress().report("reading the sidecar status of mesh %s", m.Name)
 	answers, err := a.reports(ctx, c, m).Proxies(ctx)

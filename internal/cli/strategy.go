@@ -47,8 +47,8 @@ func (f *strategyFlags) check() error {
 	return err
 }
 
-// patch is what the flags change in spec.upgrade of a Mesh, as a JSON merge patch; nil for nothing. live is the present value in the Mesh: who
-// came first in an earlier upgrade does not come first in this one, too.
+// patch is what the flags change in spec.upgrade of a Mesh, as a JSON merge patch; nil for nothing. live is the present value in the Mesh.
+// Canary namespaces of an earlier upgrade do not remain selected.
 func (f *strategyFlags) patch(live *v1alpha1.UpgradeSpec) (map[string]any, error) {
 	selected, err := f.selected()
 	if err != nil || selected == "" {

@@ -14,7 +14,7 @@ import (
 const drainTimeout = 5 * time.Second
 
 // Serve listens on the settings' port, on IPv4 and IPv6, until ctx is done. Readiness then fails at once, but serving
-// continues for the linger time, because clients learn about the end with a delay. Finally it drains running requests.
+// continues for the linger time, because clients receive the removal of the endpoint with a delay. Finally it drains running requests.
 func Serve(ctx context.Context, s Settings, web *Web, log *slog.Logger) error {
 	listener, err := net.Listen("tcp", fmt.Sprintf(":%d", s.Port))
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/scope"
 )
 
-// policyAuthorization asks the server of an ExternalAuthorization. Filter and cluster have the same names for every policy, so connections
-// that are drained after a change ask the current server.
+// policyAuthorization is the filter for the server of an ExternalAuthorization. Filter and cluster have the same names for every policy,
+// so connections that are drained after a change use the current server.
 func policyAuthorization(a scope.Authorization) *hcmv3.HttpFilter {
 	policy := a.Policy
 	config := &extauthzv3.ExtAuthz{
@@ -40,7 +40,7 @@ func policyAuthorization(a scope.Authorization) *hcmv3.HttpFilter {
 	return message.HTTPFilter(policyAuthorizationFilter(a.MeshWide), config)
 }
 
-// authorizationHTTP asks a server with HTTP/1.1.
+// authorizationHTTP sends requests to a server with HTTP/1.1.
 func authorizationHTTP(a scope.Authorization, cluster string) *extauthzv3.HttpService {
 	service := &extauthzv3.HttpService{
 		ServerUri: &corev3.HttpUri{

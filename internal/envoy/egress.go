@@ -51,7 +51,7 @@ func anyAddress(port uint16, class scope.Class) []netip.AddrPort {
 	return addresses
 }
 
-// egressInspectors read the first bytes of a client where a policy depends on them. Elsewhere a server that speaks first is not
+// egressInspectors read the first bytes of a client where a policy depends on them. Elsewhere a server that sends the first bytes is not
 // delayed.
 func egressInspectors(port authz.EgressPort) []*listenerv3.ListenerFilter {
 	var filters []*listenerv3.ListenerFilter

@@ -19,8 +19,8 @@ import (
 
 const extAuthzFilter = "envoy.filters.http.ext_authz"
 
-// externalAuthorization returns the filters that ask authorization servers about each request. The response to a request that a server
-// could not decide is 503, which differs from a denial.
+// externalAuthorization returns the filters that send each request to authorization servers. The response to a request that a server could
+// not decide is 503, which differs from a denial.
 func externalAuthorization(s *scope.Scope) []*hcmv3.HttpFilter {
 	var filters []*hcmv3.HttpFilter
 	if s.ExternalAuthorization != nil {
@@ -32,7 +32,7 @@ func externalAuthorization(s *scope.Scope) []*hcmv3.HttpFilter {
 	return filters
 }
 
-// configuredAuthorization asks the server of the MeshConfig.
+// configuredAuthorization is the filter for the server of the MeshConfig.
 func configuredAuthorization(server *catalog.ExternalAuthorization) *hcmv3.HttpFilter {
 	return message.HTTPFilter(extAuthzFilter, &extauthzv3.ExtAuthz{
 		StatPrefix:          server.StatPrefix,
@@ -51,7 +51,7 @@ func configuredAuthorization(server *catalog.ExternalAuthorization) *hcmv3.HttpF
 var undecided = &typev3.HttpStatus{Code: typev3.StatusCode_ServiceUnavailable}
 
 // skipUnusedAuthorization disables authorization servers for connections that are drained after they were removed. Their filter chain
-// still asks them, and their clusters are gone.
+// still sends requests to them, and their clusters are gone.
 func skipUnusedAuthorization(s *scope.Scope, host *routev3.VirtualHost) {
 	used := map[string]bool{extAuthzFilter: s.ExternalAuthorization != nil}
 	for _, a := range s.Authorizations {

@@ -27,8 +27,8 @@ const (
 	globalLimitPrefix      = "global_rate_limiter"
 )
 
-// globalRequestLimit asks the rate limit service about each request; none without a limit. The route has the descriptors, so without any
-// the service is not asked.
+// globalRequestLimit is the filter that sends each request to the rate limit service; none without a limit. The route has the descriptors,
+// so without any the service gets no request.
 func globalRequestLimit(limits *scope.Limits) []*hcmv3.HttpFilter {
 	if limits == nil || limits.GlobalRequests == nil {
 		return nil
@@ -48,7 +48,7 @@ func globalRequestLimit(limits *scope.Limits) []*hcmv3.HttpFilter {
 	return []*hcmv3.HttpFilter{message.HTTPFilter(globalRequestFilter, config)}
 }
 
-// globalConnectionLimit asks the rate limit service about each connection; none without a limit.
+// globalConnectionLimit is the filter that sends each connection to the rate limit service; none without a limit.
 func globalConnectionLimit(limits *scope.Limits) []*listenerv3.Filter {
 	if limits == nil || limits.GlobalConnections == nil {
 		return nil

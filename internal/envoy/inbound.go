@@ -21,8 +21,8 @@ type inboundPort struct {
 	ports []uint16
 }
 
-// mergeInbound merges elements with the same Service and target port, which Envoy cannot tell apart. An HTTP protocol
-// wins, because only HTTP requests are authorized; otherwise the lowest Service port wins.
+// mergeInbound merges elements with the same Service and target port, which Envoy cannot distinguish. An HTTP protocol wins, because only
+// HTTP requests are authorized; otherwise the lowest Service port wins.
 func mergeInbound(inbound []scope.Inbound) []inboundPort {
 	var out []inboundPort
 	for _, in := range slices.SortedStableFunc(slices.Values(inbound), compareInbound) {

@@ -25,7 +25,7 @@ import (
 func addIngressChains(listener *listenerv3.Listener, s *scope.Scope, inbound []inboundPort) {
 	for _, in := range s.Ingress {
 		if !in.TLS && s.AcceptAnyClient {
-			continue // the chains for plaintext accept these clients, and Envoy could not tell the chains apart
+			continue // the chains for plaintext accept these clients, and Envoy could not distinguish the chains
 		}
 		for i, match := range ingressMatches(in, inbound) {
 			chain := &listenerv3.FilterChain{

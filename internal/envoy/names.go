@@ -89,8 +89,8 @@ func outboundListenerName(o scope.Outbound) string {
 	return fmt.Sprintf("outbound_%s_%d", o.Service, o.Port)
 }
 
-// headlessListenerName leaves out the Service. When another Service takes over an address, Envoy sees an update; under
-// a second name it would reject the new listener until the old one is removed.
+// headlessListenerName leaves out the Service. When another Service takes over an address, Envoy receives an update. Under a second name
+// it would reject the new listener until the old one is removed.
 func headlessListenerName(pod netip.AddrPort) string { return "outbound_pod|" + pod.String() }
 
 func outboundRouteName(o scope.Outbound) string {

@@ -133,7 +133,7 @@ func newUnboundListener(s *scope.Scope, name string, addresses []netip.AddrPort,
 	return out
 }
 
-// outboundChain has no listener filters, so a server that speaks first is not delayed.
+// outboundChain has no listener filters, so a server that sends the first bytes is not delayed.
 func outboundChain(s *scope.Scope, o scope.Outbound) *listenerv3.FilterChain {
 	chain := &listenerv3.FilterChain{Name: outboundChainName(o)}
 	to := weightedClusters(o, o.Backends)

@@ -21,8 +21,8 @@ const permissivePolicy = "permissive"
 // networkFilters limit and authorize the connections of each inbound chain. They are resources of their own, not part
 // of the listener: a change applies to new connections and leaves open ones alone.
 //
-// Envoy evaluates network RBAC when the client's first bytes arrive. On its own it would let a client read from a
-// server that speaks first; therefore the handshake on TCP ports checks names too.
+// Envoy evaluates network RBAC when the client's first bytes arrive. On its own it would let a client read from a server that sends the
+// first bytes; therefore the handshake on TCP ports checks names too.
 func networkFilters(s *scope.Scope, inbound []inboundPort) []Resource {
 	configs := make([]*corev3.TypedExtensionConfig, 0, 2*len(inbound))
 	for _, in := range inbound {

@@ -58,8 +58,8 @@ func retryRouteConfigs(s *scope.Scope) []*routev3.RouteConfiguration {
 // inboundRoutes selects the requests that reach the application. A request without a route gets 404; a request with a
 // route that is granted to other clients gets 403.
 //
-// The Host header is not matched: clients may use any name of the Service, a pod name or the root of a TrafficSplit,
-// and may learn of a change later than the server.
+// The Host header is not matched: clients may use any name of the Service, a pod name or the root of a TrafficSplit. They may receive a
+// change later than the server.
 func inboundRoutes(s *scope.Scope, in inboundPort) *routev3.RouteConfiguration {
 	host := virtualHost("inbound", in.Service, in.ports...)
 	host.TypedPerFilterConfig = map[string]*anypb.Any{httpRBACFilter: requestRBAC(in.Rules.Routes, s.AcceptedClientDomains())}

@@ -28,8 +28,8 @@ func ServiceCertSecret(name string, chainPEM, keyPEM []byte) Resource {
 }
 
 // TrustSecrets are the validation contexts of a scope, sorted by name. There is one for the servers that it calls, without names because
-// these are in the clusters; one for its clients, without names because RBAC authorizes requests by name; and one for each TCP port with rules
-// and each destination of the egress gateway, with the identities that may connect.
+// these are in the clusters. There is one for its clients, without names because RBAC authorizes requests by name. Each TCP port with
+// rules, and each destination of the egress gateway, has one with the identities that may connect.
 func TrustSecrets(s *scope.Scope, rootPEM []byte) []Resource {
 	anyClient := InboundTrustName(s.Key.Identity)
 	list := []*tlsv3.Secret{trustSecret(OutboundTrustName, rootPEM, nil), trustSecret(anyClient, rootPEM, nil)}

@@ -34,9 +34,9 @@ func tcpToApplication(logs []*accesslogv3.AccessLog, statPrefix, clusterName str
 	return tcpProxy(logs, proxy)
 }
 
-// connectMode is when the application sees a connection: once the TLS handshake has verified the client. Behind a filter that waits for a rate
-// limit service, Envoy misses the end of the handshake. The first data of the client comes after it. Clients of server-first protocols
-// send none, so their connections are opened at once, and only their data waits for the handshake.
+// connectMode is the time of the connection to the application: once the TLS handshake has verified the client. Behind a filter that waits
+// for a rate limit service, Envoy misses the end of the handshake. The first data of the client comes after it. Clients of server-first
+// protocols send none, so their connections are opened at once, and only their data waits for the handshake.
 func connectMode(in inboundPort) tcpv3.UpstreamConnectMode {
 	switch {
 	case in.Limits == nil || in.Limits.GlobalConnections == nil:

@@ -28,8 +28,8 @@ func applyConnectionSettings(c *clusterv3.Cluster, up *scope.Upstream) {
 	c.CircuitBreakers = circuitBreakers(limits)
 }
 
-// circuitBreakers are the limits of a Service, and no limit where it sets none. Envoy's default of 1,024 would
-// surprise applications that never asked for circuit breaking.
+// circuitBreakers are the limits of a Service, and no limit where it sets none. Envoy's default of 1,024 would limit applications without
+// a circuit breaker.
 func circuitBreakers(limits catalog.ConnectionSettings) *clusterv3.CircuitBreakers {
 	limit := func(value *uint32) *wrapperspb.UInt32Value {
 		if value == nil {

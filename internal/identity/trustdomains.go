@@ -17,7 +17,7 @@ type TrustDomains struct {
 	// Clients are the trust domains that servers accept from clients, and Servers those that clients accept from servers.
 	Clients []string `json:"clients"`
 	Servers []string `json:"servers"`
-	// Known are all trust domains that the mesh has had. A running sidecar knows the control plane by that of its injection, so none is
+	// Known are all trust domains that the mesh has had. A running sidecar verifies the control plane with that of its injection, so none is
 	// removed.
 	Known []string `json:"known"`
 }

@@ -8,6 +8,6 @@
 // The headers of an HTTPRouteGroup are read without the SDK, whose type accepts one of the two forms in use and keeps only
 // one expression per header.
 //
-// The OSM kinds are read field by field: a field that is not usable is skipped and the others apply, and an absent number
-// differs from 0, which the types in api/policy do not express.
+// The OSM kinds are read field by field: a field that is not usable is skipped, and the others apply. An absent number differs from 0,
+// which the types in api/policy do not express.
 package ingest

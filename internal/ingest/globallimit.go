@@ -49,7 +49,7 @@ func globalLimits(spec object, setting *catalog.UpstreamTrafficSetting) {
 	}
 }
 
-// globalLimit reads the server and how it is asked.
+// globalLimit reads the server and the settings of requests to it.
 func globalLimit(spec object) catalog.GlobalLimit {
 	server := spec.object("rateLimitService")
 	host, port := server.text("host"), server.whole("port")

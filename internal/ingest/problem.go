@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Problem is a problem with an object that its author should fix or know.
+// Problem is a problem with an object, for its author to fix or to consider.
 type Problem struct {
 	// Reason is one of the Reason constants.
 	Reason string
@@ -52,13 +52,13 @@ const (
 	ReasonNotCaptured = "NotCaptured"
 	// ReasonInvalidNumber: a number out of range.
 	ReasonInvalidNumber = "InvalidNumber"
-	// ReasonInvalidCondition: a retry condition that sidecars do not know, or that has no effect alone.
+	// ReasonInvalidCondition: a retry condition that sidecars do not support, or that has no effect alone.
 	ReasonInvalidCondition = "InvalidCondition"
 	// ReasonInvalidAnnotation: an annotation with an invalid value.
 	ReasonInvalidAnnotation = "InvalidAnnotation"
 	// ReasonNotUsed: an object, or a part of it, that this version does not use.
 	ReasonNotUsed = "NotUsed"
-	// ReasonInvalidFormat: a format of log lines that sidecars do not know.
+	// ReasonInvalidFormat: a format of log lines that sidecars do not support.
 	ReasonInvalidFormat = "InvalidFormat"
 	// ReasonInvalidExpression: a CEL expression that sidecars cannot evaluate.
 	ReasonInvalidExpression = "InvalidExpression"

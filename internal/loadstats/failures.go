@@ -14,11 +14,11 @@ import (
 const (
 	// ServerInterval is the reporting interval of sidecars with servers, while nobody reads other loads.
 	ServerInterval = 10 * time.Second
-	// failureExpiry is how long a failure counts after it was last reported. A sidecar without requests asks no server.
+	// failureExpiry is how long a failure counts after it was last reported. A sidecar without requests sends none to the server.
 	failureExpiry = 3 * time.Minute
 )
 
-// Server is a server that sidecars ask about requests or connections before they forward them.
+// Server is a server that decides about requests or connections before sidecars forward them.
 type Server struct {
 	// Cluster is the name of its Envoy cluster.
 	Cluster string

@@ -42,8 +42,8 @@ func (r *Reporter) Unregister() {
 // Done is closed when a newer stream of the pod supersedes this one.
 func (r *Reporter) Done() <-chan struct{} { return r.ended }
 
-// Report adds the loads that the sidecar sent within the given time before now, and returns how many were dropped: there was no room
-// for them, or their counts exceed what a sidecar can send. Without a reader it adds nothing.
+// Report adds the loads that the sidecar sent within the given time before now, and returns how many were dropped. Loads are dropped if
+// there is no room for them, or if their counts exceed what a sidecar can send. Without a reader it adds nothing.
 func (r *Reporter) Report(loads []Load, within time.Duration) (dropped int) {
 	now := r.store.now()
 	within = min(max(within, 0), Window)

@@ -9,7 +9,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// Parameters are the values that differ between meshes. All fields are required unless their comment says otherwise.
+// Parameters are the values that differ between meshes. All fields are required, except those whose comment describes an empty value.
 type Parameters struct {
 	// Mesh is the name of the mesh.
 	Mesh string

@@ -80,8 +80,8 @@ func kernelChain(table *nftables.Table, ch chain) *nftables.Chain {
 	return kernel
 }
 
-// addSet adds a named set, because an anonymous set must fit into one message. id is unique in the transaction: the library would take it from
-// a counter that is not safe for concurrent use.
+// addSet adds a named set, because an anonymous set must fit into one message. id is unique in the transaction. Without it, the library
+// uses a counter that is not safe for concurrent use.
 func addSet(conn *nftables.Conn, table *nftables.Table, name string, id uint32, s *set) error {
 	kernel := &nftables.Set{Table: table, Name: name, ID: id, KeyType: s.keyType, Interval: s.interval}
 	if err := conn.AddSet(kernel, nil); err != nil {

@@ -147,8 +147,8 @@ type Object struct {
 	Laggards []string `json:"laggards,omitempty"`
 }
 
-// Rejections are what keeps policies from being in force: those that a replica quarantines for some sidecars, because one of them rejected
-// the resulting configuration, servers that do not answer, and policies with too many routes.
+// Rejections are the causes why policies are not in force: policies that a replica quarantines for some sidecars, because one of them
+// rejected the resulting configuration; servers that do not answer; and policies with too many routes.
 type Rejections struct {
 	Rejections []Rejection `json:"rejections"`
 	// Failures are the servers that do not answer sidecars.

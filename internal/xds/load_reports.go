@@ -24,8 +24,8 @@ const (
 // them, and reports about authorization and rate limit servers always. The stream stays open otherwise, because Envoy retries a rejected
 // stream forever.
 //
-// Reports are recorded for the identity of the token, and only while the pod has a discovery stream in this replica: a token does
-// not prove that the client is a sidecar.
+// Reports are recorded for the identity of the token. They count only while the pod has a discovery stream in this replica, because a
+// token does not prove that the client is a sidecar.
 func (s *Server) StreamLoadStats(stream loadstatsv3.LoadReportingService_StreamLoadStatsServer) error {
 	peer, err := s.authenticate(stream.Context())
 	if err != nil {

@@ -14,7 +14,7 @@ const (
 	Accepted = "Accepted"
 	// ResolvedRefs is True if every object that the policy refers to exists.
 	ResolvedRefs = "ResolvedRefs"
-	// ServiceAnswers is True unless sidecars report that they get no answer from a server that the policy makes them ask.
+	// ServiceAnswers is True unless sidecars report that a server of the policy does not answer.
 	ServiceAnswers = "ServiceAnswers"
 	// Ready is True if all other conditions are. Otherwise it repeats the first one that is False.
 	Ready = "Ready"

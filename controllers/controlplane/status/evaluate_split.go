@@ -80,7 +80,7 @@ func unresolvedSplitRefs(ctx context.Context, reader client.Reader, split *catal
 	return append(missing, unresolved...), usable || root == nil, err
 }
 
-// unresolvedBackends returns the backends that do not exist or have no port of the root, which is nil if it does not exist. usable is true
+// unresolvedBackends returns the backends that do not exist or have no port of the root. root is nil if it does not exist. usable is true
 // if another backend with a weight exists.
 func unresolvedBackends(ctx context.Context, reader client.Reader, split *catalog.TrafficSplit, root *corev1.Service) (missing []ingest.Problem, usable bool, err error) {
 	services := make([]*corev1.Service, len(split.Backends))

@@ -12,7 +12,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/report"
 )
 
-// ReasonTooManyRoutes means that a policy is not complete in the configuration of some sidecars, because the policies of its namespace have more
+// ReasonTooManyRoutes means that a policy is not complete in the configuration of some sidecars. The policies of its namespace have more
 // routes than a sidecar or the egress gateway can have.
 const ReasonTooManyRoutes = "TooManyRoutes"
 

@@ -31,7 +31,7 @@ type Reconciler struct {
 	OSMSummary bool
 	// Recheck is the interval at which objects are evaluated without a change; 0 for never.
 	Recheck time.Duration
-	// Servers returns the servers that sidecars ask because of an object; nil for a kind without any. LookupHost resolves their names.
+	// Servers returns the servers that decide for sidecars because of an object; nil for a kind without any. LookupHost resolves their names.
 	Servers    decisionServers
 	LookupHost HostLookup
 	// Rejections provides the rejections of sidecars, and the servers that do not answer them.

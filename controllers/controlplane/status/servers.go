@@ -25,8 +25,8 @@ import (
 // maxClients is the number of service accounts that a condition names.
 const maxClients = 3
 
-// decisionServer is a server that a policy makes sidecars ask. The control plane never connects to it, because a tenant chooses its address:
-// sidecars report whether it answers.
+// decisionServer is a server that decides for sidecars because of a policy. The control plane never connects to it, because a tenant
+// chooses its address: sidecars report whether it answers.
 type decisionServer struct {
 	// cluster and policy are those of the reports; namespace limits them to sidecars of one namespace.
 	cluster, policy, namespace string

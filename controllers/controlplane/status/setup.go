@@ -55,7 +55,7 @@ type policyKind struct {
 	account func(client.Object) func(*unstructured.Unstructured) bool
 	// extension returns a filter for objects of this kind, in any namespace, that may refer to an ExtensionService; nil for none.
 	extension func(client.Object) func(*unstructured.Unstructured) bool
-	// servers returns the servers that sidecars ask because of an object; nil for none.
+	// servers returns the servers that decide for sidecars because of an object; nil for none.
 	servers decisionServers
 	// meshWide is true if objects in the namespace of the mesh have an effect too.
 	meshWide bool

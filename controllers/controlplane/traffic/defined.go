@@ -32,7 +32,7 @@ type Definitions struct {
 var definitionKind = schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"}
 
 // Has reports whether the cluster defines a kind. Discovery can be incomplete, so its absence counts only if the
-// CustomResourceDefinition does not serve the kind either. The error says that the answer is not known yet.
+// CustomResourceDefinition does not serve the kind either. The error means that the answer is not known yet.
 func (d Definitions) Has(ctx context.Context, kind schema.GroupVersionKind) (bool, error) {
 	_, err := d.Mapper.RESTMapping(kind.GroupKind(), kind.Version)
 	if err == nil {
@@ -60,7 +60,7 @@ func (d Definitions) Has(ctx context.Context, kind schema.GroupVersionKind) (boo
 func definitionName(kind schema.GroupVersionKind) string {
 	plural, _ := meta.UnsafeGuessKindToResource(kind)
 	if stem, found := strings.CutSuffix(strings.ToLower(kind.Kind), "ay"); found {
-		// The guess does not know that y remains after a vowel.
+		// The guess is wrong for y after a vowel, which remains.
 		plural.Resource = stem + "ays"
 	}
 	return plural.Resource + "." + kind.Group

@@ -15,7 +15,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// Outside asks whether a pod can connect to an external host.
+// Outside is the question whether a pod can connect to an external host.
 type Outside struct {
 	From catalog.Name
 	// Host is a DNS name or an address. It is empty for any host.

@@ -29,7 +29,7 @@ type Mesh struct {
 	Now     time.Time
 }
 
-// Question asks whether one pod can connect to another through a Service.
+// Question is the question whether one pod can connect to another through a Service.
 type Question struct {
 	From, To catalog.Name
 	// Service is empty for any Service that selects the pod.

@@ -17,8 +17,8 @@ import (
 // tokenSeconds is the validity of a requested token. It is the minimum that the API server accepts.
 const tokenSeconds = 600
 
-// Token returns a bearer token that servers in the cluster can verify: the user's own token, or a short-lived token of a service
-// account for users without one, for example with a client certificate.
+// Token returns a bearer token that servers in the cluster can verify: the user's own token, or a short-lived token of a service account.
+// The latter is for users without a token, for example with a client certificate.
 func (f *Flags) Token(ctx context.Context, namespace, account string) (string, error) {
 	config, err := f.Config()
 	if err != nil {

@@ -65,7 +65,7 @@ func InNamespace(object *unstructured.Unstructured, namespace string) *unstructu
 	return copied
 }
 
-// IsClusterScoped returns true if the kind is cluster-scoped. It only knows kinds that are relevant for a mesh.
+// IsClusterScoped returns true if the kind is cluster-scoped. It is correct only for kinds that are relevant for a mesh.
 func IsClusterScoped(object *unstructured.Unstructured) bool {
 	return object.GetKind() == "Namespace" || object.GetKind() == "Mesh"
 }

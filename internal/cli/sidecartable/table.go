@@ -13,7 +13,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/cli/output"
 )
 
-// Query is a table that a sidecar can be asked for.
+// Query is a table about a sidecar.
 type Query struct {
 	// Path is the path of Envoy's admin interface, with parameters.
 	Path string

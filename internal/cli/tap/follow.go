@@ -20,8 +20,8 @@ type Result struct {
 	Events, Others int
 }
 
-// Follow reads the logs of pods until ctx ends or all logs end, and calls event for each one that the filter selects, one at a time. open opens
-// the log of a sidecar. The first log that cannot be opened ends the others.
+// Follow reads the logs of pods until ctx ends or all logs end. It calls event for each one that the filter selects, one at a time. open
+// opens the log of a sidecar. The first log that cannot be opened ends the others.
 func Follow(ctx context.Context, pods []Pod, filter Filter, open func(context.Context, Pod) (io.ReadCloser, error), event func(Event)) (Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

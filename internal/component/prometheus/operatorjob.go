@@ -48,8 +48,8 @@ func operatorJob(mesh, namespace string) scrapeConfig {
 // ofMesh drops what the operator reports about other meshes.
 func ofMesh(mesh string) relabeling { return keep("|"+regexp.QuoteMeta(mesh), "mesh") }
 
-// operatorMonitor is operatorJob for a prometheus-operator. Its server needs the ClusterRole metricsReader, which its owner binds: the operator
-// of the mesh does not know the server's account.
+// operatorMonitor is operatorJob for a prometheus-operator. Its server needs the ClusterRole metricsReader, which its owner binds: the
+// server's account is unknown to the operator of the mesh.
 func operatorMonitor(inputs component.Inputs, namespace string) *monitoringv1.ServiceMonitor {
 	endpoint := monitoringv1.Endpoint{
 		Port: operatorServicePort, Interval: scrapeInterval, Scheme: "https", HonorLabels: true,

@@ -47,7 +47,7 @@ type Config struct {
 	Dirs Dirs `json:"-"`
 }
 
-// Dirs are directories as the sidecar sees them.
+// Dirs are directories in the container of the sidecar.
 type Dirs struct {
 	// Config holds the rendered files.
 	Config string

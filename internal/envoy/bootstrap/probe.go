@@ -50,8 +50,8 @@ func (k ProbeKind) Path() string { return "/osm-" + string(k) + "-probe" }
 // ContainerPath is the path of the probe of one container.
 func (k ProbeKind) ContainerPath(container string) string { return k.Path() + "/" + container }
 
-// HookPath is the path of a hook of one container. Hooks have side effects and the port is open to the whole cluster,
-// so the path contains the proxy UUID: only clients that may read the pod, such as the kubelet, know it.
+// HookPath is the path of a hook of one container. Hooks have side effects, and the port is open to the whole cluster. The path therefore
+// contains the proxy UUID, which only readers of the pod, such as the kubelet, have.
 func (k ProbeKind) HookPath(proxyUUID, container string) string {
 	return "/osm-" + string(k) + "-hook/" + proxyUUID + "/" + container
 }

@@ -81,7 +81,7 @@ func bootstrap(c Config) *bootstrapv3.Bootstrap {
 		},
 		LayeredRuntime: flags.Layer(),
 		StatsConfig:    statsOf(c),
-		// Allocates a cluster's statistics on first use. In permissive mode a sidecar knows every Service and calls few.
+		// Allocates a cluster's statistics on first use. In permissive mode a sidecar has every Service and calls few.
 		DeferredStatOptions: DeferredStats(),
 	}
 }

@@ -18,9 +18,8 @@ const InboundConnectionsKey = "envoy.resource_limits.listener.inbound-listener.c
 //
 // It limits inbound connections. Above the limit Envoy closes new ones at once. Other listeners are not affected.
 //
-// It matches repeated headers as one value, joined by commas. Envoy 1.40 matches each value by default and accepts the
-// request when one of them matches: "user: alice" and "user: bob" would be granted because of alice, while the
-// application may read bob.
+// It matches repeated headers as one value, joined by commas. Envoy 1.40 matches each value by default and accepts the request when one of
+// them matches. "user: alice" and "user: bob" would be granted because of alice, while the application may read bob.
 func Layer() *bootstrapv3.LayeredRuntime {
 	return &bootstrapv3.LayeredRuntime{Layers: []*bootstrapv3.RuntimeLayer{{
 		Name: "static",

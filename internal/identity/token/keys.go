@@ -140,7 +140,7 @@ func (c *keyCache) refresh(ctx context.Context) {
 	}
 }
 
-// recordIssuer records the current issuer and forgets those of long ago.
+// recordIssuer records the current issuer and removes expired ones.
 func (c *keyCache) recordIssuer(issuer string) {
 	if c.issuers == nil {
 		c.issuers = map[string]time.Time{}

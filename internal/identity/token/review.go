@@ -29,7 +29,7 @@ type Reviewed struct {
 // accept it all the same: it publishes one issuer, and can accept several.
 var errNotRecognised = errors.New("not recognised")
 
-// reviewer asks the API server about tokens that cannot be verified offline.
+// reviewer reviews tokens that cannot be verified offline at the API server.
 type reviewer struct {
 	review func(ctx context.Context, token, audience string) (Reviewed, error)
 	limit  *rate.Limiter

@@ -47,7 +47,7 @@ type Config struct {
 	FetchIssuer func(context.Context) (string, error)
 	// FetchKeys returns the issuer's public keys.
 	FetchKeys func(context.Context) (*jose.JSONWebKeySet, error)
-	// Review asks the API server about a token whose key or issuer is not known. nil rejects such tokens.
+	// Review reviews a token with an unknown key or issuer at the API server. nil rejects such tokens.
 	Review func(ctx context.Context, token, audience string) (Reviewed, error)
 	// Check returns an error while the API server is unavailable. Expired tokens are then accepted for OutageGrace. nil
 	// never accepts them.

@@ -187,7 +187,7 @@ func authenticateFor(ctx context.Context, clients kubernetes.Interface, token st
 	case !review.Status.Authenticated:
 		return authenticationv1.UserInfo{}, errUnknown
 	case len(audiences) > 0 && !slices.ContainsFunc(review.Status.Audiences, func(one string) bool { return slices.Contains(audiences, one) }):
-		// An API server that does not know audiences reports none.
+		// An API server without support for audiences reports none.
 		return authenticationv1.UserInfo{}, errUnknown
 	}
 	return review.Status.User, nil
