@@ -219,7 +219,7 @@ spec:
 			{Name: "same", Number: 90, TargetPort: 90, Protocol: "http"},
 			{Name: "tcp-db", Number: 3306, TargetName: "db", Protocol: "tcp"},
 		},
-	}, entry, []string{"?NotCaptured: Port 53 speaks UDP"}, problems)
+	}, entry, []string{"?NotCaptured: Port 53 has the protocol UDP"}, problems)
 
 	if headless, _ := Service(read[corev1.Service](t, "spec: {clusterIP: None, clusterIPs: [None], ports: [{port: 80}]}")); !headless.Headless() {
 		t.Errorf("%+v is not headless", headless)

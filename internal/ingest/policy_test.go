@@ -48,7 +48,7 @@ func TestRetry(t *testing.T) {
 			source + destinations + "retryPolicy: {retryOn: reset}",
 			retry(func(r *catalog.Retry) { r.Policy = catalog.RetryPolicy{On: "reset", Count: 1} }), nil,
 		},
-		"unknown condition":           {on("5xx,timeout"), nil, []string{`InvalidCondition: spec.retryPolicy.retryOn has "timeout", which is not a condition that sidecars know, so this Retry does nothing: use 5xx, gateway-error`}},
+		"unknown condition":           {on("5xx,timeout"), nil, []string{`InvalidCondition: spec.retryPolicy.retryOn has "timeout", which is not a condition that sidecars support, so this Retry does nothing: use 5xx, gateway-error`}},
 		"no condition":                {on(" , "), nil, []string{"InvalidCondition: retryOn is empty"}},
 		"condition that needs a list": {on("5xx,reset,retriable-status-codes"), retry(func(r *catalog.Retry) { r.Policy.On += ",retriable-status-codes" }), []string{"?InvalidCondition: retriable-status-codes, which acts only on requests"}},
 		"bad numbers": {

@@ -97,7 +97,7 @@ func retryPolicy(spec object) (catalog.RetryPolicy, bool) {
 		case condition == "" || slices.Contains(conditions, condition):
 			continue
 		case !slices.Contains(retryConditions, condition):
-			spec.problems.reject(ReasonInvalidCondition, "%s has %.60q, which is not a condition that sidecars know, so this Retry does nothing: use %s.", spec.child("retryOn"), condition, strings.Join(retryConditions, ", "))
+			spec.problems.reject(ReasonInvalidCondition, "%s has %.60q, which is not a condition that sidecars support, so this Retry does nothing: use %s.", spec.child("retryOn"), condition, strings.Join(retryConditions, ", "))
 			return policy, false
 		case slices.Contains(conditionsWithHeader, condition):
 			spec.problems.warn(ReasonInvalidCondition, "%s has %s, which acts only on requests that bring its list in a header of Envoy: use 5xx, gateway-error or retriable-4xx for all requests.", spec.child("retryOn"), condition)

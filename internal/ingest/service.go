@@ -57,7 +57,7 @@ func clusterIPs(service *corev1.Service) []string {
 // servicePort reads one port, and reports whether it is part of the mesh.
 func servicePort(port corev1.ServicePort, found *problems) (catalog.Port, bool) {
 	if port.Protocol != "" && port.Protocol != corev1.ProtocolTCP {
-		found.warn(ReasonNotCaptured, "Port %d speaks %s: sidecars intercept TCP alone, so its traffic bypasses the mesh.", port.Port, port.Protocol)
+		found.warn(ReasonNotCaptured, "Port %d has the protocol %s: sidecars intercept TCP alone, so its traffic bypasses the mesh.", port.Port, port.Protocol)
 		return catalog.Port{}, false
 	}
 	read := catalog.Port{Name: port.Name, Number: uint16(port.Port)}

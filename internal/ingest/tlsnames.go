@@ -31,7 +31,7 @@ func knownNames(field string, names, all []string, found *problems) []string {
 		}
 	}
 	if len(bad) > 0 {
-		found.reject(ReasonInvalidTLS, "%s names %.80q, which sidecars do not know: use %s.", field, strings.Join(bad, ", "), strings.Join(all, ", "))
+		found.reject(ReasonInvalidTLS, "%s names %.80q, which sidecars do not support: use %s.", field, strings.Join(bad, ", "), strings.Join(all, ", "))
 		found.effect("These are left out.")
 	}
 	return good

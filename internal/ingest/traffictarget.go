@@ -29,7 +29,7 @@ func TrafficTarget(u *unstructured.Unstructured) (*catalog.TrafficTarget, []Prob
 		found.warn(ReasonGrantsNothing, "spec.sources is empty, so this TrafficTarget grants nothing: list the service accounts that may call.")
 	}
 	if len(spec.Rules) == 0 {
-		found.warn(ReasonGrantsNothing, "spec.rules is empty, so this TrafficTarget grants nothing: list an HTTPRouteGroup or TCPRoute that says what may be called.")
+		found.warn(ReasonGrantsNothing, "spec.rules is empty, so this TrafficTarget grants nothing: list an HTTPRouteGroup or a TCPRoute with what may be called.")
 	}
 	if !usable || !rulesUsable || len(rules) == 0 || len(sources) == 0 {
 		return nil, found

@@ -13,7 +13,7 @@ func TestAuditU8RefusalsAreNoStatus(t *testing.T) {
 		"negative":  {"{certificate: {serviceCertValidityDuration: -1h, certKeyBitSize: 2048}}", "is not above zero: write for example 24h.", "Certificates are valid for 24h0m0s."},
 		"no number": {"{certificate: {serviceCertValidityDuration: day, certKeyBitSize: 2048}}", "is not a duration", "Certificates are valid for 24h0m0s."},
 		"TLS":       {"{" + goodCertificate + ", sidecar: {tlsMinProtocolVersion: TLSv1_3, tlsMaxProtocolVersion: TLSv1_2}}", "swap them.", "Sidecars use TLSv1_2 to TLSv1_3."},
-		"ciphers":   {"{" + goodCertificate + ", sidecar: {cipherSuites: [none]}}", "which sidecars do not know", "These are left out."},
+		"ciphers":   {"{" + goodCertificate + ", sidecar: {cipherSuites: [none]}}", "which sidecars do not support", "These are left out."},
 		"resync":    {"{" + goodCertificate + ", sidecar: {configResyncInterval: often}}", "is not a duration", "Nothing is resynchronised."},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -30,7 +30,7 @@ const (
 	ConditionRotatingAuthority = "RotatingAuthority"
 
 	// ConditionCertificatesDelegated exists with the certificate providers CertManager and Vault. It is True when the provider issues the certificate
-	// authority, and False with the reason while it does not; the message says which authority is used until when. It does not affect Ready.
+	// authority, and False with the reason while it does not. The message has the authority in use and its end. It does not affect Ready.
 	ConditionCertificatesDelegated = "CertificatesDelegated"
 
 	// ConditionIngressCertificateReady exists when the MeshConfig requests a certificate for an ingress gateway. It is False with the reason

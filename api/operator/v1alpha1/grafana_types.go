@@ -35,8 +35,8 @@ type GrafanaComponent struct {
 	// +optional
 	Managed *ManagedGrafana `json:"managed,omitempty"`
 
-	// instanceSelector selects the Grafanas of mode Operator by labels, in all namespaces. A grafana-operator refuses to change it: set
-	// the mode to Disabled in between. Default: every Grafana.
+	// instanceSelector selects the Grafanas of mode Operator by labels, in all namespaces. A grafana-operator rejects a change of it: set the
+	// mode to Disabled in between. Default: every Grafana.
 	// +optional
 	InstanceSelector *metav1.LabelSelector `json:"instanceSelector,omitempty"`
 }

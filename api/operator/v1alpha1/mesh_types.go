@@ -246,8 +246,8 @@ type CertificatesSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9A-Za-z]([-0-9A-Za-z_.]*[0-9A-Za-z])?$')",messageExpression="'spec.certificates.rotateRoot \"' + self + '\" is not a name for a root: use letters, digits, dashes, dots and underscores, for example 2026-11'"
 	RotateRoot *string `json:"rotateRoot,omitempty"`
 
-	// rotateWithout are namespaces that a change of the certificate authority or the trust domain does not wait for, for example because a
-	// sidecar there does not respond. Their connections can fail until they have the new root. Default: none.
+	// rotateWithout are namespaces that a change of the certificate authority or the trust domain does not wait for. A sidecar there may, for
+	// example, not respond. Their connections can fail until they have the new root. Default: none.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64

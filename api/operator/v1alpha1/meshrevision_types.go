@@ -52,7 +52,7 @@ type MeshRevisionSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="spec.namespace cannot change: delete the Mesh and create it again to move it"
 	Namespace string `json:"namespace"`
 
-	// trustDomain is the trust domain by which sidecars of this revision know the control plane. It is that of the Mesh when the revision
+	// trustDomain is the trust domain with which sidecars of this revision verify the control plane. It is that of the Mesh when the revision
 	// was created, and cannot change.
 	// +required
 	// +kubebuilder:validation:MinLength=1

@@ -17,7 +17,7 @@ type PrometheusSpec struct {
 	CABundle []byte `json:"caBundle,omitempty"`
 
 	// query is a PromQL query for the current share of failed requests, one number from 0 to 1. Default: the share of requests between
-	// workloads with status 500 or above in the last two minutes, from the metrics of all sidecars in the mesh's namespaces.
+	// workloads with status 500 or above in the last two minutes. It comes from the metrics of all sidecars in the mesh's namespaces.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=4096

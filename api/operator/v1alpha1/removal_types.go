@@ -5,9 +5,9 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // RemovalSpec configures what happens to workloads when the Mesh is deleted. It can still be changed during the deletion.
 type RemovalSpec struct {
 	// sidecars is Wait or Restart. Wait keeps the mesh running until users have removed the sidecars from all pods. Restart restarts
-	// workloads without sidecars, in waves and within the limits of spec.upgrade.dataPlane; before the first restart, policies and
-	// mutual TLS are disabled in the whole mesh, so that pods with and without a sidecar reach each other. Both wait for Jobs, bare
-	// pods, and workloads that opted out of restarts. Default: Wait.
+	// workloads without sidecars, in waves and within the limits of spec.upgrade.dataPlane. Before the first restart, policies and mutual TLS
+	// are disabled in the whole mesh, so that pods with and without a sidecar reach each other. Both wait for Jobs, bare pods, and workloads
+	// that opted out of restarts. Default: Wait.
 	// +optional
 	Sidecars *SidecarRemoval `json:"sidecars,omitempty"`
 

@@ -85,7 +85,7 @@ type DataPlaneSpec struct {
 	// +optional
 	Restart *RestartMode `json:"restart,omitempty"`
 
-	// maxUnavailable is the number of workloads of one namespace that may be restarting or unready at the same time: a number, or a
+	// maxUnavailable is the number of workloads of one namespace that may be restarting or unready at the same time. It is a number, or a
 	// percentage of the namespace's workloads, rounded up. Default: 25%.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 1 : string(self).matches('^([1-9]|[1-9][0-9]|100)%$')",messageExpression="'spec.upgrade.dataPlane.maxUnavailable ' + string(self) + ' allows no restart or is not a percentage: write a number of at least 1, or 1% to 100%'"

@@ -28,7 +28,7 @@ type ExternalAuthorization struct {
 	Status PolicyStatus `json:"status,omitzero"`
 }
 
-// ExternalAuthorizationSpec selects pods and configures how their sidecars ask the server.
+// ExternalAuthorizationSpec selects pods and configures the requests of their sidecars to the server.
 type ExternalAuthorizationSpec struct {
 	// selector selects pods that have all these labels. Default: all pods.
 	// +optional

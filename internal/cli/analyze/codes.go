@@ -132,11 +132,11 @@ func actingCodes() []Code {
 		{codeOutsideMesh, Warning, "A policy is in a namespace outside the mesh", "Pods in this namespace have no sidecar of the mesh, so the policy has no effect.", "Add the namespace with osm namespace add NAMESPACE, or move the policy."},
 		{codePermissive, Info, "TrafficTargets have no effect in permissive mode", "In permissive mode all traffic inside the mesh is allowed, independent of TrafficTargets.", "When the policies are complete, disable permissive mode for the mesh (MeshConfig, spec.traffic.enablePermissiveTrafficPolicyMode) or the namespace. `osm plan` shows which traffic would be denied."},
 		{codeDeprecated, Warning, "A deprecated kind or version", "The object uses a deprecated kind or API version.", "Use the version in the message."},
-		{codeNotActedOn, Warning, "Unsupported kind", "This version does not support this kind of Open Service Mesh, so the object has no effect.", "See the feature table in docs/compatibility.md for alternatives."},
+		{codeNotActedOn, Warning, "Unsupported kind", "This version does not support this kind of Open Service Mesh, so the object has no effect.", "Delete the object. docs/compatibility.md lists what this version does not have."},
 		{codeRejected, Error, "Sidecars reject a policy", "A sidecar rejected the configuration of the policy. The policy is quarantined until it changes.", "Fix the error in the condition Accepted of the object."},
 		{codeIngressOff, Warning, "IngressBackend policies are disabled", "An IngressBackend only has an effect if the MeshConfig enables these policies.", "Set spec.featureFlags.enableIngressBackendPolicy to true in the MeshConfig."},
 		{codeEgressOff, Warning, "Egress policies are disabled", "An Egress only has an effect if the MeshConfig enables these policies.", "Set spec.featureFlags.enableEgressPolicy to true in the MeshConfig."},
-		{codeNoAnswer, Warning, "A server does not answer sidecars", "Sidecars get no answer from the server that decides about requests: an external authorizer, or a rate limit service. Requests are then rejected or allowed, as the policy says.", "Check that the server runs and that its address is correct. The condition ServiceAnswers of the object has the details."},
+		{codeNoAnswer, Warning, "A server does not answer sidecars", "Sidecars get no answer from the server that decides about requests: an external authorizer, or a rate limit service. Requests are then rejected or allowed, as the policy defines.", "Check that the server runs and that its address is correct. The condition ServiceAnswers of the object has the details."},
 	}
 }
 

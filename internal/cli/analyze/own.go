@@ -30,7 +30,7 @@ var ownReasons = []struct{ reason, title, meaning, remedy string }{
 	{ingest.ReasonInvalidCondition, "Invalid retry condition", "Sidecars do not support the condition, or it has no effect by itself.", "Follow the message."},
 	{ingest.ReasonInvalidAnnotation, "Invalid annotation value", "The annotation is ignored.", "Use a value from the message."},
 	{ingest.ReasonNotUsed, "Unused object", "The object, or a part of it, has no effect in this version.", "Follow the message."},
-	{ingest.ReasonInvalidFormat, "Invalid format of log lines", "Sidecars do not know a command operator of the format, or the mesh does not allow it. The log has the default format.", "Follow the message."},
+	{ingest.ReasonInvalidFormat, "Invalid format of log lines", "Sidecars do not support a command operator of the format, or the mesh does not allow it. The log has the default format.", "Follow the message."},
 	{ingest.ReasonInvalidExpression, "Invalid CEL expression", "Sidecars cannot evaluate the expression. Everything is logged.", "Follow the message."},
 }
 
