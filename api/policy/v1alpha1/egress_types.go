@@ -36,8 +36,8 @@ type EgressSpec struct {
 	// +kubebuilder:validation:MaxItems=256
 	Sources []EgressSourceSpec `json:"sources"`
 
-	// hosts are the DNS names or IP addresses that clients may call on ports with the protocol http. On ports with the protocol https they
-	// are the server names that clients may request. The sidecar resolves them itself.
+	// hosts are DNS names or IP addresses for ports with the protocol http, and server names for ports with the protocol https. The sidecar
+	// resolves them itself.
 	// +optional
 	// +kubebuilder:validation:MaxItems=256
 	Hosts []string `json:"hosts,omitempty"`
