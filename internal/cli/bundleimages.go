@@ -23,9 +23,9 @@ func (a *app) bundleImagesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "images",
 		Short: "List the images that a mesh can need",
-		Long: `List the images of the operator, of the mesh in the version of this program, and of the earlier versions that the operator can install. Each
-has the variable of the operator's Deployment, and the field of the Mesh, that replaces it. Images of servers are needed only by meshes that
-run them. No cluster is needed.
+		Long: `List the images of the operator, of the mesh in the version of this program, and of the earlier versions that the operator can
+install. Each has the variable of the operator's Deployment, and the field of the Mesh, that replaces it. Images of servers are
+needed only by meshes that run them. No cluster is needed.
 
 With --mirror, print a line SOURCE=TARGET per image, as "oc image mirror -f" reads it. With --patch, print a patch of the operator's
 Deployment instead, with which the operator and its meshes use the mirror.`,

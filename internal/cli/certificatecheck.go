@@ -52,12 +52,12 @@ func (a *app) certificatesCheckCommand() *cobra.Command {
 		Long: `Show which sidecars and webhooks of a mesh would break if another certificate authority issued their certificates, and why, without
 changing anything. The same check precedes every rotation: see status.certificates.blockers of the Mesh.
 
-Without flags the candidate is a new root of the operator, as for spec.certificates.rotateRoot. -f names the manifest of the Mesh as it
-would be applied, with its issuer, or with the Secret osm-ca-bundle.
+Without flags the candidate is a new root of the operator, as for spec.certificates.rotateRoot. With -f it is that of the Mesh in a
+manifest, with its issuer, or with the Secret osm-ca-bundle.
 
-The output lists certificates that peers would reject, for example because the authority is limited to other names. It also lists what
-could not follow a rotation: sidecars that are not connected or confirm nothing, webhooks that are not updated, and namespaces without
-the present root.
+The output lists certificates that peers would reject, for example because the authority is limited to other names. It also lists
+what could not follow a rotation: sidecars that are not connected or do not acknowledge, webhooks that are not updated, and
+namespaces without the present root.
 
 The exit code is 0 if nothing would break, 2 if something would, and 1 on errors.`,
 		Example: `  osm certificates check

@@ -30,8 +30,9 @@ func (a *app) checkConflictsCommand() *cobra.Command {
 		Use:   "check-conflicts KIND",
 		Short: "Check for conflicts between policies of a kind",
 		Long: `Check for conflicts between policies of a kind. If two policies configure the same thing, one of them has no effect. KIND is
-egress, externalauthorization, ingressbackend, trafficsplit, retry, telemetry or upstreamtrafficsetting. -n accepts several namespaces, separated by commas; the default is all
-namespaces. The exit code is 1 if there are conflicts. "osm analyze" reports conflicts and all other problems.`,
+egress, externalauthorization, ingressbackend, trafficsplit, retry, telemetry or upstreamtrafficsetting. -n accepts several
+namespaces, separated by commas; the default is all namespaces. The exit code is 1 if there are conflicts. "osm analyze" reports
+conflicts and all other problems.`,
 		Example: `  osm policy check-conflicts trafficsplit
   osm policy check-conflicts ingressbackend -n shop,till`,
 		Args:              exactly(1, "KIND"),

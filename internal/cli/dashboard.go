@@ -59,12 +59,13 @@ func (a *app) dashboardCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dashboard [mesh|grafana|prometheus|jaeger|perses]",
 		Short: "Open the page of a mesh, or one of its programs",
-		Long: `Serve the page of a mesh on a local port and open it in a browser, until interrupted: its traffic as a graph, sidecars, policies, certificates,
-changes and the rollout in progress. The page reads as you, and needs no Prometheus; with one in the mesh, it has latencies and verdicts too.
+		Long: `Serve the page of a mesh on a local port and open it in a browser, until interrupted. The page shows the traffic as a graph,
+sidecars, policies, certificates, changes and the rollout in progress. It reads with your permissions and needs no Prometheus.
+With one in the mesh, it has latencies and verdicts too.
 
-With the name of a program, forward a local port to it and open it. The program must run in the mesh's namespace, as a pod with the label
-app=osm-grafana, app=osm-prometheus, app=jaeger or app=perses. The Mesh runs the first three if spec.observability selects
-the mode Managed.
+With the name of a program, forward a local port to it and open it. The program must run in the mesh's namespace, as a pod with
+the label app=osm-grafana, app=osm-prometheus, app=jaeger or app=perses. The Mesh runs the first three if spec.observability
+selects the mode Managed.
 
 Without an argument, open Grafana if one runs, and the page of the mesh otherwise.`,
 		Example: `  osm dashboard

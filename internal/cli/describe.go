@@ -22,8 +22,8 @@ func (a *app) describePodCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pod POD",
 		Short: "Show who may call a pod, whom it may call, and all policies that affect it",
-		Long: `Show the clients that may call a pod and what allows them, the Services that it may call, and all policies that affect its sidecar, with
-their problems. The answer is computed by the same code that configures the sidecar. POD is NAME or NAMESPACE/NAME.
+		Long: `Show the clients that may call a pod and what allows them, and the Services that it may call. All policies that affect its sidecar
+follow, with their problems. The answer is computed by the same code that configures the sidecar. POD is NAME or NAMESPACE/NAME.
 
 For one call, with the reason and what is missing, use "osm explain".`,
 		Example: `  osm describe pod bookstore-v1-5c797ff5f4-tck47 -n bookstore

@@ -33,8 +33,8 @@ that would allow it. The answer is computed by the same code that configures the
 
 A and B are pods, workloads, service accounts or Services, as NAMESPACE/NAME, KIND/NAME or NAMESPACE/KIND/NAME. B may have a port:
 shop/web:8080. DNS names of Services are accepted. For a client outside the mesh, A is the word outside, an address, or a Service
-outside the mesh. For a destination outside the mesh, B is a URL with the scheme http, https or tcp. Without METHOD and PATH, the question is whether A may send B any request. Instead
-of "to" you can use an arrow, quoted for the shell: 'A -> B'.
+outside the mesh. For a destination outside the mesh, B is a URL with the scheme http, https or tcp. Without METHOD and PATH, the
+question is whether A may send B any request. Instead of "to" you can use an arrow, quoted for the shell: 'A -> B'.
 
 The exit code is 0 if the call is allowed and 2 if it is denied.`,
 		Example: `  osm explain bookthief/bookthief to bookstore/bookstore GET /buy-a-book/new

@@ -19,9 +19,9 @@ func (a *app) meshPlanCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show the plan of a Mesh in mode Plan",
-		Long: `Show the plan in the status of a Mesh with spec.mode Plan: objects that the operator would create, update, repair and delete,
-workloads that it would restart, in waves, workloads that it would skip, sidecars whose configuration would change, and flows that
-would be newly denied or allowed. The operator changes nothing until spec.mode is Apply.
+		Long: `Show the plan in the status of a Mesh with spec.mode Plan. It has the objects that the operator would create, update, repair and
+delete. It also has the workloads that the operator would restart in waves or skip, the sidecars whose configuration would change,
+and the flows that would be newly denied or allowed. The operator changes nothing until spec.mode is Apply.
 
 The exit code is 0 if nothing would change, 2 if something would change, and 1 on errors or if the plan cannot be applied.`,
 		Example: `  kubectl patch mesh osm --type merge -p '{"spec":{"mode":"Plan","version":"v0.4.0"}}'

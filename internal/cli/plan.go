@@ -31,20 +31,21 @@ func (a *app) planCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan -f FILE_OR_DIRECTORY",
 		Short: "Show which sidecars and flows would change if files were applied",
-		Long: `Compare a mesh with the same mesh after "kubectl apply -f", without changing anything. The output lists the sidecars that would get
-a new configuration, by workload, with the number of resources per type (CDS, EDS, LDS, RDS, SDS, ECDS) and the size in bytes. It also
-lists the flows that would be newly denied or allowed: the source, the Service and port, the requests, and the policy and rule. Flows
-of clients outside the mesh (IngressBackend, Gateway) and to destinations outside the mesh (Egress) are included. The result is computed
-by the same code that configures the sidecars.
+		Long: `Compare a mesh with the same mesh after "kubectl apply -f", without changing anything. The output lists the sidecars that would
+get a new configuration, by workload. Each has the number of resources per type (CDS, EDS, LDS, RDS, SDS, ECDS) and the size in
+bytes. It also lists the flows that would be newly denied or allowed: the source, the Service and port, the requests, and the
+policy and rule. Flows of clients outside the mesh (IngressBackend, Gateway) and to destinations outside the mesh (Egress) are
+included. The result is computed by the same code that configures the sidecars.
 
 Files are merged into the objects in the cluster, as with kubectl apply. --delete names files with objects that would be deleted.
 --against compares two sets of files, each as a complete mesh, without a cluster.
 
-Requests are compared by examples for each match on both sides. If two regular expressions overlap, requests without an example may
-differ. Decisions of authorization servers are not known. Effects that the plan cannot compute, such as pods replaced by a changed workload, are listed at the end.
+Requests are compared by examples for each match on both sides. If two regular expressions overlap, requests without an example
+may differ. Decisions of authorization servers are not known. Effects that the plan cannot compute, such as pods replaced by a
+changed workload, are listed at the end.
 
-The exit code is 0 if nothing would change for any sidecar or flow, 2 if something would change, and 1 on errors or if the mesh would
-reject an object.`,
+The exit code is 0 if nothing would change for any sidecar or flow, and 2 if something would change. It is 1 on errors, or if the
+mesh would reject an object.`,
 		Example: `  osm plan -f policies/
   osm plan -f new.yaml --delete old.yaml -o json
   kustomize build | osm plan -f -

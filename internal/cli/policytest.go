@@ -20,8 +20,8 @@ func (a *app) policyTestCommand() *cobra.Command {
 		Use:   "test -f FILE_OR_DIRECTORY",
 		Short: "Test policies without a cluster",
 		Long: `Test expectations against manifests (workloads, Services, policies), without a cluster. Objects that only a cluster has are added:
-pods of workloads, addresses and endpoints, and without a MeshConfig that of a new mesh. Namespaces without mesh labels are part of the mesh. A policy that the mesh would reject
-is a failure.
+pods of workloads, addresses and endpoints, and without a MeshConfig that of a new mesh. Namespaces without mesh labels are part
+of the mesh. A policy that the mesh would reject is a failure.
 
 Expectations are documents of kind PolicyTest in the same files:
 

@@ -31,9 +31,9 @@ func (a *app) statCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "stat [workloads|services|routes]",
 		Short: "Show the rates, success and latency of workloads, Services or routes",
-		Long: `Show the HTTP requests and TCP connections to each workload or Service, as counted by the sidecars of the servers: rates, the share of
-requests without a status of 500 or more, denials, and latencies. Routes are those of policies: what their HTTPRouteGroups match. With -n, show
-the rows of one namespace.
+		Long: `Show the HTTP requests and TCP connections to each workload or Service, as counted by the sidecars of the servers. The columns are
+rates, the share of requests without a status of 500 or more, denials, and latencies. Routes are those of policies: what their
+HTTPRouteGroups match. With -n, show the rows of one namespace.
 
 The numbers come from the Prometheus that the Mesh runs (spec.observability.prometheus.mode Managed), or from --prometheus.`,
 		Example: `  osm stat

@@ -42,7 +42,7 @@ func (a *app) uninstallCommand() *cobra.Command {
 		Long: `Remove the namespaces from a mesh, delete the Mesh, and wait until the operator has deleted all resources of the mesh.
 
 The operator waits until no sidecar is left: restart or delete the pods that have one. With --sidecars restart, or if
-spec.removal.sidecars of the Mesh is Restart, the operator restarts the workloads in waves, and the namespaces are removed from the
+spec.removal.sidecars of the Mesh is Restart, the operator restarts the workloads in waves. The namespaces are removed from the
 mesh afterwards.
 
 CRDs and policies are kept unless --delete-cluster-wide-resources is set.`,

@@ -34,9 +34,10 @@ func (a *app) verifyIngressCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ingress --ingress-backend NAME",
 		Short: "Verify that traffic from an ingress reaches a pod",
-		Long: `Verify the objects between an ingress and a pod of the mesh: the Service of the ingress, the pod and its Service, and whether
-the IngressBackend admits the connection. If the Service of the ingress is the ingress gateway of the mesh, the steps check its
-Gateways and HTTPRoutes instead, and whether policies allow it to call the Service. Specify names as NAMESPACE/NAME; the default namespace is the one of -n.`,
+		Long: `Verify the objects between an ingress and a pod of the mesh: the Service of the ingress, the pod, and its Service. Verify also
+that the IngressBackend admits the connection. If that Service is the ingress gateway of the mesh, the steps check its Gateways
+and HTTPRoutes instead. They also check whether policies allow it to call the Service of the pod. Specify names as NAMESPACE/NAME;
+the default namespace is the one of -n.`,
 		Example: `  osm verify ingress --from-service ingress/gateway --to-pod shop/web-0 --to-service web --ingress-backend web --to-port 8080
   osm verify ingress --from-service osm-system/osm-ingress-gateway --to-service shop/web`,
 		Args: exactly(0, ""),

@@ -48,16 +48,16 @@ func (a *app) waitCommand() *cobra.Command {
 		Use:   "wait KIND/NAME...",
 		Short: "Wait until policies are in force, or a mesh or Deployment is ready",
 		Long: `Wait until the control plane has accepted the current version of a policy, and all affected sidecars have acknowledged it. The
-command prints the number of sidecars and the elapsed time. Kinds are traffictarget, httproutegroup, tcproute, trafficsplit, retry, upstreamtrafficsetting,
-backpressure, ingressbackend, egress, telemetry, externalauthorization and extensionservice.
+command prints the number of sidecars and the elapsed time. Kinds are traffictarget, httproutegroup, tcproute, trafficsplit,
+retry, upstreamtrafficsetting, backpressure, ingressbackend, egress, telemetry, externalauthorization and extensionservice.
 
-The exit code is 1 if a condition of the policy is False, for example because the MeshConfig disables its kind, another policy takes
-precedence, or an object that it refers to does not exist. It is also 1 if a sidecar rejects the policy or the timeout expires. A
+The exit code is 1 if a condition of the policy is False. Causes are a MeshConfig that disables its kind, another policy that takes
+precedence, or a reference to an object that does not exist. It is also 1 if a sidecar rejects the policy or the timeout expires. A
 policy that affects no running pod is accepted with a message of its own.
 
-mesh/NAME waits until the current version of a Mesh is ready, and fails if it is stalled. deployment/NAME waits until a Deployment is rolled
-out and the sidecars of all its pods have acknowledged their configuration. It fails if a pod has no sidecar or a sidecar rejects its
-configuration.`,
+mesh/NAME waits until the current version of a Mesh is ready, and fails if it is stalled. deployment/NAME waits until a Deployment
+is rolled out and the sidecars of all its pods have acknowledged their configuration. It fails if a pod has no sidecar or a
+sidecar rejects its configuration.`,
 		Example: `  kubectl apply -f grant.yaml && osm wait -n bookstore traffictarget/bookthief-to-bookstore-v1
   osm wait mesh/osm --timeout 5m
   osm wait -n bookstore deployment/bookstore-v1`,
