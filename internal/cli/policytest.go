@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/openservicemesh/osm-operator/internal/cli/expect"
+	"github.com/openservicemesh/osm-operator/internal/cli/fields"
 	"github.com/openservicemesh/osm-operator/internal/cli/manifests"
 	"github.com/openservicemesh/osm-operator/internal/validate"
 )
@@ -67,9 +69,16 @@ func (a *app) policyTest(ctx context.Context, meshName string, paths []string, j
 	if err != nil {
 		return err
 	}
+	schemas, err := fields.Read()
+	if err != nil {
+		return err
+	}
 	results := expect.Run(ctx, m, cases)
 	for _, object := range rest {
 		refusals, warnings := validate.Split(validate.Object(object))
+		for _, unknown := range schemas.Find(object) {
+			refusals = append(refusals, fmt.Sprintf("%s is not a field of this kind: use one of %s", unknown.Path, strings.Join(unknown.Known, ", ")))
+		}
 		name := object.GetKind() + " " + object.GetNamespace() + "/" + object.GetName()
 		for _, w := range warnings {
 			a.note("Note: %s: %s", name, w)

@@ -45,15 +45,16 @@ const (
 	codeLogConflict     = "OSM0306"
 	codeAuthConflict    = "OSM0307"
 
-	codeRetriesOff  = "OSM0401"
-	codeOutsideMesh = "OSM0402"
-	codePermissive  = "OSM0403"
-	codeDeprecated  = "OSM0404"
-	codeNotActedOn  = "OSM0405"
-	codeRejected    = "OSM0406"
-	codeIngressOff  = "OSM0407"
-	codeEgressOff   = "OSM0408"
-	codeNoAnswer    = "OSM0409"
+	codeRetriesOff   = "OSM0401"
+	codeOutsideMesh  = "OSM0402"
+	codePermissive   = "OSM0403"
+	codeDeprecated   = "OSM0404"
+	codeNotActedOn   = "OSM0405"
+	codeRejected     = "OSM0406"
+	codeIngressOff   = "OSM0407"
+	codeEgressOff    = "OSM0408"
+	codeNoAnswer     = "OSM0409"
+	codeUnknownField = "OSM0410"
 
 	codeMadeBefore     = "OSM0501"
 	codeNotInjected    = "OSM0502"
@@ -137,6 +138,7 @@ func actingCodes() []Code {
 		{codeIngressOff, Warning, "IngressBackend policies are disabled", "An IngressBackend only has an effect if the MeshConfig enables these policies.", "Set spec.featureFlags.enableIngressBackendPolicy to true in the MeshConfig."},
 		{codeEgressOff, Warning, "Egress policies are disabled", "An Egress only has an effect if the MeshConfig enables these policies.", "Set spec.featureFlags.enableEgressPolicy to true in the MeshConfig."},
 		{codeNoAnswer, Warning, "A server does not answer sidecars", "Sidecars get no answer from the server that decides about requests: an external authorizer, or a rate limit service. Requests are then rejected or allowed, as the policy defines.", "Check that the server runs and that its address is correct. The condition ServiceAnswers of the object has the details."},
+		{codeUnknownField, Error, "A field does not exist", "The kind has no such field. kubectl rejects the object, and the API server drops the field from stored objects. Only files can have such fields.", "Correct the name of the field, or remove it."},
 	}
 }
 
