@@ -130,8 +130,7 @@ func (p *parts) simulated(s plan.Simulation) []dryrun.Controller {
 	twin.vault, twin.tokens = unsigned{}, noToken
 	b := twin.build()
 	b.rollout.ClockJumps = true
-	simulated := *p.running
-	simulated.Client, simulated.Objects, simulated.Applier, simulated.Now = s.Client, s.Client, twin.applier(), s.Cluster.Now
+	simulated := p.running.Simulated(s.Client, twin.applier(), s.Cluster.Now)
 	mesh := func(context.Context) ([]reconcile.Request, error) {
 		return []reconcile.Request{{NamespacedName: client.ObjectKey{Name: s.Mesh}}}, nil
 	}
@@ -148,7 +147,7 @@ func (p *parts) simulated(s plan.Simulation) []dryrun.Controller {
 		{Name: "Mesh", Requests: mesh, Reconcile: retriable(b.certificates)},
 		{Name: "Mesh", Requests: mesh, Reconcile: retriable(b.trust)},
 		{Name: "Mesh", Requests: mesh, Reconcile: retriable(b.rollout)},
-		{Name: "Mesh", Requests: mesh, Reconcile: retriable(&simulated)},
+		{Name: "Mesh", Requests: mesh, Reconcile: retriable(simulated)},
 		{Name: "MeshRevision", Requests: revisions, Reconcile: retriable(b.revision)},
 	}
 }

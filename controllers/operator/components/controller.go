@@ -48,6 +48,14 @@ type Reconciler struct {
 	attempts attempts
 }
 
+// Simulated returns a Reconciler for the same components in a simulated cluster. What is only simulated is neither counted nor remembered.
+func (r *Reconciler) Simulated(c client.Client, applier *apply.Applier, now func() time.Time) *Reconciler {
+	return &Reconciler{
+		Client: c, Objects: c, Applier: applier, Components: r.Components, Kinds: r.Kinds, Catalogue: r.Catalogue,
+		OperatorNamespace: r.OperatorNamespace, Images: r.Images, Now: now,
+	}
+}
+
 // Kinds reports which kinds the API server serves.
 type Kinds interface {
 	// Ensure reports whether a kind is served, and starts its watch if it is.
