@@ -164,6 +164,9 @@ func (r *Reconciler) mayRollOut(ctx context.Context, s *scope) (bool, error) {
 // run decides about the next step, then takes it.
 func (r *Reconciler) run(ctx context.Context, s *scope) error {
 	r.Applier.BeginReconcile(s.mesh)
+	if whole, err := r.restorePrevious(ctx, s); err != nil || !whole {
+		return err
+	}
 	for _, step := range []func(context.Context, *scope) error{
 		r.decide, r.waitForCanaryCertificate, r.findActive, r.withdrawCanary, r.reconcileRevisions, r.reconcileWebhooks, r.restart, r.retire,
 	} {

@@ -1,0 +1,97 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
+	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
+)
+
+// restoredAnnotation is the version of the upgrade for which a MeshRevision was restored.
+const restoredAnnotation = "operator.openservicemesh.io/restored-for"
+
+// restorePrevious makes the MeshRevision of the version before an upgrade again if somebody has deleted it. Without it there would be nothing to roll
+// back to: the wanted version would take over the mesh, whatever its gates say, also if it was given up. It reports whether the upgrade may go on.
+func (r *Reconciler) restorePrevious(ctx context.Context, s *scope) (bool, error) {
+	revisions, err := r.Revisions(ctx, s.mesh.Name)
+	if err != nil {
+		return false, err
+	}
+	from, lost := lostVersion(revisions, desired.RevisionName(s.wanted.Name, s.wanted.Version), s.wanted)
+	if !lost {
+		return true, nil
+	}
+	name := desired.RevisionName(s.wanted.Name, from)
+	s.waiting = fmt.Sprintf("waiting for the MeshRevision %s, which was deleted, and which the mesh needs to roll back", name)
+	s.observeAgain(time.Second)
+	live := observe.FindRevision(revisions, name)
+	switch {
+	case live == nil:
+		return false, r.createPrevious(ctx, s, from, observe.ActiveRevision(revisions) == nil)
+	case live.DeletionTimestamp != nil:
+		return false, nil // its finalizer is removed first
+	}
+	return false, r.verifyPrevious(ctx, live)
+}
+
+// lostVersion returns the version before the upgrade to a wanted revision if no revision remains to which the mesh could be rolled back.
+func lostVersion(revisions []v1alpha1.MeshRevision, name string, wanted desired.Mesh) (from string, lost bool) {
+	current := observe.FindRevision(revisions, name)
+	if current == nil || current.Status.VerificationTime != nil || current.Status.Baseline == nil || current.Status.Baseline.From == wanted.Version {
+		return "", false
+	}
+	from = current.Status.Baseline.From
+	previous := observe.FindRevision(revisions, desired.RevisionName(wanted.Name, from))
+	if previous != nil && previous.DeletionTimestamp == nil && previous.Annotations[restoredAnnotation] == "" {
+		return from, false // it was not verified either
+	}
+	return from, from != "" && !slices.ContainsFunc(revisions, func(r v1alpha1.MeshRevision) bool {
+		return r.Name != name && r.DeletionTimestamp == nil && (r.Status.VerificationTime != nil || r.Spec.Role == "")
+	})
+}
+
+// createPrevious makes the MeshRevision of a version again. Its objects still exist, and it takes them over.
+func (r *Reconciler) createPrevious(ctx context.Context, s *scope, version string, active bool) error {
+	release, err := r.Catalogue.Release(version)
+	if err != nil {
+		return err
+	}
+	wanted := s.wanted
+	wanted.Version = version
+	revision := desired.Revision(s.mesh, wanted, release.Images)
+	revision.Annotations = map[string]string{restoredAnnotation: s.wanted.Version}
+	revision.Spec.Role = v1alpha1.RoleStandby
+	if active {
+		revision.Spec.Role = v1alpha1.RoleActive
+	}
+	revision.OwnerReferences = []metav1.OwnerReference{{
+		APIVersion: v1alpha1.GroupVersion.String(), Kind: "Mesh", Name: s.mesh.Name, UID: s.mesh.UID, Controller: ptr.To(true),
+	}}
+	err = r.Client.Create(ctx, revision, client.FieldOwner(apply.FieldManager))
+	if apierrors.IsAlreadyExists(err) {
+		return nil // the cache does not have it yet
+	}
+	if err != nil {
+		return fmt.Errorf("the MeshRevision %s, which was deleted, cannot be made again: %w", revision.Name, err)
+	}
+	r.Recorder.Eventf(s.mesh, nil, corev1.EventTypeWarning, "RevisionRestored", "Restore "+revision.Name,
+		"made the MeshRevision %s again, which was deleted during the upgrade to %s: the mesh needs it to roll back", revision.Name, s.wanted.Version)
+	return nil
+}
+
+// verifyPrevious records that a restored revision has run the mesh.
+func (r *Reconciler) verifyPrevious(ctx context.Context, revision *v1alpha1.MeshRevision) error {
+	now := metav1.NewTime(r.Now().Truncate(time.Second))
+	return r.recordOnRevision(ctx, revision, func(status *v1alpha1.MeshRevisionStatus) { status.VerificationTime = &now })
+}

@@ -1,0 +1,58 @@
+package rollout
+
+import (
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
+)
+
+// The version before an upgrade is lost if somebody has deleted its MeshRevision, and no other verified one remains.
+func TestLostVersion(t *testing.T) {
+	now := metav1.NewTime(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC))
+	wanted := desired.Mesh{Name: "osm", Version: "v2"}
+	revision := func(version string, changes ...func(*v1alpha1.MeshRevision)) v1alpha1.MeshRevision {
+		r := v1alpha1.MeshRevision{ObjectMeta: metav1.ObjectMeta{Name: desired.RevisionName("osm", version)}}
+		r.Spec.Role = v1alpha1.RoleStandby
+		for _, change := range changes {
+			change(&r)
+		}
+		return r
+	}
+	from := func(version string) func(*v1alpha1.MeshRevision) {
+		return func(r *v1alpha1.MeshRevision) { r.Status.Baseline = &v1alpha1.RevisionBaseline{From: version} }
+	}
+	verified := func(r *v1alpha1.MeshRevision) { r.Status.VerificationTime = &now }
+	rejected := func(r *v1alpha1.MeshRevision) { r.Status.Rejected = &v1alpha1.RevisionRejection{Reason: "bad"} }
+	deleted := func(r *v1alpha1.MeshRevision) { r.DeletionTimestamp = &now }
+	restored := func(r *v1alpha1.MeshRevision) { r.Annotations = map[string]string{restoredAnnotation: "v2"} }
+	withoutRole := func(r *v1alpha1.MeshRevision) { r.Spec.Role = "" }
+	for name, test := range map[string]struct {
+		revisions []v1alpha1.MeshRevision
+		want      bool
+	}{
+		"an installation":                        {[]v1alpha1.MeshRevision{revision("v2")}, false},
+		"the first pass of an upgrade":           {[]v1alpha1.MeshRevision{revision("v1", verified)}, false},
+		"during an upgrade":                      {[]v1alpha1.MeshRevision{revision("v2", from("v1")), revision("v1", verified)}, false},
+		"deleted during an upgrade":              {[]v1alpha1.MeshRevision{revision("v2", from("v1"))}, true},
+		"deleted after a rollback":               {[]v1alpha1.MeshRevision{revision("v2", from("v1"), rejected)}, true},
+		"being deleted":                          {[]v1alpha1.MeshRevision{revision("v2", from("v1")), revision("v1", verified, deleted)}, true},
+		"restored, not yet verified":             {[]v1alpha1.MeshRevision{revision("v2", from("v1")), revision("v1", restored)}, true},
+		"restored":                               {[]v1alpha1.MeshRevision{revision("v2", from("v1")), revision("v1", restored, verified)}, false},
+		"deleted after the upgrade":              {[]v1alpha1.MeshRevision{revision("v2", from("v1"), verified)}, false},
+		"another good one remains":               {[]v1alpha1.MeshRevision{revision("v2", from("v1")), revision("v0", verified)}, false},
+		"never verified":                         {[]v1alpha1.MeshRevision{revision("v2", from("v1")), revision("v1")}, false},
+		"one of an operator without roles":       {[]v1alpha1.MeshRevision{revision("v2", from("v1")), revision("v0", withoutRole)}, false},
+		"an upgrade from the version itself":     {[]v1alpha1.MeshRevision{revision("v2", from("v2"))}, false},
+		"an upgrade from no version":             {[]v1alpha1.MeshRevision{revision("v2", from(""))}, false},
+		"the wanted one is deleted, not the old": {[]v1alpha1.MeshRevision{revision("v1", verified), revision("v2", from("v1"), deleted)}, false},
+	} {
+		version, lost := lostVersion(test.revisions, "osm-v2", wanted)
+		if lost != test.want || lost && version != "v1" {
+			t.Errorf("%s: version %q is lost: %t, want %t", name, version, lost, test.want)
+		}
+	}
+}
