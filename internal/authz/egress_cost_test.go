@@ -68,8 +68,14 @@ func TestServerNamesOfNestedRangesAreBounded(t *testing.T) {
 		policies []*catalog.Egress
 		limited  string
 	}{
-		"few names around ranges":         {[]*catalog.Egress{names(outer, 10), inner()}, "[]"},
-		"many names around ranges":        {[]*catalog.Egress{names(outer, 2*half), inner()}, "[{Egress a/egress-0}]"},
+		"few names around ranges":  {[]*catalog.Egress{names(outer, 10), inner()}, "[]"},
+		"many names around ranges": {[]*catalog.Egress{names(outer, 2*half), inner()}, "[{Egress a/egress-0}]"},
+		"policies that are not about server names of ranges": {
+			[]*catalog.Egress{
+				names(outer, 2*half), inner(), {Hosts: manyHosts(1)},
+				{Hosts: manyHosts(1), Prefixes: []netip.Prefix{other}, Ports: []catalog.EgressPort{{Number: 443, Protocol: catalog.ProtocolTCP}}},
+			}, "[{Egress a/egress-0}]",
+		},
 		"many names in another range":     {[]*catalog.Egress{names(other, 2*half), inner()}, "[]"},
 		"names around names":              {[]*catalog.Egress{names(outer, 2*half), wildcard()}, "[{Egress a/egress-0} {Egress a/egress-1}]"},
 		"names of two ranges around each": {[]*catalog.Egress{names(outer, half), names(netip.MustParsePrefix("192.0.0.0/9"), half), inner()}, "[{Egress a/egress-0} {Egress a/egress-1}]"},
@@ -93,5 +99,14 @@ func TestServerNamesOfNestedRangesAreBounded(t *testing.T) {
 		if test.limited != "[]" && ownNames > 0 {
 			t.Errorf("%s: %d names remain", name, ownNames)
 		}
+	}
+}
+
+// TestServerNamesOfSeveralPoliciesAreUnique checks that a range has a server name of two policies once.
+func TestServerNamesOfSeveralPoliciesAreUnique(t *testing.T) {
+	policy := func() *catalog.Egress { return &catalog.Egress{Hosts: manyHosts(2), Prefixes: manyRanges(1)} }
+	port := authz.EgressPorts(egressesOf(policy(), policy()), SA("a", "client"))[0]
+	if got := fmt.Sprint(port.Ranges[0].ServerNames, port.Ranges[0].Policies); got != "[h0.example.com h1.example.com] [a/egress-0 a/egress-1]" {
+		t.Error(got)
 	}
 }
