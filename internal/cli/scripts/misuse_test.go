@@ -91,7 +91,7 @@ var misuses = map[string]misuse{
 	"proxy status":     {"", "", "", map[string]string{"--mesh-name nope": unknownMesh, "-n nope": "namespace nope does not exist or is not part of mesh present", "-o nope": "must be one of"}},
 	"dashboard":        {"grafana", "", "", map[string]string{"--mesh-name nope": unknownMesh, "grafana": "mesh present has no Grafana", "nope": "unknown dashboard \"nope\": use grafana, jaeger, perses, prometheus, mesh", "grafana nope": "accepts at most 1 arg"}},
 	"dashboard export": {"DASHBOARDS", neither, neither, map[string]string{"DASHBOARDS --format nope": "invalid --format \"nope\": must be one of grafana, perses", "": "missing FOLDER", "GRANT": "the folder cannot be created"}},
-	"bundle images":    {"", neither, neither, map[string]string{"-o nope": "must be one of", "nope": "unexpected argument", "--patch": "--patch requires --mirror"}},
+	"bundle images":    {"", neither, neither, map[string]string{"-o nope": "must be one of", "nope": "unexpected argument", "--patch": "--patch requires --mirror", "--mirror https://a": "without a scheme"}},
 	"stat": {"", "", "", map[string]string{
 		"--mesh-name nope": unknownMesh, "nope": "unknown statistics \"nope\": use workloads, services or routes", "--window 1ms": "invalid --window 1ms: use at least",
 		"": "mesh present has no Prometheus", "-o nope": "must be one of", "--prometheus http://127.0.0.1:1": "connection failed",
@@ -207,6 +207,9 @@ func leafCommands() []string {
 		}
 		for _, child := range cmd.Commands() {
 			visit(child)
+		}
+		if !cmd.HasParent() {
+			return
 		}
 		// A command with subcommands can have arguments of its own.
 		if !cmd.HasSubCommands() || len(cmd.ValidArgs) > 0 || cmd.HasLocalFlags() && cmd.Runnable() {
