@@ -72,7 +72,8 @@ func TestServerNamesOfNestedRangesAreBounded(t *testing.T) {
 		"many names around ranges": {[]*catalog.Egress{names(outer, 2*half), inner()}, "[{Egress a/egress-0}]"},
 		"policies that are not about server names of ranges": {
 			[]*catalog.Egress{
-				names(outer, 2*half), inner(), {Hosts: manyHosts(1)},
+				names(outer, 2*half), inner(),
+				{Hosts: manyHosts(1)},
 				{Hosts: manyHosts(1), Prefixes: []netip.Prefix{other}, Ports: []catalog.EgressPort{{Number: 443, Protocol: catalog.ProtocolTCP}}},
 			}, "[{Egress a/egress-0}]",
 		},
