@@ -28,11 +28,33 @@ func changeCertificates(t *testing.T, patch string) {
 
 // activeAuthority reads the certificate authority that the control plane uses.
 func activeAuthority(ctx context.Context) (*certificate.Root, error) {
+	return readAuthority(ctx, names.ActiveCASecret)
+}
+
+func readAuthority(ctx context.Context, secretName string) (*certificate.Root, error) {
 	var secret corev1.Secret
-	if err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: names.DefaultNamespace, Name: names.ActiveCASecret}, &secret); err != nil {
+	if err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: names.DefaultNamespace, Name: secretName}, &secret); err != nil {
 		return nil, err
 	}
 	return certificate.Decode(secret.Data)
+}
+
+// ownAuthority waits until the mesh uses its own authority alone, to which it may be returning since the previous test, and returns it.
+func ownAuthority(t *testing.T) *certificate.Root {
+	t.Helper()
+	var own *certificate.Root
+	eventually(t, rotationLimit, "the mesh has its own authority", func(ctx context.Context) (bool, string, error) {
+		var err error
+		if own, err = readAuthority(ctx, names.CABundleSecret); err != nil {
+			return false, "", err
+		}
+		now, err := activeAuthority(ctx)
+		if err != nil {
+			return false, "", err
+		}
+		return now.Generation() == own.Generation() && len(now.Anchors()) == 1, now.Generation() + " issues", nil
+	})
+	return own
 }
 
 // awaitRotation waits until the mesh has moved from an authority to another one and a rotation is over, calls step once with each step

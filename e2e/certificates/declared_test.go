@@ -30,8 +30,7 @@ spec: {role: passive, trustDomain: cluster.local, provider: {tresor: {ca: {secre
 func TestRootsAreDeclaredByTheirRoles(t *testing.T) {
 	lab.RequireFull(t)
 	s := deployShop(t)
-	before, err := activeAuthority(t.Context())
-	must(t, err)
+	before := ownAuthority(t)
 	s.underLoad(t, func() {
 		must(t, cluster.Apply(t.Context(), declaredRoots))
 		t.Cleanup(func() { must(t, cluster.Delete(context.Background(), declaredRoots)) })

@@ -46,8 +46,7 @@ func TestOperatorIsKilledInEachStep(t *testing.T) {
 	lab.RequireFull(t)
 	t.Cleanup(func() { restoreMesh(t) })
 	s := deployShop(t)
-	before, err := activeAuthority(t.Context())
-	must(t, err)
+	before := ownAuthority(t)
 	killed := map[string]bool{}
 	s.underLoad(t, func() {
 		changeCertificates(t, `{"rotateRoot":"`+s.inside+`"}`)
@@ -69,8 +68,7 @@ func TestRootHasExpired(t *testing.T) {
 	lab.RequireFull(t)
 	t.Cleanup(func() { restoreMesh(t) })
 	s := deployShop(t)
-	before, err := activeAuthority(t.Context())
-	must(t, err)
+	before := ownAuthority(t)
 	expiry := time.Now().Add(3 * time.Minute)
 	replaceBundle(t, shortLivedRoot(t, expiry))
 	short := awaitRotation(t, before, func(string) {})
@@ -79,7 +77,7 @@ func TestRootHasExpired(t *testing.T) {
 	})
 	changeCertificates(t, `{"rotateRoot":"`+s.inside+`"}`)
 	after := awaitRotation(t, short, func(string) {})
-	_, err = s.client.AwaitOutcome(t.Context(), time.Minute, s.url(), "200")
+	_, err := s.client.AwaitOutcome(t.Context(), time.Minute, s.url(), "200")
 	must(t, err)
 	requireIssued(t, s.chain(t), after)
 	must(t, s.tryInjection(t.Context()))
@@ -134,8 +132,7 @@ func TestIssuerIsReplacedWhileCertManagerIsDown(t *testing.T) {
 	must(t, cluster.Apply(t.Context(), replacedIssuer))
 	t.Cleanup(func() { restoreMesh(t) })
 	s := deployShop(t)
-	before, err := activeAuthority(t.Context())
-	must(t, err)
+	before := ownAuthority(t)
 	changeCertificates(t, `{"provider":"CertManager","issuerRef":`+corporateIssuer+`}`)
 	first := awaitRotation(t, before, func(string) {})
 	s.underLoad(t, func() {

@@ -58,8 +58,7 @@ func TestPolicyDeniesOneIdentity(t *testing.T) {
 	allow("nobody")
 	t.Cleanup(func() { restoreMesh(t) })
 	s := deployShop(t)
-	before, err := activeAuthority(t.Context())
-	must(t, err)
+	before := ownAuthority(t)
 	s.underLoad(t, func() {
 		changeCertificates(t, `{"provider":"CertManager","issuerRef":`+corporateIssuer+`,"workloadIssuance":"CertificateRequest"}`)
 		awaitRotation(t, before, func(string) {})

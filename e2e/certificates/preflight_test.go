@@ -29,9 +29,9 @@ func TestLimitedAuthorityIsRejected(t *testing.T) {
 	lab.RequireFull(t)
 	must(t, cluster.ApplyFile(t.Context(), "config", "samples", "cert-manager", "issuer.yaml"))
 	s := deployShop(t)
+	before := ownAuthority(t)
 	var own corev1.Secret
 	must(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: names.DefaultNamespace, Name: names.CABundleSecret}, &own))
-	before := awaitOwnAuthority(t, own.Data)
 	limited := corporateca.NewLimited(t, func(c *x509.Certificate) { c.ExcludedDNSDomains = []string{s.inside + ".cluster.local"} }).Intermediate(t)
 	file := filepath.Join(t.TempDir(), "ca.pem")
 	must(t, os.WriteFile(file, append(limited[corev1.TLSCertKey], limited["ca.crt"]...), 0o600))
@@ -52,21 +52,6 @@ func TestLimitedAuthorityIsRejected(t *testing.T) {
 	must(t, s.tryInjection(t.Context()))
 	replaceBundle(t, own.Data)
 	awaitKept(t, before)
-}
-
-// awaitOwnAuthority waits until the authority of a bundle issues, which the previous test may have restored, and returns it.
-func awaitOwnAuthority(t *testing.T, bundle map[string][]byte) *certificate.Root {
-	t.Helper()
-	own, err := certificate.Decode(bundle)
-	must(t, err)
-	eventually(t, rotationLimit, "the mesh has its own authority", func(ctx context.Context) (bool, string, error) {
-		now, err := activeAuthority(ctx)
-		if err != nil {
-			return false, "", err
-		}
-		return now.Generation() == own.Generation() && len(now.Anchors()) == 1, now.Generation(), nil
-	})
-	return own
 }
 
 // awaitRejection waits until the status lists the pods of the shop.

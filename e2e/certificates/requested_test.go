@@ -24,8 +24,7 @@ func TestCertificatesOfWorkloadsAreRequested(t *testing.T) {
 	must(t, cluster.ApplyFile(t.Context(), "config", "samples", "cert-manager", "issuer.yaml"))
 	t.Cleanup(func() { restoreMesh(t) })
 	s := deployShop(t)
-	before, err := activeAuthority(t.Context())
-	must(t, err)
+	before := ownAuthority(t)
 	s.underLoad(t, func() {
 		changeCertificates(t, `{"provider":"CertManager","issuerRef":`+corporateIssuer+`,"workloadIssuance":"CertificateRequest"}`)
 		authority := awaitRotation(t, before, func(string) {})

@@ -97,8 +97,7 @@ func TestVaultSignsTheAuthority(t *testing.T) {
 	t.Cleanup(func() { must(t, cluster.Client.Delete(context.Background(), token)) })
 	t.Cleanup(func() { restoreMesh(t) })
 	s := deployShop(t)
-	builtIn, err := activeAuthority(t.Context())
-	must(t, err)
+	builtIn := ownAuthority(t)
 	s.underLoad(t, func() {
 		changeCertificates(t, fmt.Sprintf(`{"provider":"Vault","vault":{"address":%q,"tokenSecretRef":{"name":"osm-vault-token","key":"token"}}}`, vaultAddress))
 		byToken := awaitRotation(t, builtIn, func(string) {})
