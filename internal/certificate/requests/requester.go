@@ -48,18 +48,18 @@ type Config struct {
 // Requester requests certificates of cert-manager. It is safe for concurrent use.
 type Requester struct {
 	config Config
-	slots  chan struct{}
+	slots  *slots
 }
 
 // New returns a Requester.
 func New(config Config) *Requester {
-	return &Requester{config: config, slots: make(chan struct{}, maxConcurrent)}
+	return &Requester{config: config, slots: newSlots(maxConcurrent)}
 }
 
 // Request implements certificate.Requester.
 func (r *Requester) Request(issuer certificate.ExternalIssuer, workload identity.ServiceAccount, csr []byte, lifetime time.Duration) ([]byte, error) {
-	r.slots <- struct{}{}
-	defer func() { <-r.slots }()
+	r.slots.acquire(workload.Namespace)
+	defer r.slots.release()
 	ctx, cancel := context.WithTimeout(context.Background(), r.config.Timeout)
 	defer cancel()
 	request := r.newRequest(issuer, workload, csr, lifetime)
