@@ -101,8 +101,12 @@ bench-endtoend: ## Measure changes from a real API server to the sidecars of the
 	KUBEBUILDER_ASSETS=$$($(HACK) ./cluster assets | tail -n 1) go run ./internal/testing/bench -endtoend
 
 .PHONY: bench-check
-bench-check: ## Run bench, and fail if a ratio to other control planes is 30% worse than recorded
+bench-check: bench-growth ## Run bench, and fail if a ratio to other control planes is 30% worse than recorded
 	go run ./internal/testing/bench -check
+
+.PHONY: bench-growth
+bench-growth: ## Measure how costs grow with large policies, and fail if one grows much more than linearly, in about a minute
+	go test -run '^$$' -bench Linear -benchtime 5x ./internal/authz ./internal/catalog ./internal/envoy
 
 .PHONY: scale
 scale: ## Measure one replica by mesh size, and extrapolate to 100,000 sidecars, in a few minutes

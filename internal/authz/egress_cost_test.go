@@ -12,8 +12,8 @@ import (
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestCostOfEgressesIsLinear checks that one large Egress, or many Egresses of the same hosts, does not delay the configuration of all sidecars.
-func TestCostOfEgressesIsLinear(t *testing.T) {
+// BenchmarkLinearEgresses measures that one large Egress, or many Egresses of the same hosts, does not delay the configuration of all sidecars.
+func BenchmarkLinearEgresses(b *testing.B) {
 	const size, factor = 4000, 12
 	names := func(n int) *catalog.View {
 		return egressesOf(&catalog.Egress{Hosts: manyHosts(n), Prefixes: manyRanges(1)})
@@ -33,9 +33,9 @@ func TestCostOfEgressesIsLinear(t *testing.T) {
 		return egressesOf(policy)
 	}
 	for name, build := range map[string]func(int) *catalog.View{"server names": names, "policies": policies, "ports": ports} {
-		t.Run(name, func(t *testing.T) {
+		b.Run(name, func(b *testing.B) {
 			operation := func(v *catalog.View) func() { return func() { authz.EgressPorts(v, SA("a", "client")) } }
-			cost.CheckLinear(t, factor, operation(build(size)), operation(build(size*factor)))
+			cost.Linear(b, factor, operation(build(size)), operation(build(size*factor)))
 		})
 	}
 }

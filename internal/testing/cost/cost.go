@@ -13,13 +13,24 @@ const (
 	tolerated = 4
 )
 
-// CheckLinear fails the test if an operation on an input that is larger by a factor takes much more than factor times as long.
-func CheckLinear(t testing.TB, factor int, small, large func()) {
-	t.Helper()
+// Linear is a benchmark of an operation on an input, and on one that is larger by a factor. It fails if the larger one takes much more than factor
+// times as long. The metric "growth" is 1 for linear growth, and factor for quadratic growth.
+func Linear(b *testing.B, factor int, small, large func()) {
+	b.Helper()
 	short, long := fastest(small), fastest(large)
-	if long > short*time.Duration(factor*tolerated) {
-		t.Errorf("%v for the small input, and %v for one that is %d times as large", short, long, factor)
+	growth := growthOf(short, long, factor)
+	for b.Loop() {
+		large()
 	}
+	b.ReportMetric(growth, "growth")
+	if growth > tolerated {
+		b.Errorf("%v for the small input, and %v for one that is %d times as large", short, long, factor)
+	}
+}
+
+// growthOf is how much more than linear the time grows with an input that is larger by a factor.
+func growthOf(short, long time.Duration, factor int) float64 {
+	return float64(long) / float64(short) / float64(factor)
 }
 
 // fastest measures the processor time of an operation.

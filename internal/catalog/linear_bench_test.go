@@ -9,9 +9,9 @@ import (
 	. "github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
-// TestCostOfServicesThatShareManyPodsIsLinear checks that a new Service of pods that many Services select does not delay the changes of other
+// BenchmarkLinearServicesOfManyPods measures that a new Service of pods that many Services select does not delay the changes of other
 // namespaces: the cost of Services and pods must not multiply.
-func TestCostOfServicesThatShareManyPodsIsLinear(t *testing.T) {
+func BenchmarkLinearServicesOfManyPods(b *testing.B) {
 	const size, factor = 50, 12
 	another := Service("a", "another", "server", "10.95.0.1", 80, catalog.ProtocolHTTP)
 	operation := func(n int) func() {
@@ -26,5 +26,5 @@ func TestCostOfServicesThatShareManyPodsIsLinear(t *testing.T) {
 			c.Apply([]catalog.Change{{Ref: another.Ref()}})
 		}
 	}
-	cost.CheckLinear(t, factor, operation(size), operation(size*factor))
+	cost.Linear(b, factor, operation(size), operation(size*factor))
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/testing/cost"
 )
 
-// TestCostOfRangesIsLinear checks that an Egress with many ranges does not delay the configuration of all sidecars.
-func TestCostOfRangesIsLinear(t *testing.T) {
+// BenchmarkLinearRanges measures that an Egress with many ranges does not delay the configuration of all sidecars.
+func BenchmarkLinearRanges(b *testing.B) {
 	const size, factor = 1500, 12
 	operation := func(n int) func() {
 		port := authz.EgressPort{Number: 443}
@@ -20,5 +20,5 @@ func TestCostOfRangesIsLinear(t *testing.T) {
 		}
 		return func() { egressChains(&scope.Scope{}, port) }
 	}
-	cost.CheckLinear(t, factor, operation(size), operation(size*factor))
+	cost.Linear(b, factor, operation(size), operation(size*factor))
 }
