@@ -16,16 +16,23 @@ import (
 
 // rebuildAffected rebuilds what depends on the touched dependencies, and nothing else.
 func (s *Store) rebuildAffected(touched []catalog.Dep) {
-	// Shared destinations come first: a stream that moves to a new scope needs them.
-	dependents := s.rebuildShared(touched)
-	for stream := range s.streamIndex.affected(touched) {
-		s.rebind(stream)
-	}
 	// Endpoints come before scopes: a scope that drops a cluster also drops its endpoints.
 	for e := range s.endpointsIndex.affected(touched) {
 		s.rebuildEndpoints(e)
 	}
+	// Scopes that get destinations of their own come before shared destinations, which may lose some that these scopes keep.
 	scopes := s.scopeIndex.affected(touched)
+	for n := range scopes {
+		if s.leavesShared(n) {
+			s.rebuildScope(n)
+			delete(scopes, n)
+		}
+	}
+	// Shared destinations come before streams: a stream that moves to a new scope needs them.
+	dependents := s.rebuildShared(touched)
+	for stream := range s.streamIndex.affected(touched) {
+		s.rebind(stream)
+	}
 	for _, n := range dependents {
 		n.stale = true
 		scopes[n] = struct{}{}
@@ -34,6 +41,11 @@ func (s *Store) rebuildAffected(touched []catalog.Dep) {
 		s.rebuildScope(n)
 	}
 	s.bindPending()
+}
+
+// leavesShared reports whether a scope with shared destinations needs destinations of its own.
+func (s *Store) leavesShared(n *scopeNode) bool {
+	return n.shared != nil && !scope.UsesSharedDestinations(s.catalog.View(), n.key.Identity)
 }
 
 // Resync rebuilds everything from the catalog and pushes what differs: nothing, unless a dependency was missed. It costs as much
