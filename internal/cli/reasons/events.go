@@ -28,6 +28,7 @@ func ofEvents() []Reason {
 		{"Restarted", meshEvents, "The operator restarted a workload, so that its pods get another sidecar or none."},
 		{"Restored", meshEvents, "The MeshConfig was deleted, and the operator created it again with its last values."},
 		{"Reverted", meshEvents, "A field of the MeshConfig that the Mesh declares was changed, and the operator restored it: change it in the Mesh."},
+		{"RevisionRestored", meshEvents, "The MeshRevision of the version before an upgrade was deleted, and the operator created it again, so that the mesh can be rolled back to it."},
 		{"SidecarsNotConfigured", meshEvents, "The removal of a mesh continued without the named sidecars, whose calls may fail until their pods are restarted."},
 		{"StandingBy", "Deployment osm-operator (Event)", "Another operator manages the meshes of the cluster, and this one waits: remove one of the two."},
 		{"Updated", meshEvents, "The operator changed an object of the mesh, because its desired state changed."},

@@ -60,7 +60,7 @@ func ofPolicies() []Reason {
 		{status.ReasonServiceNotAnswering, policies, "Sidecars get no answer from an authorization server or a rate limit service: the message has their number, the time since when, and what happens to requests meanwhile."},
 		{status.ReasonNotFollowed, policies, "A backend of a TrafficSplit is the root of another split, which is ignored for this backend."},
 		{status.ReasonTooManyServices, policies, "The policy exceeds the number of Services that one namespace adds to sidecars of another: the message names the bound."},
-		{status.ReasonTooManyRoutes, policies, "The policies of the namespace have more routes than a sidecar or the egress gateway can have, so a part of the object is not in force: the message names the sidecars and the remedy."},
+		{status.ReasonTooManyRoutes, policies, "The policies of the namespace have more routes than a sidecar or a gateway can have, so a part of the object is not in force: the message names the place and the remedy."},
 		{status.ReasonNoUsableBackend, policies, "No backend of a TrafficSplit with a weight exists and has a port of the root, so the requests that it selects fail: correct a backend, or delete the split."},
 		{status.ReasonHostNotResolved, policies, "A host outside the mesh has no address in DNS, or the control plane cannot look it up: correct the name, or check the DNS servers."},
 		{status.ReasonConflicted, policies, "An older object configures the same thing and takes precedence: delete one of the two."},
