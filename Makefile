@@ -106,7 +106,7 @@ bench-check: bench-growth ## Run bench, and fail if a ratio to other control pla
 
 .PHONY: bench-growth
 bench-growth: ## Measure how costs grow with large policies, and fail if one grows much more than linearly, in about a minute
-	go test -run '^$$' -bench Linear -benchtime 5x ./internal/authz ./internal/catalog ./internal/envoy
+	go test -run '^$$' -bench Linear -benchtime 5x ./internal/authz ./internal/catalog ./internal/envoy ./internal/gateway
 
 .PHONY: scale
 scale: ## Measure one replica by mesh size, and extrapolate to 100,000 sidecars, in a few minutes

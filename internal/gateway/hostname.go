@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"cmp"
+	"iter"
 	"strings"
 )
 
@@ -18,15 +19,23 @@ func includes(hostname, domain string) bool {
 	return wildcard && strings.HasSuffix(strings.TrimPrefix(domain, "*"), suffix) && domain != "*"
 }
 
-// specificity orders hostnames: names before wildcards, longer before shorter ones.
-func specificity(hostname string) int {
-	switch {
-	case hostname == "" || hostname == "*":
-		return 0
-	case strings.HasPrefix(hostname, "*"):
-		return len(hostname)
-	default:
-		return 1000 + len(hostname)
+// keyOf identifies a hostname: a name as it is, "*.example" as ".example", and every host as "".
+func keyOf(hostname string) string { return strings.TrimPrefix(hostname, "*") }
+
+// wider returns the keys of the hostnames that include a domain, the most specific first. The first one is that of the domain itself.
+func wider(domain string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for key := keyOf(domain); key != ""; {
+			if !yield(key) {
+				return
+			}
+			dot := strings.IndexByte(key[1:], '.')
+			if dot < 0 {
+				break
+			}
+			key = key[1+dot:]
+		}
+		yield("")
 	}
 }
 

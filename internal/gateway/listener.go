@@ -3,6 +3,7 @@ package gateway
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -14,6 +15,7 @@ import (
 func (r *resolver) addGateway(g *catalog.Gateway) {
 	state := &gatewayState{gateway: g}
 	r.gateways = append(r.gateways, state)
+	r.byName[g.Name] = state
 	for _, spec := range g.Listeners {
 		l := &listenerState{spec: spec, bind: r.ports[spec.Port]}
 		l.status = ListenerStatus{Name: spec.Name, Accepted: yes(gatewayv1.ListenerReasonAccepted), ResolvedRefs: yes(gatewayv1.ListenerReasonResolvedRefs)}
@@ -23,7 +25,9 @@ func (r *resolver) addGateway(g *catalog.Gateway) {
 }
 
 func (r *resolver) checkListener(g *catalog.Gateway, l *listenerState) {
-	l.status.Accepted = r.acceptListener(l)
+	if l.status.Accepted = r.acceptListener(l); l.status.Accepted.OK {
+		r.addAccepted(l, g.Name)
+	}
 	if l.spec.OtherKinds {
 		l.status.ResolvedRefs = no(gatewayv1.ListenerReasonInvalidRouteKinds, "allowedRoutes.kinds has no HTTPRoute, and the gateway supports no other kind: add HTTPRoute.")
 	}
@@ -42,20 +46,22 @@ func (r *resolver) acceptListener(l *listenerState) Verdict {
 	if l.bind == 0 {
 		return no(gatewayv1.ListenerReasonPortUnavailable, "The ingress gateway has no port %d: add it to spec.ingressGateway.ports of the Mesh, or use another port.", l.spec.Port)
 	}
-	for _, g := range r.gateways {
-		for _, other := range g.listeners {
-			if other == l || other.spec.Port != l.spec.Port || !other.status.Accepted.OK {
-				continue
-			}
-			if other.spec.Protocol != l.spec.Protocol {
-				return no(gatewayv1.ListenerReasonProtocolConflict, "The listener %s of Gateway %s has another protocol on port %d.", other.spec.Name, g.gateway.Name, l.spec.Port)
-			}
-			if other.spec.Hostname == l.spec.Hostname {
-				return no(gatewayv1.ListenerReasonHostnameConflict, "The listener %s of Gateway %s has the same port %d and hostname.", other.spec.Name, g.gateway.Name, l.spec.Port)
-			}
-		}
+	// All listeners of a port have the protocol of the first one.
+	if first := r.first[l.spec.Port]; first.listener != nil && first.listener.spec.Protocol != l.spec.Protocol {
+		return no(gatewayv1.ListenerReasonProtocolConflict, "The listener %s of Gateway %s has another protocol on port %d.", first.listener.spec.Name, first.gateway, l.spec.Port)
+	}
+	if other := r.accepted[hostPort{l.spec.Port, keyOf(l.spec.Hostname)}]; other.listener != nil {
+		return no(gatewayv1.ListenerReasonHostnameConflict, "The listener %s of Gateway %s has the same port %d and hostname.", other.listener.spec.Name, other.gateway, l.spec.Port)
 	}
 	return yes(gatewayv1.ListenerReasonAccepted)
+}
+
+func (r *resolver) addAccepted(l *listenerState, name catalog.Name) {
+	accepted := acceptedListener{l, name}
+	r.accepted[hostPort{l.spec.Port, keyOf(l.spec.Hostname)}] = accepted
+	if r.first[l.spec.Port].listener == nil {
+		r.first[l.spec.Port] = accepted
+	}
 }
 
 // resolveCertificates collects the usable certificates of a listener.
@@ -97,36 +103,36 @@ func (l *listenerState) isServed() bool {
 	return l.status.Accepted.OK && (!l.isTLS() || len(l.certificates) > 0)
 }
 
-// build returns the listener with its hosts. Each host belongs to the listener of the port with the most specific hostname for it.
-func (l *listenerState) build(name catalog.Name, samePort []*listenerState) Listener {
+// build returns a listener with its hosts. Each host belongs to the listener of the port with the most specific hostname for it, of which
+// samePort has all by their keys.
+func (r *resolver) build(l *listenerState, name catalog.Name, samePort map[string]*listenerState) Listener {
 	out := Listener{
 		Gateway: name, Name: l.spec.Name, Port: l.spec.Port, Bind: l.bind,
 		TLS: l.isTLS(), Hostname: l.spec.Hostname, Certificates: l.certificates,
 	}
-	domains := map[string]bool{domainOf(l.spec.Hostname): true}
+	domains := map[string]struct{}{domainOf(l.spec.Hostname): {}}
 	for _, route := range l.routes {
 		for _, hostname := range route.hostnames {
-			domains[domainOf(hostname)] = true
+			domains[domainOf(hostname)] = struct{}{}
 		}
 	}
-	for domain := range domains {
+	index := indexRoutes(l.routes)
+	for _, domain := range slices.Sorted(maps.Keys(domains)) {
 		if l.isTLS() || mostSpecific(samePort, domain) == l {
-			out.Hosts = append(out.Hosts, Host{Domain: domain, Rules: rulesOf(l.routes, domain)})
+			out.Hosts = append(out.Hosts, Host{Domain: domain, Rules: index.rules(domain, r.inherits(index, domain))})
 		}
 	}
-	slices.SortFunc(out.Hosts, func(a, b Host) int { return cmp.Compare(a.Domain, b.Domain) })
 	return out
 }
 
 // mostSpecific returns the listener with the longest hostname that includes a domain.
-func mostSpecific(listeners []*listenerState, domain string) *listenerState {
-	var best *listenerState
-	for _, l := range listeners {
-		if includes(l.spec.Hostname, domain) && (best == nil || specificity(l.spec.Hostname) > specificity(best.spec.Hostname)) {
-			best = l
+func mostSpecific(listeners map[string]*listenerState, domain string) *listenerState {
+	for key := range wider(domain) {
+		if l := listeners[key]; l != nil {
+			return l
 		}
 	}
-	return best
+	return nil
 }
 
 func sortListeners(list []Listener) {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -9,33 +10,58 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
-// rulesOf returns the rules for a domain in order of precedence: the most specific hostname, then the most specific match, then the oldest
-// route, then the first by name, then the first in the route. The routes are sorted by age and name.
-func rulesOf(routes []attachedRoute, domain string) []Rule {
+// routeIndex finds the routes of a listener by their hostnames.
+type routeIndex struct {
+	routes []attachedRoute
+	// positions are those of the routes with a hostname, by its key, and sizes is the size of these routes.
+	positions map[string][]int
+	sizes     map[string]int
+}
+
+func indexRoutes(routes []attachedRoute) routeIndex {
+	x := routeIndex{routes: routes, positions: map[string][]int{}, sizes: map[string]int{}}
+	for i, attached := range routes {
+		for _, hostname := range attached.hostnames {
+			key := keyOf(hostname)
+			x.positions[key] = append(x.positions[key], i)
+			x.sizes[key] += sizeOf(attached.route)
+		}
+	}
+	return x
+}
+
+// rules returns the rules for a domain in order of precedence: the most specific hostname, then the most specific match, then the oldest
+// route, then the first by name, then the first in the route. The routes are sorted by age and name. Without inheritance, only the rules of
+// routes with exactly this hostname are returned.
+func (x routeIndex) rules(domain string, inherits bool) []Rule {
 	type candidate struct {
 		Rule
-		hostname int
+		rank int
 	}
-	var candidates []candidate
-	for _, attached := range routes {
-		best := -1
-		for _, hostname := range attached.hostnames {
-			if includes(hostname, domain) {
-				best = max(best, specificity(hostname))
+	ranks := map[int]int{}
+	rank := 0
+	for key := range wider(domain) {
+		for _, i := range x.positions[key] {
+			if _, known := ranks[i]; !known {
+				ranks[i] = rank
 			}
 		}
-		if best < 0 {
-			continue
+		if rank++; !inherits {
+			break
 		}
-		for i := range attached.route.Rules {
-			rule := &attached.route.Rules[i]
+	}
+	var candidates []candidate
+	for _, i := range slices.Sorted(maps.Keys(ranks)) {
+		attached := x.routes[i]
+		for k := range attached.route.Rules {
+			rule := &attached.route.Rules[k]
 			for _, match := range rule.Matches {
-				candidates = append(candidates, candidate{Rule{match, rule, attached.backends[i]}, best})
+				candidates = append(candidates, candidate{Rule{match, rule, attached.backends[k]}, ranks[i]})
 			}
 		}
 	}
 	slices.SortStableFunc(candidates, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(b.hostname, a.hostname), compareMatches(a.Match, b.Match))
+		return cmp.Or(cmp.Compare(a.rank, b.rank), compareMatches(a.Match, b.Match))
 	})
 	var rules []Rule
 	for _, c := range candidates {

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"github.com/openservicemesh/osm-operator/internal/authz"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 )
 
@@ -55,7 +56,10 @@ type Backend struct {
 
 // Resolve resolves all Gateways and HTTPRoutes. The view records its dependencies.
 func Resolve(v *catalog.View) Result {
-	r := resolver{view: v, ports: v.IngressGatewayPorts()}
+	r := resolver{
+		view: v, ports: v.IngressGatewayPorts(), byName: map[catalog.Name]*gatewayState{},
+		accepted: map[hostPort]acceptedListener{}, first: map[uint16]acceptedListener{}, narrowed: map[*catalog.HTTPRoute]struct{}{},
+	}
 	for _, g := range v.Gateways() {
 		r.addGateway(g)
 	}
@@ -71,7 +75,27 @@ type resolver struct {
 	// ports maps ports of the Service of the ingress gateway to those of its pods.
 	ports    map[uint16]uint16
 	gateways []*gatewayState
+	byName   map[catalog.Name]*gatewayState
+	// accepted are the accepted listeners, and first is the first one of each port.
+	accepted map[hostPort]acceptedListener
+	first    map[uint16]acceptedListener
 	routes   []RouteStatus
+	// own counts the routes of HTTPRoutes for their own hostnames, and inherited those that their hosts have from less specific hostnames.
+	own, inherited authz.RouteLimit
+	// narrowed are the HTTPRoutes with hosts that have no rules of less specific hostnames, because these are too many.
+	narrowed map[*catalog.HTTPRoute]struct{}
+}
+
+// hostPort identifies a listener among the accepted ones: by its port, and by the key of its hostname.
+type hostPort struct {
+	port uint16
+	key  string
+}
+
+// acceptedListener is an accepted listener of a Gateway.
+type acceptedListener struct {
+	listener *listenerState
+	gateway  catalog.Name
 }
 
 // gatewayState is a Gateway with its listeners.
@@ -99,23 +123,29 @@ type attachedRoute struct {
 
 // finish builds the result from the accepted listeners.
 func (r *resolver) finish() Result {
-	result := Result{Routes: r.routes}
-	byPort := map[uint16][]*listenerState{}
+	var result Result
+	byPort := map[uint16]map[string]*listenerState{}
 	for _, g := range r.gateways {
 		result.Gateways = append(result.Gateways, g.status())
 		for _, l := range g.listeners {
-			if l.isServed() {
-				byPort[l.spec.Port] = append(byPort[l.spec.Port], l)
+			if !l.isServed() {
+				continue
 			}
+			if byPort[l.spec.Port] == nil {
+				byPort[l.spec.Port] = map[string]*listenerState{}
+			}
+			byPort[l.spec.Port][keyOf(l.spec.Hostname)] = l
 		}
 	}
 	for _, g := range r.gateways {
 		for _, l := range g.listeners {
 			if l.isServed() {
-				result.Listeners = append(result.Listeners, l.build(g.gateway.Name, byPort[l.spec.Port]))
+				result.Listeners = append(result.Listeners, r.build(l, g.gateway.Name, byPort[l.spec.Port]))
 			}
 		}
 	}
 	sortListeners(result.Listeners)
+	r.reportNarrowed()
+	result.Routes = r.routes
 	return result
 }

@@ -13,11 +13,11 @@ func (r *resolver) addRoute(route *catalog.HTTPRoute) {
 	status := RouteStatus{Route: route}
 	backends, resolved := r.resolveBackends(route)
 	for _, parent := range route.Parents {
-		i := slices.IndexFunc(r.gateways, func(g *gatewayState) bool { return g.gateway.Name == parent.Gateway })
-		if i < 0 {
+		g := r.byName[parent.Gateway]
+		if g == nil {
 			continue
 		}
-		accepted := r.attach(r.gateways[i], parent, route, backends)
+		accepted := r.attach(g, parent, route, backends)
 		if text := unsupportedRule(route); accepted.OK && text != "" {
 			accepted = Verdict{OK: true, Reason: accepted.Reason, Message: "Some rules answer 500, because " + text + "."}
 			if len(route.Rules) == 1 {
@@ -43,7 +43,7 @@ func unsupportedRule(route *catalog.HTTPRoute) string {
 // attach attaches a route to the matching listeners of a Gateway that admit it.
 func (r *resolver) attach(g *gatewayState, parent catalog.RouteParent, route *catalog.HTTPRoute, backends [][]Backend) Verdict {
 	verdict := no(gatewayv1.RouteReasonNoMatchingParent, "Gateway %s has no listener with this sectionName and port.", parent.Gateway)
-	attached := false
+	attached, leftOut := false, ""
 	for _, l := range g.listeners {
 		if parent.Section != "" && parent.Section != l.spec.Name || parent.Port != 0 && parent.Port != l.spec.Port {
 			continue
@@ -54,14 +54,19 @@ func (r *resolver) attach(g *gatewayState, parent catalog.RouteParent, route *ca
 			verdict = no(gatewayv1.RouteReasonNotAllowedByListeners, "allowedRoutes of Gateway %s do not admit HTTPRoutes of the namespace %s.", parent.Gateway, route.Name.Namespace)
 		case len(hostnames) == 0:
 			verdict = no(gatewayv1.RouteReasonNoMatchingListenerHostname, "No host of this route is among those of the listeners of Gateway %s.", parent.Gateway)
+		case l.has(route):
+			attached = true
+		case !r.own.Admit(route.Name.Namespace, len(hostnames)*sizeOf(route)):
+			leftOut = l.spec.Name
 		default:
 			attached = true
-			if !slices.ContainsFunc(l.routes, func(a attachedRoute) bool { return a.route == route }) {
-				l.routes = append(l.routes, attachedRoute{route, hostnames, backends})
-			}
+			l.routes = append(l.routes, attachedRoute{route, hostnames, backends})
 		}
 	}
-	if attached {
+	switch {
+	case leftOut != "":
+		return tooManyRoutes(parent.Gateway, leftOut, route.Name.Namespace)
+	case attached:
 		return yes(gatewayv1.RouteReasonAccepted)
 	}
 	return verdict
