@@ -18,13 +18,12 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/config"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/egressgateway"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/gateway"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/workloads"
 	"github.com/openservicemesh/osm-operator/internal/backoff"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/report"
 	"github.com/openservicemesh/osm-operator/internal/report/server"
@@ -39,7 +38,7 @@ func newManager(restConfig *rest.Config, o options) (manager.Manager, error) {
 			return nil, err
 		}
 	}
-	objects := workloads.CacheOptions()
+	objects := kinds.CacheOptions()
 	objects[&configv1alpha2.MeshConfig{}] = cache.ByObject{Namespaces: map[string]cache.Config{o.namespace: {}}}
 	return ctrl.NewManager(restConfig, ctrl.Options{
 		Scheme:                 scheme,
@@ -58,9 +57,9 @@ func (p *program) runFeed(ctx context.Context) error {
 	feed.Events = controlplane.NewEvents(p.registry)
 	feed.Problems = p.events.Record
 	var synced []toolscache.InformerSynced
-	settings := config.Source(p.settings)
+	settings := kinds.MeshConfig(p.settings)
 	settings.Namespace = p.options.namespace
-	for _, source := range append(workloads.Sources(p.options.mesh), settings) {
+	for _, source := range append(kinds.Workloads(p.options.mesh), settings) {
 		hasSynced, err := feed.Watch(ctx, source)
 		if err != nil {
 			return err
@@ -69,7 +68,7 @@ func (p *program) runFeed(ctx context.Context) error {
 	}
 	definitions := traffic.Definitions{Mapper: p.manager.GetRESTMapper(), Reader: p.manager.GetAPIReader()}
 	watcher := traffic.Watcher{Feed: feed, Definitions: definitions, Log: log}
-	policies, err := watcher.Start(ctx, append(traffic.Sources(), traffic.GatewaySources(p.options.mesh)...))
+	policies, err := watcher.Start(ctx, append(kinds.Policies(), kinds.GatewayAPI(p.options.mesh)...))
 	if err != nil {
 		return err
 	}
@@ -94,7 +93,7 @@ func (p *program) addStatus() error {
 	p.events = status.NewEventReporter(p.manager.GetClient(), p.manager.GetEventRecorder(names.Controller), p.leader, p.options.mesh, p.log.WithName("status"))
 	gateways := &gateway.Reconciler{
 		Client: p.manager.GetClient(), Secrets: p.manager.GetAPIReader(), Leading: p.leader.Leading, Sink: p.store, Mesh: p.options.mesh, Namespace: p.options.namespace,
-		Now: time.Now, Rejected: p.rejections.Of, RejectedRoutes: func() <-chan event.GenericEvent { return p.rejections.Watch(traffic.HTTPRoute) },
+		Now: time.Now, Rejected: p.rejections.Of, RejectedRoutes: func() <-chan event.GenericEvent { return p.rejections.Watch(kinds.HTTPRoute) },
 	}
 	if err := gateways.Setup(p.manager); err != nil {
 		return err

@@ -20,7 +20,6 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane"
-	meshconfig "github.com/openservicemesh/osm-operator/controllers/controlplane/config"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
 	"github.com/openservicemesh/osm-operator/internal/backoff"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
@@ -60,7 +59,7 @@ type program struct {
 	config     *rest.Config
 	clients    kubernetes.Interface
 	leader     *status.Leader
-	resync     *meshconfig.Resync
+	resync     *controlplane.Resync
 	// rejections and events are set by addStatus.
 	rejections *status.Rejections
 	events     *status.EventReporter
@@ -155,7 +154,7 @@ func newProgram(o options) (*program, error) {
 		Traces: p.traces,
 	})
 	p.addDebug(func() (net.Listener, error) { return net.Listen("tcp", debugAddress()) })
-	p.resync = meshconfig.NewResync(p.store.Resync)
+	p.resync = controlplane.NewResync(p.store.Resync)
 	p.authority.rotated, p.authority.rootChanged = p.store.CertificateRotated, p.store.RootChanged
 	config, err := ctrl.GetConfig()
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
-	meshconfig "github.com/openservicemesh/osm-operator/controllers/controlplane/config"
+	"github.com/openservicemesh/osm-operator/controllers/controlplane"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/changetrace"
 	"github.com/openservicemesh/osm-operator/internal/logging"
@@ -31,7 +31,7 @@ func newTestProgram(t *testing.T) *program {
 	})
 	p := &program{
 		log: logging.New("error"), registry: prometheus.NewRegistry(), authority: &authority{manager: manager},
-		resync: meshconfig.NewResync(func() {}), traces: changetrace.New(),
+		resync: controlplane.NewResync(func() {}), traces: changetrace.New(),
 	}
 	p.addMetrics()
 	p.store = snapshot.NewStore(snapshot.Config{

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 // Timing of a confirmation.
@@ -126,7 +127,7 @@ func (d *deletionGuard) retry(ctx context.Context) {
 
 // storedNames lists the names of a Source's objects. The empty resourceVersion of the request makes the API server read
 // from its storage with quorum.
-func storedNames(reader client.Reader, scheme *runtime.Scheme, source Source) func(context.Context) (map[types.NamespacedName]struct{}, error) {
+func storedNames(reader client.Reader, scheme *runtime.Scheme, source kinds.Source) func(context.Context) (map[types.NamespacedName]struct{}, error) {
 	return func(ctx context.Context) (map[types.NamespacedName]struct{}, error) {
 		kind, err := apiutil.GVKForObject(source.Object, scheme)
 		if err != nil {

@@ -14,23 +14,12 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 // Sink applies changes in order, without blocking.
 type Sink interface {
 	Apply(changes []catalog.Change)
-}
-
-// Source describes one kind of Kubernetes object: what to watch, and how to convert it to a catalog entry.
-type Source struct {
-	// Kind is the kind of the entries.
-	Kind catalog.Kind
-	// Object is an empty object of the watched kind.
-	Object client.Object
-	// Ingest converts an object. The entry is nil if the object is not part of the mesh; problems describe omitted parts.
-	Ingest func(client.Object) (catalog.Entry, []ingest.Problem)
-	// Namespace limits the watch to one namespace; empty means all.
-	Namespace string
 }
 
 // Feed watches Sources and sends catalog changes to a Sink.
@@ -55,7 +44,7 @@ func NewFeed(cache ctrlcache.Cache, live client.Reader, scheme *runtime.Scheme, 
 
 // Watch starts to watch a Source and returns at once. synced reports whether the Sink has received every object of the
 // first list.
-func (f *Feed) Watch(ctx context.Context, source Source) (synced func() bool, err error) {
+func (f *Feed) Watch(ctx context.Context, source kinds.Source) (synced func() bool, err error) {
 	informer, err := f.cache.GetInformer(ctx, source.Object, ctrlcache.BlockUntilSynced(false))
 	if err != nil {
 		return nil, fmt.Errorf("watch %s: %w", source.Kind, err)
@@ -82,7 +71,7 @@ func (f *Feed) Watch(ctx context.Context, source Source) (synced func() bool, er
 	return registration.HasSynced, nil
 }
 
-func (f *Feed) set(source Source, guard *deletionGuard, obj any) {
+func (f *Feed) set(source kinds.Source, guard *deletionGuard, obj any) {
 	object, ok := obj.(client.Object)
 	if !ok {
 		return
@@ -107,7 +96,7 @@ func (f *Feed) reportProblems(kind catalog.Kind, object client.Object, problems 
 	}
 }
 
-func (f *Feed) remove(ctx context.Context, source Source, guard *deletionGuard, obj any) {
+func (f *Feed) remove(ctx context.Context, source kinds.Source, guard *deletionGuard, obj any) {
 	unknown, unobserved := obj.(cache.DeletedFinalStateUnknown)
 	if unobserved {
 		obj = unknown.Obj
@@ -126,19 +115,7 @@ func (f *Feed) remove(ctx context.Context, source Source, guard *deletionGuard, 
 }
 
 func ref(kind catalog.Kind, object client.Object) catalog.Ref {
-	return RefOf(kind, catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()})
-}
-
-// RefOf returns the catalog reference of an object with the given name. The entry of a namespace has its name in the
-// Namespace field, and settings have no name.
-func RefOf(kind catalog.Kind, name catalog.Name) catalog.Ref {
-	switch kind {
-	case catalog.KindNamespace:
-		return catalog.Ref{Kind: kind, Name: catalog.Name{Namespace: name.Name}}
-	case catalog.KindSettings:
-		return catalog.Ref{Kind: kind}
-	}
-	return catalog.Ref{Kind: kind, Name: name}
+	return kinds.RefOf(kind, catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()})
 }
 
 // generation returns the value for catalog.Change.Generation. It falls back to resourceVersion, which API servers

@@ -22,8 +22,8 @@ import (
 	"github.com/openservicemesh/osm-operator/config/crd"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/workloads"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/envtest"
 )
@@ -103,14 +103,14 @@ func (w *feedTest) run(t *testing.T, scheme *runtime.Scheme) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	objects, err := cache.New(w.config, cache.Options{Scheme: scheme, Mapper: mapper, ByObject: workloads.CacheOptions()})
+	objects, err := cache.New(w.config, cache.Options{Scheme: scheme, Mapper: mapper, ByObject: kinds.CacheOptions()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	go func() { _ = objects.Start(t.Context()) }()
 	feed := controlplane.NewFeed(objects, w.client, scheme, w.sink, logr.Discard(), time.Now)
 	var synced []toolscache.InformerSynced
-	for _, source := range workloads.Sources("osm") {
+	for _, source := range kinds.Workloads("osm") {
 		one, err := feed.Watch(t.Context(), source)
 		if err != nil {
 			t.Fatal(err)
@@ -118,7 +118,7 @@ func (w *feedTest) run(t *testing.T, scheme *runtime.Scheme) {
 		synced = append(synced, one)
 	}
 	watcher := traffic.Watcher{Feed: feed, Definitions: traffic.Definitions{Mapper: mapper, Reader: w.client}, Log: logr.Discard()}
-	policies, err := watcher.Start(t.Context(), traffic.Sources())
+	policies, err := watcher.Start(t.Context(), kinds.Policies())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 type changes []catalog.Change
@@ -24,7 +25,7 @@ func (c *changes) Apply(list []catalog.Change) { *c = append(*c, list...) }
 func TestFeed_SetsGeneration(t *testing.T) {
 	moment := time.Unix(1_800_000_000, 0)
 	var got changes
-	source := SourceOf(catalog.KindNamespace, &corev1.Namespace{}, ingestNamespace)
+	source := kinds.SourceOf(catalog.KindNamespace, &corev1.Namespace{}, ingestNamespace)
 	feed := &Feed{sink: &got, log: logr.Discard(), now: func() time.Time { return moment }}
 	guard := newDeletionGuard(nil, nil, logr.Discard())
 	for _, object := range []*corev1.Namespace{

@@ -21,8 +21,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/workloads"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -112,7 +112,7 @@ func startFeed(t *testing.T, s *fakeServer) (*recordingSink, *prometheus.Registr
 	go func() { _ = objects.Start(t.Context()) }()
 	target := &recordingSink{entries: map[catalog.Ref]catalog.Entry{}}
 	feed := controlplane.NewFeed(objects, live, clientgoscheme.Scheme, target, logr.Discard(), time.Now)
-	if _, err := feed.Watch(t.Context(), workloads.Sources("osm")[0]); err != nil {
+	if _, err := feed.Watch(t.Context(), kinds.Workloads("osm")[0]); err != nil {
 		t.Fatal(err)
 	}
 	return target, registry

@@ -12,6 +12,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 // TestFeed_ReportsProblems adds an object with problems, fixes it and deletes it. Each step must be reported.
@@ -25,7 +26,7 @@ func TestFeed_ReportsProblems(t *testing.T) {
 		}
 		reported = append(reported, text)
 	}
-	source := SourceOf(catalog.KindService, &corev1.Service{}, ingest.Service)
+	source := kinds.SourceOf(catalog.KindService, &corev1.Service{}, ingest.Service)
 	d := newDeletionGuard(nil, func(catalog.Ref) {}, logr.Discard())
 	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "dns"}}
 	service.Spec.Ports = []corev1.ServicePort{{Port: 53, Protocol: corev1.ProtocolUDP}}

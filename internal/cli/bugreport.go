@@ -23,13 +23,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/cli/checks"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 // collected returns the kinds that every report contains. Secrets and ConfigMaps of applications are never included.
 func collected() []schema.GroupVersionKind {
-	kinds := []schema.GroupVersionKind{
+	result := []schema.GroupVersionKind{
 		{Group: "operator.openservicemesh.io", Version: "v1alpha1", Kind: "Mesh"},
 		{Group: "operator.openservicemesh.io", Version: "v1alpha1", Kind: "MeshRevision"},
 		{Group: "config.openservicemesh.io", Version: "v1alpha2", Kind: "MeshConfig"},
@@ -37,10 +37,10 @@ func collected() []schema.GroupVersionKind {
 		{Version: "v1", Kind: "Namespace"},
 		{Version: "v1", Kind: "Node"},
 	}
-	for _, source := range traffic.Sources() {
-		kinds = append(kinds, source.Object.GetObjectKind().GroupVersionKind())
+	for _, source := range kinds.Policies() {
+		result = append(result, source.Object.GetObjectKind().GroupVersionKind())
 	}
-	return kinds
+	return result
 }
 
 // ingress lists kinds for inbound traffic. A cluster may define any of them.

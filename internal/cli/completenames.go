@@ -13,8 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/cli/sidecartable"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -54,7 +54,7 @@ func (a *app) completePolicies(cmd *cobra.Command, _ []string, prefix string) ([
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	var all []string
-	for _, source := range traffic.Sources() {
+	for _, source := range kinds.Policies() {
 		if string(source.Kind) != policyKind(typed) {
 			continue
 		}

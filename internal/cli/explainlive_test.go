@@ -9,9 +9,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/cli/explain"
 	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/report"
 	reportclient "github.com/openservicemesh/osm-operator/internal/report/client"
 )
@@ -30,7 +30,7 @@ func (r acknowledgingReplica) Proxies(context.Context) ([]reportclient.Answer[re
 
 // The acknowledgements of a policy do not hide that the client has no sidecar.
 func TestAuditU7ClientWithoutSidecar(t *testing.T) {
-	target := traffic.Object(traffic.TrafficTarget)
+	target := kinds.Object(kinds.TrafficTarget)
 	target.SetNamespace("shop")
 	target.SetName("t")
 	c := fake.NewClientBuilder().WithScheme(runtime.NewScheme()).WithObjects(target).Build()

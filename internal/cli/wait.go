@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	reportclient "github.com/openservicemesh/osm-operator/internal/report/client"
 )
 
@@ -23,7 +23,7 @@ var shortNames = map[string]string{"tt": "TrafficTarget", "htr": "HTTPRouteGroup
 // policyKind returns the policy kind for a singular, plural or short name, or "" if there is none.
 func policyKind(text string) string {
 	text = strings.ToLower(text)
-	for _, source := range traffic.Sources() {
+	for _, source := range kinds.Policies() {
 		plural, singular := meta.UnsafeGuessKindToResource(source.Object.GetObjectKind().GroupVersionKind())
 		if text == plural.Resource || text == singular.Resource || shortNames[text] == string(source.Kind) {
 			return string(source.Kind)
@@ -35,7 +35,7 @@ func policyKind(text string) string {
 // policyKinds returns the policy kinds in lower case.
 func policyKinds() []string {
 	var all []string
-	for _, source := range traffic.Sources() {
+	for _, source := range kinds.Policies() {
 		all = append(all, strings.ToLower(string(source.Kind)))
 	}
 	return all

@@ -13,8 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	reportclient "github.com/openservicemesh/osm-operator/internal/report/client"
 )
 
@@ -74,21 +73,21 @@ func (w *policyWait) poll(ctx context.Context) (bool, error) {
 
 // pollConditions returns true if all conditions of the current generation are True. It returns an error if one remains False.
 func (w *policyWait) pollConditions(object *unstructured.Unstructured) (bool, error) {
-	conditions, err := status.ConditionsOf(object)
+	conditions, err := kinds.ConditionsOf(object)
 	if err != nil {
 		return false, err
 	}
 	evaluated, failure, warnings := false, "", []string(nil)
 	for _, c := range conditions {
 		switch {
-		case c.Type == status.Ready, c.ObservedGeneration != object.GetGeneration():
+		case c.Type == kinds.ConditionReady, c.ObservedGeneration != object.GetGeneration():
 			continue // Ready repeats one of the others
 		case c.Status != metav1.ConditionTrue && failure == "":
 			failure = fmt.Sprintf("%s is %s (%s): %s", c.Type, c.Status, c.Reason, c.Message)
-		case c.Reason != status.ReasonAccepted && c.Reason != status.ReasonResolvedRefs:
+		case c.Reason != kinds.ReasonAccepted && c.Reason != kinds.ReasonResolvedRefs:
 			warnings = append(warnings, c.Message)
 		}
-		evaluated = evaluated || c.Type == status.Accepted
+		evaluated = evaluated || c.Type == kinds.ConditionAccepted
 	}
 	w.warnings = warnings
 	if failure == "" {
@@ -146,11 +145,11 @@ func (w *policyWait) restricted() string { return strings.Join(w.warnings, " ") 
 
 // readPolicy returns a policy.
 func readPolicy(ctx context.Context, c client.Reader, p policyRef) (*unstructured.Unstructured, error) {
-	for _, source := range traffic.Sources() {
+	for _, source := range kinds.Policies() {
 		if string(source.Kind) != p.kind {
 			continue
 		}
-		object := traffic.Object(source.Object.GetObjectKind().GroupVersionKind())
+		object := kinds.Object(source.Object.GetObjectKind().GroupVersionKind())
 		err := c.Get(ctx, client.ObjectKey{Namespace: p.namespace, Name: p.name}, object)
 		if apierrors.IsNotFound(err) {
 			return nil, fmt.Errorf("%s not found: specify its namespace with -n", p)

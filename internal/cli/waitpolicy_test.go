@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/report"
 	reportclient "github.com/openservicemesh/osm-operator/internal/report/client"
 )
@@ -29,7 +29,7 @@ func acknowledgedBy(sidecars int) constantReport {
 
 // conditioned returns a Retry of generation 2 with conditions of a generation, each as "TYPE STATUS REASON MESSAGE".
 func conditioned(generation int64, conditions ...string) *unstructured.Unstructured {
-	object := traffic.Object(traffic.Retry)
+	object := kinds.Object(kinds.Retry)
 	object.SetNamespace("shop")
 	object.SetName("r")
 	object.SetGeneration(2)

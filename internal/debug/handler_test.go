@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	listener "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -19,7 +21,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 	"github.com/openservicemesh/osm-operator/internal/snapshot"
-	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -32,7 +33,7 @@ type store struct{ listener *anypb.Any }
 func (store) Proxies() []status.Proxy {
 	return []status.Proxy{{
 		Pod: meshtest.Name("a", "client"), PodUID: "uid", Scope: scope.Key{Identity: meshtest.SA("a", "buyer")}, ConnectedSince: moment,
-		Types: map[resource.Type]status.TypeStatus{resource.Routes: {Sent: 1}},
+		Types: map[resourcetype.Type]status.TypeStatus{resourcetype.Routes: {Sent: 1}},
 	}}
 }
 
@@ -43,8 +44,8 @@ func (s store) Resources(uid string) ([]snapshot.ConfiguredResource, error) {
 		return nil, snapshot.ErrNotConnected
 	}
 	return []snapshot.ConfiguredResource{
-		{Type: resource.Secrets, Name: "service-cert:a/buyer", Version: "1"},
-		{Type: resource.Listeners, Name: "outbound-listener", Version: "2", Resource: s.listener},
+		{Type: resourcetype.Secrets, Name: "service-cert:a/buyer", Version: "1"},
+		{Type: resourcetype.Listeners, Name: "outbound-listener", Version: "2", Resource: s.listener},
 	}, nil
 }
 

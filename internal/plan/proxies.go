@@ -8,9 +8,10 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/scope"
-	xdsresource "github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 
 // Proxies are the sidecars of one workload with the same update.
@@ -181,8 +182,8 @@ func changesOf(before, after contents) difference {
 	for id, c := range after {
 		old, held := before[id]
 		again := false
-		if id.kind == xdsresource.Endpoints {
-			cluster := resource{xdsresource.Clusters, id.name}
+		if id.kind == resourcetype.Endpoints {
+			cluster := resource{resourcetype.Clusters, id.name}
 			again = before[cluster].hash != after[cluster].hash
 		}
 		switch {
@@ -212,7 +213,7 @@ func (c Counts) text() string {
 // CountsText formats numbers by type in the order in which types are sent.
 func CountsText(counts map[string]int) string {
 	var parts []string
-	for _, kind := range xdsresource.AllTypes() {
+	for _, kind := range resourcetype.AllTypes() {
 		if n := counts[kind.String()]; n > 0 {
 			parts = append(parts, kind.String()+" "+itoa(n))
 		}

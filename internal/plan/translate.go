@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -13,12 +15,11 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/envoy"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/scope"
-	xdsresource "github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 
 // resource identifies an xDS resource.
 type resource struct {
-	kind xdsresource.Type
+	kind resourcetype.Type
 	name string
 }
 
@@ -95,7 +96,7 @@ func (s *side) contentsOf(b built) (contents, error) {
 		if err != nil {
 			return nil, err
 		}
-		all[resource{xdsresource.Endpoints, cluster.Name()}] = c
+		all[resource{resourcetype.Endpoints, cluster.Name()}] = c
 	}
 	return all, nil
 }
@@ -139,8 +140,8 @@ func (all contents) add(resources []envoy.Resource) error {
 const versionLength = 16
 
 // newContent marshals and hashes a resource.
-func newContent(r envoy.Resource) (xdsresource.Type, content, error) {
-	kind, err := xdsresource.ParseType(r.TypeURL)
+func newContent(r envoy.Resource) (resourcetype.Type, content, error) {
+	kind, err := resourcetype.ParseType(r.TypeURL)
 	if err != nil {
 		return 0, content{}, err
 	}

@@ -5,11 +5,12 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/delta"
-	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -110,11 +111,11 @@ func server(n byte) *catalog.Pod {
 func (f *fleet) subscribe(stream *Stream, services int) {
 	session := stream.delta.NewSession(delta.Options{})
 	f.sessions = append(f.sessions, session)
-	endpoints := &discovery.DeltaDiscoveryRequest{TypeUrl: resource.Endpoints.URL()}
+	endpoints := &discovery.DeltaDiscoveryRequest{TypeUrl: resourcetype.Endpoints.URL()}
 	for i := range services {
 		endpoints.ResourceNamesSubscribe = append(endpoints.ResourceNamesSubscribe, fmt.Sprintf("a/service-%d|80", i))
 	}
-	for _, req := range []*discovery.DeltaDiscoveryRequest{{TypeUrl: resource.Clusters.URL()}, endpoints} {
+	for _, req := range []*discovery.DeltaDiscoveryRequest{{TypeUrl: resourcetype.Clusters.URL()}, endpoints} {
 		if err := session.Handle(req); err != nil {
 			panic(err)
 		}

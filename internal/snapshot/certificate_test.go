@@ -7,10 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 
 	"github.com/openservicemesh/osm-operator/internal/identity"
-	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 
 // TestProxyCertificateExpiry checks the reported expiry before the first ACK, during a rotation and after a reconnect.
@@ -96,8 +97,8 @@ func TestProxyWithoutSecretsUsesNoCertificates(t *testing.T) {
 	if p := firstProxy(s); !p.UsesCertificates || p.CertificateIssuer == "" {
 		t.Errorf("after the sync it uses certificates: %t, of %q", p.UsesCertificates, p.CertificateIssuer)
 	}
-	held := slices.Sorted(maps.Keys(s.session.SentVersions(resource.Secrets)))
-	if err := s.session.Handle(&discovery.DeltaDiscoveryRequest{TypeUrl: resource.Secrets.URL(), ResourceNamesUnsubscribe: held}); err != nil {
+	held := slices.Sorted(maps.Keys(s.session.SentVersions(resourcetype.Secrets)))
+	if err := s.session.Handle(&discovery.DeltaDiscoveryRequest{TypeUrl: resourcetype.Secrets.URL(), ResourceNamesUnsubscribe: held}); err != nil {
 		t.Fatal(err)
 	}
 	if p := firstProxy(s); p.UsesCertificates || p.CertificateIssuer != "" || !p.CertificateExpiry.IsZero() {

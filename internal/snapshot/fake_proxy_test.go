@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
@@ -172,8 +174,8 @@ func (p *fakeProxy) sync(t failer) {
 // keepsFormerClusters reports whether the Envoy has clusters that are removed some time after the last reference to them.
 func (p *fakeProxy) keepsFormerClusters() bool {
 	n := p.stream.scope.Load()
-	for name := range p.envoy.Versions()[resource.Clusters.URL()] {
-		if _, current := n.Content(resource.Clusters, name); !current && (envoy.IsDecisionServer(name) || envoy.IsOutside(name)) {
+	for name := range p.envoy.Versions()[resourcetype.Clusters.URL()] {
+		if _, current := n.Content(resourcetype.Clusters, name); !current && (envoy.IsDecisionServer(name) || envoy.IsOutside(name)) {
 			return true
 		}
 	}
@@ -188,7 +190,7 @@ func versionKey(r *discovery.DeltaDiscoveryResponse, res *discovery.Resource) st
 }
 
 func describe(r *discovery.DeltaDiscoveryResponse) string {
-	t, _ := resource.ParseType(r.GetTypeUrl())
+	t, _ := resourcetype.ParseType(r.GetTypeUrl())
 	var names []string
 	for _, res := range r.GetResources() {
 		names = append(names, fmt.Sprintf("%s@%.4s", res.GetName(), res.GetVersion()))
@@ -201,7 +203,7 @@ func describe(r *discovery.DeltaDiscoveryResponse) string {
 func (p *fakeProxy) expectedVersions() map[string]map[string]string {
 	n := p.stream.scope.Load()
 	want := map[string]map[string]string{}
-	for t := range resource.NumTypes {
+	for t := range resourcetype.NumTypes {
 		want[t.URL()] = map[string]string{}
 		for name := range p.session.SentVersions(t) {
 			if c, ok := n.Content(t, name); ok {
@@ -218,10 +220,10 @@ func (p *fakeProxy) expectedVersions() map[string]map[string]string {
 	return want
 }
 
-func (p *fakeProxy) version(t resource.Type, c *resource.Content) string {
+func (p *fakeProxy) version(t resourcetype.Type, c *resource.Content) string {
 	version := c.Hash()
-	if t == resource.Endpoints {
-		version = resource.CombineVersions(version, p.session.SentVersions(resource.Clusters)[c.Name()])
+	if t == resourcetype.Endpoints {
+		version = resource.CombineVersions(version, p.session.SentVersions(resourcetype.Clusters)[c.Name()])
 	}
 	return resource.Versioned{Content: c, Version: version}.WireVersion()
 }

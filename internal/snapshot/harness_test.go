@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -87,7 +89,7 @@ func newHarness() *harness {
 }
 
 // contentOf returns a resource of a stream's scope, or nil.
-func contentOf(stream *Stream, t resource.Type, name string) *resource.Content {
+func contentOf(stream *Stream, t resourcetype.Type, name string) *resource.Content {
 	c, _ := stream.scope.Load().Content(t, name)
 	return c
 }

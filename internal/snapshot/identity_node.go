@@ -4,6 +4,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"github.com/openservicemesh/osm-operator/internal/envoy"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/delta"
@@ -102,7 +104,7 @@ func (s *Store) setCertificate(n *identityNode, certificate Certificate) error {
 		return err
 	}
 	n.current.Store(c)
-	changes := delta.Changes{resource.Secrets: {envoy.ServiceCertName, envoy.FormerServiceCertName(n.account)}}
+	changes := delta.Changes{resourcetype.Secrets: {envoy.ServiceCertName, envoy.FormerServiceCertName(n.account)}}
 	for sc := range n.scopes {
 		sc.notify(s, &changes)
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
@@ -26,7 +28,7 @@ func (s *Store) IsConnected(uid string) bool { return s.registry.hasPod(uid) }
 func (s *Store) Proxies() []status.Proxy {
 	streams := s.registry.list()
 	proxies := make([]status.Proxy, 0, len(streams))
-	versions := map[*scopeNode]map[resource.Type]string{}
+	versions := map[*scopeNode]map[resourcetype.Type]string{}
 	for _, stream := range streams {
 		n := stream.scope.Load()
 		if versions[n] == nil {
@@ -97,7 +99,7 @@ func (s *Store) DecisionServers(uid string) []loadstats.Server {
 
 // ConfiguredResource is a resource in the snapshot of a proxy.
 type ConfiguredResource struct {
-	Type    resource.Type
+	Type    resourcetype.Type
 	Name    string
 	Version string
 	// Resource is nil for secrets, because they contain private keys.
@@ -115,7 +117,7 @@ func (s *Store) Resources(uid string) ([]ConfiguredResource, error) {
 	for _, c := range stream.scope.Load().allContents() {
 		versioned := resource.Versioned{Content: c, Version: c.Hash()}
 		r := ConfiguredResource{Type: c.Type(), Name: c.Name(), Version: versioned.WireVersion()}
-		if c.Type() != resource.Secrets {
+		if c.Type() != resourcetype.Secrets {
 			message, err := (&delta.Response{Type: c.Type(), Resources: []resource.Versioned{versioned}}).Proto()
 			if err != nil {
 				return nil, err

@@ -7,8 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"github.com/openservicemesh/osm-operator/internal/catalog"
-	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -22,7 +23,7 @@ func TestResources_OmitPrivateKeys(t *testing.T) {
 	var names []string
 	for _, r := range list {
 		names = append(names, r.Type.String()+" "+r.Name)
-		if (r.Resource == nil) != (r.Type == resource.Secrets) {
+		if (r.Resource == nil) != (r.Type == resourcetype.Secrets) {
 			t.Errorf("%s %s: resource %v", r.Type, r.Name, r.Resource)
 		}
 		if r.Version == "" {

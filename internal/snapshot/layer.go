@@ -3,6 +3,8 @@ package snapshot
 import (
 	"slices"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"github.com/openservicemesh/osm-operator/internal/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
@@ -10,14 +12,14 @@ import (
 // layer is a set of resources. A scope has one or two: its own, and one that it shares with other scopes.
 type layer struct {
 	// contents has the resources by type and name, without endpoints and certificates of workloads.
-	contents [resource.NumTypes]map[string]*resource.Content
+	contents [resourcetype.NumTypes]map[string]*resource.Content
 	// endpoints has the endpoints of the clusters, by cluster name.
 	endpoints map[string]*endpointsNode
 }
 
 // content returns a resource, or nil.
-func (l *layer) content(t resource.Type, name string) *resource.Content {
-	if t != resource.Endpoints {
+func (l *layer) content(t resourcetype.Type, name string) *resource.Content {
+	if t != resourcetype.Endpoints {
 		return l.contents[t][name]
 	}
 	if e := l.endpoints[name]; e != nil {
@@ -29,7 +31,7 @@ func (l *layer) content(t resource.Type, name string) *resource.Content {
 // all returns all resources.
 func (l *layer) all() []*resource.Content {
 	var list []*resource.Content
-	for t := range resource.NumTypes {
+	for t := range resourcetype.NumTypes {
 		for _, c := range l.contents[t] {
 			list = append(list, c)
 		}
@@ -44,17 +46,17 @@ func (l *layer) all() []*resource.Content {
 
 // edits are changes of a layer. A nil value removes the name.
 type edits struct {
-	contents  [resource.NumTypes]map[string]*resource.Content
+	contents  [resourcetype.NumTypes]map[string]*resource.Content
 	endpoints map[string]*endpointsNode
 }
 
 // apply makes edits and returns what changed.
 func (l *layer) apply(e edits) delta.Changes {
 	var changes delta.Changes
-	for t := range resource.NumTypes {
+	for t := range resourcetype.NumTypes {
 		changes[t] = applyEdits(&l.contents[t], e.contents[t])
 	}
-	changes[resource.Endpoints] = applyEdits(&l.endpoints, e.endpoints)
+	changes[resourcetype.Endpoints] = applyEdits(&l.endpoints, e.endpoints)
 	return changes
 }
 
@@ -71,7 +73,7 @@ func (l *layer) replacedEndpoints(e edits) []*endpointsNode {
 
 // removeOthers adds edits that remove everything without an edit.
 func (e *edits) removeOthers(l *layer) {
-	for t := range resource.NumTypes {
+	for t := range resourcetype.NumTypes {
 		removeOthers(e.contents[t], l.contents[t])
 	}
 	removeOthers(e.endpoints, l.endpoints)

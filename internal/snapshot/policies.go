@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/quarantine"
@@ -131,7 +133,7 @@ func (q quarantineScopes) Policies(key scope.Key) []catalog.Ref {
 }
 
 // BuildWithout implements quarantine.Scopes.
-func (q quarantineScopes) BuildWithout(key scope.Key, policies map[catalog.Ref]struct{}, t resource.Type, name string) (*resource.Content, bool) {
+func (q quarantineScopes) BuildWithout(key scope.Key, policies map[catalog.Ref]struct{}, t resourcetype.Type, name string) (*resource.Content, bool) {
 	s := q.store
 	trial := scope.BuildWithShared(s.catalog.ViewWithout(policies), s.trustDomains, key, nil)
 	scope.KeepDrainMarks(s.scopes[key].built, trial)

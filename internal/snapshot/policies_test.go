@@ -6,10 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
-	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/status"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
@@ -97,7 +98,7 @@ func TestProxyIsUpToDate(t *testing.T) {
 	}
 	h.apply(meshtest.Group("a", "routes", "/y"))
 	s.flush(t)
-	if p := firstProxy(s); p.IsUpToDate() || p.Types[resource.Routes].PendingSince.IsZero() || p.ScopeVersions[resource.Routes] == before.ScopeVersions[resource.Routes] {
+	if p := firstProxy(s); p.IsUpToDate() || p.Types[resourcetype.Routes].PendingSince.IsZero() || p.ScopeVersions[resourcetype.Routes] == before.ScopeVersions[resourcetype.Routes] {
 		t.Errorf("before the ACK: %+v", p)
 	}
 	s.sync(t)

@@ -6,11 +6,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
-	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -38,7 +39,7 @@ func newQuarantineHarness(t *testing.T) (*harness, *fakeProxy) {
 
 // hasInboundRoute reports whether the snapshot's inbound routes contain a text.
 func (p *fakeProxy) hasInboundRoute(text string) bool {
-	c := contentOf(p.stream, resource.Routes, inboundRoutes)
+	c := contentOf(p.stream, resourcetype.Routes, inboundRoutes)
 	return c != nil && strings.Contains(string(c.Encoded()), text)
 }
 
@@ -130,7 +131,7 @@ func TestQuarantine_OnlyScopeOfTheNACK(t *testing.T) {
 	if len(h.rejections()) != 1 || rejecting.hasInboundRoute("/shared") {
 		t.Fatalf("quarantined %v", h.rejections())
 	}
-	c := contentOf(other.stream, resource.Routes, "rds-inbound.80|a/other")
+	c := contentOf(other.stream, resourcetype.Routes, "rds-inbound.80|a/other")
 	if !strings.Contains(string(c.Encoded()), "/shared") {
 		t.Error("the policy is quarantined for a workload that did not reject it")
 	}
@@ -158,7 +159,7 @@ func TestAuditP2OneProxyCannotTakeAPolicyFromItsSiblings(t *testing.T) {
 	if len(h.rejections()) != 0 || !siblings[0].hasInboundRoute("/shared") {
 		t.Fatalf("one of three proxies quarantined %v", h.rejections())
 	}
-	if got := firstProxy(rejecting).Types[resource.Routes].Rejection; got != "no" {
+	if got := firstProxy(rejecting).Types[resourcetype.Routes].Rejection; got != "no" {
 		t.Errorf("the rejection of the proxy is %q", got)
 	}
 	for _, p := range siblings {
@@ -193,7 +194,7 @@ func TestQuarantine_ReleasesPoliciesThatAreNotTheCause(t *testing.T) {
 	if len(s.log) != 0 {
 		t.Errorf("a resource that is always rejected is sent again: %v", s.log)
 	}
-	if got := firstProxy(s).Types[resource.Routes].Rejection; got != "no" {
+	if got := firstProxy(s).Types[resourcetype.Routes].Rejection; got != "no" {
 		t.Errorf("rejection %q", got)
 	}
 }
@@ -215,7 +216,7 @@ func TestBisection_OneBadResourceAmongMany(t *testing.T) {
 	s.sync(t)
 	h.fireTimers()
 	s.sync(t)
-	held := s.envoy.Versions()[resource.Routes.URL()]
+	held := s.envoy.Versions()[resourcetype.Routes.URL()]
 	if len(held) < 40 || held[bad] != "" {
 		t.Errorf("the proxy has %d routes, the bad one at %q", len(held), held[bad])
 	}

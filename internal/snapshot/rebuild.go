@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"github.com/openservicemesh/osm-operator/internal/authz"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/envoy"
@@ -223,7 +225,7 @@ func (s *Store) rebuildEndpoints(e *endpointsNode) {
 	}
 	e.current.Store(s.interner.Intern(c))
 	s.trace.AddResources(1)
-	changes := delta.Changes{resource.Endpoints: {e.cluster}}
+	changes := delta.Changes{resourcetype.Endpoints: {e.cluster}}
 	for user := range e.users {
 		user.notify(s, &changes)
 	}

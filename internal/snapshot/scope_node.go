@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"github.com/openservicemesh/osm-operator/internal/scope"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
@@ -68,8 +70,8 @@ func (n *scopeNode) RUnlock() {
 }
 
 // Content implements delta.Snapshot.
-func (n *scopeNode) Content(t resource.Type, name string) (*resource.Content, bool) {
-	if t == resource.Secrets && n.identity.hasSecret(name) {
+func (n *scopeNode) Content(t resourcetype.Type, name string) (*resource.Content, bool) {
+	if t == resourcetype.Secrets && n.identity.hasSecret(name) {
 		c := n.identity.secret(name)
 		return c, c != nil
 	}
@@ -81,7 +83,7 @@ func (n *scopeNode) Content(t resource.Type, name string) (*resource.Content, bo
 }
 
 // Names implements delta.Snapshot.
-func (n *scopeNode) Names(t resource.Type) iter.Seq[string] {
+func (n *scopeNode) Names(t resourcetype.Type) iter.Seq[string] {
 	if n.shared == nil {
 		return maps.Keys(n.own.contents[t])
 	}
@@ -100,7 +102,7 @@ func (n *scopeNode) Names(t resource.Type) iter.Seq[string] {
 }
 
 // Base implements delta.Snapshot.
-func (n *scopeNode) Base(t resource.Type) *delta.Base {
+func (n *scopeNode) Base(t resourcetype.Type) *delta.Base {
 	if n.shared == nil {
 		return nil
 	}
@@ -108,8 +110,8 @@ func (n *scopeNode) Base(t resource.Type) *delta.Base {
 }
 
 // IsPending implements delta.Snapshot: the certificate of the workload is issued asynchronously.
-func (n *scopeNode) IsPending(t resource.Type, name string) bool {
-	return t == resource.Secrets && n.identity.hasSecret(name)
+func (n *scopeNode) IsPending(t resourcetype.Type, name string) bool {
+	return t == resourcetype.Secrets && n.identity.hasSecret(name)
 }
 
 // HasEndpoints implements delta.Snapshot.
@@ -129,7 +131,7 @@ func (n *scopeNode) ownClusters(matches func(name string) bool) []string {
 	n.RLock()
 	defer n.RUnlock()
 	var list []string
-	for name := range n.own.contents[resource.Clusters] {
+	for name := range n.own.contents[resourcetype.Clusters] {
 		if matches(name) {
 			list = append(list, name)
 		}
@@ -153,11 +155,11 @@ func (n *scopeNode) allContents() []*resource.Content {
 }
 
 // versions returns one version for all resources of each type, without endpoints and the certificate of the workload.
-func (n *scopeNode) versions() map[resource.Type]string {
+func (n *scopeNode) versions() map[resourcetype.Type]string {
 	n.RLock()
 	defer n.RUnlock()
-	versions := map[resource.Type]string{}
-	for t := range resource.NumTypes {
+	versions := map[resourcetype.Type]string{}
+	for t := range resourcetype.NumTypes {
 		sum, count := resource.Version{}, len(n.own.contents[t]) // XOR does not depend on the order of the map
 		for _, c := range n.own.contents[t] {
 			sum = sum.Xor(c.Hash())
@@ -189,7 +191,7 @@ func (n *scopeNode) replace(shared *sharedLayer, e edits) delta.Changes {
 // flatten returns a copy with the resources of both layers.
 func (n *scopeNode) flatten() layer {
 	var all layer
-	for t := range resource.NumTypes {
+	for t := range resourcetype.NumTypes {
 		all.contents[t] = map[string]*resource.Content{}
 		if n.shared != nil {
 			maps.Copy(all.contents[t], n.shared.contents[t])

@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
@@ -14,7 +16,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/scope"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/quarantine"
-	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -136,8 +137,8 @@ func TestSharedDestinations_BaseFollowsTheResources(t *testing.T) {
 	h.apply(append(entries, &catalog.Settings{Permissive: true})...)
 	client, _ := podsOf(entries)
 	n := h.connect(t, client).scope.Load()
-	kinds := []resource.Type{resource.Clusters, resource.Endpoints, resource.Listeners, resource.Routes}
-	refreshed := map[resource.Type]int{}
+	kinds := []resourcetype.Type{resourcetype.Clusters, resourcetype.Endpoints, resourcetype.Listeners, resourcetype.Routes}
+	refreshed := map[resourcetype.Type]int{}
 	for i := range 200 {
 		name := fmt.Sprintf("s%d", i)
 		pod := meshtest.Pod("a", name, name, name, fmt.Sprintf("10.1.0.%d", i))

@@ -5,10 +5,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"k8s.io/utils/ptr"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
-	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 
 // TestSharedDestinations_NoGapWhenANamespaceIsNotPermissiveAnyMore checks that a client that a policy allows to call a Service keeps its listener
@@ -21,19 +22,19 @@ func TestSharedDestinations_NoGapWhenANamespaceIsNotPermissiveAnyMore(t *testing
 	stream := h.connect(t, client)
 	h.connect(t, server)
 	n := stream.scope.Load()
-	names := slices.Sorted(n.Names(resource.Listeners))
+	names := slices.Sorted(n.Names(resourcetype.Listeners))
 	if n.shared == nil || len(names) < 2 {
 		t.Fatalf("the client shares destinations: %t, and has the listeners %v", n.shared != nil, names)
 	}
 	moments := 0
 	h.store.config.Now = func() time.Time {
 		moments++
-		for _, kind := range []resource.Type{resource.Listeners, resource.Clusters, resource.Routes} {
+		for _, kind := range []resourcetype.Type{resourcetype.Listeners, resourcetype.Clusters, resourcetype.Routes} {
 			if len(slices.Collect(n.Names(kind))) == 0 {
 				t.Errorf("at moment %d the client has no resources of the type %v", moments, kind)
 			}
 		}
-		if got := slices.Sorted(n.Names(resource.Listeners)); !slices.Equal(got, names) {
+		if got := slices.Sorted(n.Names(resourcetype.Listeners)); !slices.Equal(got, names) {
 			t.Errorf("at moment %d the client has the listeners %v, want %v", moments, got, names)
 		}
 		return h.now

@@ -3,6 +3,8 @@ package snapshot
 import (
 	"sync"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"github.com/openservicemesh/osm-operator/internal/scope"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/delta"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
@@ -21,8 +23,8 @@ type sharedLayer struct {
 	mu sync.RWMutex
 	layer
 	// sums has the XOR of the hashes in contents.
-	sums  [resource.NumTypes]resource.Version
-	bases [resource.NumTypes]sharedBase
+	sums  [resourcetype.NumTypes]resource.Version
+	bases [resourcetype.NumTypes]sharedBase
 }
 
 // sharedBase is the Base of the streams for one type.
@@ -33,7 +35,7 @@ type sharedBase struct {
 }
 
 // sumWithout returns the XOR of the hashes of a type, without resources that a scope has in another form.
-func (l *sharedLayer) sumWithout(t resource.Type, others map[string]*resource.Content) resource.Version {
+func (l *sharedLayer) sumWithout(t resourcetype.Type, others map[string]*resource.Content) resource.Version {
 	sum := l.sums[t]
 	for name := range others {
 		if c := l.contents[t][name]; c != nil {
@@ -47,7 +49,7 @@ func (l *sharedLayer) sumWithout(t resource.Type, others map[string]*resource.Co
 func (l *sharedLayer) update(s *Store, e edits) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for t := range resource.NumTypes {
+	for t := range resourcetype.NumTypes {
 		for name, after := range e.contents[t] {
 			l.sums[t] = l.sums[t].Xor(hashOf(l.contents[t][name])).Xor(hashOf(after))
 		}
@@ -77,11 +79,11 @@ func (l *sharedLayer) notifyStreams(s *Store, changes *delta.Changes) {
 
 // refreshBases makes the bases again that differ too much from the contents.
 func (l *sharedLayer) refreshBases(changes *delta.Changes) {
-	for t := range resource.NumTypes {
+	for t := range resourcetype.NumTypes {
 		b := &l.bases[t]
 		b.changes += len(changes[t])
-		if t == resource.Endpoints {
-			b.changes += len(changes[resource.Clusters]) // the version of endpoints includes that of the cluster
+		if t == resourcetype.Endpoints {
+			b.changes += len(changes[resourcetype.Clusters]) // the version of endpoints includes that of the cluster
 		}
 		if b.changes > delta.MaxExceptions(b.base) {
 			*b = sharedBase{base: l.newBase(t)}
@@ -89,14 +91,14 @@ func (l *sharedLayer) refreshBases(changes *delta.Changes) {
 	}
 }
 
-func (l *sharedLayer) newBase(t resource.Type) *delta.Base {
+func (l *sharedLayer) newBase(t resourcetype.Type) *delta.Base {
 	versions := make(map[string]resource.Version, len(l.contents[t])+len(l.endpoints))
 	for name, c := range l.contents[t] {
 		versions[name] = c.Hash()
 	}
-	if t == resource.Endpoints {
+	if t == resourcetype.Endpoints {
 		for name, e := range l.endpoints {
-			cluster := l.contents[resource.Clusters][name]
+			cluster := l.contents[resourcetype.Clusters][name]
 			if c := e.current.Load(); c != nil && cluster != nil {
 				versions[name] = resource.CombineVersions(c.Hash(), cluster.Hash())
 			}

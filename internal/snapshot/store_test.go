@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"github.com/google/go-cmp/cmp"
 
@@ -23,7 +25,7 @@ func takeChanges(s *Stream) map[string][]string {
 	got := map[string][]string{}
 	list, all := s.delta.PendingChanges()
 	for _, changes := range list {
-		for t := range resource.NumTypes {
+		for t := range resourcetype.NumTypes {
 			if names := changes[t]; len(names) > 0 {
 				got[t.String()] = append(got[t.String()], names...)
 			}
@@ -102,10 +104,10 @@ func TestScopesAndContentsAreShared(t *testing.T) {
 	if s1.scope.Load() != s2.scope.Load() || s1.scope.Load() == s3.scope.Load() {
 		t.Error("the scope is shared by the wrong streams")
 	}
-	if name := "rds-outbound.80|a/s"; contentOf(s1, resource.Routes, name) == nil || contentOf(s1, resource.Routes, name) != contentOf(s3, resource.Routes, name) {
+	if name := "rds-outbound.80|a/s"; contentOf(s1, resourcetype.Routes, name) == nil || contentOf(s1, resourcetype.Routes, name) != contentOf(s3, resourcetype.Routes, name) {
 		t.Error("two scopes have different pointers to equal route configurations")
 	}
-	if name := "a/s|80"; contentOf(s1, resource.Endpoints, name) == nil || contentOf(s1, resource.Endpoints, name) != contentOf(s3, resource.Endpoints, name) {
+	if name := "a/s|80"; contentOf(s1, resourcetype.Endpoints, name) == nil || contentOf(s1, resourcetype.Endpoints, name) != contentOf(s3, resourcetype.Endpoints, name) {
 		t.Error("two scopes have different nodes of equal endpoints")
 	}
 	for _, stream := range []*Stream{s1, s2, s3} {
@@ -132,7 +134,7 @@ func TestUnusedContentsAreCollected(t *testing.T) {
 	before, versions := count(), map[resource.Version]bool{}
 	for i := range 200 {
 		h.apply(meshtest.Group("a", "routes", fmt.Sprint("/", i)))
-		versions[contentOf(stream, resource.Routes, "rds-inbound.80|a/server").Hash()] = true
+		versions[contentOf(stream, resourcetype.Routes, "rds-inbound.80|a/server").Hash()] = true
 	}
 	if len(versions) != 200 {
 		t.Fatalf("200 changes resulted in %d versions", len(versions))
@@ -228,7 +230,7 @@ func TestThreat7OnlyOwnCertificate(t *testing.T) {
 	h.connect(t, server)
 	session := h.connect(t, client).delta.NewSession(delta.Options{})
 	err := session.Handle(&discovery.DeltaDiscoveryRequest{
-		TypeUrl: resource.Secrets.URL(), ResourceNamesSubscribe: []string{"service-cert:a/server", "service-cert:a/client", "service-cert"},
+		TypeUrl: resourcetype.Secrets.URL(), ResourceNamesSubscribe: []string{"service-cert:a/server", "service-cert:a/client", "service-cert"},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -244,7 +246,7 @@ func TestThreat7OnlyOwnCertificate(t *testing.T) {
 		sent[0].Resources[1].Name() != "service-cert:a/client" || !slices.Equal(sent[0].Removed, []string{"service-cert:a/server"}) {
 		t.Fatalf("sent %+v", sent)
 	}
-	if err := session.Handle(&discovery.DeltaDiscoveryRequest{TypeUrl: resource.Secrets.URL(), ResponseNonce: sent[0].Nonce}); err != nil {
+	if err := session.Handle(&discovery.DeltaDiscoveryRequest{TypeUrl: resourcetype.Secrets.URL(), ResponseNonce: sent[0].Nonce}); err != nil {
 		t.Fatal(err)
 	}
 	h.rotate(client.Identity())
@@ -271,7 +273,7 @@ func TestThreat49BlockedStream(t *testing.T) {
 			return ctx.Err()
 		})
 	}()
-	requests <- &discovery.DeltaDiscoveryRequest{TypeUrl: resource.Clusters.URL()}
+	requests <- &discovery.DeltaDiscoveryRequest{TypeUrl: resourcetype.Clusters.URL()}
 	<-blocked
 	for i := range 10 * delta.MaxPendingChanges {
 		second := meshtest.Pod("a", "second", "server", "server", fmt.Sprint("10.0.1.", i%200+1))
@@ -307,7 +309,7 @@ func TestCertificateAndRootRotationArePushed(t *testing.T) {
 	h.store.RootChanged()
 	h.run()
 	s.sync(t)
-	if acknowledged := firstProxy(s).Types[resource.Secrets].Acknowledged; len(s.log) != 2 || acknowledged != 3 {
+	if acknowledged := firstProxy(s).Types[resourcetype.Secrets].Acknowledged; len(s.log) != 2 || acknowledged != 3 {
 		t.Errorf("sent %v; acknowledged %d", s.log, acknowledged)
 	}
 }

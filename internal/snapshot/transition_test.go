@@ -4,10 +4,11 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"pgregory.net/rapid"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
-	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
 )
 
@@ -24,7 +25,7 @@ func TestTransition_EqualsFullTranslation(t *testing.T) {
 			h.run()
 			n := stream.scope.Load()
 			full, all := h.store.editsTo(&layer{}, n, transition{after: h.scopeOf(n), build: h.store.buildScope}), n.flatten()
-			for kind := range resource.NumTypes {
+			for kind := range resourcetype.NumTypes {
 				if diff := differences(all.contents[kind], full.contents[kind]); len(diff) > 0 {
 					rt.Fatalf("%s after %+v: %v differ from a full translation", kind, change.Entry, diff)
 				}

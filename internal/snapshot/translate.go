@@ -3,6 +3,8 @@ package snapshot
 import (
 	"slices"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"github.com/openservicemesh/osm-operator/internal/envoy"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
@@ -10,7 +12,7 @@ import (
 
 // translated is a resource of a scope. Content is nil if it cannot be marshalled.
 type translated struct {
-	kind    resource.Type
+	kind    resourcetype.Type
 	name    string
 	content *resource.Content
 }
@@ -61,7 +63,7 @@ func (s *Store) translate(l *layer, user endpointsUser, step transition) edits {
 func (s *Store) marshal(resources []envoy.Resource) []translated {
 	list := make([]translated, 0, len(resources))
 	for _, r := range resources {
-		kind, err := resource.ParseType(r.TypeURL)
+		kind, err := resourcetype.ParseType(r.TypeURL)
 		var c *resource.Content
 		if err == nil {
 			c, err = resource.New(r)

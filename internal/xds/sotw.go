@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 
 	"github.com/openservicemesh/osm-operator/internal/snapshot"
@@ -43,11 +45,11 @@ type sotwAdapter struct {
 	// subscribed has the names of the client's last request by type URL; "*" for all.
 	subscribed map[string]map[string]struct{}
 	// sent has the resources that the client should have, of the types whose responses must be complete.
-	sent map[resource.Type]map[string]resource.Versioned
+	sent map[resourcetype.Type]map[string]resource.Versioned
 }
 
 func newSotWAdapter() *sotwAdapter {
-	return &sotwAdapter{subscribed: map[string]map[string]struct{}{}, sent: map[resource.Type]map[string]resource.Versioned{}}
+	return &sotwAdapter{subscribed: map[string]map[string]struct{}{}, sent: map[resourcetype.Type]map[string]resource.Versioned{}}
 }
 
 // deltaRequest returns the difference between a request and the previous one of its type.
@@ -55,7 +57,7 @@ func (a *sotwAdapter) deltaRequest(req *discovery.DiscoveryRequest) *discovery.D
 	request := &discovery.DeltaDiscoveryRequest{
 		Node: req.GetNode(), TypeUrl: req.GetTypeUrl(), ResponseNonce: req.GetResponseNonce(), ErrorDetail: req.GetErrorDetail(),
 	}
-	t, err := resource.ParseType(req.GetTypeUrl())
+	t, err := resourcetype.ParseType(req.GetTypeUrl())
 	if err != nil {
 		return request // the delta stream rejects it
 	}

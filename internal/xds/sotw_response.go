@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"slices"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
@@ -13,13 +15,13 @@ import (
 
 // sotwResponse is a state-of-the-world discovery response.
 type sotwResponse struct {
-	kind      resource.Type
+	kind      resourcetype.Type
 	nonce     string
 	resources []resource.Versioned
 }
 
 // newSotWResponse takes ownership of resources and sorts them.
-func newSotWResponse(t resource.Type, nonce string, resources []resource.Versioned) *sotwResponse {
+func newSotWResponse(t resourcetype.Type, nonce string, resources []resource.Versioned) *sotwResponse {
 	slices.SortFunc(resources, func(a, b resource.Versioned) int { return cmp.Compare(a.Name(), b.Name()) })
 	return &sotwResponse{kind: t, nonce: nonce, resources: resources}
 }

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	cluster "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	endpoint "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	listener "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
@@ -16,7 +18,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
-	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/testing/eventually"
 	"github.com/openservicemesh/osm-operator/internal/testing/fakexds"
 	"github.com/openservicemesh/osm-operator/internal/testing/meshtest"
@@ -160,14 +161,14 @@ func TestSotW_NACKIsRecorded(t *testing.T) {
 	o.subscribe(fakexds.ClusterType)
 	_, before := o.receive()
 	o.send(fakexds.ClusterType, &rpc.Status{Code: 13, Message: "no"})
-	eventually.True(t, waitLimit, "the rejection of clusters is recorded", func() bool { return c.store.Proxies()[0].Types[resource.Clusters].Rejection == "no" })
+	eventually.True(t, waitLimit, "the rejection of clusters is recorded", func() bool { return c.store.Proxies()[0].Types[resourcetype.Clusters].Rejection == "no" })
 	second := meshtest.Service("a", "second", "server", "10.96.0.2", 80, catalog.ProtocolHTTP)
 	c.apply(second, meshtest.Slice(second.Name, m.server))
 	if _, after := o.receive(); !slices.Contains(after, "a/second|80") || len(after) != len(before)+1 {
 		t.Errorf("after a change the client is sent %v", after)
 	}
 	o.send(fakexds.ClusterType, nil)
-	eventually.True(t, waitLimit, "the rejection of clusters is forgotten", func() bool { return c.store.Proxies()[0].Types[resource.Clusters].Rejection == "" })
+	eventually.True(t, waitLimit, "the rejection of clusters is forgotten", func() bool { return c.store.Proxies()[0].Types[resourcetype.Clusters].Rejection == "" })
 	if rejections := c.store.Rejections(); len(rejections) != 0 {
 		t.Errorf("quarantined: %v", rejections)
 	}

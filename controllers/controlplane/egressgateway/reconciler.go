@@ -20,6 +20,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/backoff"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 // secretInterval is how often Secrets are read.
@@ -77,7 +78,7 @@ func (r *Reconciler) names(ctx context.Context) ([]catalog.Name, error) {
 		members[entry.Name] = entry.Monitored
 	}
 	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(traffic.Egress)
+	list.SetGroupVersionKind(kinds.Egress)
 	if err := r.Client.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, err
 	}
@@ -98,7 +99,7 @@ func (r *Reconciler) names(ctx context.Context) ([]catalog.Name, error) {
 func (r *Reconciler) Setup(mgr manager.Manager) error {
 	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
 		err := wait.PollUntilContextCancel(ctx, traffic.DefinitionPollInterval, true, func(context.Context) (bool, error) {
-			return traffic.IsDefined(mgr.GetRESTMapper(), traffic.Egress), nil
+			return traffic.IsDefined(mgr.GetRESTMapper(), kinds.Egress), nil
 		})
 		if err != nil {
 			return nil // the process is stopping
@@ -113,6 +114,6 @@ func (r *Reconciler) add(mgr manager.Manager) error {
 	})
 	return ctrl.NewControllerManagedBy(mgr).Named("egress-credentials").WithOptions(backoff.Options(1)).
 		Watches(&corev1.Namespace{}, all, builder.WithPredicates(predicate.LabelChangedPredicate{})).
-		Watches(traffic.Object(traffic.Egress), all, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(kinds.Object(kinds.Egress), all, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Complete(r)
 }

@@ -14,8 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
@@ -33,7 +33,7 @@ func (s sink) Apply(changes []catalog.Change) {
 }
 
 func egress(namespace, secret string) *unstructured.Unstructured {
-	u := traffic.Object(traffic.Egress)
+	u := kinds.Object(kinds.Egress)
 	u.SetNamespace(namespace)
 	u.SetName("outside")
 	u.Object["spec"] = map[string]any{
@@ -50,9 +50,9 @@ func TestSecretsOfEgresses(t *testing.T) {
 	if err := corev1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
-	list := traffic.Egress
+	list := kinds.Egress
 	list.Kind += "List"
-	scheme.AddKnownTypeWithName(traffic.Egress, &unstructured.Unstructured{})
+	scheme.AddKnownTypeWithName(kinds.Egress, &unstructured.Unstructured{})
 	scheme.AddKnownTypeWithName(list, &unstructured.UnstructuredList{})
 	roots := pki.New(t).RootPEM
 	secret := func(namespace string) *corev1.Secret {

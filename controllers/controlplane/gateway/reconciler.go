@@ -14,10 +14,10 @@ import (
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/secrets"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/gateway"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/report"
 )
@@ -59,7 +59,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	}
 	certificates, failed := r.updateCertificates(ctx, gateway.Certificates(state.catalog.View()))
 	state.catalog.Apply(certificates)
-	if _, known := r.Rejected(traffic.HTTPRoute.Kind, "", ""); r.Leading() && !known {
+	if _, known := r.Rejected(kinds.HTTPRoute.Kind, "", ""); r.Leading() && !known {
 		return ctrl.Result{RequeueAfter: time.Second}, failed
 	}
 	if r.Leading() {
@@ -89,7 +89,7 @@ type state struct {
 func (r *Reconciler) read(ctx context.Context) (*state, error) {
 	s := &state{catalog: catalog.New(), gateways: map[catalog.Name]*unstructured.Unstructured{}, routes: map[catalog.Name]*unstructured.Unstructured{}}
 	s.catalog.Apply([]catalog.Change{catalog.Set(&catalog.Settings{Namespace: r.Namespace})})
-	for _, source := range traffic.GatewaySources(r.Mesh) {
+	for _, source := range kinds.GatewayAPI(r.Mesh) {
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(source.Object.GetObjectKind().GroupVersionKind())
 		if err := r.Client.List(ctx, list); err != nil {
@@ -105,7 +105,7 @@ func (r *Reconciler) read(ctx context.Context) (*state, error) {
 				s.add(kind, object)
 			case len(problems) > 0:
 				s.unreadable = append(s.unreadable, unreadable{kind, object, problems[0].StatusMessage()})
-			case kind == traffic.HTTPRoute:
+			case kind == kinds.HTTPRoute:
 				// Its former parent may have been a Gateway of this mesh.
 				s.add(kind, object)
 			}
@@ -120,11 +120,11 @@ func (r *Reconciler) read(ctx context.Context) (*state, error) {
 func (s *state) add(kind schema.GroupVersionKind, object *unstructured.Unstructured) {
 	name := catalog.Name{Namespace: object.GetNamespace(), Name: object.GetName()}
 	switch kind {
-	case traffic.GatewayClass:
+	case kinds.GatewayClass:
 		s.classes = append(s.classes, *object)
-	case traffic.Gateway:
+	case kinds.Gateway:
 		s.gateways[name] = object
-	case traffic.HTTPRoute:
+	case kinds.HTTPRoute:
 		s.routes[name] = object
 	}
 }

@@ -24,9 +24,9 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/yaml"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/report"
 	"github.com/openservicemesh/osm-operator/internal/testing/pki"
@@ -85,12 +85,12 @@ func newFixture(t *testing.T, more ...client.Object) *fixture {
 	}
 	f := &fixture{sink: &sink{}, now: time.Now()}
 	builder := fake.NewClientBuilder()
-	for _, kind := range kinds() {
+	for _, kind := range gatewayKinds() {
 		scheme.AddKnownTypeWithName(kind, &unstructured.Unstructured{})
 		list := kind
 		list.Kind += "List"
 		scheme.AddKnownTypeWithName(list, &unstructured.UnstructuredList{})
-		builder = builder.WithStatusSubresource(traffic.Object(kind))
+		builder = builder.WithStatusSubresource(kinds.Object(kind))
 	}
 	all := append([]client.Object{
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Labels: map[string]string{names.MonitoredByLabel: "osm"}}},
@@ -139,7 +139,7 @@ func (f *fixture) reconcile(t *testing.T) {
 func (f *fixture) statusOfGateway(t *testing.T) (gatewayv1.GatewayStatus, []string) {
 	t.Helper()
 	var g gatewayv1.Gateway
-	f.get(t, traffic.Gateway, "web", &g)
+	f.get(t, kinds.Gateway, "web", &g)
 	var problems []string
 	check := func(name string, conditions []metav1.Condition) {
 		for _, c := range conditions {
@@ -160,7 +160,7 @@ func (f *fixture) statusOfGateway(t *testing.T) (gatewayv1.GatewayStatus, []stri
 
 func (f *fixture) get(t *testing.T, kind schema.GroupVersionKind, name string, into any) {
 	t.Helper()
-	object := traffic.Object(kind)
+	object := kinds.Object(kind)
 	if err := f.Client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: name}, object); err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +187,7 @@ func TestGatewayThatWorks(t *testing.T) {
 		t.Errorf("the control plane got %+v", f.sink.changes)
 	}
 	var route gatewayv1.HTTPRoute
-	f.get(t, traffic.HTTPRoute, "books", &route)
+	f.get(t, kinds.HTTPRoute, "books", &route)
 	if len(route.Status.Parents) != 2 || route.Status.Parents[0].ControllerName != "example.com/other" || len(route.Status.Parents[1].Conditions) != 2 {
 		t.Errorf("the route has the parents %+v, want that of another controller and ours", route.Status.Parents)
 	}
@@ -275,7 +275,7 @@ func TestOtherReplicas(t *testing.T) {
 func TestRemovedGateway(t *testing.T) {
 	f := newFixture(t, secret(t))
 	f.reconcile(t)
-	gateway := traffic.Object(traffic.Gateway)
+	gateway := kinds.Object(kinds.Gateway)
 	gateway.SetNamespace("shop")
 	gateway.SetName("web")
 	if err := f.Client.Delete(t.Context(), gateway); err != nil {
@@ -287,7 +287,7 @@ func TestRemovedGateway(t *testing.T) {
 		t.Errorf("changes %v, want the removal of the certificate", fmt.Sprint(f.sink.changes))
 	}
 	var route gatewayv1.HTTPRoute
-	f.get(t, traffic.HTTPRoute, "books", &route)
+	f.get(t, kinds.HTTPRoute, "books", &route)
 	if len(route.Status.Parents) != 1 || route.Status.Parents[0].ControllerName != "example.com/other" {
 		t.Errorf("the route has the parents %+v, want only that of another controller", route.Status.Parents)
 	}
@@ -296,7 +296,7 @@ func TestRemovedGateway(t *testing.T) {
 // conditionsOf returns the conditions of a route for the Gateway of the mesh, "<type> <status> <reason>", and their messages.
 func (f *fixture) conditionsOf(t *testing.T, route string) (conditions []string, messages string) {
 	t.Helper()
-	object := traffic.Object(traffic.HTTPRoute)
+	object := kinds.Object(kinds.HTTPRoute)
 	if err := f.Client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: route}, object); err != nil {
 		t.Fatal(err)
 	}
@@ -373,7 +373,7 @@ spec: {gatewayClassName: foreign, listeners: all}
 		t.Errorf("conditions %q with %q, want %q", conditions, message, want)
 	}
 	for name, want := range map[string][]string{"odd": {"Accepted False Invalid", "Programmed False Invalid"}, "other": nil} {
-		object := traffic.Object(traffic.Gateway)
+		object := kinds.Object(kinds.Gateway)
 		if err := f.Client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: name}, object); err != nil {
 			t.Fatal(err)
 		}
@@ -403,7 +403,7 @@ spec: {gatewayClassName: foreign, listeners: all}
 func TestRouteOfAnotherParent(t *testing.T) {
 	f := newFixture(t, secret(t))
 	f.reconcile(t)
-	route := traffic.Object(traffic.HTTPRoute)
+	route := kinds.Object(kinds.HTTPRoute)
 	if err := f.Client.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: "books"}, route); err != nil {
 		t.Fatal(err)
 	}

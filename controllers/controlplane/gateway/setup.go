@@ -17,6 +17,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/backoff"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -32,7 +33,7 @@ func (r *Reconciler) Setup(mgr manager.Manager) error {
 }
 
 func isDefined(mgr manager.Manager) bool {
-	for _, kind := range kinds() {
+	for _, kind := range gatewayKinds() {
 		if !traffic.IsDefined(mgr.GetRESTMapper(), kind) {
 			return false
 		}
@@ -40,8 +41,8 @@ func isDefined(mgr manager.Manager) bool {
 	return true
 }
 
-func kinds() []schema.GroupVersionKind {
-	return []schema.GroupVersionKind{traffic.GatewayClass, traffic.Gateway, traffic.HTTPRoute, traffic.ReferenceGrant}
+func gatewayKinds() []schema.GroupVersionKind {
+	return []schema.GroupVersionKind{kinds.GatewayClass, kinds.Gateway, kinds.HTTPRoute, kinds.ReferenceGrant}
 }
 
 func (r *Reconciler) add(mgr manager.Manager) error {
@@ -58,8 +59,8 @@ func (r *Reconciler) add(mgr manager.Manager) error {
 	if r.RejectedRoutes != nil {
 		b = b.WatchesRawSource(source.Channel(r.RejectedRoutes(), all))
 	}
-	for _, kind := range kinds() {
-		b = b.Watches(traffic.Object(kind), all)
+	for _, kind := range gatewayKinds() {
+		b = b.Watches(kinds.Object(kind), all)
 	}
 	return b.Complete(r)
 }

@@ -10,10 +10,10 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/gateway"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 // unreadable is an object that has another form than the known version of its kind.
@@ -26,9 +26,9 @@ type unreadable struct {
 // writeUnreadable writes that an object is not accepted, if it refers to this mesh.
 func (r *Reconciler) writeUnreadable(ctx context.Context, s *state, u unreadable) error {
 	switch u.kind {
-	case traffic.Gateway:
+	case kinds.Gateway:
 		return r.writeUnreadableGateway(ctx, s, u)
-	case traffic.HTTPRoute:
+	case kinds.HTTPRoute:
 		return r.writeRoute(ctx, u.object, unreadableParents(s, u))
 	}
 	return nil
@@ -86,8 +86,8 @@ func (s *state) hasGateway(name catalog.Name) bool {
 // routeConditions returns the conditions of a route for a parent. Envoy's rejection of the route overrides Accepted.
 func (r *Reconciler) routeConditions(object *unstructured.Unstructured, p gateway.ParentStatus) []metav1.Condition {
 	accepted := p.Accepted
-	if rejections, _ := r.Rejected(traffic.HTTPRoute.Kind, object.GetNamespace(), object.GetName()); len(rejections) > 0 {
-		accepted = gateway.Verdict{Reason: status.ReasonRejectedByProxy, Message: status.RejectionMessage(rejections)}
+	if rejections, _ := r.Rejected(kinds.HTTPRoute.Kind, object.GetNamespace(), object.GetName()); len(rejections) > 0 {
+		accepted = gateway.Verdict{Reason: kinds.ReasonRejectedByProxy, Message: status.RejectionMessage(rejections)}
 	}
 	conditions := []metav1.Condition{condition(string(gatewayv1.RouteConditionAccepted), accepted)}
 	if p.ResolvedRefs.Reason != "" {

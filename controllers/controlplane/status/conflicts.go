@@ -6,9 +6,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 // FindConflicts returns a function that finds older policies with precedence over a new object. It provides warnings for
@@ -17,44 +17,44 @@ func FindConflicts(reader client.Reader) func(context.Context, *unstructured.Uns
 	return func(ctx context.Context, object *unstructured.Unstructured) []ingest.Problem {
 		namespace := object.GetNamespace()
 		switch object.GroupVersionKind().GroupKind() {
-		case traffic.TrafficSplit.GroupKind():
+		case kinds.TrafficSplit.GroupKind():
 			if split, _ := ingest.TrafficSplit(object); split != nil {
-				others, _ := listEntries(ctx, reader, traffic.TrafficSplit, namespace, ingest.TrafficSplit)
+				others, _ := listEntries(ctx, reader, kinds.TrafficSplit, namespace, ingest.TrafficSplit)
 				return splitConflicts(split, others)
 			}
-		case traffic.Retry.GroupKind():
+		case kinds.Retry.GroupKind():
 			if retry, _ := ingest.Retry(object); retry != nil {
-				others, _ := listMatching(ctx, reader, traffic.Retry, namespace, sameSource(object), ingest.Retry)
+				others, _ := listMatching(ctx, reader, kinds.Retry, namespace, sameSource(object), ingest.Retry)
 				return retryConflicts(retry, others)
 			}
-		case traffic.UpstreamTrafficSetting.GroupKind():
+		case kinds.UpstreamTrafficSetting.GroupKind():
 			if setting, _ := ingest.UpstreamTrafficSetting(object); setting != nil {
-				others, _ := listEntries(ctx, reader, traffic.UpstreamTrafficSetting, namespace, ingest.UpstreamTrafficSetting)
+				others, _ := listEntries(ctx, reader, kinds.UpstreamTrafficSetting, namespace, ingest.UpstreamTrafficSetting)
 				return settingConflicts(setting, others)
 			}
-		case traffic.IngressBackend.GroupKind():
+		case kinds.IngressBackend.GroupKind():
 			if policy, _ := ingest.IngressBackend(object); policy != nil {
-				others, _ := listEntries(ctx, reader, traffic.IngressBackend, namespace, ingest.IngressBackend)
+				others, _ := listEntries(ctx, reader, kinds.IngressBackend, namespace, ingest.IngressBackend)
 				return ingressConflicts(policy, others)
 			}
-		case traffic.Egress.GroupKind():
+		case kinds.Egress.GroupKind():
 			if policy, _ := ingest.Egress(object); policy != nil {
-				others, _ := listEntries(ctx, reader, traffic.Egress, namespace, ingest.Egress)
+				others, _ := listEntries(ctx, reader, kinds.Egress, namespace, ingest.Egress)
 				return egressConflicts(policy, others)
 			}
-		case traffic.ExternalAuthorization.GroupKind():
+		case kinds.ExternalAuthorization.GroupKind():
 			policy, _ := ingest.ExternalAuthorization(object)
-			others, _ := listEntries(ctx, reader, traffic.ExternalAuthorization, namespace, ingest.ExternalAuthorization)
+			others, _ := listEntries(ctx, reader, kinds.ExternalAuthorization, namespace, ingest.ExternalAuthorization)
 			return authorizationConflicts(policy, others)
-		case traffic.Telemetry.GroupKind():
+		case kinds.Telemetry.GroupKind():
 			if policy, _ := ingest.Telemetry(object); policy != nil {
-				others, _ := listEntries(ctx, reader, traffic.Telemetry, namespace, ingest.Telemetry)
+				others, _ := listEntries(ctx, reader, kinds.Telemetry, namespace, ingest.Telemetry)
 				return telemetryConflicts(policy, others)
 			}
-		case traffic.Backpressure.GroupKind():
+		case kinds.Backpressure.GroupKind():
 			if setting, _ := ingest.Backpressure(object); setting != nil {
-				newer, _ := listEntries(ctx, reader, traffic.UpstreamTrafficSetting, namespace, ingest.UpstreamTrafficSetting)
-				others, _ := listEntries(ctx, reader, traffic.Backpressure, namespace, ingest.Backpressure)
+				newer, _ := listEntries(ctx, reader, kinds.UpstreamTrafficSetting, namespace, ingest.UpstreamTrafficSetting)
+				others, _ := listEntries(ctx, reader, kinds.Backpressure, namespace, ingest.Backpressure)
 				return backpressureConflicts(setting, newer, others)
 			}
 		}

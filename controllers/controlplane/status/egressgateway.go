@@ -11,16 +11,16 @@ import (
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane"
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/secrets"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 // asApplied returns an Egress and all those of its namespace as the namespace applies them, and what the first one loses because the namespace
 // requires the egress gateway.
 func asApplied(ctx context.Context, reader client.Reader, policy *catalog.Egress) (*catalog.Egress, []*catalog.Egress, []ingest.Problem, error) {
-	all, err := listEntries(ctx, reader, traffic.Egress, policy.Name.Namespace, ingest.Egress)
+	all, err := listEntries(ctx, reader, kinds.Egress, policy.Name.Namespace, ingest.Egress)
 	if err != nil {
 		return nil, nil, nil, err
 	}

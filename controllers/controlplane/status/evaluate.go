@@ -11,9 +11,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 // Evaluate computes the conditions of an object. It only reads.
@@ -23,14 +23,14 @@ type Evaluate func(ctx context.Context, reader client.Reader, object *unstructur
 func EvaluateRoutes[E catalog.Entry](convert func(*unstructured.Unstructured) (E, []ingest.Problem)) Evaluate {
 	return func(_ context.Context, _ client.Reader, object *unstructured.Unstructured) ([]metav1.Condition, error) {
 		_, problems := convert(object)
-		return []metav1.Condition{condition(Accepted, ReasonAccepted, problems)}, nil
+		return []metav1.Condition{condition(kinds.ConditionAccepted, kinds.ReasonAccepted, problems)}, nil
 	}
 }
 
 // EvaluateUnenforced evaluates kinds that the mesh accepts but does not enforce.
 func EvaluateUnenforced(validate func(*unstructured.Unstructured) []ingest.Problem) Evaluate {
 	return func(_ context.Context, _ client.Reader, object *unstructured.Unstructured) ([]metav1.Condition, error) {
-		return []metav1.Condition{condition(Accepted, ReasonAccepted, validate(object))}, nil
+		return []metav1.Condition{condition(kinds.ConditionAccepted, kinds.ReasonAccepted, validate(object))}, nil
 	}
 }
 
@@ -38,13 +38,13 @@ func EvaluateUnenforced(validate func(*unstructured.Unstructured) []ingest.Probl
 func EvaluateTarget(ctx context.Context, reader client.Reader, object *unstructured.Unstructured) ([]metav1.Condition, error) {
 	target, problems := ingest.TrafficTarget(object)
 	if target == nil {
-		return []metav1.Condition{condition(Accepted, ReasonAccepted, problems)}, nil
+		return []metav1.Condition{condition(kinds.ConditionAccepted, kinds.ReasonAccepted, problems)}, nil
 	}
 	beyond, err := servicesBeyondBound(ctx, reader, target)
 	if err != nil {
 		return nil, err
 	}
-	conditions := []metav1.Condition{condition(Accepted, ReasonAccepted, append(problems, beyond...))}
+	conditions := []metav1.Condition{condition(kinds.ConditionAccepted, kinds.ReasonAccepted, append(problems, beyond...))}
 	missing, err := unresolvedAccounts(ctx, reader, target)
 	if err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func EvaluateTarget(ctx context.Context, reader client.Reader, object *unstructu
 			missing = append(missing, *problem)
 		}
 	}
-	return append(conditions, condition(ResolvedRefs, ReasonResolvedRefs, missing)), nil
+	return append(conditions, condition(kinds.ConditionResolvedRefs, kinds.ReasonResolvedRefs, missing)), nil
 }
 
 // unresolvedRouteGroups returns the HTTPRouteGroups of a namespace that do not exist.
@@ -77,14 +77,14 @@ func unresolvedRouteGroups(ctx context.Context, reader client.Reader, namespace 
 }
 
 func unresolvedRoute(ctx context.Context, reader client.Reader, namespace string, rule catalog.TargetRule) (*ingest.Problem, error) {
-	kinds := map[catalog.Kind]schema.GroupVersionKind{
-		catalog.KindHTTPRouteGroup: traffic.HTTPRouteGroup,
-		catalog.KindTCPRoute:       traffic.TCPRoute,
+	routes := map[catalog.Kind]schema.GroupVersionKind{
+		catalog.KindHTTPRouteGroup: kinds.HTTPRouteGroup,
+		catalog.KindTCPRoute:       kinds.TCPRoute,
 	}
-	object := traffic.Object(kinds[rule.Kind])
+	object := kinds.Object(routes[rule.Kind])
 	err := reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: rule.Name}, object)
 	if apierrors.IsNotFound(err) {
-		return &ingest.Problem{Reason: ReasonRefNotFound, Message: fmt.Sprintf(
+		return &ingest.Problem{Reason: kinds.ReasonRefNotFound, Message: fmt.Sprintf(
 			"%s %s/%s does not exist, so the rule that refers to it grants nothing: create it, or correct the name.", rule.Kind, namespace, rule.Name)}, nil
 	}
 	if err != nil {
@@ -99,7 +99,7 @@ func unresolvedRoute(ctx context.Context, reader client.Reader, namespace string
 	}
 	for _, name := range rule.Matches {
 		if !slices.ContainsFunc(group.Matches, func(m catalog.HTTPMatch) bool { return m.Name == name }) {
-			return &ingest.Problem{Reason: ReasonRefNotFound, Message: fmt.Sprintf(
+			return &ingest.Problem{Reason: kinds.ReasonRefNotFound, Message: fmt.Sprintf(
 				"HTTPRouteGroup %s/%s has no usable match named %q, so that part of the rule grants nothing: add the match, or correct the name.", namespace, rule.Name, name)}, nil
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 func account(namespace, name string) *corev1.ServiceAccount {
@@ -21,19 +21,19 @@ func account(namespace, name string) *corev1.ServiceAccount {
 // A typing error in an account of a TrafficTarget is reported in its condition ResolvedRefs.
 func TestAuditU13AccountsOfTargets(t *testing.T) {
 	grant := target(rule("TCPRoute", "ports"))
-	route := object(traffic.TCPRoute, "ports", 1, map[string]any{})
+	route := object(kinds.TCPRoute, "ports", 1, map[string]any{})
 	for _, test := range []evaluateCase{
-		{"both exist", EvaluateTarget, grant, []client.Object{route, account("shop", "web"), account("shop", "client")}, map[string]string{Accepted: inForce, ResolvedRefs: resolved}, "in force"},
+		{"both exist", EvaluateTarget, grant, []client.Object{route, account("shop", "web"), account("shop", "client")}, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: resolved}, "in force"},
 		{
 			"no destination", EvaluateTarget, grant,
 			[]client.Object{route, account("shop", "client"), account("other", "web")},
-			map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"},
+			map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False RefNotFound"},
 			"ServiceAccount shop/web of spec.destination does not exist, so the policy grants nothing: create it, or correct the name.",
 		},
 		{
 			"no source", EvaluateTarget, grant,
 			[]client.Object{route, account("shop", "web")},
-			map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"},
+			map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False RefNotFound"},
 			"ServiceAccount shop/client of spec.sources does not exist, so nothing is granted to it: create it, or correct the name.",
 		},
 	} {
@@ -45,7 +45,7 @@ func TestAuditU13AccountsOfTargets(t *testing.T) {
 // because the targets themselves are in an initial list.
 func TestAuditU13ChangedAccountsAreEvaluated(t *testing.T) {
 	reader := fake.NewClientBuilder().WithScheme(builtin(t)).WithObjects(target(rule("TCPRoute", "ports"))).Build()
-	handler := enqueueConflicting(reader, traffic.TrafficTarget, namingAccount)
+	handler := enqueueConflicting(reader, kinds.TrafficTarget, namingAccount)
 	for name, test := range map[string]struct {
 		account *corev1.ServiceAccount
 		want    int

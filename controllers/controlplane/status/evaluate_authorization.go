@@ -8,9 +8,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 // EvaluateAuthorization evaluates an ExternalAuthorization: its fields, conflicts with older ones, and the ExtensionService that it refers to.
@@ -18,7 +18,7 @@ import (
 func EvaluateAuthorization(namespace string) Evaluate {
 	return func(ctx context.Context, reader client.Reader, object *unstructured.Unstructured) ([]metav1.Condition, error) {
 		policy, problems := ingest.ExternalAuthorization(object)
-		others, err := listEntries(ctx, reader, traffic.ExternalAuthorization, policy.Name.Namespace, ingest.ExternalAuthorization)
+		others, err := listEntries(ctx, reader, kinds.ExternalAuthorization, policy.Name.Namespace, ingest.ExternalAuthorization)
 		if err != nil {
 			return nil, err
 		}
@@ -31,7 +31,7 @@ func EvaluateAuthorization(namespace string) Evaluate {
 		if err != nil {
 			return nil, err
 		}
-		return []metav1.Condition{condition(Accepted, ReasonAccepted, problems), condition(ResolvedRefs, ReasonResolvedRefs, missing)}, nil
+		return []metav1.Condition{condition(kinds.ConditionAccepted, kinds.ReasonAccepted, problems), condition(kinds.ConditionResolvedRefs, kinds.ReasonResolvedRefs, missing)}, nil
 	}
 }
 

@@ -9,9 +9,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 // EvaluateEgress evaluates an Egress: its fields, the feature flag of the MeshConfig in namespace, conflicts with older Egresses, and the
@@ -44,7 +44,7 @@ func EvaluateEgress(namespace string, lookup HostLookup, secrets client.Reader) 
 		}
 		missing = append(append(missing, unavailable...), unresolvedHosts(ctx, lookup, policy)...)
 		problems = append(problems, egressConflicts(policy, others)...)
-		return []metav1.Condition{condition(Accepted, ReasonAccepted, problems), condition(ResolvedRefs, ReasonResolvedRefs, missing)}, nil
+		return []metav1.Condition{condition(kinds.ConditionAccepted, kinds.ReasonAccepted, problems), condition(kinds.ConditionResolvedRefs, kinds.ReasonResolvedRefs, missing)}, nil
 	}
 }
 
@@ -77,7 +77,7 @@ func unresolvedEgress(ctx context.Context, reader client.Reader, policy *catalog
 	if missing = append(missing, groups...); err != nil || policy.Setting == "" {
 		return missing, err
 	}
-	err = reader.Get(ctx, client.ObjectKey{Namespace: policy.Name.Namespace, Name: policy.Setting}, traffic.Object(traffic.UpstreamTrafficSetting))
+	err = reader.Get(ctx, client.ObjectKey{Namespace: policy.Name.Namespace, Name: policy.Setting}, kinds.Object(kinds.UpstreamTrafficSetting))
 	if apierrors.IsNotFound(err) {
 		return append(missing, notFound("UpstreamTrafficSetting %s/%s does not exist, so connections have no limits: create it, or correct the name.", policy.Name.Namespace, policy.Setting)), nil
 	}

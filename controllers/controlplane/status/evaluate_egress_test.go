@@ -14,13 +14,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/testing/pki"
 )
 
 func egress(name string, created int64, protocol string, matches ...any) *unstructured.Unstructured {
-	return object(traffic.Egress, name, created, map[string]any{
+	return object(kinds.Egress, name, created, map[string]any{
 		"sources": []any{map[string]any{"kind": "ServiceAccount", "name": "client", "namespace": "shop"}},
 		"hosts":   []any{"api.example.com"},
 		"ports":   []any{map[string]any{"number": int64(80), "protocol": protocol}},
@@ -62,9 +62,9 @@ func TestEvaluateEgress(t *testing.T) {
 	}
 	requiring := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Annotations: map[string]string{names.EgressGatewayAnnotation: "enabled"}}}
 	gateway := slices.Clip(append(all, gatewayObjects(true)...))
-	both := map[string]string{Accepted: inForce, ResolvedRefs: resolved}
-	missing := map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"}
-	conflicted := map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved}
+	both := map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: resolved}
+	missing := map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False RefNotFound"}
+	conflicted := map[string]string{kinds.ConditionAccepted: "False Conflicted", kinds.ConditionResolvedRefs: resolved}
 	usable := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "usable"}, Data: map[string][]byte{"ca.crt": pki.New(t).RootPEM}}
 	unusable := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "unusable"}}
 	evaluate := EvaluateEgress("osm-system", lookup, fake.NewClientBuilder().WithObjects(usable, unusable).Build())
@@ -72,16 +72,16 @@ func TestEvaluateEgress(t *testing.T) {
 	setting := map[string]any{"kind": "UpstreamTrafficSetting", "name": "slow"}
 	for _, test := range []evaluateCase{
 		{"everything exists", evaluate, egress("b", 1, "http"), all, both, "in force"},
-		{"policies are off", evaluate, egress("b", 1, "http"), []client.Object{off}, map[string]string{Accepted: "False Disabled", ResolvedRefs: resolved}, "enableEgressPolicy"},
-		{"nothing is allowed", evaluate, object(traffic.Egress, "b", 1, map[string]any{}), all, map[string]string{Accepted: "False GrantsNothing"}, "spec.sources is empty"},
+		{"policies are off", evaluate, egress("b", 1, "http"), []client.Object{off}, map[string]string{kinds.ConditionAccepted: "False Disabled", kinds.ConditionResolvedRefs: resolved}, "enableEgressPolicy"},
+		{"nothing is allowed", evaluate, object(kinds.Egress, "b", 1, map[string]any{}), all, map[string]string{kinds.ConditionAccepted: "False GrantsNothing"}, "spec.sources is empty"},
 		{"no account", evaluate, stranger, all, missing, "ServiceAccount shop/nobody of spec.sources does not exist"},
 		{"no group", evaluate, egress("b", 1, "http", group), all, missing, "HTTPRouteGroup shop/get does not exist"},
 		{"no setting", evaluate, egress("b", 1, "http", setting), all, missing, "UpstreamTrafficSetting shop/slow does not exist"},
-		{"a host without an address", evaluate, to("api.example.com", "none.example.com"), all, map[string]string{Accepted: inForce, ResolvedRefs: "False HostNotResolved"}, "The host none.example.com of spec.hosts has no address"},
-		{"a query without an answer", evaluate, to("slow.example.com"), all, map[string]string{Accepted: inForce, ResolvedRefs: "True HostNotResolved"}, "cannot look up the host slow.example.com"},
+		{"a host without an address", evaluate, to("api.example.com", "none.example.com"), all, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False HostNotResolved"}, "The host none.example.com of spec.hosts has no address"},
+		{"a query without an answer", evaluate, to("slow.example.com"), all, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "True HostNotResolved"}, "cannot look up the host slow.example.com"},
 		{"an address needs no query", evaluate, to("192.0.2.7"), all, both, "in force"},
 		{"an older one for servers that speak first", evaluate, egress("b", 2, "http"), append(all, egress("a", 1, "tcp-server-first")), conflicted, "Egress shop/a is older and has port 80"},
-		{"servers speak first, and an older one for http", evaluate, egress("b", 2, "tcp-server-first"), append(all, egress("a", 1, "http")), map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved}, "excludes tcp-server-first"},
+		{"servers speak first, and an older one for http", evaluate, egress("b", 2, "tcp-server-first"), append(all, egress("a", 1, "http")), map[string]string{kinds.ConditionAccepted: "False Conflicted", kinds.ConditionResolvedRefs: resolved}, "excludes tcp-server-first"},
 		{"a younger one excludes nothing", evaluate, egress("a", 1, "http"), append(all, egress("b", 2, "tcp-server-first")), both, "in force"},
 		{"through the gateway", evaluate, through(1, map[string]any{}), gateway, both, "in force"},
 		{"no gateway", evaluate, through(1, map[string]any{}), all, missing, "set spec.egressGateway.mode of the Mesh to Managed"},
@@ -94,7 +94,7 @@ func TestEvaluateEgress(t *testing.T) {
 		{"the older of two with the gateway", evaluate, through(1, map[string]any{}), append(gateway, named("a", through(2, map[string]any{}))), both, "in force"},
 		{"the namespace requires the gateway", evaluate, egress("b", 1, "http"), append(gateway, requiring), both, "in force"},
 		{"the namespace requires a gateway that is not there", evaluate, egress("b", 1, "http"), append(all, requiring), missing, "The mesh has no egress gateway"},
-		{"the namespace requires the gateway for tcp", evaluate, egress("b", 1, "tcp"), append(gateway, requiring), map[string]string{Accepted: "False Unsupported", ResolvedRefs: resolved}, "The namespace shop requires the egress gateway"},
+		{"the namespace requires the gateway for tcp", evaluate, egress("b", 1, "tcp"), append(gateway, requiring), map[string]string{kinds.ConditionAccepted: "False Unsupported", kinds.ConditionResolvedRefs: resolved}, "The namespace shop requires the egress gateway"},
 		{"another one through the required gateway", evaluate, egress("b", 2, "http"), append(gateway, requiring, egress("a", 1, "http")), conflicted, "decides alone"},
 		{"tcp excludes nothing", evaluate, egress("b", 2, "http"), append(all, egress("a", 1, "tcp")), both, "in force"},
 	} {
@@ -121,14 +121,14 @@ func named(name string, object *unstructured.Unstructured) *unstructured.Unstruc
 func TestEvaluateOutsideSetting(t *testing.T) {
 	setting := func(spec map[string]any) *unstructured.Unstructured {
 		spec["host"] = "api.example.com"
-		return object(traffic.UpstreamTrafficSetting, "slow", 1, spec)
+		return object(kinds.UpstreamTrafficSetting, "slow", 1, spec)
 	}
 	user := egress("b", 1, "http", map[string]any{"kind": "UpstreamTrafficSetting", "name": "slow"})
 	limited := map[string]any{"healthCheck": map[string]any{}}
 	for _, test := range []evaluateCase{
-		{"an Egress names it", EvaluateSetting, setting(map[string]any{}), []client.Object{user}, map[string]string{Accepted: inForce, ResolvedRefs: resolved}, "in force"},
-		{"no Egress names it", EvaluateSetting, setting(map[string]any{}), []client.Object{egress("b", 1, "http")}, map[string]string{Accepted: "False NotUsed"}, "only where an Egress names it"},
-		{"parts without effect", EvaluateSetting, setting(limited), []client.Object{user}, map[string]string{Accepted: "True NotUsed", ResolvedRefs: resolved}, "Rate limits and health checks have no effect"},
+		{"an Egress names it", EvaluateSetting, setting(map[string]any{}), []client.Object{user}, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: resolved}, "in force"},
+		{"no Egress names it", EvaluateSetting, setting(map[string]any{}), []client.Object{egress("b", 1, "http")}, map[string]string{kinds.ConditionAccepted: "False NotUsed"}, "only where an Egress names it"},
+		{"parts without effect", EvaluateSetting, setting(limited), []client.Object{user}, map[string]string{kinds.ConditionAccepted: "True NotUsed", kinds.ConditionResolvedRefs: resolved}, "Rate limits and health checks have no effect"},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.check(t) })
 	}

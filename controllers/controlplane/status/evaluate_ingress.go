@@ -13,9 +13,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 // EvaluateIngress evaluates an IngressBackend: its fields, the feature flag of the MeshConfig in namespace, conflicts with older
@@ -33,7 +33,7 @@ func EvaluateIngress(namespace string) Evaluate {
 			return nil, err
 		}
 		problems = append(problems, disabled...)
-		others, err := listEntries(ctx, reader, traffic.IngressBackend, policy.Name.Namespace, ingest.IngressBackend)
+		others, err := listEntries(ctx, reader, kinds.IngressBackend, policy.Name.Namespace, ingest.IngressBackend)
 		if err != nil {
 			return nil, err
 		}
@@ -42,7 +42,7 @@ func EvaluateIngress(namespace string) Evaluate {
 			return nil, err
 		}
 		problems = append(problems, ingressConflicts(policy, others)...)
-		return []metav1.Condition{condition(Accepted, ReasonAccepted, problems), condition(ResolvedRefs, ReasonResolvedRefs, missing)}, nil
+		return []metav1.Condition{condition(kinds.ConditionAccepted, kinds.ReasonAccepted, problems), condition(kinds.ConditionResolvedRefs, kinds.ReasonResolvedRefs, missing)}, nil
 	}
 }
 

@@ -10,11 +10,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 func ingressBackend(name string, created, port int64) *unstructured.Unstructured {
-	return object(traffic.IngressBackend, name, created, map[string]any{
+	return object(kinds.IngressBackend, name, created, map[string]any{
 		"backends": []any{map[string]any{"name": "web", "port": map[string]any{"number": port, "protocol": "http"}}},
 		"sources":  []any{map[string]any{"kind": "Service", "namespace": "ingress", "name": "nginx"}},
 	})
@@ -36,20 +36,20 @@ func TestEvaluateIngress(t *testing.T) {
 	if err := unstructured.SetNestedSlice(routed.Object, []any{map[string]any{"kind": "HTTPRouteGroup", "name": "front"}}, "spec", "matches"); err != nil {
 		t.Fatal(err)
 	}
-	empty := object(traffic.IngressBackend, "b", 1, map[string]any{"backends": []any{}, "sources": []any{}})
+	empty := object(kinds.IngressBackend, "b", 1, map[string]any{"backends": []any{}, "sources": []any{}})
 	evaluate := EvaluateIngress("osm-system")
 	all := []client.Object{on, web, nginx}
 	for _, test := range []evaluateCase{
-		{"everything exists", evaluate, ingressBackend("b", 1, 8080), all, map[string]string{Accepted: inForce, ResolvedRefs: resolved}, "in force"},
-		{"a named target port", evaluate, ingressBackend("b", 1, 8080), []client.Object{on, named, nginx}, map[string]string{Accepted: inForce, ResolvedRefs: resolved}, "in force"},
-		{"policies are off", evaluate, ingressBackend("b", 1, 8080), []client.Object{off, web, nginx}, map[string]string{Accepted: "False Disabled", ResolvedRefs: resolved}, "enableIngressBackendPolicy"},
-		{"no source", evaluate, empty, all, map[string]string{Accepted: "False GrantsNothing"}, "admits nobody"},
-		{"an older one", evaluate, ingressBackend("b", 2, 8080), append(all, ingressBackend("a", 1, 8080)), map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved}, "IngressBackend shop/a is older"},
-		{"a younger one", evaluate, ingressBackend("b", 1, 8080), append(all, ingressBackend("a", 2, 8080)), map[string]string{Accepted: inForce, ResolvedRefs: resolved}, ""},
-		{"no Service", evaluate, ingressBackend("b", 1, 8080), []client.Object{on, nginx}, map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"}, "Service shop/web does not exist"},
-		{"the port of the Service", evaluate, ingressBackend("b", 1, 80), all, map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"}, "no targetPort 80, so nobody is admitted to it: write one of its target ports, 8080"},
-		{"no gateway", evaluate, ingressBackend("b", 1, 8080), []client.Object{on, web}, map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"}, "Service ingress/nginx of spec.sources does not exist"},
-		{"no group", evaluate, routed, all, map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"}, "HTTPRouteGroup shop/front does not exist"},
+		{"everything exists", evaluate, ingressBackend("b", 1, 8080), all, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: resolved}, "in force"},
+		{"a named target port", evaluate, ingressBackend("b", 1, 8080), []client.Object{on, named, nginx}, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: resolved}, "in force"},
+		{"policies are off", evaluate, ingressBackend("b", 1, 8080), []client.Object{off, web, nginx}, map[string]string{kinds.ConditionAccepted: "False Disabled", kinds.ConditionResolvedRefs: resolved}, "enableIngressBackendPolicy"},
+		{"no source", evaluate, empty, all, map[string]string{kinds.ConditionAccepted: "False GrantsNothing"}, "admits nobody"},
+		{"an older one", evaluate, ingressBackend("b", 2, 8080), append(all, ingressBackend("a", 1, 8080)), map[string]string{kinds.ConditionAccepted: "False Conflicted", kinds.ConditionResolvedRefs: resolved}, "IngressBackend shop/a is older"},
+		{"a younger one", evaluate, ingressBackend("b", 1, 8080), append(all, ingressBackend("a", 2, 8080)), map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: resolved}, ""},
+		{"no Service", evaluate, ingressBackend("b", 1, 8080), []client.Object{on, nginx}, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False RefNotFound"}, "Service shop/web does not exist"},
+		{"the port of the Service", evaluate, ingressBackend("b", 1, 80), all, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False RefNotFound"}, "no targetPort 80, so nobody is admitted to it: write one of its target ports, 8080"},
+		{"no gateway", evaluate, ingressBackend("b", 1, 8080), []client.Object{on, web}, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False RefNotFound"}, "Service ingress/nginx of spec.sources does not exist"},
+		{"no group", evaluate, routed, all, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False RefNotFound"}, "HTTPRouteGroup shop/front does not exist"},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.check(t) })
 	}

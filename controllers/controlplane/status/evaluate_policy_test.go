@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 const inForce, resolved = "True Accepted", "True ResolvedRefs"
@@ -23,13 +23,13 @@ func split(name string, created int64, groups ...string) *unstructured.Unstructu
 	for _, group := range groups {
 		matches = append(matches, map[string]any{"kind": "HTTPRouteGroup", "name": group})
 	}
-	return object(traffic.TrafficSplit, name, created, map[string]any{
+	return object(kinds.TrafficSplit, name, created, map[string]any{
 		"service": "web", "backends": []any{map[string]any{"service": "web-v1", "weight": int64(100)}}, "matches": matches,
 	})
 }
 
 func TestEvaluateSplit(t *testing.T) {
-	group := object(traffic.HTTPRouteGroup, "paths", 1, map[string]any{})
+	group := object(kinds.HTTPRouteGroup, "paths", 1, map[string]any{})
 	other := split("other", 1)
 	other.Object["spec"].(map[string]any)["service"] = "web-v1"
 	portless := servicesNamed("web", "web-v1")
@@ -37,44 +37,44 @@ func TestEvaluateSplit(t *testing.T) {
 	withServices := func(others ...client.Object) []client.Object {
 		return append(servicesNamed("web", "web-v1"), others...)
 	}
-	accepted := map[string]string{Accepted: inForce, ResolvedRefs: resolved}
+	accepted := map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: resolved}
 	for _, test := range []evaluateCase{
 		{"the oldest of a root", EvaluateSplit, split("old", 1), withServices(split("new", 2)), accepted, "in force"},
 		{
 			"a younger one of the same root", EvaluateSplit, split("new", 2), withServices(split("old", 1)),
-			map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved},
+			map[string]string{kinds.ConditionAccepted: "False Conflicted", kinds.ConditionResolvedRefs: resolved},
 			"TrafficSplit shop/old is older",
 		},
 		{
 			"one of the same age", EvaluateSplit, split("b", 1), withServices(split("a", 1)),
-			map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved},
+			map[string]string{kinds.ConditionAccepted: "False Conflicted", kinds.ConditionResolvedRefs: resolved},
 			"TrafficSplit shop/a",
 		},
 		{"one with matches and an older one", EvaluateSplit, split("new", 2, "paths"), withServices(split("old", 1), group), accepted, "in force"},
 		{"one and an older one with matches", EvaluateSplit, split("new", 2), withServices(split("old", 1, "paths"), group), accepted, "in force"},
 		{
 			"a group that is missing", EvaluateSplit, split("s", 1, "none"), withServices(),
-			map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"},
+			map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False RefNotFound"},
 			"HTTPRouteGroup shop/none does not exist, so it selects no requests",
 		},
 		{
 			"a backend that is split itself", EvaluateSplit, split("s", 1), withServices(other),
-			map[string]string{Accepted: "True NotFollowed", ResolvedRefs: resolved},
+			map[string]string{kinds.ConditionAccepted: "True NotFollowed", kinds.ConditionResolvedRefs: resolved},
 			"the splits of backends are not followed",
 		},
 		{
 			"a backend that does not exist yet", EvaluateSplit, split("s", 1), servicesNamed("web"),
-			map[string]string{Accepted: "False NoUsableBackend", ResolvedRefs: "False RefNotFound"},
+			map[string]string{kinds.ConditionAccepted: "False NoUsableBackend", kinds.ConditionResolvedRefs: "False RefNotFound"},
 			"Service shop/web-v1 does not exist, so it gets no requests",
 		},
 		{
 			"a root that does not exist", EvaluateSplit, split("s", 1), servicesNamed("web-v1"),
-			map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"},
+			map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False RefNotFound"},
 			"Service shop/web does not exist, so no requests are split",
 		},
 		{
 			"a backend without the root's port", EvaluateSplit, split("s", 1), portless,
-			map[string]string{Accepted: "False NoUsableBackend", ResolvedRefs: "False RefNotFound"},
+			map[string]string{kinds.ConditionAccepted: "False NoUsableBackend", kinds.ConditionResolvedRefs: "False RefNotFound"},
 			"Service shop/web-v1 has none of the ports of Service shop/web",
 		},
 	} {
@@ -90,8 +90,8 @@ func TestAuditU5SplitWithoutUsableBackend(t *testing.T) {
 		return u
 	}
 	to := func(service string, weight int64) any { return map[string]any{"service": service, "weight": weight} }
-	notFound := map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"}
-	unusable := map[string]string{Accepted: "False NoUsableBackend", ResolvedRefs: "False RefNotFound"}
+	notFound := map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False RefNotFound"}
+	unusable := map[string]string{kinds.ConditionAccepted: "False NoUsableBackend", kinds.ConditionResolvedRefs: "False RefNotFound"}
 	const stops = "No backend can receive requests, so all requests to Service shop/web that this split selects fail"
 	for _, test := range []evaluateCase{
 		{"the only backend is missing", EvaluateSplit, weighted(to("none", 1)), servicesNamed("web"), unusable, stops},
@@ -110,7 +110,7 @@ func retry(namespace, name string, created int64, services ...string) *unstructu
 	for _, service := range services {
 		destinations = append(destinations, map[string]any{"kind": "Service", "namespace": "shop", "name": service})
 	}
-	u := object(traffic.Retry, name, created, map[string]any{
+	u := object(kinds.Retry, name, created, map[string]any{
 		"source": map[string]any{"kind": "ServiceAccount", "namespace": "shop", "name": "client"}, "destinations": destinations,
 		"retryPolicy": map[string]any{"retryOn": "5xx"},
 	})
@@ -129,23 +129,23 @@ func TestEvaluateRetry(t *testing.T) {
 	}
 	evaluate := EvaluateRetry("osm-system")
 	for _, test := range []evaluateCase{
-		{"alone", evaluate, retry("shop", "r", 1, "web"), []client.Object{on}, map[string]string{Accepted: inForce}, "in force"},
+		{"alone", evaluate, retry("shop", "r", 1, "web"), []client.Object{on}, map[string]string{kinds.ConditionAccepted: inForce}, "in force"},
 		{
 			"switched off", evaluate, retry("shop", "r", 1, "web"),
 			[]client.Object{off},
-			map[string]string{Accepted: "False Disabled"},
+			map[string]string{kinds.ConditionAccepted: "False Disabled"},
 			"while spec.featureFlags.enableRetryPolicy of MeshConfig osm-system/osm-mesh-config is true",
 		},
-		{"without a MeshConfig", evaluate, retry("shop", "r", 1, "web"), nil, map[string]string{Accepted: "False Disabled"}, "set it to true"},
-		{"another client", evaluate, retry("shop", "r", 2, "web"), []client.Object{on, stranger}, map[string]string{Accepted: inForce}, "in force"},
-		{"another Service", evaluate, retry("shop", "r", 2, "web"), []client.Object{on, retry("shop", "a", 1, "api")}, map[string]string{Accepted: inForce}, "in force"},
+		{"without a MeshConfig", evaluate, retry("shop", "r", 1, "web"), nil, map[string]string{kinds.ConditionAccepted: "False Disabled"}, "set it to true"},
+		{"another client", evaluate, retry("shop", "r", 2, "web"), []client.Object{on, stranger}, map[string]string{kinds.ConditionAccepted: inForce}, "in force"},
+		{"another Service", evaluate, retry("shop", "r", 2, "web"), []client.Object{on, retry("shop", "a", 1, "api")}, map[string]string{kinds.ConditionAccepted: inForce}, "in force"},
 		{
 			"an older one", evaluate, retry("shop", "r", 2, "web", "api"),
 			[]client.Object{on, retry("shop", "z", 1, "api")},
-			map[string]string{Accepted: "False Conflicted"},
+			map[string]string{kinds.ConditionAccepted: "False Conflicted"},
 			"Retry shop/z is older and already configures retries from service account shop/client to Service shop/api",
 		},
-		{"a younger one", evaluate, retry("shop", "r", 1, "web"), []client.Object{on, retry("shop", "a", 2, "web")}, map[string]string{Accepted: inForce}, "in force"},
+		{"a younger one", evaluate, retry("shop", "r", 1, "web"), []client.Object{on, retry("shop", "a", 2, "web")}, map[string]string{kinds.ConditionAccepted: inForce}, "in force"},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.check(t) })
 	}
@@ -157,49 +157,49 @@ func setting(name string, created int64, host string, paths ...string) *unstruct
 	for _, path := range paths {
 		routes = append(routes, map[string]any{"path": path, "rateLimit": map[string]any{"local": map[string]any{"requests": int64(1), "unit": "second"}}})
 	}
-	return object(traffic.UpstreamTrafficSetting, name, created, map[string]any{"host": host, "httpRoutes": routes})
+	return object(kinds.UpstreamTrafficSetting, name, created, map[string]any{"host": host, "httpRoutes": routes})
 }
 
 func backpressure(name string, created int64) *unstructured.Unstructured {
-	u := object(traffic.Backpressure, name, created, map[string]any{})
+	u := object(kinds.Backpressure, name, created, map[string]any{})
 	u.SetLabels(map[string]string{"app": "web"})
 	return u
 }
 
 func TestEvaluateSetting(t *testing.T) {
 	const host = "web.shop.svc.cluster.local"
-	group := object(traffic.HTTPRouteGroup, "paths", 1, map[string]any{"matches": []any{map[string]any{"name": "all", "pathRegex": "/buy.*"}}})
+	group := object(kinds.HTTPRouteGroup, "paths", 1, map[string]any{"matches": []any{map[string]any{"name": "all", "pathRegex": "/buy.*"}}})
 	withServices := func(others ...client.Object) []client.Object { return append(servicesNamed("web"), others...) }
-	accepted := map[string]string{Accepted: inForce, ResolvedRefs: resolved}
+	accepted := map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: resolved}
 	for _, test := range []evaluateCase{
 		{"alone", EvaluateSetting, setting("s", 1, host), withServices(), accepted, "in force"},
 		{
 			"a younger one of the same Service", EvaluateSetting, setting("new", 2, host), withServices(setting("old", 1, "web.shop")),
-			map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved},
+			map[string]string{kinds.ConditionAccepted: "False Conflicted", kinds.ConditionResolvedRefs: resolved},
 			"UpstreamTrafficSetting shop/old is older and already configures Service shop/web",
 		},
 		{"an older one", EvaluateSetting, setting("old", 1, host), withServices(setting("new", 2, host), backpressure("b", 0)), accepted, "in force"},
-		{"a host outside", EvaluateSetting, setting("s", 1, "example.com"), nil, map[string]string{Accepted: "False NotUsed"}, "applies only where an Egress names it"},
+		{"a host outside", EvaluateSetting, setting("s", 1, "example.com"), nil, map[string]string{kinds.ConditionAccepted: "False NotUsed"}, "applies only where an Egress names it"},
 		{
 			"a Service that does not exist", EvaluateSetting, setting("s", 1, host), nil,
-			map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"},
+			map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False RefNotFound"},
 			"Service shop/web does not exist, so nothing is limited",
 		},
 		{"a path of a group", EvaluateSetting, setting("s", 1, host, "/buy.*", ".*"), withServices(group), accepted, "in force"},
 		{
 			"a path of no group", EvaluateSetting, setting("s", 1, host, "/buy"), withServices(group),
-			map[string]string{Accepted: "True RefNotFound", ResolvedRefs: resolved},
+			map[string]string{kinds.ConditionAccepted: "True RefNotFound", kinds.ConditionResolvedRefs: resolved},
 			`has exactly the pathRegex "/buy"`,
 		},
 		{"backpressure alone", EvaluateBackpressure, backpressure("b", 1), withServices(), accepted, "in force"},
 		{
 			"backpressure and a setting", EvaluateBackpressure, backpressure("b", 1), withServices(setting("s", 2, host)),
-			map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved},
+			map[string]string{kinds.ConditionAccepted: "False Conflicted", kinds.ConditionResolvedRefs: resolved},
 			"UpstreamTrafficSetting shop/s configures Service shop/web and has precedence",
 		},
 		{
 			"younger backpressure", EvaluateBackpressure, backpressure("b", 2), withServices(backpressure("a", 1)),
-			map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved},
+			map[string]string{kinds.ConditionAccepted: "False Conflicted", kinds.ConditionResolvedRefs: resolved},
 			"Backpressure shop/a is older",
 		},
 	} {

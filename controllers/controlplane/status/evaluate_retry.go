@@ -10,9 +10,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 // EvaluateRetry evaluates a Retry: its fields, the feature flag of the MeshConfig in namespace, and conflicts with older
@@ -21,7 +21,7 @@ func EvaluateRetry(namespace string) Evaluate {
 	return func(ctx context.Context, reader client.Reader, object *unstructured.Unstructured) ([]metav1.Condition, error) {
 		retry, problems := ingest.Retry(object)
 		if retry == nil {
-			return []metav1.Condition{condition(Accepted, ReasonAccepted, problems)}, nil
+			return []metav1.Condition{condition(kinds.ConditionAccepted, kinds.ReasonAccepted, problems)}, nil
 		}
 		disabled, err := disabledFeature(ctx, reader, namespace, "Retry", "enableRetryPolicy", func(f configv1alpha2.FeatureFlags) bool {
 			return f.EnableRetryPolicy
@@ -30,12 +30,12 @@ func EvaluateRetry(namespace string) Evaluate {
 			return nil, err
 		}
 		problems = append(problems, disabled...)
-		others, err := listMatching(ctx, reader, traffic.Retry, object.GetNamespace(), sameSource(object), ingest.Retry)
+		others, err := listMatching(ctx, reader, kinds.Retry, object.GetNamespace(), sameSource(object), ingest.Retry)
 		if err != nil {
 			return nil, err
 		}
 		problems = append(problems, retryConflicts(retry, others)...)
-		return []metav1.Condition{condition(Accepted, ReasonAccepted, problems)}, nil
+		return []metav1.Condition{condition(kinds.ConditionAccepted, kinds.ReasonAccepted, problems)}, nil
 	}
 }
 

@@ -11,18 +11,18 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 // EvaluateSplit evaluates a TrafficSplit: its fields, conflicts with other splits, and its references.
 func EvaluateSplit(ctx context.Context, reader client.Reader, object *unstructured.Unstructured) ([]metav1.Condition, error) {
 	split, problems := ingest.TrafficSplit(object)
 	if split == nil {
-		return []metav1.Condition{condition(Accepted, ReasonAccepted, problems)}, nil
+		return []metav1.Condition{condition(kinds.ConditionAccepted, kinds.ReasonAccepted, problems)}, nil
 	}
-	others, err := listEntries(ctx, reader, traffic.TrafficSplit, split.Name.Namespace, ingest.TrafficSplit)
+	others, err := listEntries(ctx, reader, kinds.TrafficSplit, split.Name.Namespace, ingest.TrafficSplit)
 	if err != nil {
 		return nil, err
 	}
@@ -31,11 +31,11 @@ func EvaluateSplit(ctx context.Context, reader client.Reader, object *unstructur
 		return nil, err
 	}
 	if !usable {
-		problems = append(problems, ingest.Problem{Reason: ReasonNoUsableBackend, Message: fmt.Sprintf(
+		problems = append(problems, ingest.Problem{Reason: kinds.ReasonNoUsableBackend, Message: fmt.Sprintf(
 			"No backend can receive requests, so all requests to Service %s that this split selects fail: correct a backend with a weight above 0, or delete the split.", split.Root)})
 	}
 	problems = append(problems, splitConflicts(split, others)...)
-	return []metav1.Condition{condition(Accepted, ReasonAccepted, problems), condition(ResolvedRefs, ReasonResolvedRefs, missing)}, nil
+	return []metav1.Condition{condition(kinds.ConditionAccepted, kinds.ReasonAccepted, problems), condition(kinds.ConditionResolvedRefs, kinds.ReasonResolvedRefs, missing)}, nil
 }
 
 // splitConflicts returns the conflicts of a split with others. Splits with matches do not conflict; the oldest has precedence.
@@ -50,7 +50,7 @@ func splitConflicts(split *catalog.TrafficSplit, others []*catalog.TrafficSplit)
 	for _, backend := range split.Backends {
 		i := slices.IndexFunc(others, func(other *catalog.TrafficSplit) bool { return other.Root == backend.Service })
 		if i >= 0 && backend.Service != split.Root {
-			problems = append(problems, ingest.Problem{Reason: ReasonNotFollowed, Warning: true, Message: fmt.Sprintf(
+			problems = append(problems, ingest.Problem{Reason: kinds.ReasonNotFollowed, Warning: true, Message: fmt.Sprintf(
 				"Service %s is also split by TrafficSplit %s, which does not apply to this backend: the splits of backends are not followed.", backend.Service, others[i].Name)})
 		}
 	}
@@ -61,7 +61,7 @@ func splitConflicts(split *catalog.TrafficSplit, others []*catalog.TrafficSplit)
 // exists and no backend with a weight is usable.
 func unresolvedSplitRefs(ctx context.Context, reader client.Reader, split *catalog.TrafficSplit) (missing []ingest.Problem, usable bool, err error) {
 	for _, group := range split.Matches {
-		err := reader.Get(ctx, client.ObjectKey{Namespace: split.Name.Namespace, Name: group}, traffic.Object(traffic.HTTPRouteGroup))
+		err := reader.Get(ctx, client.ObjectKey{Namespace: split.Name.Namespace, Name: group}, kinds.Object(kinds.HTTPRouteGroup))
 		if err != nil && !apierrors.IsNotFound(err) {
 			return nil, false, err
 		}
@@ -107,7 +107,7 @@ func unresolvedBackends(ctx context.Context, reader client.Reader, split *catalo
 }
 
 func notFound(format string, args ...any) ingest.Problem {
-	return ingest.Problem{Reason: ReasonRefNotFound, Message: fmt.Sprintf(format, args...)}
+	return ingest.Problem{Reason: kinds.ReasonRefNotFound, Message: fmt.Sprintf(format, args...)}
 }
 
 // getService returns a Service, or nil if it does not exist.

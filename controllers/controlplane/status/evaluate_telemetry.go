@@ -9,9 +9,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 // EvaluateTelemetry evaluates a Telemetry: its fields, conflicts with older ones, and the ExtensionService that it refers to. The namespace
@@ -22,7 +22,7 @@ func EvaluateTelemetry(namespace string) Evaluate {
 		if policy == nil {
 			return []metav1.Condition{unusedCondition(problems)}, nil
 		}
-		others, err := listEntries(ctx, reader, traffic.Telemetry, policy.Name.Namespace, ingest.Telemetry)
+		others, err := listEntries(ctx, reader, kinds.Telemetry, policy.Name.Namespace, ingest.Telemetry)
 		if err != nil {
 			return nil, err
 		}
@@ -31,7 +31,7 @@ func EvaluateTelemetry(namespace string) Evaluate {
 		if err != nil {
 			return nil, err
 		}
-		return []metav1.Condition{condition(Accepted, ReasonAccepted, problems), condition(ResolvedRefs, ReasonResolvedRefs, missing)}, nil
+		return []metav1.Condition{condition(kinds.ConditionAccepted, kinds.ReasonAccepted, problems), condition(kinds.ConditionResolvedRefs, kinds.ReasonResolvedRefs, missing)}, nil
 	}
 }
 
@@ -67,7 +67,7 @@ func extensionService(
 		return nil, []ingest.Problem{{Reason: ingest.ReasonForeignNamespace, Message: "ExtensionService " + name.String() +
 			" is in another namespace, so " + effect + ": create one in " + policyNamespace + ", or have one created in the namespace of the mesh, " + meshNamespace + "."}}, nil
 	}
-	object := traffic.Object(traffic.ExtensionService)
+	object := kinds.Object(kinds.ExtensionService)
 	err := reader.Get(ctx, client.ObjectKey{Namespace: name.Namespace, Name: name.Name}, object)
 	if apierrors.IsNotFound(err) {
 		return nil, []ingest.Problem{notFound("ExtensionService %s does not exist, so %s: create it, or correct the reference.", name, effect)}, nil

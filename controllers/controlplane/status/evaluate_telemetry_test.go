@@ -6,15 +6,15 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 func telemetry(name string, created int64, log map[string]any) *unstructured.Unstructured {
-	return object(traffic.Telemetry, name, created, map[string]any{"accessLog": log})
+	return object(kinds.Telemetry, name, created, map[string]any{"accessLog": log})
 }
 
 func extension(namespace, name, host, protocol string) *unstructured.Unstructured {
-	u := object(traffic.ExtensionService, name, 1, map[string]any{"host": host, "port": int64(4317), "protocol": protocol})
+	u := object(kinds.ExtensionService, name, 1, map[string]any{"host": host, "port": int64(4317), "protocol": protocol})
 	u.SetNamespace(namespace)
 	return u
 }
@@ -25,21 +25,21 @@ func exportTo(namespace, name string) map[string]any {
 
 func TestEvaluateTelemetry(t *testing.T) {
 	evaluate := EvaluateTelemetry("osm-system")
-	both := map[string]string{Accepted: inForce, ResolvedRefs: resolved}
-	missing := map[string]string{Accepted: inForce, ResolvedRefs: "False RefNotFound"}
+	both := map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: resolved}
+	missing := map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False RefNotFound"}
 	format := map[string]any{"format": "%RESPONSE_CODE%"}
 	for _, test := range []evaluateCase{
 		{"a format", evaluate, telemetry("log", 1, format), nil, both, "in force"},
-		{"nothing", evaluate, telemetry("log", 1, nil), nil, map[string]string{Accepted: "False GrantsNothing"}, "changes nothing"},
-		{"an unknown operator", evaluate, telemetry("log", 1, map[string]any{"format": "%FILE_CONTENT(/x)%"}), nil, map[string]string{Accepted: "False InvalidFormat", ResolvedRefs: resolved}, "default format"},
-		{"an invalid filter", evaluate, telemetry("log", 1, map[string]any{"filter": "response.code >"}), nil, map[string]string{Accepted: "False InvalidExpression", ResolvedRefs: resolved}, "Everything is logged"},
-		{"an older one", evaluate, telemetry("b", 2, format), []client.Object{telemetry("a", 1, format)}, map[string]string{Accepted: "False Conflicted", ResolvedRefs: resolved}, "Telemetry shop/a is older"},
+		{"nothing", evaluate, telemetry("log", 1, nil), nil, map[string]string{kinds.ConditionAccepted: "False GrantsNothing"}, "changes nothing"},
+		{"an unknown operator", evaluate, telemetry("log", 1, map[string]any{"format": "%FILE_CONTENT(/x)%"}), nil, map[string]string{kinds.ConditionAccepted: "False InvalidFormat", kinds.ConditionResolvedRefs: resolved}, "default format"},
+		{"an invalid filter", evaluate, telemetry("log", 1, map[string]any{"filter": "response.code >"}), nil, map[string]string{kinds.ConditionAccepted: "False InvalidExpression", kinds.ConditionResolvedRefs: resolved}, "Everything is logged"},
+		{"an older one", evaluate, telemetry("b", 2, format), []client.Object{telemetry("a", 1, format)}, map[string]string{kinds.ConditionAccepted: "False Conflicted", kinds.ConditionResolvedRefs: resolved}, "Telemetry shop/a is older"},
 		{"a collector of its namespace", evaluate, telemetry("log", 1, exportTo("", "c")), []client.Object{extension("shop", "c", "otel.example.com", "h2c")}, both, "in force"},
 		{"a collector of the mesh", evaluate, telemetry("log", 1, exportTo("osm-system", "c")), []client.Object{extension("osm-system", "c", "otel.example.com", "")}, both, "in force"},
-		{"a collector of others", evaluate, telemetry("log", 1, exportTo("other", "c")), []client.Object{extension("other", "c", "otel.example.com", "")}, map[string]string{Accepted: inForce, ResolvedRefs: "False ForeignNamespace"}, "is in another namespace"},
+		{"a collector of others", evaluate, telemetry("log", 1, exportTo("other", "c")), []client.Object{extension("other", "c", "otel.example.com", "")}, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False ForeignNamespace"}, "is in another namespace"},
 		{"no collector", evaluate, telemetry("log", 1, exportTo("shop", "c")), nil, missing, "ExtensionService shop/c does not exist"},
 		{"a collector that cannot be used", evaluate, telemetry("log", 1, exportTo("shop", "c")), []client.Object{extension("shop", "c", "localhost", "")}, missing, "is the pod of each sidecar"},
-		{"a collector without gRPC", evaluate, telemetry("log", 1, exportTo("shop", "c")), []client.Object{extension("shop", "c", "otel.example.com", "http")}, map[string]string{Accepted: inForce, ResolvedRefs: "False UnknownProtocol"}, "over gRPC"},
+		{"a collector without gRPC", evaluate, telemetry("log", 1, exportTo("shop", "c")), []client.Object{extension("shop", "c", "otel.example.com", "http")}, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: "False UnknownProtocol"}, "over gRPC"},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.check(t) })
 	}

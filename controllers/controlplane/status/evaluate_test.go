@@ -17,12 +17,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 func object(kind schema.GroupVersionKind, name string, created int64, spec map[string]any) *unstructured.Unstructured {
-	u := traffic.Object(kind)
+	u := kinds.Object(kind)
 	u.SetNamespace("shop")
 	u.SetName(name)
 	u.SetCreationTimestamp(metav1.NewTime(time.Unix(created, 0)))
@@ -34,7 +34,7 @@ func target(rules ...any) *unstructured.Unstructured {
 	account := func(name string) map[string]any {
 		return map[string]any{"kind": "ServiceAccount", "name": name, "namespace": "shop"}
 	}
-	return object(traffic.TrafficTarget, "target", 1, map[string]any{
+	return object(kinds.TrafficTarget, "target", 1, map[string]any{
 		"destination": account("web"), "sources": []any{account("client")}, "rules": rules,
 	})
 }
@@ -107,42 +107,42 @@ func servicesNamed(names ...string) []client.Object {
 }
 
 func TestEvaluateTarget(t *testing.T) {
-	group := object(traffic.HTTPRouteGroup, "paths", 1, map[string]any{"matches": []any{map[string]any{"name": "all", "pathRegex": "/.*"}}})
+	group := object(kinds.HTTPRouteGroup, "paths", 1, map[string]any{"matches": []any{map[string]any{"name": "all", "pathRegex": "/.*"}}})
 	tests := []evaluateCase{
 		{
 			"a target whose routes exist", EvaluateTarget, target(rule("HTTPRouteGroup", "paths", "all")),
 			[]client.Object{group},
-			map[string]string{Accepted: "True Accepted", ResolvedRefs: "True ResolvedRefs"},
+			map[string]string{kinds.ConditionAccepted: "True Accepted", kinds.ConditionResolvedRefs: "True ResolvedRefs"},
 			"in force",
 		},
 		{
 			"a target whose group is missing", EvaluateTarget, target(rule("HTTPRouteGroup", "none")),
 			nil,
-			map[string]string{Accepted: "True Accepted", ResolvedRefs: "False RefNotFound"},
+			map[string]string{kinds.ConditionAccepted: "True Accepted", kinds.ConditionResolvedRefs: "False RefNotFound"},
 			"HTTPRouteGroup shop/none does not exist",
 		},
 		{
 			"a target that names a match which does not exist", EvaluateTarget, target(rule("HTTPRouteGroup", "paths", "typo")),
 			[]client.Object{group},
-			map[string]string{Accepted: "True Accepted", ResolvedRefs: "False RefNotFound"},
+			map[string]string{kinds.ConditionAccepted: "True Accepted", kinds.ConditionResolvedRefs: "False RefNotFound"},
 			`no usable match named "typo"`,
 		},
 		{
 			"a target whose TCP route is missing", EvaluateTarget, target(rule("TCPRoute", "none")),
 			nil,
-			map[string]string{Accepted: "True Accepted", ResolvedRefs: "False RefNotFound"},
+			map[string]string{kinds.ConditionAccepted: "True Accepted", kinds.ConditionResolvedRefs: "False RefNotFound"},
 			"TCPRoute shop/none does not exist",
 		},
 		{
 			"a target with a rule about UDP", EvaluateTarget, target(rule("UDPRoute", "dns"), rule("HTTPRouteGroup", "paths")),
 			[]client.Object{group},
-			map[string]string{Accepted: "True NotCaptured", ResolvedRefs: "True ResolvedRefs"},
+			map[string]string{kinds.ConditionAccepted: "True NotCaptured", kinds.ConditionResolvedRefs: "True ResolvedRefs"},
 			"sidecars do not intercept UDP",
 		},
 		{
-			"a UDP route", EvaluateUnenforced(ingest.UDPRoute), object(traffic.UDPRoute, "dns", 1, map[string]any{}),
+			"a UDP route", EvaluateUnenforced(ingest.UDPRoute), object(kinds.UDPRoute, "dns", 1, map[string]any{}),
 			nil,
-			map[string]string{Accepted: "True NotCaptured"},
+			map[string]string{kinds.ConditionAccepted: "True NotCaptured"},
 			"this UDPRoute is not enforced",
 		},
 	}

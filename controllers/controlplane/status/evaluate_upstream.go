@@ -9,9 +9,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 // EvaluateSetting evaluates an UpstreamTrafficSetting: its fields, older ones for the same host, its Service, and whether
@@ -24,7 +24,7 @@ func EvaluateSetting(ctx context.Context, reader client.Reader, object *unstruct
 	if setting.Service == (catalog.Name{}) {
 		return outsideSetting(ctx, reader, setting, problems)
 	}
-	others, err := listEntries(ctx, reader, traffic.UpstreamTrafficSetting, setting.Name.Namespace, ingest.UpstreamTrafficSetting)
+	others, err := listEntries(ctx, reader, kinds.UpstreamTrafficSetting, setting.Name.Namespace, ingest.UpstreamTrafficSetting)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func EvaluateSetting(ctx context.Context, reader client.Reader, object *unstruct
 
 // outsideSetting evaluates the setting of a host outside the mesh: an Egress must name it.
 func outsideSetting(ctx context.Context, reader client.Reader, setting *catalog.UpstreamTrafficSetting, problems []ingest.Problem) ([]metav1.Condition, error) {
-	policies, err := listEntries(ctx, reader, traffic.Egress, setting.Name.Namespace, ingest.Egress)
+	policies, err := listEntries(ctx, reader, kinds.Egress, setting.Name.Namespace, ingest.Egress)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func outsideSetting(ctx context.Context, reader client.Reader, setting *catalog.
 		setting.GlobalConnections != nil || setting.GlobalRequests != nil {
 		problems = append(problems, ingest.Problem{Reason: ingest.ReasonNotUsed, Warning: true, Message: "Rate limits and health checks have no effect on hosts outside the mesh: only spec.connectionSettings and spec.outlierDetection apply."})
 	}
-	return []metav1.Condition{condition(Accepted, ReasonAccepted, problems), condition(ResolvedRefs, ReasonResolvedRefs, nil)}, nil
+	return []metav1.Condition{condition(kinds.ConditionAccepted, kinds.ReasonAccepted, problems), condition(kinds.ConditionResolvedRefs, kinds.ReasonResolvedRefs, nil)}, nil
 }
 
 // EvaluateBackpressure evaluates a Backpressure: its fields, and whether another setting has precedence for its Service.
@@ -59,11 +59,11 @@ func EvaluateBackpressure(ctx context.Context, reader client.Reader, object *uns
 	if setting == nil {
 		return []metav1.Condition{unusedCondition(problems)}, nil
 	}
-	newer, err := listEntries(ctx, reader, traffic.UpstreamTrafficSetting, setting.Name.Namespace, ingest.UpstreamTrafficSetting)
+	newer, err := listEntries(ctx, reader, kinds.UpstreamTrafficSetting, setting.Name.Namespace, ingest.UpstreamTrafficSetting)
 	if err != nil {
 		return nil, err
 	}
-	others, err := listEntries(ctx, reader, traffic.Backpressure, setting.Name.Namespace, ingest.Backpressure)
+	others, err := listEntries(ctx, reader, kinds.Backpressure, setting.Name.Namespace, ingest.Backpressure)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func EvaluateBackpressure(ctx context.Context, reader client.Reader, object *uns
 
 // unusedCondition returns the condition of an object that is not part of the mesh, either invalid or without effect.
 func unusedCondition(problems []ingest.Problem) metav1.Condition {
-	result := condition(Accepted, ReasonAccepted, problems)
+	result := condition(kinds.ConditionAccepted, kinds.ReasonAccepted, problems)
 	result.Status = metav1.ConditionFalse
 	return result
 }
@@ -96,7 +96,7 @@ func settingConditions(ctx context.Context, reader client.Reader, setting *catal
 	if found == nil {
 		missing = append(missing, notFound("Service %s does not exist, so nothing is limited: create it, or correct the name.", setting.Service))
 	}
-	return []metav1.Condition{condition(Accepted, ReasonAccepted, problems), condition(ResolvedRefs, ReasonResolvedRefs, missing)}, nil
+	return []metav1.Condition{condition(kinds.ConditionAccepted, kinds.ReasonAccepted, problems), condition(kinds.ConditionResolvedRefs, kinds.ReasonResolvedRefs, missing)}, nil
 }
 
 // everyPath is the path expression that matches all requests.
@@ -107,7 +107,7 @@ func unmatchedRoutes(ctx context.Context, reader client.Reader, setting *catalog
 	if !slices.ContainsFunc(setting.Routes, func(r catalog.RouteRateLimit) bool { return r.Path != everyPath }) {
 		return nil, nil
 	}
-	groups, err := listEntries(ctx, reader, traffic.HTTPRouteGroup, setting.Name.Namespace, ingest.HTTPRouteGroup)
+	groups, err := listEntries(ctx, reader, kinds.HTTPRouteGroup, setting.Name.Namespace, ingest.HTTPRouteGroup)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func unmatchedRoutes(ctx context.Context, reader client.Reader, setting *catalog
 	for _, route := range setting.Routes {
 		has := func(m catalog.HTTPMatch) bool { return m.PathRegex == route.Path }
 		if route.Path != everyPath && !slices.ContainsFunc(groups, func(g *catalog.HTTPRouteGroup) bool { return slices.ContainsFunc(g.Matches, has) }) {
-			problems = append(problems, ingest.Problem{Reason: ReasonRefNotFound, Warning: true, Message: fmt.Sprintf(
+			problems = append(problems, ingest.Problem{Reason: kinds.ReasonRefNotFound, Warning: true, Message: fmt.Sprintf(
 				"No HTTPRouteGroup of the namespace %s has exactly the pathRegex %q, so the limit of this path in spec.httpRoutes has no effect: use an existing one.", setting.Name.Namespace, route.Path)})
 		}
 	}

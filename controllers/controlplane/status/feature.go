@@ -8,6 +8,7 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -20,6 +21,6 @@ func disabledFeature(ctx context.Context, reader client.Reader, namespace, kind,
 	if enabled(config.Spec.FeatureFlags) {
 		return nil, nil
 	}
-	return []ingest.Problem{{Reason: ReasonDisabled, Message: fmt.Sprintf(
+	return []ingest.Problem{{Reason: kinds.ReasonDisabled, Message: fmt.Sprintf(
 		"%s objects have an effect only while spec.featureFlags.%s of MeshConfig %s/%s is true: set it to true.", kind, field, namespace, names.MeshConfig)}}, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 // HostLookup returns the addresses of a host. It is the method LookupHost of a net.Resolver.
@@ -74,7 +75,7 @@ func qualify(host, namespace string) string {
 }
 
 func unresolvedHost(host string, err error) ingest.Problem {
-	p := ingest.Problem{Reason: ReasonHostNotResolved}
+	p := ingest.Problem{Reason: kinds.ReasonHostNotResolved}
 	var failure *net.DNSError
 	if errors.As(err, &failure) && failure.IsNotFound {
 		p.Message = fmt.Sprintf("The host %s of spec.hosts has no address, so requests to it get status 503: correct the name, or create its DNS record.", host)

@@ -7,25 +7,21 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/report"
 )
-
-// ReasonTooManyRoutes means that a policy is not complete in the configuration of some sidecars. The policies of its namespace have more
-// routes than a sidecar or the egress gateway can have.
-const ReasonTooManyRoutes = "TooManyRoutes"
 
 // limitEffect describes what the route limit does to an object in some sidecars.
 func limitEffect(kind, sidecars string) string {
 	switch kind {
-	case traffic.TrafficTarget.Kind:
+	case kinds.TrafficTarget.Kind:
 		return fmt.Sprintf("Some ports deny all requests of the mesh in %s, because the routes and clients of all ports of a pod exceed %d: "+
 			"use fewer ports, matches or sources.", sidecars, authz.MaxRoutes)
-	case traffic.IngressBackend.Kind:
+	case kinds.IngressBackend.Kind:
 		return fmt.Sprintf("Some ports deny all requests from outside in %s, because the matches and clients of all ports of a pod exceed %d: "+
 			"use fewer ports, matches or sources.", sidecars, authz.MaxRoutes)
-	case traffic.TrafficSplit.Kind:
+	case kinds.TrafficSplit.Kind:
 		return fmt.Sprintf("Some requests that this object selects go to the destination of all others in %s, because the backends of all matches of "+
 			"TrafficSplits of the namespace exceed %d: use fewer ports, matches or backends.", sidecars, authz.MaxRoutes)
 	}
@@ -69,5 +65,5 @@ func limitedCondition(kind, sidecars string, before metav1.Condition) metav1.Con
 	if before.Status == metav1.ConditionFalse {
 		text += " " + before.Message
 	}
-	return metav1.Condition{Type: Accepted, Status: metav1.ConditionFalse, Reason: ReasonTooManyRoutes, Message: text}
+	return metav1.Condition{Type: kinds.ConditionAccepted, Status: metav1.ConditionFalse, Reason: kinds.ReasonTooManyRoutes, Message: text}
 }

@@ -13,7 +13,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/report"
 	"github.com/openservicemesh/osm-operator/internal/report/client"
 )
@@ -27,7 +27,7 @@ func TestLimitedPoliciesHaveACondition(t *testing.T) {
 	stored := target(rule("HTTPRouteGroup", "none"))
 	writer := fake.NewClientBuilder().WithScheme(builtin(t)).WithObjects(stored, account("shop", "web"), account("shop", "client")).WithStatusSubresource(stored).Build()
 	r := &Reconciler{
-		Client: writer, Recorder: events.NewFakeRecorder(10), Leader: &Leader{}, Kind: traffic.Object(traffic.TrafficTarget), Evaluate: EvaluateTarget,
+		Client: writer, Recorder: events.NewFakeRecorder(10), Leader: &Leader{}, Kind: kinds.Object(kinds.TrafficTarget), Evaluate: EvaluateTarget,
 		Rejections: noRejections(), InMesh: func(context.Context, string) (bool, error) { return true, nil },
 	}
 	r.Leader.leading.Store(true)
@@ -40,22 +40,22 @@ func TestLimitedPoliciesHaveACondition(t *testing.T) {
 		if err := writer.Get(t.Context(), request.NamespacedName, stored); err != nil {
 			t.Fatal(err)
 		}
-		conditions, err := ConditionsOf(stored)
+		conditions, err := kinds.ConditionsOf(stored)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return meta.FindStatusCondition(conditions, Accepted)
+		return meta.FindStatusCondition(conditions, kinds.ConditionAccepted)
 	}
 	r.Rejections.update(limited("shop/web"), nil, true)
 	const want = "Some ports deny all requests of the mesh in the sidecars of service accounts shop/web, because the routes and clients of all ports of a pod exceed 50000: " +
 		"use fewer ports, matches or sources."
-	if got := accepted(); got.Status != metav1.ConditionFalse || got.Reason != ReasonTooManyRoutes || got.Message != want {
+	if got := accepted(); got.Status != metav1.ConditionFalse || got.Reason != kinds.ReasonTooManyRoutes || got.Message != want {
 		t.Errorf("while it is limited: %+v", got)
 	}
 	both := limited("shop/web")
 	both.Rejections = []report.Rejection{rejection("target", "shop/web", "shop/web-1")}
 	r.Rejections.update(both, nil, true)
-	if got := accepted(); got.Reason != ReasonRejectedByProxy || !strings.HasSuffix(got.Message, want) {
+	if got := accepted(); got.Reason != kinds.ReasonRejectedByProxy || !strings.HasSuffix(got.Message, want) {
 		t.Errorf("while it is rejected, too: %+v", got)
 	}
 	r.Rejections.update(report.Rejections{}, nil, true)
@@ -67,7 +67,7 @@ func TestLimitedPoliciesHaveACondition(t *testing.T) {
 // TestLimitedPolicies_MergeReplicas checks which sidecars a condition names, and which updates are changes.
 func TestLimitedPolicies_MergeReplicas(t *testing.T) {
 	r := noRejections()
-	r.Watch(traffic.TrafficTarget)
+	r.Watch(kinds.TrafficTarget)
 	policy := policyKey{"TrafficTarget", "shop", "target"}
 	answer := func(value report.Rejections) []client.Answer[report.Rejections] {
 		return []client.Answer[report.Rejections]{{Replica: "one", Value: value}}

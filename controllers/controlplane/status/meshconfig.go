@@ -22,6 +22,7 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/envoy"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -70,7 +71,7 @@ func (r *MeshConfigReconciler) Reconcile(ctx context.Context, request ctrl.Reque
 	settings, _ := ingest.MeshConfig(config)
 	server := settings.ExternalAuthorization
 	if server == nil || server.Address == "" {
-		if meta.FindStatusCondition(config.Status.Conditions, ServiceAnswers) == nil {
+		if meta.FindStatusCondition(config.Status.Conditions, kinds.ConditionServiceAnswers) == nil {
 			return ctrl.Result{}, nil
 		}
 		return ctrl.Result{}, r.apply(ctx, map[string]any{})
@@ -82,7 +83,7 @@ func (r *MeshConfigReconciler) Reconcile(ctx context.Context, request ctrl.Reque
 	if equality.Semantic.DeepEqual(conditions, config.Status.Conditions) {
 		return ctrl.Result{RequeueAfter: lookupInterval}, nil
 	}
-	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(meta.FindStatusCondition(conditions, ServiceAnswers))
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(meta.FindStatusCondition(conditions, kinds.ConditionServiceAnswers))
 	if err != nil {
 		return ctrl.Result{}, err
 	}

@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/message"
 )
 
@@ -28,18 +28,18 @@ func TestReconcile_CutsMessagesOfManyProblems(t *testing.T) {
 	writer := fake.NewClientBuilder().WithScheme(builtin(t)).WithObjects(stored).WithStatusSubresource(stored).Build()
 	recorder := events.NewFakeRecorder(10)
 	r := &Reconciler{
-		Client: writer, Recorder: recorder, Leader: &Leader{}, Kind: traffic.Object(traffic.TrafficTarget), Evaluate: EvaluateTarget,
+		Client: writer, Recorder: recorder, Leader: &Leader{}, Kind: kinds.Object(kinds.TrafficTarget), Evaluate: EvaluateTarget,
 		Rejections: noRejections(), InMesh: func(context.Context, string) (bool, error) { return true, nil },
 	}
 	r.Leader.leading.Store(true)
 	if _, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKeyFromObject(stored)}); err != nil {
 		t.Fatal(err)
 	}
-	written := traffic.Object(traffic.TrafficTarget)
+	written := kinds.Object(kinds.TrafficTarget)
 	if err := writer.Get(t.Context(), client.ObjectKeyFromObject(stored), written); err != nil {
 		t.Fatal(err)
 	}
-	conditions, err := ConditionsOf(written)
+	conditions, err := kinds.ConditionsOf(written)
 	if err != nil || len(conditions) != 3 {
 		t.Fatalf("conditions %v, error %v", conditions, err)
 	}

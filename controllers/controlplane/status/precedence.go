@@ -12,6 +12,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 // listEntries returns the entries of a kind; an empty namespace means all namespaces.
@@ -82,7 +83,7 @@ func ageOf(entry catalog.Entry) age {
 
 // conflict returns the problem that another policy has precedence.
 func conflict(format string, args ...any) ingest.Problem {
-	return ingest.Problem{Reason: ReasonConflicted, Message: fmt.Sprintf(format, args...)}
+	return ingest.Problem{Reason: kinds.ReasonConflicted, Message: fmt.Sprintf(format, args...)}
 }
 
 // oldestBefore returns the oldest matching entry that is older than mine.

@@ -10,12 +10,11 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/message"
 )
 
@@ -50,7 +49,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if !known {
 		return ctrl.Result{RequeueAfter: time.Second}, nil
 	}
-	object := traffic.Object(kind)
+	object := kinds.Object(kind)
 	if err := r.Client.Get(ctx, request.NamespacedName, object); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -63,10 +62,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	limited := r.Rejections.limitedIn(kind.Kind, request.Namespace, request.Name)
 	for i := range conditions {
-		if conditions[i].Type == Accepted && limited != "" {
+		if conditions[i].Type == kinds.ConditionAccepted && limited != "" {
 			conditions[i] = limitedCondition(kind.Kind, limited, conditions[i])
 		}
-		if conditions[i].Type == Accepted && len(rejected) > 0 {
+		if conditions[i].Type == kinds.ConditionAccepted && len(rejected) > 0 {
 			conditions[i] = rejectedCondition(rejected, conditions[i])
 		}
 	}
@@ -90,7 +89,7 @@ func (r *Reconciler) answers(ctx context.Context, object *unstructured.Unstructu
 	if err != nil || len(servers) == 0 {
 		return nil, err
 	}
-	before, err := ConditionsOf(object)
+	before, err := kinds.ConditionsOf(object)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +99,7 @@ func (r *Reconciler) answers(ctx context.Context, object *unstructured.Unstructu
 
 // write patches changed conditions, and records an Event for each transition, except those of the summary.
 func (r *Reconciler) write(ctx context.Context, object *unstructured.Unstructured, conditions []metav1.Condition) error {
-	current, err := ConditionsOf(object)
+	current, err := kinds.ConditionsOf(object)
 	if err != nil {
 		return err
 	}
@@ -108,13 +107,13 @@ func (r *Reconciler) write(ctx context.Context, object *unstructured.Unstructure
 	for _, condition := range conditions {
 		condition.ObservedGeneration, condition.Message = object.GetGeneration(), message.ForCondition(condition.Message)
 		before := meta.FindStatusCondition(current, condition.Type)
-		if condition.Type != Ready && isTransition(before, condition) {
+		if condition.Type != kinds.ConditionReady && isTransition(before, condition) {
 			transitions = append(transitions, condition)
 		}
 		changed = meta.SetStatusCondition(&current, condition) || changed
 	}
-	if meta.FindStatusCondition(conditions, ServiceAnswers) == nil {
-		changed = meta.RemoveStatusCondition(&current, ServiceAnswers) || changed
+	if meta.FindStatusCondition(conditions, kinds.ConditionServiceAnswers) == nil {
+		changed = meta.RemoveStatusCondition(&current, kinds.ConditionServiceAnswers) || changed
 	}
 	status := map[string]any{"conditions": current}
 	if r.OSMSummary {
@@ -139,7 +138,7 @@ func (r *Reconciler) write(ctx context.Context, object *unstructured.Unstructure
 // addOSMSummary adds the status fields that OSM's tools read, and reports whether they differ from the object's.
 func addOSMSummary(object *unstructured.Unstructured, conditions []metav1.Condition, status map[string]any) bool {
 	currentStatus, reason := "committed", "successfully committed by the system"
-	if accepted := meta.FindStatusCondition(conditions, Accepted); accepted != nil && accepted.Status == metav1.ConditionFalse {
+	if accepted := meta.FindStatusCondition(conditions, kinds.ConditionAccepted); accepted != nil && accepted.Status == metav1.ConditionFalse {
 		currentStatus, reason = "error", accepted.Message
 	}
 	status["currentStatus"], status["reason"] = currentStatus, reason
@@ -163,19 +162,4 @@ func (r *Reconciler) recordEvent(object *unstructured.Unstructured, condition me
 	}
 	note := fmt.Sprintf("%s is %s: %s", condition.Type, condition.Status, condition.Message)
 	r.Recorder.Eventf(object, nil, kind, condition.Reason, "Evaluate", "%s", message.ForEvent(note))
-}
-
-// ConditionsOf returns the conditions in the status of a policy.
-func ConditionsOf(object *unstructured.Unstructured) ([]metav1.Condition, error) {
-	status, _, err := unstructured.NestedMap(object.Object, "status")
-	if err != nil {
-		return nil, fmt.Errorf("status of %s is not an object: %w", object.GetName(), err)
-	}
-	var typed struct {
-		Conditions []metav1.Condition `json:"conditions"`
-	}
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(status, &typed); err != nil {
-		return nil, fmt.Errorf("conditions of %s cannot be read: %w", object.GetName(), err)
-	}
-	return typed.Conditions, nil
 }

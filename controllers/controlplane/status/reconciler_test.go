@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/report"
 )
 
@@ -34,9 +34,9 @@ func TestReconcile_WritesChangesOnce(t *testing.T) {
 	recorder := events.NewFakeRecorder(10)
 	verdict := metav1.ConditionFalse
 	r := &Reconciler{
-		Client: reader, Recorder: recorder, Leader: &Leader{}, Kind: traffic.Object(traffic.TrafficTarget),
+		Client: reader, Recorder: recorder, Leader: &Leader{}, Kind: kinds.Object(kinds.TrafficTarget),
 		Evaluate: func(context.Context, client.Reader, *unstructured.Unstructured) ([]metav1.Condition, error) {
-			return []metav1.Condition{{Type: Accepted, Status: verdict, Reason: "Test", Message: "because"}}, nil
+			return []metav1.Condition{{Type: kinds.ConditionAccepted, Status: verdict, Reason: "Test", Message: "because"}}, nil
 		},
 		Rejections: noRejections(),
 		InMesh:     func(context.Context, string) (bool, error) { return true, nil },
@@ -70,7 +70,7 @@ func TestReconcile_ReportsRejection(t *testing.T) {
 	writer := fake.NewClientBuilder().WithScheme(builtin(t)).WithObjects(stored, account("shop", "web"), account("shop", "client")).WithStatusSubresource(stored).Build()
 	recorder := events.NewFakeRecorder(10)
 	r := &Reconciler{
-		Client: writer, Recorder: recorder, Leader: &Leader{}, Kind: traffic.Object(traffic.TrafficTarget), Evaluate: EvaluateTarget,
+		Client: writer, Recorder: recorder, Leader: &Leader{}, Kind: kinds.Object(kinds.TrafficTarget), Evaluate: EvaluateTarget,
 		Rejections: (&fakeReplicas{}).rejections(),
 		InMesh:     func(context.Context, string) (bool, error) { return true, nil },
 	}
@@ -82,15 +82,15 @@ func TestReconcile_ReportsRejection(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		object := traffic.Object(traffic.TrafficTarget)
+		object := kinds.Object(kinds.TrafficTarget)
 		if err := writer.Get(t.Context(), request.NamespacedName, object); err != nil {
 			t.Fatal(err)
 		}
-		conditions, err := ConditionsOf(object)
+		conditions, err := kinds.ConditionsOf(object)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if accepted := meta.FindStatusCondition(conditions, Accepted); accepted != nil {
+		if accepted := meta.FindStatusCondition(conditions, kinds.ConditionAccepted); accepted != nil {
 			return result, *accepted
 		}
 		return result, metav1.Condition{}
@@ -99,7 +99,7 @@ func TestReconcile_ReportsRejection(t *testing.T) {
 		t.Fatalf("written before the other replicas were polled: %v", accepted)
 	}
 	r.Rejections.update(report.Rejections{Rejections: []report.Rejection{rejection("target", "shop/web", "shop/web-1")}}, nil, true)
-	if _, accepted := reconcile(); accepted.Reason != ReasonRejectedByProxy || !strings.Contains(accepted.Message, "bad regex: (") {
+	if _, accepted := reconcile(); accepted.Reason != kinds.ReasonRejectedByProxy || !strings.Contains(accepted.Message, "bad regex: (") {
 		t.Errorf("after the rejection: %v", accepted)
 	}
 	if event := <-recorder.Events; !strings.Contains(event, "Warning RejectedByProxy") || !strings.Contains(event, "shop/web-1") {
@@ -115,9 +115,9 @@ func TestReconcile_ReportsRejection(t *testing.T) {
 func TestReconcile_WritesOSMSummary(t *testing.T) {
 	stored := setting("s", 1, "web.shop.svc.cluster.local")
 	writer := fake.NewClientBuilder().WithScheme(runtime.NewScheme()).WithObjects(stored).WithStatusSubresource(stored).Build()
-	verdict := metav1.Condition{Type: Accepted, Status: metav1.ConditionFalse, Reason: "Test", Message: "because"}
+	verdict := metav1.Condition{Type: kinds.ConditionAccepted, Status: metav1.ConditionFalse, Reason: "Test", Message: "because"}
 	r := &Reconciler{
-		Client: writer, Recorder: events.NewFakeRecorder(10), Leader: &Leader{}, Kind: traffic.Object(traffic.UpstreamTrafficSetting), OSMSummary: true,
+		Client: writer, Recorder: events.NewFakeRecorder(10), Leader: &Leader{}, Kind: kinds.Object(kinds.UpstreamTrafficSetting), OSMSummary: true,
 		Evaluate: func(context.Context, client.Reader, *unstructured.Unstructured) ([]metav1.Condition, error) {
 			return []metav1.Condition{verdict}, nil
 		},
@@ -130,7 +130,7 @@ func TestReconcile_WritesOSMSummary(t *testing.T) {
 		if _, err := r.Reconcile(t.Context(), request); err != nil {
 			t.Fatal(err)
 		}
-		object := traffic.Object(traffic.UpstreamTrafficSetting)
+		object := kinds.Object(kinds.UpstreamTrafficSetting)
 		if err := writer.Get(t.Context(), request.NamespacedName, object); err != nil {
 			t.Fatal(err)
 		}
@@ -138,6 +138,6 @@ func TestReconcile_WritesOSMSummary(t *testing.T) {
 		if status["currentStatus"] != want.word || status["reason"] != want.reason {
 			t.Errorf("currentStatus is %q and reason %q, want %+v", status["currentStatus"], status["reason"], want)
 		}
-		verdict.Status, verdict.Reason = metav1.ConditionTrue, ReasonAccepted
+		verdict.Status, verdict.Reason = metav1.ConditionTrue, kinds.ReasonAccepted
 	}
 }

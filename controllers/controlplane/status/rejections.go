@@ -16,14 +16,11 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/message"
 	"github.com/openservicemesh/osm-operator/internal/report"
 	"github.com/openservicemesh/osm-operator/internal/report/client"
 )
-
-// ReasonRejectedByProxy means that a sidecar rejected configuration derived from the object. The object is quarantined until it changes.
-const ReasonRejectedByProxy = "RejectedByProxy"
 
 const (
 	// pollInterval is how often the leader polls the other replicas. Rejections of its own sidecars arrive at once.
@@ -135,7 +132,7 @@ func (r *Rejections) refresh(ctx context.Context) error {
 	}
 	changes, servers := r.update(r.own(), answers, err == nil)
 	for _, changed := range changes {
-		object := traffic.Object(schema.GroupVersionKind{Kind: changed.kind})
+		object := kinds.Object(schema.GroupVersionKind{Kind: changed.kind})
 		object.SetNamespace(changed.namespace)
 		object.SetName(changed.name)
 		select {
@@ -215,7 +212,7 @@ func rejectedCondition(list []report.Rejection, before metav1.Condition) metav1.
 	if before.Status == metav1.ConditionFalse {
 		text += " " + before.Message
 	}
-	return metav1.Condition{Type: Accepted, Status: metav1.ConditionFalse, Reason: ReasonRejectedByProxy, Message: message.ForCondition(text)}
+	return metav1.Condition{Type: kinds.ConditionAccepted, Status: metav1.ConditionFalse, Reason: kinds.ReasonRejectedByProxy, Message: message.ForCondition(text)}
 }
 
 // RejectionMessage describes which sidecars rejected an object, and why.

@@ -14,7 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/report"
 	"github.com/openservicemesh/osm-operator/internal/report/client"
 )
@@ -56,7 +56,7 @@ func answerOf(replica string, list ...report.Rejection) client.Answer[report.Rej
 func TestRejections_MergeReplicas(t *testing.T) {
 	says := &fakeReplicas{}
 	r := says.rejections()
-	events := r.Watch(traffic.TrafficTarget)
+	events := r.Watch(kinds.TrafficTarget)
 	unreachable := client.Answer[report.Rejections]{Replica: "two", Err: errors.New("no route")}
 	if _, known := r.Of("TrafficTarget", "shop", "x"); known {
 		t.Fatal("rejections are known before any replica was polled")
@@ -143,7 +143,7 @@ func TestRejections_KnownWhileLeading(t *testing.T) {
 func TestRejectedCondition(t *testing.T) {
 	one := rejectedCondition([]report.Rejection{rejection("x", "shop/a", "shop/a-1")}, metav1.Condition{Status: metav1.ConditionTrue, Message: "in force"})
 	want := `The sidecar of pod shop/a-1 rejected RDS "rds-inbound.80|shop/web", so this object is not in force for the sidecars of service account shop/a until it changes. Envoy's error: bad regex: (.`
-	if one.Message != want || one.Reason != ReasonRejectedByProxy || one.Status != metav1.ConditionFalse {
+	if one.Message != want || one.Reason != kinds.ReasonRejectedByProxy || one.Status != metav1.ConditionFalse {
 		t.Errorf("got %+v", one)
 	}
 	var many []report.Rejection
@@ -193,7 +193,7 @@ func TestRejections_KindsWithoutControllerBlockNothing(t *testing.T) {
 		case <-time.After(time.Hour):
 			t.Error("an object of a kind without a controller blocks all others")
 		}
-		if list, known := r.Of(traffic.TrafficTarget.Kind, "shop", "x"); !known || len(list) != 1 {
+		if list, known := r.Of(kinds.TrafficTarget.Kind, "shop", "x"); !known || len(list) != 1 {
 			t.Errorf("a controller that starts later finds %d rejections (known: %t), want 1", len(list), known)
 		}
 	})

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 // relatedWatch is a watch of a kind whose objects affect the conditions of those of another kind.
@@ -31,7 +32,7 @@ func relatedWatches(reader client.Reader, k policyKind) []relatedWatch {
 		list = append(list, relatedWatch{other, enqueueNaming(reader, k.kind), specs})
 	}
 	if k.extension != nil {
-		list = append(list, relatedWatch{traffic.ExtensionService, enqueueConflicting(reader, k.kind, k.extension), nil})
+		list = append(list, relatedWatch{kinds.ExtensionService, enqueueConflicting(reader, k.kind, k.extension), nil})
 	}
 	return list
 }

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 // growingCluster is the discovery of a cluster that gets more kinds.
@@ -47,7 +48,7 @@ func TestStartWatches(t *testing.T) {
 		ended := make(chan error, 1)
 		go func() {
 			ended <- startWatches(ctx, cluster, relatedWatches(nil, policyKind{
-				kind: traffic.Egress, related: []schema.GroupVersionKind{traffic.Egress}, named: []schema.GroupVersionKind{traffic.HTTPRouteGroup},
+				kind: kinds.Egress, related: []schema.GroupVersionKind{kinds.Egress}, named: []schema.GroupVersionKind{kinds.HTTPRouteGroup},
 				extension: usingExtension("osm-system"),
 			}), func(w relatedWatch) error {
 				started = append(started, w.kind)
@@ -63,12 +64,12 @@ func TestStartWatches(t *testing.T) {
 			}
 		}
 		await()
-		cluster.define(traffic.HTTPRouteGroup)
-		await(traffic.HTTPRouteGroup)
-		cluster.define(traffic.ExtensionService)
-		await(traffic.HTTPRouteGroup, traffic.ExtensionService)
-		cluster.define(traffic.Egress)
-		await(traffic.HTTPRouteGroup, traffic.ExtensionService, traffic.Egress)
+		cluster.define(kinds.HTTPRouteGroup)
+		await(kinds.HTTPRouteGroup)
+		cluster.define(kinds.ExtensionService)
+		await(kinds.HTTPRouteGroup, kinds.ExtensionService)
+		cluster.define(kinds.Egress)
+		await(kinds.HTTPRouteGroup, kinds.ExtensionService, kinds.Egress)
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
@@ -76,14 +77,14 @@ func TestStartWatches(t *testing.T) {
 }
 
 func TestStartWatches_Ends(t *testing.T) {
-	watches := []relatedWatch{{kind: traffic.Egress}}
+	watches := []relatedWatch{{kind: kinds.Egress}}
 	stopped, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := startWatches(stopped, &growingCluster{}, watches, nil); err != nil {
 		t.Errorf("error %v while the process stops, want none", err)
 	}
 	failure := errors.New("no such informer")
-	cluster := &growingCluster{defined: []schema.GroupVersionKind{traffic.Egress}}
+	cluster := &growingCluster{defined: []schema.GroupVersionKind{kinds.Egress}}
 	if err := startWatches(t.Context(), cluster, watches, func(relatedWatch) error { return failure }); !errors.Is(err, failure) {
 		t.Errorf("error %v, want that of the watch", err)
 	}

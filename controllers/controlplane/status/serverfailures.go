@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/report"
 )
 
@@ -119,7 +119,7 @@ func (f *serverFailures) notify(ctx context.Context, changed []report.ServerFail
 			continue
 		}
 		sent[at] = true
-		object := traffic.Object(schema.GroupVersionKind{Kind: kind})
+		object := kinds.Object(schema.GroupVersionKind{Kind: kind})
 		object.SetNamespace(namespace)
 		select {
 		case watcher <- event.GenericEvent{Object: object}:

@@ -15,10 +15,10 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/envoy"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/report"
 )
 
@@ -97,13 +97,13 @@ func (s decisionServer) concerns(f report.ServerFailure) bool {
 func concernedPolicies(f report.ServerFailure) (kind, namespace string) {
 	if f.Policy != "" {
 		namespace, _, _ = strings.Cut(f.Policy, "/")
-		return traffic.ExternalAuthorization.Kind, namespace
+		return kinds.ExternalAuthorization.Kind, namespace
 	}
 	if f.Cluster == envoy.ConfiguredAuthorizationCluster {
 		return meshConfigKind.Kind, ""
 	}
 	namespace, _, _ = strings.Cut(f.ServiceAccount, "/")
-	return traffic.UpstreamTrafficSetting.Kind, namespace
+	return kinds.UpstreamTrafficSetting.Kind, namespace
 }
 
 // problem returns why sidecars get no answer.
@@ -120,14 +120,14 @@ func (s decisionServer) problem(ctx context.Context, failures []report.ServerFai
 		clients = append(clients, f.ServiceAccount)
 	}
 	if sidecars > 0 {
-		return ingest.Problem{Reason: ReasonServiceNotAnswering, Message: fmt.Sprintf(
+		return ingest.Problem{Reason: kinds.ReasonServiceNotAnswering, Message: fmt.Sprintf(
 			"%d sidecars (service accounts %s) get no answer from the %s %s:%d since %s, so %s. Check that it runs, accepts connections from them, and answers within %s.",
 			sidecars, abbreviate(clients), s.kind, s.host, s.port, since.UTC().Format(time.RFC3339), s.effect, s.timeout)}, true
 	}
 	if s.hasAddress(ctx, lookup) {
 		return ingest.Problem{}, false
 	}
-	return ingest.Problem{Reason: ReasonHostNotResolved, Message: fmt.Sprintf(
+	return ingest.Problem{Reason: kinds.ReasonHostNotResolved, Message: fmt.Sprintf(
 		"The host %s of the %s has no address, so sidecars get no answer and %s: correct the name, or create its DNS record.", s.host, s.kind, s.effect)}, true
 }
 
@@ -153,10 +153,10 @@ func answersCondition(ctx context.Context, servers []decisionServer, failures *s
 			problems = append(problems, p)
 		}
 	}
-	if former := meta.FindStatusCondition(before, ServiceAnswers); former != nil && former.Reason == ReasonServiceNotAnswering && len(problems) == 0 && !complete {
+	if former := meta.FindStatusCondition(before, kinds.ConditionServiceAnswers); former != nil && former.Reason == kinds.ReasonServiceNotAnswering && len(problems) == 0 && !complete {
 		return *former
 	}
-	result := condition(ServiceAnswers, ReasonServiceAnswers, problems)
+	result := condition(kinds.ConditionServiceAnswers, kinds.ReasonServiceAnswers, problems)
 	if len(problems) == 0 {
 		result.Message = "no sidecar reports a missing answer"
 	}

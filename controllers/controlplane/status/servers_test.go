@@ -20,7 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/report"
 	reportclient "github.com/openservicemesh/osm-operator/internal/report/client"
@@ -173,7 +173,7 @@ func TestReconcile_ServiceAnswers(t *testing.T) {
 		return NewRejections(func() report.Rejections { return report.Rejections{} }, nil, func() time.Time { return now })
 	}
 	r := &Reconciler{
-		Client: writer, Recorder: events.NewFakeRecorder(20), Leader: &Leader{}, Kind: traffic.Object(traffic.ExternalAuthorization), Evaluate: EvaluateAuthorization("osm-system"),
+		Client: writer, Recorder: events.NewFakeRecorder(20), Leader: &Leader{}, Kind: kinds.Object(kinds.ExternalAuthorization), Evaluate: EvaluateAuthorization("osm-system"),
 		Servers: authorizationServer("osm-system"), LookupHost: resolvable, Rejections: newRejections(),
 		InMesh: func(context.Context, string) (bool, error) { return true, nil },
 	}
@@ -184,20 +184,20 @@ func TestReconcile_ServiceAnswers(t *testing.T) {
 		if _, err := r.Reconcile(t.Context(), request); err != nil {
 			t.Fatal(err)
 		}
-		object := traffic.Object(traffic.ExternalAuthorization)
+		object := kinds.Object(kinds.ExternalAuthorization)
 		if err := writer.Get(t.Context(), request.NamespacedName, object); err != nil {
 			t.Fatal(err)
 		}
-		conditions, err := ConditionsOf(object)
+		conditions, err := kinds.ConditionsOf(object)
 		if err != nil {
 			t.Fatal(err)
 		}
 		got := ""
-		if c := meta.FindStatusCondition(conditions, ServiceAnswers); c != nil {
+		if c := meta.FindStatusCondition(conditions, kinds.ConditionServiceAnswers); c != nil {
 			got = string(c.Status)
 		}
-		ready := meta.FindStatusCondition(conditions, Ready)
-		if got != want || want == "False" && (ready.Status != metav1.ConditionFalse || ready.Reason != ReasonServiceNotAnswering) || writes != wantWrites {
+		ready := meta.FindStatusCondition(conditions, kinds.ConditionReady)
+		if got != want || want == "False" && (ready.Status != metav1.ConditionFalse || ready.Reason != kinds.ReasonServiceNotAnswering) || writes != wantWrites {
 			t.Errorf("%s: ServiceAnswers is %q after %d writes, want %q after %d; Ready %+v", name, got, writes, want, wantWrites, ready)
 		}
 	}

@@ -8,11 +8,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/authz"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 // servicesBeyondBound reports the Services of a TrafficTarget that its sources in other namespaces do not receive, because
@@ -56,7 +56,7 @@ func offeredBy(ctx context.Context, reader client.Reader, namespace string, serv
 	for i := range pods.Items {
 		changes = append(changes, catalog.Set(ingest.Pod(&pods.Items[i])))
 	}
-	targets, err := listEntries(ctx, reader, traffic.TrafficTarget, namespace, ingest.TrafficTarget)
+	targets, err := listEntries(ctx, reader, kinds.TrafficTarget, namespace, ingest.TrafficTarget)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func boundProblems(v *catalog.View, target *catalog.TrafficTarget, sources []ide
 		offered := authz.GrantedServices(v, source)
 		missing := slices.DeleteFunc(v.ServicesOf(target.Destination), func(service catalog.Name) bool { return slices.Contains(offered, service) })
 		if len(missing) > 0 {
-			problems = append(problems, ingest.Problem{Reason: ReasonTooManyServices, Message: fmt.Sprintf(
+			problems = append(problems, ingest.Problem{Reason: kinds.ReasonTooManyServices, Message: fmt.Sprintf(
 				"The TrafficTargets of namespace %s offer more than %d ports of Services to %s, so its sidecars lack %d of the Services of %s, such as %s: grant it access to fewer service accounts, or delete Services.",
 				target.Name.Namespace, authz.MaxForeignPorts, source, len(missing), target.Destination, missing[0])})
 		}

@@ -9,14 +9,14 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/authz"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 // TestAuditS2BoundIsReported checks that the TrafficTarget which offers too many Services to another namespace reports it.
 func TestAuditS2BoundIsReported(t *testing.T) {
 	from := func(namespace string) *unstructured.Unstructured {
-		return object(traffic.TrafficTarget, "t", 1, map[string]any{
+		return object(kinds.TrafficTarget, "t", 1, map[string]any{
 			"destination": map[string]any{"kind": "ServiceAccount", "name": "server", "namespace": "shop"},
 			"sources":     []any{map[string]any{"kind": "ServiceAccount", "name": "client", "namespace": namespace}},
 			"rules":       []any{map[string]any{"kind": "TCPRoute", "name": "ports"}},
@@ -24,7 +24,7 @@ func TestAuditS2BoundIsReported(t *testing.T) {
 	}
 	labels := map[string]string{"app": "server"}
 	others := []client.Object{
-		object(traffic.TCPRoute, "ports", 1, map[string]any{}),
+		object(kinds.TCPRoute, "ports", 1, map[string]any{}),
 		&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "server", Labels: labels}, Spec: corev1.PodSpec{ServiceAccountName: "server"}},
 	}
 	for i := range authz.MaxForeignPorts + 1 {
@@ -36,10 +36,10 @@ func TestAuditS2BoundIsReported(t *testing.T) {
 	for _, test := range []evaluateCase{
 		{
 			"clients of another namespace", EvaluateTarget, from("bank"), others,
-			map[string]string{Accepted: "False TooManyServices", ResolvedRefs: resolved},
+			map[string]string{kinds.ConditionAccepted: "False TooManyServices", kinds.ConditionResolvedRefs: resolved},
 			"its sidecars lack 1 of the Services of shop/server, such as shop/s01000",
 		},
-		{"clients of the namespace", EvaluateTarget, from("shop"), others, map[string]string{Accepted: inForce, ResolvedRefs: resolved}, "in force"},
+		{"clients of the namespace", EvaluateTarget, from("shop"), others, map[string]string{kinds.ConditionAccepted: inForce, kinds.ConditionResolvedRefs: resolved}, "in force"},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.check(t) })
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/backoff"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -69,41 +70,41 @@ type policyKind struct {
 
 func (w Writers) policyKinds() []policyKind {
 	return []policyKind{
-		{kind: traffic.TrafficTarget, evaluate: EvaluateTarget, named: []schema.GroupVersionKind{traffic.HTTPRouteGroup, traffic.TCPRoute}, services: true, account: namingAccount},
+		{kind: kinds.TrafficTarget, evaluate: EvaluateTarget, named: []schema.GroupVersionKind{kinds.HTTPRouteGroup, kinds.TCPRoute}, services: true, account: namingAccount},
 		{
-			kind: traffic.TrafficSplit, evaluate: EvaluateSplit, services: true,
-			related: []schema.GroupVersionKind{traffic.TrafficSplit}, named: []schema.GroupVersionKind{traffic.HTTPRouteGroup},
+			kind: kinds.TrafficSplit, evaluate: EvaluateSplit, services: true,
+			related: []schema.GroupVersionKind{kinds.TrafficSplit}, named: []schema.GroupVersionKind{kinds.HTTPRouteGroup},
 		},
-		{kind: traffic.HTTPRouteGroup, evaluate: EvaluateRoutes(ingest.HTTPRouteGroup)},
-		{kind: traffic.TCPRoute, evaluate: EvaluateRoutes(ingest.TCPRoute)},
-		{kind: traffic.UDPRoute, evaluate: EvaluateUnenforced(ingest.UDPRoute)},
-		{kind: traffic.Retry, evaluate: EvaluateRetry(w.Namespace), conflicting: sameSource, config: true},
+		{kind: kinds.HTTPRouteGroup, evaluate: EvaluateRoutes(ingest.HTTPRouteGroup)},
+		{kind: kinds.TCPRoute, evaluate: EvaluateRoutes(ingest.TCPRoute)},
+		{kind: kinds.UDPRoute, evaluate: EvaluateUnenforced(ingest.UDPRoute)},
+		{kind: kinds.Retry, evaluate: EvaluateRetry(w.Namespace), conflicting: sameSource, config: true},
 		{
-			kind: traffic.UpstreamTrafficSetting, evaluate: EvaluateSetting, services: true, osmSummary: true, servers: rateLimitServers,
-			related: []schema.GroupVersionKind{traffic.UpstreamTrafficSetting, traffic.HTTPRouteGroup, traffic.Egress},
-		},
-		{
-			kind: traffic.Backpressure, evaluate: EvaluateBackpressure, services: true,
-			related: []schema.GroupVersionKind{traffic.Backpressure, traffic.UpstreamTrafficSetting},
+			kind: kinds.UpstreamTrafficSetting, evaluate: EvaluateSetting, services: true, osmSummary: true, servers: rateLimitServers,
+			related: []schema.GroupVersionKind{kinds.UpstreamTrafficSetting, kinds.HTTPRouteGroup, kinds.Egress},
 		},
 		{
-			kind: traffic.IngressBackend, evaluate: EvaluateIngress(w.Namespace), services: true, config: true, osmSummary: true, referring: fromGateway,
-			related: []schema.GroupVersionKind{traffic.IngressBackend}, named: []schema.GroupVersionKind{traffic.HTTPRouteGroup},
+			kind: kinds.Backpressure, evaluate: EvaluateBackpressure, services: true,
+			related: []schema.GroupVersionKind{kinds.Backpressure, kinds.UpstreamTrafficSetting},
 		},
 		{
-			kind: traffic.Egress, evaluate: EvaluateEgress(w.Namespace, w.LookupHost, w.Secrets), config: true, account: namingAccount, recheck: lookupInterval,
+			kind: kinds.IngressBackend, evaluate: EvaluateIngress(w.Namespace), services: true, config: true, osmSummary: true, referring: fromGateway,
+			related: []schema.GroupVersionKind{kinds.IngressBackend}, named: []schema.GroupVersionKind{kinds.HTTPRouteGroup},
+		},
+		{
+			kind: kinds.Egress, evaluate: EvaluateEgress(w.Namespace, w.LookupHost, w.Secrets), config: true, account: namingAccount, recheck: lookupInterval,
 			referring: usingEgressGateway(w.Namespace),
-			related:   []schema.GroupVersionKind{traffic.Egress}, named: []schema.GroupVersionKind{traffic.HTTPRouteGroup, traffic.UpstreamTrafficSetting},
+			related:   []schema.GroupVersionKind{kinds.Egress}, named: []schema.GroupVersionKind{kinds.HTTPRouteGroup, kinds.UpstreamTrafficSetting},
 		},
 		{
-			kind: traffic.Telemetry, evaluate: EvaluateTelemetry(w.Namespace), osmSummary: true, meshWide: true, extension: usingExtension(w.Namespace),
-			related: []schema.GroupVersionKind{traffic.Telemetry},
+			kind: kinds.Telemetry, evaluate: EvaluateTelemetry(w.Namespace), osmSummary: true, meshWide: true, extension: usingExtension(w.Namespace),
+			related: []schema.GroupVersionKind{kinds.Telemetry},
 		},
 		{
-			kind: traffic.ExternalAuthorization, evaluate: EvaluateAuthorization(w.Namespace), meshWide: true, extension: usingExtension(w.Namespace),
-			related: []schema.GroupVersionKind{traffic.ExternalAuthorization}, servers: authorizationServer(w.Namespace),
+			kind: kinds.ExternalAuthorization, evaluate: EvaluateAuthorization(w.Namespace), meshWide: true, extension: usingExtension(w.Namespace),
+			related: []schema.GroupVersionKind{kinds.ExternalAuthorization}, servers: authorizationServer(w.Namespace),
 		},
-		{kind: traffic.ExtensionService, evaluate: EvaluateRoutes(ingest.ExtensionService), meshWide: true},
+		{kind: kinds.ExtensionService, evaluate: EvaluateRoutes(ingest.ExtensionService), meshWide: true},
 	}
 }
 
@@ -150,11 +151,11 @@ func (w Writers) add(mgr manager.Manager, k policyKind, acquired <-chan struct{}
 	reader := mgr.GetClient()
 	r := &Reconciler{
 		Client: reader, Recorder: mgr.GetEventRecorder(names.Controller), Leader: w.Leader, OSMSummary: k.osmSummary,
-		Kind: traffic.Object(k.kind), Evaluate: k.evaluate, Rejections: w.Rejections, InMesh: w.concerned(reader, k), Recheck: k.recheck,
+		Kind: kinds.Object(k.kind), Evaluate: k.evaluate, Rejections: w.Rejections, InMesh: w.concerned(reader, k), Recheck: k.recheck,
 		Servers: k.servers, LookupHost: w.LookupHost,
 	}
 	resync := make(chan event.GenericEvent)
-	b := ctrl.NewControllerManagedBy(mgr).Named("status-"+k.kind.Kind).For(traffic.Object(k.kind)).
+	b := ctrl.NewControllerManagedBy(mgr).Named("status-"+k.kind.Kind).For(kinds.Object(k.kind)).
 		WithOptions(backoff.Options(1)).
 		WatchesRawSource(source.Channel(resync, enqueueAll(reader, k.kind, ""))).
 		WatchesRawSource(source.Channel(w.Rejections.Watch(k.kind), &handler.EnqueueRequestForObject{})).
@@ -164,7 +165,7 @@ func (w Writers) add(mgr manager.Manager, k policyKind, acquired <-chan struct{}
 		b = b.WatchesRawSource(source.Channel(w.Rejections.servers.watch(k.kind), enqueueSameNamespace(reader, k.kind)))
 	}
 	if k.conflicting != nil {
-		b = b.Watches(traffic.Object(k.kind), enqueueConflicting(reader, k.kind, k.conflicting))
+		b = b.Watches(kinds.Object(k.kind), enqueueConflicting(reader, k.kind, k.conflicting))
 	}
 	if k.services {
 		b = b.Watches(&corev1.Service{}, enqueueSameNamespace(reader, k.kind), builder.WithPredicates(predicate.ResourceVersionChangedPredicate{}))
@@ -183,7 +184,7 @@ func (w Writers) add(mgr manager.Manager, k policyKind, acquired <-chan struct{}
 		return err
 	}
 	start := func(watch relatedWatch) error {
-		var object client.Object = traffic.Object(watch.kind)
+		var object client.Object = kinds.Object(watch.kind)
 		return controller.Watch(source.Kind(mgr.GetCache(), object, watch.handler, watch.predicates...))
 	}
 	err = mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {

@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -25,7 +25,7 @@ func TestEnqueueInNamespace_WhenNamespaceJoins(t *testing.T) {
 	queue := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[ctrl.Request]())
 	defer queue.ShutDown()
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: inShop.GetNamespace()}}
-	enqueueInNamespace(reader, traffic.TrafficTarget).Create(t.Context(), event.CreateEvent{Object: ns}, queue)
+	enqueueInNamespace(reader, kinds.TrafficTarget).Create(t.Context(), event.CreateEvent{Object: ns}, queue)
 	if queue.Len() != 1 {
 		t.Fatalf("%d objects are enqueued, want 1", queue.Len())
 	}
@@ -69,10 +69,10 @@ func TestEnqueueNaming(t *testing.T) {
 	reader := fake.NewClientBuilder().WithScheme(runtime.NewScheme()).WithObjects(naming, other, elsewhere).Build()
 	queue := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[ctrl.Request]())
 	defer queue.ShutDown()
-	changed := traffic.Object(traffic.HTTPRouteGroup)
+	changed := kinds.Object(kinds.HTTPRouteGroup)
 	changed.SetNamespace(naming.GetNamespace())
 	changed.SetName("changed")
-	enqueueNaming(reader, traffic.TrafficTarget).Create(t.Context(), event.CreateEvent{Object: changed}, queue)
+	enqueueNaming(reader, kinds.TrafficTarget).Create(t.Context(), event.CreateEvent{Object: changed}, queue)
 	if queue.Len() != 1 {
 		t.Fatalf("%d objects are enqueued, want 1", queue.Len())
 	}

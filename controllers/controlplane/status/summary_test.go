@@ -12,7 +12,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 // Ready is False if any other condition is, and has its reason.
@@ -20,16 +20,16 @@ func TestAuditU6ReadySummarizes(t *testing.T) {
 	condition := func(kind string, status metav1.ConditionStatus, reason string) metav1.Condition {
 		return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: "because of " + reason}
 	}
-	good, restricted := condition(Accepted, metav1.ConditionTrue, ReasonAccepted), condition(Accepted, metav1.ConditionTrue, "NotCaptured")
-	broken := condition(ResolvedRefs, metav1.ConditionFalse, ReasonRefNotFound)
+	good, restricted := condition(kinds.ConditionAccepted, metav1.ConditionTrue, kinds.ReasonAccepted), condition(kinds.ConditionAccepted, metav1.ConditionTrue, "NotCaptured")
+	broken := condition(kinds.ConditionResolvedRefs, metav1.ConditionFalse, kinds.ReasonRefNotFound)
 	for name, test := range map[string]struct {
 		conditions []metav1.Condition
 		want       metav1.Condition
 	}{
-		"all True":       {[]metav1.Condition{good}, metav1.Condition{Type: Ready, Status: metav1.ConditionTrue, Reason: ReasonReady, Message: "in force"}},
-		"broken refs":    {[]metav1.Condition{good, broken}, condition(Ready, metav1.ConditionFalse, ReasonRefNotFound)},
-		"with a warning": {[]metav1.Condition{restricted}, condition(Ready, metav1.ConditionTrue, "NotCaptured")},
-		"both False":     {[]metav1.Condition{condition(Accepted, metav1.ConditionFalse, "Disabled"), broken}, condition(Ready, metav1.ConditionFalse, "Disabled")},
+		"all True":       {[]metav1.Condition{good}, metav1.Condition{Type: kinds.ConditionReady, Status: metav1.ConditionTrue, Reason: kinds.ReasonReady, Message: "in force"}},
+		"broken refs":    {[]metav1.Condition{good, broken}, condition(kinds.ConditionReady, metav1.ConditionFalse, kinds.ReasonRefNotFound)},
+		"with a warning": {[]metav1.Condition{restricted}, condition(kinds.ConditionReady, metav1.ConditionTrue, "NotCaptured")},
+		"both False":     {[]metav1.Condition{condition(kinds.ConditionAccepted, metav1.ConditionFalse, "Disabled"), broken}, condition(kinds.ConditionReady, metav1.ConditionFalse, "Disabled")},
 	} {
 		if diff := cmp.Diff(test.want, summarize(test.conditions)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
@@ -43,7 +43,7 @@ func TestAuditU6ReadyIsWritten(t *testing.T) {
 	writer := fake.NewClientBuilder().WithScheme(builtin(t)).WithObjects(stored, account("shop", "web"), account("shop", "client")).WithStatusSubresource(stored).Build()
 	recorder := events.NewFakeRecorder(10)
 	r := &Reconciler{
-		Client: writer, Recorder: recorder, Leader: &Leader{}, Kind: traffic.Object(traffic.TrafficTarget), Evaluate: EvaluateTarget, Rejections: noRejections(),
+		Client: writer, Recorder: recorder, Leader: &Leader{}, Kind: kinds.Object(kinds.TrafficTarget), Evaluate: EvaluateTarget, Rejections: noRejections(),
 		InMesh: func(context.Context, string) (bool, error) { return true, nil },
 	}
 	r.Leader.leading.Store(true)
@@ -51,17 +51,17 @@ func TestAuditU6ReadyIsWritten(t *testing.T) {
 	if _, err := r.Reconcile(t.Context(), request); err != nil {
 		t.Fatal(err)
 	}
-	object := traffic.Object(traffic.TrafficTarget)
+	object := kinds.Object(kinds.TrafficTarget)
 	if err := writer.Get(t.Context(), request.NamespacedName, object); err != nil {
 		t.Fatal(err)
 	}
-	conditions, err := ConditionsOf(object)
+	conditions, err := kinds.ConditionsOf(object)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ready := meta.FindStatusCondition(conditions, Ready)
-	if ready == nil || ready.Status != metav1.ConditionFalse || ready.Reason != ReasonRefNotFound {
-		t.Errorf("Ready is %v, want False with %s", ready, ReasonRefNotFound)
+	ready := meta.FindStatusCondition(conditions, kinds.ConditionReady)
+	if ready == nil || ready.Status != metav1.ConditionFalse || ready.Reason != kinds.ReasonRefNotFound {
+		t.Errorf("Ready is %v, want False with %s", ready, kinds.ReasonRefNotFound)
 	}
 	if len(recorder.Events) != 1 {
 		t.Errorf("%d Events, want the one of ResolvedRefs", len(recorder.Events))

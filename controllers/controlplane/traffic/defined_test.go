@@ -12,6 +12,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/yaml"
+
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 // mapper is a discovery with a fixed answer.
@@ -37,7 +39,7 @@ spec: {versions: [{name: v1alpha1, served: true}, {name: ` + version + `, served
 
 // TestAuditP3IncompleteDiscovery checks that a kind counts as not defined only when that is certain.
 func TestAuditP3IncompleteDiscovery(t *testing.T) {
-	absent := &meta.NoKindMatchError{GroupKind: TrafficTarget.GroupKind()}
+	absent := &meta.NoKindMatchError{GroupKind: kinds.TrafficTarget.GroupKind()}
 	for name, test := range map[string]struct {
 		discovery error
 		stored    []client.Object
@@ -54,7 +56,7 @@ func TestAuditP3IncompleteDiscovery(t *testing.T) {
 		"a definition that is not established yet": {absent, []client.Object{definition(t, "False", "v1alpha3", "true")}, false, false},
 	} {
 		reader := fake.NewClientBuilder().WithScheme(runtime.NewScheme()).WithObjects(test.stored...).Build()
-		got, err := Definitions{mapper{err: test.discovery}, reader}.Has(t.Context(), TrafficTarget)
+		got, err := Definitions{mapper{err: test.discovery}, reader}.Has(t.Context(), kinds.TrafficTarget)
 		if got != test.want || (err != nil) != test.unknown {
 			t.Errorf("%s: %t, %v", name, got, err)
 		}
@@ -64,11 +66,11 @@ func TestAuditP3IncompleteDiscovery(t *testing.T) {
 // TestAuditP3DefinitionNames compares the names of definitions with those in config/crd and of the Gateway API.
 func TestAuditP3DefinitionNames(t *testing.T) {
 	for kind, want := range map[schema.GroupVersionKind]string{
-		TrafficTarget: "traffictargets.access.smi-spec.io", HTTPRouteGroup: "httproutegroups.specs.smi-spec.io", TCPRoute: "tcproutes.specs.smi-spec.io",
-		UDPRoute: "udproutes.specs.smi-spec.io", TrafficSplit: "trafficsplits.split.smi-spec.io",
-		Retry: "retries.policy.openservicemesh.io", UpstreamTrafficSetting: "upstreamtrafficsettings.policy.openservicemesh.io",
-		Backpressure: "backpressures.policy.openservicemesh.io", Egress: "egresses.policy.openservicemesh.io", Telemetry: "telemetries.policy.openservicemesh.io",
-		Gateway: "gateways.gateway.networking.k8s.io", GatewayClass: "gatewayclasses.gateway.networking.k8s.io", HTTPRoute: "httproutes.gateway.networking.k8s.io",
+		kinds.TrafficTarget: "traffictargets.access.smi-spec.io", kinds.HTTPRouteGroup: "httproutegroups.specs.smi-spec.io", kinds.TCPRoute: "tcproutes.specs.smi-spec.io",
+		kinds.UDPRoute: "udproutes.specs.smi-spec.io", kinds.TrafficSplit: "trafficsplits.split.smi-spec.io",
+		kinds.Retry: "retries.policy.openservicemesh.io", kinds.UpstreamTrafficSetting: "upstreamtrafficsettings.policy.openservicemesh.io",
+		kinds.Backpressure: "backpressures.policy.openservicemesh.io", kinds.Egress: "egresses.policy.openservicemesh.io", kinds.Telemetry: "telemetries.policy.openservicemesh.io",
+		kinds.Gateway: "gateways.gateway.networking.k8s.io", kinds.GatewayClass: "gatewayclasses.gateway.networking.k8s.io", kinds.HTTPRoute: "httproutes.gateway.networking.k8s.io",
 	} {
 		if got := definitionName(kind); got != want {
 			t.Errorf("the definition of %s is %s, want %s", kind.Kind, got, want)

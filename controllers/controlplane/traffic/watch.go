@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 // Watcher watches the policy kinds, each once the cluster defines it.
@@ -19,7 +20,7 @@ type Watcher struct {
 // Start watches the kinds that are defined now, and returns a function for each that reports whether its first list has
 // been delivered. The other kinds are watched in the background once they are defined. Start waits until it is certain
 // which kinds are defined: a policy that is not read denies what it grants.
-func (w Watcher) Start(ctx context.Context, sources []controlplane.Source) (synced []func() bool, err error) {
+func (w Watcher) Start(ctx context.Context, sources []kinds.Source) (synced []func() bool, err error) {
 	for _, source := range sources {
 		defined, err := w.waitUntilKnown(ctx, source)
 		if err != nil {
@@ -40,7 +41,7 @@ func (w Watcher) Start(ctx context.Context, sources []controlplane.Source) (sync
 }
 
 // waitUntilKnown returns whether a kind is defined, once discovery and definition agree.
-func (w Watcher) waitUntilKnown(ctx context.Context, source controlplane.Source) (defined bool, err error) {
+func (w Watcher) waitUntilKnown(ctx context.Context, source kinds.Source) (defined bool, err error) {
 	err = wait.PollUntilContextCancel(ctx, DefinitionPollInterval, true, func(ctx context.Context) (bool, error) {
 		var err error
 		if defined, err = w.isDefined(ctx, source); err != nil {
@@ -51,11 +52,11 @@ func (w Watcher) waitUntilKnown(ctx context.Context, source controlplane.Source)
 	return defined, err
 }
 
-func (w Watcher) isDefined(ctx context.Context, source controlplane.Source) (bool, error) {
+func (w Watcher) isDefined(ctx context.Context, source kinds.Source) (bool, error) {
 	return w.Definitions.Has(ctx, source.Object.GetObjectKind().GroupVersionKind())
 }
 
-func (w Watcher) watchOnceDefined(ctx context.Context, source controlplane.Source) {
+func (w Watcher) watchOnceDefined(ctx context.Context, source kinds.Source) {
 	err := wait.PollUntilContextCancel(ctx, DefinitionPollInterval, false, func(ctx context.Context) (bool, error) {
 		if defined, err := w.isDefined(ctx, source); err != nil || !defined {
 			return false, nil //nolint:nilerr // polled again

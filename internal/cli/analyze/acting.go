@@ -12,9 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 // acting finds policies that have no effect, or use deprecated versions.
@@ -42,7 +41,7 @@ func (a *analysis) acting() {
 
 // isMeshWide reports whether an object in the namespace of the mesh concerns all namespaces.
 func (a *analysis) isMeshWide(object *unstructured.Unstructured) bool {
-	wide := []string{traffic.Telemetry.Kind, traffic.ExternalAuthorization.Kind, traffic.ExtensionService.Kind}
+	wide := []string{kinds.Telemetry.Kind, kinds.ExternalAuthorization.Kind, kinds.ExtensionService.Kind}
 	return slices.Contains(wide, object.GetKind()) && object.GetNamespace() == a.view.Settings().Namespace
 }
 
@@ -55,7 +54,7 @@ const (
 func NotActedOn() []schema.GroupKind {
 	all := []schema.GroupKind{
 		{Group: configGroup, Kind: "MultiClusterService"},
-		{Group: traffic.TCPRoute.Group, Kind: "UDPRoute"},
+		{Group: kinds.TCPRoute.Group, Kind: "UDPRoute"},
 	}
 	acted := currentVersions()
 	return slices.DeleteFunc(all, func(kind schema.GroupKind) bool { _, known := acted[kind]; return known })
@@ -66,7 +65,7 @@ func currentVersions() map[schema.GroupKind]string {
 	current := map[schema.GroupKind]string{
 		{Group: configGroup, Kind: "MeshConfig"}: "v1alpha2", {Group: configGroup, Kind: "MeshRootCertificate"}: "v1alpha2",
 	}
-	for _, source := range traffic.Sources() {
+	for _, source := range kinds.Policies() {
 		kind := source.Object.GetObjectKind().GroupVersionKind()
 		current[kind.GroupKind()] = kind.Version
 	}
@@ -97,10 +96,10 @@ func (a *analysis) reported(s subject) {
 		return
 	}
 	for _, c := range state.Conditions {
-		if c.Reason == status.ReasonRejectedByProxy && c.Status == metav1.ConditionFalse {
+		if c.Reason == kinds.ReasonRejectedByProxy && c.Status == metav1.ConditionFalse {
 			a.add(codeRejected, s, "%s", c.Message)
 		}
-		if c.Type == status.ServiceAnswers && c.Status == metav1.ConditionFalse {
+		if c.Type == kinds.ConditionServiceAnswers && c.Status == metav1.ConditionFalse {
 			a.add(codeNoAnswer, s, "%s", c.Message)
 		}
 	}

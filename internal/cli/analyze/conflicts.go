@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/load"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/load"
 )
 
 // Conflict is a policy without effect, or with less effect, because another policy takes precedence.

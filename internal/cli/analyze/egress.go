@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/load"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/load"
 )
 
 // egress analyzes the references of Egresses.

@@ -7,8 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/validate"
 )
 
@@ -16,7 +15,7 @@ import (
 func (s Subject) Policies(ctx context.Context) []Group {
 	group := Group{Title: "Policies"}
 	count := 0
-	for _, source := range traffic.Sources() {
+	for _, source := range kinds.Policies() {
 		kind := source.Object.GetObjectKind().GroupVersionKind()
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(kind)
@@ -44,11 +43,11 @@ func (s Subject) Policies(ctx context.Context) []Group {
 // policyResults reports the False conditions of a policy. Without conditions, it applies the admission rules.
 func policyResults(object *unstructured.Unstructured) []Result {
 	name := object.GetKind() + " " + object.GetNamespace() + "/" + object.GetName()
-	if conditions, err := status.ConditionsOf(object); err == nil && len(conditions) > 0 {
+	if conditions, err := kinds.ConditionsOf(object); err == nil && len(conditions) > 0 {
 		var results []Result
 		for _, c := range conditions {
 			// Ready repeats one of the others.
-			if c.Status == metav1.ConditionFalse && c.Type != status.Ready {
+			if c.Status == metav1.ConditionFalse && c.Type != kinds.ConditionReady {
 				results = append(results, failed("", "%s: %s: %s", name, c.Reason, c.Message))
 			}
 		}

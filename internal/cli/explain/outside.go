@@ -9,9 +9,9 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/authz"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -103,7 +103,7 @@ func seenOutside(a authz.EgressAnswer, r authz.EgressRequest) string {
 
 // egressFor returns an Egress that allows the call.
 func egressFor(r authz.EgressRequest) *unstructured.Unstructured {
-	u := traffic.Object(traffic.Egress)
+	u := kinds.Object(kinds.Egress)
 	u.SetNamespace(r.Source.Namespace)
 	u.SetName(label(fmt.Sprintf("%s-to-%s-%d", r.Source.Name, r.Host, r.Port)))
 	spec := map[string]any{

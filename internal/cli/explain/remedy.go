@@ -8,11 +8,11 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/authz"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 // remedy finds policies that would allow the question by trying them. It restores the catalog afterwards.
@@ -157,12 +157,12 @@ func account(sa identity.ServiceAccount) map[string]any {
 
 // object returns an object with an unused name.
 func (t *trial) object(kind catalog.Kind, namespace, name string, spec map[string]any) *unstructured.Unstructured {
-	u := traffic.Object(traffic.TrafficTarget)
+	u := kinds.Object(kinds.TrafficTarget)
 	switch kind {
 	case catalog.KindHTTPRouteGroup:
-		u = traffic.Object(traffic.HTTPRouteGroup)
+		u = kinds.Object(kinds.HTTPRouteGroup)
 	case catalog.KindTCPRoute:
-		u = traffic.Object(traffic.TCPRoute)
+		u = kinds.Object(kinds.TCPRoute)
 	}
 	free := name
 	for i := 2; t.exists(kind, namespace, free); i++ {

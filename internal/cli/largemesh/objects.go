@@ -6,7 +6,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -47,7 +47,7 @@ func Objects(services int) []*unstructured.Unstructured {
 	}
 	for i := range services {
 		all = append(all, serviceObjects(i)...)
-		all = append(all, object(traffic.HTTPRouteGroup.GroupVersion().String(), "HTTPRouteGroup", namespaceOf(i), nameOf(i), map[string]any{
+		all = append(all, object(kinds.HTTPRouteGroup.GroupVersion().String(), "HTTPRouteGroup", namespaceOf(i), nameOf(i), map[string]any{
 			"spec": map[string]any{"matches": []any{
 				map[string]any{"name": "read", "pathRegex": "/items/.*", "methods": []any{"GET"}},
 				map[string]any{"name": "write", "pathRegex": "/items", "methods": []any{"POST"}},
@@ -93,7 +93,7 @@ func serviceObjects(i int) []*unstructured.Unstructured {
 // Target returns the n-th TrafficTarget for service i. match is "read" or "write".
 func Target(services, i, n int, match string) *unstructured.Unstructured {
 	source := (i + 1 + n*7) % services
-	return object(traffic.TrafficTarget.GroupVersion().String(), "TrafficTarget", namespaceOf(i), fmt.Sprintf("%s-%d", nameOf(i), n), map[string]any{
+	return object(kinds.TrafficTarget.GroupVersion().String(), "TrafficTarget", namespaceOf(i), fmt.Sprintf("%s-%d", nameOf(i), n), map[string]any{
 		"spec": map[string]any{
 			"destination": map[string]any{"kind": "ServiceAccount", "name": nameOf(i), "namespace": namespaceOf(i)},
 			"sources":     []any{map[string]any{"kind": "ServiceAccount", "name": nameOf(source), "namespace": namespaceOf(source)}},

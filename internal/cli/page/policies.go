@@ -10,8 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 // States of a policy.
@@ -28,7 +27,7 @@ func policies(ctx context.Context, c client.Client, members []string) (all []Pol
 		inMesh[m] = true
 	}
 	all = []Policy{}
-	for _, source := range traffic.Sources() {
+	for _, source := range kinds.Policies() {
 		kind := source.Object.GetObjectKind().GroupVersionKind()
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(kind)
@@ -50,7 +49,7 @@ func policies(ctx context.Context, c client.Client, members []string) (all []Pol
 // policyOf summarizes the conditions of a policy. The control plane writes them, so a policy without conditions is not known yet.
 func policyOf(object *unstructured.Unstructured) Policy {
 	p := Policy{Kind: object.GetKind(), Namespace: object.GetNamespace(), Name: object.GetName(), State: unknownState}
-	conditions, err := status.ConditionsOf(object)
+	conditions, err := kinds.ConditionsOf(object)
 	if err != nil || len(conditions) == 0 {
 		p.Message = "the control plane has not reported about it yet"
 		return p
@@ -59,7 +58,7 @@ func policyOf(object *unstructured.Unstructured) Policy {
 	var problems []string
 	for _, c := range conditions {
 		// Ready repeats one of the others.
-		if c.Status == metav1.ConditionFalse && c.Type != status.Ready {
+		if c.Status == metav1.ConditionFalse && c.Type != kinds.ConditionReady {
 			p.State = notInForce
 			problems = append(problems, c.Reason+": "+c.Message)
 		}

@@ -19,8 +19,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
 	"github.com/openservicemesh/osm-operator/internal/cli/page"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/prometheus"
 	"github.com/openservicemesh/osm-operator/internal/report"
 )
@@ -29,7 +29,7 @@ var now = time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
 
 // target is a TrafficTarget from shop/buyer to shop/web. Conditions are those of its status.
 func target(namespace string, conditions ...any) *unstructured.Unstructured {
-	object := traffic.Object(traffic.TrafficTarget)
+	object := kinds.Object(kinds.TrafficTarget)
 	object.SetNamespace(namespace)
 	object.SetName("web")
 	object.Object["spec"] = map[string]any{

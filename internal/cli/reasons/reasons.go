@@ -4,8 +4,9 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/openservicemesh/osm-operator/internal/kinds"
+
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/status"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
 )
 
@@ -32,7 +33,7 @@ func All() []Reason {
 
 func ofPolicies() []Reason {
 	return []Reason{
-		{status.ReasonRejectedByProxy, policies, "A sidecar rejected the configuration that results from the policy, so the policy is withheld: the message has the error of Envoy. Correct the policy; it returns when its object changes."},
+		{kinds.ReasonRejectedByProxy, policies, "A sidecar rejected the configuration that results from the policy, so the policy is withheld: the message has the error of Envoy. Correct the policy; it returns when its object changes."},
 		{ingest.ReasonMalformed, policies, "A field has the wrong type, so the object is ignored: fix the field in the message."},
 		{ingest.ReasonUnsupported, policies, "The object requests a feature that this version does not support: the message describes the effective behavior."},
 		{ingest.ReasonForeignNamespace, policies, "The object refers to another namespace than its own: move it to that namespace."},
@@ -55,15 +56,15 @@ func ofPolicies() []Reason {
 		{ingest.ReasonRefusedAddress, policies, "The address of an endpoint cannot belong to a pod: the endpoint is ignored."},
 		{ingest.ReasonInvalidFormat, policies, "A format of log lines has a command operator that sidecars do not support or that the mesh does not allow: the default format is used."},
 		{ingest.ReasonInvalidExpression, policies, "A CEL expression cannot be evaluated by sidecars: everything is logged."},
-		{status.ReasonRefNotFound, policies, "An object that a policy refers to does not exist, so this part of the policy grants nothing: create the object, or correct the name."},
-		{status.ReasonDisabled, policies, "The MeshConfig disables objects of this kind: the message contains the field."},
-		{status.ReasonServiceNotAnswering, policies, "Sidecars get no answer from an authorization server or a rate limit service: the message has their number, the time since when, and what happens to requests meanwhile."},
-		{status.ReasonNotFollowed, policies, "A backend of a TrafficSplit is the root of another split, which is ignored for this backend."},
-		{status.ReasonTooManyServices, policies, "The policy exceeds the number of Services that one namespace adds to sidecars of another: the message names the bound."},
-		{status.ReasonTooManyRoutes, policies, "The policies of the namespace have more routes than a sidecar or a gateway can have, so a part of the object is not in force: the message names the place and the remedy."},
-		{status.ReasonNoUsableBackend, policies, "No backend of a TrafficSplit with a weight exists and has a port of the root, so the requests that it selects fail: correct a backend, or delete the split."},
-		{status.ReasonHostNotResolved, policies, "A host outside the mesh has no address in DNS, or the control plane cannot look it up: correct the name, or check the DNS servers."},
-		{status.ReasonConflicted, policies, "An older object configures the same thing and takes precedence: delete one of the two."},
+		{kinds.ReasonRefNotFound, policies, "An object that a policy refers to does not exist, so this part of the policy grants nothing: create the object, or correct the name."},
+		{kinds.ReasonDisabled, policies, "The MeshConfig disables objects of this kind: the message contains the field."},
+		{kinds.ReasonServiceNotAnswering, policies, "Sidecars get no answer from an authorization server or a rate limit service: the message has their number, the time since when, and what happens to requests meanwhile."},
+		{kinds.ReasonNotFollowed, policies, "A backend of a TrafficSplit is the root of another split, which is ignored for this backend."},
+		{kinds.ReasonTooManyServices, policies, "The policy exceeds the number of Services that one namespace adds to sidecars of another: the message names the bound."},
+		{kinds.ReasonTooManyRoutes, policies, "The policies of the namespace have more routes than a sidecar or a gateway can have, so a part of the object is not in force: the message names the place and the remedy."},
+		{kinds.ReasonNoUsableBackend, policies, "No backend of a TrafficSplit with a weight exists and has a port of the root, so the requests that it selects fail: correct a backend, or delete the split."},
+		{kinds.ReasonHostNotResolved, policies, "A host outside the mesh has no address in DNS, or the control plane cannot look it up: correct the name, or check the DNS servers."},
+		{kinds.ReasonConflicted, policies, "An older object configures the same thing and takes precedence: delete one of the two."},
 	}
 }
 

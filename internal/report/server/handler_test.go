@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"github.com/google/go-cmp/cmp"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -25,7 +27,6 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/report"
 	"github.com/openservicemesh/osm-operator/internal/scope"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/quarantine"
-	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/status"
 )
 
@@ -198,7 +199,7 @@ func TestDocuments(t *testing.T) {
 		trust: status.Trust{Bundle: root.CertPEM(), Since: moment},
 		rejections: []quarantine.Rejection{{
 			Policy: policy,
-			Scope:  key, Proxy: catalog.Name{Namespace: "a", Name: "p"}, Type: resource.Routes, Resource: "r", Message: "no", At: moment,
+			Scope:  key, Proxy: catalog.Name{Namespace: "a", Name: "p"}, Type: resourcetype.Routes, Resource: "r", Message: "no", At: moment,
 		}},
 		limited: []status.LimitedPolicy{{Policy: policy, ServiceAccounts: []identity.ServiceAccount{{Namespace: "a", Name: "sa"}}, More: 2}},
 	}
@@ -322,7 +323,7 @@ var key = scope.Key{Identity: identity.ServiceAccount{Namespace: "a", Name: "sa"
 func sidecar(pod string, routes status.TypeStatus) status.Proxy {
 	return status.Proxy{
 		Pod: catalog.Name{Namespace: "a", Name: pod}, PodUID: "uid", Scope: key, ConnectedSince: moment, CertificateExpiry: moment, CertificateIssuer: "g0",
-		Types: map[resource.Type]status.TypeStatus{resource.Routes: routes}, ScopeVersions: map[resource.Type]string{resource.Routes: "v"},
+		Types: map[resourcetype.Type]status.TypeStatus{resourcetype.Routes: routes}, ScopeVersions: map[resourcetype.Type]string{resourcetype.Routes: "v"},
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	cluster "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	endpoint "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	listener "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
@@ -24,7 +26,7 @@ import (
 
 // fakeSnapshot is a Snapshot that a test edits.
 type fakeSnapshot struct {
-	contents [resource.NumTypes]map[string]*resource.Content
+	contents [resourcetype.NumTypes]map[string]*resource.Content
 	pending  string
 }
 
@@ -36,19 +38,21 @@ func newFakeSnapshot() *fakeSnapshot {
 	return s
 }
 
-func (s *fakeSnapshot) Content(t resource.Type, name string) (*resource.Content, bool) {
+func (s *fakeSnapshot) Content(t resourcetype.Type, name string) (*resource.Content, bool) {
 	c, ok := s.contents[t][name]
 	return c, ok
 }
-func (s *fakeSnapshot) Names(t resource.Type) iter.Seq[string] { return maps.Keys(s.contents[t]) }
-func (s *fakeSnapshot) IsPending(t resource.Type, name string) bool {
-	return t == resource.Secrets && name == s.pending
+
+func (s *fakeSnapshot) Names(t resourcetype.Type) iter.Seq[string] { return maps.Keys(s.contents[t]) }
+
+func (s *fakeSnapshot) IsPending(t resourcetype.Type, name string) bool {
+	return t == resourcetype.Secrets && name == s.pending
 }
 
-func (s *fakeSnapshot) Base(resource.Type) *Base { return nil }
+func (s *fakeSnapshot) Base(resourcetype.Type) *Base { return nil }
 
 func (s *fakeSnapshot) HasEndpoints(cluster string) bool {
-	return s.contents[resource.Endpoints][cluster] != nil
+	return s.contents[resourcetype.Endpoints][cluster] != nil
 }
 
 // bindingListener is the name of the listener that binds a port; put makes no other listener bind one.
@@ -67,22 +71,22 @@ func newConversation(t *testing.T) *conversation {
 }
 
 // put adds or changes a resource. Different texts result in different versions.
-func (c *conversation) put(t resource.Type, name, text string) {
+func (c *conversation) put(t resourcetype.Type, name, text string) {
 	c.t.Helper()
 	c.set(t, name, text, "")
 }
 
-func (c *conversation) set(t resource.Type, name, text, wireVersion string) {
+func (c *conversation) set(t resourcetype.Type, name, text, wireVersion string) {
 	c.t.Helper()
 	var m proto.Message
 	switch t {
-	case resource.Clusters:
+	case resourcetype.Clusters:
 		m = &cluster.Cluster{Name: name, AltStatName: text}
-	case resource.Endpoints:
+	case resourcetype.Endpoints:
 		m = &endpoint.ClusterLoadAssignment{ClusterName: name, NamedEndpoints: map[string]*endpoint.Endpoint{text: {}}}
-	case resource.Listeners:
+	case resourcetype.Listeners:
 		m = &listener.Listener{Name: name, StatPrefix: text, BindToPort: wrapperspb.Bool(name == bindingListener)}
-	case resource.Routes:
+	case resourcetype.Routes:
 		m = &route.RouteConfiguration{Name: name, InternalOnlyHeaders: []string{text}}
 	default:
 		m = &tlsv3.Secret{Name: name + text}
@@ -95,13 +99,13 @@ func (c *conversation) set(t resource.Type, name, text, wireVersion string) {
 	c.q.markChanged(t, []string{name}, c.now)
 }
 
-func (c *conversation) remove(t resource.Type, name string) {
+func (c *conversation) remove(t resourcetype.Type, name string) {
 	delete(c.snapshot.contents[t], name)
 	c.q.markChanged(t, []string{name}, c.now)
 }
 
 // subscribe requests names, or all resources without names.
-func (c *conversation) subscribe(t resource.Type, names ...string) {
+func (c *conversation) subscribe(t resourcetype.Type, names ...string) {
 	c.t.Helper()
 	c.send(&discovery.DeltaDiscoveryRequest{TypeUrl: t.URL(), ResourceNamesSubscribe: names})
 }
@@ -114,13 +118,13 @@ func (c *conversation) send(req *discovery.DeltaDiscoveryRequest) {
 }
 
 // ack accepts the response in flight.
-func (c *conversation) ack(t resource.Type) {
+func (c *conversation) ack(t resourcetype.Type) {
 	c.t.Helper()
 	c.send(&discovery.DeltaDiscoveryRequest{TypeUrl: t.URL(), ResponseNonce: c.q.types[t].inFlight})
 }
 
 // nack rejects the response in flight.
-func (c *conversation) nack(t resource.Type, message string) {
+func (c *conversation) nack(t resourcetype.Type, message string) {
 	c.t.Helper()
 	c.send(&discovery.DeltaDiscoveryRequest{
 		TypeUrl: t.URL(), ResponseNonce: c.q.types[t].inFlight, ErrorDetail: &rpc.Status{Message: message},

@@ -3,8 +3,9 @@ package delta
 import (
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"github.com/openservicemesh/osm-operator/internal/envoy"
-	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 
 // removalDelay is how long a client keeps some clusters that nothing refers to any more, see outlivesReferences. It is the drain time of
@@ -16,15 +17,15 @@ const removalDelay = 30 * time.Second
 // if all destinations outside the mesh are; otherwise its clusters are removed at once, so that nothing reaches them.
 func outlivesReferences(snap Snapshot, name string) bool {
 	if envoy.IsOutside(name) {
-		_, allAllowed := snap.Content(resource.Clusters, envoy.PassthroughCluster)
+		_, allAllowed := snap.Content(resourcetype.Clusters, envoy.PassthroughCluster)
 		return allAllowed
 	}
 	return envoy.IsDecisionServer(name)
 }
 
 // delayRemoval reports whether the removal of a cluster still waits for connections that are drained. The first call for a name starts the wait.
-func (q *sequencer) delayRemoval(snap Snapshot, t resource.Type, name string, now time.Time) bool {
-	if t != resource.Clusters {
+func (q *sequencer) delayRemoval(snap Snapshot, t resourcetype.Type, name string, now time.Time) bool {
+	if t != resourcetype.Clusters {
 		return false
 	}
 	if !outlivesReferences(snap, name) {
@@ -48,9 +49,9 @@ func (q *sequencer) delayRemoval(snap Snapshot, t resource.Type, name string, no
 // endRemovalDelays ends the waits of clusters whose removal is due, or that nothing may use any more, and forgets those that are used again or
 // that the client does not have. A wait that has ended has no time, because the removal may be blocked by other resources.
 func (q *sequencer) endRemovalDelays(snap Snapshot, now time.Time) {
-	clusters := &q.types[resource.Clusters]
+	clusters := &q.types[resourcetype.Clusters]
 	for name, due := range q.removalsDue {
-		_, used := snap.Content(resource.Clusters, name)
+		_, used := snap.Content(resourcetype.Clusters, name)
 		_, known := clusters.versions.get(name)
 		switch {
 		case used || !known:

@@ -4,22 +4,23 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"github.com/openservicemesh/osm-operator/internal/envoy"
-	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 
 // withClusters returns a conversation in which two clusters, in the order of their names, are acknowledged.
 func withClusters(t *testing.T, first, second string) *conversation {
 	t.Helper()
 	c := newConversation(t)
-	c.put(resource.Clusters, first, "1")
-	c.put(resource.Clusters, second, "1")
-	c.subscribe(resource.Clusters)
-	c.subscribe(resource.Listeners)
+	c.put(resourcetype.Clusters, first, "1")
+	c.put(resourcetype.Clusters, second, "1")
+	c.subscribe(resourcetype.Clusters)
+	c.subscribe(resourcetype.Listeners)
 	c.expect("CDS " + first + " " + second)
-	c.ack(resource.Clusters)
+	c.ack(resourcetype.Clusters)
 	c.expect("LDS")
-	c.ack(resource.Listeners)
+	c.ack(resourcetype.Listeners)
 	return c
 }
 
@@ -27,16 +28,16 @@ func withClusters(t *testing.T, first, second string) *conversation {
 func removedServer(t *testing.T) *conversation {
 	t.Helper()
 	c := withClusters(t, "app", envoy.ConfiguredAuthorizationCluster)
-	c.remove(resource.Clusters, "app")
-	c.remove(resource.Clusters, envoy.ConfiguredAuthorizationCluster)
+	c.remove(resourcetype.Clusters, "app")
+	c.remove(resourcetype.Clusters, envoy.ConfiguredAuthorizationCluster)
 	c.expect("CDS -app")
-	c.ack(resource.Clusters)
+	c.ack(resourcetype.Clusters)
 	return c
 }
 
 func TestSequencer_KeepsDecisionServersUntilDecisionsEnd(t *testing.T) {
 	c := removedServer(t)
-	if pending := c.q.pendingSince(c.now)[resource.Clusters]; !pending.IsZero() {
+	if pending := c.q.pendingSince(c.now)[resourcetype.Clusters]; !pending.IsZero() {
 		t.Errorf("clusters are pending since %s, want acknowledged", pending)
 	}
 	if got, want := c.q.deadline(), c.now.Add(removalDelay); !got.Equal(want) {
@@ -46,7 +47,7 @@ func TestSequencer_KeepsDecisionServersUntilDecisionsEnd(t *testing.T) {
 	c.expect()
 	c.wait(time.Second)
 	c.expect("CDS -" + envoy.ConfiguredAuthorizationCluster)
-	c.ack(resource.Clusters)
+	c.ack(resourcetype.Clusters)
 	c.expect()
 	if got := c.q.deadline(); !got.IsZero() {
 		t.Errorf("unexpected deadline %s", got)
@@ -57,7 +58,7 @@ func TestSequencer_KeepsDecisionServersUntilDecisionsEnd(t *testing.T) {
 func formerEgress(t *testing.T) *conversation {
 	t.Helper()
 	c := withClusters(t, "example.com:80", envoy.PassthroughCluster)
-	c.remove(resource.Clusters, "example.com:80")
+	c.remove(resourcetype.Clusters, "example.com:80")
 	c.expect()
 	return c
 }
@@ -66,16 +67,16 @@ func TestSequencer_KeepsFormerEgressWhileAllIsAllowed(t *testing.T) {
 	c := formerEgress(t)
 	c.wait(removalDelay)
 	c.expect("CDS -example.com:80")
-	c.ack(resource.Clusters)
+	c.ack(resourcetype.Clusters)
 	c.expect()
 }
 
 func TestSequencer_RemovesFormerEgressThatIsNotAllowed(t *testing.T) {
 	c := formerEgress(t)
 	c.wait(time.Second)
-	c.remove(resource.Clusters, envoy.PassthroughCluster)
+	c.remove(resourcetype.Clusters, envoy.PassthroughCluster)
 	c.expect("CDS -example.com:80 -" + envoy.PassthroughCluster)
-	c.ack(resource.Clusters)
+	c.ack(resourcetype.Clusters)
 	c.expect()
 	if got := c.q.deadline(); !got.IsZero() {
 		t.Errorf("unexpected deadline %s", got)
@@ -84,7 +85,7 @@ func TestSequencer_RemovesFormerEgressThatIsNotAllowed(t *testing.T) {
 
 func TestSequencer_BlockedRemovalIsNoDeadline(t *testing.T) {
 	c := removedServer(t)
-	c.put(resource.Clusters, "other", "1")
+	c.put(resourcetype.Clusters, "other", "1")
 	c.expect("CDS other")
 	c.wait(removalDelay)
 	c.expect()
@@ -92,19 +93,19 @@ func TestSequencer_BlockedRemovalIsNoDeadline(t *testing.T) {
 	if got := c.q.deadline(); !got.IsZero() && !got.After(c.now) {
 		t.Errorf("the deadline is %s, want a later one than %s", got, c.now)
 	}
-	c.ack(resource.Clusters)
+	c.ack(resourcetype.Clusters)
 	c.expect("CDS -" + envoy.ConfiguredAuthorizationCluster)
 }
 
 func TestSequencer_KeepsDecisionServerThatIsUsedAgain(t *testing.T) {
 	c := removedServer(t)
 	c.wait(time.Second)
-	c.put(resource.Clusters, envoy.ConfiguredAuthorizationCluster, "1")
+	c.put(resourcetype.Clusters, envoy.ConfiguredAuthorizationCluster, "1")
 	c.expect()
 	c.wait(removalDelay)
 	c.expect()
 	// A later removal waits anew.
-	c.remove(resource.Clusters, envoy.ConfiguredAuthorizationCluster)
+	c.remove(resourcetype.Clusters, envoy.ConfiguredAuthorizationCluster)
 	c.expect()
 	c.wait(removalDelay)
 	c.expect("CDS -" + envoy.ConfiguredAuthorizationCluster)

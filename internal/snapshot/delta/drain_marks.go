@@ -3,6 +3,8 @@ package delta
 import (
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"github.com/openservicemesh/osm-operator/internal/envoy"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
@@ -18,7 +20,7 @@ type drainMarks struct {
 
 // withDrainMarks returns what is sent for a resource: a listener with the marks that the client keeps. It records them.
 func (q *sequencer) withDrainMarks(res resource.Versioned) resource.Versioned {
-	if res.Content == nil || res.Type() != resource.Listeners || res.Name() != envoy.InboundListener {
+	if res.Content == nil || res.Type() != resourcetype.Listeners || res.Name() != envoy.InboundListener {
 		return res
 	}
 	inSnapshot := res.DrainMarks()
@@ -59,7 +61,7 @@ func (q *sequencer) reportListener(name, version string, current *resource.Conte
 // hash. If a principal has lost its permission since then, its open connections are drained.
 func (q *sequencer) reportPermissions(name, version string, snap Snapshot, now time.Time) (hash string) {
 	chain, isNetworkRBAC := envoy.ChainOfNetworkRBAC(name)
-	if current, exists := snap.Content(resource.Extensions, name); isNetworkRBAC && exists {
+	if current, exists := snap.Content(resourcetype.Extensions, name); isNetworkRBAC && exists {
 		if resource.LosesPrincipal(version, current.WireVersion()) {
 			q.drain(chain, now)
 		}
@@ -70,7 +72,7 @@ func (q *sequencer) reportPermissions(name, version string, snap Snapshot, now t
 // drain sends the inbound listener with another mark for a filter chain.
 func (q *sequencer) drain(chain string, now time.Time) {
 	q.marks.due = append(q.marks.due, chain)
-	st := &q.types[resource.Listeners]
+	st := &q.types[resourcetype.Listeners]
 	if _, known := st.versions.get(envoy.InboundListener); known {
 		st.versions.set(envoy.InboundListener, stateUnknown)
 		st.markDirty(envoy.InboundListener, now)

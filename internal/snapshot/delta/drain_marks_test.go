@@ -3,6 +3,8 @@ package delta
 import (
 	"testing"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
@@ -92,7 +94,7 @@ func (c *conversation) reconnect(held *resource.Content) {
 func (c *conversation) expectMarks(want chains) {
 	c.t.Helper()
 	response := c.q.next(c.snapshot, c.now)
-	if response == nil || response.Type != resource.Listeners || len(response.Resources) != 1 {
+	if response == nil || response.Type != resourcetype.Listeners || len(response.Resources) != 1 {
 		c.t.Fatalf("sent %+v, want the inbound listener", response)
 	}
 	sent, err := response.Proto()
@@ -106,7 +108,7 @@ func (c *conversation) expectMarks(want chains) {
 	if diff := cmp.Diff(map[string]string(want), envoy.DrainMarks(envoy.Resource{Message: listener})); diff != "" {
 		c.t.Fatalf("drain marks (-want +got):\n%s", diff)
 	}
-	c.ack(resource.Listeners)
+	c.ack(resourcetype.Listeners)
 	c.expect()
 }
 
@@ -179,7 +181,7 @@ func TestSequencer_KeepsDrainMarksAfterNACK(t *testing.T) {
 	c.place(inboundListener(t, "b", nil))
 	c.reconnect(inboundListener(t, "a", chains{"inbound_web": markOne}))
 	c.expect("LDS " + envoy.InboundListener)
-	c.nack(resource.Listeners, "no")
+	c.nack(resourcetype.Listeners, "no")
 	c.place(inboundListener(t, "c", nil))
 	c.expectMarks(chains{"inbound_web": markOne})
 }
@@ -214,15 +216,15 @@ func TestSequencer_DrainsLossesFromBeforeItsStream(t *testing.T) {
 			c.reconnect(test.listener)
 			c.expect()
 			c.send(&discovery.DeltaDiscoveryRequest{
-				TypeUrl: resource.Extensions.URL(), ResourceNamesSubscribe: []string{tcpPermissions},
+				TypeUrl: resourcetype.Extensions.URL(), ResourceNamesSubscribe: []string{tcpPermissions},
 				InitialResourceVersions: map[string]string{tcpPermissions: test.version(test.held)},
 			})
 			if test.held.Hash() != test.current.Hash() {
 				response := c.q.next(c.snapshot, c.now)
-				if response == nil || response.Type != resource.Extensions {
+				if response == nil || response.Type != resourcetype.Extensions {
 					t.Fatalf("sent %+v, want the permissions before anything else", response)
 				}
-				c.ack(resource.Extensions)
+				c.ack(resourcetype.Extensions)
 			}
 			if !test.drains {
 				c.expect()
@@ -237,13 +239,13 @@ func TestSequencer_DrainsLossesFromBeforeItsStream(t *testing.T) {
 func expectDrained(t *testing.T, c *conversation, held *resource.Content) {
 	t.Helper()
 	response := c.q.next(c.snapshot, c.now)
-	if response == nil || response.Type != resource.Listeners {
+	if response == nil || response.Type != resourcetype.Listeners {
 		t.Fatalf("sent %+v, want the inbound listener", response)
 	}
 	before, after := held.DrainMarks(), response.Resources[0].DrainMarks()
 	if before.OfChain("inbound_tcp") == after.OfChain("inbound_tcp") || before.OfChain("inbound_web") != after.OfChain("inbound_web") {
 		t.Fatalf("the marks were %v and are %v, want another mark on inbound_tcp alone", before, after)
 	}
-	c.ack(resource.Listeners)
+	c.ack(resourcetype.Listeners)
 	c.expect()
 }

@@ -3,20 +3,20 @@ package delta
 import (
 	"testing"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	rpc "google.golang.org/genproto/googleapis/rpc/status"
-
-	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 
 // TestAuditS15RejectionsCarryNoEscapes rejects a response with a text that would change a terminal.
 func TestAuditS15RejectionsCarryNoEscapes(t *testing.T) {
 	c := newConversation(t)
-	c.put(resource.Listeners, "l", "1")
-	c.subscribe(resource.Listeners)
+	c.put(resourcetype.Listeners, "l", "1")
+	c.subscribe(resourcetype.Listeners)
 	c.expect("LDS l")
 	result, err := c.q.handleRequest(&discovery.DeltaDiscoveryRequest{
-		TypeUrl: resource.Listeners.URL(), ResponseNonce: "1", ErrorDetail: &rpc.Status{Message: "\x1b[2Jall is well"},
+		TypeUrl: resourcetype.Listeners.URL(), ResponseNonce: "1", ErrorDetail: &rpc.Status{Message: "\x1b[2Jall is well"},
 	}, c.snapshot, c.now)
 	if err != nil || result.Message != " [2Jall is well" {
 		t.Errorf("the message is %q, %v", result.Message, err)

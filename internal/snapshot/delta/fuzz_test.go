@@ -4,12 +4,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	rpc "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/openservicemesh/osm-operator/internal/envoy"
-	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 
 // FuzzRequests sends any requests of one client, each with a length in front. The sequencer rejects or answers each one, and always
@@ -26,7 +27,7 @@ func FuzzRequests(f *testing.F) {
 		}
 		return all
 	}
-	clusters, endpoints := resource.Clusters.URL(), resource.Endpoints.URL()
+	clusters, endpoints := resourcetype.Clusters.URL(), resourcetype.Endpoints.URL()
 	f.Add(encode(&discovery.DeltaDiscoveryRequest{TypeUrl: clusters}, &discovery.DeltaDiscoveryRequest{TypeUrl: clusters, ResponseNonce: "1"}))
 	f.Add(encode(
 		&discovery.DeltaDiscoveryRequest{TypeUrl: clusters, InitialResourceVersions: map[string]string{"a": "1", "": "x"}, ResourceNamesSubscribe: []string{"*", "a"}},
@@ -35,16 +36,16 @@ func FuzzRequests(f *testing.F) {
 	))
 	f.Add(encode(&discovery.DeltaDiscoveryRequest{TypeUrl: "other"}))
 	f.Add(encode(
-		&discovery.DeltaDiscoveryRequest{TypeUrl: resource.Listeners.URL(), InitialResourceVersions: map[string]string{envoy.InboundListener: "0a:AAAAAAAAAAAAAAAA-0b"}},
+		&discovery.DeltaDiscoveryRequest{TypeUrl: resourcetype.Listeners.URL(), InitialResourceVersions: map[string]string{envoy.InboundListener: "0a:AAAAAAAAAAAAAAAA-0b"}},
 		&discovery.DeltaDiscoveryRequest{
-			TypeUrl: resource.Extensions.URL(), InitialResourceVersions: map[string]string{tcpPermissions: "0c=AAAAAAAA"}, ResourceNamesSubscribe: []string{tcpPermissions},
+			TypeUrl: resourcetype.Extensions.URL(), InitialResourceVersions: map[string]string{tcpPermissions: "0c=AAAAAAAA"}, ResourceNamesSubscribe: []string{tcpPermissions},
 		},
 	))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c := newConversation(t)
-		c.put(resource.Clusters, "a", "1")
-		c.put(resource.Endpoints, "a", "1")
-		c.put(resource.Listeners, "l", "1")
+		c.put(resourcetype.Clusters, "a", "1")
+		c.put(resourcetype.Endpoints, "a", "1")
+		c.put(resourcetype.Listeners, "l", "1")
 		c.place(inboundListener(t, "a", chains{"inbound_web": markOne}))
 		c.place(permissionsOf(t, "a"))
 		for len(data) > 0 {
@@ -58,7 +59,7 @@ func FuzzRequests(f *testing.F) {
 			data = data[end:]
 			c.now = c.now.Add(time.Second)
 			for sent := 0; c.q.next(c.snapshot, c.now) != nil; sent++ {
-				if sent > int(resource.NumTypes) {
+				if sent > int(resourcetype.NumTypes) {
 					t.Fatal("the sequencer sends without waiting for answers")
 				}
 			}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 
@@ -41,7 +43,7 @@ func (q *sequencer) next(snap Snapshot, now time.Time) *Response {
 
 // compact saves memory while there is nothing to send.
 func (q *sequencer) compact(snap Snapshot) {
-	for t := range resource.NumTypes {
+	for t := range resourcetype.NumTypes {
 		q.types[t].versions.compact(snap.Base(t))
 	}
 	if len(q.warming) == 0 {
@@ -50,7 +52,7 @@ func (q *sequencer) compact(snap Snapshot) {
 }
 
 func (q *sequencer) nextByType(snap Snapshot, now time.Time) *Response {
-	for t := range resource.NumTypes {
+	for t := range resourcetype.NumTypes {
 		if !q.types[t].canRespond() {
 			continue
 		}
@@ -67,7 +69,7 @@ func (q *sequencer) expireReportedCertificate(now time.Time) {
 		return
 	}
 	q.certificateReusableUntil = time.Time{}
-	st := &q.types[resource.Secrets]
+	st := &q.types[resourcetype.Secrets]
 	for name := range st.versions.all() {
 		if resource.IsServiceCertificate(name) {
 			st.versions.set(name, stateUnknown)
@@ -77,7 +79,7 @@ func (q *sequencer) expireReportedCertificate(now time.Time) {
 }
 
 // respond returns the next response of one type, or nil if nothing of it may be sent now.
-func (q *sequencer) respond(t resource.Type, snap Snapshot, now time.Time) *Response {
+func (q *sequencer) respond(t resourcetype.Type, snap Snapshot, now time.Time) *Response {
 	st := &q.types[t]
 	mayAdd := q.canAdd(t, snap, now) || isOverdue(st.addsBlockedSince, now)
 	mayRemove := q.canRemove(t, snap, now) || isOverdue(st.removesBlockedSince, now)
@@ -129,7 +131,7 @@ func (r *Response) append(name string, res resource.Versioned) int {
 }
 
 // decide compares the client's state of a name with the snapshot.
-func (q *sequencer) decide(t resource.Type, name string, snap Snapshot, now time.Time) (action, resource.Versioned) {
+func (q *sequencer) decide(t resourcetype.Type, name string, snap Snapshot, now time.Time) (action, resource.Versioned) {
 	st := &q.types[t]
 	version, known := st.versions.get(name)
 	if !known && !st.wildcard {
@@ -145,7 +147,7 @@ func (q *sequencer) decide(t resource.Type, name string, snap Snapshot, now time
 		return actionNone, resource.Versioned{}
 	case version != stateUnsent:
 		return actionRemove, resource.Versioned{}
-	case t == resource.Routes:
+	case t == resourcetype.Routes:
 		return actionReportAbsent, emptyRoutes(name)
 	default:
 		return actionReportAbsent, resource.Versioned{}
@@ -154,7 +156,7 @@ func (q *sequencer) decide(t resource.Type, name string, snap Snapshot, now time
 
 // compare returns actionAdd unless the client has the version. The version of endpoints includes the version of the sent cluster:
 // Envoy does not use a changed cluster before its endpoints are sent again.
-func (q *sequencer) compare(t resource.Type, version resource.Version, c *resource.Content, now time.Time) (action, resource.Versioned) {
+func (q *sequencer) compare(t resourcetype.Type, version resource.Version, c *resource.Content, now time.Time) (action, resource.Versioned) {
 	res := q.versioned(t, c)
 	if version == stateReported {
 		if until, ok := resource.ReusableUntil(q.reportedCertificate, c.WireVersion(), now); ok {
@@ -169,17 +171,17 @@ func (q *sequencer) compare(t resource.Type, version resource.Version, c *resour
 	return actionAdd, res
 }
 
-func (q *sequencer) versioned(t resource.Type, c *resource.Content) resource.Versioned {
+func (q *sequencer) versioned(t resourcetype.Type, c *resource.Content) resource.Versioned {
 	version := c.Hash()
-	if t == resource.Endpoints {
-		cluster, _ := q.types[resource.Clusters].versions.get(c.Name())
+	if t == resourcetype.Endpoints {
+		cluster, _ := q.types[resourcetype.Clusters].versions.get(c.Name())
 		version = resource.CombineVersions(version, cluster)
 	}
 	return resource.Versioned{Content: c, Version: version}
 }
 
 // recordSent records the client's state after the response: the resource, or its absence.
-func (q *sequencer) recordSent(t resource.Type, name string, res resource.Versioned, now time.Time) {
+func (q *sequencer) recordSent(t resourcetype.Type, name string, res resource.Versioned, now time.Time) {
 	st := &q.types[t]
 	version, _ := st.versions.get(name)
 	delete(st.dirty, name)
@@ -196,17 +198,17 @@ func (q *sequencer) recordSent(t resource.Type, name string, res resource.Versio
 	default:
 		st.versions.set(name, stateRemoved)
 	}
-	if t == resource.Secrets && res.Content != nil && resource.IsServiceCertificate(name) {
+	if t == resourcetype.Secrets && res.Content != nil && resource.IsServiceCertificate(name) {
 		q.certificateReusableUntil = time.Time{}
 	}
-	if t == resource.Clusters {
+	if t == resourcetype.Clusters {
 		q.recordSentCluster(name, res, now)
 	}
 }
 
 // recordSentCluster causes the endpoints of a sent cluster to be sent again, even if they are unchanged.
 func (q *sequencer) recordSentCluster(name string, res resource.Versioned, now time.Time) {
-	endpoints := &q.types[resource.Endpoints]
+	endpoints := &q.types[resourcetype.Endpoints]
 	_, subscribed := endpoints.versions.get(name)
 	if res.Content != nil {
 		if q.warming == nil {
@@ -237,7 +239,7 @@ func (q *sequencer) setInFlight(r *Response, now time.Time) {
 	}
 	st.responseDue = false
 	st.resetDirtySince()
-	if r.Type != resource.Endpoints {
+	if r.Type != resourcetype.Endpoints {
 		return
 	}
 	for _, res := range r.Resources {
@@ -248,7 +250,7 @@ func (q *sequencer) setInFlight(r *Response, now time.Time) {
 }
 
 // cancelInFlight takes back a response without resources that was not sent.
-func (q *sequencer) cancelInFlight(t resource.Type) { q.types[t].inFlight = "" }
+func (q *sequencer) cancelInFlight(t resourcetype.Type) { q.types[t].inFlight = "" }
 
 // sortedNames makes responses deterministic.
 func sortedNames(set map[string]struct{}) []string {

@@ -3,11 +3,13 @@ package delta
 import (
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 
 // nextPart returns the next part of a rejected response, or nil if there is none or it must wait.
-func (q *sequencer) nextPart(t resource.Type, snap Snapshot, now time.Time) *Response {
+func (q *sequencer) nextPart(t resourcetype.Type, snap Snapshot, now time.Time) *Response {
 	st := &q.types[t]
 	for part := st.bisector.NextPart(now); part != nil; part = st.bisector.NextPart(now) {
 		r := &Response{Type: t}
@@ -25,7 +27,7 @@ func (q *sequencer) nextPart(t resource.Type, snap Snapshot, now time.Time) *Res
 }
 
 // unchanged returns a resource if the snapshot still has the sent version. A changed resource is sent as a change.
-func (q *sequencer) unchanged(t resource.Type, name string, snap Snapshot) (resource.Versioned, bool) {
+func (q *sequencer) unchanged(t resourcetype.Type, name string, snap Snapshot) (resource.Versioned, bool) {
 	version, known := q.types[t].versions.get(name)
 	c, exists := snap.Content(t, name)
 	if !known || !exists {
@@ -37,11 +39,11 @@ func (q *sequencer) unchanged(t resource.Type, name string, snap Snapshot) (reso
 
 // resend puts resources in flight that were sent before.
 func (q *sequencer) resend(r *Response, now time.Time) {
-	if r.Type == resource.Clusters {
+	if r.Type == resourcetype.Clusters {
 		for _, res := range r.Resources {
 			q.recordSentCluster(res.Name(), res, now)
-			if _, subscribed := q.types[resource.Endpoints].versions.get(res.Name()); subscribed {
-				q.types[resource.Endpoints].versions.set(res.Name(), stateUnknown)
+			if _, subscribed := q.types[resourcetype.Endpoints].versions.get(res.Name()); subscribed {
+				q.types[resourcetype.Endpoints].versions.set(res.Name(), stateUnknown)
 			}
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"iter"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 
@@ -19,16 +21,16 @@ type readinessSnapshot struct {
 }
 
 // Content implements Snapshot.
-func (s readinessSnapshot) Content(t resource.Type, name string) (*resource.Content, bool) {
-	if t == resource.Clusters && name == s.cluster.Name() {
+func (s readinessSnapshot) Content(t resourcetype.Type, name string) (*resource.Content, bool) {
+	if t == resourcetype.Clusters && name == s.cluster.Name() {
 		return s.cluster, true
 	}
 	return s.Snapshot.Content(t, name)
 }
 
 // Names implements Snapshot.
-func (s readinessSnapshot) Names(t resource.Type) iter.Seq[string] {
-	if t != resource.Clusters {
+func (s readinessSnapshot) Names(t resourcetype.Type) iter.Seq[string] {
+	if t != resourcetype.Clusters {
 		return s.Snapshot.Names(t)
 	}
 	return func(yield func(string) bool) {
@@ -62,7 +64,7 @@ func (q *sequencer) completeReadiness(snap Snapshot, now time.Time) bool {
 	if q.readinessCluster == nil || !q.usesAll(snap, now) {
 		return false
 	}
-	q.types[resource.Clusters].markDirty(q.readinessCluster.Name(), now)
+	q.types[resourcetype.Clusters].markDirty(q.readinessCluster.Name(), now)
 	q.readinessCluster, q.routesMissingSince = nil, time.Time{}
 	return true
 }
@@ -70,17 +72,17 @@ func (q *sequencer) completeReadiness(snap Snapshot, now time.Time) bool {
 // usesAll reports whether the client has accepted the whole snapshot. It subscribes to routes last, after it has acknowledged the
 // listeners. A client that does not subscribe to some routes counts as ready after ackTimeout.
 func (q *sequencer) usesAll(snap Snapshot, now time.Time) bool {
-	if !q.types[resource.Clusters].requested || !q.types[resource.Listeners].requested {
+	if !q.types[resourcetype.Clusters].requested || !q.types[resourcetype.Listeners].requested {
 		return false
 	}
-	for _, t := range []resource.Type{resource.Secrets, resource.Extensions, resource.Clusters, resource.Listeners, resource.Routes} {
+	for _, t := range []resourcetype.Type{resourcetype.Secrets, resourcetype.Extensions, resourcetype.Clusters, resourcetype.Listeners, resourcetype.Routes} {
 		if q.types[t].requested && !q.isSynced(t, snap, now) {
 			return false
 		}
 	}
 	missing := false
-	for name := range snap.Names(resource.Routes) {
-		version, _ := q.types[resource.Routes].versions.get(name)
+	for name := range snap.Names(resourcetype.Routes) {
+		version, _ := q.types[resourcetype.Routes].versions.get(name)
 		missing = missing || version.IsReserved()
 	}
 	updateBlockedSince(&q.routesMissingSince, missing, now)

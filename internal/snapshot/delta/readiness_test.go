@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 
 	"github.com/openservicemesh/osm-operator/internal/envoy"
@@ -30,7 +32,7 @@ func newReadinessConversation(t *testing.T) *conversation {
 
 // hasReadinessCluster reports whether the client was sent the readiness cluster and not its removal.
 func (c *conversation) hasReadinessCluster() bool {
-	_, known := c.q.types[resource.Clusters].versions.get(names.UnreadyCluster)
+	_, known := c.q.types[resourcetype.Clusters].versions.get(names.UnreadyCluster)
 	return known
 }
 
@@ -38,8 +40,8 @@ func (c *conversation) hasReadinessCluster() bool {
 func (c *conversation) acceptAll(rejected ...string) {
 	c.t.Helper()
 	for r := c.q.next(c.snapshot, c.now); r != nil; r = c.q.next(c.snapshot, c.now) {
-		if r.Type == resource.Routes && slices.ContainsFunc(r.Resources, func(res resource.Versioned) bool { return slices.Contains(rejected, res.Name()) }) {
-			c.nack(resource.Routes, "no")
+		if r.Type == resourcetype.Routes && slices.ContainsFunc(r.Resources, func(res resource.Versioned) bool { return slices.Contains(rejected, res.Name()) }) {
+			c.nack(resourcetype.Routes, "no")
 		} else {
 			c.ack(r.Type)
 		}
@@ -49,39 +51,39 @@ func (c *conversation) acceptAll(rejected ...string) {
 // acceptClustersAndListeners is the start of each stream.
 func (c *conversation) acceptClustersAndListeners() {
 	c.t.Helper()
-	c.put(resource.Clusters, "c", "1")
-	c.put(resource.Listeners, "l", "1")
-	c.put(resource.Routes, "r", "1")
-	c.subscribe(resource.Clusters)
-	c.subscribe(resource.Listeners)
+	c.put(resourcetype.Clusters, "c", "1")
+	c.put(resourcetype.Listeners, "l", "1")
+	c.put(resourcetype.Routes, "r", "1")
+	c.subscribe(resourcetype.Clusters)
+	c.subscribe(resourcetype.Listeners)
 	c.acceptAll()
 }
 
 func TestReadiness_AfterEverythingIsAccepted(t *testing.T) {
 	c := newReadinessConversation(t)
-	c.put(resource.Clusters, "c", "1")
-	c.subscribe(resource.Clusters)
+	c.put(resourcetype.Clusters, "c", "1")
+	c.subscribe(resourcetype.Clusters)
 	c.expect("CDS c " + names.UnreadyCluster)
-	c.ack(resource.Clusters)
+	c.ack(resourcetype.Clusters)
 	if c.expect(); !c.hasReadinessCluster() {
 		t.Fatal("ready without listeners")
 	}
-	c.put(resource.Listeners, "l", "1")
-	c.put(resource.Routes, "r", "1")
-	c.subscribe(resource.Listeners)
+	c.put(resourcetype.Listeners, "l", "1")
+	c.put(resourcetype.Routes, "r", "1")
+	c.subscribe(resourcetype.Listeners)
 	c.acceptAll()
 	if !c.hasReadinessCluster() {
 		t.Fatal("ready before the client has subscribed to the routes of its listeners")
 	}
-	c.subscribe(resource.Routes, "r")
+	c.subscribe(resourcetype.Routes, "r")
 	c.expect("RDS r")
 	if !c.hasReadinessCluster() {
 		t.Fatal("ready before the routes were accepted")
 	}
-	c.ack(resource.Routes)
+	c.ack(resourcetype.Routes)
 	c.expect("CDS -" + names.UnreadyCluster)
-	c.ack(resource.Clusters)
-	c.put(resource.Routes, "r", "2")
+	c.ack(resourcetype.Clusters)
+	c.put(resourcetype.Routes, "r", "2")
 	c.acceptAll("r")
 	if c.hasReadinessCluster() {
 		t.Error("a ready client became unready after it rejected a later change")
@@ -91,13 +93,13 @@ func TestReadiness_AfterEverythingIsAccepted(t *testing.T) {
 func TestReadiness_NotWhileSomethingIsRejected(t *testing.T) {
 	c := newReadinessConversation(t)
 	c.acceptClustersAndListeners()
-	c.subscribe(resource.Routes, "r")
+	c.subscribe(resourcetype.Routes, "r")
 	c.acceptAll("r")
 	c.wait(time.Hour)
 	if c.acceptAll("r"); !c.hasReadinessCluster() {
 		t.Fatal("a client that rejects its only routes is ready")
 	}
-	c.put(resource.Routes, "r", "2")
+	c.put(resourcetype.Routes, "r", "2")
 	if c.acceptAll(); c.hasReadinessCluster() {
 		t.Error("a client that has accepted everything is not ready")
 	}
@@ -131,13 +133,13 @@ func TestReadiness_SurvivesReconnect(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newReadinessConversation(t)
-			c.put(resource.Clusters, "c", "1")
-			c.put(resource.Listeners, "l", "1")
-			c.send(&discovery.DeltaDiscoveryRequest{TypeUrl: resource.Clusters.URL(), InitialResourceVersions: test.initial})
+			c.put(resourcetype.Clusters, "c", "1")
+			c.put(resourcetype.Listeners, "l", "1")
+			c.send(&discovery.DeltaDiscoveryRequest{TypeUrl: resourcetype.Clusters.URL(), InitialResourceVersions: test.initial})
 			if c.acceptAll(); c.hasReadinessCluster() != test.before {
 				t.Errorf("before it requests listeners, not ready is %t, want %t", c.hasReadinessCluster(), test.before)
 			}
-			c.subscribe(resource.Listeners)
+			c.subscribe(resourcetype.Listeners)
 			c.acceptAll()
 			c.wait(ackTimeout) // a client that reconnects may have routes that it has not requested yet
 			if c.acceptAll(); c.hasReadinessCluster() {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 
 	"github.com/openservicemesh/osm-operator/internal/printable"
@@ -24,7 +26,7 @@ const MaxNames = 1 << 16
 
 // requestResult describes a request and the response that it answers.
 type requestResult struct {
-	Type resource.Type
+	Type resourcetype.Type
 	// IsReconnect is true for the first request of a stream if the client has configuration from an earlier stream.
 	IsReconnect bool
 	// IsAnswer is true for an ACK or NACK.
@@ -41,7 +43,7 @@ type requestResult struct {
 
 // handleRequest processes a request. After an error the stream must end: the request is malformed or exceeds a limit.
 func (q *sequencer) handleRequest(req *discovery.DeltaDiscoveryRequest, snap Snapshot, now time.Time) (requestResult, error) {
-	t, err := resource.ParseType(req.GetTypeUrl())
+	t, err := resourcetype.ParseType(req.GetTypeUrl())
 	if err != nil {
 		return requestResult{}, err
 	}
@@ -51,7 +53,7 @@ func (q *sequencer) handleRequest(req *discovery.DeltaDiscoveryRequest, snap Sna
 	result := q.handleAnswer(t, req, now)
 	st := &q.types[t]
 	first := !st.requested
-	if first && t == resource.Clusters {
+	if first && t == resourcetype.Clusters {
 		q.detectReadiness(req.GetInitialResourceVersions())
 	}
 	snap = q.withReadinessCluster(snap)
@@ -71,7 +73,7 @@ func (q *sequencer) handleRequest(req *discovery.DeltaDiscoveryRequest, snap Sna
 	return result, q.checkUnknownNames(t, req, snap)
 }
 
-func checkLimits(t resource.Type, req *discovery.DeltaDiscoveryRequest) error {
+func checkLimits(t resourcetype.Type, req *discovery.DeltaDiscoveryRequest) error {
 	if len(req.GetResponseNonce()) > maxNonceLength {
 		return fmt.Errorf("the nonce of a %s request has %d bytes, the limit is %d", t, len(req.GetResponseNonce()), maxNonceLength)
 	}
@@ -96,7 +98,7 @@ func checkLimits(t resource.Type, req *discovery.DeltaDiscoveryRequest) error {
 
 // handleAnswer processes the ACK or NACK of the response in flight. An answer to another response is ignored, as the protocol
 // requires.
-func (q *sequencer) handleAnswer(t resource.Type, req *discovery.DeltaDiscoveryRequest, now time.Time) requestResult {
+func (q *sequencer) handleAnswer(t resourcetype.Type, req *discovery.DeltaDiscoveryRequest, now time.Time) requestResult {
 	st := &q.types[t]
 	result := requestResult{Type: t}
 	if st.inFlight == "" || req.GetResponseNonce() != st.inFlight {
@@ -114,7 +116,7 @@ func (q *sequencer) handleAnswer(t resource.Type, req *discovery.DeltaDiscoveryR
 		}
 	}
 	q.updateBisector(st, &result, now)
-	if t == resource.Endpoints && !st.rejected {
+	if t == resourcetype.Endpoints && !st.rejected {
 		q.removeWarmed(req.GetResponseNonce())
 	}
 	return result
@@ -146,7 +148,7 @@ func (q *sequencer) removeWarmed(nonce string) {
 
 // handleFirstRequest processes what only the first request of a type has: versions from an earlier stream, and the legacy
 // wildcard subscription without names.
-func (q *sequencer) handleFirstRequest(t resource.Type, req *discovery.DeltaDiscoveryRequest, snap Snapshot, now time.Time) {
+func (q *sequencer) handleFirstRequest(t resourcetype.Type, req *discovery.DeltaDiscoveryRequest, snap Snapshot, now time.Time) {
 	st := &q.types[t]
 	initial := req.GetInitialResourceVersions()
 	subscribed := make(map[string]struct{}, len(req.GetResourceNamesSubscribe()))
@@ -167,13 +169,13 @@ func (q *sequencer) handleFirstRequest(t resource.Type, req *discovery.DeltaDisc
 }
 
 // setInitialVersion records a version from an earlier stream.
-func (q *sequencer) setInitialVersion(t resource.Type, name, version string, snap Snapshot, now time.Time) {
+func (q *sequencer) setInitialVersion(t resourcetype.Type, name, version string, snap Snapshot, now time.Time) {
 	st := &q.types[t]
 	c, exists := snap.Content(t, name)
 	switch t {
-	case resource.Listeners:
+	case resourcetype.Listeners:
 		version = q.reportListener(name, version, c)
-	case resource.Extensions:
+	case resourcetype.Extensions:
 		version = q.reportPermissions(name, version, snap, now)
 	}
 	if exists && c.Hash().IsSentAs(version) {
@@ -181,7 +183,7 @@ func (q *sequencer) setInitialVersion(t resource.Type, name, version string, sna
 	} else {
 		st.versions.set(name, parseVersion(version))
 	}
-	if t == resource.Secrets && resource.IsServiceCertificate(name) {
+	if t == resourcetype.Secrets && resource.IsServiceCertificate(name) {
 		st.versions.set(name, stateReported)
 		q.reportedCertificate = version
 	}
@@ -195,7 +197,7 @@ func parseVersion(s string) resource.Version {
 }
 
 // subscribe adds a name. A repeated subscription causes the resource to be sent again, unless the first request has its version.
-func (q *sequencer) subscribe(t resource.Type, name string, first bool, snap Snapshot, now time.Time) {
+func (q *sequencer) subscribe(t resourcetype.Type, name string, first bool, snap Snapshot, now time.Time) {
 	st := &q.types[t]
 	if name == "*" {
 		if t.IsWildcard() && !st.wildcard {
@@ -213,7 +215,7 @@ func (q *sequencer) subscribe(t resource.Type, name string, first bool, snap Sna
 
 // unsubscribe removes a name. A wildcard client is still subscribed to it, and the protocol requires to send it once more. After the
 // wildcard itself is removed, resources that were sent stay subscribed by name.
-func (q *sequencer) unsubscribe(t resource.Type, name string, now time.Time) {
+func (q *sequencer) unsubscribe(t resourcetype.Type, name string, now time.Time) {
 	st := &q.types[t]
 	if name == "*" {
 		st.wildcard = false
@@ -230,7 +232,7 @@ func (q *sequencer) unsubscribe(t resource.Type, name string, now time.Time) {
 }
 
 // canonicalName returns the snapshot's copy of a name, so that all streams share one string.
-func canonicalName(t resource.Type, name string, snap Snapshot) string {
+func canonicalName(t resourcetype.Type, name string, snap Snapshot) string {
 	if c, ok := snap.Content(t, name); ok {
 		return c.Name()
 	}
@@ -239,7 +241,7 @@ func canonicalName(t resource.Type, name string, snap Snapshot) string {
 
 // checkUnknownNames limits the memory for names that never existed for the client. Names that the client had are its own: when permissive
 // mode ends, thousands of them disappear before it unsubscribes. Those of an earlier stream are limited by the size of a request.
-func (q *sequencer) checkUnknownNames(t resource.Type, req *discovery.DeltaDiscoveryRequest, snap Snapshot) error {
+func (q *sequencer) checkUnknownNames(t resourcetype.Type, req *discovery.DeltaDiscoveryRequest, snap Snapshot) error {
 	versions := &q.types[t].versions
 	if len(req.GetResourceNamesSubscribe())+len(req.GetResourceNamesUnsubscribe()) == 0 || versions.len() <= maxUnknownNames {
 		return nil

@@ -3,6 +3,8 @@ package delta
 import (
 	"fmt"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	route "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -14,7 +16,7 @@ import (
 
 // Response is a delta discovery response.
 type Response struct {
-	Type      resource.Type
+	Type      resourcetype.Type
 	Nonce     string
 	Resources []resource.Versioned
 	// Removed has the names of resources that were removed or do not exist.
@@ -108,7 +110,7 @@ func (r *Response) Proto() (*discovery.DeltaDiscoveryResponse, error) {
 
 // certificateVersion returns the version of the service certificate in the response; empty without one.
 func (r *Response) certificateVersion() string {
-	if r.Type != resource.Secrets {
+	if r.Type != resourcetype.Secrets {
 		return ""
 	}
 	for _, res := range r.Resources {
@@ -122,7 +124,7 @@ func (r *Response) certificateVersion() string {
 // emptyRoutes answers a subscription to a route configuration that does not exist. Envoy ignores the removal of one, and its
 // listener would wait for it.
 func emptyRoutes(name string) resource.Versioned {
-	c, err := resource.New(envoy.Resource{TypeURL: resource.Routes.URL(), Name: name, Message: &route.RouteConfiguration{Name: name}})
+	c, err := resource.New(envoy.Resource{TypeURL: resourcetype.Routes.URL(), Name: name, Message: &route.RouteConfiguration{Name: name}})
 	if err != nil { // the type is known, and a name from a protobuf message is valid UTF-8
 		panic(err)
 	}

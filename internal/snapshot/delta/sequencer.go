@@ -3,6 +3,8 @@ package delta
 import (
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"github.com/openservicemesh/osm-operator/internal/snapshot/quarantine"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
@@ -38,7 +40,7 @@ const (
 // At most one response of each type is in flight. Changes during that time are merged: only names are recorded, and the content
 // is looked up when it is sent.
 type sequencer struct {
-	types [resource.NumTypes]typeState
+	types [resourcetype.NumTypes]typeState
 	// warming has the sent clusters whose endpoints are not acknowledged. The value is the nonce of the response with the
 	// endpoints; empty before it is sent.
 	warming map[string]string
@@ -85,7 +87,7 @@ type typeState struct {
 }
 
 // markChanged records that resources of the snapshot may have changed.
-func (q *sequencer) markChanged(t resource.Type, names []string, now time.Time) {
+func (q *sequencer) markChanged(t resourcetype.Type, names []string, now time.Time) {
 	st := &q.types[t]
 	for _, name := range names {
 		if _, known := st.versions.get(name); known || st.wildcard {
@@ -97,12 +99,12 @@ func (q *sequencer) markChanged(t resource.Type, names []string, now time.Time) 
 // markAllChanged records that everything may have changed, for example because the proxy has moved to another scope.
 func (q *sequencer) markAllChanged(snap Snapshot, now time.Time) {
 	snap = q.withReadinessCluster(snap)
-	for t := range resource.NumTypes {
+	for t := range resourcetype.NumTypes {
 		q.markTypeChanged(t, snap, now)
 	}
 }
 
-func (q *sequencer) markTypeChanged(t resource.Type, snap Snapshot, now time.Time) {
+func (q *sequencer) markTypeChanged(t resourcetype.Type, snap Snapshot, now time.Time) {
 	st := &q.types[t]
 	for name := range st.versions.all() {
 		st.markDirty(name, now)
@@ -172,8 +174,8 @@ func (q *sequencer) deadline() time.Time {
 
 // pendingSince returns for each type the time of the oldest change without an answer; zero if there is none. Clusters and
 // listeners are pending from the start of the stream until the client requests them.
-func (q *sequencer) pendingSince(start time.Time) (since [resource.NumTypes]time.Time) {
-	for t := range resource.NumTypes {
+func (q *sequencer) pendingSince(start time.Time) (since [resourcetype.NumTypes]time.Time) {
+	for t := range resourcetype.NumTypes {
 		st := &q.types[t]
 		switch {
 		case st.requested && st.inFlight != "":

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	rpc "google.golang.org/genproto/googleapis/rpc/status"
 
@@ -14,90 +16,90 @@ import (
 
 func TestSequencer_AnswersEmptyWildcardAtOnce(t *testing.T) {
 	c := newConversation(t)
-	c.subscribe(resource.Clusters)
+	c.subscribe(resourcetype.Clusters)
 	c.expect("CDS")
-	c.ack(resource.Clusters)
+	c.ack(resourcetype.Clusters)
 	c.expect()
-	c.subscribe(resource.Listeners, "*")
+	c.subscribe(resourcetype.Listeners, "*")
 	c.expect("LDS")
 }
 
 func TestSequencer_ListenersWaitForClustersAndEndpoints(t *testing.T) {
 	c := newConversation(t)
-	c.subscribe(resource.Clusters)
-	c.subscribe(resource.Listeners)
+	c.subscribe(resourcetype.Clusters)
+	c.subscribe(resourcetype.Listeners)
 	c.expect("CDS")
-	c.ack(resource.Clusters)
+	c.ack(resourcetype.Clusters)
 	c.expect("LDS")
-	c.ack(resource.Listeners)
-	c.put(resource.Listeners, "l", "1")
-	c.put(resource.Clusters, "c", "1")
-	c.put(resource.Endpoints, "c", "1")
+	c.ack(resourcetype.Listeners)
+	c.put(resourcetype.Listeners, "l", "1")
+	c.put(resourcetype.Clusters, "c", "1")
+	c.put(resourcetype.Endpoints, "c", "1")
 	c.expect("CDS c")
-	c.ack(resource.Clusters)
+	c.ack(resourcetype.Clusters)
 	c.expect()
-	c.subscribe(resource.Endpoints, "c")
+	c.subscribe(resourcetype.Endpoints, "c")
 	c.expect("EDS c")
-	c.ack(resource.Endpoints)
+	c.ack(resourcetype.Endpoints)
 	c.expect("LDS l")
 }
 
 // A listener that is added while its predecessor drains uses the predecessor's routes.
 func TestSequencer_ListenersWaitForSubscribedRoutes(t *testing.T) {
 	c := newConversation(t)
-	c.put(resource.Listeners, "l", "1")
-	c.put(resource.Routes, "r", "1")
-	c.subscribe(resource.Listeners)
+	c.put(resourcetype.Listeners, "l", "1")
+	c.put(resourcetype.Routes, "r", "1")
+	c.subscribe(resourcetype.Listeners)
 	c.expect("LDS l")
-	c.ack(resource.Listeners)
-	c.subscribe(resource.Routes, "r")
+	c.ack(resourcetype.Listeners)
+	c.subscribe(resourcetype.Routes, "r")
 	c.expect("RDS r")
-	c.ack(resource.Routes)
-	c.remove(resource.Listeners, "l")
-	c.remove(resource.Routes, "r")
+	c.ack(resourcetype.Routes)
+	c.remove(resourcetype.Listeners, "l")
+	c.remove(resourcetype.Routes, "r")
 	c.expect("LDS -l")
-	c.ack(resource.Listeners)
+	c.ack(resourcetype.Listeners)
 	c.expect("RDS -r")
-	c.put(resource.Listeners, "l", "1")
-	c.put(resource.Routes, "r", "2")
+	c.put(resourcetype.Listeners, "l", "1")
+	c.put(resourcetype.Routes, "r", "2")
 	c.expect()
-	c.ack(resource.Routes)
+	c.ack(resourcetype.Routes)
 	c.expect("RDS r", "LDS l")
 }
 
 // Open connections of removed listeners follow the listener that binds the port, so its update must be acknowledged first.
 func TestSequencer_BindingListenerIsUpdatedBeforeRemovals(t *testing.T) {
 	c := newConversation(t)
-	c.subscribe(resource.Listeners)
+	c.subscribe(resourcetype.Listeners)
 	for _, name := range []string{"a", "b", bindingListener} {
-		c.put(resource.Listeners, name, "1")
+		c.put(resourcetype.Listeners, name, "1")
 	}
 	c.expect("LDS a b port")
-	c.ack(resource.Listeners)
-	c.put(resource.Listeners, bindingListener, "2")
-	c.remove(resource.Listeners, "a")
+	c.ack(resourcetype.Listeners)
+	c.put(resourcetype.Listeners, bindingListener, "2")
+	c.remove(resourcetype.Listeners, "a")
 	c.expect("LDS port")
-	c.ack(resource.Listeners)
+	c.ack(resourcetype.Listeners)
 	c.expect("LDS -a")
-	c.ack(resource.Listeners)
+	c.ack(resourcetype.Listeners)
 	// A listener that is replaced by another one is removed in the same response.
-	c.put(resource.Listeners, bindingListener, "3")
-	c.put(resource.Listeners, "c", "1")
-	c.remove(resource.Listeners, "b")
+	c.put(resourcetype.Listeners, bindingListener, "3")
+	c.put(resourcetype.Listeners, "c", "1")
+	c.remove(resourcetype.Listeners, "b")
 	c.expect("LDS c port -b")
 }
 
 func TestSequencer_StopsWaitingAfterAckTimeout(t *testing.T) {
 	c := newConversation(t)
-	c.subscribe(resource.Clusters)
-	c.subscribe(resource.Listeners)
+	c.subscribe(resourcetype.Clusters)
+	c.subscribe(resourcetype.Listeners)
 	c.expect("CDS")
-	c.ack(resource.Clusters)
+	c.ack(resourcetype.Clusters)
 	c.expect("LDS")
-	c.ack(resource.Listeners)
-	c.put(resource.Clusters, "c", "1")
-	c.put(resource.Endpoints, "c", "1")
-	c.put(resource.Listeners, "l", "1")
+	c.ack(resourcetype.Listeners)
+	c.put(resourcetype.Clusters, "c", "1")
+	c.put(resourcetype.Endpoints, "c", "1")
+	c.put(resourcetype.Listeners, "l", "1")
 	c.expect("CDS c")
 	if got, want := c.q.deadline(), c.now.Add(ackTimeout); !got.Equal(want) {
 		t.Errorf("deadline %s, want %s", got, want)
@@ -111,37 +113,37 @@ func TestSequencer_StopsWaitingAfterAckTimeout(t *testing.T) {
 
 func TestSequencer_RemovesClusterAfterItsListener(t *testing.T) {
 	c := newConversation(t)
-	c.put(resource.Clusters, "c", "1")
-	c.put(resource.Listeners, "l", "1")
-	c.subscribe(resource.Clusters)
+	c.put(resourcetype.Clusters, "c", "1")
+	c.put(resourcetype.Listeners, "l", "1")
+	c.subscribe(resourcetype.Clusters)
 	c.expect("CDS c")
-	c.ack(resource.Clusters)
-	c.subscribe(resource.Listeners)
+	c.ack(resourcetype.Clusters)
+	c.subscribe(resourcetype.Listeners)
 	c.expect("LDS l")
-	c.remove(resource.Clusters, "c")
-	c.remove(resource.Listeners, "l")
+	c.remove(resourcetype.Clusters, "c")
+	c.remove(resourcetype.Listeners, "l")
 	c.expect()
-	c.ack(resource.Listeners)
+	c.ack(resourcetype.Listeners)
 	c.expect("LDS -l")
 	c.wait(time.Second)
-	c.ack(resource.Listeners)
+	c.ack(resourcetype.Listeners)
 	c.expect("CDS -c")
 }
 
 func TestSequencer_RejectedListenerDelaysRemovals(t *testing.T) {
 	c := newConversation(t)
-	c.put(resource.Clusters, "c", "1")
-	c.put(resource.Listeners, "l", "1")
-	c.subscribe(resource.Clusters)
-	c.subscribe(resource.Listeners)
+	c.put(resourcetype.Clusters, "c", "1")
+	c.put(resourcetype.Listeners, "l", "1")
+	c.subscribe(resourcetype.Clusters)
+	c.subscribe(resourcetype.Listeners)
 	c.expect("CDS c")
-	c.ack(resource.Clusters)
+	c.ack(resourcetype.Clusters)
 	c.expect("LDS l")
-	c.ack(resource.Listeners)
-	c.put(resource.Listeners, "l", "2")
-	c.remove(resource.Clusters, "c")
+	c.ack(resourcetype.Listeners)
+	c.put(resourcetype.Listeners, "l", "2")
+	c.remove(resourcetype.Clusters, "c")
 	c.expect("LDS l")
-	c.nack(resource.Listeners, "no")
+	c.nack(resourcetype.Listeners, "no")
 	c.expect()
 	c.wait(ackTimeout)
 	c.expect("CDS -c")
@@ -149,116 +151,116 @@ func TestSequencer_RejectedListenerDelaysRemovals(t *testing.T) {
 
 func TestThreat51RejectedVersionIsNotSentAgain(t *testing.T) {
 	c := newConversation(t)
-	c.put(resource.Listeners, "l", "1")
-	c.subscribe(resource.Listeners)
+	c.put(resourcetype.Listeners, "l", "1")
+	c.subscribe(resourcetype.Listeners)
 	c.expect("LDS l")
 	result, err := c.q.handleRequest(&discovery.DeltaDiscoveryRequest{
-		TypeUrl: resource.Listeners.URL(), ResponseNonce: "1", ErrorDetail: &rpc.Status{Message: "bad filter"},
+		TypeUrl: resourcetype.Listeners.URL(), ResponseNonce: "1", ErrorDetail: &rpc.Status{Message: "bad filter"},
 	}, c.snapshot, c.now)
 	if err != nil || !result.IsAnswer || result.Message != "bad filter" {
 		t.Errorf("result %+v, error %v", result, err)
 	}
 	c.q.markAllChanged(c.snapshot, c.now)
 	c.expect()
-	c.put(resource.Listeners, "l", "2")
+	c.put(resourcetype.Listeners, "l", "2")
 	c.expect("LDS l")
 }
 
 func TestSequencer_MergesChangesWhileInFlight(t *testing.T) {
 	c := newConversation(t)
-	c.put(resource.Endpoints, "a", "1")
-	c.put(resource.Endpoints, "b", "1")
-	c.subscribe(resource.Endpoints, "a", "b")
+	c.put(resourcetype.Endpoints, "a", "1")
+	c.put(resourcetype.Endpoints, "b", "1")
+	c.subscribe(resourcetype.Endpoints, "a", "b")
 	c.expect("EDS a b")
 	for i := range 5 {
-		c.put(resource.Endpoints, "a", fmt.Sprint("x", i))
+		c.put(resourcetype.Endpoints, "a", fmt.Sprint("x", i))
 	}
-	c.put(resource.Endpoints, "b", "2")
-	c.put(resource.Endpoints, "b", "1")
+	c.put(resourcetype.Endpoints, "b", "2")
+	c.put(resourcetype.Endpoints, "b", "1")
 	c.expect()
-	c.ack(resource.Endpoints)
+	c.ack(resourcetype.Endpoints)
 	c.expect("EDS a")
 }
 
 // Envoy does not use a changed cluster before it receives its endpoints again.
 func TestSequencer_ChangedClusterResendsItsEndpoints(t *testing.T) {
 	c := newConversation(t)
-	c.put(resource.Clusters, "c", "1")
-	c.put(resource.Endpoints, "c", "1")
-	c.subscribe(resource.Clusters)
+	c.put(resourcetype.Clusters, "c", "1")
+	c.put(resourcetype.Endpoints, "c", "1")
+	c.subscribe(resourcetype.Clusters)
 	c.expect("CDS c")
-	c.ack(resource.Clusters)
-	c.subscribe(resource.Endpoints, "c")
+	c.ack(resourcetype.Clusters)
+	c.subscribe(resourcetype.Endpoints, "c")
 	c.expect("EDS c")
-	c.ack(resource.Endpoints)
-	c.put(resource.Clusters, "c", "2")
+	c.ack(resourcetype.Endpoints)
+	c.put(resourcetype.Clusters, "c", "2")
 	c.expect("CDS c", "EDS c")
 }
 
 func TestSequencer_AnswersUnknownNames(t *testing.T) {
 	c := newConversation(t)
-	c.subscribe(resource.Endpoints, "x")
+	c.subscribe(resourcetype.Endpoints, "x")
 	c.expect("EDS -x")
-	c.subscribe(resource.Secrets, "x")
+	c.subscribe(resourcetype.Secrets, "x")
 	c.expect("SDS -x")
-	c.ack(resource.Secrets)
-	c.subscribe(resource.Extensions, "x")
+	c.ack(resourcetype.Secrets)
+	c.subscribe(resourcetype.Extensions, "x")
 	c.expect("ECDS -x")
-	c.subscribe(resource.Routes, "x")
+	c.subscribe(resourcetype.Routes, "x")
 	c.expect("RDS x") // empty, because Envoy ignores the removal of a route configuration
-	c.ack(resource.Routes)
-	c.put(resource.Routes, "x", "1")
+	c.ack(resourcetype.Routes)
+	c.put(resourcetype.Routes, "x", "1")
 	c.expect("RDS x")
-	c.ack(resource.Endpoints)
-	c.put(resource.Endpoints, "x", "1")
+	c.ack(resourcetype.Endpoints)
+	c.put(resourcetype.Endpoints, "x", "1")
 	c.expect("EDS x")
 }
 
 func TestSequencer_RepeatedSubscriptionIsSentAgain(t *testing.T) {
 	c := newConversation(t)
-	c.put(resource.Routes, "r", "1")
-	c.subscribe(resource.Routes, "r")
+	c.put(resourcetype.Routes, "r", "1")
+	c.subscribe(resourcetype.Routes, "r")
 	c.expect("RDS r")
-	c.ack(resource.Routes)
-	c.subscribe(resource.Routes, "r")
+	c.ack(resourcetype.Routes)
+	c.subscribe(resourcetype.Routes, "r")
 	c.expect("RDS r")
-	c.ack(resource.Routes)
-	c.send(&discovery.DeltaDiscoveryRequest{TypeUrl: resource.Routes.URL(), ResourceNamesUnsubscribe: []string{"r"}})
-	c.put(resource.Routes, "r", "2")
+	c.ack(resourcetype.Routes)
+	c.send(&discovery.DeltaDiscoveryRequest{TypeUrl: resourcetype.Routes.URL(), ResourceNamesUnsubscribe: []string{"r"}})
+	c.put(resourcetype.Routes, "r", "2")
 	c.expect()
-	c.subscribe(resource.Routes, "r")
+	c.subscribe(resourcetype.Routes, "r")
 	c.expect("RDS r")
 }
 
 func TestThreat50ReconnectSendsOnlyDifferences(t *testing.T) {
 	c := newConversation(t)
 	for _, name := range []string{"same", "changed"} {
-		c.put(resource.Clusters, name, "1")
-		c.put(resource.Endpoints, name, "1")
+		c.put(resourcetype.Clusters, name, "1")
+		c.put(resourcetype.Endpoints, name, "1")
 	}
-	c.subscribe(resource.Clusters)
-	c.subscribe(resource.Endpoints, "same", "changed")
+	c.subscribe(resourcetype.Clusters)
+	c.subscribe(resourcetype.Endpoints, "same", "changed")
 	c.expect("CDS changed same", "EDS changed same")
-	sentVersions := func(t resource.Type) map[string]string {
+	sentVersions := func(t resourcetype.Type) map[string]string {
 		versions := map[string]string{}
 		for name, v := range c.q.types[t].versions.all() {
 			versions[name] = v.String()
 		}
 		return versions
 	}
-	clusters, endpoints := sentVersions(resource.Clusters), sentVersions(resource.Endpoints)
+	clusters, endpoints := sentVersions(resourcetype.Clusters), sentVersions(resourcetype.Endpoints)
 	clusters["gone"] = "abc"
 
 	c.q = &sequencer{}
-	c.put(resource.Clusters, "changed", "2")
-	c.send(&discovery.DeltaDiscoveryRequest{TypeUrl: resource.Clusters.URL(), InitialResourceVersions: clusters})
+	c.put(resourcetype.Clusters, "changed", "2")
+	c.send(&discovery.DeltaDiscoveryRequest{TypeUrl: resourcetype.Clusters.URL(), InitialResourceVersions: clusters})
 	c.expect("CDS changed")
 	c.send(&discovery.DeltaDiscoveryRequest{
-		TypeUrl: resource.Endpoints.URL(), InitialResourceVersions: endpoints, ResourceNamesSubscribe: []string{"same", "changed"},
+		TypeUrl: resourcetype.Endpoints.URL(), InitialResourceVersions: endpoints, ResourceNamesSubscribe: []string{"same", "changed"},
 	})
 	c.expect("EDS changed")
-	c.ack(resource.Clusters)
-	c.ack(resource.Endpoints)
+	c.ack(resourcetype.Clusters)
+	c.ack(resourcetype.Endpoints)
 	c.expect() // the removal waits until the client requests listeners
 	c.wait(ackTimeout)
 	c.expect("CDS -gone")
@@ -285,10 +287,10 @@ func TestSequencer_KeepsCertificateOfAnotherReplica(t *testing.T) {
 			c := newConversation(t)
 			c.snapshot.pending = name
 			c.send(&discovery.DeltaDiscoveryRequest{
-				TypeUrl: resource.Secrets.URL(), ResourceNamesSubscribe: []string{name}, InitialResourceVersions: map[string]string{name: tc.held},
+				TypeUrl: resourcetype.Secrets.URL(), ResourceNamesSubscribe: []string{name}, InitialResourceVersions: map[string]string{name: tc.held},
 			})
 			c.expect() // the certificate is being issued
-			c.set(resource.Secrets, name, "", version("g", soon.Add(24*time.Hour)))
+			c.set(resourcetype.Secrets, name, "", version("g", soon.Add(24*time.Hour)))
 			c.expect(tc.want...)
 			if tc.want != nil {
 				return
@@ -306,17 +308,17 @@ func TestThreat52LargeResponsesAreDivided(t *testing.T) {
 	c := newConversation(t)
 	big := strings.Repeat("x", 1<<20)
 	for i := range 8 {
-		c.put(resource.Clusters, fmt.Sprint("c", i), big)
+		c.put(resourcetype.Clusters, fmt.Sprint("c", i), big)
 	}
-	c.put(resource.Listeners, "l", "1")
-	c.subscribe(resource.Clusters)
-	c.subscribe(resource.Listeners)
+	c.put(resourcetype.Listeners, "l", "1")
+	c.subscribe(resourcetype.Clusters)
+	c.subscribe(resourcetype.Listeners)
 	c.expect("CDS c0 c1 c2")
-	c.ack(resource.Clusters)
+	c.ack(resourcetype.Clusters)
 	c.expect("CDS c3 c4 c5")
-	c.ack(resource.Clusters)
+	c.ack(resourcetype.Clusters)
 	c.expect("CDS c6 c7")
-	c.ack(resource.Clusters)
+	c.ack(resourcetype.Clusters)
 	c.expect("LDS l")
 }
 
@@ -332,18 +334,18 @@ func TestThreat53MaliciousRequests(t *testing.T) {
 		"unknown type":                    {TypeUrl: "type.googleapis.com/what"},
 		"no type":                         {},
 		"huge type":                       {TypeUrl: long},
-		"huge nonce":                      {TypeUrl: resource.Clusters.URL(), ResponseNonce: long},
-		"huge name":                       {TypeUrl: resource.Routes.URL(), ResourceNamesSubscribe: []string{long}},
-		"huge unsubscription":             {TypeUrl: resource.Routes.URL(), ResourceNamesUnsubscribe: []string{long}},
-		"huge version":                    {TypeUrl: resource.Routes.URL(), InitialResourceVersions: map[string]string{"x": long}},
-		"too many names":                  {TypeUrl: resource.Routes.URL(), ResourceNamesSubscribe: tooMany},
-		"too many unknown names":          {TypeUrl: resource.Routes.URL(), ResourceNamesSubscribe: many},
-		"unsubscriptions from a wildcard": {TypeUrl: resource.Clusters.URL(), ResourceNamesUnsubscribe: many},
+		"huge nonce":                      {TypeUrl: resourcetype.Clusters.URL(), ResponseNonce: long},
+		"huge name":                       {TypeUrl: resourcetype.Routes.URL(), ResourceNamesSubscribe: []string{long}},
+		"huge unsubscription":             {TypeUrl: resourcetype.Routes.URL(), ResourceNamesUnsubscribe: []string{long}},
+		"huge version":                    {TypeUrl: resourcetype.Routes.URL(), InitialResourceVersions: map[string]string{"x": long}},
+		"too many names":                  {TypeUrl: resourcetype.Routes.URL(), ResourceNamesSubscribe: tooMany},
+		"too many unknown names":          {TypeUrl: resourcetype.Routes.URL(), ResourceNamesSubscribe: many},
+		"unsubscriptions from a wildcard": {TypeUrl: resourcetype.Clusters.URL(), ResourceNamesUnsubscribe: many},
 	}
 	for name, req := range cases {
 		t.Run(name, func(t *testing.T) {
 			c := newConversation(t)
-			c.subscribe(resource.Clusters)
+			c.subscribe(resourcetype.Clusters)
 			_, err := c.q.handleRequest(req, c.snapshot, c.now)
 			if err == nil {
 				t.Fatal("accepted")
@@ -359,17 +361,17 @@ func TestThreat53MaliciousRequests(t *testing.T) {
 func TestSequencer_ExcludesRejectedResourceFromParts(t *testing.T) {
 	c := newConversation(t)
 	for _, name := range []string{"a", "b", "c", "d"} {
-		c.put(resource.Secrets, name, "1")
+		c.put(resourcetype.Secrets, name, "1")
 	}
-	c.subscribe(resource.Secrets, "a", "b", "c", "d")
+	c.subscribe(resourcetype.Secrets, "a", "b", "c", "d")
 	c.expect("SDS a b c d")
-	c.put(resource.Secrets, "d", "2")
-	c.nack(resource.Secrets, "no")
+	c.put(resourcetype.Secrets, "d", "2")
+	c.nack(resourcetype.Secrets, "no")
 	c.expect("SDS d")
-	c.nack(resource.Secrets, "no")
+	c.nack(resourcetype.Secrets, "no")
 	for _, want := range []string{"SDS a b", "SDS c"} {
 		c.expect(want)
-		c.ack(resource.Secrets)
+		c.ack(resourcetype.Secrets)
 	}
 	c.expect()
 }

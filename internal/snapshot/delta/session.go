@@ -6,6 +6,8 @@ import (
 	"maps"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
@@ -168,9 +170,9 @@ func (s *Session) Handle(req *discovery.DeltaDiscoveryRequest) error {
 	if err != nil {
 		return &InvalidRequestError{err}
 	}
-	if result.Type == resource.Secrets {
+	if result.Type == resourcetype.Secrets {
 		stream.acks.RecordInitialCertificate(s.sequencer.reportedCertificate)
-		stream.acks.SetUsesCertificates(s.sequencer.types[resource.Secrets].versions.len() > 0)
+		stream.acks.SetUsesCertificates(s.sequencer.types[resourcetype.Secrets].versions.len() > 0)
 	}
 	if !result.IsAnswer {
 		return nil
@@ -188,7 +190,7 @@ func (s *Session) Handle(req *discovery.DeltaDiscoveryRequest) error {
 }
 
 // SentVersions returns the versions that the client was last sent, including names that it only subscribes to.
-func (s *Session) SentVersions(t resource.Type) map[string]resource.Version {
+func (s *Session) SentVersions(t resourcetype.Type) map[string]resource.Version {
 	return maps.Collect(s.sequencer.types[t].versions.all())
 }
 
@@ -213,12 +215,12 @@ func (s *Session) withSnapshot(f func(Snapshot, time.Time)) {
 
 // countForeignCertificates counts subscriptions to certificates of other workloads.
 func countForeignCertificates(req *discovery.DeltaDiscoveryRequest, snapshot Snapshot) int {
-	if req.GetTypeUrl() != resource.Secrets.URL() {
+	if req.GetTypeUrl() != resourcetype.Secrets.URL() {
 		return 0
 	}
 	count := 0
 	for _, name := range req.GetResourceNamesSubscribe() {
-		if resource.IsServiceCertificate(name) && !snapshot.IsPending(resource.Secrets, name) {
+		if resource.IsServiceCertificate(name) && !snapshot.IsPending(resourcetype.Secrets, name) {
 			count++
 		}
 	}

@@ -3,20 +3,22 @@ package delta
 import (
 	"iter"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 
 // Snapshot is the set of resources that a client should have.
 type Snapshot interface {
 	// Content returns a resource.
-	Content(t resource.Type, name string) (*resource.Content, bool)
+	Content(t resourcetype.Type, name string) (*resource.Content, bool)
 	// Names yields the names of all resources of a type.
-	Names(t resource.Type) iter.Seq[string]
+	Names(t resourcetype.Type) iter.Seq[string]
 	// IsPending reports whether a resource that is missing is being created. It is then neither sent nor reported as absent. Of the
 	// names of service certificates, this is true only for the client's own.
-	IsPending(t resource.Type, name string) bool
+	IsPending(t resourcetype.Type, name string) bool
 	// Base returns the versions that clients of many snapshots have in common; nil if there are none. It may differ from the resources.
-	Base(t resource.Type) *Base
+	Base(t resourcetype.Type) *Base
 	// HasEndpoints reports whether a cluster gets its endpoints from EDS.
 	HasEndpoints(cluster string) bool
 }
@@ -29,7 +31,7 @@ type SharedSnapshot interface {
 }
 
 // Changes has the names of changed resources by type.
-type Changes [resource.NumTypes][]string
+type Changes [resourcetype.NumTypes][]string
 
 // IsEmpty reports whether there are no names.
 func (c *Changes) IsEmpty() bool { return c.Len() == 0 }

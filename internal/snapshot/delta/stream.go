@@ -5,11 +5,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"github.com/go-logr/logr"
 
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/quarantine"
-	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 	"github.com/openservicemesh/osm-operator/internal/snapshot/status"
 )
 
@@ -195,7 +196,7 @@ func (s *Stream) takePending(q *sequencer, snapshot SharedSnapshot) bool {
 		q.markAllChanged(snapshot, s.allSince)
 	}
 	for _, p := range s.pending {
-		for t := range resource.NumTypes {
+		for t := range resourcetype.NumTypes {
 			q.markChanged(t, p.changes[t], p.at)
 		}
 	}

@@ -5,12 +5,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 
 // RejectedResource is a resource that a client rejected when it was sent alone.
 type RejectedResource struct {
-	Type resource.Type
+	Type resourcetype.Type
 	Name string
 	// Message is the client's error message.
 	Message string
@@ -55,7 +57,7 @@ func (b *Bisector) ACK() {
 }
 
 // NACK records that the response in flight was rejected. It returns the rejected resource if the response had only one.
-func (b *Bisector) NACK(t resource.Type, message string, now time.Time) *RejectedResource {
+func (b *Bisector) NACK(t resourcetype.Type, message string, now time.Time) *RejectedResource {
 	resources := b.inFlight
 	b.inFlight, b.message = nil, message
 	if b.consecutiveNACKs++; b.consecutiveNACKs > maxImmediateNACKs {
@@ -77,7 +79,7 @@ func (b *Bisector) NACK(t resource.Type, message string, now time.Time) *Rejecte
 }
 
 // split adds parts for rejected resources. For clusters and listeners, Envoy names the rejected ones and keeps the others.
-func (b *Bisector) split(t resource.Type, resources []resource.Versioned, message string) {
+func (b *Bisector) split(t resourcetype.Type, resources []resource.Versioned, message string) {
 	var named, all []string
 	for _, r := range resources {
 		all = append(all, r.Name())

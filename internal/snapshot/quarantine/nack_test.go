@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -31,7 +33,7 @@ func (f *fakeScopes) Answers(_ scope.Key, rejecting []catalog.Name) Answers {
 
 func (f *fakeScopes) Policies(scope.Key) []catalog.Ref { return []catalog.Ref{policy} }
 
-func (f *fakeScopes) BuildWithout(scope.Key, map[catalog.Ref]struct{}, resource.Type, string) (*resource.Content, bool) {
+func (f *fakeScopes) BuildWithout(scope.Key, map[catalog.Ref]struct{}, resourcetype.Type, string) (*resource.Content, bool) {
 	return nil, true // the resource cannot be built
 }
 
@@ -57,7 +59,7 @@ func newHarness(proxies int) *harness {
 }
 
 func (h *harness) reject(resourceName, proxy string) {
-	h.HandleNACK(scope.Key{}, RejectedResource{Type: resource.Routes, Name: resourceName}, catalog.Name{Namespace: "a", Name: proxy})
+	h.HandleNACK(scope.Key{}, RejectedResource{Type: resourcetype.Routes, Name: resourceName}, catalog.Name{Namespace: "a", Name: proxy})
 }
 
 // fire lets time pass and runs the timers.

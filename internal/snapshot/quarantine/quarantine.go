@@ -4,6 +4,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -23,7 +25,7 @@ type Scopes interface {
 	Policies(key scope.Key) []catalog.Ref
 	// BuildWithout builds a resource of the scope without some policies. It returns false if the resource does not exist then,
 	// and nil if it cannot be marshalled.
-	BuildWithout(key scope.Key, policies map[catalog.Ref]struct{}, t resource.Type, name string) (*resource.Content, bool)
+	BuildWithout(key scope.Key, policies map[catalog.Ref]struct{}, t resourcetype.Type, name string) (*resource.Content, bool)
 	// Rebuild builds the scope after a change of its quarantined policies and pushes the difference.
 	Rebuild(key scope.Key)
 }

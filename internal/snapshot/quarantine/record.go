@@ -5,9 +5,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/scope"
-	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 
 // maxUnusedRejections is how many rejections may exist before those of scopes without streams are dropped.
@@ -20,7 +21,7 @@ type Rejection struct {
 	// Proxy is the pod whose sidecar sent the NACK.
 	Proxy catalog.Name
 	// Type and Resource name the rejected resource.
-	Type     resource.Type
+	Type     resourcetype.Type
 	Resource string
 	// Message is Envoy's error message.
 	Message string
@@ -54,7 +55,7 @@ type scopeQuarantine struct {
 }
 
 type resourceID struct {
-	kind resource.Type
+	kind resourcetype.Type
 	name string
 }
 

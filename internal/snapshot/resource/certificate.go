@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	tls "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 
 	"github.com/openservicemesh/osm-operator/internal/envoy"
@@ -29,7 +31,7 @@ func (c *Content) WithSecretName(name string) (*Content, error) {
 		return nil, err
 	}
 	secret.Name = name
-	return NewWithVersion(envoy.Resource{TypeURL: Secrets.URL(), Name: name, Message: secret}, c.wireVersion)
+	return NewWithVersion(envoy.Resource{TypeURL: resourcetype.Secrets.URL(), Name: name, Message: secret}, c.wireVersion)
 }
 
 // CertificateVersion returns the version of a service certificate. It does not depend on the content: each replica issues its

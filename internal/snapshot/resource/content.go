@@ -3,6 +3,8 @@ package resource
 import (
 	"fmt"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	listener "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -13,7 +15,7 @@ import (
 
 // Content is an immutable resource that was marshalled and hashed once.
 type Content struct {
-	kind      Type
+	kind      resourcetype.Type
 	bindsPort bool
 	name      string
 	hash      Version
@@ -34,7 +36,7 @@ const (
 
 // New marshals and hashes a resource.
 func New(r envoy.Resource) (*Content, error) {
-	kind, err := ParseType(r.TypeURL)
+	kind, err := resourcetype.ParseType(r.TypeURL)
 	if err != nil {
 		return nil, fmt.Errorf("resource %q cannot be served: %w", r.Name, err)
 	}
@@ -64,7 +66,7 @@ func NewWithVersion(r envoy.Resource, wireVersion string) (*Content, error) {
 	return c, err
 }
 
-func marshal(kind Type, r envoy.Resource) ([]byte, error) {
+func marshal(kind resourcetype.Type, r envoy.Resource) ([]byte, error) {
 	value, err := proto.MarshalOptions{Deterministic: true}.Marshal(r.Message)
 	if err != nil {
 		return nil, fmt.Errorf("%s resource %q cannot be marshalled: %w", kind, r.Name, err)
@@ -78,7 +80,7 @@ func bindsPort(m proto.Message) bool {
 }
 
 // encode returns the fields name and resource of a discovery Resource.
-func encode(kind Type, name string, value []byte) []byte {
+func encode(kind resourcetype.Type, name string, value []byte) []byte {
 	url := kind.URL()
 	anySize := protowire.SizeTag(fieldAnyURL) + protowire.SizeBytes(len(url)) +
 		protowire.SizeTag(fieldAnyValue) + protowire.SizeBytes(len(value))
@@ -92,7 +94,7 @@ func encode(kind Type, name string, value []byte) []byte {
 }
 
 // Type returns the resource type.
-func (c *Content) Type() Type { return c.kind }
+func (c *Content) Type() resourcetype.Type { return c.kind }
 
 // Name returns the resource name, unique within its type.
 func (c *Content) Name() string { return c.name }

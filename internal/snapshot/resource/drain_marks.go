@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 
 	"github.com/openservicemesh/osm-operator/internal/envoy"
@@ -185,9 +187,9 @@ func (c *Content) IsSentAs(held ListenerVersion) bool {
 func listenerVersion(r envoy.Resource, marked Version, marks DrainMarks) (string, error) {
 	listener, _ := r.Message.(*listenerv3.Listener)
 	r.Message = envoy.WithDrainMarks(listener, func(string) string { return "" })
-	value, err := marshal(Listeners, r)
+	value, err := marshal(resourcetype.Listeners, r)
 	if err != nil {
 		return "", err
 	}
-	return ListenerVersion{Hash: marked.String(), Marks: marks, Unmarked: hash(encode(Listeners, r.Name, value)).String()}.String(), nil
+	return ListenerVersion{Hash: marked.String(), Marks: marks, Unmarked: hash(encode(resourcetype.Listeners, r.Name, value)).String()}.String(), nil
 }

@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"sync"
 	"weak"
+
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
 )
 
 // Interner returns the same pointer for equal contents. It holds weak references: a content that is no longer used is collected.
@@ -14,7 +16,7 @@ type Interner struct {
 }
 
 type internKey struct {
-	kind Type
+	kind resourcetype.Type
 	name string
 	hash Version
 }

@@ -4,6 +4,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 
@@ -11,7 +13,7 @@ import (
 type Acknowledgements struct {
 	mu       sync.Mutex
 	software Software
-	types    [resource.NumTypes]TypeStatus
+	types    [resourcetype.NumTypes]TypeStatus
 	// sentCertificate and acknowledgedCertificate are the versions of the last sent and the last acknowledged certificate.
 	sentCertificate, acknowledgedCertificate string
 	// usesCertificates is true while the proxy subscribes to secrets, and mayHaveCertificate once a certificate was sent or reported.
@@ -26,7 +28,7 @@ func (a *Acknowledgements) SetSoftware(software Software) {
 }
 
 // RecordSent records a response. The version is that of the service certificate in it; empty without one.
-func (a *Acknowledgements) RecordSent(t resource.Type, certificateVersion string) {
+func (a *Acknowledgements) RecordSent(t resourcetype.Type, certificateVersion string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.types[t].Sent++
@@ -57,7 +59,7 @@ func (a *Acknowledgements) SetUsesCertificates(uses bool) {
 
 // Answer is an ACK or NACK.
 type Answer struct {
-	Type resource.Type
+	Type resourcetype.Type
 	// Message is Envoy's message of a NACK; empty for an ACK.
 	Message string
 	// Rejection is the new TypeStatus.Rejection.
@@ -75,16 +77,16 @@ func (a *Acknowledgements) RecordAnswer(answer Answer, now time.Time) {
 		return
 	}
 	status.Acknowledged++
-	if answer.Type == resource.Secrets && a.sentCertificate != "" {
+	if answer.Type == resourcetype.Secrets && a.sentCertificate != "" {
 		a.acknowledgedCertificate = a.sentCertificate
 	}
 }
 
 // SetPending records the time of the oldest unanswered change of each type; zero if there is none.
-func (a *Acknowledgements) SetPending(since *[resource.NumTypes]time.Time) {
+func (a *Acknowledgements) SetPending(since *[resourcetype.NumTypes]time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for t := range resource.NumTypes {
+	for t := range resourcetype.NumTypes {
 		a.types[t].PendingSince = since[t]
 	}
 }
@@ -98,8 +100,8 @@ func (a *Acknowledgements) WriteTo(p *Proxy) {
 	p.UsesCertificates = a.usesCertificates
 	p.AwaitsCertificate = a.usesCertificates && !a.mayHaveCertificate
 	p.Software = a.software
-	p.Types = map[resource.Type]TypeStatus{}
-	for t := range resource.NumTypes {
+	p.Types = map[resourcetype.Type]TypeStatus{}
+	for t := range resourcetype.NumTypes {
 		if a.types[t] != (TypeStatus{}) {
 			p.Types[t] = a.types[t]
 		}

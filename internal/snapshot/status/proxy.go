@@ -3,10 +3,11 @@ package status
 import (
 	"time"
 
+	"github.com/openservicemesh/osm-operator/internal/envoy/resourcetype"
+
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/scope"
-	"github.com/openservicemesh/osm-operator/internal/snapshot/resource"
 )
 
 // Proxy is the status of a connected proxy.
@@ -17,10 +18,10 @@ type Proxy struct {
 	// ConnectedSince is when the stream began.
 	ConnectedSince time.Time
 	// Types has the status of each resource type of which something was sent or is pending.
-	Types map[resource.Type]TypeStatus
+	Types map[resourcetype.Type]TypeStatus
 	// ScopeVersions has one version for all resources of a type in the proxy's scope, without endpoints and service certificates.
 	// Equal configuration has equal versions in all replicas. An up-to-date proxy holds these versions.
-	ScopeVersions map[resource.Type]string
+	ScopeVersions map[resourcetype.Type]string
 	// UsesCertificates is true if the proxy subscribes to secrets. One without TLS connections does not.
 	UsesCertificates bool
 	// AwaitsCertificate is true if the proxy subscribes to secrets and has never had a certificate: none was sent to it on this stream, and

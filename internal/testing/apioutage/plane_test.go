@@ -20,12 +20,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/openservicemesh/osm-operator/controllers/controlplane"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/workloads"
 	"github.com/openservicemesh/osm-operator/internal/backoff"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/identity"
 	"github.com/openservicemesh/osm-operator/internal/identity/token"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/snapshot"
 	"github.com/openservicemesh/osm-operator/internal/xds"
 )
@@ -133,7 +133,7 @@ func unversioned(config *rest.Config) *rest.Config {
 // feed watches the API server and feeds the store.
 func (p *plane) feed(t *testing.T, config *rest.Config) {
 	t.Helper()
-	objects, err := cache.New(config, cache.Options{Scheme: clientgoscheme.Scheme, ByObject: workloads.CacheOptions(), NewInformer: backoff.NewInformer})
+	objects, err := cache.New(config, cache.Options{Scheme: clientgoscheme.Scheme, ByObject: kinds.CacheOptions(), NewInformer: backoff.NewInformer})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func (p *plane) feed(t *testing.T, config *rest.Config) {
 	go func() { _ = objects.Start(t.Context()) }()
 	feed := controlplane.NewFeed(objects, live, clientgoscheme.Scheme, p.store, logr.Discard(), p.now)
 	var synced []toolscache.InformerSynced
-	for _, source := range workloads.Sources(meshName) {
+	for _, source := range kinds.Workloads(meshName) {
 		one, err := feed.Watch(t.Context(), source)
 		if err != nil {
 			t.Fatal(err)

@@ -14,12 +14,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/config"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/workloads"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 )
 
 // Loaded is a mesh at one point in time.
@@ -41,8 +38,8 @@ type Finding struct {
 }
 
 // sources returns the Sources of all kinds that define a mesh, MeshConfig last.
-func sources(mesh string) []controlplane.Source {
-	return slices.Concat(workloads.Sources(mesh), traffic.Sources(), traffic.GatewaySources(mesh), []controlplane.Source{config.Source(func(*configv1alpha2.MeshConfig) {})})
+func sources(mesh string) []kinds.Source {
+	return slices.Concat(kinds.Workloads(mesh), kinds.Policies(), kinds.GatewayAPI(mesh), []kinds.Source{kinds.MeshConfig(func(*configv1alpha2.MeshConfig) {})})
 }
 
 // FromCluster reads the mesh whose control plane runs in namespace. Kinds that the cluster does not define are empty.
@@ -80,7 +77,7 @@ func Objects(ctx context.Context, c client.Client, mesh, namespace string) ([]*u
 }
 
 // list reads all objects of a kind, but MeshConfigs from the mesh's own namespace only.
-func list(ctx context.Context, c client.Client, source controlplane.Source, namespace string) ([]unstructured.Unstructured, error) {
+func list(ctx context.Context, c client.Client, source kinds.Source, namespace string) ([]unstructured.Unstructured, error) {
 	kind, err := c.GroupVersionKindFor(source.Object)
 	if err != nil {
 		return nil, err
@@ -168,8 +165,8 @@ type conversion struct {
 	problems []ingest.Problem
 }
 
-func (r *conversion) convert(source controlplane.Source, object namedObject) error {
-	typed, err := controlplane.Typed(object.Unstructured, source.Object)
+func (r *conversion) convert(source kinds.Source, object namedObject) error {
+	typed, err := kinds.Typed(object.Unstructured, source.Object)
 	if err != nil {
 		return fmt.Errorf("%w: correct the object", err)
 	}

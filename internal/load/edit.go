@@ -9,8 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -65,7 +65,7 @@ func (l *Loaded) Edit(mesh string, scheme *runtime.Scheme, put, remove []*unstru
 	return slices.SortedFunc(maps.Keys(touched), catalog.Dep.Compare), nil
 }
 
-func (l *Loaded) replace(source controlplane.Source, object namedObject, touched map[catalog.Dep]struct{}) error {
+func (l *Loaded) replace(source kinds.Source, object namedObject, touched map[catalog.Dep]struct{}) error {
 	var next conversion
 	if err := next.convert(source, object); err != nil {
 		return err
@@ -80,14 +80,14 @@ func (l *Loaded) replace(source controlplane.Source, object namedObject, touched
 	return nil
 }
 
-func (l *Loaded) remove(source controlplane.Source, object namedObject, touched map[catalog.Dep]struct{}) {
+func (l *Loaded) remove(source kinds.Source, object namedObject, touched map[catalog.Dep]struct{}) {
 	name := object.Name
 	l.dropFindings(source.Kind, name)
 	delete(l.Names, catalog.Ref{Kind: source.Kind, Name: name})
 	if source.Kind == catalog.KindSettings && name.Name != names.MeshConfig {
 		return // only the MeshConfig of that name has an entry
 	}
-	ref := controlplane.RefOf(source.Kind, name)
+	ref := kinds.RefOf(source.Kind, name)
 	delete(l.Entries, ref)
 	l.apply(catalog.Change{Ref: ref}, touched)
 }

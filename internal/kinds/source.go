@@ -1,4 +1,4 @@
-package controlplane
+package kinds
 
 import (
 	"fmt"
@@ -11,6 +11,30 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
 )
+
+// Source describes one kind of Kubernetes object: what to watch, and how to convert it to a catalog entry.
+type Source struct {
+	// Kind is the kind of the entries.
+	Kind catalog.Kind
+	// Object is an empty object of the watched kind.
+	Object client.Object
+	// Ingest converts an object. The entry is nil if the object is not part of the mesh; problems describe omitted parts.
+	Ingest func(client.Object) (catalog.Entry, []ingest.Problem)
+	// Namespace limits the watch to one namespace; empty means all.
+	Namespace string
+}
+
+// RefOf returns the catalog reference of an object with the given name. The entry of a namespace has its name in the
+// Namespace field, and settings have no name.
+func RefOf(kind catalog.Kind, name catalog.Name) catalog.Ref {
+	switch kind {
+	case catalog.KindNamespace:
+		return catalog.Ref{Kind: kind, Name: catalog.Name{Namespace: name.Name}}
+	case catalog.KindSettings:
+		return catalog.Ref{Kind: kind}
+	}
+	return catalog.Ref{Kind: kind, Name: name}
+}
 
 // SourceOf returns a Source for a typed ingest function. A nil entry means that the object is not part of the mesh.
 func SourceOf[T client.Object, E interface {

@@ -1,15 +1,14 @@
-package config
+package kinds
 
 import (
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
-// Source watches the MeshConfig named osm-mesh-config and calls listener with every version. Other MeshConfigs are ignored.
-func Source(listener func(*configv1alpha2.MeshConfig)) controlplane.Source {
+// MeshConfig watches the MeshConfig named osm-mesh-config and calls listener with every version. Other MeshConfigs are ignored.
+func MeshConfig(listener func(*configv1alpha2.MeshConfig)) Source {
 	convert := func(mc *configv1alpha2.MeshConfig) (*catalog.Settings, []ingest.Problem) {
 		if mc.Name != names.MeshConfig {
 			return nil, nil
@@ -17,5 +16,5 @@ func Source(listener func(*configv1alpha2.MeshConfig)) controlplane.Source {
 		listener(mc)
 		return ingest.MeshConfig(mc)
 	}
-	return controlplane.SourceOf(catalog.KindSettings, &configv1alpha2.MeshConfig{}, convert)
+	return SourceOf(catalog.KindSettings, &configv1alpha2.MeshConfig{}, convert)
 }

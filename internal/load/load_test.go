@@ -14,11 +14,10 @@ import (
 	"sigs.k8s.io/yaml"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/load"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/traffic"
-	"github.com/openservicemesh/osm-operator/controllers/controlplane/workloads"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/identity"
+	"github.com/openservicemesh/osm-operator/internal/kinds"
+	"github.com/openservicemesh/osm-operator/internal/load"
 )
 
 const objects = `
@@ -88,7 +87,7 @@ func TestFromObjects(t *testing.T) {
 func TestFromCluster(t *testing.T) {
 	known := scheme(t)
 	// The fake client registers unknown kinds at their first use, which is not safe for concurrent lists.
-	for _, source := range slices.Concat(workloads.Sources("osm"), traffic.Sources(), traffic.GatewaySources("osm")) {
+	for _, source := range slices.Concat(kinds.Workloads("osm"), kinds.Policies(), kinds.GatewayAPI("osm")) {
 		kind, err := apiutil.GVKForObject(source.Object, known)
 		if err != nil {
 			t.Fatal(err)

@@ -1,10 +1,9 @@
-package traffic
+package kinds
 
 import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"github.com/openservicemesh/osm-operator/controllers/controlplane"
 	"github.com/openservicemesh/osm-operator/internal/catalog"
 	"github.com/openservicemesh/osm-operator/internal/ingest"
 )
@@ -36,31 +35,31 @@ var (
 	ReferenceGrant = schema.GroupVersionKind{Group: "gateway.networking.k8s.io", Version: "v1beta1", Kind: "ReferenceGrant"}
 )
 
-// GatewaySources returns the kinds that configure the ingress gateway of a mesh.
-func GatewaySources(mesh string) []controlplane.Source {
-	return []controlplane.Source{
-		controlplane.SourceOf(catalog.KindGatewayClass, Object(GatewayClass), ingest.GatewayClass(mesh)),
-		controlplane.SourceOf(catalog.KindGateway, Object(Gateway), ingest.Gateway),
-		controlplane.SourceOf(catalog.KindHTTPRoute, Object(HTTPRoute), ingest.HTTPRoute),
-		controlplane.SourceOf(catalog.KindReferenceGrant, Object(ReferenceGrant), ingest.ReferenceGrant),
+// GatewayAPI returns the kinds that configure the ingress gateway of a mesh.
+func GatewayAPI(mesh string) []Source {
+	return []Source{
+		SourceOf(catalog.KindGatewayClass, Object(GatewayClass), ingest.GatewayClass(mesh)),
+		SourceOf(catalog.KindGateway, Object(Gateway), ingest.Gateway),
+		SourceOf(catalog.KindHTTPRoute, Object(HTTPRoute), ingest.HTTPRoute),
+		SourceOf(catalog.KindReferenceGrant, Object(ReferenceGrant), ingest.ReferenceGrant),
 	}
 }
 
-// Sources returns the policy kinds that affect traffic.
-func Sources() []controlplane.Source {
-	return []controlplane.Source{
-		controlplane.SourceOf(catalog.KindTrafficTarget, Object(TrafficTarget), ingest.TrafficTarget),
-		controlplane.SourceOf(catalog.KindHTTPRouteGroup, Object(HTTPRouteGroup), ingest.HTTPRouteGroup),
-		controlplane.SourceOf(catalog.KindTCPRoute, Object(TCPRoute), ingest.TCPRoute),
-		controlplane.SourceOf(catalog.KindTrafficSplit, Object(TrafficSplit), ingest.TrafficSplit),
-		controlplane.SourceOf(catalog.KindRetry, Object(Retry), ingest.Retry),
-		controlplane.SourceOf(catalog.KindUpstreamTrafficSetting, Object(UpstreamTrafficSetting), ingest.UpstreamTrafficSetting),
-		controlplane.SourceOf(catalog.KindBackpressure, Object(Backpressure), ingest.Backpressure),
-		controlplane.SourceOf(catalog.KindIngressBackend, Object(IngressBackend), ingest.IngressBackend),
-		controlplane.SourceOf(catalog.KindEgress, Object(Egress), ingest.Egress),
-		controlplane.SourceOf(catalog.KindTelemetry, Object(Telemetry), ingest.Telemetry),
-		controlplane.SourceOf(catalog.KindExternalAuthorization, Object(ExternalAuthorization), ingest.ExternalAuthorization),
-		controlplane.SourceOf(catalog.KindExtensionService, Object(ExtensionService), ingest.ExtensionService),
+// Policies returns the policy kinds that affect traffic.
+func Policies() []Source {
+	return []Source{
+		SourceOf(catalog.KindTrafficTarget, Object(TrafficTarget), ingest.TrafficTarget),
+		SourceOf(catalog.KindHTTPRouteGroup, Object(HTTPRouteGroup), ingest.HTTPRouteGroup),
+		SourceOf(catalog.KindTCPRoute, Object(TCPRoute), ingest.TCPRoute),
+		SourceOf(catalog.KindTrafficSplit, Object(TrafficSplit), ingest.TrafficSplit),
+		SourceOf(catalog.KindRetry, Object(Retry), ingest.Retry),
+		SourceOf(catalog.KindUpstreamTrafficSetting, Object(UpstreamTrafficSetting), ingest.UpstreamTrafficSetting),
+		SourceOf(catalog.KindBackpressure, Object(Backpressure), ingest.Backpressure),
+		SourceOf(catalog.KindIngressBackend, Object(IngressBackend), ingest.IngressBackend),
+		SourceOf(catalog.KindEgress, Object(Egress), ingest.Egress),
+		SourceOf(catalog.KindTelemetry, Object(Telemetry), ingest.Telemetry),
+		SourceOf(catalog.KindExternalAuthorization, Object(ExternalAuthorization), ingest.ExternalAuthorization),
+		SourceOf(catalog.KindExtensionService, Object(ExtensionService), ingest.ExtensionService),
 	}
 }
 

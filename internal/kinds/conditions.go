@@ -1,0 +1,69 @@
+package kinds
+
+import (
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// Condition types of policy objects.
+const (
+	// ConditionAccepted is True if the whole object is in force. If it is False, the message names the part that is not, and why.
+	ConditionAccepted = "Accepted"
+	// ConditionResolvedRefs is True if every object that the policy refers to exists.
+	ConditionResolvedRefs = "ResolvedRefs"
+	// ConditionServiceAnswers is True unless sidecars report that a server of the policy does not answer.
+	ConditionServiceAnswers = "ServiceAnswers"
+	// ConditionReady is True if all other conditions are. Otherwise it repeats the first one that is False.
+	ConditionReady = "Ready"
+)
+
+// Condition reasons, in addition to those of ingest's problems.
+const (
+	// ReasonAccepted means that the object is in force.
+	ReasonAccepted = "Accepted"
+	// ReasonResolvedRefs means that all references are resolved.
+	ReasonResolvedRefs = "ResolvedRefs"
+	// ReasonReady means that all conditions are True.
+	ReasonReady = "Ready"
+	// ReasonRefNotFound means that a referenced object does not exist; the rule that refers to it grants nothing.
+	ReasonRefNotFound = "RefNotFound"
+	// ReasonDisabled means that the MeshConfig disables objects of this kind.
+	ReasonDisabled = "Disabled"
+	// ReasonNotFollowed means that another object about the same Service does not apply here.
+	ReasonNotFollowed = "NotFollowed"
+	// ReasonTooManyServices means that some Services are beyond the bound of what a client in another namespace receives.
+	ReasonTooManyServices = "TooManyServices"
+	// ReasonNoUsableBackend means that requests of a TrafficSplit have no destination.
+	ReasonNoUsableBackend = "NoUsableBackend"
+	// ReasonHostNotResolved means that a host outside the mesh has no address, or that the query failed.
+	ReasonHostNotResolved = "HostNotResolved"
+	// ReasonServiceAnswers means that no sidecar reports a server without answers.
+	ReasonServiceAnswers = "ServiceAnswers"
+	// ReasonServiceNotAnswering means that sidecars get no answer from a server.
+	ReasonServiceNotAnswering = "ServiceNotAnswering"
+	// ReasonConflicted means that an older object has precedence.
+	ReasonConflicted = "Conflicted"
+	// ReasonRejectedByProxy means that a sidecar rejected configuration derived from the object. The object is quarantined until it changes.
+	ReasonRejectedByProxy = "RejectedByProxy"
+	// ReasonTooManyRoutes means that a policy is not complete in the configuration of some sidecars. The policies of its namespace have more
+	// routes than a sidecar or the egress gateway can have.
+	ReasonTooManyRoutes = "TooManyRoutes"
+)
+
+// ConditionsOf returns the conditions in the status of a policy.
+func ConditionsOf(object *unstructured.Unstructured) ([]metav1.Condition, error) {
+	status, _, err := unstructured.NestedMap(object.Object, "status")
+	if err != nil {
+		return nil, fmt.Errorf("status of %s is not an object: %w", object.GetName(), err)
+	}
+	var typed struct {
+		Conditions []metav1.Condition `json:"conditions"`
+	}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(status, &typed); err != nil {
+		return nil, fmt.Errorf("conditions of %s cannot be read: %w", object.GetName(), err)
+	}
+	return typed.Conditions, nil
+}
