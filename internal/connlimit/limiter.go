@@ -154,7 +154,8 @@ func (c *Conn) SetBusy(busy bool) {
 	c.busy = busy
 }
 
-// Exempt stops counting the connection until the returned function has been called.
+// Exempt stops counting the connection until the returned function has been called. Then the connection counts like a new one, with
+// the whole timeout. So a server exempts only connections of clients that it serves.
 func (c *Conn) Exempt() (end func()) {
 	c.limiter.mu.Lock()
 	defer c.limiter.mu.Unlock()

@@ -21,9 +21,6 @@ import (
 // ErrNotConnected means that a pod has no stream in this replica.
 var ErrNotConnected = errors.New("no sidecar of this pod is connected to this replica of the control plane")
 
-// IsConnected reports whether the pod with a UID has a stream.
-func (s *Store) IsConnected(uid string) bool { return s.registry.hasPod(uid) }
-
 // Proxies returns the status of the connected proxies, sorted by pod.
 func (s *Store) Proxies() []status.Proxy {
 	streams := s.registry.list()

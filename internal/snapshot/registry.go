@@ -11,6 +11,8 @@ type registry struct {
 	streams map[*Stream]struct{}
 	// pods has the streams of each pod, by UID.
 	pods map[string][]*Stream
+	// waiting has the readers that wait for a stream of a pod, by UID.
+	waiting map[string][]*waitingReader
 }
 
 func (r *registry) add(s *Stream) {
@@ -21,6 +23,7 @@ func (r *registry) add(s *Stream) {
 	}
 	r.streams[s] = struct{}{}
 	r.pods[s.peer.PodUID] = append(r.pods[s.peer.PodUID], s)
+	r.resolve(s)
 }
 
 func (r *registry) remove(s *Stream) {
@@ -31,12 +34,6 @@ func (r *registry) remove(s *Stream) {
 	if r.pods[uid] = slices.DeleteFunc(r.pods[uid], func(other *Stream) bool { return other == s }); len(r.pods[uid]) == 0 {
 		delete(r.pods, uid)
 	}
-}
-
-func (r *registry) hasPod(uid string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.pods[uid]) > 0
 }
 
 func (r *registry) count() int {

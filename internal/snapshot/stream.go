@@ -21,7 +21,12 @@ type Stream struct {
 	// scope is set by the Store's goroutine alone.
 	scope atomic.Pointer[scopeNode]
 	delta delta.Stream
+	// removed is closed when the stream is not in the Store any more.
+	removed chan struct{}
 }
+
+// Removed returns a channel that is closed when the stream has ended.
+func (s *Stream) Removed() <-chan struct{} { return s.removed }
 
 // SetSoftware records what the proxy reports about itself.
 func (s *Stream) SetSoftware(software status.Software) {
@@ -63,7 +68,7 @@ func (s *Stream) Abort() { s.abort() }
 func (s *Store) bind(p *pendingStream, view *catalog.View, pod *catalog.Pod) *Stream {
 	peer := p.peer
 	n := s.scopeFor(scope.KeyFor(view, pod))
-	stream := &Stream{store: s, peer: peer, abort: p.abort}
+	stream := &Stream{store: s, peer: peer, abort: p.abort, removed: make(chan struct{})}
 	stream.scope.Store(n)
 	stream.delta.Init(&s.streamConfig, stream, peer.Pod, n)
 	n.streams[stream] = struct{}{}
@@ -116,6 +121,7 @@ func (s *Store) remove(stream *Stream) {
 		return
 	}
 	delete(n.streams, stream)
+	close(stream.removed)
 	s.releaseScope(n)
 	s.streamIndex.remove(stream)
 	if s.streams[stream.peer.PodUID] == stream {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"google.golang.org/grpc/codes"
@@ -16,15 +17,19 @@ import (
 // DeltaAggregatedResources implements discovery.AggregatedDiscoveryServiceServer.
 func (s *Server) DeltaAggregatedResources(grpcStream discovery.AggregatedDiscoveryService_DeltaAggregatedResourcesServer) error {
 	return s.serve(grpcStream.Context(), adsClient{
-		receive: grpcStream.Recv,
-		send:    func(r *delta.Response) error { return grpcStream.SendMsg(r) },
-		serve:   (*snapshot.Stream).Serve,
+		receive: func() (*discovery.DeltaDiscoveryRequest, func(), error) {
+			req, err := grpcStream.Recv()
+			return req, handledFunc(grpcStream.Context(), req), err
+		},
+		send:  func(r *delta.Response) error { return grpcStream.SendMsg(r) },
+		serve: (*snapshot.Stream).Serve,
 	})
 }
 
 // adsClient is the client of a stream, in either form of the protocol.
 type adsClient struct {
-	receive func() (*discovery.DeltaDiscoveryRequest, error)
+	// receive returns the next request, and a function to call when it was passed on.
+	receive func() (req *discovery.DeltaDiscoveryRequest, handled func(), err error)
 	send    delta.SendFunc
 	serve   func(*snapshot.Stream, context.Context, <-chan *discovery.DeltaDiscoveryRequest, delta.SendFunc) error
 }
@@ -37,35 +42,43 @@ func (s *Server) serve(ctx context.Context, client adsClient) error {
 		return err
 	}
 	peer.Address = connectionOf(ctx).address()
-	defer connectionOf(ctx).beginStream()()
 	stream, err := s.config.Store.Connect(ctx, peer, connectionOf(ctx).abort)
 	if err != nil {
 		return s.connectStatus(peer, err)
 	}
 	defer stream.Close()
+	defer connectionOf(ctx).beginStream()()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	timeout := time.AfterFunc(firstRequestTimeout, func() { cancel(errNoRequest) })
+	defer timeout.Stop()
 
 	requests := make(chan *discovery.DeltaDiscoveryRequest)
 	var receiveErr error
 	go func() {
-		receiveErr = s.receive(ctx, client, peer, stream, requests)
+		receiveErr = s.receive(ctx, client, peer, stream, timeout, requests)
 		close(requests)
 	}()
 	err = client.serve(stream, ctx, requests, client.send)
-	if err == nil { // requests was closed
+	switch {
+	case err == nil: // requests was closed
 		err = receiveErr
+	case errors.Is(context.Cause(ctx), errNoRequest):
+		err = errNoRequest
 	}
 	return s.streamStatus(peer, err)
 }
 
 // receive forwards requests, one at a time: flow control slows a fast client down. Requests of an unserved proxy are read and
 // dropped. Its stream stays open, so that reports show it and it does not reconnect all the time.
-func (s *Server) receive(ctx context.Context, client adsClient, peer Peer, stream *snapshot.Stream, requests chan<- *discovery.DeltaDiscoveryRequest) error {
+func (s *Server) receive(ctx context.Context, client adsClient, peer Peer, stream *snapshot.Stream, timeout *time.Timer, requests chan<- *discovery.DeltaDiscoveryRequest) error {
 	served := true
 	for {
-		req, err := client.receive()
+		req, handled, err := client.receive()
 		if err != nil {
 			return err
 		}
+		timeout.Stop()
 		if node := req.GetNode(); node != nil {
 			if isNodeMismatch(node, peer) {
 				s.metrics.nodeMismatches.Inc()
@@ -74,15 +87,20 @@ func (s *Server) receive(ctx context.Context, client adsClient, peer Peer, strea
 			req.Node = nil
 		}
 		if !served {
+			handled()
 			continue
 		}
 		select {
 		case requests <- req:
+			handled()
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 }
+
+// errNoRequest means that a client has opened a stream and sent nothing.
+var errNoRequest = errors.New("the client has sent no request on the stream")
 
 // connectStatus returns the gRPC status of an error of Store.Connect.
 func (s *Server) connectStatus(peer Peer, err error) error {
@@ -96,6 +114,8 @@ func (s *Server) connectStatus(peer Peer, err error) error {
 		code, reason = codes.PermissionDenied, "address"
 	case errors.Is(err, snapshot.ErrFull):
 		code, reason = codes.ResourceExhausted, "full"
+	case errors.Is(err, snapshot.ErrNotConnected):
+		code, reason = codes.Unavailable, "no-discovery"
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		code, reason = codes.Canceled, "canceled"
 	}
@@ -112,13 +132,17 @@ func (s *Server) streamStatus(peer Peer, err error) error {
 		s.metrics.rejected.WithLabelValues("invalid").Inc()
 		s.log.info("Ended a stream because of an invalid request", "pod", peer.Pod.String(), "reason", err.Error())
 		return status.Error(codes.InvalidArgument, err.Error())
+	case errors.Is(err, errNoRequest):
+		s.metrics.rejected.WithLabelValues("silent").Inc()
+		s.log.info("Ended a stream", "pod", peer.Pod.String(), "reason", err.Error())
+		return status.Error(codes.DeadlineExceeded, err.Error())
 	case errors.Is(err, snapshot.ErrSuperseded):
 		return status.Error(codes.Aborted, err.Error())
 	case errors.Is(err, snapshot.ErrGone):
 		return status.Error(codes.PermissionDenied, err.Error())
 	case errors.Is(err, delta.ErrExpired):
 		return status.Error(codes.Unauthenticated, err.Error())
-	case errors.Is(err, snapshot.ErrStopped), errors.Is(err, snapshot.ErrBlocked):
+	case errors.Is(err, snapshot.ErrStopped), errors.Is(err, snapshot.ErrBlocked), errors.Is(err, snapshot.ErrNotConnected):
 		return status.Error(codes.Unavailable, err.Error())
 	case errors.Is(err, io.EOF):
 		return nil

@@ -42,5 +42,8 @@ func (codec) Unmarshal(data mem.BufferSlice, v any) error {
 	}
 	buffer := data.MaterializeToBuffer(mem.DefaultBufferPool())
 	defer buffer.Free()
+	if err := checkDecodedSize(m.ProtoReflect().Descriptor(), buffer.ReadOnlyData()); err != nil {
+		return err
+	}
 	return proto.Unmarshal(buffer.ReadOnlyData(), m)
 }

@@ -31,7 +31,7 @@ func newTestTransport(t *testing.T, l *handshakeLimiter, onActive func()) transp
 		return &pair, nil
 	}}
 	limits := connlimit.Limits{Total: maxPending, PerAddress: maxPending, Timeout: time.Minute}
-	return transport{credentials.NewTLS(config), connlimit.New(limits, func() {}), l}
+	return transport{credentials.NewTLS(config), connlimit.New(limits, func() {}), l, newMessageLimiter(1, time.Minute, func(error) {})}
 }
 
 // connect opens a connection and returns the result of the server's handshake. The client starts its handshake only if handshake is

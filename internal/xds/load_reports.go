@@ -1,6 +1,8 @@
 package xds
 
 import (
+	"context"
+	"io"
 	"time"
 
 	endpoint "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
@@ -24,17 +26,23 @@ const (
 // them, and reports about authorization and rate limit servers always. The stream stays open otherwise, because Envoy retries a rejected
 // stream forever.
 //
-// Reports are recorded for the identity of the token. They count only while the pod has a discovery stream in this replica, because a
-// token does not prove that the client is a sidecar.
+// Reports are recorded for the identity of the token. A token does not prove that the client is a sidecar, so the stream belongs to the
+// discovery stream of its pod in this replica: it waits for it, and ends with it. Envoy opens both, in any order, and opens an ended stream again
+// after a pause.
 func (s *Server) StreamLoadStats(stream loadstatsv3.LoadReportingService_StreamLoadStatsServer) error {
 	peer, err := s.authenticate(stream.Context())
 	if err != nil {
 		return err
 	}
-	defer connectionOf(stream.Context()).beginStream()()
-	if _, err := stream.Recv(); err != nil {
-		return nil
+	conn := connectionOf(stream.Context())
+	peer.Address = conn.address()
+	ctx, cancel := context.WithTimeout(stream.Context(), discoveryTimeout)
+	defer cancel()
+	ads, err := s.config.Store.AwaitStream(ctx, peer)
+	if err != nil {
+		return s.connectStatus(peer, err)
 	}
+	defer conn.beginStream()()
 	reporter := s.config.Loads.Register(peer.PodUID, peer.ServiceAccount)
 	defer reporter.Unregister()
 	reports := make(chan *loadstatsv3.LoadStatsRequest)
@@ -42,7 +50,29 @@ func (s *Server) StreamLoadStats(stream loadstatsv3.LoadReportingService_StreamL
 		defer close(reports)
 		receiveReports(stream, reports)
 	}()
-	return s.streamStatus(peer, s.handleReports(stream, peer, reporter, reports))
+	if err := awaitFirstReport(reports, reporter, ads); err != nil {
+		return s.streamStatus(peer, err)
+	}
+	return s.streamStatus(peer, s.handleReports(stream, peer, ads, reporter, reports))
+}
+
+// awaitFirstReport waits for the first message, which has no loads. The error is io.EOF if the client has closed the stream.
+func awaitFirstReport(reports <-chan *loadstatsv3.LoadStatsRequest, reporter *loadstats.Reporter, ads *snapshot.Stream) error {
+	timeout := time.NewTimer(firstRequestTimeout)
+	defer timeout.Stop()
+	select {
+	case _, more := <-reports:
+		if !more {
+			return io.EOF
+		}
+		return nil
+	case <-timeout.C:
+		return errNoRequest
+	case <-reporter.Done():
+		return snapshot.ErrSuperseded
+	case <-ads.Removed():
+		return snapshot.ErrNotConnected
+	}
 }
 
 // receiveReports forwards reports until the stream ends.
@@ -54,6 +84,7 @@ func receiveReports(stream loadstatsv3.LoadReportingService_StreamLoadStatsServe
 		}
 		select {
 		case reports <- report:
+			handledFunc(stream.Context(), report)()
 		case <-stream.Context().Done():
 			return
 		}
@@ -61,7 +92,7 @@ func receiveReports(stream loadstatsv3.LoadReportingService_StreamLoadStatsServe
 }
 
 // handleReports requests and records reports until the stream ends.
-func (s *Server) handleReports(stream loadstatsv3.LoadReportingService_StreamLoadStatsServer, peer Peer, reporter *loadstats.Reporter, reports <-chan *loadstatsv3.LoadStatsRequest) error {
+func (s *Server) handleReports(stream loadstatsv3.LoadReportingService_StreamLoadStatsServer, peer Peer, ads *snapshot.Stream, reporter *loadstats.Reporter, reports <-chan *loadstatsv3.LoadStatsRequest) error {
 	expiry := time.NewTimer(peer.Expiry.Sub(s.config.Now()))
 	defer expiry.Stop()
 	requestEnd, pause := time.NewTimer(idleReportInterval), time.NewTimer(0)
@@ -91,6 +122,8 @@ func (s *Server) handleReports(stream loadstatsv3.LoadReportingService_StreamLoa
 			return delta.ErrExpired
 		case <-reporter.Done():
 			return snapshot.ErrSuperseded
+		case <-ads.Removed():
+			return snapshot.ErrNotConnected
 		case <-changed:
 		case <-requestEnd.C:
 		case <-serverCheck.C:
@@ -101,7 +134,7 @@ func (s *Server) handleReports(stream loadstatsv3.LoadReportingService_StreamLoa
 				return nil
 			}
 			if sent.GetSendAllClusters() {
-				s.recordReport(peer, reporter, report)
+				s.recordReport(reporter, report)
 			}
 			recordServers(reporter, servers, report)
 			next = nil
@@ -137,11 +170,7 @@ func recordServers(reporter *loadstats.Reporter, servers []loadstats.Server, rep
 }
 
 // recordReport records a report. Its interval is the longest of all clusters; they are nearly equal.
-func (s *Server) recordReport(peer Peer, reporter *loadstats.Reporter, report *loadstatsv3.LoadStatsRequest) {
-	if !s.config.Store.IsConnected(peer.PodUID) {
-		s.metrics.droppedLoads.Add(float64(len(report.GetClusterStats())))
-		return
-	}
+func (s *Server) recordReport(reporter *loadstats.Reporter, report *loadstatsv3.LoadStatsRequest) {
 	var loads []loadstats.Load
 	interval := time.Duration(0)
 	for _, stats := range report.GetClusterStats() {

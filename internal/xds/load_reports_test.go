@@ -81,15 +81,13 @@ func TestLoadReports(t *testing.T) {
 	c := start(t, m.entries()...)
 	c.store.MarkSynced()
 	token := c.tokenOf(m.client)
-	r := c.reporter(t, token)
+	r := c.reporter(t, token) // waits for the discovery stream
+	c.connect(t, token, fakexds.NewEnvoy()).waitFor(t, fakexds.RouteType, "rds-outbound.80|a/server")
 	r.expectInterval(false)
 	if loads := c.loads.Read(); loads.Sidecars != 1 || loads.Reporting != 0 {
 		t.Errorf("before anything is reported: %+v", loads)
 	}
 	r.expectInterval(true)
-	r.report("a/ignored|80", 1, 0) // the sidecar has no discovery stream yet
-	eventually.True(t, waitLimit, "the report of a sidecar without a discovery stream is dropped and counted", func() bool { return c.metric(t, "osm_proxy_load_report_dropped_count") == 1 })
-	c.connect(t, token, fakexds.NewEnvoy()).waitFor(t, fakexds.RouteType, "rds-outbound.80|a/server")
 	r.report("a/server|80", 30, 10)
 	eventually.True(t, waitLimit, "the report of the sidecar is stored", func() bool { return len(c.loads.Read().Pairs) > 0 })
 	got := c.loads.Read()
@@ -108,6 +106,8 @@ func TestLoadReports(t *testing.T) {
 func TestLoadReportsNeedAToken(t *testing.T) {
 	m := newMesh()
 	c := start(t, m.entries()...)
+	c.store.MarkSynced()
+	c.connect(t, c.tokenOf(m.client), fakexds.NewEnvoy()).waitFor(t, fakexds.RouteType, "rds-outbound.80|a/server")
 	foreign := c.reporter(t, "what")
 	if _, err := foreign.stream.Recv(); status.Code(err) != codes.Unauthenticated {
 		t.Errorf("a foreign token got %v", err)
@@ -122,12 +122,39 @@ func TestLoadReportsNeedAToken(t *testing.T) {
 	eventually.True(t, waitLimit, "one sidecar has a stream for load reports", func() bool { return c.loads.Read().Sidecars == 1 })
 }
 
+// TestLoadReportsNeedADiscoveryStream opens streams of a pod that has no discovery stream, or no longer.
+func TestLoadReportsNeedADiscoveryStream(t *testing.T) {
+	m := newMesh()
+	c := start(t, m.entries()...)
+	c.store.MarkSynced()
+	token := c.tokenOf(m.client)
+	p := c.connect(t, token, fakexds.NewEnvoy())
+	p.waitFor(t, fakexds.RouteType, "rds-outbound.80|a/server")
+	ended := c.reporter(t, token)
+	ended.expectInterval(false)
+	p.cancel()
+	if _, err := ended.stream.Recv(); status.Code(err) != codes.Unavailable {
+		t.Errorf("after the discovery stream the stream of load reports ended with %v", err)
+	}
+	began := time.Now()
+	alone := c.reporter(t, c.tokenOf(m.server))
+	if _, err := alone.stream.Recv(); status.Code(err) != codes.Unavailable && status.Code(err) != codes.DeadlineExceeded {
+		t.Errorf("without a discovery stream it ended with %v", err)
+	}
+	if took := time.Since(began); took > discoveryTimeout+latest {
+		t.Errorf("a stream without a discovery stream ended after %s, want about %s", took, discoveryTimeout)
+	}
+	eventually.True(t, waitLimit, "no sidecar reports", func() bool { return c.loads.Read().Sidecars == 0 })
+}
+
 func TestLoadReportsEndWithTheToken(t *testing.T) {
 	m := newMesh()
 	c := start(t, m.entries()...)
+	c.store.MarkSynced()
 	peer := peerOf(m.client)
 	peer.Expiry = time.Now().Add(200 * time.Millisecond)
 	c.tokens["short"] = peer
+	c.connect(t, c.tokenOf(m.client), fakexds.NewEnvoy()).waitFor(t, fakexds.RouteType, "rds-outbound.80|a/server")
 	r := c.reporter(t, "short")
 	r.expectInterval(false)
 	if _, err := r.stream.Recv(); status.Code(err) != codes.Unauthenticated {

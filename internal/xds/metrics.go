@@ -18,7 +18,7 @@ func newMetrics(registerer prometheus.Registerer, handshakes *handshakeLimiter) 
 		nodeMismatches: counter("osm_proxy_node_mismatch_count", "Requests whose node ID names another workload than the token."),
 		droppedLines:   counter("osm_proxy_refused_unlogged_count", "Rejections that were not logged because of the rate limit."),
 		droppedLoads: counter("osm_proxy_load_report_dropped_count",
-			"Clusters in load reports that were not recorded: a limit was reached, or the pod has no discovery stream."),
+			"Clusters in load reports that were not recorded because of a limit."),
 	}
 	pending := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "osm_proxy_handshake_count", Help: "Connections in their TLS handshake.",
@@ -27,5 +27,5 @@ func newMetrics(registerer prometheus.Registerer, handshakes *handshakeLimiter) 
 	return m
 }
 
-// countClosedPending counts a connection that was closed because it, or too many, had no authenticated stream.
+// countClosedPending counts a connection that was closed because it, or too many, had no stream of a known pod.
 func (m *metrics) countClosedPending() { m.rejected.WithLabelValues("handshakes").Inc() }

@@ -23,11 +23,15 @@ import (
 	"github.com/openservicemesh/osm-operator/internal/snapshot"
 )
 
-// Limits of a connection. A proxy has one connection with one discovery stream and one stream of load reports.
+// Limits of a connection. A proxy has one discovery stream and one stream of load reports, on one connection or on two.
 const (
-	maxStreams       = 8
-	maxRequestBytes  = 4 << 20
-	maxHeaderBytes   = 32 << 10
+	// maxStreams also has room for streams that are ending.
+	maxStreams      = 4
+	maxRequestBytes = 4 << 20
+	maxHeaderBytes  = 32 << 10
+	// streamWindow and connectionWindow are how much a client may send before it is read. They do not grow.
+	streamWindow     = 64 << 10
+	connectionWindow = maxStreams * streamWindow
 	handshakeTimeout = 10 * time.Second
 	// maxConnectionAge is when a proxy must reconnect; gRPC adds a jitter of 10%. Reconnecting distributes proxies over replicas and
 	// makes them present a fresh token.
@@ -39,10 +43,14 @@ const (
 	keepaliveTimeout = 10 * time.Second
 	// minPingInterval limits keepalive pings of the client.
 	minPingInterval = 10 * time.Second
+	// firstRequestTimeout is how long a client may take to send the first request of a stream after its pod is known.
+	firstRequestTimeout = 5 * time.Second
+	// discoveryTimeout is how long a stream of load reports waits for the discovery stream of its pod.
+	discoveryTimeout = 10 * time.Second
 )
 
-// A connection is pending while it has no authenticated stream. Opening one needs no credentials, so pending connections
-// are limited in number and time.
+// A connection is pending while it has no stream whose pod is known to the Store. Opening one needs no credentials, or the token of any pod of the
+// cluster, so pending connections are limited in number and time.
 const (
 	// maxPending is how many connections may be pending.
 	maxPending = 4096
@@ -65,8 +73,7 @@ type Config struct {
 	Compatibility compatibility.Entry
 	// Loads records load reports. The default is a store that is not read.
 	Loads *loadstats.Store
-	// MaxPendingPerAddress is how many connections of one address may be without an authenticated stream. The default
-	// is 256.
+	// MaxPendingPerAddress is how many connections of one address may be pending. The default is 256.
 	MaxPendingPerAddress int
 	// Now returns the current time. The default is time.Now.
 	Now func() time.Time
@@ -106,11 +113,14 @@ func NewServer(config Config) (*Server, error) {
 	limits := connlimit.Limits{Total: maxPending, PerAddress: config.MaxPendingPerAddress, Timeout: pendingTimeout}
 	pending := connlimit.New(limits, s.metrics.countClosedPending)
 	s.log = newLimitedLog(config.Log, config.Now, s.metrics.droppedLines.Inc)
+	messages := newMessageLimiter(maxLargeMessages, largeMessageTimeout, s.recordMessageLimit)
 	s.grpc = grpc.NewServer(
-		grpc.Creds(transport{credentials.NewTLS(tlsConfig), pending, handshakes}),
+		grpc.Creds(transport{credentials.NewTLS(tlsConfig), pending, handshakes, messages}),
 		grpc.ForceServerCodecV2(codec{}),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.MaxRecvMsgSize(maxRequestBytes),
+		grpc.StaticStreamWindowSize(streamWindow),
+		grpc.StaticConnWindowSize(connectionWindow),
 		grpc.MaxHeaderListSize(maxHeaderBytes),
 		grpc.ConnectionTimeout(handshakeTimeout),
 		grpc.ReadBufferSize(0), // TLS has its own buffer
@@ -136,4 +146,10 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		return fmt.Errorf("the xDS server on %s stopped: %w", listener.Addr(), err)
 	}
 	return nil
+}
+
+// recordMessageLimit records that a connection was closed because of a limit of messages.
+func (s *Server) recordMessageLimit(reason error) {
+	s.metrics.rejected.WithLabelValues("messages").Inc()
+	s.log.info("Closed a connection", "reason", reason.Error())
 }

@@ -20,12 +20,12 @@ import (
 func (s *Server) StreamAggregatedResources(grpcStream discovery.AggregatedDiscoveryService_StreamAggregatedResourcesServer) error {
 	adapter := newSotWAdapter()
 	return s.serve(grpcStream.Context(), adsClient{
-		receive: func() (*discovery.DeltaDiscoveryRequest, error) {
+		receive: func() (*discovery.DeltaDiscoveryRequest, func(), error) {
 			req, err := grpcStream.Recv()
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
-			return adapter.deltaRequest(req), nil
+			return adapter.deltaRequest(req), handledFunc(grpcStream.Context(), req), nil
 		},
 		send: func(r *delta.Response) error {
 			response, ok := adapter.sotwResponse(r)

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/openservicemesh/osm-operator/internal/connlimit"
 )
@@ -16,12 +17,14 @@ type transport struct {
 	credentials.TransportCredentials
 	pending    *connlimit.Limiter
 	handshakes *handshakeLimiter
+	messages   *messageLimiter
 }
 
 // connection is the connection of a request.
 type connection struct {
 	credentials.AuthInfo
-	conn *connlimit.Conn
+	conn     *connlimit.Conn
+	messages *messageConn
 }
 
 // ServerHandshake implements credentials.TransportCredentials.
@@ -37,7 +40,8 @@ func (t transport) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo
 		_ = pending.Close()
 		return nil, nil, err
 	}
-	return conn, connection{info, pending}, nil
+	messages := t.messages.newConn(conn)
+	return messages, connection{info, pending, messages}, nil
 }
 
 // connectionOf returns the connection of a request.
@@ -65,10 +69,25 @@ func (c connection) abort() {
 	}
 }
 
-// beginStream records that the connection has an authenticated stream. The caller calls the returned function after it.
+// beginStream records that the connection has a stream whose pod is known to the Store. The caller calls the returned function after
+// it.
 func (c connection) beginStream() (end func()) {
 	if c.conn == nil {
 		return func() {}
 	}
-	return c.conn.Exempt()
+	c.messages.bind()
+	endExemption := c.conn.Exempt()
+	return func() {
+		c.messages.unbind()
+		endExemption()
+	}
+}
+
+// handledFunc returns a function that records that the server does not need a message any more.
+func handledFunc(ctx context.Context, message proto.Message) func() {
+	c := connectionOf(ctx).messages
+	if c == nil || !isLarge(message) {
+		return func() {}
+	}
+	return c.handled
 }
