@@ -101,6 +101,9 @@ func (a *Applier) ApplyWithoutEvents(ctx context.Context, object *unstructured.U
 	if err != nil {
 		return Unchanged, nil, err
 	}
+	if live, err = a.claim(ctx, desired, live); err != nil {
+		return Unchanged, nil, err
+	}
 	keepClaimSize(desired, live)
 	outcome, fields := decide(desired, live, hash)
 	if outcome == Unchanged || outcome == DriftIgnored {
@@ -122,6 +125,9 @@ func (a *Applier) ApplyWithoutEvents(ctx context.Context, object *unstructured.U
 func (a *Applier) ApplyUnconditionally(ctx context.Context, desired *unstructured.Unstructured) error {
 	live, err := a.live(ctx, desired)
 	if err != nil {
+		return err
+	}
+	if live, err = a.claim(ctx, desired, live); err != nil {
 		return err
 	}
 	return a.apply(ctx, desired, live)
