@@ -51,6 +51,8 @@ type Applier struct {
 	known    *knownObjects
 	// Repairs counts objects whose changes or deletion outside the operator were reverted, by mesh and kind. It may be nil.
 	Repairs func(mesh, kind string)
+	// Meshes reads Meshes, so that no object is taken away from another mesh. Without it, the label of another mesh counts as drift.
+	Meshes client.Reader
 }
 
 // New returns an Applier. The cache that c reads from must hold every kind that is applied.

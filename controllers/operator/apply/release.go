@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -74,12 +75,26 @@ func (a *Applier) claim(ctx context.Context, desired *unstructured.Unstructured,
 		return nil, nil
 	}
 	object := &unstructured.Unstructured{Object: live}
-	mesh, other := desired.GetLabels()[names.MeshLabel], object.GetLabels()[names.MeshLabel]
-	if mesh != "" && other != "" && other != mesh {
-		return nil, objectError(desired, "applied", fmt.Errorf("it belongs to the mesh %s: delete it if that mesh does not exist", other))
+	if err := a.checkMesh(ctx, desired.GetLabels()[names.MeshLabel], object.GetLabels()[names.MeshLabel]); err != nil {
+		return nil, objectError(desired, "applied", err)
 	}
 	if err := ReleaseOwners(ctx, a.client, object); err != nil {
 		return nil, err
 	}
 	return object.Object, nil
+}
+
+// checkMesh returns an error if an object has the label of another mesh that exists. Somebody may have changed the label to any other value.
+func (a *Applier) checkMesh(ctx context.Context, mesh, other string) error {
+	if a.Meshes == nil || mesh == "" || other == "" || other == mesh {
+		return nil
+	}
+	err := a.Meshes.Get(ctx, client.ObjectKey{Name: other}, &v1alpha1.Mesh{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("the Mesh %s cannot be read: %w", other, err)
+	}
+	return fmt.Errorf("it belongs to the mesh %s", other)
 }

@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/ptr"
@@ -51,10 +52,18 @@ func TestApplyRemovesTheMeshFromTheOwners(t *testing.T) {
 }
 
 func TestApplyTakesNoObjectOfAnotherMesh(t *testing.T) {
-	c := fake.NewClientBuilder().WithScheme(scheme.Scheme).WithObjects(ownedConfigMap("other")).Build()
+	all := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{scheme.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(all); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other := &v1alpha1.Mesh{ObjectMeta: metav1.ObjectMeta{Name: "other"}}
+	c := fake.NewClientBuilder().WithScheme(all).WithObjects(ownedConfigMap("other"), other).Build()
 	desired := configMap("shop")
 	desired.SetLabels(map[string]string{names.MeshLabel: "osm"})
 	applier := apply.New(c, events.NewFakeRecorder(1))
+	applier.Meshes = c
 	_, _, err := applier.ApplyWithoutEvents(t.Context(), desired)
 	for _, got := range []error{err, applier.ApplyUnconditionally(t.Context(), desired)} {
 		if got == nil || !strings.Contains(got.Error(), "ConfigMap shop/trust cannot be applied: it belongs to the mesh other") {
@@ -64,5 +73,13 @@ func TestApplyTakesNoObjectOfAnotherMesh(t *testing.T) {
 	live := ownedConfigMap("other")
 	if err := c.Get(t.Context(), client.ObjectKeyFromObject(live), live); err != nil || live.Labels[names.MeshLabel] != "other" || len(live.OwnerReferences) != 2 {
 		t.Errorf("the object of the other mesh was changed: %+v (%v)", live.ObjectMeta, err)
+	}
+
+	// What remains of a mesh that does not exist is taken over.
+	if err := c.Delete(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := applier.ApplyWithoutEvents(t.Context(), desired); err != nil {
+		t.Error(err)
 	}
 }
