@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -176,16 +177,13 @@ func (m *canaryWorkloads) webhook(ctx context.Context, namespace string) (string
 	return called[0], nil
 }
 
-// owner returns the revision that owns a Deployment of the control plane.
+// owner returns the revision that has applied a Deployment of the control plane.
 func owner(ctx context.Context, mesh, deployment string) (string, error) {
 	d := &appsv1.Deployment{ObjectMeta: inMeshNamespace(mesh, deployment)}
 	if err := cluster.client.Get(ctx, client.ObjectKeyFromObject(d), d); err != nil {
 		return "", err
 	}
-	if reference := metav1.GetControllerOf(d); reference != nil {
-		return reference.Name, nil
-	}
-	return "", fmt.Errorf("%s has no owner", deployment)
+	return desired.RevisionName(mesh, d.Labels[names.VersionLabel]), nil
 }
 
 // checkServices checks that an injector is reachable for every namespace, and a control plane for every sidecar.

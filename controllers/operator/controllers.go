@@ -84,7 +84,7 @@ func newParts(kinds discovery.ServerVersionInterface, o Options) (*parts, error)
 // applier is a new Applier: each controller has its own.
 func (p *parts) applier() *apply.Applier {
 	a := apply.New(p.cluster.Client, p.recorder)
-	a.Repairs = p.metrics.RecordRepair
+	a.Repairs, a.Meshes = p.metrics.RecordRepair, p.cluster.Client
 	return a
 }
 

@@ -32,7 +32,6 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/operator/health"
 	"github.com/openservicemesh/osm-operator/internal/compatibility"
 	"github.com/openservicemesh/osm-operator/internal/component"
-	"github.com/openservicemesh/osm-operator/internal/component/egressgateway"
 	"github.com/openservicemesh/osm-operator/internal/logging"
 	"github.com/openservicemesh/osm-operator/internal/operand"
 )
@@ -66,6 +65,8 @@ var cluster struct {
 	rest *rest.Config
 	// restart stops the operator and starts another one.
 	restart func(*testing.T)
+	// kubeconfig is that of an administrator.
+	kubeconfig []byte
 }
 
 func TestMain(m *testing.M) {
@@ -135,6 +136,13 @@ func startOperator(ctx context.Context, running *sync.WaitGroup, environment *en
 	}
 	cluster.rest = rest.CopyConfig(counted)
 	counted.Wrap(func(next http.RoundTripper) http.RoundTripper { return &counting{next: next, counter: cluster.writes} })
+	administrator, err := environment.AddUser(envtest.User{Name: "administrator", Groups: []string{"system:masters"}}, nil)
+	if err != nil {
+		return err
+	}
+	if cluster.kubeconfig, err = administrator.KubeConfig(); err != nil {
+		return err
+	}
 	catalogue, err := versions()
 	if err != nil {
 		return err
@@ -145,7 +153,7 @@ func startOperator(ctx context.Context, running *sync.WaitGroup, environment *en
 			Catalogue: catalogue, Namespace: "osm-operator-system", Now: time.Now, Logger: logger, ProbeAddress: "0",
 			Metrics: metricsserver.Options{BindAddress: "0"}, SeveralInOneProcess: true,
 			MountDelay: time.Second,
-			Health:     cluster.health, Compatibility: supportedSteps(), Registry: cluster.metrics, Components: []component.Component{gizmos, brokenComponent{}, egressgateway.Managed{}},
+			Health:     cluster.health, Compatibility: supportedSteps(), Registry: cluster.metrics, Components: []component.Component{gizmos, brokenComponent{}},
 		})
 		if err != nil {
 			return nil, err

@@ -59,7 +59,7 @@ func forget(t *testing.T, mesh *v1alpha1.Mesh) {
 	}
 	gone := []client.Object{mesh}
 	for i := range revisions.Items {
-		if metav1.IsControlledBy(&revisions.Items[i], mesh) {
+		if revisions.Items[i].Spec.Mesh == mesh.Name {
 			gone = append(gone, &revisions.Items[i])
 		}
 	}

@@ -34,6 +34,7 @@ import (
 	"github.com/openservicemesh/osm-operator/controllers/operator/loglevel"
 	"github.com/openservicemesh/osm-operator/controllers/operator/metrics"
 	"github.com/openservicemesh/osm-operator/controllers/operator/observe"
+	"github.com/openservicemesh/osm-operator/controllers/operator/ownership"
 	"github.com/openservicemesh/osm-operator/controllers/operator/plan"
 	"github.com/openservicemesh/osm-operator/controllers/operator/policies"
 	"github.com/openservicemesh/osm-operator/controllers/operator/restart"
@@ -212,7 +213,7 @@ func addReconcilers(mgr ctrl.Manager, o Options) error {
 		Restarter: restart.New(plane, recorder, recorded, o.Now), Health: o.Health, Metrics: recorded, Kinds: kinds,
 	}
 	controllers := []interface{ SetupWithManager(ctrl.Manager) error }{
-		built.mesh, built.certificates, built.trust, built.rollout, built.revision, built.components, plans, teardowns,
+		&ownership.Reconciler{Cluster: cluster}, built.mesh, built.certificates, built.trust, built.rollout, built.revision, built.components, plans, teardowns,
 	}
 	if o.SetLogLevel != nil {
 		controllers = append(controllers, &loglevel.Reconciler{Client: mgr.GetClient(), Flag: o.LogLevel, Set: o.SetLogLevel})

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -178,10 +179,10 @@ func (s *workloads) activeRevision(ctx context.Context) string {
 		return ""
 	}
 	d := &appsv1.Deployment{}
-	if cluster.client.Get(ctx, client.ObjectKey{Namespace: meshNamespace(s.mesh), Name: names.Injector}, d) != nil || len(d.OwnerReferences) == 0 {
+	if cluster.client.Get(ctx, client.ObjectKey{Namespace: meshNamespace(s.mesh), Name: names.Injector}, d) != nil {
 		return ""
 	}
-	return d.OwnerReferences[0].Name
+	return desired.RevisionName(s.mesh, d.Labels[names.VersionLabel])
 }
 
 // wait waits until all pods have the sidecar of a revision.

@@ -55,7 +55,8 @@ const (
 
 // Labels on the control plane's objects.
 const (
-	// NameLabel, InstanceLabel and VersionLabel are the recommended Kubernetes labels; instance is the mesh name.
+	// NameLabel, InstanceLabel and VersionLabel are the recommended Kubernetes labels. Only objects of OSM and of earlier operators have the instance,
+	// which is the mesh name.
 	NameLabel     = "app.kubernetes.io/name"
 	InstanceLabel = "app.kubernetes.io/instance"
 	VersionLabel  = "app.kubernetes.io/version"

@@ -154,24 +154,16 @@ func addLabels(object *unstructured.Unstructured, version string, p Parameters) 
 }
 
 // Labels are the labels that every object of a mesh has. An empty version omits the version label, for objects
-// that all versions share.
+// that all versions share. The label app.kubernetes.io/instance is missing: Argo CD takes an object with it and without owner for a part of the
+// Application of that name, and would prune it.
 func Labels(mesh, version string) map[string]string {
 	labels := map[string]string{
-		names.NameLabel:     names.AppName,
-		names.InstanceLabel: mesh,
-		names.MeshLabel:     mesh,
+		names.NameLabel: names.AppName,
+		names.MeshLabel: mesh,
 	}
 	if version != "" {
 		labels[names.VersionLabel] = version
 	}
-	return labels
-}
-
-// NamespaceLabels are the labels of a namespace that was created for a mesh. The instance label is missing: Argo CD takes an object without owner
-// for a part of the Application of that name, and would prune the namespace.
-func NamespaceLabels(mesh string) map[string]string {
-	labels := Labels(mesh, "")
-	delete(labels, names.InstanceLabel)
 	return labels
 }
 

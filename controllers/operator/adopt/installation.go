@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -115,10 +116,12 @@ func List(ctx context.Context, live client.Reader) ([]Installation, error) {
 	return all, nil
 }
 
-// isFromMesh reports whether an object was made for a Mesh. If the label was removed, the owner shows it.
+// isFromMesh reports whether an object was made for a Mesh. If the label was removed, the annotation of the operator or the owner that an earlier
+// operator wrote shows it.
 func isFromMesh(object *metav1.PartialObjectMetadata) bool {
 	owner := metav1.GetControllerOf(object)
-	return object.Labels[names.MeshLabel] != "" || owner != nil && strings.HasPrefix(owner.APIVersion, v1alpha1.GroupVersion.Group+"/")
+	return object.Labels[names.MeshLabel] != "" || object.Annotations[apply.HashAnnotation] != "" ||
+		owner != nil && strings.HasPrefix(owner.APIVersion, v1alpha1.GroupVersion.Group+"/")
 }
 
 func newInstallation(object *metav1.PartialObjectMetadata, kind string) *Installation {

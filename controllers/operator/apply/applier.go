@@ -51,6 +51,8 @@ type Applier struct {
 	known    *knownObjects
 	// Repairs counts objects whose changes or deletion outside the operator were reverted, by mesh and kind. It may be nil.
 	Repairs func(mesh, kind string)
+	// Meshes reads Meshes, so that no object is taken away from another mesh. Without it, the label of another mesh counts as drift.
+	Meshes client.Reader
 }
 
 // New returns an Applier. The cache that c reads from must hold every kind that is applied.
@@ -101,6 +103,9 @@ func (a *Applier) ApplyWithoutEvents(ctx context.Context, object *unstructured.U
 	if err != nil {
 		return Unchanged, nil, err
 	}
+	if live, err = a.claim(ctx, desired, live); err != nil {
+		return Unchanged, nil, err
+	}
 	keepClaimSize(desired, live)
 	outcome, fields := decide(desired, live, hash)
 	if outcome == Unchanged || outcome == DriftIgnored {
@@ -122,6 +127,9 @@ func (a *Applier) ApplyWithoutEvents(ctx context.Context, object *unstructured.U
 func (a *Applier) ApplyUnconditionally(ctx context.Context, desired *unstructured.Unstructured) error {
 	live, err := a.live(ctx, desired)
 	if err != nil {
+		return err
+	}
+	if live, err = a.claim(ctx, desired, live); err != nil {
 		return err
 	}
 	return a.apply(ctx, desired, live)

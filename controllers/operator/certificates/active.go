@@ -9,7 +9,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/operand"
 )
@@ -39,9 +38,6 @@ func (r *Reconciler) applyActive(ctx context.Context, s *scope, content map[stri
 	secret.SetName(names.ActiveCASecret)
 	secret.SetLabels(operand.Labels(s.mesh.Name, ""))
 	secret.SetAnnotations(map[string]string{changedAnnotation: changed.UTC().Format(time.RFC3339)})
-	if err := apply.SetController(s.mesh, r.Client.Scheme(), secret); err != nil {
-		return err
-	}
 	// A hash of a private key must not be left in an annotation.
 	if err := r.Applier.ApplyUnconditionally(ctx, secret); err != nil {
 		return fmt.Errorf("the active certificate authority in Secret %s/%s cannot be written: %w", s.wanted.Namespace, names.ActiveCASecret, err)
@@ -49,7 +45,7 @@ func (r *Reconciler) applyActive(ctx context.Context, s *scope, content map[stri
 	return nil
 }
 
-// restoreActive restores the labels and the owner of the active certificate authority, and returns when it was changed last. A time
+// restoreActive restores the labels of the active certificate authority, and returns when it was changed last. A time
 // that is missing or damaged counts as now.
 func (r *Reconciler) restoreActive(ctx context.Context, s *scope) (time.Time, error) {
 	live, err := r.Secrets.Get(ctx, s.wanted.Namespace, names.ActiveCASecret)

@@ -93,7 +93,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Named("certificates").
 		WithOptions(enqueue.Options()).
 		For(&v1alpha1.Mesh{}, builder.WithPredicates(enqueue.MeshChanges(v1alpha1.ConditionInstalled))).
-		Owns(&v1alpha1.MeshRevision{}).
+		Watches(&v1alpha1.MeshRevision{}, enqueue.ByMeshLabel()).
 		Watches(&admissionv1.MutatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
 		Watches(&admissionv1.ValidatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
 		Watches(&configv1alpha2.MeshConfig{}, mapper.BySiblings()).

@@ -90,9 +90,6 @@ func (r *Reconciler) certManager(issuer cmmeta.IssuerReference) authorityRequest
 		if err != nil {
 			return delegation{}, err
 		}
-		if err := apply.SetController(s.mesh, r.Client.Scheme(), wanted); err != nil {
-			return delegation{}, err
-		}
 		reason, message := r.requestCertificate(ctx, wanted)
 		return delegation{"cert-manager", reason, message}, nil
 	}

@@ -171,9 +171,6 @@ func (r *Reconciler) writeGateway(ctx context.Context, s *scope, key client.Obje
 	secret.SetNamespace(key.Namespace)
 	secret.SetName(key.Name)
 	secret.SetLabels(operand.Labels(s.mesh.Name, ""))
-	if err := apply.SetController(s.mesh, r.Client.Scheme(), secret); err != nil {
-		return err
-	}
 	// A hash of a private key must not be left in an annotation.
 	if err := r.Applier.ApplyUnconditionally(ctx, secret); err != nil {
 		return gatewayError(key, "written", err)

@@ -92,7 +92,6 @@ func (r *Reconciler) createRoot(ctx context.Context, s *scope, name string) (*ce
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: s.wanted.Namespace, Name: name, Labels: operand.Labels(s.mesh.Name, ""),
-			OwnerReferences: []metav1.OwnerReference{ownerReference(s.mesh)},
 		},
 		Data: content,
 	}
@@ -113,13 +112,6 @@ func (r *Reconciler) createRoot(ctx context.Context, s *scope, name string) (*ce
 // rootKey is the key of the root. It is of the kind of the workloads' keys, so that peers that need RSA can verify the whole chain.
 func rootKey(key v1alpha1.KeySpec) certificate.KeySpec {
 	return certificate.KeySpec{Algorithm: certificate.Algorithm(ptr.Deref(key.Algorithm, "")), Bits: int(ptr.Deref(key.Size, 0))}
-}
-
-// ownerReference makes a mesh the controller of an object.
-func ownerReference(mesh *v1alpha1.Mesh) metav1.OwnerReference {
-	return metav1.OwnerReference{
-		APIVersion: v1alpha1.GroupVersion.String(), Kind: "Mesh", Name: mesh.Name, UID: mesh.UID, Controller: ptr.To(true),
-	}
 }
 
 // collectWarnings notes an authority that ends soon, and the other meshes that have the same root.

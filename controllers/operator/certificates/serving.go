@@ -7,16 +7,12 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"fmt"
-	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/operand"
@@ -141,9 +137,6 @@ func (r *Reconciler) writeServing(ctx context.Context, s *scope, name string, is
 	secret.SetNamespace(s.wanted.Namespace)
 	secret.SetName(name)
 	secret.SetLabels(operand.Labels(s.mesh.Name, ""))
-	if err := apply.SetController(s.mesh, r.Client.Scheme(), secret); err != nil {
-		return err
-	}
 	// A hash of a private key must not be left in an annotation.
 	if err := r.Applier.ApplyUnconditionally(ctx, secret); err != nil {
 		return fmt.Errorf("the certificate in Secret %s/%s cannot be written: %w", s.wanted.Namespace, name, err)
@@ -151,8 +144,7 @@ func (r *Reconciler) writeServing(ctx context.Context, s *scope, name string, is
 	return nil
 }
 
-// restoreServing restores the trust of a Secret with a good certificate, and the labels and the owner, by which the Secret is found when
-// the mesh is removed.
+// restoreServing restores the trust of a Secret with a good certificate, and the labels, by which the Secret is found when the mesh is removed.
 func (r *Reconciler) restoreServing(ctx context.Context, s *scope, live *corev1.Secret) error {
 	if isLabelled(live, s.mesh) && bytes.Equal(live.Data[names.CABundleCert], s.bundles[live.Name]) {
 		return nil
@@ -160,16 +152,12 @@ func (r *Reconciler) restoreServing(ctx context.Context, s *scope, live *corev1.
 	return r.writeServing(ctx, s, live.Name, certificate.Certificate{ChainPEM: live.Data[corev1.TLSCertKey], KeyPEM: live.Data[corev1.TLSPrivateKeyKey]})
 }
 
-// isLabelled is true when a Secret has the labels and the owner of what was made for a mesh.
+// isLabelled is true when a Secret has the labels of what was made for a mesh.
 func isLabelled(secret *corev1.Secret, mesh *v1alpha1.Mesh) bool {
 	for key, value := range operand.Labels(mesh.Name, "") {
 		if secret.Labels[key] != value {
 			return false
 		}
 	}
-	return slices.ContainsFunc(secret.OwnerReferences, func(owner metav1.OwnerReference) bool {
-		// The garbage collector's field is not compared.
-		owner.BlockOwnerDeletion = nil
-		return equality.Semantic.DeepEqual(owner, ownerReference(mesh))
-	})
+	return true
 }

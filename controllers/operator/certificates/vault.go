@@ -19,7 +19,6 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/certificate"
 	"github.com/openservicemesh/osm-operator/internal/certificate/certmanager"
 	"github.com/openservicemesh/osm-operator/internal/certificate/vault"
@@ -179,9 +178,6 @@ func (r *Reconciler) writeIssued(ctx context.Context, s *scope, name, hash strin
 	secret.SetName(name)
 	secret.SetLabels(operand.Labels(s.mesh.Name, ""))
 	secret.SetAnnotations(map[string]string{requestAnnotation: hash})
-	if err := apply.SetController(s.mesh, r.Client.Scheme(), secret); err != nil {
-		return err
-	}
 	// A hash of a private key must not be left in an annotation.
 	if err := r.Applier.ApplyUnconditionally(ctx, secret); err != nil {
 		return fmt.Errorf("the certificate authority in Secret %s/%s cannot be written: %w", s.wanted.Namespace, name, err)

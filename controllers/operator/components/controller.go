@@ -184,9 +184,6 @@ func (r *Reconciler) render(ctx context.Context, mesh *v1alpha1.Mesh, c componen
 		return result
 	}
 	objects, err := c.Render(inputs)
-	if err == nil {
-		err = apply.SetController(mesh, r.Client.Scheme(), objects...)
-	}
 	if err != nil {
 		result.fail(err)
 		return result

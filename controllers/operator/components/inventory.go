@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
 // inventoryOf returns the recorded objects of a component.
@@ -87,7 +88,7 @@ func (r *Reconciler) prune(ctx context.Context, mesh *v1alpha1.Mesh, recorded, k
 	return remaining, errors.Join(failed...)
 }
 
-// deleteObject deletes an object that the mesh controls, and reports whether it existed. Objects with another owner are not deleted.
+// deleteObject deletes an object that was made for the mesh, and reports whether it existed. Objects of users and of other meshes are not deleted.
 func (r *Reconciler) deleteObject(ctx context.Context, mesh *v1alpha1.Mesh, reference v1alpha1.ObjectReference) (exists bool, err error) {
 	live := &unstructured.Unstructured{}
 	live.SetGroupVersionKind(schema.FromAPIVersionAndKind(reference.APIVersion, reference.Kind))
@@ -102,7 +103,7 @@ func (r *Reconciler) deleteObject(ctx context.Context, mesh *v1alpha1.Mesh, refe
 	if err != nil {
 		return true, err
 	}
-	if !metav1.IsControlledBy(live, mesh) {
+	if live.GetLabels()[names.MeshLabel] != mesh.Name {
 		return false, nil
 	}
 	if live.GetDeletionTimestamp() != nil {

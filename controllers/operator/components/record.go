@@ -19,6 +19,7 @@ import (
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
+	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/operand"
 )
 
@@ -126,7 +127,7 @@ func unpack(packed string) ([]*unstructured.Unstructured, error) {
 	}
 	var objects []*unstructured.Unstructured
 	for _, object := range list {
-		objects = append(objects, &unstructured.Unstructured{Object: object})
+		objects = append(objects, withoutOwner(&unstructured.Unstructured{Object: object}))
 	}
 	return objects, nil
 }
@@ -162,5 +163,15 @@ func withoutServerFields(live *unstructured.Unstructured) *unstructured.Unstruct
 		delete(annotations, written)
 	}
 	object.SetAnnotations(annotations)
-	return object.DeepCopy()
+	return withoutOwner(object.DeepCopy())
+}
+
+// withoutOwner removes from an object what earlier operators wrote: the owner, and the label that makes an object without owner part of an Argo CD
+// Application.
+func withoutOwner(object *unstructured.Unstructured) *unstructured.Unstructured {
+	object.SetOwnerReferences(nil)
+	labels := object.GetLabels()
+	delete(labels, names.InstanceLabel)
+	object.SetLabels(labels)
+	return object
 }

@@ -79,7 +79,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	}
 	r.Objects, r.Kinds = limitReads(objects.GetClient(), objects.GetCache()), kinds
 	r.Applier = apply.New(r.Objects, message.Recorder{Inner: mgr.GetEventRecorder(names.Operator)})
-	r.Applier.Repairs = r.Metrics.RecordRepair
+	r.Applier.Repairs, r.Applier.Meshes = r.Metrics.RecordRepair, r.Client
 	kinds.controller, err = ctrl.NewControllerManagedBy(mgr).
 		Named("components").
 		WithOptions(enqueue.Options()).

@@ -148,7 +148,7 @@ func (r *Reconciler) addRecord(mesh *v1alpha1.Mesh, c *rendering, good *lastGood
 	if c.record, err = recordOf(mesh, c.Name(), good); err != nil {
 		return err
 	}
-	return apply.SetController(mesh, r.Client.Scheme(), append(slices.Clone(good.objects), c.record)...)
+	return nil
 }
 
 // lastGood returns the last good objects of a component. An operator without records left none: then they are those that run, if all pods
@@ -158,7 +158,7 @@ func (r *Reconciler) lastGood(ctx context.Context, mesh *v1alpha1.Mesh, name str
 	if good != nil || err != nil {
 		return good, err
 	}
-	if live == nil || !metav1.IsControlledBy(live, mesh) || hasTemplate(live, deployment) || !isRolledOut(live) {
+	if live == nil || live.GetLabels()[names.MeshLabel] != mesh.Name || hasTemplate(live, deployment) || !isRolledOut(live) {
 		return nil, nil
 	}
 	good = &lastGood{}

@@ -44,7 +44,7 @@ func (r *Reconciler) reconcileNamespace(ctx context.Context, s *scope) error {
 // same time, and that the cache does not hold yet, is used as it is.
 func (r *Reconciler) createNamespace(ctx context.Context, s *scope) error {
 	home := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-		Name: s.wanted.Namespace, Labels: operand.NamespaceLabels(s.mesh.Name), Annotations: map[string]string{pruneAnnotation: "Prune=false"},
+		Name: s.wanted.Namespace, Labels: operand.Labels(s.mesh.Name, ""), Annotations: map[string]string{pruneAnnotation: "Prune=false"},
 	}}
 	err := r.Client.Create(ctx, home, client.FieldOwner(apply.FieldManager))
 	if apierrors.IsAlreadyExists(err) {

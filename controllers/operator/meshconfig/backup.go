@@ -12,7 +12,6 @@ import (
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
 	"github.com/openservicemesh/osm-operator/internal/names"
 	"github.com/openservicemesh/osm-operator/internal/operand"
 )
@@ -39,9 +38,6 @@ func (k *Keeper) saveBackup(ctx context.Context, mesh *v1alpha1.Mesh, live *conf
 	object.SetNamespace(live.Namespace)
 	object.SetName(backupName)
 	object.SetLabels(operand.Labels(mesh.Name, ""))
-	if err := apply.SetController(mesh, k.Client.Scheme(), object); err != nil {
-		return err
-	}
 	_, _, err = k.Applier.ApplyWithoutEvents(ctx, object)
 	return err
 }

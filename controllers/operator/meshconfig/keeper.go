@@ -62,9 +62,6 @@ func (k *Keeper) GetOrCreate(ctx context.Context, mesh *v1alpha1.Mesh) (*configv
 		return nil, err
 	}
 	object.SetLabels(operand.Labels(mesh.Name, ""))
-	if err := apply.SetController(mesh, k.Client.Scheme(), object); err != nil {
-		return nil, err
-	}
 	err = k.Client.Create(ctx, object, client.FieldOwner(presetManager))
 	switch {
 	case err == nil && restored:

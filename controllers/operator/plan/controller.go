@@ -57,9 +57,9 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Named("plan").
 		WithOptions(enqueue.Options()).
 		For(&v1alpha1.Mesh{}, builder.WithPredicates(enqueue.MeshChanges())).
-		Owns(&v1alpha1.MeshRevision{}).
-		Owns(&corev1.Service{}).
-		Owns(&corev1.ConfigMap{}).
+		Watches(&v1alpha1.MeshRevision{}, enqueue.ByMeshLabel()).
+		Watches(&corev1.Service{}, enqueue.ByMeshLabel()).
+		Watches(&corev1.ConfigMap{}, enqueue.ByMeshLabel()).
 		Watches(&admissionv1.MutatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
 		Watches(&admissionv1.ValidatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
 		Watches(&corev1.Namespace{}, mapper.ByNamespace()).

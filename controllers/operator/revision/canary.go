@@ -43,7 +43,7 @@ func (r *Reconciler) deleteCanary(ctx context.Context, revision *v1alpha1.MeshRe
 	release, err := r.Catalogue.Release(revision.Spec.Version)
 	var unknown *operand.UnknownVersionError
 	if errors.As(err, &unknown) {
-		// The objects of a version that cannot be rendered are garbage collected with the revision.
+		// The teardown of the mesh deletes the objects of a version that cannot be rendered.
 		return nil
 	}
 	if err != nil || release.CanRunAsCanary() != nil {
@@ -78,7 +78,7 @@ func (r *Reconciler) isSelected(ctx context.Context, revision *v1alpha1.MeshRevi
 	return err == nil && service.Spec.Selector[names.AppLabel] == name, nil
 }
 
-// deleteOwned deletes the live object of a rendered one if the revision controls it.
+// deleteOwned deletes the live object of a rendered one if it was made for the mesh of the revision.
 func (r *Reconciler) deleteOwned(ctx context.Context, revision *v1alpha1.MeshRevision, rendered *unstructured.Unstructured) error {
 	typed, err := r.Client.Scheme().New(rendered.GroupVersionKind())
 	if err != nil {
@@ -91,7 +91,7 @@ func (r *Reconciler) deleteOwned(ctx context.Context, revision *v1alpha1.MeshRev
 	if err := r.Client.Get(ctx, client.ObjectKeyFromObject(rendered), live); err != nil {
 		return client.IgnoreNotFound(err)
 	}
-	if live.GetDeletionTimestamp() != nil || !metav1.IsControlledBy(live, revision) {
+	if live.GetDeletionTimestamp() != nil || live.GetLabels()[names.MeshLabel] != revision.Spec.Mesh {
 		return nil
 	}
 	uid := live.GetUID()

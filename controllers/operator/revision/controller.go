@@ -41,22 +41,23 @@ type Reconciler struct {
 // pollInterval is how often a revision that is not ready is reconciled. The end of a pod's grace period on a lost node sends no event.
 const pollInterval = 5 * time.Second
 
-// SetupWithManager watches revisions, the objects that they own, their Meshes, and the pods of control planes.
+// SetupWithManager watches revisions, the objects that they deploy, their Meshes, and the pods of control planes.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	options := enqueue.Options()
 	options.MaxConcurrentReconciles = 1
+	labelled := handler.EnqueueRequestsFromMapFunc(r.revisionsOf(func(o client.Object) string { return o.GetLabels()[names.MeshLabel] }))
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("meshrevision").
 		WithOptions(options).
 		For(&v1alpha1.MeshRevision{}).
-		Owns(&appsv1.Deployment{}).
-		Owns(&corev1.ServiceAccount{}).
-		Owns(&rbacv1.ClusterRole{}).
-		Owns(&rbacv1.ClusterRoleBinding{}).
-		Owns(&rbacv1.Role{}).
-		Owns(&rbacv1.RoleBinding{}).
-		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(r.revisionsOf(func(o client.Object) string { return o.GetLabels()[names.MeshLabel] }))).
-		Watches(&corev1.Service{}, handler.EnqueueRequestsFromMapFunc(r.revisionsOf(func(o client.Object) string { return o.GetLabels()[names.MeshLabel] }))).
+		Watches(&appsv1.Deployment{}, labelled).
+		Watches(&corev1.ServiceAccount{}, labelled).
+		Watches(&rbacv1.ClusterRole{}, labelled).
+		Watches(&rbacv1.ClusterRoleBinding{}, labelled).
+		Watches(&rbacv1.Role{}, labelled).
+		Watches(&rbacv1.RoleBinding{}, labelled).
+		Watches(&corev1.Pod{}, labelled).
+		Watches(&corev1.Service{}, labelled).
 		Watches(&v1alpha1.Mesh{}, handler.EnqueueRequestsFromMapFunc(r.revisionsOf(client.Object.GetName))).
 		Complete(r)
 }

@@ -6,7 +6,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
-	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
 	"github.com/openservicemesh/osm-operator/controllers/operator/desired"
 )
 
@@ -15,9 +14,6 @@ func (r *Reconciler) deploy(ctx context.Context, revision *v1alpha1.MeshRevision
 	r.Applier.BeginReconcile(revision)
 	objects, err := r.render(revision)
 	if err != nil {
-		return err
-	}
-	if err := apply.SetController(revision, r.Client.Scheme(), objects...); err != nil {
 		return err
 	}
 	if err := r.setInitialReplicas(ctx, revision, objects); err != nil {

@@ -90,15 +90,15 @@ type scope struct {
 	requeue time.Duration
 }
 
-// SetupWithManager watches Meshes, what the rollout owns, and the sidecars.
+// SetupWithManager watches Meshes, their MeshRevisions, Services and webhooks, and the sidecars.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	mapper := enqueue.Mapper{Cluster: r.Cluster}
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named("rollout").
 		WithOptions(enqueue.Options()).
 		For(&v1alpha1.Mesh{}, builder.WithPredicates(enqueue.MeshChanges(v1alpha1.ConditionInstalled, v1alpha1.ConditionCertificatesReady))).
-		Owns(&v1alpha1.MeshRevision{}).
-		Owns(&corev1.Service{}).
+		Watches(&v1alpha1.MeshRevision{}, enqueue.ByMeshLabel()).
+		Watches(&corev1.Service{}, enqueue.ByMeshLabel()).
 		Watches(&admissionv1.MutatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
 		Watches(&admissionv1.ValidatingWebhookConfiguration{}, enqueue.ByMeshLabel()).
 		Watches(&corev1.Namespace{}, mapper.ByNamespace())

@@ -9,7 +9,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -75,9 +74,6 @@ func (r *Reconciler) createPrevious(ctx context.Context, s *scope, version strin
 	if active {
 		revision.Spec.Role = v1alpha1.RoleActive
 	}
-	revision.OwnerReferences = []metav1.OwnerReference{{
-		APIVersion: v1alpha1.GroupVersion.String(), Kind: "Mesh", Name: s.mesh.Name, UID: s.mesh.UID, Controller: ptr.To(true),
-	}}
 	err = r.Client.Create(ctx, revision, client.FieldOwner(apply.FieldManager))
 	if apierrors.IsAlreadyExists(err) {
 		return nil // the cache does not have it yet

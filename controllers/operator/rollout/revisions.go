@@ -91,9 +91,6 @@ func (r *Reconciler) applyRevision(ctx context.Context, s *scope, role v1alpha1.
 	delete(content, "status")
 	object := &unstructured.Unstructured{Object: content}
 	unstructured.RemoveNestedField(object.Object, "metadata", "creationTimestamp")
-	if err := apply.SetController(s.mesh, r.Client.Scheme(), object); err != nil {
-		return err
-	}
 	outcome, err := r.Applier.Apply(ctx, s.mesh, object)
 	s.applied = s.applied || outcome != apply.Unchanged
 	return err
@@ -126,8 +123,7 @@ func (r *Reconciler) recordOnRevision(ctx context.Context, revision *v1alpha1.Me
 	return nil
 }
 
-// retire deletes the revisions that the plan has no use for, once the wanted one is ready and has taken over their objects: what an
-// old revision still owned would go with it.
+// retire deletes the revisions that the plan has no use for, once the desired one is ready and has taken over their objects.
 func (r *Reconciler) retire(ctx context.Context, s *scope) error {
 	revisions, err := r.Revisions(ctx, s.mesh.Name)
 	if err != nil {
@@ -138,9 +134,9 @@ func (r *Reconciler) retire(ctx context.Context, s *scope) error {
 		return nil
 	}
 	for _, name := range []string{names.Controller, names.Injector} {
-		owned := &appsv1.Deployment{}
-		err := r.Client.Get(ctx, client.ObjectKey{Namespace: s.wanted.Namespace, Name: name}, owned)
-		if err != nil || !metav1.IsControlledBy(owned, current) {
+		deployment := &appsv1.Deployment{}
+		err := r.Client.Get(ctx, client.ObjectKey{Namespace: s.wanted.Namespace, Name: name}, deployment)
+		if err != nil || deployment.Labels[names.VersionLabel] != current.Spec.Version {
 			return client.IgnoreNotFound(err)
 		}
 	}

@@ -9,14 +9,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	configv1alpha2 "github.com/openservicemesh/osm-operator/api/config/v1alpha2"
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
 	"github.com/openservicemesh/osm-operator/controllers/operator/apply"
 	"github.com/openservicemesh/osm-operator/controllers/operator/secrets"
-	"github.com/openservicemesh/osm-operator/internal/certificate/certmanager"
 	"github.com/openservicemesh/osm-operator/internal/names"
 )
 
@@ -44,6 +42,7 @@ func (r *Reconciler) deletions() []deletion {
 		{"the MeshConfig", lists(&configv1alpha2.MeshConfigList{})},
 		{"what the operator wrote into the MeshConfig", r.endTeardownMode},
 		{"the certificates of the webhooks", r.deleteSecrets(secrets.InjectorCert, secrets.CanaryCert, secrets.ValidatorCert)},
+		{"the certificate of the ingress gateway", r.deleteGatewayCertificate},
 		{"the Certificates of cert-manager", r.deleteCertificates},
 		{"the certificate authority", r.deleteSecrets(append(secrets.Issued(), names.ActiveCASecret, names.CABundleSecret)...)},
 		{"the namespace", r.removeNamespace},
@@ -68,24 +67,6 @@ func (r *Reconciler) endTeardownMode(ctx context.Context, s *scope) (int, error)
 		return 0, client.IgnoreNotFound(err)
 	}
 	return 0, r.MeshConfigs.EndTeardown(ctx, s.mesh, live)
-}
-
-// deleteCertificates deletes the Certificates of certificate authorities. Otherwise cert-manager would issue their Secrets again.
-func (r *Reconciler) deleteCertificates(ctx context.Context, s *scope) (int, error) {
-	for _, name := range secrets.Issued() {
-		secret, err := r.Secrets.Get(ctx, s.wanted.Namespace, name)
-		if err != nil {
-			return 0, err
-		}
-		if secret == nil || secret.Labels[names.MeshLabel] != s.mesh.Name {
-			continue
-		}
-		err = r.Client.Delete(ctx, certmanager.Reference(secret.Namespace, secret.Name))
-		if client.IgnoreNotFound(err) != nil && !meta.IsNoMatchError(err) {
-			return 0, err
-		}
-	}
-	return 0, nil
 }
 
 // deleteSecrets deletes Secrets that were made for the mesh.

@@ -56,7 +56,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Named("trust").
 		WithOptions(enqueue.Options()).
 		For(&v1alpha1.Mesh{}, builder.WithPredicates(enqueue.MeshChanges(v1alpha1.ConditionInstalled, v1alpha1.ConditionCertificatesReady))).
-		Owns(&corev1.ConfigMap{}).
+		Watches(&corev1.ConfigMap{}, enqueue.ByMeshLabel()).
 		Watches(&corev1.Namespace{}, mapper.ByNamespace())
 	for _, secret := range r.Secrets.Sources(mapper.BySecret) {
 		b = b.WatchesRawSource(secret)
@@ -148,9 +148,6 @@ func (r *Reconciler) namespaces(ctx context.Context, mesh *v1alpha1.Mesh, home s
 // distributeTo keeps the trust of one namespace, and records an Event on the namespace when it refuses.
 func (r *Reconciler) distributeTo(ctx context.Context, mesh *v1alpha1.Mesh, root *certificate.Root, namespace string) error {
 	object := configMap(mesh.Name, namespace, root)
-	if err := apply.SetController(mesh, r.Client.Scheme(), object); err != nil {
-		return err
-	}
 	_, err := r.Applier.Apply(ctx, mesh, object)
 	if err != nil && ctx.Err() == nil {
 		r.Recorder.Eventf(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, mesh, corev1.EventTypeWarning, v1alpha1.ReasonNamespacesRefused, "DistributeTrust",
