@@ -40,7 +40,7 @@ func (p *program) serveReport(ctx context.Context) error {
 	}
 	own := certificate.NewRenamedServerCertificate(p.authority.manager, time.Now, p.authority.serverNames(p.options.trustDomain, names.ReportCommonName))
 	access := server.NewAccess(server.AccessConfig{
-		Mesh: p.options.mesh, Namespace: p.options.namespace, Unknown: unknown, Known: known, Now: time.Now,
+		Mesh: p.options.mesh, Unknown: unknown, Known: known, Now: time.Now,
 	})
 	return server.Serve(ctx, server.Config{
 		Listener: listener, Certificate: own.Get, Handler: server.Handler(p.store, p.loads, p.authority.manager, access), OnClosed: p.limits.CountClosed,
@@ -58,7 +58,7 @@ func (p *program) reviewClients() (kubernetes.Interface, error) {
 func (p *program) otherReplicas() *reportclient.Client {
 	return reportclient.New(reportclient.Config{
 		Replicas:    p.replicasExcept(os.Getenv("CONTROLLER_POD_NAME")),
-		Token:       p.token,
+		Token:       reportToken,
 		Roots:       func() ([]byte, error) { return p.authority.manager.Root(), nil },
 		TrustDomain: p.options.trustDomain,
 	})
@@ -79,15 +79,8 @@ func (p *program) replicasExcept(own string) func(context.Context) ([]reportclie
 	}
 }
 
-// token returns the token for a replica, from a file that the kubelet renews. A replica of a version before v0.2 accepts only the token for the
-// API server.
-func (p *program) token(_ context.Context, replica reportclient.Replica) (string, error) {
-	file := filepath.Join(names.ReportTokenDir, names.ReportTokenFile)
-	if replica.Audience == "" {
-		if file = p.config.BearerTokenFile; file == "" {
-			return p.config.BearerToken, nil
-		}
-	}
-	content, err := os.ReadFile(file)
+// reportToken returns the token for the report API of the other replicas, from a file that the kubelet renews.
+func reportToken(context.Context) (string, error) {
+	content, err := os.ReadFile(filepath.Join(names.ReportTokenDir, names.ReportTokenFile))
 	return strings.TrimSpace(string(content)), err
 }

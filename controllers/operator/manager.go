@@ -171,9 +171,9 @@ func addReconcilers(mgr ctrl.Manager, o Options) error {
 	if err != nil {
 		return err
 	}
-	own := tokens.New(mgr.GetClient(), mgr.GetConfig(), o.Namespace, o.Now)
+	own := tokens.New(mgr.GetClient(), o.Namespace, o.Now)
 	if o.Health == nil {
-		o.Health = &health.Reader{Pods: mgr.GetClient(), Token: own.For, Unauthorized: own.Discard}
+		o.Health = &health.Reader{Pods: mgr.GetClient(), Owners: mgr.GetAPIReader(), Tokens: own}
 	}
 	if o.Registry == nil && o.SeveralInOneProcess {
 		o.Registry = prometheusclient.NewRegistry()

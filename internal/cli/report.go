@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
@@ -20,8 +19,8 @@ import (
 func (a *app) reports(ctx context.Context, c client.Client, m mesh) *reportclient.Client {
 	ports := newForwards(func(pod string) (string, error) { return a.kube.Forward(ctx, m.Namespace, pod, 0, names.ReportPort) })
 	return reportclient.New(reportclient.Config{
-		Replicas:    reportclient.Pods(c, m.Namespace),
-		Token:       a.reportTokens(ctx, m.Namespace),
+		Replicas:    reportclient.ControlPlane{Mesh: m.Name, Namespace: m.Namespace}.Replicas(c),
+		Token:       a.reportToken(ctx, m),
 		Roots:       func() ([]byte, error) { return roots(ctx, c, m) },
 		TrustDomain: a.trustDomain(ctx, c, m),
 		Dial: func(ctx context.Context, replica reportclient.Replica) (net.Conn, error) {
@@ -30,33 +29,13 @@ func (a *app) reports(ctx context.Context, c client.Client, m mesh) *reportclien
 	})
 }
 
-// reportTokens returns a function that returns a token for a replica, one for each audience. The token of the user is sent to versions before
-// v0.2 only, which accept no other.
-func (a *app) reportTokens(ctx context.Context, namespace string) func(context.Context, reportclient.Replica) (string, error) {
-	var mu sync.Mutex
-	known := map[string]func() (string, error){}
-	return func(_ context.Context, replica reportclient.Replica) (string, error) {
-		mu.Lock()
-		if known[replica.Audience] == nil {
-			known[replica.Audience] = sync.OnceValues(func() (string, error) { return a.reportToken(ctx, namespace, replica.Audience) })
-		}
-		token := known[replica.Audience]
-		mu.Unlock()
-		return token()
-	}
-}
-
-// reportToken requests a token with an audience. The account of the controller takes the place of the reader, which exists only when the active
-// control plane has version v0.2 or later.
-func (a *app) reportToken(ctx context.Context, namespace, audience string) (string, error) {
-	if audience == "" {
-		return a.kube.Token(ctx, namespace, names.Controller)
-	}
-	token, err := a.kube.RequestToken(ctx, namespace, names.ReportReader, audience)
-	if apierrors.IsNotFound(err) {
-		return a.kube.RequestToken(ctx, namespace, names.Controller, audience)
-	}
-	return token, err
+// reportToken returns a function that requests a token for the report API of a mesh, once. The account of such a token may read reports and
+// nothing else. The user's own token is never sent.
+func (a *app) reportToken(ctx context.Context, m mesh) func(context.Context) (string, error) {
+	request := sync.OnceValues(func() (string, error) {
+		return a.kube.RequestToken(ctx, m.Namespace, names.ReportReader, names.ReportAudience(m.Name))
+	})
+	return func(context.Context) (string, error) { return request() }
 }
 
 // roots returns the root certificates of a mesh from its trust ConfigMap, which needs fewer permissions than a Secret.

@@ -127,7 +127,7 @@ func (r *Reconciler) replicas(ctx context.Context, s *scope) ([]rotation.Replica
 			continue
 		}
 		replicas, err := r.Replicas.Replicas(ctx, health.Target{
-			Suffixes: observe.CanarySuffixes(revision), Namespace: revision.Spec.Namespace, Version: revision.Spec.Version,
+			Suffixes: observe.CanarySuffixes(revision), Mesh: revision.Spec.Mesh, Namespace: revision.Spec.Namespace, Version: revision.Spec.Version,
 			TrustDomain: revision.Spec.TrustDomain, Roots: s.root.CertPEM(),
 		})
 		if err != nil {

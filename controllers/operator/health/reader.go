@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"strconv"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	kube "sigs.k8s.io/controller-runtime/pkg/client"
@@ -19,6 +17,7 @@ import (
 
 // Target is the revision to observe.
 type Target struct {
+	Mesh        string
 	Namespace   string
 	Version     string
 	TrustDomain string
@@ -32,10 +31,18 @@ type Target struct {
 type Reader struct {
 	// Pods reads the pods of control planes.
 	Pods kube.Reader
-	// Token returns a bearer token for a replica, whose user may get the report.
-	Token func(context.Context, client.Replica) (string, error)
-	// Unauthorized is called with a token that a replica does not accept; nil for none.
-	Unauthorized func(replica client.Replica, token string)
+	// Owners reads the workloads that own the pods from the API server. A cache could lag behind that of the pods.
+	Owners kube.Reader
+	// Tokens returns bearer tokens whose user may get the report.
+	Tokens Tokens
+	// dial connects to a replica; nil connects to its address.
+	dial func(context.Context, client.Replica) (net.Conn, error)
+}
+
+// Tokens returns tokens for audiences, and discards those that a server does not accept.
+type Tokens interface {
+	ForAudience(ctx context.Context, audience string) (string, error)
+	Discard(audience, token string)
 }
 
 // Read observes a revision. A part that cannot be observed is absent.
@@ -61,24 +68,33 @@ func (r *Reader) Read(ctx context.Context, s Target) (Observation, error) {
 
 // reporter reads the reports of replicas.
 func (r *Reader) reporter(s Target, replicas []client.Replica) *client.Client {
+	audience := names.ReportAudience(s.Mesh)
 	return client.New(client.Config{
-		Replicas: func(context.Context) ([]client.Replica, error) { return replicas, nil },
-		Token:    r.Token, Unauthorized: r.Unauthorized,
-		Roots:       func() ([]byte, error) { return s.Roots, nil },
-		TrustDomain: s.TrustDomain,
+		Replicas:     func(context.Context) ([]client.Replica, error) { return replicas, nil },
+		Token:        func(ctx context.Context) (string, error) { return r.Tokens.ForAudience(ctx, audience) },
+		Unauthorized: func(token string) { r.Tokens.Discard(audience, token) },
+		Roots:        func() ([]byte, error) { return s.Roots, nil },
+		TrustDomain:  s.TrustDomain,
+		Dial:         r.dial,
 	})
 }
 
-// pods lists the pods of the revision by version: during a takeover two revisions share the names of Deployments.
+// pods lists the pods that the Deployments of the revision created. It selects them by version: during a takeover two revisions share the names
+// of Deployments.
 func (r *Reader) pods(ctx context.Context, s Target) ([]corev1.Pod, error) {
 	var list corev1.PodList
 	if err := r.Pods.List(ctx, &list, kube.InNamespace(s.Namespace), kube.MatchingLabels{names.VersionLabel: s.Version}); err != nil {
 		return nil, fmt.Errorf("the pods of version %s cannot be listed: %w", s.Version, err)
 	}
 	apps := s.apps(names.Controller, names.Injector)
-	return slices.DeleteFunc(list.Items, func(p corev1.Pod) bool {
+	pods := slices.DeleteFunc(list.Items, func(p corev1.Pod) bool {
 		return p.DeletionTimestamp != nil || !slices.Contains(apps, p.Labels[names.AppLabel])
-	}), nil
+	})
+	owned, err := client.ControlPlane{Mesh: s.Mesh, Namespace: s.Namespace}.Owned(ctx, r.Owners, pods)
+	if err != nil {
+		return nil, fmt.Errorf("the owners of the pods of version %s cannot be read: %w", s.Version, err)
+	}
+	return owned, nil
 }
 
 // apps are the app labels of the pods of components.
@@ -98,15 +114,7 @@ func (s Target) apps(components ...string) []string {
 
 // replicasOf returns the running controllers, sorted by name.
 func replicasOf(pods []corev1.Pod, controllers []string) []client.Replica {
-	var replicas []client.Replica
-	for i := range pods {
-		pod := &pods[i]
-		if !slices.Contains(controllers, pod.Labels[names.AppLabel]) || pod.Status.Phase != corev1.PodRunning || len(pod.Status.PodIPs) == 0 {
-			continue
-		}
-		address := net.JoinHostPort(pod.Status.PodIPs[0].IP, strconv.Itoa(names.ReportPort))
-		replicas = append(replicas, client.Replica{Name: pod.Name, Address: address, Audience: pod.Annotations[names.ReportAudienceAnnotation]})
-	}
-	slices.SortFunc(replicas, func(a, b client.Replica) int { return strings.Compare(a.Name, b.Name) })
-	return replicas
+	return client.ReplicasOf(slices.DeleteFunc(slices.Clone(pods), func(pod corev1.Pod) bool {
+		return !slices.Contains(controllers, pod.Labels[names.AppLabel]) || pod.Status.Phase != corev1.PodRunning || len(pod.Status.PodIPs) == 0
+	}))
 }

@@ -75,8 +75,8 @@ func (r *Reconciler) healthTarget(ctx context.Context, revision *v1alpha1.MeshRe
 		roots = root.CertPEM()
 	}
 	return health.Target{
-		Suffixes:  observe.CanarySuffixes(revision),
-		Namespace: revision.Spec.Namespace, Version: revision.Spec.Version, TrustDomain: revision.Spec.TrustDomain, Roots: roots,
+		Suffixes: observe.CanarySuffixes(revision),
+		Mesh:     revision.Spec.Mesh, Namespace: revision.Spec.Namespace, Version: revision.Spec.Version, TrustDomain: revision.Spec.TrustDomain, Roots: roots,
 	}
 }
 

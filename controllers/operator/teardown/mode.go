@@ -123,7 +123,7 @@ func (r *Reconciler) unacknowledged(ctx context.Context, s *scope) (string, erro
 // healthTarget is a revision as its health is observed.
 func healthTarget(revision *v1alpha1.MeshRevision, root *certificate.Root) health.Target {
 	return health.Target{
-		Suffixes:  observe.CanarySuffixes(revision),
-		Namespace: revision.Spec.Namespace, Version: revision.Spec.Version, TrustDomain: revision.Spec.TrustDomain, Roots: root.CertPEM(),
+		Suffixes: observe.CanarySuffixes(revision),
+		Mesh:     revision.Spec.Mesh, Namespace: revision.Spec.Namespace, Version: revision.Spec.Version, TrustDomain: revision.Spec.TrustDomain, Roots: root.CertPEM(),
 	}
 }

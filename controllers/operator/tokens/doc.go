@@ -1,5 +1,5 @@
-// Package tokens requests the tokens with which the operator reads the reports of control planes.
+// Package tokens requests tokens of the operator's ServiceAccount for other servers than the API server.
 //
-// A replica flows in; a token with the audience of its report API flows out, which is useless at the API server. Versions before v0.2 accept
-// only the operator's own token.
+// An audience flows in: that of the report API of a mesh, or that of a Vault. A token with this audience flows out, which is useless at the API
+// server.
 package tokens

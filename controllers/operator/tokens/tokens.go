@@ -2,21 +2,18 @@ package tokens
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"os"
-	"strings"
 	"sync"
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/openservicemesh/osm-operator/internal/names"
-	reports "github.com/openservicemesh/osm-operator/internal/report/client"
 )
 
 const (
@@ -26,10 +23,12 @@ const (
 	margin = 15 * time.Minute
 )
 
+// errNoAudience means that the caller named no audience.
+var errNoAudience = errors.New("a token without audience would be for the API server")
+
 // Source returns tokens of the operator's ServiceAccount. It is safe for concurrent use.
 type Source struct {
 	client    client.Client
-	config    *rest.Config
 	namespace string
 	now       func() time.Time
 
@@ -38,20 +37,16 @@ type Source struct {
 }
 
 // New returns a Source. namespace is that of the operator.
-func New(c client.Client, config *rest.Config, namespace string, now func() time.Time) *Source {
-	return &Source{client: c, config: config, namespace: namespace, now: now, tokens: map[string]authenticationv1.TokenRequestStatus{}}
+func New(c client.Client, namespace string, now func() time.Time) *Source {
+	return &Source{client: c, namespace: namespace, now: now, tokens: map[string]authenticationv1.TokenRequestStatus{}}
 }
 
-// For returns a token for a replica. One is used until shortly before it expires.
-func (s *Source) For(ctx context.Context, replica reports.Replica) (string, error) {
-	if replica.Audience == "" {
-		return s.own()
-	}
-	return s.ForAudience(ctx, replica.Audience)
-}
-
-// ForAudience returns a token for an audience. One is used until shortly before it expires.
+// ForAudience returns a token for an audience, which is not that of the API server. One is used until shortly before it expires.
 func (s *Source) ForAudience(ctx context.Context, audience string) (string, error) {
+	if audience == "" {
+		// A request without audiences yields a token for the API server.
+		return "", errNoAudience
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if known := s.tokens[audience]; known.ExpirationTimestamp.After(s.now().Add(margin)) {
@@ -68,20 +63,11 @@ func (s *Source) ForAudience(ctx context.Context, audience string) (string, erro
 	return request.Status.Token, nil
 }
 
-// Discard removes a token that a replica does not accept, such as one of a deleted ServiceAccount. The next call requests another one.
-func (s *Source) Discard(replica reports.Replica, token string) {
+// Discard removes a token that a server does not accept, such as one of a deleted ServiceAccount. The next call requests another one.
+func (s *Source) Discard(audience, token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.tokens[replica.Audience].Token == token {
-		delete(s.tokens, replica.Audience)
+	if s.tokens[audience].Token == token {
+		delete(s.tokens, audience)
 	}
-}
-
-// own returns the token for the API server, from the file that the kubelet renews.
-func (s *Source) own() (string, error) {
-	if s.config.BearerTokenFile == "" {
-		return s.config.BearerToken, nil
-	}
-	token, err := os.ReadFile(s.config.BearerTokenFile)
-	return strings.TrimSpace(string(token)), err
 }

@@ -9,17 +9,15 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/openservicemesh/osm-operator/internal/names"
-	reports "github.com/openservicemesh/osm-operator/internal/report/client"
 )
 
-// A replica that receives the operator's token for the API server becomes the operator when it is compromised.
-func TestAuditO3ReplicasReceiveTokensForTheirReportOnly(t *testing.T) {
+// A server that receives the operator's token for the API server becomes the operator when it is compromised.
+func TestTokensHaveTheRequestedAudienceOnly(t *testing.T) {
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	requests := 0
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "operators", Name: names.Operator}}
@@ -33,13 +31,12 @@ func TestAuditO3ReplicasReceiveTokensForTheirReportOnly(t *testing.T) {
 			return nil
 		},
 	}).Build()
-	source := New(c, &rest.Config{BearerToken: "almighty"}, "operators", func() time.Time { return now })
-	replica := func(audience string) reports.Replica { return reports.Replica{Name: "one", Audience: audience} }
+	source := New(c, "operators", func() time.Time { return now })
 	for _, step := range []struct {
 		name, audience, want string
 		requests             int
 		later                time.Duration
-		// rejected is a token that the replica rejects before.
+		// rejected is a token that the server rejects before.
 		rejected string
 	}{
 		{"first", "report.osm", "operators/osm-operator for [report.osm]", 1, 0, ""},
@@ -48,15 +45,17 @@ func TestAuditO3ReplicasReceiveTokensForTheirReportOnly(t *testing.T) {
 		{"before it expires", "report.osm", "operators/osm-operator for [report.osm]", 3, 20 * time.Minute, ""},
 		{"an earlier one is rejected", "report.osm", "operators/osm-operator for [report.osm]", 3, 0, "earlier"},
 		{"it is rejected", "report.osm", "operators/osm-operator for [report.osm]", 4, 0, "operators/osm-operator for [report.osm]"},
-		{"a version before v0.2", "", "almighty", 4, 0, "almighty"},
 	} {
 		now = now.Add(step.later)
 		if step.rejected != "" {
-			source.Discard(replica(step.audience), step.rejected)
+			source.Discard(step.audience, step.rejected)
 		}
-		token, err := source.For(t.Context(), replica(step.audience))
+		token, err := source.ForAudience(t.Context(), step.audience)
 		if err != nil || token != step.want || requests != step.requests {
 			t.Errorf("%s: token %q after %d requests (%v), want %q after %d", step.name, token, requests, err, step.want, step.requests)
 		}
+	}
+	if token, err := source.ForAudience(t.Context(), ""); err == nil || token != "" || requests != 4 {
+		t.Errorf("without audience: token %q after %d requests, want an error and no request", token, requests)
 	}
 }

@@ -188,26 +188,17 @@ func tokenServer(t *testing.T) (cluster string, path, body *string) {
 	return fmt.Sprintf("server: %q, certificate-authority-data: %s", server.URL, base64.StdEncoding.EncodeToString(authority)), path, body
 }
 
-// TestAuditT7TokensOfUsers checks where the bearer token for servers in the cluster comes from.
-func TestAuditT7TokensOfUsers(t *testing.T) {
+// A server in the cluster never receives a token for the API server, neither the user's nor that of an account.
+func TestRequestedTokensHaveAnAudience(t *testing.T) {
 	cluster, path, body := tokenServer(t)
-	for name, test := range map[string]struct {
-		args      []string
-		want      string
-		requested bool
-	}{
-		"a user with a token": {nil, "secret", false},
-		"a user without one":  {[]string{"--context", "plain"}, "requested", true},
-	} {
-		*path = ""
-		got, err := flagsForCluster(t, cluster, test.args...).Token(t.Context(), "osm-system", "reader")
-		if err != nil || got != test.want || (*path != "") != test.requested {
-			t.Errorf("%s: token %q (%v) by a request to %q, want %q, by a request: %t", name, got, err, *path, test.want, test.requested)
-		}
-	}
-	got, err := flagsForCluster(t, cluster).RequestToken(t.Context(), "osm-system", "reader", "report.osm")
+	flags := flagsForCluster(t, cluster)
+	got, err := flags.RequestToken(t.Context(), "osm-system", "reader", "report.osm")
 	if err != nil || got != "requested" || *path != "/api/v1/namespaces/osm-system/serviceaccounts/reader/token" || !strings.Contains(*body, "report.osm") {
 		t.Errorf("token %q (%v) by a request to %s with %q, want one for the audience report.osm", got, err, *path, *body)
+	}
+	*path = ""
+	if got, err := flags.RequestToken(t.Context(), "osm-system", "reader", ""); err == nil || got != "" || *path != "" {
+		t.Errorf("without audience: token %q by a request to %q, want an error and no request", got, *path)
 	}
 }
 
@@ -217,7 +208,7 @@ func TestAuditT7DeprecationsAreNotPrinted(t *testing.T) {
 	var printed bytes.Buffer
 	flags := flagsForCluster(t, cluster)
 	flags.warnings = &printed
-	if _, err := flags.RequestToken(t.Context(), "osm-system", "reader"); err != nil {
+	if _, err := flags.RequestToken(t.Context(), "osm-system", "reader", "report.osm"); err != nil {
 		t.Fatal(err)
 	}
 	if got := printed.String(); !strings.Contains(got, "the label has no effect") || strings.Contains(got, "deprecated") {

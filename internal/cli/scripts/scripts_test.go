@@ -108,7 +108,8 @@ func (s suite) run() (int, error) {
 // stories runs the scripts of a folder.
 func stories(t *testing.T, folder string, more ...func(*testscript.Env) error) {
 	testscript.Run(t, testscript.Params{
-		Dir: filepath.Join("testdata", folder),
+		Dir:  filepath.Join("testdata", folder),
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"own": ownPods},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("KUBECONFIG", kubeconfig)
 			bookstore, err := filepath.Abs(filepath.Join("..", "..", "..", "config", "samples", "bookstore"))

@@ -39,18 +39,17 @@ type Replica struct {
 	Name string
 	// Address is "host:port", or empty if the pod has no address yet.
 	Address string
-	// Audience is the audience that a token must have. It is empty for versions that accept tokens for the API server.
-	Audience string
 }
 
 // Config configures a Client. All fields except Unauthorized and Dial are required.
 type Config struct {
 	// Replicas lists the current replicas.
 	Replicas func(ctx context.Context) ([]Replica, error)
-	// Token returns a bearer token with the audience of a replica, whose user may get the non-resource URL /report/v1.
-	Token func(ctx context.Context, replica Replica) (string, error)
+	// Token returns a bearer token with the audience names.ReportAudience, whose user may get the non-resource URL /report/v1. It does not know
+	// the replica: nothing that a pod declares may select a token.
+	Token func(ctx context.Context) (string, error)
 	// Unauthorized is called with a token that a replica does not accept.
-	Unauthorized func(replica Replica, token string)
+	Unauthorized func(token string)
 	// Roots returns the CA certificates of the mesh (PEM).
 	Roots func() ([]byte, error)
 	// TrustDomain is the trust domain of the mesh. It determines the expected name in the replicas' certificates.
@@ -134,7 +133,7 @@ func (c *Client) roots() (*x509.CertPool, error) {
 
 // get reads a document from one replica. It verifies the replica's certificate before it sends the token.
 func (c *Client) get(ctx context.Context, replica Replica, roots *x509.CertPool, path string, document any) error {
-	token, err := c.config.Token(ctx, replica)
+	token, err := c.config.Token(ctx)
 	if err != nil {
 		return fmt.Errorf("get a token for replica %s: %w", replica.Name, err)
 	}
@@ -157,7 +156,7 @@ func (c *Client) get(ctx context.Context, replica Replica, roots *x509.CertPool,
 	defer func() { _ = response.Body.Close() }()
 	body := io.LimitReader(response.Body, maxDocument)
 	if response.StatusCode == http.StatusUnauthorized && c.config.Unauthorized != nil {
-		c.config.Unauthorized(replica, token)
+		c.config.Unauthorized(token)
 	}
 	if response.StatusCode != http.StatusOK {
 		return responseError(replica, path, response.StatusCode, body)

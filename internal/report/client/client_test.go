@@ -69,7 +69,7 @@ func serve(t *testing.T, authority *pki.Authority, documents map[string]any) (ad
 func newClient(authority *pki.Authority, token string, replicas ...Replica) *Client {
 	return New(Config{
 		Replicas:    func(context.Context) ([]Replica, error) { return replicas, nil },
-		Token:       func(context.Context, Replica) (string, error) { return token, nil },
+		Token:       func(context.Context) (string, error) { return token, nil },
 		Roots:       func() ([]byte, error) { return authority.RootPEM, nil },
 		TrustDomain: "mesh.test",
 	})
@@ -131,10 +131,10 @@ func TestRefusalIsUnknown(t *testing.T) {
 func TestUnauthorizedTokenIsReported(t *testing.T) {
 	ours := pki.New(t)
 	one, _ := serve(t, ours, map[string]any{report.ProxiesPath: proxies("blue", 1)})
-	for token, want := range map[string]string{"wrong": "one wrong", "token": ""} {
+	for token, want := range map[string]string{"wrong": "wrong", "token": ""} {
 		c := newClient(ours, token, Replica{Name: "one", Address: one})
 		got := ""
-		c.config.Unauthorized = func(r Replica, token string) { got += r.Name + " " + token }
+		c.config.Unauthorized = func(token string) { got += token }
 		if _, err := c.Proxies(t.Context()); err != nil || got != want {
 			t.Errorf("with the token %s: %q is reported, want %q (%v)", token, got, want, err)
 		}

@@ -43,15 +43,15 @@ const (
 // Errors of rejected requests.
 var (
 	errNoToken   = errors.New("send a bearer token of the cluster in the Authorization header")
-	errUnknown   = errors.New("invalid token: it needs the audience of this report API, which the annotation " + names.ReportAudienceAnnotation + " of this pod has; earlier versions of osm cannot request it")
+	errUnknown   = errors.New("invalid token: it needs the audience of this report API, which the annotation " + names.ReportAudienceAnnotation + " of this pod has")
 	errForbidden = errors.New(`the token's user may not read the report: it needs the verb "get" on the non-resource URL ` + report.Root)
 )
 
 // Access authorizes readers of the report with the API server. It is safe for concurrent use.
 type Access struct {
-	// audience is what tokens must have. Tokens of the user replica may have that of the API server instead.
-	audience, replica string
-	now               func() time.Time
+	// audience is what tokens must have.
+	audience string
+	now      func() time.Time
 
 	// unknown and known are the budgets of reviews. A flood of invalid tokens does not delay those that were accepted before.
 	unknown, known budget
@@ -80,8 +80,8 @@ type decision struct {
 
 // AccessConfig configures an Access. All fields are required.
 type AccessConfig struct {
-	// Mesh and Namespace identify the control plane.
-	Mesh, Namespace string
+	// Mesh is the name of the mesh, which determines the audience of tokens.
+	Mesh string
 	// Unknown reviews tokens of anybody, Known those that were accepted before. Each needs its own rate limit.
 	Unknown, Known kubernetes.Interface
 	Now            func() time.Time
@@ -90,7 +90,7 @@ type AccessConfig struct {
 // NewAccess returns an Access to the report of a mesh.
 func NewAccess(config AccessConfig) *Access {
 	return &Access{
-		audience: names.ReportAudience(config.Mesh), replica: "system:serviceaccount:" + config.Namespace + ":" + names.Controller, now: config.Now,
+		audience: names.ReportAudience(config.Mesh), now: config.Now,
 		unknown: newBudget(config.Unknown), known: newBudget(config.Known),
 		answers: map[[sha256.Size]byte]decision{}, accepted: map[[sha256.Size]byte]time.Time{},
 	}
@@ -164,29 +164,16 @@ func (a *Access) review(ctx context.Context, clients kubernetes.Interface, token
 }
 
 // authenticate returns the user of a token. A token for the API server would be dangerous in the hands of this process, so nobody may send one.
-// The exception are replicas of versions before v0.2, which have no other token and the same ServiceAccount as this process.
 func (a *Access) authenticate(ctx context.Context, clients kubernetes.Interface, token string) (authenticationv1.UserInfo, error) {
-	user, err := authenticateFor(ctx, clients, token, a.audience)
-	if !errors.Is(err, errUnknown) {
-		return user, err
-	}
-	if user, err = authenticateFor(ctx, clients, token); err == nil && user.Username != a.replica {
-		err = errUnknown
-	}
-	return user, err
-}
-
-// authenticateFor returns the user of a token with one of some audiences. None means the audience of the API server.
-func authenticateFor(ctx context.Context, clients kubernetes.Interface, token string, audiences ...string) (authenticationv1.UserInfo, error) {
 	review, err := clients.AuthenticationV1().TokenReviews().Create(ctx, &authenticationv1.TokenReview{
-		Spec: authenticationv1.TokenReviewSpec{Token: token, Audiences: audiences},
+		Spec: authenticationv1.TokenReviewSpec{Token: token, Audiences: []string{a.audience}},
 	}, metav1.CreateOptions{})
 	switch {
 	case err != nil:
 		return authenticationv1.UserInfo{}, err
 	case !review.Status.Authenticated:
 		return authenticationv1.UserInfo{}, errUnknown
-	case len(audiences) > 0 && !slices.ContainsFunc(review.Status.Audiences, func(one string) bool { return slices.Contains(audiences, one) }):
+	case !slices.Contains(review.Status.Audiences, a.audience):
 		// An API server without support for audiences reports none.
 		return authenticationv1.UserInfo{}, errUnknown
 	}

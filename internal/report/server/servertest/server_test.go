@@ -54,11 +54,11 @@ func (issuer) Failure() *certificate.Failure { return nil }
 func install(t *testing.T, config *rest.Config) {
 	t.Helper()
 	images := operand.Images{Controller: "c", Injector: "i", Init: "n", Sidecar: "s"}
-	catalogue, err := operand.NewCatalogue("v0.1.0", images)
+	catalogue, err := operand.NewCatalogue("dev", images)
 	if err != nil {
 		t.Fatal(err)
 	}
-	release, err := catalogue.Release("v0.1.0")
+	release, err := catalogue.Release("dev")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,23 +97,23 @@ func token(t *testing.T, clients kubernetes.Interface, account string, audiences
 	return answer.Status.Token
 }
 
-// TestAuditO3WhoMayRead asks as the control plane itself, whose leader asks the other replicas; as somebody who may not; with tokens for the API server, another mesh and
+// TestOnlyTokensForTheReportMayRead asks as the control plane itself, whose leader asks the other replicas; as somebody who may not; with tokens for the API server, another mesh and
 // sidecars; and with a broken one. What the handler asks the API server, it asks with the control plane's permissions.
-func TestAuditO3WhoMayRead(t *testing.T) {
+func TestOnlyTokensForTheReportMayRead(t *testing.T) {
 	config := envtest.Start(t)
 	install(t, config)
 	clients := kubernetes.NewForConfigOrDie(config)
 	own := rest.AnonymousClientConfig(config)
 	own.BearerToken = token(t, clients, names.Controller)
 	reviewers := kubernetes.NewForConfigOrDie(own)
-	access := server.NewAccess(server.AccessConfig{Mesh: "osm", Namespace: namespace, Unknown: reviewers, Known: reviewers, Now: time.Now})
+	access := server.NewAccess(server.AccessConfig{Mesh: "osm", Unknown: reviewers, Known: reviewers, Now: time.Now})
 	handler := server.Handler(empty{}, loadstats.NewStore(time.Now), issuer{}, access)
 	for name, test := range map[string]struct {
 		token string
 		code  int
 	}{
 		"another replica":             {token(t, clients, names.Controller, names.ReportAudience("osm")), http.StatusOK},
-		"a replica before v0.2":       {own.BearerToken, http.StatusOK},
+		"a replica without audience":  {own.BearerToken, http.StatusUnauthorized},
 		"the reader":                  {token(t, clients, names.ReportReader, names.ReportAudience("osm")), http.StatusOK},
 		"the reader without audience": {token(t, clients, names.ReportReader), http.StatusUnauthorized},
 		"the injector":                {token(t, clients, names.Injector, names.ReportAudience("osm")), http.StatusForbidden},

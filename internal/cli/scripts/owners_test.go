@@ -1,0 +1,129 @@
+package scripts_test
+
+import (
+	"context"
+	"slices"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/openservicemesh/osm-operator/api/operator/v1alpha1"
+	"github.com/openservicemesh/osm-operator/internal/names"
+)
+
+// ownPods is the command "own MESH NAMESPACE" of scripts. It creates what the operator and Kubernetes create for the pods of controllers in a
+// namespace: the account that reads reports, a MeshRevision, and a Deployment and a ReplicaSet that own the pods.
+func ownPods(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: own MESH NAMESPACE")
+	}
+	scheme := runtime.NewScheme()
+	ts.Check(clientgoscheme.AddToScheme(scheme))
+	ts.Check(v1alpha1.AddToScheme(scheme))
+	c, err := client.New(apiServer, client.Options{Scheme: scheme})
+	ts.Check(err)
+	o := owners{client: c, mesh: args[0], namespace: args[1]}
+	ts.Defer(func() { ts.Check(client.IgnoreNotFound(c.Delete(context.Background(), o.revision()))) })
+	ts.Check(o.create(context.Background()))
+}
+
+// owners creates the owners of pods.
+type owners struct {
+	client          client.Client
+	mesh, namespace string
+}
+
+func (o owners) create(ctx context.Context) error {
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: o.namespace, Name: names.ReportReader}}
+	if err := o.client.Create(ctx, account); err != nil {
+		return err
+	}
+	revision := o.revision()
+	if err := o.client.Create(ctx, revision); err != nil {
+		return err
+	}
+	var pods corev1.PodList
+	if err := o.client.List(ctx, &pods, client.InNamespace(o.namespace), client.HasLabels{names.AppLabel}); err != nil {
+		return err
+	}
+	var apps []string
+	for i := range pods.Items {
+		if app := pods.Items[i].Labels[names.AppLabel]; names.Component(app) == names.Controller && !slices.Contains(apps, app) {
+			apps = append(apps, app)
+		}
+	}
+	for _, app := range apps {
+		if err := o.ownPods(ctx, revision, app); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ownPods gives the pods with a label the owners that those of a Deployment have.
+func (o owners) ownPods(ctx context.Context, revision *v1alpha1.MeshRevision, app string) error {
+	deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: o.namespace, Name: app}}
+	deployment.Spec.Selector, deployment.Spec.Template = template(app)
+	if err := o.client.Create(ctx, deployment); apierrors.IsAlreadyExists(err) {
+		err = o.client.Get(ctx, client.ObjectKeyFromObject(deployment), deployment)
+		if err != nil {
+			return err
+		}
+	} else if err != nil {
+		return err
+	}
+	if err := o.setController(ctx, deployment, v1alpha1.GroupVersion.String(), "MeshRevision", revision); err != nil {
+		return err
+	}
+	set := &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: o.namespace, Name: app + "-5c"}}
+	set.Spec.Selector, set.Spec.Template = template(app)
+	if err := o.client.Create(ctx, set); err != nil {
+		return err
+	}
+	if err := o.setController(ctx, set, "apps/v1", "Deployment", deployment); err != nil {
+		return err
+	}
+	var pods corev1.PodList
+	if err := o.client.List(ctx, &pods, client.InNamespace(o.namespace), client.MatchingLabels{names.AppLabel: app}); err != nil {
+		return err
+	}
+	for i := range pods.Items {
+		if err := o.setController(ctx, &pods.Items[i], "apps/v1", "ReplicaSet", set); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// setController makes owner the controller of an object.
+func (o owners) setController(ctx context.Context, object client.Object, version, kind string, owner client.Object) error {
+	before, _ := object.DeepCopyObject().(client.Object)
+	object.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: version, Kind: kind, Name: owner.GetName(), UID: owner.GetUID(), Controller: ptr.To(true)}})
+	return o.client.Patch(ctx, object, client.MergeFrom(before))
+}
+
+// revision is the MeshRevision of a mesh.
+func (o owners) revision() *v1alpha1.MeshRevision {
+	return &v1alpha1.MeshRevision{
+		ObjectMeta: metav1.ObjectMeta{Name: o.mesh + "-scripted"},
+		Spec: v1alpha1.MeshRevisionSpec{
+			Mesh: o.mesh, Namespace: o.namespace, Version: "v0.3.0", TrustDomain: "cluster.local",
+			Images: v1alpha1.RevisionImages{Controller: "a", Injector: "a", Init: "a", Sidecar: "a"},
+		},
+	}
+}
+
+// template is the selector and the pod template of a workload.
+func template(app string) (*metav1.LabelSelector, corev1.PodTemplateSpec) {
+	labels := map[string]string{names.AppLabel: app}
+	return &metav1.LabelSelector{MatchLabels: labels}, corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "a", Image: "a"}}},
+	}
+}
