@@ -104,8 +104,13 @@ func (h *hostileClient) open(method, token string) uint32 {
 	var block bytes.Buffer
 	encoder := hpack.NewEncoder(&block)
 	for _, field := range [][2]string{
-		{":method", "POST"}, {":scheme", "https"}, {":path", method}, {":authority", "xds"},
-		{"content-type", "application/grpc"}, {"te", "trailers"}, {"authorization", token},
+		{":method", "POST"},
+		{":scheme", "https"},
+		{":path", method},
+		{":authority", "xds"},
+		{"content-type", "application/grpc"},
+		{"te", "trailers"},
+		{"authorization", token},
 	} {
 		_ = encoder.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]})
 	}
